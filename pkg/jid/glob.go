@@ -1,0 +1,201 @@
+package jid
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/language"
+	"golang.org/x/text/unicode/norm"
+	"golang.org/x/text/width"
+)
+
+// Glob is a pattern for bare JIDs. '*' stands for any number of characters,
+// also none and also '@'; '?' stands for one character. There is no escape: a
+// JID that holds '*' or '?' is matched by these as by any other character.
+//
+//	juliet@example.com   this address
+//	*@example.com        every address with a localpart at example.com
+//	example.com          example.com itself and every address at it
+//	*.example.com        every subdomain of it and every address at one
+//	*                    everything
+//
+// A pattern with neither a wildcard nor an '@' is the third form: a domain.
+// As '*' takes any text, "admin*" matches admin@example.com and also
+// administrator@example.net, and "*example.com" matches badexample.com.
+//
+// The zero Glob matches nothing.
+type Glob struct {
+	text   string
+	segs   []string // the folded pattern, cut at each '*'
+	domain bool     // match the domainpart alone
+}
+
+// ParseGlob reads a pattern. A pattern without wildcards is normalised as an
+// address is. One with wildcards cannot be, as it is not a whole address: its
+// text is mapped in width and case and brought to NFC, as in a localpart, and
+// each label without a wildcard that begins with "xn--" becomes a U-label.
+// The error is an [*Error].
+func ParseGlob(s string) (Glob, error) {
+	g := Glob{text: s}
+	var folded string
+	if strings.ContainsAny(s, "*?") {
+		var fault string
+		if folded, fault = foldPattern(s); fault != "" {
+			return Glob{}, &Error{Part: partPattern, Reason: fault, JID: s}
+		}
+	} else {
+		j, err := Parse(s)
+		if err != nil {
+			return Glob{}, err
+		}
+		if j.IsFull() {
+			return Glob{}, &Error{Part: partPattern, Reason: hasResource, JID: s}
+		}
+		folded, g.domain = j.s, j.IsDomain()
+	}
+	// Match lowers what it compares in the same way. IDNA maps a few letters
+	// (Cherokee) to upper case.
+	g.segs = strings.Split(strings.ToLower(folded), "*")
+	return g, nil
+}
+
+const (
+	hasResource = "names a resource"
+	longPattern = "is longer than a bare JID"
+)
+
+// foldPattern brings a pattern with wildcards to the form that normalised JIDs
+// have.
+func foldPattern(s string) (out, fault string) {
+	if len(s) > 4*maxPart {
+		return "", longPattern
+	}
+	if fault := textFault(s); fault != "" {
+		return "", fault
+	}
+	lower := cases.Lower(language.Und, cases.HandleFinalSigma(false))
+	out = norm.NFC.String(lower.String(width.Fold.String(s)))
+	for _, r := range out {
+		if unicode.IsSpace(r) {
+			return "", "contains a space"
+		}
+	}
+	if strings.Contains(out, "/") {
+		return "", hasResource
+	}
+	local, domain, found := strings.Cut(out, "@")
+	switch {
+	case !found:
+		local, domain = "", out
+	case local == "" || domain == "":
+		return "", "has nothing before or after the '@'"
+	case strings.Contains(domain, "@"):
+		return "", fmt.Sprintf("contains %#U twice", '@')
+	}
+	labels := strings.Split(strings.ReplaceAll(domain, "。", "."), ".")
+	for i, l := range labels {
+		if strings.HasPrefix(l, acePrefix) && !strings.ContainsAny(l, "*?") {
+			if labels[i], fault = domainpart(l); fault != "" {
+				return "", fault
+			}
+		}
+	}
+	if n := len(labels); n > 1 && labels[n-1] == "" {
+		labels = labels[:n-1]
+	}
+	domain = strings.Join(labels, ".")
+	if found {
+		domain = local + "@" + domain
+	}
+	if len(domain) > 2*maxPart+len("@") {
+		return "", longPattern
+	}
+	return domain, ""
+}
+
+// String returns the pattern as ParseGlob was given it.
+func (g Glob) String() string { return g.text }
+
+// Match reports whether the pattern matches bare; a resourcepart does not
+// count. It ignores case, also in a JID that FromServer could not normalise. No
+// pattern matches the zero JID.
+//
+// Match never goes back over a '*': it takes time linear in the length of the
+// JID, and at worst in proportion to that of the pattern.
+func (g Glob) Match(bare JID) bool {
+	s := bare.Bare().s
+	if g.domain {
+		s = bare.Domain()
+	}
+	if s == "" || len(g.segs) == 0 {
+		return false
+	}
+	return matchSegments(g.segs, strings.ToLower(s)) // ToLower allocates only to change
+}
+
+// matchSegments reports whether s is the segments in turn with any text between
+// each and the next. The leftmost place for a segment is always good enough: it
+// leaves the most for those that follow.
+func matchSegments(segs []string, s string) bool {
+	last := len(segs) - 1
+	n, ok := prefix(segs[0], s)
+	if !ok || last == 0 {
+		return ok && n == len(s)
+	}
+	s = s[n:]
+	for _, seg := range segs[1:last] {
+		end := find(seg, s)
+		if end < 0 {
+			return false
+		}
+		s = s[end:]
+	}
+	return suffix(segs[last], s)
+}
+
+// prefix matches seg at the start of s; n is how much of s it takes.
+func prefix(seg, s string) (n int, ok bool) {
+	for _, want := range seg {
+		r, size := utf8.DecodeRuneInString(s[n:])
+		if size == 0 || want != r && want != '?' {
+			return 0, false
+		}
+		n += size
+	}
+	return n, true
+}
+
+// find matches seg as early in s as it can and returns where the match ends, or
+// -1.
+func find(seg, s string) int {
+	if !strings.Contains(seg, "?") {
+		i := strings.Index(s, seg)
+		if i < 0 {
+			return -1
+		}
+		return i + len(seg)
+	}
+	for i := range s {
+		if n, ok := prefix(seg, s[i:]); ok {
+			return i + n
+		}
+	}
+	return -1
+}
+
+// suffix matches seg at the end of s.
+func suffix(seg, s string) bool {
+	start := len(s)
+	for range utf8.RuneCountInString(seg) {
+		_, size := utf8.DecodeLastRuneInString(s[:start])
+		if size == 0 {
+			return false
+		}
+		start -= size
+	}
+	_, ok := prefix(seg, s[start:])
+	return ok
+}

@@ -1,0 +1,112 @@
+package stanza
+
+import (
+	"fmt"
+
+	"stanzahook/pkg/jid"
+)
+
+// Build makes a stanza of a header and the XML of its content. The result is
+// parsed, so it is well formed and within the limits whatever inner holds.
+func Build(h Header, inner string, lim Limits) (*Stanza, error) {
+	return build(h, "", inner, lim)
+}
+
+func build(h Header, extra, inner string, lim Limits) (*Stanza, error) {
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	b := make([]byte, 0, 128+len(extra)+len(inner))
+	b = h.appendTag(b, extra)
+	if inner == "" {
+		b = append(b, '/', '>')
+	} else {
+		b = append(append(b, '>'), inner...)
+		b = append(append(append(b, '<', '/'), h.Kind.String()...), '>')
+	}
+	s, err := Parse(string(b), lim)
+	if err != nil {
+		return nil, fmt.Errorf("build %s: %w", h.Kind, err)
+	}
+	return s, nil
+}
+
+func (h Header) check() error {
+	if h.Kind < Message || h.Kind > IQ {
+		return fmt.Errorf("kind: use message, presence or iq")
+	}
+	for _, f := range [...]struct{ name, value string }{{"type", h.Type}, {"id", h.ID}, {"lang", h.Lang}} {
+		if CheckText(f.value) >= 0 {
+			return fmt.Errorf("%s: holds a character XML forbids", f.name)
+		}
+	}
+	return nil
+}
+
+func (h Header) appendTag(b []byte, extra string) []byte {
+	b = append(append(b, '<'), h.Kind.String()...)
+	for _, a := range [...]struct{ name, value string }{
+		{"type", h.Type}, {"id", h.ID}, {"from", h.From.String()}, {"to", h.To.String()}, {"xml:lang", h.Lang},
+	} {
+		if a.value != "" {
+			b = AppendAttr(b, a.name, a.value)
+		}
+	}
+	return append(b, extra...)
+}
+
+// With returns the stanza with another header: its content stays byte for
+// byte, the attributes of its start tag are written anew. Explicit
+// declarations of a content namespace (xmlns='jabber:client') are left out on
+// the stanza and its direct children: Prosody does not understand stanzas that
+// carry one into a component stream.
+func (s *Stanza) With(h Header, lim Limits) (*Stanza, error) {
+	return build(h, s.extra, s.content(), lim)
+}
+
+// content is Inner without declarations of content namespaces on direct children.
+func (s *Stanza) content() string {
+	if !s.rewrite {
+		return s.Inner()
+	}
+	var b []byte
+	last := s.inner.from
+	for _, c := range s.children {
+		if c.xmlns.to > 0 {
+			b = append(b, s.raw[last:c.xmlns.from]...)
+			last = c.xmlns.to
+		}
+	}
+	return string(append(b, s.raw[last:s.inner.to]...))
+}
+
+// Reply returns the header of an answer: addresses swapped, kind, id and
+// language kept (RFC 6120 section 8.1). The type is left empty.
+func (s *Stanza) Reply() Header {
+	return Header{Kind: s.Kind, ID: s.ID, From: s.To, To: s.From}
+}
+
+// Result answers an IQ get or set with the XML of a payload, which may be
+// empty (RFC 6120 section 8.2.3).
+func (s *Stanza) Result(payload string, lim Limits) (*Stanza, error) {
+	h := s.Reply()
+	h.Type = "result"
+	return Build(h, payload, lim)
+}
+
+// Element returns <local>text</local> in the stanza's own namespace, escaped.
+// The text must pass [CheckText].
+func Element(local, text string) string {
+	b := make([]byte, 0, len(text)+2*len(local)+5)
+	b = append(append(append(b, '<'), local...), '>')
+	b = AppendText(b, text)
+	return string(append(append(append(b, '<', '/'), local...), '>'))
+}
+
+// Chat is a message of type chat with a body: the smallest thing a bot says.
+func Chat(from, to jid.JID, id, body string) (*Stanza, error) {
+	if CheckText(body) >= 0 {
+		return nil, fmt.Errorf("body: holds a character XML forbids")
+	}
+	return Build(Header{Kind: Message, Type: "chat", ID: id, From: from, To: to}, Element("body", body), Limits{})
+}

@@ -1,0 +1,273 @@
+package stanza
+
+import (
+	"fmt"
+	"strings"
+
+	"stanzahook/pkg/jid"
+)
+
+// NotStanza is the error of Parse for a well-formed element that is no
+// message, presence or iq of the stream's namespace.
+type NotStanza struct{ Space, Local string }
+
+func (e *NotStanza) Error() string {
+	return fmt.Sprintf("the element <%s xmlns='%s'> is not a stanza; use message, presence or iq", clip(e.Local), clip(e.Space))
+}
+
+// Parser reads stanzas one after the other; it is what [Parse] is, with its
+// working memory kept. It is not safe for concurrent use.
+type Parser struct{ x scanner }
+
+// NewParser returns a Parser. The scope is what the stream header declares;
+// it may be nil.
+func NewParser(lim Limits, scope []Namespace) *Parser {
+	return &Parser{scanner{lim: lim.withDefaults(), scope: scope}}
+}
+
+// Parse reads one stanza. The XML must be exactly one element, well formed,
+// with nothing RFC 6120 section 11.1 forbids, and within the limits; raw is
+// kept, not copied. Addresses that no RFC 7622 JID can be made of are kept as
+// they are: what a server stamped must stay answerable, and who takes stanzas
+// from others checks From and To with jid.Parse.
+// Errors: [*ParseError], [*NotStanza].
+func Parse(raw string, lim Limits) (*Stanza, error) { return NewParser(lim, nil).Parse(raw) }
+
+// Parse reads one stanza, as the function [Parse] does.
+func (p *Parser) Parse(raw string) (*Stanza, error) {
+	x := &p.x
+	x.reset(raw)
+	s := &Stanza{raw: raw}
+	s.children = s.childSpace[:0]
+	space, local, ok := x.stanza(s)
+	if !ok {
+		return nil, x.err
+	}
+	s.Kind = KindOf(local)
+	if s.Kind == 0 || !contentNamespace(space) {
+		return nil, &NotStanza{space, local}
+	}
+	if len(x.outer) > 0 {
+		return p.Parse(declareAll(raw, x.outer))
+	}
+	return s, nil
+}
+
+// declareAll writes namespace declarations into the start tag of raw.
+func declareAll(raw string, ns []Namespace) string {
+	i := 1
+	for nameClass[raw[i]] != 0 {
+		i++
+	}
+	out := make([]byte, 0, len(raw)+64*len(ns))
+	out = append(out, raw[:i]...)
+	for _, n := range ns {
+		out = AppendAttr(out, "xmlns:"+n.Prefix, n.URI)
+	}
+	return string(append(out, raw[i:]...))
+}
+
+// stanza is the strict pass over the element; it fills s.
+func (x *scanner) stanza(s *Stanza) (space, local string, ok bool) {
+	if len(x.s) > x.lim.MaxBytes {
+		return "", "", x.fail(x.lim.MaxBytes, "the stanza has %d bytes; %d are allowed", len(x.s), x.lim.MaxBytes)
+	}
+	if len(x.s) == 0 || x.s[0] != '<' {
+		return "", "", x.fail(0, "an element is expected")
+	}
+	for x.i < len(x.s) {
+		if x.s[x.i] != '<' {
+			if !x.text() {
+				return "", "", false
+			}
+			continue
+		}
+		rest := x.s[x.i:]
+		switch {
+		case strings.HasPrefix(rest, "</"):
+			if !x.endTag(s) {
+				return "", "", false
+			}
+		case strings.HasPrefix(rest, "<![CDATA["):
+			if !x.cdata() {
+				return "", "", false
+			}
+		case strings.HasPrefix(rest, "<!--"):
+			return "", "", x.fail(x.i, "comments are not allowed in XMPP (RFC 6120 section 11.1)")
+		case strings.HasPrefix(rest, "<!"):
+			return "", "", x.fail(x.i, "document type declarations are not allowed in XMPP (RFC 6120 section 11.1)")
+		case strings.HasPrefix(rest, "<?"):
+			return "", "", x.fail(x.i, "processing instructions and XML declarations are not allowed here (RFC 6120 section 11.1)")
+		default:
+			uri, name, ok := x.element(s)
+			if !ok {
+				return "", "", false
+			}
+			if local == "" {
+				space, local = uri, name
+			}
+		}
+		if len(x.elems) == 0 {
+			if x.i < len(x.s) {
+				return "", "", x.fail(x.i, "there is something behind the end of the stanza")
+			}
+			return space, local, true
+		}
+	}
+	return "", "", x.fail(x.i, "the element <%s> is not closed", clip(x.elems[len(x.elems)-1]))
+}
+
+// element takes a start tag, at x.i.
+func (x *scanner) element(s *Stanza) (uri, local string, ok bool) {
+	at := x.i
+	x.i++
+	name, selfClosed, ok := x.startTag()
+	if !ok {
+		return "", "", false
+	}
+	depth := len(x.elems)
+	if depth >= x.lim.MaxDepth {
+		return "", "", x.fail(at, "elements nest deeper than %d", x.lim.MaxDepth)
+	}
+	if !x.declare(depth) {
+		return "", "", false
+	}
+	if uri, ok = x.prefixes(name, at); !ok {
+		return "", "", false
+	}
+	prefix, local := prefixOf(name)
+	switch depth {
+	case 0:
+		if prefix != "" && contentNamespace(uri) && KindOf(local) != 0 {
+			return "", "", x.fail(at, "write the stanza without the prefix %q: <%s …>", prefix, local)
+		}
+		x.root(s)
+		s.inner.from = x.i
+	case 1:
+		c := Child{Space: uri, Local: local, outer: span{from: at}, inner: span{from: x.i}}
+		if prefix == "" && contentNamespace(uri) {
+			c.Space = ""
+			for k := range x.attr {
+				if a := &x.attr[k]; a.name == "xmlns" {
+					c.xmlns = span{a.start, a.valueEnd}
+					s.rewrite = true
+				}
+			}
+		}
+		if selfClosed {
+			c.inner = span{x.i, x.i}
+			c.outer.to = x.i
+		}
+		s.children = append(s.children, c)
+	}
+	if selfClosed {
+		x.undeclare(depth)
+		if depth == 0 {
+			s.inner = span{x.i, x.i}
+		}
+		return uri, local, true
+	}
+	x.elems = append(x.elems, name)
+	return uri, local, true
+}
+
+// endTag takes an end tag, at x.i.
+func (x *scanner) endTag(s *Stanza) bool {
+	at := x.i
+	x.i += 2
+	top := len(x.elems) - 1 // at least one is open: the first tag is a start tag or the loop ended
+	if top < 0 {
+		return x.fail(at, "an end tag without a start tag")
+	}
+	open := x.elems[top]
+	if !strings.HasPrefix(x.s[x.i:], open) {
+		return x.fail(at, "the end tag does not match <%s>", clip(open))
+	}
+	x.i += len(open)
+	x.space()
+	if x.i >= len(x.s) || x.s[x.i] != '>' {
+		return x.fail(at, "the end tag does not match <%s>", clip(open))
+	}
+	x.i++
+	x.elems = x.elems[:top]
+	x.undeclare(top)
+	switch top {
+	case 0:
+		s.inner.to = at
+	case 1:
+		c := &s.children[len(s.children)-1]
+		c.inner.to, c.outer.to = at, x.i
+	}
+	return true
+}
+
+// root takes the attributes of the stanza itself.
+func (x *scanner) root(s *Stanza) {
+	for k := range x.attr {
+		a := &x.attr[k]
+		switch a.name {
+		case "type":
+			s.Type = a.text()
+		case "id":
+			s.ID = a.text()
+		case "from":
+			s.From = jid.FromServer(a.text())
+		case "to":
+			s.To = jid.FromServer(a.text())
+		case "xml:lang":
+			s.Lang = a.text()
+		case "xmlns":
+			s.rewrite = true
+		default:
+			if strings.HasPrefix(a.name, "xmlns:") {
+				if s.extra == "" {
+					s.extra = x.s[a.start:a.valueEnd]
+				} else {
+					s.extra += x.s[a.start:a.valueEnd]
+				}
+			} else {
+				s.rewrite = true
+			}
+		}
+	}
+}
+
+// StreamHeader is the start tag of the server's stream (RFC 6120 section 4.7).
+type StreamHeader struct {
+	ID, From string
+	// Scope is what the header declares, for Parse.
+	Scope []Namespace
+}
+
+func parseStreamHeader(tag string, lim Limits) (*StreamHeader, error) {
+	x := scanner{lim: lim.withDefaults()}
+	x.reset(tag)
+	x.i = 1
+	name, selfClosed, ok := x.startTag()
+	if !ok || !x.declare(0) {
+		return nil, x.err
+	}
+	uri, ok := x.prefixes(name, 0)
+	if !ok {
+		return nil, x.err
+	}
+	if _, local := prefixOf(name); local != "stream" || uri != NSStream || selfClosed {
+		return nil, &NotStanza{uri, name}
+	}
+	h := &StreamHeader{}
+	for k := range x.attr {
+		switch a := &x.attr[k]; a.name {
+		case "id":
+			h.ID = a.text()
+		case "from":
+			h.From = a.text()
+		}
+	}
+	for _, b := range x.bind {
+		if b.prefix == "" && contentNamespace(b.uri) {
+			continue // stanzas are written without it
+		}
+		h.Scope = append(h.Scope, Namespace{b.prefix, b.uri})
+	}
+	return h, nil
+}
