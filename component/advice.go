@@ -1,0 +1,81 @@
+package component
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"syscall"
+	"time"
+
+	"stanzahook/pkg/stanza"
+)
+
+// trouble is why there is no link, in the words of an operator.
+type trouble struct {
+	what   string        // what is wrong and what to do about it
+	config bool          // it will not mend itself: slow retries
+	wait   time.Duration // fixed delay, 0: back off
+}
+
+// ErrShared means that somebody else is connected under the same name.
+var ErrShared = errors.New("the markers of this connection do not come back although stanzas arrive")
+
+// ErrSilent means that the connection is dead without saying so.
+var ErrSilent = errors.New("the server has not sent anything back within two keepalives")
+
+func (l *Link) explain(err error) trouble {
+	addr, domain := l.o.Addr, l.o.Domain.String()
+	var (
+		se    *StreamError
+		dns   *net.DNSError
+		host  x509.HostnameError
+		ca    x509.UnknownAuthorityError
+		cert  *tls.CertificateVerificationError
+		te    *tlsError
+		other *notXMPP
+	)
+	switch {
+	case errors.As(err, &se):
+		return explainStream(se, addr, domain)
+	case errors.As(err, &dns):
+		return trouble{what: fmt.Sprintf("the host name in components[].server (%s) cannot be resolved: %s", addr, dns.Err)}
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return trouble{what: fmt.Sprintf("nothing listens at %s: start the server, and see that its component listener is on (Prosody: component_ports; ejabberd: a listener with module ejabberd_service)", addr)}
+	case errors.As(err, &host):
+		return trouble{config: true, what: fmt.Sprintf("the certificate at %s is for another name: %s; set components[].tls.server_name to a name in it", addr, host.Error())}
+	case errors.As(err, &ca), errors.As(err, &cert):
+		return trouble{config: true, what: fmt.Sprintf("the certificate at %s is not trusted: %s; set components[].tls.ca_file to the CA that signed it", addr, err)}
+	case errors.As(err, &te):
+		return trouble{what: fmt.Sprintf("TLS with %s failed: %s; is that listener a TLS one (ejabberd: tls: true and a certfile of its own)? if not, set components[].tls.mode to none", addr, te.err)}
+	case errors.Is(err, stanza.ErrStreamEnd), errors.Is(err, io.EOF), errors.Is(err, syscall.ECONNRESET):
+		if errors.As(err, &other) {
+			return trouble{what: fmt.Sprintf("%s closed the connection before its stream began: it is stopping, or that port is no plain component listener (with ejabberd's tls: true set components[].tls.mode to direct)", addr)}
+		}
+		return trouble{what: fmt.Sprintf("the server at %s closed the connection; it is stopping or restarting", addr)}
+	case errors.As(err, &other):
+		return trouble{config: true, what: fmt.Sprintf("what answers at %s is no component listener (%s): components[].server must be the server's component port, usually 5347", addr, other.err)}
+	case errors.Is(err, ErrSilent):
+		return trouble{what: fmt.Sprintf("%s: the connection to %s is dead", err, addr)}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return trouble{what: fmt.Sprintf("%s does not answer in time: is it the server's component port, and is a firewall between?", addr)}
+	}
+	return trouble{what: fmt.Sprintf("the connection to %s failed: %s", addr, err)}
+}
+
+func explainStream(e *StreamError, addr, domain string) trouble {
+	switch e.Condition {
+	case "not-authorized":
+		return trouble{config: true, what: fmt.Sprintf("the server at %s does not accept the secret for %s: components[].secret must be the same as component_secret of Component %q in Prosody, or as the password under hosts: of the listener in ejabberd (which says the same when it does not know the domain)", addr, domain, domain)}
+	case "host-unknown":
+		return trouble{config: true, what: fmt.Sprintf("the server at %s does not know %s: add Component %q with its component_secret to prosody.cfg.lua (or the domain under hosts: of the ejabberd_service listener), or correct components[].domain", addr, domain, domain)}
+	case "conflict":
+		return trouble{wait: conflictDelay, what: fmt.Sprintf("another connection uses the name %s, or our old one is not yet timed out; on Prosody component_conflict_resolve = \"kick_old\" helps (%s)", domain, e.Text)}
+	case "invalid-namespace":
+		return trouble{config: true, what: fmt.Sprintf("%s is not the component port of the server (probably the one for clients): correct components[].server, usually port 5347", addr)}
+	}
+	return trouble{what: e.Error()}
+}

@@ -1,0 +1,42 @@
+package component
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"time"
+)
+
+const (
+	dialTimeout      = 10 * time.Second
+	handshakeTimeout = 20 * time.Second
+)
+
+// dial connects, with TLS from the first byte if configured: components have
+// no STARTTLS (XEP-0114; ejabberd refuses it).
+func (l *Link) dial(ctx context.Context) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var d net.Dialer
+	conn, err := d.DialContext(ctx, "tcp", l.o.Addr)
+	if err != nil {
+		return nil, err
+	}
+	if tcp, ok := conn.(*net.TCPConn); ok {
+		conn = ackQuickly(tcp)
+	}
+	if l.o.TLS == nil {
+		return conn, nil
+	}
+	secured := tls.Client(conn, l.o.TLS)
+	if err := secured.HandshakeContext(ctx); err != nil {
+		_ = conn.Close() // the TLS error is the one to report
+		return nil, &tlsError{err}
+	}
+	return secured, nil
+}
+
+type tlsError struct{ err error }
+
+func (e *tlsError) Error() string { return "TLS: " + e.err.Error() }
+func (e *tlsError) Unwrap() error { return e.err }

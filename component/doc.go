@@ -1,0 +1,47 @@
+// Package component is the link to an XMPP server as an external component
+// (XEP-0114): it dials, shakes hands, reads and writes stanzas, and does so
+// again when the connection is lost.
+//
+// # What the link promises
+//
+//  1. Handlers run on the reader's goroutine, in the order of the stream. They
+//     may answer, send or enqueue; they must not wait, neither for the network
+//     nor for a full queue: a reader that stops would also stop the markers
+//     that confirm what was sent. What cannot be taken is bounced. The write
+//     side is bounded too; at its bound the connection is closed and opened
+//     anew.
+//  2. Every IQ of type get or set is answered exactly once (RFC 6120 section
+//     8.2.3). The link guarantees it, not each handler: see [Incoming].
+//     Results, errors and stanzas of type error are never answered with an
+//     error.
+//  3. Each pending request is keyed by peer and id, the table is bounded, and
+//     every way out (answer, deadline, lost connection, full table) has its
+//     own error.
+//  4. Control flow is the state: [Link.Run] dials, shakes hands, serves,
+//     returns from that, waits and begins again.
+//  5. A stanza leaves memory only when it is answered, stored, or confirmed by
+//     the server.
+//
+// # Confirmed sends
+//
+// XEP-0114 has no acknowledgements: what was written into a socket that then
+// breaks may be lost, and nobody says so. But a server handles the stanzas of
+// one stream in order. So behind what it writes the link puts a marker, a
+// message from and to a full JID of its own domain; when the server delivers
+// it back, everything written before it has been taken by the server. One
+// marker is open at a time; the next one goes with the first write after it
+// came back. An idle link sends one per keepalive, which is also how a dead
+// connection is noticed.
+//
+// "Taken by the server" is what a confirmation means, not "received by the
+// user", and not "survives a crash of the server".
+//
+// # Use of gosrc.io/xmpp
+//
+// That library's stanza package is the vocabulary of payloads (disco, version)
+// and its Client is an independent real client in tests and in the demo. Its
+// Component is not used: it hands out decoded stanzas, which lose unknown
+// children and take a nested body for the message's own; it matches IQ answers
+// by id alone; it does not reconnect after a clean close; and its transport
+// knows neither TLS nor deadlines for components.
+package component

@@ -1,0 +1,104 @@
+package component
+
+import (
+	"crypto/sha1" // #nosec G505 -- XEP-0114 section 3 prescribes SHA-1
+	"encoding/hex"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"time"
+
+	"stanzahook/pkg/stanza"
+)
+
+// StreamError is a stream error (RFC 6120 section 4.9) that the server sent
+// before it closed.
+type StreamError struct {
+	Condition string // such as not-authorized, host-unknown, conflict
+	Text      string
+}
+
+func (e *StreamError) Error() string {
+	s := "the server closed the stream: " + e.Condition
+	if e.Text != "" {
+		s += " (" + e.Text + ")"
+	}
+	return s
+}
+
+// handshake opens the stream and authenticates (XEP-0114 section 3). The
+// reader goes on behind the server's <handshake/>: the first stanzas may be in
+// the same segment.
+func (l *Link) handshake(conn net.Conn) (*stanza.Reader, *stanza.Parser, error) {
+	if err := conn.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
+		return nil, nil, fmt.Errorf("set deadline: %w", err)
+	}
+	open := stanza.AppendAttr([]byte("<?xml version='1.0'?><stream:stream xmlns='"+stanza.NSComponent+"' xmlns:stream='"+stanza.NSStream+"'"), "to", l.o.Domain.String())
+	if _, err := conn.Write(append(open, '>')); err != nil {
+		return nil, nil, fmt.Errorf("open stream: %w", err)
+	}
+	r := stanza.NewReader(conn, l.o.Limits)
+	header, err := r.Open()
+	if err != nil {
+		return nil, nil, &notXMPP{err}
+	}
+	if header.ID != "" {
+		// #nosec G401 -- the SHA-1 of XEP-0114 section 3
+		sum := sha1.Sum([]byte(header.ID + l.o.Secret.Reveal()))
+		if _, err := io.WriteString(conn, "<handshake>"+hex.EncodeToString(sum[:])+"</handshake>"); err != nil {
+			return nil, nil, fmt.Errorf("send handshake: %w", err)
+		}
+	} // without an id a stream error follows (Prosody: host-unknown)
+	answer, err := r.Next()
+	if err != nil {
+		return nil, nil, fmt.Errorf("wait for the handshake's answer: %w", err)
+	}
+	if e := streamError(answer); e != nil {
+		return nil, nil, e
+	}
+	var ack struct{ XMLName xml.Name }
+	if err := xml.Unmarshal(answer, &ack); err != nil || ack.XMLName.Local != "handshake" {
+		return nil, nil, &notXMPP{fmt.Errorf("instead of <handshake/> the server sent %.100q", answer)}
+	}
+	if err := conn.SetDeadline(time.Time{}); err != nil {
+		return nil, nil, fmt.Errorf("clear deadline: %w", err)
+	}
+	return r, stanza.NewParser(l.o.Limits, header.Scope), nil
+}
+
+// notXMPP means that something else than a component listener answered.
+type notXMPP struct{ err error }
+
+func (e *notXMPP) Error() string { return "stream header: " + e.err.Error() }
+func (e *notXMPP) Unwrap() error { return e.err }
+
+// streamError reads a <stream:error/>; nil if the element is something else.
+func streamError(element []byte) *StreamError {
+	if !strings.HasPrefix(string(element[:min(len(element), 40)]), "<stream:error") {
+		return nil
+	}
+	var doc struct {
+		Any []struct {
+			XMLName xml.Name
+			Text    string `xml:",chardata"`
+		} `xml:",any"`
+	}
+	e := &StreamError{Condition: "undefined-condition"}
+	// The stream prefix is declared on the header only, which the lenient
+	// decoder does not mind.
+	if err := xml.Unmarshal(element, &doc); err != nil {
+		return e
+	}
+	for _, c := range doc.Any {
+		switch {
+		case c.XMLName.Space != stanza.NSStreams:
+		case c.XMLName.Local == "text":
+			e.Text = strings.TrimSpace(c.Text)
+		default:
+			e.Condition = c.XMLName.Local
+		}
+	}
+	return e
+}

@@ -1,0 +1,170 @@
+package component
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"math/rand/v2"
+	"net"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+)
+
+// Delays between connection attempts. The first attempt, and the first one
+// after a connection that had worked, is made at once.
+const (
+	firstDelay    = 200 * time.Millisecond
+	maxDelay      = 10 * time.Second
+	maxSlowDelay  = 60 * time.Second // for what only a changed configuration mends
+	conflictDelay = 10 * time.Second
+	steady        = 5 * time.Second // a connection that lived so long had worked
+)
+
+// Options configure a [Link].
+type Options struct {
+	Domain    jid.JID       // the component's domain
+	Addr      string        // host:port of the server's component listener
+	Secret    secret.String // shared with the server
+	TLS       *tls.Config   // nil: plain TCP
+	Keepalive time.Duration // a marker this often when idle; default 30 s
+	Limits    stanza.Limits // of stanzas in both directions
+	Handler   Handler       // takes what the server sends
+	Log       *zap.Logger
+}
+
+// Link is one component's connection to its server, over all reconnects.
+// Its methods may be called from several goroutines.
+type Link struct {
+	o       Options
+	log     *zap.Logger
+	tracker tracker
+	out     outgoing
+
+	mu     sync.Mutex
+	status Status
+	told   string // the trouble that was logged last
+	inARow int    // markers that came back since the last one that did not
+
+	Counters Counters
+}
+
+// New returns a link that is not connected; Run connects it.
+func New(o Options) *Link {
+	if o.Keepalive == 0 {
+		o.Keepalive = 30 * time.Second
+	}
+	l := &Link{o: o, log: o.Log.With(zap.String("component", o.Domain.String()))}
+	l.tracker.init()
+	l.out.init(o.Domain)
+	l.status = Status{Domain: o.Domain.String(), Addr: o.Addr, State: Connecting, Since: time.Now(), Reason: "not connected yet"}
+	return l
+}
+
+// Domain returns the component's domain.
+func (l *Link) Domain() jid.JID { return l.o.Domain }
+
+// Run keeps the link until ctx is done, and then closes the stream. It returns
+// when everything it started has ended.
+func (l *Link) Run(ctx context.Context) {
+	delay := time.Duration(0)
+	for {
+		began := time.Now()
+		err := l.once(ctx)
+		if ctx.Err() != nil {
+			l.lost(trouble{what: "stopped"}, nil)
+			return
+		}
+		l.Counters.Reconnects.Add(1)
+		t := l.explain(err)
+		l.lost(t, err)
+		if time.Since(began) > steady {
+			delay = 0
+		}
+		wait := jitter(delay)
+		switch {
+		case t.wait > 0:
+			wait = jitter(t.wait)
+		case delay == 0:
+			delay = firstDelay
+		case t.config:
+			delay = min(2*delay, maxSlowDelay)
+		default:
+			delay = min(2*delay, maxDelay)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(wait):
+		}
+	}
+}
+
+// jitter spreads d over 75 % to 125 %.
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))
+}
+
+// once is one connection, from dialing to its end; the error says why it ended.
+func (l *Link) once(ctx context.Context) error {
+	conn, err := l.dial(ctx)
+	if err != nil {
+		return err
+	}
+	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
+	defer stop()
+	defer conn.Close()
+	r, p, err := l.handshake(conn)
+	if err != nil {
+		return err
+	}
+	if ctx.Err() != nil { // the handshake cleared the deadline that AfterFunc had set
+		return ctx.Err()
+	}
+	return l.serve(ctx, conn, r, p)
+}
+
+// up notes a connection, lost its end or failure. What cannot be sent again is
+// answered here: pending requests fail, IQs leave the queue, messages and
+// presence wait in memory for the next connection.
+func (l *Link) up() {
+	l.mu.Lock()
+	l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
+	l.told = ""
+	l.mu.Unlock()
+	l.log.Info("connected", zap.String("server", l.o.Addr))
+}
+
+func (l *Link) lost(t trouble, err error) {
+	l.mu.Lock()
+	if l.status.State != Down || l.status.Reason != t.what {
+		l.status.State, l.status.Since = Down, time.Now()
+	}
+	l.status.Reason = t.what
+	tell := l.told != t.what && err != nil
+	l.told = t.what
+	l.mu.Unlock()
+	l.tracker.failAll(ErrDown)
+	l.out.disconnected()
+	if tell { // once for each reason, not once for each attempt
+		log := l.log.Warn
+		if t.config {
+			log = l.log.Error
+		}
+		log("no connection to the XMPP server: "+t.what, zap.Error(rootCause(err)))
+	}
+}
+
+// rootCause keeps log lines short: the words are in the message already.
+func rootCause(err error) error {
+	var op *net.OpError
+	if errors.As(err, &op) {
+		return op.Err
+	}
+	return err
+}

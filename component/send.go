@@ -1,0 +1,68 @@
+package component
+
+import (
+	"context"
+
+	"stanzahook/pkg/stanza"
+)
+
+// Send queues a stanza; it does not wait. From must be in the component's
+// domain and to present. done, which may be nil, is called once, on a goroutine
+// of the link, so it must not wait: with nil when the server has taken the
+// stanza, with ErrDown when an IQ's connection is lost. Messages and presence
+// stay queued over reconnects, in order, with the same id.
+// Errors: ErrBusy over the bound, ErrDown for an IQ without a connection.
+func (l *Link) Send(s *stanza.Stanza, done func(error)) error {
+	if err := l.checkOutgoing(s); err != nil {
+		return err
+	}
+	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, done: done}, softBytes)
+}
+
+// SendConfirmed sends a stanza and waits until the server has taken it.
+// Errors: ErrDown if there is no connection (nothing was sent), ErrBusy,
+// ErrUnconfirmed if ctx ends first and the stanza can not be taken back.
+func (l *Link) SendConfirmed(ctx context.Context, s *stanza.Stanza) error {
+	if err := l.checkOutgoing(s); err != nil {
+		return err
+	}
+	if st := l.Status().State; st != Up && st != Shared {
+		return ErrDown
+	}
+	done := make(chan error, 1)
+	it := &item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, done: func(err error) { done <- err }}
+	if err := l.out.add(it, softBytes); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		if l.out.withdraw(it) {
+			return ErrDown
+		}
+		return ErrUnconfirmed
+	}
+}
+
+// Flush waits until everything sent so far is confirmed, or ctx is done.
+func (l *Link) Flush(ctx context.Context) error {
+	select {
+	case <-l.out.whenIdle():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// answer sends what a handler answers. It is not refused before the hard
+// bound: the reader never waits.
+func (l *Link) answer(s *stanza.Stanza) {
+	if err := l.checkOutgoing(s); err != nil {
+		l.log.Error("an answer was not sent: " + err.Error())
+		return
+	}
+	// ErrBusy closes the connection, ErrDown means it is closed: the server
+	// answers for us then.
+	_ = l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ}, hardBytes)
+}

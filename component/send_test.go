@@ -1,0 +1,167 @@
+package component_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"stanzahook/component"
+	"stanzahook/component/componenttest"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+func TestSendIsConfirmedByTheMarker(t *testing.T) {
+	f := connect(t, nil)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for i := range 100 {
+		if err := f.SendConfirmed(ctx, message(fmt.Sprint(i), "u@example.com")); err != nil {
+			t.Fatal(err)
+		}
+		// confirmed means: the server has it, before SendConfirmed returns
+		if got := f.srv.Received(); len(got) != i+1 || got[i].ID != fmt.Sprint(i) {
+			t.Fatalf("after confirmation %d the server has %d", i, len(got))
+		}
+	}
+}
+
+func TestOneMarkerForManyStanzas(t *testing.T) {
+	f := connect(t, nil)
+	const n = 5000
+	done := make(chan error, n)
+	for i := range n {
+		if err := f.Send(message(fmt.Sprint(i), "u@example.com"), func(err error) { done <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range n {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i, s := range f.srv.Received() {
+		if s.ID != fmt.Sprint(i) {
+			t.Fatalf("stanza %d has id %s: order is lost", i, s.ID)
+		}
+	}
+	if m := f.Counters.Markers.Load(); m > n/10 {
+		t.Errorf("%d markers for %d stanzas", m, n)
+	}
+}
+
+// What was written and not confirmed when the connection broke is sent again,
+// in order and with the same ids; so is what came meanwhile.
+func TestUnconfirmedIsSentAgain(t *testing.T) {
+	f := connect(t, nil)
+	f.srv.SwallowMarkers(true)
+	done := make(chan error, 20)
+	send := func(i int) {
+		if err := f.Send(message(fmt.Sprint(i), "u@example.com"), func(err error) { done <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 10 {
+		send(i)
+		f.srv.ExpectID(fmt.Sprint(i))
+	}
+	select {
+	case err := <-done:
+		t.Fatalf("confirmed without a marker: %v", err)
+	default:
+	}
+	f.srv.SwallowMarkers(false)
+	f.srv.Drop()
+	for i := 10; i < 20; i++ {
+		send(i)
+	}
+	for range 20 {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := f.srv.Received()
+	if len(got) != 20 {
+		t.Fatalf("%d stanzas after the reconnect, want 20:\n%s", len(got), f.srv.Transcript())
+	}
+	for i, s := range got {
+		if s.ID != fmt.Sprint(i) {
+			t.Errorf("stanza %d has id %s", i, s.ID)
+		}
+	}
+}
+
+func TestSendConfirmedSaysWhatIsKnown(t *testing.T) {
+	f := connect(t, nil)
+	f.srv.SwallowMarkers(true)
+	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
+	defer cancel()
+	if err := f.SendConfirmed(short, message("late", "u@example.com")); !errors.Is(err, component.ErrUnconfirmed) {
+		t.Errorf("written and not confirmed: %v", err)
+	}
+	f.srv.Close()
+	eventually(t, "down", func() bool { return f.Status().State == component.Down })
+	if err := f.SendConfirmed(context.Background(), message("down", "u@example.com")); !errors.Is(err, component.ErrDown) {
+		t.Errorf("no connection: %v", err)
+	}
+}
+
+func TestSendRefusesWhatWouldCloseTheStream(t *testing.T) {
+	f := connect(t, nil)
+	for _, h := range []stanza.Header{
+		{Kind: stanza.Message, From: jid.MustParse("u@example.com"), To: jid.MustParse("u@example.com")},
+		{Kind: stanza.Message, From: jid.MustParse("sub." + domain), To: jid.MustParse("u@example.com")},
+		{Kind: stanza.Message, To: jid.MustParse("u@example.com")},
+		{Kind: stanza.Message, From: jid.MustParse(domain)},
+	} {
+		s, err := stanza.Build(h, "", stanza.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Send(s, nil); err == nil {
+			t.Errorf("sent: %s", s.XML())
+		}
+	}
+	f.srv.Send("<iq type='get' id='end' from='u@example.com' to='bot.example.com'/>")
+	f.srv.ExpectID("end")
+	if bad := f.srv.Bad(); len(bad) > 0 {
+		t.Errorf("the server got %q", bad)
+	}
+}
+
+// A server that does not read must not make us hold everything: callers are
+// refused at the bound.
+func TestQueueIsBounded(t *testing.T) {
+	f := connect(t, nil)
+	f.srv.SwallowMarkers(true)
+	body := message("x", "u@example.com")
+	var err error
+	n := 0
+	for ; err == nil && n < 200_000; n++ {
+		err = f.Send(body, nil)
+	}
+	if !errors.Is(err, component.ErrBusy) {
+		t.Fatalf("after %d stanzas: %v", n, err)
+	}
+}
+
+func TestFlushAndGoodbye(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	f := run(t, srv, nil)
+	srv.WaitConnected(1)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	for i := range 50 {
+		if err := f.Send(message(fmt.Sprint(i), "u@example.com"), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := f.Flush(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(srv.Received()); n != 50 {
+		t.Errorf("%d of 50 stanzas at the server after Flush", n)
+	}
+}

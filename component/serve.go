@@ -1,0 +1,175 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+)
+
+// writeTimeout is how long one write may take before the connection is given up.
+const writeTimeout = 30 * time.Second
+
+// serve runs one connection: this goroutine reads, another writes. It returns
+// when both have ended, with the reason.
+func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *stanza.Parser) error {
+	var (
+		heard   atomic.Int64 // unix nanoseconds of the last element read
+		wg      sync.WaitGroup
+		once    sync.Once
+		reason  error
+		writing = make(chan struct{})
+	)
+	end := func(err error) { // the first reason counts
+		once.Do(func() {
+			reason = err
+			close(writing)
+			_ = conn.SetReadDeadline(time.Now())
+		})
+	}
+	heard.Store(time.Now().UnixNano())
+	l.out.connected(func() { end(ErrBusy) })
+	l.up()
+	wg.Add(1)
+	go func() {
+		defer wg.Done()
+		end(l.write(conn, writing, &heard))
+	}()
+	for {
+		element, err := r.Next()
+		heard.Store(time.Now().UnixNano())
+		var large *stanza.TooLarge
+		switch {
+		case errors.As(err, &large):
+			l.tooLarge(large, p)
+			continue
+		case err == nil:
+			err = l.read(string(element), p)
+		}
+		if err != nil {
+			end(err)
+			break
+		}
+	}
+	wg.Wait()
+	if ctx.Err() != nil { // a clean end of our own: say goodbye
+		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = conn.Write([]byte("</stream:stream>"))
+	}
+	return reason
+}
+
+// read takes one top-level element. Only a stream error ends the connection.
+func (l *Link) read(raw string, p *stanza.Parser) error {
+	s, err := p.Parse(raw)
+	var other *stanza.NotStanza
+	switch {
+	case errors.As(err, &other):
+		if e := streamError([]byte(raw)); e != nil {
+			return e
+		}
+		l.Counters.Unknown.Add(1)
+		l.log.Warn("the server sent an element that is no stanza; ignored", zap.String("name", other.Local), zap.String("namespace", other.Space))
+		return nil
+	case err != nil:
+		l.Counters.Malformed.Add(1)
+		l.log.Warn("the server sent a stanza that cannot be taken", zap.Error(err))
+		l.refuse(startTag(raw), p, &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable, Text: err.Error()})
+		return nil
+	}
+	l.dispatch(s)
+	return nil
+}
+
+// dispatch hands a stanza to who it is for.
+func (l *Link) dispatch(s *stanza.Stanza) {
+	if l.out.marked(s) {
+		l.markerBack()
+		return
+	}
+	if foreignMarker(s) {
+		// One that a process before us left behind is no sign of company.
+		if l.upFor() > steady {
+			l.markerAstray()
+		}
+		return
+	}
+	l.Counters.In[s.Kind].Add(1)
+	if s.Kind == stanza.IQ && !s.NeedsAnswer() {
+		if s.Type != "result" && s.Type != "error" {
+			in := &Incoming{Stanza: s, link: l}
+			in.refuseType()
+		} else if !l.tracker.resolve(pendingKey{s.From, s.ID}, answered{stanza: s}) {
+			l.Counters.Stray.Add(1)
+		}
+		return
+	}
+	in := &Incoming{Stanza: s, link: l}
+	defer func() {
+		if p := recover(); p != nil { // one stanza must not take the others down
+			l.log.Error("a handler panicked", zap.String("id", s.ID), zap.Any("panic", p), zap.Stack("stack"))
+			in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError})
+		}
+	}()
+	if l.o.Handler.Handle(in) || in.Answered() {
+		if s.NeedsAnswer() && !in.held && !in.Answered() {
+			l.log.Error("a handler took an IQ and did not answer it", zap.String("id", s.ID))
+			in.Fail(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable})
+		}
+		return
+	}
+	l.Counters.Untaken.Add(1)
+	in.Fail(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable})
+}
+
+// refuseType answers an IQ with no or a wrong type (RFC 6120 section 8.2.3).
+func (in *Incoming) refuseType() {
+	e := &stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest, Text: fmt.Sprintf("an iq has type get, set, result or error, not %q", in.Type)}
+	if r, err := in.ErrorReply(e, in.link.o.Limits); err == nil {
+		in.Answer(r)
+	}
+}
+
+// tooLarge answers a stanza that was skipped.
+func (l *Link) tooLarge(e *stanza.TooLarge, p *stanza.Parser) {
+	l.Counters.TooLarge.Add(1)
+	l.log.Warn("the server sent a stanza over max_stanza_bytes; it was skipped", zap.Int("bytes", e.Size))
+	l.refuse(e.Head, p, &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable,
+		Text: fmt.Sprintf("the stanza has %d bytes; %d are allowed", e.Size, l.o.Limits.MaxBytes)})
+}
+
+// refuse answers a stanza of which only the start tag is known.
+func (l *Link) refuse(head string, p *stanza.Parser, e *stanza.Error) {
+	s, err := p.Parse(head)
+	if err != nil {
+		return // not even that: nobody to answer
+	}
+	in := &Incoming{Stanza: s, link: l}
+	in.Fail(e)
+}
+
+// startTag returns the start tag of an element, closed.
+func startTag(raw string) string {
+	var quote byte
+	for i := 0; i < len(raw); i++ {
+		switch c := raw[i]; {
+		case quote != 0:
+			if c == quote {
+				quote = 0
+			}
+		case c == '\'' || c == '"':
+			quote = c
+		case c == '>':
+			return strings.TrimSuffix(raw[:i], "/") + "/>"
+		}
+	}
+	return ""
+}

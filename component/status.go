@@ -1,0 +1,88 @@
+package component
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// State of a link.
+type State string
+
+// The states.
+const (
+	Connecting State = "connecting" // no attempt has ended yet
+	Up         State = "up"
+	Down       State = "down"
+	Shared     State = "shared" // connected, but so is somebody else under the same name
+)
+
+// Status is a snapshot of a link for people and /readyz.
+type Status struct {
+	Domain string
+	Addr   string
+	State  State
+	Since  time.Time
+	Reason string // why it is not up; empty if it is
+}
+
+// Status returns the state of the link.
+func (l *Link) Status() Status {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.status
+}
+
+// clearAfter is how many markers in a row must come back until a name that was
+// shared counts as ours alone: with two connections half of them do.
+const clearAfter = 8
+
+// markerBack notes that a marker came back to us.
+func (l *Link) markerBack() {
+	l.mu.Lock()
+	l.inARow++
+	clear := l.status.State == Shared && l.inARow >= clearAfter
+	if clear {
+		l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
+	}
+	l.mu.Unlock()
+	if clear {
+		l.log.Info("the markers come back again; the name is ours alone")
+	}
+}
+
+// markerAstray notes that a marker went to somebody else, or somebody else's
+// came to us.
+func (l *Link) markerAstray() {
+	l.mu.Lock()
+	l.inARow = 0
+	changed := l.status.State == Up
+	if changed {
+		l.status.State, l.status.Since, l.status.Reason = Shared, time.Now(), sharedReason
+	}
+	l.mu.Unlock()
+	if changed {
+		l.log.Error(sharedReason)
+	}
+}
+
+// upFor returns how long the link is in its state.
+func (l *Link) upFor() time.Duration {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return time.Since(l.status.Since)
+}
+
+const sharedReason = "another connection shares this component's name (ejabberd deals stanzas to both at random): stop the other one"
+
+// Counters count what went over a link since the start of the process.
+type Counters struct {
+	In         [4]atomic.Int64 // by stanza.Kind
+	Out        [4]atomic.Int64
+	Markers    atomic.Int64 // sent
+	Reconnects atomic.Int64
+	Malformed  atomic.Int64 // stanzas the server sent that are not XML as RFC 6120 allows it
+	TooLarge   atomic.Int64 // stanzas over the size limit
+	Unknown    atomic.Int64 // top-level elements that are no stanzas
+	Stray      atomic.Int64 // IQ results and errors nobody waits for
+	Untaken    atomic.Int64 // messages, presence and requests that nobody took
+}

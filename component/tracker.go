@@ -1,0 +1,108 @@
+package component
+
+import (
+	"context"
+	"errors"
+	"sync"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// maxPending bounds the table of requests that wait for their answer.
+const maxPending = 10_000
+
+// Errors of Request.
+var (
+	ErrPending = errors.New("too many IQs wait for their answers")
+	ErrSameID  = errors.New("an IQ with this id to the same address is waiting already; use another id")
+)
+
+type pendingKey struct {
+	peer jid.JID
+	id   string
+}
+
+// tracker matches the answers of IQs with those who wait for them, by peer and
+// id (RFC 6120 section 8.2.3): an answer with the right id from somebody else
+// is none.
+//
+// Killed while a request waits: the HTTP caller's connection breaks, which
+// tells it.
+type tracker struct {
+	mu      sync.Mutex
+	pending map[pendingKey]chan<- answered
+}
+
+type answered struct {
+	stanza *stanza.Stanza
+	err    error
+}
+
+func (t *tracker) init() { t.pending = make(map[pendingKey]chan<- answered) }
+
+func (t *tracker) add(k pendingKey, ch chan<- answered) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if len(t.pending) >= maxPending {
+		return ErrPending
+	}
+	if _, taken := t.pending[k]; taken {
+		return ErrSameID
+	}
+	t.pending[k] = ch
+	return nil
+}
+
+// resolve hands an answer to who waits for it, and reports whether anybody did.
+func (t *tracker) resolve(k pendingKey, a answered) bool {
+	t.mu.Lock()
+	ch, ok := t.pending[k]
+	delete(t.pending, k)
+	t.mu.Unlock()
+	if ok {
+		ch <- a // has room for one, and gets one
+	}
+	return ok
+}
+
+func (t *tracker) failAll(err error) {
+	t.mu.Lock()
+	pending := t.pending
+	t.pending = make(map[pendingKey]chan<- answered)
+	t.mu.Unlock()
+	for _, ch := range pending {
+		ch <- answered{err: err}
+	}
+}
+
+// Request sends an IQ of type get or set and waits for its answer, which may be
+// a result or an error stanza; both are returned as the stanza.
+// Errors: ErrDown (no connection, or lost while waiting), ErrBusy, ErrPending,
+// ErrSameID, and ctx's error.
+func (l *Link) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	if err := l.checkOutgoing(s); err != nil {
+		return nil, err
+	}
+	ch := make(chan answered, 1)
+	k := pendingKey{s.To, s.ID}
+	if err := l.tracker.add(k, ch); err != nil {
+		return nil, err
+	}
+	err := l.Send(s, func(err error) {
+		if err != nil {
+			l.tracker.resolve(k, answered{err: err})
+		}
+	})
+	if err != nil {
+		l.tracker.resolve(k, answered{err: err})
+	}
+	select {
+	case a := <-ch:
+		return a.stanza, a.err
+	case <-ctx.Done():
+		l.tracker.resolve(k, answered{err: ctx.Err()})
+		a := <-ch // ctx's error, or the answer that came in the same moment
+		return a.stanza, a.err
+	}
+}
