@@ -1,0 +1,70 @@
+package secret
+
+import (
+	"crypto/subtle"
+	"fmt"
+	"io"
+)
+
+// Hidden is what every String shows instead of its text.
+const Hidden = "<secret>"
+
+// String is a text that does not show itself. The zero value is an unset
+// secret; it looks the same as any other.
+//
+// Strings cannot be compared with == (they would compare their addresses);
+// use [String.Equal].
+type String struct {
+	// fmt, for one, prints an unexported field of somebody else's struct by
+	// reflection, without its methods. A pointer to a string comes out as an
+	// address there, whatever the verb; a string would come out as it is.
+	text *string
+	_    [0]func() // makes == a compile error
+}
+
+// New returns text as a secret.
+func New(text string) String { return String{text: &text} }
+
+// Reveal returns the text. It is the only way to it.
+func (s String) Reveal() string {
+	if s.text == nil {
+		return ""
+	}
+	return *s.text
+}
+
+// IsZero reports whether the secret is unset or empty.
+func (s String) IsZero() bool { return s.Reveal() == "" }
+
+// Equal reports whether both hold the same text. For texts of equal length
+// the time it takes does not depend on where they differ.
+func (s String) Equal(other String) bool {
+	return subtle.ConstantTimeCompare([]byte(s.Reveal()), []byte(other.Reveal())) == 1
+}
+
+// String returns [Hidden]. It implements fmt.Stringer.
+func (s String) String() string { return Hidden }
+
+// GoString returns [Hidden]. It implements fmt.GoStringer.
+func (s String) GoString() string { return Hidden }
+
+// Format writes [Hidden] for every verb, %x and %d as well, and ignores width
+// and precision: a part of a secret is a secret. It implements fmt.Formatter.
+func (s String) Format(f fmt.State, verb rune) {
+	if verb == 'q' {
+		_, _ = io.WriteString(f, `"`+Hidden+`"`)
+		return
+	}
+	_, _ = io.WriteString(f, Hidden)
+}
+
+// MarshalText returns [Hidden]. It implements encoding.TextMarshaler, for
+// encoding/xml, log/slog and others.
+func (s String) MarshalText() ([]byte, error) { return []byte(Hidden), nil }
+
+// MarshalJSON returns [Hidden] as a JSON string.
+func (s String) MarshalJSON() ([]byte, error) { return []byte(`"` + Hidden + `"`), nil }
+
+// MarshalYAML returns [Hidden]. It implements the Marshaler interface of the
+// yaml packages.
+func (s String) MarshalYAML() (any, error) { return Hidden, nil }
