@@ -174,6 +174,8 @@ func TestParseErrors(t *testing.T) {
 		{"a@א1.1a", "domainpart", "is not a valid internationalised name"},
 		{"a@aאa", "domainpart", "is not a valid internationalised name"},
 		{"a@aℵ", "domainpart", "has no stable normal form"},
+		{"a@b" + strings.Repeat("\u0316", 31), "domainpart", "contains more than 30 combining marks in a row"},
+		{"a@xn--xn---epa", "domainpart", "has no stable normal form"},
 		{"a@\u0301b", "domainpart", "is not a valid internationalised name"},
 		{"a@b\u0378", "domainpart", "contains U+0378, which IDNA disallows"},
 		{"a@é\u200d", "domainpart", "is not a valid internationalised name"},
