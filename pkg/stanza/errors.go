@@ -142,3 +142,24 @@ func (s *Stanza) StanzaError() (*Error, bool) {
 	}
 	return e, true
 }
+
+// Valid reports whether t is one of the five types of RFC 6120 section 8.3.2.
+func (t ErrorType) Valid() bool {
+	switch t {
+	case Auth, Cancel, Continue, Modify, Wait:
+		return true
+	}
+	return false
+}
+
+// Valid reports whether c is a defined condition.
+func (c Condition) Valid() bool {
+	switch c {
+	case BadRequest, Conflict, FeatureNotImplemented, Forbidden, Gone, InternalServerError, ItemNotFound,
+		JIDMalformed, NotAcceptable, NotAllowed, NotAuthorized, PaymentRequired, PolicyViolation,
+		RecipientUnavailable, Redirect, RegistrationRequired, RemoteServerNotFound, RemoteServerTimeout,
+		ResourceConstraint, ServiceUnavailable, SubscriptionRequired, UndefinedCondition, UnexpectedRequest:
+		return true
+	}
+	return false
+}

@@ -1,0 +1,125 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// conclude ends an event that was judged: it sends the receipt, the replies or
+// the error, and calls settled when the server has confirmed the last of them
+// (at once if there is none).
+//
+// Killed before settled: a queued event is delivered again, and what was sent
+// is sent again with the same ids.
+func (w *Worker) conclude(ctx context.Context, ev *Event, v Verdict, settled func()) {
+	var out []*stanza.Stanza
+	switch v.Outcome {
+	case Done:
+		w.Counters.Delivered.Add(1)
+		out = v.Replies
+		if r := receipt(ev); r != nil {
+			out = append([]*stanza.Stanza{r}, out...)
+		}
+		w.Counters.Replies.Add(int64(len(v.Replies)))
+	default:
+		w.Counters.Refused.Add(1)
+		if e := w.bounce(ev, v.Err); e != nil {
+			out = []*stanza.Stanza{e}
+		}
+	}
+	w.send(ctx, ev, out, settled)
+}
+
+// expire ends a queued event that is too old.
+func (w *Worker) expire(ctx context.Context, ev *Event, last Verdict, d *store.Delivery) {
+	w.Counters.Expired.Add(1)
+	w.log.Warn("an event is given up: the endpoint did not take it within retry.max_age",
+		zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.String("last", last.Reason))
+	var out []*stanza.Stanza
+	if !w.e.DropOld {
+		e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
+		if e != nil {
+			out = []*stanza.Stanza{e}
+		}
+	}
+	w.send(ctx, ev, out, func() { w.ack(d) })
+}
+
+// bounce returns the error stanza for the sender, nil if there must be none.
+func (w *Worker) bounce(ev *Event, e *stanza.Error) *stanza.Stanza {
+	if !ev.Stanza.MayBounce() || e == nil {
+		return nil
+	}
+	s, err := ev.Stanza.ErrorReply(e, stanza.Limits{})
+	if err != nil {
+		w.log.Error("an error reply could not be built", zap.String("event", ev.ID), zap.Error(err))
+		return nil
+	}
+	return s
+}
+
+// receipt returns the answer to a request of XEP-0184, from the address that
+// was written to; nil if none was asked for or none may be sent.
+func receipt(ev *Event) *stanza.Stanza {
+	s := ev.Stanza
+	if _, asked := s.Child("urn:xmpp:receipts", "request"); !asked || s.Kind != stanza.Message || s.ID == "" || s.Type == "error" || s.Type == "groupchat" {
+		return nil
+	}
+	h := s.Reply()
+	h.ID, h.Type = ev.ID+"-receipt", s.Type
+	inner := string(append(stanza.AppendAttr([]byte("<received xmlns='urn:xmpp:receipts'"), "id", s.ID), "/>"...))
+	r, err := stanza.Build(h, inner, stanza.Limits{})
+	if err != nil {
+		return nil // the id came out of a stanza that was parsed: not reached
+	}
+	return r
+}
+
+// send hands stanzas to the link in order. The link keeps them over
+// reconnects; it refuses only when too much waits there, and then the lane
+// waits.
+func (w *Worker) send(ctx context.Context, ev *Event, out []*stanza.Stanza, settled func()) {
+	for i, s := range out {
+		done := func(error) {}
+		if i == len(out)-1 {
+			done = func(err error) {
+				if err == nil {
+					settled()
+				}
+			}
+		}
+		for {
+			err := w.sender.Send(ev.Component, s, done)
+			if err == nil {
+				break
+			}
+			if !errors.Is(err, ErrBusy) {
+				w.log.Error("a reply can not be sent", zap.String("event", ev.ID), zap.Error(err))
+				done(nil) // nor ever will it: the event is over
+				break
+			}
+			w.log.Warn("a reply waits", zap.String("event", ev.ID), zap.Error(err))
+			select {
+			case <-time.After(busyDelay):
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+	if len(out) == 0 {
+		settled()
+	}
+}
+
+// ack removes an event from the store.
+func (w *Worker) ack(d *store.Delivery) {
+	if err := d.Ack(); err != nil {
+		w.log.Warn("an event stays in the store and will be delivered again", zap.Error(err))
+	}
+}

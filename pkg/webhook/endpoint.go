@@ -1,0 +1,77 @@
+package webhook
+
+import (
+	"net/http"
+	"slices"
+	"time"
+
+	"stanzahook/pkg/stanza"
+)
+
+// Format says how a stanza is put into a request, and what answers mean.
+type Format string
+
+// The formats.
+const (
+	FormatEvent         Format = "event"          // stanzahook's own
+	FormatComponentHTTP Format = "component-http" // mod_component_http's
+)
+
+// Endpoint is a webhook target.
+type Endpoint struct {
+	Name        string
+	URL         string
+	Component   string        // domain; empty: all
+	Kinds       []stanza.Kind // which stanzas it gets
+	Format      Format
+	Queued      bool          // through the durable queue, with retries; else one attempt
+	Timeout     time.Duration // of one attempt
+	Concurrency int           // attempts in flight
+	Headers     http.Header   // sent with every attempt
+	Schedule    []time.Duration
+	MaxAge      time.Duration // of a queued event, until it is given up
+	DropOld     bool          // give up without an error stanza to the sender
+	Limits      stanza.Limits // of replies
+	UserAgent   string
+}
+
+// Matches reports whether a stanza that came over a component's link is for
+// this endpoint.
+func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
+	return (e.Component == "" || e.Component == component) && slices.Contains(e.Kinds, s.Kind)
+}
+
+// Event is one stanza for one endpoint.
+type Event struct {
+	ID        string // "evt_…"; the webhook-id, constant over attempts and restarts
+	Component string // domain of the link it came over
+	Received  time.Time
+	Stanza    *stanza.Stanza
+}
+
+// Outcome is what becomes of an event after an attempt.
+type Outcome uint8
+
+// The outcomes.
+const (
+	Done    Outcome = iota // accepted by the endpoint
+	Refused                // judged by the endpoint: error stanza to the sender
+	Again                  // not judged: try again if the event is queued
+)
+
+// Verdict is the result of one attempt.
+type Verdict struct {
+	Outcome Outcome
+	Replies []*stanza.Stanza // of Done
+	Err     *stanza.Error    // of Refused; of Again for events that are not queued
+	After   time.Duration    // of Again: not before, as the endpoint asked
+	Reason  string           // for the log
+}
+
+// Answer is what an endpoint answered.
+type Answer struct {
+	Status     int
+	MediaType  string // lower case, without parameters
+	Body       []byte
+	RetryAfter time.Duration
+}

@@ -1,0 +1,70 @@
+package webhook
+
+import (
+	"context"
+	"sync"
+)
+
+// lanes run jobs: those of one key one after the other, in the order they were
+// added; keys independently of each other. A lane is a goroutine that exists
+// while it has jobs.
+type lanes struct {
+	mu      sync.Mutex
+	waiting map[string][]func(context.Context)
+	jobs    int
+	wg      sync.WaitGroup
+}
+
+// add queues a job. The empty key means a lane of its own. It reports false if
+// limit jobs are there already (0: no limit).
+func (l *lanes) add(ctx context.Context, key string, limit int, job func(context.Context)) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if limit > 0 && l.jobs >= limit {
+		return false
+	}
+	l.jobs++
+	if key == "" {
+		l.wg.Go(func() {
+			job(ctx)
+			l.ended()
+		})
+		return true
+	}
+	if l.waiting == nil {
+		l.waiting = make(map[string][]func(context.Context))
+	}
+	queue, running := l.waiting[key]
+	l.waiting[key] = append(queue, job)
+	if !running {
+		l.wg.Go(func() { l.run(ctx, key) })
+	}
+	return true
+}
+
+func (l *lanes) run(ctx context.Context, key string) {
+	for {
+		l.mu.Lock()
+		queue := l.waiting[key]
+		if len(queue) == 0 {
+			delete(l.waiting, key)
+			l.mu.Unlock()
+			return
+		}
+		job := queue[0]
+		queue[0] = nil
+		l.waiting[key] = queue[1:]
+		l.mu.Unlock()
+		job(ctx)
+		l.ended()
+	}
+}
+
+func (l *lanes) ended() {
+	l.mu.Lock()
+	l.jobs--
+	l.mu.Unlock()
+}
+
+// wait returns when all jobs have ended.
+func (l *lanes) wait() { l.wg.Wait() }
