@@ -1,0 +1,153 @@
+package main
+
+import (
+	"crypto/x509"
+	"net/url"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+)
+
+// Config is one configuration file with the environment and the defaults laid
+// over and under it, checked and ready for use: secrets are read from their
+// files, names are in their canonical form, and nothing in it contradicts
+// something else in it. loadConfig makes it; nobody changes it afterwards.
+//
+// The mapstructure tags are the keys of the file. The same tags tell which
+// keys are known (config_yaml.go) and which environment variables there are
+// (config_env.go), so a field added here is known everywhere. A field tagged
+// "-" is worked out from others.
+type Config struct {
+	Components []ComponentConfig `mapstructure:"components"`
+	Endpoints  []EndpointConfig  `mapstructure:"endpoints"`
+	HTTP       HTTPConfig        `mapstructure:"http"`
+	Store      StoreConfig       `mapstructure:"store"`
+	Drain      time.Duration     `mapstructure:"drain"`
+	Log        LogConfig         `mapstructure:"log"`
+}
+
+// ComponentConfig is one XEP-0114 connection.
+type ComponentConfig struct {
+	Domain         string         `mapstructure:"domain"` // canonical (lower case), unique
+	Server         string         `mapstructure:"server"` // host:port
+	Secret         secret.String  `mapstructure:"secret"` // always set, wherever it came from
+	SecretFile     string         `mapstructure:"secret_file"`
+	TLS            TLSConfig      `mapstructure:"tls"`
+	Identity       IdentityConfig `mapstructure:"identity"`
+	Presence       string         `mapstructure:"presence"`
+	Keepalive      time.Duration  `mapstructure:"keepalive"`
+	MaxStanzaBytes ByteSize       `mapstructure:"max_stanza_bytes"`
+}
+
+// TLSConfig says how the connection to the XMPP server is protected.
+type TLSConfig struct {
+	Mode       string         `mapstructure:"mode"`
+	CAFile     string         `mapstructure:"ca_file"`
+	ServerName string         `mapstructure:"server_name"` // the host of server, if not given
+	CAs        *x509.CertPool `mapstructure:"-"`           // from ca_file; nil: the system's
+}
+
+// IdentityConfig is what the component says about itself in service discovery
+// (XEP-0030).
+type IdentityConfig struct {
+	Name     string `mapstructure:"name"`
+	Category string `mapstructure:"category"`
+	Type     string `mapstructure:"type"`
+}
+
+// EndpointConfig is one webhook target. They are asked in the order of the
+// file.
+type EndpointConfig struct {
+	Name        string                   `mapstructure:"name"`
+	URL         string                   `mapstructure:"url"`       // as written, with its {placeholders}
+	Component   string                   `mapstructure:"component"` // a component's domain; "": every component
+	Format      string                   `mapstructure:"format"`
+	Stanzas     []string                 `mapstructure:"stanzas"`
+	Delivery    string                   `mapstructure:"delivery"` // always set: its default depends on the format
+	Timeout     time.Duration            `mapstructure:"timeout"`
+	Concurrency int                      `mapstructure:"concurrency"`
+	Headers     map[string]secret.String `mapstructure:"headers"` // canonical names, as in http.Header
+	Retry       RetryConfig              `mapstructure:"retry"`
+	OnExhausted string                   `mapstructure:"on_exhausted"`
+	ParsedURL   *url.URL                 `mapstructure:"-"` // URL, parsed; its String escapes the placeholders' braces
+}
+
+// RetryConfig is the pace of a queued delivery: the last step repeats until
+// MaxAge.
+type RetryConfig struct {
+	Schedule []time.Duration `mapstructure:"schedule"`
+	MaxAge   time.Duration   `mapstructure:"max_age"`
+}
+
+// HTTPConfig is our own HTTP server.
+type HTTPConfig struct {
+	Listen         string        `mapstructure:"listen"` // host:port; an empty host is every address, port 0 a free one
+	Tokens         []TokenConfig `mapstructure:"tokens"`
+	MaxBodyBytes   ByteSize      `mapstructure:"max_body_bytes"`
+	IQTimeout      time.Duration `mapstructure:"iq_timeout"`
+	IQMaxTimeout   time.Duration `mapstructure:"iq_max_timeout"`
+	InsecureNoAuth bool          `mapstructure:"insecure_no_auth"`
+}
+
+// TokenConfig is what one API token may do. The token itself is not kept.
+type TokenConfig struct {
+	Name      string     `mapstructure:"name"`
+	Hash      [32]byte   `mapstructure:"hash"` // SHA-256 of the token, also when it came from token_file
+	TokenFile string     `mapstructure:"token_file"`
+	Scopes    []string   `mapstructure:"scopes"`
+	From      []string   `mapstructure:"from"` // lower-case patterns; none: every JID of every component
+	FromGlobs []jid.Glob `mapstructure:"-"`    // From, parsed
+}
+
+// StoreConfig is the embedded store.
+type StoreConfig struct {
+	Dir      string   `mapstructure:"dir"`
+	Sync     string   `mapstructure:"sync"`
+	MaxBytes ByteSize `mapstructure:"max_bytes"`
+}
+
+// LogConfig says what is logged and how.
+type LogConfig struct {
+	Level  string `mapstructure:"level"`
+	Format string `mapstructure:"format"`
+}
+
+// The words that a configuration chooses from.
+const (
+	tlsNone   = "none"
+	tlsDirect = "direct"
+
+	presenceAuto    = "auto"
+	presenceForward = "forward"
+
+	formatEvent         = "event"
+	formatComponentHTTP = "component-http"
+
+	stanzaMessage  = "message"
+	stanzaPresence = "presence"
+	stanzaIQ       = "iq"
+
+	deliveryQueued = "queued"
+	deliveryDirect = "direct"
+
+	exhaustedBounce = "bounce"
+	exhaustedDrop   = "drop"
+
+	scopeSend   = "send"
+	scopeQuery  = "query"
+	scopeRoster = "roster"
+	scopeEvents = "events"
+	scopeAdmin  = "admin"
+
+	syncInterval = "interval"
+	syncAlways   = "always"
+
+	levelDebug = "debug"
+	levelInfo  = "info"
+	levelWarn  = "warn"
+	levelError = "error"
+
+	logJSON    = "json"
+	logConsole = "console"
+)

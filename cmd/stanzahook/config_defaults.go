@@ -1,0 +1,90 @@
+package main
+
+import (
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+)
+
+// defaultConfig is what holds for every key outside lists that neither the
+// file nor the environment sets.
+func defaultConfig() Config {
+	return Config{
+		HTTP: HTTPConfig{
+			Listen:       "127.0.0.1:5290",
+			MaxBodyBytes: 192 * KiB,
+			IQTimeout:    120 * time.Second,
+			IQMaxTimeout: 300 * time.Second,
+		},
+		Store: StoreConfig{
+			Dir:      "/var/lib/stanzahook",
+			Sync:     syncInterval,
+			MaxBytes: 4 * GiB,
+		},
+		Drain: 20 * time.Second,
+		Log:   LogConfig{Level: levelInfo, Format: logJSON},
+	}
+}
+
+// defaultComponent is what an element of components is decoded over.
+func defaultComponent() ComponentConfig {
+	return ComponentConfig{
+		Server:         "127.0.0.1:5347",
+		TLS:            TLSConfig{Mode: tlsNone},
+		Identity:       IdentityConfig{Name: "Bots", Category: "component", Type: "generic"},
+		Presence:       presenceAuto,
+		Keepalive:      30 * time.Second,
+		MaxStanzaBytes: 256 * KiB,
+	}
+}
+
+// defaultEndpoint is what an element of endpoints is decoded over. Its slices
+// are new ones at every call, because the decoder writes into them.
+func defaultEndpoint() EndpointConfig {
+	return EndpointConfig{
+		Format:      formatEvent,
+		Stanzas:     []string{stanzaMessage},
+		Timeout:     15 * time.Second,
+		Concurrency: 32,
+		Retry: RetryConfig{
+			Schedule: []time.Duration{
+				time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second,
+				time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
+			},
+			MaxAge: 24 * time.Hour,
+		},
+		OnExhausted: exhaustedBounce,
+	}
+}
+
+// fillDependent sets the defaults that follow from another key's value.
+func (c *Config) fillDependent() {
+	for i := range c.Components {
+		component := &c.Components[i]
+		if component.TLS.Mode == tlsDirect && component.TLS.ServerName == "" {
+			component.TLS.ServerName, _, _ = net.SplitHostPort(component.Server)
+		}
+	}
+	for i := range c.Endpoints {
+		endpoint := &c.Endpoints[i]
+		if endpoint.Delivery != "" {
+			continue
+		}
+		// mod_component_http makes one attempt and bounces: who comes from
+		// there gets the same.
+		endpoint.Delivery = deliveryDirect
+		if endpoint.Format == formatEvent {
+			endpoint.Delivery = deliveryQueued
+		}
+	}
+}
+
+// isLoopback reports whether the host of an address is this machine only.
+func isLoopback(host string) bool {
+	if strings.EqualFold(host, "localhost") {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.Unmap().IsLoopback()
+}

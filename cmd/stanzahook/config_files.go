@@ -1,0 +1,52 @@
+package main
+
+import (
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"path/filepath"
+
+	"stanzahook/pkg/secret"
+)
+
+// fileReader reads the files that a configuration names. A relative path is a
+// systemd credential's name, or relative to the configuration file: the same
+// file works whatever directory the program is started in.
+type fileReader struct {
+	credentials string // $CREDENTIALS_DIRECTORY
+	base        string // the configuration file's directory
+}
+
+func newFileReader(config string, env []string) fileReader {
+	return fileReader{credentials: lookupEnv(env, "CREDENTIALS_DIRECTORY"), base: filepath.Dir(config)}
+}
+
+// secret reads a secret and returns it with the path that it was found at.
+func (f fileReader) secret(path string) (secret.String, string, error) {
+	found, err := secret.Find(path, f.credentials, f.base)
+	if err != nil {
+		return secret.String{}, "", err
+	}
+	s, err := secret.FromFile(found)
+	return s, found, err
+}
+
+// certificates reads a PEM file of authorities and returns them with the path
+// that they were found at.
+func (f fileReader) certificates(path string) (*x509.CertPool, string, error) {
+	// It is no secret, but everything else about the file is the same. A
+	// bundle of every public authority is larger than a secret may be;
+	// somebody who means those leaves ca_file out.
+	pem, found, err := f.secret(path)
+	if errors.Is(err, secret.ErrTooLarge) {
+		return nil, "", fmt.Errorf("%w; leave ca_file out to trust the system's authorities", err)
+	}
+	if err != nil {
+		return nil, "", err
+	}
+	pool := x509.NewCertPool()
+	if !pool.AppendCertsFromPEM([]byte(pem.Reveal())) {
+		return nil, "", fmt.Errorf("%s holds no certificate in PEM form", found)
+	}
+	return pool, found, nil
+}

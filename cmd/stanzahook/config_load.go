@@ -1,0 +1,141 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+
+	"github.com/go-viper/mapstructure/v2"
+	"github.com/spf13/viper"
+)
+
+// maxConfigFile bounds what is read as a configuration. A thousand endpoints
+// fit; a disk image given by mistake does not.
+const maxConfigFile = 1 << 20
+
+// findConfig returns the configuration file to load: the one that --config
+// names, else ./stanzahook.yaml, else /etc/stanzahook/stanzahook.yaml. Its
+// error says where it looked.
+func findConfig(flag string) (string, error) {
+	return findConfigIn(flag, "./stanzahook.yaml", "/etc/stanzahook/stanzahook.yaml")
+}
+
+func findConfigIn(flag string, places ...string) (string, error) {
+	if flag != "" {
+		places = []string{flag}
+	}
+	for _, place := range places {
+		// A file that is there and cannot be read is loadConfig's to report:
+		// taking the next one in silence would start with the wrong settings.
+		if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
+			return filepath.Clean(place), nil
+		}
+	}
+	if flag != "" {
+		return "", fmt.Errorf("configuration file %s (from --config) does not exist", flag)
+	}
+	return "", fmt.Errorf("no configuration file: tried %s; write one with \"stanzahook init\", or name it with --config",
+		strings.Join(places, " and "))
+}
+
+// loadConfig reads a configuration file and the environment (as os.Environ
+// gives it), fills in the defaults, reads the files that hold secrets, and
+// checks everything. An error that is about the configuration is of type
+// Problems and names all of them.
+//
+// The work is shared like this: viper lays the file over the defaults and the
+// environment over the file, and decodes. It knows no lines, no unknown keys
+// and no types, so the file is read as YAML nodes first (config_yaml.go), and
+// only what belongs into the Config is handed on.
+func loadConfig(path string, env []string) (*Config, error) {
+	text, err := readConfigFile(path)
+	if err != nil {
+		return nil, Problems{{File: path, Text: err.Error()}}
+	}
+	return parseConfig(path, text, env)
+}
+
+// parseConfig is loadConfig of a text that came from the file at path.
+func parseConfig(path string, text []byte, env []string) (*Config, error) {
+	r := newReport(path)
+	root, ok := parseYAML(r, text)
+	if !ok {
+		// Without the file's keys every check would report what is missing.
+		return nil, r.err()
+	}
+
+	v := viper.New()
+	for _, l := range leaves(reflect.ValueOf(defaultConfig()), "") {
+		v.SetDefault(l.key, l.value.Interface())
+	}
+	if err := v.MergeConfigMap(readKeys(r, root)); err != nil {
+		return nil, fmt.Errorf("load %s: %w", path, err)
+	}
+	// viper would ask the process itself for its environment.
+	for key, value := range readEnvironment(r, env) {
+		v.Set(key, value)
+	}
+	var c Config
+	if err := v.Unmarshal(&c, strictly); err != nil {
+		return nil, fmt.Errorf("load %s: %w", path, err)
+	}
+
+	c.fillDependent()
+	validate(r, &c, newFileReader(path, env))
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	return &c, nil
+}
+
+func readConfigFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, errors.New("the file does not exist")
+	}
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	text, err := io.ReadAll(io.LimitReader(f, maxConfigFile+1))
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	if len(text) > maxConfigFile {
+		return nil, fmt.Errorf("the file is larger than %v: not a configuration", ByteSize(maxConfigFile))
+	}
+	return text, nil
+}
+
+func cannotRead(err error) error {
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pathErr.Err // the problem names the file already
+	}
+	return fmt.Errorf("the file cannot be read: %w", err)
+}
+
+// strictly makes viper's decoder take values as they are: the readers of file
+// and environment have given each its type, and what does not fit now is a
+// mistake of ours.
+func strictly(d *mapstructure.DecoderConfig) {
+	d.WeaklyTypedInput = false
+	d.ErrorUnused = true
+	d.DecodeHook = overDefaults
+}
+
+// overDefaults makes the decoder lay each element of a list over its defaults.
+// viper has defaults for keys outside lists only.
+func overDefaults(from, to reflect.Value) (any, error) {
+	switch to.Type() {
+	case reflect.TypeFor[ComponentConfig]():
+		to.Set(reflect.ValueOf(defaultComponent()))
+	case reflect.TypeFor[EndpointConfig]():
+		to.Set(reflect.ValueOf(defaultEndpoint()))
+	}
+	return from.Interface(), nil
+}

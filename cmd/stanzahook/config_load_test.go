@@ -1,0 +1,78 @@
+package main
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+func TestCredentialsDirectoryComesFirst(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "bot.secret"), []byte("from systemd\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	component := load(t, "full.yaml", "CREDENTIALS_DIRECTORY="+dir).Components[0]
+	if got := component.Secret.Reveal(); got != "from systemd" {
+		t.Errorf("the secret is %q", got)
+	}
+	if got, want := component.SecretFile, filepath.Join(dir, "bot.secret"); got != want {
+		t.Errorf("it came from %s, want %s", got, want)
+	}
+}
+
+func TestFindConfig(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "first.yaml"), filepath.Join(dir, "second.yaml")
+	find := func(flag string) (string, error) { return findConfigIn(flag, first, second) }
+
+	_, err := find("")
+	if err == nil || !strings.Contains(err.Error(), first+" and "+second) {
+		t.Errorf("the error does not say what was tried: %v", err)
+	}
+	for _, path := range []string{second, first} { // the first goes before the second
+		if err := os.WriteFile(path, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := find(""); err != nil || got != path {
+			t.Errorf("got %s, %v; want %s", got, err, path)
+		}
+	}
+	if got, err := find(second); err != nil || got != second {
+		t.Errorf("--config: got %s, %v", got, err)
+	}
+	missing := filepath.Join(dir, "missing.yaml")
+	if got, err := find(missing); err == nil || !strings.Contains(err.Error(), missing) {
+		t.Errorf("--config with a missing file: got %q, %v", got, err)
+	}
+}
+
+func TestFindConfigPlaces(t *testing.T) {
+	t.Chdir(t.TempDir())
+	if err := os.WriteFile("stanzahook.yaml", nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := findConfig(""); err != nil || got != "stanzahook.yaml" {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestFilesThatCannotBeRead(t *testing.T) {
+	dir := t.TempDir()
+	large := filepath.Join(dir, "large.yaml")
+	if err := os.WriteFile(large, make([]byte, 1<<20+1), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	missing := filepath.Join(dir, "missing.yaml")
+	for path, want := range map[string]string{
+		missing: missing + ": the file does not exist",
+		dir:     dir + ": the file cannot be read: is a directory",
+		large:   large + ": the file is larger than 1MiB: not a configuration",
+	} {
+		c, err := loadConfig(path, nil)
+		if problems, ok := errors.AsType[Problems](err); !ok || len(problems) != 1 || err.Error() != want || c != nil {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}

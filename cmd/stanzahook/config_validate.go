@@ -1,0 +1,185 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// The largest sizes that are taken. What is beyond them is a slip in the unit,
+// or would let one stanza or request fill the memory.
+const (
+	maxStanzaBytes = 16 * MiB
+	maxBodyBytes   = 16 * MiB
+	maxTimeout     = 5 * time.Minute
+	maxConcurrency = 1000
+)
+
+// minStanzaBytes is the least that a server may set as its limit (RFC 6120,
+// section 13.12): with less we would refuse what it has a right to send.
+const minStanzaBytes = 10000
+
+// checker holds a Config against the contract. It reads the files that the
+// Config names, and brings names to their canonical form on the way: the checks
+// that compare two keys rely on that, so they come after those of single keys.
+type checker struct {
+	*report
+	c     *Config
+	files fileReader
+}
+
+func validate(r *report, c *Config, files fileReader) {
+	v := checker{r, c, files}
+	if len(c.Components) == 0 {
+		v.add("components", "at least one is needed; write its domain, and secret or secret_file")
+	}
+	for i := range c.Components {
+		v.component(i)
+	}
+	for i := range c.Endpoints {
+		v.endpoint(i)
+	}
+	v.http()
+	for i := range c.HTTP.Tokens {
+		v.token(i)
+	}
+	v.store()
+	if c.Drain < 0 {
+		v.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
+	}
+	v.oneOf("log.level", c.Log.Level, levelDebug, levelInfo, levelWarn, levelError)
+	v.oneOf("log.format", c.Log.Format, logJSON, logConsole)
+	v.contradictions()
+}
+
+func (v checker) store() {
+	store := &v.c.Store
+	switch {
+	case store.Dir == "":
+		v.add("store.dir", "is empty; write the directory that queues and dead letters are kept in")
+	case !filepath.IsAbs(store.Dir) && v.variables["store.dir"] == "":
+		// Like every path in the file. One from the environment is relative to
+		// where the program is started, as everywhere.
+		store.Dir = filepath.Join(v.files.base, store.Dir)
+	}
+	v.oneOf("store.sync", store.Sync, syncInterval, syncAlways)
+	least := MiB
+	for i := range v.c.Components {
+		least = max(least, v.c.Components[i].MaxStanzaBytes)
+	}
+	switch {
+	case store.MaxBytes < MiB:
+		v.add("store.max_bytes", "%v is too little for a store; write at least 1MiB, better 4GiB", store.MaxBytes)
+	case store.MaxBytes < least:
+		v.add("store.max_bytes", "%v has no room for one stanza of max_stanza_bytes (%v); make it larger", store.MaxBytes, least)
+	}
+}
+
+// oneOf checks a word that is chosen from a few.
+func (v checker) oneOf(key, value string, words ...string) {
+	if !slices.Contains(words, value) {
+		v.add(key, "%s is not known; write %s", quote(value), alternatives(words))
+	}
+}
+
+// someOf checks a list of words that are chosen from a few.
+func (v checker) someOf(key string, values []string, words ...string) {
+	if len(values) == 0 {
+		v.add(key, "is empty; write at least one of %s", strings.Join(words, ", "))
+	}
+	for i, value := range values {
+		element := fmt.Sprintf("%s[%d]", key, i)
+		v.oneOf(element, value, words...)
+		if slices.Contains(values[:i], value) {
+			v.add(element, "%s is in the list twice; keep one", quote(value))
+		}
+	}
+}
+
+// alternatives joins words as a sentence does.
+func alternatives(words []string) string {
+	last := len(words) - 1
+	if last == 0 {
+		return words[0]
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
+}
+
+// address checks a host:port and reports whether it is one.
+func (v checker) address(key, value, example string) bool {
+	host, port, err := net.SplitHostPort(value)
+	if err != nil || strings.ContainsAny(host, " /@") || hasControl(host) {
+		v.add(key, "%s is not host:port; write for example %s", quote(value), example)
+		return false
+	}
+	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
+		v.add(key, "%s has no port number from 0 to 65535; write for example %s", quote(value), example)
+		return false
+	}
+	return true
+}
+
+// contradictions checks what is right by itself and wrong together, across
+// sections.
+func (v checker) contradictions() {
+	for i := range v.c.Components {
+		component := &v.c.Components[i]
+		key := fmt.Sprintf("components[%d]", i)
+		if host, port, err := net.SplitHostPort(component.Server); err == nil && v.isOurs(host, port) {
+			v.add("http.listen", "%s is the address of %s.server; give one of them another port", quote(v.c.HTTP.Listen), key)
+		}
+		taken := slices.ContainsFunc(v.c.Endpoints, func(e EndpointConfig) bool {
+			return (e.Component == "" || e.Component == component.Domain) && slices.Contains(e.Stanzas, stanzaPresence)
+		})
+		if component.Presence == presenceForward && !taken && !v.isReported("endpoints") {
+			v.add(key+".presence", "forward needs an endpoint of this component with presence in its stanzas; add it there, or write auto")
+		}
+	}
+	for i := range v.c.Endpoints {
+		u := v.c.Endpoints[i].ParsedURL
+		if u != nil && v.isOurs(u.Hostname(), portOf(u)) {
+			v.add(fmt.Sprintf("endpoints[%d].url", i), "is the address of http.listen: events would come back to us; write the address of the bot")
+		}
+	}
+}
+
+// isOurs reports whether an address is the one we listen on. It does not ask
+// the DNS: a name that leads to us unseen is not found.
+func (v checker) isOurs(host, port string) bool {
+	ourHost, ourPort, err := net.SplitHostPort(v.c.HTTP.Listen)
+	if err != nil || port != ourPort || port == "0" {
+		return false
+	}
+	if host, ourHost = withoutNames(host), withoutNames(ourHost); strings.EqualFold(host, ourHost) {
+		return true
+	}
+	ours, err := netip.ParseAddr(ourHost)
+	everywhere := ourHost == "" || err == nil && ours.IsUnspecified()
+	return everywhere && isLoopback(host)
+}
+
+// withoutNames writes a host with the one name that needs no DNS as an address.
+func withoutNames(host string) string {
+	if strings.EqualFold(host, "localhost") {
+		return "127.0.0.1"
+	}
+	return host
+}
+
+// portOf is the port of a URL, written or not.
+func portOf(u *url.URL) string {
+	switch {
+	case u.Port() != "":
+		return u.Port()
+	case u.Scheme == "https":
+		return "443"
+	default:
+		return "80"
+	}
+}

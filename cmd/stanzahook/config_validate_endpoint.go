@@ -1,0 +1,191 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"golang.org/x/net/http/httpguts"
+
+	"stanzahook/pkg/jid"
+)
+
+func (v checker) endpoint(i int) {
+	endpoint := &v.c.Endpoints[i]
+	key := fmt.Sprintf("endpoints[%d]", i)
+
+	v.endpointName(i)
+	if u, err := parseEndpointURL(endpoint.URL); err != nil {
+		v.add(key+".url", "%v", err)
+	} else {
+		endpoint.ParsedURL = u
+	}
+	v.endpointComponent(i)
+	v.oneOf(key+".format", endpoint.Format, formatEvent, formatComponentHTTP)
+	v.someOf(key+".stanzas", endpoint.Stanzas, stanzaMessage, stanzaPresence, stanzaIQ)
+	v.oneOf(key+".delivery", endpoint.Delivery, deliveryQueued, deliveryDirect)
+	if t := endpoint.Timeout; t <= 0 || t > maxTimeout {
+		v.add(key+".timeout", "%v is out of range; write more than 0s and at most %v, for example 15s", t, maxTimeout)
+	}
+	if n := endpoint.Concurrency; n < 1 || n > maxConcurrency {
+		v.add(key+".concurrency", "%d is not between 1 and %d", n, maxConcurrency)
+	}
+	v.headers(key+".headers", endpoint)
+	v.oneOf(key+".on_exhausted", endpoint.OnExhausted, exhaustedBounce, exhaustedDrop)
+	v.retry(key+".retry", &endpoint.Retry)
+	v.direct(key, endpoint)
+}
+
+func (v checker) endpointName(i int) {
+	key, name := fmt.Sprintf("endpoints[%d].name", i), v.c.Endpoints[i].Name
+	switch {
+	case name == "":
+		v.add(key, "is missing; write a short one, as echo or orders-bot")
+	case !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(name):
+		v.add(key, "%s is not a name; write up to 63 of a-z 0-9 _ and -, beginning with a letter or digit", quote(name))
+	}
+	for before := range i {
+		if name != "" && v.c.Endpoints[before].Name == name {
+			v.add(key, "%s is the name of endpoints[%d] already; queues and statistics go by name", quote(name), before)
+		}
+	}
+}
+
+// endpointComponent checks that an endpoint's component is one of ours.
+func (v checker) endpointComponent(i int) {
+	endpoint := &v.c.Endpoints[i]
+	if endpoint.Component == "" {
+		return
+	}
+	if j, err := jid.Parse(endpoint.Component); err == nil && j.IsDomain() {
+		endpoint.Component = j.Domain()
+	}
+	var domains []string
+	for c := range v.c.Components {
+		if v.isReported(fmt.Sprintf("components[%d].domain", c)) {
+			return // it may be the one that is meant
+		}
+		domains = append(domains, v.c.Components[c].Domain)
+	}
+	if len(domains) > 0 && !slices.Contains(domains, endpoint.Component) {
+		v.add(fmt.Sprintf("endpoints[%d].component", i), "%s is not the domain of a component; write %s, or remove the key for all",
+			quote(endpoint.Component), alternatives(domains))
+	}
+}
+
+// parseEndpointURL checks the address of a webhook. Its errors do not show
+// it: it may have a password in it.
+func parseEndpointURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, errors.New("is missing; write for example http://127.0.0.1:8080/hook")
+	}
+	u, err := url.Parse(text)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || hasControl(text) || strings.Contains(text, " ") {
+		return nil, errors.New("is not an http or https URL; write for example http://127.0.0.1:8080/hook")
+	}
+	if port, err := strconv.Atoi(portOf(u)); err != nil || port < 1 || port > 65535 {
+		return nil, errors.New("has no port number from 1 to 65535")
+	}
+	if u.User != nil {
+		// A URL is shown in the status and in logs.
+		return nil, errors.New("has a user or password in it, and URLs are not kept secret; write headers: {Authorization: \"Basic …\"} instead")
+	}
+	if strings.Contains(text, "#") {
+		return nil, errors.New("has a # in it, and what follows is never sent; remove it, or write %23 if it is part of the path")
+	}
+	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && isNeverAllowed(ip.Unmap()) {
+		return nil, errors.New("is a link-local or cloud metadata address; these are always refused")
+	}
+	rest := strings.NewReplacer("{kind}", "", "{type}", "", "{to}", "", "{from}", "").Replace(text)
+	if strings.ContainsAny(rest, "{}") {
+		return nil, errors.New("has an unknown placeholder; known are {kind} {type} {to} {from}, and a brace itself is %7B or %7D")
+	}
+	return u, nil
+}
+
+// isNeverAllowed reports whether an address is refused whatever the
+// configuration allows. It spares the operator to find out at the first
+// delivery; the check that counts is made when dialling.
+func isNeverAllowed(ip netip.Addr) bool {
+	return ip.IsLinkLocalUnicast() || ip == netip.MustParseAddr("fd00:ec2::254") // the metadata service of EC2
+}
+
+// headers checks the names and values, and brings the names to the form that
+// http.Header has: viper hands them on in lower case.
+func (v checker) headers(path string, endpoint *EndpointConfig) {
+	if len(endpoint.Headers) == 0 {
+		return
+	}
+	headers := maps.Clone(endpoint.Headers)
+	clear(endpoint.Headers)
+	for _, lower := range slices.Sorted(maps.Keys(headers)) {
+		name, value := http.CanonicalHeaderKey(lower), headers[lower]
+		key := v.headerKey(path, name)
+		switch name {
+		case "Host", "Content-Length", "Transfer-Encoding", "Connection",
+			"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature":
+			v.add(key, "is set by stanzahook itself; remove it")
+		}
+		if !httpguts.ValidHeaderFieldName(name) {
+			v.add(key, "is not the name of a header; write letters, digits and - only")
+		}
+		if !httpguts.ValidHeaderFieldValue(value.Reveal()) {
+			v.add(key, "the value has a line break or another control character in it; write it in one line")
+		}
+		endpoint.Headers[name] = value
+	}
+}
+
+// headerKey is the path of a header as the file writes it.
+func (v checker) headerKey(path, name string) string {
+	usual := join(path, printable(name))
+	for key := range v.lines {
+		if strings.EqualFold(key, usual) && strings.HasPrefix(key, path+".") {
+			return key
+		}
+	}
+	return usual
+}
+
+func (v checker) retry(key string, retry *RetryConfig) {
+	if len(retry.Schedule) == 0 {
+		v.add(key+".schedule", "is empty; write at least one step, for example [1s, 5s, 1m]")
+	}
+	for i, step := range retry.Schedule {
+		if step <= 0 {
+			v.add(fmt.Sprintf("%s.schedule[%d]", key, i), "%v is no time to wait; write more than 0s", step)
+		}
+	}
+	switch {
+	case retry.MaxAge <= 0:
+		v.add(key+".max_age", "%v is no age; write for example 24h", retry.MaxAge)
+	case len(retry.Schedule) > 0 && retry.MaxAge < retry.Schedule[0]:
+		v.add(key+".max_age", "%v is over before the first step of the schedule (%v), so nothing would be retried; for one attempt write delivery: direct",
+			retry.MaxAge, retry.Schedule[0])
+	}
+}
+
+// direct checks what makes no sense for an endpoint with one attempt only.
+// Silence would let its owner believe in retries.
+func (v checker) direct(key string, endpoint *EndpointConfig) {
+	if endpoint.Delivery != deliveryDirect {
+		return
+	}
+	why := "delivery: direct"
+	if !v.isSet(key + ".delivery") {
+		why = "delivery: direct, the default of this format"
+	}
+	if v.isSet(key + ".retry") {
+		v.add(key+".retry", "has no effect with %s; write delivery: queued, or remove it", why)
+	}
+	if endpoint.OnExhausted == exhaustedDrop {
+		v.add(key+".on_exhausted", "drop has no effect with %s, which always bounces; write delivery: queued, or remove it", why)
+	}
+}

@@ -1,0 +1,80 @@
+package main
+
+import (
+	"net"
+	"net/url"
+	"testing"
+)
+
+func TestIsOurs(t *testing.T) {
+	for _, test := range []struct {
+		listen, address string
+		want            bool
+	}{
+		{"127.0.0.1:5290", "127.0.0.1:5290", true},
+		{"127.0.0.1:5290", "127.0.0.1:5291", false},
+		{"127.0.0.1:5290", "localhost:5290", true},
+		{"localhost:5290", "127.0.0.1:5290", true},
+		{"127.0.0.1:5290", "127.0.0.2:5290", false}, // another address of this machine
+		{"127.0.0.1:5290", "example.com:5290", false},
+		{"bots.example.com:5290", "BOTS.example.com:5290", true},
+		{":5290", "127.0.0.1:5290", true},
+		{"0.0.0.0:5290", "localhost:5290", true},
+		{"[::]:5290", "[::1]:5290", true},
+		{":5290", "example.com:5290", false},
+		{"127.0.0.1:0", "127.0.0.1:0", false}, // a free port is none yet
+		{"nonsense", "127.0.0.1:5290", false},
+	} {
+		v := checker{c: &Config{HTTP: HTTPConfig{Listen: test.listen}}}
+		host, port, err := net.SplitHostPort(test.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := v.isOurs(host, port); got != test.want {
+			t.Errorf("listening on %s, %s is ours: %v", test.listen, test.address, got)
+		}
+	}
+}
+
+func TestInsecureNoAuthOnLoopback(t *testing.T) {
+	for listen, want := range map[string]bool{
+		"127.0.0.1:80": true, "127.8.9.1:80": true, "[::1]:80": true, "localhost:80": true, "[::ffff:127.0.0.1]:80": true,
+		"0.0.0.0:80": false, ":80": false, "[::]:80": false, "192.168.0.1:80": false, "example.com:80": false,
+		"localhost.example.com:80": false,
+	} {
+		_, err := parseConfig("x.yaml", []byte(minimal+"http: {insecure_no_auth: true, listen: '"+listen+"'}\n"), nil)
+		if got := err == nil; got != want {
+			t.Errorf("%s: accepted is %v (%v)", listen, got, err)
+		}
+	}
+}
+
+func TestEndpointURLs(t *testing.T) {
+	for text, want := range map[string]bool{
+		"http://127.0.0.1:8080/hook": true, "https://example.com": true, "http://[::1]/": true, "HTTP://example.com/": true,
+		"http://example.com/{to}/{from}?k={kind}&t={type}": true, "http://10.0.0.1/": true, "http://example.com/%7Bx%7D": true,
+		"http://example.com:65535/": true,
+		"":                          false, "example.com": false, "//example.com/": false, "http://": false, "http:///x": false, "http://:80/": false,
+		"mailto:a@example.com": false, "http:example.com": false, "http://example.com:0/": false, "http://example.com:x/": false,
+		"http://a b/": false, "http://example.com/a b": false, "http://example.com/\n": false,
+		"http://u@example.com/": false, "http://example.com/#": false, "http://example.com/{": false, "http://example.com/{TO}": false,
+		"http://[fe80::1]/": false, "http://[::ffff:169.254.169.254]/": false, "http://[fd00:ec2::254]/": false,
+	} {
+		u, err := parseEndpointURL(text)
+		if got := err == nil; got != want || got != (u != nil) {
+			t.Errorf("%q: %v, %v", text, u, err)
+		}
+	}
+}
+
+func TestPortOf(t *testing.T) {
+	for text, want := range map[string]string{"http://a/": "80", "https://a/": "443", "http://a:81/": "81", "http://[::1]:82/": "82"} {
+		u, err := url.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := portOf(u); got != want {
+			t.Errorf("%s: %s", text, got)
+		}
+	}
+}

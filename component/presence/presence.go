@@ -1,0 +1,66 @@
+// Package presence makes bots available without their doing: the "auto"
+// handling of presence, as mod_component_http does it (RFC 6121 sections 3 and
+// 4). Who subscribes to any JID of the component is accepted and told that it
+// is available; who asks is told again.
+package presence
+
+import (
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/pkg/stanza"
+)
+
+// resource is the one the bots' presence comes from.
+const resource = "default"
+
+// Auto answers subscriptions and probes. It takes every presence stanza of
+// these types; other presence is left to endpoints, and is swallowed by
+// [Swallow] if none takes it.
+type Auto struct{ Log *zap.Logger }
+
+// Handle implements component.Handler.
+func (a *Auto) Handle(in *component.Incoming) bool {
+	if in.Kind != stanza.Presence {
+		return false
+	}
+	switch in.Type {
+	case "subscribe":
+		a.send(in, "subscribed", false)
+		a.send(in, "", true)
+	case "probe":
+		a.send(in, "", true)
+	case "unsubscribe":
+		a.send(in, "unsubscribed", false)
+		a.send(in, "unavailable", true)
+	case "subscribed", "unsubscribed":
+		// we never ask for a subscription
+	default:
+		return false
+	}
+	return true
+}
+
+// send answers a presence stanza with another, from the address it was sent
+// to. Subscriptions are between bare JIDs; availability has a resource.
+func (a *Auto) send(in *component.Incoming, typ string, full bool) {
+	h := stanza.Header{Kind: stanza.Presence, Type: typ, From: in.To.Bare(), To: in.From.Bare()}
+	if full {
+		from, err := h.From.WithResource(resource)
+		if err != nil {
+			a.Log.Warn("presence was not sent", zap.Error(err))
+			return
+		}
+		h.From, h.To = from, in.From
+	}
+	s, err := stanza.Build(h, "", stanza.Limits{})
+	if err == nil {
+		err = in.Link().Send(s, nil)
+	}
+	if err != nil {
+		a.Log.Warn("presence was not sent", zap.Error(err))
+	}
+}
+
+// Swallow takes presence that nobody wants.
+func Swallow(in *component.Incoming) bool { return in.Kind == stanza.Presence }
