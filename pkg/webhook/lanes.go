@@ -12,15 +12,16 @@ type lanes struct {
 	mu      sync.Mutex
 	waiting map[string][]func(context.Context)
 	jobs    int
+	closed  bool
 	wg      sync.WaitGroup
 }
 
 // add queues a job. The empty key means a lane of its own. It reports false if
-// limit jobs are there already (0: no limit).
+// limit jobs are there already (0: no limit), or after close.
 func (l *lanes) add(ctx context.Context, key string, limit int, job func(context.Context)) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if limit > 0 && l.jobs >= limit {
+	if l.closed || limit > 0 && l.jobs >= limit {
 		return false
 	}
 	l.jobs++
@@ -66,5 +67,10 @@ func (l *lanes) ended() {
 	l.mu.Unlock()
 }
 
-// wait returns when all jobs have ended.
-func (l *lanes) wait() { l.wg.Wait() }
+// close takes no more jobs and returns when those that are there have ended.
+func (l *lanes) close() {
+	l.mu.Lock()
+	l.closed = true
+	l.mu.Unlock()
+	l.wg.Wait()
+}

@@ -208,7 +208,7 @@ func (w *Worker) note(ev *Event, v Verdict, took time.Duration) {
 func (w *Worker) Stop(ctx context.Context) {
 	w.stop()
 	breakOff := context.AfterFunc(ctx, w.kill)
-	w.lanes.wait()
+	w.lanes.close()
 	breakOff()
 	w.kill()
 	w.client.CloseIdleConnections()

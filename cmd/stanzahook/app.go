@@ -1,0 +1,208 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/component/disco"
+	"stanzahook/component/forward"
+	"stanzahook/component/presence"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+// app is the running program: what was started, and how to end it.
+type app struct {
+	cfg     *Config
+	log     *zap.Logger
+	store   *store.Store
+	links   links
+	workers []*webhook.Worker
+	addr    string // of the HTTP server
+	undo    []undo // last in, first out
+}
+
+type undo struct {
+	name string
+	do   func(context.Context)
+}
+
+// startApp starts everything in order, and takes it back if something fails.
+func startApp(ctx context.Context, cfg *Config, log *zap.Logger) (*app, error) {
+	a := &app{cfg: cfg, log: log}
+	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.connect, a.consume, a.listen} {
+		if err := step(ctx); err != nil {
+			a.stop()
+			return nil, err
+		}
+	}
+	return a, nil
+}
+
+func (a *app) later(name string, do func(context.Context)) { a.undo = append(a.undo, undo{name, do}) }
+
+// stop ends everything in the reverse order, within the drain time.
+func (a *app) stop() {
+	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain)
+	defer cancel()
+	for i := len(a.undo) - 1; i >= 0; i-- {
+		a.log.Debug("stopping " + a.undo[i].name)
+		a.undo[i].do(ctx)
+	}
+	a.undo = nil
+}
+
+func (a *app) openStore(ctx context.Context) error {
+	largest := 0
+	for _, c := range a.cfg.Components {
+		largest = max(largest, int(c.MaxStanzaBytes))
+	}
+	s, err := store.Open(ctx, store.Options{
+		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
+	})
+	if err != nil {
+		return err
+	}
+	a.store = s
+	a.later("store", func(context.Context) { s.Close() })
+	return nil
+}
+
+// makeLinks makes the links of all components and the workers of all
+// endpoints, which need each other; nothing runs yet.
+func (a *app) makeLinks(context.Context) error {
+	a.links = make(links)
+	for _, e := range a.cfg.Endpoints {
+		a.workers = append(a.workers, webhook.NewWorker(a.endpoint(e), a.links, a.log))
+	}
+	started := time.Now()
+	fwd := forward.New(a.workers, a.store, a.log)
+	for _, c := range a.cfg.Components {
+		domain, err := jid.Parse(c.Domain)
+		if err != nil {
+			return fmt.Errorf("components: domain: %w", err)
+		}
+		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
+		var handlers component.Chain
+		if c.Presence == presenceAuto {
+			handlers = append(handlers, &presence.Auto{Log: a.log})
+		}
+		handlers = append(handlers, fwd,
+			(&disco.Responder{Identity: identity, Version: version, Started: started, Now: time.Now}).Handler(),
+			component.HandlerFunc(presence.Swallow))
+		o := component.Options{
+			Domain: domain, Addr: c.Server, Secret: c.Secret, Keepalive: c.Keepalive,
+			Limits: stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}, Handler: handlers, Log: a.log,
+		}
+		if c.TLS.Mode == tlsDirect {
+			o.TLS = &tls.Config{ServerName: c.TLS.ServerName, RootCAs: c.TLS.CAs, MinVersion: tls.VersionTLS12}
+		}
+		a.links[c.Domain] = component.New(o)
+	}
+	return nil
+}
+
+func (a *app) endpoint(c EndpointConfig) *webhook.Endpoint {
+	e := &webhook.Endpoint{
+		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == deliveryQueued,
+		Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
+		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, DropOld: c.OnExhausted == exhaustedDrop,
+		UserAgent: "stanzahook/" + version,
+	}
+	for name, value := range c.Headers {
+		e.Headers.Set(name, value.Reveal())
+	}
+	for _, kind := range c.Stanzas {
+		e.Kinds = append(e.Kinds, stanza.KindOf(kind))
+	}
+	return e
+}
+
+// consume begins with what the process before us left in the queues.
+func (a *app) consume(ctx context.Context) error {
+	for _, w := range a.workers {
+		var stopReading func()
+		if w.Endpoint().Queued {
+			stop, err := a.store.Consume(ctx, w.Endpoint().Name, w.Queued)
+			if err != nil {
+				return err
+			}
+			stopReading = stop
+		}
+		a.later("endpoint "+w.Endpoint().Name, func(ctx context.Context) {
+			if stopReading != nil {
+				stopReading()
+			}
+			w.Stop(ctx)
+		})
+	}
+	return nil
+}
+
+// flushTime is for the last replies, whatever is left of the drain time.
+const flushTime = 2 * time.Second
+
+// connect starts the links. What comes in before the queues are read waits in
+// the store; when the program ends, the links outlive the endpoints, whose
+// last replies need them.
+func (a *app) connect(context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for _, l := range a.links {
+		wg.Go(func() { l.Run(ctx) })
+	}
+	a.later("links", func(ctx context.Context) {
+		flush, done := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+		defer done()
+		for domain, l := range a.links {
+			if err := l.Flush(flush); err != nil {
+				a.log.Warn("not everything was confirmed by the server; queued events will be delivered again", zap.String("component", domain))
+			}
+		}
+		cancel()
+		wg.Wait()
+	})
+	return nil
+}
+
+// links are the links by domain; they are what endpoints and HTTP send over.
+type links map[string]*component.Link
+
+// Send implements webhook.Sender.
+func (ls links) Send(domain string, s *stanza.Stanza, done func(error)) error {
+	l, ok := ls[domain]
+	if !ok {
+		return fmt.Errorf("the component %s is not configured any more", domain)
+	}
+	err := l.Send(s, done)
+	if errors.Is(err, component.ErrBusy) {
+		return webhook.ErrBusy
+	}
+	return err
+}
+
+// ready returns why the process is not ready to work; nothing if it is.
+func (a *app) ready(ctx context.Context) []string {
+	var reasons []string
+	for _, c := range a.cfg.Components {
+		if st := a.links[c.Domain].Status(); st.State != component.Up {
+			reasons = append(reasons, fmt.Sprintf("component %s: %s", c.Domain, st.Reason))
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	if err := a.store.Ready(ctx); err != nil {
+		reasons = append(reasons, err.Error())
+	}
+	return reasons
+}
