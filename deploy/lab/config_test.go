@@ -1,0 +1,168 @@
+package lab
+
+import (
+	"errors"
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+func TestOptionsCheck(t *testing.T) {
+	good := func() Options {
+		return Options{
+			Kind:       Prosody,
+			Users:      map[string]string{"alice": "pw"},
+			Components: []Component{{Domain: "bot.localhost", Secret: "s"}},
+		}
+	}
+	if o, err := good().check(); err != nil || o.Host != DefaultHost {
+		t.Fatalf("good options: host %q, error %v", o.Host, err)
+	}
+	bad := map[string]func(*Options){
+		"kind":              func(o *Options) { o.Kind = "openfire" },
+		"host":              func(o *Options) { o.Host = "local host" },
+		"upper-case user":   func(o *Options) { o.Users["Bob"] = "pw" },
+		"user with an at":   func(o *Options) { o.Users["a@b"] = "pw" },
+		"probe user":        func(o *Options) { o.Users[probeUser] = "pw" },
+		"no password":       func(o *Options) { o.Users["bob"] = "" },
+		"no domain":         func(o *Options) { o.Components[0].Domain = "" },
+		"no secret":         func(o *Options) { o.Components[0].Secret = "" },
+		"domain twice":      func(o *Options) { o.Components = append(o.Components, o.Components[0]) },
+		"domain is host":    func(o *Options) { o.Components[0].Domain = DefaultHost },
+		"negative limit":    func(o *Options) { o.MaxStanzaBytes = -1 },
+		"port out of range": func(o *Options) { o.ComponentPort = 70000 },
+	}
+	for name, spoil := range bad {
+		o := good()
+		spoil(&o)
+		if _, err := o.check(); err == nil {
+			t.Errorf("%s: accepted", name)
+		}
+	}
+}
+
+func TestQuoting(t *testing.T) {
+	for in, want := range map[string]string{
+		"plain":        `"plain"`,
+		`a"b\c`:        `"a\034b\092c"`,
+		"nl\n1":        `"nl\0101"`,
+		"zoë \u202e x": "\"zoë \u202e x\"",
+	} {
+		if got := luaQuote(in); got != want {
+			t.Errorf("luaQuote(%q) = %s, want %s", in, got, want)
+		}
+	}
+	if got, want := erlBinary("zoë"), "<<122,111,195,171>>"; got != want {
+		t.Errorf("erlBinary = %s, want %s", got, want)
+	}
+	if got, want := prosodyFileName("bob.b_1"), "bob%2eb%5f1"; got != want {
+		t.Errorf("prosodyFileName = %s, want %s", got, want)
+	}
+}
+
+func testConfig() config {
+	c := newConfig(Options{
+		Host:  "example.org",
+		Users: map[string]string{"alice": `p"w`},
+		Components: []Component{
+			{Domain: "bot.example.org", Secret: `s"1`},
+			{Domain: "gw.example.org", Secret: "s2", Privileged: true},
+		},
+		MaxStanzaBytes: 12345,
+	}, "/tmp/lab", true)
+	c.ClientPort, c.ComponentPort = 20001, 20002
+	return c
+}
+
+func TestTemplates(t *testing.T) {
+	render := func(name string, c config) string {
+		t.Helper()
+		text, err := c.render(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	check := func(text string, wanted, unwanted []string) {
+		t.Helper()
+		for _, w := range wanted {
+			if !strings.Contains(text, w) {
+				t.Errorf("missing %q in:\n%s", w, text)
+			}
+		}
+		for _, u := range unwanted {
+			if strings.Contains(text, u) {
+				t.Errorf("unwanted %q in:\n%s", u, text)
+			}
+		}
+	}
+
+	full := testConfig()
+	plain := full
+	plain.Components, plain.MaxStanzaBytes, plain.Nagle, plain.Root = full.Components[:2], 0, true, false
+
+	check(render("prosody.cfg.lua.tmpl", full), []string{
+		`c2s_ports = { 20001 }`, `component_ports = { 20002 }`, `component_stanza_size_limit = 12345`,
+		`nagle = false`, `run_as_root = true`, `VirtualHost "example.org"`, `component_secret = "s\0341"`,
+		`["gw.example.org"] = { roster`,
+	}, []string{`["bot.example.org"]`})
+	check(render("prosody.cfg.lua.tmpl", plain), []string{`Component "bot.example.org"`},
+		[]string{"component_stanza_size_limit", "nagle", "run_as_root", "privilege"})
+
+	check(render("ejabberd.yml.tmpl", full), []string{
+		`port: 20001`, `port: 20002`, `max_stanza_size: 12345`, `"bot.example.org":`, `password: "s\"1"`,
+		`- "gw.example.org"`, `mod_privilege`,
+	}, []string{`- "bot.example.org"`})
+	check(render("ejabberd.yml.tmpl", plain), []string{`"bot.example.org":`},
+		[]string{"max_stanza_size", "privilege"})
+
+	check(render("ejabberd-users.erl.tmpl", full), []string{"{<<97,108,105,99,101>>, <<112,34,119>>}]"}, nil)
+}
+
+func TestFreePort(t *testing.T) {
+	first, err := freePort()
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := freePort(first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []int{first, second} {
+		if p < firstPort || p >= lastPort {
+			t.Errorf("port %d is out of range", p)
+		}
+	}
+	if first == second {
+		t.Errorf("port %d was given out twice", first)
+	}
+}
+
+func TestNotInstalled(t *testing.T) {
+	if _, err := lookPath("no-such-program-anywhere"); !errors.Is(err, exec.ErrNotFound) {
+		t.Errorf("error %v, want %v", err, exec.ErrNotFound)
+	}
+}
+
+func TestDiagnose(t *testing.T) {
+	if err := (prosody{}).diagnose("portmanager error\tFailed to open server port 1 on 127.0.0.1\n"); !errors.Is(err, errPortTaken) {
+		t.Errorf("Prosody, port taken: %v", err)
+	}
+	if err := (prosody{}).diagnose("x\nmodulemanager error\tUnable to load module 'privilege'\n"); err == nil {
+		t.Error("Prosody, missing module: no error")
+	}
+	if err := (ejabberd{}).diagnose("{shutdown,\n eaddrinuse}"); !errors.Is(err, errPortTaken) {
+		t.Errorf("ejabberd, port taken: %v", err)
+	}
+	for _, b := range []backend{prosody{}, ejabberd{}} {
+		if err := b.diagnose("all is well\n"); err != nil {
+			t.Errorf("%T: %v", b, err)
+		}
+	}
+}
+
+func TestTail(t *testing.T) {
+	if got := tail("\n" + strings.Repeat("old\n", 30) + "new\n"); strings.Count(got, "old") != 19 || !strings.HasSuffix(got, "new") {
+		t.Errorf("tail = %q", got)
+	}
+}

@@ -1,0 +1,108 @@
+#!/bin/sh
+# Installs what stanzahook's demo and integration tests run against, with apt:
+#
+#   install.sh prosody     Prosody and its community modules
+#   install.sh ejabberd    ejabberd
+#   install.sh tests       both, and what the tests need besides
+#
+# What is there already is left alone; if all of it is, nothing is run. The services
+# that come with the packages are neither started now nor left enabled for the next
+# boot: stanzahook runs private servers on loopback itself.
+set -eu
+
+policy=/usr/sbin/policy-rc.d
+lock=/run/stanzahook-install.lock
+mark='# Left by an install.sh of stanzahook; safe to remove.'
+
+say() { echo "stanzahook: $*"; }
+fail() {
+	echo "stanzahook: $*" >&2
+	exit 1
+}
+
+case ${1:-} in
+prosody) packages="prosody prosody-modules" ;;
+ejabberd) packages="ejabberd" ;;
+tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests" ;;
+esac
+
+# Sets $missing to those of $packages that are not installed.
+find_missing() {
+	missing=
+	for p in $packages; do
+		status=$(dpkg-query -W -f '${db:Status-Status}\n' "$p" 2>/dev/null || :)
+		echo "$status" | grep -qx installed || missing="$missing $p"
+	done
+	missing=${missing# }
+}
+
+find_missing
+[ -n "$missing" ] || exit 0
+
+by_hand="install these by hand and try again: $missing"
+command -v apt-get >/dev/null || fail "there is no apt-get here; $by_hand"
+if [ "$(id -u)" != 0 ]; then
+	command -v sudo >/dev/null || fail "this needs root and there is no sudo; as root, $by_hand"
+	say "installing needs root, so this goes on with sudo"
+	exec sudo sh "$0" "$1"
+fi
+
+# One at a time; whoever waited may find the work done.
+exec 9>"$lock"
+flock -w 900 9 || fail "another install.sh has been at it for 15 minutes; $by_hand"
+find_missing
+[ -n "$missing" ] || exit 0
+by_hand="install these by hand and try again: $missing"
+
+# Services that come with what is installed now, and are nobody's wish then.
+units=/lib/systemd/system
+services=
+for u in prosody.service ejabberd.service epmd.service epmd.socket; do
+	[ -e "$units/$u" ] || services="$services $u"
+done
+
+ours=
+clean_up() {
+	[ -z "$ours" ] || rm -f "$policy"
+	command -v systemctl >/dev/null || return 0
+	for u in $services; do
+		[ ! -e "$units/$u" ] || systemctl disable --quiet "$u" 9>&- ||
+			say "could not disable $u: it may start at the next boot"
+	done
+}
+trap clean_up EXIT
+trap 'exit 129' HUP
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+# Debian starts a service as soon as its package is installed, unless this says no.
+if [ -f "$policy" ] && grep -qxF "$mark" "$policy"; then
+	ours=yes # of an earlier run that was killed
+elif [ ! -e "$policy" ]; then
+	ours=yes
+	printf '#!/bin/sh\n%s\nexit 101\n' "$mark" >"$policy"
+	chmod 755 "$policy"
+fi
+
+# Children do not get the lock: a daemon among them would hold it for good.
+run_apt() { DEBIAN_FRONTEND=noninteractive apt-get -q -y -o DPkg::Lock::Timeout=300 "$@" 9>&-; }
+apt_install() {
+	# shellcheck disable=SC2086 # a list of names
+	run_apt install --no-install-recommends $missing
+}
+known() {
+	for p in $missing; do
+		apt-cache show "$p" >/dev/null 2>&1 || return 1
+	done
+}
+
+say "installing with apt: $missing"
+if ! known || ! apt_install; then
+	# No package lists, or such as are out of date.
+	say "fetching the package lists first"
+	run_apt update || fail "apt-get update failed (see above); $by_hand"
+	apt_install || fail "apt-get install failed (see above); $by_hand"
+fi
+
+say "installed: $missing"
