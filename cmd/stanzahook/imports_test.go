@@ -1,0 +1,44 @@
+package main
+
+import (
+	"os/exec"
+	"strings"
+	"testing"
+)
+
+// The rooms of the house: pkg is below everything, httpapi and component do
+// not know each other, and each outside library has its room.
+func TestImports(t *testing.T) {
+	out, err := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "stanzahook/...").Output()
+	if err != nil {
+		t.Fatalf("go list: %v", err)
+	}
+	rules := []struct{ who, not, but string }{
+		{"stanzahook/pkg/", "stanzahook/cmd", ""},
+		{"stanzahook/pkg/", "stanzahook/httpapi", ""},
+		{"stanzahook/pkg/", "stanzahook/component", ""},
+		{"stanzahook/component", "stanzahook/httpapi", ""},
+		{"stanzahook/httpapi", "stanzahook/component", ""},
+		{"stanzahook/", "github.com/spf13/", "stanzahook/cmd/"},
+		{"stanzahook/", "github.com/gorilla/", "stanzahook/httpapi"},
+		{"stanzahook/", "github.com/nats-io/", "stanzahook/pkg/store"},
+		{"stanzahook/pkg/jid", "stanzahook/", ""},
+		{"stanzahook/pkg/stanza", "stanzahook/pkg/webhook", ""},
+		{"stanzahook/pkg/stanza", "stanzahook/pkg/store", ""},
+		{"stanzahook/", "testing", "stanzahook/component/componenttest"},
+	}
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if len(lines) < 8 {
+		t.Fatalf("go list knows only %d packages:\n%s", len(lines), out)
+	}
+	for _, line := range lines {
+		names := strings.Fields(line)
+		for _, imported := range names[1:] {
+			for _, r := range rules {
+				if strings.HasPrefix(names[0], r.who) && strings.HasPrefix(imported, r.not) && (r.but == "" || !strings.HasPrefix(names[0], r.but)) {
+					t.Errorf("%s must not import %s", names[0], imported)
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,43 @@
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+)
+
+// What the README shows is what is in the tree and what the program accepts.
+func TestReadme(t *testing.T) {
+	data, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	readme := string(data)
+	for _, file := range []string{"examples/echo-python/bot.py", "examples/echo-shell/bot.sh"} {
+		code, err := os.ReadFile("../../" + file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(readme, "\n"+strings.TrimSpace(string(code))+"\n```") {
+			t.Errorf("the README's %s is not the file", file)
+		}
+	}
+	for _, text := range codeBlocks(readme, "yaml") {
+		if !strings.HasPrefix(text, "components:") {
+			continue // a piece of ejabberd.yml
+		}
+		text = strings.NewReplacer("sha256:…", "sha256:"+strings.Repeat("0a", 32), "secret: …", "secret: x").Replace(text)
+		if _, err := parseConfig("README.md", []byte(text), nil); err != nil {
+			t.Errorf("a configuration in the README: %v", err)
+		}
+	}
+}
+
+func codeBlocks(markdown, language string) []string {
+	var blocks []string
+	for _, part := range strings.Split(markdown, "```"+language+"\n")[1:] {
+		code, _, _ := strings.Cut(part, "```")
+		blocks = append(blocks, code)
+	}
+	return blocks
+}
