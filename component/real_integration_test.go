@@ -1,0 +1,181 @@
+//go:build integration
+
+package component_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zaptest"
+
+	"stanzahook/component"
+	"stanzahook/deploy/lab"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+)
+
+const realDomain = "bot.localhost"
+
+// onServers runs a test on a real Prosody, with Nagle's algorithm on as it is
+// by default, and on a real ejabberd.
+func onServers(t *testing.T, test func(t *testing.T, ctx context.Context, s *lab.Server)) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(context.Background(), 90*time.Second)
+			defer cancel()
+			s, err := lab.Start(ctx, lab.Options{Kind: kind, Nagle: true, MaxStanzaBytes: 65536, Users: map[string]string{"juliet": "pw"}, Components: []lab.Component{{Domain: realDomain, Secret: "secret"}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() {
+				if t.Failed() {
+					t.Log(s.Logs())
+				}
+				if err := s.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+			test(t, ctx, s)
+		})
+	}
+}
+
+func realLink(t *testing.T, s *lab.Server, h component.Handler) *component.Link {
+	t.Helper()
+	if h == nil {
+		h = component.Chain{}
+	}
+	l := component.New(component.Options{Domain: jid.MustParse(realDomain), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Keepalive: 2 * time.Second, Handler: h, Log: zaptest.NewLogger(t)})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+	eventually(t, "connected", func() bool { return l.Status().State == component.Up })
+	return l
+}
+
+func toJuliet(t *testing.T, id string) *stanza.Stanza {
+	t.Helper()
+	s, err := stanza.Chat(jid.MustParse("echo@"+realDomain), jid.MustParse("juliet@localhost/r"), id, "body "+id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// Markers come back on real servers, in order: what is confirmed has arrived
+// at the client that is online, and in order.
+func TestRealConfirmedSends(t *testing.T) {
+	onServers(t, func(t *testing.T, ctx context.Context, s *lab.Server) {
+		juliet, err := s.Login(ctx, "juliet", "r")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer juliet.Close()
+		l := realLink(t, s, nil)
+		for i := range 200 {
+			if err := l.SendConfirmed(ctx, toJuliet(t, fmt.Sprint(i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		const n = 3000
+		var wg sync.WaitGroup
+		for i := 200; i < n; i++ {
+			wg.Add(1)
+			if err := l.Send(toJuliet(t, fmt.Sprint(i)), func(err error) {
+				defer wg.Done()
+				if err != nil {
+					t.Error(err)
+				}
+			}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wg.Wait()
+		for i := range n {
+			got, err := juliet.Next(ctx, func(r lab.Received) bool { return r.Type == "chat" })
+			if err != nil || got.ID != fmt.Sprint(i) || got.Body != "body "+got.ID {
+				t.Fatalf("message %d: %+v %v", i, got, err)
+			}
+		}
+		if m := l.Counters.Markers.Load(); m < 200 || m > 200+n/4 {
+			t.Errorf("%d markers for 200 stanzas one by one and %d in a flood", m, n-200)
+		}
+	})
+}
+
+// What was not confirmed when the server was killed is sent again when it is
+// back; an IQ that waited fails.
+func TestRealServerKilled(t *testing.T) {
+	onServers(t, func(t *testing.T, ctx context.Context, s *lab.Server) {
+		l := realLink(t, s, nil)
+		if err := l.SendConfirmed(ctx, toJuliet(t, "before")); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Kill(); err != nil {
+			t.Fatal(err)
+		}
+		confirmed := make(chan error, 50)
+		for i := range 50 {
+			if err := l.Send(toJuliet(t, fmt.Sprint(i)), func(err error) { confirmed <- err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		eventually(t, "down", func() bool { return l.Status().State == component.Down })
+		if err := l.SendConfirmed(ctx, toJuliet(t, "down")); err == nil {
+			t.Error("confirmed by a dead server")
+		}
+		if err := s.Restart(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for range 50 {
+			select {
+			case err := <-confirmed:
+				if err != nil {
+					t.Fatal(err)
+				}
+			case <-ctx.Done():
+				t.Fatal("not everything was confirmed after the restart")
+			}
+		}
+		if r := l.Status().Reason; r != "" {
+			t.Errorf("connected, and yet: %s", r)
+		}
+	})
+}
+
+// The biggest stanza we may write is taken; what would close the stream is
+// refused before.
+func TestRealLimits(t *testing.T) {
+	onServers(t, func(t *testing.T, ctx context.Context, s *lab.Server) {
+		l := realLink(t, s, nil)
+		big, err := stanza.Chat(jid.MustParse(realDomain), jid.MustParse("juliet@localhost"), "big", strings.Repeat("<&>", 5000))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(big.XML()) < 60_000 || len(big.XML()) > 65_536 {
+			t.Fatalf("the test's stanza has %d bytes", len(big.XML()))
+		}
+		if err := l.SendConfirmed(ctx, big); err != nil {
+			t.Fatal(err)
+		}
+		odd, err := stanza.Parse("<message from='"+realDomain+"' to='juliet@localhost' xmlns='jabber:client' xmlns:a='urn:a'><body xmlns='jabber:client'>\u0085\U0001F600&#x9;</body><a:x a:y='&#10;'/><b xmlns='urn:b' xmlns:c='urn:c'><c:d/></b></message>", stanza.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if odd, err = odd.With(odd.Header, stanza.Limits{}); err != nil {
+			t.Fatal(err)
+		}
+		if err := l.SendConfirmed(ctx, odd); err != nil {
+			t.Fatal(err)
+		}
+		if n := l.Counters.Reconnects.Load(); n != 0 {
+			t.Errorf("%d reconnects", n)
+		}
+	})
+}
