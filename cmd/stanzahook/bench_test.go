@@ -1,0 +1,61 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component/componenttest"
+	"stanzahook/pkg/stanza"
+)
+
+// The whole walk without an XMPP server: stanza in, POST, reply, confirmed by
+// the in-process peer; 50 conversations, 200 messages unanswered.
+func benchmarkEvents(b *testing.B, format, delivery string) {
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"body":"pong"}`)
+	}))
+	defer bot.Close()
+	srv := componenttest.NewServer(b, "bot.example.com", "secret")
+	cfg, err := parseConfig("bench.yaml", fmt.Appendf(nil, `
+components: [{domain: bot.example.com, server: %q, secret: secret}]
+endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]
+http: {listen: "127.0.0.1:0"}
+store: {dir: %q}
+`, srv.Addr(), bot.URL, format, delivery, b.TempDir()), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := startApp(b.Context(), cfg, zap.NewNop())
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.stop()
+	srv.WaitConnected(1)
+	body := strings.Repeat("x", 300)
+	isReply := func(s *stanza.Stanza) bool { return s.Kind == stanza.Message }
+	sent, answered := 0, 0
+	for b.Loop() {
+		for ; sent < answered+200; sent++ {
+			srv.Send(fmt.Sprintf("<message type='chat' id='%d' from='u%d@example.com/r' to='echo@bot.example.com'><body>%s</body></message>", sent, sent%50, body))
+		}
+		srv.Expect("a reply", isReply)
+		answered++
+	}
+	b.StopTimer()
+	for ; answered < sent; answered++ {
+		srv.Expect("a reply", isReply)
+	}
+	if bad := srv.Bad(); len(bad) > 0 {
+		b.Errorf("the server got %q", bad)
+	}
+}
+
+func BenchmarkEventQueued(b *testing.B)         { benchmarkEvents(b, "event", "queued") }
+func BenchmarkEventDirect(b *testing.B)         { benchmarkEvents(b, "event", "direct") }
+func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-http", "direct") }
