@@ -116,15 +116,14 @@ func (l *Link) once(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	stop := context.AfterFunc(ctx, func() { _ = conn.SetReadDeadline(time.Now()) })
-	defer stop()
 	defer conn.Close()
+	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	r, p, err := l.handshake(conn)
+	if !stop() {
+		return ctx.Err()
+	}
 	if err != nil {
 		return err
-	}
-	if ctx.Err() != nil { // the handshake cleared the deadline that AfterFunc had set
-		return ctx.Err()
 	}
 	return l.serve(ctx, conn, r, p)
 }

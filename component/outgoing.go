@@ -262,13 +262,16 @@ func (q *outgoing) whenIdle() <-chan struct{} {
 }
 
 // checkOutgoing refuses what would make the server close the stream: a foreign
-// from (both servers), a missing to (ejabberd).
+// from (both servers), a missing to (ejabberd), more bytes than it takes.
 func (l *Link) checkOutgoing(s *stanza.Stanza) error {
 	if s.From.Domain() != l.o.Domain.Domain() {
 		return fmt.Errorf("from: %q is not in the component's domain %s", s.From, l.o.Domain)
 	}
 	if s.To.IsZero() {
 		return errors.New("to: missing")
+	}
+	if n, limit := len(s.XML()), l.o.Limits.Max(); n > limit {
+		return fmt.Errorf("the stanza has %d bytes; max_stanza_bytes of %s allows %d", n, l.o.Domain, limit)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -123,6 +124,18 @@ func TestSendRefusesWhatWouldCloseTheStream(t *testing.T) {
 		if err := f.Send(s, nil); err == nil {
 			t.Errorf("sent: %s", s.XML())
 		}
+	}
+	big, err := stanza.Chat(jid.MustParse(domain), jid.MustParse("u@example.com"), "big", strings.Repeat("x", 262000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Send(big, nil); err != nil {
+		t.Errorf("a stanza within the limit: %v", err)
+	}
+	f.srv.ExpectID("big")
+	small := connect(t, nil, func(o *component.Options) { o.Limits.MaxBytes = 20_000 })
+	if err := small.Send(big, nil); err == nil || !strings.Contains(err.Error(), "max_stanza_bytes") {
+		t.Errorf("a stanza over the limit: %v", err)
 	}
 	f.srv.Send("<iq type='get' id='end' from='u@example.com' to='bot.example.com'/>")
 	f.srv.ExpectID("end")

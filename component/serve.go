@@ -32,9 +32,14 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 		once.Do(func() {
 			reason = err
 			close(writing)
-			_ = conn.SetReadDeadline(time.Now())
+			if ctx.Err() != nil { // our own end: only stop reading, there is a goodbye to write
+				_ = conn.SetReadDeadline(time.Now())
+			} else {
+				_ = conn.Close()
+			}
 		})
 	}
+	defer context.AfterFunc(ctx, func() { end(ctx.Err()) })()
 	heard.Store(time.Now().UnixNano())
 	l.out.connected(func() { end(ErrBusy) })
 	l.up()

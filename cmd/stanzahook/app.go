@@ -119,6 +119,13 @@ func (a *app) endpoint(c EndpointConfig) *webhook.Endpoint {
 		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, DropOld: c.OnExhausted == exhaustedDrop,
 		UserAgent: "stanzahook/" + version,
 	}
+	for _, comp := range a.cfg.Components { // a reply must fit every link it may leave by
+		if c.Component == "" || c.Component == comp.Domain {
+			if n := int(comp.MaxStanzaBytes); e.Limits.MaxBytes == 0 || n < e.Limits.MaxBytes {
+				e.Limits.MaxBytes = n
+			}
+		}
+	}
 	for name, value := range c.Headers {
 		e.Headers.Set(name, value.Reveal())
 	}

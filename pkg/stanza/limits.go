@@ -30,3 +30,6 @@ func (l Limits) withDefaults() Limits {
 	}
 	return l
 }
+
+// Max returns the largest stanza in bytes.
+func (l Limits) Max() int { return l.withDefaults().MaxBytes }
