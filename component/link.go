@@ -35,7 +35,10 @@ type Options struct {
 	Keepalive time.Duration // a marker this often when idle; default 30 s
 	Limits    stanza.Limits // of stanzas in both directions
 	Handler   Handler       // takes what the server sends
-	Log       *zap.Logger
+	// OnUp, which may be nil, runs on a goroutine of its own after each
+	// handshake; its context ends with the connection.
+	OnUp func(context.Context)
+	Log  *zap.Logger
 }
 
 // Link is one component's connection to its server, over all reconnects.
@@ -48,8 +51,9 @@ type Link struct {
 
 	mu     sync.Mutex
 	status Status
-	told   string // the trouble that was logged last
-	inARow int    // markers that came back since the last one that did not
+	told   string        // the trouble that was logged last
+	inARow int           // markers that came back since the last one that did not
+	isUp   chan struct{} // closed while connected
 
 	Counters Counters
 }
@@ -61,6 +65,7 @@ func New(o Options) *Link {
 	}
 	l := &Link{o: o, log: o.Log.With(zap.String("component", o.Domain.String()))}
 	l.tracker.init()
+	l.isUp = make(chan struct{})
 	l.out.init(o.Domain)
 	l.status = Status{Domain: o.Domain.String(), Addr: o.Addr, State: Connecting, Since: time.Now(), Reason: "not connected yet"}
 	return l
@@ -135,12 +140,16 @@ func (l *Link) up() {
 	l.mu.Lock()
 	l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
 	l.told = ""
+	close(l.isUp)
 	l.mu.Unlock()
 	l.log.Info("connected", zap.String("server", l.o.Addr))
 }
 
 func (l *Link) lost(t trouble, err error) {
 	l.mu.Lock()
+	if l.status.State == Up || l.status.State == Shared {
+		l.isUp = make(chan struct{})
+	}
 	if l.status.State != Down || l.status.Reason != t.what {
 		l.status.State, l.status.Since = Down, time.Now()
 	}

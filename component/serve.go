@@ -28,9 +28,11 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 		reason  error
 		writing = make(chan struct{})
 	)
+	alive, dead := context.WithCancel(ctx)
 	end := func(err error) { // the first reason counts
 		once.Do(func() {
 			reason = err
+			dead()
 			close(writing)
 			if ctx.Err() != nil { // our own end: only stop reading, there is a goodbye to write
 				_ = conn.SetReadDeadline(time.Now())
@@ -43,11 +45,10 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 	heard.Store(time.Now().UnixNano())
 	l.out.connected(func() { end(ErrBusy) })
 	l.up()
-	wg.Add(1)
-	go func() {
-		defer wg.Done()
-		end(l.write(conn, writing, &heard))
-	}()
+	wg.Go(func() { end(l.write(conn, writing, &heard)) })
+	if l.o.OnUp != nil {
+		wg.Go(func() { l.o.OnUp(alive) })
+	}
 	for {
 		element, err := r.Next()
 		heard.Store(time.Now().UnixNano())

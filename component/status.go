@@ -1,6 +1,7 @@
 package component
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 )
@@ -30,6 +31,25 @@ func (l *Link) Status() Status {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.status
+}
+
+// Connected reports whether stanzas can be written now.
+func (l *Link) Connected() bool {
+	st := l.Status().State
+	return st == Up || st == Shared
+}
+
+// WaitConnected waits until the link is connected, or ctx is done.
+func (l *Link) WaitConnected(ctx context.Context) error {
+	l.mu.Lock()
+	up := l.isUp
+	l.mu.Unlock()
+	select {
+	case <-up:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // clearAfter is how many markers in a row must come back until a name that was

@@ -95,35 +95,43 @@ func recordOf(m jetstream.Msg) (Record, error) {
 // called from one goroutine and should not wait long. stop ends it; what is
 // outstanding stays in the store.
 func (s *Store) Consume(ctx context.Context, endpoint string, take func(*Delivery)) (stop func(), err error) {
-	if err := s.removeConsumers(ctx, endpoint); err != nil {
+	return s.consume(ctx, s.events, endpoint, "ev."+endpoint+".>", maxInFlight, func(m jetstream.Msg) error {
+		r, err := recordOf(m)
+		if err == nil {
+			take(&Delivery{r, m})
+		}
+		return err
+	})
+}
+
+// consume makes a new consumer of a subject; name must have no "_e" of its own.
+func (s *Store) consume(ctx context.Context, stream jetstream.Stream, name, subject string, inFlight int, take func(jetstream.Msg) error) (func(), error) {
+	if err := removeConsumers(ctx, stream, name); err != nil {
 		return nil, err
 	}
-	cons, err := s.events.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		Name:          endpoint + "_e" + strconv.FormatInt(time.Now().UnixNano(), 36),
-		FilterSubject: "ev." + endpoint + ".>",
+	cons, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+		Name:          name + "_e" + strconv.FormatInt(time.Now().UnixNano(), 36),
+		FilterSubject: subject,
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckWait:       72 * time.Hour, // order is kept in memory; nothing is delivered twice within a process
 		MaxDeliver:    -1,
-		MaxAckPending: maxInFlight,
+		MaxAckPending: inFlight,
 		MemoryStorage: true,
 	})
 	if err != nil {
-		return nil, fmt.Errorf("open the queue of endpoint %s: %w", endpoint, err)
+		return nil, fmt.Errorf("open the queue %s: %w", name, err)
 	}
 	cc, err := cons.Consume(func(m jetstream.Msg) {
-		r, err := recordOf(m)
-		if err != nil { // not ours, or damaged on disk: it can never be delivered
+		if err := take(m); err != nil { // not ours, or damaged on disk: it can never be delivered
 			s.log.Error(err.Error())
 			_ = m.Term()
-			return
 		}
-		take(&Delivery{r, m})
 	}, jetstream.PullMaxMessages(500), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		s.log.Warn("queue of endpoint " + endpoint + ": " + err.Error())
+		s.log.Warn("queue " + name + ": " + err.Error())
 	}))
 	if err != nil {
-		return nil, fmt.Errorf("read the queue of endpoint %s: %w", endpoint, err)
+		return nil, fmt.Errorf("read the queue %s: %w", name, err)
 	}
 	return func() {
 		cc.Stop()
@@ -133,13 +141,13 @@ func (s *Store) Consume(ctx context.Context, endpoint string, take func(*Deliver
 
 // removeConsumers removes what a process before us left: a WorkQueue stream
 // allows one consumer for a subject.
-func (s *Store) removeConsumers(ctx context.Context, endpoint string) error {
-	names := s.events.ConsumerNames(ctx)
+func removeConsumers(ctx context.Context, stream jetstream.Stream, owner string) error {
+	names := stream.ConsumerNames(ctx)
 	for name := range names.Name() {
-		if !strings.HasPrefix(name, endpoint+"_e") || strings.Contains(name[len(endpoint)+2:], "_") {
+		if !strings.HasPrefix(name, owner+"_e") || strings.Contains(name[len(owner)+2:], "_") {
 			continue
 		}
-		if err := s.events.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
+		if err := stream.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
 			return fmt.Errorf("remove consumer %s: %w", name, err)
 		}
 	}

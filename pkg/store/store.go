@@ -40,7 +40,9 @@ type Options struct {
 	MaxBytes int64 // on disk, for everything
 	// MaxStanzaBytes is the largest stanza that will be stored.
 	MaxStanzaBytes int
-	Log            *zap.Logger
+	// Bounds of the outbox; 0: no bound but MaxBytes.
+	OutboxBytes, OutboxCount int64
+	Log                      *zap.Logger
 }
 
 // Store is an open store. One process at a time may have a directory open.
@@ -49,6 +51,8 @@ type Store struct {
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	events jetstream.Stream
+	outbox jetstream.Stream
+	people jetstream.KeyValue
 	lock   *os.File
 	log    *zap.Logger
 	pub    *publisher
@@ -134,15 +138,27 @@ func (s *Store) start(ctx context.Context, o Options) error {
 		Storage:              jetstream.FileStorage,
 		Discard:              jetstream.DiscardNew,
 		DiscardNewPerSubject: true,
-		MaxBytes:             o.MaxBytes / 2,
+		MaxBytes:             eventBytes(o),
 		MaxMsgsPerSubject:    maxPerConversation,
 		Duplicates:           2 * time.Minute,
 	})
 	if err != nil {
 		return fmt.Errorf("open the queue: %w", err)
 	}
+	if err := s.openOutbox(ctx, o); err != nil {
+		return err
+	}
+	if err := s.openSubscribers(ctx); err != nil {
+		return err
+	}
 	s.pub = newPublisher(s.js)
 	return nil
+}
+
+// eventBytes is what the queue of events may hold: half of all, so that other
+// things have room, and what the outbox leaves if that is less.
+func eventBytes(o Options) int64 {
+	return max(1, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-o.MaxBytes/16))
 }
 
 // Ready returns nil if the store can be written to.

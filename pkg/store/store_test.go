@@ -172,3 +172,73 @@ func TestOneProcessPerDirectory(t *testing.T) {
 	s.Close()
 	open(t, dir).Close()
 }
+
+func TestOutbox(t *testing.T) {
+	dir := t.TempDir()
+	o := store.Options{Dir: dir, Sync: store.SyncAlways, MaxBytes: 64 << 20, OutboxBytes: 1 << 20, OutboxCount: 5, Log: zaptest.NewLogger(t)}
+	s, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	put := func(i int, component string) error {
+		return s.PutOutgoing(t.Context(), store.Outgoing{ID: fmt.Sprint(component, i), Component: component, Queued: time.UnixMilli(5), Stanza: fmt.Sprint(i)})
+	}
+	for i := range 3 {
+		if err := put(i, "a.example.com"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for i := range 2 {
+		if err := put(i, "b.example.com"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := put(9, "b.example.com"); !errors.Is(err, store.ErrFull) {
+		t.Errorf("over the bound: %v", err)
+	}
+	s.Close()
+	if s, err = store.Open(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for component, want := range map[string]int{"a.example.com": 3, "b.example.com": 2, "c.example.com": 0} {
+		if n, err := s.CountOutgoing(t.Context(), component); err != nil || n != want {
+			t.Errorf("%s: %d %v, want %d", component, n, err, want)
+		}
+	}
+	ch := make(chan *store.OutgoingDelivery, 10)
+	stop, err := s.ConsumeOutgoing(t.Context(), "a.example.com", func(d *store.OutgoingDelivery) { ch <- d })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for i := range 3 {
+		d := <-ch
+		if want := (store.Outgoing{ID: fmt.Sprint("a.example.com", i), Component: "a.example.com", Queued: time.UnixMilli(5), Stanza: fmt.Sprint(i)}); d.Outgoing != want {
+			t.Errorf("record %+v, want %+v", d.Outgoing, want)
+		}
+		if err := d.Ack(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestSubscribers(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	a, b := store.Subscriber{Bot: "echo@bot.example.com", User: "u@example.com"}, store.Subscriber{Bot: "bot.example.com", User: "v@example.com"}
+	for _, sub := range []store.Subscriber{a, b, a} {
+		if err := s.PutSubscriber(t.Context(), sub, true); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.PutSubscriber(t.Context(), b, false); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	if all, err := s.Subscribers(t.Context()); err != nil || !slices.Equal(all, []store.Subscriber{a}) {
+		t.Errorf("subscribers %v %v", all, err)
+	}
+}

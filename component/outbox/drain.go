@@ -1,0 +1,98 @@
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// busyDelay is how long to wait when the link has too much waiting.
+const busyDelay = 200 * time.Millisecond
+
+// Start begins to send what is stored, from the process before us first. stop
+// ends that; what is not confirmed stays in the store.
+func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
+	n, err := o.store.CountOutgoing(ctx, o.link.Domain().String())
+	if err != nil {
+		return nil, err
+	}
+	o.waiting.Add(int64(n))
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	end, err := o.store.ConsumeOutgoing(ctx, o.link.Domain().String(), func(d *store.OutgoingDelivery) { o.forward(run, d) })
+	if err != nil {
+		cancel()
+		return nil, fmt.Errorf("outbox of %s: %w", o.link.Domain(), err)
+	}
+	return func() {
+		cancel()
+		end()
+	}, nil
+}
+
+// forward gives a stored stanza to the link, when it is up. It is called for
+// one record after the other.
+//
+// Killed at any point: the record is in the store until it is settled.
+func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
+	if o.inFlight(d) {
+		return
+	}
+	s, err := stanza.Parse(d.Stanza, stanza.Limits{MaxBytes: len(d.Stanza) + 1})
+	if err != nil { // it was parsed before it was stored: the disk has changed it
+		o.log.Error("a stanza in the outbox is damaged; it is removed", zap.String("record", d.ID), zap.Error(err))
+		o.settle(d)
+		return
+	}
+	if o.link.WaitConnected(ctx) != nil {
+		return
+	}
+	if age := time.Since(d.Queued); age > o.maxAge {
+		o.Expired.Add(1)
+		o.log.Warn("a stanza in the outbox is older than outbox.max_age; it is given up", zap.String("stanza_id", s.ID), zap.Duration("age", age))
+		o.settle(d)
+		return
+	}
+	for {
+		err := o.link.Send(s, func(error) { o.settle(d) })
+		switch {
+		case err == nil:
+			return
+		case !errors.Is(err, component.ErrBusy):
+			o.log.Error("a stanza in the outbox can not be sent; it is removed", zap.String("stanza_id", s.ID), zap.Error(err))
+			o.settle(d)
+			return
+		}
+		select {
+		case <-time.After(busyDelay):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// inFlight reports whether the link has the stanza of a record already; then
+// the record is settled when that is confirmed.
+func (o *Outbox) inFlight(d *store.OutgoingDelivery) bool {
+	o.mu.Lock()
+	f := o.sent[d.ID]
+	if f == nil {
+		o.mu.Unlock()
+		return false
+	}
+	confirmed := f.confirmed
+	if !confirmed {
+		f.record = d
+	}
+	o.mu.Unlock()
+	if confirmed {
+		o.settle(d)
+	}
+	return true
+}

@@ -1,0 +1,164 @@
+// Package outbox takes messages and presence from HTTP callers and answers for
+// them: either the XMPP server has confirmed a stanza, or it is on our disk
+// and will be sent when the server is back.
+//
+// While the link is up and nothing waits, a stanza goes out directly and
+// nothing is written. If the confirmation does not come in time, or there is
+// no link, or older stanzas wait (order!), it is stored. Stored stanzas go out
+// in order, with the ids they had.
+package outbox
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// State is where a stanza is that was taken.
+type State string
+
+// The states.
+const (
+	Confirmed State = "confirmed" // the XMPP server has it
+	Queued    State = "queued"    // it is on our disk
+)
+
+// storeTimeout bounds one write to the store.
+const storeTimeout = 10 * time.Second
+
+// ErrFull means that a bound of the outbox is reached.
+var ErrFull = errors.New("the outbox is full")
+
+// Outbox is the outbox of one component.
+type Outbox struct {
+	link   *component.Link
+	store  *store.Store
+	wait   time.Duration // for a confirmation
+	maxAge time.Duration
+	log    *zap.Logger
+
+	waiting atomic.Int64 // stored and not confirmed
+
+	mu   sync.Mutex
+	sent map[string]*flight // by record: stanzas that are in the link's queue as well
+
+	Expired atomic.Int64
+}
+
+// flight is a stanza that was given to the link directly.
+type flight struct {
+	done      chan struct{}
+	confirmed bool
+	record    *store.OutgoingDelivery // of its copy in the store, once that was read
+}
+
+// New returns the outbox of a link. wait is how long Send waits for the
+// server's confirmation before it stores the stanza instead; stanzas older
+// than maxAge are given up.
+func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *zap.Logger) *Outbox {
+	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight)}
+}
+
+// Waiting returns how many stanzas are stored and not confirmed.
+func (o *Outbox) Waiting() int { return int(o.waiting.Load()) }
+
+// Send takes a message or presence.
+//
+// Killed before it returns: the caller was told nothing; the stanza may have
+// been sent or not. Killed after Confirmed: the server has it. Killed after
+// Queued: it is sent after the restart, perhaps again, with the same id.
+//
+// Errors: ErrFull; component.ErrBusy; component.ErrUnconfirmed if the server
+// did not confirm and the stanza could not be stored either; what the link
+// refuses (addresses, size); ctx's error when the caller goes away.
+func (o *Outbox) Send(ctx context.Context, s *stanza.Stanza) (State, error) {
+	if s.Kind == stanza.IQ {
+		return "", errors.New("kind: an iq is not kept in the outbox")
+	}
+	if err := o.link.Check(s); err != nil {
+		return "", err
+	}
+	if o.waiting.Load() > 0 || !o.link.Connected() {
+		return o.keep(ctx, s, nil)
+	}
+	f := &flight{done: make(chan struct{})}
+	if err := o.link.Send(s, func(error) { o.landed(f) }); err != nil {
+		return "", err
+	}
+	late := time.NewTimer(o.wait)
+	defer late.Stop()
+	select {
+	case <-f.done:
+		return Confirmed, nil
+	case <-ctx.Done():
+		return "", ctx.Err()
+	case <-late.C:
+		return o.keep(ctx, s, f)
+	}
+}
+
+// keep stores a stanza. With a flight, the link has the stanza too and will
+// send it; the record is then only for the case that we are killed before.
+func (o *Outbox) keep(ctx context.Context, s *stanza.Stanza, f *flight) (State, error) {
+	id := ulid.Make().String()
+	if f != nil {
+		o.mu.Lock()
+		if f.confirmed {
+			o.mu.Unlock()
+			return Confirmed, nil
+		}
+		o.sent[id] = f
+		o.mu.Unlock()
+	}
+	o.waiting.Add(1)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	err := o.store.PutOutgoing(ctx, store.Outgoing{ID: id, Component: o.link.Domain().String(), Queued: time.Now(), Stanza: s.XML()})
+	if err == nil {
+		return Queued, nil
+	}
+	o.waiting.Add(-1)
+	o.mu.Lock()
+	delete(o.sent, id)
+	o.mu.Unlock()
+	switch {
+	case f != nil:
+		return "", fmt.Errorf("%w, and it could not be stored: %w", component.ErrUnconfirmed, err)
+	case errors.Is(err, store.ErrFull):
+		return "", fmt.Errorf("%w: %w", ErrFull, err)
+	}
+	return "", err
+}
+
+// landed notes that the server has confirmed a flight.
+func (o *Outbox) landed(f *flight) {
+	o.mu.Lock()
+	f.confirmed = true
+	record := f.record
+	o.mu.Unlock()
+	close(f.done)
+	if record != nil {
+		o.settle(record)
+	}
+}
+
+// settle removes a record.
+func (o *Outbox) settle(d *store.OutgoingDelivery) {
+	o.mu.Lock()
+	delete(o.sent, d.ID)
+	o.mu.Unlock()
+	if err := d.Ack(); err != nil {
+		o.log.Warn("a stanza stays in the outbox and will be sent again after a restart", zap.Error(err))
+	}
+	o.waiting.Add(-1)
+}

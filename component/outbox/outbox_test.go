@@ -1,0 +1,227 @@
+package outbox_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/component/componenttest"
+	"stanzahook/component/outbox"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+const domain = "bot.example.com"
+
+// process is what a process has: a store, a link and the outbox between.
+type process struct {
+	*outbox.Outbox
+	link  *component.Link
+	store *store.Store
+	end   func()
+}
+
+func start(t *testing.T, addr, dir string, wait, maxAge time.Duration) *process {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 64 << 20, OutboxBytes: 1 << 20, OutboxCount: 30, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Handler: component.Chain{}, Log: zap.NewNop()})
+	o := outbox.New(l, s, wait, maxAge, zap.NewNop())
+	stop, err := o.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.Run(ctx) })
+	p := &process{Outbox: o, link: l, store: s}
+	p.end = sync.OnceFunc(func() {
+		stop()
+		cancel()
+		wg.Wait()
+		s.Close()
+	})
+	t.Cleanup(p.end)
+	return p
+}
+
+func message(t *testing.T, i int) *stanza.Stanza {
+	t.Helper()
+	s, err := stanza.Chat(jid.MustParse("echo@"+domain), jid.MustParse("u@example.com"), fmt.Sprint(i), "hello")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func (p *process) send(t *testing.T, i int, want outbox.State) {
+	t.Helper()
+	if got, err := p.Send(t.Context(), message(t, i)); err != nil || got != want {
+		t.Fatalf("message %d: %q %v, want %q", i, got, err, want)
+	}
+}
+
+func waitFor(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: did not happen within 10 s", what)
+		}
+	}
+}
+
+func ids(stanzas []*stanza.Stanza) (all []string) {
+	for _, s := range stanzas {
+		all = append(all, s.ID)
+	}
+	return all
+}
+
+func numbers(from, to int) (all []string) {
+	for i := from; i < to; i++ {
+		all = append(all, fmt.Sprint(i))
+	}
+	return all
+}
+
+func TestConfirmedWhileTheLinkIsUp(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	p := start(t, srv.Addr(), t.TempDir(), 10*time.Second, time.Hour)
+	waitFor(t, "connected", p.link.Connected)
+	for i := range 20 {
+		p.send(t, i, outbox.Confirmed)
+	}
+	if n, err := p.store.CountOutgoing(t.Context(), domain); n != 0 || err != nil || p.Waiting() != 0 {
+		t.Errorf("%d records were written for confirmed sends (%v), %d wait", n, err, p.Waiting())
+	}
+}
+
+// What was taken while there was no link arrives when there is one, in order,
+// also after a restart in between.
+func TestQueuedWhileTheLinkIsDown(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	addr := srv.Addr()
+	srv.Close()
+	dir := t.TempDir()
+	p := start(t, addr, dir, time.Second, time.Hour)
+	for i := range 10 {
+		p.send(t, i, outbox.Queued)
+	}
+	p.end()
+	p = start(t, addr, dir, time.Second, time.Hour)
+	if p.Waiting() != 10 {
+		t.Errorf("%d wait after the restart, want 10", p.Waiting())
+	}
+	for i := 10; i < 15; i++ {
+		p.send(t, i, outbox.Queued)
+	}
+	srv = componenttest.Start(t, addr, domain, "secret")
+	defer srv.Close()
+	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	p.send(t, 15, outbox.Confirmed)
+	if got, want := fmt.Sprint(ids(srv.Received())), fmt.Sprint(numbers(0, 16)); got != want {
+		t.Errorf("arrived %s, want %s", got, want)
+	}
+	if n, err := p.store.CountOutgoing(t.Context(), domain); n != 0 || err != nil {
+		t.Errorf("%d records are left (%v)", n, err)
+	}
+}
+
+// A confirmation that is late turns the send into a record, and is still good
+// for it: the stanza is not sent twice by one process.
+func TestLateConfirmation(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	p := start(t, srv.Addr(), t.TempDir(), 20*time.Millisecond, time.Hour)
+	waitFor(t, "connected", p.link.Connected)
+	srv.SwallowMarkers(true)
+	p.send(t, 0, outbox.Queued)
+	p.send(t, 1, outbox.Queued) // behind the first one: order
+	srv.SwallowMarkers(false)
+	srv.Drop() // now both go again, in order
+	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	p.send(t, 2, outbox.Confirmed)
+	got := ids(srv.Received())
+	if s := fmt.Sprint(got); s != "[0 0 1 2]" && s != "[0 1 0 1 2]" && s != "[0 1 2]" && s != "[0 0 1 1 2]" {
+		t.Errorf("arrived %v", got)
+	}
+}
+
+// Killed after a late send was told "queued": its record is sent again.
+func TestLateSendSurvivesARestart(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	dir := t.TempDir()
+	p := start(t, srv.Addr(), dir, 20*time.Millisecond, time.Hour)
+	waitFor(t, "connected", p.link.Connected)
+	srv.SwallowMarkers(true)
+	p.send(t, 7, outbox.Queued)
+	p.end()
+	srv.SwallowMarkers(false)
+	before := len(srv.Received())
+	p = start(t, srv.Addr(), dir, time.Second, time.Hour)
+	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 && len(srv.Received()) > before })
+	for _, s := range srv.Received() {
+		if s.ID != "7" {
+			t.Errorf("arrived %s", s.XML())
+		}
+	}
+}
+
+func TestFullOutbox(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	addr := srv.Addr()
+	srv.Close()
+	p := start(t, addr, t.TempDir(), time.Second, time.Hour)
+	for i := range 30 {
+		p.send(t, i, outbox.Queued)
+	}
+	if _, err := p.Send(t.Context(), message(t, 30)); !errors.Is(err, outbox.ErrFull) {
+		t.Errorf("over the bound: %v", err)
+	}
+	srv = componenttest.Start(t, addr, domain, "secret")
+	defer srv.Close()
+	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	p.send(t, 31, outbox.Confirmed)
+}
+
+func TestTooOldIsGivenUp(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	addr := srv.Addr()
+	srv.Close()
+	p := start(t, addr, t.TempDir(), time.Second, time.Millisecond)
+	p.send(t, 0, outbox.Queued)
+	time.Sleep(5 * time.Millisecond) // older than a millisecond
+	srv = componenttest.Start(t, addr, domain, "secret")
+	defer srv.Close()
+	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	if n := len(srv.Received()); n != 0 || p.Expired.Load() != 1 {
+		t.Errorf("%d arrived, %d expired", n, p.Expired.Load())
+	}
+}
+
+func TestRefused(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	p := start(t, srv.Addr(), t.TempDir(), time.Second, time.Hour)
+	for _, h := range []stanza.Header{
+		{Kind: stanza.IQ, Type: "get", From: jid.MustParse(domain), To: jid.MustParse("u@example.com")},
+		{Kind: stanza.Message, From: jid.MustParse("u@example.com"), To: jid.MustParse("u@example.com")},
+		{Kind: stanza.Message, From: jid.MustParse(domain)},
+	} {
+		s, err := stanza.Build(h, "", stanza.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := p.Send(t.Context(), s); err == nil {
+			t.Errorf("taken: %s", s.XML())
+		}
+	}
+}
