@@ -14,6 +14,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/disco"
 	"stanzahook/component/forward"
+	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
@@ -27,6 +28,8 @@ type app struct {
 	log     *zap.Logger
 	store   *store.Store
 	links   links
+	boxes   map[string]*outbox.Outbox
+	people  *presence.Subscribers
 	workers []*webhook.Worker
 	addr    string // of the HTTP server
 	undo    []undo // last in, first out
@@ -69,19 +72,21 @@ func (a *app) openStore(ctx context.Context) error {
 	}
 	s, err := store.Open(ctx, store.Options{
 		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
+		OutboxBytes: min(int64(a.cfg.Outbox.MaxBytes), int64(a.cfg.Store.MaxBytes)/4), OutboxCount: int64(a.cfg.Outbox.MaxCount),
 	})
 	if err != nil {
 		return err
 	}
 	a.store = s
 	a.later("store", func(context.Context) { s.Close() })
-	return nil
+	a.people, err = presence.LoadSubscribers(ctx, s, a.log)
+	return err
 }
 
 // makeLinks makes the links of all components and the workers of all
 // endpoints, which need each other; nothing runs yet.
 func (a *app) makeLinks(context.Context) error {
-	a.links = make(links)
+	a.links, a.boxes = make(links), make(map[string]*outbox.Outbox)
 	for _, e := range a.cfg.Endpoints {
 		a.workers = append(a.workers, webhook.NewWorker(a.endpoint(e), a.links, a.log))
 	}
@@ -95,7 +100,7 @@ func (a *app) makeLinks(context.Context) error {
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
 		var handlers component.Chain
 		if c.Presence == presenceAuto {
-			handlers = append(handlers, &presence.Auto{Log: a.log})
+			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}
 		handlers = append(handlers, fwd,
 			(&disco.Responder{Identity: identity, Version: version, Started: started, Now: time.Now}).Handler(),
@@ -107,7 +112,13 @@ func (a *app) makeLinks(context.Context) error {
 		if c.TLS.Mode == tlsDirect {
 			o.TLS = &tls.Config{ServerName: c.TLS.ServerName, RootCAs: c.TLS.CAs, MinVersion: tls.VersionTLS12}
 		}
-		a.links[c.Domain] = component.New(o)
+		var link *component.Link
+		if c.Presence == presenceAuto {
+			o.OnUp = func(ctx context.Context) { a.people.Announce(ctx, link, "") }
+		}
+		link = component.New(o)
+		a.links[c.Domain] = link
+		a.boxes[c.Domain] = outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
 	}
 	return nil
 }
@@ -137,6 +148,13 @@ func (a *app) endpoint(c EndpointConfig) *webhook.Endpoint {
 
 // consume begins with what the process before us left in the queues.
 func (a *app) consume(ctx context.Context) error {
+	for domain, box := range a.boxes {
+		stop, err := box.Start(ctx)
+		if err != nil {
+			return err
+		}
+		a.later("outbox of "+domain, func(context.Context) { stop() })
+	}
 	for _, w := range a.workers {
 		var stopReading func()
 		if w.Endpoint().Queued {
@@ -159,6 +177,10 @@ func (a *app) consume(ctx context.Context) error {
 // flushTime is for the last replies, whatever is left of the drain time.
 const flushTime = 2 * time.Second
 
+// confirmTime is how long an HTTP caller waits for the server's confirmation
+// until its stanza is stored instead.
+const confirmTime = 5 * time.Second
+
 // connect starts the links. What comes in before the queues are read waits in
 // the store; when the program ends, the links outlive the endpoints, whose
 // last replies need them.
@@ -168,7 +190,13 @@ func (a *app) connect(context.Context) error {
 	for _, l := range a.links {
 		wg.Go(func() { l.Run(ctx) })
 	}
+	wg.Go(func() { a.people.Run(ctx) })
 	a.later("links", func(ctx context.Context) {
+		for _, c := range a.cfg.Components {
+			if l := a.links[c.Domain]; c.Presence == presenceAuto && l.Connected() {
+				a.people.Announce(ctx, l, "unavailable")
+			}
+		}
 		flush, done := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
 		defer done()
 		for domain, l := range a.links {

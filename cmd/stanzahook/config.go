@@ -22,6 +22,7 @@ type Config struct {
 	Components []ComponentConfig `mapstructure:"components"`
 	Endpoints  []EndpointConfig  `mapstructure:"endpoints"`
 	HTTP       HTTPConfig        `mapstructure:"http"`
+	Outbox     OutboxConfig      `mapstructure:"outbox"`
 	Store      StoreConfig       `mapstructure:"store"`
 	Drain      time.Duration     `mapstructure:"drain"`
 	Log        LogConfig         `mapstructure:"log"`
@@ -98,6 +99,14 @@ type TokenConfig struct {
 	Scopes    []string   `mapstructure:"scopes"`
 	From      []string   `mapstructure:"from"` // lower-case patterns; none: every JID of every component
 	FromGlobs []jid.Glob `mapstructure:"-"`    // From, parsed
+}
+
+// OutboxConfig bounds the stanzas of HTTP callers that wait for the XMPP
+// server, all components together.
+type OutboxConfig struct {
+	MaxBytes ByteSize      `mapstructure:"max_bytes"` // at most a quarter of store.max_bytes is used
+	MaxCount int           `mapstructure:"max_count"`
+	MaxAge   time.Duration `mapstructure:"max_age"`
 }
 
 // StoreConfig is the embedded store.

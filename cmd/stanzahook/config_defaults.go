@@ -17,6 +17,7 @@ func defaultConfig() Config {
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,
 		},
+		Outbox: OutboxConfig{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},
 		Store: StoreConfig{
 			Dir:      "/var/lib/stanzahook",
 			Sync:     syncInterval,

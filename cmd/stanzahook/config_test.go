@@ -81,9 +81,10 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,
 		},
-		Store: StoreConfig{Dir: "/var/lib/stanzahook", Sync: "interval", MaxBytes: 4294967296},
-		Drain: 20 * time.Second,
-		Log:   LogConfig{Level: "info", Format: "json"},
+		Outbox: OutboxConfig{MaxBytes: 268435456, MaxCount: 100000, MaxAge: 24 * time.Hour},
+		Store:  StoreConfig{Dir: "/var/lib/stanzahook", Sync: "interval", MaxBytes: 4294967296},
+		Drain:  20 * time.Second,
+		Log:    LogConfig{Level: "info", Format: "json"},
 	}
 	same(t, "Config", reflect.ValueOf(*load(t, "minimal.yaml")), reflect.ValueOf(want))
 }
@@ -197,9 +198,10 @@ func TestFullFile(t *testing.T) {
 			IQMaxTimeout:   time.Minute,
 			InsecureNoAuth: true,
 		},
-		Store: StoreConfig{Dir: "testdata/config/state", Sync: "always", MaxBytes: 1073741824},
-		Drain: 0,
-		Log:   LogConfig{Level: "debug", Format: "console"},
+		Outbox: OutboxConfig{MaxBytes: 67108864, MaxCount: 5, MaxAge: time.Hour},
+		Store:  StoreConfig{Dir: "testdata/config/state", Sync: "always", MaxBytes: 1073741824},
+		Drain:  0,
+		Log:    LogConfig{Level: "debug", Format: "console"},
 	}
 	same(t, "Config", reflect.ValueOf(*got), reflect.ValueOf(want))
 }

@@ -49,6 +49,7 @@ func validate(r *report, c *Config, files fileReader) {
 	for i := range c.HTTP.Tokens {
 		v.token(i)
 	}
+	v.outbox()
 	v.store()
 	if c.Drain < 0 {
 		v.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
@@ -56,6 +57,19 @@ func validate(r *report, c *Config, files fileReader) {
 	v.oneOf("log.level", c.Log.Level, levelDebug, levelInfo, levelWarn, levelError)
 	v.oneOf("log.format", c.Log.Format, logJSON, logConsole)
 	v.contradictions()
+}
+
+func (v checker) outbox() {
+	o := v.c.Outbox
+	if o.MaxBytes < MiB {
+		v.add("outbox.max_bytes", "%v is too little; write at least 1MiB, better 256MiB", o.MaxBytes)
+	}
+	if o.MaxCount < 1 {
+		v.add("outbox.max_count", "%d leaves no room for a stanza; write for example 100000", o.MaxCount)
+	}
+	if o.MaxAge <= 0 {
+		v.add("outbox.max_age", "%v is not a time to wait; write for example 24h", o.MaxAge)
+	}
 }
 
 func (v checker) store() {

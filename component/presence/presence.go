@@ -17,7 +17,10 @@ const resource = "default"
 // Auto answers subscriptions and probes. It takes every presence stanza of
 // these types; other presence is left to endpoints, and is swallowed by
 // [Swallow] if none takes it.
-type Auto struct{ Log *zap.Logger }
+type Auto struct {
+	Subscribers *Subscribers
+	Log         *zap.Logger
+}
 
 // Handle implements component.Handler.
 func (a *Auto) Handle(in *component.Incoming) bool {
@@ -26,11 +29,14 @@ func (a *Auto) Handle(in *component.Incoming) bool {
 	}
 	switch in.Type {
 	case "subscribe":
+		a.Subscribers.set(in.To, in.From, true)
 		a.send(in, "subscribed", false)
 		a.send(in, "", true)
-	case "probe":
+	case "probe": // servers probe for subscribers only (RFC 6121 section 4.3)
+		a.Subscribers.set(in.To, in.From, true)
 		a.send(in, "", true)
 	case "unsubscribe":
+		a.Subscribers.set(in.To, in.From, false)
 		a.send(in, "unsubscribed", false)
 		a.send(in, "unavailable", true)
 	case "subscribed", "unsubscribed":

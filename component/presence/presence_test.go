@@ -14,12 +14,82 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 )
+
+func openStore(t *testing.T, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 64 << 20, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func load(t *testing.T, s *store.Store) *presence.Subscribers {
+	t.Helper()
+	subs, err := presence.LoadSubscribers(t.Context(), s, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return subs
+}
+
+// Who subscribed is told of the bots' coming and going, also by the next
+// process; who unsubscribed is not.
+func TestSubscribersAreKept(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	dir := t.TempDir()
+	live := func(talk func(l *component.Link, subs *presence.Subscribers)) {
+		st := openStore(t, dir)
+		defer st.Close()
+		subs := load(t, st)
+		var l *component.Link
+		l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
+			Handler: &presence.Auto{Subscribers: subs, Log: zap.NewNop()},
+			OnUp:    func(ctx context.Context) { subs.Announce(ctx, l, "") }})
+		ctx, cancel := context.WithCancel(context.Background())
+		var wg sync.WaitGroup
+		wg.Go(func() { l.Run(ctx) })
+		wg.Go(func() { subs.Run(ctx) })
+		defer wg.Wait()
+		defer cancel()
+		if err := l.WaitConnected(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		talk(l, subs)
+	}
+	is := func(typ, from, to string) func(*stanza.Stanza) bool {
+		return func(s *stanza.Stanza) bool {
+			return s.Kind == stanza.Presence && s.Type == typ && s.From.String() == from && s.To.String() == to
+		}
+	}
+	live(func(*component.Link, *presence.Subscribers) {
+		srv.Send("<presence type='subscribe' from='u@example.com' to='echo@bot.example.com'/><presence type='probe' from='v@example.com/r' to='bot.example.com'/>" +
+			"<presence type='subscribe' from='w@example.com' to='echo@bot.example.com'/><presence type='unsubscribe' from='w@example.com' to='echo@bot.example.com'/>")
+		srv.Expect("unsubscribed", is("unavailable", "echo@bot.example.com/default", "w@example.com"))
+	})
+	for _, s := range srv.Received() {
+		srv.ExpectID(s.ID)
+	}
+	live(func(l *component.Link, subs *presence.Subscribers) {
+		srv.Expect("presence for u", is("", "echo@bot.example.com/default", "u@example.com"))
+		srv.Expect("presence for v", is("", "bot.example.com/default", "v@example.com"))
+		subs.Announce(t.Context(), l, "unavailable")
+		srv.Expect("the end for u", is("unavailable", "echo@bot.example.com/default", "u@example.com"))
+		srv.Expect("the end for v", is("unavailable", "bot.example.com/default", "v@example.com"))
+	})
+	if rest := srv.Received(); len(rest) > 0 {
+		t.Errorf("also sent: %s", rest[0].XML())
+	}
+}
 
 func TestAuto(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	st := openStore(t, t.TempDir())
+	defer st.Close()
 	var other []string
-	h := component.Chain{&presence.Auto{Log: zap.NewNop()}, component.HandlerFunc(func(in *component.Incoming) bool {
+	h := component.Chain{&presence.Auto{Subscribers: load(t, st), Log: zap.NewNop()}, component.HandlerFunc(func(in *component.Incoming) bool {
 		if in.Kind == stanza.Presence {
 			other = append(other, in.Type)
 		}

@@ -1,0 +1,142 @@
+package presence
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+const (
+	// maxSubscribers bounds the table; who comes later is answered, but not
+	// told when a bot comes back after a restart.
+	maxSubscribers = 200_000
+	// maxChanges is what may wait for the store.
+	maxChanges   = 4096
+	storeTimeout = 10 * time.Second
+	busyDelay    = 100 * time.Millisecond
+)
+
+// Subscribers are the users who see the presence of our bots, kept over
+// restarts: they are told when the bots come and go.
+//
+// Killed before a change is stored (it is, within milliseconds): the bot stays
+// offline for that user after the restart, until the user's server probes it
+// at the next login.
+type Subscribers struct {
+	store   *store.Store
+	log     *zap.Logger
+	changes chan change
+
+	mu  sync.Mutex
+	all map[store.Subscriber]struct{}
+}
+
+type change struct {
+	store.Subscriber
+	subscribed bool
+}
+
+// LoadSubscribers reads who subscribed before.
+func LoadSubscribers(ctx context.Context, s *store.Store, log *zap.Logger) (*Subscribers, error) {
+	list, err := s.Subscribers(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &Subscribers{store: s, log: log, changes: make(chan change, maxChanges), all: make(map[store.Subscriber]struct{}, len(list))}
+	for _, sub := range list {
+		p.all[sub] = struct{}{}
+	}
+	return p, nil
+}
+
+// Run stores changes until ctx is done and no change waits.
+func (p *Subscribers) Run(ctx context.Context) {
+	for {
+		select {
+		case c := <-p.changes:
+			p.write(c)
+		case <-ctx.Done():
+			for {
+				select {
+				case c := <-p.changes:
+					p.write(c)
+				default:
+					return
+				}
+			}
+		}
+	}
+}
+
+func (p *Subscribers) write(c change) {
+	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
+	defer cancel()
+	if err := p.store.PutSubscriber(ctx, c.Subscriber, c.subscribed); err != nil {
+		p.log.Warn("a change of subscription was not stored", zap.Error(err))
+	}
+}
+
+// set notes a subscription or its end. It does not wait.
+func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
+	sub := store.Subscriber{Bot: bot.Bare().String(), User: user.Bare().String()}
+	p.mu.Lock()
+	_, known := p.all[sub]
+	switch {
+	case known == subscribed, subscribed && len(p.all) >= maxSubscribers:
+		p.mu.Unlock()
+		return
+	case subscribed:
+		p.all[sub] = struct{}{}
+	default:
+		delete(p.all, sub)
+	}
+	p.mu.Unlock()
+	select {
+	case p.changes <- change{sub, subscribed}:
+	default:
+		p.log.Warn("too many changes of subscriptions at once; one was not stored")
+	}
+}
+
+// Announce tells all subscribers of a link's bots that they are available, or
+// with type "unavailable" that they are not (RFC 6121 section 4).
+func (p *Subscribers) Announce(ctx context.Context, l *component.Link, typ string) {
+	p.mu.Lock()
+	subs := make([]store.Subscriber, 0, len(p.all))
+	for sub := range p.all {
+		subs = append(subs, sub)
+	}
+	p.mu.Unlock()
+	for _, sub := range subs {
+		bot, user := jid.FromServer(sub.Bot), jid.FromServer(sub.User)
+		if bot.Domain() != l.Domain().Domain() {
+			continue
+		}
+		from, err := bot.WithResource(resource)
+		if err != nil {
+			continue // no JID to speak of
+		}
+		s, err := stanza.Build(stanza.Header{Kind: stanza.Presence, Type: typ, From: from, To: user}, "", stanza.Limits{})
+		if err != nil {
+			continue
+		}
+		for err = l.Send(s, nil); errors.Is(err, component.ErrBusy); err = l.Send(s, nil) {
+			select {
+			case <-time.After(busyDelay):
+			case <-ctx.Done():
+				return
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+	}
+}
