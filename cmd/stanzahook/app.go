@@ -16,6 +16,7 @@ import (
 	"stanzahook/component/forward"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
+	"stanzahook/component/privilege"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -98,7 +99,7 @@ func (a *app) makeLinks(context.Context) error {
 			return fmt.Errorf("components: domain: %w", err)
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		var handlers component.Chain
+		handlers := component.Chain{privilege.Ignore{Log: a.log}}
 		if c.Presence == presenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}

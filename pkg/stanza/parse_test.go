@@ -221,6 +221,25 @@ func TestMayBounce(t *testing.T) {
 	}
 }
 
+func TestClaimsPrivilege(t *testing.T) {
+	for raw, want := range map[string]bool{
+		`<message><privilege xmlns='urn:xmpp:privilege:1'/></message>`:                                       true,
+		`<message><body>x</body><p:privilege xmlns:p='urn:xmpp:privilege:2'/></message>`:                     true,
+		`<iq type='set'><privileged_iq xmlns='urn:xmpp:privilege:2'/></iq>`:                                  true,
+		`<iq type='result'><delegation xmlns='urn:xmpp:delegation:2'/></iq>`:                                 true,
+		`<iq type='set'><query xmlns='jabber:iq:roster'><item jid='a@b'/></query></iq>`:                      true,
+		`<iq type='get'><q:query xmlns:q='jabber:iq:rost&#101;r'/></iq>`:                                     true,
+		`<message><body>urn:xmpp:privilege:2</body></message>`:                                               false,
+		`<message><x xmlns='urn:x'><privilege xmlns='urn:xmpp:privilege:2'/></x></message>`:                  false,
+		`<message><x xmlns='jabber:iq:roster'/></message>`:                                                   false,
+		`<iq type='get'><query xmlns='http://jabber.org/protocol/disco#info' node='jabber:iq:roster'/></iq>`: false,
+	} {
+		if got := mustParse(t, raw).ClaimsPrivilege(); got != want {
+			t.Errorf("%s: %v", raw, got)
+		}
+	}
+}
+
 func TestFromHTTP(t *testing.T) {
 	for status, want := range map[int]string{
 		400: "modify bad-request 400 Bad Request", 404: "cancel item-not-found 404 Not Found", 429: "wait resource-constraint 429 Too Many Requests",

@@ -1,0 +1,121 @@
+package component_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"io"
+	"math/big"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stanzahook/component"
+	"stanzahook/component/componenttest"
+)
+
+// secured puts TLS in front of a server, with a certificate of its own CA for
+// a name, and returns the address and the CA.
+func secured(t *testing.T, srv *componenttest.Server, name string) (string, *x509.CertPool) {
+	t.Helper()
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, err := x509.ParseCertificate(der)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { pipe(c, srv.Addr()) })
+		}
+	})
+	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
+	cas := x509.NewCertPool()
+	cas.AddCert(cert)
+	return l.Addr().String(), cas
+}
+
+// pipe joins a connection with another to addr until one of them ends.
+func pipe(c net.Conn, addr string) {
+	defer c.Close()
+	d, err := net.Dial("tcp", addr)
+	if err != nil {
+		return
+	}
+	defer d.Close()
+	done := make(chan struct{}, 2)
+	go func() { _, _ = io.Copy(c, d); done <- struct{}{} }()
+	go func() { _, _ = io.Copy(d, c); done <- struct{}{} }()
+	<-done
+}
+
+func TestTLS(t *testing.T) {
+	for _, tc := range []struct {
+		name string
+		tls  func(cas *x509.CertPool) *tls.Config
+		want string // in the reason; empty: connected
+	}{
+		{"private CA", func(cas *x509.CertPool) *tls.Config { return &tls.Config{RootCAs: cas, ServerName: "xmpp.example.com"} }, ""},
+		{"unknown CA", func(*x509.CertPool) *tls.Config { return &tls.Config{ServerName: "xmpp.example.com"} }, "is not trusted"},
+		{"wrong name", func(cas *x509.CertPool) *tls.Config { return &tls.Config{RootCAs: cas, ServerName: "other.example.com"} }, "is for another name"},
+		{"plain to TLS", func(*x509.CertPool) *tls.Config { return nil }, "components[]"},
+	} {
+		t.Run(tc.name, func(t *testing.T) {
+			srv := componenttest.NewServer(t, domain, "secret")
+			addr, cas := secured(t, srv, "xmpp.example.com")
+			f := run(t, srv, nil, func(o *component.Options) { o.Addr, o.TLS = addr, tc.tls(cas) })
+			if tc.want == "" {
+				eventually(t, "connected", f.Connected)
+				return
+			}
+			eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, tc.want) })
+			if f.Status().State != component.Down {
+				t.Errorf("state %s", f.Status().State)
+			}
+		})
+	}
+	t.Run("TLS to plain", func(t *testing.T) {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		go func() {
+			for {
+				c, err := l.Accept()
+				if err != nil {
+					return
+				}
+				_, _ = io.WriteString(c, "<?xml version='1.0'?><stream:stream xmlns:stream='http://etherx.jabber.org/streams'>") // as Prosody does for what is no XML
+				_ = c.Close()
+			}
+		}()
+		srv := componenttest.NewServer(t, domain, "secret")
+		f := run(t, srv, nil, func(o *component.Options) {
+			o.Addr, o.TLS = l.Addr().String(), &tls.Config{ServerName: "xmpp.example.com"}
+		})
+		eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, "set components[].tls.mode to none") })
+	})
+}
