@@ -9,16 +9,15 @@ import (
 	"net"
 	"os"
 	"syscall"
-	"time"
 
 	"stanzahook/pkg/stanza"
 )
 
 // trouble is why there is no link, in the words of an operator.
 type trouble struct {
-	what   string        // what is wrong and what to do about it
-	config bool          // it will not mend itself: slow retries
-	wait   time.Duration // fixed delay, 0: back off
+	what     string // what is wrong and what to do about it
+	config   bool   // it will not mend itself: slow retries
+	conflict bool   // somebody else has the name: a fixed delay
 }
 
 // ErrShared means that somebody else is connected under the same name.
@@ -73,7 +72,7 @@ func explainStream(e *StreamError, addr, domain string) trouble {
 	case "host-unknown":
 		return trouble{config: true, what: fmt.Sprintf("the server at %s does not know %s: add Component %q with its component_secret to prosody.cfg.lua (or the domain under hosts: of the ejabberd_service listener), or correct components[].domain", addr, domain, domain)}
 	case "conflict":
-		return trouble{wait: conflictDelay, what: fmt.Sprintf("another connection uses the name %s, or our old one is not yet timed out; on Prosody component_conflict_resolve = \"kick_old\" helps (%s)", domain, e.Text)}
+		return trouble{conflict: true, what: fmt.Sprintf("another connection uses the name %s, or our old one is not yet timed out; on Prosody component_conflict_resolve = \"kick_old\" helps (%s)", domain, e.Text)}
 	case "invalid-namespace":
 		return trouble{config: true, what: fmt.Sprintf("%s is not the component port of the server (probably the one for clients): correct components[].server, usually port 5347", addr)}
 	}

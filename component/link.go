@@ -16,15 +16,31 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Delays between connection attempts. The first attempt, and the first one
-// after a connection that had worked, is made at once.
-const (
-	firstDelay    = 200 * time.Millisecond
-	maxDelay      = 10 * time.Second
-	maxSlowDelay  = 60 * time.Second // for what only a changed configuration mends
-	conflictDelay = 10 * time.Second
-	steady        = 5 * time.Second // a connection that lived so long had worked
-)
+// Pace is how long to wait between connection attempts, give or take a quarter.
+// The first attempt, and the first one after a connection that had worked, is
+// made at once; then the delay doubles from First. A zero field means its
+// default.
+type Pace struct {
+	First    time.Duration // default 200 ms
+	Max      time.Duration // default 10 s
+	MaxSlow  time.Duration // for what only a changed configuration mends; default 60 s
+	Conflict time.Duration // while somebody else has the name; default 10 s
+}
+
+func (p Pace) withDefaults() Pace {
+	for _, f := range []struct {
+		field *time.Duration
+		value time.Duration
+	}{{&p.First, 200 * time.Millisecond}, {&p.Max, 10 * time.Second}, {&p.MaxSlow, time.Minute}, {&p.Conflict, 10 * time.Second}} {
+		if *f.field == 0 {
+			*f.field = f.value
+		}
+	}
+	return p
+}
+
+// steady is how long a connection must have lived to count as one that worked.
+const steady = 5 * time.Second
 
 // Options configure a [Link].
 type Options struct {
@@ -33,6 +49,7 @@ type Options struct {
 	Secret    secret.String // shared with the server
 	TLS       *tls.Config   // nil: plain TCP
 	Keepalive time.Duration // a marker this often when idle; default 30 s
+	Pace      Pace
 	Limits    stanza.Limits // of stanzas in both directions
 	Handler   Handler       // takes what the server sends
 	// OnUp, which may be nil, runs on a goroutine of its own after each
@@ -63,6 +80,7 @@ func New(o Options) *Link {
 	if o.Keepalive == 0 {
 		o.Keepalive = 30 * time.Second
 	}
+	o.Pace = o.Pace.withDefaults()
 	l := &Link{o: o, log: o.Log.With(zap.String("component", o.Domain.String()))}
 	l.tracker.init()
 	l.isUp = make(chan struct{})
@@ -93,14 +111,14 @@ func (l *Link) Run(ctx context.Context) {
 		}
 		wait := jitter(delay)
 		switch {
-		case t.wait > 0:
-			wait = jitter(t.wait)
+		case t.conflict:
+			wait = jitter(l.o.Pace.Conflict)
 		case delay == 0:
-			delay = firstDelay
+			delay = l.o.Pace.First
 		case t.config:
-			delay = min(2*delay, maxSlowDelay)
+			delay = min(2*delay, l.o.Pace.MaxSlow)
 		default:
-			delay = min(2*delay, maxDelay)
+			delay = min(2*delay, l.o.Pace.Max)
 		}
 		select {
 		case <-ctx.Done():

@@ -79,7 +79,9 @@ func TestTLS(t *testing.T) {
 	}{
 		{"private CA", func(cas *x509.CertPool) *tls.Config { return &tls.Config{RootCAs: cas, ServerName: "xmpp.example.com"} }, ""},
 		{"unknown CA", func(*x509.CertPool) *tls.Config { return &tls.Config{ServerName: "xmpp.example.com"} }, "is not trusted"},
-		{"wrong name", func(cas *x509.CertPool) *tls.Config { return &tls.Config{RootCAs: cas, ServerName: "other.example.com"} }, "is for another name"},
+		{"wrong name", func(cas *x509.CertPool) *tls.Config {
+			return &tls.Config{RootCAs: cas, ServerName: "other.example.com"}
+		}, "is for another name"},
 		{"plain to TLS", func(*x509.CertPool) *tls.Config { return nil }, "components[]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
