@@ -1,5 +1,107 @@
 package main
 
-import "context"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
 
-func (a *app) listen(context.Context) error { _ = a.ready; return nil }
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/component/outbox"
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// listen starts the HTTP server, last of all: whoever reaches it finds the rest
+// running.
+func (a *app) listen(context.Context) error {
+	var domains []jid.JID
+	limits := stanza.Limits{}
+	for _, c := range a.cfg.Components {
+		domains = append(domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
+		if n := int(c.MaxStanzaBytes); limits.MaxBytes == 0 || n < limits.MaxBytes {
+			limits.MaxBytes = n
+		}
+	}
+	srv := httpapi.New(httpapi.Options{
+		Listen: a.cfg.HTTP.Listen, Tokens: tokens(a.cfg.HTTP.Tokens), NoAuth: a.cfg.HTTP.InsecureNoAuth,
+		MaxBodyBytes: int64(a.cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.ready,
+	}, rest.New(rest.Options{
+		Sender: sender(a.boxes), Requester: requester(a.links), Domains: func() []jid.JID { return domains },
+		Limits: limits, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}))
+	addr, err := srv.Start()
+	if err != nil {
+		return err
+	}
+	a.addr = addr
+	a.later("http", func(ctx context.Context) {
+		if err := srv.Stop(ctx); err != nil {
+			a.log.Warn("requests were broken off", zap.Error(err))
+		}
+	})
+	return nil
+}
+
+func tokens(configured []TokenConfig) []httpapi.Token {
+	var all []httpapi.Token
+	for _, c := range configured {
+		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs}
+		for _, from := range c.From {
+			if j, err := jid.Parse(from); err == nil && !strings.ContainsAny(from, "*?") {
+				t.DefaultFrom = j
+				break
+			}
+		}
+		all = append(all, t)
+	}
+	return all
+}
+
+// sender is what HTTP callers send messages and presence by: the outbox of the
+// component whose domain the sender's address is in.
+type sender map[string]*outbox.Outbox
+
+// Send implements rest.Sender.
+func (boxes sender) Send(ctx context.Context, s *stanza.Stanza) error {
+	box, ok := boxes[s.From.Domain()]
+	if !ok {
+		return fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	_, err := box.Send(ctx, s)
+	return restError(err)
+}
+
+// requester is what HTTP callers ask IQs by.
+type requester links
+
+// Request implements rest.Requester.
+func (ls requester) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	l, ok := ls[s.From.Domain()]
+	if !ok {
+		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	answer, err := l.Request(ctx, s)
+	return answer, restError(err)
+}
+
+// restError says in the words of the HTTP side what kept the XMPP side.
+func restError(err error) error {
+	for _, pair := range [...]struct{ is, as error }{
+		{component.ErrUnconfirmed, rest.ErrUnconfirmed},
+		{outbox.ErrFull, rest.ErrFull},
+		{component.ErrDown, rest.ErrDown},
+		{component.ErrBusy, rest.ErrBusy},
+		{component.ErrPending, rest.ErrBusy},
+		{component.ErrSameID, rest.ErrDuplicateID},
+	} {
+		if errors.Is(err, pair.is) {
+			return pair.as
+		}
+	}
+	return err
+}

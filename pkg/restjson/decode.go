@@ -186,6 +186,7 @@ func object(data []byte) ([]member, error) {
 		return nil, ErrNotObject
 	}
 	var members []member
+	seen := make(map[string]bool, 16)
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
@@ -196,9 +197,10 @@ func object(data []byte) ([]member, error) {
 		if err := d.Decode(&value); err != nil {
 			return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
 		}
-		if slices.ContainsFunc(members, func(m member) bool { return m.key == name }) {
+		if seen[name] {
 			return nil, wrong(clip(name), "the key is there twice")
 		}
+		seen[name] = true
 		members = append(members, member{name, value})
 	}
 	if _, err := d.Token(); err != nil {

@@ -1,0 +1,33 @@
+package httpapi
+
+import (
+	"net/http"
+	"strconv"
+)
+
+// Fault is a refusal by the server, before a handler has seen the request. A
+// mount writes it in its own format.
+type Fault struct {
+	Status     int
+	Text       string // for people: what is wrong and what to do
+	RetryAfter int    // seconds; 0: not said
+}
+
+// setRetryAfter sets the header of RFC 9110 section 10.2.3.
+func (f *Fault) setRetryAfter(h http.Header) {
+	if f.RetryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(f.RetryAfter))
+	}
+}
+
+// refuse writes a fault in the format of the mount that the path belongs to.
+func (s *Server) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
+	f.setRetryAfter(w.Header())
+	for i := range s.mounts {
+		if m := &s.mounts[i]; m.Fail != nil && m.owns(r.URL.Path) {
+			m.Fail(w, r, f)
+			return
+		}
+	}
+	WriteProblem(w, r, f)
+}

@@ -1,0 +1,51 @@
+package httpapi
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// Options configure a [Server]. A zero number or duration means its default.
+type Options struct {
+	Listen        string        // host:port; port 0 takes a free one
+	Tokens        []Token       // who may call
+	NoAuth        bool          // everybody may do everything; for a loopback listener
+	MaxBodyBytes  int64         // default 196608
+	MaxConcurrent int           // requests of mounts at the same time; default 1000
+	BodyTimeout   time.Duration // for the whole body to arrive; default 30 s
+	Version       string        // told in the Server header; empty: no such header
+	Log           *zap.Logger
+
+	// Ready returns why the process cannot do its work now, one reason per
+	// element; none means ready. Nil means always ready.
+	Ready func(ctx context.Context) []string
+}
+
+const (
+	headerTimeout  = 10 * time.Second
+	idleTimeout    = 120 * time.Second
+	writeTimeout   = 30 * time.Second // once an answer has begun
+	readyTimeout   = 5 * time.Second
+	maxHeaderBytes = 64 << 10
+)
+
+func (o Options) withDefaults() Options {
+	if o.MaxBodyBytes == 0 {
+		o.MaxBodyBytes = 196608
+	}
+	if o.MaxConcurrent == 0 {
+		o.MaxConcurrent = 1000
+	}
+	if o.BodyTimeout == 0 {
+		o.BodyTimeout = 30 * time.Second
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	if o.Ready == nil {
+		o.Ready = func(context.Context) []string { return nil }
+	}
+	return o
+}

@@ -1,0 +1,130 @@
+package rest
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/stanza"
+)
+
+// fault is one row of mod_rest's table of errors. The conditions are partly
+// those of streams (RFC 6120 section 4.9.3), as they are there.
+type fault struct {
+	status     int
+	kind       stanza.ErrorType
+	condition  string
+	text       string
+	retryAfter int // seconds; 0: not said
+}
+
+// The table; see mod_rest.lua, post_errors. Its texts come first in ours, which
+// go on to say what is wrong and what to do.
+var (
+	mediaType    = fault{415, stanza.Cancel, "bad-format", "Unsupported media type", 0}
+	unparsable   = fault{400, stanza.Modify, "not-well-formed", "Failed to parse payload", 0}
+	badNamespace = fault{422, stanza.Modify, "invalid-namespace", "'xmlns' attribute must be empty", 0}
+	badKind      = fault{422, stanza.Modify, "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'.", 0}
+	badTo        = fault{422, stanza.Modify, "improper-addressing", "Invalid destination JID", 0}
+	badFrom      = fault{422, stanza.Modify, "invalid-from", "Invalid source JID", 0}
+	forbidden    = fault{403, stanza.Auth, "not-authorized", "Not authorized", 0}
+	foreignFrom  = fault{403, stanza.Auth, "not-authorized", "Not authorized to send stanza with requested 'from'", 0}
+	badIQType    = fault{422, stanza.Modify, "invalid-xml", "'iq' stanza must be of type 'get' or 'set'", 0}
+	badIQContent = fault{422, stanza.Modify, "bad-format", "'iq' stanza must have exactly one child tag", 0}
+	tooLarge     = fault{413, stanza.Modify, "resource-constraint", "Payload too large", 0}
+
+	// not in mod_rest's table
+	badTimeout   = fault{400, stanza.Modify, "bad-request", "Invalid Prosody-Rest-Timeout", 0}
+	iqTimedOut   = fault{504, stanza.Wait, "remote-server-timeout", "IQ stanza timed out", 0} // there: 500
+	sameID       = fault{409, stanza.Cancel, "conflict", "Conflict", 0}
+	notConnected = fault{503, stanza.Wait, "service-unavailable", "No connection to the XMPP server", 5}
+	overloaded   = fault{503, stanza.Wait, "resource-constraint", "Too many stanzas wait for the XMPP server", 1}
+	unconfirmed  = fault{503, stanza.Wait, "remote-server-timeout", "The XMPP server has not confirmed the stanza in time", 5}
+	outboxFull   = fault{507, stanza.Wait, "resource-constraint", "The outbox is full", 60}
+	internal     = fault{500, stanza.Wait, "internal-server-error", "Internal error", 0}
+	callerGone   = fault{499, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0} // seen by the access log only
+)
+
+// because returns the fault with the particulars behind its text.
+func (f fault) because(format string, args ...any) *fault {
+	f.text += ": " + fmt.Sprintf(format, args...)
+	return &f
+}
+
+// refused writes a refusal of the server, made before the handler was asked.
+func refused(w http.ResponseWriter, r *http.Request, hf *httpapi.Fault) {
+	fromServer(hf).write(w, r)
+}
+
+func fromServer(hf *httpapi.Fault) *fault {
+	e := stanza.FromHTTP(hf.Status)
+	f := &fault{hf.Status, e.Type, string(e.Condition), hf.Text, hf.RetryAfter}
+	if hf.Status == http.StatusForbidden {
+		f.condition = forbidden.condition
+	}
+	if hf.RetryAfter > 0 {
+		f.kind = stanza.Wait
+	}
+	return f
+}
+
+// errorBody is the JSON of an error in mod_rest.
+type errorBody struct {
+	Type  string      `json:"type"`
+	Code  int         `json:"code"`
+	Error errorObject `json:"error"`
+}
+
+type errorObject struct {
+	Type      string `json:"type"`
+	Condition string `json:"condition"`
+	Text      string `json:"text"`
+	Code      int    `json:"code"`
+	Source    string `json:"source"`
+}
+
+// maxText bounds texts that quote what the caller sent.
+const maxText = 1000
+
+// write writes the fault in the format the caller takes.
+func (f fault) write(w http.ResponseWriter, r *http.Request) {
+	text := f.text
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	text = stanza.Clean(text)
+	var body []byte
+	format := answerFormat(r.Header)
+	if format == formatJSON {
+		body = encode(errorBody{"error", f.status, errorObject{string(f.kind), f.condition, text, f.status, "mod_rest"}})
+	} else {
+		body = append(body, "<error xmlns='"+stanza.NSStream+"'><"+f.condition+" xmlns='"+stanza.NSStreams+"'/>"+
+			"<text xmlns='"+stanza.NSStreams+"'>"...)
+		body = append(stanza.AppendText(body, text), "</text></error>"...)
+	}
+	if f.retryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.retryAfter))
+	}
+	respond(w, f.status, format, body)
+}
+
+func respond(w http.ResponseWriter, status int, format string, body []byte) {
+	w.Header().Set("Content-Type", format)
+	w.WriteHeader(status)
+	_, _ = w.Write(body) // fails when the caller has gone; nobody is left to tell
+}
+
+// encode returns v as one line of JSON. It is for our own types, which hold
+// nothing that JSON has no words for.
+func encode(v any) []byte {
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // it is not put into HTML, and stanzas are full of <
+	if err := e.Encode(v); err != nil {
+		panic(err) // a mistake in this package
+	}
+	return []byte(b.String())
+}

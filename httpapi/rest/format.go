@@ -1,0 +1,92 @@
+package rest
+
+import (
+	"mime"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// The formats of stanzas, by their media types.
+const (
+	formatXML  = "application/xmpp+xml"
+	formatJSON = "application/json"
+)
+
+// requestFormat returns the format of a request's body, or "" for one that is
+// not known. Parameters change nothing: both are UTF-8 always (RFC 6120 section
+// 11.6, RFC 8259 section 8.1).
+func requestFormat(h http.Header) string {
+	name, _, _ := strings.Cut(h.Get("Content-Type"), ";")
+	switch name = strings.ToLower(strings.TrimSpace(name)); name {
+	case formatXML, formatJSON:
+		return name
+	}
+	return ""
+}
+
+// preference is how much the caller wants a format. Of two with the same q the
+// one that was named wins over the one a wildcard covers, and then the one
+// named first.
+type preference struct {
+	q        float64
+	specific int // 0: */*, 1: application/*, 2: by name
+	position int
+}
+
+func (p preference) over(o preference) bool {
+	if p.q != o.q {
+		return p.q > o.q
+	}
+	if p.specific != o.specific {
+		return p.specific > o.specific
+	}
+	return p.specific == 2 && p.position < o.position
+}
+
+// answerFormat negotiates the format of the answer (RFC 9110 section 12.5.1).
+// Where the caller does not care, or wants nothing that we have, it is the
+// format of the request, else XML, as in mod_rest: there is no 406, which would
+// hide an IQ's answer that is there already.
+func answerFormat(h http.Header) string {
+	own, other := formatXML, formatJSON
+	if requestFormat(h) == formatJSON {
+		own, other = other, own
+	}
+	wanted := accepted(h)
+	if wanted[other].q > 0 && wanted[other].over(wanted[own]) {
+		return other
+	}
+	return own
+}
+
+// accepted reads the Accept header. The most specific range that covers a
+// format decides about it; ranges that cannot be read are passed over.
+func accepted(h http.Header) map[string]preference {
+	ranges := map[string]preference{}
+	for i, text := range strings.Split(strings.Join(h.Values("Accept"), ","), ",") {
+		name, params, err := mime.ParseMediaType(text)
+		if err != nil {
+			continue
+		}
+		p := preference{q: 1, position: i}
+		if q, ok := params["q"]; ok {
+			if p.q, err = strconv.ParseFloat(q, 64); err != nil || !(p.q >= 0 && p.q <= 1) {
+				continue
+			}
+		}
+		if _, ok := ranges[name]; !ok {
+			ranges[name] = p
+		}
+	}
+	out := map[string]preference{}
+	for _, format := range []string{formatXML, formatJSON} {
+		for specific, name := range []string{"*/*", "application/*", format} {
+			if p, ok := ranges[name]; ok {
+				p.specific = specific
+				out[format] = p
+			}
+		}
+	}
+	return out
+}

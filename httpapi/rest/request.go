@@ -1,0 +1,66 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"stanzahook/pkg/stanza"
+)
+
+// Requester sends an IQ of type get or set and returns its answer, which may be
+// an error stanza. Other ends: ErrDown (also when the connection is lost while
+// waiting), ErrBusy, ErrDuplicateID, ctx's error, and errors that are ours.
+type Requester interface {
+	Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error)
+}
+
+// ErrDuplicateID means that an IQ with the same id to the same address is
+// waiting already: their answers could not be told apart.
+var ErrDuplicateID = errors.New("an IQ with this id to the same address is waiting already")
+
+// timeoutHeader says in seconds how long the caller waits for an IQ's answer.
+const timeoutHeader = "Prosody-Rest-Timeout"
+
+// request answers 200 with the answer of an IQ, also when that is an error, as
+// mod_rest does. The wait ends when the caller goes.
+func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) {
+	wait, f := h.wait(r.Header)
+	if f != nil {
+		f.write(w, r)
+		return
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), wait)
+	defer cancel()
+	reply, err := h.Requester.Request(ctx, s)
+	switch {
+	case err == nil:
+		writeStanza(w, r, reply)
+	case r.Context().Err() != nil:
+		callerGone.because("while the query was waiting").write(w, r)
+	case errors.Is(err, context.DeadlineExceeded):
+		iqTimedOut.write(w, r) // the text is mod_rest's alone: programs compare it
+	case errors.Is(err, ErrDuplicateID):
+		sameID.because("an iq with id %q to the same address is waiting already; use another id, or leave it out", s.ID).write(w, r)
+	default:
+		h.failed(w, r, s, err)
+	}
+}
+
+// wait returns how long to wait for an answer.
+func (h handler) wait(header http.Header) (time.Duration, *fault) {
+	text := header.Get(timeoutHeader)
+	if text == "" {
+		return h.IQTimeout, nil
+	}
+	seconds, err := strconv.ParseFloat(text, 64)
+	if !(seconds > 0) || err != nil && !errors.Is(err, strconv.ErrRange) {
+		return 0, badTimeout.because("write a positive number of seconds in the header %s", timeoutHeader)
+	}
+	if seconds >= h.IQMaxTimeout.Seconds() {
+		return h.IQMaxTimeout, nil
+	}
+	return time.Duration(seconds * float64(time.Second)), nil
+}

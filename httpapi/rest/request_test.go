@@ -1,0 +1,141 @@
+package rest_test
+
+import (
+	"context"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"stanzahook/httpapi/rest"
+)
+
+func TestIQAnswer(t *testing.T) {
+	version := `<iq type='result' id='$ID' from='example.com' to='bot.example.com'><query xmlns='jabber:iq:version'><name>x</name></query></iq>`
+	failed := `<iq type='error' id='$ID' from='example.com' to='bot.example.com'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
+	for _, c := range []struct{ name, accept, reply, contentType, want string }{
+		{"xml", "", version, xmlType, strings.ReplaceAll(version, "$ID", "1")},
+		{"json", jsonType, version, jsonType, `{"kind":"iq","type":"result","to":"bot.example.com","from":"example.com","id":"1","stanza":"` + strings.ReplaceAll(version, "$ID", "1") + `"}` + "\n"},
+		{"json, empty result", jsonType, "", jsonType, `{"kind":"iq","type":"result","to":"bot.example.com","from":"example.com","id":"1"}` + "\n"},
+		{"an error is 200 too", jsonType, failed, jsonType, `{"kind":"iq","type":"error","to":"bot.example.com","from":"example.com","id":"1","error":{"type":"cancel","condition":"item-not-found"},"stanza":"` + strings.ReplaceAll(failed, "$ID", "1") + `"}` + "\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := post(surface(&network{reply: c.reply}), xmlType, strings.Replace(ping, "<iq", "<iq id='1'", 1), "Accept", c.accept)
+			if w.Code != 200 || w.Header().Get("Content-Type") != c.contentType || w.Body.String() != c.want {
+				t.Errorf("%d %s\ngot  %s\nwant %s", w.Code, w.Header().Get("Content-Type"), w.Body, c.want)
+			}
+		})
+	}
+}
+
+func TestJSONAnswerLosesNothing(t *testing.T) {
+	for reply, whole := range map[string]bool{
+		`<message id='1' from='e.example'><body>x</body><thread>t</thread></message>`: false,
+		`<message id='1' from='e.example'><body>x</body><body>y</body></message>`:     true,
+		`<message id='1' from='e.example'><body xml:lang='de'>x</body></message>`:     true,
+		`<message id='1' from='e.example'><body>x<b/></body></message>`:               true,
+		`<message id='1' from='e.example'><body xmlns='urn:x'>x</body></message>`:     true,
+		`<iq type='result' id='1' from='e.example'><body>x</body></iq>`:               true,
+	} {
+		w := post(surface(&network{reply: reply}), xmlType, ping, "Accept", jsonType)
+		if got := strings.Contains(w.Body.String(), `"stanza":`); got != whole {
+			t.Errorf("%s\n-> %s", reply, w.Body)
+		}
+	}
+}
+
+func TestIQThatFails(t *testing.T) {
+	for _, c := range []struct {
+		err       error
+		status    int
+		condition string
+		text      string
+	}{
+		{rest.ErrDown, 503, "service-unavailable", "not answered"},
+		{rest.ErrBusy, 503, "resource-constraint", "nothing was sent"},
+		{rest.ErrDuplicateID, 409, "conflict", "another id"},
+		{context.DeadlineExceeded, 504, "remote-server-timeout", "IQ stanza timed out"},
+	} {
+		w := post(surface(&network{sendErr: c.err}), xmlType, ping, "Accept", jsonType)
+		checkError(t, w, c.status, c.condition, c.text)
+	}
+}
+
+func TestIQTimeout(t *testing.T) {
+	silent := func(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+	for _, c := range []struct {
+		header string
+		status int
+		after  time.Duration
+	}{
+		{"", 504, 120 * time.Second},
+		{"10", 504, 10 * time.Second},
+		{"0.5", 504, 500 * time.Millisecond},
+		{"1000", 504, 300 * time.Second},
+		{"1e400", 504, 300 * time.Second},
+		{"0", 400, 0},
+		{"-1", 400, 0},
+		{"-1e400", 400, 0},
+		{"NaN", 400, 0},
+		{"soon", 400, 0},
+	} {
+		t.Run(c.header, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				start := time.Now()
+				w := post(surface(&network{asked: silent}), xmlType, ping, "Prosody-Rest-Timeout", c.header)
+				if took := time.Since(start); w.Code != c.status || took != c.after {
+					t.Errorf("%d after %v: %s", w.Code, took, w.Body)
+				}
+				if c.status == 400 && !strings.Contains(w.Body.String(), "Prosody-Rest-Timeout") {
+					t.Errorf("does not name the header: %s", w.Body)
+				}
+			})
+		})
+	}
+}
+
+// The wait ends when the caller goes away.
+func TestCallerGoes(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	n := &network{asked: func(ctx context.Context) error {
+		cancel()
+		<-ctx.Done()
+		return ctx.Err()
+	}}
+	r := httptest.NewRequestWithContext(ctx, http.MethodPost, "/rest", strings.NewReader(ping))
+	r.Header.Set("Content-Type", xmlType)
+	r.Header.Set("Authorization", "Bearer all")
+	w := httptest.NewRecorder()
+	surface(n).ServeHTTP(w, r)
+	if w.Code != 499 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
+func TestAccept(t *testing.T) {
+	for _, c := range []struct{ accept, request, want string }{
+		{"", xmlType, xmlType},
+		{"", jsonType, jsonType},
+		{"*/*", jsonType, jsonType},
+		{"application/*", xmlType, xmlType},
+		{jsonType, xmlType, jsonType},
+		{xmlType, jsonType, xmlType},
+		{"application/xmpp+xml;q=0.5, application/json", xmlType, jsonType},
+		{"application/json;q=0.1, */*;q=0.9", jsonType, xmlType},
+		{"application/json, text/plain, */*", xmlType, jsonType},
+		{"application/json, application/xmpp+xml", xmlType, jsonType},
+		{"application/xmpp+xml, application/json", jsonType, xmlType},
+		{"application/json;q=0, */*", jsonType, xmlType},
+		{"text/html", jsonType, jsonType},
+		{"application/json;q=0", jsonType, jsonType},
+		{"application/xmpp+xml;q=7, ;;;,", jsonType, jsonType},
+		{"text/plain", "text/plain", xmlType},
+	} {
+		w := post(surface(&network{}), c.request, "", "Accept", c.accept)
+		if got := w.Header().Get("Content-Type"); got != c.want {
+			t.Errorf("Accept %q of a %s: %s, want %s", c.accept, c.request, got, c.want)
+		}
+	}
+}

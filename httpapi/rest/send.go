@@ -1,0 +1,73 @@
+package rest
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/stanza"
+)
+
+// Sender sends messages and presence. Send returns nil when the XMPP server has
+// the stanza, or when it is stored and will be sent when there is a connection.
+// Its other ends are ErrDown, ErrBusy and ErrFull (it was not sent),
+// ErrUnconfirmed or ctx's error (it may have been), and errors that are ours.
+type Sender interface {
+	Send(ctx context.Context, s *stanza.Stanza) error
+}
+
+// How Sender and Requester say what kept them from their work.
+var (
+	ErrDown        = errors.New("no connection to the XMPP server")
+	ErrBusy        = errors.New("too many stanzas wait for the XMPP server")
+	ErrFull        = errors.New("the outbox is full")
+	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time")
+)
+
+// send answers 202 with no body when the stanza is taken.
+//
+// When it is neither confirmed in time nor could be stored, nobody knows whether it will arrive. The
+// answer is 503 and not 504: 504 is what this surface says of an IQ whose peer
+// is silent, while here the server is, and coming again later is right. The
+// text gives the id, ours where the caller gave none, so that a repetition can
+// be told from a second stanza by who receives both.
+//
+// Killed before the 202: the caller has no answer and repeats with the same id.
+// After it: the stanza is the XMPP server's, or on our disk.
+func (h handler) send(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) {
+	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
+	defer cancel()
+	err := h.Sender.Send(ctx, s)
+	switch {
+	case err == nil:
+		w.WriteHeader(http.StatusAccepted)
+	case r.Context().Err() != nil:
+		callerGone.because("while the stanza was sent").write(w, r)
+	case errors.Is(err, ErrUnconfirmed), errors.Is(err, context.DeadlineExceeded):
+		unconfirmed.because("it may or may not arrive; send it again with the same id, %q", s.ID).write(w, r)
+	case errors.Is(err, ErrFull):
+		outboxFull.because("nothing was sent; the connection to the XMPP server has been away for long, see /readyz").write(w, r)
+	default:
+		h.failed(w, r, s, err)
+	}
+}
+
+// failed answers for the errors that sending and asking have in common.
+func (h handler) failed(w http.ResponseWriter, r *http.Request, s *stanza.Stanza, err error) {
+	switch {
+	case errors.Is(err, ErrDown) && s.Kind == stanza.IQ:
+		notConnected.because("the query was not answered; send it again later").write(w, r)
+	case errors.Is(err, ErrDown):
+		notConnected.because("nothing was sent; send it again later").write(w, r)
+	case errors.Is(err, ErrBusy):
+		overloaded.because("nothing was sent; send it again in a second").write(w, r)
+	default:
+		id := httpapi.RequestID(r.Context())
+		h.Log.Error("a stanza could not be sent", zap.Error(err), zap.Stringer("kind", s.Kind),
+			zap.String("id", s.ID), zap.String("request_id", id))
+		internal.because("the log has more under request id %s", id).write(w, r)
+	}
+}
