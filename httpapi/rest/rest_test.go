@@ -170,6 +170,7 @@ func TestSendThatFails(t *testing.T) {
 		retry  string
 	}{
 		{fmt.Errorf("link: %w", rest.ErrDown), 503, "nothing was sent", "5"},
+		{rest.ErrFull, 507, "nothing was sent", "60"},
 		{rest.ErrBusy, 503, "nothing was sent", "1"},
 		{rest.ErrUnconfirmed, 503, "may or may not arrive", "5"},
 		{context.DeadlineExceeded, 503, "may or may not arrive", "5"},
