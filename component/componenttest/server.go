@@ -41,6 +41,7 @@ type Server struct {
 	inbox      []*stanza.Stanza
 	bad        []string
 	swallow    bool // markers are not routed back
+	forget     bool
 	refuse     string
 	prelude    string
 	ended      bool
@@ -105,6 +106,13 @@ func (s *Server) Refuse(streamError string) {
 func (s *Server) SwallowMarkers(yes bool) {
 	s.mu.Lock()
 	s.swallow = yes
+	s.mu.Unlock()
+}
+
+// Forget makes the server drop what it receives, for benchmarks.
+func (s *Server) Forget() {
+	s.mu.Lock()
+	s.forget = true
 	s.mu.Unlock()
 }
 
@@ -299,6 +307,7 @@ func (s *Server) read(conn net.Conn, r *stanza.Reader) {
 				}
 			}
 			continue
+		case s.forget:
 		default:
 			s.inbox = append(s.inbox, x)
 			fmt.Fprintf(&s.transcript, "component: %.500s\n", raw)
