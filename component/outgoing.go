@@ -250,6 +250,9 @@ func (l *Link) checkOutgoing(s *stanza.Stanza) error {
 	if s.To.IsZero() {
 		return errors.New("to: missing")
 	}
+	if foreignMarker(s) {
+		return fmt.Errorf("to: resources that begin with %q are the link's own", markerPrefix)
+	}
 	if n, limit := len(s.XML()), l.o.Limits.Max(); n > limit {
 		return fmt.Errorf("the stanza has %d bytes; max_stanza_bytes of %s allows %d", n, l.o.Domain, limit)
 	}

@@ -115,6 +115,7 @@ func TestSendRefusesWhatWouldCloseTheStream(t *testing.T) {
 		{Kind: stanza.Message, From: jid.MustParse("sub." + domain), To: jid.MustParse("u@example.com")},
 		{Kind: stanza.Message, To: jid.MustParse("u@example.com")},
 		{Kind: stanza.Message, From: jid.MustParse(domain)},
+		{Kind: stanza.Message, From: jid.MustParse(domain + "/stanzahook-x"), To: jid.MustParse(domain + "/stanzahook-x")},
 	} {
 		s, err := stanza.Build(h, "", stanza.Limits{})
 		if err != nil {

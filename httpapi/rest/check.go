@@ -42,7 +42,7 @@ func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) 
 		// the caller's part was fine; with our attributes it is over a limit
 		return nil, tooLarge.because("%s", err)
 	}
-	if usesPrivilege(s) && !who.Can(httpapi.ScopeAdmin) {
+	if s.ClaimsPrivilege() && !who.Can(httpapi.ScopeAdmin) {
 		return nil, forbidden.because("the stanza would act with the component's own privileges at the server; that needs the scope %q", httpapi.ScopeAdmin)
 	}
 	if s.Kind == stanza.IQ {
@@ -98,16 +98,4 @@ func list(domains []jid.JID) string {
 		names[i] = d.Domain()
 	}
 	return strings.Join(names, ", ")
-}
-
-// usesPrivilege reports whether the server would grant a stanza because it comes
-// from a component: XEP-0356, XEP-0355, and the rosters of users, which
-// components with the roster privilege read and write with plain roster IQs
-// (XEP-0356, permission roster), whichever host they are at.
-func usesPrivilege(s *stanza.Stanza) bool {
-	if s.ClaimsPrivilege() {
-		return true
-	}
-	c, ok := s.Payload()
-	return ok && s.Kind == stanza.IQ && c.Space == "jabber:iq:roster"
 }
