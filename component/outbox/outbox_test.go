@@ -132,9 +132,10 @@ func TestQueuedWhileTheLinkIsDown(t *testing.T) {
 	if got, want := fmt.Sprint(ids(srv.Received())), fmt.Sprint(numbers(0, 16)); got != want {
 		t.Errorf("arrived %s, want %s", got, want)
 	}
-	if n, err := p.store.CountOutgoing(t.Context(), domain); n != 0 || err != nil {
-		t.Errorf("%d records are left (%v)", n, err)
-	}
+	waitFor(t, "no record left", func() bool {
+		n, err := p.store.CountOutgoing(t.Context(), domain)
+		return n == 0 && err == nil
+	})
 }
 
 // A confirmation that is late turns the send into a record, and is still good

@@ -1,0 +1,86 @@
+# "make" lists the targets.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+# The XMPP server of demo and run: prosody or ejabberd.
+SERVER ?= prosody
+ifeq ($(filter prosody ejabberd,$(SERVER)),)
+$(error SERVER is prosody or ejabberd, not "$(SERVER)")
+endif
+# How long fuzz spends on each target.
+FUZZTIME ?= 30s
+# How often bench measures; it compares medians.
+COUNT ?= 5
+
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
+
+VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+
+# Go records the commit in what it builds, and fails where git refuses to tell: in
+# somebody else's clone, for instance.
+ifneq ($(shell git status --porcelain >/dev/null 2>&1 && echo ok),ok)
+export GOFLAGS += -buildvcs=false
+endif
+
+.PHONY: help
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+
+.PHONY: build
+build: ## build bin/stanzahook, and what the demo needs besides
+	@mkdir -p bin
+# One at a time: who comes second finds it done, and does not replace a program that
+# the first is about to start.
+	CGO_ENABLED=0 flock bin/.lock go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/stanzahook ./examples/demo ./examples/echo-go
+
+# Here and below the program replaces the shell, so that Ctrl-C reaches it and make
+# waits for its clean-up.
+.PHONY: demo
+demo: build ## show it at work, from start to end; SERVER=ejabberd for the other server
+	@sh deploy/lab/install.sh $(SERVER)
+	@exec bin/demo --server $(SERVER)
+
+.PHONY: run
+run: build ## start the same as demo, and leave it running for you to try
+	@sh deploy/lab/install.sh $(SERVER)
+	@exec bin/demo --server $(SERVER) --keep
+
+.PHONY: test
+test: ## run all tests, with the race detector, on real servers too
+	@sh deploy/lab/install.sh tests
+	CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 9m ./...
+
+.PHONY: bench
+bench: ## measure the hot paths, and compare the parser with others
+	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME (30s)
+	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[++n] = $$1} /^ok/ {while (n) print $$2, names[n--]}' | \
+	while read -r package name; do \
+		echo "$$package $$name"; \
+		go test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FUZZTIME) -timeout 1h "$$package" </dev/null; \
+	done
+
+.PHONY: lint
+lint: ## check format, vet, staticcheck, known vulnerabilities
+	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not as gofmt has it:"; echo "$$bad"; exit 1; }
+	go vet ./...
+	go vet -tags integration ./...
+	go run $(STATICCHECK) -tags integration ./...
+# Through "go run" its exit code would be lost: 3 is a vulnerability, all others mean
+# that it could not look, for which the code at hand is not to blame.
+	@GOBIN=$(CURDIR)/bin/tools go install $(GOVULNCHECK) && code=0 || code=1; \
+	[ $$code != 0 ] || timeout 180 bin/tools/govulncheck -tags integration ./... || code=$$?; \
+	case $$code in \
+	0) ;; \
+	3) exit 1 ;; \
+	*) echo "known vulnerabilities: NOT CHECKED, the list or the checker is not within reach (see above)" ;; \
+	esac
+
+.PHONY: clean
+clean: ## remove what was built
+	rm -rf bin

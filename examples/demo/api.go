@@ -1,0 +1,72 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// api is stanzahook's HTTP side, as any program would use it.
+type api struct {
+	url   string // without a path
+	token string
+}
+
+const maxAnswer = 1 << 20
+
+// post sends one stanza through POST /rest, and returns status line and answer.
+func (a *api) post(ctx context.Context, contentType, body string) (status int, answer string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/rest", strings.NewReader(body))
+	if err != nil {
+		return 0, "", err
+	}
+	req.Header.Set("Authorization", "Bearer "+a.token)
+	req.Header.Set("Content-Type", contentType)
+	return a.do(req)
+}
+
+func (a *api) do(req *http.Request) (status int, answer string, err error) {
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		if cause := context.Cause(req.Context()); cause != nil {
+			err = cause
+		}
+		return 0, "", fmt.Errorf("%s %s: %w", req.Method, req.URL, err)
+	}
+	defer func() { _ = resp.Body.Close() }() // it has been read
+	text, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return 0, "", fmt.Errorf("%s %s: the answer: %w", req.Method, req.URL, err)
+	}
+	return resp.StatusCode, strings.TrimSpace(string(text)), nil
+}
+
+// awaitReady returns when stanzahook says that it is connected to the server.
+func (a *api) awaitReady(ctx context.Context, ended <-chan struct{}) error {
+	tick := time.NewTicker(50 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		status, answer, err := a.do(req)
+		if err == nil && status == http.StatusOK {
+			return nil
+		}
+		if err == nil {
+			err = fmt.Errorf("GET /readyz: %d %s: %s", status, http.StatusText(status), answer)
+		}
+		select {
+		case <-tick.C:
+		case <-ended:
+			return errors.New("it ended by itself")
+		case <-ctx.Done():
+			return fmt.Errorf("%w (last: %w)", context.Cause(ctx), err)
+		}
+	}
+}
