@@ -142,28 +142,28 @@ func (x *scanner) element(s *Stanza) (uri, local string, ok bool) {
 			return "", "", x.fail(at, "write the stanza without the prefix %q: <%s …>", prefix, local)
 		}
 		x.root(s)
-		s.inner.from = x.i
+		s.inner.from = int32(x.i)
 	case 1:
-		c := Child{Space: uri, Local: local, outer: span{from: at}, inner: span{from: x.i}}
+		c := Child{Space: uri, Local: local, outer: span{from: int32(at)}, inner: span{from: int32(x.i)}}
 		if prefix == "" && contentNamespace(uri) {
 			c.Space = ""
 			for k := range x.attr {
 				if a := &x.attr[k]; a.name == "xmlns" {
-					c.xmlns = span{a.start, a.valueEnd}
+					c.xmlns = span{int32(a.start), int32(a.valueEnd)}
 					s.rewrite = true
 				}
 			}
 		}
 		if selfClosed {
-			c.inner = span{x.i, x.i}
-			c.outer.to = x.i
+			c.inner = span{int32(x.i), int32(x.i)}
+			c.outer.to = int32(x.i)
 		}
 		s.children = append(s.children, c)
 	}
 	if selfClosed {
 		x.undeclare(depth)
 		if depth == 0 {
-			s.inner = span{x.i, x.i}
+			s.inner = span{int32(x.i), int32(x.i)}
 		}
 		return uri, local, true
 	}
@@ -193,10 +193,10 @@ func (x *scanner) endTag(s *Stanza) bool {
 	x.undeclare(top)
 	switch top {
 	case 0:
-		s.inner.to = at
+		s.inner.to = int32(at)
 	case 1:
 		c := &s.children[len(s.children)-1]
-		c.inner.to, c.outer.to = at, x.i
+		c.inner.to, c.outer.to = int32(at), int32(x.i)
 	}
 	return true
 }

@@ -72,6 +72,9 @@ func (x *scanner) name() (string, bool) {
 	}
 	colon, foreign := -1, false
 	for ; i < len(s) && nameClass[s[i]] != 0; i++ {
+		if c := s[i]; c != ':' && c < 0x80 {
+			continue
+		}
 		switch {
 		case s[i] == ':':
 			if colon >= 0 {
@@ -164,9 +167,13 @@ func (x *scanner) attribute(from int) bool {
 	begin := x.i + 1
 	changed := false
 	for i := begin; i < len(x.s); {
-		switch c := x.s[i]; byteClass[c] {
-		case plain:
+		for i < len(x.s) && byteClass[x.s[i]] == plain {
 			i++
+		}
+		if i == len(x.s) {
+			break
+		}
+		switch c := x.s[i]; byteClass[c] {
 		case multi:
 			n := multiByte(x.s, i)
 			if n == 0 {
@@ -205,8 +212,14 @@ func (x *scanner) attribute(from int) bool {
 func (x *scanner) text() bool {
 	s, i := x.s, x.i
 	for i < len(s) {
+		for i < len(s) && byteClass[s[i]] == plain {
+			i++
+		}
+		if i == len(s) {
+			break
+		}
 		switch c := s[i]; byteClass[c] {
-		case plain, blank, newline:
+		case blank, newline:
 			i++
 		case multi:
 			n := multiByte(s, i)

@@ -60,7 +60,8 @@ type Stanza struct {
 	childSpace [6]Child
 }
 
-type span struct{ from, to int }
+// span is a piece of the XML; MaxBytes fits.
+type span struct{ from, to int32 }
 
 // Child is a direct child element of a stanza.
 type Child struct {
