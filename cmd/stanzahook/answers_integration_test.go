@@ -1,0 +1,69 @@
+//go:build integration
+
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+)
+
+// What a bot may answer, what it may not, and what its users see of that.
+func TestAnswers(t *testing.T) {
+	const text, json, xmpp = "text/plain; charset=utf-8", "application/json", "application/xmpp+xml"
+	tests := []struct {
+		name, media, body string
+		status            int
+		want              []string // bodies of replies; "!" and a condition for an error
+	}{
+		{"text", text, "hi <there>", 200, []string{"hi <there>"}},
+		{"several", json, `[{"body":"one"},{"body":"two"},{"body":"three"}]`, 200, []string{"one", "two", "three"}},
+		{"stanza", xmpp, "<message from='x@elsewhere.localhost' to='y@elsewhere.localhost'><body>always back</body></message>", 200, []string{"always back"}},
+		{"nothing", "", "", 204, nil},
+		{"a web page", "text/html", "<html>", 200, nil},
+		{"an object without a known key", json, `{"ok":true}`, 200, nil},
+		{"broken JSON", json, `{"body":`, 200, []string{"!internal-server-error"}},
+		{"broken XML", xmpp, "<message><body>", 200, []string{"!internal-server-error"}},
+		{"a control character", json, `{"body":"\u0001"}`, 200, []string{"!internal-server-error"}},
+		{"a large reply", text, strings.Repeat("x", 300_000), 200, []string{"!internal-server-error"}},
+		{"a very large answer", text, strings.Repeat("x", 2_000_000), 200, []string{"!internal-server-error"}},
+		{"privileges", xmpp, "<message><privilege xmlns='urn:xmpp:privilege:2'/></message>", 200, []string{"!internal-server-error"}},
+		{"bad request", "", "", 400, []string{"!bad-request"}},
+		{"last", text, "bye", 200, []string{"bye"}},
+	}
+	forBoth(t, func(t *testing.T, s *lab.Server) {
+		b := newBot(t)
+		b.do(func(h *hook) (int, string, string) {
+			for _, tc := range tests {
+				if tc.name == h.Body {
+					return tc.status, tc.media, tc.body
+				}
+			}
+			return 500, "", ""
+		})
+		p := linked(t, oneComponent(s, "answer", b))
+		bob := login(t, s, "bob")
+		for _, tc := range tests { // one conversation: the answers come in order
+			bob.send("<message to='bot@answer.localhost' type='chat' id='%s'><body>%s</body></message>", tc.name, tc.name)
+		}
+		for _, tc := range tests {
+			for _, want := range tc.want {
+				r := bob.next(tc.name, func(r lab.Received) bool { return r.Kind == "message" })
+				got := r.Body
+				if r.Type == "error" {
+					got = "!" + r.Error
+				}
+				if got != want || r.From != "bot@answer.localhost" || r.Type == "error" && r.ID != tc.name {
+					t.Fatalf("%s: instead of %.60q came %.300s (%s, id %s, from %s)", tc.name, want, got, r.Type, r.ID, r.From)
+				}
+			}
+		}
+		if n := p.connects(); n != 1 {
+			t.Errorf("%d connections, want one", n)
+		}
+		if n := len(b.got()); n != len(tests) {
+			t.Errorf("%d requests for %d messages", n, len(tests))
+		}
+	})
+}

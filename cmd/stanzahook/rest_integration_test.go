@@ -1,0 +1,112 @@
+//go:build integration
+
+package main
+
+import (
+	"encoding/xml"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+)
+
+func TestRest(t *testing.T) {
+	forBoth(t, func(t *testing.T, s *lab.Server) {
+		p := linked(t, oneComponent(s, "rest", newBot(t)))
+		olivia := login(t, s, "olivia")
+		t.Run("messages", func(t *testing.T) { restMessages(t, p, user{olivia.Client, t}) })
+		t.Run("queries", func(t *testing.T) { restQueries(t, p, user{olivia.Client, t}) })
+		t.Run("refusals", func(t *testing.T) { restRefusals(t, p, user{olivia.Client, t}) })
+		if n := p.connects(); n != 1 {
+			t.Errorf("%d connections, want one", n)
+		}
+	})
+}
+
+func restMessages(t *testing.T, p *program, u user) {
+	bare, _, _ := strings.Cut(u.JID(), "/")
+	for _, tc := range []struct{ token, contentType, body, from, id, text string }{
+		{"token-all", asXML, "<message to='" + bare + "' type='chat' id='x-1'><body>XML &lt;ü&gt;</body><x xmlns='urn:example:x'/></message>", "rest.localhost", "x-1", "XML <ü>"},
+		{"token-all", asXML + "; charset=utf-8", "<message xmlns='jabber:client' from='any@rest.localhost/desk' to='" + u.JID() + "' type='chat' id='x-2'><body>client</body></message>", "any@rest.localhost/desk", "x-2", "client"},
+		{"token-all", asJSON, `{"kind":"message","type":"chat","to":"` + bare + `","id":"j-1","body":"JSON <ü>","thread":"t"}`, "rest.localhost", "j-1", "JSON <ü>"},
+		{"token-all", asJSON + "; charset=utf-8", `{"to":"` + bare + `","from":"any@rest.localhost","type":"chat","body":"no id"}`, "any@rest.localhost", "", "no id"},
+		{"token-one", asJSON, `{"to":"` + bare + `","type":"chat","body":"default sender"}`, "one@rest.localhost", "", "default sender"},
+	} {
+		r, err := p.call("POST", "/rest", tc.token, tc.contentType, tc.body)
+		if err != nil || r.status != http.StatusAccepted || r.body != "" {
+			t.Errorf("%s: %d %q %v", tc.text, r.status, r.body, err)
+			continue
+		}
+		m := u.next(tc.text, func(r lab.Received) bool { return r.Kind == "message" })
+		if m.From != tc.from || m.Type != "chat" || m.Body != tc.text || m.ID == "" || tc.id != "" && m.ID != tc.id {
+			t.Errorf("%s: the client got %+v", tc.text, m)
+		}
+		if tc.id == "x-1" && !strings.Contains(m.Inner, "urn:example:x") || tc.id == "j-1" && !strings.Contains(m.Inner, ">t</thread>") {
+			t.Errorf("%s: not all has arrived: %s", tc.text, m.Inner)
+		}
+	}
+}
+
+func restQueries(t *testing.T, p *program, u user) {
+	bare, _, _ := strings.Cut(u.JID(), "/")
+	for i, tc := range []struct{ to, typ, condition string }{
+		{u.JID(), "result", ""},
+		{bare + "/nobody", "error", "service-unavailable"},
+	} {
+		r := p.post(asXML, fmt.Sprintf("<iq type='get' to='%s' id='ping-%d'><ping xmlns='urn:xmpp:ping'/></iq>", tc.to, i))
+		var iq struct {
+			XMLName xml.Name
+			Type    string `xml:"type,attr"`
+			From    string `xml:"from,attr"`
+			ID      string `xml:"id,attr"`
+		}
+		if err := xml.Unmarshal([]byte(r.body), &iq); err != nil || r.status != http.StatusOK || iq.XMLName.Local != "iq" ||
+			iq.Type != tc.typ || iq.From != tc.to || iq.ID != fmt.Sprintf("ping-%d", i) || !strings.Contains(r.body, tc.condition) {
+			t.Errorf("ping of %s: %d %s", tc.to, r.status, r.body)
+		}
+		if media := r.header.Get("Content-Type"); !strings.HasPrefix(media, asXML) {
+			t.Errorf("ping of %s: Content-Type %q", tc.to, media)
+		}
+	}
+}
+
+func restRefusals(t *testing.T, p *program, u user) {
+	good := `{"to":"` + u.JID() + `","type":"chat","body":"must not arrive"}`
+	for _, tc := range []struct {
+		name, token, contentType, body string
+		status                         []int
+		says                           string
+	}{
+		{"no token", "", asJSON, good, []int{401}, ""},
+		{"wrong token", "token-wrong", asJSON, good, []int{401, 403}, ""},
+		{"without the scope", "token-none", asJSON, good, []int{403}, "scope"},
+		{"query without the scope", "token-one", asXML, "<iq type='get' to='" + u.JID() + "'><ping xmlns='urn:xmpp:ping'/></iq>", []int{403}, "query"},
+		{"from another domain", "token-all", asXML, "<message from='me@elsewhere.localhost' to='" + u.JID() + "'><body>must not arrive</body></message>", []int{403}, "elsewhere.localhost"},
+		{"from the server's domain", "token-all", asJSON, `{"from":"olivia@localhost","to":"` + u.JID() + `","body":"must not arrive"}`, []int{403}, "olivia@localhost"},
+		{"from a subdomain", "token-all", asJSON, `{"from":"a@b.rest.localhost","to":"` + u.JID() + `","body":"must not arrive"}`, []int{403}, "b.rest.localhost"},
+		{"from another JID than the token's", "token-one", asJSON, `{"from":"two@rest.localhost","to":"` + u.JID() + `","body":"must not arrive"}`, []int{403}, "two@rest.localhost"},
+		{"XML without to", "token-all", asXML, "<message><body>must not arrive</body></message>", []int{422}, "to is missing"},
+		{"JSON without to", "token-all", asJSON, `{"body":"must not arrive"}`, []int{422}, "to is missing"},
+		{"with privileges", "token-all", asXML, "<message to='localhost'><privilege xmlns='urn:xmpp:privilege:2'/></message>", []int{403}, "privileges"},
+		{"to a roster", "token-all", asXML, "<iq type='get' to='olivia@localhost'><query xmlns='jabber:iq:roster'/></iq>", []int{403}, ""},
+	} {
+		r, err := p.call("POST", "/rest", tc.token, tc.contentType, tc.body)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ok := false
+		for _, status := range tc.status {
+			ok = ok || r.status == status
+		}
+		if !ok || !strings.Contains(r.body, tc.says) {
+			t.Errorf("%s: %d %s", tc.name, r.status, r.body)
+		}
+		if r.status == 401 && r.header.Get("WWW-Authenticate") == "" {
+			t.Errorf("%s: no WWW-Authenticate", tc.name)
+		}
+	}
+	// Behind all of them on the same connection.
+	u.echo("echo@rest.localhost", "still there")
+}
