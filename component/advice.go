@@ -78,3 +78,19 @@ func explainStream(e *StreamError, addr, domain string) trouble {
 	}
 	return trouble{what: e.Error()}
 }
+
+// refusal returns err if it is a stream error by which a server ends the stream
+// because of what we wrote (RFC 6120 section 4.9.3). For a stanza over its
+// limit ejabberd says policy-violation, Prosody 0.12 not-well-formed.
+func refusal(err error) error {
+	var e *StreamError
+	if !errors.As(err, &e) {
+		return nil
+	}
+	switch e.Condition {
+	case "not-well-formed", "xml-not-well-formed", "invalid-xml", "restricted-xml", "bad-format", "bad-namespace-prefix", "unsupported-encoding",
+		"policy-violation", "improper-addressing", "invalid-from", "unsupported-stanza-type":
+		return e
+	}
+	return nil
+}

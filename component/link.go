@@ -69,7 +69,9 @@ type Link struct {
 	mu     sync.Mutex
 	status Status
 	told   string        // the trouble that was logged last
-	inARow int           // markers that came back since the last one that did not
+	shared bool          // somebody else has connected under our name
+	stray  time.Time     // when a marker went to somebody else, or theirs came to us
+	inARow int           // markers that came back since then
 	isUp   chan struct{} // closed while connected
 
 	Counters Counters
@@ -157,6 +159,9 @@ func (l *Link) once(ctx context.Context) error {
 func (l *Link) up() {
 	l.mu.Lock()
 	l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
+	if l.shared { // until the markers tell otherwise
+		l.status.State, l.status.Reason = Shared, sharedReason
+	}
 	l.told = ""
 	close(l.isUp)
 	l.mu.Unlock()
@@ -176,7 +181,11 @@ func (l *Link) lost(t trouble, err error) {
 	l.told = t.what
 	l.mu.Unlock()
 	l.tracker.failAll(ErrDown)
-	l.out.disconnected()
+	if it := l.out.disconnected(refusal(err)); it != nil {
+		l.Counters.Rejected.Add(1)
+		l.log.Error("the XMPP server closes the stream over a stanza of ours; it is dropped. If it is too large for the server, set components[].max_stanza_bytes to the server's limit (Prosody: component_stanza_size_limit, ejabberd: max_stanza_size)",
+			zap.Int("bytes", len(it.xml)), zap.String("stanza", startTag(it.xml)), zap.Error(err))
+	}
 	if tell { // once for each reason, not once for each attempt
 		log := l.log.Warn
 		if t.config {

@@ -4,10 +4,8 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
@@ -26,6 +24,7 @@ const (
 var (
 	ErrDown        = errors.New("no connection to the XMPP server")
 	ErrBusy        = errors.New("too many stanzas wait for the XMPP server")
+	ErrRejected    = errors.New("the XMPP server closed the stream over this stanza")
 	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time; it may arrive or not")
 )
 
@@ -39,6 +38,8 @@ type item struct {
 	kind stanza.Kind
 	keep bool        // survives a lost connection; IQs do not
 	done func(error) // called once, not on a lock; may be nil
+
+	breaks int // connections that ended while this item alone was unconfirmed
 }
 
 // outgoing is the queue of a link's write side: items that are written and not
@@ -49,15 +50,16 @@ type outgoing struct {
 	self    jid.JID
 	items   []*item
 	written int // items[:written] are in the socket
-	covers  int // items[:covers] are confirmed when the open marker comes back
-	open    uint64
-	opened  time.Time
+	marks   []mark
 	seq     uint64
 	bytes   int
-	live    bool // connected
-	breakup func()
-	wake    chan struct{}
-	idle    chan struct{} // closed when nothing waits
+	// suspects are the items at the front of which one may have made the server
+	// close the stream: they go out one by one.
+	suspects int
+	live     bool // connected
+	breakup  func()
+	wake     chan struct{}
+	idle     chan struct{} // closed when nothing waits
 }
 
 func (q *outgoing) init(domain jid.JID) {
@@ -103,28 +105,56 @@ func (q *outgoing) connected(breakup func()) {
 	q.poke()
 }
 
+// maxBreaks is how many connections may end with one and the same stanza alone
+// unconfirmed, without a stream error that says so, until it is held for the
+// cause.
+const maxBreaks = 10
+
 // disconnected keeps what survives a connection, in order, and fails the rest.
-func (q *outgoing) disconnected() {
+// refused is the stream error if the server ended the stream because of what we
+// wrote: if one stanza alone was not confirmed, it was that one, and it is
+// returned, out of the queue; if several, they are sent one by one next time.
+// Otherwise one bad stanza would be sent again with every connection, and end
+// it, for ever.
+func (q *outgoing) disconnected(refused error) (rejected *item) {
 	q.mu.Lock()
 	q.live, q.breakup = false, nil
-	q.written, q.covers, q.open = 0, 0, 0
+	if q.written == 1 && q.items[0].keep {
+		it := q.items[0]
+		it.breaks++
+		if refused != nil || it.breaks >= maxBreaks {
+			rejected = it
+			q.items[0] = nil
+			q.items = q.items[1:]
+			q.bytes -= len(it.xml)
+			q.written = 0
+		}
+	}
 	var failed []*item
 	kept := q.items[:0]
-	for _, it := range q.items {
+	q.suspects = 0
+	for i, it := range q.items {
 		if it.keep {
 			kept = append(kept, it)
+			if i < q.written {
+				q.suspects++
+			}
 			continue
 		}
 		failed = append(failed, it)
 		q.bytes -= len(it.xml)
 	}
 	clear(q.items[len(kept):])
-	q.items = kept
+	q.items, q.written, q.marks = kept, 0, q.marks[:0]
 	q.signalIdle()
 	q.mu.Unlock()
 	for _, it := range failed {
 		it.finish(ErrDown)
 	}
+	if rejected != nil {
+		rejected.finish(ErrRejected)
+	}
+	return rejected
 }
 
 func (it *item) finish(err error) {
@@ -134,92 +164,24 @@ func (it *item) finish(err error) {
 }
 
 // take returns the bytes to write now: what is not written yet, and a marker
-// if none is open. Ping asks for a marker even if nothing waits for one.
+// if none is open. Ping asks for a marker in any case.
 func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, it := range q.items[q.written:] {
+	upTo := len(q.items)
+	if q.suspects > 0 {
+		upTo = 1
+	}
+	for ; q.written < upTo; q.written++ {
+		it := q.items[q.written]
 		buf = append(buf, it.xml...)
 		c.Out[it.kind].Add(1)
 	}
-	q.written = len(q.items)
-	if q.open == 0 && (ping || q.written > 0) {
-		q.seq++
-		q.open, q.covers, q.opened = q.seq, q.written, time.Now()
+	if ping || len(q.marks) == 0 && q.written > 0 {
 		buf = q.appendMarker(buf)
 		c.Markers.Add(1)
 	}
 	return buf
-}
-
-// appendMarker writes a marker: a message from and to ourselves that the
-// server routes back in the order of the stream. Seen on Prosody 0.12 and
-// ejabberd 23.01 and 24.12; an IQ would not do, 24.12 drops those of
-// components silently.
-func (q *outgoing) appendMarker(buf []byte) []byte {
-	buf = stanza.AppendAttr(append(buf, "<message type='normal'"...), "from", q.marker)
-	buf = stanza.AppendAttr(buf, "to", q.marker)
-	buf = append(buf, " id='"...)
-	buf = strconv.AppendUint(buf, q.open, 10)
-	return append(buf, "'/>"...)
-}
-
-// marked takes a marker that came back and confirms what it covers. It reports
-// whether s was a marker of this process at all.
-func (q *outgoing) marked(s *stanza.Stanza) bool {
-	if s.Kind != stanza.Message || s.To != q.self || s.From != q.self {
-		return false
-	}
-	q.mu.Lock()
-	if s.ID != strconv.FormatUint(q.open, 10) || q.open == 0 {
-		q.mu.Unlock()
-		return true // of an earlier connection
-	}
-	confirmed := make([]*item, q.covers)
-	n := copy(confirmed, q.items)
-	clear(q.items[:n])
-	q.items = q.items[n:]
-	q.written -= n
-	q.covers, q.open = 0, 0
-	for _, it := range confirmed {
-		q.bytes -= len(it.xml)
-	}
-	more := len(q.items) > 0
-	q.signalIdle()
-	q.mu.Unlock()
-	if more {
-		q.poke() // written meanwhile, and waiting for a marker of their own
-	}
-	for _, it := range confirmed {
-		it.finish(nil)
-	}
-	return true
-}
-
-// markerPrefix begins the resource of every marker.
-const markerPrefix = "stanzahook-"
-
-// foreignMarker reports whether s is the marker of another stanzahook.
-func foreignMarker(s *stanza.Stanza) bool {
-	return s.Kind == stanza.Message && s.From == s.To && strings.HasPrefix(s.To.Resource(), markerPrefix)
-}
-
-// waiting returns since when a marker is open; zero if none is.
-func (q *outgoing) waiting() time.Time {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.open == 0 {
-		return time.Time{}
-	}
-	return q.opened
-}
-
-// again forgets the open marker, so that the next write sends a new one.
-func (q *outgoing) again() {
-	q.mu.Lock()
-	q.open = 0
-	q.mu.Unlock()
-	q.poke()
 }
 
 func (q *outgoing) signalIdle() {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -176,5 +177,59 @@ func TestFlushAndGoodbye(t *testing.T) {
 	}
 	if n := len(srv.Received()); n != 50 {
 		t.Errorf("%d of 50 stanzas at the server after Flush", n)
+	}
+}
+
+// A stanza over the server's own limit ends the stream once or twice, is then
+// given up, and holds up nobody.
+func TestRejectedStanza(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	srv.Limit(5000)
+	f := run(t, srv, nil, func(o *component.Options) { o.Pace = component.Pace{First: time.Millisecond, Max: time.Millisecond} })
+	eventually(t, "connected", f.Connected)
+	big, err := stanza.Chat(jid.MustParse(domain), jid.MustParse("u@example.com"), "big", strings.Repeat("x", 6000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := make(map[string]chan error)
+	send := func(s *stanza.Stanza) {
+		ch := make(chan error, 1)
+		done[s.ID] = ch
+		if err := f.Send(s, func(err error) { ch <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	srv.SwallowMarkers(true) // so that it is one of several unconfirmed
+	for i := range 5 {
+		send(message(fmt.Sprint("before", i), "u@example.com"))
+	}
+	send(big)
+	for i := range 5 {
+		send(message(fmt.Sprint("after", i), "u@example.com"))
+	}
+	srv.WaitConnected(2)
+	srv.SwallowMarkers(false)
+	srv.Drop() // the second connection has the swallowed marker
+	for id, ch := range done {
+		select {
+		case err := <-ch:
+			if want := id == "big"; errors.Is(err, component.ErrRejected) != want || err != nil && !want {
+				t.Errorf("%s: %v", id, err)
+			}
+		case <-time.After(10 * time.Second):
+			t.Fatalf("%s: no word; the server got:\n%s", id, srv.Transcript())
+		}
+	}
+	if n := f.logs.FilterMessageSnippet("max_stanza_bytes").Len(); n != 1 {
+		t.Errorf("said %d times, want once", n)
+	}
+	var first []string // each comes at least once, in order
+	for _, s := range srv.Received() {
+		if !slices.Contains(first, s.ID) {
+			first = append(first, s.ID)
+		}
+	}
+	if got := strings.Join(first, " "); got != "before0 before1 before2 before3 before4 after0 after1 after2 after3 after4" {
+		t.Errorf("arrived %s", got)
 	}
 }

@@ -29,26 +29,56 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 		writing = make(chan struct{})
 	)
 	alive, dead := context.WithCancel(ctx)
-	end := func(err error) { // the first reason counts
+	// end stops the connection; the first reason counts. What the server said
+	// before it closed can still be read, for a moment.
+	end := func(err error) {
 		once.Do(func() {
 			reason = err
 			dead()
 			close(writing)
-			if ctx.Err() != nil { // our own end: only stop reading, there is a goodbye to write
-				_ = conn.SetReadDeadline(time.Now())
-			} else {
-				_ = conn.Close()
+			grace := lastWords
+			if ctx.Err() != nil {
+				grace = 0
 			}
+			_ = conn.SetReadDeadline(time.Now().Add(grace))
 		})
 	}
 	defer context.AfterFunc(ctx, func() { end(ctx.Err()) })()
 	heard.Store(time.Now().UnixNano())
 	l.out.connected(func() { end(ErrBusy) })
 	l.up()
-	wg.Go(func() { end(l.write(conn, writing, &heard)) })
+	wg.Go(func() {
+		if err := l.write(conn, writing, &heard); err != nil {
+			end(err)
+		}
+	})
 	if l.o.OnUp != nil {
 		wg.Go(func() { l.o.OnUp(alive) })
 	}
+	err := l.readAll(r, p, &heard)
+	end(err)
+	if ctx.Err() == nil {
+		_ = conn.Close() // the writer may be in the middle of something
+	} else {
+		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+	}
+	wg.Wait()
+	if ctx.Err() != nil { // a clean end of our own: say goodbye
+		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+		_, _ = conn.Write([]byte("</stream:stream>"))
+	}
+	if said := (*StreamError)(nil); errors.As(err, &said) {
+		return err
+	}
+	return reason
+}
+
+// lastWords is how long to go on reading after a write failed: the server's
+// stream error says why.
+const lastWords = time.Second
+
+// readAll reads until the stream ends, and returns why.
+func (l *Link) readAll(r *stanza.Reader, p *stanza.Parser, heard *atomic.Int64) error {
 	for {
 		element, err := r.Next()
 		heard.Store(time.Now().UnixNano())
@@ -61,16 +91,9 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 			err = l.read(string(element), p)
 		}
 		if err != nil {
-			end(err)
-			break
+			return err
 		}
 	}
-	wg.Wait()
-	if ctx.Err() != nil { // a clean end of our own: say goodbye
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = conn.Write([]byte("</stream:stream>"))
-	}
-	return reason
 }
 
 // read takes one top-level element. Only a stream error ends the connection.
@@ -97,8 +120,12 @@ func (l *Link) read(raw string, p *stanza.Parser) error {
 
 // dispatch hands a stanza to who it is for.
 func (l *Link) dispatch(s *stanza.Stanza) {
-	if l.out.marked(s) {
-		l.markerBack()
+	if ours, astray := l.out.marked(s); ours {
+		if astray {
+			l.markerAstray()
+		} else {
+			l.markerBack()
+		}
 		return
 	}
 	if foreignMarker(s) {

@@ -60,8 +60,10 @@ const clearAfter = 8
 func (l *Link) markerBack() {
 	l.mu.Lock()
 	l.inARow++
-	clear := l.status.State == Shared && l.inARow >= clearAfter
+	// With traffic eight come in a moment, so time has to pass as well.
+	clear := l.shared && l.inARow >= clearAfter && time.Since(l.stray) >= 3*l.o.Keepalive
 	if clear {
+		l.shared = false
 		l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
 	}
 	l.mu.Unlock()
@@ -74,9 +76,10 @@ func (l *Link) markerBack() {
 // came to us.
 func (l *Link) markerAstray() {
 	l.mu.Lock()
-	l.inARow = 0
-	changed := l.status.State == Up
-	if changed {
+	l.inARow, l.stray = 0, time.Now()
+	changed := !l.shared
+	l.shared = true
+	if l.status.State == Up {
 		l.status.State, l.status.Since, l.status.Reason = Shared, time.Now(), sharedReason
 	}
 	l.mu.Unlock()
@@ -104,5 +107,6 @@ type Counters struct {
 	TooLarge   atomic.Int64 // stanzas over the size limit
 	Unknown    atomic.Int64 // top-level elements that are no stanzas
 	Stray      atomic.Int64 // IQ results and errors nobody waits for
+	Rejected   atomic.Int64 // stanzas of ours over which the server closed the stream
 	Untaken    atomic.Int64 // messages, presence and requests that nobody took
 }

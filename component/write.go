@@ -22,21 +22,24 @@ func (l *Link) write(conn net.Conn, stop <-chan struct{}, heard *atomic.Int64) e
 			return nil
 		case <-l.out.wake:
 		case now := <-tick.C:
-			quiet := now.Sub(time.Unix(0, heard.Load()))
-			opened := l.out.waiting()
+			// Together at most two keepalives until a dead connection is noticed.
+			patience := l.o.Keepalive * 3 / 4
+			oldest, newest := l.out.waiting()
 			switch {
-			case !opened.IsZero() && quiet > l.o.Keepalive && now.Sub(opened) > l.o.Keepalive:
+			case oldest.IsZero():
+				if now.Sub(lastWrite) < patience && l.Status().State != Shared {
+					continue
+				}
+			case now.Sub(oldest) >= patience && heard.Load() < oldest.UnixNano():
 				return ErrSilent
-			case !opened.IsZero() && now.Sub(opened) > l.o.Keepalive:
-				// Stanzas come, the marker does not: it went to somebody else.
+			case now.Sub(oldest) >= patience:
+				// Stanzas come, the markers do not: they went to somebody else.
 				l.markerAstray()
-				l.out.again()
-				continue
-			case opened.IsZero() && (now.Sub(lastWrite) >= l.o.Keepalive || l.Status().State == Shared):
-				ping = true
-			default:
+				l.out.forget()
+			case now.Sub(newest) < l.o.Keepalive/4:
 				continue
 			}
+			ping = true // if one is missing, another tells whether that is all that is
 		}
 		buf = l.out.take(buf[:0], ping, &l.Counters)
 		if len(buf) == 0 {

@@ -220,7 +220,12 @@ func (ls links) Send(domain string, s *stanza.Stanza, done func(error)) error {
 	if !ok {
 		return fmt.Errorf("the component %s is not configured any more", domain)
 	}
-	err := l.Send(s, done)
+	err := l.Send(s, func(err error) {
+		if errors.Is(err, component.ErrRejected) {
+			err = webhook.ErrRejected
+		}
+		done(err)
+	})
 	if errors.Is(err, component.ErrBusy) {
 		return webhook.ErrBusy
 	}

@@ -20,19 +20,17 @@ import (
 // running.
 func (a *app) listen(context.Context) error {
 	var domains []jid.JID
-	limits := stanza.Limits{}
+	limits := make(map[string]stanza.Limits)
 	for _, c := range a.cfg.Components {
 		domains = append(domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
-		if n := int(c.MaxStanzaBytes); limits.MaxBytes == 0 || n < limits.MaxBytes {
-			limits.MaxBytes = n
-		}
+		limits[c.Domain] = stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
 	}
 	srv := httpapi.New(httpapi.Options{
 		Listen: a.cfg.HTTP.Listen, Tokens: tokens(a.cfg.HTTP.Tokens), NoAuth: a.cfg.HTTP.InsecureNoAuth,
 		MaxBodyBytes: int64(a.cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.ready,
 	}, rest.New(rest.Options{
 		Sender: sender(a.boxes), Requester: requester(a.links), Domains: func() []jid.JID { return domains },
-		Limits: limits, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
+		Limits: func(from jid.JID) stanza.Limits { return limits[from.Domain()] }, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}))
 	addr, err := srv.Start()
 	if err != nil {
@@ -94,6 +92,7 @@ func restError(err error) error {
 	for _, pair := range [...]struct{ is, as error }{
 		{component.ErrUnconfirmed, rest.ErrUnconfirmed},
 		{outbox.ErrFull, rest.ErrFull},
+		{component.ErrRejected, rest.ErrRejected},
 		{component.ErrDown, rest.ErrDown},
 		{component.ErrBusy, rest.ErrBusy},
 		{component.ErrPending, rest.ErrBusy},

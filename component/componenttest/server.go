@@ -42,6 +42,7 @@ type Server struct {
 	bad        []string
 	swallow    bool // markers are not routed back
 	forget     bool
+	limit      int
 	refuse     string
 	prelude    string
 	ended      bool
@@ -106,6 +107,14 @@ func (s *Server) Refuse(streamError string) {
 func (s *Server) SwallowMarkers(yes bool) {
 	s.mu.Lock()
 	s.swallow = yes
+	s.mu.Unlock()
+}
+
+// Limit makes the server close the stream over a stanza of more bytes, as
+// ejabberd does.
+func (s *Server) Limit(bytes int) {
+	s.mu.Lock()
+	s.limit = bytes
 	s.mu.Unlock()
 }
 
@@ -294,6 +303,11 @@ func (s *Server) read(conn net.Conn, r *stanza.Reader) {
 		}
 		x, err := p.Parse(string(raw))
 		s.mu.Lock()
+		if s.limit > 0 && len(raw) > s.limit {
+			s.mu.Unlock()
+			_, _ = fmt.Fprintf(conn, "<stream:error><policy-violation xmlns='%s'/><text xmlns='%s'>XML stanza is too big</text></stream:error></stream:stream>", stanza.NSStreams, stanza.NSStreams)
+			return
+		}
 		switch {
 		case err != nil || x.From.Domain() != s.domain || x.To.IsZero():
 			s.bad = append(s.bad, string(raw))

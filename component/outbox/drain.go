@@ -60,7 +60,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		return
 	}
 	for {
-		err := o.link.Send(s, func(error) { o.settle(d) })
+		err := o.link.Send(s, func(error) { o.settle(d) }) // confirmed, or refused by the server, which the link has logged
 		switch {
 		case err == nil:
 			return
@@ -86,12 +86,12 @@ func (o *Outbox) inFlight(d *store.OutgoingDelivery) bool {
 		o.mu.Unlock()
 		return false
 	}
-	confirmed := f.confirmed
-	if !confirmed {
+	landed := f.landed
+	if !landed {
 		f.record = d
 	}
 	o.mu.Unlock()
-	if confirmed {
+	if landed {
 		o.settle(d)
 	}
 	return true

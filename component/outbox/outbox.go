@@ -57,9 +57,10 @@ type Outbox struct {
 
 // flight is a stanza that was given to the link directly.
 type flight struct {
-	done      chan struct{}
-	confirmed bool
-	record    *store.OutgoingDelivery // of its copy in the store, once that was read
+	done   chan struct{}
+	landed bool                    // the server has it, or refused it
+	err    error                   // with which it refused
+	record *store.OutgoingDelivery // of its copy in the store, once that was read
 }
 
 // New returns the outbox of a link. wait is how long Send waits for the
@@ -78,7 +79,7 @@ func (o *Outbox) Waiting() int { return int(o.waiting.Load()) }
 // been sent or not. Killed after Confirmed: the server has it. Killed after
 // Queued: it is sent after the restart, perhaps again, with the same id.
 //
-// Errors: ErrFull; component.ErrBusy; component.ErrUnconfirmed if the server
+// Errors: ErrFull; component.ErrBusy; component.ErrRejected; component.ErrUnconfirmed if the server
 // did not confirm and the stanza could not be stored either; what the link
 // refuses (addresses, size); ctx's error when the caller goes away.
 func (o *Outbox) Send(ctx context.Context, s *stanza.Stanza) (State, error) {
@@ -92,14 +93,14 @@ func (o *Outbox) Send(ctx context.Context, s *stanza.Stanza) (State, error) {
 		return o.keep(ctx, s, nil)
 	}
 	f := &flight{done: make(chan struct{})}
-	if err := o.link.Send(s, func(error) { o.landed(f) }); err != nil {
+	if err := o.link.Send(s, func(err error) { o.landed(f, err) }); err != nil {
 		return "", err
 	}
 	late := time.NewTimer(o.wait)
 	defer late.Stop()
 	select {
 	case <-f.done:
-		return Confirmed, nil
+		return f.state()
 	case <-ctx.Done():
 		return "", ctx.Err()
 	case <-late.C:
@@ -113,9 +114,9 @@ func (o *Outbox) keep(ctx context.Context, s *stanza.Stanza, f *flight) (State, 
 	id := ulid.Make().String()
 	if f != nil {
 		o.mu.Lock()
-		if f.confirmed {
+		if f.landed {
 			o.mu.Unlock()
-			return Confirmed, nil
+			return f.state()
 		}
 		o.sent[id] = f
 		o.mu.Unlock()
@@ -140,10 +141,18 @@ func (o *Outbox) keep(ctx context.Context, s *stanza.Stanza, f *flight) (State, 
 	return "", err
 }
 
-// landed notes that the server has confirmed a flight.
-func (o *Outbox) landed(f *flight) {
+// state is the outcome of a flight that has landed.
+func (f *flight) state() (State, error) {
+	if f.err != nil {
+		return "", f.err
+	}
+	return Confirmed, nil
+}
+
+// landed notes that the server has confirmed a flight, or refused it.
+func (o *Outbox) landed(f *flight, err error) {
 	o.mu.Lock()
-	f.confirmed = true
+	f.landed, f.err = true, err
 	record := f.record
 	o.mu.Unlock()
 	close(f.done)

@@ -43,6 +43,7 @@ var (
 	notConnected = fault{503, stanza.Wait, "service-unavailable", "No connection to the XMPP server", 5}
 	overloaded   = fault{503, stanza.Wait, "resource-constraint", "Too many stanzas wait for the XMPP server", 1}
 	unconfirmed  = fault{503, stanza.Wait, "remote-server-timeout", "The XMPP server has not confirmed the stanza in time", 5}
+	rejected     = fault{422, stanza.Modify, "policy-violation", "The XMPP server does not take this stanza", 0}
 	outboxFull   = fault{507, stanza.Wait, "resource-constraint", "The outbox is full", 60}
 	internal     = fault{500, stanza.Wait, "internal-server-error", "Internal error", 0}
 	callerGone   = fault{499, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0} // seen by the access log only

@@ -42,10 +42,9 @@ func (h handler) read(w http.ResponseWriter, r *http.Request) (*draft, *fault) {
 
 func (h handler) readXML(text string) (*draft, *fault) {
 	text = strings.Trim(text, " \t\r\n") // a final newline is no second thing in the body
-	if most := h.Limits.MaxBytes; most > 0 && len(text) > most {
-		return nil, tooLarge.because("a stanza may have %d bytes", most)
-	}
-	s, err := stanza.Parse(text, h.Limits)
+	// The body's own limit has been held; that of the component is for what we
+	// make of it.
+	s, err := stanza.Parse(text, stanza.Limits{MaxBytes: len(text) + 1})
 	var not *stanza.NotStanza
 	switch {
 	case errors.As(err, &not) && (not.Space != "" && not.Space != stanza.NSClient || stanza.KindOf(not.Local) != 0):
@@ -55,7 +54,7 @@ func (h handler) readXML(text string) (*draft, *fault) {
 	case err != nil:
 		return nil, unparsable.because("%s", err)
 	}
-	return &draft{s.Header, func(hd stanza.Header) (*stanza.Stanza, error) { return s.With(hd, h.Limits) }}, nil
+	return &draft{s.Header, func(hd stanza.Header) (*stanza.Stanza, error) { return s.With(hd, h.Limits(hd.From)) }}, nil
 }
 
 func (h handler) readJSON(body []byte) (*draft, *fault) {
@@ -79,7 +78,7 @@ func (h handler) readJSON(body []byte) (*draft, *fault) {
 		return nil, fault
 	}
 	return &draft{f.Header, func(hd stanza.Header) (*stanza.Stanza, error) {
-		return stanza.Build(hd, f.Inner, h.Limits)
+		return stanza.Build(hd, f.Inner, h.Limits(hd.From))
 	}}, nil
 }
 

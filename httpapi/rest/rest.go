@@ -16,7 +16,8 @@ type Options struct {
 	Sender    Sender
 	Requester Requester
 	Domains   func() []jid.JID // of our components
-	Limits    stanza.Limits    // of the stanzas that are sent
+	// Limits of a stanza that is sent from an address; nil: the defaults.
+	Limits func(from jid.JID) stanza.Limits
 
 	SendTimeout  time.Duration // for the server to confirm; default 10 s
 	IQTimeout    time.Duration // where the caller does not say; default 120 s
@@ -37,6 +38,9 @@ func New(o Options) httpapi.Mount {
 	}
 	if o.IQMaxTimeout == 0 {
 		o.IQMaxTimeout = 300 * time.Second
+	}
+	if o.Limits == nil {
+		o.Limits = func(jid.JID) stanza.Limits { return stanza.Limits{} }
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()

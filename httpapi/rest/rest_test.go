@@ -99,7 +99,7 @@ func surface(n *network, domains ...string) http.Handler {
 		jids = append(jids, jid.MustParse(d))
 	}
 	return httpapi.New(httpapi.Options{Tokens: tokens(), MaxBodyBytes: 4000}, rest.New(rest.Options{
-		Sender: n, Requester: n, Domains: func() []jid.JID { return jids }, Limits: stanza.Limits{MaxBytes: 3000},
+		Sender: n, Requester: n, Domains: func() []jid.JID { return jids }, Limits: func(jid.JID) stanza.Limits { return stanza.Limits{MaxBytes: 3000} },
 	})).Handler()
 }
 
@@ -170,6 +170,7 @@ func TestSendThatFails(t *testing.T) {
 		retry  string
 	}{
 		{fmt.Errorf("link: %w", rest.ErrDown), 503, "nothing was sent", "5"},
+		{rest.ErrRejected, 422, "does not take this stanza", ""},
 		{rest.ErrFull, 507, "nothing was sent", "60"},
 		{rest.ErrBusy, 503, "nothing was sent", "1"},
 		{rest.ErrUnconfirmed, 503, "may or may not arrive", "5"},

@@ -13,7 +13,7 @@ import (
 
 // Sender sends messages and presence. Send returns nil when the XMPP server has
 // the stanza, or when it is stored and will be sent when there is a connection.
-// Its other ends are ErrDown, ErrBusy and ErrFull (it was not sent),
+// Its other ends are ErrDown, ErrBusy, ErrFull and ErrRejected (it was not sent),
 // ErrUnconfirmed or ctx's error (it may have been), and errors that are ours.
 type Sender interface {
 	Send(ctx context.Context, s *stanza.Stanza) error
@@ -23,6 +23,7 @@ type Sender interface {
 var (
 	ErrDown        = errors.New("no connection to the XMPP server")
 	ErrBusy        = errors.New("too many stanzas wait for the XMPP server")
+	ErrRejected    = errors.New("the XMPP server closed the stream over this stanza")
 	ErrFull        = errors.New("the outbox is full")
 	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time")
 )
@@ -48,6 +49,8 @@ func (h handler) send(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) 
 		callerGone.because("while the stanza was sent").write(w, r)
 	case errors.Is(err, ErrUnconfirmed), errors.Is(err, context.DeadlineExceeded):
 		unconfirmed.because("it may or may not arrive; send it again with the same id, %q", s.ID).write(w, r)
+	case errors.Is(err, ErrRejected):
+		rejected.because("it was most likely too large for the server; the log of stanzahook says more").write(w, r)
 	case errors.Is(err, ErrFull):
 		outboxFull.because("nothing was sent; the connection to the XMPP server has been away for long, see /readyz").write(w, r)
 	default:

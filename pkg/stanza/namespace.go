@@ -23,7 +23,7 @@ type Namespace struct{ Prefix, URI string }
 // In all streams a stanza and its own children (body, subject, error) are in
 // the stream's default namespace, whatever that is called there.
 func contentNamespace(uri string) bool {
-	return uri == "" || uri == NSComponent || uri == NSClient || uri == "jabber:server"
+	return uri == "" || uri == NSComponent || uri == NSClient
 }
 
 func prefixOf(name string) (prefix, local string) {

@@ -86,12 +86,13 @@ func receipt(ev *Event) *stanza.Stanza {
 // waits.
 func (w *Worker) send(ctx context.Context, ev *Event, out []*stanza.Stanza, settled func()) {
 	for i, s := range out {
-		done := func(error) {}
-		if i == len(out)-1 {
-			done = func(err error) {
-				if err == nil {
-					settled()
-				}
+		last := i == len(out)-1
+		done := func(err error) {
+			switch {
+			case errors.Is(err, ErrRejected):
+				w.rejected(ev, s, last, settled)
+			case err == nil && last:
+				settled()
 			}
 		}
 		for {
@@ -114,6 +115,22 @@ func (w *Worker) send(ctx context.Context, ev *Event, out []*stanza.Stanza, sett
 	}
 	if len(out) == 0 {
 		settled()
+	}
+}
+
+// rejected tells the sender of an event that the reply to it was one that the
+// server does not take. It does not wait.
+func (w *Worker) rejected(ev *Event, reply *stanza.Stanza, last bool, settled func()) {
+	w.log.Error("the XMPP server refused a reply of the endpoint; the sender gets an error", zap.String("event", ev.ID), zap.Int("bytes", len(reply.XML())))
+	e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be sent"})
+	if e == nil || reply.Type == "error" || w.sender.Send(ev.Component, e, func(error) {
+		if last {
+			settled()
+		}
+	}) != nil {
+		if last {
+			settled()
+		}
 	}
 }
 

@@ -24,9 +24,13 @@ const busyDelay = 500 * time.Millisecond
 // other error means that it can never be sent.
 var ErrBusy = errors.New("too many stanzas wait for the XMPP server")
 
+// ErrRejected is what a Sender gives to done when the server will never take
+// the stanza.
+var ErrRejected = errors.New("the XMPP server closed the stream over this stanza")
+
 // Sender sends stanzas over the link of a component. done is called once, with
-// nil when the server has taken the stanza; an error of Send itself means that
-// done is not called.
+// nil when the server has taken the stanza, or with ErrRejected; an error of
+// Send itself means that done is not called.
 type Sender interface {
 	Send(component string, s *stanza.Stanza, done func(error)) error
 }

@@ -30,6 +30,7 @@ type link struct {
 	sent     []*stanza.Stanza
 	withhold bool
 	busy     int
+	reject   string // the id of a stanza the server never takes
 	came     chan struct{}
 }
 
@@ -45,7 +46,9 @@ func (l *link) Send(_ string, s *stanza.Stanza, done func(error)) error {
 	l.sent = append(l.sent, s)
 	withhold := l.withhold
 	l.mu.Unlock()
-	if !withhold {
+	if s.ID == l.reject {
+		done(webhook.ErrRejected)
+	} else if !withhold {
 		done(nil)
 	}
 	l.came <- struct{}{}
@@ -365,6 +368,29 @@ func TestBusyLink(t *testing.T) {
 	sent := l.wait(t, 2)
 	if sent[0].ID != "evt_1-1" || sent[1].ID != "evt_2-1" {
 		t.Errorf("ids %s, %s", sent[0].ID, sent[1].ID)
+	}
+}
+
+// A reply that the server never takes: the sender is told, the event is over.
+func TestRejectedReply(t *testing.T) {
+	b := newBot(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprint(w, "answer")
+	})
+	l := newLink()
+	l.reject = "evt_1-1"
+	r := newRig(t, t.TempDir(), endpoint(b.URL), l)
+	r.put(t, "1", "u")
+	sent := l.wait(t, 2)
+	for _, s := range sent {
+		e, failed := s.StanzaError()
+		if s.ID == "1" && (!failed || e.Condition != stanza.InternalServerError) || s.ID != "1" && s.ID != "evt_1-1" {
+			t.Errorf("sent %s", s.XML())
+		}
+	}
+	waitFor(t, func() bool { n, err := r.store.Waiting(t.Context()); return err == nil && n == 0 })
+	if n := len(b.seen()); n != 1 {
+		t.Errorf("%d attempts", n)
 	}
 }
 
