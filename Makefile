@@ -53,6 +53,11 @@ test: ## run all tests, with the race detector, on real servers too
 	@sh deploy/lab/install.sh tests
 	CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 9m ./...
 
+.PHONY: faults
+faults: ## the fault tests at full size: outages and kills under load
+	@sh deploy/lab/install.sh tests
+	STANZAHOOK_FAULTS=full CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -v -run 'Outages|Kill|Restart' ./cmd/stanzahook
+
 .PHONY: bench
 bench: ## measure the hot paths, and compare the parser with others
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios
