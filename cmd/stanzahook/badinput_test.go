@@ -151,6 +151,11 @@ var badStanzas = []struct {
 	{"prefixed", "<c:message xmlns:c='jabber:client' %s/>", ""},
 }
 
+// plainText takes the escapes of XML and JSON out of an answer.
+func plainText(answer string) string {
+	return strings.NewReplacer("&#39;", "'", "&apos;", "'", `\u0026`, "&", `\u003c`, "<", `\u003e`, ">", "&lt;", "<", "&gt;", ">", "&quot;", `"`).Replace(answer)
+}
+
 func TestBadInput(t *testing.T) {
 	var answer struct {
 		sync.Mutex
@@ -230,8 +235,7 @@ store: {dir: %q}
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		// The answer is XML or JSON, with the text escaped.
-		text := strings.NewReplacer("&#39;", "'", "&apos;", "'", `\u0026`, "&", `\u003c`, "<", `\u003e`, ">", "&lt;", "<", "&gt;", ">", "&quot;", `"`).Replace(string(body))
+		text := plainText(string(body))
 		if err != nil || resp.StatusCode != tc.status || !strings.Contains(text, tc.want) {
 			t.Errorf("request %q: %d %s %v, want %d %q", tc.name, resp.StatusCode, body, err, tc.status, tc.want)
 		}

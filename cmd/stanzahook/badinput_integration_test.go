@@ -1,0 +1,77 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+
+	"stanzahook/deploy/lab"
+)
+
+// The tables of TestBadInput on real servers: what callers and webhooks do
+// wrong is answered as it is there, and a conversation goes on meanwhile.
+func TestBadInputOnServers(t *testing.T) {
+	forBoth(t, func(t *testing.T, s *lab.Server) {
+		b := newBot(t)
+		c := oneComponent(s, "table", b)
+		p := linked(t, c)
+		ivan, judy := login(t, s, "ivan"), login(t, s, "judy")
+		var mu sync.Mutex
+		status, contentType, body := 204, "", ""
+		b.do(func(h *hook) (int, string, string) {
+			if strings.HasPrefix(h.To, "steady@") {
+				return echo(h)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			return status, contentType, body
+		})
+		ctx, cancel := context.WithCancel(t.Context())
+		var wg sync.WaitGroup
+		rounds := 0
+		wg.Go(func() {
+			for ; ctx.Err() == nil; rounds++ {
+				if err := judy.SendRaw(numbered("steady@table.localhost", rounds)); err != nil {
+					t.Error(err)
+					return
+				}
+				r, err := judy.Next(t.Context(), func(r lab.Received) bool { return r.Kind == "message" && r.Type == "chat" })
+				if err != nil || r.Body != fmt.Sprint(rounds) {
+					t.Errorf("round %d of the conversation: %+v %v", rounds, r, err)
+					return
+				}
+			}
+		})
+		local := strings.NewReplacer("bot.example.com", "table.localhost", "@example.com", "@localhost", "'example.com'", "'localhost'")
+		for _, tc := range badRequests {
+			r, err := p.call("POST", "/rest", "token-all", tc.contentType, local.Replace(tc.body))
+			if strings.Contains(tc.want, "admin") && err == nil && r.status == 202 {
+				t.Fatalf("request %q: taken", tc.name)
+			}
+			if err != nil || r.status != tc.status || !strings.Contains(plainText(r.body), tc.want) {
+				t.Errorf("request %q: %d %s %v, want %d %q", tc.name, r.status, r.body, err, tc.status, tc.want)
+			}
+		}
+		for i, tc := range badAnswers {
+			mu.Lock()
+			status, contentType, body = tc.status, tc.contentType, tc.body
+			mu.Unlock()
+			id := fmt.Sprint("bad-", i)
+			ivan.send("<message type='chat' id='%s' to='bot@table.localhost'><body>x</body></message>", id)
+			r := ivan.next("the error for answer "+tc.name, func(r lab.Received) bool { return r.ID == id })
+			if r.Type != "error" || r.Error != string(tc.want) {
+				t.Errorf("answer %q: %+v, want %s", tc.name, r, tc.want)
+			}
+		}
+		cancel()
+		wg.Wait()
+		if n := p.connects(); n != 1 {
+			t.Errorf("%d connections, want 1", n)
+		}
+		t.Logf("%d bad inputs, %d rounds of the conversation meanwhile", len(badRequests)+len(badAnswers), rounds)
+	})
+}
