@@ -31,7 +31,14 @@
 // it back, everything written before it has been taken by the server. One
 // marker is open at a time; the next one goes with the first write after it
 // came back. An idle link sends one per keepalive, which is also how a dead
-// connection is noticed.
+// connection is noticed. If one does not come back, others follow it: when a
+// later one returns and the earlier did not, somebody else is connected under
+// our name (servers keep order); when none does and nothing else comes either,
+// the connection is dead.
+//
+// A stanza over which the server closes the stream would be sent again with
+// every connection, and end it. So after such an end what was unconfirmed goes
+// out one by one, and the one that ends the stream again is given up.
 //
 // "Taken by the server" is what a confirmation means, not "received by the
 // user", and not "survives a crash of the server".

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,14 +26,29 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 	}
 	o.waiting.Add(int64(n))
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	end, err := o.store.ConsumeOutgoing(ctx, o.link.Domain().String(), func(d *store.OutgoingDelivery) { o.forward(run, d) })
+	// The store's goroutine must not wait for a link that is down; all that it
+	// can hand out fits in here.
+	read := make(chan *store.OutgoingDelivery, store.MaxOutgoing)
+	end, err := o.store.ConsumeOutgoing(ctx, o.link.Domain().String(), func(d *store.OutgoingDelivery) { read <- d })
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("outbox of %s: %w", o.link.Domain(), err)
 	}
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case d := <-read:
+				o.forward(run, d)
+			case <-run.Done():
+				return
+			}
+		}
+	})
 	return func() {
 		cancel()
 		end()
+		wg.Wait()
 	}, nil
 }
 

@@ -13,8 +13,11 @@ import (
 const (
 	outStream   = "OUT"
 	outSubjects = "out.>"
-	outInFlight = 1000 // records of one component in memory at a time
 )
+
+// MaxOutgoing is how many records of one component are handed out and not
+// acknowledged at a time.
+const MaxOutgoing = 1000
 
 // Outgoing is a stanza that waits for the XMPP server.
 type Outgoing struct {
@@ -87,7 +90,7 @@ func (s *Store) CountOutgoing(ctx context.Context, component string) (int, error
 // ConsumeOutgoing hands every stanza of a component that waits to take, in
 // order, those of the process before first; as Consume does.
 func (s *Store) ConsumeOutgoing(ctx context.Context, component string, take func(*OutgoingDelivery)) (stop func(), err error) {
-	return s.consume(ctx, s.outbox, Conversation(component, ""), outSubject(component), outInFlight, func(m jetstream.Msg) error {
+	return s.consume(ctx, s.outbox, Conversation(component, ""), outSubject(component), MaxOutgoing, func(m jetstream.Msg) error {
 		h := m.Headers()
 		ms, err := strconv.ParseInt(h.Get(headReceived), 10, 64)
 		if err != nil {
