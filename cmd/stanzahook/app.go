@@ -99,7 +99,7 @@ func (a *app) makeLinks(context.Context) error {
 			return fmt.Errorf("components: domain: %w", err)
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		handlers := component.Chain{privilege.Ignore{Log: a.log}}
+		handlers := component.Chain{&privilege.Keeper{Log: a.log}}
 		if c.Presence == presenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}

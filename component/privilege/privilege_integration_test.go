@@ -1,0 +1,97 @@
+//go:build integration
+
+package privilege_test
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/component/privilege"
+	"stanzahook/deploy/lab"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+)
+
+// On servers that show a component the presence of all users, that presence is
+// kept from what comes behind the keeper; presence for a bot is not.
+func TestManagedPresence(t *testing.T) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			s, err := lab.Start(ctx, lab.Options{Kind: kind, Users: map[string]string{"juliet": "pw", "romeo": "pw"}, Components: []lab.Component{{Domain: "bots.localhost", Secret: "secret", Privileged: true}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			var mu sync.Mutex
+			var seen, passed []string
+			note := func(list *[]string) component.HandlerFunc {
+				return func(in *component.Incoming) bool {
+					mu.Lock()
+					defer mu.Unlock()
+					*list = append(*list, fmt.Sprintf("%s %s %s → %s", in.Kind, in.Type, in.From, in.To))
+					return false
+				}
+			}
+			l := component.New(component.Options{Domain: jid.MustParse("bots.localhost"), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Log: zap.NewNop(),
+				Handler: component.Chain{note(&seen), &privilege.Keeper{Log: zap.NewNop()}, note(&passed)}})
+			run, stop := context.WithCancel(ctx)
+			var wg sync.WaitGroup
+			wg.Go(func() { l.Run(run) })
+			defer wg.Wait()
+			defer stop()
+			if err := l.WaitConnected(ctx); err != nil {
+				t.Fatal(err)
+			}
+			wait := func(what string, list *[]string, want string) {
+				t.Helper()
+				for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+					mu.Lock()
+					for _, x := range *list {
+						if x == want {
+							mu.Unlock()
+							return
+						}
+					}
+					if time.Now().After(deadline) {
+						defer mu.Unlock()
+						t.Fatalf("%s: no %q; seen %q, passed %q", what, want, seen, passed)
+					}
+					mu.Unlock()
+				}
+			}
+			wait("the advertisement", &seen, "message  localhost → bots.localhost")
+			juliet, err := s.Login(ctx, "juliet", "r")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer juliet.Close()
+			wait("managed presence", &seen, "presence  juliet@localhost/r → bots.localhost")
+			if err := juliet.SendRaw("<presence to='echo@bots.localhost'/><message to='echo@bots.localhost' type='chat'><privilege xmlns='urn:xmpp:privilege:2'><perm access='presence' type='none'/></privilege></message>"); err != nil {
+				t.Fatal(err)
+			}
+			wait("presence for a bot", &passed, "presence  juliet@localhost/r → echo@bots.localhost")
+			wait("a user's own advertisement", &seen, "message chat juliet@localhost/r → echo@bots.localhost")
+			romeo, err := s.Login(ctx, "romeo", "r")
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer romeo.Close()
+			wait("managed presence", &seen, "presence  romeo@localhost/r → bots.localhost")
+			mu.Lock()
+			defer mu.Unlock()
+			for _, x := range passed {
+				if x != "presence  juliet@localhost/r → echo@bots.localhost" {
+					t.Errorf("reached endpoints: %s", x)
+				}
+			}
+		})
+	}
+}
