@@ -5,6 +5,7 @@ package component_test
 import (
 	"context"
 	"fmt"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -174,5 +175,38 @@ func TestRealLimits(t *testing.T) {
 		if n := l.Counters.Reconnects.Load(); n != 0 {
 			t.Errorf("%d reconnects", n)
 		}
+	})
+}
+
+// The thousand reconnects of TestAThousandReconnects, to real servers: what
+// breaks is a relay on the way.
+func TestRealThousandReconnects(t *testing.T) {
+	onServers(t, func(t *testing.T, _ context.Context, s *lab.Server) {
+		ln, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		var mu sync.Mutex
+		var current net.Conn
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				c, err := ln.Accept()
+				if err != nil {
+					return
+				}
+				mu.Lock()
+				current = c
+				mu.Unlock()
+				wg.Go(func() { pipe(c, s.ComponentAddr()) })
+			}
+		})
+		thousandReconnects(t, realDomain, ln.Addr().String(), func() {
+			mu.Lock()
+			defer mu.Unlock()
+			_ = current.Close()
+		})
+		_ = ln.Close()
+		wg.Wait()
 	})
 }

@@ -14,6 +14,7 @@ import (
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
 )
 
 // descriptors returns how many files this process has open; -1 where that
@@ -29,26 +30,37 @@ func descriptors() int {
 // A thousand lost connections leave nothing behind, and lose nothing.
 func TestAThousandReconnects(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
+	thousandReconnects(t, domain, srv.Addr(), srv.Drop)
+}
+
+// thousandReconnects has a link lose its connection a thousand times; drop ends
+// the connection that is up.
+func thousandReconnects(t *testing.T, domain, addr string, drop func()) {
+	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
-	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: srv.Addr(), Secret: secret.New("secret"), Handler: component.Chain{}, Log: zap.NewNop(),
+	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Handler: component.Chain{}, Log: zap.NewNop(),
 		Pace: component.Pace{First: time.Microsecond, Max: time.Microsecond, MaxSlow: time.Microsecond, Conflict: time.Microsecond}})
 	wg.Go(func() { l.Run(ctx) })
-	round := func(n int) {
-		srv.WaitConnected(n)
-		if err := confirm(t.Context(), l, message("x", "u@example.com")); err != nil {
+	round := func() {
+		t.Helper()
+		s, err := stanza.Chat(jid.MustParse(domain), jid.MustParse("nobody@localhost"), "x", "hello")
+		if err != nil {
 			t.Fatal(err)
 		}
-		srv.Drop()
+		if err := confirm(t.Context(), l, s); err != nil {
+			t.Fatal(err)
+		}
+		before := l.Counters.Reconnects.Load()
+		drop()
+		eventually(t, "the end of the connection", func() bool { return l.Counters.Reconnects.Load() > before })
 	}
-	n := 1
-	for ; n <= 50; n++ {
-		round(n)
+	for range 50 {
+		round()
 	}
 	settle := func() (int, int, uint64) {
-		srv.WaitConnected(n)
 		eventually(t, "connected", l.Connected)
 		runtime.GC()
 		var m runtime.MemStats
@@ -56,8 +68,8 @@ func TestAThousandReconnects(t *testing.T) {
 		return runtime.NumGoroutine(), descriptors(), m.HeapAlloc
 	}
 	goroutines, files, heap := settle()
-	for ; n <= 1050; n++ {
-		round(n)
+	for range 1000 {
+		round()
 	}
 	var g, f int
 	var h uint64

@@ -9,8 +9,8 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -203,10 +203,10 @@ store: {dir: %q}
 	// the conversation in the background: one message after the other
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
-	rounds := 0
+	var rounds atomic.Int64
 	wg.Go(func() {
-		for ; ctx.Err() == nil; rounds++ {
-			body := fmt.Sprintf("round %d", rounds)
+		for ; ctx.Err() == nil; rounds.Add(1) {
+			body := fmt.Sprintf("round %d", rounds.Load())
 			if err := srv.TrySend("<message type='chat' id='" + body + "' from='steady@example.com/r' to='steady@bot.example.com'><body>" + body + "</body></message>"); err != nil {
 				t.Errorf("%s: %v", body, err)
 				return
@@ -268,14 +268,13 @@ store: {dir: %q}
 		}
 	}
 
-	done := time.Now().Add(50 * time.Millisecond) // a few rounds more
-	for time.Now().Before(done) {
-		time.Sleep(5 * time.Millisecond)
-	}
+	// The conversation goes on behind all of it, and ended in no round before.
+	srv.Send("<iq type='get' id='behind' from='u@example.com/r' to='bot.example.com'><ping xmlns='urn:xmpp:ping'/></iq>")
+	srv.ExpectID("behind")
 	cancel()
 	wg.Wait()
-	if rounds < 20 {
-		t.Errorf("the conversation in the background made only %d rounds", rounds)
+	if n := rounds.Load(); n < 20 {
+		t.Errorf("the conversation in the background made only %d rounds", n)
 	}
 	if n := link.Counters.Reconnects.Load(); n != 0 {
 		t.Errorf("%d reconnects", n)
@@ -286,5 +285,5 @@ store: {dir: %q}
 	if bad := srv.Bad(); len(bad) > 0 {
 		t.Errorf("the server got %q", bad)
 	}
-	t.Logf("%d bad inputs, %d rounds of the conversation meanwhile", len(badRequests)+len(badAnswers)+len(badStanzas), rounds)
+	t.Logf("%d bad inputs, %d rounds of the conversation meanwhile", len(badRequests)+len(badAnswers)+len(badStanzas), rounds.Load())
 }
