@@ -1,0 +1,86 @@
+package outbound
+
+import (
+	"errors"
+	"fmt"
+	"net/netip"
+)
+
+// ErrRefused is wrapped by every error that means: the guard does not let this
+// through. A network error never wraps it, and trying again does not help.
+var ErrRefused = errors.New("outbound request refused")
+
+// Refusal says which address is refused and why. It wraps [ErrRefused].
+type Refusal struct {
+	Addr   netip.Addr // as it was to be reached
+	Judged netip.Addr // the IPv4 address it carries, if any; else Addr
+	Why    string     // what it is, as "a private address (RFC 1918)"
+	Always bool       // no configuration allows it
+}
+
+// Error names the address, the reason and what to do.
+func (r *Refusal) Error() string {
+	subject := r.Addr.String()
+	if r.Judged != r.Addr {
+		subject += " (which leads to " + r.Judged.String() + ")"
+	}
+	if r.Always {
+		return fmt.Sprintf("%s is %s, and those are always refused", subject, r.Why)
+	}
+	return fmt.Sprintf("%s is %s; if it is meant, add %v to outbound.allow_networks",
+		subject, r.Why, netip.PrefixFrom(r.Judged, r.Judged.BitLen()))
+}
+
+// Unwrap returns [ErrRefused].
+func (r *Refusal) Unwrap() error { return ErrRefused }
+
+// refused is a refusal that is not about an address.
+type refused string
+
+func (r refused) Error() string { return string(r) }
+func (r refused) Unwrap() error { return ErrRefused }
+
+// Guard decides which addresses may be reached. It is immutable; goroutines
+// may share it. [NewGuard] makes it.
+type Guard struct {
+	allowed []netip.Prefix
+	never   []network
+	special []network
+}
+
+// NewGuard returns a guard that allows public addresses and those in allowed,
+// which [ParseNetwork] reads. Nothing in allowed opens what is always refused.
+func NewGuard(allowed []netip.Prefix) *Guard {
+	g := &Guard{never: neverReached(), special: specialNetworks()}
+	for _, p := range allowed {
+		g.allowed = append(g.allowed, plain(p))
+	}
+	return g
+}
+
+// Check returns nil if the address may be reached, else a [*Refusal]. The zone
+// of a link-local address does not count.
+func (g *Guard) Check(addr netip.Addr) error {
+	addr = addr.WithZone("")
+	if !addr.IsValid() {
+		return refused("not an IP address")
+	}
+	judged, others := carried(addr)
+	for _, a := range append(others, addr, judged) {
+		if why, found := lookUp(g.never, a); found {
+			return &Refusal{Addr: addr, Judged: a, Why: why, Always: true}
+		}
+	}
+	for _, p := range g.allowed {
+		if p.Contains(judged) {
+			return nil
+		}
+	}
+	if why, found := lookUp(g.special, judged); found {
+		return &Refusal{Addr: addr, Judged: judged, Why: why}
+	}
+	return nil
+}
+
+// allows reports whether the address may be reached.
+func (g *Guard) allows(addr netip.Addr) bool { return g.Check(addr) == nil }
