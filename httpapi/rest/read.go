@@ -59,6 +59,12 @@ func (h handler) readXML(text string) (*draft, *fault) {
 
 func (h handler) readJSON(body []byte) (*draft, *fault) {
 	f, err := restjson.Decode(body)
+	if err == nil && f.Stanza != "" {
+		if len(f.Keys) > 0 || len(f.Unknown) > 1 {
+			return nil, unparsable.because("stanza: is the whole stanza, and goes with no other key")
+		}
+		return h.readXML(f.Stanza)
+	}
 	if err == nil {
 		err = f.UnknownKey()
 	}
@@ -82,26 +88,10 @@ func (h handler) readJSON(body []byte) (*draft, *fault) {
 	}}, nil
 }
 
-// sensible fills in what mod_rest fills in, and refuses keys that go with
-// another kind: it would drop them in silence.
+// sensible refuses an error in a stanza that is none.
 func sensible(f *restjson.Fields) *fault {
-	if f.Has("error") {
-		if f.Type == "" {
-			f.Type = "error"
-		}
-		if f.Type != "error" {
-			return unparsable.because("error: goes with type \"error\" only, not with %q", f.Type)
-		}
-	}
-	if f.Kind == stanza.IQ && f.Type == "" {
-		f.Type = "get"
-	}
-	if f.Kind != stanza.Message {
-		for _, key := range []string{"body", "subject", "thread"} {
-			if f.Has(key) {
-				return unparsable.because("%s: goes with kind \"message\" only, not with %q", key, f.Kind)
-			}
-		}
+	if f.Has("error") && f.Type != "error" {
+		return unparsable.because("error: goes with type \"error\" only, not with %q", f.Type)
 	}
 	return nil
 }

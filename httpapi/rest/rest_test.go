@@ -186,3 +186,13 @@ func TestSendThatFails(t *testing.T) {
 		}
 	}
 }
+
+// "stanza" is one whole stanza, and stands alone.
+func TestWholeStanzaInJSON(t *testing.T) {
+	n := &network{}
+	if w := post(surface(n), jsonType, `{"stanza":"<message to='u@example.com' id='7'><x xmlns='urn:x'/></message>"}`); w.Code != 202 || len(n.sent) != 1 || !strings.Contains(n.sent[0].XML(), "<x xmlns='urn:x'/>") {
+		t.Errorf("%d %s, sent %v", w.Code, w.Body, n.sent)
+	}
+	checkError(t, post(surface(&network{}), jsonType, `{"stanza":"<message to='u@example.com'/>","body":"x"}`, "Accept", jsonType), 400, "not-well-formed", "stanza:")
+	checkError(t, post(surface(&network{}), jsonType, `{"stanza":"<message>"}`, "Accept", jsonType), 400, "not-well-formed", "")
+}

@@ -1,11 +1,7 @@
 package restjson
 
 import (
-	"bytes"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"slices"
 	"strings"
 
@@ -13,80 +9,116 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// FieldError says which key of a JSON object is wrong, and why.
-type FieldError struct {
-	Field  string
-	Reason string
-}
-
-func (e *FieldError) Error() string { return e.Field + ": " + e.Reason }
-
-func wrong(field, format string, args ...any) error {
-	return &FieldError{field, fmt.Sprintf(format, args...)}
-}
-
 // Fields is a decoded JSON object: a header, and the XML of the content.
 // Kind is 0 and addresses are zero where the object does not say.
 type Fields struct {
 	stanza.Header
 	Inner string
-	Keys  []string // the known keys that were there, in order
-	// Unknown are the keys that are not in the mapping. They are not in Inner;
-	// the caller decides whether that may pass.
+	// Stanza is the XML of a whole stanza, if the object has one, as it came:
+	// the caller parses it, and decides what it means for the other keys.
+	Stanza string
+	Keys   []string // the known keys that were there, in order
+	// Unknown are the keys that are not in the mapping of the kind, and
+	// "stanza". They are not in Inner; the caller decides whether that may pass.
 	Unknown []string
+
+	guess stanza.Kind
 }
 
 // Has reports whether the object had a key.
 func (f *Fields) Has(key string) bool { return slices.Contains(f.Keys, key) }
-
-// ErrNotObject means that the JSON is none, or no object.
-var ErrNotObject = errors.New("a JSON object is expected")
 
 // UnknownKey returns a [*FieldError] for the first unknown key, or nil.
 func (f *Fields) UnknownKey() error {
 	if len(f.Unknown) == 0 {
 		return nil
 	}
-	return wrong(clip(f.Unknown[0]), "unknown key; known are kind, type, to, from, id, lang, body, subject, thread, error")
+	name := f.Unknown[0]
+	kind := f.kind()
+	if kinds := others(name); len(kinds) > 0 {
+		return wrong(name, "goes with kind %q only, not with %q", strings.Join(kinds, `" or "`), kind)
+	}
+	if name == "stanza" {
+		return wrong(name, "a whole stanza cannot be given here")
+	}
+	names := slices.Clone(headerKeys)
+	for _, k := range keysOf(kind) {
+		names = append(names, k.name)
+	}
+	return wrong(keyName(name), "unknown key; known are %s, xml", strings.Join(names, ", "))
 }
 
+var headerKeys = []string{"kind", "type", "to", "from", "id", "lang"}
+
 // Decode reads a JSON object. Wrong types, JIDs that are none, and text that
-// XML cannot carry are a [*FieldError] that names the key. Nothing is guessed:
-// see [Fields.Guess].
-func Decode(data []byte) (*Fields, error) {
-	f := &Fields{}
+// XML cannot carry are a [*FieldError] that names the key. The header is what
+// the object says: see [Fields.Guess] for what it does not.
+func Decode(data []byte) (*Fields, error) { return decode(data, 0, level{depth: 1}) }
+
+// DecodeAs is Decode for an object that is of a kind unless its "kind" or
+// "type" says another: the answer to an IQ, for instance. No kind is guessed
+// from the other keys.
+func DecodeAs(data []byte, kind stanza.Kind) (*Fields, error) {
+	return decode(data, kind, level{depth: 1})
+}
+
+func decode(data []byte, kind stanza.Kind, at level) (*Fields, error) {
 	members, err := object(data)
 	if err != nil {
 		return nil, err
 	}
-	var inner []byte
+	f := &Fields{}
+	if err := f.header(members); err != nil {
+		return nil, err
+	}
+	f.guess = guess(f.Type, kind, members)
+	d := decoder{at: at, table: &tables[f.kind()]}
 	for _, m := range members {
-		switch m.key {
-		case "error":
+		if slices.Contains(headerKeys, m.key) {
 			f.Keys = append(f.Keys, m.key)
-			x, err := errorXML(m.value)
-			if err != nil {
-				return nil, err
+			continue
+		}
+		known := true
+		switch k := d.table.byName[m.key]; {
+		case m.key == "xml":
+			d.xml, err = childrenOf(m.value, at)
+		case m.key == "stanza":
+			known = false
+			if f.Stanza, err = text(m.value); err != nil || f.Stanza == "" {
+				err = wrong("", "a string with the XML of one stanza is expected")
 			}
-			inner = append(inner, x...)
-			continue
-		case "kind", "type", "to", "from", "id", "lang", "body", "subject", "thread":
-			f.Keys = append(f.Keys, m.key)
+		case k == nil:
+			known = false
 		default:
+			err = d.key(k, m.value)
+		}
+		if err != nil {
+			return nil, within(m.key, err)
+		}
+		if known {
+			f.Keys = append(f.Keys, m.key)
+		} else {
 			f.Unknown = append(f.Unknown, m.key)
+		}
+	}
+	f.Inner = d.inner()
+	return f, nil
+}
+
+// header reads the attributes of the stanza.
+func (f *Fields) header(members []member) error {
+	for _, m := range members {
+		if !slices.Contains(headerKeys, m.key) {
 			continue
 		}
-		var v string
-		if json.Unmarshal(m.value, &v) != nil || string(m.value) == "null" {
-			return nil, wrong(m.key, "a string is expected")
-		}
-		if at := stanza.CheckText(v); at >= 0 {
-			return nil, wrong(m.key, "holds a character XML forbids, at byte %d", at)
+		v, err := text(m.value)
+		if err != nil {
+			return within(m.key, err)
 		}
 		switch m.key {
 		case "kind":
 			if f.Kind = stanza.KindOf(v); f.Kind == 0 {
-				return nil, wrong("kind", "use message, presence or iq, not %q", v)
+				err = wrong("kind", "use message, presence or iq, not %q", clip(v))
 			}
 		case "type":
 			f.Type = v
@@ -98,15 +130,12 @@ func Decode(data []byte) (*Fields, error) {
 			f.ID = v
 		case "lang":
 			f.Lang = v
-		default:
-			inner = append(inner, stanza.Element(m.key, v)...)
 		}
 		if err != nil {
-			return nil, err
+			return err
 		}
 	}
-	f.Inner = string(inner)
-	return f, nil
+	return nil
 }
 
 func address(field, v string) (jid.JID, error) {
@@ -117,104 +146,112 @@ func address(field, v string) (jid.JID, error) {
 	return j, nil
 }
 
-// Guess fills in the kind where the object did not say it, as mod_rest does:
-// from the type, else message. It also takes "available" for no type.
-func (f *Fields) Guess() {
-	if f.Kind == 0 {
-		switch f.Type {
-		case "get", "set", "result":
-			f.Kind = stanza.IQ
-		case "available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe":
-			f.Kind = stanza.Presence
-		default:
-			f.Kind = stanza.Message
-		}
-	}
-	if f.Kind == stanza.Presence && f.Type == "available" {
-		f.Type = ""
-	}
+// decoder makes the content of one stanza.
+type decoder struct {
+	at    level
+	table *table
+	parts []part
+	xml   *stanza.Stanza // around the elements of the key xml
+	said  map[*key]map[string]bool
 }
 
-func errorXML(data json.RawMessage) (string, error) {
-	members, err := object(data)
-	if err != nil {
-		return "", wrong("error", "an object with type, condition and text is expected")
-	}
-	e := stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
-	for _, m := range members {
-		var v string
-		if json.Unmarshal(m.value, &v) != nil {
-			return "", wrong("error."+clip(m.key), "a string is expected")
-		}
-		if stanza.CheckText(v) >= 0 {
-			return "", wrong("error."+m.key, "holds a character XML forbids")
-		}
-		switch m.key {
-		case "type":
-			e.Type = stanza.ErrorType(v)
-			if !e.Type.Valid() {
-				return "", wrong("error.type", "use auth, cancel, continue, modify or wait, not %q", v)
-			}
-		case "condition":
-			e.Condition = stanza.Condition(v)
-			if !e.Condition.Valid() {
-				return "", wrong("error.condition", "%q is no condition of RFC 6120 section 8.3.3", v)
-			}
-		case "text":
-			e.Text = v
-		default:
-			return "", wrong("error."+clip(m.key), "unknown key; known are type, condition, text")
-		}
-	}
-	return e.XML(), nil
-}
-
-type member struct {
-	key   string
+// part is what a key says, as JSON and as XML.
+type part struct {
+	key   *key
 	value json.RawMessage
+	xml   []byte
 }
 
-// object reads the members in order; encoding/json alone would take the last
-// of two equal keys without a word.
-func object(data []byte) ([]member, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	open, err := d.Token()
+func (d *decoder) key(k *key, v json.RawMessage) error {
+	if !k.repeated {
+		return d.element(k, v)
+	}
+	values, err := array(v)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
+		return err
 	}
-	if open != json.Delim('{') {
-		return nil, ErrNotObject
-	}
-	var members []member
-	seen := make(map[string]bool, 16)
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
+	for i, v := range values {
+		if err := d.element(k, v); err != nil {
+			return within(index(i), err)
 		}
-		name, _ := key.(string) // an object's keys are strings
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
-		}
-		if seen[name] {
-			return nil, wrong(clip(name), "the key is there twice")
-		}
-		seen[name] = true
-		members = append(members, member{name, value})
 	}
-	if _, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: something follows it", ErrNotObject)
-	}
-	return members, nil
+	return nil
 }
 
-func clip(s string) string {
-	if len(s) > 60 {
-		return strings.ToValidUTF8(s[:60], "") + "…"
+func (d *decoder) element(k *key, v json.RawMessage) error {
+	e := &element{local: k.local}
+	switch err := k.shape.decode(e, v, d.at.down()); {
+	case err == errAbsent:
+		return nil
+	case err != nil:
+		return err
 	}
-	return s
+	d.parts = append(d.parts, part{k, v, e.appendXML(nil, k.space)})
+	return nil
+}
+
+// inner puts the parts together. A key says nothing of its own where an
+// element in xml has that value of the key: then the element has all the key
+// says, and what the key cannot say. The same goes for the alias of a key.
+func (d *decoder) inner() string {
+	var b []byte
+	for i := range d.parts {
+		p := &d.parts[i]
+		if !d.inXML(p) && !d.aliased(p) {
+			b = append(b, p.xml...)
+		}
+	}
+	if d.xml != nil {
+		b = append(b, d.xml.Inner()...)
+	}
+	return string(b)
+}
+
+func (d *decoder) inXML(p *part) bool {
+	if d.xml == nil {
+		return false
+	}
+	values, ok := d.said[p.key]
+	if !ok {
+		values = d.xmlValues(p.key)
+		if d.said == nil {
+			d.said = map[*key]map[string]bool{}
+		}
+		d.said[p.key] = values
+	}
+	return values[comparison(p.value)]
+}
+
+// xmlValues returns what the elements in xml say as values of a key.
+func (d *decoder) xmlValues(k *key) map[string]bool {
+	values := map[string]bool{}
+	var t tree
+	for _, c := range d.xml.Children() {
+		has := d.table.find(c.Space, c.Local)
+		if has == nil || has != k && has.name != k.alias {
+			continue
+		}
+		n := t.parse(d.xml.ChildXML(c), d.xml.XML())
+		if value, _, ok := k.shape.encode(nil, &n, d.at.down()); ok {
+			values[comparison(value)] = true
+		}
+	}
+	return values
+}
+
+func (d *decoder) aliased(p *part) bool {
+	if p.key.alias == "" {
+		return false
+	}
+	for i := range d.parts {
+		other := &d.parts[i]
+		if other.key.name != p.key.alias {
+			continue
+		}
+		n := new(tree).parse(string(other.xml), string(other.xml))
+		if value, _, ok := p.key.shape.encode(nil, &n, d.at.down()); ok && comparison(value) == comparison(p.value) {
+			return true
+		}
+	}
+	return false
 }

@@ -1,18 +1,160 @@
 // Package restjson maps stanzas to JSON objects and back, with the keys of
-// mod_rest.
+// Prosody's mod_rest.
 //
-//	key      type    XML
-//	kind     string  the element: message, presence, iq
-//	type     string  @type; "available" in JSON is no type in XML
-//	to       string  @to
-//	from     string  @from
-//	id       string  @id
-//	lang     string  @xml:lang
-//	body     string  <body> (messages)
-//	subject  string  <subject> (messages)
-//	thread   string  <thread> (messages)
-//	error    object  <error>: {"type", "condition", "text"}
+// An object has the header of the stanza in the keys kind, type, to, from, id
+// and lang, and its elements in the keys of the tables below. Presence without
+// a type is "available". [Append] and [Encode] make objects, [Decode] reads
+// them; [DecodeForm] and [Query] read what forms and GET requests say.
 //
-// What a stanza holds beyond these keys is not in its JSON; the events of
-// webhooks carry the exact XML beside it.
+// # Nothing is lost
+//
+// The key xml is a string of elements that are direct children of the stanza:
+// what no key has is there, with the namespaces it needs to be read on its own.
+// A key has the first element of its name. Further ones, and an element with
+// attributes, elements or text that its key cannot say, are in xml. So is an
+// element with a value that the key does not take, such as a number that is
+// none.
+//
+// The other way round, the elements of xml are added to those of the keys. An
+// element in xml that has the same value as its key stands for both, so that
+// an object read and written again is the same stanza. White space between
+// elements, text directly in a stanza (RFC 6120 section 8 has none), attributes
+// of the stanza itself that are not in its header, and the order of different
+// elements are not kept.
+//
+// The key stanza is a whole stanza as XML. It is for the caller of Decode to
+// say what it means.
+//
+// Forwarded messages nest up to 8 deep; deeper ones are in xml. In JSON they
+// are refused.
+//
+// # Reading the tables
+//
+// Below each element is the JSON type of its value: VALUE, if the element has
+// only one. In objects a key without a type is a string; @ is an attribute, #
+// the text, all others are child elements of that name. A key "to write" is
+// taken and never given. Integers and numbers may be strings too. The keys
+// receipt_request and receipt (XEP-0184), xml and stanza are not mod_rest's.
+//
+// # Keys of all kinds
+//
+//	nick      <nick xmlns='http://jabber.org/protocol/nick'>VALUE</nick>
+//	            string
+//	delay     <delay xmlns='urn:xmpp:delay' stamp=VALUE/>
+//	            string
+//	payload   <payload xmlns='urn:xmpp:json-msg:0'>
+//	            object {datatype @, data any JSON}
+//	rsm       <set xmlns='http://jabber.org/protocol/rsm'>
+//	            object {after, before, first, last, count integer, index integer, max integer}
+//	dataform  <x xmlns='jabber:x:data'>
+//	            object {type @ form|submit|cancel|result, title, instructions, fields [object {var @, type @, label @, desc, required true, value string or [string], values [string] (to write), options [object {label @, value}]}]}
+//	error     <error>
+//	            object {type @, condition, text, by @}
+//
+// # Keys of messages
+//
+//	body             <body>VALUE</body>
+//	                   string
+//	subject          <subject>VALUE</subject>
+//	                   string
+//	thread           <thread>
+//	                   string (id), object {id #, parent @}
+//	state            <VALUE xmlns='http://jabber.org/protocol/chatstates'/>
+//	                   active|inactive|gone|composing|paused
+//	html             <html xmlns='http://jabber.org/protocol/xhtml-im'>
+//	                   string with <body>…</body>
+//	oob              <x xmlns='jabber:x:oob'>
+//	                   object {url, desc}
+//	oob_url          <x xmlns='jabber:x:oob'><url>VALUE</url></x>
+//	                   string, beside oob
+//	invite           <x xmlns='jabber:x:conference'>
+//	                   object {jid @, reason @, password @, thread @, continue @ boolean}
+//	replace          <replace xmlns='urn:xmpp:message-correct:0' id=VALUE/>
+//	                   string
+//	attach_to        <attach-to xmlns='urn:xmpp:message-attaching:1' id=VALUE/>
+//	                   string
+//	displayed        <displayed xmlns='urn:xmpp:chat-markers:0' id=VALUE/>
+//	                   string
+//	markable         <markable xmlns='urn:xmpp:chat-markers:0'/>
+//	                   true
+//	occupant_id      <occupant-id xmlns='urn:xmpp:occupant-id:0' id=VALUE/>
+//	                   string
+//	fallback         <fallback xmlns='urn:xmpp:fallback:0'/>
+//	                   true
+//	encryption       <encryption xmlns='urn:xmpp:eme:0' namespace=VALUE/>
+//	                   string
+//	reply            <reply xmlns='urn:xmpp:reply:0'>
+//	                   object {id @, to @}
+//	reactions        <reactions xmlns='urn:xmpp:reactions:0'>
+//	                   object {id @, reactions [string]}
+//	reference        <reference xmlns='urn:xmpp:reference:0'>
+//	                   object {type @, uri @, begin @ integer, end @ integer}
+//	stanza_ids       <stanza-id xmlns='urn:xmpp:sid:0'>
+//	                   object {id @, by @}, in an array for all of them
+//	forwarded        <forwarded xmlns='urn:xmpp:forward:0'>
+//	                   object {delay, message object of a message}
+//	archive          <result xmlns='urn:xmpp:mam:2'>
+//	                   object {id @, queryid @, forward forwarded}
+//	receipt_request  <request xmlns='urn:xmpp:receipts'/>
+//	                   true
+//	receipt          <received xmlns='urn:xmpp:receipts' id=VALUE/>
+//	                   string
+//
+// # Keys of presence
+//
+//	show          <show>VALUE</show>
+//	                away|chat|dnd|xa
+//	status        <status>VALUE</status>
+//	                string
+//	priority      <priority>VALUE</priority>
+//	                integer
+//	muc           <x xmlns='http://jabber.org/protocol/muc'>
+//	                object {history object {maxchars @ integer, maxstanzas @ integer, seconds @ integer, since @}}
+//	join          <x xmlns='http://jabber.org/protocol/muc'/>
+//	                true (to write; it arrives as muc)
+//	caps          <c xmlns='http://jabber.org/protocol/caps'>
+//	                object {hash @, node @, ver @, ext @}
+//	idle_since    <idle xmlns='urn:xmpp:idle:1' since=VALUE/>
+//	                string
+//	vcard_update  <x xmlns='vcard-temp:x:update'>
+//	                object {photo}
+//
+// # Keys of IQs
+//
+//	ping            <ping xmlns='urn:xmpp:ping'/>
+//	                  true
+//	disco           <query xmlns='http://jabber.org/protocol/disco#info'>
+//	                  true, string (node), object {node @, identities [object {category @, type @, name @}], features [string], extensions object of FORM_TYPE: object of var: string, boolean or [string]}
+//	items           <query xmlns='http://jabber.org/protocol/disco#items'>
+//	                  true, string (node), [string (jid), object {jid @, node @, name @}], object {node @, items [string (jid), object {jid @, node @, name @}]}
+//	command         <command xmlns='http://jabber.org/protocol/commands'>
+//	                  string (node), object {node @, action @ execute|cancel|complete|next|prev, sessionid @, status @ executing|completed|canceled, actions object {execute @, next true, prev true, complete true}, note string (text), object {type @ info|warn|error, text #}, form dataform, data object of var: string, boolean or [string] (to write)}
+//	formdata        <x xmlns='jabber:x:data'>
+//	                  object of var: string, boolean or [string] (to write; it arrives as dataform)
+//	version         <query xmlns='jabber:iq:version'>
+//	                  object {name, version, os}
+//	lastactivity    <query xmlns='jabber:iq:last'>
+//	                  object {seconds @ integer, status #}
+//	stats           <query xmlns='http://jabber.org/protocol/stats'>
+//	                  [object {name @, unit @, value @ number}]
+//	oob             <query xmlns='jabber:iq:oob'>
+//	                  object {url, desc}
+//	register        <query xmlns='jabber:iq:register'>
+//	                  object {registered true, remove true, instructions, username, nick, password, name, first, last, email, address, city, state, zip, phone, url, date, misc, text, key}
+//	gateway         <query xmlns='jabber:iq:gateway'>
+//	                  object {desc, prompt, jid}
+//	extdisco        <services xmlns='urn:xmpp:extdisco:2'>
+//	                  object {type @, services [object {host @, name @, password @, port @ integer, restricted @ boolean, transport @, type @, username @, expires @}]}
+//	archive         <query xmlns='urn:xmpp:mam:2'>
+//	                  object {queryid @, form dataform with values [string] in its fields, page rsm; to write also with, start, end, before-id, after-id, ids, after, before, max}
+//	result          <fin xmlns='urn:xmpp:mam:2'>
+//	                  object {page rsm}
+//	upload_request  <request xmlns='urn:xmpp:http:upload:0'>
+//	                  object {filename @, size @ integer, content-type @}
+//	upload_slot     <slot xmlns='urn:xmpp:http:upload:0'>
+//	                  object {get object {url @}, put object {url @, headers [object {name @, value #}]}}
+//	block           <block xmlns='urn:xmpp:blocking'>
+//	                  [object {jid @, report object {reason @, stanza_ids [object {id @, by @}]}}]
+//	blocklist       <blocklist xmlns='urn:xmpp:blocking'>
+//	                  [object {jid @}]
 package restjson

@@ -1,0 +1,50 @@
+package restjson_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"testing"
+
+	"stanzahook/pkg/restjson"
+	"stanzahook/pkg/stanza"
+)
+
+// chat is what a client sends for one line of talk.
+const chat = `<message type='chat' from='romeo@example.net/orchard' to='bot@b.example' id='ktx72v49' xml:lang='en'><body>Art thou not Romeo, and a Montague?</body><thread>e0ffe42b28561960c6b12b944a092794b9683a38</thread><active xmlns='http://jabber.org/protocol/chatstates'/><origin-id xmlns='urn:xmpp:sid:0' id='ktx72v49'/></message>`
+
+// BenchmarkEncodeChat makes the JSON of a message, as Append does it, and with
+// an Object in a struct of its own.
+func BenchmarkEncodeChat(b *testing.B) {
+	s, err := stanza.Parse(chat, stanza.Limits{})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Run("append", func(b *testing.B) {
+		b.ReportAllocs()
+		var buf []byte
+		for b.Loop() {
+			buf = restjson.Append(buf[:0], s)
+		}
+	})
+	b.Run("append with stanza", func(b *testing.B) {
+		b.ReportAllocs()
+		var buf []byte
+		for b.Loop() {
+			buf = restjson.AppendWithStanza(buf[:0], s)
+		}
+	})
+	b.Run("embedded", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			var buf bytes.Buffer
+			enc := json.NewEncoder(&buf)
+			enc.SetEscapeHTML(false)
+			if err := enc.Encode(struct {
+				restjson.Object
+				Stanza string `json:"stanza"`
+			}{restjson.Encode(s), s.XML()}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}

@@ -1,0 +1,62 @@
+package restjson
+
+import (
+	"strings"
+
+	"stanzahook/pkg/stanza"
+)
+
+// plain is the short way for what most messages have, <body>text</body> and
+// <active xmlns='…'/>: without attributes and elements inside.
+func (e *encoder) plain(k *key, c stanza.Child) bool {
+	xml := e.s.ChildXML(c)
+	switch k.shape.(type) {
+	case flag, named:
+		if !bare(xml, c) {
+			return false
+		}
+		e.begin(k.name)
+		if k.local == "" {
+			e.dst = appendString(e.dst, c.Local)
+		} else {
+			e.dst = append(e.dst, "true"...)
+		}
+		e.end()
+		return true
+	}
+	switch k.name {
+	case "body", "subject", "thread", "status":
+	default:
+		return false
+	}
+	tag := len(k.local) + 1
+	if len(xml) <= tag || xml[tag] != '>' || strings.Count(xml, "<") > 2 {
+		return false
+	}
+	e.begin(k.name)
+	if text := e.s.ChildText(c); k.name != "thread" {
+		e.dst = appendString(e.dst, text)
+	} else if text == "" {
+		e.dst = append(e.dst, "{}"...)
+	} else {
+		e.dst = append(appendString(append(e.dst, `{"id":`...), text), '}')
+	}
+	e.end()
+	return true
+}
+
+// bare reports whether an element is <name xmlns='…'/>.
+func bare(xml string, c stanza.Child) bool {
+	rest, ok := strings.CutPrefix(xml[1:], c.Local)
+	if !ok {
+		return false
+	}
+	if rest, ok = strings.CutPrefix(rest, " xmlns="); !ok {
+		return false
+	}
+	quote := rest[0]
+	if rest, ok = strings.CutPrefix(rest[1:], c.Space); !ok || rest == "" || rest[0] != quote {
+		return false
+	}
+	return rest[1:] == "/>"
+}

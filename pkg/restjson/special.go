@@ -1,0 +1,170 @@
+package restjson
+
+import (
+	"encoding/json"
+	"slices"
+	"strings"
+
+	"stanzahook/pkg/stanza"
+)
+
+const nsXHTML = "http://www.w3.org/1999/xhtml"
+
+// html is the <body/> of XHTML-IM (XEP-0071) as it stands, without its
+// namespace.
+type html struct{}
+
+func (html) doc() string { return "string with <body>…</body>" }
+
+func (html) encode(dst []byte, n *node, _ level) ([]byte, bool, bool) {
+	b := n.child(nsXHTML, "body")
+	if b == nil || b.prefixed || b.xmlnsTo == 0 {
+		return dst, false, false
+	}
+	if _, err := fragment(b.raw, 1); err != nil {
+		return dst, false, false // it has prefixes from outside
+	}
+	return appendString(dst, b.raw[:b.xmlnsFrom]+b.raw[b.xmlnsTo:]), len(n.kids) == 1 && len(n.attrs) == 0 && n.blank(), true
+}
+
+func (html) decode(e *element, v json.RawMessage, at level) error {
+	s, err := text(v)
+	if err != nil {
+		return err
+	}
+	s = strings.TrimSpace(s)
+	const tag = "<body"
+	if !strings.HasPrefix(s, tag) || len(s) == len(tag) || !strings.ContainsRune(" \t\r\n/>", rune(s[len(tag)])) {
+		return wrong("", "XHTML that begins with <body> is expected")
+	}
+	f, err := fragment(s, at.depth)
+	if err != nil {
+		return err
+	}
+	if len(f.Children()) != 1 {
+		return wrong("", "exactly one <body> is expected")
+	}
+	b := new(tree).parse(s, s)
+	switch {
+	case b.xmlnsTo == 0:
+		s = tag + " xmlns='" + nsXHTML + "'" + s[len(tag):]
+	case b.space != nsXHTML:
+		return wrong("", "the namespace of <body> is %s", nsXHTML)
+	}
+	e.content = append(e.content, s...)
+	return nil
+}
+
+// anyJSON is the text of a <json/> element (XEP-0335): any JSON, as it stands.
+type anyJSON struct{}
+
+func (anyJSON) doc() string { return "any JSON" }
+
+func (anyJSON) encode(dst []byte, n *node, _ level) ([]byte, bool, bool) {
+	if !json.Valid([]byte(n.text)) {
+		return dst, false, false
+	}
+	data := strings.Trim(n.text, " \t\r\n")
+	return append(dst, data...), data == n.text && len(n.attrs) == 0 && len(n.kids) == 0, true
+}
+
+func (anyJSON) decode(e *element, v json.RawMessage, _ level) error {
+	if at := stanza.CheckText(string(v)); at >= 0 {
+		return wrong("", "holds a character XML forbids, at byte %d", at)
+	}
+	e.text(string(v))
+	return nil
+}
+
+// stanzaError is the error of a stanza (RFC 6120 section 8.3). A type or
+// condition that RFC 6120 does not know is given as the one for everything.
+type stanzaError struct{}
+
+var errorKeys = []string{"type", "condition", "text", "by"}
+
+func (stanzaError) doc() string { return "object {type @, condition, text, by @}" }
+
+func (stanzaError) encode(dst []byte, n *node, _ level) ([]byte, bool, bool) {
+	e := stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
+	known, plain, texts := 0, n.blank(), 0
+	if v, _ := n.attr("type"); stanza.ErrorType(v).Valid() {
+		e.Type = stanza.ErrorType(v)
+		known++
+	}
+	conditions := 0
+	for i := range n.kids {
+		k := &n.kids[i]
+		plain = plain && len(k.attrs) == 0 && len(k.kids) == 0 && k.space == stanza.NSStanzas
+		switch {
+		case k.space != stanza.NSStanzas:
+		case k.local == "text":
+			if texts++; texts == 1 {
+				e.Text = k.text
+			}
+			plain = plain && k.text != ""
+		case stanza.Condition(k.local).Valid():
+			if conditions++; conditions == 1 {
+				e.Condition = stanza.Condition(k.local)
+			}
+			plain = plain && k.blank()
+		}
+	}
+	dst = append(dst, `{"type":`...)
+	dst = appendString(dst, string(e.Type))
+	dst = appendString(append(dst, `,"condition":`...), string(e.Condition))
+	if e.Text != "" {
+		dst = appendString(append(dst, `,"text":`...), e.Text)
+	}
+	attrs := known
+	if by, ok := n.attr("by"); ok {
+		attrs++
+		plain = plain && by != ""
+		if by != "" {
+			dst = appendString(append(dst, `,"by":`...), by)
+		}
+	}
+	full := plain && known == 1 && attrs == len(n.attrs) && conditions == 1 && texts <= 1 && len(n.kids) == conditions+texts
+	return append(dst, '}'), full, true
+}
+
+func (stanzaError) decode(e *element, v json.RawMessage, _ level) error {
+	members, err := object(v)
+	if err != nil {
+		return wrong("", "an object with %s is expected", words(errorKeys))
+	}
+	se := stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
+	for _, m := range members {
+		if !slices.Contains(errorKeys, m.key) {
+			return wrong(keyName(m.key), "unknown key; known are %s", strings.Join(errorKeys, ", "))
+		}
+		s, err := text(m.value)
+		if err != nil {
+			return within(m.key, err)
+		}
+		switch m.key {
+		case "type":
+			se.Type = stanza.ErrorType(s)
+			if !se.Type.Valid() {
+				return wrong("type", "use auth, cancel, continue, modify or wait, not %q", clip(s))
+			}
+		case "condition":
+			se.Condition = stanza.Condition(s)
+			if !se.Condition.Valid() {
+				return wrong("condition", "%q is no condition of RFC 6120 section 8.3.3", clip(s))
+			}
+		case "text":
+			se.Text = s
+		case "by":
+			se.By = s
+		}
+	}
+	xml := se.XML()
+	b := new(tree).parse(xml, xml)
+	for _, a := range b.attrs {
+		e.attr(a.local, a.value)
+	}
+	for i := range b.kids {
+		e.content = append(e.content, b.kids[i].raw...)
+	}
+	return nil
+}
