@@ -18,6 +18,7 @@ import (
 	"stanzahook/component/presence"
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -32,6 +33,7 @@ type app struct {
 	boxes   map[string]*outbox.Outbox
 	people  *presence.Subscribers
 	workers []*webhook.Worker
+	retired *webhook.Retired
 	addr    string // of the HTTP server
 	undo    []undo // last in, first out
 }
@@ -44,7 +46,7 @@ type undo struct {
 // startApp starts everything in order, and takes it back if something fails.
 func startApp(ctx context.Context, cfg *Config, log *zap.Logger) (*app, error) {
 	a := &app{cfg: cfg, log: log}
-	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.connect, a.consume, a.listen} {
+	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.openQueues, a.connect, a.listen} {
 		if err := step(ctx); err != nil {
 			a.stop()
 			return nil, err
@@ -74,6 +76,8 @@ func (a *app) openStore(ctx context.Context) error {
 	s, err := store.Open(ctx, store.Options{
 		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
 		OutboxBytes: min(int64(a.cfg.Outbox.MaxBytes), int64(a.cfg.Store.MaxBytes)/4), OutboxCount: int64(a.cfg.Outbox.MaxCount),
+		LogKeep: a.cfg.Deliveries.Keep, LogCount: a.cfg.Deliveries.MaxCount,
+		DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
 	})
 	if err != nil {
 		return err
@@ -88,11 +92,14 @@ func (a *app) openStore(ctx context.Context) error {
 // endpoints, which need each other; nothing runs yet.
 func (a *app) makeLinks(context.Context) error {
 	a.links, a.boxes = make(links), make(map[string]*outbox.Outbox)
-	for _, e := range a.cfg.Endpoints {
-		a.workers = append(a.workers, webhook.NewWorker(a.endpoint(e), a.links, a.log))
+	guard := outbound.NewGuard(a.cfg.Outbound.Networks)
+	for _, c := range a.cfg.Endpoints {
+		e := a.endpoint(c)
+		e.Guard, e.Proxy = guard, a.cfg.Outbound.ProxyURL()
+		a.workers = append(a.workers, webhook.NewWorker(e, a.links, a.log))
 	}
 	started := time.Now()
-	fwd := forward.New(a.workers, a.store, a.log)
+	fwd := forward.New(a.workers, a.log)
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)
 		if err != nil {
@@ -129,7 +136,11 @@ func (a *app) endpoint(c EndpointConfig) *webhook.Endpoint {
 		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == deliveryQueued,
 		Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
 		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, DropOld: c.OnExhausted == exhaustedDrop,
-		UserAgent: "stanzahook/" + version,
+		UserAgent: "stanzahook/" + version, Secrets: c.SigningKeys, Copy: c.Copy,
+		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body},
+	}
+	for _, p := range c.Match.Payloads {
+		e.Match.Payloads = append(e.Match.Payloads, webhook.Payload{NS: p.Space, Name: p.Local})
 	}
 	for _, comp := range a.cfg.Components { // a reply must fit every link it may leave by
 		if c.Component == "" || c.Component == comp.Domain {
@@ -147,32 +158,39 @@ func (a *app) endpoint(c EndpointConfig) *webhook.Endpoint {
 	return e
 }
 
-// consume begins with what the process before us left in the queues.
-func (a *app) consume(ctx context.Context) error {
-	for domain, box := range a.boxes {
-		stop, err := box.Start(ctx)
-		if err != nil {
+// openQueues begins with what the process before us left in the queues. The
+// endpoints stop before the links do, whose last replies need them.
+func (a *app) openQueues(ctx context.Context) error {
+	for _, w := range a.workers {
+		if err := w.Open(ctx, a.store); err != nil {
 			return err
 		}
-		a.later("outbox of "+domain, func(context.Context) { stop() })
 	}
-	for _, w := range a.workers {
-		var stopReading func()
-		if w.Endpoint().Queued {
-			stop, err := a.store.Consume(ctx, w.Endpoint().Name, w.Queued)
-			if err != nil {
-				return err
-			}
-			stopReading = stop
-		}
-		a.later("endpoint "+w.Endpoint().Name, func(ctx context.Context) {
-			if stopReading != nil {
-				stopReading()
-			}
-			w.Stop(ctx)
-		})
-	}
+	a.retired = &webhook.Retired{Store: a.store, Sender: a.links, MaxAge: retiredAge, Log: a.log}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		a.retired.Run(run)
+	}()
+	a.later("queues of removed endpoints", func(context.Context) {
+		cancel()
+		<-done
+	})
 	return nil
+}
+
+// retiredAge is how long the events of an endpoint wait that is not in the
+// configuration any more, which would say it: the default of retry.max_age.
+const retiredAge = 24 * time.Hour
+
+// drain lets no attempt begin any more, and waits for those under way.
+func (a *app) drain(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, w := range a.workers {
+		wg.Go(func() { w.Stop(ctx) })
+	}
+	wg.Wait()
 }
 
 // flushTime is for the last replies, whatever is left of the drain time.
@@ -182,10 +200,8 @@ const flushTime = 2 * time.Second
 // until its stanza is stored instead.
 const confirmTime = 5 * time.Second
 
-// connect starts the links. What comes in before the queues are read waits in
-// the store; when the program ends, the links outlive the endpoints, whose
-// last replies need them.
-func (a *app) connect(context.Context) error {
+// connect starts the links and what sends over them.
+func (a *app) connect(start context.Context) error {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	for _, l := range a.links {
@@ -208,6 +224,14 @@ func (a *app) connect(context.Context) error {
 		cancel()
 		wg.Wait()
 	})
+	for domain, box := range a.boxes {
+		stop, err := box.Start(start)
+		if err != nil {
+			return err
+		}
+		a.later("outbox of "+domain, func(context.Context) { stop() })
+	}
+	a.later("endpoints", a.drain)
 	return nil
 }
 

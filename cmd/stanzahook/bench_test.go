@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.uber.org/zap"
@@ -40,6 +41,7 @@ store: {dir: %q}
 	body := strings.Repeat("x", 300)
 	isReply := func(s *stanza.Stanza) bool { return s.Kind == stanza.Message }
 	sent, answered := 0, 0
+	cpu := processTime(b)
 	for b.Loop() {
 		for ; sent < answered+200; sent++ {
 			srv.Send(fmt.Sprintf("<message type='chat' id='%d' from='u%d@example.com/r' to='echo@bot.example.com'><body>%s</body></message>", sent, sent%50, body))
@@ -48,12 +50,23 @@ store: {dir: %q}
 		answered++
 	}
 	b.StopTimer()
+	// of the whole process: the peer and the bot are in it
+	b.ReportMetric(float64(processTime(b)-cpu)/float64(b.N), "cpu-ns/op")
 	for ; answered < sent; answered++ {
 		srv.Expect("a reply", isReply)
 	}
 	if bad := srv.Bad(); len(bad) > 0 {
 		b.Errorf("the server got %q", bad)
 	}
+}
+
+// processTime is the processor time that the process has used, in nanoseconds.
+func processTime(b *testing.B) int64 {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return r.Utime.Nano() + r.Stime.Nano()
 }
 
 func BenchmarkEventQueued(b *testing.B)         { benchmarkEvents(b, "event", "queued") }

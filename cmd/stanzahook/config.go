@@ -2,11 +2,13 @@ package main
 
 import (
 	"crypto/x509"
+	"net/netip"
 	"net/url"
 	"time"
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
+	"stanzahook/pkg/signature"
 )
 
 // Config is one configuration file with the environment and the defaults laid
@@ -19,13 +21,16 @@ import (
 // (config_env.go), so a field added here is known everywhere. A field tagged
 // "-" is worked out from others.
 type Config struct {
-	Components []ComponentConfig `mapstructure:"components"`
-	Endpoints  []EndpointConfig  `mapstructure:"endpoints"`
-	HTTP       HTTPConfig        `mapstructure:"http"`
-	Outbox     OutboxConfig      `mapstructure:"outbox"`
-	Store      StoreConfig       `mapstructure:"store"`
-	Drain      time.Duration     `mapstructure:"drain"`
-	Log        LogConfig         `mapstructure:"log"`
+	Components  []ComponentConfig `mapstructure:"components"`
+	Endpoints   []EndpointConfig  `mapstructure:"endpoints"`
+	HTTP        HTTPConfig        `mapstructure:"http"`
+	Outbound    OutboundConfig    `mapstructure:"outbound"`
+	Outbox      OutboxConfig      `mapstructure:"outbox"`
+	Deliveries  DeliveriesConfig  `mapstructure:"deliveries"`
+	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
+	Store       StoreConfig       `mapstructure:"store"`
+	Drain       time.Duration     `mapstructure:"drain"`
+	Log         LogConfig         `mapstructure:"log"`
 }
 
 // ComponentConfig is one XEP-0114 connection.
@@ -60,19 +65,43 @@ type IdentityConfig struct {
 // EndpointConfig is one webhook target. They are asked in the order of the
 // file.
 type EndpointConfig struct {
-	Name        string                   `mapstructure:"name"`
-	URL         string                   `mapstructure:"url"`       // as written, with its {placeholders}
-	Component   string                   `mapstructure:"component"` // a component's domain; "": every component
-	Format      string                   `mapstructure:"format"`
-	Stanzas     []string                 `mapstructure:"stanzas"`
-	Delivery    string                   `mapstructure:"delivery"` // always set: its default depends on the format
-	Timeout     time.Duration            `mapstructure:"timeout"`
-	Concurrency int                      `mapstructure:"concurrency"`
-	Headers     map[string]secret.String `mapstructure:"headers"` // canonical names, as in http.Header
-	Retry       RetryConfig              `mapstructure:"retry"`
-	OnExhausted string                   `mapstructure:"on_exhausted"`
-	ParsedURL   *url.URL                 `mapstructure:"-"` // URL, parsed; its String escapes the placeholders' braces
+	Name           string                   `mapstructure:"name"`
+	URL            string                   `mapstructure:"url"`       // as written, with its {placeholders}
+	Component      string                   `mapstructure:"component"` // a component's domain; "": every component
+	Format         string                   `mapstructure:"format"`
+	Stanzas        []string                 `mapstructure:"stanzas"`
+	Match          MatchConfig              `mapstructure:"match"`
+	Copy           bool                     `mapstructure:"copy"`     // gets what it matches besides the endpoint that answers
+	Delivery       string                   `mapstructure:"delivery"` // always set: its default depends on format and copy
+	Timeout        time.Duration            `mapstructure:"timeout"`
+	Concurrency    int                      `mapstructure:"concurrency"`
+	SigningSecrets []secret.String          `mapstructure:"signing_secrets"` // none: requests are not signed
+	Headers        map[string]secret.String `mapstructure:"headers"`         // canonical names, as in http.Header
+	Retry          RetryConfig              `mapstructure:"retry"`
+	OnExhausted    string                   `mapstructure:"on_exhausted"` // drop for every copy
+	ParsedURL      *url.URL                 `mapstructure:"-"`            // URL, parsed; its String escapes the placeholders' braces
+	SigningKeys    []signature.Secret       `mapstructure:"-"`            // SigningSecrets, parsed
 }
+
+// MatchConfig says which stanzas of its kinds an endpoint takes: those that
+// every key that is set fits, a list if one of its elements does.
+type MatchConfig struct {
+	To        oneOrMore     `mapstructure:"to"`      // patterns of the addressed bare JID
+	From      oneOrMore     `mapstructure:"from"`    // patterns of the sender's bare JID
+	Type      oneOrMore     `mapstructure:"type"`    // normal is also no type of a message, available no type of a presence
+	Payload   oneOrMore     `mapstructure:"payload"` // "NS" or "NS name" of any direct child
+	Body      bool          `mapstructure:"body"`    // it has a body; there is no key for having none
+	ToGlobs   []jid.Glob    `mapstructure:"-"`       // To, parsed
+	FromGlobs []jid.Glob    `mapstructure:"-"`       // From, parsed
+	Payloads  []PayloadName `mapstructure:"-"`       // Payload, parsed
+}
+
+// PayloadName names children of a stanza: one element, or, with an empty Local,
+// every one of the namespace.
+type PayloadName struct{ Space, Local string }
+
+// oneOrMore is a list that the file may write as a single text.
+type oneOrMore []string
 
 // RetryConfig is the pace of a queued delivery: the last step repeats until
 // MaxAge.
@@ -101,12 +130,31 @@ type TokenConfig struct {
 	FromGlobs []jid.Glob `mapstructure:"-"`    // From, parsed
 }
 
+// OutboundConfig says where requests to webhooks may go.
+type OutboundConfig struct {
+	AllowNetworks []string       `mapstructure:"allow_networks"` // networks, or single addresses; public ones need none
+	Proxy         secret.String  `mapstructure:"proxy"`          // an http or https URL, with a password perhaps; empty: none
+	Networks      []netip.Prefix `mapstructure:"-"`              // AllowNetworks, parsed
+}
+
 // OutboxConfig bounds the stanzas of HTTP callers that wait for the XMPP
 // server, all components together.
 type OutboxConfig struct {
 	MaxBytes ByteSize      `mapstructure:"max_bytes"` // at most a quarter of store.max_bytes is used
 	MaxCount int           `mapstructure:"max_count"`
 	MaxAge   time.Duration `mapstructure:"max_age"`
+}
+
+// DeliveriesConfig bounds the log of deliveries, all endpoints together.
+type DeliveriesConfig struct {
+	Keep     time.Duration `mapstructure:"keep"`
+	MaxCount int           `mapstructure:"max_count"`
+}
+
+// DeadLettersConfig bounds what is kept of stanzas that could not be delivered.
+type DeadLettersConfig struct {
+	Keep     time.Duration `mapstructure:"keep"`
+	MaxBytes ByteSize      `mapstructure:"max_bytes"` // at most a quarter of store.max_bytes is used
 }
 
 // StoreConfig is the embedded store.
@@ -131,6 +179,8 @@ const (
 	presenceForward = "forward"
 
 	formatEvent         = "event"
+	formatRESTJSON      = "rest-json"
+	formatRESTXML       = "rest-xml"
 	formatComponentHTTP = "component-http"
 
 	stanzaMessage  = "message"

@@ -17,7 +17,10 @@ func defaultConfig() Config {
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,
 		},
-		Outbox: OutboxConfig{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},
+		Outbound:    OutboundConfig{AllowNetworks: []string{"127.0.0.0/8", "::1/128"}},
+		Outbox:      OutboxConfig{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},
+		Deliveries:  DeliveriesConfig{Keep: 24 * time.Hour, MaxCount: 100_000},
+		DeadLetters: DeadLettersConfig{Keep: 14 * 24 * time.Hour, MaxBytes: GiB},
 		Store: StoreConfig{
 			Dir:      "/var/lib/stanzahook",
 			Sync:     syncInterval,
@@ -72,10 +75,10 @@ func (c *Config) fillDependent() {
 		if endpoint.Delivery != "" {
 			continue
 		}
-		// mod_component_http makes one attempt and bounces: who comes from
-		// there gets the same.
+		// The modules make one attempt and bounce: who comes from there gets
+		// the same. A copy has nobody to bounce to.
 		endpoint.Delivery = deliveryDirect
-		if endpoint.Format == formatEvent {
+		if endpoint.Format == formatEvent || endpoint.Copy {
 			endpoint.Delivery = deliveryQueued
 		}
 	}

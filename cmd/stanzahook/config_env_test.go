@@ -16,6 +16,11 @@ func TestEnvironment(t *testing.T) {
 		"STANZAHOOK_STORE_DIR=elsewhere", // relative to where the program is started
 		"STANZAHOOK_STORE_SYNC=interval",
 		"STANZAHOOK_STORE_MAX_BYTES=2GiB",
+		"STANZAHOOK_OUTBOUND_PROXY=http://app:hunter6@127.0.0.1:3128",
+		"STANZAHOOK_DELIVERIES_KEEP=2h",
+		"STANZAHOOK_DELIVERIES_MAX_COUNT=8",
+		"STANZAHOOK_DEAD_LETTERS_KEEP=3h",
+		"STANZAHOOK_DEAD_LETTERS_MAX_BYTES=2MiB",
 		"STANZAHOOK_DRAIN=1m",
 		"STANZAHOOK_LOG_LEVEL=warn",
 		"STANZAHOOK_LOG_FORMAT=json",
@@ -30,6 +35,12 @@ func TestEnvironment(t *testing.T) {
 	}
 	if want := (StoreConfig{"elsewhere", "interval", 2 << 30}); c.Store != want {
 		t.Errorf("store is %+v", c.Store)
+	}
+	if got := c.Outbound.Proxy.Reveal(); got != "http://app:hunter6@127.0.0.1:3128" || len(c.Outbound.Networks) != 4 {
+		t.Errorf("the proxy is %s, the networks are %v", got, c.Outbound.Networks)
+	}
+	if c.Deliveries != (DeliveriesConfig{2 * time.Hour, 8}) || c.DeadLetters != (DeadLettersConfig{3 * time.Hour, 2 << 20}) {
+		t.Errorf("deliveries is %+v, dead_letters is %+v", c.Deliveries, c.DeadLetters)
 	}
 	if c.Drain != time.Minute || c.Log != (LogConfig{"warn", "json"}) {
 		t.Errorf("drain is %v, log is %+v", c.Drain, c.Log)
@@ -62,6 +73,9 @@ func TestEnvironmentProblems(t *testing.T) {
 		"STANZAHOOK_HTTP_LISTN=127.0.0.1:1":      `STANZAHOOK_HTTP_LISTN: unknown variable; did you mean STANZAHOOK_HTTP_LISTEN?`,
 		"STANZAHOOK_COMPONENTS=bot":              `STANZAHOOK_COMPONENTS: components is a list and is set in the file only; a secret there can come from a *_file`,
 		"STANZAHOOK_COMPONENTS_0_SECRET=hunter2": `STANZAHOOK_COMPONENTS_0_SECRET: components is a list and is set in the file only; a secret there can come from a *_file`,
+		"STANZAHOOK_OUTBOUND_PROXY=hunter2":      `STANZAHOOK_OUTBOUND_PROXY: outbound.proxy: is not an http or https URL; write for example http://proxy.example.com:3128`,
+		"STANZAHOOK_OUTBOUND_ALLOW_NETWORKS=::1": `STANZAHOOK_OUTBOUND_ALLOW_NETWORKS: outbound.allow_networks is a list and is set in the file only; a secret there can come from a *_file`,
+		"STANZAHOOK_DEAD_LETTERS_KEEP=0s":        `STANZAHOOK_DEAD_LETTERS_KEEP: dead_letters.keep: 0s keeps nothing; write for example 336h`,
 		"STANZAHOOK_HTTP_TOKENS=hunter2":         `STANZAHOOK_HTTP_TOKENS: http.tokens is a list and is set in the file only; a secret there can come from a *_file`,
 	} {
 		if got := problemsOf(t, minimal, entry); got != want {

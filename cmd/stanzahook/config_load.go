@@ -73,6 +73,7 @@ func parseConfig(path string, text []byte, env []string) (*Config, error) {
 	for _, l := range leaves(reflect.ValueOf(defaultConfig()), "") {
 		v.SetDefault(l.key, l.value.Interface())
 	}
+	v.SetDefault("outbound.allow_networks", defaultConfig().Outbound.AllowNetworks) // a list, so no leaf
 	if err := v.MergeConfigMap(readKeys(r, root)); err != nil {
 		return nil, fmt.Errorf("load %s: %w", path, err)
 	}

@@ -180,6 +180,11 @@ func TestSlipsDoNotShowTheSecret(t *testing.T) {
 		"section below":          component + "    secret:\n      value: hunter2\n",
 		"quote in the middle":    component + "    secret: \"a\"hunter2\n",
 		"colon":                  component + "    secret: a: hunter2\n",
+		"signing secret":         minimal + "endpoints: [{name: a, url: \"http://127.0.0.1/\", signing_secrets: [whsec_one,hunter2]}]\n",
+		"signing secret as key":  minimal + "endpoints: [{name: a, url: \"http://127.0.0.1/\", signing_secrets: {whsec_hunter2}}]\n",
+		"signing secret alone":   minimal + "endpoints: [{name: a, url: \"http://127.0.0.1/\", signing_secrets whsec_hunter2: x}]\n",
+		"proxy":                  minimal + "outbound: {proxy: \"http://u:hunter2@[x/\"}\n",
+		"proxy without scheme":   minimal + "outbound:\n  proxy: u:hunter2@proxy.example.com:3128\n",
 		"token as hash":          minimal + "http:\n  tokens:\n    - {name: ops, hash: hunter2, scopes: [send]}\n",
 		"URL":                    minimal + "endpoints:\n  - {name: a, url: \"http://u:hunter2@[x/\"}\n",
 	} {

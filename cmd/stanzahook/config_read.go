@@ -45,7 +45,8 @@ func (k *keyReader) value(n *yaml.Node, t reflect.Type, path string) (any, bool)
 	if isLeaf(t) {
 		return k.leaf(n, t, path)
 	}
-	if isNull(n) {
+	texts := t == reflect.TypeFor[oneOrMore]() && n.Kind == yaml.ScalarNode
+	if isNull(n) && !texts {
 		return nil, false // a section or list of which everything is commented out
 	}
 	switch t.Kind() {
@@ -53,6 +54,10 @@ func (k *keyReader) value(n *yaml.Node, t reflect.Type, path string) (any, bool)
 		section, ok := k.section(n, t, path)
 		return section, ok
 	case reflect.Slice:
+		if texts {
+			one, ok := k.leaf(n, t.Elem(), path)
+			return []any{one}, ok
+		}
 		list, ok := k.list(n, t.Elem(), path)
 		return list, ok
 	default:

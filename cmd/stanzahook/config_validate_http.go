@@ -92,17 +92,12 @@ func (v checker) tokenFrom(path string, token *TokenConfig) {
 	}
 	for i, text := range token.From {
 		key := fmt.Sprintf("%s[%d]", path, i)
-		canonical := strings.ToLower(text)
-		if j, err := jid.Parse(text); err == nil && !strings.ContainsAny(text, "*?") {
-			canonical = j.String() // it is the sender where a request names none
-		}
-		glob, err := jid.ParseGlob(canonical)
-		if err != nil {
-			v.add(key, "%s is no pattern of bare JIDs; write for example bot.example.com or *@bot.example.com", quote(text))
+		canonical, glob, ok := v.pattern(key, text)
+		if !ok {
 			continue
 		}
-		token.From[i] = canonical
-		if !v.isOfComponent(token.From[i]) {
+		token.From[i] = canonical // it is the sender where a request names none
+		if !v.isOfComponent(canonical, "") {
 			v.add(key, "%s matches no address of a component, so nothing could be sent with it; write for example *@%s",
 				quote(text), v.c.Components[0].Domain)
 			continue
@@ -111,10 +106,25 @@ func (v checker) tokenFrom(path string, token *TokenConfig) {
 	}
 }
 
+// pattern reads a pattern of bare JIDs and returns it in its canonical form too.
+func (v checker) pattern(key, text string) (canonical string, glob jid.Glob, ok bool) {
+	canonical = strings.ToLower(text)
+	if j, err := jid.Parse(text); err == nil && !strings.ContainsAny(text, "*?") {
+		canonical = j.String()
+	}
+	glob, err := jid.ParseGlob(canonical)
+	if err != nil {
+		v.add(key, "%s is no pattern of bare JIDs; write for example bot.example.com or *@bot.example.com", quote(text))
+		return "", jid.Glob{}, false
+	}
+	return canonical, glob, true
+}
+
 // isOfComponent reports whether a pattern matches any bare JID of a component,
-// or whether that cannot be told: a component's domain is wrong itself, or the
-// pattern has an internationalised domain in its ASCII form.
-func (v checker) isOfComponent(pattern string) bool {
+// of that domain or of any if it is empty, or whether that cannot be told: a
+// component's domain is wrong itself, or the pattern has an internationalised
+// domain in its ASCII form.
+func (v checker) isOfComponent(pattern, component string) bool {
 	if strings.Contains(pattern, "xn--") {
 		return true
 	}
@@ -123,6 +133,9 @@ func (v checker) isOfComponent(pattern string) bool {
 			return true
 		}
 		domain := v.c.Components[i].Domain
+		if component != "" && component != domain {
+			continue
+		}
 		if overlap(pattern, domain) || overlap(pattern, "?*@"+domain) {
 			return true
 		}

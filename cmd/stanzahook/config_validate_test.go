@@ -58,11 +58,49 @@ func TestEndpointURLs(t *testing.T) {
 		"mailto:a@example.com": false, "http:example.com": false, "http://example.com:0/": false, "http://example.com:x/": false,
 		"http://a b/": false, "http://example.com/a b": false, "http://example.com/\n": false,
 		"http://u@example.com/": false, "http://example.com/#": false, "http://example.com/{": false, "http://example.com/{TO}": false,
-		"http://[fe80::1]/": false, "http://[::ffff:169.254.169.254]/": false, "http://[fd00:ec2::254]/": false,
 	} {
 		u, err := parseEndpointURL(text)
 		if got := err == nil; got != want || got != (u != nil) {
 			t.Errorf("%q: %v, %v", text, u, err)
+		}
+	}
+}
+
+// The literal addresses of endpoints, without and with a list of networks.
+func TestReachableEndpoints(t *testing.T) {
+	for host, want := range map[string][2]bool{
+		"127.0.0.1": {true, false}, "[::1]": {true, false}, "localhost": {true, false}, "8.8.8.8": {true, true}, "example.com": {true, true},
+		"10.1.2.3": {false, true}, "10.1.2.4": {false, false}, "[64:ff9b::10.1.2.3]": {false, true}, "[fd12::1]": {false, true},
+		"0.0.0.0": {false, false}, "[fe80::1]": {false, false}, "[::ffff:169.254.169.254]": {false, false}, "[fd00:ec2::254]": {false, false},
+		"2130706433": {false, false}, "bot": {true, true},
+	} {
+		endpoints := "endpoints:\n  - {name: a, url: 'http://" + host + ":8080/'}\n"
+		for i, list := range []string{"", "outbound: {allow_networks: [10.1.2.3, 'fd12::/16']}\n"} {
+			_, err := parseConfig("x.yaml", []byte(minimal+endpoints+list), nil)
+			if got := err == nil; got != want[i] {
+				t.Errorf("%s with %q: accepted is %v (%v)", host, list, got, err)
+			}
+		}
+	}
+}
+
+func TestProxyURL(t *testing.T) {
+	c := load(t, "full.yaml")
+	if got := c.Outbound.ProxyURL().String(); got != "http://app:hunter5@10.1.2.3:3128" {
+		t.Errorf("got %s", got)
+	}
+	if got := load(t, "minimal.yaml").Outbound.ProxyURL(); got != nil {
+		t.Errorf("no proxy is %v", got)
+	}
+	for text, want := range map[string]bool{
+		"http://proxy.example.com:3128": true, "https://proxy.example.com/": true, "http://u:p@127.0.0.1:1": true, "http://[::1]:3128": true,
+		"proxy.example.com:3128": false, "socks5://127.0.0.1:1080": false, "http://": false, "http://127.0.0.1:0": false,
+		"http://127.0.0.1/x": false, "http://127.0.0.1/?x": false, "http://127.0.0.1/#x": false, "http://127.0.0.1:1\n": false,
+		"http://169.254.1.1:1": false, "http://192.168.0.1:1": false,
+	} {
+		_, err := parseConfig("x.yaml", []byte(minimal), []string{"STANZAHOOK_OUTBOUND_PROXY=" + text})
+		if got := err == nil; got != want {
+			t.Errorf("%q: accepted is %v (%v)", text, got, err)
 		}
 	}
 }

@@ -2,7 +2,6 @@ package forward_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
@@ -23,29 +22,19 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// queue is a Publisher that fails as told, else notes.
-type queue struct {
-	mu   sync.Mutex
-	err  error
-	got  []store.Record
-	came chan struct{}
-}
-
-func (q *queue) Publish(r store.Record, done func(error)) {
-	q.mu.Lock()
-	err := q.err
-	if err == nil {
-		q.got = append(q.got, r)
-	}
-	q.mu.Unlock()
-	go done(err)
-	q.came <- struct{}{}
-}
-
 type sender struct{ l **component.Link }
 
 func (s sender) Send(_ string, x *stanza.Stanza, done func(error)) error {
 	return (*s.l).Send(x, done)
+}
+
+func eventually(t *testing.T, what string, cond func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(what + ": not within 10 s")
+		}
+	}
 }
 
 func TestForward(t *testing.T) {
@@ -66,11 +55,23 @@ func TestForward(t *testing.T) {
 	}
 	other := worker("other", "/message", true, stanza.Message)
 	other.Endpoint().Component = "other.example.com"
-	workers := []*webhook.Worker{other, worker("queued", "/message", true, stanza.Message), worker("shadowed", "/slow", true, stanza.Message),
+	audit := worker("audit", "/message", true, stanza.Message, stanza.Presence)
+	audit.Endpoint().Copy = true
+	workers := []*webhook.Worker{other, audit, worker("queued", "/message", true, stanza.Message), worker("shadowed", "/slow", true, stanza.Message),
 		worker("presence", "/message", false, stanza.Presence), worker("iq", "/iq", false, stanza.IQ)}
-	q := &queue{came: make(chan struct{}, 10)}
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	for _, w := range workers {
+		if err := w.Open(t.Context(), s); err != nil {
+			t.Fatal(err)
+		}
+		defer w.Stop(t.Context())
+	}
 	l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
-		Handler: forward.New(workers, q, zap.NewNop())})
+		Handler: forward.New(workers, zap.NewNop())})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { l.Run(ctx) })
@@ -78,26 +79,16 @@ func TestForward(t *testing.T) {
 	defer cancel()
 	srv.WaitConnected(1)
 
-	// a queued message: the first endpoint that takes it, in the store with all it needs
-	msg := "<message id='m1' type='chat' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>"
-	srv.Send(msg)
-	<-q.came
-	r := q.got[0]
-	if r.Endpoint != "queued" || r.Component != "bot.example.com" || r.Stanza != msg || !strings.HasPrefix(r.ID, "evt_") ||
-		r.Conversation != store.Conversation("u@example.com", "echo@bot.example.com") || time.Since(r.Received) > time.Minute {
-		t.Errorf("record %+v", r)
+	// a queued message: the first endpoint that takes it answers it, once; the
+	// one that gets copies says nothing
+	srv.Send("<message id='m1' type='chat' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>")
+	reply := srv.Expect("the reply", func(s *stanza.Stanza) bool { return s.Kind == stanza.Message })
+	if body, _ := reply.Body(); body != "direct" || reply.To.String() != "u@example.com/r" {
+		t.Errorf("reply %s", reply.XML())
 	}
-
-	// a store that cannot take it: the sender is told
-	for err, want := range map[error]stanza.Condition{store.ErrFull: stanza.ResourceConstraint, errors.New("disk"): stanza.InternalServerError} {
-		q.mu.Lock()
-		q.err = err
-		q.mu.Unlock()
-		srv.Send("<message id='full' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>")
-		<-q.came
-		if e, _ := srv.ExpectID("full").StanzaError(); e == nil || e.Condition != want || e.Type != stanza.Wait {
-			t.Errorf("%v: %v", err, e)
-		}
+	eventually(t, "the copy", func() bool { return audit.Counters.Delivered.Load() == 1 })
+	if n := workers[3].Counters.Attempts.Load() + other.Counters.Attempts.Load(); n != 0 {
+		t.Errorf("%d attempts at endpoints that are not asked", n)
 	}
 
 	// direct presence
@@ -119,5 +110,33 @@ func TestForward(t *testing.T) {
 	}
 	if bad := srv.Bad(); len(bad) > 0 {
 		t.Errorf("the server got %q", bad)
+	}
+}
+
+// What cannot be taken is bounced; the reader goes on.
+func TestOverloaded(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	var l *component.Link
+	w := webhook.NewWorker(&webhook.Endpoint{Name: "echo", URL: "http://127.0.0.1:1/", Kinds: []stanza.Kind{stanza.Message}, Queued: true, Timeout: time.Second,
+		Concurrency: 1, Schedule: []time.Duration{time.Hour}, MaxAge: time.Hour}, sender{&l}, zap.NewNop())
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Open(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	s.Close() // it takes nothing any more
+	l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
+		Handler: forward.New([]*webhook.Worker{w}, zap.NewNop())})
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.Run(ctx) })
+	defer wg.Wait()
+	defer cancel()
+	srv.WaitConnected(1)
+	srv.Send("<message id='full' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>")
+	if e, _ := srv.ExpectID("full").StanzaError(); e == nil || e.Condition != stanza.ResourceConstraint || e.Type != stanza.Wait {
+		t.Errorf("the sender got %v", e)
 	}
 }

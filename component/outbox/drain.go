@@ -17,6 +17,9 @@ import (
 // busyDelay is how long to wait when the link has too much waiting.
 const busyDelay = 200 * time.Millisecond
 
+// buryDelay is how long to wait when a dead letter cannot be stored.
+const buryDelay = 2 * time.Second
+
 // Start begins to send what is stored, from the process before us first. stop
 // ends that; what is not confirmed stays in the store.
 func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
@@ -57,7 +60,7 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 //
 // Killed at any point: the record is in the store until it is settled.
 func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
-	if o.inFlight(d) {
+	if o.again(d) || o.inFlight(d) {
 		return
 	}
 	s, err := stanza.Parse(d.Stanza, stanza.Limits{MaxBytes: len(d.Stanza) + 1})
@@ -70,9 +73,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		return
 	}
 	if age := time.Since(d.Queued); age > o.maxAge {
-		o.Expired.Add(1)
-		o.log.Warn("a stanza in the outbox is older than outbox.max_age; it is given up", zap.String("stanza_id", s.ID), zap.Duration("age", age))
-		o.settle(d)
+		o.expire(ctx, d, s)
 		return
 	}
 	for {
@@ -91,6 +92,44 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 			return
 		}
 	}
+}
+
+// again reports whether a record comes again, as it does when the store was
+// opened anew.
+func (o *Outbox) again(d *store.OutgoingDelivery) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.has[d.ID] {
+		return true
+	}
+	o.has[d.ID] = true
+	return false
+}
+
+// expire makes a dead letter of a stanza that is too old.
+//
+// Killed before the dead letter is on disk: the stanza is in the outbox still.
+// Killed after: the dead letter is written again, over itself.
+func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanza.Stanza) {
+	for {
+		err := o.store.Bury(ctx, store.Dead{
+			Record: store.Record{ID: d.ID, Component: d.Component, Received: d.Queued, Since: d.Queued, Stanza: d.Stanza},
+			Type:   s.Kind.String() + "." + s.Type, From: s.From.String(), To: s.To.String(),
+			Reason: fmt.Sprintf("the XMPP server could not be reached within %v", o.maxAge), Died: time.Now(),
+		})
+		if err == nil {
+			break
+		}
+		o.log.Error("a dead letter cannot be stored; the stanza stays in the outbox", zap.String("stanza_id", s.ID), zap.Error(err))
+		select {
+		case <-time.After(buryDelay):
+		case <-ctx.Done():
+			return
+		}
+	}
+	o.Expired.Add(1)
+	o.log.Warn("a stanza in the outbox is older than outbox.max_age; it is a dead letter now", zap.String("stanza_id", s.ID), zap.Duration("age", time.Since(d.Queued)))
+	o.settle(d)
 }
 
 // inFlight reports whether the link has the stanza of a record already; then

@@ -51,6 +51,7 @@ type Outbox struct {
 
 	mu   sync.Mutex
 	sent map[string]*flight // by record: stanzas that are in the link's queue as well
+	has  map[string]bool    // records that were read and are not settled
 
 	Expired atomic.Int64
 }
@@ -67,7 +68,7 @@ type flight struct {
 // server's confirmation before it stores the stanza instead; stanzas older
 // than maxAge are given up.
 func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *zap.Logger) *Outbox {
-	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight)}
+	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), has: make(map[string]bool)}
 }
 
 // Waiting returns how many stanzas are stored and not confirmed.
@@ -165,6 +166,7 @@ func (o *Outbox) landed(f *flight, err error) {
 func (o *Outbox) settle(d *store.OutgoingDelivery) {
 	o.mu.Lock()
 	delete(o.sent, d.ID)
+	delete(o.has, d.ID)
 	o.mu.Unlock()
 	if err := d.Ack(); err != nil {
 		o.log.Warn("a stanza stays in the outbox and will be sent again after a restart", zap.Error(err))

@@ -10,6 +10,12 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 )
 
+// header names of records
+const (
+	headComponent = "Component"
+	headReceived  = "Received"
+)
+
 const (
 	outStream   = "OUT"
 	outSubjects = "out.>"
@@ -31,21 +37,38 @@ type Outgoing struct {
 // store until Ack.
 type OutgoingDelivery struct {
 	Outgoing
+	s   *Store
+	e   *engine
 	msg jetstream.Msg
 }
 
 // Ack removes the record.
 func (d *OutgoingDelivery) Ack() error {
-	if err := d.msg.Ack(); err != nil {
+	err := d.remove()
+	if err != nil {
 		return fmt.Errorf("acknowledge outbox record %s: %w", d.ID, err)
 	}
 	return nil
 }
 
+func (d *OutgoingDelivery) remove() error {
+	e := d.s.eng.Load()
+	if e == d.e {
+		return d.msg.Ack()
+	}
+	meta, err := d.msg.Metadata() // its consumer is gone with its engine
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	return e.outbox.DeleteMsg(ctx, meta.Sequence.Stream)
+}
+
 func outSubject(component string) string { return "out." + Conversation(component, "") }
 
-func (s *Store) openOutbox(ctx context.Context, o Options) error {
-	stream, err := s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+func (e *engine) openOutbox(ctx context.Context, o *Options) error {
+	stream, err := e.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:        outStream,
 		Description: "stanzas that wait for the XMPP server",
 		Subjects:    []string{outSubjects},
@@ -59,7 +82,7 @@ func (s *Store) openOutbox(ctx context.Context, o Options) error {
 	if err != nil {
 		return fmt.Errorf("open the outbox: %w", err)
 	}
-	s.outbox = stream
+	e.outbox = stream
 	return nil
 }
 
@@ -71,8 +94,12 @@ func (s *Store) PutOutgoing(ctx context.Context, r Outgoing) error {
 	m.Header.Set(headComponent, r.Component)
 	m.Header.Set(headReceived, strconv.FormatInt(r.Queued.UnixMilli(), 10))
 	m.Data = []byte(r.Stanza)
-	if _, err := s.js.PublishMsg(ctx, m, jetstream.WithExpectStream(outStream)); err != nil {
-		return publishError(err)
+	if err := s.refuses(); err != nil {
+		return err
+	}
+	e := s.eng.Load()
+	if _, err := e.js.PublishMsg(ctx, m, jetstream.WithExpectStream(outStream)); err != nil {
+		return e.failure(err)
 	}
 	return nil
 }
@@ -80,7 +107,7 @@ func (s *Store) PutOutgoing(ctx context.Context, r Outgoing) error {
 // CountOutgoing returns how many stanzas of a component wait.
 func (s *Store) CountOutgoing(ctx context.Context, component string) (int, error) {
 	subject := outSubject(component)
-	info, err := s.outbox.Info(ctx, jetstream.WithSubjectFilter(subject))
+	info, err := s.eng.Load().outbox.Info(ctx, jetstream.WithSubjectFilter(subject))
 	if err != nil {
 		return 0, fmt.Errorf("outbox: %w", err)
 	}
@@ -88,15 +115,18 @@ func (s *Store) CountOutgoing(ctx context.Context, component string) (int, error
 }
 
 // ConsumeOutgoing hands every stanza of a component that waits to take, in
-// order, those of the process before first; as Consume does.
+// order, those of the process before first. At most MaxOutgoing are
+// outstanding; the others wait on disk until some are acknowledged. take is
+// called from one goroutine and should not wait long; it may get a record
+// again that it has, when the store had to be opened anew. stop ends it; what
+// is outstanding stays in the store.
 func (s *Store) ConsumeOutgoing(ctx context.Context, component string, take func(*OutgoingDelivery)) (stop func(), err error) {
-	return s.consume(ctx, s.outbox, Conversation(component, ""), outSubject(component), MaxOutgoing, func(m jetstream.Msg) error {
-		h := m.Headers()
-		ms, err := strconv.ParseInt(h.Get(headReceived), 10, 64)
-		if err != nil {
-			return fmt.Errorf("a record of the outbox is damaged: headers %v", h)
-		}
-		take(&OutgoingDelivery{Outgoing{ID: h.Get(jetstream.MsgIDHeader), Component: h.Get(headComponent), Queued: time.UnixMilli(ms), Stanza: string(m.Data())}, m})
-		return nil
-	})
+	c := &consumer{s: s, name: Conversation(component, ""), subject: outSubject(component), take: take}
+	if err := c.open(ctx); err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	s.reopen = append(s.reopen, c.open)
+	s.mu.Unlock()
+	return c.stop, nil
 }

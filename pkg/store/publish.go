@@ -18,43 +18,58 @@ const (
 	maxWaitingBytes = 64 << 20
 )
 
-// Errors of Publish.
+// Errors of Append.
 var (
 	// ErrFull means that the bounds of the store, or of what waits in front of
-	// it, are reached.
+	// it, are reached, or that the disk is full.
 	ErrFull = errors.New("the queue is full")
 	// ErrClosed means that the store is closing.
 	ErrClosed = errors.New("the store is closed")
 )
 
-// Publish stores an event. It does not wait: done is called once, on another
-// goroutine, with nil when the event is in the store. Events are stored in
-// the order of the calls. An event whose done got an error is not in the
-// queue, or (after a timeout) perhaps; it is not tried again here, because
-// later events of its conversation may be stored already.
-//
-// Killed between Publish and done: the event is lost, as if it had still been
-// in the socket; XEP-0114 has no acknowledgements.
-func (s *Store) Publish(r Record, done func(error)) {
-	if err := s.pub.add(waiting{r, done}); err != nil {
-		done(err)
-	}
-}
-
 type waiting struct {
-	Record
-	done func(error)
+	q       *Queue
+	subject string
+	data    []byte
+	done    func(seq uint64, err error)
 }
 
 type underway struct {
+	waiting
+	engine *engine
 	future jetstream.PubAckFuture
-	done   func(error)
+}
+
+func (u *underway) settle() {
+	if u.future == nil {
+		u.done(0, errBroken)
+		return
+	}
+	select {
+	case ack := <-u.future.Ok():
+		u.stored(ack)
+	case err := <-u.future.Err():
+		u.done(0, u.engine.failure(err))
+	case <-u.engine.failed:
+		select { // what was stored before it broke counts
+		case ack := <-u.future.Ok():
+			u.stored(ack)
+		default:
+			u.done(0, errBroken)
+		}
+	}
+}
+
+func (u *underway) stored(ack *jetstream.PubAck) {
+	u.q.s.held.Add(int64(len(u.data)))
+	u.q.stored(ack.Sequence)
+	u.done(ack.Sequence, nil)
 }
 
 // publisher publishes in order from one goroutine, and hands out the results
 // in order from another.
 type publisher struct {
-	js jetstream.JetStream
+	s *Store
 
 	mu     sync.Mutex
 	queue  []waiting
@@ -66,8 +81,8 @@ type publisher struct {
 	wg      sync.WaitGroup
 }
 
-func newPublisher(js jetstream.JetStream) *publisher {
-	p := &publisher{js: js, wake: make(chan struct{}, 1), results: make(chan underway, publishWindow)}
+func newPublisher(s *Store) *publisher {
+	p := &publisher{s: s, wake: make(chan struct{}, 1), results: make(chan underway, publishWindow)}
 	p.wg.Add(2)
 	go p.publish()
 	go p.settle()
@@ -75,16 +90,19 @@ func newPublisher(js jetstream.JetStream) *publisher {
 }
 
 func (p *publisher) add(w waiting) error {
+	if err := p.s.refuses(); err != nil {
+		return err
+	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	switch {
 	case p.closed:
 		return ErrClosed
-	case len(p.queue) >= maxWaiting || p.bytes+len(w.Stanza) > maxWaitingBytes:
-		return ErrFull
+	case len(p.queue) >= maxWaiting || p.bytes+len(w.data) > maxWaitingBytes:
+		return fmt.Errorf("%w: too much waits to be stored", ErrFull)
 	}
 	p.queue = append(p.queue, w)
-	p.bytes += len(w.Stanza)
+	p.bytes += len(w.data)
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -101,12 +119,17 @@ func (p *publisher) publish() {
 		p.queue, p.bytes = nil, 0
 		p.mu.Unlock()
 		for _, w := range batch {
-			f, err := p.js.PublishMsgAsync(w.message(), jetstream.WithExpectStream(eventStream), jetstream.WithStallWait(publishTimeout))
-			if err != nil {
-				w.done(publishError(err))
-				continue
+			e := p.s.eng.Load()
+			u := underway{waiting: w, engine: e}
+			e.flying.Add(1)
+			if !e.broken.Load() {
+				f, err := e.js.PublishAsync(w.subject, w.data, jetstream.WithStallWait(publishTimeout))
+				if err != nil {
+					p.s.log.Warn("an event could not be handed to the store: " + err.Error())
+				}
+				u.future = f
 			}
-			p.results <- underway{f, w.done}
+			p.results <- u
 		}
 		if closed {
 			return
@@ -117,13 +140,29 @@ func (p *publisher) publish() {
 func (p *publisher) settle() {
 	defer p.wg.Done()
 	for u := range p.results {
-		select {
-		case <-u.future.Ok():
-			u.done(nil)
-		case err := <-u.future.Err():
-			u.done(publishError(err))
-		}
+		u.settle()
+		u.engine.flying.Done()
 	}
+}
+
+// errBroken is what happens to a publish when the disk does.
+var errBroken = fmt.Errorf("%w: the disk is full, or cannot be written", ErrFull)
+
+// failure tells a bound that was reached from a store that is broken: a publish
+// that gets no answer at all means that its stream cannot write.
+func (e *engine) failure(err error) error {
+	var api *jetstream.APIError
+	if errors.As(err, &api) {
+		switch api.ErrorCode {
+		case 10077, // stream limits, of all or of one conversation
+			10023, // the account's storage
+			10047: // no storage left
+			return fmt.Errorf("%w: %s", ErrFull, api.Description)
+		}
+		return fmt.Errorf("store an event: %w", err)
+	}
+	e.fail()
+	return errBroken
 }
 
 func (p *publisher) close() {
@@ -135,18 +174,4 @@ func (p *publisher) close() {
 	default:
 	}
 	p.wg.Wait()
-}
-
-// publishError tells a bound that was reached from a store that is broken.
-func publishError(err error) error {
-	var api *jetstream.APIError
-	if errors.As(err, &api) {
-		switch api.ErrorCode {
-		case 10077, // stream limits, of all or of one conversation
-			10023, // the account's storage
-			10047: // no storage left
-			return fmt.Errorf("%w: %s", ErrFull, api.Description)
-		}
-	}
-	return fmt.Errorf("store an event: %w", err)
 }

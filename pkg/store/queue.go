@@ -2,12 +2,13 @@ package store
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/base32"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -15,144 +16,306 @@ import (
 )
 
 const (
-	eventStream   = "EV"
-	eventSubjects = "ev.>"
+	queuePrefix = "EV_" // of stream names
 	// maxPerConversation bounds what one conversation may have waiting, so
 	// that one flood does not fill the store for all.
 	maxPerConversation = 10_000
-	// maxInFlight is how many events of one endpoint are in memory at a time;
-	// the others wait on disk.
-	maxInFlight = 2000
+	readTimeout        = 10 * time.Second
 )
 
-// Record is one event as it is stored.
-type Record struct {
-	ID           string // of the event; constant over restarts and replays
-	Endpoint     string // name
-	Component    string // domain whose link it came over
-	Conversation string // see Conversation
-	Received     time.Time
-	Stanza       string // exact XML
+// Queue holds the events of one endpoint until they are answered: a stream,
+// with a subject for each conversation. Whoever delivers the events keeps
+// those in flight in memory; the queue is what a restart reads, and where the
+// events wait that do not fit into memory.
+type Queue struct {
+	s      *Store
+	name   string
+	stream string
+
+	mu      sync.Mutex
+	led     ledger
+	top     uint64 // the last event that was stored and said so
+	marked  bool   // is in s.dirty
+	handle  handle
+	backlog map[string]int
+
+	bytes atomic.Int64 // when they were last counted
 }
 
-// Conversation returns the key of what must stay in order: the two bare
-// addresses, as a token without personal data.
-func Conversation(from, to string) string {
-	h := sha256.New()
-	h.Write([]byte(from))
-	h.Write([]byte{0})
-	h.Write([]byte(to))
-	return strings.ToLower(base32.StdEncoding.WithPadding(base32.NoPadding).EncodeToString(h.Sum(nil)[:10]))
-}
-
-// Delivery is a record that was read from the queue. It stays in the store
-// until Ack.
-type Delivery struct {
-	Record
-	msg jetstream.Msg
-}
-
-// Ack removes the record. If the process is killed before the store has it,
-// the record is delivered again after the restart.
-func (d *Delivery) Ack() error {
-	if err := d.msg.Ack(); err != nil {
-		return fmt.Errorf("acknowledge event %s: %w", d.ID, err)
+// Queue opens the queue of an endpoint, and makes it if it is not there.
+func (s *Store) Queue(ctx context.Context, endpoint string) (*Queue, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if q := s.queues[endpoint]; q != nil {
+		return q, nil
 	}
+	q := &Queue{s: s, name: endpoint, stream: queuePrefix + endpoint}
+	if err := q.open(ctx); err != nil {
+		return nil, fmt.Errorf("open the queue of %s: %w", endpoint, err)
+	}
+	s.queues[endpoint] = q
+	return q, nil
+}
+
+func (q *Queue) open(ctx context.Context) error {
+	stream, err := q.s.eng.Load().js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
+		Name:                 q.stream,
+		Description:          "stanzas that wait for the endpoint " + q.name,
+		Subjects:             []string{q.subject("*")},
+		Retention:            jetstream.LimitsPolicy,
+		Storage:              jetstream.FileStorage,
+		Discard:              jetstream.DiscardNew,
+		DiscardNewPerSubject: true,
+		MaxMsgsPerSubject:    maxPerConversation,
+		AllowDirect:          true,
+	})
+	if err != nil {
+		return err
+	}
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(q.subject("*")))
+	if err != nil {
+		return err
+	}
+	q.led = newLedger(int(info.State.Msgs), info.State.LastSeq+1)
+	q.top = info.State.LastSeq
+	q.backlog = make(map[string]int, len(info.State.Subjects))
+	prefix := len(q.subject(""))
+	for subject, n := range info.State.Subjects {
+		q.backlog[subject[prefix:]] = int(n)
+	}
+	q.counted(int64(info.State.Bytes))
 	return nil
 }
 
-// header names of records
-const (
-	headComponent = "Component"
-	headReceived  = "Received"
-)
+func (q *Queue) subject(conversation string) string { return "ev." + q.name + "." + conversation }
 
-func (r *Record) message() *nats.Msg {
-	m := nats.NewMsg("ev." + r.Endpoint + "." + r.Conversation)
-	m.Header.Set(jetstream.MsgIDHeader, r.ID)
-	m.Header.Set(headComponent, r.Component)
-	m.Header.Set(headReceived, strconv.FormatInt(r.Received.UnixMilli(), 10))
-	m.Data = []byte(r.Stanza)
-	return m
+// Name returns the name of the endpoint.
+func (q *Queue) Name() string { return q.name }
+
+// Backlog returns how many events of each conversation were there when the
+// queue was opened. It can be asked for once.
+func (q *Queue) Backlog() map[string]int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	b := q.backlog
+	q.backlog = nil
+	return b
 }
 
-func recordOf(m jetstream.Msg) (Record, error) {
-	h := m.Headers()
-	r := Record{ID: h.Get(jetstream.MsgIDHeader), Component: h.Get(headComponent), Stanza: string(m.Data())}
-	ms, err := strconv.ParseInt(h.Get(headReceived), 10, 64)
-	tokens := strings.Split(m.Subject(), ".")
-	if err != nil || len(tokens) != 3 || r.ID == "" {
-		return Record{}, fmt.Errorf("a record of the queue is damaged: subject %q, headers %v", m.Subject(), h)
+// Append stores an event. It does not wait: done is called once, on another
+// goroutine, with the event's place, or why it could not be stored; those of
+// one queue in the order of the calls. An error of Append itself means that
+// done is not called.
+//
+// Killed between Append and done: the event is lost, as if it had still been
+// in the socket; XEP-0114 has no acknowledgements.
+//
+// Errors: ErrFull, ErrClosed.
+func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
+	return q.s.pub.add(waiting{q, q.subject(r.Conversation), r.data(), done})
+}
+
+// stored notes that an event was stored. Places that were passed over hold
+// events of which the store had not said so when it broke: their senders have
+// been refused, and so they are removed.
+func (q *Queue) stored(seq uint64) {
+	q.mu.Lock()
+	from := q.top + 1
+	q.top = seq
+	q.mu.Unlock()
+	if from < seq {
+		go q.disown(from, seq)
 	}
-	r.Received = time.UnixMilli(ms)
-	r.Endpoint, r.Conversation = tokens[1], tokens[2]
-	return r, nil
 }
 
-// Consume hands every event of an endpoint that is not answered to take, in
-// order of arrival, those of the process before first. At most 2000 are
-// outstanding; the others wait on disk until some are acknowledged. take is
-// called from one goroutine and should not wait long. stop ends it; what is
-// outstanding stays in the store.
-func (s *Store) Consume(ctx context.Context, endpoint string, take func(*Delivery)) (stop func(), err error) {
-	return s.consume(ctx, s.events, endpoint, "ev."+endpoint+".>", maxInFlight, func(m jetstream.Msg) error {
-		r, err := recordOf(m)
-		if err == nil {
-			take(&Delivery{r, m})
+// forget removes what was stored after the last event that was said to be.
+func (q *Queue) forget(last uint64) {
+	q.mu.Lock()
+	from := q.top + 1
+	q.top = max(q.top, last)
+	q.mu.Unlock()
+	q.disown(from, last+1)
+}
+
+func (q *Queue) disown(from, to uint64) {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	for seq := from; seq < to; seq++ {
+		if err := q.Drop(ctx, seq); err != nil {
+			q.s.log.Warn("an event that was refused may be delivered after a restart: " + err.Error())
 		}
-		return err
-	})
+	}
 }
 
-// consume makes a new consumer of a subject; name must have no "_e" of its own.
-func (s *Store) consume(ctx context.Context, stream jetstream.Stream, name, subject string, inFlight int, take func(jetstream.Msg) error) (func(), error) {
-	if err := removeConsumers(ctx, stream, name); err != nil {
-		return nil, err
+// Done says that an event is answered and may be removed. The events of a
+// conversation are answered in their order.
+//
+// Killed before the removal, which comes some milliseconds later: the event is
+// delivered again, with the same id.
+func (q *Queue) Done(conversation string, seq uint64) {
+	q.mu.Lock()
+	q.led.done(conversation, seq, time.Now())
+	q.mark()
+	q.mu.Unlock()
+}
+
+// Drop removes one event, out of its order.
+func (q *Queue) Drop(ctx context.Context, seq uint64) error {
+	stream, err := q.bound(ctx, q.s.eng.Load())
+	if err == nil {
+		err = stream.DeleteMsg(ctx, seq)
 	}
-	cons, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
-		Name:          name + "_e" + strconv.FormatInt(time.Now().UnixNano(), 36),
-		FilterSubject: subject,
-		AckPolicy:     jetstream.AckExplicitPolicy,
-		DeliverPolicy: jetstream.DeliverAllPolicy,
-		AckWait:       72 * time.Hour, // order is kept in memory; nothing is delivered twice within a process
-		MaxDeliver:    -1,
-		MaxAckPending: inFlight,
-		MemoryStorage: true,
-	})
+	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+		return fmt.Errorf("remove an event: %w", err)
+	}
+	q.mu.Lock()
+	q.led.mark(seq)
+	q.mu.Unlock()
+	return nil
+}
+
+// Read returns the next events of a conversation after a place, at most n.
+// Records that are damaged are removed, and logged.
+func (q *Queue) Read(ctx context.Context, conversation string, after uint64, n int) ([]Stored, error) {
+	var list []Stored
+	next := after + 1
+	for len(list) < n {
+		msgs, err := q.get(ctx, conversation, next, n-len(list))
+		if err != nil {
+			return list, err
+		}
+		if len(msgs) == 0 {
+			return list, nil
+		}
+		for _, m := range msgs {
+			next = m.seq + 1
+			q.mu.Lock()
+			done := q.led.isDone(conversation, m.seq)
+			q.mu.Unlock()
+			if done {
+				continue
+			}
+			r, err := readRecord(m.subject, m.data)
+			if err != nil {
+				q.s.log.Error(err.Error() + "; it is removed")
+				if err := q.Drop(ctx, m.seq); err != nil {
+					return list, err
+				}
+				continue
+			}
+			list = append(list, Stored{r, m.seq})
+		}
+	}
+	return list, nil
+}
+
+type message struct {
+	subject string
+	seq     uint64
+	data    []byte
+}
+
+// get reads up to n messages of a conversation with one request (a batched
+// direct get of JetStream, which the client library has no call for).
+func (q *Queue) get(ctx context.Context, conversation string, from uint64, n int) ([]message, error) {
+	return batch(ctx, q.s.eng.Load(), q.stream, q.subject(conversation), from, n)
+}
+
+func batch(ctx context.Context, e *engine, stream, subject string, from uint64, n int) ([]message, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	request, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": subject, "batch": n})
 	if err != nil {
-		return nil, fmt.Errorf("open the queue %s: %w", name, err)
+		return nil, fmt.Errorf("read from the store: %w", err)
 	}
-	cc, err := cons.Consume(func(m jetstream.Msg) {
-		if err := take(m); err != nil { // not ours, or damaged on disk: it can never be delivered
-			s.log.Error(err.Error())
-			_ = m.Term()
-		}
-	}, jetstream.PullMaxMessages(500), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		s.log.Warn("queue " + name + ": " + err.Error())
-	}))
+	inbox := nats.NewInbox()
+	sub, err := e.nc.SubscribeSync(inbox)
 	if err != nil {
-		return nil, fmt.Errorf("read the queue %s: %w", name, err)
+		return nil, fmt.Errorf("read from the store: %w", err)
 	}
-	return func() {
-		cc.Stop()
-		<-cc.Closed()
-	}, nil
+	defer func() { _ = sub.Unsubscribe() }()
+	if err := e.nc.PublishRequest("$JS.API.DIRECT.GET."+stream, inbox, request); err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	var list []message
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("read from the store: %w", err)
+		}
+		switch status := m.Header.Get("Status"); status {
+		case "":
+			seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+			if err != nil {
+				return nil, fmt.Errorf("read from the store: %w", err)
+			}
+			list = append(list, message{m.Header.Get("Nats-Subject"), seq, m.Data})
+		case "204", "404": // the end; nothing there
+			return list, nil
+		default:
+			return nil, fmt.Errorf("read from the store: %s %s", status, m.Header.Get("Description"))
+		}
+	}
 }
 
-// removeConsumers removes what a process before us left: a WorkQueue stream
-// allows one consumer for a subject.
-func removeConsumers(ctx context.Context, stream jetstream.Stream, owner string) error {
-	names := stream.ConsumerNames(ctx)
-	for name := range names.Name() {
-		if !strings.HasPrefix(name, owner+"_e") || strings.Contains(name[len(owner)+2:], "_") {
-			continue
-		}
-		if err := stream.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
-			return fmt.Errorf("remove consumer %s: %w", name, err)
+// state is what the store counts.
+func (q *Queue) state(ctx context.Context) (jetstream.StreamState, error) {
+	stream, err := q.bound(ctx, q.s.eng.Load())
+	var info *jetstream.StreamInfo
+	if err == nil {
+		info, err = stream.Info(ctx)
+	}
+	if err != nil {
+		return jetstream.StreamState{}, fmt.Errorf("store: queue %s: %w", q.name, err)
+	}
+	q.counted(int64(info.State.Bytes))
+	return info.State, nil
+}
+
+func (q *Queue) counted(bytes int64) { q.s.held.Add(bytes - q.bytes.Swap(bytes)) }
+
+// mark puts the queue on the list of those that have something to remove; q.mu
+// is held.
+func (q *Queue) mark() {
+	if q.marked {
+		return
+	}
+	select {
+	case q.s.dirty <- q:
+		q.marked = true
+	default: // at the next event
+	}
+}
+
+// Orphans returns the names of queues that no endpoint has opened.
+func (s *Store) Orphans(ctx context.Context) ([]string, error) {
+	var names []string
+	list := s.eng.Load().js.StreamNames(ctx)
+	for name := range list.Name() {
+		endpoint, ok := strings.CutPrefix(name, queuePrefix)
+		s.mu.Lock()
+		open := s.queues[endpoint] != nil
+		s.mu.Unlock()
+		if ok && !open {
+			names = append(names, endpoint)
 		}
 	}
-	if err := names.Err(); err != nil {
-		return fmt.Errorf("list consumers: %w", err)
+	if err := list.Err(); err != nil {
+		return nil, fmt.Errorf("list the queues: %w", err)
 	}
+	return names, nil
+}
+
+// RemoveQueue removes a queue and whatever is in it.
+func (s *Store) RemoveQueue(ctx context.Context, endpoint string) error {
+	if err := s.eng.Load().js.DeleteStream(ctx, queuePrefix+endpoint); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return fmt.Errorf("remove the queue of %s: %w", endpoint, err)
+	}
+	s.mu.Lock()
+	if q := s.queues[endpoint]; q != nil {
+		q.counted(0)
+		delete(s.queues, endpoint)
+	}
+	s.mu.Unlock()
 	return nil
 }

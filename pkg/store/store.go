@@ -6,12 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
 )
 
@@ -42,20 +41,30 @@ type Options struct {
 	MaxStanzaBytes int
 	// Bounds of the outbox; 0: no bound but MaxBytes.
 	OutboxBytes, OutboxCount int64
+	LogKeep                  time.Duration // the delivery log: for how long,
+	LogCount                 int           // and how many deliveries
+	DeadKeep                 time.Duration // the dead letters
+	DeadBytes                int64
 	Log                      *zap.Logger
 }
 
 // Store is an open store. One process at a time may have a directory open.
 type Store struct {
-	srv    *server.Server
-	nc     *nats.Conn
-	js     jetstream.JetStream
-	events jetstream.Stream
-	outbox jetstream.Stream
-	people jetstream.KeyValue
-	lock   *os.File
-	log    *zap.Logger
-	pub    *publisher
+	o    Options
+	lock *os.File
+	log  *zap.Logger
+	eng  atomic.Pointer[engine]
+	pub  *publisher
+
+	mu     sync.Mutex
+	queues map[string]*Queue
+	reopen []func(context.Context) error // what a new engine needs besides
+
+	held  atomic.Int64          // bytes of the queues, about
+	full  atomic.Pointer[error] // why nothing may be stored now; nil: it may
+	dirty chan *Queue           // queues with something to remove
+	stop  context.CancelFunc
+	wg    sync.WaitGroup
 }
 
 // ErrLocked means that another process has the directory open.
@@ -64,6 +73,9 @@ var ErrLocked = errors.New("another stanzahook is using this directory")
 // Open opens the store in a directory, and recovers it if the process before
 // was killed.
 func Open(ctx context.Context, o Options) (*Store, error) {
+	if o.MaxStanzaBytes < 0 || o.MaxStanzaBytes > maxStanza {
+		return nil, fmt.Errorf("a stanza of %d bytes cannot be stored; at most %d can", o.MaxStanzaBytes, maxStanza)
+	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store.dir: %w", err)
 	}
@@ -71,11 +83,24 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
-	s := &Store{lock: lock, log: o.Log}
-	if err := s.start(ctx, o); err != nil {
-		s.Close()
+	s := &Store{o: o, lock: lock, log: o.Log, queues: make(map[string]*Queue), dirty: make(chan *Queue, 1024)}
+	e, err := startEngine(ctx, &s.o)
+	if err != nil {
+		_ = lock.Close() // nothing was written
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
+	s.eng.Store(e)
+	if err := s.audit(ctx); err != nil {
+		e.close()
+		_ = lock.Close() // nothing was written
+		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
+	}
+	s.pub = newPublisher(s)
+	s.checkDisk()
+	run, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.wg.Go(func() { s.sweep(run) })
+	s.wg.Go(func() { s.watch(run) })
 	return s, nil
 }
 
@@ -94,76 +119,18 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-func (s *Store) start(ctx context.Context, o Options) error {
-	if o.MaxStanzaBytes < 0 || o.MaxStanzaBytes > maxStanza {
-		return fmt.Errorf("a stanza of %d bytes cannot be stored; at most %d can", o.MaxStanzaBytes, maxStanza)
-	}
-	srv, err := server.NewServer(&server.Options{
-		ServerName:         "stanzahook",
-		DontListen:         true,
-		NoSigs:             true,
-		JetStream:          true,
-		StoreDir:           o.Dir,
-		JetStreamMaxStore:  o.MaxBytes,
-		JetStreamMaxMemory: 256 << 20,
-		SyncInterval:       time.Second,
-		SyncAlways:         o.Sync == SyncAlways,
-		MaxPayload:         int32(max(1<<20, o.MaxStanzaBytes+recordOverhead)),
-		MaxPending:         64 << 20,
-	})
-	if err != nil {
-		return fmt.Errorf("configure: %w", err)
-	}
-	s.srv = srv
-	srv.SetLoggerV2(&serverLog{o.Log.Named("store").Sugar()}, false, false, false)
-	go srv.Start()
-	if !srv.ReadyForConnections(startTimeout) {
-		return errors.New("it did not open within a minute; see the log lines of \"store\"")
-	}
-	s.nc, err = nats.Connect("", nats.InProcessServer(srv), nats.MaxReconnects(-1))
-	if err != nil {
-		return fmt.Errorf("connect: %w", err)
-	}
-	s.js, err = jetstream.New(s.nc, jetstream.WithPublishAsyncMaxPending(publishWindow), jetstream.WithPublishAsyncTimeout(publishTimeout))
-	if err != nil {
-		return fmt.Errorf("open: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(ctx, startTimeout)
-	defer cancel()
-	s.events, err = s.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:                 eventStream,
-		Description:          "stanzas that wait for their endpoint",
-		Subjects:             []string{eventSubjects},
-		Retention:            jetstream.WorkQueuePolicy,
-		Storage:              jetstream.FileStorage,
-		Discard:              jetstream.DiscardNew,
-		DiscardNewPerSubject: true,
-		MaxBytes:             eventBytes(o),
-		MaxMsgsPerSubject:    maxPerConversation,
-		Duplicates:           2 * time.Minute,
-	})
-	if err != nil {
-		return fmt.Errorf("open the queue: %w", err)
-	}
-	if err := s.openOutbox(ctx, o); err != nil {
-		return err
-	}
-	if err := s.openSubscribers(ctx); err != nil {
-		return err
-	}
-	s.pub = newPublisher(s.js)
-	return nil
-}
-
-// eventBytes is what the queue of events may hold: half of all, so that other
+// eventBytes is what the queues of events may hold: half of all, so that other
 // things have room, and what the outbox leaves if that is less.
-func eventBytes(o Options) int64 {
+func eventBytes(o *Options) int64 {
 	return max(1, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-o.MaxBytes/16))
 }
 
 // Ready returns nil if the store can be written to.
 func (s *Store) Ready(ctx context.Context) error {
-	if _, err := s.events.Info(ctx); err != nil {
+	if err := s.refuses(); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if _, err := s.eng.Load().js.AccountInfo(ctx); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	return nil
@@ -171,31 +138,28 @@ func (s *Store) Ready(ctx context.Context) error {
 
 // Waiting returns how many events have not been answered.
 func (s *Store) Waiting(ctx context.Context) (uint64, error) {
-	info, err := s.events.Info(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("store: %w", err)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var n uint64
+	for _, q := range s.queues {
+		state, err := q.state(ctx)
+		if err != nil {
+			return 0, err
+		}
+		n += state.Msgs
 	}
-	return info.State.Msgs, nil
+	return n, nil
 }
 
-// Close waits for publishes that are under way and closes the store.
+// Close waits for publishes that are under way, removes what is answered, and
+// closes the store.
 func (s *Store) Close() {
-	if s.pub != nil {
-		s.pub.close()
-	}
-	if s.nc != nil {
-		s.nc.Close()
-	}
-	if s.srv != nil {
-		s.srv.Shutdown()
-		s.srv.WaitForShutdown()
-	}
+	s.pub.close()
+	s.stop()
+	s.wg.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	defer cancel()
+	s.leave(ctx)
+	s.eng.Load().close()
 	_ = s.lock.Close() // releases the lock
 }
-
-// serverLog hands the embedded server's lines to zap.
-type serverLog struct{ *zap.SugaredLogger }
-
-func (l *serverLog) Noticef(f string, v ...any) { l.Debugf(f, v...) }
-func (l *serverLog) Tracef(f string, v ...any)  { l.Debugf(f, v...) }
-func (l *serverLog) Fatalf(f string, v ...any)  { l.Errorf(f, v...) }

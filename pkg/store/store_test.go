@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"slices"
-	"sync"
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
+	"go.uber.org/zap/zaptest/observer"
 
 	"stanzahook/pkg/store"
 )
@@ -23,131 +26,167 @@ func open(t *testing.T, dir string) *store.Store {
 	return s
 }
 
-func record(i, conversation int) store.Record {
-	return store.Record{ID: fmt.Sprintf("evt_%d", i), Endpoint: "echo", Component: "bot.example.com", Conversation: store.Conversation("u", fmt.Sprint(conversation)), Received: time.UnixMilli(int64(i)), Stanza: fmt.Sprintf("<message id='%d'/>", i)}
+func record(i, conversation int) *store.Record {
+	return &store.Record{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Conversation: store.Conversation("u", fmt.Sprint(conversation)),
+		Received: time.UnixMilli(int64(i)), Since: time.UnixMilli(int64(i + 1)), Stanza: fmt.Sprintf("<message id='%d'>\n</message>", i)}
 }
 
-// publish stores records and waits for all.
-func publish(t *testing.T, s *store.Store, from, to int) {
+func queue(t *testing.T, s *store.Store, name string) *store.Queue {
 	t.Helper()
-	errs := make(chan error, to-from)
-	for i := from; i < to; i++ {
-		s.Publish(record(i, i%7), func(err error) { errs <- err })
-	}
-	for range to - from {
-		if err := <-errs; err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// drain reads n events and acknowledges those that ack says.
-func drain(t *testing.T, s *store.Store, n int, ack func(id string) bool) []store.Record {
-	t.Helper()
-	ch := make(chan *store.Delivery, n)
-	stop, err := s.Consume(t.Context(), "echo", func(d *store.Delivery) { ch <- d })
+	q, err := s.Queue(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
-	var got []store.Record
-	for range n {
-		select {
-		case d := <-ch:
-			got = append(got, d.Record)
-			if ack(d.ID) {
-				if err := d.Ack(); err != nil {
-					t.Fatal(err)
-				}
-			}
-		case <-time.After(10 * time.Second):
-			t.Fatalf("%d of %d events came", len(got), n)
-		}
-	}
-	return got
+	return q
 }
 
-func TestEventsComeInOrderWithAllTheirFields(t *testing.T) {
+// fill stores records and returns their places.
+func fill(t *testing.T, q *store.Queue, from, to int) []uint64 {
+	t.Helper()
+	type result struct {
+		seq uint64
+		err error
+	}
+	results := make(chan result, to-from)
+	for i := from; i < to; i++ {
+		if err := q.Append(record(i, i%7), func(seq uint64, err error) { results <- result{seq, err} }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var seqs []uint64
+	for range to - from {
+		r := <-results
+		if r.err != nil {
+			t.Fatal(r.err)
+		}
+		seqs = append(seqs, r.seq)
+	}
+	return seqs
+}
+
+// read returns everything that waits in a conversation.
+func read(t *testing.T, q *store.Queue, conversation int) []store.Stored {
+	t.Helper()
+	list, err := q.Read(t.Context(), record(0, conversation).Conversation, 0, 100_000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func waiting(t *testing.T, s *store.Store, want uint64) {
+	t.Helper()
+	var n uint64
+	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+		var err error
+		if n, err = s.Waiting(t.Context()); err != nil {
+			t.Fatal(err)
+		} else if n == want {
+			return
+		}
+	}
+	t.Fatalf("%d events wait, want %d", n, want)
+}
+
+func TestEventsAreReadInOrderWithAllTheirFields(t *testing.T) {
 	s := open(t, t.TempDir())
 	defer s.Close()
-	publish(t, s, 0, 3000)
-	got := drain(t, s, 3000, func(string) bool { return true })
-	for i, r := range got {
-		if want := record(i, i%7); r != want {
-			t.Fatalf("event %d is %+v, want %+v", i, r, want)
+	q := queue(t, s, "echo")
+	seqs := fill(t, q, 0, 3000)
+	for c := range 7 {
+		i := c
+		for _, r := range read(t, q, c) {
+			if r.Record != *record(i, c) || r.Seq != seqs[i] {
+				t.Fatalf("conversation %d: event %+v, want %+v", c, r, record(i, c))
+			}
+			i += 7
+		}
+		if i < 3000 {
+			t.Fatalf("conversation %d: only %d came", c, i/7)
 		}
 	}
 }
 
-// After a restart exactly what was not acknowledged comes again, in order,
-// before what came later.
-func TestUnansweredComesAgainInOrder(t *testing.T) {
+// Answered events are removed, also behind one that is not; after a restart
+// exactly the others are there, in order.
+func TestAnsweredIsRemoved(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	publish(t, s, 0, 100)
-	odd := func(id string) bool { var i int; fmt.Sscanf(id, "evt_%d", &i); return i%2 == 1 }
-	drain(t, s, 100, odd)
+	q := queue(t, s, "echo")
+	seqs := fill(t, q, 0, 700)
+	for i, seq := range seqs {
+		if i%7 != 3 { // conversation 3 is stuck
+			q.Done(record(i, i%7).Conversation, seq)
+		}
+	}
+	waiting(t, s, 100)
 	s.Close()
 
 	s = open(t, dir)
 	defer s.Close()
-	publish(t, s, 100, 110)
-	got := drain(t, s, 60, func(string) bool { return true })
-	var ids, want []string
-	for _, r := range got {
-		ids = append(ids, r.ID)
+	q = queue(t, s, "echo")
+	if b := q.Backlog(); len(b) != 1 || b[record(0, 3).Conversation] != 100 {
+		t.Errorf("backlog %v", b)
 	}
-	for i := 0; i < 100; i += 2 {
-		want = append(want, fmt.Sprintf("evt_%d", i))
+	list := read(t, q, 3)
+	for i, r := range list {
+		if r.ID != fmt.Sprintf("evt_%d", 3+7*i) {
+			t.Fatalf("event %d is %s", i, r.ID)
+		}
+		q.Done(r.Conversation, r.Seq)
 	}
-	for i := 100; i < 110; i++ {
-		want = append(want, fmt.Sprintf("evt_%d", i))
+	more := fill(t, q, 700, 710)
+	for i, seq := range more {
+		q.Done(record(700+i, (700+i)%7).Conversation, seq)
 	}
-	if !slices.Equal(ids, want) {
-		t.Errorf("got %v\nwant %v", ids, want)
-	}
-	if n, err := s.Waiting(t.Context()); err != nil || n > 60 {
-		t.Errorf("%d events wait (%v)", n, err)
-	}
+	waiting(t, s, 0)
 }
 
-// An endpoint that takes nothing does not keep another from its events.
-func TestEndpointsDoNotBlockEachOther(t *testing.T) {
+// One event can be taken out; the rest is removed as before.
+func TestDrop(t *testing.T) {
 	s := open(t, t.TempDir())
 	defer s.Close()
-	var wg sync.WaitGroup
-	put := func(i int, endpoint string) {
-		r := record(i, i%7)
-		r.ID, r.Endpoint = endpoint+r.ID, endpoint
-		wg.Add(1)
-		s.Publish(r, func(err error) {
-			defer wg.Done()
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	for i := range 3000 {
-		put(i, "dead")
-	}
-	wg.Wait()
-	stop, err := s.Consume(t.Context(), "dead", func(*store.Delivery) {})
-	if err != nil {
+	q := queue(t, s, "echo")
+	seqs := fill(t, q, 0, 21)
+	if err := q.Drop(t.Context(), seqs[7]); err != nil {
 		t.Fatal(err)
 	}
-	defer stop()
-	publish(t, s, 0, 500)
-	drain(t, s, 500, func(string) bool { return true })
+	if list := read(t, q, 0); len(list) != 2 || list[0].ID != "evt_0" || list[1].ID != "evt_14" {
+		t.Errorf("left %v", list)
+	}
+	for i, seq := range seqs {
+		if i != 7 {
+			q.Done(record(i, i%7).Conversation, seq)
+		}
+	}
+	waiting(t, s, 0)
+}
+
+func TestQueuesOfEndpointsThatAreGone(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	fill(t, queue(t, s, "old"), 0, 1)
+	queue(t, s, "new")
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	queue(t, s, "new")
+	if names, err := s.Orphans(t.Context()); err != nil || !slices.Equal(names, []string{"old"}) {
+		t.Errorf("orphans %v %v", names, err)
+	}
 }
 
 func TestFullConversationIsRefused(t *testing.T) {
 	s := open(t, t.TempDir())
 	defer s.Close()
+	q := queue(t, s, "echo")
 	refused := 0
 	for from := 0; from < 10_500; from += 500 {
 		errs := make(chan error, 500)
 		for i := range 500 {
-			s.Publish(record(from+i, 99), func(err error) { errs <- err })
+			if err := q.Append(record(from+i, 99), func(_ uint64, err error) { errs <- err }); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for range 500 {
 			if err := <-errs; errors.Is(err, store.ErrFull) {
@@ -160,7 +199,51 @@ func TestFullConversationIsRefused(t *testing.T) {
 	if refused != 500 {
 		t.Errorf("%d refused, want 500", refused)
 	}
-	publish(t, s, 20_000, 20_020) // other conversations go on
+	fill(t, q, 20_000, 20_020) // other conversations go on
+}
+
+// One byte of an old block flips while the store is closed: events are lost,
+// and that is said.
+func TestDamageIsReported(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	fill(t, queue(t, s, "echo"), 0, 1000)
+	s.Close()
+	blocks, err := filepath.Glob(filepath.Join(dir, "jetstream", "*", "streams", "EV_echo", "msgs", "*.blk"))
+	if err != nil || len(blocks) == 0 {
+		t.Fatalf("blocks %v %v", blocks, err)
+	}
+	data, err := os.ReadFile(blocks[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	data[len(data)/2] ^= 0x20
+	if err := os.WriteFile(blocks[0], data, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	// the index would hide it: the server trusts it as long as it is there
+	if err := os.Remove(filepath.Join(filepath.Dir(blocks[0]), "index.db")); err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zap.ErrorLevel)
+	s, err = store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, Log: zap.New(core)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	entries := logs.FilterMessageSnippet("records of the store are lost").All()
+	if len(entries) != 1 || entries[0].ContextMap()["stream"] != "EV_echo" {
+		t.Errorf("log %v", logs.All())
+	}
+	// what is left is taken as it is
+	core, logs = observer.New(zap.ErrorLevel)
+	if s, err = store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, Log: zap.New(core)}); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	if logs.Len() != 0 {
+		t.Errorf("said twice: %v", logs.All())
+	}
 }
 
 func TestOneProcessPerDirectory(t *testing.T) {

@@ -14,14 +14,14 @@ type Subscriber struct {
 	User string `json:"user"` // bare JID
 }
 
-func (s *Store) openSubscribers(ctx context.Context) error {
-	kv, err := s.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
+func (e *engine) openSubscribers(ctx context.Context) error {
+	kv, err := e.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
 		Bucket: "subscribers", Description: "who sees the presence of the bots", History: 1, Storage: jetstream.FileStorage,
 	})
 	if err != nil {
 		return fmt.Errorf("open the subscribers: %w", err)
 	}
-	s.people = kv
+	e.people = kv
 	return nil
 }
 
@@ -29,7 +29,7 @@ func (s *Store) openSubscribers(ctx context.Context) error {
 func (s *Store) PutSubscriber(ctx context.Context, sub Subscriber, subscribed bool) error {
 	key := Conversation(sub.User, sub.Bot)
 	if !subscribed {
-		if err := s.people.Purge(ctx, key); err != nil {
+		if err := s.eng.Load().people.Purge(ctx, key); err != nil {
 			return fmt.Errorf("remove a subscriber: %w", err)
 		}
 		return nil
@@ -38,7 +38,7 @@ func (s *Store) PutSubscriber(ctx context.Context, sub Subscriber, subscribed bo
 	if err != nil {
 		return fmt.Errorf("store a subscriber: %w", err)
 	}
-	if _, err := s.people.Put(ctx, key, data); err != nil {
+	if _, err := s.eng.Load().people.Put(ctx, key, data); err != nil {
 		return fmt.Errorf("store a subscriber: %w", err)
 	}
 	return nil
@@ -46,7 +46,7 @@ func (s *Store) PutSubscriber(ctx context.Context, sub Subscriber, subscribed bo
 
 // Subscribers returns all subscribers.
 func (s *Store) Subscribers(ctx context.Context) ([]Subscriber, error) {
-	w, err := s.people.WatchAll(ctx, jetstream.IgnoreDeletes())
+	w, err := s.eng.Load().people.WatchAll(ctx, jetstream.IgnoreDeletes())
 	if err != nil {
 		return nil, fmt.Errorf("read the subscribers: %w", err)
 	}

@@ -1,14 +1,12 @@
 package webhook
 
 import (
-	"context"
 	"errors"
 	"time"
 
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/store"
 )
 
 // conclude ends an event that was judged: it sends the receipt, the replies or
@@ -17,11 +15,14 @@ import (
 //
 // Killed before settled: a queued event is delivered again, and what was sent
 // is sent again with the same ids.
-func (w *Worker) conclude(ctx context.Context, ev *Event, v Verdict, settled func()) {
+func (w *Worker) conclude(ev *Event, v Verdict, settled func()) {
 	var out []*stanza.Stanza
 	switch v.Outcome {
 	case Done:
 		w.Counters.Delivered.Add(1)
+		if w.e.Copy {
+			break
+		}
 		out = v.Replies
 		if r := receipt(ev); r != nil {
 			out = append([]*stanza.Stanza{r}, out...)
@@ -29,26 +30,17 @@ func (w *Worker) conclude(ctx context.Context, ev *Event, v Verdict, settled fun
 		w.Counters.Replies.Add(int64(len(v.Replies)))
 	default:
 		w.Counters.Refused.Add(1)
-		if e := w.bounce(ev, v.Err); e != nil {
-			out = []*stanza.Stanza{e}
-		}
+		out = w.errorTo(ev, v.Err)
 	}
-	w.send(ctx, ev, out, settled)
+	w.send(ev, out, settled)
 }
 
-// expire ends a queued event that is too old.
-func (w *Worker) expire(ctx context.Context, ev *Event, last Verdict, d *store.Delivery) {
-	w.Counters.Expired.Add(1)
-	w.log.Warn("an event is given up: the endpoint did not take it within retry.max_age",
-		zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.String("last", last.Reason))
-	var out []*stanza.Stanza
-	if !w.e.DropOld {
-		e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
-		if e != nil {
-			out = []*stanza.Stanza{e}
-		}
+// errorTo is the error stanza for the sender of an event, if there is to be one.
+func (w *Worker) errorTo(ev *Event, e *stanza.Error) []*stanza.Stanza {
+	if s := w.bounce(ev, e); s != nil && !w.e.Copy {
+		return []*stanza.Stanza{s}
 	}
-	w.send(ctx, ev, out, func() { w.ack(d) })
+	return nil
 }
 
 // bounce returns the error stanza for the sender, nil if there must be none.
@@ -84,7 +76,7 @@ func receipt(ev *Event) *stanza.Stanza {
 // send hands stanzas to the link in order. The link keeps them over
 // reconnects; it refuses only when too much waits there, and then the lane
 // waits.
-func (w *Worker) send(ctx context.Context, ev *Event, out []*stanza.Stanza, settled func()) {
+func (w *Worker) send(ev *Event, out []*stanza.Stanza, settled func()) {
 	for i, s := range out {
 		last := i == len(out)-1
 		done := func(err error) {
@@ -108,7 +100,7 @@ func (w *Worker) send(ctx context.Context, ev *Event, out []*stanza.Stanza, sett
 			w.log.Warn("a reply waits", zap.String("event", ev.ID), zap.Error(err))
 			select {
 			case <-time.After(busyDelay):
-			case <-ctx.Done():
+			case <-w.start.Done():
 				return
 			}
 		}
@@ -131,12 +123,5 @@ func (w *Worker) rejected(ev *Event, reply *stanza.Stanza, last bool, settled fu
 		if last {
 			settled()
 		}
-	}
-}
-
-// ack removes an event from the store.
-func (w *Worker) ack(d *store.Delivery) {
-	if err := d.Ack(); err != nil {
-		w.log.Warn("an event stays in the store and will be delivered again", zap.Error(err))
 	}
 }

@@ -2,10 +2,14 @@ package webhook
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"time"
 
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/signature"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 )
 
 // Format says how a stanza is put into a request, and what answers mean.
@@ -14,6 +18,8 @@ type Format string
 // The formats.
 const (
 	FormatEvent         Format = "event"          // stanzahook's own
+	FormatRestJSON      Format = "rest-json"      // mod_rest's callback in JSON
+	FormatRestXML       Format = "rest-xml"       // mod_rest's callback in XML
 	FormatComponentHTTP Format = "component-http" // mod_component_http's
 )
 
@@ -23,22 +29,27 @@ type Endpoint struct {
 	URL         string
 	Component   string        // domain; empty: all
 	Kinds       []stanza.Kind // which stanzas it gets
+	Match       Match         // and of these
+	Copy        bool          // gets a copy: no replies, receipts or bounces
 	Format      Format
 	Queued      bool          // through the durable queue, with retries; else one attempt
 	Timeout     time.Duration // of one attempt
 	Concurrency int           // attempts in flight
 	Headers     http.Header   // sent with every attempt
 	Schedule    []time.Duration
-	MaxAge      time.Duration // of a queued event, until it is given up
-	DropOld     bool          // give up without an error stanza to the sender
-	Limits      stanza.Limits // of replies
+	MaxAge      time.Duration      // of a queued event, until it is given up
+	DropOld     bool               // give up without an error stanza to the sender
+	Limits      stanza.Limits      // of replies
+	Secrets     []signature.Secret // that requests are signed with
+	Guard       *outbound.Guard    // which addresses may be reached; nil: loopback and public ones
+	Proxy       *url.URL
 	UserAgent   string
 }
 
 // Matches reports whether a stanza that came over a component's link is for
 // this endpoint.
 func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
-	return (e.Component == "" || e.Component == component) && slices.Contains(e.Kinds, s.Kind)
+	return (e.Component == "" || e.Component == component) && slices.Contains(e.Kinds, s.Kind) && e.Match.Matches(s)
 }
 
 // Event is one stanza for one endpoint.
@@ -46,6 +57,7 @@ type Event struct {
 	ID        string // "evt_…"; the webhook-id, constant over attempts and restarts
 	Component string // domain of the link it came over
 	Received  time.Time
+	Test      bool // made up, to try an endpoint
 	Stanza    *stanza.Stanza
 }
 
@@ -65,7 +77,12 @@ type Verdict struct {
 	Replies []*stanza.Stanza // of Done
 	Err     *stanza.Error    // of Refused; of Again for events that are not queued
 	After   time.Duration    // of Again: not before, as the endpoint asked
+	Disable bool             // of Again: the endpoint asked to be left alone (410)
 	Reason  string           // for the log
+	Status  int              // of the answer; 0: there was none
+
+	answer  string         // its beginning, unless Done
+	attempt *store.Attempt // unless Done
 }
 
 // Answer is what an endpoint answered.

@@ -2,9 +2,11 @@ package webhook
 
 import (
 	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
-	"strings"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
@@ -17,6 +19,7 @@ type componentHTTPBody struct {
 	Body   *string `json:"body,omitempty"`
 }
 
+// encodeComponentHTTP writes the request of mod_component_http.
 func encodeComponentHTTP(_ *Endpoint, ev *Event) ([]byte, error) {
 	s := ev.Stanza
 	b := componentHTTPBody{To: s.To.String(), From: s.From.String(), Kind: s.Kind.String(), Stanza: s.XML()}
@@ -27,83 +30,109 @@ func encodeComponentHTTP(_ *Endpoint, ev *Event) ([]byte, error) {
 }
 
 // judgeComponentHTTP gives the meaning of an answer as mod_component_http
-// does: 200 with JSON is a reply, other 2xx are none, everything else is an
-// error for the sender. A queued event gets its retries first where trying
-// again can help.
+// does: 200 with JSON is a reply, other successes are none, everything else is
+// an error for the sender.
 func judgeComponentHTTP(e *Endpoint, ev *Event, a *Answer) Verdict {
 	switch {
-	case a.Status == 200 && a.MediaType == "application/json":
-		s, err := componentHTTPReply(e, ev, bytes.TrimSpace(a.Body))
-		if err != nil {
-			return invalidReply(err)
-		}
-		if s == nil {
-			return Verdict{}
-		}
-		return Verdict{Replies: []*stanza.Stanza{s}}
-	case a.Status >= 200 && a.Status < 300:
+	case !success(a.Status):
+		return refusal(e, a, componentHTTPError(a.Status))
+	case a.Status != 200 || a.MediaType != mediaJSON || !answerable(ev.Stanza):
 		return Verdict{}
 	}
-	v := Verdict{Outcome: Refused, Err: componentHTTPError(a.Status), Reason: fmt.Sprintf("HTTP %d", a.Status)}
-	if a.Status >= 500 || a.Status == 408 || a.Status == 425 || a.Status == 429 {
-		v.Outcome, v.After = Again, a.RetryAfter
-	}
-	return v
-}
-
-// componentHTTPReply reads a reply. Its addresses count; those it leaves out
-// are swapped. A "stanza" overrides the other keys.
-func componentHTTPReply(e *Endpoint, ev *Event, data []byte) (*stanza.Stanza, error) {
-	if !answerable(ev.Stanza) || len(data) == 0 || string(data) == "null" || string(data) == "[]" {
-		return nil, nil // some languages write an empty object as []
-	}
-	whole, f, err := decodeReply(data)
-	if err != nil {
-		return nil, err
-	}
 	r := &replier{e: e, ev: ev}
-	var s *stanza.Stanza
+	s, err := r.componentHTTP(a)
 	switch {
-	case whole != "":
-		var given *stanza.Stanza
-		if given, err = stanza.Parse(strings.TrimSpace(whole), e.Limits); err != nil {
-			return nil, err
-		}
-		s, err = given.With(r.addressed(given.Header, given.Header), e.Limits)
-	case f.Inner == "" && f.Kind == 0:
-		return nil, nil
-	default:
-		if f.Kind == 0 {
-			f.Kind = stanza.Message
-		}
-		if f.Kind == stanza.Message && f.Type == "" {
-			f.Type = "chat"
-		}
-		s, err = stanza.Build(r.addressed(f.Header, f.Header), f.Inner, e.Limits)
+	case err != nil:
+		return invalidReply(err)
+	case s == nil:
+		return Verdict{}
 	}
+	return Verdict{Replies: []*stanza.Stanza{s}}
+}
+
+// componentHTTP reads a reply. Its keys are those of a request; others are
+// passed over. A "stanza" overrides the rest. JSON with none of them but
+// addresses and types says nothing.
+func (r *replier) componentHTTP(a *Answer) (*stanza.Stanza, error) {
+	body, err := content(a)
+	if body = bytes.TrimSpace(body); err != nil || len(body) == 0 || string(body) == "[]" {
+		return nil, err // some languages write an empty object as []
+	}
+	var m members
+	if err := json.Unmarshal(body, &m); err != nil {
+		return nil, fmt.Errorf("JSON: %w", err)
+	}
+	whole, err := m.whole()
 	if err != nil {
 		return nil, err
 	}
-	return s, checkReply(ev, s)
+	if whole != "" {
+		r.fill = func(r *replier, h stanza.Header) stanza.Header { return r.addressed(h) }
+		return r.xml(whole)
+	}
+	h, err := m.componentHTTPHeader()
+	if err != nil || !m.has("kind") && !m.has("body") {
+		return nil, err
+	}
+	r.fill = func(r *replier, h stanza.Header) stanza.Header {
+		if h.Kind == stanza.Message && h.Type == "" {
+			h.Type = "chat"
+		}
+		return r.addressed(h)
+	}
+	if !m.has("body") {
+		return r.build(h, "")
+	}
+	text, ok := m.text("body")
+	if !ok {
+		return nil, errors.New("body: a string is expected")
+	}
+	return r.text(text, h)
 }
 
-// addressed is header, but with the addresses that the answer gave.
-func (r *replier) addressed(h, given stanza.Header) stanza.Header {
-	typed := h.Type
-	h = r.header(h)
-	if h.Kind == stanza.Message {
-		h.Type = typed
+// componentHTTPHeader reads kind, type and addresses.
+func (m members) componentHTTPHeader() (h stanza.Header, err error) {
+	h.Kind = stanza.Message
+	for _, key := range []string{"kind", "type", "to", "from"} {
+		if !m.has(key) {
+			continue
+		}
+		v, ok := m.text(key)
+		if !ok || stanza.CheckText(v) >= 0 {
+			return h, fmt.Errorf("%s: a string is expected", key)
+		}
+		switch key {
+		case "kind":
+			if h.Kind = stanza.KindOf(v); h.Kind == 0 {
+				err = errors.New("kind: use message, presence or iq")
+			}
+		case "type":
+			h.Type = v
+		case "to":
+			h.To, err = jid.Parse(v)
+		case "from":
+			h.From, err = jid.Parse(v)
+		}
+		if err != nil {
+			return h, fmt.Errorf("%s: %w", key, err)
+		}
 	}
+	return h, nil
+}
+
+// addressed is h with the addresses that it has; those it leaves out are
+// swapped. The answer to an IQ goes to who asked, from whom was asked.
+func (r *replier) addressed(h stanza.Header) stanza.Header {
+	from, to := h.From, h.To
+	h = r.named(r.back(r.typed(h)))
 	if h.Kind == stanza.IQ {
-		return h // an answer goes to who asked
+		return h
 	}
-	if !given.From.IsZero() {
-		h.From = given.From
+	if !from.IsZero() {
+		h.From = from
 	}
-	if !given.To.IsZero() {
-		h.To = given.To
-	} else if h.Type == "groupchat" {
-		h.To = h.To.Bare()
+	if !to.IsZero() {
+		h.To = to
 	}
 	return h
 }

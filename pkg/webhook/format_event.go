@@ -2,109 +2,97 @@ package webhook
 
 import (
 	"bytes"
-	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
-// eventBody is the request of format event.
-type eventBody struct {
-	ID        string    `json:"id"`
-	Type      string    `json:"type"`
-	Timestamp string    `json:"timestamp"`
-	Endpoint  string    `json:"endpoint"`
-	Component string    `json:"component"`
-	Data      eventData `json:"data"`
+// eventHead is the request of format event without its last member, "data".
+type eventHead struct {
+	ID        string `json:"id"`
+	Type      string `json:"type"`
+	Timestamp string `json:"timestamp"`
+	Endpoint  string `json:"endpoint"`
+	Component string `json:"component"`
 }
 
-type eventData struct {
-	restjson.Object
-	Stanza string `json:"stanza"`
-}
+// eventType is kind.type: "message.chat", "presence.available", "iq.get".
+func eventType(s *stanza.Stanza) string { return s.Kind.String() + "." + typeOf(s) }
 
-// eventType is kind.type, with the types RFC 6121 gives to stanzas without one.
-func eventType(s *stanza.Stanza) string {
-	t := s.Type
-	switch {
-	case t != "":
-	case s.Kind == stanza.Message:
-		t = "normal"
-	case s.Kind == stanza.Presence:
-		t = "available"
-	}
-	return s.Kind.String() + "." + t
-}
-
+// encodeEvent writes the event; its data is mod_rest's JSON and the exact XML.
 func encodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
-	return marshal(eventBody{
-		ID: ev.ID, Type: eventType(ev.Stanza), Timestamp: ev.Received.UTC().Format("2006-01-02T15:04:05.000Z"),
-		Endpoint: e.Name, Component: ev.Component,
-		Data: eventData{restjson.Encode(ev.Stanza), ev.Stanza.XML()},
-	})
+	h := eventHead{ev.ID, eventType(ev.Stanza), ev.Received.UTC().Format("2006-01-02T15:04:05.000Z"), e.Name, ev.Component}
+	if ev.Test {
+		h.Type = "test"
+	}
+	head, err := marshal(h)
+	if err != nil {
+		return nil, err
+	}
+	b := append(bytes.TrimSuffix(head, []byte{'}'}), `,"data":`...)
+	return append(restjson.AppendWithStanza(b, ev.Stanza), '}'), nil
 }
 
-// marshal is json.Marshal that leaves < > & as they are: XML stays readable.
-func marshal(v any) ([]byte, error) {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	if err := enc.Encode(v); err != nil {
-		return nil, fmt.Errorf("encode the event: %w", err)
+// testEvent returns an event that is made up, to try an endpoint: a message of
+// the component to itself.
+func testEvent(_ *Endpoint, component, id string, now time.Time) (*Event, error) {
+	self, err := jid.Parse(component)
+	if err != nil {
+		return nil, fmt.Errorf("test event: %w", err)
 	}
-	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+	s, err := stanza.Chat(self, self, id, "test")
+	if err != nil {
+		return nil, fmt.Errorf("test event: %w", err)
+	}
+	return &Event{ID: id, Component: component, Received: now, Test: true, Stanza: s}, nil
 }
 
 // judgeEvent gives the meaning of an answer in format event: what judges the
 // message (400, 413, 422) refuses it; every other failure judges the endpoint
 // and is tried again, so that a proxy that answers 404 during a deployment
-// costs nobody a message.
+// costs nobody a message. 410 asks to switch the endpoint off (Standard
+// Webhooks 1.0.0).
 func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
+	reason := fmt.Sprintf("HTTP %d", a.Status)
 	switch {
-	case a.Status >= 200 && a.Status < 300:
+	case success(a.Status):
 		replies, err := eventReplies(e, ev, a)
 		if err != nil {
 			return invalidReply(err)
 		}
 		return Verdict{Replies: replies}
 	case a.Status == 400 || a.Status == 413 || a.Status == 422:
-		return Verdict{Outcome: Refused, Err: stanza.FromHTTP(a.Status), Reason: fmt.Sprintf("HTTP %d", a.Status)}
+		return Verdict{Outcome: Refused, Err: stanza.FromHTTP(a.Status), Reason: reason}
 	}
-	v := Verdict{Outcome: Again, Err: stanza.FromHTTP(a.Status), Reason: fmt.Sprintf("HTTP %d", a.Status)}
-	if a.Status == 429 || a.Status == 503 {
-		v.After = a.RetryAfter
-	}
-	return v
-}
-
-// invalidReply is the verdict on an answer of success that cannot be read: the
-// endpoint has taken the event, so it is not sent again, but the sender is not
-// left in silence.
-func invalidReply(err error) Verdict {
-	return Verdict{Outcome: Refused, Reason: "invalid reply: " + err.Error(),
-		Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be read"}}
+	return Verdict{Outcome: Again, Err: stanza.FromHTTP(a.Status), After: pause(a), Disable: a.Status == 410, Reason: reason}
 }
 
 // eventReplies reads the replies of an answer of success.
 func eventReplies(e *Endpoint, ev *Event, a *Answer) ([]*stanza.Stanza, error) {
-	body := bytes.TrimSpace(a.Body)
-	if a.Status == 202 || a.Status == 204 || len(body) == 0 || !answerable(ev.Stanza) {
+	if a.Status == 202 || a.Status == 204 || !answerable(ev.Stanza) {
 		return nil, nil
 	}
-	r := &replier{e: e, ev: ev}
+	r := &replier{e: e, ev: ev, fill: fillEvent, silent: defaultKind(ev.Stanza)}
+	var read func([]byte) ([]*stanza.Stanza, error)
 	switch {
-	case a.MediaType == "text/plain":
-		return r.one(r.text(string(body)))
-	case a.MediaType == "application/json" || strings.HasSuffix(a.MediaType, "+json"):
-		return r.json(body)
-	case a.MediaType == "application/xmpp+xml" || a.MediaType == "application/xml" || a.MediaType == "text/xml":
-		return r.one(r.xml(string(body)))
+	case a.MediaType == mediaText:
+		read = func(body []byte) ([]*stanza.Stanza, error) {
+			return r.one(r.threaded(r.text(string(body), stanza.Header{Kind: stanza.Message})))
+		}
+	case a.MediaType == mediaJSON || strings.HasSuffix(a.MediaType, "+json"):
+		read = r.eventJSON
+	case a.MediaType == mediaXMPP || a.MediaType == "application/xml" || a.MediaType == "text/xml":
+		read = func(body []byte) ([]*stanza.Stanza, error) { return r.one(r.threaded(r.xml(string(body)))) }
+	default:
+		return nil, nil
 	}
-	return nil, nil
+	body, err := content(a)
+	if body = bytes.TrimSpace(body); err != nil || len(body) == 0 {
+		return nil, err
+	}
+	return read(body)
 }
-
-// answerable reports whether replies to a stanza make sense: not to errors and
-// results.
-func answerable(s *stanza.Stanza) bool { return s.Type != "error" && s.Type != "result" }

@@ -1,16 +1,13 @@
 package webhook
 
-import (
-	"context"
-	"sync"
-)
+import "sync"
 
 // lanes run jobs: those of one key one after the other, in the order they were
 // added; keys independently of each other. A lane is a goroutine that exists
 // while it has jobs.
 type lanes struct {
 	mu      sync.Mutex
-	waiting map[string][]func(context.Context)
+	waiting map[string][]func()
 	jobs    int
 	closed  bool
 	wg      sync.WaitGroup
@@ -18,7 +15,7 @@ type lanes struct {
 
 // add queues a job. The empty key means a lane of its own. It reports false if
 // limit jobs are there already (0: no limit), or after close.
-func (l *lanes) add(ctx context.Context, key string, limit int, job func(context.Context)) bool {
+func (l *lanes) add(key string, limit int, job func()) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || limit > 0 && l.jobs >= limit {
@@ -27,23 +24,23 @@ func (l *lanes) add(ctx context.Context, key string, limit int, job func(context
 	l.jobs++
 	if key == "" {
 		l.wg.Go(func() {
-			job(ctx)
+			job()
 			l.ended()
 		})
 		return true
 	}
 	if l.waiting == nil {
-		l.waiting = make(map[string][]func(context.Context))
+		l.waiting = make(map[string][]func())
 	}
 	queue, running := l.waiting[key]
 	l.waiting[key] = append(queue, job)
 	if !running {
-		l.wg.Go(func() { l.run(ctx, key) })
+		l.wg.Go(func() { l.run(key) })
 	}
 	return true
 }
 
-func (l *lanes) run(ctx context.Context, key string) {
+func (l *lanes) run(key string) {
 	for {
 		l.mu.Lock()
 		queue := l.waiting[key]
@@ -56,7 +53,7 @@ func (l *lanes) run(ctx context.Context, key string) {
 		queue[0] = nil
 		l.waiting[key] = queue[1:]
 		l.mu.Unlock()
-		job(ctx)
+		job()
 		l.ended()
 	}
 }

@@ -6,13 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"mime"
+	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/signature"
 	"stanzahook/pkg/stanza"
 )
 
@@ -22,45 +25,88 @@ const maxAnswer = 1 << 20
 // errLongAnswer means that an endpoint answered more than maxAnswer bytes.
 var errLongAnswer = errors.New("the answer is longer than 1 MiB")
 
-// newClient returns an HTTP client for one endpoint: connections are kept for
-// as many attempts as may be in flight, redirects are not followed, and no
-// proxy is taken from the environment.
+// newClient returns the HTTP client of an endpoint.
 func newClient(e *Endpoint) *http.Client {
-	return &http.Client{
-		Transport: &http.Transport{
-			MaxIdleConnsPerHost:   e.Concurrency,
-			MaxConnsPerHost:       0,
-			IdleConnTimeout:       90 * time.Second,
-			TLSHandshakeTimeout:   10 * time.Second,
-			ForceAttemptHTTP2:     true,
-			DisableCompression:    true,
-			ExpectContinueTimeout: time.Second,
-		},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	guard := e.Guard
+	if guard == nil {
+		guard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")})
 	}
+	return outbound.NewClient(guard, outbound.ClientOptions{Proxy: e.Proxy, IdleConns: e.Concurrency})
 }
 
-// post makes one request (Standard Webhooks: webhook-id is constant,
-// webhook-timestamp is the attempt's).
-func post(ctx context.Context, c *http.Client, e *Endpoint, ev *Event, contentType string, body []byte) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
+// requests makes the requests of an endpoint.
+type requests struct {
+	e      *Endpoint
+	client *http.Client
+	url    *url.URL // of all requests; nil: it has placeholders
+	signer *signature.Signer
+}
+
+func newRequests(e *Endpoint) *requests {
+	r := &requests{e: e, client: newClient(e), signer: signature.NewSigner(e.Secrets)}
+	if !strings.Contains(e.URL, "{") {
+		r.url, _ = url.Parse(e.URL) // else the request says so, each time
+	}
+	return r
+}
+
+// post makes one request (Standard Webhooks 1.0.0: webhook-id is constant over
+// the attempts, webhook-timestamp is the attempt's, and the signature covers
+// both and the body).
+func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) (*Answer, error) {
+	u := r.url
+	if u == nil {
+		var err error
+		if u, err = url.Parse(target(r.e.URL, ev.Stanza)); err != nil {
+			return nil, fmt.Errorf("build the request: %w", err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, r.e.Timeout)
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, target(e.URL, ev.Stanza), bytes.NewReader(body))
-	if err != nil {
-		return nil, fmt.Errorf("build the request: %w", err)
+	now := time.Now()
+	h := make(http.Header, len(r.e.Headers)+8)
+	maps.Copy(h, r.e.Headers)
+	f.header(h, ev)
+	h["User-Agent"] = []string{r.e.UserAgent}
+	h["Webhook-Id"] = []string{ev.ID}
+	h["Webhook-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
+	if len(r.e.Secrets) > 0 {
+		h["Webhook-Signature"] = []string{r.signer.Sign(ev.ID, now, body)}
 	}
-	for name, values := range e.Headers {
-		req.Header[name] = values
-	}
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("User-Agent", e.UserAgent)
-	req.Header.Set("Webhook-Id", ev.ID)
-	req.Header.Set("Webhook-Timestamp", strconv.FormatInt(time.Now().Unix(), 10))
-	resp, err := c.Do(req)
+	req := (&http.Request{
+		Method: http.MethodPost, URL: u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
+		// A connection that was idle may be gone; the id tells the bot if it got both.
+		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
+	}).WithContext(ctx)
+	resp, err := r.client.Do(req)
 	if err != nil {
+		var outer *url.Error // its text repeats method and URL, and the URL may be long
+		if errors.As(err, &outer) {
+			err = outer.Err
+		}
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = fmt.Errorf("no answer within %v: %w", r.e.Timeout, err)
+		}
 		return nil, err
 	}
 	defer resp.Body.Close()
+	data, err := readAnswer(resp)
+	if err != nil {
+		return nil, err
+	}
+	a := &Answer{Status: resp.StatusCode, Body: data, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
+	a.MediaType = mediaType(resp.Header.Get("Content-Type"))
+	return a, nil
+}
+
+func readAnswer(resp *http.Response) ([]byte, error) {
+	if resp.ContentLength == 0 {
+		return nil, nil
+	}
+	if resp.ContentLength > maxAnswer {
+		return nil, errLongAnswer
+	}
 	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
 	if err != nil {
 		return nil, fmt.Errorf("read the answer: %w", err)
@@ -68,12 +114,13 @@ func post(ctx context.Context, c *http.Client, e *Endpoint, ev *Event, contentTy
 	if len(data) > maxAnswer {
 		return nil, errLongAnswer
 	}
-	a := &Answer{Status: resp.StatusCode, Body: data, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
-	if a.MediaType, _, err = mime.ParseMediaType(resp.Header.Get("Content-Type")); err != nil {
-		before, _, _ := strings.Cut(resp.Header.Get("Content-Type"), ";")
-		a.MediaType = strings.ToLower(strings.TrimSpace(before))
-	}
-	return a, nil
+	return data, nil
+}
+
+// mediaType is the type of a Content-Type, without its parameters.
+func mediaType(v string) string {
+	before, _, _ := strings.Cut(v, ";")
+	return strings.ToLower(strings.TrimSpace(before))
 }
 
 // target fills in the placeholders of a URL, escaped, so that an address

@@ -1,23 +1,21 @@
 package webhook
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 
-	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
-// replier makes the replies of one event in format event. They always go back
-// to the sender, from the address that was written to.
+// replier makes the replies of one event.
 type replier struct {
-	e  *Endpoint
-	ev *Event
-	n  int
+	e      *Endpoint
+	ev     *Event
+	fill   func(r *replier, h stanza.Header) stanza.Header // what the answer left open
+	silent stanza.Kind                                     // of JSON that does not tell
+	n      int                                             // replies so far
 }
 
 func (r *replier) one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
@@ -28,168 +26,100 @@ func (r *replier) one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
 }
 
 // text is a reply with a body.
-func (r *replier) text(body string) (*stanza.Stanza, error) {
+func (r *replier) text(body string, h stanza.Header) (*stanza.Stanza, error) {
 	if at := stanza.CheckText(body); at >= 0 {
 		return nil, fmt.Errorf("the text holds a character XML forbids, at byte %d", at)
 	}
-	return r.finish(stanza.Header{}, stanza.Element("body", body), false)
+	return r.build(h, stanza.Element("body", body))
 }
 
-// json is one reply for an object, several for an array; null, {} and objects
-// without content are none.
-func (r *replier) json(body []byte) ([]*stanza.Stanza, error) {
-	if body[0] != '[' {
-		return r.one(r.object(body))
-	}
-	var list []json.RawMessage
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("JSON: %w", err)
-	}
-	var replies []*stanza.Stanza
-	for i, item := range list {
-		s, err := r.object(item)
-		if err != nil {
-			return nil, fmt.Errorf("reply %d: %w", i+1, err)
-		}
-		if s != nil {
-			replies = append(replies, s)
-		}
-	}
-	return replies, nil
-}
-
-func (r *replier) object(data []byte) (*stanza.Stanza, error) {
-	if string(data) == "null" {
-		return nil, nil
-	}
-	whole, f, err := decodeReply(data)
-	if err != nil {
-		return nil, err
-	}
-	if whole != "" {
-		return r.xml(whole)
-	}
-	if f.Inner == "" && f.Kind == 0 {
-		return nil, nil // nothing to say: {"ok":true}
-	}
-	return r.finish(f.Header, f.Inner, f.Has("thread"))
-}
-
-// decodeReply reads a JSON reply: the XML of its "stanza" if it has one, else
-// its fields. Keys that are not in the mapping are passed over.
-func decodeReply(data []byte) (whole string, f *restjson.Fields, err error) {
-	f, err = restjson.Decode(data)
-	if err != nil {
-		return "", nil, fmt.Errorf("JSON: %w", err)
-	}
-	for _, key := range f.Unknown {
-		if key != "stanza" {
-			continue
-		}
-		var doc struct {
-			Stanza string `json:"stanza"`
-		}
-		if err := json.NewDecoder(bytes.NewReader(data)).Decode(&doc); err != nil || doc.Stanza == "" {
-			return "", nil, errors.New("stanza: a string with the XML of one stanza is expected")
-		}
-		return doc.Stanza, f, nil
-	}
-	return "", f, nil
+// build is a reply of a header and the XML of its content.
+func (r *replier) build(h stanza.Header, inner string) (*stanza.Stanza, error) {
+	s, err := stanza.Build(r.fill(r, h), inner, r.e.Limits)
+	return r.whole(s, err)
 }
 
 // xml is a reply that is a whole stanza.
-func (r *replier) xml(body string) (*stanza.Stanza, error) {
-	s, err := stanza.Parse(strings.TrimSpace(body), r.e.Limits)
+func (r *replier) xml(text string) (*stanza.Stanza, error) {
+	s, err := stanza.Parse(strings.TrimSpace(text), r.e.Limits)
 	if err != nil {
 		return nil, err
 	}
-	_, thread := s.Text("thread")
-	again, err := s.With(r.header(s.Header), r.e.Limits)
-	if err != nil || thread {
-		return r.checked(again, err)
+	h := s.Header
+	if _, has := s.Child("", "error"); has {
+		h.Type = r.erroneous(h.Type)
 	}
-	return r.checked(r.withThread(again))
+	return r.whole(s.With(r.fill(r, h), r.e.Limits))
 }
 
-func (r *replier) finish(h stanza.Header, inner string, thread bool) (*stanza.Stanza, error) {
-	s, err := stanza.Build(r.header(h), inner, r.e.Limits)
-	if err != nil || thread {
-		return r.checked(s, err)
+// whole gives an error stanza the <error/> it must have (RFC 6120 section
+// 8.3.1) and checks the reply.
+func (r *replier) whole(s *stanza.Stanza, err error) (*stanza.Stanza, error) {
+	if err == nil && s.Type == "error" {
+		if _, has := s.Child("", "error"); !has {
+			e := stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
+			s, err = stanza.Build(s.Header, s.Inner()+e.XML(), r.e.Limits)
+		}
 	}
-	return r.checked(r.withThread(s))
+	if err == nil {
+		err = checkReply(r.ev, s)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
-// header fills in what the answer left open: it goes back to the sender, with
-// the type of what it answers and an id that is the same when the event is
-// delivered again.
-func (r *replier) header(h stanza.Header) stanza.Header {
-	orig := r.ev.Stanza
-	back := orig.Reply()
-	h.From, h.To = back.From, back.To
-	if h.Kind == 0 {
-		h.Kind = stanza.Message
-		if orig.Kind == stanza.IQ {
-			h.Kind = stanza.IQ
-		}
+// back is h with the addresses of the event swapped; in a room everybody gets
+// it (XEP-0045 section 7.4).
+func (r *replier) back(h stanza.Header) stanza.Header {
+	swapped := r.ev.Stanza.Reply()
+	h.From, h.To = swapped.From, swapped.To
+	if h.Kind == stanza.Message && h.Type == "groupchat" {
+		h.To = h.To.Bare()
 	}
-	switch h.Kind {
-	case stanza.IQ:
-		if orig.Kind == stanza.IQ {
-			h.ID = orig.ID
-			if h.Type != "error" {
-				h.Type = "result"
-			}
-		}
-	case stanza.Message:
-		if h.Type == "" {
-			h.Type = "chat"
-			if orig.Kind == stanza.Message {
-				h.Type = orig.Type
-			}
-		}
-		if h.Type == "groupchat" {
-			h.To = h.To.Bare()
-		}
-	case stanza.Presence:
-		if h.Type == "available" {
-			h.Type = ""
-		}
-	}
+	return h
+}
+
+// named is h with an id. Without one in the answer it is the same when the
+// event is delivered again; errors and the answer to an IQ have the id of what
+// they answer (RFC 6120 sections 8.1.3 and 8.2.3).
+func (r *replier) named(h stanza.Header) stanza.Header {
 	r.n++
-	if h.ID == "" {
+	orig := r.ev.Stanza
+	switch {
+	case h.Kind == stanza.IQ && orig.Kind == stanza.IQ:
+		h.ID = orig.ID
+	case h.ID != "":
+	case h.Type == "error" && h.Kind == orig.Kind && orig.ID != "":
+		h.ID = orig.ID
+	default:
 		h.ID = r.ev.ID + "-" + strconv.Itoa(r.n)
 	}
 	return h
 }
 
-// withThread puts the thread of the message that is answered into a message
-// that has none of its own (RFC 6121 section 5.2.5).
-func (r *replier) withThread(s *stanza.Stanza) (*stanza.Stanza, error) {
-	thread, ok := r.ev.Stanza.Text("thread")
-	if !ok || s.Kind != stanza.Message {
-		return s, nil
+// typed is h with the type that the answer to an IQ must have, and without one
+// that only JSON has.
+func (r *replier) typed(h stanza.Header) stanza.Header {
+	switch {
+	case h.Kind == stanza.IQ && r.ev.Stanza.Kind == stanza.IQ && h.Type != "error":
+		h.Type = "result"
+	case h.Kind == stanza.Presence && h.Type == "available":
+		h.Type = ""
 	}
-	return stanza.Build(s.Header, s.Inner()+stanza.Element("thread", thread), r.e.Limits)
-}
-
-func (r *replier) checked(s *stanza.Stanza, err error) (*stanza.Stanza, error) {
-	if err != nil {
-		return nil, err
-	}
-	return s, checkReply(r.ev, s)
+	return h
 }
 
 // checkReply refuses what no endpoint may send.
 func checkReply(ev *Event, s *stanza.Stanza) error {
 	switch {
 	case s.ClaimsPrivilege():
-		return errors.New("the reply uses the component's privileges (urn:xmpp:privilege or urn:xmpp:delegation), which endpoints may not")
+		return errors.New("the reply uses the component's privileges (urn:xmpp:privilege, urn:xmpp:delegation or a roster), which endpoints may not")
 	case s.From.Domain() != ev.Component:
 		return fmt.Errorf("from: %q is not in the component's domain %s", s.From, ev.Component)
 	case s.To.IsZero():
 		return errors.New("to: missing")
-	case s.Kind == stanza.IQ && s.Type != "result" && s.Type != "error" && ev.Stanza.Kind == stanza.IQ:
-		return fmt.Errorf("type: an iq is answered by result or error, not %q", s.Type)
 	case s.Kind == stanza.IQ && ev.Stanza.Kind != stanza.IQ:
 		return errors.New("kind: an iq cannot answer a " + ev.Stanza.Kind.String())
 	case s.Kind != stanza.IQ && ev.Stanza.Kind == stanza.IQ:

@@ -44,7 +44,7 @@ func TestRejectedReply(t *testing.T) {
 			t.Errorf("sent %s", s.XML())
 		}
 	}
-	waitFor(t, func() bool { n, err := r.store.Waiting(t.Context()); return err == nil && n == 0 })
+	r.empty(t)
 	if n := len(b.seen()); n != 1 {
 		t.Errorf("%d attempts", n)
 	}
@@ -67,7 +67,6 @@ func TestStopLeavesUnansweredInTheStore(t *testing.T) {
 	waitFor(t, func() bool { return len(b.seen()) == 1 })
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
-	r.stop()
 	r.w.Stop(ctx)
 	if n, err := r.store.Waiting(t.Context()); err != nil || n != 2 {
 		t.Errorf("%d events are in the store, want 2 (%v)", n, err)

@@ -3,8 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
-	"math/rand/v2"
-	"net/http"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -13,9 +12,6 @@ import (
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
-
-// maxDirect bounds the events of one endpoint that are in memory only.
-const maxDirect = 10_000
 
 // busyDelay is how long a reply waits when too much waits for the server.
 const busyDelay = 500 * time.Millisecond
@@ -38,172 +34,80 @@ type Sender interface {
 // Worker makes the attempts of one endpoint.
 type Worker struct {
 	e      *Endpoint
-	client *http.Client
+	http   *requests
+	format atomic.Pointer[format]
 	sender Sender
+	store  *store.Store // nil before Open: nothing is logged or buried
 	log    *zap.Logger
 	slots  chan struct{} // attempts in flight
-	lanes  lanes
+	lanes  lanes         // of what is in memory only
+	queue  *queue        // of what is in the store; nil for direct delivery
+	health health
 
-	start    context.Context // ends when no attempt may begin any more
-	stop     context.CancelFunc
-	run      context.Context // ends when attempts in flight are broken off
-	kill     context.CancelFunc
-	troubled atomic.Bool
+	start context.Context // ends when no attempt may begin any more
+	stop  context.CancelFunc
+	run   context.Context // ends when attempts in flight are broken off
+	kill  context.CancelFunc
 
 	Counters Counters
 }
 
 // Counters count what a worker did since the start of the process.
 type Counters struct {
-	Attempts, Delivered, Refused, Expired, Replies atomic.Int64
+	Attempts, Failures, Delivered, Refused, Expired, Dead, Replies, Overflow atomic.Int64
 }
 
-// NewWorker returns the worker of an endpoint.
+// NewWorker returns the worker of an endpoint. It makes direct attempts and
+// answers IQs; Open gives it a queue.
 func NewWorker(e *Endpoint, sender Sender, log *zap.Logger) *Worker {
-	w := &Worker{e: e, client: newClient(e), sender: sender, log: log.With(zap.String("endpoint", e.Name)), slots: make(chan struct{}, e.Concurrency)}
+	w := &Worker{e: e, http: newRequests(e), sender: sender, log: log.With(zap.String("endpoint", e.Name)), slots: make(chan struct{}, e.Concurrency)}
 	w.start, w.stop = context.WithCancel(context.Background())
 	w.run, w.kill = context.WithCancel(context.Background())
+	w.format.Store(formatOf(e.Format))
 	return w
+}
+
+// Open opens the endpoint's queue, goes on with what the process before left
+// in it, and begins to keep the delivery log. It is called once, before events
+// are given to the worker.
+func (w *Worker) Open(ctx context.Context, s *store.Store) error {
+	state, err := s.EndpointState(ctx, w.e.Name)
+	if err != nil {
+		return err
+	}
+	w.store = s
+	if w.e.Format == FormatRestJSON || w.e.Format == FormatRestXML {
+		w.lanes.wg.Go(w.negotiate)
+	}
+	if state.Disabled {
+		w.health.disable(state.Reason, state.Since)
+		w.log.Warn("the endpoint is disabled; its events wait", zap.String("reason", state.Reason), zap.Time("since", state.Since))
+	}
+	if !w.e.Queued {
+		return nil
+	}
+	sq, err := s.Queue(ctx, w.e.Name)
+	if err != nil {
+		return err
+	}
+	w.queue = newQueue(w, sq)
+	w.queue.begin(sq.Backlog())
+	return nil
 }
 
 // Endpoint returns what the worker delivers to.
 func (w *Worker) Endpoint() *Endpoint { return w.e }
 
-// Queued takes an event from the store; it stays there until it is answered.
-//
-// Killed at any point from here to the acknowledgement: the event is in the
-// store and is delivered again after the restart, with the same id.
-func (w *Worker) Queued(d *store.Delivery) {
-	s, err := stanza.Parse(d.Stanza, stanza.Limits{MaxBytes: len(d.Stanza) + 1})
-	if err != nil { // it was parsed before it was stored: the disk has changed it
-		w.log.Error("an event in the store is damaged and cannot be delivered; it is removed", zap.String("event", d.ID), zap.Error(err))
-		w.ack(d)
-		return
+// Queued takes a message or presence for durable delivery. It does not wait:
+// the event is stored while it is delivered. It reports false if it cannot be
+// taken now, and the sender is to be told; if the store refuses the event
+// later, the worker tells the sender.
+func (w *Worker) Queued(ev *Event) bool {
+	if w.queue.take(ev, ev.Received, nil) != nil {
+		w.Counters.Overflow.Add(1)
+		return false
 	}
-	ev := &Event{ID: d.ID, Component: d.Component, Received: d.Received, Stanza: s}
-	w.lanes.add(w.run, d.Conversation, 0, func(ctx context.Context) { w.deliver(ctx, ev, d) })
-}
-
-// Direct makes one attempt for a message or presence that is in memory only.
-// It reports false if too many are under way.
-//
-// Killed before the endpoint has answered: the stanza is lost, as with the
-// modules whose formats are delivered so; "delivery: queued" does not lose it.
-func (w *Worker) Direct(ev *Event) bool {
-	s := ev.Stanza
-	key := store.Conversation(s.From.Bare().String(), s.To.Bare().String())
-	return w.lanes.add(w.run, key, maxDirect, func(ctx context.Context) {
-		v, ok := w.attempt(ctx, ev)
-		if !ok {
-			v = stopping
-		}
-		w.conclude(ctx, ev, v, func() {})
-	})
-}
-
-// stopping is the verdict on what is in memory only when the process ends.
-var stopping = Verdict{Outcome: Refused, Reason: "stopping", Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.ServiceUnavailable, Text: "the service is stopping"}}
-
-// Ask makes one attempt for an IQ get or set and hands over the verdict, whose
-// replies are none or one. It reports false if too many are under way.
-//
-// Killed before the answer: the asker gets an error from its server, or times out.
-func (w *Worker) Ask(ev *Event, answer func(Verdict)) bool {
-	return w.lanes.add(w.run, "", maxDirect, func(ctx context.Context) {
-		v, ok := w.attempt(ctx, ev)
-		if !ok {
-			v = stopping
-		}
-		answer(v)
-	})
-}
-
-// deliver makes attempts for a queued event until it is judged, too old, or
-// the worker stops.
-func (w *Worker) deliver(ctx context.Context, ev *Event, d *store.Delivery) {
-	for n := 0; ; n++ {
-		v, ok := w.attempt(ctx, ev)
-		if !ok {
-			return // stopping: the event stays in the store
-		}
-		if v.Outcome != Again {
-			w.conclude(ctx, ev, v, func() { w.ack(d) })
-			return
-		}
-		wait := max(jitter(w.e.Schedule[min(n, len(w.e.Schedule)-1)]), v.After)
-		left := w.e.MaxAge - time.Since(ev.Received)
-		if left <= 0 {
-			w.expire(ctx, ev, v, d)
-			return
-		}
-		select {
-		case <-time.After(min(wait, left)):
-		case <-w.start.Done():
-			return
-		}
-	}
-}
-
-func jitter(d time.Duration) time.Duration {
-	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
-}
-
-// attempt posts an event once. It reports false if the worker stopped before
-// there was an answer.
-func (w *Worker) attempt(ctx context.Context, ev *Event) (Verdict, bool) {
-	if w.start.Err() != nil {
-		return Verdict{}, false
-	}
-	select {
-	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
-	case <-w.start.Done():
-		return Verdict{}, false
-	}
-	w.Counters.Attempts.Add(1)
-	began := time.Now()
-	v := w.post(ctx, ev)
-	if v.Outcome == Again && ctx.Err() != nil {
-		return Verdict{}, false
-	}
-	w.note(ev, v, time.Since(began))
-	return v, true
-}
-
-func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
-	encode, contentType := encodeEvent, "application/json"
-	judge, network := judgeEvent, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service cannot be reached"}
-	if w.e.Format == FormatComponentHTTP {
-		encode, judge, network = encodeComponentHTTP, judgeComponentHTTP, componentHTTPError(0)
-	}
-	body, err := encode(w.e, ev)
-	if err != nil {
-		return Verdict{Outcome: Refused, Reason: err.Error(), Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError}}
-	}
-	a, err := post(ctx, w.client, w.e, ev, contentType, body)
-	switch {
-	case errors.Is(err, errLongAnswer):
-		return invalidReply(err)
-	case err != nil:
-		return Verdict{Outcome: Again, Err: network, Reason: err.Error()}
-	}
-	return judge(w.e, ev, a)
-}
-
-// note logs what an operator wants to know: that an endpoint began to fail, and
-// that it works again; each attempt only at debug.
-func (w *Worker) note(ev *Event, v Verdict, took time.Duration) {
-	fields := []zap.Field{zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.Duration("took", took), zap.String("reason", v.Reason)}
-	switch {
-	case v.Outcome == Again && !w.troubled.Swap(true):
-		w.log.Warn("the endpoint does not take events", fields...)
-	case v.Outcome == Done && w.troubled.Swap(false):
-		w.log.Info("the endpoint takes events again", fields...)
-	case v.Outcome == Refused:
-		w.log.Info("the endpoint refused an event", fields...)
-	default:
-		w.log.Debug("attempt", fields...)
-	}
+	return true
 }
 
 // Stop lets no new attempt begin, waits for those in flight until ctx is done,
@@ -212,8 +116,59 @@ func (w *Worker) note(ev *Event, v Verdict, took time.Duration) {
 func (w *Worker) Stop(ctx context.Context) {
 	w.stop()
 	breakOff := context.AfterFunc(ctx, w.kill)
+	if w.queue != nil {
+		w.queue.close()
+	}
 	w.lanes.close()
 	breakOff()
 	w.kill()
-	w.client.CloseIdleConnections()
+	w.http.client.CloseIdleConnections()
+}
+
+// Enable lets a disabled endpoint have its events again, over restarts too.
+func (w *Worker) Enable(ctx context.Context) error {
+	if err := w.store.PutEndpointState(ctx, w.e.Name, store.EndpointState{}); err != nil {
+		return fmt.Errorf("enable endpoint %s: %w", w.e.Name, err)
+	}
+	w.health.enable()
+	w.log.Info("the endpoint is enabled")
+	if w.queue != nil {
+		w.queue.resume()
+	}
+	return nil
+}
+
+// Disable makes no more attempts, over restarts too, until Enable. Queued
+// events wait, in their order; direct ones are refused.
+func (w *Worker) Disable(ctx context.Context, reason string) error {
+	now := time.Now()
+	if err := w.store.PutEndpointState(ctx, w.e.Name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
+		return fmt.Errorf("disable endpoint %s: %w", w.e.Name, err)
+	}
+	w.health.disable(reason, now)
+	w.log.Error("the endpoint is disabled; its events wait until it is enabled", zap.String("reason", reason))
+	return nil
+}
+
+// negotiate asks an endpoint in one of mod_rest's formats which of them it
+// wants, until it has answered once. Until then it gets the configured one.
+func (w *Worker) negotiate() {
+	for n := 0; ; n++ {
+		f, err := probe(w.start, w.http.client, w.e)
+		if err == nil {
+			if f != w.e.Format {
+				w.log.Info("the endpoint asked for another format than the configured one", zap.String("format", string(f)))
+				w.format.Store(formatOf(f))
+			}
+			return
+		}
+		if n == 0 {
+			w.log.Info("the endpoint cannot be asked which format it wants; it gets the configured one until then", zap.Error(err))
+		}
+		select {
+		case <-time.After(min(time.Second<<min(n, 6), time.Minute)):
+		case <-w.start.Done():
+			return
+		}
+	}
 }

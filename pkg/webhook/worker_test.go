@@ -14,7 +14,6 @@ import (
 	"time"
 
 	"go.uber.org/zap"
-	"go.uber.org/zap/zaptest"
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -56,7 +55,7 @@ func (l *link) Send(_ string, s *stanza.Stanza, done func(error)) error {
 }
 
 // wait returns the first n stanzas that were sent.
-func (l *link) wait(t *testing.T, n int) []*stanza.Stanza {
+func (l *link) wait(t testing.TB, n int) []*stanza.Stanza {
 	t.Helper()
 	for range n {
 		select {
@@ -86,7 +85,7 @@ type request struct {
 	body   string
 }
 
-func newBot(t *testing.T, answer http.HandlerFunc) *bot {
+func newBot(t testing.TB, answer http.HandlerFunc) *bot {
 	b := &bot{}
 	b.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		data, err := io.ReadAll(r.Body)
@@ -119,6 +118,11 @@ func endpoint(url string, change ...func(*webhook.Endpoint)) *webhook.Endpoint {
 	return e
 }
 
+// patient is never done with its schedule.
+func patient(e *webhook.Endpoint) {
+	e.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, 10_000)
+}
+
 func parse(t testing.TB, xml string) *stanza.Stanza {
 	t.Helper()
 	s, err := stanza.Parse(xml, stanza.Limits{})
@@ -130,19 +134,6 @@ func parse(t testing.TB, xml string) *stanza.Stanza {
 
 func event(t testing.TB, id, xml string) *webhook.Event {
 	return &webhook.Event{ID: "evt_" + id, Component: domain, Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parse(t, xml)}
-}
-
-// direct runs one direct event through a worker and returns what was sent.
-func direct(t *testing.T, e *webhook.Endpoint, xml string) []*stanza.Stanza {
-	t.Helper()
-	l := newLink()
-	w := webhook.NewWorker(e, l, zaptest.NewLogger(t, zaptest.Level(zap.ErrorLevel)))
-	w.Direct(event(t, "1", xml))
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	waitFor(t, func() bool { return w.Counters.Attempts.Load() == 1 })
-	w.Stop(ctx) // waits for the attempt and what follows from it
-	return l.all()
 }
 
 // The body is the message's own, and the XML is exact, whatever is inside.
@@ -162,7 +153,8 @@ func TestEventRequest(t *testing.T) {
 	}
 	want := map[string]any{
 		"id": "evt_1", "type": "message.chat", "timestamp": "2026-11-20T18:00:00.123Z", "endpoint": "echo", "component": domain,
-		"data": map[string]any{"kind": "message", "type": "chat", "from": "u@example.com/r", "to": "echo@bot.example.com", "id": "7", "body": "outer & right", "stanza": xml},
+		"data": map[string]any{"kind": "message", "type": "chat", "from": "u@example.com/r", "to": "echo@bot.example.com", "id": "7", "body": "outer & right", "stanza": xml,
+			"forwarded": map[string]any{"message": map[string]any{"kind": "message", "body": "inner"}}, "html": "<body><p>x</p></body>", "xml": "<unknown xmlns='urn:x' a='\"'/>"},
 	}
 	if fmt.Sprint(body) != fmt.Sprint(want) {
 		t.Errorf("body %v\nwant %v", body, want)
@@ -177,7 +169,7 @@ func TestEventRequest(t *testing.T) {
 	}
 }
 
-func waitFor(t *testing.T, cond func() bool) {
+func waitFor(t testing.TB, cond func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -190,21 +182,19 @@ func waitFor(t *testing.T, cond func() bool) {
 type rig struct {
 	store *store.Store
 	w     *webhook.Worker
-	stop  func()
 }
 
-func newRig(t *testing.T, dir string, e *webhook.Endpoint, l *link) *rig {
+func newRig(t testing.TB, dir string, e *webhook.Endpoint, l webhook.Sender) *rig {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 64 << 20, Log: zap.NewNop()})
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 256 << 20, Log: zap.NewNop()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	w := webhook.NewWorker(e, l, zap.NewNop())
-	stop, err := s.Consume(t.Context(), e.Name, w.Queued)
-	if err != nil {
+	if err := w.Open(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
-	r := &rig{s, w, stop}
+	r := &rig{s, w}
 	t.Cleanup(r.close)
 	return r
 }
@@ -215,20 +205,24 @@ func (r *rig) close() {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
-	r.stop()
 	r.w.Stop(ctx)
 	r.store.Close()
 	r.store = nil
 }
 
-func (r *rig) put(t *testing.T, id, user string) {
+func (r *rig) put(t testing.TB, id, user string) {
 	t.Helper()
-	done := make(chan error, 1)
-	r.store.Publish(store.Record{ID: "evt_" + id, Endpoint: "echo", Component: domain, Conversation: store.Conversation(user, "echo"), Received: time.Now(),
-		Stanza: fmt.Sprintf("<message type='chat' id='%s' from='%s@example.com/r' to='echo@%s'><body>%s</body></message>", id, user, domain, id)}, func(err error) { done <- err })
-	if err := <-done; err != nil {
-		t.Fatal(err)
+	ev := event(t, id, fmt.Sprintf("<message type='chat' id='%s' from='%s@example.com/r' to='echo@%s'><body>%s</body></message>", id, user, domain, id))
+	ev.Received = time.Now()
+	if !r.w.Queued(ev) {
+		t.Fatalf("event %s was not taken", id)
 	}
+}
+
+// empty waits until nothing is left in the store.
+func (r *rig) empty(t testing.TB) {
+	t.Helper()
+	waitFor(t, func() bool { n, err := r.store.Waiting(context.Background()); return err == nil && n == 0 })
 }
 
 // A conversation whose endpoint fails is retried in place, in order, and does
@@ -261,7 +255,7 @@ func TestOrderWithinAConversation(t *testing.T) {
 		fmt.Fprint(w, body.Data.Body)
 	})
 	l := newLink()
-	r := newRig(t, t.TempDir(), endpoint(b.URL), l)
+	r := newRig(t, t.TempDir(), endpoint(b.URL, patient), l)
 	for i := range 5 {
 		r.put(t, fmt.Sprintf("stuck%d", i), "stuck")
 	}
@@ -318,7 +312,7 @@ func TestAcknowledgedAfterTheReplyIsConfirmed(t *testing.T) {
 	if again.XML() != first.XML() || again.ID != "evt_unconfirmed-1" {
 		t.Errorf("after the restart %s\nbefore            %s", again.XML(), first.XML())
 	}
-	waitFor(t, func() bool { n, err := r.store.Waiting(t.Context()); return err == nil && n == 0 })
+	r.empty(t)
 	r.close()
 	var ids []string
 	for _, q := range b.seen() {
@@ -335,7 +329,8 @@ func TestGivenUpAfterMaxAge(t *testing.T) {
 		l := newLink()
 		r := newRig(t, t.TempDir(), endpoint(b.URL, func(e *webhook.Endpoint) { e.MaxAge, e.DropOld = 50*time.Millisecond, drop }), l)
 		r.put(t, "old", "u")
-		waitFor(t, func() bool { n, err := r.store.Waiting(t.Context()); return err == nil && n == 0 })
+		waitFor(t, func() bool { return r.w.Counters.Dead.Load() == 1 })
+		r.empty(t)
 		r.close()
 		sent := l.all()
 		if drop {
@@ -353,5 +348,3 @@ func TestGivenUpAfterMaxAge(t *testing.T) {
 		}
 	}
 }
-
-func noLog() *zap.Logger { return zap.NewNop() }

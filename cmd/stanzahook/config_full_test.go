@@ -1,0 +1,177 @@
+package main
+
+import (
+	"crypto/sha256"
+	"reflect"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+)
+
+func TestFullFile(t *testing.T) {
+	got := load(t, "full.yaml")
+
+	// A pool of certificates cannot be written down; see that it is there.
+	if got.Components[0].TLS.CAs == nil {
+		t.Error("ca_file was not read")
+	}
+	got.Components[0].TLS.CAs = nil
+
+	schedule := []time.Duration{
+		time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second,
+		time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
+	}
+	want := Config{
+		Components: []ComponentConfig{
+			{
+				Domain:     "bot.example.com",
+				Server:     "xmpp.example.com:5348",
+				Secret:     secret.New("hunter2"),
+				SecretFile: "testdata/config/bot.secret",
+				TLS: TLSConfig{
+					Mode: "direct", CAFile: "testdata/config/ca.pem", ServerName: "component.example.com",
+				},
+				Identity:       IdentityConfig{Name: "Robots", Category: "gateway", Type: "http"},
+				Presence:       "forward",
+				Keepalive:      10 * time.Second,
+				MaxStanzaBytes: 524288,
+			},
+			{
+				Domain:         "news.example.com",
+				Server:         "127.0.0.1:5347",
+				Secret:         secret.New("hunter3"),
+				TLS:            TLSConfig{Mode: "none"},
+				Identity:       IdentityConfig{Name: "Bots", Category: "component", Type: "generic"},
+				Presence:       "auto",
+				Keepalive:      30 * time.Second,
+				MaxStanzaBytes: 262144,
+			},
+		},
+		Endpoints: []EndpointConfig{
+			{
+				Name:      "echo",
+				URL:       "http://127.0.0.1:8080/hook/{kind}?to={to}",
+				ParsedURL: parsed(t, "http://127.0.0.1:8080/hook/{kind}?to={to}"),
+				Component: "bot.example.com",
+				Format:    "component-http",
+				Stanzas:   []string{"message", "presence", "iq"},
+				Match: MatchConfig{
+					To:        []string{"Echo@BOT.example.com", "*.bot@bot.example.com"},
+					From:      []string{"*@Example.com"},
+					Type:      []string{"normal", "available", "get"},
+					Payload:   []string{"urn:xmpp:receipts", "jabber:client body", "urn:xmpp:ping ping"},
+					ToGlobs:   []jid.Glob{glob(t, "echo@bot.example.com"), glob(t, "*.bot@bot.example.com")},
+					FromGlobs: []jid.Glob{glob(t, "*@example.com")},
+					Payloads:  []PayloadName{{"urn:xmpp:receipts", ""}, {"jabber:client", "body"}, {"urn:xmpp:ping", "ping"}},
+				},
+				Delivery:    "queued",
+				Timeout:     5 * time.Minute,
+				Concurrency: 1000,
+				SigningSecrets: []secret.String{
+					secret.New("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"), secret.New("aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg=="),
+				},
+				SigningKeys: signingKeys(t, "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg=="),
+				Headers: map[string]secret.String{
+					"Authorization": secret.New("Bearer hunter4"),
+					"X-Tenant":      secret.New("north"),
+				},
+				Retry: RetryConfig{
+					Schedule: []time.Duration{100 * time.Millisecond, 90 * time.Second},
+					MaxAge:   time.Hour,
+				},
+				OnExhausted: "drop",
+			},
+			{
+				Name:        "direct-by-format",
+				URL:         "https://bots.example.com/",
+				ParsedURL:   parsed(t, "https://bots.example.com/"),
+				Format:      "component-http",
+				Stanzas:     []string{"message"},
+				Delivery:    "direct",
+				Timeout:     15 * time.Second,
+				Concurrency: 32,
+				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				OnExhausted: "bounce",
+			},
+			{
+				Name:      "log",
+				URL:       "http://10.1.2.3/",
+				ParsedURL: parsed(t, "http://10.1.2.3/"),
+				Format:    "rest-json",
+				Stanzas:   []string{"message"},
+				Match: MatchConfig{
+					Body: true, Type: []string{"chat"}, Payload: []string{"urn:xmpp:receipts request"},
+					Payloads: []PayloadName{{"urn:xmpp:receipts", "request"}},
+				},
+				Copy:        true,
+				Delivery:    "queued",
+				Timeout:     15 * time.Second,
+				Concurrency: 32,
+				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				OnExhausted: "drop",
+			},
+			{
+				Name:        "rest",
+				URL:         "http://localhost:8080/",
+				ParsedURL:   parsed(t, "http://localhost:8080/"),
+				Format:      "rest-xml",
+				Stanzas:     []string{"message"},
+				Delivery:    "direct",
+				Timeout:     15 * time.Second,
+				Concurrency: 32,
+				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				OnExhausted: "bounce",
+			},
+			{
+				Name:        "defaults",
+				URL:         "http://192.168.7.9:8080/",
+				ParsedURL:   parsed(t, "http://192.168.7.9:8080/"),
+				Format:      "event",
+				Stanzas:     []string{"message"},
+				Delivery:    "queued",
+				Timeout:     15 * time.Second,
+				Concurrency: 32,
+				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				OnExhausted: "bounce",
+			},
+		},
+		HTTP: HTTPConfig{
+			Listen: "127.0.0.1:8090",
+			Tokens: []TokenConfig{
+				{
+					Name:   "ops",
+					Hash:   sha256.Sum256([]byte("test")),
+					Scopes: []string{"send", "query", "roster", "events", "admin"},
+				},
+				{
+					Name:      "app",
+					Hash:      sha256.Sum256([]byte("token-of-the-app")),
+					TokenFile: "testdata/config/app.token",
+					Scopes:    []string{"send"},
+					From:      []string{"news.example.com", "*@bot.example.com", "a?min@*"},
+					FromGlobs: []jid.Glob{
+						glob(t, "news.example.com"), glob(t, "*@bot.example.com"), glob(t, "a?min@*"),
+					},
+				},
+			},
+			MaxBodyBytes:   65536,
+			IQTimeout:      30 * time.Second,
+			IQMaxTimeout:   time.Minute,
+			InsecureNoAuth: true,
+		},
+		Outbound: OutboundConfig{
+			AllowNetworks: []string{"10.1.2.3", "127.0.0.1/8", "fd12::/16", "192.168.0.0/16"},
+			Proxy:         secret.New("http://app:hunter5@10.1.2.3:3128"),
+			Networks:      prefixes("10.1.2.3/32", "127.0.0.0/8", "fd12::/16", "192.168.0.0/16"),
+		},
+		Outbox:      OutboxConfig{MaxBytes: 67108864, MaxCount: 5, MaxAge: time.Hour},
+		Deliveries:  DeliveriesConfig{Keep: time.Hour, MaxCount: 7},
+		DeadLetters: DeadLettersConfig{Keep: 48 * time.Hour, MaxBytes: 3145728},
+		Store:       StoreConfig{Dir: "testdata/config/state", Sync: "always", MaxBytes: 1073741824},
+		Drain:       0,
+		Log:         LogConfig{Level: "debug", Format: "console"},
+	}
+	same(t, "Config", reflect.ValueOf(*got), reflect.ValueOf(want))
+}

@@ -1,0 +1,146 @@
+package webhook
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// maxHistory bounds the attempts that are remembered of one event: the first
+// and the latest.
+const maxHistory = 50
+
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// again is what follows an attempt after which the event is to be tried again.
+func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
+	now := time.Now()
+	q.mu.Lock()
+	if it.state == unstored { // it would be lost with the process: the sender must know now
+		q.mu.Unlock()
+		q.finish(l, it)
+		q.w.conclude(it.Event, Verdict{Outcome: Refused, Err: overloaded, Reason: "failed, and could not be stored"}, func() { q.answered(l, it) })
+		return true
+	}
+	if l.fails++; l.fails == 1 {
+		l.failing = now
+	}
+	if v.attempt != nil {
+		if len(l.history) == maxHistory {
+			l.history = append(l.history[:1], l.history[2:]...)
+		}
+		l.history = append(l.history, *v.attempt)
+	}
+	alone := l.fails > len(q.w.e.Schedule) && q.w.health.succeededSince(l.failing)
+	fails := l.fails
+	q.mu.Unlock()
+	if alone {
+		return q.giveUp(l, it, fmt.Sprintf("failed %d times while others of the endpoint succeeded; last: %s", fails, v.Reason), v.Err)
+	}
+	left := q.w.e.MaxAge - now.Sub(it.since)
+	wait := jitter(q.w.e.Schedule[min(fails, len(q.w.e.Schedule))-1])
+	q.later(l, max(0, min(wait, left)))
+	return false
+}
+
+// rest holds everything back: the store cannot be used now.
+func (q *queue) rest(l *lane) {
+	q.later(l, storePause)
+	q.mu.Lock()
+	q.blocked = true
+	q.wakeIn(time.Now(), storePause)
+	q.mu.Unlock()
+}
+
+// later lets a lane wait; it is not the caller's any more. What it has in memory beyond its first event goes;
+// of a queue that has too much, the first as well.
+func (q *queue) later(l *lane, d time.Duration) {
+	now := time.Now()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	keep := 1
+	if q.held > q.max.held {
+		keep = 0
+	}
+	q.shed(l, keep)
+	l.state, l.until = waiting, now.Add(d)
+	q.waits.add(l)
+	q.wakeIn(now, d)
+}
+
+// shed leaves the events of a lane that are stored to the store, but for the
+// first ones.
+func (q *queue) shed(l *lane, keep int) {
+	n := len(l.mem)
+	for n > keep && l.mem[n-1].state == stored {
+		n--
+	}
+	if n == len(l.mem) {
+		return
+	}
+	for _, it := range l.mem[n:] {
+		q.unhold(it)
+	}
+	l.tail += len(l.mem) - n
+	l.last = l.mem[n].seq - 1
+	if n == 0 {
+		l.oldest = l.mem[0].since
+	}
+	clear(l.mem[n:])
+	l.mem = l.mem[:n]
+}
+
+// tooOld reports whether an event is to be given up.
+func (q *queue) tooOld(it *item) bool { return time.Since(it.since) >= q.w.e.MaxAge }
+
+// expire gives up an event that is too old.
+func (q *queue) expire(l *lane, it *item) (ours bool) {
+	q.w.Counters.Expired.Add(1)
+	reason := fmt.Sprintf("the endpoint did not take it within %v", q.w.e.MaxAge)
+	if n := len(l.history); n > 0 {
+		reason += "; last: " + l.history[n-1].Error
+	}
+	return q.giveUp(l, it, reason, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
+}
+
+// giveUp makes a dead letter of the first event of a lane, and tells the sender.
+//
+// Killed before the dead letter is on disk: the event is delivered again, or
+// given up again. Killed after: the same, and the dead letter is written over;
+// the sender may be told twice, in stanzas with the same id.
+func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours bool) {
+	if !q.bury(l, it, reason) {
+		return false
+	}
+	q.w.log.Warn("an event is given up", zap.String("event", it.ID), zap.String("stanza_id", it.Stanza.ID), zap.String("reason", reason))
+	if q.w.e.DropOld {
+		e = nil
+	}
+	q.finish(l, it)
+	q.w.send(it.Event, q.w.errorTo(it.Event, e), func() { q.answered(l, it) })
+	return true
+}
+
+// bury writes a dead letter. It reports false if that could not be done: then
+// the lane waits.
+func (q *queue) bury(l *lane, it *item, reason string) bool {
+	err := q.w.store.Bury(q.w.run, store.Dead{
+		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML()},
+		Endpoint: q.w.e.Name, Type: eventType(it.Stanza), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
+		Reason: reason, Died: time.Now(), Attempts: l.history,
+	})
+	if err != nil {
+		q.w.log.Error("a dead letter cannot be stored; the event stays in the queue", zap.String("event", it.ID), zap.Error(err))
+		q.rest(l)
+		return false
+	}
+	q.w.Counters.Dead.Add(1)
+	return true
+}

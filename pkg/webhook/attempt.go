@@ -1,0 +1,143 @@
+package webhook
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// keptAnswer is how much of the answer to a failed attempt is kept, in bytes.
+const keptAnswer = 4096
+
+// attempt posts an event once, and notes what came of it. It reports false if
+// the worker stopped before there was an answer.
+func (w *Worker) attempt(ev *Event, probe bool) (Verdict, bool) {
+	v, began, ok := w.try(ev)
+	if !ok {
+		if probe {
+			w.health.unprobe()
+		}
+		return Verdict{}, false
+	}
+	now := time.Now()
+	at := &store.Attempt{Time: began, Status: v.Status, Duration: now.Sub(began)}
+	w.Counters.Attempts.Add(1)
+	if v.Outcome != Done {
+		w.Counters.Failures.Add(1)
+		at.Error, at.Answer = v.Reason, v.answer
+		v.attempt = at
+	}
+	w.judged(ev, &v, now, probe)
+	w.note(ev, &v, at)
+	return v, true
+}
+
+// try makes the request and judges the answer.
+func (w *Worker) try(ev *Event) (v Verdict, began time.Time, ok bool) {
+	if w.start.Err() != nil {
+		return Verdict{}, began, false
+	}
+	select {
+	case w.slots <- struct{}{}:
+		defer func() { <-w.slots }()
+	case <-w.start.Done():
+		return Verdict{}, began, false
+	}
+	began = time.Now()
+	v = w.post(w.run, ev)
+	if v.Outcome == Again && w.run.Err() != nil {
+		return Verdict{}, began, false
+	}
+	return v, began, true
+}
+
+func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
+	f := w.format.Load()
+	body, err := f.encode(w.e, ev)
+	if err != nil {
+		return Verdict{Outcome: Refused, Reason: err.Error(), Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError}}
+	}
+	a, err := w.http.post(ctx, f, ev, body)
+	switch {
+	case errors.Is(err, errLongAnswer):
+		return invalidReply(err)
+	case err != nil:
+		return Verdict{Outcome: Again, Err: f.network, Reason: err.Error()}
+	}
+	v := f.judge(w.e, ev, a)
+	v.Status = a.Status
+	if v.Outcome != Done {
+		v.answer = string(a.Body[:min(len(a.Body), keptAnswer)])
+	}
+	return v
+}
+
+// judged draws the consequences for the endpoint.
+func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
+	if v.Outcome != Again {
+		ended, closed := w.health.succeeded(now)
+		if ended {
+			w.log.Info("the endpoint takes events again", zap.String("event", ev.ID))
+		}
+		if (closed || probe) && w.queue != nil {
+			w.queue.resume()
+		}
+		return
+	}
+	began, opened := w.health.failed(now, Failure{now, v.Status, v.Reason}, min(v.After, w.e.MaxAge))
+	switch {
+	case v.Disable:
+		if err := w.Disable(w.run, "the endpoint answered 410 Gone"); err != nil {
+			w.log.Error("the endpoint asked to be disabled, and that could not be stored", zap.Error(err))
+		}
+	case opened:
+		w.log.Error("the endpoint is down; it is probed until it takes events again", zap.String("reason", v.Reason))
+	case began:
+		w.log.Warn("the endpoint does not take events", zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.String("reason", v.Reason))
+	}
+	if probe && w.queue != nil {
+		w.queue.mu.Lock()
+		w.queue.wakeIn(now, w.health.untilProbe(now))
+		w.queue.mu.Unlock()
+	}
+}
+
+// note writes the delivery log.
+func (w *Worker) note(ev *Event, v *Verdict, at *store.Attempt) {
+	state := store.Delivered
+	switch {
+	case v.Outcome == Again && w.queue != nil && !ev.Stanza.NeedsAnswer():
+		state = store.Retrying
+	case w.dead(v) && !ev.Stanza.NeedsAnswer():
+		state = store.DeadState
+	}
+	if v.Outcome != Done {
+		w.log.Debug("an attempt failed", zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
+	}
+	w.entry(ev, state, v.Reason, at)
+}
+
+// entry adds to the delivery log.
+func (w *Worker) entry(ev *Event, state store.State, reason string, at *store.Attempt) {
+	if w.store == nil || ev.Test {
+		return
+	}
+	s := ev.Stanza
+	e := store.Entry{ID: ev.ID, Endpoint: w.e.Name, Component: ev.Component, Type: eventType(s), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
+	if state != store.Retrying {
+		e.Stanza = s.XML()
+	}
+	w.store.Log(e)
+}
+
+// dead reports whether a verdict makes a dead letter of a queued event: the
+// endpoint has refused the message itself. In the formats of the modules such
+// an answer is the bot's, and the sender gets it.
+func (w *Worker) dead(v *Verdict) bool {
+	return w.queue != nil && w.e.Format == FormatEvent && v.Outcome == Refused && v.Status >= 400
+}

@@ -1,0 +1,108 @@
+// Package behaviour reads the behaviour tables of the webhook formats: for a
+// stanza that came and an answer of the endpoint, what goes back to the sender.
+//
+// A table is a text file with one case after the other:
+//
+//	=== a text is a reply
+//	--- received
+//	<message type='chat' id='m1' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>
+//	--- request
+//	Content-Type: application/json
+//
+//	{"to":"echo@bot.example.com",…}
+//	--- answer
+//	HTTP/1.1 200 OK
+//	Content-Type: text/plain
+//
+//	hello
+//	--- back
+//	<message type='chat' id='evt_1-1' from='echo@bot.example.com' to='u@example.com/r'><body>hello</body></message>
+//
+// The request is there only where it matters. An answer is an HTTP response,
+// or the line "no connection". The body of "answer, quoted" is Go string
+// literals, one in a line, each perhaps repeated: "x" * 1000. What goes back is
+// stanzas, one in a line, or "nothing", or "again" where the event stays in the
+// queue ("again, not before 30s", "again, endpoint disabled"). Where delivery
+// at once and through the queue differ, there is "back, direct" and "back,
+// queued" instead. Newlines at the end of a section do not count.
+//
+// In all tables the component is bot.example.com, the event's id is evt_1, and
+// it was received at 2026-11-20T18:00:00.123Z for the endpoint "echo".
+package behaviour
+
+import (
+	"fmt"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// Table is a file of cases.
+type Table struct {
+	Intro string // what stands before the first case
+	Cases []Case
+}
+
+// Case is one stanza, one answer, and what goes back.
+type Case struct {
+	Title    string
+	Received string   // the stanza
+	Request  *Request // nil: it does not matter here
+	Answer   Answer
+	Direct   Back // delivered at once: one attempt
+	Queued   Back // delivered through the queue
+}
+
+// Request is what the endpoint gets.
+type Request struct {
+	Header http.Header // only those that the format decides
+	Body   string
+}
+
+// Answer is what the endpoint does.
+type Answer struct {
+	None   bool // it cannot be reached
+	Status int
+	Reason string
+	Header http.Header
+	Body   string
+
+	quoted string // the body as it stands in the file, if it is quoted
+}
+
+// Back is what an answer leads to.
+type Back struct {
+	Stanzas  []string
+	Again    bool          // nothing yet: the event stays in the queue
+	After    time.Duration // of Again: not before
+	Disabled bool          // of Again: the endpoint is switched off
+}
+
+// String is the text in the table.
+func (b Back) String() string {
+	switch {
+	case b.Again && b.Disabled:
+		return "again, endpoint disabled"
+	case b.Again && b.After > 0:
+		return "again, not before " + b.After.String()
+	case b.Again:
+		return "again"
+	case len(b.Stanzas) == 0:
+		return "nothing"
+	}
+	return strings.Join(b.Stanzas, "\n")
+}
+
+// Load reads the table of a format, "<format>.txt".
+func Load(fsys fs.FS, format string) (*Table, error) {
+	data, err := fs.ReadFile(fsys, format+".txt")
+	if err != nil {
+		return nil, err
+	}
+	t, err := Parse(string(data))
+	if err != nil {
+		return nil, fmt.Errorf("%s.txt: %w", format, err)
+	}
+	return t, nil
+}

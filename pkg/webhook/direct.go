@@ -1,0 +1,49 @@
+package webhook
+
+import (
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"time"
+)
+
+// maxDirect bounds the events of one endpoint that are in memory only.
+const maxDirect = 10_000
+
+// Direct makes one attempt for a message or presence that is in memory only.
+// It reports false if too many are under way.
+//
+// Killed before the endpoint has answered: the stanza is lost, as with the
+// modules whose formats are delivered so; "delivery: queued" does not lose it.
+func (w *Worker) Direct(ev *Event) bool {
+	s := ev.Stanza
+	key := store.Conversation(s.From.Bare().String(), s.To.Bare().String())
+	return w.lanes.add(key, maxDirect, func() {
+		w.conclude(ev, w.once(ev), func() {})
+	})
+}
+
+// Ask makes one attempt for an IQ get or set and hands over the verdict, whose
+// replies are none or one. It reports false if too many are under way.
+//
+// Killed before the answer: the asker gets an error from its server, or times out.
+func (w *Worker) Ask(ev *Event, answer func(Verdict)) bool {
+	return w.lanes.add("", maxDirect, func() { answer(w.once(ev)) })
+}
+
+// once makes the one attempt of an event that is in memory only. An endpoint
+// that is known to be down is not bothered.
+func (w *Worker) once(ev *Event) Verdict {
+	ok, probe, _ := w.health.allow(time.Now())
+	if !ok {
+		w.Counters.Refused.Add(1)
+		return Verdict{Outcome: Refused, Reason: "the endpoint is down or disabled", Err: w.format.Load().network}
+	}
+	v, ok := w.attempt(ev, probe)
+	if !ok {
+		return stopping
+	}
+	return v
+}
+
+// stopping is the verdict on what is in memory only when the process ends.
+var stopping = Verdict{Outcome: Refused, Reason: "stopping", Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.ServiceUnavailable, Text: "the service is stopping"}}

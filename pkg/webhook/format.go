@@ -1,0 +1,112 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+	"unicode/utf8"
+
+	"stanzahook/pkg/stanza"
+)
+
+// format is what a [Format] does: how an event is written, and what answers
+// mean.
+type format struct {
+	encode  func(e *Endpoint, ev *Event) ([]byte, error)
+	header  func(h http.Header, ev *Event) // Content-Type, and what else the format sends
+	judge   func(e *Endpoint, ev *Event, a *Answer) Verdict
+	network *stanza.Error // what the sender gets when the endpoint cannot be reached
+}
+
+// formatOf returns the description of a format; what is not known is an event.
+func formatOf(f Format) *format {
+	unreachable := &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service cannot be reached"}
+	switch f {
+	case FormatRestJSON:
+		return &format{encodeRestJSON, restHeader(mediaJSON), judgeRest, unreachable}
+	case FormatRestXML:
+		return &format{encodeRestXML, restHeader(mediaXMPP), judgeRest, unreachable}
+	case FormatComponentHTTP:
+		return &format{encodeComponentHTTP, contentType(mediaJSON), judgeComponentHTTP, componentHTTPError(0)}
+	}
+	return &format{encodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
+}
+
+// Media types of requests and answers. Parameters of an answer's type change
+// nothing: JSON (RFC 8259 section 8.1) and XMPP (RFC 6120 section 11.6) are
+// UTF-8, texts and forms must be, and what is not is refused rather than
+// guessed at.
+const (
+	mediaJSON = "application/json"
+	mediaXMPP = "application/xmpp+xml"
+	mediaForm = "application/x-www-form-urlencoded"
+	mediaText = "text/plain"
+)
+
+func contentType(mediaType string) func(http.Header, *Event) {
+	return func(h http.Header, _ *Event) { h.Set("Content-Type", mediaType) }
+}
+
+// marshal is json.Marshal that leaves < > & as they are: XML stays readable.
+func marshal(v any) ([]byte, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, fmt.Errorf("encode the event: %w", err)
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
+}
+
+// content is the body of an answer without a byte order mark.
+func content(a *Answer) ([]byte, error) {
+	body := bytes.TrimPrefix(a.Body, []byte("\uFEFF"))
+	if !utf8.Valid(body) {
+		return nil, errors.New("the body is not valid UTF-8")
+	}
+	return body, nil
+}
+
+// success reports whether the endpoint has taken an event.
+func success(status int) bool { return status >= 200 && status < 300 }
+
+// passing reports whether a failure may pass by itself: RFC 9110 section 15.6
+// (5xx) and 15.5.9 (408), RFC 8470 (425), RFC 6585 (429).
+func passing(status int) bool {
+	return status >= 500 || status == 408 || status == 425 || status == 429
+}
+
+// refusal is the verdict of a module's format on a status that is no success:
+// it is the bot's answer to this stanza. Only a queued event has time to see
+// whether it passes.
+func refusal(e *Endpoint, a *Answer, err *stanza.Error) Verdict {
+	v := Verdict{Outcome: Refused, Err: err, Reason: fmt.Sprintf("HTTP %d", a.Status)}
+	if e.Queued && passing(a.Status) {
+		v.Outcome, v.After = Again, pause(a)
+	}
+	return v
+}
+
+// pause is how long an endpoint asks to be left alone. Retry-After means that
+// with 429 (RFC 6585 section 4) and 503 (RFC 9110 section 15.6.4).
+func pause(a *Answer) time.Duration {
+	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
+		return a.RetryAfter
+	}
+	return 0
+}
+
+// invalidReply is the verdict on an answer of success that cannot be read: the
+// endpoint has taken the event, so it is not sent again, but the sender is not
+// left in silence.
+func invalidReply(err error) Verdict {
+	return Verdict{Outcome: Refused, Reason: "invalid reply: " + err.Error(),
+		Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be read"}}
+}
+
+// answerable reports whether replies to a stanza make sense: not to errors and
+// results.
+func answerable(s *stanza.Stanza) bool { return s.Type != "error" && s.Type != "result" }

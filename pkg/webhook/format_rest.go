@@ -1,0 +1,197 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode/utf8"
+
+	"stanzahook/pkg/restjson"
+	"stanzahook/pkg/stanza"
+)
+
+// encodeRestXML writes the exact stanza, as mod_rest's callback does.
+func encodeRestXML(_ *Endpoint, ev *Event) ([]byte, error) { return []byte(ev.Stanza.XML()), nil }
+
+// encodeRestJSON writes mod_rest's JSON.
+func encodeRestJSON(_ *Endpoint, ev *Event) ([]byte, error) {
+	return restjson.Append(nil, ev.Stanza), nil
+}
+
+// restHeader is what mod_rest's callback sends with a request.
+func restHeader(mediaType string) func(http.Header, *Event) {
+	return func(h http.Header, ev *Event) {
+		h.Set("Content-Type", mediaType)
+		h.Set("Accept", mediaXMPP+", "+mediaJSON+", "+mediaForm+", "+mediaText)
+		if ev.Stanza.Lang != "" {
+			h.Set("Content-Language", ev.Stanza.Lang)
+		}
+	}
+}
+
+// judgeRest gives the meaning of an answer as mod_rest does, but for what
+// nobody can want: a status that is no success is always an error, never a
+// message to a person; an answer that says nothing sends nothing; and one that
+// cannot be read is an error.
+func judgeRest(e *Endpoint, ev *Event, a *Answer) Verdict {
+	if !success(a.Status) {
+		err := stanza.FromHTTP(a.Status)
+		if given := restError(e, ev, a); given != nil {
+			err = given
+		}
+		return refusal(e, a, err)
+	}
+	if a.Status == 202 || a.Status == 204 || !answerable(ev.Stanza) {
+		return Verdict{}
+	}
+	r := &replier{e: e, ev: ev, fill: fillRest, silent: ev.Stanza.Kind}
+	s, err := r.rest(a)
+	switch {
+	case err != nil:
+		return invalidReply(err)
+	case s == nil:
+		return Verdict{}
+	}
+	return Verdict{Replies: []*stanza.Stanza{s}}
+}
+
+// rest reads the reply of an answer, nil if it says nothing: an empty body, a
+// media type that is none of mod_rest's, or JSON and forms without known keys.
+func (r *replier) rest(a *Answer) (*stanza.Stanza, error) {
+	var read func([]byte) (*stanza.Stanza, error)
+	switch a.MediaType {
+	case mediaXMPP:
+		read = func(body []byte) (*stanza.Stanza, error) { return r.xml(string(body)) }
+	case mediaJSON:
+		read = r.restJSON
+	case mediaForm:
+		read = r.form
+	case mediaText:
+		read = r.restText
+	default:
+		return nil, nil
+	}
+	body, err := content(a)
+	if err != nil || len(bytes.TrimSpace(body)) == 0 {
+		return nil, err
+	}
+	s, err := read(body)
+	if err == nil && s != nil && s.Kind != r.ev.Stanza.Kind {
+		err = fmt.Errorf("kind: a %s is not answered by a %s", r.ev.Stanza.Kind, s.Kind)
+	}
+	return s, err
+}
+
+// restText is the chat message that mod_rest makes of a text, to the last space.
+func (r *replier) restText(body []byte) (*stanza.Stanza, error) {
+	return r.text(string(body), stanza.Header{Kind: stanza.Message, Type: "chat"})
+}
+
+func (r *replier) restJSON(body []byte) (*stanza.Stanza, error) {
+	body = bytes.TrimSpace(body)
+	if string(body) == "[]" { // some languages write an empty object so
+		return nil, nil
+	}
+	return r.object(body)
+}
+
+// form is a reply in fields of mod_rest's JSON; without any "=" it is text.
+func (r *replier) form(body []byte) (*stanza.Stanza, error) {
+	if !bytes.ContainsRune(body, '=') {
+		text, err := url.PathUnescape(string(body))
+		if err != nil {
+			text = string(body)
+		}
+		return r.restText([]byte(text))
+	}
+	values, err := url.ParseQuery(string(bytes.TrimSpace(body)))
+	if err != nil {
+		return nil, fmt.Errorf("form: %w", err)
+	}
+	m := members{}
+	for key, v := range values {
+		if !utf8.ValidString(v[0]) {
+			return nil, fmt.Errorf("form: %.60q is not valid UTF-8", key)
+		}
+		if m[key], err = marshal(v[0]); err != nil {
+			return nil, err
+		}
+	}
+	return r.decoded(m, func(kind stanza.Kind) (*restjson.Fields, error) {
+		values.Del("to")
+		values.Del("from")
+		return restjson.DecodeFormAs(values, kind)
+	})
+}
+
+// fillRest keeps the type and the language of the answer and nothing else: a
+// body alone makes a message without a type, as with mod_rest.
+func fillRest(r *replier, h stanza.Header) stanza.Header {
+	h = r.named(r.back(r.typed(h)))
+	if h.Type == "error" && r.ev.Stanza.ID != "" {
+		h.ID = r.ev.Stanza.ID
+	}
+	return h
+}
+
+// maxErrorText bounds the text of an error that an endpoint gives, in bytes.
+const maxErrorText = 4096
+
+// restError is the stanza error that a bot gives with a status of failure: XML
+// or JSON of the same kind, of type error, with an error in it. Everything else
+// is what proxies and frameworks say, and means what the status means.
+func restError(e *Endpoint, ev *Event, a *Answer) *stanza.Error {
+	if a.Status < 400 || !answerable(ev.Stanza) {
+		return nil
+	}
+	r := &replier{e: e, ev: ev, fill: fillRest, silent: ev.Stanza.Kind}
+	if !r.statesError(a) {
+		return nil
+	}
+	s, err := r.rest(a)
+	if err != nil || s == nil {
+		return nil
+	}
+	given, _ := s.StanzaError()
+	if !given.Type.Valid() {
+		given.Type = stanza.Cancel
+	}
+	if !given.Condition.Valid() {
+		given.Condition = stanza.UndefinedCondition
+	}
+	if len(given.Text) > maxErrorText {
+		given.Text = strings.ToValidUTF8(given.Text[:maxErrorText], "")
+	}
+	return given
+}
+
+// statesError reports whether a body says itself that it is a stanza error.
+func (r *replier) statesError(a *Answer) bool {
+	body, err := content(a)
+	if err != nil {
+		return false
+	}
+	text := string(body)
+	if a.MediaType == mediaJSON {
+		var m members
+		if json.Unmarshal(body, &m) != nil {
+			return false
+		}
+		var e members
+		if typ, _ := m.text("type"); typ == "error" && m.has("error") {
+			return json.Unmarshal(m["error"], &e) == nil && e.has("condition")
+		}
+		text, _ = m.text("stanza")
+	} else if a.MediaType != mediaXMPP {
+		return false
+	}
+	s, err := stanza.Parse(strings.TrimSpace(text), r.e.Limits)
+	if err != nil || s.Type != "error" {
+		return false
+	}
+	_, has := s.Child("", "error")
+	return has
+}

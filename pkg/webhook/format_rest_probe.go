@@ -1,0 +1,76 @@
+package webhook
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+)
+
+// probe asks an endpoint in one of mod_rest's formats which of the two it
+// wants, as mod_rest does when it starts: OPTIONS, with the kind "meta" and the
+// type "info" in the URL. An Accept header in an answer of 200 (RFC 9110
+// section 12.5.1) decides; every other answer leaves it at what is configured.
+// The error means that there was no answer.
+func probe(ctx context.Context, c *http.Client, e *Endpoint) (Format, error) {
+	if e.Format != FormatRestJSON && e.Format != FormatRestXML {
+		return e.Format, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodOptions, fillURL(e.URL, "meta", "info", e.Component, e.Component), nil)
+	if err != nil {
+		return e.Format, fmt.Errorf("build the probe: %w", err)
+	}
+	for name, values := range e.Headers {
+		req.Header[name] = values
+	}
+	req.Header.Set("User-Agent", e.UserAgent)
+	resp, err := c.Do(req)
+	if err != nil {
+		return e.Format, fmt.Errorf("probe the endpoint: %w", err)
+	}
+	defer resp.Body.Close()
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // lets the connection be used again; nothing in it counts
+	if resp.StatusCode != http.StatusOK {
+		return e.Format, nil
+	}
+	return wanted(resp.Header.Values("Accept"), e.Format), nil
+}
+
+// wanted is the format that an Accept header prefers: the highest q-value
+// (RFC 9110 section 12.4.2), of equal ones the first. Wildcards leave the
+// choice to us.
+func wanted(accept []string, configured Format) Format {
+	best := 0.0
+	for text := range strings.SplitSeq(strings.Join(accept, ","), ",") {
+		name, params, err := mime.ParseMediaType(text)
+		if err != nil {
+			continue
+		}
+		q := 1.0
+		if v, ok := params["q"]; ok {
+			if q, err = strconv.ParseFloat(v, 64); err != nil || !(q <= 1) {
+				continue
+			}
+		}
+		switch {
+		case q <= best:
+		case name == mediaXMPP:
+			best, configured = q, FormatRestXML
+		case name == mediaJSON:
+			best, configured = q, FormatRestJSON
+		}
+	}
+	return configured
+}
+
+// fillURL puts values, escaped, in the place of the placeholders of a URL.
+func fillURL(template, kind, typ, to, from string) string {
+	escape := func(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
+	return strings.NewReplacer("{kind}", escape(kind), "{type}", escape(typ), "{to}", escape(to), "{from}", escape(from)).Replace(template)
+}

@@ -1,0 +1,73 @@
+package webhook
+
+import (
+	"slices"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// Match narrows which stanzas an endpoint gets. What is set must hold, of a
+// list one entry; the zero Match takes everything.
+type Match struct {
+	To, From []jid.Glob // on the bare addresses
+	Types    []string   // "normal" and "available" also stand for no type
+	Payloads []Payload  // any direct child
+	Body     bool       // has a body
+}
+
+// Payload is the name of a direct child of a stanza; an empty Name means every
+// name in the namespace.
+type Payload struct{ NS, Name string }
+
+// Matches reports whether a stanza is one of them.
+func (m *Match) Matches(s *stanza.Stanza) bool {
+	if len(m.Types) > 0 && !slices.Contains(m.Types, typeOf(s)) {
+		return false
+	}
+	if m.Body {
+		if _, ok := s.Child("", "body"); !ok {
+			return false
+		}
+	}
+	return matchPayload(m.Payloads, s) && matchAddress(m.To, s.To) && matchAddress(m.From, s.From)
+}
+
+func matchAddress(globs []jid.Glob, j jid.JID) bool {
+	if len(globs) == 0 {
+		return true
+	}
+	bare := j.Bare()
+	for _, g := range globs {
+		if g.Match(bare) {
+			return true
+		}
+	}
+	return false
+}
+
+func matchPayload(payloads []Payload, s *stanza.Stanza) bool {
+	for _, p := range payloads {
+		if p.NS == stanza.NSClient || p.NS == stanza.NSComponent {
+			p.NS = "" // what a stanza's own namespace is called differs from stream to stream
+		}
+		if _, ok := s.Child(p.NS, p.Name); ok {
+			return true
+		}
+	}
+	return len(payloads) == 0
+}
+
+// typeOf is the type of a stanza, with what RFC 6121 means by none: sections
+// 5.2.2 (messages) and 4.7.1 (presence).
+func typeOf(s *stanza.Stanza) string {
+	switch {
+	case s.Type != "":
+		return s.Type
+	case s.Kind == stanza.Message:
+		return "normal"
+	case s.Kind == stanza.Presence:
+		return "available"
+	}
+	return ""
+}

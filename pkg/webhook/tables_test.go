@@ -1,0 +1,203 @@
+package webhook
+
+import (
+	"context"
+	"flag"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook/behaviour"
+)
+
+var update = flag.Bool("update", false, "rewrite what goes back in testdata/behaviour")
+
+const tables = "testdata/behaviour"
+
+// Each case of the tables through HTTP and back.
+func TestBehaviour(t *testing.T) {
+	for format, least := range map[Format]int{FormatEvent: 40, FormatRestJSON: 45, FormatRestXML: 45, FormatComponentHTTP: 35} {
+		t.Run(string(format), func(t *testing.T) {
+			table, err := behaviour.Load(os.DirFS(tables), string(format))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(table.Cases) < least {
+				t.Errorf("%d cases, want %d", len(table.Cases), least)
+			}
+			titles := map[string]bool{}
+			for i := range table.Cases {
+				c := &table.Cases[i]
+				if titles[c.Title] {
+					t.Errorf("two cases %q", c.Title)
+				}
+				titles[c.Title] = true
+				t.Run(c.Title, func(t *testing.T) { checkCase(t, format, c) })
+			}
+			if *update {
+				if err := os.WriteFile(filepath.Join(tables, string(format)+".txt"), []byte(table.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func checkCase(t *testing.T, format Format, c *behaviour.Case) {
+	ev := &Event{ID: "evt_1", Component: "bot.example.com", Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(t, c.Received)}
+	e := &Endpoint{Name: "echo", Format: format, Timeout: 5 * time.Second, Concurrency: 1, MaxAge: time.Hour, Schedule: []time.Duration{time.Second}}
+	got := behaviour.Case{}
+	got.Direct.Stanzas, got.Request = atOnce(t, *e, ev, c.Answer)
+	got.Queued = got.Direct
+	if !ev.Stanza.NeedsAnswer() {
+		e.Queued = true
+		got.Queued = fromQueue(t, e, ev, c.Answer)
+	}
+	if *update {
+		c.Direct, c.Queued = got.Direct, got.Queued
+		if c.Request != nil {
+			c.Request = got.Request
+		}
+		return
+	}
+	if c.Direct.String() != got.Direct.String() {
+		t.Errorf("direct:\n%s\nwant\n%s", got.Direct, c.Direct)
+	}
+	if c.Queued.String() != got.Queued.String() {
+		t.Errorf("queued:\n%s\nwant\n%s", got.Queued, c.Queued)
+	}
+	if c.Request != nil && (c.Request.Body != got.Request.Body || len(c.Request.Header) != len(got.Request.Header)) {
+		t.Errorf("request:\n%s\nwant\n%s", got.Request.Body, c.Request.Body)
+	}
+	for name := range got.Request.Header {
+		if c.Request != nil && c.Request.Header.Get(name) != got.Request.Header.Get(name) {
+			t.Errorf("request: %s: %s", name, got.Request.Header.Get(name))
+		}
+	}
+}
+
+// noted is a Sender that notes what is sent and confirms it.
+type noted struct {
+	mu  sync.Mutex
+	xml []string
+}
+
+func (n *noted) Send(_ string, s *stanza.Stanza, done func(error)) error {
+	n.mu.Lock()
+	n.xml = append(n.xml, s.XML())
+	n.mu.Unlock()
+	done(nil)
+	return nil
+}
+
+// atOnce delivers an event in one attempt and returns what goes back.
+func atOnce(t *testing.T, e Endpoint, ev *Event, a behaviour.Answer) ([]string, *behaviour.Request) {
+	t.Helper()
+	request := &behaviour.Request{Header: http.Header{}}
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		request.Body = string(body)
+		for _, name := range []string{"Content-Type", "Accept", "Content-Language"} {
+			if v := r.Header.Get(name); v != "" {
+				request.Header.Set(name, v)
+			}
+		}
+		w.Header()["Content-Type"] = nil
+		for name, values := range a.Header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(a.Status)
+		if a.Body != "" {
+			_, _ = io.WriteString(w, a.Body) // a status without a body, or a client that has read enough
+		}
+	}))
+	defer srv.Close()
+	if a.None {
+		srv.Close()
+	}
+	e.URL = srv.URL
+	sent := &noted{}
+	w := NewWorker(&e, sent, zap.NewNop())
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	defer w.Stop(ctx)
+	if ev.Stanza.NeedsAnswer() {
+		verdict := make(chan Verdict, 1)
+		if !w.Ask(ev, func(v Verdict) { verdict <- v }) {
+			t.Fatal("it was not taken")
+		}
+		return []string{iqAnswer(t, ev, <-verdict)}, request
+	}
+	if !w.Direct(ev) {
+		t.Fatal("it was not taken")
+	}
+	for w.Counters.Attempts.Load() == 0 && ctx.Err() == nil {
+		time.Sleep(time.Millisecond)
+	}
+	w.Stop(ctx) // waits for what follows from the attempt
+	return sent.xml, request
+}
+
+// iqAnswer is the one answer that an IQ gets.
+func iqAnswer(t *testing.T, ev *Event, v Verdict) string {
+	t.Helper()
+	if v.Outcome == Done && len(v.Replies) == 1 {
+		return v.Replies[0].XML()
+	}
+	s, err := ev.Stanza.Result("", stanza.Limits{})
+	if v.Outcome != Done {
+		s, err = ev.Stanza.ErrorReply(v.Err, stanza.Limits{})
+	}
+	if err != nil || len(v.Replies) > 0 {
+		t.Fatal(err, v)
+	}
+	return s.XML()
+}
+
+// fromQueue is what an attempt for a queued event leads to.
+func fromQueue(t *testing.T, e *Endpoint, ev *Event, a behaviour.Answer) behaviour.Back {
+	t.Helper()
+	if a.None {
+		return behaviour.Back{Again: true}
+	}
+	answer := &Answer{Status: a.Status, Body: []byte(a.Body), MediaType: mediaType(a.Header.Get("Content-Type")), RetryAfter: retryAfter(a.Header.Get("Retry-After"))}
+	if a.Status == 204 || a.Status == 304 {
+		answer.Body = nil
+	}
+	v := formatOf(e.Format).judge(e, ev, answer)
+	if len(a.Body) > maxAnswer {
+		v = invalidReply(errLongAnswer)
+	}
+	var out []*stanza.Stanza
+	switch {
+	case v.Outcome == Again:
+		return behaviour.Back{Again: true, After: v.After, Disabled: v.Disable}
+	case v.Outcome == Done:
+		if r := receipt(ev); r != nil {
+			out = append(out, r)
+		}
+		out = append(out, v.Replies...)
+	case ev.Stanza.MayBounce():
+		s, err := ev.Stanza.ErrorReply(v.Err, stanza.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, s)
+	}
+	var b behaviour.Back
+	for _, s := range out {
+		b.Stanzas = append(b.Stanzas, s.XML())
+	}
+	return b
+}
