@@ -24,6 +24,7 @@ type engine struct {
 	js     jetstream.JetStream
 	outbox jetstream.Stream
 	people jetstream.KeyValue
+	archive
 	broken atomic.Bool    // a write failed
 	failed chan struct{}  // closed when broken
 	flying sync.WaitGroup // publishes without a result
@@ -74,7 +75,10 @@ func (e *engine) open(ctx context.Context, o *Options) error {
 	if err := e.openOutbox(ctx, o); err != nil {
 		return err
 	}
-	return e.openSubscribers(ctx)
+	if err := e.openSubscribers(ctx); err != nil {
+		return err
+	}
+	return e.openArchive(ctx, o)
 }
 
 // fail notes that a write failed: nothing more can be stored by this engine.

@@ -45,6 +45,7 @@ type Options struct {
 	LogCount                 int           // and how many deliveries
 	DeadKeep                 time.Duration // the dead letters
 	DeadBytes                int64
+	journal                  *journal // of the delivery log; made by openLog
 	Log                      *zap.Logger
 }
 

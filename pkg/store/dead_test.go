@@ -1,0 +1,131 @@
+package store_test
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/store"
+)
+
+func dead(n int, endpoint string) store.Dead {
+	at := time.UnixMilli(1_700_000_000_000 + int64(n))
+	return store.Dead{
+		Record: store.Record{ID: eventID(at, n), Component: "bot.example.com", Conversation: store.Conversation("a", "b"), Received: at, Since: at.Add(time.Second),
+			Stanza: fmt.Sprintf("<message id='%d'/>", n)},
+		Endpoint: endpoint, Type: "message.chat", From: "user@example.com/phone", To: "echo@bot.example.com", Reason: "too old", Died: at.Add(time.Hour),
+		Attempts: []store.Attempt{{Time: at, Status: 503, Duration: time.Second, Error: "503", Answer: "later"}, {Time: at.Add(time.Minute), Error: "no answer"}},
+	}
+}
+
+func bury(t *testing.T, s *store.Store, d store.Dead) {
+	t.Helper()
+	if err := s.Bury(t.Context(), d); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestDeadLetters(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	for i := range 200 {
+		endpoint := "echo"
+		if i%50 == 0 {
+			endpoint = "other"
+		}
+		bury(t, s, dead(i, endpoint))
+	}
+	bury(t, s, dead(200, ""))
+	bury(t, s, dead(7, "echo")) // again: it takes the place of the first
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+
+	want := dead(7, "echo")
+	got, _, err := s.DeadLetter(t.Context(), want.ID)
+	if err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, %v\nwant %+v", got, err, want)
+	}
+	for endpoint, n := range map[string]int{"echo": 196, "other": 4, "": 1, "nobody": 0} {
+		if got, err := s.CountDead(t.Context(), endpoint); err != nil || got != n {
+			t.Errorf("%q has %d, want %d (%v)", endpoint, got, n, err)
+		}
+	}
+	seen := make(map[string]bool)
+	pages := 0
+	for cursor, more := "", true; more; more = cursor != "" {
+		list, next, err := s.DeadLetters(t.Context(), store.Filter{Cursor: cursor, Limit: 67})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list {
+			if seen[d.ID] || d.Stanza != "" || d.Attempts[0].Answer != "" {
+				t.Errorf("%+v", d)
+			}
+			seen[d.ID] = true
+		}
+		cursor = next
+		pages++
+	}
+	if len(seen) != 201 || pages != 3 {
+		t.Errorf("%d in %d pages", len(seen), pages)
+	}
+	list, next, err := s.DeadLetters(t.Context(), store.Filter{Endpoint: "other", After: dead(60, "").Died})
+	if err != nil || next != "" || len(list) != 2 || list[0].ID != dead(150, "").ID {
+		t.Errorf("%+v, %q, %v", list, next, err)
+	}
+	if _, _, err := s.DeadLetters(t.Context(), store.Filter{Cursor: "x"}); !errors.Is(err, store.ErrCursor) {
+		t.Errorf("a cursor that is none: %v", err)
+	}
+
+	if err := s.Unbury(t.Context(), want.ID); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Unbury(t.Context(), want.ID); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("removed twice: %v", err)
+	}
+	for _, id := range []string{want.ID, "evt_*", ">", "", "a.b"} {
+		if _, _, err := s.DeadLetter(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+			t.Errorf("%q: %v", id, err)
+		}
+	}
+}
+
+// The largest stanza with all that may belong to it fits into a record.
+func TestLargestDeadLetter(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	d := dead(1, "echo")
+	d.Stanza = strings.Repeat("x", 1<<18)
+	d.Reason = strings.Repeat("r", 5000)
+	d.From, d.To = strings.Repeat("f", 3071), strings.Repeat("t", 3071)
+	for range 80 {
+		d.Attempts = append(d.Attempts, store.Attempt{Time: time.UnixMilli(1), Error: strings.Repeat("e", 5000), Answer: strings.Repeat("ä", 5000)})
+	}
+	bury(t, s, d)
+	got, _, err := s.DeadLetter(t.Context(), d.ID)
+	if err != nil || got.Stanza != d.Stanza || len(got.Attempts) != 50 || len(got.Attempts[49].Answer) != 4096 || len(got.Attempts[0].Answer) != 128 {
+		t.Errorf("%d attempts, %v", len(got.Attempts), err)
+	}
+}
+
+func TestStateOfAnEndpoint(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	if st, err := s.EndpointState(t.Context(), "echo"); err != nil || st != (store.EndpointState{}) {
+		t.Errorf("at first: %+v, %v", st, err)
+	}
+	want := store.EndpointState{Disabled: true, Reason: "410 Gone", Since: time.UnixMilli(1_700_000_000_000).UTC()}
+	if err := s.PutEndpointState(t.Context(), "echo", want); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	if st, err := s.EndpointState(t.Context(), "echo"); err != nil || st != want {
+		t.Errorf("after a restart: %+v, %v", st, err)
+	}
+}

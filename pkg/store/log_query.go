@@ -1,0 +1,256 @@
+package store
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"hash/maphash"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/klauspost/compress/s2"
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
+)
+
+// ErrNotFound means that there is nothing of this id, or not any more.
+var ErrNotFound = errors.New("not found")
+
+// Bounds of a list.
+const (
+	DefaultLimit = 50
+	MaxLimit     = 500
+)
+
+// clockSlack is how far the clock may have been set back while the log was
+// written without anything being missed.
+const clockSlack = time.Minute
+
+// Filter says what of a list is wanted; what is empty is any.
+type Filter struct {
+	Endpoint string
+	State    State
+	JID      string // canonical; the sender or the addressee: the full JID, or any of a bare one
+	// After and Before are when it was received; of dead letters, when they died.
+	After, Before time.Time
+	IDs           map[string]bool // only these; nil: any. Not for dead letters
+	Cursor        string          // as the page before gave it
+	Limit         int             // 0: DefaultLimit; at most MaxLimit
+}
+
+// oldest returns the smallest of the ids.
+func (f *Filter) oldest() string {
+	oldest := ""
+	for id := range f.IDs {
+		if oldest == "" || id < oldest {
+			oldest = id
+		}
+	}
+	return oldest
+}
+
+func (f *Filter) limit() int { return min(or(max(0, f.Limit), DefaultLimit), MaxLimit) }
+
+// takes reports whether what does not change of a delivery is wanted.
+func (f *Filter) takes(endpoint, from, to string, at time.Time) bool {
+	return (f.Endpoint == "" || f.Endpoint == endpoint) &&
+		(f.JID == "" || of(f.JID, from) || of(f.JID, to)) &&
+		(f.After.IsZero() || at.After(f.After)) && (f.Before.IsZero() || at.Before(f.Before))
+}
+
+// of reports whether a JID is the wanted one, or a resource of it.
+func of(wanted, j string) bool {
+	rest, ok := strings.CutPrefix(j, wanted)
+	return ok && (rest == "" || rest[0] == '/' && !strings.Contains(wanted, "/"))
+}
+
+// idTime returns when an id was made; zero if it does not say.
+func idTime(id string) time.Time {
+	u, err := ulid.ParseStrict(id[strings.LastIndexByte(id, '_')+1:])
+	if err != nil {
+		return time.Time{}
+	}
+	return u.Timestamp()
+}
+
+// Delivery returns all that the log knows of an event. Errors: ErrNotFound.
+func (s *Store) Delivery(ctx context.Context, id string) (Delivery, error) {
+	c := &collector{f: Filter{Limit: 1}, only: id}
+	if err := s.search(ctx, c); err != nil {
+		return Delivery{}, err
+	}
+	list, _ := c.result()
+	if len(list) == 0 {
+		return Delivery{}, ErrNotFound
+	}
+	return list[0], nil
+}
+
+// Deliveries returns what the log knows of deliveries, those received last
+// first, without stanzas and answers. next is the Cursor of the following
+// page; empty: there is none.
+//
+// It reads the log from its end until the page is complete: in the worst case
+// all of it, with some megabytes of memory whatever its size.
+func (s *Store) Deliveries(ctx context.Context, f Filter) (list []Delivery, next string, err error) {
+	c := &collector{f: f, oldest: f.oldest(), seed: maphash.MakeSeed(), rejected: make(map[uint64]struct{})}
+	if err := s.search(ctx, c); err != nil {
+		return nil, "", err
+	}
+	list, next = c.result()
+	return list, next, nil
+}
+
+// searches bounds those that read the log at the same time.
+const searches = 2
+
+func (s *Store) search(ctx context.Context, c *collector) error {
+	select {
+	case s.o.journal.searching <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-s.o.journal.searching }()
+	return s.eng.Load().walk(ctx, logStream, "", 0, func(m walked) bool {
+		if c.over(m.time) {
+			return false
+		}
+		if !c.skips(m.header.Get(headFirstID), m.header.Get(headLastID)) {
+			if err := c.batch(m.data); err != nil {
+				s.log.Error("a part of the delivery log cannot be read", zap.Uint64("batch", m.seq), zap.Error(err))
+			}
+		}
+		return ctx.Err() == nil
+	})
+}
+
+// collector gathers the deliveries of a page from entries that come the latest
+// first: the first one of an id tells its state.
+type collector struct {
+	f        Filter
+	only     string // id; empty: all that f takes
+	oldest   string // of f.IDs
+	picked   []*Delivery
+	rejected map[uint64]struct{} // ids whose state is not the wanted one
+	seed     maphash.Seed
+	data     []byte
+	offsets  [][]byte
+}
+
+// full reports whether the page has one more than it needs: then only ids
+// above its last one matter.
+func (c *collector) full() bool { return c.only == "" && len(c.picked) > c.f.limit() }
+
+func (c *collector) last() string { return c.picked[len(c.picked)-1].ID }
+
+// over reports whether batches stored at a time, or before, have nothing more:
+// nothing is logged of an event before it is received.
+func (c *collector) over(stored time.Time) bool {
+	stored = stored.Add(clockSlack)
+	switch {
+	case c.only != "":
+		return stored.Before(idTime(c.only))
+	case c.full():
+		return stored.Before(idTime(c.last()))
+	}
+	return stored.Before(c.f.After) || c.oldest != "" && stored.Before(idTime(c.oldest))
+}
+
+// skips reports whether a batch has nothing that is wanted.
+func (c *collector) skips(first, last string) bool {
+	switch {
+	case c.only != "":
+		return c.only < first || c.only > last
+	case c.f.Cursor != "" && first >= c.f.Cursor, last < c.oldest:
+		return true
+	}
+	return c.full() && last < c.last()
+}
+
+func (c *collector) batch(packed []byte) error {
+	var err error
+	if c.data, err = s2.Decode(c.data[:cap(c.data)], packed); err != nil {
+		return err
+	}
+	c.offsets = c.offsets[:0]
+	for rest := c.data; len(rest) > 0; {
+		var entry []byte
+		if entry, rest, err = nextEntry(rest); err != nil {
+			return err
+		}
+		c.offsets = append(c.offsets, entry)
+	}
+	for _, entry := range slices.Backward(c.offsets) {
+		if err := c.entry(entry); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *collector) entry(raw []byte) error {
+	id := entryID(raw)
+	switch {
+	case c.only != "":
+		if string(id) != c.only {
+			return nil
+		}
+	case c.f.Cursor != "" && string(id) >= c.f.Cursor, c.full() && string(id) < c.last(), c.f.IDs != nil && !c.f.IDs[string(id)]:
+		return nil
+	}
+	at, found := slices.BinarySearchFunc(c.picked, id, func(d *Delivery, id []byte) int { return bytes.Compare(id, []byte(d.ID)) })
+	if !found && c.only == "" {
+		if _, no := c.rejected[maphash.Bytes(c.seed, id)]; no {
+			return nil
+		}
+	}
+	e, err := readEntry(raw, c.only == "")
+	if err != nil {
+		return err
+	}
+	if found {
+		c.picked[at].before(&e)
+		return nil
+	}
+	if c.only == "" {
+		if !c.f.takes(e.Endpoint, e.From, e.To, e.Received) {
+			return nil
+		}
+		if c.f.State != "" && c.f.State != e.State {
+			c.rejected[maphash.Bytes(c.seed, id)] = struct{}{}
+			return nil
+		}
+	}
+	d := &Delivery{ID: e.ID, Endpoint: e.Endpoint, Component: e.Component, Type: e.Type, From: e.From, To: e.To, Received: e.Received, State: e.State, Reason: e.Reason, Next: e.Next}
+	d.before(&e)
+	full := c.full()
+	c.picked = slices.Insert(c.picked, at, d)
+	if full {
+		c.picked = c.picked[:len(c.picked)-1]
+	}
+	return nil
+}
+
+// before adds what an earlier entry tells. Attempts are in reverse order until
+// result.
+func (d *Delivery) before(e *Entry) {
+	if e.Attempt != nil && len(d.Attempts) < maxAttempts {
+		d.Attempts = append(d.Attempts, *e.Attempt)
+	}
+	if d.Stanza == "" {
+		d.Stanza = e.Stanza
+	}
+}
+
+func (c *collector) result() (list []Delivery, next string) {
+	for i, d := range c.picked {
+		if i == c.f.limit() {
+			next = list[i-1].ID
+			break
+		}
+		slices.Reverse(d.Attempts)
+		list = append(list, *d)
+	}
+	return list, next
+}
