@@ -25,29 +25,40 @@ const maxAnswer = 1 << 20
 // errLongAnswer means that an endpoint answered more than maxAnswer bytes.
 var errLongAnswer = errors.New("the answer is longer than 1 MiB")
 
-// newClient returns the HTTP client of an endpoint.
-func newClient(e *Endpoint) *http.Client {
-	guard := e.Guard
-	if guard == nil {
-		guard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")})
-	}
-	return outbound.NewClient(guard, outbound.ClientOptions{Proxy: e.Proxy, IdleConns: e.Concurrency})
-}
-
 // requests makes the requests of an endpoint.
 type requests struct {
 	e      *Endpoint
 	client *http.Client
+	plain  *plain   // for http without a proxy; else nil
 	url    *url.URL // of all requests; nil: it has placeholders
 	signer *signature.Signer
 }
 
 func newRequests(e *Endpoint) *requests {
-	r := &requests{e: e, client: newClient(e), signer: signature.NewSigner(e.Secrets)}
+	guard := e.Guard
+	if guard == nil {
+		guard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")})
+	}
+	r := &requests{e: e, client: outbound.NewClient(guard, outbound.ClientOptions{Proxy: e.Proxy, IdleConns: e.Concurrency}), signer: signature.NewSigner(e.Secrets)}
+	u, err := url.Parse(target(e.URL, &stanza.Stanza{}))
+	if err != nil {
+		return r // each request will say so
+	}
 	if !strings.Contains(e.URL, "{") {
-		r.url, _ = url.Parse(e.URL) // else the request says so, each time
+		r.url = u
+	}
+	if u.Scheme == "http" && e.Proxy == nil {
+		r.plain = newPlain(e, guard, u)
 	}
 	return r
+}
+
+// close breaks off what is under way.
+func (r *requests) close() {
+	r.client.CloseIdleConnections()
+	if r.plain != nil {
+		r.plain.abort()
+	}
 }
 
 // post makes one request (Standard Webhooks 1.0.0: webhook-id is constant over
@@ -61,8 +72,6 @@ func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) 
 			return nil, fmt.Errorf("build the request: %w", err)
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.e.Timeout)
-	defer cancel()
 	now := time.Now()
 	h := make(http.Header, len(r.e.Headers)+8)
 	maps.Copy(h, r.e.Headers)
@@ -73,6 +82,16 @@ func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) 
 	if len(r.e.Secrets) > 0 {
 		h["Webhook-Signature"] = []string{r.signer.Sign(ev.ID, now, body)}
 	}
+	if r.plain != nil {
+		return r.plain.post(u, h, body)
+	}
+	return r.full(ctx, u, h, body)
+}
+
+// full makes a request with all that HTTP has: TLS, HTTP/2, a proxy.
+func (r *requests) full(ctx context.Context, u *url.URL, h http.Header, body []byte) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, r.e.Timeout)
+	defer cancel()
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
@@ -86,7 +105,7 @@ func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) 
 			err = outer.Err
 		}
 		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %v: %w", r.e.Timeout, err)
+			err = fmt.Errorf("no answer within %v", r.e.Timeout)
 		}
 		return nil, err
 	}
