@@ -120,6 +120,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 		return false
 	}
 	q.w.log.Warn("an event is given up", zap.String("event", it.ID), zap.String("stanza_id", it.Stanza.ID), zap.String("reason", reason))
+	q.w.entry(it.Event, store.DeadState, reason, nil)
 	if q.w.e.DropOld {
 		e = nil
 	}
