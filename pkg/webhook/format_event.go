@@ -11,30 +11,33 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// eventHead is the request of format event without its last member, "data".
-type eventHead struct {
-	ID        string `json:"id"`
-	Type      string `json:"type"`
-	Timestamp string `json:"timestamp"`
-	Endpoint  string `json:"endpoint"`
-	Component string `json:"component"`
-}
-
 // eventType is kind.type: "message.chat", "presence.available", "iq.get".
 func eventType(s *stanza.Stanza) string { return s.Kind.String() + "." + typeOf(s) }
 
 // encodeEvent writes the event; its data is mod_rest's JSON and the exact XML.
 func encodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
-	h := eventHead{ev.ID, eventType(ev.Stanza), ev.Received.UTC().Format("2006-01-02T15:04:05.000Z"), e.Name, ev.Component}
+	t := eventType(ev.Stanza)
 	if ev.Test {
-		h.Type = "test"
+		t = "test"
 	}
-	head, err := marshal(h)
-	if err != nil {
-		return nil, err
+	b := make([]byte, 0, 3*len(ev.Stanza.XML())+256) // once as it is, once in keys, and escaped
+	b = appendText(append(b, `{"id":`...), ev.ID)
+	b = appendText(append(b, `,"type":`...), t)
+	b = ev.Received.UTC().AppendFormat(append(b, `,"timestamp":"`...), `2006-01-02T15:04:05.000Z"`)
+	b = appendText(append(b, `,"endpoint":`...), e.Name)
+	b = appendText(append(b, `,"component":`...), ev.Component)
+	return append(restjson.AppendWithStanza(append(b, `,"data":`...), ev.Stanza), '}'), nil
+}
+
+// appendText appends a JSON string.
+func appendText(b []byte, s string) []byte {
+	for i := range len(s) {
+		if c := s[i]; c < 0x20 || c > 0x7e || c == '"' || c == '\\' {
+			text, _ := marshal(s) // of a string: it does not fail
+			return append(b, text...)
+		}
 	}
-	b := append(bytes.TrimSuffix(head, []byte{'}'}), `,"data":`...)
-	return append(restjson.AppendWithStanza(b, ev.Stanza), '}'), nil
+	return append(append(append(b, '"'), s...), '"')
 }
 
 // testEvent returns an event that is made up, to try an endpoint: a message of

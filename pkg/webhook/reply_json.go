@@ -40,6 +40,13 @@ func (m members) whole() (string, error) {
 // object is a reply in mod_rest's JSON, nil if it says nothing: an object
 // without a key that is known, such as {"ok":true}. Its addresses do not count.
 func (r *replier) object(data []byte) (*stanza.Stanza, error) {
+	if h, body, ok := simple(data); ok {
+		return r.build(h, stanza.Element("body", body))
+	}
+	return r.anyObject(data)
+}
+
+func (r *replier) anyObject(data []byte) (*stanza.Stanza, error) {
 	var m members
 	if err := json.Unmarshal(data, &m); err != nil {
 		return nil, fmt.Errorf("JSON: %w", err)
