@@ -35,7 +35,13 @@ func launch(t *testing.T, c testConfig) *program {
 
 func launchIn(t *testing.T, dir string, c testConfig) *program {
 	t.Helper()
-	p := command(t, "serve", "--config", c.write(t, dir))
+	return launchFile(t, c.write(t, dir))
+}
+
+// launchFile starts the program with a configuration file.
+func launchFile(t *testing.T, file string) *program {
+	t.Helper()
+	p := command(t, "serve", "--config", file)
 	eventually(t, "stanzahook has started", func() bool {
 		if p.ended() {
 			t.Fatalf("stanzahook ended: %v", p.err)
