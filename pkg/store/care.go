@@ -60,7 +60,7 @@ func (s *Store) checkDisk() {
 	if keep := min(reserve, total/10); free < keep {
 		err = fmt.Errorf("%w: the disk of store.dir has %d MiB left, of which %d are kept free", ErrFull, free>>20, keep>>20)
 	} else if held := s.held.Load(); held > eventBytes(&s.o) {
-		err = fmt.Errorf("%w: the events take %d MiB, and may take %d (half of store.max_bytes)", ErrFull, held>>20, eventBytes(&s.o)>>20)
+		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", ErrFull, held>>20, eventBytes(&s.o)>>20)
 	}
 	was := s.full.Load()
 	switch {

@@ -157,19 +157,21 @@ func (s *Store) DeadLetters(ctx context.Context, f Filter) (list []Dead, next st
 // ErrCursor means that a cursor is not one that was given out.
 var ErrCursor = errors.New("the cursor is wrong")
 
-// Unbury removes a dead letter, which was replayed or dropped.
+// Unbury removes the dead letter at a place, which was replayed or dropped. One
+// of the same id that was buried meanwhile has another place, and stays.
 //
 // Killed before it returns: it may still be there. Errors: ErrNotFound.
-func (s *Store) Unbury(ctx context.Context, id string) error {
-	_, seq, err := s.DeadLetter(ctx, id)
-	if err != nil {
-		return err
+func (s *Store) Unbury(ctx context.Context, seq uint64) error {
+	err := s.eng.Load().dead.DeleteMsg(ctx, seq)
+	var api *jetstream.APIError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, jetstream.ErrMsgNotFound), errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeMessageNotFound,
+		errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful):
+		return ErrNotFound
 	}
-	err = s.eng.Load().dead.DeleteMsg(ctx, seq)
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
-		return fmt.Errorf("remove dead letter %s: %w", id, err)
-	}
-	return nil
+	return fmt.Errorf("remove a dead letter: %w", err)
 }
 
 // CountDead returns how many dead letters an endpoint has; "" is the outbox.

@@ -45,7 +45,7 @@ func TestDeadLetters(t *testing.T) {
 	defer s.Close()
 
 	want := dead(7, "echo")
-	got, _, err := s.DeadLetter(t.Context(), want.ID)
+	got, seq, err := s.DeadLetter(t.Context(), want.ID)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v\nwant %+v", got, err, want)
 	}
@@ -81,10 +81,17 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
 
-	if err := s.Unbury(t.Context(), want.ID); err != nil {
+	bury(t, s, want) // by who was faster
+	if err := s.Unbury(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
+		t.Errorf("the place of one that was buried again: %v", err)
+	}
+	if _, seq, err = s.DeadLetter(t.Context(), want.ID); err != nil {
+		t.Fatalf("buried again: %v", err)
+	}
+	if err := s.Unbury(t.Context(), seq); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Unbury(t.Context(), want.ID); !errors.Is(err, store.ErrNotFound) {
+	if err := s.Unbury(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
 	for _, id := range []string{want.ID, "evt_*", ">", "", "a.b"} {

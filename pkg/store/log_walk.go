@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	walkPage  = 64      // records that are read, and held, at a time
+	walkPage  = 256     // records that are read, and held, at a time
 	walkBytes = 8 << 20 // after which a page ends early
 	walkSpan  = 1 << 22 // places looked at together at most, where nearly all are empty
 )
@@ -106,6 +106,7 @@ func (e *engine) walk(ctx context.Context, stream, subject string, before uint64
 // between returns the last records from low up to high, at most a page; more
 // means that there are others before them.
 func (e *engine) between(ctx context.Context, stream, subject string, low, high uint64) (list []walked, more bool, err error) {
+	bytes := 0
 	for low < high {
 		page, err := e.page(ctx, stream, subject, low, walkPage)
 		if err != nil {
@@ -116,7 +117,9 @@ func (e *engine) between(ctx context.Context, stream, subject string, low, high 
 				return list, more, nil
 			}
 			low = m.seq + 1
-			if list = append(list, m); len(list) > walkPage {
+			list, bytes = append(list, m), bytes+len(m.data)
+			for len(list) > walkPage || len(list) > 1 && bytes > 2*walkBytes {
+				bytes -= len(list[0].data)
 				list[0] = walked{}
 				list, more = list[1:], true
 			}

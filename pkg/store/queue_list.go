@@ -34,7 +34,7 @@ func (q *Queue) List(ctx context.Context, before uint64, n int) ([]Stored, error
 
 // Find returns an event that waits, by its id. It reads from the newest back
 // to the time of the id, all of the queue at worst: some 100,000 events in a
-// fifth of a second.
+// second.
 func (q *Queue) Find(ctx context.Context, id string) (Stored, bool, error) {
 	var found Stored
 	received := idTime(id)

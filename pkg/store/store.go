@@ -120,10 +120,10 @@ func lockDir(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// eventBytes is what the queues of events may hold: half of all, so that other
-// things have room, and what the outbox leaves if that is less.
+// eventBytes is what the queues of events may hold: half of all, or what the
+// outbox, the delivery log and the dead letters leave if that is less.
 func eventBytes(o *Options) int64 {
-	return max(1, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-o.MaxBytes/16))
+	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-o.MaxBytes/16))
 }
 
 // Ready returns nil if the store can be written to.
@@ -160,6 +160,7 @@ func (s *Store) Close() {
 	s.wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
+	s.closeLog(ctx)
 	s.leave(ctx)
 	s.eng.Load().close()
 	_ = s.lock.Close() // releases the lock

@@ -11,10 +11,6 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// maxHistory bounds the attempts that are remembered of one event: the first
-// and the latest.
-const maxHistory = 50
-
 func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
@@ -32,12 +28,7 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 	if l.fails++; l.fails == 1 {
 		l.failing = now
 	}
-	if v.attempt != nil {
-		if len(l.history) == maxHistory {
-			l.history = append(l.history[:1], l.history[2:]...)
-		}
-		l.history = append(l.history, *v.attempt)
-	}
+	l.remember(v.attempt)
 	alone := l.fails > len(q.w.e.Schedule) && q.w.health.succeededSince(l.failing)
 	fails := l.fails
 	q.mu.Unlock()

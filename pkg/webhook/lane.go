@@ -81,6 +81,21 @@ func (l *lane) pop() {
 	l.history, l.fails, l.failing = nil, 0, time.Time{}
 }
 
+// maxHistory bounds the attempts that are remembered of one event: the first
+// and the latest.
+const maxHistory = 50
+
+// remember keeps a failed attempt of the first event.
+func (l *lane) remember(a *store.Attempt) {
+	if a == nil {
+		return
+	}
+	if len(l.history) == maxHistory {
+		l.history = append(l.history[:1], l.history[2:]...)
+	}
+	l.history = append(l.history, *a)
+}
+
 // waits are lanes by the time until which they wait.
 type waits []*lane
 

@@ -103,8 +103,13 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 	if v.Outcome == Again {
 		return q.again(l, it, v)
 	}
-	if q.w.dead(&v) && !q.bury(l, it, v.Reason) {
-		return false
+	if q.w.dead(&v) {
+		q.mu.Lock()
+		l.remember(v.attempt)
+		q.mu.Unlock()
+		if !q.bury(l, it, v.Reason) {
+			return false
+		}
 	}
 	q.finish(l, it)
 	q.w.conclude(it.Event, v, func() { q.answered(l, it) })
