@@ -140,7 +140,9 @@ func (b *tableBot) play(t *testing.T, u user, format string, c behaviour.Case, b
 	b.mu.Unlock()
 	u.send("%s", localize.Replace(c.Received))
 	eventually(t, "the request", func() bool { b.mu.Lock(); defer b.mu.Unlock(); return b.requests > before })
-	fromBot := func(r lab.Received) bool { return strings.HasSuffix(r.From, "format.localhost") || strings.Contains(r.From, "@format.localhost") }
+	fromBot := func(r lab.Received) bool {
+		return strings.HasSuffix(r.From, "format.localhost") || strings.Contains(r.From, "@format.localhost")
+	}
 	for _, xml := range back.Stanzas {
 		want, err := stanza.Parse(localize.Replace(xml), stanza.Limits{})
 		if err != nil {

@@ -1,0 +1,142 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+const (
+	defaultAPI = "http://127.0.0.1:5290"
+	envAPI     = "STANZAHOOK_API"
+	envToken   = "STANZAHOOK_TOKEN"
+
+	apiTimeout  = 60 * time.Second // of one request
+	maxAPIBytes = 64 << 20         // of an answer
+)
+
+// api asks a running instance.
+type api struct {
+	url, tokenFile string
+	client         http.Client
+}
+
+// apiFlags gives a command the flags that say where the instance is.
+func apiFlags(cmd *cobra.Command) *api {
+	a := &api{client: http.Client{Timeout: apiTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+	cmd.PersistentFlags().StringVar(&a.url, "api", "", "URL of the running instance, http.base_path included (default $"+envAPI+", else "+defaultAPI+")")
+	cmd.PersistentFlags().StringVar(&a.tokenFile, "token-file", "", "file with the API token (default: the token in $"+envToken+")")
+	return a
+}
+
+func (a *api) base() (string, error) {
+	base := a.url
+	if base == "" {
+		base = os.Getenv(envAPI)
+	}
+	if base == "" {
+		base = defaultAPI
+	}
+	u, err := url.Parse(base)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return "", fmt.Errorf("the address of the instance (--api or %s) is not an http or https URL", envAPI)
+	}
+	return strings.TrimSuffix(base, "/"), nil
+}
+
+func (a *api) token() (string, error) {
+	if a.tokenFile == "" {
+		return os.Getenv(envToken), nil
+	}
+	data, err := os.ReadFile(a.tokenFile)
+	if err != nil {
+		return "", fmt.Errorf("--token-file: %w", err)
+	}
+	return strings.TrimSpace(string(data)), nil
+}
+
+// call makes a request and returns the body of the answer. An answer that is
+// not a success becomes an error that says why, and what to do.
+func (a *api) call(ctx context.Context, method, path string, query url.Values) (json.RawMessage, error) {
+	base, err := a.base()
+	if err != nil {
+		return nil, err
+	}
+	token, err := a.token()
+	if err != nil {
+		return nil, err
+	}
+	if len(query) > 0 {
+		path += "?" + query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+path, nil)
+	if err != nil {
+		return nil, err
+	}
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	r.Header.Set("User-Agent", "stanzahook/"+version)
+	answer, err := a.client.Do(r)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the URL, which may have a password
+		}
+		return nil, fmt.Errorf("no answer from stanzahook at %s: %w\nIs it running there? Say with --api or %s where it is", public(base), err, envAPI)
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAPIBytes))
+	if err != nil {
+		return nil, fmt.Errorf("the answer of stanzahook at %s broke off: %w", public(base), err)
+	}
+	if answer.StatusCode/100 != 2 {
+		return nil, problemOf(answer, body)
+	}
+	return body, nil
+}
+
+func public(base string) string {
+	u, err := url.Parse(base)
+	if err != nil {
+		return base
+	}
+	return u.Redacted()
+}
+
+// apiError is a refusal by the instance.
+type apiError struct {
+	status int
+	text   string
+}
+
+func (e *apiError) Error() string { return e.text }
+
+func problemOf(answer *http.Response, body []byte) error {
+	var problem struct {
+		Detail    string `json:"detail"`
+		RequestID string `json:"request_id"`
+	}
+	// What is not a problem document has no detail: the status says all.
+	_ = json.Unmarshal(body, &problem)
+	text := problem.Detail
+	if text == "" {
+		text = "it answered " + answer.Status + "; is this stanzahook?"
+	}
+	switch answer.StatusCode {
+	case http.StatusUnauthorized:
+		text += "\nPut a token with the scope admin into " + envToken + ", or name its file with --token-file"
+	case http.StatusInternalServerError:
+		text += " (" + problem.RequestID + ")"
+	}
+	return &apiError{answer.StatusCode, text}
+}

@@ -1,0 +1,207 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+
+	"github.com/spf13/cobra"
+)
+
+func deliveriesCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "deliveries",
+		Short: "Show and replay deliveries and dead letters of the running instance",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return errors.New("deliveries: say what to do: list, show, replay or drop")
+		},
+	}
+	a := apiFlags(cmd)
+	cmd.AddCommand(deliveriesList(a), deliveriesShow(a), deliveriesReplay(a), deliveriesDrop(a))
+	return cmd
+}
+
+// failed marks errors of what was asked rightly.
+func failed(err error) error {
+	if err == nil {
+		return nil
+	}
+	return failure{err}
+}
+
+func deliveriesList(a *api) *cobra.Command {
+	var endpoint, state, jid, since, cursor string
+	var dead, asJSON bool
+	var limit int
+	cmd := &cobra.Command{
+		Use:   "list",
+		Short: "List deliveries, those received last first",
+		Args:  cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if dead && state != "" {
+				return errors.New("--dead and --state exclude each other")
+			}
+			if limit < 1 || limit > 500 {
+				return errors.New("--limit: write a number from 1 to 500")
+			}
+			query := url.Values{"limit": {strconv.Itoa(limit)}}
+			for name, value := range map[string]string{"endpoint": endpoint, "state": state, "jid": jid, "after": since, "cursor": cursor} {
+				if value != "" {
+					query.Set(name, value)
+				}
+			}
+			path := "/v1/deliveries"
+			if dead {
+				path = "/v1/dead-letters"
+			}
+			body, err := a.call(cmd.Context(), http.MethodGet, path, query)
+			if err != nil {
+				return failed(err)
+			}
+			if asJSON {
+				return failed(printJSON(cmd.OutOrStdout(), body))
+			}
+			return failed(printList(cmd.OutOrStdout(), body))
+		},
+	}
+	f := cmd.Flags()
+	f.StringVar(&endpoint, "endpoint", "", "only of this endpoint")
+	f.StringVar(&state, "state", "", "only in this state: queued, retrying, delivered, dead or dropped")
+	f.StringVar(&jid, "jid", "", "only from or to this JID, bare or full")
+	f.StringVar(&since, "since", "", "only what was received since then: a time (RFC 3339) or a duration such as 2h; with --dead, what died since then")
+	f.StringVar(&cursor, "cursor", "", "go on where another list ended")
+	f.BoolVar(&dead, "dead", false, "the dead letters, those that died last first")
+	f.IntVar(&limit, "limit", 50, "at most so many, up to 500")
+	f.BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
+	return cmd
+}
+
+func deliveriesShow(a *api) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show a delivery with its attempts and its stanza",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			body, err := a.call(cmd.Context(), http.MethodGet, deliveryPath(args[0]), nil)
+			if err != nil {
+				return failed(err)
+			}
+			if asJSON {
+				return failed(printJSON(cmd.OutOrStdout(), body))
+			}
+			return failed(printDelivery(cmd.OutOrStdout(), body))
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
+	return cmd
+}
+
+func deliveryPath(id string) string { return "/v1/deliveries/" + url.PathEscape(id) }
+
+func deliveriesReplay(a *api) *cobra.Command {
+	var endpoint, since string
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "replay ID… | --endpoint NAME [--since TIME]",
+		Short: "Deliver again: single events, or all dead letters of an endpoint",
+		Long: `Deliver again, under the same id: single events, dead letters or others, or
+all dead letters of an endpoint.`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			switch {
+			case len(args) > 0 && endpoint != "":
+				return errors.New("replay: give ids or --endpoint, not both")
+			case len(args) == 0 && endpoint == "":
+				return errors.New("replay: give ids, or --endpoint for all its dead letters")
+			case since != "" && endpoint == "":
+				return errors.New("--since goes with --endpoint")
+			case endpoint == "":
+				return each(cmd, args, asJSON, "replayed", func(ctx context.Context, id string) error {
+					_, err := a.call(ctx, http.MethodPost, deliveryPath(id)+"/replay", nil)
+					return err
+				})
+			}
+			query := url.Values{}
+			if since != "" {
+				query.Set("since", since)
+			}
+			body, err := a.call(cmd.Context(), http.MethodPost, "/v1/endpoints/"+url.PathEscape(endpoint)+"/replay", query)
+			if err != nil {
+				return failed(err)
+			}
+			if asJSON {
+				return failed(printJSON(cmd.OutOrStdout(), body))
+			}
+			var done struct{ Replayed int }
+			if err := json.Unmarshal(body, &done); err != nil {
+				return failed(fmt.Errorf("the answer cannot be read: %w", err))
+			}
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d dead letters of %s are in its queue again\n", done.Replayed, endpoint)
+			return failed(err)
+		},
+	}
+	cmd.Flags().StringVar(&endpoint, "endpoint", "", "all dead letters of this endpoint")
+	cmd.Flags().StringVar(&since, "since", "", "of these, those that died since then: a time (RFC 3339) or a duration such as 2h")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+func deliveriesDrop(a *api) *cobra.Command {
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "drop ID…",
+		Short: "Remove events from the queue, or dead letters; nobody is told",
+		Args:  cobra.MinimumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return each(cmd, args, asJSON, "dropped", func(ctx context.Context, id string) error {
+				_, err := a.call(ctx, http.MethodDelete, deliveryPath(id), nil)
+				return err
+			})
+		},
+	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	return cmd
+}
+
+// each does something with every id. What is refused for one does not keep the
+// others; anything else that goes wrong ends it.
+func each(cmd *cobra.Command, ids []string, asJSON bool, done string, do func(context.Context, string) error) error {
+	type result struct {
+		ID    string  `json:"id"`
+		Done  bool    `json:"done"`
+		Error *string `json:"error"`
+	}
+	var results []result
+	refused := 0
+	for _, id := range ids {
+		err := do(cmd.Context(), id)
+		var no *apiError
+		switch {
+		case err == nil:
+			results = append(results, result{id, true, nil})
+			if !asJSON {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", id, done)
+			}
+		case errors.As(err, &no) && (no.status == http.StatusNotFound || no.status == http.StatusConflict):
+			refused++
+			results = append(results, result{id, false, &no.text})
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", id, no.text)
+		default:
+			return failed(err)
+		}
+	}
+	if asJSON {
+		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"items": results}); err != nil {
+			return failed(err)
+		}
+	}
+	if refused > 0 {
+		return failed(fmt.Errorf("%d of %d were not %s", refused, len(ids), done))
+	}
+	return nil
+}

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+// endpoints implements v1.Endpoints.
+type endpoints struct {
+	store   *store.Store
+	workers []*webhook.Worker
+	domain  string // of a component, for tests of endpoints of all components
+}
+
+func (s *endpoints) worker(name string) *webhook.Worker {
+	for _, w := range s.workers {
+		if w.Endpoint().Name == name {
+			return w
+		}
+	}
+	return nil
+}
+
+// List implements v1.Endpoints.
+func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
+	var all []v1.Endpoint
+	for _, w := range s.workers {
+		e, err := s.describe(ctx, w)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	return all, nil
+}
+
+// Get implements v1.Endpoints.
+func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
+	w := s.worker(name)
+	if w == nil {
+		return v1.Endpoint{}, v1.ErrNotFound
+	}
+	return s.describe(ctx, w)
+}
+
+func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoint, error) {
+	c, st := w.Endpoint(), w.Status()
+	e := v1.Endpoint{
+		Name: c.Name, URL: withoutCredentials(c.URL), Format: string(c.Format), Delivery: deliveryDirect, Copy: c.Copy, State: "ok",
+		Since: timeOrNil(st.Since), PausedUntil: timeOrNil(st.PausedUntil), Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess),
+		Attempts: w.Counters.Attempts.Load(), Failures: w.Counters.Failures.Load(), Delivered: w.Counters.Delivered.Load(),
+		Refused: w.Counters.Refused.Load(), Expired: w.Counters.Expired.Load(),
+	}
+	if c.Component != "" {
+		e.Component = &c.Component
+	}
+	if f := st.LastFailure; !f.Time.IsZero() {
+		e.LastError = &v1.FailureJSON{Time: f.Time.UTC(), Error: f.Error}
+		if f.Status != 0 {
+			e.LastError.Status = &f.Status
+		}
+	}
+	switch {
+	case st.Disabled:
+		e.State, e.Reason = "disabled", &st.Reason
+	case st.Open:
+		e.State, e.Reason = "open", &st.LastFailure.Error
+	case st.Failing:
+		e.State, e.Reason = "failing", &st.LastFailure.Error
+	}
+	var err error
+	if c.Queued {
+		e.Delivery = deliveryQueued
+		q, err := s.store.Queue(ctx, c.Name)
+		if err != nil {
+			return e, err
+		}
+		bytes, oldest, err := q.Load(ctx)
+		if err != nil {
+			return e, err
+		}
+		if e.Bytes = bytes; st.Queued > 0 {
+			e.Oldest = timeOrNil(oldest)
+		}
+	}
+	e.DeadLetters, err = s.store.CountDead(ctx, c.Name)
+	return e, err
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+// withoutCredentials returns a URL of the configuration as it may be shown:
+// without user and password, and without the values of its query, which may be
+// secrets, but for those that are replaced for each event.
+func withoutCredentials(u string) string {
+	if scheme, rest, ok := strings.Cut(u, "://"); ok {
+		end := strings.IndexAny(rest, "/?#")
+		if end < 0 {
+			end = len(rest)
+		}
+		u = scheme + "://" + rest[strings.LastIndexByte(rest[:end], '@')+1:]
+	}
+	path, query, ok := strings.Cut(u, "?")
+	if !ok {
+		return u
+	}
+	pairs := strings.Split(query, "&")
+	for i, pair := range pairs {
+		name, value, ok := strings.Cut(pair, "=")
+		switch {
+		case !ok:
+			pairs[i] = "***"
+		case !strings.HasPrefix(value, "{"):
+			pairs[i] = name + "=***"
+		}
+	}
+	return path + "?" + strings.Join(pairs, "&")
+}
+
+// Test implements v1.Endpoints.
+func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error) {
+	w := s.worker(name)
+	if w == nil {
+		return v1.TestResult{}, v1.ErrNotFound
+	}
+	domain := w.Endpoint().Component
+	if domain == "" {
+		domain = s.domain
+	}
+	id := "evt_" + ulid.Make().String()
+	attempt, err := w.Test(ctx, domain, id)
+	t := v1.TestResult{ID: id, OK: err == nil, Attempt: v1.Attempt(attempt)}
+	if err != nil {
+		t.Attempt.Error = err.Error()
+	}
+	if t.Attempt.Time.IsZero() {
+		t.Attempt.Time = time.Now()
+	}
+	return t, nil
+}
+
+// Enable implements v1.Endpoints.
+func (s *endpoints) Enable(ctx context.Context, name string) error {
+	w := s.worker(name)
+	if w == nil {
+		return v1.ErrNotFound
+	}
+	return forAPI(w.Enable(ctx))
+}
+
+// Disable implements v1.Endpoints.
+func (s *endpoints) Disable(ctx context.Context, name, reason string) error {
+	w := s.worker(name)
+	if w == nil {
+		return v1.ErrNotFound
+	}
+	return forAPI(w.Disable(ctx, reason))
+}

@@ -1,0 +1,172 @@
+package v1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+)
+
+// Delivery is one event for one endpoint.
+type Delivery struct {
+	ID          string
+	Endpoint    string // empty: the outbox
+	State       string // queued, retrying, delivered, dead or dropped
+	Type        string
+	From, To    string
+	Received    time.Time
+	NextAttempt time.Time // zero: none is planned
+	Reason      string
+	Attempts    []Attempt
+	Stanza      string // not in lists
+}
+
+// Attempt is one try.
+type Attempt struct {
+	Time          time.Time
+	Status        int // 0: no answer
+	Duration      time.Duration
+	Error, Answer string // the answer not in lists
+}
+
+// Deliveries is what is known of deliveries and what can be done with them.
+// Errors: ErrNotFound, ErrConflict, ErrFull, ErrCursor.
+type Deliveries interface {
+	// List and DeadLetters return a page, and the cursor of the next; empty if
+	// there is none.
+	List(ctx context.Context, f Filter) (items []Delivery, next string, err error)
+	DeadLetters(ctx context.Context, f Filter) (items []Delivery, next string, err error)
+	Get(ctx context.Context, id string) (Delivery, error)
+	// Replay returns when the event is in the queue.
+	Replay(ctx context.Context, id string) error
+	Drop(ctx context.Context, id string) error
+	// ReplayAll replays the dead letters of an endpoint that died since a time;
+	// zero: all. It returns how many, also with an error.
+	ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error)
+}
+
+type deliveryJSON struct {
+	ID          string        `json:"id"`
+	Endpoint    *string       `json:"endpoint"`
+	State       string        `json:"state"`
+	Type        string        `json:"type"`
+	From        string        `json:"from"`
+	To          string        `json:"to"`
+	Received    time.Time     `json:"received"`
+	NextAttempt *time.Time    `json:"next_attempt"`
+	Reason      *string       `json:"reason"`
+	Attempts    []attemptJSON `json:"attempts"`
+	Stanza      string        `json:"stanza,omitempty"`
+}
+
+type attemptJSON struct {
+	Time     time.Time `json:"time"`
+	Status   *int      `json:"status"`
+	Duration float64   `json:"duration_ms"`
+	Error    *string   `json:"error"`
+	Answer   string    `json:"answer,omitempty"`
+}
+
+func (d *Delivery) json() deliveryJSON {
+	v := deliveryJSON{ID: d.ID, Endpoint: optional(d.Endpoint), State: d.State, Type: d.Type, From: d.From, To: d.To,
+		Received: d.Received.UTC(), NextAttempt: moment(d.NextAttempt), Reason: optional(d.Reason), Attempts: []attemptJSON{}, Stanza: d.Stanza}
+	for _, a := range d.Attempts {
+		v.Attempts = append(v.Attempts, attemptJSON{a.Time.UTC(), optional(a.Status), milliseconds(a.Duration), optional(a.Error), a.Answer})
+	}
+	return v
+}
+
+func moment(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	t = t.UTC()
+	return &t
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func (h handler) listDeliveries(w http.ResponseWriter, r *http.Request) error {
+	f, err := h.filter(r, "endpoint", "state", "jid", "after", "before", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	return list(w, r, f, h.Deliveries.List)
+}
+
+func (h handler) listDeadLetters(w http.ResponseWriter, r *http.Request) error {
+	f, err := h.filter(r, "endpoint", "jid", "after", "before", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	return list(w, r, f, h.Deliveries.DeadLetters)
+}
+
+func list(w http.ResponseWriter, r *http.Request, f Filter, get func(context.Context, Filter) ([]Delivery, string, error)) error {
+	found, next, err := get(r.Context(), f)
+	if err != nil {
+		return err
+	}
+	var items []deliveryJSON
+	for i := range found {
+		v := found[i].json()
+		v.Stanza = ""
+		for k := range v.Attempts {
+			v.Attempts[k].Answer = ""
+		}
+		items = append(items, v)
+	}
+	return answer(w, http.StatusOK, newPage(items, next))
+}
+
+func (h handler) showDelivery(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	id := mux.Vars(r)["id"]
+	d, err := h.Deliveries.Get(r.Context(), id)
+	if err != nil {
+		return ofDelivery(id, err)
+	}
+	return answer(w, http.StatusOK, d.json())
+}
+
+// ofDelivery says which one is not there.
+func ofDelivery(id string, err error) error {
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: no delivery has the id %q, or not any more; the log and the dead letters are kept for a time only", ErrNotFound, id)
+	}
+	return err
+}
+
+func (h handler) dropDelivery(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	if err := nothing(w, r); err != nil {
+		return err
+	}
+	id := mux.Vars(r)["id"]
+	if err := h.Deliveries.Drop(r.Context(), id); err != nil {
+		return ofDelivery(id, err)
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (h handler) replayDelivery(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	if err := nothing(w, r); err != nil {
+		return err
+	}
+	id := mux.Vars(r)["id"]
+	if err := h.Deliveries.Replay(r.Context(), id); err != nil {
+		return ofDelivery(id, err)
+	}
+	return answer(w, http.StatusAccepted, map[string]string{"id": id, "state": "queued"})
+}

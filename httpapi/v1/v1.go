@@ -1,0 +1,170 @@
+package v1
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/httpapi"
+)
+
+// Options are what the surface works with.
+type Options struct {
+	Deliveries Deliveries
+	Endpoints  Endpoints
+	Now        func() time.Time // nil: time.Now
+	Log        *zap.Logger      // nil: none
+}
+
+// Errors that the implementations return, also wrapped. Their text goes to the
+// caller; that of any other error does not.
+var (
+	ErrNotFound = errors.New("there is nothing of this name")
+	ErrConflict = errors.New("this cannot be done now")
+	ErrFull     = errors.New("the store is full")
+	ErrCursor   = errors.New("cursor: this is not one of this list; leave it out to begin")
+)
+
+type handler struct{ Options }
+
+// New returns the surface, to be given to httpapi.New.
+func New(o Options) httpapi.Mount {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	h := handler{o}
+	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
+		return httpapi.Route{Method: method, Path: path, Handler: h.admin(serve)}
+	}
+	return httpapi.Mount{Prefix: "/v1", Routes: []httpapi.Route{
+		route(http.MethodGet, "/v1/deliveries", h.listDeliveries),
+		route(http.MethodGet, "/v1/deliveries/{id}", h.showDelivery),
+		route(http.MethodDelete, "/v1/deliveries/{id}", h.dropDelivery),
+		route(http.MethodPost, "/v1/deliveries/{id}/replay", h.replayDelivery),
+		route(http.MethodGet, "/v1/dead-letters", h.listDeadLetters),
+		route(http.MethodGet, "/v1/endpoints", h.listEndpoints),
+		route(http.MethodGet, "/v1/endpoints/{name}", h.showEndpoint),
+		route(http.MethodPost, "/v1/endpoints/{name}/test", h.testEndpoint),
+		route(http.MethodPost, "/v1/endpoints/{name}/enable", h.enableEndpoint),
+		route(http.MethodPost, "/v1/endpoints/{name}/disable", h.disableEndpoint),
+		route(http.MethodPost, "/v1/endpoints/{name}/replay", h.replayEndpoint),
+	}}
+}
+
+// admin lets callers pass who have the scope, and writes the errors.
+func (h handler) admin(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !httpapi.IdentityOf(r.Context()).Can(httpapi.ScopeAdmin) {
+			httpapi.WriteProblem(w, r, &httpapi.Fault{Status: http.StatusForbidden, Text: fmt.Sprintf("the token lacks the scope %q", httpapi.ScopeAdmin)})
+			return
+		}
+		if err := serve(w, r); err != nil {
+			httpapi.WriteProblem(w, r, h.fault(r, err))
+		}
+	})
+}
+
+// wrong is what a caller has to change.
+type wrong struct{ text string }
+
+func (e wrong) Error() string { return e.text }
+
+func wrongf(format string, args ...any) error { return wrong{fmt.Sprintf(format, args...)} }
+
+// refused is a refusal that has its status already.
+type refused struct{ *httpapi.Fault }
+
+func (e refused) Error() string { return e.Text }
+
+func (h handler) fault(r *http.Request, err error) *httpapi.Fault {
+	var f refused
+	if errors.As(err, &f) {
+		return f.Fault
+	}
+	for _, row := range [...]struct {
+		is     error
+		status int
+		retry  int
+	}{
+		{ErrNotFound, http.StatusNotFound, 0},
+		{ErrConflict, http.StatusConflict, 0},
+		{ErrCursor, http.StatusBadRequest, 0},
+		{ErrFull, http.StatusInsufficientStorage, 60},
+	} {
+		if errors.Is(err, row.is) {
+			return &httpapi.Fault{Status: row.status, Text: err.Error(), RetryAfter: row.retry}
+		}
+	}
+	var mistake wrong
+	if errors.As(err, &mistake) {
+		return &httpapi.Fault{Status: http.StatusBadRequest, Text: mistake.text}
+	}
+	id := httpapi.RequestID(r.Context())
+	h.Log.Error("a request failed", zap.String("request_id", id), zap.String("path", r.URL.Path), zap.Error(err))
+	return &httpapi.Fault{Status: http.StatusInternalServerError, Text: "something went wrong here; the log has it under the request id"}
+}
+
+// page is a part of a list.
+type page[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
+}
+
+func newPage[T any](items []T, next string) page[T] {
+	if items == nil {
+		items = []T{}
+	}
+	return page[T]{items, optional(next)}
+}
+
+// optional returns nil for what is not there.
+func optional[T comparable](v T) *T {
+	if v == *new(T) {
+		return nil
+	}
+	return &v
+}
+
+// answer writes v. Stanzas are full of <, and this is not put into HTML.
+func answer(w http.ResponseWriter, status int, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // fails when the caller has gone; nobody is left to tell
+	return nil
+}
+
+// body reads a JSON object into v, whose fields are all that it may have. No
+// body is an empty object.
+func body(w http.ResponseWriter, r *http.Request, v any) error {
+	data, f := httpapi.ReadBody(w, r)
+	if f != nil {
+		return refused{f}
+	}
+	if len(strings.TrimSpace(string(data))) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		text := strings.TrimPrefix(err.Error(), "json: ")
+		return wrongf("the body: %s; it is a JSON object, or nothing", text)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return wrongf("the body: something follows the object")
+	}
+	return nil
+}
+
+// nothing makes sure that a request has no fields.
+func nothing(w http.ResponseWriter, r *http.Request) error { return body(w, r, &struct{}{}) }

@@ -1,0 +1,205 @@
+package v1_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/v1"
+)
+
+var now = time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
+
+// fake is the store and the endpoints; it notes what it is asked.
+type fake struct {
+	asked []string
+	err   error
+	next  string
+}
+
+func (f *fake) note(format string, args ...any) error {
+	f.asked = append(f.asked, fmt.Sprintf(format, args...))
+	return f.err
+}
+
+func delivery() v1.Delivery {
+	return v1.Delivery{
+		ID: "evt_1", Endpoint: "echo", State: "retrying", Type: "message.chat", From: "u@example.com/x", To: "echo@bot.example.com",
+		Received: now.Add(-time.Minute), NextAttempt: now.Add(time.Minute), Reason: "503", Stanza: "<message/>",
+		Attempts: []v1.Attempt{{Time: now, Status: 503, Duration: 1500 * time.Microsecond, Error: "503", Answer: "<later>"}, {Time: now, Error: "refused"}},
+	}
+}
+
+func (f *fake) List(_ context.Context, q v1.Filter) ([]v1.Delivery, string, error) {
+	return []v1.Delivery{delivery()}, f.next, f.note("list %+v", q)
+}
+
+func (f *fake) DeadLetters(_ context.Context, q v1.Filter) ([]v1.Delivery, string, error) {
+	return nil, f.next, f.note("dead %+v", q)
+}
+
+func (f *fake) Get(_ context.Context, id string) (v1.Delivery, error) {
+	return delivery(), f.note("get %s", id)
+}
+func (f *fake) Replay(_ context.Context, id string) error { return f.note("replay %s", id) }
+func (f *fake) Drop(_ context.Context, id string) error   { return f.note("drop %s", id) }
+func (f *fake) ReplayAll(_ context.Context, name string, since time.Time) (int, error) {
+	return 3, f.note("replay all %s %s", name, since.Format(time.RFC3339))
+}
+
+type fakeEndpoints struct{ *fake }
+
+func (f fakeEndpoints) List(context.Context) ([]v1.Endpoint, error) {
+	return []v1.Endpoint{{Name: "echo", State: "ok"}}, f.note("endpoints")
+}
+
+func (f fakeEndpoints) Get(_ context.Context, name string) (v1.Endpoint, error) {
+	return v1.Endpoint{Name: name, State: "ok"}, f.note("endpoint %s", name)
+}
+
+func (f fakeEndpoints) Test(_ context.Context, name string) (v1.TestResult, error) {
+	return v1.TestResult{ID: "evt_t", OK: true, Attempt: v1.Attempt{Time: now, Status: 204, Duration: time.Millisecond}}, f.note("test %s", name)
+}
+func (f fakeEndpoints) Enable(_ context.Context, name string) error { return f.note("enable %s", name) }
+func (f fakeEndpoints) Disable(_ context.Context, name, reason string) error {
+	return f.note("disable %s: %s", name, reason)
+}
+
+func call(f *fake, token, method, path, body string) *httptest.ResponseRecorder {
+	var tokens []httpapi.Token
+	for name, scope := range map[string]string{"admin": "admin", "sender": "send"} {
+		tokens = append(tokens, httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: []string{scope}})
+	}
+	s := httpapi.New(httpapi.Options{Tokens: tokens}, v1.New(v1.Options{Deliveries: f, Endpoints: fakeEndpoints{f}, Now: func() time.Time { return now }}))
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r.Header.Set("Authorization", "Bearer "+token)
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, r)
+	return w
+}
+
+const none = "0001-01-01 00:00:00 +0000 UTC"
+
+// TestRoutes has what each route asks for, and what it answers.
+func TestRoutes(t *testing.T) {
+	page := func(items string) string { return `{"items":[` + items + `],"next":null}` }
+	const attempts = `[{"time":"2026-11-20T18:00:00Z","status":503,"duration_ms":1.5,"error":"503"%s},{"time":"2026-11-20T18:00:00Z","status":null,"duration_ms":0,"error":"refused"}]`
+	const item = `{"id":"evt_1","endpoint":"echo","state":"retrying","type":"message.chat","from":"u@example.com/x","to":"echo@bot.example.com",` +
+		`"received":"2026-11-20T17:59:00Z","next_attempt":"2026-11-20T18:01:00Z","reason":"503","attempts":` + attempts + `%s}`
+	const echo = `{"name":"echo","url":"","component":null,"format":"","delivery":"","copy":false,"state":"ok","reason":null,"since":null,"paused_until":null,"queued":0,"bytes":0,"oldest":null,` +
+		`"in_flight":0,"dead_letters":0,"last_success":null,"last_error":null,"attempts":0,"failures":0,"delivered":0,"refused":0,"expired":0}`
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+		asked, answer      string
+	}{
+		{"GET", "/v1/deliveries", "", 200, "list {Endpoint: State: JID: After:" + none + " Before:" + none + " Limit:50 Cursor:}", page(fmt.Sprintf(item, "", ""))},
+		{"GET", "/v1/deliveries?endpoint=echo&state=dead&jid=U%40EXAMPLE.com&after=2h&before=2026-11-20T17:00:00%2B01:00&limit=7&cursor=c", "", 200,
+			"list {Endpoint:echo State:dead JID:u@example.com After:2026-11-20 16:00:00 +0000 UTC Before:2026-11-20 17:00:00 +0100 +0100 Limit:7 Cursor:c}", ""},
+		{"GET", "/v1/dead-letters?endpoint=echo", "", 200, "dead {Endpoint:echo State: JID: After:" + none + " Before:" + none + " Limit:50 Cursor:}", page("")},
+		{"GET", "/v1/deliveries/evt_1", "", 200, "get evt_1", fmt.Sprintf(item, `,"answer":"<later>"`, `,"stanza":"<message/>"`)},
+		{"POST", "/v1/deliveries/evt_1/replay", "", 202, "replay evt_1", `{"id":"evt_1","state":"queued"}`},
+		{"POST", "/v1/deliveries/evt_1/replay", "{}", 202, "replay evt_1", ""},
+		{"DELETE", "/v1/deliveries/evt_1", "", 204, "drop evt_1", ""},
+		{"GET", "/v1/endpoints", "", 200, "endpoints", page(echo)},
+		{"GET", "/v1/endpoints/echo", "", 200, "endpoint echo", echo},
+		{"POST", "/v1/endpoints/echo/test", "", 200, "test echo", `{"id":"evt_t","ok":true,"time":"2026-11-20T18:00:00Z","status":204,"duration_ms":1,"error":null}`},
+		{"POST", "/v1/endpoints/echo/enable", "", 200, "enable echo, endpoint echo", echo},
+		{"POST", "/v1/endpoints/echo/disable", "", 200, "disable echo: by an operator, endpoint echo", echo},
+		{"POST", "/v1/endpoints/echo/disable", `{"reason":"moving"}`, 200, "disable echo: moving, endpoint echo", echo},
+		{"POST", "/v1/endpoints/echo/replay", "", 202, "replay all echo 0001-01-01T00:00:00Z", `{"endpoint":"echo","replayed":3}`},
+		{"POST", "/v1/endpoints/echo/replay?since=90m", "", 202, "replay all echo 2026-11-20T16:30:00Z", ""},
+	} {
+		t.Run(c.method+" "+c.path, func(t *testing.T) {
+			f := &fake{}
+			w := call(f, "admin", c.method, c.path, c.body)
+			if w.Code != c.status || strings.Join(f.asked, ", ") != c.asked {
+				t.Errorf("%d %s\nasked %s\nwant  %s", w.Code, w.Body, strings.Join(f.asked, ", "), c.asked)
+			}
+			if c.answer != "" {
+				equalJSON(t, w, c.answer)
+			}
+		})
+	}
+}
+
+func equalJSON(t *testing.T, w *httptest.ResponseRecorder, want string) {
+	t.Helper()
+	var a, b any
+	if err := json.Unmarshal([]byte(want), &b); err != nil {
+		t.Fatal(err)
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || !reflect.DeepEqual(a, b) || w.Header().Get("Content-Type") != "application/json" {
+		t.Errorf("got  %s\nwant %s", w.Body, want)
+	}
+}
+
+func TestCursorOfTheNextPage(t *testing.T) {
+	for _, path := range []string{"/v1/deliveries", "/v1/dead-letters"} {
+		if w := call(&fake{next: "n"}, "admin", "GET", path, ""); !strings.Contains(w.Body.String(), `"next":"n"`) {
+			t.Errorf("%s: %s", path, w.Body)
+		}
+	}
+}
+
+// TestRefusals has what is refused, and with which words.
+func TestRefusals(t *testing.T) {
+	for _, c := range []struct {
+		name, token, method, path, body string
+		err                             error
+		status                          int
+		text                            string
+	}{
+		{"no scope", "sender", "GET", "/v1/deliveries", "", nil, 403, `"admin"`},
+		{"no token", "nobody", "GET", "/v1/deliveries", "", nil, 403, "not accepted"},
+		{"unknown path", "admin", "GET", "/v1/nothing", "", nil, 404, "nothing at this path"},
+		{"wrong method", "admin", "PUT", "/v1/deliveries", "", nil, 405, "GET"},
+		{"unknown parameter", "admin", "GET", "/v1/deliveries?endpiont=echo", "", nil, 400, "endpiont: this query parameter is not known here; there are endpoint, state"},
+		{"state of dead letters", "admin", "GET", "/v1/dead-letters?state=dead", "", nil, 400, "state: "},
+		{"parameter where none is", "admin", "POST", "/v1/deliveries/evt_1/replay?since=2h", "", nil, 400, "since: there are no"},
+		{"parameter twice", "admin", "GET", "/v1/deliveries?limit=1&limit=2", "", nil, 400, "limit: it is there 2 times"},
+		{"bad query", "admin", "GET", "/v1/deliveries?%zz", "", nil, 400, "query"},
+		{"state", "admin", "GET", "/v1/deliveries?state=gone", "", nil, 400, "state: "},
+		{"jid", "admin", "GET", "/v1/deliveries?jid=a%20b@c", "", nil, 400, "jid: "},
+		{"limit", "admin", "GET", "/v1/deliveries?limit=501", "", nil, 400, "limit: write a number from 1 to 500"},
+		{"limit 0", "admin", "GET", "/v1/deliveries?limit=0", "", nil, 400, "limit: "},
+		{"after", "admin", "GET", "/v1/deliveries?after=yesterday", "", nil, 400, "after: "},
+		{"before", "admin", "GET", "/v1/deliveries?before=-2h", "", nil, 400, "before: "},
+		{"since", "admin", "POST", "/v1/endpoints/echo/replay?since=x", "", nil, 400, "since: "},
+		{"unknown field", "admin", "POST", "/v1/endpoints/echo/disable", `{"raeson":"x"}`, nil, 400, `"raeson"`},
+		{"field where none is", "admin", "POST", "/v1/endpoints/echo/enable", `{"reason":"x"}`, nil, 400, `"reason"`},
+		{"no object", "admin", "POST", "/v1/endpoints/echo/disable", `[]`, nil, 400, "object"},
+		{"two objects", "admin", "POST", "/v1/endpoints/echo/disable", `{}{}`, nil, 400, "follows"},
+		{"long reason", "admin", "POST", "/v1/endpoints/echo/disable", `{"reason":"` + strings.Repeat("x", 501) + `"}`, nil, 400, "reason: "},
+		{"unknown id", "admin", "GET", "/v1/deliveries/evt_9", "", v1.ErrNotFound, 404, `"evt_9"`},
+		{"replay of an unknown id", "admin", "POST", "/v1/deliveries/evt_9/replay", "", v1.ErrNotFound, 404, `"evt_9"`},
+		{"drop of an unknown id", "admin", "DELETE", "/v1/deliveries/evt_9", "", v1.ErrNotFound, 404, `"evt_9"`},
+		{"unknown endpoint", "admin", "GET", "/v1/endpoints/ehco", "", v1.ErrNotFound, 404, `"ehco"`},
+		{"test of an unknown endpoint", "admin", "POST", "/v1/endpoints/ehco/test", "", v1.ErrNotFound, 404, `"ehco"`},
+		{"not now", "admin", "POST", "/v1/deliveries/evt_1/replay", "", fmt.Errorf("%w: it is queued", v1.ErrConflict), 409, "it is queued"},
+		{"in flight", "admin", "DELETE", "/v1/deliveries/evt_1", "", v1.ErrConflict, 409, "cannot be done now"},
+		{"cursor", "admin", "GET", "/v1/dead-letters?cursor=x", "", v1.ErrCursor, 400, "cursor: "},
+		{"full", "admin", "POST", "/v1/endpoints/echo/enable", "", v1.ErrFull, 507, "full"},
+		{"inner error", "admin", "GET", "/v1/endpoints", "", errors.New("disk on fire"), 500, "request id"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w := call(&fake{err: c.err}, c.token, c.method, c.path, c.body)
+			var p struct {
+				Type, Title, Detail string
+				Status              int
+			}
+			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != c.status || p.Status != c.status ||
+				!strings.Contains(p.Detail, c.text) || strings.Contains(p.Detail, "disk") || w.Header().Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%d %s\nwant %d …%s…", w.Code, w.Body, c.status, c.text)
+			}
+		})
+	}
+}
