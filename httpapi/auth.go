@@ -25,9 +25,9 @@ func (t *Token) identity() Identity {
 // authenticate lets requests pass whose token is known. The statuses are
 // mod_rest's: 401 for no credentials and for schemes we do not speak, 403 for
 // credentials that are not accepted.
-func (s *Server) authenticate(next http.Handler) http.Handler {
+func (s *Server) authenticate(basic basicAuth, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, f := s.who(r.Header.Values("Authorization"))
+		who, f := s.who(r, basic)
 		if f != nil {
 			if f.Status == http.StatusUnauthorized {
 				// RFC 7617 section 2, RFC 6750 section 3
@@ -42,7 +42,10 @@ func (s *Server) authenticate(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) who(headers []string) (Identity, *Fault) {
+type basicAuth func(r *http.Request, user, password string) (Identity, *Fault, bool)
+
+func (s *Server) who(r *http.Request, basic basicAuth) (Identity, *Fault) {
+	headers := r.Header.Values("Authorization")
 	if s.o.NoAuth {
 		return Identity{Name: "anonymous", anyScope: true}, nil
 	}
@@ -73,6 +76,11 @@ func (s *Server) who(headers []string) (Identity, *Fault) {
 	}
 	if t := s.find(name, token); t != nil {
 		return t.identity(), nil
+	}
+	if basic != nil && name != "" {
+		if who, f, known := basic(r, name, token); known {
+			return who, f
+		}
 	}
 	return Identity{}, &Fault{Status: http.StatusForbidden, Text: "Credentials not accepted: the token is not one of http.tokens"}
 }

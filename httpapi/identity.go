@@ -24,6 +24,12 @@ type Identity struct {
 	anyScope    bool
 }
 
+// NewIdentity returns who has shown other credentials than a token: may do what
+// the scopes say, from the addresses that the patterns match (none: all).
+func NewIdentity(name string, defaultFrom jid.JID, scopes []string, from []jid.Glob) Identity {
+	return Identity{Name: name, DefaultFrom: defaultFrom, scopes: scopes, from: from}
+}
+
 // Can reports whether the caller has a scope. No scope implies another.
 func (id Identity) Can(scope string) bool {
 	return id.anyScope || slices.Contains(id.scopes, scope)

@@ -14,6 +14,9 @@ type Mount struct {
 	Routes []Route
 	// Fail writes refusals for paths under the prefix; nil writes problem+json.
 	Fail func(w http.ResponseWriter, r *http.Request, f *Fault)
+	// Basic judges Basic credentials that are no token's name and token; known
+	// is false for those it has nothing to do with. Nil knows none.
+	Basic func(r *http.Request, user, password string) (who Identity, f *Fault, known bool)
 }
 
 // Route is one operation. Its handler runs authenticated: see IdentityOf.
@@ -45,7 +48,7 @@ func (s *Server) routes() http.Handler {
 	}
 	for _, m := range s.mounts {
 		for _, route := range m.Routes {
-			route.Handler = s.bound(s.authenticate(s.limitBody(route.Handler)))
+			route.Handler = s.bound(s.authenticate(m.Basic, s.limitBody(route.Handler)))
 			add(route)
 		}
 	}
