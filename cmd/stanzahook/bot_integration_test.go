@@ -93,7 +93,10 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 
 func parseHook(header http.Header, raw []byte) hook {
 	h := hook{ID: header.Get("Webhook-Id"), Header: header, Raw: string(raw), Time: time.Now()}
-	type stanza struct{ Kind, Type, To, From, ID, Body, Thread, Stanza string }
+	type stanza struct {
+		Kind, Type, To, From, ID, Body, Stanza string
+		Thread                                 struct{ ID string }
+	}
 	var event struct {
 		Type, Component, Endpoint string
 		Data                      *stanza
@@ -108,7 +111,7 @@ func parseHook(header http.Header, raw []byte) hook {
 		_ = json.Unmarshal(raw, &data)
 	}
 	h.Kind, h.Type, h.To, h.From = data.Kind, data.Type, data.To, data.From
-	h.Stanza, h.Body, h.Thread, h.XML = data.ID, data.Body, data.Thread, data.Stanza
+	h.Stanza, h.Body, h.Thread, h.XML = data.ID, data.Body, data.Thread.ID, data.Stanza
 	return h
 }
 

@@ -229,6 +229,29 @@ func (p *program) get(path string) reply {
 	return r
 }
 
+// stored returns how many events of an endpoint are on disk and not answered.
+func (p *program) stored(endpoint string) (n int) {
+	p.t.Helper()
+	for cursor := ""; ; {
+		r, err := p.call("GET", "/v1/deliveries?state=queued&limit=500&endpoint="+endpoint+cursor, "token-admin", "", "")
+		var list struct {
+			Items []struct{}
+			Next  *string
+		}
+		if err == nil {
+			err = json.Unmarshal([]byte(r.body), &list)
+		}
+		if err != nil || r.status != http.StatusOK {
+			p.t.Fatalf("the queued deliveries: %d %s %v", r.status, r.body, err)
+		}
+		n += len(list.Items)
+		if list.Next == nil {
+			return n
+		}
+		cursor = "&cursor=" + *list.Next
+	}
+}
+
 const (
 	asXML  = "application/xmpp+xml"
 	asJSON = "application/json"

@@ -166,7 +166,7 @@ func (q *queue) forget(l *lane, seq uint64) bool {
 			continue
 		}
 		if i == 0 {
-			l.history, l.fails, l.failing = nil, 0, time.Time{}
+			l.renew()
 			if l.state == waiting {
 				q.waits.remove(l)
 				l.state = idle

@@ -25,11 +25,14 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 		q.w.conclude(it.Event, Verdict{Outcome: Refused, Err: overloaded, Reason: "failed, and could not be stored"}, func() { q.answered(l, it) })
 		return true
 	}
-	if l.fails++; l.fails == 1 {
-		l.failing = now
+	// A failure counts against the event alone if others of the endpoint have
+	// succeeded since the one before.
+	if l.fails++; l.fails > 1 && q.w.health.succeededSince(l.failed) {
+		l.alone++
 	}
+	l.failed = now
 	l.remember(v.attempt)
-	alone := l.fails > len(q.w.e.Schedule) && q.w.health.succeededSince(l.failing)
+	alone := l.alone >= len(q.w.e.Schedule)
 	fails := l.fails
 	q.mu.Unlock()
 	if alone {

@@ -44,7 +44,8 @@ type lane struct {
 	// of the first event
 	history []store.Attempt
 	fails   int
-	failing time.Time // since when
+	alone   int       // of these, those while others of the endpoint succeeded
+	failed  time.Time // the last of them
 	until   time.Time // of a lane that waits
 
 	oldest time.Time // no event of a lane without mem is older; zero: not known
@@ -78,8 +79,11 @@ func (l *lane) pop() {
 	if l.mem = l.mem[1:]; len(l.mem) == 0 {
 		l.mem = nil
 	}
-	l.history, l.fails, l.failing = nil, 0, time.Time{}
+	l.renew()
 }
+
+// renew forgets the failures: another event is the first.
+func (l *lane) renew() { l.history, l.fails, l.alone, l.failed = nil, 0, 0, time.Time{} }
 
 // maxHistory bounds the attempts that are remembered of one event: the first
 // and the latest.
