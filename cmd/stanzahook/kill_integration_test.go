@@ -34,7 +34,8 @@ func TestKillWithFullQueue(t *testing.T) {
 				u.send("%s", numbered("echo@kill.localhost", i))
 			}
 		}
-		eventually(t, "all of them are stored", func() bool { return p.stored("echo") == 2*each })
+		// The first of each conversation is not counted: it is being retried.
+		eventually(t, "all of them are stored", func() bool { return p.stored("echo") == 2*each-len(users) })
 		for _, kill := range []int{0, each / 2, each} {
 			eventually(t, fmt.Sprintf("%d messages are delivered", kill), func() bool { return delivered(b) >= kill })
 			p.kill()
