@@ -53,7 +53,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 
 	workers := []*webhook.Worker{w}
 	api := httptest.NewServer(httpapi.New(httpapi.Options{NoAuth: true}, v1.New(v1.Options{
-		Deliveries: newDeliveries(s, workers, nil), Endpoints: &endpoints{s, workers, "bot.example.com"},
+		Deliveries: newDeliveries(s, workers, nil), Endpoints: &endpoints{s, workers, nil, "bot.example.com"},
 	})).Handler())
 	t.Cleanup(api.Close)
 	t.Setenv(envAPI, api.URL)

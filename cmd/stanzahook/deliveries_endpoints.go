@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"strings"
 	"time"
 
@@ -16,7 +18,8 @@ import (
 type endpoints struct {
 	store   *store.Store
 	workers []*webhook.Worker
-	domain  string // of a component, for tests of endpoints of all components
+	retired *webhook.Retired // endpoints that are not in the configuration; may be nil
+	domain  string           // of a component, for tests of endpoints of all components
 }
 
 func (s *endpoints) worker(name string) *webhook.Worker {
@@ -34,6 +37,18 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	for _, w := range s.workers {
 		e, err := s.describe(ctx, w)
 		if err != nil {
+			return nil, err
+		}
+		all = append(all, e)
+	}
+	if s.retired == nil {
+		return all, nil
+	}
+	waiting := s.retired.Waiting()
+	for _, name := range slices.Sorted(maps.Keys(waiting)) {
+		e := v1.Endpoint{Name: name, Delivery: deliveryQueued, State: "removed", Queued: waiting[name]}
+		var err error
+		if e.DeadLetters, err = s.store.CountDead(ctx, name); err != nil {
 			return nil, err
 		}
 		all = append(all, e)

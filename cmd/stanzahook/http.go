@@ -33,7 +33,7 @@ func (a *app) listen(context.Context) error {
 		Sender: sender(a.boxes), Requester: requester(a.links), Domains: func() []jid.JID { return domains },
 		Limits: func(from jid.JID) stanza.Limits { return limits[from.Domain()] }, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), v1.New(v1.Options{
-		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: &endpoints{a.store, a.workers, a.cfg.Components[0].Domain}, Log: a.log,
+		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: &endpoints{a.store, a.workers, a.retired, a.cfg.Components[0].Domain}, Log: a.log,
 	}))
 	addr, err := srv.Start()
 	if err != nil {

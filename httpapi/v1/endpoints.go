@@ -18,7 +18,7 @@ type Endpoint struct {
 	Format      string       `json:"format"`
 	Delivery    string       `json:"delivery"` // queued or direct
 	Copy        bool         `json:"copy"`
-	State       string       `json:"state"` // ok, failing, open (the breaker: it is only probed) or disabled
+	State       string       `json:"state"` // ok, failing, open (the breaker: it is only probed), disabled, or removed (from the configuration; its queue waits)
 	Reason      *string      `json:"reason"`
 	Since       *time.Time   `json:"since"` // of the state; null for ok
 	PausedUntil *time.Time   `json:"paused_until"`
