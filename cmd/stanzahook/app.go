@@ -34,6 +34,7 @@ type app struct {
 	people  *presence.Subscribers
 	workers []*webhook.Worker
 	retired *webhook.Retired
+	hung    func() // called when only a new process helps
 	addr    string // of the HTTP server
 	undo    []undo // last in, first out
 }
@@ -44,8 +45,9 @@ type undo struct {
 }
 
 // startApp starts everything in order, and takes it back if something fails.
-func startApp(ctx context.Context, cfg *Config, log *zap.Logger) (*app, error) {
-	a := &app{cfg: cfg, log: log}
+// hung is called when only a new process can go on.
+func startApp(ctx context.Context, cfg *Config, log *zap.Logger, hung func()) (*app, error) {
+	a := &app{cfg: cfg, log: log, hung: hung}
 	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.openQueues, a.connect, a.listen} {
 		if err := step(ctx); err != nil {
 			a.stop()
@@ -77,7 +79,7 @@ func (a *app) openStore(ctx context.Context) error {
 		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
 		OutboxBytes: min(int64(a.cfg.Outbox.MaxBytes), int64(a.cfg.Store.MaxBytes)/4), OutboxCount: int64(a.cfg.Outbox.MaxCount),
 		LogKeep: a.cfg.Deliveries.Keep, LogCount: a.cfg.Deliveries.MaxCount,
-		DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
+		Hung: a.hung, DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
 	})
 	if err != nil {
 		return err

@@ -190,7 +190,7 @@ store: {dir: %q}
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := startApp(t.Context(), cfg, zap.NewNop())
+	a, err := startApp(t.Context(), cfg, zap.NewNop(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

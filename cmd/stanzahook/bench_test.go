@@ -32,7 +32,7 @@ store: {dir: %q}
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := startApp(b.Context(), cfg, zap.NewNop())
+	a, err := startApp(b.Context(), cfg, zap.NewNop(), nil)
 	if err != nil {
 		b.Fatal(err)
 	}

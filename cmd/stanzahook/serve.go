@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"syscall"
 
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
@@ -46,16 +47,34 @@ func serve(ctx context.Context, file string) error {
 		return err
 	}
 	defer func() { _ = log.Sync() }() // stderr of some kinds cannot be synced
-	app, err := startApp(ctx, cfg, log)
+	hung := make(chan struct{})
+	app, err := startApp(ctx, cfg, log, func() { close(hung) })
 	if err != nil {
 		return err
 	}
 	log.Info("started", zap.String("version", version), zap.String("config", path), zap.String("http", app.addr))
-	<-ctx.Done()
+	select {
+	case <-ctx.Done():
+	case <-hung:
+		return startAnew(log)
+	}
 	log.Info("stopping", zap.Duration("drain", cfg.Drain))
 	app.stop()
 	log.Info("stopped")
 	return nil
+}
+
+// startAnew replaces the process by a fresh one, with the same id, as a kill
+// and a restart would: for when a part of it hangs that cannot be replaced
+// alone. What is durable stays; what is in flight is delivered again.
+func startAnew(log *zap.Logger) error {
+	self, err := os.Executable()
+	if err != nil {
+		return fmt.Errorf("start anew: %w", err)
+	}
+	log.Error("stanzahook starts anew")
+	_ = log.Sync() // as above
+	return fmt.Errorf("start anew: %w", syscall.Exec(self, os.Args, os.Environ()))
 }
 
 // newLogger writes to stderr, one line an entry.

@@ -26,19 +26,57 @@ const (
 func (s *Store) watch(ctx context.Context) {
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
+	done := make(chan struct{}, 1)
+	var since time.Time // of the look that has not come back
 	for n := 0; ; n++ {
 		select {
 		case <-tick.C:
+		case <-done:
+			since = time.Time{}
+			continue
 		case <-ctx.Done():
+			if !since.IsZero() { // a look ends with ctx, unless the engine hangs
+				select {
+				case <-done:
+				case <-time.After(readTimeout):
+				}
+			}
 			return
 		}
 		s.checkDisk()
-		if s.eng.Load().broken.Load() {
-			s.recover(ctx)
+		switch {
+		case since.IsZero() && (n%5 == 0 || s.eng.Load().broken.Load()):
+			since = time.Now()
+			go func() {
+				s.look(ctx)
+				done <- struct{}{}
+			}()
+		case !since.IsZero() && time.Since(since) > hungAfter:
+			s.hung()
+			return
 		}
-		if n%5 == 0 {
-			s.count(ctx)
-		}
+	}
+}
+
+// look does what needs the engine, which may hang.
+func (s *Store) look(ctx context.Context) {
+	if s.eng.Load().broken.Load() {
+		s.recover(ctx)
+	}
+	s.count(ctx)
+}
+
+// hungAfter is how long the engine may say nothing at all. Opening a large
+// store takes some seconds.
+const hungAfter = 90 * time.Second
+
+// hung gives up an engine that does not answer any more (COMPAT: nats-server
+// 2.15.2 locks itself out when a purge meets a write error). Its files are
+// whole, but nothing in this process may open them a second time.
+func (s *Store) hung() {
+	s.log.Error("the store does not answer any more, and only a new process can open it; what it has acknowledged is safe")
+	if s.o.Hung != nil {
+		s.o.Hung()
 	}
 }
 
@@ -56,8 +94,7 @@ func (s *Store) refuses() error {
 // checkDisk decides whether anything may be stored.
 func (s *Store) checkDisk() {
 	var err error
-	free, total := diskSpace(s.o.Dir)
-	if keep := min(reserve, total/10); free < keep {
+	if free, keep := s.room(); free < keep {
 		err = fmt.Errorf("%w: the disk of store.dir has %d MiB left, of which %d are kept free", ErrFull, free>>20, keep>>20)
 	} else if held := s.held.Load(); held > eventBytes(&s.o) {
 		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", ErrFull, held>>20, eventBytes(&s.o)>>20)
@@ -71,6 +108,12 @@ func (s *Store) checkDisk() {
 		s.log.Info("the store takes events again")
 		s.full.Store(nil)
 	}
+}
+
+// room returns how much of the disk is free for us, and how much has to be.
+func (s *Store) room() (free, keep uint64) {
+	free, total := diskSpace(s.o.Dir)
+	return free, min(reserve, total/10)
 }
 
 // diskSpace returns what is free for us, and the size of the file system; a
@@ -111,6 +154,13 @@ func (s *Store) recover(ctx context.Context) {
 		s.log.Error("the store cannot be opened; it is tried again", zap.Error(err))
 		return
 	}
+	for _, q := range s.open() {
+		if err := q.disown(ctx, e); err != nil {
+			s.log.Error("the store cannot be opened; it is tried again", zap.Error(err))
+			e.close()
+			return
+		}
+	}
 	s.eng.Store(e)
 	s.mu.Lock()
 	again := s.reopen
@@ -120,11 +170,6 @@ func (s *Store) recover(ctx context.Context) {
 			s.log.Error("a part of the store cannot be opened; all of it is tried again", zap.Error(err))
 			e.fail()
 			return
-		}
-	}
-	for _, q := range s.open() {
-		if state, err := q.state(ctx); err == nil {
-			q.forget(state.LastSeq)
 		}
 	}
 	s.log.Info("the store is open again")

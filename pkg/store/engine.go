@@ -25,9 +25,10 @@ type engine struct {
 	outbox jetstream.Stream
 	people jetstream.KeyValue
 	archive
-	broken atomic.Bool    // a write failed
-	failed chan struct{}  // closed when broken
-	flying sync.WaitGroup // publishes without a result
+	broken  atomic.Bool    // a write failed
+	failed  chan struct{}  // closed when broken
+	flying  sync.WaitGroup // publishes without a result
+	refused bool           // a publish was, because of the failure; belongs to publisher.settle
 }
 
 func startEngine(ctx context.Context, o *Options) (*engine, error) {

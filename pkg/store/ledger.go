@@ -20,7 +20,7 @@ const maxLag = 1 << 20
 //
 // Killed: what is marked here and not yet removed is delivered again.
 type ledger struct {
-	base  uint64              // the first event that is not answered, of those since open
+	base  uint64              // the first event that is not answered, but for old ones
 	words []uint64            // bit i: event base&^63+i is answered
 	old   int                 // events before base that are not answered
 	loose map[string]loosened // answered and not removed, by conversation
@@ -32,10 +32,18 @@ type loosened struct {
 	since time.Time
 }
 
-// newLedger begins a ledger for a stream that holds old events, all of them
-// before next.
-func newLedger(old int, next uint64) ledger {
-	return ledger{base: next, old: old, loose: make(map[string]loosened)}
+// newLedger begins a ledger for a stream that holds the events from first to
+// before next, but for those that were removed.
+func newLedger(first, next uint64, removed []uint64) ledger {
+	l := ledger{base: max(first, 1), loose: make(map[string]loosened)}
+	if next < l.base {
+		l.base = next
+	}
+	l.gone = l.base
+	for _, seq := range removed {
+		l.mark(seq)
+	}
+	return l
 }
 
 // done marks an event. The events of a conversation are marked in order.

@@ -18,11 +18,13 @@ const (
 	logPrefix = "log."
 )
 
-// archive is what an engine keeps for people to look at, and the state of
-// endpoints.
+// archive is what an engine keeps for people to look at, the state of
+// endpoints, and what HTTP callers have asked.
 type archive struct {
 	logs      jetstream.Stream
 	dead      jetstream.Stream
+	requests  jetstream.Stream
+	sent      jetstream.Stream
 	endpoints jetstream.KeyValue
 }
 
@@ -31,6 +33,12 @@ func (e *engine) openArchive(ctx context.Context, o *Options) error {
 		return err
 	}
 	if err := e.openDead(ctx, o); err != nil {
+		return err
+	}
+	if err := e.openRequests(ctx, o); err != nil {
+		return err
+	}
+	if err := e.openSent(ctx, o); err != nil {
 		return err
 	}
 	return e.openEndpoints(ctx)

@@ -40,24 +40,37 @@ type underway struct {
 	future jetstream.PubAckFuture
 }
 
+// settle hands out the result of a publish. When one is refused because the
+// disk has failed, all later ones are, whatever became of them: so what is
+// stored and what is not is divided by one place in each queue, and what lies
+// behind it is removed before the store takes anything again.
 func (u *underway) settle() {
-	if u.future == nil {
-		u.done(0, errBroken)
+	if u.future == nil || u.engine.refused {
+		u.refuse()
 		return
 	}
 	select {
 	case ack := <-u.future.Ok():
 		u.stored(ack)
 	case err := <-u.future.Err():
-		u.done(0, u.engine.failure(err))
+		if err = u.engine.failure(err); u.engine.broken.Load() {
+			u.refuse()
+			return
+		}
+		u.done(0, err)
 	case <-u.engine.failed:
 		select { // what was stored before it broke counts
 		case ack := <-u.future.Ok():
 			u.stored(ack)
 		default:
-			u.done(0, errBroken)
+			u.refuse()
 		}
 	}
+}
+
+func (u *underway) refuse() {
+	u.engine.refused = true
+	u.done(0, errBroken)
 }
 
 func (u *underway) stored(ack *jetstream.PubAck) {

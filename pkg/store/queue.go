@@ -72,11 +72,11 @@ func (q *Queue) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(q.subject("*")))
+	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(q.subject("*")), jetstream.WithDeletedDetails(true))
 	if err != nil {
 		return err
 	}
-	q.led = newLedger(int(info.State.Msgs), info.State.LastSeq+1)
+	q.led = newLedger(info.State.FirstSeq, info.State.LastSeq+1, info.State.Deleted)
 	q.top = info.State.LastSeq
 	q.backlog = make(map[string]int, len(info.State.Subjects))
 	prefix := len(q.subject(""))
@@ -115,36 +115,51 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 	return q.s.pub.add(waiting{q, q.subject(r.Conversation), r.data(), done})
 }
 
-// stored notes that an event was stored. Places that were passed over hold
-// events of which the store had not said so when it broke: their senders have
-// been refused, and so they are removed.
+// stored notes that an event was stored.
 func (q *Queue) stored(seq uint64) {
 	q.mu.Lock()
-	from := q.top + 1
 	q.top = seq
 	q.mu.Unlock()
-	if from < seq {
-		go q.disown(from, seq)
-	}
 }
 
-// forget removes what was stored after the last event that was said to be.
-func (q *Queue) forget(last uint64) {
+// disown removes what an engine has after the last event that was said to be
+// stored: the senders of those were refused.
+//
+// Killed before: they are delivered after the restart, although their senders
+// were told that they are not.
+func (q *Queue) disown(ctx context.Context, e *engine) error {
+	stream, err := e.js.Stream(ctx, q.stream)
+	if err != nil {
+		return fmt.Errorf("queue %s: %w", q.name, err)
+	}
 	q.mu.Lock()
 	from := q.top + 1
-	q.top = max(q.top, last)
 	q.mu.Unlock()
-	q.disown(from, last+1)
-}
-
-func (q *Queue) disown(from, to uint64) {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	for seq := from; seq < to; seq++ {
-		if err := q.Drop(ctx, seq); err != nil {
-			q.s.log.Warn("an event that was refused may be delivered after a restart: " + err.Error())
+	last := stream.CachedInfo().State.LastSeq
+	for seq := from; seq <= last; seq++ {
+		if err := deleteMsg(ctx, stream, seq); err != nil {
+			return fmt.Errorf("queue %s: remove what was refused: %w", q.name, err)
 		}
 	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for seq := from; seq <= last; seq++ {
+		q.led.mark(seq)
+	}
+	q.top = max(q.top, last)
+	return nil
+}
+
+// deleteMsg removes a message that may not be there.
+func deleteMsg(ctx context.Context, stream jetstream.Stream, seq uint64) error {
+	err := stream.DeleteMsg(ctx, seq)
+	if err == nil {
+		return nil
+	}
+	if _, there := stream.GetMsg(ctx, seq); errors.Is(there, jetstream.ErrMsgNotFound) {
+		return nil
+	}
+	return err
 }
 
 // Done says that an event is answered and may be removed. The events of a
@@ -163,9 +178,9 @@ func (q *Queue) Done(conversation string, seq uint64) {
 func (q *Queue) Drop(ctx context.Context, seq uint64) error {
 	stream, err := q.bound(ctx, q.s.eng.Load())
 	if err == nil {
-		err = stream.DeleteMsg(ctx, seq)
+		err = deleteMsg(ctx, stream, seq)
 	}
-	if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+	if err != nil {
 		return fmt.Errorf("remove an event: %w", err)
 	}
 	q.mu.Lock()
@@ -190,7 +205,7 @@ func (q *Queue) Read(ctx context.Context, conversation string, after uint64, n i
 		for _, m := range msgs {
 			next = m.seq + 1
 			q.mu.Lock()
-			done := q.led.isDone(conversation, m.seq)
+			done := q.led.isDone(conversation, m.seq) || m.seq > q.top // not ours to deliver: refused, or not said to be stored yet
 			q.mu.Unlock()
 			if done {
 				continue

@@ -81,7 +81,8 @@ func (q *Queue) remove() {
 
 func (q *Queue) purge(ctx context.Context, opts ...jetstream.StreamPurgeOpt) bool {
 	e := q.s.eng.Load()
-	if e.broken.Load() {
+	// With a disk that is full a purge would fail half-way; see hung.
+	if free, keep := q.s.room(); e.broken.Load() || free < keep/2 {
 		return false
 	}
 	stream, err := q.bound(ctx, e)

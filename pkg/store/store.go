@@ -45,8 +45,11 @@ type Options struct {
 	LogCount                 int           // and how many deliveries
 	DeadKeep                 time.Duration // the dead letters
 	DeadBytes                int64
-	journal                  *journal // of the delivery log; made by openLog
-	Log                      *zap.Logger
+	// Hung is called when the embedded server has locked itself up; only a new
+	// process helps then.
+	Hung    func()
+	journal *journal // of the delivery log; made by openLog
+	Log     *zap.Logger
 }
 
 // Store is an open store. One process at a time may have a directory open.
@@ -131,10 +134,21 @@ func (s *Store) Ready(ctx context.Context) error {
 	if err := s.refuses(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
-	if _, err := s.eng.Load().js.AccountInfo(ctx); err != nil {
-		return fmt.Errorf("store: %w", err)
+	// The client library does not heed ctx where the server hangs.
+	answered := make(chan error, 1)
+	go func() {
+		_, err := s.eng.Load().js.AccountInfo(ctx)
+		answered <- err
+	}()
+	select {
+	case err := <-answered:
+		if err != nil {
+			return fmt.Errorf("store: %w", err)
+		}
+		return nil
+	case <-ctx.Done():
+		return errors.New("store: it does not answer")
 	}
-	return nil
 }
 
 // Waiting returns how many events have not been answered.

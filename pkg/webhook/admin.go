@@ -40,6 +40,9 @@ func (w *Worker) Status() Status {
 		st.Queued, st.InMemory = w.queue.count, w.queue.held
 		w.queue.mu.Unlock()
 	}
+	if w.pull != nil {
+		st.Queued = w.pull.Waiting()
+	}
 	return st
 }
 
@@ -52,6 +55,9 @@ func (w *Worker) Test(ctx context.Context, component, id string) (store.Attempt,
 	defer cancel()
 	defer context.AfterFunc(w.run, cancel)()
 	began := time.Now()
+	if w.e.Pulled() {
+		return store.Attempt{}, errPulled
+	}
 	ev, err := testEvent(w.e, component, id, began)
 	if err != nil {
 		return store.Attempt{}, err
@@ -69,7 +75,7 @@ func (w *Worker) Test(ctx context.Context, component, id string) (store.Attempt,
 // conversation has waiting. Its age counts anew. It returns when the event is
 // stored.
 func (w *Worker) Replay(ctx context.Context, r store.Record) error {
-	if w.queue == nil {
+	if w.queue == nil && w.pull == nil {
 		return fmt.Errorf("endpoint %s has no queue (delivery: direct)", w.e.Name)
 	}
 	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
@@ -78,7 +84,7 @@ func (w *Worker) Replay(ctx context.Context, r store.Record) error {
 	}
 	done := make(chan error, 1)
 	ev := &Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}
-	if err := w.queue.take(ev, time.Now(), func(err error) { done <- err }); err != nil {
+	if err := w.take(ev, time.Now(), func(err error) { done <- err }); err != nil {
 		return fmt.Errorf("replay %s: %w", r.ID, err)
 	}
 	select {
@@ -123,6 +129,9 @@ func (w *Worker) Pending(id string) (attempts []store.Attempt, next time.Time, i
 //
 // Errors: ErrInFlight, ErrUnknown.
 func (w *Worker) Drop(ctx context.Context, id string) error {
+	if w.pull != nil {
+		return w.pull.drop(ctx, id)
+	}
 	if w.queue == nil {
 		return ErrUnknown
 	}

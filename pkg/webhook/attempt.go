@@ -89,8 +89,9 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 		}
 		return
 	}
-	began, opened := w.health.failed(now, Failure{now, v.Status, v.Reason}, min(v.After, w.e.MaxAge))
+	began, opened := w.health.failed(now, ev.conversation(), Failure{now, v.Status, v.Reason}, min(v.After, w.e.MaxAge))
 	switch {
+	case v.Disable && w.health.isDisabled(): // others were under way
 	case v.Disable:
 		if err := w.Disable(w.run, "the endpoint answered 410 Gone"); err != nil {
 			w.log.Error("the endpoint asked to be disabled, and that could not be stored", zap.Error(err))
@@ -100,7 +101,7 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 	case began:
 		w.log.Warn("the endpoint does not take events", zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.String("reason", v.Reason))
 	}
-	if probe && w.queue != nil {
+	if (probe || opened) && w.queue != nil {
 		w.queue.mu.Lock()
 		w.queue.wakeIn(now, w.health.untilProbe(now))
 		w.queue.mu.Unlock()

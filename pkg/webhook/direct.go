@@ -2,7 +2,6 @@ package webhook
 
 import (
 	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/store"
 	"time"
 )
 
@@ -15,9 +14,7 @@ const maxDirect = 10_000
 // Killed before the endpoint has answered: the stanza is lost, as with the
 // modules whose formats are delivered so; "delivery: queued" does not lose it.
 func (w *Worker) Direct(ev *Event) bool {
-	s := ev.Stanza
-	key := store.Conversation(s.From.Bare().String(), s.To.Bare().String())
-	return w.lanes.add(key, maxDirect, func() {
+	return w.lanes.add(ev.conversation(), maxDirect, func() {
 		w.conclude(ev, w.once(ev), func() {})
 	})
 }

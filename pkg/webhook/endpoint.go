@@ -26,7 +26,7 @@ const (
 // Endpoint is a webhook target.
 type Endpoint struct {
 	Name        string
-	URL         string
+	URL         string        // empty: the events are pulled
 	Component   string        // domain; empty: all
 	Kinds       []stanza.Kind // which stanzas it gets
 	Match       Match         // and of these
@@ -49,6 +49,9 @@ type Endpoint struct {
 // Matches reports whether a stanza that came over a component's link is for
 // this endpoint.
 func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
+	if e.Pulled() && s.Kind == stanza.IQ { // nobody is there to answer it in time
+		return false
+	}
 	return (e.Component == "" || e.Component == component) && slices.Contains(e.Kinds, s.Kind) && e.Match.Matches(s)
 }
 
@@ -59,6 +62,11 @@ type Event struct {
 	Received  time.Time
 	Test      bool // made up, to try an endpoint
 	Stanza    *stanza.Stanza
+}
+
+// conversation is the key of what stays in order.
+func (ev *Event) conversation() string {
+	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
 }
 
 // Outcome is what becomes of an event after an attempt.

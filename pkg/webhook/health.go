@@ -24,7 +24,8 @@ type health struct {
 	since    time.Time
 	paused   time.Time // as the endpoint asked (Retry-After)
 
-	fails     int // in a row
+	fails     int    // in a row
+	sole      string // the conversation of all of them; empty: several
 	firstFail time.Time
 	open      bool
 	opened    time.Time
@@ -46,8 +47,9 @@ type Failure struct {
 // never is when a disabled endpoint may be tried again.
 const never = 1 << 62 * time.Nanosecond
 
-// allow reports whether an attempt may begin; probe means that it is the only
-// one, and its result decides. If not, wait is how long.
+// allow reports whether an attempt may begin; probe means that its result
+// decides. If not, wait is how long. Where one conversation alone has failed,
+// the others need not wait for a probe: it may be that conversation's fault.
 func (h *health) allow(now time.Time) (ok, probe bool, wait time.Duration) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -59,9 +61,9 @@ func (h *health) allow(now time.Time) (ok, probe bool, wait time.Duration) {
 	case !h.open:
 		return true, false, 0
 	case h.probing:
-		return false, false, never // its result wakes who waits
+		return h.sole != "", false, never // its result wakes who waits
 	case now.Before(h.probeAt):
-		return false, false, h.probeAt.Sub(now)
+		return h.sole != "", false, h.probeAt.Sub(now)
 	}
 	h.probing = true
 	return true, true, 0
@@ -94,7 +96,7 @@ func (h *health) succeeded(now time.Time) (ended, closed bool) {
 
 // failed notes an attempt that the endpoint did not take; it reports whether
 // that began a time of failures, or opened the breaker.
-func (h *health) failed(now time.Time, f Failure, after time.Duration) (began, opened bool) {
+func (h *health) failed(now time.Time, conversation string, f Failure, after time.Duration) (began, opened bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lastFailure = f
@@ -102,7 +104,9 @@ func (h *health) failed(now time.Time, f Failure, after time.Duration) (began, o
 		h.paused = now.Add(after)
 	}
 	if h.fails++; h.fails == 1 {
-		began, h.firstFail = true, now
+		began, h.firstFail, h.sole = true, now, conversation
+	} else if conversation != h.sole {
+		h.sole = ""
 	}
 	switch {
 	case h.open && h.probing:
@@ -115,6 +119,13 @@ func (h *health) failed(now time.Time, f Failure, after time.Duration) (began, o
 		h.probeAt = now.Add(jitter(h.pause))
 	}
 	return began, opened
+}
+
+// isDisabled reports whether the endpoint is.
+func (h *health) isDisabled() bool {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.disabled
 }
 
 func (h *health) disable(reason string, since time.Time) {

@@ -10,7 +10,12 @@ import (
 func TestBreaker(t *testing.T) {
 	var h health
 	now := time.Now()
-	fail := func() (opened bool) { _, opened = h.failed(now, Failure{}, 0); return opened }
+	n := 0
+	fail := func() (opened bool) {
+		n++
+		_, opened = h.failed(now, string(rune('a'+n%2)), Failure{}, 0)
+		return opened
+	}
 	for range 50 { // a burst of failures is no outage yet
 		if fail() {
 			t.Fatal("opened at once")
@@ -61,7 +66,7 @@ func TestBreaker(t *testing.T) {
 func TestPauseAndDisable(t *testing.T) {
 	var h health
 	now := time.Now()
-	h.failed(now, Failure{}, time.Minute)
+	h.failed(now, "a", Failure{}, time.Minute)
 	if ok, _, wait := h.allow(now.Add(time.Second)); ok || wait != 59*time.Second {
 		t.Errorf("Retry-After: %v %v", ok, wait)
 	}
@@ -75,9 +80,33 @@ func TestPauseAndDisable(t *testing.T) {
 	if st := h.status(now); !st.Disabled || st.Reason != "why" {
 		t.Errorf("status %+v", st)
 	}
-	h.failed(now, Failure{}, time.Hour)
+	h.failed(now, "a", Failure{}, time.Hour)
 	h.enable()
 	if ok, probe, _ := h.allow(now); !ok || probe {
 		t.Error("enabled: everything is forgotten")
+	}
+}
+
+// Where one conversation has made all the failures, it is probed, and the
+// others are free; until one of them fails as well.
+func TestBreakerOfOneConversation(t *testing.T) {
+	var h health
+	now := time.Now()
+	for range breakAfter {
+		now = now.Add(breakOver)
+		h.failed(now, "stuck", Failure{}, 0)
+	}
+	if st := h.status(now); !st.Open {
+		t.Fatal("not open")
+	}
+	if ok, probe, wait := h.allow(now); !ok || probe || wait == 0 {
+		t.Errorf("another conversation: allowed %v, as a probe %v, next probe in %v", ok, probe, wait)
+	}
+	h.failed(now, "other", Failure{}, 0)
+	if ok, _, _ := h.allow(now); ok {
+		t.Error("two conversations have failed: it is the endpoint")
+	}
+	if _, closed := h.succeeded(now); !closed {
+		t.Error("not closed")
 	}
 }

@@ -76,9 +76,8 @@ func (q *queue) begin(backlog map[string]int) {
 // take takes an event. since is from when its age counts; told, if given, is
 // called when the event is stored or refused.
 func (q *queue) take(ev *Event, since time.Time, told func(error)) error {
-	s := ev.Stanza
-	conversation := store.Conversation(s.From.Bare().String(), s.To.Bare().String())
-	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: s.XML()}
+	conversation := ev.conversation()
+	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: ev.Stanza.XML()}
 	it := &item{Event: ev, since: since, size: len(r.Stanza), told: told}
 	q.mu.Lock()
 	defer q.mu.Unlock()

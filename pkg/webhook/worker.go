@@ -42,6 +42,7 @@ type Worker struct {
 	slots  chan struct{} // attempts in flight
 	lanes  lanes         // of what is in memory only
 	queue  *queue        // of what is in the store; nil for direct delivery
+	pull   *Puller       // in its place, for an endpoint without a URL
 	health health
 
 	start context.Context // ends when no attempt may begin any more
@@ -90,6 +91,10 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 	if err != nil {
 		return err
 	}
+	if w.e.Pulled() {
+		w.pull, err = openPuller(ctx, w, sq)
+		return err
+	}
 	w.queue = newQueue(w, sq)
 	w.queue.begin(sq.Backlog())
 	return nil
@@ -103,7 +108,7 @@ func (w *Worker) Endpoint() *Endpoint { return w.e }
 // taken now, and the sender is to be told; if the store refuses the event
 // later, the worker tells the sender.
 func (w *Worker) Queued(ev *Event) bool {
-	if w.queue.take(ev, ev.Received, nil) != nil {
+	if w.take(ev, ev.Received, nil) != nil {
 		w.Counters.Overflow.Add(1)
 		return false
 	}
@@ -121,6 +126,9 @@ func (w *Worker) Stop(ctx context.Context) {
 	})
 	if w.queue != nil {
 		w.queue.close()
+	}
+	if w.pull != nil {
+		w.pull.close()
 	}
 	w.lanes.close()
 	breakOff()
@@ -146,6 +154,9 @@ func (w *Worker) Enable(ctx context.Context) error {
 func (w *Worker) Disable(ctx context.Context, reason string) error {
 	now := time.Now()
 	w.health.disable(reason, now)
+	if w.pull != nil {
+		w.pull.Interrupt()
+	}
 	w.log.Error("the endpoint is disabled; its events wait until it is enabled", zap.String("reason", reason))
 	if w.store == nil {
 		return nil

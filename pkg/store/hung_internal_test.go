@@ -1,0 +1,19 @@
+package store
+
+import (
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+)
+
+// A store that locks itself up says so, and to who can start a new process.
+func TestHung(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	called := 0
+	s := &Store{o: Options{Hung: func() { called++ }}, log: zap.New(core)}
+	s.hung()
+	if called != 1 || logs.Len() != 1 {
+		t.Errorf("called %d times, log %v", called, logs.All())
+	}
+}

@@ -1,0 +1,93 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+)
+
+// A queue that is pulled is read and answered in the order of its stream,
+// across conversations: a place in it says all there is to say.
+
+const (
+	pageCount = 32      // events of one request to the store
+	pageBytes = 1 << 20 // stanzas of one page, about
+)
+
+// Places are where the events of a queue are.
+type Places struct {
+	First uint64    // nothing that waits is before it
+	Made  time.Time // the queue; a queue that was removed and made again counts from 1
+}
+
+// Places returns where the events are.
+func (q *Queue) Places(ctx context.Context) (Places, error) {
+	stream, err := q.bound(ctx, q.s.eng.Load())
+	if err != nil {
+		return Places{}, fmt.Errorf("store: queue %s: %w", q.name, err)
+	}
+	info, err := stream.Info(ctx)
+	if err != nil {
+		return Places{}, fmt.Errorf("store: queue %s: %w", q.name, err)
+	}
+	return Places{First: info.State.FirstSeq, Made: info.Created}, nil
+}
+
+// Top returns the place of the last event that was stored and said to be.
+func (q *Queue) Top() uint64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.top
+}
+
+// Page returns the next events after a place, of all conversations, at most n
+// and not many more bytes than pageBytes. Records that are damaged are removed,
+// and logged; lost is how many.
+func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, lost int, err error) {
+	top, size, next := q.Top(), 0, after+1
+	for len(list) < n && size < pageBytes && next <= top {
+		msgs, err := q.get(ctx, "*", next, min(pageCount, n-len(list)))
+		if err != nil || len(msgs) == 0 {
+			return list, lost, err
+		}
+		for _, m := range msgs {
+			next = m.seq + 1
+			if m.seq > top {
+				return list, lost, nil // the store has not said so yet
+			}
+			r, err := readRecord(m.subject, m.data)
+			if err != nil {
+				q.s.log.Error(err.Error() + "; it is removed")
+				if err := q.Drop(ctx, m.seq); err != nil {
+					return list, lost, err
+				}
+				lost++
+				continue
+			}
+			size += len(r.Stanza)
+			list = append(list, Stored{r, m.seq})
+		}
+	}
+	return list, lost, nil
+}
+
+// DoneThrough says that everything up to a place is answered and may be
+// removed. A queue for which it is used is not told Done.
+//
+// Killed before the removal, which comes some milliseconds later: the events
+// are delivered again, with the same ids.
+func (q *Queue) DoneThrough(seq uint64) {
+	q.mu.Lock()
+	q.led.through(seq, time.Now())
+	q.mark()
+	q.mu.Unlock()
+}
+
+// through marks everything up to an event.
+func (l *ledger) through(seq uint64, now time.Time) {
+	if seq < l.gone {
+		return
+	}
+	l.base, l.words, l.old = seq+1, nil, 0
+	l.loose[""] = loosened{seq, now} // no conversation has this name: only the watermark removes it
+}
