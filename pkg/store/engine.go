@@ -63,7 +63,7 @@ func (e *engine) open(ctx context.Context, o *Options) error {
 	if !srv.ReadyForConnections(startTimeout) {
 		return errors.New("it did not open within a minute; see the log lines of \"store\"")
 	}
-	e.nc, err = nats.Connect("", nats.InProcessServer(srv), nats.MaxReconnects(-1))
+	e.nc, err = nats.Connect("", nats.InProcessServer(srv), nats.MaxReconnects(-1), nats.Timeout(startTimeout))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

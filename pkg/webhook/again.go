@@ -44,13 +44,17 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 	return false
 }
 
-// rest holds everything back: the store cannot be used now.
-func (q *queue) rest(l *lane) {
+// rest holds everything back: the store cannot be used now. It is logged once.
+func (q *queue) rest(l *lane, what string, err error) {
 	q.later(l, storePause)
 	q.mu.Lock()
+	first := !q.blocked
 	q.blocked = true
 	q.wakeIn(time.Now(), storePause)
 	q.mu.Unlock()
+	if first {
+		q.w.log.Error(what, zap.Error(err))
+	}
 }
 
 // later lets a lane wait; it is not the caller's any more. What it has in memory beyond its first event goes;
@@ -132,8 +136,7 @@ func (q *queue) bury(l *lane, it *item, reason string) bool {
 		Reason: reason, Died: time.Now(), Attempts: l.history,
 	})
 	if err != nil {
-		q.w.log.Error("a dead letter cannot be stored; the event stays in the queue", zap.String("event", it.ID), zap.Error(err))
-		q.rest(l)
+		q.rest(l, "a dead letter cannot be stored; its event stays in the queue", err)
 		return false
 	}
 	q.w.Counters.Dead.Add(1)

@@ -84,8 +84,7 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 			q.w.health.unprobe()
 		}
 		if err != nil {
-			q.w.log.Error("the queue cannot be read; it is tried again", zap.Error(err))
-			q.rest(l)
+			q.rest(l, "the queue cannot be read; it is tried again", err)
 			return false
 		}
 		return true
