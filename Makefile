@@ -54,9 +54,9 @@ test: ## run all tests, with the race detector, on real servers too
 	CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 9m ./...
 
 .PHONY: faults
-faults: ## the fault tests at full size: outages and kills under load
+faults: ## the fault tests at full size: outages, kills under load, full disks
 	@sh deploy/lab/install.sh tests
-	STANZAHOOK_FAULTS=full CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -v -run 'Outages|Kill|Restart' ./cmd/stanzahook
+	STANZAHOOK_FAULTS=full CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -v -run 'Outages|Kill|Restart|Queue' ./cmd/stanzahook
 
 .PHONY: bench
 bench: ## measure the hot paths, and compare the parser with others
