@@ -77,13 +77,17 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		return
 	}
 	for {
-		err := o.link.Send(s, func(error) { o.settle(d) }) // confirmed, or refused by the server, which the link has logged
+		err := o.link.Send(s, func(err error) { // confirmed, or refused by the server, which the link has logged
+			o.settle(d)
+			o.ended(s, err)
+		})
 		switch {
 		case err == nil:
 			return
 		case !errors.Is(err, component.ErrBusy):
 			o.log.Error("a stanza in the outbox can not be sent; it is removed", zap.String("stanza_id", s.ID), zap.Error(err))
 			o.settle(d)
+			o.ended(s, err)
 			return
 		}
 		select {
@@ -130,6 +134,7 @@ func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanz
 	o.Expired.Add(1)
 	o.log.Warn("a stanza in the outbox is older than outbox.max_age; it is a dead letter now", zap.String("stanza_id", s.ID), zap.Duration("age", time.Since(d.Queued)))
 	o.settle(d)
+	o.ended(s, ErrExpired)
 }
 
 // inFlight reports whether the link has the stanza of a record already; then

@@ -54,11 +54,27 @@ type Outbox struct {
 	has  map[string]bool    // records that were read and are not settled
 
 	Expired atomic.Int64
+
+	// Ended, which may be nil, is told what became of a stanza of which Send
+	// has said, or is about to say, Queued: nil is confirmed, ErrExpired given
+	// up, any other error refused. It must not wait. It is set before Start.
+	Ended func(s *stanza.Stanza, err error)
+}
+
+// ErrExpired means that a stanza has waited in the outbox for too long.
+var ErrExpired = errors.New("the XMPP server could not be reached in time")
+
+func (o *Outbox) ended(s *stanza.Stanza, err error) {
+	if o.Ended != nil {
+		o.Ended(s, err)
+	}
 }
 
 // flight is a stanza that was given to the link directly.
 type flight struct {
+	stanza *stanza.Stanza
 	done   chan struct{}
+	kept   bool                    // it is stored as well, or is about to be
 	landed bool                    // the server has it, or refused it
 	err    error                   // with which it refused
 	record *store.OutgoingDelivery // of its copy in the store, once that was read
@@ -93,7 +109,7 @@ func (o *Outbox) Send(ctx context.Context, s *stanza.Stanza) (State, error) {
 	if o.waiting.Load() > 0 || !o.link.Connected() {
 		return o.keep(ctx, s, nil)
 	}
-	f := &flight{done: make(chan struct{})}
+	f := &flight{stanza: s, done: make(chan struct{})}
 	if err := o.link.Send(s, func(err error) { o.landed(f, err) }); err != nil {
 		return "", err
 	}
@@ -119,7 +135,7 @@ func (o *Outbox) keep(ctx context.Context, s *stanza.Stanza, f *flight) (State, 
 			o.mu.Unlock()
 			return f.state()
 		}
-		o.sent[id] = f
+		o.sent[id], f.kept = f, true
 		o.mu.Unlock()
 	}
 	o.waiting.Add(1)
@@ -154,11 +170,14 @@ func (f *flight) state() (State, error) {
 func (o *Outbox) landed(f *flight, err error) {
 	o.mu.Lock()
 	f.landed, f.err = true, err
-	record := f.record
+	record, kept := f.record, f.kept
 	o.mu.Unlock()
 	close(f.done)
 	if record != nil {
 		o.settle(record)
+	}
+	if kept {
+		o.ended(f.stanza, err)
 	}
 }
 

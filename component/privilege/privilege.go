@@ -2,33 +2,52 @@
 // (XEP-0356) and delegations (XEP-0355). They are between the server and the
 // component, and whoever else sends one must not reach an endpoint with it.
 //
-// Of the grants one is used: a server that lets a component see the presence of
-// its users (XEP-0356 section 7) sends it the presence of all of them. That is
-// not meant for bots, and is kept from endpoints.
+// A server that lets a component see the presence of its users (XEP-0356
+// section 7) sends it the presence of all of them. That is not meant for bots,
+// and is kept from endpoints.
+//
+// A server that lets a component send messages as its users (section 6) is
+// used for that by [Messages].
 package privilege
 
 import (
-	"encoding/xml"
+	"slices"
 	"strings"
 	"sync"
 
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
-// Keeper is the handler of one component's privileges.
+// Keeper is the handler of one component's privileges: it keeps what the server
+// has granted, for as long as that connection lasts.
 type Keeper struct {
 	Log *zap.Logger
+	// Hosts are domains of the server that are believed, besides the one that
+	// the component is a subdomain of.
+	Hosts []string
 
 	mu      sync.Mutex
 	managed map[string]bool // hosts whose users' presence the component sees
+	grants  map[string]granted
+	asked   map[string]func(*stanza.Error) // by id: messages that may come back refused
+}
+
+// granted are the grants of one host.
+type granted struct {
+	Grants
+	link       *component.Link
+	connection int64 // of the link, by number
 }
 
 // Handle implements component.Handler.
 func (k *Keeper) Handle(in *component.Incoming) bool {
 	switch {
+	case in.Kind == stanza.Message && in.Type == "error":
+		return k.refused(in)
 	case in.Kind == stanza.Message && in.ClaimsPrivilege():
 		k.advertised(in)
 		return true
@@ -40,32 +59,62 @@ func (k *Keeper) Handle(in *component.Incoming) bool {
 	return false
 }
 
-// advertised notes a grant of presence. Only the host that the component is a
-// subdomain of is believed.
+// Granted returns what a host has granted on the connection there is now;
+// nothing while there is none. A link counts its connections, so nothing has
+// to be told here when one ends.
+func (k *Keeper) Granted(host string) Grants {
+	k.mu.Lock()
+	g := k.grants[host]
+	k.mu.Unlock()
+	if g.link == nil || !g.link.Connected() || g.link.Counters.Reconnects.Load() != g.connection {
+		return Grants{}
+	}
+	return g.Grants
+}
+
+// All returns what is granted now, by host, for a status.
+func (k *Keeper) All() map[string]Grants {
+	k.mu.Lock()
+	hosts := make([]string, 0, len(k.grants))
+	for host := range k.grants {
+		hosts = append(hosts, host)
+	}
+	k.mu.Unlock()
+	out := make(map[string]Grants)
+	for _, host := range hosts {
+		if g := k.Granted(host); g.Namespace != "" {
+			out[host] = g
+		}
+	}
+	return out
+}
+
+// advertised notes what a host of the server grants. What it does not name in
+// its newest message it does not grant any more.
 func (k *Keeper) advertised(in *component.Incoming) {
-	if !in.From.IsDomain() || !strings.HasSuffix(in.Link().Domain().Domain(), "."+in.From.Domain()) {
+	if !k.believes(in.From, in.Link().Domain()) {
 		k.Log.Warn("a privilege advertisement from somebody else than the server was ignored", zap.Stringer("from", in.From))
 		return
 	}
-	var doc struct {
-		Privilege struct {
-			Perms []struct {
-				Access string `xml:"access,attr"`
-				Type   string `xml:"type,attr"`
-			} `xml:"perm"`
-		} `xml:"privilege"`
+	g, ok := readGrants(in.XML())
+	if !ok {
+		return // it says nothing: a delegation, or something of later versions
 	}
-	if err := xml.Unmarshal([]byte(in.XML()), &doc); err != nil {
-		return // it says nothing
+	host := in.From.Domain()
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.managed == nil {
+		k.managed, k.grants = make(map[string]bool), make(map[string]granted)
 	}
-	for _, p := range doc.Privilege.Perms {
-		if p.Access == "presence" {
-			k.mu.Lock()
-			if k.managed == nil {
-				k.managed = make(map[string]bool)
-			}
-			k.managed[in.From.Domain()] = p.Type != "none"
-			k.mu.Unlock()
-		}
-	}
+	// The presence of users is kept from endpoints over reconnects: it may come
+	// before the new advertisement does.
+	k.managed[host] = g.Presence != ""
+	k.grants[host] = granted{g, in.Link(), in.Link().Counters.Reconnects.Load()}
+	k.Log.Info("the server grants privileges", zap.String("component", in.Link().Domain().String()), zap.String("host", host), zap.Stringer("grants", g))
+}
+
+// believes reports whether an address is a host of the server: a domain that
+// the component is a subdomain of, or one that was named.
+func (k *Keeper) believes(from, domain jid.JID) bool {
+	return from.IsDomain() && (strings.HasSuffix(domain.Domain(), "."+from.Domain()) || slices.Contains(k.Hosts, from.Domain()))
 }

@@ -85,7 +85,7 @@ func (q *Queue) DoneThrough(seq uint64) {
 
 // through marks everything up to an event.
 func (l *ledger) through(seq uint64, now time.Time) {
-	if seq < l.gone {
+	if seq < l.gone || seq <= l.loose[""].seq {
 		return
 	}
 	l.base, l.words, l.old = seq+1, nil, 0

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -159,11 +160,10 @@ func (p *Puller) settle(seq uint64) {
 // paid notes that what was owing for an event is confirmed.
 func (p *Puller) paid(seq uint64) {
 	p.mu.Lock()
-	for i, s := range p.owing {
-		if s == seq {
-			p.owing = append(p.owing[:i:i], p.owing[i+1:]...)
-			break
-		}
+	if i := slices.Index(p.owing, seq); i == 0 {
+		p.owing = p.owing[1:]
+	} else if i > 0 {
+		p.owing = slices.Delete(p.owing, i, i+1)
 	}
 	p.mu.Unlock()
 	p.clear()
@@ -175,7 +175,7 @@ func (p *Puller) clear() {
 	defer p.mu.Unlock()
 	through := p.acked
 	if len(p.owing) > 0 {
-		through = p.owing[0] - 1
+		through = min(through, p.owing[0]-1)
 	}
 	if through > 0 {
 		p.disk.DoneThrough(through)

@@ -61,6 +61,7 @@ func (p *Puller) Ack(ctx context.Context, text string) error {
 				return err
 			}
 		}
+		p.clear()
 	}
 	return nil
 }

@@ -207,3 +207,78 @@ func TestPullTakesNoIQ(t *testing.T) {
 		t.Error("an IQ is not for a webhook")
 	}
 }
+
+// What the store refuses, its sender is told; here, that a conversation has as
+// many events waiting as it may.
+func TestPullRefuses(t *testing.T) {
+	const room, more = 10_000, 20
+	b := newPulled(t)
+	for range room + more {
+		b.until("the store has caught up", func() bool { return b.put("u") })
+	}
+	b.until("the senders of those that do not fit are told", func() bool { return b.sink.count() == more })
+	for id, condition := range b.sink.errors {
+		if condition != stanza.ResourceConstraint {
+			t.Errorf("%s: %s", id, condition)
+		}
+	}
+	if n := b.w.Status().Queued; n != room {
+		t.Errorf("%d are queued", n)
+	}
+	all := b.read("", room)
+	if err := b.w.Pull().Ack(t.Context(), all[room-1].cursor); err != nil {
+		t.Fatal(err)
+	}
+	b.gone()
+}
+
+// An endpoint that had a URL before, and now has none, keeps what waits; and
+// the other way round.
+func TestPullTakesOver(t *testing.T) {
+	b := newTestbed(t, func(_ string, n int) int {
+		if n < 10 {
+			return 503
+		}
+		return 0
+	})
+	url, format := b.e.URL, b.e.Format
+	for range 10 {
+		b.put("u1")
+		b.put("u2")
+	}
+	b.until("an attempt", func() bool { return b.w.Counters.Attempts.Load() > 0 })
+	b.close()
+	b.e.URL, b.e.Format = "", FormatEvent
+	b.open()
+	all := b.read("", 20)
+	if err := b.w.Pull().Ack(t.Context(), all[18].cursor); err != nil {
+		t.Fatal(err)
+	}
+	if got := b.read("", 1); got[0] != all[19] {
+		t.Errorf("%+v", got)
+	}
+	b.close()
+	b.e.URL, b.e.Format = url, format
+	b.bot.status = func(string, int) int { return 0 }
+	b.open()
+	b.empty()
+	if n := b.bot.accepted(); n != 1 {
+		t.Errorf("%d were sent", n)
+	}
+}
+
+// A copy is nobody's to answer for: neither a receipt nor an error is sent.
+func TestPullCopy(t *testing.T) {
+	b := newPulled(t, func(e *Endpoint) { e.Copy = true })
+	s := &slow{}
+	b.w.sender = s
+	b.putReceipt("r1")
+	b.stored()
+	if err := b.w.Pull().Ack(t.Context(), b.read("", 1)[0].cursor); err != nil {
+		t.Fatal(err)
+	}
+	b.gone()
+	if len(s.sent) > 0 {
+		t.Error(s.sent[0].XML())
+	}
+}

@@ -63,16 +63,16 @@ func (r *Reader) Close() {
 // Cursor is that of the last event that was read, or where the reader began.
 func (r *Reader) Cursor() string { return r.at.String() }
 
-// Next returns the next events, max at most; none if none came within wait, or
+// Next returns the next events, at most n; none if none came within wait, or
 // if ctx ended.
 //
 // Errors: ErrReplaced, ErrStopping, ErrDisabled.
-func (r *Reader) Next(ctx context.Context, max int, wait time.Duration) ([]Pulled, error) {
+func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) ([]Pulled, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
 		change := r.p.change() // before the reading: what comes after it is not missed
-		list, err := r.page(ctx, max)
+		list, err := r.page(ctx, n)
 		select {
 		case <-r.over:
 			return nil, r.why
@@ -94,7 +94,7 @@ func (r *Reader) Next(ctx context.Context, max int, wait time.Duration) ([]Pulle
 }
 
 // page reads what is there now.
-func (r *Reader) page(ctx context.Context, max int) ([]Pulled, error) {
+func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 	p := r.p
 	p.mu.Lock()
 	if p.acked > r.at.place {
@@ -102,7 +102,7 @@ func (r *Reader) page(ctx context.Context, max int) ([]Pulled, error) {
 	}
 	p.mu.Unlock()
 	for {
-		stored, lost, err := p.disk.Page(ctx, r.at.place, max)
+		stored, lost, err := p.disk.Page(ctx, r.at.place, n)
 		p.lose(lost)
 		if err != nil || len(stored) == 0 {
 			return nil, err

@@ -1,0 +1,111 @@
+//go:build integration
+
+package archive
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap/zaptest"
+
+	"stanzahook/component"
+	"stanzahook/deploy/lab"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+)
+
+// withRooms is a prosody whose configuration has rooms with archives besides.
+const withRooms = `#!/bin/sh
+set -eu
+cat >>"$3" <<'END'
+Component "rooms.localhost" "muc"
+	modules_enabled = { "muc_mam" }
+	muc_log_by_default = true
+	restrict_room_creation = false
+END
+exec PROSODY "$@"
+`
+
+// TestArchiveOfARoom asks a real archive, page by page.
+func TestArchiveOfARoom(t *testing.T) {
+	prosody, err := exec.LookPath("prosody")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "prosody"), []byte(strings.ReplaceAll(withRooms, "PROSODY", prosody)), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	srv, err := lab.Start(ctx, lab.Options{Kind: lab.Prosody, Users: map[string]string{"u": "p"}, Components: []lab.Component{{Domain: "bot.localhost", Secret: "s"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = srv.Close() })
+
+	const room = "room@rooms.localhost"
+	u, err := srv.Login(ctx, "u", "r")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = u.Close() })
+	if err := u.SendRaw("<presence to='" + room + "/u'><x xmlns='http://jabber.org/protocol/muc'/></presence>" +
+		"<iq type='set' id='unlock' to='" + room + "'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>"); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 3 {
+		if err := u.SendRaw(fmt.Sprintf("<message type='groupchat' to='%s' id='m%d'><body>text %[2]d</body></message>", room, i)); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := u.Next(ctx, func(r lab.Received) bool { return r.Body == fmt.Sprint("text ", i) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	var c Collector
+	link := component.New(component.Options{
+		Domain: jid.MustParse("bot.localhost"), Addr: srv.ComponentAddr(), Secret: secret.New("s"), Handler: &c, Log: zaptest.NewLogger(t),
+	})
+	run, stop := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		link.Run(run)
+	}()
+	t.Cleanup(func() {
+		stop()
+		<-done
+	})
+	if err := link.WaitConnected(ctx); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for i, page := range []string{"<max>2</max>", "<max>2</max><before/>"} {
+		s, err := stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "set", ID: fmt.Sprint(i), From: jid.MustParse("asker@bot.localhost/x"), To: jid.MustParse(room)},
+			"<query xmlns='urn:xmpp:mam:2' queryid='q'><set xmlns='http://jabber.org/protocol/rsm'>"+page+"</set></query>", stanza.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		all, err := c.Query(ctx, s, link.Request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range all {
+			_, text, _ := strings.Cut(s.XML(), "<body>")
+			text, _, _ = strings.Cut(text, "</body>")
+			got = append(got, s.Kind.String()+" "+text)
+		}
+	}
+	if want := "message text 0, message text 1, iq , message text 1, message text 2, iq "; strings.Join(got, ", ") != want {
+		t.Errorf("got  %s\nwant %s", strings.Join(got, ", "), want)
+	}
+}
