@@ -33,7 +33,7 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 			s.o.Log.Log(level, "request",
 				zap.String("method", r.Method), zap.String("route", route), zap.Int("status", status),
 				zap.Int64("bytes", a.bytes), zap.Duration("duration", time.Since(start)),
-				zap.String("request_id", q.id), zap.String("token", q.who.Name))
+				zap.String("request_id", q.id), zap.String("token", q.who.Name), zap.Stringer("client", q.addr))
 		}()
 		next.ServeHTTP(a, r)
 	})

@@ -4,6 +4,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"net/http"
+	"slices"
 	"strings"
 
 	"stanzahook/pkg/jid"
@@ -27,7 +28,12 @@ func (t *Token) identity() Identity {
 // credentials that are not accepted.
 func (s *Server) authenticate(basic basicAuth, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !s.enter() { // a Basic of a mount may ask somebody else, and wait
+			s.refuse(w, r, overloaded())
+			return
+		}
 		who, f := s.who(r, basic)
+		s.leave()
 		if f != nil {
 			if f.Status == http.StatusUnauthorized {
 				// RFC 7617 section 2, RFC 6750 section 3
@@ -89,9 +95,10 @@ func (s *Server) who(r *http.Request, basic basicAuth) (Identity, *Fault) {
 // the time tells nothing. An empty name is any.
 func (s *Server) find(name, token string) *Token {
 	hash := sha256.Sum256([]byte(token))
+	tokens := *s.tokens.Load()
 	found := -1
-	for i := range s.o.Tokens {
-		t := &s.o.Tokens[i]
+	for i := range tokens {
+		t := &tokens[i]
 		same := subtle.ConstantTimeCompare(hash[:], t.Hash[:])
 		if name != "" {
 			same &= subtle.ConstantTimeCompare([]byte(name), []byte(t.Name))
@@ -101,5 +108,14 @@ func (s *Server) find(name, token string) *Token {
 	if found < 0 {
 		return nil
 	}
-	return &s.o.Tokens[found]
+	return &tokens[found]
 }
+
+// SetTokens replaces the tokens, for requests that come after.
+func (s *Server) SetTokens(tokens []Token) {
+	tokens = slices.Clone(tokens)
+	s.tokens.Store(&tokens)
+}
+
+// SetRateLimit replaces the rate limit; everybody begins anew.
+func (s *Server) SetRateLimit(limit RateLimit) { s.rate.set(limit) }

@@ -2,21 +2,36 @@ package httpapi
 
 import "net/http"
 
-// bound refuses requests over MaxConcurrent at once. Waiting for a slot would
-// only move the queue into our memory; the caller knows better when to come
-// again. Health checks do not pass here: overload is no reason to be restarted.
+// enter takes one of the MaxConcurrent slots, if there is one. Waiting for a
+// slot would only move the queue into our memory; the caller knows better when
+// to come again. Health checks need none: overload is no reason to be restarted.
+func (s *Server) enter() bool {
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *Server) leave() { <-s.slots }
+
+func overloaded() *Fault {
+	return &Fault{
+		Status:     http.StatusServiceUnavailable,
+		Text:       "too many requests at once; try again in a second",
+		RetryAfter: 1,
+	}
+}
+
+// bound refuses requests over MaxConcurrent at once.
 func (s *Server) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		select {
-		case s.slots <- struct{}{}:
-			defer func() { <-s.slots }()
-			next.ServeHTTP(w, r)
-		default:
-			s.refuse(w, r, &Fault{
-				Status:     http.StatusServiceUnavailable,
-				Text:       "too many requests at once; try again in a second",
-				RetryAfter: 1,
-			})
+		if !s.enter() {
+			s.refuse(w, r, overloaded())
+			return
 		}
+		defer s.leave()
+		next.ServeHTTP(w, r)
 	})
 }

@@ -5,9 +5,9 @@
 // programs that come from other software expect that software's errors. The
 // server does what is the same everywhere:
 //
-//	request id -> access log -> recover -> arrival of the body    every request
-//	-> bound on concurrency -> authentication -> size of the body
-//	-> handler                                                    requests of a Mount
+//	request id -> access log -> recover -> base path              every request
+//	-> authentication -> rate limit -> size and arrival of the body
+//	-> bound on concurrency -> handler                            requests of a Mount
 //
 // Without authentication there are /healthz and /readyz, nothing else.
 //

@@ -11,6 +11,9 @@ type Fault struct {
 	Status     int
 	Text       string // for people: what is wrong and what to do
 	RetryAfter int    // seconds; 0: not said
+	// Members are more members of the problem document (RFC 9457 section 3.2),
+	// by names that it does not have itself.
+	Members map[string]any
 }
 
 // setRetryAfter sets the header of RFC 9110 section 10.2.3.
@@ -22,6 +25,7 @@ func (f *Fault) setRetryAfter(h http.Header) {
 
 // refuse writes a fault in the format of the mount that the path belongs to.
 func (s *Server) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
+	s.linger(w, r)
 	f.setRetryAfter(w.Header())
 	for i := range s.mounts {
 		if m := &s.mounts[i]; m.Fail != nil && m.owns(r.URL.Path) {

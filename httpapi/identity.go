@@ -10,9 +10,10 @@ import (
 
 // What a token may do.
 const (
-	ScopeSend  = "send"  // messages and presence
-	ScopeQuery = "query" // IQs
-	ScopeAdmin = "admin" // also what acts with the component's own privileges
+	ScopeSend   = "send"   // messages and presence
+	ScopeQuery  = "query"  // IQs
+	ScopeEvents = "events" // pulling events
+	ScopeAdmin  = "admin"  // also what acts with the component's own privileges
 )
 
 // Identity is who calls, and what he may do. The zero Identity may do nothing.

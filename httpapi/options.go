@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/netip"
 	"time"
 
 	"go.uber.org/zap"
@@ -9,14 +10,23 @@ import (
 
 // Options configure a [Server]. A zero number or duration means its default.
 type Options struct {
-	Listen        string        // host:port; port 0 takes a free one
-	Tokens        []Token       // who may call
-	NoAuth        bool          // everybody may do everything; for a loopback listener
-	MaxBodyBytes  int64         // default 196608
-	MaxConcurrent int           // requests of mounts at the same time; default 1000
-	BodyTimeout   time.Duration // for the whole body to arrive; default 30 s
-	Version       string        // told in the Server header; empty: no such header
-	Log           *zap.Logger
+	Listen         string         // host:port; port 0 takes a free one
+	BasePath       string         // of every route, such as "/xmpp", without a final slash; empty: none
+	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	CertFile       string         // PEM; with KeyFile: TLS
+	KeyFile        string
+	Tokens         []Token // who may call
+	NoAuth         bool    // everybody may do everything; for a loopback listener
+	Rate           RateLimit
+	MaxBodyBytes   int64         // default 196608
+	MaxConcurrent  int           // requests of mounts at the same time; default 1000
+	MaxConnections int           // default: half of the files the process may open, 20,000 at most
+	BodyTimeout    time.Duration // for the whole body to arrive; default 30 s
+	Version        string        // told in the Server header; empty: no such header
+	Log            *zap.Logger
+
+	// Open are routes that everybody may use, without a token.
+	Open []Route
 
 	// Ready returns why the process cannot do its work now, one reason per
 	// element; none means ready. Nil means always ready.
@@ -37,6 +47,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.MaxConcurrent == 0 {
 		o.MaxConcurrent = 1000
+	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = defaultConnections()
 	}
 	if o.BodyTimeout == 0 {
 		o.BodyTimeout = 30 * time.Second

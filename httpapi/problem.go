@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"bytes"
+	"context"
 	"encoding/json"
 	"net/http"
 )
@@ -19,14 +21,39 @@ type problem struct {
 // WriteProblem writes a fault as application/problem+json.
 func WriteProblem(w http.ResponseWriter, r *http.Request, f *Fault) {
 	f.setRetryAfter(w.Header())
-	w.Header().Set("Content-Type", "application/problem+json")
+	w.Header().Set("Content-Type", ProblemType)
 	w.WriteHeader(f.Status)
-	// A write fails when the caller has gone; nobody is left to tell.
-	_ = json.NewEncoder(w).Encode(problem{
+	_, _ = w.Write(f.Problem(r.Context())) // fails when the caller has gone; nobody is left to tell
+}
+
+// ProblemType is the media type of [Fault.Problem].
+const ProblemType = "application/problem+json"
+
+// Problem returns the problem document of a fault, for a request's context.
+func (f *Fault) Problem(ctx context.Context) []byte {
+	var b bytes.Buffer
+	encode(&b, problem{
 		Type:      "about:blank",
 		Title:     http.StatusText(f.Status),
 		Status:    f.Status,
 		Detail:    f.Text,
-		RequestID: RequestID(r.Context()),
+		RequestID: RequestID(ctx),
 	})
+	if len(f.Members) > 0 {
+		b.Truncate(b.Len() - len("}\n"))
+		b.WriteByte(',')
+		more := b.Len()
+		encode(&b, f.Members)
+		b.Bytes()[more] = ' ' // its opening brace
+	}
+	return b.Bytes()
+}
+
+// encode writes v, which is of our own making and always has a JSON form.
+func encode(b *bytes.Buffer, v any) {
+	e := json.NewEncoder(b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		panic(err) // a mistake in the code
+	}
 }

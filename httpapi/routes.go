@@ -46,9 +46,12 @@ func (s *Server) routes() http.Handler {
 		add(Route{method, "/healthz", http.HandlerFunc(s.healthz)})
 		add(Route{method, "/readyz", http.HandlerFunc(s.readyz)})
 	}
+	for _, route := range s.o.Open {
+		add(route)
+	}
 	for _, m := range s.mounts {
 		for _, route := range m.Routes {
-			route.Handler = s.bound(s.authenticate(m.Basic, s.limitBody(route.Handler)))
+			route.Handler = s.authenticate(m.Basic, s.limitRate(s.limitBody(s.arrive(s.bound(route.Handler)))))
 			add(route)
 		}
 	}

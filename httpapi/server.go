@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 )
@@ -18,6 +20,11 @@ type Server struct {
 	handler http.Handler
 	http    *http.Server
 	served  chan struct{} // closed when the listener's goroutine has ended
+
+	tokens      atomic.Pointer[[]Token]
+	rate        limiter
+	bodies      atomic.Int64 // bytes of all bodies
+	certificate *certificate // nil: plain HTTP
 }
 
 // New returns a server that does not listen yet. Two routes with the same
@@ -25,7 +32,9 @@ type Server struct {
 func New(o Options, mounts ...Mount) *Server {
 	o = o.withDefaults()
 	s := &Server{o: o, mounts: mounts, slots: make(chan struct{}, o.MaxConcurrent)}
-	s.handler = s.identify(s.logAccess(s.recoverPanics(s.boundArrival(s.routes()))))
+	s.SetTokens(o.Tokens)
+	s.SetRateLimit(o.Rate)
+	s.handler = s.identify(s.logAccess(s.recoverPanics(s.boundArrival(s.underBase(s.routes())))))
 	return s
 }
 
@@ -35,6 +44,12 @@ func (s *Server) Handler() http.Handler { return s.handler }
 // Start listens and serves in the background until Stop. It returns the
 // address, whose port is the real one where Listen asked for port 0.
 func (s *Server) Start() (addr string, err error) {
+	if s.o.CertFile != "" {
+		s.certificate = &certificate{certFile: s.o.CertFile, keyFile: s.o.KeyFile}
+		if err := s.certificate.load(); err != nil {
+			return "", err
+		}
+	}
 	l, err := net.Listen("tcp", s.o.Listen)
 	if err != nil {
 		return "", fmt.Errorf("http.listen: cannot listen on %q; choose an address of this host and a port nothing else uses: %w", s.o.Listen, err)
@@ -44,17 +59,26 @@ func (s *Server) Start() (addr string, err error) {
 		_ = l.Close() // nothing was served on it
 		return "", fmt.Errorf("http server: %w", err)
 	}
+	limited := &connections{Listener: l, most: s.o.MaxConnections}
+	var protocols http.Protocols
+	protocols.SetHTTP1(true)
 	s.http = &http.Server{
 		Handler:           s.handler,
+		ConnState:         limited.state,
+		Protocols:         &protocols,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
 		ErrorLog:          errorLog,
 	}
+	var serve net.Listener = limited
+	if s.certificate != nil {
+		serve = tls.NewListener(limited, s.certificate.config())
+	}
 	s.served = make(chan struct{})
 	go func() {
 		defer close(s.served)
-		if err := s.http.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		if err := s.http.Serve(serve); !errors.Is(err, http.ErrServerClosed) {
 			s.o.Log.Error("the HTTP server ended", zap.Error(err))
 		}
 	}()

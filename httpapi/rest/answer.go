@@ -8,12 +8,46 @@ import (
 )
 
 // writeStanza answers 200 with a stanza, in the format the caller takes. The
-// JSON holds all of it: what has no key of its own is in "xml".
+// JSON holds all of it: what has no key of its own is in "xml". A form holds
+// the keys whose values are strings, numbers or true.
 func writeStanza(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) {
-	format := answerFormat(r.Header)
-	if format == formatXML {
-		respond(w, http.StatusOK, format, []byte(s.XML()))
+	format := answerFormat(r.Header, formatXML, formatJSON, formatForm)
+	var body []byte
+	switch format {
+	case formatXML:
+		body = []byte(s.XML())
+	case formatJSON:
+		body = append(restjson.Append(nil, s), '\n')
+	case formatForm:
+		body = []byte(restjson.EncodeForm(restjson.Encode(s)).Encode())
+	}
+	respond(w, http.StatusOK, format, body)
+}
+
+// writeStanzas answers 200 with the stanzas that an archive sent, in order. One
+// alone is written as such. Several fit no form.
+func writeStanzas(w http.ResponseWriter, r *http.Request, all []*stanza.Stanza) {
+	if len(all) == 1 {
+		writeStanza(w, r, all[0])
 		return
 	}
-	respond(w, http.StatusOK, format, append(restjson.Append(nil, s), '\n'))
+	format := answerFormat(r.Header, formatXML, formatJSON)
+	var body []byte
+	if format == formatXML {
+		body = append(body, "<xmpp>"...)
+		for _, s := range all {
+			body = append(body, s.XML()...)
+		}
+		body = append(body, "</xmpp>"...)
+	} else {
+		body = append(body, `{"xmpp":[`...)
+		for i, s := range all {
+			if i > 0 {
+				body = append(body, ',')
+			}
+			body = restjson.Append(body, s)
+		}
+		body = append(body, "]}\n"...)
+	}
+	respond(w, http.StatusOK, format, body)
 }

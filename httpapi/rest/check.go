@@ -11,14 +11,15 @@ import (
 )
 
 // check makes the stanza of a draft, if the caller may send it. What it returns
-// goes from one of our domains to somebody, and has an id. The order of the
+// goes from one of our domains to somebody (an echo's: to nobody), and has an id.
+// The order of the
 // checks is mod_rest's.
 func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) {
 	hd := d.Header
 	if f := validAddress(&hd.To, badTo); f != nil {
 		return nil, f
 	}
-	if hd.To.IsZero() {
+	if hd.To.IsZero() && !d.self && !d.nowhere {
 		return nil, badTo.because("to is missing; write the address that the stanza goes to")
 	}
 	if f := validAddress(&hd.From, badFrom); f != nil {
@@ -33,6 +34,9 @@ func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) 
 	}
 	if f := h.sender(&hd.From, who); f != nil {
 		return nil, f
+	}
+	if hd.To.IsZero() && d.self && !d.nowhere {
+		hd.To = hd.From.Bare()
 	}
 	if hd.ID == "" {
 		hd.ID = rand.Text()[:24]

@@ -18,41 +18,50 @@ type fault struct {
 	kind       stanza.ErrorType
 	condition  string
 	text       string
-	retryAfter int // seconds; 0: not said
+	retryAfter int    // seconds; 0: not said
+	reason     string // mod_rest's word for what is wrong, or the parser's; may be empty
 }
 
 // The table; see mod_rest.lua, post_errors. Its texts come first in ours, which
 // go on to say what is wrong and what to do.
 var (
-	mediaType    = fault{415, stanza.Cancel, "bad-format", "Unsupported media type", 0}
-	unparsable   = fault{400, stanza.Modify, "not-well-formed", "Failed to parse payload", 0}
-	badNamespace = fault{422, stanza.Modify, "invalid-namespace", "'xmlns' attribute must be empty", 0}
-	badKind      = fault{422, stanza.Modify, "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'.", 0}
-	badTo        = fault{422, stanza.Modify, "improper-addressing", "Invalid destination JID", 0}
-	badFrom      = fault{422, stanza.Modify, "invalid-from", "Invalid source JID", 0}
-	forbidden    = fault{403, stanza.Auth, "not-authorized", "Not authorized", 0}
-	foreignFrom  = fault{403, stanza.Auth, "not-authorized", "Not authorized to send stanza with requested 'from'", 0}
-	badIQType    = fault{422, stanza.Modify, "invalid-xml", "'iq' stanza must be of type 'get' or 'set'", 0}
-	badIQContent = fault{422, stanza.Modify, "bad-format", "'iq' stanza must have exactly one child tag", 0}
-	tooLarge     = fault{413, stanza.Modify, "resource-constraint", "Payload too large", 0}
+	mediaType    = fault{415, stanza.Cancel, "bad-format", "Unsupported media type", 0, ""}
+	unparsable   = fault{400, stanza.Modify, "not-well-formed", "Failed to parse payload", 0, ""}
+	badPath      = fault{400, stanza.Modify, "not-well-formed", "Failed to parse payload", 0, ""}
+	badNamespace = fault{422, stanza.Modify, "invalid-namespace", "'xmlns' attribute must be empty", 0, ""}
+	badKind      = fault{422, stanza.Modify, "unsupported-stanza-type", "Invalid stanza, must be 'message', 'presence' or 'iq'.", 0, ""}
+	badTo        = fault{422, stanza.Modify, "improper-addressing", "Invalid destination JID", 0, ""}
+	badFrom      = fault{422, stanza.Modify, "invalid-from", "Invalid source JID", 0, ""}
+	forbidden    = fault{403, stanza.Auth, "not-authorized", "Not authorized", 0, ""}
+	foreignFrom  = fault{403, stanza.Auth, "not-authorized", "Not authorized to send stanza with requested 'from'", 0, ""}
+	badIQType    = fault{422, stanza.Modify, "invalid-xml", "'iq' stanza must be of type 'get' or 'set'", 0, ""}
+	badIQContent = fault{422, stanza.Modify, "bad-format", "'iq' stanza must have exactly one child tag", 0, ""}
+	tooLarge     = fault{413, stanza.Modify, "resource-constraint", "Payload too large", 0, ""}
 
 	// not in mod_rest's table
-	badTimeout   = fault{400, stanza.Modify, "bad-request", "Invalid Prosody-Rest-Timeout", 0}
-	iqTimedOut   = fault{504, stanza.Wait, "remote-server-timeout", "IQ stanza timed out", 0} // there: 500
-	sameID       = fault{409, stanza.Cancel, "conflict", "Conflict", 0}
-	notConnected = fault{503, stanza.Wait, "service-unavailable", "No connection to the XMPP server", 5}
-	overloaded   = fault{503, stanza.Wait, "resource-constraint", "Too many stanzas wait for the XMPP server", 1}
-	unconfirmed  = fault{503, stanza.Wait, "remote-server-timeout", "The XMPP server has not confirmed the stanza in time", 5}
-	rejected     = fault{422, stanza.Modify, "policy-violation", "The XMPP server does not take this stanza", 0}
-	outboxFull   = fault{507, stanza.Wait, "resource-constraint", "The outbox is full", 60}
-	internal     = fault{500, stanza.Wait, "internal-server-error", "Internal error", 0}
-	callerGone   = fault{499, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0} // seen by the access log only
+	tooMuch      = fault{422, stanza.Modify, "resource-constraint", "The archive has more than fits one answer", 0, ""}
+	badTimeout   = fault{400, stanza.Modify, "bad-request", "Invalid Prosody-Rest-Timeout", 0, ""}
+	iqTimedOut   = fault{504, stanza.Wait, "remote-server-timeout", "IQ stanza timed out", 0, ""} // there: 500
+	sameID       = fault{409, stanza.Cancel, "conflict", "Conflict", 0, ""}
+	notConnected = fault{503, stanza.Wait, "service-unavailable", "No connection to the XMPP server", 5, ""}
+	overloaded   = fault{503, stanza.Wait, "resource-constraint", "Too many stanzas wait for the XMPP server", 1, ""}
+	unconfirmed  = fault{503, stanza.Wait, "remote-server-timeout", "The XMPP server has not confirmed the stanza in time", 5, ""}
+	rejected     = fault{422, stanza.Modify, "policy-violation", "The XMPP server does not take this stanza", 0, ""}
+	outboxFull   = fault{507, stanza.Wait, "resource-constraint", "The outbox is full", 60, ""}
+	internal     = fault{500, stanza.Wait, "internal-server-error", "Internal error", 0, ""}
+	callerGone   = fault{499, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0, ""} // seen by the access log only
 )
 
 // because returns the fault with the particulars behind its text.
 func (f fault) because(format string, args ...any) *fault {
 	f.text += ": " + fmt.Sprintf(format, args...)
 	return &f
+}
+
+// reasoned returns the fault with the word that goes into context.error.
+func (f *fault) reasoned(word string) *fault {
+	f.reason = word
+	return f
 }
 
 // refused writes a refusal of the server, made before the handler was asked.
@@ -62,7 +71,7 @@ func refused(w http.ResponseWriter, r *http.Request, hf *httpapi.Fault) {
 
 func fromServer(hf *httpapi.Fault) *fault {
 	e := stanza.FromHTTP(hf.Status)
-	f := &fault{hf.Status, e.Type, string(e.Condition), hf.Text, hf.RetryAfter}
+	f := &fault{hf.Status, e.Type, string(e.Condition), hf.Text, hf.RetryAfter, ""}
 	if hf.Status == http.StatusForbidden {
 		f.condition = forbidden.condition
 	}
@@ -84,7 +93,14 @@ type errorObject struct {
 	Condition string `json:"condition"`
 	Text      string `json:"text"`
 	Code      int    `json:"code"`
-	Source    string `json:"source"`
+	// InstanceID is the id of the request, by which the log knows it too.
+	InstanceID string       `json:"instance_id,omitempty"`
+	Source     string       `json:"source"`
+	Context    errorContext `json:"context"`
+}
+
+type errorContext struct {
+	Error string `json:"error,omitempty"`
 }
 
 // maxText bounds texts that quote what the caller sent.
@@ -92,15 +108,13 @@ const maxText = 1000
 
 // write writes the fault in the format the caller takes.
 func (f fault) write(w http.ResponseWriter, r *http.Request) {
-	text := f.text
-	if len(text) > maxText {
-		text = strings.ToValidUTF8(text[:maxText], "") + "…"
-	}
-	text = stanza.Clean(text)
+	text := shown(f.text)
 	var body []byte
-	format := answerFormat(r.Header)
+	format := answerFormat(r.Header, formatXML, formatJSON)
 	if format == formatJSON {
-		body = encode(errorBody{"error", f.status, errorObject{string(f.kind), f.condition, text, f.status, "mod_rest"}})
+		body = encode(errorBody{"error", f.status, errorObject{
+			string(f.kind), f.condition, text, f.status, httpapi.RequestID(r.Context()), "mod_rest", errorContext{shown(f.reason)},
+		}})
 	} else {
 		body = append(body, "<error xmlns='"+stanza.NSStream+"'><"+f.condition+" xmlns='"+stanza.NSStreams+"'/>"+
 			"<text xmlns='"+stanza.NSStreams+"'>"...)
@@ -110,6 +124,14 @@ func (f fault) write(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Retry-After", strconv.Itoa(f.retryAfter))
 	}
 	respond(w, f.status, format, body)
+}
+
+// shown returns a text that an answer can carry.
+func shown(text string) string {
+	if len(text) > maxText {
+		text = strings.ToValidUTF8(text[:maxText], "") + "…"
+	}
+	return stanza.Clean(text)
 }
 
 func respond(w http.ResponseWriter, status int, format string, body []byte) {

@@ -3,6 +3,7 @@ package rest
 import (
 	"mime"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -11,15 +12,17 @@ import (
 const (
 	formatXML  = "application/xmpp+xml"
 	formatJSON = "application/json"
+	formatForm = "application/x-www-form-urlencoded"
+	formatText = "text/plain"
 )
 
 // requestFormat returns the format of a request's body, or "" for one that is
-// not known. Parameters change nothing: both are UTF-8 always (RFC 6120 section
-// 11.6, RFC 8259 section 8.1).
+// not known. Parameters change nothing: bodies are UTF-8 always, as stanzas and
+// JSON are (RFC 6120 section 11.6, RFC 8259 section 8.1).
 func requestFormat(h http.Header) string {
 	name, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	switch name = strings.ToLower(strings.TrimSpace(name)); name {
-	case formatXML, formatJSON:
+	case formatXML, formatJSON, formatForm, formatText:
 		return name
 	}
 	return ""
@@ -44,25 +47,28 @@ func (p preference) over(o preference) bool {
 	return p.specific == 2 && p.position < o.position
 }
 
-// answerFormat negotiates the format of the answer (RFC 9110 section 12.5.1).
-// Where the caller does not care, or wants nothing that we have, it is the
-// format of the request, else XML, as in mod_rest: there is no 406, which would
-// hide an IQ's answer that is there already.
-func answerFormat(h http.Header) string {
-	own, other := formatXML, formatJSON
-	if requestFormat(h) == formatJSON {
-		own, other = other, own
+// answerFormat negotiates the format of the answer among those offered (RFC 9110
+// section 12.5.1). Where the caller does not care, or wants nothing that we
+// have, it is the format of the request, else the first, which is XML, as in
+// mod_rest: there is no 406, which would hide an IQ's answer that is there
+// already.
+func answerFormat(h http.Header, offered ...string) string {
+	best := offered[0]
+	if own := requestFormat(h); slices.Contains(offered, own) {
+		best = own
 	}
-	wanted := accepted(h)
-	if wanted[other].q > 0 && wanted[other].over(wanted[own]) {
-		return other
+	wanted := accepted(h, offered)
+	for _, other := range offered {
+		if wanted[other].q > 0 && wanted[other].over(wanted[best]) {
+			best = other
+		}
 	}
-	return own
+	return best
 }
 
 // accepted reads the Accept header. The most specific range that covers a
 // format decides about it; ranges that cannot be read are passed over.
-func accepted(h http.Header) map[string]preference {
+func accepted(h http.Header, offered []string) map[string]preference {
 	ranges := map[string]preference{}
 	for i, text := range strings.Split(strings.Join(h.Values("Accept"), ","), ",") {
 		name, params, err := mime.ParseMediaType(text)
@@ -80,7 +86,7 @@ func accepted(h http.Header) map[string]preference {
 		}
 	}
 	out := map[string]preference{}
-	for _, format := range []string{formatXML, formatJSON} {
+	for _, format := range offered {
 		for specific, name := range []string{"*/*", "application/*", format} {
 			if p, ok := ranges[name]; ok {
 				p.specific = specific

@@ -34,16 +34,18 @@ func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanz
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	reply, err := h.Requester.Request(ctx, s)
+	replies, err := h.ask(ctx, s)
 	switch {
 	case err == nil:
-		writeStanza(w, r, reply)
+		writeStanzas(w, r, replies)
 	case r.Context().Err() != nil:
 		callerGone.because("while the query was waiting").write(w, r)
 	case errors.Is(err, context.DeadlineExceeded):
 		iqTimedOut.write(w, r) // the text is mod_rest's alone: programs compare it
 	case errors.Is(err, ErrDuplicateID):
 		sameID.because("an iq with id %q to the same address is waiting already; use another id, or leave it out", s.ID).write(w, r)
+	case errors.Is(err, ErrTooMuch):
+		tooMuch.because("ask for pages with max, before and after").write(w, r)
 	default:
 		h.failed(w, r, s, err)
 	}

@@ -131,9 +131,10 @@ func TestAccept(t *testing.T) {
 		{"text/html", jsonType, jsonType},
 		{"application/json;q=0", jsonType, jsonType},
 		{"application/xmpp+xml;q=7, ;;;,", jsonType, jsonType},
-		{"text/plain", "text/plain", xmlType},
+		{"text/html", "text/html", xmlType},
+		{"text/plain", "application/x-www-form-urlencoded", xmlType},
 	} {
-		w := post(surface(&network{}), c.request, "", "Accept", c.accept)
+		w := post(surface(&network{}), c.request, "=", "Accept", c.accept)
 		if got := w.Header().Get("Content-Type"); got != c.want {
 			t.Errorf("Accept %q of a %s: %s, want %s", c.accept, c.request, got, c.want)
 		}

@@ -4,10 +4,12 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/gorilla/mux"
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 )
 
@@ -15,9 +17,13 @@ import (
 type Options struct {
 	Sender    Sender
 	Requester Requester
+	Archiver  Archiver         // nil: of an archive only the last stanza is seen
 	Domains   func() []jid.JID // of our components
 	// Limits of a stanza that is sent from an address; nil: the defaults.
 	Limits func(from jid.JID) stanza.Limits
+	// Secrets are the components' own, by domain. With them the domain and its
+	// secret are Basic credentials; empty: they are not.
+	Secrets map[string]secret.String
 
 	SendTimeout  time.Duration // for the server to confirm; default 10 s
 	IQTimeout    time.Duration // where the caller does not say; default 120 s
@@ -45,32 +51,80 @@ func New(o Options) httpapi.Mount {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	post := http.HandlerFunc(handler{o}.post)
-	return httpapi.Mount{
-		Prefix: "/rest",
-		Routes: []httpapi.Route{
-			{Method: http.MethodPost, Path: "/rest", Handler: post},
-			{Method: http.MethodPost, Path: "/rest/", Handler: post},
-		},
-		Fail: refused,
+	h := handler{o}
+	m := httpapi.Mount{Prefix: "/rest", Fail: refused, Routes: []httpapi.Route{
+		{Method: http.MethodPost, Path: "/rest", Handler: http.HandlerFunc(h.post)},
+		{Method: http.MethodPost, Path: "/rest/", Handler: http.HandlerFunc(h.post)},
+		{Method: http.MethodPost, Path: "/rest/echo", Handler: http.HandlerFunc(h.echo)},
+		{Method: http.MethodPost, Path: "/rest/{kind}/{type}/{to:.*}", Handler: http.HandlerFunc(h.postAt)},
+		{Method: http.MethodPost, Path: "/rest/{path:.+}", Handler: http.HandlerFunc(h.postAt)},
+		{Method: http.MethodGet, Path: "/rest/{query}/{to:.*}", Handler: http.HandlerFunc(h.get)},
+		{Method: http.MethodGet, Path: "/rest/{path:.+}", Handler: http.HandlerFunc(h.get)},
+	}}
+	if len(o.Secrets) > 0 {
+		m.Basic = h.component
 	}
+	return m
 }
 
 // post takes one stanza.
 func (h handler) post(w http.ResponseWriter, r *http.Request) {
-	d, f := h.read(w, r)
-	if f != nil {
-		f.write(w, r)
-		return
+	d, f := h.read(w, r, nil)
+	h.take(w, r, d, f)
+}
+
+// postAt takes one stanza whose path says some of it. The variables are empty
+// where the path has not three parts.
+func (h handler) postAt(w http.ResponseWriter, r *http.Request) {
+	d, f := h.read(w, r, func() (*path, *fault) {
+		vars := mux.Vars(r)
+		return parsePath(vars["kind"], vars["type"], vars["to"])
+	})
+	h.take(w, r, d, f)
+}
+
+// get asks a query that is all in the URL.
+func (h handler) get(w http.ResponseWriter, r *http.Request) {
+	vars := mux.Vars(r)
+	var d *draft
+	p, f := parsePath("iq", vars["query"], vars["to"])
+	switch {
+	case f == nil && p.query == "": // get and set are no queries
+		f = badPath.because("write /rest/QUERY/TO").reasoned("invalid-path")
+	case f == nil:
+		if d, f = h.readQuery(p, r.URL.RawQuery); f == nil {
+			d.self = p.to == ""
+		}
 	}
-	s, f := h.check(d, httpapi.IdentityOf(r.Context()))
-	if f != nil {
-		f.write(w, r)
-		return
+	h.take(w, r, d, f)
+}
+
+// take sends a draft, if it may be sent.
+func (h handler) take(w http.ResponseWriter, r *http.Request, d *draft, f *fault) {
+	if f == nil {
+		var s *stanza.Stanza
+		if s, f = h.check(d, httpapi.IdentityOf(r.Context())); f == nil {
+			if s.Kind == stanza.IQ {
+				h.request(w, r, s)
+			} else {
+				h.send(w, r, s)
+			}
+			return
+		}
 	}
-	if s.Kind == stanza.IQ {
-		h.request(w, r, s)
-		return
+	f.write(w, r)
+}
+
+// echo answers with the stanza that would be sent. It needs no to.
+func (h handler) echo(w http.ResponseWriter, r *http.Request) {
+	d, f := h.read(w, r, nil)
+	if f == nil {
+		d.nowhere = true
+		var s *stanza.Stanza
+		if s, f = h.check(d, httpapi.IdentityOf(r.Context())); f == nil {
+			writeStanza(w, r, s)
+			return
+		}
 	}
-	h.send(w, r, s)
+	f.write(w, r)
 }

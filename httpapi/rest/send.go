@@ -14,7 +14,8 @@ import (
 // Sender sends messages and presence. Send returns nil when the XMPP server has
 // the stanza, or when it is stored and will be sent when there is a connection.
 // Its other ends are ErrDown, ErrBusy, ErrFull and ErrRejected (it was not sent),
-// ErrUnconfirmed or ctx's error (it may have been), and errors that are ours.
+// ErrUnconfirmed or ctx's error (it may have been), *Bounced (it came back before
+// that was decided), and errors that are ours.
 type Sender interface {
 	Send(ctx context.Context, s *stanza.Stanza) error
 }
@@ -28,13 +29,19 @@ var (
 	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time")
 )
 
-// send answers 202 with no body when the stanza is taken.
+// Bounced means that a stanza came back while it was sent.
+type Bounced struct{ Stanza *stanza.Stanza } // of type error
+
+func (e *Bounced) Error() string { return "the stanza came back as an error" }
+
+// send answers 202 with no body when the stanza is taken, and 200 with the error
+// stanza when it bounced meanwhile, as mod_rest does.
 //
-// When it is neither confirmed in time nor could be stored, nobody knows whether it will arrive. The
-// answer is 503 and not 504: 504 is what this surface says of an IQ whose peer
-// is silent, while here the server is, and coming again later is right. The
-// text gives the id, ours where the caller gave none, so that a repetition can
-// be told from a second stanza by who receives both.
+// When it is neither confirmed in time nor could be stored, nobody knows whether
+// it will arrive. The answer is 503 and not 504: 504 is what this surface says of
+// an IQ whose peer is silent, while here the server is, and coming again later is
+// right. The text gives the id, ours where the caller gave none, so that a
+// repetition can be told from a second stanza by who receives both.
 //
 // Killed before the 202: the caller has no answer and repeats with the same id.
 // After it: the stanza is the XMPP server's, or on our disk.
@@ -42,9 +49,12 @@ func (h handler) send(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) 
 	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
 	defer cancel()
 	err := h.Sender.Send(ctx, s)
+	var back *Bounced
 	switch {
 	case err == nil:
 		w.WriteHeader(http.StatusAccepted)
+	case errors.As(err, &back):
+		writeStanza(w, r, back.Stanza)
 	case r.Context().Err() != nil:
 		callerGone.because("while the stanza was sent").write(w, r)
 	case errors.Is(err, ErrUnconfirmed), errors.Is(err, context.DeadlineExceeded):

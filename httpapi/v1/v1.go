@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -18,8 +19,16 @@ import (
 type Options struct {
 	Deliveries Deliveries
 	Endpoints  Endpoints
-	Now        func() time.Time // nil: time.Now
-	Log        *zap.Logger      // nil: none
+	Events     Events
+	Heartbeat  time.Duration // of event streams; default 15 s
+	Stanzas    Stanzas       // nil: nothing can be sent
+	Requests   Requests      // nil: an Idempotency-Key is not looked at
+	Status     func(context.Context) (Status, error)
+	// How long an IQ may wait: where the caller does not say (default 120 s), and
+	// whatever he says (default 300 s).
+	IQTimeout, IQMaxTimeout time.Duration
+	Now                     func() time.Time // nil: time.Now
+	Log                     *zap.Logger      // nil: none
 }
 
 // Errors that the implementations return, also wrapped. Their text goes to the
@@ -41,11 +50,17 @@ func New(o Options) httpapi.Mount {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	if o.IQTimeout == 0 {
+		o.IQTimeout = 120 * time.Second
+	}
+	if o.IQMaxTimeout == 0 {
+		o.IQMaxTimeout = 300 * time.Second
+	}
 	h := handler{o}
 	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
 		return httpapi.Route{Method: method, Path: path, Handler: h.admin(serve)}
 	}
-	return httpapi.Mount{Prefix: "/v1", Routes: []httpapi.Route{
+	return httpapi.Mount{Prefix: "/v1", Routes: append(h.otherRoutes(), []httpapi.Route{
 		route(http.MethodGet, "/v1/deliveries", h.listDeliveries),
 		route(http.MethodGet, "/v1/deliveries/{id}", h.showDelivery),
 		route(http.MethodDelete, "/v1/deliveries/{id}", h.dropDelivery),
@@ -57,7 +72,9 @@ func New(o Options) httpapi.Mount {
 		route(http.MethodPost, "/v1/endpoints/{name}/enable", h.enableEndpoint),
 		route(http.MethodPost, "/v1/endpoints/{name}/disable", h.disableEndpoint),
 		route(http.MethodPost, "/v1/endpoints/{name}/replay", h.replayEndpoint),
-	}}
+		{Method: http.MethodGet, Path: "/v1/endpoints/{name}/events", Handler: h.events(h.pull)},
+		{Method: http.MethodPost, Path: "/v1/endpoints/{name}/events/ack", Handler: h.events(h.ackEvents)},
+	}...)}
 }
 
 // admin lets callers pass who have the scope, and writes the errors.

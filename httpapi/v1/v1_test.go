@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
 )
 
@@ -82,7 +83,7 @@ func call(f *fake, token, method, path, body string) *httptest.ResponseRecorder 
 	r := httptest.NewRequest(method, path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, r)
+	conform.Must(s.Handler()).ServeHTTP(w, r)
 	return w
 }
 

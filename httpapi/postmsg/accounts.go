@@ -1,0 +1,160 @@
+package postmsg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/account"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+)
+
+const (
+	maxLogins    = 16               // at the same time
+	loginTimeout = 10 * time.Second // the wait for a place included
+	rememberFor  = time.Minute      // a password that was right
+	maxVerified  = 10_000
+)
+
+// scopeAccount is a scope that no token can have: the configuration does not
+// know it. Who has it has logged in with an account, DefaultFrom.
+const scopeAccount = "account"
+
+// accountOf returns the account that has logged in.
+func accountOf(who httpapi.Identity) (jid.JID, bool) {
+	// Without authentication everybody has every scope, and no address.
+	return who.DefaultFrom, who.Can(scopeAccount) && !who.DefaultFrom.IsZero()
+}
+
+// accounts judges Basic credentials that are a JID and a password.
+type accounts struct {
+	o        Options
+	slots    chan struct{}
+	verified *verified
+	failures *failures
+
+	mu     sync.Mutex
+	flying map[fingerprint]*flight
+}
+
+// flight is a login under way; whoever brings the same credentials waits for it.
+type flight struct {
+	done chan struct{}
+	err  error
+}
+
+// errTooOften is the outcome of a login that was not tried.
+type errTooOften struct{ wait time.Duration }
+
+func (errTooOften) Error() string { return "too many failed logins" }
+
+func newAccounts(o Options) *accounts {
+	return &accounts{
+		o: o, slots: make(chan struct{}, maxLogins), verified: newVerified(rememberFor, maxVerified),
+		failures: newFailures(), flying: make(map[fingerprint]*flight),
+	}
+}
+
+// judge is the Basic of the Mount.
+func (a *accounts) judge(r *http.Request, user, password string) (httpapi.Identity, *httpapi.Fault, bool) {
+	if !strings.Contains(user, "@") {
+		return httpapi.Identity{}, nil, false // perhaps a token's name
+	}
+	who, err := jid.Parse(user)
+	if err != nil || !who.IsBare() || who.Local() == "" {
+		return httpapi.Identity{}, refuse(http.StatusForbidden, "Credentials malformed: send the account's bare address and its password, user@host:password"), true
+	}
+	if !slices.Contains(a.o.Hosts, who.Domain()) {
+		return httpapi.Identity{}, refuse(http.StatusForbidden, "Credentials not accepted: accounts of this host cannot be used here (http.basic.accounts.hosts)"), true
+	}
+	print := a.verified.fingerprint(who, password)
+	if !a.verified.has(print) {
+		if f := a.fault(r, a.login(r, who, secret.New(password), print)); f != nil {
+			return httpapi.Identity{}, f, true
+		}
+	}
+	var own []jid.Glob
+	if g, err := jid.ParseGlob(who.String()); err == nil {
+		own = append(own, g)
+	}
+	return httpapi.NewIdentity(who.String(), who, []string{httpapi.ScopeSend, scopeAccount}, own), nil, true
+}
+
+// forget takes back that a password was right.
+func (a *accounts) forget(who jid.JID, password string) {
+	a.verified.remove(a.verified.fingerprint(who, password))
+}
+
+// login tries a password out, once for all that bring it at the same time.
+func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, print fingerprint) error {
+	a.mu.Lock()
+	f, flying := a.flying[print]
+	if !flying {
+		f = &flight{done: make(chan struct{})}
+		a.flying[print] = f
+	}
+	a.mu.Unlock()
+	if flying {
+		select {
+		case <-f.done:
+			return f.err
+		case <-r.Context().Done():
+			return context.Cause(r.Context())
+		}
+	}
+	// Others wait for it, so it goes on if this caller leaves.
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), loginTimeout)
+	defer cancel()
+	f.err = a.try(ctx, who, password, network(httpapi.ClientAddress(r.Context())))
+	if f.err == nil {
+		a.verified.add(print)
+	}
+	a.mu.Lock()
+	delete(a.flying, print)
+	a.mu.Unlock()
+	close(f.done)
+	return f.err
+}
+
+// try asks the server, if that was not in vain too often before.
+func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String, address string) error {
+	select {
+	case a.slots <- struct{}{}:
+		defer func() { <-a.slots }()
+	case <-ctx.Done():
+		return fmt.Errorf("%w: %w", account.ErrBusy, context.Cause(ctx))
+	}
+	if wait := a.failures.begin(who.String(), address); wait > 0 {
+		return errTooOften{wait}
+	}
+	keep := a.o.Privileged == nil || !a.o.Privileged.Granted(who.Domain())
+	err := a.o.Accounts.Login(ctx, who, password, keep)
+	a.failures.end(who.String(), address, errors.Is(err, account.ErrPassword) || errors.Is(err, account.ErrDisabled))
+	return err
+}
+
+// fault is the answer to a login that failed.
+func (a *accounts) fault(r *http.Request, err error) *httpapi.Fault {
+	var often errTooOften
+	switch {
+	case err == nil:
+		return nil
+	case errors.As(err, &often):
+		return later(http.StatusTooManyRequests, seconds(often.wait), "too many failed logins for this account or from this address; wait as long as Retry-After says")
+	case r.Context().Err() != nil:
+		return refuse(499, "the caller has closed the connection during the login") // seen by the access log only
+	}
+	if f := a.o.loginFailed(r, err); f != nil {
+		return f
+	}
+	return a.o.loginFailed(r, fmt.Errorf("%w: %w", account.ErrUnreachable, err))
+}
+
+func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }

@@ -1,0 +1,116 @@
+package postmsg_test
+
+import (
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// post makes a request from an address and returns the answer.
+func (n *network) post(credentials, address, path string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(http.MethodPost, path, strings.NewReader("hello"))
+	r.Header.Set("Content-Type", "text/plain")
+	user, password, _ := strings.Cut(credentials, " ")
+	r.SetBasicAuth(user, password)
+	r.RemoteAddr = address + ":1234"
+	w := httptest.NewRecorder()
+	n.handler.ServeHTTP(w, r)
+	return w
+}
+
+const me = "me@example.com mypassword"
+
+// Many messages of an account cost one login.
+func TestOneLoginForManyMessages(t *testing.T) {
+	for setup, logins := range map[string]int{"": 1, "privilege": 1} {
+		n := newNetwork(t, setup)
+		var wg sync.WaitGroup
+		for range 50 {
+			wg.Go(func() {
+				if w := n.post(me, "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
+					t.Errorf("%d %s", w.Code, w.Body)
+				}
+			})
+		}
+		wg.Wait()
+		if got := n.server.Logins(); got != logins {
+			t.Errorf("%q: %d logins, want %d", setup, got, logins)
+		}
+	}
+}
+
+func TestFailedLoginsAreLimited(t *testing.T) {
+	n := newNetwork(t, "")
+	if w := n.post(me, "192.0.2.9", "/msg/user"); w.Code != http.StatusCreated {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	for i := range 5 {
+		if w := n.post(fmt.Sprint("me@example.com wrong", i), fmt.Sprint("192.0.2.", i), "/msg/user"); w.Code != http.StatusUnauthorized {
+			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
+		}
+	}
+	tried := n.server.Tried()
+	w := n.post("me@example.com wrong5", "192.0.2.77", "/msg/user")
+	if seconds, err := strconv.Atoi(w.Header().Get("Retry-After")); w.Code != http.StatusTooManyRequests || err != nil || seconds < 1 || seconds > 60 {
+		t.Errorf("the sixth for the account: %d %v", w.Code, w.Header())
+	}
+	if n.server.Tried() != tried {
+		t.Error("the server was asked all the same")
+	}
+	// Who is known to be right is not locked out by others.
+	if w := n.post(me, "192.0.2.77", "/msg/user"); w.Code != http.StatusCreated {
+		t.Errorf("the right password, remembered: %d %s", w.Code, w.Body)
+	}
+	for i := range 5 {
+		if w := n.post(fmt.Sprint("nobody", i, "@example.com x"), "2001:db8::"+strconv.Itoa(i), "/msg/user"); w.Code == http.StatusTooManyRequests {
+			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
+		}
+	}
+}
+
+func TestFailedLoginsAreLimitedByAddress(t *testing.T) {
+	n := newNetwork(t, "")
+	for i := range 5 {
+		if w := n.post(fmt.Sprint("nobody", i, "@example.com x"), "192.0.2.1", "/msg/user"); w.Code != http.StatusUnauthorized {
+			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
+		}
+	}
+	if w := n.post(me, "192.0.2.1", "/msg/user"); w.Code != http.StatusTooManyRequests {
+		t.Errorf("the sixth from the address: %d %s", w.Code, w.Body)
+	}
+	if w := n.post(me, "192.0.2.2", "/msg/user"); w.Code != http.StatusCreated {
+		t.Errorf("another address: %d %s", w.Code, w.Body)
+	}
+}
+
+// Guesses that come all at once are not more guesses.
+func TestGuessesAtOnce(t *testing.T) {
+	n := newNetwork(t, "")
+	var wg sync.WaitGroup
+	for i := range 100 {
+		wg.Go(func() { n.post(fmt.Sprint("me@example.com wrong", i), fmt.Sprint("192.0.2.", i), "/msg/user") })
+	}
+	wg.Wait()
+	if tried := n.server.Tried(); tried > 5 {
+		t.Errorf("%d guesses were tried, want at most 5", tried)
+	}
+}
+
+// A session that the server has ended is opened anew.
+func TestServerRestarts(t *testing.T) {
+	n := newNetwork(t, "")
+	for i := range 3 {
+		if w := n.post(me, "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
+			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
+		}
+		n.server.Drop()
+		n.server.Await("the sessions have ended", func() bool { return n.server.Open() == 0 })
+	}
+	if got := len(n.server.Taken()); got < 3 {
+		t.Errorf("%d messages came", got)
+	}
+}

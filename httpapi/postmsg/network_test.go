@@ -1,0 +1,137 @@
+package postmsg_test
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/postmsg"
+	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/account"
+	"stanzahook/pkg/account/accounttest"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// network is the XMPP side: a server that knows accounts, a component, and a
+// privilege, if there is one.
+type network struct {
+	server  *accounttest.Server
+	pool    *account.Pool
+	handler http.Handler
+	setup   string
+
+	mu         sync.Mutex
+	component  []*stanza.Stanza
+	privileged []*stanza.Stanza
+}
+
+func newNetwork(t *testing.T, setup string) *network {
+	t.Helper()
+	o := accounttest.Options{Users: map[string]string{"me": "mypassword", "colon": "a:b:c"}, Mechanisms: []string{"PLAIN"}}
+	switch setup {
+	case "disabled":
+		o.Refuse = "account-disabled"
+	case "no mechanism":
+		o.Mechanisms = []string{"EXTERNAL"}
+	}
+	n := &network{server: accounttest.NewServer(t, o), setup: setup}
+	if setup == "server away" {
+		n.server.Close()
+	}
+	n.pool = account.NewPool(account.Dialer{Server: n.server.Addr(), Mode: account.None}, 10, time.Minute)
+	t.Cleanup(n.pool.Close)
+	options := postmsg.Options{
+		Sender: sender{n}, Domains: func() []jid.JID { return []jid.JID{jid.MustParse("bot.example.com")} },
+		Accounts: n.pool, Hosts: []string{"example.com"},
+	}
+	if strings.HasPrefix(setup, "privilege") {
+		options.Privileged = privileged{n}
+	}
+	n.handler = httpapi.New(httpapi.Options{Tokens: tokens(t), MaxBodyBytes: 4000}, postmsg.New(options)).Handler()
+	return n
+}
+
+// tokens are tokens whose names are their secrets too.
+func tokens(t *testing.T) []httpapi.Token {
+	t.Helper()
+	glob := func(text string) []jid.Glob {
+		g, err := jid.ParseGlob(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return []jid.Glob{g}
+	}
+	all := []httpapi.Token{
+		{Name: "any", Scopes: []string{"send"}},
+		{Name: "none", Scopes: []string{"query"}},
+		{Name: "one", Scopes: []string{"send"}, From: glob("one@bot.example.com"), DefaultFrom: jid.MustParse("one@bot.example.com")},
+		{Name: "foreign", Scopes: []string{"send"}, From: glob("me@example.com"), DefaultFrom: jid.MustParse("me@example.com")},
+	}
+	for i := range all {
+		all[i].Hash = sha256.Sum256([]byte(all[i].Name))
+	}
+	return all
+}
+
+// sender is the component.
+type sender struct{ *network }
+
+func (n sender) Send(_ context.Context, s *stanza.Stanza) error {
+	switch n.setup {
+	case "outbox full":
+		return rest.ErrFull
+	case "busy":
+		return rest.ErrBusy
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.component = append(n.component, s)
+	return nil
+}
+
+// privileged is a component that may send as the users of example.com.
+type privileged struct{ *network }
+
+func (n privileged) Granted(host string) bool { return host == "example.com" }
+
+func (n privileged) Send(_ context.Context, s *stanza.Stanza) (bool, error) {
+	switch n.setup {
+	case "privilege refused":
+		return false, errors.New("refused")
+	case "privilege unconfirmed":
+		return true, rest.ErrUnconfirmed
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.privileged = append(n.privileged, s)
+	return true, nil
+}
+
+// sent is all that has gone out, with its ways; ids become ID.
+func (n *network) sent() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	var out []string
+	for _, way := range []struct {
+		name string
+		sent []*stanza.Stanza
+	}{{"component", n.component}, {"privilege", n.privileged}, {"session", n.server.Taken()}} {
+		for _, s := range way.sent {
+			if len(s.ID) < 20 {
+				return "a stanza without an id of ours: " + s.XML()
+			}
+			out = append(out, way.name+"\n"+strings.Replace(s.XML(), s.ID, "ID", 1))
+		}
+	}
+	if len(out) == 0 {
+		return "none"
+	}
+	return strings.Join(out, "\n")
+}

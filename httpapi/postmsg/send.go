@@ -1,0 +1,113 @@
+package postmsg
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"go.uber.org/zap"
+
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/account"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+)
+
+// send sends a message from one of our components.
+//
+// Killed before the 201: the caller has no answer, and repeats. After it: the
+// message is the XMPP server's, or on our disk.
+func (h handler) send(r *http.Request, s *stanza.Stanza) *httpapi.Fault {
+	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
+	defer cancel()
+	return h.outcome(r, s, h.Sender.Send(ctx, s))
+}
+
+// sendAs sends a message as the account that has logged in: with a component's
+// privilege, else over a session of the account's own.
+//
+// Killed before the 201: the caller has no answer, and repeats. After it: the
+// message is the XMPP server's, or on our disk.
+func (h handler) sendAs(r *http.Request, who jid.JID, s *stanza.Stanza) *httpapi.Fault {
+	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
+	defer cancel()
+	if p := h.Privileged; p != nil && p.Granted(who.Domain()) {
+		done, err := p.Send(ctx, s)
+		if done {
+			return h.outcome(r, s, err)
+		}
+		h.Log.Info("a message was not sent by privilege; it goes over a session of its sender", zap.Error(err),
+			zap.String("host", who.Domain()), zap.String("stanza_id", s.ID), zap.String("request_id", httpapi.RequestID(r.Context())))
+	}
+	_, password, _ := r.BasicAuth() // who could not be logged in without it
+	err := h.Accounts.Send(ctx, who, secret.New(password), s)
+	if errors.Is(err, account.ErrPassword) || errors.Is(err, account.ErrDisabled) {
+		h.accounts.forget(who, password) // it was right until now
+	}
+	return h.outcome(r, s, err)
+}
+
+// outcome is the answer to how the sending ended; nil is 201.
+//
+// A message that was not confirmed is 503: coming again later is right. The
+// text gives its id, by which a repetition can be told from a second message.
+func (h handler) outcome(r *http.Request, s *stanza.Stanza, err error) *httpapi.Fault {
+	switch {
+	case err == nil:
+		return nil
+	case r.Context().Err() != nil:
+		return refuse(499, "the caller has closed the connection while the message was sent") // seen by the access log only
+	case isAny(err, rest.ErrUnconfirmed, account.ErrUnconfirmed, context.DeadlineExceeded):
+		return later(http.StatusServiceUnavailable, 5, fmt.Sprintf("the XMPP server has not confirmed the message in time; it may or may not arrive, with the id %q", s.ID))
+	case isAny(err, rest.ErrRejected, account.ErrRejected):
+		return refuse(http.StatusUnprocessableEntity, "the XMPP server does not take this message; it was most likely too large for it")
+	case isAny(err, rest.ErrFull):
+		return later(http.StatusInsufficientStorage, 60, "the outbox is full; nothing was sent; the connection to the XMPP server has been away for long, see /readyz")
+	case isAny(err, rest.ErrBusy, account.ErrBusy):
+		return later(http.StatusServiceUnavailable, 1, "too much waits for the XMPP server; nothing was sent; try again in a second")
+	case isAny(err, rest.ErrDown, account.ErrClosed):
+		return later(http.StatusServiceUnavailable, 5, "no connection to the XMPP server; nothing was sent; try again later")
+	}
+	if f := h.loginFailed(r, err); f != nil {
+		return f
+	}
+	id := httpapi.RequestID(r.Context())
+	h.Log.Error("a message could not be sent", zap.Error(err), zap.String("stanza_id", s.ID), zap.String("request_id", id))
+	return refuse(http.StatusInternalServerError, "internal error; the log has more under request id "+id)
+}
+
+func later(status, seconds int, text string) *httpapi.Fault {
+	return &httpapi.Fault{Status: status, Text: text, RetryAfter: seconds}
+}
+
+func isAny(err error, targets ...error) bool {
+	for _, t := range targets {
+		if errors.Is(err, t) {
+			return true
+		}
+	}
+	return false
+}
+
+// loginFailed is the answer to a login that failed; nil for other errors.
+func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
+	id := httpapi.RequestID(r.Context())
+	switch {
+	case errors.Is(err, account.ErrPassword):
+		return refuse(http.StatusUnauthorized, "Credentials not accepted: the account or its password is wrong")
+	case errors.Is(err, account.ErrDisabled):
+		return refuse(http.StatusForbidden, "Credentials not accepted: the XMPP server says that the account is disabled")
+	case isAny(err, account.ErrTLS, account.ErrMechanism): // a matter for whoever runs us
+		o.Log.Error("accounts cannot log in (http.basic.accounts)", zap.Error(err), zap.String("request_id", id))
+		return later(http.StatusServiceUnavailable, 60, "accounts cannot log in at the XMPP server in a safe way; the log has more under request id "+id)
+	case errors.Is(err, account.ErrUnreachable):
+		o.Log.Warn("an account could not be asked for", zap.Error(err), zap.String("request_id", id))
+		return later(http.StatusServiceUnavailable, 5, "the XMPP server cannot be asked for the account now; nothing was sent; try again later")
+	case errors.Is(err, account.ErrBusy):
+		return later(http.StatusServiceUnavailable, 1, "too many accounts log in at once; nothing was sent; try again in a second")
+	}
+	return nil
+}

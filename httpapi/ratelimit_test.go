@@ -1,0 +1,58 @@
+package httpapi
+
+import (
+	"fmt"
+	"testing"
+	"time"
+)
+
+func TestTokenBucket(t *testing.T) {
+	var l limiter
+	began := time.Unix(0, 0)
+	at := func(ms int) time.Time { return began.Add(time.Duration(ms) * time.Millisecond) }
+	l.set(RateLimit{PerSecond: 2, Burst: 3})
+	for i, c := range []struct {
+		caller string
+		ms     int
+		ok     bool
+		wait   time.Duration
+	}{
+		{"a", 0, true, 0}, {"a", 0, true, 0}, {"a", 0, true, 0}, {"a", 0, false, 500 * time.Millisecond},
+		{"b", 0, true, 0}, // its own bucket
+		{"a", 400, false, 100 * time.Millisecond}, {"a", 500, true, 0}, {"a", 500, false, 500 * time.Millisecond},
+		{"a", 9000, true, 0}, {"a", 9000, true, 0}, {"a", 9000, true, 0}, {"a", 9000, false, 500 * time.Millisecond}, // no more than the burst
+		{"a", 8000, false, 500 * time.Millisecond}, // the clock was put back
+	} {
+		wait, ok := l.take(c.caller, at(c.ms))
+		if ok != c.ok || wait.Round(time.Microsecond) != c.wait {
+			t.Errorf("%d: %v %v", i, wait, ok)
+		}
+	}
+	l.set(RateLimit{PerSecond: 5})
+	for i := range 6 {
+		if _, ok := l.take("a", began); ok != (i < 5) {
+			t.Errorf("burst: %d is %v", i, ok)
+		}
+	}
+	l.set(RateLimit{})
+	for range 100 {
+		if _, ok := l.take("a", began); !ok {
+			t.Fatal("no limit is one")
+		}
+	}
+}
+
+func TestBucketsAreBounded(t *testing.T) {
+	var l limiter
+	l.set(RateLimit{PerSecond: 1, Burst: 1})
+	for i := range maxBuckets + 500 {
+		l.take(fmt.Sprint(i), time.Unix(0, 0))
+	}
+	if len(l.buckets) > maxBuckets {
+		t.Errorf("%d buckets", len(l.buckets))
+	}
+	l.take("later", time.Unix(10, 0)) // the others are full again
+	if len(l.buckets) != 1 {
+		t.Errorf("%d buckets", len(l.buckets))
+	}
+}

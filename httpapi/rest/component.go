@@ -1,0 +1,35 @@
+package rest
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"net/http"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/jid"
+)
+
+// component knows the callers who have the credentials of a component, its
+// domain and the secret it shares with the XMPP server, as in mod_rest. They may
+// send and ask for all addresses in that domain.
+func (h handler) component(_ *http.Request, user, password string) (httpapi.Identity, *httpapi.Fault, bool) {
+	domain, err := jid.Parse(user)
+	if err != nil || !domain.IsDomain() {
+		return httpapi.Identity{}, nil, false
+	}
+	right, ok := h.Secrets[domain.String()]
+	if !ok {
+		return httpapi.Identity{}, nil, false
+	}
+	pattern, err := jid.ParseGlob(domain.String())
+	// Hashes are of one length, so that the time does not tell the secret's.
+	want, got := sha256.Sum256([]byte(right.Reveal())), sha256.Sum256([]byte(password))
+	if err != nil || right.IsZero() || subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
+		return httpapi.Identity{}, &httpapi.Fault{
+			Status: http.StatusForbidden,
+			Text:   "Credentials not accepted: the password is not the secret of that component",
+		}, true
+	}
+	scopes := []string{httpapi.ScopeSend, httpapi.ScopeQuery}
+	return httpapi.NewIdentity(domain.String(), domain, scopes, []jid.Glob{pattern}), nil, true
+}

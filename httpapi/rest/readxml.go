@@ -1,0 +1,57 @@
+package rest
+
+import (
+	"errors"
+	"strings"
+
+	"stanzahook/pkg/stanza"
+)
+
+// readXML reads one stanza.
+func (h handler) readXML(text string) (*draft, *fault) {
+	text = strings.Trim(undeclared(text), " \t\r\n") // a final newline is no second thing in the body
+	// The body's own limit has been held; that of the component is for what we
+	// make of it.
+	s, err := stanza.Parse(text, stanza.Limits{MaxBytes: len(text) + 1})
+	var not *stanza.NotStanza
+	switch {
+	case errors.As(err, &not) && (not.Space != "" && not.Space != stanza.NSClient || stanza.KindOf(not.Local) != 0):
+		return nil, badNamespace.because("%s; leave it out, or write jabber:client", not)
+	case errors.As(err, &not):
+		return nil, badKind.because("%s", not)
+	case err != nil:
+		return nil, unparsable.because("%s", err).reasoned(err.Error())
+	}
+	return &draft{Header: s.Header, build: func(hd stanza.Header) (*stanza.Stanza, error) { return s.With(hd, h.Limits(hd.From)) }}, nil
+}
+
+// readXMLAt reads a stanza for which the path has a type and an address. It must
+// be of the kind the path says: what is in it would mean something else.
+func (h handler) readXMLAt(p *path, text string) (*draft, *fault) {
+	d, f := h.readXML(text)
+	switch {
+	case f != nil:
+		return nil, f
+	case p.query != "":
+		return nil, badPath.because("XML is a whole stanza; send it to /rest").reasoned("invalid-path")
+	case d.Kind != p.kind:
+		return nil, badPath.because("the path says %s and the body %s", p.kind, d.Kind).reasoned("invalid-path")
+	}
+	p.header(&d.Header)
+	return d, nil
+}
+
+// undeclared returns a document without its XML declaration (XML 1.0 section
+// 2.8), which programs write that make files too. One of another encoding stays,
+// to be refused: bodies are UTF-8.
+func undeclared(text string) string {
+	declaration, rest, ok := strings.Cut(text, "?>")
+	if !ok || !strings.HasPrefix(declaration, "<?xml ") {
+		return text
+	}
+	lower := strings.ToLower(declaration)
+	if strings.Contains(lower, "encoding") && !strings.Contains(lower, "utf-8") {
+		return text
+	}
+	return rest
+}

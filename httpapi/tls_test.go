@@ -1,0 +1,84 @@
+package httpapi_test
+
+import (
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"math/big"
+	"net"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"stanzahook/httpapi"
+)
+
+// writePair writes a certificate with a serial number, and its key.
+func writePair(t *testing.T, dir string, serial int64) (cert, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tmpl := &x509.Certificate{SerialNumber: big.NewInt(serial), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(time.Hour)}
+	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keyDER, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cert, key = filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem")
+	for file, block := range map[string]*pem.Block{cert: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: keyDER}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return cert, key
+}
+
+func TestTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := writePair(t, dir, 1)
+	s, addr := serve(t, httpapi.Options{CertFile: cert, KeyFile: key}, ok)
+	serial := func() int64 {
+		t.Helper()
+		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}}) // #nosec G402 -- the serial number is looked at
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer func() { _ = c.Close() }()
+		st := c.ConnectionState()
+		if st.NegotiatedProtocol != "http/1.1" || st.Version < tls.VersionTLS12 {
+			t.Errorf("%s %x", st.NegotiatedProtocol, st.Version)
+		}
+		return st.PeerCertificates[0].SerialNumber.Int64()
+	}
+	if serial() != 1 {
+		t.Error("another certificate")
+	}
+	writePair(t, dir, 2)
+	if serial() != 1 {
+		t.Error("read without a reload")
+	}
+	if err := s.Reload(); err != nil || serial() != 2 {
+		t.Errorf("after the reload: %v", err)
+	}
+	if err := os.WriteFile(key, []byte("x"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Reload(); err == nil || serial() != 2 {
+		t.Errorf("after a bad reload: %v", err)
+	}
+	if _, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil { // #nosec G402
+		t.Error("TLS 1.1 is taken")
+	}
+	if _, err := httpapi.New(httpapi.Options{Listen: "127.0.0.1:0", CertFile: cert, KeyFile: key}).Start(); err == nil {
+		t.Error("started without a key")
+	}
+}

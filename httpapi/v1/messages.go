@@ -1,0 +1,239 @@
+package v1
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/gorilla/mux"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// Stanzas is what stanzas are sent by.
+type Stanzas interface {
+	// Domains are those of our components.
+	Domains() []jid.JID
+	// Limits are those of a stanza that leaves from an address.
+	Limits(from jid.JID) stanza.Limits
+	// Send takes a message or presence. It ends whether or not the caller goes.
+	// Errors: ErrFull, ErrBusy, ErrRejected (it was not sent), ErrUnconfirmed (it
+	// may have been).
+	Send(ctx context.Context, s *stanza.Stanza, how Sending) (Outcome, error)
+	// Request sends an IQ of type get or set and returns its answer, which may
+	// be an error stanza. Errors: ErrDown, ErrBusy, ErrSameID, ctx's.
+	Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error)
+	// Message returns what became of a message of a caller; of any, if caller is
+	// empty. Errors: ErrNotFound.
+	Message(ctx context.Context, id, caller string) (Message, error)
+}
+
+// Sending is how something is sent.
+type Sending struct {
+	Caller string
+	// Truth says that a bounce is to be told to the caller, and to nobody else.
+	Truth bool
+	// Wait is how long to wait for the confirmation of what had to be stored;
+	// never while there is no connection.
+	Wait time.Duration
+}
+
+// Outcome is what became of a stanza.
+type Outcome struct {
+	State  string         // confirmed or queued
+	Bounce *stanza.Stanza // the error that came back before the confirmation
+}
+
+// Message is what is known of a message that was sent.
+type Message struct {
+	ID, From, To, State string    // confirmed, queued, bounced, expired or rejected
+	Time, Changed       time.Time // it was taken; it came to be in this state
+	Error               *stanza.Error
+}
+
+// How Stanzas says what kept it from its work; see also ErrFull.
+var (
+	ErrDown        = errors.New("no connection to the XMPP server")
+	ErrBusy        = errors.New("too many stanzas wait for the XMPP server")
+	ErrRejected    = errors.New("the XMPP server closed the stream over this stanza")
+	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time")
+	ErrSameID      = errors.New("an IQ with this id to the same address is waiting already")
+)
+
+// maxTruth bounds what a caller may wait for the truth about a message.
+const maxTruth = 60 * time.Second
+
+// sender serves the routes that send.
+type sender struct {
+	handler
+	running *running
+}
+
+// otherRoutes are those that need other scopes than admin: messages, presence,
+// IQs and the status.
+func (h handler) otherRoutes() []httpapi.Route {
+	var routes []httpapi.Route
+	if h.Status != nil {
+		routes = append(routes, httpapi.Route{Method: http.MethodGet, Path: "/v1/status", Handler: h.scoped("", h.showStatus)})
+	}
+	if h.Stanzas == nil {
+		return routes
+	}
+	s := sender{h, &running{hashes: make(map[string]string)}}
+	return append(routes, []httpapi.Route{
+		{Method: http.MethodPost, Path: "/v1/messages", Handler: h.scoped(httpapi.ScopeSend, s.postMessage)},
+		{Method: http.MethodGet, Path: "/v1/messages/{id:.+}", Handler: h.scoped(httpapi.ScopeSend, s.showMessage)},
+		{Method: http.MethodPost, Path: "/v1/presence", Handler: h.scoped(httpapi.ScopeSend, s.postPresence)},
+		{Method: http.MethodPost, Path: "/v1/iq", Handler: h.scoped(httpapi.ScopeQuery, s.postIQ)},
+	}...)
+}
+
+// scoped lets callers pass who have a scope, all if it is empty, and writes the
+// errors.
+func (h handler) scoped(scope string, serve func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := error(nil)
+		if scope != "" && !httpapi.IdentityOf(r.Context()).Can(scope) {
+			err = refused{httpapi.Lacks(scope)}
+		} else {
+			err = serve(w, r)
+		}
+		if err != nil {
+			httpapi.WriteProblem(w, r, h.fault(r, err))
+		}
+	})
+}
+
+func (s sender) postMessage(w http.ResponseWriter, r *http.Request) error {
+	return s.postSend(w, r, stanza.Message)
+}
+
+// postSend serves messages and presence.
+func (s sender) postSend(w http.ResponseWriter, r *http.Request, kind stanza.Kind) error {
+	values, err := parameters(r, "wait")
+	if err != nil {
+		return err
+	}
+	how := Sending{Caller: httpapi.IdentityOf(r.Context()).Name}
+	if how.Wait, err = duration(values.Get("wait"), "wait", 0, maxTruth); err != nil {
+		return err
+	}
+	how.Truth = how.Wait > 0
+	d, err := s.read(w, r, kind)
+	if err != nil {
+		return err
+	}
+	return s.once(w, r, d, func(ctx context.Context, x *stanza.Stanza) reply {
+		// The sending ends by itself, and what became of it is to be known also
+		// if the caller goes.
+		out, err := s.Stanzas.Send(context.WithoutCancel(ctx), x, how)
+		switch {
+		case err != nil:
+			return s.problem(r, s.unsent(x, err))
+		case out.Bounce != nil && how.Truth:
+			return s.problem(r, bounced(out.Bounce))
+		case how.Truth && out.State == "confirmed":
+			return jsonReply(http.StatusOK, map[string]string{"id": x.ID, "state": out.State})
+		}
+		return jsonReply(http.StatusAccepted, map[string]string{"id": x.ID, "state": out.State})
+	})
+}
+
+// duration reads a query parameter; empty is the default.
+func duration(text, name string, otherwise, most time.Duration) (time.Duration, error) {
+	if text == "" {
+		return otherwise, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > most {
+		return 0, wrongf("%s: %q is not a duration up to %s; write for example 5s", name, text, most)
+	}
+	return d, nil
+}
+
+// bounced is the problem of a stanza that came back.
+func bounced(s *stanza.Stanza) error {
+	e, _ := s.StanzaError()
+	text := fmt.Sprintf("%s answered with the error %s", s.From, e.Condition)
+	if e.Text != "" {
+		text += ": " + e.Text
+	}
+	return refused{&httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: text, Members: map[string]any{
+		"id": s.ID, "condition": e.Condition, "stanza_error": errorJSON(e),
+	}}}
+}
+
+type stanzaErrorJSON struct {
+	Type      stanza.ErrorType `json:"type"`
+	Condition stanza.Condition `json:"condition"`
+	Text      *string          `json:"text"`
+	By        *string          `json:"by"`
+}
+
+func errorJSON(e *stanza.Error) *stanzaErrorJSON {
+	if e == nil {
+		return nil
+	}
+	return &stanzaErrorJSON{e.Type, e.Condition, optional(e.Text), optional(e.By)}
+}
+
+// unsent gives what kept a stanza from being sent its status.
+func (s sender) unsent(x *stanza.Stanza, err error) error {
+	is := func(target error) bool { return errors.Is(err, target) }
+	var f *httpapi.Fault
+	switch {
+	case is(ErrDown):
+		f = &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: "there is no connection to the XMPP server; try again later, /readyz says when", RetryAfter: 5}
+	case is(ErrBusy):
+		f = &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: "too many stanzas wait for the XMPP server; try again in a second", RetryAfter: 1}
+	case is(ErrUnconfirmed):
+		f = &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: "the XMPP server has not confirmed the stanza in time, and it could not be stored: it may or may not arrive; send it again with the same id", RetryAfter: 5}
+	case is(ErrRejected):
+		f = &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: "the XMPP server does not take this stanza; most likely it is too large for it, the log of stanzahook says more"}
+	case is(ErrSameID):
+		f = &httpapi.Fault{Status: http.StatusConflict, Text: "id: an iq with this id to the same address is waiting already; write another, or leave it out"}
+	case is(ErrFull):
+		f = &httpapi.Fault{Status: http.StatusInsufficientStorage, Text: "the outbox is full: the connection to the XMPP server has been away for long, see /readyz", RetryAfter: 60}
+	case is(context.DeadlineExceeded):
+		f = &httpapi.Fault{Status: http.StatusGatewayTimeout, Text: fmt.Sprintf("%s has not answered in time", x.To)}
+	default:
+		return err
+	}
+	f.Members = map[string]any{"id": x.ID}
+	return refused{f}
+}
+
+type messageJSON struct {
+	ID      string           `json:"id"`
+	State   string           `json:"state"`
+	From    string           `json:"from"`
+	To      string           `json:"to"`
+	Time    time.Time        `json:"time"`
+	Changed time.Time        `json:"changed"`
+	Error   *stanzaErrorJSON `json:"stanza_error"`
+}
+
+// showMessage tells callers of their own messages, and operators of all.
+func (s sender) showMessage(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	who := httpapi.IdentityOf(r.Context())
+	caller := who.Name
+	if who.Can(httpapi.ScopeAdmin) {
+		caller = ""
+	}
+	id := mux.Vars(r)["id"]
+	m, err := s.Stanzas.Message(r.Context(), id, caller)
+	if errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("%w: this token has sent no message with the id %q by POST /v1/messages in the last 24 hours", ErrNotFound, id)
+	}
+	if err != nil {
+		return err
+	}
+	return answer(w, http.StatusOK, messageJSON{m.ID, m.State, m.From, m.To, m.Time.UTC(), m.Changed.UTC(), errorJSON(m.Error)})
+}

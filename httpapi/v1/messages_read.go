@@ -1,0 +1,129 @@
+package v1
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/hex"
+	"net/http"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/restjson"
+	"stanzahook/pkg/stanza"
+)
+
+// draft is what a caller may send; only the id may still be another.
+type draft struct {
+	header stanza.Header
+	inner  string
+	limits stanza.Limits
+	hash   string // of the body as it came
+	stanza *stanza.Stanza
+}
+
+// types are those that a caller may write, the default first (RFC 6121 sections
+// 5.2.2 and 4.7.1, RFC 6120 section 8.2.3). Presence that is available has none.
+var types = [...][]string{
+	stanza.Message:  {"chat", "normal", "groupchat", "headline", "error"},
+	stanza.Presence: {"", "available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"},
+	stanza.IQ:       {"get", "set"},
+}
+
+// read makes a stanza of the body of a request, if the caller may send it.
+func (h handler) read(w http.ResponseWriter, r *http.Request, kind stanza.Kind) (*draft, error) {
+	data, fault := httpapi.ReadBody(w, r)
+	if fault != nil {
+		return nil, refused{fault}
+	}
+	if !utf8.Valid(data) {
+		return nil, wrongf("the body is not valid UTF-8")
+	}
+	f, err := restjson.DecodeAs(data, kind)
+	if err == nil {
+		if err := belongs(f, kind); err != nil {
+			return nil, err
+		}
+		err = f.UnknownKey()
+	}
+	if err != nil {
+		return nil, wrongf("%s", err)
+	}
+	if err := complete(f, kind); err != nil {
+		return nil, err
+	}
+	who := httpapi.IdentityOf(r.Context())
+	if f.From, fault = who.Sender(f.From, h.Stanzas.Domains()); fault != nil {
+		return nil, refused{fault}
+	}
+	if f.ID == "" {
+		f.ID = rand.Text()
+	}
+	sum := sha256.Sum256(data)
+	d := &draft{header: f.Header, inner: f.Inner, limits: h.Stanzas.Limits(f.From), hash: hex.EncodeToString(sum[:])}
+	if err := d.build(f.ID); err != nil {
+		return nil, err
+	}
+	if kind == stanza.IQ && len(d.stanza.Children()) != 1 {
+		return nil, wrongf("an iq has exactly one child (RFC 6120 section 8.2.3), and this has %d; write the query and nothing else", len(d.stanza.Children()))
+	}
+	if fault := who.MaySend(d.stanza); fault != nil {
+		return nil, refused{fault}
+	}
+	return d, nil
+}
+
+// belongs checks that what is written is of the kind of the route.
+func belongs(f *restjson.Fields, kind stanza.Kind) error {
+	if f.Kind != 0 && f.Kind != kind {
+		return wrongf("kind: %s does not go here; leave it out, or write %s", f.Kind, kind)
+	}
+	written := slices.DeleteFunc(slices.Clone(types[kind]), func(t string) bool { return t == "" })
+	if f.Type != "" && !slices.Contains(written, f.Type) {
+		return wrongf("type: %q does not go here; write %s", f.Type, strings.Join(written, ", "))
+	}
+	return nil
+}
+
+// complete fills in what the caller left out, and checks what does not depend on
+// who he is.
+func complete(f *restjson.Fields, kind stanza.Kind) error {
+	switch {
+	case f.Type == "" && f.Has("error"):
+		f.Type = "error"
+	case f.Type == "" && kind == stanza.IQ && (f.Has("command") || f.Has("archive")):
+		f.Type = "set"
+	case f.Type == "":
+		f.Type = types[kind][0]
+	}
+	f.Kind = kind
+	switch {
+	case (f.Type == "error") != f.Has("error") && kind != stanza.IQ:
+		return wrongf("error: goes with type \"error\", and that with it")
+	case f.To.IsZero():
+		return wrongf("to: is missing; write the address that it goes to")
+	case kind == stanza.Message && f.Inner == "":
+		return wrongf("body: is missing; there is nothing in the message")
+	case f.Has("muc") || f.Has("join"):
+		if f.To.IsBare() || f.Type != "" && f.Type != "available" {
+			return wrongf("to: write room@service/nickname to join a room, without a type")
+		}
+	}
+	if f.Type == "available" {
+		f.Type = ""
+	}
+	return nil
+}
+
+// build makes the stanza with an id.
+func (d *draft) build(id string) error {
+	d.header.ID = id
+	s, err := stanza.Build(d.header, d.inner, d.limits)
+	if err != nil {
+		// its parts were right, so it is a limit of the whole
+		return refused{&httpapi.Fault{Status: http.StatusRequestEntityTooLarge, Text: "the stanza is over a limit: " + err.Error()}}
+	}
+	d.stanza = s
+	return nil
+}
