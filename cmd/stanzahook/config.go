@@ -112,12 +112,47 @@ type RetryConfig struct {
 
 // HTTPConfig is our own HTTP server.
 type HTTPConfig struct {
-	Listen         string        `mapstructure:"listen"` // host:port; an empty host is every address, port 0 a free one
-	Tokens         []TokenConfig `mapstructure:"tokens"`
-	MaxBodyBytes   ByteSize      `mapstructure:"max_body_bytes"`
-	IQTimeout      time.Duration `mapstructure:"iq_timeout"`
-	IQMaxTimeout   time.Duration `mapstructure:"iq_max_timeout"`
-	InsecureNoAuth bool          `mapstructure:"insecure_no_auth"`
+	Listen         string          `mapstructure:"listen"`          // host:port; an empty host is every address, port 0 a free one
+	BasePath       string          `mapstructure:"base_path"`       // of every route, such as /xmpp; "": none
+	TrustedProxies []string        `mapstructure:"trusted_proxies"` // networks or addresses whose X-Forwarded-For counts
+	TLS            HTTPTLSConfig   `mapstructure:"tls"`
+	Tokens         []TokenConfig   `mapstructure:"tokens"`
+	Basic          BasicConfig     `mapstructure:"basic"`
+	MaxBodyBytes   ByteSize        `mapstructure:"max_body_bytes"`
+	IQTimeout      time.Duration   `mapstructure:"iq_timeout"`
+	IQMaxTimeout   time.Duration   `mapstructure:"iq_max_timeout"`
+	RateLimit      RateLimitConfig `mapstructure:"rate_limit"`
+	InsecureNoAuth bool            `mapstructure:"insecure_no_auth"`
+	Proxies        []netip.Prefix  `mapstructure:"-"` // TrustedProxies, parsed
+}
+
+// HTTPTLSConfig is the certificate of the HTTP server; both files or none.
+type HTTPTLSConfig struct {
+	CertFile string `mapstructure:"cert_file"` // PEM, those of intermediate authorities behind it
+	KeyFile  string `mapstructure:"key_file"`
+}
+
+// BasicConfig says which credentials of others count besides our tokens.
+type BasicConfig struct {
+	Component bool           `mapstructure:"component"` // /rest: a component's domain and its secret
+	Accounts  AccountsConfig `mapstructure:"accounts"`
+}
+
+// AccountsConfig says whose XMPP accounts may use /msg, and how their passwords
+// are checked. Without hosts: nobody's.
+type AccountsConfig struct {
+	Server string         `mapstructure:"server"` // host:port for clients
+	Hosts  []string       `mapstructure:"hosts"`  // canonical (lower case)
+	TLS    string         `mapstructure:"tls"`    // starttls, direct or none
+	CAFile string         `mapstructure:"ca_file"`
+	CAs    *x509.CertPool `mapstructure:"-"` // from ca_file; nil: the system's
+}
+
+// RateLimitConfig is how many requests each token may make; without PerSecond:
+// any.
+type RateLimitConfig struct {
+	PerSecond int `mapstructure:"per_second"`
+	Burst     int `mapstructure:"burst"` // 0: as PerSecond
 }
 
 // TokenConfig is what one API token may do. The token itself is not kept.
@@ -174,6 +209,7 @@ type LogConfig struct {
 const (
 	tlsNone   = "none"
 	tlsDirect = "direct"
+	tlsStart  = "starttls"
 
 	presenceAuto    = "auto"
 	presenceForward = "forward"

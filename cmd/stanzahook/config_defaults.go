@@ -13,6 +13,7 @@ func defaultConfig() Config {
 	return Config{
 		HTTP: HTTPConfig{
 			Listen:       "127.0.0.1:5290",
+			Basic:        BasicConfig{Accounts: AccountsConfig{Server: "127.0.0.1:5222", TLS: tlsStart}},
 			MaxBodyBytes: 192 * KiB,
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,

@@ -1,10 +1,12 @@
 package main
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
 	"path/filepath"
+	"strings"
 
 	"stanzahook/pkg/secret"
 )
@@ -29,6 +31,22 @@ func (f fileReader) secret(path string) (secret.String, string, error) {
 	}
 	s, err := secret.FromFile(found)
 	return s, found, err
+}
+
+// pair finds the files of a certificate and its key, and checks that they belong
+// together.
+func (f fileReader) pair(cert, key string) (certFound, keyFound string, err error) {
+	certFound, err = secret.Find(cert, f.credentials, f.base)
+	if err == nil {
+		keyFound, err = secret.Find(key, f.credentials, f.base)
+	}
+	if err != nil {
+		return "", "", err
+	}
+	if _, err := tls.LoadX509KeyPair(certFound, keyFound); err != nil {
+		return "", "", fmt.Errorf("%s and %s are no certificate with its key: %s", certFound, keyFound, strings.TrimPrefix(err.Error(), "tls: "))
+	}
+	return certFound, keyFound, nil
 }
 
 // certificates reads a PEM file of authorities and returns them with the path

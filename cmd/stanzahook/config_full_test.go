@@ -18,6 +18,10 @@ func TestFullFile(t *testing.T) {
 		t.Error("ca_file was not read")
 	}
 	got.Components[0].TLS.CAs = nil
+	if got.HTTP.Basic.Accounts.CAs == nil {
+		t.Error("ca_file of the accounts was not read")
+	}
+	got.HTTP.Basic.Accounts.CAs = nil
 
 	schedule := []time.Duration{
 		time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second,
@@ -138,7 +142,15 @@ func TestFullFile(t *testing.T) {
 			},
 		},
 		HTTP: HTTPConfig{
-			Listen: "127.0.0.1:8090",
+			Listen:         "127.0.0.1:8090",
+			BasePath:       "/xmpp/v2",
+			TrustedProxies: []string{"127.0.0.1", "10.1.2.3/16", "fd00::/8"},
+			Proxies:        prefixes("127.0.0.1/32", "10.1.0.0/16", "fd00::/8"),
+			TLS:            HTTPTLSConfig{CertFile: "testdata/config/server.pem", KeyFile: "testdata/config/server.key"},
+			Basic: BasicConfig{Component: true, Accounts: AccountsConfig{
+				Server: "xmpp.example.com:5223", Hosts: []string{"example.com", "example.org"}, TLS: "direct", CAFile: "testdata/config/ca.pem",
+			}},
+			RateLimit: RateLimitConfig{PerSecond: 20, Burst: 100},
 			Tokens: []TokenConfig{
 				{
 					Name:   "ops",

@@ -99,6 +99,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 		}},
 		HTTP: HTTPConfig{
 			Listen:       "127.0.0.1:5290",
+			Basic:        BasicConfig{Accounts: AccountsConfig{Server: "127.0.0.1:5222", TLS: "starttls"}},
 			MaxBodyBytes: 196608,
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,

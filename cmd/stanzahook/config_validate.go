@@ -46,6 +46,8 @@ func validate(r *report, c *Config, files fileReader) {
 		v.endpoint(i)
 	}
 	v.http()
+	v.httpServer()
+	v.accounts()
 	for i := range c.HTTP.Tokens {
 		v.token(i)
 	}

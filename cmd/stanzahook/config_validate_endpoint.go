@@ -22,7 +22,9 @@ func (v checker) endpoint(i int) {
 	key := fmt.Sprintf("endpoints[%d]", i)
 
 	v.endpointName(i)
-	if u, err := parseEndpointURL(endpoint.URL); err != nil {
+	if u, err := parseEndpointURL(endpoint.URL); endpoint.URL == "" && !v.isSet(key+".url") {
+		v.pulled(key, endpoint)
+	} else if err != nil {
 		v.add(key+".url", "%v", err)
 	} else {
 		endpoint.ParsedURL = u
@@ -88,7 +90,7 @@ func (v checker) endpointComponent(i int) {
 // it: it may have a password in it.
 func parseEndpointURL(text string) (*url.URL, error) {
 	if text == "" {
-		return nil, errors.New("is missing; write for example http://127.0.0.1:8080/hook")
+		return nil, errors.New("is empty; write for example http://127.0.0.1:8080/hook, or remove the key if a bot pulls the events from /v1")
 	}
 	u, err := url.Parse(text)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || hasControl(text) || strings.Contains(text, " ") {
@@ -109,6 +111,26 @@ func parseEndpointURL(text string) (*url.URL, error) {
 		return nil, errors.New("has an unknown placeholder; known are {kind} {type} {to} {from}, and a brace itself is %7B or %7D")
 	}
 	return u, nil
+}
+
+// pulled checks what makes no sense for an endpoint without a URL: nothing is
+// sent to it, a bot pulls its events. Its owner may have forgotten the URL.
+func (v checker) pulled(key string, endpoint *EndpointConfig) {
+	const without = "an endpoint without url, whose events a bot pulls from /v1"
+	if endpoint.Format != formatEvent {
+		v.add(key+".format", "%s is not for %s: there they are in format event; add url, or remove format", quote(endpoint.Format), without)
+	}
+	if endpoint.Delivery == deliveryDirect && v.isSet(key+".delivery") {
+		v.add(key+".delivery", "direct is not for %s: they are always queued; add url, or remove delivery", without)
+	}
+	if i := slices.Index(endpoint.Stanzas, stanzaIQ); i >= 0 {
+		v.add(fmt.Sprintf("%s.stanzas[%d]", key, i), "iq is not for %s: an IQ has one answer, at once; add url, or remove iq", without)
+	}
+	for _, name := range [...]string{"timeout", "concurrency", "signing_secrets", "headers", "retry.schedule"} {
+		if v.isSet(key + "." + name) {
+			v.add(key+"."+name, "has no effect for %s; add url, or remove it", without)
+		}
+	}
 }
 
 // signing checks the secrets that sign, without showing them.

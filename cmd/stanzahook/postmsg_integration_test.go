@@ -1,0 +1,101 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+)
+
+// postMsgConfig has one component, which the server may have given privileges,
+// and lets the accounts of the server use /msg.
+const postMsgConfig = `
+components:
+  - {domain: %s, server: "%s", secret: %s}
+endpoints:
+  - {name: none, url: "http://127.0.0.1:9/"}
+http:
+  listen: 127.0.0.1:0
+  tokens: [{name: all, hash: "sha256:%x", scopes: [send]}]
+  basic: {accounts: {server: "%s", hosts: [localhost], tls: none}}
+store: {dir: store}
+drain: 5s
+`
+
+// The whole program behind the curl lines of mod_post_msg's README.
+func TestPostMsg(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Skip("there is no curl")
+	}
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			o := labOptions(kind, "msg")
+			o.Components = append(o.Components, lab.Component{Domain: "privileged.localhost", Secret: testSecret, Privileged: true})
+			s, err := lab.Start(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Close() })
+			showLog(t, string(kind), s.Logs)
+			for _, domain := range []string{"privileged.localhost", "msg.localhost"} {
+				t.Run(domain, func(t *testing.T) { postMsg(t, s, domain) })
+			}
+		})
+	}
+}
+
+func postMsg(t *testing.T, s *lab.Server, domain string) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "stanzahook.yaml")
+	config := fmt.Sprintf(postMsgConfig, domain, s.ComponentAddr(), testSecret, sha256.Sum256([]byte("token-all")), s.ClientAddr())
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launchFile(t, file)
+	p.awaitLinks(1)
+	privileged := domain == "privileged.localhost"
+	if privileged {
+		eventually(t, "the server grants privileges", func() bool {
+			return strings.Contains(p.log.String(), "the server grants privileges")
+		})
+	}
+	bob := login(t, s, "bob")
+	line := `curl http://example.com:5280/msg/bob -u me@example.com:mypassword -H "Content-Type: text/plain" -d "Server@host has just crashed!"`
+	line = strings.NewReplacer("http://example.com:5280", "http://"+p.addr, "me@example.com:mypassword", "'alice@localhost:"+testPassword+"'").Replace(line)
+	for _, tc := range []struct{ line, status, from string }{
+		{line, "201", "alice@localhost"},
+		{strings.Replace(line, "/msg/bob", "/msg/bob@localhost", 1), "201", "alice@localhost"},
+		{strings.Replace(strings.Replace(line, "-u 'alice@localhost:"+testPassword+"'", "-H 'Authorization: Bearer token-all'", 1), "/msg/bob", "/msg/bob@localhost", 1), "201", domain},
+		{strings.Replace(line, testPassword, "wrong", 1), "401", ""},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		out, err := exec.CommandContext(ctx, "sh", "-c", tc.line+" -s -o /dev/null -w '%{http_code}'").Output()
+		cancel()
+		if err != nil || string(out) != tc.status {
+			t.Fatalf("%s: %s %v", tc.line, out, err)
+		}
+		if tc.from == "" {
+			continue
+		}
+		m := bob.next("the message", func(r lab.Received) bool { return r.Kind == "message" && r.Body != "" })
+		bare, _, full := strings.Cut(m.From, "/")
+		if bare != tc.from || full != (tc.from == "alice@localhost" && !privileged) || m.Body != "Server@host has just crashed!" || m.Type != "chat" || m.ID == "" {
+			t.Errorf("the client got %+v", m)
+		}
+	}
+	if strings.Contains(p.log.String(), testPassword) {
+		t.Error("the log has the password in it")
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"time"
+
+	"stanzahook/component/outbox"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/store"
+)
+
+// status tells how the process is, for GET /v1/status.
+type status struct {
+	components []ComponentConfig
+	links      links
+	boxes      map[string]*outbox.Outbox
+	endpoints  v1.Endpoints
+	store      *store.Store
+	started    time.Time
+}
+
+// Status is v1.Options.Status.
+func (s *status) Status(ctx context.Context) (v1.Status, error) {
+	st := v1.Status{
+		Version: version, Started: s.started.UTC(), Uptime: int64(time.Since(s.started).Seconds()),
+		Links: []v1.LinkStatus{}, Outbox: []v1.OutboxStatus{}, Endpoints: []v1.EndpointStatus{}, Removed: []v1.RemovedStatus{},
+	}
+	for _, c := range s.components {
+		l := s.links[c.Domain].Status()
+		link := v1.LinkStatus{Component: c.Domain, Server: c.Server, State: string(l.State), Since: l.Since.UTC()}
+		if l.Reason != "" {
+			link.Reason = &l.Reason
+		}
+		st.Links = append(st.Links, link)
+		box := s.boxes[c.Domain]
+		st.Outbox = append(st.Outbox, v1.OutboxStatus{Component: c.Domain, Waiting: box.Waiting(), Expired: box.Expired.Load()})
+	}
+	all, err := s.endpoints.List(ctx)
+	if err != nil {
+		return st, err
+	}
+	for i := range all {
+		if e := &all[i]; e.State == "removed" {
+			st.Removed = append(st.Removed, v1.RemovedStatus{Name: e.Name, Queued: e.Queued, Oldest: e.Oldest})
+		} else {
+			st.Endpoints = append(st.Endpoints, v1.NewEndpointStatus(e))
+		}
+	}
+	u, err := s.store.Usage(ctx)
+	if err != nil {
+		return st, err
+	}
+	st.Store = v1.StoreStatus{Bytes: u.Bytes, MaxBytes: u.MaxBytes, Full: u.Refuses != nil}
+	if u.Refuses != nil {
+		reason := u.Refuses.Error()
+		st.Store.Reason = &reason
+	}
+	return st, nil
+}
