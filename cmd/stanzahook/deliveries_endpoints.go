@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -150,6 +151,9 @@ func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error
 	w := s.worker(name)
 	if w == nil {
 		return v1.TestResult{}, v1.ErrNotFound
+	}
+	if w.Endpoint().Pulled() {
+		return v1.TestResult{}, fmt.Errorf("%w: the endpoint has no url", v1.ErrConflict)
 	}
 	domain := w.Endpoint().Component
 	if domain == "" {

@@ -11,6 +11,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
@@ -29,11 +30,12 @@ func (a *app) listen(context.Context) error {
 	srv := httpapi.New(httpapi.Options{
 		Listen: a.cfg.HTTP.Listen, Tokens: tokens(a.cfg.HTTP.Tokens), NoAuth: a.cfg.HTTP.InsecureNoAuth,
 		MaxBodyBytes: int64(a.cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.ready,
+		Open: []httpapi.Route{openapi.Route(version)},
 	}, rest.New(rest.Options{
 		Sender: sender(a.boxes), Requester: requester(a.links), Domains: func() []jid.JID { return domains },
 		Limits: func(from jid.JID) stanza.Limits { return limits[from.Domain()] }, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), v1.New(v1.Options{
-		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: &endpoints{a.store, a.workers, a.retired, a.cfg.Components[0].Domain}, Log: a.log,
+		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: &endpoints{a.store, a.workers, a.retired, a.cfg.Components[0].Domain}, Events: events{a.workers}, Log: a.log,
 	}))
 	addr, err := srv.Start()
 	if err != nil {
@@ -45,6 +47,7 @@ func (a *app) listen(context.Context) error {
 			a.log.Warn("requests were broken off", zap.Error(err))
 		}
 	})
+	a.later("readers of events", func(context.Context) { events{a.workers}.hangup() })
 	return nil
 }
 

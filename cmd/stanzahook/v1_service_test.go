@@ -92,13 +92,28 @@ func (v *service) becomes(id, state string) v1.Message {
 	v.t.Helper()
 	var m v1.Message
 	var err error
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(time.Millisecond) {
-		if m, err = v.Message(v.t.Context(), id, "app"); err == nil && m.State == state {
-			return m
+	if !v.poll(func() bool {
+		m, err = v.Message(v.t.Context(), id, "app")
+		return err == nil && m.State == state
+	}) {
+		v.t.Fatalf("%s is %+v (%v), want %s", id, m, err, state)
+	}
+	return m
+}
+
+// poll asks until something holds, and reports whether it does in the end.
+func (v *service) poll(holds func() bool) bool {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.After(10 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			return false
 		}
 	}
-	v.t.Fatalf("%s is %+v (%v), want %s", id, m, err, state)
-	return m
+	return true
 }
 
 const gone = "<message type='error' id='%s' from='u@example.com/r' to='bot.example.com'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
@@ -181,9 +196,7 @@ func TestLateConfirmationIsTheTruth(t *testing.T) {
 	v.sends("impatient", time.Millisecond, "queued")
 	outcome := make(chan v1.Outcome)
 	go func() { outcome <- v.sends("patient", time.Minute, "confirmed") }()
-	for v.boxes["bot.example.com"].Waiting() < 2 {
-		time.Sleep(time.Millisecond)
-	}
+	v.poll(func() bool { return v.boxes["bot.example.com"].Waiting() == 2 })
 	srv.SwallowMarkers(false)
 	srv.Drop()
 	<-outcome

@@ -178,7 +178,7 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 		w.log.Error("an event could not be stored; its sender gets an error", zap.String("event", it.ID), zap.String("stanza_id", it.Stanza.ID), zap.Error(err))
 		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
 	}
-	if r := w.bounce(it.Event, e); r != nil {
+	for _, r := range w.errorTo(it.Event, e) {
 		if err := w.sender.Send(it.Component, r, func(error) {}); err != nil {
 			w.log.Warn("the sender of an event that could not be stored was not told", zap.String("event", it.ID), zap.Error(err))
 		}

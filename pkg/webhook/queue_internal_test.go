@@ -199,11 +199,12 @@ func (b *testbed) empty() {
 		n, err := b.s.Waiting(context.Background())
 		return err == nil && n == 0 && b.w.Status().Queued == 0
 	})
-	b.w.queue.mu.Lock()
-	defer b.w.queue.mu.Unlock()
-	if q := b.w.queue; q.held != 0 || q.bytes != 0 || len(q.lanes) != 0 || len(q.waits) != 0 {
-		b.t.Errorf("left in memory: %d events, %d bytes, %d lanes, %d waiting", q.held, q.bytes, len(q.lanes), len(q.waits))
-	}
+	b.until("nothing is left in memory", func() bool {
+		q := b.w.queue
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		return q.held == 0 && q.bytes == 0 && len(q.lanes) == 0 && len(q.waits) == 0
+	})
 }
 
 // With bounds so small that nearly everything goes by the store, with random
