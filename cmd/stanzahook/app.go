@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/component/archive"
 	"stanzahook/component/disco"
 	"stanzahook/component/forward"
 	"stanzahook/component/outbox"
@@ -34,9 +35,14 @@ type app struct {
 	people  *presence.Subscribers
 	workers []*webhook.Worker
 	retired *webhook.Retired
-	hung    func() // called when only a new process helps
-	addr    string // of the HTTP server
-	undo    []undo // last in, first out
+	keepers map[string]*privilege.Keeper // by domain
+
+	sent     *sentMessages
+	archives archive.Collector
+	started  time.Time
+	hung     func() // called when only a new process helps
+	addr     string // of the HTTP server
+	undo     []undo // last in, first out
 }
 
 type undo struct {
@@ -47,7 +53,7 @@ type undo struct {
 // startApp starts everything in order, and takes it back if something fails.
 // hung is called when only a new process can go on.
 func startApp(ctx context.Context, cfg *Config, log *zap.Logger, hung func()) (*app, error) {
-	a := &app{cfg: cfg, log: log, hung: hung}
+	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now()}
 	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.openQueues, a.connect, a.listen} {
 		if err := step(ctx); err != nil {
 			a.stop()
@@ -93,14 +99,15 @@ func (a *app) openStore(ctx context.Context) error {
 // makeLinks makes the links of all components and the workers of all
 // endpoints, which need each other; nothing runs yet.
 func (a *app) makeLinks(context.Context) error {
-	a.links, a.boxes = make(links), make(map[string]*outbox.Outbox)
+	a.links, a.boxes, a.keepers = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
+	a.sent = newSentMessages(a.store, a.log)
+	a.later("what became of messages", a.sent.start())
 	guard := outbound.NewGuard(a.cfg.Outbound.Networks)
 	for _, c := range a.cfg.Endpoints {
 		e := a.endpoint(c)
 		e.Guard, e.Proxy = guard, a.cfg.Outbound.ProxyURL()
 		a.workers = append(a.workers, webhook.NewWorker(e, a.links, a.log))
 	}
-	started := time.Now()
 	fwd := forward.New(a.workers, a.log)
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)
@@ -108,12 +115,14 @@ func (a *app) makeLinks(context.Context) error {
 			return fmt.Errorf("components: domain: %w", err)
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		handlers := component.Chain{&privilege.Keeper{Log: a.log}}
+		keeper := &privilege.Keeper{Log: a.log, Hosts: a.cfg.HTTP.Basic.Accounts.Hosts}
+		a.keepers[c.Domain] = keeper
+		handlers := component.Chain{keeper, &a.sent.bounces, &a.archives}
 		if c.Presence == presenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}
 		handlers = append(handlers, fwd,
-			(&disco.Responder{Identity: identity, Version: version, Started: started, Now: time.Now}).Handler(),
+			(&disco.Responder{Identity: identity, Version: version, Started: a.started, Now: time.Now}).Handler(),
 			component.HandlerFunc(presence.Swallow))
 		o := component.Options{
 			Domain: domain, Addr: c.Server, Secret: c.Secret, Keepalive: c.Keepalive,
@@ -128,7 +137,9 @@ func (a *app) makeLinks(context.Context) error {
 		}
 		link = component.New(o)
 		a.links[c.Domain] = link
-		a.boxes[c.Domain] = outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
+		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
+		box.Ended = a.sent.ended
+		a.boxes[c.Domain] = box
 	}
 	return nil
 }

@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(serveCommand(), deliveriesCommand(), versionCommand())
+	root.AddCommand(serveCommand(), deliveriesCommand(), tokenCommand(), versionCommand())
 	err := root.ExecuteContext(ctx)
 	var failed failure
 	switch {

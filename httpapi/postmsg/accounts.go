@@ -74,9 +74,9 @@ func (a *accounts) judge(r *http.Request, user, password string) (httpapi.Identi
 	if !slices.Contains(a.o.Hosts, who.Domain()) {
 		return httpapi.Identity{}, refuse(http.StatusForbidden, "Credentials not accepted: accounts of this host cannot be used here (http.basic.accounts.hosts)"), true
 	}
-	print := a.verified.fingerprint(who, password)
-	if !a.verified.has(print) {
-		if f := a.fault(r, a.login(r, who, secret.New(password), print)); f != nil {
+	seal := a.verified.fingerprint(who, password)
+	if !a.verified.has(seal) {
+		if f := a.fault(r, a.login(r, who, secret.New(password), seal)); f != nil {
 			return httpapi.Identity{}, f, true
 		}
 	}
@@ -93,12 +93,12 @@ func (a *accounts) forget(who jid.JID, password string) {
 }
 
 // login tries a password out, once for all that bring it at the same time.
-func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, print fingerprint) error {
+func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, seal fingerprint) error {
 	a.mu.Lock()
-	f, flying := a.flying[print]
+	f, flying := a.flying[seal]
 	if !flying {
 		f = &flight{done: make(chan struct{})}
-		a.flying[print] = f
+		a.flying[seal] = f
 	}
 	a.mu.Unlock()
 	if flying {
@@ -114,10 +114,10 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, p
 	defer cancel()
 	f.err = a.try(ctx, who, password, network(httpapi.ClientAddress(r.Context())))
 	if f.err == nil {
-		a.verified.add(print)
+		a.verified.add(seal)
 	}
 	a.mu.Lock()
-	delete(a.flying, print)
+	delete(a.flying, seal)
 	a.mu.Unlock()
 	close(f.done)
 	return f.err

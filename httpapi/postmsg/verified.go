@@ -28,7 +28,7 @@ type verified struct {
 }
 
 type proof struct {
-	print fingerprint
+	seal  fingerprint
 	until time.Time
 }
 
@@ -49,28 +49,28 @@ func (v *verified) fingerprint(who jid.JID, password string) fingerprint {
 	return fingerprint(h.Sum(nil))
 }
 
-func (v *verified) has(print fingerprint) bool {
+func (v *verified) has(seal fingerprint) bool {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.expire()
-	return v.all[print] != nil
+	return v.all[seal] != nil
 }
 
-func (v *verified) add(print fingerprint) {
+func (v *verified) add(seal fingerprint) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	v.expire()
-	v.drop(v.all[print])
+	v.drop(v.all[seal])
 	if len(v.all) >= v.max {
 		v.drop(v.order.Front())
 	}
-	v.all[print] = v.order.PushBack(proof{print, time.Now().Add(v.keep)})
+	v.all[seal] = v.order.PushBack(proof{seal, time.Now().Add(v.keep)})
 }
 
-func (v *verified) remove(print fingerprint) {
+func (v *verified) remove(seal fingerprint) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	v.drop(v.all[print])
+	v.drop(v.all[seal])
 }
 
 // expire drops what is too old. All are kept for the same time, so the oldest
@@ -84,6 +84,6 @@ func (v *verified) expire() {
 func (v *verified) drop(e *list.Element) {
 	if e != nil {
 		v.order.Remove(e)
-		delete(v.all, e.Value.(proof).print)
+		delete(v.all, e.Value.(proof).seal)
 	}
 }

@@ -7,7 +7,10 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/pem"
 	"math/big"
+	"os"
+	"path/filepath"
 	"time"
 )
 
@@ -40,4 +43,25 @@ func newCertificate(t TB, host string) certificate {
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
 	return certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool}
+}
+
+// WriteCertificate makes a certificate for a host and writes it and its key as
+// PEM files into a directory, for a server that is no [Server].
+func WriteCertificate(t TB, host, dir string) (certFile, keyFile string, pool *x509.CertPool) {
+	t.Helper()
+	c := newCertificate(t, host)
+	key, err := x509.MarshalPKCS8PrivateKey(c.pair.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certFile, keyFile = filepath.Join(dir, host+".crt"), filepath.Join(dir, host+".key")
+	for file, block := range map[string]*pem.Block{
+		certFile: {Type: "CERTIFICATE", Bytes: c.pair.Certificate[0]},
+		keyFile:  {Type: "PRIVATE KEY", Bytes: key},
+	} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certFile, keyFile, c.pool
 }
