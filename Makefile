@@ -58,6 +58,11 @@ faults: ## the fault tests at full size: outages, kills under load, full disks
 	@sh deploy/lab/install.sh tests
 	STANZAHOOK_FAULTS=full CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -v -run 'Outages|Kill|Restart|Queue' ./cmd/stanzahook
 
+.PHONY: compat
+compat: ## compare /rest with the real mod_rest: MODULES=a directory with its source
+	@sh deploy/lab/install.sh tests
+	MODULES=$(MODULES) go test -tags integration,compat -count=1 -timeout 15m -v -run TestRestCompat ./cmd/stanzahook
+
 .PHONY: bench
 bench: ## measure the hot paths, and compare the parser with others
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios

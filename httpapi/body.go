@@ -52,6 +52,7 @@ func (s *Server) linger(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if _, read := r.Body.(*arrived); !read {
+		awaiting(r.Context(), true)
 		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(lingerTimeout, s.o.BodyTimeout)))
 	}
 }
@@ -76,7 +77,9 @@ func (s *Server) arrive(next http.Handler) http.Handler {
 		}
 		var held int64
 		defer func() { s.bodies.Add(-held) }()
+		awaiting(r.Context(), true)
 		data, f := s.read(r, &held)
+		awaiting(r.Context(), false)
 		if f != nil {
 			s.refuse(w, r, f)
 			return

@@ -2,11 +2,15 @@ package httpapi
 
 import (
 	"container/list"
+	"context"
 	"crypto/tls"
 	"net"
 	"net/http"
 	"sync"
 	"syscall"
+	"time"
+
+	"go.uber.org/zap"
 )
 
 // mostConnections bounds the default of Options.MaxConnections.
@@ -23,22 +27,26 @@ func defaultConnections() int {
 }
 
 // connections bounds how many connections are open. When one more comes, that
-// one is closed which has waited the longest without a request, so that many who
-// only connect, or send their headers slowly, keep nobody out.
+// one is closed which has waited the longest without a whole request, so that
+// many who only connect, or send header or body slowly, keep nobody out.
 type connections struct {
 	net.Listener
 	most int
+	log  *zap.Logger
 
 	mu      sync.Mutex
+	told    time.Time // when the log was told last that all are in use
 	open    int
-	waiting list.List // of *connection; those that have no request, the oldest first
+	waiting list.List // of *connection; those without a whole request, the oldest first
 }
 
 type connection struct {
 	net.Conn
-	all  *connections
-	once sync.Once
-	at   *list.Element // in waiting; nil while it has a request
+	all *connections
+
+	// guarded by connections.mu
+	closed bool
+	at     *list.Element // in waiting; nil while it has a whole request
 }
 
 // Accept implements net.Listener.
@@ -58,10 +66,17 @@ func (l *connections) Accept() (net.Conn, error) {
 			}
 		}
 		full := l.open > l.most && oldest == nil
+		tell := full && time.Since(l.told) > time.Minute
+		if tell {
+			l.told = time.Now()
+		}
 		if !full {
 			c.at = l.waiting.PushBack(c)
 		}
 		l.mu.Unlock()
+		if tell {
+			l.log.Warn("connections are refused: all that there may be have a request; the process may open more files if its limit is raised", zap.Int("connections", l.most))
+		}
 		if oldest != nil {
 			_ = oldest.Close() // nothing is lost with it
 		}
@@ -74,12 +89,13 @@ func (l *connections) Accept() (net.Conn, error) {
 
 // Close implements net.Conn.
 func (c *connection) Close() error {
-	c.once.Do(func() {
-		c.all.mu.Lock()
+	c.all.mu.Lock()
+	if !c.closed {
+		c.closed = true
 		c.all.open--
 		c.all.unpark(c)
-		c.all.mu.Unlock()
-	})
+	}
+	c.all.mu.Unlock()
 	return c.Conn.Close()
 }
 
@@ -101,20 +117,43 @@ func (l *connections) unpark(c *connection) {
 	}
 }
 
-// state is told by net/http how a connection is. It is active as soon as its
-// header has been read.
-func (l *connections) state(c net.Conn, state http.ConnState) {
+// connectionKey is the context key of *connection.
+type connectionKey struct{}
+
+// context gives the requests of a connection a way to find it.
+func (l *connections) context(ctx context.Context, c net.Conn) context.Context {
+	return context.WithValue(ctx, connectionKey{}, own(c))
+}
+
+// own returns our connection under what net/http has; nil if there is none.
+func own(c net.Conn) *connection {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
 	}
-	own, ok := c.(*connection)
-	if !ok {
+	ours, _ := c.(*connection)
+	return ours
+}
+
+// state is told by net/http how a connection is. It is active as soon as its
+// header has been read.
+func (l *connections) state(c net.Conn, state http.ConnState) {
+	own(c).await(state == http.StateNew || state == http.StateIdle)
+}
+
+// awaiting notes whether the connection of a request still awaits a part of it.
+func awaiting(ctx context.Context, yes bool) {
+	c, _ := ctx.Value(connectionKey{}).(*connection)
+	c.await(yes)
+}
+
+func (c *connection) await(yes bool) {
+	if c == nil { // a test's recorder
 		return
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.unpark(own)
-	if state == http.StateNew || state == http.StateIdle {
-		own.at = l.waiting.PushBack(own)
+	c.all.mu.Lock()
+	defer c.all.mu.Unlock()
+	c.all.unpark(c)
+	if yes && !c.closed {
+		c.at = c.all.waiting.PushBack(c)
 	}
 }

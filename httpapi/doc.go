@@ -17,4 +17,14 @@
 // take minutes. Instead each step is bounded: the header, the arrival of the
 // body, the writing of the answer once it has begun, and the idle connection.
 // How long a handler waits is its own contract with the caller.
+//
+// # Load
+//
+// Connections are bounded by the files that the process may open. Over the bound
+// the one goes that has been without a request for the longest, which is where
+// slow and idle clients are. A body is read before its request takes one of the
+// slots, and takes memory as it comes, of which there is a bound for all bodies
+// together. So a caller who is slow holds a connection, and nothing that others
+// need; one who reads his answer slowly holds a slot, for as long as an answer
+// may take. Whoever comes in vain is told 503, or 429 over his own rate.
 package httpapi

@@ -59,12 +59,13 @@ func (s *Server) Start() (addr string, err error) {
 		_ = l.Close() // nothing was served on it
 		return "", fmt.Errorf("http server: %w", err)
 	}
-	limited := &connections{Listener: l, most: s.o.MaxConnections}
+	limited := &connections{Listener: l, most: s.o.MaxConnections, log: s.o.Log}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
 		Handler:           s.handler,
 		ConnState:         limited.state,
+		ConnContext:       limited.context,
 		Protocols:         &protocols,
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,

@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -72,3 +74,55 @@ func processTime(b *testing.B) int64 {
 func BenchmarkEventQueued(b *testing.B)         { benchmarkEvents(b, "event", "queued") }
 func BenchmarkEventDirect(b *testing.B)         { benchmarkEvents(b, "event", "direct") }
 func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-http", "direct") }
+
+// POST /rest without an XMPP server: a message in JSON, 202 when the in-process
+// peer has confirmed it.
+func benchmarkPostRest(b *testing.B, connections int) {
+	srv := componenttest.NewServer(b, "bot.example.com", "secret")
+	cfg, err := parseConfig("bench.yaml", fmt.Appendf(nil, `
+components: [{domain: bot.example.com, server: %q, secret: secret}]
+http: {listen: "127.0.0.1:0", insecure_no_auth: true}
+store: {dir: %q}
+`, srv.Addr(), b.TempDir()), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := startApp(b.Context(), cfg, zap.NewNop(), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.stop()
+	srv.WaitConnected(1)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	defer client.CloseIdleConnections()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	cpu := processTime(b)
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for range connections {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				resp, err := client.Post("http://"+a.addr+"/rest", "application/json", strings.NewReader(`{"to":"u@example.com/r","type":"chat","body":"hello"}`))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_ = resp.Body.Close() // it is empty
+				if resp.StatusCode != http.StatusAccepted {
+					b.Errorf("status %d", resp.StatusCode)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(processTime(b)-cpu)/float64(b.N), "cpu-ns/op") // the client's too
+}
+
+func BenchmarkPostRest(b *testing.B) {
+	for _, c := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("connections=%d", c), func(b *testing.B) { benchmarkPostRest(b, c) })
+	}
+}

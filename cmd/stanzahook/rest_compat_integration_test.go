@@ -71,7 +71,7 @@ END
 exec PROSODY "$@"
 `
 
-func startModRest(t *testing.T, modules string) *modRest {
+func startModRest(t *testing.T, modules string, domains ...string) *modRest {
 	t.Helper()
 	prosody, err := exec.LookPath("prosody")
 	if err != nil {
@@ -101,7 +101,7 @@ func startModRest(t *testing.T, modules string) *modRest {
 		}
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	s, err := lab.Start(t.Context(), labOptions(lab.Prosody))
+	s, err := lab.Start(t.Context(), labOptions(lab.Prosody, domains...))
 	if err != nil {
 		t.Fatal(err)
 	}

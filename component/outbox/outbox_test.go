@@ -225,3 +225,39 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// What became of a stanza that was stored is told, once.
+func TestEnded(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	addr := srv.Addr()
+	srv.Close()
+	for _, c := range []struct {
+		maxAge time.Duration
+		want   error
+	}{{time.Hour, nil}, {time.Nanosecond, outbox.ErrExpired}} {
+		p := start(t, addr, t.TempDir(), time.Second, c.maxAge)
+		ends := make(chan error, 10)
+		p.Ended = func(s *stanza.Stanza, err error) {
+			if s.ID != "0" {
+				t.Errorf("stanza %s", s.ID)
+			}
+			ends <- err
+		}
+		p.send(t, 0, outbox.Queued)
+		srv = componenttest.Start(t, addr, domain, "secret")
+		select {
+		case err := <-ends:
+			if !errors.Is(err, c.want) {
+				t.Errorf("%v, want %v", err, c.want)
+			}
+		case <-time.After(10 * time.Second):
+			t.Error("nothing is told")
+		}
+		waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+		p.end()
+		srv.Close()
+		if len(ends) != 0 {
+			t.Error("told again")
+		}
+	}
+}

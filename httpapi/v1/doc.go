@@ -1,5 +1,49 @@
-// Package v1 is stanzahook's own HTTP API for operators: deliveries, dead
-// letters and endpoints. All of it needs the scope admin.
+// Package v1 is stanzahook's own HTTP API: what programs send and pull, and
+// what operators look at.
+//
+// # Sending
+//
+//	POST   /v1/messages                 202: {"id","state"}; scope send
+//	                                    {"to", "from", "type" (default chat), "id", "body", …, "xml"}
+//	                                    ?wait=5s (60s at most): 200 when the server has it,
+//	                                    422 when it came back
+//	GET    /v1/messages/{id}            what became of it, for 24 hours; scope send
+//	POST   /v1/presence                 202: {"id","state"}; ?wait; scope send
+//	                                    {"to", "type", "show", "status", …}; with "muc" it
+//	                                    joins the room of "to", room@service/nickname
+//	POST   /v1/iq                       200: the result; scope query
+//	                                    {"to", "type" (default get), "ping" or another key or "xml"}
+//	                                    ?timeout=30s (http.iq_timeout, http.iq_max_timeout)
+//
+// The keys are those of package restjson for the kind; any other is a 400 that
+// names it. Without "from" the sender is the token's first address, else the only
+// component.
+//
+// A state is confirmed (the XMPP server has it), queued (it is on our disk, and
+// goes out when the server is back), bounced (it came back as an error), expired
+// (it was queued for too long, and is a dead letter), or rejected (the server
+// does not take it). Without wait a 202 says confirmed or queued, and a bounce is
+// an event message.error of the endpoint that has the sender's address. With wait
+// the bounce before the confirmation is the answer, and no event: 422 with
+// "condition" and "stanza_error" {"type","condition","text","by"}, as is the
+// error that an IQ is answered with. While there is no connection nothing is
+// waited for: 202, queued. When the confirmation is late, the message is stored,
+// and the wait goes on to its end.
+//
+// With a header Idempotency-Key a POST of these is done once: it is kept with its
+// answer for 24 hours, per token and path. The same key and the same body (byte
+// for byte) give the same answer, marked Idempotency-Replayed: true; another body
+// is a 422; while the first is still being answered, 409 with Retry-After. What
+// is kept are answers of success and of 422; after all others the request may be
+// repeated with its key, and goes out with the stanza id of the first time, as it
+// does after a crash before the answer was stored. So who receives it twice can
+// tell.
+//
+//	GET    /v1/status                   links, queues, endpoints, the store; any token
+//
+// # Operating
+//
+// All of this needs the scope admin.
 //
 //	GET    /v1/deliveries               the deliveries, those received last first
 //	                                    ?endpoint= &state= &jid= &after= &before= &limit= &cursor=
@@ -26,7 +70,14 @@
 // known, or not there, is null; "endpoint" is null in the dead letters of the
 // outbox, which are stanzas for the XMPP server.
 //
+// # Errors
+//
 // Errors are application/problem+json: 400 for parameters and fields that are
-// unknown or wrong, which are named; 404 for unknown ids and names; 409 for what
-// cannot be done in the state it is in; 507 when the store is full.
+// unknown or wrong, which are named; 403 for a missing scope, a sender that the
+// token may not use or that is at no component, and for what would act with the
+// component's privileges; 404 for unknown ids and names; 409 for what cannot be
+// done in the state it is in; 413 over a limit; 422 for what the XMPP side has
+// refused; 429 over http.rate_limit; 503 when there is no connection or too much
+// is under way, with Retry-After; 504 when an IQ was not answered in time; 507
+// when the store or the outbox is full.
 package v1

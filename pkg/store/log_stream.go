@@ -28,20 +28,21 @@ type archive struct {
 	endpoints jetstream.KeyValue
 }
 
+// openArchive opens the log last: with that, what waits to be logged goes to this
+// engine.
 func (e *engine) openArchive(ctx context.Context, o *Options) error {
-	if err := e.openLog(ctx, o); err != nil {
-		return err
+	for _, open := range []func() error{
+		func() error { return e.openDead(ctx, o) },
+		func() error { return e.openEndpoints(ctx) },
+		func() error { return e.openRequests(ctx, o) },
+		func() error { return e.openSent(ctx, o) },
+		func() error { return e.openLog(ctx, o) },
+	} {
+		if err := open(); err != nil {
+			return err
+		}
 	}
-	if err := e.openDead(ctx, o); err != nil {
-		return err
-	}
-	if err := e.openRequests(ctx, o); err != nil {
-		return err
-	}
-	if err := e.openSent(ctx, o); err != nil {
-		return err
-	}
-	return e.openEndpoints(ctx)
+	return nil
 }
 
 func or[T comparable](v, otherwise T) T {
