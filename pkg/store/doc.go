@@ -1,15 +1,30 @@
-// Package store keeps events on disk until they are answered: an embedded NATS
+// Package store keeps on disk what must survive the process: an embedded NATS
 // JetStream server, reached in process, with no socket.
 //
-// One WorkQueue stream holds the events of all endpoints, one record per
-// event, under the subject ev.<endpoint>.<conversation>. A WorkQueue stream
-// contains exactly what has not been acknowledged, in order; so a consumer is
-// never resumed but made anew at each start ("epoch consumer"): it then sees
-// every unanswered event again in the order of arrival, which a resumed one
-// would not (unacknowledged events would come back late and be overtaken).
-// The consumer's state can therefore live in memory.
+//	stream         holds                                        until
+//	EV_<endpoint>  events, a subject for each conversation      they are answered
+//	OUT            stanzas for the XMPP server (the outbox)     the server has them
+//	DLQ            dead letters, a subject for each             dead_letters.keep
+//	LOG            the delivery log, many entries in a record   deliveries.keep
+//	SENT, REQ      states of sent messages, idempotency keys    24 hours
 //
-// What a publish that was confirmed means: with [SyncInterval] the event
-// survives a killed process, and a power cut but for the last second; with
-// [SyncAlways] it survives both.
+// and the key-value buckets of the presence subscribers and of the endpoints
+// that are disabled.
+//
+// A [Queue] is written behind: its events are delivered from memory at the same
+// time as they are stored, and the stream is only read where they did not fit
+// into memory, and after a restart. What is answered is removed by watermark,
+// some milliseconds later: everything up to the first event that is not
+// answered with one purge. Behind a conversation that is stuck, the others are
+// removed one by one (see ledger.go).
+//
+// What a place in a queue means: with [SyncInterval] the event survives a
+// killed process, and a power cut but for the last second; with [SyncAlways]
+// it survives both.
+//
+// A disk that is nearly full is recognised before it is: [ErrFull]. A write
+// that fails all the same breaks the streams of the embedded server for good,
+// so the server is replaced by a new one on the same files when there is room
+// again; nothing that was acknowledged is lost by that, and what was refused is
+// removed (care.go). If the server hangs itself up, Options.Hung is called.
 package store
