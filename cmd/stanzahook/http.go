@@ -44,7 +44,7 @@ func (a *app) listen(context.Context) error {
 	}), a.messages(send, ours, limit), v1.New(v1.Options{
 		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: targets, Events: events{a.workers},
 		Stanzas:  newStanzas(a.cfg.Components, a.links, a.boxes, a.sent, a.store),
-		Requests: requests{a.store}, Status: (&status{a.cfg.Components, a.links, a.boxes, targets, a.store, a.started}).Status,
+		Requests: requests{a.store}, Status: (&status{a.cfg.Components, a.links, a.keepers, a.boxes, targets, a.store, a.started}).Status,
 		IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}))
 	addr, err := srv.Start()

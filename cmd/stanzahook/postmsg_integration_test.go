@@ -33,7 +33,7 @@ drain: 5s
 // The whole program behind the curl lines of mod_post_msg's README.
 func TestPostMsg(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("there is no curl")
+		t.Fatal("this test needs curl; deploy/lab/install.sh tests installs it")
 	}
 	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -67,6 +67,10 @@ func postMsg(t *testing.T, s *lab.Server, domain string) {
 		eventually(t, "the server grants privileges", func() bool {
 			return strings.Contains(p.log.String(), "the server grants privileges")
 		})
+		r, err := p.call("GET", "/v1/status", "token-all", "", "")
+		if err != nil || !strings.Contains(r.body, "message=outgoing") {
+			t.Errorf("the status does not say so: %v %+v", err, r)
+		}
 	}
 	bob := login(t, s, "bob")
 	line := `curl http://example.com:5280/msg/bob -u me@example.com:mypassword -H "Content-Type: text/plain" -d "Server@host has just crashed!"`

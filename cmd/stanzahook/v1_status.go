@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"stanzahook/component/outbox"
+	"stanzahook/component/privilege"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/store"
 )
@@ -13,6 +15,7 @@ import (
 type status struct {
 	components []ComponentConfig
 	links      links
+	keepers    map[string]*privilege.Keeper
 	boxes      map[string]*outbox.Outbox
 	endpoints  v1.Endpoints
 	store      *store.Store
@@ -27,9 +30,12 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	}
 	for _, c := range s.components {
 		l := s.links[c.Domain].Status()
-		link := v1.LinkStatus{Component: c.Domain, Server: c.Server, State: string(l.State), Since: l.Since.UTC()}
+		link := v1.LinkStatus{Component: c.Domain, Server: c.Server, State: string(l.State), Since: l.Since.UTC(), Privileges: map[string]string{}}
 		if l.Reason != "" {
 			link.Reason = &l.Reason
+		}
+		for host, granted := range s.keepers[c.Domain].All() {
+			link.Privileges[host] = fmt.Sprintf("%s (%s)", granted, granted.Namespace)
 		}
 		st.Links = append(st.Links, link)
 		box := s.boxes[c.Domain]

@@ -23,7 +23,7 @@ fail() {
 case ${1:-} in
 prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
-tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq gcc libc6-dev" ;;
+tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl gcc libc6-dev" ;;
 *) fail "usage: install.sh prosody|ejabberd|tests" ;;
 esac
 

@@ -91,7 +91,7 @@ func curl(t *testing.T, url, line string) string {
 
 func TestRealServers(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("there is no curl")
+		t.Fatal("this test needs curl; deploy/lab/install.sh tests installs it")
 	}
 	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
 		t.Run(string(kind), func(t *testing.T) {

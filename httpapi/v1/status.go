@@ -26,6 +26,9 @@ type LinkStatus struct {
 	State     string    `json:"state"` // connecting, up, down or shared
 	Since     time.Time `json:"since"`
 	Reason    *string   `json:"reason"` // why it is not up, and what to do
+	// Privileges are what hosts let the component do (XEP-0356): by host, such as
+	// "roster=both message=outgoing (urn:xmpp:privilege:2)".
+	Privileges map[string]string `json:"privileges"`
 }
 
 // OutboxStatus is what waits for the XMPP server.

@@ -45,7 +45,7 @@ VirtualHost "localhost"
 func TestProsodyWithTLS(t *testing.T) {
 	bin, err := exec.LookPath("prosody")
 	if err != nil {
-		t.Skip(lab.ErrNotInstalled)
+		t.Fatal(lab.ErrNotInstalled)
 	}
 	dir := t.TempDir()
 	cert, key, cas := accounttest.WriteCertificate(t, "localhost", dir)
