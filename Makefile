@@ -66,6 +66,8 @@ compat: ## compare /rest with the real mod_rest: MODULES=a directory with its so
 .PHONY: bench
 bench: ## measure the hot paths, and compare the parser with others
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios
+	@sh deploy/lab/install.sh prosody
+	go test -tags integration,bench -run TestRestSpeed -v ./cmd/stanzahook | grep 'connections:'
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

@@ -1,4 +1,4 @@
-//go:build integration && compat
+//go:build integration && (bench || compat)
 
 package main
 
@@ -17,14 +17,26 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"stanzahook/deploy/lab"
 )
 
-// TestRestCompatSpeed posts messages to a mod_rest and to stanzahook on the same
-// Prosody, in turns, and lists the rates and their ratio. It judges nothing. The
-// receiver is a component that only counts, so that it takes little of the cores.
-func TestRestCompatSpeed(t *testing.T) {
+// TestRestSpeed posts messages to stanzahook on a real Prosody and lists the
+// rates. It judges nothing.
+func TestRestSpeed(t *testing.T) {
+	s, err := lab.Start(t.Context(), labOptions(lab.Prosody, "load", "sink"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	restSpeed(t, s, "", "")
+}
+
+// restSpeed measures POST /rest, 202 when confirmed, in turns with another
+// surface on the same server if there is one. The receiver is a component that
+// only counts, so that it takes little of the cores.
+func restSpeed(t *testing.T, s *lab.Server, other, otherToken string) {
 	withoutRace(t)
-	m := startModRest(t, os.Getenv("MODULES"), "load", "sink")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "stanzahook.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, `
@@ -32,13 +44,13 @@ components: [{domain: load.localhost, server: %q, secret: %q}]
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}
 log: {level: info}
 store: {dir: %q}
-`, m.server.ComponentAddr(), testSecret, filepath.Join(dir, "store")), 0o600); err != nil {
+`, s.ComponentAddr(), testSecret, filepath.Join(dir, "store")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := launchFile(t, file)
 	p.awaitLinks(1)
 	var received atomic.Int64
-	sink(t, m.server.ComponentAddr(), "sink.localhost", &received)
+	sink(t, s.ComponentAddr(), "sink.localhost", &received)
 	const body = `{"kind":"message","type":"chat","to":"u@sink.localhost","body":"hello"}`
 	rate := func(url, token string, connections, n int, want int) float64 {
 		client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
@@ -80,12 +92,18 @@ store: {dir: %q}
 	for _, c := range []int{1, 16, 64} {
 		var theirs, ours []float64
 		for range 3 {
-			theirs = append(theirs, rate(m.url+"/rest", m.token, c, 2000, http.StatusAccepted))
+			if other != "" {
+				theirs = append(theirs, rate(other, otherToken, c, 2000, http.StatusAccepted))
+			}
 			ours = append(ours, rate("http://"+p.addr+"/rest", "", c, 6000, http.StatusAccepted))
 		}
 		slices.Sort(theirs)
 		slices.Sort(ours)
-		t.Logf("%d connections: mod_rest %.0f/s, stanzahook %.0f/s, ratio %.2f (medians of 3)", c, theirs[1], ours[1], ours[1]/theirs[1])
+		line := fmt.Sprintf("%d connections: stanzahook %.0f/s", c, ours[1])
+		if other != "" {
+			line += fmt.Sprintf(", mod_rest %.0f/s, ratio %.2f", theirs[1], ours[1]/theirs[1])
+		}
+		t.Log(line + " (medians of 3)")
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/rest"
 	"stanzahook/pkg/account"
@@ -54,7 +55,7 @@ func newNetwork(t *testing.T, setup string) *network {
 	if strings.HasPrefix(setup, "privilege") {
 		options.Privileged = privileged{n}
 	}
-	n.handler = httpapi.New(httpapi.Options{Tokens: tokens(t), MaxBodyBytes: 4000}, postmsg.New(options)).Handler()
+	n.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(t), MaxBodyBytes: 4000}, postmsg.New(options)).Handler())
 	return n
 }
 

@@ -18,6 +18,7 @@ import (
 	"stanzahook/component/bounce"
 	"stanzahook/component/componenttest"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rest/conformance"
 	"stanzahook/pkg/jid"
@@ -86,11 +87,11 @@ func newBridge(t *testing.T) *bridge {
 	if err := b.link.WaitConnected(ctx); err != nil {
 		t.Fatal(err)
 	}
-	b.handler = httpapi.New(httpapi.Options{Tokens: tokens(), MaxBodyBytes: 4000}, rest.New(rest.Options{
+	b.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(), MaxBodyBytes: 4000}, rest.New(rest.Options{
 		Sender: b, Requester: b, Archiver: b, Domains: func() []jid.JID { return []jid.JID{jid.MustParse(domain)} },
 		Limits:  func(jid.JID) stanza.Limits { return stanza.Limits{MaxBytes: 3000} },
 		Secrets: map[string]secret.String{domain: secret.New("secret")},
-	})).Handler()
+	})).Handler())
 	return b
 }
 

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/rest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
@@ -98,9 +99,9 @@ func surface(n *network, domains ...string) http.Handler {
 	for _, d := range domains {
 		jids = append(jids, jid.MustParse(d))
 	}
-	return httpapi.New(httpapi.Options{Tokens: tokens(), MaxBodyBytes: 4000}, rest.New(rest.Options{
+	return conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(), MaxBodyBytes: 4000}, rest.New(rest.Options{
 		Sender: n, Requester: n, Domains: func() []jid.JID { return jids }, Limits: func(jid.JID) stanza.Limits { return stanza.Limits{MaxBytes: 3000} },
-	})).Handler()
+	})).Handler())
 }
 
 const (

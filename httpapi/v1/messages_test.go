@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
@@ -133,7 +134,7 @@ func post(s *httpapi.Server, token, path, body string, headers ...string) *httpt
 		r.Header.Add(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, r)
+	conform.Must(s.Handler()).ServeHTTP(w, r)
 	return w
 }
 
