@@ -36,11 +36,7 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 			reason = err
 			dead()
 			close(writing)
-			grace := lastWords
-			if ctx.Err() != nil {
-				grace = 0
-			}
-			_ = conn.SetReadDeadline(time.Now().Add(grace))
+			_ = conn.SetReadDeadline(time.Now().Add(lastWords))
 		})
 	}
 	defer context.AfterFunc(ctx, func() { end(ctx.Err()) })()
@@ -50,6 +46,12 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 	wg.Go(func() {
 		if err := l.write(conn, writing, &heard); err != nil {
 			end(err)
+		}
+		// A clean end of our own: say goodbye, and read on until the server has
+		// said it too. What it had written before that is taken, not lost.
+		if ctx.Err() != nil {
+			_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
+			_, _ = conn.Write([]byte("</stream:stream>"))
 		}
 	})
 	if l.o.OnUp != nil {
@@ -63,10 +65,6 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
 	}
 	wg.Wait()
-	if ctx.Err() != nil { // a clean end of our own: say goodbye
-		_ = conn.SetWriteDeadline(time.Now().Add(time.Second))
-		_, _ = conn.Write([]byte("</stream:stream>"))
-	}
 	if said := (*StreamError)(nil); errors.As(err, &said) {
 		return err
 	}

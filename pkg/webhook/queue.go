@@ -81,11 +81,9 @@ func (q *queue) take(ev *Event, since time.Time, told func(error)) error {
 	it := &item{Event: ev, since: since, size: len(r.Stanza), told: told}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed {
-		return store.ErrClosed
-	}
 	l := q.lane(conversation)
-	inMemory := l.tail == 0 && q.fits(l)
+	// While the process ends, what still comes is stored for the next one.
+	inMemory := !q.closed && l.tail == 0 && q.fits(l)
 	err := q.disk.Append(&r, func(seq uint64, err error) { q.stored(l, it, inMemory, seq, err) })
 	if err != nil {
 		q.tidy(l)
