@@ -34,8 +34,8 @@ func restCases(t *testing.T) []conformance.Case {
 // TestRestConformance sends the cases that real servers answer alike, and looks
 // at what the user gets.
 func TestRestConformance(t *testing.T) {
-	cases := restCases(t)
 	forBoth(t, func(t *testing.T, s *lab.Server) {
+		cases := restCases(t)
 		p := linked(t, oneComponent(s, "rest", newBot(t)))
 		u := login(t, s, "olivia")
 		ran := 0
