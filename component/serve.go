@@ -71,8 +71,9 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 	return reason
 }
 
-// lastWords is how long to go on reading after a write failed: the server's
-// stream error says why.
+// lastWords is how long to go on reading when a connection is over: after a
+// write that failed, because the server's stream error says why; after our own
+// goodbye, because what the server had written before its own is still to come.
 const lastWords = time.Second
 
 // readAll reads until the stream ends, and returns why.

@@ -187,3 +187,24 @@ func TestRetired(t *testing.T) {
 		t.Errorf("senders got %v", b.sink.errors)
 	}
 }
+
+// What comes while the process ends is stored, and delivered by the next one.
+func TestTakenWhileStopping(t *testing.T) {
+	b := newTestbed(t, func(string, int) int { return 0 })
+	b.put("u1")
+	b.until("the first", func() bool { return b.bot.accepted() == 1 })
+	b.w.Stop(t.Context())
+	for range 3 {
+		if !b.put("u1") {
+			t.Fatal("it was refused")
+		}
+	}
+	b.until("all stored", func() bool { n, err := b.s.Waiting(context.Background()); return err == nil && n == 3 })
+	if n := b.bot.accepted(); n != 1 {
+		t.Errorf("%d were delivered while stopping", n-1)
+	}
+	b.s.Close()
+	b.open()
+	b.empty()
+	b.bot.inOrder(t, b.sent, false)
+}
