@@ -51,7 +51,7 @@ func (e *engine) open(ctx context.Context, o *Options) error {
 		JetStreamMaxMemory: 256 << 20,
 		SyncInterval:       time.Second,
 		SyncAlways:         o.Sync == SyncAlways,
-		MaxPayload:         int32(max(1<<20, o.MaxStanzaBytes+recordOverhead)),
+		MaxPayload:         int32(max(2<<20, o.MaxStanzaBytes+recordOverhead)), // the record of a roster, or an event
 		MaxPending:         64 << 20,
 	})
 	if err != nil {

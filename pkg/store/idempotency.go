@@ -122,18 +122,24 @@ func (s *Store) putRequest(ctx context.Context, key string, r Request, opts ...j
 // publishOne publishes and waits. The caller's going does not end it: a publish
 // without an answer counts as a broken disk.
 func (s *Store) publishOne(ctx context.Context, m *nats.Msg, stream string, opts ...jetstream.PublishOpt) error {
+	_, err := s.publishAck(ctx, m, stream, opts...)
+	return err
+}
+
+// publishAck is publishOne with the answer.
+func (s *Store) publishAck(ctx context.Context, m *nats.Msg, stream string, opts ...jetstream.PublishOpt) (*jetstream.PubAck, error) {
 	if err := s.refuses(); err != nil {
-		return err
+		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), publishTimeout)
 	defer cancel()
 	e := s.eng.Load()
-	_, err := e.js.PublishMsg(ctx, m, append(opts, jetstream.WithExpectStream(stream))...)
+	ack, err := e.js.PublishMsg(ctx, m, append(opts, jetstream.WithExpectStream(stream))...)
 	if err == nil {
-		return nil
+		return ack, nil
 	}
 	if int64(len(m.Data)) > e.nc.MaxPayload()-recordOverhead || errors.Is(err, nats.ErrMaxPayload) {
-		return fmt.Errorf("%w: %d bytes are too many for one record", ErrFull, len(m.Data))
+		return nil, fmt.Errorf("%w: %d bytes are too many for one record", ErrFull, len(m.Data))
 	}
-	return e.failure(err)
+	return nil, e.failure(err)
 }

@@ -19,12 +19,14 @@ const (
 )
 
 // archive is what an engine keeps for people to look at, the state of
-// endpoints, and what HTTP callers have asked.
+// endpoints, what HTTP callers have asked, and the records of rosters.
 type archive struct {
 	logs      jetstream.Stream
 	dead      jetstream.Stream
 	requests  jetstream.Stream
 	sent      jetstream.Stream
+	rosters   jetstream.Stream
+	jobs      jetstream.Stream
 	endpoints jetstream.KeyValue
 }
 
@@ -36,6 +38,7 @@ func (e *engine) openArchive(ctx context.Context, o *Options) error {
 		func() error { return e.openEndpoints(ctx) },
 		func() error { return e.openRequests(ctx, o) },
 		func() error { return e.openSent(ctx, o) },
+		func() error { return e.openRosters(ctx, o) },
 		func() error { return e.openLog(ctx, o) },
 	} {
 		if err := open(); err != nil {

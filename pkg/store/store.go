@@ -45,6 +45,7 @@ type Options struct {
 	LogCount                 int           // and how many deliveries
 	DeadKeep                 time.Duration // the dead letters
 	DeadBytes                int64
+	JobKeep                  time.Duration // roster jobs
 	// Hung is called when the embedded server has locked itself up; only a new
 	// process helps then.
 	Hung    func()
@@ -126,7 +127,7 @@ func lockDir(dir string) (*os.File, error) {
 // eventBytes is what the queues of events may hold: half of all, or what the
 // outbox, the delivery log and the dead letters leave if that is less.
 func eventBytes(o *Options) int64 {
-	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-o.MaxBytes/16))
+	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-rosterBytes(o)*9/8-o.MaxBytes/16))
 }
 
 // Ready returns nil if the store can be written to.

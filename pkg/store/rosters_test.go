@@ -1,0 +1,72 @@
+package store_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"stanzahook/pkg/store"
+)
+
+func TestRosters(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	ctx := t.Context()
+	data, revision, err := s.Roster(ctx, "john", "example.com")
+	if err != nil || data != nil || revision != 0 {
+		t.Fatalf("%q %d %v", data, revision, err)
+	}
+	first, err := s.PutRoster(ctx, "john", "example.com", []byte("one"), 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutRoster(ctx, "john", "example.com", []byte("another"), 0); !errors.Is(err, store.ErrChanged) {
+		t.Errorf("a second first: %v", err)
+	}
+	second, err := s.PutRoster(ctx, "john", "example.com", []byte("two"), first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.PutRoster(ctx, "john", "example.com", []byte("late"), first); !errors.Is(err, store.ErrChanged) {
+		t.Errorf("over an old revision: %v", err)
+	}
+	for _, at := range [][2]string{{"jérôme.*>", "example.com"}, {"john", "example.org"}} {
+		if _, err := s.PutRoster(ctx, at[0], at[1], []byte("x"), 0); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	s = open(t, dir)
+	if data, revision, err := s.Roster(ctx, "john", "example.com"); string(data) != "two" || revision != second || err != nil {
+		t.Errorf("after opening again: %q %d %v", data, revision, err)
+	}
+	var users []string
+	for user, err := range s.RosterUsers(ctx, "example.com") {
+		if err != nil {
+			t.Fatal(err)
+		}
+		users = append(users, user)
+	}
+	if slices.Sort(users); !slices.Equal(users, []string{"john", "jérôme.*>"}) {
+		t.Errorf("%q", users)
+	}
+	for user := range s.RosterUsers(ctx, "example.net") {
+		t.Errorf("%q", user)
+	}
+}
+
+func TestJobs(t *testing.T) {
+	s := open(t, t.TempDir())
+	ctx := t.Context()
+	if data, err := s.Job(ctx, "job_1"); data != nil || err != nil {
+		t.Errorf("%q %v", data, err)
+	}
+	for _, text := range []string{"half", "whole"} {
+		if err := s.PutJob(ctx, "job_1", []byte(text)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if data, err := s.Job(ctx, "job_1"); string(data) != "whole" || err != nil {
+		t.Errorf("%q %v", data, err)
+	}
+}
