@@ -1,0 +1,238 @@
+package roster
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// Bounds of a wanted roster. What is beyond them is a mistake of the web
+// application, and no server is bothered with it.
+const (
+	maxContacts = 10_000
+	maxGroups   = 100  // of a contact
+	maxNameSize = 1023 // of a name or group, in bytes
+)
+
+// ContactError says which contact of an answer is wrong, and why.
+type ContactError struct {
+	Contact string // as it is written there
+	Reason  string
+}
+
+func (e *ContactError) Error() string {
+	return fmt.Sprintf("contact %s: %s", strconv.Quote(shorten(e.Contact)), e.Reason)
+}
+
+func shorten(s string) string {
+	if len(s) > 80 {
+		return strings.ToValidUTF8(s[:80], "") + "…"
+	}
+	return s
+}
+
+// Decode reads the contacts of an owner, as mod_http_roster_admin documents
+// them, and more:
+//
+//	{"marie@example.com": {"name": "Marie", "groups": ["Friends"], "subscription": "both"}, …}
+//
+// groups may also be an object whose members are true, as the module itself has
+// it. What is missing or null is no name, no groups, and the subscription both.
+// Members of other names are ignored. All of an answer counts, or nothing: for
+// an address that is none, or has a resource, or is the owner's own, or is there
+// twice once normalised, and for anything of another kind or size the error is a
+// [*ContactError].
+func Decode(data []byte, owner jid.JID) (Roster, error) {
+	d := json.NewDecoder(bytes.NewReader(data))
+	if t, err := d.Token(); err != nil {
+		return nil, notJSON(err, d)
+	} else if t != json.Delim('{') {
+		return nil, fmt.Errorf("it is %s; write an object, {\"contact@example.com\": {…}}, or {} for no contacts", kindOf(t))
+	}
+	want := make(Roster)
+	for d.More() {
+		t, err := d.Token()
+		if err != nil {
+			return nil, notJSON(err, d)
+		}
+		name, ok := t.(string)
+		if !ok {
+			return nil, fmt.Errorf("a member has no name at byte %d", d.InputOffset())
+		}
+		var c contact
+		if err := d.Decode(&c); err != nil {
+			return nil, c.wrong(name, err, d)
+		}
+		item, err := c.item(name, owner)
+		if err != nil {
+			return nil, err
+		}
+		if _, twice := want[item.JID]; twice {
+			return nil, &ContactError{name, fmt.Sprintf("%s is there twice", item.JID)}
+		}
+		if len(want) == maxContacts {
+			return nil, fmt.Errorf("there are more than %d contacts", maxContacts)
+		}
+		want[item.JID] = item
+	}
+	if _, err := d.Token(); err != nil {
+		return nil, notJSON(err, d)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("something follows the object at byte %d", d.InputOffset())
+	}
+	return want, nil
+}
+
+func notJSON(err error, d *json.Decoder) error {
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return errors.New("it is not JSON: it ends too early")
+	}
+	return fmt.Errorf("it is not JSON: %w (at byte %d)", err, d.InputOffset())
+}
+
+func kindOf(t json.Token) string {
+	switch t.(type) {
+	case json.Delim:
+		return "a list"
+	case string:
+		return "a string"
+	case bool:
+		return "true or false"
+	case nil:
+		return "null"
+	}
+	return "a number"
+}
+
+// contact is the value of a member.
+type contact struct {
+	Name         *string       `json:"name"`
+	Groups       groups        `json:"groups"`
+	Subscription *Subscription `json:"subscription"`
+}
+
+// UnmarshalJSON takes objects only: null would be no contact.
+func (c *contact) UnmarshalJSON(data []byte) error {
+	if data[0] != '{' {
+		return errors.New("write an object, {} if there is nothing to say")
+	}
+	type plain contact
+	return json.Unmarshal(data, (*plain)(c))
+}
+
+// groups are a list of names, or an object of names that are true.
+type groups []string
+
+// UnmarshalJSON implements json.Unmarshaler.
+func (g *groups) UnmarshalJSON(data []byte) error {
+	switch data[0] {
+	case 'n':
+		return nil
+	case '{':
+		var in map[string]bool
+		if err := json.Unmarshal(data, &in); err != nil {
+			return errors.New("groups: write true for each group")
+		}
+		for name, member := range in {
+			if member {
+				*g = append(*g, name)
+			}
+		}
+		return nil
+	case '[':
+		var in []*string
+		if err := json.Unmarshal(data, &in); err != nil {
+			return errors.New("groups: write a list of strings")
+		}
+		for _, name := range in {
+			if name == nil {
+				return errors.New("groups: null is no name of a group")
+			}
+			*g = append(*g, *name)
+		}
+		return nil
+	}
+	return errors.New(`groups: write a list of strings, or an object, {"Friends": true}`)
+}
+
+// wrong names the contact whose value cannot be taken.
+func (c *contact) wrong(name string, err error, d *json.Decoder) error {
+	var kind *json.UnmarshalTypeError
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return notJSON(err, d)
+	case errors.As(err, &kind):
+		return &ContactError{name, fmt.Sprintf("%s: is a %s; write a string", kind.Field, kind.Value)}
+	}
+	return &ContactError{name, err.Error()}
+}
+
+func (c *contact) item(name string, owner jid.JID) (Item, error) {
+	wrong := func(format string, args ...any) (Item, error) {
+		return Item{}, &ContactError{name, fmt.Sprintf(format, args...)}
+	}
+	j, err := jid.Parse(name)
+	if err != nil {
+		reason := err.Error()
+		if e, ok := errors.AsType[*jid.Error](err); ok {
+			reason = e.Part + ": " + e.Reason
+		}
+		return wrong("is not an address: %s", reason)
+	}
+	switch {
+	case !j.IsBare():
+		return wrong("has a resource; contacts are bare addresses: write %s", j.Bare())
+	case j == owner:
+		return wrong("is the owner himself")
+	case len(c.Groups) > maxGroups:
+		return wrong("is in %d groups; at most %d are taken", len(c.Groups), maxGroups)
+	}
+	item := Item{JID: j, Subscription: Both}
+	if c.Subscription != nil {
+		if item.Subscription = *c.Subscription; !item.Subscription.Valid() {
+			return wrong("subscription: %s is not known; write none, to, from or both", strconv.Quote(shorten(string(*c.Subscription))))
+		}
+	}
+	if c.Name != nil {
+		item.Name = oneLine(*c.Name)
+	}
+	for k, g := range c.Groups {
+		c.Groups[k] = oneLine(g)
+	}
+	for _, text := range append([]string{item.Name}, c.Groups...) {
+		if len(text) > maxNameSize {
+			return wrong("a name or group has %d bytes; at most %d are taken", len(text), maxNameSize)
+		}
+		if at := stanza.CheckText(text); at >= 0 {
+			return wrong("%s has a character at byte %d that XML cannot carry", strconv.Quote(shorten(text)), at)
+		}
+	}
+	for _, g := range c.Groups {
+		if strings.TrimSpace(g) == "" {
+			return wrong("groups: a group has no name")
+		}
+	}
+	return NewItem(item.JID, item.Name, c.Groups, item.Subscription), nil
+}
+
+// oneLine writes breaks and tabs as spaces, which is what becomes of them in an
+// attribute on the way (XML 1.0 section 3.3.3): what comes back from the server
+// is what was sent.
+func oneLine(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case '\t', '\n', '\r':
+			return ' '
+		}
+		return r
+	}, s)
+}

@@ -1,0 +1,102 @@
+package roster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"stanzahook/pkg/jid"
+)
+
+// judge says what came of the changes, from what the server has after them.
+func (r *run) judge(b Choice, m made, after, want Roster, beyond []jid.JID, p Policy) (o Outcome, again bool) {
+	p.Added, p.SubscriptionsStay = r.rec.added(), true
+	left := Diff(after, want, p)
+	kept := otherSubscriptions(after, want)
+	switch {
+	case m.err != nil:
+		return r.outcome(resultOf(m.err), "%s; %s: %v", m, m.at, m.err), false
+	case left.Len() > 0:
+		// Somebody else was at it, or the server does not do what it says.
+		return r.outcome(Forbidden, "%s; the server has accepted the changes, but these are not there: %s", m, list(touched(left))), true
+	case set(m.changes, kept):
+		if r.Backends.Learn(b, SubscriptionsStay) {
+			return r.outcome(Degraded, "%s", m), true
+		}
+	case set(m.changes, nil):
+		r.Backends.Learn(b, SetsWork)
+	}
+	if len(kept) > 0 || len(beyond) > 0 {
+		return r.outcome(Degraded, "%s; %s", m, shortfall(b, kept, beyond)), false
+	}
+	return r.outcome(Applied, "%s", m), false
+}
+
+// otherSubscriptions are the contacts with another subscription than is wanted.
+func otherSubscriptions(have, want Roster) []Change {
+	var all []Change
+	for contact, item := range want {
+		if old, there := have[contact]; there && old.Subscription != item.Subscription {
+			all = append(all, Change{old, item})
+		}
+	}
+	slices.SortFunc(all, func(a, b Change) int { return compare(a.To.JID, b.To.JID) })
+	return all
+}
+
+// set reports whether changes have set the subscription of one of some contacts;
+// with nil, of any, to something that a server does not set by itself.
+func set(c Changes, of []Change) bool {
+	one := func(item Item) bool {
+		if of == nil {
+			return item.Subscription != None
+		}
+		return slices.ContainsFunc(of, func(k Change) bool { return k.To.JID == item.JID })
+	}
+	return slices.ContainsFunc(c.Add, one) || slices.ContainsFunc(c.Change, func(ch Change) bool {
+		return ch.From.Subscription != ch.To.Subscription && one(ch.To)
+	})
+}
+
+// shortfall says what the server does not have as it is wanted.
+func shortfall(b Backend, kept []Change, beyond []jid.JID) string {
+	var parts []string
+	if len(kept) > 0 {
+		var texts []string
+		for _, k := range kept {
+			texts = append(texts, fmt.Sprintf("%s %s instead of %s", k.To.JID, k.From.Subscription, k.To.Subscription))
+		}
+		parts = append(parts, "the server has kept other subscriptions: "+some(texts))
+	}
+	if len(beyond) > 0 {
+		parts = append(parts, fmt.Sprintf("the backend %s cannot hold these contacts: %s", b.Name(), list(beyond)))
+	}
+	return strings.Join(parts, "; ")
+}
+
+// touched are the contacts of some changes.
+func touched(c Changes) []jid.JID {
+	var all []jid.JID
+	for _, i := range slices.Concat(c.Add, c.Remove) {
+		all = append(all, i.JID)
+	}
+	for _, ch := range c.Change {
+		all = append(all, ch.To.JID)
+	}
+	return all
+}
+
+func list(contacts []jid.JID) string {
+	all := texts(contacts)
+	slices.Sort(all)
+	return some(all)
+}
+
+// some joins the first few of many texts.
+func some(all []string) string {
+	const few = 5
+	if n := len(all); n > few {
+		return strings.Join(all[:few], ", ") + fmt.Sprintf(", and %d more", n-few)
+	}
+	return strings.Join(all, ", ")
+}

@@ -1,0 +1,128 @@
+package roster
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"stanzahook/pkg/jid"
+)
+
+// maxAnswer bounds what the source may answer, in bytes.
+const maxAnswer = 1 << 20
+
+// Source says which contacts an owner should have.
+type Source interface {
+	// ID tells one source from another: an ETag is worth something only to the
+	// one it came from.
+	ID() string
+	// Fetch returns the wanted roster. etag is that of the answer that is known;
+	// if that is still right, NotModified is set and there is no roster. Errors
+	// are for the operator to read.
+	Fetch(ctx context.Context, owner jid.JID, etag string) (Wanted, error)
+}
+
+// Wanted is the answer of a source.
+type Wanted struct {
+	Roster      Roster
+	Answer      []byte // what Decode makes the roster of
+	ETag        string
+	NotModified bool
+}
+
+// HTTPSource asks a web application with a GET, as Prosody's
+// mod_http_roster_admin does. See [Decode] for its answer.
+type HTTPSource struct {
+	// URL has %s where the owner's localpart goes, encoded as RFC 3986 section 2
+	// has it for a path or query.
+	URL       string
+	Headers   http.Header
+	UserAgent string
+	Timeout   time.Duration // for the whole answer
+	Client    *http.Client  // that follows no redirects
+}
+
+// ID implements Source.
+func (s *HTTPSource) ID() string {
+	sum := sha256.Sum256([]byte(s.URL))
+	return hex.EncodeToString(sum[:8])
+}
+
+// address is the URL for an owner.
+func (s *HTTPSource) address(owner jid.JID) string {
+	user := strings.ReplaceAll(url.QueryEscape(owner.Local()), "+", "%20")
+	return strings.ReplaceAll(s.URL, "%s", user)
+}
+
+// Fetch implements Source.
+func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wanted, error) {
+	ctx, cancel := context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("it took longer than %v (rosters[].timeout)", s.Timeout))
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address(owner), nil)
+	if err != nil {
+		return Wanted{}, withoutURL(err)
+	}
+	r.Header = s.Headers.Clone()
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	if r.Header.Get("Accept") == "" {
+		r.Header.Set("Accept", "application/json, text/plain, */*")
+	}
+	r.Header.Set("User-Agent", s.UserAgent)
+	if etag != "" {
+		r.Header.Set("If-None-Match", etag)
+	}
+	answer, err := s.Client.Do(r)
+	if err != nil {
+		return Wanted{}, because(ctx, withoutURL(err))
+	}
+	defer answer.Body.Close()
+	switch answer.StatusCode {
+	case http.StatusOK:
+	case http.StatusNotModified:
+		if etag == "" {
+			return Wanted{}, errors.New("the web application answered 304 Not Modified to a request without If-None-Match; it has to answer 200 with the contacts")
+		}
+		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)) // so that the connection can be used again
+		return Wanted{NotModified: true, ETag: etag}, nil
+	default:
+		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)) // as above
+		return Wanted{}, fmt.Errorf("the web application answered %s; only 200 with the contacts, or 304, is taken for an answer", answer.Status)
+	}
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return Wanted{}, because(ctx, fmt.Errorf("the web application's answer broke off: %w", err))
+	case len(body) > maxAnswer:
+		return Wanted{}, fmt.Errorf("the web application's answer has more than %d bytes", maxAnswer)
+	}
+	want, err := Decode(body, owner)
+	if err != nil {
+		return Wanted{}, fmt.Errorf("the web application's answer: %w", err)
+	}
+	return Wanted{Roster: want, Answer: body, ETag: answer.Header.Get("ETag")}, nil
+}
+
+// because says why a context ended, where that is why something failed.
+func because(ctx context.Context, err error) error {
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("the web application gave no answer: %w", cause)
+	}
+	return err
+}
+
+// withoutURL takes the URL out of an error: it may have a token in it.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	return fmt.Errorf("the web application gave no answer: %w", err)
+}

@@ -1,0 +1,70 @@
+package roster
+
+import (
+	"context"
+	"time"
+
+	"stanzahook/pkg/jid"
+)
+
+// View is what is known of an owner's roster.
+type View struct {
+	Owner   jid.JID
+	Backend string // that was used; empty: none yet
+	Wanted  Roster // what the source has said last; nil: nothing yet
+	Actual  Roster // what the server has; nil: not known
+	ReadAt  time.Time
+	ReadErr error // why Actual is not of now but of ReadAt
+	Last    Last
+}
+
+// View returns what is known of an owner's roster, and reads it from the server.
+func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
+	rec, _, err := h.load(ctx, owner)
+	if err != nil {
+		return View{}, err
+	}
+	v := View{Owner: owner, Backend: rec.Backend, Last: rec.Last}
+	if v.Wanted, err = rec.Wanted(owner); err != nil {
+		return View{}, err
+	}
+	v.Actual, v.ReadAt = rec.Known(v.Wanted), rec.KnownAt
+	choice, err := h.Backends.Choose(ctx, owner)
+	if err == nil {
+		var now Roster
+		if now, err = choice.Get(ctx, owner); err == nil {
+			v.Actual, v.ReadAt, v.Backend = now, h.Now().UTC(), choice.Name()
+		}
+	}
+	v.ReadErr = err
+	return v, nil
+}
+
+// Preview returns what a refresh would change now, and changes nothing. Errors:
+// those of a [Backend], and [*SourceFailure].
+func (h *Host) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
+	rec, _, err := h.load(ctx, owner)
+	if err != nil {
+		return Changes{}, err
+	}
+	w, err := h.Source.Fetch(ctx, owner, "")
+	if err != nil {
+		return Changes{}, &SourceFailure{err}
+	}
+	choice, err := h.Backends.Choose(ctx, owner)
+	if err != nil {
+		return Changes{}, err
+	}
+	have, err := choice.Get(ctx, owner)
+	if err != nil {
+		return Changes{}, err
+	}
+	want, _ := reachable(choice, w.Roster)
+	return Diff(have, want, Policy{Mode: h.Mode, Keep: h.Keep, Added: rec.added(), SubscriptionsStay: choice.SubscriptionsStay}), nil
+}
+
+// SourceFailure means that the source has given no answer that counts.
+type SourceFailure struct{ error }
+
+// Unwrap returns what it said.
+func (f *SourceFailure) Unwrap() error { return f.error }
