@@ -7,13 +7,16 @@
 // and is kept from endpoints.
 //
 // A server that lets a component send messages as its users (section 6) is
-// used for that by [Messages].
+// used for that by [Messages], one that lets it read and change their rosters
+// (section 5) by [Rosters].
 package privilege
 
 import (
+	"context"
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -29,8 +32,13 @@ type Keeper struct {
 	// Hosts are domains of the server that are believed, besides the one that
 	// the component is a subdomain of.
 	Hosts []string
+	// Presence, which may be nil, is told of the presence of the users of hosts
+	// that let the component see it. repeated is set for what the server repeats
+	// (XEP-0203), as it does when the component connects. It must not wait.
+	Presence func(from jid.JID, available, repeated bool)
 
 	mu      sync.Mutex
+	changed chan struct{}   // closed when something is granted; nil: nobody waits
 	managed map[string]bool // hosts whose users' presence the component sees
 	grants  map[string]granted
 	asked   map[string]func(*stanza.Error) // by id: messages that may come back refused
@@ -53,10 +61,51 @@ func (k *Keeper) Handle(in *component.Incoming) bool {
 		return true
 	case in.Kind == stanza.Presence && in.To == in.Link().Domain() && (in.Type == "" || in.Type == "unavailable"):
 		k.mu.Lock()
-		defer k.mu.Unlock()
-		return k.managed[in.From.Domain()]
+		managed := k.managed[in.From.Domain()]
+		k.mu.Unlock()
+		if managed && k.Presence != nil && !in.From.IsBare() && in.From.Local() != "" {
+			_, repeated := in.Child("urn:xmpp:delay", "delay")
+			k.Presence(in.From, in.Type == "", repeated)
+		}
+		return managed
+	case in.Kind == stanza.IQ && in.Type == "set" && slices.Contains(k.Hosts, in.From.Domain()):
+		// XEP-0321 section 4.4: the server tells of changes of a roster. What is in
+		// a roster is read when it has to be known.
+		if _, push := in.Child("jabber:iq:roster", "query"); push {
+			in.Result("")
+			return true
+		}
 	}
 	return false
+}
+
+// settling is how long after the connection the server may take to say what it
+// grants. It does so right behind the handshake.
+const settling = 2 * time.Second
+
+// GrantedSoon is Granted, but waits for a moment where the connection is new and
+// the host has not said anything yet.
+func (k *Keeper) GrantedSoon(ctx context.Context, l *component.Link, host string) Grants {
+	for {
+		k.mu.Lock()
+		if k.changed == nil {
+			k.changed = make(chan struct{})
+		}
+		changed := k.changed
+		k.mu.Unlock()
+		g := k.Granted(host)
+		st := l.Status()
+		left := settling - time.Since(st.Since)
+		if g.Namespace != "" || !l.Connected() || left <= 0 {
+			return g
+		}
+		select {
+		case <-changed:
+		case <-time.After(left):
+		case <-ctx.Done():
+			return g
+		}
+	}
 }
 
 // Granted returns what a host has granted on the connection there is now;
@@ -110,6 +159,10 @@ func (k *Keeper) advertised(in *component.Incoming) {
 	// before the new advertisement does.
 	k.managed[host] = g.Presence != ""
 	k.grants[host] = granted{g, in.Link(), in.Link().Counters.Reconnects.Load()}
+	if k.changed != nil {
+		close(k.changed)
+		k.changed = nil
+	}
 	k.Log.Info("the server grants privileges", zap.String("component", in.Link().Domain().String()), zap.String("host", host), zap.Stringer("grants", g))
 }
 
