@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,7 @@ import (
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/roster"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -36,6 +38,8 @@ type app struct {
 	workers []*webhook.Worker
 	retired *webhook.Retired
 	keepers map[string]*privilege.Keeper // by domain
+	rosters *roster.Rosters
+	logins  map[string]*roster.Logins // by host; filled before the links run
 
 	sent     *sentMessages
 	archives archive.Collector
@@ -53,8 +57,8 @@ type undo struct {
 // startApp starts everything in order, and takes it back if something fails.
 // hung is called when only a new process can go on.
 func startApp(ctx context.Context, cfg *Config, log *zap.Logger, hung func()) (*app, error) {
-	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now()}
-	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.openQueues, a.connect, a.listen} {
+	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now(), logins: make(map[string]*roster.Logins)}
+	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.listen} {
 		if err := step(ctx); err != nil {
 			a.stop()
 			return nil, err
@@ -84,7 +88,7 @@ func (a *app) openStore(ctx context.Context) error {
 	s, err := store.Open(ctx, store.Options{
 		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
 		OutboxBytes: min(int64(a.cfg.Outbox.MaxBytes), int64(a.cfg.Store.MaxBytes)/4), OutboxCount: int64(a.cfg.Outbox.MaxCount),
-		LogKeep: a.cfg.Deliveries.Keep, LogCount: a.cfg.Deliveries.MaxCount,
+		JobKeep: roster.JobKeep, LogKeep: a.cfg.Deliveries.Keep, LogCount: a.cfg.Deliveries.MaxCount,
 		Hung: a.hung, DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
 	})
 	if err != nil {
@@ -115,7 +119,7 @@ func (a *app) makeLinks(context.Context) error {
 			return fmt.Errorf("components: domain: %w", err)
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		keeper := &privilege.Keeper{Log: a.log, Hosts: a.cfg.HTTP.Basic.Accounts.Hosts}
+		keeper := &privilege.Keeper{Log: a.log, Hosts: slices.Concat(a.cfg.HTTP.Basic.Accounts.Hosts, a.rosterHosts(c.Domain)), Presence: a.loggedIn}
 		a.keepers[c.Domain] = keeper
 		handlers := component.Chain{keeper, &a.sent.bounces, &a.archives}
 		if c.Presence == presenceAuto {

@@ -23,6 +23,7 @@ import (
 type Config struct {
 	Components  []ComponentConfig `mapstructure:"components"`
 	Endpoints   []EndpointConfig  `mapstructure:"endpoints"`
+	Rosters     []RosterConfig    `mapstructure:"rosters"`
 	HTTP        HTTPConfig        `mapstructure:"http"`
 	Outbound    OutboundConfig    `mapstructure:"outbound"`
 	Outbox      OutboxConfig      `mapstructure:"outbox"`
@@ -108,6 +109,33 @@ type oneOrMore []string
 type RetryConfig struct {
 	Schedule []time.Duration `mapstructure:"schedule"`
 	MaxAge   time.Duration   `mapstructure:"max_age"`
+}
+
+// RosterConfig says where the rosters of one host's users come from, and how
+// they get to the XMPP server.
+type RosterConfig struct {
+	Host           string                   `mapstructure:"host"`      // canonical (lower case), unique
+	URL            string                   `mapstructure:"url"`       // as written, with its %s
+	Component      string                   `mapstructure:"component"` // a component's domain; the only one, if not given
+	Backend        string                   `mapstructure:"backend"`
+	EjabberdAPI    EjabberdAPIConfig        `mapstructure:"ejabberd_api"`
+	Mode           string                   `mapstructure:"mode"`
+	Keep           []string                 `mapstructure:"keep"` // patterns; the domains of our components, if not given
+	RefreshOnLogin bool                     `mapstructure:"refresh_on_login"`
+	Interval       time.Duration            `mapstructure:"interval"` // 0: none
+	Headers        map[string]secret.String `mapstructure:"headers"`  // canonical names, as in http.Header
+	Timeout        time.Duration            `mapstructure:"timeout"`
+	Concurrency    int                      `mapstructure:"concurrency"`
+	KeepGlobs      []jid.Glob               `mapstructure:"-"` // Keep, parsed
+}
+
+// EjabberdAPIConfig is ejabberd's HTTP API, and the account that may use it.
+// Without a URL it is not used.
+type EjabberdAPIConfig struct {
+	URL          string        `mapstructure:"url"`
+	User         string        `mapstructure:"user"` // a bare JID
+	Password     secret.String `mapstructure:"password"`
+	PasswordFile string        `mapstructure:"password_file"`
 }
 
 // HTTPConfig is our own HTTP server.
@@ -228,6 +256,14 @@ const (
 
 	exhaustedBounce = "bounce"
 	exhaustedDrop   = "drop"
+
+	backendAuto        = "auto"
+	backendPrivilege   = "privilege"
+	backendRemote      = "remote-roster"
+	backendEjabberdAPI = "ejabberd-api"
+
+	modeAuthoritative = "authoritative"
+	modeAdditive      = "additive"
 
 	scopeSend   = "send"
 	scopeQuery  = "query"

@@ -63,6 +63,17 @@ func defaultEndpoint() EndpointConfig {
 	}
 }
 
+// defaultRoster is what an element of rosters is decoded over.
+func defaultRoster() RosterConfig {
+	return RosterConfig{
+		Backend:        backendAuto,
+		Mode:           modeAuthoritative,
+		RefreshOnLogin: true,
+		Timeout:        10 * time.Second,
+		Concurrency:    16,
+	}
+}
+
 // fillDependent sets the defaults that follow from another key's value.
 func (c *Config) fillDependent() {
 	for i := range c.Components {

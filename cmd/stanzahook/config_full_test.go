@@ -141,6 +141,24 @@ func TestFullFile(t *testing.T) {
 				OnExhausted: "bounce",
 			},
 		},
+		Rosters: []RosterConfig{
+			{
+				Host: "example.com", URL: "https://app.example.com/contacts/%s?x=%25", Component: "bot.example.com", Backend: "ejabberd-api",
+				EjabberdAPI: EjabberdAPIConfig{
+					URL: "http://127.0.0.1:5280/api", User: "admin@example.com", Password: secret.New("hunter2"), PasswordFile: "testdata/config/bot.secret",
+				},
+				Mode: "additive", Keep: []string{"*@bot.example.com", "helper@example.com"},
+				KeepGlobs: []jid.Glob{glob(t, "*@bot.example.com"), glob(t, "helper@example.com")},
+				Interval:  time.Hour, Headers: map[string]secret.String{"Authorization": secret.New("Bearer hunter6")},
+				Timeout: 3 * time.Second, Concurrency: 4,
+			},
+			{
+				Host: "example.org", URL: "http://127.0.0.1/%s", Component: "news.example.com", Backend: "auto", Mode: "authoritative",
+				Keep:           []string{"bot.example.com", "news.example.com"},
+				KeepGlobs:      []jid.Glob{glob(t, "bot.example.com"), glob(t, "news.example.com")},
+				RefreshOnLogin: true, Timeout: 10 * time.Second, Concurrency: 16,
+			},
+		},
 		HTTP: HTTPConfig{
 			Listen:         "127.0.0.1:8090",
 			BasePath:       "/xmpp/v2",

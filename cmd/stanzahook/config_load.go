@@ -137,6 +137,8 @@ func overDefaults(from, to reflect.Value) (any, error) {
 		to.Set(reflect.ValueOf(defaultComponent()))
 	case reflect.TypeFor[EndpointConfig]():
 		to.Set(reflect.ValueOf(defaultEndpoint()))
+	case reflect.TypeFor[RosterConfig]():
+		to.Set(reflect.ValueOf(defaultRoster()))
 	}
 	return from.Interface(), nil
 }

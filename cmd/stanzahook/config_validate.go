@@ -24,6 +24,9 @@ const (
 // section 13.12): with less we would refuse what it has a right to send.
 const minStanzaBytes = 10000
 
+// minInterval is how often all known rosters may be refreshed at most.
+const minInterval = time.Minute
+
 // checker holds a Config against the contract. It reads the files that the
 // Config names, and brings names to their canonical form on the way: the checks
 // that compare two keys rely on that, so they come after those of single keys.
@@ -44,6 +47,9 @@ func validate(r *report, c *Config, files fileReader) {
 	v.outbound() // before the endpoints, whose addresses it allows
 	for i := range c.Endpoints {
 		v.endpoint(i)
+	}
+	for i := range c.Rosters {
+		v.roster(i)
 	}
 	v.http()
 	v.httpServer()
@@ -127,6 +133,12 @@ func (v checker) contradictions() {
 		u := v.c.Endpoints[i].ParsedURL
 		if u != nil && v.isOurs(u.Hostname(), portOf(u)) {
 			v.add(fmt.Sprintf("endpoints[%d].url", i), "is the address of http.listen: events would come back to us; write the address of the bot")
+		}
+	}
+	for i := range v.c.Rosters {
+		u, err := url.Parse(strings.ReplaceAll(v.c.Rosters[i].URL, "%s", ""))
+		if err == nil && u.Host != "" && v.isOurs(u.Hostname(), portOf(u)) {
+			v.add(fmt.Sprintf("rosters[%d].url", i), "is the address of http.listen: we would ask ourselves; write the address of the web application")
 		}
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"golang.org/x/net/http/httpguts"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
 	"stanzahook/pkg/signature"
 )
 
@@ -42,7 +43,7 @@ func (v checker) endpoint(i int) {
 		v.add(key+".concurrency", "%d is not between 1 and %d", n, maxConcurrency)
 	}
 	v.signing(key+".signing_secrets", endpoint)
-	v.headers(key+".headers", endpoint)
+	v.headers(key+".headers", endpoint.Headers, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
 	v.oneOf(key+".on_exhausted", endpoint.OnExhausted, exhaustedBounce, exhaustedDrop)
 	v.retry(key+".retry", &endpoint.Retry)
 	v.copies(key, endpoint)
@@ -154,19 +155,19 @@ func (v checker) signing(key string, endpoint *EndpointConfig) {
 }
 
 // headers checks the names and values, and brings the names to the form that
-// http.Header has: viper hands them on in lower case.
-func (v checker) headers(path string, endpoint *EndpointConfig) {
-	if len(endpoint.Headers) == 0 {
-		return
-	}
-	headers := maps.Clone(endpoint.Headers)
-	clear(endpoint.Headers)
-	for _, lower := range slices.Sorted(maps.Keys(headers)) {
-		name, value := http.CanonicalHeaderKey(lower), headers[lower]
+// http.Header has: viper hands them on in lower case. Besides those that only
+// net/http may set, there are some that are ours here.
+func (v checker) headers(path string, headers map[string]secret.String, ours ...string) {
+	given := maps.Clone(headers)
+	clear(headers)
+	for _, lower := range slices.Sorted(maps.Keys(given)) {
+		name, value := http.CanonicalHeaderKey(lower), given[lower]
 		key := v.headerKey(path, name)
 		switch name {
-		case "Host", "Content-Length", "Transfer-Encoding", "Connection",
-			"Webhook-Id", "Webhook-Timestamp", "Webhook-Signature":
+		case "Host", "Content-Length", "Transfer-Encoding", "Connection":
+			ours = append(ours, name)
+		}
+		if slices.Contains(ours, name) {
 			v.add(key, "is set by stanzahook itself; remove it")
 		}
 		if !httpguts.ValidHeaderFieldName(name) {
@@ -175,7 +176,7 @@ func (v checker) headers(path string, endpoint *EndpointConfig) {
 		if !httpguts.ValidHeaderFieldValue(value.Reveal()) {
 			v.add(key, "the value has a line break or another control character in it; write it in one line")
 		}
-		endpoint.Headers[name] = value
+		headers[name] = value
 	}
 }
 

@@ -1,0 +1,163 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"stanzahook/pkg/jid"
+)
+
+// roster checks one host's rosters.
+func (v checker) roster(i int) {
+	r := &v.c.Rosters[i]
+	key := fmt.Sprintf("rosters[%d]", i)
+
+	v.rosterHost(i)
+	v.rosterComponent(i)
+	if u, err := parseRosterURL(r.URL); err != nil {
+		v.add(key+".url", "%v", err)
+	} else {
+		v.reachable(key+".url", u.Hostname())
+	}
+	v.oneOf(key+".backend", r.Backend, backendAuto, backendPrivilege, backendRemote, backendEjabberdAPI)
+	v.ejabberdAPI(key, r)
+	v.oneOf(key+".mode", r.Mode, modeAuthoritative, modeAdditive)
+	v.kept(key+".keep", r)
+	if r.Interval < 0 || r.Interval > 0 && r.Interval < minInterval {
+		v.add(key+".interval", "%v is too often; write %v or more, or 0s for none", r.Interval, minInterval)
+	}
+	v.headers(key+".headers", r.Headers, "If-None-Match", "User-Agent")
+	if t := r.Timeout; t <= 0 || t > maxTimeout {
+		v.add(key+".timeout", "%v is out of range; write more than 0s and at most %v, for example 10s", t, maxTimeout)
+	}
+	if n := r.Concurrency; n < 1 || n > maxConcurrency {
+		v.add(key+".concurrency", "%d is not between 1 and %d", n, maxConcurrency)
+	}
+}
+
+// rosterHost checks the host, and brings it to its canonical form.
+func (v checker) rosterHost(i int) {
+	r := &v.c.Rosters[i]
+	key := fmt.Sprintf("rosters[%d].host", i)
+	if r.Host == "" {
+		v.add(key, "is missing; write the domain of the users, for example example.com")
+		return
+	}
+	j, err := jid.Parse(r.Host)
+	if err != nil || !j.IsDomain() {
+		v.add(key, "%s is not a domain; write for example example.com", quote(r.Host))
+		return
+	}
+	r.Host = j.Domain()
+	for before := range i {
+		if v.c.Rosters[before].Host == r.Host {
+			v.add(key, "%s is the host of rosters[%d] already; a roster has one source", quote(r.Host), before)
+		}
+	}
+	for c := range v.c.Components {
+		if v.c.Components[c].Domain == r.Host {
+			v.add(key, "%s is the domain of components[%d], whose addresses have no rosters; write the domain of the users", quote(r.Host), c)
+		}
+	}
+}
+
+// rosterComponent checks whose privileges are used.
+func (v checker) rosterComponent(i int) {
+	r := &v.c.Rosters[i]
+	key := fmt.Sprintf("rosters[%d].component", i)
+	if j, err := jid.Parse(r.Component); err == nil && j.IsDomain() {
+		r.Component = j.Domain()
+	}
+	var domains []string
+	for c := range v.c.Components {
+		if v.isReported(fmt.Sprintf("components[%d].domain", c)) {
+			return // it may be the one that is meant
+		}
+		domains = append(domains, v.c.Components[c].Domain)
+	}
+	switch {
+	case len(domains) == 0:
+	case r.Component == "" && len(domains) == 1:
+		r.Component = domains[0]
+	case r.Component == "":
+		v.add(key, "is missing, and there are several components; write the one that the server lets change rosters, %s", alternatives(domains))
+	case !slices.Contains(domains, r.Component):
+		v.add(key, "%s is not the domain of a component; write %s", quote(r.Component), alternatives(domains))
+	}
+}
+
+// parseRosterURL checks the address of a web application. Its errors do not
+// show it: it may have a password in it.
+func parseRosterURL(text string) (*url.URL, error) {
+	if text == "" {
+		return nil, errors.New("is missing; write for example https://app.example.com/contacts/%s")
+	}
+	if !strings.Contains(text, "%s") {
+		return nil, errors.New("has no %s in it, where the user's name goes; write for example https://app.example.com/contacts/%s")
+	}
+	if strings.ContainsAny(text, "{}") {
+		return nil, errors.New("has a brace in it; %s is where the user's name goes, and a brace itself is %7B or %7D")
+	}
+	u, err := parseEndpointURL(strings.ReplaceAll(text, "%s", "user"))
+	if err != nil {
+		return nil, errors.New(strings.ReplaceAll(err.Error(), "http://127.0.0.1:8080/hook", "https://app.example.com/contacts/%s"))
+	}
+	if h, err := url.Parse(strings.ReplaceAll(text, "%s", "other")); err != nil || h.Host != u.Host || h.Scheme != u.Scheme {
+		return nil, errors.New("has %s in the host, which must not come from a user's name; put it into the path or the query")
+	}
+	return u, nil
+}
+
+// ejabberdAPI checks the section of ejabberd's HTTP API.
+func (v checker) ejabberdAPI(rosterKey string, r *RosterConfig) {
+	key, api := rosterKey+".ejabberd_api", &r.EjabberdAPI
+	if !v.isSet(key) {
+		if r.Backend == backendEjabberdAPI {
+			v.add(key, "is missing, and backend is ejabberd-api; write its url, user, and password or password_file")
+		}
+		return
+	}
+	if r.Backend == backendPrivilege || r.Backend == backendRemote {
+		v.add(key, "has no effect with backend: %s; write auto or ejabberd-api, or remove it", r.Backend)
+	}
+	switch u, err := parseEndpointURL(api.URL); {
+	case api.URL == "":
+		v.add(key+".url", "is missing; write for example http://127.0.0.1:5280/api")
+	case err != nil || strings.ContainsAny(api.URL, "?{}"):
+		v.add(key+".url", "is not an http or https URL without a query; write for example http://127.0.0.1:5280/api")
+	default:
+		api.URL = strings.TrimSuffix(api.URL, "/")
+		v.reachable(key+".url", u.Hostname())
+	}
+	if j, err := jid.Parse(api.User); err != nil || j.Local() == "" || !j.IsBare() {
+		v.add(key+".user", "%s is not the address of an account; write for example admin@example.com", quote(api.User))
+	} else {
+		api.User = j.String()
+	}
+	if s, path, ok := v.secretOrFile(key, "password", api.Password, api.PasswordFile); ok {
+		api.Password, api.PasswordFile = s, path
+	}
+}
+
+// kept checks the contacts that are never removed. Where there are none, they
+// are those at our components: bots that a user has added himself.
+func (v checker) kept(key string, r *RosterConfig) {
+	if !v.isSet(key) {
+		for c := range v.c.Components {
+			r.Keep = append(r.Keep, v.c.Components[c].Domain)
+		}
+	}
+	for i, text := range r.Keep {
+		g, err := jid.ParseGlob(text)
+		if err != nil {
+			if v.isSet(key) {
+				v.add(fmt.Sprintf("%s[%d]", key, i), "%s is not a pattern of addresses; write for example *@bot.example.com", quote(text))
+			}
+			continue
+		}
+		r.KeepGlobs = append(r.KeepGlobs, g)
+	}
+}
