@@ -160,7 +160,7 @@ func (h *Host) fly(owner jid.JID, f *flight) {
 		if free {
 			t.outcome = h.refresh(h.ctx, owner, t.force)
 			<-h.slots
-			if h.ctx.Err() != nil && t.outcome.Result == Timeout {
+			if h.ctx.Err() != nil && !t.outcome.Result.Updated() {
 				t.outcome = Outcome{} // it was broken off: ErrStopped
 			}
 			h.Counters.count(t.outcome.Result)

@@ -19,11 +19,11 @@ func (r *run) judge(b Choice, m made, after, want Roster, beyond []jid.JID, p Po
 	case left.Len() > 0:
 		// Somebody else was at it, or the server does not do what it says.
 		return r.outcome(Forbidden, "%s; the server has accepted the changes, but these are not there: %s", m, list(touched(left))), true
-	case set(m.changes, kept):
+	case len(kept) > 0 && set(m.changes, kept):
 		if r.Backends.Learn(b, SubscriptionsStay) {
 			return r.outcome(Degraded, "%s", m), true
 		}
-	case set(m.changes, nil):
+	case len(kept) == 0 && set(m.changes, nil):
 		r.Backends.Learn(b, SetsWork)
 	}
 	if len(kept) > 0 || len(beyond) > 0 {

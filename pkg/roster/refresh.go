@@ -64,6 +64,7 @@ type run struct {
 	force    bool
 	rec      *Record
 	revision uint64
+	plan     *Changes // of the first try
 }
 
 func (r *run) outcome(result Result, format string, args ...any) Outcome {
@@ -148,6 +149,9 @@ func (r *run) push(ctx context.Context, b Choice, want Roster) (o Outcome, again
 			return r.outcome(SourceError, "what will be added cannot be noted in the store, so nothing was done; the log has the reason"), false
 		}
 	}
+	if r.plan == nil {
+		r.plan = &changes
+	}
 	made := r.apply(ctx, b, changes)
 	if errors.Is(made.err, ErrCannot) && r.Backends.Learn(b, SetsFail) {
 		return r.outcome(Forbidden, "%v", made.err), true
@@ -197,6 +201,7 @@ func (r *run) settle(want, after Roster) {
 
 // made is what was done of some changes.
 type made struct {
+	plan    Changes // of the whole refresh
 	changes Changes
 	done    int
 	err     error   // the first that went wrong
@@ -205,7 +210,10 @@ type made struct {
 
 func (m made) String() string {
 	if m.done == m.changes.Len() {
-		return m.changes.String()
+		return m.plan.String()
+	}
+	if m.done == 0 {
+		return fmt.Sprintf("none of %d changes was made (%s)", m.changes.Len(), m.changes)
 	}
 	return fmt.Sprintf("%d of %d changes were made (%s)", m.done, m.changes.Len(), m.changes)
 }
@@ -213,7 +221,7 @@ func (m made) String() string {
 // apply makes changes, one after the other, those that add first. What is
 // refused for one contact does not keep the others.
 func (r *run) apply(ctx context.Context, b Backend, c Changes) made {
-	m := made{changes: c}
+	m := made{plan: *r.plan, changes: c}
 	do := func(contact jid.JID, err error) bool {
 		if err == nil {
 			m.done++
