@@ -26,9 +26,9 @@ type backend interface {
 	diagnose(output string) error
 }
 
-func newBackend(k Kind) (backend, error) {
-	if k == Ejabberd {
-		return newEjabberd()
+func newBackend(o Options) (backend, error) {
+	if o.Kind == Ejabberd {
+		return newEjabberd(o.EjabberdRoot)
 	}
 	return newProsody()
 }

@@ -32,6 +32,10 @@ type config struct {
 	Components     []Component // the probe, then the others
 	ClientPort     int
 	ComponentPort  int
+	APIPort        int // 0: no API
+	Admin          string
+	Modules        []string
+	PluginPath     string
 	MaxStanzaBytes int
 	Nagle          bool
 	Root           bool // we run as root
@@ -44,6 +48,9 @@ func newConfig(o Options, dir string, root bool) config {
 		Accounts:       []account{{probeUser, rand.Text()}},
 		Components:     []Component{{Domain: probeDomain, Secret: rand.Text()}},
 		ComponentPort:  o.ComponentPort,
+		Admin:          o.Admin,
+		Modules:        o.Modules,
+		PluginPath:     o.PluginPath,
 		MaxStanzaBytes: o.MaxStanzaBytes,
 		Nagle:          o.Nagle,
 		Root:           root,
@@ -51,8 +58,18 @@ func newConfig(o Options, dir string, root bool) config {
 	for name, password := range o.Users {
 		c.Accounts = append(c.Accounts, account{name, password})
 	}
-	c.Components = append(c.Components, o.Components...)
+	c.setComponents(o.Components)
 	return c
+}
+
+// setComponents leaves the probe where it is.
+func (c *config) setComponents(all []Component) {
+	c.Components = append(c.Components[:1:1], all...)
+	for i, comp := range c.Components {
+		if comp.Privileged && comp.Roster == "" {
+			c.Components[i].Roster = RosterBoth
+		}
+	}
 }
 
 // Privileged returns the components with XEP-0356 rights.
@@ -60,6 +77,28 @@ func (c config) Privileged() []Component {
 	var p []Component
 	for _, comp := range c.Components {
 		if comp.Privileged {
+			p = append(p, comp)
+		}
+	}
+	return p
+}
+
+// Rights are those to rosters that some component has.
+func (c config) Rights() []string {
+	var all []string
+	for _, right := range []string{RosterBoth, RosterGet} {
+		if len(c.With(right)) > 0 {
+			all = append(all, right)
+		}
+	}
+	return all
+}
+
+// With returns the components with a right to rosters.
+func (c config) With(right string) []Component {
+	var p []Component
+	for _, comp := range c.Components {
+		if comp.Roster == right {
 			p = append(p, comp)
 		}
 	}

@@ -31,6 +31,13 @@ func TestOptionsCheck(t *testing.T) {
 		"domain is host":    func(o *Options) { o.Components[0].Domain = DefaultHost },
 		"negative limit":    func(o *Options) { o.MaxStanzaBytes = -1 },
 		"port out of range": func(o *Options) { o.ComponentPort = 70000 },
+		"unknown right":     func(o *Options) { o.Components[0].Privileged, o.Components[0].Roster = true, "all" },
+		"right of nobody":   func(o *Options) { o.Components[0].Roster = RosterGet },
+		"API of Prosody":    func(o *Options) { o.API, o.Admin = true, "alice" },
+		"API of nobody":     func(o *Options) { o.Kind, o.API = Ejabberd, true },
+		"API of a stranger": func(o *Options) { o.Kind, o.API, o.Admin = Ejabberd, true, "bob" },
+		"admin without API": func(o *Options) { o.Kind, o.Admin = Ejabberd, "alice" },
+		"ejabberd, modules": func(o *Options) { o.Kind, o.Modules = Ejabberd, []string{"remote_roster"} },
 	}
 	for name, spoil := range bad {
 		o := good()
@@ -104,17 +111,28 @@ func TestTemplates(t *testing.T) {
 	check(render("prosody.cfg.lua.tmpl", full), []string{
 		`c2s_ports = { 20001 }`, `component_ports = { 20002 }`, `component_stanza_size_limit = 12345`,
 		`nagle = false`, `run_as_root = true`, `VirtualHost "example.org"`, `component_secret = "s\0341"`,
-		`["gw.example.org"] = { roster`,
+		`["gw.example.org"] = { roster = "both"`,
 	}, []string{`["bot.example.org"]`})
 	check(render("prosody.cfg.lua.tmpl", plain), []string{`Component "bot.example.org"`},
 		[]string{"component_stanza_size_limit", "nagle", "run_as_root", "privilege"})
 
 	check(render("ejabberd.yml.tmpl", full), []string{
 		`port: 20001`, `port: 20002`, `max_stanza_size: 12345`, `"bot.example.org":`, `password: "s\"1"`,
-		`- "gw.example.org"`, `mod_privilege`,
-	}, []string{`- "bot.example.org"`})
+		`- "gw.example.org"`, `mod_privilege`, `both: roster_both`,
+	}, []string{`- "bot.example.org"`, "api", "admin", "roster_get"})
 	check(render("ejabberd.yml.tmpl", plain), []string{`"bot.example.org":`},
 		[]string{"max_stanza_size", "privilege"})
+
+	more := full
+	more.APIPort, more.Admin = 20003, "alice"
+	more.Modules, more.PluginPath = []string{"remote_roster"}, "/srv/mods"
+	more.setComponents([]Component{{Domain: "gw.example.org", Secret: "s2", Privileged: true, Roster: RosterGet},
+		{Domain: "no.example.org", Secret: "s3", Privileged: true, Roster: RosterNone}})
+	check(render("prosody.cfg.lua.tmpl", more), []string{`plugin_paths = { "/srv/mods" }`, `"remote_roster";`,
+		`["gw.example.org"] = { roster = "get"`, `["no.example.org"] = { roster = "none"`}, nil)
+	check(render("ejabberd.yml.tmpl", more), []string{`port: 20003`, `"alice@example.org"`, `mod_admin_extra`,
+		"      get: roster_get\n    message:", "roster_get:\n    server:\n      - \"gw.example.org\"\n\n"},
+		[]string{"roster_both", "roster_none", "none:"})
 
 	check(render("ejabberd-users.erl.tmpl", full), []string{"{<<97,108,105,99,101>>, <<112,34,119>>}]"}, nil)
 }

@@ -17,6 +17,10 @@
 // The servers themselves come from the distribution; "deploy/lab/install.sh
 // prosody" (or ejabberd) installs them. [Start] says so if one is missing.
 //
+// A server can have rosters that others keep: components with a right to them
+// (XEP-0356), changed by [Server.SetComponents], and ejabberd's HTTP API
+// ([Server.APIURL]).
+//
 // [Server.Login] gives a small client, which speaks to the server as a user's
 // own program would.
 package lab

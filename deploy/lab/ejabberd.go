@@ -11,11 +11,15 @@ import (
 )
 
 type ejabberd struct {
-	erl  string // the Erlang launcher
-	libs string // the directory ejabberd is installed in, for ERL_LIBS
+	root string // the directory that it has for its /; empty: the machine's
+	erl  string // the Erlang launcher, seen from there
+	libs string // the directory ejabberd is installed in, likewise, for ERL_LIBS
 }
 
-func newEjabberd() (backend, error) {
+func newEjabberd(root string) (backend, error) {
+	if root != "" {
+		return newEjabberdIn(root)
+	}
 	erl, err := lookPath("erl")
 	if err != nil {
 		return nil, fmt.Errorf("ejabberd (its Erlang) is %w: run deploy/lab/install.sh ejabberd", ErrNotInstalled)
@@ -27,10 +31,27 @@ func newEjabberd() (backend, error) {
 			return nil, fmt.Errorf("looking for ejabberd: %w", err)
 		}
 		if len(apps) > 0 {
-			return ejabberd{erl, filepath.Dir(filepath.Dir(filepath.Dir(apps[0])))}, nil
+			return ejabberd{erl: erl, libs: filepath.Dir(filepath.Dir(filepath.Dir(apps[0])))}, nil
 		}
 	}
 	return nil, fmt.Errorf("ejabberd is %w: run deploy/lab/install.sh ejabberd", ErrNotInstalled)
+}
+
+// newEjabberdIn finds ejabberd in a directory made by install.sh ejabberd-newer.
+func newEjabberdIn(root string) (backend, error) {
+	root, err := filepath.Abs(root)
+	if err != nil {
+		return nil, fmt.Errorf("the directory of a newer ejabberd: %w", err)
+	}
+	apps, err := filepath.Glob(root + "/usr/lib/*/ejabberd-*/ebin/ejabberd.app")
+	if err != nil {
+		return nil, fmt.Errorf("looking for ejabberd: %w", err)
+	}
+	if len(apps) == 0 {
+		return nil, fmt.Errorf("a newer ejabberd is %w in %s: run deploy/lab/install.sh ejabberd-newer %[2]s", ErrNotInstalled, root)
+	}
+	libs := filepath.Dir(filepath.Dir(filepath.Dir(apps[0])))
+	return ejabberd{root, "/usr/bin/erl", strings.TrimPrefix(libs, root)}, nil
 }
 
 // The names are also used by the Erlang side, relative to the directory.
@@ -73,20 +94,27 @@ func (e ejabberd) prepare(c config) error {
 // service user. Without -name or -sname the node is no distributed one: it starts
 // no epmd and listens on no port but ours.
 func (e ejabberd) command(c config) *exec.Cmd {
-	cmd := exec.Command(e.erl,
+	dir := strings.TrimPrefix(c.Dir, e.root)
+	args := []string{
+		e.erl,
 		"-noinput",
 		"+sbwt", "none", // idle schedulers sleep instead of spinning: many servers share the machine
 		"-mnesia", "dir", `"data"`,
 		"-s", "ejabberd", // returns once it runs; the next line is then evaluated
 		"-eval", fmt.Sprintf("ok = file:eval(%q).", ejabberdUsers),
-	)
+	}
+	if e.root != "" {
+		args = append([]string{"chroot", e.root, "/usr/bin/env", "-C", dir}, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(serverEnv(c),
+		"HOME="+dir,
 		"ERL_LIBS="+e.libs,
-		"ERL_INETRC="+filepath.Join(c.Dir, "inetrc"),
+		"ERL_INETRC="+filepath.Join(dir, "inetrc"),
 		"ERL_CRASH_DUMP_BYTES=0",
-		"EJABBERD_CONFIG_PATH="+filepath.Join(c.Dir, "ejabberd.yml"),
-		"EJABBERD_LOG_PATH="+filepath.Join(c.Dir, "log", "ejabberd.log"),
+		"EJABBERD_CONFIG_PATH="+filepath.Join(dir, "ejabberd.yml"),
+		"EJABBERD_LOG_PATH="+filepath.Join(dir, "log", "ejabberd.log"),
 	)
 	return cmd
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode"
 )
@@ -29,7 +30,17 @@ type Component struct {
 	// such component, Prosody's module also sends every user who comes online a
 	// message from the host with an empty <privilege/> in it.
 	Privileged bool
+	// Roster is what a privileged component may do with rosters: RosterBoth,
+	// RosterGet or RosterNone. Empty means RosterBoth.
+	Roster string
 }
+
+// What Component.Roster may be.
+const (
+	RosterBoth = "both"
+	RosterGet  = "get"
+	RosterNone = "none"
+)
 
 // Options describe the server to start. Only Kind is required.
 type Options struct {
@@ -52,6 +63,22 @@ type Options struct {
 	// ejabberd always has it off.
 	Nagle bool
 
+	// API opens ejabberd's HTTP API on loopback, with the commands of rosters
+	// alone, to Admin with his password (HTTP Basic) and to nobody else.
+	API   bool
+	Admin string // one of Users
+
+	// Modules are loaded on Prosody's users' domain in addition. They are also
+	// looked for in the directory PluginPath, if that is not empty.
+	Modules    []string
+	PluginPath string
+
+	// EjabberdRoot is a directory made by "install.sh ejabberd-newer", whose
+	// ejabberd is used instead of the machine's; empty means what the variable
+	// EJABBERD_ROOT of the environment says, or else the machine's. It takes root
+	// to run that, and Dir has to be empty or inside of it.
+	EjabberdRoot string
+
 	// ComponentPort is where components connect; 0 picks a free port.
 	ComponentPort int
 
@@ -67,6 +94,9 @@ func (o Options) check() (Options, error) {
 	}
 	if o.Host == "" {
 		o.Host = DefaultHost
+	}
+	if o.Kind == Ejabberd && o.EjabberdRoot == "" {
+		o.EjabberdRoot = os.Getenv("EJABBERD_ROOT")
 	}
 	if err := checkName(o.Host); err != nil {
 		return o, fmt.Errorf("host %q: %w", o.Host, err)
@@ -85,20 +115,52 @@ func (o Options) check() (Options, error) {
 			return o, fmt.Errorf("user %q: the password is empty", name)
 		}
 	}
+	if err := o.checkKind(); err != nil {
+		return o, err
+	}
+	if err := o.checkComponents(); err != nil {
+		return o, err
+	}
+	return o, nil
+}
+
+// checkKind looks at what only one of the servers can do.
+func (o Options) checkKind() error {
+	if o.Kind != Ejabberd && (o.API || o.Admin != "") {
+		return errors.New("API and Admin are for ejabberd")
+	}
+	if o.Kind != Prosody && (len(o.Modules) > 0 || o.PluginPath != "") {
+		return errors.New("Modules and PluginPath are for Prosody")
+	}
+	if _, ok := o.Users[o.Admin]; o.API != ok {
+		return fmt.Errorf("the API needs an Admin who is one of Users; %q is not, or API is not set", o.Admin)
+	}
+	return nil
+}
+
+func (o Options) checkComponents() error {
 	taken := map[string]bool{o.Host: true, probeDomain: true}
 	for _, c := range o.Components {
 		if err := checkName(c.Domain); err != nil {
-			return o, fmt.Errorf("component %q: %w", c.Domain, err)
+			return fmt.Errorf("component %q: %w", c.Domain, err)
 		}
 		if taken[c.Domain] {
-			return o, fmt.Errorf("component %q: the domain is used twice", c.Domain)
+			return fmt.Errorf("component %q: the domain is used twice", c.Domain)
 		}
 		if c.Secret == "" {
-			return o, fmt.Errorf("component %q: the secret is empty", c.Domain)
+			return fmt.Errorf("component %q: the secret is empty", c.Domain)
+		}
+		switch c.Roster {
+		case "", RosterBoth, RosterGet, RosterNone:
+		default:
+			return fmt.Errorf("component %q: there is no right %q to rosters", c.Domain, c.Roster)
+		}
+		if c.Roster != "" && !c.Privileged {
+			return fmt.Errorf("component %q: it has a right to rosters, but is not privileged", c.Domain)
 		}
 		taken[c.Domain] = true
 	}
-	return o, nil
+	return nil
 }
 
 // checkName accepts a localpart or domain that every server takes as it stands,

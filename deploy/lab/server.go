@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 )
@@ -63,21 +64,12 @@ func Start(ctx context.Context, o Options) (*Server, error) {
 }
 
 func newServer(o Options) (*Server, error) {
-	b, err := newBackend(o.Kind)
+	b, err := newBackend(o)
 	if err != nil {
 		return nil, err
 	}
-	dir, remove := o.Dir, false
-	if dir == "" {
-		if dir, err = os.MkdirTemp("", "stanzahook-lab-"); err != nil {
-			return nil, fmt.Errorf("the server's directory: %w", err)
-		}
-		remove = true
-	}
-	if dir, err = filepath.Abs(dir); err != nil {
-		return nil, fmt.Errorf("the server's directory: %w", err)
-	}
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	dir, remove, err := makeDir(o)
+	if err != nil {
 		return nil, fmt.Errorf("the server's directory: %w", err)
 	}
 	output, err := os.OpenFile(filepath.Join(dir, "server.log"), os.O_CREATE|os.O_RDWR|os.O_APPEND, 0o600)
@@ -97,6 +89,31 @@ func newServer(o Options) (*Server, error) {
 	}, nil
 }
 
+// makeDir makes the directory of a server, and says whether to remove it.
+func makeDir(o Options) (dir string, remove bool, err error) {
+	root := o.EjabberdRoot
+	if root != "" {
+		if root, err = filepath.Abs(root); err != nil {
+			return "", false, err
+		}
+	}
+	if o.Dir == "" {
+		parent := ""
+		if root != "" {
+			parent = filepath.Join(root, "tmp")
+		}
+		dir, err = os.MkdirTemp(parent, "stanzahook-lab-")
+		return dir, true, err
+	}
+	if dir, err = filepath.Abs(o.Dir); err != nil {
+		return "", false, err
+	}
+	if root != "" && !strings.HasPrefix(dir, root+"/") {
+		return "", false, fmt.Errorf("%s is not in %s, so the ejabberd there cannot see it", dir, root)
+	}
+	return dir, false, os.MkdirAll(dir, 0o700)
+}
+
 // pickPorts finds ports for a first start; later ones keep them.
 func (s *Server) pickPorts() error {
 	var err error
@@ -105,7 +122,10 @@ func (s *Server) pickPorts() error {
 			return err
 		}
 	}
-	s.config.ClientPort, err = freePort(s.config.ComponentPort)
+	if s.config.ClientPort, err = freePort(s.config.ComponentPort); err != nil || !s.options.API {
+		return err
+	}
+	s.config.APIPort, err = freePort(s.config.ComponentPort, s.config.ClientPort)
 	return err
 }
 
@@ -117,6 +137,10 @@ func (s *Server) ClientAddr() string { return loopback(s.config.ClientPort) }
 
 // ComponentAddr is where components connect: 127.0.0.1:port.
 func (s *Server) ComponentAddr() string { return loopback(s.config.ComponentPort) }
+
+// APIURL is where ejabberd's HTTP API is, if Options.API asked for it; the name
+// of a command follows behind a slash.
+func (s *Server) APIURL() string { return "http://" + loopback(s.config.APIPort) + "/api" }
 
 // Host is the users' domain.
 func (s *Server) Host() string { return s.config.Host }
@@ -183,6 +207,21 @@ func (s *Server) Restart(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("lab: %s did not start again: %w", s.options.Kind, err)
 	}
+	return nil
+}
+
+// SetComponents says which components the server accepts, and with which rights,
+// from the next Restart on.
+func (s *Server) SetComponents(all ...Component) error {
+	s.life.Lock()
+	defer s.life.Unlock()
+	o := s.options
+	o.Components = all
+	if err := o.checkComponents(); err != nil {
+		return fmt.Errorf("lab: %w", err)
+	}
+	s.options.Components = all
+	s.config.setComponents(all)
 	return nil
 }
 
