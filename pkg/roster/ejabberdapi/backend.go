@@ -1,0 +1,187 @@
+package ejabberdapi
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/roster"
+	"stanzahook/pkg/secret"
+)
+
+// Name is what the backend is called in a configuration.
+const Name = "ejabberd-api"
+
+// The commands of ejabberd that are used.
+const (
+	checkAccount = "check_account"
+	getRoster    = "get_roster"
+	addItem      = "add_rosteritem"
+	deleteItem   = "delete_rosteritem"
+)
+
+// Commands lists the commands of ejabberd that are used.
+func Commands() []string { return []string{checkAccount, getRoster, addItem, deleteItem} }
+
+// Backend keeps rosters by ejabberd's HTTP API.
+type Backend struct {
+	URL       string // where the names of commands follow behind a slash
+	User      string // the bare address of an account that may use the commands
+	Password  secret.String
+	Client    *http.Client // that follows no redirects
+	UserAgent string
+	Timeout   time.Duration // of one request
+
+	mu sync.Mutex
+	// begun are the owners whose rosters are being changed. A refresh begins and
+	// ends with Get, or it ends with an error: both take the owner out, so there
+	// are no more of them than refreshes.
+	begun map[jid.JID]dialect
+}
+
+var _ roster.Backend = (*Backend)(nil)
+
+// dialect is how a server takes the groups of a contact.
+type dialect int
+
+const (
+	unknown   dialect = iota // which is found out by the first contact that is set
+	list                     // as a list
+	separated                // as a string, with semicolons
+)
+
+// Name implements roster.Backend.
+func (b *Backend) Name() string { return Name }
+
+// Reaches implements roster.Backend: all contacts can be held.
+func (b *Backend) Reaches(jid.JID) bool { return true }
+
+// contact is one in the answer of get_roster.
+type contact struct {
+	JID          string              `json:"jid"`
+	Name         string              `json:"nick"`
+	Subscription roster.Subscription `json:"subscription"`
+	Group        *string             `json:"group"`  // before 23.10: a line for each
+	Groups       []string            `json:"groups"` // since then
+}
+
+// Get implements roster.Backend. An owner whom the server does not know has an
+// empty roster.
+func (b *Backend) Get(ctx context.Context, owner jid.JID) (roster.Roster, error) {
+	b.end(owner)
+	answer, err := b.call(ctx, getRoster, map[string]any{"user": owner.Local(), "host": owner.Domain()})
+	if err != nil {
+		return nil, err
+	}
+	var lines []contact
+	if err := json.Unmarshal(answer, &lines); err != nil {
+		return nil, fmt.Errorf("ejabberd's answer to %s is not the list of contacts that it should be: %w", getRoster, err)
+	}
+	have := make(roster.Roster, len(lines))
+	for _, c := range lines {
+		j := jid.FromServer(c.JID)
+		if c.Group != nil && *c.Group != "" {
+			c.Groups = append(c.Groups, *c.Group)
+		}
+		have[j] = roster.NewItem(j, c.Name, append(c.Groups, have[j].Groups...), c.Subscription)
+	}
+	return have, nil
+}
+
+// Set implements roster.Backend. An error that names a group means that this
+// ejabberd cannot have it.
+func (b *Backend) Set(ctx context.Context, owner jid.JID, item roster.Item) error {
+	return b.change(ctx, owner, func(d dialect) (dialect, error) { return b.set(ctx, owner, item, d) })
+}
+
+// Remove implements roster.Backend.
+func (b *Backend) Remove(ctx context.Context, owner, contact jid.JID) error {
+	return b.change(ctx, owner, func(d dialect) (dialect, error) {
+		return d, b.do(ctx, deleteItem, map[string]any{
+			"localuser": owner.Local(), "localhost": owner.Domain(),
+			"user": contact.Local(), "host": contact.Domain(),
+		})
+	})
+}
+
+// change does one change of an owner's roster; before the first of a refresh it
+// sees that there is such an owner, for whom ejabberd would else make a roster.
+func (b *Backend) change(ctx context.Context, owner jid.JID, do func(dialect) (dialect, error)) error {
+	b.mu.Lock()
+	d, begun := b.begun[owner]
+	b.mu.Unlock()
+	if !begun {
+		if err := b.exists(ctx, owner); err != nil {
+			return err
+		}
+	}
+	d, err := do(d)
+	if err != nil {
+		// Another change may follow, or none, and then no Get: to ask once more
+		// whether there is such an owner does no harm.
+		b.end(owner)
+		return err
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.begun == nil {
+		b.begun = make(map[jid.JID]dialect)
+	}
+	b.begun[owner] = d
+	return nil
+}
+
+func (b *Backend) end(owner jid.JID) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	delete(b.begun, owner)
+}
+
+// exists returns roster.ErrNoSuchUser when there is no such account.
+func (b *Backend) exists(ctx context.Context, owner jid.JID) error {
+	err := b.do(ctx, checkAccount, map[string]any{"user": owner.Local(), "host": owner.Domain()})
+	if errors.Is(err, errNo) {
+		return fmt.Errorf("%w: ejabberd has no account %s", roster.ErrNoSuchUser, owner)
+	}
+	return err
+}
+
+// set sets a contact, in the newer way if the server knows it, else in the older.
+func (b *Backend) set(ctx context.Context, owner jid.JID, item roster.Item, d dialect) (dialect, error) {
+	args := map[string]any{
+		"localuser": owner.Local(), "localhost": owner.Domain(),
+		"user": item.JID.Local(), "host": item.JID.Domain(),
+		"nick": item.Name, "subs": item.Subscription,
+	}
+	if d != separated {
+		args["groups"] = append([]string{}, item.Groups...) // none is [], not null
+		// The version is said so that it does not depend on the configuration.
+		err := b.do(ctx, addItem+"/v1", args)
+		if err == nil || d == list || !isOlder(err) {
+			return list, err
+		}
+		delete(args, "groups")
+	}
+	for _, g := range item.Groups {
+		if strings.Contains(g, ";") {
+			return separated, fmt.Errorf("the group %q has a semicolon, which ejabberd before 24.02 takes for the end of a group; rename the group, or update ejabberd", g)
+		}
+	}
+	args["group"] = strings.Join(item.Groups, ";")
+	return separated, b.do(ctx, addItem, args)
+}
+
+// isOlder reports whether an error is the answer of a server that does not know
+// version 1 of add_rosteritem: either it does not know versions in an address,
+// or it misses the argument that version 0 has.
+func isOlder(err error) bool {
+	e, ok := errors.AsType[*statusError](err)
+	return ok && e.status == http.StatusBadRequest &&
+		(strings.HasPrefix(e.text, "Missing command name") || strings.HasSuffix(e.text, "missing argument: group"))
+}

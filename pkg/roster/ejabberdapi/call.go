@@ -1,0 +1,175 @@
+package ejabberdapi
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/roster"
+)
+
+// maxAnswer bounds an answer of ejabberd, in bytes: the roster of a user with far
+// more contacts than a web application may name.
+const maxAnswer = 16 << 20
+
+// errNo is the answer 1 of a command that says 0 for success.
+var errNo = errors.New("ejabberd answered 1, which means that it has not been done; its log may have the reason")
+
+// statusError is an answer of another status than 200.
+type statusError struct {
+	status int
+	text   string // ejabberd's own, for people
+	advice string
+	kind   error // one of those of a roster.Backend, or nil
+}
+
+func (e *statusError) Error() string {
+	s := "ejabberd's API answered " + strconv.Itoa(e.status)
+	if e.text != "" {
+		s += fmt.Sprintf(" (%s)", e.text)
+	}
+	if e.advice != "" {
+		s += ": " + e.advice
+	}
+	return s
+}
+
+func (e *statusError) Unwrap() error { return e.kind }
+
+// do calls a command that answers 0 for success.
+func (b *Backend) do(ctx context.Context, command string, args map[string]any) error {
+	answer, err := b.call(ctx, command, args)
+	if err != nil {
+		return err
+	}
+	switch text := string(bytes.TrimSpace(answer)); text {
+	case "0":
+		return nil
+	case "1":
+		return errNo
+	default:
+		return fmt.Errorf("ejabberd's answer to %s is neither 0 nor 1, but %s", command, strconv.Quote(shorten(text)))
+	}
+}
+
+// call calls a command and returns its answer.
+func (b *Backend) call(ctx context.Context, command string, args map[string]any) ([]byte, error) {
+	body, err := json.Marshal(args)
+	if err != nil {
+		return nil, fmt.Errorf("the arguments of %s: %w", command, err)
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, b.Timeout, fmt.Errorf("%w: it took longer than %v (rosters[].timeout)", roster.ErrTimeout, b.Timeout))
+	defer cancel()
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(b.URL, "/")+"/"+command, bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ejabberd's API cannot be asked: %w", withoutURL(err))
+	}
+	r.Header.Set("Content-Type", "application/json")
+	r.Header.Set("User-Agent", b.UserAgent)
+	r.SetBasicAuth(b.User, b.Password.Reveal())
+	// All commands may be repeated. Told so (it is not sent), net/http does that by
+	// itself when ejabberd closes a connection that it had kept.
+	r.Header["Idempotency-Key"] = []string{}
+	answer, err := b.Client.Do(r)
+	if err != nil {
+		return nil, unanswered(ctx, err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, unanswered(ctx, err)
+	case len(text) > maxAnswer:
+		return nil, fmt.Errorf("ejabberd's answer to %s has more than %d bytes", command, maxAnswer)
+	case answer.StatusCode != http.StatusOK:
+		return nil, b.refusal(answer.StatusCode, command, text)
+	}
+	return text, nil
+}
+
+// unanswered says why there is no answer.
+func unanswered(ctx context.Context, err error) error {
+	err = withoutURL(err)
+	if cause := context.Cause(ctx); cause != nil {
+		return fmt.Errorf("ejabberd's API gave no answer: %w", cause)
+	}
+	if errors.Is(err, outbound.ErrRefused) {
+		return fmt.Errorf("ejabberd's API is not asked: %w", err)
+	}
+	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return &down{err}
+	}
+	return fmt.Errorf("ejabberd's API gave no answer: %w", err)
+}
+
+// down is a server that does not answer, and why.
+type down struct{ error }
+
+func (d *down) Error() string {
+	return "ejabberd's API cannot be reached (is ejabberd running, and is rosters[].ejabberd_api.url right?): " + d.error.Error()
+}
+
+func (d *down) Unwrap() []error { return []error{roster.ErrDown, d.error} }
+
+// withoutURL takes the URL out of an error: it may have a password in it.
+func withoutURL(err error) error {
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		return u.Err
+	}
+	return err
+}
+
+// refusal says what an answer other than 200 means, and what to do.
+func (b *Backend) refusal(status int, command string, body []byte) error {
+	e := &statusError{status: status, text: textOf(body)}
+	command, _, _ = strings.Cut(command, "/")
+	switch {
+	case status == http.StatusUnauthorized:
+		e.kind = roster.ErrForbidden
+		e.advice = fmt.Sprintf("the password of %s is wrong, or there is no such account (rosters[].ejabberd_api)", b.User)
+	case status == http.StatusForbidden:
+		e.kind = roster.ErrForbidden
+		e.advice = fmt.Sprintf("%s may not use %s; ejabberd's api_permissions have to allow him %s", b.User, command, strings.Join(Commands(), ", "))
+	case status == http.StatusNotFound:
+		e.kind = roster.ErrCannot
+		e.advice = "rosters[].ejabberd_api.url has to be that of mod_http_api (listen, request_handlers), and mod_admin_extra has to be loaded"
+	case status >= 300 && status < 400:
+		e.kind = roster.ErrCannot
+		e.advice = "redirects are not followed; write the address that it leads to in rosters[].ejabberd_api.url"
+	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
+		e.kind = roster.ErrDown
+	case status == http.StatusInternalServerError:
+		e.advice = "its log has the reason; it is so too for a host that it does not serve"
+	}
+	return e
+}
+
+// textOf is what a refusal says: a string, or an object with a message. What
+// comes from another program, a proxy for instance, is left out.
+func textOf(body []byte) string {
+	var text string
+	var object struct {
+		Message string `json:"message"`
+	}
+	if json.Unmarshal(body, &text) != nil && json.Unmarshal(body, &object) == nil {
+		text = object.Message
+	}
+	return shorten(text)
+}
+
+func shorten(s string) string {
+	const most = 200
+	if len(s) > most {
+		return strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}

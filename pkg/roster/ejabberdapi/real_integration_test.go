@@ -1,0 +1,240 @@
+//go:build integration
+
+package ejabberdapi
+
+import (
+	"context"
+	"errors"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/roster"
+	"stanzahook/pkg/secret"
+)
+
+// startEjabberd starts ejabberd, that of EJABBERD_ROOT if that is set, and
+// returns a backend for it.
+func startEjabberd(t *testing.T, ctx context.Context) (*lab.Server, *Backend) {
+	t.Helper()
+	s, err := lab.Start(ctx, lab.Options{
+		Kind: lab.Ejabberd, API: true, Admin: "admin",
+		Users: map[string]string{"admin": `p w"ë`, "alice": "a", "bob": "b"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Log(s.Logs())
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	guard := outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
+	return s, &Backend{
+		URL: s.APIURL(), User: "admin@localhost", Password: secret.New(`p w"ë`),
+		Client: outbound.NewClient(guard, outbound.ClientOptions{}), UserAgent: "test", Timeout: 10 * time.Second,
+	}
+}
+
+func limited(t *testing.T) context.Context {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// expect compares what the server has with what it should have.
+func expect(t *testing.T, ctx context.Context, b *Backend, owner jid.JID, items ...roster.Item) {
+	t.Helper()
+	want := roster.Roster{}
+	for _, i := range items {
+		want[i.JID] = i
+	}
+	have, err := b.Get(ctx, owner)
+	if err != nil || !have.Equal(want) {
+		t.Errorf("the server has %v, want %v, error %v", have, want, err)
+	}
+}
+
+func TestReal(t *testing.T) {
+	ctx := limited(t)
+	s, b := startEjabberd(t, ctx)
+	owner := jid.MustParse("alice@localhost")
+	expect(t, ctx, b, owner)
+
+	client, err := s.Login(ctx, "alice", "test")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.SendRaw("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"); err != nil {
+		t.Fatal(err)
+	}
+	pushed := func(part string) {
+		t.Helper()
+		short, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if _, err := client.Next(short, func(r lab.Received) bool {
+			return r.Kind == "iq" && r.Type == "set" && strings.Contains(r.Inner, part)
+		}); err != nil {
+			t.Errorf("no push with %q: %v", part, err)
+		}
+	}
+
+	all := []roster.Item{
+		item("both@x.org", "Both", roster.Both, "one"),
+		item("to@x.org", "", roster.To),
+		item("from@x.org", "From", roster.From, "one", "two", "three words"),
+		item("none@x.org", "None", roster.None),
+		item("x.org", "A domain", roster.Both, "one"),
+		item("zoë@exämple.org", `Zoë "&<>' 日本 😀`, roster.Both, `"&<>'`, "日本 😀", "ë,:|/"),
+		item("bob@localhost", " spaces ", roster.Both, " in front and behind "),
+	}
+	for _, i := range all {
+		if err := b.Set(ctx, owner, i); err != nil {
+			t.Errorf("%s: %v", i, err)
+		}
+	}
+	expect(t, ctx, b, owner, all...)
+	pushed("three words")
+
+	all[0].Name = "renamed"
+	all[1].Groups = []string{"a new one"}
+	all[2].Groups = nil
+	all[3].Subscription = roster.Both
+	all[4].Subscription = roster.None
+	all[5].Name = ""
+	for _, i := range all {
+		if err := b.Set(ctx, owner, i); err != nil {
+			t.Errorf("%s: %v", i, err)
+		}
+	}
+	expect(t, ctx, b, owner, all...)
+	pushed("renamed")
+
+	for _, i := range all[:6] {
+		if err := b.Remove(ctx, owner, i.JID); err != nil {
+			t.Errorf("remove %s: %v", i.JID, err)
+		}
+	}
+	if err := b.Remove(ctx, owner, jid.MustParse("never@x.org")); err != nil {
+		t.Errorf("remove one who is not there: %v", err)
+	}
+	expect(t, ctx, b, owner, all[6])
+	expect(t, ctx, b, jid.MustParse("bob@localhost")) // one side only
+
+	semicolon := item("semi@x.org", "Semi", roster.Both, "a;b")
+	if err := b.Set(ctx, owner, semicolon); err == nil {
+		expect(t, ctx, b, owner, all[6], semicolon)
+	} else if expect(t, ctx, b, owner, all[6]); !strings.Contains(err.Error(), "semicolon") {
+		t.Errorf("a group with a semicolon: %v", err)
+	}
+}
+
+func TestRealErrors(t *testing.T) {
+	ctx := limited(t)
+	s, b := startEjabberd(t, ctx)
+	contact := item("marie@x.org", "Marie", roster.Both)
+	for _, stranger := range []string{"nobody@localhost", "alice@example.org"} {
+		owner := jid.MustParse(stranger)
+		if err := b.Set(ctx, owner, contact); !errors.Is(err, roster.ErrNoSuchUser) {
+			t.Errorf("%s: set: %v", owner, err)
+		}
+		if err := b.Remove(ctx, owner, contact.JID); !errors.Is(err, roster.ErrNoSuchUser) {
+			t.Errorf("%s: remove: %v", owner, err)
+		}
+		expect(t, ctx, b, owner)
+	}
+
+	owner := jid.MustParse("alice@localhost")
+	refused := func(b *Backend, text string) {
+		t.Helper()
+		_, get := b.Get(ctx, owner)
+		for _, err := range []error{get, b.Set(ctx, owner, contact), b.Remove(ctx, owner, contact.JID)} {
+			if !errors.Is(err, roster.ErrForbidden) || !strings.Contains(err.Error(), text) {
+				t.Errorf("error %v, want %q", err, text)
+			}
+		}
+	}
+	with := func(user, password string) *Backend {
+		return &Backend{URL: b.URL, User: user, Password: secret.New(password), Client: b.Client, Timeout: b.Timeout}
+	}
+	refused(with("admin@localhost", "wrong"), "password of admin@localhost")
+	refused(with("nobody@localhost", "a"), "password of nobody@localhost")
+	refused(with("bob@localhost", "b"), "api_permissions")
+	wrong := with("admin@localhost", b.Password.Reveal())
+	wrong.URL = strings.TrimSuffix(b.URL, "api") + "other"
+	if _, err := wrong.Get(ctx, owner); !errors.Is(err, roster.ErrCannot) {
+		t.Errorf("another path: %v", err)
+	}
+
+	if err := b.Set(ctx, owner, contact); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Stop(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Get(ctx, owner); !errors.Is(err, roster.ErrDown) {
+		t.Errorf("stopped: %v", err)
+	}
+	if err := b.Set(ctx, owner, contact); !errors.Is(err, roster.ErrDown) {
+		t.Errorf("stopped: set: %v", err)
+	}
+	if err := s.Restart(ctx); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, ctx, b, owner, contact)
+}
+
+// source wants the same roster of everybody.
+type source struct{ want roster.Roster }
+
+func (source) ID() string { return "test" }
+
+func (s source) Fetch(context.Context, jid.JID, string) (roster.Wanted, error) {
+	return roster.Wanted{Roster: s.want, Answer: []byte("{}")}, nil
+}
+
+// nowhere keeps no records.
+type nowhere struct{ roster.Cache }
+
+func (nowhere) Roster(context.Context, jid.JID) ([]byte, uint64, error) { return nil, 0, nil }
+
+func (nowhere) PutRoster(context.Context, jid.JID, []byte, uint64) (uint64, error) { return 1, nil }
+
+// A refresh from end to end.
+func TestRealRefresh(t *testing.T) {
+	ctx := limited(t)
+	_, b := startEjabberd(t, ctx)
+	want := roster.Roster{}
+	for _, i := range []roster.Item{item("bob@localhost", "Bob", roster.Both, "A", "B"), item("x.org", "", roster.To)} {
+		want[i.JID] = i
+	}
+	h := roster.NewHost(roster.Options{
+		Domain: "localhost", Source: source{want}, Cache: nowhere{}, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
+		Backends: &roster.Backends{Host: "localhost", API: b, Log: zap.NewNop()},
+	})
+	defer h.Stop(ctx)
+	refresh := func(user string, result roster.Result) {
+		t.Helper()
+		o, err := h.Refresh(ctx, jid.MustParse(user+"@localhost"), false)
+		if err != nil || o.Result != result {
+			t.Errorf("%s: %v (%s), error %v, want %v", user, o.Result, o.Detail, err, result)
+		}
+	}
+	if err := b.Set(ctx, jid.MustParse("alice@localhost"), item("own@x.org", "", roster.Both)); err != nil {
+		t.Fatal(err)
+	}
+	refresh("alice", roster.Applied)
+	refresh("alice", roster.Unchanged)
+	refresh("nobody", roster.NoSuchUser)
+}
