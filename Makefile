@@ -63,6 +63,12 @@ compat: ## compare /rest with the real mod_rest: MODULES=a directory with its so
 	@sh deploy/lab/install.sh tests
 	MODULES=$(MODULES) go test -tags integration,compat -count=1 -timeout 15m -v -run TestRestCompat ./cmd/stanzahook
 
+.PHONY: newer
+newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked into bin
+	@mkdir -p bin
+	@sh deploy/lab/install.sh ejabberd-newer bin/ejabberd-newer
+	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m ./pkg/roster/...
+
 .PHONY: bench
 bench: ## measure the hot paths, and compare the parser with others
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios

@@ -4,6 +4,9 @@
 #   install.sh prosody     Prosody and its community modules
 #   install.sh ejabberd    ejabberd
 #   install.sh tests       both, and what the tests need besides
+#   install.sh ejabberd-newer DIR
+#                          the ejabberd of a newer Debian, unpacked into DIR for
+#                          EJABBERD_ROOT; nothing is installed
 #
 # What is there already is left alone; if all of it is, nothing is run. The services
 # that come with the packages are neither started now nor left enabled for the next
@@ -20,11 +23,76 @@ fail() {
 	exit 1
 }
 
+# Unpacks ejabberd from the next release of Debian, and what it needs, into the
+# directory $1, which is there in the end only if all went well. The mirror is the
+# one that apt has; its own lists and packages stay as they are.
+newer() {
+	suite=${SUITE:-trixie}
+	[ ! -e "$1" ] || [ -e "$1/.stanzahook-$suite" ] || fail "$1 is there, but not of this making; remove it first"
+	[ ! -e "$1" ] || exit 0
+	command -v apt-get >/dev/null || fail "there is no apt-get here, and only Debian's ejabberd is known to this script"
+	if [ "$(id -u)" != 0 ]; then
+		command -v sudo >/dev/null || fail "this needs root (chroot, mknod) and there is no sudo"
+		say "unpacking needs root, so this goes on with sudo"
+		exec sudo SUITE="$suite" sh "$0" ejabberd-newer "$1"
+	fi
+	mirror=$(apt-get indextargets --format '$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(REPO_URI)' |
+		awk -F'|' '$1 == "Packages" && $2 == "Debian" && $3 == "Debian" {print $4; exit}')
+	[ -n "$mirror" ] || fail "apt has no source of Debian's here (apt-get update may help), and without one there is no ejabberd to get"
+	# Where Debian keeps its keys; without this file, what apt trusts decides.
+	keys=/usr/share/keyrings/debian-archive-keyring.gpg signed=
+	[ ! -e "$keys" ] || signed="[signed-by=$keys]"
+	mkdir -p "$(dirname "$1")"
+	new=$(mktemp -d "$1.XXXXXX")
+	trap 'rm -rf "$new"' EXIT
+	trap 'exit 129' HUP
+	trap 'exit 130' INT
+	trap 'exit 143' TERM
+	chmod 755 "$new"
+	root=$new/root apt=$new/apt
+	mkdir -p "$root" "$apt/state/lists/partial" "$apt/cache/archives/partial" "$apt/parts"
+	: >"$apt/status"
+	echo "deb $signed $mirror $suite main" >"$apt/sources.list"
+	cat >"$apt/conf" <<-EOF
+		Dir::State "$apt/state";
+		Dir::State::status "$apt/status";
+		Dir::Cache "$apt/cache";
+		Dir::Etc::SourceList "$apt/sources.list";
+		Dir::Etc::SourceParts "$apt/parts";
+		APT::Sandbox::User "root";
+		Acquire::Languages "none";
+	EOF
+	say "getting ejabberd of Debian $suite into $1"
+	export APT_CONFIG="$apt/conf" DEBIAN_FRONTEND=noninteractive
+	apt-get -q -y update || fail "apt-get update failed for $suite (see above)"
+	apt-get -q -y --no-install-recommends --download-only install base-files dash coreutils libc-bin ejabberd ||
+		fail "apt-get could not get the packages of $suite (see above)"
+	# base-files first: it has the links from /bin and /lib into /usr.
+	for deb in "$apt"/cache/archives/base-files_*.deb "$apt"/cache/archives/*.deb; do
+		dpkg-deb -x "$deb" "$root"
+	done
+	mkdir -p "$root/dev" "$root/tmp"
+	chmod 1777 "$root/tmp"
+	[ -e "$root/dev/null" ] || mknod -m 666 "$root/dev/null" c 1 3
+	chroot "$root" /usr/bin/erl -noinput -eval 'halt().' || fail "the Erlang of $suite does not run here"
+	: >"$root/.stanzahook-$suite"
+	mv -T "$root" "$1" 2>/dev/null || [ -e "$1/.stanzahook-$suite" ] || fail "cannot make $1" # else another was faster
+	say "unpacked: $(cd "$1" && echo usr/lib/*/ejabberd-*)"
+	exit 0
+}
+
 case ${1:-} in
+ejabberd-newer)
+	[ -n "${2:-}" ] || fail "usage: install.sh ejabberd-newer DIR"
+	case $2 in
+	/*) newer "${2%/}" ;;
+	*) newer "$PWD/${2%/}" ;;
+	esac
+	;;
 prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
 tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl gcc libc6-dev" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests, or ejabberd-newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.
