@@ -23,6 +23,12 @@ fail() {
 	exit 1
 }
 
+# Prints where apt gets Debian's own packages from, as its lists have it.
+debian_mirror() {
+	apt-get indextargets --format '$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(REPO_URI)' |
+		awk -F'|' '$1 == "Packages" && $2 == "Debian" && $3 == "Debian" {print $4; exit}'
+}
+
 # Unpacks ejabberd from the next release of Debian, and what it needs, into the
 # directory $1, which is there in the end only if all went well. The mirror is the
 # one that apt has; its own lists and packages stay as they are.
@@ -36,9 +42,12 @@ newer() {
 		say "unpacking needs root, so this goes on with sudo"
 		exec sudo SUITE="$suite" sh "$0" ejabberd-newer "$1"
 	fi
-	mirror=$(apt-get indextargets --format '$(CREATED_BY)|$(ORIGIN)|$(LABEL)|$(REPO_URI)' |
-		awk -F'|' '$1 == "Packages" && $2 == "Debian" && $3 == "Debian" {print $4; exit}')
-	[ -n "$mirror" ] || fail "apt has no source of Debian's here (apt-get update may help), and without one there is no ejabberd to get"
+	mirror=$(debian_mirror)
+	if [ -z "$mirror" ]; then # no package lists
+		apt-get -q -y update || fail "apt-get update failed (see above)"
+		mirror=$(debian_mirror)
+	fi
+	[ -n "$mirror" ] || fail "apt has no source of Debian's here, and without one there is no ejabberd to get"
 	# Where Debian keeps its keys; without this file, what apt trusts decides.
 	keys=/usr/share/keyrings/debian-archive-keyring.gpg signed=
 	[ ! -e "$keys" ] || signed="[signed-by=$keys]"

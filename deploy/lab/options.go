@@ -127,10 +127,10 @@ func (o Options) check() (Options, error) {
 // checkKind looks at what only one of the servers can do.
 func (o Options) checkKind() error {
 	if o.Kind != Ejabberd && (o.API || o.Admin != "") {
-		return errors.New("API and Admin are for ejabberd")
+		return errors.New("only ejabberd takes API and Admin")
 	}
 	if o.Kind != Prosody && (len(o.Modules) > 0 || o.PluginPath != "") {
-		return errors.New("Modules and PluginPath are for Prosody")
+		return errors.New("only Prosody takes Modules and PluginPath")
 	}
 	if _, ok := o.Users[o.Admin]; o.API != ok {
 		return fmt.Errorf("the API needs an Admin who is one of Users; %q is not, or API is not set", o.Admin)
