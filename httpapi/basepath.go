@@ -1,10 +1,16 @@
 package httpapi
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"strings"
 )
+
+// Location returns the path by which the caller of the request with this context
+// reaches a route, such as "/v1/status": with the base path before it. It goes
+// into a Location.
+func Location(ctx context.Context, path string) string { return requestOf(ctx).base + path }
 
 // underBase takes the base path off, so that nobody behind has to know of it.
 func (s *Server) underBase(next http.Handler) http.Handler {

@@ -12,6 +12,7 @@ import (
 const (
 	ScopeSend   = "send"   // messages and presence
 	ScopeQuery  = "query"  // IQs
+	ScopeRoster = "roster" // reading and refreshing rosters
 	ScopeEvents = "events" // pulling events
 	ScopeAdmin  = "admin"  // also what acts with the component's own privileges
 )

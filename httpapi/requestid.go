@@ -16,6 +16,7 @@ type requestKey struct{}
 type request struct {
 	id    string
 	route string // the template of the path
+	base  string // of every path
 	addr  netip.Addr
 	who   Identity
 }
@@ -35,7 +36,7 @@ func RequestID(ctx context.Context) string { return requestOf(ctx).id }
 // can be laid side by side, or a random one.
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &request{id: r.Header.Get("X-Request-Id"), addr: s.clientAddress(r)}
+		q := &request{id: r.Header.Get("X-Request-Id"), addr: s.clientAddress(r), base: s.o.BasePath}
 		if !saneID(q.id) {
 			q.id = rand.Text()
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/jid"
 )
 
@@ -28,24 +29,9 @@ const (
 // parameters returns the query parameters, if they are all known and there
 // once at most.
 func parameters(r *http.Request, known ...string) (url.Values, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, wrongf("the query cannot be read: %s", err)
-	}
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		switch {
-		case !slices.Contains(known, name) && len(known) == 0:
-			return nil, wrongf("%s: there are no query parameters here", name)
-		case !slices.Contains(known, name):
-			return nil, wrongf("%s: this query parameter is not known here; there are %s", name, strings.Join(known, ", "))
-		case len(values[name]) > 1:
-			return nil, wrongf("%s: it is there %d times", name, len(values[name]))
-		}
+	values, f := httpapi.Parameters(r, known...)
+	if f != nil {
+		return nil, refused{f}
 	}
 	return values, nil
 }
