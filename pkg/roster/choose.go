@@ -61,16 +61,32 @@ type Backends struct {
 	lessons    map[string]Lesson
 	remote     *bool  // XEP-0321 works; nil: not tried
 	told       string // the reason that was logged last
+	chosen     Chosen
+}
+
+// Chosen is what came of the last choice.
+type Chosen struct {
+	Backend string // empty: there was none, or nothing was chosen yet
+	Reason  string // why this one, or why none
+}
+
+// Chosen returns what came of the last choice, for operators.
+func (b *Backends) Chosen() Chosen {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.chosen
 }
 
 // Choose implements Chooser.
 func (b *Backends) Choose(ctx context.Context, owner jid.JID) (Choice, error) {
 	c, err := b.choose(ctx, owner)
-	if err != nil {
-		return c, err
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if err != nil {
+		b.chosen = Chosen{Reason: err.Error()}
+		return c, err
+	}
+	b.chosen = Chosen{c.Name(), c.Reason}
 	c.SubscriptionsStay = b.lessons[c.Name()] == SubscriptionsStay
 	if b.told != c.Name()+c.Reason {
 		b.told = c.Name() + c.Reason

@@ -51,23 +51,40 @@ type Counters struct {
 	Applied, Unchanged, Degraded, Forbidden, NoSuchUser, SourceError, Timeout atomic.Int64
 }
 
-func (c *Counters) count(r Result) {
+// of returns the counter of a result.
+func (c *Counters) of(r Result) *atomic.Int64 {
 	switch r {
 	case Applied:
-		c.Applied.Add(1)
+		return &c.Applied
 	case Unchanged:
-		c.Unchanged.Add(1)
+		return &c.Unchanged
 	case Degraded:
-		c.Degraded.Add(1)
+		return &c.Degraded
 	case Forbidden:
-		c.Forbidden.Add(1)
+		return &c.Forbidden
 	case NoSuchUser:
-		c.NoSuchUser.Add(1)
+		return &c.NoSuchUser
 	case SourceError:
-		c.SourceError.Add(1)
+		return &c.SourceError
 	case Timeout:
-		c.Timeout.Add(1)
+		return &c.Timeout
 	}
+	return nil
+}
+
+func (c *Counters) count(r Result) {
+	if n := c.of(r); n != nil {
+		n.Add(1)
+	}
+}
+
+// All returns the counts of all results, also those that are 0.
+func (c *Counters) All() map[Result]int64 {
+	all := make(map[Result]int64)
+	for _, r := range []Result{Applied, Unchanged, Degraded, Forbidden, NoSuchUser, SourceError, Timeout} {
+		all[r] = c.of(r).Load()
+	}
+	return all
 }
 
 // flight is an owner's refresh that is under way, and the one after it.

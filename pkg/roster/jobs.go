@@ -90,8 +90,9 @@ type Running struct {
 	keep bool
 	done chan struct{}
 
-	mu  sync.Mutex
-	job Job
+	mu     sync.Mutex
+	job    Job
+	looked int // so many of a full job.Results are not fine
 }
 
 // Snapshot returns the job as it is now.
@@ -227,9 +228,9 @@ func (r *Running) add(o Outcome) {
 	if fine(o.Result) {
 		return
 	}
-	for i := range j.Results {
-		if fine(j.Results[i].Result) {
-			j.Results[i] = one
+	for ; r.looked < len(j.Results); r.looked++ {
+		if fine(j.Results[r.looked].Result) {
+			j.Results[r.looked] = one
 			return
 		}
 	}

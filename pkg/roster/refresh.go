@@ -48,13 +48,17 @@ func (h *Host) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
 	return o
 }
 
+// load returns what is known of a roster. Errors: [*StoreFailure].
 func (h *Host) load(ctx context.Context, owner jid.JID) (Record, uint64, error) {
+	var rec Record
 	data, revision, err := h.Cache.Roster(ctx, owner)
-	if err != nil || len(data) == 0 {
-		return Record{}, revision, err
+	if err == nil && len(data) > 0 {
+		rec, err = DecodeRecord(data)
 	}
-	rec, err := DecodeRecord(data)
-	return rec, revision, err
+	if err != nil {
+		return Record{}, 0, &StoreFailure{err}
+	}
+	return rec, revision, nil
 }
 
 // run is one refresh.

@@ -19,6 +19,7 @@ type View struct {
 }
 
 // View returns what is known of an owner's roster, and reads it from the server.
+// Errors: [*StoreFailure].
 func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
 	rec, _, err := h.load(ctx, owner)
 	if err != nil {
@@ -26,7 +27,7 @@ func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
 	}
 	v := View{Owner: owner, Backend: rec.Backend, Last: rec.Last}
 	if v.Wanted, err = rec.Wanted(owner); err != nil {
-		return View{}, err
+		return View{}, &StoreFailure{err}
 	}
 	v.Actual, v.ReadAt = rec.Known(v.Wanted), rec.KnownAt
 	choice, err := h.Backends.Choose(ctx, owner)
@@ -41,7 +42,7 @@ func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
 }
 
 // Preview returns what a refresh would change now, and changes nothing. Errors:
-// those of a [Backend], and [*SourceFailure].
+// those of a [Backend], [*SourceFailure] and [*StoreFailure].
 func (h *Host) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 	rec, _, err := h.load(ctx, owner)
 	if err != nil {
@@ -68,3 +69,9 @@ type SourceFailure struct{ error }
 
 // Unwrap returns what it said.
 func (f *SourceFailure) Unwrap() error { return f.error }
+
+// StoreFailure means that what is known of a roster cannot be read.
+type StoreFailure struct{ error }
+
+// Unwrap returns why.
+func (f *StoreFailure) Unwrap() error { return f.error }

@@ -1,0 +1,189 @@
+// Package rostertest has a web application, an XMPP server and a store in
+// memory, for tests of what uses rosters.
+package rostertest
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"maps"
+	"sync"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/roster"
+)
+
+// Memory is all that a [roster.Host] works with. Its fields are set before it is
+// used.
+type Memory struct {
+	Wants map[jid.JID]string        // by owner, as [roster.Decode] has it; the application fails for others
+	Has   map[jid.JID]roster.Roster // by owner; what the server has
+	// Fails is what the server answers to all that is asked about an owner.
+	Fails map[jid.JID]error
+	// Keeps are owners whose contacts get no subscription.
+	Keeps map[jid.JID]bool
+	// Down is why there is no way to the server.
+	Down error
+	// Broken is what the store answers.
+	Broken error
+	// Hold keeps the application from answering until it is closed.
+	Hold chan struct{}
+
+	mu      sync.Mutex
+	records map[jid.JID]record
+	jobs    map[string][]byte
+}
+
+type record struct {
+	data     []byte
+	revision uint64
+}
+
+// New returns hosts of which nothing is known, and what is behind all of them.
+// Stop the rosters in the end.
+func New(domains ...string) (*roster.Rosters, *Memory) {
+	m := &Memory{
+		Wants: make(map[jid.JID]string), Has: make(map[jid.JID]roster.Roster), Fails: make(map[jid.JID]error), Keeps: make(map[jid.JID]bool),
+		records: make(map[jid.JID]record), jobs: make(map[string][]byte),
+	}
+	var hosts []*roster.Host
+	for _, d := range domains {
+		hosts = append(hosts, roster.NewHost(roster.Options{
+			Domain: d, Source: m, Backends: m, Cache: m, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
+		}))
+	}
+	return roster.New(m, zap.NewNop(), hosts...), m
+}
+
+// Contacts makes a roster of bare JIDs, each of the subscription both.
+func Contacts(contacts ...string) roster.Roster {
+	r := make(roster.Roster)
+	for _, c := range contacts {
+		j := jid.MustParse(c)
+		r[j] = roster.NewItem(j, "", nil, roster.Both)
+	}
+	return r
+}
+
+// ID implements roster.Source.
+func (m *Memory) ID() string { return "memory" }
+
+// Fetch implements roster.Source.
+func (m *Memory) Fetch(ctx context.Context, owner jid.JID, _ string) (roster.Wanted, error) {
+	if m.Hold != nil {
+		select {
+		case <-m.Hold:
+		case <-ctx.Done():
+			return roster.Wanted{}, ctx.Err()
+		}
+	}
+	text, ok := m.Wants[owner]
+	if !ok {
+		return roster.Wanted{}, errors.New("the web application answered 404 Not Found")
+	}
+	want, err := roster.Decode([]byte(text), owner)
+	return roster.Wanted{Roster: want, Answer: []byte(text)}, err
+}
+
+// Choose implements roster.Chooser.
+func (m *Memory) Choose(context.Context, jid.JID) (roster.Choice, error) {
+	return roster.Choice{Backend: m}, m.Down
+}
+
+// Learn implements roster.Chooser.
+func (m *Memory) Learn(roster.Choice, roster.Lesson) bool { return false }
+
+// Name implements roster.Backend.
+func (m *Memory) Name() string { return "memory" }
+
+// Reaches implements roster.Backend.
+func (m *Memory) Reaches(jid.JID) bool { return true }
+
+// Get implements roster.Backend.
+func (m *Memory) Get(_ context.Context, owner jid.JID) (roster.Roster, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.Fails[owner]; err != nil {
+		return nil, err
+	}
+	return maps.Clone(m.Has[owner]), nil
+}
+
+// Set implements roster.Backend.
+func (m *Memory) Set(_ context.Context, owner jid.JID, item roster.Item) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.Keeps[owner] {
+		item.Subscription = roster.None
+	}
+	if m.Has[owner] == nil {
+		m.Has[owner] = make(roster.Roster)
+	}
+	m.Has[owner][item.JID] = item
+	return nil
+}
+
+// Remove implements roster.Backend.
+func (m *Memory) Remove(_ context.Context, owner, contact jid.JID) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	delete(m.Has[owner], contact)
+	return nil
+}
+
+// Roster implements roster.Cache.
+func (m *Memory) Roster(_ context.Context, owner jid.JID) ([]byte, uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	r := m.records[owner]
+	return r.data, r.revision, m.Broken
+}
+
+// PutRoster implements roster.Cache.
+func (m *Memory) PutRoster(_ context.Context, owner jid.JID, data []byte, revision uint64) (uint64, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.Broken != nil {
+		return 0, m.Broken
+	}
+	if m.records[owner].revision != revision {
+		return 0, roster.ErrChanged
+	}
+	m.records[owner] = record{data, revision + 1}
+	return revision + 1, nil
+}
+
+// RosterOwners implements roster.Cache.
+func (m *Memory) RosterOwners(_ context.Context, host string) iter.Seq2[jid.JID, error] {
+	return func(yield func(jid.JID, error) bool) {
+		m.mu.Lock()
+		known := maps.Clone(m.records)
+		m.mu.Unlock()
+		if m.Broken != nil {
+			yield(jid.JID{}, m.Broken)
+			return
+		}
+		for owner := range known {
+			if owner.Domain() == host && !yield(owner, nil) {
+				return
+			}
+		}
+	}
+}
+
+// PutJob implements roster.JobStore.
+func (m *Memory) PutJob(_ context.Context, id string, data []byte) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.jobs[id] = data
+	return m.Broken
+}
+
+// Job implements roster.JobStore.
+func (m *Memory) Job(_ context.Context, id string) ([]byte, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.jobs[id], m.Broken
+}
