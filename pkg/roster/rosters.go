@@ -54,7 +54,7 @@ func (r *Rosters) Owner(name, host string) (jid.JID, error) {
 		case len(r.hosts) == 1:
 			host = r.hosts[0].Domain
 		default:
-			return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q does not say at which host; write %s@HOST, or ?host=, with one of %s", name, name, strings.Join(r.Domains(), ", "))}
+			return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q does not say at which host; write it as name@host, or say host=, with one of %s", shorten(name), strings.Join(r.Domains(), ", "))}
 		}
 		text = name + "@" + host
 	}
@@ -64,7 +64,7 @@ func (r *Rosters) Owner(name, host string) (jid.JID, error) {
 	}
 	owner = owner.Bare()
 	if owner.Local() == "" || !slices.Contains(r.Domains(), owner.Domain()) {
-		return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q is no user of a host whose rosters are kept here (%s)", name, strings.Join(r.Domains(), ", "))}
+		return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q is no user of a host whose rosters are kept here (%s)", shorten(name), strings.Join(r.Domains(), ", "))}
 	}
 	return owner, nil
 }
