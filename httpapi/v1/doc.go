@@ -1,5 +1,5 @@
-// Package v1 is stanzahook's own HTTP API: what programs send and pull, and
-// what operators look at.
+// Package v1 is stanzahook's own HTTP API: what programs send and pull,
+// whose rosters they refresh, and what operators look at.
 //
 // # Sending
 //
@@ -39,7 +39,39 @@
 // does after a crash before the answer was stored. So who receives it twice can
 // tell.
 //
-//	GET    /v1/status                   links, queues, endpoints, the store; any token
+//	GET    /v1/status                   links, queues, endpoints, rosters, the store; any token
+//
+// # Rosters
+//
+// All of this needs the scope roster. A user is name@host, or the name alone
+// where one host is configured or ?host= says which.
+//
+//	GET    /v1/rosters                  the users whose rosters were refreshed before,
+//	                                    by address; ?host= &limit= (100, 1000 at most) &cursor=
+//	GET    /v1/rosters/{jid}            {"jid","backend","wanted","actual","actual_time",
+//	                                    "actual_error","last"}; wanted is what the web
+//	                                    application has said last, actual is read from the
+//	                                    server now; where that fails, it is what was read last
+//	GET    /v1/rosters/{jid}/diff       what a refresh would change: {"add","change","remove"}
+//	POST   /v1/rosters/{jid}/refresh    200: {"user","result","detail"}, also for a failure;
+//	                                    ?force=1; ?async=1: 202 with a job
+//	POST   /v1/rosters/refresh          202: a job
+//	                                    {"users":[…]} or {"all":true}, "host", "force"
+//	GET    /v1/jobs/{id}                how far it is, for 24 hours: {"id","state","total",
+//	                                    "done","updated","errors","degraded","started","ended",
+//	                                    "results":[{"user","result","detail"}],"left_out"};
+//	                                    ?results=0: without the results
+//
+// A state is running, done, or interrupted (the process ended before). The
+// results are those of package roster. Of a large job not all results are kept,
+// but those of rosters that are not as wanted before others; all are counted.
+//
+// A refresh goes on when the caller goes. Force means: also where that takes away
+// more than 10 contacts and more than half of a roster. Without a connection to
+// the server a single refresh is a 503; of a job it is the users' result. What
+// keeps a difference from being worked out is a 502 where the web application
+// has given no answer that counts, 504 where the server has not, and 422 where it
+// refuses.
 //
 // # Operating
 //
@@ -77,7 +109,8 @@
 // token may not use or that is at no component, and for what would act with the
 // component's privileges; 404 for unknown ids and names; 409 for what cannot be
 // done in the state it is in; 413 over a limit; 422 for what the XMPP side has
-// refused; 429 over http.rate_limit; 503 when there is no connection or too much
-// is under way, with Retry-After; 504 when an IQ was not answered in time; 507
-// when the store or the outbox is full.
+// refused; 429 over http.rate_limit; 502 when the web application that knows the
+// rosters does not answer; 503 when there is no connection or too much is under
+// way, with Retry-After; 504 when the XMPP side has not answered in time; 507 when
+// the store or the outbox is full.
 package v1

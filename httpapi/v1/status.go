@@ -4,6 +4,8 @@ import (
 	"context"
 	"net/http"
 	"time"
+
+	"stanzahook/pkg/roster"
 )
 
 // Status is how the process is. It has no addresses of webhooks, and no secrets:
@@ -16,6 +18,7 @@ type Status struct {
 	Outbox    []OutboxStatus   `json:"outbox"`
 	Endpoints []EndpointStatus `json:"endpoints"`
 	Removed   []RemovedStatus  `json:"removed_endpoints"`
+	Rosters   []RosterStatus   `json:"rosters"`
 	Store     StoreStatus      `json:"store"`
 }
 
@@ -67,6 +70,17 @@ type RemovedStatus struct {
 	Name   string     `json:"name"`
 	Queued int        `json:"queued"`
 	Oldest *time.Time `json:"oldest"`
+}
+
+// RosterStatus is how the rosters of one host's users are kept.
+type RosterStatus struct {
+	Host      string  `json:"host"`
+	Component string  `json:"component"` // whose privileges are used
+	Backend   *string `json:"backend"`   // the way to them; null: none was found, or none was needed yet
+	Reason    *string `json:"reason"`    // why this one, or why none
+	Running   int     `json:"running"`   // refreshes under way or waiting
+	// Refreshed counts refreshes since the start of the process, by result.
+	Refreshed map[roster.Result]int64 `json:"refreshed"`
 }
 
 // StoreStatus is how full the store is.

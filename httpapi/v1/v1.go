@@ -22,6 +22,7 @@ type Options struct {
 	Events     Events
 	Heartbeat  time.Duration // of event streams; default 15 s
 	Stanzas    Stanzas       // nil: nothing can be sent
+	Rosters    Rosters       // nil: none are configured
 	Requests   Requests      // nil: an Idempotency-Key is not looked at
 	Status     func(context.Context) (Status, error)
 	// How long an IQ may wait: where the caller does not say (default 120 s), and
@@ -60,7 +61,7 @@ func New(o Options) httpapi.Mount {
 	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
 		return httpapi.Route{Method: method, Path: path, Handler: h.admin(serve)}
 	}
-	return httpapi.Mount{Prefix: "/v1", Routes: append(h.otherRoutes(), []httpapi.Route{
+	return httpapi.Mount{Prefix: "/v1", Routes: append(append(h.otherRoutes(), h.rosterRoutes()...), []httpapi.Route{
 		route(http.MethodGet, "/v1/deliveries", h.listDeliveries),
 		route(http.MethodGet, "/v1/deliveries/{id}", h.showDelivery),
 		route(http.MethodDelete, "/v1/deliveries/{id}", h.dropDelivery),
