@@ -21,6 +21,7 @@ import (
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/rest"
+	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -31,6 +32,7 @@ func everyMount() []httpapi.Mount {
 	return []httpapi.Mount{
 		rest.New(rest.Options{}),
 		postmsg.New(postmsg.Options{}),
+		rosteradmin.New(rosteradmin.Options{}),
 		v1.New(v1.Options{
 			Stanzas: struct{ v1.Stanzas }{},
 			Status:  func(context.Context) (v1.Status, error) { return v1.Status{}, nil },

@@ -1,0 +1,130 @@
+package rosteradmin
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/roster"
+)
+
+// answer is the module's, and who failed.
+type answer struct {
+	Status  string    `json:"status"` // ok or error
+	Message string    `json:"message"`
+	Updated int       `json:"updated"`
+	Errors  int       `json:"errors"`
+	Failed  []failure `json:"failed,omitempty"`
+}
+
+type failure struct {
+	User   string        `json:"user"`
+	Result roster.Result `json:"result"`
+	Detail string        `json:"detail"`
+}
+
+const (
+	ok       = "ok"
+	failed   = "error"
+	complete = "roster update complete"
+)
+
+// judge says what came of a job.
+func judge(j roster.Job, u users) answer {
+	a := answer{Status: ok, Message: complete, Updated: j.Updated, Errors: j.Total - j.Updated}
+	if a.Updated == 0 && a.Errors > 0 {
+		a.Status = failed
+	}
+	var wrong, less []string
+	for _, one := range j.Results {
+		name := u.name(one.User)
+		switch {
+		case !one.Result.Updated():
+			a.Failed = append(a.Failed, failure{name, one.Result, one.Detail})
+			wrong = mention(wrong, name, one)
+		case one.Result == roster.Degraded:
+			less = mention(less, name, one)
+		}
+	}
+	var parts []string
+	if j.Errors > 0 {
+		parts = append(parts, some(j.Errors, j.Total, "failed", wrong))
+	}
+	if j.Degraded > 0 {
+		parts = append(parts, some(j.Degraded, j.Total, "updated only in part", less))
+	}
+	if left := j.Total - j.Done; left > 0 {
+		parts = append(parts, fmt.Sprintf("%d of %d rosters: not refreshed, as stanzahook is stopping; ask again", left, j.Total))
+	}
+	if len(parts) > 0 {
+		a.Message = strings.Join(parts, "; ")
+	}
+	return a
+}
+
+const (
+	fewUsers  = 3   // that the message tells of
+	maxDetail = 200 // of each, in characters
+)
+
+// mention adds a user to those whom the message tells of.
+func mention(to []string, name string, one roster.OwnerResult) []string {
+	if len(to) == fewUsers {
+		return to
+	}
+	return append(to, fmt.Sprintf("%s: %s (%s)", shorten(name), one.Result, shorten(one.Detail)))
+}
+
+func shorten(text string) string {
+	if r := []rune(text); len(r) > maxDetail {
+		return string(r[:maxDetail-1]) + "…"
+	}
+	return text
+}
+
+func some(n, of int, what string, mentioned []string) string {
+	text := fmt.Sprintf("%d of %d rosters: %s: %s", n, of, what, strings.Join(mentioned, "; "))
+	if more := n - len(mentioned); more > 0 {
+		text += fmt.Sprintf("; and %d more", more)
+	}
+	return text
+}
+
+func write(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	_ = e.Encode(v) // fails when the caller has gone; nobody is left to tell
+}
+
+func refuse(status int, text string) *httpapi.Fault {
+	return &httpapi.Fault{Status: status, Text: text}
+}
+
+// fail writes a refusal.
+func fail(w http.ResponseWriter, _ *http.Request, f *httpapi.Fault) {
+	failWith(w, f, 0)
+}
+
+// failWith writes a refusal of the refresh of some rosters.
+func failWith(w http.ResponseWriter, f *httpapi.Fault, rosters int) {
+	if f.RetryAfter > 0 {
+		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
+	}
+	write(w, f.Status, answer{Status: failed, Message: f.Text, Errors: rosters})
+}
+
+// lost writes the server's refusals, and says what there is to whoever has not
+// found it.
+func lost(w http.ResponseWriter, r *http.Request, f *httpapi.Fault) {
+	if f.Status == http.StatusNotFound || f.Status == http.StatusMethodNotAllowed {
+		more := *f
+		more.Text += `; POST ` + path + ` takes a JSON array of user names, such as ["john","aaron"], and GET ` + path + `/USER refreshes one`
+		f = &more
+	}
+	fail(w, r, f)
+}
