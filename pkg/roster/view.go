@@ -34,6 +34,9 @@ func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
 	if err == nil {
 		var now Roster
 		if now, err = choice.Get(ctx, owner); err == nil {
+			if now == nil {
+				now = Roster{} // it is known to be empty
+			}
 			v.Actual, v.ReadAt, v.Backend = now, h.Now().UTC(), choice.Name()
 		}
 	}
