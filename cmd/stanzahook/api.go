@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -27,12 +29,14 @@ const (
 // api asks a running instance.
 type api struct {
 	url, tokenFile string
+	scope          string // that a token needs
 	client         http.Client
 }
 
-// apiFlags gives a command the flags that say where the instance is.
-func apiFlags(cmd *cobra.Command) *api {
-	a := &api{client: http.Client{Timeout: apiTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
+// apiFlags gives a command the flags that say where the instance is. A token
+// needs the scope for what the command does.
+func apiFlags(cmd *cobra.Command, scope string) *api {
+	a := &api{scope: scope, client: http.Client{Timeout: apiTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}}
 	cmd.PersistentFlags().StringVar(&a.url, "api", "", "URL of the running instance, http.base_path included (default $"+envAPI+", else "+defaultAPI+")")
 	cmd.PersistentFlags().StringVar(&a.tokenFile, "token-file", "", "file with the API token (default: the token in $"+envToken+")")
 	return a
@@ -64,9 +68,22 @@ func (a *api) token() (string, error) {
 	return strings.TrimSpace(string(data)), nil
 }
 
-// call makes a request and returns the body of the answer. An answer that is
-// not a success becomes an error that says why, and what to do.
+// call makes a request without a body, and returns the body of the answer. An
+// answer that is not a success becomes an error that says why, and what to do.
 func (a *api) call(ctx context.Context, method, path string, query url.Values) (json.RawMessage, error) {
+	return a.send(ctx, method, path, query, nil)
+}
+
+// post is call with a body, which v is the JSON of.
+func (a *api) post(ctx context.Context, path string, v any) (json.RawMessage, error) {
+	body, err := json.Marshal(v)
+	if err != nil {
+		return nil, err
+	}
+	return a.send(ctx, http.MethodPost, path, nil, body)
+}
+
+func (a *api) send(ctx context.Context, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
 	base, err := a.base()
 	if err != nil {
 		return nil, err
@@ -78,9 +95,12 @@ func (a *api) call(ctx context.Context, method, path string, query url.Values) (
 	if len(query) > 0 {
 		path += "?" + query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, method, base+path, nil)
+	r, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
+	}
+	if body != nil {
+		r.Header.Set("Content-Type", "application/json")
 	}
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -95,14 +115,14 @@ func (a *api) call(ctx context.Context, method, path string, query url.Values) (
 		return nil, fmt.Errorf("no answer from stanzahook at %s: %w\nIs it running there? Say with --api or %s where it is", public(base), err, envAPI)
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAPIBytes))
+	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAPIBytes))
 	if err != nil {
 		return nil, fmt.Errorf("the answer of stanzahook at %s broke off: %w", public(base), err)
 	}
 	if answer.StatusCode/100 != 2 {
-		return nil, problemOf(answer, body)
+		return nil, a.problemOf(answer, text)
 	}
-	return body, nil
+	return text, nil
 }
 
 func public(base string) string {
@@ -115,13 +135,14 @@ func public(base string) string {
 
 // apiError is a refusal by the instance.
 type apiError struct {
-	status int
-	text   string
+	status     int
+	text       string
+	retryAfter time.Duration // 0: not said
 }
 
 func (e *apiError) Error() string { return e.text }
 
-func problemOf(answer *http.Response, body []byte) error {
+func (a *api) problemOf(answer *http.Response, body []byte) error {
 	var problem struct {
 		Detail    string `json:"detail"`
 		RequestID string `json:"request_id"`
@@ -134,9 +155,10 @@ func problemOf(answer *http.Response, body []byte) error {
 	}
 	switch answer.StatusCode {
 	case http.StatusUnauthorized:
-		text += "\nPut a token with the scope admin into " + envToken + ", or name its file with --token-file"
+		text += "\nPut a token with the scope " + a.scope + " into " + envToken + ", or name its file with --token-file"
 	case http.StatusInternalServerError:
 		text += " (" + problem.RequestID + ")"
 	}
-	return &apiError{answer.StatusCode, text}
+	seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After")) // 0 where there is none
+	return &apiError{answer.StatusCode, text, time.Duration(max(seconds, 0)) * time.Second}
 }

@@ -21,7 +21,7 @@ func deliveriesCommand() *cobra.Command {
 			return errors.New("deliveries: say what to do: list, show, replay or drop")
 		},
 	}
-	a := apiFlags(cmd)
+	a := apiFlags(cmd, scopeAdmin)
 	cmd.AddCommand(deliveriesList(a), deliveriesShow(a), deliveriesReplay(a), deliveriesDrop(a))
 	return cmd
 }
