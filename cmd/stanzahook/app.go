@@ -39,7 +39,8 @@ type app struct {
 	retired *webhook.Retired
 	keepers map[string]*privilege.Keeper // by domain
 	rosters *roster.Rosters
-	logins  map[string]*roster.Logins // by host; filled before the links run
+	ways    map[string]*roster.Backends // to the rosters, by host
+	logins  map[string]*roster.Logins   // by host; filled before the links run
 
 	sent     *sentMessages
 	archives archive.Collector
@@ -57,7 +58,7 @@ type undo struct {
 // startApp starts everything in order, and takes it back if something fails.
 // hung is called when only a new process can go on.
 func startApp(ctx context.Context, cfg *Config, log *zap.Logger, hung func()) (*app, error) {
-	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now(), logins: make(map[string]*roster.Logins)}
+	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now(), ways: make(map[string]*roster.Backends), logins: make(map[string]*roster.Logins)}
 	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.listen} {
 		if err := step(ctx); err != nil {
 			a.stop()

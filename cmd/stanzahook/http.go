@@ -9,6 +9,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/rest"
+	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
@@ -31,6 +32,12 @@ func (a *app) listen(context.Context) error {
 	ours := func() []jid.JID { return domains }
 	limit := func(from jid.JID) stanza.Limits { return limits[from.Domain()] }
 	send, ask := sender{a.boxes, &a.sent.bounces}, requester(a.links)
+	// Where no rosters are configured, the interfaces are nil, and not what they hold.
+	var forV1 v1.Rosters
+	var forAdmin rosteradmin.Rosters
+	if len(a.cfg.Rosters) > 0 {
+		forV1, forAdmin = rosters{a.rosters}, rosters{a.rosters}
+	}
 	targets := &endpoints{a.store, a.workers, a.retired, a.cfg.Components[0].Domain}
 	srv := httpapi.New(httpapi.Options{
 		Listen: a.cfg.HTTP.Listen, BasePath: a.cfg.HTTP.BasePath, TrustedProxies: a.cfg.HTTP.Proxies,
@@ -44,9 +51,9 @@ func (a *app) listen(context.Context) error {
 	}), a.messages(send, ours, limit), v1.New(v1.Options{
 		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: targets, Events: events{a.workers},
 		Stanzas:  newStanzas(a.cfg.Components, a.links, a.boxes, a.sent, a.store),
-		Requests: requests{a.store}, Status: (&status{a.cfg.Components, a.links, a.keepers, a.boxes, targets, a.store, a.started}).Status,
-		IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}))
+		Requests: requests{a.store}, Status: (&status{a.cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status,
+		Rosters: forV1, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
 	addr, err := srv.Start()
 	if err != nil {
 		return err

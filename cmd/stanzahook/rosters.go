@@ -14,6 +14,7 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
+	"stanzahook/pkg/roster/ejabberdapi"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -29,6 +30,7 @@ func (a *app) makeRosters(context.Context) error {
 		if err != nil {
 			return err
 		}
+		a.ways[c.Host] = backends
 		log := a.log.With(zap.String("host", c.Host))
 		h := roster.NewHost(roster.Options{
 			Domain: c.Host, Source: a.source(c, guard), Backends: backends, Cache: rosterCache{a.store},
@@ -103,7 +105,22 @@ func (a *app) backends(c *RosterConfig, guard *outbound.Guard) (*roster.Backends
 	if c.Backend == backendAuto || c.Backend == backendRemote {
 		b.RemoteItems = privilege.NewRemoteRosters(link, lim, c.Timeout)
 	}
+	if api := c.EjabberdAPI; api.URL != "" {
+		b.API = &ejabberdapi.Backend{
+			URL: api.URL, User: api.User, Password: api.Password, UserAgent: "stanzahook/" + version, Timeout: c.Timeout,
+			Client: outbound.NewClient(guard, outbound.ClientOptions{IdleConns: c.Concurrency}),
+		}
+	}
 	return b, nil
+}
+
+// rosters are those of package roster for the HTTP side.
+type rosters struct{ *roster.Rosters }
+
+// Start implements v1.Rosters and rosteradmin.Rosters.
+func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error) {
+	run, err := r.Rosters.Start(ctx, owners, o)
+	return run, forAPI(err)
 }
 
 // rosterHosts are the hosts whose rosters a component may change; what they say

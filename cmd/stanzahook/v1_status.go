@@ -8,27 +8,30 @@ import (
 	"stanzahook/component/outbox"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 )
 
 // status tells how the process is, for GET /v1/status.
 type status struct {
-	components []ComponentConfig
-	links      links
-	keepers    map[string]*privilege.Keeper
-	boxes      map[string]*outbox.Outbox
-	endpoints  v1.Endpoints
-	store      *store.Store
-	started    time.Time
+	cfg       *Config
+	links     links
+	keepers   map[string]*privilege.Keeper
+	boxes     map[string]*outbox.Outbox
+	endpoints v1.Endpoints
+	rosters   *roster.Rosters
+	ways      map[string]*roster.Backends // by host
+	store     *store.Store
+	started   time.Time
 }
 
 // Status is v1.Options.Status.
 func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	st := v1.Status{
 		Version: version, Started: s.started.UTC(), Uptime: int64(time.Since(s.started).Seconds()),
-		Links: []v1.LinkStatus{}, Outbox: []v1.OutboxStatus{}, Endpoints: []v1.EndpointStatus{}, Removed: []v1.RemovedStatus{},
+		Links: []v1.LinkStatus{}, Outbox: []v1.OutboxStatus{}, Endpoints: []v1.EndpointStatus{}, Removed: []v1.RemovedStatus{}, Rosters: s.rosterStatus(),
 	}
-	for _, c := range s.components {
+	for _, c := range s.cfg.Components {
 		l := s.links[c.Domain].Status()
 		link := v1.LinkStatus{Component: c.Domain, Server: c.Server, State: string(l.State), Since: l.Since.UTC(), Privileges: map[string]string{}}
 		if l.Reason != "" {
@@ -62,4 +65,21 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		st.Store.Reason = &reason
 	}
 	return st, nil
+}
+
+// rosterStatus tells how the rosters of each host are kept.
+func (s *status) rosterStatus() []v1.RosterStatus {
+	all := []v1.RosterStatus{}
+	for _, c := range s.cfg.Rosters {
+		h, way := s.rosters.Hosts[c.Host], s.ways[c.Host].Chosen()
+		st := v1.RosterStatus{Host: c.Host, Component: c.Component, Running: h.Running(), Refreshed: h.Counters.All()}
+		if way.Backend != "" {
+			st.Backend = &way.Backend
+		}
+		if way.Reason != "" {
+			st.Reason = &way.Reason
+		}
+		all = append(all, st)
+	}
+	return all
 }

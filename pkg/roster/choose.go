@@ -170,17 +170,17 @@ func (b *Backends) Learn(c Choice, l Lesson) (again bool) {
 	defer b.mu.Unlock()
 	name := c.Name()
 	known := b.lessons[name]
-	if c.connection != b.connection || known == SetsWork {
+	switch {
+	case b.API != nil && name == b.API.Name():
+		return false // it is the last resort: what one roster shows may be somebody else's doing
+	case c.connection != b.connection || known == SetsWork:
 		return false // of a connection that is over; or one roster alone says otherwise
-	}
-	if b.lessons == nil { // the API alone, which has no connection
-		b.lessons = make(map[string]Lesson)
 	}
 	b.lessons[name] = l
 	if l == SetsWork {
 		return false
 	}
-	again = b.API != nil && name != b.API.Name()
+	again = b.API != nil
 	if !again && known != l {
 		what := map[Lesson]string{SubscriptionsStay: "the server sets contacts but keeps their subscriptions", SetsFail: "the server cannot set contacts"}[l]
 		b.Log.Warn(what+"; on ejabberd, rosters[].ejabberd_api helps", zap.String("host", b.Host), zap.String("backend", name))

@@ -293,7 +293,7 @@ func TestOwner(t *testing.T) {
 		{one, "john@example.com/phone", "", "john@example.com"},
 		{two, "john", "example.org", "john@example.org"},
 		{two, "john@EXAMPLE.org", "", "john@example.org"},
-		{two, "john", "", `"john" does not say at which host; write john@HOST, or ?host=, with one of example.com, example.org`},
+		{two, "john", "", `"john" does not say at which host; write it as name@host, or say host=, with one of example.com, example.org`},
 		{one, "john@example.net", "", `"john@example.net" is no user of a host whose rosters are kept here (example.com)`},
 		{one, "@example.com", "", `jid "@example.com": localpart: is empty`},
 		{one, "a b", "", `jid "a b@example.com": localpart: contains a space`},

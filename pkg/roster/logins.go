@@ -20,7 +20,7 @@ const (
 	// full address is taken for one. A server may not tell that a client went
 	// away (ejabberd does not if the client did not say so itself), so a second
 	// available presence may be a new login, or only a new status.
-	again = 15 * time.Minute
+	again = 5 * time.Minute
 	// maxOnline bounds the addresses that are known to be online. Beyond it the
 	// oldest are forgotten, whose next presence then counts as a login.
 	maxOnline = 100_000

@@ -48,15 +48,25 @@ func (h *Host) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
 	return o
 }
 
-// load returns what is known of a roster. Errors: [*StoreFailure].
+// load returns what is known of a roster. A record that is damaged counts as
+// none: what is wanted and what is there can be asked again, and of contacts that
+// are not known to be added from the source none is removed in additive mode.
+// Errors: [*StoreFailure].
 func (h *Host) load(ctx context.Context, owner jid.JID) (Record, uint64, error) {
-	var rec Record
 	data, revision, err := h.Cache.Roster(ctx, owner)
-	if err == nil && len(data) > 0 {
-		rec, err = DecodeRecord(data)
-	}
 	if err != nil {
 		return Record{}, 0, &StoreFailure{err}
+	}
+	if len(data) == 0 {
+		return Record{}, revision, nil
+	}
+	rec, err := DecodeRecord(data)
+	if err == nil {
+		_, err = rec.Wanted(owner)
+	}
+	if err != nil {
+		h.Log.Error("the record of a roster is begun anew", zap.Stringer("owner", owner), zap.Error(err))
+		return Record{}, revision, nil
 	}
 	return rec, revision, nil
 }
