@@ -102,6 +102,18 @@ func (s *Server) read(conn net.Conn, r *stanza.Reader) {
 				}
 			}
 			continue
+		case s.answer != nil:
+			f := s.answer
+			s.mu.Unlock()
+			if answer := f(x); answer != "" {
+				if _, err := conn.Write([]byte(answer)); err != nil {
+					return
+				}
+				continue
+			}
+			s.mu.Lock()
+			s.inbox = append(s.inbox, x)
+			fmt.Fprintf(&s.transcript, "component: %.500s\n", raw)
 		case s.forget:
 		default:
 			s.inbox = append(s.inbox, x)

@@ -44,6 +44,7 @@ type Server struct {
 	goodbye    bool // the component closed its stream
 	refuse     string
 	prelude    string
+	answer     func(*stanza.Stanza) string
 	ended      bool
 	transcript strings.Builder
 }
@@ -128,6 +129,16 @@ func (s *Server) Forget() {
 func (s *Server) Prelude(xml string) {
 	s.mu.Lock()
 	s.prelude = xml
+	s.mu.Unlock()
+}
+
+// Answer makes the server answer what the component sends with what f returns
+// for it, which may be several stanzas; what f returns nothing for is there to be
+// expected, as without it. f is called on one goroutine, in the order of the
+// stream.
+func (s *Server) Answer(f func(*stanza.Stanza) string) {
+	s.mu.Lock()
+	s.answer = f
 	s.mu.Unlock()
 }
 

@@ -70,7 +70,22 @@ func (r *Rosters) Get(ctx context.Context, owner jid.JID) (roster.Roster, error)
 
 // Set implements roster.Backend.
 func (r *Rosters) Set(ctx context.Context, owner jid.JID, item roster.Item) error {
-	_, err := r.ask(ctx, owner, "set", itemXML(item))
+	return r.change(ctx, owner, itemXML(item))
+}
+
+// Remove implements roster.Backend.
+func (r *Rosters) Remove(ctx context.Context, owner, contact jid.JID) error {
+	b := stanza.AppendAttr([]byte("<query xmlns='jabber:iq:roster'><item"), "jid", contact.String())
+	err := r.change(ctx, owner, string(b)+" subscription='remove'/></query>")
+	if errors.Is(err, &stanza.Error{Condition: stanza.ItemNotFound}) {
+		return nil
+	}
+	return err
+}
+
+// change makes one change.
+func (r *Rosters) change(ctx context.Context, owner jid.JID, payload string) error {
+	_, err := r.ask(ctx, owner, "set", payload)
 	switch {
 	case errors.Is(err, &stanza.Error{Condition: stanza.ServiceUnavailable}):
 		// The user's own server would take it; Prosody hands it on to nobody.
@@ -79,19 +94,6 @@ func (r *Rosters) Set(ctx context.Context, owner jid.JID, item roster.Item) erro
 		// COMPAT: ejabberd 23.01 and before fail at every set of a component's
 		// (its issue 3942).
 		return fmt.Errorf("%w: %w", roster.ErrCannot, err)
-	}
-	return r.explain(err)
-}
-
-// Remove implements roster.Backend.
-func (r *Rosters) Remove(ctx context.Context, owner, contact jid.JID) error {
-	b := stanza.AppendAttr([]byte("<query xmlns='jabber:iq:roster'><item"), "jid", contact.String())
-	_, err := r.ask(ctx, owner, "set", string(b)+" subscription='remove'/></query>")
-	switch {
-	case errors.Is(err, &stanza.Error{Condition: stanza.ItemNotFound}):
-		return nil
-	case errors.Is(err, &stanza.Error{Condition: stanza.InternalServerError}):
-		return fmt.Errorf("%w: %w", roster.ErrCannot, err) // as above
 	}
 	return r.explain(err)
 }
