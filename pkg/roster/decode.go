@@ -66,9 +66,12 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 		if !ok {
 			return nil, fmt.Errorf("a member has no name at byte %d", d.InputOffset())
 		}
-		var c contact
+		var c *contact
 		if err := d.Decode(&c); err != nil {
-			return nil, c.wrong(name, err, d)
+			return nil, wrong(name, err, d)
+		}
+		if c == nil {
+			return nil, &ContactError{name, noContact}
 		}
 		item, err := c.item(name, owner)
 		if err != nil {
@@ -115,70 +118,68 @@ func kindOf(t json.Token) string {
 // contact is the value of a member.
 type contact struct {
 	Name         *string       `json:"name"`
-	Groups       groups        `json:"groups"`
+	Groups       any           `json:"groups"`
 	Subscription *Subscription `json:"subscription"`
 }
 
-// UnmarshalJSON takes objects only: null would be no contact.
-func (c *contact) UnmarshalJSON(data []byte) error {
-	if data[0] != '{' {
-		return errors.New("write an object, {} if there is nothing to say")
-	}
-	type plain contact
-	return json.Unmarshal(data, (*plain)(c))
-}
+const noContact = "write an object, {} if there is nothing to say"
 
 // groups are a list of names, or an object of names that are true.
-type groups []string
-
-// UnmarshalJSON implements json.Unmarshaler.
-func (g *groups) UnmarshalJSON(data []byte) error {
-	switch data[0] {
-	case 'n':
-		return nil
-	case '{':
-		var in map[string]bool
-		if err := json.Unmarshal(data, &in); err != nil {
-			return errors.New("groups: write true for each group")
-		}
+func (c *contact) groups() ([]string, error) {
+	var all []string
+	switch in := c.Groups.(type) {
+	case nil:
+	case map[string]any:
 		for name, member := range in {
-			if member {
-				*g = append(*g, name)
+			is, ok := member.(bool)
+			if !ok {
+				return nil, errors.New("groups: write true for each group")
+			}
+			if is {
+				all = append(all, name)
 			}
 		}
-		return nil
-	case '[':
-		var in []*string
-		if err := json.Unmarshal(data, &in); err != nil {
-			return errors.New("groups: write a list of strings")
-		}
-		for _, name := range in {
-			if name == nil {
-				return errors.New("groups: null is no name of a group")
+	case []any:
+		for _, g := range in {
+			name, ok := g.(string)
+			switch {
+			case g == nil:
+				return nil, errors.New("groups: null is no name of a group")
+			case !ok:
+				return nil, errors.New("groups: write a list of strings")
 			}
-			*g = append(*g, *name)
+			all = append(all, name)
 		}
-		return nil
+	default:
+		return nil, errors.New(`groups: write a list of strings, or an object, {"Friends": true}`)
 	}
-	return errors.New(`groups: write a list of strings, or an object, {"Friends": true}`)
+	for k, g := range all {
+		if all[k] = oneLine(g); strings.TrimSpace(g) == "" {
+			return nil, errors.New("groups: a group has no name")
+		}
+	}
+	return all, nil
 }
 
 // wrong names the contact whose value cannot be taken.
-func (c *contact) wrong(name string, err error, d *json.Decoder) error {
-	var kind *json.UnmarshalTypeError
-	var syntax *json.SyntaxError
+func wrong(name string, err error, d *json.Decoder) error {
+	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
-	case errors.As(err, &syntax), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+	case !ok:
 		return notJSON(err, d)
-	case errors.As(err, &kind):
-		return &ContactError{name, fmt.Sprintf("%s: is a %s; write a string", kind.Field, kind.Value)}
+	case kind.Field == "":
+		return &ContactError{name, noContact}
 	}
-	return &ContactError{name, err.Error()}
+	return &ContactError{name, fmt.Sprintf("%s: is a %s; write a string", kind.Field, kind.Value)}
 }
 
 func (c *contact) item(name string, owner jid.JID) (Item, error) {
 	wrong := func(format string, args ...any) (Item, error) {
 		return Item{}, &ContactError{name, fmt.Sprintf(format, args...)}
+	}
+	groups, err := c.groups()
+	if err != nil {
+		return wrong("%v", err)
 	}
 	j, err := jid.Parse(name)
 	if err != nil {
@@ -193,8 +194,8 @@ func (c *contact) item(name string, owner jid.JID) (Item, error) {
 		return wrong("has a resource; contacts are bare addresses: write %s", j.Bare())
 	case j == owner:
 		return wrong("is the owner himself")
-	case len(c.Groups) > maxGroups:
-		return wrong("is in %d groups; at most %d are taken", len(c.Groups), maxGroups)
+	case len(groups) > maxGroups:
+		return wrong("is in %d groups; at most %d are taken", len(groups), maxGroups)
 	}
 	item := Item{JID: j, Subscription: Both}
 	if c.Subscription != nil {
@@ -205,10 +206,7 @@ func (c *contact) item(name string, owner jid.JID) (Item, error) {
 	if c.Name != nil {
 		item.Name = oneLine(*c.Name)
 	}
-	for k, g := range c.Groups {
-		c.Groups[k] = oneLine(g)
-	}
-	for _, text := range append([]string{item.Name}, c.Groups...) {
+	for _, text := range append([]string{item.Name}, groups...) {
 		if len(text) > maxNameSize {
 			return wrong("a name or group has %d bytes; at most %d are taken", len(text), maxNameSize)
 		}
@@ -216,12 +214,7 @@ func (c *contact) item(name string, owner jid.JID) (Item, error) {
 			return wrong("%s has a character at byte %d that XML cannot carry", strconv.Quote(shorten(text)), at)
 		}
 	}
-	for _, g := range c.Groups {
-		if strings.TrimSpace(g) == "" {
-			return wrong("groups: a group has no name")
-		}
-	}
-	return NewItem(item.JID, item.Name, c.Groups, item.Subscription), nil
+	return NewItem(item.JID, item.Name, groups, item.Subscription), nil
 }
 
 // oneLine writes breaks and tabs as spaces, which is what becomes of them in an

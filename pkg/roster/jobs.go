@@ -131,22 +131,43 @@ func (js *Jobs) Start(ctx context.Context, owners []jid.JID, o JobOptions) (*Run
 	}
 	r := &Running{keep: o.Keep, done: make(chan struct{})}
 	r.job = Job{ID: "job_" + ulid.Make().String(), State: JobRunning, Total: len(seen), Started: time.Now().UTC()}
-	if err := js.save(ctx, r); err != nil {
+	if err := js.admit(r); err != nil {
 		return nil, err
 	}
+	if err := js.save(ctx, r); err != nil {
+		js.leave(r)
+		return nil, err
+	}
+	go func() {
+		defer js.leave(r)
+		js.run(r, byHost, o.Force)
+	}()
+	return r, nil
+}
+
+// admit counts a job among those that run, and leave takes it out.
+func (js *Jobs) admit(r *Running) error {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	switch {
 	case js.stopped:
-		return nil, ErrStopped
+		return ErrStopped
 	case len(js.running) >= maxJobs:
-		return nil, ErrTooMany
+		return ErrTooMany
 	case js.running == nil:
 		js.running = make(map[string]*Running)
 	}
 	js.running[r.job.ID] = r
-	js.wg.Go(func() { js.run(r, byHost, o.Force) })
-	return r, nil
+	js.wg.Add(1)
+	return nil
+}
+
+func (js *Jobs) leave(r *Running) {
+	js.mu.Lock()
+	delete(js.running, r.job.ID)
+	js.mu.Unlock()
+	close(r.done)
+	js.wg.Done()
 }
 
 // run works at a job until it is done, or the hosts stop.
@@ -198,10 +219,6 @@ func (js *Jobs) run(r *Running, byHost map[*Host][]jid.JID, force bool) {
 	}
 	r.mu.Unlock()
 	js.note(r)
-	js.mu.Lock()
-	delete(js.running, r.job.ID)
-	js.mu.Unlock()
-	close(r.done)
 }
 
 // add counts an outcome.

@@ -38,9 +38,9 @@ func (h *Host) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
 			h.Log.Error("the record of a roster cannot be stored; its refresh was done all the same", zap.Stringer("owner", owner), zap.Error(err))
 		}
 	}
-	switch o.Result {
-	case Unchanged:
-	case Applied:
+	switch {
+	case o.Result == Unchanged, ctx.Err() != nil:
+	case o.Result == Applied:
 		h.Log.Info("a roster was refreshed", zap.Stringer("owner", owner), zap.String("detail", o.Detail))
 	default:
 		h.Log.Warn("a roster is not as it should be", zap.Stringer("owner", owner), zap.String("result", string(o.Result)), zap.String("detail", o.Detail))
@@ -61,9 +61,6 @@ func (h *Host) load(ctx context.Context, owner jid.JID) (Record, uint64, error) 
 		return Record{}, revision, nil
 	}
 	rec, err := DecodeRecord(data)
-	if err == nil {
-		_, err = rec.Wanted(owner)
-	}
 	if err != nil {
 		h.Log.Error("the record of a roster is begun anew", zap.Stringer("owner", owner), zap.Error(err))
 		return Record{}, revision, nil
@@ -120,11 +117,19 @@ func (r *run) fetch(ctx context.Context) (Roster, error) {
 		etag = r.rec.ETag
 	}
 	w, err := r.Source.Fetch(ctx, r.owner, etag)
-	switch {
-	case err != nil:
+	if err == nil && w.NotModified {
+		want, err := r.rec.Wanted(r.owner)
+		if err == nil {
+			return want, nil
+		}
+		r.Log.Error("what the source has said before cannot be read any more; it is asked anew", zap.Stringer("owner", r.owner), zap.Error(err))
+		w, err = r.Source.Fetch(ctx, r.owner, "")
+		if err != nil {
+			return nil, err
+		}
+	}
+	if err != nil {
 		return nil, err
-	case w.NotModified:
-		return r.rec.Wanted(r.owner)
 	}
 	r.rec.Source, r.rec.ETag, r.rec.Answer = r.Source.ID(), w.ETag, w.Answer
 	return w.Roster, nil
