@@ -70,10 +70,10 @@ newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked
 	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m ./pkg/roster/...
 
 .PHONY: bench
-bench: ## measure the hot paths, and compare the parser with others
+bench: ## measure the hot paths, and the whole way on real servers; OTHER=another build's path to compare with
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios
-	@sh deploy/lab/install.sh prosody
-	go test -tags integration,bench -run TestRestSpeed -v ./cmd/stanzahook | grep 'connections:'
+	@sh deploy/lab/install.sh tests
+	OTHER=$(OTHER) go test -tags integration,bench -count=1 -timeout 15m -run 'TestRestSpeed|TestPathSpeed' -v ./cmd/stanzahook | grep -E 'connections:|messages/s'
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

@@ -148,6 +148,15 @@ func (s *Server) Host() string { return s.config.Host }
 // Dir is the directory the server runs in.
 func (s *Server) Dir() string { return s.config.Dir }
 
+// Group is the process group that the server and its helpers run in; 0 before
+// the first start.
+func (s *Server) Group() int {
+	if p := s.process(); p != nil {
+		return p.cmd.Process.Pid
+	}
+	return 0
+}
+
 // Stop asks the server to shut down and waits until it has. If it takes too long,
 // or the context ends, the server is killed. Data and ports stay for Restart.
 func (s *Server) Stop(ctx context.Context) error {
