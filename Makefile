@@ -73,7 +73,7 @@ newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked
 bench: ## measure the hot paths, and the whole way on real servers; OTHER=another build's path to compare with
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios
 	@sh deploy/lab/install.sh tests
-	OTHER=$(OTHER) go test -tags integration,bench -count=1 -timeout 15m -run 'TestRestSpeed|TestPathSpeed' -v ./cmd/stanzahook | grep -E 'connections:|messages/s'
+	OTHER=$(abspath $(OTHER)) go test -tags integration,bench -count=1 -timeout 15m -run 'TestRestSpeed|TestPathSpeed' -v ./cmd/stanzahook | grep -E 'connections:|messages/s'
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

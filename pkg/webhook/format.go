@@ -16,7 +16,7 @@ import (
 // mean.
 type format struct {
 	encode  func(e *Endpoint, ev *Event) ([]byte, error)
-	header  func(h http.Header, ev *Event) // Content-Type, and what else the format sends
+	header  func(add func(name, value string), ev *Event) // Content-Type, and what else the format sends
 	judge   func(e *Endpoint, ev *Event, a *Answer) Verdict
 	network *stanza.Error // what the sender gets when the endpoint cannot be reached
 }
@@ -46,8 +46,8 @@ const (
 	mediaText = "text/plain"
 )
 
-func contentType(mediaType string) func(http.Header, *Event) {
-	return func(h http.Header, _ *Event) { h.Set("Content-Type", mediaType) }
+func contentType(mediaType string) func(func(name, value string), *Event) {
+	return func(add func(name, value string), _ *Event) { add("Content-Type", mediaType) }
 }
 
 // marshal is json.Marshal that leaves < > & as they are: XML stays readable.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"unicode/utf8"
@@ -22,12 +21,12 @@ func encodeRestJSON(_ *Endpoint, ev *Event) ([]byte, error) {
 }
 
 // restHeader is what mod_rest's callback sends with a request.
-func restHeader(mediaType string) func(http.Header, *Event) {
-	return func(h http.Header, ev *Event) {
-		h.Set("Content-Type", mediaType)
-		h.Set("Accept", mediaXMPP+", "+mediaJSON+", "+mediaForm+", "+mediaText)
+func restHeader(mediaType string) func(func(name, value string), *Event) {
+	return func(add func(name, value string), ev *Event) {
+		add("Content-Type", mediaType)
+		add("Accept", mediaXMPP+", "+mediaJSON+", "+mediaForm+", "+mediaText)
 		if ev.Stanza.Lang != "" {
-			h.Set("Content-Language", ev.Stanza.Lang)
+			add("Content-Language", ev.Stanza.Lang)
 		}
 	}
 }

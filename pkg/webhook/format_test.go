@@ -38,7 +38,7 @@ func TestFormatOf(t *testing.T) {
 	} {
 		d := formatOf(f)
 		h := http.Header{}
-		d.header(h, ev)
+		d.header(h.Set, ev)
 		if fmt.Sprint(h) != fmt.Sprint(want.header) {
 			t.Errorf("%s: headers %v", f, h)
 		}

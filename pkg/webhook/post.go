@@ -48,7 +48,7 @@ func newRequests(e *Endpoint) *requests {
 		r.url = u
 	}
 	if u.Scheme == "http" && e.Proxy == nil {
-		r.plain = newPlain(e, guard, u)
+		r.plain = newPlain(e, guard, u, r.url)
 	}
 	return r
 }
@@ -73,18 +73,21 @@ func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) 
 		}
 	}
 	now := time.Now()
-	h := make(http.Header, len(r.e.Headers)+8)
-	maps.Copy(h, r.e.Headers)
-	f.header(h, ev)
-	h["User-Agent"] = []string{r.e.UserAgent}
-	h["Webhook-Id"] = []string{ev.ID}
-	h["Webhook-Timestamp"] = []string{strconv.FormatInt(now.Unix(), 10)}
-	if len(r.e.Secrets) > 0 {
-		h["Webhook-Signature"] = []string{r.signer.Sign(ev.ID, now, body)}
+	fields := func(add func(name, value string)) {
+		f.header(add, ev)
+		add("Webhook-Id", ev.ID)
+		add("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+		if len(r.e.Secrets) > 0 {
+			add("Webhook-Signature", r.signer.Sign(ev.ID, now, body))
+		}
 	}
 	if r.plain != nil {
-		return r.plain.post(u, h, body)
+		return r.plain.post(u, fields, body)
 	}
+	h := make(http.Header, len(r.e.Headers)+8)
+	maps.Copy(h, r.e.Headers)
+	h["User-Agent"] = []string{r.e.UserAgent}
+	fields(func(name, value string) { h[name] = []string{value} })
 	return r.full(ctx, u, h, body)
 }
 

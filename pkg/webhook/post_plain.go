@@ -1,14 +1,13 @@
 package webhook
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"io"
 	"net"
-	"net/http"
 	"net/url"
-	"sync"
+	"os"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -17,129 +16,159 @@ import (
 	"stanzahook/pkg/outbound"
 )
 
-const (
-	plainDial   = 10 * time.Second
-	plainIdle   = 90 * time.Second
-	plainBuffer = 16 << 10 // bounds the header of an answer, in bytes
-)
-
 // plain makes the requests to endpoints with http URLs, which are bots beside
 // us or in our network as a rule. It writes and reads on the goroutine that
-// asks, where net/http hands each request on to two others: that halves the
+// asks, where net/http hands each request on to two others, and writes again
+// only what changes from one request to the next: that more than halves the
 // cost of an attempt, which is the largest part of a delivery. HTTP/1.1 with
 // keep-alive only; everything else (TLS, HTTP/2, proxies) is net/http's.
+// Answers are read by fasthttp.
 type plain struct {
-	host    *fasthttp.HostClient
 	timeout time.Duration
-
-	mu    sync.Mutex
-	conns map[net.Conn]struct{}
-	over  bool
+	url     *url.URL // of all requests, with
+	target  []byte   // its request line and Host; nil: they differ
+	fixed   []byte   // the header fields of all requests
+	given   []field  // configured fields that the format may set itself
+	pool    pool
 }
 
-func newPlain(e *Endpoint, guard *outbound.Guard, u *url.URL) *plain {
-	p := &plain{timeout: e.Timeout, conns: make(map[net.Conn]struct{})}
+type field struct{ name, value string }
+
+// newPlain returns what makes the requests to the host of u; all is the URL of
+// all requests, if there is one.
+func newPlain(e *Endpoint, guard *outbound.Guard, u, all *url.URL) *plain {
+	p := &plain{timeout: e.Timeout, url: all}
 	addr := u.Host
 	if u.Port() == "" {
 		addr = net.JoinHostPort(u.Hostname(), "80")
 	}
-	dialer := outbound.NewDialer(guard, nil)
-	p.host = &fasthttp.HostClient{
-		Addr: addr,
-		Dial: func(addr string) (net.Conn, error) { return p.dial(dialer, addr) },
-		// Attempts are bounded by the slots; this is for test events besides.
-		MaxConns:                      e.Concurrency + 64,
-		MaxIdleConnDuration:           plainIdle,
-		MaxResponseBodySize:           maxAnswer,
-		ReadBufferSize:                plainBuffer,
-		NoDefaultUserAgentHeader:      true,
-		DisableHeaderNamesNormalizing: true,
-		DisablePathNormalizing:        true,
-		// A connection that was idle may be gone when it is used again. The
-		// webhook-id tells a bot that did get both.
-		MaxIdemponentCallAttempts: 2,
-		RetryIfErr: func(_ *fasthttp.Request, _ int, err error) (resetTimeout, retry bool) {
-			return false, errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
-		},
+	p.pool.init(addr, outbound.NewDialer(guard, nil), e.Timeout)
+	if all != nil {
+		p.target = appendTarget(nil, all)
+	}
+	p.fixed = appendField(nil, "User-Agent", e.UserAgent)
+	for name, values := range e.Headers {
+		for _, v := range values {
+			switch name {
+			case "User-Agent":
+			case "Content-Type", "Accept", "Content-Language":
+				p.given = append(p.given, field{name, v})
+			default:
+				p.fixed = appendField(p.fixed, name, v)
+			}
+		}
 	}
 	return p
 }
 
-func (p *plain) dial(dialer *net.Dialer, addr string) (net.Conn, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), min(plainDial, p.timeout))
-	defer cancel()
-	c, err := dialer.DialContext(ctx, "tcp", addr)
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.over {
-		_ = c.Close()
-		return nil, net.ErrClosed
-	}
-	kept := &keptConn{c, p}
-	p.conns[kept] = struct{}{}
-	return kept, nil
+func appendTarget(b []byte, u *url.URL) []byte {
+	b = append(append(append(b, "POST "...), u.RequestURI()...), " HTTP/1.1\r\n"...)
+	return appendField(b, "Host", u.Host)
 }
 
-type keptConn struct {
-	net.Conn
-	p *plain
-}
-
-func (c *keptConn) Close() error {
-	c.p.mu.Lock()
-	delete(c.p.conns, c)
-	c.p.mu.Unlock()
-	return c.Conn.Close()
+// appendField appends a header field. A value cannot end it.
+func appendField(b []byte, name, value string) []byte {
+	b = append(append(b, name...), ": "...)
+	for i := range len(value) {
+		c := value[i]
+		if c == '\r' || c == '\n' || c == 0 {
+			c = ' '
+		}
+		b = append(b, c)
+	}
+	return append(b, "\r\n"...)
 }
 
 // abort breaks off what is under way.
-func (p *plain) abort() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.over = true
-	for c := range p.conns {
-		if k, ok := c.(*keptConn); ok {
-			_ = k.Conn.Close() // whoever uses it will see
-		}
-	}
-}
+func (p *plain) abort() { p.pool.abort() }
 
 // post makes one request.
-func (p *plain) post(u *url.URL, h http.Header, body []byte) (*Answer, error) {
-	req, resp := fasthttp.AcquireRequest(), fasthttp.AcquireResponse()
-	defer fasthttp.ReleaseRequest(req)
-	defer fasthttp.ReleaseResponse(resp)
-	req.Header.DisableNormalizing()
-	req.Header.SetMethod(http.MethodPost)
-	req.URI().DisablePathNormalizing = true
-	req.SetRequestURI(u.RequestURI())
-	req.Header.SetHost(u.Host)
-	for name, values := range h {
-		for _, v := range values {
-			req.Header.Add(name, v)
+func (p *plain) post(u *url.URL, fields func(add func(name, value string)), body []byte) (*Answer, error) {
+	c, err := p.pool.get()
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	out, used := c.out[:0], c.used
+	if p.target != nil && u == p.url {
+		out = append(out, p.target...)
+	} else {
+		out = appendTarget(out, u)
+	}
+	out = append(out, p.fixed...)
+	fields(func(name, value string) { out = appendField(out, name, value) })
+	for _, f := range p.given {
+		set := false
+		fields(func(name, _ string) { set = set || name == f.name })
+		if !set {
+			out = appendField(out, f.name, f.value)
 		}
 	}
-	req.SetBodyRaw(body)
-	req.SetTimeout(p.timeout)
-	if err := p.host.Do(req, resp); err != nil {
-		switch {
-		case errors.Is(err, fasthttp.ErrBodyTooLarge):
-			return nil, errLongAnswer
-		case errors.Is(err, fasthttp.ErrTimeout):
-			return nil, fmt.Errorf("no answer within %v", p.timeout)
-		case errors.Is(err, fasthttp.ErrConnectionClosed):
-			return nil, errors.New("the endpoint closed the connection without an answer")
+	out = strconv.AppendInt(append(out, "Content-Length: "...), int64(len(body)), 10)
+	out = append(append(out, "\r\n\r\n"...), body...)
+	a, err := c.ask(out, p.timeout)
+	if used && gone(err) {
+		// A connection that was idle may be gone when it is used again. The
+		// webhook-id tells a bot that did get both.
+		if c, err = p.pool.dial(); err != nil {
+			return nil, p.explain(err)
 		}
-		return nil, err
+		a, err = c.ask(out, p.timeout)
+	}
+	if err != nil {
+		return nil, p.explain(err)
+	}
+	return a, nil
+}
+
+// gone reports whether the other side had closed the connection.
+func gone(err error) bool {
+	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
+
+func (p *plain) explain(err error) error {
+	switch {
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		return errLongAnswer
+	case errors.Is(err, fasthttp.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no answer within %v", p.timeout)
+	case errors.Is(err, io.EOF):
+		return errors.New("the endpoint closed the connection without an answer")
+	}
+	return err
+}
+
+// ask writes a request and reads the answer; the connection is given back, or
+// closed. It keeps the memory of the request for the next one.
+func (c *plainConn) ask(out []byte, timeout time.Duration) (*Answer, error) {
+	a, again, err := c.exchange(out, timeout)
+	c.out = out
+	c.pool.put(c, err == nil && again)
+	return a, err
+}
+
+func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, again bool, err error) {
+	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
+		return nil, false, err
+	}
+	if _, err := c.Write(out); err != nil {
+		return nil, false, err
+	}
+	resp := &c.resp
+	for {
+		if err := resp.ReadLimitBody(c.in, maxAnswer); err != nil {
+			return nil, false, err
+		}
+		if resp.StatusCode() >= 200 {
+			break
+		}
 	}
 	resp.Header.SetNoDefaultContentType(true) // none is none, and not text/plain
-	a := &Answer{Status: resp.StatusCode(), MediaType: mediaType(string(resp.Header.ContentType()))}
+	a = &Answer{Status: resp.StatusCode(), MediaType: mediaType(string(resp.Header.ContentType()))}
 	if b := resp.Body(); len(b) > 0 {
 		a.Body = append(make([]byte, 0, len(b)), b...)
 	}
-	a.RetryAfter = retryAfter(string(resp.Header.Peek("Retry-After")))
-	return a, nil
+	if v := resp.Header.Peek("Retry-After"); len(v) > 0 {
+		a.RetryAfter = retryAfter(string(v))
+	}
+	return a, !resp.ConnectionClose() && c.in.Buffered() == 0, nil
 }

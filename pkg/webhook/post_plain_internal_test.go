@@ -1,0 +1,179 @@
+package webhook
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/netip"
+	"net/url"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/outbound"
+)
+
+// plainFor returns what makes the requests to a server.
+func plainFor(t *testing.T, e *Endpoint, target string) (*plain, *url.URL) {
+	t.Helper()
+	u, err := url.Parse(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e.Timeout == 0 {
+		e.Timeout = 10 * time.Second
+	}
+	p := newPlain(e, outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), u, u)
+	t.Cleanup(p.abort)
+	return p, u
+}
+
+func noFields(func(name, value string)) {}
+
+// raw answers each request with these bytes, one after the other, and closes
+// the connection where they are empty.
+func raw(t *testing.T, answers ...string) (target string, dialed *atomic.Int32) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	dialed = new(atomic.Int32)
+	var n atomic.Int32
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			dialed.Add(1)
+			go func() {
+				defer c.Close()
+				in := bufio.NewReader(c)
+				for {
+					r, err := http.ReadRequest(in)
+					if err != nil {
+						return
+					}
+					_, _ = io.Copy(io.Discard, r.Body)
+					i := int(n.Add(1)) - 1
+					if i >= len(answers) || answers[i] == "" {
+						return
+					}
+					if _, err := io.WriteString(c, answers[i]); err != nil || strings.Contains(answers[i], "close") {
+						return
+					}
+				}
+			}()
+		}
+	}()
+	return "http://" + l.Addr().String() + "/hook?a=b", dialed
+}
+
+func TestPlainRequest(t *testing.T) {
+	var got *http.Request
+	var body []byte
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		got = r
+		body, _ = io.ReadAll(r.Body)
+		w.Header().Set("Retry-After", "7")
+		w.WriteHeader(503)
+	}))
+	defer srv.Close()
+	e := &Endpoint{UserAgent: "stanzahook/1", Headers: http.Header{"User-Agent": {"x"}, "Accept": {"a"}, "Content-Type": {"c"}, "X-Two": {"1", "2"}}}
+	p, u := plainFor(t, e, srv.URL+"/ho%20ok?a=b")
+	a, err := p.post(u, func(add func(name, value string)) {
+		add("Content-Type", mediaJSON)
+		add("X-Bad", "a\r\nX-Smuggled: b")
+	}, []byte("hello"))
+	if err != nil || a.Status != 503 || a.RetryAfter != 7*time.Second {
+		t.Fatalf("%+v %v", a, err)
+	}
+	want := http.Header{"Accept": {"a"}, "Content-Length": {"5"}, "Content-Type": {mediaJSON}, "User-Agent": {"stanzahook/1"}, "X-Bad": {"a  X-Smuggled: b"}, "X-Two": {"1", "2"}}
+	if fmt.Sprint(got.Header) != fmt.Sprint(want) || got.RequestURI != "/ho%20ok?a=b" || got.Host != u.Host || string(body) != "hello" {
+		t.Errorf("%s %s %v %q", got.Host, got.RequestURI, got.Header, body)
+	}
+	if other, _ := url.Parse(srv.URL + "/other"); other != nil {
+		if _, err := p.post(other, noFields, nil); err != nil || got.RequestURI != "/other" {
+			t.Errorf("%s %v", got.RequestURI, err)
+		}
+	}
+}
+
+func TestPlainAnswers(t *testing.T) {
+	long := strings.Repeat("x", maxAnswer+1)
+	for name, test := range map[string]struct {
+		answers []string // the last is the one that counts
+		want    string   // status, media type and body, or the error
+		dials   int32
+	}{
+		"length":            {[]string{"HTTP/1.1 200 OK\r\nContent-Type: text/plain; charset=utf-8\r\nContent-Length: 2\r\n\r\nhi"}, "200 text/plain hi", 1},
+		"no type":           {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi"}, "200  hi", 1},
+		"chunked":           {[]string{"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nh\r\n1\r\ni\r\n0\r\n\r\n"}, "200  hi", 1},
+		"until the end":     {[]string{"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhi"}, "200  hi", 1},
+		"HTTP/1.0":          {[]string{"HTTP/1.0 200 OK\r\nX: close\r\n\r\nhi"}, "200  hi", 1},
+		"nothing":           {[]string{"HTTP/1.1 204 No Content\r\n\r\n"}, "204  ", 1},
+		"early words":       {[]string{"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\nHTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 202 Accepted\r\nContent-Length: 0\r\n\r\n"}, "202  ", 1},
+		"kept":              {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"}, "200  b", 1},
+		"not kept":          {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nConnection: close\r\n\r\na", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"}, "200  b", 2},
+		"more than asked":   {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\naHTTP/1.1 200 OK\r\n\r\n", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"}, "200  b", 2},
+		"gone while idle":   {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\na", "", "HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nb"}, "200  b", 2},
+		"gone at once":      {[]string{""}, "the endpoint closed the connection without an answer", 1},
+		"long":              {[]string{fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(long), long)}, errLongAnswer.Error(), 1},
+		"a long head":       {[]string{"HTTP/1.1 200 OK\r\nX: " + long[:2*plainBuffer] + "\r\nContent-Length: 0\r\n\r\n"}, "small read buffer", 1},
+		"no answer in time": {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi"}, "no answer within", 1},
+		"no HTTP":           {[]string{"hello, close\r\n\r\n"}, "error when reading", 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			target, dialed := raw(t, test.answers...)
+			p, u := plainFor(t, &Endpoint{Timeout: 300 * time.Millisecond}, target)
+			var a *Answer
+			var err error
+			for range max(1, len(test.answers)-countEmpty(test.answers)) {
+				a, err = p.post(u, noFields, []byte("x"))
+			}
+			got := ""
+			if err != nil {
+				got = err.Error()
+			} else {
+				got = fmt.Sprintf("%d %s %s", a.Status, a.MediaType, a.Body)
+			}
+			if err == nil && got != test.want || !strings.Contains(got, test.want) {
+				t.Errorf("got %q", got)
+			}
+			if n := dialed.Load(); n != test.dials {
+				t.Errorf("%d connections", n)
+			}
+		})
+	}
+}
+
+func countEmpty(list []string) int {
+	return len(list) - len(slices.DeleteFunc(slices.Clone(list), func(s string) bool { return s == "" }))
+}
+
+func TestPlainPoolForgetsWhatIsIdle(t *testing.T) {
+	target, _ := raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
+	p, u := plainFor(t, &Endpoint{}, target)
+	if _, err := p.post(u, noFields, nil); err != nil {
+		t.Fatal(err)
+	}
+	p.pool.mu.Lock()
+	if len(p.pool.idle) != 1 || p.pool.reaper == nil {
+		t.Fatal("the connection is not kept")
+	}
+	p.pool.idle[0].since = time.Now().Add(-2 * plainIdle)
+	p.pool.mu.Unlock()
+	p.pool.reap()
+	p.pool.mu.Lock()
+	defer p.pool.mu.Unlock()
+	if len(p.pool.idle) != 0 || len(p.pool.conns) != 0 || p.pool.reaper != nil {
+		t.Errorf("%d idle, %d connections", len(p.pool.idle), len(p.pool.conns))
+	}
+}
