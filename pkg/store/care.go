@@ -147,7 +147,7 @@ func (s *Store) recover(ctx context.Context) {
 		return
 	}
 	s.log.Warn("a write to the store had failed; it is opened anew")
-	s.eng.Load().flying.Wait() // their senders are told before the streams are looked at again
+	s.eng.Load().window.wait() // their senders are told before the streams are looked at again
 	s.eng.Load().close()
 	e, err := startEngine(ctx, &s.o)
 	if err != nil {

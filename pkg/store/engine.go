@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,14 +24,14 @@ type engine struct {
 	outbox jetstream.Stream
 	people jetstream.KeyValue
 	archive
-	broken  atomic.Bool    // a write failed
-	failed  chan struct{}  // closed when broken
-	flying  sync.WaitGroup // publishes without a result
-	refused bool           // a publish was, because of the failure; belongs to publisher.settle
+	log     *zap.Logger
+	window  *window
+	broken  atomic.Bool // a write failed
+	refused bool        // a publish was, because of the failure; belongs to who hands out results
 }
 
 func startEngine(ctx context.Context, o *Options) (*engine, error) {
-	e := &engine{failed: make(chan struct{})}
+	e := &engine{log: o.Log}
 	if err := e.open(ctx, o); err != nil {
 		e.close()
 		return nil, err
@@ -67,8 +66,10 @@ func (e *engine) open(ctx context.Context, o *Options) error {
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
-	e.js, err = jetstream.New(e.nc, jetstream.WithPublishAsyncMaxPending(publishWindow), jetstream.WithPublishAsyncTimeout(publishTimeout))
-	if err != nil {
+	if e.js, err = jetstream.New(e.nc); err != nil {
+		return fmt.Errorf("open: %w", err)
+	}
+	if err := e.openWindow(); err != nil {
 		return fmt.Errorf("open: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
@@ -82,10 +83,11 @@ func (e *engine) open(ctx context.Context, o *Options) error {
 	return e.openArchive(ctx, o)
 }
 
-// fail notes that a write failed: nothing more can be stored by this engine.
+// fail notes that a write failed: nothing more can be stored by this engine. It
+// does not wait: the server calls it too, with who knows what locked.
 func (e *engine) fail() {
-	if !e.broken.Swap(true) {
-		close(e.failed)
+	if !e.broken.Swap(true) && e.window != nil {
+		go e.window.fail()
 	}
 }
 

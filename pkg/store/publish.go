@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	publishWindow  = 1024 // publishes under way in the store
+	publishWindow  = 1024 // publishes under way in the store, a power of two
 	publishTimeout = 10 * time.Second
 
 	// What may wait in front of the store; the reader of a link must not wait.
@@ -34,53 +34,8 @@ type waiting struct {
 	done    func(seq uint64, err error)
 }
 
-type underway struct {
-	waiting
-	engine *engine
-	future jetstream.PubAckFuture
-}
-
-// settle hands out the result of a publish. When one is refused because the
-// disk has failed, all later ones are, whatever became of them: so what is
-// stored and what is not is divided by one place in each queue, and what lies
-// behind it is removed before the store takes anything again.
-func (u *underway) settle() {
-	if u.future == nil || u.engine.refused {
-		u.refuse()
-		return
-	}
-	select {
-	case ack := <-u.future.Ok():
-		u.stored(ack)
-	case err := <-u.future.Err():
-		if err = u.engine.failure(err); u.engine.broken.Load() {
-			u.refuse()
-			return
-		}
-		u.done(0, err)
-	case <-u.engine.failed:
-		select { // what was stored before it broke counts
-		case ack := <-u.future.Ok():
-			u.stored(ack)
-		default:
-			u.refuse()
-		}
-	}
-}
-
-func (u *underway) refuse() {
-	u.engine.refused = true
-	u.done(0, errBroken)
-}
-
-func (u *underway) stored(ack *jetstream.PubAck) {
-	u.q.s.held.Add(int64(len(u.data)))
-	u.q.stored(ack.Sequence)
-	u.done(ack.Sequence, nil)
-}
-
-// publisher publishes in order from one goroutine, and hands out the results
-// in order from another.
+// publisher publishes in order, from one goroutine; the engine's window hands
+// out the results, in order too.
 type publisher struct {
 	s *Store
 
@@ -90,15 +45,12 @@ type publisher struct {
 	closed bool
 	wake   chan struct{}
 
-	results chan underway
-	wg      sync.WaitGroup
+	wg sync.WaitGroup
 }
 
 func newPublisher(s *Store) *publisher {
-	p := &publisher{s: s, wake: make(chan struct{}, 1), results: make(chan underway, publishWindow)}
-	p.wg.Add(2)
-	go p.publish()
-	go p.settle()
+	p := &publisher{s: s, wake: make(chan struct{}, 1)}
+	p.wg.Go(p.publish)
 	return p
 }
 
@@ -124,37 +76,22 @@ func (p *publisher) add(w waiting) error {
 }
 
 func (p *publisher) publish() {
-	defer p.wg.Done()
-	defer close(p.results)
+	var spare []waiting // the memory of the batch before
 	for range p.wake {
 		p.mu.Lock()
 		batch, closed := p.queue, p.closed
-		p.queue, p.bytes = nil, 0
+		p.queue, p.bytes = spare[:0], 0
 		p.mu.Unlock()
 		for _, w := range batch {
-			e := p.s.eng.Load()
-			u := underway{waiting: w, engine: e}
-			e.flying.Add(1)
-			if !e.broken.Load() {
-				f, err := e.js.PublishAsync(w.subject, w.data, jetstream.WithStallWait(publishTimeout))
-				if err != nil {
-					p.s.log.Warn("an event could not be handed to the store: " + err.Error())
-				}
-				u.future = f
-			}
-			p.results <- u
+			p.s.eng.Load().publish(w)
+		}
+		clear(batch)
+		if spare = batch; cap(spare) > publishWindow {
+			spare = nil // do not keep the memory of one burst
 		}
 		if closed {
 			return
 		}
-	}
-}
-
-func (p *publisher) settle() {
-	defer p.wg.Done()
-	for u := range p.results {
-		u.settle()
-		u.engine.flying.Done()
 	}
 }
 
@@ -187,4 +124,5 @@ func (p *publisher) close() {
 	default:
 	}
 	p.wg.Wait()
+	p.s.eng.Load().window.wait()
 }
