@@ -8,8 +8,9 @@ import (
 )
 
 // sweepPause is how long answered events are gathered before they are removed
-// together: the window in which a kill brings them back.
-const sweepPause = 20 * time.Millisecond
+// together: the window in which a kill brings them back. A removal costs the
+// server about 0.7 ms, because it writes the index of the stream anew.
+const sweepPause = 50 * time.Millisecond
 
 // sweep removes what is answered, until ctx ends and once more then.
 func (s *Store) sweep(ctx context.Context) {
