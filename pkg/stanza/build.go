@@ -31,6 +31,35 @@ func build(h Header, extra, inner string, lim Limits) (*Stanza, error) {
 	return s, nil
 }
 
+// BuildText is Build for a single child with text: of the stanza's own
+// namespace, such as "body". What it writes it knows, so it is not parsed again.
+func BuildText(h Header, local, text string, lim Limits) (*Stanza, error) {
+	if at := CheckText(text); at >= 0 {
+		return nil, fmt.Errorf("%s: holds a character XML forbids, at byte %d", local, at)
+	}
+	if err := h.check(); err != nil {
+		return nil, err
+	}
+	name := h.Kind.String()
+	b := make([]byte, 0, 160+len(text)+len(text)/8)
+	b = append(h.appendTag(b, ""), '>')
+	c := Child{Local: local}
+	c.outer.from = int32(len(b))
+	b = append(append(append(b, '<'), local...), '>')
+	c.inner.from = int32(len(b))
+	b = AppendText(b, text)
+	c.inner.to = int32(len(b))
+	b = append(append(append(b, '<', '/'), local...), '>')
+	c.outer.to = int32(len(b))
+	b = append(append(append(b, '<', '/'), name...), '>')
+	if limit := lim.Max(); len(b) > limit {
+		return nil, fmt.Errorf("build %s: the stanza has %d bytes; %d are allowed", name, len(b), limit)
+	}
+	s := &Stanza{Header: h, raw: string(b), inner: span{c.outer.from, c.outer.to}}
+	s.children = append(s.childSpace[:0], c)
+	return s, nil
+}
+
 func (h Header) check() error {
 	if h.Kind < Message || h.Kind > IQ {
 		return fmt.Errorf("kind: use message, presence or iq")

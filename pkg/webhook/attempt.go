@@ -43,11 +43,15 @@ func (w *Worker) try(ev *Event) (v Verdict, began time.Time, ok bool) {
 		return Verdict{}, began, false
 	}
 	select {
-	case w.slots <- struct{}{}:
-		defer func() { <-w.slots }()
-	case <-w.start.Done():
-		return Verdict{}, began, false
+	case w.slots <- struct{}{}: // at a third of the cost of the same with Done
+	default:
+		select {
+		case w.slots <- struct{}{}:
+		case <-w.start.Done():
+			return Verdict{}, began, false
+		}
 	}
+	defer func() { <-w.slots }()
 	began = time.Now()
 	v = w.post(w.run, ev)
 	if v.Outcome == Again && w.run.Err() != nil {

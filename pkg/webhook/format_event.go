@@ -60,15 +60,15 @@ func testEvent(_ *Endpoint, component, id string, now time.Time) (*Event, error)
 // costs nobody a message. 410 asks to switch the endpoint off (Standard
 // Webhooks 1.0.0).
 func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
-	reason := fmt.Sprintf("HTTP %d", a.Status)
-	switch {
-	case success(a.Status):
+	if success(a.Status) {
 		replies, err := eventReplies(e, ev, a)
 		if err != nil {
 			return invalidReply(err)
 		}
 		return Verdict{Replies: replies}
-	case a.Status == 400 || a.Status == 413 || a.Status == 422:
+	}
+	reason := fmt.Sprintf("HTTP %d", a.Status)
+	if a.Status == 400 || a.Status == 413 || a.Status == 422 {
 		return Verdict{Outcome: Refused, Err: stanza.FromHTTP(a.Status), Reason: reason}
 	}
 	return Verdict{Outcome: Again, Err: stanza.FromHTTP(a.Status), After: pause(a), Disable: a.Status == 410, Reason: reason}

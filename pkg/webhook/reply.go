@@ -27,10 +27,8 @@ func (r *replier) one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
 
 // text is a reply with a body.
 func (r *replier) text(body string, h stanza.Header) (*stanza.Stanza, error) {
-	if at := stanza.CheckText(body); at >= 0 {
-		return nil, fmt.Errorf("the text holds a character XML forbids, at byte %d", at)
-	}
-	return r.build(h, stanza.Element("body", body))
+	s, err := stanza.BuildText(r.fill(r, h), "body", body, r.e.Limits)
+	return r.whole(s, err)
 }
 
 // build is a reply of a header and the XML of its content.
