@@ -5,6 +5,7 @@
 package forward
 
 import (
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -17,19 +18,31 @@ import (
 
 // Forward is the handler of all components' stanzas for endpoints.
 type Forward struct {
+	log *zap.Logger
+
+	mu      sync.RWMutex // a reader never waits for longer than Set takes
 	workers []*webhook.Worker
-	log     *zap.Logger
 }
 
 // New returns a Forward over workers in the order of the configuration.
 func New(workers []*webhook.Worker, log *zap.Logger) *Forward {
-	return &Forward{workers, log}
+	return &Forward{workers: workers, log: log}
+}
+
+// Set replaces the workers. When it returns, those that are not among them any
+// more get nothing more.
+func (f *Forward) Set(workers []*webhook.Worker) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.workers = workers
 }
 
 // Handle implements component.Handler. It never waits: a stanza that cannot be
 // taken is bounced.
 func (f *Forward) Handle(in *component.Incoming) bool {
 	domain := in.Link().Domain().String()
+	f.mu.RLock()
+	defer f.mu.RUnlock()
 	for _, w := range f.workers {
 		switch e := w.Endpoint(); {
 		case !e.Matches(domain, in.Stanza):

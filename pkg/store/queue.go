@@ -39,7 +39,8 @@ type Queue struct {
 	handle  handle
 	backlog map[string]int
 
-	bytes atomic.Int64 // when they were last counted
+	bytes   atomic.Int64 // when they were last counted
+	pending atomic.Int64 // appended, and done was not called yet
 }
 
 // Queue opens the queue of an endpoint, and makes it if it is not there.
@@ -112,7 +113,43 @@ func (q *Queue) Backlog() map[string]int {
 //
 // Errors: ErrFull, ErrClosed.
 func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
-	return q.s.pub.add(waiting{q, q.subject(r.Conversation), r.data(), done})
+	q.pending.Add(1)
+	err := q.s.pub.add(waiting{q, q.subject(r.Conversation), r.data(), done})
+	if err != nil {
+		q.pending.Add(-1)
+	}
+	return err
+}
+
+// Recount counts anew what each conversation has left, for who takes the queue
+// over from somebody who does not append to it any more: Backlog can be asked for
+// once more then. It waits until what was appended is stored.
+func (q *Queue) Recount(ctx context.Context) error {
+	for q.pending.Load() > 0 { // the store answers in some milliseconds, or refuses
+		pause(ctx, 5*time.Millisecond)
+		if err := ctx.Err(); err != nil {
+			return fmt.Errorf("count the events of %s: %w", q.name, err)
+		}
+	}
+	q.remove() // of what is answered, as much as can be removed now
+	stream, err := q.bound(ctx, q.s.eng.Load())
+	var info *jetstream.StreamInfo
+	if err == nil {
+		info, err = stream.Info(ctx, jetstream.WithSubjectFilter(q.subject("*")))
+	}
+	if err != nil {
+		return fmt.Errorf("count the events of %s: %w", q.name, err)
+	}
+	backlog := make(map[string]int, len(info.State.Subjects))
+	prefix := len(q.subject(""))
+	for subject, n := range info.State.Subjects {
+		backlog[subject[prefix:]] = int(n)
+	}
+	q.mu.Lock()
+	q.backlog = backlog
+	q.mu.Unlock()
+	q.counted(int64(info.State.Bytes))
+	return nil
 }
 
 // stored notes that an event was stored.

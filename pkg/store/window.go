@@ -135,6 +135,7 @@ func (w *window) settle() {
 		p := *place
 		w.mu.Unlock()
 		w.e.settle(&p)
+		p.q.pending.Add(-1)
 		w.mu.Lock()
 		*place = publication{}
 		if w.head++; w.tail-w.head == publishWindow-1 || w.head == w.tail {

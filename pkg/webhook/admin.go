@@ -34,7 +34,7 @@ type Status struct {
 // Status returns how the endpoint is.
 func (w *Worker) Status() Status {
 	st := w.health.status(time.Now())
-	st.InFlight = len(w.slots)
+	st.InFlight = len(w.now.Load().slots)
 	if w.queue != nil {
 		w.queue.mu.Lock()
 		st.Queued, st.InMemory = w.queue.count, w.queue.held
@@ -55,10 +55,10 @@ func (w *Worker) Test(ctx context.Context, component, id string) (store.Attempt,
 	defer cancel()
 	defer context.AfterFunc(w.run, cancel)()
 	began := time.Now()
-	if w.e.Pulled() {
+	if w.Endpoint().Pulled() {
 		return store.Attempt{}, errPulled
 	}
-	ev, err := testEvent(w.e, component, id, began)
+	ev, err := testEvent(w.Endpoint(), component, id, began)
 	if err != nil {
 		return store.Attempt{}, err
 	}
@@ -76,7 +76,7 @@ func (w *Worker) Test(ctx context.Context, component, id string) (store.Attempt,
 // stored.
 func (w *Worker) Replay(ctx context.Context, r store.Record) error {
 	if w.queue == nil && w.pull == nil {
-		return fmt.Errorf("endpoint %s has no queue (delivery: direct)", w.e.Name)
+		return fmt.Errorf("endpoint %s has no queue (delivery: direct)", w.name)
 	}
 	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
 	if err != nil {

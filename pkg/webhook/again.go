@@ -32,14 +32,14 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 	}
 	l.failed = now
 	l.remember(v.attempt)
-	alone := l.alone >= len(q.w.e.Schedule)
+	alone := l.alone >= len(q.w.Endpoint().Schedule)
 	fails := l.fails
 	q.mu.Unlock()
 	if alone {
 		return q.giveUp(l, it, fmt.Sprintf("failed %d times while others of the endpoint succeeded; last: %s", fails, v.Reason), v.Err)
 	}
-	left := q.w.e.MaxAge - now.Sub(it.since)
-	wait := jitter(q.w.e.Schedule[min(fails, len(q.w.e.Schedule))-1])
+	left := q.w.Endpoint().MaxAge - now.Sub(it.since)
+	wait := jitter(q.w.Endpoint().Schedule[min(fails, len(q.w.Endpoint().Schedule))-1])
 	q.later(l, max(0, min(wait, left)))
 	return false
 }
@@ -96,12 +96,12 @@ func (q *queue) shed(l *lane, keep int) {
 }
 
 // tooOld reports whether an event is to be given up.
-func (q *queue) tooOld(it *item) bool { return time.Since(it.since) >= q.w.e.MaxAge }
+func (q *queue) tooOld(it *item) bool { return time.Since(it.since) >= q.w.Endpoint().MaxAge }
 
 // expire gives up an event that is too old.
 func (q *queue) expire(l *lane, it *item) (ours bool) {
 	q.w.Counters.Expired.Add(1)
-	reason := fmt.Sprintf("the endpoint did not take it within %v", q.w.e.MaxAge)
+	reason := fmt.Sprintf("the endpoint did not take it within %v", q.w.Endpoint().MaxAge)
 	if n := len(l.history); n > 0 {
 		reason += "; last: " + l.history[n-1].Error
 	}
@@ -119,7 +119,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 	}
 	q.w.log.Warn("an event is given up", zap.String("event", it.ID), zap.String("stanza_id", it.Stanza.ID), zap.String("reason", reason))
 	q.w.entry(it.Event, store.DeadState, reason, nil)
-	if q.w.e.DropOld {
+	if q.w.Endpoint().DropOld {
 		e = nil
 	}
 	q.finish(l, it)
@@ -132,7 +132,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 func (q *queue) bury(l *lane, it *item, reason string) bool {
 	err := q.w.store.Bury(q.w.run, store.Dead{
 		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML()},
-		Endpoint: q.w.e.Name, Type: eventType(it.Stanza), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
+		Endpoint: q.w.name, Type: eventType(it.Stanza), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: l.history,
 	})
 	if err != nil {

@@ -42,16 +42,17 @@ func (w *Worker) try(ev *Event) (v Verdict, began time.Time, ok bool) {
 	if w.start.Err() != nil {
 		return Verdict{}, began, false
 	}
+	slots := w.now.Load().slots
 	select {
-	case w.slots <- struct{}{}: // at a third of the cost of the same with Done
+	case slots <- struct{}{}: // at a third of the cost of the same with Done
 	default:
 		select {
-		case w.slots <- struct{}{}:
+		case slots <- struct{}{}:
 		case <-w.start.Done():
 			return Verdict{}, began, false
 		}
 	}
-	defer func() { <-w.slots }()
+	defer func() { <-slots }()
 	began = time.Now()
 	v = w.post(w.run, ev)
 	if v.Outcome == Again && w.run.Err() != nil {
@@ -61,19 +62,19 @@ func (w *Worker) try(ev *Event) (v Verdict, began time.Time, ok bool) {
 }
 
 func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
-	f := w.format.Load()
-	body, err := f.encode(w.e, ev)
+	f, now := w.format.Load(), w.now.Load()
+	body, err := f.encode(now.e, ev)
 	if err != nil {
 		return Verdict{Outcome: Refused, Reason: err.Error(), Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError}}
 	}
-	a, err := w.http.post(ctx, f, ev, body)
+	a, err := now.http.post(ctx, f, ev, body)
 	switch {
 	case errors.Is(err, errLongAnswer):
 		return invalidReply(err)
 	case err != nil:
 		return Verdict{Outcome: Again, Err: f.network, Reason: err.Error()}
 	}
-	v := f.judge(w.e, ev, a)
+	v := f.judge(now.e, ev, a)
 	v.Status = a.Status
 	if v.Outcome != Done {
 		v.answer = string(a.Body[:min(len(a.Body), keptAnswer)])
@@ -93,7 +94,7 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 		}
 		return
 	}
-	began, opened := w.health.failed(now, ev.conversation(), Failure{now, v.Status, v.Reason}, min(v.After, w.e.MaxAge))
+	began, opened := w.health.failed(now, ev.conversation(), Failure{now, v.Status, v.Reason}, min(v.After, w.Endpoint().MaxAge))
 	switch {
 	case v.Disable && w.health.isDisabled(): // others were under way
 	case v.Disable:
@@ -133,7 +134,7 @@ func (w *Worker) entry(ev *Event, state store.State, reason string, at *store.At
 		return
 	}
 	s := ev.Stanza
-	e := store.Entry{ID: ev.ID, Endpoint: w.e.Name, Component: ev.Component, Type: eventType(s), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
+	e := store.Entry{ID: ev.ID, Endpoint: w.name, Component: ev.Component, Type: eventType(s), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
 	if state != store.Retrying {
 		e.Stanza = s.XML()
 	}
@@ -144,5 +145,5 @@ func (w *Worker) entry(ev *Event, state store.State, reason string, at *store.At
 // endpoint has refused the message itself. In the formats of the modules such
 // an answer is the bot's, and the sender gets it.
 func (w *Worker) dead(v *Verdict) bool {
-	return w.queue != nil && w.e.Format == FormatEvent && v.Outcome == Refused && v.Status >= 400
+	return w.queue != nil && w.Endpoint().Format == FormatEvent && v.Outcome == Refused && v.Status >= 400
 }

@@ -20,7 +20,7 @@ func (w *Worker) conclude(ev *Event, v Verdict, settled func()) {
 	switch v.Outcome {
 	case Done:
 		w.Counters.Delivered.Add(1)
-		if w.e.Copy {
+		if w.Endpoint().Copy {
 			break
 		}
 		out = v.Replies
@@ -37,7 +37,7 @@ func (w *Worker) conclude(ev *Event, v Verdict, settled func()) {
 
 // errorTo is the error stanza for the sender of an event, if there is to be one.
 func (w *Worker) errorTo(ev *Event, e *stanza.Error) []*stanza.Stanza {
-	if s := w.bounce(ev, e); s != nil && !w.e.Copy {
+	if s := w.bounce(ev, e); s != nil && !w.Endpoint().Copy {
 		return []*stanza.Stanza{s}
 	}
 	return nil

@@ -105,7 +105,7 @@ func (p *Puller) accept(r *store.Stored) error {
 		return nil
 	}
 	var out *stanza.Stanza
-	if !p.w.e.Copy {
+	if !p.w.Endpoint().Copy {
 		out = receipt(ev)
 	}
 	if err := p.send(ev, r.Seq, out); err != nil {

@@ -35,14 +35,14 @@ func (p *Puller) cull(ctx context.Context) (next time.Duration, err error) {
 	}
 	defer p.end()
 	defer p.clear()
-	every := min(sweepPause, max(p.w.e.MaxAge/4, 10*time.Millisecond))
+	every := min(sweepPause, max(p.w.Endpoint().MaxAge/4, 10*time.Millisecond))
 	for {
 		list, lost, err := p.disk.Page(ctx, p.place(), 1)
 		p.lose(lost)
 		if err != nil || len(list) == 0 {
 			return every, err
 		}
-		if left := p.w.e.MaxAge - time.Since(list[0].Since); left > 0 {
+		if left := p.w.Endpoint().MaxAge - time.Since(list[0].Since); left > 0 {
 			return min(every, left), nil
 		}
 		if err := p.giveUp(ctx, &list[0]); err != nil {
@@ -61,15 +61,15 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	if err != nil {
 		return p.accept(r) // says that it is damaged
 	}
-	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.e.MaxAge)
+	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
 	if err := p.w.store.Bury(ctx, store.Dead{
-		Record: r.Record, Endpoint: p.w.e.Name, Type: eventType(ev.Stanza), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
+		Record: r.Record, Endpoint: p.w.name, Type: eventType(ev.Stanza), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
 		Reason: reason, Died: time.Now(),
 	}); err != nil {
 		return err
 	}
 	var out *stanza.Stanza
-	if !p.w.e.DropOld && !p.w.e.Copy {
+	if !p.w.Endpoint().DropOld && !p.w.Endpoint().Copy {
 		out = p.w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
 	}
 	if err := p.send(ev, r.Seq, out); err != nil {

@@ -15,8 +15,8 @@ import (
 const retiredEvery = time.Minute
 
 // Retired looks after the queues of endpoints that the configuration has no
-// more. Their events wait, in case the endpoint comes back with the next
-// start; those that get older than MaxAge become dead letters.
+// more. Their events wait, in case the endpoint comes back; those that get older
+// than MaxAge become dead letters.
 //
 // Killed at any point: an event is in its queue until its dead letter is on
 // disk.
@@ -26,6 +26,7 @@ type Retired struct {
 	MaxAge time.Duration
 	Log    *zap.Logger
 
+	turn   sync.Mutex // held by who works on the queues
 	mu     sync.Mutex
 	queues map[string]*retiree
 }
@@ -53,7 +54,6 @@ func (r *Retired) Run(ctx context.Context) {
 	names, err := r.Store.Orphans(ctx)
 	if err != nil {
 		r.Log.Error("the queues of removed endpoints cannot be looked after", zap.Error(err))
-		return
 	}
 	for _, name := range names {
 		q, err := r.Store.Queue(ctx, name)
@@ -61,24 +61,11 @@ func (r *Retired) Run(ctx context.Context) {
 			r.Log.Error("the queue of a removed endpoint cannot be opened", zap.String("endpoint", name), zap.Error(err))
 			continue
 		}
-		e := &retiree{disk: q, lanes: q.Backlog()}
-		for _, n := range e.lanes {
-			e.count += n
-		}
-		r.mu.Lock()
-		if r.queues == nil {
-			r.queues = make(map[string]*retiree)
-		}
-		r.queues[name] = e
-		r.mu.Unlock()
-		if e.count > 0 {
-			r.Log.Warn("events wait for an endpoint that is not in the configuration; they become dead letters when they are too old",
-				zap.String("endpoint", name), zap.Int("events", e.count), zap.Duration("max_age", r.MaxAge))
-		}
+		r.Take(name, q)
 	}
 	tick := time.NewTicker(min(retiredEvery, max(r.MaxAge/4, 10*time.Millisecond)))
 	defer tick.Stop()
-	for len(r.Waiting()) > 0 {
+	for {
 		r.sweep(ctx)
 		select {
 		case <-tick.C:
@@ -88,8 +75,48 @@ func (r *Retired) Run(ctx context.Context) {
 	}
 }
 
+// Take takes over the queue of an endpoint that was removed, with its backlog.
+func (r *Retired) Take(name string, disk *store.Queue) {
+	e := &retiree{disk: disk, lanes: disk.Backlog()}
+	for _, n := range e.lanes {
+		e.count += n
+	}
+	r.mu.Lock()
+	if r.queues == nil {
+		r.queues = make(map[string]*retiree)
+	}
+	r.queues[name] = e
+	r.mu.Unlock()
+	if e.count > 0 {
+		r.Log.Warn("events wait for an endpoint that is not in the configuration; they become dead letters when they are too old",
+			zap.String("endpoint", name), zap.Int("events", e.count), zap.Duration("max_age", r.MaxAge))
+	}
+}
+
+// Give lets go of the queue of an endpoint that is in the configuration again;
+// its backlog is there for who opens it.
+func (r *Retired) Give(ctx context.Context, name string) error {
+	r.turn.Lock()
+	defer r.turn.Unlock()
+	r.mu.Lock()
+	q := r.queues[name]
+	r.mu.Unlock()
+	if q == nil {
+		return nil
+	}
+	if err := q.disk.Recount(ctx); err != nil {
+		return err
+	}
+	r.mu.Lock()
+	delete(r.queues, name)
+	r.mu.Unlock()
+	return nil
+}
+
 // sweep gives up what is too old, and removes queues that are empty.
 func (r *Retired) sweep(ctx context.Context) {
+	r.turn.Lock()
+	defer r.turn.Unlock()
 	r.mu.Lock()
 	queues := make(map[string]*retiree, len(r.queues))
 	for name, q := range r.queues {

@@ -15,7 +15,7 @@ const (
 
 // spawn starts a runner if there is something to do; q.mu is held.
 func (q *queue) spawn() {
-	if q.closed || q.blocked || q.running >= q.w.e.Concurrency || q.starting >= q.ready.len() {
+	if q.closed || q.blocked || q.running >= q.w.Endpoint().Concurrency || q.starting >= q.ready.len() {
 		return
 	}
 	q.starting++
@@ -212,7 +212,7 @@ func (q *queue) release(l *lane) {
 // start starts as many runners as there is work for, and one where only a
 // probe may be due.
 func (q *queue) start() {
-	for !q.closed && q.running < q.w.e.Concurrency && q.starting < max(q.ready.len(), min(1, len(q.waits))) {
+	for !q.closed && q.running < q.w.Endpoint().Concurrency && q.starting < max(q.ready.len(), min(1, len(q.waits))) {
 		q.starting++
 		q.running++
 		q.runners.Go(q.runner)

@@ -12,7 +12,7 @@ const (
 )
 
 func (q *queue) sweepEvery() time.Duration {
-	return min(sweepPause, max(q.w.e.MaxAge/4, 10*time.Millisecond))
+	return min(sweepPause, max(q.w.Endpoint().MaxAge/4, 10*time.Millisecond))
 }
 
 // sweep gives up what has become too old while the endpoint could not be
@@ -36,7 +36,7 @@ func (q *queue) sweep(now time.Time) {
 			if unknown++; unknown > maxUnknown {
 				continue
 			}
-		} else if now.Sub(oldest) < q.w.e.MaxAge {
+		} else if now.Sub(oldest) < q.w.Endpoint().MaxAge {
 			continue
 		}
 		if l.state == waiting {

@@ -33,16 +33,15 @@ type Sender interface {
 
 // Worker makes the attempts of one endpoint.
 type Worker struct {
-	e      *Endpoint
-	http   *requests
+	name   string
+	now    atomic.Pointer[setup]
 	format atomic.Pointer[format]
 	sender Sender
 	store  *store.Store // nil before Open: nothing is logged or buried
 	log    *zap.Logger
-	slots  chan struct{} // attempts in flight
-	lanes  lanes         // of what is in memory only
-	queue  *queue        // of what is in the store; nil for direct delivery
-	pull   *Puller       // in its place, for an endpoint without a URL
+	lanes  lanes   // of what is in memory only
+	queue  *queue  // of what is in the store; nil for direct delivery
+	pull   *Puller // in its place, for an endpoint without a URL
 	health health
 
 	start context.Context // ends when no attempt may begin any more
@@ -53,6 +52,17 @@ type Worker struct {
 	Counters Counters
 }
 
+// setup is what an endpoint is at the moment, and what follows from that.
+type setup struct {
+	e     *Endpoint
+	http  *requests
+	slots chan struct{} // attempts in flight
+}
+
+func newSetup(e *Endpoint) *setup {
+	return &setup{e, newRequests(e), make(chan struct{}, e.Concurrency)}
+}
+
 // Counters count what a worker did since the start of the process.
 type Counters struct {
 	Attempts, Failures, Delivered, Refused, Expired, Dead, Replies, Overflow atomic.Int64
@@ -61,7 +71,8 @@ type Counters struct {
 // NewWorker returns the worker of an endpoint. It makes direct attempts and
 // answers IQs; Open gives it a queue.
 func NewWorker(e *Endpoint, sender Sender, log *zap.Logger) *Worker {
-	w := &Worker{e: e, http: newRequests(e), sender: sender, log: log.With(zap.String("endpoint", e.Name)), slots: make(chan struct{}, e.Concurrency)}
+	w := &Worker{name: e.Name, sender: sender, log: log.With(zap.String("endpoint", e.Name))}
+	w.now.Store(newSetup(e))
 	w.start, w.stop = context.WithCancel(context.Background())
 	w.run, w.kill = context.WithCancel(context.Background())
 	w.format.Store(formatOf(e.Format))
@@ -72,26 +83,26 @@ func NewWorker(e *Endpoint, sender Sender, log *zap.Logger) *Worker {
 // in it, and begins to keep the delivery log. It is called once, before events
 // are given to the worker.
 func (w *Worker) Open(ctx context.Context, s *store.Store) error {
-	state, err := s.EndpointState(ctx, w.e.Name)
+	state, err := s.EndpointState(ctx, w.name)
 	if err != nil {
 		return err
 	}
 	w.store = s
-	if w.e.Format == FormatRestJSON || w.e.Format == FormatRestXML {
+	if w.Endpoint().Format == FormatRestJSON || w.Endpoint().Format == FormatRestXML {
 		w.lanes.wg.Go(w.negotiate)
 	}
 	if state.Disabled {
 		w.health.disable(state.Reason, state.Since)
 		w.log.Warn("the endpoint is disabled; its events wait", zap.String("reason", state.Reason), zap.Time("since", state.Since))
 	}
-	if !w.e.Queued {
+	if !w.Endpoint().Queued {
 		return nil
 	}
-	sq, err := s.Queue(ctx, w.e.Name)
+	sq, err := s.Queue(ctx, w.name)
 	if err != nil {
 		return err
 	}
-	if w.e.Pulled() {
+	if w.Endpoint().Pulled() {
 		w.pull, err = openPuller(ctx, w, sq)
 		return err
 	}
@@ -101,7 +112,7 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 }
 
 // Endpoint returns what the worker delivers to.
-func (w *Worker) Endpoint() *Endpoint { return w.e }
+func (w *Worker) Endpoint() *Endpoint { return w.now.Load().e }
 
 // Queued takes a message or presence for durable delivery. It does not wait:
 // the event is stored while it is delivered. It reports false if it cannot be
@@ -122,7 +133,7 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.stop()
 	breakOff := context.AfterFunc(ctx, func() {
 		w.kill()
-		w.http.close()
+		w.now.Load().http.close()
 	})
 	if w.queue != nil {
 		w.queue.close()
@@ -133,13 +144,13 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.lanes.close()
 	breakOff()
 	w.kill()
-	w.http.close()
+	w.now.Load().http.close()
 }
 
 // Enable lets a disabled endpoint have its events again, over restarts too.
 func (w *Worker) Enable(ctx context.Context) error {
-	if err := w.store.PutEndpointState(ctx, w.e.Name, store.EndpointState{}); err != nil {
-		return fmt.Errorf("enable endpoint %s: %w", w.e.Name, err)
+	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{}); err != nil {
+		return fmt.Errorf("enable endpoint %s: %w", w.name, err)
 	}
 	w.health.enable()
 	w.log.Info("the endpoint is enabled")
@@ -161,8 +172,8 @@ func (w *Worker) Disable(ctx context.Context, reason string) error {
 	if w.store == nil {
 		return nil
 	}
-	if err := w.store.PutEndpointState(ctx, w.e.Name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
-		return fmt.Errorf("disable endpoint %s, which will be enabled after a restart: %w", w.e.Name, err)
+	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
+		return fmt.Errorf("disable endpoint %s, which will be enabled after a restart: %w", w.name, err)
 	}
 	return nil
 }
@@ -171,9 +182,9 @@ func (w *Worker) Disable(ctx context.Context, reason string) error {
 // wants, until it has answered once. Until then it gets the configured one.
 func (w *Worker) negotiate() {
 	for n := 0; ; n++ {
-		f, err := probe(w.start, w.http.client, w.e)
+		f, err := probe(w.start, w.now.Load().http.client, w.Endpoint())
 		if err == nil {
-			if f != w.e.Format {
+			if f != w.Endpoint().Format {
 				w.log.Info("the endpoint asked for another format than the configured one", zap.String("format", string(f)))
 				w.format.Store(formatOf(f))
 			}
