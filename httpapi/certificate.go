@@ -32,12 +32,3 @@ func (c *certificate) config() *tls.Config {
 		},
 	}
 }
-
-// Reload reads the certificate and its key again, for connections that come
-// after. If they cannot be used, the old ones stay.
-func (s *Server) Reload() error {
-	if s.certificate == nil {
-		return nil
-	}
-	return s.certificate.load()
-}

@@ -19,7 +19,8 @@ type Server struct {
 	slots   chan struct{} // one for each request of a mount in flight
 	handler http.Handler
 	http    *http.Server
-	served  chan struct{} // closed when the listener's goroutine has ended
+	served  chan struct{}          // closed when the listener's goroutine has ended
+	serving atomic.Pointer[Server] // whose handler requests get; itself, until Replace
 
 	tokens      atomic.Pointer[[]Token]
 	rate        limiter
@@ -34,6 +35,7 @@ func New(o Options, mounts ...Mount) *Server {
 	s := &Server{o: o, mounts: mounts, slots: make(chan struct{}, o.MaxConcurrent)}
 	s.SetTokens(o.Tokens)
 	s.SetRateLimit(o.Rate)
+	s.serving.Store(s)
 	s.handler = s.identify(s.logAccess(s.recoverPanics(s.boundArrival(s.underBase(s.routes())))))
 	return s
 }
@@ -63,7 +65,7 @@ func (s *Server) Start() (addr string, err error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
-		Handler:           s.handler,
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serving.Load().handler.ServeHTTP(w, r) }),
 		ConnState:         limited.state,
 		ConnContext:       limited.context,
 		Protocols:         &protocols,
@@ -84,6 +86,22 @@ func (s *Server) Start() (addr string, err error) {
 		}
 	}()
 	return l.Addr().String(), nil
+}
+
+// Replace makes requests that come from now on be served as next serves them,
+// which has the same address, and TLS if s has it, and is never started itself.
+// Requests in flight end as they began. When the certificate of next cannot be
+// used, nothing changes.
+func (s *Server) Replace(next *Server) error {
+	if s.certificate != nil {
+		c := &certificate{certFile: next.o.CertFile, keyFile: next.o.KeyFile}
+		if err := c.load(); err != nil {
+			return err
+		}
+		s.certificate.current.Store(c.current.Load())
+	}
+	s.serving.Store(next)
+	return nil
 }
 
 // Stop takes no more requests and waits for those in flight. When ctx ends

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"slices"
 	"sync"
 	"time"
 
@@ -19,6 +18,9 @@ import (
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
 	"stanzahook/component/privilege"
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/account"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
@@ -29,18 +31,25 @@ import (
 
 // app is the running program: what was started, and how to end it.
 type app struct {
-	cfg     *Config
-	log     *zap.Logger
-	store   *store.Store
-	links   links
-	boxes   map[string]*outbox.Outbox
-	people  *presence.Subscribers
-	workers []*webhook.Worker
-	retired *webhook.Retired
-	keepers map[string]*privilege.Keeper // by domain
-	rosters *roster.Rosters
-	ways    map[string]*roster.Backends // to the rosters, by host
-	logins  map[string]*roster.Logins   // by host; filled before the links run
+	cfg      *Config
+	log      *zap.Logger
+	store    *store.Store
+	links    links
+	boxes    map[string]*outbox.Outbox
+	people   *presence.Subscribers
+	workers  []*webhook.Worker
+	retired  *webhook.Retired
+	keepers  map[string]*privilege.Keeper // by domain
+	rosters  *roster.Rosters
+	ways     map[string]*roster.Backends // to the rosters, by host
+	triggers triggers                    // of refreshes of rosters
+	forward  *forward.Forward
+	server   *httpapi.Server
+	accounts *account.Pool // sessions of /msg; nil: none
+	once     v1.Once
+	reloader v1.Reload // nil: none
+
+	turn sync.Mutex // held by a reload, and by the stop: cfg, workers, ways, accounts are theirs
 
 	sent     *sentMessages
 	archives archive.Collector
@@ -56,9 +65,13 @@ type undo struct {
 }
 
 // startApp starts everything in order, and takes it back if something fails.
-// hung is called when only a new process can go on.
-func startApp(ctx context.Context, cfg *Config, log *zap.Logger, hung func()) (*app, error) {
-	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now(), ways: make(map[string]*roster.Backends), logins: make(map[string]*roster.Logins)}
+// hung is called when only a new process can go on. r, which may be nil, reads
+// the configuration again when it is asked to.
+func startApp(ctx context.Context, cfg *Config, log *zap.Logger, hung func(), r *reloading) (*app, error) {
+	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now()}
+	if r != nil {
+		r.app, a.reloader = a, r.reload
+	}
 	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.listen} {
 		if err := step(ctx); err != nil {
 			a.stop()
@@ -72,6 +85,8 @@ func (a *app) later(name string, do func(context.Context)) { a.undo = append(a.u
 
 // stop ends everything in the reverse order, within the drain time.
 func (a *app) stop() {
+	a.turn.Lock()
+	defer a.turn.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain)
 	defer cancel()
 	for i := len(a.undo) - 1; i >= 0; i-- {
@@ -107,26 +122,23 @@ func (a *app) makeLinks(context.Context) error {
 	a.links, a.boxes, a.keepers = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
 	a.sent = newSentMessages(a.store, a.log)
 	a.later("what became of messages", a.sent.start())
-	guard := outbound.NewGuard(a.cfg.Outbound.Networks)
-	for _, c := range a.cfg.Endpoints {
-		e := a.endpoint(c)
-		e.Guard, e.Proxy = guard, a.cfg.Outbound.ProxyURL()
+	for _, e := range hooks(a.cfg) {
 		a.workers = append(a.workers, webhook.NewWorker(e, a.links, a.log))
 	}
-	fwd := forward.New(a.workers, a.log)
+	a.forward = forward.New(a.workers, a.log)
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)
 		if err != nil {
 			return fmt.Errorf("components: domain: %w", err)
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		keeper := &privilege.Keeper{Log: a.log, Hosts: slices.Concat(a.cfg.HTTP.Basic.Accounts.Hosts, a.rosterHosts(c.Domain)), Presence: a.loggedIn}
+		keeper := &privilege.Keeper{Log: a.log, Hosts: believed(a.cfg, c.Domain), Presence: a.triggers.loggedIn}
 		a.keepers[c.Domain] = keeper
 		handlers := component.Chain{keeper, &a.sent.bounces, &a.archives}
 		if c.Presence == presenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}
-		handlers = append(handlers, fwd,
+		handlers = append(handlers, a.forward,
 			(&disco.Responder{Identity: identity, Version: version, Started: a.started, Now: time.Now}).Handler(),
 			component.HandlerFunc(presence.Swallow))
 		o := component.Options{
@@ -149,7 +161,19 @@ func (a *app) makeLinks(context.Context) error {
 	return nil
 }
 
-func (a *app) endpoint(c EndpointConfig) *webhook.Endpoint {
+// hooks are the endpoints of a configuration, in its order.
+func hooks(cfg *Config) []*webhook.Endpoint {
+	guard := outbound.NewGuard(cfg.Outbound.Networks)
+	var all []*webhook.Endpoint
+	for _, c := range cfg.Endpoints {
+		e := newWebhook(cfg, c)
+		e.Guard, e.Proxy = guard, cfg.Outbound.ProxyURL()
+		all = append(all, e)
+	}
+	return all
+}
+
+func newWebhook(cfg *Config, c EndpointConfig) *webhook.Endpoint {
 	e := &webhook.Endpoint{
 		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == deliveryQueued,
 		Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
@@ -160,7 +184,7 @@ func (a *app) endpoint(c EndpointConfig) *webhook.Endpoint {
 	for _, p := range c.Match.Payloads {
 		e.Match.Payloads = append(e.Match.Payloads, webhook.Payload{NS: p.Space, Name: p.Local})
 	}
-	for _, comp := range a.cfg.Components { // a reply must fit every link it may leave by
+	for _, comp := range cfg.Components { // a reply must fit every link it may leave by
 		if c.Component == "" || c.Component == comp.Domain {
 			if n := int(comp.MaxStanzaBytes); e.Limits.MaxBytes == 0 || n < e.Limits.MaxBytes {
 				e.Limits.MaxBytes = n
@@ -274,18 +298,22 @@ func (ls links) Send(domain string, s *stanza.Stanza, done func(error)) error {
 	return err
 }
 
-// ready returns why the process is not ready to work; nothing if it is.
-func (a *app) ready(ctx context.Context) []string {
-	var reasons []string
-	for _, c := range a.cfg.Components {
-		if st := a.links[c.Domain].Status(); st.State != component.Up {
-			reasons = append(reasons, fmt.Sprintf("component %s: %s", c.Domain, st.Reason))
+// readiness returns what says why the process is not ready to work; nothing if
+// it is. The components stay the same over reloads.
+func (a *app) readiness() func(ctx context.Context) []string {
+	components := a.cfg.Components
+	return func(ctx context.Context) []string {
+		var reasons []string
+		for _, c := range components {
+			if st := a.links[c.Domain].Status(); st.State != component.Up {
+				reasons = append(reasons, fmt.Sprintf("component %s: %s", c.Domain, st.Reason))
+			}
 		}
+		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+		defer cancel()
+		if err := a.store.Ready(ctx); err != nil {
+			reasons = append(reasons, err.Error())
+		}
+		return reasons
 	}
-	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
-	defer cancel()
-	if err := a.store.Ready(ctx); err != nil {
-		reasons = append(reasons, err.Error())
-	}
-	return reasons
 }

@@ -34,7 +34,7 @@ store: {dir: %q}
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := startApp(t.Context(), cfg, zap.NewNop(), nil)
+	a, err := startApp(t.Context(), cfg, zap.NewNop(), nil, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,13 +19,36 @@ import (
 // listen starts the HTTP server, last of all: whoever reaches it finds the rest
 // running.
 func (a *app) listen(context.Context) error {
+	a.setAccounts(a.cfg)
+	a.later("sessions of accounts", func(context.Context) {
+		if a.accounts != nil {
+			a.accounts.Close()
+		}
+	})
+	a.server = a.surfaces(a.cfg)
+	addr, err := a.server.Start()
+	if err != nil {
+		return err
+	}
+	a.addr = addr
+	a.later("http", func(ctx context.Context) {
+		if err := a.server.Stop(ctx); err != nil {
+			a.log.Warn("requests were broken off", zap.Error(err))
+		}
+	})
+	a.later("readers of events", func(context.Context) { events{a.workers}.hangup() })
+	return nil
+}
+
+// surfaces are all that is served by HTTP, as a configuration says.
+func (a *app) surfaces(cfg *Config) *httpapi.Server {
 	var domains []jid.JID
 	limits := make(map[string]stanza.Limits)
 	secrets := make(map[string]secret.String)
-	for _, c := range a.cfg.Components {
+	for _, c := range cfg.Components {
 		domains = append(domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
 		limits[c.Domain] = stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
-		if a.cfg.HTTP.Basic.Component {
+		if cfg.HTTP.Basic.Component {
 			secrets[c.Domain] = c.Secret
 		}
 	}
@@ -35,37 +58,25 @@ func (a *app) listen(context.Context) error {
 	// Where no rosters are configured, the interfaces are nil, and not what they hold.
 	var forV1 v1.Rosters
 	var forAdmin rosteradmin.Rosters
-	if len(a.cfg.Rosters) > 0 {
+	if len(cfg.Rosters) > 0 {
 		forV1, forAdmin = rosters{a.rosters}, rosters{a.rosters}
 	}
-	targets := &endpoints{a.store, a.workers, a.retired, a.cfg.Components[0].Domain}
-	srv := httpapi.New(httpapi.Options{
-		Listen: a.cfg.HTTP.Listen, BasePath: a.cfg.HTTP.BasePath, TrustedProxies: a.cfg.HTTP.Proxies,
-		CertFile: a.cfg.HTTP.TLS.CertFile, KeyFile: a.cfg.HTTP.TLS.KeyFile,
-		Tokens: tokens(a.cfg.HTTP.Tokens), NoAuth: a.cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(a.cfg.HTTP.RateLimit),
-		MaxBodyBytes: int64(a.cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.ready,
+	targets := &endpoints{a.store, a.workers, a.retired, cfg.Components[0].Domain}
+	return httpapi.New(httpapi.Options{
+		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies,
+		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
+		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
+		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.readiness(),
 		Open: []httpapi.Route{openapi.Route(version)},
 	}, rest.New(rest.Options{
 		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
-		Limits: limit, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), a.messages(send, ours, limit), v1.New(v1.Options{
+		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
 		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: targets, Events: events{a.workers},
-		Stanzas:  newStanzas(a.cfg.Components, a.links, a.boxes, a.sent, a.store),
-		Requests: requests{a.store}, Status: (&status{a.cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status,
-		Rosters: forV1, IQTimeout: a.cfg.HTTP.IQTimeout, IQMaxTimeout: a.cfg.HTTP.IQMaxTimeout, Log: a.log,
+		Stanzas:  newStanzas(cfg.Components, a.links, a.boxes, a.sent, a.store),
+		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status,
+		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
-	addr, err := srv.Start()
-	if err != nil {
-		return err
-	}
-	a.addr = addr
-	a.later("http", func(ctx context.Context) {
-		if err := srv.Stop(ctx); err != nil {
-			a.log.Warn("requests were broken off", zap.Error(err))
-		}
-	})
-	a.later("readers of events", func(context.Context) { events{a.workers}.hangup() })
-	return nil
 }
 
 func tokens(configured []TokenConfig) []httpapi.Token {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -21,18 +20,26 @@ const (
 )
 
 // messages is the surface of /msg.
-func (a *app) messages(send sender, ours func() []jid.JID, limit func(jid.JID) stanza.Limits) httpapi.Mount {
+func (a *app) messages(cfg *Config, send sender, ours func() []jid.JID, limit func(jid.JID) stanza.Limits) httpapi.Mount {
 	o := postmsg.Options{Sender: send, Domains: ours, Limits: limit, Log: a.log}
-	if c := a.cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
-		pool := account.NewPool(account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, Bounced: func(s *stanza.Stanza) {
-			a.log.Info("a message of an account came back with an error", zap.String("stanza_id", s.ID))
-		}}, maxSessions, sessionIdle)
-		a.later("sessions of accounts", func(context.Context) { pool.Close() })
+	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		as := &privilege.Messages{Deliver: send.Send}
 		for _, domain := range ours() {
 			as.Ways = append(as.Ways, privilege.Way{Keeper: a.keepers[domain.Domain()], Domain: domain, Limits: limit(domain)})
 		}
-		o.Accounts, o.Hosts, o.Privileged = pool, c.Hosts, as
+		o.Accounts, o.Hosts, o.Privileged = a.accounts, c.Hosts, as
 	}
 	return postmsg.New(o)
+}
+
+// setAccounts makes the sessions of accounts those of a configuration. What of
+// the one before is to be closed, when nobody uses it any more, is returned.
+func (a *app) setAccounts(cfg *Config) (old *account.Pool) {
+	old, a.accounts = a.accounts, nil
+	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
+		a.accounts = account.NewPool(account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, Bounced: func(s *stanza.Stanza) {
+			a.log.Info("a message of an account came back with an error", zap.String("stanza_id", s.ID))
+		}}, maxSessions, sessionIdle)
+	}
+	return old
 }

@@ -106,7 +106,7 @@ store: {dir: %q}
 	if err != nil {
 		b.Fatal(err)
 	}
-	a, err := startApp(b.Context(), cfg, zap.NewNop(), nil)
+	a, err := startApp(b.Context(), cfg, zap.NewNop(), nil, nil)
 	if err != nil {
 		b.Fatal(err)
 	}

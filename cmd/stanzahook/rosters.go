@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
-	"sync"
+	"slices"
 
 	"go.uber.org/zap"
 
@@ -22,55 +22,79 @@ import (
 // makeRosters makes what keeps the rosters. It is told of logins by the links, so
 // it is there before they run.
 func (a *app) makeRosters(context.Context) error {
-	guard := outbound.NewGuard(a.cfg.Outbound.Networks)
-	var hosts []*roster.Host
-	for i := range a.cfg.Rosters {
-		c := &a.cfg.Rosters[i]
-		backends, err := a.backends(c, guard)
-		if err != nil {
-			return err
-		}
-		a.ways[c.Host] = backends
-		log := a.log.With(zap.String("host", c.Host))
-		h := roster.NewHost(roster.Options{
-			Domain: c.Host, Source: a.source(c, guard), Backends: backends, Cache: rosterCache{a.store},
-			Mode: roster.Mode(c.Mode), Keep: c.KeepGlobs, Concurrency: c.Concurrency, Log: log,
-		})
-		hosts = append(hosts, h)
-		if c.RefreshOnLogin {
-			a.logins[c.Host] = roster.NewLogins(h, log)
-		}
+	a.rosters = roster.New(a.store, a.log)
+	options, err := a.rosterOptions(a.cfg)
+	if err != nil {
+		return err
 	}
-	a.rosters = roster.New(a.store, a.log, hosts...)
+	a.setRosters(a.cfg, options)
 	return nil
 }
 
-// keepRosters starts what refreshes rosters by itself. It ends before the links
-// do, which what is under way needs.
+// keepRosters lets what refreshes rosters by itself begin. It ends before the
+// links do, which what is under way needs.
 func (a *app) keepRosters(context.Context) error {
-	run, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	for _, l := range a.logins {
-		wg.Go(func() { l.Run(run) })
-	}
-	for _, c := range a.cfg.Rosters {
-		if c.Interval > 0 {
-			wg.Go(func() { a.rosters.Hosts[c.Host].Every(run, c.Interval) })
-		}
-	}
+	a.triggers.begin()
 	a.later("rosters", func(ctx context.Context) {
-		cancel()
+		a.triggers.end()
 		a.rosters.Stop(ctx)
-		wg.Wait()
 	})
 	return nil
 }
 
+// rosterOptions are what a configuration says about the rosters of each host, in
+// its order.
+func (a *app) rosterOptions(cfg *Config) ([]roster.Options, error) {
+	guard := outbound.NewGuard(cfg.Outbound.Networks)
+	var all []roster.Options
+	for i := range cfg.Rosters {
+		c := &cfg.Rosters[i]
+		backends, err := a.backends(c, guard)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, roster.Options{
+			Domain: c.Host, Source: source(cfg, c, guard), Backends: backends, Cache: rosterCache{a.store},
+			Mode: roster.Mode(c.Mode), Keep: c.KeepGlobs, Concurrency: c.Concurrency, Log: a.log.With(zap.String("host", c.Host)),
+		})
+	}
+	return all, nil
+}
+
+// setRosters makes the rosters those of a configuration. It returns the hosts
+// that are not in it any more, to be stopped.
+func (a *app) setRosters(cfg *Config, options []roster.Options) (gone []*roster.Host) {
+	before := make(map[string]*roster.Host)
+	for _, h := range a.rosters.All() {
+		before[h.Domain] = h
+	}
+	var hosts []*roster.Host
+	a.ways = make(map[string]*roster.Backends)
+	for i, o := range options {
+		h := before[o.Domain]
+		if h == nil {
+			h = roster.NewHost(o)
+		} else {
+			h.Change(o)
+			delete(before, o.Domain)
+		}
+		hosts = append(hosts, h)
+		a.ways[o.Domain] = o.Backends.(*roster.Backends)
+		a.triggers.set(h, cfg.Rosters[i].RefreshOnLogin, cfg.Rosters[i].Interval)
+	}
+	a.rosters.Set(hosts...)
+	for domain, h := range before {
+		a.triggers.remove(domain)
+		gone = append(gone, h)
+	}
+	return gone
+}
+
 // source is the web application of a host.
-func (a *app) source(c *RosterConfig, guard *outbound.Guard) *roster.HTTPSource {
+func source(cfg *Config, c *RosterConfig, guard *outbound.Guard) *roster.HTTPSource {
 	s := &roster.HTTPSource{
 		URL: c.URL, Headers: http.Header{}, UserAgent: "stanzahook/" + version, Timeout: c.Timeout,
-		Client: outbound.NewClient(guard, outbound.ClientOptions{Proxy: a.cfg.Outbound.ProxyURL(), IdleConns: c.Concurrency}),
+		Client: outbound.NewClient(guard, outbound.ClientOptions{Proxy: cfg.Outbound.ProxyURL(), IdleConns: c.Concurrency}),
 	}
 	for name, value := range c.Headers {
 		s.Headers.Set(name, value.Reveal())
@@ -123,24 +147,16 @@ func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOption
 	return run, forAPI(err)
 }
 
-// rosterHosts are the hosts whose rosters a component may change; what they say
-// about privileges is believed.
-func (a *app) rosterHosts(component string) []string {
-	var hosts []string
-	for _, c := range a.cfg.Rosters {
+// believed are the hosts of the server, besides the one that a component is a
+// subdomain of: what they say about privileges counts.
+func believed(cfg *Config, component string) []string {
+	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
+	for _, c := range cfg.Rosters {
 		if c.Component == component {
 			hosts = append(hosts, c.Host)
 		}
 	}
 	return hosts
-}
-
-// loggedIn tells who waits for the logins of a host's users; it is
-// privilege.Keeper.Presence.
-func (a *app) loggedIn(from jid.JID, available, repeated bool) {
-	if l := a.logins[from.Domain()]; l != nil {
-		l.Presence(from, available, repeated)
-	}
 }
 
 // rosterCache is the store as roster.Cache.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"os/signal"
 	"runtime"
 	"syscall"
 
@@ -43,22 +44,31 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	log, err := newLogger(cfg.Log)
+	log, level, err := newLogger(cfg.Log)
 	if err != nil {
 		return err
 	}
 	shareCores()
 	defer func() { _ = log.Sync() }() // stderr of some kinds cannot be synced
 	hung := make(chan struct{})
-	app, err := startApp(ctx, cfg, log, func() { close(hung) })
+	again := make(chan os.Signal, 1)
+	signal.Notify(again, syscall.SIGHUP) // one that comes during the start is for later
+	defer signal.Stop(again)
+	r := &reloading{level: level, load: func() (*Config, error) { return loadConfig(path, os.Environ()) }}
+	app, err := startApp(ctx, cfg, log, func() { close(hung) }, r)
 	if err != nil {
 		return err
 	}
 	log.Info("started", zap.String("version", version), zap.String("config", path), zap.String("http", app.addr))
-	select {
-	case <-ctx.Done():
-	case <-hung:
-		return startAnew(log)
+	for running := true; running; {
+		select {
+		case <-again:
+			r.told(ctx)
+		case <-ctx.Done():
+			running = false
+		case <-hung:
+			return startAnew(log)
+		}
 	}
 	log.Info("stopping", zap.Duration("drain", cfg.Drain))
 	app.stop()
@@ -90,11 +100,11 @@ func startAnew(log *zap.Logger) error {
 	return fmt.Errorf("start anew: %w", syscall.Exec(self, os.Args, os.Environ()))
 }
 
-// newLogger writes to stderr, one line an entry.
-func newLogger(c LogConfig) (*zap.Logger, error) {
+// newLogger writes to stderr, one line an entry. The level may be changed later.
+func newLogger(c LogConfig) (*zap.Logger, zap.AtomicLevel, error) {
 	level, err := zapcore.ParseLevel(c.Level)
 	if err != nil {
-		return nil, fmt.Errorf("log.level: %w", err)
+		return nil, zap.AtomicLevel{}, fmt.Errorf("log.level: %w", err)
 	}
 	z := zap.NewProductionConfig()
 	z.Level = zap.NewAtomicLevelAt(level)
@@ -109,7 +119,7 @@ func newLogger(c LogConfig) (*zap.Logger, error) {
 	}
 	log, err := z.Build()
 	if err != nil {
-		return nil, fmt.Errorf("log: %w", err)
+		return nil, zap.AtomicLevel{}, fmt.Errorf("log: %w", err)
 	}
-	return log, nil
+	return log, z.Level, nil
 }

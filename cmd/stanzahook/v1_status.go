@@ -70,8 +70,15 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 // rosterStatus tells how the rosters of each host are kept.
 func (s *status) rosterStatus() []v1.RosterStatus {
 	all := []v1.RosterStatus{}
+	hosts := make(map[string]*roster.Host)
+	for _, h := range s.rosters.All() {
+		hosts[h.Domain] = h
+	}
 	for _, c := range s.cfg.Rosters {
-		h, way := s.rosters.Hosts[c.Host], s.ways[c.Host].Chosen()
+		h, way := hosts[c.Host], s.ways[c.Host].Chosen()
+		if h == nil {
+			continue // a reload has just taken it away
+		}
 		st := v1.RosterStatus{Host: c.Host, Component: c.Component, Running: h.Running(), Refreshed: h.Counters.All()}
 		if way.Backend != "" {
 			st.Backend = &way.Backend

@@ -61,14 +61,14 @@ func (k *Keeper) Handle(in *component.Incoming) bool {
 		return true
 	case in.Kind == stanza.Presence && in.To == in.Link().Domain() && (in.Type == "" || in.Type == "unavailable"):
 		k.mu.Lock()
-		managed := k.managed[in.From.Domain()]
+		managed := k.managed[in.From.Domain()] && k.believes(in.From.Domain(), in.Link().Domain())
 		k.mu.Unlock()
 		if managed && k.Presence != nil && !in.From.IsBare() && in.From.Local() != "" {
 			_, repeated := in.Child("urn:xmpp:delay", "delay")
 			k.Presence(in.From, in.Type == "", repeated)
 		}
 		return managed
-	case in.Kind == stanza.IQ && in.Type == "set" && slices.Contains(k.Hosts, in.From.Domain()):
+	case in.Kind == stanza.IQ && in.Type == "set" && k.isHost(in.From.Domain()):
 		// XEP-0321 section 4.4: the server tells of changes of a roster. What is in
 		// a roster is read when it has to be known.
 		if _, push := in.Child("jabber:iq:roster", "query"); push {
@@ -114,8 +114,9 @@ func (k *Keeper) GrantedSoon(ctx context.Context, l *component.Link, host string
 func (k *Keeper) Granted(host string) Grants {
 	k.mu.Lock()
 	g := k.grants[host]
+	believed := g.link != nil && k.believes(host, g.link.Domain())
 	k.mu.Unlock()
-	if g.link == nil || !g.link.Connected() || g.link.Counters.Reconnects.Load() != g.connection {
+	if !believed || !g.link.Connected() || g.link.Counters.Reconnects.Load() != g.connection {
 		return Grants{}
 	}
 	return g.Grants
@@ -138,10 +139,28 @@ func (k *Keeper) All() map[string]Grants {
 	return out
 }
 
+// SetHosts replaces Hosts. What one of them has said on this connection counts
+// from now on.
+func (k *Keeper) SetHosts(hosts []string) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.Hosts = hosts
+}
+
+func (k *Keeper) isHost(domain string) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.Contains(k.Hosts, domain)
+}
+
+// maxStrangers bounds the domains whose advertisements are kept though they do
+// not count, in case they are named later.
+const maxStrangers = 16
+
 // advertised notes what a host of the server grants. What it does not name in
 // its newest message it does not grant any more.
 func (k *Keeper) advertised(in *component.Incoming) {
-	if !k.believes(in.From, in.Link().Domain()) {
+	if !in.From.IsDomain() {
 		k.Log.Warn("a privilege advertisement from somebody else than the server was ignored", zap.Stringer("from", in.From))
 		return
 	}
@@ -155,6 +174,13 @@ func (k *Keeper) advertised(in *component.Incoming) {
 	if k.managed == nil {
 		k.managed, k.grants = make(map[string]bool), make(map[string]granted)
 	}
+	believed := k.believes(host, in.Link().Domain())
+	if !believed {
+		k.Log.Warn("a privilege advertisement from a domain that is not known as the server's does not count", zap.Stringer("from", in.From))
+		if _, known := k.grants[host]; !known && len(k.grants) >= maxStrangers {
+			return
+		}
+	}
 	// The presence of users is kept from endpoints over reconnects: it may come
 	// before the new advertisement does.
 	k.managed[host] = g.Presence != ""
@@ -163,11 +189,13 @@ func (k *Keeper) advertised(in *component.Incoming) {
 		close(k.changed)
 		k.changed = nil
 	}
-	k.Log.Info("the server grants privileges", zap.String("component", in.Link().Domain().String()), zap.String("host", host), zap.Stringer("grants", g))
+	if believed {
+		k.Log.Info("the server grants privileges", zap.String("component", in.Link().Domain().String()), zap.String("host", host), zap.Stringer("grants", g))
+	}
 }
 
-// believes reports whether an address is a host of the server: a domain that
-// the component is a subdomain of, or one that was named.
-func (k *Keeper) believes(from, domain jid.JID) bool {
-	return from.IsDomain() && (strings.HasSuffix(domain.Domain(), "."+from.Domain()) || slices.Contains(k.Hosts, from.Domain()))
+// believes reports whether a domain is a host of the server: one that the
+// component is a subdomain of, or one that was named. k.mu is held.
+func (k *Keeper) believes(host string, domain jid.JID) bool {
+	return strings.HasSuffix(domain.Domain(), "."+host) || slices.Contains(k.Hosts, host)
 }

@@ -289,7 +289,7 @@ func TestGone(t *testing.T) {
 	if o, err := rosters.Refresh(t.Context(), user("john"), false); err != nil || !o.Result.Updated() {
 		t.Fatalf("%+v, %v", o, err)
 	}
-	if w.Body.Len() > 0 || rosters.Hosts["example.com"].Counters.Applied.Load() != 1 || len(m.Has[user("john")]) != 1 {
+	if w.Body.Len() > 0 || rosters.All()[0].Counters.Applied.Load() != 1 || len(m.Has[user("john")]) != 1 {
 		t.Errorf("the refresh ended with its caller, or he was answered: %s", w.Body)
 	}
 }
@@ -304,7 +304,7 @@ func TestStopping(t *testing.T) {
 		open(rosters).ServeHTTP(w, httptest.NewRequest("POST", "/roster_admin/refresh", strings.NewReader(`["john","aaron"]`)))
 		answered <- w
 	}()
-	for rosters.Hosts["example.com"].Running() == 0 {
+	for rosters.All()[0].Running() == 0 {
 		runtime.Gosched()
 	}
 	stopped, stop := context.WithCancel(context.Background())

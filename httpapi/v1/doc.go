@@ -90,6 +90,9 @@
 //	POST   /v1/endpoints/{name}/enable  200: the endpoint
 //	POST   /v1/endpoints/{name}/disable 200: the endpoint; {"reason":"…"}
 //	POST   /v1/endpoints/{name}/replay  202: all its dead letters; ?since=
+//	POST   /v1/reload                   200: the configuration was read again: {"changed":["…"]};
+//	                                    422 with "problems" when it is not taken, and nothing
+//	                                    has changed
 //
 // after, before and since are moments (RFC 3339) or durations back from now,
 // such as 2h; of dead letters, they are about when they died. jid is the sender

@@ -68,10 +68,7 @@ var (
 const maxTruth = 60 * time.Second
 
 // sender serves the routes that send.
-type sender struct {
-	handler
-	running *running
-}
+type sender struct{ handler }
 
 // otherRoutes are those that need other scopes than admin: messages, presence,
 // IQs and the status.
@@ -83,7 +80,7 @@ func (h handler) otherRoutes() []httpapi.Route {
 	if h.Stanzas == nil {
 		return routes
 	}
-	s := sender{h, &running{hashes: make(map[string]string)}}
+	s := sender{h}
 	return append(routes, []httpapi.Route{
 		{Method: http.MethodPost, Path: "/v1/messages", Handler: h.scoped(httpapi.ScopeSend, s.postMessage)},
 		{Method: http.MethodGet, Path: "/v1/messages/{id:.+}", Handler: h.scoped(httpapi.ScopeSend, s.showMessage)},

@@ -58,25 +58,29 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// running are the requests with a key that are being served, by it; their number
-// is that of all requests at most.
-type running struct {
+// Once has the requests with a key that are being served, by it; their number is
+// that of all requests at most. The zero Once has none. Surfaces of which one
+// takes the place of the other share one.
+type Once struct {
 	mu     sync.Mutex
 	hashes map[string]string
 }
 
 // begin reports whether the key is free, and if not, the hash of who has it.
-func (u *running) begin(key, hash string) (other string, ok bool) {
+func (u *Once) begin(key, hash string) (other string, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	if other, taken := u.hashes[key]; taken {
 		return other, false
 	}
+	if u.hashes == nil {
+		u.hashes = make(map[string]string)
+	}
 	u.hashes[key] = hash
 	return "", true
 }
 
-func (u *running) end(key string) {
+func (u *Once) end(key string) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	delete(u.hashes, key)
@@ -99,13 +103,13 @@ func (s sender) once(w http.ResponseWriter, r *http.Request, d *draft, send func
 		return nil
 	}
 	key = httpapi.IdentityOf(r.Context()).Name + "\x00" + r.Method + r.URL.Path + "\x00" + key
-	if other, ok := s.running.begin(key, d.hash); !ok {
+	if other, ok := s.Once.begin(key, d.hash); !ok {
 		if other != d.hash {
 			return otherBody()
 		}
 		return refused{&httpapi.Fault{Status: http.StatusConflict, Text: keyHeader + ": the request with this key is still being answered; ask again", RetryAfter: 1}}
 	}
-	defer s.running.end(key)
+	defer s.Once.end(key)
 	ctx := context.WithoutCancel(r.Context()) // whether or not the caller waits, the answer is stored
 	known, created, err := s.Requests.Begin(ctx, key, Request{Hash: d.hash, ID: d.stanza.ID})
 	switch {

@@ -24,6 +24,8 @@ type Options struct {
 	Stanzas    Stanzas       // nil: nothing can be sent
 	Rosters    Rosters       // nil: none are configured
 	Requests   Requests      // nil: an Idempotency-Key is not looked at
+	Once       *Once         // the requests with such a key that are being served; nil: its own
+	Reload     Reload        // nil: the configuration is not read again
 	Status     func(context.Context) (Status, error)
 	// How long an IQ may wait: where the caller does not say (default 120 s), and
 	// whatever he says (default 300 s).
@@ -57,6 +59,9 @@ func New(o Options) httpapi.Mount {
 	if o.IQMaxTimeout == 0 {
 		o.IQMaxTimeout = 300 * time.Second
 	}
+	if o.Once == nil {
+		o.Once = new(Once)
+	}
 	h := handler{o}
 	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
 		return httpapi.Route{Method: method, Path: path, Handler: h.admin(serve)}
@@ -73,6 +78,7 @@ func New(o Options) httpapi.Mount {
 		route(http.MethodPost, "/v1/endpoints/{name}/enable", h.enableEndpoint),
 		route(http.MethodPost, "/v1/endpoints/{name}/disable", h.disableEndpoint),
 		route(http.MethodPost, "/v1/endpoints/{name}/replay", h.replayEndpoint),
+		route(http.MethodPost, "/v1/reload", h.reload),
 		{Method: http.MethodGet, Path: "/v1/endpoints/{name}/events", Handler: h.events(h.pull)},
 		{Method: http.MethodPost, Path: "/v1/endpoints/{name}/events/ack", Handler: h.events(h.ackEvents)},
 	}...)}

@@ -33,17 +33,31 @@ type Options struct {
 // Killed during a refresh: the server has some of its changes. The next refresh
 // begins with reading what is there, and does the rest.
 type Host struct {
-	Options
-	slots chan struct{}
-	stop  context.CancelFunc
-	ctx   context.Context // of the refreshes
-	wg    sync.WaitGroup
+	Domain string
+	Log    *zap.Logger
+	now    atomic.Pointer[setup]
+	stop   context.CancelFunc
+	ctx    context.Context // of the refreshes
+	wg     sync.WaitGroup
 
 	mu      sync.Mutex
 	stopped bool
 	flights map[jid.JID]*flight
 
 	Counters Counters
+}
+
+// setup is how the rosters are kept at the moment.
+type setup struct {
+	Options
+	slots chan struct{}
+}
+
+func newSetup(o Options) *setup {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	return &setup{o, make(chan struct{}, o.Concurrency)}
 }
 
 // Counters count refreshes, by result.
@@ -103,13 +117,23 @@ type turn struct {
 
 // NewHost returns a host that has nothing to do yet. Stop it in the end.
 func NewHost(o Options) *Host {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	h := &Host{Options: o, slots: make(chan struct{}, o.Concurrency), flights: make(map[jid.JID]*flight)}
+	h := &Host{Domain: o.Domain, Log: o.Log, flights: make(map[jid.JID]*flight)}
+	h.now.Store(newSetup(o))
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
 }
+
+// Change makes all refreshes that begin from now on do as these options say;
+// Domain and Log stay as they are.
+func (h *Host) Change(o Options) {
+	o.Domain, o.Log = h.Domain, h.Log
+	h.now.Store(newSetup(o))
+}
+
+func (h *Host) options() Options { return h.now.Load().Options }
+
+// Now is the time of the host's clock.
+func (h *Host) Now() time.Time { return h.now.Load().Now() }
 
 // ErrStopped means that the process is about to end.
 var ErrStopped = errors.New("stanzahook is stopping")
@@ -164,9 +188,9 @@ func (h *Host) join(owner jid.JID, force bool) (*turn, error) {
 // fly does an owner's refreshes until nobody asks for another.
 func (h *Host) fly(owner jid.JID, f *flight) {
 	for {
-		free := false
+		free, slots := false, h.now.Load().slots
 		select {
-		case h.slots <- struct{}{}:
+		case slots <- struct{}{}:
 			free = true
 		case <-h.ctx.Done():
 		}
@@ -176,7 +200,7 @@ func (h *Host) fly(owner jid.JID, f *flight) {
 		h.mu.Unlock()
 		if free {
 			t.outcome = h.refresh(h.ctx, owner, t.force)
-			<-h.slots
+			<-slots
 			if h.ctx.Err() != nil && !t.outcome.Result.Updated() {
 				t.outcome = Outcome{} // it was broken off: ErrStopped
 			}

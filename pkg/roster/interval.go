@@ -17,7 +17,7 @@ func (h *Host) Every(ctx context.Context, interval time.Duration) {
 		case <-ctx.Done():
 			return
 		}
-		for owner, err := range h.Cache.RosterOwners(ctx, h.Domain) {
+		for owner, err := range h.options().Cache.RosterOwners(ctx, h.Domain) {
 			if err == nil {
 				_, err = h.Refresh(ctx, owner, false)
 			}

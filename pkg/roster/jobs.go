@@ -75,11 +75,11 @@ var ErrTooMany = errors.New("too many roster jobs are under way")
 // Refreshing the same owners again does the rest, as what is right already stays
 // as it is.
 type Jobs struct {
-	Hosts map[string]*Host // by domain
 	Store JobStore
 	Log   *zap.Logger
 
 	mu      sync.Mutex
+	hosts   []*Host // in the order of the configuration
 	running map[string]*Running
 	stopped bool
 	wg      sync.WaitGroup
@@ -114,13 +114,13 @@ type JobOptions struct {
 }
 
 // Start begins a job. An owner who is named twice is refreshed once. Every
-// owner's host must be one of Hosts. What is kept is stored when it returns.
+// owner's host must be one of those that are kept. What is kept is stored when it returns.
 // Errors: ErrStopped, ErrTooMany, and those of the store.
 func (js *Jobs) Start(ctx context.Context, owners []jid.JID, o JobOptions) (*Running, error) {
 	seen := make(map[jid.JID]bool, len(owners))
 	byHost := make(map[*Host][]jid.JID)
 	for _, o := range owners {
-		h := js.Hosts[o.Domain()]
+		h := js.host(o.Domain())
 		if h == nil {
 			return nil, fmt.Errorf("the rosters of %s are not kept here", o.Domain())
 		}
@@ -185,7 +185,7 @@ func (js *Jobs) run(r *Running, byHost map[*Host][]jid.JID, force bool) {
 			owners = owners[1:]
 			return o, true
 		}
-		for range min(len(owners), h.Concurrency) {
+		for range min(len(owners), h.options().Concurrency) {
 			workers.Go(func() {
 				for o, ok := next(); ok; o, ok = next() {
 					out, err := h.Refresh(context.Background(), o, force)

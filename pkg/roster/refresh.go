@@ -30,7 +30,7 @@ func (h *Host) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
 		h.Log.Error("the record of a roster cannot be read", zap.Stringer("owner", owner), zap.Error(err))
 		return Outcome{owner, SourceError, "what is known of this roster cannot be read from the store, so nothing was done; the log has the reason"}
 	}
-	r := &run{Host: h, owner: owner, force: force, rec: &rec, revision: revision}
+	r := &run{Options: h.options(), owner: owner, force: force, rec: &rec, revision: revision}
 	o := r.do(ctx)
 	rec.Last = Last{h.Now().UTC(), o.Result, o.Detail}
 	if ctx.Err() == nil {
@@ -53,7 +53,7 @@ func (h *Host) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
 // are not known to be added from the source none is removed in additive mode.
 // Errors: [*StoreFailure].
 func (h *Host) load(ctx context.Context, owner jid.JID) (Record, uint64, error) {
-	data, revision, err := h.Cache.Roster(ctx, owner)
+	data, revision, err := h.options().Cache.Roster(ctx, owner)
 	if err != nil {
 		return Record{}, 0, &StoreFailure{err}
 	}
@@ -70,7 +70,7 @@ func (h *Host) load(ctx context.Context, owner jid.JID) (Record, uint64, error) 
 
 // run is one refresh.
 type run struct {
-	*Host
+	Options
 	owner    jid.JID
 	force    bool
 	rec      *Record

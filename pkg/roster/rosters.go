@@ -12,26 +12,51 @@ import (
 )
 
 // Rosters are those of all hosts, and the jobs over them.
-type Rosters struct {
-	Jobs
-	hosts []*Host // in the order of the configuration
-}
+type Rosters struct{ Jobs }
 
 // New returns the rosters of some hosts.
 func New(jobs JobStore, log *zap.Logger, hosts ...*Host) *Rosters {
-	r := &Rosters{hosts: hosts}
-	r.Jobs = Jobs{Hosts: make(map[string]*Host), Store: jobs, Log: log}
-	for _, h := range hosts {
-		r.Hosts[h.Domain] = h
+	return &Rosters{Jobs{Store: jobs, Log: log, hosts: hosts}}
+}
+
+// Set replaces the hosts. Those that are not among them any more get nothing new
+// to do; stop them.
+func (js *Jobs) Set(hosts ...*Host) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	js.hosts = hosts
+}
+
+// All are the hosts whose rosters are kept, in the order of the configuration.
+func (js *Jobs) All() []*Host {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	return js.hosts
+}
+
+// host is the one with a domain; nil if its rosters are not kept.
+func (js *Jobs) host(domain string) *Host {
+	for _, h := range js.All() {
+		if h.Domain == domain {
+			return h
+		}
 	}
-	return r
+	return nil
+}
+
+// of is the host of an owner.
+func (r *Rosters) of(owner jid.JID) (*Host, error) {
+	if h := r.host(owner.Domain()); h != nil {
+		return h, nil
+	}
+	return nil, &ErrNoHost{fmt.Sprintf("the rosters of %s are not kept here", owner.Domain())}
 }
 
 // Domains are the hosts whose rosters are kept, in the order of the
 // configuration.
 func (r *Rosters) Domains() []string {
 	var all []string
-	for _, h := range r.hosts {
+	for _, h := range r.All() {
 		all = append(all, h.Domain)
 	}
 	return all
@@ -51,8 +76,8 @@ func (r *Rosters) Owner(name, host string) (jid.JID, error) {
 	if !strings.ContainsAny(name, "@/") {
 		switch {
 		case host != "":
-		case len(r.hosts) == 1:
-			host = r.hosts[0].Domain
+		case len(r.Domains()) == 1:
+			host = r.Domains()[0]
 		default:
 			return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q does not say at which host; write it as name@host, or say host=, with one of %s", shorten(name), strings.Join(r.Domains(), ", "))}
 		}
@@ -71,28 +96,40 @@ func (r *Rosters) Owner(name, host string) (jid.JID, error) {
 
 // Refresh refreshes one roster, as [Host.Refresh] does.
 func (r *Rosters) Refresh(ctx context.Context, owner jid.JID, force bool) (Outcome, error) {
-	return r.Hosts[owner.Domain()].Refresh(ctx, owner, force)
+	h, err := r.of(owner)
+	if err != nil {
+		return Outcome{}, err
+	}
+	return h.Refresh(ctx, owner, force)
 }
 
 // View returns what is known of a roster, as [Host.View] does.
 func (r *Rosters) View(ctx context.Context, owner jid.JID) (View, error) {
-	return r.Hosts[owner.Domain()].View(ctx, owner)
+	h, err := r.of(owner)
+	if err != nil {
+		return View{}, err
+	}
+	return h.View(ctx, owner)
 }
 
 // Preview returns what a refresh would change, as [Host.Preview] does.
 func (r *Rosters) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
-	return r.Hosts[owner.Domain()].Preview(ctx, owner)
+	h, err := r.of(owner)
+	if err != nil {
+		return Changes{}, err
+	}
+	return h.Preview(ctx, owner)
 }
 
 // Known are the owners who have a record; at one host, or, if that is empty, at
 // all.
 func (r *Rosters) Known(ctx context.Context, host string) ([]jid.JID, error) {
 	var all []jid.JID
-	for _, h := range r.hosts {
+	for _, h := range r.All() {
 		if host != "" && host != h.Domain {
 			continue
 		}
-		for owner, err := range h.Cache.RosterOwners(ctx, h.Domain) {
+		for owner, err := range h.options().Cache.RosterOwners(ctx, h.Domain) {
 			if err != nil {
 				return nil, err
 			}
@@ -106,14 +143,17 @@ func (r *Rosters) Known(ctx context.Context, host string) ([]jid.JID, error) {
 // Available returns nil when a host's rosters can be reached now, else why not:
 // the errors of a [Chooser].
 func (r *Rosters) Available(ctx context.Context, owner jid.JID) error {
-	_, err := r.Hosts[owner.Domain()].Backends.Choose(ctx, owner)
+	h, err := r.of(owner)
+	if err == nil {
+		_, err = h.options().Backends.Choose(ctx, owner)
+	}
 	return err
 }
 
 // Stop takes nothing more, and waits for what is under way; when ctx ends, that
 // is broken off.
 func (r *Rosters) Stop(ctx context.Context) {
-	for _, h := range r.hosts {
+	for _, h := range r.All() {
 		h.Stop(ctx)
 	}
 	r.Jobs.Stop()

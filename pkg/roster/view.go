@@ -30,7 +30,7 @@ func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
 		return View{}, &StoreFailure{err}
 	}
 	v.Actual, v.ReadAt = rec.Known(v.Wanted), rec.KnownAt
-	choice, err := h.Backends.Choose(ctx, owner)
+	choice, err := h.options().Backends.Choose(ctx, owner)
 	if err == nil {
 		var now Roster
 		if now, err = choice.Get(ctx, owner); err == nil {
@@ -51,11 +51,12 @@ func (h *Host) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 	if err != nil {
 		return Changes{}, err
 	}
-	w, err := h.Source.Fetch(ctx, owner, "")
+	o := h.options()
+	w, err := o.Source.Fetch(ctx, owner, "")
 	if err != nil {
 		return Changes{}, &SourceFailure{err}
 	}
-	choice, err := h.Backends.Choose(ctx, owner)
+	choice, err := o.Backends.Choose(ctx, owner)
 	if err != nil {
 		return Changes{}, err
 	}
@@ -64,7 +65,7 @@ func (h *Host) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 		return Changes{}, err
 	}
 	want, _ := reachable(choice, w.Roster)
-	return Diff(have, want, Policy{Mode: h.Mode, Keep: h.Keep, Added: rec.added(), SubscriptionsStay: choice.SubscriptionsStay}), nil
+	return Diff(have, want, Policy{Mode: o.Mode, Keep: o.Keep, Added: rec.added(), SubscriptionsStay: choice.SubscriptionsStay}), nil
 }
 
 // SourceFailure means that the source has given no answer that counts.
