@@ -8,9 +8,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -31,7 +29,7 @@ const (
 // with a component that only sends back what it gets, the best that the server
 // can do; server, bot and load share the cores with both. With OTHER, the path
 // of another build of stanzahook, it takes turns with that one too. It judges
-// nothing.
+// nothing. A run counts for little if other programs used much.
 func TestPathSpeed(t *testing.T) {
 	withoutRace(t)
 	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
@@ -43,10 +41,24 @@ func TestPathSpeed(t *testing.T) {
 type walker struct {
 	name, domain string
 	pid          int
-	rate, cost   []float64 // of each round: messages/s, its CPU in µs a message
-	calls        []float64 // its system calls that read or write, of a message
-	others       []string  // what the rest used, in µs a message
-	singles      []time.Duration
+	rounds       []pathResult
+	singles      []time.Duration // medians of the rounds with one message at a time
+}
+
+// pathResult is one round at full load: messages/s, and what was used for a
+// message.
+type pathResult struct {
+	rate float64
+	usage
+}
+
+// of returns the median of something over the rounds.
+func (w *walker) of(what func(pathResult) float64) float64 {
+	var all []float64
+	for _, r := range w.rounds {
+		all = append(all, what(r))
+	}
+	return median(all)
 }
 
 func pathSpeed(t *testing.T, kind lab.Kind) {
@@ -82,18 +94,9 @@ func pathSpeed(t *testing.T, kind lab.Kind) {
 	}
 	for range pathRounds {
 		for _, w := range walkers {
-			pids := map[string]int{"server": -s.Group(), "bot": bot.pid, "load": os.Getpid()}
-			before := make(map[string]time.Duration)
-			for name, pid := range pids {
-				before[name] = cpuTime(pid)
-			}
-			own, calls := cpuTime(w.pid), systemCalls(w.pid)
+			before := used(w.pid, s.Group(), bot.pid)
 			took, _ := pathRound(t, clients, w.domain, pathWindow, pathCount)
-			each := func(d time.Duration) float64 { return float64(d.Nanoseconds()) / 1e3 / pathCount }
-			w.cost = append(w.cost, each(cpuTime(w.pid)-own))
-			w.calls = append(w.calls, float64(systemCalls(w.pid)-calls)/pathCount)
-			w.rate = append(w.rate, pathCount/took.Seconds())
-			w.others = append(w.others, fmt.Sprintf("server %.0f, bot %.0f, load %.0f", each(cpuTime(pids["server"])-before["server"]), each(cpuTime(pids["bot"])-before["bot"]), each(cpuTime(pids["load"])-before["load"])))
+			w.rounds = append(w.rounds, pathResult{pathCount / took.Seconds(), used(w.pid, s.Group(), bot.pid).since(before, pathCount)})
 		}
 	}
 	for range 3 {
@@ -104,11 +107,14 @@ func pathSpeed(t *testing.T, kind lab.Kind) {
 	}
 	for _, w := range walkers {
 		var ratios []float64
-		for i, r := range w.rate {
-			ratios = append(ratios, r/walkers[0].rate[i])
+		for i, r := range w.rounds {
+			ratios = append(ratios, r.rate/walkers[0].rounds[i].rate)
 		}
-		t.Logf("%s, %s: %.0f messages/s (%.0f to %.0f), %.2f of the raw echo; CPU a message: its own %.1f µs (%s), reads and writes %.1f; one at a time p50 %.2f ms", kind, w.name,
-			median(w.rate), slices.Min(w.rate), slices.Max(w.rate), median(ratios), median(w.cost), w.others[len(w.others)/2], median(w.calls), float64(median(w.singles).Microseconds())/1e3)
+		t.Logf("%s, %s: %.0f messages/s, %.2f of the raw echo (%.2f to %.2f); one at a time p50 %.2f ms; µs of CPU a message: its own %.1f, server %.0f, bot %.0f, load %.0f, other programs %.0f, idle %.0f; its reads and writes a message %.1f",
+			kind, w.name, w.of(func(r pathResult) float64 { return r.rate }), median(ratios), slices.Min(ratios), slices.Max(ratios), float64(median(w.singles).Microseconds())/1e3,
+			w.of(func(r pathResult) float64 { return r.own }), w.of(func(r pathResult) float64 { return r.server }), w.of(func(r pathResult) float64 { return r.bot }),
+			w.of(func(r pathResult) float64 { return r.load }), w.of(func(r pathResult) float64 { return r.foreign }), w.of(func(r pathResult) float64 { return r.idle }),
+			w.of(func(r pathResult) float64 { return r.calls }))
 	}
 }
 
@@ -153,55 +159,4 @@ func helper(t *testing.T, name string, args ...string) helperProcess {
 	eventually(t, name+" is ready", func() bool { return strings.Contains(out.String(), "\n") })
 	line, _, _ := strings.Cut(out.String(), "\n")
 	return helperProcess{cmd.Process.Pid, line}
-}
-
-// cpuTime is what a process, or the process group -pid, has used.
-func cpuTime(pid int) time.Duration {
-	if pid == os.Getpid() {
-		var r syscall.Rusage
-		_ = syscall.Getrusage(syscall.RUSAGE_SELF, &r)
-		return time.Duration(r.Utime.Nano() + r.Stime.Nano())
-	}
-	files := []string{fmt.Sprintf("/proc/%d/stat", pid)}
-	if pid < 0 {
-		files, _ = filepath.Glob("/proc/[0-9]*/stat")
-	}
-	ticks := 0
-	for _, file := range files {
-		text, err := os.ReadFile(file)
-		if err != nil {
-			continue // it has ended
-		}
-		// proc(5): pgrp is the 5th field, utime and stime the 14th and 15th.
-		fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-		if pid < 0 && fields[2] != strconv.Itoa(-pid) {
-			continue
-		}
-		for _, f := range fields[11:13] {
-			n, _ := strconv.Atoi(f)
-			ticks += n
-		}
-	}
-	return time.Duration(ticks) * 10 * time.Millisecond
-}
-
-// systemCalls counts the reads and writes of a process.
-func systemCalls(pid int) int {
-	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))
-	if err != nil {
-		return 0
-	}
-	sum := 0
-	for _, line := range strings.Split(string(text), "\n") {
-		if strings.HasPrefix(line, "syscr: ") || strings.HasPrefix(line, "syscw: ") {
-			n, _ := strconv.Atoi(line[len("syscr: "):])
-			sum += n
-		}
-	}
-	return sum
-}
-
-func median[T float64 | time.Duration](values []T) T {
-	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
 }
