@@ -41,7 +41,7 @@ func (m members) whole() (string, error) {
 // without a key that is known, such as {"ok":true}. Its addresses do not count.
 func (r *replier) object(data []byte) (*stanza.Stanza, error) {
 	if h, body, ok := simple(data); ok {
-		return r.build(h, stanza.Element("body", body))
+		return r.text(body, h)
 	}
 	return r.anyObject(data)
 }
