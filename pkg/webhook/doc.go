@@ -26,21 +26,28 @@
 //
 // # Where the time goes
 //
-// Prosody at full load, four conversations, format event with a JSON reply,
-// queued and confirmed; shares of this process's CPU, about 50 µs an event:
+// The whole way on a real server at full load, as make bench measures it: four
+// conversations, format event, a text as the reply, queued and confirmed.
+// Shares of this process's CPU, about 46 µs an event on two cores where nothing
+// else runs:
 //
-//	30 %  the POST: request, answer, two system calls
-//	23 %  storing the event, and removing it
-//	16 %  its JSON, reading the reply, building the stanza that goes back
-//	14 %  reading from and writing to the XMPP server
-//	 7 %  garbage collector, scheduler
-//	 3 %  the delivery log
-//	 7 %  lanes, headers, confirmations
+//	Prosody  ejabberd
+//	   33 %      35 %  the POST; two thirds of that are its system calls
+//	   22 %      21 %  storing the event (15 %) and removing it
+//	   13 %      11 %  its JSON, the reply
+//	   12 %      16 %  reading from and writing to the XMPP server
+//	   11 %       8 %  scheduler, garbage collector
+//	    6 %       7 %  lanes
+//	    2 %       2 %  the delivery log
 //
 // go test -bench EventQueued -cpuprofile shows the same without a server.
 //
-// Before, with net/http, reflection in the event's JSON, and a store that was
-// read through a consumer, it was about 100 µs: net/http hands each request to
-// two goroutines and back, and the way through a consumer costs as much as the
-// publish again.
+// An attempt through net/http would be handed to two goroutines and back, and
+// one through a general client that writes the header anew costs 4 µs more. A
+// reply that is a text is not parsed again (3 µs). A removal costs the store
+// 0.7 ms, so there are few (store.sweepPause: 4 µs an event at 20 ms).
+//
+// What is left is mostly the kernel's: a program that only posts what it gets
+// and writes the answer back, with no store, no confirmation and no XML parser,
+// takes 28 µs an event.
 package webhook
