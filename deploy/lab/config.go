@@ -39,6 +39,7 @@ type config struct {
 	MaxStanzaBytes int
 	Nagle          bool
 	Root           bool // we run as root
+	Edit           func([]byte) ([]byte, error)
 }
 
 func newConfig(o Options, dir string, root bool) config {
@@ -54,6 +55,7 @@ func newConfig(o Options, dir string, root bool) config {
 		MaxStanzaBytes: o.MaxStanzaBytes,
 		Nagle:          o.Nagle,
 		Root:           root,
+		Edit:           o.Edit,
 	}
 	for name, password := range o.Users {
 		c.Accounts = append(c.Accounts, account{name, password})
@@ -107,6 +109,18 @@ func (c config) With(right string) []Component {
 
 func (c config) probeAccount() account     { return c.Accounts[0] }
 func (c config) probeComponent() Component { return c.Components[0] }
+
+// renderEdited is render for a server's own configuration.
+func (c config) renderEdited(name string) ([]byte, error) {
+	text, err := c.render(name)
+	if err != nil || c.Edit == nil {
+		return text, err
+	}
+	if text, err = c.Edit(text); err != nil {
+		return nil, fmt.Errorf("Options.Edit: %w", err)
+	}
+	return text, nil
+}
 
 // render fills in one of the embedded templates.
 func (c config) render(name string) ([]byte, error) {

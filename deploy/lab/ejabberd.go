@@ -66,7 +66,7 @@ const ejabberdInetrc = `{lookup, [file]}.
 `
 
 func (e ejabberd) prepare(c config) error {
-	text, err := c.render("ejabberd.yml.tmpl")
+	text, err := c.renderEdited("ejabberd.yml.tmpl")
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,11 @@ type Options struct {
 	// to run that, and Dir has to be empty or inside of it.
 	EjabberdRoot string
 
+	// Edit, if not nil, makes another configuration of the one that is written,
+	// at every start: for trying what somebody is told to write. Users, and who
+	// else connects, must find the server where they would without it.
+	Edit func(config []byte) ([]byte, error)
+
 	// ComponentPort is where components connect; 0 picks a free port.
 	ComponentPort int
 

@@ -19,7 +19,7 @@ func newProsody() (backend, error) {
 }
 
 func (p prosody) prepare(c config) error {
-	text, err := c.render("prosody.cfg.lua.tmpl")
+	text, err := c.renderEdited("prosody.cfg.lua.tmpl")
 	if err != nil {
 		return err
 	}
