@@ -18,18 +18,19 @@ type api struct {
 
 const maxAnswer = 1 << 20
 
-// post sends one stanza through POST /rest, and returns status line and answer.
-func (a *api) post(ctx context.Context, contentType, body string) (status int, answer string, err error) {
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+"/rest", strings.NewReader(body))
+// post makes a POST request, and returns the status and the answer.
+func (a *api) post(ctx context.Context, path, contentType, body string) (status int, answer string, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, a.url+path, strings.NewReader(body))
 	if err != nil {
 		return 0, "", err
 	}
 	req.Header.Set("Authorization", "Bearer "+a.token)
 	req.Header.Set("Content-Type", contentType)
-	return a.do(req)
+	return do(req)
 }
 
-func (a *api) do(req *http.Request) (status int, answer string, err error) {
+// do makes a request, of stanzahook or of the web application.
+func do(req *http.Request) (status int, answer string, err error) {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
 		if cause := context.Cause(req.Context()); cause != nil {
@@ -54,7 +55,7 @@ func (a *api) awaitReady(ctx context.Context, ended <-chan struct{}) error {
 		if err != nil {
 			return err
 		}
-		status, answer, err := a.do(req)
+		status, answer, err := do(req)
 		if err == nil && status == http.StatusOK {
 			return nil
 		}

@@ -13,7 +13,7 @@ import (
 
 // converse holds the conversations and checks what comes of them.
 func (s *stage) converse(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.chat, s.sendOverHTTP, s.askOverHTTP} {
+	for _, step := range []func(context.Context) error{s.chat, s.sendOverHTTP, s.askOverHTTP, s.befriend} {
 		if err := s.bounded(ctx, step); err != nil {
 			return err
 		}
@@ -45,7 +45,7 @@ func (s *stage) chat(ctx context.Context) error {
 func (s *stage) sendOverHTTP(ctx context.Context) error {
 	const text = "The report is ready."
 	s.out.begin("From HTTP to XMPP: a program sends %s a message with one request …", userName)
-	status, answer, err := s.post(ctx, "application/json", newsJSON(s.userJID(), text))
+	status, answer, err := s.post(ctx, "/rest", "application/json", newsJSON(s.userJID(), text))
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (s *stage) sendOverHTTP(ctx context.Context) error {
 // request.
 func (s *stage) askOverHTTP(ctx context.Context) error {
 	s.out.begin("A question over HTTP: a program pings %s's client …", userName)
-	status, answer, err := s.post(ctx, "application/xmpp+xml", pingXML(s.client.JID()))
+	status, answer, err := s.post(ctx, "/rest", "application/xmpp+xml", pingXML(s.client.JID()))
 	if err != nil {
 		return err
 	}
@@ -87,10 +87,10 @@ func (s *stage) askOverHTTP(ctx context.Context) error {
 }
 
 // post is api.post, told.
-func (s *stage) post(ctx context.Context, contentType, body string) (int, string, error) {
-	s.out.note("POST %s/rest   (%s)", s.api.url, contentType)
+func (s *stage) post(ctx context.Context, path, contentType, body string) (int, string, error) {
+	s.out.note("POST %s%s   (%s)", s.api.url, path, contentType)
 	s.out.note("  %s", body)
-	status, answer, err := s.api.post(ctx, contentType, body)
+	status, answer, err := s.api.post(ctx, path, contentType, body)
 	if err != nil {
 		return 0, "", err
 	}

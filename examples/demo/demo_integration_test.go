@@ -22,13 +22,14 @@ func programs(t *testing.T) (demo string, o options) {
 	t.Helper()
 	dir := t.TempDir()
 	build := exec.CommandContext(t.Context(), "go", "build", "-o", dir+"/",
-		"stanzahook/cmd/stanzahook", "stanzahook/examples/echo-go", "stanzahook/examples/demo")
+		"stanzahook/cmd/stanzahook", "stanzahook/examples/echo-go", "stanzahook/examples/contacts-go", "stanzahook/examples/demo")
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return filepath.Join(dir, "demo"), options{
 		stanzahook: filepath.Join(dir, "stanzahook"),
 		bot:        filepath.Join(dir, "echo-go"),
+		contacts:   filepath.Join(dir, "contacts-go"),
 	}
 }
 
@@ -81,7 +82,7 @@ func testEnds(t *testing.T, demo string, o options) {
 				tmp := temporary(t)
 				ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
 				defer cancel()
-				cmd := exec.CommandContext(ctx, demo, "--keep", "--server", string(kind), "--stanzahook", o.stanzahook, "--bot", o.bot)
+				cmd := exec.CommandContext(ctx, demo, "--keep", "--server", string(kind), "--stanzahook", o.stanzahook, "--bot", o.bot, "--contacts", o.contacts)
 				cmd.Stderr = t.Output()
 				stdout, err := cmd.StdoutPipe()
 				if err != nil {

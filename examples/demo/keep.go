@@ -32,9 +32,13 @@ func (s *stage) keep(ctx context.Context) error {
 	for {
 		select {
 		case r := <-received:
-			s.show(r)
+			if err := s.show(r); err != nil {
+				return err
+			}
 		case <-s.bot.done:
 			return errors.New(s.bot.ending())
+		case <-s.contacts.done:
+			return errors.New(s.contacts.ending())
 		case <-s.bridge.done:
 			return errors.New(s.bridge.ending())
 		case err := <-lost:
@@ -45,15 +49,21 @@ func (s *stage) keep(ctx context.Context) error {
 	}
 }
 
-// show prints a stanza that has come. Presence is not news here.
-func (s *stage) show(r lab.Received) {
+// show prints a stanza that has come. Presence is not news here, nor is what
+// Prosody tells every user of its privileges (XEP-0356).
+func (s *stage) show(r lab.Received) error {
+	if push, ok := readPush(r); ok {
+		s.out.say("%s's client is told: %s", userName, push)
+		return s.acknowledge(r)
+	}
 	switch {
-	case r.Kind == "presence":
+	case r.Kind == "presence", r.Kind == "message" && r.From == s.server.Host() && r.Body == "":
 	case r.Body != "" && r.Type != "error":
 		s.out.say("%s gets from %s: %q", userName, r.From, r.Body)
 	default:
 		s.out.say("%s gets from %s: <%s type=%q>%s</%s>", userName, r.From, r.Kind, r.Type, r.Inner, r.Kind)
 	}
+	return nil
 }
 
 func (s *stage) explain() {
@@ -64,6 +74,7 @@ Everything runs. Press Ctrl-C to stop and remove it all.
   XMPP server    %s (%s; no TLS, password in the clear)
   account        %s, password %s: log in with any XMPP client
   bot            %s: write to it, it answers
+  contacts       %sUSER: the web application that knows them
   stanzahook     %s
   its settings   %s
 
@@ -81,15 +92,30 @@ What %s gets is shown below. Try, in another terminal:
   curl -i %s -H "Content-Type: application/xmpp+xml" \
     -d '%s' %s/rest
 
+  # in the web application, %s and %s become friends …
+  curl -i -X PUT -d '%s' %s
+  curl -i -X PUT -d '%s' %s
+
+  # … which it tells stanzahook, and the users' rosters follow
+  curl -i %s -d '%s' %s
+
+  # a roster, as it is wanted and as the server has it
+  curl -i %s %s/v1/rosters/%s
+
   # does stanzahook run, and is it connected?
   curl -i %s/healthz
   curl -i %s/readyz
 `,
 		s.server.ClientAddr(), s.server.Kind(),
-		guestName+"@"+s.server.Host(), s.guestPassword,
-		botJID, s.api.url, filepath.Join(s.dir, configName), userName,
+		friendName+"@"+s.server.Host(), s.friendPassword,
+		botJID, s.contactsURL, s.api.url, filepath.Join(s.dir, configName), userName,
 		auth, newsJSON(s.userJID(), "The report is ready."), s.api.url,
 		auth, s.userJID(), s.api.url,
 		auth, pingXML(s.client.JID()), s.api.url,
+		userName, friendName,
+		s.contactJSON(friendName, "John"), s.contactsURL+userName,
+		s.contactJSON(userName, "Alice"), s.contactsURL+friendName,
+		auth, refreshJSON, s.api.url+refreshPath,
+		auth, s.api.url, userName,
 		s.api.url, s.api.url)
 }

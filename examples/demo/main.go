@@ -1,6 +1,7 @@
 // Demo shows stanzahook at work, with nothing but this machine: it starts a private
-// XMPP server, a bot and stanzahook, lets a user chat with the bot, sends messages
-// over HTTP, and removes it all again.
+// XMPP server, a bot, a web application and stanzahook, lets a user chat with the
+// bot, sends messages over HTTP, lets the web application change the user's roster,
+// and removes it all again.
 //
 //	make demo [SERVER=prosody|ejabberd]
 //	make run  [SERVER=prosody|ejabberd]    the same, left running for you to try
@@ -33,6 +34,7 @@ type options struct {
 	server     lab.Kind
 	stanzahook string // program
 	bot        string // program
+	contacts   string // program
 	keep       bool
 }
 
@@ -40,6 +42,7 @@ func main() {
 	server := flag.String("server", string(lab.Prosody), "XMPP `server` to start: prosody or ejabberd")
 	stanzahook := flag.String("stanzahook", "bin/stanzahook", "the stanzahook `program`")
 	bot := flag.String("bot", "bin/echo-go", "the bot's `program`, built from examples/echo-go")
+	contacts := flag.String("contacts", "bin/contacts-go", "the web application's `program`, built from examples/contacts-go")
 	keep := flag.Bool("keep", false, "hold no conversation: leave everything running, and say how to use it")
 	flag.Parse()
 	if flag.NArg() > 0 {
@@ -49,7 +52,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	os.Exit(run(ctx, options{lab.Kind(*server), *stanzahook, *bot, *keep}, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, options{lab.Kind(*server), *stanzahook, *bot, *contacts, *keep}, os.Stdout, os.Stderr))
 }
 
 // run returns the exit code. Whatever happens, nothing is left behind.

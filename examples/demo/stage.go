@@ -14,10 +14,12 @@ import (
 	"stanzahook/deploy/lab"
 )
 
-// Who is who. The guest is for people who connect with a client of their own.
+// Who is who. John is for people who connect with a client of their own; the admin
+// may use ejabberd's HTTP API.
 const (
 	userName   = "alice"
-	guestName  = "guest"
+	friendName = "john"
+	adminName  = "admin"
 	botDomain  = "bot." + lab.DefaultHost
 	botJID     = "echo@" + botDomain
 	newsJID    = "news@" + botDomain
@@ -33,18 +35,21 @@ type stage struct {
 	caretaker *process
 	server    *lab.Server
 	bot       *process
+	contacts  *process // the web application
 	bridge    *process // stanzahook
 	client    *lab.Client
 	api       *api
 
-	secret        string // of the component
-	guestPassword string
-	botURL        string
+	secret         string // of the component
+	friendPassword string
+	adminPassword  string
+	botURL         string
+	contactsURL    string // a user's name follows
 }
 
 // build starts everything. Also after an error, strike must be called.
 func (s *stage) build(ctx context.Context) error {
-	steps := []func(context.Context) error{s.makeDir, s.startServer, s.startBot, s.startBridge, s.login}
+	steps := []func(context.Context) error{s.makeDir, s.startServer, s.startBot, s.startContacts, s.startBridge, s.login}
 	for _, step := range steps {
 		if err := s.bounded(ctx, step); err != nil {
 			return err
@@ -71,14 +76,19 @@ func (s *stage) makeDir(context.Context) error {
 }
 
 func (s *stage) startServer(ctx context.Context) error {
-	s.out.begin("Starting a private XMPP server (%s) with a user, %s@%s …", s.options.server, userName, lab.DefaultHost)
-	s.secret, s.guestPassword = rand.Text(), rand.Text()
-	server, err := lab.Start(ctx, lab.Options{
+	s.out.begin("Starting a private XMPP server (%s) with two users at %s, %s and %s …", s.options.server, lab.DefaultHost, userName, friendName)
+	s.secret, s.friendPassword, s.adminPassword = rand.Text(), rand.Text(), rand.Text()
+	o := lab.Options{
 		Kind:       s.options.server,
 		Dir:        filepath.Join(s.dir, "server"),
-		Users:      map[string]string{userName: rand.Text(), guestName: s.guestPassword},
-		Components: []lab.Component{{Domain: botDomain, Secret: s.secret}},
-	})
+		Users:      map[string]string{userName: rand.Text(), friendName: s.friendPassword},
+		Components: []lab.Component{{Domain: botDomain, Secret: s.secret, Privileged: true}},
+	}
+	if o.Kind == lab.Ejabberd { // whose rosters need more than a privilege
+		o.API, o.Admin = true, adminName
+		o.Users[adminName] = s.adminPassword
+	}
+	server, err := lab.Start(ctx, o)
 	if err != nil {
 		return err
 	}
@@ -103,7 +113,28 @@ func (s *stage) startBot(ctx context.Context) error {
 	return nil
 }
 
-// listenAddr is the address a bot prints; what else it prints is no address.
+func (s *stage) startContacts(ctx context.Context) error {
+	s.out.begin("Starting a web application that knows who is whose contact (examples/contacts-go) …")
+	contacts, err := startProcess(s.dir, s.options.contacts, "-listen", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	s.contacts = contacts
+	addr, err := contacts.find(ctx, listenAddr)
+	if err != nil {
+		return fmt.Errorf("the web application did not start: %w", err)
+	}
+	s.contactsURL = "http://" + addr + "/contacts/"
+	for _, name := range []string{userName, friendName} {
+		if err := s.setContacts(ctx, name, "{}"); err != nil {
+			return err
+		}
+	}
+	s.out.note("It tells at %sUSER; %s and %s have no contacts.", s.contactsURL, userName, friendName)
+	return nil
+}
+
+// listenAddr is the address an example prints; what else it prints is no address.
 func listenAddr(line string) string {
 	if _, err := netip.ParseAddrPort(line); err != nil {
 		return ""
@@ -151,7 +182,12 @@ func (s *stage) login(ctx context.Context) error {
 		return err
 	}
 	s.client = client
-	s.out.note("Online as %s", client.JID())
+	// Who has asked for the roster is told when it changes (RFC 6121 section 2.1.6).
+	roster, err := s.roster(ctx)
+	if err != nil {
+		return err
+	}
+	s.out.note("Online as %s; contacts in the roster: %d", client.JID(), len(roster))
 	return nil
 }
 
@@ -163,6 +199,7 @@ func (s *stage) strike() error {
 	}
 	s.bridge.stop()
 	s.bot.stop()
+	s.contacts.stop()
 	if s.server != nil {
 		// No data to save: no need to wait for a shutdown.
 		errs = append(errs, s.server.Kill(), s.server.Close())
