@@ -1,0 +1,190 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"stanzahook/deploy/lab"
+)
+
+const (
+	guideToken  = "token-all-of-the-guide"
+	guideSecret = "another long random secret" // of the account for ejabberd's API
+)
+
+// The servers, stanzahook and the example in Python are set up as
+// deploy/rosters.md says; then a login refreshes a roster, and the lines of the
+// guide do what it says.
+func TestRostersGuide(t *testing.T) {
+	g := readRostersGuide(t)
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			s, component, api := g.startServer(t, kind)
+			source := freePort(t)
+			contacts := filepath.Join("..", "..", "examples", "contacts-python", "contacts.py")
+			start(t, exec.Command("/usr/bin/python3", contacts, source), source)
+
+			dir := t.TempDir()
+			sum := sha256.Sum256([]byte(guideToken))
+			config := strings.NewReplacer(
+				"127.0.0.1:5347", component,
+				"127.0.0.1:5280", "127.0.0.1:"+api,
+				"127.0.0.1:8081", "127.0.0.1:"+source,
+				"sha256:…", "sha256:"+hex.EncodeToString(sum[:]),
+				"/var/lib/stanzahook", filepath.Join(dir, "store"),
+			).Replace(g.configs[string(kind)])
+			whole := readYAML(t, config)
+			whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
+			text, err := yaml.Marshal(whole)
+			if err != nil {
+				t.Fatal(err)
+			}
+			file := filepath.Join(dir, "stanzahook.yaml")
+			if err := os.WriteFile(file, text, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			p := launchFile(t, file)
+			p.awaitLinks(1)
+
+			login(t, s, "john")
+			awaitJohn(t, p)
+			g.runLines(t, p, dir)
+			if code := p.stop(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		})
+	}
+}
+
+// startServer starts a server that has what the guide says in its configuration,
+// and returns the address for components and the port of the API.
+func (g rostersGuide) startServer(t *testing.T, kind lab.Kind) (s *lab.Server, component, api string) {
+	t.Helper()
+	o := lab.Options{Kind: kind, Host: "example.com", Users: map[string]string{"john": "j", "alice": "a", "stanzahook": guideSecret}}
+	if kind == lab.Prosody {
+		o.Edit = func(config []byte) ([]byte, error) { return append(config, g.prosody...), nil }
+	} else {
+		port := freePort(t)
+		component, api = "127.0.0.1:"+port, freePort(t)
+		more := readYAML(t, strings.NewReplacer("port: 5347", "port: "+port, "port: 5280", "port: "+api).Replace(g.ejabberd))
+		o.Edit = func(config []byte) ([]byte, error) {
+			var whole map[string]any
+			if err := yaml.Unmarshal(config, &whole); err != nil {
+				return nil, err
+			}
+			return yaml.Marshal(joinYAML(whole, more))
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := lab.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	showLog(t, string(kind), s.Logs)
+	if component == "" {
+		component = s.ComponentAddr()
+	}
+	return s, component, api
+}
+
+// joinYAML puts more into what is there already: lists behind each other, maps into
+// each other.
+func joinYAML(there, more any) any {
+	if list, ok := there.([]any); ok {
+		return append(list, more.([]any)...)
+	}
+	into, ok := there.(map[string]any)
+	if !ok {
+		return more
+	}
+	for key, value := range more.(map[string]any) {
+		if old, ok := into[key]; ok {
+			value = joinYAML(old, value)
+		}
+		into[key] = value
+	}
+	return into
+}
+
+// awaitJohn waits until the login has given john his roster.
+func awaitJohn(t *testing.T, p *program) {
+	t.Helper()
+	var last string
+	defer func() {
+		if t.Failed() {
+			t.Logf("john's roster: %s", last)
+		}
+	}()
+	eventually(t, "john's login has refreshed his roster", func() bool {
+		r, err := p.call("GET", "/v1/rosters/john", guideToken, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		last = r.body
+		var v struct {
+			Actual map[string]struct {
+				Name, Subscription string
+				Groups             []string
+			}
+			Last *struct{ Result string }
+		}
+		if err := json.Unmarshal([]byte(r.body), &v); err != nil {
+			t.Fatalf("%v in %s", err, r.body)
+		}
+		return v.Last != nil && v.Last.Result == "applied" &&
+			fmt.Sprint(v.Actual) == "map[alice@example.com:{Alice both [Friends Work]} news@bot.example.com:{News to []}]"
+	})
+}
+
+// runLines runs the guide's lines, and compares what they print with what it
+// says.
+func (g rostersGuide) runLines(t *testing.T, p *program, dir string) {
+	t.Helper()
+	if err := os.Symlink(binary, filepath.Join(dir, "stanzahook")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "users.txt"), []byte("john\nalice\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ran, printed := 0, ""
+	for _, line := range g.lines {
+		if line[0] == '{' {
+			if strings.TrimSpace(printed) != line {
+				t.Errorf("the guide's answer is %s, the real one %s", line, printed)
+			}
+			continue
+		}
+		ran++
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		defer cancel()
+		cmd := exec.CommandContext(ctx, "sh", "-c", strings.Replace(line, "curl ", "curl --silent --show-error --fail ", 1))
+		cmd.Args[2] = strings.ReplaceAll(cmd.Args[2], "127.0.0.1:5290", p.addr)
+		cmd.Dir = dir
+		cmd.Env = append(os.Environ(), "PATH="+dir+":"+os.Getenv("PATH"), "TOKEN="+guideToken,
+			"STANZAHOOK_TOKEN="+guideToken, "STANZAHOOK_API=http://"+p.addr)
+		out, err := cmd.CombinedOutput()
+		if printed = string(out); err != nil {
+			t.Errorf("%s: %v: %s", line, err, out)
+		}
+		t.Logf("%s\n%s", line, out)
+	}
+	if ran < 8 {
+		t.Errorf("only %d lines were found", ran)
+	}
+}
