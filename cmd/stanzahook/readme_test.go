@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -27,8 +28,18 @@ func TestReadme(t *testing.T) {
 			continue // a piece of ejabberd.yml
 		}
 		text = strings.NewReplacer("sha256:…", "sha256:"+strings.Repeat("0a", 32), "secret: …", "secret: x").Replace(text)
-		if _, err := parseConfig("README.md", []byte(text), nil); err != nil {
+		c, err := parseConfig("README.md", []byte(text), nil)
+		if err != nil {
 			t.Errorf("a configuration in the README: %v", err)
+			continue
+		}
+		for _, r := range c.Rosters { // as the README says
+			d := defaultRoster()
+			d.Host, d.URL, d.Component, d.Keep, d.KeepGlobs = r.Host, r.URL, r.Component, []string{c.Components[0].Domain}, r.KeepGlobs
+			d.Headers = r.Headers
+			if len(r.Headers) > 0 || !reflect.DeepEqual(r, d) {
+				t.Errorf("the README's rosters are %+v, not the defaults %+v", r, d)
+			}
 		}
 	}
 }
