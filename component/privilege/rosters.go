@@ -93,7 +93,7 @@ func (r *Rosters) change(ctx context.Context, owner jid.JID, payload string) err
 	case errors.Is(err, &stanza.Error{Condition: stanza.InternalServerError}):
 		// COMPAT: ejabberd 23.01 and before fail at every set of a component's
 		// (its issue 3942).
-		return fmt.Errorf("%w: %w", roster.ErrCannot, err)
+		return fmt.Errorf("%w: %w; if it is ejabberd before 23.10, that can never set contacts by XEP-0356: write rosters[].ejabberd_api with backend: auto, or update it", roster.ErrCannot, err)
 	}
 	return r.explain(err)
 }

@@ -98,6 +98,8 @@ func TestRosterErrors(t *testing.T) {
 		})
 		if err := do[tc.what](); !errors.Is(err, tc.want) {
 			t.Errorf("%s with %s: %v", tc.what, tc.error, err)
+		} else if errors.Is(err, roster.ErrCannot) && !strings.Contains(err.Error(), "rosters[].ejabberd_api") {
+			t.Errorf("it does not say what to do: %v", err)
 		}
 	}
 	srv.Answer(nil)
