@@ -145,3 +145,9 @@ func settleAll(all ...*rosterClient) {
 		}
 	}
 }
+
+// name is the user's, at the server's host.
+func (c *rosterClient) name() string {
+	name, _, _ := strings.Cut(c.JID(), "@")
+	return name
+}
