@@ -137,7 +137,10 @@ func (r *Rosters) explain(err error) error {
 	}
 	for _, c := range []stanza.Condition{stanza.Forbidden, stanza.NotAuthorized, stanza.ServiceUnavailable, stanza.FeatureNotImplemented} {
 		if errors.Is(err, &stanza.Error{Condition: c}) {
-			return fmt.Errorf("%w: %w", roster.ErrForbidden, err)
+			if r.own {
+				return fmt.Errorf("%w: %w", roster.ErrForbidden, err)
+			}
+			return fmt.Errorf("%w: %w; the component needs the right to read and to change rosters, \"both\" (XEP-0356); see the operator's guide for the setting", roster.ErrForbidden, err)
 		}
 	}
 	return err

@@ -2,8 +2,10 @@ package roster
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -59,8 +61,9 @@ type Backends struct {
 	mu         sync.Mutex
 	connection int64 // that the rest is about: another server may be behind the next
 	lessons    map[string]Lesson
-	remote     *bool  // XEP-0321 works; nil: not tried
-	told       string // the reason that was logged last
+	remote     *bool     // XEP-0321 works; nil: not known
+	silent     time.Time // when XEP-0321 was tried and there was no answer
+	told       string    // the reason that was logged last
 	chosen     Chosen
 }
 
@@ -135,7 +138,7 @@ func (b *Backends) about(connection int64) Lesson {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.connection != connection || b.lessons == nil {
-		b.connection, b.lessons, b.remote = connection, make(map[string]Lesson), nil
+		b.connection, b.lessons, b.remote, b.silent = connection, make(map[string]Lesson), nil, time.Time{}
 	}
 	if b.Privilege == nil {
 		return 0
@@ -143,22 +146,31 @@ func (b *Backends) about(connection int64) Lesson {
 	return b.lessons[b.Privilege.Name()]
 }
 
+// silence is for how long a server that has not answered is not tried again with
+// XEP-0321. ejabberd 24.12 never answers a component without rights, and each of
+// many refreshes would wait for its timeout.
+const silence = 30 * time.Second
+
 // tryRemote finds out whether the server knows XEP-0321, by reading a roster.
 func (b *Backends) tryRemote(ctx context.Context, owner jid.JID) bool {
 	b.mu.Lock()
-	known, connection := b.remote, b.connection
+	known, connection, silent := b.remote, b.connection, time.Since(b.silent) < silence
 	b.mu.Unlock()
 	if known != nil {
 		return *known
 	}
+	if silent {
+		return false
+	}
 	_, err := b.RemoteItems.Get(ctx, owner)
 	works := err == nil
-	if !works && resultOf(err) == Timeout {
-		return false // it may be otherwise next time
-	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.connection == connection {
+	switch {
+	case b.connection != connection:
+	case !works && errors.Is(err, ErrTimeout):
+		b.silent = time.Now() // it may be otherwise later
+	case works || resultOf(err) != Timeout:
 		b.remote = &works
 	}
 	return works

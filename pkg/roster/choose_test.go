@@ -138,8 +138,8 @@ func TestChoose(t *testing.T) {
 			}
 		})
 	}
-	if no.reads != 1 {
-		t.Errorf("XEP-0321 was tried %d times", no.reads)
+	if no.reads != 1 || silent.reads != 1 {
+		t.Errorf("XEP-0321 was tried %d times, and %d without an answer", no.reads, silent.reads)
 	}
 }
 
