@@ -68,12 +68,13 @@ newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked
 	@mkdir -p bin
 	@sh deploy/lab/install.sh ejabberd-newer bin/ejabberd-newer
 	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m ./pkg/roster/...
+	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m -run Roster ./cmd/stanzahook
 
 .PHONY: bench
 bench: ## measure the hot paths, and the whole way on real servers; OTHER=another build's path to compare with
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios
 	@sh deploy/lab/install.sh tests
-	OTHER=$(abspath $(OTHER)) go test -tags integration,bench -count=1 -timeout 15m -run 'TestRestSpeed|TestPathSpeed' -v ./cmd/stanzahook | grep -E 'connections:|messages/s'
+	OTHER=$(abspath $(OTHER)) go test -tags integration,bench -count=1 -timeout 15m -run 'TestRestSpeed|TestPathSpeed|TestRosterSpeed' -v ./cmd/stanzahook | grep -E 'connections:|messages/s|users/s'
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)
