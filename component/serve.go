@@ -174,8 +174,23 @@ func (in *Incoming) refuseType() {
 func (l *Link) tooLarge(e *stanza.TooLarge, p *stanza.Parser) {
 	l.Counters.TooLarge.Add(1)
 	l.log.Warn("the server sent a stanza over max_stanza_bytes; it was skipped", zap.Int("bytes", e.Size))
-	l.refuse(e.Head, p, &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable,
-		Text: fmt.Sprintf("the stanza has %d bytes; %d are allowed", e.Size, l.o.Limits.MaxBytes)})
+	why := &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable,
+		Text: fmt.Sprintf("the stanza has %d bytes; %d are allowed (components[].max_stanza_bytes)", e.Size, l.o.Limits.Max())}
+	if s, err := p.Parse(e.Head); err == nil && s.Kind == stanza.IQ && !s.NeedsAnswer() {
+		l.answerTooLarge(s.Header, why)
+		return
+	}
+	l.refuse(e.Head, p, why)
+}
+
+// answerTooLarge ends a request whose answer was skipped: with an error answer of
+// our own, which says so (RFC 6120 section 8.3.1).
+func (l *Link) answerTooLarge(h stanza.Header, why *stanza.Error) {
+	h.Type, why.By = "error", l.o.Domain.String()
+	s, err := stanza.Build(h, why.XML(), stanza.Limits{})
+	if err != nil || !l.tracker.resolve(pendingKey{h.From, h.ID}, answered{stanza: s}) {
+		l.Counters.Stray.Add(1)
+	}
 }
 
 // refuse answers a stanza of which only the start tag is known.
