@@ -59,16 +59,16 @@ faults: ## the fault tests at full size: outages, kills under load, full disks
 	STANZAHOOK_FAULTS=full CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -v -run 'Outages|Kill|Restart|Queue' ./cmd/stanzahook
 
 .PHONY: compat
-compat: ## compare /rest with the real mod_rest: MODULES=a directory with its source
+compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory with their source
 	@sh deploy/lab/install.sh tests
-	MODULES=$(MODULES) go test -tags integration,compat -count=1 -timeout 15m -v -run TestRestCompat ./cmd/stanzahook
+	MODULES=$(MODULES) go test -tags integration,compat -count=1 -timeout 15m -v -run 'TestRestCompat|TestRosterCompat' ./cmd/stanzahook
 
 .PHONY: newer
 newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked into bin
 	@mkdir -p bin
 	@sh deploy/lab/install.sh ejabberd-newer bin/ejabberd-newer
 	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m ./pkg/roster/...
-	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m -run Roster ./cmd/stanzahook
+	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m -run 'TestRoster.*/ejabberd|TestRosterWays' ./cmd/stanzahook
 
 .PHONY: bench
 bench: ## measure the hot paths, and the whole way on real servers; OTHER=another build's path to compare with

@@ -90,6 +90,7 @@ func restRefusals(t *testing.T, p *program, u user) {
 		{"XML without to", "token-all", asXML, "<message><body>must not arrive</body></message>", []int{422}, "to is missing"},
 		{"JSON without to", "token-all", asJSON, `{"body":"must not arrive"}`, []int{422}, "to is missing"},
 		{"with privileges", "token-all", asXML, "<message to='localhost'><privilege xmlns='urn:xmpp:privilege:2'/></message>", []int{403}, "privileges"},
+		{"change of a roster", "token-all", asXML, "<iq type='set' to='olivia@localhost'><query xmlns='jabber:iq:roster'><item jid='mallory@localhost' subscription='both'/></query></iq>", []int{403}, "admin"},
 		{"to a roster", "token-all", asXML, "<iq type='get' to='olivia@localhost'><query xmlns='jabber:iq:roster'/></iq>", []int{403}, ""},
 	} {
 		r, err := p.call("POST", "/rest", tc.token, tc.contentType, tc.body)
