@@ -77,7 +77,7 @@ func wrongSource(t *testing.T, s *lab.Server) {
 		"user50": {says(`{"marie@localhost": {"name": 1}}`), `contact "marie@localhost"`},
 		"user60": {says(`{"no address@@": {}}`), `contact "no address@@"`},
 		"user70": {func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "gave no answer"},
-		"user80": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/contacts/user1", 302) }, "302 Found"},
+		"user80": {func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/contacts/user1", http.StatusFound) }, "302 Found"},
 		"user90": {http.NotFound, "404 Not Found"},
 	}
 	for user, w := range wrong {
