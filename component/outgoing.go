@@ -175,7 +175,9 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	for ; q.written < upTo; q.written++ {
 		it := q.items[q.written]
 		buf = append(buf, it.xml...)
-		c.Out[it.kind].Add(1)
+		if it.xml != "" {
+			c.Out[it.kind].Add(1)
+		}
 	}
 	if ping || len(q.marks) == 0 && q.written > 0 {
 		buf = q.appendMarker(buf)

@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"time"
 
 	"stanzahook/pkg/stanza"
 )
@@ -30,6 +31,24 @@ func (l *Link) Flush(ctx context.Context) error {
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
+	}
+}
+
+// RoundTrip sends a marker through the server and returns how long it took to
+// come back. Errors: ErrBusy, ErrDown (no connection, or lost meanwhile), and
+// ctx's.
+func (l *Link) RoundTrip(ctx context.Context) (time.Duration, error) {
+	began := time.Now()
+	back := make(chan error, 1)
+	// Nothing is written for an empty item but the marker that confirms it.
+	if err := l.out.add(&item{done: func(err error) { back <- err }}, softBytes); err != nil {
+		return 0, err
+	}
+	select {
+	case err := <-back:
+		return time.Since(began), err
+	case <-ctx.Done():
+		return 0, ctx.Err()
 	}
 }
 

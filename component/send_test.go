@@ -233,3 +233,26 @@ func TestRejectedStanza(t *testing.T) {
 		t.Errorf("arrived %s", got)
 	}
 }
+
+// A marker alone tells whether the way through the server is open.
+func TestRoundTrip(t *testing.T) {
+	f := connect(t, nil)
+	before := f.Counters.Out[0].Load()
+	if d, err := f.RoundTrip(t.Context()); err != nil || d <= 0 {
+		t.Errorf("%v, %v", d, err)
+	}
+	if got := f.srv.Received(); len(got) > 0 || f.Counters.Out[0].Load() != before {
+		t.Errorf("also sent: %v", got)
+	}
+	f.srv.SwallowMarkers(true)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if _, err := f.RoundTrip(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("swallowed: %v", err)
+	}
+	f.srv.Close()
+	eventually(t, "down", func() bool { return !f.Connected() })
+	if _, err := f.RoundTrip(t.Context()); !errors.Is(err, component.ErrDown) {
+		t.Errorf("down: %v", err)
+	}
+}
