@@ -1,0 +1,43 @@
+package outbound
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/url"
+)
+
+// Reach connects to where the client of [NewClient] would for a request to a
+// URL, with TLS for https, and hangs up: the answer is what a request would meet
+// before its first byte. With a proxy that is the proxy, after the verdict on
+// the URL's host; what is behind the proxy stays unknown. An error over a refused
+// address wraps [ErrRefused]. Give it a context that ends.
+func Reach(ctx context.Context, g *Guard, o ClientOptions, u *url.URL) error {
+	if o.Proxy != nil {
+		if err := g.CheckProxied(ctx, o.Resolver, u); err != nil {
+			return err
+		}
+		u = o.Proxy
+	}
+	host, port := ascii(u.Hostname()), u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	conn, err := NewDialer(g, o.Resolver).DialContext(ctx, "tcp", net.JoinHostPort(host, port))
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if u.Scheme != "https" {
+		return nil
+	}
+	config := &tls.Config{MinVersion: tls.VersionTLS12}
+	if o.TLS != nil {
+		config = o.TLS.Clone()
+	}
+	if config.ServerName == "" {
+		config.ServerName = host
+	}
+	config.NextProtos = []string{"h2", "http/1.1"}
+	return tls.Client(conn, config).HandshakeContext(ctx)
+}
