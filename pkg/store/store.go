@@ -109,19 +109,31 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
+// lockName is the file in a store's directory that a process locks which has it
+// open.
+const lockName = "lock"
+
 func lockDir(dir string) (*os.File, error) {
-	f, err := os.OpenFile(filepath.Join(dir, "lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	f, err := os.OpenFile(filepath.Join(dir, lockName), os.O_CREATE|os.O_RDWR, 0o600)
 	if err != nil {
 		return nil, err
 	}
+	if err := flock(f); err != nil {
+		return nil, err
+	}
+	return f, nil
+}
+
+// flock locks a file, or closes it.
+func flock(f *os.File) error {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		_ = f.Close() // nothing was written
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, ErrLocked
+			return ErrLocked
 		}
-		return nil, fmt.Errorf("lock: %w", err)
+		return fmt.Errorf("lock: %w", err)
 	}
-	return f, nil
+	return nil
 }
 
 // eventBytes is what the queues of events may hold: half of all, or what the

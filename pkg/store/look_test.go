@@ -1,0 +1,47 @@
+package store_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"go.uber.org/zap/zaptest"
+
+	"stanzahook/pkg/store"
+)
+
+func TestLook(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "not", "yet")
+	free, keep, release, err := store.Look(dir)
+	release()
+	if err != nil || free == 0 || keep == 0 {
+		t.Errorf("%d, %d, %v", free, keep, err)
+	}
+	if _, err := os.Stat(filepath.Dir(dir)); err == nil {
+		t.Error("it was made")
+	}
+	s := open(t, dir)
+	if _, _, _, err := store.Look(dir); !errors.Is(err, store.ErrLocked) {
+		t.Errorf("open: %v", err)
+	}
+	s.Close()
+	_, _, release, err = store.Look(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, Log: zaptest.NewLogger(t)}); !errors.Is(err, store.ErrLocked) {
+		t.Errorf("while it is looked at: %v", err)
+	}
+	release()
+	open(t, dir).Close()
+	file := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(file, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{file, filepath.Join(file, "below")} {
+		if _, _, _, err := store.Look(bad); err == nil {
+			t.Errorf("%s is fine", bad)
+		}
+	}
+}
