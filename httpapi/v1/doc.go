@@ -93,6 +93,13 @@
 //	POST   /v1/reload                   200: the configuration was read again: {"changed":["…"]};
 //	                                    422 with "problems" when it is not taken, and nothing
 //	                                    has changed
+//	POST   /v1/check                    200: {"ok","checks":[{"what","subject","verdict",
+//	                                    "found","advice"}]}; {"user":"juliet@example.com"}
+//
+// A check looks at links, privileges, the way through the server, rosters (that
+// of the user, which is read and not changed), endpoints, the store and the clock
+// now, and says what to do. A verdict is ok, warn or fail; with one fail "ok" is
+// false. Endpoints are connected to, and get no request.
 //
 // after, before and since are moments (RFC 3339) or durations back from now,
 // such as 2h; of dead letters, they are about when they died. jid is the sender

@@ -70,12 +70,15 @@ const maxTruth = 60 * time.Second
 // sender serves the routes that send.
 type sender struct{ handler }
 
-// otherRoutes are those that need other scopes than admin: messages, presence,
-// IQs and the status.
+// otherRoutes are those that need other scopes than admin, messages, presence,
+// IQs and the status, and the check.
 func (h handler) otherRoutes() []httpapi.Route {
 	var routes []httpapi.Route
 	if h.Status != nil {
 		routes = append(routes, httpapi.Route{Method: http.MethodGet, Path: "/v1/status", Handler: h.scoped("", h.showStatus)})
+	}
+	if h.Check != nil {
+		routes = append(routes, httpapi.Route{Method: http.MethodPost, Path: "/v1/check", Handler: h.admin(h.check)})
 	}
 	if h.Stanzas == nil {
 		return routes

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/jid"
 )
 
 // Options are what the surface works with.
@@ -27,6 +28,7 @@ type Options struct {
 	Once       *Once         // the requests with such a key that are being served; nil: its own
 	Reload     Reload        // nil: the configuration is not read again
 	Status     func(context.Context) (Status, error)
+	Check      func(ctx context.Context, user jid.JID) []Check // user may be zero; nil: nothing can be checked
 	// How long an IQ may wait: where the caller does not say (default 120 s), and
 	// whatever he says (default 300 s).
 	IQTimeout, IQMaxTimeout time.Duration
