@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -132,22 +131,14 @@ func (a *app) makeLinks(context.Context) error {
 			return fmt.Errorf("components: domain: %w", err)
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		keeper := &privilege.Keeper{Log: a.log, Hosts: believed(a.cfg, c.Domain), Presence: a.triggers.loggedIn}
-		a.keepers[c.Domain] = keeper
-		handlers := component.Chain{keeper, &a.sent.bounces, &a.archives}
+		handlers := component.Chain{a.keeper(c.Domain), &a.sent.bounces, &a.archives}
 		if c.Presence == presenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}
 		handlers = append(handlers, a.forward,
 			(&disco.Responder{Identity: identity, Version: version, Started: a.started, Now: time.Now}).Handler(),
 			component.HandlerFunc(presence.Swallow))
-		o := component.Options{
-			Domain: domain, Addr: c.Server, Secret: c.Secret, Keepalive: c.Keepalive,
-			Limits: stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}, Handler: handlers, Log: a.log,
-		}
-		if c.TLS.Mode == tlsDirect {
-			o.TLS = &tls.Config{ServerName: c.TLS.ServerName, RootCAs: c.TLS.CAs, MinVersion: tls.VersionTLS12}
-		}
+		o := a.linkOptions(&c, domain, handlers)
 		var link *component.Link
 		if c.Presence == presenceAuto {
 			o.OnUp = func(ctx context.Context) { a.people.Announce(ctx, link, "") }

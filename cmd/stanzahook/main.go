@@ -43,7 +43,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(serveCommand(), rosterCommand(), deliveriesCommand(), tokenCommand(), versionCommand())
+	root.AddCommand(serveCommand(), checkCommand(), rosterCommand(), deliveriesCommand(), tokenCommand(), versionCommand())
 	err := root.ExecuteContext(ctx)
 	var failed failure
 	switch {

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"syscall"
+
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/store"
+)
+
+// lookAround asks the running instance, or connects if there is none. cfg is nil
+// where only an instance that is named may be asked.
+func (c *checking) lookAround(ctx context.Context, cfg *Config) error {
+	base := c.api.url
+	if !c.explicit {
+		base = c.api.own(cfg)
+	}
+	if base != "" || c.explicit {
+		err := c.ask(ctx)
+		// With nobody listening where the instance of this configuration would be,
+		// there is none, or the store's lock tells otherwise.
+		if err == nil || c.explicit || !errors.Is(err, syscall.ECONNREFUSED) {
+			return err
+		}
+	}
+	return c.connect(ctx, cfg, base)
+}
+
+// ask asks the running instance.
+func (c *checking) ask(ctx context.Context) error {
+	request := map[string]string{}
+	if !c.user.IsZero() {
+		request["user"] = c.user.String()
+	}
+	body, err := c.api.post(ctx, "/v1/check", request)
+	if err != nil {
+		return err
+	}
+	var got v1.Checked
+	if err := json.Unmarshal(body, &got); err != nil {
+		return fmt.Errorf("the answer cannot be read: %w", err)
+	}
+	c.found.Checks = append(c.found.Checks, got.Checks...)
+	return nil
+}
+
+// own makes the API that of the instance that runs with a configuration on this
+// machine, and returns its address; empty if that cannot be told.
+func (a *api) own(cfg *Config) string {
+	host, port, err := net.SplitHostPort(cfg.HTTP.Listen)
+	if err != nil || port == "0" {
+		return ""
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	a.url = "http://" + net.JoinHostPort(host, port) + cfg.HTTP.BasePath
+	if cfg.HTTP.TLS.CertFile != "" {
+		a.url = "https" + a.url[len("http"):]
+		a.client.Transport = &http.Transport{TLSClientConfig: trustOwn(cfg.HTTP.TLS.CertFile)}
+	}
+	return a.url
+}
+
+// trustOwn trusts the certificate in a file, whatever name it is for: the
+// address is one of this machine.
+func trustOwn(file string) *tls.Config {
+	config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
+	data, err := os.ReadFile(file)
+	if err != nil {
+		return config // nothing is trusted, and the connection says so
+	}
+	config.RootCAs.AppendCertsFromPEM(data)
+	pair, err := parseFirst(data)
+	if err != nil {
+		return config // as above
+	}
+	switch {
+	case len(pair.DNSNames) > 0:
+		config.ServerName = pair.DNSNames[0]
+	case len(pair.IPAddresses) > 0:
+		config.ServerName = pair.IPAddresses[0].String()
+	}
+	return config
+}
+
+// connect looks at everything with connections of its own, unless an instance
+// has the store open.
+func (c *checking) connect(ctx context.Context, cfg *Config, base string) error {
+	const what = "store"
+	dir := cfg.Store.Dir
+	free, keep, release, err := store.Look(dir)
+	defer release()
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		at := ""
+		if base != "" {
+			at = " at " + public(base)
+		}
+		c.found.Checks = append(c.found.Checks, failing(what, dir,
+			"another stanzahook is using this directory, but nothing answers"+at+"; nothing else is looked at, because a second connection would take stanzas away from it",
+			"say with --api where it listens; if another check is running, wait for it"))
+		return nil
+	case err != nil:
+		c.found.Checks = append(c.found.Checks, failing(what, dir,
+			err.Error()+"; nothing else is looked at, because it cannot be told whether an instance is running",
+			"run this as the user that stanzahook runs as, or correct store.dir"))
+		return nil
+	}
+	i, disconnect, err := connectAlone(ctx, cfg, c.user)
+	if err != nil {
+		return err
+	}
+	defer disconnect()
+	i.store = func(context.Context) v1.Check {
+		if free < keep {
+			return failing(what, dir, fmt.Sprintf("the disk has %d MiB left, of which %d are kept free", free>>20, keep>>20), "make room on it")
+		}
+		return fine(what, dir, fmt.Sprintf("can be written to, and the disk has %d MiB left; no instance is using it", free>>20))
+	}
+	c.found.Checks = append(append(c.found.Checks, i.run(ctx)...), canListen(cfg.HTTP.Listen))
+	return nil
+}
+
+// canListen looks whether the address of the HTTP server is free.
+func canListen(address string) v1.Check {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return failing("http", address, "cannot be listened at: "+err.Error(), "stop the other program there, or write another address in http.listen")
+	}
+	_ = l.Close() // nothing was accepted
+	return fine("http", address, "is free")
+}

@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/roster"
+)
+
+// checker returns v1.Options.Check of the running instance, as long as it has
+// this configuration.
+func (a *app) checker(cfg *Config, targets *endpoints) func(context.Context, jid.JID) []v1.Check {
+	sources, ways := a.sources(cfg), a.ways
+	return func(ctx context.Context, user jid.JID) []v1.Check {
+		i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: ways, sources: sources, user: user}
+		i.endpoints = targets
+		i.store = func(ctx context.Context) v1.Check { return a.checkStore(ctx, cfg.Store.Dir) }
+		return i.run(ctx)
+	}
+}
+
+// sources are the web applications of the rosters, by host.
+func (a *app) sources(cfg *Config) map[string]*roster.HTTPSource {
+	all := make(map[string]*roster.HTTPSource)
+	for n := range cfg.Rosters {
+		c := &cfg.Rosters[n]
+		all[c.Host] = source(cfg, c, outbound.NewGuard(cfg.Outbound.Networks))
+	}
+	return all
+}
+
+// checkStore looks at the store that is open.
+func (a *app) checkStore(ctx context.Context, dir string) v1.Check {
+	const what, advice = "store", "make room on the disk, or raise store.max_bytes"
+	u, err := a.store.Usage(ctx)
+	switch {
+	case err != nil:
+		return failing(what, dir, "it does not answer: "+err.Error(), "see the log")
+	case u.Refuses != nil:
+		return failing(what, dir, u.Refuses.Error(), advice)
+	}
+	if err := a.store.Ready(ctx); err != nil {
+		return failing(what, dir, err.Error(), "see the log")
+	}
+	return fine(what, dir, fmt.Sprintf("%d of %d MiB used", u.Bytes>>20, u.MaxBytes>>20))
+}

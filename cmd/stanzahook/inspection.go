@@ -1,0 +1,212 @@
+package main
+
+import (
+	"context"
+	"encoding/xml"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"stanzahook/component"
+	"stanzahook/component/privilege"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/roster"
+	"stanzahook/pkg/stanza"
+)
+
+// inspection looks at everything once, for "check --live" and POST /v1/check.
+// It changes nothing, and the endpoints get no request.
+type inspection struct {
+	cfg       *Config
+	links     links
+	keepers   map[string]*privilege.Keeper
+	ways      map[string]*roster.Backends   // by host
+	sources   map[string]*roster.HTTPSource // by host
+	endpoints v1.Endpoints                  // nil: nothing is delivered here
+	store     func(context.Context) v1.Check
+	user      jid.JID // whose roster is read; may be zero
+}
+
+const (
+	inspectionTimeout = 5 * time.Second // of one check
+	inspectionsAtOnce = 8
+)
+
+// look is one part of an inspection.
+type look func(context.Context) []v1.Check
+
+// run makes all checks, some at the same time, and returns them in order.
+func (i *inspection) run(ctx context.Context) []v1.Check {
+	var looks []look
+	one := func(check func(context.Context) v1.Check) {
+		looks = append(looks, func(ctx context.Context) []v1.Check { return []v1.Check{check(ctx)} })
+	}
+	for n := range i.cfg.Components {
+		looks = append(looks, func(ctx context.Context) []v1.Check { return i.component(ctx, &i.cfg.Components[n]) })
+	}
+	for n := range i.cfg.Rosters {
+		looks = append(looks, func(ctx context.Context) []v1.Check { return i.rosters(ctx, &i.cfg.Rosters[n]) })
+	}
+	if !i.user.IsZero() && i.ways[i.user.Domain()] == nil {
+		one(func(context.Context) v1.Check {
+			return failing("roster", i.user.String(), "the host "+i.user.Domain()+" is not under rosters in the configuration", "name a user of one of those, or add the host")
+		})
+	}
+	for n := range i.cfg.Endpoints {
+		one(func(ctx context.Context) v1.Check { return i.endpoint(ctx, &i.cfg.Endpoints[n]) })
+	}
+	one(i.store)
+	found := make([][]v1.Check, len(looks))
+	slots := make(chan struct{}, inspectionsAtOnce)
+	var wg sync.WaitGroup
+	for n, do := range looks {
+		wg.Go(func() {
+			slots <- struct{}{}
+			defer func() { <-slots }()
+			found[n] = do(ctx)
+		})
+	}
+	wg.Wait()
+	for _, s := range i.sources {
+		s.Client.CloseIdleConnections()
+	}
+	return slices.Concat(found...)
+}
+
+func fine(what, subject, found string) v1.Check {
+	return v1.Check{What: what, Subject: subject, Verdict: v1.CheckOK, Found: found}
+}
+
+func warning(what, subject, found, advice string) v1.Check {
+	return v1.Check{What: what, Subject: subject, Verdict: v1.CheckWarn, Found: found, Advice: &advice}
+}
+
+// failing is a check that has failed. Without advice, what was found says what to
+// do.
+func failing(what, subject, found, advice string) v1.Check {
+	c := v1.Check{What: what, Subject: subject, Verdict: v1.CheckFail, Found: found}
+	if advice != "" {
+		c.Advice = &advice
+	}
+	return c
+}
+
+// component looks at one link. What needs it is not looked at while it is down.
+func (i *inspection) component(ctx context.Context, c *ComponentConfig) []v1.Check {
+	link := i.links[c.Domain]
+	st := link.Status()
+	switch st.State {
+	case component.Up:
+	case component.Shared:
+		return []v1.Check{failing("link", c.Domain, st.Reason, "")}
+	default:
+		return []v1.Check{failing("link", c.Domain, "not connected: "+st.Reason, "")}
+	}
+	found := fmt.Sprintf("connected to %s, and the secret is accepted", c.Server)
+	if c.TLS.Mode == tlsNone {
+		found += "; without TLS"
+	}
+	all := []v1.Check{fine("link", c.Domain, found), roundTrip(ctx, link, c.Domain)}
+	all = append(all, i.privileges(ctx, link, c.Domain)...)
+	if host := i.serverOf(c.Domain); host != "" {
+		all = append(all, clock(ctx, link, c.Domain, host))
+	}
+	return all
+}
+
+// serverOf is a domain of the server's own: of users, else the one above the
+// component's; empty if there is none.
+func (i *inspection) serverOf(domain string) string {
+	for _, r := range i.cfg.Rosters {
+		if r.Component == domain {
+			return r.Host
+		}
+	}
+	_, parent, _ := strings.Cut(domain, ".")
+	return parent
+}
+
+// markers are sent one after the other: of two connections under one name, each
+// gets about half of them on ejabberd.
+const markers = 5
+
+func roundTrip(ctx context.Context, link *component.Link, domain string) v1.Check {
+	const what = "round trip"
+	ctx, cancel := context.WithTimeout(ctx, inspectionTimeout)
+	defer cancel()
+	var least time.Duration
+	for n := range markers {
+		d, err := link.RoundTrip(ctx)
+		if err != nil {
+			return failing(what, domain, fmt.Sprintf("a message to ourselves through the server did not come back: %v", err),
+				"is somebody else connected as "+domain+"? ejabberd deals the stanzas to both; stop the other one")
+		}
+		if n == 0 || d < least {
+			least = d
+		}
+	}
+	return fine(what, domain, fmt.Sprintf("%d messages to ourselves through the server came back, in %v", markers, least.Round(10*time.Microsecond)))
+}
+
+// How far clocks may be apart until it is told. Bots refuse signatures of other
+// times than theirs, commonly by five minutes.
+const (
+	clocksDiffer  = 5 * time.Second
+	clocksTooFar  = 5 * time.Minute
+	clockPatience = 3 * time.Second
+)
+
+// clock compares ours with the server's (XEP-0202). It does not have to tell: it
+// is not its duty, and ejabberd 24.12 answers no component.
+func clock(ctx context.Context, link *component.Link, domain, host string) v1.Check {
+	const what = "clock"
+	untold := func(why string) v1.Check {
+		return fine(what, domain, host+" does not tell its time (XEP-0202): "+why)
+	}
+	to, err := jid.Parse(host)
+	if err != nil {
+		return untold(err.Error())
+	}
+	ask, err := stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "get", ID: "check-" + ulid.Make().String(), From: link.Domain(), To: to}, "<time xmlns='urn:xmpp:time'/>", stanza.Limits{})
+	if err != nil {
+		return untold(err.Error())
+	}
+	ctx, cancel := context.WithTimeout(ctx, clockPatience)
+	defer cancel()
+	began := time.Now()
+	answer, err := link.Request(ctx, ask)
+	took := time.Since(began)
+	if err != nil {
+		return untold("no answer")
+	}
+	var told struct {
+		UTC string `xml:"time>utc"`
+	}
+	if e, failed := answer.StanzaError(); failed {
+		return untold(string(e.Condition))
+	}
+	err = xml.Unmarshal([]byte(answer.XML()), &told)
+	theirs, parseErr := time.Parse(time.RFC3339, told.UTC)
+	if err != nil || parseErr != nil {
+		return untold("its answer cannot be read")
+	}
+	apart := began.Add(took / 2).Sub(theirs).Round(time.Second)
+	found := fmt.Sprintf("ours is %v before that of %s", apart, host)
+	if apart < 0 {
+		apart = -apart
+		found = fmt.Sprintf("ours is %v behind that of %s", apart, host)
+	}
+	const advice = "let NTP set the clocks of both machines: times in the log and signatures of requests depend on ours"
+	switch {
+	case apart > clocksTooFar:
+		return failing(what, domain, found, advice)
+	case apart > clocksDiffer:
+		return warning(what, domain, found, advice)
+	}
+	return fine(what, domain, "as that of "+host)
+}

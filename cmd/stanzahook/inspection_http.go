@@ -1,0 +1,137 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"strings"
+
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
+)
+
+// reach connects to where requests to a URL go, through the same guard, and
+// makes none.
+func (i *inspection) reach(ctx context.Context, u *url.URL) error {
+	ctx, cancel := context.WithTimeout(ctx, inspectionTimeout)
+	defer cancel()
+	return outbound.Reach(ctx, i.guard(), outbound.ClientOptions{Proxy: i.cfg.Outbound.ProxyURL()}, u)
+}
+
+func (i *inspection) guard() *outbound.Guard { return outbound.NewGuard(i.cfg.Outbound.Networks) }
+
+// reached says how far it was connected.
+func (i *inspection) reached(u *url.URL) string {
+	switch {
+	case i.cfg.Outbound.ProxyURL() != nil:
+		return "the proxy takes connections; what is behind it shows the first delivery"
+	case u.Scheme == "https":
+		return u.Host + " takes connections, and its certificate is trusted"
+	}
+	return u.Host + " takes connections"
+}
+
+// endpoint looks at a webhook.
+func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
+	const what = "endpoint"
+	var now v1.Endpoint
+	if i.endpoints != nil {
+		var err error
+		if now, err = i.endpoints.Get(ctx, c.Name); err != nil {
+			return failing(what, c.Name, "its queue cannot be read: "+err.Error(), "see the log")
+		}
+	}
+	found := "its events are pulled"
+	if c.ParsedURL != nil {
+		if err := i.reach(ctx, c.ParsedURL); err != nil {
+			if errors.Is(err, outbound.ErrRefused) {
+				return failing(what, c.Name, err.Error(), "") // it says what to do
+			}
+			return failing(what, c.Name, "cannot be reached: "+err.Error(), "start the bot, or correct endpoints[].url; what is queued meanwhile is delivered then")
+		}
+		found = i.reached(c.ParsedURL)
+	}
+	if now.Queued > 0 {
+		found += fmt.Sprintf("; %d events wait", now.Queued)
+	}
+	if now.DeadLetters > 0 {
+		found += fmt.Sprintf("; %d dead letters", now.DeadLetters)
+	}
+	reason := ""
+	if now.Reason != nil {
+		reason = ": " + *now.Reason
+	}
+	switch now.State {
+	case "disabled":
+		return warning(what, c.Name, found+"; it is disabled"+reason, "POST /v1/endpoints/"+c.Name+"/enable lets it have its events again")
+	case "open", "failing":
+		return warning(what, c.Name, found+"; its attempts fail"+reason, "\"stanzahook deliveries list --endpoint "+c.Name+"\" shows them")
+	}
+	return fine(what, c.Name, found)
+}
+
+// rosters looks at the ways to the rosters of a host.
+func (i *inspection) rosters(ctx context.Context, c *RosterConfig) []v1.Check {
+	all := []v1.Check{i.source(ctx, c)}
+	if c.EjabberdAPI.URL != "" {
+		all = append(all, i.ejabberdAPI(ctx, c))
+	}
+	if i.user.Domain() == c.Host {
+		all = append(all, i.roster(ctx, c))
+	}
+	return all
+}
+
+// source looks at the web application: what it wants for the user, or whether it
+// is there.
+func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
+	const what = "roster source"
+	if i.user.Domain() == c.Host {
+		want, err := i.sources[c.Host].Fetch(ctx, i.user, "")
+		if err != nil {
+			return failing(what, c.Host, err.Error(), "correct rosters[].url, or the web application")
+		}
+		return fine(what, c.Host, fmt.Sprintf("it wants %d contacts for %s", len(want.Roster), i.user))
+	}
+	u, err := url.Parse(strings.ReplaceAll(c.URL, "%s", "user"))
+	if err != nil {
+		return failing(what, c.Host, "rosters[].url cannot be read", "")
+	}
+	if err := i.reach(ctx, u); err != nil {
+		if errors.Is(err, outbound.ErrRefused) {
+			return failing(what, c.Host, err.Error(), "")
+		}
+		return failing(what, c.Host, "cannot be reached: "+err.Error(), "start the web application, or correct rosters[].url")
+	}
+	return fine(what, c.Host, i.reached(u)+"; with --user it is asked")
+}
+
+// ejabberdAPI reads the roster of the account that may use the API: that takes
+// the right address, password and permission.
+func (i *inspection) ejabberdAPI(ctx context.Context, c *RosterConfig) v1.Check {
+	const what = "ejabberd API"
+	account, err := jid.Parse(c.EjabberdAPI.User)
+	if err == nil {
+		_, err = i.ways[c.Host].API.Get(ctx, account)
+	}
+	if err != nil {
+		return failing(what, c.Host, err.Error(), "") // it says what to do
+	}
+	return fine(what, c.Host, "it answers, and "+c.EjabberdAPI.User+" may read rosters")
+}
+
+// roster reads the user's roster from the server.
+func (i *inspection) roster(ctx context.Context, c *RosterConfig) v1.Check {
+	const what = "roster"
+	way, err := i.ways[c.Host].Choose(ctx, i.user)
+	if err != nil {
+		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "see the privileges above")
+	}
+	have, err := way.Get(ctx, i.user)
+	if err != nil {
+		return failing(what, i.user.String(), "it cannot be read by "+way.Name()+": "+err.Error(), "see the privileges above")
+	}
+	return fine(what, i.user.String(), fmt.Sprintf("%d contacts on the server, read by %s (%s)", len(have), way.Name(), way.Reason))
+}
