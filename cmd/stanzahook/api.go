@@ -75,12 +75,12 @@ func (a *api) call(ctx context.Context, method, path string, query url.Values) (
 }
 
 // post is call with a body, which v is the JSON of.
-func (a *api) post(ctx context.Context, path string, v any) (json.RawMessage, error) {
+func (a *api) post(ctx context.Context, path string, query url.Values, v any) (json.RawMessage, error) {
 	body, err := json.Marshal(v)
 	if err != nil {
 		return nil, err
 	}
-	return a.send(ctx, http.MethodPost, path, nil, body)
+	return a.send(ctx, http.MethodPost, path, query, body)
 }
 
 func (a *api) send(ctx context.Context, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
@@ -138,6 +138,8 @@ type apiError struct {
 	status     int
 	text       string
 	retryAfter time.Duration // 0: not said
+	condition  string        // of the stanza error that the XMPP side has answered with, if any
+	body       []byte
 }
 
 func (e *apiError) Error() string { return e.text }
@@ -146,19 +148,20 @@ func (a *api) problemOf(answer *http.Response, body []byte) error {
 	var problem struct {
 		Detail    string `json:"detail"`
 		RequestID string `json:"request_id"`
+		Condition string
 	}
 	// What is not a problem document has no detail: the status says all.
 	_ = json.Unmarshal(body, &problem)
-	text := problem.Detail
+	text := onTerminal(problem.Detail)
 	if text == "" {
-		text = "it answered " + answer.Status + "; is this stanzahook?"
+		text = "it answered " + onTerminal(answer.Status) + "; is this stanzahook?"
 	}
 	switch answer.StatusCode {
 	case http.StatusUnauthorized:
 		text += "\nPut a token with the scope " + a.scope + " into " + envToken + ", or name its file with --token-file"
 	case http.StatusInternalServerError:
-		text += " (" + problem.RequestID + ")"
+		text += " (" + onTerminal(problem.RequestID) + ")"
 	}
 	seconds, _ := strconv.Atoi(answer.Header.Get("Retry-After")) // 0 where there is none
-	return &apiError{answer.StatusCode, text, time.Duration(max(seconds, 0)) * time.Second}
+	return &apiError{answer.StatusCode, text, time.Duration(max(seconds, 0)) * time.Second, problem.Condition, body}
 }

@@ -40,7 +40,7 @@ func (c *checking) ask(ctx context.Context) error {
 	if !c.user.IsZero() {
 		request["user"] = c.user.String()
 	}
-	body, err := c.api.post(ctx, "/v1/check", request)
+	body, err := c.api.post(ctx, "/v1/check", nil, request)
 	if err != nil {
 		return err
 	}

@@ -13,14 +13,10 @@ import (
 )
 
 func deliveriesCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "deliveries",
-		Short: "Show and replay deliveries and dead letters of the running instance",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.New("deliveries: say what to do: list, show, replay or drop")
-		},
-	}
+	cmd := group("deliveries", "Show and replay deliveries and dead letters of the running instance",
+		`Show and replay deliveries and dead letters of the running instance, with a token
+of the scope admin. A dead letter is an event that was given up, or a stanza that
+the XMPP server did not get in time.`, "list", "show", "replay", "drop")
 	a := apiFlags(cmd, scopeAdmin)
 	cmd.AddCommand(deliveriesList(a), deliveriesShow(a), deliveriesReplay(a), deliveriesDrop(a))
 	return cmd
@@ -41,7 +37,10 @@ func deliveriesList(a *api) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries, those received last first",
-		Args:  cobra.NoArgs,
+		Long:  `List deliveries, those received last first, or with --dead the dead letters.`,
+		Example: `  stanzahook deliveries list --endpoint echo --state retrying
+  stanzahook deliveries list --dead --since 2h --json`,
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if dead && state != "" {
 				return errors.New("--dead and --state exclude each other")
@@ -78,15 +77,18 @@ func deliveriesList(a *api) *cobra.Command {
 	f.BoolVar(&dead, "dead", false, "the dead letters, those that died last first")
 	f.IntVar(&limit, "limit", 50, "at most so many, up to 500")
 	f.BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
+	chooses(cmd, "state", "queued", "retrying", "delivered", "dead", "dropped")
 	return cmd
 }
 
 func deliveriesShow(a *api) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "show ID",
-		Short: "Show a delivery with its attempts and its stanza",
-		Args:  cobra.ExactArgs(1),
+		Use:     "show ID",
+		Short:   "Show a delivery with its attempts and its stanza",
+		Long:    "Show a delivery, or a dead letter, with its attempts and its stanza.",
+		Example: "  stanzahook deliveries show evt_01K…",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			body, err := a.call(cmd.Context(), http.MethodGet, deliveryPath(args[0]), nil)
 			if err != nil {
@@ -112,6 +114,8 @@ func deliveriesReplay(a *api) *cobra.Command {
 		Short: "Deliver again: single events, or all dead letters of an endpoint",
 		Long: `Deliver again, under the same id: single events, dead letters or others, or
 all dead letters of an endpoint.`,
+		Example: `  stanzahook deliveries replay evt_01K…
+  stanzahook deliveries replay --endpoint echo --since 2h`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			switch {
 			case len(args) > 0 && endpoint != "":
@@ -154,9 +158,11 @@ all dead letters of an endpoint.`,
 func deliveriesDrop(a *api) *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:   "drop ID…",
-		Short: "Remove events from the queue, or dead letters; nobody is told",
-		Args:  cobra.MinimumNArgs(1),
+		Use:     "drop ID…",
+		Short:   "Remove events from the queue, or dead letters; nobody is told",
+		Long:    "Remove events from the queue, or dead letters, for good. Their senders are not told.",
+		Example: "  stanzahook deliveries drop evt_01K…",
+		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return each(cmd, args, asJSON, "dropped", func(ctx context.Context, id string) error {
 				_, err := a.call(ctx, http.MethodDelete, deliveryPath(id), nil)

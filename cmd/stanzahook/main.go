@@ -33,18 +33,30 @@ func main() {
 // failure is an error of a command that was understood.
 type failure struct{ error }
 
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:           "stanzahook",
-		Short:         "A bridge between XMPP and HTTP",
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Use:   "stanzahook",
+		Short: "A bridge between XMPP and HTTP",
+		Long: `A bridge between XMPP and HTTP: what users write to bots goes to webhooks, and
+what programs POST goes out as stanzas.
+
+Begin with "stanzahook init"; "stanzahook check" says what is wrong, "stanzahook
+serve" runs. The exit code is 0 if all went well, 1 if something failed, and 2 if
+the command line makes no sense.`,
+		SilenceErrors:     true,
+		SilenceUsage:      true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // completion.go
 	}
+	root.AddCommand(initCommand(), checkCommand(), serveCommand(), sendCommand(), rosterCommand(), deliveriesCommand(), tokenCommand(), completionCommand(), versionCommand())
+	return root
+}
+
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	root := rootCommand()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	root.AddCommand(serveCommand(), checkCommand(), rosterCommand(), deliveriesCommand(), tokenCommand(), versionCommand())
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	var failed failure
 	switch {
 	case err == nil:
@@ -53,6 +65,6 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, failed.Error())
 		return exitFailed
 	}
-	fmt.Fprintf(stderr, "stanzahook: %v\nRun 'stanzahook --help' for the commands and their flags.\n", err)
+	fmt.Fprintf(stderr, "stanzahook: %v\nRun '%s --help' for how it is used.\n", err, cmd.CommandPath())
 	return exitUsage
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -10,14 +9,10 @@ import (
 )
 
 func rosterCommand() *cobra.Command {
-	cmd := &cobra.Command{
-		Use:   "roster",
-		Short: "Refresh and show rosters, through the running instance",
-		Args:  cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return errors.New("roster: say what to do: refresh, show or diff")
-		},
-	}
+	cmd := group("roster", "Refresh and show rosters, through the running instance",
+		`Refresh and show rosters, through the running instance, with a token of the scope
+roster. What a roster should be is what the web application says (rosters in the
+configuration).`, "refresh", "show", "diff")
 	a := apiFlags(cmd, scopeRoster)
 	cmd.AddCommand(rosterRefresh(a),
 		rosterOf(a, "show", "Show a user's roster, as it is wanted and as the server has it", "", printRoster),
@@ -32,7 +27,11 @@ func rosterOf(a *api, verb, short, path string, print func(io.Writer, []byte) er
 	cmd := &cobra.Command{
 		Use:   verb + " USER",
 		Short: short,
-		Args:  cobra.ExactArgs(1),
+		Long: short + `.
+
+A USER is name@host, or the name alone if there is one host, or --host says which.`,
+		Example: "  stanzahook roster " + verb + " juliet@example.com",
+		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			query := url.Values{}
 			if host != "" {

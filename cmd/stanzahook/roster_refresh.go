@@ -26,6 +26,9 @@ func rosterRefresh(a *api) *cobra.Command {
 
 A USER is name@host, or the name alone if there is one host, or --host says which.
 The exit code is 1 if a roster was not updated.`,
+		Example: `  stanzahook roster refresh juliet@example.com romeo@example.com
+  stanzahook roster refresh --file users.txt
+  stanzahook roster refresh --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ways := 0
 			for _, given := range []bool{len(args) > 0, file != "", all} {
@@ -125,7 +128,7 @@ const (
 // job does one job and adds it to the sum. total is that of all jobs; 0: of
 // this one.
 func (f *refresher) job(ctx context.Context, q refreshRequest, total int) error {
-	j, err := f.ask(ctx, func() (json.RawMessage, error) { return f.post(ctx, "/v1/rosters/refresh", q) })
+	j, err := f.ask(ctx, func() (json.RawMessage, error) { return f.post(ctx, "/v1/rosters/refresh", nil, q) })
 	if err != nil {
 		return err
 	}

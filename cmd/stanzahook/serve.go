@@ -22,8 +22,9 @@ func serveCommand() *cobra.Command {
 
 The configuration is read from --config, else ./stanzahook.yaml, else
 /etc/stanzahook/stanzahook.yaml. If it has mistakes, all of them are shown and
-nothing is started.`,
-		Args: cobra.NoArgs,
+nothing is started, and the exit code is 1.`,
+		Example: "  stanzahook serve --config /etc/stanzahook/stanzahook.yaml",
+		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := serve(cmd.Context(), file); err != nil {
 				return failure{err}

@@ -33,7 +33,7 @@ type newToken struct {
 }
 
 func tokenCommand() *cobra.Command {
-	cmd := &cobra.Command{Use: "token", Short: "Make tokens for the HTTP API"}
+	cmd := group("token", "Make tokens for the HTTP API", "Make tokens for the HTTP API.", "new")
 	cmd.AddCommand(tokenNewCommand())
 	return cmd
 }
@@ -48,6 +48,8 @@ func tokenNewCommand() *cobra.Command {
 			"The token is kept nowhere: who loses it makes another. Scopes are send (messages\n" +
 			"and presence), query (IQs), roster, events (pulling) and admin. --from are the\n" +
 			"bare addresses it may send from, * and ? being wildcards; without it, all.",
+		Example: "  stanzahook token new --name ops --scopes send,query,admin\n" +
+			"  stanzahook token new --name shop --scopes send --from shop@bot.example.com",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := t.check(); err != nil {
@@ -57,15 +59,16 @@ func tokenNewCommand() *cobra.Command {
 			if asJSON {
 				e := json.NewEncoder(cmd.OutOrStdout())
 				e.SetEscapeHTML(false)
-				return e.Encode(t)
+				return failed(e.Encode(t))
 			}
-			return t.print(cmd.OutOrStdout())
+			return failed(t.print(cmd.OutOrStdout()))
 		},
 	}
 	cmd.Flags().StringVar(&t.Name, "name", "", "who uses it; shown in the log")
 	cmd.Flags().StringSliceVar(&t.Scopes, "scopes", nil, "what it may do: send, query, roster, events, admin")
 	cmd.Flags().StringSliceVar(&t.From, "from", nil, "addresses it may send from (default: all)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	chooses(cmd, "scopes", scopeSend, scopeQuery, scopeRoster, scopeEvents, scopeAdmin)
 	return cmd
 }
 

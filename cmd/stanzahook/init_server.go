@@ -1,0 +1,143 @@
+package main
+
+import (
+	"embed"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"stanzahook/pkg/roster/ejabberdapi"
+)
+
+//go:embed templates/*.tmpl
+var templates embed.FS
+
+// The servers that init knows.
+const (
+	serverProsody  = "prosody"
+	serverEjabberd = "ejabberd"
+)
+
+const (
+	// ejabberdAPIPort is where ejabberd's HTTP API is put: Debian's ejabberd has
+	// other things at 5280.
+	ejabberdAPIPort = "5281"
+	ejabberdAccount = "stanzahook" // that may use the API
+)
+
+// attachment is what stanzahook and the XMPP server have to know of each other.
+type attachment struct {
+	Server   string
+	Domain   string // of the component
+	Host     string // of the users; empty: no privileges
+	Address  string // where the server takes components
+	IP, Port string // of Address; no IP: it is a name
+	Secret   string
+	Password string // of the account that may use ejabberd's API
+	Token    string // its line in the configuration
+	Store    string
+}
+
+// Ejabberd, Loopback, Name and the others are for the templates.
+func (a attachment) Ejabberd() bool     { return a.Server == serverEjabberd }
+func (a attachment) Loopback() bool     { return isLoopback(a.IP) }
+func (a attachment) APIPort() string    { return ejabberdAPIPort }
+func (a attachment) Account() string    { return ejabberdAccount }
+func (a attachment) APIURL() string     { return "http://127.0.0.1:" + ejabberdAPIPort + "/api" }
+func (a attachment) Commands() []string { return ejabberdapi.Commands() }
+
+// Name is one for rules of ejabberd: of each component its own.
+func (a attachment) Name() string {
+	return "stanzahook_" + regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(a.Domain, "_")
+}
+
+// at notes where the server takes components.
+func (a *attachment) at(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	n, badPort := strconv.ParseUint(port, 10, 16)
+	if err != nil || badPort != nil || n == 0 || host == "" || strings.ContainsAny(host, " /@\"\\") || hasControl(host) {
+		return fmt.Errorf("%q is not host:port; write for example 127.0.0.1:5347", address)
+	}
+	a.Address, a.Port = address, port
+	switch ip, err := netip.ParseAddr(host); {
+	case err == nil:
+		a.IP = ip.String()
+	case isLoopback(host):
+		a.IP = "127.0.0.1"
+	}
+	return nil
+}
+
+// paste is a piece of the server's configuration.
+type paste struct {
+	File  string `json:"file"`
+	Where string `json:"where"`
+	Text  string `json:"text"`
+}
+
+// pastes are what the server's configuration needs.
+func (a attachment) pastes() ([]paste, error) {
+	var all []paste
+	add := func(file, name, where string) error {
+		text, err := a.render(file, name)
+		if err == nil {
+			target := "prosody.cfg.lua"
+			if a.Ejabberd() {
+				target = "ejabberd.yml"
+			}
+			all = append(all, paste{target, where, text})
+		}
+		return err
+	}
+	if a.Ejabberd() {
+		err := add("ejabberd.yml.tmpl", "ejabberd.yml.tmpl", "each part into the section of this name, which may be there already")
+		return all, err
+	}
+	if err := add("prosody.lua.tmpl", "top", "near the top, before the first VirtualHost"); err != nil {
+		return nil, err
+	}
+	if a.Host != "" {
+		if err := add("prosody.lua.tmpl", "host", "in VirtualHost \""+a.Host+"\", which is there already"); err != nil {
+			return nil, err
+		}
+	}
+	err := add("prosody.lua.tmpl", "component", "at the end")
+	return all, err
+}
+
+// commands are what has to be run on the server's machine.
+func (a attachment) commands() []string {
+	if !a.Ejabberd() {
+		return []string{"systemctl restart prosody"}
+	}
+	if a.Host == "" {
+		return []string{"ejabberdctl reload_config"}
+	}
+	return []string{"ejabberdctl reload_config", fmt.Sprintf("ejabberdctl register %s %s %s", ejabberdAccount, a.Host, a.Password)}
+}
+
+// render fills in a template.
+func (a attachment) render(file, name string) (string, error) {
+	t, err := template.New(name).Funcs(template.FuncMap{"quote": strconv.Quote, "yaml": plainOrQuoted}).ParseFS(templates, "templates/"+file)
+	if err != nil {
+		return "", fmt.Errorf("template %s: %w", file, err)
+	}
+	var b strings.Builder
+	if err := t.ExecuteTemplate(&b, name, a); err != nil {
+		return "", fmt.Errorf("template %s: %w", file, err)
+	}
+	return b.String(), nil
+}
+
+// plainOrQuoted writes a text in YAML. What looks like a domain or an address
+// needs no quotes.
+func plainOrQuoted(text string) string {
+	if regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]*[a-z][a-z0-9-]*)+(:[0-9]+)?$|^[0-9]+(\.[0-9]+){3}:[0-9]+$`).MatchString(text) {
+		return text
+	}
+	return strconv.Quote(text)
+}
