@@ -9,7 +9,7 @@ import (
 )
 
 // The exit code is 2 for what makes no sense, and the usage is not far then.
-func TestWrongUsage(t *testing.T) {
+func TestWrongCommandLines(t *testing.T) {
 	t.Setenv(envAPI, "http://127.0.0.1:9") // nobody is asked, and nobody is there
 	for _, line := range []string{
 		"frob", "--frob", "serve x", "serve --frob", "check x", "init", "send", "send --to", "token", "token frob", "token new", "token new --name x --scopes y",

@@ -1,0 +1,211 @@
+//go:build integration
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"stanzahook/deploy/lab"
+)
+
+// runProgram runs the program to its end.
+func runProgram(t *testing.T, env []string, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd := exec.CommandContext(t.Context(), binary, args...)
+	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "STANZAHOOK_") }), env...)
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil && cmd.ProcessState == nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(errs.String(), "DATA RACE") || strings.Contains(errs.String(), "panic:") {
+		t.Errorf("%v: %s", args, errs.String())
+	}
+	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
+}
+
+// pasteInto puts what init has printed into a server's configuration, where init
+// says.
+func pasteInto(t *testing.T, config string, made initialised) string {
+	t.Helper()
+	for _, p := range made.Paste {
+		switch {
+		case p.File == "ejabberd.yml":
+			var all, more map[string]any
+			for text, v := range map[string]*map[string]any{config: &all, p.Text: &more} {
+				if err := yaml.Unmarshal([]byte(text), v); err != nil {
+					t.Fatalf("%v in\n%s", err, text)
+				}
+			}
+			text, err := yaml.Marshal(merged(all, more))
+			if err != nil {
+				t.Fatal(err)
+			}
+			config = string(text)
+		case strings.HasPrefix(p.Where, "near the top"):
+			config = strings.Replace(config, "\nVirtualHost ", "\n"+p.Text+"\nVirtualHost ", 1)
+		default:
+			config += "\n" + p.Text
+		}
+	}
+	return config
+}
+
+// merged adds to sections of the same name.
+func merged(a, b any) any {
+	switch a := a.(type) {
+	case map[string]any:
+		for key, value := range b.(map[string]any) {
+			if old, ok := a[key]; ok && old != nil {
+				value = merged(old, value)
+			}
+			a[key] = value
+		}
+		return a
+	case []any:
+		return append(a, b.([]any)...)
+	}
+	return b
+}
+
+// attached is a server with the lines of init in its configuration, and the
+// configuration that init wrote, filled in.
+type attached struct {
+	*lab.Server
+	file  string
+	token string
+}
+
+// attach makes one. The rosters of users come from source.
+func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
+	t.Helper()
+	address, dir := free(t), t.TempDir()
+	code, out, errs := runProgram(t, nil, "init", "--json", "--server", string(kind), "--domain", "bot.localhost", "--host", "localhost", "--address", address, "--dir", dir)
+	var made initialised
+	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
+		t.Fatalf("%d %s%s %v", code, out, errs, err)
+	}
+	data, err := os.ReadFile(made.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What an operator fills in, and ports that are free here.
+	api, listen := portOnly(free(t)), free(t)
+	config := withRosters(string(data))
+	for old, replacement := range map[string]string{"https://app.example.com/contacts": source, "http://127.0.0.1:8080/hook": bot, "127.0.0.1:5290": listen} {
+		if !strings.Contains(config, old) {
+			t.Fatalf("there is no %s in\n%s", old, config)
+		}
+		config = strings.ReplaceAll(config, old, replacement)
+	}
+	config = strings.ReplaceAll(config, ":"+ejabberdAPIPort+"/", ":"+api+"/")
+	if err := os.WriteFile(made.File, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range made.Paste {
+		made.Paste[i].Text = strings.ReplaceAll(made.Paste[i].Text, "port: "+ejabberdAPIPort, "port: "+api)
+	}
+	o := labOptions(kind)
+	if kind == lab.Prosody { // it has one listener for all
+		if o.ComponentPort, err = strconv.Atoi(portOnly(address)); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		words := strings.Fields(made.Run[1])
+		o.Users[words[2]] = words[4]
+	}
+	o.Edit = func(text string) string { return pasteInto(t, text, made) }
+	s, err := lab.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	showLog(t, string(kind), s.Logs)
+	return attached{s, made.File, made.Token}
+}
+
+func portOnly(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
+// An operator's first steps: init, its lines into the server's configuration,
+// serve, and the commands.
+func TestInitAttaches(t *testing.T) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, `{"bob@localhost":{"name":"Bob","groups":["Friends"]}}`)
+			}))
+			defer source.Close()
+			b := newBot(t)
+			s := attach(t, kind, b.url(), source.URL)
+			firstSteps(t, s)
+		})
+	}
+}
+
+func firstSteps(t *testing.T, s attached) {
+	env := []string{envToken + "=" + s.token}
+	expect := func(code int, wants []string, env []string, args ...string) {
+		t.Helper()
+		got, out, errs := runProgram(t, env, args...)
+		for _, want := range wants {
+			if !strings.Contains(out+errs, want) {
+				t.Errorf("%v: there is no %q", args, want)
+			}
+		}
+		if got != code || t.Failed() {
+			t.Errorf("%v: %d, want %d\n%s%s", args, got, code, out, errs)
+		}
+	}
+	live := []string{"check", "--live", "--config", s.file, "--user", "alice@localhost"}
+	expect(0, []string{"no mistakes", "bot.localhost"}, nil, "check", "--config", s.file)
+
+	p := launchFile(t, s.file)
+	p.awaitLinks(1)
+	api := []string{envAPI + "=http://" + p.addr, env[0]}
+	expect(0, []string{"1 rosters: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
+	expect(0, []string{"bob@localhost", "as wanted"}, api, "roster", "show", "alice")
+	granted := "localhost grants roster=both message=outgoing presence=managed_entity"
+	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contacts", "1 contacts on the server", "MiB used", "takes connections"}
+	expect(0, asks, env, live...)
+	expect(1, []string{"the scope admin"}, nil, live...)
+	expect(0, []string{"sent: the XMPP server has it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
+	expect(1, []string{"the message came back ("}, api, "send", "--to", "nobody@localhost", "--body", "hello")
+	expect(0, []string{"nothing found"}, api, "deliveries", "list")
+
+	// Where the instance cannot be asked, its store tells that it is there.
+	elsewhere := filepath.Join(filepath.Dir(s.file), "other.yaml")
+	data, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(elsewhere, []byte(strings.Replace(string(data), p.addr, "127.0.0.1:0", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(1, []string{"another stanzahook is using this directory"}, env, "check", "--live", "--config", elsewhere)
+	if n := p.connects(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	if code := p.stop(); code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
+	alone := []string{"the secret is accepted", granted, "5 messages to ourselves", "1 contacts on the server", "no instance is using it", "is free"}
+	expect(0, alone, nil, live...)
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect(1, []string{"nothing listens at"}, nil, live...)
+}
