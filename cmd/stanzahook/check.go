@@ -141,9 +141,9 @@ func (c *checking) readConfig() (*Config, error) {
 // configured tells what a configuration without mistakes says.
 func configured(path string, cfg *Config) []v1.Check {
 	const what = "configuration"
-	all := []v1.Check{fine(what, path, "no mistakes")}
+	all := []v1.Check{fine(what, "", path+": no mistakes")}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
-		all[0] = warning(what, path, "no mistakes, but everybody on this machine can read it", "chmod 600, if there are secrets in it")
+		all[0] = warning(what, "", path+": no mistakes, but everybody on this machine can read it", "chmod 600, if there are secrets in it")
 	}
 	for i := range cfg.Components {
 		c := &cfg.Components[i]
@@ -173,7 +173,7 @@ func configured(path string, cfg *Config) []v1.Check {
 	default:
 		all = append(all, fine("http", h.Listen, fmt.Sprintf("%d tokens", len(h.Tokens))))
 	}
-	return append(all, fine("store", cfg.Store.Dir, fmt.Sprintf("sync: %s, at most %v", cfg.Store.Sync, cfg.Store.MaxBytes)))
+	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))
 }
 
 func (c *checking) print(w io.Writer) error {

@@ -105,12 +105,12 @@ func (c *checking) connect(ctx context.Context, cfg *Config, base string) error 
 		if base != "" {
 			at = " at " + public(base)
 		}
-		c.found.Checks = append(c.found.Checks, failing(what, dir,
-			"another stanzahook is using this directory, but nothing answers"+at+"; nothing else is looked at, because a second connection would take stanzas away from it",
+		c.found.Checks = append(c.found.Checks, failing(what, "",
+			"another stanzahook is using "+dir+", but nothing answers"+at+"; nothing else is looked at, because a second connection would take stanzas away from it",
 			"say with --api where it listens; if another check is running, wait for it"))
 		return nil
 	case err != nil:
-		c.found.Checks = append(c.found.Checks, failing(what, dir,
+		c.found.Checks = append(c.found.Checks, failing(what, "",
 			err.Error()+"; nothing else is looked at, because it cannot be told whether an instance is running",
 			"run this as the user that stanzahook runs as, or correct store.dir"))
 		return nil
@@ -122,9 +122,9 @@ func (c *checking) connect(ctx context.Context, cfg *Config, base string) error 
 	defer disconnect()
 	i.store = func(context.Context) v1.Check {
 		if free < keep {
-			return failing(what, dir, fmt.Sprintf("the disk has %d MiB left, of which %d are kept free", free>>20, keep>>20), "make room on it")
+			return failing(what, "", fmt.Sprintf("the disk of %s has %d MiB left, of which %d are kept free", dir, free>>20, keep>>20), "make room on it")
 		}
-		return fine(what, dir, fmt.Sprintf("can be written to, and the disk has %d MiB left; no instance is using it", free>>20))
+		return fine(what, "", fmt.Sprintf("%s can be written to, and its disk has %d MiB left; no instance is using it", dir, free>>20))
 	}
 	c.found.Checks = append(append(c.found.Checks, i.run(ctx)...), canListen(cfg.HTTP.Listen))
 	return nil

@@ -38,12 +38,12 @@ func (a *app) checkStore(ctx context.Context, dir string) v1.Check {
 	u, err := a.store.Usage(ctx)
 	switch {
 	case err != nil:
-		return failing(what, dir, "it does not answer: "+err.Error(), "see the log")
+		return failing(what, "", "it does not answer: "+err.Error(), "see the log")
 	case u.Refuses != nil:
-		return failing(what, dir, u.Refuses.Error(), advice)
+		return failing(what, "", u.Refuses.Error(), advice)
 	}
 	if err := a.store.Ready(ctx); err != nil {
-		return failing(what, dir, err.Error(), "see the log")
+		return failing(what, "", err.Error(), "see the log")
 	}
-	return fine(what, dir, fmt.Sprintf("%d of %d MiB used", u.Bytes>>20, u.MaxBytes>>20))
+	return fine(what, "", fmt.Sprintf("%s: %d of %d MiB used", a.cfg.Store.Dir, u.Bytes>>20, u.MaxBytes>>20))
 }

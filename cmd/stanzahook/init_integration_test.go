@@ -127,7 +127,11 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 		words := strings.Fields(made.Run[1])
 		o.Users[words[2]] = words[4]
 	}
-	o.Edit = func(text string) string { return pasteInto(t, text, made) }
+	o.Edit = func(text string) string {
+		// What servers have loaded out of the box, and those of the tests have not.
+		text = strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n").Replace(text)
+		return pasteInto(t, text, made)
+	}
 	s, err := lab.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -179,7 +183,7 @@ func firstSteps(t *testing.T, s attached) {
 	expect(0, []string{"1 rosters: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
 	expect(0, []string{"bob@localhost", "as wanted"}, api, "roster", "show", "alice")
 	granted := "localhost grants roster=both message=outgoing presence=managed_entity"
-	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contacts", "1 contacts on the server", "MiB used", "takes connections"}
+	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contacts", "1 contacts on the server", "MiB used", "takes connections", "as that of localhost"}
 	expect(0, asks, env, live...)
 	expect(1, []string{"the scope admin"}, nil, live...)
 	expect(0, []string{"sent: the XMPP server has it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
@@ -195,7 +199,7 @@ func firstSteps(t *testing.T, s attached) {
 	if err := os.WriteFile(elsewhere, []byte(strings.Replace(string(data), p.addr, "127.0.0.1:0", 1)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(1, []string{"another stanzahook is using this directory"}, env, "check", "--live", "--config", elsewhere)
+	expect(1, []string{"another stanzahook is using "}, env, "check", "--live", "--config", elsewhere)
 	if n := p.connects(); n != 1 {
 		t.Errorf("%d connections", n)
 	}

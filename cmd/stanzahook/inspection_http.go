@@ -10,6 +10,7 @@ import (
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/roster"
 )
 
 // reach connects to where requests to a URL go, through the same guard, and
@@ -126,12 +127,15 @@ func (i *inspection) ejabberdAPI(ctx context.Context, c *RosterConfig) v1.Check 
 func (i *inspection) roster(ctx context.Context, c *RosterConfig) v1.Check {
 	const what = "roster"
 	way, err := i.ways[c.Host].Choose(ctx, i.user)
-	if err != nil {
-		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "see the privileges above")
+	var have roster.Roster
+	if err == nil {
+		have, err = way.Get(ctx, i.user)
 	}
-	have, err := way.Get(ctx, i.user)
-	if err != nil {
-		return failing(what, i.user.String(), "it cannot be read by "+way.Name()+": "+err.Error(), "see the privileges above")
+	switch {
+	case errors.Is(err, roster.ErrDown):
+		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "")
+	case err != nil:
+		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "let the server grant it: see the privileges")
 	}
 	return fine(what, i.user.String(), fmt.Sprintf("%d contacts on the server, read by %s (%s)", len(have), way.Name(), way.Reason))
 }
