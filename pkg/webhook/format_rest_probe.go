@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"mime"
@@ -32,6 +33,9 @@ func probe(ctx context.Context, c *http.Client, e *Endpoint) (Format, error) {
 	req.Header.Set("User-Agent", e.UserAgent)
 	resp, err := c.Do(req)
 	if err != nil {
+		if outer, ok := errors.AsType[*url.Error](err); ok {
+			err = outer.Err // without the URL, which may have a key in it
+		}
 		return e.Format, fmt.Errorf("probe the endpoint: %w", err)
 	}
 	defer resp.Body.Close()
