@@ -157,7 +157,7 @@ func (a *api) problemOf(answer *http.Response, body []byte) error {
 		text = "it answered " + onTerminal(answer.Status) + "; is this stanzahook?"
 	}
 	switch answer.StatusCode {
-	case http.StatusUnauthorized:
+	case http.StatusUnauthorized, http.StatusForbidden:
 		text += "\nPut a token with the scope " + a.scope + " into " + envToken + ", or name its file with --token-file"
 	case http.StatusInternalServerError:
 		text += " (" + onTerminal(problem.RequestID) + ")"

@@ -131,8 +131,6 @@ func notSent(w io.Writer, e *apiError, to string, asJSON bool) error {
 	switch {
 	case e.condition != "":
 		return fmt.Errorf("the message came back (%s): %w\n%s", onTerminal(e.condition), e, adviceOn(e.condition, to))
-	case e.status == http.StatusForbidden:
-		return fmt.Errorf("%w\nA token needs the scope send, and may be bound to addresses (from) in the configuration", e)
 	case e.status == http.StatusServiceUnavailable, e.status == http.StatusInsufficientStorage:
 		return fmt.Errorf("%w\n\"stanzahook check --live\" looks for the cause", e)
 	}

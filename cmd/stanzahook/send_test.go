@@ -50,7 +50,7 @@ func TestSend(t *testing.T) {
 		{"JSON", "", to("--body", "x", "--json"), 200, `{"id":"m1","state":"confirmed"}`, "", `{"id":"m1","state":"confirmed"}` + "\n", "", false},
 		{"bounced", "", to("--body", "x"), 422, bounceAnswer, "", "", "the message came back (service-unavailable): juliet@example.com answered  with", false},
 		{"bounced, JSON", "", to("--body", "x", "--json"), 422, bounceAnswer, "", bounceAnswer + "\n", "Is there an account juliet@example.com?", false},
-		{"no scope", "", to("--body", "x"), 403, `{"detail":"the token lacks the scope \"send\""}`, "", "", "needs the scope send", false},
+		{"no scope", "", to("--body", "x"), 403, `{"detail":"the token lacks the scope \"send\""}`, "", "", "a token with the scope send into STANZAHOOK_TOKEN", false},
 		{"no token", "", to("--body", "x"), 401, `{"detail":"No credentials"}`, "", "", envToken, false},
 		{"down", "", to("--body", "x"), 503, `{"detail":"too many"}`, "", "", "check --live", false},
 		{"wrong address", "", to("--body", "x"), 400, `{"detail":"to: no"}`, "", "", "to: no", false},
