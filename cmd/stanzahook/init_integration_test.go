@@ -127,10 +127,10 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 		words := strings.Fields(made.Run[1])
 		o.Users[words[2]] = words[4]
 	}
-	o.Edit = func(text string) string {
+	o.Edit = func(config []byte) ([]byte, error) {
 		// What servers have loaded out of the box, and those of the tests have not.
-		text = strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n").Replace(text)
-		return pasteInto(t, text, made)
+		text := strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n").Replace(string(config))
+		return []byte(pasteInto(t, text, made)), nil
 	}
 	s, err := lab.Start(t.Context(), o)
 	if err != nil {
