@@ -100,7 +100,7 @@ ejabberd-newer)
 	;;
 prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
-tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl gcc libc6-dev" ;;
+tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev" ;;
 *) fail "usage: install.sh prosody|ejabberd|tests, or ejabberd-newer DIR" ;;
 esac
 
