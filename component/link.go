@@ -157,6 +157,7 @@ func (l *Link) once(ctx context.Context) error {
 // answered here: pending requests fail, IQs leave the queue, messages and
 // presence wait in memory for the next connection.
 func (l *Link) up() {
+	l.Counters.Connects.Add(1)
 	l.mu.Lock()
 	l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
 	if l.shared { // until the markers tell otherwise

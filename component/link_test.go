@@ -303,4 +303,9 @@ func TestRequest(t *testing.T) {
 	for _, s := range f.srv.Received() {
 		t.Errorf("sent again after the reconnect: %s", s.XML())
 	}
+	c := &f.Counters
+	eventually(t, "a second connection", func() bool { return c.Connects.Load() == 2 })
+	if answered, not, n := c.Answered.Snapshot().Count, c.Unanswered.Load(), f.Load(); answered != 2 || not != 2 || n.Requests != 0 || n.Unconfirmed != 0 {
+		t.Errorf("%d requests are counted as answered and %d as not; in memory is %+v", answered, not, n)
+	}
 }

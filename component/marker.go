@@ -36,7 +36,7 @@ func (q *outgoing) appendMarker(buf []byte) []byte {
 // that s was a marker of this link at all; astray, that an earlier one did not
 // come back. As servers keep the order of a stream, that one went to somebody
 // else.
-func (q *outgoing) marked(s *stanza.Stanza) (ours, astray bool) {
+func (q *outgoing) marked(s *stanza.Stanza, c *Counters) (ours, astray bool) {
 	if s.Kind != stanza.Message || s.To != q.self || s.From != q.self {
 		return false, false
 	}
@@ -55,7 +55,7 @@ func (q *outgoing) marked(s *stanza.Stanza) (ours, astray bool) {
 		q.mu.Unlock()
 		return true, false
 	}
-	n := q.marks[at].covers
+	n, took := q.marks[at].covers, time.Since(q.marks[at].sent)
 	q.marks = append(q.marks[:0], q.marks[at+1:]...)
 	for i := range q.marks {
 		q.marks[i].covers -= n
@@ -71,6 +71,7 @@ func (q *outgoing) marked(s *stanza.Stanza) (ours, astray bool) {
 	more := len(q.items) > 0
 	q.signalIdle()
 	q.mu.Unlock()
+	c.Confirmed.Observe(took)
 	if more {
 		q.poke() // written meanwhile, and waiting for a marker of their own
 	}

@@ -42,6 +42,9 @@ func TestSendIsConfirmedByTheMarker(t *testing.T) {
 			t.Fatalf("after confirmation %d the server has %d", i, len(got))
 		}
 	}
+	if s := f.Counters.Confirmed.Snapshot(); s.Count < 100 || s.Sum <= 0 {
+		t.Errorf("%d markers came back in %v, by the counters", s.Count, s.Sum)
+	}
 }
 
 func TestOneMarkerForManyStanzas(t *testing.T) {

@@ -119,7 +119,7 @@ func (l *Link) read(raw string, p *stanza.Parser) error {
 
 // dispatch hands a stanza to who it is for.
 func (l *Link) dispatch(s *stanza.Stanza) {
-	if ours, astray := l.out.marked(s); ours {
+	if ours, astray := l.out.marked(s, &l.Counters); ours {
 		if astray {
 			l.markerAstray()
 		} else {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"stanzahook/pkg/timing"
 )
 
 // State of a link.
@@ -102,11 +104,34 @@ type Counters struct {
 	In         [4]atomic.Int64 // by stanza.Kind
 	Out        [4]atomic.Int64
 	Markers    atomic.Int64 // sent
-	Reconnects atomic.Int64
+	Connects   atomic.Int64 // handshakes that succeeded
+	Reconnects atomic.Int64 // connections that ended, and attempts that failed
 	Malformed  atomic.Int64 // stanzas the server sent that are not XML as RFC 6120 allows it
 	TooLarge   atomic.Int64 // stanzas over the size limit
 	Unknown    atomic.Int64 // top-level elements that are no stanzas
 	Stray      atomic.Int64 // IQ results and errors nobody waits for
 	Rejected   atomic.Int64 // stanzas of ours over which the server closed the stream
 	Untaken    atomic.Int64 // messages, presence and requests that nobody took
+
+	Confirmed  timing.Histogram // from writing a marker until it was back
+	Answered   timing.Histogram // from sending an IQ until its answer
+	Unanswered atomic.Int64     // IQs whose answer was not waited for any longer, or lost with the connection
+}
+
+// Load is what a link has in memory.
+type Load struct {
+	Unconfirmed, Bytes int // stanzas that are not written, or not confirmed
+	Requests           int // IQs that wait for their answers
+}
+
+// Load returns what the link has in memory now.
+func (l *Link) Load() Load {
+	var n Load
+	l.out.mu.Lock()
+	n.Unconfirmed, n.Bytes = len(l.out.items), l.out.bytes
+	l.out.mu.Unlock()
+	l.tracker.mu.Lock()
+	n.Requests = len(l.tracker.pending)
+	l.tracker.mu.Unlock()
+	return n
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"time"
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
@@ -89,6 +90,7 @@ func (l *Link) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, e
 	if err := l.tracker.add(k, ch); err != nil {
 		return nil, err
 	}
+	began := time.Now()
 	err := l.Send(s, func(err error) {
 		if err != nil {
 			l.tracker.resolve(k, answered{err: err})
@@ -97,12 +99,17 @@ func (l *Link) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, e
 	if err != nil {
 		l.tracker.resolve(k, answered{err: err})
 	}
+	var a answered
 	select {
-	case a := <-ch:
-		return a.stanza, a.err
+	case a = <-ch:
 	case <-ctx.Done():
 		l.tracker.resolve(k, answered{err: ctx.Err()})
-		a := <-ch // ctx's error, or the answer that came in the same moment
-		return a.stanza, a.err
+		a = <-ch // ctx's error, or the answer that came in the same moment
 	}
+	if a.err == nil {
+		l.Counters.Answered.Observe(time.Since(began))
+	} else {
+		l.Counters.Unanswered.Add(1)
+	}
+	return a.stanza, a.err
 }

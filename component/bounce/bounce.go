@@ -8,6 +8,7 @@ package bounce
 import (
 	"slices"
 	"sync"
+	"sync/atomic"
 
 	"stanzahook/component"
 	"stanzahook/pkg/jid"
@@ -32,9 +33,24 @@ type Watcher struct {
 	// taken or not. It must not wait.
 	Seen func(*stanza.Stanza)
 
+	Counters Counters
+
 	mu      sync.Mutex
 	watches map[key][]*Watch // in the order of Expect
 	count   int
+}
+
+// Counters count errors of messages and presence since the start of the process.
+type Counters struct {
+	Awaited atomic.Int64 // a watch was told of
+	Others  atomic.Int64 // nobody watched for
+}
+
+// Watching returns how many watches there are.
+func (w *Watcher) Watching() int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.count
 }
 
 // Watch waits for the error of one stanza.
@@ -102,8 +118,10 @@ func (w *Watcher) Handle(in *component.Incoming) bool {
 	defer w.mu.Unlock()
 	all := w.watches[key{in.To, in.From.Bare(), in.ID}]
 	if len(all) == 0 {
+		w.Counters.Others.Add(1)
 		return false
 	}
+	w.Counters.Awaited.Add(1)
 	x := all[0]
 	w.remove(x)
 	x.bounce = in.Stanza

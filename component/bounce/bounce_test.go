@@ -61,6 +61,10 @@ func TestHandle(t *testing.T) {
 			if x.End() != nil || w.count != 0 || len(w.watches) != 0 {
 				t.Errorf("not ended: %v", w.watches)
 			}
+			awaited, others := w.Counters.Awaited.Load(), w.Counters.Others.Load()
+			if (awaited == 1) != c.taken || awaited+others != int64(seen) || w.Watching() != 0 {
+				t.Errorf("counted %d and %d, of %d", awaited, others, seen)
+			}
 			if want := c.name != "no error" && c.name != "an iq"; (seen == 1) != want {
 				t.Errorf("seen %d times", seen)
 			}
