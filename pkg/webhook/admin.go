@@ -27,6 +27,7 @@ type Status struct {
 	Queued      int       // events that are not answered
 	InMemory    int       // of these
 	InFlight    int       // attempts
+	Direct      int       // events that are in memory only, with IQs
 	LastSuccess time.Time
 	LastFailure Failure
 }
@@ -35,6 +36,9 @@ type Status struct {
 func (w *Worker) Status() Status {
 	st := w.health.status(time.Now())
 	st.InFlight = len(w.now.Load().slots)
+	w.lanes.mu.Lock()
+	st.Direct = w.lanes.jobs
+	w.lanes.mu.Unlock()
 	if w.queue != nil {
 		w.queue.mu.Lock()
 		st.Queued, st.InMemory = w.queue.count, w.queue.held

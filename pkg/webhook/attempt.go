@@ -26,9 +26,8 @@ func (w *Worker) attempt(ev *Event, probe bool) (Verdict, bool) {
 	}
 	now := time.Now()
 	at := &store.Attempt{Time: began, Status: v.Status, Duration: now.Sub(began)}
-	w.Counters.Attempts.Add(1)
+	w.count(ev, &v, at.Duration)
 	if v.Outcome != Done {
-		w.Counters.Failures.Add(1)
 		at.Error, at.Answer = v.Reason, v.answer
 		v.attempt = at
 	}

@@ -63,11 +63,6 @@ func newSetup(e *Endpoint) *setup {
 	return &setup{e, newRequests(e), make(chan struct{}, e.Concurrency)}
 }
 
-// Counters count what a worker did since the start of the process.
-type Counters struct {
-	Attempts, Failures, Delivered, Refused, Expired, Dead, Replies, Overflow atomic.Int64
-}
-
 // NewWorker returns the worker of an endpoint. It makes direct attempts and
 // answers IQs; Open gives it a queue.
 func NewWorker(e *Endpoint, sender Sender, log *zap.Logger) *Worker {
