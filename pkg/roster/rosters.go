@@ -150,6 +150,13 @@ func (r *Rosters) Available(ctx context.Context, owner jid.JID) error {
 	return err
 }
 
+// JobsRunning returns how many jobs run.
+func (r *Rosters) JobsRunning() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.running)
+}
+
 // Stop takes nothing more, and waits for what is under way; when ctx ends, that
 // is broken off.
 func (r *Rosters) Stop(ctx context.Context) {

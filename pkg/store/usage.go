@@ -23,3 +23,29 @@ func (s *Store) Usage(ctx context.Context) (Usage, error) {
 	u.Bytes = int64(info.Store)
 	return u, nil
 }
+
+// Load is what is known of the store without asking its files.
+type Load struct {
+	EventBytes, MaxEventBytes int64 // of the queues of events, about, and what they may take
+	Refuses                   error // as in Usage
+	Unwritten                 int   // events in memory that are not yet handed to the files
+	UnwrittenLog              int   // bytes of the delivery log in memory, in batches that are full
+}
+
+// Load returns what is known of the store without asking its files; it answers
+// also when they do not.
+func (s *Store) Load() Load {
+	n := Load{EventBytes: s.held.Load(), MaxEventBytes: eventBytes(&s.o), Refuses: s.refuses()}
+	s.pub.mu.Lock()
+	n.Unwritten = len(s.pub.queue)
+	s.pub.mu.Unlock()
+	j := s.o.journal
+	j.mu.Lock()
+	n.UnwrittenLog = j.bytes
+	j.mu.Unlock()
+	return n
+}
+
+// Room returns how much of the disk is free for the store, and below how much it
+// takes nothing more.
+func (s *Store) Room() (free, keep uint64) { return s.room() }
