@@ -9,7 +9,7 @@ import (
 )
 
 // logAccess writes one line per request: never a body, a header or a path. The
-// probes of orchestrators are logged at debug while they succeed.
+// probes of orchestrators and scrapes are logged at debug while they succeed.
 func (s *Server) logAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -17,10 +17,11 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 		// The deadline that the previous answer on this connection left would
 		// else end the "100 Continue" of this one.
 		a.deadline(time.Time{})
+		s.o.Observer.Began()
 		defer func() {
 			q := requestOf(r.Context())
 			level := zapcore.InfoLevel
-			if (q.route == "/healthz" || q.route == "/readyz") && a.status < 400 {
+			if (q.route == "/healthz" || q.route == "/readyz" || q.route == "/metrics") && a.status < 400 {
 				level = zapcore.DebugLevel
 			}
 			route, status := q.route, a.status
@@ -30,9 +31,11 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 			if status == 0 {
 				status = http.StatusOK // what net/http writes for a handler that wrote nothing
 			}
+			took := time.Since(start)
+			s.o.Observer.Ended(route, status, took)
 			s.o.Log.Log(level, "request",
 				zap.String("method", r.Method), zap.String("route", route), zap.Int("status", status),
-				zap.Int64("bytes", a.bytes), zap.Duration("duration", time.Since(start)),
+				zap.Int64("bytes", a.bytes), zap.Duration("duration", took),
 				zap.String("request_id", q.id), zap.String("token", q.who.Name), zap.Stringer("client", q.addr))
 		}()
 		next.ServeHTTP(a, r)

@@ -25,6 +25,9 @@ type Options struct {
 	Version        string        // told in the Server header; empty: no such header
 	Log            *zap.Logger
 
+	// Observer is told of every request; nil: nobody is.
+	Observer Observer
+
 	// Open are routes that everybody may use, without a token.
 	Open []Route
 
@@ -32,6 +35,20 @@ type Options struct {
 	// element; none means ready. Nil means always ready.
 	Ready func(ctx context.Context) []string
 }
+
+// Observer is told of requests. Its methods must not wait.
+type Observer interface {
+	Began()
+	// Ended has the template of the path, so that its values are few; "none"
+	// where there is nothing at a path.
+	Ended(route string, status int, took time.Duration)
+}
+
+// unobserved is where there is no Observer.
+type unobserved struct{}
+
+func (unobserved) Began()                           {}
+func (unobserved) Ended(string, int, time.Duration) {}
 
 const (
 	headerTimeout  = 10 * time.Second
@@ -56,6 +73,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
+	}
+	if o.Observer == nil {
+		o.Observer = unobserved{}
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) []string { return nil }

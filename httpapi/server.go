@@ -21,6 +21,7 @@ type Server struct {
 	http    *http.Server
 	served  chan struct{}          // closed when the listener's goroutine has ended
 	serving atomic.Pointer[Server] // whose handler requests get; itself, until Replace
+	limited atomic.Pointer[connections]
 
 	tokens      atomic.Pointer[[]Token]
 	rate        limiter
@@ -62,6 +63,7 @@ func (s *Server) Start() (addr string, err error) {
 		return "", fmt.Errorf("http server: %w", err)
 	}
 	limited := &connections{Listener: l, most: s.o.MaxConnections, log: s.o.Log}
+	s.limited.Store(limited)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
@@ -102,6 +104,17 @@ func (s *Server) Replace(next *Server) error {
 	}
 	s.serving.Store(next)
 	return nil
+}
+
+// Connections returns how many connections are open, and how many may be.
+func (s *Server) Connections() (open, most int) {
+	l := s.limited.Load()
+	if l == nil {
+		return 0, s.o.MaxConnections
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.open, l.most
 }
 
 // Stop takes no more requests and waits for those in flight. When ctx ends
