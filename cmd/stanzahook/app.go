@@ -44,6 +44,7 @@ type app struct {
 	triggers triggers                    // of refreshes of rosters
 	forward  *forward.Forward
 	server   *httpapi.Server
+	metrics  *metrics
 	accounts *account.Pool // sessions of /msg; nil: none
 	once     v1.Once
 	reloader v1.Reload // nil: none

@@ -69,7 +69,7 @@ func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
-		Name: c.Name, URL: withoutCredentials(c.URL), Format: string(c.Format), Delivery: deliveryDirect, Copy: c.Copy, State: "ok",
+		Name: c.Name, URL: withoutCredentials(c.URL), Format: string(c.Format), Delivery: deliveryDirect, Copy: c.Copy,
 		Since: timeOrNil(st.Since), PausedUntil: timeOrNil(st.PausedUntil), Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess),
 		Attempts: w.Counters.Attempts.Load(), Failures: w.Counters.Failures.Load(), Delivered: w.Counters.Delivered.Load(),
 		Refused: w.Counters.Refused.Load(), Expired: w.Counters.Expired.Load(),
@@ -83,13 +83,11 @@ func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoin
 			e.LastError.Status = &f.Status
 		}
 	}
-	switch {
-	case st.Disabled:
-		e.State, e.Reason = "disabled", &st.Reason
-	case st.Open:
-		e.State, e.Reason = "open", &st.LastFailure.Error
-	case st.Failing:
-		e.State, e.Reason = "failing", &st.LastFailure.Error
+	switch e.State = endpointState(&st); e.State {
+	case "disabled":
+		e.Reason = &st.Reason
+	case "open", "failing":
+		e.Reason = &st.LastFailure.Error
 	}
 	var err error
 	if c.Queued {

@@ -25,7 +25,9 @@ func (a *app) listen(context.Context) error {
 			a.accounts.Close()
 		}
 	})
+	a.metrics = newMetrics(a)
 	a.server = a.surfaces(a.cfg)
+	a.metrics.http.server = a.server
 	addr, err := a.server.Start()
 	if err != nil {
 		return err
@@ -67,7 +69,7 @@ func (a *app) surfaces(cfg *Config) *httpapi.Server {
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
 		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.readiness(),
-		Open: []httpapi.Route{openapi.Route(version)},
+		Open: []httpapi.Route{openapi.Route(version), a.metrics.route(a.workers)}, Observer: a.metrics.http,
 	}, rest.New(rest.Options{
 		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
 		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,

@@ -54,7 +54,7 @@ func TestDocumentIsComplete(t *testing.T) {
 			described = append(described, method+" "+path)
 		}
 	}
-	routes := []httpapi.Route{openapi.Route("")}
+	routes := []httpapi.Route{openapi.Route(""), {Method: http.MethodGet, Path: metricsPath}}
 	for _, path := range []string{"/healthz", "/readyz"} {
 		routes = append(routes, httpapi.Route{Method: http.MethodGet, Path: path}, httpapi.Route{Method: http.MethodHead, Path: path})
 	}

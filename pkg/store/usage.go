@@ -26,6 +26,7 @@ func (s *Store) Usage(ctx context.Context) (Usage, error) {
 
 // Load is what is known of the store without asking its files.
 type Load struct {
+	MaxBytes                  int64 // as in Usage
 	EventBytes, MaxEventBytes int64 // of the queues of events, about, and what they may take
 	Refuses                   error // as in Usage
 	Unwritten                 int   // events in memory that are not yet handed to the files
@@ -35,7 +36,7 @@ type Load struct {
 // Load returns what is known of the store without asking its files; it answers
 // also when they do not.
 func (s *Store) Load() Load {
-	n := Load{EventBytes: s.held.Load(), MaxEventBytes: eventBytes(&s.o), Refuses: s.refuses()}
+	n := Load{MaxBytes: s.o.MaxBytes, EventBytes: s.held.Load(), MaxEventBytes: eventBytes(&s.o), Refuses: s.refuses()}
 	s.pub.mu.Lock()
 	n.Unwritten = len(s.pub.queue)
 	s.pub.mu.Unlock()

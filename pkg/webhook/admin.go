@@ -50,6 +50,18 @@ func (w *Worker) Status() Status {
 	return st
 }
 
+// Stored returns how much the store has of the endpoint's queue, in bytes, and
+// when the oldest of it was stored; zero if it has nothing.
+func (w *Worker) Stored(ctx context.Context) (bytes uint64, oldest time.Time, err error) {
+	switch {
+	case w.queue != nil:
+		return w.queue.disk.Load(ctx)
+	case w.pull != nil:
+		return w.pull.disk.Load(ctx)
+	}
+	return 0, time.Time{}, nil
+}
+
 // Test makes one attempt with an event that is made up. Its answer is judged
 // but sent to nobody, and it changes nothing of the endpoint's state; it is
 // made even if the endpoint is disabled. The error is the format's judgement

@@ -1,0 +1,162 @@
+package main
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/webhook"
+)
+
+// storePatience is how long a scrape waits for the store.
+const storePatience = 2 * time.Second
+
+// storeMetrics are about the store, and what only its files know of the
+// endpoints. A store that hangs does not hold up a scrape: what it does not
+// tell in time is left out.
+type storeMetrics struct {
+	families
+	a       *app
+	workers []*webhook.Worker
+	reader  storeReader
+
+	up, bytes, maxBytes, refuses          family
+	eventBytes, maxEventBytes             family
+	diskFree, diskKeep                    family
+	unwritten, unwrittenLog, dropped      family
+	queuedBytes, oldest, dead, outboxDead family
+}
+
+func newStoreMetrics(a *app, workers []*webhook.Worker) *storeMetrics {
+	m := &storeMetrics{a: a, workers: workers}
+	m.reader.ask, m.reader.patience = m.ask, storePatience
+	m.up = m.gauge("store_up", "Whether the store has answered this scrape; if not, what only it knows is left out.")
+	m.bytes = m.gauge("store_bytes", "Bytes on disk, of everything.")
+	m.maxBytes = m.gauge("store_max_bytes", "What the store may take: store.max_bytes.")
+	m.refuses = m.gauge("store_refuses", "Whether the store takes nothing more for now.")
+	m.eventBytes = m.gauge("store_event_bytes", "Bytes of queued events, about.")
+	m.maxEventBytes = m.gauge("store_max_event_bytes", "What queued events may take of the store; over it, nothing more is taken.")
+	m.diskFree = m.gauge("store_disk_free_bytes", "What is free on the disk of store.dir.")
+	m.diskKeep = m.gauge("store_disk_reserve_bytes", "What is kept free there; below it, nothing more is taken.")
+	m.unwritten = m.gauge("store_unwritten_events", "Events in memory that the store is about to write; 8192 at most.")
+	m.unwrittenLog = m.gauge("delivery_log_unwritten_bytes", "Bytes of the delivery log that wait to be written; 8 MiB at most.")
+	m.dropped = m.counter("delivery_log_dropped_total", "Entries of the delivery log that could not be written; deliveries are not affected.")
+	m.queuedBytes = m.gauge("endpoint_queued_bytes", "Bytes on disk of the queued events.", "endpoint")
+	m.oldest = m.gauge("endpoint_oldest_event_age_seconds", "How long the oldest queued event has waited; 0 if there is none.", "endpoint")
+	m.dead = m.gauge("endpoint_dead_letters", "Dead letters of the endpoint that are kept.", "endpoint")
+	m.outboxDead = m.gauge("outbox_dead_letters", "Dead letters of the outbox that are kept.")
+	return m
+}
+
+// Collect implements prometheus.Collector.
+func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
+	n := m.a.store.Load()
+	m.refuses.flag(ch, n.Refuses != nil)
+	m.eventBytes.count(ch, n.EventBytes)
+	m.maxEventBytes.count(ch, n.MaxEventBytes)
+	m.unwritten.count(ch, int64(n.Unwritten))
+	m.unwrittenLog.count(ch, int64(n.UnwrittenLog))
+	m.dropped.count(ch, int64(m.a.store.LogDropped()))
+	m.maxBytes.count(ch, n.MaxBytes)
+	got, complete := m.reader.read()
+	m.up.flag(ch, complete)
+	for _, send := range got {
+		send(ch)
+	}
+}
+
+// ask asks the store. It returns what has become known, and whether that is all.
+func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Metric), complete bool) {
+	complete = true
+	failed := func(err error) {
+		complete = false
+		m.a.log.Debug("the store did not tell what was to be measured", zap.Error(err))
+	}
+	tell := func(f family, value float64, labels ...string) {
+		got = append(got, func(ch chan<- prometheus.Metric) { f.set(ch, value, labels...) })
+	}
+	free, keep := m.a.store.Room()
+	tell(m.diskFree, float64(free))
+	tell(m.diskKeep, float64(keep))
+	if u, err := m.a.store.Usage(ctx); err != nil {
+		failed(err)
+	} else {
+		tell(m.bytes, float64(u.Bytes))
+	}
+	for _, w := range m.workers {
+		name := w.Endpoint().Name
+		if n, err := m.a.store.CountDead(ctx, name); err != nil {
+			failed(err)
+		} else {
+			tell(m.dead, float64(n), name)
+		}
+		if !w.Endpoint().Queued {
+			continue
+		}
+		bytes, oldest, err := w.Stored(ctx)
+		if err != nil {
+			failed(err)
+			continue
+		}
+		age := 0.0
+		if !oldest.IsZero() && w.Status().Queued > 0 { // else it is answered, and about to be removed
+			age = max(0, time.Since(oldest).Seconds())
+		}
+		tell(m.queuedBytes, float64(bytes), name)
+		tell(m.oldest, age, name)
+	}
+	if n, err := m.a.store.CountDead(ctx, ""); err != nil {
+		failed(err)
+	} else {
+		tell(m.outboxDead, float64(n))
+	}
+	return got, complete
+}
+
+// storeReader asks a store that may hang, once at a time however many want to
+// know: what hangs is not asked again.
+type storeReader struct {
+	ask      func(context.Context) ([]func(chan<- prometheus.Metric), bool)
+	patience time.Duration
+
+	mu  sync.Mutex
+	now *storeRead
+}
+
+// storeRead is one time of asking.
+type storeRead struct {
+	done     chan struct{}
+	got      []func(chan<- prometheus.Metric) // valid after done, as the next
+	complete bool
+}
+
+// read returns what the store tells in time, and whether that is all there is.
+func (r *storeReader) read() (got []func(chan<- prometheus.Metric), complete bool) {
+	r.mu.Lock()
+	now := r.now
+	if now == nil {
+		now = &storeRead{done: make(chan struct{})}
+		r.now = now
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), r.patience)
+			defer cancel()
+			now.got, now.complete = r.ask(ctx)
+			r.mu.Lock()
+			r.now = nil
+			r.mu.Unlock()
+			close(now.done)
+		}()
+	}
+	r.mu.Unlock()
+	late := time.NewTimer(r.patience)
+	defer late.Stop()
+	select {
+	case <-now.done:
+		return now.got, now.complete
+	case <-late.C:
+		return nil, false
+	}
+}
