@@ -63,6 +63,11 @@ compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory wit
 	@sh deploy/lab/install.sh tests
 	MODULES=$(MODULES) go test -tags integration,compat -count=1 -timeout 15m -v -run 'TestRestCompat|TestRosterCompat' ./cmd/stanzahook
 
+.PHONY: alerts
+alerts: ## check the alert rules and the metrics with promtool
+	@sh deploy/lab/install.sh promtool
+	go test -tags promtool -count=1 -timeout 5m -run 'Promtool|Alerts|Dashboard' ./cmd/stanzahook
+
 .PHONY: newer
 newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked into bin
 	@mkdir -p bin

@@ -4,6 +4,7 @@
 #   install.sh prosody     Prosody and its community modules
 #   install.sh ejabberd    ejabberd
 #   install.sh tests       both, and what the tests need besides
+#   install.sh promtool    promtool, which comes with Prometheus
 #   install.sh ejabberd-newer DIR
 #                          the ejabberd of a newer Debian, unpacked into DIR for
 #                          EJABBERD_ROOT; nothing is installed
@@ -101,7 +102,8 @@ ejabberd-newer)
 prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
 tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests, or ejabberd-newer DIR" ;;
+promtool) packages="prometheus" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests|promtool, or ejabberd-newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.
@@ -135,7 +137,7 @@ by_hand="install these by hand and try again: $missing"
 # Services that come with what is installed now, and are nobody's wish then.
 units=/lib/systemd/system
 services=
-for u in prosody.service ejabberd.service epmd.service epmd.socket; do
+for u in prosody.service ejabberd.service epmd.service epmd.socket prometheus.service; do
 	[ -e "$units/$u" ] || services="$services $u"
 done
 
