@@ -3,6 +3,7 @@ module stanzahook
 go 1.26.0
 
 require (
+	github.com/coreos/go-systemd/v22 v22.7.0
 	github.com/go-viper/mapstructure/v2 v2.4.0
 	github.com/gorilla/mux v1.8.1
 	github.com/klauspost/compress v1.20.3
@@ -21,6 +22,7 @@ require (
 	golang.org/x/text v0.43.0
 	gosrc.io/xmpp v0.5.1
 )
+
 
 require (
 	github.com/beorn7/perks v1.0.1 // indirect

@@ -290,6 +290,13 @@ func (ls links) Send(domain string, s *stanza.Stanza, done func(error)) error {
 	return err
 }
 
+// drainTime is how long the stop may take.
+func (a *app) drainTime() time.Duration {
+	a.turn.Lock()
+	defer a.turn.Unlock()
+	return a.cfg.Drain
+}
+
 // readiness returns what says why the process is not ready to work; nothing if
 // it is. The components stay the same over reloads.
 func (a *app) readiness() func(ctx context.Context) []string {

@@ -49,6 +49,10 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	manager, err := newSupervisor(log)
+	if err != nil {
+		return err
+	}
 	shareCores()
 	defer func() { _ = log.Sync() }() // stderr of some kinds cannot be synced
 	hung := make(chan struct{})
@@ -61,16 +65,27 @@ func serve(ctx context.Context, file string) error {
 		return err
 	}
 	log.Info("started", zap.String("version", version), zap.String("config", path), zap.String("http", app.addr))
+	manager.started()
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		manager.watch(ctx, app.summary, app.well)
+	}()
 	for running := true; running; {
 		select {
 		case <-again:
+			manager.reloading()
 			r.told(ctx)
+			manager.reloaded()
 		case <-ctx.Done():
 			running = false
 		case <-hung:
+			manager.startsAnew()
 			return startAnew(log)
 		}
 	}
+	<-watched
+	manager.stopping(app.drainTime())
 	log.Info("stopping", zap.Duration("drain", cfg.Drain))
 	app.stop()
 	log.Info("stopped")

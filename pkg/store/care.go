@@ -29,6 +29,7 @@ func (s *Store) watch(ctx context.Context) {
 	done := make(chan struct{}, 1)
 	var since time.Time // of the look that has not come back
 	for n := 0; ; n++ {
+		s.seen()
 		select {
 		case <-tick.C:
 		case <-done:
@@ -56,6 +57,25 @@ func (s *Store) watch(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// aliveWithin is how often watch comes by at least, on the slowest of machines.
+const aliveWithin = 10 * time.Second
+
+// seen notes that watch has come by.
+func (s *Store) seen() {
+	now := time.Now()
+	s.watched.Store(&now)
+}
+
+// Alive returns nil as long as the store is looked after: its engine answers, or
+// is about to be replaced, or has been silent for less than it may be, and if it
+// stays so, Options.Hung is called. An error means that only a new process helps.
+func (s *Store) Alive() error {
+	if silent := time.Since(*s.watched.Load()); silent > aliveWithin {
+		return fmt.Errorf("store: nobody has looked after it for %v", silent.Round(time.Second))
+	}
+	return nil
 }
 
 // look does what needs the engine, which may hang.

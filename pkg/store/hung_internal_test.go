@@ -2,6 +2,7 @@ package store
 
 import (
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -15,5 +16,19 @@ func TestHung(t *testing.T) {
 	s.hung()
 	if called != 1 || logs.Len() != 1 {
 		t.Errorf("called %d times, log %v", called, logs.All())
+	}
+}
+
+// A store that is looked after is alive; one whose guard is stuck is not.
+func TestAlive(t *testing.T) {
+	s := &Store{}
+	s.seen()
+	if err := s.Alive(); err != nil {
+		t.Error(err)
+	}
+	then := time.Now().Add(-aliveWithin - time.Second)
+	s.watched.Store(&then)
+	if s.Alive() == nil {
+		t.Error("alive without anybody looking after it")
 	}
 }

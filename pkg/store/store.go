@@ -65,11 +65,12 @@ type Store struct {
 	queues map[string]*Queue
 	reopen []func(context.Context) error // what a new engine needs besides
 
-	held  atomic.Int64          // bytes of the queues, about
-	full  atomic.Pointer[error] // why nothing may be stored now; nil: it may
-	dirty chan *Queue           // queues with something to remove
-	stop  context.CancelFunc
-	wg    sync.WaitGroup
+	held    atomic.Int64              // bytes of the queues, about
+	full    atomic.Pointer[error]     // why nothing may be stored now; nil: it may
+	watched atomic.Pointer[time.Time] // when watch came by last
+	dirty   chan *Queue               // queues with something to remove
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
 }
 
 // ErrLocked means that another process has the directory open.
@@ -104,6 +105,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.checkDisk()
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
+	s.seen()
 	s.wg.Go(func() { s.sweep(run) })
 	s.wg.Go(func() { s.watch(run) })
 	return s, nil

@@ -1,0 +1,54 @@
+//go:build integration
+
+package main
+
+import (
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// A service manager hears that the program is ready, though no XMPP server is
+// there, that it is well for as long as it runs, and that it stops.
+func TestNotify(t *testing.T) {
+	n := listenNotices(t, filepath.Join(t.TempDir(), "notify"), "1000000")
+	p := launch(t, testConfig{
+		Components: []testComponent{{Domain: "notify.localhost", Server: "127.0.0.1:1", Secret: testSecret}},
+		Endpoints:  []testEndpoint{{Name: "echo", URL: "http://127.0.0.1:1/", Component: "notify.localhost"}},
+	})
+	n.expect(t, "READY=1\nWATCHDOG_USEC=1000000")
+	alive, status := 0, ""
+	for range 30 {
+		switch got := n.next(t, patience); {
+		case got == "WATCHDOG=1":
+			alive++
+		case strings.HasPrefix(got, "STATUS=0 of 1 components connected; notify.localhost: "):
+			status = got
+		default:
+			t.Fatalf("got %q", got)
+		}
+		if alive >= 4 && strings.Contains(status, "127.0.0.1:1") {
+			break
+		}
+	}
+	if alive < 4 || !strings.Contains(status, "127.0.0.1:1") {
+		t.Errorf("told to be well %d times, the last status %q", alive, status)
+	}
+	p.terminate()
+	for {
+		got := n.next(t, patience) // the watchdog may have been fed once more
+		if strings.HasPrefix(got, "STOPPING=1\nSTATUS=stopping\n") {
+			break
+		}
+		if got == "" {
+			t.Fatal("nothing is said about the end")
+		}
+	}
+	if code := p.wait(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if got := n.next(t, time.Millisecond); got != "" {
+		t.Errorf("after the end: %q", got)
+	}
+}

@@ -1,0 +1,157 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// notices is the socket of a service manager.
+type notices struct{ net.PacketConn }
+
+// listenNotices makes one; a name that begins with @ is an abstract one.
+func listenNotices(t *testing.T, name, watchdog string) notices {
+	t.Helper()
+	c, err := net.ListenPacket("unixgram", name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	t.Setenv("NOTIFY_SOCKET", name)
+	t.Setenv("WATCHDOG_USEC", watchdog)
+	t.Setenv("WATCHDOG_PID", "")
+	return notices{c}
+}
+
+// next returns the next message that comes within a time; "" if none does.
+func (n notices) next(t *testing.T, within time.Duration) string {
+	t.Helper()
+	if err := n.SetReadDeadline(time.Now().Add(within)); err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, 4096)
+	size, _, err := n.ReadFrom(b)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		return ""
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b[:size])
+}
+
+func (n notices) expect(t *testing.T, want string) {
+	t.Helper()
+	if got := n.next(t, 10*time.Second); got != want {
+		t.Fatalf("got %q, want %q", got, want)
+	}
+}
+
+func supervised(t *testing.T) *supervisor {
+	t.Helper()
+	s, err := newSupervisor(zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestSupervisor(t *testing.T) {
+	for kind, name := range map[string]string{
+		"file":     filepath.Join(t.TempDir(), "notify"),
+		"abstract": fmt.Sprintf("@stanzahook-test-%d", os.Getpid()),
+	} {
+		t.Run(kind, func(t *testing.T) {
+			n := listenNotices(t, name, "60000000")
+			s := supervised(t)
+			s.started()
+			n.expect(t, "READY=1\nWATCHDOG_USEC=60000000")
+			ctx, cancel := context.WithCancel(t.Context())
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				s.watch(ctx, func() string { return "one\nREADY=1" }, func(context.Context) error { return nil })
+			}()
+			got := []string{n.next(t, 10*time.Second), n.next(t, 10*time.Second)}
+			all := strings.Join(got, "|")
+			if !strings.Contains(all, "STATUS=one READY=1") || !strings.Contains(all, "WATCHDOG=1") {
+				t.Errorf("got %q", got)
+			}
+			cancel()
+			<-done
+			s.startsAnew()
+			n.expect(t, "STATUS=starting anew\nWATCHDOG_USEC=600000000")
+			s.stopping(20 * time.Second)
+			n.expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=50000000\nWATCHDOG_USEC=60000000")
+			s.stopping(time.Minute)
+			n.expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=90000000\nWATCHDOG_USEC=90000000")
+		})
+	}
+}
+
+// The watchdog hears nothing while a part is not well or does not answer, and
+// goes on when it is well again.
+func TestWatchdog(t *testing.T) {
+	n := listenNotices(t, filepath.Join(t.TempDir(), "notify"), "400000")
+	s := supervised(t)
+	const good, bad, silent = 0, 1, 2
+	var state, looks atomic.Int32
+	ctx, cancel := context.WithCancel(t.Context())
+	done, free := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(done)
+		s.feed(ctx, func(context.Context) error {
+			looks.Add(1)
+			switch state.Load() {
+			case bad:
+				return errors.New("not well")
+			case silent:
+				<-free // heeds no context
+			}
+			return nil
+		})
+	}()
+	for _, how := range []int32{bad, silent} {
+		for range 3 {
+			n.expect(t, "WATCHDOG=1")
+		}
+		state.Store(how)
+		for before := looks.Load(); looks.Load() < before+3; time.Sleep(time.Millisecond) {
+		}
+		for n.next(t, time.Millisecond) != "" { // sent before
+		}
+		for before := looks.Load(); looks.Load() < before+3; time.Sleep(time.Millisecond) {
+		}
+		if got := n.next(t, time.Millisecond); got != "" {
+			t.Errorf("not well (%d): %q", how, got)
+		}
+		state.Store(good)
+	}
+	n.expect(t, "WATCHDOG=1")
+	cancel()
+	close(free)
+	<-done
+}
+
+// Nobody is told where there is nobody.
+func TestUnsupervised(t *testing.T) {
+	t.Setenv("NOTIFY_SOCKET", "")
+	t.Setenv("WATCHDOG_USEC", "")
+	s := supervised(t)
+	s.started()
+	s.watch(t.Context(), nil, nil) // returns at once, and asks nothing
+	s.stopping(time.Second)
+	t.Setenv("WATCHDOG_USEC", "soon")
+	if _, err := newSupervisor(zap.NewNop()); err == nil || !strings.Contains(err.Error(), "WATCHDOG_USEC") {
+		t.Errorf("error %v", err)
+	}
+}

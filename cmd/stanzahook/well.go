@@ -1,0 +1,64 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+
+	"stanzahook/component"
+)
+
+// well returns an error if a part of the process does not respond, so that only
+// a new process helps. Unlike ready it is not about what others can put right:
+// an XMPP server that is away, or a full disk. It may take longer than ctx has.
+func (a *app) well(ctx context.Context) error {
+	if err := a.store.Alive(); err != nil {
+		return err
+	}
+	for _, l := range a.links {
+		l.Status()
+	}
+	for _, w := range a.workers {
+		w.Status()
+	}
+	return a.askMyself(ctx)
+}
+
+// askMyself asks our own HTTP server, as everybody else does. Any answer will do.
+func (a *app) askMyself(ctx context.Context) error {
+	scheme := "http"
+	if a.cfg.HTTP.TLS.CertFile != "" {
+		scheme = "https"
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+a.addr+a.cfg.HTTP.BasePath+"/healthz", nil)
+	if err != nil {
+		return fmt.Errorf("http: %w", err)
+	}
+	// A new connection shows that others get one. It is for no other host, so
+	// the certificate, which may have expired, does not matter.
+	t := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
+	resp, err := t.RoundTrip(req)
+	if err != nil {
+		return fmt.Errorf("http: our own server does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		return fmt.Errorf("http: our own server does not answer: %w", err)
+	}
+	return nil
+}
+
+// summary is the state in one line: the first link that is not up, if any.
+func (a *app) summary() string {
+	up, trouble := 0, ""
+	for _, c := range a.cfg.Components {
+		if st := a.links[c.Domain].Status(); st.State == component.Up {
+			up++
+		} else if trouble == "" {
+			trouble = fmt.Sprintf("; %s: %s", c.Domain, st.Reason)
+		}
+	}
+	return fmt.Sprintf("%d of %d components connected%s", up, len(a.cfg.Components), trouble)
+}
