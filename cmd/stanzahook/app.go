@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -49,7 +50,8 @@ type app struct {
 	once     v1.Once
 	reloader v1.Reload // nil: none
 
-	turn sync.Mutex // held by a reload, and by the stop: cfg, workers, ways, accounts are theirs
+	now  atomic.Pointer[present] // for those who do not have the turn
+	turn sync.Mutex              // held by a reload, and by the stop: cfg, workers, ways, accounts are theirs
 
 	sent     *sentMessages
 	archives archive.Collector
@@ -57,6 +59,12 @@ type app struct {
 	hung     func() // called when only a new process helps
 	addr     string // of the HTTP server
 	undo     []undo // last in, first out
+}
+
+// present is what a reload replaces.
+type present struct {
+	cfg     *Config
+	workers []*webhook.Worker
 }
 
 type undo struct {
@@ -126,6 +134,7 @@ func (a *app) makeLinks(context.Context) error {
 		a.workers = append(a.workers, webhook.NewWorker(e, a.links, a.log))
 	}
 	a.forward = forward.New(a.workers, a.log)
+	a.now.Store(&present{a.cfg, a.workers})
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)
 		if err != nil {
@@ -291,11 +300,7 @@ func (ls links) Send(domain string, s *stanza.Stanza, done func(error)) error {
 }
 
 // drainTime is how long the stop may take.
-func (a *app) drainTime() time.Duration {
-	a.turn.Lock()
-	defer a.turn.Unlock()
-	return a.cfg.Drain
-}
+func (a *app) drainTime() time.Duration { return a.now.Load().cfg.Drain }
 
 // readiness returns what says why the process is not ready to work; nothing if
 // it is. The components stay the same over reloads.

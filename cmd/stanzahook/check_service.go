@@ -45,5 +45,5 @@ func (a *app) checkStore(ctx context.Context, dir string) v1.Check {
 	if err := a.store.Ready(ctx); err != nil {
 		return failing(what, "", err.Error(), "see the log")
 	}
-	return fine(what, "", fmt.Sprintf("%s: %d of %d MiB used", a.cfg.Store.Dir, u.Bytes>>20, u.MaxBytes>>20))
+	return fine(what, "", fmt.Sprintf("%s: %d of %d MiB used", dir, u.Bytes>>20, u.MaxBytes>>20))
 }

@@ -47,7 +47,7 @@ the command line makes no sense.`,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // completion.go
 	}
-	root.AddCommand(initCommand(), checkCommand(), serveCommand(), sendCommand(), rosterCommand(), deliveriesCommand(), tokenCommand(), completionCommand(), versionCommand())
+	root.AddCommand(initCommand(), checkCommand(), serveCommand(), sendCommand(), rosterCommand(), deliveriesCommand(), tokenCommand(), completionCommand(), versionCommand(), manCommand())
 	return root
 }
 

@@ -103,6 +103,7 @@ func (a *app) apply(ctx context.Context, cfg *Config) ([]string, error) {
 	oldAccounts := a.setAccounts(cfg)
 	err = a.server.Replace(a.surfaces(cfg))
 	a.cfg = cfg
+	a.now.Store(&present{cfg, workers})
 	if oldAccounts != nil {
 		oldAccounts.Close() // who waits for one of its sessions gets an error, and may ask again
 	}

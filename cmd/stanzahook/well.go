@@ -20,19 +20,20 @@ func (a *app) well(ctx context.Context) error {
 	for _, l := range a.links {
 		l.Status()
 	}
-	for _, w := range a.workers {
+	now := a.now.Load()
+	for _, w := range now.workers {
 		w.Status()
 	}
-	return a.askMyself(ctx)
+	return a.askMyself(ctx, &now.cfg.HTTP)
 }
 
 // askMyself asks our own HTTP server, as everybody else does. Any answer will do.
-func (a *app) askMyself(ctx context.Context) error {
+func (a *app) askMyself(ctx context.Context, c *HTTPConfig) error {
 	scheme := "http"
-	if a.cfg.HTTP.TLS.CertFile != "" {
+	if c.TLS.CertFile != "" {
 		scheme = "https"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+a.addr+a.cfg.HTTP.BasePath+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+a.addr+c.BasePath+"/healthz", nil)
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
 	}
@@ -53,12 +54,13 @@ func (a *app) askMyself(ctx context.Context) error {
 // summary is the state in one line: the first link that is not up, if any.
 func (a *app) summary() string {
 	up, trouble := 0, ""
-	for _, c := range a.cfg.Components {
+	components := a.now.Load().cfg.Components
+	for _, c := range components {
 		if st := a.links[c.Domain].Status(); st.State == component.Up {
 			up++
 		} else if trouble == "" {
 			trouble = fmt.Sprintf("; %s: %s", c.Domain, st.Reason)
 		}
 	}
-	return fmt.Sprintf("%d of %d components connected%s", up, len(a.cfg.Components), trouble)
+	return fmt.Sprintf("%d of %d components connected%s", up, len(components), trouble)
 }
