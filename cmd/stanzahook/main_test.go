@@ -36,12 +36,12 @@ func TestWrongCommandLines(t *testing.T) {
 	}
 }
 
-// everyCommand calls f with every command that does something.
+// everyCommand calls f with every command for users that does something.
 func everyCommand(cmd *cobra.Command, f func(*cobra.Command)) {
 	for _, c := range cmd.Commands() {
 		if c.HasSubCommands() {
 			everyCommand(c, f)
-		} else if c.Name() != "help" {
+		} else if c.Name() != "help" && !c.Hidden {
 			f(c)
 		}
 	}
