@@ -27,7 +27,7 @@ endif
 
 .PHONY: help
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' Makefile
 
 .PHONY: build
 build: ## build bin/stanzahook, and what the demo needs besides
@@ -105,6 +105,21 @@ lint: ## check format, vet, staticcheck, known vulnerabilities
 	*) echo "known vulnerabilities: NOT CHECKED, the list or the checker is not within reach (see above)" ;; \
 	esac
 
+.PHONY: deb
+deb: ## build dist/stanzahook_VERSION_ARCH.deb for this machine
+	@ARCHS=$$(go env GOHOSTARCH) sh deploy/release.sh $(VERSION) dist
+	@ls dist/*.deb
+
+.PHONY: deb-test
+deb-test: ## install, upgrade and purge the package on a layer over this machine
+	@sh deploy/lab/install.sh tests
+	go test -tags integration -count=1 -timeout 15m -v ./deploy/debian
+
+.PHONY: release
+release: ## build what is released into dist: programs, packages, SHA256SUMS
+	sh deploy/release.sh $(VERSION) dist
+	@cat dist/SHA256SUMS
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin dist
