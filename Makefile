@@ -112,8 +112,8 @@ deb: ## build dist/stanzahook_VERSION_ARCH.deb for this machine
 
 .PHONY: deb-test
 deb-test: ## install, upgrade and purge the package on a layer over this machine
-	@sh deploy/lab/install.sh tests
-	go test -tags integration -count=1 -timeout 15m -v ./deploy/debian
+	@sh deploy/lab/install.sh package
+	go test -tags integration,deb -count=1 -timeout 15m -v ./deploy/debian
 
 .PHONY: release
 release: ## build what is released into dist: programs, packages, SHA256SUMS

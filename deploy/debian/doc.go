@@ -1,3 +1,3 @@
 // Package debian has the Debian package: build.sh builds it, and the tests, with
-// the tag integration, try it.
+// the tags integration and deb, try it: they need a kernel that lays files over others.
 package debian

@@ -5,6 +5,8 @@
 #   install.sh ejabberd    ejabberd
 #   install.sh tests       both, and what the tests need besides
 #   install.sh promtool    promtool, which comes with Prometheus
+#   install.sh package     what the tests of the Debian package need
+#   install.sh promtool    what the tests of the alert rules need
 #   install.sh ejabberd-newer DIR
 #                          the ejabberd of a newer Debian, unpacked into DIR for
 #                          EJABBERD_ROOT; nothing is installed
@@ -101,9 +103,10 @@ ejabberd-newer)
 	;;
 prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
-tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev lintian man-db systemd" ;;
+tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev" ;;
+package) packages="lintian man-db systemd" ;;
 promtool) packages="prometheus" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests|promtool, or ejabberd-newer DIR" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests|package|promtool, or ejabberd-newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.
