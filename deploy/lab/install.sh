@@ -6,7 +6,6 @@
 #   install.sh tests       both, and what the tests need besides
 #   install.sh promtool    promtool, which comes with Prometheus
 #   install.sh package     what the tests of the Debian package need
-#   install.sh promtool    what the tests of the alert rules need
 #   install.sh ejabberd-newer DIR
 #                          the ejabberd of a newer Debian, unpacked into DIR for
 #                          EJABBERD_ROOT; nothing is installed
