@@ -64,8 +64,8 @@ const (
 )
 
 var (
-	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert"}
-	testUsers   = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter"}
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from"}
+	testUsers   = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier"}
 )
 
 // serverLimit is what the servers take of a component in one stanza. A larger

@@ -1,0 +1,36 @@
+package main
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// comingFrom returns a page for those who come from a module.
+func comingFrom(t *testing.T, module string) string {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "coming-from", module+".md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// What the pages show as a configuration is accepted.
+func TestComingFromIsAccepted(t *testing.T) {
+	pages, err := filepath.Glob("../../deploy/coming-from/*.md")
+	if err != nil || len(pages) != 3 {
+		t.Fatalf("%d pages, %v", len(pages), err)
+	}
+	for _, page := range pages {
+		module := strings.TrimSuffix(filepath.Base(page), ".md")
+		blocks := codeBlocks(comingFrom(t, module), "yaml")
+		if len(blocks) != 1 {
+			t.Fatalf("%s has %d configurations", module, len(blocks))
+		}
+		if _, err := parseConfig(module+".md", []byte(blocks[0]), nil); err != nil {
+			t.Error(err)
+		}
+	}
+}
