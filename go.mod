@@ -23,7 +23,6 @@ require (
 	gosrc.io/xmpp v0.5.1
 )
 
-
 require (
 	github.com/beorn7/perks v1.0.1 // indirect
 	github.com/cespare/xxhash/v2 v2.3.0 // indirect
