@@ -161,6 +161,30 @@ func eventuallyIs(t *testing.T, holds func() bool) {
 	}
 }
 
+// An attempt that is under way while its endpoint moves, and fails then, is made
+// again at once, where the endpoint is now.
+func TestReloadDuringAnAttempt(t *testing.T) {
+	asked, end := make(chan struct{}), make(chan struct{})
+	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-end
+		w.WriteHeader(http.StatusGone) // which would disable it
+	}))
+	defer old.Close()
+	next := newNamedBot(t, "new")
+	config := func(url string) string {
+		return reloadHTTP + fmt.Sprintf("endpoints: [{name: echo, url: %q, retry: {schedule: [1h]}}]\n", url)
+	}
+	x := startReloadable(t, config(old.URL))
+	x.say("juliet", "1")
+	<-asked
+	x.taken(config(next.URL), "endpoint echo")
+	x.say("juliet", "2")
+	close(end)
+	x.hears("juliet", "new: 1")
+	x.hears("juliet", "new: 2")
+}
+
 // The events of an endpoint that is removed wait for it, and are there when it
 // comes back; meanwhile others are asked.
 func TestReloadRemovesAnEndpoint(t *testing.T) {

@@ -40,8 +40,19 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 	}
 	left := q.w.Endpoint().MaxAge - now.Sub(it.since)
 	wait := jitter(q.w.Endpoint().Schedule[min(fails, len(q.w.Endpoint().Schedule))-1])
-	q.later(l, max(0, min(wait, left)))
+	q.retry(l, max(0, min(wait, left)), v.of)
 	return false
+}
+
+// retry lets a lane wait after an attempt; not at all if the endpoint has become
+// another since the attempt began, for what failed was the one before.
+func (q *queue) retry(l *lane, d time.Duration, of *setup) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if of != q.w.now.Load() { // Change swaps first, and then resumes what waits: under this lock
+		d = 0
+	}
+	q.wait(l, d)
 }
 
 // rest holds everything back: the store cannot be used now. It is logged once.
@@ -60,9 +71,14 @@ func (q *queue) rest(l *lane, what string, err error) {
 // later lets a lane wait; it is not the caller's any more. What it has in memory beyond its first event goes;
 // of a queue that has too much, the first as well.
 func (q *queue) later(l *lane, d time.Duration) {
-	now := time.Now()
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.wait(l, d)
+}
+
+// wait is later for who holds q.mu.
+func (q *queue) wait(l *lane, d time.Duration) {
+	now := time.Now()
 	keep := 1
 	if q.held > q.max.held {
 		keep = 0

@@ -71,9 +71,10 @@ func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
 	case errors.Is(err, errLongAnswer):
 		return invalidReply(err)
 	case err != nil:
-		return Verdict{Outcome: Again, Err: f.network, Reason: err.Error()}
+		return Verdict{Outcome: Again, Err: f.network, Reason: err.Error(), of: now}
 	}
 	v := f.judge(now.e, ev, a)
+	v.of = now
 	v.Status = a.Status
 	if v.Outcome != Done {
 		v.answer = string(a.Body[:min(len(a.Body), keptAnswer)])
@@ -91,6 +92,9 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 		if (closed || probe) && w.queue != nil {
 			w.queue.resume()
 		}
+		return
+	}
+	if v.of != w.now.Load() { // it was another endpoint that failed; if it was a probe, renew has ended that
 		return
 	}
 	began, opened := w.health.failed(now, ev.conversation(), Failure{now, v.Status, v.Reason}, min(v.After, w.Endpoint().MaxAge))

@@ -21,7 +21,8 @@ func (w *Worker) MayChange(e *Endpoint) error {
 }
 
 // Change makes the endpoint another of the same name. Attempts under way end as
-// they began; all that begin from now on are of the new one. Its events, their
+// they began, and their failures do not count; all that begin from now on are of
+// the new one, and what waits begins at once. Its events, their
 // order, and whether it is disabled stay. Errors: those of MayChange.
 func (w *Worker) Change(e *Endpoint) error {
 	if err := w.MayChange(e); err != nil {
@@ -29,6 +30,7 @@ func (w *Worker) Change(e *Endpoint) error {
 	}
 	old := w.now.Swap(newSetup(e))
 	w.format.Store(formatOf(e.Format))
+	w.health.renew()
 	old.http.client.CloseIdleConnections() // those of the other kind go by themselves
 	if w.store != nil && w.start.Err() == nil && (e.Format == FormatRestJSON || e.Format == FormatRestXML) && (e.URL != old.e.URL || e.Format != old.e.Format) {
 		w.lanes.wg.Go(w.negotiate)

@@ -91,6 +91,7 @@ type Verdict struct {
 
 	answer  string         // its beginning, unless Done
 	attempt *store.Attempt // unless Done
+	of      *setup         // that the attempt was made with; of Again
 }
 
 // Answer is what an endpoint answered.

@@ -138,6 +138,14 @@ func (h *health) disable(reason string, since time.Time) {
 func (h *health) enable() {
 	h.mu.Lock()
 	h.disabled, h.reason = false, ""
+	h.mu.Unlock()
+	h.renew()
+}
+
+// renew forgets what was held against the endpoint, but not that it is disabled:
+// it is another now.
+func (h *health) renew() {
+	h.mu.Lock()
 	h.paused, h.open, h.probing, h.fails = time.Time{}, false, false, 0
 	h.mu.Unlock()
 }
