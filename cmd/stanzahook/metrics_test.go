@@ -261,6 +261,7 @@ func TestMetricsOfAStoreThatHangs(t *testing.T) {
 		t.Errorf("it was asked %d times while it hung", n)
 	}
 	close(hangs)
+	// Nobody is told when a value changes: whoever wants to know scrapes again.
 	for deadline := time.Now().Add(10 * time.Second); value(gather(), "stanzahook_store_bytes") < 0; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not recover")

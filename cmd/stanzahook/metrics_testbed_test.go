@@ -186,7 +186,8 @@ func seriesName(name string, s *dto.Metric) string {
 	return name + "{" + strings.Join(labels, ",") + "}"
 }
 
-// until scrapes until the series have these values.
+// until scrapes until the series have these values, as Prometheus would: nobody is
+// told when one changes.
 func (m *measured) until(want map[string]float64) {
 	m.t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {

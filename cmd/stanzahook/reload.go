@@ -89,8 +89,9 @@ func (a *app) apply(ctx context.Context, cfg *Config) ([]string, error) {
 	}
 
 	// From here on nothing fails but what leaves the old where it was.
+	same := a.unchanged(cfg)
 	for i, w := range workers {
-		if w.Endpoint() != targets[i] {
+		if w.Endpoint() != targets[i] && !same[w.Endpoint().Name] {
 			_ = w.Change(targets[i]) // assign has asked whether it may
 		}
 	}
@@ -111,12 +112,32 @@ func (a *app) apply(ctx context.Context, cfg *Config) ([]string, error) {
 		a.retire(ctx, w)
 	}
 	for _, h := range oldHosts {
-		h.Stop(ctx)
+		drain, cancel := context.WithTimeout(ctx, cfg.Drain)
+		h.Stop(drain)
+		cancel()
 	}
 	if err != nil { // it was readable a moment ago
 		return changed, fmt.Errorf("everything but http.tls was taken: %w", err)
 	}
 	return changed, nil
+}
+
+// unchanged names the endpoints that are the same in another configuration. They
+// are left alone: what failed goes on waiting, and pauses that they asked for hold.
+func (a *app) unchanged(cfg *Config) map[string]bool {
+	same := make(map[string]bool)
+	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) {
+		return same
+	}
+	was := make(map[string]EndpointConfig)
+	for _, e := range a.cfg.Endpoints {
+		was[e.Name] = e
+	}
+	for _, e := range cfg.Endpoints {
+		before, there := was[e.Name]
+		same[e.Name] = there && reflect.DeepEqual(before, e)
+	}
+	return same
 }
 
 // assign finds the workers of endpoints: those that there are, by name, and new

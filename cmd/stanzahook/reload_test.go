@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -25,19 +24,21 @@ import (
 // namedBot is a bot that notes what it gets, and answers with its name.
 type namedBot struct {
 	*httptest.Server
+	asked  chan struct{} // one for each request
 	mu     sync.Mutex
 	bodies []string
 	status int // of its answers; 0: 200 with its name
 }
 
 func newNamedBot(t *testing.T, name string) *namedBot {
-	h := &namedBot{}
+	h := &namedBot{asked: make(chan struct{}, 100)}
 	h.Server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var ev struct{ Data struct{ Body string } }
 		_ = json.NewDecoder(r.Body).Decode(&ev)
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		h.bodies = append(h.bodies, ev.Data.Body)
+		h.asked <- struct{}{}
 		if h.status != 0 {
 			w.WriteHeader(h.status)
 			return
@@ -130,11 +131,8 @@ func TestReloadMovesAnEndpoint(t *testing.T) {
 	for i := 1; i <= 5; i++ {
 		x.say("juliet", fmt.Sprint(i))
 	}
-	eventuallyIs(t, func() bool {
-		old.mu.Lock()
-		defer old.mu.Unlock()
-		return len(old.bodies) == 2
-	})
+	<-old.asked // for 0
+	<-old.asked
 	x.taken(config(next.URL), "endpoint echo")
 	x.say("juliet", "6")
 	for i := 1; i <= 6; i++ {
@@ -150,14 +148,28 @@ func TestReloadMovesAnEndpoint(t *testing.T) {
 	}
 }
 
-// eventuallyIs waits until something holds, which it does in a moment.
-func eventuallyIs(t *testing.T, holds func() bool) {
-	t.Helper()
-	for !holds() {
-		if t.Context().Err() != nil {
-			t.Fatal("in vain")
-		}
-		yield()
+// An endpoint that is the same in the new configuration is left alone: what has
+// failed there goes on waiting.
+func TestReloadLeavesOthersAlone(t *testing.T) {
+	bot := newNamedBot(t, "bot")
+	config := reloadHTTP + fmt.Sprintf("endpoints: [{name: echo, url: %q, retry: {schedule: [1h]}}]\n", bot.URL)
+	rosters := fmt.Sprintf("rosters: [{host: example.com, url: %q}]\n", bot.URL+"/%s")
+	x := startReloadable(t, config+rosters)
+	bot.answer(http.StatusInternalServerError)
+	x.say("juliet", "1")
+	<-bot.asked
+	endpoint, way := x.workers[0].Endpoint(), x.ways["example.com"]
+	x.taken(config+rosters+"drain: 3s\n", "drain")
+	if x.workers[0].Endpoint() != endpoint || x.ways["example.com"] != way {
+		t.Error("it was made anew")
+	}
+	bot.answer(0)
+	x.say("romeo", "2")
+	x.hears("romeo", "bot: 2")
+	bot.mu.Lock()
+	defer bot.mu.Unlock()
+	if want := []string{"1", "2"}; !slices.Equal(bot.bodies, want) {
+		t.Errorf("the bot got %q", bot.bodies)
 	}
 }
 
@@ -196,11 +208,8 @@ func TestReloadRemovesAnEndpoint(t *testing.T) {
 	x.say("juliet", "1")
 	x.say("juliet", "2")
 	x.say("romeo", "3")
-	eventuallyIs(t, func() bool {
-		bot.mu.Lock()
-		defer bot.mu.Unlock()
-		return len(bot.bodies) >= 2
-	})
+	<-bot.asked
+	<-bot.asked
 	x.taken(reloadHTTP+"endpoints: ["+rest+"]\n", "endpoint rest, endpoint echo (removed)")
 	x.say("juliet", "4")
 	x.hears("juliet", "other: 4")
@@ -320,6 +329,3 @@ func TestReloadTheRest(t *testing.T) {
 }
 
 func sum(text string) [32]byte { return sha256.Sum256([]byte(text)) }
-
-// yield lets others work for a moment.
-func yield() { time.Sleep(time.Millisecond) }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"net/http"
+	"reflect"
 	"slices"
 
 	"go.uber.org/zap"
@@ -69,17 +70,21 @@ func (a *app) setRosters(cfg *Config, options []roster.Options) (gone []*roster.
 		before[h.Domain] = h
 	}
 	var hosts []*roster.Host
+	ways := a.ways
 	a.ways = make(map[string]*roster.Backends)
 	for i, o := range options {
-		h := before[o.Domain]
-		if h == nil {
+		h, way := before[o.Domain], o.Backends.(*roster.Backends)
+		switch {
+		case h == nil:
 			h = roster.NewHost(o)
-		} else {
+		case a.sameRosters(cfg, i): // what was learnt about the server holds
+			way = ways[o.Domain]
+		default:
 			h.Change(o)
-			delete(before, o.Domain)
 		}
+		delete(before, o.Domain)
 		hosts = append(hosts, h)
-		a.ways[o.Domain] = o.Backends.(*roster.Backends)
+		a.ways[o.Domain] = way
 		a.triggers.set(h, cfg.Rosters[i].RefreshOnLogin, cfg.Rosters[i].Interval)
 	}
 	a.rosters.Set(hosts...)
@@ -88,6 +93,14 @@ func (a *app) setRosters(cfg *Config, options []roster.Options) (gone []*roster.
 		gone = append(gone, h)
 	}
 	return gone
+}
+
+// sameRosters reports whether the rosters of another configuration are kept just
+// as they are now.
+func (a *app) sameRosters(cfg *Config, i int) bool {
+	return reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) && slices.ContainsFunc(a.cfg.Rosters, func(c RosterConfig) bool {
+		return reflect.DeepEqual(c, cfg.Rosters[i])
+	})
 }
 
 // source is the web application of a host.

@@ -104,13 +104,17 @@ func TestWatchdog(t *testing.T) {
 	n := listenNotices(t, filepath.Join(t.TempDir(), "notify"), "400000")
 	s := supervised(t)
 	const good, bad, silent = 0, 1, 2
-	var state, looks atomic.Int32
+	var state atomic.Int32
+	looks := make(chan struct{}) // somebody looks, and is waited for
 	ctx, cancel := context.WithCancel(t.Context())
 	done, free := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
 		s.feed(ctx, func(context.Context) error {
-			looks.Add(1)
+			select {
+			case looks <- struct{}{}:
+			default:
+			}
 			switch state.Load() {
 			case bad:
 				return errors.New("not well")
@@ -125,11 +129,13 @@ func TestWatchdog(t *testing.T) {
 			n.expect(t, "WATCHDOG=1")
 		}
 		state.Store(how)
-		for before := looks.Load(); looks.Load() < before+3; time.Sleep(time.Millisecond) {
+		for range 3 {
+			<-looks
 		}
 		for n.next(t, time.Millisecond) != "" { // sent before
 		}
-		for before := looks.Load(); looks.Load() < before+3; time.Sleep(time.Millisecond) {
+		for range 3 {
+			<-looks
 		}
 		if got := n.next(t, time.Millisecond); got != "" {
 			t.Errorf("not well (%d): %q", how, got)

@@ -33,7 +33,7 @@ type server struct {
 	fail  func(what string, owner, contact jid.JID) error
 	twist func(old, item roster.Item) roster.Item
 	reach func(contact jid.JID) bool
-	slow  time.Duration // of each request
+	slow  time.Duration // of each request; for tests whose clock is that of a bubble
 }
 
 func newServer(name string) *server {

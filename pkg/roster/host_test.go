@@ -122,8 +122,11 @@ func TestStop(t *testing.T) {
 
 // At the end of the time there is for it, what is under way is broken off.
 func TestStopInTime(t *testing.T) {
-	hang := make(chan struct{})
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { <-hang }))
+	hang, asked := make(chan struct{}), make(chan struct{}, 1)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- struct{}{}
+		<-hang
+	}))
 	defer srv.Close()
 	defer close(hang)
 	r := newRig(t, func(o *roster.Options, _ *roster.Backends) {
@@ -134,9 +137,7 @@ func TestStopInTime(t *testing.T) {
 		_, err := r.Refresh(context.Background(), john, false)
 		done <- err
 	}()
-	for r.Running() == 0 {
-		time.Sleep(time.Millisecond)
-	}
+	<-asked
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	r.Stop(ctx)
