@@ -14,6 +14,8 @@ FUZZTIME ?= 30s
 # How often bench measures; it compares medians.
 COUNT ?= 5
 
+# Every tag that some file is built with.
+TAGS := integration,bench,compat,deb,promtool
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -51,7 +53,15 @@ run: build ## start the same as demo, and leave it running for you to try
 .PHONY: test
 test: ## run all tests, with the race detector, on real servers too
 	@sh deploy/lab/install.sh tests
-	CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 9m ./...
+# What is covered is counted in the tests and in the programs that they start.
+	@rm -rf bin/cover && mkdir -p bin/cover
+	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 9m ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
+
+.PHONY: cover
+cover: ## what the last "make test" covered, by package and in all
+	@go tool covdata textfmt -i=bin/cover -o bin/cover.out
+	@go tool covdata percent -i=bin/cover
+	@go tool cover -func=bin/cover.out | tail -n 1
 
 .PHONY: faults
 faults: ## the fault tests at full size: outages, kills under load, full disks
@@ -93,17 +103,21 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 lint: ## check format, vet, staticcheck, known vulnerabilities
 	@bad=$$(gofmt -l .); [ -z "$$bad" ] || { echo "not as gofmt has it:"; echo "$$bad"; exit 1; }
 	go vet ./...
-	go vet -tags integration ./...
-	go run $(STATICCHECK) -tags integration ./...
+	go vet -tags $(TAGS) ./...
+	go run $(STATICCHECK) -tags $(TAGS) ./...
 # Through "go run" its exit code would be lost: 3 is a vulnerability, all others mean
 # that it could not look, for which the code at hand is not to blame.
 	@GOBIN=$(CURDIR)/bin/tools go install $(GOVULNCHECK) && code=0 || code=1; \
-	[ $$code != 0 ] || timeout 180 bin/tools/govulncheck -tags integration ./... || code=$$?; \
+	[ $$code != 0 ] || timeout 180 bin/tools/govulncheck -tags $(TAGS) ./... || code=$$?; \
 	case $$code in \
 	0) ;; \
 	3) exit 1 ;; \
 	*) echo "known vulnerabilities: NOT CHECKED, the list or the checker is not within reach (see above)" ;; \
 	esac
+
+.PHONY: licenses
+licenses: ## list the licenses of the modules that the program is built of
+	@sh deploy/licenses.sh --list
 
 .PHONY: deb
 deb: ## build dist/stanzahook_VERSION_ARCH.deb for this machine

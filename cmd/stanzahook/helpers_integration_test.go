@@ -26,6 +26,10 @@ const patience = 20 * time.Second
 // process of its own.
 var binary string
 
+// coverDir is where the program says which of its code has run; empty: nowhere. What is
+// killed says nothing.
+func coverDir() string { return os.Getenv("STANZAHOOK_COVER") }
+
 func TestMain(m *testing.M) { os.Exit(testAll(m)) }
 
 func testAll(m *testing.M) int {
@@ -36,11 +40,15 @@ func testAll(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	binary = filepath.Join(dir, "stanzahook")
+	build := []string{"build", "-o", binary}
+	if coverDir() != "" {
+		build = append(build, "-cover", "-covermode=atomic", "-coverpkg=stanzahook/...")
+	}
 	// The race detector needs cgo, which is not everywhere.
-	out, err := exec.Command("go", "build", "-race", "-o", binary, ".").CombinedOutput()
+	out, err := exec.Command("go", append(build, "-race", ".")...).CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "no build with -race, so without: %s\n", out)
-		out, err = exec.Command("go", "build", "-o", binary, ".").CombinedOutput()
+		out, err = exec.Command("go", append(build, ".")...).CombinedOutput()
 	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "the program does not build: %v\n%s", err, out)

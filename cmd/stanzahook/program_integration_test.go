@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"runtime"
@@ -70,6 +71,9 @@ func command(t *testing.T, args ...string) *program {
 	t.Helper()
 	p := &program{t: t, cmd: exec.Command(binary, args...), log: &logbook{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	if dir := coverDir(); dir != "" {
+		p.cmd.Env = append(os.Environ(), "GOCOVERDIR="+dir)
+	}
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if the test itself is killed
 	started := make(chan error)
 	go func() {
@@ -88,6 +92,9 @@ func command(t *testing.T, args ...string) *program {
 	}
 	showLog(t, "stanzahook "+strings.Join(args, " "), p.log.String)
 	t.Cleanup(func() {
+		if coverDir() != "" {
+			p.end(time.Second)
+		}
 		p.kill()
 		for _, bad := range []string{"DATA RACE", "panicked", "panic:", "fatal error:", testSecret, "token-all"} {
 			if strings.Contains(p.log.String(), bad) {
@@ -104,6 +111,15 @@ func (p *program) ended() bool {
 		return true
 	default:
 		return false
+	}
+}
+
+// end gives it so much time to end by itself.
+func (p *program) end(within time.Duration) {
+	_ = p.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
+	select {
+	case <-p.done:
+	case <-time.After(within):
 	}
 }
 
