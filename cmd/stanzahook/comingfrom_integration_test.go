@@ -4,6 +4,8 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +14,16 @@ import (
 
 	"stanzahook/deploy/lab"
 )
+
+// curlLine is the curl line of a page.
+func curlLine(page string) string {
+	for line := range strings.Lines(page) {
+		if code, ok := strings.CutPrefix(line, "    curl "); ok {
+			return "curl " + strings.TrimSpace(code)
+		}
+	}
+	return ""
+}
 
 // The pages for those who come from a module are followed to the letter, but for
 // names and ports: the configuration, and the curl line.
@@ -31,14 +43,8 @@ func TestComingFrom(t *testing.T) {
 			p := launchFile(t, file)
 			p.awaitLinks(1)
 			u := login(t, s, "xavier")
-			curl := ""
-			for line := range strings.Lines(page) {
-				if code, ok := strings.CutPrefix(line, "    curl "); ok {
-					curl = "curl " + strings.TrimSpace(code)
-				}
-			}
-			curl = strings.NewReplacer(tc.domain, "from.localhost", "a long random secret", testSecret, "127.0.0.1:5290", p.addr,
-				"/msg/user", "/msg/xavier", "user@example.org", "xavier@localhost", "me@example.com:mypassword", "'wendy@localhost:"+testPassword+"'").Replace(curl)
+			curl := strings.NewReplacer(tc.domain, "from.localhost", "a long random secret", testSecret, "127.0.0.1:5290", p.addr,
+				"/msg/user", "/msg/xavier", "user@example.org", "xavier@localhost", "me@example.com:mypassword", "'wendy@localhost:"+testPassword+"'").Replace(curlLine(page))
 			ctx, cancel := context.WithTimeout(t.Context(), patience)
 			out, err := exec.CommandContext(ctx, "sh", "-c", curl+" -s -o /dev/null -w '%{http_code}'").Output()
 			cancel()
@@ -52,4 +58,43 @@ func TestComingFrom(t *testing.T) {
 			p.stop()
 		}
 	})
+}
+
+// So is the page about rosters: the server's configuration, ours, and the curl line,
+// which changes rosters of users who are not online.
+func TestComingFromRosters(t *testing.T) {
+	page := comingFrom(t, "mod_http_roster_admin")
+	s, component, _ := rostersGuide{prosody: codeBlocks(page, "lua")[0]}.startServer(t, lab.Prosody)
+	app := newContactsApp(t)
+	app.want("john", `{"alice@example.com": {"name": "Alice", "groups": {"Friends": true}}}`)
+	app.want("alice", `{"john@example.com": {"name": "John", "groups": {"Friends": true}}}`)
+	dir := t.TempDir()
+	sum := sha256.Sum256([]byte(guideToken))
+	config := strings.NewReplacer("127.0.0.1:5347", component, "http://127.0.0.1:8081", app.server.URL, "/var/lib/stanzahook", filepath.Join(dir, "store"),
+		"sha256:…", "sha256:"+hex.EncodeToString(sum[:]), "http:\n", "http:\n  listen: 127.0.0.1:0\n").Replace(codeBlocks(page, "yaml")[0])
+	file := filepath.Join(dir, "stanzahook.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := launchFile(t, file)
+	p.awaitLinks(1)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	curl := exec.CommandContext(ctx, "sh", "-c", strings.Replace(curlLine(page), "127.0.0.1:5290", p.addr, 1)+" --silent --show-error")
+	curl.Env = append(os.Environ(), "TOKEN="+guideToken)
+	out, err := curl.CombinedOutput()
+	if err != nil || string(out) != `{"status":"ok","message":"roster update complete","updated":2,"errors":0}`+"\n" {
+		t.Fatalf("%s %v", out, err)
+	}
+	for name, want := range map[string]contacts{
+		"john":  {"alice@example.com": {Name: "Alice", Groups: []string{"Friends"}, Subscription: "both"}},
+		"alice": {"john@example.com": {Name: "John", Groups: []string{"Friends"}, Subscription: "both"}},
+	} {
+		c := &rosterClient{user: login(t, s, name), have: make(contacts)}
+		c.send("<iq type='get' id='the-roster'><query xmlns='jabber:iq:roster'/></iq>")
+		c.apply(c.next("the roster", func(r lab.Received) bool { return r.ID == "the-roster" }))
+		if c.have.String() != want.String() {
+			t.Errorf("%s has %s, want %s", name, c.have, want)
+		}
+	}
 }

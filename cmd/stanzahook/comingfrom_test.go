@@ -20,7 +20,7 @@ func comingFrom(t *testing.T, module string) string {
 // What the pages show as a configuration is accepted.
 func TestComingFromIsAccepted(t *testing.T) {
 	pages, err := filepath.Glob("../../deploy/coming-from/*.md")
-	if err != nil || len(pages) != 3 {
+	if err != nil || len(pages) != 4 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}
 	for _, page := range pages {
@@ -29,7 +29,8 @@ func TestComingFromIsAccepted(t *testing.T) {
 		if len(blocks) != 1 {
 			t.Fatalf("%s has %d configurations", module, len(blocks))
 		}
-		if _, err := parseConfig(module+".md", []byte(blocks[0]), nil); err != nil {
+		text := strings.Replace(blocks[0], "sha256:…", "sha256:"+strings.Repeat("0a", 32), 1)
+		if _, err := parseConfig(module+".md", []byte(text), nil); err != nil {
 			t.Error(err)
 		}
 	}
