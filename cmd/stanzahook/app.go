@@ -44,6 +44,7 @@ type app struct {
 	ways     map[string]*roster.Backends // to the rosters, by host
 	triggers triggers                    // of refreshes of rosters
 	forward  *forward.Forward
+	echoes   forward.Echoes // of replies to rooms
 	server   *httpapi.Server
 	metrics  *metrics
 	accounts *account.Pool // sessions of /msg; nil: none
@@ -131,9 +132,9 @@ func (a *app) makeLinks(context.Context) error {
 	a.sent = newSentMessages(a.store, a.log)
 	a.later("what became of messages", a.sent.start())
 	for _, e := range hooks(a.cfg) {
-		a.workers = append(a.workers, webhook.NewWorker(e, a.links, a.log))
+		a.workers = append(a.workers, webhook.NewWorker(e, a.echoes.Over(a.links), a.log))
 	}
-	a.forward = forward.New(a.workers, a.log)
+	a.forward = forward.New(a.workers, &a.echoes, a.log)
 	a.now.Store(&present{a.cfg, a.workers})
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)

@@ -152,7 +152,7 @@ func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*webhook.W
 		w := left[e.Name]
 		switch {
 		case w == nil:
-			w = webhook.NewWorker(e, a.links, a.log)
+			w = webhook.NewWorker(e, a.echoes.Over(a.links), a.log)
 			fresh = append(fresh, w)
 		case w.MayChange(e) != nil:
 			no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d] (%s): %v", i, e.Name, w.MayChange(e)))

@@ -18,15 +18,17 @@ import (
 
 // Forward is the handler of all components' stanzas for endpoints.
 type Forward struct {
-	log *zap.Logger
+	log    *zap.Logger
+	echoes *Echoes
 
 	mu      sync.RWMutex // a reader never waits for longer than Set takes
 	workers []*webhook.Worker
 }
 
-// New returns a Forward over workers in the order of the configuration.
-func New(workers []*webhook.Worker, log *zap.Logger) *Forward {
-	return &Forward{workers: workers, log: log}
+// New returns a Forward over workers in the order of the configuration. Their replies
+// go over a sender of echoes.
+func New(workers []*webhook.Worker, echoes *Echoes, log *zap.Logger) *Forward {
+	return &Forward{workers: workers, echoes: echoes, log: log}
 }
 
 // Set replaces the workers. When it returns, those that are not among them any
@@ -41,11 +43,14 @@ func (f *Forward) Set(workers []*webhook.Worker) {
 // taken is bounced.
 func (f *Forward) Handle(in *component.Incoming) bool {
 	domain := in.Link().Domain().String()
+	own := f.echoes.take(in.Stanza)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for _, w := range f.workers {
 		switch e := w.Endpoint(); {
 		case !e.Matches(domain, in.Stanza):
+		case !e.Copy && own:
+			return true
 		case !e.Copy:
 			f.hand(in, w, domain)
 			return true

@@ -71,7 +71,7 @@ func TestForward(t *testing.T) {
 		defer w.Stop(t.Context())
 	}
 	l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
-		Handler: forward.New(workers, zap.NewNop())})
+		Handler: forward.New(workers, &forward.Echoes{}, zap.NewNop())})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { l.Run(ctx) })
@@ -128,7 +128,7 @@ func TestOverloaded(t *testing.T) {
 	}
 	s.Close() // it takes nothing any more
 	l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
-		Handler: forward.New([]*webhook.Worker{w}, zap.NewNop())})
+		Handler: forward.New([]*webhook.Worker{w}, &forward.Echoes{}, zap.NewNop())})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { l.Run(ctx) })
