@@ -55,7 +55,7 @@ test: ## run all tests, with the race detector, on real servers too
 	@sh deploy/lab/install.sh tests
 # What is covered is counted in the tests and in the programs that they start.
 	@rm -rf bin/cover && mkdir -p bin/cover
-	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 9m ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
+	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 12m ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
 
 .PHONY: cover
 cover: ## what the last "make test" covered, by package and in all

@@ -61,7 +61,7 @@ func (s *Server) awaitReady(ctx context.Context, p *process, logStart int64) err
 		}
 		began := time.Now()
 		if err = s.probe(ctx, p, patience); err == nil {
-			return nil
+			return s.backend.diagnose(s.logsFrom(logStart)) // of what it printed meanwhile
 		}
 		if time.Since(began) >= patience {
 			patience *= 2 // the machine may be that slow
