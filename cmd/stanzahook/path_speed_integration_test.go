@@ -7,10 +7,9 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
+	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"stanzahook/deploy/lab"
 )
@@ -20,16 +19,31 @@ const (
 	pathClients = 4
 	pathWindow  = 50    // messages of a client without an answer
 	pathCount   = 12000 // messages of a round
-	pathRounds  = 5
-	pathSingles = 1500 // messages of a round, one at a time
+	pathFewer   = 3000  // of a round of a module, which takes longer
+	pathSingles = 1500  // messages of a round, one at a time
 )
 
-// TestPathSpeed measures the whole way on real servers: user, server,
-// stanzahook (format event, queued, confirmed), bot, and back. It takes turns
-// with a component that only sends back what it gets, the best that the server
-// can do; server, bot and load share the cores with both. With OTHER, the path
-// of another build of stanzahook, it takes turns with that one too. It judges
-// nothing. A run counts for little if other programs used much.
+// benchRounds is how often everything is measured: ROUNDS, or 5.
+func benchRounds(t *testing.T) int {
+	t.Helper()
+	text := os.Getenv("ROUNDS")
+	if text == "" {
+		return 5
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 {
+		t.Fatalf("ROUNDS=%q is no number of rounds", text)
+	}
+	return n
+}
+
+// TestPathSpeed measures the whole way on real servers: user, server, stanzahook in
+// each format, queued (stored, confirmed) and direct, bot, and back. They take turns
+// with a component that only sends back what it gets, the best that the server can do,
+// and with the modules of MODULES; server, bot and load share the cores with all of
+// them. With OTHER, the path of another build of stanzahook, that one takes turns too.
+// It fails if an answer is missing or out of order, and judges nothing else. A run
+// counts for little if other programs used much.
 func TestPathSpeed(t *testing.T) {
 	withoutRace(t)
 	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
@@ -39,102 +53,137 @@ func TestPathSpeed(t *testing.T) {
 
 // walker is what answers the messages.
 type walker struct {
-	name, domain string
-	pid          int
-	rounds       []pathResult
-	singles      []time.Duration // medians of the rounds with one message at a time
+	name, address string
+	pid           int  // 0: a part of the server
+	count         int  // messages of a round
+	disorder      bool // it does not keep the order
+	rates         []float64
+	usages        []usage
+	singles       []float64 // medians in ms of the rounds with one message at a time
 }
 
-// pathResult is one round at full load: messages/s, and what was used for a
-// message.
-type pathResult struct {
-	rate float64
-	usage
+func (w *walker) round(t *testing.T, clients []*pathClient, server, bot int) {
+	t.Helper()
+	before := used(w.pid, server, bot)
+	took, _ := pathRound(t, clients, w, pathWindow, w.count)
+	w.rates = append(w.rates, float64(w.count)/took.Seconds())
+	w.usages = append(w.usages, used(w.pid, server, bot).since(before, float64(w.count)))
 }
 
-// of returns the median of something over the rounds.
-func (w *walker) of(what func(pathResult) float64) float64 {
+// of returns the median of something that was used.
+func (w *walker) of(what func(usage) float64) float64 {
 	var all []float64
-	for _, r := range w.rounds {
-		all = append(all, what(r))
+	for _, u := range w.usages {
+		all = append(all, what(u))
 	}
 	return median(all)
 }
 
-func pathSpeed(t *testing.T, kind lab.Kind) {
-	o := labOptions(kind, "raw", "load", "other")
-	o.Nagle = true // as it is in a Prosody that nobody has tuned
-	s, err := lab.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
+// figure sums the rounds up.
+func (w *walker) figure(kind lab.Kind, raw *walker) figure {
+	f := newFigure("user, bot and back", string(kind), w.name, "messages/s", w.rates, raw.rates)
+	f.Others = map[string]float64{
+		"one at a time, p50 in ms": median(w.singles),
+		"µs of CPU, server":        w.of(func(u usage) float64 { return u.server }),
+		"µs of CPU, bot":           w.of(func(u usage) float64 { return u.bot }),
+		"µs of CPU, load":          w.of(func(u usage) float64 { return u.load }),
+		"µs of CPU, others":        w.of(func(u usage) float64 { return u.foreign }),
+		"µs idle":                  w.of(func(u usage) float64 { return u.idle }),
 	}
-	t.Cleanup(func() { _ = s.Close() })
+	if w.pid != 0 {
+		f.Others["µs of CPU, own"] = w.of(func(u usage) float64 { return u.own })
+		f.Others["reads and writes, own"] = w.of(func(u usage) float64 { return u.calls })
+	}
+	return f
+}
+
+func pathSpeed(t *testing.T, kind lab.Kind) {
 	bin := t.TempDir()
-	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/rawecho", "stanzahook/examples/echo-go").CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/rawecho", "stanzahook/deploy/lab/echobot").CombinedOutput(); err != nil {
 		t.Fatalf("no build: %v\n%s", err, out)
 	}
-	bot := helper(t, filepath.Join(bin, "echo-go"), "-listen", "127.0.0.1:0")
-	raw := helper(t, filepath.Join(bin, "rawecho"), "-addr", s.ComponentAddr(), "-domain", "raw.localhost", "-secret", testSecret)
-	walkers := []*walker{
-		{name: "raw echo", domain: "raw.localhost", pid: raw.pid},
-		{name: "stanzahook", domain: "load.localhost", pid: pathProgram(t, s, "load.localhost", "http://"+bot.said+"/")},
+	bot := helper(t, filepath.Join(bin, "echobot"), "-listen", "127.0.0.1:0")
+	url := "http://" + bot.said + "/"
+	o := labOptions(kind, "raw", "load", "other")
+	o.Nagle = true // as it is in a Prosody that nobody has tuned
+	var modules *others
+	if kind == lab.Prosody {
+		if modules = modulesAtHand(t); modules != nil {
+			modules.join(&o, url)
+		}
 	}
+	s := startServer(t, o)
+	raw := helper(t, filepath.Join(bin, "rawecho"), "-addr", s.ComponentAddr(), "-domain", "raw.localhost", "-secret", testSecret)
+	walkers := []*walker{{name: "raw echo", address: "echo@raw.localhost", pid: raw.pid, count: pathCount}}
+	walkers = append(walkers, pathProgram(t, s, "load.localhost", url)...)
 	if other := os.Getenv("OTHER"); other != "" {
 		was := binary
 		binary = other
-		walkers = append(walkers, &walker{name: "the other", domain: "other.localhost", pid: pathProgram(t, s, "other.localhost", "http://"+bot.said+"/")})
+		for _, w := range pathProgram(t, s, "other.localhost", url)[:2] {
+			w.name = "OTHER, " + w.name
+			walkers = append(walkers, w)
+		}
 		binary = was
+	}
+	if modules != nil {
+		walkers = append(walkers, &walker{name: "mod_rest", address: "echo@modrest.localhost", count: pathFewer, disorder: true},
+			&walker{name: "mod_component_http", address: "echo@modhttp.localhost", count: pathFewer, disorder: true})
 	}
 	var clients []*pathClient
 	for i := range pathClients {
 		clients = append(clients, pathLogin(t, s, testUsers[i]))
 	}
 	for _, w := range walkers { // to warm up
-		pathRound(t, clients, w.domain, pathWindow, pathCount/2)
+		pathRound(t, clients, w, pathWindow, w.count/4)
 	}
-	for range pathRounds {
+	for range benchRounds(t) {
 		for _, w := range walkers {
-			before := used(w.pid, s.Group(), bot.pid)
-			took, _ := pathRound(t, clients, w.domain, pathWindow, pathCount)
-			w.rounds = append(w.rounds, pathResult{pathCount / took.Seconds(), used(w.pid, s.Group(), bot.pid).since(before, pathCount)})
+			w.round(t, clients, s.Group(), bot.pid)
 		}
 	}
 	for range 3 {
 		for _, w := range walkers {
-			_, waited := pathRound(t, clients[:1], w.domain, 1, pathSingles)
-			w.singles = append(w.singles, waited)
+			_, waited := pathRound(t, clients[:1], w, 1, pathSingles)
+			w.singles = append(w.singles, float64(waited.Microseconds())/1e3)
 		}
 	}
+	var figures []figure
 	for _, w := range walkers {
-		var ratios []float64
-		for i, r := range w.rounds {
-			ratios = append(ratios, r.rate/walkers[0].rounds[i].rate)
-		}
-		t.Logf("%s, %s: %.0f messages/s, %.2f of the raw echo (%.2f to %.2f); one at a time p50 %.2f ms; µs of CPU a message: its own %.1f, server %.0f, bot %.0f, load %.0f, other programs %.0f, idle %.0f; its reads and writes a message %.1f",
-			kind, w.name, w.of(func(r pathResult) float64 { return r.rate }), median(ratios), slices.Min(ratios), slices.Max(ratios), float64(median(w.singles).Microseconds())/1e3,
-			w.of(func(r pathResult) float64 { return r.own }), w.of(func(r pathResult) float64 { return r.server }), w.of(func(r pathResult) float64 { return r.bot }),
-			w.of(func(r pathResult) float64 { return r.load }), w.of(func(r pathResult) float64 { return r.foreign }), w.of(func(r pathResult) float64 { return r.idle }),
-			w.of(func(r pathResult) float64 { return r.calls }))
+		figures = append(figures, w.figure(kind, walkers[0]))
 	}
+	keepFigures(t, "path-"+string(kind), figures)
 }
 
-// pathProgram starts stanzahook as it is without any configuration but the
-// necessary, and returns its process.
-func pathProgram(t *testing.T, s *lab.Server, domain, url string) int {
+// pathProgram starts stanzahook with an endpoint for each format, queued and direct,
+// and besides that as it is without configuration.
+func pathProgram(t *testing.T, s *lab.Server, domain, url string) []*walker {
 	t.Helper()
+	var endpoints strings.Builder
+	var walkers []*walker
+	for _, format := range []string{"event", "component-http", "rest-json", "rest-xml"} {
+		for _, delivery := range []string{"queued", "direct"} {
+			name := format + "-" + delivery
+			address := name + "@" + domain
+			fmt.Fprintf(&endpoints, "  - {name: %s, url: %q, format: %s, delivery: %s, match: {to: %q}}\n", name, url, format, delivery, address)
+			walkers = append(walkers, &walker{name: "stanzahook, " + format + ", " + delivery, address: address, count: pathCount})
+		}
+	}
 	dir := t.TempDir()
 	file := filepath.Join(dir, "stanzahook.yaml")
 	if err := os.WriteFile(file, fmt.Appendf(nil, `
 components: [{domain: %s, server: %q, secret: %q}]
-endpoints: [{name: echo, url: %q}]
-http: {listen: "127.0.0.1:0"}
+endpoints:
+%shttp: {listen: "127.0.0.1:0"}
 store: {dir: %q}
-`, domain, s.ComponentAddr(), testSecret, url, filepath.Join(dir, "store")), 0o600); err != nil {
+`, domain, s.ComponentAddr(), testSecret, &endpoints, filepath.Join(dir, "store")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := launchFile(t, file)
 	p.awaitLinks(1)
-	return p.cmd.Process.Pid
+	for _, w := range walkers {
+		w.pid = p.cmd.Process.Pid
+	}
+	return walkers
 }
 
 type helperProcess struct {

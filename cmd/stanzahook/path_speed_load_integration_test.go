@@ -62,14 +62,14 @@ func (c *pathClient) ask(text, want string) {
 // pathRound lets clients write n messages in all, each at most window without
 // an answer. It returns how long it took, and the median of the times until an
 // answer came.
-func pathRound(t *testing.T, clients []*pathClient, domain string, window, n int) (took, waited time.Duration) {
+func pathRound(t *testing.T, clients []*pathClient, w *walker, window, n int) (took, waited time.Duration) {
 	t.Helper()
 	began := time.Now()
 	all := make([][]time.Duration, len(clients))
 	errs := make([]error, len(clients))
 	var wg sync.WaitGroup
 	for i, c := range clients {
-		wg.Go(func() { all[i], errs[i] = c.walk("echo@"+domain, window, n/len(clients)) })
+		wg.Go(func() { all[i], errs[i] = c.walk(w, window, n/len(clients)) })
 	}
 	wg.Wait()
 	took = time.Since(began)
@@ -81,8 +81,8 @@ func pathRound(t *testing.T, clients []*pathClient, domain string, window, n int
 	return took, median(slices.Concat(all...))
 }
 
-// walk writes n messages to a bot. All answers must come, in order.
-func (c *pathClient) walk(to string, window, n int) ([]time.Duration, error) {
+// walk writes n messages to a bot. All answers must come, in order if it keeps that.
+func (c *pathClient) walk(w *walker, window, n int) ([]time.Duration, error) {
 	if err := c.conn.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		return nil, err
 	}
@@ -95,7 +95,7 @@ func (c *pathClient) walk(to string, window, n int) ([]time.Duration, error) {
 		now := time.Now()
 		for ; wrote < min(n, answered+window); wrote++ {
 			sent[wrote] = now
-			out = fmt.Appendf(out, "<message type='chat' id='m%d' to='%s'><body>message %d of some twenty letters</body></message>", wrote, to, wrote)
+			out = fmt.Appendf(out, "<message type='chat' id='m%d' to='%s'><body>message %d of some twenty letters</body></message>", wrote, w.address, wrote)
 		}
 		if len(out) > 0 {
 			if _, err := c.conn.Write(out); err != nil {
@@ -113,10 +113,12 @@ func (c *pathClient) walk(to string, window, n int) ([]time.Duration, error) {
 			if end < 0 {
 				break
 			}
-			if err := inOrder(data[:end], answered); err != nil {
-				return nil, err
+			number, err := numberOf(data[:end])
+			if err != nil || number != answered && !w.disorder || number < 0 || number >= wrote || sent[number].IsZero() {
+				return nil, fmt.Errorf("instead of the answer to message %d came %s: %v", answered, data[:end], err)
 			}
-			waited = append(waited, now.Sub(sent[answered]))
+			waited = append(waited, now.Sub(sent[number]))
+			sent[number] = time.Time{}
 			answered++
 			data = data[end+len("</message>"):]
 		}
@@ -125,13 +127,10 @@ func (c *pathClient) walk(to string, window, n int) ([]time.Duration, error) {
 	return waited, nil
 }
 
-// inOrder checks that a message answers the one with this number.
-func inOrder(message []byte, number int) error {
+// numberOf is the number of the message that this one answers.
+func numberOf(message []byte) (int, error) {
 	_, body, _ := bytes.Cut(message, []byte("<body>"))
 	_, body, _ = bytes.Cut(body, []byte("message "))
 	digits, _, _ := bytes.Cut(body, []byte(" "))
-	if n, err := strconv.Atoi(string(digits)); err != nil || n != number {
-		return fmt.Errorf("instead of the answer to message %d came %s", number, message)
-	}
-	return nil
+	return strconv.Atoi(string(digits))
 }
