@@ -43,12 +43,6 @@ func TestRestCompat(t *testing.T) {
 	t.Logf("%d cases alike, %d not", same, other)
 }
 
-// TestRestCompatSpeed compares the rates of POST /rest on one Prosody.
-func TestRestCompatSpeed(t *testing.T) {
-	m := startModRest(t, os.Getenv("MODULES"), "load", "sink")
-	restSpeed(t, m.server, m.url+"/rest", m.token)
-}
-
 // modRest is a Prosody with a component of mod_rest.
 type modRest struct {
 	server *lab.Server

@@ -5,6 +5,7 @@
 #   install.sh ejabberd    ejabberd
 #   install.sh tests       both, and what the tests need besides
 #   install.sh promtool    promtool, which comes with Prometheus
+#   install.sh modules     what the Prosody modules need that we are compared with
 #   install.sh package     what the tests of the Debian package need
 #   install.sh ejabberd-newer DIR
 #                          the ejabberd of a newer Debian, unpacked into DIR for
@@ -105,7 +106,8 @@ ejabberd) packages="ejabberd" ;;
 tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev" ;;
 package) packages="lintian man-db systemd" ;;
 promtool) packages="prometheus" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests|package|promtool, or ejabberd-newer DIR" ;;
+modules) packages="lua-cjson" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|promtool, or ejabberd-newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.
