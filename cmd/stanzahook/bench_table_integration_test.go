@@ -1,0 +1,164 @@
+//go:build integration && bench
+
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// benchRun is all that "make bench" measured, as bin/bench.json has it.
+type benchRun struct {
+	Commit  string   `json:"commit"`
+	Go      string   `json:"go"`
+	Cores   int      `json:"cores"`
+	CPU     string   `json:"cpu"`
+	Servers string   `json:"servers"`
+	Figures []figure `json:"figures"`
+
+	missing []string // what the tables looked for in vain
+}
+
+// TestFigures puts together what the other tests and the benchmarks of a run left in
+// BENCH_DIR: bench.json beside that, bench.md with everything, and the table of the
+// README, which it writes if UPDATE_DOC is set and else prints. It fails if something
+// that the table has was not measured.
+func TestFigures(t *testing.T) {
+	r := &benchRun{Go: runtime.Version(), Cores: runtime.NumCPU(), CPU: cpuModel(),
+		Commit: said(t, "git", "describe", "--always", "--dirty"), Servers: said(t, "dpkg-query", "-W", "-f", "${Package} ${Version}; ", "prosody", "ejabberd")}
+	files, err := filepath.Glob(filepath.Join(benchDir(), "*.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var some []figure
+		if err := json.Unmarshal(data, &some); err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		r.Figures = append(r.Figures, some...)
+	}
+	text, err := os.ReadFile(filepath.Join(benchDir(), "go.txt"))
+	if err != nil && !errors.Is(err, os.ErrNotExist) {
+		t.Fatal(err)
+	}
+	r.Figures = append(r.Figures, goBenchmarks(string(text))...)
+	data, err := json.MarshalIndent(r, "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table := r.table()
+	for name, text := range map[string]string{"json": string(data) + "\n", "md": table + "\n## All of it\n\n" + r.everything()} {
+		if err := os.WriteFile(benchDir()+"."+name, []byte(text), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	fmt.Println(table)
+	for _, what := range r.missing {
+		t.Errorf("not measured: %s", what)
+	}
+	if os.Getenv("UPDATE_DOC") != "" && !t.Failed() {
+		updateReadme(t, table)
+	}
+}
+
+// updateReadme puts the table between its marks.
+func updateReadme(t *testing.T, table string) {
+	t.Helper()
+	const file, begin, end = "../../README.md", "<!-- figures: make bench UPDATE_DOC=1 -->\n", "<!-- end of figures -->"
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, rest, found := strings.Cut(string(text), begin)
+	_, after, ended := strings.Cut(rest, end)
+	if !found || !ended {
+		t.Fatalf("%s has no %s", file, begin)
+	}
+	if err := os.WriteFile(file, []byte(before+begin+table+end+after), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// said is what a program prints; empty if it cannot be run.
+func said(t *testing.T, name string, args ...string) string {
+	t.Helper()
+	out, err := exec.Command(name, args...).Output()
+	if err != nil {
+		t.Logf("%s: %v", name, err)
+	}
+	return strings.Trim(string(out), " ;\n")
+}
+
+func cpuModel() string {
+	text, err := os.ReadFile("/proc/cpuinfo")
+	if err != nil {
+		return ""
+	}
+	_, rest, _ := strings.Cut(string(text), "model name")
+	line, _, _ := strings.Cut(rest, "\n")
+	return strings.TrimLeft(line, "\t :")
+}
+
+// goBenchmarks reads what "go test -bench -count" prints. Each unit of a benchmark is
+// a figure.
+func goBenchmarks(text string) []figure {
+	type key struct{ name, unit string }
+	var order []key
+	rounds := make(map[key][]float64)
+	for line := range strings.Lines(text) {
+		fields := strings.Fields(line)
+		if len(fields) < 4 || !strings.HasPrefix(fields[0], "Benchmark") {
+			continue
+		}
+		name := strings.TrimPrefix(fields[0], "Benchmark")
+		if i := strings.LastIndexByte(name, '-'); i > 0 { // the number of cores
+			name = name[:i]
+		}
+		for i := 2; i+1 < len(fields); i += 2 {
+			x, err := strconv.ParseFloat(fields[i], 64)
+			if err != nil {
+				break
+			}
+			k := key{name, fields[i+1]}
+			if rounds[k] == nil {
+				order = append(order, k)
+			}
+			rounds[k] = append(rounds[k], x)
+		}
+	}
+	var all []figure
+	for _, k := range order {
+		all = append(all, newFigure("in process", "", k.name, k.unit, rounds[k], nil))
+	}
+	return all
+}
+
+// everything lists all figures.
+func (r *benchRun) everything() string {
+	var b strings.Builder
+	b.WriteString("| | server | | median | of the raw echo | beside |\n|---|---|---|---|---|---|\n")
+	for _, f := range r.Figures {
+		ratio := ""
+		if len(f.Ratios) > 0 {
+			ratio = fmt.Sprintf("%.2f", f.Ratio)
+		}
+		var more []string
+		for _, name := range sortedKeys(f.Others) {
+			more = append(more, fmt.Sprintf("%s %.*f", name, digits(f.Others[name]), f.Others[name]))
+		}
+		fmt.Fprintf(&b, "| %s | %s | %s | %.*f %s | %s | %s |\n", f.Group, f.Server, f.Name, digits(f.Median), f.Median, f.Unit, ratio, strings.Join(more, "; "))
+	}
+	return b.String()
+}
