@@ -300,7 +300,13 @@ func (p *program) resident() int64 {
 	return least
 }
 
-func (p *program) residentNow() int64 {
+func (p *program) residentNow() int64 { return p.memory("VmRSS:") }
+
+// peak returns the most resident memory that a program has had, in bytes.
+func (p *program) peak() int64 { return p.memory("VmHWM:") }
+
+// memory is a line of proc(5), status.
+func (p *program) memory(line string) int64 {
 	p.t.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid))
 	if err != nil {
@@ -308,7 +314,7 @@ func (p *program) residentNow() int64 {
 	}
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
-		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[0] == "VmRSS:" {
+		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[0] == line {
 			n, err := strconv.ParseInt(fields[1], 10, 64)
 			if err != nil {
 				p.t.Fatal(err)

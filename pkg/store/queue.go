@@ -68,7 +68,9 @@ func (q *Queue) open(ctx context.Context) error {
 		Discard:              jetstream.DiscardNew,
 		DiscardNewPerSubject: true,
 		MaxMsgsPerSubject:    maxPerConversation,
-		AllowDirect:          true,
+		// Not used, but the server reads at its start all that came within it.
+		Duplicates:  time.Second,
+		AllowDirect: true,
 	})
 	if err != nil {
 		return err
