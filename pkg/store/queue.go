@@ -272,7 +272,43 @@ type message struct {
 // get reads up to n messages of a conversation with one request (a batched
 // direct get of JetStream, which the client library has no call for).
 func (q *Queue) get(ctx context.Context, conversation string, from uint64, n int) ([]message, error) {
+	if n == 1 {
+		return single(ctx, q.s.eng.Load(), q.stream, q.subject(conversation), from)
+	}
 	return batch(ctx, q.s.eng.Load(), q.stream, q.subject(conversation), from, n)
+}
+
+// single reads one message. For a batch the server counts what follows, over the
+// whole stream, and takes all of that into memory.
+func single(ctx context.Context, e *engine, stream, subject string, from uint64) ([]message, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	request, err := json.Marshal(map[string]any{"seq": from, "next_by_subj": subject})
+	if err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	m, err := e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+stream, request)
+	if err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	switch status := m.Header.Get("Status"); status {
+	case "":
+		got, err := readMessage(m)
+		return []message{got}, err
+	case "404": // nothing there
+		return nil, nil
+	default:
+		return nil, fmt.Errorf("read from the store: %s %s", status, m.Header.Get("Description"))
+	}
+}
+
+// readMessage reads the answer to a direct get.
+func readMessage(m *nats.Msg) (message, error) {
+	seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+	if err != nil {
+		return message{}, fmt.Errorf("read from the store: %w", err)
+	}
+	return message{m.Header.Get("Nats-Subject"), seq, m.Data}, nil
 }
 
 func batch(ctx context.Context, e *engine, stream, subject string, from uint64, n int) ([]message, error) {
@@ -299,11 +335,11 @@ func batch(ctx context.Context, e *engine, stream, subject string, from uint64, 
 		}
 		switch status := m.Header.Get("Status"); status {
 		case "":
-			seq, err := strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+			got, err := readMessage(m)
 			if err != nil {
-				return nil, fmt.Errorf("read from the store: %w", err)
+				return nil, err
 			}
-			list = append(list, message{m.Header.Get("Nats-Subject"), seq, m.Data})
+			list = append(list, got)
 		case "204", "404": // the end; nothing there
 			return list, nil
 		default:

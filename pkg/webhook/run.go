@@ -11,6 +11,10 @@ import (
 const (
 	// storePause is how long a lane waits when the store cannot be read.
 	storePause = 2 * time.Second
+	// readTogether is how far apart in the store events may lie that are read
+	// together, in bytes.
+	readTogether = 4 << 20
+	typicalEvent = 512 // bytes
 )
 
 // spawn starts a runner if there is something to do; q.mu is held.
@@ -132,7 +136,7 @@ func (q *queue) first(l *lane) (*item, error) {
 			return nil, nil
 		}
 		after := l.last
-		n := max(1, min(known, q.max.read, q.max.held-q.held))
+		n := max(1, min(known, q.max.read, q.max.held-q.held, q.near(l)))
 		if l.fails > 0 {
 			n = 1
 		}
@@ -165,6 +169,14 @@ func (q *queue) first(l *lane) (*item, error) {
 		}
 		q.mu.Unlock()
 	}
+}
+
+// near returns how many events of a lane lie together in the store, about. The
+// store reads its files in blocks, and keeps them in memory for a while: a few
+// events of each of many lanes in turn, which lie side by side, take one block, and
+// many of one lane all blocks between them. q.mu is held.
+func (q *queue) near(l *lane) int {
+	return readTogether / (typicalEvent * max(1, q.count/max(1, l.tail)))
 }
 
 // finish takes the first event out of its lane.
