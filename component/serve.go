@@ -135,6 +135,9 @@ func (l *Link) dispatch(s *stanza.Stanza) {
 		return
 	}
 	l.Counters.In[s.Kind].Add(1)
+	if l.log.Core().Enabled(zap.DebugLevel) {
+		l.log.Debug("a stanza came", zap.Stringer("kind", s.Kind), zap.String("type", s.Type), zap.String("stanza_id", s.ID))
+	}
 	if s.Kind == stanza.IQ && !s.NeedsAnswer() {
 		if s.Type != "result" && s.Type != "error" {
 			in := &Incoming{Stanza: s, link: l}
@@ -147,13 +150,13 @@ func (l *Link) dispatch(s *stanza.Stanza) {
 	in := &Incoming{Stanza: s, link: l}
 	defer func() {
 		if p := recover(); p != nil { // one stanza must not take the others down
-			l.log.Error("a handler panicked", zap.String("id", s.ID), zap.Any("panic", p), zap.Stack("stack"))
+			l.log.Error("a handler panicked", zap.String("stanza_id", s.ID), zap.Any("panic", p), zap.Stack("stack"))
 			in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError})
 		}
 	}()
 	if l.o.Handler.Handle(in) || in.Answered() {
 		if s.NeedsAnswer() && !in.held && !in.Answered() {
-			l.log.Error("a handler took an IQ and did not answer it", zap.String("id", s.ID))
+			l.log.Error("a handler took an IQ and did not answer it", zap.String("stanza_id", s.ID))
 			in.Fail(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable})
 		}
 		return

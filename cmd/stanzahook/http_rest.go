@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 
+	"go.uber.org/zap"
+
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/bounce"
@@ -18,6 +20,7 @@ import (
 type sender struct {
 	boxes   map[string]*outbox.Outbox
 	bounces *bounce.Watcher
+	log     *zap.Logger
 }
 
 // Send implements rest.Sender.
@@ -27,7 +30,7 @@ func (d sender) Send(ctx context.Context, s *stanza.Stanza) error {
 		return fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
 	watch := d.bounces.Expect(s.From, s.To, s.ID)
-	_, err := box.Send(ctx, s)
+	_, err := give(ctx, d.log, box, s)
 	if back := watch.End(); back != nil && err == nil {
 		return &rest.Bounced{Stanza: back}
 	}
@@ -47,15 +50,18 @@ func (a archiver) Query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza
 }
 
 // requester is what HTTP callers ask IQs by.
-type requester links
+type requester struct {
+	links
+	log *zap.Logger
+}
 
 // Request implements rest.Requester.
-func (ls requester) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
-	l, ok := ls[s.From.Domain()]
+func (q requester) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	l, ok := q.links[s.From.Domain()]
 	if !ok {
 		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
-	answer, err := l.Request(ctx, s)
+	answer, err := ask(ctx, q.log, l, s)
 	return answer, restError(err)
 }
 

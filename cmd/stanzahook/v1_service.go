@@ -59,7 +59,7 @@ func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v
 		watch = v.sent.bounces.Expect(s.From, s.To, s.ID)
 		bounced = watch.Bounced()
 	}
-	state, err := box.Send(ctx, s)
+	state, err := give(ctx, v.sent.log, box, s)
 	if err == nil && state == outbox.Queued && how.Wait > 0 && v.links[s.From.Domain()].Connected() {
 		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
 	}
@@ -84,7 +84,7 @@ func (v *stanzas) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza
 	if !ok {
 		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
-	answer, err := l.Request(ctx, s)
+	answer, err := ask(ctx, v.sent.log, l, s)
 	return answer, v1Error(err)
 }
 

@@ -56,7 +56,7 @@ func (f *Forward) Handle(in *component.Incoming) bool {
 			return true
 		case !in.NeedsAnswer():
 			if !w.Queued(event(in, domain)) {
-				f.log.Warn("a copy is lost: its queue is full", zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
+				f.log.Warn("a copy is lost: its queue is full", zap.String("component", domain), zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
 			}
 		}
 	}

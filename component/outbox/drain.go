@@ -78,6 +78,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 	}
 	for {
 		err := o.link.Send(s, func(err error) { // confirmed, or refused by the server, which the link has logged
+			o.log.Debug("a stanza of the outbox is over", zap.String("stanza_id", s.ID), zap.Error(err))
 			o.settle(d)
 			o.ended(s, err)
 		})

@@ -188,7 +188,7 @@ func (o *Outbox) settle(d *store.OutgoingDelivery) {
 	delete(o.has, d.ID)
 	o.mu.Unlock()
 	if err := d.Ack(); err != nil {
-		o.log.Warn("a stanza stays in the outbox and will be sent again after a restart", zap.Error(err))
+		o.log.Warn("a stanza stays in the outbox and will be sent again after a restart", zap.String("record", d.ID), zap.Error(err))
 	}
 	o.waiting.Add(-1)
 }

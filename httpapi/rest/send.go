@@ -80,7 +80,7 @@ func (h handler) failed(w http.ResponseWriter, r *http.Request, s *stanza.Stanza
 	default:
 		id := httpapi.RequestID(r.Context())
 		h.Log.Error("a stanza could not be sent", zap.Error(err), zap.Stringer("kind", s.Kind),
-			zap.String("id", s.ID), zap.String("request_id", id))
+			zap.String("stanza_id", s.ID), zap.String("request_id", id))
 		internal.because("the log has more under request id %s", id).write(w, r)
 	}
 }

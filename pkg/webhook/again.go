@@ -133,7 +133,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 	if !q.bury(l, it, reason) {
 		return false
 	}
-	q.w.log.Warn("an event is given up", zap.String("event", it.ID), zap.String("stanza_id", it.Stanza.ID), zap.String("reason", reason))
+	q.w.log.Warn("an event is given up", it.about(zap.String("reason", reason))...)
 	q.w.entry(it.Event, store.DeadState, reason, nil)
 	if q.w.Endpoint().DropOld {
 		e = nil
@@ -156,5 +156,8 @@ func (q *queue) bury(l *lane, it *item, reason string) bool {
 		return false
 	}
 	q.w.Counters.Dead.Add(1)
+	if q.w.tracing() {
+		q.w.trace("an event is a dead letter", it.Event, zap.String("reason", reason))
+	}
 	return true
 }

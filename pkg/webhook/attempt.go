@@ -52,6 +52,9 @@ func (w *Worker) try(ev *Event) (v Verdict, began time.Time, ok bool) {
 		}
 	}
 	defer func() { <-slots }()
+	if w.tracing() {
+		w.trace("an attempt begins", ev)
+	}
 	began = time.Now()
 	v = w.post(w.run, ev)
 	if v.Outcome == Again && w.run.Err() != nil {
@@ -87,7 +90,7 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 	if v.Outcome != Again {
 		ended, closed := w.health.succeeded(now)
 		if ended {
-			w.log.Info("the endpoint takes events again", zap.String("event", ev.ID))
+			w.log.Info("the endpoint takes events again", ev.about()...)
 		}
 		if (closed || probe) && w.queue != nil {
 			w.queue.resume()
@@ -107,7 +110,7 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 	case opened:
 		w.log.Error("the endpoint is down; it is probed until it takes events again", zap.String("reason", v.Reason))
 	case began:
-		w.log.Warn("the endpoint does not take events", zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.String("reason", v.Reason))
+		w.log.Warn("the endpoint does not take events", ev.about(zap.String("reason", v.Reason))...)
 	}
 	if (probe || opened) && w.queue != nil {
 		w.queue.mu.Lock()
@@ -125,8 +128,8 @@ func (w *Worker) note(ev *Event, v *Verdict, at *store.Attempt) {
 	case w.dead(v) && !ev.Stanza.NeedsAnswer():
 		state = store.DeadState
 	}
-	if v.Outcome != Done {
-		w.log.Debug("an attempt failed", zap.String("event", ev.ID), zap.String("stanza_id", ev.Stanza.ID), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
+	if w.tracing() {
+		w.trace("an attempt ends", ev, zap.Stringer("outcome", v.Outcome), zap.Int("status", v.Status), zap.Int("replies", len(v.Replies)), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
 	}
 	w.entry(ev, state, v.Reason, at)
 }

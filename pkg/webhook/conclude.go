@@ -50,7 +50,7 @@ func (w *Worker) bounce(ev *Event, e *stanza.Error) *stanza.Stanza {
 	}
 	s, err := ev.Stanza.ErrorReply(e, stanza.Limits{})
 	if err != nil {
-		w.log.Error("an error reply could not be built", zap.String("event", ev.ID), zap.Error(err))
+		w.log.Error("an error reply could not be built", ev.about(zap.Error(err))...)
 		return nil
 	}
 	return s
@@ -83,8 +83,13 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, settled func()) {
 			switch {
 			case errors.Is(err, ErrRejected):
 				w.rejected(ev, s, last, settled)
-			case err == nil && last:
-				settled()
+			case err == nil:
+				if w.tracing() {
+					w.trace("the server has a stanza for the sender", ev, zap.String("reply_id", s.ID), zap.String("reply_type", s.Type))
+				}
+				if last {
+					settled()
+				}
 			}
 		}
 		for {
@@ -93,11 +98,11 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, settled func()) {
 				break
 			}
 			if !errors.Is(err, ErrBusy) {
-				w.log.Error("a reply can not be sent", zap.String("event", ev.ID), zap.Error(err))
+				w.log.Error("a reply can not be sent", ev.about(zap.Error(err))...)
 				done(nil) // nor ever will it: the event is over
 				break
 			}
-			w.log.Warn("a reply waits", zap.String("event", ev.ID), zap.Error(err))
+			w.log.Warn("a reply waits", ev.about(zap.Error(err))...)
 			select {
 			case <-time.After(busyDelay):
 			case <-w.start.Done():
@@ -113,7 +118,7 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, settled func()) {
 // rejected tells the sender of an event that the reply to it was one that the
 // server does not take. It does not wait.
 func (w *Worker) rejected(ev *Event, reply *stanza.Stanza, last bool, settled func()) {
-	w.log.Error("the XMPP server refused a reply of the endpoint; the sender gets an error", zap.String("event", ev.ID), zap.Int("bytes", len(reply.XML())))
+	w.log.Error("the XMPP server refused a reply of the endpoint; the sender gets an error", ev.about(zap.Int("bytes", len(reply.XML())))...)
 	e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be sent"})
 	if e == nil || reply.Type == "error" || w.sender.Send(ev.Component, e, func(error) {
 		if last {

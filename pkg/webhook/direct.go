@@ -1,8 +1,11 @@
 package webhook
 
 import (
-	"stanzahook/pkg/stanza"
 	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
 )
 
 // maxDirect bounds the events of one endpoint that are in memory only.
@@ -30,6 +33,9 @@ func (w *Worker) Ask(ev *Event, answer func(Verdict)) bool {
 // once makes the one attempt of an event that is in memory only. An endpoint
 // that is known to be down is not bothered.
 func (w *Worker) once(ev *Event) Verdict {
+	if w.tracing() {
+		w.trace("an event is taken", ev, zap.Bool("queued", false))
+	}
 	ok, probe, _ := w.health.allow(time.Now())
 	if !ok {
 		w.Counters.Refused.Add(1)

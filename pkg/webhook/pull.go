@@ -7,6 +7,8 @@ import (
 	"sync"
 	"time"
 
+	"go.uber.org/zap"
+
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -77,6 +79,9 @@ var errPulled = errors.New("the endpoint has no url: its events are pulled, and 
 
 // take puts an event into the queue, whichever it is.
 func (w *Worker) take(ev *Event, since time.Time, told func(error)) error {
+	if w.tracing() {
+		w.trace("an event is taken", ev, zap.Bool("queued", true))
+	}
 	if w.pull != nil {
 		return w.pull.take(ev, since, told)
 	}
@@ -94,11 +99,14 @@ func (p *Puller) take(ev *Event, since time.Time, told func(error)) error {
 	p.mu.Lock()
 	p.count++
 	p.mu.Unlock()
-	err := p.disk.Append(&r, func(_ uint64, err error) {
+	err := p.disk.Append(&r, func(seq uint64, err error) {
 		if err != nil {
 			p.lose(1)
 			p.w.unstored(&item{Event: ev, told: told}, err, true)
 		} else {
+			if p.w.tracing() {
+				p.w.trace("an event is stored", ev, zap.Uint64("place", seq))
+			}
 			p.wake()
 		}
 		if told != nil {

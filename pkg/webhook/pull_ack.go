@@ -134,9 +134,12 @@ func (p *Puller) send(ev *Event, seq uint64, out *stanza.Stanza) error {
 			p.paid(seq) // acked is before it: it stays
 			return ErrBusy
 		case err != nil: // nor ever will it be
-			p.w.log.Error("a stanza for the sender of an event can not be sent", zap.String("event", ev.ID), zap.Error(err))
+			p.w.log.Error("a stanza for the sender of an event can not be sent", ev.about(zap.Error(err))...)
 			p.paid(seq)
 		}
+	}
+	if p.w.tracing() {
+		p.w.trace("an event is over", ev, zap.Bool("answered", out != nil))
 	}
 	p.settle(seq)
 	return nil

@@ -146,6 +146,8 @@ func (q *queue) stored(l *lane, it *item, inMemory bool, seq uint64, err error) 
 	q.mu.Unlock()
 	if err != nil {
 		q.w.unstored(it, err, refused)
+	} else if q.w.tracing() {
+		q.w.trace("an event is stored", it.Event, zap.Uint64("place", seq))
 	}
 	if it.told != nil {
 		it.told(err)
@@ -173,12 +175,12 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 	}
 	e := overloaded
 	if !errors.Is(err, store.ErrFull) {
-		w.log.Error("an event could not be stored; its sender gets an error", zap.String("event", it.ID), zap.String("stanza_id", it.Stanza.ID), zap.Error(err))
+		w.log.Error("an event could not be stored; its sender gets an error", it.about(zap.Error(err))...)
 		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
 	}
 	for _, r := range w.errorTo(it.Event, e) {
 		if err := w.sender.Send(it.Component, r, func(error) {}); err != nil {
-			w.log.Warn("the sender of an event that could not be stored was not told", zap.String("event", it.ID), zap.Error(err))
+			w.log.Warn("the sender of an event that could not be stored was not told", it.about(zap.Error(err))...)
 		}
 	}
 }
@@ -228,6 +230,9 @@ func (q *queue) pay(l *lane) {
 
 // answered is called when an event is over: what was to be sent is confirmed.
 func (q *queue) answered(l *lane, it *item) {
+	if q.w.tracing() {
+		q.w.trace("an event is over", it.Event)
+	}
 	q.mu.Lock()
 	it.settled = true
 	q.pay(l)

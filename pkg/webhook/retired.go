@@ -176,15 +176,19 @@ func (r *Retired) giveUp(ctx context.Context, name string, rec *store.Record) er
 		return r.Store.Bury(ctx, dead) // damaged on disk: nobody to tell
 	}
 	dead.Type, dead.From, dead.To = eventType(s), s.From.String(), s.To.String()
-	if err := r.Store.Bury(ctx, dead); err != nil || !s.MayBounce() {
+	if err := r.Store.Bury(ctx, dead); err != nil {
 		return err
+	}
+	r.Log.Debug("an event is a dead letter", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.String("reason", dead.Reason))
+	if !s.MayBounce() {
+		return nil
 	}
 	reply, err := s.ErrorReply(&stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"}, stanza.Limits{})
 	if err == nil {
 		err = r.Sender.Send(rec.Component, reply, func(error) {})
 	}
 	if err != nil {
-		r.Log.Warn("the sender of an event that was given up was not told", zap.String("event", rec.ID), zap.Error(err))
+		r.Log.Warn("the sender of an event that was given up was not told", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.Error(err))
 	}
 	return nil
 }

@@ -158,7 +158,7 @@ func (q *queue) first(l *lane) (*item, error) {
 			s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
 			it := &item{Event: &Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, since: r.Since, seq: r.Seq, state: stored, read: true, size: len(r.Stanza)}
 			if err != nil { // it was parsed before it was stored: the disk has changed it
-				q.w.log.Error("an event in the store is damaged and cannot be delivered; it is removed", zap.String("event", r.ID), zap.Error(err))
+				q.w.log.Error("an event in the store is damaged and cannot be delivered; it is removed", zap.String("component", r.Component), zap.String("event", r.ID), zap.String("conversation", r.Conversation), zap.Error(err))
 				it.settled = true
 				l.trail = append(l.trail, it)
 				q.count--
