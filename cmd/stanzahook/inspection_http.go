@@ -11,6 +11,7 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
+	"stanzahook/pkg/roster/ejabberdapi"
 )
 
 // reach connects to where requests to a URL go, through the same guard, and
@@ -110,17 +111,21 @@ func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
 }
 
 // ejabberdAPI reads the roster of the account that may use the API: that takes
-// the right address, password and permission.
+// the right address and password. Then it asks whether that account may do all
+// that is needed, which changes nothing.
 func (i *inspection) ejabberdAPI(ctx context.Context, c *RosterConfig) v1.Check {
 	const what = "ejabberd API"
 	account, err := jid.Parse(c.EjabberdAPI.User)
 	if err == nil {
 		_, err = i.ways[c.Host].API.Get(ctx, account)
 	}
+	if api, ok := i.ways[c.Host].API.(*ejabberdapi.Backend); ok && err == nil {
+		err = api.Allowed(ctx, c.Host)
+	}
 	if err != nil {
 		return failing(what, c.Host, err.Error(), "") // it says what to do
 	}
-	return fine(what, c.Host, "it answers, and "+c.EjabberdAPI.User+" may read rosters")
+	return fine(what, c.Host, "it answers, and "+c.EjabberdAPI.User+" may read and change rosters")
 }
 
 // roster reads the user's roster from the server.
