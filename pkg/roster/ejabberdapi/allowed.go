@@ -14,7 +14,7 @@ const nobody = "@"
 
 // Allowed returns nil if the account may use all the commands of [Commands] for
 // a host, without changing anything: it asks them for what cannot be. ejabberd
-// looks at the permission before it looks at addresses (seen on 23.01).
+// looks at the permission before it looks at addresses (seen on 23.01 and 24.12).
 //
 // Errors are those of a call; for a command that is not allowed, one that wraps
 // [roster.ErrForbidden].
