@@ -175,11 +175,15 @@ func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*webhook.W
 // there were before.
 func (a *app) openFresh(ctx context.Context, fresh []*webhook.Worker) error {
 	for i, w := range fresh {
-		err := a.retired.Give(ctx, w.Endpoint().Name)
+		waited, err := a.retired.Give(ctx, w.Endpoint().Name)
 		if err == nil {
 			err = w.Open(ctx, a.store)
 		}
 		if err != nil {
+			w.Stop(ctx)
+			if waited != nil { // it goes on waiting
+				a.retired.Take(w.Endpoint().Name, waited)
+			}
 			for _, opened := range fresh[:i] {
 				a.retire(ctx, opened)
 			}

@@ -93,24 +93,24 @@ func (r *Retired) Take(name string, disk *store.Queue) {
 	}
 }
 
-// Give lets go of the queue of an endpoint that is in the configuration again;
-// its backlog is there for who opens it.
-func (r *Retired) Give(ctx context.Context, name string) error {
+// Give lets go of the queue of an endpoint that is in the configuration again,
+// and returns it; nil if there was none. Its backlog is there for who opens it.
+func (r *Retired) Give(ctx context.Context, name string) (*store.Queue, error) {
 	r.turn.Lock()
 	defer r.turn.Unlock()
 	r.mu.Lock()
 	q := r.queues[name]
 	r.mu.Unlock()
 	if q == nil {
-		return nil
+		return nil, nil
 	}
 	if err := q.disk.Recount(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	r.mu.Lock()
 	delete(r.queues, name)
 	r.mu.Unlock()
-	return nil
+	return q.disk, nil
 }
 
 // sweep gives up what is too old, and removes queues that are empty.
