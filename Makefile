@@ -11,8 +11,9 @@ $(error SERVER is prosody or ejabberd, not "$(SERVER)")
 endif
 # How long fuzz spends on each target.
 FUZZTIME ?= 30s
-# How often bench measures; it compares medians.
-COUNT ?= 5
+# How often bench measures, in process and on real servers; it compares medians.
+COUNT ?= 3
+ROUNDS ?= 5
 
 # Every tag that some file is built with.
 TAGS := integration,bench,compat,deb,promtool
@@ -86,10 +87,13 @@ newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked
 	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m -run 'TestRoster.*/ejabberd|TestRosterWays' ./cmd/stanzahook
 
 .PHONY: bench
-bench: ## measure the hot paths, and the whole way on real servers; OTHER=another build's path to compare with
-	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | .ci/ratios
+bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another build's path, to compare with
 	@sh deploy/lab/install.sh tests
-	OTHER=$(abspath $(OTHER)) go test -tags integration,bench -count=1 -timeout 15m -run 'TestRestSpeed|TestPathSpeed|TestRosterSpeed' -v ./cmd/stanzahook | grep -E 'connections:|messages/s|users/s'
+	@[ -z "$(MODULES)" ] || sh deploy/lab/install.sh modules
+	@rm -rf bin/bench && mkdir -p bin/bench
+	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | tee bin/bench/go.txt
+	MODULES="$(abspath $(MODULES))" OTHER="$(abspath $(OTHER))" ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 45m -run '^Test[A-Z][a-z]*Speed$$' -v ./cmd/stanzahook | grep -vE '^ *\{|^=== '
+	UPDATE_DOC=$(UPDATE_DOC) go test -tags integration,bench -count=1 -run '^TestFigures$$' ./cmd/stanzahook -v | grep -v '^==='
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

@@ -49,6 +49,7 @@ func startSpeed(t *testing.T, n int) {
 			t.Fatalf("exit code %d", code)
 		}
 	}
+	var figures []figure
 	for _, way := range []struct {
 		after string
 		ready func()
@@ -65,8 +66,11 @@ func startSpeed(t *testing.T, n int) {
 			memory = append(memory, float64(p.resident())/(1<<20))
 			way.end(p)
 		}
+		group := fmt.Sprintf("start, %d events stored", n)
+		figures = append(figures, newFigure(group, "", "ready "+way.after, "ms", ready, nil), newFigure(group, "", "memory "+way.after, "MiB", memory, nil))
 		t.Logf("start with %d events in the store, %s: ready after %.0f ms (%.0f to %.0f), then %.0f MiB", n, way.after, median(ready), slices.Min(ready), slices.Max(ready), median(memory))
 	}
+	keepFigures(t, fmt.Sprint("start-", n), figures)
 	b := &orderBot{next: make(map[string]int)}
 	l := listenHTTP(t, b)
 	began := time.Now()
