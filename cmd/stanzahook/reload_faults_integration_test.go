@@ -130,9 +130,13 @@ func TestReloadOnAFullDisk(t *testing.T) {
 			}
 		}
 	}
+	asked := back.requests.Load()
 	reload(changed)
 	free()
 	p.awaitReady()
+	if now := back.requests.Load(); now != asked {
+		t.Errorf("an endpoint that is not in the configuration was asked %d times", now-asked)
+	}
 	if said := reload(echo, removed, other); !strings.Contains(said, "was read again") {
 		t.Errorf("a reload when there is room: %s", said)
 	}
@@ -141,7 +145,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	back.do(nil)
 	awaitAccepted(t, func() int { return b.accepted() + back.accepted() + added.accepted() }, 3*n)
 	for _, c := range crowds {
-		c.bot.complete(c.sentBy, false)
+		c.bot.complete(c.sentBy, true)
 	}
 	if len(errorsSent(t, srv)) > 0 {
 		t.Errorf("%d senders got errors", len(errorsSent(t, srv)))
