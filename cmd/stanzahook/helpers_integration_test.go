@@ -72,7 +72,7 @@ const (
 )
 
 var (
-	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from"}
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from", "net", "net2", "many", "flood", "slow", "clock"}
 	testUsers   = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier"}
 )
 
@@ -134,6 +134,7 @@ type testConfig struct {
 	Components   []testComponent
 	Endpoints    []testEndpoint
 	MaxBodyBytes int
+	PerSecond    int // requests of a token; 0: any
 }
 
 type testComponent struct {
@@ -141,7 +142,11 @@ type testComponent struct {
 	MaxStanzaBytes                    int
 }
 
-type testEndpoint struct{ Name, URL, Component, Format string }
+type testEndpoint struct {
+	Name, URL, Component, Format string
+	To, Timeout, MaxAge          string   // default: any, 15s, the product's
+	Schedule                     []string // default: three short steps
+}
 
 // oneComponent is a component with one endpoint of format event.
 func oneComponent(s *lab.Server, name string, b *bot) testConfig {
@@ -155,7 +160,7 @@ func oneComponent(s *lab.Server, name string, b *bot) testConfig {
 // write puts the configuration into a directory, where the store will be too.
 func (c testConfig) write(t *testing.T, dir string) string {
 	t.Helper()
-	funcs := template.FuncMap{"hash": func(token string) string {
+	funcs := template.FuncMap{"join": strings.Join, "hash": func(token string) string {
 		sum := sha256.Sum256([]byte(token))
 		return hex.EncodeToString(sum[:])
 	}}

@@ -52,12 +52,13 @@ type tally struct {
 	when     map[string]time.Time // by text: when it came first
 	count    map[string]int       // by the users' common name: the distinct ones
 	again    map[string]int       // by text: how often it came again
+	bounced  map[string]bool      // by id: what we have sent came back as an error
 	problems []string
 }
 
 func newTally(t *testing.T) *tally {
 	t.Helper()
-	b := &tally{t: t, moved: make(chan struct{}, 1), first: make(map[string][]int), ids: make(map[string]string), when: make(map[string]time.Time), count: make(map[string]int), again: make(map[string]int)}
+	b := &tally{t: t, moved: make(chan struct{}, 1), first: make(map[string][]int), ids: make(map[string]string), when: make(map[string]time.Time), count: make(map[string]int), again: make(map[string]int), bounced: make(map[string]bool)}
 	b.open()
 	t.Cleanup(b.close)
 	return b
@@ -114,13 +115,23 @@ func answerStatus(code int) answering {
 }
 
 func (b *tally) serve(w http.ResponseWriter, r *http.Request) {
-	var event struct{ Data struct{ From, Body string } }
+	var event struct {
+		Type string
+		Data struct{ From, Body, ID string }
+	}
 	raw, err := io.ReadAll(r.Body)
 	if err == nil {
 		err = json.Unmarshal(raw, &event)
 	}
 	if err != nil {
 		return // the program was killed in the middle
+	}
+	if event.Type == "message.error" { // of what we have sent
+		b.mu.Lock()
+		b.bounced[event.Data.ID] = true
+		b.mu.Unlock()
+		w.WriteHeader(http.StatusNoContent)
+		return
 	}
 	b.requests.Add(1)
 	text := event.Data.Body

@@ -3,18 +3,39 @@
 package main
 
 import (
-	"io"
 	"net"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
-// relay passes connections on to a server and counts them.
+// relay passes connections on to a server and counts them. It can be as bad as a
+// network gets: while nothing is said, it is a good one.
 type relay struct {
 	listener net.Listener
 	count    atomic.Int64
 	shut     atomic.Bool // new connections are closed at once
+
+	mu     sync.Mutex
+	pairs  map[*pair]bool
+	delay  time.Duration // of each piece
+	rate   int           // bytes a second and direction; 0: any
+	half   direction     // the next piece of this direction is cut in the middle, and the connection with it
+	silent chan struct{} // not nil: nothing passes until it is closed
 }
+
+// pair is one connection through the relay.
+type pair struct{ in, out net.Conn }
+
+// direction is one of the two ways through a relay.
+type direction int
+
+const (
+	noWay    direction = iota
+	toServer           // from who has connected
+	toClient
+)
 
 func (r *relay) addr() string { return r.listener.Addr().String() }
 
@@ -24,8 +45,12 @@ func newRelay(t *testing.T, to string) *relay {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { _ = l.Close() })
-	r := &relay{listener: l}
+	r := &relay{listener: l, pairs: make(map[*pair]bool)}
+	t.Cleanup(func() {
+		_ = l.Close()
+		r.silence(false)
+		r.cut()
+	})
 	go func() {
 		for {
 			in, err := l.Accept()
@@ -37,23 +62,131 @@ func newRelay(t *testing.T, to string) *relay {
 				_ = in.Close()
 				continue
 			}
-			go pass(in, to)
+			go r.connect(in, to)
 		}
 	}()
 	return r
 }
 
-// pass copies both ways until one side ends.
-func pass(in net.Conn, to string) {
-	defer in.Close()
+func (r *relay) connect(in net.Conn, to string) {
+	r.heard()
 	out, err := net.Dial("tcp", to)
 	if err != nil {
+		_ = in.Close()
 		return
 	}
-	defer out.Close()
-	go func() {
-		_, _ = io.Copy(out, in)
-		_ = out.Close()
-	}()
-	_, _ = io.Copy(in, out)
+	p := &pair{in, out}
+	r.mu.Lock()
+	r.pairs[p] = true
+	r.mu.Unlock()
+	go r.pass(p, out, in, toServer)
+	r.pass(p, in, out, toClient)
+	r.mu.Lock()
+	delete(r.pairs, p)
+	r.mu.Unlock()
+}
+
+// pass copies one way until one side ends, and then ends both.
+func (r *relay) pass(p *pair, to, from net.Conn, d direction) {
+	defer p.in.Close()
+	defer p.out.Close()
+	buf := make([]byte, 32<<10)
+	for {
+		n, err := from.Read(buf)
+		if n > 0 && !r.piece(p, to, buf[:n], d) {
+			return
+		}
+		if err != nil {
+			r.heard()
+			return
+		}
+	}
+}
+
+// piece passes on what was read, as the network is now.
+func (r *relay) piece(p *pair, to net.Conn, b []byte, d direction) bool {
+	r.mu.Lock()
+	delay, rate := r.delay, r.rate
+	half := r.half == d && len(b) > 1
+	if half {
+		r.half = noWay
+	}
+	r.mu.Unlock()
+	r.heard()
+	if half {
+		_, _ = to.Write(b[:len(b)/2])
+		p.reset()
+		return false
+	}
+	time.Sleep(delay) // this is the delay
+	for len(b) > 0 {
+		n := len(b)
+		if rate > 0 { // in twentieths of a second
+			n = min(n, max(1, rate/20))
+			time.Sleep(time.Duration(n) * time.Second / time.Duration(rate))
+		}
+		if _, err := to.Write(b[:n]); err != nil {
+			return false
+		}
+		b = b[n:]
+	}
+	return true
+}
+
+// heard waits until the silence is over, if there is one: what connects to a black
+// hole gets no answer, and what ends in it ends unnoticed.
+func (r *relay) heard() {
+	r.mu.Lock()
+	silent := r.silent
+	r.mu.Unlock()
+	if silent != nil {
+		<-silent
+	}
+}
+
+// reset ends a connection as a router that has forgotten it: with a RST to both.
+func (p *pair) reset() {
+	for _, c := range []net.Conn{p.in, p.out} {
+		_ = c.(*net.TCPConn).SetLinger(0)
+		_ = c.Close()
+	}
+}
+
+// cut resets all connections, and returns how many there were.
+func (r *relay) cut() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range r.pairs {
+		p.reset()
+	}
+	return len(r.pairs)
+}
+
+// cutHalf resets the connection that next has something to say in a direction,
+// in the middle of it.
+func (r *relay) cutHalf(d direction) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.half = d
+}
+
+// slow delays each piece, and limits the bytes a second; zeros: no longer.
+func (r *relay) slow(delay time.Duration, rate int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delay, r.rate = delay, rate
+}
+
+// silence makes a black hole of it: connections stay and nothing passes, not even
+// an end, until it is over.
+func (r *relay) silence(on bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case on && r.silent == nil:
+		r.silent = make(chan struct{})
+	case !on && r.silent != nil:
+		close(r.silent)
+		r.silent = nil
+	}
 }

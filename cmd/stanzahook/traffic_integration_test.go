@@ -1,0 +1,421 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stanzahook/deploy/lab"
+)
+
+// trafficUsers are who the load of the fault tests comes from and goes to.
+var trafficUsers = []string{"alice", "bob", "carol", "dave"}
+
+// trafficPace is how often each of them writes, and is written to.
+const trafficPace = 10 * time.Millisecond
+
+// traffic is load in both directions: users of a real server write numbered
+// messages to a bot, which answers with their text, and programs post numbered
+// messages to the users. It goes on, whatever happens, until it is stopped.
+type traffic struct {
+	t      *testing.T
+	server *lab.Server
+	bot    *tally
+	people []*person
+	stop   func() // returns when nothing more is sent
+
+	mu       sync.Mutex
+	program  *program
+	troubles []mishap
+}
+
+// mishap is a time in which something may get lost, and why.
+type mishap struct {
+	users, callers string // the reasons, by the way; empty: nothing may
+	from, to       time.Time
+}
+
+// person is one of the users.
+type person struct {
+	*traffic
+	name string
+	to   string // the bot's address
+
+	mu      sync.Mutex
+	client  user
+	back    chan struct{} // closed when the client is a new one
+	said    []time.Time   // by number, when
+	echoes  arrivals
+	errors  map[int]string // by number: the condition
+	posted  []posting      // by number
+	arrived arrivals
+	strange []string
+}
+
+// posting is one message of a caller.
+type posting struct {
+	at     time.Time
+	status int // 0: the connection broke
+}
+
+// trafficConfig is a component whose bot may fail as often as it likes.
+func trafficConfig(s *lab.Server, name, url string) testConfig {
+	domain := name + ".localhost"
+	return testConfig{
+		Components: []testComponent{{Domain: domain, Server: s.ComponentAddr(), Secret: testSecret}},
+		Endpoints:  []testEndpoint{{Name: "echo", URL: url, Component: domain, Schedule: manySteps}},
+	}
+}
+
+// startTraffic logs the users in and lets the load begin.
+func startTraffic(t *testing.T, s *lab.Server, p *program, b *tally, address func(user int) string) *traffic {
+	t.Helper()
+	tr := &traffic{t: t, server: s, bot: b, program: p}
+	for i, name := range trafficUsers {
+		tr.people = append(tr.people, &person{
+			traffic: tr, name: name, to: address(i), back: make(chan struct{}),
+			echoes: newArrivals(), errors: make(map[int]string), arrived: newArrivals(),
+		})
+	}
+	tr.login()
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	for _, k := range tr.people {
+		wg.Go(func() { k.write(ctx) })
+		wg.Go(func() { k.receive(ctx) })
+	}
+	tr.stop = func() { cancel(); wg.Wait() }
+	t.Cleanup(tr.stop)
+	return tr
+}
+
+// login logs everybody in, again if need be.
+func (tr *traffic) login() {
+	tr.t.Helper()
+	for _, k := range tr.people {
+		c := login(tr.t, tr.server, k.name)
+		k.mu.Lock()
+		k.client = c
+		close(k.back)
+		k.back = make(chan struct{})
+		k.mu.Unlock()
+		go k.read(c)
+	}
+}
+
+func (tr *traffic) now() *program {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	return tr.program
+}
+
+// runs says which program it is now.
+func (tr *traffic) runs(p *program) {
+	tr.mu.Lock()
+	defer tr.mu.Unlock()
+	tr.program = p
+}
+
+// read notes what comes, until the connection ends.
+func (k *person) read(c user) {
+	for {
+		r, err := c.Next(k.t.Context(), func(r lab.Received) bool { return r.Kind == "message" })
+		if err != nil {
+			return
+		}
+		k.note(r)
+	}
+}
+
+func (k *person) note(r lab.Received) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text, post := strings.CutPrefix(r.Body, "post-")
+	if r.Type == "error" {
+		text, post = r.ID, false
+	}
+	name, n, ok := readNumbered(text)
+	switch {
+	case !ok || name != k.name:
+		k.strange = append(k.strange, fmt.Sprintf("came unasked: %+v", r))
+	case r.Type == "error":
+		k.errors[n] = r.Error
+	case post:
+		k.arrived.came(n, r.ID)
+	default:
+		k.echoes.came(n, r.ID)
+	}
+}
+
+// write sends to the bot. What the client's own connection does not take is not
+// sent.
+func (k *person) write(ctx context.Context) {
+	tick := time.NewTicker(trafficPace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		if back := k.say(); back != nil {
+			select {
+			case <-back:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}
+}
+
+// say sends the next message. If there is no connection, what is returned is
+// closed when there is one.
+func (k *person) say() (back <-chan struct{}) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	text := numberedText(k.name, len(k.said))
+	at := time.Now()
+	if k.client.SendRaw("<message to='"+k.to+"' type='chat' id='"+text+"'><body>"+text+"</body></message>") != nil {
+		return k.back
+	}
+	k.said = append(k.said, at)
+	return nil
+}
+
+// receive posts to the user.
+func (k *person) receive(ctx context.Context) {
+	tick := time.NewTicker(trafficPace)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		k.post()
+	}
+}
+
+// post sends the next message to the user, once, and returns the status.
+func (k *person) post() int {
+	k.mu.Lock()
+	text := "post-" + numberedText(k.name, len(k.posted))
+	k.mu.Unlock()
+	r, err := k.now().call("POST", "/rest", "token-all", asJSON, fmt.Sprintf(`{"to":"%s@localhost","type":"chat","id":%q,"body":%q}`, k.name, text, text))
+	if err != nil {
+		r.status = 0
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	switch r.status {
+	case 0, http.StatusAccepted:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		if r.header.Get("Retry-After") == "" {
+			k.strange = append(k.strange, fmt.Sprintf("%s: %d without Retry-After", text, r.status))
+		}
+	default:
+		k.strange = append(k.strange, fmt.Sprintf("%s: %d %s", text, r.status, r.body))
+	}
+	k.posted = append(k.posted, posting{time.Now(), r.status})
+	return r.status
+}
+
+// flows waits until what is sent from now on arrives, both ways, and returns when
+// that was: what was sent before, and still has not come, does not come.
+func (tr *traffic) flows() time.Time {
+	tr.t.Helper()
+	at := time.Now()
+	for _, k := range tr.people {
+		k.mu.Lock()
+		said, posted := len(k.said), len(k.posted)+1 // one may be under way
+		k.mu.Unlock()
+		awaitProgress(tr.t, "the echoes of "+k.name, func() (int, bool) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			return len(k.echoes.ids) + len(k.errors), k.echoes.last >= said
+		})
+		awaitProgress(tr.t, "the posts for "+k.name, func() (int, bool) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			return len(k.arrived.ids), k.arrived.last >= posted
+		})
+	}
+	return at
+}
+
+// awaitProgress waits until something is done, however long that takes, as long
+// as it goes on.
+func awaitProgress(t *testing.T, what string, holds func() (count int, done bool)) {
+	t.Helper()
+	count, done := holds()
+	for !done {
+		before := count
+		await(t, fmt.Sprintf("%s: more than %d", what, before), 90*time.Second, func() bool {
+			count, done = holds()
+			return done || count > before
+		})
+	}
+}
+
+// during lets something happen in which messages may get lost for these reasons.
+func (tr *traffic) during(what, users, callers string, happens func()) {
+	tr.t.Helper()
+	from := tr.flows()
+	happens()
+	tr.flows()
+	tr.troubles = append(tr.troubles, mishap{users, callers, from, time.Now()})
+	tr.t.Logf("%s: it took %v until messages flowed again", what, time.Since(from).Round(time.Millisecond))
+}
+
+// reason returns why something may be lost that was sent at a time.
+func (tr *traffic) reason(at time.Time, way way) string {
+	for _, x := range tr.troubles {
+		if at.Before(x.from) || at.After(x.to) {
+			continue
+		}
+		if why := map[bool]string{true: x.users, false: x.callers}[way == fromUsers]; why != "" {
+			return why
+		}
+	}
+	return ""
+}
+
+// finish stops the load, waits until all of it has come to its end, and draws up
+// the accounts of both ways.
+func (tr *traffic) finish() (users, callers balance) {
+	tr.t.Helper()
+	tr.stop()
+	for _, k := range tr.people {
+		if back := k.say(); back != nil {
+			tr.t.Fatalf("%s is not connected", k.name)
+		}
+		eventually(tr.t, "the last post is taken", func() bool { return k.post() == http.StatusAccepted })
+	}
+	for _, k := range tr.people {
+		awaitProgress(tr.t, "the last echo of "+k.name, func() (int, bool) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			last := len(k.said) - 1
+			return len(k.echoes.ids) + len(k.errors), k.echoes.has(last) || k.errors[last] != ""
+		})
+		awaitProgress(tr.t, "the last post for "+k.name, func() (int, bool) {
+			k.mu.Lock()
+			defer k.mu.Unlock()
+			return len(k.arrived.ids), k.arrived.has(len(k.posted) - 1)
+		})
+	}
+	users, callers = balance{Way: fromUsers}, balance{Way: fromCallers}
+	for _, k := range tr.people {
+		k.account(&users, &callers)
+	}
+	tr.bot.mu.Lock()
+	defer tr.bot.mu.Unlock()
+	users.Delivered = len(tr.bot.ids)
+	for _, n := range tr.bot.again {
+		users.Duplicates += n
+	}
+	for user, numbers := range tr.bot.first {
+		last := -1
+		for _, n := range numbers {
+			if n < last {
+				users.Disorder++
+				tr.t.Errorf("%s: the bot got %d after %d", user, n, last)
+			}
+			last = max(last, n)
+		}
+	}
+	tr.bot.noProblems()
+	users.Dead = deadLetters(tr.t, tr.now())
+	return users, callers
+}
+
+func (k *person) account(users, callers *balance) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for n, at := range k.said {
+		users.Sent++
+		_, failed := k.errors[n]
+		switch {
+		case k.echoes.has(n):
+			users.Answered++
+			if failed {
+				k.strange = append(k.strange, fmt.Sprintf("message %d has an answer and the error %s", n, k.errors[n]))
+			}
+		case failed:
+			users.Bounced++
+		default:
+			users.loses(k.lost("message", n, at, fromUsers))
+		}
+	}
+	for n, p := range k.posted {
+		callers.Sent++
+		if p.status == http.StatusAccepted {
+			callers.Answered++
+		}
+		switch {
+		case k.arrived.has(n):
+			callers.Delivered++
+			if p.status != http.StatusAccepted && p.status != 0 {
+				k.strange = append(k.strange, fmt.Sprintf("post %d has arrived, but its answer was %d", n, p.status))
+			}
+		case p.status != http.StatusAccepted || k.bot.returned("post-"+numberedText(k.name, n)):
+			callers.Bounced++
+		default:
+			callers.loses(k.lost("post", n, p.at, fromCallers))
+		}
+	}
+	users.Duplicates += k.echoes.again
+	users.Disorder += k.echoes.disorder
+	callers.Duplicates += k.arrived.again
+	callers.Disorder += k.arrived.disorder
+	k.strange = append(append(k.strange, k.echoes.problems...), k.arrived.problems...)
+	for _, s := range k.strange[:min(len(k.strange), 10)] {
+		k.t.Errorf("%s: %s", k.name, s)
+	}
+}
+
+// lost returns why a message may be lost, and complains if it may not.
+func (k *person) lost(what string, n int, at time.Time, way way) string {
+	reason := k.reason(at, way)
+	if reason == "" {
+		k.t.Errorf("%s: %s %d is lost, sent at %s", k.name, what, n, at.Format(time.TimeOnly+".000"))
+	}
+	return reason
+}
+
+// returned reports whether what we sent came back as an error.
+func (b *tally) returned(id string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.bounced[id]
+}
+
+// deadLetters counts them.
+func deadLetters(t *testing.T, p *program) (n int) {
+	t.Helper()
+	for cursor := ""; ; {
+		r, err := p.call("GET", "/v1/dead-letters?limit=500"+cursor, "token-admin", "", "")
+		var list struct {
+			Items []struct{}
+			Next  *string
+		}
+		if err == nil {
+			err = json.Unmarshal([]byte(r.body), &list)
+		}
+		if err != nil || r.status != http.StatusOK {
+			t.Fatalf("the dead letters: %d %s %v", r.status, r.body, err)
+		}
+		n += len(list.Items)
+		if list.Next == nil {
+			return n
+		}
+		cursor = "&cursor=" + *list.Next
+	}
+}
