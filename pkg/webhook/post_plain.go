@@ -155,6 +155,9 @@ func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, agai
 	}
 	resp := &c.resp
 	for {
+		if twoLengths(c.in) {
+			return nil, false, errTwoLengths
+		}
 		if err := resp.ReadLimitBody(c.in, maxAnswer); err != nil {
 			return nil, false, err
 		}

@@ -128,6 +128,8 @@ func TestPlainAnswers(t *testing.T) {
 		"long":              {[]string{fmt.Sprintf("HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(long), long)}, errLongAnswer.Error(), 1},
 		"a long head":       {[]string{"HTTP/1.1 200 OK\r\nX: " + long[:2*plainBuffer] + "\r\nContent-Length: 0\r\n\r\n"}, "small read buffer", 1},
 		"no answer in time": {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi"}, "no answer within", 1},
+		"two lengths":       {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX: y\r\ncontent-length: 2\r\n\r\nhi!"}, "two Content-Length", 1},
+		"one length, twice": {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 2\r\ncontent-length: 2\r\n\r\nhi"}, "200  hi", 1},
 		"no HTTP":           {[]string{"hello, close\r\n\r\n"}, "error when reading", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
