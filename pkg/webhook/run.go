@@ -67,7 +67,9 @@ func (q *queue) next() (l *lane, probe bool) {
 		return nil, false
 	}
 	l = q.ready.pop()
-	if l == nil && probe { // a probe does not wait for the lane's own time
+	// A probe does not wait for the lane's own time. There may be none: those that
+	// were ready can be with the sweep.
+	if l == nil && probe && len(q.waits) > 0 {
 		l = q.waits[0]
 		q.waits.remove(l)
 	}
