@@ -145,19 +145,25 @@ func (a balance) append(t *testing.T, file string) {
 	}
 }
 
-// arrivals are the numbered messages of one sequence, as they came.
+// arrivals are the numbered messages of one user, as they came. They belong to so
+// many conversations, in turn.
 type arrivals struct {
+	conversations   int
 	ids             map[int]string
-	last            int // the highest that came; -1: none
+	last            map[int]int // by conversation: the highest that came
 	again, disorder int
 	problems        []string
 }
 
-func newArrivals() arrivals { return arrivals{ids: make(map[int]string), last: -1} }
+func newArrivals(conversations int) arrivals {
+	return arrivals{conversations: conversations, ids: make(map[int]string), last: make(map[int]int)}
+}
 
 // came notes a message; id is what must be the same if it comes again.
 func (a *arrivals) came(n int, id string) {
+	c := n % a.conversations
 	was, seen := a.ids[n]
+	last, other := a.last[c]
 	switch {
 	case seen:
 		a.again++
@@ -165,12 +171,22 @@ func (a *arrivals) came(n int, id string) {
 			a.problems = append(a.problems, fmt.Sprintf("%d came as %s and as %s", n, was, id))
 		}
 		return
-	case n < a.last:
+	case other && n < last:
 		a.disorder++
-		a.problems = append(a.problems, fmt.Sprintf("%d came first after %d", n, a.last))
+		a.problems = append(a.problems, fmt.Sprintf("%d came first after %d", n, last))
 	}
 	a.ids[n] = id
-	a.last = max(a.last, n)
+	a.last[c] = max(last, n)
 }
 
 func (a *arrivals) has(n int) bool { _, ok := a.ids[n]; return ok }
+
+// reached reports whether any came that has this number or a higher one.
+func (a *arrivals) reached(n int) bool {
+	for _, last := range a.last {
+		if last >= n {
+			return true
+		}
+	}
+	return false
+}

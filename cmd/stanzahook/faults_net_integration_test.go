@@ -26,7 +26,7 @@ func TestFaultsServerNetwork(t *testing.T) {
 		c := trafficConfig(s, "net", b.url())
 		c.Components[0].Server, c.Components[0].Keepalive = way.addr(), "1s"
 		p := linked(t, c)
-		tr := startTraffic(t, s, p, b, func(int) string { return "echo@net.localhost" })
+		tr := startTraffic(t, s, p, b, "echo@net.localhost")
 		again := func(happens func()) func() {
 			return func() {
 				n := p.connects()
@@ -52,8 +52,9 @@ func TestFaultsServerNetwork(t *testing.T) {
 				continue // it takes a while: Prosody waits for the old connection's end
 			}
 			tr.during("silence", lostOnTheWay, "", again(func() {
+				p.awaitReady()
 				way.silence(true)
-				p.awaitNotReady("net.localhost")
+				p.awaitNotReady("not sent anything")
 				way.cut() // a router forgets such connections at some time
 				way.silence(false)
 			}))

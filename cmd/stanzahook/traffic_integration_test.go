@@ -46,7 +46,7 @@ type mishap struct {
 type person struct {
 	*traffic
 	name string
-	to   string // the bot's address
+	to   []string // addresses of the bot, which the messages go to in turn
 
 	mu      sync.Mutex
 	client  user
@@ -75,13 +75,13 @@ func trafficConfig(s *lab.Server, name, url string) testConfig {
 }
 
 // startTraffic logs the users in and lets the load begin.
-func startTraffic(t *testing.T, s *lab.Server, p *program, b *tally, address func(user int) string) *traffic {
+func startTraffic(t *testing.T, s *lab.Server, p *program, b *tally, to ...string) *traffic {
 	t.Helper()
 	tr := &traffic{t: t, server: s, bot: b, program: p}
-	for i, name := range trafficUsers {
+	for _, name := range trafficUsers {
 		tr.people = append(tr.people, &person{
-			traffic: tr, name: name, to: address(i), back: make(chan struct{}),
-			echoes: newArrivals(), errors: make(map[int]string), arrived: newArrivals(),
+			traffic: tr, name: name, to: to, back: make(chan struct{}),
+			echoes: newArrivals(len(to)), errors: make(map[int]string), arrived: newArrivals(1),
 		})
 	}
 	tr.login()
@@ -180,9 +180,9 @@ func (k *person) write(ctx context.Context) {
 func (k *person) say() (back <-chan struct{}) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	text := numberedText(k.name, len(k.said))
+	text, to := numberedText(k.name, len(k.said)), k.to[len(k.said)%len(k.to)]
 	at := time.Now()
-	if k.client.SendRaw("<message to='"+k.to+"' type='chat' id='"+text+"'><body>"+text+"</body></message>") != nil {
+	if k.client.SendRaw("<message to='"+to+"' type='chat' id='"+text+"'><body>"+text+"</body></message>") != nil {
 		return k.back
 	}
 	k.said = append(k.said, at)
@@ -239,12 +239,12 @@ func (tr *traffic) flows() time.Time {
 		awaitProgress(tr.t, "the echoes of "+k.name, func() (int, bool) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			return len(k.echoes.ids) + len(k.errors), k.echoes.last >= said
+			return len(k.echoes.ids) + len(k.errors), k.echoes.reached(said)
 		})
 		awaitProgress(tr.t, "the posts for "+k.name, func() (int, bool) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			return len(k.arrived.ids), k.arrived.last >= posted
+			return len(k.arrived.ids), k.arrived.reached(posted)
 		})
 	}
 	return at
@@ -302,8 +302,11 @@ func (tr *traffic) finish() (users, callers balance) {
 		awaitProgress(tr.t, "the last echo of "+k.name, func() (int, bool) {
 			k.mu.Lock()
 			defer k.mu.Unlock()
-			last := len(k.said) - 1
-			return len(k.echoes.ids) + len(k.errors), k.echoes.has(last) || k.errors[last] != ""
+			n, last := len(k.echoes.ids)+len(k.errors), len(k.said)-1
+			if len(k.to) > 1 { // the others need not have come before it
+				return n, n >= len(k.said)
+			}
+			return n, k.echoes.has(last) || k.errors[last] != ""
 		})
 		awaitProgress(tr.t, "the last post for "+k.name, func() (int, bool) {
 			k.mu.Lock()
@@ -322,13 +325,13 @@ func (tr *traffic) finish() (users, callers balance) {
 		users.Duplicates += n
 	}
 	for user, numbers := range tr.bot.first {
-		last := -1
+		order := newArrivals(len(tr.people[0].to))
 		for _, n := range numbers {
-			if n < last {
-				users.Disorder++
-				tr.t.Errorf("%s: the bot got %d after %d", user, n, last)
-			}
-			last = max(last, n)
+			order.came(n, "")
+		}
+		users.Disorder += order.disorder
+		for _, p := range order.problems {
+			tr.t.Errorf("the bot: %s of %s", p, user)
 		}
 	}
 	tr.bot.noProblems()

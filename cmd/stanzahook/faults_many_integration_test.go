@@ -1,0 +1,73 @@
+//go:build integration
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+
+	"stanzahook/deploy/lab"
+)
+
+// A hundred endpoints, of which thirty fail: their bots are dead, hang, answer 500
+// or garbage. The seventy go on as if there were no others, in order; who writes
+// to one of the thirty is told in the end, and each such message is a dead letter.
+func TestFaultsManyEndpoints(t *testing.T) {
+	const endpoints, failing = 100, 30
+	each := 2 // messages of each user to each endpoint
+	if fullFaults() {
+		each = 30
+	}
+	forBoth(t, func(t *testing.T, s *lab.Server) {
+		b := newTally(t)
+		bad := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body) // without that it is not told when we give up
+			switch r.URL.Path {
+			case "/hangs":
+				<-r.Context().Done()
+			case "/garbage":
+				panic(http.ErrAbortHandler)
+			default:
+				w.WriteHeader(http.StatusInternalServerError)
+			}
+		}))
+		t.Cleanup(bad.Close)
+		ways := []string{"http://127.0.0.1:1/dead", bad.URL + "/hangs", bad.URL + "/500", bad.URL + "/garbage"}
+		c := trafficConfig(s, "many", b.url())
+		c.Endpoints = nil
+		var to []string
+		for i := range endpoints {
+			e := testEndpoint{Name: fmt.Sprint("e", i), URL: b.url(), Component: "many.localhost", To: fmt.Sprintf("e%d@*", i)}
+			if i < failing {
+				e.URL, e.Timeout, e.MaxAge = ways[i%len(ways)], "1s", "3s"
+			}
+			c.Endpoints = append(c.Endpoints, e)
+			to = append(to, fmt.Sprintf("e%d@many.localhost", i))
+		}
+		tr := startTraffic(t, s, linked(t, c), b, to...)
+		awaitSaid(tr, each*endpoints)
+		users, callers := tr.finish()
+		failed := 0
+		for _, k := range tr.people {
+			for n := range k.said {
+				_, bounced := k.errors[n]
+				if n%endpoints < failing {
+					failed++
+				} else if bounced {
+					t.Errorf("message %d of %s has the error %s", n, k.name, k.errors[n])
+				}
+			}
+		}
+		if users.Bounced != failed || users.Dead != failed {
+			t.Errorf("%d messages to endpoints that fail: %d bounced, %d dead letters", failed, users.Bounced, users.Dead)
+		}
+		if users.Duplicates > 0 {
+			t.Errorf("%d messages came again", users.Duplicates)
+		}
+		users.close(t)
+		callers.close(t)
+	})
+}
