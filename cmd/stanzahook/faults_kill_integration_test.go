@@ -83,13 +83,16 @@ func TestFaultsKills(t *testing.T) {
 // awaitSaid waits until each user has written so many more messages.
 func awaitSaid(tr *traffic, n int) {
 	tr.t.Helper()
+	count := func(k *person) int {
+		k.mu.Lock()
+		defer k.mu.Unlock()
+		return len(k.said)
+	}
+	goals := make(map[*person]int)
 	for _, k := range tr.people {
-		count := func() int {
-			k.mu.Lock()
-			defer k.mu.Unlock()
-			return len(k.said)
-		}
-		goal := count() + n
-		eventually(tr.t, k.name+" writes", func() bool { return count() >= goal })
+		goals[k] = count(k) + n
+	}
+	for k, goal := range goals {
+		awaitProgress(tr.t, k.name+" writes", func() (int, bool) { return count(k), count(k) >= goal })
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -42,7 +43,13 @@ func launchIn(t *testing.T, dir string, c testConfig) *program {
 // launchFile starts the program with a configuration file.
 func launchFile(t *testing.T, file string) *program {
 	t.Helper()
-	p := command(t, "serve", "--config", file)
+	return command(t, "serve", "--config", file).started()
+}
+
+// started waits until it says that it has.
+func (p *program) started() *program {
+	t := p.t
+	t.Helper()
 	eventually(t, "stanzahook has started", func() bool {
 		if p.ended() {
 			t.Fatalf("stanzahook ended: %v", p.err)
@@ -69,7 +76,15 @@ func linked(t *testing.T, c testConfig) *program {
 // command starts the program with any arguments.
 func command(t *testing.T, args ...string) *program {
 	t.Helper()
-	p := &program{t: t, cmd: exec.Command(binary, args...), log: &logbook{}, done: make(chan struct{})}
+	return commandUnder(t, nil, args...)
+}
+
+// commandUnder starts it by way of another program, whose place it takes: its
+// process is the same.
+func commandUnder(t *testing.T, other []string, args ...string) *program {
+	t.Helper()
+	line := slices.Concat(other, []string{binary}, args)
+	p := &program{t: t, cmd: exec.Command(line[0], line[1:]...), log: &logbook{}, done: make(chan struct{})}
 	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
 	if dir := coverDir(); dir != "" {
 		p.cmd.Env = append(os.Environ(), "GOCOVERDIR="+dir)

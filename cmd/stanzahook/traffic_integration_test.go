@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
@@ -421,4 +422,11 @@ func deadLetters(t *testing.T, p *program) (n int) {
 		}
 		cursor = "&cursor=" + *list.Next
 	}
+}
+
+// conditions returns the errors that the user got, by number.
+func (k *person) conditions() map[int]string {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return maps.Clone(k.errors)
 }

@@ -103,7 +103,7 @@ ejabberd-newer)
 	;;
 prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
-tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev" ;;
+tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev strace" ;;
 package) packages="lintian man-db systemd" ;;
 promtool) packages="prometheus" ;;
 modules) packages="lua-cjson" ;;

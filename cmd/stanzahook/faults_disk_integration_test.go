@@ -1,0 +1,60 @@
+//go:build integration
+
+package main
+
+import (
+	"testing"
+
+	"stanzahook/deploy/lab"
+)
+
+// slowDisk is how the program is started so that its disk is a slow one: strace
+// delays these system calls, which write to files only, and leaves the others alone.
+func slowDisk(rules ...string) []string {
+	under := []string{"strace", "-D", "-f", "--seccomp-bpf", "-qqq", "-e", "signal=none", "-o", "/dev/null", "-e", "trace=pwrite64,fsync,fdatasync,ftruncate"}
+	for _, r := range rules {
+		under = append(under, "-e", "inject="+r)
+	}
+	return under
+}
+
+// The disk is slow: all writes take their time, or now and then one hangs. What we
+// do meanwhile does not wait for it, in either direction; and after a kill nothing
+// of what it had taken is gone.
+func TestFaultsSlowDisk(t *testing.T) {
+	rounds, said := 1, 50
+	if fullFaults() {
+		rounds, said = 3, 500
+	}
+	forBoth(t, func(t *testing.T, s *lab.Server) {
+		b, dir := newTally(t), t.TempDir()
+		c := trafficConfig(s, "slow", b.url())
+		file := c.write(t, dir)
+		start := func(rules ...string) *program {
+			p := commandUnder(t, slowDisk(rules...), "serve", "--config", file).started()
+			p.awaitLinks(1)
+			return p
+		}
+		slow := []string{"fsync:delay_enter=200ms", "ftruncate:delay_enter=20ms"}
+		hangs := []string{"pwrite64:delay_enter=2s:when=100+500", "fsync:delay_enter=50ms"}
+		tr := startTraffic(t, s, start(slow...), b, "echo@slow.localhost")
+		for range rounds {
+			for i, what := range []string{"syncing takes long", "some writes hang"} {
+				rules := [][]string{slow, hangs}[i]
+				tr.during(what+", and we are killed", lostUnstored, "", func() {
+					tr.now().kill()
+					tr.runs(start(rules...))
+				})
+				tr.during(what, "", "", func() { awaitSaid(tr, said) })
+				tr.during(what+", and the bot is away", "", "", func() {
+					b.close()
+					awaitSaid(tr, said)
+					b.open()
+				})
+			}
+		}
+		users, callers := tr.finish()
+		users.close(t)
+		callers.close(t)
+	})
+}
