@@ -64,10 +64,16 @@ cover: ## what the last "make test" covered, by package and in all
 	@go tool covdata percent -i=bin/cover
 	@go tool cover -func=bin/cover.out | tail -n 1
 
+# Each fault test ends with an account of what became of everything that was sent; it
+# is added to this file.
+ACCOUNTS ?= bin/faults.json
+
 .PHONY: faults
-faults: ## the fault tests at full size: outages, kills under load, full disks
+faults: ## the fault tests at full size: kills, outages, bad networks, disks, clocks, bots; a table of accounts
 	@sh deploy/lab/install.sh tests
-	STANZAHOOK_FAULTS=full CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -v -run 'Outages|Kill|Restart|Queue' ./cmd/stanzahook
+	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
+	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 45m -v -run 'Faults|Outages|Kill|Restart|Queue' ./cmd/stanzahook
+	@.ci/accounts $(ACCOUNTS)
 
 .PHONY: compat
 compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory with their source

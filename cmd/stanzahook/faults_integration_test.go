@@ -118,7 +118,7 @@ func (m *mailbox) has(id string) bool {
 }
 
 // account compares what was promised with what arrived.
-func (m *mailbox) account(t *testing.T, s *series, serverKills []time.Time) (lostWithServer, again int) {
+func (m *mailbox) account(t *testing.T, s *series, serverKills []time.Time, a *balance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range s.problems {
@@ -133,14 +133,19 @@ func (m *mailbox) account(t *testing.T, s *series, serverKills []time.Time) (los
 		case !numbered || err != nil:
 			continue
 		case came[n]:
-			again++
+			a.Duplicates++
 			continue
 		case n < last:
+			a.Disorder++
 			t.Errorf("%s: message %d came first after message %d", s.to, n, last)
 		}
 		came[n] = true
 		last = max(last, n)
 	}
+	// The last one may be under way without a 202.
+	a.Sent += max(len(s.taken), last+1)
+	a.Answered += len(s.taken)
+	a.Delivered += len(came)
 	for n, at := range s.taken {
 		if came[n] {
 			continue
@@ -151,27 +156,26 @@ func (m *mailbox) account(t *testing.T, s *series, serverKills []time.Time) (los
 		}
 		if !near {
 			t.Errorf("%s: message %d was answered with 202 and is lost", s.to, n)
+			a.loses("")
 			continue
 		}
-		lostWithServer++
+		a.loses(lostByServer)
 	}
-	return lostWithServer, again
 }
 
 // finish posts a last message to each user, waits for it, and draws up the
 // account.
 func finish(t *testing.T, p *program, all []*series, boxes map[string]*mailbox, serverKills []time.Time) {
 	t.Helper()
-	lost, again, taken := 0, 0, 0
+	a := balance{Way: fromCallers}
 	for _, s := range all {
 		if r := p.post(asJSON, fmt.Sprintf(`{"to":"%s@localhost","type":"chat","id":"end","body":"x"}`, s.to)); r.status != http.StatusAccepted {
 			t.Fatalf("the last POST: %d %s", r.status, r.body)
 		}
 		eventually(t, "the last message for "+s.to, func() bool { return boxes[s.to].has("end") })
-		l, a := boxes[s.to].account(t, s, serverKills)
-		lost, again, taken = lost+l, again+a, taken+len(s.taken)
+		boxes[s.to].account(t, s, serverKills, &a)
 	}
-	t.Logf("answered with 202: %d; lost with the server's own kill: %d; came again under the same id: %d", taken, lost, again)
+	a.close(t)
 }
 
 // Every message that got its 202 arrives, in order, though the server is
@@ -306,16 +310,15 @@ func TestKillBothWays(t *testing.T) {
 
 		last := talker.echo("echo@both.localhost", "last")
 		answers := collect(talker, last)
-		lost := 0
+		a := balance{Way: fromUsers, Sent: len(times) + 1, Answered: 1, Delivered: delivered(b, "echo@both.localhost")}
 		for i, at := range times {
-			if answers[strconv.Itoa(i)] {
+			if !a.settles(answers, strconv.Itoa(i), lostUnstored) {
 				continue
 			}
-			lost++
 			if d := distance(at, kills); d > lastMoment {
 				t.Errorf("message %d of the user has no answer; it was sent %v away from a kill", i, d)
 			}
 		}
-		t.Logf("from the user: %d messages, %d lost in the moment of a kill", len(times), lost)
+		a.close(t)
 	})
 }

@@ -37,12 +37,12 @@ func TestKillWithFullQueue(t *testing.T) {
 		// The first of each conversation is not counted: it is being retried.
 		eventually(t, "all of them are stored", func() bool { return p.stored("echo") == 2*each-len(users) })
 		for _, kill := range []int{0, each / 2, each} {
-			eventually(t, fmt.Sprintf("%d messages are delivered", kill), func() bool { return delivered(b) >= kill })
+			eventually(t, fmt.Sprintf("%d messages are delivered", kill), func() bool { return delivered(b, "echo@kill.localhost") >= kill })
 			p.kill()
 			b.do(nil)
 			p = launchIn(t, dir, c)
 		}
-		eventually(t, "all messages are delivered", func() bool { return delivered(b) >= 2*each })
+		eventually(t, "all messages are delivered", func() bool { return delivered(b, "echo@kill.localhost") >= 2*each })
 		checkDeliveries(t, b, users, each)
 		for _, u := range users {
 			awaitEchoes(u, each)
@@ -50,11 +50,11 @@ func TestKillWithFullQueue(t *testing.T) {
 	})
 }
 
-// delivered counts the numbered messages that the bot has accepted, each once.
-func delivered(b *bot) int {
+// delivered counts the messages to an address that the bot has accepted, each once.
+func delivered(b *bot, to string) int {
 	seen := make(map[string]bool)
 	for _, h := range b.got() {
-		if h.Status == http.StatusOK && h.To == "echo@kill.localhost" {
+		if h.Status == http.StatusOK && h.To == to {
 			seen[h.From+" "+h.Body] = true
 		}
 	}
@@ -160,29 +160,46 @@ func TestKillUnderLoad(t *testing.T) {
 		for range users {
 			<-finished
 		}
+		a := balance{Way: fromUsers, Sent: len(users) * (each + 1), Answered: len(users)} // the last ones
 		for n, u := range users {
 			// Behind everything else in each of the two conversations.
 			last := u.echo("echo@load.localhost", "last")
 			answers := collect(u, last)
-			lost, farthest := 0, time.Duration(0)
+			a.Delivered = delivered(b, "echo@load.localhost")
+			farthest := time.Duration(0)
 			for i, at := range sent[n] {
-				if answers[strconv.Itoa(i)] {
+				if !a.settles(answers, strconv.Itoa(i), lostUnstored) {
 					continue
 				}
-				lost++
 				d := distance(at, kills)
 				farthest = max(farthest, d)
 				if d > lastMoment {
 					t.Errorf("%s: message %d has no answer; it was sent %v away from a kill", u.JID(), i, d)
 				}
 			}
-			t.Logf("%s: %d of %d messages were lost with a kill, sent at most %v away from it", u.JID(), lost, each, farthest)
+			t.Logf("%s: what was lost with a kill was sent at most %v away from it", u.JID(), farthest)
 		}
+		a.close(t)
 	})
 }
 
-// collect returns which messages were answered or bounced, of what has come
-// before the last echo and with it.
+// settles notes what became of a message, and reports whether it is lost, for a
+// reason.
+func (a *balance) settles(answers map[string]bool, id, reason string) (lost bool) {
+	switch echo, ok := answers[id]; {
+	case !ok:
+		a.loses(reason)
+		return true
+	case echo:
+		a.Answered++
+	default:
+		a.Bounced++
+	}
+	return false
+}
+
+// collect returns which messages were answered (true) or bounced (false), of what
+// has come before the last echo and with it.
 func collect(u user, last lab.Received) map[string]bool {
 	u.t.Helper()
 	u.send("<message to='%s' type='chat' id='own-mark'/>", u.JID())
@@ -193,7 +210,7 @@ func collect(u user, last lab.Received) map[string]bool {
 		case r.ID == "own-mark":
 			return answers
 		case r.Type == "error":
-			answers[r.ID] = true
+			answers[r.ID] = false
 		default:
 			answers[r.Body] = true
 		}

@@ -136,6 +136,7 @@ func TestQueueDiskFull(t *testing.T) {
 			}
 			return 0
 		}, false)
+		balanceOf(b, talkers...).close(t)
 	})
 }
 
@@ -189,4 +190,5 @@ func TestQueueDiskFullAtSpeed(t *testing.T) {
 		}
 	}
 	b.complete(func(user string) int { return c.sentBy(user) - refusedOf(refused, user) }, false)
+	balance{Way: fromUsers, Sent: len(c.sent), Delivered: b.accepted(), Answered: len(replies), Bounced: len(refused)}.close(t)
 }

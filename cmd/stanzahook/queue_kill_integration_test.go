@@ -158,6 +158,14 @@ func accountOfKills(t *testing.T, c *crowd, crashes []crash) {
 		t.Errorf("%d numbers are missing, %d messages are lost or refused", gaps, lost+len(refused))
 	}
 	b.noProblems()
+	a := balance{Way: fromUsers, Sent: len(c.sent), Delivered: len(b.ids), Answered: len(replies), Bounced: len(refused)}
+	for _, n := range b.again {
+		a.Duplicates += n
+	}
+	for range lost + unanswered {
+		a.loses(lostUnstored)
+	}
+	a.close(t)
 	t.Logf("%d sent, %d accepted, %d refused with an error, %d lost with a kill before they were stored; %d accepted and killed before they were stored, without an answer; %d came again under the same id",
 		len(c.sent), len(b.ids), len(refused), lost, unanswered, len(b.again))
 }

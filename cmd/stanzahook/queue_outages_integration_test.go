@@ -241,7 +241,25 @@ func TestQueueBotOutages(t *testing.T) {
 			}
 			return 0
 		}, false)
+		balanceOf(b, talkers...).close(t)
 	})
+}
+
+// balanceOf is the account of users whose messages are all settled.
+func balanceOf(b *tally, talkers ...*talker) balance {
+	a := balance{Way: fromUsers, Delivered: b.accepted()}
+	for _, k := range talkers {
+		echoes, errors := k.counts()
+		a.Sent += k.sent
+		a.Answered += echoes
+		a.Bounced += errors
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, n := range b.again {
+		a.Duplicates += n
+	}
+	return a
 }
 
 // enableIn enables an endpoint in the store of a program that has ended.
