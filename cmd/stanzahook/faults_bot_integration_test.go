@@ -21,9 +21,9 @@ import (
 // gets everything, in order; nobody gets an error; and who is written to by us
 // does not notice.
 func TestFaultsBotNetwork(t *testing.T) {
-	rounds, lasting := 1, 500*time.Millisecond
+	rounds, lasting := 1, 200*time.Millisecond
 	if fullFaults() {
-		rounds, lasting = 5, 2*time.Second
+		rounds, lasting = 3, 2*time.Second
 	}
 	forBoth(t, func(t *testing.T, s *lab.Server) {
 		b := newTally(t)
@@ -178,7 +178,7 @@ func brokenAnswers(t *testing.T) []brokenAnswer {
 func TestFaultsBotGarbage(t *testing.T) {
 	rounds := 1
 	if fullFaults() {
-		rounds = 8
+		rounds = 4
 	}
 	answers := brokenAnswers(t)
 	forBoth(t, func(t *testing.T, s *lab.Server) {

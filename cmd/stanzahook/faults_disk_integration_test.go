@@ -24,7 +24,7 @@ func slowDisk(rules ...string) []string {
 func TestFaultsSlowDisk(t *testing.T) {
 	rounds, said := 1, 50
 	if fullFaults() {
-		rounds, said = 3, 500
+		rounds, said = 3, 100
 	}
 	forBoth(t, func(t *testing.T, s *lab.Server) {
 		b, dir := newTally(t), t.TempDir()
@@ -36,7 +36,7 @@ func TestFaultsSlowDisk(t *testing.T) {
 			return p
 		}
 		slow := []string{"fsync:delay_enter=200ms", "ftruncate:delay_enter=20ms"}
-		hangs := []string{"pwrite64:delay_enter=2s:when=100+500", "fsync:delay_enter=50ms"}
+		hangs := []string{"pwrite64:delay_enter=2s:when=100+2000", "fsync:delay_enter=50ms"}
 		tr := startTraffic(t, s, start(slow...), b, "echo@slow.localhost")
 		for range rounds {
 			for i, what := range []string{"syncing takes long", "some writes hang"} {

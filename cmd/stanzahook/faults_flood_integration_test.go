@@ -14,9 +14,9 @@ import (
 // once, and callers are over their rate. Others are served meanwhile; who is over
 // a bound is told so; what was taken is delivered, in order.
 func TestFaultsFloods(t *testing.T) {
-	flood, few := 3_000, 50
+	flood, few := 800, 25
 	if fullFaults() {
-		flood, few = 20_000, 1_000 // more than one conversation may have waiting
+		flood, few = 15_000, 500 // more than one conversation may have waiting
 	}
 	forBoth(t, func(t *testing.T, s *lab.Server) {
 		b := newTally(t)

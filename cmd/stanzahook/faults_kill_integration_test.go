@@ -13,7 +13,7 @@ import (
 func TestFaultsKills(t *testing.T) {
 	rounds := 1
 	if fullFaults() {
-		rounds = 6
+		rounds = 4
 	}
 	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
 		t.Run(string(kind), func(t *testing.T) {
@@ -71,6 +71,9 @@ func TestFaultsKills(t *testing.T) {
 					next.awaitLinks(1)
 				})
 				tr.during("the server is killed", lostByServer, lostByServer, restart(s.Kill))
+				if !fullFaults() {
+					break // TestServerRestart has it in small
+				}
 				tr.during("the server is restarted", lostOnTheWay, "", restart(func() error { return s.Stop(t.Context()) }))
 			}
 			users, callers := tr.finish()

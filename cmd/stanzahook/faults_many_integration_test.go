@@ -17,9 +17,9 @@ import (
 // to one of the thirty is told in the end, and each such message is a dead letter.
 func TestFaultsManyEndpoints(t *testing.T) {
 	const endpoints, failing = 100, 30
-	each := 2 // messages of each user to each endpoint
+	each := 1 // messages of each user to each endpoint
 	if fullFaults() {
-		each = 30
+		each = 15
 	}
 	forBoth(t, func(t *testing.T, s *lab.Server) {
 		b := newTally(t)

@@ -17,9 +17,9 @@ const badNetwork = 6 << 10
 // middle of a stanza; everything is late; hardly anything passes; nothing passes,
 // and nobody is told.
 func TestFaultsServerNetwork(t *testing.T) {
-	rounds, lasting := 1, 500*time.Millisecond
+	rounds, lasting := 1, 200*time.Millisecond
 	if fullFaults() {
-		rounds, lasting = 8, 2*time.Second
+		rounds, lasting = 5, 2*time.Second
 	}
 	forBoth(t, func(t *testing.T, s *lab.Server) {
 		b, way := newTally(t), newRelay(t, s.ComponentAddr())
