@@ -60,8 +60,6 @@ func TestFaultsClock(t *testing.T) {
 				p.awaitLinks(1)
 			})
 		}
-		tr.during("the clock is set to a year ago", "", "", func() { set(-365 * 24 * time.Hour) })
-		set(0)
 		for _, k := range tr.people {
 			for n, condition := range k.conditions() {
 				if condition == "recipient-unavailable" {
@@ -69,6 +67,8 @@ func TestFaultsClock(t *testing.T) {
 				}
 			}
 		}
+		tr.during("the clock is set to a year ago", "", "", func() { set(-365 * 24 * time.Hour) })
+		set(0)
 		tr.during("the clock is set to the day after tomorrow while the bot is away", "", "", func() {
 			b.close()
 			awaitSaid(tr, 20)
