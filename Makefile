@@ -14,9 +14,11 @@ FUZZTIME ?= 30s
 # How often bench measures, in process and on real servers; it compares medians.
 COUNT ?= 3
 ROUNDS ?= 5
+# How long soak runs.
+SOAK ?= 10m
 
 # Every tag that some file is built with.
-TAGS := integration,bench,compat,deb,promtool
+TAGS := integration,bench,soak,compat,deb,promtool
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -74,6 +76,16 @@ faults: ## the fault tests at full size: kills, outages, bad networks, disks, cl
 	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
 	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 45m -v -run 'Faults|Outages|Kill|Restart|Queue' ./cmd/stanzahook
 	@.ci/accounts $(ACCOUNTS)
+
+.PHONY: soak
+soak: ## steady load for SOAK (10m) on SERVER; bin/soak gets samples, account and a plot
+	@sh deploy/lab/install.sh tests
+	@sh deploy/lab/install.sh plots
+	@rm -rf bin/soak && mkdir -p bin/soak
+# What was sampled is drawn if the test fails, too.
+	SERVER=$(SERVER) SOAK=$(SOAK) SOAK_DIR=$(CURDIR)/bin/soak go test -tags integration,soak -count=1 -timeout 3h -v -run TestSoak ./cmd/stanzahook && code=0 || code=1; \
+	[ ! -e bin/soak/soak.csv ] || gnuplot -e "csv='bin/soak/soak.csv'" deploy/lab/soak.gnuplot >bin/soak/soak.svg || code=1; \
+	exit $$code
 
 .PHONY: compat
 compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory with their source

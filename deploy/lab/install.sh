@@ -7,6 +7,7 @@
 #   install.sh promtool    promtool, which comes with Prometheus
 #   install.sh modules     what the Prosody modules need that we are compared with
 #   install.sh package     what the tests of the Debian package need
+#   install.sh plots       gnuplot, which draws what was measured
 #   install.sh ejabberd-newer DIR
 #                          the ejabberd of a newer Debian, unpacked into DIR for
 #                          EJABBERD_ROOT; nothing is installed
@@ -107,7 +108,8 @@ tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat 
 package) packages="lintian man-db systemd" ;;
 promtool) packages="prometheus" ;;
 modules) packages="lua-cjson" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|promtool, or ejabberd-newer DIR" ;;
+plots) packages="gnuplot-nox" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|plots|promtool, or ejabberd-newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.
