@@ -113,6 +113,11 @@ bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another
 	MODULES="$(abspath $(MODULES))" OTHER="$(abspath $(OTHER))" ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 45m -run '^Test[A-Z][a-z]*Speed$$' -v ./cmd/stanzahook | grep -vE '^ *\{|^=== '
 	UPDATE_DOC=$(UPDATE_DOC) go test -tags integration,bench -count=1 -run '^TestFigures$$' ./cmd/stanzahook -v | grep -v '^==='
 
+.PHONY: profile
+profile: ## where our CPU goes at full load on real servers, as a table; the profiles are in bin/bench
+	@sh deploy/lab/install.sh tests
+	ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 10m -run '^TestPathProfile$$' -v ./cmd/stanzahook | grep -v '^=== '
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@go test -list '^Fuzz' ./... | awk '/^Fuzz/ {names[++n] = $$1} /^ok/ {while (n) print $$2, names[n--]}' | \
