@@ -33,6 +33,7 @@ func (l *Link) explain(err error) trouble {
 		dns   *net.DNSError
 		host  x509.HostnameError
 		ca    x509.UnknownAuthorityError
+		bad   x509.CertificateInvalidError
 		cert  *tls.CertificateVerificationError
 		te    *tlsError
 		other *notXMPP
@@ -46,6 +47,8 @@ func (l *Link) explain(err error) trouble {
 		return trouble{what: fmt.Sprintf("nothing listens at %s: start the server, and see that its component listener is on (Prosody: component_ports; ejabberd: a listener with module ejabberd_service)", addr)}
 	case errors.As(err, &host):
 		return trouble{config: true, what: fmt.Sprintf("the certificate at %s is for another name: %s; set components[].tls.server_name to a name in it", addr, host.Error())}
+	case errors.As(err, &bad) && bad.Reason == x509.Expired:
+		return trouble{config: true, what: fmt.Sprintf("the certificate at %s does not hold now: %s; renew it there, or set the clock here", addr, err)}
 	case errors.As(err, &ca), errors.As(err, &cert):
 		return trouble{config: true, what: fmt.Sprintf("the certificate at %s is not trusted: %s; set components[].tls.ca_file to the CA that signed it", addr, err)}
 	case errors.As(err, &te):

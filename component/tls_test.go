@@ -82,6 +82,9 @@ func TestTLS(t *testing.T) {
 		{"wrong name", func(cas *x509.CertPool) *tls.Config {
 			return &tls.Config{RootCAs: cas, ServerName: "other.example.com"}
 		}, "is for another name"},
+		{"expired", func(cas *x509.CertPool) *tls.Config {
+			return &tls.Config{RootCAs: cas, ServerName: "xmpp.example.com", Time: func() time.Time { return time.Now().Add(2 * time.Hour) }}
+		}, "renew it there"},
 		{"plain to TLS", func(*x509.CertPool) *tls.Config { return nil }, "components[]"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

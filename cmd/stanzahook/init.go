@@ -10,21 +10,28 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
 	"stanzahook/pkg/jid"
 )
 
-// configName is the file that init writes.
-const configName = "stanzahook.yaml"
+const (
+	// configName is the file that init writes.
+	configName = "stanzahook.yaml"
+	// serviceConfig is the configuration of the systemd unit.
+	serviceConfig = "/etc/stanzahook/" + configName
+)
 
 // initialised is what init has made; with --json it is printed.
 type initialised struct {
 	File  string   `json:"file"`
 	Token string   `json:"token"`
 	Paste []paste  `json:"paste"`
-	Run   []string `json:"run"` // on the server's machine, afterwards
+	Run   []string `json:"run"`  // on the server's machine, afterwards
+	Then  []string `json:"then"` // on this machine
+	Note  string   `json:"note"` // what is left to do besides; may be empty
 }
 
 func initCommand() *cobra.Command {
@@ -41,7 +48,9 @@ With --host, the server lets the component read and change the rosters of that
 domain's users, send messages as they, and see when they log in (XEP-0356). The
 part of the configuration about rosters is there to be filled in.
 
-The token is shown this once. A configuration that is there is not overwritten.`,
+The token is shown this once. A configuration that is there is not overwritten.
+Only its owner can read it; in a directory that root keeps for a group, as
+/etc/stanzahook is with the package, that group can, too: the service is in it.`,
 		Example: `  stanzahook init --server prosody --domain bot.example.com
   stanzahook init --server ejabberd --domain bot.example.com --host example.com --dir /etc/stanzahook`,
 		Args: cobra.NoArgs,
@@ -129,7 +138,7 @@ func (a attachment) write(dir string, force bool) (*initialised, error) {
 	if _, err := parseConfig(file, []byte(text), nil); err != nil {
 		return nil, fmt.Errorf("with these names the configuration is not right: %w", err)
 	}
-	made := &initialised{File: file, Token: token.Token, Run: a.commands()}
+	made := &initialised{File: file, Token: token.Token, Run: a.commands(), Then: then(file), Note: a.note()}
 	if made.Paste, err = a.pastes(); err != nil {
 		return nil, err
 	}
@@ -139,8 +148,18 @@ func (a attachment) write(dir string, force bool) (*initialised, error) {
 	return made, writeNew(file, text, force)
 }
 
-// writeNew writes a file for its owner alone. One that is there is left as it
-// is, or with force replaced as a whole.
+// then are the commands that are left to be run on this machine.
+func then(file string) []string {
+	check := "stanzahook check --live --config " + file
+	if file == serviceConfig {
+		return []string{check, "systemctl enable --now stanzahook"}
+	}
+	return []string{check, "stanzahook serve --config " + file}
+}
+
+// writeNew writes a file for its owner alone, or for the group of a directory that
+// is kept for one. One that is there is left as it is, or with force replaced as a
+// whole.
 func writeNew(file, text string, force bool) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+configName+"-") // mode 0600
 	if err != nil {
@@ -148,6 +167,9 @@ func writeNew(file, text string, force bool) error {
 	}
 	defer os.Remove(f.Name()) //nolint:errcheck // it has its other name by then, or is not wanted
 	_, err = f.WriteString(text)
+	if group, ok := groupOf(filepath.Dir(file)); ok && err == nil {
+		err = errors.Join(f.Chown(-1, group), f.Chmod(0o640))
+	}
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", file, err)
 	}
@@ -165,6 +187,21 @@ func writeNew(file, text string, force bool) error {
 	return nil
 }
 
+// groupOf returns the group that root keeps a directory for: one that the group can
+// look into and others cannot. What root wrote there for root alone, a service of
+// that group could not read.
+func groupOf(dir string) (int, bool) {
+	info, err := os.Stat(dir)
+	if err != nil || os.Geteuid() != 0 {
+		return 0, false
+	}
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	if !ok || owner.Uid != 0 || owner.Gid == 0 || info.Mode().Perm()&0o057 != 0o050 {
+		return 0, false
+	}
+	return int(owner.Gid), true
+}
+
 func (m *initialised) print(w io.Writer) error {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Written: %s\nThe token for the API, shown this once:\n\n  %s\n", m.File, m.Token)
@@ -175,7 +212,13 @@ func (m *initialised) print(w io.Writer) error {
 	for _, line := range m.Run {
 		fmt.Fprintf(&b, "  %s\n", line)
 	}
-	fmt.Fprintf(&b, "\n==> And here:\n\n  stanzahook check --live --config %[1]s\n  stanzahook serve --config %[1]s\n", m.File)
+	b.WriteString("\n==> And here:\n\n")
+	for _, line := range m.Then {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	if m.Note != "" {
+		fmt.Fprintf(&b, "\n%s\n", m.Note)
+	}
 	_, err := io.WriteString(w, b.String())
 	return err
 }

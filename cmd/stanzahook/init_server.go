@@ -94,7 +94,10 @@ func (a attachment) pastes() ([]paste, error) {
 		return err
 	}
 	if a.Ejabberd() {
-		err := add("ejabberd.yml.tmpl", "ejabberd.yml.tmpl", "each part into the section of this name, which may be there already")
+		err := add("ejabberd.yml.tmpl", "ejabberd", "at the end: ejabberd puts sections of the same name together")
+		if err == nil && a.Host != "" {
+			err = add("ejabberd.yml.tmpl", "modules", "those of these modules that are not there yet; Debian's has both")
+		}
 		return all, err
 	}
 	if err := add("prosody.lua.tmpl", "top", "near the top, before the first VirtualHost"); err != nil {
@@ -107,6 +110,15 @@ func (a attachment) pastes() ([]paste, error) {
 	}
 	err := add("prosody.lua.tmpl", "component", "at the end")
 	return all, err
+}
+
+// note says what is left to do besides. A host grants privileges to components below
+// it, and to those that have it in their configuration.
+func (a attachment) note() string {
+	if a.Host == "" || strings.HasSuffix(a.Domain, "."+a.Host) {
+		return ""
+	}
+	return a.Domain + " is not below " + a.Host + ": what that grants counts only when it is in the configuration, under rosters or in http.basic.accounts.hosts."
 }
 
 // commands are what has to be run on the server's machine.

@@ -3,10 +3,12 @@ package main
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
@@ -115,6 +117,47 @@ func TestInitOverwritesNothing(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
 		t.Errorf("%v %v", left, err)
+	}
+}
+
+// Root writes for the service in a directory that is kept for its group, and for
+// nobody else in others.
+func TestInitForAGroup(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files to groups")
+	}
+	const group = 4242
+	for mode, want := range map[os.FileMode]os.FileMode{0o750: 0o640, 0o755: 0o600, 0o700: 0o600} {
+		dir := t.TempDir()
+		if err := errors.Join(os.Chown(dir, 0, group), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		made := initJSON(t, "--server", "prosody", "--domain", "bot.example.com", "--dir", dir)
+		info, err := os.Stat(made.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gid := info.Sys().(*syscall.Stat_t).Gid; info.Mode().Perm() != want || (gid == group) != (want == 0o640) {
+			t.Errorf("in a directory of mode %o: %v, group %d", mode, info.Mode(), gid)
+		}
+	}
+}
+
+// What is left to do is said: with the package it is to start the service, and a host
+// that the component is not below has to be in the configuration.
+func TestInitSaysWhatIsLeft(t *testing.T) {
+	if got := then(serviceConfig); got[1] != "systemctl enable --now stanzahook" {
+		t.Errorf("%q", got)
+	}
+	for host, want := range map[string]bool{"": false, "example.com": false, "example.org": true} {
+		args := []string{"--server", "prosody", "--domain", "bot.example.com", "--dir", t.TempDir()}
+		if host != "" {
+			args = append(args, "--host", host)
+		}
+		made := initJSON(t, args...)
+		if strings.Contains(made.Note, "not below "+host) != want || made.Then[1] != "stanzahook serve --config "+made.File {
+			t.Errorf("%q: %q %q", host, made.Note, made.Then)
+		}
 	}
 }
 

@@ -1,0 +1,119 @@
+//go:build integration
+
+package main
+
+import (
+	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/pem"
+	"fmt"
+	"math/big"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"stanzahook/deploy/lab"
+)
+
+// certificateFor writes a self-made certificate for a name, and its key, into two
+// files. It is its own CA.
+func certificateFor(t *testing.T, dir, name string) (certificate, key string) {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
+		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	encoded, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	certificate, key = filepath.Join(dir, name+".crt"), filepath.Join(dir, name+".key")
+	for file, block := range map[string]*pem.Block{certificate: {Type: "CERTIFICATE", Bytes: der}, key: {Type: "PRIVATE KEY", Bytes: encoded}} {
+		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return certificate, key
+}
+
+// The component link of ejabberd over TLS: its listener with tls and a certificate, as
+// the operator's guide has it. What is wrong is told in words that help.
+func TestLinkOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := certificateFor(t, dir, "example.com")
+	other, _ := certificateFor(t, dir, "other.example.com")
+	both := filepath.Join(dir, "both.pem")
+	var text []byte
+	for _, file := range []string{key, cert} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, data...)
+	}
+	if err := os.WriteFile(both, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := freePort(t)
+	o := labOptions(lab.Ejabberd)
+	o.Edit = func(config []byte) ([]byte, error) {
+		var whole map[string]any
+		if err := yaml.Unmarshal(config, &whole); err != nil {
+			return nil, err
+		}
+		more := fmt.Sprintf("listen:\n  - {port: %s, ip: 127.0.0.1, module: ejabberd_service, access: all, global_routes: false, tls: true, certfile: %s, hosts: {secure.localhost: {password: %q}}}\n", port, both, testSecret)
+		return yaml.Marshal(joinYAML(whole, any(readYAML(t, more))))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := lab.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	showLog(t, "ejabberd", s.Logs)
+
+	b := newBot(t)
+	configure := func(tls string) string {
+		file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+		config := fmt.Sprintf("components:\n  - {domain: secure.localhost, server: \"127.0.0.1:%s\", secret: %s, tls: %s}\nendpoints:\n  - {name: echo, url: %q}\nhttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %s}\n",
+			port, testSecret, tls, b.url(), filepath.Join(filepath.Dir(file), "store"))
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for tls, want := range map[string]string{
+		"{mode: direct, server_name: example.com, ca_file: " + other + "}": "is not trusted: TLS: tls: failed to verify certificate: x509: certificate signed by unknown authority; set components[].tls.ca_file to the CA that signed it",
+		"{mode: direct, server_name: other.org, ca_file: " + cert + "}":    "is for another name: x509: certificate is valid for example.com, not other.org; set components[].tls.server_name to a name in it",
+		"{mode: none}": "set components[].tls.mode to direct",
+	} {
+		code, out, errs := runProgram(t, nil, "check", "--live", "--config", configure(tls))
+		if code != 1 || !strings.Contains(out, "not connected: ") || !strings.Contains(out, want) {
+			t.Errorf("%s: %d, and there is no %q in\n%s%s", tls, code, want, out, errs)
+		}
+	}
+	p := launchFile(t, configure("{mode: direct, server_name: example.com, ca_file: "+cert+"}"))
+	p.awaitLinks(1)
+	login(t, s, "alice").echo("echo@secure.localhost", "by TLS")
+	if code := p.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if text := s.Logs(); !strings.Contains(text, "Start accepting TLS connections at 127.0.0.1:"+port) {
+		t.Error("ejabberd does not say that this listener has TLS")
+	}
+}
