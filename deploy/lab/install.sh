@@ -8,6 +8,7 @@
 #   install.sh modules     what the Prosody modules need that we are compared with
 #   install.sh package     what the tests of the Debian package need
 #   install.sh plots       gnuplot, which draws what was measured
+#   install.sh trial       what boots a Debian of its own
 #   install.sh ejabberd-newer DIR
 #                          the ejabberd of a newer Debian, unpacked into DIR for
 #                          EJABBERD_ROOT; nothing is installed
@@ -106,10 +107,11 @@ prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
 tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev strace" ;;
 package) packages="lintian man-db systemd" ;;
+trial) packages="debootstrap systemd-container curl" ;;
 promtool) packages="prometheus" ;;
 modules) packages="lua-cjson" ;;
 plots) packages="gnuplot-nox" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|plots|promtool, or ejabberd-newer DIR" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|plots|promtool|trial, or ejabberd-newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.
