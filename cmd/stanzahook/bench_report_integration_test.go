@@ -21,7 +21,7 @@ type figure struct {
 	Unit   string    `json:"unit"`
 	Rounds []float64 `json:"rounds"`
 	Median float64   `json:"median"`
-	// Raw are the raw echo's messages/s of the same rounds, in which the load was 4
+	// Raw are the raw echo's messages/s in the same rounds, in which the load was 4
 	// clients with 50 unanswered messages each; Ratios are Rounds by Raw.
 	Raw    []float64          `json:"raw,omitempty"`
 	Ratios []float64          `json:"ratios,omitempty"`

@@ -327,7 +327,7 @@ func TestGivenUpAfterMaxAge(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		b := newBot(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) })
 		l := newLink()
-		r := newRig(t, t.TempDir(), endpoint(b.URL, func(e *webhook.Endpoint) { e.MaxAge, e.DropOld = 50*time.Millisecond, drop }), l)
+		r := newRig(t, t.TempDir(), endpoint(b.URL, func(e *webhook.Endpoint) { e.MaxAge, e.DropOld = 400*time.Millisecond, drop }), l)
 		r.put(t, "old", "u")
 		waitFor(t, func() bool { return r.w.Counters.Dead.Load() == 1 })
 		r.empty(t)
