@@ -22,7 +22,8 @@ const writeTimeout = 30 * time.Second
 // when both have ended, with the reason.
 func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *stanza.Parser) error {
 	var (
-		heard   atomic.Int64 // unix nanoseconds of the last element read
+		began   = time.Now()
+		heard   atomic.Int64 // the last element was read so long after began; the wall clock may be set meanwhile
 		wg      sync.WaitGroup
 		once    sync.Once
 		reason  error
@@ -40,11 +41,10 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 		})
 	}
 	defer context.AfterFunc(ctx, func() { end(ctx.Err()) })()
-	heard.Store(time.Now().UnixNano())
 	l.out.connected(func() { end(ErrBusy) })
 	l.up()
 	wg.Go(func() {
-		if err := l.write(conn, writing, &heard); err != nil {
+		if err := l.write(conn, writing, began, &heard); err != nil {
 			end(err)
 		}
 		// A clean end of our own: say goodbye, and read on until the server has
@@ -57,7 +57,7 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 	if l.o.OnUp != nil {
 		wg.Go(func() { l.o.OnUp(alive) })
 	}
-	err := l.readAll(r, p, &heard)
+	err := l.readAll(r, p, began, &heard)
 	end(err)
 	if ctx.Err() == nil {
 		_ = conn.Close() // the writer may be in the middle of something
@@ -77,10 +77,10 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 const lastWords = time.Second
 
 // readAll reads until the stream ends, and returns why.
-func (l *Link) readAll(r *stanza.Reader, p *stanza.Parser, heard *atomic.Int64) error {
+func (l *Link) readAll(r *stanza.Reader, p *stanza.Parser, began time.Time, heard *atomic.Int64) error {
 	for {
 		element, err := r.Next()
-		heard.Store(time.Now().UnixNano())
+		heard.Store(int64(time.Since(began)))
 		var large *stanza.TooLarge
 		switch {
 		case errors.As(err, &large):

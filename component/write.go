@@ -10,7 +10,7 @@ import (
 // write is the write side of one connection: it takes everything that waits in
 // one go, and watches the markers. It ends when stop is closed, or with the
 // reason why the connection is no good.
-func (l *Link) write(conn net.Conn, stop <-chan struct{}, heard *atomic.Int64) error {
+func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard *atomic.Int64) error {
 	tick := time.NewTicker(l.o.Keepalive / 4)
 	defer tick.Stop()
 	var buf []byte
@@ -30,7 +30,7 @@ func (l *Link) write(conn net.Conn, stop <-chan struct{}, heard *atomic.Int64) e
 				if now.Sub(lastWrite) < patience && l.Status().State != Shared {
 					continue
 				}
-			case now.Sub(oldest) >= patience && heard.Load() < oldest.UnixNano():
+			case now.Sub(oldest) >= patience && heard.Load() < int64(oldest.Sub(began)):
 				return ErrSilent
 			case now.Sub(oldest) >= patience:
 				// Stanzas come, the markers do not: they went to somebody else.
