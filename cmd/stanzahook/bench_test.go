@@ -75,9 +75,9 @@ func BenchmarkEventQueued(b *testing.B)         { benchmarkEvents(b, "event", "q
 func BenchmarkEventDirect(b *testing.B)         { benchmarkEvents(b, "event", "direct") }
 func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-http", "direct") }
 
-// POST /rest without an XMPP server: a message in JSON, 202 when the in-process
-// peer has confirmed it.
-func benchmarkPostRest(b *testing.B, connections int) {
+// POST without an XMPP server: a message in JSON, 202 when the in-process peer has
+// confirmed it.
+func benchmarkPost(b *testing.B, path string, connections int) {
 	srv := componenttest.NewServer(b, "bot.example.com", "secret")
 	cfg, err := parseConfig("bench.yaml", fmt.Appendf(nil, `
 components: [{domain: bot.example.com, server: %q, secret: secret}]
@@ -103,7 +103,7 @@ store: {dir: %q}
 	for range connections {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
-				resp, err := client.Post("http://"+a.addr+"/rest", "application/json", strings.NewReader(`{"to":"u@example.com/r","type":"chat","body":"hello"}`))
+				resp, err := client.Post("http://"+a.addr+path, "application/json", strings.NewReader(`{"to":"u@example.com/r","type":"chat","body":"hello"}`))
 				if err != nil {
 					b.Error(err)
 					return
@@ -123,6 +123,8 @@ store: {dir: %q}
 
 func BenchmarkPostRest(b *testing.B) {
 	for _, c := range []int{1, 16, 64} {
-		b.Run(fmt.Sprintf("connections=%d", c), func(b *testing.B) { benchmarkPostRest(b, c) })
+		b.Run(fmt.Sprintf("connections=%d", c), func(b *testing.B) { benchmarkPost(b, "/rest", c) })
 	}
 }
+
+func BenchmarkPostMessages(b *testing.B) { benchmarkPost(b, "/v1/messages", 16) }

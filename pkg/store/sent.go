@@ -105,7 +105,7 @@ func sentSubject(id, from, to, caller string) string {
 // taken is sent all the same. When the share of these is full, the oldest go.
 func (s *Store) PutSent(ctx context.Context, m Sent) error {
 	subject := sentSubject(m.ID, m.From, m.To, m.Caller)
-	return s.changeSent(ctx, subject, func(known *Sent) (string, Sent, bool) {
+	return s.changeSent(ctx, subject, true, func(known *Sent) (string, Sent, bool) {
 		if known != nil && !m.Time.After(known.Time) && known.State.rank() >= m.State.rank() {
 			return "", Sent{}, false
 		}
@@ -116,7 +116,7 @@ func (s *Store) PutSent(ctx context.Context, m Sent) error {
 // EndSent notes what became of a message, if it is known: of those with this id
 // and these addresses, the one that was taken last.
 func (s *Store) EndSent(ctx context.Context, end Sent) error {
-	return s.changeSent(ctx, sentSubject(end.ID, end.From, end.To, ""), func(known *Sent) (string, Sent, bool) {
+	return s.changeSent(ctx, sentSubject(end.ID, end.From, end.To, ""), false, func(known *Sent) (string, Sent, bool) {
 		if known == nil || known.State.rank() >= end.State.rank() {
 			return "", Sent{}, false
 		}
@@ -156,12 +156,16 @@ func (s *Store) readSent(ctx context.Context, subject string) (*Sent, uint64, er
 }
 
 // changeSent replaces what is known of a message by what change makes of it; nil
-// is nothing.
-func (s *Store) changeSent(ctx context.Context, subject string, change func(known *Sent) (subject string, next Sent, ok bool)) error {
-	for {
-		known, seq, err := s.readSent(ctx, subject)
-		if err != nil {
-			return err
+// is nothing. Of a new one that is tried without having looked.
+func (s *Store) changeSent(ctx context.Context, subject string, isNew bool, change func(known *Sent) (subject string, next Sent, ok bool)) error {
+	for ; ; isNew = false {
+		var known *Sent
+		var seq uint64
+		var err error
+		if !isNew {
+			if known, seq, err = s.readSent(ctx, subject); err != nil {
+				return err
+			}
 		}
 		at, next, ok := change(known)
 		if !ok {
