@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"net/http"
@@ -32,6 +33,7 @@ var faultUsers = []string{"alice", "bob", "carol", "dave"}
 // when the one before was answered with 202, and what was not, again.
 type series struct {
 	to       string
+	path     string // posted to; empty: /rest
 	mu       sync.Mutex
 	taken    []time.Time // by number: when the 202 came
 	problems []string
@@ -48,7 +50,7 @@ func (s *series) run(ctx context.Context, now func() *program, pace time.Duratio
 			case <-ctx.Done():
 				return
 			}
-			r, err := now().call("POST", "/rest", "token-all", asJSON, body)
+			r, err := now().call("POST", cmp.Or(s.path, "/rest"), "token-all", asJSON, body)
 			s.mu.Lock()
 			switch {
 			case err != nil: // killed: nothing was promised

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -23,17 +24,26 @@ components: [{domain: soak.localhost, server: %q, secret: %q}]
 endpoints:
   - {name: event, url: %q, match: {to: "event@soak.localhost"}}
   - {name: rest, url: %q, format: rest-json, delivery: queued, match: {to: "rest@soak.localhost"}}
+  - {name: module, url: %q, format: component-http, delivery: queued, match: {to: "module@soak.localhost"}}
   - {name: direct, url: %q, delivery: direct, match: {to: "direct@soak.localhost"}}
+  - {name: failing, url: %q, match: {to: "failing@soak.localhost"}, retry: {schedule: [20ms]}}
   - {name: bot, match: {to: "bot@soak.localhost"}}
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}
 store: {dir: %q}
 drain: 10s
 `
 
+// soakPace is between two messages of a user: some 1,200 messages/s of all of them,
+// about a quarter of what fits through.
+const soakPace = 5 * time.Millisecond
+
 // TestSoak runs the program on a real server under steady load below saturation
-// for SOAK (default 10m), with a reload every 20 s: nothing may be lost or come out
-// of order, and memory, descriptors and goroutines must not grow without end. The
-// samples go to SOAK_DIR as soak.csv, the account as soak.json.
+// for SOAK: six endpoints, of which one fails every twentieth time and one is pulled,
+// posts to /rest and /v1/messages, IQs that wait for their answer, and a reload every
+// 20 s. Nothing may be lost, come twice or out of order, and memory, descriptors and
+// goroutines must not grow without end. The samples go to SOAK_DIR as soak.csv, the
+// account as soak.json, also when it fails. What is killed is the matter of the fault
+// tests.
 func TestSoak(t *testing.T) {
 	withoutRace(t)
 	long, err := time.ParseDuration(os.Getenv("SOAK"))
@@ -41,19 +51,28 @@ func TestSoak(t *testing.T) {
 		t.Fatalf("SOAK is a duration such as 10m: %v", err)
 	}
 	s := startServer(t, labOptions(lab.Kind(os.Getenv("SERVER")), "soak"))
-	b := newBot(t)
+	b, failing := newBot(t), newBot(t)
+	var asked atomic.Int64
+	failing.do(func(h *hook) (int, string, string) {
+		if asked.Add(1)%20 == 0 {
+			return http.StatusInternalServerError, "", ""
+		}
+		return echo(h)
+	})
 	dir := t.TempDir()
 	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, soakConfig, s.ComponentAddr(), testSecret, b.url(), b.url(), b.url(), filepath.Join(dir, "store")), 0o600); err != nil {
+	if err := os.WriteFile(file, fmt.Appendf(nil, soakConfig, s.ComponentAddr(), testSecret, b.url(), b.url(), b.url(), b.url(), failing.url(), filepath.Join(dir, "store")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := launchFile(t, file)
 	p.awaitLinks(1)
 	var talkers []*talker
-	for i, name := range []string{"event", "rest", "direct", "bot"} {
+	for i, name := range []string{"event", "rest", "module", "direct", "failing", "bot"} {
 		talkers = append(talkers, newTalker(t, s, testUsers[i], name+"@soak.localhost"))
 	}
 	rec := &soakRecord{t: t, p: p, csv: filepath.Join(os.Getenv("SOAK_DIR"), "soak.csv")}
+	posts, messages := &series{to: "peggy"}, &series{to: "rupert", path: "/v1/messages"}
+	t.Cleanup(func() { rec.write(talkers, posts, messages) })
 	before := rec.look()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -63,7 +82,7 @@ func TestSoak(t *testing.T) {
 	reader.Go(func() { soakPull(pull, t, p) })
 	for _, k := range talkers {
 		load.Go(func() {
-			paced(ctx, 10*time.Millisecond, func() {
+			paced(ctx, soakPace, func() {
 				if err := k.trySay(); err != nil {
 					t.Error(err)
 					cancel()
@@ -71,12 +90,21 @@ func TestSoak(t *testing.T) {
 			})
 		})
 	}
-	probe := login(t, s, "grace")
+	probe := login(t, s, "olivia")
 	load.Go(func() { rec.probe(ctx, probe) })
-	posts := &series{to: "heidi"}
-	box := &mailbox{}
-	go box.read(t.Context(), login(t, s, posts.to))
-	load.Go(func() { posts.run(ctx, func() *program { return p }, 20*time.Millisecond) })
+	boxes := make(map[string]*mailbox)
+	for _, one := range []*series{posts, messages} {
+		boxes[one.to] = &mailbox{}
+		go boxes[one.to].read(t.Context(), login(t, s, one.to))
+		load.Go(func() { one.run(ctx, func() *program { return p }, 20*time.Millisecond) })
+	}
+	load.Go(func() {
+		paced(ctx, 100*time.Millisecond, func() {
+			if r, err := p.call("POST", "/v1/iq", "", asJSON, `{"to":"localhost","type":"get","ping":true}`); err != nil || r.status != http.StatusOK {
+				t.Errorf("a ping: %d %s %v", r.status, r.body, err)
+			}
+		})
+	})
 	end := time.After(long)
 	tick := time.NewTicker(2 * time.Second)
 	defer tick.Stop()
@@ -99,12 +127,11 @@ func TestSoak(t *testing.T) {
 	for _, k := range talkers {
 		await(t, k.name+" has all answers", time.Minute, func() bool { n, e := k.counts(); return n+e >= k.sent })
 	}
-	finish(t, p, []*series{posts}, map[string]*mailbox{posts.to: box}, nil)
+	finish(t, p, []*series{posts, messages}, boxes, nil)
 	stopPull()
 	reader.Wait()
 	rec.settles(before)
 	rec.judge()
-	rec.account(talkers, posts)
 }
 
 // paced does something at a pace until ctx ends.

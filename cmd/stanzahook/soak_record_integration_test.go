@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -147,25 +148,30 @@ func (c *soakRecord) judge() {
 	}
 }
 
-// account writes the results, and fails for what is lost or out of order.
-func (c *soakRecord) account(talkers []*talker, posts *series) {
+// write leaves the account and the samples, and fails for what is lost, refused or out
+// of order: an answer that comes twice is out of order.
+func (c *soakRecord) write(talkers []*talker, posts ...*series) {
 	c.t.Helper()
-	result := map[string]any{"posts_taken": posts.count(), "samples": c.all}
+	result := map[string]any{"samples": c.all}
+	for _, s := range posts {
+		result["posts to "+cmp.Or(s.path, "/rest")] = map[string]any{"taken": s.count()}
+		c.t.Logf("posts to %s: %d taken", cmp.Or(s.path, "/rest"), s.count())
+	}
 	for _, k := range talkers {
 		answers, errors := k.counts()
 		k.mu.Lock()
 		problems := slices.Clone(k.problems)
 		k.mu.Unlock()
 		lost := k.sent - answers - errors
-		result[k.to] = map[string]any{"sent": k.sent, "answered": answers, "errors": errors, "lost": lost, "problems": problems}
-		c.t.Logf("%s: %d sent, %d answered, %d errors, %d lost, %d out of order or wrong", k.to, k.sent, answers, errors, lost, len(problems))
+		result[k.to] = map[string]any{"sent": k.sent, "answered": answers, "bounced": errors, "lost": lost, "order_violations": problems}
+		c.t.Logf("%s: %d sent, %d answered, %d bounced, %d lost, %d out of order or wrong", k.to, k.sent, answers, errors, lost, len(problems))
 		if lost != 0 || errors != 0 || len(problems) > 0 {
 			c.t.Errorf("%s: %v", k.to, problems)
 		}
 	}
 	text, err := json.MarshalIndent(result, "", "  ")
 	if err == nil {
-		err = os.WriteFile(filepath.Join(filepath.Dir(c.csv), "soak.json"), text, 0o600)
+		err = os.WriteFile(filepath.Join(filepath.Dir(c.csv), "soak.json"), text, 0o644)
 	}
 	var b strings.Builder
 	b.WriteString("seconds,resident,heap,descriptors,goroutines,store,queued,p50_ms,p99_ms,answers\n")
@@ -173,7 +179,7 @@ func (c *soakRecord) account(talkers []*talker, posts *series) {
 		fmt.Fprintf(&b, "%.1f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.3f,%.3f,%.0f\n", s.Seconds, s.Resident, s.Heap, s.Descriptors, s.Goroutines, s.StoreBytes, s.Queued, s.AnswerP50, s.AnswerP99, s.Answers)
 	}
 	if err == nil {
-		err = os.WriteFile(c.csv, []byte(b.String()), 0o600)
+		err = os.WriteFile(c.csv, []byte(b.String()), 0o644)
 	}
 	if err != nil {
 		c.t.Error(err)
