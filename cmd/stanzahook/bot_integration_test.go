@@ -38,6 +38,8 @@ type hook struct {
 type bot struct {
 	server *httptest.Server
 
+	forget bool // requests are not kept; set before the first
+
 	mu     sync.Mutex
 	hooks  []hook
 	answer func(*hook) (status int, contentType, body string)
@@ -81,9 +83,11 @@ func (b *bot) serve(w http.ResponseWriter, r *http.Request) {
 	}
 	status, contentType, body := answer(&h)
 	h.Status = status
-	b.mu.Lock()
-	b.hooks = append(b.hooks, h)
-	b.mu.Unlock()
+	if !b.forget {
+		b.mu.Lock()
+		b.hooks = append(b.hooks, h)
+		b.mu.Unlock()
+	}
 	if contentType != "" {
 		w.Header().Set("Content-Type", contentType)
 	}

@@ -87,7 +87,7 @@ func (c *soakRecord) probe(ctx context.Context, u user) {
 	n := 0
 	paced(ctx, 20*time.Millisecond, func() {
 		n++
-		text := numberedText("grace", n)
+		text := numberedText("probe", n)
 		began := time.Now()
 		wait, stop := context.WithTimeout(context.Background(), patience)
 		defer stop()
@@ -163,8 +163,8 @@ func (c *soakRecord) write(talkers []*talker, posts ...*series) {
 		problems := slices.Clone(k.problems)
 		k.mu.Unlock()
 		lost := k.sent - answers - errors
-		result[k.to] = map[string]any{"sent": k.sent, "answered": answers, "bounced": errors, "lost": lost, "order_violations": problems}
-		c.t.Logf("%s: %d sent, %d answered, %d bounced, %d lost, %d out of order or wrong", k.to, k.sent, answers, errors, lost, len(problems))
+		result[k.name+" to "+k.to] = map[string]any{"sent": k.sent, "answered": answers, "bounced": errors, "lost": lost, "order_violations": problems}
+		c.t.Logf("%s to %s: %d sent, %d answered, %d bounced, %d lost, %d out of order or wrong", k.name, k.to, k.sent, answers, errors, lost, len(problems))
 		if lost != 0 || errors != 0 || len(problems) > 0 {
 			c.t.Errorf("%s: %v", k.to, problems)
 		}

@@ -1,7 +1,7 @@
 # Draws what "make soak" has sampled: gnuplot -e "csv='soak.csv'" soak.gnuplot > soak.svg
 set terminal svg size 900,1000 background "white"
 set datafile separator ","
-set key top left
+set key outside right width -4
 set grid
 set yrange [0:*]
 set xlabel "minutes"
