@@ -69,14 +69,14 @@ func TestFigures(t *testing.T) {
 		t.Errorf("not measured: %s", what)
 	}
 	if os.Getenv("UPDATE_DOC") != "" && !t.Failed() {
-		updateReadme(t, table)
+		putFigures(t, "../../README.md", "make bench UPDATE_DOC=1", table)
 	}
 }
 
-// updateReadme puts the table between its marks.
-func updateReadme(t *testing.T, table string) {
+// putFigures puts a table between its marks, which say how it is made.
+func putFigures(t *testing.T, file, how, table string) {
 	t.Helper()
-	const file, begin, end = "../../README.md", "<!-- figures: make bench UPDATE_DOC=1 -->\n", "<!-- end of figures -->"
+	begin, end := "<!-- figures: "+how+" -->\n", "<!-- end of figures -->"
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

@@ -1,0 +1,128 @@
+//go:build integration && bench
+
+package main
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+)
+
+// growthRounds is how often a point is measured, growthEvents how many events that
+// takes at most.
+const (
+	growthRounds = 3
+	growthEvents = 12_000
+	growthWindow = 200
+)
+
+// TestGrowth measures how costs grow with the number of endpoints, of conversations
+// and of waiting events, and with the size of stanzas: events/s, the program's CPU for
+// an event, and its memory, from a lean peer to a bot and back, format event, queued. It
+// leaves a CSV file for each in GROWTH_DIR, and the tables in the README.md there. It
+// fails only if an answer is missing.
+func TestGrowth(t *testing.T) {
+	withoutRace(t)
+	dir := os.Getenv("GROWTH_DIR")
+	if dir == "" {
+		t.Fatal("GROWTH_DIR says where the figures go: deploy/growth")
+	}
+	bin := filepath.Join(t.TempDir(), "echobot")
+	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/echobot").CombinedOutput(); err != nil {
+		t.Fatalf("no build: %v\n%s", err, out)
+	}
+	g := growth{bot: "http://" + helper(t, bin, "-listen", "127.0.0.1:0").said + "/"}
+	var tables strings.Builder
+	usual := growthPoint{endpoints: 1, conversations: 100, bytes: 400}
+	for _, axis := range []struct {
+		name   string
+		values []int
+		set    func(p *growthPoint, n int)
+	}{
+		{"endpoints", []int{1, 10, 100, 1000}, func(p *growthPoint, n int) { p.endpoints = n }},
+		{"conversations", []int{10, 100, 1000, 10_000, 100_000}, func(p *growthPoint, n int) { p.conversations = n }},
+		{"bytes", []int{250, 1 << 10, 4 << 10, 16 << 10, 64 << 10}, func(p *growthPoint, n int) { p.bytes = n }},
+		{"waiting", []int{0, 1000, 10_000, 100_000, 1_000_000}, func(p *growthPoint, n int) { p.waiting = n }},
+	} {
+		lines := []string{axis.name + ",events/s,µs of CPU an event,MiB"}
+		for _, n := range axis.values {
+			p := usual
+			axis.set(&p, n)
+			line := ""
+			t.Run(fmt.Sprintf("%s=%d", axis.name, n), func(t *testing.T) { line = g.measure(t, p) })
+			if t.Failed() {
+				return
+			}
+			t.Logf("%s %d: events/s, µs of CPU, MiB: %s", axis.name, n, line)
+			lines = append(lines, fmt.Sprintf("%d,%s", n, line))
+		}
+		fmt.Fprintf(&tables, "| %s |\n|---|---|---|---|\n", strings.ReplaceAll(lines[0], ",", " | "))
+		for _, line := range lines[1:] {
+			fmt.Fprintf(&tables, "| %s |\n", strings.ReplaceAll(line, ",", " | "))
+		}
+		tables.WriteString("\n")
+		if err := os.WriteFile(filepath.Join(dir, axis.name+".csv"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	putFigures(t, filepath.Join(dir, "README.md"), "make growth", tables.String())
+}
+
+// growth is what all points have.
+type growth struct{ bot string }
+
+// growthPoint is what is measured.
+type growthPoint struct{ endpoints, conversations, bytes, waiting int }
+
+// measure runs the program for one point, and returns its medians for CSV.
+func (g growth) measure(t *testing.T, p growthPoint) string {
+	dir := t.TempDir()
+	var endpoints strings.Builder
+	for i := range p.endpoints {
+		fmt.Fprintf(&endpoints, "  - {name: e%d, url: %q, match: {to: \"e%[1]d@load.localhost\"}}\n", i, g.bot)
+	}
+	if p.waiting > 0 { // for a bot that is dead
+		fillQueue(t, filepath.Join(dir, "store"), p.waiting)
+		fmt.Fprintf(&endpoints, "  - {name: echo, url: \"http://%s\", match: {to: \"echo@load.localhost\"}}\n", freeAddress(t))
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	file := filepath.Join(dir, "stanzahook.yaml")
+	if err := os.WriteFile(file, fmt.Appendf(nil, "components: [{domain: load.localhost, server: %q, secret: %q}]\nendpoints:\n%shttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %q}\n",
+		l.Addr(), testSecret, &endpoints, filepath.Join(dir, "store")), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	accepted := make(chan *leanServer, 1)
+	go func() { accepted <- acceptComponent(t, l) }()
+	program := launchFile(t, file)
+	s := <-accepted
+	pid := program.cmd.Process.Pid
+	n := min(growthEvents, 400<<20/p.bytes/8)
+	window := max(2, min(growthWindow, 256<<10/p.bytes))
+	sent := 0
+	round := func(n int) {
+		s.converse(n, window, func(int) string {
+			sent++
+			return growthMessage(sent, sent%p.conversations, fmt.Sprint("e", sent%p.endpoints), p.bytes)
+		})
+	}
+	round(n / 4) // to warm up
+	var rates, cpu, memory []float64
+	for range growthRounds {
+		before, began := processCPU(pid), time.Now()
+		round(n)
+		rates = append(rates, float64(n)/time.Since(began).Seconds())
+		cpu = append(cpu, (processCPU(pid)-before)/float64(n))
+		memory = append(memory, float64(program.resident())/(1<<20))
+	}
+	program.stop()
+	return fmt.Sprintf("%.0f,%.1f,%.0f", median(rates), median(cpu), median(memory))
+}
