@@ -109,12 +109,12 @@ func (g growth) measure(t *testing.T, p growthPoint) string {
 	window := max(2, min(growthWindow, 256<<10/p.bytes))
 	sent := 0
 	round := func(n int) {
-		s.converse(n, window, func(int) string {
+		s.converse(n, window, func() (int, string) {
 			sent++
-			return growthMessage(sent, sent%p.conversations, fmt.Sprint("e", sent%p.endpoints), p.bytes)
+			return sent, growthMessage(sent, sent%p.conversations, fmt.Sprint("e", sent%p.endpoints), p.bytes)
 		})
 	}
-	round(n / 4) // to warm up
+	round(max(n/4, min(p.conversations, n))) // to warm up
 	var rates, cpu, memory []float64
 	for range growthRounds {
 		before, began := processCPU(pid), time.Now()

@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"fmt"
 	"net"
+	"strconv"
 	"testing"
 	"time"
 )
@@ -16,8 +17,8 @@ type leanServer struct {
 	t       *testing.T
 	conn    net.Conn
 	buf     []byte
-	rest    int // bytes of buf that belong to a stanza that is not complete
-	replies int
+	rest    int          // bytes of buf that belong to a stanza that is not complete
+	missing map[int]bool // messages without an answer, by number
 }
 
 // acceptComponent takes the connection of a component.
@@ -64,7 +65,7 @@ func (s *leanServer) read() {
 	}
 	n, err := s.conn.Read(s.buf[s.rest:])
 	if err != nil {
-		s.t.Fatalf("after %d replies: %v", s.replies, err)
+		s.t.Fatalf("%d answers are missing: %v", len(s.missing), err)
 	}
 	data := s.buf[:s.rest+n]
 	var back []byte
@@ -82,10 +83,8 @@ func (s *leanServer) read() {
 		switch {
 		case mark:
 			back = append(back, stanza...)
-		case bytes.Contains(stanza, []byte("<error")):
-			s.t.Fatalf("instead of a reply came %s", stanza)
 		default:
-			s.replies++
+			s.answered(stanza)
 		}
 		data = data[len(stanza):]
 	}
@@ -95,17 +94,31 @@ func (s *leanServer) read() {
 	}
 }
 
-// converse writes n messages, at most window of them without an answer, and waits for
-// all answers. text makes the i-th.
-func (s *leanServer) converse(n, window int, text func(i int) string) {
+// answered takes a reply, which has the number of a message that has none yet.
+func (s *leanServer) answered(reply []byte) {
 	s.t.Helper()
-	s.replies = 0
+	_, body, _ := bytes.Cut(reply, []byte("<body>"))
+	digits, _, _ := bytes.Cut(body, []byte(" "))
+	n, err := strconv.Atoi(string(digits))
+	if err != nil || !s.missing[n] || bytes.Contains(reply, []byte("<error")) {
+		s.t.Fatalf("instead of an answer that is missing came %.500s", reply)
+	}
+	delete(s.missing, n)
+}
+
+// converse writes n messages, at most window of them without an answer, and waits for
+// all answers. next makes one, with its number.
+func (s *leanServer) converse(n, window int, next func() (int, string)) {
+	s.t.Helper()
+	s.missing = make(map[int]bool)
 	wrote := 0
 	var out bytes.Buffer
-	for s.replies < n {
+	for wrote < n || len(s.missing) > 0 {
 		out.Reset()
-		for ; wrote < min(n, s.replies+window); wrote++ {
-			out.WriteString(text(wrote))
+		for ; wrote < n && len(s.missing) < window; wrote++ {
+			number, text := next()
+			s.missing[number] = true
+			out.WriteString(text)
 		}
 		if out.Len() > 0 {
 			s.write(out.String())
@@ -114,9 +127,10 @@ func (s *leanServer) converse(n, window int, text func(i int) string) {
 	}
 }
 
-// growthMessage is a chat stanza of so many bytes, or the shortest possible.
+// growthMessage is a chat stanza of so many bytes, or the shortest possible, with its
+// number in the text.
 func growthMessage(i, user int, endpoint string, bytes int) string {
-	head := fmt.Sprintf("<message type='chat' id='m%d' from='u%d@localhost/r' to='%s@load.localhost'><body>", i, user, endpoint)
+	head := fmt.Sprintf("<message type='chat' id='m%d' from='u%d@localhost/r' to='%s@load.localhost'><body>%d ", i, user, endpoint, i)
 	const tail = "</body></message>"
 	pad := max(1, bytes-len(head)-len(tail))
 	return head + string(growthText[:pad]) + tail
