@@ -27,6 +27,7 @@ type talker struct {
 	echoes   map[int]string // the ids of the answers
 	errors   map[int]bool
 	last     int
+	again    int // answers that had come already
 	problems []string
 }
 
@@ -69,6 +70,7 @@ func (k *talker) note(r lab.Received) {
 		}
 		k.errors[n] = true
 	case seen:
+		k.again++
 		if was != r.ID {
 			k.problems = append(k.problems, fmt.Sprintf("the answer to %d came as %s and as %s", n, was, r.ID))
 		}

@@ -86,7 +86,10 @@ func TestSoak(t *testing.T) {
 	pull, stopPull := context.WithCancel(t.Context())
 	defer stopPull()
 	var load, reader sync.WaitGroup
-	reader.Go(func() { soakPull(pull, t, p) })
+	reader.Go(func() {
+		soakPull(pull, t, p)
+		cancel() // unless it is over anyway, the pull has failed
+	})
 	for _, k := range talkers {
 		load.Go(func() {
 			paced(ctx, soakPace, func() {

@@ -148,8 +148,8 @@ func (c *soakRecord) judge() {
 	}
 }
 
-// write leaves the account and the samples, and fails for what is lost, refused or out
-// of order: an answer that comes twice is out of order.
+// write leaves the account and the samples, and fails for what is lost, refused, out of
+// order or there twice: nothing is killed here.
 func (c *soakRecord) write(talkers []*talker, posts ...*series) {
 	c.t.Helper()
 	result := map[string]any{"samples": c.all}
@@ -160,12 +160,12 @@ func (c *soakRecord) write(talkers []*talker, posts ...*series) {
 	for _, k := range talkers {
 		answers, errors := k.counts()
 		k.mu.Lock()
-		problems := slices.Clone(k.problems)
+		problems, again := slices.Clone(k.problems), k.again
 		k.mu.Unlock()
 		lost := k.sent - answers - errors
-		result[k.name+" to "+k.to] = map[string]any{"sent": k.sent, "answered": answers, "bounced": errors, "lost": lost, "order_violations": problems}
-		c.t.Logf("%s to %s: %d sent, %d answered, %d bounced, %d lost, %d out of order or wrong", k.name, k.to, k.sent, answers, errors, lost, len(problems))
-		if lost != 0 || errors != 0 || len(problems) > 0 {
+		result[k.name+" to "+k.to] = map[string]any{"sent": k.sent, "answered": answers, "bounced": errors, "duplicates": again, "lost": lost, "problems": problems}
+		c.t.Logf("%s to %s: %d sent, %d answered, %d bounced, %d came twice, %d lost, %d out of order or wrong", k.name, k.to, k.sent, answers, errors, again, lost, len(problems))
+		if lost != 0 || errors != 0 || again != 0 || len(problems) > 0 {
 			c.t.Errorf("%s: %v", k.to, problems)
 		}
 	}

@@ -1,8 +1,9 @@
 # Draws what "make soak" has sampled: gnuplot -e "csv='soak.csv'" soak.gnuplot > soak.svg
 set terminal svg size 900,1000 background "white"
 set datafile separator ","
-set key outside right width -4
-set grid
+set lmargin 10
+set rmargin 26
+set key at screen 0.99, graph 1
 set yrange [0:*]
 set xlabel "minutes"
 # 200 points are enough for the eye.
