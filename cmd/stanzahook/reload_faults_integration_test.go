@@ -3,6 +3,7 @@
 package main
 
 import (
+	"encoding/json"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -40,7 +41,7 @@ func TestKillInReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	eventually(t, "all is stored", func() bool { return p.stored("echo") == n })
+	eventually(t, "all is stored", func() bool { return p.queued("echo") == n })
 
 	for round, endpoints := range [][]queueEndpoint{{changed}, {echo, other}, {other}, {echo}, {other}, {changed, other}, {echo}, {other}, {echo}} {
 		file := write(endpoints...)
@@ -51,7 +52,7 @@ func TestKillInReload(t *testing.T) {
 		p.kill()
 		p = startLinked(t, file)
 	}
-	if got := p.stored("echo"); got != n {
+	if got := p.queued("echo"); got != n {
 		t.Errorf("%d of %d events are still there", got, n)
 	}
 	b.do(nil)
@@ -94,7 +95,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	}
 	put(crowds[0])
 	put(crowds[1])
-	eventually(t, "all is stored", func() bool { return p.stored("echo") == n && p.stored("removed") == n })
+	eventually(t, "all is stored", func() bool { return p.queued("echo") == n && p.queued("removed") == n })
 	reload := func(endpoints ...queueEndpoint) string {
 		t.Helper()
 		write(endpoints...)
@@ -153,4 +154,18 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	if code := p.stop(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
+}
+
+// queued counts the events of an endpoint that wait, also those that have been tried.
+func (p *program) queued(endpoint string) int {
+	p.t.Helper()
+	r, err := p.call("GET", "/v1/endpoints/"+endpoint, "token-admin", "", "")
+	var e struct{ Queued int }
+	if err == nil {
+		err = json.Unmarshal([]byte(r.body), &e)
+	}
+	if err != nil || r.status != http.StatusOK {
+		p.t.Fatalf("the endpoint %s: %d %s %v", endpoint, r.status, r.body, err)
+	}
+	return e.Queued
 }

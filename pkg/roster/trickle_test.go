@@ -1,6 +1,7 @@
 package roster_test
 
 import (
+	"bufio"
 	"net"
 	"net/http"
 	"strings"
@@ -34,6 +35,9 @@ func TestSourceTrickles(t *testing.T) {
 					return // the test is over
 				}
 				defer conn.Close()
+				if _, err := http.ReadRequest(bufio.NewReader(conn)); err != nil {
+					t.Errorf("the request: %v", err)
+				}
 				n := 0
 				for ; n < len(answer); n++ {
 					if _, err := conn.Write([]byte{answer[n]}); err != nil {
