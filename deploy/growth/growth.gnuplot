@@ -6,7 +6,7 @@ set yrange [0:*]
 set multiplot layout 1,3
 unset key
 set style data linespoints
-set xlabel axis
+set xlabel (unit > 1 ? "KiB of a stanza" : axis)
 if (logs) { set logscale x; set format x "10^{%L}"; unset mxtics } else { set xrange [0:*] }
 set title "events/s"
 plot csv skip 1 using (logs && $1==0 ? 1 : $1/unit):2 lw 2 pt 7
