@@ -14,8 +14,10 @@ FUZZTIME ?= 30s
 # How often bench measures, in process and on real servers; it compares medians.
 COUNT ?= 3
 ROUNDS ?= 5
-# How long soak runs.
+# How long soak runs, and the messages/s of its users: 1,200 are about a quarter of
+# what fits through.
 SOAK ?= 10m
+RATE ?= 1200
 
 # Every tag that some file is built with.
 TAGS := integration,bench,soak,compat,deb,promtool
@@ -79,12 +81,12 @@ faults: ## the fault tests at full size: kills, outages, bad networks, disks, cl
 	@.ci/accounts $(ACCOUNTS)
 
 .PHONY: soak
-soak: ## steady load for SOAK (10m) on SERVER; bin/soak gets samples, account and a plot
+soak: ## steady load for SOAK (10m) on SERVER, RATE (1200) messages/s; bin/soak gets samples, account and a plot
 	@sh deploy/lab/install.sh tests
 	@sh deploy/lab/install.sh plots
 	@rm -rf bin/soak && mkdir -p bin/soak
 # What was sampled is drawn if the test fails, too.
-	SERVER=$(SERVER) SOAK=$(SOAK) SOAK_DIR=$(CURDIR)/bin/soak go test -tags integration,soak -count=1 -timeout 3h -v -run TestSoak ./cmd/stanzahook && code=0 || code=1; \
+	SERVER=$(SERVER) SOAK=$(SOAK) RATE=$(RATE) SOAK_DIR=$(CURDIR)/bin/soak go test -tags integration,soak -count=1 -timeout 3h -v -run TestSoak ./cmd/stanzahook && code=0 || code=1; \
 	[ ! -e bin/soak/soak.csv ] || gnuplot -e "csv='bin/soak/soak.csv'" deploy/lab/soak.gnuplot >bin/soak/soak.svg || code=1; \
 	exit $$code
 

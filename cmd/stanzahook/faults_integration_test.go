@@ -167,7 +167,7 @@ func (m *mailbox) account(t *testing.T, s *series, serverKills []time.Time, a *b
 
 // finish posts a last message to each user, waits for it, and draws up the
 // account.
-func finish(t *testing.T, p *program, all []*series, boxes map[string]*mailbox, serverKills []time.Time) {
+func finish(t *testing.T, p *program, all []*series, boxes map[string]*mailbox, serverKills []time.Time) balance {
 	t.Helper()
 	a := balance{Way: fromCallers}
 	for _, s := range all {
@@ -178,6 +178,7 @@ func finish(t *testing.T, p *program, all []*series, boxes map[string]*mailbox, 
 		boxes[s.to].account(t, s, serverKills, &a)
 	}
 	a.close(t)
+	return a
 }
 
 // Every message that got its 202 arrives, in order, though the server is

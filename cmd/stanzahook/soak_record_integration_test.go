@@ -3,7 +3,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -13,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -21,9 +21,10 @@ import (
 
 // soakSample is one look at the program: bytes, counts, milliseconds.
 type soakSample struct {
-	Seconds                                           float64
-	Resident, Heap, Descriptors, Goroutines           float64
-	StoreBytes, Queued, AnswerP50, AnswerP99, Answers float64
+	Seconds                                 float64
+	Resident, Heap, Descriptors, Goroutines float64
+	StoreBytes, Queued, Dead                float64
+	AnswerP50, AnswerP99, Answers           float64
 }
 
 // soakRecord are the looks at a program.
@@ -33,6 +34,10 @@ type soakRecord struct {
 	csv   string
 	began time.Time
 	all   []soakSample
+
+	// What was asked for besides messages, and what of it went wrong.
+	iqs, pings, refreshes, wrong atomic.Int64
+	posts                        balance
 
 	mu     sync.Mutex
 	waited []time.Duration // since the last look
@@ -63,6 +68,8 @@ func (c *soakRecord) look() soakSample {
 			s.StoreBytes = n
 		case "stanzahook_endpoint_queued_events":
 			s.Queued += n
+		case "stanzahook_endpoint_dead_letters", "stanzahook_outbox_dead_letters":
+			s.Dead += n
 		}
 	}
 	return s
@@ -150,12 +157,18 @@ func (c *soakRecord) judge() {
 
 // write leaves the account and the samples, and fails for what is lost, refused, out of
 // order or there twice: nothing is killed here.
-func (c *soakRecord) write(talkers []*talker, posts ...*series) {
+func (c *soakRecord) write(talkers []*talker) {
 	c.t.Helper()
-	result := map[string]any{"samples": c.all}
-	for _, s := range posts {
-		result["posts to "+cmp.Or(s.path, "/rest")] = map[string]any{"taken": s.count()}
-		c.t.Logf("posts to %s: %d taken", cmp.Or(s.path, "/rest"), s.count())
+	result := map[string]any{
+		"samples": c.all, "posts": c.posts, "iqs_of_users": c.iqs.Load(), "iqs_by_http": c.pings.Load(), "roster_refreshes": c.refreshes.Load(),
+		"wrong_answers": c.wrong.Load(),
+	}
+	c.t.Logf("posts: %+v; %d IQs of users, %d by HTTP, %d refreshes, %d wrong answers", c.posts, c.iqs.Load(), c.pings.Load(), c.refreshes.Load(), c.wrong.Load())
+	if n := len(c.all); n > 0 {
+		result["dead_letters"] = c.all[n-1].Dead
+		if c.all[n-1].Dead > 0 {
+			c.t.Errorf("%.0f dead letters", c.all[n-1].Dead)
+		}
 	}
 	for _, k := range talkers {
 		answers, errors := k.counts()
@@ -174,9 +187,9 @@ func (c *soakRecord) write(talkers []*talker, posts ...*series) {
 		err = os.WriteFile(filepath.Join(filepath.Dir(c.csv), "soak.json"), text, 0o644)
 	}
 	var b strings.Builder
-	b.WriteString("seconds,resident,heap,descriptors,goroutines,store,queued,p50_ms,p99_ms,answers\n")
+	b.WriteString("seconds,resident,heap,descriptors,goroutines,store,queued,p50_ms,p99_ms,answers,dead\n")
 	for _, s := range c.all {
-		fmt.Fprintf(&b, "%.1f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.3f,%.3f,%.0f\n", s.Seconds, s.Resident, s.Heap, s.Descriptors, s.Goroutines, s.StoreBytes, s.Queued, s.AnswerP50, s.AnswerP99, s.Answers)
+		fmt.Fprintf(&b, "%.1f,%.0f,%.0f,%.0f,%.0f,%.0f,%.0f,%.3f,%.3f,%.0f,%.0f\n", s.Seconds, s.Resident, s.Heap, s.Descriptors, s.Goroutines, s.StoreBytes, s.Queued, s.AnswerP50, s.AnswerP99, s.Answers, s.Dead)
 	}
 	if err == nil {
 		err = os.WriteFile(c.csv, []byte(b.String()), 0o644)
