@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -37,6 +38,7 @@ type item struct {
 	xml  string
 	kind stanza.Kind
 	keep bool        // survives a lost connection; IQs do not
+	more bool        // others follow soon: this one may wait for them
 	done func(error) // called once, not on a lock; may be nil
 
 	breaks int // connections that ended while this item alone was unconfirmed
@@ -57,6 +59,7 @@ type outgoing struct {
 	// close the stream: they go out one by one.
 	suspects int
 	live     bool // connected
+	gather   bool // the write side waits a moment for more
 	breakup  func()
 	wake     chan struct{}
 	idle     chan struct{} // closed when nothing waits
@@ -85,8 +88,11 @@ func (q *outgoing) add(it *item, limit int) error {
 	}
 	q.items = append(q.items, it)
 	q.bytes += len(it.xml)
+	gather := q.gather && it.more
 	q.mu.Unlock()
-	q.poke()
+	if !gather {
+		q.poke()
+	}
 	return nil
 }
 
@@ -163,11 +169,20 @@ func (it *item) finish(err error) {
 	}
 }
 
+// wait reports whether all that is not written yet may wait for what follows.
+func (q *outgoing) wait() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.gather = q.suspects == 0 && q.written < len(q.items) && !slices.ContainsFunc(q.items[q.written:], func(it *item) bool { return !it.more })
+	return q.gather
+}
+
 // take returns the bytes to write now: what is not written yet, and a marker
 // if none is open. Ping asks for a marker in any case.
 func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	q.gather = false
 	upTo := len(q.items)
 	if q.suspects > 0 {
 		upTo = 1

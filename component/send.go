@@ -13,11 +13,18 @@ import (
 // stanza, with ErrDown when an IQ's connection is lost. Messages and presence
 // stay queued over reconnects, in order, with the same id.
 // Errors: ErrBusy over the bound, ErrDown for an IQ without a connection.
-func (l *Link) Send(s *stanza.Stanza, done func(error)) error {
+func (l *Link) Send(s *stanza.Stanza, done func(error)) error { return l.send(s, false, done) }
+
+// SendWithMore is Send for a stanza that others will follow soon: it may be held for a
+// millisecond, to be written with them. What is sent meanwhile without more takes it
+// along at once.
+func (l *Link) SendWithMore(s *stanza.Stanza, done func(error)) error { return l.send(s, true, done) }
+
+func (l *Link) send(s *stanza.Stanza, more bool, done func(error)) error {
 	if err := l.checkOutgoing(s); err != nil {
 		return err
 	}
-	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, done: done}, softBytes)
+	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, more: more, done: done}, softBytes)
 }
 
 // Check reports why a stanza must not be sent over this link: a from outside

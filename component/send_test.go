@@ -47,6 +47,36 @@ func TestSendIsConfirmedByTheMarker(t *testing.T) {
 	}
 }
 
+// A stanza that may wait for more is sent though none comes, and in its order.
+func TestSendWithMore(t *testing.T) {
+	f := connect(t, nil)
+	done := make(chan error, 10)
+	n := 0
+	for round := range 60 {
+		began := n
+		for range 1 + round%4 {
+			send := f.SendWithMore
+			if n%7 == 6 {
+				send = f.Send
+			}
+			if err := send(message(fmt.Sprint(n), "u@example.com"), func(err error) { done <- err }); err != nil {
+				t.Fatal(err)
+			}
+			n++
+		}
+		for range n - began { // nothing else is sent until they are there
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for i, s := range f.srv.Received() {
+		if s.ID != fmt.Sprint(i) {
+			t.Fatalf("stanza %d has id %s: order is lost", i, s.ID)
+		}
+	}
+}
+
 func TestOneMarkerForManyStanzas(t *testing.T) {
 	f := connect(t, nil)
 	const n = 5000

@@ -7,12 +7,19 @@ import (
 	"time"
 )
 
+// gatherTime is how long what may wait for more waits at most, from one write to the
+// next. A server takes a few stanzas that come together for much less than each alone,
+// and passes them on together.
+const gatherTime = time.Millisecond
+
 // write is the write side of one connection: it takes everything that waits in
 // one go, and watches the markers. It ends when stop is closed, or with the
 // reason why the connection is no good.
 func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard *atomic.Int64) error {
 	tick := time.NewTicker(l.o.Keepalive / 4)
 	defer tick.Stop()
+	gathered := time.NewTimer(time.Hour)
+	defer gathered.Stop()
 	var buf []byte
 	lastWrite := time.Now()
 	for {
@@ -21,6 +28,11 @@ func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard
 		case <-stop:
 			return nil
 		case <-l.out.wake:
+			if wait := gatherTime - time.Since(lastWrite); wait > 0 && l.out.wait() {
+				gathered.Reset(wait)
+				continue
+			}
+		case <-gathered.C:
 		case now := <-tick.C:
 			// Together at most two keepalives until a dead connection is noticed.
 			patience := l.o.Keepalive * 3 / 4

@@ -283,12 +283,16 @@ func (a *app) connect(start context.Context) error {
 type links map[string]*component.Link
 
 // Send implements webhook.Sender.
-func (ls links) Send(domain string, s *stanza.Stanza, done func(error)) error {
+func (ls links) Send(domain string, s *stanza.Stanza, more bool, done func(error)) error {
 	l, ok := ls[domain]
 	if !ok {
 		return fmt.Errorf("the component %s is not configured any more", domain)
 	}
-	err := l.Send(s, func(err error) {
+	send := l.Send
+	if more {
+		send = l.SendWithMore
+	}
+	err := send(s, func(err error) {
 		if errors.Is(err, component.ErrRejected) {
 			err = webhook.ErrRejected
 		}

@@ -82,7 +82,7 @@ func TestDocumentIsComplete(t *testing.T) {
 // quiet is a webhook.Sender that takes what it gets.
 type quiet struct{}
 
-func (quiet) Send(_ string, _ *stanza.Stanza, done func(error)) error {
+func (quiet) Send(_ string, _ *stanza.Stanza, _ bool, done func(error)) error {
 	done(nil)
 	return nil
 }

@@ -39,7 +39,9 @@ func newTalker(t *testing.T, s *lab.Server, name, to string) *talker {
 	reader.Go(func() {
 		for {
 			// Prosody's mod_privilege tells users, too, what they may do: nothing.
-			r, err := k.Next(ctx, func(r lab.Received) bool { return r.Kind == "message" && !strings.Contains(r.Inner, "'urn:xmpp:privilege:") })
+			r, err := k.Next(ctx, func(r lab.Received) bool {
+				return r.Kind == "message" && !strings.Contains(r.Inner, "'urn:xmpp:privilege:")
+			})
 			if err != nil {
 				return // the test is over
 			}

@@ -37,11 +37,11 @@ type echoing struct {
 }
 
 // Send implements webhook.Sender.
-func (s echoing) Send(component string, x *stanza.Stanza, done func(error)) error {
+func (s echoing) Send(component string, x *stanza.Stanza, more bool, done func(error)) error {
 	if x.Kind == stanza.Message && x.Type == "groupchat" && x.ID != "" {
 		s.echoes.remember(echo{x.From.Bare().String(), x.To.Bare().String(), x.ID})
 	}
-	return s.Sender.Send(component, x, done)
+	return s.Sender.Send(component, x, more, done)
 }
 
 func (e *Echoes) remember(m echo) {

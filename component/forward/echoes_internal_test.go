@@ -9,7 +9,7 @@ import (
 
 type taker struct{}
 
-func (taker) Send(_ string, _ *stanza.Stanza, done func(error)) error { done(nil); return nil }
+func (taker) Send(_ string, _ *stanza.Stanza, _ bool, done func(error)) error { done(nil); return nil }
 
 func TestEchoes(t *testing.T) {
 	var e Echoes
@@ -23,7 +23,7 @@ func TestEchoes(t *testing.T) {
 	}
 	send := func(id string) {
 		out := read("<message type='groupchat' from='echo@bot.example.com/r' to='room@rooms.example.com' id='%s'/>", id)
-		if err := s.Send("bot.example.com", out, func(error) {}); err != nil {
+		if err := s.Send("bot.example.com", out, false, func(error) {}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -49,7 +49,7 @@ func TestEchoes(t *testing.T) {
 	if len(e.waiting) != maxEchoes || len(e.order) != maxEchoes || back("n0", "groupchat", room, bot) || !back(fmt.Sprint("n", maxEchoes), "groupchat", room, bot) {
 		t.Errorf("%d are remembered in %d places", len(e.waiting), len(e.order))
 	}
-	if err := s.Send("bot.example.com", read("<message type='chat' from='echo@bot.example.com' to='u@example.com' id='chat'/>"), func(error) {}); err != nil || len(e.waiting) != maxEchoes-1 {
+	if err := s.Send("bot.example.com", read("<message type='chat' from='echo@bot.example.com' to='u@example.com' id='chat'/>"), false, func(error) {}); err != nil || len(e.waiting) != maxEchoes-1 {
 		t.Errorf("a chat message is remembered, or %v", err)
 	}
 }

@@ -24,7 +24,7 @@ import (
 
 type sender struct{ l **component.Link }
 
-func (s sender) Send(_ string, x *stanza.Stanza, done func(error)) error {
+func (s sender) Send(_ string, x *stanza.Stanza, _ bool, done func(error)) error {
 	return (*s.l).Send(x, done)
 }
 

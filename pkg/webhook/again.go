@@ -22,7 +22,7 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 	if it.state == unstored { // it would be lost with the process: the sender must know now
 		q.mu.Unlock()
 		q.finish(l, it)
-		q.w.conclude(it.Event, Verdict{Outcome: Refused, Err: overloaded, Reason: "failed, and could not be stored"}, func() { q.answered(l, it) })
+		q.w.conclude(it.Event, Verdict{Outcome: Refused, Err: overloaded, Reason: "failed, and could not be stored"}, false, func() { q.answered(l, it) })
 		return true
 	}
 	// A failure counts against the event alone if others of the endpoint have
@@ -139,7 +139,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 		e = nil
 	}
 	q.finish(l, it)
-	q.w.send(it.Event, q.w.errorTo(it.Event, e), func() { q.answered(l, it) })
+	q.w.send(it.Event, q.w.errorTo(it.Event, e), false, func() { q.answered(l, it) })
 	return true
 }
 

@@ -11,11 +11,12 @@ import (
 
 // conclude ends an event that was judged: it sends the receipt, the replies or
 // the error, and calls settled when the server has confirmed the last of them
-// (at once if there is none).
+// (at once if there is none). more says that the next event of the conversation is
+// there already.
 //
 // Killed before settled: a queued event is delivered again, and what was sent
 // is sent again with the same ids.
-func (w *Worker) conclude(ev *Event, v Verdict, settled func()) {
+func (w *Worker) conclude(ev *Event, v Verdict, more bool, settled func()) {
 	var out []*stanza.Stanza
 	switch v.Outcome {
 	case Done:
@@ -32,7 +33,7 @@ func (w *Worker) conclude(ev *Event, v Verdict, settled func()) {
 		w.Counters.Refused.Add(1)
 		out = w.errorTo(ev, v.Err)
 	}
-	w.send(ev, out, settled)
+	w.send(ev, out, more, settled)
 }
 
 // errorTo is the error stanza for the sender of an event, if there is to be one.
@@ -76,7 +77,7 @@ func receipt(ev *Event) *stanza.Stanza {
 // send hands stanzas to the link in order. The link keeps them over
 // reconnects; it refuses only when too much waits there, and then the lane
 // waits.
-func (w *Worker) send(ev *Event, out []*stanza.Stanza, settled func()) {
+func (w *Worker) send(ev *Event, out []*stanza.Stanza, more bool, settled func()) {
 	for i, s := range out {
 		last := i == len(out)-1
 		done := func(err error) {
@@ -93,7 +94,7 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, settled func()) {
 			}
 		}
 		for {
-			err := w.sender.Send(ev.Component, s, done)
+			err := w.sender.Send(ev.Component, s, more, done)
 			if err == nil {
 				break
 			}
@@ -120,7 +121,7 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, settled func()) {
 func (w *Worker) rejected(ev *Event, reply *stanza.Stanza, last bool, settled func()) {
 	w.log.Error("the XMPP server refused a reply of the endpoint; the sender gets an error", ev.about(zap.Int("bytes", len(reply.XML())))...)
 	e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be sent"})
-	if e == nil || reply.Type == "error" || w.sender.Send(ev.Component, e, func(error) {
+	if e == nil || reply.Type == "error" || w.sender.Send(ev.Component, e, false, func(error) {
 		if last {
 			settled()
 		}

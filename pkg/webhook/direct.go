@@ -18,7 +18,7 @@ const maxDirect = 10_000
 // modules whose formats are delivered so; "delivery: queued" does not lose it.
 func (w *Worker) Direct(ev *Event) bool {
 	return w.lanes.add(ev.conversation(), maxDirect, func() {
-		w.conclude(ev, w.once(ev), func() {})
+		w.conclude(ev, w.once(ev), false, func() {})
 	})
 }
 

@@ -128,7 +128,7 @@ func (p *Puller) send(ev *Event, seq uint64, out *stanza.Stanza) error {
 	}
 	p.mu.Unlock()
 	if out != nil {
-		err := p.w.sender.Send(ev.Component, out, func(error) { p.paid(seq) })
+		err := p.w.sender.Send(ev.Component, out, false, func(error) { p.paid(seq) })
 		switch {
 		case errors.Is(err, ErrBusy):
 			p.paid(seq) // acked is before it: it stays

@@ -20,7 +20,7 @@ type slow struct {
 	busy bool
 }
 
-func (s *slow) Send(_ string, x *stanza.Stanza, done func(error)) error {
+func (s *slow) Send(_ string, x *stanza.Stanza, _ bool, done func(error)) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.busy {

@@ -179,7 +179,7 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
 	}
 	for _, r := range w.errorTo(it.Event, e) {
-		if err := w.sender.Send(it.Component, r, func(error) {}); err != nil {
+		if err := w.sender.Send(it.Component, r, false, func(error) {}); err != nil {
 			w.log.Warn("the sender of an event that could not be stored was not told", it.about(zap.Error(err))...)
 		}
 	}

@@ -185,7 +185,7 @@ func (r *Retired) giveUp(ctx context.Context, name string, rec *store.Record) er
 	}
 	reply, err := s.ErrorReply(&stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"}, stanza.Limits{})
 	if err == nil {
-		err = r.Sender.Send(rec.Component, reply, func(error) {})
+		err = r.Sender.Send(rec.Component, reply, false, func(error) {})
 	}
 	if err != nil {
 		r.Log.Warn("the sender of an event that was given up was not told", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.Error(err))

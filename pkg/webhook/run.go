@@ -116,8 +116,8 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 			return false
 		}
 	}
-	q.finish(l, it)
-	q.w.conclude(it.Event, v, func() { q.answered(l, it) })
+	more := q.finish(l, it)
+	q.w.conclude(it.Event, v, more, func() { q.answered(l, it) })
 	return true
 }
 
@@ -181,14 +181,15 @@ func (q *queue) near(l *lane) int {
 	return readTogether / (typicalEvent * max(1, q.count/max(1, l.tail)))
 }
 
-// finish takes the first event out of its lane.
-func (q *queue) finish(l *lane, it *item) {
+// finish takes the first event out of its lane, and reports whether there is another.
+func (q *queue) finish(l *lane, it *item) (more bool) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	l.pop()
 	l.oldest = it.since
 	q.unhold(it)
 	q.count--
-	q.mu.Unlock()
+	return len(l.mem) > 0
 }
 
 // wakeIn sees to it that wake is called within a time; q.mu is held.

@@ -90,7 +90,7 @@ type noted struct {
 	xml []string
 }
 
-func (n *noted) Send(_ string, s *stanza.Stanza, done func(error)) error {
+func (n *noted) Send(_ string, s *stanza.Stanza, _ bool, done func(error)) error {
 	n.mu.Lock()
 	n.xml = append(n.xml, s.XML())
 	n.mu.Unlock()

@@ -23,7 +23,7 @@ type sink struct {
 	errors map[string]stanza.Condition // by stanza id
 }
 
-func (s *sink) Send(_ string, x *stanza.Stanza, done func(error)) error {
+func (s *sink) Send(_ string, x *stanza.Stanza, _ bool, done func(error)) error {
 	if e, ok := x.StanzaError(); ok {
 		s.mu.Lock()
 		if s.errors == nil {

@@ -24,11 +24,12 @@ var ErrBusy = errors.New("too many stanzas wait for the XMPP server")
 // the stanza.
 var ErrRejected = errors.New("the XMPP server closed the stream over this stanza")
 
-// Sender sends stanzas over the link of a component. done is called once, with
+// Sender sends stanzas over the link of a component. more says that others will
+// follow soon, for which this one may wait a moment. done is called once, with
 // nil when the server has taken the stanza, or with ErrRejected; an error of
 // Send itself means that done is not called.
 type Sender interface {
-	Send(component string, s *stanza.Stanza, done func(error)) error
+	Send(component string, s *stanza.Stanza, more bool, done func(error)) error
 }
 
 // Worker makes the attempts of one endpoint.

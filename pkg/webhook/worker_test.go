@@ -35,7 +35,7 @@ type link struct {
 
 func newLink() *link { return &link{came: make(chan struct{}, 100_000)} }
 
-func (l *link) Send(_ string, s *stanza.Stanza, done func(error)) error {
+func (l *link) Send(_ string, s *stanza.Stanza, _ bool, done func(error)) error {
 	l.mu.Lock()
 	if l.busy > 0 {
 		l.busy--
