@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -108,7 +109,12 @@ store: {dir: %q}
 					b.Error(err)
 					return
 				}
-				_ = resp.Body.Close() // it is empty
+				_, err = io.Copy(io.Discard, resp.Body) // or the connection is not used again
+				_ = resp.Body.Close()
+				if err != nil {
+					b.Error(err)
+					return
+				}
 				if resp.StatusCode != http.StatusAccepted {
 					b.Errorf("status %d", resp.StatusCode)
 					return
