@@ -7,6 +7,7 @@ import (
 	"context"
 	"crypto/sha1"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"regexp"
@@ -67,7 +68,11 @@ func (p *mailer) post(ctx context.Context, client *http.Client) error {
 	if err != nil {
 		return err
 	}
-	_ = resp.Body.Close() // it is empty, or does not matter
+	_, err = io.Copy(io.Discard, resp.Body) // or the connection is not used again
+	_ = resp.Body.Close()
+	if err != nil {
+		return err
+	}
 	if resp.StatusCode != p.status {
 		return fmt.Errorf("%s: %d", p.url, resp.StatusCode)
 	}
