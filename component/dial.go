@@ -3,6 +3,7 @@ package component
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"net"
 	"time"
 )
@@ -25,15 +26,35 @@ func (l *Link) dial(ctx context.Context) (net.Conn, error) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		conn = ackQuickly(tcp)
 	}
-	if l.o.TLS == nil {
+	l.mu.Lock()
+	how := l.o.TLS
+	l.mu.Unlock()
+	if how == nil {
 		return conn, nil
 	}
-	secured := tls.Client(conn, l.o.TLS)
+	secured := tls.Client(conn, how)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close() // the TLS error is the one to report
 		return nil, &tlsError{err}
 	}
 	return secured, nil
+}
+
+// Trust replaces the authorities that are trusted, nil for the system's, from the next
+// connection on, which is tried at once if there is none. Without TLS it does nothing.
+func (l *Link) Trust(cas *x509.CertPool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.o.TLS == nil {
+		return
+	}
+	how := l.o.TLS.Clone()
+	how.RootCAs = cas
+	l.o.TLS = how
+	select {
+	case l.retry <- struct{}{}:
+	default:
+	}
 }
 
 type tlsError struct{ err error }

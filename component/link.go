@@ -66,13 +66,14 @@ type Link struct {
 	tracker tracker
 	out     outgoing
 
-	mu     sync.Mutex
+	mu     sync.Mutex // of o.TLS, too
 	status Status
 	told   string        // the trouble that was logged last
 	shared bool          // somebody else has connected under our name
 	stray  time.Time     // when a marker went to somebody else, or theirs came to us
 	inARow int           // markers that came back since then
 	isUp   chan struct{} // closed while connected
+	retry  chan struct{} // the next attempt is to be made at once
 
 	Counters Counters
 }
@@ -85,7 +86,7 @@ func New(o Options) *Link {
 	o.Pace = o.Pace.withDefaults()
 	l := &Link{o: o, log: o.Log.With(zap.String("component", o.Domain.String()))}
 	l.tracker.init()
-	l.isUp = make(chan struct{})
+	l.isUp, l.retry = make(chan struct{}), make(chan struct{}, 1)
 	l.out.init(o.Domain)
 	l.status = Status{Domain: o.Domain.String(), Addr: o.Addr, State: Connecting, Since: time.Now(), Reason: "not connected yet"}
 	return l
@@ -126,6 +127,7 @@ func (l *Link) Run(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-time.After(wait):
+		case <-l.retry:
 		}
 	}
 }

@@ -101,6 +101,18 @@ func TestTLS(t *testing.T) {
 			}
 		})
 	}
+	t.Run("another CA", func(t *testing.T) {
+		srv := componenttest.NewServer(t, domain, "secret")
+		addr, cas := secured(t, srv, "xmpp.example.com")
+		f := run(t, srv, nil, func(o *component.Options) {
+			o.Addr, o.TLS = addr, &tls.Config{ServerName: "xmpp.example.com"}
+			o.Pace = component.Pace{First: time.Hour, Max: time.Hour, MaxSlow: time.Hour}
+		})
+		eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, "is not trusted") })
+		eventually(t, "the second attempt is over", func() bool { return f.Counters.Reconnects.Load() >= 2 })
+		f.Trust(cas)
+		eventually(t, "connected", f.Connected)
+	})
 	t.Run("TLS to plain", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

@@ -2,9 +2,11 @@ package main
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -89,6 +91,11 @@ func (a *app) apply(ctx context.Context, cfg *Config) ([]string, error) {
 	}
 
 	// From here on nothing fails but what leaves the old where it was.
+	for i, c := range cfg.Components {
+		if !sameTrust(a.cfg.Components[i].TLS.CAs, c.TLS.CAs) {
+			a.links[c.Domain].Trust(c.TLS.CAs)
+		}
+	}
 	same := a.unchanged(cfg)
 	for i, w := range workers {
 		if w.Endpoint() != targets[i] && !same[w.Endpoint().Name] {
@@ -227,23 +234,18 @@ func needRestart(old, next *Config) []string {
 	return all
 }
 
-// sameComponents compares components with all they have, pools of certificates
-// too, which cannot be compared as values.
+// sameComponents compares components with all they have but the authorities that they
+// trust.
 func sameComponents(a, b []ComponentConfig) bool {
-	if len(a) != len(b) {
-		return false
-	}
-	for i := range a {
-		x, y := a[i], b[i]
-		if (x.TLS.CAs == nil) != (y.TLS.CAs == nil) || x.TLS.CAs != nil && !x.TLS.CAs.Equal(y.TLS.CAs) {
-			return false
-		}
-		x.TLS.CAs, y.TLS.CAs = nil, nil
-		if !reflect.DeepEqual(x, y) {
-			return false
-		}
-	}
-	return true
+	return slices.EqualFunc(a, b, func(x, y ComponentConfig) bool {
+		x.TLS.CAs, y.TLS.CAs, x.TLS.CAFile, y.TLS.CAFile = nil, nil, "", ""
+		return reflect.DeepEqual(x, y)
+	})
+}
+
+// sameTrust compares pools of certificates; nil are the system's.
+func sameTrust(a, b *x509.CertPool) bool {
+	return (a == nil) == (b == nil) && (a == nil || a.Equal(b))
 }
 
 // differences names the sections that are other in another configuration, and of
@@ -267,6 +269,9 @@ func differences(old, next *Config) []string {
 	for _, e := range old.Endpoints {
 		_, gone := was[e.Name]
 		say(!gone, "endpoint "+e.Name+" (removed)")
+	}
+	for i, c := range next.Components {
+		say(sameTrust(old.Components[i].TLS.CAs, c.TLS.CAs), "component "+c.Domain+" (ca_file)")
 	}
 	say(reflect.DeepEqual(old.Rosters, next.Rosters), "rosters")
 	say(reflect.DeepEqual(old.HTTP.Tokens, next.HTTP.Tokens), "http.tokens")

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -107,7 +108,24 @@ func TestLinkOverTLS(t *testing.T) {
 			t.Errorf("%s: %d, and there is no %q in\n%s%s", tls, code, want, out, errs)
 		}
 	}
-	p := launchFile(t, configure("{mode: direct, server_name: example.com, ca_file: "+cert+"}"))
+	// A new CA counts from the next connection on, after a reload.
+	trusted := filepath.Join(dir, "trusted.crt")
+	copyFile := func(from string) {
+		data, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(trusted, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFile(other)
+	p := launchFile(t, configure("{mode: direct, server_name: example.com, ca_file: "+trusted+"}"))
+	p.awaitNotReady("is not trusted")
+	copyFile(cert)
+	if err := p.cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
 	p.awaitLinks(1)
 	login(t, s, "alice").echo("echo@secure.localhost", "by TLS")
 	if code := p.stop(); code != 0 {
