@@ -32,7 +32,7 @@ func (r *benchRun) has(name string) bool {
 // others do in the same run.
 func (r *benchRun) table() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Medians of one run, commit %s: %d cores (%s), which server, stanzahook, bot and load share; %s; %s.\n\n", r.Commit, r.Cores, r.CPU, r.Servers, r.Go)
+	fmt.Fprintf(&b, "Medians of %d rounds of one run, commit %s: %d cores (%s), which server, stanzahook, bot and load share; %s; %s.\n\n", len(r.get("user, bot and back", "prosody", "stanzahook, event, queued", "").Rounds), r.Commit, r.Cores, r.CPU, r.Servers, r.Go)
 	b.WriteString("| | aim | stanzahook | others, in the same run |\n|---|---|---|---|\n")
 	row := func(what, aim, ours, others string) {
 		fmt.Fprintf(&b, "| %s | %s | %s | %s |\n", what, aim, ours, others)
@@ -70,6 +70,7 @@ func (r *benchRun) table() string {
 	for _, c := range []struct{ connections, aim string }{{"1", "0.9×"}, {"16", "2×"}, {"64", "2.7×"}} {
 		post("`POST /rest`, "+c.connections+" connections, 202 when Prosody has it", c.aim+" mod_rest", "POST /rest, c = "+c.connections, "mod_rest")
 	}
+	row("`POST /v1/messages`, 16 connections, 202 when Prosody has it", "", fmt.Sprintf("%.0f/s", r.get("POST /v1/messages, c = 16", "prosody", "stanzahook", "").Median), "")
 	post("`POST /msg` with an account, 16 connections, 201 when Prosody has it", "", "POST /msg, c = 16", "mod_post_msg")
 	post("refresh of 100 rosters of 50 contacts, users/s, Prosody, nothing new", "", "refresh, 50 contacts, unchanged", "mod_http_roster_admin")
 	post("the same, 5 contacts are others; stored by Prosody, by the module not", "", "refresh, 50 contacts, 5 others", "mod_http_roster_admin")

@@ -326,9 +326,10 @@ func (p *program) memory(line string) int64 {
 	return 0
 }
 
-func medianOf(values []float64) float64 {
+func median[T float64 | time.Duration](values []T) T {
 	sorted := slices.Sorted(slices.Values(values))
-	return sorted[len(sorted)/2]
+	n := len(sorted)
+	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 // rounded is for the log.

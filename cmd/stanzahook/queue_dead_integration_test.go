@@ -57,7 +57,7 @@ func TestQueueDeadEndpoint(t *testing.T) {
 		before = append(before, crowdLive.pace(t, phase))
 	}
 	t.Logf("events/s of the live endpoint: %v with the other one up, %v with it down and %d waiting", rounded(before), rounded(while), waiting)
-	if ratio := medianOf(while) / medianOf(before); ratio < least {
+	if ratio := median(while) / median(before); ratio < least {
 		t.Errorf("the live endpoint has %.2f of its rate", ratio)
 	}
 	refused := errorsSent(t, srv)
@@ -118,7 +118,7 @@ func TestQueueStuckConversation(t *testing.T) {
 	without = append(without, others.pace(t, phase))
 	t.Logf("events/s of the others: %v; with a stuck conversation %v; with %d messages waiting in it %v", rounded(without), rounded(few), many, rounded(full))
 	for _, with := range [][]float64{few, full} {
-		if times := medianOf(without) / medianOf(with); times > most {
+		if times := median(without) / median(with); times > most {
 			t.Errorf("the others take %.2f times as long", times)
 		}
 	}

@@ -145,7 +145,7 @@ func (c *soakRecord) judge() {
 			for _, s := range part {
 				values = append(values, what.of(s))
 			}
-			return medianOf(values)
+			return median(values)
 		}
 		middle, last := of(c.all[third:2*third]), of(c.all[2*third:])
 		c.t.Logf("%s: %.0f in the middle third, %.0f in the last", what.name, middle, last)
