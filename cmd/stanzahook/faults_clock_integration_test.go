@@ -61,8 +61,8 @@ func TestFaultsClock(t *testing.T) {
 			})
 			tr.during("and while we are killed", lostUnstored, "", func() {
 				b.close()
-				awaitSaid(tr, 10)
-				p.kill() // with the next start the clock is right again
+				awaitSaid(tr, 100)
+				tr.kill() // with the next start the clock is right again
 				p = launchIn(t, dir, c)
 				clock = takeClock(t, p)
 				tr.runs(p)

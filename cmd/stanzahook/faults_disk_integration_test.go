@@ -3,7 +3,9 @@
 package main
 
 import (
+	"fmt"
 	"testing"
+	"time"
 
 	"stanzahook/deploy/lab"
 )
@@ -22,6 +24,7 @@ func slowDisk(rules ...string) []string {
 // do meanwhile does not wait for it, in either direction; and after a kill nothing
 // of what it had taken is gone.
 func TestFaultsSlowDisk(t *testing.T) {
+	const hang = 2 * time.Second
 	rounds, said := 1, 50
 	if fullFaults() {
 		rounds, said = 3, 100
@@ -36,15 +39,19 @@ func TestFaultsSlowDisk(t *testing.T) {
 			return p
 		}
 		slow := []string{"fsync:delay_enter=200ms", "ftruncate:delay_enter=20ms"}
-		hangs := []string{"pwrite64:delay_enter=2s:when=100+2000", "fsync:delay_enter=50ms"}
+		hangs := []string{fmt.Sprintf("pwrite64:delay_enter=%s:when=100+2000", hang), "fsync:delay_enter=50ms"}
 		tr := startTraffic(t, s, start(slow...), b, "echo@slow.localhost")
 		for range rounds {
 			for i, what := range []string{"syncing takes long", "some writes hang"} {
 				rules := [][]string{slow, hangs}[i]
-				tr.during(what+", and we are killed", lostUnstored, "", func() {
-					tr.now().kill()
+				tr.during(what+", and we are killed while the bot is away", lostUnstored, "", func() {
+					b.close()
+					awaitSaid(tr, 100+int(tr.stalls/(10*time.Millisecond))) // most of it is stored
+					tr.kill()
+					b.open()
 					tr.runs(start(rules...))
 				})
+				tr.stalls = hang
 				tr.during(what, "", "", func() { awaitSaid(tr, said) })
 				tr.during(what+", and the bot is away", "", "", func() {
 					b.close()

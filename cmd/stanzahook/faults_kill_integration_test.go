@@ -49,7 +49,7 @@ func TestFaultsKills(t *testing.T) {
 			}
 			for range rounds {
 				tr.during("we are killed", lostUnstored, "", func() {
-					tr.now().kill()
+					tr.kill()
 					next := launchIn(t, dir, c)
 					tr.runs(next)
 					next.awaitLinks(1)
@@ -63,8 +63,8 @@ func TestFaultsKills(t *testing.T) {
 				})
 				tr.during("we and the bot are killed", lostUnstored, "", func() {
 					b.close()
-					awaitSaid(tr, 20)
-					tr.now().kill()
+					awaitSaid(tr, 100)
+					tr.kill()
 					next := launchIn(t, dir, c)
 					tr.runs(next)
 					b.open()

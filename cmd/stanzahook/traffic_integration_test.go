@@ -30,9 +30,23 @@ type traffic struct {
 	people []*person
 	stop   func() // returns when nothing more is sent
 
+	killed time.Time     // when we were, of the mishap that is under way
+	stalls time.Duration // how long the disk may hold a write
+
 	mu       sync.Mutex
 	program  *program
 	troubles []mishap
+}
+
+// unstored is the age up to which a message may be lost that had not been stored when
+// we were killed.
+const unstored = 500 * time.Millisecond
+
+// kill kills the program.
+func (tr *traffic) kill() {
+	tr.t.Helper()
+	tr.killed = time.Now()
+	tr.now().kill()
 }
 
 // mishap is a time in which something may get lost, and why.
@@ -289,11 +303,16 @@ func awaitProgress(t *testing.T, what string, holds func() (count int, done bool
 // during lets something happen in which messages may get lost for these reasons.
 func (tr *traffic) during(what, users, callers string, happens func()) {
 	tr.t.Helper()
-	from := tr.flows()
+	began := tr.flows()
+	from := began
+	tr.killed = time.Time{}
 	happens()
 	tr.flows()
+	if at := tr.killed.Add(-unstored - tr.stalls); at.After(from) {
+		from = at // what was taken before is stored
+	}
 	tr.troubles = append(tr.troubles, mishap{users, callers, from, time.Now()})
-	tr.t.Logf("%s: it took %v until messages flowed again", what, time.Since(from).Round(time.Millisecond))
+	tr.t.Logf("%s: it took %v until messages flowed again", what, time.Since(began).Round(time.Millisecond))
 }
 
 // reason returns why something may be lost that was sent at a time.
