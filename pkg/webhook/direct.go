@@ -17,8 +17,8 @@ const maxDirect = 10_000
 // Killed before the endpoint has answered: the stanza is lost, as with the
 // modules whose formats are delivered so; "delivery: queued" does not lose it.
 func (w *Worker) Direct(ev *Event) bool {
-	return w.lanes.add(ev.conversation(), maxDirect, func() {
-		w.conclude(ev, w.once(ev), false, func() {})
+	return w.lanes.add(ev.conversation(), maxDirect, func(more bool) {
+		w.conclude(ev, w.once(ev), more, func() {})
 	})
 }
 
@@ -27,7 +27,7 @@ func (w *Worker) Direct(ev *Event) bool {
 //
 // Killed before the answer: the asker gets an error from its server, or times out.
 func (w *Worker) Ask(ev *Event, answer func(Verdict)) bool {
-	return w.lanes.add("", maxDirect, func() { answer(w.once(ev)) })
+	return w.lanes.add("", maxDirect, func(bool) { answer(w.once(ev)) })
 }
 
 // once makes the one attempt of an event that is in memory only. An endpoint

@@ -4,18 +4,20 @@ import "sync"
 
 // lanes run jobs: those of one key one after the other, in the order they were
 // added; keys independently of each other. A lane is a goroutine that exists
-// while it has jobs.
+// while it has jobs. A job is told whether more wait behind it.
 type lanes struct {
 	mu      sync.Mutex
-	waiting map[string][]func()
+	waiting map[string][]job
 	jobs    int
 	closed  bool
 	wg      sync.WaitGroup
 }
 
+type job func(more bool)
+
 // add queues a job. The empty key means a lane of its own. It reports false if
 // limit jobs are there already (0: no limit), or after close.
-func (l *lanes) add(key string, limit int, job func()) bool {
+func (l *lanes) add(key string, limit int, do job) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.closed || limit > 0 && l.jobs >= limit {
@@ -24,16 +26,16 @@ func (l *lanes) add(key string, limit int, job func()) bool {
 	l.jobs++
 	if key == "" {
 		l.wg.Go(func() {
-			job()
+			do(false)
 			l.ended()
 		})
 		return true
 	}
 	if l.waiting == nil {
-		l.waiting = make(map[string][]func())
+		l.waiting = make(map[string][]job)
 	}
 	queue, running := l.waiting[key]
-	l.waiting[key] = append(queue, job)
+	l.waiting[key] = append(queue, do)
 	if !running {
 		l.wg.Go(func() { l.run(key) })
 	}
@@ -49,11 +51,11 @@ func (l *lanes) run(key string) {
 			l.mu.Unlock()
 			return
 		}
-		job := queue[0]
+		do, more := queue[0], len(queue) > 1 // or come meanwhile
 		queue[0] = nil
 		l.waiting[key] = queue[1:]
 		l.mu.Unlock()
-		job()
+		do(more)
 		l.ended()
 	}
 }

@@ -27,6 +27,7 @@ const domain = "bot.example.com"
 type link struct {
 	mu       sync.Mutex
 	sent     []*stanza.Stanza
+	more     []bool // of sent
 	withhold bool
 	busy     int
 	reject   string // the id of a stanza the server never takes
@@ -35,14 +36,14 @@ type link struct {
 
 func newLink() *link { return &link{came: make(chan struct{}, 100_000)} }
 
-func (l *link) Send(_ string, s *stanza.Stanza, _ bool, done func(error)) error {
+func (l *link) Send(_ string, s *stanza.Stanza, more bool, done func(error)) error {
 	l.mu.Lock()
 	if l.busy > 0 {
 		l.busy--
 		l.mu.Unlock()
 		return webhook.ErrBusy
 	}
-	l.sent = append(l.sent, s)
+	l.sent, l.more = append(l.sent, s), append(l.more, more)
 	withhold := l.withhold
 	l.mu.Unlock()
 	if s.ID == l.reject {
