@@ -42,8 +42,9 @@
 //
 // What others follow soon may wait for them, for up to a millisecond
 // ([Link.SendWithMore]): at full load the replies of bots, which would come to the
-// server one by one otherwise, each at the cost of a system call or two on both sides.
-// It makes Prosody faster by 4 %, and nobody waits longer who has one message on its way.
+// server one by one otherwise, each at the cost of a system call or two on both
+// sides. That is some 3 % more messages/s; who has one message on its way waits no
+// longer.
 //
 // "Taken by the server" is what a confirmation means, not "received by the
 // user", and not "survives a crash of the server".
