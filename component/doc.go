@@ -43,8 +43,9 @@
 // What others follow soon may wait for them, for up to a millisecond
 // ([Link.SendWithMore]): at full load the replies of bots, which would come to the
 // server one by one otherwise, each at the cost of a system call or two on both
-// sides. That is some 3 % more messages/s; who has one message on its way waits no
-// longer.
+// sides. Who has one message on its way waits no longer, nor does who waits for a
+// confirmation. In process that is some 3 % more events/s (BenchmarkEventQueued), on
+// Prosody up to as much; on ejabberd nothing was to be seen.
 //
 // "Taken by the server" is what a confirmation means, not "received by the
 // user", and not "survives a crash of the server".

@@ -169,11 +169,16 @@ func (it *item) finish(err error) {
 	}
 }
 
-// wait reports whether all that is not written yet may wait for what follows.
+// wait reports whether all that is not written yet may wait for what follows, and so
+// may all that is written and has no marker behind it yet.
 func (q *outgoing) wait() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.gather = q.suspects == 0 && q.written < len(q.items) && !slices.ContainsFunc(q.items[q.written:], func(it *item) bool { return !it.more })
+	due := q.items[q.written:]
+	if len(q.marks) == 0 {
+		due = q.items
+	}
+	q.gather = q.suspects == 0 && q.written < len(q.items) && !slices.ContainsFunc(due, func(it *item) bool { return !it.more })
 	return q.gather
 }
 

@@ -1,6 +1,7 @@
 package component
 
 import (
+	"fmt"
 	"testing"
 
 	"stanzahook/pkg/jid"
@@ -49,7 +50,26 @@ func TestOutgoingGathers(t *testing.T) {
 	if add(true); !woken() || !q.wait() {
 		t.Error("after a write one does not wake the write side, or may not wait")
 	}
-	q.disconnected(nil) // the three are suspects now
+	// A marker is open; another stanza that somebody waits for has none behind it yet.
+	add(false)
+	q.take(nil, false, &c)
+	add(true)
+	if woken(); !q.wait() {
+		t.Error("with a marker open one may not wait")
+	}
+	marker := fmt.Sprintf("<message from='%s' to='%s' id='1'/>", q.marker, q.marker)
+	s, err := stanza.Parse(marker, stanza.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if ours, _ := q.marked(s, &c); !ours || len(q.marks) != 0 {
+		t.Fatalf("%s is no marker, or %d are open", marker, len(q.marks))
+	}
+	if !woken() || q.wait() {
+		t.Error("the marker of a stanza that somebody waits for, waits")
+	}
+	q.take(nil, false, &c)
+	q.disconnected(nil) // what was written are suspects now
 	q.connected(func() {})
 	if !woken() || q.wait() {
 		t.Error("a new connection does not wake the write side, or suspects wait")

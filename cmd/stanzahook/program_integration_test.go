@@ -261,10 +261,16 @@ func (p *program) get(path string) reply {
 }
 
 // stored returns how many events of an endpoint are on disk and not answered.
-func (p *program) stored(endpoint string) (n int) {
+func (p *program) stored(endpoint string) int {
+	p.t.Helper()
+	return p.count("/v1/deliveries?limit=500&state=queued&endpoint=" + endpoint)
+}
+
+// count counts the items of a list, over all its pages; path has a query already.
+func (p *program) count(path string) (n int) {
 	p.t.Helper()
 	for cursor := ""; ; {
-		r, err := p.call("GET", "/v1/deliveries?state=queued&limit=500&endpoint="+endpoint+cursor, "token-admin", "", "")
+		r, err := p.call("GET", path+cursor, "token-admin", "", "")
 		var list struct {
 			Items []struct{}
 			Next  *string
@@ -273,7 +279,7 @@ func (p *program) stored(endpoint string) (n int) {
 			err = json.Unmarshal([]byte(r.body), &list)
 		}
 		if err != nil || r.status != http.StatusOK {
-			p.t.Fatalf("the queued deliveries: %d %s %v", r.status, r.body, err)
+			p.t.Fatalf("%s: %d %s %v", path, r.status, r.body, err)
 		}
 		n += len(list.Items)
 		if list.Next == nil {

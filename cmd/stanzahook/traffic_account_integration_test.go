@@ -3,11 +3,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
-	"testing"
 	"time"
 )
 
@@ -59,7 +57,7 @@ func (tr *traffic) finish() (users, callers balance) {
 		}
 	}
 	tr.bot.noProblems()
-	users.Dead = deadLetters(tr.t, tr.now())
+	users.Dead = tr.now().count("/v1/dead-letters?limit=500")
 	return users, callers
 }
 
@@ -122,29 +120,6 @@ func (b *tally) returned(id string) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.bounced[id]
-}
-
-// deadLetters counts them.
-func deadLetters(t *testing.T, p *program) (n int) {
-	t.Helper()
-	for cursor := ""; ; {
-		r, err := p.call("GET", "/v1/dead-letters?limit=500"+cursor, "token-admin", "", "")
-		var list struct {
-			Items []struct{}
-			Next  *string
-		}
-		if err == nil {
-			err = json.Unmarshal([]byte(r.body), &list)
-		}
-		if err != nil || r.status != http.StatusOK {
-			t.Fatalf("the dead letters: %d %s %v", r.status, r.body, err)
-		}
-		n += len(list.Items)
-		if list.Next == nil {
-			return n
-		}
-		cursor = "&cursor=" + *list.Next
-	}
 }
 
 // conditions returns the errors that the user got, by number.

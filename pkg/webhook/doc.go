@@ -41,8 +41,7 @@
 //	    2 %       2 %  the delivery log
 //
 // Storing and removing took 22 and 21 % of 46 µs when removals were not yet held to
-// a tenth of the time. Since replies are written together (component.Link.SendWithMore)
-// some 3 % more fits through, in the process and on Prosody.
+// a tenth of the time.
 //
 // make profile measures these shares again; go test -bench EventQueued -cpuprofile
 // shows the same without a server.
