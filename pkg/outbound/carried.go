@@ -31,10 +31,24 @@ func carried(addr netip.Addr) (decides netip.Addr, others []netip.Addr) {
 		// over (RFC 4380, section 4).
 		client := netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})
 		return addr, []netip.Addr{at(4, 5, 6, 7), client}
+	case isISATAP(addr):
+		return addr, []netip.Addr{last}
 	case zero(b[:12]) && addr != netip.IPv6Unspecified() && addr != netip.IPv6Loopback():
 		return addr, []netip.Addr{last} // ::/96, IPv4-compatible, deprecated (RFC 4291, section 2.5.5.1)
 	}
 	return addr, nil
+}
+
+// isISATAP reports whether an address has the interface identifier of an ISATAP
+// tunnel, ::0:5efe:a.b.c.d or ::200:5efe:a.b.c.d, behind whatever prefix: a host
+// with such an interface sends the packet to the IPv4 address (RFC 5214,
+// section 6.1). The bits for local and group count for nothing.
+func isISATAP(addr netip.Addr) bool {
+	if addr.Unmap().Is4() {
+		return false
+	}
+	b := addr.As16()
+	return b[8]&^3 == 0 && b[9] == 0 && b[10] == 0x5e && b[11] == 0xfe
 }
 
 func zero(b []byte) bool {

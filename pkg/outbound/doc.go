@@ -5,7 +5,8 @@
 // private and other special networks (the registries of RFC 6890) may only if
 // the operator lists them. Link-local addresses and those where clouds serve
 // their metadata and credentials never may, listed or not. An IPv6 address that
-// carries an IPv4 address (mapped, NAT64, 6to4) is judged by what it carries.
+// carries an IPv4 address (mapped, NAT64, 6to4) is judged by what it carries; one
+// of a tunnel (Teredo, ISATAP) has to be listed itself.
 //
 // # Where it is checked
 //

@@ -79,6 +79,9 @@ func (g *Guard) Check(addr netip.Addr) error {
 	if why, found := lookUp(g.special, judged); found {
 		return &Refusal{Addr: addr, Judged: judged, Why: why}
 	}
+	if isISATAP(judged) {
+		return &Refusal{Addr: addr, Judged: judged, Why: "an address of an ISATAP tunnel (RFC 5214)"}
+	}
 	return nil
 }
 

@@ -62,6 +62,10 @@ func TestCheck(t *testing.T) {
 		"2001:0:a9fe:a9fe::":             never, // Teredo: the relay,
 		"2001:0:808:808::5601:5601":      never, // and the client
 		"64:ff9b:1:a9fe:a9:fe00:808:808": never,
+
+		"2a00::5efe:8.8.8.8": listed, "2a00::200:5efe:10.1.2.3": listed, "2a00::300:5efe:8.8.8.8": listed, "2a00::5eff:a9fe:a9fe": passes,
+		"2a00::400:5efe:8.8.8.8": passes, "2a00::5efe:a9fe:a9fe": never, "2a00::200:5efe:a9fe:a9fe": never, "2a00::5efe:168.63.129.16": never,
+		"fd00::5efe:a9fe:a9fe": never,
 	} {
 		a := netip.MustParseAddr(addr)
 		got := never
@@ -129,6 +133,7 @@ func TestRefusalSaysWhatToDo(t *testing.T) {
 	g := outbound.NewGuard(nil)
 	for addr, want := range map[string]string{
 		"10.1.2.3":              "10.1.2.3 is a private address (RFC 1918); if it is meant, add 10.1.2.3/32 to outbound.allow_networks",
+		"2a00::5efe:9.9.9.9":    "2a00::5efe:909:909 is an address of an ISATAP tunnel (RFC 5214); if it is meant, add 2a00::5efe:909:909/128 to outbound.allow_networks",
 		"::1":                   "::1 is a loopback address; if it is meant, add ::1/128 to outbound.allow_networks",
 		"64:ff9b::10.1.2.3":     "64:ff9b::a01:203 (which leads to 10.1.2.3) is a private address (RFC 1918); if it is meant, add 10.1.2.3/32 to outbound.allow_networks",
 		"169.254.169.254":       "169.254.169.254 is a link-local or cloud metadata address, and those are always refused",

@@ -61,26 +61,22 @@ func (s *HTTPSource) address(owner jid.JID) string {
 	return strings.ReplaceAll(s.URL, "%s", user)
 }
 
-// Fetch implements Source.
+// maxETag bounds the ETags that are kept, in bytes. One that is longer would be
+// stored for each owner, and fills the head of every request.
+const maxETag = 1 << 10
+
+// Fetch implements Source. A server that does not take a request with
+// If-None-Match is asked once without.
 func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wanted, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("it took longer than %v (rosters[].timeout)", s.Timeout))
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address(owner), nil)
-	if err != nil {
-		return Wanted{}, withoutURL(err)
+	etag = usableETag(etag)
+	answer, err := s.ask(ctx, owner, etag)
+	if err == nil && etag != "" && blamesETag(answer.StatusCode) {
+		drain(answer)
+		etag = ""
+		answer, err = s.ask(ctx, owner, etag)
 	}
-	r.Header = s.Headers.Clone()
-	if r.Header == nil {
-		r.Header = make(http.Header)
-	}
-	if r.Header.Get("Accept") == "" {
-		r.Header.Set("Accept", "application/json, text/plain, */*")
-	}
-	r.Header.Set("User-Agent", s.UserAgent)
-	if etag != "" {
-		r.Header.Set("If-None-Match", etag)
-	}
-	answer, err := s.Client.Do(r)
 	if err != nil {
 		return Wanted{}, because(ctx, withoutURL(err))
 	}
@@ -91,10 +87,10 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		if etag == "" {
 			return Wanted{}, errors.New("the web application answered 304 Not Modified to a request without If-None-Match; it has to answer 200 with the contacts")
 		}
-		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)) // so that the connection can be used again
+		drain(answer)
 		return Wanted{NotModified: true, ETag: etag}, nil
 	default:
-		_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer)) // as above
+		drain(answer)
 		return Wanted{}, fmt.Errorf("the web application answered %s; only 200 with the contacts, or 304, is taken for an answer", answer.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
@@ -108,7 +104,51 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 	if err != nil {
 		return Wanted{}, fmt.Errorf("the web application's answer: %w", err)
 	}
-	return Wanted{Roster: want, Answer: body, ETag: answer.Header.Get("ETag")}, nil
+	return Wanted{Roster: want, Answer: body, ETag: usableETag(answer.Header.Get("ETag"))}, nil
+}
+
+// ask makes one request.
+func (s *HTTPSource) ask(ctx context.Context, owner jid.JID, etag string) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address(owner), nil)
+	if err != nil {
+		return nil, err
+	}
+	r.Header = s.Headers.Clone()
+	if r.Header == nil {
+		r.Header = make(http.Header)
+	}
+	if r.Header.Get("Accept") == "" {
+		r.Header.Set("Accept", "application/json, text/plain, */*")
+	}
+	r.Header.Set("User-Agent", s.UserAgent)
+	if etag != "" {
+		r.Header.Set("If-None-Match", etag)
+	}
+	return s.Client.Do(r)
+}
+
+// drain reads the rest of an answer, so that its connection can be used again.
+func drain(answer *http.Response) {
+	_, _ = io.Copy(io.Discard, io.LimitReader(answer.Body, maxAnswer))
+	_ = answer.Body.Close()
+}
+
+// usableETag returns an ETag that is not too long to be kept and sent back, or "".
+func usableETag(etag string) string {
+	if len(etag) > maxETag {
+		return ""
+	}
+	return etag
+}
+
+// blamesETag reports whether a status may be about If-None-Match: the request is
+// not understood, its condition fails, or it is too large.
+func blamesETag(status int) bool {
+	switch status {
+	case http.StatusBadRequest, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge:
+		return true
+	}
+	return false
 }
 
 // because says why a context ended, where that is why something failed.
