@@ -154,21 +154,30 @@ func TestBadInputLeavesTheStreamAlone(t *testing.T) {
 		"<message id='utf8' " + from + "><body>\xff\xfe</body></message>" +
 		"<message id='huge' " + from + "><body>" + strings.Repeat("x", 200_000) + "</body></message>" +
 		"<iq type='get' id='deep' " + from + ">" + strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100) + "</iq>" +
+		"<message id='namespaces' " + from + ">" + strings.Repeat("<a"+declarations(60)+">", 5) + strings.Repeat("</a>", 5) + "</message>" +
 		"<message type='error' id='hugeerror' " + from + "><body>" + strings.Repeat("x", 200_000) + "</body></message>" +
 		"<iq type='get' id='good' " + from + "><ping xmlns='urn:xmpp:ping'/></iq>")
-	for _, id := range []string{"bad", "undeclared", "utf8", "huge", "deep"} {
+	for _, id := range []string{"bad", "undeclared", "utf8", "huge", "deep", "namespaces"} {
 		if e, _ := f.srv.ExpectID(id).StanzaError(); e == nil || e.Condition != stanza.NotAcceptable || e.Text == "" {
 			t.Errorf("%s: %v", id, e)
 		}
 	}
 	f.srv.ExpectID("good")
 	c := &f.Counters
-	if c.Malformed.Load() != 4 || c.TooLarge.Load() != 2 || c.Unknown.Load() != 1 {
+	if c.Malformed.Load() != 5 || c.TooLarge.Load() != 2 || c.Unknown.Load() != 1 {
 		t.Errorf("counted %d malformed, %d too large, %d unknown", c.Malformed.Load(), c.TooLarge.Load(), c.Unknown.Load())
 	}
 	if f.srv.Accepted() != 1 || len(f.srv.Received()) > 0 || len(f.srv.Bad()) > 0 {
 		t.Errorf("connections %d, transcript:\n%s", f.srv.Accepted(), f.srv.Transcript())
 	}
+}
+
+func declarations(n int) string {
+	var b strings.Builder
+	for i := range n {
+		fmt.Fprintf(&b, " xmlns:p%d='urn:x'", i)
+	}
+	return b.String()
 }
 
 func TestWrongSettingsAreSaidOnce(t *testing.T) {

@@ -179,16 +179,12 @@ func (l *Link) tooLarge(e *stanza.TooLarge, p *stanza.Parser) {
 	l.log.Warn("the server sent a stanza over max_stanza_bytes; it was skipped", zap.Int("bytes", e.Size))
 	why := &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable,
 		Text: fmt.Sprintf("the stanza has %d bytes; %d are allowed (components[].max_stanza_bytes)", e.Size, l.o.Limits.Max())}
-	if s, err := p.Parse(e.Head); err == nil && s.Kind == stanza.IQ && !s.NeedsAnswer() {
-		l.answerTooLarge(s.Header, why)
-		return
-	}
 	l.refuse(e.Head, p, why)
 }
 
-// answerTooLarge ends a request whose answer was skipped: with an error answer of
+// unreadable ends a request whose answer cannot be taken: with an error answer of
 // our own, which says so (RFC 6120 section 8.3.1).
-func (l *Link) answerTooLarge(h stanza.Header, why *stanza.Error) {
+func (l *Link) unreadable(h stanza.Header, why *stanza.Error) {
 	h.Type, why.By = "error", l.o.Domain.String()
 	s, err := stanza.Build(h, why.XML(), stanza.Limits{})
 	if err != nil || !l.tracker.resolve(pendingKey{h.From, h.ID}, answered{stanza: s}) {
@@ -201,6 +197,10 @@ func (l *Link) refuse(head string, p *stanza.Parser, e *stanza.Error) {
 	s, err := p.Parse(head)
 	if err != nil {
 		return // not even that: nobody to answer
+	}
+	if s.Kind == stanza.IQ && (s.Type == "result" || s.Type == "error") {
+		l.unreadable(s.Header, e)
+		return
 	}
 	in := &Incoming{Stanza: s, link: l}
 	in.Fail(e)

@@ -53,6 +53,8 @@ var badRequests = []struct {
 	{"U+FFFF", xmlType, "<message to='u@example.com'><body>\uffff</body></message>", 400, "XML forbids"},
 	{"too deep", xmlType, `<message to='u@example.com'>` + strings.Repeat("<a>", 100) + strings.Repeat("</a>", 100) + `</message>`, 400, "deeper"},
 	{"too many attributes", xmlType, `<message to='u@example.com'><a` + manyAttributes(100) + `/></message>`, 400, "attributes"},
+	{"too many namespaces in force", xmlType, `<message to='u@example.com'>` + manyNamespaces(5, 60) + `</message>`, 400, "more than 256 namespace declarations"},
+	{"too many namespaces in force, in JSON", jsonType, `{"to":"u@example.com","xml":"` + manyNamespaces(5, 60) + `"}`, 400, "more than 256 namespace declarations"},
 	{"too large a body", xmlType, `<message to='u@example.com'><body>` + strings.Repeat("x", 200_000) + `</body></message>`, 413, "196608"},
 	{"too large when escaped", jsonType, `{"to":"u@example.com","body":"` + strings.Repeat("&", 190_000) + `"}`, 413, "Payload too large"},
 	{"foreign namespace", xmlType, `<message xmlns='urn:x' to='u@example.com'/>`, 422, "xmlns"},
@@ -93,6 +95,18 @@ func manyAttributes(n int) string {
 		fmt.Fprintf(&b, " a%d=''", i)
 	}
 	return b.String()
+}
+
+// manyNamespaces is elements in one another with some declarations each.
+func manyNamespaces(depth, each int) string {
+	if depth == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for i := range each {
+		fmt.Fprintf(&b, " xmlns:p%d='urn:x'", i)
+	}
+	return "<a" + b.String() + ">" + manyNamespaces(depth-1, each) + "</a>"
 }
 
 // badAnswers are what a webhook answers; the sender gets this condition.

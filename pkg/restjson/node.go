@@ -93,6 +93,7 @@ func (t *tree) element(top bool) node {
 			a.space = t.resolve(a.space)
 		}
 	}
+	var pieces []byte // the text, as soon as it is in several
 	for !closed && t.i < len(t.s) {
 		switch {
 		case t.s[t.i] != '<':
@@ -100,12 +101,12 @@ func (t *tree) element(top bool) node {
 			if end < 0 {
 				end = len(t.s) - t.i
 			}
-			t.addText(&n, unescape(t.s[t.i:t.i+end], false))
+			pieces = n.addText(pieces, unescape(t.s[t.i:t.i+end], false))
 			t.i += end
 		case strings.HasPrefix(t.s[t.i:], "<![CDATA["):
 			text := t.s[t.i+len("<![CDATA["):]
 			end := max(strings.Index(text, "]]>"), 0)
-			t.addText(&n, newlines(text[:end]))
+			pieces = n.addText(pieces, newlines(text[:end]))
 			t.i += len("<![CDATA[") + end + len("]]>")
 		case strings.HasPrefix(t.s[t.i:], "</"):
 			t.i += strings.IndexByte(t.s[t.i:], '>') + 1
@@ -114,17 +115,25 @@ func (t *tree) element(top bool) node {
 			n.kids = append(n.kids, t.element(false))
 		}
 	}
+	if pieces != nil {
+		n.text = string(pieces)
+	}
 	n.raw = t.s[from:t.i]
 	t.bind = t.bind[:mark]
 	return n
 }
 
-func (t *tree) addText(n *node, text string) {
-	if n.text == "" {
+// addText takes up one more piece of an element's text. Most elements have one piece
+// only, which needs no copy.
+func (n *node) addText(pieces []byte, text string) []byte {
+	switch {
+	case pieces != nil:
+		return append(pieces, text...)
+	case n.text == "":
 		n.text = text
-	} else {
-		n.text += text
+		return nil
 	}
+	return append([]byte(n.text), text...)
 }
 
 func (t *tree) name() string {

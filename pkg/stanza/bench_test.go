@@ -2,6 +2,7 @@ package stanza
 
 import (
 	"encoding/xml"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
@@ -105,6 +106,23 @@ func BenchmarkChatReply(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Chat(s.To, s.From, s.ID, "You said: But soft"); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// What a stranger may make a name cost: as many declarations in force as there may be,
+// and tags full of attributes that need them.
+func BenchmarkHostilePrefixes(b *testing.B) {
+	var tag strings.Builder
+	tag.WriteString("<x")
+	for i := range 64 {
+		fmt.Fprintf(&tag, " a%d:y%d=''", i, i)
+	}
+	raw := "<message>" + declaring("a", 64, declaring("b", 64, declaring("c", 64, strings.Repeat(tag.String()+"/>", 190_000/tag.Len())))) + "</message>"
+	b.SetBytes(int64(len(raw)))
+	for b.Loop() {
+		if _, err := Parse(raw, Limits{}); err != nil {
 			b.Fatal(err)
 		}
 	}

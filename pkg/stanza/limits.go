@@ -10,12 +10,17 @@ type Limits struct {
 	// MaxAttrs is the largest number of attributes of one element, namespace
 	// declarations included. Default 64.
 	MaxAttrs int
+	// MaxBindings is the largest number of namespace declarations that are in
+	// force at one place: those of an element and of all around it. Each name
+	// with a prefix is looked up among them. Default 256.
+	MaxBindings int
 }
 
 const (
-	defaultMaxBytes = 262144
-	defaultMaxDepth = 64
-	defaultMaxAttrs = 64
+	defaultMaxBytes    = 262144
+	defaultMaxDepth    = 64
+	defaultMaxAttrs    = 64
+	defaultMaxBindings = 256
 )
 
 func (l Limits) withDefaults() Limits {
@@ -27,6 +32,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.MaxAttrs == 0 {
 		l.MaxAttrs = defaultMaxAttrs
+	}
+	if l.MaxBindings == 0 {
+		l.MaxBindings = defaultMaxBindings
 	}
 	return l
 }

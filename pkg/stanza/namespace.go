@@ -53,6 +53,8 @@ func (x *scanner) declare(depth int) bool {
 			return x.fail(a.start, "the prefix \"xml\" and its namespace belong together and to nothing else")
 		case prefix != "" && uri == "":
 			return x.fail(a.start, "the prefix %q is declared with an empty namespace", clip(prefix))
+		case len(x.bind) >= x.lim.MaxBindings:
+			return x.fail(a.start, "more than %d namespace declarations are in force here", x.lim.MaxBindings)
 		}
 		x.bind = append(x.bind, binding{prefix, uri, depth})
 	}
@@ -89,23 +91,19 @@ func (x *scanner) prefixes(name string, at int) (uri string, ok bool) {
 	if uri, ok = x.lookUp(prefix, at); !ok {
 		return "", false
 	}
-	prefixed := 0
 	for k := range x.attr {
-		p, local := prefixOf(x.attr[k].name)
+		a := &x.attr[k]
+		p, local := prefixOf(a.name)
 		if p == "" || p == "xmlns" {
 			continue
 		}
-		u, ok := x.lookUp(p, at)
-		if !ok {
+		if a.uri, ok = x.lookUp(p, at); !ok {
 			return "", false
 		}
-		if prefixed++; prefixed > 1 {
-			for j := range k {
-				if q, l := prefixOf(x.attr[j].name); q != "" && q != "xmlns" && l == local {
-					if v, _ := x.lookUp(q, at); v == u {
-						return "", x.fail(x.attr[k].start, "the attribute %q is there twice under two prefixes", clip(local))
-					}
-				}
+		for j := range k {
+			// Attributes without a prefix are in no namespace.
+			if b := &x.attr[j]; b.uri == a.uri && strings.HasSuffix(b.name, local) && b.name[len(b.name)-len(local)-1] == ':' {
+				return "", x.fail(a.start, "the attribute %q is there twice under two prefixes", clip(local))
 			}
 		}
 	}

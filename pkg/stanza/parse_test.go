@@ -2,6 +2,7 @@ package stanza
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -112,6 +113,42 @@ func TestParseLimits(t *testing.T) {
 		_, err := Parse(raw, lim)
 		if reason == "" && err != nil || reason != "" && (err == nil || !strings.Contains(err.Error(), reason)) {
 			t.Errorf("%.60q: %v, want %q", raw, err, reason)
+		}
+	}
+}
+
+// declaring is an element with n declarations around some content.
+func declaring(name string, n int, content string) string {
+	var b strings.Builder
+	b.WriteString("<" + name)
+	for i := range n {
+		fmt.Fprintf(&b, " xmlns:%s%d='urn:%d'", name, i, i)
+	}
+	return b.String() + ">" + content + "</" + name + ">"
+}
+
+// What is looked up for each name is bounded; declarations that are over count no more.
+func TestParseBindings(t *testing.T) {
+	nested := func(innermost int) string {
+		return "<message>" + declaring("a", 64, declaring("b", 64, declaring("c", 64, declaring("d", innermost, "<a0:x/>")))) + "</message>"
+	}
+	for _, tc := range []struct {
+		name, raw, reason string
+	}{
+		{"256 in force", nested(64), ""},
+		{"257 in force", strings.Replace(nested(64), "<a0:x/>", "<a0:x xmlns='urn:x'/>", 1), "more than 256 namespace declarations"},
+		{"10,000 one after the other", "<message>" + strings.Repeat(declaring("a", 40, "<a0:x/>"), 250) + "</message>", ""},
+		{"257 on the stream and the stanza", "<message>" + declaring("a", 64, "") + "</message>", "more than 256 namespace declarations"},
+	} {
+		var scope []Namespace
+		if strings.Contains(tc.name, "stream") {
+			for i := range 193 {
+				scope = append(scope, Namespace{fmt.Sprint("s", i), "urn:s"})
+			}
+		}
+		_, err := NewParser(Limits{MaxBytes: 1 << 20}, scope).Parse(tc.raw)
+		if tc.reason == "" && err != nil || tc.reason != "" && (err == nil || !strings.Contains(err.Error(), tc.reason)) {
+			t.Errorf("%s: %v, want %q", tc.name, err, tc.reason)
 		}
 	}
 }

@@ -35,6 +35,7 @@ type attribute struct {
 	value    string // as written, between the quotes
 	valueEnd int    // behind the closing quote
 	changed  bool   // unescape(value) differs from value
+	uri      string // the namespace of a name with a prefix, once that is resolved
 }
 
 func (a *attribute) text() string {
@@ -188,7 +189,7 @@ func (x *scanner) attribute(from int) bool {
 		default:
 			switch c {
 			case quote:
-				x.attr = append(x.attr, attribute{from, name, x.s[begin:i], i + 1, changed})
+				x.attr = append(x.attr, attribute{start: from, name: name, value: x.s[begin:i], valueEnd: i + 1, changed: changed})
 				x.i = i + 1
 				return true
 			case '<':
