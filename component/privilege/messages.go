@@ -121,7 +121,10 @@ func (k *Keeper) forget(id string) {
 
 // refused takes the server's refusal of something we sent with a privilege.
 func (k *Keeper) refused(in *component.Incoming) bool {
-	if !strings.HasPrefix(in.ID, idPrefix) || !in.From.IsDomain() || in.To != in.Link().Domain() {
+	k.mu.Lock()
+	believed := in.From.IsDomain() && k.believes(in.From.Domain(), in.Link().Domain())
+	k.mu.Unlock()
+	if !strings.HasPrefix(in.ID, idPrefix) || !believed || in.To != in.Link().Domain() {
 		return in.ClaimsPrivilege() // from somebody who plays the server
 	}
 	e, ok := in.StanzaError()

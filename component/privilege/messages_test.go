@@ -3,6 +3,7 @@ package privilege_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -62,6 +63,9 @@ func TestGranted(t *testing.T) {
 		{"another host", advert("example.com", v2, "<perm access='message' type='outgoing'/>"), "example.net", "none", false},
 		{"a host that was named", advert("example.net", v2, "<perm access='message' type='outgoing'/>"), "example.net", "message=outgoing", true},
 		{"a host that is not the server's", advert("example.org", v2, "<perm access='message' type='outgoing'/>"), "example.org", "none", false},
+		{"a domain above the parent", advert("com", v2, "<perm access='message' type='outgoing'/>"), "com", "none", false},
+		{"the component itself", advert(domain, v2, "<perm access='message' type='outgoing'/>"), domain, "none", false},
+		{"a domain that ends like the parent", advert("e.com", v2, "<perm access='message' type='outgoing'/>"), "e.com", "none", false},
 		{"a user", advert("juliet@example.com", v2, "<perm access='message' type='outgoing'/>"), "example.com", "none", false},
 		{"a bounce of one", "<message type='error'" + strings.TrimPrefix(advert("example.com", v2, "<perm access='message' type='outgoing'/>"), "<message"), "example.com", "none", false},
 		{"taken back", advert("example.com", v2, "<perm access='message' type='outgoing'/>") + advert("example.com", v2, "<perm access='roster' type='get'/>"), "example.com", "roster=get", false},
@@ -76,6 +80,30 @@ func TestGranted(t *testing.T) {
 				t.Errorf("%v, may send: %v; want %s, %v", g, g.MaySend(), tc.want, tc.may)
 			}
 		})
+	}
+}
+
+// Strangers fill no table for good: what they said on an earlier connection makes room.
+func TestStrangers(t *testing.T) {
+	srv, l, k := connected(t)
+	perms := "<perm access='message' type='outgoing'/>"
+	for i := range 20 {
+		srv.Send(advert(fmt.Sprintf("s%d.example.org", i), "urn:xmpp:privilege:2", perms))
+	}
+	settled(t, srv)
+	srv.Drop()
+	srv.WaitConnected(2)
+	if err := l.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	srv.Send(advert("example.net", "urn:xmpp:privilege:2", perms))
+	settled(t, srv)
+	if k.Granted("example.net").MaySend() {
+		t.Error("believed before it is named")
+	}
+	k.SetHosts([]string{"example.net"})
+	if !k.Granted("example.net").MaySend() {
+		t.Error("what a host said before it was named is gone")
 	}
 }
 
@@ -175,6 +203,7 @@ func TestSendAsUserIsRefused(t *testing.T) {
 		result <- err
 	}()
 	s := srv.Expect("the wrapping", func(s *stanza.Stanza) bool { return s.To == jid.MustParse("example.com") })
+	srv.Send("<message type='error' id='" + s.ID + "' from='com' to='" + domain + "'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
 	srv.Send("<message type='error' id='" + s.ID + "' from='example.com' to='" + domain + "'><error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>")
 	settled(t, srv)
 	srv.SwallowMarkers(false)

@@ -29,8 +29,8 @@ import (
 // has granted, for as long as that connection lasts.
 type Keeper struct {
 	Log *zap.Logger
-	// Hosts are domains of the server that are believed, besides the one that
-	// the component is a subdomain of.
+	// Hosts are domains of the server that are believed, besides the parent
+	// domain of the component: example.com for bot.example.com.
 	Hosts []string
 	// Presence, which may be nil, is told of the presence of the users of hosts
 	// that let the component see it. repeated is set for what the server repeats
@@ -61,9 +61,11 @@ func (k *Keeper) Handle(in *component.Incoming) bool {
 		return true
 	case in.Kind == stanza.Presence && in.To == in.Link().Domain() && (in.Type == "" || in.Type == "unavailable"):
 		k.mu.Lock()
-		managed := k.managed[in.From.Domain()] && k.believes(in.From.Domain(), in.Link().Domain())
+		// Who says so without being believed keeps the presence of its own users only.
+		managed := k.managed[in.From.Domain()]
+		believed := k.believes(in.From.Domain(), in.Link().Domain())
 		k.mu.Unlock()
-		if managed && k.Presence != nil && !in.From.IsBare() && in.From.Local() != "" {
+		if managed && believed && k.Presence != nil && !in.From.IsBare() && in.From.Local() != "" {
 			_, repeated := in.Child("urn:xmpp:delay", "delay")
 			k.Presence(in.From, in.Type == "", repeated)
 		}
@@ -177,7 +179,7 @@ func (k *Keeper) advertised(in *component.Incoming) {
 	believed := k.believes(host, in.Link().Domain())
 	if !believed {
 		k.Log.Warn("a privilege advertisement from a domain that is not known as the server's does not count", zap.Stringer("from", in.From))
-		if _, known := k.grants[host]; !known && len(k.grants) >= maxStrangers {
+		if !k.roomFor(host, in.Link()) {
 			return
 		}
 	}
@@ -194,8 +196,31 @@ func (k *Keeper) advertised(in *component.Incoming) {
 	}
 }
 
-// believes reports whether a domain is a host of the server: one that the
-// component is a subdomain of, or one that was named. k.mu is held.
+// roomFor reports whether the advertisement of a domain that is not believed can be
+// kept. The server's own come first on a connection; what is left of the one before
+// makes room for them. k.mu is held.
+func (k *Keeper) roomFor(host string, l *component.Link) bool {
+	if _, known := k.grants[host]; known {
+		return true
+	}
+	strangers, now := 0, l.Counters.Reconnects.Load()
+	for other, g := range k.grants {
+		switch {
+		case k.believes(other, l.Domain()):
+		case g.connection != now:
+			delete(k.grants, other)
+			delete(k.managed, other)
+		default:
+			strangers++
+		}
+	}
+	return strangers < maxStrangers
+}
+
+// believes reports whether a domain is a host of the server: the parent domain of
+// the component, or one that was named. The domains above the parent are somebody
+// else's, com for instance. k.mu is held.
 func (k *Keeper) believes(host string, domain jid.JID) bool {
-	return strings.HasSuffix(domain.Domain(), "."+host) || slices.Contains(k.Hosts, host)
+	_, parent, _ := strings.Cut(domain.Domain(), ".")
+	return parent != "" && host == parent || slices.Contains(k.Hosts, host)
 }

@@ -95,3 +95,53 @@ func TestManagedPresence(t *testing.T) {
 		})
 	}
 }
+
+// Both servers advertise from the host whose users it is about. That host is believed
+// where it is the component's parent domain, and where it is named.
+func TestBelieved(t *testing.T) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			domains := []string{"bots.localhost", "more.bots.localhost"}
+			o := lab.Options{Kind: kind}
+			for _, d := range domains {
+				o.Components = append(o.Components, lab.Component{Domain: d, Secret: "secret", Privileged: true})
+			}
+			s, err := lab.Start(ctx, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			run, stop := context.WithCancel(ctx)
+			var wg sync.WaitGroup
+			defer wg.Wait()
+			defer stop()
+			for _, d := range domains {
+				k := &privilege.Keeper{Log: zap.NewNop()}
+				advertised := make(chan struct{}, 10)
+				l := component.New(component.Options{Domain: jid.MustParse(d), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Log: zap.NewNop(),
+					Handler: component.HandlerFunc(func(in *component.Incoming) bool {
+						taken := k.Handle(in)
+						if in.ClaimsPrivilege() {
+							advertised <- struct{}{}
+						}
+						return taken
+					})})
+				wg.Go(func() { l.Run(run) })
+				select {
+				case <-advertised:
+				case <-ctx.Done():
+					t.Fatalf("%s: no advertisement", d)
+				}
+				if got, want := k.Granted("localhost").MaySend(), d == "bots.localhost"; got != want {
+					t.Errorf("%s: granted %v, want %v", d, got, want)
+				}
+				k.SetHosts([]string{"localhost"})
+				if !k.Granted("localhost").MaySend() {
+					t.Errorf("%s: what the host said does not count when it is named", d)
+				}
+			}
+		})
+	}
+}
