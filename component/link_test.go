@@ -120,12 +120,21 @@ func TestEveryIQIsAnsweredOnce(t *testing.T) {
 	if e, _ := f.srv.ExpectID("w").StanzaError(); e == nil || e.Condition != stanza.BadRequest {
 		t.Errorf("an iq of a wrong type: %v", e)
 	}
+	f.srv.Send("<presence type='..' id='p' from='u@example.com/r' to='answers@bot.example.com'/>")
+	if got := f.srv.ExpectID("p"); got.Kind != stanza.Presence || got.To.String() != "u@example.com/r" || !isBadRequest(got) {
+		t.Errorf("presence of a wrong type: %s", got.XML())
+	}
 	if rest := f.srv.Received(); len(rest) > 0 {
 		t.Errorf("answered though it must not be: %s", rest[0].XML())
 	}
 	if n := f.Counters.Stray.Load(); n != 2 {
 		t.Errorf("%d stray results counted, want 2", n)
 	}
+}
+
+func isBadRequest(s *stanza.Stanza) bool {
+	e, _ := s.StanzaError()
+	return e != nil && e.Type == stanza.Modify && e.Condition == stanza.BadRequest
 }
 
 // The server's first stanzas come in one segment with its handshake.

@@ -138,11 +138,13 @@ func (l *Link) dispatch(s *stanza.Stanza) {
 	if l.log.Core().Enabled(zap.DebugLevel) {
 		l.log.Debug("a stanza came", zap.Stringer("kind", s.Kind), zap.String("type", s.Type), zap.String("stanza_id", s.ID))
 	}
+	if s.Kind != stanza.Message && !s.TypeKnown() {
+		in := &Incoming{Stanza: s, link: l}
+		in.refuseType()
+		return
+	}
 	if s.Kind == stanza.IQ && !s.NeedsAnswer() {
-		if s.Type != "result" && s.Type != "error" {
-			in := &Incoming{Stanza: s, link: l}
-			in.refuseType()
-		} else if !l.tracker.resolve(pendingKey{s.From, s.ID}, answered{stanza: s}) {
+		if !l.tracker.resolve(pendingKey{s.From, s.ID}, answered{stanza: s}) {
 			l.Counters.Stray.Add(1)
 		}
 		return
@@ -165,9 +167,13 @@ func (l *Link) dispatch(s *stanza.Stanza) {
 	in.Fail(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable})
 }
 
-// refuseType answers an IQ with no or a wrong type (RFC 6120 section 8.2.3).
+// refuseType answers an IQ with no or a wrong type (RFC 6120 section 8.2.3), and
+// presence with a wrong one (RFC 6121 section 4.7.1).
 func (in *Incoming) refuseType() {
 	e := &stanza.Error{Type: stanza.Modify, Condition: stanza.BadRequest, Text: fmt.Sprintf("an iq has type get, set, result or error, not %q", in.Type)}
+	if in.Kind == stanza.Presence {
+		e.Text = fmt.Sprintf("%q is no type of presence", in.Type)
+	}
 	if r, err := in.ErrorReply(e, in.link.o.Limits); err == nil {
 		in.Answer(r)
 	}

@@ -196,22 +196,9 @@ type queued struct {
 func newQueued(endpoint string, r *store.Stored) queued {
 	q := queued{Stored: *r, endpoint: endpoint}
 	if s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1}); err == nil {
-		q.typ, q.from, q.to = eventType(s), s.From.String(), s.To.String()
+		q.typ, q.from, q.to = s.EventType(), s.From.String(), s.To.String()
 	}
 	return q
-}
-
-// eventType is kind.type; where a stanza has no type, the one it stands for
-// (RFC 6121 sections 5.2.2 and 4.7.1).
-func eventType(s *stanza.Stanza) string {
-	t := s.Type
-	switch {
-	case t == "" && s.Kind == stanza.Message:
-		t = "normal"
-	case t == "" && s.Kind == stanza.Presence:
-		t = "available"
-	}
-	return s.Kind.String() + "." + t
 }
 
 func ofQueue(q *queued) v1.Delivery {

@@ -119,7 +119,7 @@ func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanz
 	for {
 		err := o.store.Bury(ctx, store.Dead{
 			Record: store.Record{ID: d.ID, Component: d.Component, Received: d.Queued, Since: d.Queued, Stanza: d.Stanza},
-			Type:   s.Kind.String() + "." + s.Type, From: s.From.String(), To: s.To.String(),
+			Type:   s.EventType(), From: s.From.String(), To: s.To.String(),
 			Reason: fmt.Sprintf("the XMPP server could not be reached within %v", o.maxAge), Died: time.Now(),
 		})
 		if err == nil {

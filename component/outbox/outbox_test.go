@@ -199,12 +199,25 @@ func TestTooOldIsGivenUp(t *testing.T) {
 	addr := srv.Addr()
 	srv.Close()
 	p := start(t, addr, t.TempDir(), time.Second, time.Nanosecond)
-	p.send(t, 0, outbox.Queued)
+	s := message(t, 0)
+	h := s.Header
+	h.Type = "" // as which a message is normal
+	s, err := s.With(h, stanza.Limits{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if state, err := p.Send(t.Context(), s); err != nil || state != outbox.Queued {
+		t.Fatal(state, err)
+	}
 	srv = componenttest.Start(t, addr, domain, "secret")
 	defer srv.Close()
 	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
 	if n := len(srv.Received()); n != 0 || p.Expired.Load() != 1 {
 		t.Errorf("%d arrived, %d expired", n, p.Expired.Load())
+	}
+	dead, _, err := p.store.DeadLetters(t.Context(), store.Filter{Limit: 10})
+	if err != nil || len(dead) != 1 || dead[0].Type != "message.normal" {
+		t.Errorf("dead letters %+v, %v", dead, err)
 	}
 }
 

@@ -140,7 +140,7 @@ func (w *Worker) entry(ev *Event, state store.State, reason string, at *store.At
 		return
 	}
 	s := ev.Stanza
-	e := store.Entry{ID: ev.ID, Endpoint: w.name, Component: ev.Component, Type: eventType(s), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
+	e := store.Entry{ID: ev.ID, Endpoint: w.name, Component: ev.Component, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
 	if state != store.Retrying {
 		e.Stanza = s.XML()
 	}

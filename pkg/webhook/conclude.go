@@ -65,7 +65,10 @@ func receipt(ev *Event) *stanza.Stanza {
 		return nil
 	}
 	h := s.Reply()
-	h.ID, h.Type = ev.ID+"-receipt", s.Type
+	h.ID = ev.ID + "-receipt"
+	if s.TypeKnown() {
+		h.Type = s.Type
+	}
 	inner := string(append(stanza.AppendAttr([]byte("<received xmlns='urn:xmpp:receipts'"), "id", s.ID), "/>"...))
 	r, err := stanza.Build(h, inner, stanza.Limits{})
 	if err != nil {

@@ -11,12 +11,9 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// eventType is kind.type: "message.chat", "presence.available", "iq.get".
-func eventType(s *stanza.Stanza) string { return s.Kind.String() + "." + typeOf(s) }
-
 // encodeEvent writes the event; its data is mod_rest's JSON and the exact XML.
 func encodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
-	t := eventType(ev.Stanza)
+	t := ev.Stanza.EventType()
 	if ev.Test {
 		t = "test"
 	}

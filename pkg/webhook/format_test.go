@@ -157,4 +157,9 @@ func TestURLPlaceholders(t *testing.T) {
 	if got := target("http://h/{kind}/{type}?to={to}&from={from}", s); got != want {
 		t.Errorf("%s, want %s", got, want)
 	}
+	for xml, want := range map[string]string{`<message type='..'/>`: "http://h/message/normal", `<presence type='.'/>`: "http://h/presence/unknown", `<iq type='../x'/>`: "http://h/iq/unknown"} {
+		if got := target("http://h/{kind}/{type}", parsed(t, xml)); got != want {
+			t.Errorf("%s: %s, want %s", xml, got, want)
+		}
+	}
 }

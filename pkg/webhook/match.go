@@ -11,7 +11,7 @@ import (
 // list one entry; the zero Match takes everything.
 type Match struct {
 	To, From []jid.Glob // on the bare addresses
-	Types    []string   // "normal" and "available" also stand for no type
+	Types    []string   // "normal" and "available" also stand for no type, "normal" for one that is not known
 	Payloads []Payload  // any direct child
 	Body     bool       // has a body
 }
@@ -22,7 +22,7 @@ type Payload struct{ NS, Name string }
 
 // Matches reports whether a stanza is one of them.
 func (m *Match) Matches(s *stanza.Stanza) bool {
-	if len(m.Types) > 0 && !slices.Contains(m.Types, typeOf(s)) {
+	if len(m.Types) > 0 && !slices.Contains(m.Types, s.EffectiveType()) {
 		return false
 	}
 	if m.Body {
@@ -56,18 +56,4 @@ func matchPayload(payloads []Payload, s *stanza.Stanza) bool {
 		}
 	}
 	return len(payloads) == 0
-}
-
-// typeOf is the type of a stanza, with what RFC 6121 means by none: sections
-// 5.2.2 (messages) and 4.7.1 (presence).
-func typeOf(s *stanza.Stanza) string {
-	switch {
-	case s.Type != "":
-		return s.Type
-	case s.Kind == stanza.Message:
-		return "normal"
-	case s.Kind == stanza.Presence:
-		return "available"
-	}
-	return ""
 }

@@ -152,8 +152,7 @@ func target(template string, s *stanza.Stanza) string {
 		return template
 	}
 	escape := func(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
-	kind, typ, _ := strings.Cut(eventType(s), ".")
-	return strings.NewReplacer("{kind}", kind, "{type}", escape(typ), "{to}", escape(s.To.String()), "{from}", escape(s.From.String())).Replace(template)
+	return strings.NewReplacer("{kind}", s.Kind.String(), "{type}", s.EffectiveType(), "{to}", escape(s.To.String()), "{from}", escape(s.From.String())).Replace(template)
 }
 
 // retryAfter reads the header of RFC 9110 section 10.2.3, in seconds or as a date.

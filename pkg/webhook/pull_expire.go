@@ -63,7 +63,7 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	}
 	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
 	if err := p.w.store.Bury(ctx, store.Dead{
-		Record: r.Record, Endpoint: p.w.name, Type: eventType(ev.Stanza), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
+		Record: r.Record, Endpoint: p.w.name, Type: ev.Stanza.EventType(), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
 		Reason: reason, Died: time.Now(),
 	}); err != nil {
 		return err

@@ -22,6 +22,9 @@ func fillEvent(r *replier, h stanza.Header) stanza.Header {
 		h.Type = "chat"
 		if orig.Kind == stanza.Message {
 			h.Type = orig.Type
+			if !orig.TypeKnown() {
+				h.Type = "" // as which it counts
+			}
 		}
 	}
 	return r.named(r.back(r.typed(h)))

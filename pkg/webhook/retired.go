@@ -175,7 +175,7 @@ func (r *Retired) giveUp(ctx context.Context, name string, rec *store.Record) er
 	if err != nil {
 		return r.Store.Bury(ctx, dead) // damaged on disk: nobody to tell
 	}
-	dead.Type, dead.From, dead.To = eventType(s), s.From.String(), s.To.String()
+	dead.Type, dead.From, dead.To = s.EventType(), s.From.String(), s.To.String()
 	if err := r.Store.Bury(ctx, dead); err != nil {
 		return err
 	}
