@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -112,7 +113,7 @@ func (a *api) send(ctx context.Context, method, path string, query url.Values, b
 		if errors.As(err, &u) {
 			err = u.Err // without the URL, which may have a password
 		}
-		return nil, fmt.Errorf("no answer from stanzahook at %s: %w\nIs it running there? Say with --api or %s where it is", public(base), err, envAPI)
+		return nil, fmt.Errorf("no answer from stanzahook at %s: %w\n%s", public(base), err, adviceOnConnection(err))
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAPIBytes))
@@ -123,6 +124,27 @@ func (a *api) send(ctx context.Context, method, path string, query url.Values, b
 		return nil, a.problemOf(answer, text)
 	}
 	return text, nil
+}
+
+// adviceOnConnection says what to do when there was no answer.
+func adviceOnConnection(err error) string {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	switch {
+	case untrusted:
+		return "Write the name in its certificate into --api or " + envAPI + "; SSL_CERT_FILE names a file with the certificate to trust, if it is self-made"
+	case strings.Contains(err.Error(), "HTTP response to HTTPS client"):
+		return "It speaks HTTP there; write http:// in --api or " + envAPI
+	}
+	return "Is it running there? Say with --api or " + envAPI + " where it is"
+}
+
+// needsToken says how to give a command the token that it needs.
+func (a *api) needsToken() string {
+	scope := ""
+	if a.scope != "" {
+		scope = " with the scope " + a.scope
+	}
+	return "Put a token" + scope + " into " + envToken + ", or name its file with --token-file; \"stanzahook token new --help\" says how to make one"
 }
 
 func public(base string) string {
@@ -157,8 +179,18 @@ func (a *api) problemOf(answer *http.Response, body []byte) error {
 		text = "it answered " + onTerminal(answer.Status) + "; is this stanzahook?"
 	}
 	switch answer.StatusCode {
-	case http.StatusUnauthorized, http.StatusForbidden:
-		text += "\nPut a token with the scope " + a.scope + " into " + envToken + ", or name its file with --token-file"
+	case http.StatusUnauthorized:
+		text += "\n" + a.needsToken()
+	case http.StatusForbidden:
+		// The instance says which addresses it allows; another token is for
+		// what is refused to this one.
+		if !strings.HasPrefix(text, "from: ") {
+			text += "\n" + a.needsToken()
+		}
+	case http.StatusBadRequest:
+		if strings.Contains(string(body), "HTTP request to an HTTPS server") {
+			text = "it speaks HTTPS there; write https:// in --api or " + envAPI
+		}
 	case http.StatusInternalServerError:
 		text += " (" + onTerminal(problem.RequestID) + ")"
 	}

@@ -105,7 +105,7 @@ func (c *checking) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case mistaken && c.asJSON:
-		return failed(fmt.Errorf("%d mistakes in the configuration", len(problems)))
+		return failed(errors.New(counted(len(problems), "mistake") + " in the configuration"))
 	case mistaken:
 		return failed(err)
 	case !sum.OK:
@@ -171,7 +171,7 @@ func configured(path string, cfg *Config) []v1.Check {
 	case len(h.Tokens) == 0 && !h.Basic.Component && len(h.Basic.Accounts.Hosts) == 0:
 		all = append(all, warning("http", h.Listen, "there is no token, so nobody may use the API", "make one: stanzahook token new --help"))
 	default:
-		all = append(all, fine("http", h.Listen, fmt.Sprintf("%d tokens", len(h.Tokens))))
+		all = append(all, fine("http", h.Listen, counted(len(h.Tokens), "token")))
 	}
 	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))
 }

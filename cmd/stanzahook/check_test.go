@@ -133,7 +133,7 @@ func TestCheckLiveAlone(t *testing.T) {
 		"ok round trip bot.example.com: 5 messages",
 		"warn privileges bot.example.com: example.com grants roster=both: logins are not seen",
 		"warn clock bot.example.com: ours is ", " behind that of example.com", // a minute, give or take the second in which it was asked
-		"ok roster source example.com: it wants 1 contacts for juliet@example.com",
+		"ok roster source example.com: it wants 1 contact for juliet@example.com",
 		"ok roster juliet@example.com: 2 contacts on the server, read by privilege (the server grants it)",
 		"ok endpoint here: ", "fail endpoint away: cannot be reached: ", "ok endpoint pulled: its events are pulled",
 		"ok store : ", "ok http ",

@@ -17,7 +17,7 @@ func parseYAML(r *report, text []byte) (*yaml.Node, bool) {
 	var document, extra yaml.Node
 	err := decoder.Decode(&document)
 	if errors.Is(err, io.EOF) {
-		r.addLine(1, "components", "at least one is needed, and the file is empty; the README shows one to start from")
+		r.addLine(1, "components", "at least one is needed, and the file is empty; \"stanzahook init\" writes one to start from")
 		return nil, false
 	}
 	if err == nil {

@@ -145,7 +145,7 @@ all dead letters of an endpoint.`,
 			if err := json.Unmarshal(body, &done); err != nil {
 				return failed(fmt.Errorf("the answer cannot be read: %w", err))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "%d dead letters of %s are in its queue again\n", done.Replayed, endpoint)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "replayed: %s of %s\n", counted(done.Replayed, "dead letter"), endpoint)
 			return failed(err)
 		},
 	}

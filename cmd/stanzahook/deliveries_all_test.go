@@ -84,7 +84,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 	eventually(id, "list", "--dead", "--endpoint", "echo")
 	eventually("answer:     no such order", "show", id)
 	status.Store(204)
-	eventually("1 dead letters of echo", "replay", "--endpoint", "echo")
+	eventually("1 dead letter of echo", "replay", "--endpoint", "echo")
 	eventually("delivered", "show", id)
 	eventually("nothing found", "list", "--dead")
 

@@ -57,6 +57,11 @@ func pasteInto(t *testing.T, config string, made initialised) string {
 			config = string(text)
 		case strings.HasPrefix(p.Where, "near the top"):
 			config = strings.Replace(config, "\nVirtualHost ", "\n"+p.Text+"\nVirtualHost ", 1)
+		case strings.HasPrefix(p.Where, "below the line VirtualHost"): // at its end, as it has a modules_enabled
+			before, after, ok := strings.Cut(config, "\nComponent ")
+			if config = before + "\n" + p.Text; ok {
+				config += "\nComponent " + after
+			}
 		default:
 			config += "\n" + p.Text
 		}
@@ -180,10 +185,10 @@ func firstSteps(t *testing.T, s attached) {
 	p := launchFile(t, s.file)
 	p.awaitLinks(1)
 	api := []string{envAPI + "=http://" + p.addr, env[0]}
-	expect(0, []string{"1 rosters: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
+	expect(0, []string{"1 roster: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
 	expect(0, []string{"bob@localhost", "as wanted"}, api, "roster", "show", "alice")
 	granted := "localhost grants roster=both message=outgoing presence=managed_entity"
-	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contacts", "1 contacts on the server", "MiB used", "takes connections", "as that of localhost"}
+	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contact", "1 contact on the server", "MiB used", "takes connections", "as that of localhost"}
 	expect(0, asks, env, live...)
 	expect(1, []string{"the scope admin"}, nil, live...)
 	expect(0, []string{"sent: the XMPP server has it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
@@ -206,7 +211,7 @@ func firstSteps(t *testing.T, s attached) {
 	if code := p.stop(); code != 0 {
 		t.Errorf("it ended with %d", code)
 	}
-	alone := []string{"the secret is accepted", granted, "5 messages to ourselves", "1 contacts on the server", "no instance is using it", "is free"}
+	alone := []string{"the secret is accepted", granted, "5 messages to ourselves", "1 contact on the server", "no instance is using it", "is free"}
 	expect(0, alone, nil, live...)
 	if err := s.Stop(t.Context()); err != nil {
 		t.Fatal(err)

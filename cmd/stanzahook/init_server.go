@@ -104,7 +104,7 @@ func (a attachment) pastes() ([]paste, error) {
 		return nil, err
 	}
 	if a.Host != "" {
-		if err := add("prosody.lua.tmpl", "host", "in VirtualHost \""+a.Host+"\", which is there already"); err != nil {
+		if err := add("prosody.lua.tmpl", "host", "below the line VirtualHost \""+a.Host+"\" that you have (maybe in a file of its own in conf.d); do not write that line a second time: Prosody would drop the modules of the first"); err != nil {
 			return nil, err
 		}
 	}

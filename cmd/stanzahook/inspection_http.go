@@ -56,10 +56,10 @@ func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
 		found = i.reached(c.ParsedURL)
 	}
 	if now.Queued > 0 {
-		found += fmt.Sprintf("; %d events wait", now.Queued)
+		found += "; " + counted(now.Queued, "event") + " queued"
 	}
 	if now.DeadLetters > 0 {
-		found += fmt.Sprintf("; %d dead letters", now.DeadLetters)
+		found += "; " + counted(now.DeadLetters, "dead letter")
 	}
 	reason := ""
 	if now.Reason != nil {
@@ -67,7 +67,7 @@ func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
 	}
 	switch now.State {
 	case "disabled":
-		return warning(what, c.Name, found+"; it is disabled"+reason, "POST /v1/endpoints/"+c.Name+"/enable lets it have its events again")
+		return warning(what, c.Name, found+"; it is disabled"+reason, "\"stanzahook endpoints enable "+c.Name+"\" lets it have its events again")
 	case "open", "failing":
 		return warning(what, c.Name, found+"; its attempts fail"+reason, "\"stanzahook deliveries list --endpoint "+c.Name+"\" shows them")
 	}
@@ -95,7 +95,7 @@ func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
 		if err != nil {
 			return failing(what, c.Host, err.Error(), "correct rosters[].url, or the web application")
 		}
-		return fine(what, c.Host, fmt.Sprintf("it wants %d contacts for %s", len(want.Roster), i.user))
+		return fine(what, c.Host, fmt.Sprintf("it wants %s for %s", counted(len(want.Roster), "contact"), i.user))
 	}
 	u, err := url.Parse(strings.ReplaceAll(c.URL, "%s", "user"))
 	if err != nil {
@@ -142,5 +142,5 @@ func (i *inspection) roster(ctx context.Context, c *RosterConfig) v1.Check {
 	case err != nil:
 		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "let the server grant it: see the privileges")
 	}
-	return fine(what, i.user.String(), fmt.Sprintf("%d contacts on the server, read by %s (%s)", len(have), way.Name(), way.Reason))
+	return fine(what, i.user.String(), fmt.Sprintf("%s on the server, read by %s (%s)", counted(len(have), "contact"), way.Name(), way.Reason))
 }

@@ -35,19 +35,21 @@ type failure struct{ error }
 
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "stanzahook",
-		Short: "A bridge between XMPP and HTTP",
+		Use:     "stanzahook",
+		Version: version,
+		Short:   "A bridge between XMPP and HTTP",
 		Long: `A bridge between XMPP and HTTP: what users write to bots goes to webhooks, and
 what programs POST goes out as stanzas.
 
 Begin with "stanzahook init"; "stanzahook check" says what is wrong, "stanzahook
-serve" runs. The exit code is 0 if all went well, 1 if something failed, and 2 if
+serve" runs, "stanzahook status" shows how it is. The exit code is 0 if all went well, 1 if something failed, and 2 if
 the command line makes no sense.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // completion.go
 	}
-	root.AddCommand(initCommand(), checkCommand(), serveCommand(), sendCommand(), rosterCommand(), deliveriesCommand(), tokenCommand(), completionCommand(), versionCommand(), manCommand())
+	root.SetVersionTemplate("stanzahook {{.Version}}\n") // as the first line of "stanzahook version"
+	root.AddCommand(initCommand(), checkCommand(), serveCommand(), statusCommand(), reloadCommand(), sendCommand(), rosterCommand(), deliveriesCommand(), endpointsCommand(), tokenCommand(), completionCommand(), versionCommand(), manCommand())
 	return root
 }
 

@@ -14,7 +14,7 @@ func TestWrongCommandLines(t *testing.T) {
 	for _, line := range []string{
 		"frob", "--frob", "serve x", "serve --frob", "check x", "init", "send", "send --to", "token", "token frob", "token new", "token new --name x --scopes y",
 		"roster", "roster frob", "roster refresh", "roster show", "deliveries", "deliveries frob", "deliveries show", "deliveries list --limit 0",
-		"deliveries drop", "completion", "completion tcsh", "completion bash zsh", "version x",
+		"deliveries drop", "endpoints", "endpoints frob", "endpoints test", "endpoints show a b", "status x", "reload x", "completion", "completion tcsh", "completion bash zsh", "version x",
 	} {
 		code, out, errs := inProgram(t, strings.Fields(line)...)
 		if code != exitUsage || out != "" || !strings.HasPrefix(errs, "stanzahook: ") || !strings.Contains(errs, "--help' for how it is used.\n") {
@@ -24,12 +24,12 @@ func TestWrongCommandLines(t *testing.T) {
 	if _, _, errs := inProgram(t, "roster", "show"); !strings.Contains(errs, "Run 'stanzahook roster show --help'") {
 		t.Errorf("%s", errs)
 	}
-	for _, line := range []string{"serve --config /none", "check --config /none", "send --to a@b --body x", "roster show a", "deliveries list"} {
+	for _, line := range []string{"serve --config /none", "check --config /none", "send --to a@b --body x", "roster show a", "deliveries list", "endpoints list", "endpoints test a", "status", "reload"} {
 		if code, out, errs := inProgram(t, strings.Fields(line)...); code != exitFailed || out != "" || errs == "" || strings.HasPrefix(errs, "stanzahook: ") {
 			t.Errorf("%s: %d %s%s", line, code, out, errs)
 		}
 	}
-	for _, line := range []string{"", "version", "version --json", "help", "token new --help"} {
+	for _, line := range []string{"", "version", "version --json", "--version", "help", "token new --help"} {
 		if code, out, errs := inProgram(t, strings.Fields(line)...); code != 0 || out == "" || errs != "" {
 			t.Errorf("%s: %d %s%s", line, code, out, errs)
 		}
@@ -64,7 +64,7 @@ func TestHelp(t *testing.T) {
 			}
 		}
 	})
-	if n < 14 {
+	if n < 21 {
 		t.Errorf("%d commands", n)
 	}
 }

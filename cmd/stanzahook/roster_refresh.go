@@ -8,6 +8,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -125,10 +126,16 @@ const (
 	pollEvery = 200 * time.Millisecond
 )
 
+// ofUser is where a user of the request was wrong.
+var ofUser = regexp.MustCompile(`^users\[\d+\]: `)
+
 // job does one job and adds it to the sum. total is that of all jobs; 0: of
 // this one.
 func (f *refresher) job(ctx context.Context, q refreshRequest, total int) error {
 	j, err := f.ask(ctx, func() (json.RawMessage, error) { return f.post(ctx, "/v1/rosters/refresh", nil, q) })
+	if no, ok := errors.AsType[*apiError](err); ok {
+		no.text = ofUser.ReplaceAllString(no.text, "") // it names the user; there was no such list on the command line
+	}
 	if err != nil {
 		return err
 	}
@@ -231,7 +238,7 @@ func (f *refresher) print(stdout, stderr io.Writer) {
 	if more := s.Errors + s.Degraded - told; more > 0 {
 		fmt.Fprintf(stderr, "… and %d more\n", more)
 	}
-	fmt.Fprintf(stdout, "%d rosters: %d updated", s.Total, s.Updated)
+	fmt.Fprintf(stdout, "%s: %d updated", counted(s.Total, "roster"), s.Updated)
 	if s.Degraded > 0 {
 		fmt.Fprintf(stdout, " (%d of them only in part)", s.Degraded)
 	}

@@ -132,7 +132,9 @@ func (tr *trial) attachProsody(s *section) {
 	if len(pieces) != 4 {
 		tr.t.Fatalf("init prints %q", pieces)
 	}
-	tr.write("/etc/prosody/conf.d/stanzahook.cfg.lua", strings.Join(pieces[:3], "\n"))
+	const host = "/etc/prosody/conf.d/example.com.cfg.lua"
+	tr.write(host, tr.read(host)+pieces[1])
+	tr.write("/etc/prosody/conf.d/stanzahook.cfg.lua", pieces[2])
 	tr.startBot()
 	s.run()
 }
@@ -328,7 +330,7 @@ func (tr *trial) upgrade(s *section, deb string) {
 
 func (tr *trial) look(s *section) {
 	said := s.run()
-	for _, want := range []string{"Active: active (running)", "Status: \"", "\nready", `"msg":"connected"`, `"links":`, "5 messages to ourselves", "nothing found"} {
+	for _, want := range []string{"Active: active (running)", "Status: \"", "\nready", `"msg":"connected"`, ": ready, running for ", "5 messages to ourselves", "nothing found"} {
 		if !strings.Contains(said, want) {
 			tr.t.Errorf("there is no %q", want)
 		}

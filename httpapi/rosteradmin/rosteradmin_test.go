@@ -116,8 +116,8 @@ func TestNotComplete(t *testing.T) {
 		updated, errors         int
 	}{
 		{"one fails", `["john","Ghost"]`, "ok", "1 of 2 rosters: failed: Ghost: no-such-user (the roster cannot be read: the server does not know this user)", "Ghost no-such-user", 1, 1},
-		{"the only one fails", `["nobody"]`, "error", "1 of 1 rosters: failed: nobody: source-error (the web application answered 404 Not Found)", "nobody source-error", 0, 1},
-		{"degraded", `["kept"]`, "ok", "1 of 1 rosters: updated only in part: kept: degraded (1 added; the server has kept other subscriptions: marie@example.com none instead of both)", "", 1, 0},
+		{"the only one fails", `["nobody"]`, "error", "1 of 1 roster: failed: nobody: source-error (the web application answered 404 Not Found)", "nobody source-error", 0, 1},
+		{"degraded", `["kept"]`, "ok", "1 of 1 roster: updated only in part: kept: degraded (1 added; the server has kept other subscriptions: marie@example.com none instead of both)", "", 1, 0},
 		{"both", `["kept","ghost@example.com/x"]`, "ok", "ghost@example.com/x: no-such-user", "ghost@example.com/x no-such-user", 1, 1},
 		{"many fail", `["a","b","c","d","e"]`, "error", "5 of 5 rosters: failed: ", "", 0, 5},
 	} {

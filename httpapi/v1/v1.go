@@ -183,8 +183,7 @@ func body(w http.ResponseWriter, r *http.Request, v any) error {
 	d := json.NewDecoder(strings.NewReader(string(data)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
-		text := strings.TrimPrefix(err.Error(), "json: ")
-		return wrongf("the body: %s; it is a JSON object, or nothing", text)
+		return explain(r, data, err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return wrongf("the body: something follows the object")

@@ -83,7 +83,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		return nil, fmt.Errorf("a stanza of %d bytes cannot be stored; at most %d can", o.MaxStanzaBytes, maxStanza)
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
-		return nil, fmt.Errorf("store.dir: %w", err)
+		return nil, fmt.Errorf("store.dir %s: the directory cannot be made: %w; make it (install -d -m 0700 -o the user that stanzahook runs as), or write another one", o.Dir, err)
 	}
 	lock, err := lockDir(o.Dir)
 	if err != nil {
