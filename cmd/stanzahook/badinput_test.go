@@ -119,7 +119,7 @@ var badAnswers = []struct {
 }{
 	{"broken JSON", 200, jsonType, `{"body":`, stanza.InternalServerError},
 	{"wrong types", 200, jsonType, `{"body":{}}`, stanza.InternalServerError},
-	{"control character", 200, "text/plain", "\x02", stanza.InternalServerError},
+	{"a charset that is not known", 200, "text/plain; charset=koi8-r", "\xc1", stanza.InternalServerError},
 	{"not UTF-8", 200, "text/plain", "\xfe", stanza.InternalServerError},
 	{"broken XML", 200, xmlType, `<message>`, stanza.InternalServerError},
 	{"two stanzas", 200, xmlType, `<message/><message/>`, stanza.InternalServerError},

@@ -158,8 +158,11 @@ func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error
 		domain = s.domain
 	}
 	id := "evt_" + ulid.Make().String()
-	attempt, err := w.Test(ctx, domain, id)
-	t := v1.TestResult{ID: id, OK: err == nil, Attempt: v1.Attempt(attempt)}
+	trial, err := w.Test(ctx, domain, id)
+	t := v1.TestResult{ID: id, OK: err == nil, Attempt: v1.Attempt(trial.Attempt)}
+	for _, s := range trial.Replies {
+		t.Replies = append(t.Replies, s.XML())
+	}
 	if err != nil {
 		t.Attempt.Error = err.Error()
 	}

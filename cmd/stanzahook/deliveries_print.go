@@ -14,7 +14,7 @@ import (
 // shownDelivery is what of the API's object is printed.
 type shownDelivery struct {
 	ID, State, Type, From, To string
-	Endpoint, Reason          *string
+	Endpoint, Reason, Note    *string
 	Received                  time.Time
 	NextAttempt               *time.Time `json:"next_attempt"`
 	Stanza                    string
@@ -22,7 +22,9 @@ type shownDelivery struct {
 		Time     time.Time
 		Status   *int
 		Duration float64 `json:"duration_ms"`
+		Type     *string `json:"content_type"`
 		Error    *string
+		Note     *string
 		Answer   string
 	}
 }
@@ -68,14 +70,14 @@ func printList(w io.Writer, body []byte) error {
 		return err
 	}
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "RECEIVED\tSTATE\tENDPOINT\tTYPE\tFROM\tTRIES\tID\tREASON")
+	fmt.Fprintln(t, "RECEIVED\tSTATE\tENDPOINT\tTYPE\tFROM\tTO\tTRIES\tID\tREASON")
 	for _, d := range list.Items {
-		reason := []rune(text(d.Reason, ""))
+		reason := []rune(d.why())
 		if len(reason) > maxShownReason {
 			reason = append(reason[:maxShownReason-1], '…')
 		}
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.Received.Local().Format(shownTime), onTerminal(d.State), text(d.Endpoint, "(outbox)"),
-			onTerminal(d.Type), onTerminal(d.From), len(d.Attempts), onTerminal(d.ID), string(reason))
+		fmt.Fprintf(t, "%s\t%s\t%s\t%s\t%s\t%s\t%d\t%s\t%s\n", d.Received.Local().Format(shownTime), onTerminal(d.State), text(d.Endpoint, "(outbox)"),
+			onTerminal(d.Type), onTerminal(d.From), onTerminal(d.To), len(d.Attempts), onTerminal(d.ID), string(reason))
 	}
 	if err := t.Flush(); err != nil {
 		return err
@@ -85,6 +87,15 @@ func printList(w io.Writer, body []byte) error {
 		return err
 	}
 	return nil
+}
+
+// why is what a list says of a delivery: the reason of its state, or what is to
+// be known of the answer.
+func (d *shownDelivery) why() string {
+	if why := text(d.Reason, ""); why != "" {
+		return why
+	}
+	return text(d.Note, "")
 }
 
 func printDelivery(w io.Writer, body []byte) error {
@@ -114,10 +125,13 @@ func printDelivery(w io.Writer, body []byte) error {
 		if a.Status != nil {
 			what = fmt.Sprint(*a.Status)
 		}
-		if a.Error != nil {
-			what += ", " + *a.Error
+		for _, more := range []*string{a.Type, a.Error} {
+			if more != nil {
+				what += ", " + *more
+			}
 		}
 		line(fmt.Sprintf("attempt %d", i+1), fmt.Sprintf("%s, %.1f ms, %s", a.Time.Local().Format(shownTime), a.Duration, what))
+		line("  note", text(a.Note, ""))
 		line("  answer", a.Answer)
 	}
 	line("stanza", d.Stanza)

@@ -41,10 +41,10 @@ func inDeliveries(t *testing.T, args ...string) (stdout, stderr string, err erro
 const listAnswer = `{"items":[
  {"id":"evt_2","endpoint":"echo","state":"retrying","type":"message.chat","from":"u@example.com/x","to":"echo@bot.example.com","received":"2026-11-20T18:00:00Z",
   "next_attempt":null,"reason":"503 Service Unavailable: the database of the bot is not there, it says\u001b[2J","attempts":[{},{}]},
- {"id":"01X","endpoint":null,"state":"dead","type":"message.chat","from":"a","to":"b","received":"2026-11-20T17:00:00Z","next_attempt":null,"reason":null,"attempts":[]}],"next":"c"}`
+ {"id":"01X","endpoint":null,"state":"dead","type":"message.chat","from":"a","to":"b","received":"2026-11-20T17:00:00Z","next_attempt":null,"reason":null,"note":"answered text/html; no reply\u001b","attempts":[]}],"next":"c"}`
 
 const showAnswer = `{"id":"evt_2","endpoint":"echo","state":"retrying","type":"message.chat","from":"u@example.com/x","to":"echo@bot.example.com","received":"2026-11-20T18:00:00Z",
- "next_attempt":"2026-11-20T18:01:00Z","reason":"503","attempts":[{"time":"2026-11-20T18:00:00Z","status":503,"duration_ms":1.5,"error":"busy","answer":"later\n\u001b[2J"},
+ "next_attempt":"2026-11-20T18:01:00Z","reason":"503","attempts":[{"time":"2026-11-20T18:00:00Z","status":503,"duration_ms":1.5,"content_type":"text/plain","error":"busy","note":"3 replaced","answer":"later\n\u001b[2J"},
  {"time":"2026-11-20T18:00:05Z","status":null,"duration_ms":0,"error":"refused"}],"stanza":"<message/>"}`
 
 func TestListAndShow(t *testing.T) {
@@ -54,7 +54,7 @@ func TestListAndShow(t *testing.T) {
 	if err != nil || (*asked)[0] != "GET /v1/deliveries?after=2h&endpoint=echo&jid=u%40example.com&limit=2&state=retrying Bearer t" {
 		t.Errorf("%v, asked %q", err, *asked)
 	}
-	for _, part := range []string{"RECEIVED", "  retrying  echo      message.chat  u@example.com/x  2      evt_2  503 Service", "(outbox)", "There are more: --cursor c"} {
+	for _, part := range []string{"RECEIVED", "  retrying  echo      message.chat  u@example.com/x  echo@bot.example.com  2      evt_2  503 Service", "  0      01X    answered text/html; no reply", "(outbox)", "There are more: --cursor c"} {
 		if !strings.Contains(out, part) {
 			t.Errorf("%q is not in\n%s", part, out)
 		}
@@ -67,7 +67,7 @@ func TestListAndShow(t *testing.T) {
 	}
 	instance(t, 200, showAnswer)
 	out, _, err = inDeliveries(t, "show", "evt_2")
-	for _, part := range []string{"state:        retrying\n", "attempt 1:    ", "1.5 ms, 503, busy\n", "no answer, refused\n", "later", "stanza:       <message/>\n"} {
+	for _, part := range []string{"state:        retrying\n", "attempt 1:    ", "1.5 ms, 503, text/plain, busy\n", "note:       3 replaced\n", "no answer, refused\n", "later", "stanza:       <message/>\n"} {
 		if err != nil || !strings.Contains(out, part) || strings.Contains(out, "\x1b") {
 			t.Errorf("%v, %q is not in\n%s", err, part, out)
 		}

@@ -17,7 +17,7 @@ type endpointMetrics struct {
 	queued, inMemory, direct                      family
 	inFlight, concurrency, attempts, took         family
 	delivered, refused, overflowed, expired, dead family
-	replies, removed                              family
+	replies, replaced, removed                    family
 }
 
 func newEndpointMetrics(workers []*webhook.Worker, retired *webhook.Retired) *endpointMetrics {
@@ -37,6 +37,7 @@ func newEndpointMetrics(workers []*webhook.Worker, retired *webhook.Retired) *en
 	m.expired = m.counter("endpoint_expired_events_total", "Events that waited longer than retry.max_age.", "endpoint")
 	m.dead = m.counter("endpoint_dead_events_total", "Events that became dead letters, for whatever reason.", "endpoint")
 	m.replies = m.counter("endpoint_replies_total", "Replies of the endpoint that were sent.", "endpoint")
+	m.replaced = m.counter("endpoint_replaced_characters_total", "Characters of the endpoint's answers that no stanza can carry (control characters, halves of surrogate pairs); U+FFFD stands in their place.", "endpoint")
 	m.removed = m.gauge("removed_endpoints_events", "Events that wait for endpoints which are not in the configuration any more.")
 	return m
 }
@@ -67,6 +68,7 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		m.took.times(ch, &c.Duration, name)
 		m.replies.count(ch, c.Replies.Load(), name)
+		m.replaced.count(ch, c.Replaced.Load(), name)
 	}
 	waiting := 0
 	for _, n := range m.retired.Waiting() {

@@ -30,6 +30,8 @@ type Attempt struct {
 	Status        int // 0: no answer
 	Duration      time.Duration
 	Error, Answer string // the answer not in lists
+	ContentType   string // of the answer
+	Note          string // what is to be known of the answer, though it is no error
 }
 
 // Deliveries is what is known of deliveries and what can be done with them.
@@ -58,23 +60,31 @@ type deliveryJSON struct {
 	Received    time.Time     `json:"received"`
 	NextAttempt *time.Time    `json:"next_attempt"`
 	Reason      *string       `json:"reason"`
+	Note        *string       `json:"note"` // of the last attempt
 	Attempts    []attemptJSON `json:"attempts"`
 	Stanza      string        `json:"stanza,omitempty"`
 }
 
 type attemptJSON struct {
-	Time     time.Time `json:"time"`
-	Status   *int      `json:"status"`
-	Duration float64   `json:"duration_ms"`
-	Error    *string   `json:"error"`
-	Answer   string    `json:"answer,omitempty"`
+	Time        time.Time `json:"time"`
+	Status      *int      `json:"status"`
+	Duration    float64   `json:"duration_ms"`
+	ContentType *string   `json:"content_type"`
+	Error       *string   `json:"error"`
+	Note        *string   `json:"note"`
+	Answer      string    `json:"answer,omitempty"`
+}
+
+func (a *Attempt) json() attemptJSON {
+	return attemptJSON{a.Time.UTC(), optional(a.Status), milliseconds(a.Duration), optional(a.ContentType), optional(a.Error), optional(a.Note), a.Answer}
 }
 
 func (d *Delivery) json() deliveryJSON {
 	v := deliveryJSON{ID: d.ID, Endpoint: optional(d.Endpoint), State: d.State, Type: d.Type, From: d.From, To: d.To,
 		Received: d.Received.UTC(), NextAttempt: moment(d.NextAttempt), Reason: optional(d.Reason), Attempts: []attemptJSON{}, Stanza: d.Stanza}
-	for _, a := range d.Attempts {
-		v.Attempts = append(v.Attempts, attemptJSON{a.Time.UTC(), optional(a.Status), milliseconds(a.Duration), optional(a.Error), a.Answer})
+	for i := range d.Attempts {
+		v.Attempts = append(v.Attempts, d.Attempts[i].json())
+		v.Note = optional(d.Attempts[i].Note)
 	}
 	return v
 }

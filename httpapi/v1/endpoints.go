@@ -48,7 +48,16 @@ type FailureJSON struct {
 type TestResult struct {
 	ID      string
 	Attempt Attempt
-	OK      bool // the endpoint would have been said to have taken it
+	Replies []string // the XML of the stanzas that would be sent
+	OK      bool     // the endpoint would have been said to have taken it
+}
+
+type testJSON struct {
+	ID string `json:"id"`
+	OK bool   `json:"ok"`
+	attemptJSON
+	Answer  string   `json:"answer"` // also if it is empty
+	Replies []string `json:"replies"`
 }
 
 // Endpoints is what can be told of endpoints and done with them. Errors:
@@ -112,11 +121,10 @@ func (h handler) testEndpoint(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return ofEndpoint(name, err)
 	}
-	return answer(w, http.StatusOK, struct {
-		ID string `json:"id"`
-		OK bool   `json:"ok"`
-		attemptJSON
-	}{t.ID, t.OK, attemptJSON{t.Attempt.Time.UTC(), optional(t.Attempt.Status), milliseconds(t.Attempt.Duration), optional(t.Attempt.Error), t.Attempt.Answer}})
+	if t.Replies == nil {
+		t.Replies = []string{}
+	}
+	return answer(w, http.StatusOK, testJSON{t.ID, t.OK, t.Attempt.json(), t.Attempt.Answer, t.Replies})
 }
 
 func (h handler) enableEndpoint(w http.ResponseWriter, r *http.Request) error {

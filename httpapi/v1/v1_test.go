@@ -35,7 +35,7 @@ func delivery() v1.Delivery {
 	return v1.Delivery{
 		ID: "evt_1", Endpoint: "echo", State: "retrying", Type: "message.chat", From: "u@example.com/x", To: "echo@bot.example.com",
 		Received: now.Add(-time.Minute), NextAttempt: now.Add(time.Minute), Reason: "503", Stanza: "<message/>",
-		Attempts: []v1.Attempt{{Time: now, Status: 503, Duration: 1500 * time.Microsecond, Error: "503", Answer: "<later>"}, {Time: now, Error: "refused"}},
+		Attempts: []v1.Attempt{{Time: now, Status: 503, Duration: 1500 * time.Microsecond, Error: "503", Answer: "<later>", ContentType: "text/plain"}, {Time: now, Error: "refused", Note: "a note"}},
 	}
 }
 
@@ -67,7 +67,7 @@ func (f fakeEndpoints) Get(_ context.Context, name string) (v1.Endpoint, error) 
 }
 
 func (f fakeEndpoints) Test(_ context.Context, name string) (v1.TestResult, error) {
-	return v1.TestResult{ID: "evt_t", OK: true, Attempt: v1.Attempt{Time: now, Status: 204, Duration: time.Millisecond}}, f.note("test %s", name)
+	return v1.TestResult{ID: "evt_t", OK: true, Attempt: v1.Attempt{Time: now, Status: 204, Duration: time.Millisecond, ContentType: "text/html", Note: "no reply", Answer: "ok"}, Replies: []string{"<message/>"}}, f.note("test %s", name)
 }
 func (f fakeEndpoints) Enable(_ context.Context, name string) error { return f.note("enable %s", name) }
 func (f fakeEndpoints) Disable(_ context.Context, name, reason string) error {
@@ -92,9 +92,9 @@ const none = "0001-01-01 00:00:00 +0000 UTC"
 // TestRoutes has what each route asks for, and what it answers.
 func TestRoutes(t *testing.T) {
 	page := func(items string) string { return `{"items":[` + items + `],"next":null}` }
-	const attempts = `[{"time":"2026-11-20T18:00:00Z","status":503,"duration_ms":1.5,"error":"503"%s},{"time":"2026-11-20T18:00:00Z","status":null,"duration_ms":0,"error":"refused"}]`
+	const attempts = `[{"time":"2026-11-20T18:00:00Z","status":503,"duration_ms":1.5,"content_type":"text/plain","error":"503","note":null%s},{"time":"2026-11-20T18:00:00Z","status":null,"duration_ms":0,"content_type":null,"error":"refused","note":"a note"}]`
 	const item = `{"id":"evt_1","endpoint":"echo","state":"retrying","type":"message.chat","from":"u@example.com/x","to":"echo@bot.example.com",` +
-		`"received":"2026-11-20T17:59:00Z","next_attempt":"2026-11-20T18:01:00Z","reason":"503","attempts":` + attempts + `%s}`
+		`"received":"2026-11-20T17:59:00Z","next_attempt":"2026-11-20T18:01:00Z","reason":"503","note":"a note","attempts":` + attempts + `%s}`
 	const echo = `{"name":"echo","url":"","component":null,"format":"","delivery":"","copy":false,"state":"ok","reason":null,"since":null,"paused_until":null,"queued":0,"bytes":0,"oldest":null,` +
 		`"in_flight":0,"dead_letters":0,"last_success":null,"last_error":null,"attempts":0,"failures":0,"delivered":0,"refused":0,"expired":0}`
 	for _, c := range []struct {
@@ -112,7 +112,7 @@ func TestRoutes(t *testing.T) {
 		{"DELETE", "/v1/deliveries/evt_1", "", 204, "drop evt_1", ""},
 		{"GET", "/v1/endpoints", "", 200, "endpoints", page(echo)},
 		{"GET", "/v1/endpoints/echo", "", 200, "endpoint echo", echo},
-		{"POST", "/v1/endpoints/echo/test", "", 200, "test echo", `{"id":"evt_t","ok":true,"time":"2026-11-20T18:00:00Z","status":204,"duration_ms":1,"error":null}`},
+		{"POST", "/v1/endpoints/echo/test", "", 200, "test echo", `{"id":"evt_t","ok":true,"time":"2026-11-20T18:00:00Z","status":204,"duration_ms":1,"content_type":"text/html","error":null,"note":"no reply","answer":"ok","replies":["<message/>"]}`},
 		{"POST", "/v1/endpoints/echo/enable", "", 200, "enable echo, endpoint echo", echo},
 		{"POST", "/v1/endpoints/echo/disable", "", 200, "disable echo: by an operator, endpoint echo", echo},
 		{"POST", "/v1/endpoints/echo/disable", `{"reason":"moving"}`, 200, "disable echo: moving, endpoint echo", echo},

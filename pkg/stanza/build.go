@@ -93,6 +93,11 @@ func (s *Stanza) With(h Header, lim Limits) (*Stanza, error) {
 	return build(h, s.extra, s.content(), lim)
 }
 
+// Append returns the stanza with more XML behind its content.
+func (s *Stanza) Append(inner string, lim Limits) (*Stanza, error) {
+	return build(s.Header, s.extra, s.content()+inner, lim)
+}
+
 // content is Inner without declarations of content namespaces on direct children.
 func (s *Stanza) content() string {
 	if !s.rewrite {

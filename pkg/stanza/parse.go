@@ -92,12 +92,8 @@ func (x *scanner) stanza(s *Stanza) (space, local string, ok bool) {
 			if !x.cdata() {
 				return "", "", false
 			}
-		case strings.HasPrefix(rest, "<!--"):
-			return "", "", x.fail(x.i, "comments are not allowed in XMPP (RFC 6120 section 11.1)")
-		case strings.HasPrefix(rest, "<!"):
-			return "", "", x.fail(x.i, "document type declarations are not allowed in XMPP (RFC 6120 section 11.1)")
-		case strings.HasPrefix(rest, "<?"):
-			return "", "", x.fail(x.i, "processing instructions and XML declarations are not allowed here (RFC 6120 section 11.1)")
+		case rest[1:] != "" && (rest[1] == '!' || rest[1] == '?'):
+			return "", "", x.restricted(rest)
 		default:
 			uri, name, ok := x.element(s)
 			if !ok {
@@ -115,6 +111,18 @@ func (x *scanner) stanza(s *Stanza) (space, local string, ok bool) {
 		}
 	}
 	return "", "", x.fail(x.i, "the element <%s> is not closed", clip(x.elems[len(x.elems)-1]))
+}
+
+// restricted refuses what XMPP does not have.
+func (x *scanner) restricted(rest string) bool {
+	what := "document type declarations are not allowed in XMPP"
+	switch {
+	case strings.HasPrefix(rest, "<!--"):
+		what = "comments are not allowed in XMPP"
+	case rest[1] == '?':
+		what = "processing instructions and XML declarations are not allowed here"
+	}
+	return x.fail(x.i, "%s (RFC 6120 section 11.1)", what)
 }
 
 // element takes a start tag, at x.i.

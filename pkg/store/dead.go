@@ -22,6 +22,7 @@ const (
 	// those of the latest attempts; of the others, only the beginning is.
 	wholeAnswers = 4
 	shortAnswer  = 128
+	shortNote    = 64
 )
 
 // Dead is a dead letter: a stanza that was taken and could not be delivered.

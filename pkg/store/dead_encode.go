@@ -16,7 +16,7 @@ func (d *Dead) data() []byte {
 	b = binary.AppendUvarint(b, uint64(len(attempts)))
 	for i, a := range attempts {
 		if i < len(attempts)-wholeAnswers {
-			a.Answer = cut(a.Answer, shortAnswer)
+			a.Answer, a.Note = cut(a.Answer, shortAnswer), cut(a.Note, shortNote)
 		}
 		b = appendAttempt(b, &a)
 	}

@@ -17,7 +17,7 @@ func dead(n int, endpoint string) store.Dead {
 		Record: store.Record{ID: eventID(at, n), Component: "bot.example.com", Conversation: store.Conversation("a", "b"), Received: at, Since: at.Add(time.Second),
 			Stanza: fmt.Sprintf("<message id='%d'/>", n)},
 		Endpoint: endpoint, Type: "message.chat", From: "user@example.com/phone", To: "echo@bot.example.com", Reason: "too old", Died: at.Add(time.Hour),
-		Attempts: []store.Attempt{{Time: at, Status: 503, Duration: time.Second, Error: "503", Answer: "later"}, {Time: at.Add(time.Minute), Error: "no answer"}},
+		Attempts: []store.Attempt{{Time: at, Status: 503, Duration: time.Second, Error: "503", Answer: "later", ContentType: "text/html; charset=utf-8", Note: "no reply"}, {Time: at.Add(time.Minute), Error: "no answer"}},
 	}
 }
 
@@ -110,11 +110,11 @@ func TestLargestDeadLetter(t *testing.T) {
 	d.Reason = strings.Repeat("r", 5000)
 	d.From, d.To = strings.Repeat("f", 3071), strings.Repeat("t", 3071)
 	for range 80 {
-		d.Attempts = append(d.Attempts, store.Attempt{Time: time.UnixMilli(1), Error: strings.Repeat("e", 5000), Answer: strings.Repeat("ä", 5000)})
+		d.Attempts = append(d.Attempts, store.Attempt{Time: time.UnixMilli(1), Error: strings.Repeat("e", 5000), Answer: strings.Repeat("ä", 5000), ContentType: strings.Repeat("t", 500), Note: strings.Repeat("n", 500)})
 	}
 	bury(t, s, d)
 	got, _, err := s.DeadLetter(t.Context(), d.ID)
-	if err != nil || got.Stanza != d.Stanza || len(got.Attempts) != 50 || len(got.Attempts[49].Answer) != 4096 || len(got.Attempts[0].Answer) != 128 {
+	if err != nil || got.Stanza != d.Stanza || len(got.Attempts) != 50 || len(got.Attempts[49].Answer) != 4096 || len(got.Attempts[0].Answer) != 128 || len(got.Attempts[49].Note) != 256 || len(got.Attempts[49].ContentType) != 64 {
 		t.Errorf("%d attempts, %v", len(got.Attempts), err)
 	}
 }

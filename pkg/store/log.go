@@ -21,6 +21,8 @@ const (
 	maxAnswer   = 4 << 10
 	maxReason   = 1 << 10
 	maxErrorLen = 512
+	maxType     = 64
+	maxNote     = 256
 )
 
 // maxAttempts is how many attempts of a delivery are shown: the latest.
@@ -32,6 +34,8 @@ type Attempt struct {
 	Status        int           // of the answer; 0: there was none
 	Duration      time.Duration // in whole microseconds
 	Error, Answer string        // what was wrong; the first 4 KiB of the answer, of failures
+	ContentType   string        // of the answer
+	Note          string        // what its receiver should know of the answer, though it is no error
 }
 
 // Entry is what became known of a delivery at one moment. Times are kept in

@@ -27,12 +27,24 @@ func appendTime(b []byte, t time.Time) []byte {
 	return binary.AppendVarint(b, t.UnixMilli())
 }
 
+// withMore is added to the status of an attempt that has a content type and a
+// note behind its answer.
+const withMore = 1 << 16
+
 func appendAttempt(b []byte, a *Attempt) []byte {
 	b = appendTime(b, a.Time)
-	b = binary.AppendUvarint(b, uint64(max(0, a.Status)))
+	status, more := uint64(min(max(0, a.Status), withMore-1)), a.ContentType != "" || a.Note != ""
+	if more {
+		status |= withMore
+	}
+	b = binary.AppendUvarint(b, status)
 	b = binary.AppendUvarint(b, uint64(max(0, a.Duration.Microseconds())))
 	b = appendText(b, cut(a.Error, maxErrorLen))
-	return appendText(b, cut(a.Answer, maxAnswer))
+	b = appendText(b, cut(a.Answer, maxAnswer))
+	if more {
+		b = appendText(appendText(b, cut(a.ContentType, maxType)), cut(a.Note, maxNote))
+	}
+	return b
 }
 
 func appendEntry(b []byte, e *Entry) []byte {
@@ -58,7 +70,7 @@ func appendEntry(b []byte, e *Entry) []byte {
 func (e *Entry) sizeBound() int {
 	n := 96 + 9*binary.MaxVarintLen32 + len(e.ID) + len(e.Endpoint) + len(e.From) + len(e.To) + len(e.Component) + len(e.Type) + min(len(e.Reason), maxReason+8) + len(e.Stanza)
 	if e.Attempt != nil {
-		n += 64 + min(len(e.Attempt.Error), maxErrorLen+8) + min(len(e.Attempt.Answer), maxAnswer+8)
+		n += 64 + min(len(e.Attempt.Error), maxErrorLen+8) + min(len(e.Attempt.Answer), maxAnswer+8) + min(len(e.Attempt.ContentType), maxType+8) + min(len(e.Attempt.Note), maxNote+8)
 	}
 	return n
 }
@@ -126,8 +138,12 @@ func (f *fields) code() byte {
 }
 
 func (f *fields) attempt() Attempt {
-	a := Attempt{Time: f.time(), Status: int(f.uint()), Duration: time.Duration(f.uint()) * time.Microsecond}
+	at, status := f.time(), f.uint()
+	a := Attempt{Time: at, Status: int(status &^ withMore), Duration: time.Duration(f.uint()) * time.Microsecond}
 	a.Error, a.Answer = f.text(), f.text()
+	if status&withMore != 0 {
+		a.ContentType, a.Note = f.text(), f.text()
+	}
 	return a
 }
 

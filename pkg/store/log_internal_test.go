@@ -60,7 +60,7 @@ func TestLogOutlivesItsEngine(t *testing.T) {
 
 // A damaged batch costs itself, and says nothing wrong.
 func TestDamagedEntries(t *testing.T) {
-	e := Entry{ID: "evt_1", Endpoint: "echo", From: "a", To: "b", State: DeadState, Received: time.UnixMilli(5), Attempt: &Attempt{Status: 500, Error: "e"}, Stanza: "<a/>"}
+	e := Entry{ID: "evt_1", Endpoint: "echo", From: "a", To: "b", State: DeadState, Received: time.UnixMilli(5), Attempt: &Attempt{Status: 500, Error: "e", ContentType: "text/html", Note: "n"}, Stanza: "<a/>"}
 	whole := appendEntry(nil, &e)
 	for n := range whole {
 		if entry, _, err := nextEntry(whole[:n]); err == nil {
@@ -103,5 +103,23 @@ func BenchmarkDeliveries(b *testing.B) {
 				}
 			}
 		})
+	}
+}
+
+// An attempt that was written before it had a content type and a note is read
+// as it was.
+func TestAttemptsWithoutMore(t *testing.T) {
+	short := Attempt{Time: time.UnixMilli(5), Status: 200, Duration: time.Millisecond}
+	long := short
+	long.ContentType, long.Note = "text/html", "no reply"
+	for _, want := range []Attempt{short, long} {
+		f := fields{b: appendAttempt(nil, &want)}
+		if got := f.attempt(); got != want || f.bad || len(f.b) != 0 {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+	old := []byte{10, 200, 1, 232, 7, 0, 0} // time, status, microseconds, no error, no answer
+	if f := (fields{b: old}); f.attempt() != short || f.bad {
+		t.Error("what was written before is not read")
 	}
 }

@@ -62,29 +62,36 @@ func (w *Worker) Stored(ctx context.Context) (bytes uint64, oldest time.Time, er
 	return 0, time.Time{}, nil
 }
 
+// Trial is what a test of an endpoint gave.
+type Trial struct {
+	store.Attempt                  // with the answer also if it was a success
+	Replies       []*stanza.Stanza // that would be sent
+}
+
 // Test makes one attempt with an event that is made up. Its answer is judged
 // but sent to nobody, and it changes nothing of the endpoint's state; it is
 // made even if the endpoint is disabled. The error is the format's judgement
 // of the answer, or that there was none.
-func (w *Worker) Test(ctx context.Context, component, id string) (store.Attempt, error) {
+func (w *Worker) Test(ctx context.Context, component, id string) (Trial, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.run, cancel)()
 	began := time.Now()
 	if w.Endpoint().Pulled() {
-		return store.Attempt{}, errPulled
+		return Trial{}, errPulled
 	}
 	ev, err := testEvent(w.Endpoint(), component, id, began)
 	if err != nil {
-		return store.Attempt{}, err
+		return Trial{}, err
 	}
 	v := w.post(ctx, ev)
-	at := store.Attempt{Time: began, Status: v.Status, Duration: time.Since(began)}
+	t := Trial{Attempt: *v.tried(began, time.Now()), Replies: v.Replies}
+	t.Answer = string(v.body[:min(len(v.body), keptAnswer)])
 	if v.Outcome == Done {
-		return at, nil
+		return t, nil
 	}
-	at.Error, at.Answer = v.Reason, v.answer
-	return at, errors.New(v.Reason)
+	t.Error = v.Reason
+	return t, errors.New(v.Reason)
 }
 
 // Replay puts an event into the queue again, under its id, behind what its

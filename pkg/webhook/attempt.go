@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -25,10 +26,11 @@ func (w *Worker) attempt(ev *Event, probe bool) (Verdict, bool) {
 		return Verdict{}, false
 	}
 	now := time.Now()
-	at := &store.Attempt{Time: began, Status: v.Status, Duration: now.Sub(began)}
+	at := v.tried(began, now)
 	w.count(ev, &v, at.Duration)
+	w.tell(ev, &v, at)
 	if v.Outcome != Done {
-		at.Error, at.Answer = v.Reason, v.answer
+		at.Error, at.Answer = v.Reason, string(v.body[:min(len(v.body), keptAnswer)])
 		v.attempt = at
 	}
 	w.judged(ev, &v, now, probe)
@@ -78,11 +80,16 @@ func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
 	}
 	v := f.judge(now.e, ev, a)
 	v.of = now
-	v.Status = a.Status
-	if v.Outcome != Done {
-		v.answer = string(a.Body[:min(len(a.Body), keptAnswer)])
+	v.Status, v.body, v.typed = a.Status, a.Body, a.Type
+	if !now.e.Copy { // there a reply is neither made nor missed
+		v.note = a.note
 	}
 	return v
+}
+
+// tried is an attempt for the delivery log.
+func (v *Verdict) tried(began, ended time.Time) *store.Attempt {
+	return &store.Attempt{Time: began, Status: v.Status, Duration: ended.Sub(began), ContentType: strings.ToValidUTF8(v.typed, "\uFFFD"), Note: v.note.String()}
 }
 
 // judged draws the consequences for the endpoint.

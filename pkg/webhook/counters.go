@@ -16,6 +16,7 @@ type Counters struct {
 	Expired   atomic.Int64 // too old
 	Dead      atomic.Int64 // became dead letters
 	Replies   atomic.Int64 // stanzas
+	Replaced  atomic.Int64 // characters of answers that no stanza can carry
 	Overflow  atomic.Int64 // not taken, or not stored: too much waits
 
 	Results  Results
@@ -42,6 +43,9 @@ func (r *Results) All() map[string]int64 {
 func (w *Worker) count(ev *Event, v *Verdict, took time.Duration) {
 	w.Counters.Attempts.Add(1)
 	w.Counters.Duration.Observe(took)
+	if v.note.replaced > 0 {
+		w.Counters.Replaced.Add(int64(v.note.replaced))
+	}
 	r := &w.Counters.Results
 	if v.Outcome == Done {
 		r.Success.Add(1)

@@ -89,7 +89,9 @@ type Verdict struct {
 	Reason  string           // for the log
 	Status  int              // of the answer; 0: there was none
 
-	answer  string         // its beginning, unless Done
+	body    []byte         // of the answer
+	typed   string         // its Content-Type
+	note    note           // what is to be told of it
 	attempt *store.Attempt // unless Done
 	of      *setup         // that the attempt was made with; of Again
 }
@@ -98,6 +100,12 @@ type Verdict struct {
 type Answer struct {
 	Status     int
 	MediaType  string // lower case, without parameters
+	Type       string // the Content-Type as it was sent
 	Body       []byte
 	RetryAfter time.Duration
+
+	note note
+	text []byte // the body, read; see content
+	err  error
+	read bool
 }

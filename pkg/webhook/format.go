@@ -3,11 +3,9 @@ package webhook
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
-	"unicode/utf8"
 
 	"stanzahook/pkg/stanza"
 )
@@ -35,10 +33,7 @@ func formatOf(f Format) *format {
 	return &format{encodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
 }
 
-// Media types of requests and answers. Parameters of an answer's type change
-// nothing: JSON (RFC 8259 section 8.1) and XMPP (RFC 6120 section 11.6) are
-// UTF-8, texts and forms must be, and what is not is refused rather than
-// guessed at.
+// Media types of requests and answers.
 const (
 	mediaJSON = "application/json"
 	mediaXMPP = "application/xmpp+xml"
@@ -59,15 +54,6 @@ func marshal(v any) ([]byte, error) {
 		return nil, fmt.Errorf("encode the event: %w", err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
-}
-
-// content is the body of an answer without a byte order mark.
-func content(a *Answer) ([]byte, error) {
-	body := bytes.TrimPrefix(a.Body, []byte("\uFEFF"))
-	if !utf8.Valid(body) {
-		return nil, errors.New("the body is not valid UTF-8")
-	}
-	return body, nil
 }
 
 // success reports whether the endpoint has taken an event.

@@ -36,10 +36,13 @@ func judgeComponentHTTP(e *Endpoint, ev *Event, a *Answer) Verdict {
 	switch {
 	case !success(a.Status):
 		return refusal(e, a, componentHTTPError(a.Status))
-	case a.Status != 200 || a.MediaType != mediaJSON || !answerable(ev.Stanza):
+	case a.Status != 200 || !answerable(ev.Stanza):
+		return Verdict{}
+	case a.MediaType != mediaJSON:
+		a.otherType("application/json")
 		return Verdict{}
 	}
-	r := &replier{e: e, ev: ev}
+	r := &replier{e: e, ev: ev, note: &a.note}
 	s, err := r.componentHTTP(a)
 	switch {
 	case err != nil:
@@ -55,8 +58,11 @@ func judgeComponentHTTP(e *Endpoint, ev *Event, a *Answer) Verdict {
 // addresses and types says nothing.
 func (r *replier) componentHTTP(a *Answer) (*stanza.Stanza, error) {
 	body, err := content(a)
-	if body = bytes.TrimSpace(body); err != nil || len(body) == 0 || string(body) == "[]" {
-		return nil, err // some languages write an empty object as []
+	if body = bytes.TrimSpace(body); err != nil || len(body) == 0 || string(body) == "[]" || string(body) == `""` {
+		return nil, err // some languages write an empty object as []; and "" says nothing
+	}
+	if err := a.objectOnly(body); err != nil {
+		return nil, err
 	}
 	var m members
 	if err := json.Unmarshal(body, &m); err != nil {

@@ -3,7 +3,6 @@ package webhook
 import (
 	"bytes"
 	"fmt"
-	"strings"
 	"time"
 
 	"stanzahook/pkg/jid"
@@ -76,18 +75,19 @@ func eventReplies(e *Endpoint, ev *Event, a *Answer) ([]*stanza.Stanza, error) {
 	if a.Status == 202 || a.Status == 204 || !answerable(ev.Stanza) {
 		return nil, nil
 	}
-	r := &replier{e: e, ev: ev, fill: fillEvent, silent: defaultKind(ev.Stanza)}
+	r := &replier{e: e, ev: ev, fill: fillEvent, silent: defaultKind(ev.Stanza), note: &a.note}
 	var read func([]byte) ([]*stanza.Stanza, error)
 	switch {
 	case a.MediaType == mediaText:
 		read = func(body []byte) ([]*stanza.Stanza, error) {
 			return r.one(r.threaded(r.text(string(body), stanza.Header{Kind: stanza.Message})))
 		}
-	case a.MediaType == mediaJSON || strings.HasSuffix(a.MediaType, "+json"):
+	case isJSON(a.MediaType):
 		read = r.eventJSON
-	case a.MediaType == mediaXMPP || a.MediaType == "application/xml" || a.MediaType == "text/xml":
+	case isXML(a.MediaType):
 		read = func(body []byte) ([]*stanza.Stanza, error) { return r.one(r.threaded(r.xml(string(body)))) }
 	default:
+		a.otherType("text/plain or JSON")
 		return nil, nil
 	}
 	body, err := content(a)

@@ -46,7 +46,7 @@ func judgeRest(e *Endpoint, ev *Event, a *Answer) Verdict {
 	if a.Status == 202 || a.Status == 204 || !answerable(ev.Stanza) {
 		return Verdict{}
 	}
-	r := &replier{e: e, ev: ev, fill: fillRest, silent: ev.Stanza.Kind}
+	r := &replier{e: e, ev: ev, fill: fillRest, silent: ev.Stanza.Kind, note: &a.note}
 	s, err := r.rest(a)
 	switch {
 	case err != nil:
@@ -65,12 +65,18 @@ func (r *replier) rest(a *Answer) (*stanza.Stanza, error) {
 	case mediaXMPP:
 		read = func(body []byte) (*stanza.Stanza, error) { return r.xml(string(body)) }
 	case mediaJSON:
-		read = r.restJSON
+		read = func(body []byte) (*stanza.Stanza, error) {
+			if err := a.objectOnly(body); err != nil {
+				return nil, err
+			}
+			return r.restJSON(body)
+		}
 	case mediaForm:
 		read = r.form
 	case mediaText:
 		read = r.restText
 	default:
+		a.otherType("text/plain or JSON")
 		return nil, nil
 	}
 	body, err := content(a)
@@ -91,7 +97,7 @@ func (r *replier) restText(body []byte) (*stanza.Stanza, error) {
 
 func (r *replier) restJSON(body []byte) (*stanza.Stanza, error) {
 	body = bytes.TrimSpace(body)
-	if string(body) == "[]" { // some languages write an empty object so
+	if string(body) == "[]" || string(body) == `""` { // some languages write an empty object so; and a text of nothing
 		return nil, nil
 	}
 	return r.object(body)
@@ -104,7 +110,7 @@ func (r *replier) form(body []byte) (*stanza.Stanza, error) {
 		if err != nil {
 			text = string(body)
 		}
-		return r.restText([]byte(text))
+		return r.restText([]byte(r.cleaned(text)))
 	}
 	values, err := url.ParseQuery(string(bytes.TrimSpace(body)))
 	if err != nil {
@@ -115,6 +121,7 @@ func (r *replier) form(body []byte) (*stanza.Stanza, error) {
 		if !utf8.ValidString(v[0]) {
 			return nil, fmt.Errorf("form: %.60q is not valid UTF-8", key)
 		}
+		v[0] = r.cleaned(v[0])
 		if m[key], err = marshal(v[0]); err != nil {
 			return nil, err
 		}
@@ -146,7 +153,7 @@ func restError(e *Endpoint, ev *Event, a *Answer) *stanza.Error {
 	if a.Status < 400 || !answerable(ev.Stanza) {
 		return nil
 	}
-	r := &replier{e: e, ev: ev, fill: fillRest, silent: ev.Stanza.Kind}
+	r := &replier{e: e, ev: ev, fill: fillRest, silent: ev.Stanza.Kind, note: &a.note}
 	if !r.statesError(a) {
 		return nil
 	}
@@ -187,7 +194,7 @@ func (r *replier) statesError(a *Answer) bool {
 	} else if a.MediaType != mediaXMPP {
 		return false
 	}
-	s, err := stanza.Parse(strings.TrimSpace(text), r.e.Limits)
+	s, err := r.document(text)
 	if err != nil || s.Type != "error" {
 		return false
 	}

@@ -118,7 +118,8 @@ func (r *requests) full(ctx context.Context, u *url.URL, h http.Header, body []b
 		return nil, err
 	}
 	a := &Answer{Status: resp.StatusCode, Body: data, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
-	a.MediaType = mediaType(resp.Header.Get("Content-Type"))
+	a.Type = resp.Header.Get("Content-Type")
+	a.MediaType = mediaType(a.Type)
 	return a, nil
 }
 

@@ -166,7 +166,8 @@ func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, agai
 		}
 	}
 	resp.Header.SetNoDefaultContentType(true) // none is none, and not text/plain
-	a = &Answer{Status: resp.StatusCode(), MediaType: mediaType(string(resp.Header.ContentType()))}
+	a = &Answer{Status: resp.StatusCode(), Type: string(resp.Header.ContentType())}
+	a.MediaType = mediaType(a.Type)
 	if b := resp.Body(); len(b) > 0 {
 		a.Body = append(make([]byte, 0, len(b)), b...)
 	}

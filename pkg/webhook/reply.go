@@ -4,8 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
-	"strings"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/stanza"
 )
 
@@ -16,6 +16,7 @@ type replier struct {
 	fill   func(r *replier, h stanza.Header) stanza.Header // what the answer left open
 	silent stanza.Kind                                     // of JSON that does not tell
 	n      int                                             // replies so far
+	note   *note                                           // of the answer
 }
 
 func (r *replier) one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
@@ -39,7 +40,7 @@ func (r *replier) build(h stanza.Header, inner string) (*stanza.Stanza, error) {
 
 // xml is a reply that is a whole stanza.
 func (r *replier) xml(text string) (*stanza.Stanza, error) {
-	s, err := stanza.Parse(strings.TrimSpace(text), r.e.Limits)
+	s, err := r.document(text)
 	if err != nil {
 		return nil, err
 	}
@@ -50,13 +51,31 @@ func (r *replier) xml(text string) (*stanza.Stanza, error) {
 	return r.whole(s.With(r.fill(r, h), r.e.Limits))
 }
 
+// document reads the XML of one stanza.
+func (r *replier) document(text string) (*stanza.Stanza, error) {
+	text, err := document.XMLText(text)
+	if err != nil {
+		return nil, err
+	}
+	clean, n := document.Clean([]byte(text), document.XML)
+	r.note.replaced += n
+	return stanza.ParseDocument(string(clean), r.e.Limits)
+}
+
+// cleaned is a text without what no stanza can carry.
+func (r *replier) cleaned(text string) string {
+	text, n := document.CleanString(text)
+	r.note.replaced += n
+	return text
+}
+
 // whole gives an error stanza the <error/> it must have (RFC 6120 section
 // 8.3.1) and checks the reply.
 func (r *replier) whole(s *stanza.Stanza, err error) (*stanza.Stanza, error) {
 	if err == nil && s.Type == "error" {
 		if _, has := s.Child("", "error"); !has {
 			e := stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
-			s, err = stanza.Build(s.Header, s.Inner()+e.XML(), r.e.Limits)
+			s, err = s.Append(e.XML(), r.e.Limits)
 		}
 	}
 	if err == nil {

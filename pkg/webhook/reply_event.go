@@ -39,11 +39,11 @@ func defaultKind(orig *stanza.Stanza) stanza.Kind {
 	return stanza.Message
 }
 
-// eventJSON is one reply for an object, several for an array; null, {} and
-// objects without content are none.
+// eventJSON is one reply for an object or a string, several for an array; null,
+// {}, "" and objects without content are none.
 func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 	if body[0] != '[' {
-		return r.one(r.threaded(r.object(body)))
+		return r.one(r.threaded(r.value(body)))
 	}
 	var list []json.RawMessage
 	if err := json.Unmarshal(body, &list); err != nil {
@@ -54,7 +54,7 @@ func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 	}
 	var replies []*stanza.Stanza
 	for i, item := range list {
-		s, err := r.threaded(r.object(item))
+		s, err := r.threaded(r.value(item))
 		if err != nil {
 			return nil, fmt.Errorf("reply %d: %w", i+1, err)
 		}
@@ -63,6 +63,31 @@ func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 		}
 	}
 	return replies, nil
+}
+
+// value is the reply of one JSON value: a string is its text (web frameworks
+// write it so when a handler returns one), and of true, false and numbers there
+// is none.
+func (r *replier) value(data []byte) (*stanza.Stanza, error) {
+	if data[0] == '{' {
+		return r.object(data)
+	}
+	switch kind := scalar(data); kind {
+	case "":
+		return r.object(data)
+	case "string":
+		var text string
+		if err := json.Unmarshal(data, &text); err != nil {
+			return nil, fmt.Errorf("JSON: %w", err)
+		}
+		if text == "" {
+			return nil, nil
+		}
+		return r.text(text, stanza.Header{Kind: stanza.Message})
+	default:
+		r.note.unread = fmt.Sprintf("answered a JSON %s; no reply is made of that: use a string, or an object such as {\"body\":\"text\"}", kind)
+		return nil, nil
+	}
 }
 
 // threaded puts the thread of the message that is answered into a message that
@@ -79,5 +104,5 @@ func (r *replier) threaded(s *stanza.Stanza, err error) (*stanza.Stanza, error) 
 	if !strings.HasPrefix(thread, "<thread") || strings.Contains(thread, "xmlns") {
 		thread = stanza.Element("thread", r.ev.Stanza.ChildText(c))
 	}
-	return stanza.Build(s.Header, s.Inner()+thread, r.e.Limits)
+	return s.Append(thread, r.e.Limits)
 }

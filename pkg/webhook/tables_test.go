@@ -61,7 +61,11 @@ func checkCase(t *testing.T, format Format, c *behaviour.Case) {
 		e.Queued = true
 		got.Queued = fromQueue(t, e, ev, c.Answer)
 	}
+	got.Note = noteOf(e, ev, c.Answer)
 	if *update {
+		if c.Note != "" {
+			c.Note = got.Note
+		}
 		c.Direct, c.Queued = got.Direct, got.Queued
 		if c.Request != nil {
 			c.Request = got.Request
@@ -73,6 +77,9 @@ func checkCase(t *testing.T, format Format, c *behaviour.Case) {
 	}
 	if c.Queued.String() != got.Queued.String() {
 		t.Errorf("queued:\n%s\nwant\n%s", got.Queued, c.Queued)
+	}
+	if c.Note != "" && c.Note != got.Note {
+		t.Errorf("note: %s\nwant: %s", got.Note, c.Note)
 	}
 	if c.Request != nil && (c.Request.Body != got.Request.Body || len(c.Request.Header) != len(got.Request.Header)) {
 		t.Errorf("request:\n%s\nwant\n%s", got.Request.Body, c.Request.Body)
@@ -165,16 +172,28 @@ func iqAnswer(t *testing.T, ev *Event, v Verdict) string {
 	return s.XML()
 }
 
+func answerOf(a behaviour.Answer) *Answer {
+	answer := &Answer{Status: a.Status, Body: []byte(a.Body), Type: a.Header.Get("Content-Type"), MediaType: mediaType(a.Header.Get("Content-Type")), RetryAfter: retryAfter(a.Header.Get("Retry-After"))}
+	if a.Status == 204 || a.Status == 304 {
+		answer.Body = nil
+	}
+	return answer
+}
+
+// noteOf is what is noted of an answer.
+func noteOf(e *Endpoint, ev *Event, a behaviour.Answer) string {
+	answer := answerOf(a)
+	formatOf(e.Format).judge(e, ev, answer)
+	return answer.note.String()
+}
+
 // fromQueue is what an attempt for a queued event leads to.
 func fromQueue(t *testing.T, e *Endpoint, ev *Event, a behaviour.Answer) behaviour.Back {
 	t.Helper()
 	if a.None {
 		return behaviour.Back{Again: true}
 	}
-	answer := &Answer{Status: a.Status, Body: []byte(a.Body), MediaType: mediaType(a.Header.Get("Content-Type")), RetryAfter: retryAfter(a.Header.Get("Retry-After"))}
-	if a.Status == 204 || a.Status == 304 {
-		answer.Body = nil
-	}
+	answer := answerOf(a)
 	v := formatOf(e.Format).judge(e, ev, answer)
 	if len(a.Body) > maxAnswer {
 		v = invalidReply(errLongAnswer)

@@ -58,10 +58,11 @@ type setup struct {
 	e     *Endpoint
 	http  *requests
 	slots chan struct{} // attempts in flight
+	told  atomic.Uint32 // which notes are in the log
 }
 
 func newSetup(e *Endpoint) *setup {
-	return &setup{e, newRequests(e), make(chan struct{}, e.Concurrency)}
+	return &setup{e: e, http: newRequests(e), slots: make(chan struct{}, e.Concurrency)}
 }
 
 // NewWorker returns the worker of an endpoint. It makes direct attempts and

@@ -24,7 +24,7 @@
 // stanzas, one in a line, or "nothing", or "again" where the event stays in the
 // queue ("again, not before 30s", "again, endpoint disabled"). Where delivery
 // at once and through the queue differ, there is "back, direct" and "back,
-// queued" instead. Newlines at the end of a section do not count.
+// queued" instead. A "note" is what the attempt says of the answer. Newlines at the end of a section do not count.
 //
 // In all tables the component is bot.example.com, the event's id is evt_1, and
 // it was received at 2026-11-20T18:00:00.123Z for the endpoint "echo".
@@ -50,8 +50,9 @@ type Case struct {
 	Received string   // the stanza
 	Request  *Request // nil: it does not matter here
 	Answer   Answer
-	Direct   Back // delivered at once: one attempt
-	Queued   Back // delivered through the queue
+	Direct   Back   // delivered at once: one attempt
+	Queued   Back   // delivered through the queue
+	Note     string // of the attempt; empty: it does not matter here
 }
 
 // Request is what the endpoint gets.

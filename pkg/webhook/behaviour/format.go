@@ -22,6 +22,9 @@ func (t *Table) String() string {
 		} else {
 			fmt.Fprintf(&b, "--- back, direct\n%s\n--- back, queued\n%s\n", direct, queued)
 		}
+		if c.Note != "" {
+			fmt.Fprintf(&b, "--- note\n%s\n", c.Note)
+		}
 	}
 	return b.String()
 }

@@ -56,6 +56,8 @@ func parseCase(text string) (c Case, err error) {
 			c.Queued = c.Direct
 		case "back, direct":
 			c.Direct, err = parseBack(body)
+		case "note":
+			c.Note = body
 		case "back, queued":
 			c.Queued, err = parseBack(body)
 		default:

@@ -1,0 +1,104 @@
+package webhook
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"stanzahook/pkg/document"
+)
+
+// note is what the people who run an endpoint should know of one of its answers,
+// though it is no error.
+type note struct {
+	unread   string // why there is no reply in it
+	replaced int    // characters
+}
+
+// String is the text of the note, empty if there is nothing to say.
+func (n *note) String() string {
+	text := n.unread
+	if n.replaced > 0 {
+		if text != "" {
+			text += "; "
+		}
+		text += fmt.Sprintf("characters that no stanza can carry, replaced by U+FFFD: %d", n.replaced)
+	}
+	return text
+}
+
+// content is the body of an answer as its format reads it: valid UTF-8, and
+// without what no stanza can carry.
+func content(a *Answer) ([]byte, error) {
+	if !a.read {
+		a.read = true
+		as := syntaxOf(a.MediaType)
+		if a.text, a.err = document.Decode(a.Body, a.Type, as); a.err == nil {
+			var n int
+			a.text, n = document.Clean(a.text, as)
+			a.note.replaced += n
+		}
+	}
+	return a.text, a.err
+}
+
+func syntaxOf(mediaType string) document.Syntax {
+	switch {
+	case isJSON(mediaType):
+		return document.JSON
+	case isXML(mediaType):
+		return document.XML
+	}
+	return document.Plain
+}
+
+func isJSON(mediaType string) bool {
+	return mediaType == mediaJSON || strings.HasSuffix(mediaType, "+json")
+}
+
+func isXML(mediaType string) bool {
+	return mediaType == mediaXMPP || mediaType == "application/xml" || mediaType == "text/xml"
+}
+
+// otherType notes that nothing is read of an answer of this media type. Web
+// frameworks say text/html of a text that a handler returns.
+func (a *Answer) otherType(use string) {
+	if len(bytes.TrimSpace(a.Body)) == 0 {
+		return
+	}
+	what := "without a Content-Type"
+	if a.MediaType != "" {
+		what = a.MediaType
+	}
+	a.note.unread = fmt.Sprintf("answered %.60s; no reply is made of that: use %s", what, use)
+}
+
+// scalar returns what a JSON value is called that is neither an object nor an
+// array nor null; empty if it is one of these, or no JSON.
+func scalar(data []byte) string {
+	data = bytes.TrimSpace(data)
+	if len(data) == 0 || !json.Valid(data) {
+		return ""
+	}
+	switch c := data[0]; {
+	case c == '"':
+		return "string"
+	case c == 't' || c == 'f':
+		return "boolean"
+	case c == '-' || c >= '0' && c <= '9':
+		return "number"
+	}
+	return ""
+}
+
+// objectOnly refuses the JSON values that the formats of the modules do not
+// take, in words that help.
+func (a *Answer) objectOnly(body []byte) error {
+	kind := scalar(body)
+	if kind == "" || string(bytes.TrimSpace(body)) == `""` {
+		return nil
+	}
+	a.note.unread = fmt.Sprintf("answered a JSON %s; this format takes an object, such as {\"body\":\"text\"}", kind)
+	return fmt.Errorf("JSON: an object is expected, not a %s", kind)
+}

@@ -1,0 +1,32 @@
+package webhook
+
+import (
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/store"
+)
+
+// What was told of an endpoint's answers since its configuration was read.
+const (
+	toldUnread uint32 = 1 << iota
+	toldReplaced
+)
+
+// tell logs what the people who run an endpoint should know of an answer: a note
+// once, and each message that it refused or answered with what cannot be read.
+// In the formats of the modules most other errors are what a bot says to people.
+func (w *Worker) tell(ev *Event, v *Verdict, at *store.Attempt) {
+	now := w.now.Load()
+	if v.note.unread != "" && now.tells(toldUnread) {
+		w.log.Warn("no reply in the answer of the endpoint; this is logged once", ev.about(zap.String("note", at.Note))...)
+	}
+	if v.note.replaced > 0 && now.tells(toldReplaced) {
+		w.log.Warn("characters in the answer of the endpoint replaced; this is logged once", ev.about(zap.String("note", at.Note))...)
+	}
+	if v.Outcome == Refused && (now.e.Format == FormatEvent || success(v.Status) || v.Status == 400 || v.Status == 413 || v.Status == 422) {
+		w.log.Warn("message refused", ev.about(zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
+	}
+}
+
+// tells reports whether something is to be told for the first time.
+func (s *setup) tells(what uint32) bool { return s.told.Or(what)&what == 0 }
