@@ -173,6 +173,7 @@ func configured(path string, cfg *Config) []v1.Check {
 	default:
 		all = append(all, fine("http", h.Listen, counted(len(h.Tokens), "token")))
 	}
+	all = append(all, inTheClear(cfg)...)
 	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))
 }
 

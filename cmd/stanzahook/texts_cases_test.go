@@ -20,7 +20,27 @@ store: {dir: store}
 `
 )
 
+// textClear sends what it can without encryption to other machines.
+const textClear = `components: [{domain: bot.example.com, secret: secret, server: "10.0.0.5:5347"}, {domain: news.example.com, secret: secret, server: "10.0.0.5:5348", tls: {mode: direct}}]
+endpoints:
+  - {name: echo, url: "http://10.0.0.6/hook", headers: {Authorization: Bearer x}}
+  - {name: plain, url: "http://10.0.0.6/other", headers: {X-Room: "1"}}
+  - {name: safe, url: "https://10.0.0.6/hook", headers: {Authorization: Bearer x}}
+  - {name: here, url: "http://127.0.0.1/hook", headers: {Authorization: Bearer x}}
+rosters:
+  - host: example.com
+    component: bot.example.com
+    url: http://10.0.0.6/contacts/%s
+    headers: {X-Api-Key: x}
+    ejabberd_api: {url: "http://10.0.0.5:5281/api", user: a@example.com, password: x}
+http:
+  listen: 0.0.0.0:5290
+  tokens: [{name: ops, hash: "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", scopes: [admin]}]
+outbound: {allow_networks: [127.0.0.0/8, 10.0.0.0/24], proxy: "http://u:p@10.0.0.7:3128"}
+`
+
 var textCases = []textCase{
+	{name: "secrets in the clear", args: []string{"check"}, config: textClear},
 	{name: "no configuration", args: []string{"check"}},
 	{name: "no configuration to run with", args: []string{"serve"}},
 	{name: "one token", args: []string{"check"}, config: textConfig},
