@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 )
@@ -65,6 +66,7 @@ type Link struct {
 	log     *zap.Logger
 	tracker tracker
 	out     outgoing
+	repeats loglimit.Limiter // of what an outsider can make happen at will
 
 	mu     sync.Mutex // of o.TLS, too
 	status Status

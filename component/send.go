@@ -4,6 +4,8 @@ import (
 	"context"
 	"time"
 
+	"go.uber.org/zap"
+
 	"stanzahook/pkg/stanza"
 )
 
@@ -63,7 +65,7 @@ func (l *Link) RoundTrip(ctx context.Context) (time.Duration, error) {
 // bound: the reader never waits.
 func (l *Link) answer(s *stanza.Stanza) {
 	if err := l.checkOutgoing(s); err != nil {
-		l.log.Error("an answer was not sent: " + err.Error())
+		l.repeats.Error(l.log, "an answer was not sent", zap.Error(err))
 		return
 	}
 	// ErrBusy closes the connection, ErrDown means it is closed: the server

@@ -105,11 +105,11 @@ func (l *Link) read(raw string, p *stanza.Parser) error {
 			return e
 		}
 		l.Counters.Unknown.Add(1)
-		l.log.Warn("the server sent an element that is no stanza; ignored", zap.String("name", other.Local), zap.String("namespace", other.Space))
+		l.repeats.Warn(l.log, "the server sent an element that is no stanza; ignored", zap.String("name", other.Local), zap.String("namespace", other.Space))
 		return nil
 	case err != nil:
 		l.Counters.Malformed.Add(1)
-		l.log.Warn("the server sent a stanza that cannot be taken", zap.Error(err))
+		l.repeats.Warn(l.log, "the server sent a stanza that cannot be taken", zap.Error(err))
 		l.refuse(startTag(raw), p, &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable, Text: err.Error()})
 		return nil
 	}
@@ -152,13 +152,13 @@ func (l *Link) dispatch(s *stanza.Stanza) {
 	in := &Incoming{Stanza: s, link: l}
 	defer func() {
 		if p := recover(); p != nil { // one stanza must not take the others down
-			l.log.Error("a handler panicked", zap.String("stanza_id", s.ID), zap.Any("panic", p), zap.Stack("stack"))
+			l.repeats.Error(l.log, "a handler panicked", zap.String("stanza_id", s.ID), zap.Any("panic", p), zap.Stack("stack"))
 			in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError})
 		}
 	}()
 	if l.o.Handler.Handle(in) || in.Answered() {
 		if s.NeedsAnswer() && !in.held && !in.Answered() {
-			l.log.Error("a handler took an IQ and did not answer it", zap.String("stanza_id", s.ID))
+			l.repeats.Error(l.log, "a handler took an IQ and did not answer it", zap.String("stanza_id", s.ID))
 			in.Fail(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable})
 		}
 		return
@@ -182,7 +182,7 @@ func (in *Incoming) refuseType() {
 // tooLarge answers a stanza that was skipped.
 func (l *Link) tooLarge(e *stanza.TooLarge, p *stanza.Parser) {
 	l.Counters.TooLarge.Add(1)
-	l.log.Warn("the server sent a stanza over max_stanza_bytes; it was skipped", zap.Int("bytes", e.Size))
+	l.repeats.Warn(l.log, "the server sent a stanza over max_stanza_bytes; it was skipped", zap.Int("bytes", e.Size))
 	why := &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable,
 		Text: fmt.Sprintf("the stanza has %d bytes; %d are allowed (components[].max_stanza_bytes)", e.Size, l.o.Limits.Max())}
 	l.refuse(e.Head, p, why)

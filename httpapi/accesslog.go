@@ -2,6 +2,8 @@ package httpapi
 
 import (
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -9,7 +11,9 @@ import (
 )
 
 // logAccess writes one line per request: never a body, a header or a path. The
-// probes of orchestrators and scrapes are logged at debug while they succeed.
+// probes of orchestrators and scrapes are logged at debug while they succeed. Requests
+// of nobody that is known are counted together, by route and status, as anybody can
+// send as many as it likes.
 func (s *Server) logAccess(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		start := time.Now()
@@ -33,10 +37,16 @@ func (s *Server) logAccess(next http.Handler) http.Handler {
 			}
 			took := time.Since(start)
 			s.o.Observer.Ended(route, status, took)
-			s.o.Log.Log(level, "request",
+			fields := [...]zap.Field{
 				zap.String("method", r.Method), zap.String("route", route), zap.Int("status", status),
 				zap.Int64("bytes", a.bytes), zap.Duration("duration", took),
-				zap.String("request_id", q.id), zap.String("token", q.who.Name), zap.Stringer("client", q.addr))
+				zap.String("request_id", q.id), zap.String("token", q.who.Name), zap.Stringer("client", q.addr),
+			}
+			if q.who.Name == "" && level == zapcore.InfoLevel {
+				s.repeats.Log(s.o.Log, level, route+" "+strconv.Itoa(status), "request", fields[:]...)
+				return
+			}
+			s.o.Log.Log(level, "request", fields[:]...)
 		}()
 		next.ServeHTTP(a, r)
 	})
@@ -74,4 +84,14 @@ func (a *answer) deadline(t time.Time) {
 	// It fails on a recorder in a test, and on a closed connection, which the
 	// write will tell.
 	_ = http.NewResponseController(a.ResponseWriter).SetWriteDeadline(t)
+}
+
+// failedConnections logs what net/http says of connections that fail before there is a
+// request, such as TLS handshakes.
+type failedConnections struct{ s *Server }
+
+// Write implements io.Writer.
+func (f failedConnections) Write(line []byte) (int, error) {
+	f.s.repeats.Warn(f.s.o.Log, "an HTTP connection failed", zap.String("error", strings.TrimSpace(string(line))))
+	return len(line), nil
 }

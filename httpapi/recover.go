@@ -21,7 +21,7 @@ func (s *Server) recoverPanics(next http.Handler) http.Handler {
 				panic(v)
 			}
 			q := requestOf(r.Context())
-			s.o.Log.Error("a request panicked", zap.String("panic", fmt.Sprint(v)),
+			s.repeats.Error(s.o.Log, "a request panicked", zap.String("panic", fmt.Sprint(v)),
 				zap.String("route", q.route), zap.String("request_id", q.id), zap.Stack("stack"))
 			if a, ok := w.(*answer); ok && a.status != 0 {
 				panic(http.ErrAbortHandler)

@@ -5,11 +5,14 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log"
 	"net"
 	"net/http"
 	"sync/atomic"
 
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/loglimit"
 )
 
 // Server is the HTTP server. New makes it, Start lets it listen.
@@ -25,6 +28,7 @@ type Server struct {
 
 	tokens      atomic.Pointer[[]Token]
 	rate        limiter
+	repeats     loglimit.Limiter
 	bodies      atomic.Int64 // bytes of all bodies
 	certificate *certificate // nil: plain HTTP
 }
@@ -57,11 +61,6 @@ func (s *Server) Start() (addr string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("http.listen: cannot listen on %q; choose an address of this host and a port nothing else uses: %w", s.o.Listen, err)
 	}
-	errorLog, err := zap.NewStdLogAt(s.o.Log, zap.WarnLevel)
-	if err != nil {
-		_ = l.Close() // nothing was served on it
-		return "", fmt.Errorf("http server: %w", err)
-	}
 	limited := &connections{Listener: l, most: s.o.MaxConnections, log: s.o.Log}
 	s.limited.Store(limited)
 	var protocols http.Protocols
@@ -74,7 +73,7 @@ func (s *Server) Start() (addr string, err error) {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeaderBytes,
-		ErrorLog:          errorLog,
+		ErrorLog:          log.New(failedConnections{s}, "", 0),
 	}
 	var serve net.Listener = limited
 	if s.certificate != nil {

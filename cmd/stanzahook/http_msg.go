@@ -4,12 +4,14 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 )
 
@@ -37,8 +39,9 @@ func (a *app) messages(cfg *Config, send sender, ours func() []jid.JID, limit fu
 func (a *app) setAccounts(cfg *Config) (old *account.Pool) {
 	old, a.accounts = a.accounts, nil
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
+		repeats := new(loglimit.Limiter)
 		a.accounts = account.NewPool(account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, Bounced: func(s *stanza.Stanza) {
-			a.log.Info("a message of an account came back with an error", zap.String("stanza_id", s.ID))
+			repeats.Log(a.log, zapcore.InfoLevel, "bounce", "a message of an account came back with an error", zap.String("stanza_id", s.ID))
 		}}, maxSessions, sessionIdle)
 	}
 	return old

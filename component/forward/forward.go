@@ -10,8 +10,10 @@ import (
 
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"stanzahook/component"
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -20,6 +22,7 @@ import (
 type Forward struct {
 	log    *zap.Logger
 	echoes *Echoes
+	copies loglimit.Limiter // by endpoint: copies that are lost
 
 	mu      sync.RWMutex // a reader never waits for longer than Set takes
 	workers []*webhook.Worker
@@ -56,7 +59,7 @@ func (f *Forward) Handle(in *component.Incoming) bool {
 			return true
 		case !in.NeedsAnswer():
 			if !w.Queued(event(in, domain)) {
-				f.log.Warn("a copy is lost: its queue is full", zap.String("component", domain), zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
+				f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "a copy is lost: its queue is full", zap.String("component", domain), zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
 			}
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 )
 
@@ -20,6 +21,8 @@ const resource = "default"
 type Auto struct {
 	Subscribers *Subscribers
 	Log         *zap.Logger
+
+	repeats loglimit.Limiter
 }
 
 // Handle implements component.Handler.
@@ -54,7 +57,7 @@ func (a *Auto) send(in *component.Incoming, typ string, full bool) {
 	if full {
 		from, err := h.From.WithResource(resource)
 		if err != nil {
-			a.Log.Warn("presence was not sent", zap.Error(err))
+			a.repeats.Warn(a.Log, "presence was not sent", zap.Error(err))
 			return
 		}
 		h.From, h.To = from, in.From
@@ -64,7 +67,7 @@ func (a *Auto) send(in *component.Incoming, typ string, full bool) {
 		err = in.Link().Send(s, nil)
 	}
 	if err != nil {
-		a.Log.Warn("presence was not sent", zap.Error(err))
+		a.repeats.Warn(a.Log, "presence was not sent", zap.Error(err))
 	}
 }
 

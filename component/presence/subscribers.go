@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/component"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -34,6 +35,7 @@ type Subscribers struct {
 	store   *store.Store
 	log     *zap.Logger
 	changes chan change
+	repeats loglimit.Limiter
 
 	mu  sync.Mutex
 	all map[store.Subscriber]struct{}
@@ -80,7 +82,7 @@ func (p *Subscribers) write(c change) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	if err := p.store.PutSubscriber(ctx, c.Subscriber, c.subscribed); err != nil {
-		p.log.Warn("a change of subscription was not stored", zap.Error(err))
+		p.repeats.Warn(p.log, "a change of subscription was not stored", zap.Error(err))
 	}
 }
 
@@ -102,7 +104,7 @@ func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
 	select {
 	case p.changes <- change{sub, subscribed}:
 	default:
-		p.log.Warn("too many changes of subscriptions at once; one was not stored")
+		p.repeats.Warn(p.log, "too many changes of subscriptions at once; one was not stored")
 	}
 }
 

@@ -22,6 +22,7 @@ import (
 
 	"stanzahook/component"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 )
 
@@ -36,6 +37,8 @@ type Keeper struct {
 	// that let the component see it. repeated is set for what the server repeats
 	// (XEP-0203), as it does when the component connects. It must not wait.
 	Presence func(from jid.JID, available, repeated bool)
+
+	repeats loglimit.Limiter
 
 	mu      sync.Mutex
 	changed chan struct{}   // closed when something is granted; nil: nobody waits
@@ -163,7 +166,7 @@ const maxStrangers = 16
 // its newest message it does not grant any more.
 func (k *Keeper) advertised(in *component.Incoming) {
 	if !in.From.IsDomain() {
-		k.Log.Warn("a privilege advertisement from somebody else than the server was ignored", zap.Stringer("from", in.From))
+		k.repeats.Warn(k.Log, "a privilege advertisement from somebody else than the server was ignored", zap.Stringer("from", in.From))
 		return
 	}
 	g, ok := readGrants(in.XML())
@@ -178,7 +181,7 @@ func (k *Keeper) advertised(in *component.Incoming) {
 	}
 	believed := k.believes(host, in.Link().Domain())
 	if !believed {
-		k.Log.Warn("a privilege advertisement from a domain that is not known as the server's does not count", zap.Stringer("from", in.From))
+		k.repeats.Warn(k.Log, "a privilege advertisement from a domain that is not known as the server's does not count", zap.Stringer("from", in.From))
 		if !k.roomFor(host, in.Link()) {
 			return
 		}

@@ -12,6 +12,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/rest"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 )
@@ -48,6 +49,7 @@ type Options struct {
 
 	SendTimeout time.Duration // for the server to confirm; default 10 s
 	Log         *zap.Logger
+	repeats     *loglimit.Limiter
 }
 
 type handler struct {
@@ -69,6 +71,7 @@ func New(o Options) httpapi.Mount {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
+	o.repeats = new(loglimit.Limiter)
 	h := handler{Options: o}
 	m := httpapi.Mount{Prefix: "/msg", Fail: fail}
 	if o.Accounts != nil {

@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/rest"
@@ -39,7 +40,7 @@ func (h handler) sendAs(r *http.Request, who jid.JID, s *stanza.Stanza) *httpapi
 		if done {
 			return h.outcome(r, s, err)
 		}
-		h.Log.Info("a message was not sent by privilege; it goes over a session of its sender", zap.Error(err),
+		h.repeats.Log(h.Log, zapcore.InfoLevel, "privilege", "a message was not sent by privilege; it goes over a session of its sender", zap.Error(err),
 			zap.String("host", who.Domain()), zap.String("stanza_id", s.ID), zap.String("request_id", httpapi.RequestID(r.Context())))
 	}
 	_, password, _ := r.BasicAuth() // who could not be logged in without it
@@ -75,7 +76,7 @@ func (h handler) outcome(r *http.Request, s *stanza.Stanza, err error) *httpapi.
 		return f
 	}
 	id := httpapi.RequestID(r.Context())
-	h.Log.Error("a message could not be sent", zap.Error(err), zap.String("stanza_id", s.ID), zap.String("request_id", id))
+	h.repeats.Error(h.Log, "a message could not be sent", zap.Error(err), zap.String("stanza_id", s.ID), zap.String("request_id", id))
 	return refuse(http.StatusInternalServerError, "internal error; the log has more under request id "+id)
 }
 
@@ -101,10 +102,10 @@ func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
 	case errors.Is(err, account.ErrDisabled):
 		return refuse(http.StatusForbidden, "Credentials not accepted: the XMPP server says that the account is disabled")
 	case isAny(err, account.ErrTLS, account.ErrMechanism): // a matter for whoever runs us
-		o.Log.Error("accounts cannot log in (http.basic.accounts)", zap.Error(err), zap.String("request_id", id))
+		o.repeats.Error(o.Log, "accounts cannot log in (http.basic.accounts)", zap.Error(err), zap.String("request_id", id))
 		return later(http.StatusServiceUnavailable, 60, "accounts cannot log in at the XMPP server in a safe way; the log has more under request id "+id)
 	case errors.Is(err, account.ErrUnreachable):
-		o.Log.Warn("an account could not be asked for", zap.Error(err), zap.String("request_id", id))
+		o.repeats.Warn(o.Log, "an account could not be asked for", zap.Error(err), zap.String("request_id", id))
 		return later(http.StatusServiceUnavailable, 5, "the XMPP server cannot be asked for the account now; nothing was sent; try again later")
 	case errors.Is(err, account.ErrBusy):
 		return later(http.StatusServiceUnavailable, 1, "too many accounts log in at once; nothing was sent; try again in a second")

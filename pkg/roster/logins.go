@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
 )
 
 // What a login is, and how often one counts.
@@ -41,6 +42,8 @@ const (
 type Logins struct {
 	Host *Host
 	Log  *zap.Logger
+
+	repeats loglimit.Limiter
 
 	mu      sync.Mutex
 	online  map[jid.JID]time.Time // full address -> when its login was
@@ -78,7 +81,7 @@ func (l *Logins) Presence(from jid.JID, available, repeated bool) {
 		case l.queue <- login{owner, now.Add(quiet)}:
 			l.waiting[owner] = true
 		default:
-			l.Log.Warn("too many users come online at once; a roster is not refreshed now", zap.Stringer("owner", owner))
+			l.repeats.Warn(l.Log, "too many users come online at once; a roster is not refreshed now", zap.Stringer("owner", owner))
 		}
 	}
 }
@@ -129,7 +132,7 @@ func (l *Logins) work(ctx context.Context) {
 		delete(l.waiting, next.owner)
 		l.mu.Unlock()
 		if _, err := l.Host.Refresh(ctx, next.owner, false); err != nil && ctx.Err() == nil && !errors.Is(err, ErrStopped) {
-			l.Log.Warn("a roster cannot be refreshed at the login of its owner", zap.Stringer("owner", next.owner), zap.Error(err))
+			l.repeats.Warn(l.Log, "a roster cannot be refreshed at the login of its owner", zap.Stringer("owner", next.owner), zap.Error(err))
 		}
 	}
 }

@@ -12,6 +12,8 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/loglimit"
 )
 
 // engine is one run of the embedded server. After a write error the streams
@@ -25,6 +27,7 @@ type engine struct {
 	people jetstream.KeyValue
 	archive
 	log     *zap.Logger
+	repeats loglimit.Limiter
 	window  *window
 	broken  atomic.Bool // a write failed
 	refused bool        // a publish was, because of the failure; belongs to who hands out results

@@ -10,6 +10,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
 )
 
 // window holds the publishes of an engine that are under way, and hands out
@@ -75,7 +76,7 @@ func (e *engine) publish(p waiting) {
 	w.arm()
 	w.mu.Unlock()
 	if err := e.nc.PublishRequest(p.subject, w.reply[place], p.data); err != nil {
-		e.log.Warn("an event could not be handed to the store: " + err.Error())
+		e.repeats.Warn(e.log, "an event could not be handed to the store", zap.Error(err))
 		w.answer(place, 0, err)
 	}
 }

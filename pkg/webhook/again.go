@@ -133,7 +133,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 	if !q.bury(l, it, reason) {
 		return false
 	}
-	q.w.log.Warn("an event is given up", it.about(zap.String("reason", reason))...)
+	q.w.repeats.Warn(q.w.log, "an event is given up", it.about(zap.String("reason", reason))...)
 	q.w.entry(it.Event, store.DeadState, reason, nil)
 	if q.w.Endpoint().DropOld {
 		e = nil

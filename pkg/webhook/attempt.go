@@ -97,7 +97,7 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 	if v.Outcome != Again {
 		ended, closed := w.health.succeeded(now)
 		if ended {
-			w.log.Info("the endpoint takes events again", ev.about()...)
+			w.repeats.Log(w.log, zap.InfoLevel, "again", "the endpoint takes events again", ev.about()...)
 		}
 		if (closed || probe) && w.queue != nil {
 			w.queue.resume()
@@ -117,7 +117,7 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 	case opened:
 		w.log.Error("the endpoint is down; it is probed until it takes events again", zap.String("reason", v.Reason))
 	case began:
-		w.log.Warn("the endpoint does not take events", ev.about(zap.String("reason", v.Reason))...)
+		w.repeats.Warn(w.log, "the endpoint does not take events", ev.about(zap.String("reason", v.Reason))...)
 	}
 	if (probe || opened) && w.queue != nil {
 		w.queue.mu.Lock()

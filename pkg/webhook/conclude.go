@@ -51,7 +51,7 @@ func (w *Worker) bounce(ev *Event, e *stanza.Error) *stanza.Stanza {
 	}
 	s, err := ev.Stanza.ErrorReply(e, stanza.Limits{})
 	if err != nil {
-		w.log.Error("an error reply could not be built", ev.about(zap.Error(err))...)
+		w.repeats.Error(w.log, "an error reply could not be built", ev.about(zap.Error(err))...)
 		return nil
 	}
 	return s
@@ -102,11 +102,11 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, more bool, settled func()
 				break
 			}
 			if !errors.Is(err, ErrBusy) {
-				w.log.Error("a reply can not be sent", ev.about(zap.Error(err))...)
+				w.repeats.Error(w.log, "a reply can not be sent", ev.about(zap.Error(err))...)
 				done(nil) // nor ever will it: the event is over
 				break
 			}
-			w.log.Warn("a reply waits", ev.about(zap.Error(err))...)
+			w.repeats.Warn(w.log, "a reply waits", ev.about(zap.Error(err))...)
 			select {
 			case <-time.After(busyDelay):
 			case <-w.start.Done():
@@ -122,7 +122,7 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, more bool, settled func()
 // rejected tells the sender of an event that the reply to it was one that the
 // server does not take. It does not wait.
 func (w *Worker) rejected(ev *Event, reply *stanza.Stanza, last bool, settled func()) {
-	w.log.Error("the XMPP server refused a reply of the endpoint; the sender gets an error", ev.about(zap.Int("bytes", len(reply.XML())))...)
+	w.repeats.Error(w.log, "the XMPP server refused a reply of the endpoint; the sender gets an error", ev.about(zap.Int("bytes", len(reply.XML())))...)
 	e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be sent"})
 	if e == nil || reply.Type == "error" || w.sender.Send(ev.Component, e, false, func(error) {
 		if last {

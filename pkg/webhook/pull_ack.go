@@ -134,7 +134,7 @@ func (p *Puller) send(ev *Event, seq uint64, out *stanza.Stanza) error {
 			p.paid(seq) // acked is before it: it stays
 			return ErrBusy
 		case err != nil: // nor ever will it be
-			p.w.log.Error("a stanza for the sender of an event can not be sent", ev.about(zap.Error(err))...)
+			p.w.repeats.Error(p.w.log, "a stanza for the sender of an event can not be sent", ev.about(zap.Error(err))...)
 			p.paid(seq)
 		}
 	}

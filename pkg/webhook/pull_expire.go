@@ -77,7 +77,7 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	}
 	p.w.Counters.Expired.Add(1)
 	p.w.Counters.Dead.Add(1)
-	p.w.log.Warn("an event is given up", ev.about(zap.String("reason", reason))...)
+	p.w.repeats.Warn(p.w.log, "an event is given up", ev.about(zap.String("reason", reason))...)
 	p.w.entry(ev, store.DeadState, reason, nil)
 	return nil
 }

@@ -175,12 +175,12 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 	}
 	e := overloaded
 	if !errors.Is(err, store.ErrFull) {
-		w.log.Error("an event could not be stored; its sender gets an error", it.about(zap.Error(err))...)
+		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", it.about(zap.Error(err))...)
 		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
 	}
 	for _, r := range w.errorTo(it.Event, e) {
 		if err := w.sender.Send(it.Component, r, false, func(error) {}); err != nil {
-			w.log.Warn("the sender of an event that could not be stored was not told", it.about(zap.Error(err))...)
+			w.repeats.Warn(w.log, "the sender of an event that could not be stored was not told", it.about(zap.Error(err))...)
 		}
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -25,6 +26,8 @@ type Retired struct {
 	Sender Sender
 	MaxAge time.Duration
 	Log    *zap.Logger
+
+	repeats loglimit.Limiter
 
 	turn   sync.Mutex // held by who works on the queues
 	mu     sync.Mutex
@@ -188,7 +191,7 @@ func (r *Retired) giveUp(ctx context.Context, name string, rec *store.Record) er
 		err = r.Sender.Send(rec.Component, reply, false, func(error) {})
 	}
 	if err != nil {
-		r.Log.Warn("the sender of an event that was given up was not told", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.Error(err))
+		r.repeats.Warn(r.Log, "the sender of an event that was given up was not told", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.Error(err))
 	}
 	return nil
 }

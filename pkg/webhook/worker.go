@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -34,16 +35,17 @@ type Sender interface {
 
 // Worker makes the attempts of one endpoint.
 type Worker struct {
-	name   string
-	now    atomic.Pointer[setup]
-	format atomic.Pointer[format]
-	sender Sender
-	store  *store.Store // nil before Open: nothing is logged or buried
-	log    *zap.Logger
-	lanes  lanes   // of what is in memory only
-	queue  *queue  // of what is in the store; nil for direct delivery
-	pull   *Puller // in its place, for an endpoint without a URL
-	health health
+	name    string
+	now     atomic.Pointer[setup]
+	format  atomic.Pointer[format]
+	sender  Sender
+	store   *store.Store // nil before Open: nothing is logged or buried
+	log     *zap.Logger
+	repeats loglimit.Limiter // of what a sender can make happen at will
+	lanes   lanes            // of what is in memory only
+	queue   *queue           // of what is in the store; nil for direct delivery
+	pull    *Puller          // in its place, for an endpoint without a URL
+	health  health
 
 	start context.Context // ends when no attempt may begin any more
 	stop  context.CancelFunc
