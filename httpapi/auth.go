@@ -23,22 +23,23 @@ func (t *Token) identity() Identity {
 	return Identity{Name: t.Name, DefaultFrom: t.DefaultFrom, scopes: t.Scopes, from: t.From}
 }
 
-// authenticate lets requests pass whose token is known. The statuses are
-// mod_rest's: 401 for no credentials and for schemes we do not speak, 403 for
-// credentials that are not accepted.
-func (s *Server) authenticate(basic basicAuth, next http.Handler) http.Handler {
+// authenticate lets requests pass whose token is known. No credentials, and
+// schemes we do not speak, are 401. Credentials that are not accepted are 401 or
+// 403, see Mount.Challenge.
+func (s *Server) authenticate(m *Mount, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !s.enter() { // a Basic of a mount may ask somebody else, and wait
 			s.refuse(w, r, overloaded())
 			return
 		}
-		who, f := s.who(r, basic)
+		who, f := s.who(r, m.Basic)
 		s.leave()
 		if f != nil {
+			if f.Status == http.StatusForbidden && m.Challenge {
+				f.Status = http.StatusUnauthorized
+			}
 			if f.Status == http.StatusUnauthorized {
-				// RFC 7617 section 2, RFC 6750 section 3
-				w.Header().Add("WWW-Authenticate", `Basic realm="stanzahook", charset="UTF-8"`)
-				w.Header().Add("WWW-Authenticate", `Bearer realm="stanzahook"`)
+				challenge(w, r)
 			}
 			s.refuse(w, r, f)
 			return
@@ -46,6 +47,18 @@ func (s *Server) authenticate(basic basicAuth, next http.Handler) http.Handler {
 		requestOf(r.Context()).who = who
 		next.ServeHTTP(w, r)
 	})
+}
+
+// challenge says which credentials are taken (RFC 7617 section 2, RFC 6750 section
+// 3): Bearer alone, and that it was wrong, to who has sent one.
+func challenge(w http.ResponseWriter, r *http.Request) {
+	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
+	if strings.EqualFold(scheme, "Bearer") {
+		w.Header().Add("WWW-Authenticate", `Bearer realm="stanzahook", error="invalid_token"`)
+		return
+	}
+	w.Header().Add("WWW-Authenticate", `Basic realm="stanzahook", charset="UTF-8"`)
+	w.Header().Add("WWW-Authenticate", `Bearer realm="stanzahook"`)
 }
 
 type basicAuth func(r *http.Request, user, password string) (Identity, *Fault, bool)

@@ -12,6 +12,9 @@ import (
 type Mount struct {
 	Prefix string // such as "/rest", without a final slash
 	Routes []Route
+	// Challenge makes credentials that are not accepted 401 with WWW-Authenticate
+	// (RFC 9110 section 15.5.2). Without it they are 403, as in the modules.
+	Challenge bool
 	// Fail writes refusals for paths under the prefix; nil writes problem+json.
 	Fail func(w http.ResponseWriter, r *http.Request, f *Fault)
 	// Basic judges Basic credentials that are no token's name and token; known
@@ -51,7 +54,7 @@ func (s *Server) routes() http.Handler {
 	}
 	for _, m := range s.mounts {
 		for _, route := range m.Routes {
-			route.Handler = s.authenticate(m.Basic, s.limitRate(s.limitBody(s.arrive(s.bound(route.Handler)))))
+			route.Handler = s.authenticate(&m, s.limitRate(s.limitBody(s.arrive(s.bound(route.Handler)))))
 			add(route)
 		}
 	}

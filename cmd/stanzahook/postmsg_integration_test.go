@@ -40,7 +40,7 @@ func TestPostMsg(t *testing.T) {
 			t.Parallel()
 			o := labOptions(kind, "msg")
 			o.Components = append(o.Components, lab.Component{Domain: "privileged.localhost", Secret: testSecret, Privileged: true})
-			s, err := lab.Start(t.Context(), o)
+			s, err := lab.Start(t.Context(), withRooms(o))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -94,6 +94,13 @@ func postMsg(t *testing.T, s *lab.Server, domain string) {
 		bare, _, full := strings.Cut(m.From, "/")
 		if bare != tc.from || full != (tc.from == "alice@localhost" && !privileged) || m.Body != "Server@host has just crashed!" || m.Type != "chat" || m.ID == "" {
 			t.Errorf("the client got %+v", m)
+		}
+	}
+	// What comes back before the server has confirmed the message is told.
+	for to, condition := range map[string]string{"nobody@localhost": "service-unavailable", "lounge@rooms.localhost": ""} {
+		r, err := p.call("POST", "/msg/"+to, "token-all", "text/plain", "hello")
+		if err != nil || r.status != 422 || !strings.HasPrefix(r.body, to+" answered with the error ") || !strings.Contains(r.body, condition) {
+			t.Errorf("%s: %v %+v", to, err, r)
 		}
 	}
 	if strings.Contains(p.log.String(), testPassword) {

@@ -125,7 +125,7 @@ func TestSecretsAreKept(t *testing.T) {
 		keeps(path, r.body)
 	}
 	for _, authorization := range []string{"Bearer hunter2-unknown", "Basic " + base64.StdEncoding.EncodeToString([]byte("secrets.localhost:hunter2-wrong"))} {
-		if r := p.v1Raw("/v1/status", "", "Authorization", authorization); r.status != 403 {
+		if r := p.v1Raw("/v1/status", "", "Authorization", authorization); r.status != 401 {
 			t.Errorf("%s: %d", authorization, r.status)
 		} else {
 			keeps("a refusal", r.body)

@@ -29,6 +29,9 @@ func (n note) build(from jid.JID, lim stanza.Limits) (*stanza.Stanza, *httpapi.F
 	if !slices.Contains([]string{"chat", "normal", "headline", "groupchat"}, n.kind) {
 		return nil, refuse(http.StatusBadRequest, "type: must be chat, normal, headline or groupchat")
 	}
+	if n.blank() {
+		return nil, refuse(http.StatusBadRequest, "body: is missing or blank; write the text of the message into body, or XHTML into html; nothing was sent")
+	}
 	inner := ""
 	if n.body != nil {
 		if stanza.CheckText(*n.body) >= 0 {
@@ -48,6 +51,13 @@ func (n note) build(from jid.JID, lim stanza.Limits) (*stanza.Stanza, *httpapi.F
 		return nil, refuse(http.StatusRequestEntityTooLarge, "the message is too large or too deep: "+err.Error())
 	}
 	return s, nil
+}
+
+// blank reports whether there is nothing to read in a message: people who get one
+// would not know what it says, and who sent it would not know that.
+func (n note) blank() bool {
+	is := func(text *string) bool { return text == nil || strings.TrimSpace(*text) == "" }
+	return is(n.body) && is(n.html)
 }
 
 // address reads a recipient; without a host he is at the given one.

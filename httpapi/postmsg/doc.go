@@ -23,12 +23,15 @@
 // Answers:
 //
 //	201  taken; no body. The XMPP server has it, or it is on our disk.
-//	400  the body, the type or the html is not what it should be
+//	400  the body, the type or the html is not what it should be, or there is no
+//	     text: body and html are missing or blank
 //	401  no credentials, or a wrong password
 //	403  credentials that cannot be right here, a disabled account, no scope
 //	413  the body is too large
 //	415  another Content-Type
-//	422  no recipient, or one that is no address; too large for the XMPP server
+//	422  no recipient, or one that is no address; too large for the XMPP server;
+//	     sent with a token, and came back before the XMPP server had confirmed it:
+//	     with the condition and the text of the error
 //	429  too many failed logins for this account or from this address
 //	503  the XMPP server cannot be asked, or has not confirmed in time
 //	507  the outbox is full
@@ -54,6 +57,7 @@
 // # Differences from mod_post_msg
 //
 //   - 201 means that the server has the message, not only that it was handed on.
+//     With a token, a message that came back meanwhile is 422.
 //   - POST /msg is answered; there it is redirected, and curl then makes a GET
 //     of it.
 //   - A recipient without a host is at the sender's host, also in to; there it
@@ -62,6 +66,7 @@
 //   - text/plain; charset=utf-8 is text/plain; there it is 415.
 //   - A body that is no string, or JSON that is no object, is 400; there it is
 //     500, or sends a message without a body.
+//   - A message without a text is 400; there it is sent empty.
 //   - JSON knows html too.
 //   - html may be what belongs into a <body/>; and it is put into one.
 //   - Messages have an id.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"stanzahook/httpapi"
@@ -17,6 +18,12 @@ const maxText = 1000
 // fail writes a refusal: one line of text, or a problem (RFC 9457).
 func fail(w http.ResponseWriter, r *http.Request, f *httpapi.Fault) {
 	short := *f
+	short.Text = strings.Map(func(c rune) rune { // a bounce quotes what somebody wrote
+		if unicode.IsControl(c) {
+			return ' '
+		}
+		return c
+	}, short.Text)
 	if len(short.Text) > maxText {
 		short.Text = short.Text[:maxText]
 		for !utf8.ValidString(short.Text) {

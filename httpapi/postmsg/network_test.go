@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"sync"
@@ -90,6 +91,18 @@ func (n sender) Send(_ context.Context, s *stanza.Stanza) error {
 		return rest.ErrFull
 	case "busy":
 		return rest.ErrBusy
+	case "down":
+		return rest.ErrDown
+	case "rejected":
+		return rest.ErrRejected
+	case "unconfirmed":
+		return rest.ErrUnconfirmed
+	case "bounce":
+		back, err := s.ErrorReply(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "nobody is called so\nhere"}, stanza.Limits{})
+		if err != nil {
+			return err
+		}
+		return fmt.Errorf("outbox: %w", &rest.Bounced{Stanza: back})
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

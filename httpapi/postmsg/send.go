@@ -3,14 +3,12 @@ package postmsg
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/httpapi"
-	"stanzahook/httpapi/rest"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
@@ -52,25 +50,15 @@ func (h handler) sendAs(r *http.Request, who jid.JID, s *stanza.Stanza) *httpapi
 }
 
 // outcome is the answer to how the sending ended; nil is 201.
-//
-// A message that was not confirmed is 503: coming again later is right. The
-// text gives its id, by which a repetition can be told from a second message.
 func (h handler) outcome(r *http.Request, s *stanza.Stanza, err error) *httpapi.Fault {
 	switch {
 	case err == nil:
 		return nil
 	case r.Context().Err() != nil:
 		return refuse(499, "the caller has closed the connection while the message was sent") // seen by the access log only
-	case isAny(err, rest.ErrUnconfirmed, account.ErrUnconfirmed, context.DeadlineExceeded):
-		return later(http.StatusServiceUnavailable, 5, fmt.Sprintf("the XMPP server has not confirmed the message in time; it may or may not arrive, with the id %q", s.ID))
-	case isAny(err, rest.ErrRejected, account.ErrRejected):
-		return refuse(http.StatusUnprocessableEntity, "the XMPP server does not take this message; it was most likely too large for it")
-	case isAny(err, rest.ErrFull):
-		return later(http.StatusInsufficientStorage, 60, "the outbox is full; nothing was sent; the connection to the XMPP server has been away for long, see /readyz")
-	case isAny(err, rest.ErrBusy, account.ErrBusy):
-		return later(http.StatusServiceUnavailable, 1, "too much waits for the XMPP server; nothing was sent; try again in a second")
-	case isAny(err, rest.ErrDown, account.ErrClosed):
-		return later(http.StatusServiceUnavailable, 5, "no connection to the XMPP server; nothing was sent; try again later")
+	}
+	if f := httpapi.Unsent(s, ofAccount(err)); f != nil {
+		return f
 	}
 	if f := h.loginFailed(r, err); f != nil {
 		return f
@@ -78,6 +66,22 @@ func (h handler) outcome(r *http.Request, s *stanza.Stanza, err error) *httpapi.
 	id := httpapi.RequestID(r.Context())
 	h.repeats.Error(h.Log, "a message could not be sent", zap.Error(err), zap.String("stanza_id", s.ID), zap.String("request_id", id))
 	return refuse(http.StatusInternalServerError, "internal error; the log has more under request id "+id)
+}
+
+// ofAccount says in the words of the other ways to send what kept the session of
+// an account from it.
+func ofAccount(err error) error {
+	for _, pair := range [...]struct{ is, as error }{
+		{account.ErrUnconfirmed, httpapi.ErrUnconfirmed},
+		{account.ErrRejected, httpapi.ErrRejected},
+		{account.ErrBusy, httpapi.ErrBusy},
+		{account.ErrClosed, httpapi.ErrDown},
+	} {
+		if errors.Is(err, pair.is) {
+			return pair.as
+		}
+	}
+	return err
 }
 
 func later(status, seconds int, text string) *httpapi.Fault {

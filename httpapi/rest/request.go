@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/stanza"
 )
 
@@ -19,7 +20,7 @@ type Requester interface {
 
 // ErrDuplicateID means that an IQ with the same id to the same address is
 // waiting already: their answers could not be told apart.
-var ErrDuplicateID = errors.New("an IQ with this id to the same address is waiting already")
+var ErrDuplicateID = httpapi.ErrSameID
 
 // timeoutHeader says in seconds how long the caller waits for an IQ's answer.
 const timeoutHeader = "Prosody-Rest-Timeout"

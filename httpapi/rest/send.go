@@ -22,17 +22,15 @@ type Sender interface {
 
 // How Sender and Requester say what kept them from their work.
 var (
-	ErrDown        = errors.New("no connection to the XMPP server")
-	ErrBusy        = errors.New("too many stanzas wait for the XMPP server")
-	ErrRejected    = errors.New("the XMPP server closed the stream over this stanza")
-	ErrFull        = errors.New("the outbox is full")
-	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time")
+	ErrDown        = httpapi.ErrDown
+	ErrBusy        = httpapi.ErrBusy
+	ErrRejected    = httpapi.ErrRejected
+	ErrFull        = httpapi.ErrFull
+	ErrUnconfirmed = httpapi.ErrUnconfirmed
 )
 
 // Bounced means that a stanza came back while it was sent.
-type Bounced struct{ Stanza *stanza.Stanza } // of type error
-
-func (e *Bounced) Error() string { return "the stanza came back as an error" }
+type Bounced = httpapi.Bounced
 
 // send answers 202 with no body when the stanza is taken, and 200 with the error
 // stanza when it bounced meanwhile, as mod_rest does.

@@ -115,7 +115,8 @@
 // # Errors
 //
 // Errors are application/problem+json: 400 for parameters and fields that are
-// unknown or wrong, which are named; 403 for a missing scope, a sender that the
+// unknown or wrong, which are named; 401 with WWW-Authenticate for credentials
+// that are missing or not accepted; 403 for a missing scope, a sender that the
 // token may not use or that is at no component, and for what would act with the
 // component's privileges; 404 for unknown ids and names; 409 for what cannot be
 // done in the state it is in; 413 over a limit; 422 for what the XMPP side has

@@ -57,11 +57,11 @@ type Message struct {
 
 // How Stanzas says what kept it from its work; see also ErrFull.
 var (
-	ErrDown        = errors.New("no connection to the XMPP server")
-	ErrBusy        = errors.New("too many stanzas wait for the XMPP server")
-	ErrRejected    = errors.New("the XMPP server closed the stream over this stanza")
-	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time")
-	ErrSameID      = errors.New("an IQ with this id to the same address is waiting already")
+	ErrDown        = httpapi.ErrDown
+	ErrBusy        = httpapi.ErrBusy
+	ErrRejected    = httpapi.ErrRejected
+	ErrUnconfirmed = httpapi.ErrUnconfirmed
+	ErrSameID      = httpapi.ErrSameID
 )
 
 // maxTruth bounds what a caller may wait for the truth about a message.
@@ -157,64 +157,28 @@ func duration(text, name string, otherwise, most time.Duration) (time.Duration, 
 
 // bounced is the problem of a stanza that came back.
 func bounced(s *stanza.Stanza) error {
-	e, _ := s.StanzaError()
-	text := fmt.Sprintf("%s answered with the error %s", s.From, e.Condition)
-	if e.Text != "" {
-		text += ": " + e.Text
-	}
-	return refused{&httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: text, Members: map[string]any{
-		"id": s.ID, "condition": e.Condition, "stanza_error": errorJSON(e),
-	}}}
-}
-
-type stanzaErrorJSON struct {
-	Type      stanza.ErrorType `json:"type"`
-	Condition stanza.Condition `json:"condition"`
-	Text      *string          `json:"text"`
-	By        *string          `json:"by"`
-}
-
-func errorJSON(e *stanza.Error) *stanzaErrorJSON {
-	if e == nil {
-		return nil
-	}
-	return &stanzaErrorJSON{e.Type, e.Condition, optional(e.Text), optional(e.By)}
+	return refused{httpapi.Unsent(s, &httpapi.Bounced{Stanza: s})}
 }
 
 // unsent gives what kept a stanza from being sent its status.
 func (s sender) unsent(x *stanza.Stanza, err error) error {
-	is := func(target error) bool { return errors.Is(err, target) }
-	var f *httpapi.Fault
-	switch {
-	case is(ErrDown):
-		f = &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: "there is no connection to the XMPP server; try again later, /readyz says when", RetryAfter: 5}
-	case is(ErrBusy):
-		f = &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: "too many stanzas wait for the XMPP server; try again in a second", RetryAfter: 1}
-	case is(ErrUnconfirmed):
-		f = &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: "the XMPP server has not confirmed the stanza in time, and it could not be stored: it may or may not arrive; send it again with the same id", RetryAfter: 5}
-	case is(ErrRejected):
-		f = &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: "the XMPP server does not take this stanza; most likely it is too large for it, the log of stanzahook says more"}
-	case is(ErrSameID):
-		f = &httpapi.Fault{Status: http.StatusConflict, Text: "id: an iq with this id to the same address is waiting already; write another, or leave it out"}
-	case is(ErrFull):
-		f = &httpapi.Fault{Status: http.StatusInsufficientStorage, Text: "the outbox is full: the connection to the XMPP server has been away for long, see /readyz", RetryAfter: 60}
-	case is(context.DeadlineExceeded):
-		f = &httpapi.Fault{Status: http.StatusGatewayTimeout, Text: fmt.Sprintf("%s has not answered in time", x.To)}
-	default:
-		return err
+	if errors.Is(err, ErrFull) { // of the outbox; elsewhere here it is the store's
+		err = httpapi.ErrFull
 	}
-	f.Members = map[string]any{"id": x.ID}
-	return refused{f}
+	if f := httpapi.Unsent(x, err); f != nil {
+		return refused{f}
+	}
+	return err
 }
 
 type messageJSON struct {
-	ID      string           `json:"id"`
-	State   string           `json:"state"`
-	From    string           `json:"from"`
-	To      string           `json:"to"`
-	Time    time.Time        `json:"time"`
-	Changed time.Time        `json:"changed"`
-	Error   *stanzaErrorJSON `json:"stanza_error"`
+	ID      string               `json:"id"`
+	State   string               `json:"state"`
+	From    string               `json:"from"`
+	To      string               `json:"to"`
+	Time    time.Time            `json:"time"`
+	Changed time.Time            `json:"changed"`
+	Error   *httpapi.StanzaError `json:"stanza_error"`
 }
 
 // showMessage tells callers of their own messages, and operators of all.
@@ -235,5 +199,5 @@ func (s sender) showMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, messageJSON{m.ID, m.State, m.From, m.To, m.Time.UTC(), m.Changed.UTC(), errorJSON(m.Error)})
+	return answer(w, http.StatusOK, messageJSON{m.ID, m.State, m.From, m.To, m.Time.UTC(), m.Changed.UTC(), httpapi.NewStanzaError(m.Error)})
 }

@@ -267,7 +267,7 @@ func TestNotSent(t *testing.T) {
 		{"another's message", "bound", "/v1/messages/m/1", "", nil, nil, 404, "m/1"},
 		{"a message for those who may not send", "asker", "/v1/messages/m/1", "", nil, nil, 403, "scope"},
 		{"a parameter of the status", "none", "/v1/status?x=1", "", nil, nil, 400, "x: "},
-		{"the status without a token", "nobody", "/v1/status", "", nil, nil, 403, "token"},
+		{"the status without a token", "nobody", "/v1/status", "", nil, nil, 401, "token"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f := &wire{domains: c.domains, err: c.err}

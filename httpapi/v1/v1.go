@@ -68,7 +68,7 @@ func New(o Options) httpapi.Mount {
 	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
 		return httpapi.Route{Method: method, Path: path, Handler: h.admin(serve)}
 	}
-	return httpapi.Mount{Prefix: "/v1", Routes: append(append(h.otherRoutes(), h.rosterRoutes()...), []httpapi.Route{
+	return httpapi.Mount{Prefix: "/v1", Challenge: true, Routes: append(append(h.otherRoutes(), h.rosterRoutes()...), []httpapi.Route{
 		route(http.MethodGet, "/v1/deliveries", h.listDeliveries),
 		route(http.MethodGet, "/v1/deliveries/{id}", h.showDelivery),
 		route(http.MethodDelete, "/v1/deliveries/{id}", h.dropDelivery),

@@ -160,7 +160,7 @@ func TestRefusals(t *testing.T) {
 		text                            string
 	}{
 		{"no scope", "sender", "GET", "/v1/deliveries", "", nil, 403, `"admin"`},
-		{"no token", "nobody", "GET", "/v1/deliveries", "", nil, 403, "not accepted"},
+		{"no token", "nobody", "GET", "/v1/deliveries", "", nil, 401, "not accepted"},
 		{"unknown path", "admin", "GET", "/v1/nothing", "", nil, 404, "nothing at this path"},
 		{"wrong method", "admin", "PUT", "/v1/deliveries", "", nil, 405, "GET"},
 		{"unknown parameter", "admin", "GET", "/v1/deliveries?endpiont=echo", "", nil, 400, "endpiont: this query parameter is not known here; there are endpoint, state"},
