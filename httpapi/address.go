@@ -49,3 +49,18 @@ func parseAddress(text string) netip.Addr {
 	}
 	return addr.Unmap().WithZone("")
 }
+
+// network is the key of an address. Who has one IPv6 address has all of its
+// /64 (RFC 6177), so they count as one.
+func network(a netip.Addr) string {
+	if a.Is6() {
+		if p, err := a.Prefix(64); err == nil {
+			return p.String()
+		}
+	}
+	return a.String()
+}
+
+// ClientNetwork returns the network of [ClientAddress]: the address itself, or the
+// /64 of an IPv6 address.
+func ClientNetwork(ctx context.Context) string { return network(ClientAddress(ctx)) }

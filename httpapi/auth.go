@@ -3,9 +3,11 @@ package httpapi
 import (
 	"crypto/sha256"
 	"crypto/subtle"
+	"math"
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"stanzahook/pkg/jid"
 )
@@ -20,7 +22,7 @@ type Token struct {
 }
 
 func (t *Token) identity() Identity {
-	return Identity{Name: t.Name, DefaultFrom: t.DefaultFrom, scopes: t.Scopes, from: t.From}
+	return Identity{Name: t.Name, DefaultFrom: t.DefaultFrom, scopes: t.Scopes, from: t.From, hash: t.Hash}
 }
 
 // authenticate lets requests pass whose token is known. No credentials, and
@@ -28,18 +30,13 @@ func (t *Token) identity() Identity {
 // 403, see Mount.Challenge.
 func (s *Server) authenticate(m *Mount, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !s.enter() { // a Basic of a mount may ask somebody else, and wait
-			s.refuse(w, r, overloaded())
-			return
-		}
-		who, f := s.who(r, m.Basic)
-		s.leave()
+		who, f := s.who(r, m)
 		if f != nil {
 			if f.Status == http.StatusForbidden && m.Challenge {
 				f.Status = http.StatusUnauthorized
 			}
 			if f.Status == http.StatusUnauthorized {
-				challenge(w, r)
+				Challenge(w.Header(), r)
 			}
 			s.refuse(w, r, f)
 			return
@@ -49,24 +46,25 @@ func (s *Server) authenticate(m *Mount, next http.Handler) http.Handler {
 	})
 }
 
-// challenge says which credentials are taken (RFC 7617 section 2, RFC 6750 section
+// Challenge says which credentials are taken (RFC 7617 section 2, RFC 6750 section
 // 3): Bearer alone, and that it was wrong, to who has sent one.
-func challenge(w http.ResponseWriter, r *http.Request) {
+func Challenge(h http.Header, r *http.Request) {
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
-		w.Header().Add("WWW-Authenticate", `Bearer realm="stanzahook", error="invalid_token"`)
+		h.Add("WWW-Authenticate", `Bearer realm="stanzahook", error="invalid_token"`)
 		return
 	}
-	w.Header().Add("WWW-Authenticate", `Basic realm="stanzahook", charset="UTF-8"`)
-	w.Header().Add("WWW-Authenticate", `Bearer realm="stanzahook"`)
+	h.Add("WWW-Authenticate", `Basic realm="stanzahook", charset="UTF-8"`)
+	h.Add("WWW-Authenticate", `Bearer realm="stanzahook"`)
 }
 
-type basicAuth func(r *http.Request, user, password string) (Identity, *Fault, bool)
+// anonymous is everybody, where nobody has to say who he is.
+func anonymous() Identity { return Identity{Name: "anonymous", anyScope: true} }
 
-func (s *Server) who(r *http.Request, basic basicAuth) (Identity, *Fault) {
+func (s *Server) who(r *http.Request, m *Mount) (Identity, *Fault) {
 	headers := r.Header.Values("Authorization")
 	if s.o.NoAuth {
-		return Identity{Name: "anonymous", anyScope: true}, nil
+		return anonymous(), nil
 	}
 	if len(headers) == 0 {
 		return Identity{}, &Fault{
@@ -93,15 +91,57 @@ func (s *Server) who(r *http.Request, basic basicAuth) (Identity, *Fault) {
 			Text:   "Credentials malformed: send one Authorization header with Bearer TOKEN, or Basic with the token's name and the token",
 		}
 	}
-	if t := s.find(name, token); t != nil {
-		return t.identity(), nil
+	t := s.find(name, token)
+	if name == "" {
+		if t != nil {
+			return t.identity(), nil
+		}
+		return Identity{}, unknownToken()
 	}
-	if basic != nil && name != "" {
-		if who, f, known := basic(r, name, token); known {
+	var who Identity
+	ok = t != nil
+	if ok {
+		who = t.identity()
+	} else if m.Basic != nil {
+		var f *Fault
+		var known bool
+		if who, f, known = m.Basic(r, name, token); known && (f != nil || m.Limits) {
+			who.mount = m.Prefix
 			return who, f
 		}
+		ok, who.mount = known, m.Prefix
 	}
-	return Identity{}, &Fault{Status: http.StatusForbidden, Text: "Credentials not accepted: the token is not one of http.tokens"}
+	key, address := canonical(name), network(requestOf(r.Context()).addr)
+	if wait := s.o.Failures.Wait(key, address); wait > 0 { // also of the right one: it might be a guess
+		return Identity{}, tooOften(wait)
+	}
+	if !ok {
+		s.o.Failures.Note(key, address, Wrong)
+		return Identity{}, unknownToken()
+	}
+	s.o.Failures.Note(key, address, Right)
+	return who, nil
+}
+
+func unknownToken() *Fault {
+	return &Fault{Status: http.StatusForbidden, Text: "Credentials not accepted: the token is not one of http.tokens"}
+}
+
+// canonical is a user name as it counts: spellings of one domain are the same.
+func canonical(name string) string {
+	if j, err := jid.Parse(name); err == nil {
+		return j.String()
+	}
+	return name
+}
+
+// tooOften is the answer to who has guessed too often.
+func tooOften(wait time.Duration) *Fault {
+	return &Fault{
+		Status:     http.StatusTooManyRequests,
+		Text:       "too many failed logins for this name or from this address; wait as long as Retry-After says",
+		RetryAfter: max(1, int(math.Ceil(wait.Seconds()))),
+	}
 }
 
 // find looks through all tokens, whether or not one was found already, so that
@@ -124,10 +164,12 @@ func (s *Server) find(name, token string) *Token {
 	return &tokens[found]
 }
 
-// SetTokens replaces the tokens, for requests that come after.
+// SetTokens replaces the tokens, for requests that come after, and for those that
+// wait: see [Hold].
 func (s *Server) SetTokens(tokens []Token) {
 	tokens = slices.Clone(tokens)
 	s.tokens.Store(&tokens)
+	s.live.review()
 }
 
 // SetRateLimit replaces the rate limit; everybody begins anew.

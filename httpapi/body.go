@@ -76,7 +76,7 @@ func (s *Server) arrive(next http.Handler) http.Handler {
 			return
 		}
 		var held int64
-		defer func() { s.bodies.Add(-held) }()
+		defer func() { s.live.bodies.Add(-held) }()
 		awaiting(r.Context(), true)
 		data, f := s.read(r, &held)
 		awaiting(r.Context(), false)
@@ -106,8 +106,8 @@ func (s *Server) read(r *http.Request, held *int64) ([]byte, *Fault) {
 			if data != nil {
 				size = min(2*size, s.o.MaxBodyBytes+1)
 			}
-			if s.bodies.Add(size-*held) > max(bodiesBytes, 4*s.o.MaxBodyBytes) {
-				s.bodies.Add(*held - size)
+			if s.live.bodies.Add(size-*held) > max(bodiesBytes, 4*s.o.MaxBodyBytes) {
+				s.live.bodies.Add(*held - size)
 				return nil, &Fault{Status: http.StatusServiceUnavailable, Text: "the bodies of other requests take all the memory there is for them; try again in a second", RetryAfter: 1}
 			}
 			*held = size

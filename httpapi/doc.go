@@ -7,7 +7,7 @@
 //
 //	request id -> access log -> recover -> base path              every request
 //	-> authentication -> rate limit -> size and arrival of the body
-//	-> bound on concurrency -> handler                            requests of a Mount
+//	-> a slot -> handler                                          requests of a Mount
 //
 // Without authentication there are /healthz and /readyz, nothing else.
 //
@@ -24,7 +24,15 @@
 // the one goes that has been without a request for the longest, which is where
 // slow and idle clients are. A body is read before its request takes one of the
 // slots, and takes memory as it comes, of which there is a bound for all bodies
-// together. So a caller who is slow holds a connection, and nothing that others
+// together. Of the slots one caller has half at most, and a tenth is kept for the
+// scope admin. So a caller who is slow holds a connection, and nothing that others
 // need; one who reads his answer slowly holds a slot, for as long as an answer
-// may take. Whoever comes in vain is told 503, or 429 over his own rate.
+// may take. Whoever comes in vain is told 503, or 429 over his own rate or share.
+//
+// # Rights
+//
+// A request that waits for long ([Hold]) ends when the right of its caller does: at
+// a reload that takes away his token, or the scope or the address that it waits by.
+//
+// Who guesses passwords with Basic is slowed down ([Failures]).
 package httpapi

@@ -24,12 +24,22 @@ type Identity struct {
 	scopes      []string
 	from        []jid.Glob
 	anyScope    bool
+	hash        [32]byte // of the token
+	mount       string   // whose Basic knows him; empty for a token
+	group       string   // see Within
 }
 
 // NewIdentity returns who has shown other credentials than a token: may do what
 // the scopes say, from the addresses that the patterns match (none: all).
 func NewIdentity(name string, defaultFrom jid.JID, scopes []string, from []jid.Glob) Identity {
 	return Identity{Name: name, DefaultFrom: defaultFrom, scopes: scopes, from: from}
+}
+
+// Within returns the same identity as one of many of a group, such as "accounts",
+// which share what one token may take.
+func (id Identity) Within(group string) Identity {
+	id.group = group
+	return id
 }
 
 // Can reports whether the caller has a scope. No scope implies another.

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -85,7 +86,7 @@ func TestLongHandlerAfterBody(t *testing.T) {
 
 func TestConcurrencyBound(t *testing.T) {
 	inside, leave := make(chan struct{}), make(chan struct{})
-	f := start(t, httpapi.Options{MaxConcurrent: 2}, func(w http.ResponseWriter, r *http.Request) {
+	f := start(t, httpapi.Options{MaxConcurrent: 2, Tokens: []httpapi.Token{{Name: "other", Hash: sha256.Sum256([]byte("x"))}}}, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			inside <- struct{}{}
 			<-leave
@@ -93,14 +94,18 @@ func TestConcurrencyBound(t *testing.T) {
 		ok(w, r)
 	})
 	statuses := make(chan int, 2)
-	for range 2 {
+	for _, token := range []string{token, "x"} { // one may have half of the slots
 		go func() {
-			resp, _ := f.do(t, "POST", "/things", "")
+			resp, _ := f.do(t, "POST", "/things", "", "Authorization", "Bearer "+token)
 			statuses <- resp.StatusCode
 		}()
 		<-inside
 	}
 	resp, body := f.do(t, "GET", "/things/1", "")
+	isProblem(t, resp, body, 429)
+	third := httpapi.Token{Name: "third", Hash: sha256.Sum256([]byte("y"))}
+	f.server.SetTokens([]httpapi.Token{third, {Name: "ops", Hash: sha256.Sum256([]byte(token))}})
+	resp, body = f.do(t, "GET", "/things/1", "", "Authorization", "Bearer y")
 	isProblem(t, resp, body, 503)
 	if resp.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")

@@ -25,6 +25,9 @@ type Options struct {
 	Version        string        // told in the Server header; empty: no such header
 	Log            *zap.Logger
 
+	// Failures limits the guessing of passwords; nil: its own.
+	Failures *Failures
+
 	// Observer is told of every request; nil: nobody is.
 	Observer Observer
 
@@ -73,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
+	}
+	if o.Failures == nil {
+		o.Failures = new(Failures)
 	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}

@@ -21,6 +21,9 @@ type problem struct {
 // WriteProblem writes a fault as application/problem+json.
 func WriteProblem(w http.ResponseWriter, r *http.Request, f *Fault) {
 	f.setRetryAfter(w.Header())
+	if f.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
+		Challenge(w.Header(), r)
+	}
 	w.Header().Set("Content-Type", ProblemType)
 	w.WriteHeader(f.Status)
 	_, _ = w.Write(f.Problem(r.Context())) // fails when the caller has gone; nobody is left to tell

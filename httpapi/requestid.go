@@ -19,6 +19,7 @@ type request struct {
 	base  string // of every path
 	addr  netip.Addr
 	who   Identity
+	live  *live
 }
 
 func requestOf(ctx context.Context) *request {
@@ -36,7 +37,7 @@ func RequestID(ctx context.Context) string { return requestOf(ctx).id }
 // can be laid side by side, or a random one.
 func (s *Server) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &request{id: r.Header.Get("X-Request-Id"), addr: s.clientAddress(r), base: s.o.BasePath}
+		q := &request{id: r.Header.Get("X-Request-Id"), addr: s.clientAddress(r), base: s.o.BasePath, live: s.live}
 		if !saneID(q.id) {
 			q.id = rand.Text()
 		}

@@ -20,6 +20,11 @@ type Mount struct {
 	// Basic judges Basic credentials that are no token's name and token; known
 	// is false for those it has nothing to do with. Nil knows none.
 	Basic func(r *http.Request, user, password string) (who Identity, f *Fault, known bool)
+	// Limits says that Basic limits guessing itself; else the server does.
+	Limits bool
+	// Known says whether who was let in by Basic under a name may still call. Nil
+	// knows nobody.
+	Known func(name string) bool
 }
 
 // Route is one operation. Its handler runs authenticated: see IdentityOf.

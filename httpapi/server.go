@@ -19,17 +19,15 @@ import (
 type Server struct {
 	o       Options
 	mounts  []Mount
-	slots   chan struct{} // one for each request of a mount in flight
 	handler http.Handler
 	http    *http.Server
-	served  chan struct{}          // closed when the listener's goroutine has ended
-	serving atomic.Pointer[Server] // whose handler requests get; itself, until Replace
+	served  chan struct{} // closed when the listener's goroutine has ended
+	live    *live
 	limited atomic.Pointer[connections]
 
 	tokens      atomic.Pointer[[]Token]
 	rate        limiter
 	repeats     loglimit.Limiter
-	bodies      atomic.Int64 // bytes of all bodies
 	certificate *certificate // nil: plain HTTP
 }
 
@@ -37,10 +35,10 @@ type Server struct {
 // method and path are a mistake in the wiring; the first counts.
 func New(o Options, mounts ...Mount) *Server {
 	o = o.withDefaults()
-	s := &Server{o: o, mounts: mounts, slots: make(chan struct{}, o.MaxConcurrent)}
+	s := &Server{o: o, mounts: mounts, live: &live{slots: newSlots(o.MaxConcurrent), holds: make(map[*hold]struct{})}}
+	s.live.current.Store(s)
 	s.SetTokens(o.Tokens)
 	s.SetRateLimit(o.Rate)
-	s.serving.Store(s)
 	s.handler = s.identify(s.logAccess(s.recoverPanics(s.boundArrival(s.underBase(s.routes())))))
 	return s
 }
@@ -66,7 +64,7 @@ func (s *Server) Start() (addr string, err error) {
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
-		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.serving.Load().handler.ServeHTTP(w, r) }),
+		Handler:           http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { s.live.current.Load().handler.ServeHTTP(w, r) }),
 		ConnState:         limited.state,
 		ConnContext:       limited.context,
 		Protocols:         &protocols,
@@ -91,8 +89,9 @@ func (s *Server) Start() (addr string, err error) {
 
 // Replace makes requests that come from now on be served as next serves them,
 // which has the same address, and TLS if s has it, and is never started itself.
-// Requests in flight end as they began. When the certificate of next cannot be
-// used, nothing changes.
+// Requests in flight end as they began, but those that wait and whose right is
+// gone: see [Hold]. They count for the slots of next too. When the certificate of
+// next cannot be used, nothing changes.
 func (s *Server) Replace(next *Server) error {
 	if s.certificate != nil {
 		c := &certificate{certFile: next.o.CertFile, keyFile: next.o.KeyFile}
@@ -101,7 +100,9 @@ func (s *Server) Replace(next *Server) error {
 		}
 		s.certificate.current.Store(c.current.Load())
 	}
-	s.serving.Store(next)
+	next.live = s.live
+	s.live.current.Store(next)
+	s.live.review()
 	return nil
 }
 

@@ -24,8 +24,9 @@ const token = "t0ken-that-nobody-logs"
 
 // fixture is a server that listens, with one mount at /things.
 type fixture struct {
-	addr string
-	logs *observer.ObservedLogs
+	server *httpapi.Server
+	addr   string
+	logs   *observer.ObservedLogs
 }
 
 // start serves h at POST /things and GET /things/{id}.
@@ -49,7 +50,7 @@ func start(t *testing.T, o httpapi.Options, h http.HandlerFunc) *fixture {
 			t.Error(err)
 		}
 	})
-	return &fixture{addr, logs}
+	return &fixture{s, addr, logs}
 }
 
 // do sends a request with the token; headers are name, value pairs.

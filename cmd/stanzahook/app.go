@@ -19,6 +19,7 @@ import (
 	"stanzahook/component/presence"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/jid"
@@ -49,6 +50,8 @@ type app struct {
 	metrics  *metrics
 	accounts *account.Pool // sessions of /msg; nil: none
 	once     v1.Once
+	failures httpapi.Failures // of logins, kept over reloads
+	logins   postmsg.Logins
 	reloader v1.Reload // nil: none
 
 	now  atomic.Pointer[present] // for those who do not have the turn

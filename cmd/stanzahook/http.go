@@ -70,6 +70,7 @@ func (a *app) surfaces(cfg *Config) *httpapi.Server {
 		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.readiness(),
 		Open: []httpapi.Route{openapi.Route(version), a.metrics.route(a.workers)}, Observer: a.metrics.http,
+		Failures: &a.failures,
 	}, rest.New(rest.Options{
 		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
 		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,

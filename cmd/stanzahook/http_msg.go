@@ -23,7 +23,7 @@ const (
 
 // messages is the surface of /msg.
 func (a *app) messages(cfg *Config, send sender, ours func() []jid.JID, limit func(jid.JID) stanza.Limits) httpapi.Mount {
-	o := postmsg.Options{Sender: send, Domains: ours, Limits: limit, Log: a.log}
+	o := postmsg.Options{Sender: send, Domains: ours, Limits: limit, Failures: &a.failures, Logins: &a.logins, Log: a.log}
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		as := &privilege.Messages{Deliver: send.Send}
 		for _, domain := range ours() {

@@ -31,7 +31,7 @@ type metrics struct {
 }
 
 func newMetrics(a *app) *metrics {
-	m := &metrics{a: a, http: newHTTPMetrics(), registry: prometheus.NewRegistry()}
+	m := &metrics{a: a, http: newHTTPMetrics(a), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
 		newProgramMetrics(a), newLinkMetrics(a), newRosterMetrics(a), m.http)

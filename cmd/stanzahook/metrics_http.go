@@ -19,14 +19,19 @@ type httpMetrics struct {
 
 	server            *httpapi.Server // set before it starts
 	connections, most family
+
+	slots, slotsOf, refused       family
+	logins, failing, loginsDenied family
+
+	app *app
 }
 
-func newHTTPMetrics() *httpMetrics {
+func newHTTPMetrics(a *app) *httpMetrics {
 	var bounds []float64
 	for _, b := range timing.Bounds() {
 		bounds = append(bounds, b.Seconds())
 	}
-	m := &httpMetrics{
+	m := &httpMetrics{app: a,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stanzahook_http_requests_total",
 			Help: "HTTP requests that were answered, by the template of the path (none: there is nothing at it) and the status of the answer."}, []string{"route", "code"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stanzahook_http_request_duration_seconds", Buckets: bounds,
@@ -35,7 +40,42 @@ func newHTTPMetrics() *httpMetrics {
 	}
 	m.connections = m.gauge("http_connections", "Open connections of the HTTP server.")
 	m.most = m.gauge("http_max_connections", "Connections that may be open.")
+	m.slots = m.gauge("http_slots", "Places for requests of tokens and accounts that are under way: all of them (most), the last ones for the scope admin (kept), what one caller may have (share).", "bound")
+	m.slotsOf = m.gauge("http_slots_in_use", "Places that are taken, by the token's name, accounts (all of them), or anonymous.", "caller")
+	m.refused = m.counter("http_slots_refused_total", "Requests that got no place: their caller has as many as one may have (share, 429), or all are taken (full, 503).", "reason")
+	m.logins = m.gauge("http_logins", "Logins of accounts for /msg: under way, or waiting for one of those to end.", "state")
+	m.loginsDenied = m.counter("http_logins_refused_total", "Logins that were not tried: too many are under way (full, 503), or failed before (failures, 429; also of the secrets of components and of tokens).", "reason")
+	m.failing = m.gauge("http_login_failures", "Keys in the tables of failed logins of the last minute, by what they are counted by, and addresses from which accounts have logged in in the last 24 hours (known).", "table")
 	return m
+}
+
+// collectShares tells how what callers share is taken.
+func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
+	slots := m.server.Slots()
+	for bound, n := range map[string]int{"most": slots.Most, "kept": slots.Kept, "share": slots.Share} {
+		m.slots.count(ch, int64(n), bound)
+	}
+	used := make(map[string]int)
+	for _, t := range m.app.now.Load().cfg.HTTP.Tokens {
+		used[t.Name] = 0
+	}
+	for _, of := range slots.By {
+		used[of.Caller] = of.Used
+	}
+	for caller, n := range used {
+		m.slotsOf.count(ch, int64(n), caller)
+	}
+	for reason, n := range slots.Refused {
+		m.refused.count(ch, n, reason)
+	}
+	logins, failures := m.app.logins.Counts(), m.app.failures.Counts()
+	m.logins.count(ch, int64(logins.UnderWay), "under_way")
+	m.logins.count(ch, int64(logins.Waiting), "waiting")
+	m.loginsDenied.count(ch, logins.Refused, "full")
+	m.loginsDenied.count(ch, failures.Refused, "failures")
+	for table, n := range map[string]int{"pairs": failures.Pairs, "names": failures.Names, "addresses": failures.Addresses, "known": failures.Known} {
+		m.failing.count(ch, int64(n), table)
+	}
 }
 
 // Began implements httpapi.Observer.
@@ -64,4 +104,5 @@ func (m *httpMetrics) Collect(ch chan<- prometheus.Metric) {
 	open, most := m.server.Connections()
 	m.connections.count(ch, int64(open))
 	m.most.count(ch, int64(most))
+	m.collectShares(ch)
 }

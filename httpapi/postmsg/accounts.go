@@ -17,10 +17,13 @@ import (
 )
 
 const (
-	maxLogins    = 16               // at the same time
 	loginTimeout = 10 * time.Second // the wait for a place included
-	rememberFor  = time.Minute      // a password that was right
-	maxVerified  = 10_000
+	maxTogether  = 64               // requests that wait for one login
+	// refusalTime is what an answer to a wrong password takes, or a multiple of it,
+	// so that it does not tell by its time whether there is such an account.
+	refusalTime = 500 * time.Millisecond
+	rememberFor = time.Minute // a password that was right
+	maxVerified = 10_000
 )
 
 // scopeAccount is a scope that no token can have: the configuration does not
@@ -36,9 +39,7 @@ func accountOf(who httpapi.Identity) (jid.JID, bool) {
 // accounts judges Basic credentials that are a JID and a password.
 type accounts struct {
 	o        Options
-	slots    chan struct{}
 	verified *verified
-	failures *failures
 
 	mu     sync.Mutex
 	flying map[fingerprint]*flight
@@ -46,8 +47,9 @@ type accounts struct {
 
 // flight is a login under way; whoever brings the same credentials waits for it.
 type flight struct {
-	done chan struct{}
-	err  error
+	done    chan struct{}
+	err     error
+	waiting int // requests, by accounts.mu
 }
 
 // errTooOften is the outcome of a login that was not tried.
@@ -57,8 +59,7 @@ func (errTooOften) Error() string { return "too many failed logins" }
 
 func newAccounts(o Options) *accounts {
 	return &accounts{
-		o: o, slots: make(chan struct{}, maxLogins), verified: newVerified(rememberFor, maxVerified),
-		failures: newFailures(), flying: make(map[fingerprint]*flight),
+		o: o, verified: newVerified(rememberFor, maxVerified), flying: make(map[fingerprint]*flight),
 	}
 }
 
@@ -76,7 +77,12 @@ func (a *accounts) judge(r *http.Request, user, password string) (httpapi.Identi
 	}
 	seal := a.verified.fingerprint(who, password)
 	if !a.verified.has(seal) {
-		if f := a.fault(r, a.login(r, who, secret.New(password), seal)); f != nil {
+		began := time.Now()
+		err := a.login(r, who, secret.New(password), seal)
+		if errors.Is(err, account.ErrPassword) || errors.Is(err, account.ErrDisabled) {
+			pause(r.Context(), refusalTime-time.Since(began)%refusalTime)
+		}
+		if f := a.fault(r, err); f != nil {
 			return httpapi.Identity{}, f, true
 		}
 	}
@@ -84,7 +90,23 @@ func (a *accounts) judge(r *http.Request, user, password string) (httpapi.Identi
 	if g, err := jid.ParseGlob(who.String()); err == nil {
 		own = append(own, g)
 	}
-	return httpapi.NewIdentity(who.String(), who, []string{httpapi.ScopeSend, scopeAccount}, own), nil, true
+	return httpapi.NewIdentity(who.String(), who, []string{httpapi.ScopeSend, scopeAccount}, own).Within("accounts"), nil, true
+}
+
+// pause waits, unless the caller goes.
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
+}
+
+// known reports whether an account may still call that has logged in.
+func (a *accounts) known(name string) bool {
+	who, err := jid.Parse(name)
+	return err == nil && slices.Contains(a.o.Hosts, who.Domain())
 }
 
 // forget takes back that a password was right.
@@ -100,7 +122,14 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, s
 		f = &flight{done: make(chan struct{})}
 		a.flying[seal] = f
 	}
+	many := flying && f.waiting >= maxTogether
+	if flying && !many {
+		f.waiting++
+	}
 	a.mu.Unlock()
+	if many {
+		return account.ErrBusy
+	}
 	if flying {
 		select {
 		case <-f.done:
@@ -112,7 +141,7 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, s
 	// Others wait for it, so it goes on if this caller leaves.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), loginTimeout)
 	defer cancel()
-	f.err = a.try(ctx, who, password, network(httpapi.ClientAddress(r.Context())))
+	f.err = a.try(ctx, who, password, httpapi.ClientNetwork(r.Context()))
 	if f.err == nil {
 		a.verified.add(seal)
 	}
@@ -125,18 +154,28 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, s
 
 // try asks the server, if that was not in vain too often before.
 func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String, address string) error {
-	select {
-	case a.slots <- struct{}{}:
-		defer func() { <-a.slots }()
-	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", account.ErrBusy, context.Cause(ctx))
+	failures := a.o.Failures
+	if wait := failures.Wait(who.String(), address); wait > 0 { // who has guessed too often takes no place
+		return errTooOften{wait}
 	}
-	if wait := a.failures.begin(who.String(), address); wait > 0 {
+	leave, err := a.o.Logins.take(ctx, address)
+	if err != nil {
+		return fmt.Errorf("%w: %w", account.ErrBusy, err)
+	}
+	defer leave()
+	if wait := failures.Begin(who.String(), address); wait > 0 {
 		return errTooOften{wait}
 	}
 	keep := a.o.Privileged == nil || !a.o.Privileged.Granted(who.Domain())
-	err := a.o.Accounts.Login(ctx, who, password, keep)
-	a.failures.end(who.String(), address, errors.Is(err, account.ErrPassword) || errors.Is(err, account.ErrDisabled))
+	err = a.o.Accounts.Login(ctx, who, password, keep)
+	outcome := httpapi.Untold
+	switch {
+	case err == nil:
+		outcome = httpapi.Right
+	case errors.Is(err, account.ErrPassword), errors.Is(err, account.ErrDisabled):
+		outcome = httpapi.Wrong
+	}
+	failures.End(who.String(), address, outcome)
 	return err
 }
 

@@ -2,7 +2,6 @@ package postmsg
 
 import (
 	"fmt"
-	"net/netip"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -37,51 +36,4 @@ func TestVerifiedIsRememberedForAWhile(t *testing.T) {
 			t.Error("it is not forgotten")
 		}
 	})
-}
-
-func TestFailuresAreForgiven(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		f := newFailures()
-		for i := range maxFailures {
-			if wait := f.begin("a", "x"); wait != 0 {
-				t.Fatalf("%d: wait %v", i, wait)
-			}
-			f.end("a", "x", true)
-			time.Sleep(time.Second)
-		}
-		if wait := f.begin("a", "y"); wait != 55*time.Second {
-			t.Errorf("the account waits %v, want 55s", wait)
-		}
-		if wait := f.begin("b", "x"); wait != 55*time.Second {
-			t.Errorf("the address waits %v, want 55s", wait)
-		}
-		time.Sleep(55 * time.Second)
-		if wait := f.begin("a", "x"); wait != 0 {
-			t.Errorf("after a minute: wait %v", wait)
-		}
-		f.end("a", "x", true)
-		if wait := f.begin("a", "x"); wait != time.Second {
-			t.Errorf("the failures of the last minute: wait %v, want 1s", wait)
-		}
-	})
-}
-
-func TestFailuresAreBounded(t *testing.T) {
-	f := newFailures()
-	for i := range maxFailing + 100 {
-		name := fmt.Sprint(i)
-		f.begin(name, name)
-		f.end(name, name, true)
-	}
-	if len(f.accounts.all) != maxFailing || f.accounts.order.Len() != maxFailing || len(f.addresses.all) != maxFailing {
-		t.Errorf("%d accounts, %d addresses; want %d", len(f.accounts.all), len(f.addresses.all), maxFailing)
-	}
-}
-
-func TestNetwork(t *testing.T) {
-	for text, want := range map[string]string{"192.0.2.1": "192.0.2.1", "2001:db8::1": "2001:db8::/64", "2001:db8:0:0:ffff::1": "2001:db8::/64"} {
-		if got := network(netip.MustParseAddr(text)); got != want {
-			t.Errorf("%s counts as %s, want %s", text, got, want)
-		}
-	}
 }

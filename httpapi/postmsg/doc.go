@@ -32,7 +32,8 @@
 //	422  no recipient, or one that is no address; too large for the XMPP server;
 //	     sent with a token, and came back before the XMPP server had confirmed it:
 //	     with the condition and the text of the error
-//	429  too many failed logins for this account or from this address
+//	429  too many failed logins for this account from this address; too many
+//	     requests of this caller under way
 //	503  the XMPP server cannot be asked, or has not confirmed in time
 //	507  the outbox is full
 //
@@ -51,8 +52,15 @@
 // With a token it is an address of that token, as elsewhere.
 //
 // A password that was right is remembered for a minute, as a hash with a salt
-// that no other process has. After five wrong ones in a minute for one account,
-// or from one address, no more are tried for what is left of the minute.
+// that no other process has. After five wrong ones in a minute for one account from
+// one address (of IPv6: its /64), no more are tried from there for what is left of the
+// minute; nor after fifty for one account, or from one address, unless the account
+// has logged in from that address in the last 24 hours: nobody can lock an account
+// out for those who use it. An answer to a wrong password takes half a second, or a
+// multiple, so its time does not tell whether the account exists.
+//
+// 32 logins are under way at once, 64 more wait, a quarter of both from one address;
+// over that it is 503. A login holds none of the places of other requests.
 //
 // # Differences from mod_post_msg
 //

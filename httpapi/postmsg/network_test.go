@@ -29,6 +29,9 @@ type network struct {
 	handler http.Handler
 	setup   string
 
+	failures httpapi.Failures
+	renew    func()
+
 	mu         sync.Mutex
 	component  []*stanza.Stanza
 	privileged []*stanza.Stanza
@@ -51,14 +54,21 @@ func newNetwork(t *testing.T, setup string) *network {
 	t.Cleanup(n.pool.Close)
 	options := postmsg.Options{
 		Sender: sender{n}, Domains: func() []jid.JID { return []jid.JID{jid.MustParse("bot.example.com")} },
-		Accounts: n.pool, Hosts: []string{"example.com"},
+		Accounts: n.pool, Hosts: []string{"example.com"}, Failures: &n.failures,
 	}
 	if strings.HasPrefix(setup, "privilege") {
 		options.Privileged = privileged{n}
 	}
-	n.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(t), MaxBodyBytes: 4000}, postmsg.New(options)).Handler())
+	n.renew = func() {
+		n.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(t), MaxBodyBytes: 4000, Failures: &n.failures}, postmsg.New(options)).Handler())
+	}
+	n.renew()
 	return n
 }
+
+// forget is a reload: what is known of right passwords goes, what is known of wrong
+// ones stays.
+func (n *network) forget() { n.renew() }
 
 // tokens are tokens whose names are their secrets too.
 func tokens(t *testing.T) []httpapi.Token {

@@ -46,6 +46,9 @@ type Options struct {
 	Accounts   Accounts   // nil: tokens only
 	Hosts      []string   // whose accounts may log in; in normal form
 	Privileged Privileged // nil: everybody sends over a session of his own
+	// Failures limits the guessing of passwords; nil: its own.
+	Failures *httpapi.Failures
+	Logins   *Logins // the places of logins; nil: its own
 
 	SendTimeout time.Duration // for the server to confirm; default 10 s
 	Log         *zap.Logger
@@ -68,6 +71,12 @@ func New(o Options) httpapi.Mount {
 	if o.Limits == nil {
 		o.Limits = func(jid.JID) stanza.Limits { return stanza.Limits{} }
 	}
+	if o.Logins == nil {
+		o.Logins = new(Logins)
+	}
+	if o.Failures == nil {
+		o.Failures = new(httpapi.Failures)
+	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
@@ -76,7 +85,7 @@ func New(o Options) httpapi.Mount {
 	m := httpapi.Mount{Prefix: "/msg", Fail: fail}
 	if o.Accounts != nil {
 		h.accounts = newAccounts(o)
-		m.Basic = h.accounts.judge
+		m.Basic, m.Known, m.Limits = h.accounts.judge, h.accounts.known, true
 	}
 	for _, path := range []string{"/msg", "/msg/{" + recipient + ":.*}"} {
 		m.Routes = append(m.Routes,

@@ -35,10 +35,18 @@ func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanz
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
+	ctx, release := httpapi.Hold(ctx, func(id httpapi.Identity) *httpapi.Fault { return h.still(s, id) })
+	defer release()
 	replies, err := h.ask(ctx, s)
+	lost := httpapi.Lost(ctx)
 	switch {
 	case err == nil:
 		writeStanzas(w, r, replies)
+	case lost != nil:
+		if lost.Status == http.StatusUnauthorized {
+			httpapi.Challenge(w.Header(), r)
+		}
+		fromServer(lost).write(w, r)
 	case r.Context().Err() != nil:
 		callerGone.because("while the query was waiting").write(w, r)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -50,6 +58,15 @@ func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanz
 	default:
 		h.failed(w, r, s, err)
 	}
+}
+
+// still says whether an identity may send a stanza, which one could until now.
+func (h handler) still(s *stanza.Stanza, id httpapi.Identity) *httpapi.Fault {
+	if f := id.MaySend(s); f != nil {
+		return f
+	}
+	_, f := id.Sender(s.From, h.Domains())
+	return f
 }
 
 // wait returns how long to wait for an answer.

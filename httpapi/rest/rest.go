@@ -63,6 +63,7 @@ func New(o Options) httpapi.Mount {
 	}}
 	if len(o.Secrets) > 0 {
 		m.Basic = h.component
+		m.Known = func(domain string) bool { return !h.Secrets[domain].IsZero() }
 	}
 	return m
 }

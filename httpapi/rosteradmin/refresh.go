@@ -35,20 +35,27 @@ func (h handler) refresh(w http.ResponseWriter, r *http.Request, u users, how op
 			return
 		}
 	}
-	job, err := h.Rosters.Start(r.Context(), u.owners, roster.JobOptions{Force: how.force, Keep: how.async})
+	job, err := h.Rosters.Start(r.Context(), u.owners, roster.JobOptions{Force: how.force, Keep: how.async, Caller: httpapi.IdentityOf(r.Context()).Name})
 	if err != nil {
 		failWith(w, h.unable(r, err), len(u.owners))
 		return
 	}
+	v1.FollowJob(r.Context(), job)
 	if how.async {
 		j := v1.NewJob(job.Snapshot())
 		w.Header().Set("Location", httpapi.Location(r.Context(), v1.JobPath(j.ID)))
 		write(w, http.StatusAccepted, j)
 		return
 	}
+	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(httpapi.ScopeRoster))
+	defer release()
 	select {
 	case <-job.Done():
-	case <-r.Context().Done():
+	case <-ctx.Done():
+		if f := httpapi.Lost(ctx); f != nil {
+			failWith(w, f, len(u.owners))
+			return
+		}
 		w.WriteHeader(statusGone)
 		return
 	}

@@ -120,7 +120,8 @@
 // token may not use or that is at no component, and for what would act with the
 // component's privileges; 404 for unknown ids and names; 409 for what cannot be
 // done in the state it is in; 413 over a limit; 422 for what the XMPP side has
-// refused; 429 over http.rate_limit; 502 when the web application that knows the
+// refused; 429 over http.rate_limit, and for more requests under way than one
+// caller may have; 502 when the web application that knows the
 // rosters does not answer; 503 when there is no connection or too much is under
 // way, with Retry-After; 504 when the XMPP side has not answered in time; 507 when
 // the store or the outbox is full.

@@ -52,6 +52,9 @@ const (
 	EndReplaced = "replaced" // by a newer one
 	EndDisabled = "disabled" // the endpoint is
 	EndStopping = "stopping" // the service is: come again
+	// The caller's credentials are not accepted any more, or lack the scope now.
+	EndUnauthorized = "unauthorized"
+	EndForbidden    = "forbidden"
 )
 
 const (
@@ -103,7 +106,12 @@ func (h handler) pull(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer reader.Close()
-	list, err := reader.Next(r.Context(), n, wait)
+	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(httpapi.ScopeEvents))
+	defer release()
+	list, err := reader.Next(ctx, n, wait)
+	if f := httpapi.Lost(ctx); f != nil {
+		return refused{f}
+	}
 	if ended, ok := errors.AsType[Ended](err); ok && ended.Reason == EndStopping {
 		err = nil // there is nothing new, and the next request will find out
 	}

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"mime"
@@ -10,6 +11,8 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+
+	"stanzahook/httpapi"
 )
 
 const (
@@ -62,8 +65,15 @@ func (h handler) stream(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(http.StatusOK)
 	s := stream{w, http.NewResponseController(w)}
 	// From here on a failure to write means that the caller has gone.
+	may := httpapi.Needs(httpapi.ScopeEvents)
+	ctx, release := httpapi.Hold(r.Context(), may)
+	defer release()
 	for ok := s.write(": events follow\n\n"); ok; {
-		list, err := reader.Next(r.Context(), streamPage, h.heartbeat())
+		list, err := reader.Next(ctx, streamPage, h.heartbeat())
+		if f := cmp.Or(httpapi.Lost(ctx), httpapi.Still(ctx, may)); f != nil { // at each heartbeat, and at once when it is lost
+			s.end(lostRight(f))
+			return nil
+		}
 		switch {
 		case r.Context().Err() != nil:
 			return nil
@@ -92,6 +102,14 @@ func (h handler) ended(r *http.Request, err error) Ended {
 		return e
 	}
 	return Ended{Reason: "error", Detail: h.fault(r, err).Text}
+}
+
+// lostRight says why a stream ends whose reader may not read any more.
+func lostRight(f *httpapi.Fault) Ended {
+	if f.Status == http.StatusUnauthorized {
+		return Ended{Reason: EndUnauthorized, Detail: f.Text}
+	}
+	return Ended{Reason: EndForbidden, Detail: f.Text}
 }
 
 // frames are events as the lines of a stream. JSON has no line breaks.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"net/http"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
@@ -30,8 +31,12 @@ func (s sender) postIQ(w http.ResponseWriter, r *http.Request) error {
 	return s.once(w, r, d, func(ctx context.Context, x *stanza.Stanza) reply {
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
+		ctx, release := httpapi.Hold(ctx, s.maySend(x))
+		defer release()
 		result, err := s.Stanzas.Request(ctx, x)
 		switch {
+		case err != nil && httpapi.Lost(ctx) != nil:
+			return s.problem(r, refused{httpapi.Lost(ctx)})
 		case err != nil && r.Context().Err() != nil && ctx.Err() == context.Canceled:
 			return reply{status: statusGone, media: "text/plain"}
 		case err != nil:

@@ -130,7 +130,7 @@ func (s sender) postSend(w http.ResponseWriter, r *http.Request, kind stanza.Kin
 	return s.once(w, r, d, func(ctx context.Context, x *stanza.Stanza) reply {
 		// The sending ends by itself, and what became of it is to be known also
 		// if the caller goes.
-		out, err := s.Stanzas.Send(context.WithoutCancel(ctx), x, how)
+		out, err := s.sendHeld(context.WithoutCancel(ctx), x, how)
 		switch {
 		case err != nil:
 			return s.problem(r, s.unsent(x, err))
@@ -141,6 +141,40 @@ func (s sender) postSend(w http.ResponseWriter, r *http.Request, kind stanza.Kin
 		}
 		return jsonReply(http.StatusAccepted, map[string]string{"id": x.ID, "state": out.State})
 	})
+}
+
+// maySend says whether an identity may send a stanza, which one could until now.
+func (s sender) maySend(x *stanza.Stanza) func(httpapi.Identity) *httpapi.Fault {
+	return func(id httpapi.Identity) *httpapi.Fault {
+		if f := id.MaySend(x); f != nil {
+			return f
+		}
+		_, f := id.Sender(x.From, s.Stanzas.Domains())
+		return f
+	}
+}
+
+// sendHeld sends a stanza. Who waits for what becomes of it, and may not know it
+// any more, gets the reason at once; the sending goes on.
+func (s sender) sendHeld(ctx context.Context, x *stanza.Stanza, how Sending) (Outcome, error) {
+	if how.Wait == 0 {
+		return s.Stanzas.Send(ctx, x, how)
+	}
+	held, release := httpapi.Hold(ctx, s.maySend(x))
+	defer release()
+	var out Outcome
+	var err error
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		out, err = s.Stanzas.Send(ctx, x, how)
+	}()
+	select {
+	case <-done:
+		return out, err
+	case <-held.Done():
+		return Outcome{}, refused{httpapi.Lost(held)}
+	}
 }
 
 // duration reads a query parameter; empty is the default.

@@ -1,6 +1,7 @@
 package v1
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/http"
@@ -84,16 +85,26 @@ func (h handler) refreshRoster(w http.ResponseWriter, r *http.Request) error {
 
 // start begins a job and answers with it.
 func (h handler) start(w http.ResponseWriter, r *http.Request, owners []jid.JID, force bool) error {
-	job, err := h.Rosters.Start(r.Context(), owners, roster.JobOptions{Force: force, Keep: true})
+	job, err := h.Rosters.Start(r.Context(), owners, roster.JobOptions{Force: force, Keep: true, Caller: httpapi.IdentityOf(r.Context()).Name})
 	if errors.Is(err, roster.ErrStopped) || errors.Is(err, roster.ErrTooMany) {
 		return unreached(r, err)
 	}
 	if err != nil {
 		return err
 	}
+	FollowJob(r.Context(), job)
 	j := NewJob(job.Snapshot())
 	w.Header().Set("Location", httpapi.Location(r.Context(), JobPath(j.ID)))
 	return answer(w, http.StatusAccepted, j)
+}
+
+// FollowJob interrupts a job when the right of who has begun it is taken away.
+func FollowJob(ctx context.Context, job *roster.Running) {
+	release := httpapi.HoldWork(ctx, httpapi.Needs(httpapi.ScopeRoster), func(*httpapi.Fault) { job.Interrupt() })
+	go func() {
+		<-job.Done()
+		release()
+	}()
 }
 
 // refreshRosters begins the refresh of several rosters, or of all that are

@@ -57,6 +57,8 @@ const (
 	saveEvery = 2 * time.Second
 	// maxJobs bounds the jobs that run.
 	maxJobs = 100
+	// maxJobsOf bounds those of one caller.
+	maxJobsOf = maxJobs / 4
 )
 
 // JobStore keeps jobs for [JobKeep].
@@ -87,12 +89,27 @@ type Jobs struct {
 
 // Running is a job under way.
 type Running struct {
-	keep bool
-	done chan struct{}
+	keep   bool
+	caller string
+	done   chan struct{}
 
 	mu     sync.Mutex
 	job    Job
 	looked int // so many of a full job.Results are not fine
+	ended  bool // no more rosters are begun
+}
+
+// Interrupt ends the job before the next roster. It does not wait.
+func (r *Running) Interrupt() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ended = true
+}
+
+func (r *Running) interrupted() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.ended
 }
 
 // Snapshot returns the job as it is now.
@@ -111,6 +128,10 @@ func (r *Running) Done() <-chan struct{} { return r.done }
 type JobOptions struct {
 	Force bool // see [Host.Refresh]
 	Keep  bool // it is stored, to be asked for by its ID
+
+	// Caller is who begins it; one caller has a quarter of the jobs at most. Empty
+	// is nobody whose jobs are counted.
+	Caller string
 }
 
 // Start begins a job. An owner who is named twice is refreshed once. Every
@@ -129,7 +150,7 @@ func (js *Jobs) Start(ctx context.Context, owners []jid.JID, o JobOptions) (*Run
 			byHost[h] = append(byHost[h], o)
 		}
 	}
-	r := &Running{keep: o.Keep, done: make(chan struct{})}
+	r := &Running{keep: o.Keep, caller: o.Caller, done: make(chan struct{})}
 	r.job = Job{ID: "job_" + ulid.Make().String(), State: JobRunning, Total: len(seen), Started: time.Now().UTC()}
 	if err := js.admit(r); err != nil {
 		return nil, err
@@ -154,12 +175,32 @@ func (js *Jobs) admit(r *Running) error {
 		return ErrStopped
 	case len(js.running) >= maxJobs:
 		return ErrTooMany
+	case r.caller != "" && js.of(r.caller) >= maxJobsOf:
+		return fmt.Errorf("%w: %d of this caller's", ErrTooMany, maxJobsOf)
 	case js.running == nil:
 		js.running = make(map[string]*Running)
 	}
 	js.running[r.job.ID] = r
 	js.wg.Add(1)
 	return nil
+}
+
+// of counts the jobs of a caller. js.mu is held.
+func (js *Jobs) of(caller string) int {
+	n := 0
+	for _, r := range js.running {
+		if r.caller == caller {
+			n++
+		}
+	}
+	return n
+}
+
+// Running returns how many jobs are under way, and how many may be.
+func (js *Jobs) Running() (running, most int) {
+	js.mu.Lock()
+	defer js.mu.Unlock()
+	return len(js.running), maxJobs
 }
 
 func (js *Jobs) leave(r *Running) {
@@ -187,7 +228,7 @@ func (js *Jobs) run(r *Running, byHost map[*Host][]jid.JID, force bool) {
 		}
 		for range min(len(owners), h.options().Concurrency) {
 			workers.Go(func() {
-				for o, ok := next(); ok; o, ok = next() {
+				for o, ok := next(); ok && !r.interrupted(); o, ok = next() {
 					out, err := h.Refresh(context.Background(), o, force)
 					if err != nil {
 						return // stopping: what is left is not done

@@ -1,0 +1,75 @@
+package postmsg
+
+import (
+	"context"
+	"sync"
+
+	"stanzahook/pkg/account"
+)
+
+const (
+	maxLogins  = 32 // at the same time
+	maxWaiting = 64 // for one of them to end
+	// maxOfNetwork is how many of both one address may have.
+	maxOfNetwork = (maxLogins + maxWaiting) / 4
+)
+
+// Logins has the places of logins that are under way. They are apart from the slots
+// of requests: a server that does not answer logins stops those who log in, and
+// nobody else. Waiting is bounded, and nobody has all of it. The zero Logins is
+// ready to use; surfaces of which one takes the place of the other share one.
+type Logins struct {
+	once  sync.Once
+	slots chan struct{}
+
+	mu      sync.Mutex
+	taken   int            // slots and waiting
+	of      map[string]int // by network
+	refused int64
+}
+
+// LoginCounts is how the places are taken.
+type LoginCounts struct {
+	UnderWay, Waiting, Most, MostWaiting int
+	Refused                              int64 // that got no place
+}
+
+// Counts returns how the places are taken now.
+func (p *Logins) Counts() LoginCounts {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.slots)
+	return LoginCounts{n, max(0, p.taken-n), maxLogins, maxWaiting, p.refused}
+}
+
+// take waits for a place. It returns account.ErrBusy when there is none.
+func (p *Logins) take(ctx context.Context, network string) (release func(), err error) {
+	p.once.Do(func() { p.slots, p.of = make(chan struct{}, maxLogins), make(map[string]int) })
+	p.mu.Lock()
+	if p.taken >= maxLogins+maxWaiting || p.of[network] >= maxOfNetwork {
+		p.refused++
+		p.mu.Unlock()
+		return nil, account.ErrBusy
+	}
+	p.taken++
+	p.of[network]++
+	p.mu.Unlock()
+	leave := func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.taken--
+		if p.of[network]--; p.of[network] == 0 {
+			delete(p.of, network)
+		}
+	}
+	select {
+	case p.slots <- struct{}{}:
+		return func() {
+			<-p.slots
+			leave()
+		}, nil
+	case <-ctx.Done():
+		leave()
+		return nil, context.Cause(ctx)
+	}
+}

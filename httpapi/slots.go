@@ -1,0 +1,170 @@
+package httpapi
+
+import (
+	"cmp"
+	"net/http"
+	"slices"
+	"sync"
+)
+
+const (
+	// keptSlots is the least number of slots that are kept for the scope admin.
+	keptSlots = 16
+	// accountsPart is the part of the accounts' share that one account may take.
+	accountsPart = 4
+)
+
+// slots are places for requests in flight, after authentication and with the whole
+// body there. No caller may take more than half of them, and some are kept for
+// callers with the scope admin, so that an operator can look and act while others
+// wait for answers. Waiting for a slot would only move the queue into our memory;
+// the caller knows better when to come again.
+type slots struct {
+	most, kept, share int
+
+	mu      sync.Mutex
+	used    int
+	held    map[holder]int // those with none are not in it
+	refused map[string]int64
+}
+
+// holder is who shares a bound: a token, or all accounts together and each of them,
+// or an address where nobody has to say who he is.
+type holder struct{ kind, name string }
+
+func newSlots(most int) *slots {
+	return &slots{
+		most: most, kept: min(max(most/10, keptSlots), most/4), share: max(1, most/2),
+		held: make(map[holder]int), refused: map[string]int64{refusedShare: 0, refusedFull: 0},
+	}
+}
+
+// Why a request gets no slot.
+const (
+	refusedShare = "share" // the caller has as many as one may have
+	refusedFull  = "full"
+)
+
+// bound is a holder with the number of slots that it may have.
+type bound struct {
+	holder
+	most int
+}
+
+// bounds are those that a request counts for.
+func (s *slots) bounds(q *request) []bound {
+	switch who := &q.who; {
+	case who.anyScope:
+		return []bound{{holder{"address", network(q.addr)}, s.share}}
+	case who.group != "":
+		return []bound{{holder{who.group, ""}, s.share}, {holder{who.group, who.Name}, max(1, s.share/accountsPart)}}
+	default:
+		return []bound{{holder{"token", who.Name}, s.share}}
+	}
+}
+
+// take takes a slot for a request, or says why there is none.
+func (s *slots) take(q *request) ([]bound, *Fault) {
+	all := s.bounds(q)
+	free := s.most
+	if !q.who.Can(ScopeAdmin) {
+		free -= s.kept
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, b := range all {
+		if s.held[b.holder] >= b.most {
+			s.refused[refusedShare]++
+			return nil, &Fault{
+				Status:     http.StatusTooManyRequests,
+				Text:       "you have as many requests under way as one caller may have; wait until some of them have ended",
+				RetryAfter: 1,
+			}
+		}
+	}
+	if s.used >= free {
+		s.refused[refusedFull]++
+		return nil, overloaded()
+	}
+	s.used++
+	for _, b := range all {
+		s.held[b.holder]++
+	}
+	return all, nil
+}
+
+func (s *slots) leave(all []bound) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used--
+	for _, b := range all {
+		if s.held[b.holder]--; s.held[b.holder] == 0 {
+			delete(s.held, b.holder)
+		}
+	}
+}
+
+func overloaded() *Fault {
+	return &Fault{
+		Status:     http.StatusServiceUnavailable,
+		Text:       "too many requests at once; try again in a second",
+		RetryAfter: 1,
+	}
+}
+
+// Slots is how the places for requests in flight are taken.
+type Slots struct {
+	Most, Kept, Share int // all; of them for the scope admin; for one caller
+	Used              int
+	By                []SlotsOf        // in the order of their names
+	Refused           map[string]int64 // requests that got none, by why: share or full
+}
+
+// SlotsOf is what one caller has: a token by its name, all accounts as "accounts",
+// callers without authentication as "anonymous".
+type SlotsOf struct {
+	Caller string
+	Used   int
+}
+
+// Slots returns how the places for requests in flight are taken now.
+func (s *Server) Slots() Slots {
+	l := s.live.slots
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	v := Slots{Most: l.most, Kept: l.kept, Share: l.share, Used: l.used, Refused: make(map[string]int64)}
+	for why, n := range l.refused {
+		v.Refused[why] = n
+	}
+	by := make(map[string]int)
+	for h, n := range l.held {
+		switch {
+		case h.kind == "token":
+			by[h.name] += n
+		case h.kind == "address":
+			by["anonymous"] += n
+		case h.name == "":
+			by[h.kind] += n
+		}
+	}
+	for caller, n := range by {
+		v.By = append(v.By, SlotsOf{caller, n})
+	}
+	slices.SortFunc(v.By, func(a, b SlotsOf) int { return cmp.Compare(a.Caller, b.Caller) })
+	return v
+}
+
+// bound refuses requests that get no slot. Health checks need none: overload is no
+// reason to be restarted.
+func (s *Server) bound(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		slots := s.live.slots
+		held, f := slots.take(requestOf(r.Context()))
+		if f != nil {
+			s.refuse(w, r, f)
+			return
+		}
+		defer slots.leave(held)
+		next.ServeHTTP(w, r)
+	})
+}

@@ -1,0 +1,175 @@
+package httpapi_test
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/jid"
+)
+
+// crowded is a server whose handler holds requests until they may go.
+type crowded struct {
+	server *httpapi.Server
+	inside chan struct{}
+	leave  chan struct{}
+	asking chan struct{} // a Basic asks somebody who does not answer
+	wg     sync.WaitGroup
+}
+
+func newCrowded(t *testing.T, most int) *crowded {
+	c := &crowded{inside: make(chan struct{}), leave: make(chan struct{}), asking: make(chan struct{})}
+	var tokens []httpapi.Token
+	for name, scope := range map[string]string{"greedy": "query", "other": "send", "third": "send", "ops": "admin"} {
+		tokens = append(tokens, httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: []string{scope}})
+	}
+	m := mountOf(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodPost {
+			c.inside <- struct{}{}
+			<-c.leave
+		}
+	})
+	m.Basic = func(_ *http.Request, user, password string) (httpapi.Identity, *httpapi.Fault, bool) {
+		if password == "hangs" {
+			c.asking <- struct{}{}
+			<-c.leave
+		}
+		return httpapi.NewIdentity(user, jid.JID{}, []string{"send"}, nil).Within("accounts"), nil, true
+	}
+	c.server = httpapi.New(httpapi.Options{Tokens: tokens, MaxConcurrent: most}, m)
+	t.Cleanup(func() {
+		close(c.leave)
+		c.wg.Wait()
+	})
+	return c
+}
+
+// do makes a request; who is a token, or an account as user:password.
+func (c *crowded) do(method, who string) *httptest.ResponseRecorder {
+	path := "/things/1"
+	if method == http.MethodPost {
+		path = "/things"
+	}
+	r := httptest.NewRequest(method, path, nil)
+	if user, password, ok := strings.Cut(who, ":"); ok {
+		r.SetBasicAuth(user, password)
+	} else {
+		r.Header.Set("Authorization", "Bearer "+who)
+	}
+	w := httptest.NewRecorder()
+	c.server.Handler().ServeHTTP(w, r)
+	return w
+}
+
+// hold makes requests that stay.
+func (c *crowded) hold(n int, who string) {
+	for range n {
+		c.wg.Go(func() { c.do(http.MethodPost, who) })
+		<-c.inside
+	}
+}
+
+func (c *crowded) asks(t *testing.T, who string, status int) {
+	t.Helper()
+	w := c.do(http.MethodGet, who)
+	if w.Code != status || (status >= 400) != (w.Header().Get("Retry-After") == "1") {
+		t.Errorf("%s: %d %v %s", who, w.Code, w.Header(), w.Body)
+	}
+}
+
+// One token has half of the slots, and the last ones are for the scope admin.
+func TestSlotsAreShared(t *testing.T) {
+	c := newCrowded(t, 100)
+	c.hold(50, "greedy")
+	c.asks(t, "greedy", 429)
+	c.asks(t, "other", 200)
+	c.hold(34, "other") // 16 are left
+	c.asks(t, "other", 503)
+	c.asks(t, "third", 503)
+	c.asks(t, "ops", 200)
+	c.hold(16, "ops")
+	c.asks(t, "ops", 503)
+	want := httpapi.Slots{Most: 100, Kept: 16, Share: 50, Used: 100,
+		By: []httpapi.SlotsOf{{Caller: "greedy", Used: 50}, {Caller: "ops", Used: 16}, {Caller: "other", Used: 34}}, Refused: map[string]int64{"share": 1, "full": 3}}
+	if got := c.server.Slots(); !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v, want %+v", got, want)
+	}
+}
+
+// All accounts have together what a token has, and each a part of it.
+func TestAccountsShareSlots(t *testing.T) {
+	c := newCrowded(t, 80)
+	for i := range 4 {
+		name := fmt.Sprintf("u%d@example.com:pw", i)
+		c.hold(10, name)
+		c.asks(t, name, 429)
+	}
+	c.asks(t, "u5@example.com:pw", 429)
+	c.asks(t, "other", 200)
+	if got := c.server.Slots(); got.Used != 40 || !reflect.DeepEqual(got.By, []httpapi.SlotsOf{{Caller: "accounts", Used: 40}}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// Who has not shown yet who he is holds nothing that others need.
+func TestLoginsHoldNoSlots(t *testing.T) {
+	c := newCrowded(t, 8)
+	for i := range 50 {
+		c.wg.Go(func() { c.do(http.MethodGet, fmt.Sprintf("u%d@example.com:hangs", i)) })
+		<-c.asking
+	}
+	for _, who := range []string{"greedy", "other", "ops", "u@example.com:pw"} {
+		c.asks(t, who, 200)
+	}
+	if used := c.server.Slots().Used; used != 0 {
+		t.Errorf("%d slots are taken", used)
+	}
+}
+
+// Requests from before a reload go on counting.
+func TestSlotsOutliveReload(t *testing.T) {
+	c := newCrowded(t, 100)
+	c.hold(50, "greedy")
+	old := c.server
+	next := newCrowded(t, 100)
+	if err := old.Replace(next.server); err != nil {
+		t.Fatal(err)
+	}
+	c.server = next.server
+	c.asks(t, "greedy", 429)
+	c.asks(t, "other", 200)
+}
+
+// Without authentication it is the address that has a share.
+func TestSlotsOfAddresses(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	s := httpapi.New(httpapi.Options{NoAuth: true, MaxConcurrent: 8}, mountOf(func(http.ResponseWriter, *http.Request) {
+		inside <- struct{}{}
+		<-leave
+	}))
+	var wg sync.WaitGroup
+	do := func(address string) int {
+		r := httptest.NewRequest("GET", "/things/1", nil)
+		r.RemoteAddr, r.Host = address, "localhost"
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 4 {
+		wg.Go(func() { do("127.0.0.1:1") })
+		<-inside
+	}
+	if got := do("127.0.0.1:2"); got != 429 {
+		t.Errorf("the same address: %d", got)
+	}
+	wg.Go(func() { do("127.0.0.2:1") })
+	<-inside
+	close(leave)
+	wg.Wait()
+}
