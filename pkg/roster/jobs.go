@@ -95,7 +95,7 @@ type Running struct {
 
 	mu     sync.Mutex
 	job    Job
-	looked int // so many of a full job.Results are not fine
+	looked int  // so many of a full job.Results are not fine
 	ended  bool // no more rosters are begun
 }
 
