@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
 
@@ -69,22 +68,33 @@ func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
 	f, now := w.format.Load(), w.now.Load()
 	body, err := f.encode(now.e, ev)
 	if err != nil {
-		return Verdict{Outcome: Refused, Reason: err.Error(), Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError}}
+		return impossible(err)
 	}
 	a, err := now.http.post(ctx, f, ev, body)
-	switch {
-	case errors.Is(err, errLongAnswer):
-		return invalidReply(err)
-	case err != nil:
-		return Verdict{Outcome: Again, Err: f.network, Reason: err.Error(), of: now}
+	if err != nil {
+		return f.unanswered(err, now)
 	}
 	v := f.judge(now.e, ev, a)
 	v.of = now
 	v.Status, v.body, v.typed = a.Status, a.Body, a.Type
+	if v.Outcome != Done {
+		v.Fault = faultOf(a.Status)
+	}
 	if !now.e.Copy { // there a reply is neither made nor missed
 		v.note = a.note
 	}
 	return v
+}
+
+// unanswered is the verdict on an attempt that brought no answer which can be read.
+func (f *format) unanswered(err error, of *setup) Verdict {
+	switch _, no := errors.AsType[*unsendable](err); {
+	case no:
+		return impossible(err)
+	case errors.Is(err, errLongAnswer):
+		return invalidReply(err)
+	}
+	return Verdict{Outcome: Again, Err: f.network, Reason: err.Error(), Fault: OfEndpoint, of: of}
 }
 
 // tried is an attempt for the delivery log.
@@ -92,8 +102,15 @@ func (v *Verdict) tried(began, ended time.Time) *store.Attempt {
 	return &store.Attempt{Time: began, Status: v.Status, Duration: ended.Sub(began), ContentType: strings.ToValidUTF8(v.typed, "\uFFFD"), Note: v.note.String()}
 }
 
-// judged draws the consequences for the endpoint.
+// judged draws the consequences for the endpoint. An event of which no request was
+// made says nothing of it.
 func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
+	if v.unsent {
+		if probe {
+			w.health.unprobe()
+		}
+		return
+	}
 	if v.Outcome != Again {
 		ended, closed := w.health.succeeded(now)
 		if ended {
@@ -154,9 +171,9 @@ func (w *Worker) entry(ev *Event, state store.State, reason string, at *store.At
 	w.store.Log(e)
 }
 
-// dead reports whether a verdict makes a dead letter of a queued event: the
-// endpoint has refused the message itself. In the formats of the modules such
-// an answer is the bot's, and the sender gets it.
+// dead reports whether a verdict makes a dead letter of a queued event: no request
+// can be made of it, or the endpoint has refused the message itself. In the formats
+// of the modules such an answer is the bot's, and the sender gets it.
 func (w *Worker) dead(v *Verdict) bool {
-	return w.queue != nil && w.Endpoint().Format == FormatEvent && v.Outcome == Refused && v.Status >= 400
+	return w.queue != nil && v.Outcome == Refused && (v.unsent || w.Endpoint().Format == FormatEvent && v.Status >= 400)
 }

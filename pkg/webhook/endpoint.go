@@ -88,10 +88,12 @@ type Verdict struct {
 	Disable bool             // of Again: the endpoint asked to be left alone (410)
 	Reason  string           // for the log
 	Status  int              // of the answer; 0: there was none
+	Fault   Fault            // unless Done
 
 	body    []byte         // of the answer
 	typed   string         // its Content-Type
 	note    note           // what is to be told of it
+	unsent  bool           // no request was made: of Refused
 	attempt *store.Attempt // unless Done
 	of      *setup         // that the attempt was made with; of Again
 }

@@ -164,6 +164,8 @@ func componentHTTPError(status int) *stanza.Error {
 		return e(stanza.Cancel, stanza.ItemNotFound, "")
 	case 410:
 		return e(stanza.Cancel, stanza.Gone, "")
+	case 414, 431: // not in its table: our own
+		return e(stanza.Modify, stanza.NotAcceptable, "")
 	case 500:
 		return e(stanza.Cancel, stanza.InternalServerError, "")
 	case 501:

@@ -51,9 +51,9 @@ func testEvent(_ *Endpoint, component, id string, now time.Time) (*Event, error)
 }
 
 // judgeEvent gives the meaning of an answer in format event: what judges the
-// message (400, 413, 422) refuses it; every other failure judges the endpoint
-// and is tried again, so that a proxy that answers 404 during a deployment
-// costs nobody a message. 410 asks to switch the endpoint off (Standard
+// message (400, 413, 414, 422, 431) refuses it; every other failure is tried
+// again, so that a proxy that answers 404 during a deployment costs nobody a
+// message. 410 asks to switch the endpoint off (Standard
 // Webhooks 1.0.0).
 func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 	if success(a.Status) {
@@ -64,10 +64,14 @@ func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 		return Verdict{Replies: replies}
 	}
 	reason := fmt.Sprintf("HTTP %d", a.Status)
-	if a.Status == 400 || a.Status == 413 || a.Status == 422 {
-		return Verdict{Outcome: Refused, Err: stanza.FromHTTP(a.Status), Reason: reason}
+	err := stanza.FromHTTP(a.Status)
+	if faultOf(a.Status) == OfMessage {
+		if a.Status == 414 || a.Status == 431 { // its addresses, or what else of it is in the header
+			err = notAcceptable(err.Text)
+		}
+		return Verdict{Outcome: Refused, Err: err, Reason: reason}
 	}
-	return Verdict{Outcome: Again, Err: stanza.FromHTTP(a.Status), After: pause(a), Disable: a.Status == 410, Reason: reason}
+	return Verdict{Outcome: Again, Err: err, After: pause(a), Disable: a.Status == 410, Reason: reason}
 }
 
 // eventReplies reads the replies of an answer of success.

@@ -25,7 +25,7 @@ func restHeader(mediaType string) func(func(name, value string), *Event) {
 	return func(add func(name, value string), ev *Event) {
 		add("Content-Type", mediaType)
 		add("Accept", mediaXMPP+", "+mediaJSON+", "+mediaForm+", "+mediaText)
-		if ev.Stanza.Lang != "" {
+		if languageTag(ev.Stanza.Lang) {
 			add("Content-Language", ev.Stanza.Lang)
 		}
 	}

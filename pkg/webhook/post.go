@@ -67,9 +67,13 @@ func (r *requests) close() {
 func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) (*Answer, error) {
 	u := r.url
 	if u == nil {
+		filled := target(r.e.URL, ev.Stanza)
+		if err := checkURL(filled); err != nil {
+			return nil, err
+		}
 		var err error
-		if u, err = url.Parse(target(r.e.URL, ev.Stanza)); err != nil {
-			return nil, fmt.Errorf("build the request: %w", err)
+		if u, err = url.Parse(filled); err != nil {
+			return nil, &unsendable{"the URL with the addresses filled in cannot be read"}
 		}
 	}
 	now := time.Now()

@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -50,11 +51,16 @@ type listener struct {
 	status func(conversation string, n int) int
 }
 
-// ServeHTTP takes bodies of format rest-xml: <message … from='u7@…' id='12'>.
+// ServeHTTP takes bodies of format rest-xml, <message … from='u7@…' id='12'>, and
+// event.
 func (b *listener) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	data, err := io.ReadAll(r.Body)
 	if err != nil {
 		return
+	}
+	var event struct{ Data struct{ Stanza string } }
+	if json.Unmarshal(data, &event) == nil {
+		data = []byte(event.Data.Stanza)
 	}
 	s, err := stanza.Parse(string(data), stanza.Limits{})
 	if err != nil {

@@ -1,0 +1,95 @@
+package webhook
+
+import (
+	"fmt"
+
+	"golang.org/x/text/language"
+
+	"stanzahook/pkg/stanza"
+)
+
+// Fault says whom an attempt counts against that did not deliver an event.
+type Fault uint8
+
+// The faults.
+const (
+	NoFault    Fault = iota // the endpoint has taken the event
+	OfMessage               // this event is refused, whoever sent it and whatever else comes
+	OfSender                // something that this sender may have caused
+	OfEndpoint              // the endpoint did not work
+)
+
+// faultOf is the fault by the status of an answer, 0 for no answer. It is the one
+// table of that; see "Whose fault" in the description of the package.
+//
+//	400 413 414 422 431      the message: RFC 9110 sections 15.5.1, 15.5.14, 15.5.15
+//	                         and 15.5.21, RFC 6585 section 5
+//	no answer, 502 503 504   the endpoint: RFC 9110 sections 15.6.3 to 15.6.5
+//	everything else          the sender
+func faultOf(status int) Fault {
+	switch status {
+	case 400, 413, 414, 422, 431:
+		return OfMessage
+	case 0, 502, 503, 504:
+		return OfEndpoint
+	}
+	if success(status) {
+		return NoFault
+	}
+	return OfSender
+}
+
+// unsendable is why no request can be made of an event. Nothing of it was sent.
+type unsendable struct{ reason string }
+
+func (e *unsendable) Error() string { return e.reason }
+
+// maxURL bounds a URL with its placeholders filled in, in bytes: what servers take
+// (RFC 9110 section 4.1), and no more than they tell apart from a fault of ours.
+const maxURL = 8000
+
+// checkURL refuses a URL that is too long with what a stanza put into it.
+func checkURL(u string) error {
+	if len(u) > maxURL {
+		return &unsendable{fmt.Sprintf("the URL has %d bytes with the addresses filled in; %d are allowed", len(u), maxURL)}
+	}
+	return nil
+}
+
+// impossible is the verdict on an event of which no request can be made: the
+// stanza is the reason, so it says nothing of the endpoint.
+func impossible(err error) Verdict {
+	return Verdict{Outcome: Refused, Reason: "not sent: " + err.Error(), Fault: OfMessage, unsent: true, Err: notAcceptable("the service cannot be asked about this")}
+}
+
+func notAcceptable(text string) *stanza.Error {
+	return &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable, Text: text}
+}
+
+// maxLanguage bounds a language tag in a header, in bytes. RFC 5646 section 4.4.1
+// expects fewer than half of them.
+const maxLanguage = 100
+
+// languageTag reports whether a text is a well-formed tag of RFC 5646, which alone
+// may become a header field: the sender writes it.
+func languageTag(tag string) bool {
+	if len(tag) < 2 || len(tag) > maxLanguage {
+		return false
+	}
+	letters := true
+	for i := range len(tag) {
+		switch c := tag[i]; {
+		case c >= 'a' && c <= 'z', c >= 'A' && c <= 'Z':
+		case c >= '0' && c <= '9', c == '-':
+			letters = false
+		default:
+			return false
+		}
+	}
+	if letters && len(tag) <= 3 { // nearly all
+		return true
+	}
+	_, err := language.Raw.Parse(tag)
+	_, unknown := err.(language.ValueError) // well-formed, with a subtag that is not registered
+	return err == nil || unknown
+}
