@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/pkg/document"
 )
 
 const (
@@ -66,7 +68,7 @@ func (a *api) token() (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("--token-file: %w", err)
 	}
-	return strings.TrimSpace(string(data)), nil
+	return strings.TrimSpace(string(document.Unmarked(data))), nil
 }
 
 // call makes a request without a body, and returns the body of the answer. An

@@ -12,6 +12,8 @@ import (
 
 	"github.com/go-viper/mapstructure/v2"
 	"github.com/spf13/viper"
+
+	"stanzahook/pkg/document"
 )
 
 // maxConfigFile bounds what is read as a configuration. A thousand endpoints
@@ -110,7 +112,7 @@ func readConfigFile(path string) ([]byte, error) {
 	if len(text) > maxConfigFile {
 		return nil, fmt.Errorf("the file is larger than %v: not a configuration", ByteSize(maxConfigFile))
 	}
-	return text, nil
+	return document.Unmarked(text), nil
 }
 
 func cannotRead(err error) error {

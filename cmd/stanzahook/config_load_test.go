@@ -76,3 +76,22 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		}
 	}
 }
+
+// An editor that begins files with a byte order mark changes nothing.
+func TestLoadAfterAByteOrderMark(t *testing.T) {
+	text, err := os.ReadFile("testdata/config/minimal.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+	if err := os.WriteFile(file, append([]byte("\ufeff"), text...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, err := loadConfig(file, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := load(t, "minimal.yaml"); len(got.Components) != len(want.Components) || got.Components[0].Domain != want.Components[0].Domain {
+		t.Errorf("%+v", got)
+	}
+}

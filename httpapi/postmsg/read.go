@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/document"
 )
 
 // The formats of bodies, by their media types.
@@ -34,15 +35,13 @@ func read(w http.ResponseWriter, r *http.Request) (note, *httpapi.Fault) {
 	if format != formatText && format != formatForm && format != formatJSON {
 		return note{}, refuse(http.StatusUnsupportedMediaType, "Content-Type: send "+formatText+", "+formatForm+" or "+formatJSON)
 	}
-	if c := r.Header.Get("Content-Encoding"); c != "" && c != "identity" { // RFC 9110 section 15.5.16
-		return note{}, refuse(http.StatusUnsupportedMediaType, "Content-Encoding: send the body without one")
+	as := document.Plain
+	if format == formatJSON {
+		as = document.JSON
 	}
-	body, f := httpapi.ReadBody(w, r)
+	body, f := httpapi.ReadText(w, r, as)
 	if f != nil {
 		return note{}, f
-	}
-	if !utf8.Valid(body) {
-		return note{}, refuse(http.StatusBadRequest, "the body is not valid UTF-8")
 	}
 	switch text := string(body); format {
 	case formatText:

@@ -17,8 +17,7 @@ const (
 )
 
 // requestFormat returns the format of a request's body, or "" for one that is
-// not known. Parameters change nothing: bodies are UTF-8 always, as stanzas and
-// JSON are (RFC 6120 section 11.6, RFC 8259 section 8.1).
+// not known. Of its parameters only the charset counts, for document.Decode.
 func requestFormat(h http.Header) string {
 	name, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	switch name = strings.ToLower(strings.TrimSpace(name)); name {

@@ -2,9 +2,9 @@ package rest
 
 import (
 	"net/http"
-	"unicode/utf8"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/stanza"
 )
 
@@ -12,9 +12,10 @@ import (
 // checked yet, and how to make the stanza once it is.
 type draft struct {
 	stanza.Header
-	self    bool // without to it goes to the sender's own bare address
-	nowhere bool // it needs no to
-	build   func(stanza.Header) (*stanza.Stanza, error)
+	self     bool // without to it goes to the sender's own bare address
+	nowhere  bool // it needs no to
+	replaced int  // characters
+	build    func(stanza.Header) (*stanza.Stanza, error)
 }
 
 // place is where the stanza of a request is described besides its body: nowhere,
@@ -23,20 +24,24 @@ type place func() (*path, *fault)
 
 // read takes a request apart.
 func (h handler) read(w http.ResponseWriter, r *http.Request, where place) (*draft, *fault) {
-	body, hf := httpapi.ReadBody(w, r)
-	if hf != nil {
+	format := requestFormat(r.Header)
+	unknown := mediaType.because("Content-Type: send %s, %s, %s or %s", formatXML, formatJSON, formatForm, formatText).
+		reasoned("unknown-payload-type")
+	if format == "" && (where == nil || r.Header.Get("Content-Type") != "") {
+		return nil, unknown
+	}
+	body, hf := httpapi.ReadText(w, r, syntax(format))
+	switch {
+	case hf == nil:
+	case hf.Status == http.StatusUnsupportedMediaType:
+		return nil, mediaType.because("%s", hf.Text)
+	case hf.Status == http.StatusBadRequest:
+		return nil, unparsable.because("%s", hf.Text)
+	default:
 		return nil, fromServer(hf)
 	}
-	if c := r.Header.Get("Content-Encoding"); c != "" && c != "identity" { // RFC 9110 section 15.5.16
-		return nil, mediaType.because("Content-Encoding: send the body without one")
-	}
-	format := requestFormat(r.Header)
-	if format == "" && (where == nil || r.Header.Get("Content-Type") != "" || len(body) > 0) {
-		return nil, mediaType.because("Content-Type: send %s, %s, %s or %s", formatXML, formatJSON, formatForm, formatText).
-			reasoned("unknown-payload-type")
-	}
-	if !utf8.Valid(body) {
-		return nil, unparsable.because("the body is not valid UTF-8")
+	if format == "" && len(body) > 0 {
+		return nil, unknown
 	}
 	if where == nil {
 		return h.readBody(format, body)
@@ -51,6 +56,17 @@ func (h handler) read(w http.ResponseWriter, r *http.Request, where place) (*dra
 	}
 	d.self = p.to == ""
 	return d, nil
+}
+
+// syntax is how a format writes its characters.
+func syntax(format string) document.Syntax {
+	switch format {
+	case formatJSON:
+		return document.JSON
+	case formatXML:
+		return document.XML
+	}
+	return document.Plain
 }
 
 // readBody reads a body that says all of the stanza.

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
@@ -24,7 +25,11 @@ func (h handler) fields(f *restjson.Fields, err error, word string) (*draft, *fa
 		if len(f.Keys) > 0 || len(f.Unknown) > 1 {
 			return nil, unparsable.because("stanza: is the whole stanza, and goes with no other key").reasoned(word)
 		}
-		return h.readXML(f.Stanza)
+		text, err := document.XMLText(f.Stanza)
+		if err != nil {
+			return nil, unparsable.because("stanza: %s", err).reasoned(word)
+		}
+		return h.readXML(text)
 	}
 	if err == nil {
 		err = f.UnknownKey()

@@ -9,10 +9,10 @@ import (
 
 // readXML reads one stanza.
 func (h handler) readXML(text string) (*draft, *fault) {
-	text = strings.Trim(undeclared(text), " \t\r\n") // a final newline is no second thing in the body
+	text = strings.Trim(text, " \t\r\n") // a final newline is no second thing in the body
 	// The body's own limit has been held; that of the component is for what we
 	// make of it.
-	s, err := stanza.Parse(text, stanza.Limits{MaxBytes: len(text) + 1})
+	s, err := stanza.ParseDocument(text, stanza.Limits{MaxBytes: 2*len(text) + 1})
 	var not *stanza.NotStanza
 	switch {
 	case errors.As(err, &not) && (not.Space != "" && not.Space != stanza.NSClient || stanza.KindOf(not.Local) != 0):
@@ -39,19 +39,4 @@ func (h handler) readXMLAt(p *path, text string) (*draft, *fault) {
 	}
 	p.header(&d.Header)
 	return d, nil
-}
-
-// undeclared returns a document without its XML declaration (XML 1.0 section
-// 2.8), which programs write that make files too. One of another encoding stays,
-// to be refused: bodies are UTF-8.
-func undeclared(text string) string {
-	declaration, rest, ok := strings.Cut(text, "?>")
-	if !ok || !strings.HasPrefix(declaration, "<?xml ") {
-		return text
-	}
-	lower := strings.ToLower(declaration)
-	if strings.Contains(lower, "encoding") && !strings.Contains(lower, "utf-8") {
-		return text
-	}
-	return rest
 }

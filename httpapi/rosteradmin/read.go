@@ -9,6 +9,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/jid"
 )
 
@@ -43,10 +44,7 @@ func one(_ http.ResponseWriter, r *http.Request) ([]string, *httpapi.Fault) {
 // many reads the users in the body. Its Content-Type does not count: curl says
 // that it is a form.
 func many(w http.ResponseWriter, r *http.Request) ([]string, *httpapi.Fault) {
-	if c := r.Header.Get("Content-Encoding"); c != "" && c != "identity" { // RFC 9110 section 15.5.16
-		return nil, refuse(http.StatusUnsupportedMediaType, "Content-Encoding: send the body without one")
-	}
-	body, f := httpapi.ReadBody(w, r)
+	body, f := httpapi.ReadText(w, r, document.JSON)
 	if f != nil {
 		return nil, f
 	}

@@ -185,7 +185,13 @@ func TestRefusals(t *testing.T) {
 		r.Header.Set("Content-Encoding", "gzip")
 		w := httptest.NewRecorder()
 		serve(rosters).ServeHTTP(w, r)
-		if w.Code != 415 {
+		if w.Code != 415 || !strings.Contains(w.Body.String(), "gzip") {
+			t.Errorf("%d %s", w.Code, w.Body)
+		}
+	})
+	t.Run("after a byte order mark", func(t *testing.T) {
+		rosters, _ := newRosters(t, "example.com")
+		if w, a := call(t, serve(rosters), "roster", "POST", "/roster_admin/refresh", "\ufeff[\"john\"]"); w.Code != 200 || a.Updated != 1 {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})

@@ -7,9 +7,9 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
@@ -33,12 +33,9 @@ var types = [...][]string{
 
 // read makes a stanza of the body of a request, if the caller may send it.
 func (h handler) read(w http.ResponseWriter, r *http.Request, kind stanza.Kind) (*draft, error) {
-	data, fault := httpapi.ReadBody(w, r)
+	data, fault := httpapi.ReadText(w, r, document.JSON)
 	if fault != nil {
 		return nil, refused{fault}
-	}
-	if !utf8.Valid(data) {
-		return nil, wrongf("the body is not valid UTF-8")
 	}
 	f, err := restjson.DecodeAs(data, kind)
 	if err == nil {

@@ -164,6 +164,7 @@ func TestSending(t *testing.T) {
 	}{
 		{"message", "sender", "/v1/messages", `{"to":"u@example.com","body":"hi","id":"1"}`, confirmed, "", 202,
 			"<message type='chat' id='1' from='bot.example.com' to='u@example.com'><body>hi</body></message>", `{"id":"1","state":"confirmed"}`},
+		{"after a byte order mark", "sender", "/v1/messages", "\ufeff" + `{"to":"u@example.com","body":"hi","id":"1"}`, confirmed, "", 202, "", `"confirmed"`},
 		{"queued", "sender", "/v1/messages", `{"to":"u@example.com","body":"hi","id":"1"}`, queued, "", 202, "", `{"id":"1","state":"queued"}`},
 		{"all of it", "sender", "/v1/messages", `{"kind":"message","to":"room@muc.example.com","type":"groupchat","body":"hi","xml":"<x xmlns='urn:x'/>","id":"1","lang":"de","from":"a@bot.example.com/r"}`, confirmed, "", 202,
 			"<message type='groupchat' id='1' from='a@bot.example.com/r' to='room@muc.example.com' xml:lang='de'><body>hi</body><x xmlns='urn:x'/></message>", ""},
@@ -282,5 +283,21 @@ func TestNotSent(t *testing.T) {
 				t.Errorf("sent: %s", f.sent)
 			}
 		})
+	}
+}
+
+// A body that is compressed, or in a charset that is not known, is refused by name.
+func TestCodings(t *testing.T) {
+	for _, c := range []struct {
+		header, value string
+		status        int
+	}{{"Content-Encoding", "gzip", 415}, {"Content-Type", "text/plain; charset=koi8-r", 400}} {
+		for _, path := range []string{"/v1/messages", "/v1/presence", "/v1/iq"} {
+			w := post(api(&wire{}, nil), "all", path, "\xff\x8b", c.header, c.value)
+			name := strings.TrimPrefix(c.value, "text/plain; charset=")
+			if w.Code != c.status || !strings.Contains(w.Body.String(), `\"`+name+`\"`) || w.Header().Get("Content-Type") != "application/problem+json" {
+				t.Errorf("%s: %d %s", path, w.Code, w.Body)
+			}
+		}
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/jid"
 )
 
@@ -173,7 +174,7 @@ func answer(w http.ResponseWriter, status int, v any) error {
 // body reads a JSON object into v, whose fields are all that it may have. No
 // body is an empty object.
 func body(w http.ResponseWriter, r *http.Request, v any) error {
-	data, f := httpapi.ReadBody(w, r)
+	data, f := httpapi.ReadText(w, r, document.JSON)
 	if f != nil {
 		return refused{f}
 	}

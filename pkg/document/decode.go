@@ -57,7 +57,7 @@ func charsetOf(name string) (charset, error) {
 //
 // Errors: [*CharsetError], or what is wrong with the bytes.
 func Decode(body []byte, contentType string, as Syntax) ([]byte, error) {
-	if rest, ok := bytes.CutPrefix(body, []byte("\uFEFF")); ok {
+	if rest := Unmarked(body); len(rest) < len(body) {
 		contentType, body = "", rest
 	}
 	param, err := charsetOf(charsetParam(contentType))
@@ -72,6 +72,10 @@ func Decode(body []byte, contentType string, as Syntax) ([]byte, error) {
 	}
 	return decode(body, param)
 }
+
+// Unmarked returns a text without a byte order mark, which some editors and
+// programs put in front of it.
+func Unmarked(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\uFEFF")) }
 
 // decodeXML decodes XML by its declaration, unless the Content-Type has a
 // charset (RFC 7303 section 3.2).

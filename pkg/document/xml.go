@@ -23,7 +23,7 @@ func XMLText(text string) (string, error) {
 // with a byte order mark and white space before it, and returns the encoding
 // that it names. What is none stays, for the reader of the XML to refuse.
 func declaration(doc []byte) (rest []byte, encoding string) {
-	doc = bytes.TrimSpace(bytes.TrimPrefix(doc, []byte("\uFEFF")))
+	doc = bytes.TrimSpace(Unmarked(doc))
 	if !bytes.HasPrefix(doc, []byte("<?xml")) {
 		return doc, ""
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/stanza"
 )
 
@@ -16,8 +17,8 @@ const maxDepth = 64
 // passes.
 func fragment(xml string, depth int) (*stanza.Stanza, error) {
 	const tag = "<message>"
-	s, err := stanza.Build(stanza.Header{Kind: stanza.Message}, xml, stanza.Limits{
-		MaxBytes: len(xml) + 2*len(tag) + 1, MaxDepth: max(maxDepth-depth+1, 1)})
+	s, err := stanza.ParseDocument(tag+xml+"</message>", stanza.Limits{
+		MaxBytes: 2*len(xml) + 2*len(tag) + 1, MaxDepth: max(maxDepth-depth+1, 1)})
 	var pe *stanza.ParseError
 	switch {
 	case errors.As(err, &pe):
@@ -35,7 +36,9 @@ func childrenOf(v json.RawMessage, at level) (*stanza.Stanza, error) {
 	if err != nil {
 		return nil, err
 	}
-	xml = strings.Trim(xml, " \t\r\n")
+	if xml, err = document.XMLText(xml); err != nil {
+		return nil, wrong("", "%s", err)
+	}
 	s, err := fragment(xml, at.depth)
 	if err != nil {
 		return nil, err
@@ -50,7 +53,7 @@ func childrenOf(v json.RawMessage, at level) (*stanza.Stanza, error) {
 	if strings.TrimLeft(rest, " \t\r\n") != "" {
 		return nil, wrong("", "text beside the elements; a stanza has only elements in it")
 	}
-	if s, err = s.With(s.Header, stanza.Limits{MaxBytes: len(xml) + 64}); err != nil {
+	if s, err = s.With(s.Header, stanza.Limits{MaxBytes: 2*len(xml) + 64}); err != nil {
 		return nil, wrong("", "%s", err)
 	}
 	return s, nil

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -50,7 +51,7 @@ func shorten(s string) string {
 // twice once normalised, and for anything of another kind or size the error is a
 // [*ContactError].
 func Decode(data []byte, owner jid.JID) (Roster, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
+	d := json.NewDecoder(bytes.NewReader(document.Unmarked(data)))
 	if t, err := d.Token(); err != nil {
 		return nil, notJSON(err, d)
 	} else if t != json.Delim('{') {

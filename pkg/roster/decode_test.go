@@ -28,6 +28,7 @@ func TestDecode(t *testing.T) {
 		{"the module's README", `{"marie@example.com": {"name": "Marie"}, "michael@example.com": {"name": "Michael"}}`,
 			"marie@example.com (\"Marie\", groups [], subscription both)\nmichael@example.com (\"Michael\", groups [], subscription both)"},
 		{"no contacts", ` {} `, ""},
+		{"after a byte order mark", "\ufeff" + `{"a@example.com": {}}`, `a@example.com ("", groups [], subscription both)`},
 		{"nothing said", `{"a@example.com": {}}`, `a@example.com ("", groups [], subscription both)`},
 		{"null", `{"a@example.com": {"name": null, "groups": null, "subscription": null}}`, `a@example.com ("", groups [], subscription both)`},
 		{"groups in a list", `{"a@example.com": {"groups": ["Work", "Friends", "Work"]}}`, `a@example.com ("", groups ["Friends" "Work"], subscription both)`},

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/jid"
 )
 
@@ -99,6 +100,9 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		return Wanted{}, because(ctx, fmt.Errorf("the web application's answer broke off: %w", err))
 	case len(body) > maxAnswer:
 		return Wanted{}, fmt.Errorf("the web application's answer has more than %d bytes", maxAnswer)
+	}
+	if text, err := document.Decode(body, answer.Header.Get("Content-Type"), document.JSON); err == nil {
+		body = text // what cannot be decoded was never refused: names have U+FFFD in them then
 	}
 	want, err := Decode(body, owner)
 	if err != nil {

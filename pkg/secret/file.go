@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	"stanzahook/pkg/document"
 )
 
 // maxFile bounds what FromFile reads. No secret is that long: a longer file is
@@ -22,8 +24,8 @@ var ErrEmpty = errors.New("is empty")
 // 64 KiB.
 var ErrTooLarge = errors.New("is larger than 64 KiB")
 
-// FromFile reads a secret from a file and removes one newline (LF or CR LF)
-// from its end. Its errors name the file and the reason and never show what
+// FromFile reads a secret from a file and removes a byte order mark from its
+// beginning and one newline (LF or CR LF) from its end. Its errors name the file and the reason and never show what
 // was read; a missing one satisfies errors.Is(err, fs.ErrNotExist).
 func FromFile(path string) (String, error) {
 	f, err := os.Open(path)
@@ -39,7 +41,7 @@ func FromFile(path string) (String, error) {
 	if len(data) > maxFile {
 		return String{}, fmt.Errorf("%s %w", path, ErrTooLarge)
 	}
-	text := string(data)
+	text := string(document.Unmarked(data))
 	if cut, found := strings.CutSuffix(text, "\n"); found {
 		text = strings.TrimSuffix(cut, "\r")
 	}

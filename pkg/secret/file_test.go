@@ -26,6 +26,7 @@ func TestFromFile(t *testing.T) {
 		"newline":           {"abc\n", "abc"},
 		"only one newline":  {"abc\n\n", "abc\n"},
 		"CR LF":             {"abc\r\n", "abc"},
+		"byte order mark":   {"\ufeffabc\n", "abc"},
 		"CR alone stays":    {"abc\r", "abc\r"},
 		"spaces stay":       {" a b \n", " a b "},
 		"as large as it is": {strings.Repeat("x", 64<<10-1) + "\n", strings.Repeat("x", 64<<10-1)},

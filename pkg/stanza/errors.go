@@ -3,6 +3,8 @@ package stanza
 import (
 	"encoding/xml"
 	"strings"
+
+	"stanzahook/pkg/document"
 )
 
 // Condition is a defined condition of a stanza error (RFC 6120 section 8.3.3).
@@ -88,15 +90,8 @@ func (e *Error) XML() string {
 // Clean replaces what XML cannot carry by U+FFFD. It is for texts of our own
 // that quote others; callers' data is refused, not changed.
 func Clean(s string) string {
-	if CheckText(s) < 0 {
-		return s
-	}
-	return strings.Map(func(r rune) rune {
-		if !isChar(r) {
-			return '\uFFFD'
-		}
-		return r
-	}, strings.ToValidUTF8(s, "\uFFFD"))
+	s, _ = document.CleanString(strings.ToValidUTF8(s, "\uFFFD"))
+	return s
 }
 
 // ErrorReply returns the error stanza that answers s. The caller has asked

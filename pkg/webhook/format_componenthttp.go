@@ -74,7 +74,7 @@ func (r *replier) componentHTTP(a *Answer) (*stanza.Stanza, error) {
 	}
 	if whole != "" {
 		r.fill = func(r *replier, h stanza.Header) stanza.Header { return r.addressed(h) }
-		return r.xml(whole)
+		return r.embedded(whole)
 	}
 	h, err := m.componentHTTPHeader()
 	if err != nil || !m.has("kind") && !m.has("body") {

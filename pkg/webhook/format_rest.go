@@ -8,6 +8,7 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
@@ -191,10 +192,13 @@ func (r *replier) statesError(a *Answer) bool {
 			return json.Unmarshal(m["error"], &e) == nil && e.has("condition")
 		}
 		text, _ = m.text("stanza")
+		if text, err = document.XMLText(text); err != nil {
+			return false
+		}
 	} else if a.MediaType != mediaXMPP {
 		return false
 	}
-	s, err := r.document(text)
+	s, err := stanza.ParseDocument(strings.TrimSpace(text), r.e.Limits)
 	if err != nil || s.Type != "error" {
 		return false
 	}

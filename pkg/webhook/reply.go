@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/stanza"
@@ -40,7 +41,7 @@ func (r *replier) build(h stanza.Header, inner string) (*stanza.Stanza, error) {
 
 // xml is a reply that is a whole stanza.
 func (r *replier) xml(text string) (*stanza.Stanza, error) {
-	s, err := r.document(text)
+	s, err := stanza.ParseDocument(strings.TrimSpace(text), r.e.Limits)
 	if err != nil {
 		return nil, err
 	}
@@ -51,15 +52,15 @@ func (r *replier) xml(text string) (*stanza.Stanza, error) {
 	return r.whole(s.With(r.fill(r, h), r.e.Limits))
 }
 
-// document reads the XML of one stanza.
-func (r *replier) document(text string) (*stanza.Stanza, error) {
+// embedded is a reply that is a whole stanza inside of JSON or a form.
+func (r *replier) embedded(text string) (*stanza.Stanza, error) {
 	text, err := document.XMLText(text)
 	if err != nil {
 		return nil, err
 	}
 	clean, n := document.Clean([]byte(text), document.XML)
 	r.note.replaced += n
-	return stanza.ParseDocument(string(clean), r.e.Limits)
+	return r.xml(string(clean))
 }
 
 // cleaned is a text without what no stanza can carry.

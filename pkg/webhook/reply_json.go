@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
@@ -52,7 +53,7 @@ func (r *replier) anyObject(data []byte) (*stanza.Stanza, error) {
 		return nil, fmt.Errorf("JSON: %w", err)
 	}
 	return r.decoded(m, func(kind stanza.Kind) (*restjson.Fields, error) {
-		if r.prune(m) {
+		if cleaned := r.cleanMembers(m); r.prune(m) || cleaned {
 			var err error
 			if data, err = json.Marshal(m); err != nil {
 				return nil, err
@@ -70,7 +71,7 @@ func (r *replier) decoded(m members, decode func(stanza.Kind) (*restjson.Fields,
 	case err != nil:
 		return nil, err
 	case whole != "":
-		return r.xml(whole)
+		return r.embedded(whole)
 	}
 	kind, told := r.kindOf(m)
 	if len(m) == 0 {
@@ -89,6 +90,22 @@ func (r *replier) decoded(m members, decode func(stanza.Kind) (*restjson.Fields,
 		f.Kind = kind
 	}
 	return r.build(f.Header, f.Inner)
+}
+
+// cleanMembers replaces what no stanza can carry, but for the key payload: its
+// data is JSON itself (XEP-0335), which may have any escapes. It reports whether
+// there was any.
+func (r *replier) cleanMembers(m members) bool {
+	before := r.note.replaced
+	for key, v := range m {
+		if key == "payload" {
+			continue
+		}
+		clean, n := document.Clean(v, document.JSON)
+		m[key] = clean
+		r.note.replaced += n
+	}
+	return r.note.replaced > before
 }
 
 // prune removes what does not count: addresses, nulls, and what is no stanza

@@ -160,6 +160,7 @@ func TestGet(t *testing.T) {
 			{"jid":"marie@x.org","nick":"M","subscription":"both","ask":"undefined","group":"A"}]`,
 		"24.12": `[{"groups":["B","A"],"jid":"marie@x.org","nick":"M","pending":"undefined","subscription":"both"},
 			{"groups":[],"jid":"y.org","nick":"","pending":"undefined","subscription":"none"}]`,
+		"after a byte order mark": "\ufeff" + `[{"jid":"marie@x.org","nick":"M","subscription":"both","groups":["A","B"]},{"jid":"y.org","subscription":"none"}]`,
 	} {
 		f, b := newFake(t, map[string]string{getRoster: "200 " + answer})
 		have, err := b.Get(t.Context(), alice)

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
 )
@@ -93,7 +94,7 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 	case answer.StatusCode != http.StatusOK:
 		return nil, b.refusal(answer.StatusCode, command, text)
 	}
-	return text, nil
+	return document.Unmarked(text), nil
 }
 
 // unanswered says why there is no answer.
