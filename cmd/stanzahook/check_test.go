@@ -132,7 +132,7 @@ func TestCheckLiveAlone(t *testing.T) {
 		"ok link bot.example.com: connected to " + srv.Addr(),
 		"ok round trip bot.example.com: 5 messages",
 		"warn privileges bot.example.com: example.com grants roster=both: logins are not seen",
-		"warn clock bot.example.com: ours is ", " behind that of example.com", // a minute, give or take the second in which it was asked
+		"warn clock bot.example.com: our clock is ", " behind example.com's", // a minute, give or take the second in which it was asked
 		"ok roster source example.com: it wants 1 contact for juliet@example.com",
 		"ok roster juliet@example.com: 2 contacts on the server, read by privilege (the server grants it)",
 		"ok endpoint here: ", "fail endpoint away: cannot be reached: ", "ok endpoint pulled: its events are pulled",
@@ -173,6 +173,31 @@ func TestCheckLiveAlone(t *testing.T) {
 	t.Setenv(envAPI, "http://"+free(t))
 	if code, _, errs = inProgram(t, "check", "--live", "--config", file); code != 1 || !strings.Contains(errs, "Is it running there?") || srv.Accepted() != 1 {
 		t.Errorf("%d %s", code, errs)
+	}
+}
+
+// A user of the server who is none of the application's is no mistake.
+func TestCheckLiveUnknownUser(t *testing.T) {
+	t.Setenv(envAPI, "")
+	app := httptest.NewServer(http.NotFoundHandler())
+	defer app.Close()
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	answersServer(srv, 0)
+	file := writeConfig(t, fmt.Sprintf(liveConfig, srv.Addr(), strings.TrimPrefix(app.URL, "http://"), strings.TrimPrefix(app.URL, "http://"), free(t)))
+	code, out, errs := inProgram(t, "check", "--live", "--config", file, "--user", "juliet@example.com")
+	if code != 0 || !strings.Contains(out, "it does not know juliet@example.com (404), whose roster is left alone") {
+		t.Errorf("%d %s\n%s", code, errs, out)
+	}
+}
+
+func TestClocks(t *testing.T) {
+	for apart, want := range map[time.Duration]string{
+		3 * time.Second: "our clock is 3s ahead of example.com's",
+		-time.Minute:    "our clock is 1m0s behind example.com's",
+	} {
+		if got := clocks(apart, "example.com"); got != want {
+			t.Errorf("%v: %s", apart, got)
+		}
 	}
 }
 

@@ -161,6 +161,14 @@ const (
 	clockPatience = 3 * time.Second
 )
 
+// clocks says how far ours is from the server's.
+func clocks(ahead time.Duration, host string) string {
+	if ahead < 0 {
+		return fmt.Sprintf("our clock is %v behind %s's", -ahead, host)
+	}
+	return fmt.Sprintf("our clock is %v ahead of %s's", ahead, host)
+}
+
 // clock compares ours with the server's (XEP-0202). It does not have to tell: it
 // is not its duty, and ejabberd 24.12 answers no component.
 func clock(ctx context.Context, link *component.Link, domain, host string) v1.Check {
@@ -196,11 +204,8 @@ func clock(ctx context.Context, link *component.Link, domain, host string) v1.Ch
 		return untold("its answer cannot be read")
 	}
 	apart := began.Add(took / 2).Sub(theirs).Round(time.Second)
-	found := fmt.Sprintf("ours is %v before that of %s", apart, host)
-	if apart < 0 {
-		apart = -apart
-		found = fmt.Sprintf("ours is %v behind that of %s", apart, host)
-	}
+	found := clocks(apart, host)
+	apart = max(apart, -apart)
 	const advice = "let NTP set the clocks of both machines: times in the log and signatures of requests depend on ours"
 	switch {
 	case apart > clocksTooFar:

@@ -92,7 +92,10 @@ func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
 	const what = "roster source"
 	if i.user.Domain() == c.Host {
 		want, err := i.sources[c.Host].Fetch(ctx, i.user, "")
-		if err != nil {
+		switch {
+		case errors.Is(err, roster.ErrUnknownUser):
+			return fine(what, c.Host, fmt.Sprintf("it does not know %s (404), whose roster is left alone", i.user))
+		case err != nil:
 			return failing(what, c.Host, err.Error(), "correct rosters[].url, or the web application")
 		}
 		return fine(what, c.Host, fmt.Sprintf("it wants %s for %s", counted(len(want.Roster), "contact"), i.user))

@@ -12,7 +12,7 @@ type rosterMetrics struct {
 
 func newRosterMetrics(a *app) *rosterMetrics {
 	m := &rosterMetrics{a: a}
-	m.refreshes = m.counter("roster_refreshes_total", "Refreshes of rosters by result: applied, unchanged, degraded, forbidden, no-such-user, source-error or timeout.", "host", "result")
+	m.refreshes = m.counter("roster_refreshes_total", "Refreshes of rosters by result: applied, unchanged, degraded, forbidden, no-such-user, unknown, source-error or timeout.", "host", "result")
 	m.running = m.gauge("roster_refreshes_in_progress", "Refreshes of rosters that are under way or wait.", "host")
 	m.jobs = m.gauge("roster_jobs_running", "Jobs over rosters that run; 100 at most.")
 	return m

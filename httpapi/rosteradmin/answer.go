@@ -57,7 +57,7 @@ func judge(j roster.Job, u users) answer {
 		parts = append(parts, some(j.Degraded, j.Total, "updated only in part", less))
 	}
 	if left := j.Total - j.Done; left > 0 {
-		parts = append(parts, fmt.Sprintf("%d of %d rosters: not refreshed, as stanzahook is stopping; ask again", left, j.Total))
+		parts = append(parts, fmt.Sprintf("%d of %s: not refreshed, as stanzahook is stopping; ask again", left, rosters(j.Total)))
 	}
 	if len(parts) > 0 {
 		a.Message = strings.Join(parts, "; ")
@@ -85,8 +85,15 @@ func shorten(text string) string {
 	return text
 }
 
+func rosters(n int) string {
+	if n == 1 {
+		return "1 roster"
+	}
+	return fmt.Sprintf("%d rosters", n)
+}
+
 func some(n, of int, what string, mentioned []string) string {
-	text := fmt.Sprintf("%d of %d rosters: %s: %s", n, of, what, strings.Join(mentioned, "; "))
+	text := fmt.Sprintf("%d of %s: %s: %s", n, rosters(of), what, strings.Join(mentioned, "; "))
 	if more := n - len(mentioned); more > 0 {
 		text += fmt.Sprintf("; and %d more", more)
 	}

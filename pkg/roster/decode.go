@@ -46,7 +46,8 @@ func shorten(s string) string {
 //
 // groups may also be an object whose members are true, as the module itself has
 // it. What is missing or null is no name, no groups, and the subscription both.
-// Members of other names are ignored. All of an answer counts, or nothing: for
+// An empty list, as PHP writes an empty array, stands for an empty object: of
+// contacts, or of what is said of one. Members of other names are ignored. All of an answer counts, or nothing: for
 // an address that is none, or has a resource, or is the owner's own, or is there
 // twice once normalised, and for anything of another kind or size the error is a
 // [*ContactError].
@@ -54,6 +55,9 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 	d := json.NewDecoder(bytes.NewReader(document.Unmarked(data)))
 	if t, err := d.Token(); err != nil {
 		return nil, notJSON(err, d)
+	} else if t == json.Delim('[') && !d.More() {
+		// An empty array of PHP may be meant as an object.
+		return Roster{}.ended(d, "list")
 	} else if t != json.Delim('{') {
 		return nil, fmt.Errorf("it is %s; write an object, {\"contact@example.com\": {…}}, or {} for no contacts", kindOf(t))
 	}
@@ -69,7 +73,10 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 		}
 		var c *contact
 		if err := d.Decode(&c); err != nil {
-			return nil, wrong(name, err, d)
+			if !endsInEmptyList(data[:d.InputOffset()]) {
+				return nil, wrong(name, err, d)
+			}
+			c = &contact{}
 		}
 		if c == nil {
 			return nil, &ContactError{name, noContact}
@@ -86,13 +93,24 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 		}
 		want[item.JID] = item
 	}
+	return want.ended(d, "object")
+}
+
+// ended takes the end of what the contacts were in, behind which nothing may follow.
+func (want Roster) ended(d *json.Decoder, what string) (Roster, error) {
 	if _, err := d.Token(); err != nil {
 		return nil, notJSON(err, d)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("something follows the object at byte %d", d.InputOffset())
+		return nil, fmt.Errorf("something follows the %s at byte %d", what, d.InputOffset())
 	}
 	return want, nil
+}
+
+// endsInEmptyList reports whether [] is the last value of a beginning of JSON.
+func endsInEmptyList(json []byte) bool {
+	list, is := bytes.CutSuffix(json, []byte("]"))
+	return is && bytes.HasSuffix(bytes.TrimRight(list, " \t\r\n"), []byte("["))
 }
 
 func notJSON(err error, d *json.Decoder) error {

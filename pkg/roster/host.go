@@ -62,7 +62,7 @@ func newSetup(o Options) *setup {
 
 // Counters count refreshes, by result.
 type Counters struct {
-	Applied, Unchanged, Degraded, Forbidden, NoSuchUser, SourceError, Timeout atomic.Int64
+	Applied, Unchanged, Degraded, Forbidden, NoSuchUser, Unknown, SourceError, Timeout atomic.Int64
 }
 
 // of returns the counter of a result.
@@ -78,6 +78,8 @@ func (c *Counters) of(r Result) *atomic.Int64 {
 		return &c.Forbidden
 	case NoSuchUser:
 		return &c.NoSuchUser
+	case Unknown:
+		return &c.Unknown
 	case SourceError:
 		return &c.SourceError
 	case Timeout:
@@ -95,7 +97,7 @@ func (c *Counters) count(r Result) {
 // All returns the counts of all results, also those that are 0.
 func (c *Counters) All() map[Result]int64 {
 	all := make(map[Result]int64)
-	for _, r := range []Result{Applied, Unchanged, Degraded, Forbidden, NoSuchUser, SourceError, Timeout} {
+	for _, r := range []Result{Applied, Unchanged, Degraded, Forbidden, NoSuchUser, Unknown, SourceError, Timeout} {
 		all[r] = c.of(r).Load()
 	}
 	return all

@@ -48,7 +48,7 @@ func TestCountersByResult(t *testing.T) {
 	c.count(Timeout)
 	c.count("") // broken off
 	all := c.All()
-	if len(all) != 7 || all[Applied] != 2 || all[Timeout] != 1 || all[Unchanged] != 0 {
+	if len(all) != 8 || all[Applied] != 2 || all[Timeout] != 1 || all[Unchanged] != 0 {
 		t.Errorf("%v", all)
 	}
 }

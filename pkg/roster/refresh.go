@@ -42,6 +42,8 @@ func (h *Host) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
 	case o.Result == Unchanged, ctx.Err() != nil:
 	case o.Result == Applied:
 		h.Log.Info("a roster was refreshed", zap.Stringer("owner", owner), zap.String("detail", o.Detail))
+	case o.Result == Unknown: // many users of a server may be none of the application's
+		h.Log.Debug("the owner of a roster is not known", zap.Stringer("owner", owner), zap.String("detail", o.Detail))
 	default:
 		h.Log.Warn("a roster is not as it should be", zap.Stringer("owner", owner), zap.String("result", string(o.Result)), zap.String("detail", o.Detail))
 	}
@@ -94,7 +96,10 @@ func (r *run) save(ctx context.Context) error {
 // backend of choice, or with another if that is what the first try has shown.
 func (r *run) do(ctx context.Context) Outcome {
 	want, err := r.fetch(ctx)
-	if err != nil {
+	switch {
+	case errors.Is(err, ErrUnknownUser):
+		return r.outcome(Unknown, "%v", err)
+	case err != nil:
 		return r.outcome(SourceError, "%v", err)
 	}
 	for try := 1; ; try++ {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
@@ -155,6 +156,24 @@ func TestSourceErrors(t *testing.T) {
 	}
 	r.app.says("john", `{"marie@example.com": {}}`)
 	want(t, "right again", r.refresh(t), "unchanged")
+}
+
+// A user whom the application does not know has a result of his own, and no line in the
+// log: on a server with other users that would be one at each login.
+func TestUnknownUser(t *testing.T) {
+	core, logs := observer.New(zap.InfoLevel)
+	r := newRig(t, func(o *roster.Options, _ *roster.Backends) { o.Log = zap.New(core) })
+	other := jid.MustParse("other@example.com")
+	want(t, "not known", r.refreshOf(t, other, false), "unknown: the web application does not know this user (404 Not Found)")
+	want(t, "not known", r.server.taken(), "")
+	if n := r.Counters.Unknown.Load(); n != 1 || roster.Unknown.Updated() {
+		t.Errorf("counted %d; counts as updated: %v", n, roster.Unknown.Updated())
+	}
+	if logs.Len() > 0 {
+		t.Errorf("%v", logs.All())
+	}
+	r.app.says("other", "{}")
+	want(t, "known now", r.refreshOf(t, other, false), "unchanged")
 }
 
 func TestServerErrors(t *testing.T) {

@@ -12,6 +12,7 @@ const (
 	Degraded    Result = "degraded"     // it has it, but kept other subscriptions
 	Forbidden   Result = "forbidden"    // the server does not let us, or does not do it
 	NoSuchUser  Result = "no-such-user" // the server does not know the owner
+	Unknown     Result = "unknown"      // the source does not know the owner; nothing was done
 	SourceError Result = "source-error" // there is no wanted roster that could be trusted; nothing was done
 	Timeout     Result = "timeout"      // the server did not answer, or the link to it was lost
 )

@@ -19,14 +19,18 @@ import (
 // maxAnswer bounds what the source may answer, in bytes.
 const maxAnswer = 1 << 20
 
+// ErrUnknownUser means that the source does not know the owner. The roster stays as it
+// is: an application that is being updated may say so of everybody.
+var ErrUnknownUser = errors.New("the web application does not know this user (404 Not Found)")
+
 // Source says which contacts an owner should have.
 type Source interface {
 	// ID tells one source from another: an ETag is worth something only to the
 	// one it came from.
 	ID() string
 	// Fetch returns the wanted roster. etag is that of the answer that is known;
-	// if that is still right, NotModified is set and there is no roster. Errors
-	// are for the operator to read.
+	// if that is still right, NotModified is set and there is no roster. Errors,
+	// ErrUnknownUser among them, are for the operator to read.
 	Fetch(ctx context.Context, owner jid.JID, etag string) (Wanted, error)
 }
 
@@ -90,6 +94,9 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		}
 		drain(answer)
 		return Wanted{NotModified: true, ETag: etag}, nil
+	case http.StatusNotFound:
+		drain(answer)
+		return Wanted{}, ErrUnknownUser
 	default:
 		drain(answer)
 		return Wanted{}, fmt.Errorf("the web application answered %s; only 200 with the contacts, or 304, is taken for an answer", answer.Status)

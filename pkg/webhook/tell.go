@@ -24,7 +24,7 @@ func (w *Worker) tell(ev *Event, v *Verdict, at *store.Attempt) {
 		w.log.Warn("characters in the answer of the endpoint replaced; this is logged once", ev.about(zap.String("note", at.Note))...)
 	}
 	if v.Outcome == Refused && (now.e.Format == FormatEvent || success(v.Status) || v.Status == 400 || v.Status == 413 || v.Status == 422) {
-		w.log.Warn("message refused", ev.about(zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
+		w.repeats.Warn(w.log, "message refused", ev.about(zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
 	}
 }
 
