@@ -13,6 +13,7 @@ type Options struct {
 	Listen         string         // host:port; port 0 takes a free one
 	BasePath       string         // of every route, such as "/xmpp", without a final slash; empty: none
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
+	Hosts          []string       // names of this server besides its own; for NoAuth, see ownHost
 	CertFile       string         // PEM; with KeyFile: TLS
 	KeyFile        string
 	Tokens         []Token // who may call
@@ -54,11 +55,12 @@ func (unobserved) Began()                           {}
 func (unobserved) Ended(string, int, time.Duration) {}
 
 const (
-	headerTimeout  = 10 * time.Second
-	idleTimeout    = 120 * time.Second
-	writeTimeout   = 30 * time.Second // once an answer has begun
-	readyTimeout   = 5 * time.Second
-	maxHeaderBytes = 64 << 10
+	headerTimeout = 10 * time.Second
+	idleTimeout   = 120 * time.Second
+	writeTimeout  = 30 * time.Second // once an answer has begun
+	readyTimeout  = 5 * time.Second
+	// maxHeaderBytes is less than the 4 KiB that net/http adds to it.
+	maxHeaderBytes = 12 << 10
 )
 
 func (o Options) withDefaults() Options {

@@ -59,7 +59,7 @@ func (s *Server) routes() http.Handler {
 	}
 	for _, m := range s.mounts {
 		for _, route := range m.Routes {
-			route.Handler = s.authenticate(&m, s.limitRate(s.limitBody(s.arrive(s.bound(route.Handler)))))
+			route.Handler = s.sameOrigin(s.authenticate(&m, s.limitRate(s.limitBody(s.arrive(s.bound(route.Handler))))))
 			add(route)
 		}
 	}

@@ -39,7 +39,7 @@ func New(o Options, mounts ...Mount) *Server {
 	s.live.current.Store(s)
 	s.SetTokens(o.Tokens)
 	s.SetRateLimit(o.Rate)
-	s.handler = s.identify(s.logAccess(s.recoverPanics(s.boundArrival(s.underBase(s.routes())))))
+	s.handler = s.identify(s.logAccess(s.recoverPanics(s.boundArrival(s.underBase(s.ownHost(s.routes()))))))
 	return s
 }
 

@@ -143,6 +143,7 @@ type HTTPConfig struct {
 	Listen         string          `mapstructure:"listen"`          // host:port; an empty host is every address, port 0 a free one
 	BasePath       string          `mapstructure:"base_path"`       // of every route, such as /xmpp; "": none
 	TrustedProxies []string        `mapstructure:"trusted_proxies"` // networks or addresses whose X-Forwarded-For counts
+	Hosts          []string        `mapstructure:"hosts"`           // other names of this server, for insecure_no_auth
 	TLS            HTTPTLSConfig   `mapstructure:"tls"`
 	Tokens         []TokenConfig   `mapstructure:"tokens"`
 	Basic          BasicConfig     `mapstructure:"basic"`
@@ -174,6 +175,8 @@ type AccountsConfig struct {
 	TLS    string         `mapstructure:"tls"`    // starttls, direct or none
 	CAFile string         `mapstructure:"ca_file"`
 	CAs    *x509.CertPool `mapstructure:"-"` // from ca_file; nil: the system's
+	// AllowPlain lets a password be sent as it is over loopback without TLS.
+	AllowPlain bool `mapstructure:"allow_plain"`
 }
 
 // RateLimitConfig is how many requests each token may make; without PerSecond:

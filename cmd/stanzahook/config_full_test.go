@@ -164,6 +164,7 @@ func TestFullFile(t *testing.T) {
 			BasePath:       "/xmpp/v2",
 			TrustedProxies: []string{"127.0.0.1", "10.1.2.3/16", "fd00::/8"},
 			Proxies:        prefixes("127.0.0.1/32", "10.1.0.0/16", "fd00::/8"),
+			Hosts:          []string{"hook.example.com", "2001:db8::1", "192.0.2.1"},
 			TLS:            HTTPTLSConfig{CertFile: "testdata/config/server.pem", KeyFile: "testdata/config/server.key"},
 			Basic: BasicConfig{Component: true, Accounts: AccountsConfig{
 				Server: "xmpp.example.com:5223", Hosts: []string{"example.com", "example.org"}, TLS: "direct", CAFile: "testdata/config/ca.pem",

@@ -15,7 +15,7 @@ func (v checker) accounts() {
 	if v.isSet(key+".hosts") && len(a.Hosts) == 0 {
 		v.add(key+".hosts", "is an empty list; write the domains of the accounts, or remove the key")
 	}
-	for _, name := range []string{"server", "tls", "ca_file"} {
+	for _, name := range []string{"server", "tls", "ca_file", "allow_plain"} {
 		if v.isSet(key+"."+name) && !v.isSet(key+".hosts") {
 			v.add(key+".hosts", "is missing; write the domains of the accounts that may log in, for example example.com")
 		}
@@ -38,6 +38,9 @@ func (v checker) accounts() {
 		if host, _, _ := net.SplitHostPort(a.Server); !isLoopback(host) {
 			v.add(key+".tls", "none sends passwords in the clear, so it is for loopback addresses only, and server is %s; write starttls or direct", quote(a.Server))
 		}
+	}
+	if a.AllowPlain && (a.TLS == tlsStart || a.TLS == tlsDirect) {
+		v.add(key+".allow_plain", "has no effect with tls: %s, where passwords are sent encrypted; remove it", a.TLS)
 	}
 	switch {
 	case !v.isSet(key+".ca_file") || v.isReported(key+".ca_file"):

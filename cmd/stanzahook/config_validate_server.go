@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"stanzahook/pkg/jid"
 )
 
 // httpServer checks what protects the server.
@@ -20,6 +22,16 @@ func (v checker) httpServer() {
 			continue
 		}
 		http.Proxies = append(http.Proxies, network)
+	}
+	for i, text := range http.Hosts {
+		name, _ := strings.CutSuffix(strings.ToLower(text), ".")
+		if j, err := jid.Parse(name); err == nil && j.IsDomain() && !strings.ContainsAny(text, "*:/") {
+			http.Hosts[i] = name
+		} else if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
+			http.Hosts[i] = addr.String()
+		} else {
+			v.add(fmt.Sprintf("http.hosts[%d]", i), "%s is no name of a host; write it as in a URL, without a port, for example stanzahook.example.com", quote(text))
+		}
 	}
 	cert, key := v.isSet("http.tls.cert_file"), v.isSet("http.tls.key_file")
 	switch {

@@ -65,7 +65,7 @@ func (a *app) surfaces(cfg *Config) *httpapi.Server {
 	}
 	targets := &endpoints{a.store, a.workers, a.retired, cfg.Components[0].Domain}
 	return httpapi.New(httpapi.Options{
-		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies,
+		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
 		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.readiness(),

@@ -40,7 +40,7 @@ func (a *app) setAccounts(cfg *Config) (old *account.Pool) {
 	old, a.accounts = a.accounts, nil
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		repeats := new(loglimit.Limiter)
-		a.accounts = account.NewPool(account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, Bounced: func(s *stanza.Stanza) {
+		a.accounts = account.NewPool(account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, AllowPlain: c.AllowPlain, Bounced: func(s *stanza.Stanza) {
 			repeats.Log(a.log, zapcore.InfoLevel, "bounce", "a message of an account came back with an error", zap.String("stanza_id", s.ID))
 		}}, maxSessions, sessionIdle)
 	}

@@ -50,7 +50,7 @@ func newNetwork(t *testing.T, setup string) *network {
 	if setup == "server away" {
 		n.server.Close()
 	}
-	n.pool = account.NewPool(account.Dialer{Server: n.server.Addr(), Mode: account.None}, 10, time.Minute)
+	n.pool = account.NewPool(account.Dialer{Server: n.server.Addr(), Mode: account.None, AllowPlain: true}, 10, time.Minute)
 	t.Cleanup(n.pool.Close)
 	options := postmsg.Options{
 		Sender: sender{n}, Domains: func() []jid.JID { return []jid.JID{jid.MustParse("bot.example.com")} },

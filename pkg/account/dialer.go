@@ -28,6 +28,9 @@ type Dialer struct {
 	Server  string         // host:port of the server's listener for clients
 	Mode    Mode           // default StartTLS
 	RootCAs *x509.CertPool // nil: those of the system
+	// AllowPlain lets a password be sent as it is (PLAIN, RFC 4616) over loopback
+	// without TLS, where whoever listens on the port gets it. Without it, SCRAM only.
+	AllowPlain bool
 
 	Timeout   time.Duration // for a login; default 10 s
 	Confirm   time.Duration // for the server to confirm a message; default 10 s
@@ -102,8 +105,9 @@ func (d Dialer) login(ctx context.Context, who jid.JID, password secret.String) 
 }
 
 func (d Dialer) negotiate(ctx context.Context, s *stream, who jid.JID, password secret.String) error {
-	s.private = isLoopback(s.conn)
-	if d.Mode == None && !s.private {
+	loopback := isLoopback(s.conn)
+	s.private = loopback && d.AllowPlain
+	if d.Mode == None && !loopback {
 		return fmt.Errorf("%w: %s is not on loopback, and TLS is switched off", ErrTLS, d.Server)
 	}
 	if d.Mode == Direct {

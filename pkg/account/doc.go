@@ -12,7 +12,8 @@
 // # Login
 //
 // Of what the server offers the best is taken: SCRAM-SHA-256 (RFC 7677),
-// SCRAM-SHA-1 (RFC 5802), and PLAIN (RFC 4616) over TLS or loopback only. With
+// SCRAM-SHA-1 (RFC 5802), and PLAIN (RFC 4616) over TLS only, or over loopback where
+// Dialer.AllowPlain says so: anybody may listen on a port whose server is away. With
 // SCRAM the server must prove that it knows the password too. Without TLS a
 // connection to anything but loopback is refused before a byte is sent.
 //

@@ -31,7 +31,7 @@ func (s *stream) mechanism() (sasl.Mechanism, error) {
 		return sasl.Mechanism{}, fmt.Errorf("%w: it has %q", ErrMechanism, offered)
 	}
 	if !s.private {
-		return sasl.Mechanism{}, fmt.Errorf("%w: PLAIN needs TLS", ErrMechanism)
+		return sasl.Mechanism{}, fmt.Errorf("%w: it has PLAIN and no SCRAM, and PLAIN needs TLS, or allow_plain: true for a server on loopback (http.basic.accounts)", ErrMechanism)
 	}
 	return sasl.Plain, nil
 }

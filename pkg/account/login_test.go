@@ -32,6 +32,7 @@ func TestVerify(t *testing.T) {
 		server   accounttest.Options
 		mode     account.Mode
 		noCAs    bool
+		plain    bool // it may be used without TLS
 		who      string
 		password string
 		want     error
@@ -39,11 +40,12 @@ func TestVerify(t *testing.T) {
 	}{
 		{name: "SCRAM-SHA-256 is preferred", by: "SCRAM-SHA-256"},
 		{name: "SCRAM-SHA-1", server: accounttest.Options{Mechanisms: []string{"PLAIN", "SCRAM-SHA-1"}}, by: "SCRAM-SHA-1"},
-		{name: "PLAIN on loopback", server: accounttest.Options{Mechanisms: []string{"PLAIN"}}, by: "PLAIN"},
+		{name: "PLAIN on loopback", plain: true, server: accounttest.Options{Mechanisms: []string{"PLAIN"}}, by: "PLAIN"},
 		{name: "composed like the server's", password: "o romeo,=e\u0301", by: "SCRAM-SHA-256"},
 		{name: "wrong password", password: "wrong", want: account.ErrPassword},
-		{name: "wrong password, PLAIN", server: accounttest.Options{Mechanisms: []string{"PLAIN"}}, password: "wrong", want: account.ErrPassword},
-		{name: "a password that PLAIN would split", server: accounttest.Options{Mechanisms: []string{"PLAIN"}}, password: "a\x00b", want: account.ErrPassword},
+		{name: "PLAIN on loopback is not allowed", server: accounttest.Options{Mechanisms: []string{"PLAIN"}}, want: account.ErrMechanism},
+		{name: "wrong password, PLAIN", plain: true, server: accounttest.Options{Mechanisms: []string{"PLAIN"}}, password: "wrong", want: account.ErrPassword},
+		{name: "a password that PLAIN would split", plain: true, server: accounttest.Options{Mechanisms: []string{"PLAIN"}}, password: "a\x00b", want: account.ErrPassword},
 		{name: "nobody", who: "nobody@example.com", want: account.ErrPassword},
 		{name: "disabled", server: accounttest.Options{Refuse: "account-disabled"}, want: account.ErrDisabled},
 		{name: "expired", server: accounttest.Options{Refuse: "credentials-expired"}, want: account.ErrDisabled},
@@ -61,7 +63,7 @@ func TestVerify(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			tc.server.Users = users
 			srv := accounttest.NewServer(t, tc.server)
-			d := account.Dialer{Server: srv.Addr(), Mode: tc.mode, RootCAs: srv.CAs(), Timeout: 10 * time.Second}
+			d := account.Dialer{Server: srv.Addr(), Mode: tc.mode, RootCAs: srv.CAs(), AllowPlain: tc.plain, Timeout: 10 * time.Second}
 			if tc.mode == "" {
 				d.Mode = account.None
 			}
@@ -82,7 +84,9 @@ func TestVerify(t *testing.T) {
 			if err != nil && strings.Contains(err.Error(), "romeo,") {
 				t.Errorf("the error shows the password: %v", err)
 			}
-			if used := srv.Mechanisms(); tc.by != "" && (len(used) != 1 || used[0] != tc.by) {
+			if used := srv.Mechanisms(); tc.want == account.ErrMechanism && len(used) > 0 {
+				t.Errorf("the password was tried by %q", used)
+			} else if tc.by != "" && (len(used) != 1 || used[0] != tc.by) {
 				t.Errorf("logged in by %q, want %s", used, tc.by)
 			}
 			if tc.want == nil {

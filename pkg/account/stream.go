@@ -24,7 +24,7 @@ const (
 type stream struct {
 	conn    net.Conn
 	host    string
-	private bool // nobody else reads along: TLS or loopback
+	private bool // a password may be sent as it is: over TLS, or where that is allowed
 	r       *stanza.Reader
 	scope   []stanza.Namespace
 	offers  features
