@@ -69,17 +69,32 @@ func (l *Link) explain(err error) trouble {
 }
 
 func explainStream(e *StreamError, addr, domain string) trouble {
+	switch e.content {
+	case "", stanza.NSComponent:
+	case stanza.NSClient:
+		return wrongPort(addr, "the one for clients", e)
+	case "jabber:server":
+		return wrongPort(addr, "the one for other servers", e)
+	}
 	switch e.Condition {
 	case "not-authorized":
 		return trouble{config: true, what: fmt.Sprintf("the server at %s does not accept the secret for %s: components[].secret must be the same as component_secret of Component %q in Prosody, or as the password under hosts: of the listener in ejabberd (which says the same when it does not know the domain)", addr, domain, domain)}
 	case "host-unknown":
 		return trouble{config: true, what: fmt.Sprintf("the server at %s does not know %s: add Component %q with its component_secret to prosody.cfg.lua (or the domain under hosts: of the ejabberd_service listener), or correct components[].domain", addr, domain, domain)}
 	case "conflict":
+		if e.established {
+			return trouble{conflict: true, what: fmt.Sprintf("somebody else has connected as %s, and the server has ended this connection for it (component_conflict_resolve is \"kick_old\" there): a second stanzahook, or another program, has the same domain and secret and takes the name away in turn; stop it, or give it a domain of its own (%s)", domain, e.Text)}
+		}
 		return trouble{conflict: true, what: fmt.Sprintf("another connection uses the name %s, or our old one is not yet timed out; on Prosody component_conflict_resolve = \"kick_old\" helps (%s)", domain, e.Text)}
 	case "invalid-namespace":
-		return trouble{config: true, what: fmt.Sprintf("%s is not the component port of the server (probably the one for clients): correct components[].server, usually port 5347", addr)}
+		return wrongPort(addr, "probably the one for clients", e)
 	}
 	return trouble{what: e.Error()}
+}
+
+// wrongPort says that another service of the server answers.
+func wrongPort(addr, which string, e *StreamError) trouble {
+	return trouble{config: true, what: fmt.Sprintf("%s is not the component port of the server (%s): correct components[].server, usually port 5347 (the server says %s)", addr, which, e.Condition)}
 }
 
 // refusal returns err if it is a stream error by which a server ends the stream

@@ -18,6 +18,9 @@ import (
 type StreamError struct {
 	Condition string // such as not-authorized, host-unknown, conflict
 	Text      string
+
+	content     string // the namespace of stanzas that the server's stream header declares
+	established bool   // it ends a connection that had worked
 }
 
 func (e *StreamError) Error() string {
@@ -56,6 +59,7 @@ func (l *Link) handshake(conn net.Conn) (*stanza.Reader, *stanza.Parser, error) 
 		return nil, nil, fmt.Errorf("wait for the handshake's answer: %w", err)
 	}
 	if e := streamError(answer); e != nil {
+		e.content = header.Content
 		return nil, nil, e
 	}
 	var ack struct{ XMLName xml.Name }

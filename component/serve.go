@@ -102,6 +102,7 @@ func (l *Link) read(raw string, p *stanza.Parser) error {
 	switch {
 	case errors.As(err, &other):
 		if e := streamError([]byte(raw)); e != nil {
+			e.established = true
 			return e
 		}
 		l.Counters.Unknown.Add(1)

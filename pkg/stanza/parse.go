@@ -243,6 +243,8 @@ func (x *scanner) root(s *Stanza) {
 // StreamHeader is the start tag of the server's stream (RFC 6120 section 4.7).
 type StreamHeader struct {
 	ID, From string
+	// Content is the namespace of the stanzas: NSComponent at a component listener.
+	Content string
 	// Scope is what the header declares, for Parse.
 	Scope []Namespace
 }
@@ -272,6 +274,9 @@ func parseStreamHeader(tag string, lim Limits) (*StreamHeader, error) {
 		}
 	}
 	for _, b := range x.bind {
+		if b.prefix == "" {
+			h.Content = b.uri
+		}
 		if b.prefix == "" && contentNamespace(b.uri) {
 			continue // stanzas are written without it
 		}
