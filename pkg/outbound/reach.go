@@ -9,15 +9,22 @@ import (
 
 // Reach connects to where the client of [NewClient] would for a request to a
 // URL, with TLS for https, and hangs up: the answer is what a request would meet
-// before its first byte. With a proxy that is the proxy, after the verdict on
+// before its first byte. With [ClientOptions.Socket] that is the socket. With a proxy that is the proxy, after the verdict on
 // the URL's host; what is behind the proxy stays unknown. An error over a refused
 // address wraps [ErrRefused]. Give it a context that ends.
 func Reach(ctx context.Context, g *Guard, o ClientOptions, u *url.URL) error {
+	if o.Socket != "" {
+		conn, err := NewDialer(g, nil).DialContext(ctx, "unix", o.Socket)
+		if err != nil {
+			return err
+		}
+		return conn.Close()
+	}
 	if o.Proxy != nil {
 		if err := g.CheckProxied(ctx, o.Resolver, u); err != nil {
 			return err
 		}
-		u = o.Proxy
+		u, o.TLS = o.Proxy, nil // as the client
 	}
 	host, port := ascii(u.Hostname()), u.Port()
 	if port == "" {

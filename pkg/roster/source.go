@@ -9,11 +9,11 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
 )
 
 // maxAnswer bounds what the source may answer, in bytes.
@@ -45,8 +45,8 @@ type Wanted struct {
 // HTTPSource asks a web application with a GET, as Prosody's
 // mod_http_roster_admin does. See [Decode] for its answer.
 type HTTPSource struct {
-	// URL has %s where the owner's localpart goes, encoded as RFC 3986 section 2
-	// has it for a path or query.
+	// URL is as for [outbound.ParseAddress], with Placeholder where the owner's
+	// localpart goes.
 	URL       string
 	Headers   http.Header
 	UserAgent string
@@ -60,10 +60,20 @@ func (s *HTTPSource) ID() string {
 	return hex.EncodeToString(sum[:8])
 }
 
+// Placeholder is the text in a source's URL that the owner's localpart stands for.
+const Placeholder = "%s"
+
 // address is the URL for an owner.
-func (s *HTTPSource) address(owner jid.JID) string {
-	user := strings.ReplaceAll(url.QueryEscape(owner.Local()), "+", "%20")
-	return strings.ReplaceAll(s.URL, "%s", user)
+func (s *HTTPSource) address(owner jid.JID) (*url.URL, error) {
+	a, err := outbound.ParseAddress(s.URL, Placeholder)
+	if err != nil {
+		return nil, fmt.Errorf("the address of the web application %w", err)
+	}
+	u, err := a.URL(func(string) string { return owner.Local() })
+	if bad, ok := errors.AsType[*outbound.SegmentError](err); ok {
+		return nil, fmt.Errorf("the web application is not asked: with the name %q, %w", owner.Local(), bad)
+	}
+	return u, err
 }
 
 // maxETag bounds the ETags that are kept, in bytes. One that is longer would be
@@ -75,12 +85,16 @@ const maxETag = 1 << 10
 func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wanted, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("it took longer than %v (rosters[].timeout)", s.Timeout))
 	defer cancel()
+	u, err := s.address(owner)
+	if err != nil {
+		return Wanted{}, err
+	}
 	etag = usableETag(etag)
-	answer, err := s.ask(ctx, owner, etag)
+	answer, err := s.ask(ctx, u, etag)
 	if err == nil && etag != "" && blamesETag(answer.StatusCode) {
 		drain(answer)
 		etag = ""
-		answer, err = s.ask(ctx, owner, etag)
+		answer, err = s.ask(ctx, u, etag)
 	}
 	if err != nil {
 		return Wanted{}, because(ctx, withoutURL(err))
@@ -102,7 +116,10 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		return Wanted{}, fmt.Errorf("the web application answered %s; only 200 with the contacts, or 304, is taken for an answer", answer.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	coding, coded := errors.AsType[*outbound.CodingError](err)
 	switch {
+	case coded:
+		return Wanted{}, fmt.Errorf("the web application's answer cannot be read: %w", coding)
 	case err != nil:
 		return Wanted{}, because(ctx, fmt.Errorf("the web application's answer broke off: %w", err))
 	case len(body) > maxAnswer:
@@ -119,12 +136,8 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 }
 
 // ask makes one request.
-func (s *HTTPSource) ask(ctx context.Context, owner jid.JID, etag string) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.address(owner), nil)
-	if err != nil {
-		return nil, err
-	}
-	r.Header = s.Headers.Clone()
+func (s *HTTPSource) ask(ctx context.Context, u *url.URL, etag string) (*http.Response, error) {
+	r := (&http.Request{Method: http.MethodGet, URL: u, Host: u.Host, Header: s.Headers.Clone()}).WithContext(ctx)
 	if r.Header == nil {
 		r.Header = make(http.Header)
 	}

@@ -3,6 +3,7 @@ package webhook
 import (
 	"context"
 	"errors"
+	"net/http"
 	"strings"
 	"time"
 
@@ -74,7 +75,12 @@ func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
 	if err != nil {
 		return f.unanswered(err, now)
 	}
-	v := f.judge(now.e, ev, a)
+	var v Verdict
+	if a.Unread != nil && success(a.Status) && a.Status != http.StatusAccepted && a.Status != http.StatusNoContent {
+		v = invalidReply(a.Unread)
+	} else {
+		v = f.judge(now.e, ev, a)
+	}
 	v.of = now
 	v.Status, v.body, v.typed = a.Status, a.Body, a.Type
 	if v.Outcome != Done {
@@ -86,13 +92,10 @@ func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
 	return v
 }
 
-// unanswered is the verdict on an attempt that brought no answer which can be read.
+// unanswered is the verdict on an attempt that brought no answer.
 func (f *format) unanswered(err error, of *setup) Verdict {
-	switch _, no := errors.AsType[*unsendable](err); {
-	case no:
+	if _, no := errors.AsType[*unsendable](err); no {
 		return impossible(err)
-	case errors.Is(err, errLongAnswer):
-		return invalidReply(err)
 	}
 	return Verdict{Outcome: Again, Err: f.network, Reason: err.Error(), Fault: OfEndpoint, of: of}
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"crypto/tls"
 	"net/http"
 	"net/url"
 	"slices"
@@ -26,7 +27,7 @@ const (
 // Endpoint is a webhook target.
 type Endpoint struct {
 	Name        string
-	URL         string        // empty: the events are pulled
+	URL         string        // as for outbound.ParseAddress, with Placeholders; empty: the events are pulled
 	Component   string        // domain; empty: all
 	Kinds       []stanza.Kind // which stanzas it gets
 	Match       Match         // and of these
@@ -43,6 +44,7 @@ type Endpoint struct {
 	Secrets     []signature.Secret // that requests are signed with
 	Guard       *outbound.Guard    // which addresses may be reached; nil: loopback and public ones
 	Proxy       *url.URL
+	TLS         *tls.Config // of https; nil: the system's authorities
 	UserAgent   string
 }
 
@@ -104,6 +106,7 @@ type Answer struct {
 	MediaType  string // lower case, without parameters
 	Type       string // the Content-Type as it was sent
 	Body       []byte
+	Unread     error // why there is no Body, though the endpoint sent one: it is too long, or cannot be decoded
 	RetryAfter time.Duration
 
 	note note

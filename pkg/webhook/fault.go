@@ -48,10 +48,15 @@ func (e *unsendable) Error() string { return e.reason }
 // (RFC 9110 section 4.1), and no more than they tell apart from a fault of ours.
 const maxURL = 8000
 
-// checkURL refuses a URL that is too long with what a stanza put into it.
-func checkURL(u string) error {
-	if len(u) > maxURL {
-		return &unsendable{fmt.Sprintf("the URL has %d bytes with the addresses filled in; %d are allowed", len(u), maxURL)}
+// sendable refuses a URL of which a stanza makes something that nobody takes: one
+// with length bytes, or, with the error of outbound.Address, one that leads
+// elsewhere.
+func sendable(length int, err error) error {
+	switch {
+	case err != nil:
+		return &unsendable{"with the addresses filled into the URL " + err.Error()}
+	case length > maxURL:
+		return &unsendable{fmt.Sprintf("the URL has %d bytes with the addresses filled in; %d are allowed", length, maxURL)}
 	}
 	return nil
 }

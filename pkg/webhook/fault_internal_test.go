@@ -69,7 +69,11 @@ func TestImpossibleEvents(t *testing.T) {
 		if secure {
 			roots := x509.NewCertPool()
 			roots.AddCert(srv.Certificate())
-			w.now.Load().http.client.Transport = &http.Transport{TLSClientConfig: &tls.Config{RootCAs: roots}}
+			e := *w.Endpoint()
+			e.TLS = &tls.Config{RootCAs: roots}
+			if err := w.Change(&e); err != nil {
+				t.Fatal(err)
+			}
 		}
 		for range 20 {
 			v, _ := w.attempt(eventOf(t, "<message id='1' xml:lang='a\u007fb' from='u@example.com/r' to='bot.example.com'><body>x</body></message>"), false)
@@ -125,13 +129,39 @@ func TestUnsendableIsADeadLetter(t *testing.T) {
 	}
 }
 
-// A URL is bounded by what it is with the addresses escaped.
+// A URL is bounded by what it is with the addresses escaped, for both clients.
 func TestURLBound(t *testing.T) {
-	u := "http://h/?" + url.QueryEscape(strings.Repeat("ü", 1331)) // 10 + 6 × 1331
-	if err := checkURL(u + "12345678901234"[:maxURL-len(u)]); err != nil {
-		t.Error(err)
+	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
+	defer srv.Close()
+	for _, spare := range []int{0, -1} {
+		n := (maxURL - len(srv.URL+"/?")) / 6
+		fixed := strings.Repeat("x", maxURL-len(srv.URL+"/?")-6*n-spare)
+		r := newRequests(&Endpoint{URL: srv.URL + "/" + fixed + "?{from}", Timeout: 5 * time.Second})
+		defer r.close()
+		value := func(string) string { return strings.Repeat("ü", n) }
+		_, err := r.plain.post(value, noFields, nil)
+		u, _ := r.address.URL(value)
+		if length := len(u.String()); length != maxURL-spare || (err == nil) != (spare == 0) || (sendable(length, nil) == nil) != (spare == 0) {
+			t.Errorf("%d bytes: %v", length, err)
+		}
 	}
-	if err := checkURL(strings.Repeat("x", maxURL+1)); err == nil {
-		t.Error("8001 bytes are taken")
+}
+
+// A value that leads elsewhere in the path judges the event, too.
+func TestDotsInTheURL(t *testing.T) {
+	for _, proxied := range []bool{false, true} {
+		asked := 0
+		srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
+		defer srv.Close()
+		e := &Endpoint{Name: "echo", URL: srv.URL + "/users/{from}/in", Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour, Schedule: []time.Duration{time.Second}}
+		if proxied {
+			e.Proxy, _ = url.Parse(srv.URL)
+		}
+		w := NewWorker(e, &noted{}, zap.NewNop())
+		defer w.Stop(context.Background())
+		v, _ := w.attempt(eventOf(t, "<message id='1' from='..' to='bot.example.com'><body>x</body></message>"), false)
+		if v.Outcome != Refused || v.Fault != OfMessage || v.Err == nil || v.Err.Condition != stanza.NotAcceptable || !strings.Contains(v.Reason, `".." as a segment`) || asked != 0 {
+			t.Errorf("proxied %v: %+v, asked %d times", proxied, v, asked)
+		}
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+
+	"stanzahook/pkg/outbound"
 )
 
 // probe asks an endpoint in one of mod_rest's formats which of the two it
@@ -21,12 +23,25 @@ func probe(ctx context.Context, c *http.Client, e *Endpoint) (Format, error) {
 	if e.Format != FormatRestJSON && e.Format != FormatRestXML {
 		return e.Format, nil
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
-	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, http.MethodOptions, fillURL(e.URL, "meta", "info", e.Component, e.Component), nil)
+	address, err := outbound.ParseAddress(e.URL, Placeholders()...)
+	if err != nil {
+		return e.Format, fmt.Errorf("build the probe: the URL %w", err)
+	}
+	u, err := address.URL(func(placeholder string) string {
+		switch placeholder {
+		case "{kind}":
+			return "meta"
+		case "{type}":
+			return "info"
+		}
+		return e.Component
+	})
 	if err != nil {
 		return e.Format, fmt.Errorf("build the probe: %w", err)
 	}
+	ctx, cancel := context.WithTimeout(ctx, e.Timeout)
+	defer cancel()
+	req := (&http.Request{Method: http.MethodOptions, URL: u, Host: u.Host, Header: make(http.Header)}).WithContext(ctx)
 	for name, values := range e.Headers {
 		req.Header[name] = values
 	}
@@ -71,10 +86,4 @@ func wanted(accept []string, configured Format) Format {
 		}
 	}
 	return configured
-}
-
-// fillURL puts values, escaped, in the place of the placeholders of a URL.
-func fillURL(template, kind, typ, to, from string) string {
-	escape := func(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
-	return strings.NewReplacer("{kind}", escape(kind), "{type}", escape(typ), "{to}", escape(to), "{from}", escape(from)).Replace(template)
 }

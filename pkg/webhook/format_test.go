@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/stanza"
 )
 
@@ -154,11 +155,21 @@ func TestRepliesAreBounded(t *testing.T) {
 func TestURLPlaceholders(t *testing.T) {
 	s := parsed(t, `<message from='ü &amp;/@example.com/a b?c' to='echo@bot.example.com'><body>{to}</body></message>`)
 	const want = "http://h/message/normal?to=echo%40bot.example.com&from=%C3%BC%20%26%2F%40example.com%2Fa%20b%3Fc"
-	if got := target("http://h/{kind}/{type}?to={to}&from={from}", s); got != want {
+	address, err := outbound.ParseAddress("http://h/{kind}/{type}?to={to}&from={from}", Placeholders()...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev := &Event{Stanza: s}
+	if got, err := address.URL(ev.value); err != nil || got.String() != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	for xml, want := range map[string]string{`<message type='..'/>`: "http://h/message/normal", `<presence type='.'/>`: "http://h/presence/unknown", `<iq type='../x'/>`: "http://h/iq/unknown"} {
-		if got := target("http://h/{kind}/{type}", parsed(t, xml)); got != want {
+		typed, err := outbound.ParseAddress("http://h/{kind}/{type}", Placeholders()...)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ev := &Event{Stanza: parsed(t, xml)}
+		if got, err := typed.URL(ev.value); err != nil || got.String() != want {
 			t.Errorf("%s: %s, want %s", xml, got, want)
 		}
 	}

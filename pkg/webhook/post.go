@@ -10,16 +10,16 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"os"
 	"strconv"
 	"strings"
 	"time"
 
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/signature"
-	"stanzahook/pkg/stanza"
 )
 
-// maxAnswer bounds what is read of an answer, in bytes.
+// maxAnswer bounds what is read of an answer, in bytes, after decoding.
 const maxAnswer = 1 << 20
 
 // errLongAnswer means that an endpoint answered more than maxAnswer bytes.
@@ -27,11 +27,12 @@ var errLongAnswer = errors.New("the answer is longer than 1 MiB")
 
 // requests makes the requests of an endpoint.
 type requests struct {
-	e      *Endpoint
-	client *http.Client
-	plain  *plain   // for http without a proxy; else nil
-	url    *url.URL // of all requests; nil: it has placeholders
-	signer *signature.Signer
+	e       *Endpoint
+	address *outbound.Address
+	invalid error // why there is no address; each request says so
+	client  *http.Client
+	plain   *plain // for http and sockets without a proxy; else nil
+	signer  *signature.Signer
 }
 
 func newRequests(e *Endpoint) *requests {
@@ -39,18 +40,34 @@ func newRequests(e *Endpoint) *requests {
 	if guard == nil {
 		guard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")})
 	}
-	r := &requests{e: e, client: outbound.NewClient(guard, outbound.ClientOptions{Proxy: e.Proxy, IdleConns: e.Concurrency}), signer: signature.NewSigner(e.Secrets)}
-	u, err := url.Parse(target(e.URL, &stanza.Stanza{}))
-	if err != nil {
-		return r // each request will say so
+	r := &requests{e: e, signer: signature.NewSigner(e.Secrets)}
+	o := outbound.ClientOptions{Proxy: e.Proxy, IdleConns: e.Concurrency, TLS: e.TLS}
+	if r.address, r.invalid = outbound.ParseAddress(e.URL, Placeholders()...); r.invalid == nil {
+		o.Socket = r.address.Socket()
+		if o.Socket != "" || r.address.Scheme() == "http" && e.Proxy == nil {
+			r.plain = newPlain(e, guard, r.address)
+		}
 	}
-	if !strings.Contains(e.URL, "{") {
-		r.url = u
-	}
-	if u.Scheme == "http" && e.Proxy == nil {
-		r.plain = newPlain(e, guard, u, r.url)
-	}
+	r.client = outbound.NewClient(guard, o)
 	return r
+}
+
+// Placeholders are the texts in an endpoint's URL that values of the stanza
+// stand for.
+func Placeholders() []string { return []string{"{kind}", "{type}", "{to}", "{from}"} }
+
+// value returns the value of a placeholder.
+func (ev *Event) value(placeholder string) string {
+	switch placeholder {
+	case "{to}":
+		return ev.Stanza.To.String()
+	case "{from}":
+		return ev.Stanza.From.String()
+	}
+	if placeholder == "{kind}" {
+		return ev.Stanza.Kind.String()
+	}
+	return ev.Stanza.EffectiveType()
 }
 
 // close breaks off what is under way.
@@ -65,16 +82,8 @@ func (r *requests) close() {
 // the attempts, webhook-timestamp is the attempt's, and the signature covers
 // both and the body).
 func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) (*Answer, error) {
-	u := r.url
-	if u == nil {
-		filled := target(r.e.URL, ev.Stanza)
-		if err := checkURL(filled); err != nil {
-			return nil, err
-		}
-		var err error
-		if u, err = url.Parse(filled); err != nil {
-			return nil, &unsendable{"the URL with the addresses filled in cannot be read"}
-		}
+	if r.invalid != nil {
+		return nil, fmt.Errorf("build the request: the URL %w", r.invalid)
 	}
 	now := time.Now()
 	fields := func(add func(name, value string)) {
@@ -86,7 +95,14 @@ func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) 
 		}
 	}
 	if r.plain != nil {
-		return r.plain.post(u, fields, body)
+		return r.plain.post(ev.value, fields, body)
+	}
+	u, err := r.address.URL(ev.value)
+	if err != nil {
+		return nil, sendable(0, err)
+	}
+	if err := sendable(len(u.String()), nil); err != nil {
+		return nil, err
 	}
 	h := make(http.Header, len(r.e.Headers)+8)
 	maps.Copy(h, r.e.Headers)
@@ -105,59 +121,83 @@ func (r *requests) full(ctx context.Context, u *url.URL, h http.Header, body []b
 		// A connection that was idle may be gone; the id tells the bot if it got both.
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 	}).WithContext(ctx)
+	// As for a connection that was gone, and the first byte says so (plain.post).
+	h["Idempotency-Key"] = nil // which is not sent
 	resp, err := r.client.Do(req)
 	if err != nil {
-		var outer *url.Error // its text repeats method and URL, and the URL may be long
-		if errors.As(err, &outer) {
-			err = outer.Err
-		}
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = fmt.Errorf("no answer within %v", r.e.Timeout)
-		}
-		return nil, err
+		return nil, failure(err, r.e.Timeout)
 	}
 	defer resp.Body.Close()
-	data, err := readAnswer(resp)
+	a, err := readAnswer(resp)
 	if err != nil {
-		return nil, err
+		return nil, failure(err, r.e.Timeout)
 	}
-	a := &Answer{Status: resp.StatusCode, Body: data, RetryAfter: retryAfter(resp.Header.Get("Retry-After"))}
-	a.Type = resp.Header.Get("Content-Type")
-	a.MediaType = mediaType(a.Type)
 	return a, nil
 }
 
-func readAnswer(resp *http.Response) ([]byte, error) {
-	if resp.ContentLength == 0 {
-		return nil, nil
+// failure says why there is no answer, in the same words for both clients.
+func failure(err error, timeout time.Duration) error {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err // without method and URL, which may be long
+	}
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
+		return fmt.Errorf("no answer within %v", timeout)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the endpoint closed the connection before the end of its answer")
+	case errors.Is(err, io.EOF):
+		return errors.New("the endpoint closed the connection without an answer")
+	}
+	const broken = "net/http: HTTP/1.x transport connection broken: "
+	if text, found := strings.CutPrefix(err.Error(), broken); found {
+		for inner := err; inner != nil; inner = errors.Unwrap(inner) {
+			if inner.Error() == text {
+				return inner
+			}
+		}
+	}
+	return err
+}
+
+// newAnswer returns an answer without its body.
+func newAnswer(status int, contentType, after string) *Answer {
+	return &Answer{Status: status, Type: contentType, MediaType: mediaType(contentType), RetryAfter: retryAfter(after)}
+}
+
+// readAnswer reads an answer whose head has been read.
+func readAnswer(resp *http.Response) (*Answer, error) {
+	a := newAnswer(resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get("Retry-After"))
+	if resp.ContentLength == 0 || resp.StatusCode == http.StatusSwitchingProtocols {
+		return a, nil
 	}
 	if resp.ContentLength > maxAnswer {
-		return nil, errLongAnswer
+		a.Unread = errLongAnswer
+		return a, nil
 	}
-	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer+1))
-	if err != nil {
+	room := resp.ContentLength + bytes.MinRead
+	if room == 0 {
+		room = 512
+	}
+	data := bytes.NewBuffer(make([]byte, 0, room))
+	_, err := data.ReadFrom(io.LimitReader(resp.Body, maxAnswer+1))
+	coding, bad := errors.AsType[*outbound.CodingError](err)
+	switch {
+	case bad:
+		a.Unread = coding
+	case err != nil:
 		return nil, fmt.Errorf("read the answer: %w", err)
+	case data.Len() > maxAnswer:
+		a.Unread = errLongAnswer
+	default:
+		a.Body = data.Bytes()
 	}
-	if len(data) > maxAnswer {
-		return nil, errLongAnswer
-	}
-	return data, nil
+	return a, nil
 }
 
 // mediaType is the type of a Content-Type, without its parameters.
 func mediaType(v string) string {
 	before, _, _ := strings.Cut(v, ";")
 	return strings.ToLower(strings.TrimSpace(before))
-}
-
-// target fills in the placeholders of a URL, escaped, so that an address
-// cannot reach out of its place.
-func target(template string, s *stanza.Stanza) string {
-	if !strings.Contains(template, "{") {
-		return template
-	}
-	escape := func(v string) string { return strings.ReplaceAll(url.QueryEscape(v), "+", "%20") }
-	return strings.NewReplacer("{kind}", s.Kind.String(), "{type}", s.EffectiveType(), "{to}", escape(s.To.String()), "{from}", escape(s.From.String())).Replace(template)
 }
 
 // retryAfter reads the header of RFC 9110 section 10.2.3, in seconds or as a date.

@@ -4,49 +4,53 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
-	"net/url"
-	"os"
+	"net/http"
 	"strconv"
 	"syscall"
 	"time"
-
-	"github.com/valyala/fasthttp"
 
 	"stanzahook/pkg/outbound"
 )
 
 // plain makes the requests to endpoints with http URLs, which are bots beside
-// us or in our network as a rule. It writes and reads on the goroutine that
-// asks, where net/http hands each request on to two others, and writes again
-// only what changes from one request to the next: that more than halves the
-// cost of an attempt, which is the largest part of a delivery. HTTP/1.1 with
-// keep-alive only; everything else (TLS, HTTP/2, proxies) is net/http's.
-// Answers are read by fasthttp.
+// us or in our network as a rule, and to sockets. It writes and reads on the
+// goroutine that asks, where net/http hands each request on to two others, and
+// writes again only what changes from one request to the next: that more than
+// halves the cost of an attempt, which is the largest part of a delivery.
+// HTTP/1.1 with keep-alive only; everything else (TLS, HTTP/2, proxies) is
+// net/http's. Answers are read by net/http's reader here too, but for those in the
+// usual form (post_plain_head.go), so that the same answer means the same over
+// both.
 type plain struct {
 	timeout time.Duration
-	url     *url.URL // of all requests, with
-	target  []byte   // its request line and Host; nil: they differ
-	fixed   []byte   // the header fields of all requests
-	given   []field  // configured fields that the format may set itself
+	address *outbound.Address
+	target  []byte  // request line and Host, if all requests have the same
+	fixed   []byte  // the header fields of all requests
+	given   []field // configured fields that the format may set itself
 	pool    pool
 }
 
 type field struct{ name, value string }
 
-// newPlain returns what makes the requests to the host of u; all is the URL of
-// all requests, if there is one.
-func newPlain(e *Endpoint, guard *outbound.Guard, u, all *url.URL) *plain {
-	p := &plain{timeout: e.Timeout, url: all}
-	addr := u.Host
-	if u.Port() == "" {
-		addr = net.JoinHostPort(u.Hostname(), "80")
+// newPlain returns what makes the requests to an address.
+func newPlain(e *Endpoint, guard *outbound.Guard, address *outbound.Address) *plain {
+	p := &plain{timeout: e.Timeout, address: address}
+	network, at := "tcp", address.Host()
+	if socket := address.Socket(); socket != "" {
+		network, at = "unix", socket
+	} else if u := address.Base(); u.Port() == "" {
+		at = net.JoinHostPort(u.Hostname(), "80")
 	}
-	p.pool.init(addr, outbound.NewDialer(guard, nil), e.Timeout)
-	if all != nil {
-		p.target = appendTarget(nil, all)
+	p.pool.init(network, at, outbound.NewDialer(guard, nil), e.Timeout)
+	if !address.HasPlaceholders() {
+		p.target, _ = p.appendTarget(nil, nil) // without values nothing fails
 	}
 	p.fixed = appendField(nil, "User-Agent", e.UserAgent)
+	if len(e.Headers["Accept-Encoding"]) == 0 {
+		p.fixed = appendField(p.fixed, "Accept-Encoding", outbound.Identity)
+	}
 	for name, values := range e.Headers {
 		for _, v := range values {
 			switch name {
@@ -61,9 +65,15 @@ func newPlain(e *Endpoint, guard *outbound.Guard, u, all *url.URL) *plain {
 	return p
 }
 
-func appendTarget(b []byte, u *url.URL) []byte {
-	b = append(append(append(b, "POST "...), u.RequestURI()...), " HTTP/1.1\r\n"...)
-	return appendField(b, "Host", u.Host)
+// appendTarget appends the request line and Host.
+func (p *plain) appendTarget(b []byte, value func(string) string) ([]byte, error) {
+	const method = "POST "
+	begin := len(b) + len(method)
+	b, err := p.address.AppendTarget(append(b, method...), value)
+	if err := sendable(len("http://")+len(p.address.Host())+len(b)-begin, err); err != nil {
+		return nil, err
+	}
+	return appendField(append(b, " HTTP/1.1\r\n"...), "Host", p.address.Host()), nil
 }
 
 // appendField appends a header field. A value cannot end it.
@@ -83,16 +93,17 @@ func appendField(b []byte, name, value string) []byte {
 func (p *plain) abort() { p.pool.abort() }
 
 // post makes one request.
-func (p *plain) post(u *url.URL, fields func(add func(name, value string)), body []byte) (*Answer, error) {
+func (p *plain) post(value func(placeholder string) string, fields func(add func(name, value string)), body []byte) (*Answer, error) {
 	c, err := p.pool.get()
 	if err != nil {
-		return nil, p.explain(err)
+		return nil, failure(err, p.timeout)
 	}
-	out, used := c.out[:0], c.used
-	if p.target != nil && u == p.url {
-		out = append(out, p.target...)
-	} else {
-		out = appendTarget(out, u)
+	out, used := append(c.out[:0], p.target...), c.used
+	if p.target == nil {
+		if out, err = p.appendTarget(out, value); err != nil {
+			p.pool.put(c, true)
+			return nil, err
+		}
 	}
 	out = append(out, p.fixed...)
 	fields(func(name, value string) { out = appendField(out, name, value) })
@@ -110,32 +121,23 @@ func (p *plain) post(u *url.URL, fields func(add func(name, value string)), body
 		// A connection that was idle may be gone when it is used again. The
 		// webhook-id tells a bot that did get both.
 		if c, err = p.pool.dial(); err != nil {
-			return nil, p.explain(err)
+			return nil, failure(err, p.timeout)
 		}
 		a, err = c.ask(out, p.timeout)
 	}
 	if err != nil {
-		return nil, p.explain(err)
+		return nil, failure(err, p.timeout)
 	}
 	return a, nil
 }
 
 // gone reports whether the other side had closed the connection.
 func gone(err error) bool {
-	return errors.Is(err, io.EOF) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, errNothing) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
-func (p *plain) explain(err error) error {
-	switch {
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		return errLongAnswer
-	case errors.Is(err, fasthttp.ErrTimeout), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("no answer within %v", p.timeout)
-	case errors.Is(err, io.EOF):
-		return errors.New("the endpoint closed the connection without an answer")
-	}
-	return err
-}
+// errNothing means that a connection ended before the first byte of an answer.
+var errNothing = fmt.Errorf("no byte of an answer: %w", io.EOF)
 
 // ask writes a request and reads the answer; the connection is given back, or
 // closed. It keeps the memory of the request for the next one.
@@ -153,26 +155,39 @@ func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, agai
 	if _, err := c.Write(out); err != nil {
 		return nil, false, err
 	}
-	resp := &c.resp
+	c.left = outbound.MaxHeadBytes
+	if _, err := c.in.Peek(1); err == io.EOF {
+		return nil, false, errNothing
+	} else if err != nil {
+		return nil, false, err
+	}
+	c.left = math.MaxInt // quick reads the head only if it is here already
+	if a, ok, err := c.quick(); ok || err != nil {
+		return a, c.in.Buffered() == 0, err
+	}
+	resp, err := c.readHead()
+	if err != nil {
+		return nil, false, err
+	}
+	outbound.Decode(resp)
+	if a, err = readAnswer(resp); err != nil {
+		return nil, false, err
+	}
+	return a, !resp.Close && a.Unread == nil && a.Status >= 200 && c.in.Buffered() == 0, nil
+}
+
+// readHead reads the head of an answer, and passes over those that come before it
+// (RFC 9110 section 15.2).
+func (c *plainConn) readHead() (*http.Response, error) {
+	c.left = outbound.MaxHeadBytes
 	for {
-		if twoLengths(c.in) {
-			return nil, false, errTwoLengths
+		resp, err := http.ReadResponse(c.in, nil)
+		if err != nil {
+			return nil, err
 		}
-		if err := resp.ReadLimitBody(c.in, maxAnswer); err != nil {
-			return nil, false, err
-		}
-		if resp.StatusCode() >= 200 {
-			break
+		if s := resp.StatusCode; s >= 200 || s == http.StatusSwitchingProtocols || s < 100 {
+			c.left = math.MaxInt
+			return resp, nil
 		}
 	}
-	resp.Header.SetNoDefaultContentType(true) // none is none, and not text/plain
-	a = &Answer{Status: resp.StatusCode(), Type: string(resp.Header.ContentType())}
-	a.MediaType = mediaType(a.Type)
-	if b := resp.Body(); len(b) > 0 {
-		a.Body = append(make([]byte, 0, len(b)), b...)
-	}
-	if v := resp.Header.Peek("Retry-After"); len(v) > 0 {
-		a.RetryAfter = retryAfter(string(v))
-	}
-	return a, !resp.ConnectionClose() && c.in.Buffered() == 0, nil
 }

@@ -3,23 +3,25 @@ package webhook
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"net"
 	"sync"
 	"time"
 
-	"github.com/valyala/fasthttp"
+	"stanzahook/pkg/outbound"
 )
 
 const (
 	plainDial   = 10 * time.Second
 	plainIdle   = 90 * time.Second
-	plainBuffer = 16 << 10 // bounds the header of an answer, in bytes
+	plainBuffer = 4 << 10
 	plainKept   = 64 << 10 // a connection that is kept holds no more, in bytes
 )
 
 // pool keeps the connections to a bot that are open. There are as many as
 // attempts are under way at a time, which others bound.
 type pool struct {
+	network string // tcp or unix
 	addr    string
 	dialer  *net.Dialer
 	timeout time.Duration
@@ -36,38 +38,72 @@ type plainConn struct {
 	net.Conn
 	pool  *pool
 	in    *bufio.Reader
+	left  int // that may still be read
 	out   []byte
-	resp  fasthttp.Response
+	probe *outbound.Probe
 	used  bool
 	since time.Time // idle
 }
 
-func (p *pool) init(addr string, dialer *net.Dialer, timeout time.Duration) {
-	p.addr, p.dialer, p.timeout, p.conns = addr, dialer, timeout, make(map[*plainConn]struct{})
+// Read reads as much as may still be read: the head of an answer is bounded.
+func (c *plainConn) Read(b []byte) (int, error) {
+	if c.left <= 0 {
+		return 0, fmt.Errorf("the head of the answer is longer than %d KiB", outbound.MaxHeadBytes>>10)
+	}
+	n, err := c.Conn.Read(b[:min(len(b), c.left)])
+	c.left -= n
+	return n, err
 }
 
-// get returns a connection that is idle, or a new one.
+func (p *pool) init(network, addr string, dialer *net.Dialer, timeout time.Duration) {
+	p.network, p.addr, p.dialer, p.timeout, p.conns = network, addr, dialer, timeout, make(map[*plainConn]struct{})
+}
+
+// get returns a connection that is idle, or a new one. One over which something
+// came meanwhile is not used: it would be taken for the next answer.
 func (p *pool) get() (*plainConn, error) {
-	p.mu.Lock()
-	if n := len(p.idle); n > 0 {
-		c := p.idle[n-1]
-		p.idle[n-1] = nil
-		p.idle = p.idle[:n-1]
+	for {
+		c := p.take()
+		if c == nil {
+			return p.dial()
+		}
+		if c.probe.Silent() {
+			return c, nil
+		}
+		p.mu.Lock()
+		p.drop(c)
 		p.mu.Unlock()
-		return c, nil
 	}
-	p.mu.Unlock()
-	return p.dial()
+}
+
+// take returns the connection that was used last; nil if none is idle.
+func (p *pool) take() *plainConn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	if n == 0 {
+		return nil
+	}
+	c := p.idle[n-1]
+	p.idle[n-1] = nil
+	p.idle = p.idle[:n-1]
+	return c
 }
 
 func (p *pool) dial() (*plainConn, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), min(plainDial, p.timeout))
 	defer cancel()
-	conn, err := p.dialer.DialContext(ctx, "tcp", p.addr)
+	conn, err := p.dialer.DialContext(ctx, p.network, p.addr)
 	if err != nil {
 		return nil, err
 	}
-	c := &plainConn{Conn: conn, pool: p, in: bufio.NewReaderSize(conn, plainBuffer)}
+	probe, err := outbound.NewProbe(conn)
+	if err != nil {
+		_ = conn.Close() // nothing was sent
+		return nil, err
+	}
+	c := &plainConn{Conn: conn, pool: p, probe: probe}
+	c.in = bufio.NewReaderSize(c, plainBuffer)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.over {
@@ -80,9 +116,6 @@ func (p *pool) dial() (*plainConn, error) {
 
 // put takes a connection back, and closes it if it cannot be used again.
 func (p *pool) put(c *plainConn, again bool) {
-	if len(c.resp.Body()) > plainKept {
-		c.resp = fasthttp.Response{}
-	}
 	if cap(c.out) > plainKept {
 		c.out = nil
 	}

@@ -70,10 +70,19 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, b.Timeout, fmt.Errorf("%w: it took longer than %v (rosters[].timeout)", roster.ErrTimeout, b.Timeout))
 	defer cancel()
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, strings.TrimRight(b.URL, "/")+"/"+command, bytes.NewReader(body))
+	address, err := outbound.ParseAddress(strings.TrimRight(b.URL, "/") + "/" + command)
 	if err != nil {
-		return nil, fmt.Errorf("ejabberd's API cannot be asked: %w", withoutURL(err))
+		return nil, fmt.Errorf("ejabberd's API cannot be asked: its URL %w", err)
 	}
+	u, err := address.URL(nil)
+	if err != nil {
+		return nil, fmt.Errorf("ejabberd's API cannot be asked: %w", err)
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/", bytes.NewReader(body))
+	if err != nil {
+		return nil, fmt.Errorf("ejabberd's API cannot be asked: %w", err)
+	}
+	r.URL, r.Host = u, u.Host
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", b.UserAgent)
 	r.SetBasicAuth(b.User, b.Password.Reveal())
@@ -86,7 +95,10 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 	}
 	defer answer.Body.Close()
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
+	coding, coded := errors.AsType[*outbound.CodingError](err)
 	switch {
+	case coded:
+		return nil, fmt.Errorf("ejabberd's answer to %s cannot be read: %w", command, coding)
 	case err != nil:
 		return nil, unanswered(ctx, err)
 	case len(text) > maxAnswer:
