@@ -183,7 +183,7 @@ func newWebhook(cfg *Config, c EndpointConfig) *webhook.Endpoint {
 		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == deliveryQueued,
 		Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
 		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, DropOld: c.OnExhausted == exhaustedDrop,
-		UserAgent: "stanzahook/" + version, Secrets: c.SigningKeys, Copy: c.Copy,
+		UserAgent: "stanzahook/" + version, Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
 		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body},
 	}
 	for _, p := range c.Match.Payloads {

@@ -3,10 +3,10 @@ package main
 import (
 	"crypto/x509"
 	"net/netip"
-	"net/url"
 	"time"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/signature"
 )
@@ -78,9 +78,10 @@ type EndpointConfig struct {
 	Concurrency    int                      `mapstructure:"concurrency"`
 	SigningSecrets []secret.String          `mapstructure:"signing_secrets"` // none: requests are not signed
 	Headers        map[string]secret.String `mapstructure:"headers"`         // canonical names, as in http.Header
+	TLS            ClientTLSConfig          `mapstructure:"tls"`             // of an https URL
 	Retry          RetryConfig              `mapstructure:"retry"`
 	OnExhausted    string                   `mapstructure:"on_exhausted"` // drop for every copy
-	ParsedURL      *url.URL                 `mapstructure:"-"`            // URL, parsed; its String escapes the placeholders' braces
+	Address        *outbound.Address        `mapstructure:"-"`            // URL, parsed; nil: none
 	SigningKeys    []signature.Secret       `mapstructure:"-"`            // SigningSecrets, parsed
 }
 
@@ -124,9 +125,11 @@ type RosterConfig struct {
 	RefreshOnLogin bool                     `mapstructure:"refresh_on_login"`
 	Interval       time.Duration            `mapstructure:"interval"` // 0: none
 	Headers        map[string]secret.String `mapstructure:"headers"`  // canonical names, as in http.Header
+	TLS            ClientTLSConfig          `mapstructure:"tls"`      // of an https URL
 	Timeout        time.Duration            `mapstructure:"timeout"`
 	Concurrency    int                      `mapstructure:"concurrency"`
 	KeepGlobs      []jid.Glob               `mapstructure:"-"` // Keep, parsed
+	Address        *outbound.Address        `mapstructure:"-"` // URL, parsed
 }
 
 // EjabberdAPIConfig is ejabberd's HTTP API, and the account that may use it.
@@ -136,6 +139,20 @@ type EjabberdAPIConfig struct {
 	User         string        `mapstructure:"user"` // a bare JID
 	Password     secret.String `mapstructure:"password"`
 	PasswordFile string        `mapstructure:"password_file"`
+
+	TLS     ClientTLSConfig   `mapstructure:"tls"` // of an https URL
+	Address *outbound.Address `mapstructure:"-"`   // URL, parsed; nil: none
+}
+
+// ClientTLSConfig is what requests to an https URL trust and show: authorities in
+// place of the system's, and a certificate with its key, both files or none.
+type ClientTLSConfig struct {
+	CAFile   string        `mapstructure:"ca_file"`
+	CertFile string        `mapstructure:"cert_file"`
+	KeyFile  string        `mapstructure:"key_file"`
+	CA       secret.String `mapstructure:"-"` // what is in the files, so that a reload sees that it is other
+	Cert     secret.String `mapstructure:"-"`
+	Key      secret.String `mapstructure:"-"`
 }
 
 // HTTPConfig is our own HTTP server.

@@ -44,9 +44,14 @@ func (f fileReader) pair(cert, key string) (certFound, keyFound string, err erro
 		return "", "", err
 	}
 	if _, err := tls.LoadX509KeyPair(certFound, keyFound); err != nil {
-		return "", "", fmt.Errorf("%s and %s are no certificate with its key: %s", certFound, keyFound, strings.TrimPrefix(err.Error(), "tls: "))
+		return "", "", noPair(certFound, keyFound, err)
 	}
 	return certFound, keyFound, nil
+}
+
+// noPair says that two files do not belong together, or are something else.
+func noPair(cert, key string, err error) error {
+	return fmt.Errorf("%s and %s are no certificate with its key: %s", cert, key, strings.TrimPrefix(err.Error(), "tls: "))
 }
 
 // certificates reads a PEM file of authorities and returns them with the path

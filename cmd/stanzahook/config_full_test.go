@@ -57,7 +57,7 @@ func TestFullFile(t *testing.T) {
 			{
 				Name:      "echo",
 				URL:       "http://127.0.0.1:8080/hook/{kind}?to={to}",
-				ParsedURL: parsed(t, "http://127.0.0.1:8080/hook/{kind}?to={to}"),
+				Address:   parsed(t, "http://127.0.0.1:8080/hook/{kind}?to={to}", "{kind}", "{to}"),
 				Component: "bot.example.com",
 				Format:    "component-http",
 				Stanzas:   []string{"message", "presence", "iq"},
@@ -88,9 +88,13 @@ func TestFullFile(t *testing.T) {
 				OnExhausted: "drop",
 			},
 			{
-				Name:        "direct-by-format",
-				URL:         "https://bots.example.com/",
-				ParsedURL:   parsed(t, "https://bots.example.com/"),
+				Name:    "direct-by-format",
+				URL:     "https://bots.example.com/",
+				Address: parsed(t, "https://bots.example.com/"),
+				TLS: ClientTLSConfig{
+					CAFile: "testdata/config/ca.pem", CertFile: "testdata/config/server.pem", KeyFile: "testdata/config/server.key",
+					CA: contents(t, "ca.pem"), Cert: contents(t, "server.pem"), Key: contents(t, "server.key"),
+				},
 				Format:      "component-http",
 				Stanzas:     []string{"message"},
 				Delivery:    "direct",
@@ -100,11 +104,11 @@ func TestFullFile(t *testing.T) {
 				OnExhausted: "bounce",
 			},
 			{
-				Name:      "log",
-				URL:       "http://10.1.2.3/",
-				ParsedURL: parsed(t, "http://10.1.2.3/"),
-				Format:    "rest-json",
-				Stanzas:   []string{"message"},
+				Name:    "log",
+				URL:     "http://10.1.2.3/",
+				Address: parsed(t, "http://10.1.2.3/"),
+				Format:  "rest-json",
+				Stanzas: []string{"message"},
 				Match: MatchConfig{
 					Body: true, Type: []string{"chat"}, Payload: []string{"urn:xmpp:receipts request"},
 					Payloads: []PayloadName{{"urn:xmpp:receipts", "request"}},
@@ -118,8 +122,8 @@ func TestFullFile(t *testing.T) {
 			},
 			{
 				Name:        "rest",
-				URL:         "http://localhost:8080/",
-				ParsedURL:   parsed(t, "http://localhost:8080/"),
+				URL:         "unix:/run/bot.sock:/{kind}",
+				Address:     parsed(t, "unix:/run/bot.sock:/{kind}", "{kind}"),
 				Format:      "rest-xml",
 				Stanzas:     []string{"message"},
 				Delivery:    "direct",
@@ -131,7 +135,7 @@ func TestFullFile(t *testing.T) {
 			{
 				Name:        "defaults",
 				URL:         "http://192.168.7.9:8080/",
-				ParsedURL:   parsed(t, "http://192.168.7.9:8080/"),
+				Address:     parsed(t, "http://192.168.7.9:8080/"),
 				Format:      "event",
 				Stanzas:     []string{"message"},
 				Delivery:    "queued",
@@ -145,18 +149,22 @@ func TestFullFile(t *testing.T) {
 			{
 				Host: "example.com", URL: "https://app.example.com/contacts/%s?x=%25", Component: "bot.example.com", Backend: "ejabberd-api",
 				EjabberdAPI: EjabberdAPIConfig{
-					URL: "http://127.0.0.1:5280/api", User: "admin@example.com", Password: secret.New("hunter2"), PasswordFile: "testdata/config/bot.secret",
+					URL: "unix:/run/ejabberd/api.sock:/api", User: "admin@example.com", Password: secret.New("hunter2"), PasswordFile: "testdata/config/bot.secret",
+					Address: parsed(t, "unix:/run/ejabberd/api.sock:/api"),
 				},
 				Mode: "additive", Keep: []string{"*@bot.example.com", "helper@example.com"},
 				KeepGlobs: []jid.Glob{glob(t, "*@bot.example.com"), glob(t, "helper@example.com")},
 				Interval:  time.Hour, Headers: map[string]secret.String{"Authorization": secret.New("Bearer hunter6")},
 				Timeout: 3 * time.Second, Concurrency: 4,
+				TLS:     ClientTLSConfig{CAFile: "testdata/config/ca.pem", CA: contents(t, "ca.pem")},
+				Address: parsed(t, "https://app.example.com/contacts/%s?x=%25", "%s"),
 			},
 			{
-				Host: "example.org", URL: "http://127.0.0.1/%s", Component: "news.example.com", Backend: "auto", Mode: "authoritative",
+				Host: "example.org", URL: "unix:/run/app.sock:/%s", Component: "news.example.com", Backend: "auto", Mode: "authoritative",
 				Keep:           []string{"bot.example.com", "news.example.com"},
 				KeepGlobs:      []jid.Glob{glob(t, "bot.example.com"), glob(t, "news.example.com")},
 				RefreshOnLogin: true, Timeout: 10 * time.Second, Concurrency: 16,
+				Address: parsed(t, "unix:/run/app.sock:/%s", "%s"),
 			},
 		},
 		HTTP: HTTPConfig{

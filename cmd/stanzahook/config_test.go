@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/netip"
-	"net/url"
 	"path/filepath"
 	"reflect"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"time"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/signature"
 )
@@ -25,13 +25,23 @@ func load(t *testing.T, name string, env ...string) *Config {
 	return c
 }
 
-func parsed(t *testing.T, text string) *url.URL {
+func parsed(t *testing.T, text string, placeholders ...string) *outbound.Address {
 	t.Helper()
-	u, err := url.Parse(text)
+	a, err := outbound.ParseAddress(text, placeholders...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return u
+	return a
+}
+
+// contents are those of a file that a configuration names.
+func contents(t *testing.T, name string) secret.String {
+	t.Helper()
+	s, err := secret.FromFile(filepath.Join("testdata/config", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
 }
 
 func glob(t *testing.T, text string) jid.Glob {

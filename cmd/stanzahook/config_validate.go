@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"stanzahook/pkg/outbound"
 )
 
 // The largest sizes that are taken. What is beyond them is a slip in the unit,
@@ -130,17 +132,20 @@ func (v checker) contradictions() {
 		}
 	}
 	for i := range v.c.Endpoints {
-		u := v.c.Endpoints[i].ParsedURL
-		if u != nil && v.isOurs(u.Hostname(), portOf(u)) {
+		if v.isOurAddress(v.c.Endpoints[i].Address) {
 			v.add(fmt.Sprintf("endpoints[%d].url", i), "is the address of http.listen: events would come back to us; write the address of the bot")
 		}
 	}
 	for i := range v.c.Rosters {
-		u, err := url.Parse(strings.ReplaceAll(v.c.Rosters[i].URL, "%s", ""))
-		if err == nil && u.Host != "" && v.isOurs(u.Hostname(), portOf(u)) {
+		if v.isOurAddress(v.c.Rosters[i].Address) {
 			v.add(fmt.Sprintf("rosters[%d].url", i), "is the address of http.listen: we would ask ourselves; write the address of the web application")
 		}
 	}
+}
+
+// isOurAddress reports whether requests to an address would come to us.
+func (v checker) isOurAddress(a *outbound.Address) bool {
+	return a != nil && a.Socket() == "" && v.isOurs(a.Base().Hostname(), portOf(a.Base()))
 }
 
 // isOurs reports whether an address is the one we listen on. It does not ask

@@ -5,17 +5,17 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"net/url"
 	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"golang.org/x/net/http/httpguts"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/signature"
+	"stanzahook/pkg/webhook"
 )
 
 func (v checker) endpoint(i int) {
@@ -23,13 +23,16 @@ func (v checker) endpoint(i int) {
 	key := fmt.Sprintf("endpoints[%d]", i)
 
 	v.endpointName(i)
-	if u, err := parseEndpointURL(endpoint.URL); endpoint.URL == "" && !v.isSet(key+".url") {
+	if a, err := parseEndpointURL(endpoint.URL); endpoint.URL == "" && !v.isSet(key+".url") {
 		v.pulled(key, endpoint)
 	} else if err != nil {
 		v.add(key+".url", "%v", err)
 	} else {
-		endpoint.ParsedURL = u
-		v.reachable(key+".url", u.Hostname())
+		endpoint.Address = a
+		v.reachable(key+".url", a)
+	}
+	if endpoint.URL != "" {
+		v.clientTLS(key+".tls", &endpoint.TLS, endpoint.Address)
 	}
 	v.endpointComponent(i)
 	v.oneOf(key+".format", endpoint.Format, formatEvent, formatRESTJSON, formatRESTXML, formatComponentHTTP)
@@ -89,29 +92,15 @@ func (v checker) endpointComponent(i int) {
 
 // parseEndpointURL checks the address of a webhook. Its errors do not show
 // it: it may have a password in it.
-func parseEndpointURL(text string) (*url.URL, error) {
+func parseEndpointURL(text string) (*outbound.Address, error) {
 	if text == "" {
 		return nil, errors.New("is empty; write for example http://127.0.0.1:8080/hook, or remove the key if a bot pulls the events from /v1")
 	}
-	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || hasControl(text) || strings.Contains(text, " ") {
-		return nil, errors.New("is not an http or https URL; write for example http://127.0.0.1:8080/hook")
+	a, err := outbound.ParseAddress(text, webhook.Placeholders()...)
+	if errors.Is(err, outbound.ErrNotAddress) {
+		return nil, fmt.Errorf("%w; write for example http://127.0.0.1:8080/hook", err)
 	}
-	if port, err := strconv.Atoi(portOf(u)); err != nil || port < 1 || port > 65535 {
-		return nil, errors.New("has no port number from 1 to 65535")
-	}
-	if u.User != nil {
-		// A URL is shown in the status and in logs.
-		return nil, errors.New("has a user or password in it, and URLs are not kept secret; write headers: {Authorization: \"Basic …\"} instead")
-	}
-	if strings.Contains(text, "#") {
-		return nil, errors.New("has a # in it, and what follows is never sent; remove it, or write %23 if it is part of the path")
-	}
-	rest := strings.NewReplacer("{kind}", "", "{type}", "", "{to}", "", "{from}", "").Replace(text)
-	if strings.ContainsAny(rest, "{}") {
-		return nil, errors.New("has an unknown placeholder; known are {kind} {type} {to} {from}, and a brace itself is %7B or %7D")
-	}
-	return u, nil
+	return a, err
 }
 
 // pulled checks what makes no sense for an endpoint without a URL: nothing is
@@ -127,7 +116,7 @@ func (v checker) pulled(key string, endpoint *EndpointConfig) {
 	if i := slices.Index(endpoint.Stanzas, stanzaIQ); i >= 0 {
 		v.add(fmt.Sprintf("%s.stanzas[%d]", key, i), "iq is not for %s: an IQ has one answer, at once; add url, or remove iq", without)
 	}
-	for _, name := range [...]string{"timeout", "concurrency", "signing_secrets", "headers", "retry.schedule"} {
+	for _, name := range [...]string{"timeout", "concurrency", "signing_secrets", "headers", "tls", "retry.schedule"} {
 		if v.isSet(key + "." + name) {
 			v.add(key+"."+name, "has no effect for %s; add url, or remove it", without)
 		}

@@ -27,7 +27,7 @@ func (v checker) outbound() {
 		v.add("outbound.proxy", "%v", err)
 		return
 	}
-	v.reachable("outbound.proxy", u.Hostname())
+	v.reachableHost("outbound.proxy", u.Hostname())
 }
 
 // parseProxyURL checks the address of a proxy. Its errors do not show it: it
@@ -59,10 +59,18 @@ func (o OutboundConfig) ProxyURL() *url.URL {
 	return u
 }
 
-// reachable checks a host as far as no DNS is needed for it. It spares the
+// reachable checks an address as far as no DNS is needed for it. A socket is a
+// file of this machine that the configuration alone names.
+func (v checker) reachable(key string, a *outbound.Address) {
+	if a.Socket() == "" {
+		v.reachableHost(key, a.Base().Hostname())
+	}
+}
+
+// reachableHost checks a host as far as no DNS is needed for it. It spares the
 // operator to find out at the first delivery; the check that counts is made
 // when dialling.
-func (v checker) reachable(key, host string) {
+func (v checker) reachableHost(key, host string) {
 	err := outbound.NewGuard(v.c.Outbound.Networks).CheckHost(host)
 	if err == nil {
 		return

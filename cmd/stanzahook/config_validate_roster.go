@@ -3,11 +3,12 @@ package main
 import (
 	"errors"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/roster"
 )
 
 // roster checks one host's rosters.
@@ -17,11 +18,13 @@ func (v checker) roster(i int) {
 
 	v.rosterHost(i)
 	v.rosterComponent(i)
-	if u, err := parseRosterURL(r.URL); err != nil {
+	if a, err := parseRosterURL(r.URL); err != nil {
 		v.add(key+".url", "%v", err)
 	} else {
-		v.reachable(key+".url", u.Hostname())
+		r.Address = a
+		v.reachable(key+".url", a)
 	}
+	v.clientTLS(key+".tls", &r.TLS, r.Address)
 	v.oneOf(key+".backend", r.Backend, backendAuto, backendPrivilege, backendRemote, backendEjabberdAPI)
 	v.ejabberdAPI(key, r)
 	v.oneOf(key+".mode", r.Mode, modeAuthoritative, modeAdditive)
@@ -91,24 +94,26 @@ func (v checker) rosterComponent(i int) {
 
 // parseRosterURL checks the address of a web application. Its errors do not
 // show it: it may have a password in it.
-func parseRosterURL(text string) (*url.URL, error) {
+func parseRosterURL(text string) (*outbound.Address, error) {
 	if text == "" {
 		return nil, errors.New("is missing; write for example https://app.example.com/contacts/%s")
 	}
-	if !strings.Contains(text, "%s") {
+	if !strings.Contains(text, roster.Placeholder) {
 		return nil, errors.New("has no %s in it, where the user's name goes; write for example https://app.example.com/contacts/%s")
 	}
 	if strings.ContainsAny(text, "{}") {
 		return nil, errors.New("has a brace in it; %s is where the user's name goes, and a brace itself is %7B or %7D")
 	}
-	u, err := parseEndpointURL(strings.ReplaceAll(text, "%s", "user"))
-	if err != nil {
-		return nil, errors.New(strings.ReplaceAll(err.Error(), "http://127.0.0.1:8080/hook", "https://app.example.com/contacts/%s"))
-	}
-	if h, err := url.Parse(strings.ReplaceAll(text, "%s", "other")); err != nil || h.Host != u.Host || h.Scheme != u.Scheme {
+	a, err := outbound.ParseAddress(text, roster.Placeholder)
+	switch {
+	case errors.Is(err, outbound.ErrNotAddress):
+		return nil, fmt.Errorf("%w; write for example https://app.example.com/contacts/%%s", err)
+	case errors.Is(err, outbound.ErrPlaceholderHost):
 		return nil, errors.New("has %s in the host, which must not come from a user's name; put it into the path or the query")
+	case err == nil && !a.HasPlaceholders():
+		return nil, errors.New("has no %s in its path or query, where the user's name goes; write for example https://app.example.com/contacts/%s")
 	}
-	return u, nil
+	return a, err
 }
 
 // ejabberdAPI checks the section of ejabberd's HTTP API.
@@ -123,15 +128,20 @@ func (v checker) ejabberdAPI(rosterKey string, r *RosterConfig) {
 	if r.Backend == backendPrivilege || r.Backend == backendRemote {
 		v.add(key, "has no effect with backend: %s; write auto or ejabberd-api, or remove it", r.Backend)
 	}
-	switch u, err := parseEndpointURL(api.URL); {
+	api.URL = strings.TrimSuffix(api.URL, "/")
+	if strings.HasPrefix(api.URL, "unix:") && strings.Count(api.URL, ":") == 1 {
+		api.URL += ":" // the commands follow behind it
+	}
+	switch a, err := outbound.ParseAddress(api.URL); {
 	case api.URL == "":
 		v.add(key+".url", "is missing; write for example http://127.0.0.1:5280/api")
 	case err != nil || strings.ContainsAny(api.URL, "?{}"):
 		v.add(key+".url", "is not an http or https URL without a query; write for example http://127.0.0.1:5280/api")
 	default:
-		api.URL = strings.TrimSuffix(api.URL, "/")
-		v.reachable(key+".url", u.Hostname())
+		api.Address = a
+		v.reachable(key+".url", a)
 	}
+	v.clientTLS(key+".tls", &api.TLS, api.Address)
 	if j, err := jid.Parse(api.User); err != nil || j.Local() == "" || !j.IsBare() {
 		v.add(key+".user", "%s is not the address of an account; write for example admin@example.com", quote(api.User))
 	} else {

@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
@@ -14,25 +12,27 @@ import (
 	"stanzahook/pkg/roster/ejabberdapi"
 )
 
-// reach connects to where requests to a URL go, through the same guard, and
-// makes none.
-func (i *inspection) reach(ctx context.Context, u *url.URL) error {
+// reach connects to where requests to an address go, through the same guard and
+// with the same TLS, and makes none.
+func (i *inspection) reach(ctx context.Context, a *outbound.Address, tls ClientTLSConfig) error {
 	ctx, cancel := context.WithTimeout(ctx, inspectionTimeout)
 	defer cancel()
-	return outbound.Reach(ctx, i.guard(), outbound.ClientOptions{Proxy: i.cfg.Outbound.ProxyURL()}, u)
+	return outbound.Reach(ctx, i.guard(), outbound.ClientOptions{Proxy: i.cfg.Outbound.ProxyURL(), TLS: tls.Config(), Socket: a.Socket()}, a.Base())
 }
 
 func (i *inspection) guard() *outbound.Guard { return outbound.NewGuard(i.cfg.Outbound.Networks) }
 
 // reached says how far it was connected.
-func (i *inspection) reached(u *url.URL) string {
+func (i *inspection) reached(a *outbound.Address) string {
 	switch {
+	case a.Socket() != "":
+		return a.Socket() + " takes connections"
 	case i.cfg.Outbound.ProxyURL() != nil:
 		return "the proxy takes connections; what is behind it shows the first delivery"
-	case u.Scheme == "https":
-		return u.Host + " takes connections, and its certificate is trusted"
+	case a.Scheme() == "https":
+		return a.Host() + " takes connections, and its certificate is trusted"
 	}
-	return u.Host + " takes connections"
+	return a.Host() + " takes connections"
 }
 
 // endpoint looks at a webhook.
@@ -46,14 +46,14 @@ func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
 		}
 	}
 	found := "its events are pulled"
-	if c.ParsedURL != nil {
-		if err := i.reach(ctx, c.ParsedURL); err != nil {
+	if c.Address != nil {
+		if err := i.reach(ctx, c.Address, c.TLS); err != nil {
 			if errors.Is(err, outbound.ErrRefused) {
 				return failing(what, c.Name, err.Error(), "") // it says what to do
 			}
 			return failing(what, c.Name, "cannot be reached: "+err.Error(), "start the bot, or correct endpoints[].url; what is queued meanwhile is delivered then")
 		}
-		found = i.reached(c.ParsedURL)
+		found = i.reached(c.Address)
 	}
 	if now.Queued > 0 {
 		found += "; " + counted(now.Queued, "event") + " queued"
@@ -100,17 +100,13 @@ func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
 		}
 		return fine(what, c.Host, fmt.Sprintf("it wants %s for %s", counted(len(want.Roster), "contact"), i.user))
 	}
-	u, err := url.Parse(strings.ReplaceAll(c.URL, "%s", "user"))
-	if err != nil {
-		return failing(what, c.Host, "rosters[].url cannot be read", "")
-	}
-	if err := i.reach(ctx, u); err != nil {
+	if err := i.reach(ctx, c.Address, c.TLS); err != nil {
 		if errors.Is(err, outbound.ErrRefused) {
 			return failing(what, c.Host, err.Error(), "")
 		}
 		return failing(what, c.Host, "cannot be reached: "+err.Error(), "start the web application, or correct rosters[].url")
 	}
-	return fine(what, c.Host, i.reached(u)+"; with --user it is asked")
+	return fine(what, c.Host, i.reached(c.Address)+"; with --user it is asked")
 }
 
 // ejabberdAPI reads the roster of the account that may use the API: that takes

@@ -107,7 +107,9 @@ func (a *app) sameRosters(cfg *Config, i int) bool {
 func source(cfg *Config, c *RosterConfig, guard *outbound.Guard) *roster.HTTPSource {
 	s := &roster.HTTPSource{
 		URL: c.URL, Headers: http.Header{}, UserAgent: "stanzahook/" + version, Timeout: c.Timeout,
-		Client: outbound.NewClient(guard, outbound.ClientOptions{Proxy: cfg.Outbound.ProxyURL(), IdleConns: c.Concurrency}),
+		Client: outbound.NewClient(guard, outbound.ClientOptions{
+			Proxy: cfg.Outbound.ProxyURL(), IdleConns: c.Concurrency, TLS: c.TLS.Config(), Socket: c.Address.Socket(),
+		}),
 	}
 	for name, value := range c.Headers {
 		s.Headers.Set(name, value.Reveal())
@@ -145,7 +147,7 @@ func (a *app) backends(c *RosterConfig, guard *outbound.Guard) (*roster.Backends
 	if api := c.EjabberdAPI; api.URL != "" {
 		b.API = &ejabberdapi.Backend{
 			URL: api.URL, User: api.User, Password: api.Password, UserAgent: "stanzahook/" + version, Timeout: c.Timeout,
-			Client: outbound.NewClient(guard, outbound.ClientOptions{IdleConns: c.Concurrency}),
+			Client: outbound.NewClient(guard, outbound.ClientOptions{IdleConns: c.Concurrency, TLS: api.TLS.Config(), Socket: api.Address.Socket()}),
 		}
 	}
 	return b, nil

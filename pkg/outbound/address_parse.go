@@ -18,7 +18,7 @@ const socketPrefix = "unix:"
 // Errors of [ParseAddress] that a caller may want to put in other words.
 var (
 	ErrNotAddress      = errors.New("is not an http or https URL")
-	ErrPlaceholderHost = errors.New("has a placeholder outside the path and the query")
+	ErrPlaceholderHost = errors.New("has a placeholder outside the path and the query; move it there")
 )
 
 // ParseAddress reads an http or https URL, or a socket of this machine with the
