@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
 )
 
@@ -26,19 +27,19 @@ func inTheClear(cfg *Config) []v1.Check {
 	}
 	for i := range cfg.Endpoints {
 		e := &cfg.Endpoints[i]
-		if name := credential(e.Headers); name != "" && e.ParsedURL != nil && unencrypted(e.ParsedURL) {
-			warn("endpoint", e.Name, fmt.Sprintf("the header %s goes to %s without encryption", name, e.ParsedURL.Host), "write an https URL, or let the bot check signing_secrets instead of the header")
+		if name := credential(e.Headers); name != "" && inClear(e.Address) {
+			warn("endpoint", e.Name, fmt.Sprintf("the header %s goes to %s without encryption", name, e.Address.Host()), "write an https URL, or let the bot check signing_secrets instead of the header")
 		}
 	}
 	for i := range cfg.Rosters {
 		r := &cfg.Rosters[i]
-		if u, err := url.Parse(strings.ReplaceAll(r.URL, "%s", "user")); err == nil && unencrypted(u) {
+		if inClear(r.Address) {
 			if name := credential(r.Headers); name != "" {
-				warn("roster", r.Host, fmt.Sprintf("the header %s goes to %s without encryption", name, u.Host), "write an https URL in rosters[].url")
+				warn("roster", r.Host, fmt.Sprintf("the header %s goes to %s without encryption", name, r.Address.Host()), "write an https URL in rosters[].url")
 			}
 		}
-		if u, err := url.Parse(r.EjabberdAPI.URL); err == nil && unencrypted(u) {
-			warn("roster", r.Host, "the password of "+r.EjabberdAPI.User+" goes to "+u.Host+" without encryption",
+		if api := r.EjabberdAPI.Address; inClear(api) {
+			warn("roster", r.Host, "the password of "+r.EjabberdAPI.User+" goes to "+api.Host()+" without encryption",
 				"ejabberd: \"tls: true\" in the listener with mod_http_api, and an https URL in ejabberd_api.url; or run stanzahook on its machine")
 		}
 	}
@@ -51,6 +52,10 @@ func inTheClear(cfg *Config) []v1.Check {
 	}
 	return all
 }
+
+// inClear is unencrypted for an address, which may be none. A socket is of this
+// machine.
+func inClear(a *outbound.Address) bool { return a != nil && unencrypted(a.Base()) }
 
 // unencrypted reports whether requests to a URL leave this machine without encryption.
 func unencrypted(u *url.URL) bool { return u.Scheme == "http" && !isLoopback(u.Hostname()) }

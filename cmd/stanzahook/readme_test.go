@@ -36,7 +36,7 @@ func TestReadme(t *testing.T) {
 		for _, r := range c.Rosters { // as the README says
 			d := defaultRoster()
 			d.Host, d.URL, d.Component, d.Keep, d.KeepGlobs = r.Host, r.URL, r.Component, []string{c.Components[0].Domain}, r.KeepGlobs
-			d.Headers = r.Headers
+			d.Headers, d.Address = r.Headers, r.Address
 			if len(r.Headers) > 0 || !reflect.DeepEqual(r, d) {
 				t.Errorf("the README's rosters are %+v, not the defaults %+v", r, d)
 			}

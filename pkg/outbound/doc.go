@@ -18,6 +18,15 @@
 // [Guard.CheckURL] gives the same verdict ahead of time, and [Guard.CheckHost]
 // as much of it as needs no DNS, for a configuration.
 //
+// # Sockets
+//
+// A socket of the machine (unix:/run/bot.sock:/hook) is not the guard's business,
+// and no entry in the list is needed or would help: there is no name that could
+// resolve to something else, nothing that others send gets into its path
+// ([ParseAddress] takes no placeholder there), and who may connect is what the
+// file's permissions say. So only the configuration decides, for a check as for a
+// request. A proxy is not asked either.
+//
 // # Behind a proxy
 //
 // With [ClientOptions.Proxy] the guard applies to the proxy's own address when

@@ -2,7 +2,9 @@ package outbound
 
 import (
 	"crypto/tls"
+	"io"
 	"net"
+	"os"
 	"sync"
 	"syscall"
 )
@@ -50,7 +52,7 @@ func (p *Probe) Silent() bool {
 }
 
 // watched is a connection of net/http's that knows whether somebody waits for
-// bytes of it.
+// bytes of it, and has none of them yet.
 type watched struct {
 	net.Conn
 
@@ -72,11 +74,35 @@ func watch(conn net.Conn) (net.Conn, error) {
 	return c, nil
 }
 
-func (c *watched) Read(p []byte) (int, error) {
+// Read reads in two steps: it waits until there is something, and takes it under
+// the lock, so that reading is true just as long as nothing was taken.
+func (c *watched) Read(p []byte) (n int, err error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
 	c.set(&c.reading, true)
-	n, err := c.Conn.Read(p)
-	c.set(&c.reading, false)
-	return n, err
+	waited := c.probe.raw.Read(func(fd uintptr) bool {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for n, err = -1, error(syscall.EINTR); err == syscall.EINTR; {
+			n, err = syscall.Read(int(fd), p)
+		}
+		if err == syscall.EAGAIN {
+			return false
+		}
+		c.reading = false
+		return true
+	})
+	switch {
+	case waited != nil:
+		c.set(&c.reading, false)
+		return 0, waited
+	case err != nil:
+		return 0, &net.OpError{Op: "read", Net: c.LocalAddr().Network(), Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: os.NewSyscallError("read", err)}
+	case n == 0:
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 func (c *watched) Close() error {

@@ -1,0 +1,73 @@
+package webhook
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"path/filepath"
+	"testing"
+	"time"
+)
+
+// A bot that answers one message twice does not answer the next one with that,
+// whoever sent it; and a connection that it has closed costs no try.
+func TestAnswerNobodyAskedFor(t *testing.T) {
+	for _, network := range []string{"tcp", "unix"} {
+		for _, end := range []bool{false, true} {
+			at := "127.0.0.1:0"
+			if network == "unix" {
+				at = filepath.Join(t.TempDir(), "s")
+			}
+			l, err := net.Listen(network, at)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer l.Close()
+			read, said, requests := make(chan struct{}), make(chan struct{}), 0
+			go func() {
+				for {
+					c, err := l.Accept()
+					if err != nil {
+						return
+					}
+					in := bufio.NewReader(c)
+					for {
+						r, err := http.ReadRequest(in)
+						if err != nil {
+							break
+						}
+						to, _ := io.ReadAll(r.Body)
+						requests++
+						fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%s", len(to), to)
+						<-read
+						if end {
+							_ = c.Close()
+						} else {
+							fmt.Fprintf(c, "HTTP/1.1 200 OK\r\nContent-Length: 15\r\n\r\nsecret of alice")
+						}
+						said <- struct{}{}
+					}
+					_ = c.Close()
+				}
+			}()
+			target := "http://" + l.Addr().String()
+			if network == "unix" {
+				target = "unix:" + at + ":/hook"
+			}
+			p := plainFor(t, &Endpoint{Timeout: 10 * time.Second}, target)
+			for n, who := range []string{"alice", "bob", "carol"} {
+				a, err := p.post(noValues, noFields, []byte(who))
+				if err != nil || string(a.Body) != who {
+					t.Fatalf("%s: %s got %v, %v", network, who, a, err)
+				}
+				read <- struct{}{}
+				<-said
+				if requests != n+1 {
+					t.Errorf("%s: %d requests after %d messages", network, requests, n+1)
+				}
+			}
+		}
+	}
+}
