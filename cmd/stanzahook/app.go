@@ -168,11 +168,11 @@ func (a *app) makeLinks(context.Context) error {
 
 // hooks are the endpoints of a configuration, in its order.
 func hooks(cfg *Config) []*webhook.Endpoint {
-	guard := outbound.NewGuard(cfg.Outbound.Networks)
+	guard, hosts := outbound.NewGuard(cfg.Outbound.Networks), ownHosts(cfg)
 	var all []*webhook.Endpoint
 	for _, c := range cfg.Endpoints {
 		e := newWebhook(cfg, c)
-		e.Guard, e.Proxy = guard, cfg.Outbound.ProxyURL()
+		e.Guard, e.Proxy, e.Hosts = guard, cfg.Outbound.ProxyURL(), hosts
 		all = append(all, e)
 	}
 	return all

@@ -133,7 +133,7 @@ func (a *app) apply(ctx context.Context, cfg *Config) ([]string, error) {
 // are left alone: what failed goes on waiting, and pauses that they asked for hold.
 func (a *app) unchanged(cfg *Config) map[string]bool {
 	same := make(map[string]bool)
-	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) {
+	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(ownHosts(a.cfg), ownHosts(cfg)) {
 		return same
 	}
 	was := make(map[string]EndpointConfig)

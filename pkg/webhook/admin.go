@@ -35,7 +35,7 @@ type Status struct {
 // Status returns how the endpoint is.
 func (w *Worker) Status() Status {
 	st := w.health.status(time.Now())
-	st.InFlight = len(w.now.Load().slots)
+	st.InFlight = w.now.Load().slots.used()
 	w.lanes.mu.Lock()
 	st.Direct = w.lanes.jobs
 	w.lanes.mu.Unlock()

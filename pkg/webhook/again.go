@@ -100,7 +100,7 @@ func (q *queue) shed(l *lane, keep int) {
 		return
 	}
 	for _, it := range l.mem[n:] {
-		q.unhold(it)
+		q.unhold(l, it)
 	}
 	l.tail += len(l.mem) - n
 	l.last = l.mem[n].seq - 1

@@ -43,17 +43,12 @@ func (w *Worker) try(ev *Event) (v Verdict, began time.Time, ok bool) {
 	if w.start.Err() != nil {
 		return Verdict{}, began, false
 	}
-	slots := w.now.Load().slots
-	select {
-	case slots <- struct{}{}: // at a third of the cost of the same with Done
-	default:
-		select {
-		case slots <- struct{}{}:
-		case <-w.start.Done():
-			return Verdict{}, began, false
-		}
+	now := w.now.Load()
+	sender := now.e.sender(ev.Stanza.From)
+	if !now.slots.take(sender, w.start.Done()) {
+		return Verdict{}, began, false
 	}
-	defer func() { <-slots }()
+	defer now.slots.give(sender)
 	if w.tracing() {
 		w.trace("an attempt begins", ev)
 	}
@@ -127,7 +122,7 @@ func (w *Worker) judged(ev *Event, v *Verdict, now time.Time, probe bool) {
 	if v.of != w.now.Load() { // it was another endpoint that failed; if it was a probe, renew has ended that
 		return
 	}
-	began, opened := w.health.failed(now, ev.conversation(), Failure{now, v.Status, v.Reason}, min(v.After, w.Endpoint().MaxAge))
+	began, opened := w.health.failed(now, failing{w.Endpoint().sender(ev.Stanza.From), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, w.Endpoint().MaxAge))
 	switch {
 	case v.Disable && w.health.isDisabled(): // others were under way
 	case v.Disable:

@@ -17,7 +17,7 @@ const maxDirect = 10_000
 // Killed before the endpoint has answered: the stanza is lost, as with the
 // modules whose formats are delivered so; "delivery: queued" does not lose it.
 func (w *Worker) Direct(ev *Event) bool {
-	return w.lanes.add(ev.conversation(), maxDirect, func(more bool) {
+	return w.lanes.add(ev.conversation(), w.Endpoint().sender(ev.Stanza.From), maxDirect, func(more bool) {
 		w.conclude(ev, w.once(ev), more, func() {})
 	})
 }
@@ -27,7 +27,7 @@ func (w *Worker) Direct(ev *Event) bool {
 //
 // Killed before the answer: the asker gets an error from its server, or times out.
 func (w *Worker) Ask(ev *Event, answer func(Verdict)) bool {
-	return w.lanes.add("", maxDirect, func(bool) { answer(w.once(ev)) })
+	return w.lanes.add("", w.Endpoint().sender(ev.Stanza.From), maxDirect, func(bool) { answer(w.once(ev)) })
 }
 
 // once makes the one attempt of an event that is in memory only. An endpoint
@@ -36,7 +36,7 @@ func (w *Worker) once(ev *Event) Verdict {
 	if w.tracing() {
 		w.trace("an event is taken", ev, zap.Bool("queued", false))
 	}
-	ok, probe, _ := w.health.allow(time.Now())
+	ok, probe := w.health.allowOne(time.Now(), w.Endpoint().sender(ev.Stanza.From))
 	if !ok {
 		w.Counters.Refused.Add(1)
 		return Verdict{Outcome: Refused, Reason: "the endpoint is down or disabled", Err: w.format.Load().network}

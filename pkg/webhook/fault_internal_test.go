@@ -82,7 +82,7 @@ func TestImpossibleEvents(t *testing.T) {
 			}
 		}
 		long := eventOf(t, fmt.Sprintf("<message id='2' from='u@example.com/%s' to='bot.example.com/%s'/>", far[:1000], far))
-		w.health.failed(time.Now(), "x", Failure{}, 0)
+		w.health.failed(time.Now(), failing{fault: OfSender}, Failure{}, 0)
 		for range 20 {
 			v, _ := w.attempt(long, false)
 			if v.Outcome != Refused || v.Fault != OfMessage || v.Err == nil || v.Err.Type != stanza.Modify || v.Err.Condition != stanza.NotAcceptable || !strings.HasPrefix(v.Reason, "not sent: the URL has ") {

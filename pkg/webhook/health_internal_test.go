@@ -3,6 +3,8 @@ package webhook
 import (
 	"testing"
 	"time"
+
+	"stanzahook/pkg/jid"
 )
 
 // Ten failures in a row over five seconds open the breaker; then one probe at
@@ -11,20 +13,20 @@ func TestBreaker(t *testing.T) {
 	var h health
 	now := time.Now()
 	n := 0
-	fail := func() (opened bool) {
+	fail := func(probe bool) (opened bool) {
 		n++
-		_, opened = h.failed(now, string(rune('a'+n%2)), Failure{}, 0)
+		_, opened = h.failed(now, failing{jid.MustParse(string(rune('a' + n%2))), OfEndpoint, probe}, Failure{}, 0)
 		return opened
 	}
 	for range 50 { // a burst of failures is no outage yet
-		if fail() {
+		if fail(false) {
 			t.Fatal("opened at once")
 		}
 	}
 	h.succeeded(now)
 	for i := range 20 {
 		now = now.Add(time.Second)
-		if opened := fail(); opened != (i == 9) {
+		if opened := fail(false); opened != (i == 9) {
 			t.Fatalf("failure %d: opened %v", i+1, opened)
 		} else if opened {
 			break
@@ -44,7 +46,7 @@ func TestBreaker(t *testing.T) {
 		if ok, _, _ := h.allow(now); ok {
 			t.Fatal("a second attempt while the probe is out")
 		}
-		fail()
+		fail(true)
 	}
 	if pauses[0] > 15*time.Second || pauses[1] > 15*time.Second || pauses[7] < lastProbe*8/10 {
 		t.Errorf("pauses %v", pauses)
@@ -66,7 +68,7 @@ func TestBreaker(t *testing.T) {
 func TestPauseAndDisable(t *testing.T) {
 	var h health
 	now := time.Now()
-	h.failed(now, "a", Failure{}, time.Minute)
+	h.failed(now, failing{sender: jid.MustParse("a"), fault: OfEndpoint}, Failure{}, time.Minute)
 	if ok, _, wait := h.allow(now.Add(time.Second)); ok || wait != 59*time.Second {
 		t.Errorf("Retry-After: %v %v", ok, wait)
 	}
@@ -80,31 +82,31 @@ func TestPauseAndDisable(t *testing.T) {
 	if st := h.status(now); !st.Disabled || st.Reason != "why" {
 		t.Errorf("status %+v", st)
 	}
-	h.failed(now, "a", Failure{}, time.Hour)
+	h.failed(now, failing{sender: jid.MustParse("a"), fault: OfEndpoint}, Failure{}, time.Hour)
 	h.enable()
 	if ok, probe, _ := h.allow(now); !ok || probe {
 		t.Error("enabled: everything is forgotten")
 	}
 }
 
-// Where one conversation has made all the failures, it is probed, and the
-// others are free; until one of them fails as well.
-func TestBreakerOfOneConversation(t *testing.T) {
+// Where one sender has made all the failures, it is probed, and the others are
+// free; until one of them fails as well.
+func TestBreakerOfOneSender(t *testing.T) {
 	var h health
 	now := time.Now()
 	for range breakAfter {
 		now = now.Add(breakOver)
-		h.failed(now, "stuck", Failure{}, 0)
+		h.failed(now, failing{sender: jid.MustParse("stuck"), fault: OfEndpoint}, Failure{}, 0)
 	}
 	if st := h.status(now); !st.Open {
 		t.Fatal("not open")
 	}
 	if ok, probe, wait := h.allow(now); !ok || probe || wait == 0 {
-		t.Errorf("another conversation: allowed %v, as a probe %v, next probe in %v", ok, probe, wait)
+		t.Errorf("another sender: allowed %v, as a probe %v, next probe in %v", ok, probe, wait)
 	}
-	h.failed(now, "other", Failure{}, 0)
+	h.failed(now, failing{sender: jid.MustParse("other"), fault: OfEndpoint}, Failure{}, 0)
 	if ok, _, _ := h.allow(now); ok {
-		t.Error("two conversations have failed: it is the endpoint")
+		t.Error("two senders have failed: it is the endpoint")
 	}
 	if _, closed := h.succeeded(now); !closed {
 		t.Error("not closed")

@@ -32,6 +32,7 @@ const (
 // only in the store. Its fields belong to the queue's mutex.
 type lane struct {
 	conversation string
+	of           *source
 	state        laneState
 	mem          []*item
 	storing      int    // of mem and trail: the store has not said yet

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -40,9 +41,11 @@ type queue struct {
 
 	mu       sync.Mutex
 	lanes    map[string]*lane
-	ready    fifo
+	sources  map[jid.JID]*source
+	ready    turns
 	waits    waits
 	running  int // runners
+	busy     int // of these, those that have a lane
 	starting int // of these, those that have not begun
 	count    int // events that are not answered
 	held     int // of these, in memory
@@ -56,7 +59,7 @@ type queue struct {
 }
 
 func newQueue(w *Worker, disk *store.Queue) *queue {
-	q := &queue{w: w, disk: disk, max: usual, lanes: make(map[string]*lane)}
+	q := &queue{w: w, disk: disk, max: usual, lanes: make(map[string]*lane), sources: make(map[jid.JID]*source)}
 	q.timer = time.AfterFunc(never, q.wake)
 	return q
 }
@@ -66,7 +69,7 @@ func (q *queue) begin(backlog map[string]int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for conversation, n := range backlog {
-		l := q.lane(conversation)
+		l := q.lane(conversation, jid.JID{})
 		l.tail = n
 		q.count += n
 		q.settle(l)
@@ -81,7 +84,7 @@ func (q *queue) take(ev *Event, since time.Time, told func(error)) error {
 	it := &item{Event: ev, since: since, size: len(r.Stanza), told: told}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lane(conversation)
+	l := q.lane(conversation, q.w.Endpoint().sender(ev.Stanza.From))
 	// While the process ends, what still comes is stored for the next one.
 	inMemory := !q.closed && l.tail == 0 && q.fits(l)
 	err := q.disk.Append(&r, func(seq uint64, err error) { q.stored(l, it, inMemory, seq, err) })
@@ -104,20 +107,25 @@ func (q *queue) take(ev *Event, since time.Time, told func(error)) error {
 	return nil
 }
 
-// fits reports whether one more event of a lane may be in memory.
+// fits reports whether one more event of a lane may be in memory: of the lane, and
+// of its sender.
 func (q *queue) fits(l *lane) bool {
-	return q.held < q.max.held && q.bytes < q.max.bytes && len(l.mem) < q.max.ahead && (l.fails == 0 || len(l.mem) == 0)
+	return mayTake(l.of.held, q.max.held-q.held) && mayTake(l.of.bytes, q.max.bytes-q.bytes) && len(l.mem) < q.max.ahead && (l.fails == 0 || len(l.mem) == 0)
 }
 
 func (q *queue) hold(l *lane, it *item) {
 	l.mem = append(l.mem, it)
 	q.held++
 	q.bytes += it.size
+	l.of.held++
+	l.of.bytes += it.size
 }
 
-func (q *queue) unhold(it *item) {
+func (q *queue) unhold(l *lane, it *item) {
 	q.held--
 	q.bytes -= it.size
+	l.of.held--
+	l.of.bytes -= it.size
 }
 
 // stored is told what became of storing an event.
@@ -159,7 +167,7 @@ func (q *queue) withdraw(l *lane, it *item) bool {
 	for i, other := range l.mem {
 		if other == it {
 			l.mem = append(l.mem[:i:i], l.mem[i+1:]...)
-			q.unhold(it)
+			q.unhold(l, it)
 			q.count--
 			return true
 		}
@@ -188,10 +196,10 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 // overloaded answers what cannot be taken now (RFC 6120 section 8.3.3.18).
 var overloaded = &stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "the service has too much waiting; try again later"}
 
-func (q *queue) lane(conversation string) *lane {
+func (q *queue) lane(conversation string, sender jid.JID) *lane {
 	l := q.lanes[conversation]
 	if l == nil {
-		l = &lane{conversation: conversation}
+		l = &lane{conversation: conversation, of: q.source(sender)}
 		q.lanes[conversation] = l
 	}
 	return l
@@ -211,6 +219,7 @@ func (q *queue) settle(l *lane) {
 func (q *queue) tidy(l *lane) {
 	if l.over() && q.lanes[l.conversation] == l {
 		delete(q.lanes, l.conversation)
+		q.unused(l.of)
 	}
 }
 
@@ -248,33 +257,3 @@ func (q *queue) close() {
 	q.mu.Unlock()
 	q.runners.Wait()
 }
-
-// fifo is a queue of lanes.
-type fifo struct {
-	list []*lane
-	head int
-}
-
-func (f *fifo) push(l *lane) { f.list = append(f.list, l) }
-
-// pop returns the first lane that is still ready; others were taken out of turn.
-
-func (f *fifo) pop() *lane {
-	for f.head < len(f.list) {
-		l := f.list[f.head]
-		f.list[f.head] = nil
-		if f.head++; f.head == len(f.list) {
-			f.list, f.head = f.list[:0], 0
-		} else if f.head > 1024 && f.head > len(f.list)/2 {
-			n := copy(f.list, f.list[f.head:])
-			clear(f.list[n:])
-			f.list, f.head = f.list[:n], 0
-		}
-		if l.state == ready {
-			return l
-		}
-	}
-	return nil
-}
-
-func (f *fifo) len() int { return len(f.list) - f.head }

@@ -19,7 +19,7 @@ const (
 
 // spawn starts a runner if there is something to do; q.mu is held.
 func (q *queue) spawn() {
-	if q.closed || q.blocked || q.running >= q.w.Endpoint().Concurrency || q.starting >= q.ready.len() {
+	if q.closed || q.blocked || q.running >= q.w.Endpoint().Concurrency || q.starting >= q.ready.lanes || !q.ready.any(q.w.Endpoint().Concurrency-q.busy) {
 		return
 	}
 	q.starting++
@@ -36,6 +36,7 @@ func (q *queue) runner() {
 		if l == nil {
 			break
 		}
+		of := l.of // it may turn out to be another's
 		// What was read from the store is worked off before others are read,
 		// or all lanes together would fill the memory.
 		ours := true
@@ -45,10 +46,13 @@ func (q *queue) runner() {
 			q.mu.Lock()
 			again = ours && !probe && n < q.max.read && len(l.mem) > 0 && l.mem[0].read && !q.blocked && !q.closed
 		}
+		of.busy--
+		q.busy--
 		if ours {
 			l.state = idle
 			q.settle(l)
 		}
+		q.spawn() // there may be room for two now
 	}
 	q.running--
 	q.mu.Unlock()
@@ -56,7 +60,7 @@ func (q *queue) runner() {
 
 // next takes a lane that may be worked on now.
 func (q *queue) next() (l *lane, probe bool) {
-	if q.closed || q.blocked || q.w.start.Err() != nil || q.ready.len() == 0 && len(q.waits) == 0 {
+	if q.closed || q.blocked || q.w.start.Err() != nil || q.ready.lanes == 0 && len(q.waits) == 0 {
 		return nil, false
 	}
 	now := time.Now()
@@ -66,15 +70,17 @@ func (q *queue) next() (l *lane, probe bool) {
 		q.wakeIn(now, min(wait, q.sweepEvery()))
 		return nil, false
 	}
-	l = q.ready.pop()
 	// A probe does not wait for the lane's own time. There may be none: those that
 	// were ready can be with the sweep.
-	if l == nil && probe && len(q.waits) > 0 {
-		l = q.waits[0]
-		q.waits.remove(l)
+	if probe {
+		l = q.probe()
+	} else {
+		l = q.ready.pop(q.w.Endpoint().Concurrency - q.busy)
 	}
 	if l != nil {
 		l.state = busy
+		l.of.busy++
+		q.busy++
 	} else if probe {
 		q.w.health.unprobe()
 	}
@@ -167,6 +173,9 @@ func (q *queue) first(l *lane) (*item, error) {
 				q.pay(l)
 				continue
 			}
+			if len(l.mem) == 0 {
+				q.adopt(l, q.w.Endpoint().sender(s.From))
+			}
 			q.hold(l, it)
 		}
 		q.mu.Unlock()
@@ -187,7 +196,7 @@ func (q *queue) finish(l *lane, it *item) (more bool) {
 	defer q.mu.Unlock()
 	l.pop()
 	l.oldest = it.since
-	q.unhold(it)
+	q.unhold(l, it)
 	q.count--
 	return len(l.mem) > 0
 }
@@ -227,7 +236,7 @@ func (q *queue) release(l *lane) {
 // start starts as many runners as there is work for, and one where only a
 // probe may be due.
 func (q *queue) start() {
-	for !q.closed && q.running < q.w.Endpoint().Concurrency && q.starting < max(q.ready.len(), min(1, len(q.waits))) {
+	for !q.closed && q.running < q.w.Endpoint().Concurrency && q.starting < max(q.ready.lanes, min(1, len(q.waits))) {
 		q.starting++
 		q.running++
 		q.runners.Go(q.runner)

@@ -14,7 +14,7 @@ func TestProbeWithoutLane(t *testing.T) {
 	h.mu.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.ready.push(&lane{state: busy})
+	q.ready.push(&lane{state: busy, of: &source{}})
 	if l, _ := q.next(); l != nil {
 		t.Errorf("lane %+v", l)
 	}

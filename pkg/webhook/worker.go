@@ -59,12 +59,12 @@ type Worker struct {
 type setup struct {
 	e     *Endpoint
 	http  *requests
-	slots chan struct{} // attempts in flight
+	slots *slots
 	told  atomic.Uint32 // which notes are in the log
 }
 
 func newSetup(e *Endpoint) *setup {
-	return &setup{e: e, http: newRequests(e), slots: make(chan struct{}, e.Concurrency)}
+	return &setup{e: e, http: newRequests(e), slots: newSlots(e.Concurrency)}
 }
 
 // NewWorker returns the worker of an endpoint. It makes direct attempts and

@@ -1,0 +1,28 @@
+package main
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestOwnHosts(t *testing.T) {
+	for domain, want := range map[string][]string{
+		"bot.example.com":     {"bot.example.com", "example.com"},
+		"bot.xmpp.example.uk": {"bot.xmpp.example.uk", "xmpp.example.uk"},
+		"bot.localhost":       {"bot.localhost", "localhost"},
+		"example.com":         {"example.com"},
+		"example.co.uk":       {"example.co.uk"},
+		"example.github.io":   {"example.github.io"},
+		"bots":                {"bots"},
+	} {
+		cfg := &Config{Components: []ComponentConfig{{Domain: domain}}}
+		if got := ownHosts(cfg); !slices.Equal(got, want) {
+			t.Errorf("%s: %v, want %v", domain, got, want)
+		}
+	}
+	cfg := &Config{Components: []ComponentConfig{{Domain: "bot.example.com"}, {Domain: "b2.example.com"}}, Rosters: []RosterConfig{{Host: "example.org"}}}
+	cfg.HTTP.Basic.Accounts.Hosts = []string{"example.net"}
+	if got := hooks(&Config{Components: cfg.Components, Rosters: cfg.Rosters, HTTP: cfg.HTTP, Endpoints: []EndpointConfig{{Name: "a"}}})[0].Hosts; !slices.Equal(got, []string{"b2.example.com", "bot.example.com", "example.com", "example.net", "example.org"}) {
+		t.Errorf("an endpoint has %v", got)
+	}
+}
