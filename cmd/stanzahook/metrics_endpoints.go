@@ -14,7 +14,7 @@ type endpointMetrics struct {
 	retired *webhook.Retired
 
 	state, lastSuccess                            family
-	queued, inMemory, direct                      family
+	queued, inMemory, direct, failingSenders      family
 	inFlight, concurrency, attempts, took         family
 	delivered, refused, overflowed, expired, dead family
 	replies, replaced, removed                    family
@@ -23,6 +23,7 @@ type endpointMetrics struct {
 func newEndpointMetrics(workers []*webhook.Worker, retired *webhook.Retired) *endpointMetrics {
 	m := &endpointMetrics{workers: workers, retired: retired}
 	m.state = m.gauge("endpoint_state", "1 for the state of the endpoint, 0 for the others: ok, failing (the last attempt failed), open (the breaker is: it is only probed) or disabled.", "endpoint", "state")
+	m.failingSenders = m.gauge("endpoint_failing_senders", "Different senders whose attempts have failed since the last success; 10 at most are counted.", "endpoint")
 	m.lastSuccess = m.gauge("endpoint_last_success_timestamp_seconds", "When the endpoint last took an event; not there before it has.", "endpoint")
 	m.queued = m.gauge("endpoint_queued_events", "Events that are not answered, or not acknowledged by the reader.", "endpoint")
 	m.inMemory = m.gauge("endpoint_memory_events", "Of the queued events, those in memory; 2000 at most.", "endpoint")
@@ -59,6 +60,7 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		if w.Endpoint().Pulled() {
 			continue // nobody is called
 		}
+		m.failingSenders.count(ch, int64(st.Senders), name)
 		m.inMemory.count(ch, int64(st.InMemory), name)
 		m.direct.count(ch, int64(st.Direct), name)
 		m.inFlight.count(ch, int64(st.InFlight), name)

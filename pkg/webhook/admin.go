@@ -22,6 +22,7 @@ type Status struct {
 	Reason      string    // of Disabled
 	Open        bool      // the breaker: the endpoint is down, and probed
 	Failing     bool      // the last attempt failed
+	Senders     int       // whose attempts failed since the last success; breakAfter at most
 	Since       time.Time // of Disabled, Open or Failing
 	PausedUntil time.Time // as the endpoint asked
 	Queued      int       // events that are not answered

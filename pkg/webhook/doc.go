@@ -13,8 +13,8 @@
 // delivered from memory while it is being stored; what does not fit into memory
 // is read from the store when its lane gets there, which is also how a process
 // begins. A failing lane waits by itself (again.go), and keeps only its first
-// event in memory. When attempts of several conversations fail in a row, the
-// endpoint is taken for down and probed (health.go).
+// event in memory. When attempts fail in a row, the endpoint is taken for down
+// and probed (health.go).
 //
 // An event is removed from the store when the endpoint has accepted it and, if
 // it replied, when the XMPP server has confirmed the reply. A process that is
@@ -23,6 +23,44 @@
 // given up is a dead letter first, and only then removed.
 //
 // An endpoint without a URL is read from instead ([Puller]).
+//
+// # Whose fault
+//
+// An attempt that fails counts against one of three, and faultOf (fault.go) alone
+// says which. It holds for queued and direct events, IQs and copies; who pulls
+// judges nothing.
+//
+//	the message   it can be put into no request (a URL of more than 8000 bytes with
+//	              the addresses filled in), or 400, 413, 414, 422, 431: refused, and
+//	              in the queue a dead letter. The endpoint works.
+//	the sender    every other status: a bot that breaks at a text breaks for whoever
+//	              sends it. The breaker counts the senders.
+//	the endpoint  no answer (refused, reset, TLS, name, timeout), 502, 503, 504: it
+//	              did not work, whoever asked.
+//
+// In the formats of the modules a status of failure is the bot's answer to its
+// stanza; it counts against nobody, unless it is one after which a queued event is
+// tried again. 410 in format event disables the endpoint, and a Retry-After of 429
+// or 503 holds all of it back, whoever it was given to: both are what the endpoint
+// says of itself.
+//
+// A sender is a bare JID, a room too; of a domain that is not the operator's
+// (Endpoint.Hosts) the whole domain, for it can have as many users as it likes. A
+// sender has as many conversations as it likes, so nothing is counted or shared by
+// those.
+//
+// The breaker opens after ten failures in a row over five seconds: ten of the
+// endpoint, or of two senders at least. Then the endpoint is probed, by the
+// senders in turn. Others are held back only when two senders got no answer, or
+// ten fail: until then each failing conversation waits by its own schedule, and
+// what a sender can cause alone holds up only that sender.
+//
+// # What senders share
+//
+// Attempts in flight, the turns of lanes that are ready, events in memory and events
+// delivered directly have a bound for the endpoint. Nobody holds more of them
+// than are left free (mayTake), so one sender has half at most, and another one
+// finds some.
 //
 // # Where the time goes
 //

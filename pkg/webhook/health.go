@@ -260,7 +260,7 @@ func (h *health) succeededSince(t time.Time) bool {
 func (h *health) status(now time.Time) Status {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	st := Status{Disabled: h.disabled, Reason: h.reason, Open: h.open, Failing: h.fails > 0, LastSuccess: h.lastSuccess, LastFailure: h.lastFailure}
+	st := Status{Disabled: h.disabled, Reason: h.reason, Open: h.open, Failing: h.fails > 0, Senders: len(h.senders), LastSuccess: h.lastSuccess, LastFailure: h.lastFailure}
 	if h.paused.After(now) {
 		st.PausedUntil = h.paused
 	}
