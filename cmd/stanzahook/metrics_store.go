@@ -28,6 +28,7 @@ type storeMetrics struct {
 	diskFree, diskKeep                    family
 	unwritten, unwrittenLog, dropped      family
 	queuedBytes, oldest, dead, outboxDead family
+	keys, keysEarly                       family
 }
 
 func newStoreMetrics(a *app, workers []*webhook.Worker) *storeMetrics {
@@ -48,6 +49,8 @@ func newStoreMetrics(a *app, workers []*webhook.Worker) *storeMetrics {
 	m.oldest = m.gauge("endpoint_oldest_event_age_seconds", "How long the oldest queued event has waited; 0 if there is none.", "endpoint")
 	m.dead = m.gauge("endpoint_dead_letters", "Dead letters of the endpoint that are kept.", "endpoint")
 	m.outboxDead = m.gauge("outbox_dead_letters", "Dead letters of the outbox that are kept.")
+	m.keys = m.gauge("idempotency_keys", "Idempotency-Keys that are kept, by the name of the token that has sent them.", "token")
+	m.keysEarly = m.counter("idempotency_keys_forgotten_total", "Answered Idempotency-Keys that were forgotten before their 24 hours, as their token has more than its share.", "token")
 	return m
 }
 
@@ -112,6 +115,24 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 		failed(err)
 	} else {
 		tell(m.outboxDead, float64(n))
+	}
+	counts, err := m.a.store.Requests(ctx)
+	if err != nil {
+		failed(err)
+		return got, complete
+	}
+	none := make(map[string]bool)
+	for _, t := range m.a.now.Load().cfg.HTTP.Tokens {
+		none[t.Name] = true
+	}
+	for _, c := range counts {
+		delete(none, c.Caller)
+		tell(m.keys, float64(c.Keys), c.Caller)
+		tell(m.keysEarly, float64(c.Early), c.Caller)
+	}
+	for name := range none {
+		tell(m.keys, 0, name)
+		tell(m.keysEarly, 0, name)
 	}
 	return got, complete
 }

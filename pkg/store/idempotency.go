@@ -3,10 +3,10 @@ package store
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,13 +36,14 @@ func (r *Request) Answered() bool { return r.Status != 0 }
 // requestBytes is the share of the store that requests may take.
 func requestBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/32) }
 
-// openRequests opens the requests. They are not replaced by newer ones: a key
-// that is forgotten early would be a message sent twice.
+// openRequests opens the requests. The stream replaces none by newer ones: a key
+// that is forgotten early would be a message sent twice. See requestIndex for what
+// goes when a caller has too many.
 func (e *engine) openRequests(ctx context.Context, o *Options) error {
 	stream, err := e.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
 		Name:              requestStream,
 		Description:       "requests with an Idempotency-Key",
-		Subjects:          []string{requestPrefix + "*"},
+		Subjects:          []string{requestPrefix + "*.*"},
 		Retention:         jetstream.LimitsPolicy,
 		Storage:           jetstream.FileStorage,
 		Discard:           jetstream.DiscardNew,
@@ -59,10 +60,12 @@ func (e *engine) openRequests(ctx context.Context, o *Options) error {
 	return nil
 }
 
-// requestSubject is a key as part of a subject; a key may have any characters.
+// requestSubject has the caller, which is what is before the first NUL of a key, and
+// the key; they may have any characters.
 func requestSubject(key string) string {
+	caller, _, _ := strings.Cut(key, "\x00")
 	sum := sha256.Sum256([]byte(key))
-	return requestPrefix + hex.EncodeToString(sum[:])
+	return requestPrefix + callerToken(caller) + "." + subjectName.EncodeToString(sum[:])
 }
 
 // BeginRequest stores a request under a key that is new, and returns when it is
@@ -74,6 +77,11 @@ func requestSubject(key string) string {
 //
 // Errors: ErrFull.
 func (s *Store) BeginRequest(ctx context.Context, key string, r Request) (stored Request, created bool, err error) {
+	if s.crowded(requestSubject(key), uint32(len(r.ID)+len(r.Hash))+200) { // what is known must not go for itself
+		if stored, err = s.readRequest(ctx, key); !errors.Is(err, jetstream.ErrMsgNotFound) {
+			return stored, false, err
+		}
+	}
 	for range 3 { // what is there may expire in between
 		err = s.putRequest(ctx, key, r, jetstream.WithExpectLastSequencePerSubject(0))
 		if err == nil {
@@ -83,19 +91,24 @@ func (s *Store) BeginRequest(ctx context.Context, key string, r Request) (stored
 		if !errors.As(err, &api) || api.ErrorCode != jetstream.JSErrCodeStreamWrongLastSequence {
 			return Request{}, false, fmt.Errorf("store a request: %w", err)
 		}
-		m, err := s.eng.Load().requests.GetLastMsgForSubject(ctx, requestSubject(key))
+		stored, err = s.readRequest(ctx, key)
 		if errors.Is(err, jetstream.ErrMsgNotFound) {
 			continue
 		}
-		if err == nil {
-			err = json.Unmarshal(m.Data, &stored)
-		}
-		if err != nil {
-			return Request{}, false, fmt.Errorf("read a request: %w", err)
-		}
-		return stored, false, nil
+		return stored, false, err
 	}
 	return Request{}, false, fmt.Errorf("store a request: %w", err)
+}
+
+func (s *Store) readRequest(ctx context.Context, key string) (r Request, err error) {
+	m, err := s.eng.Load().requests.GetLastMsgForSubject(ctx, requestSubject(key))
+	if err == nil {
+		err = json.Unmarshal(m.Data, &r)
+	}
+	if err != nil {
+		return Request{}, fmt.Errorf("read a request: %w", err)
+	}
+	return r, nil
 }
 
 // EndRequest stores the answer of a request that was begun. Its 24 hours begin
@@ -110,13 +123,49 @@ func (s *Store) EndRequest(ctx context.Context, key string, r Request) error {
 	return nil
 }
 
+// putRequest stores a record, when there is room for it.
 func (s *Store) putRequest(ctx context.Context, key string, r Request, opts ...jetstream.PublishOpt) error {
 	m := nats.NewMsg(requestSubject(key))
 	var err error
 	if m.Data, err = json.Marshal(r); err != nil {
 		return err
 	}
-	return s.publishOne(ctx, m, requestStream, opts...)
+	if r.Answered() {
+		m.Header.Set(answeredHeader, "1")
+	}
+	size := requestSize(m.Subject, len(m.Data), r.Answered())
+	if err := s.reserve(ctx, m.Subject, size); err != nil {
+		return err
+	}
+	ack, err := s.publishAck(ctx, m, requestStream, opts...)
+	x := &s.requestIndex
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.count(x.of(m.Subject), -int64(size)) // it was reserved
+	if err == nil {
+		x.add(m.Subject, keptRequest{ack.Sequence, size, uint32(time.Now().Unix())}, r.Answered())
+	}
+	return err
+}
+
+// reserve counts a record before it is stored.
+func (s *Store) reserve(ctx context.Context, subject string, size uint32) error {
+	if err := s.refuses(); err != nil {
+		return err
+	}
+	x := &s.requestIndex
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if !x.made {
+		if err := x.make(context.WithoutCancel(ctx), s.eng.Load().requests); err != nil {
+			return err
+		}
+	}
+	if err := s.makeRoom(ctx, subject, size); err != nil {
+		return err
+	}
+	x.count(x.of(subject), int64(size))
+	return nil
 }
 
 // publishOne publishes and waits. The caller's going does not end it: a publish

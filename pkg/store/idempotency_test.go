@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -78,5 +79,78 @@ func TestRequestsAreBounded(t *testing.T) {
 	}
 	if err := s.Ready(t.Context()); err != nil {
 		t.Errorf("the whole store takes nothing more: %v", err)
+	}
+}
+
+// A caller with more keys than his share forgets his own oldest ones that are
+// answered; never one without an answer, nor those of others.
+func TestRequestsHaveShares(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	answered := store.Request{Hash: "h", ID: "id", Status: 202, Type: "application/json", Answer: []byte(strings.Repeat("x", 10_000))}
+	do := func(key string, end bool) {
+		t.Helper()
+		if _, created, err := s.BeginRequest(t.Context(), key, store.Request{Hash: "h", ID: "id"}); !created || err != nil {
+			t.Fatalf("%q: %v %v", key, created, err)
+		}
+		if end {
+			if err := s.EndRequest(t.Context(), key, answered); err != nil {
+				t.Fatalf("%q: %v", key, err)
+			}
+		}
+	}
+	known := func(key string) bool {
+		t.Helper()
+		_, created, err := s.BeginRequest(t.Context(), key, store.Request{Hash: "h", ID: "id"})
+		if err != nil {
+			t.Fatalf("%q: %v", key, err)
+		}
+		return !created
+	}
+	key := func(caller string, n int) string { return fmt.Sprintf("%s\x00POST/v1/messages\x00%d", caller, n) }
+	do(key("modest", 0), true)
+	do(key("greedy", 0), false)
+	const many = 100 // of 13 KiB each, where the share is 512 KiB
+	for n := 1; n < many; n++ {
+		do(key("greedy", n), true)
+		if n == many/2 { // the index is made anew
+			s.Close()
+			s = open(t, dir)
+		}
+	}
+	counts, err := s.Requests(t.Context())
+	if err != nil || len(counts) != 2 || counts[0].Caller != "greedy" || counts[1] != (store.RequestCount{Caller: "modest", Keys: 1}) || counts[0].Early == 0 || counts[0].Keys > 60 {
+		t.Errorf("%+v", counts)
+	}
+	if !known(key("greedy", 0)) || !known(key("modest", 0)) || !known(key("greedy", many-1)) || !known(key("greedy", many-10)) {
+		t.Error("a key is forgotten that should not be")
+	}
+	if known(key("greedy", 1)) {
+		t.Error("the oldest answered key is still known")
+	}
+	s.Close()
+}
+
+// Where one caller fills his share with requests that have no answer, he gets no
+// more, and others do.
+func TestUnansweredRequestsFillOneShare(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	large := store.Request{ID: strings.Repeat("x", 20_000)}
+	var full error
+	n := 0
+	for ; n < 1000 && full == nil; n++ {
+		_, _, full = s.BeginRequest(t.Context(), fmt.Sprintf("greedy\x00%d", n), large)
+	}
+	if !errors.Is(full, store.ErrFull) {
+		t.Fatalf("after %d: %v", n, full)
+	}
+	if _, created, err := s.BeginRequest(t.Context(), "greedy\x000", large); created || err != nil {
+		t.Errorf("the first is forgotten: %v %v", created, err)
+	}
+	for n := range 5 {
+		if _, created, err := s.BeginRequest(t.Context(), fmt.Sprintf("other\x00%d", n), large); !created || err != nil {
+			t.Errorf("another caller: %v %v", created, err)
+		}
 	}
 }

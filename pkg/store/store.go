@@ -61,6 +61,8 @@ type Store struct {
 	eng  atomic.Pointer[engine]
 	pub  *publisher
 
+	requestIndex requestIndex
+
 	mu     sync.Mutex
 	queues map[string]*Queue
 	reopen []func(context.Context) error // what a new engine needs besides
@@ -101,6 +103,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 		_ = lock.Close() // nothing was written
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
+	s.requestIndex.most = requestBytes(&s.o)
 	s.pub = newPublisher(s)
 	s.checkDisk()
 	run, stop := context.WithCancel(context.Background())
