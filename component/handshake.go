@@ -69,7 +69,7 @@ func (l *Link) handshake(conn net.Conn) (*stanza.Reader, *stanza.Parser, error) 
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, fmt.Errorf("clear deadline: %w", err)
 	}
-	return r, stanza.NewParser(l.o.Limits, header.Scope), nil
+	return r, stanza.NewParser(l.o.Limits, header.Scope).DropUndeclared(), nil
 }
 
 // notXMPP means that something else than a component listener answered.

@@ -122,8 +122,11 @@ func printDelivery(w io.Writer, body []byte) error {
 	}
 	for i, a := range d.Attempts {
 		what := "no answer"
-		if a.Status != nil {
+		switch {
+		case a.Status != nil:
 			what = fmt.Sprint(*a.Status)
+		case a.Error == nil:
+			what = "read" // of an endpoint without a URL
 		}
 		for _, more := range []*string{a.Type, a.Error} {
 			if more != nil {

@@ -72,7 +72,7 @@ const (
 )
 
 var (
-	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock"}
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid"}
 	testUsers   = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier"}
 )
 
@@ -145,6 +145,7 @@ type testComponent struct {
 type testEndpoint struct {
 	Name, URL, Component, Format string
 	To, Timeout, MaxAge          string   // default: any, 15s, the product's
+	Stanzas                      []string // default: messages
 	Schedule                     []string // default: three short steps
 }
 

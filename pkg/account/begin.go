@@ -16,7 +16,7 @@ import (
 func (d Dialer) begin(ctx context.Context, st *stream, who jid.JID) (*Session, error) {
 	s := &Session{
 		stream: st, account: who.Bare(), confirm: d.Confirm, bounced: d.Bounced,
-		parser: stanza.NewParser(stanza.Limits{}, st.scope), ended: make(chan struct{}),
+		parser: stanza.NewParser(stanza.Limits{}, st.scope).DropUndeclared(), ended: make(chan struct{}),
 	}
 	stop := st.until(ctx)
 	err := s.negotiate()

@@ -12,13 +12,6 @@ import (
 // always one member at least, kind.
 func Append(dst []byte, s *stanza.Stanza) []byte { return encode(dst, s, level{depth: 1}, nil) }
 
-// AppendWithStanza is Append with one more member, stanza: the exact XML.
-func AppendWithStanza(dst []byte, s *stanza.Stanza) []byte {
-	dst = Append(dst, s)
-	dst = append(dst[:len(dst)-1], `,"stanza":`...)
-	return append(appendString(dst, s.XML()), '}')
-}
-
 // mark is where the value of a key is in the JSON of a stanza.
 type mark struct {
 	key      string
@@ -34,10 +27,18 @@ type encoder struct {
 	marks *[]mark
 	inXML []bool // the children that are in the key xml
 	any   bool   // one is
+
+	byLanguage bool // of several bodies and subjects the one in the stanza's language
 }
 
 func encode(dst []byte, s *stanza.Stanza, at level, marks *[]mark) []byte {
-	e := encoder{s: s, dst: append(dst, '{'), at: at, marks: marks}
+	e := encoder{s: s, dst: dst, at: at, marks: marks}
+	return e.object()
+}
+
+func (e *encoder) object() []byte {
+	s := e.s
+	e.dst = append(e.dst, '{')
 	e.header("kind", s.Kind.String())
 	if s.Kind == stanza.Presence && s.Type == "" {
 		e.header("type", "available")
@@ -47,7 +48,7 @@ func encode(dst []byte, s *stanza.Stanza, at level, marks *[]mark) []byte {
 	e.header("to", s.To.String())
 	e.header("from", s.From.String())
 	e.header("id", s.ID)
-	e.header("lang", s.Lang)
+	e.header("lang", e.language())
 	e.children()
 	return append(e.dst, '}')
 }
@@ -107,6 +108,12 @@ next:
 			}
 		}
 		known = append(known, k)
+		if e.byLanguage && (k.name == "body" || k.name == "subject") {
+			if chosen := e.inLanguage(k.name); chosen != i {
+				e.chosen(k, chosen)
+				continue
+			}
+		}
 		e.elements(k, i)
 	}
 	if !e.any {

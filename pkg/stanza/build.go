@@ -77,7 +77,7 @@ func (h Header) appendTag(b []byte, extra string) []byte {
 	for _, a := range [...]struct{ name, value string }{
 		{"type", h.Type}, {"id", h.ID}, {"from", h.From.String()}, {"to", h.To.String()}, {"xml:lang", h.Lang},
 	} {
-		if a.value != "" {
+		if a.value != "" || a.name == "id" && h.EmptyID {
 			b = AppendAttr(b, a.name, a.value)
 		}
 	}
@@ -117,7 +117,7 @@ func (s *Stanza) content() string {
 // Reply returns the header of an answer: addresses swapped, kind, id and
 // language kept (RFC 6120 section 8.1). The type is left empty.
 func (s *Stanza) Reply() Header {
-	return Header{Kind: s.Kind, ID: s.ID, From: s.To, To: s.From}
+	return Header{Kind: s.Kind, ID: s.ID, EmptyID: s.EmptyID, From: s.To, To: s.From}
 }
 
 // Result answers an IQ get or set with the XML of a payload, which may be

@@ -50,3 +50,51 @@ func FuzzParseDocument(f *testing.F) {
 		}
 	})
 }
+
+// A server's stanza is read without attributes whose prefix it left undeclared;
+// what else is wrong with it stays so.
+func TestDropUndeclared(t *testing.T) {
+	for _, c := range []struct{ in, want string }{
+		{`<message p:x='1' id='1'/>`, `<message id='1'/>`},
+		{`<message><body p:x="1" xml:lang='de'>hi</body><a p:y='2' z='3' q:y='4'/></message>`, `<message><body xml:lang='de'>hi</body><a z='3'/></message>`},
+		{`<message><a xmlns:p='urn:p' p:x='1'/><b p:x='1'/></message>`, `<message><a xmlns:p='urn:p' p:x='1'/><b/></message>`},
+		{`<message s:x='1' p:x='1'/>`, `<message xmlns:s='urn:s' s:x='1'/>`}, // s is the stream's
+		{`<message><p:a/></message>`, ""},
+		{`<message p:x='1' p:x='2'/>`, ""},
+	} {
+		s, err := NewParser(Limits{}, []Namespace{{"s", "urn:s"}}).DropUndeclared().Parse(c.in)
+		if (err == nil) != (c.want != "") || err == nil && s.XML() != c.want {
+			t.Errorf("%s: %v, %v", c.in, s, err)
+		}
+		if _, err := Parse(c.in, Limits{}); err == nil {
+			t.Errorf("%s is taken from those who are to write it right", c.in)
+		}
+	}
+}
+
+// The answer to a request has its id, also one that is empty.
+func TestEmptyID(t *testing.T) {
+	for in, want := range map[string]string{
+		`<iq type='get' id='' from='a@b' to='c@d'><q xmlns='urn:q'/></iq>`:        ` id=''`,
+		`<iq type='get' from='a@b' to='c@d'><q xmlns='urn:q'/></iq>`:              ``,
+		`<iq type='get' id='1' from='a@b' to='c@d'><q xmlns='urn:q'/></iq>`:       ` id='1'`,
+		`<message type='chat' id="" from='a@b' to='c@d'><body>x</body></message>`: ` id=''`,
+	} {
+		s, err := Parse(in, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		result, err := s.Result("", Limits{})
+		if err != nil || s.Kind == IQ && result.XML() != `<iq type='result'`+want+` from='c@d' to='a@b'/>` {
+			t.Errorf("%s: %s, %v", in, result.XML(), err)
+		}
+		bounce, err := s.ErrorReply(&Error{Type: Cancel, Condition: Forbidden}, Limits{})
+		if err != nil || !strings.HasPrefix(bounce.XML(), "<"+s.Kind.String()+` type='error'`+want+` from=`) {
+			t.Errorf("%s: %s, %v", in, bounce.XML(), err)
+		}
+		same, err := s.With(s.Header, Limits{})
+		if err != nil || strings.Contains(same.XML(), " id=") != (want != "") {
+			t.Errorf("%s: %s, %v", in, same.XML(), err)
+		}
+	}
+}

@@ -97,6 +97,10 @@ func (x *scanner) prefixes(name string, at int) (uri string, ok bool) {
 		if p == "" || p == "xmlns" {
 			continue
 		}
+		if x.dropping && p != "xml" && x.resolve(p) == nil {
+			x.dropped = append(x.dropped, span{int32(a.start), int32(a.valueEnd)})
+			continue
+		}
 		if a.uri, ok = x.lookUp(p, at); !ok {
 			return "", false
 		}

@@ -25,6 +25,15 @@ func NewParser(lim Limits, scope []Namespace) *Parser {
 	return &Parser{scanner{lim: lim.withDefaults(), scope: scope}}
 }
 
+// DropUndeclared makes p leave out attributes whose prefix is declared nowhere,
+// and returns it. ejabberd passes them on so: it keeps the attribute of a client
+// and not the declaration of its prefix, and the sender, who wrote it well, must
+// not lose the stanza over it.
+func (p *Parser) DropUndeclared() *Parser {
+	p.x.dropping = true
+	return p
+}
+
 // Parse reads one stanza. The XML must be exactly one element, well formed,
 // with nothing RFC 6120 section 11.1 forbids, and within the limits; raw is
 // kept, not copied. Addresses that no RFC 7622 JID can be made of are kept as
@@ -47,10 +56,24 @@ func (p *Parser) Parse(raw string) (*Stanza, error) {
 	if s.Kind == 0 || !contentNamespace(space) {
 		return nil, &NotStanza{space, local}
 	}
+	if len(x.dropped) > 0 {
+		return p.Parse(without(raw, x.dropped))
+	}
 	if len(x.outer) > 0 {
 		return p.Parse(declareAll(raw, x.outer))
 	}
 	return s, nil
+}
+
+// without cuts pieces out of raw, which are in order.
+func without(raw string, pieces []span) string {
+	out := make([]byte, 0, len(raw))
+	last := int32(0)
+	for _, s := range pieces {
+		out = append(out, raw[last:s.from]...)
+		last = s.to
+	}
+	return string(append(out, raw[last:]...))
 }
 
 // declareAll writes namespace declarations into the start tag of raw.
@@ -218,6 +241,7 @@ func (x *scanner) root(s *Stanza) {
 			s.Type = a.text()
 		case "id":
 			s.ID = a.text()
+			s.EmptyID = s.ID == ""
 		case "from":
 			s.From = jid.FromServer(a.text())
 		case "to":

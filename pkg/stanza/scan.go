@@ -27,6 +27,9 @@ type scanner struct {
 	bind  []binding
 	elems []string    // names of the open elements
 	outer []Namespace // prefixes in use that only the stream declares
+
+	dropping bool   // attributes whose prefix is not declared
+	dropped  []span // of them
 }
 
 type attribute struct {
@@ -53,6 +56,7 @@ type binding struct {
 func (x *scanner) reset(s string) {
 	x.s, x.i, x.err = s, 0, nil
 	x.attr, x.bind, x.elems, x.outer = x.attr[:0], x.bind[:0], x.elems[:0], x.outer[:0]
+	x.dropped = x.dropped[:0]
 	for _, n := range x.scope {
 		x.bind = append(x.bind, binding{n.Prefix, n.URI, -1})
 	}

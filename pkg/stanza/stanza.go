@@ -44,6 +44,7 @@ type Header struct {
 	Kind     Kind
 	Type     string // as written; empty if absent
 	ID       string
+	EmptyID  bool   // there is an id, and it is empty: an answer has to have it too
 	Lang     string // xml:lang
 	From, To jid.JID
 }

@@ -44,15 +44,16 @@ type Puller struct {
 	// turn is held by whoever moves acked: an acknowledgement, or expiry.
 	turn chan struct{}
 
-	mu      sync.Mutex
-	acked   uint64        // everything up to here is acknowledged, or given up
-	count   int           // events after that
-	owing   []uint64      // acknowledged, and not removed until something is confirmed
-	reader  *Reader       // the one that may read
-	more    chan struct{} // closed when there is more; nil: nobody waits for that
-	closed  bool
-	expiry  context.CancelFunc
-	expired sync.WaitGroup
+	mu       sync.Mutex
+	acked    uint64        // everything up to here is acknowledged, or given up
+	count    int           // events after that
+	owing    []uint64      // acknowledged, and not removed until something is confirmed
+	reader   *Reader       // the one that may read
+	handouts []handout     // pages with events that are not acknowledged
+	more     chan struct{} // closed when there is more; nil: nobody waits for that
+	closed   bool
+	expiry   context.CancelFunc
+	expired  sync.WaitGroup
 }
 
 func openPuller(ctx context.Context, w *Worker, disk *store.Queue) (*Puller, error) {
@@ -163,6 +164,7 @@ func (p *Puller) settle(seq uint64) {
 	defer p.mu.Unlock()
 	p.acked = seq
 	p.count--
+	p.forgetHandouts()
 }
 
 // paid notes that what was owing for an event is confirmed.

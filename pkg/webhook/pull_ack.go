@@ -104,6 +104,7 @@ func (p *Puller) accept(r *store.Stored) error {
 		p.settle(r.Seq)
 		return nil
 	}
+	tries := p.tries(r.Seq)
 	var out *stanza.Stanza
 	if !p.w.Endpoint().Copy {
 		out = receipt(ev)
@@ -113,7 +114,7 @@ func (p *Puller) accept(r *store.Stored) error {
 	}
 	p.w.Counters.Delivered.Add(1)
 	p.w.health.succeeded(time.Now())
-	p.w.entry(ev, store.Delivered, "", nil)
+	p.over(ev, store.Delivered, "", tries)
 	return nil
 }
 

@@ -61,10 +61,11 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	if err != nil {
 		return p.accept(r) // says that it is damaged
 	}
+	tries := p.tries(r.Seq)
 	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
 	if err := p.w.store.Bury(ctx, store.Dead{
 		Record: r.Record, Endpoint: p.w.name, Type: ev.Stanza.EventType(), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
-		Reason: reason, Died: time.Now(),
+		Reason: reason, Died: time.Now(), Attempts: tries,
 	}); err != nil {
 		return err
 	}
@@ -78,6 +79,6 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	p.w.Counters.Expired.Add(1)
 	p.w.Counters.Dead.Add(1)
 	p.w.repeats.Warn(p.w.log, "an event is given up", ev.about(zap.String("reason", reason))...)
-	p.w.entry(ev, store.DeadState, reason, nil)
+	p.over(ev, store.DeadState, reason, tries)
 	return nil
 }

@@ -123,6 +123,7 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 			list = append(list, Pulled{at.String(), body})
 		}
 		if len(list) > 0 {
+			p.handedOut(stored[0].Seq, stored[len(stored)-1].Seq)
 			return list, nil
 		}
 	}

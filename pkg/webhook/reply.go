@@ -107,7 +107,7 @@ func (r *replier) named(h stanza.Header) stanza.Header {
 	orig := r.ev.Stanza
 	switch {
 	case h.Kind == stanza.IQ && orig.Kind == stanza.IQ:
-		h.ID = orig.ID
+		h.ID, h.EmptyID = orig.ID, orig.EmptyID
 	case h.ID != "":
 	case h.Type == "error" && h.Kind == orig.Kind && orig.ID != "":
 		h.ID = orig.ID
