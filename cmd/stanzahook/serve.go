@@ -49,6 +49,12 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
+	// net/http writes there, among others, what a bot has sent that nobody asked for.
+	restore, err := zap.RedirectStdLogAt(log, zapcore.DebugLevel)
+	if err != nil {
+		return err
+	}
+	defer restore()
 	manager, err := newSupervisor(log)
 	if err != nil {
 		return err

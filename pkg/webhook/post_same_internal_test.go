@@ -207,3 +207,14 @@ func FuzzQuickAnswer(f *testing.F) {
 		}
 	})
 }
+
+// The name that is looked up, and the one that is said, are those of net/http.
+func TestInternationalisedHost(t *testing.T) {
+	r := newRequests(&Endpoint{URL: "http://Bücher.example/{to}", Timeout: time.Second})
+	defer r.close()
+	line, err := r.plain.appendTarget(nil, noValues)
+	u, err2 := r.address.URL(noValues)
+	if err != nil || err2 != nil || r.plain.pool.addr != "xn--bcher-kva.example:80" || string(line) != "POST / HTTP/1.1\r\nHost: xn--bcher-kva.example\r\n" || u.Host != "xn--bcher-kva.example" {
+		t.Errorf("%s, %q, %v, %v, %v", r.plain.pool.addr, line, u, err, err2)
+	}
+}
