@@ -51,9 +51,9 @@ demo: build ## show it at work, from start to end; SERVER=ejabberd for the other
 	@exec bin/demo --server $(SERVER)
 
 .PHONY: run
-run: build ## start the same as demo, and leave it running for you to try
+run: build ## start the same as demo, and leave it running for you to try; BOT=http://127.0.0.1:8080/hook: with your bot
 	@sh deploy/lab/install.sh $(SERVER)
-	@exec bin/demo --server $(SERVER) --keep
+	@exec bin/demo --server $(SERVER) --keep $(if $(BOT),--bot-url '$(BOT)')
 
 .PHONY: test
 test: ## run all tests, with the race detector, on real servers too

@@ -299,6 +299,7 @@ const (
 	levelWarn  = "warn"
 	levelError = "error"
 
+	logAuto    = "auto" // console on a terminal, else json
 	logJSON    = "json"
 	logConsole = "console"
 )

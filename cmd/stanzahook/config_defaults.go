@@ -28,7 +28,7 @@ func defaultConfig() Config {
 			MaxBytes: 4 * GiB,
 		},
 		Drain: 20 * time.Second,
-		Log:   LogConfig{Level: levelInfo, Format: logJSON},
+		Log:   LogConfig{Level: levelInfo, Format: logAuto},
 	}
 }
 

@@ -39,7 +39,7 @@ func findConfigIn(flag string, places ...string) (string, error) {
 		}
 	}
 	if flag != "" {
-		return "", fmt.Errorf("configuration file %s (from --config) does not exist", flag)
+		return "", fmt.Errorf("configuration file %s (from --config) does not exist; \"stanzahook init --dir %s\" with --server and --domain makes one", flag, filepath.Dir(flag))
 	}
 	return "", fmt.Errorf("no configuration file: tried %s; make one with \"stanzahook init --server prosody --domain bot.example.com\" (or --server ejabberd), or name it with --config",
 		strings.Join(places, " and "))

@@ -67,7 +67,7 @@ func validate(r *report, c *Config, files fileReader) {
 		v.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
 	}
 	v.oneOf("log.level", c.Log.Level, levelDebug, levelInfo, levelWarn, levelError)
-	v.oneOf("log.format", c.Log.Format, logJSON, logConsole)
+	v.oneOf("log.format", c.Log.Format, logAuto, logJSON, logConsole)
 	v.contradictions()
 }
 

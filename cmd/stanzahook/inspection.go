@@ -60,6 +60,9 @@ func (i *inspection) run(ctx context.Context) []v1.Check {
 	for n := range i.cfg.Endpoints {
 		one(func(ctx context.Context) v1.Check { return i.endpoint(ctx, &i.cfg.Endpoints[n]) })
 	}
+	for _, host := range i.cfg.HTTP.Basic.Accounts.Hosts {
+		one(func(ctx context.Context) v1.Check { return i.accounts(ctx, host) })
+	}
 	one(i.store)
 	found := make([][]v1.Check, len(looks))
 	slots := make(chan struct{}, inspectionsAtOnce)

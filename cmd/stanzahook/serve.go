@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
+	"golang.org/x/term"
 )
 
 func serveCommand() *cobra.Command {
@@ -134,7 +135,7 @@ func newLogger(c LogConfig) (*zap.Logger, zap.AtomicLevel, error) {
 	z.DisableCaller = true
 	z.DisableStacktrace = true
 	z.EncoderConfig.TimeKey, z.EncoderConfig.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
-	if c.Format == logConsole {
+	if c.Format == logConsole || c.Format == logAuto && term.IsTerminal(int(os.Stderr.Fd())) {
 		z.Encoding = "console"
 		z.EncoderConfig.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
 		z.EncoderConfig.EncodeLevel = zapcore.CapitalLevelEncoder

@@ -39,8 +39,9 @@ man=$root/usr/share/man
 
 install -D -m 755 "$binary" "$root/usr/bin/stanzahook"
 install -D -m 644 "$top/deploy/systemd/stanzahook.service" "$root/lib/systemd/system/stanzahook.service"
+# No configuration: none would fit, and an upgrade would ask about it. "stanzahook
+# init" writes one.
 install -d -m 750 "$root/etc/stanzahook"
-install -m 640 "$top/deploy/samples/stanzahook.yaml" "$root/etc/stanzahook/stanzahook.yaml"
 
 mkdir -p "$man/man1" "$man/man5"
 "$tool" man "$man/man1"
@@ -55,7 +56,18 @@ install -d "$root/usr/share/bash-completion/completions" "$root/usr/share/zsh/ve
 install -D -m 644 "$here/copyright" "$doc/copyright"
 sh "$top/deploy/licenses.sh" | gzip -9n >"$doc/dependencies.gz"
 install -d "$doc/examples"
-install -m 644 "$top/deploy/samples/prosody.cfg.lua" "$top/deploy/samples/ejabberd.yml" "$doc/examples/"
+install -m 644 "$top/deploy/samples/stanzahook.yaml" "$top/deploy/samples/prosody.cfg.lua" "$top/deploy/samples/ejabberd.yml" \
+	"$top/deploy/prometheus/alerts.yml" "$top/deploy/grafana/stanzahook.json" "$doc/examples/"
+# The guides, as they are in the source, so that their links to each other hold.
+guide=$doc/guide
+install -d "$guide/deploy/coming-from" "$guide/examples"
+install -m 644 "$top/README.md" "$guide/"
+install -m 644 "$top/examples/README.md" "$guide/examples/"
+install -m 644 "$top"/deploy/*.md "$guide/deploy/"
+install -m 644 "$top"/deploy/coming-from/*.md "$guide/deploy/coming-from/"
+for link in samples prometheus grafana; do
+	ln -s ../../examples "$guide/deploy/$link"
+done
 gzip -9nc "$top/CHANGELOG.md" >"$doc/changelog.gz"
 cat >"$work/changelog" <<END
 stanzahook ($version) stable; urgency=medium
@@ -70,12 +82,11 @@ install -D -m 644 "$here/lintian-overrides" "$root/usr/share/lintian/overrides/s
 install -d "$root/DEBIAN"
 size=$(du -sk --apparent-size --exclude=DEBIAN "$root" | cut -f1)
 sed "s/@VERSION@/$version/; s/@ARCH@/$arch/; s/@SIZE@/$size/" "$here/control" >"$root/DEBIAN/control"
-echo /etc/stanzahook/stanzahook.yaml >"$root/DEBIAN/conffiles"
 for script in postinst prerm postrm; do
 	install -m 755 "$here/$script" "$root/DEBIAN/$script"
 done
 (cd "$root" && find usr lib -type f -print0 | sort -z | xargs -0 md5sum) >"$root/DEBIAN/md5sums"
-chmod 644 "$root/DEBIAN/control" "$root/DEBIAN/conffiles" "$root/DEBIAN/md5sums"
+chmod 644 "$root/DEBIAN/control" "$root/DEBIAN/md5sums"
 
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 mkdir -p "$out"

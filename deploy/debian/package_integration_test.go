@@ -71,7 +71,7 @@ func release(t *testing.T, top, version, out string) string {
 func copyOf(t *testing.T, top string) string {
 	t.Helper()
 	dir := t.TempDir()
-	for _, name := range []string{"cmd", "pkg", "component", "httpapi", "deploy", "go.mod", "go.sum", "LICENSE", "CHANGELOG.md"} {
+	for _, name := range []string{"cmd", "pkg", "component", "httpapi", "deploy", "go.mod", "go.sum", "LICENSE", "CHANGELOG.md", "README.md", "examples"} {
 		output(t, exec.Command("cp", "-R", filepath.Join(top, name), dir))
 	}
 	return dir

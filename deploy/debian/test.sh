@@ -69,7 +69,12 @@ quiet inside dpkg --install /tmp/old.deb
 is "$(inside getent passwd stanzahook | cut -d: -f6,7)" /var/lib/stanzahook:/usr/sbin/nologin "the user"
 inside stanzahook version | grep -q '^stanzahook ' || fail "the program does not say its version"
 is "$(inside stat -c '%a %U %G' /etc/stanzahook)" "750 root stanzahook" /etc/stanzahook
-is "$(inside stat -c '%a %U %G' /etc/stanzahook/stanzahook.yaml)" "640 root stanzahook" stanzahook.yaml
+is "$(inside ls -A /etc/stanzahook)" "" "the directory for the configuration"
+is "$(inside dpkg-query -W -f '${Conffiles}' stanzahook)" "" "the files that an upgrade asks about"
+for file in guide/README.md guide/deploy/operating.md guide/deploy/coming-from/mod_rest.md guide/examples/README.md \
+	guide/deploy/prometheus/alerts.yml guide/deploy/grafana/stanzahook.json guide/deploy/samples/prosody.cfg.lua examples/stanzahook.yaml examples/alerts.yml; do
+	[ -s "$root/usr/share/doc/stanzahook/$file" ] || fail "there is no $file"
+done
 [ -f "$root/lib/systemd/system/stanzahook.service" ] || fail "there is no unit"
 for page in stanzahook.1 stanzahook-serve.1 stanzahook.yaml.5; do
 	inside man -l --warnings "/usr/share/man/man${page##*.}/$page.gz" >"$IN_LAYER/page" 2>"$IN_LAYER/warnings" || fail "man $page"
@@ -81,9 +86,12 @@ if told ' start ' || told 'restart'; then
 	fail "a new service is started without a configuration: $(cat "$root/tmp/systemctl.log")"
 fi
 if inside stanzahook serve --config /etc/stanzahook/stanzahook.yaml 2>"$IN_LAYER/out"; then
-	fail "the configuration as it comes is taken"
+	fail "it runs without a configuration"
 fi
-grep -q 'secret_file: /etc/stanzahook/bot.secret does not exist' "$IN_LAYER/out" || fail "the refusal does not say why: $(cat "$IN_LAYER/out")"
+grep -q 'stanzahook init --dir /etc/stanzahook' "$IN_LAYER/out" || fail "the refusal does not say what to do: $(cat "$IN_LAYER/out")"
+quiet inside stanzahook init --server prosody --domain bot.example.com --dir /etc/stanzahook
+is "$(inside stat -c '%a %U %G' /etc/stanzahook/stanzahook.yaml)" "640 root stanzahook" stanzahook.yaml
+quiet inside stanzahook check --config /etc/stanzahook/stanzahook.yaml
 
 echo "deb-test: upgrade"
 echo '# mine' >>"$root/etc/stanzahook/stanzahook.yaml"
@@ -96,6 +104,7 @@ quiet inside dpkg --install /tmp/new.deb
 [ "$(inside dpkg-query -W -f '${Version}' stanzahook)" != "$was" ] || fail "still $was"
 told 'try-restart.*stanzahook.service' || fail "an upgrade does not restart: $(cat "$root/tmp/systemctl.log")"
 tail -1 "$root/etc/stanzahook/stanzahook.yaml" | grep -qx '# mine' || fail "the configuration is overwritten"
+is "$(inside ls -A /etc/stanzahook | tr '\n' ' ')" "bot.secret stanzahook.yaml " "the directory for the configuration after an upgrade"
 
 echo "deb-test: remove"
 : >"$root/tmp/systemctl.log"

@@ -29,11 +29,11 @@ rosters:
       password_file: {{printf "%q" $.PasswordFile}}
 {{- end}}
 http:
-  listen: 127.0.0.1:0
+  listen: {{.Listen}}
   tokens:
     - name: demo
       hash: "sha256:{{.Hash}}"
-      scopes: [send, query, roster]
+      scopes: [send, query, roster, events, admin]
 store:
   dir: {{printf "%q" .Store}}
 drain: 2s
@@ -45,6 +45,7 @@ func (s *stage) writeConfig(file string) error {
 		"Server":   s.server.ComponentAddr(),
 		"Secret":   s.secret,
 		"Bot":      s.botURL,
+		"Listen":   s.listen,
 		"Host":     s.server.Host(),
 		"Contacts": s.contactsURL + "%s",
 		"Hash":     fmt.Sprintf("%x", sha256.Sum256([]byte(s.api.token))),

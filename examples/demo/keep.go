@@ -29,13 +29,17 @@ func (s *stage) keep(ctx context.Context) error {
 			}
 		}
 	}()
+	var botDone <-chan struct{} // never, where it is somebody else's
+	if s.bot != nil {
+		botDone = s.bot.done
+	}
 	for {
 		select {
 		case r := <-received:
 			if err := s.show(r); err != nil {
 				return err
 			}
-		case <-s.bot.done:
+		case <-botDone:
 			return errors.New(s.bot.ending())
 		case <-s.contacts.done:
 			return errors.New(s.contacts.ending())
@@ -66,6 +70,23 @@ func (s *stage) show(r lab.Received) error {
 	return nil
 }
 
+// botLine tells of the bot.
+func (s *stage) botLine() string {
+	if s.options.botURL != "" {
+		return botJID + ": what is written to it is POSTed to " + s.botURL
+	}
+	return botJID + ": write to it, it answers"
+}
+
+// programDir is where the program is, for a PATH.
+func programDir(program string) string {
+	dir, err := filepath.Abs(filepath.Dir(program))
+	if err != nil {
+		return filepath.Dir(program)
+	}
+	return dir
+}
+
 func (s *stage) explain() {
 	auth := fmt.Sprintf(`-H "Authorization: Bearer %s"`, s.api.token)
 	s.out.say(`
@@ -73,12 +94,24 @@ Everything runs. Press Ctrl-C to stop and remove it all.
 
   XMPP server    %s (%s; no TLS, password in the clear)
   account        %s, password %s: log in with any XMPP client
-  bot            %s: write to it, it answers
+  bot            %s
   contacts       %sUSER: the web application that knows them
   stanzahook     %s
   its settings   %s
 
 What %s gets is shown below. Try, in another terminal:
+
+  export STANZAHOOK_API=%s STANZAHOOK_TOKEN=%s
+  PATH=$PATH:%s
+
+  stanzahook send --to %s --from %s --body 'Hello!'
+  stanzahook status
+  stanzahook endpoints test echo
+  stanzahook deliveries list                     # what came for the bot, and what it answered
+  stanzahook deliveries list --dead              # what was given up
+  stanzahook deliveries replay --endpoint echo   # … once more
+
+Or without the program:
 
   # a message, as JSON
   curl -i %s -H "Content-Type: application/json" \
@@ -108,7 +141,8 @@ What %s gets is shown below. Try, in another terminal:
 `,
 		s.server.ClientAddr(), s.server.Kind(),
 		friendName+"@"+s.server.Host(), s.friendPassword,
-		botJID, s.contactsURL, s.api.url, filepath.Join(s.dir, configName), userName,
+		s.botLine(), s.contactsURL, s.api.url, filepath.Join(s.dir, configName), userName,
+		s.api.url, s.api.token, programDir(s.options.stanzahook), s.userJID(), newsJID,
 		auth, newsJSON(s.userJID(), "The report is ready."), s.api.url,
 		auth, s.userJID(), s.api.url,
 		auth, pingXML(s.client.JID()), s.api.url,

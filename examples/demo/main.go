@@ -4,7 +4,7 @@
 // and removes it all again.
 //
 //	make demo [SERVER=prosody|ejabberd]
-//	make run  [SERVER=prosody|ejabberd]    the same, left running for you to try
+//	make run  [SERVER=prosody|ejabberd] [BOT=URL]    the same, left running for you to try
 //
 // Or, once "make build" has built the programs it starts:
 //
@@ -36,6 +36,7 @@ type options struct {
 	bot        string // program
 	contacts   string // program
 	keep       bool
+	botURL     string // of a bot that runs already; empty: bot is started
 }
 
 func main() {
@@ -44,6 +45,7 @@ func main() {
 	bot := flag.String("bot", "bin/echo-go", "the bot's `program`, built from examples/echo-go")
 	contacts := flag.String("contacts", "bin/contacts-go", "the web application's `program`, built from examples/contacts-go")
 	keep := flag.Bool("keep", false, "hold no conversation: leave everything running, and say how to use it")
+	botURL := flag.String("bot-url", "", "the `URL` of your own bot, which runs already (default: --bot is started)")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "demo: unexpected argument %q\n", flag.Arg(0))
@@ -52,7 +54,7 @@ func main() {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	defer stop()
-	os.Exit(run(ctx, options{lab.Kind(*server), *stanzahook, *bot, *contacts, *keep}, os.Stdout, os.Stderr))
+	os.Exit(run(ctx, options{lab.Kind(*server), *stanzahook, *bot, *contacts, *keep, *botURL}, os.Stdout, os.Stderr))
 }
 
 // run returns the exit code. Whatever happens, nothing is left behind.

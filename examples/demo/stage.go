@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -44,6 +45,7 @@ type stage struct {
 	friendPassword string
 	adminPassword  string
 	botURL         string
+	listen         string // of stanzahook
 	contactsURL    string // a user's name follows
 }
 
@@ -98,6 +100,11 @@ func (s *stage) startServer(ctx context.Context) error {
 }
 
 func (s *stage) startBot(ctx context.Context) error {
+	if s.options.botURL != "" {
+		s.botURL = s.options.botURL
+		s.out.begin("Using your bot at %s; start it now if it does not run …", s.botURL)
+		return nil
+	}
 	s.out.begin("Starting the bot (examples/echo-go): a small web server that knows nothing of XMPP …")
 	bot, err := startProcess(s.dir, s.options.bot, "-listen", "127.0.0.1:0")
 	if err != nil {
@@ -145,6 +152,10 @@ func listenAddr(line string) string {
 func (s *stage) startBridge(ctx context.Context) error {
 	s.out.begin("Starting stanzahook, which joins the server as the component %s …", botDomain)
 	s.api = &api{token: rand.Text()}
+	s.listen = "127.0.0.1:0"
+	if s.options.keep {
+		s.listen = freeOr(usualAddr)
+	}
 	file := filepath.Join(s.dir, configName)
 	if err := s.writeConfig(file); err != nil {
 		return err
@@ -164,6 +175,20 @@ func (s *stage) startBridge(ctx context.Context) error {
 	}
 	s.out.note("It is connected, and takes HTTP requests at %s", s.api.url)
 	return nil
+}
+
+// usualAddr is where stanzahook listens in what is kept running, so that one's shell and
+// scripts fit the next time, too.
+const usualAddr = "127.0.0.1:5290"
+
+// freeOr returns an address where nobody listens, else any.
+func freeOr(addr string) string {
+	l, err := net.Listen("tcp", addr)
+	if err != nil {
+		return "127.0.0.1:0"
+	}
+	_ = l.Close() // nothing was accepted
+	return addr
 }
 
 // startedAddr is the HTTP address in the line of stanzahook's log that has it.
