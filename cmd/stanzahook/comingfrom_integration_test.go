@@ -35,7 +35,7 @@ func TestComingFrom(t *testing.T) {
 		} {
 			page := comingFrom(t, tc.module)
 			fit := strings.NewReplacer(tc.domain, "from.localhost", "127.0.0.1:5347", s.ComponentAddr(), "a long random secret", testSecret,
-				"127.0.0.1:5222", s.ClientAddr(), "hosts: [example.com], tls: starttls", "hosts: [localhost], tls: none", "listen: 127.0.0.1:5290", "listen: 127.0.0.1:0")
+				"127.0.0.1:5222", s.ClientAddr(), "hosts: [example.com], tls: starttls, ca_file: /etc/prosody/certs/example.com.crt", "hosts: [localhost], tls: none", "listen: 127.0.0.1:5290", "listen: 127.0.0.1:0")
 			file := filepath.Join(t.TempDir(), "stanzahook.yaml")
 			if err := os.WriteFile(file, []byte(fit.Replace(codeBlocks(page, "yaml")[0])), 0o600); err != nil {
 				t.Fatal(err)

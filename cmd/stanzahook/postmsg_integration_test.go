@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/httpapi/v1"
 )
 
 // postMsgConfig has one component, which the server may have given privileges,
@@ -46,10 +47,23 @@ func TestPostMsg(t *testing.T) {
 			}
 			t.Cleanup(func() { _ = s.Close() })
 			showLog(t, string(kind), s.Logs)
+			triesAccounts(t, s)
 			for _, domain := range []string{"privileged.localhost", "msg.localhost"} {
 				t.Run(domain, func(t *testing.T) { postMsg(t, s, domain) })
 			}
 		})
+	}
+}
+
+// triesAccounts: check --live says that passwords can be checked, and what is missing
+// where the server has no TLS.
+func triesAccounts(t *testing.T, s *lab.Server) {
+	t.Helper()
+	for mode, want := range map[string]v1.Verdict{tlsNone: v1.CheckOK, tlsStart: v1.CheckFail, tlsDirect: v1.CheckFail} {
+		i := &inspection{cfg: &Config{HTTP: HTTPConfig{Basic: BasicConfig{Accounts: AccountsConfig{Server: s.ClientAddr(), TLS: mode, Hosts: []string{"localhost"}}}}}}
+		if got := i.accounts(t.Context(), "localhost"); got.Verdict != want {
+			t.Errorf("%s: %+v", mode, got)
+		}
 	}
 }
 

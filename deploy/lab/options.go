@@ -84,6 +84,8 @@ type Options struct {
 	// else connects, must find the server where they would without it.
 	Edit func(config []byte) ([]byte, error)
 
+	// ClientPort is where clients connect; 0 picks a free port.
+	ClientPort int
 	// ComponentPort is where components connect; 0 picks a free port.
 	ComponentPort int
 
@@ -105,6 +107,9 @@ func (o Options) check() (Options, error) {
 	}
 	if err := checkName(o.Host); err != nil {
 		return o, fmt.Errorf("host %q: %w", o.Host, err)
+	}
+	if o.ClientPort < 0 || o.ClientPort > 65535 {
+		return o, errors.New("ClientPort must be a port, at most 65535")
 	}
 	if o.MaxStanzaBytes < 0 || o.ComponentPort < 0 || o.ComponentPort > 65535 {
 		return o, errors.New("MaxStanzaBytes and ComponentPort must not be negative, a port is at most 65535")

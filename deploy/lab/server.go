@@ -122,7 +122,10 @@ func (s *Server) pickPorts() error {
 			return err
 		}
 	}
-	if s.config.ClientPort, err = freePort(s.config.ComponentPort); err != nil || !s.options.API {
+	if s.config.ClientPort = s.options.ClientPort; s.config.ClientPort == 0 {
+		s.config.ClientPort, err = freePort(s.config.ComponentPort)
+	}
+	if err != nil || !s.options.API {
 		return err
 	}
 	s.config.APIPort, err = freePort(s.config.ComponentPort, s.config.ClientPort)

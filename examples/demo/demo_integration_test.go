@@ -6,9 +6,13 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +41,7 @@ func TestDemo(t *testing.T) {
 	demo, o := programs(t)
 	t.Run("conversation", func(t *testing.T) { testConversation(t, o) })
 	t.Run("failure", func(t *testing.T) { testFailureIsShown(t, o) })
+	t.Run("own bot", func(t *testing.T) { testOwnBot(t, o) })
 	t.Run("end", func(t *testing.T) { testEnds(t, demo, o) })
 }
 
@@ -57,6 +62,51 @@ func testConversation(t *testing.T, o options) {
 		}
 		nothingLeft(t, tmp)
 	})
+}
+
+// With a bot of one's own, it gets the events, and what is printed can be pasted.
+func testOwnBot(t *testing.T, o options) {
+	tmp := temporary(t)
+	hooked := make(chan string, 1)
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case hooked <- r.URL.Path:
+		default:
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer bot.Close()
+	o.server, o.keep, o.bot, o.botURL = lab.Prosody, true, "/bin/false", bot.URL+"/hook"
+	ctx, cancel := context.WithTimeout(t.Context(), 3*patience)
+	defer cancel()
+	read, write := io.Pipe()
+	ended := make(chan int, 1)
+	go func() {
+		ended <- run(ctx, o, write, t.Output())
+		_ = write.Close()
+	}()
+	export := regexp.MustCompile(`export STANZAHOOK_API=(\S+) STANZAHOOK_TOKEN=(\S+)`)
+	var api, token string
+	for lines := bufio.NewScanner(read); lines.Scan(); {
+		if found := export.FindStringSubmatch(lines.Text()); found != nil {
+			api, token = found[1], found[2]
+		}
+		if !strings.Contains(lines.Text(), "/readyz") { // the last it says by itself
+			continue
+		}
+		for _, line := range [][]string{{"status"}, {"endpoints", "test", "echo"}, {"deliveries", "list"}} {
+			cmd := exec.CommandContext(ctx, o.stanzahook, line...)
+			cmd.Env = append(os.Environ(), "STANZAHOOK_API="+api, "STANZAHOOK_TOKEN="+token)
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v: %v\n%s", line, err, out)
+			}
+		}
+		cancel()
+	}
+	if code := <-ended; code != 0 || api == "" || len(hooked) != 1 || <-hooked != "/hook" {
+		t.Errorf("exit code %d, API %q", code, api)
+	}
+	nothingLeft(t, tmp)
 }
 
 func testFailureIsShown(t *testing.T, o options) {

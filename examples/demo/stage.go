@@ -86,6 +86,9 @@ func (s *stage) startServer(ctx context.Context) error {
 		Users:      map[string]string{userName: rand.Text(), friendName: s.friendPassword},
 		Components: []lab.Component{{Domain: botDomain, Secret: s.secret, Privileged: true}},
 	}
+	if s.options.keep && freeOr(usualClients) == usualClients {
+		o.ClientPort = usualClientPort
+	}
 	if o.Kind == lab.Ejabberd { // whose rosters need more than a privilege
 		o.API, o.Admin = true, adminName
 		o.Users[adminName] = s.adminPassword
@@ -180,6 +183,12 @@ func (s *stage) startBridge(ctx context.Context) error {
 // usualAddr is where stanzahook listens in what is kept running, so that one's shell and
 // scripts fit the next time, too.
 const usualAddr = "127.0.0.1:5290"
+
+// So with the XMPP server's port for clients.
+const (
+	usualClients    = "127.0.0.1:5222"
+	usualClientPort = 5222
+)
 
 // freeOr returns an address where nobody listens, else any.
 func freeOr(addr string) string {
