@@ -22,13 +22,15 @@ func (i *inspection) accounts(ctx context.Context, host string) v1.Check {
 	if err != nil {
 		return failing(what, host, err.Error(), "correct http.basic.accounts.hosts")
 	}
-	d := account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, Timeout: inspectionTimeout}
+	d := account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, AllowPlain: c.AllowPlain, Timeout: inspectionTimeout}
 	err = d.Verify(ctx, nobody, secret.New(rand.Text()))
 	switch {
 	case errors.Is(err, account.ErrPassword), errors.Is(err, account.ErrDisabled):
 		return fine(what, host, c.Server+" checks passwords for /msg (tls: "+c.TLS+")")
 	case err == nil:
 		return failing(what, host, c.Server+" lets in an account that does not exist, with any password", "so everybody could send by /msg; remove the host from http.basic.accounts.hosts, or switch anonymous logins off")
+	case errors.Is(err, account.ErrMechanism):
+		return failing(what, host, err.Error(), "write tls: starttls in http.basic.accounts; allow_plain: true sends passwords as they are, over loopback only")
 	case errors.Is(err, account.ErrTLS):
 		return failing(what, host, err.Error(), "write the CA, or the server's certificate where it is self-made, into http.basic.accounts.ca_file")
 	}
