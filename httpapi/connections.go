@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync"
 	"syscall"
 	"time"
@@ -31,22 +32,34 @@ func defaultConnections() int {
 // many who only connect, or send header or body slowly, keep nobody out.
 type connections struct {
 	net.Listener
-	most int
-	log  *zap.Logger
+	most   int
+	trusts func(netip.Addr) bool // whether an address is a proxy's; nil: none is
+	log    *zap.Logger
 
 	mu      sync.Mutex
-	told    time.Time // when the log was told last that all are in use
+	of      map[string]*party // by network
+	told    time.Time         // when the log was told last that all are in use
 	open    int
 	waiting list.List // of *connection; those without a whole request, the oldest first
 }
 
+// party is who has connections from one network: half of all at most, so that one
+// that keeps them busy leaves some for the others.
+type party struct {
+	open    int
+	waiting list.List // of *connection, as connections.waiting
+}
+
 type connection struct {
 	net.Conn
-	all *connections
+	all     *connections
+	network string
+	party   *party
 
 	// guarded by connections.mu
 	closed bool
 	at     *list.Element // in waiting; nil while it has a whole request
+	own    *list.Element // in party.waiting
 }
 
 // Accept implements net.Listener.
@@ -56,22 +69,27 @@ func (l *connections) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err
 		}
-		c := &connection{Conn: raw, all: l}
+		addr := parseAddress(raw.RemoteAddr().String())
+		c := &connection{Conn: raw, all: l, network: network(addr)}
 		l.mu.Lock()
-		l.open++
+		l.join(c)
+		over, among := l.open > l.most, &l.waiting
+		if c.party.open > l.share(addr) {
+			over, among = true, &c.party.waiting
+		}
 		var oldest *connection
-		if l.open > l.most {
-			if e := l.waiting.Front(); e != nil {
+		if over {
+			if e := among.Front(); e != nil {
 				oldest = e.Value.(*connection)
 			}
 		}
-		full := l.open > l.most && oldest == nil
+		full := over && oldest == nil
 		tell := full && time.Since(l.told) > time.Minute
 		if tell {
 			l.told = time.Now()
 		}
 		if !full {
-			c.at = l.waiting.PushBack(c)
+			l.park(c)
 		}
 		l.mu.Unlock()
 		if tell {
@@ -92,8 +110,8 @@ func (c *connection) Close() error {
 	c.all.mu.Lock()
 	if !c.closed {
 		c.closed = true
-		c.all.open--
 		c.all.unpark(c)
+		c.all.leave(c)
 	}
 	c.all.mu.Unlock()
 	return c.Conn.Close()
@@ -109,11 +127,46 @@ func (c *connection) CloseWrite() error {
 	return half.CloseWrite()
 }
 
-// unpark takes a connection off the waiting ones; l.mu is held.
+// share is how many connections an address may have. A trusted proxy stands for many.
+func (l *connections) share(addr netip.Addr) int {
+	if l.most < 4 || l.trusts != nil && l.trusts(addr) {
+		return l.most
+	}
+	return l.most / 2
+}
+
+// join counts a connection, and leave takes it out; l.mu is held, as in the next.
+func (l *connections) join(c *connection) {
+	if l.of == nil {
+		l.of = make(map[string]*party)
+	}
+	p := l.of[c.network]
+	if p == nil {
+		p = new(party)
+		l.of[c.network] = p
+	}
+	c.party = p
+	p.open++
+	l.open++
+}
+
+func (l *connections) leave(c *connection) {
+	l.open--
+	if c.party.open--; c.party.open == 0 {
+		delete(l.of, c.network)
+	}
+}
+
+// park puts a connection behind the waiting ones, and unpark takes it off them.
+func (l *connections) park(c *connection) {
+	c.at, c.own = l.waiting.PushBack(c), c.party.waiting.PushBack(c)
+}
+
 func (l *connections) unpark(c *connection) {
 	if c.at != nil {
 		l.waiting.Remove(c.at)
-		c.at = nil
+		c.party.waiting.Remove(c.own)
+		c.at, c.own = nil, nil
 	}
 }
 
@@ -154,6 +207,6 @@ func (c *connection) await(yes bool) {
 	defer c.all.mu.Unlock()
 	c.all.unpark(c)
 	if yes && !c.closed {
-		c.at = c.all.waiting.PushBack(c)
+		c.all.park(c)
 	}
 }

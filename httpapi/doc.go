@@ -20,8 +20,8 @@
 //
 // # Load
 //
-// Connections are bounded by the files that the process may open. Over the bound
-// the one goes that has been without a request for the longest, which is where
+// Connections are bounded by the files that the process may open, and half of them
+// may come from one address. Over the bound the one goes that has been without a request for the longest, which is where
 // slow and idle clients are. A body is read before its request takes one of the
 // slots, and takes memory as it comes, of which there is a bound for all bodies
 // together. Of the slots one caller has half at most, and a tenth is kept for the

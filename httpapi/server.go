@@ -8,6 +8,7 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"net/netip"
 	"sync/atomic"
 
 	"go.uber.org/zap"
@@ -59,7 +60,8 @@ func (s *Server) Start() (addr string, err error) {
 	if err != nil {
 		return "", fmt.Errorf("http.listen: cannot listen on %q; choose an address of this host and a port nothing else uses: %w", s.o.Listen, err)
 	}
-	limited := &connections{Listener: l, most: s.o.MaxConnections, log: s.o.Log}
+	limited := &connections{Listener: l, most: s.o.MaxConnections, log: s.o.Log,
+		trusts: func(a netip.Addr) bool { return s.live.current.Load().trusts(a) }}
 	s.limited.Store(limited)
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)

