@@ -18,6 +18,7 @@ type trouble struct {
 	what     string // what is wrong and what to do about it
 	config   bool   // it will not mend itself: slow retries
 	conflict bool   // somebody else has the name: a fixed delay
+	silent   bool   // the server may not know that the connection is lost
 }
 
 // ErrShared means that somebody else is connected under the same name.
@@ -61,11 +62,12 @@ func (l *Link) explain(err error) trouble {
 	case errors.As(err, &other):
 		return trouble{config: true, what: fmt.Sprintf("what answers at %s is no component listener (%s): components[].server must be the server's component port, usually 5347", addr, other.err)}
 	case errors.Is(err, ErrSilent):
-		return trouble{what: fmt.Sprintf("%s: the connection to %s is dead", err, addr)}
+		return trouble{silent: true, what: fmt.Sprintf("%s: the connection to %s is dead", err, addr)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return trouble{what: fmt.Sprintf("%s does not answer in time: is it the server's component port, and is a firewall between?", addr)}
 	}
-	return trouble{what: fmt.Sprintf("the connection to %s failed: %s", addr, err)}
+	// Whatever the network says, the server may have heard nothing of it.
+	return trouble{silent: true, what: fmt.Sprintf("the connection to %s failed: %s", addr, err)}
 }
 
 func explainStream(e *StreamError, addr, domain string) trouble {

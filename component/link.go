@@ -74,6 +74,7 @@ type Link struct {
 	shared bool          // somebody else has connected under our name
 	stray  time.Time     // when a marker went to somebody else, or theirs came to us
 	inARow int           // markers that came back since then
+	silent time.Time     // when a connection was lost that the server may still take for alive; zero: none was
 	isUp   chan struct{} // closed while connected
 	retry  chan struct{} // the next attempt is to be made at once
 
@@ -165,7 +166,7 @@ func (l *Link) up() {
 	l.mu.Lock()
 	l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
 	if l.shared { // until the markers tell otherwise
-		l.status.State, l.status.Reason = Shared, sharedReason
+		l.status.State, l.status.Reason = Shared, l.sharedReason()
 	}
 	l.told = ""
 	close(l.isUp)
@@ -177,6 +178,9 @@ func (l *Link) lost(t trouble, err error) {
 	l.mu.Lock()
 	if l.status.State == Up || l.status.State == Shared {
 		l.isUp = make(chan struct{})
+		if t.silent {
+			l.silent = time.Now()
+		}
 	}
 	if l.status.State != Down || l.status.Reason != t.what {
 		l.status.State, l.status.Since = Down, time.Now()

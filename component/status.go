@@ -65,7 +65,7 @@ func (l *Link) markerBack() {
 	// With traffic eight come in a moment, so time has to pass as well.
 	clear := l.shared && l.inARow >= clearAfter && time.Since(l.stray) >= 3*l.o.Keepalive
 	if clear {
-		l.shared = false
+		l.shared, l.silent = false, time.Time{}
 		l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
 	}
 	l.mu.Unlock()
@@ -81,12 +81,13 @@ func (l *Link) markerAstray() {
 	l.inARow, l.stray = 0, time.Now()
 	changed := !l.shared
 	l.shared = true
+	reason := l.sharedReason()
 	if l.status.State == Up {
-		l.status.State, l.status.Since, l.status.Reason = Shared, time.Now(), sharedReason
+		l.status.State, l.status.Since, l.status.Reason = Shared, time.Now(), reason
 	}
 	l.mu.Unlock()
 	if changed {
-		l.log.Error(sharedReason)
+		l.log.Error(reason)
 	}
 }
 
@@ -97,7 +98,19 @@ func (l *Link) upFor() time.Duration {
 	return time.Since(l.status.Since)
 }
 
-const sharedReason = "another connection shares this component's name (ejabberd deals stanzas to both at random): stop the other one"
+// sharedReason says why markers go to somebody else. ejabberd (23.01 and 24.12) has no
+// option of a listener that would end a connection which does not answer: the kernel
+// under it does. l.mu is held.
+func (l *Link) sharedReason() string {
+	const (
+		deals = "stanzas of this component go astray: ejabberd deals them at random to all connections of the name"
+		ends  = "it ends when the kernel of the server's machine gives it up, about 15 minutes after the loss; with sysctl net.ipv4.tcp_retries2=8 there, within 2 minutes; a restart of ejabberd ends it at once"
+	)
+	if l.silent.IsZero() {
+		return deals + ". If another program is connected as " + l.o.Domain.String() + ", stop it. If there is none, it is an old connection of our own, of a machine or a network that went away without a word: " + ends
+	}
+	return deals + ", and it still has our own old one, which was lost without a word at " + l.silent.Format("15:04:05") + ": " + ends + ". If that does not help, another program is connected as " + l.o.Domain.String() + ": stop it"
+}
 
 // Counters count what went over a link since the start of the process.
 type Counters struct {

@@ -72,7 +72,7 @@ const (
 )
 
 var (
-	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid"}
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost"}
 	testUsers   = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier"}
 )
 

@@ -26,7 +26,10 @@ type relay struct {
 }
 
 // pair is one connection through the relay.
-type pair struct{ in, out net.Conn }
+type pair struct {
+	in, out net.Conn
+	lost    atomic.Bool
+}
 
 // direction is one of the two ways through a relay.
 type direction int
@@ -75,7 +78,7 @@ func (r *relay) connect(in net.Conn, to string) {
 		_ = in.Close()
 		return
 	}
-	p := &pair{in, out}
+	p := &pair{in: in, out: out}
 	r.mu.Lock()
 	r.pairs[p] = true
 	r.mu.Unlock()
@@ -88,8 +91,7 @@ func (r *relay) connect(in net.Conn, to string) {
 
 // pass copies one way until one side ends, and then ends both.
 func (r *relay) pass(p *pair, to, from net.Conn, d direction) {
-	defer p.in.Close()
-	defer p.out.Close()
+	defer p.end()
 	buf := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buf)
@@ -113,6 +115,9 @@ func (r *relay) piece(p *pair, to net.Conn, b []byte, d direction) bool {
 	}
 	r.mu.Unlock()
 	r.heard()
+	if p.lost.Load() {
+		return true
+	}
 	if half {
 		_, _ = to.Write(b[:len(b)/2])
 		p.reset()
@@ -144,6 +149,14 @@ func (r *relay) heard() {
 	}
 }
 
+// end ends both sides, unless the connection is lost.
+func (p *pair) end() {
+	_ = p.in.Close()
+	if !p.lost.Load() {
+		_ = p.out.Close()
+	}
+}
+
 // reset ends a connection as a router that has forgotten it: with a RST to both.
 func (p *pair) reset() {
 	for _, c := range []net.Conn{p.in, p.out} {
@@ -168,6 +181,24 @@ func (r *relay) cutHalf(d direction) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.half = d
+}
+
+// lose makes the connections that there are lost without a word, as a firewall does that
+// forgets them: the server keeps its ends, and hears nothing more. What connects from
+// now on is not affected. The returned function ends the ends of the server.
+func (r *relay) lose() (end func()) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	lost := r.pairs
+	r.pairs = make(map[*pair]bool)
+	for p := range lost {
+		p.lost.Store(true)
+	}
+	return func() {
+		for p := range lost {
+			_ = p.out.Close()
+		}
+	}
 }
 
 // slow delays each piece, and limits the bytes a second; zeros: no longer.
