@@ -11,8 +11,6 @@ import (
 )
 
 const (
-	// bodiesBytes bounds what the bodies of all requests take together.
-	bodiesBytes = 64 << 20
 	// firstBytes is what a body gets before any of it is there.
 	firstBytes = 2 << 10
 	// lingerTimeout is how long a caller may go on to send a body that has been
@@ -76,9 +74,10 @@ func (s *Server) arrive(next http.Handler) http.Handler {
 			return
 		}
 		var held int64
-		defer func() { s.live.bodies.Add(-held) }()
+		of := s.live.slots.bounds(requestOf(r.Context()))
+		defer func() { s.live.bodies.give(of, held) }()
 		awaiting(r.Context(), true)
-		data, f := s.read(r, &held)
+		data, f := s.read(r, of, &held)
 		awaiting(r.Context(), false)
 		if f != nil {
 			s.refuse(w, r, f)
@@ -95,7 +94,7 @@ func (s *Server) arrive(next http.Handler) http.Handler {
 }
 
 // read reads a body. held is what it takes of the bodies' memory.
-func (s *Server) read(r *http.Request, held *int64) ([]byte, *Fault) {
+func (s *Server) read(r *http.Request, of []bound, held *int64) ([]byte, *Fault) {
 	size := int64(firstBytes)
 	if n := r.ContentLength; n > 0 {
 		size = min(size, n+1) // one more, to see the end
@@ -106,9 +105,8 @@ func (s *Server) read(r *http.Request, held *int64) ([]byte, *Fault) {
 			if data != nil {
 				size = min(2*size, s.o.MaxBodyBytes+1)
 			}
-			if s.live.bodies.Add(size-*held) > max(bodiesBytes, 4*s.o.MaxBodyBytes) {
-				s.live.bodies.Add(*held - size)
-				return nil, &Fault{Status: http.StatusServiceUnavailable, Text: "the bodies of other requests take all the memory there is for them; try again in a second", RetryAfter: 1}
+			if f := s.live.bodies.take(of, size-*held, max(bodiesBytes, 4*s.o.MaxBodyBytes)); f != nil {
+				return nil, f
 			}
 			*held = size
 			data = append(make([]byte, 0, size), data...)

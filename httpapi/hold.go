@@ -11,7 +11,7 @@ import (
 type live struct {
 	current atomic.Pointer[Server] // whose handler requests get
 	slots   *slots
-	bodies  atomic.Int64 // bytes of all bodies
+	bodies  bodies
 
 	mu    sync.Mutex
 	holds map[*hold]struct{}

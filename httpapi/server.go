@@ -36,7 +36,10 @@ type Server struct {
 // method and path are a mistake in the wiring; the first counts.
 func New(o Options, mounts ...Mount) *Server {
 	o = o.withDefaults()
-	s := &Server{o: o, mounts: mounts, live: &live{slots: newSlots(o.MaxConcurrent), holds: make(map[*hold]struct{})}}
+	slots := newSlots(o.MaxConcurrent)
+	s := &Server{o: o, mounts: mounts, live: &live{
+		slots: slots, bodies: bodies{refused: slots.refuse, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
+	}}
 	s.live.current.Store(s)
 	s.SetTokens(o.Tokens)
 	s.SetRateLimit(o.Rate)

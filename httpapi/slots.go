@@ -104,6 +104,13 @@ func (s *slots) leave(all []bound) {
 	}
 }
 
+// refuse counts a request that got no memory for its body.
+func (s *slots) refuse(why string) {
+	s.mu.Lock()
+	s.refused[why]++
+	s.mu.Unlock()
+}
+
 func overloaded() *Fault {
 	return &Fault{
 		Status:     http.StatusServiceUnavailable,

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"net"
@@ -116,39 +117,45 @@ func TestHugeBody(t *testing.T) {
 }
 
 // Many bodies on the way take memory for what has come of them, and no more than
-// there is for all.
+// there is for all; those of one caller no more than half of it.
 func TestBodiesAreBounded(t *testing.T) {
-	const size = 1 << 20
+	const size, each = 1 << 20, 50 // 64 MiB for all
 	leave := make(chan struct{})
-	inside := make(chan struct{}, 200)
-	f := start(t, httpapi.Options{MaxBodyBytes: size, MaxConcurrent: 200}, func(w http.ResponseWriter, r *http.Request) {
+	inside := make(chan struct{}, 2*each)
+	other := httpapi.Token{Name: "other", Hash: sha256.Sum256([]byte("another")), Scopes: []string{"send"}}
+	f := start(t, httpapi.Options{MaxBodyBytes: size, MaxConcurrent: 200, Tokens: []httpapi.Token{other}}, func(w http.ResponseWriter, r *http.Request) {
 		inside <- struct{}{}
 		<-leave
 		take(w, r)
 	})
-	statuses := make(chan int, 100)
 	text := strings.Repeat("x", size)
-	for range 100 {
-		go func() {
-			resp, _ := f.do(t, "POST", "/things", text)
-			statuses <- resp.StatusCode
-		}()
-	}
-	refused := 0
-	for held := 0; held+refused < 100; { // of 1 MiB each, 64 at most
-		select {
-		case <-inside:
-			if held++; held > 64 {
-				t.Fatal("more than there is room for")
-			}
-		case s := <-statuses:
-			if refused++; s != http.StatusServiceUnavailable {
-				t.Fatalf("status %d", s)
+	statuses := make(chan int, 2*each)
+	flood := func(token string) (held int) {
+		for range each {
+			go func() {
+				resp, _ := f.do(t, "POST", "/things", text, "Authorization", "Bearer "+token)
+				statuses <- resp.StatusCode
+			}()
+		}
+		for refused := 0; held+refused < each; {
+			select {
+			case <-inside:
+				held++
+			case s := <-statuses:
+				if refused++; s != http.StatusTooManyRequests && s != http.StatusServiceUnavailable {
+					t.Errorf("status %d", s)
+				}
 			}
 		}
+		return held
+	}
+	first := flood(token)
+	second := flood("another")
+	if first > 32 || second > 32 || first < 25 || second < 25 {
+		t.Errorf("%d and %d bodies of two callers were held; there is room for 64", first, second)
 	}
 	close(leave)
-	for range 100 - refused {
+	for range first + second {
 		if s := <-statuses; s != 200 {
 			t.Errorf("status %d", s)
 		}

@@ -32,27 +32,28 @@ import (
 
 // app is the running program: what was started, and how to end it.
 type app struct {
-	cfg      *Config
-	log      *zap.Logger
-	store    *store.Store
-	links    links
-	boxes    map[string]*outbox.Outbox
-	people   *presence.Subscribers
-	workers  []*webhook.Worker
-	retired  *webhook.Retired
-	keepers  map[string]*privilege.Keeper // by domain
-	rosters  *roster.Rosters
-	ways     map[string]*roster.Backends // to the rosters, by host
-	triggers triggers                    // of refreshes of rosters
-	forward  *forward.Forward
-	echoes   forward.Echoes // of replies to rooms
-	server   *httpapi.Server
-	metrics  *metrics
-	accounts *account.Pool // sessions of /msg; nil: none
-	once     v1.Once
-	failures httpapi.Failures // of logins, kept over reloads
-	logins   postmsg.Logins
-	reloader v1.Reload // nil: none
+	cfg          *Config
+	log          *zap.Logger
+	store        *store.Store
+	links        links
+	boxes        map[string]*outbox.Outbox
+	outboxShares *store.Shares
+	people       *presence.Subscribers
+	workers      []*webhook.Worker
+	retired      *webhook.Retired
+	keepers      map[string]*privilege.Keeper // by domain
+	rosters      *roster.Rosters
+	ways         map[string]*roster.Backends // to the rosters, by host
+	triggers     triggers                    // of refreshes of rosters
+	forward      *forward.Forward
+	echoes       forward.Echoes // of replies to rooms
+	server       *httpapi.Server
+	metrics      *metrics
+	accounts     *account.Pool // sessions of /msg; nil: none
+	once         v1.Once
+	failures     httpapi.Failures // of logins, kept over reloads
+	logins       postmsg.Logins
+	reloader     v1.Reload // nil: none
 
 	now  atomic.Pointer[present] // for those who do not have the turn
 	turn sync.Mutex              // held by a reload, and by the stop: cfg, workers, ways, accounts are theirs
@@ -139,6 +140,7 @@ func (a *app) makeLinks(context.Context) error {
 	}
 	a.forward = forward.New(a.workers, &a.echoes, a.log)
 	a.now.Store(&present{a.cfg, a.workers})
+	a.outboxShares = a.store.OutgoingShares() // a caller has one over all components
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)
 		if err != nil {
@@ -160,7 +162,7 @@ func (a *app) makeLinks(context.Context) error {
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
-		box.Ended = a.sent.ended
+		box.Ended, box.Shares = a.sent.ended, a.outboxShares
 		a.boxes[c.Domain] = box
 	}
 	return nil

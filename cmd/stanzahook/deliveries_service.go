@@ -40,7 +40,7 @@ func newDeliveries(s *store.Store, workers []*webhook.Worker, boxes map[string]*
 		if !ok {
 			return fmt.Errorf("%w: the component %s is not in the configuration any more", v1.ErrConflict, component)
 		}
-		_, err := box.Send(ctx, s)
+		_, err := box.Send(ctx, "", s)
 		return err
 	}}
 	for _, w := range workers {

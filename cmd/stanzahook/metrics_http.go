@@ -42,7 +42,7 @@ func newHTTPMetrics(a *app) *httpMetrics {
 	m.most = m.gauge("http_max_connections", "Connections that may be open.")
 	m.slots = m.gauge("http_slots", "Places for requests of tokens and accounts that are under way: all of them (most), the last ones for the scope admin (kept), what one caller may have (share).", "bound")
 	m.slotsOf = m.gauge("http_slots_in_use", "Places that are taken, by the token's name, accounts (all of them), or anonymous.", "caller")
-	m.refused = m.counter("http_slots_refused_total", "Requests that got no place: their caller has as many as one may have (share, 429), or all are taken (full, 503).", "reason")
+	m.refused = m.counter("http_slots_refused_total", "Requests that got no place, or no memory for their body: their caller has as much as one may have (share, 429), or all of it is taken (full, 503).", "reason")
 	m.logins = m.gauge("http_logins", "Logins of accounts for /msg: under way, or waiting for one of those to end.", "state")
 	m.loginsDenied = m.counter("http_logins_refused_total", "Logins that were not tried: too many are under way (full, 503), or failed before (failures, 429; also of the secrets of components and of tokens).", "reason")
 	m.failing = m.gauge("http_login_failures", "Keys in the tables of failed logins of the last minute, by what they are counted by, and addresses from which accounts have logged in in the last 24 hours (known).", "table")

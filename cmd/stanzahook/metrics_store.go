@@ -27,6 +27,7 @@ type storeMetrics struct {
 	eventBytes, maxEventBytes             family
 	diskFree, diskKeep                    family
 	unwritten, unwrittenLog, dropped      family
+	overShare                             family
 	queuedBytes, oldest, dead, outboxDead family
 	keys, keysEarly                       family
 }
@@ -45,6 +46,7 @@ func newStoreMetrics(a *app, workers []*webhook.Worker) *storeMetrics {
 	m.unwritten = m.gauge("store_unwritten_events", "Events in memory that the store is about to write; 8192 at most.")
 	m.unwrittenLog = m.gauge("delivery_log_unwritten_bytes", "Bytes of the delivery log that wait to be written; 8 MiB at most.")
 	m.dropped = m.counter("delivery_log_dropped_total", "Entries of the delivery log that could not be written; deliveries are not affected.")
+	m.overShare = m.counter("over_share_total", "What was refused, or pushed out, because its sender or caller had his share already: events, outbox, dead_letters (his own oldest), subscribers.", "of")
 	m.queuedBytes = m.gauge("endpoint_queued_bytes", "Bytes on disk of the queued events.", "endpoint")
 	m.oldest = m.gauge("endpoint_oldest_event_age_seconds", "How long the oldest queued event has waited; 0 if there is none.", "endpoint")
 	m.dead = m.gauge("endpoint_dead_letters", "Dead letters of the endpoint that are kept.", "endpoint")
@@ -63,6 +65,10 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.unwritten.count(ch, int64(n.Unwritten))
 	m.unwrittenLog.count(ch, int64(n.UnwrittenLog))
 	m.dropped.count(ch, int64(m.a.store.LogDropped()))
+	m.overShare.count(ch, m.a.store.Senders.Refused.Load(), "events")
+	m.overShare.count(ch, m.a.outboxShares.Refused.Load(), "outbox")
+	m.overShare.count(ch, m.a.store.Evicted.Load(), "dead_letters")
+	m.overShare.count(ch, m.a.people.Refused.Load(), "subscribers")
 	m.maxBytes.count(ch, n.MaxBytes)
 	got, complete := m.reader.read()
 	m.up.flag(ch, complete)

@@ -43,35 +43,6 @@ func (u usage) since(v usage, n float64) usage {
 	return usage{(u.own - v.own) / n, (u.server - v.server) / n, (u.bot - v.bot) / n, (u.load - v.load) / n, max(0, (u.foreign-v.foreign)/n), (u.idle - v.idle) / n, (u.calls - v.calls) / n}
 }
 
-// processCPU is the user and system time of a process, in µs.
-func processCPU(pid int) float64 {
-	// proc(5): utime and stime are the 12th and 13th field after the name.
-	if f := statFields(fmt.Sprintf("/proc/%d/stat", pid)); len(f) > 12 {
-		return ticks(f[11:13])
-	}
-	return 0
-}
-
-// statFields are the fields of a stat file behind the name, which may hold
-// anything; none if the process has ended.
-func statFields(file string) []string {
-	text, err := os.ReadFile(file)
-	if err != nil {
-		return nil
-	}
-	return strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-}
-
-// ticks adds up times of 10 ms, in µs.
-func ticks(fields []string) float64 {
-	sum := 0.0
-	for _, f := range fields {
-		n, _ := strconv.ParseFloat(f, 64) // the kernel writes numbers
-		sum += n * 10_000
-	}
-	return sum
-}
-
 // systemCalls counts the reads and writes of a process.
 func systemCalls(pid int) float64 {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/io", pid))

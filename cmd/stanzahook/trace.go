@@ -16,11 +16,11 @@ import (
 // other; else it costs nothing.
 func give(ctx context.Context, log *zap.Logger, box *outbox.Outbox, s *stanza.Stanza) (outbox.State, error) {
 	if !log.Core().Enabled(zap.DebugLevel) {
-		return box.Send(ctx, s)
+		return box.Send(ctx, httpapi.IdentityOf(ctx).Name, s)
 	}
 	about := ofRequest(ctx, s)
 	log.Debug("a request sends a stanza", about...)
-	state, err := box.Send(ctx, s)
+	state, err := box.Send(ctx, httpapi.IdentityOf(ctx).Name, s)
 	log.Debug("what became of a request's stanza", append(about, zap.String("state", string(state)), zap.Error(err))...)
 	return state, err
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -66,7 +67,7 @@ func message(t *testing.T, i int) *stanza.Stanza {
 
 func (p *process) send(t *testing.T, i int, want outbox.State) {
 	t.Helper()
-	if got, err := p.Send(t.Context(), message(t, i)); err != nil || got != want {
+	if got, err := p.Send(t.Context(), "", message(t, i)); err != nil || got != want {
 		t.Fatalf("message %d: %q %v, want %q", i, got, err, want)
 	}
 }
@@ -185,13 +186,50 @@ func TestFullOutbox(t *testing.T) {
 	for i := range 30 {
 		p.send(t, i, outbox.Queued)
 	}
-	if _, err := p.Send(t.Context(), message(t, 30)); !errors.Is(err, outbox.ErrFull) {
+	if _, err := p.Send(t.Context(), "", message(t, 30)); !errors.Is(err, outbox.ErrFull) {
 		t.Errorf("over the bound: %v", err)
 	}
 	srv = componenttest.Start(t, addr, domain, "secret")
 	defer srv.Close()
 	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
 	p.send(t, 31, outbox.Confirmed)
+}
+
+// A caller who has his share waiting is refused, and nobody else; when it is sent he
+// may go on.
+func TestShareOfACaller(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	addr := srv.Addr()
+	srv.Close()
+	p := start(t, addr, t.TempDir(), time.Second, time.Hour)
+	p.Shares = p.store.OutgoingShares() // of 30 stanzas
+	send := func(caller string, i int) error {
+		_, err := p.Send(t.Context(), caller, message(t, i))
+		return err
+	}
+	n := 0
+	for send("mallory", n) == nil {
+		if n++; n > 10 {
+			t.Fatal("there is no bound")
+		}
+	}
+	if n != 7 {
+		t.Errorf("%d stanzas are a share", n)
+	}
+	if err := send("mallory", n); !errors.Is(err, outbox.ErrFull) || !strings.Contains(err.Error(), "share") {
+		t.Errorf("over the share: %v", err)
+	}
+	for i := range 2 {
+		if err := send("alice", 100+i); err != nil {
+			t.Errorf("somebody else: %v", err)
+		}
+	}
+	srv = componenttest.Start(t, addr, domain, "secret")
+	defer srv.Close()
+	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	if err := send("mallory", 200); err != nil {
+		t.Errorf("after all was sent: %v", err)
+	}
 }
 
 func TestTooOldIsGivenUp(t *testing.T) {
@@ -206,7 +244,7 @@ func TestTooOldIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state, err := p.Send(t.Context(), s); err != nil || state != outbox.Queued {
+	if state, err := p.Send(t.Context(), "", s); err != nil || state != outbox.Queued {
 		t.Fatal(state, err)
 	}
 	srv = componenttest.Start(t, addr, domain, "secret")
@@ -233,7 +271,7 @@ func TestRefused(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := p.Send(t.Context(), s); err == nil {
+		if _, err := p.Send(t.Context(), "", s); err == nil {
 			t.Errorf("taken: %s", s.XML())
 		}
 	}

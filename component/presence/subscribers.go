@@ -3,7 +3,9 @@ package presence
 import (
 	"context"
 	"errors"
+	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -19,6 +21,10 @@ const (
 	// maxSubscribers bounds the table; who comes later is answered, but not
 	// told when a bot comes back after a restart.
 	maxSubscribers = 200_000
+	// maxOfUser is how many bots one user is kept for, and a domain that the bot is
+	// not a subdomain of gets a quarter of the table.
+	maxOfUser   = 1000
+	maxOfDomain = maxSubscribers / 4
 	// maxChanges is what may wait for the store.
 	maxChanges   = 4096
 	storeTimeout = 10 * time.Second
@@ -37,8 +43,14 @@ type Subscribers struct {
 	changes chan change
 	repeats loglimit.Limiter
 
-	mu  sync.Mutex
-	all map[store.Subscriber]struct{}
+	// Refused counts subscriptions that are not kept, for the table, or the share of
+	// their user or domain, is full.
+	Refused atomic.Int64
+
+	mu      sync.Mutex
+	all     map[store.Subscriber]struct{}
+	users   map[string]int // subscriptions of each
+	domains map[string]int
 }
 
 type change struct {
@@ -52,9 +64,10 @@ func LoadSubscribers(ctx context.Context, s *store.Store, log *zap.Logger) (*Sub
 	if err != nil {
 		return nil, err
 	}
-	p := &Subscribers{store: s, log: log, changes: make(chan change, maxChanges), all: make(map[store.Subscriber]struct{}, len(list))}
+	p := &Subscribers{store: s, log: log, changes: make(chan change, maxChanges), all: make(map[store.Subscriber]struct{}, len(list)), users: make(map[string]int), domains: make(map[string]int)}
 	for _, sub := range list {
 		p.all[sub] = struct{}{}
+		p.count(sub, 1)
 	}
 	return p, nil
 }
@@ -92,13 +105,19 @@ func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
 	p.mu.Lock()
 	_, known := p.all[sub]
 	switch {
-	case known == subscribed, subscribed && len(p.all) >= maxSubscribers:
+	case known == subscribed:
 		p.mu.Unlock()
+		return
+	case subscribed && !p.room(sub):
+		p.mu.Unlock()
+		p.Refused.Add(1)
 		return
 	case subscribed:
 		p.all[sub] = struct{}{}
+		p.count(sub, 1)
 	default:
 		delete(p.all, sub)
+		p.count(sub, -1)
 	}
 	p.mu.Unlock()
 	select {
@@ -107,6 +126,29 @@ func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
 		p.repeats.Warn(p.log, "too many changes of subscriptions at once; one was not stored")
 	}
 }
+
+// room reports whether there is room for one more: in the table, and in the share of
+// its user and of a domain that is not the bot's own. p.mu is held.
+func (p *Subscribers) room(sub store.Subscriber) bool {
+	domain := domainOf(sub.User)
+	own := strings.HasSuffix(domainOf(sub.Bot), "."+domain)
+	return len(p.all) < maxSubscribers && p.users[sub.User] < maxOfUser && (own || p.domains[domain] < maxOfDomain)
+}
+
+// count notes a subscription or its end; p.mu is held.
+func (p *Subscribers) count(sub store.Subscriber, n int) {
+	add(p.users, sub.User, n)
+	add(p.domains, domainOf(sub.User), n)
+}
+
+func add(table map[string]int, key string, n int) {
+	if table[key] += n; table[key] <= 0 {
+		delete(table, key)
+	}
+}
+
+// domainOf is the domain of a bare address.
+func domainOf(bare string) string { return bare[strings.IndexByte(bare, '@')+1:] }
 
 // Announce tells all subscribers of a link's bots that they are available, or
 // with type "unavailable" that they are not (RFC 6121 section 4).

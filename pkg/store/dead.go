@@ -68,7 +68,7 @@ func isToken(id string) bool { return id != "" && !strings.ContainsAny(id, ".*> 
 
 // Bury stores a dead letter and returns when it is on disk. Only then the
 // original may be removed. One of the same endpoint and id takes the place of
-// the older one.
+// the older one; of a sender who has more than his share, the oldest go.
 //
 // Killed before it returns: the original is still where it was, and is buried
 // again.
@@ -89,9 +89,10 @@ func (s *Store) Bury(ctx context.Context, d Dead) error {
 	}
 	m := nats.NewMsg(deadSubject(d.Endpoint, d.ID))
 	m.Data = d.data()
-	_, err := e.js.PublishMsg(ctx, m, jetstream.WithExpectStream(deadStream))
+	ack, err := e.js.PublishMsg(ctx, m, jetstream.WithExpectStream(deadStream))
 	switch {
 	case err == nil:
+		s.share(ctx, e, &d, ack.Sequence, len(m.Data))
 		return nil
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("bury dead letter %s: %w", d.ID, err)

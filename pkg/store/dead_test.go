@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap/zaptest"
+
 	"stanzahook/pkg/store"
 )
 
@@ -98,6 +100,33 @@ func TestDeadLetters(t *testing.T) {
 		if _, _, err := s.DeadLetter(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%q: %v", id, err)
 		}
+	}
+}
+
+// A sender whose dead letters take more than a quarter of the room loses the oldest of
+// his own, whatever resource he used; those of others stay.
+func TestShareOfDeadLetters(t *testing.T) {
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, DeadBytes: 4 << 20, Log: zaptest.NewLogger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	bury(t, s, dead(0, "echo"))
+	const letters = 50
+	for i := 1; i <= letters; i++ {
+		d := dead(i, "echo")
+		d.From, d.Stanza = fmt.Sprint("mallory@example.com/", i), strings.Repeat("x", 100_000)
+		bury(t, s, d)
+	}
+	list, _, err := s.DeadLetters(t.Context(), store.Filter{Limit: 100})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(list); n != 1+10 || list[0].ID != dead(letters, "").ID || list[n-1].ID != dead(0, "").ID || list[n-2].ID != dead(letters-9, "").ID {
+		t.Errorf("%d letters are left, the oldest %s", n, list[n-1].ID)
+	}
+	if n := s.Evicted.Load(); n != letters-10 {
+		t.Errorf("%d were evicted", n)
 	}
 }
 

@@ -31,6 +31,7 @@ type waiting struct {
 	q       *Queue
 	subject string
 	data    []byte
+	owed    owed
 	done    func(seq uint64, err error)
 }
 

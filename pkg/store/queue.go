@@ -35,6 +35,8 @@ type Queue struct {
 	marked  bool   // is in s.dirty
 	handle  handle
 	backlog map[string]int
+	owed    map[uint64]owed // by place, of what was stored since the start
+	through uint64          // DoneThrough was called with
 
 	bytes   atomic.Int64 // when they were last counted
 	pending atomic.Int64 // appended, and done was not called yet
@@ -47,7 +49,7 @@ func (s *Store) Queue(ctx context.Context, endpoint string) (*Queue, error) {
 	if q := s.queues[endpoint]; q != nil {
 		return q, nil
 	}
-	q := &Queue{s: s, name: endpoint, stream: queuePrefix + endpoint}
+	q := &Queue{s: s, name: endpoint, stream: queuePrefix + endpoint, owed: make(map[uint64]owed)}
 	if err := q.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the queue of %s: %w", endpoint, err)
 	}
@@ -110,14 +112,35 @@ func (q *Queue) Backlog() map[string]int {
 // Killed between Append and done: the event is lost, as if it had still been
 // in the socket; XEP-0114 has no acknowledgements.
 //
-// Errors: ErrFull, ErrClosed.
+// Errors: ErrFull, also over the sender's share; ErrClosed.
 func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
+	w := waiting{q, q.subject(r.Conversation), r.data(), owed{r.Sender, int64(len(r.Stanza) + recordBytes)}, done}
+	if !q.s.Senders.Take(w.owed.sender, w.owed.size) {
+		return errSender
+	}
 	q.pending.Add(1)
-	err := q.s.pub.add(waiting{q, q.subject(r.Conversation), r.data(), done})
+	err := q.s.pub.add(w)
 	if err != nil {
 		q.pending.Add(-1)
+		q.s.Senders.Give(w.owed.sender, w.owed.size)
 	}
 	return err
+}
+
+// owed is what an event takes of its sender's share.
+type owed struct {
+	sender string
+	size   int64
+}
+
+var errSender = fmt.Errorf("%w: what waits of this sender takes a quarter of it, his share", ErrFull)
+
+// paid gives back what an event has taken of its sender's share; q.mu is held.
+func (q *Queue) paid(seq uint64) {
+	if o, ok := q.owed[seq]; ok {
+		delete(q.owed, seq)
+		q.s.Senders.Give(o.sender, o.size)
+	}
 }
 
 // Recount counts anew what each conversation has left, for who takes the queue
@@ -152,9 +175,12 @@ func (q *Queue) Recount(ctx context.Context) error {
 }
 
 // stored notes that an event was stored.
-func (q *Queue) stored(seq uint64) {
+func (q *Queue) stored(seq uint64, o owed) {
 	q.mu.Lock()
 	q.top = seq
+	if o.sender != "" {
+		q.owed[seq] = o
+	}
 	q.mu.Unlock()
 }
 
@@ -206,6 +232,7 @@ func deleteMsg(ctx context.Context, stream jetstream.Stream, seq uint64) error {
 func (q *Queue) Done(conversation string, seq uint64) {
 	q.mu.Lock()
 	q.led.done(conversation, seq, time.Now())
+	q.paid(seq)
 	q.mark()
 	q.mu.Unlock()
 }
@@ -221,6 +248,7 @@ func (q *Queue) Drop(ctx context.Context, seq uint64) error {
 	}
 	q.mu.Lock()
 	q.led.mark(seq)
+	q.paid(seq)
 	q.mu.Unlock()
 	return nil
 }
@@ -281,6 +309,11 @@ func (s *Store) RemoveQueue(ctx context.Context, endpoint string) error {
 	s.mu.Lock()
 	if q := s.queues[endpoint]; q != nil {
 		q.counted(0)
+		q.mu.Lock()
+		for seq := range q.owed {
+			q.paid(seq)
+		}
+		q.mu.Unlock()
 		delete(s.queues, endpoint)
 	}
 	s.mu.Unlock()

@@ -79,6 +79,18 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 func (q *Queue) DoneThrough(seq uint64) {
 	q.mu.Lock()
 	q.led.through(seq, time.Now())
+	if seq-q.through > uint64(len(q.owed)) {
+		for at := range q.owed {
+			if at <= seq {
+				q.paid(at)
+			}
+		}
+	} else {
+		for at := q.through + 1; at <= seq; at++ {
+			q.paid(at)
+		}
+	}
+	q.through = max(q.through, seq)
 	q.mark()
 	q.mu.Unlock()
 }

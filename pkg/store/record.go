@@ -18,6 +18,9 @@ type Record struct {
 	Received     time.Time
 	Since        time.Time // from when its age counts: Received, or when it was replayed
 	Stanza       string    // exact XML
+
+	// Sender is whose share of the queues the event takes. It is not stored.
+	Sender string
 }
 
 // Stored is a record with its place in the queue.

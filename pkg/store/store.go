@@ -67,6 +67,12 @@ type Store struct {
 	queues map[string]*Queue
 	reopen []func(context.Context) error // what a new engine needs besides
 
+	shares *deadShares
+	// Senders are the shares of senders in the queues of events.
+	Senders *Shares
+	// Evicted counts dead letters that went because their sender had more than his share.
+	Evicted atomic.Int64
+
 	held    atomic.Int64              // bytes of the queues, about
 	full    atomic.Pointer[error]     // why nothing may be stored now; nil: it may
 	watched atomic.Pointer[time.Time] // when watch came by last
@@ -91,7 +97,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
-	s := &Store{o: o, lock: lock, log: o.Log, queues: make(map[string]*Queue), dirty: make(chan *Queue, 1024)}
+	s := &Store{o: o, lock: lock, log: o.Log, queues: make(map[string]*Queue), dirty: make(chan *Queue, 1024), shares: newDeadShares(&o), Senders: NewShares(eventBytes(&o))}
 	e, err := startEngine(ctx, &s.o)
 	if err != nil {
 		_ = lock.Close() // nothing was written

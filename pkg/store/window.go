@@ -155,16 +155,18 @@ func (e *engine) settle(p *publication) {
 	case e.refused || !p.answered:
 	case p.err == nil:
 		p.q.s.held.Add(int64(len(p.data)))
-		p.q.stored(p.seq)
+		p.q.stored(p.seq, p.owed)
 		p.done(p.seq, nil)
 		return
 	default:
 		if err := e.failure(p.err); !e.broken.Load() {
+			p.q.s.Senders.Give(p.owed.sender, p.owed.size)
 			p.done(0, err)
 			return
 		}
 	}
 	e.refused = true
+	p.q.s.Senders.Give(p.owed.sender, p.owed.size)
 	p.done(0, errBroken)
 }
 

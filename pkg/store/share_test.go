@@ -1,0 +1,73 @@
+package store_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap/zaptest"
+
+	"stanzahook/pkg/store"
+)
+
+// A sender has a quarter of what events may take, in all queues together; others go on,
+// and so does he when his are answered.
+func TestShareOfASender(t *testing.T) {
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, Log: zaptest.NewLogger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const size = 100_000
+	most := int(s.Load().MaxEventBytes / 4 / size)
+	var queues []*store.Queue
+	for _, name := range []string{"hook", "pulled"} {
+		q, err := s.Queue(t.Context(), name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		queues = append(queues, q)
+	}
+	hook, pulled := queues[0], queues[1]
+	places := make(map[*store.Queue][]uint64)
+	put := func(q *store.Queue, sender string, n int) error {
+		r := record(n, n)
+		r.Sender, r.Stanza = sender, strings.Repeat("x", size)
+		stored := make(chan error, 1)
+		if err := q.Append(r, func(seq uint64, err error) { places[q] = append(places[q], seq); stored <- err }); err != nil {
+			return err
+		}
+		return <-stored
+	}
+	n := 0
+	for ; n <= most; n++ {
+		if err := put(queues[n%2], "mallory@example.com", n); err != nil {
+			if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "share") {
+				t.Errorf("%d: %v", n, err)
+			}
+			break
+		}
+	}
+	if n < most-1 || n > most {
+		t.Errorf("%d of %d bytes were taken, %d are a share", n, size, most)
+	}
+	for i, sender := range []string{"alice@example.com", "bob@example.com", ""} {
+		if err := put(hook, sender, 1000+i); err != nil {
+			t.Errorf("%q: %v", sender, err)
+		}
+	}
+	hook.Done(record(0, 0).Conversation, places[hook][0])
+	if err := put(hook, "mallory@example.com", 2000); err != nil {
+		t.Errorf("after one was answered: %v", err)
+	}
+	if err := put(hook, "mallory@example.com", 2001); err == nil {
+		t.Error("one more than was answered")
+	}
+	pulled.DoneThrough(places[pulled][len(places[pulled])-1])
+	for i := range len(places[pulled]) {
+		if err := put(hook, "mallory@example.com", 3000+i); err != nil {
+			t.Errorf("after all that were pulled: %v", err)
+			break
+		}
+	}
+}
