@@ -147,7 +147,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 // the lane waits.
 func (q *queue) bury(l *lane, it *item, reason string) bool {
 	err := q.w.store.Bury(q.w.run, store.Dead{
-		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML()},
+		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML(), Sender: q.w.Endpoint().sender(it.Stanza.From).String()},
 		Endpoint: q.w.name, Type: it.Stanza.EventType(), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: l.history,
 	})

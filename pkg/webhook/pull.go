@@ -95,7 +95,7 @@ func (p *Puller) take(ev *Event, since time.Time, told func(error)) error {
 	s := ev.Stanza
 	r := store.Record{
 		ID: ev.ID, Component: ev.Component, Conversation: store.Conversation(s.From.Bare().String(), s.To.Bare().String()),
-		Received: ev.Received, Since: since, Stanza: s.XML(),
+		Received: ev.Received, Since: since, Stanza: s.XML(), Sender: p.w.Endpoint().sender(s.From).String(),
 	}
 	p.mu.Lock()
 	p.count++

@@ -63,6 +63,7 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	}
 	tries := p.tries(r.Seq)
 	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
+	r.Sender = p.w.Endpoint().sender(ev.Stanza.From).String()
 	if err := p.w.store.Bury(ctx, store.Dead{
 		Record: r.Record, Endpoint: p.w.name, Type: ev.Stanza.EventType(), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: tries,

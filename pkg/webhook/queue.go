@@ -80,11 +80,12 @@ func (q *queue) begin(backlog map[string]int) {
 // called when the event is stored or refused.
 func (q *queue) take(ev *Event, since time.Time, told func(error)) error {
 	conversation := ev.conversation()
-	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: ev.Stanza.XML()}
+	sender := q.w.Endpoint().sender(ev.Stanza.From)
+	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
 	it := &item{Event: ev, since: since, size: len(r.Stanza), told: told}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lane(conversation, q.w.Endpoint().sender(ev.Stanza.From))
+	l := q.lane(conversation, sender)
 	// While the process ends, what still comes is stored for the next one.
 	inMemory := !q.closed && l.tail == 0 && q.fits(l)
 	err := q.disk.Append(&r, func(seq uint64, err error) { q.stored(l, it, inMemory, seq, err) })
