@@ -3,9 +3,12 @@
 package main
 
 import (
+	"encoding/base64"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
+	"time"
 
 	"stanzahook/deploy/lab"
 )
@@ -20,22 +23,68 @@ func TestPrefixesThatAServerLeavesUndeclared(t *testing.T) {
 		"<message to='echo@undeclared.localhost' type='chat' id='u-2'><a xmlns='urn:example:a' xmlns:p='urn:example:p'><b p:x='1'/></a><body>two</body></message>",
 		"<message to='echo@undeclared.localhost' type='chat' id='u-3'><a xmlns='urn:example:a' xmlns:p='urn:example:p' p:x='1' y='2'/><body>three</body></message>",
 	}
+	// Their prefix is declared by the client's stream alone.
+	const ofTheStream = "<message s:x='1' to='echo@undeclared.localhost' type='chat' id='u-4'><a xmlns='urn:example:a' s:y='2'/><body s:z='3'>four</body></message>"
 	forBoth(t, func(t *testing.T, s *lab.Server) {
 		b := newBot(t)
 		linked(t, oneComponent(s, "undeclared", b))
-		user := login(t, s, "dave")
-		for i, x := range stanzas {
-			user.send("%s", x)
+		user, raw := login(t, s, "dave"), declaring(t, s, "frank", "xmlns:s='urn:example:s'")
+		for i, x := range append(stanzas, ofTheStream) {
+			if x == ofTheStream {
+				if _, err := raw.Write([]byte(x)); err != nil {
+					t.Fatal(err)
+				}
+			} else {
+				user.send("%s", x)
+			}
 			eventually(t, fmt.Sprintf("stanza %d reaches the webhook", i), func() bool { return len(b.got()) > i })
 			h := b.got()[i]
-			if h.Stanza != fmt.Sprintf("u-%d", i) || h.Body != [...]string{"zero", "one", "two", "three"}[i] {
+			if h.Stanza != fmt.Sprintf("u-%d", i) || h.Body != [...]string{"zero", "one", "two", "three", "four"}[i] {
 				t.Errorf("%s", h.Raw)
 			}
-			if _, err := parseTree(h.XML); err != nil || strings.Contains(h.XML, " p:x=") && !strings.Contains(h.XML, "xmlns:p=") {
+			if _, err := parseTree(h.XML); err != nil || undeclared(h.XML, "p") || undeclared(h.XML, "s") {
 				t.Errorf("data.stanza does not stand on its own: %v: %s", err, h.XML)
 			}
 		}
 	})
+}
+
+// declaring is the connection of a user whose stream declares a prefix.
+func declaring(t *testing.T, s *lab.Server, name, declaration string) net.Conn {
+	t.Helper()
+	conn, err := net.Dial("tcp", s.ClientAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = conn.Close() })
+	if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+		t.Fatal(err)
+	}
+	header := "<?xml version='1.0'?><stream:stream to='" + s.Host() + "' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' " + declaration + ">"
+	plain := base64.StdEncoding.EncodeToString([]byte("\x00" + name + "\x00" + testPassword))
+	for _, step := range [][2]string{
+		{header, "</stream:features>"},
+		{"<auth xmlns='urn:ietf:params:xml:ns:xmpp-sasl' mechanism='PLAIN'>" + plain + "</auth>", "<success"},
+		{header, "</stream:features>"},
+		{"<iq type='set' id='bind'><bind xmlns='urn:ietf:params:xml:ns:xmpp-bind'/></iq>", "</iq>"},
+	} {
+		if _, err := conn.Write([]byte(step[0])); err != nil {
+			t.Fatal(err)
+		}
+		for got, buf := "", make([]byte, 4096); !strings.Contains(got, step[1]); {
+			n, err := conn.Read(buf)
+			if err != nil {
+				t.Fatalf("instead of %s came %q: %v", step[1], got, err)
+			}
+			got += string(buf[:n])
+		}
+	}
+	return conn
+}
+
+// undeclared reports whether an attribute has a prefix that is not declared.
+func undeclared(xml, prefix string) bool {
+	return strings.Contains(xml, " "+prefix+":") && !strings.Contains(xml, "xmlns:"+prefix+"=")
 }
 
 // The answer to an IQ has the id of the request, also if that is empty: a server

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/pkg/document"
 )
 
 // maxSendWait is the longest wait that POST /v1/messages takes, so that the
@@ -57,6 +59,10 @@ later. The exit code is 1 if it came back or could not be sent.`,
 					return failed(err)
 				}
 				m.Body = text
+			}
+			body, n := document.CleanString(strings.ToValidUTF8(m.Body, "\uFFFD"))
+			if m.Body = body; n > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "characters that no message can carry (colours of a terminal, for example) replaced by \uFFFD: %d\n", n)
 			}
 			return failed(send(cmd, a, m, wait, asJSON))
 		},

@@ -47,6 +47,7 @@ func TestSend(t *testing.T) {
 		{"sent", "", to("--body", "-x <ü>"), 200, `{"id":"m1","state":"confirmed"}`, `POST /v1/messages?wait=5s {"to":"juliet@example.com","type":"chat","body":"-x \u003cü\u003e"}`, "sent: the XMPP server has it (id m1)\n", "", false},
 		{"from stdin", "one\n\ntwo\r\n", to("--body", "-", "--from", "a@bot.example.com", "--type", "groupchat", "--subject", "s", "--wait", "0"), 202, `{"id":"m1","state":"queued"}`,
 			`POST /v1/messages {"to":"juliet@example.com","from":"a@bot.example.com","type":"groupchat","subject":"s","body":"one\n\ntwo"}`, "queued: it is stored", "", false},
+		{"colours of a terminal", "\x1b[1mfull\n", to("--body", "-"), 200, `{"id":"m1","state":"confirmed"}`, `POST /v1/messages?wait=5s {"to":"juliet@example.com","type":"chat","body":"�[1mfull"}`, "sent: ", "", false},
 		{"JSON", "", to("--body", "x", "--json"), 200, `{"id":"m1","state":"confirmed"}`, "", `{"id":"m1","state":"confirmed"}` + "\n", "", false},
 		{"bounced", "", to("--body", "x"), 422, bounceAnswer, "", "", "the message came back (service-unavailable): juliet@example.com answered  with", false},
 		{"bounced, JSON", "", to("--body", "x", "--json"), 422, bounceAnswer, "", bounceAnswer + "\n", "Is there an account juliet@example.com?", false},

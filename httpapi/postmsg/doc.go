@@ -10,7 +10,8 @@
 //	POST /msg/RECIPIENT[@HOST]   RECIPIENT alone is at the sender's host
 //	OPTIONS /msg, /msg/…         Allow and Accept
 //
-// Bodies, by Content-Type, whose parameters do not count; all are UTF-8:
+// Bodies, by Content-Type, whose charset may be ISO-8859-1 or Windows-1252 (else
+// UTF-8); a character that XML cannot carry is refused with 400:
 //
 //	text/plain                         the text, as it stands
 //	application/x-www-form-urlencoded  to, type, body, html
