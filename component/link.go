@@ -178,8 +178,8 @@ func (l *Link) lost(t trouble, err error) {
 	l.mu.Lock()
 	if l.status.State == Up || l.status.State == Shared {
 		l.isUp = make(chan struct{})
-		if t.silent {
-			l.silent = time.Now()
+		if t.silent && l.silent.IsZero() {
+			l.silent, l.inARow = time.Now(), 0
 		}
 	}
 	if l.status.State != Down || l.status.Reason != t.what {

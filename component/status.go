@@ -64,6 +64,9 @@ func (l *Link) markerBack() {
 	l.inARow++
 	// With traffic eight come in a moment, so time has to pass as well.
 	clear := l.shared && l.inARow >= clearAfter && time.Since(l.stray) >= 3*l.o.Keepalive
+	if !l.shared && l.inARow >= clearAfter && time.Since(l.silent) >= 3*l.o.Keepalive {
+		l.silent = time.Time{}
+	}
 	if clear {
 		l.shared, l.silent = false, time.Time{}
 		l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
@@ -72,6 +75,14 @@ func (l *Link) markerBack() {
 	if clear {
 		l.log.Info("the markers come back again; the name is ours alone")
 	}
+}
+
+// mayHaveOld reports whether the server may still have a connection of ours that was
+// lost without a word.
+func (l *Link) mayHaveOld() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return !l.silent.IsZero()
 }
 
 // markerAstray notes that a marker went to somebody else, or somebody else's

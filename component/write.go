@@ -12,6 +12,10 @@ import (
 // and passes them on together.
 const gatherTime = time.Millisecond
 
+// maxUnheard is how often markers may go to an old connection, one time after the other,
+// while nothing else comes, until this one is taken for dead, too.
+const maxUnheard = 4
+
 // write is the write side of one connection: it takes everything that waits in
 // one go, and watches the markers. It ends when stop is closed, or with the
 // reason why the connection is no good.
@@ -21,6 +25,7 @@ func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard
 	gathered := time.NewTimer(time.Hour)
 	defer gathered.Stop()
 	var buf []byte
+	unheard := 0 // how often the markers were given up
 	lastWrite := time.Now()
 	for {
 		ping := false
@@ -42,10 +47,12 @@ func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard
 				if now.Sub(lastWrite) < patience && l.Status().State != Shared {
 					continue
 				}
-			case now.Sub(oldest) >= patience && heard.Load() < int64(oldest.Sub(began)):
+			case now.Sub(oldest) >= patience && heard.Load() < int64(oldest.Sub(began)) && (unheard >= maxUnheard || !l.mayHaveOld()):
 				return ErrSilent
 			case now.Sub(oldest) >= patience:
-				// Stanzas come, the markers do not: they went to somebody else.
+				// Stanzas come, the markers do not: they went to somebody else. On a quiet
+				// link no stanzas may come either.
+				unheard++
 				l.markerAstray()
 				l.out.forget()
 			case now.Sub(newest) < l.o.Keepalive/4:
