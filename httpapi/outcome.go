@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"stanzahook/pkg/stanza"
 )
@@ -19,6 +20,17 @@ var (
 	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time")
 	ErrSameID      = errors.New("an IQ with this id to the same address is waiting already")
 )
+
+// TooOften means that a stanza from one of our own addresses to another is one too
+// many; nothing was sent.
+type TooOften struct{ After time.Duration }
+
+func (e *TooOften) Error() string {
+	return "too many stanzas between these two addresses, which are both ours; webhooks and callers that answer each other never stop"
+}
+
+// Seconds is After, rounded up.
+func (e *TooOften) Seconds() int { return int((e.After + time.Second - 1) / time.Second) }
 
 // Bounced means that a stanza came back while it was sent.
 type Bounced struct{ Stanza *stanza.Stanza } // of type error
@@ -59,6 +71,9 @@ func Unsent(s *stanza.Stanza, err error) *Fault {
 	is := func(target error) bool { return errors.Is(err, target) }
 	if back, ok := errors.AsType[*Bounced](err); ok {
 		return bounced(back.Stanza)
+	}
+	if often, ok := errors.AsType[*TooOften](err); ok {
+		return &Fault{Status: http.StatusTooManyRequests, Text: often.Error() + "; nothing was sent", RetryAfter: often.Seconds(), Members: map[string]any{"id": s.ID}}
 	}
 	query := s.Kind == stanza.IQ
 	var f *Fault

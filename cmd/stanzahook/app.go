@@ -171,10 +171,14 @@ func (a *app) makeLinks(context.Context) error {
 // hooks are the endpoints of a configuration, in its order.
 func hooks(cfg *Config) []*webhook.Endpoint {
 	guard, hosts := outbound.NewGuard(cfg.Outbound.Networks), ownHosts(cfg)
+	var components []string
+	for _, c := range cfg.Components {
+		components = append(components, c.Domain)
+	}
 	var all []*webhook.Endpoint
 	for _, c := range cfg.Endpoints {
 		e := newWebhook(cfg, c)
-		e.Guard, e.Proxy, e.Hosts = guard, cfg.Outbound.ProxyURL(), hosts
+		e.Guard, e.Proxy, e.Hosts, e.Components = guard, cfg.Outbound.ProxyURL(), hosts, components
 		all = append(all, e)
 	}
 	return all

@@ -56,7 +56,7 @@ func (a *app) surfaces(cfg *Config) *httpapi.Server {
 	}
 	ours := func() []jid.JID { return domains }
 	limit := func(from jid.JID) stanza.Limits { return limits[from.Domain()] }
-	send, ask := sender{a.boxes, &a.sent.bounces, a.log}, requester{a.links, a.log}
+	send, ask := sender{a.boxes, &a.sent.bounces, &a.sent.between, a.log}, requester{a.links, a.log}
 	// Where no rosters are configured, the interfaces are nil, and not what they hold.
 	var forV1 v1.Rosters
 	var forAdmin rosteradmin.Rosters

@@ -20,17 +20,17 @@ import (
 type sender struct {
 	boxes   map[string]*outbox.Outbox
 	bounces *bounce.Watcher
+	between *selfSending
 	log     *zap.Logger
 }
 
 // Send implements rest.Sender.
 func (d sender) Send(ctx context.Context, s *stanza.Stanza) error {
-	box, ok := d.boxes[s.From.Domain()]
-	if !ok {
+	if d.boxes[s.From.Domain()] == nil {
 		return fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
 	watch := d.bounces.Expect(s.From, s.To, s.ID)
-	_, err := give(ctx, d.log, box, s)
+	_, err := d.between.give(ctx, d.log, d.boxes, s)
 	if back := watch.End(); back != nil && err == nil {
 		return &rest.Bounced{Stanza: back}
 	}

@@ -17,7 +17,7 @@ type endpointMetrics struct {
 	queued, inMemory, direct, failingSenders      family
 	inFlight, concurrency, attempts, took         family
 	delivered, refused, overflowed, expired, dead family
-	replies, replaced, removed                    family
+	replies, replaced, removed, loops             family
 }
 
 func newEndpointMetrics(workers []*webhook.Worker, retired *webhook.Retired) *endpointMetrics {
@@ -37,6 +37,7 @@ func newEndpointMetrics(workers []*webhook.Worker, retired *webhook.Retired) *en
 	m.overflowed = m.counter("endpoint_overflowed_events_total", "Events that were not taken, because too much waits or the store is full.", "endpoint")
 	m.expired = m.counter("endpoint_expired_events_total", "Events that waited longer than retry.max_age.", "endpoint")
 	m.dead = m.counter("endpoint_dead_events_total", "Events that became dead letters, for whatever reason.", "endpoint")
+	m.loops = m.counter("endpoint_loops_total", "Events that were refused because the answers of webhooks go to and fro between our own addresses.", "endpoint")
 	m.replies = m.counter("endpoint_replies_total", "Replies of the endpoint that were sent.", "endpoint")
 	m.replaced = m.counter("endpoint_replaced_characters_total", "Characters of the endpoint's answers that no stanza can carry (control characters, halves of surrogate pairs); U+FFFD stands in their place.", "endpoint")
 	m.removed = m.gauge("removed_endpoints_events", "Events that wait for endpoints which are not in the configuration any more.")
@@ -57,6 +58,7 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.overflowed.count(ch, c.Overflow.Load(), name)
 		m.expired.count(ch, c.Expired.Load(), name)
 		m.dead.count(ch, c.Dead.Load(), name)
+		m.loops.count(ch, c.Loops.Load(), name)
 		if w.Endpoint().Pulled() {
 			continue // nobody is called
 		}

@@ -22,7 +22,7 @@ type linkMetrics struct {
 	unconfirmed, unconfirmedBytes, confirmed family
 	pending, answered, unanswered            family
 	outboxWaiting, outboxExpired             family
-	bounces, watches                         family
+	bounces, watches, pairs, tooOften        family
 }
 
 func newLinkMetrics(a *app) *linkMetrics {
@@ -45,6 +45,8 @@ func newLinkMetrics(a *app) *linkMetrics {
 	m.outboxExpired = m.counter("outbox_expired_total", "Stanzas that waited longer than outbox.max_age and became dead letters.", "component")
 	m.bounces = m.counter("bounces_total", "Errors of messages and presence that came back: awaited, whose sender was told at once, or late.", "outcome")
 	m.watches = m.gauge("bounce_watches", "Stanzas being sent whose error is watched for; 10000 at most.")
+	m.pairs = m.gauge("self_send_pairs", "Pairs of our own addresses between which callers have sent; 10000 at most.")
+	m.tooOften = m.counter("self_sends_refused_total", "Stanzas of callers from one of our own addresses to another that were more than 30 in a minute.")
 	return m
 }
 
@@ -79,6 +81,8 @@ func (m *linkMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.outboxExpired.count(ch, m.a.boxes[domain].Expired.Load(), domain)
 	}
 	b := &m.a.sent.bounces
+	m.pairs.count(ch, int64(m.a.sent.between.Len()))
+	m.tooOften.count(ch, m.a.sent.between.refused.Load())
 	m.bounces.count(ch, b.Counters.Awaited.Load(), "awaited")
 	m.bounces.count(ch, b.Counters.Others.Load(), "late")
 	m.watches.count(ch, int64(b.Watching()))

@@ -21,6 +21,7 @@ import (
 // afterwards it is noted in the store, for those who ask later.
 type sentMessages struct {
 	bounces bounce.Watcher // a handler of all components
+	between selfSending    // of our own addresses
 	store   *store.Store
 	log     *zap.Logger
 	ends    chan store.Sent

@@ -47,8 +47,7 @@ func (v *stanzas) Limits(from jid.JID) stanza.Limits { return v.limits[from.Doma
 // stanza has been sent or not; if it had been stored, it is sent after the
 // restart.
 func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v1.Outcome, error) {
-	box, ok := v.boxes[s.From.Domain()]
-	if !ok {
+	if v.boxes[s.From.Domain()] == nil {
 		return v1.Outcome{}, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
 	began := time.Now()
@@ -59,7 +58,7 @@ func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v
 		watch = v.sent.bounces.Expect(s.From, s.To, s.ID)
 		bounced = watch.Bounced()
 	}
-	state, err := give(ctx, v.sent.log, box, s)
+	state, err := v.sent.between.give(ctx, v.sent.log, v.boxes, s)
 	if err == nil && state == outbox.Queued && how.Wait > 0 && v.links[s.From.Domain()].Connected() {
 		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
 	}

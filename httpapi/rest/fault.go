@@ -45,6 +45,7 @@ var (
 	sameID       = fault{409, stanza.Cancel, "conflict", "Conflict", 0, ""}
 	notConnected = fault{503, stanza.Wait, "service-unavailable", "No connection to the XMPP server", 5, ""}
 	overloaded   = fault{503, stanza.Wait, "resource-constraint", "Too many stanzas wait for the XMPP server", 1, ""}
+	tooOften     = fault{429, stanza.Wait, "policy-violation", "Too many stanzas", 0, ""}
 	unconfirmed  = fault{503, stanza.Wait, "remote-server-timeout", "The XMPP server has not confirmed the stanza in time", 5, ""}
 	rejected     = fault{422, stanza.Modify, "policy-violation", "The XMPP server does not take this stanza", 0, ""}
 	outboxFull   = fault{507, stanza.Wait, "resource-constraint", "The outbox is full", 60, ""}

@@ -68,6 +68,12 @@ func (h handler) send(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) 
 
 // failed answers for the errors that sending and asking have in common.
 func (h handler) failed(w http.ResponseWriter, r *http.Request, s *stanza.Stanza, err error) {
+	if often, ok := errors.AsType[*httpapi.TooOften](err); ok {
+		f := tooOften.because("%v; nothing was sent", often)
+		f.retryAfter = often.Seconds()
+		f.write(w, r)
+		return
+	}
 	switch {
 	case errors.Is(err, ErrDown) && s.Kind == stanza.IQ:
 		notConnected.because("the query was not answered; send it again later").write(w, r)

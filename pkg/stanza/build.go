@@ -98,6 +98,23 @@ func (s *Stanza) Append(inner string, lim Limits) (*Stanza, error) {
 	return build(s.Header, s.extra, s.content()+inner, lim)
 }
 
+// Without returns the stanza without its direct children in a namespace.
+func (s *Stanza) Without(space string, lim Limits) (*Stanza, error) {
+	var b []byte
+	last := s.inner.from
+	for _, c := range s.children {
+		switch {
+		case c.Space == space:
+			b = append(b, s.raw[last:c.outer.from]...)
+			last = c.outer.to
+		case s.rewrite && c.xmlns.to > 0:
+			b = append(b, s.raw[last:c.xmlns.from]...)
+			last = c.xmlns.to
+		}
+	}
+	return build(s.Header, s.extra, string(append(b, s.raw[last:s.inner.to]...)), lim)
+}
+
 // content is Inner without declarations of content namespaces on direct children.
 func (s *Stanza) content() string {
 	if !s.rewrite {

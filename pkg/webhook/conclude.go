@@ -28,6 +28,7 @@ func (w *Worker) conclude(ev *Event, v Verdict, more bool, settled func()) {
 		if r := receipt(ev); r != nil {
 			out = append([]*stanza.Stanza{r}, out...)
 		}
+		out = w.counted(ev, out)
 		w.Counters.Replies.Add(int64(len(v.Replies)))
 	default:
 		w.Counters.Refused.Add(1)

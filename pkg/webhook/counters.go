@@ -15,6 +15,7 @@ type Counters struct {
 	Refused   atomic.Int64 // their senders got an error
 	Expired   atomic.Int64 // too old
 	Dead      atomic.Int64 // became dead letters
+	Loops     atomic.Int64 // refused: webhooks answer each other
 	Replies   atomic.Int64 // stanzas
 	Replaced  atomic.Int64 // characters of answers that no stanza can carry
 	Overflow  atomic.Int64 // not taken, or not stored: too much waits

@@ -17,6 +17,10 @@ const maxDirect = 10_000
 // Killed before the endpoint has answered: the stanza is lost, as with the
 // modules whose formats are delivered so; "delivery: queued" does not lose it.
 func (w *Worker) Direct(ev *Event) bool {
+	w.admit(ev)
+	if looped, ok := w.loops(ev); looped {
+		return ok
+	}
 	return w.lanes.add(ev.conversation(), w.Endpoint().sender(ev.Stanza.From), maxDirect, func(more bool) {
 		w.conclude(ev, w.once(ev), more, func() {})
 	})
@@ -27,6 +31,7 @@ func (w *Worker) Direct(ev *Event) bool {
 //
 // Killed before the answer: the asker gets an error from its server, or times out.
 func (w *Worker) Ask(ev *Event, answer func(Verdict)) bool {
+	w.admit(ev)
 	return w.lanes.add("", w.Endpoint().sender(ev.Stanza.From), maxDirect, func(bool) { answer(w.once(ev)) })
 }
 

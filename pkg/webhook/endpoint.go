@@ -39,6 +39,7 @@ type Endpoint struct {
 	Headers     http.Header   // sent with every attempt
 	Schedule    []time.Duration
 	MaxAge      time.Duration      // of a queued event, until it is given up
+	Components  []string           // domains of all our components: what is counted between them, see nsHops
 	Hosts       []string           // whose users count one by one, with their subdomains; nil: those of all domains
 	DropOld     bool               // give up without an error stanza to the sender
 	Limits      stanza.Limits      // of replies

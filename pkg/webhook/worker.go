@@ -118,6 +118,10 @@ func (w *Worker) Endpoint() *Endpoint { return w.now.Load().e }
 // taken now, and the sender is to be told; if the store refuses the event
 // later, the worker tells the sender.
 func (w *Worker) Queued(ev *Event) bool {
+	w.admit(ev)
+	if looped, ok := w.loops(ev); looped {
+		return ok
+	}
 	if w.take(ev, ev.Received, nil) != nil {
 		w.Counters.Overflow.Add(1)
 		return false
