@@ -18,6 +18,9 @@ import (
 // version is set by the linker in releases.
 var version = "dev"
 
+// commit is set by the linker where Go cannot see it, as in a container; else Go tells.
+var commit = "unknown"
+
 // Exit codes: a run that failed, and a command line that makes no sense.
 const (
 	exitFailed = 1

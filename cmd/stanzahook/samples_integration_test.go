@@ -156,7 +156,7 @@ func sampleContainer(t *testing.T, dir, port string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("sh", start)
-	cmd.Env = append(os.Environ(), "COMPONENT_SECRET_FILE="+filepath.Join(dir, "secret"),
+	cmd.Env = append(os.Environ(), "COMPONENT_SECRET_FILE="+filepath.Join(dir, "secret"), "CERTS="+filepath.Join(dir, "certs"), "LOGIN=juliet", "DATA="+dir,
 		"PROSODY_CONFIG="+prosodyOn(t, filepath.Join(dir, "docker.cfg.lua"), dir, port))
 	return cmd
 }
@@ -230,7 +230,7 @@ func TestCompose(t *testing.T) {
 		}
 		for _, v := range s.Volumes {
 			file, _, _ := strings.Cut(v, ":")
-			if strings.HasPrefix(file, ".") && file != "./certs" { // for the operator to make
+			if strings.HasPrefix(file, ".") {
 				files = append(files, file)
 			}
 		}

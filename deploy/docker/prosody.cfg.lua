@@ -4,8 +4,8 @@ Include "sample.cfg.lua"
 Host "*"
 	-- The network of the compose file is the containers' own.
 	component_interfaces = { "*" }
-	-- Without certificates no client is let in; put them here and set c2s_require_encryption.
-	certificates = "/etc/prosody/certs"
+	-- The start makes one if there is none.
+	certificates = "/var/lib/prosody/certs"
 
 Component "bot.example.com"
 	component_secret = ENV_COMPONENT_SECRET
