@@ -73,7 +73,7 @@ func containerConfig(t *testing.T, dir, port string) string {
 	return sampleFile(t, dir, sample(t, "docker/stanzahook.yaml", map[string]string{
 		"prosody:5347":        "127.0.0.1:" + port,
 		"0.0.0.0:5290":        "127.0.0.1:0",
-		"/run/stanzahook/":       "",
+		"/run/stanzahook/":    "",
 		"/var/lib/stanzahook": filepath.Join(dir, "store"),
 		"  tokens: []":        sampleToken,
 	}), containerSecret)
