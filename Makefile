@@ -107,12 +107,14 @@ alerts: ## check the alert rules and the metrics with promtool
 	@sh deploy/lab/install.sh promtool
 	go test -tags promtool -count=1 -timeout 5m -run 'Promtool|Alerts|Dashboard' ./cmd/stanzahook
 
+# "make test" takes the servers of this machine. RUN names tests and PACKAGES packages; all
+# by default.
 .PHONY: newer
-newer: ## the roster tests on the ejabberd of the next Debian, which is unpacked into bin
+newer: ## the tests on Prosody and ejabberd of the next Debian, which are unpacked into bin; RUN=names of tests
 	@mkdir -p bin
-	@sh deploy/lab/install.sh ejabberd-newer bin/ejabberd-newer
-	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m ./pkg/roster/...
-	EJABBERD_ROOT=$(CURDIR)/bin/ejabberd-newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 15m -run 'TestRoster.*/ejabberd|TestRosterWays' ./cmd/stanzahook
+	@sh deploy/lab/install.sh tests
+	@sh deploy/lab/install.sh newer bin/newer
+	PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 25m -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),./...)
 
 .PHONY: bench
 bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another build's path, to compare with

@@ -28,7 +28,7 @@ type backend interface {
 
 func newBackend(o Options) (backend, error) {
 	if o.Kind == Ejabberd {
-		return newEjabberd(o.EjabberdRoot)
+		return newEjabberd(o.Root)
 	}
-	return newProsody()
+	return newProsody(o.Root, o.PluginPath)
 }

@@ -37,18 +37,14 @@ func newEjabberd(root string) (backend, error) {
 	return nil, fmt.Errorf("ejabberd is %w: run deploy/lab/install.sh ejabberd", ErrNotInstalled)
 }
 
-// newEjabberdIn finds ejabberd in a directory made by install.sh ejabberd-newer.
+// newEjabberdIn finds ejabberd in a directory made by install.sh newer.
 func newEjabberdIn(root string) (backend, error) {
-	root, err := filepath.Abs(root)
-	if err != nil {
-		return nil, fmt.Errorf("the directory of a newer ejabberd: %w", err)
-	}
 	apps, err := filepath.Glob(root + "/usr/lib/*/ejabberd-*/ebin/ejabberd.app")
 	if err != nil {
 		return nil, fmt.Errorf("looking for ejabberd: %w", err)
 	}
 	if len(apps) == 0 {
-		return nil, fmt.Errorf("a newer ejabberd is %w in %s: run deploy/lab/install.sh ejabberd-newer %[2]s", ErrNotInstalled, root)
+		return nil, fmt.Errorf("a newer ejabberd is %w in %s: run deploy/lab/install.sh newer %[2]s", ErrNotInstalled, root)
 	}
 	libs := filepath.Dir(filepath.Dir(filepath.Dir(apps[0])))
 	return ejabberd{root, "/usr/bin/erl", strings.TrimPrefix(libs, root)}, nil
@@ -94,7 +90,6 @@ func (e ejabberd) prepare(c config) error {
 // service user. Without -name or -sname the node is no distributed one: it starts
 // no epmd and listens on no port but ours.
 func (e ejabberd) command(c config) *exec.Cmd {
-	dir := strings.TrimPrefix(c.Dir, e.root)
 	args := []string{
 		e.erl,
 		"-noinput",
@@ -104,17 +99,17 @@ func (e ejabberd) command(c config) *exec.Cmd {
 		"-eval", fmt.Sprintf("ok = file:eval(%q).", ejabberdUsers),
 	}
 	if e.root != "" {
-		args = append([]string{"chroot", e.root, "/usr/bin/env", "-C", dir}, args...)
+		args = inRoot(e.root, args, c.Dir)
 	}
 	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = append(serverEnv(c),
-		"HOME="+dir,
+		"HOME="+c.Dir,
 		"ERL_LIBS="+e.libs,
-		"ERL_INETRC="+filepath.Join(dir, "inetrc"),
+		"ERL_INETRC="+filepath.Join(c.Dir, "inetrc"),
 		"ERL_CRASH_DUMP_BYTES=0",
-		"EJABBERD_CONFIG_PATH="+filepath.Join(dir, "ejabberd.yml"),
-		"EJABBERD_LOG_PATH="+filepath.Join(dir, "log", "ejabberd.log"),
+		"EJABBERD_CONFIG_PATH="+filepath.Join(c.Dir, "ejabberd.yml"),
+		"EJABBERD_LOG_PATH="+filepath.Join(c.Dir, "log", "ejabberd.log"),
 	)
 	return cmd
 }

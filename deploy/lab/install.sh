@@ -9,9 +9,8 @@
 #   install.sh package     what the tests of the Debian package need
 #   install.sh plots       gnuplot, which draws what was measured
 #   install.sh trial       what boots a Debian of its own
-#   install.sh ejabberd-newer DIR
-#                          the ejabberd of a newer Debian, unpacked into DIR for
-#                          EJABBERD_ROOT; nothing is installed
+#   install.sh newer DIR   Prosody and ejabberd of the next Debian, unpacked into DIR
+#                          for PROSODY_ROOT and EJABBERD_ROOT; nothing is installed
 #
 # What is there already is left alone; if all of it is, nothing is run. The services
 # that come with the packages are neither started now nor left enabled for the next
@@ -34,25 +33,25 @@ debian_mirror() {
 		awk -F'|' '$1 == "Packages" && $2 == "Debian" && $3 == "Debian" {print $4; exit}'
 }
 
-# Unpacks ejabberd from the next release of Debian, and what it needs, into the
+# Unpacks the servers of the next release of Debian, and what they need, into the
 # directory $1, which is there in the end only if all went well. The mirror is the
 # one that apt has; its own lists and packages stay as they are.
 newer() {
 	suite=${SUITE:-trixie}
 	[ ! -e "$1" ] || [ -e "$1/.stanzahook-$suite" ] || fail "$1 is there, but not of this making; remove it first"
 	[ ! -e "$1" ] || exit 0
-	command -v apt-get >/dev/null || fail "there is no apt-get here, and only Debian's ejabberd is known to this script"
+	command -v apt-get >/dev/null || fail "there is no apt-get here, and only Debian's servers are known to this script"
 	if [ "$(id -u)" != 0 ]; then
 		command -v sudo >/dev/null || fail "this needs root (chroot, mknod) and there is no sudo"
 		say "unpacking needs root, so this goes on with sudo"
-		exec sudo SUITE="$suite" sh "$0" ejabberd-newer "$1"
+		exec sudo SUITE="$suite" sh "$0" newer "$1"
 	fi
 	mirror=$(debian_mirror)
 	if [ -z "$mirror" ]; then # no package lists
 		apt-get -q -y update || fail "apt-get update failed (see above)"
 		mirror=$(debian_mirror)
 	fi
-	[ -n "$mirror" ] || fail "apt has no source of Debian's here, and without one there is no ejabberd to get"
+	[ -n "$mirror" ] || fail "apt has no source of Debian's here, and without one there are no servers to get"
 	# Where Debian keeps its keys; without this file, what apt trusts decides.
 	keys=/usr/share/keyrings/debian-archive-keyring.gpg signed=
 	[ ! -e "$keys" ] || signed="[signed-by=$keys]"
@@ -76,28 +75,30 @@ newer() {
 		APT::Sandbox::User "root";
 		Acquire::Languages "none";
 	EOF
-	say "getting ejabberd of Debian $suite into $1"
+	say "getting Prosody and ejabberd of Debian $suite into $1"
 	export APT_CONFIG="$apt/conf" DEBIAN_FRONTEND=noninteractive
 	apt-get -q -y update || fail "apt-get update failed for $suite (see above)"
-	apt-get -q -y --no-install-recommends --download-only install base-files dash coreutils libc-bin ejabberd ||
+	apt-get -q -y --no-install-recommends --download-only install base-files dash coreutils libc-bin ejabberd prosody prosody-modules ||
 		fail "apt-get could not get the packages of $suite (see above)"
 	# base-files first: it has the links from /bin and /lib into /usr.
 	for deb in "$apt"/cache/archives/base-files_*.deb "$apt"/cache/archives/*.deb; do
 		dpkg-deb -x "$deb" "$root"
 	done
-	mkdir -p "$root/dev" "$root/tmp"
+	mkdir -p "$root/dev" "$root/tmp" "$root/etc/prosody/conf.d"
 	chmod 1777 "$root/tmp"
 	[ -e "$root/dev/null" ] || mknod -m 666 "$root/dev/null" c 1 3
+	[ -e "$root/dev/urandom" ] || mknod -m 666 "$root/dev/urandom" c 1 9
 	chroot "$root" /usr/bin/erl -noinput -eval 'halt().' || fail "the Erlang of $suite does not run here"
+	chroot "$root" /usr/bin/prosodyctl about >"$new/about" 2>&1 || fail "the Prosody of $suite does not run here: $(tail -n 5 "$new/about")"
 	: >"$root/.stanzahook-$suite"
 	mv -T "$root" "$1" 2>/dev/null || [ -e "$1/.stanzahook-$suite" ] || fail "cannot make $1" # else another was faster
-	say "unpacked: $(cd "$1" && echo usr/lib/*/ejabberd-*)"
+	say "unpacked: $(cd "$1" && echo usr/lib/*/ejabberd-*), $(grep -m 1 -E '^Prosody [0-9]' "$new/about")"
 	exit 0
 }
 
 case ${1:-} in
-ejabberd-newer)
-	[ -n "${2:-}" ] || fail "usage: install.sh ejabberd-newer DIR"
+newer)
+	[ -n "${2:-}" ] || fail "usage: install.sh newer DIR"
 	case $2 in
 	/*) newer "${2%/}" ;;
 	*) newer "$PWD/${2%/}" ;;
@@ -111,7 +112,7 @@ trial) packages="debootstrap systemd-container curl" ;;
 promtool) packages="prometheus" ;;
 modules) packages="lua-cjson" ;;
 plots) packages="gnuplot-nox" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|plots|promtool|trial, or ejabberd-newer DIR" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|plots|promtool|trial, or newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 	"unicode"
 )
@@ -73,11 +74,12 @@ type Options struct {
 	Modules    []string
 	PluginPath string
 
-	// EjabberdRoot is a directory made by "install.sh ejabberd-newer", whose
-	// ejabberd is used instead of the machine's; empty means what the variable
-	// EJABBERD_ROOT of the environment says, or else the machine's. It takes root
-	// to run that, and Dir has to be empty or inside of it.
-	EjabberdRoot string
+	// Root is a directory made by "install.sh newer", whose server is used instead
+	// of the machine's; empty means what the variable PROSODY_ROOT or EJABBERD_ROOT
+	// of the environment says, or else the machine's. It takes root to run that. The
+	// server there sees Dir, PluginPath and the directory of temporary files at
+	// their own paths.
+	Root string
 
 	// Edit, if not nil, makes another configuration of the one that is written,
 	// at every start: for trying what somebody is told to write. Users, and who
@@ -102,8 +104,14 @@ func (o Options) check() (Options, error) {
 	if o.Host == "" {
 		o.Host = DefaultHost
 	}
-	if o.Kind == Ejabberd && o.EjabberdRoot == "" {
-		o.EjabberdRoot = os.Getenv("EJABBERD_ROOT")
+	if o.Root == "" {
+		o.Root = os.Getenv(strings.ToUpper(string(o.Kind)) + "_ROOT")
+	}
+	if o.Root != "" {
+		var err error
+		if o.Root, err = filepath.Abs(o.Root); err != nil {
+			return o, fmt.Errorf("the directory of newer servers: %w", err)
+		}
 	}
 	if err := checkName(o.Host); err != nil {
 		return o, fmt.Errorf("host %q: %w", o.Host, err)

@@ -8,14 +8,25 @@ import (
 	"strings"
 )
 
-type prosody struct{ bin string }
+type prosody struct {
+	root    string // the directory that it has for its /; empty: the machine's
+	bin     string // seen from there
+	plugins string // a directory that it needs to see besides; may be empty
+}
 
-func newProsody() (backend, error) {
+func newProsody(root, plugins string) (backend, error) {
+	if root != "" {
+		const bin = "/usr/bin/prosody"
+		if _, err := os.Stat(root + bin); err != nil {
+			return nil, fmt.Errorf("a newer prosody is %w in %s: run deploy/lab/install.sh newer %[2]s", ErrNotInstalled, root)
+		}
+		return prosody{root, bin, plugins}, nil
+	}
 	bin, err := lookPath("prosody")
 	if err != nil {
 		return nil, fmt.Errorf("prosody is %w: run deploy/lab/install.sh prosody", ErrNotInstalled)
 	}
-	return prosody{bin}, nil
+	return prosody{bin: bin}, nil
 }
 
 func (p prosody) prepare(c config) error {
@@ -46,7 +57,11 @@ func (p prosody) prepare(c config) error {
 func (p prosody) configFile(c config) string { return filepath.Join(c.Dir, "prosody.cfg.lua") }
 
 func (p prosody) command(c config) *exec.Cmd {
-	cmd := exec.Command(p.bin, "-F", "--config", p.configFile(c))
+	args := []string{p.bin, "-F", "--config", p.configFile(c)}
+	if p.root != "" {
+		args = inRoot(p.root, args, c.Dir, p.plugins)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
 	cmd.Dir = c.Dir
 	cmd.Env = serverEnv(c)
 	return cmd

@@ -7,7 +7,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 )
@@ -91,25 +90,12 @@ func newServer(o Options) (*Server, error) {
 
 // makeDir makes the directory of a server, and says whether to remove it.
 func makeDir(o Options) (dir string, remove bool, err error) {
-	root := o.EjabberdRoot
-	if root != "" {
-		if root, err = filepath.Abs(root); err != nil {
-			return "", false, err
-		}
-	}
 	if o.Dir == "" {
-		parent := ""
-		if root != "" {
-			parent = filepath.Join(root, "tmp")
-		}
-		dir, err = os.MkdirTemp(parent, "stanzahook-lab-")
+		dir, err = os.MkdirTemp("", "stanzahook-lab-")
 		return dir, true, err
 	}
 	if dir, err = filepath.Abs(o.Dir); err != nil {
 		return "", false, err
-	}
-	if root != "" && !strings.HasPrefix(dir, root+"/") {
-		return "", false, fmt.Errorf("%s is not in %s, so the ejabberd there cannot see it", dir, root)
 	}
 	return dir, false, os.MkdirAll(dir, 0o700)
 }
