@@ -80,6 +80,12 @@ faults: ## the fault tests at full size: kills, outages, bad networks, disks, cl
 	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 45m -v -run 'Faults|Outages|Kill|Restart|Queue' ./cmd/stanzahook
 	@.ci/accounts $(ACCOUNTS)
 
+# One server after the other, so that what is measured is not the other's load.
+.PHONY: attack
+attack: ## the attacks at full size: users and callers who try to harm others, whose answers and latencies must hold
+	@sh deploy/lab/install.sh tests
+	STANZAHOOK_ATTACK=full CGO_ENABLED=1 go test -tags integration -count=1 -timeout 45m -parallel 1 -v -run '^TestAttack$$' ./cmd/stanzahook | grep -vE '^ *\{|^=== '
+
 .PHONY: soak
 soak: ## steady load for SOAK (10m) on SERVER, RATE (1200) messages/s; bin/soak gets samples, account and a plot
 	@sh deploy/lab/install.sh tests
