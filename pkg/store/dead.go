@@ -89,10 +89,15 @@ func (s *Store) Bury(ctx context.Context, d Dead) error {
 	}
 	m := nats.NewMsg(deadSubject(d.Endpoint, d.ID))
 	m.Data = d.data()
-	ack, err := e.js.PublishMsg(ctx, m, jetstream.WithExpectStream(deadStream))
+	err := s.inShare(ctx, e, &d, len(m.Data), func() (uint64, error) {
+		ack, err := e.js.PublishMsg(ctx, m, jetstream.WithExpectStream(deadStream))
+		if err != nil {
+			return 0, err
+		}
+		return ack.Sequence, nil
+	})
 	switch {
 	case err == nil:
-		s.share(ctx, e, &d, ack.Sequence, len(m.Data))
 		return nil
 	case errors.Is(err, context.Canceled):
 		return fmt.Errorf("bury dead letter %s: %w", d.ID, err)

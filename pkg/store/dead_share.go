@@ -21,8 +21,9 @@ type deadShares struct {
 }
 
 type deadShare struct {
-	bytes   int64
-	letters []deadLetter // in the order of their places
+	turn    sync.Mutex   // of letters that another one has to make room for
+	bytes   int64        // with those that are being stored
+	letters []deadLetter // those that are stored, about in the order of their places
 }
 
 type deadLetter struct {
@@ -43,44 +44,69 @@ func (d *Dead) owner() string {
 	return or(d.Sender, bare)
 }
 
-// add notes a letter, and returns those of the same owner that are too many. first is
-// asked for the first place that is still in the store.
-func (d *deadShares) add(e *engine, owner string, l deadLetter, first func() uint64) (over []uint64) {
+// of returns the share of an owner.
+func (d *deadShares) of(e *engine, owner string) *deadShare {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	if d.eng != e {
 		d.eng, d.count, d.swept = e, 0, 0
 		clear(d.all)
 	}
-	if d.count-d.swept >= max(sweepDead, d.swept) {
-		d.sweep(first())
-	}
 	s := d.all[owner]
 	if s == nil {
 		s = &deadShare{}
 		d.all[owner] = s
 	}
-	s.letters = append(s.letters, l)
-	s.bytes += l.size
-	d.count++
-	if s.bytes <= d.most || len(s.letters) == 1 {
-		return nil
+	return s
+}
+
+// admit takes room for a letter if there is any in the share.
+func (d *deadShares) admit(s *deadShare, size int64) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if s.bytes+size > d.most {
+		return false
 	}
+	s.bytes += size
+	return true
+}
+
+// evict takes room for a letter, and returns which of the share have to go for it.
+func (d *deadShares) evict(s *deadShare, size int64) (over []uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
 	d.forget(s, func(old deadLetter) bool {
-		if s.bytes <= d.most || old.seq == l.seq {
+		if s.bytes+size <= d.most {
 			return false
 		}
 		over = append(over, old.seq)
 		return true
 	})
+	s.bytes += size
 	return over
+}
+
+// stored notes a letter for which there was room; first is asked for the first place
+// that is still in the store. Without a place it was not stored.
+func (d *deadShares) stored(s *deadShare, l deadLetter, first func() uint64) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if l.seq == 0 {
+		s.bytes -= l.size
+		return
+	}
+	s.letters = append(s.letters, l)
+	d.count++
+	if d.count-d.swept >= max(sweepDead, d.swept) {
+		d.sweep(first())
+	}
 }
 
 // sweep forgets what has left the store. d.mu is held.
 func (d *deadShares) sweep(first uint64) {
 	for owner, s := range d.all {
 		d.forget(s, func(l deadLetter) bool { return l.seq < first })
-		if len(s.letters) == 0 {
+		if len(s.letters) == 0 && s.bytes == 0 {
 			delete(d.all, owner)
 		}
 	}
@@ -101,18 +127,29 @@ func (d *deadShares) forget(s *deadShare, gone func(deadLetter) bool) {
 	d.count -= n
 }
 
-// share makes room for a letter that was stored in the share of its sender.
-func (s *Store) share(ctx context.Context, e *engine, d *Dead, seq uint64, size int) {
-	over := s.shares.add(e, d.owner(), deadLetter{seq, int64(size + recordBytes)}, func() uint64 {
+// inShare stores a letter with publish, which returns its place, in the share of its
+// owner: what has to go for it goes first, so that it pushes out nobody else's.
+func (s *Store) inShare(ctx context.Context, e *engine, d *Dead, size int, publish func() (uint64, error)) error {
+	share, bytes := s.shares.of(e, d.owner()), int64(size+recordBytes)
+	if !s.shares.admit(share, bytes) {
+		share.turn.Lock()
+		defer share.turn.Unlock()
+		for _, seq := range s.shares.evict(share, bytes) {
+			if e.dead.DeleteMsg(ctx, seq) == nil { // else it was removed already
+				s.Evicted.Add(1)
+			}
+		}
+	}
+	seq, err := publish()
+	if err != nil {
+		seq = 0
+	}
+	s.shares.stored(share, deadLetter{seq, bytes}, func() uint64 {
 		info, err := e.dead.Info(ctx)
 		if err != nil {
 			return 0 // the next sweep will tell
 		}
 		return info.State.FirstSeq
 	})
-	for _, seq := range over {
-		if e.dead.DeleteMsg(ctx, seq) == nil { // else it was removed already
-			s.Evicted.Add(1)
-		}
-	}
+	return err
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -112,17 +113,29 @@ func TestShareOfDeadLetters(t *testing.T) {
 	}
 	defer s.Close()
 	bury(t, s, dead(0, "echo"))
-	const letters = 50
-	for i := 1; i <= letters; i++ {
+	const letters = 60
+	letter := func(i int) store.Dead {
 		d := dead(i, "echo")
 		d.From, d.Stanza = fmt.Sprint("mallory@example.com/", i), strings.Repeat("x", 100_000)
-		bury(t, s, d)
+		return d
 	}
+	for i := 1; i <= letters-20; i++ {
+		bury(t, s, letter(i))
+	}
+	var wg sync.WaitGroup
+	for i := letters - 19; i <= letters; i++ { // many at once must not push out another's either
+		wg.Go(func() {
+			if err := s.Bury(t.Context(), letter(i)); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
 	list, _, err := s.DeadLetters(t.Context(), store.Filter{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(list); n != 1+10 || list[0].ID != dead(letters, "").ID || list[n-1].ID != dead(0, "").ID || list[n-2].ID != dead(letters-9, "").ID {
+	if n := len(list); n != 1+10 || list[n-1].ID != dead(0, "").ID {
 		t.Errorf("%d letters are left, the oldest %s", n, list[n-1].ID)
 	}
 	if n := s.Evicted.Load(); n != letters-10 {
