@@ -75,10 +75,11 @@ func wrongPasswords() attack {
 			var wg sync.WaitGroup
 			for range 15 {
 				strangers++
-				c := callerFrom(fmt.Sprintf("127.0.1.%d", strangers))
+				me := fmt.Sprintf("127.0.1.%d", strangers)
+				c := callerFrom(me)
 				wg.Go(func() {
-					for range 5 {
-						_, _, _ = st.login(c, "carol@localhost", "wrong")
+					for n := range 5 { // the same at the same time would be one guess
+						_, _, _ = st.login(c, "carol@localhost", fmt.Sprint("wrong ", n, " of ", me))
 					}
 				})
 			}
