@@ -45,6 +45,7 @@ type app struct {
 	rosters      *roster.Rosters
 	ways         map[string]*roster.Backends // to the rosters, by host
 	triggers     triggers                    // of refreshes of rosters
+	features     *features                   // of the server's hosts
 	forward      *forward.Forward
 	echoes       forward.Echoes // of replies to rooms
 	server       *httpapi.Server
@@ -123,7 +124,7 @@ func (a *app) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.store = s
+	a.store, a.features = s, &features{store: s, now: time.Now}
 	a.later("store", func(context.Context) { s.Close() })
 	a.people, err = presence.LoadSubscribers(ctx, s, a.log)
 	return err
@@ -156,8 +157,11 @@ func (a *app) makeLinks(context.Context) error {
 			component.HandlerFunc(presence.Swallow))
 		o := a.linkOptions(&c, domain, handlers)
 		var link *component.Link
-		if c.Presence == presenceAuto {
-			o.OnUp = func(ctx context.Context) { a.people.Announce(ctx, link, "") }
+		o.OnUp = func(ctx context.Context) {
+			if c.Presence == presenceAuto {
+				a.people.Announce(ctx, link, "")
+			}
+			a.features.watch(ctx, link, func() []jid.JID { return hostsBehind(a.now.Load().cfg, c.Domain) }, featuresFirst, featuresEvery)
 		}
 		link = component.New(o)
 		a.links[c.Domain] = link

@@ -173,6 +173,9 @@ func configured(path string, cfg *Config) []v1.Check {
 	default:
 		all = append(all, fine("http", h.Listen, counted(len(h.Tokens), "token")))
 	}
+	if len(h.Hosts) > 0 && !h.InsecureNoAuth {
+		all = append(all, warning("http", h.Listen, "http.hosts has no effect without insecure_no_auth: with tokens the API answers to every name", "remove it"))
+	}
 	all = append(all, inTheClear(cfg)...)
 	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))
 }

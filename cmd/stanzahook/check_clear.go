@@ -47,6 +47,10 @@ func inTheClear(cfg *Config) []v1.Check {
 	if host, _, err := net.SplitHostPort(h.Listen); err == nil && h.TLS.CertFile == "" && !isLoopback(host) {
 		warn("http", h.Listen, "tokens and messages of callers on other machines are not encrypted", "write http.tls, or listen at 127.0.0.1 behind a reverse proxy that has TLS")
 	}
+	if a := &h.Basic.Accounts; a.AllowPlain {
+		warn("accounts", a.Server, "where the server offers no SCRAM, passwords go to it as they are (allow_plain): who listens there while it is away gets them",
+			"let the server have SCRAM and remove http.basic.accounts.allow_plain, or write tls: starttls")
+	}
 	if p := cfg.Outbound.ProxyURL(); p != nil && p.User != nil && unencrypted(p) {
 		warn("outbound", p.Host, "the password of the proxy is not encrypted on the way to it", "write an https URL in outbound.proxy")
 	}

@@ -16,7 +16,7 @@ func (a *app) checker(cfg *Config, targets *endpoints) func(context.Context, jid
 	sources, ways := a.sources(cfg), a.ways
 	return func(ctx context.Context, user jid.JID) []v1.Check {
 		i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: ways, sources: sources, user: user}
-		i.endpoints = targets
+		i.endpoints, i.features = targets, a.features
 		i.store = func(ctx context.Context) v1.Check { return a.checkStore(ctx, cfg.Store.Dir) }
 		return i.run(ctx)
 	}

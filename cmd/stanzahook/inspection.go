@@ -28,6 +28,7 @@ type inspection struct {
 	ways      map[string]*roster.Backends   // by host
 	sources   map[string]*roster.HTTPSource // by host
 	endpoints v1.Endpoints                  // nil: nothing is delivered here
+	features  *features                     // of hosts; nil: nothing is kept here
 	store     func(context.Context) v1.Check
 	user      jid.JID // whose roster is read; may be zero
 }
@@ -48,6 +49,14 @@ func (i *inspection) run(ctx context.Context) []v1.Check {
 	}
 	for n := range i.cfg.Components {
 		looks = append(looks, func(ctx context.Context) []v1.Check { return i.component(ctx, &i.cfg.Components[n]) })
+	}
+	for n := range i.cfg.Components {
+		domain := i.cfg.Components[n].Domain
+		for _, host := range hostsBehind(i.cfg, domain) {
+			if i.features != nil {
+				looks = append(looks, func(ctx context.Context) []v1.Check { return i.hostFeatures(ctx, domain, host) })
+			}
+		}
 	}
 	for n := range i.cfg.Rosters {
 		looks = append(looks, func(ctx context.Context) []v1.Check { return i.rosters(ctx, &i.cfg.Rosters[n]) })
@@ -130,6 +139,11 @@ func (i *inspection) serverOf(domain string) string {
 			return r.Host
 		}
 	}
+	return above(domain)
+}
+
+// above is the domain above another; empty if there is none.
+func above(domain string) string {
 	_, parent, _ := strings.Cut(domain, ".")
 	return parent
 }

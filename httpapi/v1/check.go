@@ -21,7 +21,7 @@ const (
 // Check is one thing that was looked at, and what to do about it. It has no
 // credentials.
 type Check struct {
-	What    string  `json:"what"`    // link, privileges, round trip, clock, endpoint, roster, source, api, store, …
+	What    string  `json:"what"`    // link, privileges, round trip, clock, features, endpoint, roster, source, api, store, …
 	Subject string  `json:"subject"` // of which component, endpoint, host; may be empty
 	Verdict Verdict `json:"verdict"`
 	Found   string  `json:"found"`

@@ -8,8 +8,8 @@
 //	LOG            the delivery log, many entries in a record   deliveries.keep
 //	SENT, REQ      states of sent messages, idempotency keys    24 hours
 //
-// and the key-value buckets of the presence subscribers and of the endpoints
-// that are disabled.
+// and the key-value buckets of the presence subscribers, of the endpoints that are
+// disabled, and of what hosts of the server have.
 //
 // A [Queue] is written behind: its events are delivered from memory at the same
 // time as they are stored, and the stream is only read where they did not fit

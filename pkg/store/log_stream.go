@@ -28,6 +28,7 @@ type archive struct {
 	rosters   jetstream.Stream
 	jobs      jetstream.Stream
 	endpoints jetstream.KeyValue
+	features  jetstream.KeyValue
 }
 
 // openArchive opens the log last: with that, what waits to be logged goes to this
@@ -36,6 +37,7 @@ func (e *engine) openArchive(ctx context.Context, o *Options) error {
 	for _, open := range []func() error{
 		func() error { return e.openDead(ctx, o) },
 		func() error { return e.openEndpoints(ctx) },
+		func() error { return e.openFeatures(ctx) },
 		func() error { return e.openRequests(ctx, o) },
 		func() error { return e.openSent(ctx, o) },
 		func() error { return e.openRosters(ctx, o) },

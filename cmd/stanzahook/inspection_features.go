@@ -1,0 +1,49 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"stanzahook/component"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// featuresNamed is how many lost features are told by their names.
+const featuresNamed = 10
+
+// hostFeatures compares what a host of the server has with what it had.
+func (i *inspection) hostFeatures(ctx context.Context, domain string, host jid.JID) []v1.Check {
+	const what = "features"
+	link, name := i.links[domain], host.Domain()
+	if link.Status().State != component.Up {
+		return nil // that is told
+	}
+	ctx, cancel := context.WithTimeout(ctx, clockPatience)
+	defer cancel()
+	found, err := i.features.look(ctx, link, host)
+	refused := (*stanza.Error)(nil)
+	switch {
+	case errors.As(err, &refused):
+		return []v1.Check{fine(what, name, "it does not tell what it has (XEP-0030): "+string(refused.Condition))}
+	case errors.Is(err, context.DeadlineExceeded):
+		return []v1.Check{fine(what, name, "it does not tell what it has (XEP-0030): no answer")}
+	case err != nil:
+		return []v1.Check{failing(what, name, "what it has cannot be compared with what it had: "+err.Error(), "see the log")}
+	case found.before == 0 && found.have == 0:
+		return []v1.Check{fine(what, name, "it tells of none (XEP-0030)")}
+	case found.before == 0:
+		return []v1.Check{fine(what, name, "it has "+counted(found.have, "feature")+"; this is kept, to tell when it loses some")}
+	case len(found.lost) == 0:
+		return []v1.Check{fine(what, name, "it has "+counted(found.have, "feature")+", and has lost none")}
+	}
+	text := strings.Join(found.lost[:min(len(found.lost), featuresNamed)], ", ")
+	if more := len(found.lost) - featuresNamed; more > 0 {
+		text += fmt.Sprintf(", and %d more", more)
+	}
+	return []v1.Check{warning(what, name, name+" no longer has "+text, fmt.Sprintf(
+		"Prosody: is there a second VirtualHost %q, whose modules_enabled has replaced that of the first? Make one of them. ejabberd: compare modules in ejabberd.yml with what they were. What you have removed yourself is told for 30 days", name))}
+}
