@@ -112,7 +112,11 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		drain(answer)
 		return Wanted{}, ErrUnknownUser
 	default:
+		text, _ := io.ReadAll(io.LimitReader(answer.Body, 4096)) // for a hint only
 		drain(answer)
+		if outbound.WantsTLS(answer.StatusCode, text) {
+			return Wanted{}, fmt.Errorf("the web application gave no answer: %w", outbound.ErrWantsTLS)
+		}
 		return Wanted{}, fmt.Errorf("the web application answered %s; only 200 with the contacts, or 304, is taken for an answer", answer.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
@@ -188,5 +192,5 @@ func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err
 	}
-	return fmt.Errorf("the web application gave no answer: %w", err)
+	return fmt.Errorf("the web application gave no answer: %w", outbound.Explain(err))
 }

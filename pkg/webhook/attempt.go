@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/store"
 )
 
@@ -83,6 +84,9 @@ func (w *Worker) post(ctx context.Context, ev *Event) Verdict {
 	}
 	if !now.e.Copy { // there a reply is neither made nor missed
 		v.note = a.note
+	}
+	if v.Outcome != Done && outbound.WantsTLS(a.Status, a.Body) {
+		v.note.unread = outbound.ErrWantsTLS.Error()
 	}
 	return v
 }

@@ -140,6 +140,9 @@ func failure(err error, timeout time.Duration) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err // without method and URL, which may be long
 	}
+	if err = outbound.Explain(err); err == outbound.ErrWantsTLS {
+		return err
+	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
 		return fmt.Errorf("no answer within %v", timeout)

@@ -97,7 +97,7 @@ func oddAnswers() map[string][2]string {
 		"a long head":                {ok + "\r\nX: " + long[:50<<10] + "\r\nContent-Length: 2\r\n\r\nhi", "200  hi"},
 		"too long a head":            {ok + "\r\nX: " + long[:80<<10] + "\r\nContent-Length: 2\r\n\r\nhi", "error "},
 		"no HTTP":                    {"hello, close\r\n\r\n", "error "},
-		"TLS":                        {"\x15\x03\x01\x00\x02\x02\x46close", "error "},
+		"TLS":                        {"\x15\x03\x01\x00\x02\x02\x46close", "error the port speaks TLS; write https:// in the URL"},
 		"nothing":                    {"", "error the endpoint closed the connection without an answer"},
 		"Retry-After":                {"HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n", "503   7s"},
 		"too long":                   {withLength(ok, long), "200 unread: the answer is longer than 1 MiB"},

@@ -103,6 +103,8 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 		return nil, unanswered(ctx, err)
 	case len(text) > maxAnswer:
 		return nil, fmt.Errorf("ejabberd's answer to %s has more than %d bytes", command, maxAnswer)
+	case outbound.WantsTLS(answer.StatusCode, text):
+		return nil, unanswered(ctx, outbound.ErrWantsTLS)
 	case answer.StatusCode != http.StatusOK:
 		return nil, b.refusal(answer.StatusCode, command, text)
 	}
@@ -111,7 +113,7 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 
 // unanswered says why there is no answer.
 func unanswered(ctx context.Context, err error) error {
-	err = withoutURL(err)
+	err = outbound.Explain(withoutURL(err))
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("ejabberd's API gave no answer: %w", cause)
 	}
