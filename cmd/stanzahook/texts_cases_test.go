@@ -39,8 +39,19 @@ http:
 outbound: {allow_networks: [127.0.0.0/8, 10.0.0.0/24], proxy: "http://u:p@10.0.0.7:3128"}
 `
 
+// textPlain lets passwords go as they are, and names hosts that have no effect.
+const textPlain = textConfigShort + `http: {hosts: [bots.example.com], basic: {accounts: {hosts: [example.com], tls: none, allow_plain: true}}}
+`
+
+// textConfigShort is a bot and its endpoint.
+const textConfigShort = `components: [{domain: bot.example.com, secret: secret}]
+endpoints: [{name: echo, url: "http://127.0.0.1:8080/hook"}]
+`
+
 var textCases = []textCase{
 	{name: "secrets in the clear", args: []string{"check"}, config: textClear},
+	{name: "passwords in the clear", args: []string{"check"}, config: textPlain},
+	{name: "hosts that count", args: []string{"check"}, config: textConfigShort + "http: {hosts: [bots.example.com], insecure_no_auth: true}\n"},
 	{name: "no configuration", args: []string{"check"}},
 	{name: "no configuration to run with", args: []string{"serve"}},
 	{name: "one token", args: []string{"check"}, config: textConfig},
