@@ -58,7 +58,7 @@ func serve(rosters rosteradmin.Rosters) http.Handler {
 
 func call(t *testing.T, h http.Handler, token, method, path, body string) (*httptest.ResponseRecorder, answer) {
 	t.Helper()
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	r := httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body))
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -180,7 +180,7 @@ func TestRefusals(t *testing.T) {
 	}
 	t.Run("encoded", func(t *testing.T) {
 		rosters, _ := newRosters(t, "example.com")
-		r := httptest.NewRequest("POST", "/roster_admin/refresh", strings.NewReader("x"))
+		r := httptest.NewRequest("POST", "http://localhost/roster_admin/refresh", strings.NewReader("x"))
 		r.Header.Set("Authorization", "Bearer roster")
 		r.Header.Set("Content-Encoding", "gzip")
 		w := httptest.NewRecorder()
@@ -266,7 +266,7 @@ func TestUnavailable(t *testing.T) {
 func TestAsync(t *testing.T) {
 	rosters, _ := newRosters(t, "example.com")
 	s := httpapi.New(httpapi.Options{NoAuth: true, BasePath: "/xmpp"}, rosteradmin.New(rosteradmin.Options{Rosters: rosters}))
-	r := httptest.NewRequest("POST", "/xmpp/roster_admin/refresh?async=1", strings.NewReader(`["john"]`))
+	r := httptest.NewRequest("POST", "http://localhost/xmpp/roster_admin/refresh?async=1", strings.NewReader(`["john"]`))
 	w := httptest.NewRecorder()
 	s.Handler().ServeHTTP(w, r)
 	var job struct{ ID, State string }
@@ -290,7 +290,7 @@ func TestGone(t *testing.T) {
 	ctx, gone := context.WithCancel(t.Context())
 	gone()
 	w := httptest.NewRecorder()
-	open(rosters).ServeHTTP(w, httptest.NewRequest("POST", "/roster_admin/refresh", strings.NewReader(`["john"]`)).WithContext(ctx))
+	open(rosters).ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/roster_admin/refresh", strings.NewReader(`["john"]`)).WithContext(ctx))
 	close(m.Hold)
 	if o, err := rosters.Refresh(t.Context(), user("john"), false); err != nil || !o.Result.Updated() {
 		t.Fatalf("%+v, %v", o, err)
@@ -307,7 +307,7 @@ func TestStopping(t *testing.T) {
 	answered := make(chan *httptest.ResponseRecorder)
 	go func() {
 		w := httptest.NewRecorder()
-		open(rosters).ServeHTTP(w, httptest.NewRequest("POST", "/roster_admin/refresh", strings.NewReader(`["john","aaron"]`)))
+		open(rosters).ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/roster_admin/refresh", strings.NewReader(`["john","aaron"]`)))
 		answered <- w
 	}()
 	for rosters.All()[0].Running() == 0 {

@@ -32,7 +32,7 @@ func TestCheck(t *testing.T) {
 	} {
 		verdict = c.verdict
 		w := httptest.NewRecorder()
-		conform.Must(s.Handler()).ServeHTTP(w, httptest.NewRequest("POST", "/v1/check", strings.NewReader(c.body)))
+		conform.Must(s.Handler()).ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/v1/check", strings.NewReader(c.body)))
 		if w.Code != c.status || c.status != 200 && !strings.Contains(w.Body.String(), c.answer) {
 			t.Errorf("%s: %d %s", c.body, w.Code, w.Body)
 		}
@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 	}
 	sender := httpapi.Token{Name: "sender", Hash: sha256.Sum256([]byte("t")), Scopes: []string{"send"}}
 	s = httpapi.New(httpapi.Options{Tokens: []httpapi.Token{sender}}, v1.New(v1.Options{Check: func(context.Context, jid.JID) []v1.Check { return nil }}))
-	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "/v1/check", nil)
+	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "http://localhost/v1/check", nil)
 	r.Header.Set("Authorization", "Bearer t")
 	if conform.Must(s.Handler()).ServeHTTP(w, r); w.Code != 403 {
 		t.Errorf("without the scope admin: %d %s", w.Code, w.Body)

@@ -54,7 +54,7 @@ func rosterHandler(rosters v1.Rosters) http.Handler {
 
 func askRosters(h http.Handler, method, path, body string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	h.ServeHTTP(w, httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body)))
 	return w
 }
 
