@@ -123,7 +123,7 @@ func TestMinimalFileHasTheDefaults(t *testing.T) {
 		DeadLetters: DeadLettersConfig{Keep: 336 * time.Hour, MaxBytes: 1073741824},
 		Store:       StoreConfig{Dir: "/var/lib/stanzahook", Sync: "interval", MaxBytes: 4294967296},
 		Drain:       20 * time.Second,
-		Log:         LogConfig{Level: "info", Format: "json"},
+		Log:         LogConfig{Level: "info", Format: "auto"},
 	}
 	same(t, "Config", reflect.ValueOf(*load(t, "minimal.yaml")), reflect.ValueOf(want))
 }

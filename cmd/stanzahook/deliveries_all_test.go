@@ -43,7 +43,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 	}
 	t.Cleanup(s.Close)
 	w := webhook.NewWorker(&webhook.Endpoint{
-		Name: "echo", URL: strings.Replace(bot.URL, "http://", "http://u:secret@", 1), Kinds: []stanza.Kind{stanza.Message}, Format: webhook.FormatEvent, Queued: true,
+		Name: "echo", URL: bot.URL, Headers: http.Header{"Authorization": {"secret"}}, Kinds: []stanza.Kind{stanza.Message}, Format: webhook.FormatEvent, Queued: true,
 		Timeout: 5 * time.Second, Concurrency: 4, Schedule: []time.Duration{time.Second}, MaxAge: time.Hour,
 	}, deaf{}, zap.NewNop())
 	if err := w.Open(t.Context(), s); err != nil {

@@ -29,7 +29,14 @@ func developersLines(t *testing.T) []string {
 		t.Fatal(err)
 	}
 	var lines []string
+	program := false // between fences, which other tests run
 	for line := range strings.Lines(strings.ReplaceAll(string(data), " \\\n", " ")) {
+		if strings.HasPrefix(line, "```") {
+			program = !program
+		}
+		if program {
+			continue
+		}
 		if code, ok := strings.CutPrefix(line, "    "); ok && !strings.HasPrefix(code, " ") && !strings.Contains(line, "return ") && !strings.Contains(line, " = ") {
 			lines = append(lines, strings.TrimSpace(code))
 		}
@@ -118,11 +125,13 @@ func TestDevelopersLines(t *testing.T) {
 	}
 	t.Cleanup(func() { _ = s.Close() })
 	showLog(t, "prosody", s.Logs)
-	var commands, routes, pulls, others []string
+	var commands, endpoints, routes, pulls, others []string
 	for _, line := range developersLines(t) {
 		switch {
 		case strings.HasPrefix(line, "stanzahook deliveries "):
 			commands = append(commands, line)
+		case strings.HasPrefix(line, "stanzahook endpoints "):
+			endpoints = append(endpoints, line)
 		case strings.Contains(line, "/events?wait="):
 			pulls = append(pulls, line)
 		case strings.HasPrefix(line, `{"events":`):
@@ -138,8 +147,8 @@ func TestDevelopersLines(t *testing.T) {
 			}
 		}
 	}
-	if len(commands) != 6 || len(pulls) != 2 || len(others) != 1 || len(routes) != 11 {
-		t.Fatalf("%q\n%q\n%q\n%q", commands, pulls, others, routes)
+	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 1 || len(routes) != 11 {
+		t.Fatalf("%q\n%q\n%q\n%q\n%q", commands, endpoints, pulls, others, routes)
 	}
 	u := login(t, s, "juliet")
 	write := func(id string) {
@@ -172,6 +181,20 @@ func TestDevelopersLines(t *testing.T) {
 			}
 		}
 		d.run(others[0])
+		d.p.stop()
+	})
+	t.Run("endpoints", func(t *testing.T) {
+		answering := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = w.Write([]byte("hi there"))
+		}))
+		defer answering.Close()
+		d := serveGuide(t, s, answering.URL)
+		for line, want := range map[string]string{endpoints[0]: "echo", endpoints[1]: "hi there"} {
+			if said := d.run(line); !strings.Contains(said, want) {
+				t.Errorf("%s: there is no %q in\n%s", line, want, said)
+			}
+		}
 		d.p.stop()
 	})
 	t.Run("without a URL", func(t *testing.T) {
