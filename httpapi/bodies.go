@@ -21,10 +21,10 @@ type bodies struct {
 
 // take takes so much more for a body, of most bytes for all, or says why not. Who has
 // nothing yet may take anything that fits.
-func (b *bodies) take(of []bound, more, most int64) *Fault {
+func (b *bodies) take(of bounds, more, most int64) *Fault {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for _, h := range of {
+	for _, h := range of.all() {
 		if held := b.held[h.holder]; held > 0 && held+more > most/2 {
 			b.refused(refusedShare)
 			return &Fault{Status: http.StatusTooManyRequests, Text: "the bodies of your other requests take as much memory as one caller may have; wait until some of them have ended", RetryAfter: 1}
@@ -35,18 +35,18 @@ func (b *bodies) take(of []bound, more, most int64) *Fault {
 		return &Fault{Status: http.StatusServiceUnavailable, Text: "the bodies of other requests take all the memory there is for them; try again in a second", RetryAfter: 1}
 	}
 	b.used += more
-	for _, h := range of {
+	for _, h := range of.all() {
 		b.held[h.holder] += more
 	}
 	return nil
 }
 
 // give gives back what a body took.
-func (b *bodies) give(of []bound, size int64) {
+func (b *bodies) give(of bounds, size int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.used -= size
-	for _, h := range of {
+	for _, h := range of.all() {
 		if b.held[h.holder] -= size; b.held[h.holder] <= 0 {
 			delete(b.held, h.holder)
 		}

@@ -94,7 +94,7 @@ func (s *Server) arrive(next http.Handler) http.Handler {
 }
 
 // read reads a body. held is what it takes of the bodies' memory.
-func (s *Server) read(r *http.Request, of []bound, held *int64) ([]byte, *Fault) {
+func (s *Server) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault) {
 	size := int64(firstBytes)
 	if n := r.ContentLength; n > 0 {
 		size = min(size, n+1) // one more, to see the end

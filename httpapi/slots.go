@@ -51,20 +51,29 @@ type bound struct {
 	most int
 }
 
-// bounds are those that a request counts for.
-func (s *slots) bounds(q *request) []bound {
+// bounds are those that a request counts for; without a kind there is no second one.
+type bounds [2]bound
+
+func (b *bounds) all() []bound {
+	if b[1].kind == "" {
+		return b[:1]
+	}
+	return b[:]
+}
+
+func (s *slots) bounds(q *request) bounds {
 	switch who := &q.who; {
 	case who.anyScope:
-		return []bound{{holder{"address", network(q.addr)}, s.share}}
+		return bounds{{holder{"address", network(q.addr)}, s.share}}
 	case who.group != "":
-		return []bound{{holder{who.group, ""}, s.share}, {holder{who.group, who.Name}, max(1, s.share/accountsPart)}}
+		return bounds{{holder{who.group, ""}, s.share}, {holder{who.group, who.Name}, max(1, s.share/accountsPart)}}
 	default:
-		return []bound{{holder{"token", who.Name}, s.share}}
+		return bounds{{holder{"token", who.Name}, s.share}}
 	}
 }
 
 // take takes a slot for a request, or says why there is none.
-func (s *slots) take(q *request) ([]bound, *Fault) {
+func (s *slots) take(q *request) (bounds, *Fault) {
 	all := s.bounds(q)
 	free := s.most
 	if !q.who.Can(ScopeAdmin) {
@@ -72,10 +81,10 @@ func (s *slots) take(q *request) ([]bound, *Fault) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for _, b := range all {
+	for _, b := range all.all() {
 		if s.held[b.holder] >= b.most {
 			s.refused[refusedShare]++
-			return nil, &Fault{
+			return bounds{}, &Fault{
 				Status:     http.StatusTooManyRequests,
 				Text:       "you have as many requests under way as one caller may have; wait until some of them have ended",
 				RetryAfter: 1,
@@ -84,20 +93,20 @@ func (s *slots) take(q *request) ([]bound, *Fault) {
 	}
 	if s.used >= free {
 		s.refused[refusedFull]++
-		return nil, overloaded()
+		return bounds{}, overloaded()
 	}
 	s.used++
-	for _, b := range all {
+	for _, b := range all.all() {
 		s.held[b.holder]++
 	}
 	return all, nil
 }
 
-func (s *slots) leave(all []bound) {
+func (s *slots) leave(all bounds) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.used--
-	for _, b := range all {
+	for _, b := range all.all() {
 		if s.held[b.holder]--; s.held[b.holder] == 0 {
 			delete(s.held, b.holder)
 		}

@@ -25,10 +25,12 @@ type place func() (*path, *fault)
 // read takes a request apart.
 func (h handler) read(w http.ResponseWriter, r *http.Request, where place) (*draft, *fault) {
 	format := requestFormat(r.Header)
-	unknown := mediaType.because("Content-Type: send %s, %s, %s or %s", formatXML, formatJSON, formatForm, formatText).
-		reasoned("unknown-payload-type")
+	unknown := func() *fault {
+		return mediaType.because("Content-Type: send %s, %s, %s or %s", formatXML, formatJSON, formatForm, formatText).
+			reasoned("unknown-payload-type")
+	}
 	if format == "" && (where == nil || r.Header.Get("Content-Type") != "") {
-		return nil, unknown
+		return nil, unknown()
 	}
 	body, hf := httpapi.ReadText(w, r, syntax(format))
 	switch {
@@ -41,7 +43,7 @@ func (h handler) read(w http.ResponseWriter, r *http.Request, where place) (*dra
 		return nil, fromServer(hf)
 	}
 	if format == "" && len(body) > 0 {
-		return nil, unknown
+		return nil, unknown()
 	}
 	if where == nil {
 		return h.readBody(format, body)
