@@ -12,10 +12,9 @@ import (
 // checked yet, and how to make the stanza once it is.
 type draft struct {
 	stanza.Header
-	self     bool // without to it goes to the sender's own bare address
-	nowhere  bool // it needs no to
-	replaced int  // characters
-	build    func(stanza.Header) (*stanza.Stanza, error)
+	self    bool // without to it goes to the sender's own bare address
+	nowhere bool // it needs no to
+	build   func(stanza.Header) (*stanza.Stanza, error)
 }
 
 // place is where the stanza of a request is described besides its body: nowhere,

@@ -97,14 +97,14 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 }
 
 // ended takes the end of what the contacts were in, behind which nothing may follow.
-func (want Roster) ended(d *json.Decoder, what string) (Roster, error) {
+func (r Roster) ended(d *json.Decoder, what string) (Roster, error) {
 	if _, err := d.Token(); err != nil {
 		return nil, notJSON(err, d)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("something follows the %s at byte %d", what, d.InputOffset())
 	}
-	return want, nil
+	return r, nil
 }
 
 // endsInEmptyList reports whether [] is the last value of a beginning of JSON.
