@@ -1,6 +1,8 @@
 package webhook
 
 import (
+	"strconv"
+
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/store"
@@ -13,7 +15,8 @@ const (
 )
 
 // tell logs what the people who run an endpoint should know of an answer: a note
-// once, and each message that it refused or answered with what cannot be read.
+// once, and messages that it refused or answered with what cannot be read, once a
+// minute for each status.
 // In the formats of the modules most other errors are what a bot says to people.
 func (w *Worker) tell(ev *Event, v *Verdict, at *store.Attempt) {
 	now := w.now.Load()
@@ -24,7 +27,7 @@ func (w *Worker) tell(ev *Event, v *Verdict, at *store.Attempt) {
 		w.log.Warn("characters in the answer of the endpoint replaced; this is logged once", ev.about(zap.String("note", at.Note))...)
 	}
 	if v.Outcome == Refused && (now.e.Format == FormatEvent || success(v.Status) || v.Status == 400 || v.Status == 413 || v.Status == 422) {
-		w.repeats.Warn(w.log, "message refused", ev.about(zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
+		w.repeats.Log(w.log, zap.WarnLevel, "message refused "+strconv.Itoa(v.Status), "message refused", ev.about(zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
 	}
 }
 

@@ -31,6 +31,7 @@ func answers() []said {
 		{422, "text/plain", "no", ""},
 		{200, "application/json", "{", ""},
 		{200, "text/html; charset=utf-8", "ok", "answered text/html"},
+		{422, "text/plain", "no", ""},
 	}
 }
 
@@ -50,7 +51,7 @@ func sayingBot(t *testing.T) *bot {
 }
 
 // What is to be known of an answer is with the attempt, in the log once for an
-// endpoint, and of refused messages one a minute.
+// endpoint, and of refused messages one a minute for each status.
 func TestWhatIsToldOfAnswers(t *testing.T) {
 	for _, queued := range []bool{true, false} {
 		t.Run(fmt.Sprintf("queued %v", queued), func(t *testing.T) {
@@ -92,7 +93,7 @@ func TestWhatIsToldOfAnswers(t *testing.T) {
 			if n := w.Counters.Replaced.Load(); n != 2 {
 				t.Errorf("%d characters were replaced", n)
 			}
-			for text, times := range map[string]int{"no reply in the answer": 1, "characters in the answer": 1, "message refused": 1} {
+			for text, times := range map[string]int{"no reply in the answer": 1, "characters in the answer": 1, "message refused": 2} {
 				var lines []observer.LoggedEntry
 				for _, e := range logs.All() {
 					if strings.HasPrefix(e.Message, text) {
