@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
@@ -35,6 +36,18 @@ func (i *inspection) reached(a *outbound.Address) string {
 	return a.Host() + " takes connections"
 }
 
+// reachable says what to do about an error of [inspection.reach]: starting a
+// program does not help where the URL leads to another or nowhere.
+func reachable(err error, program, key string) string {
+	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
+		return "correct " + key + ", or let the DNS know the name"
+	}
+	if errors.Is(err, outbound.ErrSpeaksHTTP) || errors.Is(err, outbound.ErrWantsTLS) {
+		return "correct " + key
+	}
+	return "start " + program + ", or correct " + key
+}
+
 // endpoint looks at a webhook.
 func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
 	const what = "endpoint"
@@ -51,7 +64,7 @@ func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
 			if errors.Is(err, outbound.ErrRefused) {
 				return failing(what, c.Name, err.Error(), "") // it says what to do
 			}
-			return failing(what, c.Name, "cannot be reached: "+err.Error(), "start the bot, or correct endpoints[].url; what is queued meanwhile is delivered then")
+			return failing(what, c.Name, "cannot be reached: "+err.Error(), reachable(err, "the bot", "endpoints[].url")+"; what is queued meanwhile is delivered then")
 		}
 		found = i.reached(c.Address)
 	}
@@ -104,7 +117,7 @@ func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
 		if errors.Is(err, outbound.ErrRefused) {
 			return failing(what, c.Host, err.Error(), "")
 		}
-		return failing(what, c.Host, "cannot be reached: "+err.Error(), "start the web application, or correct rosters[].url")
+		return failing(what, c.Host, "cannot be reached: "+err.Error(), reachable(err, "the web application", "rosters[].url"))
 	}
 	return fine(what, c.Host, i.reached(c.Address)+"; with --user it is asked")
 }

@@ -11,7 +11,7 @@ import (
 // URL, with TLS for https, and hangs up: the answer is what a request would meet
 // before its first byte. With [ClientOptions.Socket] that is the socket. With a proxy that is the proxy, after the verdict on
 // the URL's host; what is behind the proxy stays unknown. An error over a refused
-// address wraps [ErrRefused]. Give it a context that ends.
+// address wraps [ErrRefused]; see [Explain] for a port without TLS. Give it a context that ends.
 func Reach(ctx context.Context, g *Guard, o ClientOptions, u *url.URL) error {
 	if o.Socket != "" {
 		conn, err := NewDialer(g, nil).DialContext(ctx, "unix", o.Socket)
@@ -46,5 +46,5 @@ func Reach(ctx context.Context, g *Guard, o ClientOptions, u *url.URL) error {
 		config.ServerName = host
 	}
 	config.NextProtos = []string{"h2", "http/1.1"}
-	return tls.Client(conn, config).HandshakeContext(ctx)
+	return Explain(tls.Client(conn, config).HandshakeContext(ctx))
 }

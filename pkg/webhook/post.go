@@ -140,7 +140,7 @@ func failure(err error, timeout time.Duration) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err // without method and URL, which may be long
 	}
-	if err = outbound.Explain(err); err == outbound.ErrWantsTLS {
+	if err = outbound.Explain(err); err == outbound.ErrWantsTLS || err == outbound.ErrSpeaksHTTP {
 		return err
 	}
 	switch {
