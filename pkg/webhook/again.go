@@ -39,7 +39,7 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 		return q.giveUp(l, it, fmt.Sprintf("failed %d times while others of the endpoint succeeded; last: %s", fails, v.Reason), v.Err)
 	}
 	left := q.w.Endpoint().MaxAge - now.Sub(it.since)
-	wait := jitter(q.w.Endpoint().Schedule[min(fails, len(q.w.Endpoint().Schedule))-1])
+	wait := max(jitter(q.w.Endpoint().Schedule[min(fails, len(q.w.Endpoint().Schedule))-1]), v.After)
 	q.retry(l, max(0, min(wait, left)), v.of)
 	return false
 }

@@ -40,9 +40,10 @@
 //
 // In the formats of the modules a status of failure is the bot's answer to its
 // stanza; it counts against nobody, unless it is one after which a queued event is
-// tried again. 410 in format event disables the endpoint, and a Retry-After of 429
-// or 503 holds all of it back, whoever it was given to: both are what the endpoint
-// says of itself.
+// tried again. 410 in format event disables the endpoint, unless its URL has
+// placeholders: then it is said of one address, and counts for the sender. A
+// Retry-After of 503 holds the endpoint back; one of 429 the sender, and the endpoint
+// once it is failing for two senders.
 //
 // A sender is a bare JID, a room too; of a domain that is not the operator's
 // (Endpoint.Hosts) the whole domain, for it can have as many users as it likes. A

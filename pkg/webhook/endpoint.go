@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 	"time"
 
 	"stanzahook/pkg/outbound"
@@ -115,4 +116,10 @@ type Answer struct {
 	text []byte // the body, read; see content
 	err  error
 	read bool
+}
+
+// hasPlaceholders reports whether the URL is another one for each sender or address: what
+// is answered there is said of that one, and not of the endpoint.
+func (e *Endpoint) hasPlaceholders() bool {
+	return slices.ContainsFunc(Placeholders(), func(p string) bool { return strings.Contains(e.URL, p) })
 }

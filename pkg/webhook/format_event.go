@@ -71,7 +71,7 @@ func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 		}
 		return Verdict{Outcome: Refused, Err: err, Reason: reason}
 	}
-	return Verdict{Outcome: Again, Err: err, After: pause(a), Disable: a.Status == 410, Reason: reason}
+	return Verdict{Outcome: Again, Err: err, After: pause(a), Disable: a.Status == 410 && !e.hasPlaceholders(), Reason: reason}
 }
 
 // eventReplies reads the replies of an answer of success.

@@ -174,13 +174,14 @@ func (h *health) failed(now time.Time, a failing, f Failure, after time.Duration
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.lastFailure = f
-	if after > 0 {
-		h.paused = now.Add(after)
-	}
 	if h.fails++; h.fails == 1 {
 		began, h.firstFail = true, now
 	}
 	h.blame(a)
+	// What one sender alone is asked to wait for holds up that sender alone.
+	if after > 0 && (a.fault == OfEndpoint || len(h.senders) >= 2) {
+		h.paused = now.Add(after)
+	}
 	switch {
 	case h.open && a.probe:
 		h.noteProbe(a.sender)

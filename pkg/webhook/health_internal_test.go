@@ -89,6 +89,31 @@ func TestPauseAndDisable(t *testing.T) {
 	}
 }
 
+// A pause that one sender alone was asked for holds up nobody else.
+func TestPauseOfOneSender(t *testing.T) {
+	var h health
+	now := time.Now()
+	h.failed(now, failing{sender: jid.MustParse("mallory"), fault: OfSender}, Failure{Status: 429}, time.Hour)
+	if ok, _, wait := h.allow(now); !ok {
+		t.Errorf("the others wait %v", wait)
+	}
+	h.failed(now, failing{sender: jid.MustParse("alice"), fault: OfSender}, Failure{Status: 429}, time.Minute)
+	if ok, _, wait := h.allow(now); ok || wait != time.Minute {
+		t.Errorf("two were asked to wait: allowed %v, in %v", ok, wait)
+	}
+}
+
+// Of a URL that is another one for each address, 410 is said of one of these.
+func TestGoneForOneAddress(t *testing.T) {
+	gone := &Answer{Status: 410}
+	for url, want := range map[string]bool{"http://127.0.0.1/hook": true, "http://127.0.0.1/hook?user={from}": false, "http://127.0.0.1/{to}": false} {
+		v := judgeEvent(&Endpoint{Queued: true, URL: url}, eventOf(t, chat), gone)
+		if v.Disable != want || v.Outcome != Again {
+			t.Errorf("%s: disabled %v, %v", url, v.Disable, v.Outcome)
+		}
+	}
+}
+
 // Where one sender has made all the failures, it is probed, and the others are
 // free; until one of them fails as well.
 func TestBreakerOfOneSender(t *testing.T) {

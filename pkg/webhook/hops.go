@@ -61,24 +61,28 @@ func (e *Endpoint) hops(s *stanza.Stanza) int {
 // to an address of ours.
 func (w *Worker) counted(ev *Event, out []*stanza.Stanza) []*stanza.Stanza {
 	e := w.Endpoint()
-	for i, s := range out {
-		_, has := s.Child(nsHops, "")
-		if toUs := e.own(s.To.Domain()) && s.Kind != stanza.IQ; !has && !toUs {
-			continue
-		} else if clean, err := WithoutHops(s); err == nil {
-			if out[i] = clean; !toUs {
-				continue
+	kept := out[:0]
+	for _, s := range out {
+		toUs := e.own(s.To.Domain()) && s.Kind != stanza.IQ
+		if _, has := s.Child(nsHops, ""); has || toUs {
+			if clean, err := WithoutHops(s); err == nil {
+				s = clean
 			}
 		}
-		count := "<hops xmlns='" + nsHops + "'>" + strconv.Itoa(e.hops(ev.Stanza)+1) + "</hops>"
-		s, err := out[i].Append(count, stanza.Limits{MaxBytes: len(out[i].XML()) + len(count) + 1})
-		if err != nil {
-			w.log.Error("a reply cannot be counted", ev.about(zap.Error(err))...)
+		if !toUs {
+			kept = append(kept, s)
 			continue
 		}
-		out[i] = s
+		count := "<hops xmlns='" + nsHops + "'>" + strconv.Itoa(e.hops(ev.Stanza)+1) + "</hops>"
+		// What is empty gets an end tag, too.
+		s, err := s.Append(count, stanza.Limits{MaxBytes: len(s.XML()) + len(count) + len("</presence>") + 1})
+		if err != nil { // uncounted it could go round for ever
+			w.repeats.Error(w.log, "reply not sent: it cannot be counted", ev.about(zap.Error(err))...)
+			continue
+		}
+		kept = append(kept, s)
 	}
-	return out
+	return kept
 }
 
 // loops reports whether an event is the end of a loop; then it is refused, and is a

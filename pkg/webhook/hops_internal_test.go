@@ -137,3 +137,29 @@ func TestWithoutHops(t *testing.T) {
 		t.Errorf("one that counts for nothing: %v %v", same, err)
 	}
 }
+
+// Answers with nothing in them are counted as well: bots that answer presence with
+// presence stop, too.
+func TestLoopOfEmptyAnswers(t *testing.T) {
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/xmpp+xml")
+		fmt.Fprint(w, `<presence/>`)
+	}))
+	defer bot.Close()
+	srv := &server{}
+	w := NewWorker(&Endpoint{Name: "echo", URL: bot.URL, Kinds: []stanza.Kind{stanza.Presence}, Format: FormatRestXML, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour,
+		Schedule: []time.Duration{time.Second}, Components: []string{"bot.example.com"}}, srv, zap.NewNop())
+	srv.w = w
+	defer w.Stop(t.Context())
+	w.Direct(eventOf(t, "<presence id='1' from='a@bot.example.com' to='b@bot.example.com'/>"))
+	for end := time.Now().Add(10 * time.Second); w.Counters.Loops.Load() == 0; time.Sleep(time.Millisecond) {
+		if n := len(srv.list()); n > maxHops+2 || time.Now().After(end) {
+			t.Fatalf("it goes on: %d answers", n)
+		}
+	}
+	for i, x := range srv.list()[:maxHops+1] {
+		if want := fmt.Sprintf("<hops xmlns='urn:stanzahook:hops:0'>%d</hops></presence>", i+1); !strings.HasSuffix(x.XML(), want) {
+			t.Errorf("answer %d: %s", i+1, x.XML())
+		}
+	}
+}
