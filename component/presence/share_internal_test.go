@@ -38,6 +38,14 @@ func TestShareOfSubscribers(t *testing.T) {
 			t.Errorf("%s is not kept", user)
 		}
 	}
+	for domain := range 3 { // a stranger has as many names as there are
+		for i := range maxOfDomain {
+			p.set(bot, jid.MustParse(fmt.Sprintf("u%d@d%d.evil.example", i, domain)), true)
+		}
+	}
+	if p.foreign != maxForeign {
+		t.Errorf("%d subscriptions of strangers", p.foreign)
+	}
 	for i := range maxOfDomain + 5 {
 		p.set(bot, jid.MustParse(fmt.Sprintf("u%d@example.com", i)), true)
 	}

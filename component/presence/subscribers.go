@@ -25,6 +25,9 @@ const (
 	// not a subdomain of gets a quarter of the table.
 	maxOfUser   = 1000
 	maxOfDomain = maxSubscribers / 4
+	// maxForeign is what all domains together get that bots are not subdomains of: a
+	// stranger has as many as there are names.
+	maxForeign = maxSubscribers / 2
 	// maxChanges is what may wait for the store.
 	maxChanges   = 4096
 	storeTimeout = 10 * time.Second
@@ -51,6 +54,7 @@ type Subscribers struct {
 	all     map[store.Subscriber]struct{}
 	users   map[string]int // subscriptions of each
 	domains map[string]int
+	foreign int // of domains that the bot is not a subdomain of
 }
 
 type change struct {
@@ -130,15 +134,22 @@ func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
 // room reports whether there is room for one more: in the table, and in the share of
 // its user and of a domain that is not the bot's own. p.mu is held.
 func (p *Subscribers) room(sub store.Subscriber) bool {
-	domain := domainOf(sub.User)
-	own := strings.HasSuffix(domainOf(sub.Bot), "."+domain)
-	return len(p.all) < maxSubscribers && p.users[sub.User] < maxOfUser && (own || p.domains[domain] < maxOfDomain)
+	return len(p.all) < maxSubscribers && p.users[sub.User] < maxOfUser &&
+		(own(sub) || p.domains[domainOf(sub.User)] < maxOfDomain && p.foreign < maxForeign)
+}
+
+// own reports whether the bot is a subdomain of the user's domain.
+func own(sub store.Subscriber) bool {
+	return strings.HasSuffix(domainOf(sub.Bot), "."+domainOf(sub.User))
 }
 
 // count notes a subscription or its end; p.mu is held.
 func (p *Subscribers) count(sub store.Subscriber, n int) {
 	add(p.users, sub.User, n)
 	add(p.domains, domainOf(sub.User), n)
+	if !own(sub) {
+		p.foreign += n
+	}
 }
 
 func add(table map[string]int, key string, n int) {
