@@ -91,18 +91,16 @@ func (s *Server) who(r *http.Request, m *Mount) (Identity, *Fault) {
 			Text:   "Credentials malformed: send one Authorization header with Bearer TOKEN, or Basic with the token's name and the token",
 		}
 	}
-	t := s.find(name, token)
+	// A token is too long to be guessed, so one that is right is never kept waiting.
+	if t := s.find(name, token); t != nil {
+		return t.identity(), nil
+	}
 	if name == "" {
-		if t != nil {
-			return t.identity(), nil
-		}
 		return Identity{}, unknownToken()
 	}
 	var who Identity
-	ok = t != nil
-	if ok {
-		who = t.identity()
-	} else if m.Basic != nil {
+	ok = false
+	if m.Basic != nil {
 		var f *Fault
 		var known bool
 		if who, f, known = m.Basic(r, name, token); known && (f != nil || m.Limits) {

@@ -44,3 +44,24 @@ func TestChallenge(t *testing.T) {
 		}
 	}
 }
+
+// Who guesses keeps nobody out who has the right token, though both come from one
+// address.
+func TestRightTokenDoesNotWait(t *testing.T) {
+	h := httpapi.New(httpapi.Options{Tokens: []httpapi.Token{{Name: "ops", Hash: sha256.Sum256([]byte("x"))}}, Failures: &httpapi.Failures{}}, mountOf(ok)).Handler()
+	get := func(token string) int {
+		r := httptest.NewRequest("GET", "/things/1", nil)
+		r.SetBasicAuth("ops", token)
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	for range 5 {
+		if got := get("y"); got != 403 {
+			t.Fatalf("a wrong token: %d", got)
+		}
+	}
+	if wrong, right := get("y"), get("x"); wrong != 429 || right != 200 {
+		t.Errorf("after five wrong ones: a wrong one %d, the right one %d", wrong, right)
+	}
+}

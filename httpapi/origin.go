@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 )
@@ -19,7 +20,7 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 		scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 		unsafe := *r
 		unsafe.Method = http.MethodPost // of any method as of one that changes something
-		if !strings.EqualFold(scheme, "Bearer") && protection.Check(&unsafe) != nil {
+		if !strings.EqualFold(scheme, "Bearer") && (protection.Check(&unsafe) != nil || foreignPage(r)) {
 			s.refuse(w, r, &Fault{
 				Status: http.StatusForbidden,
 				Text:   "this request comes from a page of another site; only requests with Authorization: Bearer may",
@@ -28,6 +29,17 @@ func (s *Server) sameOrigin(next http.Handler) http.Handler {
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// foreignPage reports whether the Referer names another host where the browser says
+// nothing else: it has neither Sec-Fetch-Site nor Origin for an image at an address
+// that is not encrypted.
+func foreignPage(r *http.Request) bool {
+	if r.Header.Get("Sec-Fetch-Site") != "" || r.Header.Get("Origin") != "" || r.Referer() == "" {
+		return false
+	}
+	page, err := url.Parse(r.Referer())
+	return err != nil || page.Host != r.Host
 }
 
 // ownHost refuses requests for other hosts where nobody has to say who he is: a

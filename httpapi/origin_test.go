@@ -16,27 +16,29 @@ func TestCrossOrigin(t *testing.T) {
 	const basic, bearer = "Basic b3BzOng=", "Bearer x" // ops:x
 	tokens := []httpapi.Token{{Name: "ops", Hash: sha256.Sum256([]byte("x"))}}
 	for _, c := range []struct {
-		name, site, origin, authorization string
-		status                            int
+		name, site, origin, referer, authorization string
+		status                                     int
 	}{
-		{"no browser", "", "", basic, 200},
-		{"the same origin", "same-origin", "http://127.0.0.1:5290", basic, 200},
-		{"typed by the user", "none", "", basic, 200},
-		{"an old browser, the same origin", "", "http://127.0.0.1:5290", basic, 200},
-		{"another site", "cross-site", "http://evil.example", basic, 403},
-		{"another site, without an origin", "cross-site", "", basic, 403},
-		{"another port of the same host", "same-site", "http://127.0.0.1:8080", basic, 403},
-		{"an old browser, another site", "", "http://evil.example", basic, 403},
-		{"a page without an origin", "", "null", basic, 403},
-		{"no credentials", "cross-site", "http://evil.example", "", 403},
-		{"a token that the page has", "cross-site", "http://evil.example", bearer, 200},
+		{"no browser", "", "", "", basic, 200},
+		{"the same origin", "same-origin", "http://127.0.0.1:5290", "", basic, 200},
+		{"typed by the user", "none", "", "", basic, 200},
+		{"an old browser, the same origin", "", "http://127.0.0.1:5290", "", basic, 200},
+		{"another site", "cross-site", "http://evil.example", "", basic, 403},
+		{"another site, without an origin", "cross-site", "", "", basic, 403},
+		{"another port of the same host", "same-site", "http://127.0.0.1:8080", "", basic, 403},
+		{"an old browser, another site", "", "http://evil.example", "", basic, 403},
+		{"a page without an origin", "", "null", "", basic, 403},
+		{"an image in a page of another site", "", "", "http://evil.example/", basic, 403},
+		{"an image in a page of ours", "", "", "http://127.0.0.1:5290/page", basic, 200},
+		{"no credentials", "cross-site", "http://evil.example", "", "", 403},
+		{"a token that the page has", "cross-site", "http://evil.example", "", bearer, 200},
 	} {
 		for _, method := range []string{"GET", "POST"} {
 			for _, noAuth := range []bool{false, true} {
 				s := httpapi.New(httpapi.Options{Tokens: tokens, NoAuth: noAuth}, mountOf(ok))
 				path := map[string]string{"GET": "/things/1", "POST": "/things"}[method]
 				r := httptest.NewRequest(method, "http://127.0.0.1:5290"+path, strings.NewReader("text"))
-				for name, value := range map[string]string{"Sec-Fetch-Site": c.site, "Origin": c.origin, "Authorization": c.authorization} {
+				for name, value := range map[string]string{"Sec-Fetch-Site": c.site, "Origin": c.origin, "Referer": c.referer, "Authorization": c.authorization} {
 					if value != "" {
 						r.Header.Set(name, value)
 					}

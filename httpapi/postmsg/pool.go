@@ -19,7 +19,6 @@ const (
 // nobody else. Waiting is bounded, and nobody has all of it. The zero Logins is
 // ready to use; surfaces of which one takes the place of the other share one.
 type Logins struct {
-	once  sync.Once
 	slots chan struct{}
 
 	mu      sync.Mutex
@@ -44,8 +43,10 @@ func (p *Logins) Counts() LoginCounts {
 
 // take waits for a place. It returns account.ErrBusy when there is none.
 func (p *Logins) take(ctx context.Context, network string) (release func(), err error) {
-	p.once.Do(func() { p.slots, p.of = make(chan struct{}, maxLogins), make(map[string]int) })
 	p.mu.Lock()
+	if p.slots == nil {
+		p.slots, p.of = make(chan struct{}, maxLogins), make(map[string]int)
+	}
 	if p.taken >= maxLogins+maxWaiting || p.of[network] >= maxOfNetwork {
 		p.refused++
 		p.mu.Unlock()
@@ -53,6 +54,7 @@ func (p *Logins) take(ctx context.Context, network string) (release func(), err 
 	}
 	p.taken++
 	p.of[network]++
+	slots := p.slots
 	p.mu.Unlock()
 	leave := func() {
 		p.mu.Lock()
@@ -63,9 +65,9 @@ func (p *Logins) take(ctx context.Context, network string) (release func(), err 
 		}
 	}
 	select {
-	case p.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return func() {
-			<-p.slots
+			<-slots
 			leave()
 		}, nil
 	case <-ctx.Done():
