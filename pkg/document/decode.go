@@ -57,10 +57,12 @@ func charsetOf(name string) (charset, error) {
 //
 // Errors: [*CharsetError], or what is wrong with the bytes.
 func Decode(body []byte, contentType string, as Syntax) ([]byte, error) {
-	if rest := Unmarked(body); len(rest) < len(body) {
-		contentType, body = "", rest
-	}
+	marked := bytes.HasPrefix(body, []byte(byteOrderMark)) // then it is UTF-8, whatever is declared
+	body = Unmarked(body)
 	param, err := charsetOf(charsetParam(contentType))
+	if marked {
+		param, err = utf8Charset, nil
+	}
 	valid := utf8.Valid(body)
 	switch {
 	case as == XML:
@@ -75,7 +77,9 @@ func Decode(body []byte, contentType string, as Syntax) ([]byte, error) {
 
 // Unmarked returns a text without a byte order mark, which some editors and
 // programs put in front of it.
-func Unmarked(text []byte) []byte { return bytes.TrimPrefix(text, []byte("\uFEFF")) }
+func Unmarked(text []byte) []byte { return bytes.TrimPrefix(text, []byte(byteOrderMark)) }
+
+const byteOrderMark = "\uFEFF"
 
 // decodeXML decodes XML by its declaration, unless the Content-Type has a
 // charset (RFC 7303 section 3.2).

@@ -47,6 +47,7 @@ func TestDecode(t *testing.T) {
 	}{
 		{"UTF-8", "text/plain", "grün", document.Plain, "grün", ""},
 		{"a byte order mark", "text/plain", "\ufeffgrün", document.Plain, "grün", ""},
+		{"a byte order mark and a declaration that lies", "text/xml", "\ufeff<?xml version='1.0' encoding='iso-8859-1'?><b>é</b>", document.XML, "<b>é</b>", ""},
 		{"a byte order mark and nothing", "application/json", "\ufeff", document.JSON, "", ""},
 		{"latin-1", "text/plain; charset=ISO-8859-1", "gr\xfcn \x80", document.Plain, "grün \u0080", ""},
 		{"latin-1 in quotes", `text/plain; charset="latin1"`, "gr\xfcn", document.Plain, "grün", ""},
