@@ -16,6 +16,12 @@ var (
 	ErrMechanism   = errors.New("the XMPP server offers no login that may be used over this connection")
 )
 
+// What ErrTLS and ErrUnreachable may be about in particular.
+var (
+	ErrNoStartTLS = errors.New("the server offers no STARTTLS")
+	ErrNoHost     = errors.New("the host is not one of the XMPP server's")
+)
+
 // What keeps a message from being sent.
 var (
 	ErrClosed      = errors.New("the session has ended; nothing was sent")
@@ -44,6 +50,11 @@ func (e *streamError) Error() string {
 		return "stream error " + e.condition
 	}
 	return "stream error " + e.condition + ": " + e.text
+}
+
+// Is reports whether the error is ErrNoHost.
+func (e *streamError) Is(target error) bool {
+	return target == ErrNoHost && e.condition == "host-unknown"
 }
 
 // aboutXML reports whether the error is about what we wrote, so that writing

@@ -134,7 +134,7 @@ func (e *element) streamError() *streamError {
 // nothing.
 func (s *stream) startTLS() error {
 	if s.offers.StartTLS == nil {
-		return fmt.Errorf("%w: the server offers no STARTTLS", ErrTLS)
+		return fmt.Errorf("%w: %w", ErrTLS, ErrNoStartTLS)
 	}
 	if _, err := io.WriteString(s.conn, "<starttls xmlns='"+nsTLS+"'/>"); err != nil {
 		return unreachable("asking for TLS", err)
