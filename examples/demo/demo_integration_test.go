@@ -86,13 +86,20 @@ func testOwnBot(t *testing.T, o options) {
 		_ = write.Close()
 	}()
 	export := regexp.MustCompile(`export STANZAHOOK_API=(\S+) STANZAHOOK_TOKEN=(\S+)`)
-	var api, token string
+	its := regexp.MustCompile(`^  its log +(/\S+/stanzahook\.log)$`)
+	var api, token, log string
 	for lines := bufio.NewScanner(read); lines.Scan(); {
 		if found := export.FindStringSubmatch(lines.Text()); found != nil {
 			api, token = found[1], found[2]
 		}
+		if found := its.FindStringSubmatch(lines.Text()); found != nil {
+			log = found[1]
+		}
 		if !strings.Contains(lines.Text(), "/readyz") { // the last it says by itself
 			continue
+		}
+		if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), `"msg":"started"`) {
+			t.Errorf("the log at %q: %v\n%s", log, err, text)
 		}
 		for _, line := range [][]string{{"status"}, {"endpoints", "test", "echo"}, {"deliveries", "list"}} {
 			cmd := exec.CommandContext(ctx, o.stanzahook, line...)

@@ -98,6 +98,7 @@ Everything runs. Press Ctrl-C to stop and remove it all.
   contacts       %sUSER: the web application that knows them
   stanzahook     %s
   its settings   %s
+  its log        %s
 
 What %s gets is shown below. Try, in another terminal:
 
@@ -141,7 +142,7 @@ Or without the program:
 `,
 		s.server.ClientAddr(), s.server.Kind(),
 		friendName+"@"+s.server.Host(), s.friendPassword,
-		s.botLine(), s.contactsURL, s.api.url, filepath.Join(s.dir, configName), userName,
+		s.botLine(), s.contactsURL, s.api.url, filepath.Join(s.dir, configName), filepath.Join(s.dir, logName), userName,
 		s.api.url, s.api.token, programDir(s.options.stanzahook), s.userJID(), newsJID,
 		auth, newsJSON(s.userJID(), "The report is ready."), s.api.url,
 		auth, s.userJID(), s.api.url,

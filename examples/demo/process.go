@@ -28,13 +28,15 @@ type process struct {
 	err   error         // how it ended; valid after done
 
 	mu    sync.Mutex // guards what follows
+	log   io.Writer  // gets all of the output; nil: nobody
 	rest  string     // of the output: a line that is not complete
 	lines []string   // the last ones
 	seen  chan string
 }
 
-// startProcess runs a program with dir as its home; its output is kept in memory.
-func startProcess(dir, program string, args ...string) (*process, error) {
+// startProcess runs a program with dir as its home; the end of its output is kept in
+// memory, and all of it goes to log, if there is one.
+func startProcess(dir string, log io.Writer, program string, args ...string) (*process, error) {
 	path, err := filepath.Abs(program)
 	if err != nil {
 		return nil, err
@@ -47,7 +49,7 @@ func startProcess(dir, program string, args ...string) (*process, error) {
 	// Not our environment: settings for another stanzahook must not reach this one.
 	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir}
 	cmd.SysProcAttr = dieWithUs()
-	p := &process{cmd: cmd, done: make(chan struct{}), seen: make(chan string, tailLines)}
+	p := &process{cmd: cmd, done: make(chan struct{}), seen: make(chan string, tailLines), log: log}
 	cmd.Stdout, cmd.Stderr = p, p
 	cmd.WaitDelay = time.Second // if something it started still holds the output open
 	return p.start()
@@ -78,6 +80,9 @@ func (p *process) start() (*process, error) {
 func (p *process) Write(data []byte) (int, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.log != nil {
+		_, _ = p.log.Write(data) // without it the demonstration goes on
+	}
 	lines := strings.Split(p.rest+string(data), "\n")
 	p.rest = lines[len(lines)-1]
 	for _, line := range lines[:len(lines)-1] {

@@ -25,6 +25,7 @@ const (
 	botJID     = "echo@" + botDomain
 	newsJID    = "news@" + botDomain
 	configName = "stanzahook.yaml"
+	logName    = "stanzahook.log"
 )
 
 // stage is all that the demo starts.
@@ -38,6 +39,7 @@ type stage struct {
 	bot       *process
 	contacts  *process // the web application
 	bridge    *process // stanzahook
+	log       *os.File // its log
 	client    *lab.Client
 	api       *api
 
@@ -109,7 +111,7 @@ func (s *stage) startBot(ctx context.Context) error {
 		return nil
 	}
 	s.out.begin("Starting the bot (examples/echo-go): a small web server that knows nothing of XMPP …")
-	bot, err := startProcess(s.dir, s.options.bot, "-listen", "127.0.0.1:0")
+	bot, err := startProcess(s.dir, nil, s.options.bot, "-listen", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -125,7 +127,7 @@ func (s *stage) startBot(ctx context.Context) error {
 
 func (s *stage) startContacts(ctx context.Context) error {
 	s.out.begin("Starting a web application that knows who is whose contact (examples/contacts-go) …")
-	contacts, err := startProcess(s.dir, s.options.contacts, "-listen", "127.0.0.1:0")
+	contacts, err := startProcess(s.dir, nil, s.options.contacts, "-listen", "127.0.0.1:0")
 	if err != nil {
 		return err
 	}
@@ -163,7 +165,12 @@ func (s *stage) startBridge(ctx context.Context) error {
 	if err := s.writeConfig(file); err != nil {
 		return err
 	}
-	bridge, err := startProcess(s.dir, s.options.stanzahook, "serve", "--config", file)
+	log, err := os.Create(filepath.Join(s.dir, logName))
+	if err != nil {
+		return err
+	}
+	s.log = log
+	bridge, err := startProcess(s.dir, log, s.options.stanzahook, "serve", "--config", file)
 	if err != nil {
 		return err
 	}
@@ -232,6 +239,7 @@ func (s *stage) strike() error {
 		_ = s.client.Close() // an error means that the connection is gone already
 	}
 	s.bridge.stop()
+	_ = s.log.Close() // it goes with the rest; nil if there is none
 	s.bot.stop()
 	s.contacts.stop()
 	if s.server != nil {
