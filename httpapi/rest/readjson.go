@@ -60,7 +60,7 @@ func (h handler) fields(f *restjson.Fields, err error, word string) (*draft, *fa
 func (h handler) readQueryJSON(p *path, body []byte) (*draft, *fault) {
 	var value bytes.Buffer
 	if err := json.Compact(&value, body); err != nil {
-		return nil, unparsable.because("%s", restjson.ErrNotObject).reasoned("invalid-json")
+		return nil, unparsable.because("%s: %s", restjson.ErrNotObject, document.NotJSON(body)).reasoned("invalid-json")
 	}
 	if value.String() == "{}" {
 		return h.readQuery(p, "")

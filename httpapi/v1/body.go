@@ -9,6 +9,8 @@ import (
 	"net/http"
 	"reflect"
 	"strings"
+
+	"stanzahook/pkg/document"
 )
 
 // explain says what is wrong with a body that was not read, without words of the
@@ -23,16 +25,17 @@ func explain(r *http.Request, data []byte, err error) error {
 		case strings.HasPrefix(text, "["):
 			return wrongf("the body is a JSON array; %s", write)
 		}
+		if why := document.NotJSON(data); why != "" {
+			return wrongf("the body is not a JSON object: %s; %s", why, write)
+		}
 		return wrongf("the body is not a JSON object; %s", write)
 	}
-	syntax, isSyntax := errors.AsType[*json.SyntaxError](err)
+	_, isSyntax := errors.AsType[*json.SyntaxError](err)
 	kind, isKind := errors.AsType[*json.UnmarshalTypeError](err)
 	field, isField := strings.CutPrefix(err.Error(), "json: unknown field ")
 	switch {
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return wrongf("the body: the JSON object ends too early")
-	case isSyntax:
-		return wrongf("the body is not valid JSON at byte %d", syntax.Offset)
+	case isSyntax || errors.Is(err, io.ErrUnexpectedEOF):
+		return wrongf("the body is not JSON: %s", document.NotJSON(data))
 	case isKind:
 		return wrongf("%s: is %s where %s is needed", strings.ToLower(kind.Field), article(kind.Value), needed(kind.Type))
 	case isField:

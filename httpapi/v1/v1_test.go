@@ -175,6 +175,8 @@ func TestRefusals(t *testing.T) {
 		{"after", "admin", "GET", "/v1/deliveries?after=yesterday", "", nil, 400, "after: "},
 		{"before", "admin", "GET", "/v1/deliveries?before=-2h", "", nil, 400, "before: "},
 		{"since", "admin", "POST", "/v1/endpoints/echo/replay?since=x", "", nil, 400, "since: "},
+		{"a body of a form", "admin", "POST", "/v1/endpoints/echo/disable", `reason=x`, nil, 400, `it looks like a form; write a JSON object`},
+		{"a body cut off", "admin", "POST", "/v1/endpoints/echo/disable", `{"reason":`, nil, 400, `not JSON: it ends too early`},
 		{"unknown field", "admin", "POST", "/v1/endpoints/echo/disable", `{"raeson":"x"}`, nil, 400, `"raeson"`},
 		{"field where none is", "admin", "POST", "/v1/endpoints/echo/enable", `{"reason":"x"}`, nil, 400, `"reason"`},
 		{"no object", "admin", "POST", "/v1/endpoints/echo/disable", `[]`, nil, 400, "object"},

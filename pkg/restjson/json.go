@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/stanza"
 )
 
@@ -45,6 +46,14 @@ func within(key string, err error) error {
 // ErrNotObject means that the JSON is none, or no object.
 var ErrNotObject = errors.New("a JSON object is expected")
 
+// notObject says why there is no object, as far as it is no JSON.
+func notObject(data []byte) error {
+	if why := document.NotJSON(data); why != "" {
+		return fmt.Errorf("%w: %s", ErrNotObject, why)
+	}
+	return ErrNotObject
+}
+
 type member struct {
 	key   string
 	value json.RawMessage
@@ -56,7 +65,7 @@ func object(data []byte) ([]member, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	open, err := d.Token()
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
+		return nil, notObject(data)
 	}
 	if open != json.Delim('{') {
 		return nil, ErrNotObject
@@ -66,12 +75,12 @@ func object(data []byte) ([]member, error) {
 	for d.More() {
 		key, err := d.Token()
 		if err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
+			return nil, notObject(data)
 		}
 		name, _ := key.(string) // an object's keys are strings
 		var value json.RawMessage
 		if err := d.Decode(&value); err != nil {
-			return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
+			return nil, notObject(data)
 		}
 		if seen[name] {
 			return nil, wrong(keyName(name), "the key is there twice")
@@ -80,7 +89,7 @@ func object(data []byte) ([]member, error) {
 		members = append(members, member{name, value})
 	}
 	if _, err := d.Token(); err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrNotObject, err)
+		return nil, notObject(data)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("%w: something follows it", ErrNotObject)

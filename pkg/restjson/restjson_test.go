@@ -25,11 +25,13 @@ func TestDecode(t *testing.T) {
 
 func TestDecodeRefuses(t *testing.T) {
 	for data, want := range map[string]string{
-		``:                              "a JSON object is expected",
+		``:                              "a JSON object is expected: it is empty",
+		`to=a@b&body=x`:                 "a JSON object is expected: it looks like a form",
+		`{'body':'x'}`:                  "a JSON object is expected: it is wrong at byte 2, near",
 		`[]`:                            "a JSON object is expected",
 		`"x"`:                           "a JSON object is expected",
 		`null`:                          "a JSON object is expected",
-		`{"body":"x"`:                   "a JSON object is expected",
+		`{"body":"x"`:                   "a JSON object is expected: it ends too early",
 		`{"body":"x"} {}`:               "something follows",
 		`{"body":1}`:                    "body: a string is expected",
 		`{"body":null}`:                 "body: a string is expected",

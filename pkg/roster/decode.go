@@ -54,10 +54,10 @@ func shorten(s string) string {
 func Decode(data []byte, owner jid.JID) (Roster, error) {
 	d := json.NewDecoder(bytes.NewReader(document.Unmarked(data)))
 	if t, err := d.Token(); err != nil {
-		return nil, notJSON(err, d)
+		return nil, notJSON(err, data)
 	} else if t == json.Delim('[') && !d.More() {
 		// An empty array of PHP may be meant as an object.
-		return Roster{}.ended(d, "list")
+		return Roster{}.ended(d, data, "list")
 	} else if t != json.Delim('{') {
 		return nil, fmt.Errorf("it is %s; write an object, {\"contact@example.com\": {…}}, or {} for no contacts", kindOf(t))
 	}
@@ -65,7 +65,7 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 	for d.More() {
 		t, err := d.Token()
 		if err != nil {
-			return nil, notJSON(err, d)
+			return nil, notJSON(err, data)
 		}
 		name, ok := t.(string)
 		if !ok {
@@ -74,7 +74,7 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 		var c *contact
 		if err := d.Decode(&c); err != nil {
 			if !endsInEmptyList(data[:d.InputOffset()]) {
-				return nil, wrong(name, err, d)
+				return nil, wrong(name, err, data)
 			}
 			c = &contact{}
 		}
@@ -93,13 +93,13 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 		}
 		want[item.JID] = item
 	}
-	return want.ended(d, "object")
+	return want.ended(d, data, "object")
 }
 
 // ended takes the end of what the contacts were in, behind which nothing may follow.
-func (r Roster) ended(d *json.Decoder, what string) (Roster, error) {
+func (r Roster) ended(d *json.Decoder, data []byte, what string) (Roster, error) {
 	if _, err := d.Token(); err != nil {
-		return nil, notJSON(err, d)
+		return nil, notJSON(err, data)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fmt.Errorf("something follows the %s at byte %d", what, d.InputOffset())
@@ -113,11 +113,11 @@ func endsInEmptyList(json []byte) bool {
 	return is && bytes.HasSuffix(bytes.TrimRight(list, " \t\r\n"), []byte("["))
 }
 
-func notJSON(err error, d *json.Decoder) error {
-	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
-		return errors.New("it is not JSON: it ends too early")
+func notJSON(err error, data []byte) error {
+	if why := document.NotJSON(data); why != "" {
+		return errors.New("it is not JSON: " + why)
 	}
-	return fmt.Errorf("it is not JSON: %w (at byte %d)", err, d.InputOffset())
+	return fmt.Errorf("it cannot be read: %w", err)
 }
 
 func kindOf(t json.Token) string {
@@ -181,11 +181,11 @@ func (c *contact) groups() ([]string, error) {
 }
 
 // wrong names the contact whose value cannot be taken.
-func wrong(name string, err error, d *json.Decoder) error {
+func wrong(name string, err error, data []byte) error {
 	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
 	case !ok:
-		return notJSON(err, d)
+		return notJSON(err, data)
 	case kind.Field == "":
 		return &ContactError{name, noContact}
 	}

@@ -41,9 +41,9 @@ func TestDecode(t *testing.T) {
 		{"in another spelling", `{"Á@EXAMPLE.com.": {"name": "\u00c1 <&>\n2"}}`, `á@example.com ("Á <&> 2", groups [], subscription both)`},
 		{"a domain", `{"bot.example.com": {}}`, `bot.example.com ("", groups [], subscription both)`},
 
-		{"nothing", ``, `it is not JSON: it ends too early`},
+		{"nothing", ``, `it is not JSON: it is empty`},
 		{"half", `{"a@example.com": {"name":`, `it is not JSON: it ends too early`},
-		{"HTML", `<html>`, `it is not JSON: invalid character '<' looking for beginning of value (at byte 0)`},
+		{"HTML", `<html>`, `it is not JSON: it looks like HTML or XML`},
 		{"a list", `["a@example.com"]`, `it is a list; write an object, {"contact@example.com": {…}}, or {} for no contacts`},
 		{"a list in a list", `[[]]`, `it is a list; write an object, {"contact@example.com": {…}}, or {} for no contacts`},
 		{"an empty list that does not end", `[`, "it is not JSON: it ends too early"},

@@ -147,7 +147,7 @@ func TestSourceErrors(t *testing.T) {
 	for _, tc := range []struct{ answer, want string }{
 		{"!", "source-error: the web application answered 500 Internal Server Error; only 200 with the contacts, or 304, is taken for an answer"},
 		{`{"marie@example.com": {}, "no address@": {}}`, `source-error: the web application's answer: contact "no address@": is not an address: localpart: contains a space`},
-		{`<html>`, `source-error: the web application's answer: it is not JSON: invalid character '<' looking for beginning of value (at byte 0)`},
+		{`<html>`, `source-error: the web application's answer: it is not JSON: it looks like HTML or XML`},
 		{strings.Repeat(" ", 1<<20) + "{}", "source-error: the web application's answer has more than 1048576 bytes"},
 	} {
 		r.app.says("john", tc.answer)

@@ -65,8 +65,8 @@ func (r *replier) componentHTTP(a *Answer) (*stanza.Stanza, error) {
 		return nil, err
 	}
 	var m members
-	if err := json.Unmarshal(body, &m); err != nil {
-		return nil, fmt.Errorf("JSON: %w", err)
+	if json.Unmarshal(body, &m) != nil {
+		return nil, notObject(body)
 	}
 	whole, err := m.whole()
 	if err != nil {

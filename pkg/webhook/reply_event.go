@@ -46,8 +46,8 @@ func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 		return r.one(r.threaded(r.value(body)))
 	}
 	var list []json.RawMessage
-	if err := json.Unmarshal(body, &list); err != nil {
-		return nil, fmt.Errorf("JSON: %w", err)
+	if json.Unmarshal(body, &list) != nil {
+		return nil, notObject(body)
 	}
 	if len(list) > maxReplies {
 		return nil, fmt.Errorf("JSON: more than %d replies", maxReplies)

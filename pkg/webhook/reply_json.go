@@ -13,6 +13,14 @@ import (
 // members are the keys of a JSON reply.
 type members map[string]json.RawMessage
 
+// notObject says what is wrong with JSON whose members cannot be read.
+func notObject(data []byte) error {
+	if why := document.NotJSON(data); why != "" {
+		return errors.New("JSON: " + why)
+	}
+	return errors.New("JSON: an object is expected")
+}
+
 // has reports whether a key is there and not null. Many languages write a
 // value that is missing as null.
 func (m members) has(key string) bool {
@@ -49,8 +57,8 @@ func (r *replier) object(data []byte) (*stanza.Stanza, error) {
 
 func (r *replier) anyObject(data []byte) (*stanza.Stanza, error) {
 	var m members
-	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("JSON: %w", err)
+	if json.Unmarshal(data, &m) != nil {
+		return nil, notObject(data)
 	}
 	return r.decoded(m, func(kind stanza.Kind) (*restjson.Fields, error) {
 		if cleaned := r.cleanMembers(m); r.prune(m) || cleaned {

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"stanzahook/pkg/document"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/secret"
@@ -81,6 +82,9 @@ func (b *Backend) Get(ctx context.Context, owner jid.JID) (roster.Roster, error)
 	}
 	var lines []contact
 	if err := json.Unmarshal(answer, &lines); err != nil {
+		if why := document.NotJSON(answer); why != "" {
+			err = errors.New(why)
+		}
 		return nil, fmt.Errorf("ejabberd's answer to %s is not the list of contacts that it should be: %w", getRoster, err)
 	}
 	have := make(roster.Roster, len(lines))
