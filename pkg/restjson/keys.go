@@ -1,6 +1,10 @@
 package restjson
 
-import "stanzahook/pkg/stanza"
+import (
+	"slices"
+
+	"stanzahook/pkg/stanza"
+)
 
 // key is one key of the mapping: an element that is a direct child of a stanza.
 type key struct {
@@ -122,6 +126,11 @@ func (t *table) find(space, local string) *key {
 		}
 	}
 	return nil
+}
+
+// Known reports whether a key means something in an object of some kind.
+func Known(name string) bool {
+	return name == "stanza" || name == "xml" || slices.Contains(headerKeys, name) || len(others(name)) > 0
 }
 
 // others returns the kinds whose stanzas have a key.

@@ -3,8 +3,10 @@ package webhook
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
+	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
@@ -69,12 +71,17 @@ func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 // write it so when a handler returns one), and of true, false and numbers there
 // is none.
 func (r *replier) value(data []byte) (*stanza.Stanza, error) {
-	if data[0] == '{' {
-		return r.object(data)
+	kind := ""
+	if data[0] != '{' {
+		kind = scalar(data)
 	}
-	switch kind := scalar(data); kind {
+	switch kind {
 	case "":
-		return r.object(data)
+		s, err := r.object(data)
+		if s == nil && err == nil {
+			r.unused(data)
+		}
+		return s, err
 	case "string":
 		var text string
 		if err := json.Unmarshal(data, &text); err != nil {
@@ -88,6 +95,33 @@ func (r *replier) value(data []byte) (*stanza.Stanza, error) {
 		r.note.unread = fmt.Sprintf("answered a JSON %s; no reply is made of that: use a string, or an object such as {\"body\":\"text\"}", kind)
 		return nil, nil
 	}
+}
+
+// unused notes an object of which no reply is made as its keys are unknown, if there
+// is more in it than numbers, true and false: {"ok":true} says that all is well.
+func (r *replier) unused(data []byte) {
+	var m members
+	_ = json.Unmarshal(data, &m) // it was read before
+	var names []string
+	says := false
+	for key, v := range m {
+		switch {
+		case key == "to" || key == "from" || key == "id":
+			continue
+		case restjson.Known(key):
+			return
+		}
+		says = says || v[0] == '{' || v[0] == '[' || v[0] == '"' && len(v) > len(`""`)
+		names = append(names, fmt.Sprintf("%.40s", key))
+	}
+	if !says {
+		return
+	}
+	slices.Sort(names)
+	if len(names) > 3 {
+		names = append(names[:3], "…")
+	}
+	r.note.unread = fmt.Sprintf("answered JSON without a key that makes a reply (%s); write {\"body\": \"…\"}", strings.Join(names, ", "))
 }
 
 // threaded puts the thread of the message that is answered into a message that
