@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,7 +25,7 @@ func (c *checking) lookAround(ctx context.Context, cfg *Config) error {
 		base = c.api.own(cfg)
 	}
 	if base != "" || c.explicit {
-		err := c.ask(ctx)
+		err := c.ask(ctx, cfg)
 		// With nobody listening where the instance of this configuration would be,
 		// there is none, or the store's lock tells otherwise.
 		if err == nil || c.explicit || !errors.Is(err, syscall.ECONNREFUSED) {
@@ -34,11 +35,14 @@ func (c *checking) lookAround(ctx context.Context, cfg *Config) error {
 	return c.connect(ctx, cfg, base)
 }
 
-// ask asks the running instance.
-func (c *checking) ask(ctx context.Context) error {
+// ask asks the running instance, also whether it runs with cfg, unless that is nil.
+func (c *checking) ask(ctx context.Context, cfg *Config) error {
 	request := map[string]string{}
 	if !c.user.IsZero() {
 		request["user"] = c.user.String()
+	}
+	if cfg != nil {
+		request["config"] = hex.EncodeToString(cfg.Sum[:])
 	}
 	body, err := c.api.post(ctx, "/v1/check", nil, request)
 	if err != nil {

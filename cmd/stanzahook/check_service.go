@@ -1,25 +1,40 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 
 	"stanzahook/httpapi/v1"
-	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
 )
 
 // checker returns v1.Options.Check of the running instance, as long as it has
 // this configuration.
-func (a *app) checker(cfg *Config, targets *endpoints) func(context.Context, jid.JID) []v1.Check {
+func (a *app) checker(cfg *Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
 	sources, ways := a.sources(cfg), a.ways
-	return func(ctx context.Context, user jid.JID) []v1.Check {
-		i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: ways, sources: sources, user: user}
+	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
+		i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: ways, sources: sources, user: about.User}
 		i.endpoints, i.features = targets, a.features
 		i.store = func(ctx context.Context) v1.Check { return a.checkStore(ctx, cfg.Store.Dir) }
-		return i.run(ctx)
+		return append(sameConfig(cfg, about.Config), i.run(ctx)...)
 	}
+}
+
+// sameConfig tells whether we run with the content of a configuration file of which
+// somebody has the SHA-256; nothing, if he has none. The environment may have set
+// other values.
+func sameConfig(cfg *Config, sum []byte) []v1.Check {
+	const what = "configuration"
+	switch {
+	case sum == nil:
+		return nil
+	case bytes.Equal(sum, cfg.Sum[:]):
+		return []v1.Check{fine(what, "", "the running instance has read this content of the file")}
+	}
+	return []v1.Check{warning(what, "", "the running instance was started with, or last reloaded, another content of the configuration; what follows is about that",
+		"run stanzahook reload, or restart it; or the instance at this address is not the one of this file: say with --api where that is")}
 }
 
 // sources are the web applications of the rosters, by host.

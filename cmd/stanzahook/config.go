@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"crypto/x509"
 	"net/netip"
 	"time"
@@ -19,7 +20,7 @@ import (
 // The mapstructure tags are the keys of the file. The same tags tell which
 // keys are known (config_yaml.go) and which environment variables there are
 // (config_env.go), so a field added here is known everywhere. A field tagged
-// "-" is worked out from others.
+// "-" is worked out from others, or from the file as a whole.
 type Config struct {
 	Components  []ComponentConfig `mapstructure:"components"`
 	Endpoints   []EndpointConfig  `mapstructure:"endpoints"`
@@ -32,6 +33,8 @@ type Config struct {
 	Store       StoreConfig       `mapstructure:"store"`
 	Drain       time.Duration     `mapstructure:"drain"`
 	Log         LogConfig         `mapstructure:"log"`
+
+	Sum [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
 }
 
 // ComponentConfig is one XEP-0114 connection.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"io"
@@ -59,7 +60,11 @@ func loadConfig(path string, env []string) (*Config, error) {
 	if err != nil {
 		return nil, Problems{{File: path, Text: err.Error()}}
 	}
-	return parseConfig(path, text, env)
+	cfg, err := parseConfig(path, text, env)
+	if err == nil {
+		cfg.Sum = sha256.Sum256(text)
+	}
+	return cfg, err
 }
 
 // parseConfig is loadConfig of a text that came from the file at path.

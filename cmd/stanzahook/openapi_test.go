@@ -23,7 +23,6 @@ import (
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
-	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -37,7 +36,7 @@ func everyMount() []httpapi.Mount {
 		v1.New(v1.Options{
 			Stanzas: struct{ v1.Stanzas }{},
 			Status:  func(context.Context) (v1.Status, error) { return v1.Status{}, nil },
-			Check:   func(context.Context, jid.JID) []v1.Check { return nil },
+			Check:   func(context.Context, v1.CheckFor) []v1.Check { return nil },
 		}),
 	}
 }

@@ -2,6 +2,8 @@ package v1
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"net/http"
 	"time"
 
@@ -28,6 +30,12 @@ type Check struct {
 	Advice  *string `json:"advice"` // what to do; null: nothing
 }
 
+// CheckFor is what somebody who asks for a check has in mind.
+type CheckFor struct {
+	User   jid.JID // whose roster to read; may be zero
+	Config []byte  // SHA-256 of the content of his configuration file; nil: he does not say
+}
+
 // Checked is the answer of POST /v1/check.
 type Checked struct {
 	OK     bool    `json:"ok"` // nothing has failed
@@ -52,18 +60,24 @@ func (h handler) check(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	var ask struct{ User string }
+	var ask struct{ User, Config string }
 	if err := body(w, r, &ask); err != nil {
 		return err
 	}
-	var user jid.JID
+	var about CheckFor
 	if ask.User != "" {
 		var err error
-		if user, err = jid.Parse(ask.User); err != nil || user.Local() == "" || !user.IsBare() {
+		if about.User, err = jid.Parse(ask.User); err != nil || about.User.Local() == "" || !about.User.IsBare() {
 			return wrongf("user: %q is not the address of a user; write for example juliet@example.com", ask.User)
+		}
+	}
+	if ask.Config != "" {
+		var err error
+		if about.Config, err = hex.DecodeString(ask.Config); err != nil || len(about.Config) != sha256.Size {
+			return wrongf("config: write the SHA-256 of the configuration file's content, as 64 hexadecimal digits")
 		}
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
 	defer cancel()
-	return answer(w, http.StatusOK, NewChecked(h.Check(ctx, user)))
+	return answer(w, http.StatusOK, NewChecked(h.Check(ctx, about)))
 }

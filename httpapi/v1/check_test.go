@@ -10,14 +10,13 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
-	"stanzahook/pkg/jid"
 )
 
 func TestCheck(t *testing.T) {
 	var verdict v1.Verdict
-	s := httpapi.New(httpapi.Options{NoAuth: true}, v1.New(v1.Options{Check: func(_ context.Context, user jid.JID) []v1.Check {
+	s := httpapi.New(httpapi.Options{NoAuth: true}, v1.New(v1.Options{Check: func(_ context.Context, about v1.CheckFor) []v1.Check {
 		advice := "do"
-		return []v1.Check{{What: "link", Subject: user.String(), Verdict: v1.CheckOK, Found: "<up>"}, {What: "store", Verdict: verdict, Found: "f", Advice: &advice}}
+		return []v1.Check{{What: "link", Subject: about.User.String(), Verdict: v1.CheckOK, Found: "<up>"}, {What: "store", Verdict: verdict, Found: "f", Advice: &advice}}
 	}}))
 	for _, c := range []struct {
 		body    string
@@ -28,6 +27,8 @@ func TestCheck(t *testing.T) {
 		{`{"user":"Juliet@example.com"}`, v1.CheckFail, 200, `{"ok":false,"checks":[{"what":"link","subject":"juliet@example.com","verdict":"ok","found":"<up>","advice":null},{"what":"store","subject":"","verdict":"fail","found":"f","advice":"do"}]}`},
 		{"", v1.CheckWarn, 200, `{"ok":true,"checks":[{"what":"link","subject":"","verdict":"ok","found":"<up>","advice":null},{"what":"store","subject":"","verdict":"warn","found":"f","advice":"do"}]}`},
 		{`{"user":"example.com"}`, "", 400, "user: "},
+		{`{"config":"abcd"}`, "", 400, "config: "},
+		{`{"config":"` + strings.Repeat("0g", 32) + `"}`, "", 400, "config: "},
 		{`{"usr":"x"}`, "", 400, "usr"},
 	} {
 		verdict = c.verdict
@@ -41,7 +42,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	sender := httpapi.Token{Name: "sender", Hash: sha256.Sum256([]byte("t")), Scopes: []string{"send"}}
-	s = httpapi.New(httpapi.Options{Tokens: []httpapi.Token{sender}}, v1.New(v1.Options{Check: func(context.Context, jid.JID) []v1.Check { return nil }}))
+	s = httpapi.New(httpapi.Options{Tokens: []httpapi.Token{sender}}, v1.New(v1.Options{Check: func(context.Context, v1.CheckFor) []v1.Check { return nil }}))
 	w, r := httptest.NewRecorder(), httptest.NewRequest("POST", "http://localhost/v1/check", nil)
 	r.Header.Set("Authorization", "Bearer t")
 	if conform.Must(s.Handler()).ServeHTTP(w, r); w.Code != 403 {

@@ -94,7 +94,8 @@
 //	                                    422 with "problems" when it is not taken, and nothing
 //	                                    has changed
 //	POST   /v1/check                    200: {"ok","checks":[{"what","subject","verdict",
-//	                                    "found","advice"}]}; {"user":"juliet@example.com"}
+//	                                    "found","advice"}]}; {"user":"juliet@example.com",
+//	                                    "config":"SHA-256 of a configuration file"}
 //
 // A check looks at links, privileges, the way through the server, rosters (that
 // of the user, which is read and not changed), endpoints, the store and the clock

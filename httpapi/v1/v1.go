@@ -14,7 +14,6 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
-	"stanzahook/pkg/jid"
 )
 
 // Options are what the surface works with.
@@ -29,7 +28,7 @@ type Options struct {
 	Once       *Once         // the requests with such a key that are being served; nil: its own
 	Reload     Reload        // nil: the configuration is not read again
 	Status     func(context.Context) (Status, error)
-	Check      func(ctx context.Context, user jid.JID) []Check // user may be zero; nil: nothing can be checked
+	Check      func(context.Context, CheckFor) []Check // nil: nothing can be checked
 	// How long an IQ may wait: where the caller does not say (default 120 s), and
 	// whatever he says (default 300 s).
 	IQTimeout, IQMaxTimeout time.Duration

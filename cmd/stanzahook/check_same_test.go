@@ -1,0 +1,49 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component/componenttest"
+)
+
+// Whoever asks an instance is told whether it has read what his file says now.
+func TestCheckLiveComparesTheConfiguration(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	text := fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: secret}]\nstore: {dir: %q}\n%s", srv.Addr(), t.TempDir(), reloadHTTP)
+	file := writeConfig(t, text)
+	load := func() (*Config, error) { return loadConfig(file, nil) }
+	cfg, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &reloading{load: load, level: zap.NewAtomicLevel()}
+	a, err := startApp(t.Context(), cfg, zap.NewNop(), nil, r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.stop)
+	srv.WaitConnected(1)
+	t.Setenv(envAPI, "http://"+a.addr)
+	shows := func(when, want string) {
+		t.Helper()
+		_, out, errs := inProgram(t, "check", "--live", "--config", file)
+		if !strings.Contains(strings.Join(strings.Fields(out), " "), want) {
+			t.Errorf("%s: %s%s", when, out, errs)
+		}
+	}
+	const same, other = "ok configuration the running instance has read this content", "warn configuration the running instance was started with, or last reloaded, another content"
+	shows("started", same)
+	if err := os.WriteFile(file, []byte(text+"drain: 3s\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	shows("edited", other)
+	if _, err := r.reload(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	shows("reloaded", same)
+}
