@@ -84,6 +84,7 @@ func (a attack) run(t *testing.T, s *lab.Server) {
 	var calm, harmed []score
 	for range strikes() {
 		calm = append(calm, v.during(func(context.Context) {}))
+		v.adapt(calm[len(calm)-1])
 		if a.before != nil {
 			ctx, cancel := context.WithTimeout(t.Context(), strikeTime())
 			a.before(ctx, st)

@@ -21,6 +21,7 @@ type victim struct {
 	st     *stage
 	client user
 	http   *http.Client
+	within time.Duration // an answer has to come; see answerWithin
 
 	mu    sync.Mutex
 	n     int
@@ -39,9 +40,11 @@ type score struct {
 
 const (
 	victimPace = 25 * time.Millisecond
-	// answerWithin is how long they wait. It is far more than an answer takes on a busy
-	// machine, and far less than an attack that works holds them up.
+	// answerWithin is how long they wait, and where the machine is so busy that an answer
+	// without an attack takes a hundredth of that, up to mostWithin: far more than an
+	// answer takes, and far less than an attack that works holds them up.
 	answerWithin = 8 * time.Second
+	mostWithin   = 30 * time.Second
 	// latencyFloor is up to where a p99 is noise.
 	latencyFloor = 15 * time.Millisecond
 )
@@ -49,7 +52,8 @@ const (
 func newVictim(st *stage) *victim {
 	v := &victim{
 		st: st, client: login(st.t, st.server, "alice"), came: make(map[string]time.Time), moved: make(chan struct{}, 1),
-		http: &http.Client{Timeout: answerWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
+		within: answerWithin,
+		http:   &http.Client{Timeout: mostWithin, Transport: &http.Transport{MaxIdleConnsPerHost: 16}},
 	}
 	go v.read()
 	return v
@@ -116,6 +120,14 @@ func (v *victim) during(happens func(ctx context.Context)) score {
 	return s
 }
 
+// adapt sets how long they wait by how long answers took in a calm phase.
+func (v *victim) adapt(calm score) {
+	if n := len(calm.chat); n > 0 {
+		slices.Sort(calm.chat)
+		v.within = min(max(v.within, 100*calm.chat[n/2]), mostWithin)
+	}
+}
+
 // message is one that was sent to the bot.
 type message struct {
 	to string
@@ -124,12 +136,12 @@ type message struct {
 
 // await waits for the answers.
 func (v *victim) await(sent map[string]message, s *score) {
-	deadline := time.After(answerWithin)
+	deadline := time.After(v.within)
 	for late := false; ; {
 		v.mu.Lock()
 		s.chat, s.missing = s.chat[:0], make(map[string]int)
 		for text, m := range sent {
-			if came, ok := v.came[text]; ok && came.Sub(m.at) < answerWithin {
+			if came, ok := v.came[text]; ok && came.Sub(m.at) < v.within {
 				s.chat = append(s.chat, came.Sub(m.at))
 			} else {
 				s.missing[m.to]++
