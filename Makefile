@@ -61,7 +61,7 @@ test: ## run all tests, with the race detector, on real servers too
 # What is covered is counted in the tests and in the programs that they start. Some of the
 # fault tests take long, and run in "make faults" alone.
 	@rm -rf bin/cover && mkdir -p bin/cover
-	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 20m -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
+	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 45m -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
 
 .PHONY: cover
 cover: ## what the last "make test" covered, by package and in all
