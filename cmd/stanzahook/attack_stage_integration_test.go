@@ -215,7 +215,7 @@ func (st *stage) deadReasons() map[string]int {
 func (st *stage) notOpened() {
 	st.t.Helper()
 	if strings.Contains(st.program.log.String(), "the endpoint is down") {
-		st.t.Error("the endpoint was taken for down, though it answered everybody else")
+		st.t.Error("the breaker opened although the endpoint answered everybody else")
 	}
 }
 

@@ -21,7 +21,7 @@ type heldOpen struct {
 	done   chan string
 }
 
-// Who has lost his token, or its scope, gets nothing more by a request that is under way.
+// A token that is removed, or loses its scope, ends the requests that are under way.
 func removedTokens() attack {
 	var held []heldOpen
 	round := 0

@@ -65,7 +65,7 @@ func webPages() attack {
 
 const (
 	unfinished = 400      // connections whose headers do not end
-	header     = 15 << 10 // what is taken of one
+	header     = 15 << 10 // bytes that the server accepts
 	tooMuch    = 20 << 10
 )
 

@@ -11,7 +11,7 @@ import (
 	"stanzahook/component/componenttest"
 )
 
-// Whoever asks an instance is told whether it has read what his file says now.
+// check --live reports whether the instance has read the current content of the file.
 func TestCheckLiveComparesTheConfiguration(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	text := fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: secret}]\nstore: {dir: %q}\n%s", srv.Addr(), t.TempDir(), reloadHTTP)

@@ -75,7 +75,7 @@ func TestCheckLiveTellsLostModules(t *testing.T) {
 			expect(v1.CheckOK, "")
 			restart(true)
 			expect(v1.CheckWarn, lost)
-			// It is told whoever of us restarts, until it is mended.
+			// The warning outlives restarts of the server and of stanzahook, until the host is mended.
 			if code := p.stop(); code != 0 {
 				t.Errorf("exit code %d", code)
 			}

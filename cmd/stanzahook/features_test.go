@@ -21,7 +21,7 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// askedHost is a server whose host has what it is told to have, and what keeps it.
+// askedHost is a server whose host has the given features, and the store that keeps them.
 type askedHost struct {
 	*features
 	link *component.Link
@@ -72,7 +72,7 @@ func (h *askedHost) check(t *testing.T) v1.Check {
 	return all[0]
 }
 
-// What a host had and has no longer is told for a month, whatever restarts between.
+// check warns of a lost feature for a month, over restarts.
 func TestCheckLiveTellsLostFeatures(t *testing.T) {
 	h := newAskedHost(t)
 	const month = 30 * 24 * time.Hour
