@@ -50,13 +50,21 @@ func parseAddress(text string) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-// network is the key of an address. Who has one IPv6 address has all of its
-// /64 (RFC 6177), so they count as one.
-func network(a netip.Addr) string {
+// networkOf is whose address it is: the address itself or, as whoever has one IPv6
+// address has all of its /64 (RFC 6177), that network.
+func networkOf(a netip.Addr) netip.Prefix {
+	bits := a.BitLen()
 	if a.Is6() {
-		if p, err := a.Prefix(64); err == nil {
-			return p.String()
-		}
+		bits = 64
+	}
+	p, _ := a.Prefix(bits) // no address: no network
+	return p
+}
+
+// network is the text of networkOf.
+func network(a netip.Addr) string {
+	if p := networkOf(a); a.Is6() {
+		return p.String()
 	}
 	return a.String()
 }

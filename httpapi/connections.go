@@ -36,30 +36,52 @@ type connections struct {
 	trusts func(netip.Addr) bool // whether an address is a proxy's; nil: none is
 	log    *zap.Logger
 
-	mu      sync.Mutex
-	of      map[string]*party // by network
-	told    time.Time         // when the log was told last that all are in use
-	open    int
-	waiting list.List // of *connection; those without a whole request, the oldest first
+	mu   sync.Mutex
+	of   map[netip.Prefix]*party // by network
+	told time.Time               // when the log was told last that all are in use
+	open int
+	line line
 }
 
 // party is who has connections from one network: half of all at most, so that one
 // that keeps them busy leaves some for the others.
 type party struct {
-	open    int
-	waiting list.List // of *connection, as connections.waiting
+	open int
+	line line
+}
+
+// line is a list of connections: those without a whole request, the oldest first, then
+// a divider, then those with one. To move one costs no memory.
+type line struct {
+	list    list.List // of *connection; the divider has none
+	divider *list.Element
+}
+
+// add puts a connection behind those that have a whole request.
+func (l *line) add(c *connection) *list.Element {
+	if l.divider == nil {
+		l.divider = l.list.PushBack(nil)
+	}
+	return l.list.PushBack(c)
+}
+
+// oldest returns who has waited the longest without a whole request; nil if nobody does.
+func (l *line) oldest() *connection {
+	if e := l.list.Front(); e != nil && e != l.divider {
+		return e.Value.(*connection)
+	}
+	return nil
 }
 
 type connection struct {
 	net.Conn
 	all     *connections
-	network string
+	network netip.Prefix
 	party   *party
 
 	// guarded by connections.mu
-	closed bool
-	at     *list.Element // in waiting; nil while it has a whole request
-	own    *list.Element // in party.waiting
+	closed  bool
+	at, own *list.Element // in the line of all, and in that of its party
 }
 
 // Accept implements net.Listener.
@@ -70,18 +92,16 @@ func (l *connections) Accept() (net.Conn, error) {
 			return nil, err
 		}
 		addr := parseAddress(raw.RemoteAddr().String())
-		c := &connection{Conn: raw, all: l, network: network(addr)}
+		c := &connection{Conn: raw, all: l, network: networkOf(addr)}
 		l.mu.Lock()
 		l.join(c)
-		over, among := l.open > l.most, &l.waiting
+		over, among := l.open > l.most, &l.line
 		if c.party.open > l.share(addr) {
-			over, among = true, &c.party.waiting
+			over, among = true, &c.party.line
 		}
 		var oldest *connection
 		if over {
-			if e := among.Front(); e != nil {
-				oldest = e.Value.(*connection)
-			}
+			oldest = among.oldest()
 		}
 		full := over && oldest == nil
 		tell := full && time.Since(l.told) > time.Minute
@@ -110,7 +130,6 @@ func (c *connection) Close() error {
 	c.all.mu.Lock()
 	if !c.closed {
 		c.closed = true
-		c.all.unpark(c)
 		c.all.leave(c)
 	}
 	c.all.mu.Unlock()
@@ -138,7 +157,7 @@ func (l *connections) share(addr netip.Addr) int {
 // join counts a connection, and leave takes it out; l.mu is held, as in the next.
 func (l *connections) join(c *connection) {
 	if l.of == nil {
-		l.of = make(map[string]*party)
+		l.of = make(map[netip.Prefix]*party)
 	}
 	p := l.of[c.network]
 	if p == nil {
@@ -148,10 +167,13 @@ func (l *connections) join(c *connection) {
 	c.party = p
 	p.open++
 	l.open++
+	c.at, c.own = l.line.add(c), p.line.add(c)
 }
 
 func (l *connections) leave(c *connection) {
 	l.open--
+	l.line.list.Remove(c.at)
+	c.party.line.list.Remove(c.own)
 	if c.party.open--; c.party.open == 0 {
 		delete(l.of, c.network)
 	}
@@ -159,15 +181,13 @@ func (l *connections) leave(c *connection) {
 
 // park puts a connection behind the waiting ones, and unpark takes it off them.
 func (l *connections) park(c *connection) {
-	c.at, c.own = l.waiting.PushBack(c), c.party.waiting.PushBack(c)
+	l.line.list.MoveBefore(c.at, l.line.divider)
+	c.party.line.list.MoveBefore(c.own, c.party.line.divider)
 }
 
 func (l *connections) unpark(c *connection) {
-	if c.at != nil {
-		l.waiting.Remove(c.at)
-		c.party.waiting.Remove(c.own)
-		c.at, c.own = nil, nil
-	}
+	l.line.list.MoveToBack(c.at)
+	c.party.line.list.MoveToBack(c.own)
 }
 
 // connectionKey is the context key of *connection.
@@ -205,8 +225,11 @@ func (c *connection) await(yes bool) {
 	}
 	c.all.mu.Lock()
 	defer c.all.mu.Unlock()
-	c.all.unpark(c)
-	if yes && !c.closed {
+	switch {
+	case c.closed:
+	case yes:
 		c.all.park(c)
+	default:
+		c.all.unpark(c)
 	}
 }

@@ -74,8 +74,12 @@ func TestConnectionsHaveShares(t *testing.T) {
 	if c == nil || f.closed || !greedy[0].Conn.(*far).closed {
 		t.Error("its own idle one does not make room")
 	}
-	if l.open != 5 || l.waiting.Len() != 2 || len(l.of) != 2 {
-		t.Errorf("%d open, %d waiting, %d addresses", l.open, l.waiting.Len(), len(l.of))
+	waiting := 0
+	for e := l.line.list.Front(); e != l.line.divider; e = e.Next() {
+		waiting++
+	}
+	if l.open != 5 || l.line.list.Len() != 6 || waiting != 2 || len(l.of) != 2 {
+		t.Errorf("%d open, %d waiting, %d addresses", l.open, waiting, len(l.of))
 	}
 	for _, c := range append(greedy, c) {
 		_ = c.Close()

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"net/http"
+	"net/netip"
 	"slices"
 	"sync"
 )
@@ -30,7 +31,10 @@ type slots struct {
 
 // holder is who shares a bound: a token, or all accounts together and each of them,
 // or an address where nobody has to say who he is.
-type holder struct{ kind, name string }
+type holder struct {
+	kind, name string
+	network    netip.Prefix // of an address
+}
 
 func newSlots(most int) *slots {
 	return &slots{
@@ -64,11 +68,11 @@ func (b *bounds) all() []bound {
 func (s *slots) bounds(q *request) bounds {
 	switch who := &q.who; {
 	case who.anyScope:
-		return bounds{{holder{"address", network(q.addr)}, s.share}}
+		return bounds{{holder{kind: "address", network: networkOf(q.addr)}, s.share}}
 	case who.group != "":
-		return bounds{{holder{who.group, ""}, s.share}, {holder{who.group, who.Name}, max(1, s.share/accountsPart)}}
+		return bounds{{holder{kind: who.group}, s.share}, {holder{kind: who.group, name: who.Name}, max(1, s.share/accountsPart)}}
 	default:
-		return bounds{{holder{"token", who.Name}, s.share}}
+		return bounds{{holder{kind: "token", name: who.Name}, s.share}}
 	}
 }
 

@@ -98,7 +98,7 @@ func TestSecondConnection(t *testing.T) {
 			onlyComplaint(t, second, `component_conflict_resolve = "kick_old"`)
 		} else {
 			// Both are accepted and get one half each.
-			const shared = "another connection shares this component's name"
+			const shared = "stanzas of this component go astray"
 			stop := noise(t, login(t, s, "ivan"), "bot@twice.localhost")
 			first.awaitNotReady(shared)
 			second.awaitNotReady(shared)
