@@ -54,7 +54,7 @@ const (
 
 // A reason that the documents do not have is no reason.
 func TestLossesAreDocumented(t *testing.T) {
-	files, err := filepath.Glob(filepath.Join("..", "..", "deploy", "*.md"))
+	files, err := filepath.Glob(filepath.Join("..", "..", "deploy", "guide", "*.md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +69,7 @@ func TestLossesAreDocumented(t *testing.T) {
 	}
 	for _, reason := range []string{lostUnstored, lostOnTheWay, lostByServer} {
 		if !strings.Contains(text.String(), reason) {
-			t.Errorf("neither the README nor deploy/*.md say %q", reason)
+			t.Errorf("neither the README nor deploy/guide say %q", reason)
 		}
 	}
 }

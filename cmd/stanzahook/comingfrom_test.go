@@ -10,7 +10,7 @@ import (
 // comingFrom returns a page for those who come from a module.
 func comingFrom(t *testing.T, module string) string {
 	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "coming-from", module+".md"))
+	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "guide", "migrate", module+".md"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -19,7 +19,7 @@ func comingFrom(t *testing.T, module string) string {
 
 // What the pages show as a configuration is accepted.
 func TestComingFromIsAccepted(t *testing.T) {
-	pages, err := filepath.Glob("../../deploy/coming-from/*.md")
+	pages, err := filepath.Glob("../../deploy/guide/migrate/*.md")
 	if err != nil || len(pages) != 4 {
 		t.Fatalf("%d pages, %v", len(pages), err)
 	}

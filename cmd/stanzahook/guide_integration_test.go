@@ -20,7 +20,7 @@ import (
 // line there that uses it. It returns the ports, by language.
 func guideVerifies(t *testing.T, secret string) map[string]string {
 	t.Helper()
-	data, err := os.ReadFile("../../examples/README.md")
+	data, err := os.ReadFile("../../examples/guide/webhooks.md")
 	if err != nil {
 		t.Fatal(err)
 	}

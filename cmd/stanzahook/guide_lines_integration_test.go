@@ -24,7 +24,7 @@ import (
 // one, and the answers that it shows.
 func developersLines(t *testing.T) []string {
 	t.Helper()
-	data, err := os.ReadFile("../../examples/README.md")
+	data, err := os.ReadFile("../../examples/guide/webhooks.md")
 	if err != nil {
 		t.Fatal(err)
 	}

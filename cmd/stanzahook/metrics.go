@@ -23,7 +23,7 @@ const (
 
 // metrics is what GET /metrics tells. What the parts count is read when it is
 // asked for; only requests of our own HTTP server are counted here. Everything
-// is described in deploy/metrics.md.
+// is described in deploy/guide/monitoring.md.
 type metrics struct {
 	a        *app
 	http     *httpMetrics

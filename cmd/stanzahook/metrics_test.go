@@ -23,7 +23,7 @@ import (
 
 func hashOf(token string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(token))) }
 
-// deploy/metrics.md has every metric in its table, as it is exported, and no
+// deploy/guide/monitoring.md has every metric in its table, as it is exported, and no
 // other; nothing is amiss with names, units and texts.
 func TestMetricsAreDocumented(t *testing.T) {
 	m := startMeasured(t)
@@ -35,7 +35,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 			exported = append(exported, fmt.Sprintf("| `%s` | %s | %s | %s |", name, strings.ToLower(f.GetType().String()), labelNames(f), f.GetHelp()))
 		}
 	}
-	page, err := os.ReadFile("../../deploy/metrics.md")
+	page, err := os.ReadFile("../../deploy/guide/monitoring.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -47,7 +47,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 	}
 	for _, line := range exported {
 		if !slices.Contains(documented, line) {
-			t.Errorf("not in deploy/metrics.md:\n%s", line)
+			t.Errorf("not in deploy/guide/monitoring.md:\n%s", line)
 		}
 	}
 	for _, line := range documented {

@@ -116,7 +116,7 @@ func serverVersion(t *testing.T, s *lab.Server) string {
 }
 
 // tableFile is the table in the operator's guide.
-const tableFile = "../../deploy/rosters-servers.md"
+const tableFile = "../../deploy/guide/rosters-servers.md"
 
 const tableHead = `# What servers do with rosters
 

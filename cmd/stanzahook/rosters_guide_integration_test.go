@@ -26,7 +26,7 @@ const (
 )
 
 // The servers, stanzahook and the example in Python are set up as
-// deploy/rosters.md says; then a login refreshes a roster, and the lines of the
+// deploy/guide/rosters.md says; then a login refreshes a roster, and the lines of the
 // guide do what it says.
 func TestRostersGuide(t *testing.T) {
 	g := readRostersGuide(t)

@@ -12,7 +12,7 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// rostersGuide is what deploy/rosters.md tells people to write and to run.
+// rostersGuide is what deploy/guide/rosters.md tells people to write and to run.
 type rostersGuide struct {
 	prosody  string            // for prosody.cfg.lua
 	ejabberd string            // for ejabberd.yml
@@ -23,7 +23,7 @@ type rostersGuide struct {
 
 func readRostersGuide(t *testing.T) rostersGuide {
 	t.Helper()
-	data, err := os.ReadFile("../../deploy/rosters.md")
+	data, err := os.ReadFile("../../deploy/guide/rosters.md")
 	if err != nil {
 		t.Fatal(err)
 	}

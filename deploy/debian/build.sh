@@ -60,11 +60,11 @@ install -m 644 "$top/deploy/samples/stanzahook.yaml" "$top/deploy/samples/prosod
 	"$top/deploy/prometheus/alerts.yml" "$top/deploy/grafana/stanzahook.json" "$doc/examples/"
 # The guides, as they are in the source, so that their links to each other hold.
 guide=$doc/guide
-install -d "$guide/deploy/coming-from" "$guide/examples"
+install -d "$guide/deploy/guide/migrate" "$guide/examples/guide"
 install -m 644 "$top/README.md" "$guide/"
-install -m 644 "$top/examples/README.md" "$guide/examples/"
-install -m 644 "$top"/deploy/*.md "$guide/deploy/"
-install -m 644 "$top"/deploy/coming-from/*.md "$guide/deploy/coming-from/"
+install -m 644 "$top"/examples/guide/*.md "$guide/examples/guide/"
+install -m 644 "$top"/deploy/guide/*.md "$guide/deploy/guide/"
+install -m 644 "$top"/deploy/guide/migrate/*.md "$guide/deploy/guide/migrate/"
 for link in samples prometheus grafana; do
 	ln -s ../../examples "$guide/deploy/$link"
 done

@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	page     = "../operating.md"
+	page     = "../guide/operating.md"
 	config   = "/etc/stanzahook/stanzahook.yaml"
 	password = "'her password'" // the guide's
 )
