@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/disco"
@@ -32,7 +33,7 @@ import (
 
 // app is the running program: what was started, and how to end it.
 type app struct {
-	cfg          *Config
+	cfg          *config.Config
 	log          *zap.Logger
 	store        *store.Store
 	links        links
@@ -69,7 +70,7 @@ type app struct {
 
 // present is what a reload replaces.
 type present struct {
-	cfg     *Config
+	cfg     *config.Config
 	workers []*webhook.Worker
 }
 
@@ -81,7 +82,7 @@ type undo struct {
 // startApp starts everything in order, and takes it back if something fails.
 // hung is called when only a new process can go on. r, which may be nil, reads
 // the configuration again when it is asked to.
-func startApp(ctx context.Context, cfg *Config, log *zap.Logger, hung func(), r *reloading) (*app, error) {
+func startApp(ctx context.Context, cfg *config.Config, log *zap.Logger, hung func(), r *reloading) (*app, error) {
 	a := &app{cfg: cfg, log: log, hung: hung, started: time.Now()}
 	if r != nil {
 		r.app, a.reloader = a, r.reload
@@ -149,7 +150,7 @@ func (a *app) makeLinks(context.Context) error {
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
 		handlers := component.Chain{a.keeper(c.Domain), &a.sent.bounces, &a.archives}
-		if c.Presence == presenceAuto {
+		if c.Presence == config.PresenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}
 		handlers = append(handlers, a.forward,
@@ -158,7 +159,7 @@ func (a *app) makeLinks(context.Context) error {
 		o := a.linkOptions(&c, domain, handlers)
 		var link *component.Link
 		o.OnUp = func(ctx context.Context) {
-			if c.Presence == presenceAuto {
+			if c.Presence == config.PresenceAuto {
 				a.people.Announce(ctx, link, "")
 			}
 			a.features.watch(ctx, link, func() []jid.JID { return hostsBehind(a.now.Load().cfg, c.Domain) }, featuresFirst, featuresEvery)
@@ -173,7 +174,7 @@ func (a *app) makeLinks(context.Context) error {
 }
 
 // hooks are the endpoints of a configuration, in its order.
-func hooks(cfg *Config) []*webhook.Endpoint {
+func hooks(cfg *config.Config) []*webhook.Endpoint {
 	guard, hosts := outbound.NewGuard(cfg.Outbound.Networks), ownHosts(cfg)
 	var components []string
 	for _, c := range cfg.Components {
@@ -188,11 +189,11 @@ func hooks(cfg *Config) []*webhook.Endpoint {
 	return all
 }
 
-func newWebhook(cfg *Config, c EndpointConfig) *webhook.Endpoint {
+func newWebhook(cfg *config.Config, c config.Endpoint) *webhook.Endpoint {
 	e := &webhook.Endpoint{
-		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == deliveryQueued,
+		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == config.DeliveryQueued,
 		Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
-		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, DropOld: c.OnExhausted == exhaustedDrop,
+		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, DropOld: c.OnExhausted == config.ExhaustedDrop,
 		UserAgent: "stanzahook/" + version, Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
 		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body},
 	}
@@ -267,7 +268,7 @@ func (a *app) connect(start context.Context) error {
 	wg.Go(func() { a.people.Run(ctx) })
 	a.later("links", func(ctx context.Context) {
 		for _, c := range a.cfg.Components {
-			if l := a.links[c.Domain]; c.Presence == presenceAuto && l.Connected() {
+			if l := a.links[c.Domain]; c.Presence == config.PresenceAuto && l.Connected() {
 				a.people.Announce(ctx, l, "unavailable")
 			}
 		}

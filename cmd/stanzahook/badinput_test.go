@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -196,7 +197,7 @@ func TestBadInput(t *testing.T) {
 	}))
 	defer bot.Close()
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
-	cfg, err := parseConfig("test.yaml", fmt.Appendf(nil, `
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, `
 components: [{domain: bot.example.com, server: %q, secret: secret}]
 endpoints: [{name: bot, url: %q}]
 http: {listen: "127.0.0.1:0", tokens: [{name: t, hash: "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", scopes: [send, query]}]}

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -26,7 +27,7 @@ func benchmarkEvents(b *testing.B, format, delivery string) {
 	}))
 	defer bot.Close()
 	srv := componenttest.NewServer(b, "bot.example.com", "secret")
-	cfg, err := parseConfig("bench.yaml", fmt.Appendf(nil, `
+	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
 components: [{domain: bot.example.com, server: %q, secret: secret}]
 endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]
 http: {listen: "127.0.0.1:0"}
@@ -80,7 +81,7 @@ func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-
 // confirmed it.
 func benchmarkPost(b *testing.B, path string, connections int) {
 	srv := componenttest.NewServer(b, "bot.example.com", "secret")
-	cfg, err := parseConfig("bench.yaml", fmt.Appendf(nil, `
+	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
 components: [{domain: bot.example.com, server: %q, secret: secret}]
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}
 store: {dir: %q}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 )
@@ -77,7 +78,7 @@ in part.`,
 			return c.run(cmd)
 		},
 	}
-	c.api = apiFlags(cmd, scopeAdmin)
+	c.api = apiFlags(cmd, config.ScopeAdmin)
 	f := cmd.Flags()
 	f.StringVar(&c.file, "config", "", "configuration file")
 	f.BoolVar(&c.live, "live", false, "look at the running instance too, or connect if none runs")
@@ -91,7 +92,7 @@ func (c *checking) run(cmd *cobra.Command) error {
 	if err == nil && c.live {
 		err = c.lookAround(cmd.Context(), cfg)
 	}
-	problems, mistaken := errors.AsType[Problems](err)
+	problems, mistaken := errors.AsType[config.Problems](err)
 	for _, p := range problems {
 		c.found.Problems = append(c.found.Problems, problemJSON(p))
 	}
@@ -122,8 +123,8 @@ func (c *checking) run(cmd *cobra.Command) error {
 
 // readConfig reads the configuration and notes what it says. There may be none
 // where only an instance elsewhere is asked; then it returns nil.
-func (c *checking) readConfig() (*Config, error) {
-	path, err := findConfig(c.file)
+func (c *checking) readConfig() (*config.Config, error) {
+	path, err := config.Find(c.file)
 	if err != nil {
 		if c.live && c.explicit && c.file == "" {
 			return nil, nil
@@ -131,7 +132,7 @@ func (c *checking) readConfig() (*Config, error) {
 		return nil, err
 	}
 	c.found.Config = path
-	cfg, err := loadConfig(path, os.Environ())
+	cfg, err := config.Load(path, os.Environ())
 	if err == nil {
 		c.found.Checks = configured(path, cfg)
 	}
@@ -139,7 +140,7 @@ func (c *checking) readConfig() (*Config, error) {
 }
 
 // configured tells what a configuration without mistakes says.
-func configured(path string, cfg *Config) []v1.Check {
+func configured(path string, cfg *config.Config) []v1.Check {
 	const what = "configuration"
 	all := []v1.Check{fine(what, "", path+": no mistakes")}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
@@ -15,12 +16,12 @@ import (
 
 // inTheClear warns of secrets and messages that a configuration sends through a
 // network without encryption. Loopback is no network.
-func inTheClear(cfg *Config) []v1.Check {
+func inTheClear(cfg *config.Config) []v1.Check {
 	var all []v1.Check
 	warn := func(what, subject, found, advice string) { all = append(all, warning(what, subject, found, advice)) }
 	for i := range cfg.Components {
 		c := &cfg.Components[i]
-		if host, _, _ := net.SplitHostPort(c.Server); c.TLS.Mode == tlsNone && !isLoopback(host) {
+		if host, _, _ := net.SplitHostPort(c.Server); c.TLS.Mode == config.TLSNone && !config.IsLoopback(host) {
 			warn("component", c.Domain, "the link to "+c.Server+" is not encrypted: everybody on the way can read and change messages",
 				"ejabberd: \"tls: true\" in the listener and tls: {mode: direct} here; Prosody has no TLS for components: run stanzahook on its machine, or keep the link in a network of your own (VPN, tunnel)")
 		}
@@ -44,7 +45,7 @@ func inTheClear(cfg *Config) []v1.Check {
 		}
 	}
 	h := &cfg.HTTP
-	if host, _, err := net.SplitHostPort(h.Listen); err == nil && h.TLS.CertFile == "" && !isLoopback(host) {
+	if host, _, err := net.SplitHostPort(h.Listen); err == nil && h.TLS.CertFile == "" && !config.IsLoopback(host) {
 		warn("http", h.Listen, "tokens and messages of callers on other machines are not encrypted", "write http.tls, or listen at 127.0.0.1 behind a reverse proxy that has TLS")
 	}
 	if a := &h.Basic.Accounts; a.AllowPlain {
@@ -62,7 +63,7 @@ func inTheClear(cfg *Config) []v1.Check {
 func inClear(a *outbound.Address) bool { return a != nil && unencrypted(a.Base()) }
 
 // unencrypted reports whether requests to a URL leave this machine without encryption.
-func unencrypted(u *url.URL) bool { return u.Scheme == "http" && !isLoopback(u.Hostname()) }
+func unencrypted(u *url.URL) bool { return u.Scheme == "http" && !config.IsLoopback(u.Hostname()) }
 
 // credential is the first of some headers that lets the caller in, by its name;
 // empty if there is none.

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/disco"
 	"stanzahook/component/privilege"
@@ -25,7 +26,7 @@ const connectTimeout = 20 * time.Second
 // connectAlone connects the components of a configuration for an inspection. No
 // endpoint gets anything: what users write meanwhile is refused, as it is by the
 // server while no component is connected.
-func connectAlone(ctx context.Context, cfg *Config, user jid.JID) (*inspection, func(), error) {
+func connectAlone(ctx context.Context, cfg *config.Config, user jid.JID) (*inspection, func(), error) {
 	a := &app{
 		cfg: cfg, log: zap.NewNop(), started: time.Now(), links: make(links), keepers: make(map[string]*privilege.Keeper),
 		ways: make(map[string]*roster.Backends),

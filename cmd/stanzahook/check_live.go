@@ -13,13 +13,14 @@ import (
 	"os"
 	"syscall"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/store"
 )
 
 // lookAround asks the running instance, or connects if there is none. cfg is nil
 // where only an instance that is named may be asked.
-func (c *checking) lookAround(ctx context.Context, cfg *Config) error {
+func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
 	base := c.api.url
 	if !c.explicit {
 		base = c.api.own(cfg)
@@ -36,7 +37,7 @@ func (c *checking) lookAround(ctx context.Context, cfg *Config) error {
 }
 
 // ask asks the running instance, also whether it runs with cfg, unless that is nil.
-func (c *checking) ask(ctx context.Context, cfg *Config) error {
+func (c *checking) ask(ctx context.Context, cfg *config.Config) error {
 	request := map[string]string{}
 	if !c.user.IsZero() {
 		request["user"] = c.user.String()
@@ -58,7 +59,7 @@ func (c *checking) ask(ctx context.Context, cfg *Config) error {
 
 // own makes the API that of the instance that runs with a configuration on this
 // machine, and returns its address; empty if that cannot be told.
-func (a *api) own(cfg *Config) string {
+func (a *api) own(cfg *config.Config) string {
 	host, port, err := net.SplitHostPort(cfg.HTTP.Listen)
 	if err != nil || port == "0" {
 		return ""
@@ -98,7 +99,7 @@ func trustOwn(file string) *tls.Config {
 
 // connect looks at everything with connections of its own, unless an instance
 // has the store open.
-func (c *checking) connect(ctx context.Context, cfg *Config, base string) error {
+func (c *checking) connect(ctx context.Context, cfg *config.Config, base string) error {
 	const what = "store"
 	dir := cfg.Store.Dir
 	free, keep, release, err := store.Look(dir)

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 )
 
@@ -16,7 +17,7 @@ func TestCheckLiveComparesTheConfiguration(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	text := fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: secret}]\nstore: {dir: %q}\n%s", srv.Addr(), t.TempDir(), reloadHTTP)
 	file := writeConfig(t, text)
-	load := func() (*Config, error) { return loadConfig(file, nil) }
+	load := func() (*config.Config, error) { return config.Load(file, nil) }
 	cfg, err := load()
 	if err != nil {
 		t.Fatal(err)

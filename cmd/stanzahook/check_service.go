@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
@@ -12,7 +13,7 @@ import (
 
 // checker returns v1.Options.Check of the running instance, as long as it has
 // this configuration.
-func (a *app) checker(cfg *Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
+func (a *app) checker(cfg *config.Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
 	sources, ways := a.sources(cfg), a.ways
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
 		i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: ways, sources: sources, user: about.User}
@@ -25,7 +26,7 @@ func (a *app) checker(cfg *Config, targets *endpoints) func(context.Context, v1.
 // sameConfig tells whether we run with the content of a configuration file of which
 // somebody has the SHA-256; nothing, if he has none. The environment may have set
 // other values.
-func sameConfig(cfg *Config, sum []byte) []v1.Check {
+func sameConfig(cfg *config.Config, sum []byte) []v1.Check {
 	const what = "configuration"
 	switch {
 	case sum == nil:
@@ -38,7 +39,7 @@ func sameConfig(cfg *Config, sum []byte) []v1.Check {
 }
 
 // sources are the web applications of the rosters, by host.
-func (a *app) sources(cfg *Config) map[string]*roster.HTTPSource {
+func (a *app) sources(cfg *config.Config) map[string]*roster.HTTPSource {
 	all := make(map[string]*roster.HTTPSource)
 	for n := range cfg.Rosters {
 		c := &cfg.Rosters[n]

@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -27,6 +28,9 @@ func inProgram(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	return code, out.String(), errs.String()
 }
 
+// smallConfig is a configuration with what must be in one.
+const smallConfig = "components:\n  - domain: bot.example.com\n    secret: hunter2\n"
+
 func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
@@ -37,7 +41,7 @@ func writeConfig(t *testing.T, text string) string {
 }
 
 func TestCheckConfiguration(t *testing.T) {
-	good, bad := writeConfig(t, minimal), writeConfig(t, "components:\n  - domain: bot.example.com\n    secret: hunter2\n    server: nowhere\nendpoint: []\n")
+	good, bad := writeConfig(t, smallConfig), writeConfig(t, "components:\n  - domain: bot.example.com\n    secret: hunter2\n    server: nowhere\nendpoint: []\n")
 	for _, c := range []struct {
 		args      []string
 		code      int
@@ -243,12 +247,12 @@ func TestOwnAPI(t *testing.T) {
 		{"[::1]:1", "", "http://[::1]:1"},
 		{"127.0.0.1:0", "", ""},
 	} {
-		cfg := &Config{HTTP: HTTPConfig{Listen: c.listen, BasePath: c.base}}
+		cfg := &config.Config{HTTP: config.HTTP{Listen: c.listen, BasePath: c.base}}
 		if got := new(api).own(cfg); got != c.want {
 			t.Errorf("%s: %s", c.listen, got)
 		}
 	}
-	cfg := &Config{HTTP: HTTPConfig{Listen: "127.0.0.1:1", TLS: HTTPTLSConfig{CertFile: "testdata/config/server.pem"}}}
+	cfg := &config.Config{HTTP: config.HTTP{Listen: "127.0.0.1:1", TLS: config.HTTPTLS{CertFile: "../internal/config/testdata/server.pem"}}}
 	a := new(api)
 	if got := a.own(cfg); got != "https://127.0.0.1:1" || a.client.Transport == nil {
 		t.Error(got)

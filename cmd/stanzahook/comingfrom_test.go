@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"stanzahook/cmd/internal/config"
 )
 
 // comingFrom returns a page for those who come from a module.
@@ -30,8 +32,8 @@ func TestComingFromIsAccepted(t *testing.T) {
 			t.Fatalf("%s has %d configurations", module, len(blocks))
 		}
 		text := strings.Replace(blocks[0], "sha256:…", "sha256:"+strings.Repeat("0a", 32), 1)
-		text = strings.ReplaceAll(text, "/etc/prosody/certs/example.com.crt", "testdata/config/ca.pem") // it is read
-		if _, err := parseConfig(module+".md", []byte(text), nil); err != nil {
+		text = strings.ReplaceAll(text, "/etc/prosody/certs/example.com.crt", "../internal/config/testdata/ca.pem") // it is read
+		if _, err := config.Parse(module+".md", []byte(text), nil); err != nil {
 			t.Error(err)
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
 )
 
 // shells are those that completion is for.
@@ -57,9 +59,9 @@ func group(use, short, long string, verbs ...string) *cobra.Command {
 		Args:  cobra.ArbitraryArgs, // else cobra takes the words for its own mistake
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return fmt.Errorf("%s: %q is not known; say %s", use, args[0], alternatives(verbs))
+				return fmt.Errorf("%s: %q is not known; say %s", use, args[0], config.Alternatives(verbs))
 			}
-			return fmt.Errorf("%s: say what to do: %s", use, alternatives(verbs))
+			return fmt.Errorf("%s: say what to do: %s", use, config.Alternatives(verbs))
 		},
 	}
 }

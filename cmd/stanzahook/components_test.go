@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -25,7 +26,7 @@ func TestTwoComponents(t *testing.T) {
 	one := componenttest.NewServer(t, "one.example.com", "secret")
 	two := componenttest.NewServer(t, "two.example.com", "secret")
 	addr := one.Addr()
-	cfg, err := parseConfig("test.yaml", fmt.Appendf(nil, `
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, `
 components: [{domain: one.example.com, server: %q, secret: secret}, {domain: two.example.com, server: %q, secret: secret}]
 endpoints: [{name: one, component: one.example.com, url: "%s/one"}, {name: rest, url: "%s/rest"}]
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}

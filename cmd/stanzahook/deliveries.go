@@ -10,6 +10,8 @@ import (
 	"strconv"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
 )
 
 func deliveriesCommand() *cobra.Command {
@@ -17,7 +19,7 @@ func deliveriesCommand() *cobra.Command {
 		`Show and replay deliveries and dead letters of the running instance, with a token
 of the scope admin. A dead letter is an event that was given up, or a stanza that
 the XMPP server did not get in time.`, "list", "show", "replay", "drop")
-	a := apiFlags(cmd, scopeAdmin)
+	a := apiFlags(cmd, config.ScopeAdmin)
 	cmd.AddCommand(deliveriesList(a), deliveriesShow(a), deliveriesReplay(a), deliveriesDrop(a))
 	return cmd
 }

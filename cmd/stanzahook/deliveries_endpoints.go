@@ -10,6 +10,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -47,7 +48,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	}
 	waiting := s.retired.Waiting()
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		e := v1.Endpoint{Name: name, Delivery: deliveryQueued, State: "removed", Queued: waiting[name]}
+		e := v1.Endpoint{Name: name, Delivery: config.DeliveryQueued, State: "removed", Queued: waiting[name]}
 		var err error
 		if e.DeadLetters, err = s.store.CountDead(ctx, name); err != nil {
 			return nil, err
@@ -69,7 +70,7 @@ func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
-		Name: c.Name, URL: withoutCredentials(c.URL), Format: string(c.Format), Delivery: deliveryDirect, Copy: c.Copy,
+		Name: c.Name, URL: withoutCredentials(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,
 		Since: timeOrNil(st.Since), PausedUntil: timeOrNil(st.PausedUntil), Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess),
 		Attempts: w.Counters.Attempts.Load(), Failures: w.Counters.Failures.Load(), Delivered: w.Counters.Delivered.Load(),
 		Refused: w.Counters.Refused.Load(), Expired: w.Counters.Expired.Load(),
@@ -91,7 +92,7 @@ func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoin
 	}
 	var err error
 	if c.Queued {
-		e.Delivery = deliveryQueued
+		e.Delivery = config.DeliveryQueued
 		q, err := s.store.Queue(ctx, c.Name)
 		if err != nil {
 			return e, err

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -19,7 +20,7 @@ import (
 func echoConfig(s *lab.Server, b *bot) testConfig {
 	c := oneComponent(s, "event", b)
 	c.Components = append(c.Components, testComponent{Domain: "direct.localhost", Server: s.ComponentAddr(), Secret: testSecret})
-	c.Endpoints = append(c.Endpoints, testEndpoint{Name: "module", URL: b.url(), Component: "direct.localhost", Format: formatComponentHTTP})
+	c.Endpoints = append(c.Endpoints, testEndpoint{Name: "module", URL: b.url(), Component: "direct.localhost", Format: config.FormatComponentHTTP})
 	return c
 }
 

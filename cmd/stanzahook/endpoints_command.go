@@ -8,13 +8,15 @@ import (
 	"net/url"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
 )
 
 func endpointsCommand() *cobra.Command {
 	cmd := group("endpoints", "Show, test, enable and disable endpoints of the running instance",
 		`Show, test, enable and disable the endpoints of the running instance, with a token
 of the scope admin.`, "list", "show", "test", "enable", "disable")
-	a := apiFlags(cmd, scopeAdmin)
+	a := apiFlags(cmd, config.ScopeAdmin)
 	cmd.AddCommand(endpointsList(a), endpointsShow(a), endpointsTest(a), endpointsEnable(a), endpointsDisable(a))
 	return cmd
 }

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/disco"
 	"stanzahook/pkg/jid"
@@ -112,7 +113,7 @@ func (f *features) watch(ctx context.Context, link *component.Link, hosts func()
 // hostsBehind are the hosts of the server that matter to a component: those of
 // the users whose rosters and passwords it has, and the domain above its own. One
 // that an earlier component has is that one's.
-func hostsBehind(cfg *Config, domain string) []jid.JID {
+func hostsBehind(cfg *config.Config, domain string) []jid.JID {
 	seen := make(map[string]bool)
 	for i := range cfg.Components {
 		c := cfg.Components[i].Domain

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/httpapi/v1"
@@ -153,10 +154,10 @@ func TestFeaturesAreBounded(t *testing.T) {
 }
 
 func TestHostsBehind(t *testing.T) {
-	cfg := &Config{
-		Components: []ComponentConfig{{Domain: "bot.example.com"}, {Domain: "news.example.com"}, {Domain: "alone"}},
-		Rosters:    []RosterConfig{{Host: "example.net", Component: "bot.example.com"}, {Host: "example.org", Component: "news.example.com"}},
-		HTTP:       HTTPConfig{Basic: BasicConfig{Accounts: AccountsConfig{Hosts: []string{"example.net"}}}},
+	cfg := &config.Config{
+		Components: []config.Component{{Domain: "bot.example.com"}, {Domain: "news.example.com"}, {Domain: "alone"}},
+		Rosters:    []config.Roster{{Host: "example.net", Component: "bot.example.com"}, {Host: "example.org", Component: "news.example.com"}},
+		HTTP:       config.HTTP{Basic: config.Basic{Accounts: config.Accounts{Hosts: []string{"example.net"}}}},
 	}
 	for domain, want := range map[string]string{
 		"bot.example.com": "example.net example.com", "news.example.com": "example.org", "alone": "", "other": "",

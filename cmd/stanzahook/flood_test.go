@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -69,7 +70,7 @@ func TestShutdown(t *testing.T) {
 
 func startTestApp(t *testing.T, srv *componenttest.Server, url string) *app {
 	t.Helper()
-	cfg, err := parseConfig("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
 components: [{domain: bot.example.com, server: %q, secret: secret}]
 endpoints: [{name: bot, url: %q, timeout: 60s}]
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}

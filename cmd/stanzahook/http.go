@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/rest"
@@ -43,7 +44,7 @@ func (a *app) listen(context.Context) error {
 }
 
 // surfaces are all that is served by HTTP, as a configuration says.
-func (a *app) surfaces(cfg *Config) *httpapi.Server {
+func (a *app) surfaces(cfg *config.Config) *httpapi.Server {
 	var domains []jid.JID
 	limits := make(map[string]stanza.Limits)
 	secrets := make(map[string]secret.String)
@@ -82,7 +83,7 @@ func (a *app) surfaces(cfg *Config) *httpapi.Server {
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
 }
 
-func tokens(configured []TokenConfig) []httpapi.Token {
+func tokens(configured []config.Token) []httpapi.Token {
 	var all []httpapi.Token
 	for _, c := range configured {
 		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs}

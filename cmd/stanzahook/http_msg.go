@@ -6,6 +6,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
@@ -22,7 +23,7 @@ const (
 )
 
 // messages is the surface of /msg.
-func (a *app) messages(cfg *Config, send sender, ours func() []jid.JID, limit func(jid.JID) stanza.Limits) httpapi.Mount {
+func (a *app) messages(cfg *config.Config, send sender, ours func() []jid.JID, limit func(jid.JID) stanza.Limits) httpapi.Mount {
 	o := postmsg.Options{Sender: send, Domains: ours, Limits: limit, Failures: &a.failures, Logins: &a.logins, Log: a.log}
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		as := &privilege.Messages{Deliver: send.Send}
@@ -36,7 +37,7 @@ func (a *app) messages(cfg *Config, send sender, ours func() []jid.JID, limit fu
 
 // setAccounts makes the sessions of accounts those of a configuration. What of
 // the one before is to be closed, when nobody uses it any more, is returned.
-func (a *app) setAccounts(cfg *Config) (old *account.Pool) {
+func (a *app) setAccounts(cfg *config.Config) (old *account.Pool) {
 	old, a.accounts = a.accounts, nil
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		repeats := new(loglimit.Limiter)

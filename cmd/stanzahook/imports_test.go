@@ -29,6 +29,7 @@ func TestImports(t *testing.T) {
 		{"stanzahook/pkg/jid", "stanzahook/", ""},
 		{"stanzahook/pkg/stanza", "stanzahook/pkg/webhook", ""},
 		{"stanzahook/pkg/stanza", "stanzahook/pkg/store", ""},
+		{"stanzahook/cmd/internal/config", "stanzahook/cmd/", ""},
 		{"stanzahook/", "testing", "stanzahook/component/componenttest"},
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")

@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/jid"
 )
 
@@ -86,7 +87,7 @@ Only its owner can read it; in a directory that root keeps for a group, as
 func (a *attachment) check(address string) error {
 	domain := func(flag, text string) (string, error) {
 		j, err := jid.Parse(text)
-		if err != nil || !j.IsDomain() || hasControl(text) {
+		if err != nil || !j.IsDomain() || config.HasControl(text) {
 			return "", fmt.Errorf("--%s: %q is not a domain; write for example %s", flag, text, map[string]string{"domain": "bot.example.com", "host": "example.com"}[flag])
 		}
 		return j.Domain(), nil
@@ -123,19 +124,19 @@ func (a attachment) write(dir string, force bool) (*initialised, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--dir: %w", err)
 	}
-	token := newToken{Name: "ops", Scopes: []string{scopeSend, scopeQuery, scopeRoster, scopeEvents, scopeAdmin}}
+	token := newToken{Name: "ops", Scopes: []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin}}
 	token.make()
 	a.Secret, a.Password, a.Token = rand.Text(), rand.Text(), token.line()
 	a.Store = "store    # beside this file"
 	if strings.HasPrefix(dir+"/", "/etc/") {
-		a.Store = defaultConfig().Store.Dir
+		a.Store = config.Default().Store.Dir
 	}
 	file := filepath.Join(dir, configName)
 	text, err := a.render("stanzahook.yaml.tmpl", "stanzahook.yaml.tmpl")
 	if err != nil {
 		return nil, err
 	}
-	if _, err := parseConfig(file, []byte(text), nil); err != nil {
+	if _, err := config.Parse(file, []byte(text), nil); err != nil {
 		return nil, fmt.Errorf("with these names the configuration is not right: %w", err)
 	}
 	made := &initialised{File: file, Token: token.Token, Run: a.commands(), Then: then(file), Note: a.note()}

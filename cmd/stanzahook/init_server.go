@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/roster/ejabberdapi"
 )
 
@@ -44,7 +45,7 @@ type attachment struct {
 
 // Ejabberd, Loopback, Name and the others are for the templates.
 func (a attachment) Ejabberd() bool     { return a.Server == serverEjabberd }
-func (a attachment) Loopback() bool     { return isLoopback(a.IP) }
+func (a attachment) Loopback() bool     { return config.IsLoopback(a.IP) }
 func (a attachment) APIPort() string    { return ejabberdAPIPort }
 func (a attachment) Account() string    { return ejabberdAccount }
 func (a attachment) APIURL() string     { return "http://127.0.0.1:" + ejabberdAPIPort + "/api" }
@@ -59,14 +60,14 @@ func (a attachment) Name() string {
 func (a *attachment) at(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	n, badPort := strconv.ParseUint(port, 10, 16)
-	if err != nil || badPort != nil || n == 0 || host == "" || strings.ContainsAny(host, " /@\"\\") || hasControl(host) {
+	if err != nil || badPort != nil || n == 0 || host == "" || strings.ContainsAny(host, " /@\"\\") || config.HasControl(host) {
 		return fmt.Errorf("%q is not host:port; write for example 127.0.0.1:5347", address)
 	}
 	a.Address, a.Port = address, port
 	switch ip, err := netip.ParseAddr(host); {
 	case err == nil:
 		a.IP = ip.String()
-	case isLoopback(host):
+	case config.IsLoopback(host):
 		a.IP = "127.0.0.1"
 	}
 	return nil

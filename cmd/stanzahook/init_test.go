@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"go.yaml.in/yaml/v3"
+
+	"stanzahook/cmd/internal/config"
 )
 
 // initJSON runs init and returns what it has made.
@@ -52,7 +54,7 @@ func TestInit(t *testing.T) {
 		if info, err := os.Stat(made.File); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%v %v", info, err)
 		}
-		cfg, err := loadConfig(made.File, nil)
+		cfg, err := config.Load(made.File, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -81,7 +83,7 @@ func TestInit(t *testing.T) {
 		if c.host == "" {
 			continue
 		}
-		cfg, err = parseConfig(made.File, []byte(withRosters(string(data))), nil)
+		cfg, err = config.Parse(made.File, []byte(withRosters(string(data))), nil)
 		if err != nil || len(cfg.Rosters) != 1 || cfg.Rosters[0].Host != c.host {
 			t.Fatalf("%v: %v\n%s", c.args, err, withRosters(string(data)))
 		}

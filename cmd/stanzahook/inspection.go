@@ -11,6 +11,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi/v1"
@@ -22,7 +23,7 @@ import (
 // inspection looks at everything once, for "check --live" and POST /v1/check.
 // It changes nothing, and the endpoints get no request.
 type inspection struct {
-	cfg       *Config
+	cfg       *config.Config
 	links     links
 	keepers   map[string]*privilege.Keeper
 	ways      map[string]*roster.Backends   // by host
@@ -109,7 +110,7 @@ func failing(what, subject, found, advice string) v1.Check {
 }
 
 // component looks at one link. What needs it is not looked at while it is down.
-func (i *inspection) component(ctx context.Context, c *ComponentConfig) []v1.Check {
+func (i *inspection) component(ctx context.Context, c *config.Component) []v1.Check {
 	link := i.links[c.Domain]
 	st := link.Status()
 	switch st.State {
@@ -120,7 +121,7 @@ func (i *inspection) component(ctx context.Context, c *ComponentConfig) []v1.Che
 		return []v1.Check{failing("link", c.Domain, "not connected: "+st.Reason, "")}
 	}
 	found := fmt.Sprintf("connected to %s, and the secret is accepted", c.Server)
-	if c.TLS.Mode == tlsNone {
+	if c.TLS.Mode == config.TLSNone {
 		found += "; without TLS"
 	}
 	all := []v1.Check{fine("link", c.Domain, found), roundTrip(ctx, link, c.Domain)}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account/accounttest"
 )
@@ -49,18 +50,18 @@ func TestCheckLiveTriesAccounts(t *testing.T) {
 		name, server, tls, found, advice string
 		trusted                          *accounttest.Server
 	}{
-		{"nobody listens", free(t), tlsStart, "the XMPP server cannot be asked", "http.basic.accounts.server", nil},
-		{"no STARTTLS", plain.Addr(), tlsStart, "offers no STARTTLS", "give the server a certificate for example.com; or, in http.basic.accounts, name its port for direct TLS (most often 5223) with tls: direct, or over loopback write tls: none", nil},
-		{"direct TLS at a port for STARTTLS", saysTo(t, header+"</stream:stream>"), tlsDirect, "does not look like a TLS handshake", "write tls: starttls in http.basic.accounts", nil},
-		{"unknown authority", starttls.Addr(), tlsStart, "unknown authority", "into http.basic.accounts.ca_file", nil},
-		{"certificate of another host", other.Addr(), tlsStart, "example.net", "give the server a certificate for example.com", other},
-		{"no such host", saysTo(t, header+"<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"), tlsStart, "host-unknown", "has no host example.com: correct http.basic.accounts.hosts", nil},
+		{"nobody listens", free(t), config.TLSStart, "the XMPP server cannot be asked", "http.basic.accounts.server", nil},
+		{"no STARTTLS", plain.Addr(), config.TLSStart, "offers no STARTTLS", "give the server a certificate for example.com; or, in http.basic.accounts, name its port for direct TLS (most often 5223) with tls: direct, or over loopback write tls: none", nil},
+		{"direct TLS at a port for STARTTLS", saysTo(t, header+"</stream:stream>"), config.TLSDirect, "does not look like a TLS handshake", "write tls: starttls in http.basic.accounts", nil},
+		{"unknown authority", starttls.Addr(), config.TLSStart, "unknown authority", "into http.basic.accounts.ca_file", nil},
+		{"certificate of another host", other.Addr(), config.TLSStart, "example.net", "give the server a certificate for example.com", other},
+		{"no such host", saysTo(t, header+"<stream:error><host-unknown xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error></stream:stream>"), config.TLSStart, "host-unknown", "has no host example.com: correct http.basic.accounts.hosts", nil},
 	} {
-		a := AccountsConfig{Server: c.server, TLS: c.tls, Hosts: []string{"example.com"}}
+		a := config.Accounts{Server: c.server, TLS: c.tls, Hosts: []string{"example.com"}}
 		if c.trusted != nil {
 			a.CAs = c.trusted.CAs()
 		}
-		i := &inspection{cfg: &Config{HTTP: HTTPConfig{Basic: BasicConfig{Accounts: a}}}}
+		i := &inspection{cfg: &config.Config{HTTP: config.HTTP{Basic: config.Basic{Accounts: a}}}}
 		got := i.accounts(t.Context(), "example.com")
 		if got.Verdict != v1.CheckFail || got.Subject != "example.com" || !strings.Contains(got.Found, c.found) || got.Advice == nil || !strings.Contains(*got.Advice, c.advice) {
 			t.Errorf("%s: %+v", c.name, got)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
@@ -15,7 +16,7 @@ import (
 
 // reach connects to where requests to an address go, through the same guard and
 // with the same TLS, and makes none.
-func (i *inspection) reach(ctx context.Context, a *outbound.Address, tls ClientTLSConfig) error {
+func (i *inspection) reach(ctx context.Context, a *outbound.Address, tls config.ClientTLS) error {
 	ctx, cancel := context.WithTimeout(ctx, inspectionTimeout)
 	defer cancel()
 	return outbound.Reach(ctx, i.guard(), outbound.ClientOptions{Proxy: i.cfg.Outbound.ProxyURL(), TLS: tls.Config(), Socket: a.Socket()}, a.Base())
@@ -49,7 +50,7 @@ func reachable(err error, program, key string) string {
 }
 
 // endpoint looks at a webhook.
-func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
+func (i *inspection) endpoint(ctx context.Context, c *config.Endpoint) v1.Check {
 	const what = "endpoint"
 	var now v1.Endpoint
 	if i.endpoints != nil {
@@ -88,7 +89,7 @@ func (i *inspection) endpoint(ctx context.Context, c *EndpointConfig) v1.Check {
 }
 
 // rosters looks at the ways to the rosters of a host.
-func (i *inspection) rosters(ctx context.Context, c *RosterConfig) []v1.Check {
+func (i *inspection) rosters(ctx context.Context, c *config.Roster) []v1.Check {
 	all := []v1.Check{i.source(ctx, c)}
 	if c.EjabberdAPI.URL != "" {
 		all = append(all, i.ejabberdAPI(ctx, c))
@@ -101,7 +102,7 @@ func (i *inspection) rosters(ctx context.Context, c *RosterConfig) []v1.Check {
 
 // source looks at the web application: what it wants for the user, or whether it
 // is there.
-func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
+func (i *inspection) source(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "roster source"
 	if i.user.Domain() == c.Host {
 		want, err := i.sources[c.Host].Fetch(ctx, i.user, "")
@@ -125,7 +126,7 @@ func (i *inspection) source(ctx context.Context, c *RosterConfig) v1.Check {
 // ejabberdAPI reads the roster of the account that may use the API: that takes
 // the right address and password. Then it asks whether that account may do all
 // that is needed, which changes nothing.
-func (i *inspection) ejabberdAPI(ctx context.Context, c *RosterConfig) v1.Check {
+func (i *inspection) ejabberdAPI(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "ejabberd API"
 	account, err := jid.Parse(c.EjabberdAPI.User)
 	if err == nil {
@@ -141,7 +142,7 @@ func (i *inspection) ejabberdAPI(ctx context.Context, c *RosterConfig) v1.Check 
 }
 
 // roster reads the user's roster from the server.
-func (i *inspection) roster(ctx context.Context, c *RosterConfig) v1.Check {
+func (i *inspection) roster(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "roster"
 	way, err := i.ways[c.Host].Choose(ctx, i.user)
 	var have roster.Roster

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi/v1"
@@ -53,17 +54,17 @@ func (i *inspection) privileges(ctx context.Context, link *component.Link, domai
 
 // rosterPrivileges says what of a host's rosters does not work with what the
 // host grants.
-func rosterPrivileges(c *RosterConfig, g privilege.Grants) v1.Check {
+func rosterPrivileges(c *config.Roster, g privilege.Grants) v1.Check {
 	var inactive []string
 	verdict := warning
-	byAPI := c.EjabberdAPI.URL != "" || c.Backend == backendEjabberdAPI
+	byAPI := c.EjabberdAPI.URL != "" || c.Backend == config.BackendEjabberdAPI
 	switch {
 	case byAPI || g.Roster == "both":
-	case c.Backend == backendPrivilege:
+	case c.Backend == config.BackendPrivilege:
 		verdict, inactive = failing, append(inactive, "rosters cannot be changed")
-	case c.Backend == backendAuto && g.Roster == "":
+	case c.Backend == config.BackendAuto && g.Roster == "":
 		inactive = append(inactive, "of rosters, at most the component's own contacts can be changed (where the server has XEP-0321)")
-	case c.Backend == backendAuto:
+	case c.Backend == config.BackendAuto:
 		inactive = append(inactive, "rosters cannot be changed, with "+g.Roster+" alone")
 	}
 	if c.RefreshOnLogin && g.Presence == "" {

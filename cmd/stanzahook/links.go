@@ -3,6 +3,7 @@ package main
 import (
 	"crypto/tls"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/jid"
@@ -10,12 +11,12 @@ import (
 )
 
 // linkOptions are those of a component's link, as the configuration has them.
-func (a *app) linkOptions(c *ComponentConfig, domain jid.JID, h component.Handler) component.Options {
+func (a *app) linkOptions(c *config.Component, domain jid.JID, h component.Handler) component.Options {
 	o := component.Options{
 		Domain: domain, Addr: c.Server, Secret: c.Secret, Keepalive: c.Keepalive,
 		Limits: stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}, Handler: h, Log: a.log,
 	}
-	if c.TLS.Mode == tlsDirect {
+	if c.TLS.Mode == config.TLSDirect {
 		o.TLS = &tls.Config{ServerName: c.TLS.ServerName, RootCAs: c.TLS.CAs, MinVersion: tls.VersionTLS12}
 	}
 	return o

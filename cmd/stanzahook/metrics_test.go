@@ -18,6 +18,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/stanza"
 )
 
@@ -143,7 +144,7 @@ func TestMetricsCount(t *testing.T) {
 func TestMetricsOverAReload(t *testing.T) {
 	m := startMeasured(t)
 	m.exercise()
-	cfg, err := parseConfig("test.yaml", []byte(strings.Replace(m.text, "{name: direct,", "{name: other,", 1)), nil)
+	cfg, err := config.Parse("test.yaml", []byte(strings.Replace(m.text, "{name: direct,", "{name: other,", 1)), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -78,7 +79,7 @@ endpoints:
 http: {listen: "127.0.0.1:0", tokens: [{name: ops, hash: %q, scopes: [send, query, roster, admin]}]}
 store: {dir: %q}
 `, srv.Addr(), measuredSecret, web.URL+"/%s", bot.URL+"/direct?key=secret-in-a-query", bot.URL, hashOf(measuredToken), t.TempDir())
-	cfg, err := parseConfig("test.yaml", []byte(text), nil)
+	cfg, err := config.Parse("test.yaml", []byte(text), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

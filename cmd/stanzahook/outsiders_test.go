@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -32,7 +33,7 @@ func TestOutsidersDoNotFillTheLog(t *testing.T) {
 	core, logs := observer.New(zap.InfoLevel)
 	dir := t.TempDir()
 	certFile, keyFile := certificateFor(t, dir, "localhost")
-	cfg, err := parseConfig("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
 components: [{domain: bot.example.com, server: %q, secret: secret, max_stanza_bytes: 20000}]
 endpoints:
   - {name: direct, url: %q, match: {to: "direct@bot.example.com"}, delivery: direct}

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -42,7 +43,7 @@ func pathProfile(t *testing.T, kind lab.Kind) {
 	o := labOptions(kind, "load")
 	o.Nagle = true
 	s := startServer(t, o)
-	cfg, err := parseConfig("profile.yaml", fmt.Appendf(nil, `
+	cfg, err := config.Parse("profile.yaml", fmt.Appendf(nil, `
 components: [{domain: load.localhost, server: %q, secret: %q}]
 endpoints: [{name: echo, url: "http://%s/"}]
 http: {listen: "127.0.0.1:0"}

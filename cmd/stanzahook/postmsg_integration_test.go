@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 	"stanzahook/httpapi/v1"
 )
@@ -59,8 +60,8 @@ func TestPostMsg(t *testing.T) {
 // where the server has no TLS.
 func triesAccounts(t *testing.T, s *lab.Server) {
 	t.Helper()
-	for mode, want := range map[string]v1.Verdict{tlsNone: v1.CheckOK, tlsStart: v1.CheckFail, tlsDirect: v1.CheckFail} {
-		i := &inspection{cfg: &Config{HTTP: HTTPConfig{Basic: BasicConfig{Accounts: AccountsConfig{Server: s.ClientAddr(), TLS: mode, Hosts: []string{"localhost"}}}}}}
+	for mode, want := range map[string]v1.Verdict{config.TLSNone: v1.CheckOK, config.TLSStart: v1.CheckFail, config.TLSDirect: v1.CheckFail} {
+		i := &inspection{cfg: &config.Config{HTTP: config.HTTP{Basic: config.Basic{Accounts: config.Accounts{Server: s.ClientAddr(), TLS: mode, Hosts: []string{"localhost"}}}}}}
 		if got := i.accounts(t.Context(), "localhost"); got.Verdict != want {
 			t.Errorf("%s: %+v", mode, got)
 		}

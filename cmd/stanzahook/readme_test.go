@@ -5,6 +5,8 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+
+	"stanzahook/cmd/internal/config"
 )
 
 // What the README shows is what is in the tree and what the program accepts.
@@ -28,13 +30,13 @@ func TestReadme(t *testing.T) {
 			continue // a piece of ejabberd.yml
 		}
 		text = strings.NewReplacer("sha256:…", "sha256:"+strings.Repeat("0a", 32), "secret: …", "secret: x").Replace(text)
-		c, err := parseConfig("README.md", []byte(text), nil)
+		c, err := config.Parse("README.md", []byte(text), nil)
 		if err != nil {
 			t.Errorf("a configuration in the README: %v", err)
 			continue
 		}
 		for _, r := range c.Rosters { // as the README says
-			d := defaultRoster()
+			d := config.DefaultRoster()
 			d.Host, d.URL, d.Component, d.Keep, d.KeepGlobs = r.Host, r.URL, r.Component, []string{c.Components[0].Domain}, r.KeepGlobs
 			d.Headers, d.Address = r.Headers, r.Address
 			if len(r.Headers) > 0 || !reflect.DeepEqual(r, d) {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/webhook"
 )
@@ -18,7 +19,7 @@ import (
 // reloading reads the configuration of a running app again.
 type reloading struct {
 	app  *app
-	load func() (*Config, error)
+	load func() (*config.Config, error)
 	// level is that of the logger.
 	level zap.AtomicLevel
 }
@@ -31,7 +32,7 @@ type reloading struct {
 // the next process reads the new one.
 func (r *reloading) reload(ctx context.Context) ([]string, error) {
 	cfg, err := r.load()
-	if problems, ok := errors.AsType[Problems](err); ok {
+	if problems, ok := errors.AsType[config.Problems](err); ok {
 		no := &v1.Refusal{}
 		for _, p := range problems {
 			no.Problems = append(no.Problems, p.String())
@@ -66,7 +67,7 @@ func (r *reloading) told(ctx context.Context) {
 }
 
 // apply works by another configuration from now on, and says what is other in it.
-func (a *app) apply(ctx context.Context, cfg *Config) ([]string, error) {
+func (a *app) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 	// The stop waits for requests that are under way, and so for this one: it
 	// must not wait for the stop.
 	if !a.turn.TryLock() {
@@ -131,12 +132,12 @@ func (a *app) apply(ctx context.Context, cfg *Config) ([]string, error) {
 
 // unchanged names the endpoints that are the same in another configuration. They
 // are left alone: what failed goes on waiting, and pauses that they asked for hold.
-func (a *app) unchanged(cfg *Config) map[string]bool {
+func (a *app) unchanged(cfg *config.Config) map[string]bool {
 	same := make(map[string]bool)
 	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(ownHosts(a.cfg), ownHosts(cfg)) {
 		return same
 	}
-	was := make(map[string]EndpointConfig)
+	was := make(map[string]config.Endpoint)
 	for _, e := range a.cfg.Endpoints {
 		was[e.Name] = e
 	}
@@ -216,7 +217,7 @@ func (a *app) retire(ctx context.Context, w *webhook.Worker) {
 
 // needRestart are the changes between two configurations that take a new
 // process.
-func needRestart(old, next *Config) []string {
+func needRestart(old, next *config.Config) []string {
 	var all []string
 	say := func(same bool, key, why string) {
 		if !same {
@@ -236,8 +237,8 @@ func needRestart(old, next *Config) []string {
 
 // sameComponents compares components with all they have but the authorities that they
 // trust.
-func sameComponents(a, b []ComponentConfig) bool {
-	return slices.EqualFunc(a, b, func(x, y ComponentConfig) bool {
+func sameComponents(a, b []config.Component) bool {
+	return slices.EqualFunc(a, b, func(x, y config.Component) bool {
 		x.TLS.CAs, y.TLS.CAs, x.TLS.CAFile, y.TLS.CAFile = nil, nil, "", ""
 		return reflect.DeepEqual(x, y)
 	})
@@ -250,14 +251,14 @@ func sameTrust(a, b *x509.CertPool) bool {
 
 // differences names the sections that are other in another configuration, and of
 // lists the elements by name.
-func differences(old, next *Config) []string {
+func differences(old, next *config.Config) []string {
 	var all []string
 	say := func(same bool, name string) {
 		if !same {
 			all = append(all, name)
 		}
 	}
-	was := make(map[string]EndpointConfig)
+	was := make(map[string]config.Endpoint)
 	for _, e := range old.Endpoints {
 		was[e.Name] = e
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
 )
 
 func reloadCommand() *cobra.Command {
@@ -24,7 +26,7 @@ changes what only a restart can change.`,
 		Args:    cobra.NoArgs,
 		RunE:    func(cmd *cobra.Command, _ []string) error { return failed(reload(cmd, a, asJSON)) },
 	}
-	a = apiFlags(cmd, scopeAdmin)
+	a = apiFlags(cmd, config.ScopeAdmin)
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, as the API gives it; a rejection too")
 	return cmd
 }

@@ -16,6 +16,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/stanza"
@@ -70,7 +71,7 @@ func startReloadable(t *testing.T, text string) *reloaded {
 	x := &reloaded{t: t, srv: srv}
 	head := fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: secret}]\nstore: {dir: %q}\n", srv.Addr(), t.TempDir())
 	x.text = head + text
-	load := func() (*Config, error) { return parseConfig("x.yaml", []byte(x.text), nil) }
+	load := func() (*config.Config, error) { return config.Parse("x.yaml", []byte(x.text), nil) }
 	x.r = &reloading{load: load, level: zap.NewAtomicLevel()}
 	cfg, err := load()
 	if err != nil {

@@ -43,7 +43,7 @@ func TestReloadTakesTheFilesOfTLS(t *testing.T) {
 		t.Fatal(err)
 	}
 	good := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: bot.Certificate().Raw})
-	other, err := os.ReadFile("testdata/config/ca.pem")
+	other, err := os.ReadFile("../internal/config/testdata/ca.pem")
 	if err != nil {
 		t.Fatal(err)
 	}

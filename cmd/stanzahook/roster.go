@@ -6,6 +6,8 @@ import (
 	"net/url"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
 )
 
 func rosterCommand() *cobra.Command {
@@ -13,7 +15,7 @@ func rosterCommand() *cobra.Command {
 		`Refresh and show rosters, through the running instance, with a token of the scope
 roster. What a roster should be is what the web application says (rosters in the
 configuration).`, "refresh", "show", "diff")
-	a := apiFlags(cmd, scopeRoster)
+	a := apiFlags(cmd, config.ScopeRoster)
 	cmd.AddCommand(rosterRefresh(a),
 		rosterOf(a, "show", "Show a user's roster, as it is wanted and as the server has it", "", printRoster),
 		rosterOf(a, "diff", "Show what a refresh of a user's roster would change", "/diff", printRosterDiff))

@@ -13,6 +13,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
@@ -97,7 +98,7 @@ func benchmarkRosters(b *testing.B, changes bool) {
 	srv := componenttest.NewServer(b, "bot.example.com", "secret")
 	srv.Prelude("<message from='example.com' to='bot.example.com'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>")
 	srv.Answer(peer.answer)
-	cfg, err := parseConfig("bench.yaml", fmt.Appendf(nil, `
+	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
 components: [{domain: bot.example.com, server: %q, secret: secret}]
 rosters: [{host: example.com, url: %q}]
 http: {listen: "127.0.0.1:0"}

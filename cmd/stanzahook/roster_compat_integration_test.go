@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -23,9 +24,9 @@ func TestRosterCompat(t *testing.T) {
 		component, backend, user, chosen, result string
 		beyond                                   bool // contacts elsewhere are set too
 	}{
-		{"plain", backendAuto, "ann", "remote-roster", "degraded", false},
-		{"plain", backendRemote, "ann", "remote-roster", "degraded", false},
-		{"both", backendAuto, "ben", "privilege", "applied", true},
+		{"plain", config.BackendAuto, "ann", "remote-roster", "degraded", false},
+		{"plain", config.BackendRemote, "ann", "remote-roster", "degraded", false},
+		{"both", config.BackendAuto, "ben", "privilege", "applied", true},
 	} {
 		t.Run(c.component+" "+c.backend, func(t *testing.T) {
 			// Where mod_privilege is loaded, it may be the one that answers, and

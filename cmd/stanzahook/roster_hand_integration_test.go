@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -27,7 +28,7 @@ func (c *rosterClient) byHand(item string) {
 func TestRosterByHand(t *testing.T) {
 	onServers(t, func(t *testing.T, kind lab.Kind) {
 		s := startServer(t, rosterOptions(kind, []string{"ann0", "ann1"}, granted("authority"), granted("addition")))
-		for i, mode := range []string{modeAuthoritative, modeAdditive} {
+		for i, mode := range []string{config.ModeAuthoritative, config.ModeAdditive} {
 			t.Run(mode, func(t *testing.T) {
 				app := newContactsApp(t)
 				setup := rosterSetup{component: []string{"authority", "addition"}[i], api: kind == lab.Ejabberd, more: "refresh_on_login: false\n    mode: " + mode}
@@ -36,7 +37,7 @@ func TestRosterByHand(t *testing.T) {
 				p.awaitLinks(1)
 				ann := online(t, s, fmt.Sprintf("ann%d", i))
 				edited(t, p, ann, app, setup.component, mode)
-				if mode == modeAdditive {
+				if mode == config.ModeAdditive {
 					remembered(t, p, ann, app, file)
 				}
 			})
@@ -70,7 +71,7 @@ func edited(t *testing.T, p *program, ann *rosterClient, app *contactsApp, compo
 	ann.settle()
 	// Contacts at our own component are kept by default.
 	want[bot] = contact{"Bot", nil, "none"}
-	if mode == modeAdditive {
+	if mode == config.ModeAdditive {
 		want["own@localhost"] = contact{"Own", nil, "none"}
 	}
 	if ann.have.String() != want.String() {

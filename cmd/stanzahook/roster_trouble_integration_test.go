@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -131,11 +132,11 @@ func wrongSource(t *testing.T, s *lab.Server) {
 // which setting it takes.
 func noRights(t *testing.T, s *lab.Server) {
 	for _, c := range []struct{ component, backend, text string }{
-		{"plain", backendAuto, "see the operator's guide"},
-		{"plain", backendPrivilege, "see the operator's guide"},
-		{"nothing", backendAuto, "see the operator's guide"},
-		{"nothing", backendPrivilege, "see the operator's guide"},
-		{"reader", backendPrivilege, "see the operator's guide"},
+		{"plain", config.BackendAuto, "see the operator's guide"},
+		{"plain", config.BackendPrivilege, "see the operator's guide"},
+		{"nothing", config.BackendAuto, "see the operator's guide"},
+		{"nothing", config.BackendPrivilege, "see the operator's guide"},
+		{"reader", config.BackendPrivilege, "see the operator's guide"},
 	} {
 		t.Run(c.component+" "+c.backend, func(t *testing.T) {
 			app := newContactsApp(t)

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -21,12 +22,12 @@ type rosterWay struct {
 
 func rosterWays(kind lab.Kind) []rosterWay {
 	if kind == lab.Prosody {
-		return []rosterWay{{"privilege", backendPrivilege, false}}
+		return []rosterWay{{"privilege", config.BackendPrivilege, false}}
 	}
 	return []rosterWay{
-		{"auto with ejabberd_api", backendAuto, true},
-		{"ejabberd-api", backendEjabberdAPI, true},
-		{"privilege", backendPrivilege, false},
+		{"auto with ejabberd_api", config.BackendAuto, true},
+		{"ejabberd-api", config.BackendEjabberdAPI, true},
+		{"privilege", config.BackendPrivilege, false},
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
@@ -45,7 +46,7 @@ func (a *app) keepRosters(context.Context) error {
 
 // rosterOptions are what a configuration says about the rosters of each host, in
 // its order.
-func (a *app) rosterOptions(cfg *Config) ([]roster.Options, error) {
+func (a *app) rosterOptions(cfg *config.Config) ([]roster.Options, error) {
 	guard := outbound.NewGuard(cfg.Outbound.Networks)
 	var all []roster.Options
 	for i := range cfg.Rosters {
@@ -64,7 +65,7 @@ func (a *app) rosterOptions(cfg *Config) ([]roster.Options, error) {
 
 // setRosters makes the rosters those of a configuration. It returns the hosts
 // that are not in it any more, to be stopped.
-func (a *app) setRosters(cfg *Config, options []roster.Options) (gone []*roster.Host) {
+func (a *app) setRosters(cfg *config.Config, options []roster.Options) (gone []*roster.Host) {
 	before := make(map[string]*roster.Host)
 	for _, h := range a.rosters.All() {
 		before[h.Domain] = h
@@ -97,14 +98,14 @@ func (a *app) setRosters(cfg *Config, options []roster.Options) (gone []*roster.
 
 // sameRosters reports whether the rosters of another configuration are kept just
 // as they are now.
-func (a *app) sameRosters(cfg *Config, i int) bool {
-	return reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) && slices.ContainsFunc(a.cfg.Rosters, func(c RosterConfig) bool {
+func (a *app) sameRosters(cfg *config.Config, i int) bool {
+	return reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) && slices.ContainsFunc(a.cfg.Rosters, func(c config.Roster) bool {
 		return reflect.DeepEqual(c, cfg.Rosters[i])
 	})
 }
 
 // source is the web application of a host.
-func source(cfg *Config, c *RosterConfig, guard *outbound.Guard) *roster.HTTPSource {
+func source(cfg *config.Config, c *config.Roster, guard *outbound.Guard) *roster.HTTPSource {
 	s := &roster.HTTPSource{
 		URL: c.URL, Headers: http.Header{}, UserAgent: "stanzahook/" + version, Timeout: c.Timeout,
 		Client: outbound.NewClient(guard, outbound.ClientOptions{
@@ -118,7 +119,7 @@ func source(cfg *Config, c *RosterConfig, guard *outbound.Guard) *roster.HTTPSou
 }
 
 // backends are the ways to a host's rosters that the configuration allows.
-func (a *app) backends(c *RosterConfig, guard *outbound.Guard) (*roster.Backends, error) {
+func (a *app) backends(c *config.Roster, guard *outbound.Guard) (*roster.Backends, error) {
 	link, keeper := a.links[c.Component], a.keepers[c.Component]
 	b := &roster.Backends{Host: c.Host, Log: a.log}
 	b.Grants = func(ctx context.Context) roster.Grants {
@@ -134,14 +135,14 @@ func (a *app) backends(c *RosterConfig, guard *outbound.Guard) (*roster.Backends
 			lim.MaxBytes = int(comp.MaxStanzaBytes)
 		}
 	}
-	if c.Backend == backendAuto || c.Backend == backendPrivilege {
+	if c.Backend == config.BackendAuto || c.Backend == config.BackendPrivilege {
 		way, err := privilege.NewRosters(link, lim, c.Timeout)
 		if err != nil {
 			return nil, fmt.Errorf("rosters of %s: %w", c.Host, err)
 		}
 		b.Privilege = way
 	}
-	if c.Backend == backendAuto || c.Backend == backendRemote {
+	if c.Backend == config.BackendAuto || c.Backend == config.BackendRemote {
 		b.RemoteItems = privilege.NewRemoteRosters(link, lim, c.Timeout)
 	}
 	if api := c.EjabberdAPI; api.URL != "" {
@@ -164,7 +165,7 @@ func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOption
 
 // believed are the hosts of the server, besides the one that a component is a
 // subdomain of: what they say about privileges counts.
-func believed(cfg *Config, component string) []string {
+func believed(cfg *config.Config, component string) []string {
 	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
 	for _, c := range cfg.Rosters {
 		if c.Component == component {

@@ -8,6 +8,7 @@ import (
 
 	"go.yaml.in/yaml/v3"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -63,7 +64,7 @@ func TestRostersGuideIsAccepted(t *testing.T) {
 	g := readRostersGuide(t)
 	for server, text := range g.configs {
 		text = strings.Replace(text, "sha256:…", "sha256:"+strings.Repeat("0a", 32), 1)
-		c, err := parseConfig("rosters.md", []byte(text), nil)
+		c, err := config.Parse("rosters.md", []byte(text), nil)
 		if err != nil {
 			t.Errorf("the configuration for %s: %v", server, err)
 			continue

@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/document"
 )
 
@@ -67,7 +68,7 @@ later. The exit code is 1 if it came back or could not be sent.`,
 			return failed(send(cmd, a, m, wait, asJSON))
 		},
 	}
-	a = apiFlags(cmd, scopeSend)
+	a = apiFlags(cmd, config.ScopeSend)
 	f := cmd.Flags()
 	f.StringVar(&m.To, "to", "", "who gets it")
 	f.StringVar(&m.From, "from", "", "who sends it: an address of the component (default: the token's first, else the component itself)")

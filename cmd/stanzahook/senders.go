@@ -5,12 +5,14 @@ import (
 	"strings"
 
 	"golang.org/x/net/publicsuffix"
+
+	"stanzahook/cmd/internal/config"
 )
 
 // ownHosts are the domains whose users count one by one: those of the configuration
 // and the components' parents. A parent under which anybody may have a domain, such
 // as com or co.uk, is none of ours.
-func ownHosts(cfg *Config) []string {
+func ownHosts(cfg *config.Config) []string {
 	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
 	for _, c := range cfg.Rosters {
 		hosts = append(hosts, c.Host)

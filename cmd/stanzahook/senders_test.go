@@ -3,6 +3,8 @@ package main
 import (
 	"slices"
 	"testing"
+
+	"stanzahook/cmd/internal/config"
 )
 
 func TestOwnHosts(t *testing.T) {
@@ -15,14 +17,14 @@ func TestOwnHosts(t *testing.T) {
 		"example.github.io":   {"example.github.io"},
 		"bots":                {"bots"},
 	} {
-		cfg := &Config{Components: []ComponentConfig{{Domain: domain}}}
+		cfg := &config.Config{Components: []config.Component{{Domain: domain}}}
 		if got := ownHosts(cfg); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", domain, got, want)
 		}
 	}
-	cfg := &Config{Components: []ComponentConfig{{Domain: "bot.example.com"}, {Domain: "b2.example.com"}}, Rosters: []RosterConfig{{Host: "example.org"}}}
+	cfg := &config.Config{Components: []config.Component{{Domain: "bot.example.com"}, {Domain: "b2.example.com"}}, Rosters: []config.Roster{{Host: "example.org"}}}
 	cfg.HTTP.Basic.Accounts.Hosts = []string{"example.net"}
-	if got := hooks(&Config{Components: cfg.Components, Rosters: cfg.Rosters, HTTP: cfg.HTTP, Endpoints: []EndpointConfig{{Name: "a"}}})[0].Hosts; !slices.Equal(got, []string{"b2.example.com", "bot.example.com", "example.com", "example.net", "example.org"}) {
+	if got := hooks(&config.Config{Components: cfg.Components, Rosters: cfg.Rosters, HTTP: cfg.HTTP, Endpoints: []config.Endpoint{{Name: "a"}}})[0].Hosts; !slices.Equal(got, []string{"b2.example.com", "bot.example.com", "example.com", "example.net", "example.org"}) {
 		t.Errorf("an endpoint has %v", got)
 	}
 }

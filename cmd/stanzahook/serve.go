@@ -12,6 +12,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
+
+	"stanzahook/cmd/internal/config"
 )
 
 func serveCommand() *cobra.Command {
@@ -38,11 +40,11 @@ nothing is started, and the exit code is 1.`,
 }
 
 func serve(ctx context.Context, file string) error {
-	path, err := findConfig(file)
+	path, err := config.Find(file)
 	if err != nil {
 		return err
 	}
-	cfg, err := loadConfig(path, os.Environ())
+	cfg, err := config.Load(path, os.Environ())
 	if err != nil {
 		return err
 	}
@@ -66,7 +68,7 @@ func serve(ctx context.Context, file string) error {
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP) // one that comes during the start is for later
 	defer signal.Stop(again)
-	r := &reloading{level: level, load: func() (*Config, error) { return loadConfig(path, os.Environ()) }}
+	r := &reloading{level: level, load: func() (*config.Config, error) { return config.Load(path, os.Environ()) }}
 	app, err := startApp(ctx, cfg, log, func() { close(hung) }, r)
 	if err != nil {
 		return err
@@ -124,7 +126,7 @@ func startAnew(log *zap.Logger) error {
 }
 
 // newLogger writes to stderr, one line an entry. The level may be changed later.
-func newLogger(c LogConfig) (*zap.Logger, zap.AtomicLevel, error) {
+func newLogger(c config.Log) (*zap.Logger, zap.AtomicLevel, error) {
 	level, err := zapcore.ParseLevel(c.Level)
 	if err != nil {
 		return nil, zap.AtomicLevel{}, fmt.Errorf("log.level: %w", err)
@@ -135,7 +137,7 @@ func newLogger(c LogConfig) (*zap.Logger, zap.AtomicLevel, error) {
 	z.DisableCaller = true
 	z.DisableStacktrace = true
 	z.EncoderConfig.TimeKey, z.EncoderConfig.EncodeTime = "time", zapcore.RFC3339NanoTimeEncoder
-	if c.Format == logConsole || c.Format == logAuto && term.IsTerminal(int(os.Stderr.Fd())) {
+	if c.Format == config.LogConsole || c.Format == config.LogAuto && term.IsTerminal(int(os.Stderr.Fd())) {
 		z.Encoding = "console"
 		z.EncoderConfig.EncodeTime = zapcore.TimeEncoderOfLayout("15:04:05.000")
 		z.EncoderConfig.EncodeLevel = zapcore.CapitalLevelEncoder

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/jid"
 )
 
@@ -68,31 +69,31 @@ func tokenNewCommand() *cobra.Command {
 	cmd.Flags().StringSliceVar(&t.Scopes, "scopes", nil, "what it may do: send, query, roster, events, admin")
 	cmd.Flags().StringSliceVar(&t.From, "from", nil, "addresses it may send from (default: all)")
 	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
-	chooses(cmd, "scopes", scopeSend, scopeQuery, scopeRoster, scopeEvents, scopeAdmin)
+	chooses(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin)
 	return cmd
 }
 
 // check holds it to what the configuration takes.
 func (t *newToken) check() error {
-	known := []string{scopeSend, scopeQuery, scopeRoster, scopeEvents, scopeAdmin}
+	known := []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin}
 	switch {
 	case t.Name == "":
 		return errors.New("--name is missing; write who uses the token, for example ops")
-	case strings.Contains(t.Name, ":") || hasControl(t.Name):
+	case strings.Contains(t.Name, ":") || config.HasControl(t.Name):
 		return fmt.Errorf("--name: %q has a colon or a control character in it", t.Name)
 	case len(t.Scopes) == 0:
 		return fmt.Errorf("--scopes is missing; write at least one of %s", strings.Join(known, ", "))
 	}
 	for i, scope := range t.Scopes {
 		if !slices.Contains(known, scope) {
-			return fmt.Errorf("--scopes: %q is not known; write %s", scope, alternatives(known))
+			return fmt.Errorf("--scopes: %q is not known; write %s", scope, config.Alternatives(known))
 		}
 		if slices.Contains(t.Scopes[:i], scope) {
 			return fmt.Errorf("--scopes: %q is there twice", scope)
 		}
 	}
 	for _, from := range t.From {
-		if _, err := jid.ParseGlob(strings.ToLower(from)); err != nil || hasControl(from) {
+		if _, err := jid.ParseGlob(strings.ToLower(from)); err != nil || config.HasControl(from) {
 			return fmt.Errorf("--from: %q is no pattern of bare JIDs; write for example bot.example.com or *@bot.example.com", from)
 		}
 	}
@@ -106,7 +107,7 @@ func (t *newToken) make() {
 	_, _ = rand.Read(random) // it never fails: see crypto/rand
 	t.Token = tokenPrefix + base64.RawURLEncoding.EncodeToString(random)
 	sum := sha256.Sum256([]byte(t.Token))
-	t.Hash = hashPrefix + hex.EncodeToString(sum[:])
+	t.Hash = config.HashPrefix + hex.EncodeToString(sum[:])
 }
 
 func (t *newToken) print(w io.Writer) error {

@@ -7,6 +7,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"stanzahook/cmd/internal/config"
 )
 
 // newTokenCommand runs "token new" alone.
@@ -32,7 +34,7 @@ func TestTokenNew(t *testing.T) {
 	if token == "" || !ok || strings.Count(out, token) != 1 {
 		t.Fatalf("%s", out)
 	}
-	c, err := parseConfig("x.yaml", []byte(minimal+"http:\n  tokens:\n    - {"+line), nil)
+	c, err := config.Parse("x.yaml", []byte(smallConfig+"http:\n  tokens:\n    - {"+line), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -50,7 +52,7 @@ func TestTokenNewAsJSON(t *testing.T) {
 		if err != nil || json.Unmarshal([]byte(out), &v) != nil {
 			t.Fatalf("%v %s", err, out)
 		}
-		if hash, err := parseHash(v.Hash); err != nil || hash != sha256.Sum256([]byte(v.Token)) || v.Name != "ops" || strings.Contains(out, "from") || seen[v.Token] {
+		if hash, err := config.ParseHash(v.Hash); err != nil || hash != sha256.Sum256([]byte(v.Token)) || v.Name != "ops" || strings.Contains(out, "from") || seen[v.Token] {
 			t.Errorf("%s", out)
 		}
 		seen[v.Token] = true

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -76,7 +77,7 @@ func TestTrace(t *testing.T) {
 
 func startTracedApp(t *testing.T, srv *componenttest.Server, url string, log *zap.Logger) *app {
 	t.Helper()
-	cfg, err := parseConfig("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
 components: [{domain: bot.example.com, server: %q, secret: secret}]
 endpoints:
   - {name: good, url: %q, match: {to: "good@bot.example.com"}, retry: {schedule: [10ms]}}

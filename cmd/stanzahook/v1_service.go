@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
@@ -26,7 +27,7 @@ type stanzas struct {
 	limits  map[string]stanza.Limits // by domain
 }
 
-func newStanzas(components []ComponentConfig, ls links, boxes map[string]*outbox.Outbox, sent *sentMessages, s *store.Store) *stanzas {
+func newStanzas(components []config.Component, ls links, boxes map[string]*outbox.Outbox, sent *sentMessages, s *store.Store) *stanzas {
 	v := &stanzas{links: ls, boxes: boxes, sent: sent, store: s, limits: make(map[string]stanza.Limits)}
 	for _, c := range components {
 		v.domains = append(v.domains, jid.MustParse(c.Domain)) // canonical since the configuration was read

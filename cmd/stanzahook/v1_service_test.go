@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/outbox"
@@ -58,7 +59,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 		cancel()
 		<-done
 	})
-	return &service{newStanzas([]ComponentConfig{{Domain: domain, MaxStanzaBytes: 10_000}}, links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, s), t, l}
+	return &service{newStanzas([]config.Component{{Domain: domain, MaxStanzaBytes: 10_000}}, links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, s), t, l}
 }
 
 func (v *service) connected() {

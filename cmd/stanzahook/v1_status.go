@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component/outbox"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi/v1"
@@ -14,7 +15,7 @@ import (
 
 // status tells how the process is, for GET /v1/status.
 type status struct {
-	cfg       *Config
+	cfg       *config.Config
 	links     links
 	keepers   map[string]*privilege.Keeper
 	boxes     map[string]*outbox.Outbox

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 )
 
@@ -28,7 +29,7 @@ func (a *app) well(ctx context.Context) error {
 }
 
 // askMyself asks our own HTTP server, as everybody else does. Any answer will do.
-func (a *app) askMyself(ctx context.Context, c *HTTPConfig) error {
+func (a *app) askMyself(ctx context.Context, c *config.HTTP) error {
 	scheme := "http"
 	if c.TLS.CertFile != "" {
 		scheme = "https"

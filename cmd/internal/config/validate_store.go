@@ -1,4 +1,4 @@
-package main
+package config
 
 import "path/filepath"
 
@@ -45,7 +45,7 @@ func (v checker) store() {
 		// where the program is started, as everywhere.
 		store.Dir = filepath.Join(v.files.base, store.Dir)
 	}
-	v.oneOf("store.sync", store.Sync, syncInterval, syncAlways)
+	v.oneOf("store.sync", store.Sync, SyncInterval, SyncAlways)
 	least := MiB
 	for i := range v.c.Components {
 		least = max(least, v.c.Components[i].MaxStanzaBytes)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// Each file of testdata/config/bad has one mistake, but for many.yaml, and
-// testdata/config/problems.txt has what is said about each, as it is printed.
+// Each file of testdata/bad has one mistake, but for many.yaml, and
+// testdata/problems.txt has what is said about each, as it is printed.
 // Whatever must not be shown there has "hunter" in it.
 func TestProblems(t *testing.T) {
-	t.Chdir("testdata/config")
+	t.Chdir("testdata")
 	text, err := os.ReadFile("problems.txt")
 	if err != nil {
 		t.Fatal(err)
@@ -34,7 +34,7 @@ func TestProblems(t *testing.T) {
 	}
 	for _, file := range files {
 		t.Run(file, func(t *testing.T) {
-			c, err := loadConfig(file, nil)
+			c, err := Load(file, nil)
 			problems, ok := errors.AsType[Problems](err)
 			if !ok || c != nil {
 				t.Fatalf("got %v, %v; want Problems and nothing else", c, err)
@@ -56,7 +56,7 @@ func TestProblems(t *testing.T) {
 // problemsOf loads a text that must be bad.
 func problemsOf(t *testing.T, text string, env ...string) string {
 	t.Helper()
-	_, err := parseConfig("x.yaml", []byte(text), env)
+	_, err := Parse("x.yaml", []byte(text), env)
 	if _, ok := errors.AsType[Problems](err); !ok {
 		t.Fatalf("got %v, want Problems", err)
 	}
@@ -116,11 +116,11 @@ func TestFilesOfSecretsAreNotShown(t *testing.T) {
 }
 
 func FuzzParseConfig(f *testing.F) {
-	files, err := filepath.Glob("testdata/config/*.yaml")
+	files, err := filepath.Glob("testdata/*.yaml")
 	if err != nil {
 		f.Fatal(err)
 	}
-	bad, err := filepath.Glob("testdata/config/bad/*.yaml")
+	bad, err := filepath.Glob("testdata/bad/*.yaml")
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -136,7 +136,7 @@ func FuzzParseConfig(f *testing.F) {
 		if strings.Contains(string(text), "_file") {
 			t.Skip("names a file")
 		}
-		c, err := parseConfig("x.yaml", text, nil)
+		c, err := Parse("x.yaml", text, nil)
 		if _, ok := errors.AsType[Problems](err); err != nil && !ok {
 			t.Errorf("not a problem of the file: %v", err)
 		}

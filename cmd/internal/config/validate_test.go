@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"net"
@@ -25,7 +25,7 @@ func TestIsOurs(t *testing.T) {
 		{"127.0.0.1:0", "127.0.0.1:0", false}, // a free port is none yet
 		{"nonsense", "127.0.0.1:5290", false},
 	} {
-		v := checker{c: &Config{HTTP: HTTPConfig{Listen: test.listen}}}
+		v := checker{c: &Config{HTTP: HTTP{Listen: test.listen}}}
 		host, port, err := net.SplitHostPort(test.address)
 		if err != nil {
 			t.Fatal(err)
@@ -42,7 +42,7 @@ func TestInsecureNoAuthOnLoopback(t *testing.T) {
 		"0.0.0.0:80": false, ":80": false, "[::]:80": false, "192.168.0.1:80": false, "example.com:80": false,
 		"localhost.example.com:80": false,
 	} {
-		_, err := parseConfig("x.yaml", []byte(minimal+"http: {insecure_no_auth: true, listen: '"+listen+"'}\n"), nil)
+		_, err := Parse("x.yaml", []byte(minimal+"http: {insecure_no_auth: true, listen: '"+listen+"'}\n"), nil)
 		if got := err == nil; got != want {
 			t.Errorf("%s: accepted is %v (%v)", listen, got, err)
 		}
@@ -76,7 +76,7 @@ func TestReachableEndpoints(t *testing.T) {
 	} {
 		endpoints := "endpoints:\n  - {name: a, url: 'http://" + host + ":8080/'}\n"
 		for i, list := range []string{"", "outbound: {allow_networks: [10.1.2.3, 'fd12::/16']}\n"} {
-			_, err := parseConfig("x.yaml", []byte(minimal+endpoints+list), nil)
+			_, err := Parse("x.yaml", []byte(minimal+endpoints+list), nil)
 			if got := err == nil; got != want[i] {
 				t.Errorf("%s with %q: accepted is %v (%v)", host, list, got, err)
 			}
@@ -98,7 +98,7 @@ func TestProxyURL(t *testing.T) {
 		"http://127.0.0.1/x": false, "http://127.0.0.1/?x": false, "http://127.0.0.1/#x": false, "http://127.0.0.1:1\n": false,
 		"http://169.254.1.1:1": false, "http://192.168.0.1:1": false,
 	} {
-		_, err := parseConfig("x.yaml", []byte(minimal), []string{"STANZAHOOK_OUTBOUND_PROXY=" + text})
+		_, err := Parse("x.yaml", []byte(minimal), []string{"STANZAHOOK_OUTBOUND_PROXY=" + text})
 		if got := err == nil; got != want {
 			t.Errorf("%q: accepted is %v (%v)", text, got, err)
 		}

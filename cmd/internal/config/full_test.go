@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/sha256"
@@ -28,16 +28,16 @@ func TestFullFile(t *testing.T) {
 		time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
 	}
 	want := Config{
-		Components: []ComponentConfig{
+		Components: []Component{
 			{
 				Domain:     "bot.example.com",
 				Server:     "xmpp.example.com:5348",
 				Secret:     secret.New("hunter2"),
-				SecretFile: "testdata/config/bot.secret",
-				TLS: TLSConfig{
-					Mode: "direct", CAFile: "testdata/config/ca.pem", ServerName: "component.example.com",
+				SecretFile: "testdata/bot.secret",
+				TLS: TLS{
+					Mode: "direct", CAFile: "testdata/ca.pem", ServerName: "component.example.com",
 				},
-				Identity:       IdentityConfig{Name: "Robots", Category: "gateway", Type: "http"},
+				Identity:       Identity{Name: "Robots", Category: "gateway", Type: "http"},
 				Presence:       "forward",
 				Keepalive:      10 * time.Second,
 				MaxStanzaBytes: 524288,
@@ -46,14 +46,14 @@ func TestFullFile(t *testing.T) {
 				Domain:         "news.example.com",
 				Server:         "127.0.0.1:5347",
 				Secret:         secret.New("hunter3"),
-				TLS:            TLSConfig{Mode: "none"},
-				Identity:       IdentityConfig{Name: "Bots", Category: "component", Type: "generic"},
+				TLS:            TLS{Mode: "none"},
+				Identity:       Identity{Name: "Bots", Category: "component", Type: "generic"},
 				Presence:       "auto",
 				Keepalive:      30 * time.Second,
 				MaxStanzaBytes: 262144,
 			},
 		},
-		Endpoints: []EndpointConfig{
+		Endpoints: []Endpoint{
 			{
 				Name:      "echo",
 				URL:       "http://127.0.0.1:8080/hook/{kind}?to={to}",
@@ -61,7 +61,7 @@ func TestFullFile(t *testing.T) {
 				Component: "bot.example.com",
 				Format:    "component-http",
 				Stanzas:   []string{"message", "presence", "iq"},
-				Match: MatchConfig{
+				Match: Match{
 					To:        []string{"Echo@BOT.example.com", "*.bot@bot.example.com"},
 					From:      []string{"*@Example.com"},
 					Type:      []string{"normal", "available", "get"},
@@ -81,7 +81,7 @@ func TestFullFile(t *testing.T) {
 					"Authorization": secret.New("Bearer hunter4"),
 					"X-Tenant":      secret.New("north"),
 				},
-				Retry: RetryConfig{
+				Retry: Retry{
 					Schedule: []time.Duration{100 * time.Millisecond, 90 * time.Second},
 					MaxAge:   time.Hour,
 				},
@@ -91,8 +91,8 @@ func TestFullFile(t *testing.T) {
 				Name:    "direct-by-format",
 				URL:     "https://bots.example.com/",
 				Address: parsed(t, "https://bots.example.com/"),
-				TLS: ClientTLSConfig{
-					CAFile: "testdata/config/ca.pem", CertFile: "testdata/config/server.pem", KeyFile: "testdata/config/server.key",
+				TLS: ClientTLS{
+					CAFile: "testdata/ca.pem", CertFile: "testdata/server.pem", KeyFile: "testdata/server.key",
 					CA: contents(t, "ca.pem"), Cert: contents(t, "server.pem"), Key: contents(t, "server.key"),
 				},
 				Format:      "component-http",
@@ -100,7 +100,7 @@ func TestFullFile(t *testing.T) {
 				Delivery:    "direct",
 				Timeout:     15 * time.Second,
 				Concurrency: 32,
-				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				Retry:       Retry{Schedule: schedule, MaxAge: 24 * time.Hour},
 				OnExhausted: "bounce",
 			},
 			{
@@ -109,7 +109,7 @@ func TestFullFile(t *testing.T) {
 				Address: parsed(t, "http://10.1.2.3/"),
 				Format:  "rest-json",
 				Stanzas: []string{"message"},
-				Match: MatchConfig{
+				Match: Match{
 					Body: true, Type: []string{"chat"}, Payload: []string{"urn:xmpp:receipts request"},
 					Payloads: []PayloadName{{"urn:xmpp:receipts", "request"}},
 				},
@@ -117,7 +117,7 @@ func TestFullFile(t *testing.T) {
 				Delivery:    "queued",
 				Timeout:     15 * time.Second,
 				Concurrency: 32,
-				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				Retry:       Retry{Schedule: schedule, MaxAge: 24 * time.Hour},
 				OnExhausted: "drop",
 			},
 			{
@@ -129,7 +129,7 @@ func TestFullFile(t *testing.T) {
 				Delivery:    "direct",
 				Timeout:     15 * time.Second,
 				Concurrency: 32,
-				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				Retry:       Retry{Schedule: schedule, MaxAge: 24 * time.Hour},
 				OnExhausted: "bounce",
 			},
 			{
@@ -141,22 +141,22 @@ func TestFullFile(t *testing.T) {
 				Delivery:    "queued",
 				Timeout:     15 * time.Second,
 				Concurrency: 32,
-				Retry:       RetryConfig{Schedule: schedule, MaxAge: 24 * time.Hour},
+				Retry:       Retry{Schedule: schedule, MaxAge: 24 * time.Hour},
 				OnExhausted: "bounce",
 			},
 		},
-		Rosters: []RosterConfig{
+		Rosters: []Roster{
 			{
 				Host: "example.com", URL: "https://app.example.com/contacts/%s?x=%25", Component: "bot.example.com", Backend: "ejabberd-api",
-				EjabberdAPI: EjabberdAPIConfig{
-					URL: "unix:/run/ejabberd/api.sock:/api", User: "admin@example.com", Password: secret.New("hunter2"), PasswordFile: "testdata/config/bot.secret",
+				EjabberdAPI: EjabberdAPI{
+					URL: "unix:/run/ejabberd/api.sock:/api", User: "admin@example.com", Password: secret.New("hunter2"), PasswordFile: "testdata/bot.secret",
 					Address: parsed(t, "unix:/run/ejabberd/api.sock:/api"),
 				},
 				Mode: "additive", Keep: []string{"*@bot.example.com", "helper@example.com"},
 				KeepGlobs: []jid.Glob{glob(t, "*@bot.example.com"), glob(t, "helper@example.com")},
 				Interval:  time.Hour, Headers: map[string]secret.String{"Authorization": secret.New("Bearer hunter6")},
 				Timeout: 3 * time.Second, Concurrency: 4,
-				TLS:     ClientTLSConfig{CAFile: "testdata/config/ca.pem", CA: contents(t, "ca.pem")},
+				TLS:     ClientTLS{CAFile: "testdata/ca.pem", CA: contents(t, "ca.pem")},
 				Address: parsed(t, "https://app.example.com/contacts/%s?x=%25", "%s"),
 			},
 			{
@@ -167,18 +167,18 @@ func TestFullFile(t *testing.T) {
 				Address: parsed(t, "unix:/run/app.sock:/%s", "%s"),
 			},
 		},
-		HTTP: HTTPConfig{
+		HTTP: HTTP{
 			Listen:         "127.0.0.1:8090",
 			BasePath:       "/xmpp/v2",
 			TrustedProxies: []string{"127.0.0.1", "10.1.2.3/16", "fd00::/8"},
 			Proxies:        prefixes("127.0.0.1/32", "10.1.0.0/16", "fd00::/8"),
 			Hosts:          []string{"hook.example.com", "2001:db8::1", "192.0.2.1"},
-			TLS:            HTTPTLSConfig{CertFile: "testdata/config/server.pem", KeyFile: "testdata/config/server.key"},
-			Basic: BasicConfig{Component: true, Accounts: AccountsConfig{
-				Server: "xmpp.example.com:5223", Hosts: []string{"example.com", "example.org"}, TLS: "direct", CAFile: "testdata/config/ca.pem",
+			TLS:            HTTPTLS{CertFile: "testdata/server.pem", KeyFile: "testdata/server.key"},
+			Basic: Basic{Component: true, Accounts: Accounts{
+				Server: "xmpp.example.com:5223", Hosts: []string{"example.com", "example.org"}, TLS: "direct", CAFile: "testdata/ca.pem",
 			}},
-			RateLimit: RateLimitConfig{PerSecond: 20, Burst: 100},
-			Tokens: []TokenConfig{
+			RateLimit: RateLimit{PerSecond: 20, Burst: 100},
+			Tokens: []Token{
 				{
 					Name:   "ops",
 					Hash:   sha256.Sum256([]byte("test")),
@@ -187,7 +187,7 @@ func TestFullFile(t *testing.T) {
 				{
 					Name:      "app",
 					Hash:      sha256.Sum256([]byte("token-of-the-app")),
-					TokenFile: "testdata/config/app.token",
+					TokenFile: "testdata/app.token",
 					Scopes:    []string{"send"},
 					From:      []string{"news.example.com", "*@bot.example.com", "a?min@*"},
 					FromGlobs: []jid.Glob{
@@ -200,17 +200,17 @@ func TestFullFile(t *testing.T) {
 			IQMaxTimeout:   time.Minute,
 			InsecureNoAuth: true,
 		},
-		Outbound: OutboundConfig{
+		Outbound: Outbound{
 			AllowNetworks: []string{"10.1.2.3", "127.0.0.1/8", "fd12::/16", "192.168.0.0/16"},
 			Proxy:         secret.New("http://app:hunter5@10.1.2.3:3128"),
 			Networks:      prefixes("10.1.2.3/32", "127.0.0.0/8", "fd12::/16", "192.168.0.0/16"),
 		},
-		Outbox:      OutboxConfig{MaxBytes: 67108864, MaxCount: 5, MaxAge: time.Hour},
-		Deliveries:  DeliveriesConfig{Keep: time.Hour, MaxCount: 7},
-		DeadLetters: DeadLettersConfig{Keep: 48 * time.Hour, MaxBytes: 3145728},
-		Store:       StoreConfig{Dir: "testdata/config/state", Sync: "always", MaxBytes: 1073741824},
+		Outbox:      Outbox{MaxBytes: 67108864, MaxCount: 5, MaxAge: time.Hour},
+		Deliveries:  Deliveries{Keep: time.Hour, MaxCount: 7},
+		DeadLetters: DeadLetters{Keep: 48 * time.Hour, MaxBytes: 3145728},
+		Store:       Store{Dir: "testdata/state", Sync: "always", MaxBytes: 1073741824},
 		Drain:       0,
-		Log:         LogConfig{Level: "debug", Format: "console"},
+		Log:         Log{Level: "debug", Format: "console"},
 	}
 	same(t, "Config", reflect.ValueOf(*got), reflect.ValueOf(want))
 }

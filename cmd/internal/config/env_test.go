@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"strings"
@@ -33,16 +33,16 @@ func TestEnvironment(t *testing.T) {
 	if len(h.Tokens) != 2 {
 		t.Errorf("the tokens of the file are gone: %+v", h.Tokens)
 	}
-	if want := (StoreConfig{"elsewhere", "interval", 2 << 30}); c.Store != want {
+	if want := (Store{"elsewhere", "interval", 2 << 30}); c.Store != want {
 		t.Errorf("store is %+v", c.Store)
 	}
 	if got := c.Outbound.Proxy.Reveal(); got != "http://app:hunter6@127.0.0.1:3128" || len(c.Outbound.Networks) != 4 {
 		t.Errorf("the proxy is %s, the networks are %v", got, c.Outbound.Networks)
 	}
-	if c.Deliveries != (DeliveriesConfig{2 * time.Hour, 8}) || c.DeadLetters != (DeadLettersConfig{3 * time.Hour, 2 << 20}) {
+	if c.Deliveries != (Deliveries{2 * time.Hour, 8}) || c.DeadLetters != (DeadLetters{3 * time.Hour, 2 << 20}) {
 		t.Errorf("deliveries is %+v, dead_letters is %+v", c.Deliveries, c.DeadLetters)
 	}
-	if c.Drain != time.Minute || c.Log != (LogConfig{"warn", "json"}) {
+	if c.Drain != time.Minute || c.Log != (Log{"warn", "json"}) {
 		t.Errorf("drain is %v, log is %+v", c.Drain, c.Log)
 	}
 }

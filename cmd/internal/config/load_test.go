@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -25,7 +25,7 @@ func TestCredentialsDirectoryComesFirst(t *testing.T) {
 func TestFindConfig(t *testing.T) {
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "first.yaml"), filepath.Join(dir, "second.yaml")
-	find := func(flag string) (string, error) { return findConfigIn(flag, first, second) }
+	find := func(flag string) (string, error) { return findIn(flag, first, second) }
 
 	_, err := find("")
 	if err == nil || !strings.Contains(err.Error(), first+" and "+second) {
@@ -53,7 +53,7 @@ func TestFindConfigPlaces(t *testing.T) {
 	if err := os.WriteFile("stanzahook.yaml", nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := findConfig(""); err != nil || got != "stanzahook.yaml" {
+	if got, err := Find(""); err != nil || got != "stanzahook.yaml" {
 		t.Errorf("got %s, %v", got, err)
 	}
 }
@@ -70,7 +70,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		dir:     dir + ": the file cannot be read: is a directory",
 		large:   large + ": the file is larger than 1MiB: not a configuration",
 	} {
-		c, err := loadConfig(path, nil)
+		c, err := Load(path, nil)
 		if problems, ok := errors.AsType[Problems](err); !ok || len(problems) != 1 || err.Error() != want || c != nil {
 			t.Errorf("got  %v\nwant %s", err, want)
 		}
@@ -79,7 +79,7 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 
 // An editor that begins files with a byte order mark changes nothing.
 func TestLoadAfterAByteOrderMark(t *testing.T) {
-	text, err := os.ReadFile("testdata/config/minimal.yaml")
+	text, err := os.ReadFile("testdata/minimal.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,7 +87,7 @@ func TestLoadAfterAByteOrderMark(t *testing.T) {
 	if err := os.WriteFile(file, append([]byte("\ufeff"), text...), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	got, err := loadConfig(file, nil)
+	got, err := Load(file, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -9,7 +9,7 @@ import (
 )
 
 // match checks which stanzas an endpoint takes, and that there can be any.
-func (v checker) match(endpointKey string, endpoint *EndpointConfig) {
+func (v checker) match(endpointKey string, endpoint *Endpoint) {
 	match, key := &endpoint.Match, endpointKey+".match"
 	component := endpoint.Component
 	if v.isReported(endpointKey + ".component") {
@@ -27,7 +27,7 @@ func (v checker) match(endpointKey string, endpoint *EndpointConfig) {
 	switch {
 	case v.isSet(key+".body") && !match.Body:
 		v.add(key+".body", "false has no meaning; write true for stanzas that have a body, or remove it")
-	case match.Body && slices.ContainsFunc(endpoint.Stanzas, func(kind string) bool { return kind == stanzaPresence || kind == stanzaIQ }):
+	case match.Body && slices.ContainsFunc(endpoint.Stanzas, func(kind string) bool { return kind == StanzaPresence || kind == StanzaIQ }):
 		v.add(key+".body", "only messages have a body, so no other kind of the endpoint's stanzas would be taken; write stanzas: [message]")
 	}
 }
@@ -58,7 +58,7 @@ func (v checker) patterns(key string, texts []string, check func(element, text, 
 
 // matchTypes checks that each type is one of the kinds that are listed, and
 // that each kind has one.
-func (v checker) matchTypes(key string, endpoint *EndpointConfig) {
+func (v checker) matchTypes(key string, endpoint *Endpoint) {
 	types := endpoint.Match.Type
 	v.notEmpty(key, types, "a type, as chat")
 	var known []string
@@ -75,7 +75,7 @@ func (v checker) matchTypes(key string, endpoint *EndpointConfig) {
 		case !slices.Contains(known, t):
 			wrong = true
 			v.add(element, "%s is no type that the endpoint's stanzas (%s) come with; write %s",
-				quote(t), strings.Join(endpoint.Stanzas, ", "), alternatives(slices.Compact(slices.Sorted(slices.Values(known)))))
+				quote(t), strings.Join(endpoint.Stanzas, ", "), Alternatives(slices.Compact(slices.Sorted(slices.Values(known)))))
 		case slices.Contains(types[:i], t):
 			v.add(element, "%s is in the list twice; keep one", quote(t))
 		}
@@ -94,21 +94,21 @@ func (v checker) matchTypes(key string, endpoint *EndpointConfig) {
 // IQs cannot: they belong to who asked. It is nil for what is no kind.
 func typesOf(kind string) []string {
 	switch kind {
-	case stanzaMessage:
+	case StanzaMessage:
 		return []string{"normal", "chat", "groupchat", "headline", "error"}
-	case stanzaPresence:
+	case StanzaPresence:
 		return []string{"available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"}
-	case stanzaIQ:
+	case StanzaIQ:
 		return []string{"get", "set"}
 	}
 	return nil
 }
 
-func (v checker) matchPayloads(key string, match *MatchConfig) {
+func (v checker) matchPayloads(key string, match *Match) {
 	v.notEmpty(key, match.Payload, `a namespace, as "urn:xmpp:receipts"`)
 	for i, text := range match.Payload {
 		words := strings.Fields(text)
-		if len(words) < 1 || len(words) > 2 || strings.ContainsAny(text, "<>\"'") || hasControl(text) ||
+		if len(words) < 1 || len(words) > 2 || strings.ContainsAny(text, "<>\"'") || HasControl(text) ||
 			len(words) == 2 && strings.ContainsAny(words[1], ":/{}") {
 			v.add(v.elementKey(key, i), "%s is not a namespace, or a namespace, a space and the name of an element; write for example \"urn:xmpp:receipts request\"", quote(text))
 			continue

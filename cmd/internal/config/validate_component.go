@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -24,7 +24,7 @@ func (v checker) component(i int) {
 	}
 	if s, path, ok := v.secretOrFile(key, "secret", component.Secret, component.SecretFile); ok {
 		component.Secret, component.SecretFile = s, path
-		if hasControl(s.Reveal()) {
+		if HasControl(s.Reveal()) {
 			v.add(v.either(key, "secret"), "the secret has a line break or another control character in it; write it in one line")
 		}
 	}
@@ -32,7 +32,7 @@ func (v checker) component(i int) {
 	v.identity(key+".identity.name", component.Identity.Name)
 	v.identity(key+".identity.category", component.Identity.Category)
 	v.identity(key+".identity.type", component.Identity.Type)
-	v.oneOf(key+".presence", component.Presence, presenceAuto, presenceForward)
+	v.oneOf(key+".presence", component.Presence, PresenceAuto, PresenceForward)
 	if component.Keepalive < time.Second {
 		v.add(key+".keepalive", "%v is too often; write 1s or more", component.Keepalive)
 	}
@@ -64,14 +64,14 @@ func (v checker) domain(i int) {
 
 // identity checks a part of the identity: XEP-0030 wants none of them empty.
 func (v checker) identity(key, value string) {
-	if strings.TrimSpace(value) == "" || hasControl(value) {
+	if strings.TrimSpace(value) == "" || HasControl(value) {
 		v.add(key, "%s is empty or has a control character in it; write one line of text, or remove the key", quote(value))
 	}
 }
 
-func (v checker) tls(key string, tls *TLSConfig) {
-	v.oneOf(key+".mode", tls.Mode, tlsNone, tlsDirect)
-	if tls.Mode == tlsNone {
+func (v checker) tls(key string, tls *TLS) {
+	v.oneOf(key+".mode", tls.Mode, TLSNone, TLSDirect)
+	if tls.Mode == TLSNone {
 		for _, name := range []string{"ca_file", "server_name"} {
 			if v.isSet(key + "." + name) {
 				v.add(key+"."+name, "has no effect with mode: none; write mode: direct or remove it")
@@ -124,4 +124,4 @@ func (v checker) either(key, name string) string {
 	return key + "." + name
 }
 
-func hasControl(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
+func HasControl(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }

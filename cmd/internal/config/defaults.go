@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"net"
@@ -7,38 +7,38 @@ import (
 	"time"
 )
 
-// defaultConfig is what holds for every key outside lists that neither the
+// Default is what holds for every key outside lists that neither the
 // file nor the environment sets.
-func defaultConfig() Config {
+func Default() Config {
 	return Config{
-		HTTP: HTTPConfig{
+		HTTP: HTTP{
 			Listen:       "127.0.0.1:5290",
-			Basic:        BasicConfig{Accounts: AccountsConfig{Server: "127.0.0.1:5222", TLS: tlsStart}},
+			Basic:        Basic{Accounts: Accounts{Server: "127.0.0.1:5222", TLS: TLSStart}},
 			MaxBodyBytes: 192 * KiB,
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,
 		},
-		Outbound:    OutboundConfig{AllowNetworks: []string{"127.0.0.0/8", "::1/128"}},
-		Outbox:      OutboxConfig{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},
-		Deliveries:  DeliveriesConfig{Keep: 24 * time.Hour, MaxCount: 100_000},
-		DeadLetters: DeadLettersConfig{Keep: 14 * 24 * time.Hour, MaxBytes: GiB},
-		Store: StoreConfig{
+		Outbound:    Outbound{AllowNetworks: []string{"127.0.0.0/8", "::1/128"}},
+		Outbox:      Outbox{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},
+		Deliveries:  Deliveries{Keep: 24 * time.Hour, MaxCount: 100_000},
+		DeadLetters: DeadLetters{Keep: 14 * 24 * time.Hour, MaxBytes: GiB},
+		Store: Store{
 			Dir:      "/var/lib/stanzahook",
-			Sync:     syncInterval,
+			Sync:     SyncInterval,
 			MaxBytes: 4 * GiB,
 		},
 		Drain: 20 * time.Second,
-		Log:   LogConfig{Level: levelInfo, Format: logAuto},
+		Log:   Log{Level: LevelInfo, Format: LogAuto},
 	}
 }
 
 // defaultComponent is what an element of components is decoded over.
-func defaultComponent() ComponentConfig {
-	return ComponentConfig{
+func defaultComponent() Component {
+	return Component{
 		Server:         "127.0.0.1:5347",
-		TLS:            TLSConfig{Mode: tlsNone},
-		Identity:       IdentityConfig{Name: "Bots", Category: "component", Type: "generic"},
-		Presence:       presenceAuto,
+		TLS:            TLS{Mode: TLSNone},
+		Identity:       Identity{Name: "Bots", Category: "component", Type: "generic"},
+		Presence:       PresenceAuto,
 		Keepalive:      30 * time.Second,
 		MaxStanzaBytes: 256 * KiB,
 	}
@@ -46,28 +46,28 @@ func defaultComponent() ComponentConfig {
 
 // defaultEndpoint is what an element of endpoints is decoded over. Its slices
 // are new ones at every call, because the decoder writes into them.
-func defaultEndpoint() EndpointConfig {
-	return EndpointConfig{
-		Format:      formatEvent,
-		Stanzas:     []string{stanzaMessage},
+func defaultEndpoint() Endpoint {
+	return Endpoint{
+		Format:      FormatEvent,
+		Stanzas:     []string{StanzaMessage},
 		Timeout:     15 * time.Second,
 		Concurrency: 32,
-		Retry: RetryConfig{
+		Retry: Retry{
 			Schedule: []time.Duration{
 				time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second,
 				time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour,
 			},
 			MaxAge: 24 * time.Hour,
 		},
-		OnExhausted: exhaustedBounce,
+		OnExhausted: ExhaustedBounce,
 	}
 }
 
-// defaultRoster is what an element of rosters is decoded over.
-func defaultRoster() RosterConfig {
-	return RosterConfig{
-		Backend:        backendAuto,
-		Mode:           modeAuthoritative,
+// DefaultRoster is what an element of rosters is decoded over.
+func DefaultRoster() Roster {
+	return Roster{
+		Backend:        BackendAuto,
+		Mode:           ModeAuthoritative,
 		RefreshOnLogin: true,
 		Timeout:        10 * time.Second,
 		Concurrency:    16,
@@ -78,7 +78,7 @@ func defaultRoster() RosterConfig {
 func (c *Config) fillDependent() {
 	for i := range c.Components {
 		component := &c.Components[i]
-		if component.TLS.Mode == tlsDirect && component.TLS.ServerName == "" {
+		if component.TLS.Mode == TLSDirect && component.TLS.ServerName == "" {
 			component.TLS.ServerName, _, _ = net.SplitHostPort(component.Server)
 		}
 	}
@@ -89,15 +89,15 @@ func (c *Config) fillDependent() {
 		}
 		// The modules make one attempt and bounce: who comes from there gets
 		// the same. A copy has nobody to bounce to.
-		endpoint.Delivery = deliveryDirect
-		if endpoint.Format == formatEvent || endpoint.Copy {
-			endpoint.Delivery = deliveryQueued
+		endpoint.Delivery = DeliveryDirect
+		if endpoint.Format == FormatEvent || endpoint.Copy {
+			endpoint.Delivery = DeliveryQueued
 		}
 	}
 }
 
-// isLoopback reports whether the host of an address is this machine only.
-func isLoopback(host string) bool {
+// IsLoopback reports whether the host of an address is this machine only.
+func IsLoopback(host string) bool {
 	if strings.EqualFold(host, "localhost") {
 		return true
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/tls"
@@ -10,7 +10,7 @@ import (
 
 // clientTLS checks what requests to an address trust and show, and reads its
 // files. address is nil if that is wrong itself.
-func (v checker) clientTLS(key string, t *ClientTLSConfig, address *outbound.Address) {
+func (v checker) clientTLS(key string, t *ClientTLS, address *outbound.Address) {
 	if !v.isSet(key) {
 		return
 	}
@@ -63,7 +63,7 @@ func (v checker) pemFile(key, name, other, missing string, path *string) (secret
 
 // Config is what a client of net/http takes; nil for none of it. It is not kept,
 // because configurations are compared, and pools of certificates cannot be.
-func (t ClientTLSConfig) Config() *tls.Config {
+func (t ClientTLS) Config() *tls.Config {
 	if t.CA.IsZero() && t.Cert.IsZero() {
 		return nil
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/sha256"
@@ -15,82 +15,82 @@ import (
 // Config is one configuration file with the environment and the defaults laid
 // over and under it, checked and ready for use: secrets are read from their
 // files, names are in their canonical form, and nothing in it contradicts
-// something else in it. loadConfig makes it; nobody changes it afterwards.
+// something else in it. Load makes it; nobody changes it afterwards.
 //
 // The mapstructure tags are the keys of the file. The same tags tell which
-// keys are known (config_yaml.go) and which environment variables there are
-// (config_env.go), so a field added here is known everywhere. A field tagged
+// keys are known (yaml.go) and which environment variables there are
+// (env.go), so a field added here is known everywhere. A field tagged
 // "-" is worked out from others, or from the file as a whole.
 type Config struct {
-	Components  []ComponentConfig `mapstructure:"components"`
-	Endpoints   []EndpointConfig  `mapstructure:"endpoints"`
-	Rosters     []RosterConfig    `mapstructure:"rosters"`
-	HTTP        HTTPConfig        `mapstructure:"http"`
-	Outbound    OutboundConfig    `mapstructure:"outbound"`
-	Outbox      OutboxConfig      `mapstructure:"outbox"`
-	Deliveries  DeliveriesConfig  `mapstructure:"deliveries"`
-	DeadLetters DeadLettersConfig `mapstructure:"dead_letters"`
-	Store       StoreConfig       `mapstructure:"store"`
-	Drain       time.Duration     `mapstructure:"drain"`
-	Log         LogConfig         `mapstructure:"log"`
+	Components  []Component   `mapstructure:"components"`
+	Endpoints   []Endpoint    `mapstructure:"endpoints"`
+	Rosters     []Roster      `mapstructure:"rosters"`
+	HTTP        HTTP          `mapstructure:"http"`
+	Outbound    Outbound      `mapstructure:"outbound"`
+	Outbox      Outbox        `mapstructure:"outbox"`
+	Deliveries  Deliveries    `mapstructure:"deliveries"`
+	DeadLetters DeadLetters   `mapstructure:"dead_letters"`
+	Store       Store         `mapstructure:"store"`
+	Drain       time.Duration `mapstructure:"drain"`
+	Log         Log           `mapstructure:"log"`
 
 	Sum [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
 }
 
-// ComponentConfig is one XEP-0114 connection.
-type ComponentConfig struct {
-	Domain         string         `mapstructure:"domain"` // canonical (lower case), unique
-	Server         string         `mapstructure:"server"` // host:port
-	Secret         secret.String  `mapstructure:"secret"` // always set, wherever it came from
-	SecretFile     string         `mapstructure:"secret_file"`
-	TLS            TLSConfig      `mapstructure:"tls"`
-	Identity       IdentityConfig `mapstructure:"identity"`
-	Presence       string         `mapstructure:"presence"`
-	Keepalive      time.Duration  `mapstructure:"keepalive"`
-	MaxStanzaBytes ByteSize       `mapstructure:"max_stanza_bytes"`
+// Component is one XEP-0114 connection.
+type Component struct {
+	Domain         string        `mapstructure:"domain"` // canonical (lower case), unique
+	Server         string        `mapstructure:"server"` // host:port
+	Secret         secret.String `mapstructure:"secret"` // always set, wherever it came from
+	SecretFile     string        `mapstructure:"secret_file"`
+	TLS            TLS           `mapstructure:"tls"`
+	Identity       Identity      `mapstructure:"identity"`
+	Presence       string        `mapstructure:"presence"`
+	Keepalive      time.Duration `mapstructure:"keepalive"`
+	MaxStanzaBytes ByteSize      `mapstructure:"max_stanza_bytes"`
 }
 
-// TLSConfig says how the connection to the XMPP server is protected.
-type TLSConfig struct {
+// TLS says how the connection to the XMPP server is protected.
+type TLS struct {
 	Mode       string         `mapstructure:"mode"`
 	CAFile     string         `mapstructure:"ca_file"`
 	ServerName string         `mapstructure:"server_name"` // the host of server, if not given
 	CAs        *x509.CertPool `mapstructure:"-"`           // from ca_file; nil: the system's
 }
 
-// IdentityConfig is what the component says about itself in service discovery
+// Identity is what the component says about itself in service discovery
 // (XEP-0030).
-type IdentityConfig struct {
+type Identity struct {
 	Name     string `mapstructure:"name"`
 	Category string `mapstructure:"category"`
 	Type     string `mapstructure:"type"`
 }
 
-// EndpointConfig is one webhook target. They are asked in the order of the
+// Endpoint is one webhook target. They are asked in the order of the
 // file.
-type EndpointConfig struct {
+type Endpoint struct {
 	Name           string                   `mapstructure:"name"`
 	URL            string                   `mapstructure:"url"`       // as written, with its {placeholders}
 	Component      string                   `mapstructure:"component"` // a component's domain; "": every component
 	Format         string                   `mapstructure:"format"`
 	Stanzas        []string                 `mapstructure:"stanzas"`
-	Match          MatchConfig              `mapstructure:"match"`
+	Match          Match                    `mapstructure:"match"`
 	Copy           bool                     `mapstructure:"copy"`     // gets what it matches besides the endpoint that answers
 	Delivery       string                   `mapstructure:"delivery"` // always set: its default depends on format and copy
 	Timeout        time.Duration            `mapstructure:"timeout"`
 	Concurrency    int                      `mapstructure:"concurrency"`
 	SigningSecrets []secret.String          `mapstructure:"signing_secrets"` // none: requests are not signed
 	Headers        map[string]secret.String `mapstructure:"headers"`         // canonical names, as in http.Header
-	TLS            ClientTLSConfig          `mapstructure:"tls"`             // of an https URL
-	Retry          RetryConfig              `mapstructure:"retry"`
+	TLS            ClientTLS                `mapstructure:"tls"`             // of an https URL
+	Retry          Retry                    `mapstructure:"retry"`
 	OnExhausted    string                   `mapstructure:"on_exhausted"` // drop for every copy
 	Address        *outbound.Address        `mapstructure:"-"`            // URL, parsed; nil: none
 	SigningKeys    []signature.Secret       `mapstructure:"-"`            // SigningSecrets, parsed
 }
 
-// MatchConfig says which stanzas of its kinds an endpoint takes: those that
+// Match says which stanzas of its kinds an endpoint takes: those that
 // every key that is set fits, a list if one of its elements does.
-type MatchConfig struct {
+type Match struct {
 	To        oneOrMore     `mapstructure:"to"`      // patterns of the addressed bare JID
 	From      oneOrMore     `mapstructure:"from"`    // patterns of the sender's bare JID
 	Type      oneOrMore     `mapstructure:"type"`    // normal is also no type of a message, available no type of a presence
@@ -108,48 +108,48 @@ type PayloadName struct{ Space, Local string }
 // oneOrMore is a list that the file may write as a single text.
 type oneOrMore []string
 
-// RetryConfig is the pace of a queued delivery: the last step repeats until
+// Retry is the pace of a queued delivery: the last step repeats until
 // MaxAge.
-type RetryConfig struct {
+type Retry struct {
 	Schedule []time.Duration `mapstructure:"schedule"`
 	MaxAge   time.Duration   `mapstructure:"max_age"`
 }
 
-// RosterConfig says where the rosters of one host's users come from, and how
+// Roster says where the rosters of one host's users come from, and how
 // they get to the XMPP server.
-type RosterConfig struct {
+type Roster struct {
 	Host           string                   `mapstructure:"host"`      // canonical (lower case), unique
 	URL            string                   `mapstructure:"url"`       // as written, with its %s
 	Component      string                   `mapstructure:"component"` // a component's domain; the only one, if not given
 	Backend        string                   `mapstructure:"backend"`
-	EjabberdAPI    EjabberdAPIConfig        `mapstructure:"ejabberd_api"`
+	EjabberdAPI    EjabberdAPI              `mapstructure:"ejabberd_api"`
 	Mode           string                   `mapstructure:"mode"`
 	Keep           []string                 `mapstructure:"keep"` // patterns; the domains of our components, if not given
 	RefreshOnLogin bool                     `mapstructure:"refresh_on_login"`
 	Interval       time.Duration            `mapstructure:"interval"` // 0: none
 	Headers        map[string]secret.String `mapstructure:"headers"`  // canonical names, as in http.Header
-	TLS            ClientTLSConfig          `mapstructure:"tls"`      // of an https URL
+	TLS            ClientTLS                `mapstructure:"tls"`      // of an https URL
 	Timeout        time.Duration            `mapstructure:"timeout"`
 	Concurrency    int                      `mapstructure:"concurrency"`
 	KeepGlobs      []jid.Glob               `mapstructure:"-"` // Keep, parsed
 	Address        *outbound.Address        `mapstructure:"-"` // URL, parsed
 }
 
-// EjabberdAPIConfig is ejabberd's HTTP API, and the account that may use it.
+// EjabberdAPI is ejabberd's HTTP API, and the account that may use it.
 // Without a URL it is not used.
-type EjabberdAPIConfig struct {
+type EjabberdAPI struct {
 	URL          string        `mapstructure:"url"`
 	User         string        `mapstructure:"user"` // a bare JID
 	Password     secret.String `mapstructure:"password"`
 	PasswordFile string        `mapstructure:"password_file"`
 
-	TLS     ClientTLSConfig   `mapstructure:"tls"` // of an https URL
+	TLS     ClientTLS         `mapstructure:"tls"` // of an https URL
 	Address *outbound.Address `mapstructure:"-"`   // URL, parsed; nil: none
 }
 
-// ClientTLSConfig is what requests to an https URL trust and show: authorities in
+// ClientTLS is what requests to an https URL trust and show: authorities in
 // place of the system's, and a certificate with its key, both files or none.
-type ClientTLSConfig struct {
+type ClientTLS struct {
 	CAFile   string        `mapstructure:"ca_file"`
 	CertFile string        `mapstructure:"cert_file"`
 	KeyFile  string        `mapstructure:"key_file"`
@@ -158,38 +158,38 @@ type ClientTLSConfig struct {
 	Key      secret.String `mapstructure:"-"`
 }
 
-// HTTPConfig is our own HTTP server.
-type HTTPConfig struct {
-	Listen         string          `mapstructure:"listen"`          // host:port; an empty host is every address, port 0 a free one
-	BasePath       string          `mapstructure:"base_path"`       // of every route, such as /xmpp; "": none
-	TrustedProxies []string        `mapstructure:"trusted_proxies"` // networks or addresses whose X-Forwarded-For counts
-	Hosts          []string        `mapstructure:"hosts"`           // other names of this server, for insecure_no_auth
-	TLS            HTTPTLSConfig   `mapstructure:"tls"`
-	Tokens         []TokenConfig   `mapstructure:"tokens"`
-	Basic          BasicConfig     `mapstructure:"basic"`
-	MaxBodyBytes   ByteSize        `mapstructure:"max_body_bytes"`
-	IQTimeout      time.Duration   `mapstructure:"iq_timeout"`
-	IQMaxTimeout   time.Duration   `mapstructure:"iq_max_timeout"`
-	RateLimit      RateLimitConfig `mapstructure:"rate_limit"`
-	InsecureNoAuth bool            `mapstructure:"insecure_no_auth"`
-	Proxies        []netip.Prefix  `mapstructure:"-"` // TrustedProxies, parsed
+// HTTP is our own HTTP server.
+type HTTP struct {
+	Listen         string         `mapstructure:"listen"`          // host:port; an empty host is every address, port 0 a free one
+	BasePath       string         `mapstructure:"base_path"`       // of every route, such as /xmpp; "": none
+	TrustedProxies []string       `mapstructure:"trusted_proxies"` // networks or addresses whose X-Forwarded-For counts
+	Hosts          []string       `mapstructure:"hosts"`           // other names of this server, for insecure_no_auth
+	TLS            HTTPTLS        `mapstructure:"tls"`
+	Tokens         []Token        `mapstructure:"tokens"`
+	Basic          Basic          `mapstructure:"basic"`
+	MaxBodyBytes   ByteSize       `mapstructure:"max_body_bytes"`
+	IQTimeout      time.Duration  `mapstructure:"iq_timeout"`
+	IQMaxTimeout   time.Duration  `mapstructure:"iq_max_timeout"`
+	RateLimit      RateLimit      `mapstructure:"rate_limit"`
+	InsecureNoAuth bool           `mapstructure:"insecure_no_auth"`
+	Proxies        []netip.Prefix `mapstructure:"-"` // TrustedProxies, parsed
 }
 
-// HTTPTLSConfig is the certificate of the HTTP server; both files or none.
-type HTTPTLSConfig struct {
+// HTTPTLS is the certificate of the HTTP server; both files or none.
+type HTTPTLS struct {
 	CertFile string `mapstructure:"cert_file"` // PEM, those of intermediate authorities behind it
 	KeyFile  string `mapstructure:"key_file"`
 }
 
-// BasicConfig says which credentials of others count besides our tokens.
-type BasicConfig struct {
-	Component bool           `mapstructure:"component"` // /rest: a component's domain and its secret
-	Accounts  AccountsConfig `mapstructure:"accounts"`
+// Basic says which credentials of others count besides our tokens.
+type Basic struct {
+	Component bool     `mapstructure:"component"` // /rest: a component's domain and its secret
+	Accounts  Accounts `mapstructure:"accounts"`
 }
 
-// AccountsConfig says whose XMPP accounts may use /msg, and how their passwords
+// Accounts says whose XMPP accounts may use /msg, and how their passwords
 // are checked. Without hosts: nobody's.
-type AccountsConfig struct {
+type Accounts struct {
 	Server string         `mapstructure:"server"` // host:port for clients
 	Hosts  []string       `mapstructure:"hosts"`  // canonical (lower case)
 	TLS    string         `mapstructure:"tls"`    // starttls, direct or none
@@ -199,15 +199,15 @@ type AccountsConfig struct {
 	AllowPlain bool `mapstructure:"allow_plain"`
 }
 
-// RateLimitConfig is how many requests each token may make; without PerSecond:
+// RateLimit is how many requests each token may make; without PerSecond:
 // any.
-type RateLimitConfig struct {
+type RateLimit struct {
 	PerSecond int `mapstructure:"per_second"`
 	Burst     int `mapstructure:"burst"` // 0: as PerSecond
 }
 
-// TokenConfig is what one API token may do. The token itself is not kept.
-type TokenConfig struct {
+// Token is what one API token may do. The token itself is not kept.
+type Token struct {
 	Name      string     `mapstructure:"name"`
 	Hash      [32]byte   `mapstructure:"hash"` // SHA-256 of the token, also when it came from token_file
 	TokenFile string     `mapstructure:"token_file"`
@@ -216,93 +216,93 @@ type TokenConfig struct {
 	FromGlobs []jid.Glob `mapstructure:"-"`    // From, parsed
 }
 
-// OutboundConfig says where requests to webhooks may go.
-type OutboundConfig struct {
+// Outbound says where requests to webhooks may go.
+type Outbound struct {
 	AllowNetworks []string       `mapstructure:"allow_networks"` // networks, or single addresses; public ones need none
 	Proxy         secret.String  `mapstructure:"proxy"`          // an http or https URL, with a password perhaps; empty: none
 	Networks      []netip.Prefix `mapstructure:"-"`              // AllowNetworks, parsed
 }
 
-// OutboxConfig bounds the stanzas of HTTP callers that wait for the XMPP
+// Outbox bounds the stanzas of HTTP callers that wait for the XMPP
 // server, all components together.
-type OutboxConfig struct {
+type Outbox struct {
 	MaxBytes ByteSize      `mapstructure:"max_bytes"` // at most a quarter of store.max_bytes is used
 	MaxCount int           `mapstructure:"max_count"`
 	MaxAge   time.Duration `mapstructure:"max_age"`
 }
 
-// DeliveriesConfig bounds the log of deliveries, all endpoints together.
-type DeliveriesConfig struct {
+// Deliveries bounds the log of deliveries, all endpoints together.
+type Deliveries struct {
 	Keep     time.Duration `mapstructure:"keep"`
 	MaxCount int           `mapstructure:"max_count"`
 }
 
-// DeadLettersConfig bounds what is kept of stanzas that could not be delivered.
-type DeadLettersConfig struct {
+// DeadLetters bounds what is kept of stanzas that could not be delivered.
+type DeadLetters struct {
 	Keep     time.Duration `mapstructure:"keep"`
 	MaxBytes ByteSize      `mapstructure:"max_bytes"` // at most a quarter of store.max_bytes is used
 }
 
-// StoreConfig is the embedded store.
-type StoreConfig struct {
+// Store is the embedded store.
+type Store struct {
 	Dir      string   `mapstructure:"dir"`
 	Sync     string   `mapstructure:"sync"`
 	MaxBytes ByteSize `mapstructure:"max_bytes"`
 }
 
-// LogConfig says what is logged and how.
-type LogConfig struct {
+// Log says what is logged and how.
+type Log struct {
 	Level  string `mapstructure:"level"`
 	Format string `mapstructure:"format"`
 }
 
 // The words that a configuration chooses from.
 const (
-	tlsNone   = "none"
-	tlsDirect = "direct"
-	tlsStart  = "starttls"
+	TLSNone   = "none"
+	TLSDirect = "direct"
+	TLSStart  = "starttls"
 
-	presenceAuto    = "auto"
-	presenceForward = "forward"
+	PresenceAuto    = "auto"
+	PresenceForward = "forward"
 
-	formatEvent         = "event"
-	formatRESTJSON      = "rest-json"
-	formatRESTXML       = "rest-xml"
-	formatComponentHTTP = "component-http"
+	FormatEvent         = "event"
+	FormatRESTJSON      = "rest-json"
+	FormatRESTXML       = "rest-xml"
+	FormatComponentHTTP = "component-http"
 
-	stanzaMessage  = "message"
-	stanzaPresence = "presence"
-	stanzaIQ       = "iq"
+	StanzaMessage  = "message"
+	StanzaPresence = "presence"
+	StanzaIQ       = "iq"
 
-	deliveryQueued = "queued"
-	deliveryDirect = "direct"
+	DeliveryQueued = "queued"
+	DeliveryDirect = "direct"
 
-	exhaustedBounce = "bounce"
-	exhaustedDrop   = "drop"
+	ExhaustedBounce = "bounce"
+	ExhaustedDrop   = "drop"
 
-	backendAuto        = "auto"
-	backendPrivilege   = "privilege"
-	backendRemote      = "remote-roster"
-	backendEjabberdAPI = "ejabberd-api"
+	BackendAuto        = "auto"
+	BackendPrivilege   = "privilege"
+	BackendRemote      = "remote-roster"
+	BackendEjabberdAPI = "ejabberd-api"
 
-	modeAuthoritative = "authoritative"
-	modeAdditive      = "additive"
+	ModeAuthoritative = "authoritative"
+	ModeAdditive      = "additive"
 
-	scopeSend   = "send"
-	scopeQuery  = "query"
-	scopeRoster = "roster"
-	scopeEvents = "events"
-	scopeAdmin  = "admin"
+	ScopeSend   = "send"
+	ScopeQuery  = "query"
+	ScopeRoster = "roster"
+	ScopeEvents = "events"
+	ScopeAdmin  = "admin"
 
-	syncInterval = "interval"
-	syncAlways   = "always"
+	SyncInterval = "interval"
+	SyncAlways   = "always"
 
-	levelDebug = "debug"
-	levelInfo  = "info"
-	levelWarn  = "warn"
-	levelError = "error"
+	LevelDebug = "debug"
+	LevelInfo  = "info"
+	LevelWarn  = "warn"
+	LevelError = "error"
 
-	logAuto    = "auto" // console on a terminal, else json
-	logJSON    = "json"
-	logConsole = "console"
+	LogAuto    = "auto" // console on a terminal, else json
+	LogJSON    = "json"
+	LogConsole = "console"
 )

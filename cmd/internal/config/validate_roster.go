@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -25,9 +25,9 @@ func (v checker) roster(i int) {
 		v.reachable(key+".url", a)
 	}
 	v.clientTLS(key+".tls", &r.TLS, r.Address)
-	v.oneOf(key+".backend", r.Backend, backendAuto, backendPrivilege, backendRemote, backendEjabberdAPI)
+	v.oneOf(key+".backend", r.Backend, BackendAuto, BackendPrivilege, BackendRemote, BackendEjabberdAPI)
 	v.ejabberdAPI(key, r)
-	v.oneOf(key+".mode", r.Mode, modeAuthoritative, modeAdditive)
+	v.oneOf(key+".mode", r.Mode, ModeAuthoritative, ModeAdditive)
 	v.kept(key+".keep", r)
 	if r.Interval < 0 || r.Interval > 0 && r.Interval < minInterval {
 		v.add(key+".interval", "%v is too often; write %v or more, or 0s for none", r.Interval, minInterval)
@@ -86,9 +86,9 @@ func (v checker) rosterComponent(i int) {
 	case r.Component == "" && len(domains) == 1:
 		r.Component = domains[0]
 	case r.Component == "":
-		v.add(key, "is missing, and there are several components; write the one that the server lets change rosters, %s", alternatives(domains))
+		v.add(key, "is missing, and there are several components; write the one that the server lets change rosters, %s", Alternatives(domains))
 	case !slices.Contains(domains, r.Component):
-		v.add(key, "%s is not the domain of a component; write %s", quote(r.Component), alternatives(domains))
+		v.add(key, "%s is not the domain of a component; write %s", quote(r.Component), Alternatives(domains))
 	}
 }
 
@@ -117,15 +117,15 @@ func parseRosterURL(text string) (*outbound.Address, error) {
 }
 
 // ejabberdAPI checks the section of ejabberd's HTTP API.
-func (v checker) ejabberdAPI(rosterKey string, r *RosterConfig) {
+func (v checker) ejabberdAPI(rosterKey string, r *Roster) {
 	key, api := rosterKey+".ejabberd_api", &r.EjabberdAPI
 	if !v.isSet(key) {
-		if r.Backend == backendEjabberdAPI {
+		if r.Backend == BackendEjabberdAPI {
 			v.add(key, "is missing, and backend is ejabberd-api; write its url, user, and password or password_file")
 		}
 		return
 	}
-	if r.Backend == backendPrivilege || r.Backend == backendRemote {
+	if r.Backend == BackendPrivilege || r.Backend == BackendRemote {
 		v.add(key, "has no effect with backend: %s; write auto or ejabberd-api, or remove it", r.Backend)
 	}
 	api.URL = strings.TrimSuffix(api.URL, "/")
@@ -154,7 +154,7 @@ func (v checker) ejabberdAPI(rosterKey string, r *RosterConfig) {
 
 // kept checks the contacts that are never removed. Where there are none, they
 // are those at our components: bots that a user has added himself.
-func (v checker) kept(key string, r *RosterConfig) {
+func (v checker) kept(key string, r *Roster) {
 	if !v.isSet(key) {
 		for c := range v.c.Components {
 			r.Keep = append(r.Keep, v.c.Components[c].Domain)

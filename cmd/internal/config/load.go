@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/sha256"
@@ -17,23 +17,23 @@ import (
 	"stanzahook/pkg/document"
 )
 
-// maxConfigFile bounds what is read as a configuration. A thousand endpoints
+// maxFile bounds what is read as a configuration. A thousand endpoints
 // fit; a disk image given by mistake does not.
-const maxConfigFile = 1 << 20
+const maxFile = 1 << 20
 
-// findConfig returns the configuration file to load: the one that --config
+// Find returns the configuration file to load: the one that --config
 // names, else ./stanzahook.yaml, else /etc/stanzahook/stanzahook.yaml. Its
 // error says where it looked.
-func findConfig(flag string) (string, error) {
-	return findConfigIn(flag, "./stanzahook.yaml", "/etc/stanzahook/stanzahook.yaml")
+func Find(flag string) (string, error) {
+	return findIn(flag, "./stanzahook.yaml", "/etc/stanzahook/stanzahook.yaml")
 }
 
-func findConfigIn(flag string, places ...string) (string, error) {
+func findIn(flag string, places ...string) (string, error) {
 	if flag != "" {
 		places = []string{flag}
 	}
 	for _, place := range places {
-		// A file that is there and cannot be read is loadConfig's to report:
+		// A file that is there and cannot be read is Load's to report:
 		// taking the next one in silence would start with the wrong settings.
 		if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
 			return filepath.Clean(place), nil
@@ -46,29 +46,29 @@ func findConfigIn(flag string, places ...string) (string, error) {
 		strings.Join(places, " and "))
 }
 
-// loadConfig reads a configuration file and the environment (as os.Environ
+// Load reads a configuration file and the environment (as os.Environ
 // gives it), fills in the defaults, reads the files that hold secrets, and
 // checks everything. An error that is about the configuration is of type
 // Problems and names all of them.
 //
 // The work is shared like this: viper lays the file over the defaults and the
 // environment over the file, and decodes. It knows no lines, no unknown keys
-// and no types, so the file is read as YAML nodes first (config_yaml.go), and
+// and no types, so the file is read as YAML nodes first (yaml.go), and
 // only what belongs into the Config is handed on.
-func loadConfig(path string, env []string) (*Config, error) {
-	text, err := readConfigFile(path)
+func Load(path string, env []string) (*Config, error) {
+	text, err := readFile(path)
 	if err != nil {
 		return nil, Problems{{File: path, Text: err.Error()}}
 	}
-	cfg, err := parseConfig(path, text, env)
+	cfg, err := Parse(path, text, env)
 	if err == nil {
 		cfg.Sum = sha256.Sum256(text)
 	}
 	return cfg, err
 }
 
-// parseConfig is loadConfig of a text that came from the file at path.
-func parseConfig(path string, text []byte, env []string) (*Config, error) {
+// Parse is Load of a text that came from the file at path.
+func Parse(path string, text []byte, env []string) (*Config, error) {
 	r := newReport(path)
 	root, ok := parseYAML(r, text)
 	if !ok {
@@ -77,10 +77,10 @@ func parseConfig(path string, text []byte, env []string) (*Config, error) {
 	}
 
 	v := viper.New()
-	for _, l := range leaves(reflect.ValueOf(defaultConfig()), "") {
+	for _, l := range leaves(reflect.ValueOf(Default()), "") {
 		v.SetDefault(l.key, l.value.Interface())
 	}
-	v.SetDefault("outbound.allow_networks", defaultConfig().Outbound.AllowNetworks) // a list, so no leaf
+	v.SetDefault("outbound.allow_networks", Default().Outbound.AllowNetworks) // a list, so no leaf
 	if err := v.MergeConfigMap(readKeys(r, root)); err != nil {
 		return nil, fmt.Errorf("load %s: %w", path, err)
 	}
@@ -101,7 +101,7 @@ func parseConfig(path string, text []byte, env []string) (*Config, error) {
 	return &c, nil
 }
 
-func readConfigFile(path string) ([]byte, error) {
+func readFile(path string) ([]byte, error) {
 	f, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, errors.New("the file does not exist")
@@ -110,12 +110,12 @@ func readConfigFile(path string) ([]byte, error) {
 		return nil, cannotRead(err)
 	}
 	defer f.Close() //nolint:errcheck // only read from
-	text, err := io.ReadAll(io.LimitReader(f, maxConfigFile+1))
+	text, err := io.ReadAll(io.LimitReader(f, maxFile+1))
 	if err != nil {
 		return nil, cannotRead(err)
 	}
-	if len(text) > maxConfigFile {
-		return nil, fmt.Errorf("the file is larger than %v: not a configuration", ByteSize(maxConfigFile))
+	if len(text) > maxFile {
+		return nil, fmt.Errorf("the file is larger than %v: not a configuration", ByteSize(maxFile))
 	}
 	return document.Unmarked(text), nil
 }
@@ -140,12 +140,12 @@ func strictly(d *mapstructure.DecoderConfig) {
 // viper has defaults for keys outside lists only.
 func overDefaults(from, to reflect.Value) (any, error) {
 	switch to.Type() {
-	case reflect.TypeFor[ComponentConfig]():
+	case reflect.TypeFor[Component]():
 		to.Set(reflect.ValueOf(defaultComponent()))
-	case reflect.TypeFor[EndpointConfig]():
+	case reflect.TypeFor[Endpoint]():
 		to.Set(reflect.ValueOf(defaultEndpoint()))
-	case reflect.TypeFor[RosterConfig]():
-		to.Set(reflect.ValueOf(defaultRoster()))
+	case reflect.TypeFor[Roster]():
+		to.Set(reflect.ValueOf(DefaultRoster()))
 	}
 	return from.Interface(), nil
 }

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -35,10 +35,10 @@ func (v checker) endpoint(i int) {
 		v.clientTLS(key+".tls", &endpoint.TLS, endpoint.Address)
 	}
 	v.endpointComponent(i)
-	v.oneOf(key+".format", endpoint.Format, formatEvent, formatRESTJSON, formatRESTXML, formatComponentHTTP)
-	v.someOf(key+".stanzas", endpoint.Stanzas, stanzaMessage, stanzaPresence, stanzaIQ)
+	v.oneOf(key+".format", endpoint.Format, FormatEvent, FormatRESTJSON, FormatRESTXML, FormatComponentHTTP)
+	v.someOf(key+".stanzas", endpoint.Stanzas, StanzaMessage, StanzaPresence, StanzaIQ)
 	v.match(key, endpoint)
-	v.oneOf(key+".delivery", endpoint.Delivery, deliveryQueued, deliveryDirect)
+	v.oneOf(key+".delivery", endpoint.Delivery, DeliveryQueued, DeliveryDirect)
 	if t := endpoint.Timeout; t <= 0 || t > maxTimeout {
 		v.add(key+".timeout", "%v is out of range; write more than 0s and at most %v, for example 15s", t, maxTimeout)
 	}
@@ -47,7 +47,7 @@ func (v checker) endpoint(i int) {
 	}
 	v.signing(key+".signing_secrets", endpoint)
 	v.headers(key+".headers", endpoint.Headers, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
-	v.oneOf(key+".on_exhausted", endpoint.OnExhausted, exhaustedBounce, exhaustedDrop)
+	v.oneOf(key+".on_exhausted", endpoint.OnExhausted, ExhaustedBounce, ExhaustedDrop)
 	v.retry(key+".retry", &endpoint.Retry)
 	v.copies(key, endpoint)
 	v.direct(key, endpoint)
@@ -86,7 +86,7 @@ func (v checker) endpointComponent(i int) {
 	}
 	if len(domains) > 0 && !slices.Contains(domains, endpoint.Component) {
 		v.add(fmt.Sprintf("endpoints[%d].component", i), "%s is not the domain of a component; write %s, or remove the key for all",
-			quote(endpoint.Component), alternatives(domains))
+			quote(endpoint.Component), Alternatives(domains))
 	}
 }
 
@@ -105,15 +105,15 @@ func parseEndpointURL(text string) (*outbound.Address, error) {
 
 // pulled checks what makes no sense for an endpoint without a URL: nothing is
 // sent to it, a bot pulls its events. Its owner may have forgotten the URL.
-func (v checker) pulled(key string, endpoint *EndpointConfig) {
+func (v checker) pulled(key string, endpoint *Endpoint) {
 	const without = "an endpoint without url, whose events a bot pulls from /v1"
-	if endpoint.Format != formatEvent {
+	if endpoint.Format != FormatEvent {
 		v.add(key+".format", "%s is not for %s: there they are in format event; add url, or remove format", quote(endpoint.Format), without)
 	}
-	if endpoint.Delivery == deliveryDirect && v.isSet(key+".delivery") {
+	if endpoint.Delivery == DeliveryDirect && v.isSet(key+".delivery") {
 		v.add(key+".delivery", "direct is not for %s: they are always queued; add url, or remove delivery", without)
 	}
-	if i := slices.Index(endpoint.Stanzas, stanzaIQ); i >= 0 {
+	if i := slices.Index(endpoint.Stanzas, StanzaIQ); i >= 0 {
 		v.add(fmt.Sprintf("%s.stanzas[%d]", key, i), "iq is not for %s: an IQ has one answer, at once; add url, or remove iq", without)
 	}
 	for _, name := range [...]string{"timeout", "concurrency", "signing_secrets", "headers", "tls", "retry.schedule"} {
@@ -124,7 +124,7 @@ func (v checker) pulled(key string, endpoint *EndpointConfig) {
 }
 
 // signing checks the secrets that sign, without showing them.
-func (v checker) signing(key string, endpoint *EndpointConfig) {
+func (v checker) signing(key string, endpoint *Endpoint) {
 	if v.isSet(key) && len(endpoint.SigningSecrets) == 0 {
 		v.add(key, "is an empty list; write a secret, or remove the key to send without a signature")
 	}
@@ -180,7 +180,7 @@ func (v checker) headerKey(path, name string) string {
 	return usual
 }
 
-func (v checker) retry(key string, retry *RetryConfig) {
+func (v checker) retry(key string, retry *Retry) {
 	if len(retry.Schedule) == 0 {
 		v.add(key+".schedule", "is empty; write at least one step, for example [1s, 5s, 1m]")
 	}
@@ -200,8 +200,8 @@ func (v checker) retry(key string, retry *RetryConfig) {
 
 // direct checks what makes no sense for an endpoint with one attempt only.
 // Silence would let its owner believe in retries.
-func (v checker) direct(key string, endpoint *EndpointConfig) {
-	if endpoint.Delivery != deliveryDirect || endpoint.Copy {
+func (v checker) direct(key string, endpoint *Endpoint) {
+	if endpoint.Delivery != DeliveryDirect || endpoint.Copy {
 		return
 	}
 	why := "delivery: direct"
@@ -211,28 +211,28 @@ func (v checker) direct(key string, endpoint *EndpointConfig) {
 	if v.isSet(key + ".retry") {
 		v.add(key+".retry", "has no effect with %s; write delivery: queued, or remove it", why)
 	}
-	if endpoint.OnExhausted == exhaustedDrop {
+	if endpoint.OnExhausted == ExhaustedDrop {
 		v.add(key+".on_exhausted", "drop has no effect with %s, which always bounces; write delivery: queued, or remove it", why)
 	}
 }
 
 // copies checks what makes no sense for an endpoint that only gets a copy: it
 // answers nothing, and nobody hears of its failures.
-func (v checker) copies(key string, endpoint *EndpointConfig) {
+func (v checker) copies(key string, endpoint *Endpoint) {
 	if !endpoint.Copy {
 		return
 	}
-	if i := slices.Index(endpoint.Stanzas, stanzaIQ); i >= 0 {
+	if i := slices.Index(endpoint.Stanzas, StanzaIQ); i >= 0 {
 		v.add(fmt.Sprintf("%s.stanzas[%d]", key, i), "iq is not for a copy: an IQ has one answer, and a copy gives none; remove iq, or copy")
 	}
-	if endpoint.Delivery == deliveryDirect {
+	if endpoint.Delivery == DeliveryDirect {
 		v.add(key+".delivery", "direct is not for a copy, which is always queued; remove it, or copy")
 	}
 	switch {
-	case endpoint.OnExhausted != exhaustedBounce:
+	case endpoint.OnExhausted != ExhaustedBounce:
 	case v.isSet(key + ".on_exhausted"):
 		v.add(key+".on_exhausted", "bounce is not for a copy, which bounces nothing; remove it, or copy")
 	default:
-		endpoint.OnExhausted = exhaustedDrop
+		endpoint.OnExhausted = ExhaustedDrop
 	}
 }

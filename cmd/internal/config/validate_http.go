@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"crypto/sha256"
@@ -13,7 +13,7 @@ import (
 func (v checker) http() {
 	http := &v.c.HTTP
 	if v.address("http.listen", http.Listen, "127.0.0.1:5290") && http.InsecureNoAuth {
-		if host, _, _ := net.SplitHostPort(http.Listen); !isLoopback(host) {
+		if host, _, _ := net.SplitHostPort(http.Listen); !IsLoopback(host) {
 			v.add("http.insecure_no_auth", "true is for loopback addresses only, and http.listen is %s; remove it and write tokens", quote(http.Listen))
 		}
 	}
@@ -34,7 +34,7 @@ func (v checker) token(i int) {
 	switch {
 	case token.Name == "":
 		v.add(key+".name", "is missing; write who uses the token, for example ops")
-	case strings.Contains(token.Name, ":") || hasControl(token.Name):
+	case strings.Contains(token.Name, ":") || HasControl(token.Name):
 		v.add(key+".name", "%s has a colon or a control character in it; callers with Basic authentication write name:token", quote(token.Name))
 	}
 	for before := range i {
@@ -43,7 +43,7 @@ func (v checker) token(i int) {
 		}
 	}
 	v.tokenHash(i)
-	v.someOf(key+".scopes", token.Scopes, scopeSend, scopeQuery, scopeRoster, scopeEvents, scopeAdmin)
+	v.someOf(key+".scopes", token.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeAdmin)
 	v.tokenFrom(key+".from", token)
 }
 
@@ -86,7 +86,7 @@ func (v checker) tokenHash(i int) {
 }
 
 // tokenFrom checks the patterns of the addresses that a token may send from.
-func (v checker) tokenFrom(path string, token *TokenConfig) {
+func (v checker) tokenFrom(path string, token *Token) {
 	if v.isSet(path) && len(token.From) == 0 {
 		v.add(path, "is an empty list; write an address, or remove the key to allow every address of every component")
 	}

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -34,7 +34,7 @@ func (v checker) outbound() {
 // may have a password in it.
 func parseProxyURL(text string) (*url.URL, error) {
 	u, err := url.Parse(text)
-	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || hasControl(text) {
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || HasControl(text) {
 		return nil, errors.New("is not an http or https URL; write for example http://proxy.example.com:3128")
 	}
 	if port, err := strconv.Atoi(portOf(u)); err != nil || port < 1 || port > 65535 {
@@ -48,7 +48,7 @@ func parseProxyURL(text string) (*url.URL, error) {
 
 // ProxyURL is Proxy, parsed; nil for none. It is not kept, because a URL shows
 // the password in it wherever it is printed.
-func (o OutboundConfig) ProxyURL() *url.URL {
+func (o Outbound) ProxyURL() *url.URL {
 	if o.Proxy.IsZero() {
 		return nil
 	}

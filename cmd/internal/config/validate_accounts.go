@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -33,18 +33,18 @@ func (v checker) accounts() {
 		}
 	}
 	address := v.address(key+".server", a.Server, "127.0.0.1:5222")
-	v.oneOf(key+".tls", a.TLS, tlsStart, tlsDirect, tlsNone)
-	if a.TLS == tlsNone && address {
-		if host, _, _ := net.SplitHostPort(a.Server); !isLoopback(host) {
+	v.oneOf(key+".tls", a.TLS, TLSStart, TLSDirect, TLSNone)
+	if a.TLS == TLSNone && address {
+		if host, _, _ := net.SplitHostPort(a.Server); !IsLoopback(host) {
 			v.add(key+".tls", "none sends passwords in the clear, so it is for loopback addresses only, and server is %s; write starttls or direct", quote(a.Server))
 		}
 	}
-	if a.AllowPlain && (a.TLS == tlsStart || a.TLS == tlsDirect) {
+	if a.AllowPlain && (a.TLS == TLSStart || a.TLS == TLSDirect) {
 		v.add(key+".allow_plain", "has no effect with tls: %s, where passwords are sent encrypted; remove it", a.TLS)
 	}
 	switch {
 	case !v.isSet(key+".ca_file") || v.isReported(key+".ca_file"):
-	case a.TLS == tlsNone:
+	case a.TLS == TLSNone:
 		v.add(key+".ca_file", "has no effect with tls: none; write starttls or direct, or remove it")
 	default:
 		pool, path, err := v.files.certificates(a.CAFile)

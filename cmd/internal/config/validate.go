@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -66,15 +66,15 @@ func validate(r *report, c *Config, files fileReader) {
 	if c.Drain < 0 {
 		v.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
 	}
-	v.oneOf("log.level", c.Log.Level, levelDebug, levelInfo, levelWarn, levelError)
-	v.oneOf("log.format", c.Log.Format, logAuto, logJSON, logConsole)
+	v.oneOf("log.level", c.Log.Level, LevelDebug, LevelInfo, LevelWarn, LevelError)
+	v.oneOf("log.format", c.Log.Format, LogAuto, LogJSON, LogConsole)
 	v.contradictions()
 }
 
 // oneOf checks a word that is chosen from a few.
 func (v checker) oneOf(key, value string, words ...string) {
 	if !slices.Contains(words, value) {
-		v.add(key, "%s is not known; write %s", quote(value), alternatives(words))
+		v.add(key, "%s is not known; write %s", quote(value), Alternatives(words))
 	}
 }
 
@@ -92,8 +92,8 @@ func (v checker) someOf(key string, values []string, words ...string) {
 	}
 }
 
-// alternatives joins words as a sentence does.
-func alternatives(words []string) string {
+// Alternatives joins words as a sentence does.
+func Alternatives(words []string) string {
 	last := len(words) - 1
 	if last == 0 {
 		return words[0]
@@ -104,7 +104,7 @@ func alternatives(words []string) string {
 // address checks a host:port and reports whether it is one.
 func (v checker) address(key, value, example string) bool {
 	host, port, err := net.SplitHostPort(value)
-	if err != nil || strings.ContainsAny(host, " /@") || hasControl(host) {
+	if err != nil || strings.ContainsAny(host, " /@") || HasControl(host) {
 		v.add(key, "%s is not host:port; write for example %s", quote(value), example)
 		return false
 	}
@@ -124,10 +124,10 @@ func (v checker) contradictions() {
 		if host, port, err := net.SplitHostPort(component.Server); err == nil && v.isOurs(host, port) {
 			v.add("http.listen", "%s is the address of %s.server; give one of them another port", quote(v.c.HTTP.Listen), key)
 		}
-		taken := slices.ContainsFunc(v.c.Endpoints, func(e EndpointConfig) bool {
-			return (e.Component == "" || e.Component == component.Domain) && slices.Contains(e.Stanzas, stanzaPresence)
+		taken := slices.ContainsFunc(v.c.Endpoints, func(e Endpoint) bool {
+			return (e.Component == "" || e.Component == component.Domain) && slices.Contains(e.Stanzas, StanzaPresence)
 		})
-		if component.Presence == presenceForward && !taken && !v.isReported("endpoints") {
+		if component.Presence == PresenceForward && !taken && !v.isReported("endpoints") {
 			v.add(key+".presence", "forward needs an endpoint of this component with presence in its stanzas; add it there, or write auto")
 		}
 	}
@@ -160,7 +160,7 @@ func (v checker) isOurs(host, port string) bool {
 	}
 	ours, err := netip.ParseAddr(ourHost)
 	everywhere := ourHost == "" || err == nil && ours.IsUnspecified()
-	return everywhere && isLoopback(host)
+	return everywhere && IsLoopback(host)
 }
 
 // withoutNames writes a host with the one name that needs no DNS as an address.

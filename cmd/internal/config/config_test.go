@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"fmt"
@@ -15,11 +15,11 @@ import (
 	"stanzahook/pkg/signature"
 )
 
-// load loads a file of testdata/config that must be good. Its sum, which changes with
+// load loads a file of testdata that must be good. Its sum, which changes with
 // each comment in it, is left out.
 func load(t *testing.T, name string, env ...string) *Config {
 	t.Helper()
-	c, err := loadConfig(filepath.Join("testdata/config", name), env)
+	c, err := Load(filepath.Join("testdata", name), env)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func parsed(t *testing.T, text string, placeholders ...string) *outbound.Address
 // contents are those of a file that a configuration names.
 func contents(t *testing.T, name string) secret.String {
 	t.Helper()
-	s, err := secret.FromFile(filepath.Join("testdata/config", name))
+	s, err := secret.FromFile(filepath.Join("testdata", name))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -99,33 +99,33 @@ func same(t *testing.T, path string, got, want reflect.Value) {
 // they are held against the manual.
 func TestMinimalFileHasTheDefaults(t *testing.T) {
 	want := Config{
-		Components: []ComponentConfig{{
+		Components: []Component{{
 			Domain:         "bot.example.com",
 			Server:         "127.0.0.1:5347",
 			Secret:         secret.New("hunter2"),
-			TLS:            TLSConfig{Mode: "none"},
-			Identity:       IdentityConfig{Name: "Bots", Category: "component", Type: "generic"},
+			TLS:            TLS{Mode: "none"},
+			Identity:       Identity{Name: "Bots", Category: "component", Type: "generic"},
 			Presence:       "auto",
 			Keepalive:      30 * time.Second,
 			MaxStanzaBytes: 262144,
 		}},
-		HTTP: HTTPConfig{
+		HTTP: HTTP{
 			Listen:       "127.0.0.1:5290",
-			Basic:        BasicConfig{Accounts: AccountsConfig{Server: "127.0.0.1:5222", TLS: "starttls"}},
+			Basic:        Basic{Accounts: Accounts{Server: "127.0.0.1:5222", TLS: "starttls"}},
 			MaxBodyBytes: 196608,
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,
 		},
-		Outbound: OutboundConfig{
+		Outbound: Outbound{
 			AllowNetworks: []string{"127.0.0.0/8", "::1/128"},
 			Networks:      prefixes("127.0.0.0/8", "::1/128"),
 		},
-		Outbox:      OutboxConfig{MaxBytes: 268435456, MaxCount: 100000, MaxAge: 24 * time.Hour},
-		Deliveries:  DeliveriesConfig{Keep: 24 * time.Hour, MaxCount: 100000},
-		DeadLetters: DeadLettersConfig{Keep: 336 * time.Hour, MaxBytes: 1073741824},
-		Store:       StoreConfig{Dir: "/var/lib/stanzahook", Sync: "interval", MaxBytes: 4294967296},
+		Outbox:      Outbox{MaxBytes: 268435456, MaxCount: 100000, MaxAge: 24 * time.Hour},
+		Deliveries:  Deliveries{Keep: 24 * time.Hour, MaxCount: 100000},
+		DeadLetters: DeadLetters{Keep: 336 * time.Hour, MaxBytes: 1073741824},
+		Store:       Store{Dir: "/var/lib/stanzahook", Sync: "interval", MaxBytes: 4294967296},
 		Drain:       20 * time.Second,
-		Log:         LogConfig{Level: "info", Format: "auto"},
+		Log:         Log{Level: "info", Format: "auto"},
 	}
 	same(t, "Config", reflect.ValueOf(*load(t, "minimal.yaml")), reflect.ValueOf(want))
 }
@@ -135,10 +135,10 @@ func TestAnchorsAndMergeKeys(t *testing.T) {
 		Name, URL   string
 		Timeout     time.Duration
 		Concurrency int
-		Retry       RetryConfig
+		Retry       Retry
 	}
-	gently := RetryConfig{Schedule: []time.Duration{10 * time.Second, 10 * time.Minute}, MaxAge: 2 * time.Hour}
-	changed := RetryConfig{Schedule: gently.Schedule, MaxAge: 10 * time.Minute}
+	gently := Retry{Schedule: []time.Duration{10 * time.Second, 10 * time.Minute}, MaxAge: 2 * time.Hour}
+	changed := Retry{Schedule: gently.Schedule, MaxAge: 10 * time.Minute}
 	want := []short{
 		{"one", "http://127.0.0.1:8080/one", 3 * time.Second, 32, gently},
 		{"two", "http://127.0.0.1:8080/two", 3 * time.Second, 32, gently},
@@ -174,7 +174,7 @@ func TestElementsAreIndependent(t *testing.T) {
 }
 
 func TestServerNameIsTheServersHost(t *testing.T) {
-	c, err := parseConfig("x.yaml", []byte("components:\n  - domain: bot.example.com\n    secret: x\n"+
+	c, err := Parse("x.yaml", []byte("components:\n  - domain: bot.example.com\n    secret: x\n"+
 		"    server: xmpp.example.com:5347\n    tls: {mode: direct}\n"), nil)
 	if err != nil {
 		t.Fatal(err)

@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"encoding/hex"
@@ -12,8 +12,8 @@ import (
 	"stanzahook/pkg/secret"
 )
 
-// hashPrefix names the hash of a token in the configuration.
-const hashPrefix = "sha256:"
+// HashPrefix names the hash of a token in the configuration.
+const HashPrefix = "sha256:"
 
 // parseValue reads a single value of type t from its text, for the file and
 // the environment alike. The error continues a sentence that begins with the
@@ -44,15 +44,15 @@ func parseValue(t reflect.Type, text string) (any, error) {
 	case reflect.TypeFor[ByteSize]():
 		return parseByteSize(text)
 	case reflect.TypeFor[[32]byte]():
-		return parseHash(text)
+		return ParseHash(text)
 	}
 	return nil, errors.New("cannot be set: no reader for " + t.String())
 }
 
-// parseHash reads a token's hash. Upper-case digits are refused: a hash is
+// ParseHash reads a token's hash. Upper-case digits are refused: a hash is
 // compared by eye with what "token new" printed and sha256sum prints.
-func parseHash(text string) (any, error) {
-	digits, found := strings.CutPrefix(text, hashPrefix)
+func ParseHash(text string) (any, error) {
+	digits, found := strings.CutPrefix(text, HashPrefix)
 	sum, err := hex.DecodeString(digits)
 	if !found || err != nil || len(sum) != 32 || strings.ToLower(digits) != digits {
 		return nil, errors.New(`is not "sha256:" and 64 lower-case hex digits; "stanzahook token new" prints a token with its hash`)

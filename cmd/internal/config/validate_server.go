@@ -1,4 +1,4 @@
-package main
+package config
 
 import (
 	"errors"
@@ -46,7 +46,7 @@ func (v checker) httpServer() {
 			v.add("http.tls.cert_file", "%v", err)
 			break
 		}
-		http.TLS = HTTPTLSConfig{CertFile: certFound, KeyFile: keyFound}
+		http.TLS = HTTPTLS{CertFile: certFound, KeyFile: keyFound}
 	}
 	rate := http.RateLimit
 	switch {
