@@ -41,7 +41,7 @@ build: ## build bin/stanzahook, and what the demo needs besides
 	@mkdir -p bin
 # One at a time: who comes second finds it done, and does not replace a program that
 # the first is about to start.
-	CGO_ENABLED=0 flock bin/.lock go build -ldflags '-X main.version=$(VERSION)' -o bin/ ./cmd/stanzahook ./examples/demo ./examples/echo-go ./examples/contacts-go
+	CGO_ENABLED=0 flock bin/.lock go build -ldflags '-X stanzahook/cmd/internal/build.Version=$(VERSION)' -o bin/ ./cmd/stanzahook ./examples/demo ./examples/echo-go ./examples/contacts-go
 
 # Here and below the program replaces the shell, so that Ctrl-C reaches it and make
 # waits for its clean-up.

@@ -19,7 +19,7 @@ export SOURCE_DATE_EPOCH LC_ALL=C
 rm -rf "$out"
 mkdir -p "$out"
 
-build() { CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid= -X main.version=$version" -o "$1" ./cmd/stanzahook; }
+build() { CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid= -X stanzahook/cmd/internal/build.Version=$version" -o "$1" ./cmd/stanzahook; }
 
 tool=$out/.tool
 trap 'rm -f "$tool"' EXIT

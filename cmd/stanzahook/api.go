@@ -17,6 +17,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/pkg/document"
 )
 
@@ -108,7 +109,7 @@ func (a *api) send(ctx context.Context, method, path string, query url.Values, b
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
-	r.Header.Set("User-Agent", "stanzahook/"+version)
+	r.Header.Set("User-Agent", build.UserAgent())
 	answer, err := a.client.Do(r)
 	if err != nil {
 		var u *url.Error

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/archive"
@@ -154,7 +155,7 @@ func (a *app) makeLinks(context.Context) error {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}
 		handlers = append(handlers, a.forward,
-			(&disco.Responder{Identity: identity, Version: version, Started: a.started, Now: time.Now}).Handler(),
+			(&disco.Responder{Identity: identity, Version: build.Version, Started: a.started, Now: time.Now}).Handler(),
 			component.HandlerFunc(presence.Swallow))
 		o := a.linkOptions(&c, domain, handlers)
 		var link *component.Link
@@ -194,7 +195,7 @@ func newWebhook(cfg *config.Config, c config.Endpoint) *webhook.Endpoint {
 		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == config.DeliveryQueued,
 		Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
 		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, DropOld: c.OnExhausted == config.ExhaustedDrop,
-		UserAgent: "stanzahook/" + version, Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
+		UserAgent: build.UserAgent(), Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
 		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body},
 	}
 	for _, p := range c.Match.Payloads {

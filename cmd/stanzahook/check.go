@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 )
@@ -106,7 +107,7 @@ func (c *checking) run(cmd *cobra.Command) error {
 	}
 	switch {
 	case mistaken && c.asJSON:
-		return failed(errors.New(counted(len(problems), "mistake") + " in the configuration"))
+		return failed(errors.New(plural.Count(len(problems), "mistake") + " in the configuration"))
 	case mistaken:
 		return failed(err)
 	case !sum.OK:
@@ -172,7 +173,7 @@ func configured(path string, cfg *config.Config) []v1.Check {
 	case len(h.Tokens) == 0 && !h.Basic.Component && len(h.Basic.Accounts.Hosts) == 0:
 		all = append(all, warning("http", h.Listen, "there is no token, so nobody may use the API", "make one: stanzahook token new --help"))
 	default:
-		all = append(all, fine("http", h.Listen, counted(len(h.Tokens), "token")))
+		all = append(all, fine("http", h.Listen, plural.Count(len(h.Tokens), "token")))
 	}
 	if len(h.Hosts) > 0 && !h.InsecureNoAuth {
 		all = append(all, warning("http", h.Listen, "http.hosts has no effect without insecure_no_auth: with tokens the API answers to every name", "remove it"))

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/disco"
@@ -38,7 +39,7 @@ func connectAlone(ctx context.Context, cfg *config.Config, user jid.JID) (*inspe
 			return nil, nil, fmt.Errorf("components: domain: %w", err)
 		}
 		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		answers := &disco.Responder{Identity: identity, Version: version, Started: a.started, Now: time.Now}
+		answers := &disco.Responder{Identity: identity, Version: build.Version, Started: a.started, Now: time.Now}
 		a.links[c.Domain] = component.New(a.linkOptions(c, domain, component.Chain{a.keeper(c.Domain), component.HandlerFunc(ignoreAvailability), answers.Handler()}))
 	}
 	i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: a.ways, sources: a.sources(cfg), user: user}

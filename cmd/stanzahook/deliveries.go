@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/plural"
 )
 
 func deliveriesCommand() *cobra.Command {
@@ -147,7 +148,7 @@ all dead letters of an endpoint.`,
 			if err := json.Unmarshal(body, &done); err != nil {
 				return failed(fmt.Errorf("the answer cannot be read: %w", err))
 			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "replayed: %s of %s\n", counted(done.Replayed, "dead letter"), endpoint)
+			_, err = fmt.Fprintf(cmd.OutOrStdout(), "replayed: %s of %s\n", plural.Count(done.Replayed, "dead letter"), endpoint)
 			return failed(err)
 		},
 	}

@@ -84,7 +84,7 @@ func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoin
 			e.LastError.Status = &f.Status
 		}
 	}
-	switch e.State = endpointState(&st); e.State {
+	switch e.State = st.State(); e.State {
 	case "disabled":
 		e.Reason = &st.Reason
 	case "open", "failing":

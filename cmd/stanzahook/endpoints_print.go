@@ -8,6 +8,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
 )
 
@@ -114,7 +115,7 @@ func printEndpoint(w io.Writer, body []byte) error {
 	if e.Copy {
 		line("copy", "true")
 	}
-	queue := counted(e.Queued, "event")
+	queue := plural.Count(e.Queued, "event")
 	if e.Oldest != nil {
 		queue += ", the oldest since " + shownMoment(e.Oldest)
 	}

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
@@ -69,8 +70,8 @@ func (a *app) surfaces(cfg *config.Config) *httpapi.Server {
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
 		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
-		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: version, Log: a.log, Ready: a.readiness(),
-		Open: []httpapi.Route{openapi.Route(version), a.metrics.route(a.workers)}, Observer: a.metrics.http,
+		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
+		Open: []httpapi.Route{openapi.Route(build.Version), a.metrics.route(a.workers)}, Observer: a.metrics.http,
 		Failures: &a.failures,
 	}, rest.New(rest.Options{
 		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"stanzahook/cmd/internal/plural"
 	"stanzahook/component"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
@@ -36,9 +37,9 @@ func (i *inspection) hostFeatures(ctx context.Context, domain string, host jid.J
 	case found.before == 0 && found.have == 0:
 		return []v1.Check{fine(what, name, "it tells of none (XEP-0030)")}
 	case found.before == 0:
-		return []v1.Check{fine(what, name, "it has "+counted(found.have, "feature")+"; this is kept, to tell when it loses some")}
+		return []v1.Check{fine(what, name, "it has "+plural.Count(found.have, "feature")+"; this is kept, to tell when it loses some")}
 	case len(found.lost) == 0:
-		return []v1.Check{fine(what, name, "it has "+counted(found.have, "feature")+", and has lost none")}
+		return []v1.Check{fine(what, name, "it has "+plural.Count(found.have, "feature")+", and has lost none")}
 	}
 	text := strings.Join(found.lost[:min(len(found.lost), featuresNamed)], ", ")
 	if more := len(found.lost) - featuresNamed; more > 0 {

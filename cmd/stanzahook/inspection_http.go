@@ -7,6 +7,7 @@ import (
 	"net"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
@@ -70,10 +71,10 @@ func (i *inspection) endpoint(ctx context.Context, c *config.Endpoint) v1.Check 
 		found = i.reached(c.Address)
 	}
 	if now.Queued > 0 {
-		found += "; " + counted(now.Queued, "event") + " queued"
+		found += "; " + plural.Count(now.Queued, "event") + " queued"
 	}
 	if now.DeadLetters > 0 {
-		found += "; " + counted(now.DeadLetters, "dead letter")
+		found += "; " + plural.Count(now.DeadLetters, "dead letter")
 	}
 	reason := ""
 	if now.Reason != nil {
@@ -112,7 +113,7 @@ func (i *inspection) source(ctx context.Context, c *config.Roster) v1.Check {
 		case err != nil:
 			return failing(what, c.Host, err.Error(), "correct rosters[].url, or the web application")
 		}
-		return fine(what, c.Host, fmt.Sprintf("it wants %s for %s", counted(len(want.Roster), "contact"), i.user))
+		return fine(what, c.Host, fmt.Sprintf("it wants %s for %s", plural.Count(len(want.Roster), "contact"), i.user))
 	}
 	if err := i.reach(ctx, c.Address, c.TLS); err != nil {
 		if errors.Is(err, outbound.ErrRefused) {
@@ -155,5 +156,5 @@ func (i *inspection) roster(ctx context.Context, c *config.Roster) v1.Check {
 	case err != nil:
 		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "let the server grant it: see the privileges")
 	}
-	return fine(what, i.user.String(), fmt.Sprintf("%s on the server, read by %s (%s)", counted(len(have), "contact"), way.Name(), way.Reason))
+	return fine(what, i.user.String(), fmt.Sprintf("%s on the server, read by %s (%s)", plural.Count(len(have), "contact"), way.Name(), way.Reason))
 }

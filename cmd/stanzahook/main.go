@@ -13,13 +13,9 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/build"
 )
-
-// version is set by the linker in releases.
-var version = "dev"
-
-// commit is set by the linker where Go cannot see it, as in a container; else Go tells.
-var commit = "unknown"
 
 // Exit codes: a run that failed, and a command line that makes no sense.
 const (
@@ -39,7 +35,7 @@ type failure struct{ error }
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:     "stanzahook",
-		Version: version,
+		Version: build.Version,
 		Short:   "A bridge between XMPP and HTTP",
 		Long: `A bridge between XMPP and HTTP: what users write to bots goes to webhooks, and
 what programs POST goes out as stanzas.

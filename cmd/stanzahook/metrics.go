@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/httpapi"
 	"stanzahook/pkg/timing"
 	"stanzahook/pkg/webhook"
@@ -145,7 +146,7 @@ func newProgramMetrics(a *app) *programMetrics {
 
 // Collect implements prometheus.Collector.
 func (m *programMetrics) Collect(ch chan<- prometheus.Metric) {
-	b := readBuildInfo()
+	b := build.Read()
 	m.build.set(ch, 1, b.Version, b.Commit)
 	m.started.set(ch, seconds(m.a.started))
 }

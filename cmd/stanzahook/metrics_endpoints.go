@@ -48,7 +48,7 @@ func newEndpointMetrics(workers []*webhook.Worker, retired *webhook.Retired) *en
 func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 	for _, w := range m.workers {
 		name, st, c := w.Endpoint().Name, w.Status(), &w.Counters
-		m.state.oneOf(ch, endpointState(&st), []string{"ok", "failing", "open", "disabled"}, name)
+		m.state.oneOf(ch, st.State(), []string{"ok", "failing", "open", "disabled"}, name)
 		if !st.LastSuccess.IsZero() {
 			m.lastSuccess.set(ch, seconds(st.LastSuccess), name)
 		}
@@ -79,17 +79,4 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		waiting += n
 	}
 	m.removed.count(ch, int64(waiting))
-}
-
-// endpointState is the state of an endpoint in a word; the worst holds.
-func endpointState(st *webhook.Status) string {
-	switch {
-	case st.Disabled:
-		return "disabled"
-	case st.Open:
-		return "open"
-	case st.Failing:
-		return "failing"
-	}
-	return "ok"
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/roster"
 )
@@ -238,7 +239,7 @@ func (f *refresher) print(stdout, stderr io.Writer) {
 	if more := s.Errors + s.Degraded - told; more > 0 {
 		fmt.Fprintf(stderr, "… and %d more\n", more)
 	}
-	fmt.Fprintf(stdout, "%s: %d updated", counted(s.Total, "roster"), s.Updated)
+	fmt.Fprintf(stdout, "%s: %d updated", plural.Count(s.Total, "roster"), s.Updated)
 	if s.Degraded > 0 {
 		fmt.Fprintf(stdout, " (%d of them only in part)", s.Degraded)
 	}

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/jid"
@@ -107,7 +108,7 @@ func (a *app) sameRosters(cfg *config.Config, i int) bool {
 // source is the web application of a host.
 func source(cfg *config.Config, c *config.Roster, guard *outbound.Guard) *roster.HTTPSource {
 	s := &roster.HTTPSource{
-		URL: c.URL, Headers: http.Header{}, UserAgent: "stanzahook/" + version, Timeout: c.Timeout,
+		URL: c.URL, Headers: http.Header{}, UserAgent: build.UserAgent(), Timeout: c.Timeout,
 		Client: outbound.NewClient(guard, outbound.ClientOptions{
 			Proxy: cfg.Outbound.ProxyURL(), IdleConns: c.Concurrency, TLS: c.TLS.Config(), Socket: c.Address.Socket(),
 		}),
@@ -147,7 +148,7 @@ func (a *app) backends(c *config.Roster, guard *outbound.Guard) (*roster.Backend
 	}
 	if api := c.EjabberdAPI; api.URL != "" {
 		b.API = &ejabberdapi.Backend{
-			URL: api.URL, User: api.User, Password: api.Password, UserAgent: "stanzahook/" + version, Timeout: c.Timeout,
+			URL: api.URL, User: api.User, Password: api.Password, UserAgent: build.UserAgent(), Timeout: c.Timeout,
 			Client: outbound.NewClient(guard, outbound.ClientOptions{IdleConns: c.Concurrency, TLS: api.TLS.Config(), Socket: api.Address.Socket()}),
 		}
 	}

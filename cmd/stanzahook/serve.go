@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 )
 
@@ -73,7 +74,7 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	log.Info("started", zap.String("version", version), zap.String("config", path), zap.String("http", app.addr))
+	log.Info("started", zap.String("version", build.Version), zap.String("config", path), zap.String("http", app.addr))
 	manager.started()
 	watched := make(chan struct{})
 	go func() {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/outbox"
 	"stanzahook/component/privilege"
@@ -29,7 +30,7 @@ type status struct {
 // Status is v1.Options.Status.
 func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	st := v1.Status{
-		Version: version, Started: s.started.UTC(), Uptime: int64(time.Since(s.started).Seconds()),
+		Version: build.Version, Started: s.started.UTC(), Uptime: int64(time.Since(s.started).Seconds()),
 		Links: []v1.LinkStatus{}, Outbox: []v1.OutboxStatus{}, Endpoints: []v1.EndpointStatus{}, Removed: []v1.RemovedStatus{}, Rosters: s.rosterStatus(),
 	}
 	for _, c := range s.cfg.Components {

@@ -3,30 +3,11 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"runtime"
-	"runtime/debug"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/build"
 )
-
-// buildInfo is what "stanzahook version" shows.
-type buildInfo struct {
-	Version string `json:"version"`
-	Commit  string `json:"commit"`
-	Go      string `json:"go"`
-}
-
-func readBuildInfo() buildInfo {
-	b := buildInfo{Version: version, Commit: commit, Go: runtime.Version()}
-	if info, ok := debug.ReadBuildInfo(); ok {
-		for _, s := range info.Settings {
-			if s.Key == "vcs.revision" {
-				b.Commit = s.Value
-			}
-		}
-	}
-	return b
-}
 
 func versionCommand() *cobra.Command {
 	var asJSON bool
@@ -37,7 +18,7 @@ func versionCommand() *cobra.Command {
 		Example: "  stanzahook version --json",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			b := readBuildInfo()
+			b := build.Read()
 			if asJSON {
 				return failed(json.NewEncoder(cmd.OutOrStdout()).Encode(b))
 			}

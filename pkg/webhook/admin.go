@@ -33,6 +33,20 @@ type Status struct {
 	LastFailure Failure
 }
 
+// State is the state of the endpoint in a word: disabled, open, failing or ok. The
+// worst holds.
+func (st *Status) State() string {
+	switch {
+	case st.Disabled:
+		return "disabled"
+	case st.Open:
+		return "open"
+	case st.Failing:
+		return "failing"
+	}
+	return "ok"
+}
+
 // Status returns how the endpoint is.
 func (w *Worker) Status() Status {
 	st := w.health.status(time.Now())
