@@ -13,6 +13,7 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/metrics"
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/disco"
@@ -51,7 +52,7 @@ type app struct {
 	forward      *forward.Forward
 	echoes       forward.Echoes // of replies to rooms
 	server       *httpapi.Server
-	metrics      *metrics
+	metrics      *metrics.Metrics
 	accounts     *account.Pool // sessions of /msg; nil: none
 	once         v1.Once
 	failures     httpapi.Failures // of logins, kept over reloads

@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/metrics"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/rest"
@@ -27,9 +28,12 @@ func (a *app) listen(context.Context) error {
 			a.accounts.Close()
 		}
 	})
-	a.metrics = newMetrics(a)
+	a.metrics = metrics.New(metrics.Sources{
+		Started: a.started, Links: a.links, Outboxes: a.boxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, SelfSends: a.sent.between.counts,
+		Subscribers: a.people, Rosters: a.rosters, Removed: a.retired, Store: a.store,
+		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tokens: a.tokenNames, Log: a.log,
+	})
 	a.server = a.surfaces(a.cfg)
-	a.metrics.http.server = a.server
 	addr, err := a.server.Start()
 	if err != nil {
 		return err
@@ -71,7 +75,7 @@ func (a *app) surfaces(cfg *config.Config) *httpapi.Server {
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
 		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
-		Open: []httpapi.Route{openapi.Route(build.Version), a.metrics.route(a.workers)}, Observer: a.metrics.http,
+		Open: []httpapi.Route{openapi.Route(build.Version), a.metrics.Route(a.workers)}, Observer: a.metrics.Observer(),
 		Failures: &a.failures,
 	}, rest.New(rest.Options{
 		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
@@ -82,6 +86,15 @@ func (a *app) surfaces(cfg *config.Config) *httpapi.Server {
 		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status, Check: a.checker(cfg, targets),
 		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
+}
+
+// tokenNames are the names of the tokens of the configuration as it is now.
+func (a *app) tokenNames() []string {
+	var names []string
+	for _, t := range a.now.Load().cfg.HTTP.Tokens {
+		names = append(names, t.Name)
+	}
+	return names
 }
 
 func tokens(configured []config.Token) []httpapi.Token {

@@ -22,7 +22,7 @@ func TestImports(t *testing.T) {
 		{"stanzahook/", "github.com/spf13/", "stanzahook/cmd/"},
 		{"stanzahook/", "github.com/schollz/", "stanzahook/cmd/"},
 		{"stanzahook/", "golang.org/x/term", "stanzahook/cmd/"},
-		{"stanzahook/", "github.com/prometheus/", "stanzahook/cmd/"},
+		{"stanzahook/", "github.com/prometheus/", "stanzahook/cmd/internal/metrics"},
 		{"stanzahook/", "github.com/coreos/", "stanzahook/cmd/"},
 		{"stanzahook/", "github.com/gorilla/", "stanzahook/httpapi"},
 		{"stanzahook/", "github.com/nats-io/", "stanzahook/pkg/store"},

@@ -1,25 +1,20 @@
 package main
 
 import (
-	"context"
 	"crypto/sha256"
-	"errors"
 	"fmt"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
-	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/metrics"
 	"stanzahook/pkg/stanza"
 )
 
@@ -221,60 +216,8 @@ func TestMetricsHoldNoSecrets(t *testing.T) {
 		}
 	}
 	for _, line := range m.logs.All() {
-		if line.Message == "request" && line.ContextMap()["route"] == metricsPath {
+		if line.Message == "request" && line.ContextMap()["route"] == metrics.Path {
 			t.Error("a scrape is in the log of requests")
 		}
-	}
-}
-
-// A store that hangs holds up neither a scrape nor those after it, and what it
-// would have told is left out.
-func TestMetricsOfAStoreThatHangs(t *testing.T) {
-	m := startMeasured(t)
-	hangs := make(chan struct{})
-	var asked atomic.Int64
-	s := newStoreMetrics(m.a, m.a.workers)
-	s.reader.patience = 50 * time.Millisecond
-	s.reader.ask = func(ctx context.Context) ([]func(chan<- prometheus.Metric), bool) {
-		asked.Add(1)
-		<-hangs
-		return s.ask(context.WithoutCancel(ctx))
-	}
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(s)
-	gather := func() map[string]*dto.MetricFamily {
-		list, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
-		all := make(map[string]*dto.MetricFamily)
-		for _, f := range list {
-			all[f.GetName()] = f
-		}
-		return all
-	}
-	for range 3 {
-		all := gather()
-		if value(all, "stanzahook_store_up") != 0 || value(all, "stanzahook_store_refuses") != 0 || all["stanzahook_store_bytes"] != nil {
-			t.Errorf("%v", all)
-		}
-	}
-	if n := asked.Load(); n != 1 {
-		t.Errorf("it was asked %d times while it hung", n)
-	}
-	close(hangs)
-	// Nobody is told when a value changes: whoever wants to know scrapes again.
-	for deadline := time.Now().Add(10 * time.Second); value(gather(), "stanzahook_store_bytes") < 0; time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("it does not recover")
-		}
-	}
-}
-
-func TestScrapeLog(t *testing.T) {
-	m := startMeasured(t)
-	scrapeLog{m.a.log}.Println("error gathering metrics:", errors.New("a bug"))
-	if m.logs.FilterField(zap.String("error", "error gathering metrics: a bug")).Len() == 0 {
-		t.Errorf("%v", m.logs.All())
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/metrics"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -139,7 +140,7 @@ func (m *measured) exercise() {
 // scrape gets the metrics, as text and parsed.
 func (m *measured) scrape() (string, map[string]*dto.MetricFamily) {
 	m.t.Helper()
-	resp, err := http.Get("http://" + m.a.addr + metricsPath)
+	resp, err := http.Get("http://" + m.a.addr + metrics.Path)
 	if err != nil {
 		m.t.Fatal(err)
 	}

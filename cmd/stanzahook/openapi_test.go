@@ -16,6 +16,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/metrics"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/openapi/conform"
@@ -53,7 +54,7 @@ func TestDocumentIsComplete(t *testing.T) {
 			described = append(described, method+" "+path)
 		}
 	}
-	routes := []httpapi.Route{openapi.Route(""), {Method: http.MethodGet, Path: metricsPath}}
+	routes := []httpapi.Route{openapi.Route(""), {Method: http.MethodGet, Path: metrics.Path}}
 	for _, path := range []string{"/healthz", "/readyz"} {
 		routes = append(routes, httpapi.Route{Method: http.MethodGet, Path: path}, httpapi.Route{Method: http.MethodHead, Path: path})
 	}

@@ -63,14 +63,14 @@ func (c *selfSending) take(from, to jid.JID, now time.Time) (wait time.Duration)
 	return 0
 }
 
-// Len returns how many pairs are known.
-func (c *selfSending) Len() int {
+// counts returns how many pairs are known, and how many stanzas were refused.
+func (c *selfSending) counts() (pairs int, refused int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.pairs == nil {
-		return 0
+	if c.pairs != nil {
+		pairs = c.pairs.Len()
 	}
-	return c.pairs.Len()
+	return pairs, c.refused.Load()
 }
 
 // give is the give of trace.go for what is within the bound, without a count of hops that the

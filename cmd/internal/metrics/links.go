@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"time"
@@ -15,7 +15,7 @@ func seconds(t time.Time) float64 { return float64(t.UnixMilli()) / 1000 }
 // linkMetrics are about the links to the XMPP servers, and what waits for them.
 type linkMetrics struct {
 	families
-	a *app
+	from *Sources
 
 	up, state, changed, connects, failures   family
 	stanzas, markers, problems               family
@@ -25,8 +25,8 @@ type linkMetrics struct {
 	bounces, watches, pairs, tooOften        family
 }
 
-func newLinkMetrics(a *app) *linkMetrics {
-	m := &linkMetrics{a: a}
+func newLinkMetrics(from *Sources) *linkMetrics {
+	m := &linkMetrics{from: from}
 	m.up = m.gauge("link_up", "Whether the component is connected to its XMPP server.", "component")
 	m.state = m.gauge("link_state", "1 for the state of the link, 0 for the others: connecting, up, down, or shared (somebody else has connected under the same name).", "component", "state")
 	m.changed = m.gauge("link_state_changed_timestamp_seconds", "Since when the link has its state.", "component")
@@ -53,7 +53,7 @@ func newLinkMetrics(a *app) *linkMetrics {
 // Collect implements prometheus.Collector.
 func (m *linkMetrics) Collect(ch chan<- prometheus.Metric) {
 	states := []string{string(component.Connecting), string(component.Up), string(component.Down), string(component.Shared)}
-	for domain, l := range m.a.links {
+	for domain, l := range m.from.Links {
 		st, c, n := l.Status(), &l.Counters, l.Load()
 		m.up.flag(ch, st.State == component.Up || st.State == component.Shared, domain)
 		m.state.oneOf(ch, string(st.State), states, domain)
@@ -77,12 +77,13 @@ func (m *linkMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.pending.count(ch, int64(n.Requests), domain)
 		m.answered.times(ch, &c.Answered, domain)
 		m.unanswered.count(ch, c.Unanswered.Load(), domain)
-		m.outboxWaiting.count(ch, int64(m.a.boxes[domain].Waiting()), domain)
-		m.outboxExpired.count(ch, m.a.boxes[domain].Expired.Load(), domain)
+		m.outboxWaiting.count(ch, int64(m.from.Outboxes[domain].Waiting()), domain)
+		m.outboxExpired.count(ch, m.from.Outboxes[domain].Expired.Load(), domain)
 	}
-	b := &m.a.sent.bounces
-	m.pairs.count(ch, int64(m.a.sent.between.Len()))
-	m.tooOften.count(ch, m.a.sent.between.refused.Load())
+	pairs, refused := m.from.SelfSends()
+	m.pairs.count(ch, int64(pairs))
+	m.tooOften.count(ch, refused)
+	b := m.from.Bounces
 	m.bounces.count(ch, b.Counters.Awaited.Load(), "awaited")
 	m.bounces.count(ch, b.Counters.Others.Load(), "late")
 	m.watches.count(ch, int64(b.Watching()))

@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"strconv"
@@ -6,7 +6,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
-	"stanzahook/httpapi"
 	"stanzahook/pkg/timing"
 )
 
@@ -17,21 +16,20 @@ type httpMetrics struct {
 	took     *prometheus.HistogramVec
 	inFlight prometheus.Gauge
 
-	server            *httpapi.Server // set before it starts
 	connections, most family
 
 	slots, slotsOf, refused       family
 	logins, failing, loginsDenied family
 
-	app *app
+	from *Sources
 }
 
-func newHTTPMetrics(a *app) *httpMetrics {
+func newHTTPMetrics(from *Sources) *httpMetrics {
 	var bounds []float64
 	for _, b := range timing.Bounds() {
 		bounds = append(bounds, b.Seconds())
 	}
-	m := &httpMetrics{app: a,
+	m := &httpMetrics{from: from,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stanzahook_http_requests_total",
 			Help: "HTTP requests that were answered, by the template of the path (none: there is nothing at it) and the status of the answer."}, []string{"route", "code"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stanzahook_http_request_duration_seconds", Buckets: bounds,
@@ -51,13 +49,13 @@ func newHTTPMetrics(a *app) *httpMetrics {
 
 // collectShares tells how what callers share is taken.
 func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
-	slots := m.server.Slots()
+	slots := m.from.Server().Slots()
 	for bound, n := range map[string]int{"most": slots.Most, "kept": slots.Kept, "share": slots.Share} {
 		m.slots.count(ch, int64(n), bound)
 	}
 	used := make(map[string]int)
-	for _, t := range m.app.now.Load().cfg.HTTP.Tokens {
-		used[t.Name] = 0
+	for _, name := range m.from.Tokens() {
+		used[name] = 0
 	}
 	for _, of := range slots.By {
 		used[of.Caller] = of.Used
@@ -68,7 +66,7 @@ func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
 	for reason, n := range slots.Refused {
 		m.refused.count(ch, n, reason)
 	}
-	logins, failures := m.app.logins.Counts(), m.app.failures.Counts()
+	logins, failures := m.from.Logins.Counts(), m.from.Failures.Counts()
 	m.logins.count(ch, int64(logins.UnderWay), "under_way")
 	m.logins.count(ch, int64(logins.Waiting), "waiting")
 	m.loginsDenied.count(ch, logins.Refused, "full")
@@ -101,7 +99,7 @@ func (m *httpMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.requests.Collect(ch)
 	m.took.Collect(ch)
 	m.inFlight.Collect(ch)
-	open, most := m.server.Connections()
+	open, most := m.from.Server().Connections()
 	m.connections.count(ch, int64(open))
 	m.most.count(ch, int64(most))
 	m.collectShares(ch)

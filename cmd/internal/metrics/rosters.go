@@ -1,17 +1,21 @@
-package main
+package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stanzahook/pkg/roster"
+)
 
 // rosterMetrics are about the rosters that are kept.
 type rosterMetrics struct {
 	families
-	a *app
+	rosters *roster.Rosters
 
 	refreshes, running, jobs family
 }
 
-func newRosterMetrics(a *app) *rosterMetrics {
-	m := &rosterMetrics{a: a}
+func newRosterMetrics(from *Sources) *rosterMetrics {
+	m := &rosterMetrics{rosters: from.Rosters}
 	m.refreshes = m.counter("roster_refreshes_total", "Refreshes of rosters by result: applied, unchanged, degraded, forbidden, no-such-user, unknown, source-error or timeout.", "host", "result")
 	m.running = m.gauge("roster_refreshes_in_progress", "Refreshes of rosters that are under way or wait.", "host")
 	m.jobs = m.gauge("roster_jobs_running", "Jobs over rosters that run; 100 at most.")
@@ -20,11 +24,11 @@ func newRosterMetrics(a *app) *rosterMetrics {
 
 // Collect implements prometheus.Collector.
 func (m *rosterMetrics) Collect(ch chan<- prometheus.Metric) {
-	for _, h := range m.a.rosters.All() {
+	for _, h := range m.rosters.All() {
 		for result, n := range h.Counters.All() {
 			m.refreshes.count(ch, n, h.Domain, string(result))
 		}
 		m.running.count(ch, int64(h.Running()), h.Domain)
 	}
-	m.jobs.count(ch, int64(m.a.rosters.JobsRunning()))
+	m.jobs.count(ch, int64(m.rosters.JobsRunning()))
 }

@@ -1,4 +1,4 @@
-package main
+package metrics
 
 import (
 	"context"
@@ -19,7 +19,7 @@ const storePatience = 2 * time.Second
 // tell in time is left out.
 type storeMetrics struct {
 	families
-	a       *app
+	from    *Sources
 	workers []*webhook.Worker
 	reader  storeReader
 
@@ -32,8 +32,8 @@ type storeMetrics struct {
 	keys, keysEarly                       family
 }
 
-func newStoreMetrics(a *app, workers []*webhook.Worker) *storeMetrics {
-	m := &storeMetrics{a: a, workers: workers}
+func newStoreMetrics(from *Sources, workers []*webhook.Worker) *storeMetrics {
+	m := &storeMetrics{from: from, workers: workers}
 	m.reader.ask, m.reader.patience = m.ask, storePatience
 	m.up = m.gauge("store_up", "Whether the store has answered this scrape; if not, what only it knows is left out.")
 	m.bytes = m.gauge("store_bytes", "Bytes on disk, of everything.")
@@ -58,17 +58,17 @@ func newStoreMetrics(a *app, workers []*webhook.Worker) *storeMetrics {
 
 // Collect implements prometheus.Collector.
 func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
-	n := m.a.store.Load()
+	n := m.from.Store.Load()
 	m.refuses.flag(ch, n.Refuses != nil)
 	m.eventBytes.count(ch, n.EventBytes)
 	m.maxEventBytes.count(ch, n.MaxEventBytes)
 	m.unwritten.count(ch, int64(n.Unwritten))
 	m.unwrittenLog.count(ch, int64(n.UnwrittenLog))
-	m.dropped.count(ch, int64(m.a.store.LogDropped()))
-	m.overShare.count(ch, m.a.store.Senders.Refused.Load(), "events")
-	m.overShare.count(ch, m.a.outboxShares.Refused.Load(), "outbox")
-	m.overShare.count(ch, m.a.store.Evicted.Load(), "dead_letters")
-	m.overShare.count(ch, m.a.people.Refused.Load(), "subscribers")
+	m.dropped.count(ch, int64(m.from.Store.LogDropped()))
+	m.overShare.count(ch, m.from.Store.Senders.Refused.Load(), "events")
+	m.overShare.count(ch, m.from.OutboxShares.Refused.Load(), "outbox")
+	m.overShare.count(ch, m.from.Store.Evicted.Load(), "dead_letters")
+	m.overShare.count(ch, m.from.Subscribers.Refused.Load(), "subscribers")
 	m.maxBytes.count(ch, n.MaxBytes)
 	got, complete := m.reader.read()
 	m.up.flag(ch, complete)
@@ -82,22 +82,22 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 	complete = true
 	failed := func(err error) {
 		complete = false
-		m.a.log.Debug("the store did not tell what was to be measured", zap.Error(err))
+		m.from.Log.Debug("the store did not tell what was to be measured", zap.Error(err))
 	}
 	tell := func(f family, value float64, labels ...string) {
 		got = append(got, func(ch chan<- prometheus.Metric) { f.set(ch, value, labels...) })
 	}
-	free, keep := m.a.store.Room()
+	free, keep := m.from.Store.Room()
 	tell(m.diskFree, float64(free))
 	tell(m.diskKeep, float64(keep))
-	if u, err := m.a.store.Usage(ctx); err != nil {
+	if u, err := m.from.Store.Usage(ctx); err != nil {
 		failed(err)
 	} else {
 		tell(m.bytes, float64(u.Bytes))
 	}
 	for _, w := range m.workers {
 		name := w.Endpoint().Name
-		if n, err := m.a.store.CountDead(ctx, name); err != nil {
+		if n, err := m.from.Store.CountDead(ctx, name); err != nil {
 			failed(err)
 		} else {
 			tell(m.dead, float64(n), name)
@@ -117,19 +117,19 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 		tell(m.queuedBytes, float64(bytes), name)
 		tell(m.oldest, age, name)
 	}
-	if n, err := m.a.store.CountDead(ctx, ""); err != nil {
+	if n, err := m.from.Store.CountDead(ctx, ""); err != nil {
 		failed(err)
 	} else {
 		tell(m.outboxDead, float64(n))
 	}
-	counts, err := m.a.store.Requests(ctx)
+	counts, err := m.from.Store.Requests(ctx)
 	if err != nil {
 		failed(err)
 		return got, complete
 	}
 	none := make(map[string]bool)
-	for _, t := range m.a.now.Load().cfg.HTTP.Tokens {
-		none[t.Name] = true
+	for _, name := range m.from.Tokens() {
+		none[name] = true
 	}
 	for _, c := range counts {
 		delete(none, c.Caller)

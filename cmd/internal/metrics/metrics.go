@@ -1,9 +1,12 @@
-package main
+// Package metrics exports what the program counts to Prometheus. deploy/guide/monitoring.md
+// describes every metric.
+package metrics
 
 import (
 	"fmt"
 	"net/http"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/collectors"
@@ -11,42 +14,71 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/build"
+	"stanzahook/component"
+	"stanzahook/component/bounce"
+	"stanzahook/component/outbox"
+	"stanzahook/component/presence"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/postmsg"
+	"stanzahook/pkg/roster"
+	"stanzahook/pkg/store"
 	"stanzahook/pkg/timing"
 	"stanzahook/pkg/webhook"
 )
 
-const (
-	metricsPath = "/metrics"
-	// maxScrapes bounds the scrapes at a time; others get a 503.
-	maxScrapes = 10
-)
+// Path is that of the metrics.
+const Path = "/metrics"
 
-// metrics is what GET /metrics tells. What the parts count is read when it is
-// asked for; only requests of our own HTTP server are counted here. Everything
-// is described in deploy/guide/monitoring.md.
-type metrics struct {
-	a        *app
+// maxScrapes bounds the scrapes at a time; others get a 503.
+const maxScrapes = 10
+
+// Sources are the parts of the program whose counters the metrics read.
+type Sources struct {
+	Started      time.Time                  // of the process
+	Links        map[string]*component.Link // by domain
+	Outboxes     map[string]*outbox.Outbox  // by domain
+	OutboxShares *store.Shares
+	Bounces      *bounce.Watcher
+	SelfSends    func() (pairs int, refused int64)
+	Subscribers  *presence.Subscribers
+	Rosters      *roster.Rosters
+	Removed      *webhook.Retired
+	Store        *store.Store
+	Server       func() *httpapi.Server // asked only while the server runs
+	Failures     *httpapi.Failures
+	Logins       *postmsg.Logins
+	Tokens       func() []string // the names of the tokens, as configured now
+	Log          *zap.Logger
+}
+
+// Metrics serves GET /metrics. A scrape reads the counters of the sources; only
+// the requests of our own HTTP server are counted here.
+type Metrics struct {
+	sources  *Sources
 	http     *httpMetrics
 	registry *prometheus.Registry // of what stays over reloads
 }
 
-func newMetrics(a *app) *metrics {
-	m := &metrics{a: a, http: newHTTPMetrics(a), registry: prometheus.NewRegistry()}
+// New returns the metrics of a program.
+func New(from Sources) *Metrics {
+	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(a), newLinkMetrics(a), newRosterMetrics(a), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newRosterMetrics(&from), m.http)
 	return m
 }
 
-// route serves the metrics, as long as these are the workers. It is for
+// Observer counts the requests of the HTTP server.
+func (m *Metrics) Observer() httpapi.Observer { return m.http }
+
+// Route serves the metrics, as long as these are the workers. It is for
 // everybody: see httpapi.Options.Open.
-func (m *metrics) route(workers []*webhook.Worker) httpapi.Route {
+func (m *Metrics) Route(workers []*webhook.Worker) httpapi.Route {
 	theirs := prometheus.NewRegistry()
-	theirs.MustRegister(newEndpointMetrics(workers, m.a.retired), newStoreMetrics(m.a, workers))
+	theirs.MustRegister(newEndpointMetrics(workers, m.sources.Removed), newStoreMetrics(m.sources, workers))
 	all := prometheus.Gatherers{m.registry, theirs}
-	return httpapi.Route{Method: http.MethodGet, Path: metricsPath, Handler: promhttp.HandlerFor(all, promhttp.HandlerOpts{
-		ErrorLog: scrapeLog{m.a.log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
+	return httpapi.Route{Method: http.MethodGet, Path: Path, Handler: promhttp.HandlerFor(all, promhttp.HandlerOpts{
+		ErrorLog: scrapeLog{m.sources.Log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,
 	})}
 }
 
@@ -133,12 +165,12 @@ func (f family) times(ch chan<- prometheus.Metric, h *timing.Histogram, labels .
 // programMetrics are about the process itself.
 type programMetrics struct {
 	families
-	a              *app
+	began          time.Time
 	build, started family
 }
 
-func newProgramMetrics(a *app) *programMetrics {
-	m := &programMetrics{a: a}
+func newProgramMetrics(from *Sources) *programMetrics {
+	m := &programMetrics{began: from.Started}
 	m.build = m.gauge("build_info", "Always 1; the labels say which stanzahook this is.", "version", "commit")
 	m.started = m.gauge("started_timestamp_seconds", "When the process was started.")
 	return m
@@ -148,5 +180,5 @@ func newProgramMetrics(a *app) *programMetrics {
 func (m *programMetrics) Collect(ch chan<- prometheus.Metric) {
 	b := build.Read()
 	m.build.set(ch, 1, b.Version, b.Commit)
-	m.started.set(ch, seconds(m.a.started))
+	m.started.set(ch, seconds(m.began))
 }
