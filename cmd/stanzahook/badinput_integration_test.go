@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 )
 
 // The tables of TestBadInput on real servers: what callers and webhooks do
@@ -47,24 +48,24 @@ func TestBadInputOnServers(t *testing.T) {
 			}
 		})
 		local := strings.NewReplacer("bot.example.com", "table.localhost", "@example.com", "@localhost", "'example.com'", "'localhost'")
-		for _, tc := range badRequests {
-			r, err := p.call("POST", "/rest", "token-all", tc.contentType, local.Replace(tc.body))
-			if strings.Contains(tc.want, "admin") && err == nil && r.status == 202 {
-				t.Fatalf("request %q: taken", tc.name)
+		for _, tc := range harness.BadRequests {
+			r, err := p.call("POST", "/rest", "token-all", tc.ContentType, local.Replace(tc.Body))
+			if strings.Contains(tc.Want, "admin") && err == nil && r.status == 202 {
+				t.Fatalf("request %q: taken", tc.Name)
 			}
-			if err != nil || r.status != tc.status || !strings.Contains(plainText(r.body), tc.want) {
-				t.Errorf("request %q: %d %s %v, want %d %q", tc.name, r.status, r.body, err, tc.status, tc.want)
+			if err != nil || r.status != tc.Status || !strings.Contains(harness.PlainText(r.body), tc.Want) {
+				t.Errorf("request %q: %d %s %v, want %d %q", tc.Name, r.status, r.body, err, tc.Status, tc.Want)
 			}
 		}
-		for i, tc := range badAnswers {
+		for i, tc := range harness.BadAnswers {
 			mu.Lock()
-			status, contentType, body = tc.status, tc.contentType, tc.body
+			status, contentType, body = tc.Status, tc.ContentType, tc.Body
 			mu.Unlock()
 			id := fmt.Sprint("bad-", i)
 			ivan.send("<message type='chat' id='%s' to='bot@table.localhost'><body>x</body></message>", id)
-			r := ivan.next("the error for answer "+tc.name, func(r lab.Received) bool { return r.ID == id })
-			if r.Type != "error" || r.Error != string(tc.want) {
-				t.Errorf("answer %q: %+v, want %s", tc.name, r, tc.want)
+			r := ivan.next("the error for answer "+tc.Name, func(r lab.Received) bool { return r.ID == id })
+			if r.Type != "error" || r.Error != string(tc.Want) {
+				t.Errorf("answer %q: %+v, want %s", tc.Name, r, tc.Want)
 			}
 		}
 		cancel()
@@ -72,6 +73,6 @@ func TestBadInputOnServers(t *testing.T) {
 		if n := p.connects(); n != 1 {
 			t.Errorf("%d connections, want 1", n)
 		}
-		t.Logf("%d bad inputs, %d rounds of the conversation meanwhile", len(badRequests)+len(badAnswers), rounds)
+		t.Logf("%d bad inputs, %d rounds of the conversation meanwhile", len(harness.BadRequests)+len(harness.BadAnswers), rounds)
 	})
 }

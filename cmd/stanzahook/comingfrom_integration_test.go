@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 )
 
 // curlLine is the curl line of a page.
@@ -33,11 +34,11 @@ func TestComingFrom(t *testing.T) {
 			{"mod_rest", "rest.example.net", "202", "from.localhost"},
 			{"mod_post_msg", "bot.example.com", "201", "wendy@localhost"},
 		} {
-			page := comingFrom(t, tc.module)
+			page := harness.Page(t, "deploy/guide/migrate/"+tc.module+".md")
 			fit := strings.NewReplacer(tc.domain, "from.localhost", "127.0.0.1:5347", s.ComponentAddr(), "a long random secret", testSecret,
 				"127.0.0.1:5222", s.ClientAddr(), "hosts: [example.com], tls: starttls, ca_file: /etc/prosody/certs/example.com.crt", "hosts: [localhost], tls: none", "listen: 127.0.0.1:5290", "listen: 127.0.0.1:0")
 			file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-			if err := os.WriteFile(file, []byte(fit.Replace(codeBlocks(page, "yaml")[0])), 0o600); err != nil {
+			if err := os.WriteFile(file, []byte(fit.Replace(harness.CodeBlocks(page, "yaml")[0])), 0o600); err != nil {
 				t.Fatal(err)
 			}
 			p := launchFile(t, file)
@@ -63,15 +64,15 @@ func TestComingFrom(t *testing.T) {
 // So is the page about rosters: the server's configuration, ours, and the curl line,
 // which changes rosters of users who are not online.
 func TestComingFromRosters(t *testing.T) {
-	page := comingFrom(t, "mod_http_roster_admin")
-	s, component, _ := rostersGuide{prosody: codeBlocks(page, "lua")[0]}.startServer(t, lab.Prosody)
+	page := harness.Page(t, "deploy/guide/migrate/mod_http_roster_admin.md")
+	s, component, _ := startGuideServer(t, lab.Prosody, harness.RostersGuide{Prosody: harness.CodeBlocks(page, "lua")[0]})
 	app := newContactsApp(t)
 	app.want("john", `{"alice@example.com": {"name": "Alice", "groups": {"Friends": true}}}`)
 	app.want("alice", `{"john@example.com": {"name": "John", "groups": {"Friends": true}}}`)
 	dir := t.TempDir()
 	sum := sha256.Sum256([]byte(guideToken))
 	config := strings.NewReplacer("127.0.0.1:5347", component, "http://127.0.0.1:8081", app.server.URL, "/var/lib/stanzahook", filepath.Join(dir, "store"),
-		"sha256:…", "sha256:"+hex.EncodeToString(sum[:]), "http:\n", "http:\n  listen: 127.0.0.1:0\n").Replace(codeBlocks(page, "yaml")[0])
+		"sha256:…", "sha256:"+hex.EncodeToString(sum[:]), "http:\n", "http:\n  listen: 127.0.0.1:0\n").Replace(harness.CodeBlocks(page, "yaml")[0])
 	file := filepath.Join(dir, "stanzahook.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 		t.Fatal(err)

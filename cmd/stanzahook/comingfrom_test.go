@@ -1,23 +1,13 @@
 package main
 
 import (
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/deploy/lab/harness"
 )
-
-// comingFrom returns a page for those who come from a module.
-func comingFrom(t *testing.T, module string) string {
-	t.Helper()
-	text, err := os.ReadFile(filepath.Join("..", "..", "deploy", "guide", "migrate", module+".md"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(text)
-}
 
 // What the pages show as a configuration is accepted.
 func TestComingFromIsAccepted(t *testing.T) {
@@ -27,7 +17,7 @@ func TestComingFromIsAccepted(t *testing.T) {
 	}
 	for _, page := range pages {
 		module := strings.TrimSuffix(filepath.Base(page), ".md")
-		blocks := codeBlocks(comingFrom(t, module), "yaml")
+		blocks := harness.CodeBlocks(harness.Page(t, "deploy/guide/migrate/"+module+".md"), "yaml")
 		if len(blocks) != 1 {
 			t.Fatalf("%s has %d configurations", module, len(blocks))
 		}

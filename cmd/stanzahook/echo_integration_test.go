@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -20,7 +19,7 @@ import (
 func echoConfig(s *lab.Server, b *bot) testConfig {
 	c := oneComponent(s, "event", b)
 	c.Components = append(c.Components, testComponent{Domain: "direct.localhost", Server: s.ComponentAddr(), Secret: testSecret})
-	c.Endpoints = append(c.Endpoints, testEndpoint{Name: "module", URL: b.url(), Component: "direct.localhost", Format: config.FormatComponentHTTP})
+	c.Endpoints = append(c.Endpoints, testEndpoint{Name: "module", URL: b.url(), Component: "direct.localhost", Format: "component-http"})
 	return c
 }
 

@@ -88,13 +88,16 @@ func TestCheckLiveTellsLostModules(t *testing.T) {
 	}
 }
 
+// checkAnswer is what "check --json" prints.
+type checkAnswer struct{ Checks []v1.Check }
+
 // liveCheck is the row of this kind that "check --live" prints of a running
 // instance.
 func liveCheck(t *testing.T, p *program, what string) v1.Check {
 	t.Helper()
-	env := []string{envAPI + "=http://" + p.addr, envToken + "=token-admin"}
+	env := []string{"STANZAHOOK_API=http://" + p.addr, "STANZAHOOK_TOKEN=token-admin"}
 	_, out, errs := runProgram(t, env, "check", "--live", "--json")
-	var got checked
+	var got checkAnswer
 	if err := json.Unmarshal([]byte(out), &got); err != nil {
 		t.Fatalf("%v: %s%s", err, out, errs)
 	}
@@ -125,7 +128,7 @@ func TestCheckLiveFullDisk(t *testing.T) {
 		}
 		p.stop()
 		code, out, errs := runProgram(t, nil, "check", "--live", "--config", file, "--json")
-		var got checked
+		var got checkAnswer
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
 			t.Fatalf("%v: %s%s", err, out, errs)
 		}

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/signature"
 )
 
@@ -27,7 +28,7 @@ func guideVerifies(t *testing.T, secret string) map[string]string {
 	guide, dir := string(data), t.TempDir()
 	find := func(language, part string) string {
 		t.Helper()
-		for _, block := range codeBlocks(guide, language) {
+		for _, block := range harness.CodeBlocks(guide, language) {
 			if strings.Contains(block, part) {
 				return block
 			}

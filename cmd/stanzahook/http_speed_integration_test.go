@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 )
 
 // TestPostSpeed posts messages on real servers: /rest, 202 when the server has
@@ -49,7 +50,7 @@ http:
   tokens: [{name: all, hash: %q, scopes: [send, query]}]
   basic: {accounts: {server: %q, hosts: [localhost], tls: none}}
 store: {dir: %q}
-`, s.ComponentAddr(), testSecret, hashOf("token-all"), s.ClientAddr(), filepath.Join(dir, "store")), 0o600); err != nil {
+`, s.ComponentAddr(), testSecret, harness.HashOf("token-all"), s.ClientAddr(), filepath.Join(dir, "store")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := launchFile(t, file)

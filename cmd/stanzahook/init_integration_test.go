@@ -19,6 +19,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 )
 
 // runProgram runs the program to its end.
@@ -37,9 +38,16 @@ func runProgram(t *testing.T, env []string, args ...string) (code int, stdout, s
 	return cmd.ProcessState.ExitCode(), out.String(), errs.String()
 }
 
+// initAnswer is what init says of what it has written, as JSON.
+type initAnswer struct {
+	File, Token string
+	Paste       []struct{ File, Where, Text string } // into the server's configuration
+	Run         []string                             // on the server's machine
+}
+
 // pasteInto puts what init has printed into a server's configuration, where init
 // says.
-func pasteInto(t *testing.T, config string, made initialised) string {
+func pasteInto(t *testing.T, config string, made initAnswer) string {
 	t.Helper()
 	for _, p := range made.Paste {
 		switch {
@@ -97,9 +105,9 @@ type attached struct {
 // attach makes one. The rosters of users come from source.
 func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 	t.Helper()
-	address, dir := free(t), t.TempDir()
+	address, dir := "127.0.0.1:"+freePort(t), t.TempDir()
 	code, out, errs := runProgram(t, nil, "init", "--json", "--server", string(kind), "--domain", "bot.localhost", "--host", "localhost", "--address", address, "--dir", dir)
-	var made initialised
+	var made initAnswer
 	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
 		t.Fatalf("%d %s%s %v", code, out, errs, err)
 	}
@@ -108,20 +116,20 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 		t.Fatal(err)
 	}
 	// What an operator fills in, and ports that are free here.
-	api, listen := portOnly(free(t)), free(t)
-	config := withRosters(string(data))
+	api, listen := freePort(t), "127.0.0.1:"+freePort(t)
+	config := harness.WithRosters(string(data))
 	for old, replacement := range map[string]string{"https://app.example.com/contacts": source, "http://127.0.0.1:8080/hook": bot, "127.0.0.1:5290": listen} {
 		if !strings.Contains(config, old) {
 			t.Fatalf("there is no %s in\n%s", old, config)
 		}
 		config = strings.ReplaceAll(config, old, replacement)
 	}
-	config = strings.ReplaceAll(config, ":"+ejabberdAPIPort+"/", ":"+api+"/")
+	config = strings.ReplaceAll(config, ":5281/", ":"+api+"/")
 	if err := os.WriteFile(made.File, []byte(config), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for i := range made.Paste {
-		made.Paste[i].Text = strings.ReplaceAll(made.Paste[i].Text, "port: "+ejabberdAPIPort, "port: "+api)
+		made.Paste[i].Text = strings.ReplaceAll(made.Paste[i].Text, "port: 5281", "port: "+api)
 	}
 	o := labOptions(kind)
 	if kind == lab.Prosody { // it has one listener for all
@@ -166,7 +174,7 @@ func TestInitAttaches(t *testing.T) {
 }
 
 func firstSteps(t *testing.T, s attached) {
-	env := []string{envToken + "=" + s.token}
+	env := []string{"STANZAHOOK_TOKEN=" + s.token}
 	expect := func(code int, wants []string, env []string, args ...string) {
 		t.Helper()
 		got, out, errs := runProgram(t, env, args...)
@@ -184,7 +192,7 @@ func firstSteps(t *testing.T, s attached) {
 
 	p := launchFile(t, s.file)
 	p.awaitLinks(1)
-	api := []string{envAPI + "=http://" + p.addr, env[0]}
+	api := []string{"STANZAHOOK_API=http://" + p.addr, env[0]}
 	expect(0, []string{"1 roster: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
 	expect(0, []string{"bob@localhost", "as wanted"}, api, "roster", "show", "alice")
 	granted := "localhost grants roster=both message=outgoing presence=managed_entity"

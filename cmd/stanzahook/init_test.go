@@ -6,7 +6,6 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/deploy/lab/harness"
 )
 
 // initJSON runs init and returns what it has made.
@@ -25,14 +25,6 @@ func initJSON(t *testing.T, args ...string) initialised {
 		t.Fatalf("%d %s%s %v", code, out, errs, err)
 	}
 	return made
-}
-
-// withRosters takes the # off the part about rosters of a configuration that
-// init has written.
-func withRosters(text string) string {
-	before, after, _ := strings.Cut(text, "# rosters:\n")
-	part, rest, _ := strings.Cut(after, "\n\n")
-	return before + "rosters:\n" + regexp.MustCompile(`(?m)^# `).ReplaceAllString(part, "") + "\n\n" + rest
 }
 
 func TestInit(t *testing.T) {
@@ -83,9 +75,9 @@ func TestInit(t *testing.T) {
 		if c.host == "" {
 			continue
 		}
-		cfg, err = config.Parse(made.File, []byte(withRosters(string(data))), nil)
+		cfg, err = config.Parse(made.File, []byte(harness.WithRosters(string(data))), nil)
 		if err != nil || len(cfg.Rosters) != 1 || cfg.Rosters[0].Host != c.host {
-			t.Fatalf("%v: %v\n%s", c.args, err, withRosters(string(data)))
+			t.Fatalf("%v: %v\n%s", c.args, err, harness.WithRosters(string(data)))
 		}
 		if password := cfg.Rosters[0].EjabberdAPI.Password.Reveal(); c.args[1] == "ejabberd" && !strings.HasSuffix(made.Run[1], " "+c.host+" "+password) {
 			t.Errorf("%v: %q", c.args, made.Run)

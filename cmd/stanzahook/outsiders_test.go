@@ -14,6 +14,7 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/stanza"
 )
 
@@ -32,7 +33,7 @@ func TestOutsidersDoNotFillTheLog(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	core, logs := observer.New(zap.InfoLevel)
 	dir := t.TempDir()
-	certFile, keyFile := certificateFor(t, dir, "localhost")
+	certFile, keyFile := harness.Certificate(t, dir, "localhost")
 	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
 components: [{domain: bot.example.com, server: %q, secret: secret, max_stanza_bytes: 20000}]
 endpoints:

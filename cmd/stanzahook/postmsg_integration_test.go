@@ -5,14 +5,15 @@ package main
 import (
 	"context"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 	"stanzahook/httpapi/v1"
 )
@@ -60,19 +61,32 @@ func TestPostMsg(t *testing.T) {
 // where the server has no TLS.
 func triesAccounts(t *testing.T, s *lab.Server) {
 	t.Helper()
-	for mode, want := range map[string]v1.Verdict{config.TLSNone: v1.CheckOK, config.TLSStart: v1.CheckFail, config.TLSDirect: v1.CheckFail} {
-		i := &inspection{cfg: &config.Config{HTTP: config.HTTP{Basic: config.Basic{Accounts: config.Accounts{Server: s.ClientAddr(), TLS: mode, Hosts: []string{"localhost"}}}}}}
-		if got := i.accounts(t.Context(), "localhost"); got.Verdict != want {
-			t.Errorf("%s: %+v", mode, got)
+	for mode, want := range map[string]v1.Verdict{"none": v1.CheckOK, "starttls": v1.CheckFail, "direct": v1.CheckFail} {
+		config := strings.Replace(postMsgText(s, "msg.localhost"), "tls: none", "tls: "+mode, 1)
+		file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, out, errs := runProgram(t, nil, "check", "--live", "--json", "--config", file)
+		var got checkAnswer
+		if err := json.Unmarshal([]byte(out), &got); err != nil {
+			t.Fatalf("%v: %s%s", err, out, errs)
+		}
+		at := slices.IndexFunc(got.Checks, func(c v1.Check) bool { return c.What == "accounts" })
+		if at < 0 || got.Checks[at].Verdict != want {
+			t.Errorf("%s: %s", mode, out)
 		}
 	}
+}
+
+func postMsgText(s *lab.Server, domain string) string {
+	return fmt.Sprintf(postMsgConfig, domain, s.ComponentAddr(), testSecret, sha256.Sum256([]byte("token-all")), s.ClientAddr())
 }
 
 func postMsg(t *testing.T, s *lab.Server, domain string) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "stanzahook.yaml")
-	config := fmt.Sprintf(postMsgConfig, domain, s.ComponentAddr(), testSecret, sha256.Sum256([]byte("token-all")), s.ClientAddr())
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(postMsgText(s, domain)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	p := launchFile(t, file)

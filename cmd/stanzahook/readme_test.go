@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/deploy/lab/harness"
 )
 
 // What the README shows is what is in the tree and what the program accepts.
@@ -25,7 +26,7 @@ func TestReadme(t *testing.T) {
 			t.Errorf("the README's %s is not the file", file)
 		}
 	}
-	for _, text := range codeBlocks(readme, "yaml") {
+	for _, text := range harness.CodeBlocks(readme, "yaml") {
 		if !strings.HasPrefix(text, "components:") {
 			continue // a piece of ejabberd.yml
 		}
@@ -44,13 +45,4 @@ func TestReadme(t *testing.T) {
 			}
 		}
 	}
-}
-
-func codeBlocks(markdown, language string) []string {
-	var blocks []string
-	for _, part := range strings.Split(markdown, "```"+language+"\n")[1:] {
-		code, _, _ := strings.Cut(part, "```")
-		blocks = append(blocks, code)
-	}
-	return blocks
 }

@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -24,9 +23,9 @@ func TestRosterCompat(t *testing.T) {
 		component, backend, user, chosen, result string
 		beyond                                   bool // contacts elsewhere are set too
 	}{
-		{"plain", config.BackendAuto, "ann", "remote-roster", "degraded", false},
-		{"plain", config.BackendRemote, "ann", "remote-roster", "degraded", false},
-		{"both", config.BackendAuto, "ben", "privilege", "applied", true},
+		{"plain", "auto", "ann", "remote-roster", "degraded", false},
+		{"plain", "remote-roster", "ann", "remote-roster", "degraded", false},
+		{"both", "auto", "ben", "privilege", "applied", true},
 	} {
 		t.Run(c.component+" "+c.backend, func(t *testing.T) {
 			// Where mod_privilege is loaded, it may be the one that answers, and

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"testing"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -28,7 +27,7 @@ func (c *rosterClient) byHand(item string) {
 func TestRosterByHand(t *testing.T) {
 	onServers(t, func(t *testing.T, kind lab.Kind) {
 		s := startServer(t, rosterOptions(kind, []string{"ann0", "ann1"}, granted("authority"), granted("addition")))
-		for i, mode := range []string{config.ModeAuthoritative, config.ModeAdditive} {
+		for i, mode := range []string{"authoritative", "additive"} {
 			t.Run(mode, func(t *testing.T) {
 				app := newContactsApp(t)
 				setup := rosterSetup{component: []string{"authority", "addition"}[i], api: kind == lab.Ejabberd, more: "refresh_on_login: false\n    mode: " + mode}
@@ -37,7 +36,7 @@ func TestRosterByHand(t *testing.T) {
 				p.awaitLinks(1)
 				ann := online(t, s, fmt.Sprintf("ann%d", i))
 				edited(t, p, ann, app, setup.component, mode)
-				if mode == config.ModeAdditive {
+				if mode == "additive" {
 					remembered(t, p, ann, app, file)
 				}
 			})
@@ -71,7 +70,7 @@ func edited(t *testing.T, p *program, ann *rosterClient, app *contactsApp, compo
 	ann.settle()
 	// Contacts at our own component are kept by default.
 	want[bot] = contact{"Bot", nil, "none"}
-	if mode == config.ModeAdditive {
+	if mode == "additive" {
 		want["own@localhost"] = contact{"Own", nil, "none"}
 	}
 	if ann.have.String() != want.String() {

@@ -96,7 +96,7 @@ func rosterCommands(t *testing.T, p *program, app *contactsApp) {
 	run := func(stdin string, args ...string) (out, errs string, code int) {
 		t.Helper()
 		cmd := exec.CommandContext(t.Context(), binary, append([]string{"roster"}, args...)...)
-		cmd.Env = append(cmd.Environ(), envAPI+"=http://"+p.addr, envToken+"="+rosterToken, "GORACE=atexit_sleep_ms=0")
+		cmd.Env = append(cmd.Environ(), "STANZAHOOK_API=http://"+p.addr, "STANZAHOOK_TOKEN="+rosterToken, "GORACE=atexit_sleep_ms=0")
 		var o, e strings.Builder
 		cmd.Stdin, cmd.Stdout, cmd.Stderr = strings.NewReader(stdin), &o, &e
 		_ = cmd.Run() // the exit code tells

@@ -15,7 +15,6 @@ import (
 	"sync"
 	"testing"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -210,7 +209,7 @@ func (c rosterSetup) write(t *testing.T, dir string, s *lab.Server, a *contactsA
 	}
 	backend := c.backend
 	if backend == "" {
-		backend = config.BackendAuto
+		backend = "auto"
 	}
 	text := fmt.Sprintf(rosterConfig, c.component, s.ComponentAddr(), testSecret, a.server.URL, backend, strings.Join(keys, "\n"),
 		sha256.Sum256([]byte(rosterToken)), sha256.Sum256([]byte("token-all")))

@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -132,11 +131,11 @@ func wrongSource(t *testing.T, s *lab.Server) {
 // which setting it takes.
 func noRights(t *testing.T, s *lab.Server) {
 	for _, c := range []struct{ component, backend, text string }{
-		{"plain", config.BackendAuto, "see the operator's guide"},
-		{"plain", config.BackendPrivilege, "see the operator's guide"},
-		{"nothing", config.BackendAuto, "see the operator's guide"},
-		{"nothing", config.BackendPrivilege, "see the operator's guide"},
-		{"reader", config.BackendPrivilege, "see the operator's guide"},
+		{"plain", "auto", "see the operator's guide"},
+		{"plain", "privilege", "see the operator's guide"},
+		{"nothing", "auto", "see the operator's guide"},
+		{"nothing", "privilege", "see the operator's guide"},
+		{"reader", "privilege", "see the operator's guide"},
 	} {
 		t.Run(c.component+" "+c.backend, func(t *testing.T) {
 			app := newContactsApp(t)

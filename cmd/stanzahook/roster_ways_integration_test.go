@@ -9,7 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 )
 
@@ -22,12 +21,12 @@ type rosterWay struct {
 
 func rosterWays(kind lab.Kind) []rosterWay {
 	if kind == lab.Prosody {
-		return []rosterWay{{"privilege", config.BackendPrivilege, false}}
+		return []rosterWay{{"privilege", "privilege", false}}
 	}
 	return []rosterWay{
-		{"auto with ejabberd_api", config.BackendAuto, true},
-		{"ejabberd-api", config.BackendEjabberdAPI, true},
-		{"privilege", config.BackendPrivilege, false},
+		{"auto with ejabberd_api", "auto", true},
+		{"ejabberd-api", "ejabberd-api", true},
+		{"privilege", "privilege", false},
 	}
 }
 

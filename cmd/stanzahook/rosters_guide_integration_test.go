@@ -18,6 +18,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 )
 
 const (
@@ -29,11 +30,11 @@ const (
 // deploy/guide/rosters.md says; then a login refreshes a roster, and the lines of the
 // guide do what it says.
 func TestRostersGuide(t *testing.T) {
-	g := readRostersGuide(t)
+	g := harness.ReadRostersGuide(t)
 	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
 		t.Run(string(kind), func(t *testing.T) {
 			t.Parallel()
-			s, component, api := g.startServer(t, kind)
+			s, component, api := startGuideServer(t, kind, g)
 			source := freePort(t)
 			contacts := filepath.Join("..", "..", "examples", "contacts-python", "contacts.py")
 			start(t, exec.Command("/usr/bin/python3", contacts, source), source)
@@ -46,8 +47,8 @@ func TestRostersGuide(t *testing.T) {
 				"127.0.0.1:8081", "127.0.0.1:"+source,
 				"sha256:…", "sha256:"+hex.EncodeToString(sum[:]),
 				"/var/lib/stanzahook", filepath.Join(dir, "store"),
-			).Replace(g.configs[string(kind)])
-			whole := readYAML(t, config)
+			).Replace(g.Configs[string(kind)])
+			whole := harness.ReadYAML(t, config)
 			whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
 			text, err := yaml.Marshal(whole)
 			if err != nil {
@@ -62,7 +63,7 @@ func TestRostersGuide(t *testing.T) {
 
 			login(t, s, "john")
 			awaitJohn(t, p)
-			g.runLines(t, p, dir)
+			runGuideLines(t, p, dir, g.Lines)
 			if code := p.stop(); code != 0 {
 				t.Errorf("exit code %d", code)
 			}
@@ -70,17 +71,17 @@ func TestRostersGuide(t *testing.T) {
 	}
 }
 
-// startServer starts a server that has what the guide says in its configuration,
+// startGuideServer starts a server that has what the guide says in its configuration,
 // and returns the address for components and the port of the API.
-func (g rostersGuide) startServer(t *testing.T, kind lab.Kind) (s *lab.Server, component, api string) {
+func startGuideServer(t *testing.T, kind lab.Kind, g harness.RostersGuide) (s *lab.Server, component, api string) {
 	t.Helper()
 	o := lab.Options{Kind: kind, Host: "example.com", Users: map[string]string{"john": "j", "alice": "a", "stanzahook": guideSecret}}
 	if kind == lab.Prosody {
-		o.Edit = func(config []byte) ([]byte, error) { return append(config, g.prosody...), nil }
+		o.Edit = func(config []byte) ([]byte, error) { return append(config, g.Prosody...), nil }
 	} else {
 		port := freePort(t)
 		component, api = "127.0.0.1:"+port, freePort(t)
-		more := readYAML(t, strings.NewReplacer("port: 5347", "port: "+port, "port: 5280", "port: "+api).Replace(g.ejabberd))
+		more := harness.ReadYAML(t, strings.NewReplacer("port: 5347", "port: "+port, "port: 5280", "port: "+api).Replace(g.Ejabberd))
 		o.Edit = func(config []byte) ([]byte, error) {
 			var whole map[string]any
 			if err := yaml.Unmarshal(config, &whole); err != nil {
@@ -152,9 +153,9 @@ func awaitJohn(t *testing.T, p *program) {
 	})
 }
 
-// runLines runs the guide's lines, and compares what they print with what it
+// runGuideLines runs the guide's lines, and compares what they print with what it
 // says.
-func (g rostersGuide) runLines(t *testing.T, p *program, dir string) {
+func runGuideLines(t *testing.T, p *program, dir string, lines []string) {
 	t.Helper()
 	if err := os.Symlink(binary, filepath.Join(dir, "stanzahook")); err != nil {
 		t.Fatal(err)
@@ -163,7 +164,7 @@ func (g rostersGuide) runLines(t *testing.T, p *program, dir string) {
 		t.Fatal(err)
 	}
 	ran, printed := 0, ""
-	for _, line := range g.lines {
+	for _, line := range lines {
 		if line[0] == '{' {
 			if strings.TrimSpace(printed) != line {
 				t.Errorf("the guide's answer is %s, the real one %s", line, printed)

@@ -63,7 +63,7 @@ func TestSecretsAreKept(t *testing.T) {
 	dir := t.TempDir()
 	signing := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789 signing hunter2"))
 	hash := sha256.Sum256([]byte(token))
-	config := fmt.Sprintf(secretConfig, s.ComponentAddr(), signing, free(t), hash)
+	config := fmt.Sprintf(secretConfig, s.ComponentAddr(), signing, "127.0.0.1:"+freePort(t), hash)
 	file := filepath.Join(dir, "stanzahook.yaml")
 	for name, text := range map[string]string{file: config, filepath.Join(dir, "component.secret"): "hunter2-file\n", filepath.Join(dir, "api.secret"): "hunter2-api\n", filepath.Join(dir, "token.secret"): "hunter2-filed\n"} {
 		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
@@ -82,7 +82,7 @@ func TestSecretsAreKept(t *testing.T) {
 
 	p := launchFile(t, file)
 	p.awaitLinks(2)
-	env := []string{envAPI + "=http://user:hunter2-address@" + p.addr, envToken + "=" + token}
+	env := []string{"STANZAHOOK_API=http://user:hunter2-address@" + p.addr, "STANZAHOOK_TOKEN=" + token}
 	runs := func(env []string, lines ...string) {
 		t.Helper()
 		for _, line := range lines {
@@ -114,9 +114,9 @@ func TestSecretsAreKept(t *testing.T) {
 		"roster refresh alice", "roster refresh --all --json", "roster show alice", "roster show alice --json", "roster diff alice",
 		"deliveries list", "deliveries list --dead --json", "deliveries show "+id, "deliveries show "+id+" --json", "deliveries replay "+id, "deliveries drop "+id,
 		"version", "version --json", "help", "token", "completion bash", "serve --config "+file)
-	runs([]string{env[0], envToken + "=hunter2-wrong"}, "deliveries list", local+" --live", "send --to alice@localhost --body x")
-	runs([]string{envAPI + "=http://user:hunter2-address@127.0.0.1:9"}, "deliveries list", local+" --live", "roster show alice --json")
-	runs([]string{envAPI + "=hunter2-no-url"}, "deliveries list")
+	runs([]string{env[0], "STANZAHOOK_TOKEN=hunter2-wrong"}, "deliveries list", local+" --live", "send --to alice@localhost --body x")
+	runs([]string{"STANZAHOOK_API=http://user:hunter2-address@127.0.0.1:9"}, "deliveries list", local+" --live", "roster show alice --json")
+	runs([]string{"STANZAHOOK_API=hunter2-no-url"}, "deliveries list")
 	for _, path := range []string{"/v1/status", "/v1/endpoints", "/v1/endpoints/signed", "/v1/deliveries", "/openapi.json", "/readyz"} {
 		r, err := p.call("GET", path, token, "", "")
 		if err != nil || r.status != 200 {

@@ -7,20 +7,22 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"stanzahook/deploy/lab/harness"
 )
 
 // A service manager hears that the program is ready, though no XMPP server is
 // there, that it is well for as long as it runs, and that it stops.
 func TestNotify(t *testing.T) {
-	n := listenNotices(t, filepath.Join(t.TempDir(), "notify"), "1000000")
+	n := harness.ListenNotices(t, filepath.Join(t.TempDir(), "notify"), "1000000")
 	p := launch(t, testConfig{
 		Components: []testComponent{{Domain: "notify.localhost", Server: "127.0.0.1:1", Secret: testSecret}},
 		Endpoints:  []testEndpoint{{Name: "echo", URL: "http://127.0.0.1:1/", Component: "notify.localhost"}},
 	})
-	n.expect(t, "READY=1\nWATCHDOG_USEC=1000000")
+	n.Expect(t, "READY=1\nWATCHDOG_USEC=1000000")
 	alive, status := 0, ""
 	for range 30 {
-		switch got := n.next(t, patience); {
+		switch got := n.Next(t, patience); {
 		case got == "WATCHDOG=1":
 			alive++
 		case strings.HasPrefix(got, "STATUS=0 of 1 components connected; notify.localhost: "):
@@ -37,7 +39,7 @@ func TestNotify(t *testing.T) {
 	}
 	p.terminate()
 	for {
-		got := n.next(t, patience) // the watchdog may have been fed once more
+		got := n.Next(t, patience) // the watchdog may have been fed once more
 		if strings.HasPrefix(got, "STOPPING=1\nSTATUS=stopping\n") {
 			break
 		}
@@ -48,7 +50,7 @@ func TestNotify(t *testing.T) {
 	if code := p.wait(); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
-	if got := n.next(t, time.Millisecond); got != "" {
+	if got := n.Next(t, time.Millisecond); got != "" {
 		t.Errorf("after the end: %q", got)
 	}
 }

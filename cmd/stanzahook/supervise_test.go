@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,48 +12,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"stanzahook/deploy/lab/harness"
 )
-
-// notices is the socket of a service manager.
-type notices struct{ net.PacketConn }
-
-// listenNotices makes one; a name that begins with @ is an abstract one.
-func listenNotices(t *testing.T, name, watchdog string) notices {
-	t.Helper()
-	c, err := net.ListenPacket("unixgram", name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = c.Close() })
-	t.Setenv("NOTIFY_SOCKET", name)
-	t.Setenv("WATCHDOG_USEC", watchdog)
-	t.Setenv("WATCHDOG_PID", "")
-	return notices{c}
-}
-
-// next returns the next message that comes within a time; "" if none does.
-func (n notices) next(t *testing.T, within time.Duration) string {
-	t.Helper()
-	if err := n.SetReadDeadline(time.Now().Add(within)); err != nil {
-		t.Fatal(err)
-	}
-	b := make([]byte, 4096)
-	size, _, err := n.ReadFrom(b)
-	if errors.Is(err, os.ErrDeadlineExceeded) {
-		return ""
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(b[:size])
-}
-
-func (n notices) expect(t *testing.T, want string) {
-	t.Helper()
-	if got := n.next(t, 10*time.Second); got != want {
-		t.Fatalf("got %q, want %q", got, want)
-	}
-}
 
 func supervised(t *testing.T) *supervisor {
 	t.Helper()
@@ -71,17 +31,17 @@ func TestSupervisor(t *testing.T) {
 		"abstract": fmt.Sprintf("@stanzahook-test-%d", os.Getpid()),
 	} {
 		t.Run(kind, func(t *testing.T) {
-			n := listenNotices(t, name, "60000000")
+			n := harness.ListenNotices(t, name, "60000000")
 			s := supervised(t)
 			s.started()
-			n.expect(t, "READY=1\nWATCHDOG_USEC=60000000")
+			n.Expect(t, "READY=1\nWATCHDOG_USEC=60000000")
 			ctx, cancel := context.WithCancel(t.Context())
 			done := make(chan struct{})
 			go func() {
 				defer close(done)
 				s.watch(ctx, func() string { return "one\nREADY=1" }, func(context.Context) error { return nil })
 			}()
-			got := []string{n.next(t, 10*time.Second), n.next(t, 10*time.Second)}
+			got := []string{n.Next(t, 10*time.Second), n.Next(t, 10*time.Second)}
 			all := strings.Join(got, "|")
 			if !strings.Contains(all, "STATUS=one READY=1") || !strings.Contains(all, "WATCHDOG=1") {
 				t.Errorf("got %q", got)
@@ -89,11 +49,11 @@ func TestSupervisor(t *testing.T) {
 			cancel()
 			<-done
 			s.startsAnew()
-			n.expect(t, "STATUS=starting anew\nWATCHDOG_USEC=600000000")
+			n.Expect(t, "STATUS=starting anew\nWATCHDOG_USEC=600000000")
 			s.stopping(20 * time.Second)
-			n.expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=50000000\nWATCHDOG_USEC=60000000")
+			n.Expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=50000000\nWATCHDOG_USEC=60000000")
 			s.stopping(time.Minute)
-			n.expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=90000000\nWATCHDOG_USEC=90000000")
+			n.Expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=90000000\nWATCHDOG_USEC=90000000")
 		})
 	}
 }
@@ -101,7 +61,7 @@ func TestSupervisor(t *testing.T) {
 // The watchdog hears nothing while a part is not well or does not answer, and
 // goes on when it is well again.
 func TestWatchdog(t *testing.T) {
-	n := listenNotices(t, filepath.Join(t.TempDir(), "notify"), "400000")
+	n := harness.ListenNotices(t, filepath.Join(t.TempDir(), "notify"), "400000")
 	s := supervised(t)
 	const good, bad, silent = 0, 1, 2
 	var state atomic.Int32
@@ -126,23 +86,23 @@ func TestWatchdog(t *testing.T) {
 	}()
 	for _, how := range []int32{bad, silent} {
 		for range 3 {
-			n.expect(t, "WATCHDOG=1")
+			n.Expect(t, "WATCHDOG=1")
 		}
 		state.Store(how)
 		for range 3 {
 			<-looks
 		}
-		for n.next(t, time.Millisecond) != "" { // sent before
+		for n.Next(t, time.Millisecond) != "" { // sent before
 		}
 		for range 3 {
 			<-looks
 		}
-		if got := n.next(t, time.Millisecond); got != "" {
+		if got := n.Next(t, time.Millisecond); got != "" {
 			t.Errorf("not well (%d): %q", how, got)
 		}
 		state.Store(good)
 	}
-	n.expect(t, "WATCHDOG=1")
+	n.Expect(t, "WATCHDOG=1")
 	cancel()
 	close(free)
 	<-done

@@ -15,14 +15,15 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 )
 
 // The component link of ejabberd over TLS: its listener with tls and a certificate, as
 // the operator's guide has it. What is wrong is told in words that help.
 func TestLinkOverTLS(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := certificateFor(t, dir, "example.com")
-	other, _ := certificateFor(t, dir, "other.example.com")
+	cert, key := harness.Certificate(t, dir, "example.com")
+	other, _ := harness.Certificate(t, dir, "other.example.com")
 	both := filepath.Join(dir, "both.pem")
 	var text []byte
 	for _, file := range []string{key, cert} {
@@ -43,7 +44,7 @@ func TestLinkOverTLS(t *testing.T) {
 			return nil, err
 		}
 		more := fmt.Sprintf("listen:\n  - {port: %s, ip: 127.0.0.1, module: ejabberd_service, access: all, global_routes: false, tls: true, certfile: %s, hosts: {secure.localhost: {password: %q}}}\n", port, both, testSecret)
-		return yaml.Marshal(joinYAML(whole, any(readYAML(t, more))))
+		return yaml.Marshal(joinYAML(whole, any(harness.ReadYAML(t, more))))
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()

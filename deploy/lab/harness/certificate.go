@@ -1,4 +1,4 @@
-package main
+package harness
 
 import (
 	"crypto/ecdsa"
@@ -14,9 +14,9 @@ import (
 	"time"
 )
 
-// certificateFor writes a self-made certificate for a name, and its key, into two
+// Certificate writes a self-made certificate for a name, and its key, into two
 // files. It is its own CA.
-func certificateFor(t *testing.T, dir, name string) (certificate, key string) {
+func Certificate(t testing.TB, dir, name string) (certificate, key string) {
 	t.Helper()
 	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
