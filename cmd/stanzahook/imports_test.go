@@ -30,7 +30,10 @@ func TestImports(t *testing.T) {
 		{"stanzahook/pkg/stanza", "stanzahook/pkg/webhook", ""},
 		{"stanzahook/pkg/stanza", "stanzahook/pkg/store", ""},
 		{"stanzahook/cmd/internal/config", "stanzahook/cmd/", ""},
-		{"stanzahook/", "testing", "stanzahook/component/componenttest"},
+		{"stanzahook/cmd/", "testing", ""},
+		{"stanzahook/httpapi", "testing", ""},
+		{"stanzahook/pkg/", "testing", ""},
+		{"stanzahook/component", "testing", "stanzahook/component/componenttest"},
 	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) < 8 {
