@@ -14,9 +14,9 @@ import (
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/metrics"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
 	"stanzahook/component/archive"
-	"stanzahook/component/disco"
 	"stanzahook/component/forward"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
@@ -150,21 +150,20 @@ func (a *app) makeLinks(context.Context) error {
 		if err != nil {
 			return fmt.Errorf("components: domain: %w", err)
 		}
-		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
 		handlers := component.Chain{a.keeper(c.Domain), &a.sent.bounces, &a.archives}
 		if c.Presence == config.PresenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
 		}
 		handlers = append(handlers, a.forward,
-			(&disco.Responder{Identity: identity, Version: build.Version, Started: a.started, Now: time.Now}).Handler(),
+			parts.Responder(&c, a.started).Handler(),
 			component.HandlerFunc(presence.Swallow))
-		o := a.linkOptions(&c, domain, handlers)
+		o := parts.LinkOptions(&c, domain, handlers, a.log)
 		var link *component.Link
 		o.OnUp = func(ctx context.Context) {
 			if c.Presence == config.PresenceAuto {
 				a.people.Announce(ctx, link, "")
 			}
-			a.features.watch(ctx, link, func() []jid.JID { return hostsBehind(a.now.Load().cfg, c.Domain) }, featuresFirst, featuresEvery)
+			a.features.watch(ctx, link, func() []jid.JID { return parts.HostsBehind(a.now.Load().cfg, c.Domain) }, featuresFirst, featuresEvery)
 		}
 		link = component.New(o)
 		a.links[c.Domain] = link
@@ -175,9 +174,16 @@ func (a *app) makeLinks(context.Context) error {
 	return nil
 }
 
+// keeper makes what keeps a component's privileges.
+func (a *app) keeper(domain string) *privilege.Keeper {
+	k := &privilege.Keeper{Log: a.log, Hosts: parts.ServerHosts(a.cfg, domain), Presence: a.triggers.loggedIn}
+	a.keepers[domain] = k
+	return k
+}
+
 // hooks are the endpoints of a configuration, in its order.
 func hooks(cfg *config.Config) []*webhook.Endpoint {
-	guard, hosts := outbound.NewGuard(cfg.Outbound.Networks), ownHosts(cfg)
+	guard, hosts := outbound.NewGuard(cfg.Outbound.Networks), parts.OwnHosts(cfg)
 	var components []string
 	for _, c := range cfg.Components {
 		components = append(components, c.Domain)

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strings"
 	"text/tabwriter"
 
 	"github.com/spf13/cobra"
@@ -138,48 +137,6 @@ func (c *checking) readConfig() (*config.Config, error) {
 		c.found.Checks = configured(path, cfg)
 	}
 	return cfg, err
-}
-
-// configured tells what a configuration without mistakes says.
-func configured(path string, cfg *config.Config) []v1.Check {
-	const what = "configuration"
-	all := []v1.Check{fine(what, "", path+": no mistakes")}
-	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {
-		all[0] = warning(what, "", path+": no mistakes, but everybody on this machine can read it", "chmod 600, if there are secrets in it")
-	}
-	for i := range cfg.Components {
-		c := &cfg.Components[i]
-		all = append(all, fine("component", c.Domain, fmt.Sprintf("at %s, tls: %s, presence: %s", c.Server, c.TLS.Mode, c.Presence)))
-	}
-	for i := range cfg.Endpoints {
-		e := &cfg.Endpoints[i]
-		to := "pulled"
-		if e.URL != "" {
-			to = withoutCredentials(e.URL)
-		}
-		all = append(all, fine("endpoint", e.Name, fmt.Sprintf("%s, %s, format %s, %s", strings.Join(e.Stanzas, " and "), to, e.Format, e.Delivery)))
-	}
-	if len(cfg.Endpoints) == 0 {
-		all = append(all, warning("endpoint", "", "there is none: what users write to the bots is refused", "add one under endpoints"))
-	}
-	for i := range cfg.Rosters {
-		r := &cfg.Rosters[i]
-		all = append(all, fine("roster", r.Host, fmt.Sprintf("%s, backend: %s, mode: %s", withoutCredentials(r.URL), r.Backend, r.Mode)))
-	}
-	h := &cfg.HTTP
-	switch {
-	case h.InsecureNoAuth:
-		all = append(all, warning("http", h.Listen, "everybody on this machine may use the API (insecure_no_auth)", "make a token: stanzahook token new --help"))
-	case len(h.Tokens) == 0 && !h.Basic.Component && len(h.Basic.Accounts.Hosts) == 0:
-		all = append(all, warning("http", h.Listen, "there is no token, so nobody may use the API", "make one: stanzahook token new --help"))
-	default:
-		all = append(all, fine("http", h.Listen, plural.Count(len(h.Tokens), "token")))
-	}
-	if len(h.Hosts) > 0 && !h.InsecureNoAuth {
-		all = append(all, warning("http", h.Listen, "http.hosts has no effect without insecure_no_auth: with tokens the API answers to every name", "remove it"))
-	}
-	all = append(all, inTheClear(cfg)...)
-	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))
 }
 
 func (c *checking) print(w io.Writer) error {

@@ -2,60 +2,97 @@ package main
 
 import (
 	"context"
-	"crypto/x509"
-	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
-	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
-	"stanzahook/component/disco"
 	"stanzahook/component/privilege"
+	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 )
 
 // connectTimeout bounds how long to wait for the first attempt to connect.
 const connectTimeout = 20 * time.Second
 
-// connectAlone connects the components of a configuration for an inspection. No
+// checkAlone checks everything over connections of its own, unless another process
+// has the store open. address is where an instance with this configuration would
+// listen; empty if that cannot be told.
+func checkAlone(ctx context.Context, cfg *config.Config, user jid.JID, address string) ([]v1.Check, error) {
+	const what = "store"
+	dir := cfg.Store.Dir
+	free, keep, release, err := store.Look(dir)
+	defer release()
+	switch {
+	case errors.Is(err, store.ErrLocked):
+		at := ""
+		if address != "" {
+			at = " at " + address
+		}
+		return []v1.Check{failing(what, "",
+			"another stanzahook is using "+dir+", but nothing answers"+at+"; nothing else is looked at, because a second connection would take stanzas away from it",
+			"say with --api where it listens; if another check is running, wait for it")}, nil
+	case err != nil:
+		return []v1.Check{failing(what, "",
+			err.Error()+"; nothing else is looked at, because it cannot be told whether an instance is running",
+			"run this as the user that stanzahook runs as, or correct store.dir")}, nil
+	}
+	i, disconnect, err := connect(ctx, cfg, user)
+	if err != nil {
+		return nil, err
+	}
+	defer disconnect()
+	i.store = func(context.Context) v1.Check {
+		if free < keep {
+			return failing(what, "", fmt.Sprintf("the disk of %s has %d MiB left, of which %d are kept free", dir, free>>20, keep>>20), "make room on it")
+		}
+		return fine(what, "", fmt.Sprintf("%s can be written to, and its disk has %d MiB left; no instance is using it", dir, free>>20))
+	}
+	return append(i.run(ctx), canListen(cfg.HTTP.Listen)), nil
+}
+
+// connect connects the components of a configuration for an inspection. No
 // endpoint gets anything: what users write meanwhile is refused, as it is by the
 // server while no component is connected.
-func connectAlone(ctx context.Context, cfg *config.Config, user jid.JID) (*inspection, func(), error) {
-	a := &app{
-		cfg: cfg, log: zap.NewNop(), started: time.Now(), links: make(links), keepers: make(map[string]*privilege.Keeper),
-		ways: make(map[string]*roster.Backends),
+func connect(ctx context.Context, cfg *config.Config, user jid.JID) (*inspection, func(), error) {
+	i := &inspection{
+		cfg: cfg, links: make(map[string]*component.Link), keepers: make(map[string]*privilege.Keeper),
+		ways: make(map[string]*roster.Backends), sources: parts.RosterSources(cfg), user: user,
 	}
+	log := zap.NewNop()
 	for n := range cfg.Components {
 		c := &cfg.Components[n]
 		domain, err := jid.Parse(c.Domain)
 		if err != nil {
 			return nil, nil, fmt.Errorf("components: domain: %w", err)
 		}
-		identity := disco.Identity{Name: c.Identity.Name, Category: c.Identity.Category, Type: c.Identity.Type}
-		answers := &disco.Responder{Identity: identity, Version: build.Version, Started: a.started, Now: time.Now}
-		a.links[c.Domain] = component.New(a.linkOptions(c, domain, component.Chain{a.keeper(c.Domain), component.HandlerFunc(ignoreAvailability), answers.Handler()}))
+		keeper := &privilege.Keeper{Log: log, Hosts: parts.ServerHosts(cfg, c.Domain)}
+		handlers := component.Chain{keeper, component.HandlerFunc(ignoreAvailability), parts.Responder(c, time.Now()).Handler()}
+		i.keepers[c.Domain], i.links[c.Domain] = keeper, component.New(parts.LinkOptions(c, domain, handlers, log))
 	}
-	i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: a.ways, sources: a.sources(cfg), user: user}
 	for n := range cfg.Rosters {
-		way, err := a.backends(&cfg.Rosters[n], i.guard())
+		c := &cfg.Rosters[n]
+		backends, err := parts.RosterBackends(cfg, c, i.links[c.Component], i.keepers[c.Component], i.guard(), log)
 		if err != nil {
 			return nil, nil, err
 		}
-		a.ways[cfg.Rosters[n].Host] = way
+		i.ways[c.Host] = backends
 	}
 	run, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	for _, l := range a.links {
+	for _, l := range i.links {
 		wg.Go(func() { l.Run(run) })
 	}
-	for _, l := range a.links {
+	for _, l := range i.links {
 		awaitAttempt(ctx, l)
 	}
 	return i, func() {
@@ -74,15 +111,23 @@ func ignoreAvailability(in *component.Incoming) bool {
 func awaitAttempt(ctx context.Context, l *component.Link) {
 	ctx, cancel := context.WithTimeout(ctx, connectTimeout)
 	defer cancel()
-	for l.Status().State == component.Connecting && pause(ctx, 20*time.Millisecond) == nil {
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for l.Status().State == component.Connecting {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
 	}
 }
 
-// parseFirst reads the first certificate of a PEM file.
-func parseFirst(data []byte) (*x509.Certificate, error) {
-	block, _ := pem.Decode(data)
-	if block == nil {
-		return nil, errors.New("no certificate in PEM form")
+// canListen looks whether the address of the HTTP server is free.
+func canListen(address string) v1.Check {
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		return failing("http", address, "cannot be listened at: "+err.Error(), "stop the other program there, or write another address in http.listen")
 	}
-	return x509.ParseCertificate(block.Bytes)
+	_ = l.Close() // nothing was accepted
+	return fine("http", address, "is free")
 }

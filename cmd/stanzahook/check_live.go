@@ -6,6 +6,7 @@ import (
 	"crypto/x509"
 	"encoding/hex"
 	"encoding/json"
+	"encoding/pem"
 	"errors"
 	"fmt"
 	"net"
@@ -15,7 +16,6 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
-	"stanzahook/pkg/store"
 )
 
 // lookAround asks the running instance, or connects if there is none. cfg is nil
@@ -33,7 +33,12 @@ func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
 			return err
 		}
 	}
-	return c.connect(ctx, cfg, base)
+	if base != "" {
+		base = public(base)
+	}
+	checks, err := checkAlone(ctx, cfg, c.user, base)
+	c.found.Checks = append(c.found.Checks, checks...)
+	return err
 }
 
 // ask asks the running instance, also whether it runs with cfg, unless that is nil.
@@ -97,50 +102,11 @@ func trustOwn(file string) *tls.Config {
 	return config
 }
 
-// connect looks at everything with connections of its own, unless an instance
-// has the store open.
-func (c *checking) connect(ctx context.Context, cfg *config.Config, base string) error {
-	const what = "store"
-	dir := cfg.Store.Dir
-	free, keep, release, err := store.Look(dir)
-	defer release()
-	switch {
-	case errors.Is(err, store.ErrLocked):
-		at := ""
-		if base != "" {
-			at = " at " + public(base)
-		}
-		c.found.Checks = append(c.found.Checks, failing(what, "",
-			"another stanzahook is using "+dir+", but nothing answers"+at+"; nothing else is looked at, because a second connection would take stanzas away from it",
-			"say with --api where it listens; if another check is running, wait for it"))
-		return nil
-	case err != nil:
-		c.found.Checks = append(c.found.Checks, failing(what, "",
-			err.Error()+"; nothing else is looked at, because it cannot be told whether an instance is running",
-			"run this as the user that stanzahook runs as, or correct store.dir"))
-		return nil
+// parseFirst reads the first certificate of a PEM file.
+func parseFirst(data []byte) (*x509.Certificate, error) {
+	block, _ := pem.Decode(data)
+	if block == nil {
+		return nil, errors.New("no certificate in PEM form")
 	}
-	i, disconnect, err := connectAlone(ctx, cfg, c.user)
-	if err != nil {
-		return err
-	}
-	defer disconnect()
-	i.store = func(context.Context) v1.Check {
-		if free < keep {
-			return failing(what, "", fmt.Sprintf("the disk of %s has %d MiB left, of which %d are kept free", dir, free>>20, keep>>20), "make room on it")
-		}
-		return fine(what, "", fmt.Sprintf("%s can be written to, and its disk has %d MiB left; no instance is using it", dir, free>>20))
-	}
-	c.found.Checks = append(append(c.found.Checks, i.run(ctx)...), canListen(cfg.HTTP.Listen))
-	return nil
-}
-
-// canListen looks whether the address of the HTTP server is free.
-func canListen(address string) v1.Check {
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		return failing("http", address, "cannot be listened at: "+err.Error(), "stop the other program there, or write another address in http.listen")
-	}
-	_ = l.Close() // nothing was accepted
-	return fine("http", address, "is free")
+	return x509.ParseCertificate(block.Bytes)
 }

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
@@ -70,7 +70,7 @@ func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
-		Name: c.Name, URL: withoutCredentials(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,
+		Name: c.Name, URL: outbound.PublicURL(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,
 		Since: timeOrNil(st.Since), PausedUntil: timeOrNil(st.PausedUntil), Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess),
 		Attempts: w.Counters.Attempts.Load(), Failures: w.Counters.Failures.Load(), Delivered: w.Counters.Delivered.Load(),
 		Refused: w.Counters.Refused.Load(), Expired: w.Counters.Expired.Load(),
@@ -115,34 +115,6 @@ func timeOrNil(t time.Time) *time.Time {
 	}
 	t = t.UTC()
 	return &t
-}
-
-// withoutCredentials returns a URL of the configuration as it may be shown:
-// without user and password, and without the values of its query, which may be
-// secrets, but for those that are replaced for each event.
-func withoutCredentials(u string) string {
-	if scheme, rest, ok := strings.Cut(u, "://"); ok {
-		end := strings.IndexAny(rest, "/?#")
-		if end < 0 {
-			end = len(rest)
-		}
-		u = scheme + "://" + rest[strings.LastIndexByte(rest[:end], '@')+1:]
-	}
-	path, query, ok := strings.Cut(u, "?")
-	if !ok {
-		return u
-	}
-	pairs := strings.Split(query, "&")
-	for i, pair := range pairs {
-		name, value, ok := strings.Cut(pair, "=")
-		switch {
-		case !ok:
-			pairs[i] = "***"
-		case !strings.HasPrefix(value, "{"):
-			pairs[i] = name + "=***"
-		}
-	}
-	return path + "?" + strings.Join(pairs, "&")
 }
 
 // Test implements v1.Endpoints.

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/disco"
 	"stanzahook/pkg/jid"
@@ -100,7 +99,12 @@ func remember(kept store.HostFeatures, has []string, now time.Time) store.HostFe
 
 // watch looks at hosts again and again, until ctx is done: the connection ends.
 func (f *features) watch(ctx context.Context, link *component.Link, hosts func() []jid.JID, first, every time.Duration) {
-	for wait := first; pause(ctx, wait) == nil; wait = every {
+	for wait := first; ; wait = every {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return
+		}
 		for _, host := range hosts() {
 			ask, cancel := context.WithTimeout(ctx, inspectionTimeout)
 			// A host need not tell; "check --live" says so.
@@ -108,25 +112,4 @@ func (f *features) watch(ctx context.Context, link *component.Link, hosts func()
 			cancel()
 		}
 	}
-}
-
-// hostsBehind are the hosts of the server that matter to a component: those of
-// the users whose rosters and passwords it has, and the domain above its own. One
-// that an earlier component has is that one's.
-func hostsBehind(cfg *config.Config, domain string) []jid.JID {
-	seen := make(map[string]bool)
-	for i := range cfg.Components {
-		c := cfg.Components[i].Domain
-		var own []jid.JID
-		for _, host := range append(believed(cfg, c), above(c)) {
-			if j, err := jid.Parse(host); err == nil && !seen[j.Domain()] {
-				seen[j.Domain()] = true
-				own = append(own, j)
-			}
-		}
-		if c == domain {
-			return own
-		}
-	}
-	return nil
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/httpapi/v1"
@@ -163,7 +164,7 @@ func TestHostsBehind(t *testing.T) {
 		"bot.example.com": "example.net example.com", "news.example.com": "example.org", "alone": "", "other": "",
 	} {
 		var got []string
-		for _, j := range hostsBehind(cfg, domain) {
+		for _, j := range parts.HostsBehind(cfg, domain) {
 			got = append(got, j.String())
 		}
 		if strings.Join(got, " ") != want {

@@ -9,6 +9,7 @@ import (
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/metrics"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/rest"
@@ -83,9 +84,21 @@ func (a *app) surfaces(cfg *config.Config) *httpapi.Server {
 	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
 		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: targets, Events: events{a.workers},
 		Stanzas:  newStanzas(cfg.Components, a.links, a.boxes, a.sent, a.store),
-		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status, Check: a.checker(cfg, targets),
+		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
+}
+
+// liveCheck returns v1.Options.Check of the running instance, as long as it has
+// this configuration.
+func (a *app) liveCheck(cfg *config.Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
+	sources, ways := parts.RosterSources(cfg), a.ways
+	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
+		i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: ways, sources: sources, user: about.User}
+		i.endpoints, i.features = targets, a.features
+		i.store = func(ctx context.Context) v1.Check { return checkStore(ctx, a.store, cfg.Store.Dir) }
+		return append(sameConfig(cfg, about.Config), i.run(ctx)...)
+	}
 }
 
 // tokenNames are the names of the tokens of the configuration as it is now.

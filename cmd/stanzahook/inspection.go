@@ -5,13 +5,13 @@ import (
 	"encoding/xml"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi/v1"
@@ -24,7 +24,7 @@ import (
 // It changes nothing, and the endpoints get no request.
 type inspection struct {
 	cfg       *config.Config
-	links     links
+	links     map[string]*component.Link
 	keepers   map[string]*privilege.Keeper
 	ways      map[string]*roster.Backends   // by host
 	sources   map[string]*roster.HTTPSource // by host
@@ -53,7 +53,7 @@ func (i *inspection) run(ctx context.Context) []v1.Check {
 	}
 	for n := range i.cfg.Components {
 		domain := i.cfg.Components[n].Domain
-		for _, host := range hostsBehind(i.cfg, domain) {
+		for _, host := range parts.HostsBehind(i.cfg, domain) {
 			if i.features != nil {
 				looks = append(looks, func(ctx context.Context) []v1.Check { return i.hostFeatures(ctx, domain, host) })
 			}
@@ -140,13 +140,7 @@ func (i *inspection) serverOf(domain string) string {
 			return r.Host
 		}
 	}
-	return above(domain)
-}
-
-// above is the domain above another; empty if there is none.
-func above(domain string) string {
-	_, parent, _ := strings.Cut(domain, ".")
-	return parent
+	return parts.Parent(domain)
 }
 
 // markers are sent one after the other: of two connections under one name, each

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/webhook"
 )
@@ -107,7 +108,7 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 	a.workers = workers
 	oldHosts := a.setRosters(cfg, rosterOptions)
 	for domain, keeper := range a.keepers {
-		keeper.SetHosts(believed(cfg, domain))
+		keeper.SetHosts(parts.ServerHosts(cfg, domain))
 	}
 	oldAccounts := a.setAccounts(cfg)
 	err = a.server.Replace(a.surfaces(cfg))
@@ -134,7 +135,7 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 // are left alone: what failed goes on waiting, and pauses that they asked for hold.
 func (a *app) unchanged(cfg *config.Config) map[string]bool {
 	same := make(map[string]bool)
-	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(ownHosts(a.cfg), ownHosts(cfg)) {
+	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(parts.OwnHosts(a.cfg), parts.OwnHosts(cfg)) {
 		return same
 	}
 	was := make(map[string]config.Endpoint)

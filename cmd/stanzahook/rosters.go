@@ -3,22 +3,17 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
-	"net/http"
 	"reflect"
 	"slices"
 
 	"go.uber.org/zap"
 
-	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
-	"stanzahook/component/privilege"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
-	"stanzahook/pkg/roster/ejabberdapi"
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
 
@@ -52,12 +47,12 @@ func (a *app) rosterOptions(cfg *config.Config) ([]roster.Options, error) {
 	var all []roster.Options
 	for i := range cfg.Rosters {
 		c := &cfg.Rosters[i]
-		backends, err := a.backends(c, guard)
+		backends, err := parts.RosterBackends(a.cfg, c, a.links[c.Component], a.keepers[c.Component], guard, a.log)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, roster.Options{
-			Domain: c.Host, Source: source(cfg, c, guard), Backends: backends, Cache: rosterCache{a.store},
+			Domain: c.Host, Source: parts.RosterSource(cfg, c, guard), Backends: backends, Cache: rosterCache{a.store},
 			Mode: roster.Mode(c.Mode), Keep: c.KeepGlobs, Concurrency: c.Concurrency, Log: a.log.With(zap.String("host", c.Host)),
 		})
 	}
@@ -105,56 +100,6 @@ func (a *app) sameRosters(cfg *config.Config, i int) bool {
 	})
 }
 
-// source is the web application of a host.
-func source(cfg *config.Config, c *config.Roster, guard *outbound.Guard) *roster.HTTPSource {
-	s := &roster.HTTPSource{
-		URL: c.URL, Headers: http.Header{}, UserAgent: build.UserAgent(), Timeout: c.Timeout,
-		Client: outbound.NewClient(guard, outbound.ClientOptions{
-			Proxy: cfg.Outbound.ProxyURL(), IdleConns: c.Concurrency, TLS: c.TLS.Config(), Socket: c.Address.Socket(),
-		}),
-	}
-	for name, value := range c.Headers {
-		s.Headers.Set(name, value.Reveal())
-	}
-	return s
-}
-
-// backends are the ways to a host's rosters that the configuration allows.
-func (a *app) backends(c *config.Roster, guard *outbound.Guard) (*roster.Backends, error) {
-	link, keeper := a.links[c.Component], a.keepers[c.Component]
-	b := &roster.Backends{Host: c.Host, Log: a.log}
-	b.Grants = func(ctx context.Context) roster.Grants {
-		n := link.Counters.Reconnects.Load()
-		if !link.Connected() {
-			return roster.Grants{Connection: n}
-		}
-		return roster.Grants{Connected: true, Connection: n, Roster: keeper.GrantedSoon(ctx, link, c.Host).Roster}
-	}
-	var lim stanza.Limits
-	for _, comp := range a.cfg.Components {
-		if comp.Domain == c.Component {
-			lim.MaxBytes = int(comp.MaxStanzaBytes)
-		}
-	}
-	if c.Backend == config.BackendAuto || c.Backend == config.BackendPrivilege {
-		way, err := privilege.NewRosters(link, lim, c.Timeout)
-		if err != nil {
-			return nil, fmt.Errorf("rosters of %s: %w", c.Host, err)
-		}
-		b.Privilege = way
-	}
-	if c.Backend == config.BackendAuto || c.Backend == config.BackendRemote {
-		b.RemoteItems = privilege.NewRemoteRosters(link, lim, c.Timeout)
-	}
-	if api := c.EjabberdAPI; api.URL != "" {
-		b.API = &ejabberdapi.Backend{
-			URL: api.URL, User: api.User, Password: api.Password, UserAgent: build.UserAgent(), Timeout: c.Timeout,
-			Client: outbound.NewClient(guard, outbound.ClientOptions{IdleConns: c.Concurrency, TLS: api.TLS.Config(), Socket: api.Address.Socket()}),
-		}
-	}
-	return b, nil
-}
-
 // rosters are those of package roster for the HTTP side.
 type rosters struct{ *roster.Rosters }
 
@@ -162,18 +107,6 @@ type rosters struct{ *roster.Rosters }
 func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error) {
 	run, err := r.Rosters.Start(ctx, owners, o)
 	return run, forAPI(err)
-}
-
-// believed are the hosts of the server, besides the one that a component is a
-// subdomain of: what they say about privileges counts.
-func believed(cfg *config.Config, component string) []string {
-	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
-	for _, c := range cfg.Rosters {
-		if c.Component == component {
-			hosts = append(hosts, c.Host)
-		}
-	}
-	return hosts
 }
 
 // rosterCache is the store as roster.Cache.

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 )
 
 func TestOwnHosts(t *testing.T) {
@@ -18,7 +19,7 @@ func TestOwnHosts(t *testing.T) {
 		"bots":                {"bots"},
 	} {
 		cfg := &config.Config{Components: []config.Component{{Domain: domain}}}
-		if got := ownHosts(cfg); !slices.Equal(got, want) {
+		if got := parts.OwnHosts(cfg); !slices.Equal(got, want) {
 			t.Errorf("%s: %v, want %v", domain, got, want)
 		}
 	}

@@ -1,0 +1,74 @@
+package parts
+
+import (
+	"slices"
+	"strings"
+
+	"golang.org/x/net/publicsuffix"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/pkg/jid"
+)
+
+// ServerHosts are the hosts of the server, besides the one that a component is a
+// subdomain of: what they say about privileges counts.
+func ServerHosts(cfg *config.Config, component string) []string {
+	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
+	for _, c := range cfg.Rosters {
+		if c.Component == component {
+			hosts = append(hosts, c.Host)
+		}
+	}
+	return hosts
+}
+
+// HostsBehind are the hosts of the server that matter to a component: those of
+// the users whose rosters and passwords it has, and the domain above its own. One
+// that an earlier component has is that one's.
+func HostsBehind(cfg *config.Config, domain string) []jid.JID {
+	seen := make(map[string]bool)
+	for i := range cfg.Components {
+		c := cfg.Components[i].Domain
+		var own []jid.JID
+		for _, host := range append(ServerHosts(cfg, c), Parent(c)) {
+			if j, err := jid.Parse(host); err == nil && !seen[j.Domain()] {
+				seen[j.Domain()] = true
+				own = append(own, j)
+			}
+		}
+		if c == domain {
+			return own
+		}
+	}
+	return nil
+}
+
+// Parent is the domain above another; empty if there is none.
+func Parent(domain string) string {
+	_, parent, _ := strings.Cut(domain, ".")
+	return parent
+}
+
+// OwnHosts are the domains whose users count one by one: those of the configuration
+// and the components' parents. A parent under which anybody may have a domain, such
+// as com or co.uk, is none of ours.
+func OwnHosts(cfg *config.Config) []string {
+	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
+	for _, c := range cfg.Rosters {
+		hosts = append(hosts, c.Host)
+	}
+	for _, c := range cfg.Components {
+		hosts = append(hosts, c.Domain)
+		if parent := Parent(c.Domain); parent != "" && !isSuffix(parent) {
+			hosts = append(hosts, parent)
+		}
+	}
+	slices.Sort(hosts)
+	return slices.Compact(hosts)
+}
+
+// isSuffix reports whether a domain is one under which others are registered.
+func isSuffix(domain string) bool {
+	suffix, registered := publicsuffix.PublicSuffix(domain)
+	return suffix == domain && (registered || strings.Contains(domain, "."))
+}
