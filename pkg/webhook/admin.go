@@ -95,13 +95,13 @@ func (w *Worker) Test(ctx context.Context, component, id string) (Trial, error) 
 	if w.Endpoint().Pulled() {
 		return Trial{}, errPulled
 	}
-	ev, err := testEvent(w.Endpoint(), component, id, began)
+	ev, err := TestEvent(component, id, began)
 	if err != nil {
 		return Trial{}, err
 	}
-	v := w.post(ctx, ev)
-	t := Trial{Attempt: *v.tried(began, time.Now()), Replies: v.Replies}
-	t.Answer = string(v.body[:min(len(v.body), keptAnswer)])
+	v := w.now.Load().client.Post(ctx, ev)
+	t := Trial{Attempt: *tried(&v, began, time.Now()), Replies: v.Replies}
+	t.Answer = string(v.Body[:min(len(v.Body), keptAnswer)])
 	if v.Outcome == Done {
 		return t, nil
 	}

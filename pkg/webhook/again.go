@@ -16,7 +16,7 @@ func jitter(d time.Duration) time.Duration {
 }
 
 // again is what follows an attempt after which the event is to be tried again.
-func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
+func (q *queue) again(l *lane, it *item, v verdict) (ours bool) {
 	now := time.Now()
 	q.mu.Lock()
 	if it.state == unstored { // it would be lost with the process: the sender must know now
@@ -40,7 +40,7 @@ func (q *queue) again(l *lane, it *item, v Verdict) (ours bool) {
 	}
 	left := q.w.Endpoint().MaxAge - now.Sub(it.since)
 	wait := max(jitter(q.w.Endpoint().Schedule[min(fails, len(q.w.Endpoint().Schedule))-1]), v.After)
-	q.retry(l, max(0, min(wait, left)), v.of)
+	q.retry(l, max(0, min(wait, left)), v.setup)
 	return false
 }
 
@@ -133,7 +133,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 	if !q.bury(l, it, reason) {
 		return false
 	}
-	q.w.repeats.Warn(q.w.log, "an event is given up", it.about(zap.String("reason", reason))...)
+	q.w.repeats.Warn(q.w.log, "an event is given up", about(it.Event, zap.String("reason", reason))...)
 	q.w.entry(it.Event, store.DeadState, reason, nil)
 	if q.w.Endpoint().DropOld {
 		e = nil
@@ -147,7 +147,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 // the lane waits.
 func (q *queue) bury(l *lane, it *item, reason string) bool {
 	err := q.w.store.Bury(q.w.run, store.Dead{
-		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML(), Sender: q.w.Endpoint().sender(it.Stanza.From).String()},
+		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML(), Sender: senderOf(q.w.Endpoint(), it.Stanza.From).String()},
 		Endpoint: q.w.name, Type: it.Stanza.EventType(), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: l.history,
 	})

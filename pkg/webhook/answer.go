@@ -9,21 +9,21 @@ import (
 	"stanzahook/pkg/document"
 )
 
-// note is what the people who run an endpoint should know of one of its answers,
+// Note is what the people who run an endpoint should know of one of its answers,
 // though it is no error.
-type note struct {
-	unread   string // why there is no reply in it
-	replaced int    // characters
+type Note struct {
+	NoReply  string // why there is no reply in it
+	Replaced int    // characters that no stanza can carry
 }
 
 // String is the text of the note, empty if there is nothing to say.
-func (n *note) String() string {
-	text := n.unread
-	if n.replaced > 0 {
+func (n *Note) String() string {
+	text := n.NoReply
+	if n.Replaced > 0 {
 		if text != "" {
 			text += "; "
 		}
-		text += fmt.Sprintf("characters that no stanza can carry, replaced by U+FFFD: %d", n.replaced)
+		text += fmt.Sprintf("characters that no stanza can carry, replaced by U+FFFD: %d", n.Replaced)
 	}
 	return text
 }
@@ -40,7 +40,7 @@ func content(a *Answer) ([]byte, error) {
 			}
 			var n int
 			a.text, n = document.Clean(a.text, as)
-			a.note.replaced += n
+			a.note.Replaced += n
 		}
 	}
 	return a.text, a.err
@@ -74,7 +74,7 @@ func (a *Answer) otherType(use string) {
 	if a.MediaType != "" {
 		what = a.MediaType
 	}
-	a.note.unread = fmt.Sprintf("answered %.60s; no reply is made of that: use %s", what, use)
+	a.note.NoReply = fmt.Sprintf("answered %.60s; no reply is made of that: use %s", what, use)
 }
 
 // scalar returns what a JSON value is called that is neither an object nor an
@@ -102,6 +102,6 @@ func (a *Answer) objectOnly(body []byte) error {
 	if kind == "" || string(bytes.TrimSpace(body)) == `""` {
 		return nil
 	}
-	a.note.unread = fmt.Sprintf("answered a JSON %s; this format takes an object, such as {\"body\":\"text\"}", kind)
+	a.note.NoReply = fmt.Sprintf("answered a JSON %s; this format takes an object, such as {\"body\":\"text\"}", kind)
 	return fmt.Errorf("JSON: an object is expected, not a %s", kind)
 }

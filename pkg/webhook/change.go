@@ -29,9 +29,8 @@ func (w *Worker) Change(e *Endpoint) error {
 		return err
 	}
 	old := w.now.Swap(newSetup(e))
-	w.format.Store(formatOf(e.Format))
 	w.health.renew()
-	old.http.client.CloseIdleConnections() // those of the other kind go by themselves
+	old.client.Retire()
 	if w.store != nil && w.start.Err() == nil && (e.Format == FormatRestJSON || e.Format == FormatRestXML) && (e.URL != old.e.URL || e.Format != old.e.Format) {
 		w.lanes.wg.Go(w.negotiate)
 	}

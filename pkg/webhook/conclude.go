@@ -25,7 +25,7 @@ func (w *Worker) conclude(ev *Event, v Verdict, more bool, settled func()) {
 			break
 		}
 		out = v.Replies
-		if r := receipt(ev); r != nil {
+		if r := Receipt(ev); r != nil {
 			out = append([]*stanza.Stanza{r}, out...)
 		}
 		out = w.counted(ev, out)
@@ -52,30 +52,10 @@ func (w *Worker) bounce(ev *Event, e *stanza.Error) *stanza.Stanza {
 	}
 	s, err := ev.Stanza.ErrorReply(e, stanza.Limits{})
 	if err != nil {
-		w.repeats.Error(w.log, "an error reply could not be built", ev.about(zap.Error(err))...)
+		w.repeats.Error(w.log, "an error reply could not be built", about(ev, zap.Error(err))...)
 		return nil
 	}
 	return s
-}
-
-// receipt returns the answer to a request of XEP-0184, from the address that
-// was written to; nil if none was asked for or none may be sent.
-func receipt(ev *Event) *stanza.Stanza {
-	s := ev.Stanza
-	if _, asked := s.Child("urn:xmpp:receipts", "request"); !asked || s.Kind != stanza.Message || s.ID == "" || s.Type == "error" || s.Type == "groupchat" {
-		return nil
-	}
-	h := s.Reply()
-	h.ID = ev.ID + "-receipt"
-	if s.TypeKnown() {
-		h.Type = s.Type
-	}
-	inner := string(append(stanza.AppendAttr([]byte("<received xmlns='urn:xmpp:receipts'"), "id", s.ID), "/>"...))
-	r, err := stanza.Build(h, inner, stanza.Limits{})
-	if err != nil {
-		return nil // the id came out of a stanza that was parsed: not reached
-	}
-	return r
 }
 
 // send hands stanzas to the link in order. The link keeps them over
@@ -103,11 +83,11 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, more bool, settled func()
 				break
 			}
 			if !errors.Is(err, ErrBusy) {
-				w.repeats.Error(w.log, "a reply can not be sent", ev.about(zap.Error(err))...)
+				w.repeats.Error(w.log, "a reply can not be sent", about(ev, zap.Error(err))...)
 				done(nil) // nor ever will it: the event is over
 				break
 			}
-			w.repeats.Warn(w.log, "a reply waits", ev.about(zap.Error(err))...)
+			w.repeats.Warn(w.log, "a reply waits", about(ev, zap.Error(err))...)
 			select {
 			case <-time.After(busyDelay):
 			case <-w.start.Done():
@@ -123,7 +103,7 @@ func (w *Worker) send(ev *Event, out []*stanza.Stanza, more bool, settled func()
 // rejected tells the sender of an event that the reply to it was one that the
 // server does not take. It does not wait.
 func (w *Worker) rejected(ev *Event, reply *stanza.Stanza, last bool, settled func()) {
-	w.repeats.Error(w.log, "the XMPP server refused a reply of the endpoint; the sender gets an error", ev.about(zap.Int("bytes", len(reply.XML())))...)
+	w.repeats.Error(w.log, "the XMPP server refused a reply of the endpoint; the sender gets an error", about(ev, zap.Int("bytes", len(reply.XML())))...)
 	e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be sent"})
 	if e == nil || reply.Type == "error" || w.sender.Send(ev.Component, e, false, func(error) {
 		if last {

@@ -44,8 +44,8 @@ func (r *Results) All() map[string]int64 {
 func (w *Worker) count(ev *Event, v *Verdict, took time.Duration) {
 	w.Counters.Attempts.Add(1)
 	w.Counters.Duration.Observe(took)
-	if v.note.replaced > 0 {
-		w.Counters.Replaced.Add(int64(v.note.replaced))
+	if v.Note.Replaced > 0 {
+		w.Counters.Replaced.Add(int64(v.Note.Replaced))
 	}
 	r := &w.Counters.Results
 	if v.Outcome == Done {

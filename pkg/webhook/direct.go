@@ -17,11 +17,11 @@ const maxDirect = 10_000
 // Killed before the endpoint has answered: the stanza is lost, as with the
 // modules whose formats are delivered so; "delivery: queued" does not lose it.
 func (w *Worker) Direct(ev *Event) bool {
-	w.admit(ev)
+	w.Endpoint().Admit(ev)
 	if looped, ok := w.loops(ev); looped {
 		return ok
 	}
-	return w.lanes.add(ev.conversation(), w.Endpoint().sender(ev.Stanza.From), maxDirect, func(more bool) {
+	return w.lanes.add(conversationOf(ev), senderOf(w.Endpoint(), ev.Stanza.From), maxDirect, func(more bool) {
 		w.conclude(ev, w.once(ev), more, func() {})
 	})
 }
@@ -31,8 +31,8 @@ func (w *Worker) Direct(ev *Event) bool {
 //
 // Killed before the answer: the asker gets an error from its server, or times out.
 func (w *Worker) Ask(ev *Event, answer func(Verdict)) bool {
-	w.admit(ev)
-	return w.lanes.add("", w.Endpoint().sender(ev.Stanza.From), maxDirect, func(bool) { answer(w.once(ev)) })
+	w.Endpoint().Admit(ev)
+	return w.lanes.add("", senderOf(w.Endpoint(), ev.Stanza.From), maxDirect, func(bool) { answer(w.once(ev)) })
 }
 
 // once makes the one attempt of an event that is in memory only. An endpoint
@@ -41,16 +41,16 @@ func (w *Worker) once(ev *Event) Verdict {
 	if w.tracing() {
 		w.trace("an event is taken", ev, zap.Bool("queued", false))
 	}
-	ok, probe := w.health.allowOne(time.Now(), w.Endpoint().sender(ev.Stanza.From))
+	ok, probe := w.health.allowOne(time.Now(), senderOf(w.Endpoint(), ev.Stanza.From))
 	if !ok {
 		w.Counters.Refused.Add(1)
-		return Verdict{Outcome: Refused, Reason: "the endpoint is down or disabled", Err: w.format.Load().network}
+		return Verdict{Outcome: Refused, Reason: "the endpoint is down or disabled", Err: w.now.Load().client.Unreachable()}
 	}
 	v, ok := w.attempt(ev, probe)
 	if !ok {
 		return stopping
 	}
-	return v
+	return v.Verdict
 }
 
 // stopping is the verdict on what is in memory only when the process ends.

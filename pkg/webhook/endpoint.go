@@ -11,7 +11,6 @@ import (
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/signature"
 	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/store"
 )
 
 // Format says how a stanza is put into a request, and what answers mean.
@@ -60,63 +59,9 @@ func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
 	return (e.Component == "" || e.Component == component) && slices.Contains(e.Kinds, s.Kind) && e.Match.Matches(s)
 }
 
-// Event is one stanza for one endpoint.
-type Event struct {
-	ID        string // "evt_…"; the webhook-id, constant over attempts and restarts
-	Component string // domain of the link it came over
-	Received  time.Time
-	Test      bool // made up, to try an endpoint
-	Stanza    *stanza.Stanza
-}
-
-// conversation is the key of what stays in order.
-func (ev *Event) conversation() string {
-	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
-}
-
-// Outcome is what becomes of an event after an attempt.
-type Outcome uint8
-
-// The outcomes.
-const (
-	Done    Outcome = iota // accepted by the endpoint
-	Refused                // judged by the endpoint: error stanza to the sender
-	Again                  // not judged: try again if the event is queued
-)
-
-// Verdict is the result of one attempt.
-type Verdict struct {
-	Outcome Outcome
-	Replies []*stanza.Stanza // of Done
-	Err     *stanza.Error    // of Refused; of Again for events that are not queued
-	After   time.Duration    // of Again: not before, as the endpoint asked
-	Disable bool             // of Again: the endpoint asked to be left alone (410)
-	Reason  string           // for the log
-	Status  int              // of the answer; 0: there was none
-	Fault   Fault            // unless Done
-
-	body    []byte         // of the answer
-	typed   string         // its Content-Type
-	note    note           // what is to be told of it
-	unsent  bool           // no request was made: of Refused
-	attempt *store.Attempt // unless Done
-	of      *setup         // that the attempt was made with; of Again
-}
-
-// Answer is what an endpoint answered.
-type Answer struct {
-	Status     int
-	MediaType  string // lower case, without parameters
-	Type       string // the Content-Type as it was sent
-	Body       []byte
-	Unread     error // why there is no Body, though the endpoint sent one: it is too long, or cannot be decoded
-	RetryAfter time.Duration
-
-	note note
-	text []byte // the body, read; see content
-	err  error
-	read bool
-}
+// Pulled reports whether nobody is called for the endpoint: whoever wants its
+// events asks for them.
+func (e *Endpoint) Pulled() bool { return e.URL == "" }
 
 // hasPlaceholders reports whether the URL is another one for each sender or address: what
 // is answered there is said of that one, and not of the endpoint.

@@ -64,7 +64,7 @@ func sendable(length int, err error) error {
 // impossible is the verdict on an event of which no request can be made: the
 // stanza is the reason, so it says nothing of the endpoint.
 func impossible(err error) Verdict {
-	return Verdict{Outcome: Refused, Reason: "not sent: " + err.Error(), Fault: OfMessage, unsent: true, Err: notAcceptable("the service cannot be asked about this")}
+	return Verdict{Outcome: Refused, Reason: "not sent: " + err.Error(), Fault: OfMessage, Unsent: true, Err: notAcceptable("the service cannot be asked about this")}
 }
 
 func notAcceptable(text string) *stanza.Error {

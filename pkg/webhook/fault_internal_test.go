@@ -136,7 +136,7 @@ func TestURLBound(t *testing.T) {
 	for _, spare := range []int{0, -1} {
 		n := (maxURL - len(srv.URL+"/?")) / 6
 		fixed := strings.Repeat("x", maxURL-len(srv.URL+"/?")-6*n-spare)
-		r := newRequests(&Endpoint{URL: srv.URL + "/" + fixed + "?{from}", Timeout: 5 * time.Second})
+		r := NewClient(&Endpoint{URL: srv.URL + "/" + fixed + "?{from}", Timeout: 5 * time.Second})
 		defer r.close()
 		value := func(string) string { return strings.Repeat("ü", n) }
 		_, err := r.plain.post(value, noFields, nil)

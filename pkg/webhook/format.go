@@ -30,7 +30,7 @@ func formatOf(f Format) *format {
 	case FormatComponentHTTP:
 		return &format{encodeComponentHTTP, contentType(mediaJSON), judgeComponentHTTP, componentHTTPError(0)}
 	}
-	return &format{encodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
+	return &format{EncodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
 }
 
 // Media types of requests and answers.

@@ -10,8 +10,8 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// encodeEvent writes the event; its data is mod_rest's JSON and the exact XML.
-func encodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
+// EncodeEvent writes the event; its data is mod_rest's JSON and the exact XML.
+func EncodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
 	t := ev.Stanza.EventType()
 	if ev.Test {
 		t = "test"
@@ -36,9 +36,9 @@ func appendText(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// testEvent returns an event that is made up, to try an endpoint: a message of
+// TestEvent returns an event that is made up, to try an endpoint: a message of
 // the component to itself.
-func testEvent(_ *Endpoint, component, id string, now time.Time) (*Event, error) {
+func TestEvent(component, id string, now time.Time) (*Event, error) {
 	self, err := jid.Parse(component)
 	if err != nil {
 		return nil, fmt.Errorf("test event: %w", err)

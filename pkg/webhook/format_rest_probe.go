@@ -14,6 +14,17 @@ import (
 	"stanzahook/pkg/outbound"
 )
 
+// Negotiate asks an endpoint in one of mod_rest's formats which of them it wants, and
+// takes that from now on. Until it has answered it gets the configured one. The error
+// means that there was no answer.
+func (c *Client) Negotiate(ctx context.Context) (Format, error) {
+	f, err := probe(ctx, c.client, c.e)
+	if err == nil && f != c.e.Format {
+		c.format.Store(formatOf(f))
+	}
+	return f, err
+}
+
 // probe asks an endpoint in one of mod_rest's formats which of the two it
 // wants, as mod_rest does when it starts: OPTIONS, with the kind "meta" and the
 // type "info" in the URL. An Accept header in an answer of 200 (RFC 9110

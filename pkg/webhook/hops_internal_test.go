@@ -153,11 +153,11 @@ func TestLoopOfEmptyAnswers(t *testing.T) {
 	defer w.Stop(t.Context())
 	w.Direct(eventOf(t, "<presence id='1' from='a@bot.example.com' to='b@bot.example.com'/>"))
 	for end := time.Now().Add(10 * time.Second); w.Counters.Loops.Load() == 0; time.Sleep(time.Millisecond) {
-		if n := len(srv.list()); n > maxHops+2 || time.Now().After(end) {
+		if n := len(srv.list()); n > MaxHops+2 || time.Now().After(end) {
 			t.Fatalf("it goes on: %d answers", n)
 		}
 	}
-	for i, x := range srv.list()[:maxHops+1] {
+	for i, x := range srv.list()[:MaxHops+1] {
 		if want := fmt.Sprintf("<hops xmlns='urn:stanzahook:hops:0'>%d</hops></presence>", i+1); !strings.HasSuffix(x.XML(), want) {
 			t.Errorf("answer %d: %s", i+1, x.XML())
 		}

@@ -13,10 +13,12 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/signature"
+	"stanzahook/pkg/stanza"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes, after decoding.
@@ -25,9 +27,10 @@ const maxAnswer = 1 << 20
 // errLongAnswer means that an endpoint answered more than maxAnswer bytes.
 var errLongAnswer = errors.New("the answer is longer than 1 MiB")
 
-// requests makes the requests of an endpoint.
-type requests struct {
+// Client makes the requests of one endpoint. It may be used by many goroutines.
+type Client struct {
 	e       *Endpoint
+	format  atomic.Pointer[format]
 	address *outbound.Address
 	invalid error // why there is no address; each request says so
 	client  *http.Client
@@ -35,21 +38,23 @@ type requests struct {
 	signer  *signature.Signer
 }
 
-func newRequests(e *Endpoint) *requests {
+// NewClient returns what makes the requests of an endpoint.
+func NewClient(e *Endpoint) *Client {
 	guard := e.Guard
 	if guard == nil {
 		guard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")})
 	}
-	r := &requests{e: e, signer: signature.NewSigner(e.Secrets)}
+	c := &Client{e: e, signer: signature.NewSigner(e.Secrets)}
+	c.format.Store(formatOf(e.Format))
 	o := outbound.ClientOptions{Proxy: e.Proxy, IdleConns: e.Concurrency, TLS: e.TLS}
-	if r.address, r.invalid = outbound.ParseAddress(e.URL, Placeholders()...); r.invalid == nil {
-		o.Socket = r.address.Socket()
-		if o.Socket != "" || r.address.Scheme() == "http" && e.Proxy == nil {
-			r.plain = newPlain(e, guard, r.address)
+	if c.address, c.invalid = outbound.ParseAddress(e.URL, Placeholders()...); c.invalid == nil {
+		o.Socket = c.address.Socket()
+		if o.Socket != "" || c.address.Scheme() == "http" && e.Proxy == nil {
+			c.plain = newPlain(e, guard, c.address)
 		}
 	}
-	r.client = outbound.NewClient(guard, o)
-	return r
+	c.client = outbound.NewClient(guard, o)
+	return c
 }
 
 // Placeholders are the texts in an endpoint's URL that values of the stanza
@@ -70,50 +75,96 @@ func (ev *Event) value(placeholder string) string {
 	return ev.Stanza.EffectiveType()
 }
 
-// close breaks off what is under way.
-func (r *requests) close() {
-	r.client.CloseIdleConnections()
-	if r.plain != nil {
-		r.plain.abort()
+// Close breaks off what is under way.
+func (c *Client) Close() {
+	c.client.CloseIdleConnections()
+	if c.plain != nil {
+		c.plain.abort()
 	}
+}
+
+// Retire closes connections that are idle when no request will be made any more;
+// those of plain HTTP go by themselves.
+func (c *Client) Retire() { c.client.CloseIdleConnections() }
+
+// Unreachable is the stanza error for the sender of an event when the endpoint
+// cannot be asked.
+func (c *Client) Unreachable() *stanza.Error { return c.format.Load().network }
+
+// Post makes one request for an event, and judges the answer.
+func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
+	f := c.format.Load()
+	body, err := f.encode(c.e, ev)
+	if err != nil {
+		return impossible(err)
+	}
+	a, err := c.post(ctx, f, ev, body)
+	if err != nil {
+		return f.unanswered(err)
+	}
+	var v Verdict
+	if a.Unread != nil && success(a.Status) && a.Status != http.StatusAccepted && a.Status != http.StatusNoContent {
+		v = invalidReply(a.Unread)
+	} else {
+		v = f.judge(c.e, ev, a)
+	}
+	v.Status, v.Body, v.ContentType = a.Status, a.Body, a.Type
+	if v.Outcome != Done {
+		v.Fault = faultOf(a.Status)
+	}
+	if !c.e.Copy { // there a reply is neither made nor missed
+		v.Note = a.note
+	}
+	if v.Outcome != Done && outbound.WantsTLS(a.Status, a.Body) {
+		v.Note.NoReply = outbound.ErrWantsTLS.Error()
+	}
+	return v
+}
+
+// unanswered is the verdict on an attempt that brought no answer.
+func (f *format) unanswered(err error) Verdict {
+	if _, no := errors.AsType[*unsendable](err); no {
+		return impossible(err)
+	}
+	return Verdict{Outcome: Again, Err: f.network, Reason: err.Error(), Fault: OfEndpoint}
 }
 
 // post makes one request (Standard Webhooks 1.0.0: webhook-id is constant over
 // the attempts, webhook-timestamp is the attempt's, and the signature covers
 // both and the body).
-func (r *requests) post(ctx context.Context, f *format, ev *Event, body []byte) (*Answer, error) {
-	if r.invalid != nil {
-		return nil, fmt.Errorf("build the request: the URL %w", r.invalid)
+func (c *Client) post(ctx context.Context, f *format, ev *Event, body []byte) (*Answer, error) {
+	if c.invalid != nil {
+		return nil, fmt.Errorf("build the request: the URL %w", c.invalid)
 	}
 	now := time.Now()
 	fields := func(add func(name, value string)) {
 		f.header(add, ev)
 		add("Webhook-Id", ev.ID)
 		add("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
-		if len(r.e.Secrets) > 0 {
-			add("Webhook-Signature", r.signer.Sign(ev.ID, now, body))
+		if len(c.e.Secrets) > 0 {
+			add("Webhook-Signature", c.signer.Sign(ev.ID, now, body))
 		}
 	}
-	if r.plain != nil {
-		return r.plain.post(ev.value, fields, body)
+	if c.plain != nil {
+		return c.plain.post(ev.value, fields, body)
 	}
-	u, err := r.address.URL(ev.value)
+	u, err := c.address.URL(ev.value)
 	if err != nil {
 		return nil, sendable(0, err)
 	}
 	if err := sendable(len(u.String()), nil); err != nil {
 		return nil, err
 	}
-	h := make(http.Header, len(r.e.Headers)+8)
-	maps.Copy(h, r.e.Headers)
-	h["User-Agent"] = []string{r.e.UserAgent}
+	h := make(http.Header, len(c.e.Headers)+8)
+	maps.Copy(h, c.e.Headers)
+	h["User-Agent"] = []string{c.e.UserAgent}
 	fields(func(name, value string) { h[name] = []string{value} })
-	return r.full(ctx, u, h, body)
+	return c.full(ctx, u, h, body)
 }
 
 // full makes a request with all that HTTP has: TLS, HTTP/2, a proxy.
-func (r *requests) full(ctx context.Context, u *url.URL, h http.Header, body []byte) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, r.e.Timeout)
+func (c *Client) full(ctx context.Context, u *url.URL, h http.Header, body []byte) (*Answer, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.e.Timeout)
 	defer cancel()
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
@@ -123,14 +174,14 @@ func (r *requests) full(ctx context.Context, u *url.URL, h http.Header, body []b
 	}).WithContext(ctx)
 	// As for a connection that was gone, and the first byte says so (plain.post).
 	h["Idempotency-Key"] = nil // which is not sent
-	resp, err := r.client.Do(req)
+	resp, err := c.client.Do(req)
 	if err != nil {
-		return nil, failure(err, r.e.Timeout)
+		return nil, failure(err, c.e.Timeout)
 	}
 	defer resp.Body.Close()
 	a, err := readAnswer(resp)
 	if err != nil {
-		return nil, failure(err, r.e.Timeout)
+		return nil, failure(err, c.e.Timeout)
 	}
 	return a, nil
 }

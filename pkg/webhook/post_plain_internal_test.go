@@ -21,11 +21,11 @@ func plainFor(t *testing.T, e *Endpoint, target string) *plain {
 		e.Timeout = 10 * time.Second
 	}
 	e.URL = target
-	r := newRequests(e)
+	r := NewClient(e)
 	if r.plain == nil {
 		t.Fatal(r.invalid)
 	}
-	t.Cleanup(r.close)
+	t.Cleanup(r.Close)
 	return r.plain
 }
 

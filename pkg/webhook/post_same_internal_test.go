@@ -149,12 +149,12 @@ func TestSameAnswerOverBothClients(t *testing.T) {
 			t.Parallel()
 			target, _ := raw(t, test[0])
 			e := &Endpoint{URL: target, Timeout: 10 * time.Second}
-			r := newRequests(e)
+			r := NewClient(e)
 			defer r.close()
 			own := describeAnswer(r.plain.post(noValues, noFields, []byte("x")))
 			target, _ = raw(t, test[0])
 			e.URL = target
-			other := newRequests(e)
+			other := NewClient(e)
 			defer other.close()
 			u, err := other.address.URL(noValues)
 			if err != nil {
@@ -210,7 +210,7 @@ func FuzzQuickAnswer(f *testing.F) {
 
 // The name that is looked up, and the one that is said, are those of net/http.
 func TestInternationalisedHost(t *testing.T) {
-	r := newRequests(&Endpoint{URL: "http://Bücher.example/{to}", Timeout: time.Second})
+	r := NewClient(&Endpoint{URL: "http://Bücher.example/{to}", Timeout: time.Second})
 	defer r.close()
 	line, err := r.plain.appendTarget(nil, noValues)
 	u, err2 := r.address.URL(noValues)

@@ -13,10 +13,6 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// Pulled reports whether nobody is called for the endpoint: whoever wants its
-// events asks for them.
-func (e *Endpoint) Pulled() bool { return e.URL == "" }
-
 // Errors of a Puller.
 var (
 	// ErrReplaced means that another reader has begun after this one.
@@ -94,8 +90,8 @@ func (w *Worker) take(ev *Event, since time.Time, told func(error)) error {
 func (p *Puller) take(ev *Event, since time.Time, told func(error)) error {
 	s := ev.Stanza
 	r := store.Record{
-		ID: ev.ID, Component: ev.Component, Conversation: store.Conversation(s.From.Bare().String(), s.To.Bare().String()),
-		Received: ev.Received, Since: since, Stanza: s.XML(), Sender: p.w.Endpoint().sender(s.From).String(),
+		ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev),
+		Received: ev.Received, Since: since, Stanza: s.XML(), Sender: senderOf(p.w.Endpoint(), s.From).String(),
 	}
 	p.mu.Lock()
 	p.count++

@@ -107,7 +107,7 @@ func (p *Puller) accept(r *store.Stored) error {
 	tries := p.tries(r.Seq)
 	var out *stanza.Stanza
 	if !p.w.Endpoint().Copy {
-		out = receipt(ev)
+		out = Receipt(ev)
 	}
 	if err := p.send(ev, r.Seq, out); err != nil {
 		return err
@@ -135,7 +135,7 @@ func (p *Puller) send(ev *Event, seq uint64, out *stanza.Stanza) error {
 			p.paid(seq) // acked is before it: it stays
 			return ErrBusy
 		case err != nil: // nor ever will it be
-			p.w.repeats.Error(p.w.log, "a stanza for the sender of an event can not be sent", ev.about(zap.Error(err))...)
+			p.w.repeats.Error(p.w.log, "a stanza for the sender of an event can not be sent", about(ev, zap.Error(err))...)
 			p.paid(seq)
 		}
 	}

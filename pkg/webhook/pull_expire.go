@@ -63,7 +63,7 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	}
 	tries := p.tries(r.Seq)
 	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
-	r.Sender = p.w.Endpoint().sender(ev.Stanza.From).String()
+	r.Sender = senderOf(p.w.Endpoint(), ev.Stanza.From).String()
 	if err := p.w.store.Bury(ctx, store.Dead{
 		Record: r.Record, Endpoint: p.w.name, Type: ev.Stanza.EventType(), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: tries,
@@ -79,7 +79,7 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	}
 	p.w.Counters.Expired.Add(1)
 	p.w.Counters.Dead.Add(1)
-	p.w.repeats.Warn(p.w.log, "an event is given up", ev.about(zap.String("reason", reason))...)
+	p.w.repeats.Warn(p.w.log, "an event is given up", about(ev, zap.String("reason", reason))...)
 	p.over(ev, store.DeadState, reason, tries)
 	return nil
 }

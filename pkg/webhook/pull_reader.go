@@ -116,7 +116,7 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 				p.w.log.Error("an event in the store is damaged and cannot be delivered; it goes with the next acknowledgement", zap.String("event", stored[i].ID), zap.Error(err))
 				continue
 			}
-			body, err := encodeEvent(p.w.Endpoint(), ev)
+			body, err := EncodeEvent(p.w.Endpoint(), ev)
 			if err != nil {
 				return nil, err
 			}

@@ -76,11 +76,16 @@ func (q *queue) begin(backlog map[string]int) {
 	}
 }
 
+// conversationOf is the key of what stays in order.
+func conversationOf(ev *Event) string {
+	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
+}
+
 // take takes an event. since is from when its age counts; told, if given, is
 // called when the event is stored or refused.
 func (q *queue) take(ev *Event, since time.Time, told func(error)) error {
-	conversation := ev.conversation()
-	sender := q.w.Endpoint().sender(ev.Stanza.From)
+	conversation := conversationOf(ev)
+	sender := senderOf(q.w.Endpoint(), ev.Stanza.From)
 	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
 	it := &item{Event: ev, since: since, size: len(r.Stanza), told: told}
 	q.mu.Lock()
@@ -184,12 +189,12 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 	}
 	e := overloaded
 	if !errors.Is(err, store.ErrFull) {
-		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", it.about(zap.Error(err))...)
+		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", about(it.Event, zap.Error(err))...)
 		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
 	}
 	for _, r := range w.errorTo(it.Event, e) {
 		if err := w.sender.Send(it.Component, r, false, func(error) {}); err != nil {
-			w.repeats.Warn(w.log, "the sender of an event that could not be stored was not told", it.about(zap.Error(err))...)
+			w.repeats.Warn(w.log, "the sender of an event that could not be stored was not told", about(it.Event, zap.Error(err))...)
 		}
 	}
 }

@@ -17,7 +17,7 @@ type replier struct {
 	fill   func(r *replier, h stanza.Header) stanza.Header // what the answer left open
 	silent stanza.Kind                                     // of JSON that does not tell
 	n      int                                             // replies so far
-	note   *note                                           // of the answer
+	note   *Note                                           // of the answer
 }
 
 func (r *replier) one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
@@ -59,14 +59,14 @@ func (r *replier) embedded(text string) (*stanza.Stanza, error) {
 		return nil, err
 	}
 	clean, n := document.Clean([]byte(text), document.XML)
-	r.note.replaced += n
+	r.note.Replaced += n
 	return r.xml(string(clean))
 }
 
 // cleaned is a text without what no stanza can carry.
 func (r *replier) cleaned(text string) string {
 	text, n := document.CleanString(text)
-	r.note.replaced += n
+	r.note.Replaced += n
 	return text
 }
 

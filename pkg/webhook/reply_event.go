@@ -92,7 +92,7 @@ func (r *replier) value(data []byte) (*stanza.Stanza, error) {
 		}
 		return r.text(text, stanza.Header{Kind: stanza.Message})
 	default:
-		r.note.unread = fmt.Sprintf("answered a JSON %s; no reply is made of that: use a string, or an object such as {\"body\":\"text\"}", kind)
+		r.note.NoReply = fmt.Sprintf("answered a JSON %s; no reply is made of that: use a string, or an object such as {\"body\":\"text\"}", kind)
 		return nil, nil
 	}
 }
@@ -121,7 +121,7 @@ func (r *replier) unused(data []byte) {
 	if len(names) > 3 {
 		names = append(names[:3], "…")
 	}
-	r.note.unread = fmt.Sprintf("answered JSON without a key that makes a reply (%s); write {\"body\": \"…\"}", strings.Join(names, ", "))
+	r.note.NoReply = fmt.Sprintf("answered JSON without a key that makes a reply (%s); write {\"body\": \"…\"}", strings.Join(names, ", "))
 }
 
 // threaded puts the thread of the message that is answered into a message that

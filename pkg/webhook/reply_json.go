@@ -104,16 +104,16 @@ func (r *replier) decoded(m members, decode func(stanza.Kind) (*restjson.Fields,
 // data is JSON itself (XEP-0335), which may have any escapes. It reports whether
 // there was any.
 func (r *replier) cleanMembers(m members) bool {
-	before := r.note.replaced
+	before := r.note.Replaced
 	for key, v := range m {
 		if key == "payload" {
 			continue
 		}
 		clean, n := document.Clean(v, document.JSON)
 		m[key] = clean
-		r.note.replaced += n
+		r.note.Replaced += n
 	}
-	return r.note.replaced > before
+	return r.note.Replaced > before
 }
 
 // prune removes what does not count: addresses, nulls, and what is no stanza

@@ -114,7 +114,7 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 	if v.Outcome == Again {
 		return q.again(l, it, v)
 	}
-	if q.w.dead(&v) {
+	if q.w.dead(&v.Verdict) {
 		q.mu.Lock()
 		l.remember(v.attempt)
 		q.mu.Unlock()
@@ -123,7 +123,7 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 		}
 	}
 	more := q.finish(l, it)
-	q.w.conclude(it.Event, v, more, func() { q.answered(l, it) })
+	q.w.conclude(it.Event, v.Verdict, more, func() { q.answered(l, it) })
 	return true
 }
 
@@ -174,7 +174,7 @@ func (q *queue) first(l *lane) (*item, error) {
 				continue
 			}
 			if len(l.mem) == 0 {
-				q.adopt(l, q.w.Endpoint().sender(s.From))
+				q.adopt(l, senderOf(q.w.Endpoint(), s.From))
 			}
 			q.hold(l, it)
 		}

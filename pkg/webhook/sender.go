@@ -6,11 +6,11 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// sender is who answers for what comes from an address, in the breaker and where
+// senderOf is who answers for what comes from an address, in the breaker and where
 // senders share something: the bare JID, which is also that of a room. Of a domain
 // that is not one of Hosts nobody here knows how many users it makes up, so it
 // counts as one sender.
-func (e *Endpoint) sender(from jid.JID) jid.JID {
+func senderOf(e *Endpoint, from jid.JID) jid.JID {
 	domain := from.Domain()
 	if e.Hosts == nil {
 		return from.Bare()

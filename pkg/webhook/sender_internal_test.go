@@ -25,7 +25,7 @@ func TestSender(t *testing.T) {
 		"mallory@example.net":         "example.net",
 		"mallory@com":                 "com",
 	} {
-		if got := e.sender(jid.MustParse(from)).String(); got != want {
+		if got := senderOf(e, jid.MustParse(from)).String(); got != want {
 			t.Errorf("%s counts as %s, want %s", from, got, want)
 		}
 	}
@@ -33,7 +33,7 @@ func TestSender(t *testing.T) {
 		t.Errorf("without hosts: %s", got)
 	}
 	j := jid.MustParse("mallory@example.org/a")
-	if n := testing.AllocsPerRun(100, func() { e.sender(j) }); n > 0 {
+	if n := testing.AllocsPerRun(100, func() { senderOf(e, j) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}
 }

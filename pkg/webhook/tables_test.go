@@ -57,11 +57,10 @@ func checkCase(t *testing.T, format Format, c *behaviour.Case) {
 	got := behaviour.Case{}
 	got.Direct.Stanzas, got.Request = atOnce(t, *e, ev, c.Answer)
 	got.Queued = got.Direct
-	if !ev.Stanza.NeedsAnswer() {
-		e.Queued = true
-		got.Queued = fromQueue(t, e, ev, c.Answer)
+	queued, note := fromQueue(t, e, ev, c.Answer)
+	if got.Note = note; !ev.Stanza.NeedsAnswer() {
+		got.Queued = queued
 	}
-	got.Note = noteOf(e, ev, c.Answer)
 	if *update {
 		if c.Note != "" {
 			c.Note = got.Note
@@ -109,26 +108,7 @@ func (n *noted) Send(_ string, s *stanza.Stanza, _ bool, done func(error)) error
 func atOnce(t *testing.T, e Endpoint, ev *Event, a behaviour.Answer) ([]string, *behaviour.Request) {
 	t.Helper()
 	request := &behaviour.Request{Header: http.Header{}}
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		body, err := io.ReadAll(r.Body)
-		if err != nil {
-			t.Error(err)
-		}
-		request.Body = string(body)
-		for _, name := range []string{"Content-Type", "Accept", "Content-Language"} {
-			if v := r.Header.Get(name); v != "" {
-				request.Header.Set(name, v)
-			}
-		}
-		w.Header()["Content-Type"] = nil
-		for name, values := range a.Header {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(a.Status)
-		if a.Body != "" {
-			_, _ = io.WriteString(w, a.Body) // a status without a body, or a client that has read enough
-		}
-	}))
+	srv := answering(t, a, request)
 	defer srv.Close()
 	if a.None {
 		srv.Close()
@@ -172,38 +152,26 @@ func iqAnswer(t *testing.T, ev *Event, v Verdict) string {
 	return s.XML()
 }
 
-func answerOf(a behaviour.Answer) *Answer {
-	answer := &Answer{Status: a.Status, Body: []byte(a.Body), Type: a.Header.Get("Content-Type"), MediaType: mediaType(a.Header.Get("Content-Type")), RetryAfter: retryAfter(a.Header.Get("Retry-After"))}
-	if a.Status == 204 || a.Status == 304 {
-		answer.Body = nil
-	}
-	return answer
-}
-
-// noteOf is what is noted of an answer.
-func noteOf(e *Endpoint, ev *Event, a behaviour.Answer) string {
-	answer := answerOf(a)
-	formatOf(e.Format).judge(e, ev, answer)
-	return answer.note.String()
-}
-
-// fromQueue is what an attempt for a queued event leads to.
-func fromQueue(t *testing.T, e *Endpoint, ev *Event, a behaviour.Answer) behaviour.Back {
+// fromQueue is what an attempt for a queued event leads to, and what is noted of its
+// answer.
+func fromQueue(t *testing.T, e *Endpoint, ev *Event, a behaviour.Answer) (behaviour.Back, string) {
 	t.Helper()
 	if a.None {
-		return behaviour.Back{Again: true}
+		return behaviour.Back{Again: true}, ""
 	}
-	answer := answerOf(a)
-	v := formatOf(e.Format).judge(e, ev, answer)
-	if len(a.Body) > maxAnswer {
-		v = invalidReply(errLongAnswer)
-	}
+	srv := answering(t, a, nil)
+	defer srv.Close()
+	at := *e
+	at.URL, at.Queued = srv.URL, true
+	c := NewClient(&at)
+	defer c.Close()
+	v := c.Post(t.Context(), ev)
 	var out []*stanza.Stanza
 	switch {
 	case v.Outcome == Again:
-		return behaviour.Back{Again: true, After: v.After, Disabled: v.Disable}
+		return behaviour.Back{Again: true, After: v.After, Disabled: v.Disable}, v.Note.String()
 	case v.Outcome == Done:
-		if r := receipt(ev); r != nil {
+		if r := Receipt(ev); r != nil {
 			out = append(out, r)
 		}
 		out = append(out, v.Replies...)
@@ -218,5 +186,32 @@ func fromQueue(t *testing.T, e *Endpoint, ev *Event, a behaviour.Answer) behavio
 	for _, s := range out {
 		b.Stanzas = append(b.Stanzas, s.XML())
 	}
-	return b
+	return b, v.Note.String()
+}
+
+// answering is a bot that gives one answer, and notes the request if there is
+// something to note it in.
+func answering(t *testing.T, a behaviour.Answer, request *behaviour.Request) *httptest.Server {
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		if request != nil {
+			request.Body = string(body)
+			for _, name := range []string{"Content-Type", "Accept", "Content-Language"} {
+				if v := r.Header.Get(name); v != "" {
+					request.Header.Set(name, v)
+				}
+			}
+		}
+		w.Header()["Content-Type"] = nil
+		for name, values := range a.Header {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(a.Status)
+		if a.Body != "" {
+			_, _ = io.WriteString(w, a.Body) // a status without a body, or a client that has read enough
+		}
+	}))
 }

@@ -20,14 +20,14 @@ const (
 // In the formats of the modules most other errors are what a bot says to people.
 func (w *Worker) tell(ev *Event, v *Verdict, at *store.Attempt) {
 	now := w.now.Load()
-	if v.note.unread != "" && now.tells(toldUnread) {
-		w.log.Warn("no reply in the answer of the endpoint; this is logged once", ev.about(zap.String("note", at.Note))...)
+	if v.Note.NoReply != "" && now.tells(toldUnread) {
+		w.log.Warn("no reply in the answer of the endpoint; this is logged once", about(ev, zap.String("note", at.Note))...)
 	}
-	if v.note.replaced > 0 && now.tells(toldReplaced) {
-		w.log.Warn("characters in the answer of the endpoint replaced; this is logged once", ev.about(zap.String("note", at.Note))...)
+	if v.Note.Replaced > 0 && now.tells(toldReplaced) {
+		w.log.Warn("characters in the answer of the endpoint replaced; this is logged once", about(ev, zap.String("note", at.Note))...)
 	}
-	if v.Outcome == Refused && (now.e.Format == FormatEvent || success(v.Status) || v.Status == 400 || v.Status == 413 || v.Status == 422) {
-		w.repeats.Log(w.log, zap.WarnLevel, "message refused "+strconv.Itoa(v.Status), "message refused", ev.about(zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
+	if v.Outcome == Refused && (now.e.Format == FormatEvent || v.Status/100 == 2 || v.Status == 400 || v.Status == 413 || v.Status == 422) {
+		w.repeats.Log(w.log, zap.WarnLevel, "message refused "+strconv.Itoa(v.Status), "message refused", about(ev, zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
 	}
 }
 

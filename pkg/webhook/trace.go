@@ -11,25 +11,14 @@ func (w *Worker) tracing() bool { return w.log.Core().Enabled(zapcore.DebugLevel
 
 // trace logs a step of an event.
 func (w *Worker) trace(step string, ev *Event, more ...zap.Field) {
-	w.log.Debug(step, ev.about(more...)...)
+	w.log.Debug(step, about(ev, more...)...)
 }
 
 // about are the fields by which an event can be followed through the log, and
 // others. The conversation stands for the two addresses, which are not logged.
-func (ev *Event) about(more ...zap.Field) []zap.Field {
+func about(ev *Event, more ...zap.Field) []zap.Field {
 	return append([]zap.Field{
 		zap.String("component", ev.Component), zap.String("event", ev.ID),
-		zap.String("stanza_id", ev.Stanza.ID), zap.String("conversation", ev.conversation()),
+		zap.String("stanza_id", ev.Stanza.ID), zap.String("conversation", conversationOf(ev)),
 	}, more...)
-}
-
-// String is how an outcome is logged.
-func (o Outcome) String() string {
-	switch o {
-	case Done:
-		return "done"
-	case Refused:
-		return "refused"
-	}
-	return "again"
 }

@@ -37,7 +37,6 @@ type Sender interface {
 type Worker struct {
 	name    string
 	now     atomic.Pointer[setup]
-	format  atomic.Pointer[format]
 	sender  Sender
 	store   *store.Store // nil before Open: nothing is logged or buried
 	log     *zap.Logger
@@ -57,14 +56,14 @@ type Worker struct {
 
 // setup is what an endpoint is at the moment, and what follows from that.
 type setup struct {
-	e     *Endpoint
-	http  *requests
-	slots *slots
-	told  atomic.Uint32 // which notes are in the log
+	e      *Endpoint
+	client *Client
+	slots  *slots
+	told   atomic.Uint32 // which notes are in the log
 }
 
 func newSetup(e *Endpoint) *setup {
-	return &setup{e: e, http: newRequests(e), slots: newSlots(e.Concurrency)}
+	return &setup{e: e, client: NewClient(e), slots: newSlots(e.Concurrency)}
 }
 
 // NewWorker returns the worker of an endpoint. It makes direct attempts and
@@ -74,7 +73,6 @@ func NewWorker(e *Endpoint, sender Sender, log *zap.Logger) *Worker {
 	w.now.Store(newSetup(e))
 	w.start, w.stop = context.WithCancel(context.Background())
 	w.run, w.kill = context.WithCancel(context.Background())
-	w.format.Store(formatOf(e.Format))
 	return w
 }
 
@@ -118,7 +116,7 @@ func (w *Worker) Endpoint() *Endpoint { return w.now.Load().e }
 // taken now, and the sender is to be told; if the store refuses the event
 // later, the worker tells the sender.
 func (w *Worker) Queued(ev *Event) bool {
-	w.admit(ev)
+	w.Endpoint().Admit(ev)
 	if looped, ok := w.loops(ev); looped {
 		return ok
 	}
@@ -136,7 +134,7 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.stop()
 	breakOff := context.AfterFunc(ctx, func() {
 		w.kill()
-		w.now.Load().http.close()
+		w.now.Load().client.Close()
 	})
 	if w.queue != nil {
 		w.queue.close()
@@ -147,7 +145,7 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.lanes.close()
 	breakOff()
 	w.kill()
-	w.now.Load().http.close()
+	w.now.Load().client.Close()
 }
 
 // Enable lets a disabled endpoint have its events again, over restarts too.
@@ -185,11 +183,11 @@ func (w *Worker) Disable(ctx context.Context, reason string) error {
 // wants, until it has answered once. Until then it gets the configured one.
 func (w *Worker) negotiate() {
 	for n := 0; ; n++ {
-		f, err := probe(w.start, w.now.Load().http.client, w.Endpoint())
+		now := w.now.Load()
+		f, err := now.client.Negotiate(w.start)
 		if err == nil {
-			if f != w.Endpoint().Format {
+			if f != now.e.Format {
 				w.log.Info("the endpoint asked for another format than the configured one", zap.String("format", string(f)))
-				w.format.Store(formatOf(f))
 			}
 			return
 		}
