@@ -25,6 +25,7 @@ import (
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
@@ -42,8 +43,8 @@ type app struct {
 	boxes        map[string]*outbox.Outbox
 	outboxShares *store.Shares
 	people       *presence.Subscribers
-	workers      []*webhook.Worker
-	retired      *webhook.Retired
+	workers      []*delivery.Worker
+	retired      *delivery.Retired
 	keepers      map[string]*privilege.Keeper // by domain
 	rosters      *roster.Rosters
 	ways         map[string]*roster.Backends // to the rosters, by host
@@ -73,7 +74,7 @@ type app struct {
 // present is what a reload replaces.
 type present struct {
 	cfg     *config.Config
-	workers []*webhook.Worker
+	workers []*delivery.Worker
 }
 
 type undo struct {
@@ -140,7 +141,7 @@ func (a *app) makeLinks(context.Context) error {
 	a.sent = newSentMessages(a.store, a.log)
 	a.later("what became of messages", a.sent.start())
 	for _, e := range hooks(a.cfg) {
-		a.workers = append(a.workers, webhook.NewWorker(e, a.echoes.Over(a.links), a.log))
+		a.workers = append(a.workers, delivery.NewWorker(e, a.echoes.Over(a.links), a.log))
 	}
 	a.forward = forward.New(a.workers, &a.echoes, a.log)
 	a.now.Store(&present{a.cfg, a.workers})
@@ -232,7 +233,7 @@ func (a *app) openQueues(ctx context.Context) error {
 			return err
 		}
 	}
-	a.retired = &webhook.Retired{Store: a.store, Sender: a.links, MaxAge: retiredAge, Log: a.log}
+	a.retired = &delivery.Retired{Store: a.store, Sender: a.links, MaxAge: retiredAge, Log: a.log}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
@@ -304,7 +305,7 @@ func (a *app) connect(start context.Context) error {
 // links are the links by domain; they are what endpoints and HTTP send over.
 type links map[string]*component.Link
 
-// Send implements webhook.Sender.
+// Send implements delivery.Sender.
 func (ls links) Send(domain string, s *stanza.Stanza, more bool, done func(error)) error {
 	l, ok := ls[domain]
 	if !ok {
@@ -316,12 +317,12 @@ func (ls links) Send(domain string, s *stanza.Stanza, more bool, done func(error
 	}
 	err := send(s, func(err error) {
 		if errors.Is(err, component.ErrRejected) {
-			err = webhook.ErrRejected
+			err = delivery.ErrRejected
 		}
 		done(err)
 	})
 	if errors.Is(err, component.ErrBusy) {
-		return webhook.ErrBusy
+		return delivery.ErrBusy
 	}
 	return err
 }

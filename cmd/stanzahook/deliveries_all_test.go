@@ -15,6 +15,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -42,7 +43,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	w := webhook.NewWorker(&webhook.Endpoint{
+	w := delivery.NewWorker(&webhook.Endpoint{
 		Name: "echo", URL: bot.URL, Headers: http.Header{"Authorization": {"secret"}}, Kinds: []stanza.Kind{stanza.Message}, Format: webhook.FormatEvent, Queued: true,
 		Timeout: 5 * time.Second, Concurrency: 4, Schedule: []time.Duration{time.Second}, MaxAge: time.Hour,
 	}, deaf{}, zap.NewNop())
@@ -51,7 +52,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 	}
 	t.Cleanup(func() { w.Stop(context.Background()) })
 
-	workers := []*webhook.Worker{w}
+	workers := []*delivery.Worker{w}
 	api := httptest.NewServer(httpapi.New(httpapi.Options{NoAuth: true}, v1.New(v1.Options{
 		Deliveries: newDeliveries(s, workers, nil), Endpoints: &endpoints{s, workers, nil, "bot.example.com"},
 	})).Handler())

@@ -11,20 +11,20 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/store"
-	"stanzahook/pkg/webhook"
 )
 
 // endpoints implements v1.Endpoints.
 type endpoints struct {
 	store   *store.Store
-	workers []*webhook.Worker
-	retired *webhook.Retired // endpoints that are not in the configuration; may be nil
-	domain  string           // of a component, for tests of endpoints of all components
+	workers []*delivery.Worker
+	retired *delivery.Retired // endpoints that are not in the configuration; may be nil
+	domain  string            // of a component, for tests of endpoints of all components
 }
 
-func (s *endpoints) worker(name string) *webhook.Worker {
+func (s *endpoints) worker(name string) *delivery.Worker {
 	for _, w := range s.workers {
 		if w.Endpoint().Name == name {
 			return w
@@ -67,7 +67,7 @@ func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 	return s.describe(ctx, w)
 }
 
-func (s *endpoints) describe(ctx context.Context, w *webhook.Worker) (v1.Endpoint, error) {
+func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
 		Name: c.Name, URL: outbound.PublicURL(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,

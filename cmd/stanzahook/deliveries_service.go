@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -34,7 +35,7 @@ type deliveries struct {
 	resend  resend
 }
 
-func newDeliveries(s *store.Store, workers []*webhook.Worker, boxes map[string]*outbox.Outbox) *deliveries {
+func newDeliveries(s *store.Store, workers []*delivery.Worker, boxes map[string]*outbox.Outbox) *deliveries {
 	d := &deliveries{store: s, resend: func(ctx context.Context, component string, s *stanza.Stanza) error {
 		box, ok := boxes[component]
 		if !ok {
@@ -164,9 +165,9 @@ func (d *deliveries) Drop(ctx context.Context, id string) error {
 		switch err := w.Drop(ctx, id); {
 		case err == nil:
 			return nil
-		case errors.Is(err, webhook.ErrInFlight):
+		case errors.Is(err, delivery.ErrInFlight):
 			return fmt.Errorf("%w: %w; try again when it has ended", v1.ErrConflict, err)
-		case !errors.Is(err, webhook.ErrUnknown):
+		case !errors.Is(err, delivery.ErrUnknown):
 			return forAPI(err)
 		}
 	}

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -50,11 +51,11 @@ func (w *idleWorker) Pending(id string) ([]store.Attempt, time.Time, bool, bool)
 
 func (w *idleWorker) Drop(ctx context.Context, id string) error {
 	if id == w.busy {
-		return webhook.ErrInFlight
+		return delivery.ErrInFlight
 	}
 	r, ok, err := w.disk.Find(ctx, id)
 	if err != nil || !ok {
-		return errors.Join(err, webhook.ErrUnknown)
+		return errors.Join(err, delivery.ErrUnknown)
 	}
 	return w.disk.Drop(ctx, r.Seq)
 }

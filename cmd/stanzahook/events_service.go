@@ -7,13 +7,13 @@ import (
 	"time"
 
 	"stanzahook/httpapi/v1"
-	"stanzahook/pkg/webhook"
+	"stanzahook/pkg/delivery"
 )
 
 // events implements v1.Events over the workers.
-type events struct{ workers []*webhook.Worker }
+type events struct{ workers []*delivery.Worker }
 
-func (s events) puller(name string) (*webhook.Puller, error) {
+func (s events) puller(name string) (*delivery.Puller, error) {
 	for _, w := range s.workers {
 		if w.Endpoint().Name != name {
 			continue
@@ -58,7 +58,7 @@ func (s events) hangup() {
 	}
 }
 
-type eventReader struct{ *webhook.Reader }
+type eventReader struct{ *delivery.Reader }
 
 // Next implements v1.EventReader.
 func (r eventReader) Next(ctx context.Context, n int, wait time.Duration) ([]v1.Event, error) {
@@ -67,9 +67,9 @@ func (r eventReader) Next(ctx context.Context, n int, wait time.Duration) ([]v1.
 		is     error
 		reason string
 	}{
-		{webhook.ErrReplaced, v1.EndReplaced},
-		{webhook.ErrDisabled, v1.EndDisabled},
-		{webhook.ErrStopping, v1.EndStopping},
+		{delivery.ErrReplaced, v1.EndReplaced},
+		{delivery.ErrDisabled, v1.EndDisabled},
+		{delivery.ErrStopping, v1.EndStopping},
 	} {
 		if errors.Is(err, end.is) {
 			return nil, v1.Ended{Reason: end.reason, Detail: err.Error()}
@@ -88,10 +88,10 @@ func (r eventReader) Next(ctx context.Context, n int, wait time.Duration) ([]v1.
 // pullError says in the words of the HTTP side why events cannot be pulled.
 func pullError(err error) error {
 	for _, pair := range [...]struct{ is, as error }{
-		{webhook.ErrCursor, v1.ErrCursor},
-		{webhook.ErrBusy, v1.ErrLater},
-		{webhook.ErrStopping, v1.ErrLater},
-		{webhook.ErrDisabled, v1.ErrConflict},
+		{delivery.ErrCursor, v1.ErrCursor},
+		{delivery.ErrBusy, v1.ErrLater},
+		{delivery.ErrStopping, v1.ErrLater},
+		{delivery.ErrDisabled, v1.ErrConflict},
 	} {
 		if errors.Is(err, pair.is) {
 			return fmt.Errorf("%w: %w", pair.as, err)

@@ -27,6 +27,8 @@ func TestImports(t *testing.T) {
 		{"stanzahook/", "github.com/gorilla/", "stanzahook/httpapi"},
 		{"stanzahook/", "github.com/nats-io/", "stanzahook/pkg/store"},
 		{"stanzahook/pkg/jid", "stanzahook/", ""},
+		{"stanzahook/pkg/webhook", "stanzahook/pkg/delivery", ""},
+		{"stanzahook/pkg/webhook", "stanzahook/pkg/store", ""},
 		{"stanzahook/pkg/stanza", "stanzahook/pkg/webhook", ""},
 		{"stanzahook/pkg/stanza", "stanzahook/pkg/store", ""},
 		{"stanzahook/cmd/internal/config", "stanzahook/cmd/", ""},

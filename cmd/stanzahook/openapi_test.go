@@ -24,6 +24,7 @@ import (
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -79,7 +80,7 @@ func TestDocumentIsComplete(t *testing.T) {
 	}
 }
 
-// quiet is a webhook.Sender that takes what it gets.
+// quiet is a delivery.Sender that takes what it gets.
 type quiet struct{}
 
 func (quiet) Send(_ string, _ *stanza.Stanza, _ bool, done func(error)) error {
@@ -108,7 +109,7 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer bot.Close()
-	worker := webhook.NewWorker(&webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
+	worker := delivery.NewWorker(&webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
 	defer worker.Stop(t.Context())
 	check := func(name string) {
 		t.Helper()

@@ -99,10 +99,10 @@ func costGroups() []cost {
 		{"removing events from the store", []string{"purge", "Purge"}},
 		{"storing events", []string{"nats-server", "nats.go", "nats%2ego", "store.(*publisher)"}},
 		{"the POST: system calls", nil}, // see costOf
-		{"the POST: the rest", []string{"webhook.(*plain)", "webhook.(*requests)"}},
-		{"JSON, the reply", []string{"webhook.encodeEvent", "webhook.judgeEvent"}},
+		{"the POST: the rest", []string{"webhook.(*plain)", "webhook.(*Client)"}},
+		{"JSON, the reply", []string{"webhook.EncodeEvent", "webhook.judgeEvent"}},
 		{"reading from and writing to the XMPP server", []string{"component.(*Link)", "quickConn"}},
-		{"lanes", []string{"webhook.(*queue)", "webhook.(*Worker)"}},
+		{"lanes", []string{"delivery.(*queue)", "delivery.(*Worker)"}},
 		{"scheduler, all else", []string{""}},
 	}
 }

@@ -14,6 +14,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/webhook"
 )
 
@@ -151,8 +152,8 @@ func (a *app) unchanged(cfg *config.Config) map[string]bool {
 
 // assign finds the workers of endpoints: those that there are, by name, and new
 // ones; and the workers whose endpoint is gone.
-func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*webhook.Worker, err error) {
-	left := make(map[string]*webhook.Worker)
+func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.Worker, err error) {
+	left := make(map[string]*delivery.Worker)
 	for _, w := range a.workers {
 		left[w.Endpoint().Name] = w
 	}
@@ -161,7 +162,7 @@ func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*webhook.W
 		w := left[e.Name]
 		switch {
 		case w == nil:
-			w = webhook.NewWorker(e, a.echoes.Over(a.links), a.log)
+			w = delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
 			fresh = append(fresh, w)
 		case w.MayChange(e) != nil:
 			no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d] (%s): %v", i, e.Name, w.MayChange(e)))
@@ -182,7 +183,7 @@ func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*webhook.W
 
 // openFresh opens the queues of new endpoints, which may be of endpoints that
 // there were before.
-func (a *app) openFresh(ctx context.Context, fresh []*webhook.Worker) error {
+func (a *app) openFresh(ctx context.Context, fresh []*delivery.Worker) error {
 	for i, w := range fresh {
 		waited, err := a.retired.Give(ctx, w.Endpoint().Name)
 		if err == nil {
@@ -204,7 +205,7 @@ func (a *app) openFresh(ctx context.Context, fresh []*webhook.Worker) error {
 
 // retire ends the worker of an endpoint that is gone. Its queue waits, in case
 // the endpoint comes back.
-func (a *app) retire(ctx context.Context, w *webhook.Worker) {
+func (a *app) retire(ctx context.Context, w *delivery.Worker) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
 	defer cancel()
 	name := w.Endpoint().Name

@@ -3,8 +3,8 @@ package forward
 import (
 	"sync"
 
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/webhook"
 )
 
 // maxEchoes is how many replies to rooms are remembered.
@@ -29,14 +29,14 @@ type Echoes struct {
 type echo struct{ author, room, id string }
 
 // Over returns a sender that remembers what goes to rooms.
-func (e *Echoes) Over(s webhook.Sender) webhook.Sender { return echoing{s, e} }
+func (e *Echoes) Over(s delivery.Sender) delivery.Sender { return echoing{s, e} }
 
 type echoing struct {
-	webhook.Sender
+	delivery.Sender
 	echoes *Echoes
 }
 
-// Send implements webhook.Sender.
+// Send implements delivery.Sender.
 func (s echoing) Send(component string, x *stanza.Stanza, more bool, done func(error)) error {
 	if x.Kind == stanza.Message && x.Type == "groupchat" && x.ID != "" {
 		s.echoes.remember(echo{x.From.Bare().String(), x.To.Bare().String(), x.ID})

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/component"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -25,18 +26,18 @@ type Forward struct {
 	copies loglimit.Limiter // by endpoint: copies that are lost
 
 	mu      sync.RWMutex // a reader never waits for longer than Set takes
-	workers []*webhook.Worker
+	workers []*delivery.Worker
 }
 
 // New returns a Forward over workers in the order of the configuration. Their replies
 // go over a sender of echoes.
-func New(workers []*webhook.Worker, echoes *Echoes, log *zap.Logger) *Forward {
+func New(workers []*delivery.Worker, echoes *Echoes, log *zap.Logger) *Forward {
 	return &Forward{workers: workers, echoes: echoes, log: log}
 }
 
 // Set replaces the workers. When it returns, those that are not among them any
 // more get nothing more.
-func (f *Forward) Set(workers []*webhook.Worker) {
+func (f *Forward) Set(workers []*delivery.Worker) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.workers = workers
@@ -75,7 +76,7 @@ func event(in *component.Incoming, domain string) *webhook.Event {
 // Killed before the store has it: the stanza is lost, as if it had still been
 // in the socket; its delivery may have begun. Killed after: it is delivered
 // after the restart.
-func (f *Forward) hand(in *component.Incoming, w *webhook.Worker, domain string) {
+func (f *Forward) hand(in *component.Incoming, w *delivery.Worker, domain string) {
 	ev := event(in, domain)
 	in.Hold()
 	taken := false

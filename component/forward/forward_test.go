@@ -15,6 +15,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/forward"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -49,15 +50,15 @@ func TestForward(t *testing.T) {
 	defer bot.Close()
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	var l *component.Link
-	worker := func(name, path string, queued bool, kinds ...stanza.Kind) *webhook.Worker {
-		return webhook.NewWorker(&webhook.Endpoint{Name: name, URL: bot.URL + path, Kinds: kinds, Format: webhook.FormatComponentHTTP, Queued: queued,
+	worker := func(name, path string, queued bool, kinds ...stanza.Kind) *delivery.Worker {
+		return delivery.NewWorker(&webhook.Endpoint{Name: name, URL: bot.URL + path, Kinds: kinds, Format: webhook.FormatComponentHTTP, Queued: queued,
 			Timeout: 200 * time.Millisecond, Concurrency: 4, Schedule: []time.Duration{time.Second}, MaxAge: time.Hour}, sender{&l}, zap.NewNop())
 	}
 	other := worker("other", "/message", true, stanza.Message)
 	other.Endpoint().Component = "other.example.com"
 	audit := worker("audit", "/message", true, stanza.Message, stanza.Presence)
 	audit.Endpoint().Copy = true
-	workers := []*webhook.Worker{other, audit, worker("queued", "/message", true, stanza.Message), worker("shadowed", "/slow", true, stanza.Message),
+	workers := []*delivery.Worker{other, audit, worker("queued", "/message", true, stanza.Message), worker("shadowed", "/slow", true, stanza.Message),
 		worker("presence", "/message", false, stanza.Presence), worker("iq", "/iq", false, stanza.IQ)}
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
 	if err != nil {
@@ -117,7 +118,7 @@ func TestForward(t *testing.T) {
 func TestOverloaded(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	var l *component.Link
-	w := webhook.NewWorker(&webhook.Endpoint{Name: "echo", URL: "http://127.0.0.1:1/", Kinds: []stanza.Kind{stanza.Message}, Queued: true, Timeout: time.Second,
+	w := delivery.NewWorker(&webhook.Endpoint{Name: "echo", URL: "http://127.0.0.1:1/", Kinds: []stanza.Kind{stanza.Message}, Queued: true, Timeout: time.Second,
 		Concurrency: 1, Schedule: []time.Duration{time.Hour}, MaxAge: time.Hour}, sender{&l}, zap.NewNop())
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
 	if err != nil {
@@ -128,7 +129,7 @@ func TestOverloaded(t *testing.T) {
 	}
 	s.Close() // it takes nothing any more
 	l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
-		Handler: forward.New([]*webhook.Worker{w}, &forward.Echoes{}, zap.NewNop())})
+		Handler: forward.New([]*delivery.Worker{w}, &forward.Echoes{}, zap.NewNop())})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() { l.Run(ctx) })

@@ -63,7 +63,7 @@ func TestEventCarriesTheExactStanza(t *testing.T) {
 		`<message id="7"  to='a@bot.example.com' ><body>"\ </body><x xmlns='urn:x' a='"&#10;'><![CDATA[<&>]]></x></message>`,
 		"<presence from='ü@example.com'\n to='bot.example.com'/>",
 	} {
-		body, err := encodeEvent(&Endpoint{Name: `a "name" <&>`}, eventOf(t, xml))
+		body, err := EncodeEvent(&Endpoint{Name: `a "name" <&>`}, eventOf(t, xml))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -86,11 +86,11 @@ func TestEventCarriesTheExactStanza(t *testing.T) {
 func TestTestEvent(t *testing.T) {
 	now := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
 	e := &Endpoint{Name: "echo"}
-	ev, err := testEvent(e, "bot.example.com", "evt_7", now)
+	ev, err := TestEvent("bot.example.com", "evt_7", now)
 	if err != nil {
 		t.Fatal(err)
 	}
-	body, err := encodeEvent(e, ev)
+	body, err := EncodeEvent(e, ev)
 	if err != nil || !strings.HasPrefix(string(body), `{"id":"evt_7","type":"test","timestamp":"2026-11-20T18:00:00.000Z","endpoint":"echo","component":"bot.example.com","data":{"kind":"message","type":"chat",`) {
 		t.Errorf("%s %v", body, err)
 	}
@@ -100,7 +100,7 @@ func TestTestEvent(t *testing.T) {
 	if text, _ := ev.Stanza.Body(); text != "test" {
 		t.Error(text)
 	}
-	if _, err := testEvent(e, "not a domain", "evt_7", now); err == nil {
+	if _, err := TestEvent("not a domain", "evt_7", now); err == nil {
 		t.Error("a component that is none")
 	}
 }
@@ -171,6 +171,17 @@ func TestURLPlaceholders(t *testing.T) {
 		ev := &Event{Stanza: parsed(t, xml)}
 		if got, err := typed.URL(ev.value); err != nil || got.String() != want {
 			t.Errorf("%s: %s, want %s", xml, got, want)
+		}
+	}
+}
+
+// Of a URL that is another one for each address, 410 is said of one of these.
+func TestGoneForOneAddress(t *testing.T) {
+	gone := &Answer{Status: 410}
+	for url, want := range map[string]bool{"http://127.0.0.1/hook": true, "http://127.0.0.1/hook?user={from}": false, "http://127.0.0.1/{to}": false} {
+		v := judgeEvent(&Endpoint{Queued: true, URL: url}, eventOf(t, chat), gone)
+		if v.Disable != want || v.Outcome != Again {
+			t.Errorf("%s: disabled %v, %v", url, v.Disable, v.Outcome)
 		}
 	}
 }

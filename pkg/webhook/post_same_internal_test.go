@@ -150,12 +150,12 @@ func TestSameAnswerOverBothClients(t *testing.T) {
 			target, _ := raw(t, test[0])
 			e := &Endpoint{URL: target, Timeout: 10 * time.Second}
 			r := NewClient(e)
-			defer r.close()
+			defer r.Close()
 			own := describeAnswer(r.plain.post(noValues, noFields, []byte("x")))
 			target, _ = raw(t, test[0])
 			e.URL = target
 			other := NewClient(e)
-			defer other.close()
+			defer other.Close()
 			u, err := other.address.URL(noValues)
 			if err != nil {
 				t.Fatal(err)
@@ -211,7 +211,7 @@ func FuzzQuickAnswer(f *testing.F) {
 // The name that is looked up, and the one that is said, are those of net/http.
 func TestInternationalisedHost(t *testing.T) {
 	r := NewClient(&Endpoint{URL: "http://Bücher.example/{to}", Timeout: time.Second})
-	defer r.close()
+	defer r.Close()
 	line, err := r.plain.appendTarget(nil, noValues)
 	u, err2 := r.address.URL(noValues)
 	if err != nil || err2 != nil || r.plain.pool.addr != "xn--bcher-kva.example:80" || string(line) != "POST / HTTP/1.1\r\nHost: xn--bcher-kva.example\r\n" || u.Host != "xn--bcher-kva.example" {

@@ -18,8 +18,8 @@ func sameReply(t *testing.T, data []byte) (short bool) {
 		ev := &Event{ID: "evt_1", Component: "bot.example.com", Stanza: parsed(t, xml)}
 		for _, fill := range []func(*replier, stanza.Header) stanza.Header{fillEvent, fillRest} {
 			e := &Endpoint{Name: "echo"}
-			one, err1 := (&replier{e: e, ev: ev, fill: fill, note: new(note)}).object(data)
-			two, err2 := (&replier{e: e, ev: ev, fill: fill, note: new(note)}).anyObject(data)
+			one, err1 := (&replier{e: e, ev: ev, fill: fill, note: new(Note)}).object(data)
+			two, err2 := (&replier{e: e, ev: ev, fill: fill, note: new(Note)}).anyObject(data)
 			switch {
 			case (err1 == nil) != (err2 == nil), (one == nil) != (two == nil):
 				t.Fatalf("%q: %v %v, the long way %v %v", data, one, err1, two, err2)

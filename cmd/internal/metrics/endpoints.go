@@ -3,15 +3,15 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
-	"stanzahook/pkg/webhook"
+	"stanzahook/pkg/delivery"
 )
 
 // endpointMetrics are about the endpoints of the configuration, without what
 // only the store's files know: see storeMetrics.
 type endpointMetrics struct {
 	families
-	workers []*webhook.Worker
-	retired *webhook.Retired
+	workers []*delivery.Worker
+	retired *delivery.Retired
 
 	state, lastSuccess                            family
 	queued, inMemory, direct, failingSenders      family
@@ -20,7 +20,7 @@ type endpointMetrics struct {
 	replies, replaced, removed, loops             family
 }
 
-func newEndpointMetrics(workers []*webhook.Worker, retired *webhook.Retired) *endpointMetrics {
+func newEndpointMetrics(workers []*delivery.Worker, retired *delivery.Retired) *endpointMetrics {
 	m := &endpointMetrics{workers: workers, retired: retired}
 	m.state = m.gauge("endpoint_state", "1 for the state of the endpoint, 0 for the others: ok, failing (the last attempt failed), open (the breaker is: it is only probed) or disabled.", "endpoint", "state")
 	m.failingSenders = m.gauge("endpoint_failing_senders", "Different senders whose attempts have failed since the last success; 10 at most are counted.", "endpoint")

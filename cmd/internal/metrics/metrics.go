@@ -20,10 +20,10 @@ import (
 	"stanzahook/component/presence"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/timing"
-	"stanzahook/pkg/webhook"
 )
 
 // Path is that of the metrics.
@@ -42,7 +42,7 @@ type Sources struct {
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
-	Removed      *webhook.Retired
+	Removed      *delivery.Retired
 	Store        *store.Store
 	Server       func() *httpapi.Server // asked only while the server runs
 	Failures     *httpapi.Failures
@@ -73,7 +73,7 @@ func (m *Metrics) Observer() httpapi.Observer { return m.http }
 
 // Route serves the metrics, as long as these are the workers. It is for
 // everybody: see httpapi.Options.Open.
-func (m *Metrics) Route(workers []*webhook.Worker) httpapi.Route {
+func (m *Metrics) Route(workers []*delivery.Worker) httpapi.Route {
 	theirs := prometheus.NewRegistry()
 	theirs.MustRegister(newEndpointMetrics(workers, m.sources.Removed), newStoreMetrics(m.sources, workers))
 	all := prometheus.Gatherers{m.registry, theirs}

@@ -8,7 +8,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/webhook"
+	"stanzahook/pkg/delivery"
 )
 
 // storePatience is how long a scrape waits for the store.
@@ -20,7 +20,7 @@ const storePatience = 2 * time.Second
 type storeMetrics struct {
 	families
 	from    *Sources
-	workers []*webhook.Worker
+	workers []*delivery.Worker
 	reader  storeReader
 
 	up, bytes, maxBytes, refuses          family
@@ -32,7 +32,7 @@ type storeMetrics struct {
 	keys, keysEarly                       family
 }
 
-func newStoreMetrics(from *Sources, workers []*webhook.Worker) *storeMetrics {
+func newStoreMetrics(from *Sources, workers []*delivery.Worker) *storeMetrics {
 	m := &storeMetrics{from: from, workers: workers}
 	m.reader.ask, m.reader.patience = m.ask, storePatience
 	m.up = m.gauge("store_up", "Whether the store has answered this scrape; if not, what only it knows is left out.")

@@ -1,0 +1,164 @@
+package delivery
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+func jitter(d time.Duration) time.Duration {
+	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
+}
+
+// again is what follows an attempt after which the event is to be tried again.
+func (q *queue) again(l *lane, it *item, v verdict) (ours bool) {
+	now := time.Now()
+	q.mu.Lock()
+	if it.state == unstored { // it would be lost with the process: the sender must know now
+		q.mu.Unlock()
+		q.finish(l, it)
+		q.w.conclude(it.Event, webhook.Verdict{Outcome: webhook.Refused, Err: overloaded, Reason: "failed, and could not be stored"}, false, func() { q.answered(l, it) })
+		return true
+	}
+	// A failure counts against the event alone if others of the endpoint have
+	// succeeded since the one before.
+	if l.fails++; l.fails > 1 && q.w.health.succeededSince(l.failed) {
+		l.alone++
+	}
+	l.failed = now
+	l.remember(v.attempt)
+	alone := l.alone >= len(q.w.Endpoint().Schedule)
+	fails := l.fails
+	q.mu.Unlock()
+	if alone {
+		return q.giveUp(l, it, fmt.Sprintf("failed %d times while others of the endpoint succeeded; last: %s", fails, v.Reason), v.Err)
+	}
+	left := q.w.Endpoint().MaxAge - now.Sub(it.since)
+	wait := max(jitter(q.w.Endpoint().Schedule[min(fails, len(q.w.Endpoint().Schedule))-1]), v.After)
+	q.retry(l, max(0, min(wait, left)), v.setup)
+	return false
+}
+
+// retry lets a lane wait after an attempt; not at all if the endpoint has become
+// another since the attempt began, for what failed was the one before.
+func (q *queue) retry(l *lane, d time.Duration, of *setup) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if of != q.w.now.Load() { // Change swaps first, and then resumes what waits: under this lock
+		d = 0
+	}
+	q.wait(l, d)
+}
+
+// rest holds everything back: the store cannot be used now. It is logged once.
+func (q *queue) rest(l *lane, what string, err error) {
+	q.later(l, storePause)
+	q.mu.Lock()
+	first := !q.blocked
+	q.blocked = true
+	q.wakeIn(time.Now(), storePause)
+	q.mu.Unlock()
+	if first {
+		q.w.log.Error(what, zap.Error(err))
+	}
+}
+
+// later lets a lane wait; it is not the caller's any more. What it has in memory beyond its first event goes;
+// of a queue that has too much, the first as well.
+func (q *queue) later(l *lane, d time.Duration) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.wait(l, d)
+}
+
+// wait is later for who holds q.mu.
+func (q *queue) wait(l *lane, d time.Duration) {
+	now := time.Now()
+	keep := 1
+	if q.held > q.max.held {
+		keep = 0
+	}
+	q.shed(l, keep)
+	l.state, l.until = waiting, now.Add(d)
+	q.waits.add(l)
+	q.wakeIn(now, d)
+}
+
+// shed leaves the events of a lane that are stored to the store, but for the
+// first ones.
+func (q *queue) shed(l *lane, keep int) {
+	n := len(l.mem)
+	for n > keep && l.mem[n-1].state == stored {
+		n--
+	}
+	if n == len(l.mem) {
+		return
+	}
+	for _, it := range l.mem[n:] {
+		q.unhold(l, it)
+	}
+	l.tail += len(l.mem) - n
+	l.last = l.mem[n].seq - 1
+	if n == 0 {
+		l.oldest = l.mem[0].since
+	}
+	clear(l.mem[n:])
+	l.mem = l.mem[:n]
+}
+
+// tooOld reports whether an event is to be given up.
+func (q *queue) tooOld(it *item) bool { return time.Since(it.since) >= q.w.Endpoint().MaxAge }
+
+// expire gives up an event that is too old.
+func (q *queue) expire(l *lane, it *item) (ours bool) {
+	q.w.Counters.Expired.Add(1)
+	reason := fmt.Sprintf("the endpoint did not take it within %v", q.w.Endpoint().MaxAge)
+	if n := len(l.history); n > 0 {
+		reason += "; last: " + l.history[n-1].Error
+	}
+	return q.giveUp(l, it, reason, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
+}
+
+// giveUp makes a dead letter of the first event of a lane, and tells the sender.
+//
+// Killed before the dead letter is on disk: the event is delivered again, or
+// given up again. Killed after: the same, and the dead letter is written over;
+// the sender may be told twice, in stanzas with the same id.
+func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours bool) {
+	if !q.bury(l, it, reason) {
+		return false
+	}
+	q.w.repeats.Warn(q.w.log, "an event is given up", about(it.Event, zap.String("reason", reason))...)
+	q.w.entry(it.Event, store.DeadState, reason, nil)
+	if q.w.Endpoint().DropOld {
+		e = nil
+	}
+	q.finish(l, it)
+	q.w.send(it.Event, q.w.errorTo(it.Event, e), false, func() { q.answered(l, it) })
+	return true
+}
+
+// bury writes a dead letter. It reports false if that could not be done: then
+// the lane waits.
+func (q *queue) bury(l *lane, it *item, reason string) bool {
+	err := q.w.store.Bury(q.w.run, store.Dead{
+		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML(), Sender: senderOf(q.w.Endpoint(), it.Stanza.From).String()},
+		Endpoint: q.w.name, Type: it.Stanza.EventType(), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
+		Reason: reason, Died: time.Now(), Attempts: l.history,
+	})
+	if err != nil {
+		q.rest(l, "a dead letter cannot be stored; its event stays in the queue", err)
+		return false
+	}
+	q.w.Counters.Dead.Add(1)
+	if q.w.tracing() {
+		q.w.trace("an event is a dead letter", it.Event, zap.String("reason", reason))
+	}
+	return true
+}

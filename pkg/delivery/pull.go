@@ -1,0 +1,231 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+// Errors of a Puller.
+var (
+	// ErrReplaced means that another reader has begun after this one.
+	ErrReplaced = errors.New("a newer request reads the events of this endpoint, and there is one reader at a time")
+	ErrStopping = errors.New("the service is stopping")
+	ErrDisabled = errors.New("the endpoint is disabled; its events wait until it is enabled")
+)
+
+// Puller has the events of an endpoint without a URL. They are in the store
+// only, and a reader gets them from there in the order of their arrival; a
+// place in that order is a cursor. Whoever sends a cursor acknowledges
+// everything up to it.
+//
+// Failure policy: an event is shown only when the store has it, and it is
+// shown again until it is acknowledged, over restarts too, with the same id
+// and cursor. It is removed when what was to be sent for it (a receipt) is
+// confirmed by the server. Killed between: it is shown again. What the store
+// did not yet have when the process was killed is lost, as if it had still
+// been in the socket.
+type Puller struct {
+	w    *Worker
+	disk *store.Queue
+	mark uint32 // of the queue, in cursors
+
+	// turn is held by whoever moves acked: an acknowledgement, or expiry.
+	turn chan struct{}
+
+	mu       sync.Mutex
+	acked    uint64        // everything up to here is acknowledged, or given up
+	count    int           // events after that
+	owing    []uint64      // acknowledged, and not removed until something is confirmed
+	reader   *Reader       // the one that may read
+	handouts []handout     // pages with events that are not acknowledged
+	more     chan struct{} // closed when there is more; nil: nobody waits for that
+	closed   bool
+	expiry   context.CancelFunc
+	expired  sync.WaitGroup
+}
+
+func openPuller(ctx context.Context, w *Worker, disk *store.Queue) (*Puller, error) {
+	at, err := disk.Places(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p := &Puller{w: w, disk: disk, mark: markOfTime(at.Made), acked: max(at.First, 1) - 1, turn: make(chan struct{}, 1)}
+	for _, n := range disk.Backlog() {
+		p.count += n
+	}
+	run, cancel := context.WithCancel(context.Background())
+	p.expiry = cancel
+	p.expired.Go(func() { p.expire(run) })
+	return p, nil
+}
+
+// Pull returns what has the events of an endpoint without a URL; nil for one
+// with a URL, and before Open.
+func (w *Worker) Pull() *Puller { return w.pull }
+
+// errPulled is why an endpoint without a URL cannot be tried.
+var errPulled = errors.New("the endpoint has no url: its events are pulled, and there is nobody to send a test to")
+
+// take puts an event into the queue, whichever it is.
+func (w *Worker) take(ev *webhook.Event, since time.Time, told func(error)) error {
+	if w.tracing() {
+		w.trace("an event is taken", ev, zap.Bool("queued", true))
+	}
+	if w.pull != nil {
+		return w.pull.take(ev, since, told)
+	}
+	return w.queue.take(ev, since, told)
+}
+
+// take takes an event. since is from when its age counts; told, if given, is
+// called when the event is stored or refused. It never waits.
+func (p *Puller) take(ev *webhook.Event, since time.Time, told func(error)) error {
+	s := ev.Stanza
+	r := store.Record{
+		ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev),
+		Received: ev.Received, Since: since, Stanza: s.XML(), Sender: senderOf(p.w.Endpoint(), s.From).String(),
+	}
+	p.mu.Lock()
+	p.count++
+	p.mu.Unlock()
+	err := p.disk.Append(&r, func(seq uint64, err error) {
+		if err != nil {
+			p.lose(1)
+			p.w.unstored(&item{Event: ev, told: told}, err, true)
+		} else {
+			if p.w.tracing() {
+				p.w.trace("an event is stored", ev, zap.Uint64("place", seq))
+			}
+			p.wake()
+		}
+		if told != nil {
+			told(err)
+		}
+	})
+	if err != nil {
+		p.lose(1)
+	}
+	return err
+}
+
+func (p *Puller) lose(n int) {
+	p.mu.Lock()
+	p.count -= n
+	p.mu.Unlock()
+}
+
+// wake tells a reader that waits.
+func (p *Puller) wake() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.more != nil {
+		close(p.more)
+		p.more = nil
+	}
+}
+
+// change returns what is closed at the next wake.
+func (p *Puller) change() <-chan struct{} {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.more == nil {
+		p.more = make(chan struct{})
+	}
+	return p.more
+}
+
+// begin waits for the turn to acknowledge.
+func (p *Puller) begin(ctx context.Context) error {
+	select {
+	case p.turn <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Puller) end() { <-p.turn }
+
+// settle notes that everything up to an event is over, but for what is owing.
+func (p *Puller) settle(seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.acked = seq
+	p.count--
+	p.forgetHandouts()
+}
+
+// paid notes that what was owing for an event is confirmed.
+func (p *Puller) paid(seq uint64) {
+	p.mu.Lock()
+	if i := slices.Index(p.owing, seq); i == 0 {
+		p.owing = p.owing[1:]
+	} else if i > 0 {
+		p.owing = slices.Delete(p.owing, i, i+1)
+	}
+	p.mu.Unlock()
+	p.clear()
+}
+
+// clear tells the store what may be removed.
+func (p *Puller) clear() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	through := p.acked
+	if len(p.owing) > 0 {
+		through = min(through, p.owing[0]-1)
+	}
+	if through > 0 {
+		p.disk.DoneThrough(through)
+	}
+}
+
+// event is the way back from the store. A record that cannot be read is
+// damaged: it was parsed before it was stored.
+func (p *Puller) event(r *store.Stored) (*webhook.Event, error) {
+	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
+	if err != nil {
+		return nil, err
+	}
+	return &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, nil
+}
+
+// Hangup ends the reader there is and lets no other begin, so that no request
+// that waits holds up the end of the process.
+func (p *Puller) Hangup() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	p.dismiss(ErrStopping)
+}
+
+// Interrupt ends the reader there is: the endpoint is disabled.
+func (p *Puller) Interrupt() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dismiss(ErrDisabled)
+}
+
+// dismiss ends the reader there is; p.mu is held.
+func (p *Puller) dismiss(why error) {
+	if p.reader != nil {
+		p.reader.why = why
+		close(p.reader.over)
+		p.reader = nil
+	}
+}
+
+func (p *Puller) close() {
+	p.Hangup()
+	p.expiry()
+	p.expired.Wait()
+}

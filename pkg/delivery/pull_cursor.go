@@ -1,0 +1,54 @@
+package delivery
+
+import (
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"hash/fnv"
+	"time"
+)
+
+// ErrCursor means that a cursor is not one that this queue has given out.
+var ErrCursor = errors.New("it is not a cursor of this endpoint")
+
+// cursor is a place in a queue that is pulled: up to and with an event. To its
+// reader it is opaque.
+type cursor struct {
+	queue uint32 // which queue: one that was removed and made again is another
+	event uint32 // which event was at the place; 0: none
+	place uint64
+}
+
+const cursorBytes = 16
+
+func cursorEncoding() *base32.Encoding {
+	return base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
+}
+
+func (c cursor) String() string {
+	b := make([]byte, 0, cursorBytes)
+	b = binary.BigEndian.AppendUint32(b, c.queue)
+	b = binary.BigEndian.AppendUint64(b, c.place)
+	b = binary.BigEndian.AppendUint32(b, c.event)
+	return cursorEncoding().EncodeToString(b)
+}
+
+func parseCursor(text string) (cursor, error) {
+	b, err := cursorEncoding().DecodeString(text)
+	if err != nil || len(b) != cursorBytes {
+		return cursor{}, ErrCursor
+	}
+	return cursor{queue: binary.BigEndian.Uint32(b), place: binary.BigEndian.Uint64(b[4:]), event: binary.BigEndian.Uint32(b[12:])}, nil
+}
+
+// markOf is what tells one event, or queue, from another at the same place.
+// Places come again when the store is restored from a copy, or has lost its end
+// in a power cut; a cursor from before must not acknowledge what its reader has
+// not seen.
+func markOf(id string) uint32 {
+	h := fnv.New32a()
+	h.Write([]byte(id)) // of a hash: it does not fail
+	return max(h.Sum32(), 1)
+}
+
+func markOfTime(t time.Time) uint32 { return markOf(t.UTC().Format(time.RFC3339Nano)) }

@@ -1,0 +1,85 @@
+package delivery
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// expire gives up what nobody has acknowledged within MaxAge, until ctx ends.
+func (p *Puller) expire(ctx context.Context) {
+	for {
+		next, err := p.cull(ctx)
+		if err != nil && ctx.Err() == nil {
+			p.w.log.Warn("events that are too old stay for now", zap.Error(err))
+			next = storePause
+		}
+		select {
+		case <-time.After(next):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// cull gives up the first events that are too old, and returns when to look
+// again.
+func (p *Puller) cull(ctx context.Context) (next time.Duration, err error) {
+	if err := p.begin(ctx); err != nil {
+		return 0, err
+	}
+	defer p.end()
+	defer p.clear()
+	every := min(sweepPause, max(p.w.Endpoint().MaxAge/4, 10*time.Millisecond))
+	for {
+		list, lost, err := p.disk.Page(ctx, p.place(), 1)
+		p.lose(lost)
+		if err != nil || len(list) == 0 {
+			return every, err
+		}
+		if left := p.w.Endpoint().MaxAge - time.Since(list[0].Since); left > 0 {
+			return min(every, left), nil
+		}
+		if err := p.giveUp(ctx, &list[0]); err != nil {
+			return every, err
+		}
+	}
+}
+
+// giveUp makes a dead letter of the first event, and tells the sender.
+//
+// Killed before the dead letter is on disk: the event is still there. Killed
+// after: it is given up again, and the dead letter is written over; the sender
+// may be told twice, in stanzas with the same id.
+func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
+	ev, err := p.event(r)
+	if err != nil {
+		return p.accept(r) // says that it is damaged
+	}
+	tries := p.tries(r.Seq)
+	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
+	r.Sender = senderOf(p.w.Endpoint(), ev.Stanza.From).String()
+	if err := p.w.store.Bury(ctx, store.Dead{
+		Record: r.Record, Endpoint: p.w.name, Type: ev.Stanza.EventType(), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
+		Reason: reason, Died: time.Now(), Attempts: tries,
+	}); err != nil {
+		return err
+	}
+	var out *stanza.Stanza
+	if !p.w.Endpoint().DropOld && !p.w.Endpoint().Copy {
+		out = p.w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
+	}
+	if err := p.send(ev, r.Seq, out); err != nil {
+		return err
+	}
+	p.w.Counters.Expired.Add(1)
+	p.w.Counters.Dead.Add(1)
+	p.w.repeats.Warn(p.w.log, "an event is given up", about(ev, zap.String("reason", reason))...)
+	p.over(ev, store.DeadState, reason, tries)
+	return nil
+}

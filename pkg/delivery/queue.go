@@ -1,0 +1,266 @@
+package delivery
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+// bounds are what a queue has in memory at most; the rest of the events are in
+// the store only, and are read when their turn comes.
+type bounds struct {
+	held, bytes int
+	ahead       int // of one conversation; of one that fails, only the first
+	read        int // from the store at a time
+}
+
+var usual = bounds{held: 2000, bytes: 16 << 20, ahead: 1000, read: 64}
+
+// queue delivers the events of an endpoint from memory while they are being
+// stored (write-behind). Events of a conversation form a lane: its first
+// events are in memory, and where they do not fit the rest stays in the store
+// and is read when the lane gets there. So a conversation that is stuck, an
+// endpoint that is down, and what a process before us left are one case.
+//
+// A lane has one event in flight; as many lanes as the endpoint allows are
+// worked on at a time. A lane whose event failed waits by itself.
+//
+// Killed: what the store has said it holds is delivered after the restart, in
+// the order of each conversation, with the same ids. What it had not yet
+// stored is lost, as if it had still been in the socket.
+type queue struct {
+	w    *Worker
+	disk *store.Queue
+	max  bounds
+
+	mu       sync.Mutex
+	lanes    map[string]*lane
+	sources  map[jid.JID]*source
+	ready    turns
+	waits    waits
+	running  int // runners
+	busy     int // of these, those that have a lane
+	starting int // of these, those that have not begun
+	count    int // events that are not answered
+	held     int // of these, in memory
+	bytes    int
+	closed   bool
+	blocked  bool // no attempt may begin until the timer, or resume
+	timer    *time.Timer
+	wakeAt   time.Time
+	swept    time.Time
+	runners  sync.WaitGroup
+}
+
+func newQueue(w *Worker, disk *store.Queue) *queue {
+	q := &queue{w: w, disk: disk, max: usual, lanes: make(map[string]*lane), sources: make(map[jid.JID]*source)}
+	q.timer = time.AfterFunc(never, q.wake)
+	return q
+}
+
+// begin takes over what is in the store.
+func (q *queue) begin(backlog map[string]int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for conversation, n := range backlog {
+		l := q.lane(conversation, jid.JID{})
+		l.tail = n
+		q.count += n
+		q.settle(l)
+	}
+}
+
+// conversationOf is the key of what stays in order.
+func conversationOf(ev *webhook.Event) string {
+	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
+}
+
+// take takes an event. since is from when its age counts; told, if given, is
+// called when the event is stored or refused.
+func (q *queue) take(ev *webhook.Event, since time.Time, told func(error)) error {
+	conversation := conversationOf(ev)
+	sender := senderOf(q.w.Endpoint(), ev.Stanza.From)
+	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
+	it := &item{Event: ev, since: since, size: len(r.Stanza), told: told}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l := q.lane(conversation, sender)
+	// While the process ends, what still comes is stored for the next one.
+	inMemory := !q.closed && l.tail == 0 && q.fits(l)
+	err := q.disk.Append(&r, func(seq uint64, err error) { q.stored(l, it, inMemory, seq, err) })
+	if err != nil {
+		q.tidy(l)
+		return err
+	}
+	q.count++
+	if inMemory {
+		l.storing++
+		q.hold(l, it)
+		q.settle(l)
+	} else {
+		if l.tail == 0 && len(l.mem) == 0 {
+			l.oldest = since
+		}
+		l.tail++
+		l.tailStoring++
+	}
+	return nil
+}
+
+// fits reports whether one more event of a lane may be in memory: of the lane, and
+// of its sender.
+func (q *queue) fits(l *lane) bool {
+	return mayTake(l.of.held, q.max.held-q.held) && mayTake(l.of.bytes, q.max.bytes-q.bytes) && len(l.mem) < q.max.ahead && (l.fails == 0 || len(l.mem) == 0)
+}
+
+func (q *queue) hold(l *lane, it *item) {
+	l.mem = append(l.mem, it)
+	q.held++
+	q.bytes += it.size
+	l.of.held++
+	l.of.bytes += it.size
+}
+
+func (q *queue) unhold(l *lane, it *item) {
+	q.held--
+	q.bytes -= it.size
+	l.of.held--
+	l.of.bytes -= it.size
+}
+
+// stored is told what became of storing an event.
+func (q *queue) stored(l *lane, it *item, inMemory bool, seq uint64, err error) {
+	q.mu.Lock()
+	refused := false
+	if inMemory {
+		l.storing--
+		if err == nil {
+			it.seq, it.state = seq, stored
+			l.last = max(l.last, seq)
+		} else {
+			it.state = unstored
+			refused = !it.begun && q.withdraw(l, it) // else the attempt decides
+		}
+		q.pay(l)
+	} else {
+		l.tailStoring--
+		if err != nil {
+			l.tail--
+			q.count--
+			refused = true
+		}
+	}
+	q.settle(l)
+	q.mu.Unlock()
+	if err != nil {
+		q.w.unstored(it, err, refused)
+	} else if q.w.tracing() {
+		q.w.trace("an event is stored", it.Event, zap.Uint64("place", seq))
+	}
+	if it.told != nil {
+		it.told(err)
+	}
+}
+
+// withdraw takes an event out of a lane.
+func (q *queue) withdraw(l *lane, it *item) bool {
+	for i, other := range l.mem {
+		if other == it {
+			l.mem = append(l.mem[:i:i], l.mem[i+1:]...)
+			q.unhold(l, it)
+			q.count--
+			return true
+		}
+	}
+	return false
+}
+
+// unstored tells the sender of an event that the store has not taken it.
+func (w *Worker) unstored(it *item, err error, refused bool) {
+	w.Counters.Overflow.Add(1)
+	if !refused || it.told != nil {
+		return
+	}
+	e := overloaded
+	if !errors.Is(err, store.ErrFull) {
+		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", about(it.Event, zap.Error(err))...)
+		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
+	}
+	for _, r := range w.errorTo(it.Event, e) {
+		if err := w.sender.Send(it.Component, r, false, func(error) {}); err != nil {
+			w.repeats.Warn(w.log, "the sender of an event that could not be stored was not told", about(it.Event, zap.Error(err))...)
+		}
+	}
+}
+
+// overloaded answers what cannot be taken now (RFC 6120 section 8.3.3.18).
+var overloaded = &stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "the service has too much waiting; try again later"}
+
+func (q *queue) lane(conversation string, sender jid.JID) *lane {
+	l := q.lanes[conversation]
+	if l == nil {
+		l = &lane{conversation: conversation, of: q.source(sender)}
+		q.lanes[conversation] = l
+	}
+	return l
+}
+
+// settle puts an idle lane where it belongs: in the list of the ready, or away.
+func (q *queue) settle(l *lane) {
+	if l.state == idle && l.workable() {
+		l.state = ready
+		q.ready.push(l)
+		q.spawn()
+		return
+	}
+	q.tidy(l)
+}
+
+func (q *queue) tidy(l *lane) {
+	if l.over() && q.lanes[l.conversation] == l {
+		delete(q.lanes, l.conversation)
+		q.unused(l.of)
+	}
+}
+
+// pay tells the store of answered events, in the order of the conversation.
+func (q *queue) pay(l *lane) {
+	for len(l.trail) > 0 && l.trail[0].settled && l.trail[0].state != storing {
+		it := l.trail[0]
+		l.trail[0] = nil
+		if l.trail = l.trail[1:]; len(l.trail) == 0 {
+			l.trail = nil
+		}
+		if it.state == stored {
+			q.disk.Done(l.conversation, it.seq)
+		}
+	}
+}
+
+// answered is called when an event is over: what was to be sent is confirmed.
+func (q *queue) answered(l *lane, it *item) {
+	if q.w.tracing() {
+		q.w.trace("an event is over", it.Event)
+	}
+	q.mu.Lock()
+	it.settled = true
+	q.pay(l)
+	q.tidy(l)
+	q.mu.Unlock()
+}
+
+// close lets no runner take another lane, and waits for them.
+func (q *queue) close() {
+	q.mu.Lock()
+	q.closed = true
+	q.timer.Stop()
+	q.mu.Unlock()
+	q.runners.Wait()
+}

@@ -1,0 +1,125 @@
+package delivery
+
+import (
+	"slices"
+	"sync"
+
+	"stanzahook/pkg/jid"
+)
+
+// slots are the attempts that an endpoint may have in flight. Senders share them by
+// the rule of mayTake, and those that wait take turns, however much each of them
+// waits with.
+type slots struct {
+	mu    sync.Mutex
+	all   int
+	free  int
+	of    map[jid.JID]*share // senders that hold slots or wait for some
+	turn  []*share           // those that wait, the next one first
+	spare []*share           // to be used again, at most all
+	idle  sync.Pool          // of channels that nobody waits on
+}
+
+// share is what a sender has of the slots.
+type share struct {
+	sender  jid.JID
+	held    int
+	waiting []chan struct{} // each gets a value when its slot is given
+}
+
+func newSlots(n int) *slots {
+	return &slots{all: n, free: n, of: make(map[jid.JID]*share), idle: sync.Pool{New: func() any { return make(chan struct{}, 1) }}}
+}
+
+// used returns how many are taken.
+func (s *slots) used() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.all - s.free
+}
+
+// take waits for a slot. It reports false if over was closed before there was one.
+func (s *slots) take(sender jid.JID, over <-chan struct{}) bool {
+	s.mu.Lock()
+	h := s.share(sender)
+	if len(h.waiting) == 0 && mayTake(h.held, s.free) {
+		h.held++
+		s.free--
+		s.mu.Unlock()
+		return true
+	}
+	given := s.idle.Get().(chan struct{})
+	if h.waiting = append(h.waiting, given); len(h.waiting) == 1 {
+		s.turn = append(s.turn, h)
+	}
+	s.mu.Unlock()
+	select {
+	case <-given:
+		s.idle.Put(given)
+		return true
+	case <-over:
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	i := slices.Index(h.waiting, given)
+	if i < 0 { // it was given meanwhile
+		return true
+	}
+	if h.waiting = slices.Delete(h.waiting, i, i+1); len(h.waiting) == 0 {
+		at := slices.Index(s.turn, h)
+		s.turn = slices.Delete(s.turn, at, at+1)
+	}
+	s.release(h)
+	return false
+}
+
+// share returns the share of a sender. s.mu is held.
+func (s *slots) share(sender jid.JID) *share {
+	h := s.of[sender]
+	if h == nil {
+		if n := len(s.spare); n > 0 {
+			h, s.spare = s.spare[n-1], s.spare[:n-1]
+		} else {
+			h = &share{}
+		}
+		h.sender = sender
+		s.of[sender] = h
+	}
+	return h
+}
+
+// release forgets a share with nothing in it. s.mu is held.
+func (s *slots) release(h *share) {
+	if h.held > 0 || len(h.waiting) > 0 {
+		return
+	}
+	delete(s.of, h.sender)
+	if h.sender = (jid.JID{}); len(s.spare) < s.all {
+		s.spare = append(s.spare, h)
+	}
+}
+
+// give takes a slot back, and gives what is free to those whose turn it is.
+func (s *slots) give(sender jid.JID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.free++
+	back := s.of[sender]
+	back.held--
+	for i := 0; i < len(s.turn) && s.free > 0; {
+		next := s.turn[i]
+		if !mayTake(next.held, s.free) { // it holds some; there are no more of these than slots
+			i++
+			continue
+		}
+		next.held++
+		s.free--
+		next.waiting[0] <- struct{}{}
+		next.waiting = slices.Delete(next.waiting, 0, 1)
+		s.turn = slices.Delete(s.turn, i, i+1)
+		if len(next.waiting) > 0 { // to the end
+			s.turn = append(s.turn, next)
+		}
+	}
+	s.release(back)
+}

@@ -1,0 +1,204 @@
+package delivery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/loglimit"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+// busyDelay is how long a reply waits when too much waits for the server.
+const busyDelay = 500 * time.Millisecond
+
+// ErrBusy is what a Sender returns when the stanza may be sent later; every
+// other error means that it can never be sent.
+var ErrBusy = errors.New("too many stanzas wait for the XMPP server")
+
+// ErrRejected is what a Sender gives to done when the server will never take
+// the stanza.
+var ErrRejected = errors.New("the XMPP server closed the stream over this stanza")
+
+// Sender sends stanzas over the link of a component. more says that others will
+// follow soon, for which this one may wait a moment. done is called once, with
+// nil when the server has taken the stanza, or with ErrRejected; an error of
+// Send itself means that done is not called.
+type Sender interface {
+	Send(component string, s *stanza.Stanza, more bool, done func(error)) error
+}
+
+// Worker makes the attempts of one endpoint.
+type Worker struct {
+	name    string
+	now     atomic.Pointer[setup]
+	sender  Sender
+	store   *store.Store // nil before Open: nothing is logged or buried
+	log     *zap.Logger
+	repeats loglimit.Limiter // of what a sender can make happen at will
+	lanes   lanes            // of what is in memory only
+	queue   *queue           // of what is in the store; nil for direct delivery
+	pull    *Puller          // in its place, for an endpoint without a URL
+	health  health
+
+	start context.Context // ends when no attempt may begin any more
+	stop  context.CancelFunc
+	run   context.Context // ends when attempts in flight are broken off
+	kill  context.CancelFunc
+
+	Counters Counters
+}
+
+// setup is what an endpoint is at the moment, and what follows from that.
+type setup struct {
+	e      *webhook.Endpoint
+	client *webhook.Client
+	slots  *slots
+	told   atomic.Uint32 // which notes are in the log
+}
+
+func newSetup(e *webhook.Endpoint) *setup {
+	return &setup{e: e, client: webhook.NewClient(e), slots: newSlots(e.Concurrency)}
+}
+
+// NewWorker returns the worker of an endpoint. It makes direct attempts and
+// answers IQs; Open gives it a queue.
+func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) *Worker {
+	w := &Worker{name: e.Name, sender: sender, log: log.With(zap.String("endpoint", e.Name))}
+	w.now.Store(newSetup(e))
+	w.start, w.stop = context.WithCancel(context.Background())
+	w.run, w.kill = context.WithCancel(context.Background())
+	return w
+}
+
+// Open opens the endpoint's queue, goes on with what the process before left
+// in it, and begins to keep the delivery log. It is called once, before events
+// are given to the worker.
+func (w *Worker) Open(ctx context.Context, s *store.Store) error {
+	state, err := s.EndpointState(ctx, w.name)
+	if err != nil {
+		return err
+	}
+	w.store = s
+	if w.Endpoint().Format == webhook.FormatRestJSON || w.Endpoint().Format == webhook.FormatRestXML {
+		w.lanes.wg.Go(w.negotiate)
+	}
+	if state.Disabled {
+		w.health.disable(state.Reason, state.Since)
+		w.log.Warn("the endpoint is disabled; its events wait", zap.String("reason", state.Reason), zap.Time("since", state.Since))
+	}
+	if !w.Endpoint().Queued {
+		return nil
+	}
+	sq, err := s.Queue(ctx, w.name)
+	if err != nil {
+		return err
+	}
+	if w.Endpoint().Pulled() {
+		w.pull, err = openPuller(ctx, w, sq)
+		return err
+	}
+	w.queue = newQueue(w, sq)
+	w.queue.begin(sq.Backlog())
+	return nil
+}
+
+// Endpoint returns what the worker delivers to.
+func (w *Worker) Endpoint() *webhook.Endpoint { return w.now.Load().e }
+
+// Queued takes a message or presence for durable delivery. It does not wait:
+// the event is stored while it is delivered. It reports false if it cannot be
+// taken now, and the sender is to be told; if the store refuses the event
+// later, the worker tells the sender.
+func (w *Worker) Queued(ev *webhook.Event) bool {
+	w.Endpoint().Admit(ev)
+	if looped, ok := w.loops(ev); looped {
+		return ok
+	}
+	if w.take(ev, ev.Received, nil) != nil {
+		w.Counters.Overflow.Add(1)
+		return false
+	}
+	return true
+}
+
+// Stop lets no new attempt begin, waits for those in flight until ctx is done,
+// and breaks them off then. Queued events that are not answered stay in the
+// store.
+func (w *Worker) Stop(ctx context.Context) {
+	w.stop()
+	breakOff := context.AfterFunc(ctx, func() {
+		w.kill()
+		w.now.Load().client.Close()
+	})
+	if w.queue != nil {
+		w.queue.close()
+	}
+	if w.pull != nil {
+		w.pull.close()
+	}
+	w.lanes.close()
+	breakOff()
+	w.kill()
+	w.now.Load().client.Close()
+}
+
+// Enable lets a disabled endpoint have its events again, over restarts too.
+func (w *Worker) Enable(ctx context.Context) error {
+	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{}); err != nil {
+		return fmt.Errorf("enable endpoint %s: %w", w.name, err)
+	}
+	w.health.enable()
+	w.log.Info("the endpoint is enabled")
+	if w.queue != nil {
+		w.queue.resume()
+	}
+	return nil
+}
+
+// Disable makes no more attempts, over restarts too, until Enable. Queued
+// events wait, in their order; direct ones are refused.
+func (w *Worker) Disable(ctx context.Context, reason string) error {
+	now := time.Now()
+	w.health.disable(reason, now)
+	if w.pull != nil {
+		w.pull.Interrupt()
+	}
+	w.log.Error("the endpoint is disabled; its events wait until it is enabled", zap.String("reason", reason))
+	if w.store == nil {
+		return nil
+	}
+	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
+		return fmt.Errorf("disable endpoint %s, which will be enabled after a restart: %w", w.name, err)
+	}
+	return nil
+}
+
+// negotiate asks an endpoint in one of mod_rest's formats which of them it
+// wants, until it has answered once. Until then it gets the configured one.
+func (w *Worker) negotiate() {
+	for n := 0; ; n++ {
+		now := w.now.Load()
+		f, err := now.client.Negotiate(w.start)
+		if err == nil {
+			if f != now.e.Format {
+				w.log.Info("the endpoint asked for another format than the configured one", zap.String("format", string(f)))
+			}
+			return
+		}
+		if n == 0 {
+			w.log.Info("the endpoint cannot be asked which format it wants; it gets the configured one until then", zap.Error(err))
+		}
+		select {
+		case <-time.After(min(time.Second<<min(n, 6), time.Minute)):
+		case <-w.start.Done():
+			return
+		}
+	}
+}
