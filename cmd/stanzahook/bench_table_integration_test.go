@@ -69,7 +69,7 @@ func TestFigures(t *testing.T) {
 		t.Errorf("not measured: %s", what)
 	}
 	if os.Getenv("UPDATE_DOC") != "" && !t.Failed() {
-		putFigures(t, "../../README.md", "make bench UPDATE_DOC=1", table)
+		putFigures(t, "../../deploy/guide/performance.md", "make bench UPDATE_DOC=1", table)
 	}
 }
 

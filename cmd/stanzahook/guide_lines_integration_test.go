@@ -24,13 +24,17 @@ import (
 // one, and the answers that it shows.
 func developersLines(t *testing.T) []string {
 	t.Helper()
-	data, err := os.ReadFile("../../examples/guide/webhooks.md")
-	if err != nil {
-		t.Fatal(err)
+	var guide strings.Builder
+	for _, page := range []string{"webhooks", "sending", "pull", "rooms"} {
+		data, err := os.ReadFile("../../examples/guide/" + page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		guide.Write(data)
 	}
 	var lines []string
 	program := false // between fences, which other tests run
-	for line := range strings.Lines(strings.ReplaceAll(string(data), " \\\n", " ")) {
+	for line := range strings.Lines(strings.ReplaceAll(guide.String(), " \\\n", " ")) {
 		if strings.HasPrefix(line, "```") {
 			program = !program
 		}
@@ -77,7 +81,7 @@ func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 		url = ", url: \"" + url + "\""
 	}
 	sum := sha256.Sum256([]byte(guideToken))
-	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: \"sha256:%s\", scopes: [send, events, admin]}\nstore: {dir: store}\n",
+	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: \"sha256:%s\", scopes: [send, query, events, admin]}\nstore: {dir: store}\n",
 		s.ComponentAddr(), testSecret, url, hex.EncodeToString(sum[:]))
 	file := filepath.Join(dir, "stanzahook.yaml")
 	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
@@ -135,7 +139,7 @@ func TestDevelopersLines(t *testing.T) {
 		case strings.Contains(line, "/events?wait="):
 			pulls = append(pulls, line)
 		case strings.HasPrefix(line, `{"events":`):
-		case strings.HasPrefix(line, "curl "):
+		case strings.HasPrefix(line, "curl "), strings.HasPrefix(line, "stanzahook send "):
 			others = append(others, line)
 		default:
 			found := routeInGuide.FindAllStringSubmatch(line, -1)
@@ -147,7 +151,7 @@ func TestDevelopersLines(t *testing.T) {
 			}
 		}
 	}
-	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 1 || len(routes) != 11 {
+	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 7 || len(routes) != 11 {
 		t.Fatalf("%q\n%q\n%q\n%q\n%q", commands, endpoints, pulls, others, routes)
 	}
 	u := login(t, s, "juliet")
@@ -180,7 +184,9 @@ func TestDevelopersLines(t *testing.T) {
 				write("again")
 			}
 		}
-		d.run(others[0])
+		for _, line := range others {
+			d.run(line)
+		}
 		d.p.stop()
 	})
 	t.Run("endpoints", func(t *testing.T) {

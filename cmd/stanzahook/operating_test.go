@@ -12,7 +12,7 @@ import (
 // What the operator's guide says that one sees is there: lines of the log in the
 // source, and metrics in their list. Its commands are run by deploy/trial.
 func TestOperatorsGuideNamesWhatIsThere(t *testing.T) {
-	guide, err := os.ReadFile("../../deploy/guide/operating.md")
+	guide, err := os.ReadFile("../../deploy/guide/troubleshooting.md")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,20 +19,27 @@ type section struct {
 
 type block struct{ language, text string }
 
-// readGuide returns the sections that have blocks, by title.
-func readGuide(t *testing.T, file string) map[string][]block {
+// pages are those of the operator's guide with commands to follow.
+var pages = []string{"install", "security", "operating", "troubleshooting"}
+
+// readGuide returns the sections that have commands or pieces of YAML, by title.
+func readGuide(t *testing.T) map[string][]block {
 	t.Helper()
-	data, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
 	sections := make(map[string][]block)
-	for _, part := range strings.Split(string(data), "\n## ")[1:] {
-		title, rest, _ := strings.Cut(part, "\n")
-		fenced := strings.Split(rest, "\n```")
-		for i := 1; i < len(fenced); i += 2 {
-			language, text, _ := strings.Cut(fenced[i], "\n")
-			sections[title] = append(sections[title], block{language, text + "\n"})
+	for _, page := range pages {
+		data, err := os.ReadFile("../guide/" + page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, part := range strings.Split(string(data), "\n## ")[1:] {
+			title, rest, _ := strings.Cut(part, "\n")
+			fenced := strings.Split(rest, "\n```")
+			for i := 1; i < len(fenced); i += 2 {
+				language, text, _ := strings.Cut(fenced[i], "\n")
+				if language == "sh" || language == "yaml" {
+					sections[title] = append(sections[title], block{language, text + "\n"})
+				}
+			}
 		}
 	}
 	return sections
