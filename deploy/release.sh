@@ -3,7 +3,8 @@
 #
 #   release.sh VERSION OUTDIR
 #
-# For linux/amd64 and linux/arm64 the program and the Debian package, and SHA256SUMS.
+# For linux/amd64 and linux/arm64 the program, the Debian package and an SBOM (CycloneDX),
+# and SHA256SUMS.
 # ARCHS="amd64" is only that one. All times are SOURCE_DATE_EPOCH, by default that of
 # the commit, so the same commit, built by the same Go, gives the same files.
 set -eu
@@ -19,7 +20,7 @@ export SOURCE_DATE_EPOCH LC_ALL=C
 rm -rf "$out"
 mkdir -p "$out"
 
-build() { CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid= -X stanzahook/cmd/internal/build.Version=$version" -o "$1" ./cmd/stanzahook; }
+build() { CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -buildid= -X stanzahook/cmd/internal/build.version=$version" -o "$1" ./cmd/stanzahook; }
 
 tool=$out/.tool
 trap 'rm -f "$tool"' EXIT
@@ -35,6 +36,7 @@ for arch in ${ARCHS:-amd64 arm64}; do
 		GOOS=linux GOARCH=$arch build "$binary"
 	fi
 	TOOL=$tool sh deploy/debian/build.sh "$binary" "$arch" "$version" "$out"
+	go run ./deploy/sbom "$binary" "$version" >"$binary.cdx.json"
 done
 sh deploy/licenses.sh >"$out/licenses.txt"
 (cd "$out" && sha256sum stanzahook* licenses.txt >SHA256SUMS)

@@ -25,7 +25,7 @@ func TestPackage(t *testing.T) {
 	if one != two {
 		t.Errorf("two builds differ:\n%s\n%s", one, two)
 	}
-	for _, name := range []string{"stanzahook-linux-" + runtime.GOARCH, "stanzahook_1.0.0-1_" + runtime.GOARCH + ".deb", "licenses.txt"} {
+	for _, name := range []string{"stanzahook-linux-" + runtime.GOARCH, "stanzahook-linux-" + runtime.GOARCH + ".cdx.json", "stanzahook_1.0.0-1_" + runtime.GOARCH + ".deb", "licenses.txt"} {
 		if !strings.Contains(one, "  "+name+"\n") {
 			t.Errorf("no %s in\n%s", name, one)
 		}
