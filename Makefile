@@ -24,7 +24,8 @@ TAGS := integration,bench,soak,compat,deb,promtool
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
-VERSION ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+# The version stands in this file; VERSION=1.2.3 builds another.
+VERSION ?= $(shell cat cmd/internal/build/VERSION)
 
 # Go records the commit in what it builds, and fails where git refuses to tell: in
 # somebody else's clone, for instance.
@@ -41,7 +42,7 @@ build: ## build bin/stanzahook, and what the demo needs besides
 	@mkdir -p bin
 # One at a time: who comes second finds it done, and does not replace a program that
 # the first is about to start.
-	CGO_ENABLED=0 flock bin/.lock go build -ldflags '-X stanzahook/cmd/internal/build.Version=$(VERSION)' -o bin/ ./cmd/stanzahook ./examples/demo ./examples/echo-go ./examples/contacts-go
+	CGO_ENABLED=0 flock bin/.lock go build -ldflags '-X stanzahook/cmd/internal/build.version=$(VERSION)' -o bin/ ./cmd/stanzahook ./examples/demo ./examples/echo-go ./examples/contacts-go
 
 # Here and below the program replaces the shell, so that Ctrl-C reaches it and make
 # waits for its clean-up.
@@ -181,7 +182,7 @@ trial: ## follow the operator's guide on a fresh Debian with its own server; SER
 	SERVER=$(if $(filter file,$(origin SERVER)),,$(SERVER)) go test -tags integration,deb -count=1 -timeout 15m -v ./deploy/trial
 
 .PHONY: release
-release: ## build what is released into dist: programs, packages, SHA256SUMS
+release: ## build what is released into dist: programs, packages, SBOMs, SHA256SUMS
 	sh deploy/release.sh $(VERSION) dist
 	@cat dist/SHA256SUMS
 

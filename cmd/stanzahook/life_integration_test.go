@@ -23,7 +23,7 @@ func TestVersion(t *testing.T) {
 	}
 	p = command(t, "version", "--json")
 	var v struct{ Version, Commit, Go string }
-	if code := p.wait(); code != 0 || json.Unmarshal([]byte(p.log.String()), &v) != nil || v.Version != "dev" || v.Commit == "" || v.Go == "" {
+	if code := p.wait(); code != 0 || json.Unmarshal([]byte(p.log.String()), &v) != nil || v.Version == "" || v.Commit == "" || v.Go == "" {
 		t.Errorf("exit code %d, output %q", code, p.log.String())
 	}
 }

@@ -23,8 +23,8 @@ top=$here/../..
 
 # v1.2.3 is 1.2.3; v1.2.3-rc.1 comes before it; v1.2.3-4-gabc, four commits behind it,
 # after it; and a commit without any tag before everything.
-case $version in
-v[0-9]*.*) version=$(printf %s "${version#v}" | sed 's/-\([0-9]*\)-g/+\1.g/; s/-dirty$/+dirty/; s/-/~/g') ;;
+case ${version#v} in
+[0-9]*.*) version=$(printf %s "${version#v}" | sed 's/-\([0-9]*\)-g/+\1.g/; s/-dirty$/+dirty/; s/-/~/g') ;;
 *) version=0~git$(date -u -d "@$SOURCE_DATE_EPOCH" +%Y%m%d).$(printf %s "$version" | sed 's/-dirty$/+dirty/; s/[^A-Za-z0-9.+~]/./g') ;;
 esac
 version=$version-1

@@ -315,7 +315,7 @@ func (tr *trial) upgrade(s *section, deb string) {
 	config := tr.read(config)
 	s.run()
 	tr.ready()
-	if said := tr.sh("stanzahook version; curl -s http://127.0.0.1:5290/metrics | grep build_info"); strings.Count(said, "v1.1.0") != 2 {
+	if said := tr.sh("stanzahook version; curl -s http://127.0.0.1:5290/metrics | grep build_info"); strings.Count(said, "1.1.0") != 2 {
 		tr.t.Errorf("after the upgrade\n%s", said)
 	}
 	if config != tr.read("/etc/stanzahook/stanzahook.yaml") {

@@ -2,12 +2,21 @@
 package build
 
 import (
+	"cmp"
+	_ "embed"
 	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
-// Version is set by the linker in releases.
-var Version = "dev"
+//go:embed VERSION
+var released string
+
+// version is set by the linker where another version is built than VERSION names.
+var version string
+
+// Version is the version of the program, without a v: 0.1.0.
+var Version = cmp.Or(strings.TrimPrefix(version, "v"), strings.TrimSpace(released))
 
 // commit is set by the linker where Go cannot see it, as in a container.
 var commit = "unknown"
