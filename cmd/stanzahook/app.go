@@ -128,7 +128,7 @@ func (a *app) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.store, a.features = s, &features{store: s, now: time.Now}
+	a.store, a.features = s, newFeatures(s)
 	a.later("store", func(context.Context) { s.Close() })
 	a.people, err = presence.LoadSubscribers(ctx, s, a.log)
 	return err
@@ -164,7 +164,7 @@ func (a *app) makeLinks(context.Context) error {
 			if c.Presence == config.PresenceAuto {
 				a.people.Announce(ctx, link, "")
 			}
-			a.features.watch(ctx, link, func() []jid.JID { return parts.HostsBehind(a.now.Load().cfg, c.Domain) }, featuresFirst, featuresEvery)
+			a.features.watch(ctx, link, func() []jid.JID { return parts.HostsBehind(a.now.Load().cfg, c.Domain) })
 		}
 		link = component.New(o)
 		a.links[c.Domain] = link

@@ -34,6 +34,9 @@ type features struct {
 	mu    sync.Mutex // of the records
 }
 
+// newFeatures returns the features that a store keeps.
+func newFeatures(s *store.Store) *features { return &features{store: s, now: time.Now} }
+
 // featuresFound is what a look at one host has shown.
 type featuresFound struct {
 	before int      // so many were kept; 0: nothing was
@@ -98,7 +101,11 @@ func remember(kept store.HostFeatures, has []string, now time.Time) store.HostFe
 }
 
 // watch looks at hosts again and again, until ctx is done: the connection ends.
-func (f *features) watch(ctx context.Context, link *component.Link, hosts func() []jid.JID, first, every time.Duration) {
+func (f *features) watch(ctx context.Context, link *component.Link, hosts func() []jid.JID) {
+	f.watchEvery(ctx, link, hosts, featuresFirst, featuresEvery)
+}
+
+func (f *features) watchEvery(ctx context.Context, link *component.Link, hosts func() []jid.JID, first, every time.Duration) {
 	for wait := first; ; wait = every {
 		select {
 		case <-time.After(wait):

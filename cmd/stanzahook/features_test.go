@@ -66,7 +66,7 @@ func (h *askedHost) tells(all ...string) { h.has.Store(&all) }
 // check is the row of "check --live".
 func (h *askedHost) check(t *testing.T) v1.Check {
 	t.Helper()
-	i := &inspection{links: links{"bot.example.com": h.link}, features: h.features}
+	i := &inspection{links: map[string]*component.Link{"bot.example.com": h.link}, features: h.features}
 	all := i.hostFeatures(t.Context(), "bot.example.com", jid.MustParse("example.com"))
 	if len(all) != 1 || all[0].What != "features" || all[0].Subject != "example.com" {
 		t.Fatalf("%+v", all)
@@ -119,7 +119,7 @@ func TestFeaturesAreKept(t *testing.T) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		h.watch(ctx, h.link, func() []jid.JID {
+		h.watchEvery(ctx, h.link, func() []jid.JID {
 			asked <- struct{}{}
 			return []jid.JID{jid.MustParse("example.com")}
 		}, time.Millisecond, time.Millisecond)

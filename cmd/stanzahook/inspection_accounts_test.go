@@ -42,6 +42,11 @@ func (discarded) Write(p []byte) (int, error) { return len(p), nil }
 // Whether passwords can be checked is tried, and what is wrong is said with what to
 // do about it.
 func TestCheckLiveTriesAccounts(t *testing.T) {
+	nobody, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = nobody.Close() // nobody listens there any more
 	starttls := accounttest.NewServer(t, accounttest.Options{StartTLS: true})
 	other := accounttest.NewServer(t, accounttest.Options{StartTLS: true, Host: "example.net"})
 	plain := accounttest.NewServer(t, accounttest.Options{})
@@ -50,7 +55,7 @@ func TestCheckLiveTriesAccounts(t *testing.T) {
 		name, server, tls, found, advice string
 		trusted                          *accounttest.Server
 	}{
-		{"nobody listens", free(t), config.TLSStart, "the XMPP server cannot be asked", "http.basic.accounts.server", nil},
+		{"nobody listens", nobody.Addr().String(), config.TLSStart, "the XMPP server cannot be asked", "http.basic.accounts.server", nil},
 		{"no STARTTLS", plain.Addr(), config.TLSStart, "offers no STARTTLS", "give the server a certificate for example.com; or, in http.basic.accounts, name its port for direct TLS (most often 5223) with tls: direct, or over loopback write tls: none", nil},
 		{"direct TLS at a port for STARTTLS", saysTo(t, header+"</stream:stream>"), config.TLSDirect, "does not look like a TLS handshake", "write tls: starttls in http.basic.accounts", nil},
 		{"unknown authority", starttls.Addr(), config.TLSStart, "unknown authority", "into http.basic.accounts.ca_file", nil},
