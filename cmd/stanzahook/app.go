@@ -13,6 +13,7 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
@@ -49,7 +50,7 @@ type app struct {
 	rosters      *roster.Rosters
 	ways         map[string]*roster.Backends // to the rosters, by host
 	triggers     triggers                    // of refreshes of rosters
-	features     *features                   // of the server's hosts
+	features     *livecheck.HostFeatures     // of the server's hosts
 	forward      *forward.Forward
 	echoes       forward.Echoes // of replies to rooms
 	server       *httpapi.Server
@@ -128,7 +129,7 @@ func (a *app) openStore(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	a.store, a.features = s, newFeatures(s)
+	a.store, a.features = s, livecheck.NewHostFeatures(s)
 	a.later("store", func(context.Context) { s.Close() })
 	a.people, err = presence.LoadSubscribers(ctx, s, a.log)
 	return err
@@ -164,7 +165,7 @@ func (a *app) makeLinks(context.Context) error {
 			if c.Presence == config.PresenceAuto {
 				a.people.Announce(ctx, link, "")
 			}
-			a.features.watch(ctx, link, func() []jid.JID { return parts.HostsBehind(a.now.Load().cfg, c.Domain) })
+			a.features.Watch(ctx, link, func() []jid.JID { return parts.HostsBehind(a.now.Load().cfg, c.Domain) })
 		}
 		link = component.New(o)
 		a.links[c.Domain] = link

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
@@ -134,7 +135,7 @@ func (c *checking) readConfig() (*config.Config, error) {
 	c.found.Config = path
 	cfg, err := config.Load(path, os.Environ())
 	if err == nil {
-		c.found.Checks = configured(path, cfg)
+		c.found.Checks = livecheck.Configured(path, cfg)
 	}
 	return cfg, err
 }

@@ -15,6 +15,7 @@ import (
 	"syscall"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/httpapi/v1"
 )
 
@@ -36,7 +37,7 @@ func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
 	if base != "" {
 		base = public(base)
 	}
-	checks, err := checkAlone(ctx, cfg, c.user, base)
+	checks, err := livecheck.Alone(ctx, cfg, c.user, base)
 	c.found.Checks = append(c.found.Checks, checks...)
 	return err
 }

@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi"
@@ -94,10 +95,10 @@ func (a *app) surfaces(cfg *config.Config) *httpapi.Server {
 func (a *app) liveCheck(cfg *config.Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
 	sources, ways := parts.RosterSources(cfg), a.ways
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
-		i := &inspection{cfg: cfg, links: a.links, keepers: a.keepers, ways: ways, sources: sources, user: about.User}
-		i.endpoints, i.features = targets, a.features
-		i.store = func(ctx context.Context) v1.Check { return checkStore(ctx, a.store, cfg.Store.Dir) }
-		return append(sameConfig(cfg, about.Config), i.run(ctx)...)
+		i := &livecheck.Inspection{Config: cfg, Links: a.links, Keepers: a.keepers, Backends: ways, Sources: sources, User: about.User}
+		i.Endpoints, i.Features = targets, a.features
+		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Dir) }
+		return append(livecheck.SameConfig(cfg, about.Config), i.Run(ctx)...)
 	}
 }
 

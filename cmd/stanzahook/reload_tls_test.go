@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/httpapi/v1"
 )
 
@@ -67,7 +68,7 @@ endpoints:
 `, socket, bot.URL, ca, cert, private)
 	x := startReloadable(t, config)
 	checked := func(n int) v1.Check {
-		return (&inspection{cfg: x.app.cfg}).endpoint(t.Context(), &x.app.cfg.Endpoints[n])
+		return (&livecheck.Inspection{Config: x.app.cfg}).Endpoint(t.Context(), &x.app.cfg.Endpoints[n])
 	}
 	if c := checked(0); c.Verdict != v1.CheckOK || !strings.Contains(c.Found, socket+" takes connections") {
 		t.Errorf("the check of the socket: %+v", c)

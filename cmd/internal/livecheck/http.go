@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"context"
@@ -17,20 +17,20 @@ import (
 
 // reach connects to where requests to an address go, through the same guard and
 // with the same TLS, and makes none.
-func (i *inspection) reach(ctx context.Context, a *outbound.Address, tls config.ClientTLS) error {
-	ctx, cancel := context.WithTimeout(ctx, inspectionTimeout)
+func (i *Inspection) reach(ctx context.Context, a *outbound.Address, tls config.ClientTLS) error {
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
-	return outbound.Reach(ctx, i.guard(), outbound.ClientOptions{Proxy: i.cfg.Outbound.ProxyURL(), TLS: tls.Config(), Socket: a.Socket()}, a.Base())
+	return outbound.Reach(ctx, i.guard(), outbound.ClientOptions{Proxy: i.Config.Outbound.ProxyURL(), TLS: tls.Config(), Socket: a.Socket()}, a.Base())
 }
 
-func (i *inspection) guard() *outbound.Guard { return outbound.NewGuard(i.cfg.Outbound.Networks) }
+func (i *Inspection) guard() *outbound.Guard { return outbound.NewGuard(i.Config.Outbound.Networks) }
 
 // reached says how far it was connected.
-func (i *inspection) reached(a *outbound.Address) string {
+func (i *Inspection) reached(a *outbound.Address) string {
 	switch {
 	case a.Socket() != "":
 		return a.Socket() + " takes connections"
-	case i.cfg.Outbound.ProxyURL() != nil:
+	case i.Config.Outbound.ProxyURL() != nil:
 		return "the proxy takes connections; what is behind it shows the first delivery"
 	case a.Scheme() == "https":
 		return a.Host() + " takes connections, and its certificate is trusted"
@@ -50,13 +50,13 @@ func reachable(err error, program, key string) string {
 	return "start " + program + ", or correct " + key
 }
 
-// endpoint looks at a webhook.
-func (i *inspection) endpoint(ctx context.Context, c *config.Endpoint) v1.Check {
+// Endpoint checks a webhook.
+func (i *Inspection) Endpoint(ctx context.Context, c *config.Endpoint) v1.Check {
 	const what = "endpoint"
 	var now v1.Endpoint
-	if i.endpoints != nil {
+	if i.Endpoints != nil {
 		var err error
-		if now, err = i.endpoints.Get(ctx, c.Name); err != nil {
+		if now, err = i.Endpoints.Get(ctx, c.Name); err != nil {
 			return failing(what, c.Name, "its queue cannot be read: "+err.Error(), "see the log")
 		}
 	}
@@ -89,31 +89,31 @@ func (i *inspection) endpoint(ctx context.Context, c *config.Endpoint) v1.Check 
 	return fine(what, c.Name, found)
 }
 
-// rosters looks at the ways to the rosters of a host.
-func (i *inspection) rosters(ctx context.Context, c *config.Roster) []v1.Check {
+// rosters checks the backends and the source of the rosters of a host.
+func (i *Inspection) rosters(ctx context.Context, c *config.Roster) []v1.Check {
 	all := []v1.Check{i.source(ctx, c)}
 	if c.EjabberdAPI.URL != "" {
 		all = append(all, i.ejabberdAPI(ctx, c))
 	}
-	if i.user.Domain() == c.Host {
+	if i.User.Domain() == c.Host {
 		all = append(all, i.roster(ctx, c))
 	}
 	return all
 }
 
-// source looks at the web application: what it wants for the user, or whether it
+// source checks the web application: what it wants for the user, or whether it
 // is there.
-func (i *inspection) source(ctx context.Context, c *config.Roster) v1.Check {
+func (i *Inspection) source(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "roster source"
-	if i.user.Domain() == c.Host {
-		want, err := i.sources[c.Host].Fetch(ctx, i.user, "")
+	if i.User.Domain() == c.Host {
+		want, err := i.Sources[c.Host].Fetch(ctx, i.User, "")
 		switch {
 		case errors.Is(err, roster.ErrUnknownUser):
-			return fine(what, c.Host, fmt.Sprintf("it does not know %s (404), whose roster is left alone", i.user))
+			return fine(what, c.Host, fmt.Sprintf("it does not know %s (404), whose roster is left alone", i.User))
 		case err != nil:
 			return failing(what, c.Host, err.Error(), "correct rosters[].url, or the web application")
 		}
-		return fine(what, c.Host, fmt.Sprintf("it wants %s for %s", plural.Count(len(want.Roster), "contact"), i.user))
+		return fine(what, c.Host, fmt.Sprintf("it wants %s for %s", plural.Count(len(want.Roster), "contact"), i.User))
 	}
 	if err := i.reach(ctx, c.Address, c.TLS); err != nil {
 		if errors.Is(err, outbound.ErrRefused) {
@@ -127,13 +127,13 @@ func (i *inspection) source(ctx context.Context, c *config.Roster) v1.Check {
 // ejabberdAPI reads the roster of the account that may use the API: that takes
 // the right address and password. Then it asks whether that account may do all
 // that is needed, which changes nothing.
-func (i *inspection) ejabberdAPI(ctx context.Context, c *config.Roster) v1.Check {
+func (i *Inspection) ejabberdAPI(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "ejabberd API"
 	account, err := jid.Parse(c.EjabberdAPI.User)
 	if err == nil {
-		_, err = i.ways[c.Host].API.Get(ctx, account)
+		_, err = i.Backends[c.Host].API.Get(ctx, account)
 	}
-	if api, ok := i.ways[c.Host].API.(*ejabberdapi.Backend); ok && err == nil {
+	if api, ok := i.Backends[c.Host].API.(*ejabberdapi.Backend); ok && err == nil {
 		err = api.Allowed(ctx, c.Host)
 	}
 	if err != nil {
@@ -143,18 +143,18 @@ func (i *inspection) ejabberdAPI(ctx context.Context, c *config.Roster) v1.Check
 }
 
 // roster reads the user's roster from the server.
-func (i *inspection) roster(ctx context.Context, c *config.Roster) v1.Check {
+func (i *Inspection) roster(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "roster"
-	way, err := i.ways[c.Host].Choose(ctx, i.user)
+	way, err := i.Backends[c.Host].Choose(ctx, i.User)
 	var have roster.Roster
 	if err == nil {
-		have, err = way.Get(ctx, i.user)
+		have, err = way.Get(ctx, i.User)
 	}
 	switch {
 	case errors.Is(err, roster.ErrDown):
-		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "")
+		return failing(what, i.User.String(), "it cannot be read: "+err.Error(), "")
 	case err != nil:
-		return failing(what, i.user.String(), "it cannot be read: "+err.Error(), "let the server grant it: see the privileges")
+		return failing(what, i.User.String(), "it cannot be read: "+err.Error(), "let the server grant it: see the privileges")
 	}
-	return fine(what, i.user.String(), fmt.Sprintf("%s on the server, read by %s (%s)", plural.Count(len(have), "contact"), way.Name(), way.Reason))
+	return fine(what, i.User.String(), fmt.Sprintf("%s on the server, read by %s (%s)", plural.Count(len(have), "contact"), way.Name(), way.Reason))
 }

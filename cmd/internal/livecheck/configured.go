@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"stanzahook/pkg/outbound"
 )
 
-// configured tells what a configuration without mistakes says.
-func configured(path string, cfg *config.Config) []v1.Check {
+// Configured tells what a configuration without mistakes says.
+func Configured(path string, cfg *config.Config) []v1.Check {
 	const what = "configuration"
 	all := []v1.Check{fine(what, "", path+": no mistakes")}
 	if info, err := os.Stat(path); err == nil && info.Mode().Perm()&0o004 != 0 {

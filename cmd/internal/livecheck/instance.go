@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"bytes"
@@ -10,10 +10,10 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// sameConfig tells whether we run with the content of a configuration file of which
+// SameConfig tells whether we run with the content of a configuration file of which
 // somebody has the SHA-256; nothing, if he has none. The environment may have set
 // other values.
-func sameConfig(cfg *config.Config, sum []byte) []v1.Check {
+func SameConfig(cfg *config.Config, sum []byte) []v1.Check {
 	const what = "configuration"
 	switch {
 	case sum == nil:
@@ -25,8 +25,8 @@ func sameConfig(cfg *config.Config, sum []byte) []v1.Check {
 		"run stanzahook reload, or restart it; or the instance at this address is not the one of this file: say with --api where that is")}
 }
 
-// checkStore looks at the store that is open.
-func checkStore(ctx context.Context, s *store.Store, dir string) v1.Check {
+// Store checks the store that this process has open.
+func Store(ctx context.Context, s *store.Store, dir string) v1.Check {
 	const what, advice = "store", "make room on the disk, or raise store.max_bytes"
 	u, err := s.Usage(ctx)
 	switch {

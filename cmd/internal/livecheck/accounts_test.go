@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"bufio"
@@ -66,7 +66,7 @@ func TestCheckLiveTriesAccounts(t *testing.T) {
 		if c.trusted != nil {
 			a.CAs = c.trusted.CAs()
 		}
-		i := &inspection{cfg: &config.Config{HTTP: config.HTTP{Basic: config.Basic{Accounts: a}}}}
+		i := &Inspection{Config: &config.Config{HTTP: config.HTTP{Basic: config.Basic{Accounts: a}}}}
 		got := i.accounts(t.Context(), "example.com")
 		if got.Verdict != v1.CheckFail || got.Subject != "example.com" || !strings.Contains(got.Found, c.found) || got.Advice == nil || !strings.Contains(*got.Advice, c.advice) {
 			t.Errorf("%s: %+v", c.name, got)

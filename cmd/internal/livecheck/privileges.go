@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"context"
@@ -13,23 +13,23 @@ import (
 	"stanzahook/httpapi/v1"
 )
 
-// privileges looks at what hosts of the server grant a component (XEP-0356), and
+// privileges checks what hosts of the server grant a component (XEP-0356), and
 // what of the configuration does not work without it.
-func (i *inspection) privileges(ctx context.Context, link *component.Link, domain string) []v1.Check {
-	keeper := i.keepers[domain]
+func (i *Inspection) privileges(ctx context.Context, link *component.Link, domain string) []v1.Check {
+	keeper := i.Keepers[domain]
 	// A new connection is told a moment later.
 	if host := i.serverOf(domain); host != "" {
 		keeper.GrantedSoon(ctx, link, host)
 	}
 	var all []v1.Check
 	seen := make(map[string]bool)
-	for n := range i.cfg.Rosters {
-		if c := &i.cfg.Rosters[n]; c.Component == domain {
+	for n := range i.Config.Rosters {
+		if c := &i.Config.Rosters[n]; c.Component == domain {
 			seen[c.Host] = true
 			all = append(all, rosterPrivileges(c, keeper.GrantedSoon(ctx, link, c.Host)))
 		}
 	}
-	for _, host := range i.cfg.HTTP.Basic.Accounts.Hosts {
+	for _, host := range i.Config.HTTP.Basic.Accounts.Hosts {
 		if seen[host] {
 			continue
 		}

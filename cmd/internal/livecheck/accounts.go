@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"context"
@@ -17,14 +17,14 @@ import (
 // accounts tries whether passwords of a host's accounts can be checked for /msg, with
 // an account that does not exist: the server has to refuse it, and no other reason
 // will do.
-func (i *inspection) accounts(ctx context.Context, host string) v1.Check {
+func (i *Inspection) accounts(ctx context.Context, host string) v1.Check {
 	const what = "accounts"
-	c := &i.cfg.HTTP.Basic.Accounts
+	c := &i.Config.HTTP.Basic.Accounts
 	nobody, err := jid.Parse("stanzahook-check-" + strings.ToLower(rand.Text()[:10]) + "@" + host)
 	if err != nil {
 		return failing(what, host, err.Error(), "correct http.basic.accounts.hosts")
 	}
-	d := account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, AllowPlain: c.AllowPlain, Timeout: inspectionTimeout}
+	d := account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, AllowPlain: c.AllowPlain, Timeout: checkTimeout}
 	err = d.Verify(ctx, nobody, secret.New(rand.Text()))
 	switch {
 	case errors.Is(err, account.ErrPassword), errors.Is(err, account.ErrDisabled):

@@ -1,4 +1,7 @@
-package main
+// Package livecheck checks everything that a configuration is about: links and
+// privileges, endpoints, rosters, accounts, the store and the clock. It is what
+// "stanzahook check --live" and POST /v1/check show. It changes nothing.
+package livecheck
 
 import (
 	"context"
@@ -20,64 +23,64 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// inspection looks at everything once, for "check --live" and POST /v1/check.
+// Inspection checks everything once, for "check --live" and POST /v1/check.
 // It changes nothing, and the endpoints get no request.
-type inspection struct {
-	cfg       *config.Config
-	links     map[string]*component.Link
-	keepers   map[string]*privilege.Keeper
-	ways      map[string]*roster.Backends   // by host
-	sources   map[string]*roster.HTTPSource // by host
-	endpoints v1.Endpoints                  // nil: nothing is delivered here
-	features  *features                     // of hosts; nil: nothing is kept here
-	store     func(context.Context) v1.Check
-	user      jid.JID // whose roster is read; may be zero
+type Inspection struct {
+	Config    *config.Config
+	Links     map[string]*component.Link
+	Keepers   map[string]*privilege.Keeper
+	Backends  map[string]*roster.Backends   // by host
+	Sources   map[string]*roster.HTTPSource // by host
+	Endpoints v1.Endpoints                  // nil: nothing is delivered here
+	Features  *HostFeatures                 // of hosts; nil: nothing is kept here
+	Store     func(context.Context) v1.Check
+	User      jid.JID // whose roster is read; may be zero
 }
 
 const (
-	inspectionTimeout = 5 * time.Second // of one check
-	inspectionsAtOnce = 8
+	checkTimeout = 5 * time.Second // of one check
+	checksAtOnce = 8
 )
 
-// look is one part of an inspection.
-type look func(context.Context) []v1.Check
+// probe is one part of an inspection.
+type probe func(context.Context) []v1.Check
 
-// run makes all checks, some at the same time, and returns them in order.
-func (i *inspection) run(ctx context.Context) []v1.Check {
-	var looks []look
+// Run makes all checks, some at the same time, and returns them in order.
+func (i *Inspection) Run(ctx context.Context) []v1.Check {
+	var probes []probe
 	one := func(check func(context.Context) v1.Check) {
-		looks = append(looks, func(ctx context.Context) []v1.Check { return []v1.Check{check(ctx)} })
+		probes = append(probes, func(ctx context.Context) []v1.Check { return []v1.Check{check(ctx)} })
 	}
-	for n := range i.cfg.Components {
-		looks = append(looks, func(ctx context.Context) []v1.Check { return i.component(ctx, &i.cfg.Components[n]) })
+	for n := range i.Config.Components {
+		probes = append(probes, func(ctx context.Context) []v1.Check { return i.component(ctx, &i.Config.Components[n]) })
 	}
-	for n := range i.cfg.Components {
-		domain := i.cfg.Components[n].Domain
-		for _, host := range parts.HostsBehind(i.cfg, domain) {
-			if i.features != nil {
-				looks = append(looks, func(ctx context.Context) []v1.Check { return i.hostFeatures(ctx, domain, host) })
+	for n := range i.Config.Components {
+		domain := i.Config.Components[n].Domain
+		for _, host := range parts.HostsBehind(i.Config, domain) {
+			if i.Features != nil {
+				probes = append(probes, func(ctx context.Context) []v1.Check { return i.hostFeatures(ctx, domain, host) })
 			}
 		}
 	}
-	for n := range i.cfg.Rosters {
-		looks = append(looks, func(ctx context.Context) []v1.Check { return i.rosters(ctx, &i.cfg.Rosters[n]) })
+	for n := range i.Config.Rosters {
+		probes = append(probes, func(ctx context.Context) []v1.Check { return i.rosters(ctx, &i.Config.Rosters[n]) })
 	}
-	if !i.user.IsZero() && i.ways[i.user.Domain()] == nil {
+	if !i.User.IsZero() && i.Backends[i.User.Domain()] == nil {
 		one(func(context.Context) v1.Check {
-			return failing("roster", i.user.String(), "the host "+i.user.Domain()+" is not under rosters in the configuration", "name a user of one of those, or add the host")
+			return failing("roster", i.User.String(), "the host "+i.User.Domain()+" is not under rosters in the configuration", "name a user of one of those, or add the host")
 		})
 	}
-	for n := range i.cfg.Endpoints {
-		one(func(ctx context.Context) v1.Check { return i.endpoint(ctx, &i.cfg.Endpoints[n]) })
+	for n := range i.Config.Endpoints {
+		one(func(ctx context.Context) v1.Check { return i.Endpoint(ctx, &i.Config.Endpoints[n]) })
 	}
-	for _, host := range i.cfg.HTTP.Basic.Accounts.Hosts {
+	for _, host := range i.Config.HTTP.Basic.Accounts.Hosts {
 		one(func(ctx context.Context) v1.Check { return i.accounts(ctx, host) })
 	}
-	one(i.store)
-	found := make([][]v1.Check, len(looks))
-	slots := make(chan struct{}, inspectionsAtOnce)
+	one(i.Store)
+	found := make([][]v1.Check, len(probes))
+	slots := make(chan struct{}, checksAtOnce)
 	var wg sync.WaitGroup
-	for n, do := range looks {
+	for n, do := range probes {
 		wg.Go(func() {
 			slots <- struct{}{}
 			defer func() { <-slots }()
@@ -85,7 +88,7 @@ func (i *inspection) run(ctx context.Context) []v1.Check {
 		})
 	}
 	wg.Wait()
-	for _, s := range i.sources {
+	for _, s := range i.Sources {
 		s.Client.CloseIdleConnections()
 	}
 	return slices.Concat(found...)
@@ -109,9 +112,9 @@ func failing(what, subject, found, advice string) v1.Check {
 	return c
 }
 
-// component looks at one link. What needs it is not looked at while it is down.
-func (i *inspection) component(ctx context.Context, c *config.Component) []v1.Check {
-	link := i.links[c.Domain]
+// component checks one link. What needs it is not looked at while it is down.
+func (i *Inspection) component(ctx context.Context, c *config.Component) []v1.Check {
+	link := i.Links[c.Domain]
 	st := link.Status()
 	switch st.State {
 	case component.Up:
@@ -134,8 +137,8 @@ func (i *inspection) component(ctx context.Context, c *config.Component) []v1.Ch
 
 // serverOf is a domain of the server's own: of users, else the one above the
 // component's; empty if there is none.
-func (i *inspection) serverOf(domain string) string {
-	for _, r := range i.cfg.Rosters {
+func (i *Inspection) serverOf(domain string) string {
+	for _, r := range i.Config.Rosters {
 		if r.Component == domain {
 			return r.Host
 		}
@@ -149,7 +152,7 @@ const markers = 5
 
 func roundTrip(ctx context.Context, link *component.Link, domain string) v1.Check {
 	const what = "round trip"
-	ctx, cancel := context.WithTimeout(ctx, inspectionTimeout)
+	ctx, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
 	var least time.Duration
 	for n := range markers {

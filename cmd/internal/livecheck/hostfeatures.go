@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"context"
@@ -27,38 +27,38 @@ const (
 	featuresForget = 30 * 24 * time.Hour
 )
 
-// features keeps what hosts of the server have, to tell what they have lost.
-type features struct {
+// HostFeatures keeps what hosts of the server have, to tell what they have lost.
+type HostFeatures struct {
 	store *store.Store
 	now   func() time.Time
 	mu    sync.Mutex // of the records
 }
 
-// newFeatures returns the features that a store keeps.
-func newFeatures(s *store.Store) *features { return &features{store: s, now: time.Now} }
+// NewHostFeatures returns the features that a store keeps.
+func NewHostFeatures(s *store.Store) *HostFeatures { return &HostFeatures{store: s, now: time.Now} }
 
-// featuresFound is what a look at one host has shown.
-type featuresFound struct {
+// observation is what a look at one host has shown.
+type observation struct {
 	before int      // so many were kept; 0: nothing was
 	have   int      // so many it has now
 	lost   []string // what it had before and has no longer, sorted
 }
 
-// look asks a host, and keeps what it has.
-func (f *features) look(ctx context.Context, link *component.Link, host jid.JID) (featuresFound, error) {
+// observe asks a host, and keeps what it has.
+func (f *HostFeatures) observe(ctx context.Context, link *component.Link, host jid.JID) (observation, error) {
 	told, err := disco.Features(ctx, link, host)
 	if err != nil {
-		return featuresFound{}, err
+		return observation{}, err
 	}
 	has := distinct(told)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	kept, err := f.store.Features(ctx, host.Domain())
 	if err != nil {
-		return featuresFound{}, err
+		return observation{}, err
 	}
 	next := remember(kept, has, f.now())
-	found := featuresFound{before: len(kept), have: len(has)}
+	found := observation{before: len(kept), have: len(has)}
 	for feature, since := range next {
 		if !since.IsZero() {
 			found.lost = append(found.lost, feature)
@@ -100,12 +100,12 @@ func remember(kept store.HostFeatures, has []string, now time.Time) store.HostFe
 	return next
 }
 
-// watch looks at hosts again and again, until ctx is done: the connection ends.
-func (f *features) watch(ctx context.Context, link *component.Link, hosts func() []jid.JID) {
+// Watch observes hosts again and again, until ctx is done: the connection ends.
+func (f *HostFeatures) Watch(ctx context.Context, link *component.Link, hosts func() []jid.JID) {
 	f.watchEvery(ctx, link, hosts, featuresFirst, featuresEvery)
 }
 
-func (f *features) watchEvery(ctx context.Context, link *component.Link, hosts func() []jid.JID, first, every time.Duration) {
+func (f *HostFeatures) watchEvery(ctx context.Context, link *component.Link, hosts func() []jid.JID, first, every time.Duration) {
 	for wait := first; ; wait = every {
 		select {
 		case <-time.After(wait):
@@ -113,9 +113,9 @@ func (f *features) watchEvery(ctx context.Context, link *component.Link, hosts f
 			return
 		}
 		for _, host := range hosts() {
-			ask, cancel := context.WithTimeout(ctx, inspectionTimeout)
+			ask, cancel := context.WithTimeout(ctx, checkTimeout)
 			// A host need not tell; "check --live" says so.
-			_, _ = f.look(ask, link, host)
+			_, _ = f.observe(ask, link, host)
 			cancel()
 		}
 	}

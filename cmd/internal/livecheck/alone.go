@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"context"
@@ -24,10 +24,10 @@ import (
 // connectTimeout bounds how long to wait for the first attempt to connect.
 const connectTimeout = 20 * time.Second
 
-// checkAlone checks everything over connections of its own, unless another process
+// Alone checks everything over connections of its own, unless another process
 // has the store open. address is where an instance with this configuration would
 // listen; empty if that cannot be told.
-func checkAlone(ctx context.Context, cfg *config.Config, user jid.JID, address string) ([]v1.Check, error) {
+func Alone(ctx context.Context, cfg *config.Config, user jid.JID, address string) ([]v1.Check, error) {
 	const what = "store"
 	dir := cfg.Store.Dir
 	free, keep, release, err := store.Look(dir)
@@ -51,22 +51,22 @@ func checkAlone(ctx context.Context, cfg *config.Config, user jid.JID, address s
 		return nil, err
 	}
 	defer disconnect()
-	i.store = func(context.Context) v1.Check {
+	i.Store = func(context.Context) v1.Check {
 		if free < keep {
 			return failing(what, "", fmt.Sprintf("the disk of %s has %d MiB left, of which %d are kept free", dir, free>>20, keep>>20), "make room on it")
 		}
 		return fine(what, "", fmt.Sprintf("%s can be written to, and its disk has %d MiB left; no instance is using it", dir, free>>20))
 	}
-	return append(i.run(ctx), canListen(cfg.HTTP.Listen)), nil
+	return append(i.Run(ctx), canListen(cfg.HTTP.Listen)), nil
 }
 
 // connect connects the components of a configuration for an inspection. No
 // endpoint gets anything: what users write meanwhile is refused, as it is by the
 // server while no component is connected.
-func connect(ctx context.Context, cfg *config.Config, user jid.JID) (*inspection, func(), error) {
-	i := &inspection{
-		cfg: cfg, links: make(map[string]*component.Link), keepers: make(map[string]*privilege.Keeper),
-		ways: make(map[string]*roster.Backends), sources: parts.RosterSources(cfg), user: user,
+func connect(ctx context.Context, cfg *config.Config, user jid.JID) (*Inspection, func(), error) {
+	i := &Inspection{
+		Config: cfg, Links: make(map[string]*component.Link), Keepers: make(map[string]*privilege.Keeper),
+		Backends: make(map[string]*roster.Backends), Sources: parts.RosterSources(cfg), User: user,
 	}
 	log := zap.NewNop()
 	for n := range cfg.Components {
@@ -77,22 +77,22 @@ func connect(ctx context.Context, cfg *config.Config, user jid.JID) (*inspection
 		}
 		keeper := &privilege.Keeper{Log: log, Hosts: parts.ServerHosts(cfg, c.Domain)}
 		handlers := component.Chain{keeper, component.HandlerFunc(ignoreAvailability), parts.Responder(c, time.Now()).Handler()}
-		i.keepers[c.Domain], i.links[c.Domain] = keeper, component.New(parts.LinkOptions(c, domain, handlers, log))
+		i.Keepers[c.Domain], i.Links[c.Domain] = keeper, component.New(parts.LinkOptions(c, domain, handlers, log))
 	}
 	for n := range cfg.Rosters {
 		c := &cfg.Rosters[n]
-		backends, err := parts.RosterBackends(cfg, c, i.links[c.Component], i.keepers[c.Component], i.guard(), log)
+		backends, err := parts.RosterBackends(cfg, c, i.Links[c.Component], i.Keepers[c.Component], i.guard(), log)
 		if err != nil {
 			return nil, nil, err
 		}
-		i.ways[c.Host] = backends
+		i.Backends[c.Host] = backends
 	}
 	run, cancel := context.WithCancel(ctx)
 	var wg sync.WaitGroup
-	for _, l := range i.links {
+	for _, l := range i.Links {
 		wg.Go(func() { l.Run(run) })
 	}
-	for _, l := range i.links {
+	for _, l := range i.Links {
 		awaitAttempt(ctx, l)
 	}
 	return i, func() {

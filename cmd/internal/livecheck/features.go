@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"context"
@@ -17,15 +17,15 @@ import (
 const featuresNamed = 10
 
 // hostFeatures compares what a host of the server has with what it had.
-func (i *inspection) hostFeatures(ctx context.Context, domain string, host jid.JID) []v1.Check {
+func (i *Inspection) hostFeatures(ctx context.Context, domain string, host jid.JID) []v1.Check {
 	const what = "features"
-	link, name := i.links[domain], host.Domain()
+	link, name := i.Links[domain], host.Domain()
 	if link.Status().State != component.Up {
 		return nil // that is told
 	}
 	ctx, cancel := context.WithTimeout(ctx, clockPatience)
 	defer cancel()
-	found, err := i.features.look(ctx, link, host)
+	found, err := i.Features.observe(ctx, link, host)
 	refused := (*stanza.Error)(nil)
 	switch {
 	case errors.As(err, &refused):

@@ -1,4 +1,4 @@
-package main
+package livecheck
 
 import (
 	"context"
@@ -25,7 +25,7 @@ import (
 
 // askedHost is a server whose host has the given features, and the store that keeps them.
 type askedHost struct {
-	*features
+	*HostFeatures
 	link *component.Link
 	has  atomic.Pointer[[]string]
 	at   time.Time
@@ -48,7 +48,7 @@ func newAskedHost(t *testing.T) *askedHost {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	h.features = &features{store: st, now: func() time.Time { return h.at }}
+	h.HostFeatures = &HostFeatures{store: st, now: func() time.Time { return h.at }}
 	h.link = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Handler: &component.Mux{}, Log: zap.NewNop()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -66,7 +66,7 @@ func (h *askedHost) tells(all ...string) { h.has.Store(&all) }
 // check is the row of "check --live".
 func (h *askedHost) check(t *testing.T) v1.Check {
 	t.Helper()
-	i := &inspection{links: map[string]*component.Link{"bot.example.com": h.link}, features: h.features}
+	i := &Inspection{Links: map[string]*component.Link{"bot.example.com": h.link}, Features: h.HostFeatures}
 	all := i.hostFeatures(t.Context(), "bot.example.com", jid.MustParse("example.com"))
 	if len(all) != 1 || all[0].What != "features" || all[0].Subject != "example.com" {
 		t.Fatalf("%+v", all)
