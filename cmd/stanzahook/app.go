@@ -45,7 +45,7 @@ type app struct {
 	outboxShares *store.Shares
 	people       *presence.Subscribers
 	workers      []*delivery.Worker
-	retired      *delivery.Retired
+	retired      *delivery.Removed
 	keepers      map[string]*privilege.Keeper // by domain
 	rosters      *roster.Rosters
 	ways         map[string]*roster.Backends // to the rosters, by host
@@ -234,7 +234,7 @@ func (a *app) openQueues(ctx context.Context) error {
 			return err
 		}
 	}
-	a.retired = &delivery.Retired{Store: a.store, Sender: a.links, MaxAge: retiredAge, Log: a.log}
+	a.retired = &delivery.Removed{Store: a.store, Sender: a.links, MaxAge: retiredAge, Log: a.log}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {

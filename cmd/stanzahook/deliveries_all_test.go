@@ -79,7 +79,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	id := "evt_" + ulid.Make().String()
-	if !w.Queued(&webhook.Event{ID: id, Component: "bot.example.com", Received: time.Now(), Stanza: in}) {
+	if !w.Enqueue(&webhook.Event{ID: id, Component: "bot.example.com", Received: time.Now(), Stanza: in}) {
 		t.Fatal("the event was not taken")
 	}
 	eventually(id, "list", "--dead", "--endpoint", "echo")

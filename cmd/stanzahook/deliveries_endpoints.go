@@ -20,7 +20,7 @@ import (
 type endpoints struct {
 	store   *store.Store
 	workers []*delivery.Worker
-	retired *delivery.Retired // endpoints that are not in the configuration; may be nil
+	retired *delivery.Removed // endpoints that are not in the configuration; may be nil
 	domain  string            // of a component, for tests of endpoints of all components
 }
 

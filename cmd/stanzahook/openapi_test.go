@@ -137,7 +137,7 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !worker.Direct(&webhook.Event{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+		if !worker.Deliver(&webhook.Event{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
 			t.Fatal("not taken")
 		}
 		check("event")

@@ -102,7 +102,7 @@ func (a *app) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 	same := a.unchanged(cfg)
 	for i, w := range workers {
 		if w.Endpoint() != targets[i] && !same[w.Endpoint().Name] {
-			_ = w.Change(targets[i]) // assign has asked whether it may
+			_ = w.Reconfigure(targets[i]) // assign has asked whether it may
 		}
 	}
 	a.forward.Set(workers)
@@ -164,8 +164,8 @@ func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.
 		case w == nil:
 			w = delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
 			fresh = append(fresh, w)
-		case w.MayChange(e) != nil:
-			no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d] (%s): %v", i, e.Name, w.MayChange(e)))
+		case w.CanReconfigure(e) != nil:
+			no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d] (%s): %v", i, e.Name, w.CanReconfigure(e)))
 		}
 		delete(left, e.Name)
 		all = append(all, w)
@@ -185,14 +185,14 @@ func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.
 // there were before.
 func (a *app) openFresh(ctx context.Context, fresh []*delivery.Worker) error {
 	for i, w := range fresh {
-		waited, err := a.retired.Give(ctx, w.Endpoint().Name)
+		waited, err := a.retired.Release(ctx, w.Endpoint().Name)
 		if err == nil {
 			err = w.Open(ctx, a.store)
 		}
 		if err != nil {
 			w.Stop(ctx)
 			if waited != nil { // it goes on waiting
-				a.retired.Take(w.Endpoint().Name, waited)
+				a.retired.Add(w.Endpoint().Name, waited)
 			}
 			for _, opened := range fresh[:i] {
 				a.retire(ctx, opened)
@@ -209,11 +209,11 @@ func (a *app) retire(ctx context.Context, w *delivery.Worker) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
 	defer cancel()
 	name := w.Endpoint().Name
-	switch queue, err := w.Retire(ctx); {
+	switch queue, err := w.Remove(ctx); {
 	case err != nil:
 		a.log.Error("the queue of a removed endpoint is not looked after until the next start", zap.String("endpoint", name), zap.Error(err))
 	case queue != nil:
-		a.retired.Take(name, queue)
+		a.retired.Add(name, queue)
 	}
 }
 

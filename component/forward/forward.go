@@ -59,7 +59,7 @@ func (f *Forward) Handle(in *component.Incoming) bool {
 			f.hand(in, w, domain)
 			return true
 		case !in.NeedsAnswer():
-			if !w.Queued(event(in, domain)) {
+			if !w.Enqueue(event(in, domain)) {
 				f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "a copy is lost: its queue is full", zap.String("component", domain), zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
 			}
 		}
@@ -82,11 +82,11 @@ func (f *Forward) hand(in *component.Incoming, w *delivery.Worker, domain string
 	taken := false
 	switch {
 	case in.NeedsAnswer():
-		taken = w.Ask(ev, func(v webhook.Verdict) { answer(in, v) })
+		taken = w.Request(ev, func(v webhook.Verdict) { answer(in, v) })
 	case w.Endpoint().Queued:
-		taken = w.Queued(ev)
+		taken = w.Enqueue(ev)
 	default:
-		taken = w.Direct(ev)
+		taken = w.Deliver(ev)
 	}
 	if !taken {
 		in.Fail(overloaded)

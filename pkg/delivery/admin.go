@@ -50,11 +50,11 @@ func (st *Status) State() string {
 
 // Status returns how the endpoint is.
 func (w *Worker) Status() Status {
-	st := w.health.status(time.Now())
-	st.InFlight = w.now.Load().slots.used()
-	w.lanes.mu.Lock()
-	st.Direct = w.lanes.jobs
-	w.lanes.mu.Unlock()
+	st := w.breaker.status(time.Now())
+	st.InFlight = w.current.Load().slots.used()
+	w.runner.mu.Lock()
+	st.Direct = w.runner.jobs
+	w.runner.mu.Unlock()
 	if w.queue != nil {
 		w.queue.mu.Lock()
 		st.Queued, st.InMemory = w.queue.count, w.queue.held
@@ -100,8 +100,8 @@ func (w *Worker) Test(ctx context.Context, component, id string) (Trial, error) 
 	if err != nil {
 		return Trial{}, err
 	}
-	v := w.now.Load().client.Post(ctx, ev)
-	t := Trial{Attempt: *tried(&v, began, time.Now()), Replies: v.Replies}
+	v := w.current.Load().client.Post(ctx, ev)
+	t := Trial{Attempt: *attemptOf(&v, began, time.Now()), Replies: v.Replies}
 	t.Answer = string(v.Body[:min(len(v.Body), keptAnswer)])
 	if v.Outcome == webhook.Done {
 		return t, nil
@@ -123,7 +123,7 @@ func (w *Worker) Replay(ctx context.Context, r store.Record) error {
 	}
 	done := make(chan error, 1)
 	ev := &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}
-	if err := w.take(ev, time.Now(), func(err error) { done <- err }); err != nil {
+	if err := w.enqueue(ev, time.Now(), func(err error) { done <- err }); err != nil {
 		return fmt.Errorf("replay %s: %w", r.ID, err)
 	}
 	select {
@@ -196,13 +196,13 @@ func (w *Worker) Drop(ctx context.Context, id string) error {
 		q.mu.Unlock()
 		return ErrUnknown
 	}
-	q.settle(l)
+	q.place(l)
 	q.mu.Unlock()
 	if err := q.disk.Drop(ctx, r.Seq); err != nil {
 		return err
 	}
 	if s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1}); err == nil {
-		w.entry(&webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, store.Dropped, "by an operator", nil)
+		w.logDelivery(&webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, store.Dropped, "by an operator", nil)
 	}
 	return nil
 }

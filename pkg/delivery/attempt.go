@@ -26,20 +26,20 @@ func (w *Worker) attempt(ev *webhook.Event, probe bool) (verdict, bool) {
 	v, began, ok := w.try(ev)
 	if !ok {
 		if probe {
-			w.health.unprobe()
+			w.breaker.cancelProbe()
 		}
 		return verdict{}, false
 	}
 	now := time.Now()
-	at := tried(&v.Verdict, began, now)
+	at := attemptOf(&v.Verdict, began, now)
 	w.count(ev, &v.Verdict, at.Duration)
-	w.tell(ev, &v.Verdict, at)
+	w.logAnswer(ev, &v.Verdict, at)
 	if v.Outcome != webhook.Done {
 		at.Error, at.Answer = v.Reason, string(v.Body[:min(len(v.Body), keptAnswer)])
 		v.attempt = at
 	}
-	w.judged(ev, &v, now, probe)
-	w.note(ev, &v, at)
+	w.updateBreaker(ev, &v, now, probe)
+	w.logAttempt(ev, &v, at)
 	return v, true
 }
 
@@ -48,7 +48,7 @@ func (w *Worker) try(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
 	if w.start.Err() != nil {
 		return verdict{}, began, false
 	}
-	now := w.now.Load()
+	now := w.current.Load()
 	sender := senderOf(now.e, ev.Stanza.From)
 	if !now.slots.take(sender, w.start.Done()) {
 		return verdict{}, began, false
@@ -66,21 +66,21 @@ func (w *Worker) try(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
 }
 
 // tried is an attempt for the delivery log.
-func tried(v *webhook.Verdict, began, ended time.Time) *store.Attempt {
+func attemptOf(v *webhook.Verdict, began, ended time.Time) *store.Attempt {
 	return &store.Attempt{Time: began, Status: v.Status, Duration: ended.Sub(began), ContentType: strings.ToValidUTF8(v.ContentType, "\uFFFD"), Note: v.Note.String()}
 }
 
 // judged draws the consequences for the endpoint. An event of which no request was
 // made says nothing of it.
-func (w *Worker) judged(ev *webhook.Event, v *verdict, now time.Time, probe bool) {
+func (w *Worker) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, probe bool) {
 	if v.Unsent {
 		if probe {
-			w.health.unprobe()
+			w.breaker.cancelProbe()
 		}
 		return
 	}
 	if v.Outcome != webhook.Again {
-		ended, closed := w.health.succeeded(now)
+		ended, closed := w.breaker.succeeded(now)
 		if ended {
 			w.repeats.Log(w.log, zap.InfoLevel, "again", "the endpoint takes events again", about(ev)...)
 		}
@@ -89,12 +89,12 @@ func (w *Worker) judged(ev *webhook.Event, v *verdict, now time.Time, probe bool
 		}
 		return
 	}
-	if v.setup != w.now.Load() { // it was another endpoint that failed; if it was a probe, renew has ended that
+	if v.setup != w.current.Load() { // it was another endpoint that failed; if it was a probe, renew has ended that
 		return
 	}
-	began, opened := w.health.failed(now, failing{senderOf(w.Endpoint(), ev.Stanza.From), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, w.Endpoint().MaxAge))
+	began, opened := w.breaker.failed(now, failing{senderOf(w.Endpoint(), ev.Stanza.From), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, w.Endpoint().MaxAge))
 	switch {
-	case v.Disable && w.health.isDisabled(): // others were under way
+	case v.Disable && w.breaker.isDisabled(): // others were under way
 	case v.Disable:
 		if err := w.Disable(w.run, "the endpoint answered 410 Gone"); err != nil {
 			w.log.Error("the endpoint asked to be disabled, and that could not be stored", zap.Error(err))
@@ -106,13 +106,13 @@ func (w *Worker) judged(ev *webhook.Event, v *verdict, now time.Time, probe bool
 	}
 	if (probe || opened) && w.queue != nil {
 		w.queue.mu.Lock()
-		w.queue.wakeIn(now, w.health.untilProbe(now))
+		w.queue.wakeIn(now, w.breaker.untilProbe(now))
 		w.queue.mu.Unlock()
 	}
 }
 
 // note writes the delivery log.
-func (w *Worker) note(ev *webhook.Event, v *verdict, at *store.Attempt) {
+func (w *Worker) logAttempt(ev *webhook.Event, v *verdict, at *store.Attempt) {
 	state := store.Delivered
 	switch {
 	case v.Outcome == webhook.Again && w.queue != nil && !ev.Stanza.NeedsAnswer():
@@ -123,11 +123,11 @@ func (w *Worker) note(ev *webhook.Event, v *verdict, at *store.Attempt) {
 	if w.tracing() {
 		w.trace("an attempt ends", ev, zap.Stringer("outcome", v.Outcome), zap.Int("status", v.Status), zap.Int("replies", len(v.Replies)), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
 	}
-	w.entry(ev, state, v.Reason, at)
+	w.logDelivery(ev, state, v.Reason, at)
 }
 
 // entry adds to the delivery log.
-func (w *Worker) entry(ev *webhook.Event, state store.State, reason string, at *store.Attempt) {
+func (w *Worker) logDelivery(ev *webhook.Event, state store.State, reason string, at *store.Attempt) {
 	if w.store == nil || ev.Test {
 		return
 	}

@@ -17,13 +17,13 @@ const maxDirect = 10_000
 //
 // Killed before the endpoint has answered: the stanza is lost, as with the
 // modules whose formats are delivered so; "delivery: queued" does not lose it.
-func (w *Worker) Direct(ev *webhook.Event) bool {
+func (w *Worker) Deliver(ev *webhook.Event) bool {
 	w.Endpoint().Admit(ev)
 	if looped, ok := w.loops(ev); looped {
 		return ok
 	}
-	return w.lanes.add(conversationOf(ev), senderOf(w.Endpoint(), ev.Stanza.From), maxDirect, func(more bool) {
-		w.conclude(ev, w.once(ev), more, func() {})
+	return w.runner.add(conversationOf(ev), senderOf(w.Endpoint(), ev.Stanza.From), maxDirect, func(more bool) {
+		w.respond(ev, w.attemptOnce(ev), more, func() {})
 	})
 }
 
@@ -31,21 +31,21 @@ func (w *Worker) Direct(ev *webhook.Event) bool {
 // replies are none or one. It reports false if too many are under way.
 //
 // Killed before the answer: the asker gets an error from its server, or times out.
-func (w *Worker) Ask(ev *webhook.Event, answer func(webhook.Verdict)) bool {
+func (w *Worker) Request(ev *webhook.Event, answer func(webhook.Verdict)) bool {
 	w.Endpoint().Admit(ev)
-	return w.lanes.add("", senderOf(w.Endpoint(), ev.Stanza.From), maxDirect, func(bool) { answer(w.once(ev)) })
+	return w.runner.add("", senderOf(w.Endpoint(), ev.Stanza.From), maxDirect, func(bool) { answer(w.attemptOnce(ev)) })
 }
 
 // once makes the one attempt of an event that is in memory only. An endpoint
 // that is known to be down is not bothered.
-func (w *Worker) once(ev *webhook.Event) webhook.Verdict {
+func (w *Worker) attemptOnce(ev *webhook.Event) webhook.Verdict {
 	if w.tracing() {
 		w.trace("an event is taken", ev, zap.Bool("queued", false))
 	}
-	ok, probe := w.health.allowOne(time.Now(), senderOf(w.Endpoint(), ev.Stanza.From))
+	ok, probe := w.breaker.allowOne(time.Now(), senderOf(w.Endpoint(), ev.Stanza.From))
 	if !ok {
 		w.Counters.Refused.Add(1)
-		return webhook.Verdict{Outcome: webhook.Refused, Reason: "the endpoint is down or disabled", Err: w.now.Load().client.Unreachable()}
+		return webhook.Verdict{Outcome: webhook.Refused, Reason: "the endpoint is down or disabled", Err: w.current.Load().client.Unreachable()}
 	}
 	v, ok := w.attempt(ev, probe)
 	if !ok {

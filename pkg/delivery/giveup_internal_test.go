@@ -173,7 +173,7 @@ func TestRetired(t *testing.T) {
 	b.close()
 	b.e.Name = "another"
 	b.open()
-	r := &Retired{Store: b.s, Sender: b.sink, MaxAge: 300 * time.Millisecond, Log: zap.NewNop()}
+	r := &Removed{Store: b.s, Sender: b.sink, MaxAge: 300 * time.Millisecond, Log: zap.NewNop()}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.Run(ctx) })

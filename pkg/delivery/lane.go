@@ -11,14 +11,14 @@ import (
 // item is an event in the queue.
 type item struct {
 	*webhook.Event
-	since   time.Time // from when its age counts
-	seq     uint64    // its place in the store, when stored
-	state   itemState
-	read    bool // from the store
-	begun   bool // an attempt was made, or is under way
-	settled bool // answered, and the answer confirmed
-	size    int
-	told    func(error) // who waits for the event to be stored
+	since     time.Time // from when its age counts
+	seq       uint64    // its place in the store, when stored
+	state     itemState
+	read      bool // from the store
+	begun     bool // an attempt was made, or is under way
+	confirmed bool // answered, and the answer confirmed
+	size      int
+	onStored  func(error) // who waits for the event to be stored
 }
 
 type itemState uint8
@@ -64,7 +64,7 @@ const (
 )
 
 // over reports whether nothing of a lane is left.
-func (l *lane) over() bool {
+func (l *lane) done() bool {
 	return l.state == idle && len(l.mem) == 0 && l.tail == 0 && len(l.trail) == 0 && l.storing == 0 && l.tailStoring == 0
 }
 

@@ -35,15 +35,15 @@ func (w *Worker) loops(ev *webhook.Event) (looped, ok bool) {
 	if !e.Looped(ev) {
 		return false, false
 	}
-	return true, w.lanes.add(conversationOf(ev), senderOf(e, ev.Stanza.From), maxDirect, func(more bool) {
+	return true, w.runner.add(conversationOf(ev), senderOf(e, ev.Stanza.From), maxDirect, func(more bool) {
 		w.Counters.Loops.Add(1)
 		w.repeats.Error(w.log, "message refused: the answers of webhooks go to and fro between our own addresses", about(ev, zap.Int("hops", webhook.MaxHops))...)
 		if w.store != nil {
 			w.buryLoop(ev)
-			w.entry(ev, store.DeadState, loopReason, nil)
+			w.logDelivery(ev, store.DeadState, loopReason, nil)
 		}
 		refusal := &stanza.Error{Type: stanza.Cancel, Condition: stanza.PolicyViolation, Text: "the answers of services have gone to and fro " + strconv.Itoa(webhook.MaxHops) + " times"}
-		w.conclude(ev, webhook.Verdict{Outcome: webhook.Refused, Err: refusal, Reason: loopReason}, more, func() {})
+		w.respond(ev, webhook.Verdict{Outcome: webhook.Refused, Err: refusal, Reason: loopReason}, more, func() {})
 	})
 }
 

@@ -40,9 +40,9 @@ func (s *server) Send(_ string, x *stanza.Stanza, _ bool, done func(error)) erro
 		}
 		ev := &webhook.Event{ID: id, Component: "bot.example.com", Received: time.Now(), Stanza: again}
 		if s.w.Endpoint().Queued {
-			s.w.Queued(ev)
+			s.w.Enqueue(ev)
 		} else {
-			s.w.Direct(ev)
+			s.w.Deliver(ev)
 		}
 	}
 	return nil
@@ -88,9 +88,9 @@ func TestLoopEnds(t *testing.T) {
 				give := func(ev *webhook.Event) {
 					ev.Received = time.Now()
 					if queued {
-						w.Queued(ev)
+						w.Enqueue(ev)
 					} else {
-						w.Direct(ev)
+						w.Deliver(ev)
 					}
 				}
 				give(eventOf(t, "<message id='1' type='chat' from='a@bot.example.com' to='b@bot.example.com'><body>hi</body></message>"))
@@ -140,7 +140,7 @@ func TestLoopOfEmptyAnswers(t *testing.T) {
 		Schedule: []time.Duration{time.Second}, Components: []string{"bot.example.com"}}, srv, zap.NewNop())
 	srv.w = w
 	defer w.Stop(t.Context())
-	w.Direct(eventOf(t, "<presence id='1' from='a@bot.example.com' to='b@bot.example.com'/>"))
+	w.Deliver(eventOf(t, "<presence id='1' from='a@bot.example.com' to='b@bot.example.com'/>"))
 	for end := time.Now().Add(10 * time.Second); w.Counters.Loops.Load() == 0; time.Sleep(time.Millisecond) {
 		if n := len(srv.list()); n > webhook.MaxHops+2 || time.Now().After(end) {
 			t.Fatalf("it goes on: %d answers", n)

@@ -31,7 +31,7 @@ func TestRepliesWithMore(t *testing.T) {
 				}
 				ev := event(t, id, fmt.Sprintf("<message type='chat' id='%s' from='%s@example.com/r' to='echo@%s'><body>x</body></message>", id, user, domain))
 				ev.Received = time.Now()
-				if !r.w.Direct(ev) {
+				if !r.w.Deliver(ev) {
 					t.Fatalf("event %s was not taken", id)
 				}
 			}

@@ -39,18 +39,18 @@ type Puller struct {
 	mark uint32 // of the queue, in cursors
 
 	// turn is held by whoever moves acked: an acknowledgement, or expiry.
-	turn chan struct{}
+	acking chan struct{}
 
-	mu       sync.Mutex
-	acked    uint64        // everything up to here is acknowledged, or given up
-	count    int           // events after that
-	owing    []uint64      // acknowledged, and not removed until something is confirmed
-	reader   *Reader       // the one that may read
-	handouts []handout     // pages with events that are not acknowledged
-	more     chan struct{} // closed when there is more; nil: nobody waits for that
-	closed   bool
-	expiry   context.CancelFunc
-	expired  sync.WaitGroup
+	mu          sync.Mutex
+	acked       uint64        // everything up to here is acknowledged, or given up
+	count       int           // events after that
+	unconfirmed []uint64      // acknowledged, and not removed until something is confirmed
+	reader      *Reader       // the one that may read
+	handouts    []handout     // pages with events that are not acknowledged
+	more        chan struct{} // closed when there is more; nil: nobody waits for that
+	closed      bool
+	expiry      context.CancelFunc
+	expired     sync.WaitGroup
 }
 
 func openPuller(ctx context.Context, w *Worker, disk *store.Queue) (*Puller, error) {
@@ -58,13 +58,13 @@ func openPuller(ctx context.Context, w *Worker, disk *store.Queue) (*Puller, err
 	if err != nil {
 		return nil, err
 	}
-	p := &Puller{w: w, disk: disk, mark: markOfTime(at.Made), acked: max(at.First, 1) - 1, turn: make(chan struct{}, 1)}
+	p := &Puller{w: w, disk: disk, mark: markOfTime(at.Made), acked: max(at.First, 1) - 1, acking: make(chan struct{}, 1)}
 	for _, n := range disk.Backlog() {
 		p.count += n
 	}
 	run, cancel := context.WithCancel(context.Background())
 	p.expiry = cancel
-	p.expired.Go(func() { p.expire(run) })
+	p.expired.Go(func() { p.expireLoop(run) })
 	return p, nil
 }
 
@@ -76,19 +76,19 @@ func (w *Worker) Pull() *Puller { return w.pull }
 var errPulled = errors.New("the endpoint has no url: its events are pulled, and there is nobody to send a test to")
 
 // take puts an event into the queue, whichever it is.
-func (w *Worker) take(ev *webhook.Event, since time.Time, told func(error)) error {
+func (w *Worker) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	if w.tracing() {
 		w.trace("an event is taken", ev, zap.Bool("queued", true))
 	}
 	if w.pull != nil {
-		return w.pull.take(ev, since, told)
+		return w.pull.enqueue(ev, since, onStored)
 	}
-	return w.queue.take(ev, since, told)
+	return w.queue.enqueue(ev, since, onStored)
 }
 
 // take takes an event. since is from when its age counts; told, if given, is
 // called when the event is stored or refused. It never waits.
-func (p *Puller) take(ev *webhook.Event, since time.Time, told func(error)) error {
+func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	s := ev.Stanza
 	r := store.Record{
 		ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev),
@@ -99,25 +99,25 @@ func (p *Puller) take(ev *webhook.Event, since time.Time, told func(error)) erro
 	p.mu.Unlock()
 	err := p.disk.Append(&r, func(seq uint64, err error) {
 		if err != nil {
-			p.lose(1)
-			p.w.unstored(&item{Event: ev, told: told}, err, true)
+			p.subtract(1)
+			p.w.unstored(&item{Event: ev, onStored: onStored}, err, true)
 		} else {
 			if p.w.tracing() {
 				p.w.trace("an event is stored", ev, zap.Uint64("place", seq))
 			}
 			p.wake()
 		}
-		if told != nil {
-			told(err)
+		if onStored != nil {
+			onStored(err)
 		}
 	})
 	if err != nil {
-		p.lose(1)
+		p.subtract(1)
 	}
 	return err
 }
 
-func (p *Puller) lose(n int) {
+func (p *Puller) subtract(n int) {
 	p.mu.Lock()
 	p.count -= n
 	p.mu.Unlock()
@@ -134,7 +134,7 @@ func (p *Puller) wake() {
 }
 
 // change returns what is closed at the next wake.
-func (p *Puller) change() <-chan struct{} {
+func (p *Puller) nextWake() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.more == nil {
@@ -144,19 +144,19 @@ func (p *Puller) change() <-chan struct{} {
 }
 
 // begin waits for the turn to acknowledge.
-func (p *Puller) begin(ctx context.Context) error {
+func (p *Puller) lockAck(ctx context.Context) error {
 	select {
-	case p.turn <- struct{}{}:
+	case p.acking <- struct{}{}:
 		return nil
 	case <-ctx.Done():
 		return ctx.Err()
 	}
 }
 
-func (p *Puller) end() { <-p.turn }
+func (p *Puller) unlockAck() { <-p.acking }
 
 // settle notes that everything up to an event is over, but for what is owing.
-func (p *Puller) settle(seq uint64) {
+func (p *Puller) advance(seq uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.acked = seq
@@ -165,24 +165,24 @@ func (p *Puller) settle(seq uint64) {
 }
 
 // paid notes that what was owing for an event is confirmed.
-func (p *Puller) paid(seq uint64) {
+func (p *Puller) onConfirmed(seq uint64) {
 	p.mu.Lock()
-	if i := slices.Index(p.owing, seq); i == 0 {
-		p.owing = p.owing[1:]
+	if i := slices.Index(p.unconfirmed, seq); i == 0 {
+		p.unconfirmed = p.unconfirmed[1:]
 	} else if i > 0 {
-		p.owing = slices.Delete(p.owing, i, i+1)
+		p.unconfirmed = slices.Delete(p.unconfirmed, i, i+1)
 	}
 	p.mu.Unlock()
-	p.clear()
+	p.ackStore()
 }
 
 // clear tells the store what may be removed.
-func (p *Puller) clear() {
+func (p *Puller) ackStore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	through := p.acked
-	if len(p.owing) > 0 {
-		through = min(through, p.owing[0]-1)
+	if len(p.unconfirmed) > 0 {
+		through = min(through, p.unconfirmed[0]-1)
 	}
 	if through > 0 {
 		p.disk.DoneThrough(through)
@@ -205,18 +205,18 @@ func (p *Puller) Hangup() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	p.dismiss(ErrStopping)
+	p.endReader(ErrStopping)
 }
 
 // Interrupt ends the reader there is: the endpoint is disabled.
 func (p *Puller) Interrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.dismiss(ErrDisabled)
+	p.endReader(ErrDisabled)
 }
 
 // dismiss ends the reader there is; p.mu is held.
-func (p *Puller) dismiss(why error) {
+func (p *Puller) endReader(why error) {
 	if p.reader != nil {
 		p.reader.why = why
 		close(p.reader.over)

@@ -36,17 +36,17 @@ func (p *Puller) Ack(ctx context.Context, text string) error {
 	if top := p.disk.Top(); c.place > top {
 		return fmt.Errorf("%w: the event is still to come", ErrCursor)
 	}
-	if err := p.begin(ctx); err != nil {
+	if err := p.lockAck(ctx); err != nil {
 		return err
 	}
-	defer p.end()
-	defer p.clear()
-	if err := p.seen(ctx, c); err != nil {
+	defer p.unlockAck()
+	defer p.ackStore()
+	if err := p.checkCursor(ctx, c); err != nil {
 		return err
 	}
 	for p.place() < c.place {
 		list, lost, err := p.disk.Page(ctx, p.place(), ackPage)
-		p.lose(lost)
+		p.subtract(lost)
 		if err != nil {
 			return err
 		}
@@ -58,11 +58,11 @@ func (p *Puller) Ack(ctx context.Context, text string) error {
 			if list[i].Seq > c.place {
 				break
 			}
-			if err := p.accept(&list[i]); err != nil {
+			if err := p.complete(&list[i]); err != nil {
 				return err
 			}
 		}
-		p.clear()
+		p.ackStore()
 	}
 	return nil
 }
@@ -82,12 +82,12 @@ func (p *Puller) skip(to uint64) {
 }
 
 // seen checks that the event of a cursor is the one that is there.
-func (p *Puller) seen(ctx context.Context, c cursor) error {
+func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 	if c.event == 0 || c.place <= p.place() {
 		return nil
 	}
 	list, lost, err := p.disk.Page(ctx, c.place-1, 1)
-	p.lose(lost)
+	p.subtract(lost)
 	if err != nil {
 		return err
 	}
@@ -98,11 +98,11 @@ func (p *Puller) seen(ctx context.Context, c cursor) error {
 }
 
 // accept ends the first event: its reader has it.
-func (p *Puller) accept(r *store.Stored) error {
+func (p *Puller) complete(r *store.Stored) error {
 	ev, err := p.event(r)
 	if err != nil { // it was shown to nobody
 		p.w.log.Error("an event in the store is damaged; it is removed", zap.String("event", r.ID), zap.Error(err))
-		p.settle(r.Seq)
+		p.advance(r.Seq)
 		return nil
 	}
 	tries := p.tries(r.Seq)
@@ -114,8 +114,8 @@ func (p *Puller) accept(r *store.Stored) error {
 		return err
 	}
 	p.w.Counters.Delivered.Add(1)
-	p.w.health.succeeded(time.Now())
-	p.over(ev, store.Delivered, "", tries)
+	p.w.breaker.succeeded(time.Now())
+	p.logEnd(ev, store.Delivered, "", tries)
 	return nil
 }
 
@@ -126,23 +126,23 @@ func (p *Puller) accept(r *store.Stored) error {
 func (p *Puller) send(ev *webhook.Event, seq uint64, out *stanza.Stanza) error {
 	p.mu.Lock()
 	if out != nil { // before it can be paid
-		p.owing = append(p.owing, seq)
+		p.unconfirmed = append(p.unconfirmed, seq)
 	}
 	p.mu.Unlock()
 	if out != nil {
-		err := p.w.sender.Send(ev.Component, out, false, func(error) { p.paid(seq) })
+		err := p.w.sender.Send(ev.Component, out, false, func(error) { p.onConfirmed(seq) })
 		switch {
 		case errors.Is(err, ErrBusy):
-			p.paid(seq) // acked is before it: it stays
+			p.onConfirmed(seq) // acked is before it: it stays
 			return ErrBusy
 		case err != nil: // nor ever will it be
 			p.w.repeats.Error(p.w.log, "a stanza for the sender of an event can not be sent", about(ev, zap.Error(err))...)
-			p.paid(seq)
+			p.onConfirmed(seq)
 		}
 	}
 	if p.w.tracing() {
 		p.w.trace("an event is over", ev, zap.Bool("answered", out != nil))
 	}
-	p.settle(seq)
+	p.advance(seq)
 	return nil
 }

@@ -19,10 +19,10 @@ func (p *Puller) Waiting() int {
 //
 // Errors: ErrUnknown.
 func (p *Puller) drop(ctx context.Context, id string) error {
-	if err := p.begin(ctx); err != nil {
+	if err := p.lockAck(ctx); err != nil {
 		return err
 	}
-	defer p.end()
+	defer p.unlockAck()
 	r, ok, err := p.disk.Find(ctx, id)
 	if err != nil {
 		return err
@@ -33,12 +33,12 @@ func (p *Puller) drop(ctx context.Context, id string) error {
 	if err := p.disk.Drop(ctx, r.Seq); err != nil {
 		return err
 	}
-	p.lose(1)
+	p.subtract(1)
 	ev, err := p.event(&r)
 	if err != nil {
 		p.w.log.Warn("a damaged event was dropped; the delivery log does not have it", zap.String("event", id), zap.Error(err))
 		return nil
 	}
-	p.w.entry(ev, store.Dropped, "by an operator", nil)
+	p.w.logDelivery(ev, store.Dropped, "by an operator", nil)
 	return nil
 }

@@ -37,7 +37,7 @@ func (b *testbed) putReceipt(id string) {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if !b.w.Queued(&webhook.Event{ID: "evt_" + id, Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+	if !b.w.Enqueue(&webhook.Event{ID: "evt_" + id, Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
 		b.t.Fatal("not taken")
 	}
 }
@@ -70,7 +70,7 @@ func TestPullReceipts(t *testing.T) {
 		t.Error(x.XML())
 	}
 	s.done[1](nil)
-	if owing := b.w.pull.owing; len(owing) != 1 {
+	if owing := b.w.pull.unconfirmed; len(owing) != 1 {
 		t.Errorf("%v", owing)
 	}
 	// Nothing is removed before its receipt is confirmed: after a kill it comes again.
@@ -123,7 +123,7 @@ func TestPullBacklog(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !b.w.Queued(&webhook.Event{ID: fmt.Sprintf("evt_v-%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+		if !b.w.Enqueue(&webhook.Event{ID: fmt.Sprintf("evt_v-%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
 			t.Fatal("not taken")
 		}
 	}

@@ -12,7 +12,7 @@ import (
 )
 
 // expire gives up what nobody has acknowledged within MaxAge, until ctx ends.
-func (p *Puller) expire(ctx context.Context) {
+func (p *Puller) expireLoop(ctx context.Context) {
 	for {
 		next, err := p.cull(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -30,15 +30,15 @@ func (p *Puller) expire(ctx context.Context) {
 // cull gives up the first events that are too old, and returns when to look
 // again.
 func (p *Puller) cull(ctx context.Context) (next time.Duration, err error) {
-	if err := p.begin(ctx); err != nil {
+	if err := p.lockAck(ctx); err != nil {
 		return 0, err
 	}
-	defer p.end()
-	defer p.clear()
+	defer p.unlockAck()
+	defer p.ackStore()
 	every := min(sweepPause, max(p.w.Endpoint().MaxAge/4, 10*time.Millisecond))
 	for {
 		list, lost, err := p.disk.Page(ctx, p.place(), 1)
-		p.lose(lost)
+		p.subtract(lost)
 		if err != nil || len(list) == 0 {
 			return every, err
 		}
@@ -59,7 +59,7 @@ func (p *Puller) cull(ctx context.Context) (next time.Duration, err error) {
 func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	ev, err := p.event(r)
 	if err != nil {
-		return p.accept(r) // says that it is damaged
+		return p.complete(r) // says that it is damaged
 	}
 	tries := p.tries(r.Seq)
 	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
@@ -80,6 +80,6 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	p.w.Counters.Expired.Add(1)
 	p.w.Counters.Dead.Add(1)
 	p.w.repeats.Warn(p.w.log, "an event is given up", about(ev, zap.String("reason", reason))...)
-	p.over(ev, store.DeadState, reason, tries)
+	p.logEnd(ev, store.DeadState, reason, tries)
 	return nil
 }

@@ -36,7 +36,7 @@ func (b *testbed) gone() {
 	})
 	b.w.pull.mu.Lock()
 	defer b.w.pull.mu.Unlock()
-	if owing := b.w.pull.owing; len(owing) > 0 {
+	if owing := b.w.pull.unconfirmed; len(owing) > 0 {
 		b.t.Errorf("%d are owing", len(owing))
 	}
 }

@@ -29,7 +29,7 @@ type Reader struct {
 //
 // Errors: ErrCursor, ErrBusy, ErrStopping, ErrDisabled.
 func (p *Puller) Read(ctx context.Context, after string) (*Reader, error) {
-	if p.w.health.status(time.Now()).Disabled {
+	if p.w.breaker.status(time.Now()).Disabled {
 		return nil, ErrDisabled
 	}
 	if after != "" {
@@ -42,7 +42,7 @@ func (p *Puller) Read(ctx context.Context, after string) (*Reader, error) {
 	if p.closed {
 		return nil, ErrStopping
 	}
-	p.dismiss(ErrReplaced)
+	p.endReader(ErrReplaced)
 	r := &Reader{p: p, over: make(chan struct{}), at: cursor{queue: p.mark, place: p.acked}}
 	// A cursor that was given out stays what it is, so that a reader who gets
 	// nothing new has the same in his hands.
@@ -58,7 +58,7 @@ func (r *Reader) Close() {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
 	if r.p.reader == r {
-		r.p.dismiss(ErrReplaced)
+		r.p.endReader(ErrReplaced)
 	}
 }
 
@@ -73,7 +73,7 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) ([]Pulled,
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		change := r.p.change() // before the reading: what comes after it is not missed
+		change := r.p.nextWake() // before the reading: what comes after it is not missed
 		list, err := r.page(ctx, n)
 		select {
 		case <-r.over:
@@ -105,7 +105,7 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 	p.mu.Unlock()
 	for {
 		stored, lost, err := p.disk.Page(ctx, r.at.place, n)
-		p.lose(lost)
+		p.subtract(lost)
 		if err != nil || len(stored) == 0 {
 			return nil, err
 		}

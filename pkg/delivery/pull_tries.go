@@ -53,13 +53,13 @@ func (p *Puller) forgetHandouts() {
 
 // over writes into the delivery log that an event has ended, with the times that
 // a reader got it.
-func (p *Puller) over(ev *webhook.Event, state store.State, reason string, tries []store.Attempt) {
+func (p *Puller) logEnd(ev *webhook.Event, state store.State, reason string, tries []store.Attempt) {
 	var last *store.Attempt
 	for i := range tries {
 		if last != nil {
-			p.w.entry(ev, store.Retrying, "", last)
+			p.w.logDelivery(ev, store.Retrying, "", last)
 		}
 		last = &tries[i]
 	}
-	p.w.entry(ev, state, reason, last)
+	p.w.logDelivery(ev, state, reason, last)
 }

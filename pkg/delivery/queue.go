@@ -73,7 +73,7 @@ func (q *queue) begin(backlog map[string]int) {
 		l := q.lane(conversation, jid.JID{})
 		l.tail = n
 		q.count += n
-		q.settle(l)
+		q.place(l)
 	}
 }
 
@@ -84,26 +84,26 @@ func conversationOf(ev *webhook.Event) string {
 
 // take takes an event. since is from when its age counts; told, if given, is
 // called when the event is stored or refused.
-func (q *queue) take(ev *webhook.Event, since time.Time, told func(error)) error {
+func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	conversation := conversationOf(ev)
 	sender := senderOf(q.w.Endpoint(), ev.Stanza.From)
 	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
-	it := &item{Event: ev, since: since, size: len(r.Stanza), told: told}
+	it := &item{Event: ev, since: since, size: len(r.Stanza), onStored: onStored}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	l := q.lane(conversation, sender)
 	// While the process ends, what still comes is stored for the next one.
 	inMemory := !q.closed && l.tail == 0 && q.fits(l)
-	err := q.disk.Append(&r, func(seq uint64, err error) { q.stored(l, it, inMemory, seq, err) })
+	err := q.disk.Append(&r, func(seq uint64, err error) { q.onStored(l, it, inMemory, seq, err) })
 	if err != nil {
-		q.tidy(l)
+		q.forgetIfDone(l)
 		return err
 	}
 	q.count++
 	if inMemory {
 		l.storing++
-		q.hold(l, it)
-		q.settle(l)
+		q.load(l, it)
+		q.place(l)
 	} else {
 		if l.tail == 0 && len(l.mem) == 0 {
 			l.oldest = since
@@ -120,7 +120,7 @@ func (q *queue) fits(l *lane) bool {
 	return mayTake(l.of.held, q.max.held-q.held) && mayTake(l.of.bytes, q.max.bytes-q.bytes) && len(l.mem) < q.max.ahead && (l.fails == 0 || len(l.mem) == 0)
 }
 
-func (q *queue) hold(l *lane, it *item) {
+func (q *queue) load(l *lane, it *item) {
 	l.mem = append(l.mem, it)
 	q.held++
 	q.bytes += it.size
@@ -128,7 +128,7 @@ func (q *queue) hold(l *lane, it *item) {
 	l.of.bytes += it.size
 }
 
-func (q *queue) unhold(l *lane, it *item) {
+func (q *queue) unload(l *lane, it *item) {
 	q.held--
 	q.bytes -= it.size
 	l.of.held--
@@ -136,7 +136,7 @@ func (q *queue) unhold(l *lane, it *item) {
 }
 
 // stored is told what became of storing an event.
-func (q *queue) stored(l *lane, it *item, inMemory bool, seq uint64, err error) {
+func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error) {
 	q.mu.Lock()
 	refused := false
 	if inMemory {
@@ -148,7 +148,7 @@ func (q *queue) stored(l *lane, it *item, inMemory bool, seq uint64, err error) 
 			it.state = unstored
 			refused = !it.begun && q.withdraw(l, it) // else the attempt decides
 		}
-		q.pay(l)
+		q.ack(l)
 	} else {
 		l.tailStoring--
 		if err != nil {
@@ -157,15 +157,15 @@ func (q *queue) stored(l *lane, it *item, inMemory bool, seq uint64, err error) 
 			refused = true
 		}
 	}
-	q.settle(l)
+	q.place(l)
 	q.mu.Unlock()
 	if err != nil {
 		q.w.unstored(it, err, refused)
 	} else if q.w.tracing() {
 		q.w.trace("an event is stored", it.Event, zap.Uint64("place", seq))
 	}
-	if it.told != nil {
-		it.told(err)
+	if it.onStored != nil {
+		it.onStored(err)
 	}
 }
 
@@ -174,7 +174,7 @@ func (q *queue) withdraw(l *lane, it *item) bool {
 	for i, other := range l.mem {
 		if other == it {
 			l.mem = append(l.mem[:i:i], l.mem[i+1:]...)
-			q.unhold(l, it)
+			q.unload(l, it)
 			q.count--
 			return true
 		}
@@ -185,7 +185,7 @@ func (q *queue) withdraw(l *lane, it *item) bool {
 // unstored tells the sender of an event that the store has not taken it.
 func (w *Worker) unstored(it *item, err error, refused bool) {
 	w.Counters.Overflow.Add(1)
-	if !refused || it.told != nil {
+	if !refused || it.onStored != nil {
 		return
 	}
 	e := overloaded
@@ -213,26 +213,26 @@ func (q *queue) lane(conversation string, sender jid.JID) *lane {
 }
 
 // settle puts an idle lane where it belongs: in the list of the ready, or away.
-func (q *queue) settle(l *lane) {
+func (q *queue) place(l *lane) {
 	if l.state == idle && l.workable() {
 		l.state = ready
 		q.ready.push(l)
 		q.spawn()
 		return
 	}
-	q.tidy(l)
+	q.forgetIfDone(l)
 }
 
-func (q *queue) tidy(l *lane) {
-	if l.over() && q.lanes[l.conversation] == l {
+func (q *queue) forgetIfDone(l *lane) {
+	if l.done() && q.lanes[l.conversation] == l {
 		delete(q.lanes, l.conversation)
 		q.unused(l.of)
 	}
 }
 
 // pay tells the store of answered events, in the order of the conversation.
-func (q *queue) pay(l *lane) {
-	for len(l.trail) > 0 && l.trail[0].settled && l.trail[0].state != storing {
+func (q *queue) ack(l *lane) {
+	for len(l.trail) > 0 && l.trail[0].confirmed && l.trail[0].state != storing {
 		it := l.trail[0]
 		l.trail[0] = nil
 		if l.trail = l.trail[1:]; len(l.trail) == 0 {
@@ -245,14 +245,14 @@ func (q *queue) pay(l *lane) {
 }
 
 // answered is called when an event is over: what was to be sent is confirmed.
-func (q *queue) answered(l *lane, it *item) {
+func (q *queue) onConfirmed(l *lane, it *item) {
 	if q.w.tracing() {
 		q.w.trace("an event is over", it.Event)
 	}
 	q.mu.Lock()
-	it.settled = true
-	q.pay(l)
-	q.tidy(l)
+	it.confirmed = true
+	q.ack(l)
+	q.forgetIfDone(l)
 	q.mu.Unlock()
 }
 

@@ -51,7 +51,7 @@ func (q *queue) runner() {
 		q.busy--
 		if ours {
 			l.state = idle
-			q.settle(l)
+			q.place(l)
 		}
 		q.spawn() // there may be room for two now
 	}
@@ -65,7 +65,7 @@ func (q *queue) next() (l *lane, probe bool) {
 		return nil, false
 	}
 	now := time.Now()
-	ok, probe, wait := q.w.health.allow(now)
+	ok, probe, wait := q.w.breaker.allow(now)
 	if !ok {
 		q.blocked = true
 		q.wakeIn(now, min(wait, q.sweepEvery()))
@@ -83,7 +83,7 @@ func (q *queue) next() (l *lane, probe bool) {
 		l.of.busy++
 		q.busy++
 	} else if probe {
-		q.w.health.unprobe()
+		q.w.breaker.cancelProbe()
 	}
 	return l, probe
 }
@@ -94,17 +94,17 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 	it, err := q.first(l)
 	if err != nil || it == nil {
 		if probe {
-			q.w.health.unprobe()
+			q.w.breaker.cancelProbe()
 		}
 		if err != nil {
-			q.rest(l, "the queue cannot be read; it is tried again", err)
+			q.pause(l, "the queue cannot be read; it is tried again", err)
 			return false
 		}
 		return true
 	}
 	if q.tooOld(it) {
 		if probe {
-			q.w.health.unprobe()
+			q.w.breaker.cancelProbe()
 		}
 		return q.expire(l, it)
 	}
@@ -113,7 +113,7 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 		return true // stopping: the event stays in the store
 	}
 	if v.Outcome == webhook.Again {
-		return q.again(l, it, v)
+		return q.retry(l, it, v)
 	}
 	if q.w.dead(&v.Verdict) {
 		q.mu.Lock()
@@ -124,7 +124,7 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 		}
 	}
 	more := q.finish(l, it)
-	q.w.conclude(it.Event, v.Verdict, more, func() { q.answered(l, it) })
+	q.w.respond(it.Event, v.Verdict, more, func() { q.onConfirmed(l, it) })
 	return true
 }
 
@@ -168,16 +168,16 @@ func (q *queue) first(l *lane) (*item, error) {
 			it := &item{Event: &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, since: r.Since, seq: r.Seq, state: stored, read: true, size: len(r.Stanza)}
 			if err != nil { // it was parsed before it was stored: the disk has changed it
 				q.w.log.Error("an event in the store is damaged and cannot be delivered; it is removed", zap.String("component", r.Component), zap.String("event", r.ID), zap.String("conversation", r.Conversation), zap.Error(err))
-				it.settled = true
+				it.confirmed = true
 				l.trail = append(l.trail, it)
 				q.count--
-				q.pay(l)
+				q.ack(l)
 				continue
 			}
 			if len(l.mem) == 0 {
 				q.adopt(l, senderOf(q.w.Endpoint(), s.From))
 			}
-			q.hold(l, it)
+			q.load(l, it)
 		}
 		q.mu.Unlock()
 	}
@@ -197,7 +197,7 @@ func (q *queue) finish(l *lane, it *item) (more bool) {
 	defer q.mu.Unlock()
 	l.pop()
 	l.oldest = it.since
-	q.unhold(l, it)
+	q.unload(l, it)
 	q.count--
 	return len(l.mem) > 0
 }

@@ -10,7 +10,7 @@ import (
 // A probe is due, and the only lane that was ready is being swept.
 func TestProbeWithoutLane(t *testing.T) {
 	b := newTestbed(t, func(string, int) int { return 0 }, func(*webhook.Endpoint) {})
-	q, h := b.w.queue, &b.w.health
+	q, h := b.w.queue, &b.w.breaker
 	h.mu.Lock()
 	h.open, h.probeAt = true, time.Now().Add(-time.Second)
 	h.mu.Unlock()

@@ -59,7 +59,7 @@ func TestBreakerBySender(t *testing.T) {
 		{"two senders, no answer", 2, 10, webhook.OfEndpoint, true, false},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			var h health
+			var h breaker
 			now := time.Now()
 			for i := range tc.fails {
 				now = now.Add(breakOver)
@@ -83,7 +83,7 @@ func TestBreakerBySender(t *testing.T) {
 
 // Whose probe has failed leaves the next one to the others.
 func TestDirectProbesTakeTurns(t *testing.T) {
-	var h health
+	var h breaker
 	now := time.Now()
 	for i := range 20 {
 		now = now.Add(time.Second)
@@ -105,7 +105,7 @@ func TestDirectProbesTakeTurns(t *testing.T) {
 	if ok, probe := h.allowOne(now, user(2)); !ok || !probe {
 		t.Error("the third does not probe")
 	}
-	h.unprobe()
+	h.cancelProbe()
 	if ok, probe := h.allowOne(h.probeAt.Add(h.pause), user(0)); !ok || !probe {
 		t.Error("where nobody else comes, the first probes again")
 	}
@@ -168,7 +168,7 @@ func (b *testbed) poison(from string, n int) {
 	b.t.Helper()
 	for i := range n {
 		s := parsed(b.t, fmt.Sprintf("<message type='chat' id='%d' from='%s@example.com/r' to='p%d@bot.example.com'><body>x</body></message>", i, from, i))
-		if !b.w.Queued(&webhook.Event{ID: fmt.Sprintf("evt_%s-p%d", from, i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+		if !b.w.Enqueue(&webhook.Event{ID: fmt.Sprintf("evt_%s-p%d", from, i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
 			b.t.Fatal("refused")
 		}
 	}
@@ -200,7 +200,7 @@ func TestHangingSender(t *testing.T) {
 			} else {
 				for i := range 100 {
 					ev := eventOf(t, fmt.Sprintf("<message id='%d' from='mallory@example.com/r' to='p%d@bot.example.com'/>", i, i))
-					if !b.w.Direct(ev) {
+					if !b.w.Deliver(ev) {
 						t.Fatal("refused")
 					}
 				}
@@ -211,7 +211,7 @@ func TestHangingSender(t *testing.T) {
 			for i := range 40 {
 				if name := fmt.Sprint("u", i%5); queued {
 					b.put(name)
-				} else if !b.w.Direct(eventOf(t, fmt.Sprintf("<message id='%d' from='%s@example.com/r' to='echo@bot.example.com'/>", i, name))) {
+				} else if !b.w.Deliver(eventOf(t, fmt.Sprintf("<message id='%d' from='%s@example.com/r' to='echo@bot.example.com'/>", i, name))) {
 					t.Fatal("refused")
 				}
 			}
@@ -252,7 +252,7 @@ func TestSharesOfMemory(t *testing.T) {
 	}
 	b.empty()
 
-	var l lanes
+	var l keyedRunner
 	wait := make(chan struct{})
 	n := 0
 	for l.add("", user(1), 100, func(bool) { <-wait }) {
@@ -277,7 +277,7 @@ func TestQueueProbesTakeTurns(t *testing.T) {
 	b.poison("mallory", 30)
 	b.poison("eve", 30)
 	b.put("alice")
-	q, h := b.w.queue, &b.w.health
+	q, h := b.w.queue, &b.w.breaker
 	seen := map[string]int{}
 	for range 6 {
 		q.mu.Lock()

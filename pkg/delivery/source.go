@@ -100,7 +100,7 @@ func (q *queue) probe() *lane {
 		if l.state != waiting && (l.state != ready || !l.workable()) {
 			continue
 		}
-		n := q.w.health.lastProbeOf(l.of.sender)
+		n := q.w.breaker.lastProbeOf(l.of.sender)
 		if best == nil || n < least || n == least && l.until.Before(best.until) {
 			best, least = l, n
 		}

@@ -48,14 +48,14 @@ func (q *queue) sweep(now time.Time) {
 	if len(stale) > 0 {
 		q.runners.Go(func() {
 			for _, l := range stale {
-				q.cull(l)
+				q.expireHead(l)
 			}
 		})
 	}
 }
 
 // cull gives up the events at the head of a lane that are too old.
-func (q *queue) cull(l *lane) {
+func (q *queue) expireHead(l *lane) {
 	for q.w.start.Err() == nil {
 		it, err := q.first(l)
 		if err != nil || it == nil || !q.tooOld(it) {
@@ -70,9 +70,9 @@ func (q *queue) cull(l *lane) {
 	if len(l.mem) > 0 {
 		l.oldest = l.mem[0].since
 		if q.held > q.max.held {
-			q.shed(l, 0)
+			q.evict(l, 0)
 		}
 	}
 	l.state = idle
-	q.settle(l)
+	q.place(l)
 }

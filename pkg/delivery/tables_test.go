@@ -122,12 +122,12 @@ func atOnce(t *testing.T, e webhook.Endpoint, ev *webhook.Event, a behaviour.Ans
 	defer w.Stop(ctx)
 	if ev.Stanza.NeedsAnswer() {
 		verdict := make(chan webhook.Verdict, 1)
-		if !w.Ask(ev, func(v webhook.Verdict) { verdict <- v }) {
+		if !w.Request(ev, func(v webhook.Verdict) { verdict <- v }) {
 			t.Fatal("it was not taken")
 		}
 		return []string{iqAnswer(t, ev, <-verdict)}, request
 	}
-	if !w.Direct(ev) {
+	if !w.Deliver(ev) {
 		t.Fatal("it was not taken")
 	}
 	for w.Counters.Attempts.Load() == 0 && ctx.Err() == nil {

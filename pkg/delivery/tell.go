@@ -11,20 +11,20 @@ import (
 
 // What was told of an endpoint's answers since its configuration was read.
 const (
-	toldUnread uint32 = 1 << iota
-	toldReplaced
+	loggedNoReply uint32 = 1 << iota
+	loggedReplaced
 )
 
 // tell logs what the people who run an endpoint should know of an answer: a note
 // once, and messages that it refused or answered with what cannot be read, once a
 // minute for each status.
 // In the formats of the modules most other errors are what a bot says to people.
-func (w *Worker) tell(ev *webhook.Event, v *webhook.Verdict, at *store.Attempt) {
-	now := w.now.Load()
-	if v.Note.NoReply != "" && now.tells(toldUnread) {
+func (w *Worker) logAnswer(ev *webhook.Event, v *webhook.Verdict, at *store.Attempt) {
+	now := w.current.Load()
+	if v.Note.NoReply != "" && now.firstTime(loggedNoReply) {
 		w.log.Warn("no reply in the answer of the endpoint; this is logged once", about(ev, zap.String("note", at.Note))...)
 	}
-	if v.Note.Replaced > 0 && now.tells(toldReplaced) {
+	if v.Note.Replaced > 0 && now.firstTime(loggedReplaced) {
 		w.log.Warn("characters in the answer of the endpoint replaced; this is logged once", about(ev, zap.String("note", at.Note))...)
 	}
 	if v.Outcome == webhook.Refused && (now.e.Format == webhook.FormatEvent || v.Status/100 == 2 || v.Status == 400 || v.Status == 413 || v.Status == 422) {
@@ -33,4 +33,4 @@ func (w *Worker) tell(ev *webhook.Event, v *webhook.Verdict, at *store.Attempt) 
 }
 
 // tells reports whether something is to be told for the first time.
-func (s *setup) tells(what uint32) bool { return s.told.Or(what)&what == 0 }
+func (s *setup) firstTime(what uint32) bool { return s.logged.Or(what)&what == 0 }

@@ -68,9 +68,9 @@ func TestWhatIsToldOfAnswers(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer w.Stop(t.Context())
-			deliver := w.Direct
+			deliver := w.Deliver
 			if queued {
-				deliver = w.Queued
+				deliver = w.Enqueue
 			}
 			for n := range answers() {
 				ev := event(t, fmt.Sprint(n), "<message type='chat' id='m' from='u@example.com/r' to='echo@"+domain+"'><body>x</body></message>")
@@ -119,7 +119,7 @@ func TestNothingIsToldOfCopies(t *testing.T) {
 	core, logs := observer.New(zapcore.InfoLevel)
 	w := delivery.NewWorker(endpoint(bot.URL, func(e *webhook.Endpoint) { e.Copy = true }), newLink(), zap.New(core))
 	defer w.Stop(t.Context())
-	w.Direct(event(t, "0", "<message from='u@example.com/r' to='echo@"+domain+"'><body>x</body></message>"))
+	w.Deliver(event(t, "0", "<message from='u@example.com/r' to='echo@"+domain+"'><body>x</body></message>"))
 	waitFor(t, func() bool { return w.Counters.Delivered.Load() == 1 })
 	if logs.Len() != 0 {
 		t.Errorf("%+v", logs.All())

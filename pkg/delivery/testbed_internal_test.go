@@ -174,7 +174,7 @@ func (b *testbed) put(user string) bool {
 	if err != nil {
 		b.t.Fatal(err)
 	}
-	if !b.w.Queued(&webhook.Event{ID: fmt.Sprintf("evt_%s-%d", user, n), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+	if !b.w.Enqueue(&webhook.Event{ID: fmt.Sprintf("evt_%s-%d", user, n), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
 		return false
 	}
 	b.sent[user]++

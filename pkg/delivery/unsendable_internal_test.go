@@ -44,7 +44,7 @@ func TestImpossibleEvents(t *testing.T) {
 			roots.AddCert(srv.Certificate())
 			e := *w.Endpoint()
 			e.TLS = &tls.Config{RootCAs: roots}
-			if err := w.Change(&e); err != nil {
+			if err := w.Reconfigure(&e); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -55,7 +55,7 @@ func TestImpossibleEvents(t *testing.T) {
 			}
 		}
 		long := eventOf(t, fmt.Sprintf("<message id='2' from='u@example.com/%s' to='bot.example.com/%s'/>", far[:1000], far))
-		w.health.failed(time.Now(), failing{fault: webhook.OfSender}, Failure{}, 0)
+		w.breaker.failed(time.Now(), failing{fault: webhook.OfSender}, Failure{}, 0)
 		for range 20 {
 			v, _ := w.attempt(long, false)
 			if v.Outcome != webhook.Refused || v.Fault != webhook.OfMessage || v.Err == nil || v.Err.Type != stanza.Modify || v.Err.Condition != stanza.NotAcceptable || !strings.HasPrefix(v.Reason, "not sent: the URL has ") {
@@ -85,7 +85,7 @@ func TestUnsendableIsADeadLetter(t *testing.T) {
 			})
 			b.put("u1")
 			s := parsed(t, "<message id='1' type='chat' from='u1@example.com/"+strings.Repeat("ü", 500)+"' to='echo@bot.example.com/"+strings.Repeat("ü", 500)+"'><body>x</body></message>")
-			if !b.w.Queued(&webhook.Event{ID: "evt_long", Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+			if !b.w.Enqueue(&webhook.Event{ID: "evt_long", Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
 				t.Fatal("not taken")
 			}
 			b.sent["u1"]++

@@ -37,15 +37,15 @@ type Sender interface {
 // Worker makes the attempts of one endpoint.
 type Worker struct {
 	name    string
-	now     atomic.Pointer[setup]
+	current atomic.Pointer[setup]
 	sender  Sender
 	store   *store.Store // nil before Open: nothing is logged or buried
 	log     *zap.Logger
 	repeats loglimit.Limiter // of what a sender can make happen at will
-	lanes   lanes            // of what is in memory only
+	runner  keyedRunner      // of what is in memory only
 	queue   *queue           // of what is in the store; nil for direct delivery
 	pull    *Puller          // in its place, for an endpoint without a URL
-	health  health
+	breaker breaker
 
 	start context.Context // ends when no attempt may begin any more
 	stop  context.CancelFunc
@@ -60,7 +60,7 @@ type setup struct {
 	e      *webhook.Endpoint
 	client *webhook.Client
 	slots  *slots
-	told   atomic.Uint32 // which notes are in the log
+	logged atomic.Uint32 // which notes are in the log
 }
 
 func newSetup(e *webhook.Endpoint) *setup {
@@ -71,7 +71,7 @@ func newSetup(e *webhook.Endpoint) *setup {
 // answers IQs; Open gives it a queue.
 func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) *Worker {
 	w := &Worker{name: e.Name, sender: sender, log: log.With(zap.String("endpoint", e.Name))}
-	w.now.Store(newSetup(e))
+	w.current.Store(newSetup(e))
 	w.start, w.stop = context.WithCancel(context.Background())
 	w.run, w.kill = context.WithCancel(context.Background())
 	return w
@@ -87,10 +87,10 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 	}
 	w.store = s
 	if w.Endpoint().Format == webhook.FormatRestJSON || w.Endpoint().Format == webhook.FormatRestXML {
-		w.lanes.wg.Go(w.negotiate)
+		w.runner.wg.Go(w.negotiate)
 	}
 	if state.Disabled {
-		w.health.disable(state.Reason, state.Since)
+		w.breaker.disable(state.Reason, state.Since)
 		w.log.Warn("the endpoint is disabled; its events wait", zap.String("reason", state.Reason), zap.Time("since", state.Since))
 	}
 	if !w.Endpoint().Queued {
@@ -110,18 +110,18 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 }
 
 // Endpoint returns what the worker delivers to.
-func (w *Worker) Endpoint() *webhook.Endpoint { return w.now.Load().e }
+func (w *Worker) Endpoint() *webhook.Endpoint { return w.current.Load().e }
 
-// Queued takes a message or presence for durable delivery. It does not wait:
+// Enqueue takes a message or presence for durable delivery. It does not wait:
 // the event is stored while it is delivered. It reports false if it cannot be
 // taken now, and the sender is to be told; if the store refuses the event
 // later, the worker tells the sender.
-func (w *Worker) Queued(ev *webhook.Event) bool {
+func (w *Worker) Enqueue(ev *webhook.Event) bool {
 	w.Endpoint().Admit(ev)
 	if looped, ok := w.loops(ev); looped {
 		return ok
 	}
-	if w.take(ev, ev.Received, nil) != nil {
+	if w.enqueue(ev, ev.Received, nil) != nil {
 		w.Counters.Overflow.Add(1)
 		return false
 	}
@@ -135,7 +135,7 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.stop()
 	breakOff := context.AfterFunc(ctx, func() {
 		w.kill()
-		w.now.Load().client.Close()
+		w.current.Load().client.Close()
 	})
 	if w.queue != nil {
 		w.queue.close()
@@ -143,10 +143,10 @@ func (w *Worker) Stop(ctx context.Context) {
 	if w.pull != nil {
 		w.pull.close()
 	}
-	w.lanes.close()
+	w.runner.close()
 	breakOff()
 	w.kill()
-	w.now.Load().client.Close()
+	w.current.Load().client.Close()
 }
 
 // Enable lets a disabled endpoint have its events again, over restarts too.
@@ -154,7 +154,7 @@ func (w *Worker) Enable(ctx context.Context) error {
 	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{}); err != nil {
 		return fmt.Errorf("enable endpoint %s: %w", w.name, err)
 	}
-	w.health.enable()
+	w.breaker.enable()
 	w.log.Info("the endpoint is enabled")
 	if w.queue != nil {
 		w.queue.resume()
@@ -166,7 +166,7 @@ func (w *Worker) Enable(ctx context.Context) error {
 // events wait, in their order; direct ones are refused.
 func (w *Worker) Disable(ctx context.Context, reason string) error {
 	now := time.Now()
-	w.health.disable(reason, now)
+	w.breaker.disable(reason, now)
 	if w.pull != nil {
 		w.pull.Interrupt()
 	}
@@ -184,7 +184,7 @@ func (w *Worker) Disable(ctx context.Context, reason string) error {
 // wants, until it has answered once. Until then it gets the configured one.
 func (w *Worker) negotiate() {
 	for n := 0; ; n++ {
-		now := w.now.Load()
+		now := w.current.Load()
 		f, err := now.client.Negotiate(w.start)
 		if err == nil {
 			if f != now.e.Format {

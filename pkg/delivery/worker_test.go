@@ -145,7 +145,7 @@ func TestEventRequest(t *testing.T) {
 	e := endpoint(b.URL + "/hook")
 	l := newLink()
 	w := delivery.NewWorker(e, l, zap.NewNop())
-	w.Direct(event(t, "1", xml))
+	w.Deliver(event(t, "1", xml))
 	waitFor(t, func() bool { return len(b.seen()) == 1 })
 	w.Stop(t.Context())
 	got := b.seen()[0]
@@ -216,7 +216,7 @@ func (r *rig) put(t testing.TB, id, user string) {
 	t.Helper()
 	ev := event(t, id, fmt.Sprintf("<message type='chat' id='%s' from='%s@example.com/r' to='echo@%s'><body>%s</body></message>", id, user, domain, id))
 	ev.Received = time.Now()
-	if !r.w.Queued(ev) {
+	if !r.w.Enqueue(ev) {
 		t.Fatalf("event %s was not taken", id)
 	}
 }

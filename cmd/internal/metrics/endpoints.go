@@ -11,7 +11,7 @@ import (
 type endpointMetrics struct {
 	families
 	workers []*delivery.Worker
-	retired *delivery.Retired
+	retired *delivery.Removed
 
 	state, lastSuccess                            family
 	queued, inMemory, direct, failingSenders      family
@@ -20,7 +20,7 @@ type endpointMetrics struct {
 	replies, replaced, removed, loops             family
 }
 
-func newEndpointMetrics(workers []*delivery.Worker, retired *delivery.Retired) *endpointMetrics {
+func newEndpointMetrics(workers []*delivery.Worker, retired *delivery.Removed) *endpointMetrics {
 	m := &endpointMetrics{workers: workers, retired: retired}
 	m.state = m.gauge("endpoint_state", "1 for the state of the endpoint, 0 for the others: ok, failing (the last attempt failed), open (the breaker is: it is only probed) or disabled.", "endpoint", "state")
 	m.failingSenders = m.gauge("endpoint_failing_senders", "Different senders whose attempts have failed since the last success; 10 at most are counted.", "endpoint")

@@ -42,7 +42,7 @@ type Sources struct {
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
-	Removed      *delivery.Retired
+	Removed      *delivery.Removed
 	Store        *store.Store
 	Server       func() *httpapi.Server // asked only while the server runs
 	Failures     *httpapi.Failures

@@ -14,7 +14,7 @@ var ErrRestart = errors.New("an endpoint's delivery, and whether it has a url, c
 
 // MayChange returns why an endpoint cannot become another while it works:
 // ErrRestart, or nothing.
-func (w *Worker) MayChange(e *webhook.Endpoint) error {
+func (w *Worker) CanReconfigure(e *webhook.Endpoint) error {
 	if now := w.Endpoint(); e.Queued != now.Queued || e.Pulled() != now.Pulled() {
 		return ErrRestart
 	}
@@ -25,15 +25,15 @@ func (w *Worker) MayChange(e *webhook.Endpoint) error {
 // they began, and their failures do not count; all that begin from now on are of
 // the new one, and what waits begins at once. Its events, their
 // order, and whether it is disabled stay. Errors: those of MayChange.
-func (w *Worker) Change(e *webhook.Endpoint) error {
-	if err := w.MayChange(e); err != nil {
+func (w *Worker) Reconfigure(e *webhook.Endpoint) error {
+	if err := w.CanReconfigure(e); err != nil {
 		return err
 	}
-	old := w.now.Swap(newSetup(e))
-	w.health.renew()
+	old := w.current.Swap(newSetup(e))
+	w.breaker.renew()
 	old.client.Retire()
 	if w.store != nil && w.start.Err() == nil && (e.Format == webhook.FormatRestJSON || e.Format == webhook.FormatRestXML) && (e.URL != old.e.URL || e.Format != old.e.Format) {
-		w.lanes.wg.Go(w.negotiate)
+		w.runner.wg.Go(w.negotiate)
 	}
 	if w.queue != nil { // what waits may have been waiting for this
 		w.queue.resume()
@@ -41,14 +41,14 @@ func (w *Worker) Change(e *webhook.Endpoint) error {
 	return nil
 }
 
-// Retire ends the worker of an endpoint that is not in the configuration any
+// Remove ends the worker of an endpoint that is not in the configuration any
 // more, and returns its queue for who takes it over; nil if it had none. No event
 // may be given to the worker any more. It waits for attempts under way until ctx
 // is done, as Stop does, and for what is being stored.
 //
 // Killed at any point: the events are in the store, and wait there for the
 // endpoint to come back, or to get too old.
-func (w *Worker) Retire(ctx context.Context) (*store.Queue, error) {
+func (w *Worker) Remove(ctx context.Context) (*store.Queue, error) {
 	w.Stop(ctx)
 	var disk *store.Queue
 	switch {

@@ -17,18 +17,18 @@ func jitter(d time.Duration) time.Duration {
 }
 
 // again is what follows an attempt after which the event is to be tried again.
-func (q *queue) again(l *lane, it *item, v verdict) (ours bool) {
+func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 	now := time.Now()
 	q.mu.Lock()
 	if it.state == unstored { // it would be lost with the process: the sender must know now
 		q.mu.Unlock()
 		q.finish(l, it)
-		q.w.conclude(it.Event, webhook.Verdict{Outcome: webhook.Refused, Err: overloaded, Reason: "failed, and could not be stored"}, false, func() { q.answered(l, it) })
+		q.w.respond(it.Event, webhook.Verdict{Outcome: webhook.Refused, Err: overloaded, Reason: "failed, and could not be stored"}, false, func() { q.onConfirmed(l, it) })
 		return true
 	}
 	// A failure counts against the event alone if others of the endpoint have
 	// succeeded since the one before.
-	if l.fails++; l.fails > 1 && q.w.health.succeededSince(l.failed) {
+	if l.fails++; l.fails > 1 && q.w.breaker.succeededSince(l.failed) {
 		l.alone++
 	}
 	l.failed = now
@@ -41,24 +41,24 @@ func (q *queue) again(l *lane, it *item, v verdict) (ours bool) {
 	}
 	left := q.w.Endpoint().MaxAge - now.Sub(it.since)
 	wait := max(jitter(q.w.Endpoint().Schedule[min(fails, len(q.w.Endpoint().Schedule))-1]), v.After)
-	q.retry(l, max(0, min(wait, left)), v.setup)
+	q.retryIn(l, max(0, min(wait, left)), v.setup)
 	return false
 }
 
 // retry lets a lane wait after an attempt; not at all if the endpoint has become
 // another since the attempt began, for what failed was the one before.
-func (q *queue) retry(l *lane, d time.Duration, of *setup) {
+func (q *queue) retryIn(l *lane, d time.Duration, of *setup) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if of != q.w.now.Load() { // Change swaps first, and then resumes what waits: under this lock
+	if of != q.w.current.Load() { // Change swaps first, and then resumes what waits: under this lock
 		d = 0
 	}
-	q.wait(l, d)
+	q.delayLocked(l, d)
 }
 
 // rest holds everything back: the store cannot be used now. It is logged once.
-func (q *queue) rest(l *lane, what string, err error) {
-	q.later(l, storePause)
+func (q *queue) pause(l *lane, what string, err error) {
+	q.delay(l, storePause)
 	q.mu.Lock()
 	first := !q.blocked
 	q.blocked = true
@@ -71,20 +71,20 @@ func (q *queue) rest(l *lane, what string, err error) {
 
 // later lets a lane wait; it is not the caller's any more. What it has in memory beyond its first event goes;
 // of a queue that has too much, the first as well.
-func (q *queue) later(l *lane, d time.Duration) {
+func (q *queue) delay(l *lane, d time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.wait(l, d)
+	q.delayLocked(l, d)
 }
 
 // wait is later for who holds q.mu.
-func (q *queue) wait(l *lane, d time.Duration) {
+func (q *queue) delayLocked(l *lane, d time.Duration) {
 	now := time.Now()
 	keep := 1
 	if q.held > q.max.held {
 		keep = 0
 	}
-	q.shed(l, keep)
+	q.evict(l, keep)
 	l.state, l.until = waiting, now.Add(d)
 	q.waits.add(l)
 	q.wakeIn(now, d)
@@ -92,7 +92,7 @@ func (q *queue) wait(l *lane, d time.Duration) {
 
 // shed leaves the events of a lane that are stored to the store, but for the
 // first ones.
-func (q *queue) shed(l *lane, keep int) {
+func (q *queue) evict(l *lane, keep int) {
 	n := len(l.mem)
 	for n > keep && l.mem[n-1].state == stored {
 		n--
@@ -101,7 +101,7 @@ func (q *queue) shed(l *lane, keep int) {
 		return
 	}
 	for _, it := range l.mem[n:] {
-		q.unhold(l, it)
+		q.unload(l, it)
 	}
 	l.tail += len(l.mem) - n
 	l.last = l.mem[n].seq - 1
@@ -135,12 +135,12 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 		return false
 	}
 	q.w.repeats.Warn(q.w.log, "an event is given up", about(it.Event, zap.String("reason", reason))...)
-	q.w.entry(it.Event, store.DeadState, reason, nil)
+	q.w.logDelivery(it.Event, store.DeadState, reason, nil)
 	if q.w.Endpoint().DropOld {
 		e = nil
 	}
 	q.finish(l, it)
-	q.w.send(it.Event, q.w.errorTo(it.Event, e), false, func() { q.answered(l, it) })
+	q.w.send(it.Event, q.w.errorTo(it.Event, e), false, func() { q.onConfirmed(l, it) })
 	return true
 }
 
@@ -153,7 +153,7 @@ func (q *queue) bury(l *lane, it *item, reason string) bool {
 		Reason: reason, Died: time.Now(), Attempts: l.history,
 	})
 	if err != nil {
-		q.rest(l, "a dead letter cannot be stored; its event stays in the queue", err)
+		q.pause(l, "a dead letter cannot be stored; its event stays in the queue", err)
 		return false
 	}
 	q.w.Counters.Dead.Add(1)

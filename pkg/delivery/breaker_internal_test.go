@@ -11,7 +11,7 @@ import (
 // Ten failures in a row over five seconds open the breaker; then one probe at
 // a time, later and later, until one succeeds.
 func TestBreaker(t *testing.T) {
-	var h health
+	var h breaker
 	now := time.Now()
 	n := 0
 	fail := func(probe bool) (opened bool) {
@@ -54,7 +54,7 @@ func TestBreaker(t *testing.T) {
 	}
 	now = now.Add(2 * lastProbe)
 	h.allow(now)
-	h.unprobe() // the probe came to nothing: another may go
+	h.cancelProbe() // the probe came to nothing: another may go
 	if ok, probe, _ := h.allow(now); !ok || !probe {
 		t.Fatal("no probe after one was given back")
 	}
@@ -67,7 +67,7 @@ func TestBreaker(t *testing.T) {
 }
 
 func TestPauseAndDisable(t *testing.T) {
-	var h health
+	var h breaker
 	now := time.Now()
 	h.failed(now, failing{sender: jid.MustParse("a"), fault: webhook.OfEndpoint}, Failure{}, time.Minute)
 	if ok, _, wait := h.allow(now.Add(time.Second)); ok || wait != 59*time.Second {
@@ -92,7 +92,7 @@ func TestPauseAndDisable(t *testing.T) {
 
 // A pause that one sender alone was asked for holds up nobody else.
 func TestPauseOfOneSender(t *testing.T) {
-	var h health
+	var h breaker
 	now := time.Now()
 	h.failed(now, failing{sender: jid.MustParse("mallory"), fault: webhook.OfSender}, Failure{Status: 429}, time.Hour)
 	if ok, _, wait := h.allow(now); !ok {
@@ -107,7 +107,7 @@ func TestPauseOfOneSender(t *testing.T) {
 // Where one sender has made all the failures, it is probed, and the others are
 // free; until one of them fails as well.
 func TestBreakerOfOneSender(t *testing.T) {
-	var h health
+	var h breaker
 	now := time.Now()
 	for range breakAfter {
 		now = now.Add(breakOver)

@@ -17,7 +17,7 @@ import (
 //
 // Killed before settled: a queued event is delivered again, and what was sent
 // is sent again with the same ids.
-func (w *Worker) conclude(ev *webhook.Event, v webhook.Verdict, more bool, settled func()) {
+func (w *Worker) respond(ev *webhook.Event, v webhook.Verdict, more bool, onConfirmed func()) {
 	var out []*stanza.Stanza
 	switch v.Outcome {
 	case webhook.Done:
@@ -35,7 +35,7 @@ func (w *Worker) conclude(ev *webhook.Event, v webhook.Verdict, more bool, settl
 		w.Counters.Refused.Add(1)
 		out = w.errorTo(ev, v.Err)
 	}
-	w.send(ev, out, more, settled)
+	w.send(ev, out, more, onConfirmed)
 }
 
 // errorTo is the error stanza for the sender of an event, if there is to be one.
@@ -62,19 +62,19 @@ func (w *Worker) bounce(ev *webhook.Event, e *stanza.Error) *stanza.Stanza {
 // send hands stanzas to the link in order. The link keeps them over
 // reconnects; it refuses only when too much waits there, and then the lane
 // waits.
-func (w *Worker) send(ev *webhook.Event, out []*stanza.Stanza, more bool, settled func()) {
+func (w *Worker) send(ev *webhook.Event, out []*stanza.Stanza, more bool, onConfirmed func()) {
 	for i, s := range out {
 		last := i == len(out)-1
 		done := func(err error) {
 			switch {
 			case errors.Is(err, ErrRejected):
-				w.rejected(ev, s, last, settled)
+				w.rejected(ev, s, last, onConfirmed)
 			case err == nil:
 				if w.tracing() {
 					w.trace("the server has a stanza for the sender", ev, zap.String("reply_id", s.ID), zap.String("reply_type", s.Type))
 				}
 				if last {
-					settled()
+					onConfirmed()
 				}
 			}
 		}
@@ -97,22 +97,22 @@ func (w *Worker) send(ev *webhook.Event, out []*stanza.Stanza, more bool, settle
 		}
 	}
 	if len(out) == 0 {
-		settled()
+		onConfirmed()
 	}
 }
 
 // rejected tells the sender of an event that the reply to it was one that the
 // server does not take. It does not wait.
-func (w *Worker) rejected(ev *webhook.Event, reply *stanza.Stanza, last bool, settled func()) {
+func (w *Worker) rejected(ev *webhook.Event, reply *stanza.Stanza, last bool, onConfirmed func()) {
 	w.repeats.Error(w.log, "the XMPP server refused a reply of the endpoint; the sender gets an error", about(ev, zap.Int("bytes", len(reply.XML())))...)
 	e := w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be sent"})
 	if e == nil || reply.Type == "error" || w.sender.Send(ev.Component, e, false, func(error) {
 		if last {
-			settled()
+			onConfirmed()
 		}
 	}) != nil {
 		if last {
-			settled()
+			onConfirmed()
 		}
 	}
 }

@@ -13,7 +13,7 @@ import (
 )
 
 // retiredEvery is how often the queues of removed endpoints are looked at.
-const retiredEvery = time.Minute
+const sweepRemovedEvery = time.Minute
 
 // Retired looks after the queues of endpoints that the configuration has no
 // more. Their events wait, in case the endpoint comes back; those that get older
@@ -21,7 +21,7 @@ const retiredEvery = time.Minute
 //
 // Killed at any point: an event is in its queue until its dead letter is on
 // disk.
-type Retired struct {
+type Removed struct {
 	Store  *store.Store
 	Sender Sender
 	MaxAge time.Duration
@@ -29,19 +29,19 @@ type Retired struct {
 
 	repeats loglimit.Limiter
 
-	turn   sync.Mutex // held by who works on the queues
-	mu     sync.Mutex
-	queues map[string]*retiree
+	sweeping sync.Mutex // held by who works on the queues
+	mu       sync.Mutex
+	queues   map[string]*removedQueue
 }
 
-type retiree struct {
+type removedQueue struct {
 	disk  *store.Queue
 	lanes map[string]int // events by conversation
 	count int
 }
 
 // Waiting returns how many events each removed endpoint has left.
-func (r *Retired) Waiting() map[string]int {
+func (r *Removed) Waiting() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := make(map[string]int, len(r.queues))
@@ -53,7 +53,7 @@ func (r *Retired) Waiting() map[string]int {
 
 // Run looks after them until ctx ends. It is called when the endpoints of the
 // configuration have opened their queues.
-func (r *Retired) Run(ctx context.Context) {
+func (r *Removed) Run(ctx context.Context) {
 	names, err := r.Store.Orphans(ctx)
 	if err != nil {
 		r.Log.Error("the queues of removed endpoints cannot be looked after", zap.Error(err))
@@ -64,9 +64,9 @@ func (r *Retired) Run(ctx context.Context) {
 			r.Log.Error("the queue of a removed endpoint cannot be opened", zap.String("endpoint", name), zap.Error(err))
 			continue
 		}
-		r.Take(name, q)
+		r.Add(name, q)
 	}
-	tick := time.NewTicker(min(retiredEvery, max(r.MaxAge/4, 10*time.Millisecond)))
+	tick := time.NewTicker(min(sweepRemovedEvery, max(r.MaxAge/4, 10*time.Millisecond)))
 	defer tick.Stop()
 	for {
 		r.sweep(ctx)
@@ -79,14 +79,14 @@ func (r *Retired) Run(ctx context.Context) {
 }
 
 // Take takes over the queue of an endpoint that was removed, with its backlog.
-func (r *Retired) Take(name string, disk *store.Queue) {
-	e := &retiree{disk: disk, lanes: disk.Backlog()}
+func (r *Removed) Add(name string, disk *store.Queue) {
+	e := &removedQueue{disk: disk, lanes: disk.Backlog()}
 	for _, n := range e.lanes {
 		e.count += n
 	}
 	r.mu.Lock()
 	if r.queues == nil {
-		r.queues = make(map[string]*retiree)
+		r.queues = make(map[string]*removedQueue)
 	}
 	r.queues[name] = e
 	r.mu.Unlock()
@@ -98,9 +98,9 @@ func (r *Retired) Take(name string, disk *store.Queue) {
 
 // Give lets go of the queue of an endpoint that is in the configuration again,
 // and returns it; nil if there was none. Its backlog is there for who opens it.
-func (r *Retired) Give(ctx context.Context, name string) (*store.Queue, error) {
-	r.turn.Lock()
-	defer r.turn.Unlock()
+func (r *Removed) Release(ctx context.Context, name string) (*store.Queue, error) {
+	r.sweeping.Lock()
+	defer r.sweeping.Unlock()
 	r.mu.Lock()
 	q := r.queues[name]
 	r.mu.Unlock()
@@ -117,18 +117,18 @@ func (r *Retired) Give(ctx context.Context, name string) (*store.Queue, error) {
 }
 
 // sweep gives up what is too old, and removes queues that are empty.
-func (r *Retired) sweep(ctx context.Context) {
-	r.turn.Lock()
-	defer r.turn.Unlock()
+func (r *Removed) sweep(ctx context.Context) {
+	r.sweeping.Lock()
+	defer r.sweeping.Unlock()
 	r.mu.Lock()
-	queues := make(map[string]*retiree, len(r.queues))
+	queues := make(map[string]*removedQueue, len(r.queues))
 	for name, q := range r.queues {
 		queues[name] = q
 	}
 	r.mu.Unlock()
 	for name, q := range queues {
 		for conversation := range q.lanes {
-			if err := r.cull(ctx, name, q, conversation); err != nil {
+			if err := r.expire(ctx, name, q, conversation); err != nil {
 				r.Log.Warn("events of a removed endpoint stay for now", zap.String("endpoint", name), zap.Error(err))
 				return
 			}
@@ -147,7 +147,7 @@ func (r *Retired) sweep(ctx context.Context) {
 }
 
 // cull gives up the events of a conversation that are too old.
-func (r *Retired) cull(ctx context.Context, name string, q *retiree, conversation string) error {
+func (r *Removed) expire(ctx context.Context, name string, q *removedQueue, conversation string) error {
 	for {
 		list, err := q.disk.Read(ctx, conversation, 0, usual.read)
 		if err != nil {
@@ -172,7 +172,7 @@ func (r *Retired) cull(ctx context.Context, name string, q *retiree, conversatio
 	}
 }
 
-func (r *Retired) giveUp(ctx context.Context, name string, rec *store.Record) error {
+func (r *Removed) giveUp(ctx context.Context, name string, rec *store.Record) error {
 	dead := store.Dead{Record: *rec, Endpoint: name, Reason: "the endpoint was removed from the configuration", Died: time.Now()}
 	s, err := stanza.Parse(rec.Stanza, stanza.Limits{MaxBytes: len(rec.Stanza) + 1})
 	if err != nil {

@@ -22,7 +22,7 @@ const (
 // others if they are of two senders at least. Then one attempt at a time probes
 // whether the endpoint is back. Nobody else is held back before so many senders
 // have failed that it cannot be their doing.
-type health struct {
+type breaker struct {
 	mu       sync.Mutex
 	disabled bool
 	reason   string // of disabled
@@ -73,206 +73,206 @@ const never = 1 << 62 * time.Nanosecond
 // decides. If not, wait is how long. Where few senders have failed, nobody needs to
 // wait for a probe: it may be their fault, and each of their conversations waits
 // by itself.
-func (h *health) allow(now time.Time) (ok, probe bool, wait time.Duration) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.allowed(now)
+func (b *breaker) allow(now time.Time) (ok, probe bool, wait time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.allowed(now)
 }
 
 // allowOne is allow for an event that cannot wait. A sender whose probe failed
 // leaves the next one to others, for a while.
-func (h *health) allowOne(now time.Time, sender jid.JID) (ok, probe bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.open && !h.disabled && h.probes[sender] > 0 && now.Before(h.probeAt.Add(h.pause)) {
-		return !h.everybody() && !now.Before(h.paused), false
+func (b *breaker) allowOne(now time.Time, sender jid.JID) (ok, probe bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.open && !b.disabled && b.probes[sender] > 0 && now.Before(b.probeAt.Add(b.pause)) {
+		return !b.everybody() && !now.Before(b.paused), false
 	}
-	ok, probe, _ = h.allowed(now)
+	ok, probe, _ = b.allowed(now)
 	return ok, probe
 }
 
 // everybody reports whether so many senders fail that the others are held back:
 // two that got no answer, or as many as it takes to open the breaker.
-func (h *health) everybody() bool {
+func (b *breaker) everybody() bool {
 	silent := 0
-	for _, f := range h.senders {
+	for _, f := range b.senders {
 		if f.silent {
 			silent++
 		}
 	}
-	return silent >= 2 || len(h.senders) >= breakAfter
+	return silent >= 2 || len(b.senders) >= breakAfter
 }
 
 // allowed is allow; h.mu is held.
-func (h *health) allowed(now time.Time) (ok, probe bool, wait time.Duration) {
+func (b *breaker) allowed(now time.Time) (ok, probe bool, wait time.Duration) {
 	switch {
-	case h.disabled:
+	case b.disabled:
 		return false, false, never
-	case now.Before(h.paused):
-		return false, false, h.paused.Sub(now)
-	case !h.open:
+	case now.Before(b.paused):
+		return false, false, b.paused.Sub(now)
+	case !b.open:
 		return true, false, 0
-	case h.probing:
-		return !h.everybody(), false, never // its result wakes who waits
-	case now.Before(h.probeAt):
-		return !h.everybody(), false, h.probeAt.Sub(now)
+	case b.probing:
+		return !b.everybody(), false, never // its result wakes who waits
+	case now.Before(b.probeAt):
+		return !b.everybody(), false, b.probeAt.Sub(now)
 	}
-	h.probing = true
+	b.probing = true
 	return true, true, 0
 }
 
 // unprobe gives back the right to probe without a result.
-func (h *health) unprobe() {
-	h.mu.Lock()
-	h.probing = false
-	h.mu.Unlock()
+func (b *breaker) cancelProbe() {
+	b.mu.Lock()
+	b.probing = false
+	b.mu.Unlock()
 }
 
 // untilProbe returns how long no probe is due.
-func (h *health) untilProbe(now time.Time) time.Duration {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return max(0, h.probeAt.Sub(now), h.paused.Sub(now))
+func (b *breaker) untilProbe(now time.Time) time.Duration {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return max(0, b.probeAt.Sub(now), b.paused.Sub(now))
 }
 
 // succeeded notes an attempt that the endpoint answered; it reports whether
 // that ended a time of failures.
-func (h *health) succeeded(now time.Time) (ended, closed bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	ended, closed = h.fails > 0, h.open
-	h.forget()
-	h.lastSuccess = now
+func (b *breaker) succeeded(now time.Time) (ended, closed bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	ended, closed = b.fails > 0, b.open
+	b.forget()
+	b.lastSuccess = now
 	return ended, closed
 }
 
 // forget ends a time of failures; h.mu is held.
-func (h *health) forget() {
-	h.fails, h.silent, h.open, h.probing = 0, 0, false, false
-	h.senders, h.probes, h.probed = h.senders[:0], nil, 0
+func (b *breaker) forget() {
+	b.fails, b.silent, b.open, b.probing = 0, 0, false, false
+	b.senders, b.probes, b.probed = b.senders[:0], nil, 0
 }
 
 // blame notes who has failed; h.mu is held.
-func (h *health) blame(a failing) {
+func (b *breaker) blame(a failing) {
 	silent := a.fault == webhook.OfEndpoint
 	if silent {
-		h.silent++
+		b.silent++
 	}
-	for i := range h.senders {
-		if h.senders[i].sender == a.sender {
-			h.senders[i].silent = h.senders[i].silent || silent
+	for i := range b.senders {
+		if b.senders[i].sender == a.sender {
+			b.senders[i].silent = b.senders[i].silent || silent
 			return
 		}
 	}
-	if len(h.senders) < breakAfter {
-		h.senders = append(h.senders, failed{a.sender, silent})
+	if len(b.senders) < breakAfter {
+		b.senders = append(b.senders, failed{a.sender, silent})
 	}
 }
 
 // failed notes an attempt that the endpoint did not take; it reports whether
 // that began a time of failures, or opened the breaker.
-func (h *health) failed(now time.Time, a failing, f Failure, after time.Duration) (began, opened bool) {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.lastFailure = f
-	if h.fails++; h.fails == 1 {
-		began, h.firstFail = true, now
+func (b *breaker) failed(now time.Time, a failing, f Failure, after time.Duration) (began, opened bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.lastFailure = f
+	if b.fails++; b.fails == 1 {
+		began, b.firstFail = true, now
 	}
-	h.blame(a)
+	b.blame(a)
 	// What one sender alone is asked to wait for holds up that sender alone.
-	if after > 0 && (a.fault == webhook.OfEndpoint || len(h.senders) >= 2) {
-		h.paused = now.Add(after)
+	if after > 0 && (a.fault == webhook.OfEndpoint || len(b.senders) >= 2) {
+		b.paused = now.Add(after)
 	}
 	switch {
-	case h.open && a.probe:
-		h.noteProbe(a.sender)
-		h.probing = false
-		h.pause = min(2*h.pause, lastProbe)
-		h.probeAt = now.Add(jitter(h.pause))
-	case !h.open && h.enough() && now.Sub(h.firstFail) >= breakOver:
-		opened, h.open, h.opened = true, true, now
-		h.pause = firstProbe
-		h.probeAt = now.Add(jitter(h.pause))
+	case b.open && a.probe:
+		b.noteProbe(a.sender)
+		b.probing = false
+		b.pause = min(2*b.pause, lastProbe)
+		b.probeAt = now.Add(jitter(b.pause))
+	case !b.open && b.enough() && now.Sub(b.firstFail) >= breakOver:
+		opened, b.open, b.opened = true, true, now
+		b.pause = firstProbe
+		b.probeAt = now.Add(jitter(b.pause))
 	}
 	return began, opened
 }
 
 // enough reports whether failures are so many that the breaker opens.
-func (h *health) enough() bool {
-	return h.silent >= breakAfter || h.fails >= breakAfter && len(h.senders) >= 2
+func (b *breaker) enough() bool {
+	return b.silent >= breakAfter || b.fails >= breakAfter && len(b.senders) >= 2
 }
 
 // maxProbes bounds the senders whose probes are remembered.
 const maxProbes = 1000
 
 // noteProbe notes whose probe has failed, so that the next one is another's.
-func (h *health) noteProbe(sender jid.JID) {
-	if h.probes == nil || len(h.probes) >= maxProbes {
-		h.probes = make(map[jid.JID]int)
+func (b *breaker) noteProbe(sender jid.JID) {
+	if b.probes == nil || len(b.probes) >= maxProbes {
+		b.probes = make(map[jid.JID]int)
 	}
-	h.probed++
-	h.probes[sender] = h.probed
+	b.probed++
+	b.probes[sender] = b.probed
 }
 
 // lastProbeOf returns which failed probe was a sender's last, by number; 0: it had none.
-func (h *health) lastProbeOf(sender jid.JID) int {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.probes[sender]
+func (b *breaker) lastProbeOf(sender jid.JID) int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.probes[sender]
 }
 
 // isDisabled reports whether the endpoint is.
-func (h *health) isDisabled() bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.disabled
+func (b *breaker) isDisabled() bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.disabled
 }
 
-func (h *health) disable(reason string, since time.Time) {
-	h.mu.Lock()
-	h.disabled, h.reason, h.since = true, reason, since
-	h.mu.Unlock()
+func (b *breaker) disable(reason string, since time.Time) {
+	b.mu.Lock()
+	b.disabled, b.reason, b.since = true, reason, since
+	b.mu.Unlock()
 }
 
 // enable forgets everything that kept attempts back.
-func (h *health) enable() {
-	h.mu.Lock()
-	h.disabled, h.reason = false, ""
-	h.mu.Unlock()
-	h.renew()
+func (b *breaker) enable() {
+	b.mu.Lock()
+	b.disabled, b.reason = false, ""
+	b.mu.Unlock()
+	b.renew()
 }
 
 // renew forgets what was held against the endpoint, but not that it is disabled:
 // it is another now.
-func (h *health) renew() {
-	h.mu.Lock()
-	h.paused = time.Time{}
-	h.forget()
-	h.mu.Unlock()
+func (b *breaker) renew() {
+	b.mu.Lock()
+	b.paused = time.Time{}
+	b.forget()
+	b.mu.Unlock()
 }
 
 // succeededSince reports whether an attempt has succeeded since a time.
-func (h *health) succeededSince(t time.Time) bool {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	return h.lastSuccess.After(t)
+func (b *breaker) succeededSince(t time.Time) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.lastSuccess.After(t)
 }
 
 // status fills in what health knows.
-func (h *health) status(now time.Time) Status {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	st := Status{Disabled: h.disabled, Reason: h.reason, Open: h.open, Failing: h.fails > 0, Senders: len(h.senders), LastSuccess: h.lastSuccess, LastFailure: h.lastFailure}
-	if h.paused.After(now) {
-		st.PausedUntil = h.paused
+func (b *breaker) status(now time.Time) Status {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	st := Status{Disabled: b.disabled, Reason: b.reason, Open: b.open, Failing: b.fails > 0, Senders: len(b.senders), LastSuccess: b.lastSuccess, LastFailure: b.lastFailure}
+	if b.paused.After(now) {
+		st.PausedUntil = b.paused
 	}
 	switch {
-	case h.disabled:
-		st.Since = h.since
-	case h.open:
-		st.Since = h.opened
-	case h.fails > 0:
-		st.Since = h.firstFail
+	case b.disabled:
+		st.Since = b.since
+	case b.open:
+		st.Since = b.opened
+	case b.fails > 0:
+		st.Since = b.firstFail
 	}
 	return st
 }
