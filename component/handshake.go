@@ -1,9 +1,9 @@
 package component
 
 import (
+	"cmp"
 	"crypto/sha1" // #nosec G505 -- XEP-0114 section 3 prescribes SHA-1
 	"encoding/hex"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net"
@@ -58,18 +58,18 @@ func (l *Link) handshake(conn net.Conn) (*stanza.Reader, *stanza.Parser, error) 
 	if err != nil {
 		return nil, nil, fmt.Errorf("wait for the handshake's answer: %w", err)
 	}
-	if e := streamError(answer); e != nil {
+	parser := stanza.NewParser(l.o.Limits, header.Scope).DropUndeclared()
+	if e := streamError(string(answer), parser); e != nil {
 		e.content = header.Content
 		return nil, nil, e
 	}
-	var ack struct{ XMLName xml.Name }
-	if err := xml.Unmarshal(answer, &ack); err != nil || ack.XMLName.Local != "handshake" {
+	if e, err := parser.Element(string(answer)); err != nil || e.Local != "handshake" {
 		return nil, nil, &notXMPP{fmt.Errorf("instead of <handshake/> the server sent %.100q", answer)}
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
 		return nil, nil, fmt.Errorf("clear deadline: %w", err)
 	}
-	return r, stanza.NewParser(l.o.Limits, header.Scope).DropUndeclared(), nil
+	return r, parser, nil
 }
 
 // notXMPP means that something else than a component listener answered.
@@ -79,30 +79,14 @@ func (e *notXMPP) Error() string { return "stream header: " + e.err.Error() }
 func (e *notXMPP) Unwrap() error { return e.err }
 
 // streamError reads a <stream:error/>; nil if the element is something else.
-func streamError(element []byte) *StreamError {
-	if !strings.HasPrefix(string(element[:min(len(element), 40)]), "<stream:error") {
+func streamError(raw string, p *stanza.Parser) *StreamError {
+	if !strings.HasPrefix(raw, "<stream:error") {
 		return nil
 	}
-	var doc struct {
-		Any []struct {
-			XMLName xml.Name
-			Text    string `xml:",chardata"`
-		} `xml:",any"`
-	}
 	e := &StreamError{Condition: "undefined-condition"}
-	// The stream prefix is declared on the header only, which the lenient
-	// decoder does not mind.
-	if err := xml.Unmarshal(element, &doc); err != nil {
-		return e
-	}
-	for _, c := range doc.Any {
-		switch {
-		case c.XMLName.Space != stanza.NSStreams:
-		case c.XMLName.Local == "text":
-			e.Text = strings.TrimSpace(c.Text)
-		default:
-			e.Condition = c.XMLName.Local
-		}
+	if x, err := p.Element(raw); err == nil {
+		condition, text := x.Condition(stanza.NSStreams)
+		e.Condition, e.Text = cmp.Or(condition, e.Condition), text
 	}
 	return e
 }

@@ -101,7 +101,7 @@ func (l *Link) read(raw string, p *stanza.Parser) error {
 	var other *stanza.NotStanza
 	switch {
 	case errors.As(err, &other):
-		if e := streamError([]byte(raw)); e != nil {
+		if e := streamError(raw, p); e != nil {
 			e.established = true
 			return e
 		}

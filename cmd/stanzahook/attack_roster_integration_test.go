@@ -42,8 +42,8 @@ func rosterDots() attack {
 			st.addRoster(app, "")
 		},
 		ready: func(st *stage) {
-			eventually(st.t, "the server grants privileges", func() bool {
-				return strings.Contains(st.program.log.String(), "the server grants privileges")
+			eventually(st.t, "privileges granted", func() bool {
+				return strings.Contains(st.program.log.String(), "privileges granted")
 			})
 		},
 		strike: func(ctx context.Context, st *stage) {

@@ -93,8 +93,8 @@ func postMsg(t *testing.T, s *lab.Server, domain string) {
 	p.awaitLinks(1)
 	privileged := domain == "privileged.localhost"
 	if privileged {
-		eventually(t, "the server grants privileges", func() bool {
-			return strings.Contains(p.log.String(), "the server grants privileges")
+		eventually(t, "privileges granted", func() bool {
+			return strings.Contains(p.log.String(), "privileges granted")
 		})
 		r, err := p.call("GET", "/v1/status", "token-all", "", "")
 		if err != nil || !strings.Contains(r.body, "message=outgoing") {

@@ -75,7 +75,7 @@ func (p *rosterPeer) answer(x *stanza.Stanza) string {
 		}
 		b.WriteString("</query>")
 	} else {
-		x.Walk(query, func(e stanza.Inside) {
+		for _, e := range x.Element(query).Children {
 			if contact, ok := e.Attr("jid"); ok {
 				if p.rosters[user] == nil {
 					p.rosters[user] = make(map[string]string)
@@ -83,7 +83,7 @@ func (p *rosterPeer) answer(x *stanza.Stanza) string {
 				xml := x.ChildXML(query)
 				p.rosters[user][contact] = xml[strings.Index(xml, "<item"):strings.Index(xml, "</query>")]
 			}
-		})
+		}
 	}
 	return b.String() + "</iq>"
 }

@@ -20,8 +20,8 @@ func TestRosterAtLogin(t *testing.T) {
 		app.rest(says("{}"))
 		app.want("john", johnsContacts)
 		p := rosterSetup{component: "logins", api: kind == lab.Ejabberd}.keeper(t, s, app)
-		eventually(t, "the server grants privileges", func() bool {
-			return strings.Contains(p.log.String(), "the server grants privileges")
+		eventually(t, "privileges granted", func() bool {
+			return strings.Contains(p.log.String(), "privileges granted")
 		})
 
 		john := online(t, s, "john")

@@ -122,7 +122,7 @@ func wayOf(t *testing.T, p *program, kind lab.Kind) {
 	p.rosterCall("GET", "/v1/status", "", 200, &st)
 	backend, reason := "privilege", "the server grants it"
 	if kind == lab.Ejabberd {
-		backend, reason = "ejabberd-api", "by XEP-0356, as one try has shown"
+		backend, reason = "ejabberd-api", "by XEP-0356, as a refresh showed"
 	}
 	if len(st.Rosters) != 1 || st.Rosters[0].Backend != backend || !strings.Contains(st.Rosters[0].Reason, reason) {
 		t.Errorf("the status says %+v", st.Rosters)

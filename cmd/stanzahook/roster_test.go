@@ -81,7 +81,7 @@ func TestRosterCommands(t *testing.T) {
 			"kept@example.com: degraded: 1 added; the server has kept other subscriptions: marie@example.com none instead of both\nghost@example.com: no-such-user: the roster cannot be read: the server does not know this user [2J\n", "1 of 2 rosters were not updated"},
 		{[]string{"refresh", "--all", "--host", "example.com"}, "", "4 rosters: 3 updated (1 of them only in part), 1 failed\n", "ghost@example.com: no-such-user", "1 of 4 rosters"},
 		{[]string{"show", "kept"}, "", "wanted, otherwise on the server\nmarie@example.com  Ma rie  A, B    none          on the server\n", "", ""},
-		{[]string{"refresh", "john@example.net"}, "", "", "", `"john@example.net" is no user of a host`},
+		{[]string{"refresh", "john@example.net"}, "", "", "", `"john@example.net" is not a user of a host`},
 		{[]string{"refresh", "--file", list + "x"}, "", "", "", "--file: "},
 	} {
 		out, errs, err := inRoster(t, c.stdin, c.args...)

@@ -20,7 +20,7 @@ type triggers struct {
 
 // trigger is what refreshes the rosters of one host.
 type trigger struct {
-	host     *roster.Host
+	host     *roster.Syncer
 	logins   *roster.Logins // nil: logins do not count
 	interval time.Duration  // 0: none
 	stop     context.CancelFunc
@@ -37,7 +37,7 @@ func (t *triggers) loggedIn(from jid.JID, available, repeated bool) {
 
 // set makes the triggers of a host these. What is known of its users' logins
 // stays where logins count before and after.
-func (t *triggers) set(h *roster.Host, logins bool, interval time.Duration) {
+func (t *triggers) set(h *roster.Syncer, logins bool, interval time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	old := t.hosts[h.Domain]

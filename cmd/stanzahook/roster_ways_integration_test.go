@@ -118,7 +118,7 @@ func (w *wayTest) advice(kind lab.Kind, way rosterWay) {
 	}
 	w.app.wantAll(w.t, "ann"+w.suffix, contacts{marie: {Name: "Advice", Subscription: "both"}})
 	r := w.p.refresh("ann"+w.suffix, false)
-	if r.Result == "forbidden" && !strings.Contains(r.Detail, "write rosters[].ejabberd_api") || !strings.Contains(w.p.log.String(), "rosters[].ejabberd_api helps") {
+	if r.Result == "forbidden" && !strings.Contains(r.Detail, "write rosters[].ejabberd_api") || !strings.Contains(w.p.log.String(), "set rosters[].ejabberd_api") {
 		w.t.Errorf("%s: neither the result nor the log says what to do", r.Detail)
 	}
 }

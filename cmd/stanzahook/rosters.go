@@ -61,19 +61,19 @@ func (a *app) rosterOptions(cfg *config.Config) ([]roster.Options, error) {
 
 // setRosters makes the rosters those of a configuration. It returns the hosts
 // that are not in it any more, to be stopped.
-func (a *app) setRosters(cfg *config.Config, options []roster.Options) (gone []*roster.Host) {
-	before := make(map[string]*roster.Host)
+func (a *app) setRosters(cfg *config.Config, options []roster.Options) (gone []*roster.Syncer) {
+	before := make(map[string]*roster.Syncer)
 	for _, h := range a.rosters.All() {
 		before[h.Domain] = h
 	}
-	var hosts []*roster.Host
+	var hosts []*roster.Syncer
 	ways := a.ways
 	a.ways = make(map[string]*roster.Backends)
 	for i, o := range options {
 		h, way := before[o.Domain], o.Backends.(*roster.Backends)
 		switch {
 		case h == nil:
-			h = roster.NewHost(o)
+			h = roster.NewSyncer(o)
 		case a.sameRosters(cfg, i): // what was learnt about the server holds
 			way = ways[o.Domain]
 		default:

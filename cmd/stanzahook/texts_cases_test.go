@@ -85,6 +85,6 @@ var textCases = []textCase{
 	{name: "no token", args: []string{"endpoints", "list"}, answers: map[string]string{"GET /v1/endpoints": `401 {"detail":"Credentials missing"}`}},
 	{name: "a token without the scope", args: []string{"endpoints", "list"}, token: "t", answers: map[string]string{"GET /v1/endpoints": `403 {"detail":"the token lacks the scope \"admin\""}`}},
 	{name: "from outside the component", args: []string{"send", "--to", "a@example.com", "--from", "b@example.com", "--body", "x"}, token: "t", answers: map[string]string{"POST /v1/messages": `403 {"detail":"from: b@example.com is not at a component; allowed are addresses at bot.example.com"}`}},
-	{name: "a user of another host", args: []string{"roster", "refresh", "john@example.net"}, token: "t", answers: map[string]string{"POST /v1/rosters/refresh": `400 {"detail":"users[0]: \"john@example.net\" is no user of a host under rosters"}`}},
+	{name: "a user of another host", args: []string{"roster", "refresh", "john@example.net"}, token: "t", answers: map[string]string{"POST /v1/rosters/refresh": `400 {"detail":"users[0]: \"john@example.net\" is not a user of a host with rosters"}`}},
 	{name: "one dead letter is replayed", args: []string{"deliveries", "replay", "--endpoint", "echo"}, token: "t", answers: map[string]string{"POST /v1/endpoints/echo/replay": `202 {"endpoint":"echo","replayed":1}`}},
 }

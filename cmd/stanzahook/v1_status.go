@@ -72,7 +72,7 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 // rosterStatus tells how the rosters of each host are kept.
 func (s *status) rosterStatus() []v1.RosterStatus {
 	all := []v1.RosterStatus{}
-	hosts := make(map[string]*roster.Host)
+	hosts := make(map[string]*roster.Syncer)
 	for _, h := range s.rosters.All() {
 		hosts[h.Domain] = h
 	}

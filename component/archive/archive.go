@@ -1,16 +1,14 @@
-// Package archive asks message archives (XEP-0313). An archive answers a query
-// with many stanzas: a message for each result, and then the answer of the IQ
-// (section 4.2). The server sends them in this order over one stream, so that all
-// results are there when the IQ is answered.
+// Package archive queries message archives (XEP-0313). An archive answers a query
+// with several stanzas: a message for each result, then the answer of the IQ
+// (section 4.2). The server sends them in this order over one stream, so all
+// results have arrived when the IQ is answered.
 //
-// [Collector] is the handler that takes the messages and the one who gives them
-// to whoever asked. Results that nobody has asked for go nowhere: section 8.3 of
-// the XEP wants them ignored, as anybody can send what looks like one.
+// [Collector] is the handler for the messages, and runs the queries. It drops
+// results of no query, as section 8.3 of the XEP demands: anybody can send them.
 package archive
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"strings"
 	"sync"
@@ -23,49 +21,48 @@ import (
 
 // Bounds. One query takes at most all three maxima of memory together.
 const (
-	maxQueries = 100     // under way at the same time
+	maxQueries = 100     // at the same time
 	maxResults = 1000    // of one query
 	maxBytes   = 4 << 20 // of the results of one query
 )
 
 // Errors of Query.
 var (
-	ErrBusy    = errors.New("too many queries of archives are under way")
-	ErrSameID  = errors.New("a query with this queryid to the same archive is under way; use another queryid")
-	ErrTooMuch = errors.New("the archive sends more results than are kept for one query; ask for pages")
+	ErrBusy    = errors.New("too many archive queries are running")
+	ErrSameID  = errors.New("a query with this queryid is already running at this archive; use another queryid")
+	ErrTooMuch = errors.New("the archive sent more results than one query may have; request them in pages")
 )
 
-// namespace begins the namespaces of all versions of the XEP.
+// namespace is the prefix of the namespaces of all versions of the XEP.
 const namespace = "urn:xmpp:mam:"
 
-// key is what a result has in common with its query.
+// key is what a result and its query have in common.
 type key struct {
 	asker, peer jid.JID
 	space, id   string // the version of the XEP, and the queryid
 }
 
-// query is one that is under way.
+// query is a running query.
 type query struct {
 	results []*stanza.Stanza
 	bytes   int
 	full    context.CancelCauseFunc
 }
 
-// Collector collects the results of the queries under way. The zero Collector is
-// ready for use; one serves all links.
+// Collector collects the results of queries. The zero Collector is ready for use;
+// one serves all links.
 //
-// Killed while a query is under way: the caller's connection breaks, which tells
-// it.
+// Killed during a query: the caller sees its connection break.
 type Collector struct {
-	Ignored atomic.Int64 // results that nobody had asked for
+	Ignored atomic.Int64 // results of no query
 
 	mu      sync.Mutex
 	queries map[key]*query
 }
 
-// Query registers an IQ that asks an archive, and lets request send it and wait
-// for its answer. It returns the results in the order they came, and the answer
-// behind them. Errors: ErrBusy, ErrSameID and ErrTooMuch, and request's.
+// Query registers an IQ that queries an archive, and calls request to send it and
+// wait for its answer. It returns the results in order, then the answer. Errors:
+// ErrBusy, ErrSameID, ErrTooMuch, and those of request.
 func (c *Collector) Query(ctx context.Context, s *stanza.Stanza, request func(context.Context, *stanza.Stanza) (*stanza.Stanza, error)) ([]*stanza.Stanza, error) {
 	ctx, full := context.WithCancelCause(ctx)
 	defer full(nil)
@@ -104,10 +101,10 @@ func (c *Collector) add(k key, q *query) error {
 	return nil
 }
 
-// Handle implements component.Handler. It takes every message with a result of
-// an archive. One counts that comes from the archive that was asked, to the
-// address that asked it; from nobody is from the asker's own account (XEP-0313
-// section 8.3).
+// Handle implements component.Handler. It consumes every message with a result of
+// an archive. A result belongs to a query if it comes from the queried archive to
+// the querying address; without a from it comes from the account of that address
+// (XEP-0313 section 8.3).
 func (c *Collector) Handle(in *component.Incoming) bool {
 	if in.Kind != stanza.Message || in.Type == "error" {
 		return false
@@ -146,27 +143,13 @@ func resultOf(s *stanza.Stanza) (stanza.Child, bool) {
 	return stanza.Child{}, false
 }
 
-// queryID returns the queryid of a query or a result, if it has one.
+// queryID returns the queryid of a query or a result; empty if it has none.
 func queryID(s *stanza.Stanza) string {
-	d := xml.NewDecoder(strings.NewReader(s.XML()))
-	for depth := 0; ; {
-		token, err := d.Token()
-		if err != nil {
-			return ""
-		}
-		switch t := token.(type) {
-		case xml.EndElement:
-			depth--
-		case xml.StartElement:
-			if depth++; depth != 2 || !strings.HasPrefix(t.Name.Space, namespace) {
-				continue
-			}
-			for _, a := range t.Attr {
-				if a.Name.Space == "" && a.Name.Local == "queryid" {
-					return a.Value
-				}
-			}
-			return ""
+	for _, c := range s.Children() {
+		if strings.HasPrefix(c.Space, namespace) {
+			id, _ := s.Element(c).Attr("queryid")
+			return id
 		}
 	}
+	return ""
 }

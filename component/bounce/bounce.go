@@ -1,8 +1,8 @@
-// Package bounce tells the sender of a stanza when it comes back as an error.
-// A server answers for what it cannot deliver, to an unknown user for instance,
-// before it goes on with the stream: then the error is here before the stanza is
-// confirmed, and who waits for the confirmation can be told of it (RFC 6120
-// section 8.3).
+// Package bounce reports to the sender of a stanza that the stanza came back as an
+// error. A server that cannot deliver a stanza, because the user is unknown for
+// instance, sends the error before it handles the rest of the stream. So the error
+// arrives before the confirmation, and whoever waits for that gets the error
+// instead (RFC 6120 section 8.3).
 package bounce
 
 import (
@@ -15,22 +15,22 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// maxWatches bounds the table. A stanza over the bound is sent all the same, and
-// its error goes where later errors go.
+// maxWatches bounds the table. Over the bound a stanza is sent without a watch, and
+// its error is handled like one that comes too late.
 const maxWatches = 10_000
 
-// key is what a stanza and its error have in common. The recipient is bare: a
+// key is what a stanza and its error have in common. The recipient is bare, since a
 // client of the recipient may have sent the error.
 type key struct {
 	from, to jid.JID
 	id       string
 }
 
-// Watcher is the handler that takes the errors of stanzas which are being sent.
-// The zero Watcher is ready for use; one serves all links.
+// Watcher is the handler for the errors of stanzas that wait for their
+// confirmation. The zero Watcher is ready for use; one serves all links.
 type Watcher struct {
-	// Seen, which may be nil, is told every error of a message or presence,
-	// taken or not. It must not wait.
+	// Seen, if not nil, is called with every error of a message or presence,
+	// watched or not. It must not block.
 	Seen func(*stanza.Stanza)
 
 	Counters Counters
@@ -42,8 +42,8 @@ type Watcher struct {
 
 // Counters count errors of messages and presence since the start of the process.
 type Counters struct {
-	Awaited atomic.Int64 // a watch was told of
-	Others  atomic.Int64 // nobody watched for
+	Awaited atomic.Int64 // that a watch received
+	Others  atomic.Int64 // without a watch
 }
 
 // Watching returns how many watches there are.
@@ -61,8 +61,8 @@ type Watch struct {
 	bounce  *stanza.Stanza
 }
 
-// Expect begins to watch for the error of a stanza, before that is sent. End
-// ends it.
+// Expect starts a watch for the error of a stanza. Call it before the stanza is
+// sent, and call End afterwards.
 func (w *Watcher) Expect(from, to jid.JID, id string) *Watch {
 	x := &Watch{w: w, key: key{from, to.Bare(), id}, bounced: make(chan struct{})}
 	w.mu.Lock()
@@ -78,10 +78,10 @@ func (w *Watcher) Expect(from, to jid.JID, id string) *Watch {
 	return x
 }
 
-// Bounced is closed when the error came.
+// Bounced returns a channel that is closed when the error arrives.
 func (x *Watch) Bounced() <-chan struct{} { return x.bounced }
 
-// End stops watching and returns the error stanza that came, once.
+// End stops the watch. Its first call returns the error stanza, if one arrived.
 func (x *Watch) End() *stanza.Stanza {
 	x.w.mu.Lock()
 	defer x.w.mu.Unlock()
@@ -105,8 +105,8 @@ func (w *Watcher) remove(x *Watch) {
 	w.watches[x.key] = all
 }
 
-// Handle implements component.Handler. It takes the error of a stanza that is
-// watched, the first for the one who watched first, and leaves all else to others.
+// Handle implements component.Handler. It consumes errors of watched stanzas; each
+// error goes to the oldest watch that matches.
 func (w *Watcher) Handle(in *component.Incoming) bool {
 	if in.Type != "error" || in.Kind == stanza.IQ {
 		return false

@@ -70,7 +70,7 @@ func (s *Server) serve(conn net.Conn) {
 	s.mu.Unlock()
 }
 
-// read takes what the component sends, and routes its markers back.
+// read reads what the component sends, and routes its markers back.
 func (s *Server) read(conn net.Conn, r *stanza.Reader) {
 	p := stanza.NewParser(stanza.Limits{MaxBytes: 1 << 20}, nil)
 	for {

@@ -1,8 +1,7 @@
-// Package componenttest is the server's side of XEP-0114 in process, as
-// net/http/httptest is HTTP's: a [Server] listens on loopback, accepts the
-// component's handshake, routes the component's messages to itself back (as
-// real servers do, which is what markers rely on), and lets a test send and
-// expect stanzas.
+// Package componenttest is the server side of XEP-0114 in process, for tests, as
+// net/http/httptest is for HTTP: a [Server] listens on loopback, accepts the
+// component's handshake, routes messages of the component to itself back to it (as
+// real servers do, and as markers need), and lets a test send and expect stanzas.
 //
 //	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 //	// … connect a component to srv.Addr() …
@@ -22,10 +21,10 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// patience is how long Expect waits.
-const patience = 10 * time.Second
+// expectTimeout is how long Expect waits.
+const expectTimeout = 10 * time.Second
 
-// Server is the server's side of component connections, one at a time.
+// Server is the server side of component connections, one at a time.
 type Server struct {
 	t              testing.TB
 	domain, secret string
@@ -74,8 +73,8 @@ func Start(t testing.TB, addr, domain, secret string) *Server {
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.l.Addr().String() }
 
-// Close ends the server and its connection, without a goodbye, as real servers
-// do.
+// Close stops the server and closes its connection without </stream:stream>, as
+// real servers do.
 func (s *Server) Close() {
 	s.mu.Lock()
 	s.ended = true
@@ -85,7 +84,7 @@ func (s *Server) Close() {
 	s.wg.Wait()
 }
 
-// Drop closes the component's connection without a word.
+// Drop closes the component's connection without </stream:stream>.
 func (s *Server) Drop() {
 	s.mu.Lock()
 	conn := s.conn
@@ -132,17 +131,16 @@ func (s *Server) Prelude(xml string) {
 	s.mu.Unlock()
 }
 
-// Answer makes the server answer what the component sends with what f returns
-// for it, which may be several stanzas; what f returns nothing for is there to be
-// expected, as without it. f is called on one goroutine, in the order of the
-// stream.
+// Answer makes the server answer each stanza with the result of f, which may be
+// several stanzas. Expect finds the stanzas for which f returns "". f is called on
+// one goroutine, in the order of the stream.
 func (s *Server) Answer(f func(*stanza.Stanza) string) {
 	s.mu.Lock()
 	s.answer = f
 	s.mu.Unlock()
 }
 
-// WaitConnected waits for the nth handshake that was accepted, from 1.
+// WaitConnected waits for the nth accepted handshake, from 1.
 func (s *Server) WaitConnected(n int) {
 	s.t.Helper()
 	if !s.wait(func() bool { return s.accepted >= n }) {
@@ -178,9 +176,8 @@ func (s *Server) TrySend(xml string) error {
 	return err
 }
 
-// Expect returns the first stanza that matches, among those that came and
-// those that come within ten seconds, and removes it. What is for in the
-// failure's words.
+// Expect returns the first stanza that matches and removes it. It waits up to ten
+// seconds. what names the stanza in the failure message.
 func (s *Server) Expect(what string, match func(*stanza.Stanza) bool) *stanza.Stanza {
 	s.t.Helper()
 	var got *stanza.Stanza
@@ -215,22 +212,21 @@ func (s *Server) ExpectGoodbye() {
 	}
 }
 
-// Received returns all stanzas, markers left out, that came and were not
-// expected yet.
+// Received returns all received stanzas that no Expect returned, without markers.
 func (s *Server) Received() []*stanza.Stanza {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]*stanza.Stanza(nil), s.inbox...)
 }
 
-// Bad returns what came and was no stanza a server would accept.
+// Bad returns what the component sent that a server would not accept.
 func (s *Server) Bad() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.bad...)
 }
 
-// Transcript returns what was said, to be read by people.
+// Transcript returns what was sent in both directions, for people.
 func (s *Server) Transcript() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -238,9 +234,9 @@ func (s *Server) Transcript() string {
 }
 
 func (s *Server) wait(done func() bool) bool {
-	late := time.AfterFunc(patience, s.cond.Broadcast)
+	late := time.AfterFunc(expectTimeout, s.cond.Broadcast)
 	defer late.Stop()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(expectTimeout)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for !done() {

@@ -1,7 +1,7 @@
-// Package disco answers what every XMPP entity is asked: what it is and can do
-// (XEP-0030), whether it is there (XEP-0199), its software (XEP-0092), its
-// time (XEP-0202) and how long it is up (XEP-0012). It answers for the
-// component's host and for every JID in its domain.
+// Package disco answers the common queries of XMPP for the component's host and
+// every JID in its domain: identity and features (XEP-0030), ping (XEP-0199),
+// software version (XEP-0092), time (XEP-0202) and uptime (XEP-0012). [Features]
+// asks other hosts.
 package disco
 
 import (
@@ -23,7 +23,7 @@ const (
 	nsVers = "jabber:iq:version"
 )
 
-// Identity is what a component says it is (XEP-0030 section 3.1).
+// Identity is the identity of a component (XEP-0030 section 3.1).
 type Identity struct{ Name, Category, Type string }
 
 // Responder answers for one component.
@@ -34,8 +34,8 @@ type Responder struct {
 	Now      func() time.Time
 }
 
-// Handler returns the handler of the requests that a Responder answers; other
-// stanzas are left to others.
+// Handler returns the handler that answers these queries and passes on all other
+// stanzas.
 func (r *Responder) Handler() component.Handler {
 	m := &component.Mux{}
 	for _, h := range []struct {
@@ -54,8 +54,7 @@ func (r *Responder) Handler() component.Handler {
 	return m
 }
 
-// answering makes a handler of a function that returns a payload or a stanza
-// error.
+// answering returns the handler for a function that returns a payload or an error.
 func answering(f func(*component.Incoming) (any, error)) component.Handler {
 	return component.HandlerFunc(func(in *component.Incoming) bool {
 		p, err := f(in)
@@ -76,17 +75,11 @@ func answering(f func(*component.Incoming) (any, error)) component.Handler {
 	})
 }
 
-// node returns the node that a query asks for.
+// node returns the node of a query.
 func node(in *component.Incoming) string {
-	var doc struct {
-		Query struct {
-			Node string `xml:"node,attr"`
-		} `xml:"query"`
-	}
-	if err := xml.Unmarshal([]byte(in.XML()), &doc); err != nil {
-		return ""
-	}
-	return doc.Query.Node
+	query, _ := in.Payload()
+	name, _ := in.Element(query).Attr("node")
+	return name
 }
 
 func (r *Responder) info(in *component.Incoming) (any, error) {

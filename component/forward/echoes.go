@@ -7,28 +7,28 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// maxEchoes is how many replies to rooms are remembered.
+// maxEchoes bounds the replies to rooms that are remembered.
 const maxEchoes = 10_000
 
-// Echoes recognises what a room gives back to its author. A room sends a message to
-// all its occupants, the one who wrote it included (XEP-0045 section 7.4); a bot that
-// answers whatever is said there would answer itself, and that again, without end. So
-// an endpoint does not get its own replies. Copies are everything that is said.
+// Echoes recognises replies that a room sends back to their author. A room sends
+// each message to all occupants, including its author (XEP-0045 section 7.4), so a bot
+// that replies to every message in a room would reply to itself forever. Therefore
+// an endpoint does not get its own replies; endpoints with copy get all messages.
 //
-// What is remembered is in memory only: when the process is killed between a reply and
-// its return, the endpoint gets that one. Rooms that change a message's id are not
-// seen through.
+// Echoes keeps its table in memory only: if the process is killed between a reply and
+// its return, the endpoint gets that reply. It does not recognise replies in rooms
+// that change the id of messages.
 type Echoes struct {
 	mu      sync.Mutex
 	waiting map[echo]bool
-	order   []echo // as they were sent; those that came back are still in it
-	next    int    // where the next one goes, once there are maxEchoes
+	order   []echo // in the order of sending; includes those that came back
+	next    int    // index of the oldest, once there are maxEchoes
 }
 
-// echo is a message to a room, as its author gets it back.
+// echo identifies a message to a room that its author gets back.
 type echo struct{ author, room, id string }
 
-// Over returns a sender that remembers what goes to rooms.
+// Over returns a sender that remembers the messages to rooms.
 func (e *Echoes) Over(s delivery.Sender) delivery.Sender { return echoing{s, e} }
 
 type echoing struct {
@@ -48,7 +48,7 @@ func (e *Echoes) remember(m echo) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	switch {
-	case e.waiting[m]: // one that the link did not take at first
+	case e.waiting[m]: // sent again after the link refused it
 		return
 	case e.waiting == nil:
 		e.waiting = make(map[echo]bool)
@@ -63,7 +63,7 @@ func (e *Echoes) remember(m echo) {
 	e.next = (e.next + 1) % maxEchoes
 }
 
-// take reports whether a stanza is a reply that a room gives back, once for each.
+// take reports whether a stanza is a remembered reply, and forgets it.
 func (e *Echoes) take(s *stanza.Stanza) bool {
 	if s.Type != "groupchat" || s.Kind != stanza.Message || s.ID == "" {
 		return false

@@ -1,7 +1,7 @@
-// Package forward gives stanzas to webhooks: it picks the endpoint of a stanza
-// (the first in file order that takes it) and hands the stanza to the
-// endpoint's queue, or makes the one attempt of direct delivery. Endpoints
-// that get copies are passed on the way, and do not end the search.
+// Package forward passes stanzas to endpoints: it picks the endpoint of a stanza
+// (the first in file order that matches) and enqueues the event, or makes the one
+// attempt of direct delivery. Endpoints with copy get the stanza too, but do not
+// end the search.
 package forward
 
 import (
@@ -19,32 +19,32 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// Forward is the handler of all components' stanzas for endpoints.
+// Forward is the handler that passes the stanzas of all components to endpoints.
 type Forward struct {
 	log    *zap.Logger
 	echoes *Echoes
-	copies loglimit.Limiter // by endpoint: copies that are lost
+	copies loglimit.Limiter // by endpoint: dropped copies
 
-	mu      sync.RWMutex // a reader never waits for longer than Set takes
+	mu      sync.RWMutex // readers wait only for Set
 	workers []*delivery.Worker
 }
 
-// New returns a Forward over workers in the order of the configuration. Their replies
-// go over a sender of echoes.
+// New returns a Forward over the workers in the order of the configuration. The
+// workers must send their replies through [Echoes.Over].
 func New(workers []*delivery.Worker, echoes *Echoes, log *zap.Logger) *Forward {
 	return &Forward{workers: workers, echoes: echoes, log: log}
 }
 
-// Set replaces the workers. When it returns, those that are not among them any
-// more get nothing more.
+// Set replaces the workers. After it returns, the removed ones get no more
+// events.
 func (f *Forward) Set(workers []*delivery.Worker) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.workers = workers
 }
 
-// Handle implements component.Handler. It never waits: a stanza that cannot be
-// taken is bounced.
+// Handle implements component.Handler. It never blocks: a stanza that cannot be
+// enqueued is bounced.
 func (f *Forward) Handle(in *component.Incoming) bool {
 	domain := in.Link().Domain().String()
 	own := f.echoes.take(in.Stanza)
@@ -56,11 +56,11 @@ func (f *Forward) Handle(in *component.Incoming) bool {
 		case !e.Copy && own:
 			return true
 		case !e.Copy:
-			f.hand(in, w, domain)
+			f.deliver(in, w, domain)
 			return true
 		case !in.NeedsAnswer():
 			if !w.Enqueue(event(in, domain)) {
-				f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "a copy is lost: its queue is full", zap.String("component", domain), zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
+				f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "copy dropped", zap.String("reason", "the queue is full"), zap.String("component", domain), zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
 			}
 		}
 	}
@@ -71,29 +71,29 @@ func event(in *component.Incoming, domain string) *webhook.Event {
 	return &webhook.Event{ID: "evt_" + ulid.Make().String(), Component: domain, Received: time.Now(), Stanza: in.Stanza}
 }
 
-// hand is where a stanza becomes an event.
+// deliver turns a stanza into an event of an endpoint.
 //
-// Killed before the store has it: the stanza is lost, as if it had still been
-// in the socket; its delivery may have begun. Killed after: it is delivered
-// after the restart.
-func (f *Forward) hand(in *component.Incoming, w *delivery.Worker, domain string) {
+// Killed before the event is stored: the stanza is lost, as if it had still been
+// in the socket; its delivery may have begun. Killed after: it is delivered after
+// the restart.
+func (f *Forward) deliver(in *component.Incoming, w *delivery.Worker, domain string) {
 	ev := event(in, domain)
 	in.Hold()
-	taken := false
+	accepted := false
 	switch {
 	case in.NeedsAnswer():
-		taken = w.Request(ev, func(v webhook.Verdict) { answer(in, v) })
+		accepted = w.Request(ev, func(v webhook.Verdict) { answer(in, v) })
 	case w.Endpoint().Queued:
-		taken = w.Enqueue(ev)
+		accepted = w.Enqueue(ev)
 	default:
-		taken = w.Deliver(ev)
+		accepted = w.Deliver(ev)
 	}
-	if !taken {
+	if !accepted {
 		in.Fail(overloaded)
 	}
 }
 
-// overloaded answers what cannot be taken now (RFC 6120 section 8.3.3.18).
+// overloaded answers a stanza that cannot be enqueued (RFC 6120 section 8.3.3.18).
 var overloaded = &stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "the service has too much waiting; try again later"}
 
 // answer gives an IQ its one answer.

@@ -14,14 +14,14 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// busyDelay is how long to wait when the link has too much waiting.
+// busyDelay is the delay before the next try when the link is busy.
 const busyDelay = 200 * time.Millisecond
 
-// buryDelay is how long to wait when a dead letter cannot be stored.
+// buryDelay is the delay before the next try when a dead letter cannot be stored.
 const buryDelay = 2 * time.Second
 
-// Start begins to send what is stored, from the process before us first. stop
-// ends that; what is not confirmed stays in the store.
+// Start starts sending the stored stanzas, those of earlier processes first. stop
+// ends it; unconfirmed stanzas stay in the store.
 func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 	n, err := o.store.CountOutgoing(ctx, o.link.Domain().String())
 	if err != nil {
@@ -29,8 +29,8 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 	}
 	o.waiting.Add(int64(n))
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	// The store's goroutine must not wait for a link that is down; all that it
-	// can hand out fits in here.
+	// The store's goroutine must not wait for a link that is down: the channel has
+	// room for everything it can hand out.
 	read := make(chan *store.OutgoingDelivery, store.MaxOutgoing)
 	end, err := o.store.ConsumeOutgoing(ctx, o.link.Domain().String(), func(d *store.OutgoingDelivery) { read <- d })
 	if err != nil {
@@ -55,17 +55,17 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 	}, nil
 }
 
-// forward gives a stored stanza to the link, when it is up. It is called for
-// one record after the other.
+// forward sends a stored stanza when the link is up. It is called for one record
+// after the other.
 //
-// Killed at any point: the record is in the store until it is settled.
+// Killed at any point: the record stays in the store until settle.
 func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
-	if o.again(d) || o.inFlight(d) {
+	if o.known(d) || o.inFlight(d) {
 		return
 	}
 	s, err := stanza.Parse(d.Stanza, stanza.Limits{MaxBytes: len(d.Stanza) + 1})
-	if err != nil { // it was parsed before it was stored: the disk has changed it
-		o.log.Error("a stanza in the outbox is damaged; it is removed", zap.String("record", d.ID), zap.Error(err))
+	if err != nil { // it parsed before it was stored: the disk changed it
+		o.log.Error("outbox stanza discarded", zap.String("reason", "damaged"), zap.String("record", d.ID), zap.Error(err))
 		o.settle(d)
 		return
 	}
@@ -77,8 +77,8 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		return
 	}
 	for {
-		err := o.link.Send(s, func(err error) { // confirmed, or refused by the server, which the link has logged
-			o.log.Debug("a stanza of the outbox is over", zap.String("stanza_id", s.ID), zap.Error(err))
+		err := o.link.Send(s, func(err error) { // nil, or the server refused it and the link has logged that
+			o.log.Debug("outbox stanza finished", zap.String("stanza_id", s.ID), zap.Error(err))
 			o.settle(d)
 			o.ended(s, err)
 		})
@@ -86,7 +86,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		case err == nil:
 			return
 		case !errors.Is(err, component.ErrBusy):
-			o.log.Error("a stanza in the outbox can not be sent; it is removed", zap.String("stanza_id", s.ID), zap.Error(err))
+			o.log.Error("outbox stanza discarded", zap.String("reason", "cannot be sent"), zap.String("stanza_id", s.ID), zap.Error(err))
 			o.settle(d)
 			o.ended(s, err)
 			return
@@ -99,9 +99,9 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 	}
 }
 
-// again reports whether a record comes again, as it does when the store was
-// opened anew.
-func (o *Outbox) again(d *store.OutgoingDelivery) bool {
+// known reports whether a record was read before: the store sends records again
+// after it was reopened.
+func (o *Outbox) known(d *store.OutgoingDelivery) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if o.has[d.ID] {
@@ -111,10 +111,10 @@ func (o *Outbox) again(d *store.OutgoingDelivery) bool {
 	return false
 }
 
-// expire makes a dead letter of a stanza that is too old.
+// expire turns a stanza that is too old into a dead letter.
 //
-// Killed before the dead letter is on disk: the stanza is in the outbox still.
-// Killed after: the dead letter is written again, over itself.
+// Killed before the dead letter is on disk: the stanza is still in the outbox.
+// Killed after: the dead letter is overwritten with the same content.
 func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanza.Stanza) {
 	for {
 		err := o.store.Bury(ctx, store.Dead{
@@ -125,7 +125,7 @@ func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanz
 		if err == nil {
 			break
 		}
-		o.log.Error("a dead letter cannot be stored; the stanza stays in the outbox", zap.String("stanza_id", s.ID), zap.Error(err))
+		o.log.Error("dead letter not stored", zap.String("stanza_id", s.ID), zap.Error(err), zap.Duration("retry_in", buryDelay))
 		select {
 		case <-time.After(buryDelay):
 		case <-ctx.Done():
@@ -133,13 +133,13 @@ func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanz
 		}
 	}
 	o.Expired.Add(1)
-	o.log.Warn("a stanza in the outbox is older than outbox.max_age; it is a dead letter now", zap.String("stanza_id", s.ID), zap.Duration("age", time.Since(d.Queued)))
+	o.log.Warn("outbox stanza expired", zap.String("stanza_id", s.ID), zap.Duration("age", time.Since(d.Queued)), zap.String("hint", "it is a dead letter now; outbox.max_age is the limit"))
 	o.settle(d)
 	o.ended(s, ErrExpired)
 }
 
-// inFlight reports whether the link has the stanza of a record already; then
-// the record is settled when that is confirmed.
+// inFlight reports whether the link already has the stanza of a record. The record
+// is then settled when the server confirms the stanza.
 func (o *Outbox) inFlight(d *store.OutgoingDelivery) bool {
 	o.mu.Lock()
 	f := o.sent[d.ID]

@@ -1,11 +1,11 @@
-// Package outbox takes messages and presence from HTTP callers and answers for
-// them: either the XMPP server has confirmed a stanza, or it is on our disk
-// and will be sent when the server is back.
+// Package outbox sends the messages and presence of HTTP callers. A stanza that it
+// accepts is either confirmed by the XMPP server, or stored on disk and sent when
+// the server is back.
 //
-// While the link is up and nothing waits, a stanza goes out directly and
-// nothing is written. If the confirmation does not come in time, or there is
-// no link, or older stanzas wait (order!), it is stored. Stored stanzas go out
-// in order, with the ids they had.
+// While the link is up and nothing waits, a stanza is sent directly and not
+// stored. It is stored if the link is down, if the confirmation does not come in
+// time, or if older stanzas wait, since the order is kept. Stored stanzas are sent
+// in order, with their original ids.
 package outbox
 
 import (
@@ -24,13 +24,13 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// State is where a stanza is that was taken.
+// State is the state of an accepted stanza.
 type State string
 
 // The states.
 const (
 	Confirmed State = "confirmed" // the XMPP server has it
-	Queued    State = "queued"    // it is on our disk
+	Queued    State = "queued"    // it is stored on disk
 )
 
 // storeTimeout bounds one write to the store.
@@ -47,26 +47,26 @@ type Outbox struct {
 	maxAge time.Duration
 	log    *zap.Logger
 
-	waiting atomic.Int64 // stored and not confirmed
+	waiting atomic.Int64 // stored and unconfirmed
 
 	mu   sync.Mutex
-	sent map[string]*flight // by record: stanzas that are in the link's queue as well
-	has  map[string]bool    // records that were read and are not settled
-	owed map[string]charge  // by record: whose share it takes
+	sent map[string]*flight // by record: stored stanzas that the link has too
+	has  map[string]bool    // records that were read and not settled
+	owed map[string]charge  // by record: its part of a caller's share
 
 	Expired atomic.Int64
 
-	// Shares, which may be nil, are those of the callers in what is stored. They are
-	// set before Start, and may be shared by outboxes.
+	// Shares, if not nil, limits how much each caller may store. Set it before
+	// Start. Several outboxes may use the same Shares.
 	Shares *store.Shares
 
-	// Ended, which may be nil, is told what became of a stanza of which Send
-	// has said, or is about to say, Queued: nil is confirmed, ErrExpired given
-	// up, any other error refused. It must not wait. It is set before Start.
+	// Ended, if not nil, is called with the outcome of each stanza for which Send
+	// returns Queued: nil if the server confirmed it, ErrExpired if it expired, any
+	// other error if it was refused. It must not block. Set it before Start.
 	Ended func(s *stanza.Stanza, err error)
 }
 
-// ErrExpired means that a stanza has waited in the outbox for too long.
+// ErrExpired means that a stanza waited in the outbox for too long.
 var ErrExpired = errors.New("the XMPP server could not be reached in time")
 
 func (o *Outbox) ended(s *stanza.Stanza, err error) {
@@ -75,45 +75,45 @@ func (o *Outbox) ended(s *stanza.Stanza, err error) {
 	}
 }
 
-// charge is what a record takes of a caller's share.
+// charge is the part of a caller's share that a record uses.
 type charge struct {
 	caller string
 	size   int64
 }
 
-// flight is a stanza that was given to the link directly.
+// flight is a stanza that was sent directly.
 type flight struct {
 	stanza *stanza.Stanza
 	done   chan struct{}
-	kept   bool                    // it is stored as well, or is about to be
-	landed bool                    // the server has it, or refused it
-	err    error                   // with which it refused
-	record *store.OutgoingDelivery // of its copy in the store, once that was read
+	kept   bool                    // it is stored too, or about to be
+	landed bool                    // the server confirmed or refused it
+	err    error                   // of the refusal
+	record *store.OutgoingDelivery // of the stored copy, once it was read
 }
 
-// New returns the outbox of a link. wait is how long Send waits for the
-// server's confirmation before it stores the stanza instead; stanzas older
-// than maxAge are given up.
+// New returns the outbox of a link. wait is how long Send waits for the server's
+// confirmation before it stores the stanza. Stanzas older than maxAge expire.
 func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *zap.Logger) *Outbox {
 	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), has: make(map[string]bool), owed: make(map[string]charge)}
 }
 
-// Waiting returns how many stanzas are stored and not confirmed.
+// Waiting returns how many stanzas are stored and unconfirmed.
 func (o *Outbox) Waiting() int { return int(o.waiting.Load()) }
 
-// Send takes a message or presence of a caller, who has a share of what is stored; one
-// without a name has none.
+// Send sends a message or presence of a caller. What it stores counts towards the
+// caller's share, unless caller is empty.
 //
-// Killed before it returns: the caller was told nothing; the stanza may have
-// been sent or not. Killed after Confirmed: the server has it. Killed after
-// Queued: it is sent after the restart, perhaps again, with the same id.
+// Killed before it returns: the caller got no answer; the stanza may or may not have
+// been sent. Killed after Confirmed: the server has it. Killed after Queued: it is
+// sent after the restart, perhaps twice, with the same id.
 //
-// Errors: ErrFull, also over the caller's share; component.ErrBusy; component.ErrRejected; component.ErrUnconfirmed if the server
-// did not confirm and the stanza could not be stored either; what the link
-// refuses (addresses, size); ctx's error when the caller goes away.
+// Errors: ErrFull, also over the caller's share; component.ErrBusy;
+// component.ErrRejected; component.ErrUnconfirmed if the server did not confirm the
+// stanza and it could not be stored; refusals of the link (addresses, size); that
+// of ctx when the caller goes away.
 func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (State, error) {
 	if s.Kind == stanza.IQ {
-		return "", errors.New("kind: an iq is not kept in the outbox")
+		return "", errors.New("kind: the outbox does not accept an iq")
 	}
 	if err := o.link.Check(s); err != nil {
 		return "", err
@@ -137,8 +137,8 @@ func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (Sta
 	}
 }
 
-// keep stores a stanza. With a flight, the link has the stanza too and will
-// send it; the record is then only for the case that we are killed before.
+// keep stores a stanza. With a flight, the link has the stanza too and sends it;
+// the record then only matters if the process is killed before that.
 func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *flight) (State, error) {
 	id, owed := ulid.Make().String(), charge{caller, o.store.OutgoingSize(s.XML())}
 	if f != nil {
@@ -165,7 +165,7 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 	o.mu.Lock()
 	delete(o.sent, id)
 	o.mu.Unlock()
-	o.pay(id)
+	o.release(id)
 	switch {
 	case f != nil:
 		return "", fmt.Errorf("%w, and it could not be stored: %w", component.ErrUnconfirmed, err)
@@ -175,8 +175,8 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 	return "", err
 }
 
-// errShare is what a caller gets who has more waiting than his share.
-var errShare = fmt.Errorf("%w: what waits of this caller takes a quarter of it, his share", store.ErrFull)
+// errShare means that a caller's share is used up.
+var errShare = fmt.Errorf("%w: the waiting stanzas of this caller take up its share, a quarter of the outbox", store.ErrFull)
 
 func (o *Outbox) put(ctx context.Context, id string, s *stanza.Stanza) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
@@ -184,8 +184,8 @@ func (o *Outbox) put(ctx context.Context, id string, s *stanza.Stanza) error {
 	return o.store.PutOutgoing(ctx, store.Outgoing{ID: id, Component: o.link.Domain().String(), Queued: time.Now(), Stanza: s.XML()})
 }
 
-// pay gives back what a record has taken of its caller's share.
-func (o *Outbox) pay(id string) {
+// release returns the part of a caller's share that a record used.
+func (o *Outbox) release(id string) {
 	o.mu.Lock()
 	owed, ok := o.owed[id]
 	delete(o.owed, id)
@@ -195,7 +195,7 @@ func (o *Outbox) pay(id string) {
 	}
 }
 
-// state is the outcome of a flight that has landed.
+// state returns the outcome of a flight that has landed.
 func (f *flight) state() (State, error) {
 	if f.err != nil {
 		return "", f.err
@@ -203,7 +203,7 @@ func (f *flight) state() (State, error) {
 	return Confirmed, nil
 }
 
-// landed notes that the server has confirmed a flight, or refused it.
+// landed records that the server confirmed a flight, or refused it.
 func (o *Outbox) landed(f *flight, err error) {
 	o.mu.Lock()
 	f.landed, f.err = true, err
@@ -224,9 +224,9 @@ func (o *Outbox) settle(d *store.OutgoingDelivery) {
 	delete(o.sent, d.ID)
 	delete(o.has, d.ID)
 	o.mu.Unlock()
-	o.pay(d.ID)
+	o.release(d.ID)
 	if err := d.Ack(); err != nil {
-		o.log.Warn("a stanza stays in the outbox and will be sent again after a restart", zap.String("record", d.ID), zap.Error(err))
+		o.log.Warn("outbox stanza not removed", zap.String("record", d.ID), zap.Error(err), zap.String("hint", "it is sent again after a restart"))
 	}
 	o.waiting.Add(-1)
 }

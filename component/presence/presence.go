@@ -1,7 +1,7 @@
-// Package presence makes bots available without their doing: the "auto"
-// handling of presence, as mod_component_http does it (RFC 6121 sections 3 and
-// 4). Who subscribes to any JID of the component is accepted and told that it
-// is available; who asks is told again.
+// Package presence makes bots available without any action of theirs, as
+// mod_component_http does ("auto"; RFC 6121 sections 3 and 4). It accepts every
+// subscription to a JID of the component and answers with available presence. It
+// answers probes in the same way.
 package presence
 
 import (
@@ -12,12 +12,11 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// resource is the one the bots' presence comes from.
+// resource is the resource of the bots' presence.
 const resource = "default"
 
-// Auto answers subscriptions and probes. It takes every presence stanza of
-// these types; other presence is left to endpoints, and is swallowed by
-// [Swallow] if none takes it.
+// Auto answers subscriptions and probes and consumes these stanzas. It passes on
+// other presence, for endpoints; [Swallow] consumes what is left.
 type Auto struct {
 	Subscribers *Subscribers
 	Log         *zap.Logger
@@ -43,21 +42,21 @@ func (a *Auto) Handle(in *component.Incoming) bool {
 		a.send(in, "unsubscribed", false)
 		a.send(in, "unavailable", true)
 	case "subscribed", "unsubscribed":
-		// we never ask for a subscription
+		// bots request no subscriptions
 	default:
 		return false
 	}
 	return true
 }
 
-// send answers a presence stanza with another, from the address it was sent
-// to. Subscriptions are between bare JIDs; availability has a resource.
+// send answers a presence stanza from the address it was sent to. Subscriptions are
+// between bare JIDs; availability has a resource.
 func (a *Auto) send(in *component.Incoming, typ string, full bool) {
 	h := stanza.Header{Kind: stanza.Presence, Type: typ, From: in.To.Bare(), To: in.From.Bare()}
 	if full {
 		from, err := h.From.WithResource(resource)
 		if err != nil {
-			a.repeats.Warn(a.Log, "presence was not sent", zap.Error(err))
+			a.repeats.Warn(a.Log, "presence not sent", zap.Error(err))
 			return
 		}
 		h.From, h.To = from, in.From
@@ -67,9 +66,9 @@ func (a *Auto) send(in *component.Incoming, typ string, full bool) {
 		err = in.Link().Send(s, nil)
 	}
 	if err != nil {
-		a.repeats.Warn(a.Log, "presence was not sent", zap.Error(err))
+		a.repeats.Warn(a.Log, "presence not sent", zap.Error(err))
 	}
 }
 
-// Swallow takes presence that nobody wants.
+// Swallow consumes presence that no other handler consumed.
 func Swallow(in *component.Incoming) bool { return in.Kind == stanza.Presence }

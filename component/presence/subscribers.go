@@ -18,43 +18,43 @@ import (
 )
 
 const (
-	// maxSubscribers bounds the table; who comes later is answered, but not
-	// told when a bot comes back after a restart.
+	// maxSubscribers bounds the table. Later subscribers are accepted, but get no
+	// presence after a restart.
 	maxSubscribers = 200_000
-	// maxOfUser is how many bots one user is kept for, and a domain that the bot is
-	// not a subdomain of gets a quarter of the table.
+	// maxOfUser bounds the subscriptions of one user, and maxOfDomain those from one
+	// domain that the bot is not a subdomain of.
 	maxOfUser   = 1000
 	maxOfDomain = maxSubscribers / 4
-	// maxForeign is what all domains together get that bots are not subdomains of: a
-	// stranger has as many as there are names.
+	// maxForeign bounds the subscriptions from all such domains together, since a
+	// stranger can use any number of domains.
 	maxForeign = maxSubscribers / 2
-	// maxChanges is what may wait for the store.
+	// maxChanges bounds the changes that wait for the store.
 	maxChanges   = 4096
 	storeTimeout = 10 * time.Second
 	busyDelay    = 100 * time.Millisecond
 )
 
-// Subscribers are the users who see the presence of our bots, kept over
-// restarts: they are told when the bots come and go.
+// Subscribers holds the users who see the presence of the bots. It survives
+// restarts, so that subscribers get the bots' presence when they come and go.
 //
-// Killed before a change is stored (it is, within milliseconds): the bot stays
-// offline for that user after the restart, until the user's server probes it
-// at the next login.
+// Killed before a change is stored, which takes milliseconds: the bot stays offline
+// for that user after the restart, until the user's server probes it at the next
+// login.
 type Subscribers struct {
 	store   *store.Store
 	log     *zap.Logger
 	changes chan change
 	repeats loglimit.Limiter
 
-	// Refused counts subscriptions that are not kept, for the table, or the share of
-	// their user or domain, is full.
+	// Refused counts subscriptions that are not kept, because the table, or the share
+	// of their user or domain, is full.
 	Refused atomic.Int64
 
 	mu      sync.Mutex
 	all     map[store.Subscriber]struct{}
-	users   map[string]int // subscriptions of each
+	users   map[string]int // number of subscriptions
 	domains map[string]int
-	foreign int // of domains that the bot is not a subdomain of
+	foreign int // subscriptions from domains that the bot is not a subdomain of
 }
 
 type change struct {
@@ -62,7 +62,7 @@ type change struct {
 	subscribed bool
 }
 
-// LoadSubscribers reads who subscribed before.
+// LoadSubscribers reads the stored subscribers.
 func LoadSubscribers(ctx context.Context, s *store.Store, log *zap.Logger) (*Subscribers, error) {
 	list, err := s.Subscribers(ctx)
 	if err != nil {
@@ -76,7 +76,7 @@ func LoadSubscribers(ctx context.Context, s *store.Store, log *zap.Logger) (*Sub
 	return p, nil
 }
 
-// Run stores changes until ctx is done and no change waits.
+// Run stores changes until ctx is done and no change is left.
 func (p *Subscribers) Run(ctx context.Context) {
 	for {
 		select {
@@ -99,11 +99,11 @@ func (p *Subscribers) write(c change) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
 	if err := p.store.PutSubscriber(ctx, c.Subscriber, c.subscribed); err != nil {
-		p.repeats.Warn(p.log, "a change of subscription was not stored", zap.Error(err))
+		p.repeats.Warn(p.log, "presence subscription not stored", zap.Error(err))
 	}
 }
 
-// set notes a subscription or its end. It does not wait.
+// set records a subscription or its end. It does not block.
 func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
 	sub := store.Subscriber{Bot: bot.Bare().String(), User: user.Bare().String()}
 	p.mu.Lock()
@@ -127,12 +127,12 @@ func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
 	select {
 	case p.changes <- change{sub, subscribed}:
 	default:
-		p.repeats.Warn(p.log, "too many changes of subscriptions at once; one was not stored")
+		p.repeats.Warn(p.log, "presence subscription not stored", zap.String("reason", "too many changes at once"))
 	}
 }
 
-// room reports whether there is room for one more: in the table, and in the share of
-// its user and of a domain that is not the bot's own. p.mu is held.
+// room reports whether one more fits into the table and into the shares of its user
+// and domain. p.mu is held.
 func (p *Subscribers) room(sub store.Subscriber) bool {
 	return len(p.all) < maxSubscribers && p.users[sub.User] < maxOfUser &&
 		(own(sub) || p.domains[domainOf(sub.User)] < maxOfDomain && p.foreign < maxForeign)
@@ -143,7 +143,7 @@ func own(sub store.Subscriber) bool {
 	return strings.HasSuffix(domainOf(sub.Bot), "."+domainOf(sub.User))
 }
 
-// count notes a subscription or its end; p.mu is held.
+// count counts a subscription or its end. p.mu is held.
 func (p *Subscribers) count(sub store.Subscriber, n int) {
 	add(p.users, sub.User, n)
 	add(p.domains, domainOf(sub.User), n)
@@ -158,11 +158,11 @@ func add(table map[string]int, key string, n int) {
 	}
 }
 
-// domainOf is the domain of a bare address.
+// domainOf returns the domain of a bare address.
 func domainOf(bare string) string { return bare[strings.IndexByte(bare, '@')+1:] }
 
-// Announce tells all subscribers of a link's bots that they are available, or
-// with type "unavailable" that they are not (RFC 6121 section 4).
+// Announce sends presence of a link's bots to all their subscribers: available, or
+// with type "unavailable" unavailable (RFC 6121 section 4).
 func (p *Subscribers) Announce(ctx context.Context, l *component.Link, typ string) {
 	p.mu.Lock()
 	subs := make([]store.Subscriber, 0, len(p.all))
@@ -177,7 +177,7 @@ func (p *Subscribers) Announce(ctx context.Context, l *component.Link, typ strin
 		}
 		from, err := bot.WithResource(resource)
 		if err != nil {
-			continue // no JID to speak of
+			continue // not a valid JID
 		}
 		s, err := stanza.Build(stanza.Header{Kind: stanza.Presence, Type: typ, From: from, To: user}, "", stanza.Limits{})
 		if err != nil {

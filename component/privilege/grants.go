@@ -1,14 +1,15 @@
 package privilege
 
 import (
-	"encoding/xml"
 	"strings"
+
+	"stanzahook/pkg/stanza"
 )
 
-// Grants are what a host lets the component do (XEP-0356 section 4). An empty
-// text is no permission; the zero Grants are none at all.
+// Grants are the permissions that a host grants the component (XEP-0356 section 4).
+// An empty text is no permission; the zero Grants are none at all.
 type Grants struct {
-	Namespace string            // urn:xmpp:privilege:1 or :2, as the server has it
+	Namespace string            // urn:xmpp:privilege:1 or :2, as the server sent it
 	Roster    string            // get, set or both
 	Message   string            // outgoing
 	Presence  string            // managed_entity or roster
@@ -32,32 +33,32 @@ func (g Grants) String() string {
 	return strings.Join(parts, " ")
 }
 
-// MaySend reports whether messages may be sent as users of the host, in a way
-// that is known here.
+// MaySend reports whether messages may be sent as users of the host, in a version
+// of the XEP that is implemented here.
 func (g Grants) MaySend() bool {
 	return g.Message == "outgoing" && (g.Namespace == "urn:xmpp:privilege:1" || g.Namespace == "urn:xmpp:privilege:2")
 }
 
-// namespace is one <namespace/> of an iq permission. Prosody's module of 2022
-// nests them where there are several.
-type namespace struct {
-	NS     string      `xml:"ns,attr"`
-	Type   string      `xml:"type,attr"`
-	Nested []namespace `xml:"namespace"`
+// namespaces adds the <namespace/> elements of an iq permission to all.
+// Prosody's module of 2022 nests them where there are several.
+func namespaces(e *stanza.Element, all map[string]string) {
+	for i := range e.Children {
+		c := &e.Children[i]
+		if c.Local != "namespace" {
+			continue
+		}
+		ns, _ := c.Attr("ns")
+		if t := permission(c); t != "" && ns != "" {
+			all[ns] = t
+		}
+		namespaces(c, all)
+	}
 }
 
-func (n namespace) into(all map[string]string) {
-	if t := permission(n.Type); t != "" && n.NS != "" {
-		all[n.NS] = t
-	}
-	for _, inner := range n.Nested {
-		inner.into(all)
-	}
-}
-
-// permission leaves "none" out, which is what ejabberd says to those it grants
-// nothing.
-func permission(t string) string {
+// permission returns the type of a permission. "none", which ejabberd sends
+// where it grants nothing, is empty.
+func permission(e *stanza.Element) string {
+	t, _ := e.Attr("type")
 	if t == "none" {
 		return ""
 	}
@@ -65,37 +66,33 @@ func permission(t string) string {
 }
 
 // readGrants reads an advertisement; ok is false for a message without one.
-func readGrants(message string) (g Grants, ok bool) {
-	var doc struct {
-		Privilege *struct {
-			XMLName xml.Name
-			Perms   []struct {
-				Access     string      `xml:"access,attr"`
-				Type       string      `xml:"type,attr"`
-				Namespaces []namespace `xml:"namespace"`
-			} `xml:"perm"`
-		} `xml:"privilege"`
-	}
-	if err := xml.Unmarshal([]byte(message), &doc); err != nil || doc.Privilege == nil {
-		return g, false
-	}
-	g.Namespace = doc.Privilege.XMLName.Space
-	for _, p := range doc.Privilege.Perms {
-		switch p.Access {
-		case "roster":
-			g.Roster = permission(p.Type)
-		case "message":
-			g.Message = permission(p.Type)
-		case "presence":
-			g.Presence = permission(p.Type)
-		case "iq":
-			if g.IQ == nil {
-				g.IQ = make(map[string]string)
+func readGrants(message *stanza.Stanza) (g Grants, ok bool) {
+	for _, c := range message.Children() {
+		if c.Local != "privilege" || !strings.HasPrefix(c.Space, "urn:xmpp:privilege:") {
+			continue
+		}
+		g.Namespace = c.Space
+		perms := message.Element(c).Children
+		for i := range perms {
+			p := &perms[i]
+			if p.Local != "perm" {
+				continue
 			}
-			for _, n := range p.Namespaces {
-				n.into(g.IQ)
+			switch access, _ := p.Attr("access"); access {
+			case "roster":
+				g.Roster = permission(p)
+			case "message":
+				g.Message = permission(p)
+			case "presence":
+				g.Presence = permission(p)
+			case "iq":
+				if g.IQ == nil {
+					g.IQ = make(map[string]string)
+				}
+				namespaces(p, g.IQ)
 			}
 		}
+		return g, true
 	}
-	return g, strings.HasPrefix(g.Namespace, "urn:xmpp:privilege:")
+	return g, false
 }

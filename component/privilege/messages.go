@@ -13,65 +13,64 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// idPrefix begins the ids of what we send to the server with a privilege, so
-// that its refusals are known even when nobody waits for them any more.
+// idPrefix begins the ids of stanzas that are sent with a privilege, so that a
+// refusal is recognised even if it arrives late.
 const idPrefix = "stanzahook-privilege-"
 
-// Why the privilege does not serve for a message. Nothing was sent to anybody.
+// Errors of Send. No recipient got the message.
 var (
 	ErrNotGranted = errors.New("the server does not let a component send messages as this user")
 	ErrRefused    = errors.New("the server has refused to send a message as this user")
 )
 
-// Way is a component by which messages may be sent as users.
-type Way struct {
+// Route is a component that may send messages as users.
+type Route struct {
 	Keeper *Keeper
-	Domain jid.JID // the component's
+	Domain jid.JID // of the component
 	Limits stanza.Limits
 }
 
-// Messages sends messages as users of the server (XEP-0356 section 6), by the
-// first component that may.
+// Messages sends messages as users of the server (XEP-0356 section 6), through the
+// first component that has the permission.
 type Messages struct {
-	Ways []Way
-	// Deliver takes a stanza from one of the components; it returns nil when the
+	Routes []Route
+	// Deliver sends a stanza of one of the components; it returns nil when the
 	// server has it, or it is stored.
 	Deliver func(context.Context, *stanza.Stanza) error
 }
 
 // Granted reports whether a component may send as the users of a host.
 func (m *Messages) Granted(host string) bool {
-	_, _, ok := m.way(host)
+	_, _, ok := m.route(host)
 	return ok
 }
 
-func (m *Messages) way(host string) (Way, Grants, bool) {
-	for _, w := range m.Ways {
+func (m *Messages) route(host string) (Route, Grants, bool) {
+	for _, w := range m.Routes {
 		if g := w.Keeper.Granted(host); g.MaySend() {
 			return w, g, true
 		}
 	}
-	return Way{}, Grants{}, false
+	return Route{}, Grants{}, false
 }
 
-// Send sends a message whose from is a user's bare address. With done false the
-// privilege does not serve for it: nothing was sent, err says why (ErrNotGranted
-// or ErrRefused), and the message may be sent in another way. With done, err is
-// that of Deliver: nil when the server has taken the message and not refused it,
-// or when it is stored. A refusal that comes after that is logged.
+// Send sends a message whose from is a user's bare address. If done is false, the
+// message was not sent: err says why (ErrNotGranted or ErrRefused), and the caller
+// may send it in another way. If done is true, err is that of Deliver: nil when the
+// server has accepted the message, or when it is stored. A later refusal is logged.
 //
-// The server answers a message it refuses with an error, and does so before it
-// confirms what was sent behind it, since it handles a stream in order.
+// The server handles a stream in order, so the error for a refused message arrives
+// before the confirmation of what was sent after it.
 //
-// Killed before it returns: the message may have been sent or not.
+// Killed before it returns: the message may or may not have been sent.
 func (m *Messages) Send(ctx context.Context, s *stanza.Stanza) (done bool, err error) {
 	host := s.From.Domain()
-	w, g, ok := m.way(host)
+	w, g, ok := m.route(host)
 	if !ok {
 		return false, ErrNotGranted
 	}
 	outer, err := wrap(s, w.Domain, g.Namespace, w.Limits)
-	if err != nil { // with the wrapping it is over the component's limit
+	if err != nil { // wrapped, it is over the component's limit
 		return false, errors.Join(ErrNotGranted, err)
 	}
 	refusal := make(chan *stanza.Error, 1)
@@ -86,8 +85,8 @@ func (m *Messages) Send(ctx context.Context, s *stanza.Stanza) (done bool, err e
 	}
 }
 
-// wrap puts a message of a user's into one of the component's to the user's
-// server. The content namespace must be said: that of the stream is another.
+// wrap puts a user's message into a message of the component to the user's server.
+// The inner message declares its namespace, which differs from the stream's.
 func wrap(s *stanza.Stanza, from jid.JID, namespace string, lim stanza.Limits) (*stanza.Stanza, error) {
 	to, err := jid.Parse(s.From.Domain())
 	if err != nil {
@@ -102,15 +101,15 @@ func wrap(s *stanza.Stanza, from jid.JID, namespace string, lim stanza.Limits) (
 		"<privilege xmlns='"+namespace+"'><forwarded xmlns='urn:xmpp:forward:0'>"+inner+"</forwarded></privilege>", lim)
 }
 
-// expect notes a message of ours to the server, whose refusal goes to tell,
-// which must not wait. forget takes it back.
-func (k *Keeper) expect(id string, tell func(*stanza.Error)) {
+// expect registers a sent message: onRefused is called if the server refuses it, and
+// must not block. forget undoes it.
+func (k *Keeper) expect(id string, onRefused func(*stanza.Error)) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.asked == nil {
 		k.asked = make(map[string]func(*stanza.Error))
 	}
-	k.asked[id] = tell
+	k.asked[id] = onRefused
 }
 
 func (k *Keeper) forget(id string) {
@@ -119,26 +118,26 @@ func (k *Keeper) forget(id string) {
 	delete(k.asked, id)
 }
 
-// refused takes the server's refusal of something we sent with a privilege.
+// refused handles the server's refusal of a message that was sent with a privilege.
 func (k *Keeper) refused(in *component.Incoming) bool {
 	k.mu.Lock()
-	believed := in.From.IsDomain() && k.believes(in.From.Domain(), in.Link().Domain())
+	trusted := in.From.IsDomain() && k.trusts(in.From.Domain(), in.Link().Domain())
 	k.mu.Unlock()
-	if !strings.HasPrefix(in.ID, idPrefix) || !believed || in.To != in.Link().Domain() {
-		return in.ClaimsPrivilege() // from somebody who plays the server
+	if !strings.HasPrefix(in.ID, idPrefix) || !trusted || in.To != in.Link().Domain() {
+		return in.ClaimsPrivilege() // forged
 	}
 	e, ok := in.StanzaError()
 	if !ok {
 		e = &stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
 	}
 	k.mu.Lock()
-	tell := k.asked[in.ID]
+	onRefused := k.asked[in.ID]
 	delete(k.asked, in.ID)
 	k.mu.Unlock()
-	if tell != nil {
-		tell(e)
+	if onRefused != nil {
+		onRefused(e)
 		return true
 	}
-	k.Log.Error("the server has refused a message of a user's that it was sent later than its sender could wait; it is lost", zap.Stringer("host", in.From), zap.String("stanza_id", in.ID), zap.Error(e))
+	k.Log.Error("message lost", zap.String("reason", "the server refused it after its sender had been answered"), zap.Stringer("host", in.From), zap.String("stanza_id", in.ID), zap.Error(e))
 	return true
 }

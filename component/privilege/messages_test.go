@@ -168,7 +168,7 @@ func chat(t *testing.T, from, id string) *stanza.Stanza {
 func TestSendAsUser(t *testing.T) {
 	for _, namespace := range []string{"urn:xmpp:privilege:1", "urn:xmpp:privilege:2"} {
 		srv, l, k := connected(t)
-		m := &privilege.Messages{Ways: []privilege.Way{{Keeper: k, Domain: jid.MustParse(domain)}}, Deliver: deliver(l)}
+		m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: jid.MustParse(domain)}}, Deliver: deliver(l)}
 		if done, err := m.Send(t.Context(), chat(t, "juliet@example.com", "1")); done || !errors.Is(err, privilege.ErrNotGranted) {
 			t.Errorf("before the grant: %v %v", done, err)
 		}
@@ -190,7 +190,7 @@ func TestSendAsUser(t *testing.T) {
 
 func TestSendAsUserIsRefused(t *testing.T) {
 	srv, l, k := connected(t)
-	m := &privilege.Messages{Ways: []privilege.Way{{Keeper: k, Domain: jid.MustParse(domain)}}, Deliver: deliver(l)}
+	m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: jid.MustParse(domain)}}, Deliver: deliver(l)}
 	srv.Send(advert("example.com", "urn:xmpp:privilege:2", "<perm access='message' type='outgoing'/>"))
 	settled(t, srv)
 	srv.SwallowMarkers(true)
@@ -216,7 +216,7 @@ func TestSendAsUserIsRefused(t *testing.T) {
 
 func TestSendAsUserTooLarge(t *testing.T) {
 	srv, l, k := connected(t)
-	m := &privilege.Messages{Ways: []privilege.Way{{Keeper: k, Domain: jid.MustParse(domain), Limits: stanza.Limits{MaxBytes: 250}}}, Deliver: deliver(l)}
+	m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: jid.MustParse(domain), Limits: stanza.Limits{MaxBytes: 250}}}, Deliver: deliver(l)}
 	srv.Send(advert("example.com", "urn:xmpp:privilege:2", "<perm access='message' type='outgoing'/>"))
 	settled(t, srv)
 	if done, err := m.Send(t.Context(), chat(t, "juliet@example.com", "1")); done || !errors.Is(err, privilege.ErrNotGranted) {

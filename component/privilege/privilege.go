@@ -1,14 +1,12 @@
-// Package privilege takes what servers tell privileged components: grants
-// (XEP-0356) and delegations (XEP-0355). They are between the server and the
-// component, and whoever else sends one must not reach an endpoint with it.
+// Package privilege implements privileged entities (XEP-0356): it handles the
+// grants that servers advertise, and delegations (XEP-0355). It keeps these stanzas
+// from endpoints, also when somebody else forges them.
 //
-// A server that lets a component see the presence of its users (XEP-0356
-// section 7) sends it the presence of all of them. That is not meant for bots,
-// and is kept from endpoints.
+// A server that grants the presence of its users (XEP-0356 section 7) sends the
+// presence of all of them. It is not meant for bots and is kept from endpoints.
 //
-// A server that lets a component send messages as its users (section 6) is
-// used for that by [Messages], one that lets it read and change their rosters
-// (section 5) by [Rosters].
+// [Messages] sends messages as users where the server grants it (section 6), and
+// [Rosters] reads and changes their rosters (section 5).
 package privilege
 
 import (
@@ -26,32 +24,32 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Keeper is the handler of one component's privileges: it keeps what the server
-// has granted, for as long as that connection lasts.
+// Keeper is the handler of one component's privileges. It keeps the grants of the
+// current connection.
 type Keeper struct {
 	Log *zap.Logger
-	// Hosts are domains of the server that are believed, besides the parent
-	// domain of the component: example.com for bot.example.com.
+	// Hosts are domains of the server that are trusted, besides the parent domain
+	// of the component, which is example.com for bot.example.com.
 	Hosts []string
-	// Presence, which may be nil, is told of the presence of the users of hosts
-	// that let the component see it. repeated is set for what the server repeats
-	// (XEP-0203), as it does when the component connects. It must not wait.
+	// Presence, if not nil, is called with the presence of users of hosts that
+	// grant it. repeated is set for presence that the server repeats (XEP-0203), as
+	// it does when the component connects. It must not block.
 	Presence func(from jid.JID, available, repeated bool)
 
 	repeats loglimit.Limiter
 
 	mu      sync.Mutex
-	changed chan struct{}   // closed when something is granted; nil: nobody waits
+	changed chan struct{}   // closed when grants arrive; nil: nobody waits
 	managed map[string]bool // hosts whose users' presence the component sees
 	grants  map[string]granted
-	asked   map[string]func(*stanza.Error) // by id: messages that may come back refused
+	asked   map[string]func(*stanza.Error) // by id: called if the message is refused
 }
 
 // granted are the grants of one host.
 type granted struct {
 	Grants
 	link       *component.Link
-	connection int64 // of the link, by number
+	connection int64 // number of the link's connection
 }
 
 // Handle implements component.Handler.
@@ -64,18 +62,18 @@ func (k *Keeper) Handle(in *component.Incoming) bool {
 		return true
 	case in.Kind == stanza.Presence && in.To == in.Link().Domain() && (in.Type == "" || in.Type == "unavailable"):
 		k.mu.Lock()
-		// Who says so without being believed keeps the presence of its own users only.
+		// An untrusted host keeps only the presence of its own users.
 		managed := k.managed[in.From.Domain()]
-		believed := k.believes(in.From.Domain(), in.Link().Domain())
+		trusted := k.trusts(in.From.Domain(), in.Link().Domain())
 		k.mu.Unlock()
-		if managed && believed && k.Presence != nil && !in.From.IsBare() && in.From.Local() != "" {
+		if managed && trusted && k.Presence != nil && !in.From.IsBare() && in.From.Local() != "" {
 			_, repeated := in.Child("urn:xmpp:delay", "delay")
 			k.Presence(in.From, in.Type == "", repeated)
 		}
 		return managed
 	case in.Kind == stanza.IQ && in.Type == "set" && k.isHost(in.From.Domain()):
-		// XEP-0321 section 4.4: the server tells of changes of a roster. What is in
-		// a roster is read when it has to be known.
+		// XEP-0321 section 4.4: the server pushes roster changes. They are not used:
+		// rosters are read when they are needed.
 		if _, push := in.Child("jabber:iq:roster", "query"); push {
 			in.Result("")
 			return true
@@ -84,12 +82,12 @@ func (k *Keeper) Handle(in *component.Incoming) bool {
 	return false
 }
 
-// settling is how long after the connection the server may take to say what it
-// grants. It does so right behind the handshake.
+// settling is how long after the handshake the server may take to advertise its
+// grants, which it does right after it.
 const settling = 2 * time.Second
 
-// GrantedSoon is Granted, but waits for a moment where the connection is new and
-// the host has not said anything yet.
+// GrantedSoon is Granted, but on a new connection it waits a moment for the
+// advertisement of the host.
 func (k *Keeper) GrantedSoon(ctx context.Context, l *component.Link, host string) Grants {
 	for {
 		k.mu.Lock()
@@ -113,21 +111,21 @@ func (k *Keeper) GrantedSoon(ctx context.Context, l *component.Link, host string
 	}
 }
 
-// Granted returns what a host has granted on the connection there is now;
-// nothing while there is none. A link counts its connections, so nothing has
-// to be told here when one ends.
+// Granted returns the grants of a host on the current connection; none while the
+// link is down. Grants carry the number of their connection, so they need no
+// cleanup when it ends.
 func (k *Keeper) Granted(host string) Grants {
 	k.mu.Lock()
 	g := k.grants[host]
-	believed := g.link != nil && k.believes(host, g.link.Domain())
+	trusted := g.link != nil && k.trusts(host, g.link.Domain())
 	k.mu.Unlock()
-	if !believed || !g.link.Connected() || g.link.Counters.Reconnects.Load() != g.connection {
+	if !trusted || !g.link.Connected() || g.link.Counters.Reconnects.Load() != g.connection {
 		return Grants{}
 	}
 	return g.Grants
 }
 
-// All returns what is granted now, by host, for a status.
+// All returns the current grants by host, for a status.
 func (k *Keeper) All() map[string]Grants {
 	k.mu.Lock()
 	hosts := make([]string, 0, len(k.grants))
@@ -144,8 +142,8 @@ func (k *Keeper) All() map[string]Grants {
 	return out
 }
 
-// SetHosts replaces Hosts. What one of them has said on this connection counts
-// from now on.
+// SetHosts replaces Hosts. Advertisements that new hosts sent on this connection
+// count from now on.
 func (k *Keeper) SetHosts(hosts []string) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -158,20 +156,20 @@ func (k *Keeper) isHost(domain string) bool {
 	return slices.Contains(k.Hosts, domain)
 }
 
-// maxStrangers bounds the domains whose advertisements are kept though they do
-// not count, in case they are named later.
+// maxStrangers bounds the untrusted domains whose advertisements are kept in case
+// SetHosts names them later.
 const maxStrangers = 16
 
-// advertised notes what a host of the server grants. What it does not name in
-// its newest message it does not grant any more.
+// advertised records the grants of a host. They replace the earlier ones of that
+// host.
 func (k *Keeper) advertised(in *component.Incoming) {
 	if !in.From.IsDomain() {
-		k.repeats.Warn(k.Log, "a privilege advertisement from somebody else than the server was ignored", zap.Stringer("from", in.From))
+		k.repeats.Warn(k.Log, "privilege advertisement ignored", zap.String("reason", "the sender is not a server"), zap.Stringer("from", in.From))
 		return
 	}
-	g, ok := readGrants(in.XML())
+	g, ok := readGrants(in.Stanza)
 	if !ok {
-		return // it says nothing: a delegation, or something of later versions
+		return // a delegation, or a later version
 	}
 	host := in.From.Domain()
 	k.mu.Lock()
@@ -179,29 +177,28 @@ func (k *Keeper) advertised(in *component.Incoming) {
 	if k.managed == nil {
 		k.managed, k.grants = make(map[string]bool), make(map[string]granted)
 	}
-	believed := k.believes(host, in.Link().Domain())
-	if !believed {
-		k.repeats.Warn(k.Log, "a privilege advertisement from a domain that is not known as the server's does not count", zap.Stringer("from", in.From))
+	trusted := k.trusts(host, in.Link().Domain())
+	if !trusted {
+		k.repeats.Warn(k.Log, "privilege advertisement ignored", zap.String("reason", "the domain is neither the parent of the component nor the host of a roster"), zap.Stringer("from", in.From))
 		if !k.roomFor(host, in.Link()) {
 			return
 		}
 	}
-	// The presence of users is kept from endpoints over reconnects: it may come
-	// before the new advertisement does.
+	// The presence of users is kept from endpoints over reconnects, since it may
+	// arrive before the new advertisement.
 	k.managed[host] = g.Presence != ""
 	k.grants[host] = granted{g, in.Link(), in.Link().Counters.Reconnects.Load()}
 	if k.changed != nil {
 		close(k.changed)
 		k.changed = nil
 	}
-	if believed {
-		k.Log.Info("the server grants privileges", zap.String("component", in.Link().Domain().String()), zap.String("host", host), zap.Stringer("grants", g))
+	if trusted {
+		k.Log.Info("privileges granted", zap.String("component", in.Link().Domain().String()), zap.String("host", host), zap.Stringer("grants", g))
 	}
 }
 
-// roomFor reports whether the advertisement of a domain that is not believed can be
-// kept. The server's own come first on a connection; what is left of the one before
-// makes room for them. k.mu is held.
+// roomFor reports whether the advertisement of an untrusted domain can be kept. It
+// drops advertisements of earlier connections to make room. k.mu is held.
 func (k *Keeper) roomFor(host string, l *component.Link) bool {
 	if _, known := k.grants[host]; known {
 		return true
@@ -209,7 +206,7 @@ func (k *Keeper) roomFor(host string, l *component.Link) bool {
 	strangers, now := 0, l.Counters.Reconnects.Load()
 	for other, g := range k.grants {
 		switch {
-		case k.believes(other, l.Domain()):
+		case k.trusts(other, l.Domain()):
 		case g.connection != now:
 			delete(k.grants, other)
 			delete(k.managed, other)
@@ -220,10 +217,10 @@ func (k *Keeper) roomFor(host string, l *component.Link) bool {
 	return strangers < maxStrangers
 }
 
-// believes reports whether a domain is a host of the server: the parent domain of
-// the component, or one that was named. The domains above the parent are somebody
-// else's, com for instance. k.mu is held.
-func (k *Keeper) believes(host string, domain jid.JID) bool {
+// trusts reports whether a domain is a host of the server: the parent domain of the
+// component, or one of Hosts. Domains above the parent belong to others, com for
+// instance. k.mu is held.
+func (k *Keeper) trusts(host string, domain jid.JID) bool {
 	_, parent, _ := strings.Cut(domain.Domain(), ".")
 	return parent != "" && host == parent || slices.Contains(k.Hosts, host)
 }

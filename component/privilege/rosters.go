@@ -15,9 +15,9 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Rosters are the rosters of a host's users, as a component may read and change
-// them: with the privilege of XEP-0356 section 5, or by XEP-0321. Both are plain
-// roster IQs (RFC 6121 section 2) to the user's bare address.
+// Rosters is the roster.Backend that reads and changes rosters over the component's
+// link, with the privilege of XEP-0356 section 5 or with XEP-0321. Both use roster
+// IQs (RFC 6121 section 2) to the user's bare address.
 type Rosters struct {
 	link    *component.Link
 	from    jid.JID
@@ -28,10 +28,10 @@ type Rosters struct {
 	n       atomic.Uint64
 }
 
-// NewRosters returns the way by XEP-0356. timeout is for each IQ. The requests
-// come from a resource of the component's domain: where Prosody's
-// mod_remote_roster is loaded besides mod_privilege, it takes those of the domain
-// itself for its own.
+// NewRosters returns the backend that uses XEP-0356. timeout is for each IQ. The
+// requests come from a resource of the component's domain: if Prosody's
+// mod_remote_roster is loaded besides mod_privilege, it handles requests of the
+// domain itself.
 func NewRosters(l *component.Link, lim stanza.Limits, timeout time.Duration) (*Rosters, error) {
 	from, err := jid.Parse(l.Domain().Domain() + "/roster")
 	if err != nil {
@@ -40,8 +40,8 @@ func NewRosters(l *component.Link, lim stanza.Limits, timeout time.Duration) (*R
 	return &Rosters{link: l, from: from, timeout: timeout, limits: lim, prefix: "roster-" + rand.Text() + "-"}, nil
 }
 
-// NewRemoteRosters returns the way by XEP-0321, as Prosody's mod_remote_roster
-// has it: it reaches the component's own contacts only.
+// NewRemoteRosters returns the backend that uses XEP-0321, as Prosody's
+// mod_remote_roster implements it: for the component's own contacts only.
 func NewRemoteRosters(l *component.Link, lim stanza.Limits, timeout time.Duration) *Rosters {
 	return &Rosters{link: l, from: l.Domain(), timeout: timeout, limits: lim, own: true, prefix: "roster-" + rand.Text() + "-"}
 }
@@ -61,7 +61,7 @@ func (r *Rosters) Reaches(contact jid.JID) bool {
 
 // Get implements roster.Backend.
 func (r *Rosters) Get(ctx context.Context, owner jid.JID) (roster.Roster, error) {
-	answer, err := r.ask(ctx, owner, "get", "<query xmlns='jabber:iq:roster'/>")
+	answer, err := r.request(ctx, owner, "get", "<query xmlns='jabber:iq:roster'/>")
 	if err != nil {
 		return nil, r.explain(err)
 	}
@@ -83,26 +83,27 @@ func (r *Rosters) Remove(ctx context.Context, owner, contact jid.JID) error {
 	return err
 }
 
-// change makes one change.
+// change sends one change.
 func (r *Rosters) change(ctx context.Context, owner jid.JID, payload string) error {
-	_, err := r.ask(ctx, owner, "set", payload)
+	_, err := r.request(ctx, owner, "set", payload)
 	switch {
 	case errors.Is(err, &stanza.Error{Condition: stanza.ServiceUnavailable}):
-		// The user's own server would take it; Prosody hands it on to nobody.
+		// Prosody answers so for a user that does not exist.
 		return fmt.Errorf("%w (%w)", roster.ErrNoSuchUser, err)
 	case errors.Is(err, &stanza.Error{Condition: stanza.InternalServerError}):
-		// COMPAT: ejabberd 23.01 and before fail at every set of a component's
-		// (its issue 3942).
-		return fmt.Errorf("%w: %w; if it is ejabberd before 23.10, that can never set contacts by XEP-0356: write rosters[].ejabberd_api with backend: auto, or update it", roster.ErrCannot, err)
+		// COMPAT: ejabberd 23.01 and older fail at every set by a component (its
+		// issue 3942).
+		return fmt.Errorf("%w: %w; ejabberd before 23.10 cannot set contacts by XEP-0356: set rosters[].ejabberd_api with backend: auto, or update ejabberd", roster.ErrCannot, err)
 	}
 	return r.explain(err)
 }
 
-// ask asks the owner's server; an error stanza becomes a *stanza.Error.
+// request sends a roster IQ to the owner's server. An error stanza becomes a
+// *stanza.Error.
 //
-// Killed while the answer is waited for: the server has done it or not; the next
-// refresh reads what is there.
-func (r *Rosters) ask(ctx context.Context, owner jid.JID, kind, payload string) (*stanza.Stanza, error) {
+// Killed before the answer: the server may or may not have made the change; the
+// next refresh reads the roster.
+func (r *Rosters) request(ctx context.Context, owner jid.JID, kind, payload string) (*stanza.Stanza, error) {
 	h := stanza.Header{Kind: stanza.IQ, Type: kind, ID: r.prefix + strconv.FormatUint(r.n.Add(1), 36), From: r.from, To: owner}
 	s, err := stanza.Build(h, payload, r.limits)
 	if err != nil {
@@ -123,7 +124,7 @@ func (r *Rosters) ask(ctx context.Context, owner jid.JID, kind, payload string) 
 	return answer, nil
 }
 
-// explain says in the words of package roster what went wrong.
+// explain maps errors to those of package roster.
 func (r *Rosters) explain(err error) error {
 	switch {
 	case err == nil:
@@ -140,7 +141,7 @@ func (r *Rosters) explain(err error) error {
 			if r.own {
 				return fmt.Errorf("%w: %w", roster.ErrForbidden, err)
 			}
-			return fmt.Errorf("%w: %w; the component needs the right to read and to change rosters, \"both\" (XEP-0356); see the operator's guide for the setting", roster.ErrForbidden, err)
+			return fmt.Errorf("%w: %w; the component needs the permission to read and change rosters, \"both\" (XEP-0356); see the operator's guide for the setting", roster.ErrForbidden, err)
 		}
 	}
 	return err
@@ -160,36 +161,34 @@ func itemXML(i roster.Item) string {
 	return string(append(b, "</item></query>"...))
 }
 
-// readRoster reads the roster of a result. Contacts whose subscription is none
-// that is known (RFC 6121 section 2.1.2.5: absent is none) count as none.
+// readRoster reads the roster in a result. A missing or unknown subscription counts
+// as none (RFC 6121 section 2.1.2.5).
 func readRoster(result *stanza.Stanza) roster.Roster {
 	have := make(roster.Roster)
 	query, ok := result.Child("jabber:iq:roster", "query")
 	if !ok {
 		return have
 	}
-	var item roster.Item
-	var groups []string
-	take := func() {
-		if !item.JID.IsZero() {
-			have[item.JID] = roster.NewItem(item.JID, item.Name, groups, item.Subscription)
+	items := result.Element(query).Children
+	for i := range items {
+		e := &items[i]
+		text, _ := e.Attr("jid")
+		contact := jid.FromServer(text)
+		if e.Local != "item" || contact.IsZero() {
+			continue
 		}
-	}
-	result.Walk(query, func(e stanza.Inside) {
-		switch {
-		case e.Depth == 1 && e.Local == "item":
-			take()
-			contact, _ := e.Attr("jid")
-			name, _ := e.Attr("name")
-			subscription, _ := e.Attr("subscription")
-			item, groups = roster.Item{JID: jid.FromServer(contact), Name: name, Subscription: roster.Subscription(subscription)}, nil
-			if !item.Subscription.Valid() {
-				item.Subscription = roster.None
+		name, _ := e.Attr("name")
+		subscription := roster.None
+		if s, _ := e.Attr("subscription"); roster.Subscription(s).Valid() {
+			subscription = roster.Subscription(s)
+		}
+		var groups []string
+		for j := range e.Children {
+			if g := &e.Children[j]; g.Local == "group" {
+				groups = append(groups, g.Text)
 			}
-		case e.Depth == 2 && e.Local == "group":
-			groups = append(groups, e.Text())
 		}
-	})
-	take()
+		have[contact] = roster.NewItem(contact, name, groups, subscription)
+	}
 	return have
 }

@@ -37,7 +37,7 @@ func (n note) build(from jid.JID, lim stanza.Limits) (*stanza.Stanza, *httpapi.F
 		if stanza.CheckText(*n.body) >= 0 {
 			return nil, refuse(http.StatusBadRequest, "body: holds a character that XML cannot carry")
 		}
-		inner = stanza.Element("body", *n.body)
+		inner = stanza.TextElement("body", *n.body)
 	}
 	if n.html != nil {
 		html, f := xhtml(*n.html)

@@ -35,7 +35,7 @@
 //	     with the condition and the text of the error
 //	429  too many failed logins for this account from this address; too many
 //	     requests of this caller under way
-//	503  the XMPP server cannot be asked, or has not confirmed in time
+//	503  the XMPP server is unavailable, or has not confirmed in time
 //	507  the outbox is full
 //
 // 429, 503 and 507 carry Retry-After. An error is one line of plain text, or a

@@ -110,7 +110,7 @@ func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
 		return later(http.StatusServiceUnavailable, 60, "accounts cannot log in at the XMPP server in a safe way; the log has more under request id "+id)
 	case errors.Is(err, account.ErrUnreachable):
 		o.repeats.Warn(o.Log, "an account could not be asked for", zap.Error(err), zap.String("request_id", id))
-		return later(http.StatusServiceUnavailable, 5, "the XMPP server cannot be asked for the account now; nothing was sent; try again later")
+		return later(http.StatusServiceUnavailable, 5, "the XMPP server is unavailable for the account now; nothing was sent; try again later")
 	case errors.Is(err, account.ErrBusy):
 		return later(http.StatusServiceUnavailable, 1, "too many accounts log in at once; nothing was sent; try again in a second")
 	}

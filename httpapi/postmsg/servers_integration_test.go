@@ -68,7 +68,7 @@ func bridge(t *testing.T, s *lab.Server, privileged bool) string {
 	srv := httpapi.New(httpapi.Options{Listen: "127.0.0.1:0", Tokens: tokens(t)}, postmsg.New(postmsg.Options{
 		Sender: linkSender{l}, Domains: func() []jid.JID { return []jid.JID{jid.MustParse(domain)} },
 		Accounts: pool, Hosts: []string{"localhost"},
-		Privileged: &privilege.Messages{Ways: []privilege.Way{{Keeper: k, Domain: jid.MustParse(domain)}}, Deliver: linkSender{l}.Send},
+		Privileged: &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: jid.MustParse(domain)}}, Deliver: linkSender{l}.Send},
 	}))
 	addr, err := srv.Start()
 	if err != nil {
@@ -197,7 +197,7 @@ func refusedPrivilege(t *testing.T, s *lab.Server) {
 		case <-time.After(time.Millisecond):
 		}
 	}
-	m := &privilege.Messages{Ways: []privilege.Way{{Keeper: k, Domain: l.Domain()}}, Deliver: linkSender{l}.Send}
+	m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: l.Domain()}}, Deliver: linkSender{l}.Send}
 	for range 50 {
 		message, err := stanza.Chat(jid.MustParse("me@localhost/desk"), jid.MustParse("user@localhost"), "refused", "must not arrive")
 		if err != nil {

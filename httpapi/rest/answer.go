@@ -19,7 +19,7 @@ func writeStanza(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) {
 	case formatJSON:
 		body = append(restjson.Append(nil, s), '\n')
 	case formatForm:
-		body = []byte(restjson.EncodeForm(restjson.Encode(s)).Encode())
+		body = []byte(restjson.EncodeForm(s).Encode())
 	}
 	respond(w, http.StatusOK, format, body)
 }

@@ -29,7 +29,7 @@ func TestRefusals(t *testing.T) {
 
 		{"xml, empty", "all", xmlType, "", 400, "not-well-formed", "Failed to parse payload"},
 		{"xml, not closed", "all", xmlType, "<message to='u@example.com'>", 400, "not-well-formed", "not closed"},
-		{"xml, two stanzas", "all", xmlType, hello + hello, 400, "not-well-formed", "behind the end"},
+		{"xml, two stanzas", "all", xmlType, hello + hello, 400, "not-well-formed", "after the end"},
 		{"xml, dtd", "all", xmlType, "<!DOCTYPE x>" + hello, 400, "not-well-formed", "document type"},
 		{"xml, entity", "all", xmlType, "<message to='u@example.com'><body>&x;</body></message>", 400, "not-well-formed", ""},
 		{"xml, comment", "all", xmlType, "<message to='u@example.com'><!-- x --></message>", 400, "not-well-formed", "comments"},

@@ -164,7 +164,7 @@ func TestRefusals(t *testing.T) {
 		{"no UTF-8", "roster", "POST", "/roster_admin/refresh", "[\"\xff\"]", 400, "UTF-8"},
 		{"no JID", "roster", "POST", "/roster_admin/refresh", `["john","jo hn"]`, 400, `user 2: jid "jo hn@example.com": localpart`},
 		{"empty", "roster", "POST", "/roster_admin/refresh", `[""]`, 400, "user 1: "},
-		{"unknown host", "roster", "POST", "/roster_admin/refresh", `["john@example.net"]`, 400, `"john@example.net" is no user of a host whose rosters are kept here (example.com)`},
+		{"unknown host", "roster", "POST", "/roster_admin/refresh", `["john@example.net"]`, 400, `"john@example.net" is not a user of a host with rosters (example.com)`},
 		{"unknown host in the query", "roster", "GET", "/roster_admin/refresh/john?host=example.net", "", 400, "(example.com)"},
 		{"unknown parameter", "roster", "POST", "/roster_admin/refresh?forec=1", `["john"]`, 400, "forec: "},
 		{"no flag", "roster", "POST", "/roster_admin/refresh?force=yes", `["john"]`, 400, `force: "yes" is neither 1 nor 0`},
@@ -208,7 +208,7 @@ func TestRefusals(t *testing.T) {
 func TestSeveralHosts(t *testing.T) {
 	rosters, m := newRosters(t, "example.com", "example.org")
 	h := serve(rosters)
-	if w, a := call(t, h, "roster", "POST", "/roster_admin/refresh", `["john"]`); w.Code != 400 || !strings.Contains(a.Message, "with one of example.com, example.org") {
+	if w, a := call(t, h, "roster", "POST", "/roster_admin/refresh", `["john"]`); w.Code != 400 || !strings.Contains(a.Message, "to one of example.com, example.org") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w, _ := call(t, h, "roster", "POST", "/roster_admin/refresh?host=example.org", `["john","aaron@example.com"]`); w.Body.String() != fmt.Sprintf(complete, 2) {

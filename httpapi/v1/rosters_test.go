@@ -213,8 +213,8 @@ func TestRosterRefusals(t *testing.T) {
 		status                   int
 		text                     string
 	}{
-		{"unknown host", "GET", "/v1/rosters/john@example.net", "", nil, 404, `"john@example.net" is no user of a host whose rosters are kept here (example.com, example.org)`},
-		{"which host", "GET", "/v1/rosters/john/diff", "", nil, 404, "at which host"},
+		{"unknown host", "GET", "/v1/rosters/john@example.net", "", nil, 404, `"john@example.net" is not a user of a host with rosters (example.com, example.org)`},
+		{"which host", "GET", "/v1/rosters/john/diff", "", nil, 404, "has no host"},
 		{"other host", "POST", "/v1/rosters/john/refresh?host=example.net", "", nil, 404, "(example.com, example.org)"},
 		{"no JID", "GET", "/v1/rosters/jo%20hn@example.com", "", nil, 400, "localpart"},
 		{"unknown host of a list", "GET", "/v1/rosters?host=example.net", "", nil, 404, `host: the rosters of "example.net" are not kept here; those of example.com, example.org are`},

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"encoding/xml"
 	"errors"
 	"fmt"
 	"io"
@@ -12,11 +11,11 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// begin makes a session of a stream on which the account is known.
+// begin turns an authenticated stream into a session.
 func (d Dialer) begin(ctx context.Context, st *stream, who jid.JID) (*Session, error) {
 	s := &Session{
 		stream: st, account: who.Bare(), confirm: d.Confirm, bounced: d.Bounced,
-		parser: stanza.NewParser(stanza.Limits{}, st.scope).DropUndeclared(), ended: make(chan struct{}),
+		ended: make(chan struct{}),
 	}
 	stop := st.until(ctx)
 	err := s.negotiate()
@@ -32,39 +31,38 @@ func (d Dialer) begin(ctx context.Context, st *stream, who jid.JID) (*Session, e
 	return s, nil
 }
 
-// negotiate binds a resource (RFC 6120 section 7), whose name the server makes
-// up so that nobody guesses it, and asks for acknowledgements (XEP-0198).
+// negotiate binds a resource (RFC 6120 section 7), whose name the server
+// generates so that it cannot be guessed, and enables acknowledgements (XEP-0198).
 func (s *Session) negotiate() error {
 	if _, err := io.WriteString(s.stream.conn, "<iq type='set' id='bind'><bind xmlns='"+nsBind+"'/></iq>"); err != nil {
 		return unreachable("binding a resource", err)
 	}
-	e, err := s.await("binding a resource", func(e *element) bool { return e.XMLName.Local == "iq" && e.ID == "bind" })
+	e, err := s.await("binding a resource", func(e *stanza.Element) bool {
+		id, _ := e.Attr("id")
+		return e.Local == "iq" && id == "bind"
+	})
 	if err != nil {
 		return err
 	}
-	var bound struct {
-		JID string `xml:"urn:ietf:params:xml:ns:xmpp-bind bind>jid"`
+	if typ, _ := e.Attr("type"); typ != "result" {
+		return unreachable("binding a resource", fmt.Errorf("the server answers with an iq of type %q", typ))
 	}
-	if err := xml.Unmarshal(e.raw, &bound); err != nil || e.Type != "result" {
-		return unreachable("binding a resource", fmt.Errorf("the server answers with an iq of type %q", e.Type))
-	}
-	if s.stream.offers.SM == nil {
+	if s.stream.offers.Child(nsSM, "sm") == nil {
 		return nil
 	}
 	if _, err := io.WriteString(s.stream.conn, "<enable xmlns='"+nsSM+"'/>"); err != nil {
 		return unreachable("asking for acknowledgements", err)
 	}
-	e, err = s.await("asking for acknowledgements", func(e *element) bool { return e.XMLName.Space == nsSM })
+	e, err = s.await("asking for acknowledgements", func(e *stanza.Element) bool { return e.Space == nsSM })
 	if err != nil {
 		return err
 	}
-	s.acks = e.XMLName.Local == "enabled" // else <failed/>
+	s.acks = e.Local == "enabled" // else <failed/>
 	return nil
 }
 
-// await reads until something comes that matches; the server may send other
-// things before.
-func (s *Session) await(doing string, match func(*element) bool) (*element, error) {
+// await reads until an element matches; the server may send others before it.
+func (s *Session) await(doing string, match func(*stanza.Element) bool) (*stanza.Element, error) {
 	for range 100 {
 		e, err := s.stream.next()
 		if err != nil {
@@ -74,11 +72,12 @@ func (s *Session) await(doing string, match func(*element) bool) (*element, erro
 			return e, nil
 		}
 	}
-	return nil, unreachable(doing, errors.New("the server sends everything but an answer"))
+	return nil, unreachable(doing, errors.New("the server sent other elements but no answer"))
 }
 
-// confirmation is what asks the server whether it has what was written before:
-// a ping, whose answer comes when the stanzas before it were handled.
+// confirmation returns the XML that asks the server to confirm what was written
+// before: a request for an acknowledgement, or a ping, whose answer comes after
+// the server has handled the stanzas before it.
 func (s *Session) confirmation(id string) string {
 	if s.acks {
 		return "<r xmlns='" + nsSM + "'/>"

@@ -13,7 +13,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Mode is how a connection is kept secret.
+// Mode is how a connection is encrypted.
 type Mode string
 
 // The modes.
@@ -28,16 +28,16 @@ type Dialer struct {
 	Server  string         // host:port of the server's listener for clients
 	Mode    Mode           // default StartTLS
 	RootCAs *x509.CertPool // nil: those of the system
-	// AllowPlain lets a password be sent as it is (PLAIN, RFC 4616) over loopback
-	// without TLS, where whoever listens on the port gets it. Without it, SCRAM only.
+	// AllowPlain allows PLAIN (RFC 4616) over loopback without TLS: whatever program
+	// listens on the port then gets the password. Without it only SCRAM is used.
 	AllowPlain bool
 
 	Timeout   time.Duration // for a login; default 10 s
-	Confirm   time.Duration // for the server to confirm a message; default 10 s
+	Confirm   time.Duration // for the confirmation of a message; default 10 s
 	Keepalive time.Duration // a space this often on an idle session; default 30 s
 
-	// Bounced, which may be nil, is told of messages that came back with an
-	// error. It runs on a session's goroutine and must not wait.
+	// Bounced, if not nil, is called with each message that comes back as an
+	// error. It runs on a session's goroutine and must not block.
 	Bounced func(*stanza.Stanza)
 }
 
@@ -59,8 +59,8 @@ func (d Dialer) withDefaults() Dialer {
 	return d
 }
 
-// Verify reports whether the server lets the account in with this password:
-// nil, or ErrPassword, ErrDisabled, ErrUnreachable, ErrTLS or ErrMechanism.
+// Verify checks the password of an account by a login. Errors: ErrPassword,
+// ErrDisabled, ErrUnreachable, ErrTLS, ErrMechanism.
 func (d Dialer) Verify(ctx context.Context, who jid.JID, password secret.String) error {
 	d = d.withDefaults()
 	ctx, cancel := context.WithTimeout(ctx, d.Timeout)
@@ -85,8 +85,7 @@ func (d Dialer) Dial(ctx context.Context, who jid.JID, password secret.String) (
 	return d.begin(ctx, s, who)
 }
 
-// login returns a stream on which the account is known and no resource is
-// bound yet.
+// login returns an authenticated stream that has no resource yet.
 func (d Dialer) login(ctx context.Context, who jid.JID, password secret.String) (*stream, error) {
 	conn, err := new(net.Dialer).DialContext(ctx, "tcp", d.Server)
 	if err != nil {
@@ -95,7 +94,7 @@ func (d Dialer) login(ctx context.Context, who jid.JID, password secret.String) 
 	s := &stream{conn: conn, host: who.Domain()}
 	defer s.until(ctx)()
 	if err := d.negotiate(ctx, s, who, password); err != nil {
-		_ = conn.Close() // the first error is the one that matters
+		_ = conn.Close() // the first error matters
 		if ctx.Err() != nil {
 			return nil, unreachable("logging in", context.Cause(ctx))
 		}
@@ -135,8 +134,8 @@ func (d Dialer) negotiate(ctx context.Context, s *stream, who jid.JID, password 
 	return s.open()
 }
 
-// encrypt does the TLS handshake. The certificate must be that of the
-// account's domain (RFC 6120 section 13.7.2), whatever name we connected to.
+// encrypt does the TLS handshake. The certificate must be valid for the account's
+// domain (RFC 6120 section 13.7.2), whatever address was dialed.
 func (d Dialer) encrypt(ctx context.Context, s *stream, protocols ...string) error {
 	c := tls.Client(s.conn, &tls.Config{ServerName: s.host, RootCAs: d.RootCAs, NextProtos: protocols, MinVersion: tls.VersionTLS12})
 	if err := c.HandshakeContext(ctx); err != nil {

@@ -1,37 +1,39 @@
 package account
 
 import (
+	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
+
+	"stanzahook/pkg/stanza"
 )
 
-// What keeps somebody from logging in. The errors of Verify and Dial wrap one
-// of these; none of them ever holds a password.
+// Errors of a login. The errors of Verify and Dial wrap one of these; none of
+// them contains a password.
 var (
 	ErrPassword    = errors.New("the account or its password is wrong")
 	ErrDisabled    = errors.New("the account is disabled")
-	ErrUnreachable = errors.New("the XMPP server cannot be asked")
-	ErrTLS         = errors.New("no safe connection to the XMPP server")
-	ErrMechanism   = errors.New("the XMPP server offers no login that may be used over this connection")
+	ErrUnreachable = errors.New("the XMPP server is unavailable")
+	ErrTLS         = errors.New("no secure connection to the XMPP server")
+	ErrMechanism   = errors.New("the XMPP server offers no login mechanism that is allowed on this connection")
 )
 
-// What ErrTLS and ErrUnreachable may be about in particular.
+// Details of ErrTLS and ErrUnreachable.
 var (
 	ErrNoStartTLS = errors.New("the server offers no STARTTLS")
-	ErrNoHost     = errors.New("the host is not one of the XMPP server's")
+	ErrNoHost     = errors.New("the XMPP server does not serve the host")
 )
 
-// What keeps a message from being sent.
+// Errors of sending a message.
 var (
 	ErrClosed      = errors.New("the session has ended; nothing was sent")
-	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the message; it may arrive or not")
+	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the message; it may or may not arrive")
 	ErrRejected    = errors.New("the XMPP server closed the stream over this message")
 	ErrBusy        = errors.New("too many sessions are open")
 )
 
-// unreachable wraps what went wrong on the network. Where TLS failed, it says
-// that instead.
+// unreachable wraps a network error in ErrUnreachable, or in ErrTLS if TLS failed.
 func unreachable(doing string, err error) error {
 	var certificate *tls.CertificateVerificationError
 	var record tls.RecordHeaderError
@@ -45,6 +47,12 @@ func unreachable(doing string, err error) error {
 // streamError is a stream error (RFC 6120 section 4.9).
 type streamError struct{ condition, text string }
 
+// newStreamError reads <stream:error/>.
+func newStreamError(e *stanza.Element) *streamError {
+	condition, text := e.Condition(stanza.NSStreams)
+	return &streamError{cmp.Or(condition, "undefined-condition"), text}
+}
+
 func (e *streamError) Error() string {
 	if e.text == "" {
 		return "stream error " + e.condition
@@ -57,8 +65,8 @@ func (e *streamError) Is(target error) bool {
 	return target == ErrNoHost && e.condition == "host-unknown"
 }
 
-// aboutXML reports whether the error is about what we wrote, so that writing
-// it again would end the next stream too.
+// aboutXML reports whether the error is about the XML that was sent, so that
+// sending it again would end the next stream too.
 func (e *streamError) aboutXML() bool {
 	switch e.condition {
 	case "policy-violation", "bad-format", "invalid-xml", "not-well-formed", "restricted-xml", "invalid-namespace", "bad-namespace-prefix", "unsupported-stanza-type", "improper-addressing", "invalid-from":

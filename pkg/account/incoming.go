@@ -1,25 +1,25 @@
 package account
 
 import (
-	"encoding/xml"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 
 	"stanzahook/pkg/stanza"
 )
 
-// read takes what the server sends, until the stream ends.
+// read handles what the server sends, until the stream ends.
 func (s *Session) read() {
 	for {
 		raw, err := s.stream.r.Next()
 		var large *stanza.TooLarge
 		switch {
-		case errors.As(err, &large): // a stanza all the same; nobody here wants it
+		case errors.As(err, &large): // it counts as a stanza
 			s.handled++
 			continue
 		case err == nil:
-			err = s.take(raw)
+			err = s.handle(raw)
 		}
 		if err != nil {
 			s.end(err)
@@ -28,9 +28,9 @@ func (s *Session) read() {
 	}
 }
 
-// take takes one element of the stream.
-func (s *Session) take(raw []byte) error {
-	in, err := s.parser.Parse(string(raw))
+// handle handles one element of the stream.
+func (s *Session) handle(raw []byte) error {
+	in, err := s.stream.parser.Parse(string(raw))
 	var other *stanza.NotStanza
 	switch {
 	case errors.As(err, &other):
@@ -53,8 +53,8 @@ func (s *Session) take(raw []byte) error {
 	return nil
 }
 
-// ponged takes the answer to a ping of ours; an error answers it as well. It
-// must come from the server: anybody could send one.
+// ponged handles the answer to a ping, which may be an error. It must come from
+// the server, since anybody can send such a stanza.
 func (s *Session) ponged(in *stanza.Stanza) {
 	if from := in.From; !from.IsZero() && from.String() != s.stream.host && from != s.account {
 		return
@@ -65,48 +65,53 @@ func (s *Session) ponged(in *stanza.Stanza) {
 	}
 }
 
-// control takes what is not a stanza: XEP-0198 and stream errors.
+// control handles elements that are not stanzas: XEP-0198 and stream errors.
 func (s *Session) control(raw []byte) error {
-	var e element
-	if err := xml.Unmarshal(raw, &e); err != nil {
+	e, err := s.stream.parser.Element(string(raw))
+	if err != nil {
 		return err
 	}
 	switch {
-	case e.XMLName.Local == "error":
-		return e.streamError()
-	case e.XMLName.Space != nsSM || !s.acks:
-	case e.XMLName.Local == "a":
-		// both numbers begin anew at 2^32 (XEP-0198 section 4)
-		s.confirmed(func(w *waiter) bool { return int32(e.Handled-w.count) >= 0 })
-	case e.XMLName.Local == "r":
+	case e.Local == "error":
+		return newStreamError(e)
+	case e.Space != nsSM || !s.acks:
+	case e.Local == "a":
+		text, _ := e.Attr("h")
+		handled, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			return fmt.Errorf("read <a/>: %w", err)
+		}
+		// both numbers wrap at 2^32 (XEP-0198 section 4)
+		s.confirmed(func(w *waiter) bool { return int32(uint32(handled)-w.count) >= 0 })
+	case e.Local == "r":
 		return s.reply("<a xmlns='"+nsSM+"' h='"+strconv.FormatUint(uint64(s.handled), 10)+"'/>", 0)
 	}
 	return nil
 }
 
-// answer answers an IQ: pings, since the server may see by them whether we
-// live, and nothing else (RFC 6120 section 8.2.3).
+// answer answers an IQ: a ping with a result, since the server may use it to check
+// the connection, and others with an error (RFC 6120 section 8.2.3).
 func (s *Session) answer(in *stanza.Stanza) error {
 	if p, ok := in.Payload(); ok && p.Space == nsPing && in.Type == "get" {
 		out, err := in.Result("", stanza.Limits{})
 		if err != nil {
-			return nil // with addresses that cannot be answered
+			return nil // its addresses cannot be answered
 		}
 		return s.reply(out.XML(), 1)
 	}
 	return s.refuse(in)
 }
 
-// refuse says that nobody reads here.
+// refuse answers that nobody reads here.
 func (s *Session) refuse(in *stanza.Stanza) error {
 	out, err := in.ErrorReply(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "this connection only sends; write to the address without its resource"}, stanza.Limits{})
 	if err != nil {
-		return nil // with addresses that cannot be answered
+		return nil // its addresses cannot be answered
 	}
 	return s.reply(out.XML(), 1)
 }
 
-// reply writes an answer that is so many stanzas.
+// reply writes an answer that consists of so many stanzas.
 func (s *Session) reply(text string, stanzas uint32) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()

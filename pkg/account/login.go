@@ -13,15 +13,21 @@ import (
 	"mellium.im/sasl"
 
 	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
 )
 
-// maxIterations bounds the work a server may ask of us for one login (RFC 5802
-// section 5.1, attribute i). Prosody and ejabberd ask for 10,000 or fewer.
+// maxIterations bounds the work that a server may demand for one login (RFC 5802
+// section 5.1, attribute i). Prosody and ejabberd demand at most 10,000.
 const maxIterations = 1_000_000
 
-// mechanism picks the best of what the server offers.
+// mechanism returns the best mechanism that the server offers.
 func (s *stream) mechanism() (sasl.Mechanism, error) {
-	offered := s.offers.Mechanisms.Names
+	var offered []string
+	if m := s.offers.Child(nsSASL, "mechanisms"); m != nil {
+		for i := range m.Children {
+			offered = append(offered, m.Children[i].Text)
+		}
+	}
 	for _, m := range []sasl.Mechanism{sasl.ScramSha256, sasl.ScramSha1} {
 		if slices.Contains(offered, m.Name) {
 			return m, nil
@@ -43,13 +49,13 @@ func (s *stream) authenticate(user string, password secret.String) error {
 		return err
 	}
 	if strings.ContainsRune(password.Reveal(), 0) {
-		return fmt.Errorf("%w (a password holds no NUL)", ErrPassword) // PLAIN separates by it
+		return fmt.Errorf("%w (a password must not contain NUL)", ErrPassword) // PLAIN uses it as a separator
 	}
 	credentials := sasl.Credentials(func() (name, pass, identity []byte) {
 		text := password.Reveal()
 		if m.Name != sasl.Plain.Name {
-			// SASLprep (RFC 4013) is this for everything but exotic passwords;
-			// with PLAIN the server does it.
+			// This equals SASLprep (RFC 4013) for all but exotic passwords; with
+			// PLAIN the server does it.
 			text = norm.NFKC.String(text)
 		}
 		return []byte(user), []byte(text), nil
@@ -59,7 +65,7 @@ func (s *stream) authenticate(user string, password secret.String) error {
 	if err != nil {
 		return unreachable("logging in", err)
 	}
-	if err := s.say("auth mechanism='"+m.Name+"'", "auth", first); err != nil {
+	if err := s.sendStep("auth mechanism='"+m.Name+"'", "auth", first); err != nil {
 		return err
 	}
 	more := m.Name != sasl.Plain.Name
@@ -68,20 +74,20 @@ func (s *stream) authenticate(user string, password secret.String) error {
 		if err != nil {
 			return err
 		}
-		switch e.XMLName.Local {
+		switch e.Local {
 		case "challenge":
 			if !more {
-				return unreachable("logging in", errors.New("the server asks for more than there is"))
+				return unreachable("logging in", errors.New("the server sent a challenge too many"))
 			}
 			var answer []byte
 			if more, answer, err = step(client, e.Text); err != nil {
 				return err
 			}
-			if err := s.say("response", "response", answer); err != nil {
+			if err := s.sendStep("response", "response", answer); err != nil {
 				return err
 			}
 		case "success":
-			if more { // the server's proof comes with its last word
+			if more { // the server's proof comes with its last message
 				if more, _, err = step(client, e.Text); err != nil {
 					return err
 				}
@@ -93,13 +99,13 @@ func (s *stream) authenticate(user string, password secret.String) error {
 		case "failure":
 			return failure(e)
 		default:
-			return unreachable("logging in", fmt.Errorf("the server sent <%s/>", e.XMLName.Local))
+			return unreachable("logging in", fmt.Errorf("the server sent <%s/>", e.Local))
 		}
 	}
 }
 
-// say writes a step; an empty one is "=" (RFC 6120 section 6.4.2).
-func (s *stream) say(open, name string, data []byte) error {
+// sendStep writes a step; an empty one is "=" (RFC 6120 section 6.4.2).
+func (s *stream) sendStep(open, name string, data []byte) error {
 	text := base64.StdEncoding.EncodeToString(data)
 	if text == "" && name == "auth" {
 		text = "="
@@ -110,24 +116,24 @@ func (s *stream) say(open, name string, data []byte) error {
 	return nil
 }
 
-// step gives the mechanism what the server said.
+// step passes a message of the server to the mechanism.
 func step(client *sasl.Negotiator, text string) (more bool, answer []byte, err error) {
 	data, err := base64.StdEncoding.DecodeString(strings.TrimSpace(text))
 	if err == nil {
-		err = sane(string(data))
+		err = checkStep(string(data))
 	}
 	if err == nil {
 		more, answer, err = client.Step(data)
 	}
 	if err != nil {
-		return false, nil, unreachable("logging in", fmt.Errorf("the server's side of the login is wrong: %w", err))
+		return false, nil, unreachable("logging in", fmt.Errorf("the server sent an invalid login step: %w", err))
 	}
 	return more, answer, nil
 }
 
-// sane holds a server's SCRAM message (RFC 5802 section 7) to its form, and to
-// an amount of work: the mechanism takes these on trust.
-func sane(message string) error {
+// checkStep checks the form of a server's SCRAM message (RFC 5802 section 7) and the
+// work it demands, neither of which the mechanism checks.
+func checkStep(message string) error {
 	for field := range strings.SplitSeq(message, ",") {
 		if len(field) < 3 || field[1] != '=' {
 			return errors.New("a field is not an attribute with a value")
@@ -141,14 +147,9 @@ func sane(message string) error {
 	return nil
 }
 
-// failure reads why the server refuses (RFC 6120 section 6.5).
-func failure(e *element) error {
-	condition := ""
-	for _, k := range e.Kids {
-		if k.XMLName.Local != "text" {
-			condition = k.XMLName.Local
-		}
-	}
+// failure returns the error for a <failure/> (RFC 6120 section 6.5).
+func failure(e *stanza.Element) error {
+	condition, _ := e.Condition(nsSASL)
 	switch condition {
 	case "account-disabled", "credentials-expired":
 		return fmt.Errorf("%w (%s)", ErrDisabled, condition)

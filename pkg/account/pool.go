@@ -18,47 +18,47 @@ type Pool struct {
 	max    int
 	idle   time.Duration
 
-	mu     sync.Mutex
-	lanes  map[jid.JID]*lane
-	closed bool
-	wg     sync.WaitGroup // timers that close sessions
+	mu       sync.Mutex
+	sessions map[jid.JID]*entry
+	closed   bool
+	wg       sync.WaitGroup // timers that close sessions
 }
 
-// lane is one account's session, or the attempt to open it.
-type lane struct {
+// entry is one account's session, or the attempt to open it.
+type entry struct {
 	ready   chan struct{} // closed when the attempt has ended
-	session *Session      // valid after ready; nil if it has failed
-	err     error         // how
+	session *Session      // valid after ready; nil if the attempt failed
+	err     error         // of the attempt
 	users   int
-	used    time.Time   // when the last one left
-	timer   *time.Timer // closes it; set while there are no users
+	used    time.Time   // when the last user left
+	timer   *time.Timer // closes the session; set while there are no users
 }
 
-// NewPool returns a pool of at most max sessions, each of which is closed when
-// it was not used for a while.
+// NewPool returns a pool of at most max sessions. It closes a session that was not
+// used for the duration idle.
 func NewPool(d Dialer, max int, idle time.Duration) *Pool {
-	return &Pool{dialer: d, max: max, idle: idle, lanes: make(map[jid.JID]*lane)}
+	return &Pool{dialer: d, max: max, idle: idle, sessions: make(map[jid.JID]*entry)}
 }
 
-// Login verifies a password, as [Dialer.Verify] does. With keep the session is
-// kept for Send, so that there is one login for both; an account that has a
-// session is verified by another one.
+// Login verifies a password, as [Dialer.Verify] does. With keep it keeps the
+// session for Send, so that both need one login only. An account that already has
+// a session is verified by a login of its own.
 func (p *Pool) Login(ctx context.Context, who jid.JID, password secret.String, keep bool) error {
 	if keep {
-		if l, mine, err := p.lane(who); err == nil && mine {
-			p.open(ctx, l, who, password)
-			p.release(who, l)
-			return l.err
+		if e, isNew, err := p.acquire(who); err == nil && isNew {
+			p.open(ctx, e, who, password)
+			p.release(who, e)
+			return e.err
 		} else if err == nil {
-			p.release(who, l)
+			p.release(who, e)
 		}
 	}
 	return p.dialer.Verify(ctx, who, password)
 }
 
 // Send sends a message as an account, over its session, which it opens if there
-// is none. Messages of an account keep their order. A message that a session
-// took with it, unconfirmed, is sent once more, with the same id: it may
+// is none. Messages of an account keep their order. If the session ends before it
+// confirms a message, Send sends the message once more with the same id: it may
 // arrive twice, rather than not at all.
 //
 // Errors: those of [Dialer.Dial] and [Session.Send], and ErrBusy when all
@@ -74,119 +74,119 @@ func (p *Pool) Send(ctx context.Context, who jid.JID, password secret.String, m 
 }
 
 func (p *Pool) send(ctx context.Context, who jid.JID, password secret.String, m *stanza.Stanza) error {
-	l, mine, err := p.lane(who)
+	e, isNew, err := p.acquire(who)
 	if err != nil {
 		return err
 	}
-	defer p.release(who, l)
-	if mine {
-		p.open(ctx, l, who, password)
+	defer p.release(who, e)
+	if isNew {
+		p.open(ctx, e, who, password)
 	}
 	select {
-	case <-l.ready:
+	case <-e.ready:
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
-	if l.err != nil {
-		return l.err
+	if e.err != nil {
+		return e.err
 	}
-	return l.session.Send(ctx, m)
+	return e.session.Send(ctx, m)
 }
 
-// lane returns the account's lane with the caller counted as its user; mine
-// says that it is new and the caller's to open.
-func (p *Pool) lane(who jid.JID) (l *lane, mine bool, err error) {
+// acquire returns the account's entry and counts the caller as a user of it. If
+// isNew is set, the caller must open it.
+func (p *Pool) acquire(who jid.JID) (e *entry, isNew bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
 		return nil, false, ErrClosed
 	}
-	l = p.lanes[who]
-	if l == nil || l.over() {
-		if l == nil && len(p.lanes) >= p.max && !p.evict() {
+	e = p.sessions[who]
+	if e == nil || e.over() {
+		if e == nil && len(p.sessions) >= p.max && !p.evict() {
 			return nil, false, ErrBusy
 		}
-		if l != nil && l.users == 0 {
-			p.remove(who, l)
+		if e != nil && e.users == 0 {
+			p.remove(who, e)
 		}
-		l, mine = &lane{ready: make(chan struct{})}, true
-		p.lanes[who] = l
+		e, isNew = &entry{ready: make(chan struct{})}, true
+		p.sessions[who] = e
 	}
-	l.users++
-	if l.timer != nil && l.timer.Stop() {
+	e.users++
+	if e.timer != nil && e.timer.Stop() {
 		p.wg.Done()
 	}
-	l.timer = nil
-	return l, mine, nil
+	e.timer = nil
+	return e, isNew, nil
 }
 
-// opened reports whether the attempt to open it has ended well.
-func (l *lane) opened() bool {
+// opened reports whether the session was opened.
+func (e *entry) opened() bool {
 	select {
-	case <-l.ready:
-		return l.session != nil
+	case <-e.ready:
+		return e.session != nil
 	default:
 		return false
 	}
 }
 
-// over reports whether the lane is of no use any more.
-func (l *lane) over() bool {
-	if !l.opened() {
+// over reports whether the session has ended or could not be opened.
+func (e *entry) over() bool {
+	if !e.opened() {
 		select {
-		case <-l.ready:
+		case <-e.ready:
 			return true
 		default:
 			return false
 		}
 	}
 	select {
-	case <-l.session.Ended():
+	case <-e.session.Ended():
 		return true
 	default:
 		return false
 	}
 }
 
-// evict makes room by closing the session that was unused for longest.
+// evict closes the session that has been unused for the longest time.
 func (p *Pool) evict() bool {
 	var oldest jid.JID
-	for who, l := range p.lanes {
-		if l.users == 0 && (oldest.IsZero() || l.used.Before(p.lanes[oldest].used)) {
+	for who, e := range p.sessions {
+		if e.users == 0 && (oldest.IsZero() || e.used.Before(p.sessions[oldest].used)) {
 			oldest = who
 		}
 	}
 	if oldest.IsZero() {
 		return false
 	}
-	p.remove(oldest, p.lanes[oldest])
+	p.remove(oldest, p.sessions[oldest])
 	return true
 }
 
-// open opens the session of a new lane. Others wait for it too, so it does not
-// end with the caller who happened to be first.
-func (p *Pool) open(ctx context.Context, l *lane, who jid.JID, password secret.String) {
-	l.session, l.err = p.dialer.Dial(context.WithoutCancel(ctx), who, password)
-	close(l.ready)
+// open opens the session of a new entry. Other callers wait for it too, so it does
+// not end with the caller that came first.
+func (p *Pool) open(ctx context.Context, e *entry, who jid.JID, password secret.String) {
+	e.session, e.err = p.dialer.Dial(context.WithoutCancel(ctx), who, password)
+	close(e.ready)
 }
 
-// release takes back what lane counted.
-func (p *Pool) release(who jid.JID, l *lane) {
+// release undoes acquire.
+func (p *Pool) release(who jid.JID, e *entry) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	l.users--
-	l.used = time.Now()
-	if l.users > 0 {
+	e.users--
+	e.used = time.Now()
+	if e.users > 0 {
 		return
 	}
 	if p.closed {
-		if l.session != nil {
-			l.session.end(ErrClosed) // Close waits no more
+		if e.session != nil {
+			e.session.end(ErrClosed) // Close does not wait for it
 		}
 		return
 	}
-	if p.lanes[who] != l || l.over() {
-		p.remove(who, l)
+	if p.sessions[who] != e || e.over() {
+		p.remove(who, e)
 		return
 	}
 	p.wg.Add(1)
@@ -195,44 +195,44 @@ func (p *Pool) release(who jid.JID, l *lane) {
 		defer p.wg.Done()
 		p.mu.Lock()
 		defer p.mu.Unlock()
-		if l.timer == t { // else it has users again
-			l.timer = nil
-			p.remove(who, l)
+		if e.timer == t { // otherwise it has users again
+			e.timer = nil
+			p.remove(who, e)
 		}
 	})
-	l.timer = t
+	e.timer = t
 }
 
-// remove closes a lane that has no users, and forgets it.
-func (p *Pool) remove(who jid.JID, l *lane) {
-	if p.lanes[who] == l {
-		delete(p.lanes, who)
+// remove closes an entry that has no users, and forgets it.
+func (p *Pool) remove(who jid.JID, e *entry) {
+	if p.sessions[who] == e {
+		delete(p.sessions, who)
 	}
-	if l.timer != nil && l.timer.Stop() {
+	if e.timer != nil && e.timer.Stop() {
 		p.wg.Done()
 	}
-	l.timer = nil
-	if l.session != nil {
-		p.wg.Go(l.session.Close)
+	e.timer = nil
+	if e.session != nil {
+		p.wg.Go(e.session.Close)
 	}
 }
 
-// Open returns how many sessions are open or being opened.
+// Open returns how many sessions are open or opening.
 func (p *Pool) Open() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.lanes)
+	return len(p.sessions)
 }
 
-// Close ends all sessions. Messages under way lose theirs.
+// Close ends all sessions, also those that are in use.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true
-	for who, l := range p.lanes {
-		if l.users == 0 {
-			p.remove(who, l)
-		} else if l.opened() {
-			p.wg.Go(l.session.Close)
+	for who, e := range p.sessions {
+		if e.users == 0 {
+			p.remove(who, e)
+		} else if e.opened() {
+			p.wg.Go(e.session.Close)
 		}
 	}
 	p.mu.Unlock()

@@ -13,50 +13,48 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// writeTimeout is how long one write may take before the session is given up.
+// writeTimeout is how long one write may take before the session ends.
 const writeTimeout = 10 * time.Second
 
-// idPrefix begins the ids of our pings.
+// idPrefix begins the ids of the session's pings.
 const idPrefix = "stanzahook-"
 
-// Session is an account's stream, ready to send. Its methods may be called from
-// several goroutines. When the stream ends the session has; it does not
-// reconnect.
+// Session is an account's stream, ready to send. Several goroutines may call its
+// methods. The session ends with its stream; it does not reconnect.
 //
-// Killed at any point: what Send has returned nil for is the server's, the rest
-// may be or not.
+// Killed at any point: the server has every message for which Send returned nil;
+// it may or may not have the others.
 type Session struct {
 	stream  *stream
 	account jid.JID
 	confirm time.Duration
 	bounced func(*stanza.Stanza)
-	parser  *stanza.Parser
 	acks    bool // XEP-0198 is on
 	wg      sync.WaitGroup
 	ended   chan struct{}
 
-	writing sync.Mutex // held while writing, so that the order of waiters is that of the stream
+	writing sync.Mutex // held while writing: the waiters are in the order of the stream
 	count   uint32     // stanzas written since <enabled/>; under writing
 	pings   uint64     // under writing
 
 	mu      sync.Mutex
 	waiters []*waiter // in the order of the stream
-	err     error     // why it has ended
-	wrote   time.Time // last
+	err     error     // why the session ended
+	wrote   time.Time // the last write
 
-	handled uint32 // stanzas read since <enabled/>; the reader's
+	handled uint32 // stanzas read since <enabled/>; used by read only
 }
 
-// waiter is a message that was written and is not confirmed.
+// waiter is a written message that is not confirmed.
 type waiter struct {
-	ping  uint64 // the ping behind it, or
-	count uint32 // its number on the stream
+	ping  uint64 // the number of the ping after it, or
+	count uint32 // its own number on the stream
 	done  chan error
 }
 
-// Send writes a message and waits until the server has it. Calls one after the
-// other keep their order. Errors: ErrClosed, ErrUnconfirmed (also when ctx ends
-// first), ErrRejected.
+// Send writes a message and waits until the server has it. Successive calls keep
+// their order. Errors: ErrClosed, ErrUnconfirmed (also when ctx ends first),
+// ErrRejected.
 func (s *Session) Send(ctx context.Context, m *stanza.Stanza) error {
 	w := &waiter{done: make(chan error, 1)}
 	if err := s.write(m, w); err != nil {
@@ -70,12 +68,12 @@ func (s *Session) Send(ctx context.Context, m *stanza.Stanza) error {
 	case <-ctx.Done():
 		return fmt.Errorf("%w: %w", ErrUnconfirmed, context.Cause(ctx))
 	case <-late.C:
-		s.end(errors.New("the server is silent"))
+		s.end(errors.New("the server did not answer"))
 		return ErrUnconfirmed
 	}
 }
 
-// write writes a message and what asks for its confirmation.
+// write writes a message and the request to confirm it.
 func (s *Session) write(m *stanza.Stanza, w *waiter) error {
 	s.writing.Lock()
 	defer s.writing.Unlock()
@@ -90,14 +88,14 @@ func (s *Session) write(m *stanza.Stanza, w *waiter) error {
 	s.waiters = append(s.waiters, w)
 	s.mu.Unlock()
 	if err := s.put(m.XML() + s.confirmation(idPrefix+strconv.FormatUint(w.ping, 10))); err != nil {
-		s.end(err) // which tells the waiter
+		s.end(err) // which ends the wait
 	}
 	return nil
 }
 
-// put writes. It is called with s.writing held.
+// put writes text. s.writing is held.
 func (s *Session) put(text string) error {
-	_ = s.stream.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // of a closed connection, which the write tells
+	_ = s.stream.conn.SetWriteDeadline(time.Now().Add(writeTimeout)) // an error means a closed connection; the write reports it
 	_, err := io.WriteString(s.stream.conn, text)
 	s.mu.Lock()
 	s.wrote = time.Now()
@@ -105,7 +103,7 @@ func (s *Session) put(text string) error {
 	return err
 }
 
-// confirmed ends the waiting of those that are done; they are the first ones.
+// confirmed ends the wait of the first waiters, those for which done returns true.
 func (s *Session) confirmed(done func(*waiter) bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -117,7 +115,7 @@ func (s *Session) confirmed(done func(*waiter) bool) {
 	s.waiters = append(s.waiters[:0], s.waiters[n:]...)
 }
 
-// end closes the connection; the first reason counts.
+// end closes the connection. The first reason counts.
 func (s *Session) end(reason error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -130,18 +128,18 @@ func (s *Session) end(reason error) {
 	if errors.As(reason, &said) && said.aboutXML() && len(s.waiters) == 1 {
 		outcome = fmt.Errorf("%w: %w", ErrRejected, reason)
 	}
-	close(s.ended) // first: who is told then may look at it
+	close(s.ended) // before the waiters look at it
 	for _, w := range s.waiters {
 		w.done <- outcome
 	}
 	s.waiters = nil
-	_ = s.stream.conn.Close() // whatever else was to be said about it is in reason
+	_ = s.stream.conn.Close() // reason has the cause
 }
 
 // Ended is closed when the session has ended.
 func (s *Session) Ended() <-chan struct{} { return s.ended }
 
-// Close says goodbye to the server. What is not confirmed stays so.
+// Close closes the stream. Unconfirmed messages stay unconfirmed.
 func (s *Session) Close() {
 	s.writing.Lock()
 	_ = s.stream.conn.SetWriteDeadline(time.Now().Add(time.Second))
@@ -152,7 +150,7 @@ func (s *Session) Close() {
 }
 
 // keepAlive writes a space when nothing else was written for a while (RFC 6120
-// section 4.6.1), so that no firewall on the way forgets the connection.
+// section 4.6.1), so that no firewall drops the idle connection.
 func (s *Session) keepAlive(every time.Duration) {
 	t := time.NewTicker(every)
 	defer t.Stop()

@@ -2,7 +2,6 @@ package account
 
 import (
 	"context"
-	"encoding/xml"
 	"fmt"
 	"io"
 	"net"
@@ -11,7 +10,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Namespaces of what is negotiated (RFC 6120 sections 5.3.1, 6.3.1 and 7.4, XEP-0198).
+// Namespaces of the negotiation (RFC 6120 sections 5.3.1, 6.3.1 and 7.4, XEP-0198).
 const (
 	nsTLS  = "urn:ietf:params:xml:ns:xmpp-tls"
 	nsSASL = "urn:ietf:params:xml:ns:xmpp-sasl"
@@ -20,35 +19,26 @@ const (
 	nsPing = "urn:xmpp:ping"
 )
 
-// stream is our side of a client's stream. One goroutine uses it.
+// stream is the client's side of a stream. One goroutine uses it.
 type stream struct {
 	conn    net.Conn
 	host    string
-	private bool // a password may be sent as it is: over TLS, or where that is allowed
+	private bool // PLAIN is allowed: over TLS, or with AllowPlain
 	r       *stanza.Reader
-	scope   []stanza.Namespace
-	offers  features
+	parser  *stanza.Parser
+	offers  *stanza.Element // <stream:features/> (RFC 6120 section 4.3.2)
 }
 
-// features are what a server offers (RFC 6120 section 4.3.2).
-type features struct {
-	StartTLS   *struct{} `xml:"urn:ietf:params:xml:ns:xmpp-tls starttls"`
-	Mechanisms struct {
-		Names []string `xml:"mechanism"`
-	} `xml:"urn:ietf:params:xml:ns:xmpp-sasl mechanisms"`
-	SM *struct{} `xml:"urn:xmpp:sm:3 sm"`
-}
-
-// until makes reads and writes fail when the context ends; the function it
-// returns takes that back.
+// until makes reads and writes fail when the context ends, until the returned
+// function is called.
 func (s *stream) until(ctx context.Context) func() bool {
-	conn := s.conn // under TLS it stays the one to stop
+	conn := s.conn // also with TLS above it
 	return context.AfterFunc(ctx, func() {
-		_ = conn.SetDeadline(time.Unix(1, 0)) // an error means that it is closed
+		_ = conn.SetDeadline(time.Unix(1, 0)) // an error means a closed connection
 	})
 }
 
-// open begins the stream, or begins it anew, and reads what the server offers.
+// open opens or restarts the stream and reads the server's features.
 func (s *stream) open() error {
 	header := stanza.AppendAttr([]byte("<?xml version='1.0'?><stream:stream"), "to", s.host)
 	header = append(header, " version='1.0' xmlns='"+stanza.NSClient+"' xmlns:stream='"+stanza.NSStream+"'>"...)
@@ -60,80 +50,34 @@ func (s *stream) open() error {
 	if err != nil {
 		return unreachable("opening the stream", err)
 	}
-	s.scope, s.offers = h.Scope, features{}
-	return s.expect("features", &s.offers)
-}
-
-// expect reads an element of that name. The element before is gone then.
-func (s *stream) expect(name string, v any) error {
-	e, err := s.next()
-	if err != nil {
-		return err
+	s.parser = stanza.NewParser(stanza.Limits{}, h.Scope).DropUndeclared()
+	s.offers, err = s.next()
+	if err == nil && s.offers.Local != "features" {
+		err = unreachable("waiting for <features/>", fmt.Errorf("the server sent <%s/>", s.offers.Local))
 	}
-	if e.XMLName.Local != name {
-		return unreachable("waiting for <"+name+"/>", fmt.Errorf("the server sent <%s/>", e.XMLName.Local))
-	}
-	if v == nil {
-		return nil
-	}
-	if err := xml.Unmarshal(e.raw, v); err != nil {
-		return unreachable("reading <"+name+"/>", err)
-	}
-	return nil
-}
-
-// element is what may come that is not for others.
-type element struct {
-	raw     []byte
-	XMLName xml.Name
-	Type    string     `xml:"type,attr"`
-	ID      string     `xml:"id,attr"`
-	Handled uint32     `xml:"h,attr"` // of <a/> (XEP-0198)
-	Text    string     `xml:",chardata"`
-	Kids    []xmlChild `xml:",any"`
-}
-
-type xmlChild struct {
-	XMLName xml.Name
-	Text    string `xml:",chardata"`
+	return err
 }
 
 // next reads one element; a stream error is an error.
-func (s *stream) next() (*element, error) {
+func (s *stream) next() (*stanza.Element, error) {
 	raw, err := s.r.Next()
 	if err != nil {
 		return nil, unreachable("reading", err)
 	}
-	e := element{raw: raw}
-	if err := xml.Unmarshal(raw, &e); err != nil {
+	e, err := s.parser.Element(string(raw))
+	switch {
+	case err != nil:
 		return nil, unreachable("reading", err)
+	case e.Local == "error":
+		return nil, unreachable("reading", newStreamError(e))
 	}
-	if e.XMLName.Local == "error" {
-		return nil, unreachable("reading", e.streamError())
-	}
-	return &e, nil
+	return e, nil
 }
 
-// streamError reads the element as <stream:error/>.
-func (e *element) streamError() *streamError {
-	said := &streamError{condition: "undefined-condition"}
-	for _, k := range e.Kids {
-		switch {
-		case k.XMLName.Space != stanza.NSStreams:
-		case k.XMLName.Local == "text":
-			said.text = k.Text
-		default:
-			said.condition = k.XMLName.Local
-		}
-	}
-	return said
-}
-
-// startTLS asks the server to begin with TLS. What it sent in the clear behind
-// its consent would be taken for something it said in secret, so there must be
-// nothing.
+// startTLS requests TLS (RFC 6120 section 5.4.2). Nothing may follow the server's
+// <proceed/> in the clear: it would be read as if it had come over TLS.
 func (s *stream) startTLS() error {
-	if s.offers.StartTLS == nil {
+	if s.offers.Child(nsTLS, "starttls") == nil {
 		return fmt.Errorf("%w: %w", ErrTLS, ErrNoStartTLS)
 	}
 	if _, err := io.WriteString(s.conn, "<starttls xmlns='"+nsTLS+"'/>"); err != nil {
@@ -143,13 +87,13 @@ func (s *stream) startTLS() error {
 	if err != nil {
 		return err
 	}
-	if e.XMLName != (xml.Name{Space: nsTLS, Local: "proceed"}) || s.r.Buffered() {
-		return fmt.Errorf("%w: the server does not go on with TLS as it should", ErrTLS)
+	if e.Space != nsTLS || e.Local != "proceed" || s.r.Buffered() {
+		return fmt.Errorf("%w: the server did not answer STARTTLS correctly", ErrTLS)
 	}
 	return nil
 }
 
-// hangUp ends the stream without waiting for the server's side of it.
+// hangUp closes the stream without waiting for the server to close its side.
 func (s *stream) hangUp() {
 	_ = s.conn.SetWriteDeadline(time.Now().Add(time.Second))
 	_, _ = io.WriteString(s.conn, "</stream:stream>") // it may be gone already

@@ -21,7 +21,7 @@ func (e *CharsetError) Error() string {
 // Errors of Decode.
 var (
 	errUndeclared = errors.New("the body is not valid UTF-8; send UTF-8, or name the charset (iso-8859-1 or windows-1252) in the Content-Type")
-	errNotUTF8    = errors.New("the body is not valid UTF-8, as its charset says")
+	errNotUTF8    = errors.New("the body is not valid UTF-8, although its charset says so")
 	errUTF16      = errors.New("the body is UTF-16; send UTF-8")
 )
 

@@ -54,7 +54,7 @@ func TestDecode(t *testing.T) {
 		{"Windows-1252", "text/plain;charset=windows-1252", "5 \x80", document.Plain, "5 €", ""},
 		{"latin-1 that is UTF-8", "text/plain; charset=latin1", "grün", document.Plain, "grün", ""},
 		{"latin-1 without a word", "text/plain", "gr\xfcn", document.Plain, "", "not valid UTF-8; send UTF-8, or name the charset"},
-		{"not what it says", "text/plain; charset=utf-8", "gr\xfcn", document.Plain, "", "as its charset says"},
+		{"not what it says", "text/plain; charset=utf-8", "gr\xfcn", document.Plain, "", "although its charset says so"},
 		{"UTF-16", "text/plain", "\xff\xfeg\x00", document.Plain, "", "is UTF-16"},
 		{"another charset", "text/plain; charset=koi8-r", "\xc1", document.Plain, "", `"koi8-r"`},
 		{"another charset in seven bits", "text/plain; charset=iso-2022-jp", "x", document.Plain, "", `"iso-2022-jp"`},
@@ -70,7 +70,7 @@ func TestDecode(t *testing.T) {
 		{"the charset of the header holds", "application/xml; charset=utf-8", "<?xml version='1.0' encoding='latin1'?><a>ü</a>", document.XML, "<a>ü</a>", ""},
 		{"XML in another encoding", "application/xml", "<?xml version='1.0' encoding='KOI8-R'?><a>x</a>", document.XML, "", `"KOI8-R"`},
 		{"another charset than XML's", "application/xml; charset=koi8-r", "<a>x</a>", document.XML, "", `"koi8-r"`},
-		{"XML that lies", "application/xml", "<?xml version='1.0' encoding='utf-8'?><a>\xfc</a>", document.XML, "", "as its charset says"},
+		{"XML that lies", "application/xml", "<?xml version='1.0' encoding='utf-8'?><a>\xfc</a>", document.XML, "", "although its charset says so"},
 		{"what is no declaration stays", "application/xml", "<?xml?><a/>", document.XML, "<?xml?><a/>", ""},
 		{"nor is this", "application/xml", "<?xml-stylesheet href='x'?><a/>", document.XML, "<?xml-stylesheet href='x'?><a/>", ""},
 	} {

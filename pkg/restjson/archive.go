@@ -13,15 +13,15 @@ const (
 
 // rsm is result set management.
 var rsm = fieldsOf(texts("after"), texts("before"), texts("first"), texts("last"),
-	numbers("count"), numbers("index"), numbers("max")).called("rsm")
+	numbers("count"), numbers("index"), numbers("max")).titled("rsm")
 
 func numbers(key string) field { return children(key, one{"", key, content{integer}}) }
 
-// page is rsm in another element.
+// page is an rsm element inside another element.
 var page = children("page", one{nsRSM, "set", rsm})
 
-// archiveQuery is a query of an archive. What its form and its page hold can
-// also be said without them: {"with": "juliet@example.com", "max": 50}.
+// archiveQuery is a query of an archive. The members of its form and its page may
+// also stand in the object itself: {"with": "juliet@example.com", "max": 50}.
 type archiveQuery struct{ record }
 
 var archiveForm = []string{"with", "start", "end", "before-id", "after-id", "ids"}
@@ -39,12 +39,12 @@ func (a archiveQuery) keys() []string {
 	return slices.Concat(a.record.keys(), archiveForm, archivePage)
 }
 
-func (a archiveQuery) decode(e *element, v json.RawMessage, at level) error {
+func (a archiveQuery) decode(e *builder, v json.RawMessage, at level) error {
 	members, err := object(v)
 	if err != nil {
 		return wrong("", "an object with %s is expected", words(a.keys()))
 	}
-	form, set := &element{local: "x"}, []byte{'{'}
+	form, set := &builder{local: "x"}, []byte{'{'}
 	form.attr("type", "submit")
 	writeField(form, "FORM_TYPE", "hidden", nsArchive)
 	bare := len(form.content)
@@ -57,7 +57,7 @@ func (a archiveQuery) decode(e *element, v json.RawMessage, at level) error {
 			}
 		case slices.Contains(archivePage, m.key):
 			set = append(appendMember(set, m.key), m.value...)
-			if err := rsm.decode(&element{}, append(append([]byte{'{'}, appendMember(nil, m.key)...), append(m.value, '}')...), at); err != nil {
+			if err := rsm.decode(&builder{}, append(append([]byte{'{'}, appendMember(nil, m.key)...), append(m.value, '}')...), at); err != nil {
 				return err
 			}
 		case a.field(m.key) == nil:
@@ -87,7 +87,7 @@ func (a archiveQuery) decode(e *element, v json.RawMessage, at level) error {
 
 // archiveField writes a field of the form of XEP-0313 section 4.1. Several ids
 // are an array, or one string with commas.
-func archiveField(form *element, m member) error {
+func archiveField(form *builder, m member) error {
 	if m.key == "ids" && m.value[0] == '[' {
 		texts, err := valueTexts(m.value)
 		if err == nil {

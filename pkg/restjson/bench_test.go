@@ -1,8 +1,6 @@
 package restjson_test
 
 import (
-	"bytes"
-	"encoding/json"
 	"testing"
 
 	"stanzahook/pkg/restjson"
@@ -12,8 +10,7 @@ import (
 // chat is what a client sends for one line of talk.
 const chat = `<message type='chat' from='romeo@example.net/orchard' to='bot@b.example' id='ktx72v49' xml:lang='en'><body>Art thou not Romeo, and a Montague?</body><thread>e0ffe42b28561960c6b12b944a092794b9683a38</thread><active xmlns='http://jabber.org/protocol/chatstates'/><origin-id xmlns='urn:xmpp:sid:0' id='ktx72v49'/></message>`
 
-// BenchmarkEncodeChat makes the JSON of a message, as Append does it, and with
-// an Object in a struct of its own.
+// BenchmarkEncodeChat makes the JSON of a message, without and with its XML.
 func BenchmarkEncodeChat(b *testing.B) {
 	s, err := stanza.Parse(chat, stanza.Limits{})
 	if err != nil {
@@ -31,20 +28,6 @@ func BenchmarkEncodeChat(b *testing.B) {
 		var buf []byte
 		for b.Loop() {
 			buf = restjson.AppendWithStanza(buf[:0], s)
-		}
-	})
-	b.Run("embedded", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			var buf bytes.Buffer
-			enc := json.NewEncoder(&buf)
-			enc.SetEscapeHTML(false)
-			if err := enc.Encode(struct {
-				restjson.Object
-				Stanza string `json:"stanza"`
-			}{restjson.Encode(s), s.XML()}); err != nil {
-				b.Fatal(err)
-			}
 		}
 	})
 }

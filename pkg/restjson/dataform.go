@@ -3,6 +3,8 @@ package restjson
 import (
 	"encoding/json"
 	"strings"
+
+	"stanzahook/pkg/stanza"
 )
 
 const nsForm = "jabber:x:data" // XEP-0004
@@ -12,11 +14,11 @@ var formType = at("type", oneOf("form", "submit", "cancel", "result"))
 // dataform is a data form. The value of a field is a string, or an array where
 // the field may have several values; text-multi has its lines in one string.
 var dataform = fieldsOf(formType, texts("title"), texts("instructions"), formFields(
-	children("value", values{}), children("values", values{always: true}).asInput())).called("dataform")
+	children("value", values{}), children("values", values{always: true}).asInput())).titled("dataform")
 
 // queryForm is the data form of an archive query: each field has an array values.
 var queryForm = fieldsOf(formType, texts("title"), texts("instructions"), formFields(
-	children("values", values{always: true}), children("value", values{}).asInput())).called("dataform with values [string] in its fields")
+	children("values", values{always: true}), children("value", values{}).asInput())).titled("dataform with values [string] in its fields")
 
 func formFields(value ...field) field {
 	fields := append([]field{at("var", str), at("type", str), at("label", str), texts("desc"),
@@ -35,24 +37,24 @@ func (v values) doc() string {
 	return "string or [string]"
 }
 
-// texts returns the values, and whether there is nothing but text in them.
-func (values) texts(field *node) (texts []string, full bool) {
+// texts returns the values, and whether they contain only text.
+func (values) texts(field *stanza.Element) (texts []string, full bool) {
 	full = true
-	for i := range field.kids {
-		if n := &field.kids[i]; n.local == "value" && n.space == field.space {
-			texts = append(texts, n.text)
-			full = full && len(n.attrs) == 0 && len(n.kids) == 0
+	for i := range field.Children {
+		if n := &field.Children[i]; n.Local == "value" && n.Space == field.Space {
+			texts = append(texts, n.Text)
+			full = full && len(n.Attrs) == 0 && len(n.Children) == 0
 		}
 	}
 	return texts, full
 }
 
-func (v values) encodeAll(dst []byte, field *node, _ level) ([]byte, int, bool, bool) {
+func (v values) encodeAll(dst []byte, field *stanza.Element, _ level) ([]byte, int, bool, bool) {
 	texts, full := v.texts(field)
 	if len(texts) == 0 {
 		return dst, 0, false, false
 	}
-	typ, _ := field.attr("type")
+	typ, _ := field.Attr("type")
 	switch {
 	case !v.always && typ == "text-multi":
 		all := strings.Join(texts, "\n")
@@ -74,7 +76,7 @@ func appendStrings(dst []byte, texts []string) []byte {
 	return append(dst, ']')
 }
 
-func (v values) decodeAll(field *element, data json.RawMessage, beside []member, at level) error {
+func (v values) decodeAll(field *builder, data json.RawMessage, beside []member, at level) error {
 	if data[0] == '[' {
 		return list("value", content{str}).decodeAll(field, data, nil, at)
 	}
@@ -94,15 +96,15 @@ func (v values) decodeAll(field *element, data json.RawMessage, beside []member,
 	return nil
 }
 
-func writeValue(field *element, text string) {
-	e := &element{local: "value"}
+func writeValue(field *builder, text string) {
+	e := &builder{local: "value"}
 	e.text(text)
 	field.child("", e)
 }
 
 // writeField puts a form field with its values into a form.
-func writeField(form *element, name, typ string, texts ...string) {
-	f := &element{local: "field"}
+func writeField(form *builder, name, typ string, texts ...string) {
+	f := &builder{local: "field"}
 	f.attr("var", name)
 	if typ != "" {
 		f.attr("type", typ)
@@ -113,21 +115,23 @@ func writeField(form *element, name, typ string, texts ...string) {
 	form.child("", f)
 }
 
-// formdata is a form of type submit as an object of its values. It is read
-// only: what arrives is a dataform.
+// formdata is a form of type submit as an object of its values. It is only read:
+// Append writes a dataform.
 type formdata struct{}
 
 func (formdata) doc() string { return "object of var: string, boolean or [string]" }
 
-func (formdata) encode(dst []byte, _ *node, _ level) ([]byte, bool, bool) { return dst, false, false }
+func (formdata) encode(dst []byte, _ *stanza.Element, _ level) ([]byte, bool, bool) {
+	return dst, false, false
+}
 
-func (formdata) decode(e *element, v json.RawMessage, at level) error {
+func (formdata) decode(e *builder, v json.RawMessage, at level) error {
 	e.attr("type", "submit")
 	return decodeValues(e, v)
 }
 
 // decodeValues writes form fields without a type.
-func decodeValues(form *element, v json.RawMessage) error {
+func decodeValues(form *builder, v json.RawMessage) error {
 	members, err := object(v)
 	if err != nil {
 		return wrong("", "an object of values is expected")
@@ -181,12 +185,12 @@ func (extensions) doc() string {
 	return "object of FORM_TYPE: object of var: string, boolean or [string]"
 }
 
-func (extensions) encodeAll(dst []byte, query *node, at level) (out []byte, used int, full, ok bool) {
+func (extensions) encodeAll(dst []byte, query *stanza.Element, at level) (out []byte, used int, full, ok bool) {
 	dst, full = append(dst, '{'), true
 	seen := map[string]bool{}
-	for i := range query.kids {
-		form := &query.kids[i]
-		if form.space != nsForm || form.local != "x" {
+	for i := range query.Children {
+		form := &query.Children[i]
+		if form.Space != nsForm || form.Local != "x" {
 			continue
 		}
 		kind, plain := formKind(form)
@@ -204,18 +208,18 @@ func (extensions) encodeAll(dst []byte, query *node, at level) (out []byte, used
 	return append(dst, '}'), used, full, true
 }
 
-// formKind returns the FORM_TYPE, and whether the form has nothing else but
-// fields and is of type result.
-func formKind(form *node) (kind string, plain bool) {
-	typ, _ := form.attr("type")
-	plain = typ == "result" && len(form.attrs) == 1 && form.blank()
-	for i := range form.kids {
-		f := &form.kids[i]
-		plain = plain && f.local == "field" && f.space == nsForm
-		if name, _ := f.attr("var"); name == "FORM_TYPE" && f.space == nsForm {
+// formKind returns the FORM_TYPE, and whether the form is of type result and has
+// only fields.
+func formKind(form *stanza.Element) (kind string, plain bool) {
+	typ, _ := form.Attr("type")
+	plain = typ == "result" && len(form.Attrs) == 1 && form.Blank()
+	for i := range form.Children {
+		f := &form.Children[i]
+		plain = plain && f.Local == "field" && f.Space == nsForm
+		if name, _ := f.Attr("var"); name == "FORM_TYPE" && f.Space == nsForm {
 			texts, full := values{}.texts(f)
-			typ, _ := f.attr("type")
-			plain = plain && full && i == 0 && len(texts) == 1 && len(f.kids) == 1 && typ == "hidden" && len(f.attrs) == 2 && f.blank()
+			typ, _ := f.Attr("type")
+			plain = plain && full && i == 0 && len(texts) == 1 && len(f.Children) == 1 && typ == "hidden" && len(f.Attrs) == 2 && f.Blank()
 			if kind == "" && len(texts) > 0 {
 				kind = texts[0]
 			}
@@ -224,21 +228,21 @@ func formKind(form *node) (kind string, plain bool) {
 	return kind, plain
 }
 
-// appendValues appends an object of the values of a form's fields.
-func appendValues(dst []byte, form *node) (out []byte, full bool) {
+// appendValues appends the values of a form's fields as an object.
+func appendValues(dst []byte, form *stanza.Element) (out []byte, full bool) {
 	dst, full = append(dst, '{'), true
 	seen := map[string]bool{"FORM_TYPE": true}
-	for i := range form.kids {
-		f := &form.kids[i]
-		name, has := f.attr("var")
-		if f.local != "field" || f.space != nsForm || seen[name] {
-			full = full && name == "FORM_TYPE" && f.local == "field"
+	for i := range form.Children {
+		f := &form.Children[i]
+		name, has := f.Attr("var")
+		if f.Local != "field" || f.Space != nsForm || seen[name] {
+			full = full && name == "FORM_TYPE" && f.Local == "field"
 			continue
 		}
 		seen[name] = true
 		texts, all := values{}.texts(f)
-		typ, typed := f.attr("type")
-		full = full && all && has && !typed && len(f.attrs) == 1 && len(texts) == len(f.kids) && f.blank()
+		typ, typed := f.Attr("type")
+		full = full && all && has && !typed && len(f.Attrs) == 1 && len(texts) == len(f.Children) && f.Blank()
 		dst = appendMember(dst, name)
 		switch {
 		case !typed || strings.HasPrefix(typ, "list-") || typ == "jid-multi" || len(texts) == 0:
@@ -254,7 +258,7 @@ func appendValues(dst []byte, form *node) (out []byte, full bool) {
 	return append(dst, '}'), full
 }
 
-func (extensions) decodeAll(query *element, v json.RawMessage, _ []member, _ level) error {
+func (extensions) decodeAll(query *builder, v json.RawMessage, _ []member, _ level) error {
 	members, err := object(v)
 	if err != nil {
 		return wrong("", "an object of FORM_TYPE is expected")
@@ -264,7 +268,7 @@ func (extensions) decodeAll(query *element, v json.RawMessage, _ []member, _ lev
 		if err != nil {
 			return within(m.key, err)
 		}
-		form := &element{local: "x"}
+		form := &builder{local: "x"}
 		form.attr("type", "result")
 		writeField(form, "FORM_TYPE", "hidden", kind)
 		if err := decodeValues(form, m.value); err != nil {

@@ -14,12 +14,12 @@ import (
 type Fields struct {
 	stanza.Header
 	Inner string
-	// Stanza is the XML of a whole stanza, if the object has one, as it came:
-	// the caller parses it, and decides what it means for the other keys.
+	// Stanza is the unchanged value of the key stanza, the XML of a whole stanza.
+	// The caller parses it and decides what it means for the other keys.
 	Stanza string
-	Keys   []string // the known keys that were there, in order
-	// Unknown are the keys that are not in the mapping of the kind, and
-	// "stanza". They are not in Inner; the caller decides whether that may pass.
+	Keys   []string // the known keys of the object, in order
+	// Unknown are the keys that the mapping of the kind does not have, and
+	// "stanza". Inner lacks them; the caller decides whether that is an error.
 	Unknown []string
 
 	guess stanza.Kind
@@ -50,14 +50,14 @@ func (f *Fields) UnknownKey() error {
 
 var headerKeys = []string{"kind", "type", "to", "from", "id", "lang"}
 
-// Decode reads a JSON object. Wrong types, JIDs that are none, and text that
-// XML cannot carry are a [*FieldError] that names the key. The header is what
-// the object says: see [Fields.Guess] for what it does not.
+// Decode reads a JSON object. Wrong types, invalid JIDs, and text that XML cannot
+// carry are a [*FieldError] that names the key. The header has only what the object
+// says; [Fields.Guess] completes it.
 func Decode(data []byte) (*Fields, error) { return decode(data, 0, level{depth: 1}) }
 
-// DecodeAs is Decode for an object that is of a kind unless its "kind" or
-// "type" says another: the answer to an IQ, for instance. No kind is guessed
-// from the other keys.
+// DecodeAs is Decode with a default kind: the object has that kind unless its "kind"
+// or "type" says otherwise. The answer to an IQ is an example. The other keys do not
+// decide the kind.
 func DecodeAs(data []byte, kind stanza.Kind) (*Fields, error) {
 	return decode(data, kind, level{depth: 1})
 }
@@ -146,16 +146,16 @@ func address(field, v string) (jid.JID, error) {
 	return j, nil
 }
 
-// decoder makes the content of one stanza.
+// decoder builds the content of one stanza.
 type decoder struct {
-	at    level
-	table *table
-	parts []part
-	xml   *stanza.Stanza // around the elements of the key xml
-	said  map[*key]map[string]bool
+	at     level
+	table  *table
+	parts  []part
+	xml    *stanza.Stanza           // around the elements of the key xml
+	values map[*key]map[string]bool // of the elements in xml
 }
 
-// part is what a key says, as JSON and as XML.
+// part is a key's value as JSON and as XML.
 type part struct {
 	key   *key
 	value json.RawMessage
@@ -179,7 +179,7 @@ func (d *decoder) key(k *key, v json.RawMessage) error {
 }
 
 func (d *decoder) element(k *key, v json.RawMessage) error {
-	e := &element{local: k.local}
+	e := &builder{local: k.local}
 	switch err := k.shape.decode(e, v, d.at.down()); {
 	case err == errAbsent:
 		return nil
@@ -190,9 +190,9 @@ func (d *decoder) element(k *key, v json.RawMessage) error {
 	return nil
 }
 
-// inner puts the parts together. A key says nothing of its own where an
-// element in xml has that value of the key: then the element has all the key
-// says, and what the key cannot say. The same goes for the alias of a key.
+// inner joins the parts. It leaves out a key if an element in xml has the same value
+// of that key: then the element has all that the key says, and more. The same goes
+// for the alias of a key.
 func (d *decoder) inner() string {
 	var b []byte
 	for i := range d.parts {
@@ -211,28 +211,26 @@ func (d *decoder) inXML(p *part) bool {
 	if d.xml == nil {
 		return false
 	}
-	values, ok := d.said[p.key]
+	values, ok := d.values[p.key]
 	if !ok {
 		values = d.xmlValues(p.key)
-		if d.said == nil {
-			d.said = map[*key]map[string]bool{}
+		if d.values == nil {
+			d.values = map[*key]map[string]bool{}
 		}
-		d.said[p.key] = values
+		d.values[p.key] = values
 	}
 	return values[comparison(p.value)]
 }
 
-// xmlValues returns what the elements in xml say as values of a key.
+// xmlValues returns the values of a key that elements in xml have.
 func (d *decoder) xmlValues(k *key) map[string]bool {
 	values := map[string]bool{}
-	var t tree
 	for _, c := range d.xml.Children() {
 		has := d.table.find(c.Space, c.Local)
 		if has == nil || has != k && has.name != k.alias {
 			continue
 		}
-		n := t.parse(d.xml.ChildXML(c), d.xml.XML())
-		if value, _, ok := k.shape.encode(nil, &n, d.at.down()); ok {
+		if value, _, ok := k.shape.encode(nil, d.xml.Element(c), d.at.down()); ok {
 			values[comparison(value)] = true
 		}
 	}
@@ -248,8 +246,7 @@ func (d *decoder) aliased(p *part) bool {
 		if other.key.name != p.key.alias {
 			continue
 		}
-		n := new(tree).parse(string(other.xml), string(other.xml))
-		if value, _, ok := p.key.shape.encode(nil, &n, d.at.down()); ok && comparison(value) == comparison(p.value) {
+		if value, _, ok := p.key.shape.encode(nil, written(other.xml), d.at.down()); ok && comparison(value) == comparison(p.value) {
 			return true
 		}
 	}

@@ -3,38 +3,48 @@
 //
 // An object has the header of the stanza in the keys kind, type, to, from, id
 // and lang, and its elements in the keys of the tables below. Presence without
-// a type is "available". [Append] and [Encode] make objects, [Decode] reads
-// them; [DecodeForm] and [Query] read what forms and GET requests say.
+// a type is "available". [Append] writes objects, [Decode] reads them. [EncodeForm]
+// and [DecodeForm] do the same with forms, and [Query] with GET requests.
 //
 // # Nothing is lost
 //
-// The key xml is a string of elements that are direct children of the stanza:
-// what no key has is there, with the namespaces it needs to be read on its own.
-// A key has the first element of its name. Further ones, and an element with
-// attributes, elements or text that its key cannot say, are in xml. So is an
-// element with a value that the key does not take, such as a number that is
-// none.
+// The key xml is a string with direct children of the stanza. It has the elements
+// without a key, with the namespace declarations that they need to be read alone.
+// A key has the first element of its name; further ones are in xml. So are
+// elements with attributes, children or text that their key cannot express, and
+// elements with a value that the key does not accept, such as an invalid number.
 //
-// The other way round, the elements of xml are added to those of the keys. An
-// element in xml that has the same value as its key stands for both, so that
-// an object read and written again is the same stanza. White space between
-// elements, text directly in a stanza (RFC 6120 section 8 has none), attributes
-// of the stanza itself that are not in its header, and the order of different
-// elements are not kept.
+// In the other direction, the elements of xml are added to those of the keys. If
+// an element in xml has the same value as its key, it stands for both, so that an
+// object that was written and read again is the same stanza. These are not kept:
+// white space between elements, text directly in a stanza (RFC 6120 section 8
+// allows none), attributes of the stanza itself other than its header, and the
+// order of different elements.
 //
-// The key stanza is a whole stanza as XML. It is for the caller of Decode to
-// say what it means.
+// The key stanza is a whole stanza as XML. The caller of Decode decides what it
+// means.
 //
-// Forwarded messages nest up to 8 deep; deeper ones are in xml. In JSON they
-// are refused.
+// Forwarded messages nest up to 8 deep. Deeper ones are in xml; Decode refuses
+// them in JSON.
+//
+// # A mapping, file by file
+//
+// keys.go and iq.go have the tables: each key has a shape. shape.go and scalar.go
+// have the simple shapes, record.go and many.go objects and arrays, and
+// dataform.go, archive.go, forwarded.go and special.go the rest. encode.go writes
+// an object (plain.go is its fast path, language.go picks a language), decode.go
+// reads one (guess.go completes the header, builder.go writes the elements,
+// fragment.go reads XML inside JSON), form.go does forms and queries, and json.go
+// has the JSON itself.
 //
 // # Reading the tables
 //
-// Below each element is the JSON type of its value: VALUE, if the element has
-// only one. In objects a key without a type is a string; @ is an attribute, #
-// the text, all others are child elements of that name. A key "to write" is
-// taken and never given. Integers and numbers may be strings too. The keys
-// receipt_request and receipt (XEP-0184), xml and stanza are not mod_rest's.
+// Below each element is the JSON type of its value, which is VALUE in an element
+// with a single one. In objects a key without a type is a string. @ is an
+// attribute, # the text; all others are child elements of that name. A key "to
+// write" is read by Decode and never written by Append. Integers and numbers may
+// be strings too. The keys receipt_request and receipt (XEP-0184), xml and stanza
+// are additions to mod_rest's.
 //
 // # Keys of all kinds
 //

@@ -3,7 +3,6 @@ package restjson
 import (
 	"go/format"
 	"os"
-	"reflect"
 	"strings"
 	"testing"
 
@@ -93,28 +92,6 @@ func TestDocumentation(t *testing.T) {
 	}
 	if text[from:to] != strings.TrimSuffix(documented(), "//\n") {
 		t.Errorf("doc.go differs from the tables; run the test with UPDATE_DOC=1\n%s", documented())
-	}
-}
-
-// Object has a field for every key that may arrive, and for no other.
-func TestObjectHasAllKeys(t *testing.T) {
-	want := map[string]bool{"xml": true}
-	for _, name := range headerKeys {
-		want[name] = true
-	}
-	for k := stanza.Message; k <= stanza.IQ; k++ {
-		for _, key := range keysOf(k) {
-			if !key.input {
-				want[key.name] = true
-			}
-		}
-	}
-	got := map[string]bool{}
-	for name := range objectFields {
-		got[name] = true
-	}
-	if !reflect.DeepEqual(got, want) {
-		t.Errorf("got  %v\nwant %v", got, want)
 	}
 }
 

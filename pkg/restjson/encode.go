@@ -6,33 +6,24 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Append appends the JSON form of a stanza, an object with its braces. It is
-// [Encode] without an [Object] in between. The JSON of several members may be
-// put behind it by cutting the last byte, which is the closing brace; there is
-// always one member at least, kind.
-func Append(dst []byte, s *stanza.Stanza) []byte { return encode(dst, s, level{depth: 1}, nil) }
+// Append appends the JSON form of a stanza, an object with its braces. To add
+// members of your own, cut the last byte, which is the closing brace; there is
+// always at least one member, kind.
+func Append(dst []byte, s *stanza.Stanza) []byte { return encode(dst, s, level{depth: 1}) }
 
-// mark is where the value of a key is in the JSON of a stanza.
-type mark struct {
-	key      string
-	from, to int
-}
-
-// encoder makes the JSON of one stanza.
+// encoder writes the JSON of one stanza.
 type encoder struct {
 	s     *stanza.Stanza
 	dst   []byte
 	at    level
-	tree  tree
-	marks *[]mark
 	inXML []bool // the children that are in the key xml
-	any   bool   // one is
+	any   bool   // one of them is
 
-	byLanguage bool // of several bodies and subjects the one in the stanza's language
+	byLanguage bool // pick the body and subject in the stanza's language
 }
 
-func encode(dst []byte, s *stanza.Stanza, at level, marks *[]mark) []byte {
-	e := encoder{s: s, dst: dst, at: at, marks: marks}
+func encode(dst []byte, s *stanza.Stanza, at level) []byte {
+	e := encoder{s: s, dst: dst, at: at}
 	return e.object()
 }
 
@@ -57,7 +48,6 @@ func (e *encoder) header(name, value string) {
 	if value != "" {
 		e.begin(name)
 		e.dst = appendString(e.dst, value)
-		e.end()
 	}
 }
 
@@ -66,15 +56,6 @@ func (e *encoder) begin(key string) {
 		e.dst = append(e.dst, ',')
 	}
 	e.dst = append(append(append(e.dst, '"'), key...), '"', ':')
-	if e.marks != nil {
-		*e.marks = append(*e.marks, mark{key: key, from: len(e.dst)})
-	}
-}
-
-func (e *encoder) end() {
-	if e.marks != nil {
-		(*e.marks)[len(*e.marks)-1].to = len(e.dst)
-	}
 }
 
 // key returns the key of a child.
@@ -104,7 +85,7 @@ next:
 		}
 		for _, other := range known {
 			if other == k {
-				continue next // elements has it
+				continue next // elements encodes it
 			}
 		}
 		known = append(known, k)
@@ -123,31 +104,25 @@ next:
 	e.dst = append(e.dst, '"')
 	for i, c := range children {
 		if e.inXML[i] {
-			xml := e.s.ChildXML(c)
-			if prefixes(xml) {
-				n := e.node(c)
-				xml = e.tree.alone(&n)
-			}
-			e.dst = appendEscaped(e.dst, xml)
+			e.dst = appendEscaped(e.dst, e.s.Standalone(c))
 		}
 	}
 	e.dst = append(e.dst, '"')
-	e.end()
 }
 
 func (e *encoder) toXML(i int) { e.inXML[i], e.any = true, true }
 
-// elements encodes the elements of one key, the first of which is the child i.
-// What the key does not say of them is in xml.
+// elements encodes the elements of one key, of which the child i is the first.
+// Elements that the key does not cover completely are also in xml.
 func (e *encoder) elements(k *key, i int) {
 	children := e.s.Children()
 	c := children[i]
 	back := len(e.dst)
 	if e.plain(k, c) {
-		if !e.again(k, i) {
+		if !e.hasMore(k, i) {
 			return
 		}
-		e.undo(back)
+		e.dst = e.dst[:back]
 	}
 	type item struct {
 		child    int
@@ -159,17 +134,17 @@ func (e *encoder) elements(k *key, i int) {
 	if k.repeated {
 		e.dst = append(e.dst, '[')
 	}
-	spare := []byte(nil) // further elements that the key does not take
+	spare := []byte(nil) // for elements that the key does not cover
 	for j := i; j < len(children); j++ {
 		if j > i && e.key(children[j]) != k {
 			continue
 		}
-		n := e.node(children[j])
+		n := e.s.Element(children[j])
 		if len(items) > 0 && !k.repeated {
 			e.toXML(j)
 			var ok bool
-			// Any JSON may be the same with other white space.
-			if spare, _, ok = k.shape.encode(spare[:0], &n, e.below()); ok &&
+			// Any JSON may be equal with other white space.
+			if spare, _, ok = k.shape.encode(spare[:0], n, e.at.down()); ok &&
 				(k.name == "payload" || bytes.Equal(spare, e.dst[items[0].from:items[0].to])) {
 				e.toXML(items[0].child)
 			}
@@ -181,21 +156,21 @@ func (e *encoder) elements(k *key, i int) {
 		}
 		from := len(e.dst)
 		var full, ok bool
-		e.dst, full, ok = k.shape.encode(e.dst, &n, e.below())
+		e.dst, full, ok = k.shape.encode(e.dst, n, e.at.down())
 		if !full || !ok {
 			e.toXML(j)
 		}
 		if !ok {
 			e.dst = e.dst[:mark]
 			if !k.repeated {
-				break // the rest is looked at below
+				break // the rest is handled below
 			}
 			continue
 		}
 		items = append(items, item{j, from, len(e.dst), full})
 	}
 	if len(items) == 0 {
-		e.undo(back)
+		e.dst = e.dst[:back]
 		for j := i; j < len(children); j++ {
 			if e.key(children[j]) == k {
 				e.toXML(j)
@@ -203,8 +178,8 @@ func (e *encoder) elements(k *key, i int) {
 		}
 		return
 	}
-	// An element in xml stands for an equal value of the key. So a value that is
-	// there for an element of its own has to be in xml too.
+	// Decode leaves out a key's value that an element in xml has too. So an equal
+	// value of another element must be in xml as well.
 	if k.repeated {
 		partial := map[string]bool{}
 		for _, i := range items {
@@ -219,25 +194,11 @@ func (e *encoder) elements(k *key, i int) {
 		}
 		e.dst = append(e.dst, ']')
 	}
-	e.end()
 	e.aliases(k, items[0].child)
 }
 
-func (e *encoder) below() level { return e.at.down() }
-
-func (e *encoder) node(c stanza.Child) node {
-	return e.tree.parse(e.s.ChildXML(c), e.s.XML())
-}
-
-func (e *encoder) undo(back int) {
-	e.dst = e.dst[:back]
-	if e.marks != nil {
-		*e.marks = (*e.marks)[:len(*e.marks)-1]
-	}
-}
-
-// again reports whether there are more elements of a key behind the child i.
-func (e *encoder) again(k *key, i int) bool {
+// hasMore reports whether a key has more elements after the child i.
+func (e *encoder) hasMore(k *key, i int) bool {
 	for _, c := range e.s.Children()[i+1:] {
 		if e.key(c) == k {
 			return true
@@ -246,7 +207,7 @@ func (e *encoder) again(k *key, i int) bool {
 	return false
 }
 
-// aliases adds the keys that say again what k says.
+// aliases adds the keys that repeat the value of k.
 func (e *encoder) aliases(k *key, child int) {
 	keys := keysOf(e.s.Kind)
 	for i := range keys {
@@ -256,12 +217,10 @@ func (e *encoder) aliases(k *key, child int) {
 		}
 		back := len(e.dst)
 		e.begin(a.name)
-		n := e.node(e.s.Children()[child])
+		n := e.s.Element(e.s.Children()[child])
 		var ok bool
-		if e.dst, _, ok = a.shape.encode(e.dst, &n, e.below()); !ok {
-			e.undo(back)
-			continue
+		if e.dst, _, ok = a.shape.encode(e.dst, n, e.at.down()); !ok {
+			e.dst = e.dst[:back]
 		}
-		e.end()
 	}
 }

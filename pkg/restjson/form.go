@@ -11,12 +11,11 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// DecodeForm reads the fields of a form, which have the names of the keys:
-// those keys whose value is a string, a number or true.
+// DecodeForm reads the fields of a form. Their names are keys whose values are
+// strings, numbers or true.
 func DecodeForm(form url.Values) (*Fields, error) { return DecodeFormAs(form, 0) }
 
-// DecodeFormAs is DecodeForm for a stanza of a kind unless the form says
-// another, as [DecodeAs] is Decode.
+// DecodeFormAs is DecodeForm with a default kind, as [DecodeAs] is Decode.
 func DecodeFormAs(form url.Values, given stanza.Kind) (*Fields, error) {
 	typ := form.Get("type")
 	kind := stanza.KindOf(form.Get("kind"))
@@ -46,10 +45,27 @@ func DecodeFormAs(form url.Values, given stanza.Kind) (*Fields, error) {
 	return DecodeAs(append(object, '}'), given)
 }
 
+// EncodeForm returns the members of a stanza's JSON form that are strings,
+// numbers or true, as the fields of a form.
+func EncodeForm(s *stanza.Stanza) url.Values {
+	form := url.Values{}
+	members, _ := object(Append(nil, s)) // Append writes an object
+	for _, m := range members {
+		var text string
+		switch {
+		case json.Unmarshal(m.value, &text) == nil:
+			form.Set(m.key, text)
+		case m.value[0] != '{' && m.value[0] != '[':
+			form.Set(m.key, string(m.value))
+		}
+	}
+	return form
+}
+
 // valid makes text valid UTF-8, so that it can be a JSON string.
 func valid(s string) string { return strings.ToValidUTF8(s, "\uFFFD") }
 
-// flat says why a key cannot be a single text, if it cannot.
+// flat returns nil if the value of a key can be a single text.
 func flat(s shape) error {
 	switch s := s.(type) {
 	case record:
@@ -62,7 +78,7 @@ func flat(s shape) error {
 	return wrong("", "cannot be given in a form; send JSON")
 }
 
-// fromText returns the JSON that a text is for a shape.
+// fromText returns the JSON value of a text.
 func fromText(s shape, text string) []byte {
 	switch s := s.(type) {
 	case content:
@@ -79,9 +95,9 @@ func fromText(s shape, text string) []byte {
 	return quote(text)
 }
 
-// Query returns the IQ that a query by name stands for, such as ping, disco
-// with its argument node, or archive with its arguments with and max. The
-// names are the keys of IQs, and the arguments what their objects have.
+// Query returns the IQ for a named query, such as ping, disco with the argument
+// node, or archive with the arguments with and max. The names are the keys of IQs,
+// the arguments the keys of their objects.
 func Query(name string, args url.Values, to jid.JID) (*Fields, error) {
 	k := tables[stanza.IQ].byName[name]
 	if k == nil || k.name == "error" {
@@ -111,7 +127,7 @@ func queries() string {
 	return words(names)
 }
 
-// queryValue returns the value of a key that has the arguments as its members.
+// queryValue returns the value of a key, with the arguments as its members.
 func queryValue(s shape, args url.Values) ([]byte, error) {
 	if len(args) == 0 {
 		switch s.(type) {

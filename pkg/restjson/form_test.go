@@ -62,10 +62,10 @@ func TestDecodeFormAs(t *testing.T) {
 func TestEncodeForm(t *testing.T) {
 	s := parse(t, `<message to='a@b' type='chat'><body>a "&amp;" b</body><thread>t</thread><markable xmlns='urn:xmpp:chat-markers:0'/><z xmlns='urn:z'/></message>`)
 	want := url.Values{"kind": {"message"}, "type": {"chat"}, "to": {"a@b"}, "body": {`a "&" b`}, "markable": {"true"}, "xml": {"<z xmlns='urn:z'/>"}}
-	if got := restjson.EncodeForm(restjson.Encode(s)); got.Encode() != want.Encode() {
+	if got := restjson.EncodeForm(s); got.Encode() != want.Encode() {
 		t.Errorf("got  %s\nwant %s", got.Encode(), want.Encode())
 	}
-	p := restjson.EncodeForm(restjson.Encode(parse(t, `<presence><priority>-5</priority></presence>`)))
+	p := restjson.EncodeForm(parse(t, `<presence><priority>-5</priority></presence>`))
 	if p.Get("priority") != "-5" || p.Get("type") != "available" {
 		t.Error(p)
 	}

@@ -9,12 +9,11 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// maxDepth is how deep elements nest in a stanza by default.
+// maxDepth is the default limit of stanza.Limits.
 const maxDepth = 64
 
-// fragment reads child elements of an element at a depth: a stanza is made
-// around them, so that nothing ill-formed, and nothing that ends its parent,
-// passes.
+// fragment parses the child elements of an element at a depth. It wraps them in a
+// stanza, so that XML which is not well formed, or ends its parent, is refused.
 func fragment(xml string, depth int) (*stanza.Stanza, error) {
 	const tag = "<message>"
 	s, err := stanza.ParseDocument(tag+xml+"</message>", stanza.Limits{
@@ -29,8 +28,18 @@ func fragment(xml string, depth int) (*stanza.Stanza, error) {
 	return s, nil
 }
 
-// childrenOf reads the value of the key xml. Declarations of the stanza's own
-// namespace are left out on the elements, which are children of a stanza.
+// written reads an element that this package wrote.
+func written(xml []byte) *stanza.Element {
+	n := len(xml)
+	e, err := stanza.ParseElement(string(xml), stanza.Limits{MaxBytes: n, MaxDepth: n, MaxAttrs: n, MaxBindings: n})
+	if err != nil { // not reached
+		return &stanza.Element{}
+	}
+	return e
+}
+
+// childrenOf reads the value of the key xml and removes declarations of the stanza's
+// own namespace from its elements.
 func childrenOf(v json.RawMessage, at level) (*stanza.Stanza, error) {
 	xml, err := text(v)
 	if err != nil {
@@ -47,11 +56,11 @@ func childrenOf(v json.RawMessage, at level) (*stanza.Stanza, error) {
 	for _, c := range s.Children() {
 		var ok bool
 		if rest, ok = strings.CutPrefix(strings.TrimLeft(rest, " \t\r\n"), s.ChildXML(c)); !ok {
-			return nil, wrong("", "text beside the elements; a stanza has only elements in it")
+			return nil, wrong("", "text between the elements; a stanza contains only elements")
 		}
 	}
 	if strings.TrimLeft(rest, " \t\r\n") != "" {
-		return nil, wrong("", "text beside the elements; a stanza has only elements in it")
+		return nil, wrong("", "text between the elements; a stanza contains only elements")
 	}
 	if s, err = s.With(s.Header, stanza.Limits{MaxBytes: 2*len(xml) + 64}); err != nil {
 		return nil, wrong("", "%s", err)

@@ -6,7 +6,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// kind is the kind whose keys are meant.
+// kind returns the kind, guessed if the object does not say it.
 func (f *Fields) kind() stanza.Kind {
 	if f.Kind != 0 {
 		return f.Kind
@@ -17,10 +17,10 @@ func (f *Fields) kind() stanza.Kind {
 	return stanza.Message
 }
 
-// Guess fills in the header where the object did not say it, as mod_rest does:
-// the kind from the type, else from the keys, else message; the type of an IQ,
-// set for command and archive, else get. A type is missing also beside an
-// "error". It takes "available" for no type.
+// Guess completes the header as mod_rest does. The kind follows from the type, else
+// from the keys, else it is message. The type of an IQ is set with command and
+// archive, else get; with the key error and no type it is error. The type
+// "available" becomes no type.
 func (f *Fields) Guess() {
 	f.Kind = f.kind()
 	switch {
@@ -35,15 +35,15 @@ func (f *Fields) Guess() {
 	}
 }
 
-// telling are the keys that mod_rest knows the kind from.
-var telling = [...][]string{
+// kindKeys are the keys from which mod_rest derives the kind.
+var kindKeys = [...][]string{
 	stanza.Message:  {"body", "html", "replace", "state", "subject", "thread"},
 	stanza.Presence: {"join", "priority", "show", "status"},
 	stanza.IQ:       {"disco", "items", "ping", "version", "command", "archive"},
 }
 
-// guess returns the kind of an object that does not say it: by its type, then
-// what is given, then by the keys that tell, then by any that only one kind has.
+// guess returns the kind of an object that does not say it: by its type, else the
+// given kind, else by kindKeys, else by a key that only one kind has.
 func guess(typ string, given stanza.Kind, members []member) stanza.Kind {
 	switch typ {
 	case "get", "set", "result":
@@ -58,7 +58,7 @@ func guess(typ string, given stanza.Kind, members []member) stanza.Kind {
 	}
 	for _, m := range members {
 		for k := stanza.Message; k <= stanza.IQ; k++ {
-			if slices.Contains(telling[k], m.key) {
+			if slices.Contains(kindKeys[k], m.key) {
 				return k
 			}
 		}

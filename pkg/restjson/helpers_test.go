@@ -1,32 +1,16 @@
 package restjson_test
 
 import (
-	"bytes"
 	"cmp"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"io"
-	"reflect"
 	"slices"
 	"strings"
 	"testing"
 
 	"stanzahook/pkg/stanza"
 )
-
-func sameJSON(t testing.TB, a, b []byte) bool {
-	t.Helper()
-	var values [2]any
-	for i, data := range [][]byte{a, b} {
-		d := json.NewDecoder(bytes.NewReader(data))
-		d.UseNumber()
-		if err := d.Decode(&values[i]); err != nil {
-			t.Fatalf("%s: %v", data, err)
-		}
-	}
-	return reflect.DeepEqual(values[0], values[1])
-}
 
 // canonical returns the child elements of a stanza, each in one form whatever
 // its prefixes and the order of different elements in it, in order. It is made

@@ -2,6 +2,8 @@ package restjson
 
 import (
 	"encoding/json"
+
+	"stanzahook/pkg/stanza"
 )
 
 const (
@@ -74,29 +76,29 @@ const (
 	nsBlocking = "urn:xmpp:blocking"
 )
 
-// is is a child element that is there or not.
+// is is a child element without content, as a boolean.
 func is(key string) field { return children(key, one{"", key, flag{}}) }
 
-// disco is a query of XEP-0030: without content it is its node, or true.
+// disco is a query of XEP-0030. Without content its value is the node, or true.
 func disco(fields ...field) record {
 	r := fieldsOf(append([]field{at("node", str)}, fields...)...)
 	r.plain, r.yes, r.terse = "node", true, true
 	return r
 }
 
-// only is an element as the text of one child; another key has all of it.
+// only is the text of one child; another key has the whole element.
 type only struct{ local string }
 
 func (o only) doc() string { return "string" }
 
-func (o only) encode(dst []byte, n *node, at level) ([]byte, bool, bool) {
-	k := n.child(n.space, o.local)
+func (o only) encode(dst []byte, n *stanza.Element, at level) ([]byte, bool, bool) {
+	k := n.Child(n.Space, o.local)
 	if k == nil {
 		return dst, false, false
 	}
-	return appendString(dst, k.text), false, true
+	return appendString(dst, k.Text), false, true
 }
 
-func (o only) decode(e *element, v json.RawMessage, at level) error {
+func (o only) decode(e *builder, v json.RawMessage, at level) error {
 	return one{"", o.local, content{str}}.decodeAll(e, v, nil, at)
 }

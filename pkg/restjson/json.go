@@ -13,8 +13,8 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// FieldError says which key of a JSON object is wrong, and why. The field is a
-// path: dataform.fields[2].type.
+// FieldError says which key of a JSON object is wrong, and why. Field is a path, such
+// as dataform.fields[2].type.
 type FieldError struct {
 	Field  string
 	Reason string
@@ -26,7 +26,7 @@ func wrong(field, format string, args ...any) error {
 	return &FieldError{field, fmt.Sprintf(format, args...)}
 }
 
-// within puts a key before the path of an error.
+// within prepends a key to the path of an error.
 func within(key string, err error) error {
 	var fe *FieldError
 	if !errors.As(err, &fe) {
@@ -43,10 +43,10 @@ func within(key string, err error) error {
 	return &FieldError{key, fe.Reason}
 }
 
-// ErrNotObject means that the JSON is none, or no object.
+// ErrNotObject means that the data is not JSON, or not an object.
 var ErrNotObject = errors.New("a JSON object is expected")
 
-// notObject says why there is no object, as far as it is no JSON.
+// notObject returns ErrNotObject, with the reason if the data is not JSON.
 func notObject(data []byte) error {
 	if why := document.NotJSON(data); why != "" {
 		return fmt.Errorf("%w: %s", ErrNotObject, why)
@@ -59,8 +59,8 @@ type member struct {
 	value json.RawMessage
 }
 
-// object reads the members in order; encoding/json alone would take the last
-// of two equal keys without a word.
+// object reads the members in order. It refuses equal keys, of which encoding/json
+// would silently use the last.
 func object(data []byte) ([]member, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	open, err := d.Token()
@@ -83,7 +83,7 @@ func object(data []byte) ([]member, error) {
 			return nil, notObject(data)
 		}
 		if seen[name] {
-			return nil, wrong(keyName(name), "the key is there twice")
+			return nil, wrong(keyName(name), "the key appears twice")
 		}
 		seen[name] = true
 		members = append(members, member{name, value})
@@ -106,7 +106,7 @@ func array(data json.RawMessage) ([]json.RawMessage, error) {
 	return items, nil
 }
 
-// text reads a JSON string that XML can carry.
+// text reads a JSON string whose characters XML can carry.
 func text(data json.RawMessage) (string, error) {
 	var v string
 	if data[0] != '"' || json.Unmarshal(data, &v) != nil {
@@ -118,8 +118,8 @@ func text(data json.RawMessage) (string, error) {
 	return v, nil
 }
 
-// comparison returns JSON such that equal values are equal strings. Numbers are
-// compared as they are written.
+// comparison returns JSON in a form in which equal values are equal strings. Numbers
+// are equal if they are written alike.
 func comparison(data []byte) string {
 	var v any
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -134,13 +134,13 @@ func comparison(data []byte) string {
 	return string(out)
 }
 
-// appendString appends s, which is valid UTF-8, as a JSON string. It leaves
-// < > & as they are, so that XML stays readable.
+// appendString appends s, which must be valid UTF-8, as a JSON string. It does not
+// escape < > &, so that XML stays readable.
 func appendString(dst []byte, s string) []byte {
 	return append(appendEscaped(append(dst, '"'), s), '"')
 }
 
-// appendEscaped appends what is between the quotes of a JSON string.
+// appendEscaped appends s as the content of a JSON string.
 func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789abcdef"
 	last := 0
@@ -167,7 +167,7 @@ func appendEscaped(dst []byte, s string) []byte {
 	return append(dst, s[last:]...)
 }
 
-// appendMember appends "key": with a comma before it where one is due.
+// appendMember appends "key": with a comma before it if needed.
 func appendMember(dst []byte, key string) []byte {
 	if len(dst) > 0 && dst[len(dst)-1] != '{' {
 		dst = append(dst, ',')
@@ -175,7 +175,7 @@ func appendMember(dst []byte, key string) []byte {
 	return append(appendString(dst, key), ':')
 }
 
-// keyName is a key for an error.
+// keyName returns a key for an error text.
 func keyName(s string) string {
 	if s == "" {
 		return `""`

@@ -6,20 +6,20 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// key is one key of the mapping: an element that is a direct child of a stanza.
+// key is one key of the mapping. It stands for a direct child of a stanza.
 type key struct {
 	name         string
 	space, local string
 	shape        shape
 	repeated     bool // all elements of that name, as an array
-	input        bool // another key has the element when it arrives
+	input        bool // only read; another key writes the element
 	alias        string
 }
 
-// The tables below are the mapping. They drive both directions and the
-// documentation of the package.
+// The tables below are the mapping. Both directions and the documentation of the
+// package use them.
 
-// commonKeys go with all kinds of stanza.
+// commonKeys are the keys of all kinds of stanza.
 var commonKeys = []key{
 	{name: "nick", space: "http://jabber.org/protocol/nick", local: "nick", shape: content{str}},
 	{name: "delay", space: "urn:xmpp:delay", local: "delay", shape: attribute{"stamp", str}},
@@ -84,7 +84,7 @@ var presenceKeys = []key{
 // keysOf returns the table of a kind.
 func keysOf(k stanza.Kind) []key { return tables[k].keys }
 
-// table finds keys by name, and by the element.
+// table finds keys by name and by element.
 type table struct {
 	keys   []key
 	byName map[string]*key
@@ -128,12 +128,12 @@ func (t *table) find(space, local string) *key {
 	return nil
 }
 
-// Known reports whether a key means something in an object of some kind.
+// Known reports whether objects of any kind may have the key.
 func Known(name string) bool {
 	return name == "stanza" || name == "xml" || slices.Contains(headerKeys, name) || len(others(name)) > 0
 }
 
-// others returns the kinds whose stanzas have a key.
+// others returns the kinds that have a key.
 func others(name string) (kinds []string) {
 	for k := stanza.Message; k <= stanza.IQ; k++ {
 		if tables[k].byName[name] != nil {

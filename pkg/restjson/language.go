@@ -6,11 +6,10 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// AppendWithStanza is Append for the receiver of an event, with one more
-// member, stanza: the exact XML. Of several bodies or subjects it has the one in
-// the language of the stanza, without an xml:lang or with an equal one (RFC 6121
-// section 5.2.3), else the first; lang is the language of the body, of the
-// subject where there is no body.
+// AppendWithStanza is Append for events: it adds the member stanza, the exact XML. Of
+// several bodies or subjects it picks the one in the language of the stanza, which
+// has no xml:lang or an equal one (RFC 6121 section 5.2.3), else the first. lang is
+// the language of the body, or of the subject if there is no body.
 func AppendWithStanza(dst []byte, s *stanza.Stanza) []byte {
 	e := encoder{s: s, dst: dst, at: level{depth: 1}, byLanguage: s.Kind == stanza.Message}
 	dst = e.object()
@@ -18,7 +17,7 @@ func AppendWithStanza(dst []byte, s *stanza.Stanza) []byte {
 	return append(appendString(dst, s.XML()), '}')
 }
 
-// language is the value of the key lang.
+// language returns the value of the key lang.
 func (e *encoder) language() string {
 	if !e.byLanguage {
 		return e.s.Lang
@@ -34,8 +33,8 @@ func (e *encoder) language() string {
 	return e.s.Lang
 }
 
-// inLanguage returns which child of that name is in the language of the stanza,
-// else the first; -1 if there is none.
+// inLanguage returns the index of the child of that name in the language of the
+// stanza, else of the first one; -1 if there is none.
 func (e *encoder) inLanguage(name string) int {
 	first := -1
 	for i, c := range e.s.Children() {
@@ -52,23 +51,16 @@ func (e *encoder) inLanguage(name string) int {
 	return first
 }
 
-// languageOf is the xml:lang of a child; empty if it has none of its own.
+// languageOf returns the xml:lang of a child; empty if it has none of its own.
 func (e *encoder) languageOf(c stanza.Child) string {
 	tag := len(c.Local) + 1
 	if xml := e.s.ChildXML(c); len(xml) > tag && (xml[tag] == '>' || xml[tag] == '/') {
 		return ""
 	}
-	n := e.node(c)
-	for _, a := range n.attrs {
-		if a.local == "lang" && a.space == nsXML {
-			return a.value
-		}
-	}
-	return ""
+	return e.s.Element(c).Lang()
 }
 
-// chosen encodes the child i for a key, before which others of the key are. They
-// are in xml.
+// chosen encodes the child i for a key that has more elements. The others go to xml.
 func (e *encoder) chosen(k *key, i int) {
 	children := e.s.Children()
 	text := e.s.ChildText(children[i])
@@ -77,18 +69,16 @@ func (e *encoder) chosen(k *key, i int) {
 			continue
 		}
 		e.toXML(j)
-		if e.s.ChildText(c) == text { // an element in xml stands for an equal value of the key
+		if e.s.ChildText(c) == text { // Decode leaves out a value that an element in xml has too
 			e.toXML(i)
 		}
 	}
 	if e.plain(k, children[i]) {
 		return
 	}
-	n := e.node(children[i])
 	e.begin(k.name)
-	dst, full, ok := k.shape.encode(e.dst, &n, e.below())
+	dst, full, ok := k.shape.encode(e.dst, e.s.Element(children[i]), e.at.down())
 	if e.dst = dst; !ok || !full {
 		e.toXML(i)
 	}
-	e.end()
 }

@@ -1,18 +1,22 @@
 package restjson
 
-import "encoding/json"
+import (
+	"encoding/json"
 
-// many is the JSON form of some child elements of an element.
+	"stanzahook/pkg/stanza"
+)
+
+// many is the JSON form of several children of an element.
 type many interface {
-	// encodeAll appends the JSON of those children it knows and returns how
-	// many they are, and whether all of them is said.
-	encodeAll(dst []byte, parent *node, at level) (out []byte, used int, full, ok bool)
-	// decodeAll writes the children; beside are all members of their object.
-	decodeAll(parent *element, v json.RawMessage, beside []member, at level) error
+	// encodeAll appends the JSON of the children it knows. used is how many they
+	// are; full means that the JSON has everything in them.
+	encodeAll(dst []byte, parent *stanza.Element, at level) (out []byte, used int, full, ok bool)
+	// decodeAll writes the children. beside has all members of their object.
+	decodeAll(parent *builder, v json.RawMessage, beside []member, at level) error
 	doc() string
 }
 
-// one is a child element that is there once; further ones are not mapped.
+// one is a single child element; further ones are not mapped.
 type one struct {
 	space, local string // an empty space is that of the parent
 	shape        shape
@@ -25,8 +29,8 @@ func (c one) in(parent string) string {
 	return parent
 }
 
-func (c one) encodeAll(dst []byte, parent *node, at level) ([]byte, int, bool, bool) {
-	n := parent.child(c.in(parent.space), c.local)
+func (c one) encodeAll(dst []byte, parent *stanza.Element, at level) ([]byte, int, bool, bool) {
+	n := parent.Child(c.in(parent.Space), c.local)
 	if n == nil {
 		return dst, 0, false, false
 	}
@@ -34,8 +38,8 @@ func (c one) encodeAll(dst []byte, parent *node, at level) ([]byte, int, bool, b
 	return dst, 1, full, ok
 }
 
-func (c one) decodeAll(parent *element, v json.RawMessage, _ []member, at level) error {
-	e := &element{local: c.local}
+func (c one) decodeAll(parent *builder, v json.RawMessage, _ []member, at level) error {
+	e := &builder{local: c.local}
 	switch err := c.shape.decode(e, v, at.down()); {
 	case err == errAbsent:
 		return nil
@@ -53,16 +57,16 @@ func (c one) doc() string {
 	return c.shape.doc()
 }
 
-// row is a child element that may be there many times: a JSON array.
+// row is a child element that may appear several times: a JSON array.
 type row struct{ one }
 
 func list(local string, s shape) row { return row{one{"", local, s}} }
 
-func (c row) encodeAll(dst []byte, parent *node, at level) (out []byte, used int, full, ok bool) {
+func (c row) encodeAll(dst []byte, parent *stanza.Element, at level) (out []byte, used int, full, ok bool) {
 	dst, full = append(dst, '['), true
-	for i := range parent.kids {
-		n := &parent.kids[i]
-		if n.local != c.local || n.space != c.in(parent.space) {
+	for i := range parent.Children {
+		n := &parent.Children[i]
+		if n.Local != c.local || n.Space != c.in(parent.Space) {
 			continue
 		}
 		if used > 0 {
@@ -78,7 +82,7 @@ func (c row) encodeAll(dst []byte, parent *node, at level) (out []byte, used int
 	return append(dst, ']'), used, full, true
 }
 
-func (c row) decodeAll(parent *element, v json.RawMessage, beside []member, at level) error {
+func (c row) decodeAll(parent *builder, v json.RawMessage, beside []member, at level) error {
 	values, err := array(v)
 	if err != nil {
 		return err

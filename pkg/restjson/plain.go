@@ -6,8 +6,9 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// plain is the short way for what most messages have, <body>text</body> and
-// <active xmlns='…'/>: without attributes and elements inside.
+// plain is the fast path for the most common children, <body>text</body> and
+// <active xmlns='…'/>, which have no attributes and no children. It reports whether
+// it encoded the child.
 func (e *encoder) plain(k *key, c stanza.Child) bool {
 	xml := e.s.ChildXML(c)
 	switch k.shape.(type) {
@@ -21,7 +22,6 @@ func (e *encoder) plain(k *key, c stanza.Child) bool {
 		} else {
 			e.dst = append(e.dst, "true"...)
 		}
-		e.end()
 		return true
 	}
 	switch k.name {
@@ -41,7 +41,6 @@ func (e *encoder) plain(k *key, c stanza.Child) bool {
 	} else {
 		e.dst = append(appendString(append(e.dst, `{"id":`...), text), '}')
 	}
-	e.end()
 	return true
 }
 

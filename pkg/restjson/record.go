@@ -4,16 +4,18 @@ import (
 	"encoding/json"
 	"errors"
 	"strings"
+
+	"stanzahook/pkg/stanza"
 )
 
-// record is an element with several values in it: a JSON object.
+// record is an element with several values: a JSON object.
 type record struct {
 	fields []field
-	plain  string // the field that a JSON string stands for
-	row    string // the field that a JSON array stands for
-	yes    bool   // true stands for the empty object
-	title  string // what the documentation calls it inside of others
-	terse  bool   // an element without content is its plain field, or true
+	plain  string // a JSON string is this field alone
+	row    string // a JSON array is this field alone
+	yes    bool   // true is the empty object
+	title  string // its name inside others in the documentation
+	terse  bool   // without content it is written as its plain field, or true
 }
 
 // field is one value of a record: an attribute, the text, or in child elements.
@@ -22,7 +24,7 @@ type field struct {
 	place place
 	value scalar
 	multi many
-	// input fields are read and not written: another field has the value.
+	// input fields are only read; another field writes the value.
 	input bool
 	// always writes the field even if it is empty.
 	always bool
@@ -33,26 +35,26 @@ type place uint8
 const (
 	inAttr  place = iota + 1 // @
 	inText                   // #
-	inChild                  // what multi says
+	inChild                  // in child elements, see multi
 )
 
 func at(key string, s scalar) field         { return field{key: key, place: inAttr, value: s} }
 func inside(key string, s scalar) field     { return field{key: key, place: inText, value: s} }
 func children(key string, m many) field     { return field{key: key, place: inChild, multi: m} }
 func texts(key string) field                { return children(key, one{"", key, content{str}}) }
-func (r record) called(title string) record { r.title = title; return r }
+func (r record) titled(title string) record { r.title = title; return r }
 func (f field) asInput() field              { f.input = true; return f }
 func (f field) evenEmpty() field            { f.always = true; return f }
 func fieldsOf(fields ...field) record       { return record{fields: fields} }
 
-func (r record) encode(dst []byte, n *node, at level) (out []byte, full, ok bool) {
+func (r record) encode(dst []byte, n *stanza.Element, at level) (out []byte, full, ok bool) {
 	full = true
-	if r.terse && len(n.kids) == 0 {
-		full = n.blank()
-		if value, ok := n.attr(r.plain); ok {
-			return appendString(dst, value), full && len(n.attrs) == 1, true
+	if r.terse && len(n.Children) == 0 {
+		full = n.Blank()
+		if value, ok := n.Attr(r.plain); ok {
+			return appendString(dst, value), full && len(n.Attrs) == 1, true
 		}
-		return append(dst, "true"...), full && len(n.attrs) == 0, true
+		return append(dst, "true"...), full && len(n.Attrs) == 0, true
 	}
 	start := len(dst)
 	dst = append(dst, '{')
@@ -70,15 +72,15 @@ func (r record) encode(dst []byte, n *node, at level) (out []byte, full, ok bool
 		switch f.place {
 		case inAttr:
 			var v string
-			if v, found = n.attr(f.key); found {
+			if v, found = n.Attr(f.key); found {
 				dst, said, found = f.value.encode(dst, v)
 			}
 			if found {
 				attrs++
 			}
 		case inText:
-			if n.text != "" {
-				dst, said, found = f.value.encode(dst, n.text)
+			if n.Text != "" {
+				dst, said, found = f.value.encode(dst, n.Text)
 				text = found
 			}
 		case inChild:
@@ -95,19 +97,19 @@ func (r record) encode(dst []byte, n *node, at level) (out []byte, full, ok bool
 		full = full && said
 		if r.row == f.key && used > 0 { // the array alone
 			row := append([]byte(nil), dst[value:]...)
-			return append(dst[:start], row...), full && used == len(n.kids) && len(n.attrs) == 0 && n.blank(), true
+			return append(dst[:start], row...), full && used == len(n.Children) && len(n.Attrs) == 0 && n.Blank(), true
 		}
 	}
-	full = full && attrs == len(n.attrs) && kids == len(n.kids)
+	full = full && attrs == len(n.Attrs) && kids == len(n.Children)
 	if text {
-		full = full && len(n.kids) == 0
+		full = full && len(n.Children) == 0
 	} else {
-		full = full && n.blank()
+		full = full && n.Blank()
 	}
 	return append(dst, '}'), full, true
 }
 
-func (r record) decode(e *element, v json.RawMessage, at level) error {
+func (r record) decode(e *builder, v json.RawMessage, at level) error {
 	var members []member
 	switch {
 	case r.plain != "" && v[0] == '"':
@@ -135,7 +137,7 @@ func (r record) members(v json.RawMessage) ([]member, error) {
 	return members, err
 }
 
-func (r record) decodeMembers(e *element, members []member, at level) error {
+func (r record) decodeMembers(e *builder, members []member, at level) error {
 	for _, m := range members {
 		f := r.field(m.key)
 		if f == nil {
@@ -148,7 +150,7 @@ func (r record) decodeMembers(e *element, members []member, at level) error {
 	return nil
 }
 
-func (f *field) decode(e *element, v json.RawMessage, beside []member, at level) error {
+func (f *field) decode(e *builder, v json.RawMessage, beside []member, at level) error {
 	if f.place == inChild {
 		return f.multi.decodeAll(e, v, beside, at)
 	}

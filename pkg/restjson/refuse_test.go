@@ -37,7 +37,7 @@ func TestRefusalsNameThePath(t *testing.T) {
 		{`{"html":"<body/>x</html></message>"}`, "html", "not well-formed"},
 		{`{"xml":"</message><message>"}`, "xml", "at byte 10"},
 		{`{"xml":"<a>"}`, "xml", "not well-formed"},
-		{`{"xml":"<a/>b"}`, "xml", "text beside"},
+		{`{"xml":"<a/>b"}`, "xml", "text between"},
 		{`{"xml":"<!-- x -->"}`, "xml", "comments"},
 		{`{"xml":"<p:a/>"}`, "xml", "prefix"},
 		{`{"xml":"` + strings.Repeat("<a>", 64) + strings.Repeat("</a>", 64) + `"}`, "xml", "deeper than"},

@@ -40,7 +40,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"to":"a b@c"}`:                "to: ",
 		`{"to":""}`:                     "to: ",
 		`{"kind":"msg"}`:                "kind: use message",
-		`{"body":"x","body":"y"}`:       "body: the key is there twice",
+		`{"body":"x","body":"y"}`:       "body: the key appears twice",
 		`{"bodi":"x"}`:                  "bodi: unknown key",
 		`{"error":"x"}`:                 "error: an object",
 		`{"error":{"condition":"bad"}}`: "error.condition:",

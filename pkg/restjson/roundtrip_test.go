@@ -92,7 +92,6 @@ func roundTrip(t testing.TB, s *stanza.Stanza) {
 	if again.Header != h {
 		t.Fatalf("%s\n-> %s\n-> %+v", s.XML(), data, again.Header)
 	}
-	checkObject(t, s)
 }
 
 func TestRoundTrip(t *testing.T) {

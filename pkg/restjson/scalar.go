@@ -8,11 +8,11 @@ import (
 	"strings"
 )
 
-// scalar is a value that XML has as one text.
+// scalar is a value that is one text in XML.
 type scalar struct {
 	typ      string // string, integer, number, boolean
 	enum     []string
-	from, to int64 // of integers, if they are not both 0
+	from, to int64 // bounds of integers, unless both are 0
 }
 
 var (
@@ -29,7 +29,7 @@ var (
 	isNumber  = regexp.MustCompile(`^-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?$`)
 )
 
-// encode appends the JSON of a text. The text is all in it where full is true.
+// encode appends the JSON of a text. full means that the JSON has all of the text.
 func (s scalar) encode(dst []byte, text string) (out []byte, full, ok bool) {
 	if s.check(text) != nil {
 		return dst, false, false
@@ -61,12 +61,12 @@ func (s scalar) decode(data json.RawMessage) (string, error) {
 			return "", err
 		}
 	default:
-		v = strings.Trim(v, `"`) // mod_rest takes "5" for 5 too
+		v = strings.Trim(v, `"`) // mod_rest accepts "5" for 5
 	}
 	return v, s.check(v)
 }
 
-// check reports whether a text is such a value.
+// check returns nil if a text is such a value.
 func (s scalar) check(text string) error {
 	switch s.typ {
 	case "integer":
@@ -102,7 +102,7 @@ func words(values []string) string {
 	return strings.Join(values[:n], ", ") + " or " + values[n]
 }
 
-// json returns the JSON of a value that came as text: in a form, or in a query.
+// json returns the JSON of a value from a form or a query.
 func (s scalar) json(text string) json.RawMessage {
 	if s.typ == "boolean" && s.check(text) == nil {
 		return json.RawMessage(strconv.FormatBool(text == "1" || text == "true"))

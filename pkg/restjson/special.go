@@ -10,24 +10,23 @@ import (
 
 const nsXHTML = "http://www.w3.org/1999/xhtml"
 
-// html is the <body/> of XHTML-IM (XEP-0071) as it stands, without its
-// namespace.
+// html is the unchanged <body/> of XHTML-IM (XEP-0071), without its namespace.
 type html struct{}
 
 func (html) doc() string { return "string with <body>…</body>" }
 
-func (html) encode(dst []byte, n *node, _ level) ([]byte, bool, bool) {
-	b := n.child(nsXHTML, "body")
-	if b == nil || b.prefixed || b.xmlnsTo == 0 {
+func (html) encode(dst []byte, n *stanza.Element, _ level) ([]byte, bool, bool) {
+	b := n.Child(nsXHTML, "body")
+	if b == nil || !b.DeclaresSpace() {
 		return dst, false, false
 	}
-	if _, err := fragment(b.raw, 1); err != nil {
-		return dst, false, false // it has prefixes from outside
+	if _, err := fragment(b.XML(), 1); err != nil {
+		return dst, false, false // a prefix is declared outside of it
 	}
-	return appendString(dst, b.raw[:b.xmlnsFrom]+b.raw[b.xmlnsTo:]), len(n.kids) == 1 && len(n.attrs) == 0 && n.blank(), true
+	return appendString(dst, b.WithoutSpace()), len(n.Children) == 1 && len(n.Attrs) == 0 && n.Blank(), true
 }
 
-func (html) decode(e *element, v json.RawMessage, at level) error {
+func (html) decode(e *builder, v json.RawMessage, at level) error {
 	s, err := text(v)
 	if err != nil {
 		return err
@@ -44,31 +43,31 @@ func (html) decode(e *element, v json.RawMessage, at level) error {
 	if len(f.Children()) != 1 {
 		return wrong("", "exactly one <body> is expected")
 	}
-	b := new(tree).parse(s, s)
+	b := f.Element(f.Children()[0])
 	switch {
-	case b.xmlnsTo == 0:
+	case !b.DeclaresSpace():
 		s = tag + " xmlns='" + nsXHTML + "'" + s[len(tag):]
-	case b.space != nsXHTML:
+	case b.Space != nsXHTML:
 		return wrong("", "the namespace of <body> is %s", nsXHTML)
 	}
 	e.content = append(e.content, s...)
 	return nil
 }
 
-// anyJSON is the text of a <json/> element (XEP-0335): any JSON, as it stands.
+// anyJSON is the text of a <json/> element (XEP-0335): any JSON, unchanged.
 type anyJSON struct{}
 
 func (anyJSON) doc() string { return "any JSON" }
 
-func (anyJSON) encode(dst []byte, n *node, _ level) ([]byte, bool, bool) {
-	if !json.Valid([]byte(n.text)) {
+func (anyJSON) encode(dst []byte, n *stanza.Element, _ level) ([]byte, bool, bool) {
+	if !json.Valid([]byte(n.Text)) {
 		return dst, false, false
 	}
-	data := strings.Trim(n.text, " \t\r\n")
-	return append(dst, data...), data == n.text && len(n.attrs) == 0 && len(n.kids) == 0, true
+	data := strings.Trim(n.Text, " \t\r\n")
+	return append(dst, data...), data == n.Text && len(n.Attrs) == 0 && len(n.Children) == 0, true
 }
 
-func (anyJSON) decode(e *element, v json.RawMessage, _ level) error {
+func (anyJSON) decode(e *builder, v json.RawMessage, _ level) error {
 	if at := stanza.CheckText(string(v)); at >= 0 {
 		return wrong("", "holds a character XML forbids, at byte %d", at)
 	}
@@ -76,37 +75,37 @@ func (anyJSON) decode(e *element, v json.RawMessage, _ level) error {
 	return nil
 }
 
-// stanzaError is the error of a stanza (RFC 6120 section 8.3). A type or
-// condition that RFC 6120 does not know is given as the one for everything.
+// stanzaError is the error of a stanza (RFC 6120 section 8.3). A type or condition
+// that RFC 6120 does not define becomes cancel or undefined-condition.
 type stanzaError struct{}
 
 var errorKeys = []string{"type", "condition", "text", "by"}
 
 func (stanzaError) doc() string { return "object {type @, condition, text, by @}" }
 
-func (stanzaError) encode(dst []byte, n *node, _ level) ([]byte, bool, bool) {
+func (stanzaError) encode(dst []byte, n *stanza.Element, _ level) ([]byte, bool, bool) {
 	e := stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
-	known, plain, texts := 0, n.blank(), 0
-	if v, _ := n.attr("type"); stanza.ErrorType(v).Valid() {
+	known, plain, texts := 0, n.Blank(), 0
+	if v, _ := n.Attr("type"); stanza.ErrorType(v).Valid() {
 		e.Type = stanza.ErrorType(v)
 		known++
 	}
 	conditions := 0
-	for i := range n.kids {
-		k := &n.kids[i]
-		plain = plain && len(k.attrs) == 0 && len(k.kids) == 0 && k.space == stanza.NSStanzas
+	for i := range n.Children {
+		k := &n.Children[i]
+		plain = plain && len(k.Attrs) == 0 && len(k.Children) == 0 && k.Space == stanza.NSStanzas
 		switch {
-		case k.space != stanza.NSStanzas:
-		case k.local == "text":
+		case k.Space != stanza.NSStanzas:
+		case k.Local == "text":
 			if texts++; texts == 1 {
-				e.Text = k.text
+				e.Text = k.Text
 			}
-			plain = plain && k.text != ""
-		case stanza.Condition(k.local).Valid():
+			plain = plain && k.Text != ""
+		case stanza.Condition(k.Local).Valid():
 			if conditions++; conditions == 1 {
-				e.Condition = stanza.Condition(k.local)
+				e.Condition = stanza.Condition(k.Local)
 			}
-			plain = plain && k.blank()
+			plain = plain && k.Blank()
 		}
 	}
 	dst = append(dst, `{"type":`...)
@@ -116,18 +115,18 @@ func (stanzaError) encode(dst []byte, n *node, _ level) ([]byte, bool, bool) {
 		dst = appendString(append(dst, `,"text":`...), e.Text)
 	}
 	attrs := known
-	if by, ok := n.attr("by"); ok {
+	if by, ok := n.Attr("by"); ok {
 		attrs++
 		plain = plain && by != ""
 		if by != "" {
 			dst = appendString(append(dst, `,"by":`...), by)
 		}
 	}
-	full := plain && known == 1 && attrs == len(n.attrs) && conditions == 1 && texts <= 1 && len(n.kids) == conditions+texts
+	full := plain && known == 1 && attrs == len(n.Attrs) && conditions == 1 && texts <= 1 && len(n.Children) == conditions+texts
 	return append(dst, '}'), full, true
 }
 
-func (stanzaError) decode(e *element, v json.RawMessage, _ level) error {
+func (stanzaError) decode(e *builder, v json.RawMessage, _ level) error {
 	members, err := object(v)
 	if err != nil {
 		return wrong("", "an object with %s is expected", words(errorKeys))
@@ -150,7 +149,7 @@ func (stanzaError) decode(e *element, v json.RawMessage, _ level) error {
 		case "condition":
 			se.Condition = stanza.Condition(s)
 			if !se.Condition.Valid() {
-				return wrong("condition", "%q is no condition of RFC 6120 section 8.3.3", clip(s))
+				return wrong("condition", "%q is not a condition of RFC 6120 section 8.3.3", clip(s))
 			}
 		case "text":
 			se.Text = s
@@ -158,13 +157,12 @@ func (stanzaError) decode(e *element, v json.RawMessage, _ level) error {
 			se.By = s
 		}
 	}
-	xml := se.XML()
-	b := new(tree).parse(xml, xml)
-	for _, a := range b.attrs {
-		e.attr(a.local, a.value)
+	x := written([]byte(se.XML()))
+	for _, a := range x.Attrs {
+		e.attr(a.Local, a.Value)
 	}
-	for i := range b.kids {
-		e.content = append(e.content, b.kids[i].raw...)
+	for i := range x.Children {
+		e.content = append(e.content, x.Children[i].XML()...)
 	}
 	return nil
 }

@@ -10,15 +10,14 @@ import (
 
 // Cache keeps the records of owners, encoded. Put is a compare-and-set.
 type Cache interface {
-	// Roster returns the record of an owner and its revision; of one who has
-	// none, nothing and 0.
+	// Roster returns the record of an owner and its revision, or nil and 0.
 	Roster(ctx context.Context, owner jid.JID) (record []byte, revision uint64, err error)
-	// PutRoster stores a record in the place of the one with this revision.
+	// PutRoster replaces the record that has this revision.
 	// Errors: ErrChanged.
 	PutRoster(ctx context.Context, owner jid.JID, record []byte, revision uint64) (uint64, error)
-	// RosterOwners are those of a host who have a record, in no order.
+	// RosterOwners yields the owners at a host who have a record, in no order.
 	RosterOwners(ctx context.Context, host string) iter.Seq2[jid.JID, error]
 }
 
-// ErrChanged means that somebody else has stored a record in between.
+// ErrChanged means that the stored record has another revision.
 var ErrChanged = errors.New("the record of this roster has changed meanwhile")

@@ -12,17 +12,17 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// Chooser says which backend is used for a host.
+// Chooser picks the backend for a host.
 type Chooser interface {
-	// Choose returns the backend to use now, or why there is none. The errors
-	// are those of a [Backend].
+	// Choose returns the backend to use now. Its errors are those of a
+	// [Backend] and say why there is none.
 	Choose(ctx context.Context, owner jid.JID) (Choice, error)
-	// Learn takes what a refresh has shown about a backend, and reports whether
-	// another one is to be tried for the same roster.
-	Learn(Choice, Lesson) (again bool)
+	// Observe records what a refresh showed about a backend. It reports whether
+	// the same roster should be tried again with another backend.
+	Observe(Choice, Observation) (again bool)
 }
 
-// Choice is a backend, and what is known of it.
+// Choice is a backend and what is known about it.
 type Choice struct {
 	Backend
 	SubscriptionsStay bool   // the server is known not to set subscriptions
@@ -30,14 +30,14 @@ type Choice struct {
 	connection        int64  // there was when it was chosen
 }
 
-// Lesson is what a refresh has shown about a backend.
-type Lesson int
+// Observation is what a refresh showed about a backend.
+type Observation int
 
-// The lessons.
+// The observations.
 const (
-	SetsWork          Lesson = iota + 1 // a subscription was set as wanted
-	SubscriptionsStay                   // contacts were set, but not their subscriptions
-	SetsFail                            // the server cannot set contacts
+	SetsWork          Observation = iota + 1 // a subscription was set as wanted
+	SubscriptionsStay                        // contacts were set, but not their subscriptions
+	SetsFail                                 // the server cannot set contacts
 )
 
 // Grants are what the server lets a component do with the rosters of a host's
@@ -48,32 +48,33 @@ type Grants struct {
 	Roster     string // get, set, both, or nothing
 }
 
-// Backends choose one of the ways to a host's rosters. With one of them alone
-// there is nothing to choose. With several: the privilege (XEP-0356) where it is
-// granted and does what it should; else ejabberd's API; else XEP-0321.
+// Backends chooses one of the backends for a host's rosters. A single backend
+// is always chosen. Of several, it prefers the privilege (XEP-0356) where it is
+// granted and works, then ejabberd's API, then XEP-0321.
 type Backends struct {
 	Host                        string
 	Privilege, API, RemoteItems Backend // nil: not to be used
-	// Grants tells what is granted; it may wait a moment for a new connection's.
+	// Grants returns what the server grants; on a new connection it may wait a
+	// moment for that.
 	Grants func(context.Context) Grants
 	Log    *zap.Logger
 
 	mu         sync.Mutex
-	connection int64 // that the rest is about: another server may be behind the next
-	lessons    map[string]Lesson
+	connection int64 // to which the fields below apply: the next may reach another server
+	observed   map[string]Observation
 	remote     *bool     // XEP-0321 works; nil: not known
-	silent     time.Time // when XEP-0321 was tried and there was no answer
-	told       string    // the reason that was logged last
+	unanswered time.Time // when a try of XEP-0321 last timed out
+	lastLogged string
 	chosen     Chosen
 }
 
-// Chosen is what came of the last choice.
+// Chosen is the outcome of the last choice.
 type Chosen struct {
-	Backend string // empty: there was none, or nothing was chosen yet
-	Reason  string // why this one, or why none
+	Backend string // empty if there was none, or nothing was chosen yet
+	Reason  string // why this backend, or why none
 }
 
-// Chosen returns what came of the last choice, for operators.
+// Chosen returns the outcome of the last choice, for operators.
 func (b *Backends) Chosen() Chosen {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -90,10 +91,10 @@ func (b *Backends) Choose(ctx context.Context, owner jid.JID) (Choice, error) {
 		return c, err
 	}
 	b.chosen = Chosen{c.Name(), c.Reason}
-	c.SubscriptionsStay = b.lessons[c.Name()] == SubscriptionsStay
-	if b.told != c.Name()+c.Reason {
-		b.told = c.Name() + c.Reason
-		b.Log.Info("the way to the rosters", zap.String("host", b.Host), zap.String("backend", c.Name()), zap.String("reason", c.Reason))
+	c.SubscriptionsStay = b.observed[c.Name()] == SubscriptionsStay
+	if b.lastLogged != c.Name()+c.Reason {
+		b.lastLogged = c.Name() + c.Reason
+		b.Log.Info("roster backend selected", zap.String("host", b.Host), zap.String("backend", c.Name()), zap.String("reason", c.Reason))
 	}
 	return c, nil
 }
@@ -103,7 +104,7 @@ func (b *Backends) choose(ctx context.Context, owner jid.JID) (Choice, error) {
 		return Choice{Backend: b.API, Reason: "the configuration says so"}, nil
 	}
 	g := b.Grants(ctx)
-	lesson := b.about(g.Connection)
+	seen := b.about(g.Connection)
 	is := func(backend Backend, format string, args ...any) (Choice, error) {
 		return Choice{Backend: backend, Reason: fmt.Sprintf(format, args...), connection: g.Connection}, nil
 	}
@@ -114,10 +115,10 @@ func (b *Backends) choose(ctx context.Context, owner jid.JID) (Choice, error) {
 		return is(b.RemoteItems, "the configuration says so")
 	case b.API != nil && !g.Connected:
 		return is(b.API, "there is no connection to the XMPP server")
-	case b.API != nil && lesson == SetsFail:
-		return is(b.API, "the server cannot set contacts by XEP-0356, as one try has shown")
-	case b.API != nil && lesson == SubscriptionsStay:
-		return is(b.API, "the server does not set subscriptions by XEP-0356, as one try has shown")
+	case b.API != nil && seen == SetsFail:
+		return is(b.API, "the server cannot set contacts by XEP-0356, as a refresh showed")
+	case b.API != nil && seen == SubscriptionsStay:
+		return is(b.API, "the server does not set subscriptions by XEP-0356, as a refresh showed")
 	case g.Roster == "both":
 		return is(b.Privilege, "the server grants it")
 	case b.API != nil:
@@ -132,34 +133,34 @@ func (b *Backends) choose(ctx context.Context, owner jid.JID) (Choice, error) {
 	return Choice{}, fmt.Errorf("%w: it grants the component no access to the rosters of %s, neither by XEP-0356 nor by XEP-0321, and rosters[].ejabberd_api is not set; see the operator's guide for the setting", ErrForbidden, b.Host)
 }
 
-// about makes what is known that of a connection, and returns what is known of
-// the privilege.
-func (b *Backends) about(connection int64) Lesson {
+// about discards what is known if it is about an older connection, and returns
+// what is known about the privilege.
+func (b *Backends) about(connection int64) Observation {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.connection != connection || b.lessons == nil {
-		b.connection, b.lessons, b.remote, b.silent = connection, make(map[string]Lesson), nil, time.Time{}
+	if b.connection != connection || b.observed == nil {
+		b.connection, b.observed, b.remote, b.unanswered = connection, make(map[string]Observation), nil, time.Time{}
 	}
 	if b.Privilege == nil {
 		return 0
 	}
-	return b.lessons[b.Privilege.Name()]
+	return b.observed[b.Privilege.Name()]
 }
 
-// silence is for how long a server that has not answered is not tried again with
-// XEP-0321. ejabberd 24.12 never answers a component without rights, and each of
-// many refreshes would wait for its timeout.
-const silence = 30 * time.Second
+// remoteRetry is how long a server that did not answer is not asked again for
+// XEP-0321. ejabberd 24.12 never answers a component without rights, and every
+// refresh would wait for its timeout.
+const remoteRetry = 30 * time.Second
 
 // tryRemote finds out whether the server knows XEP-0321, by reading a roster.
 func (b *Backends) tryRemote(ctx context.Context, owner jid.JID) bool {
 	b.mu.Lock()
-	known, connection, silent := b.remote, b.connection, time.Since(b.silent) < silence
+	known, connection, wait := b.remote, b.connection, time.Since(b.unanswered) < remoteRetry
 	b.mu.Unlock()
 	if known != nil {
 		return *known
 	}
-	if silent {
+	if wait {
 		return false
 	}
 	_, err := b.RemoteItems.Get(ctx, owner)
@@ -169,33 +170,33 @@ func (b *Backends) tryRemote(ctx context.Context, owner jid.JID) bool {
 	switch {
 	case b.connection != connection:
 	case !works && errors.Is(err, ErrTimeout):
-		b.silent = time.Now() // it may be otherwise later
+		b.unanswered = time.Now()
 	case works || resultOf(err) != Timeout:
 		b.remote = &works
 	}
 	return works
 }
 
-// Learn implements Chooser.
-func (b *Backends) Learn(c Choice, l Lesson) (again bool) {
+// Observe implements Chooser.
+func (b *Backends) Observe(c Choice, o Observation) (again bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	name := c.Name()
-	known := b.lessons[name]
+	known := b.observed[name]
 	switch {
 	case b.API != nil && name == b.API.Name():
-		return false // it is the last resort: what one roster shows may be somebody else's doing
+		return false // the last resort; a single roster may have been changed by somebody else
 	case c.connection != b.connection || known == SetsWork:
-		return false // of a connection that is over; or one roster alone says otherwise
+		return false // about an older connection, or contradicted by a refresh that worked
 	}
-	b.lessons[name] = l
-	if l == SetsWork {
+	b.observed[name] = o
+	if o == SetsWork {
 		return false
 	}
 	again = b.API != nil
-	if !again && known != l {
-		what := map[Lesson]string{SubscriptionsStay: "the server sets contacts but keeps their subscriptions", SetsFail: "the server cannot set contacts"}[l]
-		b.Log.Warn(what+"; on ejabberd, rosters[].ejabberd_api helps", zap.String("host", b.Host), zap.String("backend", name))
+	if !again && known != o {
+		reason := map[Observation]string{SubscriptionsStay: "the server keeps the subscriptions of contacts", SetsFail: "the server cannot set contacts"}[o]
+		b.Log.Warn("roster backend limited", zap.String("host", b.Host), zap.String("backend", name), zap.String("reason", reason), zap.String("hint", "on ejabberd, set rosters[].ejabberd_api"))
 	}
 	return again
 }

@@ -14,8 +14,8 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Bounds of a wanted roster. What is beyond them is a mistake of the web
-// application, and no server is bothered with it.
+// Bounds of a wanted roster. A larger one is a mistake of the web application and
+// never reaches a server.
 const (
 	maxContacts = 10_000
 	maxGroups   = 100  // of a contact
@@ -24,7 +24,7 @@ const (
 
 // ContactError says which contact of an answer is wrong, and why.
 type ContactError struct {
-	Contact string // as it is written there
+	Contact string // as written in the answer
 	Reason  string
 }
 
@@ -44,13 +44,14 @@ func shorten(s string) string {
 //
 //	{"marie@example.com": {"name": "Marie", "groups": ["Friends"], "subscription": "both"}, …}
 //
-// groups may also be an object whose members are true, as the module itself has
-// it. What is missing or null is no name, no groups, and the subscription both.
-// An empty list, as PHP writes an empty array, stands for an empty object: of
-// contacts, or of what is said of one. Members of other names are ignored. All of an answer counts, or nothing: for
-// an address that is none, or has a resource, or is the owner's own, or is there
-// twice once normalised, and for anything of another kind or size the error is a
-// [*ContactError].
+// groups may also be an object whose members are true, as the module writes it.
+// A missing or null name or groups is empty, a missing subscription is both.
+// An empty list, which is what PHP makes of an empty array, counts as an empty
+// object. Members of other names are ignored.
+//
+// Decode accepts an answer as a whole or not at all. A contact that is not an
+// address, has a resource, is the owner, appears twice after normalisation, or
+// has values of another type or size is a [*ContactError].
 func Decode(data []byte, owner jid.JID) (Roster, error) {
 	d := json.NewDecoder(bytes.NewReader(document.Unmarked(data)))
 	if t, err := d.Token(); err != nil {
@@ -86,7 +87,7 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 			return nil, err
 		}
 		if _, twice := want[item.JID]; twice {
-			return nil, &ContactError{name, fmt.Sprintf("%s is there twice", item.JID)}
+			return nil, &ContactError{name, fmt.Sprintf("%s appears twice", item.JID)}
 		}
 		if len(want) == maxContacts {
 			return nil, fmt.Errorf("there are more than %d contacts", maxContacts)
@@ -96,7 +97,7 @@ func Decode(data []byte, owner jid.JID) (Roster, error) {
 	return want.ended(d, data, "object")
 }
 
-// ended takes the end of what the contacts were in, behind which nothing may follow.
+// ended reads the end of the answer, after which nothing may follow.
 func (r Roster) ended(d *json.Decoder, data []byte, what string) (Roster, error) {
 	if _, err := d.Token(); err != nil {
 		return nil, notJSON(err, data)
@@ -107,7 +108,7 @@ func (r Roster) ended(d *json.Decoder, data []byte, what string) (Roster, error)
 	return r, nil
 }
 
-// endsInEmptyList reports whether [] is the last value of a beginning of JSON.
+// endsInEmptyList reports whether [] is the last value of incomplete JSON.
 func endsInEmptyList(json []byte) bool {
 	list, is := bytes.CutSuffix(json, []byte("]"))
 	return is && bytes.HasSuffix(bytes.TrimRight(list, " \t\r\n"), []byte("["))
@@ -134,7 +135,7 @@ func kindOf(t json.Token) string {
 	return "a number"
 }
 
-// contact is the value of a member.
+// contact is what the answer says about one contact.
 type contact struct {
 	Name         *string       `json:"name"`
 	Groups       any           `json:"groups"`
@@ -143,7 +144,7 @@ type contact struct {
 
 const noContact = "write an object, {} if there is nothing to say"
 
-// groups are a list of names, or an object of names that are true.
+// groups reads a list of names, or an object whose members are true.
 func (c *contact) groups() ([]string, error) {
 	var all []string
 	switch in := c.Groups.(type) {
@@ -163,7 +164,7 @@ func (c *contact) groups() ([]string, error) {
 			name, ok := g.(string)
 			switch {
 			case g == nil:
-				return nil, errors.New("groups: null is no name of a group")
+				return nil, errors.New("groups: null is not a group name")
 			case !ok:
 				return nil, errors.New("groups: write a list of strings")
 			}
@@ -180,7 +181,7 @@ func (c *contact) groups() ([]string, error) {
 	return all, nil
 }
 
-// wrong names the contact whose value cannot be taken.
+// wrong adds the name of the contact to an error.
 func wrong(name string, err error, data []byte) error {
 	kind, ok := errors.AsType[*json.UnmarshalTypeError](err)
 	switch {
@@ -212,9 +213,9 @@ func (c *contact) item(name string, owner jid.JID) (Item, error) {
 	case !j.IsBare():
 		return wrong("has a resource; contacts are bare addresses: write %s", j.Bare())
 	case j == owner:
-		return wrong("is the owner himself")
+		return wrong("is the owner")
 	case len(groups) > maxGroups:
-		return wrong("is in %d groups; at most %d are taken", len(groups), maxGroups)
+		return wrong("is in %d groups; at most %d are allowed", len(groups), maxGroups)
 	}
 	item := Item{JID: j, Subscription: Both}
 	if c.Subscription != nil {
@@ -227,7 +228,7 @@ func (c *contact) item(name string, owner jid.JID) (Item, error) {
 	}
 	for _, text := range append([]string{item.Name}, groups...) {
 		if len(text) > maxNameSize {
-			return wrong("a name or group has %d bytes; at most %d are taken", len(text), maxNameSize)
+			return wrong("a name or group has %d bytes; at most %d are allowed", len(text), maxNameSize)
 		}
 		if at := stanza.CheckText(text); at >= 0 {
 			return wrong("%s has a character at byte %d that XML cannot carry", strconv.Quote(shorten(text)), at)
@@ -236,9 +237,8 @@ func (c *contact) item(name string, owner jid.JID) (Item, error) {
 	return NewItem(item.JID, item.Name, groups, item.Subscription), nil
 }
 
-// oneLine writes breaks and tabs as spaces, which is what becomes of them in an
-// attribute on the way (XML 1.0 section 3.3.3): what comes back from the server
-// is what was sent.
+// oneLine replaces line breaks and tabs by spaces, as XML does in attributes
+// (XML 1.0 section 3.3.3), so that the server returns exactly what was sent.
 func oneLine(s string) string {
 	return strings.Map(func(r rune) rune {
 		switch r {

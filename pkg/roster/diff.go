@@ -9,15 +9,15 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// Mode says what becomes of contacts that the source does not have.
+// Mode decides what happens to contacts that the source does not have.
 type Mode string
 
 // The modes.
 const (
-	// Authoritative: they are removed, whoever added them.
+	// Authoritative removes them, whoever added them.
 	Authoritative Mode = "authoritative"
-	// Additive: only those that were added from the source are removed when it
-	// has them no more; what users add themselves stays.
+	// Additive removes only those that came from the source. Contacts that users
+	// add themselves stay.
 	Additive Mode = "additive"
 )
 
@@ -25,28 +25,26 @@ const (
 type Policy struct {
 	Mode Mode
 	Keep []jid.Glob // contacts that are never removed
-	// Added are the contacts that were added from the source; of meaning in
-	// additive mode only.
+	// Added are the contacts that came from the source. Only additive mode uses
+	// it.
 	Added map[jid.JID]bool
-	// SubscriptionsStay is for a server that does not set subscriptions: for a
-	// contact who is there, another subscription alone is no change.
+	// SubscriptionsStay is set for a server that does not set subscriptions: a
+	// contact that differs only in its subscription is not changed.
 	SubscriptionsStay bool
 }
 
-// Changes is what makes one roster of another. Its lists are in the order of the
-// contacts.
+// Changes turns one roster into another. Its lists are sorted by contact.
 type Changes struct {
 	Add    []Item
 	Change []Change
 	Remove []Item
 }
 
-// Change is what becomes of a contact that stays.
+// Change is the change of a contact that stays.
 type Change struct{ From, To Item }
 
-// Diff returns what has to be done so that have becomes want, as far as the
-// policy allows. What differs is compared: names, groups (as a set), and
-// subscriptions.
+// Diff returns the changes that turn have into want, as far as the policy
+// allows. It compares names, groups (as a set) and subscriptions.
 func Diff(have, want Roster, p Policy) Changes {
 	var c Changes
 	for contact, item := range want {
@@ -80,7 +78,7 @@ func (p Policy) removes(contact jid.JID) bool {
 	return !slices.ContainsFunc(p.Keep, func(g jid.Glob) bool { return g.Match(contact) })
 }
 
-// Len is the number of changes.
+// Len returns the number of changes.
 func (c Changes) Len() int { return len(c.Add) + len(c.Change) + len(c.Remove) }
 
 // String counts the changes, as "2 added, 1 renamed, 3 removed".

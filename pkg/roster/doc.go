@@ -1,33 +1,41 @@
-// Package roster makes the rosters on an XMPP server (RFC 6121 section 2) what a
-// web application wants them to be, and says truthfully what came of it.
+// Package roster brings the rosters on an XMPP server (RFC 6121 section 2) to
+// what a web application wants, and reports the result for each user.
 //
-// For each host whose users' rosters are kept there is a [Host]. A refresh of
-// one owner asks the [Source] for the wanted roster, reads the server's by a
-// [Backend], works out the difference ([Diff]), sets one contact after the
-// other, reads again, and compares. What is known is kept in a [Cache].
+// A [Syncer] handles the rosters of one host. A refresh of one owner asks the
+// [Source] for the wanted roster, reads the server's roster through a [Backend],
+// computes the difference ([Diff]), sets one contact after the other, reads the
+// roster again, and compares. A [Cache] keeps what is known.
 //
-//	host := roster.NewHost(roster.Options{
+//	syncer := roster.NewSyncer(roster.Options{
 //		Domain: "example.com",
 //		Source: &roster.HTTPSource{URL: "https://app.example.com/contacts/%s", Client: client, Timeout: 10 * time.Second},
 //		Backends: backends, Cache: cache, Mode: roster.Authoritative, Concurrency: 16, Log: log,
 //	})
-//	outcome, err := host.Refresh(ctx, jid.MustParse("john@example.com"), false)
+//	outcome, err := syncer.Refresh(ctx, jid.MustParse("john@example.com"), false)
 //
-// An owner has one refresh at a time. [Rosters] are several hosts, with jobs
-// over many owners.
+// An owner has one refresh at a time. [Rosters] holds the syncers of several
+// hosts, and runs jobs over many owners.
 //
 // # Who wins
 //
-// The web application, at each refresh: a contact whom a user has renamed, moved
-// or removed is put right. A contact whom a user has added is removed in mode
-// authoritative, unless it is one to keep, and stays in mode additive. In that
-// mode a contact who was in the roster before the source named it stays when the
-// source has it no more.
+// The web application wins at each refresh: a contact that a user renamed, moved
+// or removed is restored. A contact that a user added is removed in mode
+// authoritative, unless Options.Keep matches it, and stays in mode additive. In
+// mode additive, a contact that was in the roster before the source named it
+// stays when the source drops it.
 //
 // # Backends
 //
-// Servers do not all do what they are asked for: some ignore subscriptions, some
-// fail at every set. [Backends] choose another way where there is one, by what a
-// first try has shown; else the result is degraded or forbidden, and says what
-// is not as it should be.
+// Servers differ: some ignore subscriptions, some fail at every set. [Backends]
+// switches to another backend where there is one, by what the first refresh
+// showed. Otherwise the result is degraded or forbidden, and its detail says
+// what differs.
+//
+// # A refresh, file by file
+//
+// syncer.go starts one refresh per owner at a time; refresh.go asks the source
+// (source.go, decode.go), asks choose.go for the backend, computes the changes
+// (diff.go) and applies them; outcome.go compares the roster afterwards;
+// record.go stores what is known. logins.go, interval.go and jobs.go are what
+// starts refreshes.
 package roster

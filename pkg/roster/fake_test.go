@@ -236,7 +236,7 @@ func (a *app) says(user, answer string) {
 
 // rig is a host with all that is around it.
 type rig struct {
-	*roster.Host
+	*roster.Syncer
 	app    *app
 	server *server
 	cache  *cache
@@ -259,7 +259,7 @@ func newRig(t testing.TB, change func(*roster.Options, *roster.Backends)) *rig {
 		r.app = newApp(t)
 		o.Source = &roster.HTTPSource{URL: r.app.url, Timeout: 10 * time.Second, Client: http.DefaultClient}
 	}
-	r.Host = roster.NewHost(o)
+	r.Syncer = roster.NewSyncer(o)
 	t.Cleanup(func() { r.Stop(context.Background()) })
 	return r
 }

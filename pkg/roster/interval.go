@@ -7,10 +7,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// Every refreshes the owners of the host who have a record, one after the other
-// so that others are not kept, and again when an interval has passed, until ctx
-// is done.
-func (h *Host) Every(ctx context.Context, interval time.Duration) {
+// Every refreshes all owners of the host that have a record, at each interval
+// until ctx is done. It refreshes one at a time, so that other refreshes are not
+// delayed.
+func (h *Syncer) Every(ctx context.Context, interval time.Duration) {
 	for {
 		select {
 		case <-time.After(interval):
@@ -23,7 +23,7 @@ func (h *Host) Every(ctx context.Context, interval time.Duration) {
 			}
 			if err != nil {
 				if ctx.Err() == nil {
-					h.Log.Error("the regular refresh of the rosters ends early", zap.String("host", h.Domain), zap.Error(err))
+					h.Log.Error("periodic roster refresh interrupted", zap.String("host", h.Domain), zap.Error(err))
 				}
 				break
 			}

@@ -11,8 +11,8 @@ import (
 // section 2.1.2.5).
 type Subscription string
 
-// The subscriptions of a contact. That of a contact who is not there is none of
-// these: it is empty.
+// The subscriptions of a contact. The zero value stands for a contact that is
+// not in the roster.
 const (
 	None Subscription = "none"
 	To   Subscription = "to"   // the owner sees the contact's presence
@@ -33,12 +33,12 @@ type Item struct {
 	Subscription Subscription
 }
 
-// Equal reports whether both items say the same.
+// Equal reports whether both items are the same.
 func (i Item) Equal(other Item) bool {
 	return i.JID == other.JID && i.Name == other.Name && i.Subscription == other.Subscription && slices.Equal(i.Groups, other.Groups)
 }
 
-// NewItem returns an item with its groups in order.
+// NewItem returns an item with sorted groups.
 func NewItem(contact jid.JID, name string, groups []string, s Subscription) Item {
 	if !slices.IsSorted(groups) {
 		slices.Sort(groups)
@@ -46,12 +46,12 @@ func NewItem(contact jid.JID, name string, groups []string, s Subscription) Item
 	return Item{JID: contact, Name: name, Groups: slices.Compact(groups), Subscription: s}
 }
 
-// String describes an item for people.
+// String describes the item for people.
 func (i Item) String() string {
 	return fmt.Sprintf("%s (%q, groups %q, subscription %s)", i.JID, i.Name, i.Groups, i.Subscription)
 }
 
-// Roster is the contacts of one owner.
+// Roster holds the contacts of one owner.
 type Roster map[jid.JID]Item
 
 // Equal reports whether both rosters have the same contacts.

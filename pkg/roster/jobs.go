@@ -15,7 +15,7 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// JobState says how far a job is.
+// JobState is the state of a job.
 type JobState string
 
 // The states. Interrupted is a job whose process ended before it was done.
@@ -25,7 +25,7 @@ const (
 	JobInterrupted JobState = "interrupted"
 )
 
-// Job is the refresh of several owners' rosters.
+// Job refreshes the rosters of several owners.
 type Job struct {
 	ID       string        `json:"id"`
 	State    JobState      `json:"state"`
@@ -40,7 +40,7 @@ type Job struct {
 	LeftOut  int           `json:"left_out,omitempty"`
 }
 
-// OwnerResult is what came of one owner.
+// OwnerResult is the result for one owner.
 type OwnerResult struct {
 	User   string `json:"user"` // bare JID
 	Result Result `json:"result"`
@@ -48,58 +48,58 @@ type OwnerResult struct {
 }
 
 const (
-	// maxResults bounds the results that a job keeps; those of rosters that are
-	// not as wanted are kept before others, and all are counted.
+	// maxResults bounds the results that a job keeps. All are counted; results of
+	// rosters that are not as wanted replace others.
 	maxResults = 20_000
-	// JobKeep is how long a job is known.
+	// JobKeep is how long a job is kept.
 	JobKeep = 24 * time.Hour
 	// saveEvery is how often the progress of a job is stored.
 	saveEvery = 2 * time.Second
-	// maxJobs bounds the jobs that run.
+	// maxJobs bounds the running jobs.
 	maxJobs = 100
-	// maxJobsOf bounds those of one caller.
+	// maxJobsOf bounds the running jobs of one caller.
 	maxJobsOf = maxJobs / 4
 )
 
 // JobStore keeps jobs for [JobKeep].
 type JobStore interface {
 	PutJob(ctx context.Context, id string, data []byte) error
-	// Job returns nil for one that is not known.
+	// Job returns nil for an unknown job.
 	Job(ctx context.Context, id string) ([]byte, error)
 }
 
-// ErrTooMany means that too many jobs are under way.
-var ErrTooMany = errors.New("too many roster jobs are under way")
+// ErrTooMany means that too many jobs are running.
+var ErrTooMany = errors.New("too many roster jobs are running")
 
-// Jobs run jobs over the hosts. Progress is stored every two seconds.
+// Jobs runs jobs. It stores their progress every two seconds.
 //
-// Killed during a job: it is shown as interrupted, with what is stored of it.
-// Refreshing the same owners again does the rest, as what is right already stays
-// as it is.
+// Killed during a job: the job is interrupted, and its stored progress is shown.
+// Refreshing the same owners again does the rest; rosters that are right stay
+// unchanged.
 type Jobs struct {
 	Store JobStore
 	Log   *zap.Logger
 
 	mu      sync.Mutex
-	hosts   []*Host // in the order of the configuration
+	hosts   []*Syncer // in the order of the configuration
 	running map[string]*Running
 	stopped bool
 	wg      sync.WaitGroup
 }
 
-// Running is a job under way.
+// Running is a running job.
 type Running struct {
 	keep   bool
 	caller string
 	done   chan struct{}
 
-	mu     sync.Mutex
-	job    Job
-	looked int  // so many of a full job.Results are not fine
-	ended  bool // no more rosters are begun
+	mu      sync.Mutex
+	job     Job
+	checked int  // how many of a full job.Results are known not to be as wanted
+	ended   bool // no more refreshes begin
 }
 
-// Interrupt ends the job before the next roster. It does not wait.
+// Interrupt ends the job before its next roster. It does not wait.
 func (r *Running) Interrupt() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -124,26 +124,26 @@ func (r *Running) Snapshot() Job {
 // Done is closed when the job has ended.
 func (r *Running) Done() <-chan struct{} { return r.done }
 
-// JobOptions say how a job is done.
+// JobOptions are the options of a job.
 type JobOptions struct {
-	Force bool // see [Host.Refresh]
-	Keep  bool // it is stored, to be asked for by its ID
+	Force bool // see [Syncer.Refresh]
+	Keep  bool // store the job, so that its ID can be looked up
 
-	// Caller is who begins it; one caller has a quarter of the jobs at most. Empty
-	// is nobody whose jobs are counted.
+	// Caller is who starts the job. One caller may have a quarter of the running
+	// jobs; jobs without a caller are not limited.
 	Caller string
 }
 
-// Start begins a job. An owner who is named twice is refreshed once. Every
-// owner's host must be one of those that are kept. What is kept is stored when it returns.
-// Errors: ErrStopped, ErrTooMany, and those of the store.
+// Start starts a job. An owner that is named twice is refreshed once. Every
+// owner's host must be configured. A job with Keep is stored before Start
+// returns. Errors: ErrStopped, ErrTooMany, and those of the store.
 func (js *Jobs) Start(ctx context.Context, owners []jid.JID, o JobOptions) (*Running, error) {
 	seen := make(map[jid.JID]bool, len(owners))
-	byHost := make(map[*Host][]jid.JID)
+	byHost := make(map[*Syncer][]jid.JID)
 	for _, o := range owners {
 		h := js.host(o.Domain())
 		if h == nil {
-			return nil, fmt.Errorf("the rosters of %s are not kept here", o.Domain())
+			return nil, fmt.Errorf("no rosters are configured for %s", o.Domain())
 		}
 		if !seen[o] {
 			seen[o] = true
@@ -156,17 +156,17 @@ func (js *Jobs) Start(ctx context.Context, owners []jid.JID, o JobOptions) (*Run
 		return nil, err
 	}
 	if err := js.save(ctx, r); err != nil {
-		js.leave(r)
+		js.remove(r)
 		return nil, err
 	}
 	go func() {
-		defer js.leave(r)
+		defer js.remove(r)
 		js.run(r, byHost, o.Force)
 	}()
 	return r, nil
 }
 
-// admit counts a job among those that run, and leave takes it out.
+// admit adds a job to the running ones.
 func (js *Jobs) admit(r *Running) error {
 	js.mu.Lock()
 	defer js.mu.Unlock()
@@ -175,7 +175,7 @@ func (js *Jobs) admit(r *Running) error {
 		return ErrStopped
 	case len(js.running) >= maxJobs:
 		return ErrTooMany
-	case r.caller != "" && js.of(r.caller) >= maxJobsOf:
+	case r.caller != "" && js.runningFor(r.caller) >= maxJobsOf:
 		return fmt.Errorf("%w: %d of this caller's", ErrTooMany, maxJobsOf)
 	case js.running == nil:
 		js.running = make(map[string]*Running)
@@ -185,8 +185,8 @@ func (js *Jobs) admit(r *Running) error {
 	return nil
 }
 
-// of counts the jobs of a caller. js.mu is held.
-func (js *Jobs) of(caller string) int {
+// runningFor returns how many jobs of a caller run. js.mu is held.
+func (js *Jobs) runningFor(caller string) int {
 	n := 0
 	for _, r := range js.running {
 		if r.caller == caller {
@@ -196,14 +196,14 @@ func (js *Jobs) of(caller string) int {
 	return n
 }
 
-// Running returns how many jobs are under way, and how many may be.
+// Running returns how many jobs run, and how many may.
 func (js *Jobs) Running() (running, most int) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	return len(js.running), maxJobs
 }
 
-func (js *Jobs) leave(r *Running) {
+func (js *Jobs) remove(r *Running) {
 	js.mu.Lock()
 	delete(js.running, r.job.ID)
 	js.mu.Unlock()
@@ -211,8 +211,8 @@ func (js *Jobs) leave(r *Running) {
 	js.wg.Done()
 }
 
-// run works at a job until it is done, or the hosts stop.
-func (js *Jobs) run(r *Running, byHost map[*Host][]jid.JID, force bool) {
+// run runs a job until it is done, or the syncers stop.
+func (js *Jobs) run(r *Running, byHost map[*Syncer][]jid.JID, force bool) {
 	var workers sync.WaitGroup
 	for h, owners := range byHost {
 		var mu sync.Mutex
@@ -231,7 +231,7 @@ func (js *Jobs) run(r *Running, byHost map[*Host][]jid.JID, force bool) {
 				for o, ok := next(); ok && !r.interrupted(); o, ok = next() {
 					out, err := h.Refresh(context.Background(), o, force)
 					if err != nil {
-						return // stopping: what is left is not done
+						return // stopping
 					}
 					r.add(out)
 				}
@@ -248,7 +248,7 @@ func (js *Jobs) run(r *Running, byHost map[*Host][]jid.JID, force bool) {
 	for running := true; running; {
 		select {
 		case <-tick.C:
-			js.note(r)
+			js.saveProgress(r)
 		case <-ended:
 			running = false
 		}
@@ -259,7 +259,7 @@ func (js *Jobs) run(r *Running, byHost map[*Host][]jid.JID, force bool) {
 		r.job.State = JobInterrupted
 	}
 	r.mu.Unlock()
-	js.note(r)
+	js.saveProgress(r)
 }
 
 // add counts an outcome.
@@ -283,24 +283,24 @@ func (r *Running) add(o Outcome) {
 		return
 	}
 	j.LeftOut++
-	if fine(o.Result) {
+	if asWanted(o.Result) {
 		return
 	}
-	for ; r.looked < len(j.Results); r.looked++ {
-		if fine(j.Results[r.looked].Result) {
-			j.Results[r.looked] = one
+	for ; r.checked < len(j.Results); r.checked++ {
+		if asWanted(j.Results[r.checked].Result) {
+			j.Results[r.checked] = one
 			return
 		}
 	}
 }
 
-// fine reports whether nobody has to look at a result.
-func fine(r Result) bool { return r == Applied || r == Unchanged }
+// asWanted reports whether the roster is as wanted.
+func asWanted(r Result) bool { return r == Applied || r == Unchanged }
 
-// note stores how far a job is.
-func (js *Jobs) note(r *Running) {
+// saveProgress stores the progress of a job.
+func (js *Jobs) saveProgress(r *Running) {
 	if err := js.save(context.Background(), r); err != nil {
-		js.Log.Error("the progress of a roster job cannot be stored", zap.String("job", r.job.ID), zap.Error(err))
+		js.Log.Error("roster job progress not stored", zap.String("job", r.job.ID), zap.Error(err))
 	}
 }
 
@@ -335,14 +335,14 @@ func (js *Jobs) Job(ctx context.Context, id string) (j Job, ok bool, err error) 
 	if err != nil {
 		return Job{}, false, fmt.Errorf("the job %s in the store is damaged: %w", id, err)
 	}
-	if j.State == JobRunning { // of a process before us
+	if j.State == JobRunning { // of an earlier process
 		j.State = JobInterrupted
 	}
 	return j, true, nil
 }
 
-// Stop takes no more jobs, and waits for those that run. Stop the hosts as well,
-// or this takes as long as the jobs do.
+// Stop accepts no more jobs and waits for the running ones. Stop the syncers
+// first, or Stop waits until the jobs are done.
 func (js *Jobs) Stop() {
 	js.mu.Lock()
 	js.stopped = true

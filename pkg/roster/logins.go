@@ -12,41 +12,40 @@ import (
 	"stanzahook/pkg/loglimit"
 )
 
-// What a login is, and how often one counts.
 const (
-	// quiet is how long after a login its refresh waits for others of the same
+	// quiet is how long a refresh waits after a login for more logins of the same
 	// user.
 	quiet = 500 * time.Millisecond
-	// again is how long after a login another available presence of the same
-	// full address is taken for one. A server may not tell that a client went
-	// away (ejabberd does not if the client did not say so itself), so a second
-	// available presence may be a new login, or only a new status.
+	// again is how long after a login another available presence of the same full
+	// address does not count as a login. A server may not report that a client
+	// left (ejabberd does not if the client sent no unavailable presence), so a
+	// later available presence may be a new login or only a new status.
 	again = 5 * time.Minute
-	// maxOnline bounds the addresses that are known to be online. Beyond it the
-	// oldest are forgotten, whose next presence then counts as a login.
+	// maxOnline bounds the addresses known to be online. Over the bound the oldest
+	// are forgotten, and their next presence counts as a login.
 	maxOnline = 100_000
-	// maxLogins bounds the refreshes that wait.
+	// maxLogins bounds the waiting refreshes.
 	maxLogins = 10_000
-	// loginWorkers is how many of them are done at a time.
+	// loginWorkers is how many of them run at a time.
 	loginWorkers = 4
 )
 
-// Logins refresh the roster of a user who comes online, as far as the server
-// tells the component of it (presence of managed users, XEP-0356 section 7).
+// Logins refreshes the roster of each user who comes online, if the server shows
+// the component the presence of its users (XEP-0356 section 7).
 //
-// Presence that the server repeats when the component connects is no login: it
-// has a delay (XEP-0203). Who came online while there was no connection is
-// refreshed at his next login.
+// Presence that the server repeats when the component connects has a delay
+// (XEP-0203) and is not a login. A user who came online while there was no
+// connection is refreshed at the next login.
 //
-// Killed while a login waits: it is forgotten.
+// Killed while a login waits: the login is forgotten.
 type Logins struct {
-	Host *Host
-	Log  *zap.Logger
+	Syncer *Syncer
+	Log    *zap.Logger
 
 	repeats loglimit.Limiter
 
 	mu      sync.Mutex
-	online  map[jid.JID]time.Time // full address -> when its login was
+	online  map[jid.JID]time.Time // full address -> time of its login
 	waiting map[jid.JID]bool      // bare addresses in the queue
 	queue   chan login
 }
@@ -56,9 +55,9 @@ type login struct {
 	due   time.Time
 }
 
-// Presence takes presence of a user of the host. It does not wait.
+// Presence handles a presence of a user of the host. It does not wait.
 func (l *Logins) Presence(from jid.JID, available, repeated bool) {
-	now := l.Host.Now()
+	now := l.Syncer.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.online == nil {
@@ -81,7 +80,7 @@ func (l *Logins) Presence(from jid.JID, available, repeated bool) {
 		case l.queue <- login{owner, now.Add(quiet)}:
 			l.waiting[owner] = true
 		default:
-			l.repeats.Warn(l.Log, "too many users come online at once; a roster is not refreshed now", zap.Stringer("owner", owner))
+			l.repeats.Warn(l.Log, "roster refresh skipped", zap.String("reason", "too many logins at once"), zap.Stringer("owner", owner))
 		}
 	}
 }
@@ -101,9 +100,9 @@ func (l *Logins) forget(now time.Time) {
 	}
 }
 
-// NewLogins returns what takes the logins of a host's users.
-func NewLogins(h *Host, log *zap.Logger) *Logins {
-	return &Logins{Host: h, Log: log, waiting: make(map[jid.JID]bool), queue: make(chan login, maxLogins)}
+// NewLogins returns the Logins of a host.
+func NewLogins(h *Syncer, log *zap.Logger) *Logins {
+	return &Logins{Syncer: h, Log: log, waiting: make(map[jid.JID]bool), queue: make(chan login, maxLogins)}
 }
 
 // Run refreshes until ctx is done.
@@ -124,15 +123,15 @@ func (l *Logins) work(ctx context.Context) {
 			return
 		}
 		select {
-		case <-time.After(next.due.Sub(l.Host.Now())):
+		case <-time.After(next.due.Sub(l.Syncer.Now())):
 		case <-ctx.Done():
 			return
 		}
 		l.mu.Lock()
 		delete(l.waiting, next.owner)
 		l.mu.Unlock()
-		if _, err := l.Host.Refresh(ctx, next.owner, false); err != nil && ctx.Err() == nil && !errors.Is(err, ErrStopped) {
-			l.repeats.Warn(l.Log, "a roster cannot be refreshed at the login of its owner", zap.Stringer("owner", next.owner), zap.Error(err))
+		if _, err := l.Syncer.Refresh(ctx, next.owner, false); err != nil && ctx.Err() == nil && !errors.Is(err, ErrStopped) {
+			l.repeats.Warn(l.Log, "roster refresh failed", zap.String("trigger", "login"), zap.Stringer("owner", next.owner), zap.Error(err))
 		}
 	}
 }

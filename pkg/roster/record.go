@@ -12,21 +12,22 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// Record is what is kept of one owner's roster.
+// Record is what is known about one owner's roster.
 type Record struct {
 	Source string          // the ID of the source that ETag and Answer are from
 	ETag   string          // of Answer
-	Answer json.RawMessage // what the source has said last; empty: nothing yet
-	// Extra and Lacks are how what the server had last differs from Answer:
-	// contacts that are not there or otherwise, and those it had not.
+	Answer json.RawMessage // the last answer of the source; empty: none yet
+	// Extra and Lacks are the differences between the last known roster on the
+	// server and Answer: contacts that are missing from Answer or differ there,
+	// and contacts that the server did not have.
 	Extra   []Item
 	Lacks   []jid.JID
-	KnownAt time.Time // when that was read; zero: never
-	// Added are the contacts that were added from the source. In additive mode
-	// one is in here before it is added, so that a process that is killed in
-	// between still knows that it is not the owner's own.
+	KnownAt time.Time // when the roster was read; zero: never
+	// Added are the contacts that came from the source. In additive mode a contact
+	// is recorded here before it is added, so that after a kill it is not mistaken
+	// for one of the owner's own.
 	Added   []jid.JID
-	Backend string // that was used last
+	Backend string // the last one used
 	Last    Last
 }
 
@@ -37,7 +38,7 @@ type Last struct {
 	Detail string
 }
 
-// Wanted is the roster that the source has said last; nil if there is none.
+// Wanted returns the roster of the last answer; nil if there is none.
 func (r *Record) Wanted(owner jid.JID) (Roster, error) {
 	if len(r.Answer) == 0 {
 		return nil, nil
@@ -45,8 +46,8 @@ func (r *Record) Wanted(owner jid.JID) (Roster, error) {
 	return Decode(r.Answer, owner)
 }
 
-// Known is the roster that the server had last, when want is what the source
-// has said last.
+// Known returns the last known roster on the server; want is the roster of
+// Answer.
 func (r *Record) Known(want Roster) Roster {
 	if r.KnownAt.IsZero() {
 		return nil
@@ -64,7 +65,7 @@ func (r *Record) Known(want Roster) Roster {
 	return known
 }
 
-// setKnown notes what the server has.
+// setKnown records the roster on the server.
 func (r *Record) setKnown(want, have Roster, at time.Time) {
 	r.Extra, r.Lacks, r.KnownAt = nil, nil, at
 	for contact, item := range have {
@@ -79,7 +80,7 @@ func (r *Record) setKnown(want, have Roster, at time.Time) {
 	}
 }
 
-// added is r.Added as a set.
+// added returns Added as a set.
 func (r *Record) added() map[jid.JID]bool {
 	set := make(map[jid.JID]bool, len(r.Added))
 	for _, contact := range r.Added {
@@ -88,7 +89,7 @@ func (r *Record) added() map[jid.JID]bool {
 	return set
 }
 
-// setAdded notes what was added from the source.
+// setAdded sets Added.
 func (r *Record) setAdded(set map[jid.JID]bool) {
 	r.Added = r.Added[:0]
 	for contact := range set {
@@ -149,7 +150,7 @@ func DecodeRecord(data []byte) (Record, error) {
 	if len(data) > 0 && data[0] == 0 {
 		n, err := s2.DecodedLen(data[1:])
 		if err == nil && n > 8*maxAnswer {
-			err = errors.New("it would be too large")
+			err = errors.New("it is too large")
 		}
 		if err == nil {
 			data, err = s2.Decode(nil, data[1:])
@@ -180,8 +181,8 @@ func texts(all []jid.JID) []string {
 	return out
 }
 
-// addresses reads what texts wrote; a server may have had one that RFC 7622
-// does not know.
+// addresses is the inverse of texts. Servers may have addresses that RFC 7622 does
+// not allow.
 func addresses(all []string) []jid.JID {
 	var out []jid.JID
 	for _, text := range all {

@@ -10,51 +10,48 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// A source that suddenly takes away more contacts than removedAtOnce, and more
-// than half of those a roster has, is not believed without force: it is more
-// often broken than right.
+// A refresh that would remove more contacts than removedAtOnce, and more than half
+// of a roster, needs force: the source is more often broken than right.
 const removedAtOnce = 10
 
-// maxTries bounds how often one refresh begins again because something has shown
-// that another backend is needed, or somebody else has changed the roster
-// meanwhile.
+// maxTries bounds how often one refresh starts over because another backend is
+// needed, or because somebody else changed the roster in between.
 const maxTries = 3
 
-// refresh does one refresh of one owner.
+// refresh refreshes the roster of one owner.
 //
-// Killed before the record is stored: see [Host]; an operator sees the result
-// of the refresh before.
-func (h *Host) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
+// Killed before the record is stored: see [Syncer]; operators see the result of
+// the previous refresh.
+func (h *Syncer) refresh(ctx context.Context, owner jid.JID, force bool) Outcome {
 	rec, revision, err := h.load(ctx, owner)
 	if err != nil {
-		h.Log.Error("the record of a roster cannot be read", zap.Stringer("owner", owner), zap.Error(err))
-		return Outcome{owner, SourceError, "what is known of this roster cannot be read from the store, so nothing was done; the log has the reason"}
+		h.Log.Error("roster record not read", zap.Stringer("owner", owner), zap.Error(err))
+		return Outcome{owner, SourceError, "the record of this roster cannot be read from the store; nothing was changed; the log has the reason"}
 	}
 	r := &run{Options: h.options(), owner: owner, force: force, rec: &rec, revision: revision}
 	o := r.do(ctx)
 	rec.Last = Last{h.Now().UTC(), o.Result, o.Detail}
 	if ctx.Err() == nil {
 		if err := r.save(ctx); err != nil {
-			h.Log.Error("the record of a roster cannot be stored; its refresh was done all the same", zap.Stringer("owner", owner), zap.Error(err))
+			h.Log.Error("roster record not stored", zap.Stringer("owner", owner), zap.Error(err))
 		}
 	}
 	switch {
 	case o.Result == Unchanged, ctx.Err() != nil:
 	case o.Result == Applied:
-		h.Log.Info("a roster was refreshed", zap.Stringer("owner", owner), zap.String("detail", o.Detail))
-	case o.Result == Unknown: // many users of a server may be none of the application's
-		h.Log.Debug("the owner of a roster is not known", zap.Stringer("owner", owner), zap.String("detail", o.Detail))
+		h.Log.Info("roster refreshed", zap.Stringer("owner", owner), zap.String("detail", o.Detail))
+	case o.Result == Unknown: // the application may not know many of a server's users
+		h.Log.Debug("roster owner unknown", zap.Stringer("owner", owner), zap.String("detail", o.Detail))
 	default:
-		h.Log.Warn("a roster is not as it should be", zap.Stringer("owner", owner), zap.String("result", string(o.Result)), zap.String("detail", o.Detail))
+		h.Log.Warn("roster refresh incomplete", zap.Stringer("owner", owner), zap.String("result", string(o.Result)), zap.String("detail", o.Detail))
 	}
 	return o
 }
 
-// load returns what is known of a roster. A record that is damaged counts as
-// none: what is wanted and what is there can be asked again, and of contacts that
-// are not known to be added from the source none is removed in additive mode.
-// Errors: [*StoreFailure].
-func (h *Host) load(ctx context.Context, owner jid.JID) (Record, uint64, error) {
+// load returns the record of a roster. A damaged record counts as none: the
+// source and the server can be asked again, and additive mode removes no contact
+// that is not known to come from the source. Errors: [*StoreFailure].
+func (h *Syncer) load(ctx context.Context, owner jid.JID) (Record, uint64, error) {
 	data, revision, err := h.options().Cache.Roster(ctx, owner)
 	if err != nil {
 		return Record{}, 0, &StoreFailure{err}
@@ -64,7 +61,7 @@ func (h *Host) load(ctx context.Context, owner jid.JID) (Record, uint64, error) 
 	}
 	rec, err := DecodeRecord(data)
 	if err != nil {
-		h.Log.Error("the record of a roster is begun anew", zap.Stringer("owner", owner), zap.Error(err))
+		h.Log.Error("roster record reset", zap.Stringer("owner", owner), zap.Error(err))
 		return Record{}, revision, nil
 	}
 	return rec, revision, nil
@@ -92,8 +89,8 @@ func (r *run) save(ctx context.Context) error {
 	return err
 }
 
-// do asks the source, and then brings the server's roster there, with the
-// backend of choice, or with another if that is what the first try has shown.
+// do asks the source and applies its answer with the chosen backend, or with
+// another one if the first try shows that it is needed.
 func (r *run) do(ctx context.Context) Outcome {
 	want, err := r.fetch(ctx)
 	switch {
@@ -127,7 +124,7 @@ func (r *run) fetch(ctx context.Context) (Roster, error) {
 		if err == nil {
 			return want, nil
 		}
-		r.Log.Error("what the source has said before cannot be read any more; it is asked anew", zap.Stringer("owner", r.owner), zap.Error(err))
+		r.Log.Error("cached source answer unreadable", zap.Stringer("owner", r.owner), zap.Error(err))
 		w, err = r.Source.Fetch(ctx, r.owner, "")
 		if err != nil {
 			return nil, err
@@ -140,8 +137,8 @@ func (r *run) fetch(ctx context.Context) (Roster, error) {
 	return w.Roster, nil
 }
 
-// push makes the server's roster the wanted one with one backend. again says
-// that it should be tried once more.
+// push brings the server's roster to the wanted one with one backend. again says
+// that do should try once more.
 func (r *run) push(ctx context.Context, b Choice, want Roster) (o Outcome, again bool) {
 	have, err := b.Get(ctx, r.owner)
 	if err != nil {
@@ -152,7 +149,7 @@ func (r *run) push(ctx context.Context, b Choice, want Roster) (o Outcome, again
 	p := Policy{Mode: r.Mode, Keep: r.Keep, Added: r.rec.added(), SubscriptionsStay: b.SubscriptionsStay}
 	changes := Diff(have, reached, p)
 	if n := len(changes.Remove); n > removedAtOnce && 2*n > len(have) && !r.force {
-		return r.outcome(SourceError, "the web application has %d of the %d contacts no more; if that is right, refresh with force (?force=1, --force); nothing was done", n, len(have)), false
+		return r.outcome(SourceError, "the web application dropped %d of the %d contacts; if that is right, refresh with force (?force=1, --force); nothing was changed", n, len(have)), false
 	}
 	if changes.Len() == 0 {
 		if kept := otherSubscriptions(have, reached); len(kept) > 0 || len(beyond) > 0 {
@@ -166,18 +163,18 @@ func (r *run) push(ctx context.Context, b Choice, want Roster) (o Outcome, again
 	}
 	r.rec.setAdded(added)
 	if r.Mode == Additive && len(changes.Add) > 0 {
-		// Killed behind this line, before the contacts are added: they count as
-		// added though they are not, until the next refresh.
+		// Killed after this and before the contacts are added: they count as added
+		// until the next refresh.
 		if err := r.save(ctx); err != nil {
-			r.Log.Error("the record of a roster cannot be stored", zap.Stringer("owner", r.owner), zap.Error(err))
-			return r.outcome(SourceError, "what will be added cannot be noted in the store, so nothing was done; the log has the reason"), false
+			r.Log.Error("roster record not stored", zap.Stringer("owner", r.owner), zap.Error(err))
+			return r.outcome(SourceError, "the contacts to be added cannot be recorded in the store; nothing was changed; the log has the reason"), false
 		}
 	}
 	if r.plan == nil {
 		r.plan = &changes
 	}
 	made := r.apply(ctx, b, changes)
-	if errors.Is(made.err, ErrCannot) && r.Backends.Learn(b, SetsFail) {
+	if errors.Is(made.err, ErrCannot) && r.Backends.Observe(b, SetsFail) {
 		return r.outcome(Forbidden, "%v", made.err), true
 	}
 	after, err := b.Get(ctx, r.owner)
@@ -185,12 +182,12 @@ func (r *run) push(ctx context.Context, b Choice, want Roster) (o Outcome, again
 		return r.outcome(resultOf(err), "%s, but the roster cannot be read back: %v", made, err), false
 	}
 	r.rec.setKnown(want, after, r.Now().UTC())
-	r.settle(want, after)
+	r.keepAdded(want, after)
 	return r.judge(b, made, after, reached, beyond, p)
 }
 
-// reachable is the part of a wanted roster that a backend can hold, and the
-// contacts that it cannot.
+// reachable returns the part of a wanted roster that a backend can hold, and the
+// contacts that it cannot hold.
 func reachable(b Backend, want Roster) (Roster, []jid.JID) {
 	var beyond []jid.JID
 	for contact := range want {
@@ -210,8 +207,8 @@ func reachable(b Backend, want Roster) (Roster, []jid.JID) {
 	return part, beyond
 }
 
-// settle notes which contacts are there because the source wanted them.
-func (r *run) settle(want, after Roster) {
+// keepAdded removes from the record's Added the contacts that are gone.
+func (r *run) keepAdded(want, after Roster) {
 	added := r.rec.added()
 	for contact := range added {
 		_, wanted := want[contact]
@@ -223,13 +220,13 @@ func (r *run) settle(want, after Roster) {
 	r.rec.setAdded(added)
 }
 
-// made is what was done of some changes.
+// made says how many of the changes were made.
 type made struct {
 	plan    Changes // of the whole refresh
 	changes Changes
 	done    int
-	err     error   // the first that went wrong
-	at      jid.JID // with which contact
+	err     error   // the first failure
+	at      jid.JID // its contact
 }
 
 func (m made) String() string {
@@ -242,8 +239,8 @@ func (m made) String() string {
 	return fmt.Sprintf("%d of %d changes were made (%s)", m.done, m.changes.Len(), m.changes)
 }
 
-// apply makes changes, one after the other, those that add first. What is
-// refused for one contact does not keep the others.
+// apply makes the changes one after the other, additions first. A refusal for one
+// contact does not stop the others.
 func (r *run) apply(ctx context.Context, b Backend, c Changes) made {
 	m := made{plan: *r.plan, changes: c}
 	do := func(contact jid.JID, err error) bool {

@@ -126,8 +126,8 @@ func TestGuard(t *testing.T) {
 	r.refresh(t)
 	r.server.taken()
 	r.app.says("john", manyContacts(14))
-	want(t, "16 of 30", r.refresh(t), "source-error: the web application has 16 of the 30 contacts no more; if that is right, refresh with force (?force=1, --force); nothing was done")
-	want(t, "16 of 30", r.refresh(t), "source-error: the web application has 16 of the 30 contacts no more; if that is right, refresh with force (?force=1, --force); nothing was done")
+	want(t, "16 of 30", r.refresh(t), "source-error: the web application dropped 16 of the 30 contacts; if that is right, refresh with force (?force=1, --force); nothing was changed")
+	want(t, "16 of 30", r.refresh(t), "source-error: the web application dropped 16 of the 30 contacts; if that is right, refresh with force (?force=1, --force); nothing was changed")
 	want(t, "16 of 30", r.server.taken(), "")
 	r.app.says("john", manyContacts(15))
 	want(t, "half", r.refresh(t), "applied: 15 removed")
@@ -145,7 +145,7 @@ func TestSourceErrors(t *testing.T) {
 	r.refresh(t)
 	r.server.taken()
 	for _, tc := range []struct{ answer, want string }{
-		{"!", "source-error: the web application answered 500 Internal Server Error; only 200 with the contacts, or 304, is taken for an answer"},
+		{"!", "source-error: the web application answered 500 Internal Server Error; 200 with the contacts, or 304, is expected"},
 		{`{"marie@example.com": {}, "no address@": {}}`, `source-error: the web application's answer: contact "no address@": is not an address: localpart: contains a space`},
 		{`<html>`, `source-error: the web application's answer: it is not JSON: it looks like HTML or XML`},
 		{strings.Repeat(" ", 1<<20) + "{}", "source-error: the web application's answer has more than 1048576 bytes"},
@@ -241,7 +241,7 @@ func TestStoreErrors(t *testing.T) {
 	r := newRig(t, func(o *roster.Options, _ *roster.Backends) { o.Log = zap.NewNop() })
 	r.app.says("john", `{"marie@example.com": {}}`)
 	r.cache.broken = errors.New("the disk is broken")
-	want(t, "reading", r.refresh(t), "source-error: what is known of this roster cannot be read from the store, so nothing was done; the log has the reason")
+	want(t, "reading", r.refresh(t), "source-error: the record of this roster cannot be read from the store; nothing was changed; the log has the reason")
 	want(t, "reading", r.server.taken(), "")
 	r.cache.broken = nil
 	r.cache.records[john] = []byte("\x00damaged")

@@ -11,31 +11,30 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// Rosters are those of all hosts, and the jobs over them.
+// Rosters holds the syncers of all hosts, and their jobs.
 type Rosters struct{ Jobs }
 
-// New returns the rosters of some hosts.
-func New(jobs JobStore, log *zap.Logger, hosts ...*Host) *Rosters {
+// New returns Rosters with the given syncers.
+func New(jobs JobStore, log *zap.Logger, hosts ...*Syncer) *Rosters {
 	return &Rosters{Jobs{Store: jobs, Log: log, hosts: hosts}}
 }
 
-// Set replaces the hosts. Those that are not among them any more get nothing new
-// to do; stop them.
-func (js *Jobs) Set(hosts ...*Host) {
+// Set replaces the syncers. Those that are removed start nothing new; stop them.
+func (js *Jobs) Set(hosts ...*Syncer) {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	js.hosts = hosts
 }
 
-// All are the hosts whose rosters are kept, in the order of the configuration.
-func (js *Jobs) All() []*Host {
+// All returns the syncers in the order of the configuration.
+func (js *Jobs) All() []*Syncer {
 	js.mu.Lock()
 	defer js.mu.Unlock()
 	return js.hosts
 }
 
-// host is the one with a domain; nil if its rosters are not kept.
-func (js *Jobs) host(domain string) *Host {
+// host returns the syncer of a domain, or nil.
+func (js *Jobs) host(domain string) *Syncer {
 	for _, h := range js.All() {
 		if h.Domain == domain {
 			return h
@@ -44,16 +43,15 @@ func (js *Jobs) host(domain string) *Host {
 	return nil
 }
 
-// of is the host of an owner.
-func (r *Rosters) of(owner jid.JID) (*Host, error) {
+// of returns the syncer of an owner.
+func (r *Rosters) of(owner jid.JID) (*Syncer, error) {
 	if h := r.host(owner.Domain()); h != nil {
 		return h, nil
 	}
-	return nil, &ErrNoHost{fmt.Sprintf("the rosters of %s are not kept here", owner.Domain())}
+	return nil, &ErrNoHost{fmt.Sprintf("no rosters are configured for %s", owner.Domain())}
 }
 
-// Domains are the hosts whose rosters are kept, in the order of the
-// configuration.
+// Domains returns the hosts in the order of the configuration.
 func (r *Rosters) Domains() []string {
 	var all []string
 	for _, h := range r.All() {
@@ -62,15 +60,15 @@ func (r *Rosters) Domains() []string {
 	return all
 }
 
-// ErrNoHost means that it cannot be told whose roster is meant, or that it is
-// not kept here. Its text is for the caller.
+// ErrNoHost means that a name is ambiguous, or its host is not configured. Its
+// text is for the caller.
 type ErrNoHost struct{ Text string }
 
 func (e *ErrNoHost) Error() string { return e.Text }
 
-// Owner reads the name of a user, as operators write it: a bare name, which is
-// at host, or at the only one if that is empty; or an address, whose resource
-// does not count. Errors: [*ErrNoHost], [*jid.Error].
+// Owner reads the name of a user as operators write it: an address, whose
+// resource is ignored, or a bare name, which is at host, or at the only
+// configured host if host is empty. Errors: [*ErrNoHost], [*jid.Error].
 func (r *Rosters) Owner(name, host string) (jid.JID, error) {
 	text := name
 	if !strings.ContainsAny(name, "@/") {
@@ -79,7 +77,7 @@ func (r *Rosters) Owner(name, host string) (jid.JID, error) {
 		case len(r.Domains()) == 1:
 			host = r.Domains()[0]
 		default:
-			return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q does not say at which host; write it as name@host, or say host=, with one of %s", shorten(name), strings.Join(r.Domains(), ", "))}
+			return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q has no host; write name@host, or set host= to one of %s", shorten(name), strings.Join(r.Domains(), ", "))}
 		}
 		text = name + "@" + host
 	}
@@ -89,12 +87,12 @@ func (r *Rosters) Owner(name, host string) (jid.JID, error) {
 	}
 	owner = owner.Bare()
 	if owner.Local() == "" || !slices.Contains(r.Domains(), owner.Domain()) {
-		return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q is no user of a host whose rosters are kept here (%s)", shorten(name), strings.Join(r.Domains(), ", "))}
+		return jid.JID{}, &ErrNoHost{fmt.Sprintf("%q is not a user of a host with rosters (%s)", shorten(name), strings.Join(r.Domains(), ", "))}
 	}
 	return owner, nil
 }
 
-// Refresh refreshes one roster, as [Host.Refresh] does.
+// Refresh refreshes one roster, as [Syncer.Refresh] does.
 func (r *Rosters) Refresh(ctx context.Context, owner jid.JID, force bool) (Outcome, error) {
 	h, err := r.of(owner)
 	if err != nil {
@@ -103,7 +101,7 @@ func (r *Rosters) Refresh(ctx context.Context, owner jid.JID, force bool) (Outco
 	return h.Refresh(ctx, owner, force)
 }
 
-// View returns what is known of a roster, as [Host.View] does.
+// View returns what is known about a roster, as [Syncer.View] does.
 func (r *Rosters) View(ctx context.Context, owner jid.JID) (View, error) {
 	h, err := r.of(owner)
 	if err != nil {
@@ -112,7 +110,7 @@ func (r *Rosters) View(ctx context.Context, owner jid.JID) (View, error) {
 	return h.View(ctx, owner)
 }
 
-// Preview returns what a refresh would change, as [Host.Preview] does.
+// Preview returns what a refresh would change, as [Syncer.Preview] does.
 func (r *Rosters) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 	h, err := r.of(owner)
 	if err != nil {
@@ -121,8 +119,8 @@ func (r *Rosters) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 	return h.Preview(ctx, owner)
 }
 
-// Known are the owners who have a record; at one host, or, if that is empty, at
-// all.
+// Known returns the owners that have a record: at one host, or at all if host is
+// empty.
 func (r *Rosters) Known(ctx context.Context, host string) ([]jid.JID, error) {
 	var all []jid.JID
 	for _, h := range r.All() {
@@ -140,8 +138,8 @@ func (r *Rosters) Known(ctx context.Context, host string) ([]jid.JID, error) {
 	return all, nil
 }
 
-// Available returns nil when a host's rosters can be reached now, else why not:
-// the errors of a [Chooser].
+// Available returns nil if the rosters of the owner's host can be reached now.
+// Its errors are those of a [Chooser].
 func (r *Rosters) Available(ctx context.Context, owner jid.JID) error {
 	h, err := r.of(owner)
 	if err == nil {
@@ -150,15 +148,8 @@ func (r *Rosters) Available(ctx context.Context, owner jid.JID) error {
 	return err
 }
 
-// JobsRunning returns how many jobs run.
-func (r *Rosters) JobsRunning() int {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return len(r.running)
-}
-
-// Stop takes nothing more, and waits for what is under way; when ctx ends, that
-// is broken off.
+// Stop accepts no more refreshes and jobs and waits for the running ones. It
+// aborts them when ctx ends.
 func (r *Rosters) Stop(ctx context.Context) {
 	for _, h := range r.All() {
 		h.Stop(ctx)

@@ -16,28 +16,27 @@ import (
 	"stanzahook/pkg/outbound"
 )
 
-// maxAnswer bounds what the source may answer, in bytes.
+// maxAnswer bounds the answer of a source, in bytes.
 const maxAnswer = 1 << 20
 
-// ErrUnknownUser means that the source does not know the owner. The roster stays as it
-// is: an application that is being updated may say so of everybody.
+// ErrUnknownUser means that the source does not know the owner. The roster stays
+// unchanged: during a deployment an application may answer so for everybody.
 var ErrUnknownUser = errors.New("the web application does not know this user (404 Not Found)")
 
 // Source says which contacts an owner should have.
 type Source interface {
-	// ID tells one source from another: an ETag is worth something only to the
-	// one it came from.
+	// ID identifies the source. An ETag is valid only for the source that sent it.
 	ID() string
-	// Fetch returns the wanted roster. etag is that of the answer that is known;
-	// if that is still right, NotModified is set and there is no roster. Errors,
-	// ErrUnknownUser among them, are for the operator to read.
+	// Fetch returns the wanted roster. etag is the ETag of the last answer; if
+	// that answer is still valid, NotModified is set and there is no roster.
+	// Errors, ErrUnknownUser among them, are for the operator.
 	Fetch(ctx context.Context, owner jid.JID, etag string) (Wanted, error)
 }
 
 // Wanted is the answer of a source.
 type Wanted struct {
 	Roster      Roster
-	Answer      []byte // what Decode makes the roster of
+	Answer      []byte // which Decode reads
 	ETag        string
 	NotModified bool
 }
@@ -45,8 +44,7 @@ type Wanted struct {
 // HTTPSource asks a web application with a GET, as Prosody's
 // mod_http_roster_admin does. See [Decode] for its answer.
 type HTTPSource struct {
-	// URL is as for [outbound.ParseAddress], with Placeholder where the owner's
-	// localpart goes.
+	// URL is an address for [outbound.ParseAddress] with [Placeholder] in it.
 	URL       string
 	Headers   http.Header
 	UserAgent string
@@ -60,10 +58,10 @@ func (s *HTTPSource) ID() string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Placeholder is the text in a source's URL that the owner's localpart stands for.
+// Placeholder stands for the owner's localpart in the URL of a source.
 const Placeholder = "%s"
 
-// address is the URL for an owner.
+// address returns the URL for an owner.
 func (s *HTTPSource) address(owner jid.JID) (*url.URL, error) {
 	a, err := outbound.ParseAddress(s.URL, Placeholder)
 	if err != nil {
@@ -71,17 +69,17 @@ func (s *HTTPSource) address(owner jid.JID) (*url.URL, error) {
 	}
 	u, err := a.URL(func(string) string { return owner.Local() })
 	if bad, ok := errors.AsType[*outbound.SegmentError](err); ok {
-		return nil, fmt.Errorf("the web application is not asked: with the name %q, %w", owner.Local(), bad)
+		return nil, fmt.Errorf("the web application was not asked: with the name %q, %w", owner.Local(), bad)
 	}
 	return u, err
 }
 
-// maxETag bounds the ETags that are kept, in bytes. One that is longer would be
-// stored for each owner, and fills the head of every request.
+// maxETag bounds the ETags that are kept, in bytes: each is stored for its owner
+// and sent with every request.
 const maxETag = 1 << 10
 
-// Fetch implements Source. A server that does not take a request with
-// If-None-Match is asked once without.
+// Fetch implements Source. If a server rejects the request with If-None-Match,
+// Fetch asks once without it.
 func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wanted, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, s.Timeout, fmt.Errorf("it took longer than %v (rosters[].timeout)", s.Timeout))
 	defer cancel()
@@ -117,7 +115,7 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		if outbound.WantsTLS(answer.StatusCode, text) {
 			return Wanted{}, fmt.Errorf("the web application gave no answer: %w", outbound.ErrWantsTLS)
 		}
-		return Wanted{}, fmt.Errorf("the web application answered %s; only 200 with the contacts, or 304, is taken for an answer", answer.Status)
+		return Wanted{}, fmt.Errorf("the web application answered %s; 200 with the contacts, or 304, is expected", answer.Status)
 	}
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer+1))
 	coding, coded := errors.AsType[*outbound.CodingError](err)
@@ -130,7 +128,7 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		return Wanted{}, fmt.Errorf("the web application's answer has more than %d bytes", maxAnswer)
 	}
 	if text, err := document.Decode(body, answer.Header.Get("Content-Type"), document.JSON); err == nil {
-		body = text // what cannot be decoded was never refused: names have U+FFFD in them then
+		body = text // undecodable bytes are tolerated: names then contain U+FFFD
 	}
 	want, err := Decode(body, owner)
 	if err != nil {
@@ -169,8 +167,8 @@ func usableETag(etag string) string {
 	return etag
 }
 
-// blamesETag reports whether a status may be about If-None-Match: the request is
-// not understood, its condition fails, or it is too large.
+// blamesETag reports whether a status may be about If-None-Match: the request was
+// not understood, its condition failed, or it was too large.
 func blamesETag(status int) bool {
 	switch status {
 	case http.StatusBadRequest, http.StatusPreconditionFailed, http.StatusRequestEntityTooLarge, http.StatusRequestHeaderFieldsTooLarge:
@@ -179,7 +177,7 @@ func blamesETag(status int) bool {
 	return false
 }
 
-// because says why a context ended, where that is why something failed.
+// because returns the cause of an ended context, if that explains err.
 func because(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("the web application gave no answer: %w", cause)
@@ -187,7 +185,7 @@ func because(ctx context.Context, err error) error {
 	return err
 }
 
-// withoutURL takes the URL out of an error: it may have a token in it.
+// withoutURL removes the URL from an error: it may contain a token.
 func withoutURL(err error) error {
 	if u, ok := errors.AsType[*url.Error](err); ok {
 		err = u.Err

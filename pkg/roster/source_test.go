@@ -39,7 +39,7 @@ func TestUserWhoIsADotSegment(t *testing.T) {
 		for user, want := range users {
 			asked = ""
 			_, err := s.Fetch(t.Context(), jid.FromServer(user+"@example.com"), "")
-			if asked != want || (err != nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), "the web application is not asked") {
+			if asked != want || (err != nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), "the web application was not asked") {
 				t.Errorf("%s with %q: asked for %q, %v", url, user, asked, err)
 			}
 		}

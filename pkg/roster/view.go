@@ -7,20 +7,20 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// View is what is known of an owner's roster.
+// View is what is known about an owner's roster.
 type View struct {
 	Owner   jid.JID
-	Backend string // that was used; empty: none yet
-	Wanted  Roster // what the source has said last; nil: nothing yet
-	Actual  Roster // what the server has; nil: not known
+	Backend string // the last one used; empty: none yet
+	Wanted  Roster // the last answer of the source; nil: none yet
+	Actual  Roster // on the server; nil: not known
 	ReadAt  time.Time
-	ReadErr error // why Actual is not of now but of ReadAt
+	ReadErr error // why Actual could not be read now and is that of ReadAt
 	Last    Last
 }
 
-// View returns what is known of an owner's roster, and reads it from the server.
+// View reads an owner's roster from the server and returns what is known about it.
 // Errors: [*StoreFailure].
-func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
+func (h *Syncer) View(ctx context.Context, owner jid.JID) (View, error) {
 	rec, _, err := h.load(ctx, owner)
 	if err != nil {
 		return View{}, err
@@ -35,7 +35,7 @@ func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
 		var now Roster
 		if now, err = choice.Get(ctx, owner); err == nil {
 			if now == nil {
-				now = Roster{} // it is known to be empty
+				now = Roster{} // known to be empty
 			}
 			v.Actual, v.ReadAt, v.Backend = now, h.Now().UTC(), choice.Name()
 		}
@@ -44,9 +44,9 @@ func (h *Host) View(ctx context.Context, owner jid.JID) (View, error) {
 	return v, nil
 }
 
-// Preview returns what a refresh would change now, and changes nothing. Errors:
+// Preview returns what a refresh would change, without changing it. Errors:
 // those of a [Backend], [*SourceFailure] and [*StoreFailure].
-func (h *Host) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
+func (h *Syncer) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 	rec, _, err := h.load(ctx, owner)
 	if err != nil {
 		return Changes{}, err
@@ -68,14 +68,14 @@ func (h *Host) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 	return Diff(have, want, Policy{Mode: o.Mode, Keep: o.Keep, Added: rec.added(), SubscriptionsStay: choice.SubscriptionsStay}), nil
 }
 
-// SourceFailure means that the source has given no answer that counts.
+// SourceFailure means that the source gave no usable answer.
 type SourceFailure struct{ error }
 
-// Unwrap returns what it said.
+// Unwrap returns the error of the source.
 func (f *SourceFailure) Unwrap() error { return f.error }
 
-// StoreFailure means that what is known of a roster cannot be read.
+// StoreFailure means that the record of a roster cannot be read.
 type StoreFailure struct{ error }
 
-// Unwrap returns why.
+// Unwrap returns the error of the store.
 func (f *StoreFailure) Unwrap() error { return f.error }

@@ -31,8 +31,8 @@ func build(h Header, extra, inner string, lim Limits) (*Stanza, error) {
 	return s, nil
 }
 
-// BuildText is Build for a single child with text: of the stanza's own
-// namespace, such as "body". What it writes it knows, so it is not parsed again.
+// BuildText is Build for a single child with text, in the stanza's own namespace,
+// such as "body". It is faster, since it need not parse what it wrote.
 func BuildText(h Header, local, text string, lim Limits) (*Stanza, error) {
 	if at := CheckText(text); at >= 0 {
 		return nil, fmt.Errorf("%s: holds a character XML forbids, at byte %d", local, at)
@@ -84,21 +84,20 @@ func (h Header) appendTag(b []byte, extra string) []byte {
 	return append(b, extra...)
 }
 
-// With returns the stanza with another header: its content stays byte for
-// byte, the attributes of its start tag are written anew. Explicit
-// declarations of a content namespace (xmlns='jabber:client') are left out on
-// the stanza and its direct children: Prosody does not understand stanzas that
-// carry one into a component stream.
+// With returns the stanza with another header. The content stays byte for byte; the
+// start tag is written anew. Declarations of a content namespace
+// (xmlns='jabber:client') on the stanza and its direct children are removed:
+// Prosody misreads stanzas that have one in a component stream.
 func (s *Stanza) With(h Header, lim Limits) (*Stanza, error) {
 	return build(h, s.extra, s.content(), lim)
 }
 
-// Append returns the stanza with more XML behind its content.
+// Append returns the stanza with more XML at the end of its content.
 func (s *Stanza) Append(inner string, lim Limits) (*Stanza, error) {
 	return build(s.Header, s.extra, s.content()+inner, lim)
 }
 
-// Without returns the stanza without its direct children in a namespace.
+// Without returns the stanza without its direct children in the namespace space.
 func (s *Stanza) Without(space string, lim Limits) (*Stanza, error) {
 	var b []byte
 	last := s.inner.from
@@ -115,7 +114,7 @@ func (s *Stanza) Without(space string, lim Limits) (*Stanza, error) {
 	return build(s.Header, s.extra, string(append(b, s.raw[last:s.inner.to]...)), lim)
 }
 
-// content is Inner without declarations of content namespaces on direct children.
+// content returns Inner without declarations of content namespaces on direct children.
 func (s *Stanza) content() string {
 	if !s.rewrite {
 		return s.Inner()
@@ -131,8 +130,8 @@ func (s *Stanza) content() string {
 	return string(append(b, s.raw[last:s.inner.to]...))
 }
 
-// Reply returns the header of an answer: addresses swapped, kind, id and
-// language kept (RFC 6120 section 8.1). The type is left empty.
+// Reply returns the header of an answer: addresses swapped, kind and id kept (RFC
+// 6120 section 8.1), and no type.
 func (s *Stanza) Reply() Header {
 	return Header{Kind: s.Kind, ID: s.ID, EmptyID: s.EmptyID, From: s.To, To: s.From}
 }
@@ -145,19 +144,19 @@ func (s *Stanza) Result(payload string, lim Limits) (*Stanza, error) {
 	return Build(h, payload, lim)
 }
 
-// Element returns <local>text</local> in the stanza's own namespace, escaped.
+// TextElement returns <local>text</local> in the stanza's own namespace, escaped.
 // The text must pass [CheckText].
-func Element(local, text string) string {
+func TextElement(local, text string) string {
 	b := make([]byte, 0, len(text)+2*len(local)+5)
 	b = append(append(append(b, '<'), local...), '>')
 	b = AppendText(b, text)
 	return string(append(append(append(b, '<', '/'), local...), '>'))
 }
 
-// Chat is a message of type chat with a body: the smallest thing a bot says.
+// Chat returns a message of type chat with a body.
 func Chat(from, to jid.JID, id, body string) (*Stanza, error) {
 	if CheckText(body) >= 0 {
 		return nil, fmt.Errorf("body: holds a character XML forbids")
 	}
-	return Build(Header{Kind: Message, Type: "chat", ID: id, From: from, To: to}, Element("body", body), Limits{})
+	return Build(Header{Kind: Message, Type: "chat", ID: id, From: from, To: to}, TextElement("body", body), Limits{})
 }

@@ -18,7 +18,7 @@ func sameAsBuild(t *testing.T, h Header, text string, lim Limits) {
 		}
 		return
 	}
-	want, err2 := Build(h, Element("body", text), lim)
+	want, err2 := Build(h, TextElement("body", text), lim)
 	if (err == nil) != (err2 == nil) {
 		t.Fatalf("%v, but %v", err, err2)
 	}

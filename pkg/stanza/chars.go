@@ -35,7 +35,7 @@ var byteClass = func() (t [256]uint8) {
 	return t
 }()
 
-// Classes of bytes in names: 1 may start a name, 2 may only go on with it.
+// Classes of bytes in names: 1 may start a name, 2 may only continue it.
 var nameClass = func() (t [256]uint8) {
 	for c := 'a'; c <= 'z'; c++ {
 		t[c], t[c-'a'+'A'] = 1, 1
@@ -74,9 +74,9 @@ func foreignName(name string) bool {
 	return err == nil
 }
 
-// CheckText returns the byte offset of the first thing in s that XML cannot
-// carry, not even escaped (control characters, U+FFFE, U+FFFF, bytes that are
-// not UTF-8), or -1 if there is none.
+// CheckText returns the byte offset of the first character in s that XML cannot
+// carry, not even escaped (control characters, U+FFFE, U+FFFF, bytes that are not
+// UTF-8), or -1 if there is none.
 func CheckText(s string) int {
 	for i := 0; i < len(s); {
 		switch byteClass[s[i]] {

@@ -1,24 +1,33 @@
-// Package stanza holds XMPP stanzas as the exact bytes that were on the wire,
-// together with a light parse of what routing needs.
+// Package stanza keeps XMPP stanzas as the exact bytes that were on the wire, with a
+// light parse of what routing needs.
 //
-// A bridge must hand on what it does not understand. Decoding a stanza into Go
-// structures and encoding it again loses unknown extensions, so a [Stanza]
-// keeps its XML as it came and knows only its kind, type, id, addresses and
-// the names of its direct children. Everything else stays text until somebody
-// asks for it.
+// A bridge must pass on what it does not understand. Decoding a stanza into Go
+// structures and encoding it again loses unknown extensions, so a [Stanza] keeps
+// its XML unchanged and knows its kind, type, id, addresses and the names of its
+// direct children. [Stanza.Element] reads a child as a tree when somebody needs
+// more of it.
 //
-// The work is split in two:
+//   - [Reader] splits a stream into top-level elements (RFC 6120 section 4). It
+//     finds the end of an element, whatever is inside, and enforces the size limit.
+//     A bad stanza does not end the stream.
+//   - [Parse] is strict: it accepts well-formed XML 1.0 with namespaces, restricted
+//     by RFC 6120 section 11.1 (no DTD, comments, processing instructions, or
+//     entities other than the predefined five), within [Limits].
+//   - [Element] is an element with all its attributes, text and children.
 //
-//   - [Reader] frames a stream (RFC 6120 section 4): it finds where a
-//     top-level element ends, whatever is inside, and enforces the size limit.
-//     It never gives up on the stream because one stanza is bad.
-//   - [Parse] is strict: well-formed XML 1.0 with namespaces, and only what
-//     RFC 6120 section 11.1 leaves of it (no DTD, no comments, no processing
-//     instructions, no entities but the predefined five), within [Limits].
+// A stanza of [Parse] or [Build] is safe to write into a stream: it is one
+// well-formed element in the stream's own default namespace.
 //
-// Whatever [Parse] or [Build] returned is safe to write into a stream: it is
-// one well-formed element in the stream's own default namespace.
+// The condition of a stanza error (RFC 6120 section 8.3) is a Go error, [Error].
+// [FromHTTP] converts an HTTP status into one.
 //
-// Errors are [Error] values: the condition of a stanza error (RFC 6120 section
-// 8.3) is the Go error, converted to and from HTTP at the edge by [FromHTTP].
+// # A stanza, file by file
+//
+// reader.go and frame.go cut the bytes of one element out of the stream. parse.go
+// reads them with the strict scanner of scan.go; namespace.go resolves prefixes,
+// chars.go and unescape.go know characters and references, limits.go the bounds.
+// stanza.go and types.go answer questions about the result, element.go returns a
+// child as a tree, and privilege.go says whether a stanza claims privileges.
+// document.go accepts stanzas that a program wrote as a document with prefixes.
+// build.go makes new stanzas, errors.go and status.go errors.
 package stanza

@@ -5,10 +5,10 @@ import (
 	"strings"
 )
 
-// ParseDocument reads one stanza as [Parse] does, from XML that a program wrote
-// as a document of its own. Such programs may give the stanza's own namespace a
-// prefix (<ns0:message xmlns:ns0='jabber:client'>, as Python's ElementTree
-// does): the elements are read without it. In a stream there is none.
+// ParseDocument is [Parse] for a stanza that a program wrote as an XML document.
+// Such programs may use a prefix for the stanza's own namespace, as Python's
+// ElementTree does (<ns0:message xmlns:ns0='jabber:client'>). ParseDocument removes
+// the prefix, which streams do not have.
 func ParseDocument(raw string, lim Limits) (*Stanza, error) {
 	if strings.Contains(raw, "xmlns:") && (strings.Contains(raw, NSClient) || strings.Contains(raw, NSComponent)) {
 		plain, err := unprefixed(raw, lim)
@@ -20,8 +20,8 @@ func ParseDocument(raw string, lim Limits) (*Stanza, error) {
 	return Parse(raw, lim)
 }
 
-// unprefixed returns the XML with the prefixes of content namespaces left out,
-// and with the default namespaces declared that elements need then.
+// unprefixed removes the prefixes of content namespaces and declares the default
+// namespaces that elements then need.
 func unprefixed(raw string, lim Limits) (string, error) {
 	p := prefixRemover{scanner: scanner{lim: lim.withDefaults()}}
 	p.reset(raw)
@@ -50,44 +50,32 @@ func unprefixed(raw string, lim Limits) (string, error) {
 	return string(p.out), nil
 }
 
-// prefixRemover copies XML. Of each open element it knows how it is written in
-// out, and the default namespace there.
+// prefixRemover copies XML without the prefixes of content namespaces.
 type prefixRemover struct {
 	scanner
-	out  []byte
-	open []openElement
+	out     []byte
+	written []writtenElement // the open elements
 }
 
-type openElement struct{ name, written, space string }
+// writtenElement is the name of an element in the output, and the default
+// namespace inside it there.
+type writtenElement struct{ name, space string }
 
-// space is the default namespace at this place of out.
+// space returns the default namespace at the end of the output.
 func (p *prefixRemover) space() string {
-	if len(p.open) == 0 {
+	if len(p.written) == 0 {
 		return ""
 	}
-	return p.open[len(p.open)-1].space
+	return p.written[len(p.written)-1].space
 }
 
 func (p *prefixRemover) startTag() bool {
-	at := p.i
-	p.i++
-	name, selfClosed, ok := p.scanner.startTag()
+	name, uri, selfClosed, ok := p.scanner.open()
 	if !ok {
 		return false
 	}
-	depth := len(p.open)
-	if depth >= p.lim.MaxDepth {
-		return p.fail(at, "elements nest deeper than %d", p.lim.MaxDepth)
-	}
-	if !p.declare(depth) {
-		return false
-	}
-	uri, ok := p.prefixes(name, at)
-	if !ok {
-		return false
-	}
-	e := openElement{name: name, written: name, space: p.space()}
-	declared := false // the default namespace, by the element itself
+	e := writtenElement{name, p.space()}
+	declared := false // the element declares the default namespace
 	for k := range p.attr {
 		if a := &p.attr[k]; a.name == "xmlns" {
 			declared = true
@@ -99,31 +87,31 @@ func (p *prefixRemover) startTag() bool {
 	missing := ""
 	switch {
 	case own:
-		e.written, declared = local, false
+		e.name, declared = local, false
 		if e.space = p.space(); !contentNamespace(e.space) {
 			missing, e.space = NSClient, NSClient
 		}
 	case prefix == "" && !declared && uri != e.space && !(contentNamespace(uri) && contentNamespace(e.space)):
 		missing, e.space = uri, uri
 	}
-	p.out = append(append(p.out, '<'), e.written...)
+	p.out = append(append(p.out, '<'), e.name...)
 	if missing != "" {
 		p.out = AppendAttr(p.out, "xmlns", missing)
 	}
 	p.attributes(own)
 	if selfClosed {
 		p.out = append(p.out, '/')
-		p.undeclare(depth)
+		p.leave()
 	} else {
-		p.open = append(p.open, e)
+		p.written = append(p.written, e)
 	}
 	p.out = append(p.out, '>')
 	return true
 }
 
-// attributes writes those of the tag just read, without declarations of the
-// prefixes that are left out, and without attributes of a content namespace,
-// which no stanza has.
+// attributes writes the attributes of the tag just read, without declarations of
+// removed prefixes, and without attributes in a content namespace, which no stanza
+// has.
 func (p *prefixRemover) attributes(own bool) {
 	for k := range p.attr {
 		a := &p.attr[k]
@@ -143,20 +131,11 @@ func (p *prefixRemover) attributes(own bool) {
 }
 
 func (p *prefixRemover) endTag() bool {
-	at := p.i
-	top := len(p.open) - 1
-	if top < 0 {
-		return p.fail(at, "an end tag without a start tag")
+	if !p.close() {
+		return false
 	}
-	e := p.open[top]
-	rest, ok := strings.CutPrefix(p.s[at+2:], e.name)
-	rest = strings.TrimLeft(rest, " \t\r\n")
-	if !ok || !strings.HasPrefix(rest, ">") {
-		return p.fail(at, "the end tag does not match <%s>", clip(e.name))
-	}
-	p.i = len(p.s) - len(rest) + 1
-	p.out = fmt.Appendf(p.out, "</%s>", e.written)
-	p.open = p.open[:top]
-	p.undeclare(top)
+	top := len(p.written) - 1
+	p.out = fmt.Appendf(p.out, "</%s>", p.written[top].name)
+	p.written = p.written[:top]
 	return true
 }

@@ -1,7 +1,6 @@
 package stanza
 
 import (
-	"encoding/xml"
 	"strings"
 
 	"stanzahook/pkg/document"
@@ -87,15 +86,15 @@ func (e *Error) XML() string {
 	return string(append(b, "</error>"...))
 }
 
-// Clean replaces what XML cannot carry by U+FFFD. It is for texts of our own
-// that quote others; callers' data is refused, not changed.
+// Clean replaces characters that XML cannot carry by U+FFFD. It is for error texts
+// that quote other programs; data of callers is refused instead.
 func Clean(s string) string {
 	s, _ = document.CleanString(strings.ToValidUTF8(s, "\uFFFD"))
 	return s
 }
 
-// ErrorReply returns the error stanza that answers s. The caller has asked
-// MayBounce or NeedsAnswer.
+// ErrorReply returns the error stanza that answers s. Check MayBounce or NeedsAnswer
+// first.
 func (s *Stanza) ErrorReply(e *Error, lim Limits) (*Stanza, error) {
 	h := s.Reply()
 	h.Type = "error"
@@ -103,38 +102,26 @@ func (s *Stanza) ErrorReply(e *Error, lim Limits) (*Stanza, error) {
 }
 
 // StanzaError returns the error that a stanza of type error carries. A missing
-// or unreadable one becomes undefined-condition.
+// one is undefined-condition.
 func (s *Stanza) StanzaError() (*Error, bool) {
 	if s.Type != "error" {
 		return nil, false
 	}
-	var doc struct {
-		Error struct {
-			Type string `xml:"type,attr"`
-			By   string `xml:"by,attr"`
-			Any  []struct {
-				XMLName xml.Name
-				Text    string `xml:",chardata"`
-			} `xml:",any"`
-		} `xml:"error"`
-	}
 	e := &Error{Type: Cancel, Condition: UndefinedCondition}
-	if err := xml.Unmarshal([]byte(s.raw), &doc); err != nil {
+	c, ok := s.Child("", "error")
+	if !ok {
 		return e, true
 	}
-	if doc.Error.Type != "" {
-		e.Type = ErrorType(doc.Error.Type)
+	x := s.Element(c)
+	if t, _ := x.Attr("type"); t != "" {
+		e.Type = ErrorType(t)
 	}
-	e.By = doc.Error.By
-	for _, c := range doc.Error.Any {
-		switch {
-		case c.XMLName.Space != NSStanzas:
-		case c.XMLName.Local == "text":
-			e.Text = strings.TrimSpace(c.Text)
-		default:
-			e.Condition = Condition(c.XMLName.Local)
-		}
+	e.By, _ = x.Attr("by")
+	condition, text := x.Condition(NSStanzas)
+	if condition != "" {
+		e.Condition = Condition(condition)
 	}
+	e.Text = text
 	return e, true
 }
 

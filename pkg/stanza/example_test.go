@@ -64,3 +64,30 @@ func ExampleChat() {
 	// Output:
 	// <message type='chat' id='m1' from='echo@bot.example.com' to='juliet@example.com'><body>1 &lt; 2</body></message> <nil>
 }
+
+func ExampleStanza_Element() {
+	s, err := stanza.Parse(`<iq type='result' id='1'><query xmlns='jabber:iq:roster'><item jid='romeo@example.net' name='Romeo'><group>Friends</group></item></query></iq>`, stanza.Limits{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	query, _ := s.Payload()
+	for _, item := range s.Element(query).Children {
+		name, _ := item.Attr("name")
+		fmt.Println(name, item.Child("jabber:iq:roster", "group").Text, item.XML())
+	}
+	// Output:
+	// Romeo Friends <item jid='romeo@example.net' name='Romeo'><group>Friends</group></item>
+}
+
+func ExampleBuild() {
+	h := stanza.Header{Kind: stanza.Presence, Type: "subscribed", From: jid.MustParse("echo@bot.example.com"), To: jid.MustParse("juliet@example.com")}
+	s, err := stanza.Build(h, stanza.TextElement("status", "at your service"), stanza.Limits{})
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	fmt.Println(s.XML())
+	// Output:
+	// <presence type='subscribed' from='echo@bot.example.com' to='juliet@example.com'><status>at your service</status></presence>
+}

@@ -10,9 +10,9 @@ var (
 	piEnd       = []byte("?>")
 )
 
-// scan looks at the bytes that are there and reports whether an element ended
-// at r.pos. It can stop anywhere and be called again with more bytes; nothing
-// but the few bytes of a cut mark is looked at twice.
+// scan reads the buffered bytes and reports whether an element ends at r.pos. It can
+// stop anywhere and continue with more bytes; it reads only the few bytes of an
+// incomplete mark twice.
 func (r *Reader) scan() (bool, error) {
 	for r.pos < r.end {
 		switch r.state {
@@ -99,8 +99,8 @@ func (r *Reader) scan() (bool, error) {
 	return false, nil
 }
 
-// startTag runs through a start tag up to a quote or its end, and reports
-// whether that ended a top-level element.
+// startTag reads a start tag up to a quote or its end, and reports whether a
+// top-level element ends there.
 func (r *Reader) startTag() bool {
 	for i := r.pos; i < r.end; i++ {
 		switch c := r.buf[i]; c {
@@ -129,7 +129,7 @@ func (r *Reader) startTag() bool {
 	return false
 }
 
-// bang decides what "<!" begins, and reports false if more bytes are needed.
+// bang decides what "<!" begins; it returns false if it needs more bytes.
 func (r *Reader) bang() bool {
 	have := r.buf[r.tagStart:r.end]
 	switch {
@@ -147,14 +147,14 @@ func (r *Reader) bang() bool {
 	return true
 }
 
-// until looks for an end mark and goes back to text behind it.
+// until skips to the end of a mark and returns to state inText.
 func (r *Reader) until(mark []byte) bool {
 	if i := bytes.Index(r.buf[r.pos:r.end], mark); i >= 0 {
 		r.pos += i + len(mark)
 		r.state = inText
 		return true
 	}
-	// keep what may be the beginning of the mark
+	// keep what may be the start of the mark
 	r.pos = max(r.pos, r.end-len(mark)+1)
 	return false
 }

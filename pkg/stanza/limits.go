@@ -10,9 +10,9 @@ type Limits struct {
 	// MaxAttrs is the largest number of attributes of one element, namespace
 	// declarations included. Default 64.
 	MaxAttrs int
-	// MaxBindings is the largest number of namespace declarations that are in
-	// force at one place: those of an element and of all around it. Each name
-	// with a prefix is looked up among them. Default 256.
+	// MaxBindings is the largest number of namespace declarations in scope: those
+	// of an element and of all elements around it. Each prefix is looked up among
+	// them. Default 256.
 	MaxBindings int
 }
 

@@ -12,16 +12,16 @@ const (
 	NSStream    = "http://etherx.jabber.org/streams"    // RFC 6120
 	NSStanzas   = "urn:ietf:params:xml:ns:xmpp-stanzas" // RFC 6120 section 8.3
 	NSStreams   = "urn:ietf:params:xml:ns:xmpp-streams" // RFC 6120 section 4.9
-	nsXML       = "http://www.w3.org/XML/1998/namespace"
+	NSXML       = "http://www.w3.org/XML/1998/namespace"
 	nsXMLNS     = "http://www.w3.org/2000/xmlns/"
 )
 
 // Namespace binds a prefix; the empty prefix is the default namespace.
 type Namespace struct{ Prefix, URI string }
 
-// contentNamespace reports whether uri is one that stanzas themselves live in.
-// In all streams a stanza and its own children (body, subject, error) are in
-// the stream's default namespace, whatever that is called there.
+// contentNamespace reports whether uri is a namespace of stanzas. In every stream a
+// stanza and its own children (body, subject, error) are in the stream's default
+// namespace, whatever its name.
 func contentNamespace(uri string) bool {
 	return uri == "" || uri == NSComponent || uri == NSClient
 }
@@ -33,7 +33,7 @@ func prefixOf(name string) (prefix, local string) {
 	return "", name
 }
 
-// declare takes up the namespace declarations of the tag just read.
+// declare adds the namespace declarations of the tag just read.
 func (x *scanner) declare(depth int) bool {
 	for k := range x.attr {
 		a := &x.attr[k]
@@ -49,12 +49,12 @@ func (x *scanner) declare(depth int) bool {
 		switch {
 		case prefix == "xmlns" || uri == nsXMLNS:
 			return x.fail(a.start, "the prefix and the namespace \"xmlns\" must not be declared")
-		case (prefix == "xml") != (uri == nsXML):
+		case (prefix == "xml") != (uri == NSXML):
 			return x.fail(a.start, "the prefix \"xml\" and its namespace belong together and to nothing else")
 		case prefix != "" && uri == "":
 			return x.fail(a.start, "the prefix %q is declared with an empty namespace", clip(prefix))
 		case len(x.bind) >= x.lim.MaxBindings:
-			return x.fail(a.start, "more than %d namespace declarations are in force here", x.lim.MaxBindings)
+			return x.fail(a.start, "more than %d namespace declarations are in scope here", x.lim.MaxBindings)
 		}
 		x.bind = append(x.bind, binding{prefix, uri, depth})
 	}
@@ -80,9 +80,9 @@ func (x *scanner) resolve(prefix string) *binding {
 	return nil
 }
 
-// prefixes checks that every prefix of the tag just read is declared and that
-// no two attributes are the same after resolving. Prefixes that only the
-// stream header declares are noted in x.outer.
+// prefixes checks that every prefix of the tag just read is declared and that no two
+// attributes are the same after resolving. It adds prefixes that are declared
+// outside of the element to x.outer.
 func (x *scanner) prefixes(name string, at int) (uri string, ok bool) {
 	prefix, _ := prefixOf(name)
 	if prefix == "xmlns" {
@@ -107,7 +107,7 @@ func (x *scanner) prefixes(name string, at int) (uri string, ok bool) {
 		for j := range k {
 			// Attributes without a prefix are in no namespace.
 			if b := &x.attr[j]; b.uri == a.uri && strings.HasSuffix(b.name, local) && b.name[len(b.name)-len(local)-1] == ':' {
-				return "", x.fail(a.start, "the attribute %q is there twice under two prefixes", clip(local))
+				return "", x.fail(a.start, "the attribute %q appears twice under two prefixes", clip(local))
 			}
 		}
 	}
@@ -116,7 +116,7 @@ func (x *scanner) prefixes(name string, at int) (uri string, ok bool) {
 
 func (x *scanner) lookUp(prefix string, at int) (uri string, ok bool) {
 	if prefix == "xml" {
-		return nsXML, true
+		return NSXML, true
 	}
 	b := x.resolve(prefix)
 	if b == nil {

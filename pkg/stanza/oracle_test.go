@@ -46,7 +46,7 @@ func oracleParse(raw string) (*oracleStanza, error) {
 					switch {
 					case a.Name.Space == "":
 						o.attrs[a.Name.Local] = a.Value
-					case a.Name.Local == "lang" && a.Name.Space == nsXML:
+					case a.Name.Local == "lang" && a.Name.Space == NSXML:
 						o.attrs["xml:lang"] = a.Value
 					}
 				}

@@ -7,39 +7,39 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// NotStanza is the error of Parse for a well-formed element that is no
-// message, presence or iq of the stream's namespace.
+// NotStanza is the error of Parse for a well-formed element that is not a message,
+// presence or iq in the stream's namespace.
 type NotStanza struct{ Space, Local string }
 
 func (e *NotStanza) Error() string {
 	return fmt.Sprintf("the element <%s xmlns='%s'> is not a stanza; use message, presence or iq", clip(e.Local), clip(e.Space))
 }
 
-// Parser reads stanzas one after the other; it is what [Parse] is, with its
-// working memory kept. It is not safe for concurrent use.
+// Parser reads stanzas as [Parse] does and reuses its working memory. It is not safe
+// for concurrent use.
 type Parser struct{ x scanner }
 
-// NewParser returns a Parser. The scope is what the stream header declares;
-// it may be nil.
+// NewParser returns a Parser. The scope, which may be nil, has the declarations of
+// the stream header.
 func NewParser(lim Limits, scope []Namespace) *Parser {
 	return &Parser{scanner{lim: lim.withDefaults(), scope: scope}}
 }
 
-// DropUndeclared makes p leave out attributes whose prefix is declared nowhere,
-// and returns it. ejabberd passes them on so: it keeps the attribute of a client
-// and not the declaration of its prefix, and the sender, who wrote it well, must
-// not lose the stanza over it.
+// DropUndeclared makes p drop attributes with an undeclared prefix, and returns p.
+// ejabberd sends such attributes: it keeps the attribute of a client but not the
+// declaration of its prefix. The sender wrote it correctly and must not lose the
+// stanza.
 func (p *Parser) DropUndeclared() *Parser {
 	p.x.dropping = true
 	return p
 }
 
-// Parse reads one stanza. The XML must be exactly one element, well formed,
-// with nothing RFC 6120 section 11.1 forbids, and within the limits; raw is
-// kept, not copied. Addresses that no RFC 7622 JID can be made of are kept as
-// they are: what a server stamped must stay answerable, and who takes stanzas
-// from others checks From and To with jid.Parse.
-// Errors: [*ParseError], [*NotStanza].
+// Parse reads one stanza. The XML must be exactly one well-formed element, without
+// anything that RFC 6120 section 11.1 forbids, and within the limits. The stanza
+// shares the memory of raw. Addresses that are not RFC 7622 JIDs are kept
+// unchanged, since a stanza from the server must stay answerable; for stanzas from
+// elsewhere, check From and To with jid.Parse. Errors: [*ParseError],
+// [*NotStanza].
 func Parse(raw string, lim Limits) (*Stanza, error) { return NewParser(lim, nil).Parse(raw) }
 
 // Parse reads one stanza, as the function [Parse] does.
@@ -65,7 +65,7 @@ func (p *Parser) Parse(raw string) (*Stanza, error) {
 	return s, nil
 }
 
-// without cuts pieces out of raw, which are in order.
+// without removes pieces of raw, which are in order.
 func without(raw string, pieces []span) string {
 	out := make([]byte, 0, len(raw))
 	last := int32(0)
@@ -128,7 +128,7 @@ func (x *scanner) stanza(s *Stanza) (space, local string, ok bool) {
 		}
 		if len(x.elems) == 0 {
 			if x.i < len(x.s) {
-				return "", "", x.fail(x.i, "there is something behind the end of the stanza")
+				return "", "", x.fail(x.i, "there is content after the end of the stanza")
 			}
 			return space, local, true
 		}
@@ -136,7 +136,7 @@ func (x *scanner) stanza(s *Stanza) (space, local string, ok bool) {
 	return "", "", x.fail(x.i, "the element <%s> is not closed", clip(x.elems[len(x.elems)-1]))
 }
 
-// restricted refuses what XMPP does not have.
+// restricted fails with the reason why XMPP forbids what begins at x.i.
 func (x *scanner) restricted(rest string) bool {
 	what := "document type declarations are not allowed in XMPP"
 	switch {
@@ -148,22 +148,59 @@ func (x *scanner) restricted(rest string) bool {
 	return x.fail(x.i, "%s (RFC 6120 section 11.1)", what)
 }
 
-// element takes a start tag, at x.i.
-func (x *scanner) element(s *Stanza) (uri, local string, ok bool) {
-	at := x.i
+// open reads the start tag at x.i and adds its declarations. The caller of open must
+// call leave if the tag also closes the element.
+func (x *scanner) open() (name, uri string, selfClosed, ok bool) {
+	at, depth := x.i, len(x.elems)
 	x.i++
-	name, selfClosed, ok := x.startTag()
-	if !ok {
-		return "", "", false
+	if name, selfClosed, ok = x.startTag(); !ok {
+		return "", "", false, false
 	}
-	depth := len(x.elems)
 	if depth >= x.lim.MaxDepth {
-		return "", "", x.fail(at, "elements nest deeper than %d", x.lim.MaxDepth)
+		return "", "", false, x.fail(at, "elements nest deeper than %d", x.lim.MaxDepth)
 	}
 	if !x.declare(depth) {
-		return "", "", false
+		return "", "", false, false
 	}
-	if uri, ok = x.prefixes(name, at); !ok {
+	x.elems = append(x.elems, name)
+	uri, ok = x.prefixes(name, at)
+	return name, uri, selfClosed, ok
+}
+
+// close reads the end tag at x.i.
+func (x *scanner) close() bool {
+	at := x.i
+	x.i += 2
+	top := len(x.elems) - 1
+	if top < 0 {
+		return x.fail(at, "an end tag without a start tag")
+	}
+	open := x.elems[top]
+	if !strings.HasPrefix(x.s[x.i:], open) {
+		return x.fail(at, "the end tag does not match <%s>", clip(open))
+	}
+	x.i += len(open)
+	x.space()
+	if x.i >= len(x.s) || x.s[x.i] != '>' {
+		return x.fail(at, "the end tag does not match <%s>", clip(open))
+	}
+	x.i++
+	x.leave()
+	return true
+}
+
+// leave forgets the innermost open element and what it declared.
+func (x *scanner) leave() {
+	top := len(x.elems) - 1
+	x.elems = x.elems[:top]
+	x.undeclare(top)
+}
+
+// element reads the start tag at x.i into s.
+func (x *scanner) element(s *Stanza) (uri, local string, ok bool) {
+	at, depth := x.i, len(x.elems)
+	name, uri, selfClosed, ok := x.open()
+	if !ok {
 		return "", "", false
 	}
 	prefix, local := prefixOf(name)
@@ -192,37 +229,21 @@ func (x *scanner) element(s *Stanza) (uri, local string, ok bool) {
 		s.children = append(s.children, c)
 	}
 	if selfClosed {
-		x.undeclare(depth)
+		x.leave()
 		if depth == 0 {
 			s.inner = span{int32(x.i), int32(x.i)}
 		}
-		return uri, local, true
 	}
-	x.elems = append(x.elems, name)
 	return uri, local, true
 }
 
-// endTag takes an end tag, at x.i.
+// endTag reads the end tag at x.i into s.
 func (x *scanner) endTag(s *Stanza) bool {
 	at := x.i
-	x.i += 2
-	top := len(x.elems) - 1 // at least one is open: the first tag is a start tag or the loop ended
-	if top < 0 {
-		return x.fail(at, "an end tag without a start tag")
+	if !x.close() {
+		return false
 	}
-	open := x.elems[top]
-	if !strings.HasPrefix(x.s[x.i:], open) {
-		return x.fail(at, "the end tag does not match <%s>", clip(open))
-	}
-	x.i += len(open)
-	x.space()
-	if x.i >= len(x.s) || x.s[x.i] != '>' {
-		return x.fail(at, "the end tag does not match <%s>", clip(open))
-	}
-	x.i++
-	x.elems = x.elems[:top]
-	x.undeclare(top)
-	switch top {
+	switch len(x.elems) {
 	case 0:
 		s.inner.to = int32(at)
 	case 1:
@@ -232,7 +253,7 @@ func (x *scanner) endTag(s *Stanza) bool {
 	return true
 }
 
-// root takes the attributes of the stanza itself.
+// root reads the attributes of the stanza itself.
 func (x *scanner) root(s *Stanza) {
 	for k := range x.attr {
 		a := &x.attr[k]
@@ -269,7 +290,7 @@ type StreamHeader struct {
 	ID, From string
 	// Content is the namespace of the stanzas: NSComponent at a component listener.
 	Content string
-	// Scope is what the header declares, for Parse.
+	// Scope has the declarations of the header, for NewParser.
 	Scope []Namespace
 }
 

@@ -7,24 +7,25 @@ import (
 	"io"
 )
 
-// Errors of [Reader] after which the stream cannot be read on.
+// Errors of [Reader] that end the stream.
 var (
-	// ErrStreamEnd means the other side closed its stream with </stream:stream>.
+	// ErrStreamEnd means that the other side sent </stream:stream>.
 	ErrStreamEnd = errors.New("stream closed by the server")
-	// ErrLost means the end of an element was not found within 64 MiB: the
-	// stream is not XML any more.
+	// ErrLost means that an element did not end within 64 MiB: the stream is
+	// broken.
 	ErrLost = errors.New("the end of an element was not found; the stream is broken")
-	// ErrDoctype means a document type declaration, which RFC 6120 section 11.1 forbids.
+	// ErrDoctype means that the stream has a document type declaration, which RFC
+	// 6120 section 11.1 forbids.
 	ErrDoctype = errors.New("document type declaration in the stream (restricted-xml)")
 )
 
-// TooLarge is the error of [Reader.Next] for an element over Limits.MaxBytes.
-// The element was skipped; the stream goes on with the next call.
+// TooLarge is the error of [Reader.Next] for an element over Limits.MaxBytes. The
+// element is skipped; the next call continues the stream.
 type TooLarge struct {
 	// Head is the start tag, closed with "/>" so that it parses on its own; it
 	// is empty if the tag alone was longer than 4 KiB.
 	Head string
-	// Size is how many bytes were skipped.
+	// Size is the number of skipped bytes.
 	Size int
 }
 
@@ -53,14 +54,13 @@ const (
 	inDecl // any other "<!…>"
 )
 
-// Reader frames an XML stream: it returns the top-level elements one by one as
-// their exact bytes. It balances tags and knows quotes, comments, CDATA and
-// processing instructions, so that it finds the end of any well-formed
-// element; whether the element is well formed and allowed is for [Parse] to
-// say. It allocates nothing per element.
+// Reader splits an XML stream into the exact bytes of its top-level elements. It
+// balances tags and knows quotes, comments, CDATA and processing instructions, so it
+// finds the end of any well-formed element. [Parse] checks whether the element is
+// well formed and allowed. Reader allocates nothing per element.
 //
-// What is in its buffer when the process is killed is lost: XEP-0114 has no
-// acknowledgements, the server counts it as delivered.
+// Killed: the content of its buffer is lost, since XEP-0114 has no
+// acknowledgements and the server counts it as delivered.
 type Reader struct {
 	r   io.Reader
 	lim Limits
@@ -128,18 +128,17 @@ func (r *Reader) Next() ([]byte, error) {
 	}
 }
 
-// Buffered reports whether bytes are waiting that Next can look at without
-// reading from the connection.
+// Buffered reports whether the buffer has bytes that Next did not return yet.
 func (r *Reader) Buffered() bool { return r.end > r.pos }
 
-// begin forgets the element before: a new one may start at r.pos.
+// begin starts a new element at r.pos.
 func (r *Reader) begin() {
 	r.start = r.pos
 	r.skipping, r.skipped, r.head, r.haveHead = false, 0, nil, false
 }
 
-// bound switches to skipping when the element got too large, and drops the
-// bytes of an element that is being skipped.
+// bound starts to skip an element that is too large, and drops the bytes of a
+// skipped element.
 func (r *Reader) bound() error {
 	if !r.skipping && r.pos-r.start > r.lim.MaxBytes {
 		r.captureHead()
@@ -150,7 +149,7 @@ func (r *Reader) bound() error {
 	}
 	keep := r.pos
 	if r.state == afterLess || r.state == inBang {
-		keep = r.tagStart // what the tag is has not been decided yet
+		keep = r.tagStart // the kind of the tag is not known yet
 	}
 	r.skipped += keep - r.start
 	r.start = keep
@@ -160,7 +159,7 @@ func (r *Reader) bound() error {
 	return nil
 }
 
-// captureHead copies the start tag of the element that is about to be skipped.
+// captureHead copies the start tag of an element that will be skipped.
 func (r *Reader) captureHead() {
 	if r.haveHead {
 		return
@@ -183,7 +182,7 @@ func (r *Reader) captureHead() {
 	}
 }
 
-// fill reads more, making room first.
+// fill makes room and reads more.
 func (r *Reader) fill() error {
 	if r.readErr != nil {
 		return r.readErr

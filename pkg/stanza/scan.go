@@ -5,18 +5,17 @@ import (
 	"strings"
 )
 
-// ParseError says what is wrong with XML that was refused, and where.
+// ParseError says why XML was refused, and where.
 type ParseError struct {
 	Offset int    // in bytes from the beginning
-	Reason string // in words a caller understands
+	Reason string // for people
 }
 
 func (e *ParseError) Error() string {
 	return fmt.Sprintf("XML at byte %d: %s", e.Offset, e.Reason)
 }
 
-// scanner is the strict pass over one element. Its slices are kept from one
-// element to the next.
+// scanner reads one element strictly. It reuses its slices for the next element.
 type scanner struct {
 	s     string
 	i     int
@@ -26,19 +25,19 @@ type scanner struct {
 	attr  []attribute // of the tag just read
 	bind  []binding
 	elems []string    // names of the open elements
-	outer []Namespace // prefixes in use that only the stream declares
+	outer []Namespace // used prefixes that are declared outside of the element
 
-	dropping bool   // attributes whose prefix is not declared
-	dropped  []span // of them
+	dropping bool   // drop attributes with an undeclared prefix
+	dropped  []span // the dropped attributes
 }
 
 type attribute struct {
-	start    int // of the white space before it
+	start    int // offset of the white space before it
 	name     string
 	value    string // as written, between the quotes
-	valueEnd int    // behind the closing quote
+	valueEnd int    // offset after the closing quote
 	changed  bool   // unescape(value) differs from value
-	uri      string // the namespace of a name with a prefix, once that is resolved
+	uri      string // the namespace of a name with a prefix, once resolved
 }
 
 func (a *attribute) text() string {
@@ -114,7 +113,8 @@ func (x *scanner) space() bool {
 	return x.i > from
 }
 
-// startTag reads a start tag at x.i (behind its '<'); its attributes are in x.attr.
+// startTag reads a start tag at x.i, after its '<', and stores its attributes in
+// x.attr.
 func (x *scanner) startTag() (name string, selfClosed, ok bool) {
 	if name, ok = x.name(); !ok {
 		return "", false, false
@@ -156,7 +156,7 @@ func (x *scanner) attribute(from int) bool {
 	}
 	for k := range x.attr {
 		if x.attr[k].name == name {
-			return x.fail(at, "the attribute %q is there twice", clip(name))
+			return x.fail(at, "the attribute %q appears twice", clip(name))
 		}
 	}
 	x.space()

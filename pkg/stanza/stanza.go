@@ -39,29 +39,29 @@ func KindOf(name string) Kind {
 }
 
 // Header is the start tag of a stanza: its kind and the attributes of RFC 6120
-// section 8.1. Other attributes have no meaning there and are not carried.
+// section 8.1. Other attributes have no meaning there and are dropped.
 type Header struct {
 	Kind     Kind
 	Type     string // as written; empty if absent
 	ID       string
-	EmptyID  bool   // there is an id, and it is empty: an answer has to have it too
+	EmptyID  bool   // the id attribute is there and empty; an answer must have it too
 	Lang     string // xml:lang
 	From, To jid.JID
 }
 
-// Stanza is one stanza: its exact XML and what routing needs to know of it.
-// It is immutable; Parse and Build make it.
+// Stanza is one stanza: its exact XML and what routing needs of it. It is immutable;
+// Parse and Build make it.
 type Stanza struct {
 	Header
 	raw        string
 	inner      span // content between start tag and end tag
 	extra      string
 	children   []Child
-	rewrite    bool // the XML must not go into a stream as it stands
+	rewrite    bool // the XML must be rewritten before it goes into a stream
 	childSpace [6]Child
 }
 
-// span is a piece of the XML; MaxBytes fits.
+// span is a range of bytes of the XML.
 type span struct{ from, to int32 }
 
 // Child is a direct child element of a stanza.
@@ -72,11 +72,11 @@ type Child struct {
 	Local string
 
 	outer, inner span
-	xmlns        span // an explicit declaration of a content namespace, to be cut
+	xmlns        span // a declaration of a content namespace, which rewriting removes
 }
 
-// XML returns the exact bytes. They parse on their own: a prefix that only the
-// stream declares has been declared on the stanza.
+// XML returns the exact bytes. They parse on their own: prefixes of the stream are
+// declared on the stanza.
 func (s *Stanza) XML() string { return s.raw }
 
 // Inner returns the XML between start tag and end tag.
@@ -106,8 +106,8 @@ func (s *Stanza) Child(space, local string) (Child, bool) {
 	return Child{}, false
 }
 
-// ChildXML returns the XML of a child as it stands in the stanza; prefixes and
-// the default namespace may be declared outside of it.
+// ChildXML returns the XML of a child as it is in the stanza. Prefixes and the
+// default namespace may be declared outside of it; see Standalone.
 func (s *Stanza) ChildXML(c Child) string { return s.raw[c.outer.from:c.outer.to] }
 
 // ChildText returns the character data directly in a child, unescaped.
@@ -129,16 +129,16 @@ func (s *Stanza) Text(local string) (string, bool) {
 // inside other elements (forwarded messages, XHTML-IM) are not the body.
 func (s *Stanza) Body() (string, bool) { return s.Text("body") }
 
-// NeedsAnswer reports whether the stanza is an IQ of type get or set, which
-// RFC 6120 section 8.2.3 says must be answered.
+// NeedsAnswer reports whether the stanza is an IQ of type get or set, which must be
+// answered (RFC 6120 section 8.2.3).
 func (s *Stanza) NeedsAnswer() bool {
 	return s.Kind == IQ && (s.Type == "get" || s.Type == "set")
 }
 
-// MayBounce reports whether an error may be sent back for it: never for
-// errors and IQ results (RFC 6120 section 8.3.1), and not for groupchat and
-// headline messages, whose senders do not expect one, nor for presence other
-// than subscription requests and probes.
+// MayBounce reports whether an error may answer the stanza. It may not for errors
+// and IQ results (RFC 6120 section 8.3.1), for groupchat and headline messages,
+// whose senders do not expect errors, and for presence other than subscription
+// requests and probes.
 func (s *Stanza) MayBounce() bool {
 	if s.From.IsZero() {
 		return false

@@ -1,8 +1,8 @@
 package stanza
 
-// TypeKnown reports whether the type is one that stanzas of this kind can have:
-// RFC 6121 sections 5.2.2 (messages) and 4.7.1 (presence), RFC 6120 section
-// 8.2.3 (IQs). No type is one, but for IQs.
+// TypeKnown reports whether stanzas of this kind can have the type: RFC 6121
+// sections 5.2.2 (messages) and 4.7.1 (presence), RFC 6120 section 8.2.3 (IQs). An
+// IQ must have a type; the others need not.
 func (h *Header) TypeKnown() bool {
 	switch h.Kind {
 	case Message:
@@ -24,11 +24,10 @@ func (h *Header) TypeKnown() bool {
 	return false
 }
 
-// EffectiveType is the type by which a stanza counts. A message with no type or
-// one that is not known is "normal" (RFC 6121 section 5.2.2), presence with no
-// type is "available" (section 4.7.1). Presence and IQs of a type that is not
-// known are errors, which a component does not let through; here they are
-// "unknown".
+// EffectiveType returns the type that a stanza counts as. A message without a type,
+// or with an unknown one, is "normal" (RFC 6121 section 5.2.2); presence without a
+// type is "available" (section 4.7.1). Presence and IQs with an unknown type are
+// errors, which a component refuses; here they are "unknown".
 func (h *Header) EffectiveType() string {
 	switch {
 	case h.Type != "" && h.TypeKnown():
@@ -41,6 +40,6 @@ func (h *Header) EffectiveType() string {
 	return "unknown"
 }
 
-// EventType is the kind and the effective type of a stanza: "message.chat",
+// EventType returns the kind and the effective type of a stanza: "message.chat",
 // "presence.available", "iq.get".
 func (h *Header) EventType() string { return h.Kind.String() + "." + h.EffectiveType() }

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// entity decodes the reference at s[i] == '&' and returns its rune and length,
-// or length 0 if it is none of the predefined five and no character reference
+// entity decodes the reference at s[i] == '&' and returns its rune and length. The
+// length is 0 if it is neither one of the predefined five nor a character reference
 // (RFC 6120 section 11.1).
 func entity(s string, i int) (rune, int) {
 	end := i + 32
@@ -47,9 +47,9 @@ func entity(s string, i int) (rune, int) {
 	}
 }
 
-// unescape returns the value of checked character data, CDATA sections taken
-// apart. Line ends are normalised (XML 1.0 section 2.11), and white space of
-// attribute values too (section 3.3.3).
+// unescape returns the value of checked character data, which may have CDATA
+// sections. It normalises line ends (XML 1.0 section 2.11), and white space in
+// attribute values (section 3.3.3). It skips child elements.
 func unescape(s string, attr bool) string {
 	if !strings.ContainsAny(s, "&\r<") && !(attr && strings.ContainsAny(s, "\t\n")) {
 		return s
@@ -85,7 +85,7 @@ func unescape(s string, attr bool) string {
 			}
 			b.WriteString(newlines(s[i+9 : i+end]))
 			i += end + 3
-		case c == '<': // a child element's tag: text of direct children only is asked for
+		case c == '<': // a child element
 			i = skipElement(s, i)
 		default:
 			b.WriteByte(c)
@@ -102,8 +102,8 @@ func newlines(s string) string {
 	return strings.ReplaceAll(strings.ReplaceAll(s, "\r\n", "\n"), "\r", "\n")
 }
 
-// skipElement returns the offset behind the element that begins at s[i], in
-// checked content.
+// skipElement returns the offset after the element that begins at s[i]. The content
+// must be checked.
 func skipElement(s string, i int) int {
 	depth := 0
 	for i < len(s) {

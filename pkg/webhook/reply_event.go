@@ -136,7 +136,7 @@ func (r *replier) threaded(s *stanza.Stanza, err error) (*stanza.Stanza, error) 
 	}
 	thread := r.ev.Stanza.ChildXML(c) // with its parent
 	if !strings.HasPrefix(thread, "<thread") || strings.Contains(thread, "xmlns") {
-		thread = stanza.Element("thread", r.ev.Stanza.ChildText(c))
+		thread = stanza.TextElement("thread", r.ev.Stanza.ChildText(c))
 	}
 	return s.Append(thread, r.e.Limits)
 }

@@ -55,7 +55,7 @@ func TestCheckLiveTriesAccounts(t *testing.T) {
 		name, server, tls, found, advice string
 		trusted                          *accounttest.Server
 	}{
-		{"nobody listens", nobody.Addr().String(), config.TLSStart, "the XMPP server cannot be asked", "http.basic.accounts.server", nil},
+		{"nobody listens", nobody.Addr().String(), config.TLSStart, "the XMPP server is unavailable", "http.basic.accounts.server", nil},
 		{"no STARTTLS", plain.Addr(), config.TLSStart, "offers no STARTTLS", "give the server a certificate for example.com; or, in http.basic.accounts, name its port for direct TLS (most often 5223) with tls: direct, or over loopback write tls: none", nil},
 		{"direct TLS at a port for STARTTLS", saysTo(t, header+"</stream:stream>"), config.TLSDirect, "does not look like a TLS handshake", "write tls: starttls in http.basic.accounts", nil},
 		{"unknown authority", starttls.Addr(), config.TLSStart, "unknown authority", "into http.basic.accounts.ca_file", nil},

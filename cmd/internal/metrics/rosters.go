@@ -30,5 +30,6 @@ func (m *rosterMetrics) Collect(ch chan<- prometheus.Metric) {
 		}
 		m.running.count(ch, int64(h.Running()), h.Domain)
 	}
-	m.jobs.count(ch, int64(m.rosters.JobsRunning()))
+	running, _ := m.rosters.Jobs.Running()
+	m.jobs.count(ch, int64(running))
 }

@@ -23,7 +23,7 @@ import (
 const maxAnswer = 16 << 20
 
 // errNo is the answer 1 of a command that says 0 for success.
-var errNo = errors.New("ejabberd answered 1, which means that it has not been done; its log may have the reason")
+var errNo = errors.New("ejabberd answered 1: the command failed; ejabberd's log may have the reason")
 
 // statusError is an answer of another status than 200.
 type statusError struct {
@@ -72,15 +72,15 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 	defer cancel()
 	address, err := outbound.ParseAddress(strings.TrimRight(b.URL, "/") + "/" + command)
 	if err != nil {
-		return nil, fmt.Errorf("ejabberd's API cannot be asked: its URL %w", err)
+		return nil, fmt.Errorf("ejabberd's API cannot be called: its URL %w", err)
 	}
 	u, err := address.URL(nil)
 	if err != nil {
-		return nil, fmt.Errorf("ejabberd's API cannot be asked: %w", err)
+		return nil, fmt.Errorf("ejabberd's API cannot be called: %w", err)
 	}
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://localhost/", bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("ejabberd's API cannot be asked: %w", err)
+		return nil, fmt.Errorf("ejabberd's API cannot be called: %w", err)
 	}
 	r.URL, r.Host = u, u.Host
 	r.Header.Set("Content-Type", "application/json")
@@ -118,7 +118,7 @@ func unanswered(ctx context.Context, err error) error {
 		return fmt.Errorf("ejabberd's API gave no answer: %w", cause)
 	}
 	if errors.Is(err, outbound.ErrRefused) {
-		return fmt.Errorf("ejabberd's API is not asked: %w", err)
+		return fmt.Errorf("ejabberd's API was not called: %w", err)
 	}
 	if _, ok := errors.AsType[net.Error](err); ok || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
 		return &down{err}

@@ -105,7 +105,7 @@ func TestRealDiesInBetween(t *testing.T) {
 	owner := jid.MustParse("alice@localhost")
 	_, memory := rostertest.New()
 	memory.Wants[owner] = "{" + strings.Join(list, ", ") + "}"
-	h := roster.NewHost(roster.Options{
+	h := roster.NewSyncer(roster.Options{
 		Domain: "localhost", Source: memory, Cache: memory, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
 		Backends: &roster.Backends{Host: "localhost", API: b, Log: zap.NewNop()},
 	})

@@ -219,7 +219,7 @@ func TestRealRefresh(t *testing.T) {
 	for _, i := range []roster.Item{item("bob@localhost", "Bob", roster.Both, "A", "B"), item("x.org", "", roster.To)} {
 		want[i.JID] = i
 	}
-	h := roster.NewHost(roster.Options{
+	h := roster.NewSyncer(roster.Options{
 		Domain: "localhost", Source: source{want}, Cache: nowhere{}, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
 		Backends: &roster.Backends{Host: "localhost", API: b, Log: zap.NewNop()},
 	})

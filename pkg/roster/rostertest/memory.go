@@ -15,7 +15,7 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// Memory is all that a [roster.Host] works with. Its fields are set before it is
+// Memory is all that a [roster.Syncer] works with. Its fields are set before it is
 // used.
 type Memory struct {
 	Wants map[jid.JID]string        // by owner, as [roster.Decode] has it; the application fails for others
@@ -48,9 +48,9 @@ func New(domains ...string) (*roster.Rosters, *Memory) {
 		Wants: make(map[jid.JID]string), Has: make(map[jid.JID]roster.Roster), Fails: make(map[jid.JID]error), Keeps: make(map[jid.JID]bool),
 		records: make(map[jid.JID]record), jobs: make(map[string][]byte),
 	}
-	var hosts []*roster.Host
+	var hosts []*roster.Syncer
 	for _, d := range domains {
-		hosts = append(hosts, roster.NewHost(roster.Options{
+		hosts = append(hosts, roster.NewSyncer(roster.Options{
 			Domain: d, Source: m, Backends: m, Cache: m, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
 		}))
 	}
@@ -92,8 +92,8 @@ func (m *Memory) Choose(context.Context, jid.JID) (roster.Choice, error) {
 	return roster.Choice{Backend: m}, m.Down
 }
 
-// Learn implements roster.Chooser.
-func (m *Memory) Learn(roster.Choice, roster.Lesson) bool { return false }
+// Observe implements roster.Chooser.
+func (m *Memory) Observe(roster.Choice, roster.Observation) bool { return false }
 
 // Name implements roster.Backend.
 func (m *Memory) Name() string { return "memory" }

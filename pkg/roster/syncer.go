@@ -13,7 +13,7 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// Options say how the rosters of one host's users are kept.
+// Options configure the rosters of one host.
 type Options struct {
 	Domain      string // the host
 	Source      Source
@@ -26,19 +26,18 @@ type Options struct {
 	Now         func() time.Time // nil: time.Now
 }
 
-// Host keeps the rosters of one host's users. For an owner it does one thing at
-// a time: a refresh that is asked for during one runs after it, once, however
-// many ask.
+// Syncer refreshes the rosters of one host's users. It runs one refresh of an
+// owner at a time: calls during a refresh share one more refresh after it.
 //
-// Killed during a refresh: the server has some of its changes. The next refresh
-// begins with reading what is there, and does the rest.
-type Host struct {
-	Domain string
-	Log    *zap.Logger
-	now    atomic.Pointer[setup]
-	stop   context.CancelFunc
-	ctx    context.Context // of the refreshes
-	wg     sync.WaitGroup
+// Killed during a refresh: the server has some of the changes. The next refresh
+// reads the roster first and makes the rest.
+type Syncer struct {
+	Domain  string
+	Log     *zap.Logger
+	current atomic.Pointer[setup]
+	stop    context.CancelFunc
+	ctx     context.Context // of the refreshes
+	wg      sync.WaitGroup
 
 	mu      sync.Mutex
 	stopped bool
@@ -47,7 +46,7 @@ type Host struct {
 	Counters Counters
 }
 
-// setup is how the rosters are kept at the moment.
+// setup is the current configuration.
 type setup struct {
 	Options
 	slots chan struct{}
@@ -103,47 +102,47 @@ func (c *Counters) All() map[Result]int64 {
 	return all
 }
 
-// flight is an owner's refresh that is under way, and the one after it.
+// flight holds an owner's current refresh, and the one after it.
 type flight struct {
-	now   *turn
-	begun bool
-	next  *turn // nil: nobody has asked for one
+	current *pass
+	begun   bool
+	next    *pass // nil: not requested
 }
 
-// turn is one refresh, for all who wait for it.
-type turn struct {
+// pass is one refresh, shared by all callers that wait for it.
+type pass struct {
 	force   bool
 	done    chan struct{}
 	outcome Outcome
 }
 
-// NewHost returns a host that has nothing to do yet. Stop it in the end.
-func NewHost(o Options) *Host {
-	h := &Host{Domain: o.Domain, Log: o.Log, flights: make(map[jid.JID]*flight)}
-	h.now.Store(newSetup(o))
+// NewSyncer returns an idle syncer. Call Stop at the end.
+func NewSyncer(o Options) *Syncer {
+	h := &Syncer{Domain: o.Domain, Log: o.Log, flights: make(map[jid.JID]*flight)}
+	h.current.Store(newSetup(o))
 	h.ctx, h.stop = context.WithCancel(context.Background())
 	return h
 }
 
-// Change makes all refreshes that begin from now on do as these options say;
-// Domain and Log stay as they are.
-func (h *Host) Change(o Options) {
+// Change sets the options of all refreshes that begin from now on, except Domain
+// and Log.
+func (h *Syncer) Change(o Options) {
 	o.Domain, o.Log = h.Domain, h.Log
-	h.now.Store(newSetup(o))
+	h.current.Store(newSetup(o))
 }
 
-func (h *Host) options() Options { return h.now.Load().Options }
+func (h *Syncer) options() Options { return h.current.Load().Options }
 
-// Now is the time of the host's clock.
-func (h *Host) Now() time.Time { return h.now.Load().Now() }
+// Now returns the time of the clock in the options.
+func (h *Syncer) Now() time.Time { return h.current.Load().Now() }
 
-// ErrStopped means that the process is about to end.
+// ErrStopped means that the process is stopping.
 var ErrStopped = errors.New("stanzahook is stopping")
 
-// Refresh makes an owner's roster on the server what the source wants, and says
-// what came of it. With force also where that takes away most of a roster. When
-// ctx ends first, the refresh goes on. Errors: ErrStopped, and ctx's.
-func (h *Host) Refresh(ctx context.Context, owner jid.JID, force bool) (Outcome, error) {
+// Refresh brings an owner's roster on the server to what the source wants. With
+// force it does so even if that removes most of the roster. The refresh goes on
+// when ctx ends. Errors: ErrStopped, and that of ctx.
+func (h *Syncer) Refresh(ctx context.Context, owner jid.JID, force bool) (Outcome, error) {
 	t, err := h.join(owner, force)
 	if err != nil {
 		return Outcome{}, err
@@ -159,10 +158,10 @@ func (h *Host) Refresh(ctx context.Context, owner jid.JID, force bool) (Outcome,
 	}
 }
 
-// join returns the owner's next refresh that has not begun.
-func (h *Host) join(owner jid.JID, force bool) (*turn, error) {
+// join returns the owner's next refresh that has not begun, and requests it if there is none.
+func (h *Syncer) join(owner jid.JID, force bool) (*pass, error) {
 	if owner.Domain() != h.Domain || !owner.IsBare() || owner.Local() == "" {
-		return nil, fmt.Errorf("%s is no user of %s", owner, h.Domain)
+		return nil, fmt.Errorf("%s is not a user of %s", owner, h.Domain)
 	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -171,15 +170,15 @@ func (h *Host) join(owner jid.JID, force bool) (*turn, error) {
 	}
 	f := h.flights[owner]
 	if f == nil {
-		f = &flight{now: &turn{force: force, done: make(chan struct{})}}
+		f = &flight{current: &pass{force: force, done: make(chan struct{})}}
 		h.flights[owner] = f
-		h.wg.Go(func() { h.fly(owner, f) })
-		return f.now, nil
+		h.wg.Go(func() { h.run(owner, f) })
+		return f.current, nil
 	}
-	t := f.now
+	t := f.current
 	if f.begun {
 		if f.next == nil {
-			f.next = &turn{done: make(chan struct{})}
+			f.next = &pass{done: make(chan struct{})}
 		}
 		t = f.next
 	}
@@ -187,10 +186,10 @@ func (h *Host) join(owner jid.JID, force bool) (*turn, error) {
 	return t, nil
 }
 
-// fly does an owner's refreshes until nobody asks for another.
-func (h *Host) fly(owner jid.JID, f *flight) {
+// run runs the refreshes of an owner until no other is requested.
+func (h *Syncer) run(owner jid.JID, f *flight) {
 	for {
-		free, slots := false, h.now.Load().slots
+		free, slots := false, h.current.Load().slots
 		select {
 		case slots <- struct{}{}:
 			free = true
@@ -198,20 +197,20 @@ func (h *Host) fly(owner jid.JID, f *flight) {
 		}
 		h.mu.Lock()
 		f.begun = true
-		t := f.now
+		t := f.current
 		h.mu.Unlock()
 		if free {
 			t.outcome = h.refresh(h.ctx, owner, t.force)
 			<-slots
 			if h.ctx.Err() != nil && !t.outcome.Result.Updated() {
-				t.outcome = Outcome{} // it was broken off: ErrStopped
+				t.outcome = Outcome{} // it was aborted: ErrStopped
 			}
 			h.Counters.count(t.outcome.Result)
 		}
 		close(t.done)
 		h.mu.Lock()
-		f.now, f.next, f.begun = f.next, nil, false
-		if f.now == nil {
+		f.current, f.next, f.begun = f.next, nil, false
+		if f.current == nil {
 			delete(h.flights, owner)
 			h.mu.Unlock()
 			return
@@ -220,16 +219,16 @@ func (h *Host) fly(owner jid.JID, f *flight) {
 	}
 }
 
-// Running is how many refreshes are under way or wait.
-func (h *Host) Running() int {
+// Running returns how many owners have a refresh running or waiting.
+func (h *Syncer) Running() int {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return len(h.flights)
 }
 
-// Stop takes no more refreshes, and waits for those under way; when ctx ends,
-// they are broken off.
-func (h *Host) Stop(ctx context.Context) {
+// Stop accepts no more refreshes and waits for the running ones. It aborts them
+// when ctx ends.
+func (h *Syncer) Stop(ctx context.Context) {
 	h.mu.Lock()
 	h.stopped = true
 	h.mu.Unlock()

@@ -157,7 +157,7 @@ func TestNotOurs(t *testing.T) {
 
 func TestJobs(t *testing.T) {
 	r := newRig(t, nil)
-	rosters := roster.New(r.cache, zap.NewNop(), r.Host)
+	rosters := roster.New(r.cache, zap.NewNop(), r.Syncer)
 	for i := range 100 {
 		r.app.says(fmt.Sprintf("u%d", i), `{"marie@example.com": {}}`)
 	}
@@ -205,7 +205,7 @@ func TestJobs(t *testing.T) {
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := still(t, `{}`, 1)
-		rosters := roster.New(r.cache, zap.NewNop(), r.Host)
+		rosters := roster.New(r.cache, zap.NewNop(), r.Syncer)
 		r.server.slow = time.Second
 		var owners []jid.JID
 		for i := range 10 {
@@ -216,7 +216,7 @@ func TestInterrupted(t *testing.T) {
 			t.Fatal(err)
 		}
 		time.Sleep(5500 * time.Millisecond)
-		killed := roster.New(r.cache, zap.NewNop(), r.Host) // another process, with what is stored
+		killed := roster.New(r.cache, zap.NewNop(), r.Syncer) // another process, with what is stored
 		j, ok, err := killed.Job(t.Context(), run.Snapshot().ID)
 		if err != nil || !ok || j.State != roster.JobInterrupted || j.Done != 3 && j.Done != 4 || j.Total != 10 {
 			t.Errorf("%+v, %v, %v", j, ok, err)
@@ -231,7 +231,7 @@ func TestInterrupted(t *testing.T) {
 func TestLogins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := still(t, `{}`, 4)
-		l := roster.NewLogins(r.Host, zap.NewNop())
+		l := roster.NewLogins(r.Syncer, zap.NewNop())
 		ctx, cancel := context.WithCancel(t.Context())
 		var wg sync.WaitGroup
 		wg.Go(func() { l.Run(ctx) })
@@ -283,8 +283,8 @@ func TestEvery(t *testing.T) {
 }
 
 func TestOwner(t *testing.T) {
-	one := roster.New(newCache(), zap.NewNop(), roster.NewHost(roster.Options{Domain: "example.com", Concurrency: 1}))
-	two := roster.New(newCache(), zap.NewNop(), roster.NewHost(roster.Options{Domain: "example.com", Concurrency: 1}), roster.NewHost(roster.Options{Domain: "example.org", Concurrency: 1}))
+	one := roster.New(newCache(), zap.NewNop(), roster.NewSyncer(roster.Options{Domain: "example.com", Concurrency: 1}))
+	two := roster.New(newCache(), zap.NewNop(), roster.NewSyncer(roster.Options{Domain: "example.com", Concurrency: 1}), roster.NewSyncer(roster.Options{Domain: "example.org", Concurrency: 1}))
 	for _, tc := range []struct {
 		r          *roster.Rosters
 		name, host string
@@ -294,8 +294,8 @@ func TestOwner(t *testing.T) {
 		{one, "john@example.com/phone", "", "john@example.com"},
 		{two, "john", "example.org", "john@example.org"},
 		{two, "john@EXAMPLE.org", "", "john@example.org"},
-		{two, "john", "", `"john" does not say at which host; write it as name@host, or say host=, with one of example.com, example.org`},
-		{one, "john@example.net", "", `"john@example.net" is no user of a host whose rosters are kept here (example.com)`},
+		{two, "john", "", `"john" has no host; write name@host, or set host= to one of example.com, example.org`},
+		{one, "john@example.net", "", `"john@example.net" is not a user of a host with rosters (example.com)`},
 		{one, "@example.com", "", `jid "@example.com": localpart: is empty`},
 		{one, "a b", "", `jid "a b@example.com": localpart: contains a space`},
 		{one, "", "", `jid "@example.com": localpart: is empty`},

@@ -8,7 +8,7 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// judge says what came of the changes, from what the server has after them.
+// judge returns the outcome of the changes, by the roster that the server has now.
 func (r *run) judge(b Choice, m made, after, want Roster, beyond []jid.JID, p Policy) (o Outcome, again bool) {
 	p.Added, p.SubscriptionsStay = r.rec.added(), true
 	left := Diff(after, want, p)
@@ -17,14 +17,14 @@ func (r *run) judge(b Choice, m made, after, want Roster, beyond []jid.JID, p Po
 	case m.err != nil:
 		return r.outcome(resultOf(m.err), "%s; %s: %v", m, m.at, m.err), false
 	case left.Len() > 0:
-		// Somebody else was at it, or the server does not do what it says.
+		// Somebody else changed the roster, or the server does not do what it says.
 		return r.outcome(Forbidden, "%s; the server has accepted the changes, but these are not there: %s", m, list(touched(left))), true
 	case len(kept) > 0 && set(m.changes, kept):
-		if r.Backends.Learn(b, SubscriptionsStay) {
+		if r.Backends.Observe(b, SubscriptionsStay) {
 			return r.outcome(Degraded, "%s", m), true
 		}
 	case len(kept) == 0 && set(m.changes, nil):
-		r.Backends.Learn(b, SetsWork)
+		r.Backends.Observe(b, SetsWork)
 	}
 	if len(kept) > 0 || len(beyond) > 0 {
 		return r.outcome(Degraded, "%s; %s", m, shortfall(b, kept, beyond)), false
@@ -32,7 +32,8 @@ func (r *run) judge(b Choice, m made, after, want Roster, beyond []jid.JID, p Po
 	return r.outcome(Applied, "%s", m), false
 }
 
-// otherSubscriptions are the contacts with another subscription than is wanted.
+// otherSubscriptions returns the contacts that have another subscription than
+// wanted.
 func otherSubscriptions(have, want Roster) []Change {
 	var all []Change
 	for contact, item := range want {
@@ -44,8 +45,8 @@ func otherSubscriptions(have, want Roster) []Change {
 	return all
 }
 
-// set reports whether changes have set the subscription of one of some contacts;
-// with nil, of any, to something that a server does not set by itself.
+// set reports whether the changes set the subscription of one of the contacts in
+// of; if of is nil, whether they set any subscription other than none.
 func set(c Changes, of []Change) bool {
 	one := func(item Item) bool {
 		if of == nil {
@@ -58,7 +59,7 @@ func set(c Changes, of []Change) bool {
 	})
 }
 
-// shortfall says what the server does not have as it is wanted.
+// shortfall says what the server does not have as wanted.
 func shortfall(b Backend, kept []Change, beyond []jid.JID) string {
 	var parts []string
 	if len(kept) > 0 {
@@ -74,7 +75,7 @@ func shortfall(b Backend, kept []Change, beyond []jid.JID) string {
 	return strings.Join(parts, "; ")
 }
 
-// touched are the contacts of some changes.
+// touched returns the contacts that the changes are about.
 func touched(c Changes) []jid.JID {
 	var all []jid.JID
 	for _, i := range slices.Concat(c.Add, c.Remove) {
