@@ -54,7 +54,7 @@ func headerKey(name string) bool {
 
 func (inner) decode(e *builder, v json.RawMessage, at level) error {
 	if at.forwarded >= maxForwarded {
-		return wrong("", "forwarded messages nest deeper than %d", maxForwarded)
+		return wrong("", "more than %d forwarded messages nest", maxForwarded)
 	}
 	if v[0] != '{' {
 		return wrong("", "an object with the keys of a message is expected")
