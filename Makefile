@@ -78,14 +78,14 @@ ACCOUNTS ?= bin/faults.json
 faults: ## the fault tests at full size: kills, outages, bad networks, disks, clocks, bots; a table of accounts
 	@sh deploy/lab/install.sh tests
 	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
-	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 45m -v -run 'Faults|Outages|Kill|Restart|Queue' ./cmd/stanzahook
+	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 45m -v -p 1 -run 'Faults|Outages|Kill|Restart|Queue' ./deploy/test/faults ./deploy/test/roster
 	@.ci/accounts $(ACCOUNTS)
 
 # One server after the other, so that what is measured is not the other's load.
 .PHONY: attack
 attack: ## the attacks at full size: users and callers who try to harm others, whose answers and latencies must hold
 	@sh deploy/lab/install.sh tests
-	STANZAHOOK_ATTACK=full CGO_ENABLED=1 go test -tags integration -count=1 -timeout 45m -parallel 1 -v -run '^TestAttack$$' ./cmd/stanzahook | grep -vE '^ *\{|^=== '
+	STANZAHOOK_ATTACK=full CGO_ENABLED=1 go test -tags integration -count=1 -timeout 45m -parallel 1 -v -run '^TestAttack$$' ./deploy/test/attack | grep -vE '^ *\{|^=== '
 
 .PHONY: soak
 soak: ## steady load for SOAK (10m) on SERVER, RATE (1200) messages/s; bin/soak gets samples, account and a plot
@@ -93,21 +93,21 @@ soak: ## steady load for SOAK (10m) on SERVER, RATE (1200) messages/s; bin/soak 
 	@sh deploy/lab/install.sh plots
 	@rm -rf bin/soak && mkdir -p bin/soak
 # What was sampled is drawn if the test fails, too.
-	SERVER=$(SERVER) SOAK=$(SOAK) RATE=$(RATE) SOAK_DIR=$(CURDIR)/bin/soak go test -tags integration,soak -count=1 -timeout 3h -v -run TestSoak ./cmd/stanzahook && code=0 || code=1; \
+	SERVER=$(SERVER) SOAK=$(SOAK) RATE=$(RATE) SOAK_DIR=$(CURDIR)/bin/soak go test -tags integration,soak -count=1 -timeout 3h -v -run TestSoak ./deploy/lab/soak && code=0 || code=1; \
 	[ ! -e bin/soak/soak.csv ] || gnuplot -e "csv='bin/soak/soak.csv'" deploy/lab/soak.gnuplot >bin/soak/soak.svg || code=1; \
 	exit $$code
 
 .PHONY: growth
 growth: ## measure how costs grow with endpoints, conversations, sizes and what waits; writes deploy/growth
 	@sh deploy/lab/install.sh plots
-	GROWTH_DIR=$(CURDIR)/deploy/growth go test -tags integration,bench -count=1 -timeout 20m -v -run '^TestGrowth$$' ./cmd/stanzahook | grep -vE '^ *\{|^=== '
+	GROWTH_DIR=$(CURDIR)/deploy/growth go test -tags integration,bench -count=1 -timeout 20m -v -run '^TestGrowth$$' ./deploy/lab/growth | grep -vE '^ *\{|^=== '
 	@cd deploy/growth && for a in endpoints:1:1 conversations:1:1 bytes:0:1024 waiting:1:1; do IFS=: read -r axis logs unit <<<"$$a"; \
 		gnuplot -e "csv='$$axis.csv'; axis='$$axis'; logs=$$logs; unit=$$unit" growth.gnuplot >$$axis.svg; done
 
 .PHONY: compat
 compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory with their source
 	@sh deploy/lab/install.sh tests
-	MODULES=$(MODULES) go test -tags integration,compat -count=1 -timeout 15m -v -run 'TestRestCompat|TestRosterCompat' ./cmd/stanzahook
+	MODULES=$(MODULES) go test -tags integration,compat -count=1 -timeout 15m -v -p 1 -run 'TestRestCompat|TestRosterCompat' ./deploy/test/http ./deploy/test/roster
 
 .PHONY: alerts
 alerts: ## check the alert rules and the metrics with promtool
@@ -129,8 +129,8 @@ bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another
 	@[ -z "$(MODULES)" ] || sh deploy/lab/install.sh modules
 	@rm -rf bin/bench && mkdir -p bin/bench
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | tee bin/bench/go.txt
-	MODULES="$(abspath $(MODULES))" OTHER="$(abspath $(OTHER))" ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 45m -run '^Test[A-Z][a-z]*Speed$$' -v ./cmd/stanzahook | grep -vE '^ *\{|^=== '
-	UPDATE_DOC=$(UPDATE_DOC) go test -tags integration,bench -count=1 -run '^TestFigures$$' ./cmd/stanzahook -v | grep -v '^==='
+	MODULES="$(abspath $(MODULES))" OTHER="$(abspath $(OTHER))" ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 45m -run '^Test[A-Z][a-z]*Speed$$' -v ./deploy/lab/bench | grep -vE '^ *\{|^=== '
+	UPDATE_DOC=$(UPDATE_DOC) go test -tags integration,bench -count=1 -run '^TestFigures$$' ./deploy/lab/bench -v | grep -v '^==='
 
 .PHONY: profile
 profile: ## where our CPU goes at full load on real servers, as a table; the profiles are in bin/bench

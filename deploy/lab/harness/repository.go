@@ -1,29 +1,39 @@
 package harness
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
-// Path is that of a file of the repository, which is named from the root of it. Tests
-// run in the directories of their packages.
-func Path(t testing.TB, name string) string {
-	t.Helper()
+// repository is the root of the repository. Tests run in the directories of their
+// packages.
+func repository() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	for {
 		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return filepath.Join(dir, name)
+			return dir, nil
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			t.Fatal("there is no go.mod above the working directory")
+			return "", errors.New("there is no go.mod above the working directory")
 		}
 		dir = parent
 	}
+}
+
+// Path is that of a file of the repository, which is named from its root.
+func Path(t testing.TB, name string) string {
+	t.Helper()
+	root, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(root, name)
 }
 
 // Page is the text of a file of the repository.

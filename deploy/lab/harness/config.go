@@ -1,0 +1,71 @@
+//go:build linux
+
+package harness
+
+import (
+	"crypto/sha256"
+	"embed"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"text/template"
+
+	"stanzahook/deploy/lab"
+)
+
+//go:embed stanzahook.yaml.tmpl
+var templates embed.FS
+
+// Config is what the configurations of the tests differ in.
+type Config struct {
+	Components   []Component
+	Endpoints    []Endpoint
+	MaxBodyBytes int
+	PerSecond    int // requests of a token; 0: any
+}
+
+type Component struct {
+	Domain, Server, Secret, Keepalive string
+	MaxStanzaBytes                    int
+}
+
+type Endpoint struct {
+	Name, URL, Component, Format string
+	To, Timeout, MaxAge          string   // default: any, 15s, the product's
+	Stanzas                      []string // default: messages
+	Schedule                     []string // default: three short steps
+}
+
+// OneComponent is a component with one endpoint of format event.
+func OneComponent(s *lab.Server, name string, b *Bot) Config {
+	domain := name + ".localhost"
+	return Config{
+		Components: []Component{{Domain: domain, Server: s.ComponentAddr(), Secret: Secret}},
+		Endpoints:  []Endpoint{{Name: "echo", URL: b.URL(), Component: domain}},
+	}
+}
+
+// Write puts the configuration into a directory, where the store will be too.
+func (c Config) Write(t testing.TB, dir string) string {
+	t.Helper()
+	funcs := template.FuncMap{"join": strings.Join, "hash": func(token string) string {
+		sum := sha256.Sum256([]byte(token))
+		return hex.EncodeToString(sum[:])
+	}}
+	const name = "stanzahook.yaml.tmpl"
+	tmpl, err := template.New(name).Funcs(funcs).ParseFS(templates, name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b strings.Builder
+	if err := tmpl.Execute(&b, c); err != nil {
+		t.Fatal(err)
+	}
+	file := filepath.Join(dir, "stanzahook.yaml")
+	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return file
+}

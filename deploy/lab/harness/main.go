@@ -1,0 +1,90 @@
+//go:build linux
+
+package harness
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"syscall"
+	"testing"
+)
+
+// Binary is the program under test: these tests run it as its users do, as a
+// process of its own.
+var Binary string
+
+// coverDir is where the program says which of its code has run; empty: nowhere. What is
+// killed says nothing.
+func coverDir() string { return os.Getenv("STANZAHOOK_COVER") }
+
+// Main runs the tests of a package, as its TestMain: it builds the program before them,
+// and ends the servers that they share after them.
+func Main(m *testing.M) { os.Exit(runAll(m)) }
+
+func runAll(m *testing.M) int {
+	var err error
+	// The race detector needs cgo, which is not everywhere.
+	if Binary, err = buildProgram("stanzahook-race", []string{"-race"}); err != nil {
+		fmt.Fprintf(os.Stderr, "no build with -race, so without: %v\n", err)
+		Binary, err = buildProgram("stanzahook", nil)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer func() {
+		for _, s := range sharedServers {
+			if s.server != nil {
+				_ = s.server.Close()
+			}
+		}
+	}()
+	return m.Run()
+}
+
+// WithoutRace runs the rest of a test with a program that was built without the
+// race detector, whose speed and memory are those of the product.
+func WithoutRace(t testing.TB) {
+	t.Helper()
+	plain, err := buildProgram("stanzahook-plain", nil, "CGO_ENABLED=0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	was := Binary
+	Binary = plain
+	t.Cleanup(func() { Binary = was })
+}
+
+// buildProgram builds the program into bin/test, where the next package that wants it
+// finds it: one at a time, as they are tested side by side.
+func buildProgram(name string, flags []string, env ...string) (string, error) {
+	root, err := repository()
+	if err != nil {
+		return "", err
+	}
+	dir := filepath.Join(root, "bin", "test")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return "", err
+	}
+	lock, err := os.Create(filepath.Join(dir, ".lock"))
+	if err != nil {
+		return "", err
+	}
+	defer lock.Close()
+	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
+		return "", err
+	}
+	if coverDir() != "" {
+		name += "-cover"
+		flags = append(flags, "-cover", "-covermode=atomic", "-coverpkg=stanzahook/...")
+	}
+	file := filepath.Join(dir, name)
+	cmd := exec.Command("go", append(append([]string{"build", "-o", file}, flags...), "stanzahook/cmd/stanzahook")...)
+	cmd.Env = append(os.Environ(), env...)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("the program does not build: %w\n%s", err, out)
+	}
+	return file, nil
+}

@@ -1,0 +1,117 @@
+//go:build linux
+
+package harness
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"stanzahook/deploy/lab"
+)
+
+// Every test has a component and users of its own on the server it shares with
+// the others.
+const (
+	Secret   = "a secret"
+	Password = "pass word"
+)
+
+var (
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "bad", "large", "kill", "load", "auto", "slix", "term", "over", "answer", "both", "table", "example", "format", "hand", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost"}
+	Users       = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier"}
+)
+
+// ServerLimit is what the servers take of a component in one stanza. A larger
+// one makes them close its stream.
+const ServerLimit = 300_000
+
+// ServerOptions describe a server with the components of these names.
+func ServerOptions(kind lab.Kind, domains ...string) lab.Options {
+	o := lab.Options{Kind: kind, Users: make(map[string]string), MaxStanzaBytes: ServerLimit}
+	for _, u := range Users {
+		o.Users[u] = Password
+	}
+	for _, d := range domains {
+		o.Components = append(o.Components, lab.Component{Domain: d + ".localhost", Secret: Secret})
+	}
+	return o
+}
+
+type sharedServer struct {
+	once   sync.Once
+	server *lab.Server
+	err    error
+}
+
+var sharedServers = map[lab.Kind]*sharedServer{lab.Prosody: {}, lab.Ejabberd: {}}
+
+// OnSharedServers runs a test against both servers, side by side.
+func OnSharedServers(t *testing.T, test func(t *testing.T, s *lab.Server)) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			shared := sharedServers[kind]
+			shared.once.Do(func() {
+				shared.server, shared.err = lab.Start(context.Background(), ServerOptions(kind, testDomains...))
+			})
+			if shared.err != nil {
+				t.Fatal(shared.err)
+			}
+			ShowLog(t, string(kind), shared.server.Logs)
+			test(t, shared.server)
+		})
+	}
+}
+
+// ShowLog prints the end of a log if the test fails.
+func ShowLog(t testing.TB, name string, text func() string) {
+	t.Cleanup(func() {
+		if !t.Failed() {
+			return
+		}
+		lines := strings.Split(strings.TrimSpace(text()), "\n")
+		t.Logf("%s, the last lines of its log:\n%s", name, strings.Join(lines[max(0, len(lines)-40):], "\n"))
+	})
+}
+
+// WithRooms adds a service for rooms (XEP-0045), rooms.localhost, to a server.
+func WithRooms(o lab.Options) lab.Options {
+	o.Edit = func(config []byte) ([]byte, error) {
+		if o.Kind == lab.Prosody {
+			return append(config, "\nComponent \"rooms.localhost\" \"muc\"\n"...), nil
+		}
+		var whole map[string]any
+		if err := yaml.Unmarshal(config, &whole); err != nil {
+			return nil, err
+		}
+		return yaml.Marshal(JoinYAML(whole, map[string]any{"modules": map[string]any{"mod_muc": map[string]any{"host": "rooms.localhost"}}}))
+	}
+	return o
+}
+
+func StartServer(t testing.TB, o lab.Options) *lab.Server {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 3*Patience)
+	defer cancel()
+	s, err := lab.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	ShowLog(t, string(o.Kind), s.Logs)
+	return s
+}
+
+// OnServers runs a test for each kind of server, side by side.
+func OnServers(t *testing.T, test func(t *testing.T, kind lab.Kind)) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			test(t, kind)
+		})
+	}
+}

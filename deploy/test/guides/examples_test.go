@@ -1,0 +1,71 @@
+//go:build integration
+
+package guides
+
+import (
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// The bots of the README answer a user, as they stand.
+func TestExampleBots(t *testing.T) {
+	python, shell, node, php := harness.FreePort(t), harness.FreePort(t), harness.FreePort(t), harness.FreePort(t)
+	examples := filepath.Join("..", "..", "..", "examples")
+	harness.StartProcess(t, exec.Command("/usr/bin/python3", filepath.Join(examples, "echo-python", "bot.py"), python), python)
+	socat := exec.Command("socat", "TCP-LISTEN:"+shell+",bind=127.0.0.1,reuseaddr,fork", "EXEC:./bot.sh")
+	socat.Dir = filepath.Join(examples, "echo-shell")
+	harness.StartProcess(t, socat, shell)
+	harness.StartProcess(t, exec.Command("node", filepath.Join(examples, "echo-node", "bot.js"), node), node)
+	harness.StartProcess(t, exec.Command("php", "-S", "127.0.0.1:"+php, filepath.Join(examples, "echo-php", "bot.php")), php)
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		u := harness.Login(t, s, "sybil")
+		for name, port := range map[string]string{"python": python, "shell": shell, "node": node, "php": php} {
+			c := harness.OneComponent(s, "example", harness.NewBot(t))
+			c.Endpoints[0].URL = "http://127.0.0.1:" + port + "/hook"
+			p := harness.LaunchConnected(t, c)
+			u.Send("<message to='echo@example.localhost' type='chat' id='%s'><body>Grüße &amp; &lt;Küsse&gt; von %s</body></message>", name, name)
+			r := u.Await("the answer of the bot in "+name, func(r lab.Received) bool { return r.Kind == "message" && r.Type == "chat" })
+			if want := fmt.Sprintf("You said: Grüße & <Küsse> von %s", name); r.Body != want || r.From != "echo@example.localhost" {
+				t.Errorf("%s: %+v, want %q", name, r, want)
+			}
+			if code := p.Stop(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+		}
+	})
+}
+
+// The alert reaches a user, once.
+func TestExampleAlert(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		u := harness.Login(t, s, "victor")
+		p := harness.LaunchConnected(t, harness.OneComponent(s, "alert", harness.NewBot(t)))
+		alert := func(text string) string {
+			t.Helper()
+			cmd := exec.CommandContext(t.Context(), filepath.Join("..", "..", "..", "examples", "alert", "alert.sh"), "victor@localhost/test")
+			cmd.Env = append(cmd.Environ(), "STANZAHOOK_TOKEN=token-all", "STANZAHOOK_API=http://"+p.Addr)
+			cmd.Stdin = strings.NewReader(text)
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			return string(out)
+		}
+		first := alert("the disk is \"full\"\n")
+		if again := alert("the disk is \"full\"\n"); again != first || !strings.Contains(first, `"state":"confirmed"`) {
+			t.Errorf("answers %s and %s", first, again)
+		}
+		alert("all is well")
+		for _, want := range []string{"the disk is \"full\"\n", "all is well"} {
+			if r := u.Await("an alert", func(r lab.Received) bool { return r.Kind == "message" }); r.Body != want {
+				t.Errorf("%q came, want %q", r.Body, want)
+			}
+		}
+	})
+}

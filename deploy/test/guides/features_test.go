@@ -1,0 +1,140 @@
+//go:build integration
+
+package guides
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"sync/atomic"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+	"stanzahook/httpapi/v1"
+)
+
+// After an operator's mistake at the server, "check --live" names what its users
+// have lost: on Prosody a second block of the same host replaces the modules of the
+// first, and nothing else says so.
+func TestCheckLiveTellsLostModules(t *testing.T) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			var mistake atomic.Bool
+			o := harness.ServerOptions(kind, "event")
+			if kind == lab.Prosody {
+				o.Modules = []string{"carbons", "blocklist"}
+			}
+			o.Edit = func(config []byte) ([]byte, error) {
+				const ping = "  mod_ping: {}\n"
+				switch {
+				case !mistake.Load():
+				case kind == lab.Prosody:
+					config = append(config, "\nVirtualHost \"localhost\"\n\tmodules_enabled = { \"carbons\" }\n"...)
+				case !bytes.Contains(config, []byte(ping)):
+					return nil, errors.New("there is no mod_ping")
+				default:
+					config = bytes.Replace(config, []byte(ping), nil, 1)
+				}
+				return config, nil
+			}
+			s, err := lab.Start(t.Context(), o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Close() })
+			harness.ShowLog(t, string(kind), s.Logs)
+			dir, c := t.TempDir(), harness.OneComponent(s, "event", harness.NewBot(t))
+			p := harness.LaunchIn(t, dir, c)
+			p.AwaitLinks(1)
+			expect := func(verdict v1.Verdict, found string) {
+				t.Helper()
+				got := liveCheck(t, p, "features")
+				if got.Subject != "localhost" || got.Verdict != verdict || found != "" && got.Found != found {
+					t.Errorf("%+v", got)
+				}
+			}
+			restart := func(now bool) {
+				t.Helper()
+				n := p.Connects()
+				if err := s.Stop(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				mistake.Store(now)
+				if err := s.Restart(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				p.AwaitLinks(n + 1)
+				p.AwaitReady()
+			}
+			lost := "localhost no longer has urn:xmpp:ping"
+			if kind == lab.Prosody {
+				lost = "localhost no longer has urn:xmpp:blocking"
+			}
+			expect(v1.CheckOK, "")
+			expect(v1.CheckOK, "")
+			restart(true)
+			expect(v1.CheckWarn, lost)
+			// The warning outlives restarts of the server and of stanzahook, until the host is mended.
+			if code := p.Stop(); code != 0 {
+				t.Errorf("exit code %d", code)
+			}
+			p = harness.LaunchIn(t, dir, c)
+			p.AwaitLinks(1)
+			expect(v1.CheckWarn, lost)
+			restart(false)
+			expect(v1.CheckOK, "")
+		})
+	}
+}
+
+// liveCheck is the row of this kind that "check --live" prints of a running
+// instance.
+func liveCheck(t *testing.T, p *harness.Program, what string) v1.Check {
+	t.Helper()
+	env := []string{"STANZAHOOK_API=http://" + p.Addr, "STANZAHOOK_TOKEN=token-admin"}
+	_, out, errs := harness.RunProgram(t, env, "check", "--live", "--json")
+	var got harness.CheckAnswer
+	if err := json.Unmarshal([]byte(out), &got); err != nil {
+		t.Fatalf("%v: %s%s", err, out, errs)
+	}
+	for _, one := range got.Checks {
+		if one.What == what {
+			return one
+		}
+	}
+	t.Fatalf("there is no %s in %s", what, out)
+	return v1.Check{}
+}
+
+// A disk without a byte left has failed, with an instance and without one.
+func TestCheckLiveFullDisk(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		dir := harness.SmallDisk(t, "64m")
+		c := harness.OneComponent(s, "lost", harness.NewBot(t))
+		file := c.Write(t, dir)
+		p := harness.LaunchFile(t, file)
+		p.AwaitLinks(1)
+		if got := liveCheck(t, p, "store"); got.Verdict != v1.CheckOK {
+			t.Errorf("%+v", got)
+		}
+		harness.FillDisk(t, dir)
+		p.AwaitNotReady("disk")
+		if got := liveCheck(t, p, "store"); got.Verdict != v1.CheckFail {
+			t.Errorf("%+v", got)
+		}
+		p.Stop()
+		code, out, errs := harness.RunProgram(t, nil, "check", "--live", "--config", file, "--json")
+		var got harness.CheckAnswer
+		if err := json.Unmarshal([]byte(out), &got); err != nil {
+			t.Fatalf("%v: %s%s", err, out, errs)
+		}
+		for _, one := range got.Checks[1:] {
+			if one.What == "store" && one.Verdict == v1.CheckFail && code == 1 {
+				return
+			}
+		}
+		t.Errorf("%d %s%s", code, out, errs)
+	})
+}

@@ -1,0 +1,230 @@
+//go:build integration
+
+package guides
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// developersLines are the commands in the bot developer's guide, continued lines in
+// one, and the answers that it shows.
+func developersLines(t *testing.T) []string {
+	t.Helper()
+	var guide strings.Builder
+	for _, page := range []string{"webhooks", "sending", "pull", "rooms"} {
+		data, err := os.ReadFile("../../../examples/guide/" + page + ".md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		guide.Write(data)
+	}
+	var lines []string
+	program := false // between fences, which other tests run
+	for line := range strings.Lines(strings.ReplaceAll(guide.String(), " \\\n", " ")) {
+		if strings.HasPrefix(line, "```") {
+			program = !program
+		}
+		if program {
+			continue
+		}
+		if code, ok := strings.CutPrefix(line, "    "); ok && !strings.HasPrefix(code, " ") && !strings.Contains(line, "return ") && !strings.Contains(line, " = ") {
+			lines = append(lines, strings.TrimSpace(code))
+		}
+	}
+	return lines
+}
+
+// developer runs lines of the guide.
+type developer struct {
+	t   *testing.T
+	p   *harness.Program
+	dir string
+}
+
+func (d developer) run(line string) string {
+	d.t.Helper()
+	ctx, cancel := context.WithTimeout(d.t.Context(), harness.Patience)
+	defer cancel()
+	line = strings.ReplaceAll(strings.Replace(line, "curl ", "curl --silent --show-error --fail ", 1), "127.0.0.1:5290", d.p.Addr)
+	cmd := exec.CommandContext(ctx, "sh", "-c", line)
+	cmd.Env = append(os.Environ(), "PATH="+d.dir+":"+os.Getenv("PATH"), "TOKEN="+guideToken, "STANZAHOOK_TOKEN="+guideToken, "STANZAHOOK_API=http://"+d.p.Addr)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		d.t.Fatalf("%s: %v: %s", line, err, out)
+	}
+	d.t.Logf("%s\n%s", line, out)
+	return string(out)
+}
+
+// serveGuide serves the guide's bot; without url its events are pulled.
+func serveGuide(t *testing.T, s *lab.Server, url string) developer {
+	t.Helper()
+	dir := t.TempDir()
+	if err := os.Symlink(harness.Binary, filepath.Join(dir, "stanzahook")); err != nil {
+		t.Fatal(err)
+	}
+	if url != "" {
+		url = ", url: \"" + url + "\""
+	}
+	sum := sha256.Sum256([]byte(guideToken))
+	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: \"sha256:%s\", scopes: [send, query, events, admin]}\nstore: {dir: store}\n",
+		s.ComponentAddr(), harness.Secret, url, hex.EncodeToString(sum[:]))
+	file := filepath.Join(dir, "stanzahook.yaml")
+	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.LaunchFile(t, file)
+	p.AwaitLinks(1)
+	return developer{t, p, dir}
+}
+
+// awaitDead waits until the endpoint has one dead letter, and returns its id.
+func (d developer) awaitDead() (id string) {
+	d.t.Helper()
+	harness.Eventually(d.t, "a dead letter", func() bool {
+		r, err := d.p.Call("GET", "/v1/dead-letters", guideToken, "", "")
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		var found struct {
+			Items []struct{ ID string }
+		}
+		if err := json.Unmarshal([]byte(r.Body), &found); err != nil {
+			d.t.Fatal(err)
+		}
+		if len(found.Items) == 1 {
+			id = found.Items[0].ID
+		}
+		return id != ""
+	})
+	return id
+}
+
+var routeInGuide = regexp.MustCompile(`(GET|POST|DELETE) +(/v1/\S+)`)
+
+// Every line of the bot developer's guide that can be run is run, in its order: with a
+// bot that refuses everything, and without a URL.
+func TestDevelopersLines(t *testing.T) {
+	o := lab.Options{Kind: lab.Prosody, Host: "example.com", Users: map[string]string{"juliet": harness.Password},
+		Components: []lab.Component{{Domain: "bot.example.com", Secret: harness.Secret}}}
+	ctx, cancel := context.WithTimeout(t.Context(), 3*harness.Patience)
+	defer cancel()
+	s, err := lab.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	harness.ShowLog(t, "prosody", s.Logs)
+	var commands, endpoints, routes, pulls, others []string
+	for _, line := range developersLines(t) {
+		switch {
+		case strings.HasPrefix(line, "stanzahook deliveries "):
+			commands = append(commands, line)
+		case strings.HasPrefix(line, "stanzahook endpoints "):
+			endpoints = append(endpoints, line)
+		case strings.Contains(line, "/events?wait="):
+			pulls = append(pulls, line)
+		case strings.HasPrefix(line, `{"events":`):
+		case strings.HasPrefix(line, "curl "), strings.HasPrefix(line, "stanzahook send "):
+			others = append(others, line)
+		default:
+			found := routeInGuide.FindAllStringSubmatch(line, -1)
+			if len(found) == 0 {
+				t.Errorf("nobody runs %q", line)
+			}
+			for _, f := range found {
+				routes = append(routes, f[1]+" "+f[2])
+			}
+		}
+	}
+	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 7 || len(routes) != 11 {
+		t.Fatalf("%q\n%q\n%q\n%q\n%q", commands, endpoints, pulls, others, routes)
+	}
+	u := harness.Login(t, s, "juliet")
+	write := func(id string) {
+		u.Send("<message to='echo@bot.example.com' type='chat' id='%s'><body>hello</body></message>", id)
+	}
+	t.Run("failures", func(t *testing.T) {
+		refusing := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		}))
+		defer refusing.Close()
+		d := serveGuide(t, s, refusing.URL)
+		write("m1")
+		for _, line := range commands {
+			id := d.awaitDead() // again, after a replay
+			if said := d.run(strings.ReplaceAll(line, "evt_01K…", id)); !strings.Contains(said, id) && !strings.Contains(line, "--endpoint echo  ") {
+				t.Errorf("%s: there is no %s in\n%s", line, id, said)
+			}
+		}
+		write("m2")
+		for _, route := range routes {
+			id := d.awaitDead()
+			method, path, _ := strings.Cut(strings.NewReplacer("{id}", id, "{name}", "echo").Replace(route), " ")
+			path = strings.NewReplacer("endpoint=", "endpoint=echo", "state=", "state=dead", "jid=", "jid=juliet@example.com", "&after=", "", "&before=", "", "since=", "").Replace(path)
+			r, err := d.p.Call(method, path, guideToken, "", "")
+			if err != nil || r.Status/100 != 2 {
+				t.Errorf("%s: %d %s %v", route, r.Status, r.Body, err)
+			}
+			if method == "DELETE" {
+				write("again")
+			}
+		}
+		for _, line := range others {
+			d.run(line)
+		}
+		d.p.Stop()
+	})
+	t.Run("endpoints", func(t *testing.T) {
+		answering := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/plain")
+			_, _ = w.Write([]byte("hi there"))
+		}))
+		defer answering.Close()
+		d := serveGuide(t, s, answering.URL)
+		for line, want := range map[string]string{endpoints[0]: "echo", endpoints[1]: "hi there"} {
+			if said := d.run(line); !strings.Contains(said, want) {
+				t.Errorf("%s: there is no %q in\n%s", line, want, said)
+			}
+		}
+		d.p.Stop()
+	})
+	t.Run("without a URL", func(t *testing.T) {
+		d := serveGuide(t, s, "")
+		write("m3")
+		var page struct {
+			Events []struct {
+				ID, Type string
+				Data     struct{ Body string }
+			}
+			Cursor string
+		}
+		if said := d.run(pulls[0]); json.Unmarshal([]byte(said), &page) != nil || len(page.Events) != 1 || page.Events[0].Data.Body != "hello" || page.Events[0].Type != "message.chat" {
+			t.Fatalf("%s", said)
+		}
+		quick := strings.NewReplacer("C1", page.Cursor, "wait=30s", "wait=1s")
+		if said := d.run(quick.Replace(pulls[1])); !strings.Contains(said, `"events":[]`) {
+			t.Errorf("what was acknowledged comes again: %s", said)
+		}
+		r, err := d.p.Call("POST", "/v1/endpoints/echo/events/ack", guideToken, harness.AsJSON, `{"cursor":"`+page.Cursor+`"}`)
+		if err != nil || r.Status/100 != 2 {
+			t.Errorf("%d %s %v", r.Status, r.Body, err)
+		}
+		d.p.Stop()
+	})
+}

@@ -1,0 +1,209 @@
+//go:build integration
+
+package guides
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// initAnswer is what init says of what it has written, as JSON.
+type initAnswer struct {
+	File, Token string
+	Paste       []struct{ File, Where, Text string } // into the server's configuration
+	Run         []string                             // on the server's machine
+}
+
+// pasteInto puts what init has printed into a server's configuration, where init
+// says.
+func pasteInto(t *testing.T, config string, made initAnswer) string {
+	t.Helper()
+	for _, p := range made.Paste {
+		switch {
+		case p.File == "ejabberd.yml":
+			var all, more map[string]any
+			for text, v := range map[string]*map[string]any{config: &all, p.Text: &more} {
+				if err := yaml.Unmarshal([]byte(text), v); err != nil {
+					t.Fatalf("%v in\n%s", err, text)
+				}
+			}
+			text, err := yaml.Marshal(merged(all, more))
+			if err != nil {
+				t.Fatal(err)
+			}
+			config = string(text)
+		case strings.HasPrefix(p.Where, "near the top"):
+			config = strings.Replace(config, "\nVirtualHost ", "\n"+p.Text+"\nVirtualHost ", 1)
+		case strings.HasPrefix(p.Where, "below the line VirtualHost"): // at its end, as it has a modules_enabled
+			before, after, ok := strings.Cut(config, "\nComponent ")
+			if config = before + "\n" + p.Text; ok {
+				config += "\nComponent " + after
+			}
+		default:
+			config += "\n" + p.Text
+		}
+	}
+	return config
+}
+
+// merged adds to sections of the same name.
+func merged(a, b any) any {
+	switch a := a.(type) {
+	case map[string]any:
+		for key, value := range b.(map[string]any) {
+			if old, ok := a[key]; ok && old != nil {
+				value = merged(old, value)
+			}
+			a[key] = value
+		}
+		return a
+	case []any:
+		return append(a, b.([]any)...)
+	}
+	return b
+}
+
+// attached is a server with the lines of init in its configuration, and the
+// configuration that init wrote, filled in.
+type attached struct {
+	*lab.Server
+	file  string
+	token string
+}
+
+// attach makes one. The rosters of users come from source.
+func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
+	t.Helper()
+	address, dir := "127.0.0.1:"+harness.FreePort(t), t.TempDir()
+	code, out, errs := harness.RunProgram(t, nil, "init", "--json", "--server", string(kind), "--domain", "bot.localhost", "--host", "localhost", "--address", address, "--dir", dir)
+	var made initAnswer
+	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
+		t.Fatalf("%d %s%s %v", code, out, errs, err)
+	}
+	data, err := os.ReadFile(made.File)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What an operator fills in, and ports that are free here.
+	api, listen := harness.FreePort(t), "127.0.0.1:"+harness.FreePort(t)
+	config := harness.WithRosters(string(data))
+	for old, replacement := range map[string]string{"https://app.example.com/contacts": source, "http://127.0.0.1:8080/hook": bot, "127.0.0.1:5290": listen} {
+		if !strings.Contains(config, old) {
+			t.Fatalf("there is no %s in\n%s", old, config)
+		}
+		config = strings.ReplaceAll(config, old, replacement)
+	}
+	config = strings.ReplaceAll(config, ":5281/", ":"+api+"/")
+	if err := os.WriteFile(made.File, []byte(config), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for i := range made.Paste {
+		made.Paste[i].Text = strings.ReplaceAll(made.Paste[i].Text, "port: 5281", "port: "+api)
+	}
+	o := harness.ServerOptions(kind)
+	if kind == lab.Prosody { // it has one listener for all
+		if o.ComponentPort, err = strconv.Atoi(portOnly(address)); err != nil {
+			t.Fatal(err)
+		}
+	} else {
+		words := strings.Fields(made.Run[1])
+		o.Users[words[2]] = words[4]
+	}
+	o.Edit = func(config []byte) ([]byte, error) {
+		// What servers have loaded out of the box, and those of the tests have not.
+		text := strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n").Replace(string(config))
+		return []byte(pasteInto(t, text, made)), nil
+	}
+	s, err := lab.Start(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	harness.ShowLog(t, string(kind), s.Logs)
+	return attached{s, made.File, made.Token}
+}
+
+func portOnly(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
+
+// An operator's first steps: init, its lines into the server's configuration,
+// serve, and the commands.
+func TestInitAttaches(t *testing.T) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				fmt.Fprint(w, `{"bob@localhost":{"name":"Bob","groups":["Friends"]}}`)
+			}))
+			defer source.Close()
+			b := harness.NewBot(t)
+			s := attach(t, kind, b.URL(), source.URL)
+			firstSteps(t, s)
+		})
+	}
+}
+
+func firstSteps(t *testing.T, s attached) {
+	env := []string{"STANZAHOOK_TOKEN=" + s.token}
+	expect := func(code int, wants []string, env []string, args ...string) {
+		t.Helper()
+		got, out, errs := harness.RunProgram(t, env, args...)
+		for _, want := range wants {
+			if !strings.Contains(out+errs, want) {
+				t.Errorf("%v: there is no %q", args, want)
+			}
+		}
+		if got != code || t.Failed() {
+			t.Errorf("%v: %d, want %d\n%s%s", args, got, code, out, errs)
+		}
+	}
+	live := []string{"check", "--live", "--config", s.file, "--user", "alice@localhost"}
+	expect(0, []string{"no mistakes", "bot.localhost"}, nil, "check", "--config", s.file)
+
+	p := harness.LaunchFile(t, s.file)
+	p.AwaitLinks(1)
+	api := []string{"STANZAHOOK_API=http://" + p.Addr, env[0]}
+	expect(0, []string{"1 roster: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
+	expect(0, []string{"bob@localhost", "as wanted"}, api, "roster", "show", "alice")
+	granted := "localhost grants roster=both message=outgoing presence=managed_entity"
+	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contact", "1 contact on the server", "MiB used", "takes connections", "as that of localhost"}
+	expect(0, asks, env, live...)
+	expect(1, []string{"the scope admin"}, nil, live...)
+	expect(0, []string{"sent: the XMPP server has it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
+	expect(1, []string{"the message came back ("}, api, "send", "--to", "nobody@localhost", "--body", "hello")
+	expect(0, []string{"nothing found"}, api, "deliveries", "list")
+
+	// Where the instance cannot be asked, its store tells that it is there.
+	elsewhere := filepath.Join(filepath.Dir(s.file), "other.yaml")
+	data, err := os.ReadFile(s.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(elsewhere, []byte(strings.Replace(string(data), p.Addr, "127.0.0.1:0", 1)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(1, []string{"another stanzahook is using "}, env, "check", "--live", "--config", elsewhere)
+	if n := p.Connects(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	if code := p.Stop(); code != 0 {
+		t.Errorf("it ended with %d", code)
+	}
+	alone := []string{"the secret is accepted", granted, "5 messages to ourselves", "1 contact on the server", "no instance is using it", "is free"}
+	expect(0, alone, nil, live...)
+	if err := s.Stop(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	expect(1, []string{"nothing listens at"}, nil, live...)
+}

@@ -1,0 +1,145 @@
+//go:build integration
+
+package http
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+	"stanzahook/httpapi/v1"
+)
+
+// postMsgConfig has one component, which the server may have given privileges,
+// and lets the accounts of the server use /msg.
+const postMsgConfig = `
+components:
+  - {domain: %s, server: "%s", secret: %s}
+endpoints:
+  - {name: none, url: "http://127.0.0.1:9/"}
+http:
+  listen: 127.0.0.1:0
+  tokens: [{name: all, hash: "sha256:%x", scopes: [send]}]
+  basic: {accounts: {server: "%s", hosts: [localhost], tls: none}}
+store: {dir: store}
+drain: 5s
+`
+
+// The whole program behind the curl lines of mod_post_msg's README.
+func TestPostMsg(t *testing.T) {
+	if _, err := exec.LookPath("curl"); err != nil {
+		t.Fatal("this test needs curl; deploy/lab/install.sh tests installs it")
+	}
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			o := harness.ServerOptions(kind, "msg")
+			o.Components = append(o.Components, lab.Component{Domain: "privileged.localhost", Secret: harness.Secret, Privileged: true})
+			s, err := lab.Start(t.Context(), harness.WithRooms(o))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Close() })
+			harness.ShowLog(t, string(kind), s.Logs)
+			triesAccounts(t, s)
+			for _, domain := range []string{"privileged.localhost", "msg.localhost"} {
+				t.Run(domain, func(t *testing.T) { postMsg(t, s, domain) })
+			}
+		})
+	}
+}
+
+// triesAccounts: check --live says that passwords can be checked, and what is missing
+// where the server has no TLS.
+func triesAccounts(t *testing.T, s *lab.Server) {
+	t.Helper()
+	for mode, want := range map[string]v1.Verdict{"none": v1.CheckOK, "starttls": v1.CheckFail, "direct": v1.CheckFail} {
+		config := strings.Replace(postMsgText(s, "msg.localhost"), "tls: none", "tls: "+mode, 1)
+		file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		_, out, errs := harness.RunProgram(t, nil, "check", "--live", "--json", "--config", file)
+		var got harness.CheckAnswer
+		if err := json.Unmarshal([]byte(out), &got); err != nil {
+			t.Fatalf("%v: %s%s", err, out, errs)
+		}
+		at := slices.IndexFunc(got.Checks, func(c v1.Check) bool { return c.What == "accounts" })
+		if at < 0 || got.Checks[at].Verdict != want {
+			t.Errorf("%s: %s", mode, out)
+		}
+	}
+}
+
+func postMsgText(s *lab.Server, domain string) string {
+	return fmt.Sprintf(postMsgConfig, domain, s.ComponentAddr(), harness.Secret, sha256.Sum256([]byte("token-all")), s.ClientAddr())
+}
+
+func postMsg(t *testing.T, s *lab.Server, domain string) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "stanzahook.yaml")
+	if err := os.WriteFile(file, []byte(postMsgText(s, domain)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.LaunchFile(t, file)
+	p.AwaitLinks(1)
+	privileged := domain == "privileged.localhost"
+	if privileged {
+		harness.Eventually(t, "privileges granted", func() bool {
+			return strings.Contains(p.Log.String(), "privileges granted")
+		})
+		r, err := p.Call("GET", "/v1/status", "token-all", "", "")
+		if err != nil || !strings.Contains(r.Body, "message=outgoing") {
+			t.Errorf("the status does not say so: %v %+v", err, r)
+		}
+	}
+	bob := harness.Login(t, s, "bob")
+	line := `curl http://example.com:5280/msg/bob -u me@example.com:mypassword -H "Content-Type: text/plain" -d "Server@host has just crashed!"`
+	line = strings.NewReplacer("http://example.com:5280", "http://"+p.Addr, "me@example.com:mypassword", "'alice@localhost:"+harness.Password+"'").Replace(line)
+	for _, tc := range []struct{ line, status, from string }{
+		{line, "201", "alice@localhost"},
+		{strings.Replace(line, "/msg/bob", "/msg/bob@localhost", 1), "201", "alice@localhost"},
+		{strings.Replace(strings.Replace(line, "-u 'alice@localhost:"+harness.Password+"'", "-H 'Authorization: Bearer token-all'", 1), "/msg/bob", "/msg/bob@localhost", 1), "201", domain},
+		{strings.Replace(line, harness.Password, "wrong", 1), "401", ""},
+	} {
+		ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
+		out, err := exec.CommandContext(ctx, "sh", "-c", tc.line+" -s -o /dev/null -w '%{http_code}'").Output()
+		cancel()
+		if err != nil || string(out) != tc.status {
+			t.Fatalf("%s: %s %v", tc.line, out, err)
+		}
+		if tc.from == "" {
+			continue
+		}
+		m := bob.Await("the message", func(r lab.Received) bool { return r.Kind == "message" && r.Body != "" })
+		bare, _, full := strings.Cut(m.From, "/")
+		if bare != tc.from || full != (tc.from == "alice@localhost" && !privileged) || m.Body != "Server@host has just crashed!" || m.Type != "chat" || m.ID == "" {
+			t.Errorf("the client got %+v", m)
+		}
+	}
+	// What comes back before the server has confirmed the message is told.
+	for to, condition := range map[string]string{"nobody@localhost": "service-unavailable", "lounge@rooms.localhost": ""} {
+		r, err := p.Call("POST", "/msg/"+to, "token-all", "text/plain", "hello")
+		if err == nil && r.Status == 201 && strings.Contains(to, "rooms.") && s.Kind() == lab.Ejabberd {
+			continue // whose rooms are processes of their own, and may answer later
+		}
+		if err != nil || r.Status != 422 || !strings.HasPrefix(r.Body, to+" answered with the error ") || !strings.Contains(r.Body, condition) {
+			t.Errorf("%s: %v %+v", to, err, r)
+		}
+	}
+	if strings.Contains(p.Log.String(), harness.Password) {
+		t.Error("the log has the password in it")
+	}
+	if code := p.Stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}

@@ -1,0 +1,139 @@
+//go:build integration
+
+package link
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+func TestVersion(t *testing.T) {
+	p := harness.Command(t, "version")
+	if code := p.Wait(); code != 0 || !strings.HasPrefix(p.Log.String(), "stanzahook dev\ncommit ") || !strings.Contains(p.Log.String(), runtime.Version()) {
+		t.Errorf("exit code %d, output %q", code, p.Log.String())
+	}
+	p = harness.Command(t, "version", "--json")
+	var v struct{ Version, Commit, Go string }
+	if code := p.Wait(); code != 0 || json.Unmarshal([]byte(p.Log.String()), &v) != nil || v.Version == "" || v.Commit == "" || v.Go == "" {
+		t.Errorf("exit code %d, output %q", code, p.Log.String())
+	}
+}
+
+func TestWrongUsage(t *testing.T) {
+	for _, args := range [][]string{{"serv"}, {"serve", "--confg", "x"}, {"serve", "x"}} {
+		p := harness.Command(t, args...)
+		if code := p.Wait(); code != 2 || !strings.Contains(p.Log.String(), "--help") {
+			t.Errorf("%q: exit code %d, output %q", args, code, p.Log.String())
+		}
+	}
+}
+
+func TestBadConfiguration(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+	text := "components:\n  - domain: bot.localhost\n    secert: x\nendpoints:\n  - name: echo\n    url: ftp://127.0.0.1/\n    timeout: soon\nhttp:\n  listen: here\n"
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := harness.Command(t, "serve", "--config", file)
+	if code := p.Wait(); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	for _, want := range []string{
+		"stanzahook.yaml:3: components[0].secert", "stanzahook.yaml:6: endpoints[0].url",
+		"stanzahook.yaml:7: endpoints[0].timeout", "stanzahook.yaml:9: http.listen",
+	} {
+		if !strings.Contains(p.Log.String(), want) {
+			t.Errorf("no %q in\n%s", want, p.Log.String())
+		}
+	}
+	p = harness.Command(t, "serve", "--config", filepath.Join(t.TempDir(), "missing.yaml"))
+	if code := p.Wait(); code != 1 || !strings.Contains(p.Log.String(), "missing.yaml") {
+		t.Errorf("without a file: exit code %d, output %q", code, p.Log.String())
+	}
+}
+
+// On SIGTERM the answers that are under way still reach their clients.
+func TestTerminate(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		b := harness.NewBot(t)
+		p := harness.LaunchConnected(t, harness.OneComponent(s, "term", b))
+		ivan := harness.Login(t, s, "ivan")
+		asked, open := make(chan struct{}, 10), make(chan struct{})
+		proceed := sync.OnceFunc(func() { close(open) })
+		t.Cleanup(proceed)
+		b.AnswerWith(func(h *harness.Hook) (int, string, string) {
+			asked <- struct{}{}
+			<-open
+			return harness.EchoAnswer(h)
+		})
+		ivan.Send("%s", harness.NumberedMessage("echo@term.localhost", 1))
+		select {
+		case <-asked:
+		case <-time.After(harness.Patience):
+			t.Fatal("nothing reached the bot")
+		}
+		start := time.Now()
+		p.Terminate()
+		harness.Eventually(t, "stanzahook is stopping", func() bool {
+			return p.Log.Count(func(e harness.LogEntry) bool { return e.Msg == "stopping" }) == 1
+		})
+		proceed()
+		r := ivan.Await("the last echo", func(r lab.Received) bool { return r.Kind == "message" })
+		if r.Body != "1" {
+			t.Errorf("the client got %+v", r)
+		}
+		if code := p.Wait(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if took := time.Since(start); took > 6*time.Second {
+			t.Errorf("it took %v to end with drain: 5s", took)
+		}
+	})
+}
+
+// A bot that never answers does not hold the end up for longer than drain, and
+// what it has not answered comes again after the start.
+func TestTerminateWithoutAnswer(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		b := harness.NewBot(t)
+		dir, c := t.TempDir(), harness.OneComponent(s, "term", b)
+		p := harness.LaunchIn(t, dir, c)
+		p.AwaitLinks(1)
+		judy := harness.Login(t, s, "judy")
+		b.AnswerWith(harness.BusyAnswer)
+		for i := range 3 {
+			judy.Send("%s", harness.NumberedMessage("echo@term.localhost", i))
+		}
+		harness.Eventually(t, "the bot is asked", func() bool { return len(b.Got()) > 0 })
+		start := time.Now()
+		if code := p.Stop(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if took := time.Since(start); took > 6*time.Second {
+			t.Errorf("it took %v to end with drain: 5s", took)
+		}
+		first := b.Got()[0]
+		before := len(b.Got())
+		b.AnswerWith(nil)
+		harness.LaunchIn(t, dir, c)
+		for i := range 3 {
+			r := judy.Await(fmt.Sprintf("echo %d", i), func(r lab.Received) bool { return r.Kind == "message" })
+			if r.Body != fmt.Sprint(i) {
+				t.Fatalf("instead of echo %d came %+v", i, r)
+			}
+		}
+		if again := b.Got()[before]; again.ID != first.ID || again.Body != first.Body {
+			t.Errorf("first %s, after the restart %s", first.Raw, again.Raw)
+		}
+	})
+}

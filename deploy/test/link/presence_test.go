@@ -1,0 +1,140 @@
+//go:build integration
+
+package link
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"net"
+	"os/exec"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// A bot needs to do nothing to be seen as available.
+func TestPresence(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		b := harness.NewBot(t)
+		harness.LaunchConnected(t, harness.OneComponent(s, "auto", b))
+		peggy := harness.Login(t, s, "peggy")
+		presence := func(typ, from string) {
+			t.Helper()
+			peggy.Await(fmt.Sprintf("presence %q from %s", typ, from), func(r lab.Received) bool {
+				return r.Kind == "presence" && r.Type == typ && r.From == from
+			})
+		}
+		// Servers tell of subscriptions who has asked for the roster (RFC 6121, 2.2).
+		peggy.Send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+		peggy.Await("the roster", func(r lab.Received) bool { return r.ID == "roster" })
+		peggy.Send("<presence type='subscribe' to='echo@auto.localhost'/>")
+		presence("subscribed", "echo@auto.localhost")
+		presence("", "echo@auto.localhost/default")
+		// The server asks again at the next login, because of the subscription.
+		if err := peggy.Close(); err != nil {
+			t.Fatal(err)
+		}
+		peggy = harness.Login(t, s, "peggy")
+		presence("", "echo@auto.localhost/default")
+		peggy.Send("<presence type='unsubscribe' to='echo@auto.localhost'/>")
+		presence("unavailable", "echo@auto.localhost/default")
+		if n := len(b.Got()); n != 0 {
+			t.Errorf("the bot got %d requests: %s", n, b.Got()[0].Raw)
+		}
+	})
+}
+
+// Each question gets one answer, from the address that was asked.
+func TestQuestions(t *testing.T) {
+	questions := []struct{ payload, want string }{
+		{"<query xmlns='http://jabber.org/protocol/disco#info'/>", "<identity"},
+		{"<query xmlns='http://jabber.org/protocol/disco#items'/>", "disco#items"},
+		{"<ping xmlns='urn:xmpp:ping'/>", ""},
+		{"<query xmlns='jabber:iq:version'/>", "stanzahook"},
+		{"<time xmlns='urn:xmpp:time'/>", "<utc"},
+		{"<query xmlns='jabber:iq:last'/>", "seconds="},
+		{"<what xmlns='urn:example:unknown'/>", "service-unavailable"},
+	}
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		harness.LaunchConnected(t, harness.OneComponent(s, "auto", harness.NewBot(t)))
+		rupert := harness.Login(t, s, "rupert")
+		for _, to := range []string{"auto.localhost", "echo@auto.localhost", "echo@auto.localhost/desk"} {
+			for i, q := range questions {
+				rupert.Send("<iq type='get' to='%s' id='q-%d'>%s</iq>", to, i, q.payload)
+			}
+			rupert.Send("<iq type='get' to='%s' id='last'><ping xmlns='urn:xmpp:ping'/></iq>", to)
+			answers := make(map[string]int)
+			for {
+				r := rupert.Await("an answer of "+to, func(r lab.Received) bool { return r.Kind == "iq" })
+				if r.ID == "last" {
+					break
+				}
+				answers[r.ID]++
+				i := slices.IndexFunc(questions, func(q struct{ payload, want string }) bool {
+					return r.ID == fmt.Sprintf("q-%d", slices.Index(questions, q))
+				})
+				if i < 0 || r.From != to || !strings.Contains(r.Inner, questions[i].want) || (r.Type == "error") != (questions[i].want == r.Error) && r.Error != "" {
+					t.Errorf("answer of %s: %+v", to, r)
+				}
+			}
+			if len(answers) != len(questions) {
+				t.Errorf("%s: %d questions, answers %v", to, len(questions), answers)
+			}
+			for id, n := range answers {
+				if n != 1 {
+					t.Errorf("%s: %d answers to %s", to, n, id)
+				}
+			}
+		}
+	})
+}
+
+// The same with a client that owes nothing to the code under test.
+func TestSlixmpp(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		b := harness.NewBot(t)
+		harness.LaunchConnected(t, harness.OneComponent(s, "slix", b))
+		host, port, err := net.SplitHostPort(s.ClientAddr())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var stdout, stderr bytes.Buffer
+		cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/client.py", "sybil@localhost/slix", harness.Password, host, port, "echo@slix.localhost")
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Run(); err != nil {
+			t.Fatalf("the client failed: %v\n%s%s", err, stdout.String(), stderr.String())
+		}
+		var got struct {
+			Identities                                  [][]string
+			Features                                    []string
+			Items                                       int
+			Ping                                        bool
+			Version, Time                               string
+			Seconds                                     int
+			Subscribed, Available, Receipt, Unavailable string
+			Message                                     struct{ From, Type, Body, Thread string }
+		}
+		if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(got.Identities, [][]string{{"component", "generic", "Bots"}}) || got.Items != 0 || !got.Ping ||
+			!slices.Contains(got.Features, "urn:xmpp:ping") || got.Version != "stanzahook" || got.Seconds < 0 || got.Seconds > 60 {
+			t.Errorf("disco and friends: %s", stdout.String())
+		}
+		if at, err := time.Parse("2006-01-02T15:04:05Z", got.Time); err != nil || time.Since(at).Abs() > time.Minute {
+			t.Errorf("the time is %q", got.Time)
+		}
+		if got.Subscribed != "echo@slix.localhost" || got.Available != "echo@slix.localhost/default" || got.Unavailable != "echo@slix.localhost/default" {
+			t.Errorf("presence: %s", stdout.String())
+		}
+		if m := got.Message; got.Receipt != "slix-1" || m.From != "echo@slix.localhost" || m.Type != "chat" || m.Body != "hello from slixmpp" || m.Thread != "thread-1" {
+			t.Errorf("message and receipt: %s", stdout.String())
+		}
+	})
+}

@@ -1,0 +1,52 @@
+//go:build integration
+
+package link
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// SIGHUP reads the file again: a good one counts from then on, a bad one not at
+// all, and the connection to the server stays.
+func TestHangup(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		old, next := harness.NewBot(t), harness.NewBot(t)
+		dir := t.TempDir()
+		c := harness.OneComponent(s, "reload", old)
+		p := harness.LaunchIn(t, dir, c)
+		p.AwaitLinks(1)
+		u := harness.Login(t, s, "walter")
+		u.Echo("echo@reload.localhost", "before")
+		hangup := func(said string, times int) {
+			t.Helper()
+			if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+			harness.Eventually(t, said, func() bool {
+				return p.Log.Count(func(e harness.LogEntry) bool { return strings.HasPrefix(e.Msg, said) }) == times
+			})
+		}
+		c.Endpoints[0].URL = next.URL()
+		file := c.Write(t, dir)
+		hangup("the configuration was read again", 1)
+		u.Echo("echo@reload.localhost", "after")
+		if n := len(next.Got()); n != 1 {
+			t.Errorf("the new bot got %d events", n)
+		}
+		if err := os.WriteFile(filepath.Clean(file), []byte("components: []\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		hangup("the configuration was not taken", 1)
+		u.Echo("echo@reload.localhost", "still")
+		if n := p.Connects(); n != 1 {
+			t.Errorf("%d connections", n)
+		}
+	})
+}

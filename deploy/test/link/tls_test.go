@@ -1,0 +1,104 @@
+//go:build integration
+
+package link
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// The component link of ejabberd over TLS: its listener with tls and a certificate, as
+// the operator's guide has it. What is wrong is told in words that help.
+func TestLinkOverTLS(t *testing.T) {
+	dir := t.TempDir()
+	cert, key := harness.Certificate(t, dir, "example.com")
+	other, _ := harness.Certificate(t, dir, "other.example.com")
+	both := filepath.Join(dir, "both.pem")
+	var text []byte
+	for _, file := range []string{key, cert} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text = append(text, data...)
+	}
+	if err := os.WriteFile(both, text, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	port := harness.FreePort(t)
+	o := harness.ServerOptions(lab.Ejabberd)
+	o.Edit = func(config []byte) ([]byte, error) {
+		var whole map[string]any
+		if err := yaml.Unmarshal(config, &whole); err != nil {
+			return nil, err
+		}
+		more := fmt.Sprintf("listen:\n  - {port: %s, ip: 127.0.0.1, module: ejabberd_service, access: all, global_routes: false, tls: true, certfile: %s, hosts: {secure.localhost: {password: %q}}}\n", port, both, harness.Secret)
+		return yaml.Marshal(harness.JoinYAML(whole, any(harness.ReadYAML(t, more))))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	s, err := lab.Start(ctx, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Close() })
+	harness.ShowLog(t, "ejabberd", s.Logs)
+
+	b := harness.NewBot(t)
+	configure := func(tls string) string {
+		file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+		config := fmt.Sprintf("components:\n  - {domain: secure.localhost, server: \"127.0.0.1:%s\", secret: %s, tls: %s}\nendpoints:\n  - {name: echo, url: %q}\nhttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %s}\n",
+			port, harness.Secret, tls, b.URL(), filepath.Join(filepath.Dir(file), "store"))
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+	for tls, want := range map[string]string{
+		"{mode: direct, server_name: example.com, ca_file: " + other + "}": "is not trusted: TLS: tls: failed to verify certificate: x509: certificate signed by unknown authority; set components[].tls.ca_file to the CA that signed it",
+		"{mode: direct, server_name: other.org, ca_file: " + cert + "}":    "is for another name: x509: certificate is valid for example.com, not other.org; set components[].tls.server_name to a name in it",
+		"{mode: none}": "set components[].tls.mode to direct",
+	} {
+		code, out, errs := harness.RunProgram(t, nil, "check", "--live", "--config", configure(tls))
+		if code != 1 || !strings.Contains(out, "not connected: ") || !strings.Contains(out, want) {
+			t.Errorf("%s: %d, and there is no %q in\n%s%s", tls, code, want, out, errs)
+		}
+	}
+	// A new CA counts from the next connection on, after a reload.
+	trusted := filepath.Join(dir, "trusted.crt")
+	copyFile := func(from string) {
+		data, err := os.ReadFile(from)
+		if err == nil {
+			err = os.WriteFile(trusted, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	copyFile(other)
+	p := harness.LaunchFile(t, configure("{mode: direct, server_name: example.com, ca_file: "+trusted+"}"))
+	p.AwaitNotReady("is not trusted")
+	copyFile(cert)
+	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	p.AwaitLinks(1)
+	harness.Login(t, s, "alice").Echo("echo@secure.localhost", "by TLS")
+	if code := p.Stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if text := s.Logs(); !strings.Contains(text, "Start accepting TLS connections at 127.0.0.1:"+port) {
+		t.Error("ejabberd does not say that this listener has TLS")
+	}
+}

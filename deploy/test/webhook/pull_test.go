@@ -1,0 +1,151 @@
+//go:build integration
+
+package webhook
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// forPulling runs a test on both servers with a component of the name pull. One
+// endpoint is pulled, another has a URL.
+func forPulling(t *testing.T, test func(t *testing.T, s *lab.Server, file string)) {
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) {
+			t.Parallel()
+			ctx, cancel := context.WithTimeout(t.Context(), 3*harness.Patience)
+			defer cancel()
+			s, err := lab.Start(ctx, harness.ServerOptions(kind, "pull"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = s.Close() })
+			harness.ShowLog(t, string(kind), s.Logs)
+			file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+			text, err := os.ReadFile("testdata/pull.yaml")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "SERVER", s.ComponentAddr())), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			test(t, s, file)
+		})
+	}
+}
+
+// A bot that pulls is killed, and so is the program: nothing is lost, and all of
+// it comes in order; what comes again has the same id.
+func TestPulledEventsSurvive(t *testing.T) {
+	forPulling(t, func(t *testing.T, s *lab.Server, file string) {
+		const each = 150
+		p := harness.LaunchFile(t, file)
+		p.AwaitLinks(1)
+		users := []harness.User{harness.Login(t, s, "dave"), harness.Login(t, s, "erin")}
+		for i := range each {
+			for _, u := range users {
+				u.Send("%s", harness.NumberedMessage("bot@pull.localhost", i))
+			}
+		}
+		awaitQueued(t, p, 2*each)
+		b := harness.NewPuller(t)
+		for _, until := range []int{30, 75, 130, 131, 290} {
+			b.Run(p, until)
+			p.Kill()
+			p = harness.LaunchFile(t, file)
+		}
+		p.AwaitLinks(1)
+		b.Run(p, 295)
+		b.Run(p, 2*each)
+		for _, u := range users {
+			if n := len(b.Got[u.JID()]); n != each {
+				t.Errorf("%s: %d of %d messages came", u.JID(), n, each)
+			}
+			harness.AwaitEchoes(u, each)
+		}
+		t.Logf("%d events came again", b.Twin)
+		page, ok := b.Ask(p, "", 1000)
+		if !ok {
+			t.Fatal("no answer")
+		}
+		if _, ok := b.Ask(p, page.Cursor, 1); !ok {
+			t.Fatal("no answer")
+		}
+		awaitQueued(t, p, 0)
+		if code := p.Stop(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+}
+
+// awaitQueued waits until so many events wait.
+func awaitQueued(t *testing.T, p *harness.Program, n int) {
+	t.Helper()
+	harness.Eventually(t, fmt.Sprintf("%d events wait", n), func() bool {
+		r, err := p.Call("GET", "/v1/endpoints/bot", "token-admin", "", "")
+		var e struct{ Queued int }
+		return err == nil && json.Unmarshal([]byte(r.Body), &e) == nil && e.Queued == n
+	})
+}
+
+// The whole of a stream: events as they come, receipts when they are
+// acknowledged, one reader, and the end of the program while one reads.
+func TestPulledStream(t *testing.T) {
+	forPulling(t, func(t *testing.T, s *lab.Server, file string) {
+		p := harness.LaunchFile(t, file)
+		p.AwaitLinks(1)
+		u := harness.Login(t, s, "frank")
+		first := harness.OpenStream(t, p, "")
+		ask := func(i int) {
+			u.Send("<message to='bot@pull.localhost' type='chat' id='r%d'><body>%d</body><request xmlns='urn:xmpp:receipts'/></message>", i, i)
+		}
+		receipt := func(i int) {
+			u.Await(fmt.Sprintf("receipt %d", i), func(r lab.Received) bool {
+				return strings.Contains(r.Inner, "urn:xmpp:receipts") && strings.Contains(r.Inner, fmt.Sprintf("r%d", i))
+			})
+		}
+		ask(1)
+		one := first.Next()
+		ask(2)
+		two := first.Next()
+		if !strings.Contains(one["data"], `"body":"1"`) || !strings.Contains(two["data"], `"body":"2"`) || one["id"] == two["id"] {
+			t.Fatalf("%v, %v", one, two)
+		}
+		awaitQueued(t, p, 2)
+		second := harness.OpenStream(t, p, one["id"])
+		receipt(1)
+		if end := first.Next(); end["event"] != "end" || !strings.Contains(end["data"], `"replaced"`) || end["id"] != "" {
+			t.Errorf("the older stream ends with %v", end)
+		}
+		if again := second.Next(); again["data"] != two["data"] || again["id"] != two["id"] {
+			t.Errorf("%v and not %v", again, two)
+		}
+		if r, err := p.Call("POST", "/v1/endpoints/bot/events/ack", "token-pull", harness.AsJSON, `{"cursor":"`+two["id"]+`"}`); err != nil || r.Status != 204 {
+			t.Errorf("%v %v", r, err)
+		}
+		receipt(2)
+		awaitQueued(t, p, 0)
+		for path, status := range map[string]int{"/v1/endpoints/hook/events": 409, "/v1/endpoints/none/events": 404, "/v1/endpoints/bot/events?cursor=x": 400} {
+			if r, err := p.Call("GET", path, "token-pull", "", ""); err != nil || r.Status != status {
+				t.Errorf("%s: %v %v", path, r, err)
+			}
+		}
+		if code := p.Stop(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		if end := second.Next(); !strings.Contains(end["data"], `"stopping"`) {
+			t.Errorf("the stream ends with %v", end)
+		}
+		if strings.Contains(p.Log.String(), "requests were broken off") {
+			t.Error("the stream held up the end")
+		}
+	})
+}
