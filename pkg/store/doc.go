@@ -26,5 +26,5 @@
 // that fails all the same breaks the streams of the embedded server for good,
 // so the server is replaced by a new one on the same files when there is room
 // again; nothing that was acknowledged is lost by that, and what was refused is
-// removed (care.go). If the server hangs itself up, Options.Hung is called.
+// removed (recover.go). If the server hangs itself up, Options.Hung is called.
 package store
