@@ -124,14 +124,14 @@ func (a *app) openStore(ctx context.Context) error {
 		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
 		OutboxBytes: min(int64(a.cfg.Outbox.MaxBytes), int64(a.cfg.Store.MaxBytes)/4), OutboxCount: int64(a.cfg.Outbox.MaxCount),
 		JobKeep: roster.JobKeep, LogKeep: a.cfg.Deliveries.Keep, LogCount: a.cfg.Deliveries.MaxCount,
-		Hung: a.hung, DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
+		OnHung: a.hung, DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
 	})
 	if err != nil {
 		return err
 	}
-	a.store, a.features = s, livecheck.NewHostFeatures(s)
+	a.store, a.features = s, livecheck.NewHostFeatures(s.Features())
 	a.later("store", func(context.Context) { s.Close() })
-	a.people, err = presence.LoadSubscribers(ctx, s, a.log)
+	a.people, err = presence.LoadSubscribers(ctx, s.Subscribers(), a.log)
 	return err
 }
 
@@ -139,7 +139,7 @@ func (a *app) openStore(ctx context.Context) error {
 // endpoints, which need each other; nothing runs yet.
 func (a *app) makeLinks(context.Context) error {
 	a.links, a.boxes, a.keepers = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
-	a.sent = newSentMessages(a.store, a.log)
+	a.sent = newSentMessages(a.store.SentMessages(), a.log)
 	a.later("what became of messages", a.sent.start())
 	for _, e := range hooks(a.cfg) {
 		a.workers = append(a.workers, delivery.NewWorker(e, a.echoes.Over(a.links), a.log))

@@ -61,7 +61,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 	eventually := func(part string, args ...string) {
 		t.Helper()
 		for deadline := time.Now().Add(20 * time.Second); ; {
-			if err := s.LogFlush(t.Context()); err != nil {
+			if err := s.DeliveryLog().Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 			out, errs, err := inDeliveries(t, args...)

@@ -50,7 +50,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		e := v1.Endpoint{Name: name, Delivery: config.DeliveryQueued, State: "removed", Queued: waiting[name]}
 		var err error
-		if e.DeadLetters, err = s.store.CountDead(ctx, name); err != nil {
+		if e.DeadLetters, err = s.store.CountDeadLetters(ctx, name); err != nil {
 			return nil, err
 		}
 		all = append(all, e)
@@ -105,7 +105,7 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoi
 			e.Oldest = timeOrNil(oldest)
 		}
 	}
-	e.DeadLetters, err = s.store.CountDead(ctx, c.Name)
+	e.DeadLetters, err = s.store.CountDeadLetters(ctx, c.Name)
 	return e, err
 }
 

@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
 // listPage is how many events of a queue are read at a time.
@@ -16,13 +17,13 @@ const listPage = 100
 // List implements v1.Deliveries: what the log has, and what waits in the
 // queues and was not tried yet, which is not in the log.
 func (d *deliveries) List(ctx context.Context, f v1.Filter) ([]v1.Delivery, string, error) {
-	switch store.State(f.State) {
-	case store.DeadState:
+	switch deliverylog.State(f.State) {
+	case deliverylog.Dead:
 		return d.DeadLetters(ctx, f)
-	case store.Queued:
+	case deliverylog.Queued:
 		return d.listQueued(ctx, f)
 	}
-	logged, next, err := d.store.Deliveries(ctx, storeFilter(f))
+	logged, next, err := d.store.DeliveryLog().List(ctx, storeFilter(f))
 	if err != nil {
 		return nil, "", forAPI(err)
 	}
@@ -69,18 +70,18 @@ func (d *deliveries) listQueued(ctx context.Context, f v1.Filter) ([]v1.Delivery
 	for i := range found {
 		ids[found[i].ID] = true
 	}
-	logged, _, err := d.store.Deliveries(ctx, store.Filter{IDs: ids, Limit: len(ids)})
+	logged, _, err := d.store.DeliveryLog().List(ctx, deliverylog.Filter{IDs: ids, Limit: len(ids)})
 	if err != nil {
 		return nil, "", err
 	}
-	known := make(map[string]store.Delivery, len(logged))
+	known := make(map[string]deliverylog.Delivery, len(logged))
 	for _, l := range logged {
 		known[l.ID] = l
 	}
 	var all []v1.Delivery
 	for i := range found {
 		l, ok := known[found[i].ID]
-		if ok && l.State != store.Queued {
+		if ok && l.State != deliverylog.Queued {
 			continue
 		}
 		v := ofQueue(&found[i])

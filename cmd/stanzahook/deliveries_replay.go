@@ -10,6 +10,7 @@ import (
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
 // Replay implements v1.Deliveries. A dead letter is removed when its event is
@@ -25,7 +26,7 @@ func (d *deliveries) Replay(ctx context.Context, id string) error {
 	if !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	logged, err := d.store.Delivery(ctx, id)
+	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	switch {
 	case errors.Is(err, store.ErrNotFound):
 		if _, waiting, err := d.find(ctx, id, ""); err != nil || waiting {
@@ -47,7 +48,7 @@ var errInQueue = fmt.Errorf("%w: it is in the queue already", v1.ErrConflict)
 
 // revive replays a dead letter, which is at a place: it may die again before
 // it is removed here, and is then at another.
-func (d *deliveries) revive(ctx context.Context, dead *store.Dead, seq uint64) error {
+func (d *deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uint64) error {
 	var err error
 	if dead.Endpoint == "" {
 		var s *stanza.Stanza
@@ -60,7 +61,7 @@ func (d *deliveries) revive(ctx context.Context, dead *store.Dead, seq uint64) e
 	if err != nil {
 		return forAPI(err)
 	}
-	if err := d.store.Unbury(ctx, seq); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := d.store.RemoveDeadLetter(ctx, seq); err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -68,7 +69,7 @@ func (d *deliveries) revive(ctx context.Context, dead *store.Dead, seq uint64) e
 
 // enqueue puts an event into its endpoint's queue. The log says so first, or
 // what comes of it could be in the log before.
-func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was store.Delivery) error {
+func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was deliverylog.Delivery) error {
 	w := d.worker(was.Endpoint)
 	switch {
 	case w == nil:
@@ -78,7 +79,7 @@ func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was store.Del
 	}
 	again := *r
 	again.Since = time.Now()
-	d.log(r, was, store.Queued, "replayed by an operator")
+	d.log(r, was, deliverylog.Queued, "replayed by an operator")
 	if err := w.Replay(ctx, again); err != nil {
 		d.log(r, was, was.State, was.Reason)
 		return forAPI(err)
@@ -95,7 +96,7 @@ func (d *deliveries) ReplayAll(ctx context.Context, endpoint string, since time.
 	if d.worker(endpoint) == nil {
 		return 0, v1.ErrNotFound
 	}
-	f := store.Filter{Endpoint: endpoint, Limit: store.MaxLimit}
+	f := deliverylog.Filter{Endpoint: endpoint, Limit: deliverylog.MaxLimit}
 	if !since.IsZero() {
 		f.After = since.Add(-time.Millisecond)
 	}

@@ -13,6 +13,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -20,7 +21,7 @@ import (
 type deliveryWorker interface {
 	Endpoint() *webhook.Endpoint
 	Replay(ctx context.Context, r store.Record) error
-	Pending(id string) (attempts []store.Attempt, next time.Time, inFlight, known bool)
+	Pending(id string) (attempts []deliverylog.Attempt, next time.Time, inFlight, known bool)
 	Drop(ctx context.Context, id string) error
 }
 
@@ -77,7 +78,7 @@ func forAPI(err error) error {
 // Get implements v1.Deliveries. The queue knows best what waits, the dead
 // letters what died, and the log the rest.
 func (d *deliveries) Get(ctx context.Context, id string) (v1.Delivery, error) {
-	logged, err := d.store.Delivery(ctx, id)
+	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return v1.Delivery{}, err
 	}
@@ -91,7 +92,7 @@ func (d *deliveries) Get(ctx context.Context, id string) (v1.Delivery, error) {
 			return d.waiting(found, logged), nil
 		}
 	}
-	if !known || logged.State == store.DeadState || waits(logged.State) {
+	if !known || logged.State == deliverylog.Dead || waits(logged.State) {
 		dead, _, err := d.store.DeadLetter(ctx, id)
 		switch {
 		case err == nil:
@@ -106,13 +107,13 @@ func (d *deliveries) Get(ctx context.Context, id string) (v1.Delivery, error) {
 	return ofLog(&logged), nil
 }
 
-func waits(s store.State) bool { return s == store.Queued || s == store.Retrying }
+func waits(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
 
 // waiting adds up what queue, memory and log know of an event.
-func (d *deliveries) waiting(q queued, logged store.Delivery) v1.Delivery {
+func (d *deliveries) waiting(q queued, logged deliverylog.Delivery) v1.Delivery {
 	v := ofQueue(&q)
 	attempts, next, _, known := d.worker(q.endpoint).Pending(q.ID)
-	tried := len(attempts) > 0 || logged.State == store.Retrying
+	tried := len(attempts) > 0 || logged.State == deliverylog.Retrying
 	if len(attempts) < len(logged.Attempts) {
 		attempts = logged.Attempts
 	}
@@ -121,7 +122,7 @@ func (d *deliveries) waiting(q queued, logged store.Delivery) v1.Delivery {
 		v.NextAttempt = logged.Next
 	}
 	if tried {
-		v.State = string(store.Retrying)
+		v.State = string(deliverylog.Retrying)
 		if n := len(attempts); n > 0 {
 			v.Reason = attempts[n-1].Error
 		}
@@ -152,10 +153,10 @@ func (d *deliveries) find(ctx context.Context, id, endpoint string) (queued, boo
 func (d *deliveries) Drop(ctx context.Context, id string) error {
 	dead, seq, err := d.store.DeadLetter(ctx, id)
 	if err == nil {
-		if err := d.store.Unbury(ctx, seq); err != nil {
+		if err := d.store.RemoveDeadLetter(ctx, seq); err != nil {
 			return forAPI(err)
 		}
-		d.log(&dead.Record, ofDeadLog(&dead), store.Dropped, "dead letter removed by an operator")
+		d.log(&dead.Record, ofDeadLog(&dead), deliverylog.Dropped, "dead letter removed by an operator")
 		return nil
 	}
 	if !errors.Is(err, store.ErrNotFound) {
@@ -171,7 +172,7 @@ func (d *deliveries) Drop(ctx context.Context, id string) error {
 			return forAPI(err)
 		}
 	}
-	logged, err := d.store.Delivery(ctx, id)
+	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil {
 		return forAPI(err)
 	}
@@ -180,12 +181,12 @@ func (d *deliveries) Drop(ctx context.Context, id string) error {
 
 // log writes what an operator did. The log is written out at once: he may ask
 // next how things are.
-func (d *deliveries) log(r *store.Record, known store.Delivery, state store.State, reason string) {
-	d.store.Log(store.Entry{ID: r.ID, Endpoint: known.Endpoint, Component: r.Component, Type: known.Type, From: known.From, To: known.To,
+func (d *deliveries) log(r *store.Record, known deliverylog.Delivery, state deliverylog.State, reason string) {
+	d.store.DeliveryLog().Add(&deliverylog.Entry{ID: r.ID, Endpoint: known.Endpoint, Component: r.Component, Type: known.Type, From: known.From, To: known.To,
 		Received: r.Received, State: state, Reason: reason, Stanza: r.Stanza})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = d.store.LogFlush(ctx) // what cannot be written now is written later
+	_ = d.store.DeliveryLog().Flush(ctx) // what cannot be written now is written later
 }
 
 // queued is an event in a queue, with what its stanza says.
@@ -203,24 +204,24 @@ func newQueued(endpoint string, r *store.Stored) queued {
 }
 
 func ofQueue(q *queued) v1.Delivery {
-	return v1.Delivery{ID: q.ID, Endpoint: q.endpoint, State: string(store.Queued), Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
+	return v1.Delivery{ID: q.ID, Endpoint: q.endpoint, State: string(deliverylog.Queued), Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
 }
 
-func ofLog(d *store.Delivery) v1.Delivery {
+func ofLog(d *deliverylog.Delivery) v1.Delivery {
 	return v1.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: string(d.State), Type: d.Type, From: d.From, To: d.To, Received: d.Received,
 		NextAttempt: d.Next, Reason: d.Reason, Attempts: ofAttempts(d.Attempts), Stanza: d.Stanza}
 }
 
-func ofDead(d *store.Dead) v1.Delivery {
-	return v1.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: string(store.DeadState), Type: d.Type, From: d.From, To: d.To, Received: d.Received,
+func ofDead(d *store.DeadLetter) v1.Delivery {
+	return v1.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: string(deliverylog.Dead), Type: d.Type, From: d.From, To: d.To, Received: d.Received,
 		Reason: d.Reason, Attempts: ofAttempts(d.Attempts), Stanza: d.Stanza}
 }
 
-func ofDeadLog(d *store.Dead) store.Delivery {
-	return store.Delivery{Endpoint: d.Endpoint, Type: d.Type, From: d.From, To: d.To, State: store.DeadState, Reason: d.Reason}
+func ofDeadLog(d *store.DeadLetter) deliverylog.Delivery {
+	return deliverylog.Delivery{Endpoint: d.Endpoint, Type: d.Type, From: d.From, To: d.To, State: deliverylog.Dead, Reason: d.Reason}
 }
 
-func ofAttempts(list []store.Attempt) []v1.Attempt {
+func ofAttempts(list []deliverylog.Attempt) []v1.Attempt {
 	var all []v1.Attempt
 	for _, a := range list {
 		all = append(all, v1.Attempt(a))
@@ -244,6 +245,6 @@ func (d *deliveries) DeadLetters(ctx context.Context, f v1.Filter) ([]v1.Deliver
 	return slices.Clip(all), next, nil
 }
 
-func storeFilter(f v1.Filter) store.Filter {
-	return store.Filter{Endpoint: f.Endpoint, State: store.State(f.State), JID: f.JID, After: f.After, Before: f.Before, Cursor: f.Cursor, Limit: f.Limit}
+func storeFilter(f v1.Filter) deliverylog.Filter {
+	return deliverylog.Filter{Endpoint: f.Endpoint, State: deliverylog.State(f.State), JID: f.JID, After: f.After, Before: f.Before, Cursor: f.Cursor, Limit: f.Limit}
 }

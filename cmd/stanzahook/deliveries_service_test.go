@@ -15,6 +15,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -45,7 +46,7 @@ func (w *idleWorker) Replay(ctx context.Context, r store.Record) error {
 	return err
 }
 
-func (w *idleWorker) Pending(id string) ([]store.Attempt, time.Time, bool, bool) {
+func (w *idleWorker) Pending(id string) ([]deliverylog.Attempt, time.Time, bool, bool) {
 	return nil, time.Time{}, id == w.busy, true
 }
 
@@ -98,15 +99,15 @@ func (d *desk) record(n int) store.Record {
 		Stanza: fmt.Sprintf("<message from='u@example.com/x' to='echo@bot.example.com' id='%d'><body>x</body></message>", n)}
 }
 
-func (d *desk) logged(n int, state store.State) store.Record {
+func (d *desk) logged(n int, state deliverylog.State) store.Record {
 	r := d.record(n)
-	e := store.Entry{ID: r.ID, Endpoint: "echo", Component: r.Component, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Received: r.Received,
-		State: state, Attempt: &store.Attempt{Time: r.Received, Status: 200}}
-	if state != store.Retrying {
+	e := deliverylog.Entry{ID: r.ID, Endpoint: "echo", Component: r.Component, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Received: r.Received,
+		State: state, Attempt: &deliverylog.Attempt{Time: r.Received, Status: 200}}
+	if state != deliverylog.Retrying {
 		e.Stanza = r.Stanza
 	}
-	d.store.Log(e)
-	if err := d.store.LogFlush(d.t.Context()); err != nil {
+	d.store.DeliveryLog().Add(&e)
+	if err := d.store.DeliveryLog().Flush(d.t.Context()); err != nil {
 		d.t.Fatal(err)
 	}
 	return r
@@ -122,8 +123,8 @@ func (d *desk) waits(n int) store.Record {
 
 func (d *desk) died(n int, endpoint string) store.Record {
 	r := d.record(n)
-	dead := store.Dead{Record: r, Endpoint: endpoint, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Reason: "too old", Died: time.Now()}
-	if err := d.store.Bury(d.t.Context(), dead); err != nil {
+	dead := store.DeadLetter{Record: r, Endpoint: endpoint, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Reason: "too old", Died: time.Now()}
+	if err := d.store.PutDeadLetter(d.t.Context(), &dead); err != nil {
 		d.t.Fatal(err)
 	}
 	return r
@@ -144,15 +145,15 @@ func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
 		var r store.Record
 		switch {
 		case n%4 == 0:
-			r = d.logged(n, store.Delivered)
+			r = d.logged(n, deliverylog.Delivered)
 		case n%4 == 1:
 			r = d.waits(n)
 		case n%4 == 2:
 			d.waits(n)
-			r = d.logged(n, store.Retrying)
+			r = d.logged(n, deliverylog.Retrying)
 		default:
 			d.died(n, "echo")
-			r = d.logged(n, store.DeadState)
+			r = d.logged(n, deliverylog.Dead)
 		}
 		want = append(want, r.ID)
 	}
@@ -186,7 +187,7 @@ func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
 
 func TestReplay(t *testing.T) {
 	d := newDesk(t)
-	delivered, dead := d.logged(1, store.Delivered), d.died(2, "echo")
+	delivered, dead := d.logged(1, deliverylog.Delivered), d.died(2, "echo")
 	for _, r := range []store.Record{delivered, dead} {
 		if err := d.Replay(t.Context(), r.ID); err != nil {
 			t.Fatal(err)
@@ -265,7 +266,7 @@ func TestReplayAllInTheirOrder(t *testing.T) {
 
 func TestDrop(t *testing.T) {
 	d := newDesk(t)
-	dead, waiting, busy, delivered := d.died(1, "echo"), d.waits(2), d.waits(3), d.logged(4, store.Delivered)
+	dead, waiting, busy, delivered := d.died(1, "echo"), d.waits(2), d.waits(3), d.logged(4, deliverylog.Delivered)
 	d.echo.busy = busy.ID
 	for _, r := range []store.Record{dead, waiting} {
 		if err := d.Drop(t.Context(), r.ID); err != nil {

@@ -20,7 +20,7 @@ import (
 // makeRosters makes what keeps the rosters. It is told of logins by the links, so
 // it is there before they run.
 func (a *app) makeRosters(context.Context) error {
-	a.rosters = roster.New(a.store, a.log)
+	a.rosters = roster.New(a.store.Rosters(), a.log)
 	options, err := a.rosterOptions(a.cfg)
 	if err != nil {
 		return err
@@ -52,7 +52,7 @@ func (a *app) rosterOptions(cfg *config.Config) ([]roster.Options, error) {
 			return nil, err
 		}
 		all = append(all, roster.Options{
-			Domain: c.Host, Source: parts.RosterSource(cfg, c, guard), Backends: backends, Cache: rosterCache{a.store},
+			Domain: c.Host, Source: parts.RosterSource(cfg, c, guard), Backends: backends, Cache: rosterCache{a.store.Rosters()},
 			Mode: roster.Mode(c.Mode), Keep: c.KeepGlobs, Concurrency: c.Concurrency, Log: a.log.With(zap.String("host", c.Host)),
 		})
 	}
@@ -110,16 +110,16 @@ func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOption
 }
 
 // rosterCache is the store as roster.Cache.
-type rosterCache struct{ *store.Store }
+type rosterCache struct{ *store.Rosters }
 
 // Roster implements roster.Cache.
 func (c rosterCache) Roster(ctx context.Context, owner jid.JID) ([]byte, uint64, error) {
-	return c.Store.Roster(ctx, owner.Local(), owner.Domain())
+	return c.Get(ctx, owner.Local(), owner.Domain())
 }
 
 // PutRoster implements roster.Cache.
 func (c rosterCache) PutRoster(ctx context.Context, owner jid.JID, record []byte, revision uint64) (uint64, error) {
-	revision, err := c.Store.PutRoster(ctx, owner.Local(), owner.Domain(), record, revision)
+	revision, err := c.Put(ctx, owner.Local(), owner.Domain(), record, revision)
 	if errors.Is(err, store.ErrChanged) {
 		err = roster.ErrChanged
 	}
@@ -129,7 +129,7 @@ func (c rosterCache) PutRoster(ctx context.Context, owner jid.JID, record []byte
 // RosterOwners implements roster.Cache.
 func (c rosterCache) RosterOwners(ctx context.Context, host string) iter.Seq2[jid.JID, error] {
 	return func(yield func(jid.JID, error) bool) {
-		for user, err := range c.RosterUsers(ctx, host) {
+		for user, err := range c.Users(ctx, host) {
 			var owner jid.JID
 			if err == nil {
 				owner = jid.FromServer(user + "@" + host)

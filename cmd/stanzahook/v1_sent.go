@@ -22,9 +22,9 @@ import (
 type sentMessages struct {
 	bounces bounce.Watcher // a handler of all components
 	between selfSending    // of our own addresses
-	store   *store.Store
+	store   *store.SentMessages
 	log     *zap.Logger
-	ends    chan store.Sent
+	ends    chan store.SentMessage
 
 	mu      sync.Mutex
 	sending map[sentKey][]*sentFlight
@@ -54,8 +54,8 @@ type sentFlight struct {
 	bounce *stanza.Stanza // that came back
 }
 
-func newSentMessages(s *store.Store, log *zap.Logger) *sentMessages {
-	m := &sentMessages{store: s, log: log, ends: make(chan store.Sent, maxEnds), sending: make(map[sentKey][]*sentFlight)}
+func newSentMessages(s *store.SentMessages, log *zap.Logger) *sentMessages {
+	m := &sentMessages{store: s, log: log, ends: make(chan store.SentMessage, maxEnds), sending: make(map[sentKey][]*sentFlight)}
 	m.bounces.Seen = m.bounced
 	return m
 }
@@ -71,7 +71,7 @@ func (m *sentMessages) start() (stop func(context.Context)) {
 		for {
 			select {
 			case end := <-m.ends:
-				if err := m.store.EndSent(ctx, end); err != nil && ctx.Err() == nil {
+				if err := m.store.End(ctx, end); err != nil && ctx.Err() == nil {
 					m.log.Warn("what became of a message could not be stored", zap.String("stanza_id", end.ID), zap.Error(err))
 				}
 			case <-ctx.Done():
@@ -96,9 +96,9 @@ func (m *sentMessages) begin(s *stanza.Stanza) *sentFlight {
 
 // end notes a message and its state, and what was learned while it was being
 // sent.
-func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.Sent, note bool) {
+func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMessage, note bool) {
 	if note {
-		if err := m.store.PutSent(ctx, sent); err != nil {
+		if err := m.store.Put(ctx, sent); err != nil {
 			m.log.Warn("the state of a message could not be stored", zap.String("stanza_id", sent.ID), zap.Error(err))
 		}
 	}
@@ -168,7 +168,7 @@ func (m *sentMessages) bounced(s *stanza.Stanza) {
 }
 
 // write hands an end to the writer; m.mu is held.
-func (m *sentMessages) write(end store.Sent) {
+func (m *sentMessages) write(end store.SentMessage) {
 	select {
 	case m.ends <- end:
 		if m.lost > 0 {
@@ -180,7 +180,7 @@ func (m *sentMessages) write(end store.Sent) {
 	}
 }
 
-func ofOutbox(key sentKey, err error) store.Sent {
+func ofOutbox(key sentKey, err error) store.SentMessage {
 	state := store.SentConfirmed
 	switch {
 	case errors.Is(err, outbox.ErrExpired):
@@ -188,17 +188,17 @@ func ofOutbox(key sentKey, err error) store.Sent {
 	case err != nil:
 		state = store.SentRejected
 	}
-	return store.Sent{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: state, Changed: time.Now().UTC()}
+	return store.SentMessage{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: state, Changed: time.Now().UTC()}
 }
 
 // maxErrorText bounds what is kept of the text of an error.
 const maxErrorText = 1000
 
-func ofBounce(s *stanza.Stanza) store.Sent {
+func ofBounce(s *stanza.Stanza) store.SentMessage {
 	e, _ := s.StanzaError()
 	if len(e.Text) > maxErrorText {
 		e.Text = e.Text[:maxErrorText]
 	}
-	return store.Sent{ID: s.ID, From: s.To.String(), To: s.From.String(), State: store.SentBounced, Changed: time.Now().UTC(),
+	return store.SentMessage{ID: s.ID, From: s.To.String(), To: s.From.String(), State: store.SentBounced, Changed: time.Now().UTC(),
 		Stanza: "<message type='error'>" + e.XML() + "</message>"}
 }

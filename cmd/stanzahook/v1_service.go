@@ -63,7 +63,7 @@ func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v
 	if err == nil && state == outbox.Queued && how.Wait > 0 && v.links[s.From.Domain()].Connected() {
 		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
 	}
-	m := store.Sent{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC()}
+	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC()}
 	var back *stanza.Stanza
 	if watch != nil {
 		back = watch.End() // what comes from now on goes to the endpoints
@@ -90,7 +90,7 @@ func (v *stanzas) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza
 
 // Message implements v1.Stanzas.
 func (v *stanzas) Message(ctx context.Context, id, caller string) (v1.Message, error) {
-	m, err := v.store.Sent(ctx, id, caller)
+	m, err := v.store.SentMessages().Get(ctx, id, caller)
 	if err != nil {
 		return v1.Message{}, forAPI(err)
 	}
@@ -124,11 +124,11 @@ type requests struct{ store *store.Store }
 
 // Begin implements v1.Requests.
 func (q requests) Begin(ctx context.Context, key string, r v1.Request) (v1.Request, bool, error) {
-	stored, created, err := q.store.BeginRequest(ctx, key, store.Request(r))
+	stored, created, err := q.store.IdempotencyKeys().Begin(ctx, key, store.IdempotentRequest(r))
 	return v1.Request(stored), created, forAPI(err)
 }
 
 // End implements v1.Requests.
 func (q requests) End(ctx context.Context, key string, r v1.Request) error {
-	return forAPI(q.store.EndRequest(ctx, key, store.Request(r)))
+	return forAPI(q.store.IdempotencyKeys().End(ctx, key, store.IdempotentRequest(r)))
 }

@@ -37,7 +37,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	sent := newSentMessages(s, log)
+	sent := newSentMessages(s.SentMessages(), log)
 	stop := sent.start()
 	t.Cleanup(func() { stop(context.Background()) })
 	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Log: log,

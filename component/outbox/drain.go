@@ -117,7 +117,7 @@ func (o *Outbox) known(d *store.OutgoingDelivery) bool {
 // Killed after: the dead letter is overwritten with the same content.
 func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanza.Stanza) {
 	for {
-		err := o.store.Bury(ctx, store.Dead{
+		err := o.store.PutDeadLetter(ctx, &store.DeadLetter{
 			Record: store.Record{ID: d.ID, Component: d.Component, Received: d.Queued, Since: d.Queued, Stanza: d.Stanza},
 			Type:   s.EventType(), From: s.From.String(), To: s.To.String(),
 			Reason: fmt.Sprintf("the XMPP server could not be reached within %v", o.maxAge), Died: time.Now(),

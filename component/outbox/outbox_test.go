@@ -18,6 +18,7 @@ import (
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
 const domain = "bot.example.com"
@@ -253,7 +254,7 @@ func TestTooOldIsGivenUp(t *testing.T) {
 	if n := len(srv.Received()); n != 0 || p.Expired.Load() != 1 {
 		t.Errorf("%d arrived, %d expired", n, p.Expired.Load())
 	}
-	dead, _, err := p.store.DeadLetters(t.Context(), store.Filter{Limit: 10})
+	dead, _, err := p.store.DeadLetters(t.Context(), deliverylog.Filter{Limit: 10})
 	if err != nil || len(dead) != 1 || dead[0].Type != "message.normal" {
 		t.Errorf("dead letters %+v, %v", dead, err)
 	}

@@ -28,7 +28,7 @@ func openStore(t *testing.T, dir string) *store.Store {
 
 func load(t *testing.T, s *store.Store) *presence.Subscribers {
 	t.Helper()
-	subs, err := presence.LoadSubscribers(t.Context(), s, zap.NewNop())
+	subs, err := presence.LoadSubscribers(t.Context(), s.Subscribers(), zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ const (
 // for that user after the restart, until the user's server probes it at the next
 // login.
 type Subscribers struct {
-	store   *store.Store
+	store   *store.Subscribers
 	log     *zap.Logger
 	changes chan change
 	repeats loglimit.Limiter
@@ -63,8 +63,8 @@ type change struct {
 }
 
 // LoadSubscribers reads the stored subscribers.
-func LoadSubscribers(ctx context.Context, s *store.Store, log *zap.Logger) (*Subscribers, error) {
-	list, err := s.Subscribers(ctx)
+func LoadSubscribers(ctx context.Context, s *store.Subscribers, log *zap.Logger) (*Subscribers, error) {
+	list, err := s.All(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,11 @@ func (p *Subscribers) Run(ctx context.Context) {
 func (p *Subscribers) write(c change) {
 	ctx, cancel := context.WithTimeout(context.Background(), storeTimeout)
 	defer cancel()
-	if err := p.store.PutSubscriber(ctx, c.Subscriber, c.subscribed); err != nil {
+	put := p.store.Remove
+	if c.subscribed {
+		put = p.store.Put
+	}
+	if err := put(ctx, c.Subscriber); err != nil {
 		p.repeats.Warn(p.log, "presence subscription not stored", zap.Error(err))
 	}
 }

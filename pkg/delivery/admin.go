@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -80,8 +81,8 @@ func (w *Worker) Stored(ctx context.Context) (bytes uint64, oldest time.Time, er
 
 // Trial is what a test of an endpoint gave.
 type Trial struct {
-	store.Attempt                  // with the answer also if it was a success
-	Replies       []*stanza.Stanza // that would be sent
+	deliverylog.Attempt                  // with the answer also if it was a success
+	Replies             []*stanza.Stanza // that would be sent
 }
 
 // Test makes one attempt with an event that is made up. Its answer is judged
@@ -140,7 +141,7 @@ func (w *Worker) Replay(ctx context.Context, r store.Record) error {
 // Pending returns what memory knows of a queued event: its failed attempts,
 // when the next is due, and whether one is under way. Only the first event of
 // a conversation has attempts.
-func (w *Worker) Pending(id string) (attempts []store.Attempt, next time.Time, inFlight, known bool) {
+func (w *Worker) Pending(id string) (attempts []deliverylog.Attempt, next time.Time, inFlight, known bool) {
 	if w.queue == nil {
 		return nil, time.Time{}, false, false
 	}
@@ -202,7 +203,7 @@ func (w *Worker) Drop(ctx context.Context, id string) error {
 		return err
 	}
 	if s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1}); err == nil {
-		w.logDelivery(&webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, store.Dropped, "by an operator", nil)
+		w.logDelivery(&webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, deliverylog.Dropped, "by an operator", nil)
 	}
 	return nil
 }

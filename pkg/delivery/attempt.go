@@ -6,7 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -16,8 +16,8 @@ const keptAnswer = 4096
 // verdict is that on an attempt, with what follows from it here.
 type verdict struct {
 	webhook.Verdict
-	attempt *store.Attempt // unless Done
-	setup   *setup         // that the attempt was made with
+	attempt *deliverylog.Attempt // unless Done
+	setup   *setup               // that the attempt was made with
 }
 
 // attempt posts an event once, and notes what came of it. It reports false if
@@ -66,8 +66,8 @@ func (w *Worker) try(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
 }
 
 // tried is an attempt for the delivery log.
-func attemptOf(v *webhook.Verdict, began, ended time.Time) *store.Attempt {
-	return &store.Attempt{Time: began, Status: v.Status, Duration: ended.Sub(began), ContentType: strings.ToValidUTF8(v.ContentType, "\uFFFD"), Note: v.Note.String()}
+func attemptOf(v *webhook.Verdict, began, ended time.Time) *deliverylog.Attempt {
+	return &deliverylog.Attempt{Time: began, Status: v.Status, Duration: ended.Sub(began), ContentType: strings.ToValidUTF8(v.ContentType, "\uFFFD"), Note: v.Note.String()}
 }
 
 // judged draws the consequences for the endpoint. An event of which no request was
@@ -112,13 +112,13 @@ func (w *Worker) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, pro
 }
 
 // note writes the delivery log.
-func (w *Worker) logAttempt(ev *webhook.Event, v *verdict, at *store.Attempt) {
-	state := store.Delivered
+func (w *Worker) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.Attempt) {
+	state := deliverylog.Delivered
 	switch {
 	case v.Outcome == webhook.Again && w.queue != nil && !ev.Stanza.NeedsAnswer():
-		state = store.Retrying
+		state = deliverylog.Retrying
 	case w.dead(&v.Verdict) && !ev.Stanza.NeedsAnswer():
-		state = store.DeadState
+		state = deliverylog.Dead
 	}
 	if w.tracing() {
 		w.trace("an attempt ends", ev, zap.Stringer("outcome", v.Outcome), zap.Int("status", v.Status), zap.Int("replies", len(v.Replies)), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
@@ -127,16 +127,16 @@ func (w *Worker) logAttempt(ev *webhook.Event, v *verdict, at *store.Attempt) {
 }
 
 // entry adds to the delivery log.
-func (w *Worker) logDelivery(ev *webhook.Event, state store.State, reason string, at *store.Attempt) {
+func (w *Worker) logDelivery(ev *webhook.Event, state deliverylog.State, reason string, at *deliverylog.Attempt) {
 	if w.store == nil || ev.Test {
 		return
 	}
 	s := ev.Stanza
-	e := store.Entry{ID: ev.ID, Endpoint: w.name, Component: ev.Component, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
-	if state != store.Retrying {
+	e := deliverylog.Entry{ID: ev.ID, Endpoint: w.name, Component: ev.Component, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
+	if state != deliverylog.Retrying {
 		e.Stanza = s.XML()
 	}
-	w.store.Log(e)
+	w.store.DeliveryLog().Add(&e)
 }
 
 // dead reports whether a verdict makes a dead letter of a queued event: no request

@@ -12,7 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -41,10 +41,10 @@ func TestAloneFails(t *testing.T) {
 	if c := b.sink.errors["1"]; c != stanza.InternalServerError {
 		t.Errorf("the sender got %q", c)
 	}
-	if err := b.s.LogFlush(t.Context()); err != nil {
+	if err := b.s.DeliveryLog().Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := b.s.Delivery(t.Context(), "evt_u1-1"); err != nil || got.State != store.DeadState || len(got.Attempts) < 4 {
+	if got, err := b.s.DeliveryLog().Get(t.Context(), "evt_u1-1"); err != nil || got.State != deliverylog.Dead || len(got.Attempts) < 4 {
 		t.Errorf("in the log: %+v %v", got, err)
 	}
 }
@@ -179,9 +179,9 @@ func TestRetired(t *testing.T) {
 	wg.Go(func() { r.Run(ctx) })
 	defer wg.Wait()
 	defer cancel()
-	b.until("their end", func() bool { n, err := b.s.CountDead(t.Context(), "echo"); return err == nil && n == 20 })
+	b.until("their end", func() bool { n, err := b.s.CountDeadLetters(t.Context(), "echo"); return err == nil && n == 20 })
 	b.until("the end of the queue", func() bool {
-		names, err := b.s.Orphans(t.Context())
+		names, err := b.s.UnclaimedQueues(t.Context())
 		return err == nil && len(names) == 0 && len(r.Waiting()) == 0
 	})
 	if b.sink.count() != 7 { // ids 0 to 6, of three users

@@ -4,7 +4,7 @@ import (
 	"container/heap"
 	"time"
 
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -44,7 +44,7 @@ type lane struct {
 	trail []*item // answered, in order, until the store is told
 
 	// of the first event
-	history []store.Attempt
+	history []deliverylog.Attempt
 	fails   int
 	alone   int       // of these, those while others of the endpoint succeeded
 	failed  time.Time // the last of them
@@ -92,7 +92,7 @@ func (l *lane) renew() { l.history, l.fails, l.alone, l.failed = nil, 0, 0, time
 const maxHistory = 50
 
 // remember keeps a failed attempt of the first event.
-func (l *lane) remember(a *store.Attempt) {
+func (l *lane) remember(a *deliverylog.Attempt) {
 	if a == nil {
 		return
 	}

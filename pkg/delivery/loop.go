@@ -7,6 +7,7 @@ import (
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -40,7 +41,7 @@ func (w *Worker) loops(ev *webhook.Event) (looped, ok bool) {
 		w.repeats.Error(w.log, "message refused: the answers of webhooks go to and fro between our own addresses", about(ev, zap.Int("hops", webhook.MaxHops))...)
 		if w.store != nil {
 			w.buryLoop(ev)
-			w.logDelivery(ev, store.DeadState, loopReason, nil)
+			w.logDelivery(ev, deliverylog.Dead, loopReason, nil)
 		}
 		refusal := &stanza.Error{Type: stanza.Cancel, Condition: stanza.PolicyViolation, Text: "the answers of services have gone to and fro " + strconv.Itoa(webhook.MaxHops) + " times"}
 		w.respond(ev, webhook.Verdict{Outcome: webhook.Refused, Err: refusal, Reason: loopReason}, more, func() {})
@@ -52,7 +53,7 @@ const loopReason = "loop"
 
 func (w *Worker) buryLoop(ev *webhook.Event) {
 	s := ev.Stanza
-	err := w.store.Bury(w.run, store.Dead{
+	err := w.store.PutDeadLetter(w.run, &store.DeadLetter{
 		Record:   store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev), Received: ev.Received, Since: ev.Received, Stanza: s.XML()},
 		Endpoint: w.name, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Reason: loopReason, Died: ev.Received,
 	})

@@ -14,6 +14,7 @@ import (
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -112,7 +113,7 @@ func TestLoopEnds(t *testing.T) {
 						t.Errorf("answer %d: %s", i+1, x.XML())
 					}
 				}
-				dead, _, err := s.DeadLetters(t.Context(), store.Filter{Endpoint: "echo"})
+				dead, _, err := s.DeadLetters(t.Context(), deliverylog.Filter{Endpoint: "echo"})
 				if err != nil || len(dead) != 1 || dead[0].Reason != "loop" || !strings.HasPrefix(dead[0].Type, "message.") {
 					t.Errorf("dead letters %+v, %v", dead, err)
 				}

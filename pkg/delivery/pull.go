@@ -185,7 +185,7 @@ func (p *Puller) ackStore() {
 		through = min(through, p.unconfirmed[0]-1)
 	}
 	if through > 0 {
-		p.disk.DoneThrough(through)
+		p.disk.AckThrough(through)
 	}
 }
 

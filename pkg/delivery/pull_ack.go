@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -115,7 +116,7 @@ func (p *Puller) complete(r *store.Stored) error {
 	}
 	p.w.Counters.Delivered.Add(1)
 	p.w.breaker.succeeded(time.Now())
-	p.logEnd(ev, store.Delivered, "", tries)
+	p.logEnd(ev, deliverylog.Delivered, "", tries)
 	return nil
 }
 

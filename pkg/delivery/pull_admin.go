@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
 // Waiting returns how many events are not acknowledged.
@@ -39,6 +39,6 @@ func (p *Puller) drop(ctx context.Context, id string) error {
 		p.w.log.Warn("a damaged event was dropped; the delivery log does not have it", zap.String("event", id), zap.Error(err))
 		return nil
 	}
-	p.w.logDelivery(ev, store.Dropped, "by an operator", nil)
+	p.w.logDelivery(ev, deliverylog.Dropped, "by an operator", nil)
 	return nil
 }

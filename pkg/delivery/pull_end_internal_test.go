@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -96,7 +97,7 @@ func TestPullExpires(t *testing.T) {
 			if n := b.sink.count(); n != want {
 				t.Errorf("%d senders were told", n)
 			}
-			dead, _, err := b.s.DeadLetters(t.Context(), store.Filter{Endpoint: "echo"})
+			dead, _, err := b.s.DeadLetters(t.Context(), deliverylog.Filter{Endpoint: "echo"})
 			if err != nil || len(dead) != 5 || !strings.Contains(dead[0].Reason, "acknowledged") {
 				t.Errorf("%+v %v", dead, err)
 			}

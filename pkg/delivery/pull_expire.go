@@ -9,6 +9,7 @@ import (
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
 // expire gives up what nobody has acknowledged within MaxAge, until ctx ends.
@@ -64,7 +65,7 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	tries := p.tries(r.Seq)
 	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
 	r.Sender = senderOf(p.w.Endpoint(), ev.Stanza.From).String()
-	if err := p.w.store.Bury(ctx, store.Dead{
+	if err := p.w.store.PutDeadLetter(ctx, &store.DeadLetter{
 		Record: r.Record, Endpoint: p.w.name, Type: ev.Stanza.EventType(), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: tries,
 	}); err != nil {
@@ -80,6 +81,6 @@ func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
 	p.w.Counters.Expired.Add(1)
 	p.w.Counters.Dead.Add(1)
 	p.w.repeats.Warn(p.w.log, "an event is given up", about(ev, zap.String("reason", reason))...)
-	p.logEnd(ev, store.DeadState, reason, tries)
+	p.logEnd(ev, deliverylog.Dead, reason, tries)
 	return nil
 }

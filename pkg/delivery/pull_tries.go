@@ -3,7 +3,7 @@ package delivery
 import (
 	"time"
 
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -28,13 +28,13 @@ func (p *Puller) handedOut(from, to uint64) {
 
 // tries are the times that a reader got an event: what attempts are for an
 // endpoint with a URL.
-func (p *Puller) tries(seq uint64) []store.Attempt {
+func (p *Puller) tries(seq uint64) []deliverylog.Attempt {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var list []store.Attempt
+	var list []deliverylog.Attempt
 	for _, h := range p.handouts {
 		if h.from <= seq && seq <= h.to {
-			list = append(list, store.Attempt{Time: h.at})
+			list = append(list, deliverylog.Attempt{Time: h.at})
 		}
 	}
 	return list[max(0, len(list)-maxHistory):]
@@ -53,11 +53,11 @@ func (p *Puller) forgetHandouts() {
 
 // over writes into the delivery log that an event has ended, with the times that
 // a reader got it.
-func (p *Puller) logEnd(ev *webhook.Event, state store.State, reason string, tries []store.Attempt) {
-	var last *store.Attempt
+func (p *Puller) logEnd(ev *webhook.Event, state deliverylog.State, reason string, tries []deliverylog.Attempt) {
+	var last *deliverylog.Attempt
 	for i := range tries {
 		if last != nil {
-			p.w.logDelivery(ev, store.Retrying, "", last)
+			p.w.logDelivery(ev, deliverylog.Retrying, "", last)
 		}
 		last = &tries[i]
 	}

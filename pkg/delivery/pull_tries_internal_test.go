@@ -3,7 +3,7 @@ package delivery
 import (
 	"testing"
 
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
 // What was read twice was tried twice; what is acknowledged is forgotten.
@@ -19,11 +19,11 @@ func TestPullTries(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i, want := range []int{2, 2, 1} {
-		var d store.Delivery
+		var d deliverylog.Delivery
 		b.until("the log has it", func() (ok bool) {
 			var err error
-			d, err = b.s.Delivery(t.Context(), all[i].id)
-			return err == nil && d.State == store.Delivered
+			d, err = b.s.DeliveryLog().Get(t.Context(), all[i].id)
+			return err == nil && d.State == deliverylog.Delivered
 		})
 		if len(d.Attempts) != want || d.Attempts[0].Time.IsZero() || d.Attempts[0].Error != "" {
 			t.Errorf("event %d: %+v", i, d.Attempts)

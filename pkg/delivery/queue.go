@@ -239,7 +239,7 @@ func (q *queue) ack(l *lane) {
 			l.trail = nil
 		}
 		if it.state == stored {
-			q.disk.Done(l.conversation, it.seq)
+			q.disk.Ack(l.conversation, it.seq)
 		}
 	}
 }

@@ -54,7 +54,7 @@ func (r *Removed) Waiting() map[string]int {
 // Run looks after them until ctx ends. It is called when the endpoints of the
 // configuration have opened their queues.
 func (r *Removed) Run(ctx context.Context) {
-	names, err := r.Store.Orphans(ctx)
+	names, err := r.Store.UnclaimedQueues(ctx)
 	if err != nil {
 		r.Log.Error("the queues of removed endpoints cannot be looked after", zap.Error(err))
 	}
@@ -160,7 +160,7 @@ func (r *Removed) expire(ctx context.Context, name string, q *removedQueue, conv
 			if err := r.giveUp(ctx, name, &list[i].Record); err != nil {
 				return err
 			}
-			q.disk.Done(conversation, list[i].Seq)
+			q.disk.Ack(conversation, list[i].Seq)
 			r.mu.Lock()
 			q.count--
 			r.mu.Unlock()
@@ -173,13 +173,13 @@ func (r *Removed) expire(ctx context.Context, name string, q *removedQueue, conv
 }
 
 func (r *Removed) giveUp(ctx context.Context, name string, rec *store.Record) error {
-	dead := store.Dead{Record: *rec, Endpoint: name, Reason: "the endpoint was removed from the configuration", Died: time.Now()}
+	dead := store.DeadLetter{Record: *rec, Endpoint: name, Reason: "the endpoint was removed from the configuration", Died: time.Now()}
 	s, err := stanza.Parse(rec.Stanza, stanza.Limits{MaxBytes: len(rec.Stanza) + 1})
 	if err != nil {
-		return r.Store.Bury(ctx, dead) // damaged on disk: nobody to tell
+		return r.Store.PutDeadLetter(ctx, &dead) // damaged on disk: nobody to tell
 	}
 	dead.Type, dead.From, dead.To = s.EventType(), s.From.String(), s.To.String()
-	if err := r.Store.Bury(ctx, dead); err != nil {
+	if err := r.Store.PutDeadLetter(ctx, &dead); err != nil {
 		return err
 	}
 	r.Log.Debug("an event is a dead letter", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.String("reason", dead.Reason))

@@ -9,6 +9,7 @@ import (
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -135,7 +136,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 		return false
 	}
 	q.w.repeats.Warn(q.w.log, "an event is given up", about(it.Event, zap.String("reason", reason))...)
-	q.w.logDelivery(it.Event, store.DeadState, reason, nil)
+	q.w.logDelivery(it.Event, deliverylog.Dead, reason, nil)
 	if q.w.Endpoint().DropOld {
 		e = nil
 	}
@@ -147,7 +148,7 @@ func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours 
 // bury writes a dead letter. It reports false if that could not be done: then
 // the lane waits.
 func (q *queue) bury(l *lane, it *item, reason string) bool {
-	err := q.w.store.Bury(q.w.run, store.Dead{
+	err := q.w.store.PutDeadLetter(q.w.run, &store.DeadLetter{
 		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML(), Sender: senderOf(q.w.Endpoint(), it.Stanza.From).String()},
 		Endpoint: q.w.name, Type: it.Stanza.EventType(), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: l.history,

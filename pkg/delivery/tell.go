@@ -5,7 +5,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -19,7 +19,7 @@ const (
 // once, and messages that it refused or answered with what cannot be read, once a
 // minute for each status.
 // In the formats of the modules most other errors are what a bot says to people.
-func (w *Worker) logAnswer(ev *webhook.Event, v *webhook.Verdict, at *store.Attempt) {
+func (w *Worker) logAnswer(ev *webhook.Event, v *webhook.Verdict, at *deliverylog.Attempt) {
 	now := w.current.Load()
 	if v.Note.NoReply != "" && now.firstTime(loggedNoReply) {
 		w.log.Warn("no reply in the answer of the endpoint; this is logged once", about(ev, zap.String("note", at.Note))...)

@@ -13,6 +13,7 @@ import (
 
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -81,9 +82,9 @@ func TestWhatIsToldOfAnswers(t *testing.T) {
 			}
 			waitFor(t, func() bool { return w.Counters.Attempts.Load() == int64(len(answers())) })
 			for n, a := range answers() {
-				var d store.Delivery
+				var d deliverylog.Delivery
 				waitFor(t, func() bool {
-					d, err = s.Delivery(t.Context(), fmt.Sprintf("evt_%d", n))
+					d, err = s.DeliveryLog().Get(t.Context(), fmt.Sprintf("evt_%d", n))
 					return err == nil && len(d.Attempts) == 1
 				})
 				got := d.Attempts[0]

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,14 +9,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/store/internal/stream"
 )
 
 const (
-	deadStream = "DLQ"
-	deadPrefix = "dlq."
+	deadPrefix = "dlq." // of subjects
 	// deadOutbox stands for no endpoint; no endpoint can have this name.
 	deadOutbox = "_outbox"
 	// wholeAnswers is how many answers of a dead letter are kept as they were,
@@ -25,109 +26,75 @@ const (
 	shortNote    = 64
 )
 
-// Dead is a dead letter: a stanza that was taken and could not be delivered.
+// DeadLetter is a stanza that was accepted and could not be delivered.
 // Times are kept in whole milliseconds.
-type Dead struct {
+type DeadLetter struct {
 	Record
 	Endpoint               string // empty: a stanza for the XMPP server that waited too long in the outbox
 	Type, From, To, Reason string
 	Died                   time.Time
-	Attempts               []Attempt // the latest 50 are kept
+	Attempts               []deliverylog.Attempt // the latest 50 are kept
 }
 
-func (e *engine) openDead(ctx context.Context, o *Options) error {
-	stream, err := e.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:              deadStream,
-		Description:       "stanzas that could not be delivered",
-		Subjects:          []string{deadPrefix + "*.*"},
-		Retention:         jetstream.LimitsPolicy,
-		Storage:           jetstream.FileStorage,
-		Discard:           jetstream.DiscardOld,
-		MaxAge:            or(o.DeadKeep, 14*24*time.Hour),
-		MaxBytes:          deadBytes(o),
-		MaxMsgsPerSubject: 1,
-		Duplicates:        time.Second, // not used
-		AllowDirect:       true,
-	})
-	if err != nil {
-		return fmt.Errorf("open the dead letters: %w", err)
+func deadConfig(o *Options) stream.Config {
+	return stream.Config{
+		Name: "DLQ", About: "dead letters", Subjects: deadPrefix + "*.*", MaxAge: o.DeadKeep, MaxBytes: deadBytes(o), MaxPerSubject: 1,
 	}
-	e.dead = stream
-	return nil
 }
 
-// deadBytes is the share of the store that dead letters may take.
-func deadBytes(o *Options) int64 {
-	return max(1<<20, min(or(o.DeadBytes, 1<<30), o.MaxBytes/4))
+func deadSubject(endpoint, id string) string {
+	return deadPrefix + cmp.Or(endpoint, deadOutbox) + "." + id
 }
-
-func deadSubject(endpoint, id string) string { return deadPrefix + or(endpoint, deadOutbox) + "." + id }
 
 // isToken reports whether an id can be a part of a subject.
 func isToken(id string) bool { return id != "" && !strings.ContainsAny(id, ".*> \t\r\n\x00") }
 
-// Bury stores a dead letter and returns when it is on disk. Only then the
+// PutDeadLetter stores a dead letter and returns when it is on disk. Only then the
 // original may be removed. One of the same endpoint and id takes the place of
 // the older one; of a sender who has more than his share, the oldest go.
 //
-// Killed before it returns: the original is still where it was, and is buried
-// again.
+// Killed before it returns: the original is still where it was, and becomes a dead
+// letter again.
 //
 // Errors: ErrFull.
-func (s *Store) Bury(ctx context.Context, d Dead) error {
+func (s *Store) PutDeadLetter(ctx context.Context, d *DeadLetter) error {
 	if !isToken(d.ID) {
-		return fmt.Errorf("bury a dead letter: %q is not an id", d.ID)
+		return fmt.Errorf("store a dead letter: %q is not an id", d.ID)
 	}
-	e := s.eng.Load()
-	if e.broken.Load() || low(s.o.Dir) {
-		return errBroken
+	if err := s.refusesHistory(); err != nil {
+		return err
 	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, publishTimeout)
-		defer cancel()
+	m := stream.Message{Subject: deadSubject(d.Endpoint, d.ID), Data: d.data()}
+	err := s.inShare(ctx, d, len(m.Data), func() (uint64, error) { return s.dead.Put(ctx, &m) })
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("store dead letter %s: %w", d.ID, err)
 	}
-	m := nats.NewMsg(deadSubject(d.Endpoint, d.ID))
-	m.Data = d.data()
-	err := s.inShare(ctx, e, &d, len(m.Data), func() (uint64, error) {
-		ack, err := e.js.PublishMsg(ctx, m, jetstream.WithExpectStream(deadStream))
-		if err != nil {
-			return 0, err
-		}
-		return ack.Sequence, nil
-	})
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, context.Canceled):
-		return fmt.Errorf("bury dead letter %s: %w", d.ID, err)
-	}
-	return e.failure(err)
+	return err
 }
 
 // DeadLetter returns a dead letter and its place. Errors: ErrNotFound.
-func (s *Store) DeadLetter(ctx context.Context, id string) (Dead, uint64, error) {
+func (s *Store) DeadLetter(ctx context.Context, id string) (DeadLetter, uint64, error) {
 	if !isToken(id) {
-		return Dead{}, 0, ErrNotFound
+		return DeadLetter{}, 0, ErrNotFound
 	}
-	m, err := s.eng.Load().dead.GetLastMsgForSubject(ctx, deadPrefix+"*."+id)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return Dead{}, 0, ErrNotFound
+	r, err := s.dead.Last(ctx, deadPrefix+"*."+id)
+	if errors.Is(err, ErrNotFound) {
+		return DeadLetter{}, 0, ErrNotFound
+	}
+	var d DeadLetter
+	if err == nil {
+		d, err = readDeadLetter(r.Data, false)
 	}
 	if err != nil {
-		return Dead{}, 0, fmt.Errorf("read dead letter %s: %w", id, err)
+		return DeadLetter{}, 0, fmt.Errorf("read dead letter %s: %w", id, err)
 	}
-	d, err := readDead(m.Data, false)
-	if err != nil {
-		return Dead{}, 0, fmt.Errorf("read dead letter %s: %w", id, err)
-	}
-	return d, m.Sequence, nil
+	return d, r.Seq, nil
 }
 
 // DeadLetters returns dead letters, those that died last first, without
 // stanzas and answers; the State of the filter does not matter. next is the
 // Cursor of the following page; empty: there is none.
-func (s *Store) DeadLetters(ctx context.Context, f Filter) (list []Dead, next string, err error) {
+func (s *Store) DeadLetters(ctx context.Context, f deliverylog.Filter) (list []DeadLetter, next string, err error) {
 	var before uint64
 	if f.Cursor != "" {
 		if before, err = strconv.ParseUint(f.Cursor, 10, 64); err != nil {
@@ -139,53 +106,41 @@ func (s *Store) DeadLetters(ctx context.Context, f Filter) (list []Dead, next st
 		subject = deadSubject(f.Endpoint, "*")
 	}
 	seqs := uint64(0)
-	err = s.eng.Load().walk(ctx, deadStream, subject, before, func(m walked) bool {
-		if m.time.Add(clockSlack).Before(f.After) {
+	err = s.dead.Walk(ctx, subject, before, func(r *stream.Record) bool {
+		if r.Time().Add(deliverylog.ClockSlack).Before(f.After) {
 			return false
 		}
-		d, err := readDead(m.data, true)
+		d, err := readDeadLetter(r.Data, true)
 		if err != nil {
-			s.log.Error("a dead letter cannot be read", zap.Uint64("place", m.seq), zap.Error(err))
+			s.log.Error("a dead letter cannot be read", zap.Uint64("place", r.Seq), zap.Error(err))
 			return true
 		}
-		if !f.takes(d.Endpoint, d.From, d.To, d.Died) {
+		if !f.Matches(d.Endpoint, d.From, d.To, d.Died) {
 			return true
 		}
-		if len(list) == f.limit() {
+		if len(list) == f.Size() {
 			next = strconv.FormatUint(seqs, 10)
 			return false
 		}
-		list, seqs = append(list, d), m.seq
+		list, seqs = append(list, d), r.Seq
 		return true
 	})
 	return list, next, err
 }
 
-// ErrCursor means that a cursor is not one that was given out.
-var ErrCursor = errors.New("the cursor is wrong")
-
-// Unbury removes the dead letter at a place, which was replayed or dropped. One
-// of the same id that was buried meanwhile has another place, and stays.
+// RemoveDeadLetter removes the dead letter at a place, which was replayed or dropped.
+// One of the same id that was stored meanwhile has another place, and stays.
 //
 // Killed before it returns: it may still be there. Errors: ErrNotFound.
-func (s *Store) Unbury(ctx context.Context, seq uint64) error {
-	err := s.eng.Load().dead.DeleteMsg(ctx, seq)
-	var api *jetstream.APIError
-	switch {
-	case err == nil:
-		return nil
-	case errors.Is(err, jetstream.ErrMsgNotFound), errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeMessageNotFound,
-		errors.Is(err, jetstream.ErrMsgDeleteUnsuccessful):
-		return ErrNotFound
+func (s *Store) RemoveDeadLetter(ctx context.Context, seq uint64) error {
+	err := s.dead.Delete(ctx, seq)
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return fmt.Errorf("remove a dead letter: %w", err)
 	}
-	return fmt.Errorf("remove a dead letter: %w", err)
+	return err
 }
 
-// CountDead returns how many dead letters an endpoint has; "" is the outbox.
-func (s *Store) CountDead(ctx context.Context, endpoint string) (int, error) {
-	list, err := s.eng.Load().page(ctx, deadStream, deadSubject(endpoint, "*"), 1, 1)
-	if err != nil || len(list) == 0 {
-		return 0, err
-	}
-	return 1 + list[0].left, nil
+// CountDeadLetters returns how many dead letters an endpoint has; "" is the outbox.
+func (s *Store) CountDeadLetters(ctx context.Context, endpoint string) (int, error) {
+	return s.dead.Count(ctx, deadSubject(endpoint, "*"))
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"strings"
@@ -14,7 +15,6 @@ type deadShares struct {
 	most int64
 
 	mu    sync.Mutex
-	eng   *engine // whose places these are; a new one may begin to count anew
 	all   map[string]*deadShare
 	count int // of letters, in all
 	swept int // of these, those that were left by the last sweep
@@ -39,25 +39,29 @@ func newDeadShares(o *Options) *deadShares {
 }
 
 // owner is whose share a dead letter takes: the sender's, whatever resource he used.
-func (d *Dead) owner() string {
+func (d *DeadLetter) owner() string {
 	bare, _, _ := strings.Cut(d.From, "/")
-	return or(d.Sender, bare)
+	return cmp.Or(d.Sender, bare)
 }
 
 // of returns the share of an owner.
-func (d *deadShares) of(e *engine, owner string) *deadShare {
+func (d *deadShares) of(owner string) *deadShare {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.eng != e {
-		d.eng, d.count, d.swept = e, 0, 0
-		clear(d.all)
-	}
 	s := d.all[owner]
 	if s == nil {
 		s = &deadShare{}
 		d.all[owner] = s
 	}
 	return s
+}
+
+// reset forgets everything: a stream that was opened anew may begin to count anew.
+func (d *deadShares) reset() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.count, d.swept = 0, 0
+	clear(d.all)
 }
 
 // admit takes room for a letter if there is any in the share.
@@ -127,29 +131,29 @@ func (d *deadShares) forget(s *deadShare, gone func(deadLetter) bool) {
 	d.count -= n
 }
 
-// inShare stores a letter with publish, which returns its place, in the share of its
+// inShare stores a letter with put, which returns its place, in the share of its
 // owner: what has to go for it goes first, so that it pushes out nobody else's.
-func (s *Store) inShare(ctx context.Context, e *engine, d *Dead, size int, publish func() (uint64, error)) error {
-	share, bytes := s.shares.of(e, d.owner()), int64(size+recordBytes)
-	if !s.shares.admit(share, bytes) {
+func (s *Store) inShare(ctx context.Context, d *DeadLetter, size int, put func() (uint64, error)) error {
+	share, bytes := s.deadShares.of(d.owner()), int64(size+recordBytes)
+	if !s.deadShares.admit(share, bytes) {
 		share.turn.Lock()
 		defer share.turn.Unlock()
-		for _, seq := range s.shares.evict(share, bytes) {
-			if e.dead.DeleteMsg(ctx, seq) == nil { // else it was removed already
+		for _, seq := range s.deadShares.evict(share, bytes) {
+			if s.dead.Delete(ctx, seq) == nil { // else it was removed already
 				s.Evicted.Add(1)
 			}
 		}
 	}
-	seq, err := publish()
+	seq, err := put()
 	if err != nil {
 		seq = 0
 	}
-	s.shares.stored(share, deadLetter{seq, bytes}, func() uint64 {
-		info, err := e.dead.Info(ctx)
+	s.deadShares.stored(share, deadLetter{seq, bytes}, func() uint64 {
+		state, err := s.dead.State(ctx)
 		if err != nil {
 			return 0 // the next sweep will tell
 		}
-		return info.State.FirstSeq
+		return state.First
 	})
 	return err
 }

@@ -9,24 +9,36 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap/zaptest"
 
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
-func dead(n int, endpoint string) store.Dead {
+// eventID returns the id of an event that came at a time.
+func eventID(at time.Time, n int) string {
+	var u ulid.ULID
+	if err := u.SetTime(ulid.Timestamp(at)); err != nil {
+		panic(err)
+	}
+	u[14], u[15] = byte(n>>8), byte(n)
+	return "evt_" + u.String()
+}
+
+func dead(n int, endpoint string) store.DeadLetter {
 	at := time.UnixMilli(1_700_000_000_000 + int64(n))
-	return store.Dead{
+	return store.DeadLetter{
 		Record: store.Record{ID: eventID(at, n), Component: "bot.example.com", Conversation: store.Conversation("a", "b"), Received: at, Since: at.Add(time.Second),
 			Stanza: fmt.Sprintf("<message id='%d'/>", n)},
 		Endpoint: endpoint, Type: "message.chat", From: "user@example.com/phone", To: "echo@bot.example.com", Reason: "too old", Died: at.Add(time.Hour),
-		Attempts: []store.Attempt{{Time: at, Status: 503, Duration: time.Second, Error: "503", Answer: "later", ContentType: "text/html; charset=utf-8", Note: "no reply"}, {Time: at.Add(time.Minute), Error: "no answer"}},
+		Attempts: []deliverylog.Attempt{{Time: at, Status: 503, Duration: time.Second, Error: "503", Answer: "later", ContentType: "text/html; charset=utf-8", Note: "no reply"}, {Time: at.Add(time.Minute), Error: "no answer"}},
 	}
 }
 
-func bury(t *testing.T, s *store.Store, d store.Dead) {
+func putDeadLetter(t *testing.T, s *store.Store, d store.DeadLetter) {
 	t.Helper()
-	if err := s.Bury(t.Context(), d); err != nil {
+	if err := s.PutDeadLetter(t.Context(), &d); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -39,10 +51,10 @@ func TestDeadLetters(t *testing.T) {
 		if i%50 == 0 {
 			endpoint = "other"
 		}
-		bury(t, s, dead(i, endpoint))
+		putDeadLetter(t, s, dead(i, endpoint))
 	}
-	bury(t, s, dead(200, ""))
-	bury(t, s, dead(7, "echo")) // again: it takes the place of the first
+	putDeadLetter(t, s, dead(200, ""))
+	putDeadLetter(t, s, dead(7, "echo")) // again: it takes the place of the first
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()
@@ -53,14 +65,14 @@ func TestDeadLetters(t *testing.T) {
 		t.Errorf("%+v, %v\nwant %+v", got, err, want)
 	}
 	for endpoint, n := range map[string]int{"echo": 196, "other": 4, "": 1, "nobody": 0} {
-		if got, err := s.CountDead(t.Context(), endpoint); err != nil || got != n {
+		if got, err := s.CountDeadLetters(t.Context(), endpoint); err != nil || got != n {
 			t.Errorf("%q has %d, want %d (%v)", endpoint, got, n, err)
 		}
 	}
 	seen := make(map[string]bool)
 	pages := 0
 	for cursor, more := "", true; more; more = cursor != "" {
-		list, next, err := s.DeadLetters(t.Context(), store.Filter{Cursor: cursor, Limit: 67})
+		list, next, err := s.DeadLetters(t.Context(), deliverylog.Filter{Cursor: cursor, Limit: 67})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -76,25 +88,25 @@ func TestDeadLetters(t *testing.T) {
 	if len(seen) != 201 || pages != 3 {
 		t.Errorf("%d in %d pages", len(seen), pages)
 	}
-	list, next, err := s.DeadLetters(t.Context(), store.Filter{Endpoint: "other", After: dead(60, "").Died})
+	list, next, err := s.DeadLetters(t.Context(), deliverylog.Filter{Endpoint: "other", After: dead(60, "").Died})
 	if err != nil || next != "" || len(list) != 2 || list[0].ID != dead(150, "").ID {
 		t.Errorf("%+v, %q, %v", list, next, err)
 	}
-	if _, _, err := s.DeadLetters(t.Context(), store.Filter{Cursor: "x"}); !errors.Is(err, store.ErrCursor) {
+	if _, _, err := s.DeadLetters(t.Context(), deliverylog.Filter{Cursor: "x"}); !errors.Is(err, store.ErrCursor) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
 
-	bury(t, s, want) // by who was faster
-	if err := s.Unbury(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
+	putDeadLetter(t, s, want) // by who was faster
+	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the place of one that was buried again: %v", err)
 	}
 	if _, seq, err = s.DeadLetter(t.Context(), want.ID); err != nil {
 		t.Fatalf("buried again: %v", err)
 	}
-	if err := s.Unbury(t.Context(), seq); err != nil {
+	if err := s.RemoveDeadLetter(t.Context(), seq); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Unbury(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
+	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
 	for _, id := range []string{want.ID, "evt_*", ">", "", "a.b"} {
@@ -112,26 +124,27 @@ func TestShareOfDeadLetters(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	bury(t, s, dead(0, "echo"))
+	putDeadLetter(t, s, dead(0, "echo"))
 	const letters = 60
-	letter := func(i int) store.Dead {
+	letter := func(i int) store.DeadLetter {
 		d := dead(i, "echo")
 		d.From, d.Stanza = fmt.Sprint("mallory@example.com/", i), strings.Repeat("x", 100_000)
 		return d
 	}
 	for i := 1; i <= letters-20; i++ {
-		bury(t, s, letter(i))
+		putDeadLetter(t, s, letter(i))
 	}
 	var wg sync.WaitGroup
 	for i := letters - 19; i <= letters; i++ { // many at once must not push out another's either
 		wg.Go(func() {
-			if err := s.Bury(t.Context(), letter(i)); err != nil {
+			d := letter(i)
+			if err := s.PutDeadLetter(t.Context(), &d); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	list, _, err := s.DeadLetters(t.Context(), store.Filter{Limit: 100})
+	list, _, err := s.DeadLetters(t.Context(), deliverylog.Filter{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -152,9 +165,9 @@ func TestLargestDeadLetter(t *testing.T) {
 	d.Reason = strings.Repeat("r", 5000)
 	d.From, d.To = strings.Repeat("f", 3071), strings.Repeat("t", 3071)
 	for range 80 {
-		d.Attempts = append(d.Attempts, store.Attempt{Time: time.UnixMilli(1), Error: strings.Repeat("e", 5000), Answer: strings.Repeat("ä", 5000), ContentType: strings.Repeat("t", 500), Note: strings.Repeat("n", 500)})
+		d.Attempts = append(d.Attempts, deliverylog.Attempt{Time: time.UnixMilli(1), Error: strings.Repeat("e", 5000), Answer: strings.Repeat("ä", 5000), ContentType: strings.Repeat("t", 500), Note: strings.Repeat("n", 500)})
 	}
-	bury(t, s, d)
+	putDeadLetter(t, s, d)
 	got, _, err := s.DeadLetter(t.Context(), d.ID)
 	if err != nil || got.Stanza != d.Stanza || len(got.Attempts) != 50 || len(got.Attempts[49].Answer) != 4096 || len(got.Attempts[0].Answer) != 128 || len(got.Attempts[49].Note) != 256 || len(got.Attempts[49].ContentType) != 64 {
 		t.Errorf("%d attempts, %v", len(got.Attempts), err)

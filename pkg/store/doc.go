@@ -1,30 +1,45 @@
-// Package store keeps on disk what must survive the process: an embedded NATS
-// JetStream server, reached in process, with no socket.
+// Package store keeps on disk what must survive the process, in streams of an embedded
+// NATS JetStream server (see internal/stream, which alone knows NATS).
 //
 //	stream         holds                                        until
-//	EV_<endpoint>  events, a subject for each conversation      they are answered
+//	EV_<endpoint>  events, a subject for each conversation      they are acknowledged
 //	OUT            stanzas for the XMPP server (the outbox)     the server has them
-//	DLQ            dead letters, a subject for each             dead_letters.keep
-//	LOG            the delivery log, many entries in a record   deliveries.keep
+//	DLQ            dead letters, a subject for each             Options.DeadKeep
+//	LOG            the delivery log, many entries in a record   Options.LogKeep
 //	SENT, REQ      states of sent messages, idempotency keys    24 hours
+//	ROSTERS, JOBS  records of rosters, roster jobs              they are replaced; Options.JobKeep
+//	KV_…           subscribers, disabled endpoints, features    they are replaced or removed
 //
-// and the key-value buckets of the presence subscribers, of the endpoints that are
-// disabled, and of what hosts of the server have.
+// # One stanza through the files
 //
-// A [Queue] is written behind: its events are delivered from memory at the same
-// time as they are stored, and the stream is only read where they did not fit
-// into memory, and after a restart. What is answered is removed by watermark,
-// some milliseconds later: everything up to the first event that is not
-// answered with one purge. Behind a conversation that is stuck, the others are
-// removed one by one (see ledger.go).
+// [Queue.Append] (queue.go) takes the sender's share (shares.go), encodes the event
+// (record.go) and leaves it to the publisher (publisher.go), which hands it to the
+// stream; up to 1,024 events are under way at once (internal/stream/window.go). When the
+// stream has written the event, Append's callback gets its place. Meanwhile the caller
+// delivers the event from memory; only what did not fit into memory is read from the
+// stream (queue_read.go, queue_pull.go), and after a restart all of it.
 //
-// What a place in a queue means: with [SyncInterval] the event survives a
-// killed process, and a power cut but for the last second; with [SyncAlways]
-// it survives both.
+// When the event is finished, [Queue.Ack] marks it in the ledger (ledger.go). Some
+// milliseconds later the stream is purged by watermark: everything up to the first event
+// that is not acknowledged goes at once. Behind a conversation that is stuck, the
+// others are removed one by one (queue_remove.go). An event that cannot be delivered
+// becomes a dead letter before it is acknowledged (deadletters.go), and each attempt is
+// an entry of the delivery log (package deliverylog).
 //
-// A disk that is nearly full is recognised before it is: [ErrFull]. A write
-// that fails all the same breaks the streams of the embedded server for good,
-// so the server is replaced by a new one on the same files when there is room
-// again; nothing that was acknowledged is lost by that, and what was refused is
-// removed (recover.go). If the server hangs itself up, Options.Hung is called.
+// Everything else is the latest record of a key (bucket.go): endpoints.go, features.go,
+// subscribers.go, rosters.go, sent.go, idempotency.go. Stanzas for the XMPP server wait
+// in outbox.go. How the disk is divided is in budget.go.
+//
+// # What is guaranteed
+//
+// With [SyncInterval] an event that was said to be stored survives a killed process, and
+// a power cut but for the last second; with [SyncAlways] it survives both. Each function
+// that stores says what is there if the process is killed before it returns.
+//
+// A disk that is nearly full is recognised before it is: [ErrFull]. A write that fails
+// all the same breaks the streams of the embedded server for good, so the server is
+// started again on the same files when there is room; nothing that was said to be stored
+// is lost by that, and what was refused is removed (recover.go). If the server hangs
+// itself up, Options.OnHung is called. A file that was damaged while the store was closed
+// is reported when it is opened (integrity.go).
 package store

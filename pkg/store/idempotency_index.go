@@ -2,18 +2,16 @@ package store
 
 import (
 	"context"
-	"encoding/base32"
 	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
 const (
@@ -22,32 +20,33 @@ const (
 	// answeredHeader marks a request that has its answer, so that the index can be
 	// made without reading answers.
 	answeredHeader = "A"
-	// toldEvery is how often it is logged that keys go early.
-	toldEvery = time.Hour
+	// earlyEvery is how often it is logged that keys of a caller go early.
+	earlyEvery = time.Hour
 )
 
-// requestIndex knows of each caller which requests are kept, and in which order they
-// were answered: 24 bytes for each. It bounds what one caller takes: over his share,
-// and where all together are over the bound, answered requests go before their time,
-// the oldest first. Those without an answer stay, as what is forgotten of them would
-// be sent twice.
+// IdempotencyKeys are the requests that have a key, with an index: of each caller which
+// requests are kept, and in which order they were answered, 24 bytes for each. It bounds
+// what one caller takes: over his share, and where all together are over the bound,
+// answered requests go before their time, the oldest first. Those without an answer
+// stay, as what is forgotten of them would be sent twice.
 //
-// It is made from the stream after a start. Killed: nothing is lost with it.
-type requestIndex struct {
+// The index is made from the stream after a start. Killed: nothing is lost with it.
+type IdempotencyKeys struct {
+	bucket
 	most int64 // bytes of all
 
 	mu      sync.Mutex
-	made    bool
+	loaded  bool
 	bytes   int64
-	callers map[string]*callerRequests // by the token of the subject
+	callers map[string]*callerRequests // by the token of the key
 }
 
 type callerRequests struct {
 	bytes    int64
 	answered []keptRequest          // the oldest first
-	open     map[string]keptRequest // without an answer, by subject
+	open     map[string]keptRequest // without an answer, by key
 	early    int64                  // that went before their time
-	told     time.Time
+	logged   time.Time              // that some did
 }
 
 type keptRequest struct {
@@ -56,74 +55,43 @@ type keptRequest struct {
 	at   uint32 // seconds since 1970
 }
 
-// subjectName writes a caller's name as a part of a subject.
-var subjectName = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
-
-// maxSubjectName is the longest name that is written out; longer ones are hashed.
-const maxSubjectName = 64
+// maxCallerName is the longest name that is written out; longer ones are hashed.
+const maxCallerName = 64
 
 func callerToken(name string) string {
 	switch {
 	case name == "":
 		return "0"
-	case len(name) > maxSubjectName:
+	case len(name) > maxCallerName:
 		return "1" + Conversation(name, "")
 	}
-	return subjectName.EncodeToString([]byte(name))
+	return readable(name)
 }
 
-func callerName(token string) string {
-	if name, err := subjectName.DecodeString(token); err == nil {
+func callerName(written string) string {
+	if name, err := token.DecodeString(written); err == nil {
 		return string(name)
 	}
-	return token
+	return written
 }
 
-func callerOf(subject string) string {
-	token, _, _ := strings.Cut(strings.TrimPrefix(subject, requestPrefix), ".")
-	return token
-}
-
-// make reads what is stored. x.mu is held.
-func (x *requestIndex) make(ctx context.Context, stream jetstream.Stream) error {
-	ctx, cancel := context.WithTimeout(ctx, publishTimeout)
-	defer cancel()
-	info, err := stream.Info(ctx)
-	if err != nil {
-		return fmt.Errorf("read the requests: %w", err)
-	}
-	x.bytes, x.callers = 0, make(map[string]*callerRequests)
-	if info.State.Msgs == 0 {
-		x.made = true
+// load reads what is stored, once. k.mu is held.
+func (k *IdempotencyKeys) load(ctx context.Context) error {
+	if k.loaded {
 		return nil
 	}
-	all, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: true})
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	k.bytes, k.callers = 0, make(map[string]*callerRequests)
+	err := k.st.Each(ctx, true, func(r *stream.Record, at time.Time, size int) error {
+		answered := r.Header.Get(answeredHeader) != ""
+		k.add(strings.TrimPrefix(r.Subject, k.prefix), keptRequest{r.Seq, requestSize(r.Subject, size, answered), uint32(at.Unix())}, answered)
+		return nil
+	})
 	if err != nil {
 		return fmt.Errorf("read the requests: %w", err)
 	}
-	for pending := uint64(1); pending > 0; {
-		batch, err := all.Fetch(1000, jetstream.FetchMaxWait(5*time.Second))
-		if err != nil {
-			return fmt.Errorf("read the requests: %w", err)
-		}
-		n := 0
-		for m := range batch.Messages() {
-			n++
-			meta, err := m.Metadata()
-			if err != nil {
-				return fmt.Errorf("read the requests: %w", err)
-			}
-			size, _ := strconv.Atoi(m.Headers().Get(nats.MsgSize))
-			answered := m.Headers().Get(answeredHeader) != ""
-			k := keptRequest{meta.Sequence.Stream, requestSize(m.Subject(), size, answered), uint32(meta.Timestamp.Unix())}
-			x.add(m.Subject(), k, answered)
-			pending = meta.NumPending
-		}
-		if n == 0 || ctx.Err() != nil {
-			return fmt.Errorf("read the requests: %w", errors.Join(batch.Error(), ctx.Err()))
-		}
-	}
-	x.made = true
+	k.loaded = true
 	return nil
 }
 
@@ -136,59 +104,59 @@ func requestSize(subject string, data int, answered bool) uint32 {
 	return uint32(size)
 }
 
-func (x *requestIndex) of(subject string) *callerRequests {
-	token := callerOf(subject)
-	c := x.callers[token]
+func (k *IdempotencyKeys) of(key string) *callerRequests {
+	caller, _, _ := strings.Cut(key, ".")
+	c := k.callers[caller]
 	if c == nil {
 		c = &callerRequests{open: make(map[string]keptRequest)}
-		x.callers[token] = c
+		k.callers[caller] = c
 	}
 	return c
 }
 
-// add notes a record that takes the place of the one before of its subject.
-func (x *requestIndex) add(subject string, k keptRequest, answered bool) {
-	c := x.of(subject)
-	if before, ok := c.open[subject]; ok {
-		x.count(c, -int64(before.size))
-		delete(c.open, subject)
+// add notes a record that takes the place of the one before of its key.
+func (k *IdempotencyKeys) add(key string, r keptRequest, answered bool) {
+	c := k.of(key)
+	if before, ok := c.open[key]; ok {
+		k.count(c, -int64(before.size))
+		delete(c.open, key)
 	}
-	x.count(c, int64(k.size))
+	k.count(c, int64(r.size))
 	if answered {
-		c.answered = append(c.answered, k)
+		c.answered = append(c.answered, r)
 	} else {
-		c.open[subject] = k
+		c.open[key] = r
 	}
 }
 
-func (x *requestIndex) count(c *callerRequests, bytes int64) {
+func (k *IdempotencyKeys) count(c *callerRequests, bytes int64) {
 	c.bytes += bytes
-	x.bytes += bytes
+	k.bytes += bytes
 }
 
 // expire forgets what the stream has let go of by its age.
-func (x *requestIndex) expire(c *callerRequests, now time.Time) {
-	over := uint32(now.Add(-requestKeep).Unix())
+func (k *IdempotencyKeys) expire(c *callerRequests, now time.Time) {
+	over := uint32(now.Add(-idempotencyKeep).Unix())
 	for len(c.answered) > 0 && c.answered[0].at < over {
-		x.count(c, -int64(c.answered[0].size))
+		k.count(c, -int64(c.answered[0].size))
 		c.answered = c.answered[1:]
 	}
-	if c.bytes < x.most/requestShare/2 {
+	if c.bytes < k.most/requestShare/2 {
 		return // what has no answer is seldom much
 	}
-	for subject, k := range c.open {
-		if k.at < over {
-			x.count(c, -int64(k.size))
-			delete(c.open, subject)
+	for key, r := range c.open {
+		if r.at < over {
+			k.count(c, -int64(r.size))
+			delete(c.open, key)
 		}
 	}
 }
 
 // largest is the caller with the most bytes that has answered requests.
-func (x *requestIndex) largest(now time.Time) *callerRequests {
+func (k *IdempotencyKeys) largest(now time.Time) *callerRequests {
 	var most *callerRequests
-	for _, c := range x.callers {
-		x.expire(c, now)
+	for _, c := range k.callers {
+		k.expire(c, now)
 		if len(c.answered) > 0 && (most == nil || c.bytes > most.bytes) {
 			most = c
 		}
@@ -197,88 +165,77 @@ func (x *requestIndex) largest(now time.Time) *callerRequests {
 }
 
 // makeRoom makes room for a record, by removing answered ones: of the caller's over his
-// share, of the one with the most where all is full. s.requestIndex.mu is held.
+// share, of the one with the most where all is full. k.mu is held.
 //
-// Errors: ErrFull.
-func (s *Store) makeRoom(ctx context.Context, subject string, size uint32) error {
-	x := &s.requestIndex
-	own, now := x.of(subject), time.Now()
-	x.expire(own, now)
+// Killed at any point: what is removed is removed. Errors: ErrFull.
+func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32) error {
+	own, now := k.of(key), time.Now()
+	k.expire(own, now)
 	for {
 		from := own
 		switch {
-		case own.bytes+int64(size) > x.most/requestShare:
+		case own.bytes+int64(size) > k.most/requestShare:
 			if len(own.answered) == 0 {
 				return fmt.Errorf("%w: this caller has a quarter of the room for Idempotency-Keys, and none of his requests has its answer yet", ErrFull)
 			}
-		case x.bytes+int64(size) > x.most:
-			if from = x.largest(now); from == nil {
+		case k.bytes+int64(size) > k.most:
+			if from = k.largest(now); from == nil {
 				return fmt.Errorf("%w: there is no more room for Idempotency-Keys", ErrFull)
 			}
 		default:
 			return nil
 		}
-		k := from.answered[0]
-		if err := s.eng.Load().requests.DeleteMsg(ctx, k.seq); err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) && !isDeleted(err) {
+		oldest := from.answered[0]
+		if err := k.st.Delete(ctx, oldest.seq); err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("remove a request: %w", err)
 		}
 		from.answered = from.answered[1:]
-		x.count(from, -int64(k.size))
+		k.count(from, -int64(oldest.size))
 		from.early++
-		s.tellEarly(from, now)
+		k.logEarly(from, now)
 	}
 }
 
-// isDeleted reports whether a record was gone already.
-func isDeleted(err error) bool {
-	var api *jetstream.APIError
-	return errors.As(err, &api) && (api.ErrorCode == jetstream.JSErrCodeMessageNotFound || api.ErrorCode == 10057) // its sequence is gone
-}
-
-// tellEarly logs once an hour that answered keys of a caller go before their time.
-func (s *Store) tellEarly(c *callerRequests, now time.Time) {
-	if now.Sub(c.told) < toldEvery {
+// logEarly logs once an hour that answered keys of a caller go before their time.
+func (k *IdempotencyKeys) logEarly(c *callerRequests, now time.Time) {
+	if now.Sub(c.logged) < earlyEvery {
 		return
 	}
-	c.told = now
-	for token, other := range s.requestIndex.callers {
+	c.logged = now
+	for caller, other := range k.callers {
 		if other == c {
-			s.log.Warn("Idempotency-Keys of a token are forgotten before their 24 hours, as it uses too many: a request that is repeated later than that is sent again",
-				zap.String("token", callerName(token)), zap.Int("keys", len(c.answered)+len(c.open)), zap.Int64("forgotten", c.early))
+			k.s.log.Warn("Idempotency-Keys of a token are forgotten before their 24 hours, as it uses too many: a request that is repeated later than that is sent again",
+				zap.String("token", callerName(caller)), zap.Int("keys", len(c.answered)+len(c.open)), zap.Int64("forgotten", c.early))
 		}
 	}
 }
 
 // crowded reports whether something would have to go for a record.
-func (s *Store) crowded(subject string, size uint32) bool {
-	x := &s.requestIndex
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	return x.made && (x.of(subject).bytes+int64(size) > x.most/requestShare || x.bytes+int64(size) > x.most)
+func (k *IdempotencyKeys) crowded(key string, size uint32) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.loaded && (k.of(key).bytes+int64(size) > k.most/requestShare || k.bytes+int64(size) > k.most)
 }
 
-// RequestCount is how many requests of a caller are known by their keys.
-type RequestCount struct {
+// KeyCount is how many requests of a caller are known by their keys.
+type KeyCount struct {
 	Caller string
 	Keys   int
 	Early  int64 // that were forgotten before their time
 }
 
-// Requests returns the counts of all callers, in the order of their names.
-func (s *Store) Requests(ctx context.Context) ([]RequestCount, error) {
-	x := &s.requestIndex
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	if !x.made {
-		if err := x.make(ctx, s.eng.Load().requests); err != nil {
-			return nil, err
-		}
+// Counts returns the counts of all callers, in the order of their names.
+func (k *IdempotencyKeys) Counts(ctx context.Context) ([]KeyCount, error) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if err := k.load(ctx); err != nil {
+		return nil, err
 	}
-	var all []RequestCount
-	for token, c := range x.callers {
-		x.expire(c, time.Now())
-		all = append(all, RequestCount{callerName(token), len(c.answered) + len(c.open), c.early})
+	var all []KeyCount
+	for caller, c := range k.callers {
+		k.expire(c, time.Now())
+		all = append(all, KeyCount{callerName(caller), len(c.answered) + len(c.open), c.early})
 	}
-	slices.SortFunc(all, func(a, b RequestCount) int { return strings.Compare(a.Caller, b.Caller) })
+	slices.SortFunc(all, func(a, b KeyCount) int { return strings.Compare(a.Caller, b.Caller) })
 	return all, nil
 }

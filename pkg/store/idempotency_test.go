@@ -13,24 +13,24 @@ import (
 func TestRequests(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	asked := store.Request{Hash: "h", ID: "id-1"}
-	if r, created, err := s.BeginRequest(t.Context(), "key with > * .", asked); !created || err != nil || r.ID != "id-1" {
+	asked := store.IdempotentRequest{Hash: "h", ID: "id-1"}
+	if r, created, err := s.IdempotencyKeys().Begin(t.Context(), "key with > * .", asked); !created || err != nil || r.ID != "id-1" {
 		t.Fatalf("%+v %v %v", r, created, err)
 	}
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()
-	if r, created, err := s.BeginRequest(t.Context(), "key with > * .", store.Request{Hash: "other", ID: "id-2"}); created || err != nil || r.ID != "id-1" || r.Hash != "h" || r.Answered() {
+	if r, created, err := s.IdempotencyKeys().Begin(t.Context(), "key with > * .", store.IdempotentRequest{Hash: "other", ID: "id-2"}); created || err != nil || r.ID != "id-1" || r.Hash != "h" || r.Answered() {
 		t.Errorf("%+v %v %v", r, created, err)
 	}
 	asked.Status, asked.Type, asked.Answer = 202, "application/json", []byte(`{"id":"id-1"}`)
-	if err := s.EndRequest(t.Context(), "key with > * .", asked); err != nil {
+	if err := s.IdempotencyKeys().End(t.Context(), "key with > * .", asked); err != nil {
 		t.Fatal(err)
 	}
-	if r, created, err := s.BeginRequest(t.Context(), "key with > * .", store.Request{}); created || err != nil || !r.Answered() || string(r.Answer) != `{"id":"id-1"}` {
+	if r, created, err := s.IdempotencyKeys().Begin(t.Context(), "key with > * .", store.IdempotentRequest{}); created || err != nil || !r.Answered() || string(r.Answer) != `{"id":"id-1"}` {
 		t.Errorf("%+v %v %v", r, created, err)
 	}
-	if _, created, err := s.BeginRequest(t.Context(), "another key", asked); !created || err != nil {
+	if _, created, err := s.IdempotencyKeys().Begin(t.Context(), "another key", asked); !created || err != nil {
 		t.Errorf("%v %v", created, err)
 	}
 }
@@ -44,7 +44,7 @@ func TestRequestIsBegunOnce(t *testing.T) {
 	begun := 0
 	for range 20 {
 		wg.Go(func() {
-			_, created, err := s.BeginRequest(t.Context(), "k", store.Request{ID: "x"})
+			_, created, err := s.IdempotencyKeys().Begin(t.Context(), "k", store.IdempotentRequest{ID: "x"})
 			mu.Lock()
 			defer mu.Unlock()
 			if err != nil {
@@ -65,16 +65,16 @@ func TestRequestIsBegunOnce(t *testing.T) {
 func TestRequestsAreBounded(t *testing.T) {
 	s := open(t, t.TempDir())
 	defer s.Close()
-	large := store.Request{ID: strings.Repeat("x", 100_000)}
+	large := store.IdempotentRequest{ID: strings.Repeat("x", 100_000)}
 	var full error
 	n := 0
 	for ; n < 100 && full == nil; n++ {
-		_, _, full = s.BeginRequest(t.Context(), strings.Repeat("k", n+1), large)
+		_, _, full = s.IdempotencyKeys().Begin(t.Context(), strings.Repeat("k", n+1), large)
 	}
 	if !errors.Is(full, store.ErrFull) {
 		t.Fatalf("after %d: %v", n, full)
 	}
-	if _, created, err := s.BeginRequest(t.Context(), "k", large); created || err != nil {
+	if _, created, err := s.IdempotencyKeys().Begin(t.Context(), "k", large); created || err != nil {
 		t.Errorf("the first is forgotten: %v %v", created, err)
 	}
 	if err := s.Ready(t.Context()); err != nil {
@@ -87,21 +87,21 @@ func TestRequestsAreBounded(t *testing.T) {
 func TestRequestsHaveShares(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	answered := store.Request{Hash: "h", ID: "id", Status: 202, Type: "application/json", Answer: []byte(strings.Repeat("x", 10_000))}
+	answered := store.IdempotentRequest{Hash: "h", ID: "id", Status: 202, Type: "application/json", Answer: []byte(strings.Repeat("x", 10_000))}
 	do := func(key string, end bool) {
 		t.Helper()
-		if _, created, err := s.BeginRequest(t.Context(), key, store.Request{Hash: "h", ID: "id"}); !created || err != nil {
+		if _, created, err := s.IdempotencyKeys().Begin(t.Context(), key, store.IdempotentRequest{Hash: "h", ID: "id"}); !created || err != nil {
 			t.Fatalf("%q: %v %v", key, created, err)
 		}
 		if end {
-			if err := s.EndRequest(t.Context(), key, answered); err != nil {
+			if err := s.IdempotencyKeys().End(t.Context(), key, answered); err != nil {
 				t.Fatalf("%q: %v", key, err)
 			}
 		}
 	}
 	known := func(key string) bool {
 		t.Helper()
-		_, created, err := s.BeginRequest(t.Context(), key, store.Request{Hash: "h", ID: "id"})
+		_, created, err := s.IdempotencyKeys().Begin(t.Context(), key, store.IdempotentRequest{Hash: "h", ID: "id"})
 		if err != nil {
 			t.Fatalf("%q: %v", key, err)
 		}
@@ -118,8 +118,8 @@ func TestRequestsHaveShares(t *testing.T) {
 			s = open(t, dir)
 		}
 	}
-	counts, err := s.Requests(t.Context())
-	if err != nil || len(counts) != 2 || counts[0].Caller != "greedy" || counts[1] != (store.RequestCount{Caller: "modest", Keys: 1}) || counts[0].Early == 0 || counts[0].Keys > 60 {
+	counts, err := s.IdempotencyKeys().Counts(t.Context())
+	if err != nil || len(counts) != 2 || counts[0].Caller != "greedy" || counts[1] != (store.KeyCount{Caller: "modest", Keys: 1}) || counts[0].Early == 0 || counts[0].Keys > 60 {
 		t.Errorf("%+v", counts)
 	}
 	if !known(key("greedy", 0)) || !known(key("modest", 0)) || !known(key("greedy", many-1)) || !known(key("greedy", many-10)) {
@@ -136,20 +136,20 @@ func TestRequestsHaveShares(t *testing.T) {
 func TestUnansweredRequestsFillOneShare(t *testing.T) {
 	s := open(t, t.TempDir())
 	defer s.Close()
-	large := store.Request{ID: strings.Repeat("x", 20_000)}
+	large := store.IdempotentRequest{ID: strings.Repeat("x", 20_000)}
 	var full error
 	n := 0
 	for ; n < 1000 && full == nil; n++ {
-		_, _, full = s.BeginRequest(t.Context(), fmt.Sprintf("greedy\x00%d", n), large)
+		_, _, full = s.IdempotencyKeys().Begin(t.Context(), fmt.Sprintf("greedy\x00%d", n), large)
 	}
 	if !errors.Is(full, store.ErrFull) {
 		t.Fatalf("after %d: %v", n, full)
 	}
-	if _, created, err := s.BeginRequest(t.Context(), "greedy\x000", large); created || err != nil {
+	if _, created, err := s.IdempotencyKeys().Begin(t.Context(), "greedy\x000", large); created || err != nil {
 		t.Errorf("the first is forgotten: %v %v", created, err)
 	}
 	for n := range 5 {
-		if _, created, err := s.BeginRequest(t.Context(), fmt.Sprintf("other\x00%d", n), large); !created || err != nil {
+		if _, created, err := s.IdempotencyKeys().Begin(t.Context(), fmt.Sprintf("other\x00%d", n), large); !created || err != nil {
 			t.Errorf("another caller: %v %v", created, err)
 		}
 	}

@@ -26,26 +26,26 @@ type account struct {
 
 // countable reports whether nothing leaves a stream by itself.
 func countable(stream string) bool {
-	return strings.HasPrefix(stream, queuePrefix) || stream == outStream || strings.HasPrefix(stream, "KV_")
+	return strings.HasPrefix(stream, queuePrefix) || stream == outboxName || strings.HasPrefix(stream, "KV_")
 }
 
-func accounts(ctx context.Context, e *engine) (map[string]account, error) {
+func (s *Store) accounts(ctx context.Context) (map[string]account, error) {
+	states, err := s.srv.States(ctx)
 	all := make(map[string]account)
-	list := e.js.ListStreams(ctx)
-	for info := range list.Info() {
-		if countable(info.Config.Name) {
-			all[info.Config.Name] = account{info.State.Msgs, info.State.LastSeq}
+	for name, state := range states {
+		if countable(name) {
+			all[name] = account{state.Records, state.Last}
 		}
 	}
-	return all, list.Err()
+	return all, err
 }
 
-// audit compares what is in the store with what was left in it, and removes
+// checkIntegrity compares what is in the store with what was left in it, and removes
 // the account, which holds for a store that is closed.
 //
 // Killed while the store is open: there is no account, and what a damaged file
 // has lost goes unnoticed.
-func (s *Store) audit(ctx context.Context) error {
+func (s *Store) checkIntegrity(ctx context.Context) error {
 	path := filepath.Join(s.o.Dir, accountFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -58,7 +58,7 @@ func (s *Store) audit(ctx context.Context) error {
 	if err != nil {
 		s.log.Warn("what the store held when it was closed cannot be read", zap.Error(err))
 	}
-	is, err := accounts(ctx, s.eng.Load())
+	is, err := s.accounts(ctx)
 	if err != nil {
 		return fmt.Errorf("look at what is in the store: %w", err)
 	}
@@ -74,13 +74,12 @@ func (s *Store) audit(ctx context.Context) error {
 	return nil
 }
 
-// leave writes the account, at the very end.
-func (s *Store) leave(ctx context.Context) {
-	e := s.eng.Load()
-	if e.broken.Load() {
+// writeAccount writes the account, at the very end.
+func (s *Store) writeAccount(ctx context.Context) {
+	if s.srv.Broken() {
 		return
 	}
-	is, err := accounts(ctx, e)
+	is, err := s.accounts(ctx)
 	var data []byte
 	if err == nil {
 		data, err = json.Marshal(is)

@@ -6,20 +6,18 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
-// header names of records
+// Headers of an outbox record.
 const (
 	headComponent = "Component"
 	headReceived  = "Received"
 )
 
-const (
-	outStream   = "OUT"
-	outSubjects = "out.>"
-)
+const outboxName = "OUT"
 
 // MaxOutgoing is how many records of one component are handed out and not
 // acknowledged at a time.
@@ -37,81 +35,50 @@ type Outgoing struct {
 // store until Ack.
 type OutgoingDelivery struct {
 	Outgoing
-	s   *Store
-	e   *engine
-	msg jetstream.Msg
+	d *stream.Delivery
 }
 
 // Ack removes the record.
+//
+// Killed before it returns: the stanza may be sent again after the restart.
 func (d *OutgoingDelivery) Ack() error {
-	err := d.remove()
-	if err != nil {
+	if err := d.d.Ack(); err != nil {
 		return fmt.Errorf("acknowledge outbox record %s: %w", d.ID, err)
 	}
 	return nil
 }
 
-func (d *OutgoingDelivery) remove() error {
-	e := d.s.eng.Load()
-	if e == d.e {
-		return d.msg.Ack()
+func outboxConfig(o *Options) stream.Config {
+	return stream.Config{
+		Name: outboxName, About: "outbox", Subjects: "out.>", MaxBytes: o.OutboxBytes, MaxRecords: o.OutboxCount, RefuseNew: true, ConsumeOnce: true,
 	}
-	meta, err := d.msg.Metadata() // its consumer is gone with its engine
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
-	defer cancel()
-	return e.outbox.DeleteMsg(ctx, meta.Sequence.Stream)
 }
 
 func outSubject(component string) string { return "out." + Conversation(component, "") }
 
-func (e *engine) openOutbox(ctx context.Context, o *Options) error {
-	stream, err := e.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:        outStream,
-		Description: "stanzas that wait for the XMPP server",
-		Subjects:    []string{outSubjects},
-		Retention:   jetstream.WorkQueuePolicy,
-		Storage:     jetstream.FileStorage,
-		Discard:     jetstream.DiscardNew,
-		MaxBytes:    o.OutboxBytes,
-		MaxMsgs:     o.OutboxCount,
-		Duplicates:  2 * time.Minute,
-	})
-	if err != nil {
-		return fmt.Errorf("open the outbox: %w", err)
-	}
-	e.outbox = stream
-	return nil
-}
-
 // PutOutgoing stores a stanza and returns when it is on disk.
-// Errors: ErrFull over a bound of the outbox.
+//
+// Killed before it returns: the stanza is stored, and is sent, or is not; nobody was
+// told that it is. Errors: ErrFull over a bound of the outbox.
 func (s *Store) PutOutgoing(ctx context.Context, r Outgoing) error {
-	m := nats.NewMsg(outSubject(r.Component))
-	m.Header.Set(jetstream.MsgIDHeader, r.ID)
-	m.Header.Set(headComponent, r.Component)
-	m.Header.Set(headReceived, strconv.FormatInt(r.Queued.UnixMilli(), 10))
-	m.Data = []byte(r.Stanza)
 	if err := s.refuses(); err != nil {
 		return err
 	}
-	e := s.eng.Load()
-	if _, err := e.js.PublishMsg(ctx, m, jetstream.WithExpectStream(outStream)); err != nil {
-		return e.failure(err)
-	}
-	return nil
+	_, err := s.outbox.Put(ctx, &stream.Message{
+		Subject: outSubject(r.Component), ID: r.ID, Data: []byte(r.Stanza),
+		Header: stream.Header{headComponent: {r.Component}, headReceived: {strconv.FormatInt(r.Queued.UnixMilli(), 10)}},
+	})
+	return err
 }
 
 // CountOutgoing returns how many stanzas of a component wait.
 func (s *Store) CountOutgoing(ctx context.Context, component string) (int, error) {
 	subject := outSubject(component)
-	info, err := s.eng.Load().outbox.Info(ctx, jetstream.WithSubjectFilter(subject))
+	state, err := s.outbox.StateOf(ctx, subject)
 	if err != nil {
 		return 0, fmt.Errorf("outbox: %w", err)
 	}
-	return int(info.State.Subjects[subject]), nil
+	return int(state.Subjects[subject]), nil
 }
 
 // ConsumeOutgoing hands every stanza of a component that waits to take, in
@@ -121,12 +88,26 @@ func (s *Store) CountOutgoing(ctx context.Context, component string) (int, error
 // again that it has, when the store had to be opened anew. stop ends it; what
 // is outstanding stays in the store.
 func (s *Store) ConsumeOutgoing(ctx context.Context, component string, take func(*OutgoingDelivery)) (stop func(), err error) {
-	c := &consumer{s: s, name: Conversation(component, ""), subject: outSubject(component), take: take}
-	if err := c.open(ctx); err != nil {
-		return nil, err
+	return s.outbox.Consume(ctx, Conversation(component, ""), outSubject(component), MaxOutgoing, func(d *stream.Delivery) {
+		ms, err := strconv.ParseInt(d.Header.Get(headReceived), 10, 64)
+		if err != nil { // not ours, or damaged on disk: it can never be sent
+			s.log.Error("an outbox record is damaged; it is removed", zap.String("record", d.ID), zap.Any("headers", d.Header))
+			_ = d.Ack()
+			return
+		}
+		take(&OutgoingDelivery{Outgoing{d.ID, d.Header.Get(headComponent), time.UnixMilli(ms), string(d.Data)}, d})
+	})
+}
+
+// OutgoingShares returns the shares of callers in the outbox. A stanza takes what it is
+// long, and no less than what keeps the bound on their count.
+func (s *Store) OutgoingShares() *Shares { return NewShares(s.o.OutboxBytes) }
+
+// OutgoingSize is what a stanza takes of the outbox.
+func (s *Store) OutgoingSize(stanza string) int64 {
+	size := int64(len(stanza) + recordBytes)
+	if s.o.OutboxCount > 0 {
+		size = max(size, s.o.OutboxBytes/s.o.OutboxCount)
 	}
-	s.mu.Lock()
-	s.reopen = append(s.reopen, c.open)
-	s.mu.Unlock()
-	return c.stop, nil
+	return size
 }

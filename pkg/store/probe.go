@@ -9,12 +9,12 @@ import (
 	"syscall"
 )
 
-// Look looks at a directory that a store is in, or is to be in, without opening
+// Probe looks at a directory that a store is in, or is to be in, without opening
 // the store and without making anything. It returns what is free on the disk,
 // and how much of that is kept free, in bytes. Until release is called, nobody
-// can open a store that is there: Look holds its lock.
+// can open a store that is there: Probe holds its lock.
 // Errors: ErrLocked; one that says that the directory cannot be written to.
-func Look(dir string) (free, keep uint64, release func(), err error) {
+func Probe(dir string) (free, keep uint64, release func(), err error) {
 	release = func() {}
 	at := dir
 	for { // a directory that is not there is made in the nearest one that is

@@ -11,9 +11,9 @@ import (
 	"stanzahook/pkg/store"
 )
 
-func TestLook(t *testing.T) {
+func TestProbe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "not", "yet")
-	free, keep, release, err := store.Look(dir)
+	free, keep, release, err := store.Probe(dir)
 	release()
 	if err != nil || free == 0 || keep == 0 {
 		t.Errorf("%d, %d, %v", free, keep, err)
@@ -22,11 +22,11 @@ func TestLook(t *testing.T) {
 		t.Error("it was made")
 	}
 	s := open(t, dir)
-	if _, _, _, err := store.Look(dir); !errors.Is(err, store.ErrLocked) {
+	if _, _, _, err := store.Probe(dir); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("open: %v", err)
 	}
 	s.Close()
-	_, _, release, err = store.Look(dir)
+	_, _, release, err = store.Probe(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,7 @@ func TestLook(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, bad := range []string{file, filepath.Join(file, "below")} {
-		if _, _, _, err := store.Look(bad); err == nil {
+		if _, _, _, err := store.Probe(bad); err == nil {
 			t.Errorf("%s is fine", bad)
 		}
 	}

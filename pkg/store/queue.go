@@ -9,7 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"stanzahook/pkg/store/internal/stream"
 )
 
 const (
@@ -17,26 +17,26 @@ const (
 	// maxPerConversation bounds what one conversation may have waiting, so
 	// that one flood does not fill the store for all.
 	maxPerConversation = 10_000
-	readTimeout        = 10 * time.Second
 )
 
-// Queue holds the events of one endpoint until they are answered: a stream,
+// Queue holds the events of one endpoint until they are acknowledged: a stream,
 // with a subject for each conversation. Whoever delivers the events keeps
 // those in flight in memory; the queue is what a restart reads, and where the
 // events wait that do not fit into memory.
 type Queue struct {
-	s      *Store
-	name   string
-	stream string
+	s    *Store
+	name string
+	st   *stream.Stream
+	// onResult is q.appended, made once and not for each event.
+	onResult func(a *stream.Append, seq uint64, err error)
 
 	mu      sync.Mutex
 	led     ledger
 	top     uint64 // the last event that was stored and said so
 	marked  bool   // is in s.dirty
-	handle  handle
 	backlog map[string]int
-	owed    map[uint64]owed // by place, of what was stored since the start
-	through uint64          // DoneThrough was called with
+	charged map[uint64]charge // by place, of what was stored since the start
+	through uint64            // AckThrough was called with
 
 	bytes   atomic.Int64 // when they were last counted
 	pending atomic.Int64 // appended, and done was not called yet
@@ -49,7 +49,7 @@ func (s *Store) Queue(ctx context.Context, endpoint string) (*Queue, error) {
 	if q := s.queues[endpoint]; q != nil {
 		return q, nil
 	}
-	q := &Queue{s: s, name: endpoint, stream: queuePrefix + endpoint, owed: make(map[uint64]owed)}
+	q := s.newQueue(endpoint)
 	if err := q.open(ctx); err != nil {
 		return nil, fmt.Errorf("open the queue of %s: %w", endpoint, err)
 	}
@@ -57,36 +57,39 @@ func (s *Store) Queue(ctx context.Context, endpoint string) (*Queue, error) {
 	return q, nil
 }
 
-func (q *Queue) open(ctx context.Context) error {
-	stream, err := q.s.eng.Load().js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:                 q.stream,
-		Description:          "stanzas that wait for the endpoint " + q.name,
-		Subjects:             []string{q.subject("*")},
-		Retention:            jetstream.LimitsPolicy,
-		Storage:              jetstream.FileStorage,
-		Discard:              jetstream.DiscardNew,
-		DiscardNewPerSubject: true,
-		MaxMsgsPerSubject:    maxPerConversation,
-		// Not used, but the server reads at its start all that came within it.
-		Duplicates:  time.Second,
-		AllowDirect: true,
+func (s *Store) newQueue(endpoint string) *Queue {
+	q := &Queue{s: s, name: endpoint, charged: make(map[uint64]charge)}
+	q.onResult = q.appended
+	q.st = s.srv.Stream(stream.Config{
+		Name: queuePrefix + endpoint, About: "queue of " + endpoint, Subjects: q.subject("*"),
+		RefuseNew: true, RefusePerSubject: true, MaxPerSubject: maxPerConversation,
 	})
+	return q
+}
+
+func (q *Queue) open(ctx context.Context) error {
+	if err := q.st.Open(ctx); err != nil {
+		return err
+	}
+	state, err := q.st.FullState(ctx)
 	if err != nil {
 		return err
 	}
-	info, err := stream.Info(ctx, jetstream.WithSubjectFilter(q.subject("*")), jetstream.WithDeletedDetails(true))
-	if err != nil {
-		return err
-	}
-	q.led = newLedger(info.State.FirstSeq, info.State.LastSeq+1, info.State.Deleted)
-	q.top = info.State.LastSeq
-	q.backlog = make(map[string]int, len(info.State.Subjects))
-	prefix := len(q.subject(""))
-	for subject, n := range info.State.Subjects {
-		q.backlog[subject[prefix:]] = int(n)
-	}
-	q.counted(int64(info.State.Bytes))
+	q.led = newLedger(state.First, state.Last+1, state.Deleted)
+	q.top = state.Last
+	q.backlog = q.conversations(state.Subjects)
+	q.counted(int64(state.Bytes))
 	return nil
+}
+
+// conversations returns how many events each conversation has.
+func (q *Queue) conversations(subjects map[string]uint64) map[string]int {
+	all := make(map[string]int, len(subjects))
+	prefix := len(q.subject(""))
+	for subject, n := range subjects {
+		all[subject[prefix:]] = int(n)
+	}
+	return all
 }
 
 func (q *Queue) subject(conversation string) string { return "ev." + q.name + "." + conversation }
@@ -114,32 +117,52 @@ func (q *Queue) Backlog() map[string]int {
 //
 // Errors: ErrFull, also over the sender's share; ErrClosed.
 func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
-	w := waiting{q, q.subject(r.Conversation), r.data(), owed{r.Sender, int64(len(r.Stanza) + recordBytes)}, done}
-	if !q.s.Senders.Take(w.owed.sender, w.owed.size) {
+	a := stream.Append{
+		Subject: q.subject(r.Conversation), Data: r.data(), Result: q.onResult,
+		Owner: r.Sender, Size: int64(len(r.Stanza) + recordBytes), Done: done,
+	}
+	if !q.s.Senders.Take(a.Owner, a.Size) {
 		return errSender
 	}
 	q.pending.Add(1)
-	err := q.s.pub.add(w)
+	err := q.s.pub.add(&a)
 	if err != nil {
 		q.pending.Add(-1)
-		q.s.Senders.Give(w.owed.sender, w.owed.size)
+		q.s.Senders.Give(a.Owner, a.Size)
 	}
 	return err
 }
 
-// owed is what an event takes of its sender's share.
-type owed struct {
+// appended notes that an event was stored, or was not, and says so to its sender.
+func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
+	if err == nil {
+		q.s.held.Add(int64(len(a.Data)))
+		q.mu.Lock()
+		q.top = seq
+		if a.Owner != "" {
+			q.charged[seq] = charge{a.Owner, a.Size}
+		}
+		q.mu.Unlock()
+	} else {
+		q.s.Senders.Give(a.Owner, a.Size)
+	}
+	a.Done(seq, err)
+	q.pending.Add(-1)
+}
+
+// charge is what an event takes of its sender's share.
+type charge struct {
 	sender string
 	size   int64
 }
 
 var errSender = fmt.Errorf("%w: what waits of this sender takes a quarter of it, his share", ErrFull)
 
-// paid gives back what an event has taken of its sender's share; q.mu is held.
-func (q *Queue) paid(seq uint64) {
-	if o, ok := q.owed[seq]; ok {
-		delete(q.owed, seq)
-		q.s.Senders.Give(o.sender, o.size)
+// refund gives back what an event has taken of its sender's share; q.mu is held.
+func (q *Queue) refund(seq uint64) {
+	if c, ok := q.charged[seq]; ok {
+		delete(q.charged, seq)
+		q.s.Senders.Give(c.sender, c.size)
 	}
 }
 
@@ -153,118 +176,78 @@ func (q *Queue) Recount(ctx context.Context) error {
 			return fmt.Errorf("count the events of %s: %w", q.name, err)
 		}
 	}
-	q.remove() // of what is answered, as much as can be removed now
-	stream, err := q.bound(ctx, q.s.eng.Load())
-	var info *jetstream.StreamInfo
-	if err == nil {
-		info, err = stream.Info(ctx, jetstream.WithSubjectFilter(q.subject("*")))
-	}
+	q.remove() // of what is acknowledged, as much as can be removed now
+	state, err := q.st.StateOf(ctx, q.subject("*"))
 	if err != nil {
 		return fmt.Errorf("count the events of %s: %w", q.name, err)
 	}
-	backlog := make(map[string]int, len(info.State.Subjects))
-	prefix := len(q.subject(""))
-	for subject, n := range info.State.Subjects {
-		backlog[subject[prefix:]] = int(n)
-	}
 	q.mu.Lock()
-	q.backlog = backlog
+	q.backlog = q.conversations(state.Subjects)
 	q.mu.Unlock()
-	q.counted(int64(info.State.Bytes))
+	q.counted(int64(state.Bytes))
 	return nil
 }
 
-// stored notes that an event was stored.
-func (q *Queue) stored(seq uint64, o owed) {
-	q.mu.Lock()
-	q.top = seq
-	if o.sender != "" {
-		q.owed[seq] = o
-	}
-	q.mu.Unlock()
-}
-
-// disown removes what an engine has after the last event that was said to be
-// stored: the senders of those were refused.
+// discardUnacknowledged removes what the stream has after the last event that was said
+// to be stored: the senders of those were refused.
 //
 // Killed before: they are delivered after the restart, although their senders
 // were told that they are not.
-func (q *Queue) disown(ctx context.Context, e *engine) error {
-	stream, err := e.js.Stream(ctx, q.stream)
+func (q *Queue) discardUnacknowledged(ctx context.Context) error {
+	state, err := q.st.State(ctx)
 	if err != nil {
 		return fmt.Errorf("queue %s: %w", q.name, err)
 	}
 	q.mu.Lock()
 	from := q.top + 1
 	q.mu.Unlock()
-	last := stream.CachedInfo().State.LastSeq
-	for seq := from; seq <= last; seq++ {
-		if err := deleteMsg(ctx, stream, seq); err != nil {
+	for seq := from; seq <= state.Last; seq++ {
+		if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, ErrNotFound) {
 			return fmt.Errorf("queue %s: remove what was refused: %w", q.name, err)
 		}
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for seq := from; seq <= last; seq++ {
+	for seq := from; seq <= state.Last; seq++ {
 		q.led.mark(seq)
 	}
-	q.top = max(q.top, last)
+	q.top = max(q.top, state.Last)
 	return nil
 }
 
-// deleteMsg removes a message that may not be there.
-func deleteMsg(ctx context.Context, stream jetstream.Stream, seq uint64) error {
-	err := stream.DeleteMsg(ctx, seq)
-	if err == nil {
-		return nil
-	}
-	if _, there := stream.GetMsg(ctx, seq); errors.Is(there, jetstream.ErrMsgNotFound) {
-		return nil
-	}
-	return err
-}
-
-// Done says that an event is answered and may be removed. The events of a
-// conversation are answered in their order.
+// Ack says that an event is finished and may be removed. The events of a
+// conversation are acknowledged in their order.
 //
 // Killed before the removal, which comes some milliseconds later: the event is
 // delivered again, with the same id.
-func (q *Queue) Done(conversation string, seq uint64) {
+func (q *Queue) Ack(conversation string, seq uint64) {
 	q.mu.Lock()
 	q.led.done(conversation, seq, time.Now())
-	q.paid(seq)
+	q.refund(seq)
 	q.mark()
 	q.mu.Unlock()
 }
 
 // Drop removes one event, out of its order.
 func (q *Queue) Drop(ctx context.Context, seq uint64) error {
-	stream, err := q.bound(ctx, q.s.eng.Load())
-	if err == nil {
-		err = deleteMsg(ctx, stream, seq)
-	}
-	if err != nil {
+	if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, ErrNotFound) {
 		return fmt.Errorf("remove an event: %w", err)
 	}
 	q.mu.Lock()
 	q.led.mark(seq)
-	q.paid(seq)
+	q.refund(seq)
 	q.mu.Unlock()
 	return nil
 }
 
 // state is what the store counts.
-func (q *Queue) state(ctx context.Context) (jetstream.StreamState, error) {
-	stream, err := q.bound(ctx, q.s.eng.Load())
-	var info *jetstream.StreamInfo
-	if err == nil {
-		info, err = stream.Info(ctx)
-	}
+func (q *Queue) state(ctx context.Context) (stream.State, error) {
+	state, err := q.st.State(ctx)
 	if err != nil {
-		return jetstream.StreamState{}, fmt.Errorf("store: queue %s: %w", q.name, err)
+		return state, fmt.Errorf("store: queue %s: %w", q.name, err)
 	}
-	q.counted(int64(info.State.Bytes))
-	return info.State, nil
+	q.counted(int64(state.Bytes))
+	return state, nil
 }
 
 func (q *Queue) counted(bytes int64) { q.s.held.Add(bytes - q.bytes.Swap(bytes)) }
@@ -282,11 +265,13 @@ func (q *Queue) mark() {
 	}
 }
 
-// Orphans returns the names of queues that no endpoint has opened.
-func (s *Store) Orphans(ctx context.Context) ([]string, error) {
+// UnclaimedQueues returns the names of queues that no endpoint has opened.
+func (s *Store) UnclaimedQueues(ctx context.Context) ([]string, error) {
 	var names []string
-	list := s.eng.Load().js.StreamNames(ctx)
-	for name := range list.Name() {
+	for name, err := range s.srv.Names(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("list the queues: %w", err)
+		}
 		endpoint, ok := strings.CutPrefix(name, queuePrefix)
 		s.mu.Lock()
 		open := s.queues[endpoint] != nil
@@ -295,23 +280,22 @@ func (s *Store) Orphans(ctx context.Context) ([]string, error) {
 			names = append(names, endpoint)
 		}
 	}
-	if err := list.Err(); err != nil {
-		return nil, fmt.Errorf("list the queues: %w", err)
-	}
 	return names, nil
 }
 
 // RemoveQueue removes a queue and whatever is in it.
+//
+// Killed before it returns: the queue is there or not.
 func (s *Store) RemoveQueue(ctx context.Context, endpoint string) error {
-	if err := s.eng.Load().js.DeleteStream(ctx, queuePrefix+endpoint); err != nil && !errors.Is(err, jetstream.ErrStreamNotFound) {
+	if err := s.newQueue(endpoint).st.Remove(ctx); err != nil {
 		return fmt.Errorf("remove the queue of %s: %w", endpoint, err)
 	}
 	s.mu.Lock()
 	if q := s.queues[endpoint]; q != nil {
 		q.counted(0)
 		q.mu.Lock()
-		for seq := range q.owed {
-			q.paid(seq)
+		for seq := range q.charged {
+			q.refund(seq)
 		}
 		q.mu.Unlock()
 		delete(s.queues, endpoint)

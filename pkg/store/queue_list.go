@@ -3,6 +3,9 @@ package store
 import (
 	"context"
 	"time"
+
+	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/store/internal/stream"
 )
 
 // findSpan is how far behind its arrival an event is looked for first: it is
@@ -13,10 +16,10 @@ const findSpan = time.Minute
 // event does; zero if none waits.
 func (q *Queue) Load(ctx context.Context) (bytes uint64, oldest time.Time, err error) {
 	state, err := q.state(ctx)
-	if err != nil || state.Msgs == 0 {
+	if err != nil || state.Records == 0 {
 		return 0, time.Time{}, err
 	}
-	return state.Bytes, state.FirstTime, nil
+	return state.Bytes, state.Oldest, nil
 }
 
 // List returns events that wait, at most n, those stored last first. before is
@@ -37,7 +40,7 @@ func (q *Queue) List(ctx context.Context, before uint64, n int) ([]Stored, error
 // second.
 func (q *Queue) Find(ctx context.Context, id string) (Stored, bool, error) {
 	var found Stored
-	received := idTime(id)
+	received := deliverylog.IDTime(id)
 	err := q.each(ctx, 0, func(r *Stored, at time.Time) bool {
 		if r.ID == id {
 			found = *r
@@ -49,14 +52,14 @@ func (q *Queue) Find(ctx context.Context, id string) (Stored, bool, error) {
 
 // each shows what waits, the last first, until visit returns false.
 func (q *Queue) each(ctx context.Context, before uint64, visit func(r *Stored, at time.Time) bool) error {
-	return q.s.eng.Load().walk(ctx, q.stream, "", before, func(m walked) bool {
-		r, err := readRecord(m.subject, m.data)
+	return q.st.Walk(ctx, "", before, func(m *stream.Record) bool {
+		r, err := readRecord(m.Subject, m.Data)
 		if err != nil {
 			return true // Read will find it, and say so
 		}
 		q.mu.Lock()
-		done := q.led.isDone(r.Conversation, m.seq)
+		done := q.led.isDone(r.Conversation, m.Seq)
 		q.mu.Unlock()
-		return done || visit(&Stored{r, m.seq}, m.time)
+		return done || visit(&Stored{r, m.Seq}, m.Time())
 	})
 }

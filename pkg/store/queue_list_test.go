@@ -26,7 +26,7 @@ func TestListOfAQueue(t *testing.T) {
 		}
 		want = append(want, fmt.Sprintf("evt_%d", i))
 	}
-	q.Done(record(5, 5).Conversation, seqs[5])
+	q.Ack(record(5, 5).Conversation, seqs[5])
 	want = slices.Delete(want, 5, 6)
 	slices.Reverse(want)
 	var got []string

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// A queue that is pulled is read and answered in the order of its stream,
+// A queue that is pulled is read and acknowledged in the order of its stream,
 // across conversations: a place in it says all there is to say.
 
 const (
@@ -22,15 +22,11 @@ type Places struct {
 
 // Places returns where the events are.
 func (q *Queue) Places(ctx context.Context) (Places, error) {
-	stream, err := q.bound(ctx, q.s.eng.Load())
+	state, err := q.st.State(ctx)
 	if err != nil {
 		return Places{}, fmt.Errorf("store: queue %s: %w", q.name, err)
 	}
-	info, err := stream.Info(ctx)
-	if err != nil {
-		return Places{}, fmt.Errorf("store: queue %s: %w", q.name, err)
-	}
-	return Places{First: info.State.FirstSeq, Made: info.Created}, nil
+	return Places{First: state.First, Made: state.Made}, nil
 }
 
 // Top returns the place of the last event that was stored and said to be.
@@ -46,48 +42,48 @@ func (q *Queue) Top() uint64 {
 func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, lost int, err error) {
 	top, size, next := q.Top(), 0, after+1
 	for len(list) < n && size < pageBytes && next <= top {
-		msgs, err := q.get(ctx, "*", next, min(pageCount, n-len(list)))
-		if err != nil || len(msgs) == 0 {
+		records, err := q.st.Page(ctx, q.subject("*"), next, min(pageCount, n-len(list)))
+		if err != nil || len(records) == 0 {
 			return list, lost, err
 		}
-		for _, m := range msgs {
-			next = m.seq + 1
-			if m.seq > top {
+		for _, m := range records {
+			next = m.Seq + 1
+			if m.Seq > top {
 				return list, lost, nil // the store has not said so yet
 			}
-			r, err := readRecord(m.subject, m.data)
+			r, err := readRecord(m.Subject, m.Data)
 			if err != nil {
 				q.s.log.Error(err.Error() + "; it is removed")
-				if err := q.Drop(ctx, m.seq); err != nil {
+				if err := q.Drop(ctx, m.Seq); err != nil {
 					return list, lost, err
 				}
 				lost++
 				continue
 			}
 			size += len(r.Stanza)
-			list = append(list, Stored{r, m.seq})
+			list = append(list, Stored{r, m.Seq})
 		}
 	}
 	return list, lost, nil
 }
 
-// DoneThrough says that everything up to a place is answered and may be
-// removed. A queue for which it is used is not told Done.
+// AckThrough says that everything up to a place is finished and may be
+// removed. Ack is not called for such a queue.
 //
 // Killed before the removal, which comes some milliseconds later: the events
 // are delivered again, with the same ids.
-func (q *Queue) DoneThrough(seq uint64) {
+func (q *Queue) AckThrough(seq uint64) {
 	q.mu.Lock()
 	q.led.through(seq, time.Now())
-	if seq-q.through > uint64(len(q.owed)) {
-		for at := range q.owed {
+	if seq-q.through > uint64(len(q.charged)) {
+		for at := range q.charged {
 			if at <= seq {
-				q.paid(at)
+				q.refund(at)
 			}
 		}
 	} else {
 		for at := q.through + 1; at <= seq; at++ {
-			q.paid(at)
+			q.refund(at)
 		}
 	}
 	q.through = max(q.through, seq)

@@ -4,11 +4,22 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"stanzahook/pkg/store/internal/stream"
 )
+
+func openInternal(t testing.TB) *Store {
+	s, err := Open(t.Context(), Options{Dir: t.TempDir(), MaxBytes: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	return s
+}
 
 // What was damaged on disk costs itself only, and what is done is removed up to
 // there, over a restart of the queue too.
-func TestPagesAndDoneThrough(t *testing.T) {
+func TestPagesAndAckThrough(t *testing.T) {
 	s := openInternal(t)
 	q, err := s.Queue(t.Context(), "bot")
 	if err != nil {
@@ -32,7 +43,7 @@ func TestPagesAndDoneThrough(t *testing.T) {
 	for i := range 50 {
 		put(i)
 	}
-	if _, err := s.eng.Load().js.Publish(t.Context(), q.subject("xx"), []byte("no record")); err != nil {
+	if _, err := q.st.Put(t.Context(), &stream.Message{Subject: q.subject("xx"), Data: []byte("no record")}); err != nil {
 		t.Fatal(err)
 	}
 	for i := 50; i < 100; i++ {
@@ -64,7 +75,7 @@ func TestPagesAndDoneThrough(t *testing.T) {
 		}
 		return at.First
 	}
-	q.DoneThrough(40)
+	q.AckThrough(40)
 	if n := first(); n != 41 {
 		t.Errorf("the first is at %d", n)
 	}
@@ -78,13 +89,13 @@ func TestPagesAndDoneThrough(t *testing.T) {
 	if at, err = q.Places(t.Context()); err != nil || at.First != 41 || !at.Made.Equal(made) {
 		t.Errorf("%+v %v", at, err)
 	}
-	q.DoneThrough(60)
-	q.DoneThrough(59) // later, and less
+	q.AckThrough(60)
+	q.AckThrough(59) // later, and less
 	if n := first(); n != 61 {
 		t.Errorf("the first is at %d", n)
 	}
 	put(100)
-	q.DoneThrough(102)
+	q.AckThrough(102)
 	if n := first(); n != 103 {
 		t.Errorf("the first is at %d", n)
 	}

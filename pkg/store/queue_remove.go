@@ -4,10 +4,10 @@ import (
 	"context"
 	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
 )
 
-// sweepPause is how long answered events are gathered before they are removed
+// sweepPause is how long acknowledged events are gathered before they are removed
 // together: the window in which a kill brings them back. A removal costs the
 // server about 0.7 ms, because it writes the index of the stream anew; so with many
 // busy queues, or a slow disk, more is gathered: removals take a tenth of the time, until
@@ -18,7 +18,7 @@ const (
 	maxSweepPause = 2 * time.Second
 )
 
-// sweep removes what is answered, until ctx ends and once more then.
+// sweep removes what is acknowledged, until ctx ends and once more then.
 func (s *Store) sweep(ctx context.Context) {
 	var took time.Duration
 	for {
@@ -59,8 +59,10 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// remove removes from the stream what is answered. What cannot be removed now
+// remove removes from the stream what is acknowledged. What cannot be removed now
 // is tried again with the next event.
+//
+// Killed at any point: what is not removed yet is delivered again, with the same ids.
 func (q *Queue) remove() {
 	now := time.Now()
 	q.mu.Lock()
@@ -69,13 +71,13 @@ func (q *Queue) remove() {
 	q.mu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	if watermark > 0 && q.purge(ctx, jetstream.WithPurgeSequence(watermark)) {
+	if watermark > 0 && q.purge(ctx, "", watermark) {
 		q.mu.Lock()
 		q.led.removedBefore(watermark)
 		q.mu.Unlock()
 	}
 	for conversation, seq := range conversations {
-		if !q.purge(ctx, jetstream.WithPurgeSubject(q.subject(conversation)), jetstream.WithPurgeSequence(seq+1)) {
+		if !q.purge(ctx, q.subject(conversation), seq+1) {
 			break
 		}
 		q.mu.Lock()
@@ -89,41 +91,14 @@ func (q *Queue) remove() {
 	q.mu.Unlock()
 }
 
-func (q *Queue) purge(ctx context.Context, opts ...jetstream.StreamPurgeOpt) bool {
-	e := q.s.eng.Load()
-	// With a disk that is full a purge would fail half-way; see hung.
-	if free, keep := q.s.room(); e.broken.Load() || free < keep/2 {
+func (q *Queue) purge(ctx context.Context, subject string, before uint64) bool {
+	// With a disk that is full a purge would fail half-way; see onHung.
+	if free, keep := q.s.Room(); q.s.srv.Broken() || free < keep/2 {
 		return false
 	}
-	stream, err := q.bound(ctx, e)
-	if err == nil {
-		err = stream.Purge(ctx, opts...)
-	}
+	err := q.st.Purge(ctx, subject, before)
 	if err != nil {
-		q.s.log.Warn("answered events could not be removed yet: " + err.Error())
+		q.s.log.Warn("acknowledged events could not be removed yet", zap.String("endpoint", q.name), zap.Error(err))
 	}
 	return err == nil
-}
-
-// bound returns the stream's handle in an engine.
-func (q *Queue) bound(ctx context.Context, e *engine) (jetstream.Stream, error) {
-	q.mu.Lock()
-	h := q.handle
-	q.mu.Unlock()
-	if h.e == e {
-		return h.stream, nil
-	}
-	stream, err := e.js.Stream(ctx, q.stream)
-	if err != nil {
-		return nil, err
-	}
-	q.mu.Lock()
-	q.handle = handle{e, stream}
-	q.mu.Unlock()
-	return stream, nil
-}
-
-type handle struct {
-	e      *engine
-	stream jetstream.Stream
 }

@@ -3,7 +3,6 @@ package store
 import (
 	"bytes"
 	"crypto/sha256"
-	"encoding/base32"
 	"fmt"
 	"strconv"
 	"strings"
@@ -41,8 +40,6 @@ func Conversation(from, to string) string {
 	token.Encode(out[:], h[:10])
 	return string(out[:])
 }
-
-var token = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
 // data is a record's bytes: a line of fields, and the stanza. (Headers of the
 // store would say the same at more than twice the cost.)

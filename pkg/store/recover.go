@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
 const (
@@ -18,16 +20,16 @@ const (
 	reserve = 64 << 20
 )
 
-// watch looks after the disk: it refuses what would fill it, and replaces the
-// engine when a write has failed and there is room again.
+// watch watches the disk: it refuses what would fill it, and restarts the server when a
+// write has failed and there is room again.
 //
-// What was acknowledged is in the files and stays there over the change; what
-// was under way is refused, and its sender told.
+// What was said to be stored is in the files and stays there over the restart; what was
+// under way is refused, and its sender gets an error.
 func (s *Store) watch(ctx context.Context) {
 	tick := time.NewTicker(watchPause)
 	defer tick.Stop()
 	done := make(chan struct{}, 1)
-	var since time.Time // of the look that has not come back
+	var since time.Time // of the probe that has not come back
 	for n := 0; ; n++ {
 		s.seen()
 		select {
@@ -36,7 +38,7 @@ func (s *Store) watch(ctx context.Context) {
 			since = time.Time{}
 			continue
 		case <-ctx.Done():
-			if !since.IsZero() { // a look ends with ctx, unless the engine hangs
+			if !since.IsZero() { // a probe ends with ctx, unless the server hangs
 				select {
 				case <-done:
 				case <-time.After(readTimeout):
@@ -46,14 +48,14 @@ func (s *Store) watch(ctx context.Context) {
 		}
 		s.checkDisk()
 		switch {
-		case since.IsZero() && (n%5 == 0 || s.eng.Load().broken.Load()):
+		case since.IsZero() && (n%5 == 0 || s.srv.Broken()):
 			since = time.Now()
 			go func() {
-				s.look(ctx)
+				s.probe(ctx)
 				done <- struct{}{}
 			}()
 		case !since.IsZero() && time.Since(since) > hungAfter:
-			s.hung()
+			s.onHung()
 			return
 		}
 	}
@@ -68,42 +70,42 @@ func (s *Store) seen() {
 	s.watched.Store(&now)
 }
 
-// Alive returns nil as long as the store is looked after: its engine answers, or
-// is about to be replaced, or has been silent for less than it may be, and if it
-// stays so, Options.Hung is called. An error means that only a new process helps.
+// Alive returns nil as long as the store watches itself: its server answers, or
+// is about to be restarted, or has been silent for less than it may be, and if it
+// stays so, Options.OnHung is called. An error means that only a new process helps.
 func (s *Store) Alive() error {
 	if silent := time.Since(*s.watched.Load()); silent > aliveWithin {
-		return fmt.Errorf("store: nobody has looked after it for %v", silent.Round(time.Second))
+		return fmt.Errorf("store: it has not checked itself for %v", silent.Round(time.Second))
 	}
 	return nil
 }
 
-// look does what needs the engine, which may hang.
-func (s *Store) look(ctx context.Context) {
-	if s.eng.Load().broken.Load() {
+// probe does what needs the server, which may hang.
+func (s *Store) probe(ctx context.Context) {
+	if s.srv.Broken() {
 		s.recover(ctx)
 	}
 	s.count(ctx)
 }
 
-// hungAfter is how long the engine may say nothing at all. Opening a large
+// hungAfter is how long the server may say nothing at all. Opening a large
 // store takes some seconds.
 const hungAfter = 90 * time.Second
 
-// hung gives up an engine that does not answer any more (COMPAT: nats-server
+// onHung gives up a server that does not answer any more (COMPAT: nats-server
 // 2.15.2 locks itself out when a purge meets a write error). Its files are
 // whole, but nothing in this process may open them a second time.
-func (s *Store) hung() {
-	s.log.Error("the store does not answer any more, and only a new process can open it; what it has acknowledged is safe")
-	if s.o.Hung != nil {
-		s.o.Hung()
+func (s *Store) onHung() {
+	s.log.Error("store hung", zap.String("hint", "only a new process can open it; what it has acknowledged is safe"))
+	if s.o.OnHung != nil {
+		s.o.OnHung()
 	}
 }
 
 // refuses returns why nothing may be stored now, or nil.
 func (s *Store) refuses() error {
-	if s.eng.Load().broken.Load() {
-		return errBroken
+	if s.srv.Broken() {
+		return stream.ErrBroken
 	}
 	if err := s.full.Load(); err != nil {
 		return *err
@@ -111,10 +113,19 @@ func (s *Store) refuses() error {
 	return nil
 }
 
+// refusesHistory returns why nothing may be stored now of what could be left out, or
+// nil: it may even when the queues of events have grown too large.
+func (s *Store) refusesHistory() error {
+	if free, keep := s.Room(); s.srv.Broken() || free < keep {
+		return stream.ErrBroken
+	}
+	return nil
+}
+
 // checkDisk decides whether anything may be stored.
 func (s *Store) checkDisk() {
 	var err error
-	if free, keep := s.room(); free < keep {
+	if free, keep := s.Room(); free < keep {
 		err = fmt.Errorf("%w: the disk of store.dir has %d MiB left, of which %d are kept free", ErrFull, free>>20, keep>>20)
 	} else if held := s.held.Load(); held > eventBytes(&s.o) {
 		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", ErrFull, held>>20, eventBytes(&s.o)>>20)
@@ -122,16 +133,17 @@ func (s *Store) checkDisk() {
 	was := s.full.Load()
 	switch {
 	case err != nil && was == nil:
-		s.log.Error("the store takes nothing more for now", zap.Error(err))
+		s.log.Error("store full: accepting nothing more", zap.Error(err))
 		s.full.Store(&err)
 	case err == nil && was != nil:
-		s.log.Info("the store takes events again")
+		s.log.Info("store accepts events again")
 		s.full.Store(nil)
 	}
 }
 
-// room returns how much of the disk is free for us, and how much has to be.
-func (s *Store) room() (free, keep uint64) {
+// Room returns how much of the disk is free for the store, and below how much it
+// accepts nothing more.
+func (s *Store) Room() (free, keep uint64) {
 	free, total := diskSpace(s.o.Dir)
 	return free, min(reserve, total/10)
 }
@@ -148,49 +160,51 @@ func diskSpace(dir string) (free, total uint64) {
 
 // count brings the estimate of what the queues hold up to date.
 func (s *Store) count(ctx context.Context) {
-	for _, q := range s.open() {
+	for _, q := range s.openQueues() {
 		if _, err := q.state(ctx); err != nil {
-			return // broken or closing: the next look will tell
+			return // broken or closing: the next probe will tell
 		}
 	}
 }
 
-func (s *Store) open() []*Queue {
+func (s *Store) openQueues() []*Queue {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Collect(maps.Values(s.queues))
 }
 
-// recover replaces the engine after a failed write, when there is room.
+// recover restarts the server after a failed write, when there is room. When a part of
+// that fails, the next probe does all of it again.
+//
+// Killed at any point: the files are as they were. An event that was refused, and is in
+// the files all the same, is delivered after the restart of the process.
 func (s *Store) recover(ctx context.Context) {
 	if s.full.Load() != nil {
 		return
 	}
-	s.log.Warn("a write to the store had failed; it is opened anew")
-	s.eng.Load().window.wait() // their senders are told before the streams are looked at again
-	s.eng.Load().close()
-	e, err := startEngine(ctx, &s.o)
-	if err != nil {
-		s.log.Error("the store cannot be opened; it is tried again", zap.Error(err))
+	s.log.Warn("a write to the store failed; reopening it")
+	if err := s.reopen(ctx); err != nil {
+		s.log.Error("store cannot be reopened; trying again", zap.Error(err))
 		return
 	}
-	for _, q := range s.open() {
-		if err := q.disown(ctx, e); err != nil {
-			s.log.Error("the store cannot be opened; it is tried again", zap.Error(err))
-			e.close()
-			return
+	s.log.Info("store reopened")
+}
+
+func (s *Store) reopen(ctx context.Context) error {
+	if err := s.srv.Restart(); err != nil {
+		return err
+	}
+	if err := s.openStreams(ctx); err != nil {
+		return err
+	}
+	s.deadShares.reset()
+	if err := s.deliveries.Reopen(ctx); err != nil {
+		return err
+	}
+	for _, q := range s.openQueues() {
+		if err := q.discardUnacknowledged(ctx); err != nil {
+			return err
 		}
 	}
-	s.eng.Store(e)
-	s.mu.Lock()
-	again := s.reopen
-	s.mu.Unlock()
-	for _, open := range again {
-		if err := open(ctx); err != nil {
-			s.log.Error("a part of the store cannot be opened; all of it is tried again", zap.Error(err))
-			e.fail()
-			return
-		}
-	}
-	s.log.Info("the store is open again")
+	return s.srv.Resume(ctx)
 }

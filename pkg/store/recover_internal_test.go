@@ -12,8 +12,8 @@ import (
 func TestHung(t *testing.T) {
 	core, logs := observer.New(zap.ErrorLevel)
 	called := 0
-	s := &Store{o: Options{Hung: func() { called++ }}, log: zap.New(core)}
-	s.hung()
+	s := &Store{o: Options{OnHung: func() { called++ }}, log: zap.New(core)}
+	s.onHung()
 	if called != 1 || logs.Len() != 1 {
 		t.Errorf("called %d times, log %v", called, logs.All())
 	}

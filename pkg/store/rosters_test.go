@@ -12,36 +12,36 @@ func TestRosters(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	ctx := t.Context()
-	data, revision, err := s.Roster(ctx, "john", "example.com")
+	data, revision, err := s.Rosters().Get(ctx, "john", "example.com")
 	if err != nil || data != nil || revision != 0 {
 		t.Fatalf("%q %d %v", data, revision, err)
 	}
-	first, err := s.PutRoster(ctx, "john", "example.com", []byte("one"), 0)
+	first, err := s.Rosters().Put(ctx, "john", "example.com", []byte("one"), 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PutRoster(ctx, "john", "example.com", []byte("another"), 0); !errors.Is(err, store.ErrChanged) {
+	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("another"), 0); !errors.Is(err, store.ErrChanged) {
 		t.Errorf("a second first: %v", err)
 	}
-	second, err := s.PutRoster(ctx, "john", "example.com", []byte("two"), first)
+	second, err := s.Rosters().Put(ctx, "john", "example.com", []byte("two"), first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.PutRoster(ctx, "john", "example.com", []byte("late"), first); !errors.Is(err, store.ErrChanged) {
+	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("late"), first); !errors.Is(err, store.ErrChanged) {
 		t.Errorf("over an old revision: %v", err)
 	}
 	for _, at := range [][2]string{{"jérôme.*>", "example.com"}, {"john", "example.org"}} {
-		if _, err := s.PutRoster(ctx, at[0], at[1], []byte("x"), 0); err != nil {
+		if _, err := s.Rosters().Put(ctx, at[0], at[1], []byte("x"), 0); err != nil {
 			t.Fatal(err)
 		}
 	}
 	s.Close()
 	s = open(t, dir)
-	if data, revision, err := s.Roster(ctx, "john", "example.com"); string(data) != "two" || revision != second || err != nil {
+	if data, revision, err := s.Rosters().Get(ctx, "john", "example.com"); string(data) != "two" || revision != second || err != nil {
 		t.Errorf("after opening again: %q %d %v", data, revision, err)
 	}
 	var users []string
-	for user, err := range s.RosterUsers(ctx, "example.com") {
+	for user, err := range s.Rosters().Users(ctx, "example.com") {
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -50,7 +50,7 @@ func TestRosters(t *testing.T) {
 	if slices.Sort(users); !slices.Equal(users, []string{"john", "jérôme.*>"}) {
 		t.Errorf("%q", users)
 	}
-	for user := range s.RosterUsers(ctx, "example.net") {
+	for user := range s.Rosters().Users(ctx, "example.net") {
 		t.Errorf("%q", user)
 	}
 }
@@ -58,15 +58,15 @@ func TestRosters(t *testing.T) {
 func TestJobs(t *testing.T) {
 	s := open(t, t.TempDir())
 	ctx := t.Context()
-	if data, err := s.Job(ctx, "job_1"); data != nil || err != nil {
+	if data, err := s.Rosters().Job(ctx, "job_1"); data != nil || err != nil {
 		t.Errorf("%q %v", data, err)
 	}
 	for _, text := range []string{"half", "whole"} {
-		if err := s.PutJob(ctx, "job_1", []byte(text)); err != nil {
+		if err := s.Rosters().PutJob(ctx, "job_1", []byte(text)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if data, err := s.Job(ctx, "job_1"); string(data) != "whole" || err != nil {
+	if data, err := s.Rosters().Job(ctx, "job_1"); string(data) != "whole" || err != nil {
 		t.Errorf("%q %v", data, err)
 	}
 }

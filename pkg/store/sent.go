@@ -4,20 +4,14 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"strings"
 	"time"
 
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
+	"stanzahook/pkg/store/internal/stream"
 )
 
-const (
-	sentStream = "SENT"
-	sentPrefix = "sent."
-	// sentKeep is how long it is known what became of a message.
-	sentKeep = 24 * time.Hour
-)
+// sentKeep is how long it is known what became of a message.
+const sentKeep = 24 * time.Hour
 
 // SentState is what became of a message of an HTTP caller.
 type SentState string
@@ -46,8 +40,8 @@ func (s SentState) rank() int {
 	return 0
 }
 
-// Sent is a message of an HTTP caller.
-type Sent struct {
+// SentMessage is a message of an HTTP caller.
+type SentMessage struct {
 	ID      string    `json:"id"`
 	From    string    `json:"from"`
 	To      string    `json:"to"`
@@ -58,35 +52,20 @@ type Sent struct {
 	Stanza  string    `json:"stanza,omitempty"` // XML of a stanza with the error of a bounce
 }
 
-// sentBytes is the share of the store that they may take.
-func sentBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/64) }
+// SentMessages are the states of messages of HTTP callers.
+type SentMessages struct{ bucket }
 
-func (e *engine) openSent(ctx context.Context, o *Options) error {
-	stream, err := e.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:              sentStream,
-		Description:       "what became of messages",
-		Subjects:          []string{sentPrefix + "*.*.*"},
-		Retention:         jetstream.LimitsPolicy,
-		Storage:           jetstream.FileStorage,
-		Discard:           jetstream.DiscardOld,
-		MaxAge:            sentKeep,
-		MaxBytes:          sentBytes(o),
-		MaxMsgsPerSubject: 1,
-		Duplicates:        time.Second, // not used
-		AllowDirect:       true,
-	})
-	if err != nil {
-		return fmt.Errorf("open the states of messages: %w", err)
-	}
-	e.sent = stream
-	return nil
+func sentConfig(o *Options) bucketConfig {
+	return bucketConfig{Config: stream.Config{
+		Name: "SENT", About: "what became of messages", Subjects: "sent.*.*.*", MaxAge: sentKeep, MaxBytes: sentBytes(o),
+	}, what: "the state of a message"}
 }
 
-// sentSubject is what a message is known by: its id, its addresses and its
+// sentKey is what a message is known by: its id, its addresses and its
 // caller, as two may use the same id. Of the receiver's address the bare part
 // counts, because a client's error comes from its full one. What is empty
 // matches any.
-func sentSubject(id, from, to, caller string) string {
+func sentKey(id, from, to, caller string) string {
 	addresses, by := "*", "*"
 	if from != "" {
 		bare, _, _ := strings.Cut(to, "/") // canonical: there is no other slash before the resource
@@ -95,94 +74,75 @@ func sentSubject(id, from, to, caller string) string {
 	if caller != "" {
 		by = Conversation(caller, "")
 	}
-	return sentPrefix + Conversation(id, "") + "." + addresses + "." + by
+	return Conversation(id, "") + "." + addresses + "." + by
 }
 
-// PutSent notes a message and its state. Of a message that was taken at the
+// Put notes a message and its state. Of a message that was accepted at the
 // same time, the state of the highest rank stays.
 //
 // Killed before it returns: the state is not known, or one too old; what was
-// taken is sent all the same. When the share of these is full, the oldest go.
-func (s *Store) PutSent(ctx context.Context, m Sent) error {
-	subject := sentSubject(m.ID, m.From, m.To, m.Caller)
-	return s.changeSent(ctx, subject, true, func(known *Sent) (string, Sent, bool) {
+// accepted is sent all the same. When the share of these is full, the oldest go.
+func (s *SentMessages) Put(ctx context.Context, m SentMessage) error {
+	key := sentKey(m.ID, m.From, m.To, m.Caller)
+	return s.change(ctx, key, true, func(known *SentMessage) (string, SentMessage, bool) {
 		if known != nil && !m.Time.After(known.Time) && known.State.rank() >= m.State.rank() {
-			return "", Sent{}, false
+			return "", SentMessage{}, false
 		}
-		return subject, m, true
+		return key, m, true
 	})
 }
 
-// EndSent notes what became of a message, if it is known: of those with this id
-// and these addresses, the one that was taken last.
-func (s *Store) EndSent(ctx context.Context, end Sent) error {
-	return s.changeSent(ctx, sentSubject(end.ID, end.From, end.To, ""), false, func(known *Sent) (string, Sent, bool) {
+// End notes what became of a message, if it is known: of those with this id
+// and these addresses, the one that was accepted last.
+//
+// Killed before it returns: the state is one too old.
+func (s *SentMessages) End(ctx context.Context, end SentMessage) error {
+	return s.change(ctx, sentKey(end.ID, end.From, end.To, ""), false, func(known *SentMessage) (string, SentMessage, bool) {
 		if known == nil || known.State.rank() >= end.State.rank() {
-			return "", Sent{}, false
+			return "", SentMessage{}, false
 		}
 		known.State, known.Changed, known.Stanza = end.State, end.Changed, end.Stanza
-		return sentSubject(known.ID, known.From, known.To, known.Caller), *known, true
+		return sentKey(known.ID, known.From, known.To, known.Caller), *known, true
 	})
 }
 
-// Sent returns the message of an id that was taken last; of one caller, or of
+// Get returns the message of an id that was accepted last; of one caller, or of
 // any if it is empty. Errors: ErrNotFound.
-func (s *Store) Sent(ctx context.Context, id, caller string) (Sent, error) {
-	known, _, err := s.readSent(ctx, sentSubject(id, "", "", caller))
-	switch {
-	case err != nil:
-		return Sent{}, err
-	case known == nil:
-		return Sent{}, ErrNotFound
+func (s *SentMessages) Get(ctx context.Context, id, caller string) (SentMessage, error) {
+	var known SentMessage
+	revision, err := s.getJSON(ctx, sentKey(id, "", "", caller), &known)
+	if err == nil && revision == 0 {
+		err = ErrNotFound
 	}
-	return *known, nil
+	return known, err
 }
 
-func (s *Store) readSent(ctx context.Context, subject string) (*Sent, uint64, error) {
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	m, err := s.eng.Load().sent.GetLastMsgForSubject(ctx, subject)
-	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return nil, 0, nil
-	}
-	known := new(Sent)
-	if err == nil {
-		err = json.Unmarshal(m.Data, known)
-	}
-	if err != nil {
-		return nil, 0, fmt.Errorf("read the state of a message: %w", err)
-	}
-	return known, m.Sequence, nil
-}
-
-// changeSent replaces what is known of a message by what change makes of it; nil
+// change replaces what is known of a message by what next makes of it; nil
 // is nothing. Of a new one that is tried without having looked.
-func (s *Store) changeSent(ctx context.Context, subject string, isNew bool, change func(known *Sent) (subject string, next Sent, ok bool)) error {
+func (s *SentMessages) change(ctx context.Context, key string, isNew bool, next func(known *SentMessage) (key string, m SentMessage, ok bool)) error {
 	for ; ; isNew = false {
-		var known *Sent
-		var seq uint64
-		var err error
+		var known *SentMessage
+		var revision uint64
 		if !isNew {
-			if known, seq, err = s.readSent(ctx, subject); err != nil {
+			m, err := SentMessage{}, error(nil)
+			if revision, err = s.getJSON(ctx, key, &m); err != nil {
 				return err
 			}
+			if revision > 0 {
+				known = &m
+			}
 		}
-		at, next, ok := change(known)
+		at, m, ok := next(known)
 		if !ok {
 			return nil
 		}
-		m := nats.NewMsg(at)
-		if m.Data, err = json.Marshal(next); err != nil {
+		data, err := json.Marshal(m)
+		if err != nil {
 			return err
 		}
-		err = s.publishOne(ctx, m, sentStream, jetstream.WithExpectLastSequencePerSubject(seq))
-		var api *jetstream.APIError
-		switch {
-		case err == nil:
-			return nil
-		case errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence && ctx.Err() == nil:
-			continue // somebody else was faster
+		if _, err = s.replace(ctx, at, data, revision); !errors.Is(err, ErrChanged) || ctx.Err() != nil {
+			return err
 		}
-		return fmt.Errorf("store the state of a message: %w", err)
+		// another one was faster
 	}
 }

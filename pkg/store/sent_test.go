@@ -12,24 +12,24 @@ func TestSent(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
 	began := time.UnixMilli(1000).UTC()
-	m := store.Sent{ID: "1", From: "bot.example.com", To: "juliet@example.com", Caller: "app", Time: began}
+	m := store.SentMessage{ID: "1", From: "bot.example.com", To: "juliet@example.com", Caller: "app", Time: began}
 	put := func(state store.SentState, later time.Duration) {
 		t.Helper()
 		p := m
 		p.State, p.Time = state, began.Add(later)
-		if err := s.PutSent(t.Context(), p); err != nil {
+		if err := s.SentMessages().Put(t.Context(), p); err != nil {
 			t.Fatal(err)
 		}
 	}
 	end := func(state store.SentState, from string) {
 		t.Helper()
-		if err := s.EndSent(t.Context(), store.Sent{ID: "1", From: from, To: m.To, State: state, Stanza: "<message/>"}); err != nil {
+		if err := s.SentMessages().End(t.Context(), store.SentMessage{ID: "1", From: from, To: m.To, State: state, Stanza: "<message/>"}); err != nil {
 			t.Fatal(err)
 		}
 	}
 	is := func(want store.SentState, caller string) {
 		t.Helper()
-		got, err := s.Sent(t.Context(), "1", caller)
+		got, err := s.SentMessages().Get(t.Context(), "1", caller)
 		if want == "" && errors.Is(err, store.ErrNotFound) {
 			return
 		}

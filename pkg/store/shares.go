@@ -27,19 +27,6 @@ func NewShares(bytes int64) *Shares {
 	return &Shares{most: bytes / 4, used: make(map[string]int64)}
 }
 
-// OutgoingShares returns those of the outbox. A stanza takes what it is long, and no
-// less than what keeps the bound on their count.
-func (s *Store) OutgoingShares() *Shares { return NewShares(s.o.OutboxBytes) }
-
-// OutgoingSize is what a stanza takes of the outbox.
-func (s *Store) OutgoingSize(stanza string) int64 {
-	size := int64(len(stanza) + recordBytes)
-	if s.o.OutboxCount > 0 {
-		size = max(size, s.o.OutboxBytes/s.o.OutboxCount)
-	}
-	return size
-}
-
 // Take gives an owner what something of this size takes, and reports false if it is over
 // his share. Who has nothing may take anything.
 func (s *Shares) Take(owner string, size int64) bool {

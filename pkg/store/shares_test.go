@@ -56,14 +56,14 @@ func TestShareOfASender(t *testing.T) {
 			t.Errorf("%q: %v", sender, err)
 		}
 	}
-	hook.Done(record(0, 0).Conversation, places[hook][0])
+	hook.Ack(record(0, 0).Conversation, places[hook][0])
 	if err := put(hook, "mallory@example.com", 2000); err != nil {
 		t.Errorf("after one was answered: %v", err)
 	}
 	if err := put(hook, "mallory@example.com", 2001); err == nil {
 		t.Error("one more than was answered")
 	}
-	pulled.DoneThrough(places[pulled][len(places[pulled])-1])
+	pulled.AckThrough(places[pulled][len(places[pulled])-1])
 	for i := range len(places[pulled]) {
 		if err := put(hook, "mallory@example.com", 3000+i); err != nil {
 			t.Errorf("after all that were pulled: %v", err)

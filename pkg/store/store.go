@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,9 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/store/internal/stream"
 )
 
 // Sync says when what was written is forced to the disk.
@@ -24,53 +28,64 @@ const (
 )
 
 const (
-	maxStanza      = 32 << 20
-	recordOverhead = 64 << 10 // subject and headers of a record
+	maxStanza    = 32 << 20
+	minRecord    = 2<<20 - 64<<10 // bytes of the largest record at least: that of a roster
+	defaultBytes = 4 << 30
+
+	// openTimeout is how long the streams may take to open; the server has a minute
+	// of its own before.
+	openTimeout = 60 * time.Second
+	readTimeout = 10 * time.Second
 )
 
-// startTimeout is how long the store may take to open; a million stored events
-// take about two seconds.
-const startTimeout = 60 * time.Second
-
-// Options configure a store.
+// Options configure a store. Only Dir is required.
 type Options struct {
 	Dir      string // made if it is not there
-	Sync     Sync
-	MaxBytes int64 // on disk, for everything
-	// MaxStanzaBytes is the largest stanza that will be stored.
+	Sync     Sync   // empty: SyncInterval
+	MaxBytes int64  // on disk, for everything; 0: 4 GiB
+	// MaxStanzaBytes is the largest stanza that can be stored; if it is less than about
+	// 2 MiB, that much can.
 	MaxStanzaBytes int
 	// Bounds of the outbox; 0: no bound but MaxBytes.
 	OutboxBytes, OutboxCount int64
-	LogKeep                  time.Duration // the delivery log: for how long,
-	LogCount                 int           // and how many deliveries
-	DeadKeep                 time.Duration // the dead letters
-	DeadBytes                int64
-	JobKeep                  time.Duration // roster jobs
-	// Hung is called when the embedded server has locked itself up; only a new
-	// process helps then.
-	Hung    func()
-	journal *journal // of the delivery log; made by openLog
-	Log     *zap.Logger
+	LogKeep                  time.Duration // of entries of the delivery log; 0: 24 hours
+	LogCount                 int           // of deliveries in it; 0: 100,000
+	DeadKeep                 time.Duration // of dead letters; 0: 14 days
+	DeadBytes                int64         // 0: 1 GiB; at most a quarter of MaxBytes
+	JobKeep                  time.Duration // of roster jobs; 0: until they are too many
+	// OnHung, which may be nil, is called when the embedded server has locked itself up;
+	// only a new process helps then.
+	OnHung func()
+	Log    *zap.Logger // nil: nothing is logged
 }
 
 // Store is an open store. One process at a time may have a directory open.
 type Store struct {
-	o    Options
-	lock *os.File
-	log  *zap.Logger
-	eng  atomic.Pointer[engine]
-	pub  *publisher
+	o       Options
+	lock    *os.File
+	log     *zap.Logger
+	srv     *stream.Server
+	streams []*stream.Stream // but for those of the queues and the delivery log
+	pub     *publisher
 
-	requestIndex requestIndex
+	outbox          *stream.Stream
+	dead            *stream.Stream
+	deliveries      *deliverylog.Log
+	endpoints       bucket
+	features        Features
+	subscribers     Subscribers
+	rosters         Rosters
+	sent            SentMessages
+	idempotencyKeys IdempotencyKeys
 
 	mu     sync.Mutex
 	queues map[string]*Queue
-	reopen []func(context.Context) error // what a new engine needs besides
 
-	shares *deadShares
+	deadShares *deadShares
 	// Senders are the shares of senders in the queues of events.
 	Senders *Shares
-	// Evicted counts dead letters that went because their sender had more than his share.
+	// Evicted counts dead letters that were removed because their sender had more than
+	// his share.
 	Evicted atomic.Int64
 
 	held    atomic.Int64              // bytes of the queues, about
@@ -81,35 +96,44 @@ type Store struct {
 	wg      sync.WaitGroup
 }
 
-// ErrLocked means that another process has the directory open.
-var ErrLocked = errors.New("another stanzahook is using this directory")
+// Errors.
+var (
+	// ErrLocked means that another process has the directory open.
+	ErrLocked = errors.New("another stanzahook is using this directory")
+	// ErrFull means that the bounds of the store, or of what waits in front of
+	// it, are reached, or that the disk is full.
+	ErrFull = stream.ErrFull
+	// ErrClosed means that the store is closing.
+	ErrClosed = errors.New("the store is closed")
+	// ErrNotFound means that there is nothing of this id, or not any more.
+	ErrNotFound = stream.ErrNotFound
+	// ErrChanged means that what should be replaced is not what is stored any more.
+	ErrChanged = stream.ErrChanged
+	// ErrCursor means that a cursor is not one that was given out.
+	ErrCursor = errors.New("the cursor is wrong")
+)
 
 // Open opens the store in a directory, and recovers it if the process before
 // was killed.
+//
+// Errors: ErrLocked; others name the directory and what is wrong with it.
 func Open(ctx context.Context, o Options) (*Store, error) {
-	if o.MaxStanzaBytes < 0 || o.MaxStanzaBytes > maxStanza {
-		return nil, fmt.Errorf("a stanza of %d bytes cannot be stored; at most %d can", o.MaxStanzaBytes, maxStanza)
+	if err := o.complete(); err != nil {
+		return nil, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store.dir %s: the directory cannot be made: %w; make it (install -d -m 0700 -o the user that stanzahook runs as), or write another one", o.Dir, err)
 	}
-	lock, err := lockDir(o.Dir)
+	s := &Store{o: o, log: o.Log, queues: make(map[string]*Queue), dirty: make(chan *Queue, 1024), deadShares: newDeadShares(&o), Senders: NewShares(eventBytes(&o))}
+	var err error
+	if s.lock, err = lockDir(o.Dir); err == nil {
+		if err = s.open(ctx); err != nil {
+			_ = s.lock.Close() // nothing was written
+		}
+	}
 	if err != nil {
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
-	s := &Store{o: o, lock: lock, log: o.Log, queues: make(map[string]*Queue), dirty: make(chan *Queue, 1024), shares: newDeadShares(&o), Senders: NewShares(eventBytes(&o))}
-	e, err := startEngine(ctx, &s.o)
-	if err != nil {
-		_ = lock.Close() // nothing was written
-		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
-	}
-	s.eng.Store(e)
-	if err := s.audit(ctx); err != nil {
-		e.close()
-		_ = lock.Close() // nothing was written
-		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
-	}
-	s.requestIndex.most = requestBytes(&s.o)
 	s.pub = newPublisher(s)
 	s.checkDisk()
 	run, stop := context.WithCancel(context.Background())
@@ -118,6 +142,81 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	s.wg.Go(func() { s.sweep(run) })
 	s.wg.Go(func() { s.watch(run) })
 	return s, nil
+}
+
+// complete sets what is not set.
+func (o *Options) complete() error {
+	if o.Dir == "" {
+		return errors.New("store: Options.Dir is empty; it names the directory to store in")
+	}
+	if o.MaxStanzaBytes < 0 || o.MaxStanzaBytes > maxStanza {
+		return fmt.Errorf("a stanza of %d bytes cannot be stored; at most %d can", o.MaxStanzaBytes, maxStanza)
+	}
+	switch o.Sync = cmp.Or(o.Sync, SyncInterval); o.Sync {
+	case SyncInterval, SyncAlways:
+	default:
+		return fmt.Errorf("store: Options.Sync is %q; it is %q or %q", o.Sync, SyncInterval, SyncAlways)
+	}
+	o.MaxBytes = cmp.Or(o.MaxBytes, defaultBytes)
+	o.LogKeep, o.LogCount = cmp.Or(o.LogKeep, 24*time.Hour), cmp.Or(o.LogCount, 100_000)
+	o.DeadKeep, o.DeadBytes = cmp.Or(o.DeadKeep, 14*24*time.Hour), cmp.Or(o.DeadBytes, 1<<30)
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	return nil
+}
+
+// open starts the server and opens everything but the queues.
+func (s *Store) open(ctx context.Context) (err error) {
+	s.srv, err = stream.Start(stream.Options{
+		Dir: s.o.Dir, MaxBytes: s.o.MaxBytes, SyncAlways: s.o.Sync == SyncAlways, Log: s.log,
+		MaxRecordBytes: max(minRecord, s.o.MaxStanzaBytes),
+	})
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			s.srv.Stop()
+		}
+	}()
+	s.outbox = s.stream(outboxConfig(&s.o))
+	s.dead = s.stream(deadConfig(&s.o))
+	s.endpoints = s.bucket(endpointsConfig())
+	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
+	s.features = Features{s.bucket(featuresConfig())}
+	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
+	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
+	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
+	if err := s.openStreams(ctx); err != nil {
+		return err
+	}
+	s.deliveries, err = deliverylog.Open(ctx, s.srv, deliverylog.Options{
+		Keep: s.o.LogKeep, Count: s.o.LogCount, MaxBytes: logBytes(&s.o), Refuses: s.refusesHistory, Log: s.log,
+	})
+	if err != nil {
+		return err
+	}
+	return s.checkIntegrity(ctx)
+}
+
+// stream returns a stream that openStreams opens.
+func (s *Store) stream(c stream.Config) *stream.Stream {
+	st := s.srv.Stream(c)
+	s.streams = append(s.streams, st)
+	return st
+}
+
+// openStreams opens the streams, also in a server that was started again.
+func (s *Store) openStreams(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	for _, st := range s.streams {
+		if err := st.Open(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lockName is the file in a store's directory that a process locks which has it
@@ -147,12 +246,6 @@ func flock(f *os.File) error {
 	return nil
 }
 
-// eventBytes is what the queues of events may hold: half of all, or what the
-// outbox, the delivery log and the dead letters leave if that is less.
-func eventBytes(o *Options) int64 {
-	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-rosterBytes(o)*9/8-o.MaxBytes/16))
-}
-
 // Ready returns nil if the store can be written to.
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.refuses(); err != nil {
@@ -161,7 +254,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	// The client library does not heed ctx where the server hangs.
 	answered := make(chan error, 1)
 	go func() {
-		_, err := s.eng.Load().js.AccountInfo(ctx)
+		_, err := s.srv.Used(ctx)
 		answered <- err
 	}()
 	select {
@@ -175,7 +268,7 @@ func (s *Store) Ready(ctx context.Context) error {
 	}
 }
 
-// Waiting returns how many events have not been answered.
+// Waiting returns how many events have not been acknowledged.
 func (s *Store) Waiting(ctx context.Context) (uint64, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -185,12 +278,30 @@ func (s *Store) Waiting(ctx context.Context) (uint64, error) {
 		if err != nil {
 			return 0, err
 		}
-		n += state.Msgs
+		n += state.Records
 	}
 	return n, nil
 }
 
-// Close waits for publishes that are under way, removes what is answered, and
+// DeliveryLog is the log of what became of deliveries.
+func (s *Store) DeliveryLog() *deliverylog.Log { return s.deliveries }
+
+// Features are what the hosts of the XMPP server have.
+func (s *Store) Features() *Features { return &s.features }
+
+// Subscribers are the users who see the presence of bots.
+func (s *Store) Subscribers() *Subscribers { return &s.subscribers }
+
+// Rosters are the records of rosters and roster jobs.
+func (s *Store) Rosters() *Rosters { return &s.rosters }
+
+// SentMessages are the states of messages of HTTP callers.
+func (s *Store) SentMessages() *SentMessages { return &s.sent }
+
+// IdempotencyKeys are the requests of HTTP callers that have a key.
+func (s *Store) IdempotencyKeys() *IdempotencyKeys { return &s.idempotencyKeys }
+
+// Close waits for publishes that are under way, removes what is acknowledged, and
 // closes the store.
 func (s *Store) Close() {
 	s.pub.close()
@@ -198,8 +309,8 @@ func (s *Store) Close() {
 	s.wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
-	s.closeLog(ctx)
-	s.leave(ctx)
-	s.eng.Load().close()
+	s.deliveries.Close(ctx)
+	s.writeAccount(ctx)
+	s.srv.Stop()
 	_ = s.lock.Close() // releases the lock
 }

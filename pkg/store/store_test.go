@@ -116,7 +116,7 @@ func TestAnsweredIsRemoved(t *testing.T) {
 	seqs := fill(t, q, 0, 700)
 	for i, seq := range seqs {
 		if i%7 != 3 { // conversation 3 is stuck
-			q.Done(record(i, i%7).Conversation, seq)
+			q.Ack(record(i, i%7).Conversation, seq)
 		}
 	}
 	waiting(t, s, 100)
@@ -133,11 +133,11 @@ func TestAnsweredIsRemoved(t *testing.T) {
 		if r.ID != fmt.Sprintf("evt_%d", 3+7*i) {
 			t.Fatalf("event %d is %s", i, r.ID)
 		}
-		q.Done(r.Conversation, r.Seq)
+		q.Ack(r.Conversation, r.Seq)
 	}
 	more := fill(t, q, 700, 710)
 	for i, seq := range more {
-		q.Done(record(700+i, (700+i)%7).Conversation, seq)
+		q.Ack(record(700+i, (700+i)%7).Conversation, seq)
 	}
 	waiting(t, s, 0)
 }
@@ -156,7 +156,7 @@ func TestDrop(t *testing.T) {
 	}
 	for i, seq := range seqs {
 		if i != 7 {
-			q.Done(record(i, i%7).Conversation, seq)
+			q.Ack(record(i, i%7).Conversation, seq)
 		}
 	}
 	waiting(t, s, 0)
@@ -171,7 +171,7 @@ func TestQueuesOfEndpointsThatAreGone(t *testing.T) {
 	s = open(t, dir)
 	defer s.Close()
 	queue(t, s, "new")
-	if names, err := s.Orphans(t.Context()); err != nil || !slices.Equal(names, []string{"old"}) {
+	if names, err := s.UnclaimedQueues(t.Context()); err != nil || !slices.Equal(names, []string{"old"}) {
 		t.Errorf("orphans %v %v", names, err)
 	}
 }
@@ -311,17 +311,17 @@ func TestSubscribers(t *testing.T) {
 	s := open(t, dir)
 	a, b := store.Subscriber{Bot: "echo@bot.example.com", User: "u@example.com"}, store.Subscriber{Bot: "bot.example.com", User: "v@example.com"}
 	for _, sub := range []store.Subscriber{a, b, a} {
-		if err := s.PutSubscriber(t.Context(), sub, true); err != nil {
+		if err := s.Subscribers().Put(t.Context(), sub); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.PutSubscriber(t.Context(), b, false); err != nil {
+	if err := s.Subscribers().Remove(t.Context(), b); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()
-	if all, err := s.Subscribers(t.Context()); err != nil || !slices.Equal(all, []store.Subscriber{a}) {
+	if all, err := s.Subscribers().All(t.Context()); err != nil || !slices.Equal(all, []store.Subscriber{a}) {
 		t.Errorf("subscribers %v %v", all, err)
 	}
 }

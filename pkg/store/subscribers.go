@@ -4,8 +4,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"time"
 
-	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
 // Subscriber is a user who sees the presence of a bot.
@@ -14,58 +17,48 @@ type Subscriber struct {
 	User string `json:"user"` // bare JID
 }
 
-func (e *engine) openSubscribers(ctx context.Context) error {
-	kv, err := e.js.CreateOrUpdateKeyValue(ctx, jetstream.KeyValueConfig{
-		Bucket: "subscribers", Description: "who sees the presence of the bots", History: 1, Storage: jetstream.FileStorage,
-	})
-	if err != nil {
-		return fmt.Errorf("open the subscribers: %w", err)
+// Subscribers are the users who see the presence of bots.
+type Subscribers struct{ bucket }
+
+func subscribersConfig() bucketConfig {
+	return bucketConfig{Config: keyValue("subscribers", "who sees the presence of the bots"), what: "a subscriber", always: true}
+}
+
+// Put stores a subscriber.
+//
+// Killed before it returns: the subscriber is stored or not; the server tells again
+// who is subscribed.
+func (s *Subscribers) Put(ctx context.Context, sub Subscriber) error {
+	return s.putJSON(ctx, Conversation(sub.User, sub.Bot), sub)
+}
+
+// Remove removes a subscriber, who need not be there.
+//
+// Killed before it returns: the subscriber may still be stored.
+func (s *Subscribers) Remove(ctx context.Context, sub Subscriber) error {
+	if err := s.refuses(); err != nil {
+		return err
 	}
-	e.people = kv
+	if err := s.st.Erase(context.WithoutCancel(ctx), s.prefix+Conversation(sub.User, sub.Bot)); err != nil {
+		return fmt.Errorf("remove a subscriber: %w", err)
+	}
 	return nil
 }
 
-// PutSubscriber stores a subscriber, or removes it.
-func (s *Store) PutSubscriber(ctx context.Context, sub Subscriber, subscribed bool) error {
-	key := Conversation(sub.User, sub.Bot)
-	if !subscribed {
-		if err := s.eng.Load().people.Purge(ctx, key); err != nil {
-			return fmt.Errorf("remove a subscriber: %w", err)
+// All returns all subscribers.
+func (s *Subscribers) All(ctx context.Context) ([]Subscriber, error) {
+	var all []Subscriber
+	err := s.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+		var sub Subscriber
+		if err := json.Unmarshal(r.Data, &sub); err != nil {
+			s.s.log.Error("a subscriber in the store is damaged", zap.Error(err))
+			return nil
 		}
+		all = append(all, sub)
 		return nil
-	}
-	data, err := json.Marshal(sub)
-	if err != nil {
-		return fmt.Errorf("store a subscriber: %w", err)
-	}
-	if _, err := s.eng.Load().people.Put(ctx, key, data); err != nil {
-		return fmt.Errorf("store a subscriber: %w", err)
-	}
-	return nil
-}
-
-// Subscribers returns all subscribers.
-func (s *Store) Subscribers(ctx context.Context) ([]Subscriber, error) {
-	w, err := s.eng.Load().people.WatchAll(ctx, jetstream.IgnoreDeletes())
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read the subscribers: %w", err)
 	}
-	defer func() { _ = w.Stop() }()
-	var all []Subscriber
-	for {
-		select {
-		case e := <-w.Updates():
-			if e == nil {
-				return all, nil
-			}
-			var sub Subscriber
-			if err := json.Unmarshal(e.Value(), &sub); err != nil {
-				s.log.Error("a subscriber in the store is damaged: " + err.Error())
-				continue
-			}
-			all = append(all, sub)
-		case <-ctx.Done():
-			return nil, fmt.Errorf("read the subscribers: %w", ctx.Err())
-		}
-	}
+	return all, nil
 }

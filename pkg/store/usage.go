@@ -16,11 +16,10 @@ func (s *Store) Usage(ctx context.Context) (Usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	u := Usage{MaxBytes: s.o.MaxBytes, Refuses: s.refuses()}
-	info, err := s.eng.Load().js.AccountInfo(ctx)
-	if err != nil {
+	var err error
+	if u.Bytes, err = s.srv.Used(ctx); err != nil {
 		return u, fmt.Errorf("store: %w", err)
 	}
-	u.Bytes = int64(info.Store)
 	return u, nil
 }
 
@@ -36,17 +35,11 @@ type Load struct {
 // Load returns what is known of the store without asking its files; it answers
 // also when they do not.
 func (s *Store) Load() Load {
-	n := Load{MaxBytes: s.o.MaxBytes, EventBytes: s.held.Load(), MaxEventBytes: eventBytes(&s.o), Refuses: s.refuses()}
 	s.pub.mu.Lock()
-	n.Unwritten = len(s.pub.queue)
+	unwritten := len(s.pub.queue)
 	s.pub.mu.Unlock()
-	j := s.o.journal
-	j.mu.Lock()
-	n.UnwrittenLog = j.bytes
-	j.mu.Unlock()
-	return n
+	return Load{
+		MaxBytes: s.o.MaxBytes, EventBytes: s.held.Load(), MaxEventBytes: eventBytes(&s.o), Refuses: s.refuses(),
+		Unwritten: unwritten, UnwrittenLog: s.deliveries.Unwritten(),
+	}
 }
-
-// Room returns how much of the disk is free for the store, and below how much it
-// takes nothing more.
-func (s *Store) Room() (free, keep uint64) { return s.room() }

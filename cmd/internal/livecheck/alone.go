@@ -30,7 +30,7 @@ const connectTimeout = 20 * time.Second
 func Alone(ctx context.Context, cfg *config.Config, user jid.JID, address string) ([]v1.Check, error) {
 	const what = "store"
 	dir := cfg.Store.Dir
-	free, keep, release, err := store.Look(dir)
+	free, keep, release, err := store.Probe(dir)
 	defer release()
 	switch {
 	case errors.Is(err, store.ErrLocked):

@@ -48,7 +48,7 @@ func newAskedHost(t *testing.T) *askedHost {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { st.Close() })
-	h.HostFeatures = &HostFeatures{store: st, now: func() time.Time { return h.at }}
+	h.HostFeatures = &HostFeatures{store: st.Features(), now: func() time.Time { return h.at }}
 	h.link = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Handler: &component.Mux{}, Log: zap.NewNop()})
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

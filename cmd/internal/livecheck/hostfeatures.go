@@ -29,13 +29,13 @@ const (
 
 // HostFeatures keeps what hosts of the server have, to tell what they have lost.
 type HostFeatures struct {
-	store *store.Store
+	store *store.Features
 	now   func() time.Time
 	mu    sync.Mutex // of the records
 }
 
 // NewHostFeatures returns the features that a store keeps.
-func NewHostFeatures(s *store.Store) *HostFeatures { return &HostFeatures{store: s, now: time.Now} }
+func NewHostFeatures(s *store.Features) *HostFeatures { return &HostFeatures{store: s, now: time.Now} }
 
 // observation is what a look at one host has shown.
 type observation struct {
@@ -53,7 +53,7 @@ func (f *HostFeatures) observe(ctx context.Context, link *component.Link, host j
 	has := distinct(told)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	kept, err := f.store.Features(ctx, host.Domain())
+	kept, err := f.store.Get(ctx, host.Domain())
 	if err != nil {
 		return observation{}, err
 	}
@@ -66,7 +66,7 @@ func (f *HostFeatures) observe(ctx context.Context, link *component.Link, host j
 	}
 	slices.Sort(found.lost)
 	if !maps.EqualFunc(kept, next, time.Time.Equal) {
-		err = f.store.PutFeatures(ctx, host.Domain(), next)
+		err = f.store.Put(ctx, host.Domain(), next)
 	}
 	return found, err
 }

@@ -27,7 +27,7 @@ func TestStoreThatHangs(t *testing.T) {
 	}
 	t.Cleanup(from.Store.Close)
 	from.OutboxShares = from.Store.OutgoingShares()
-	if from.Subscribers, err = presence.LoadSubscribers(t.Context(), from.Store, from.Log); err != nil {
+	if from.Subscribers, err = presence.LoadSubscribers(t.Context(), from.Store.Subscribers(), from.Log); err != nil {
 		t.Fatal(err)
 	}
 	hangs := make(chan struct{})

@@ -64,7 +64,7 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.maxEventBytes.count(ch, n.MaxEventBytes)
 	m.unwritten.count(ch, int64(n.Unwritten))
 	m.unwrittenLog.count(ch, int64(n.UnwrittenLog))
-	m.dropped.count(ch, int64(m.from.Store.LogDropped()))
+	m.dropped.count(ch, int64(m.from.Store.DeliveryLog().Dropped()))
 	m.overShare.count(ch, m.from.Store.Senders.Refused.Load(), "events")
 	m.overShare.count(ch, m.from.OutboxShares.Refused.Load(), "outbox")
 	m.overShare.count(ch, m.from.Store.Evicted.Load(), "dead_letters")
@@ -97,7 +97,7 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 	}
 	for _, w := range m.workers {
 		name := w.Endpoint().Name
-		if n, err := m.from.Store.CountDead(ctx, name); err != nil {
+		if n, err := m.from.Store.CountDeadLetters(ctx, name); err != nil {
 			failed(err)
 		} else {
 			tell(m.dead, float64(n), name)
@@ -117,12 +117,12 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 		tell(m.queuedBytes, float64(bytes), name)
 		tell(m.oldest, age, name)
 	}
-	if n, err := m.from.Store.CountDead(ctx, ""); err != nil {
+	if n, err := m.from.Store.CountDeadLetters(ctx, ""); err != nil {
 		failed(err)
 	} else {
 		tell(m.outboxDead, float64(n))
 	}
-	counts, err := m.from.Store.Requests(ctx)
+	counts, err := m.from.Store.IdempotencyKeys().Counts(ctx)
 	if err != nil {
 		failed(err)
 		return got, complete

@@ -1,4 +1,4 @@
-package store_test
+package deliverylog_test
 
 import (
 	"crypto/rand"
@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 )
 
 // eventID returns the id of an event that came at a time.
@@ -25,25 +26,34 @@ func eventID(at time.Time, n int) string {
 	return "evt_" + u.String()
 }
 
-func entry(n int, at time.Time) store.Entry {
+func entry(n int, at time.Time) deliverylog.Entry {
 	at = at.Truncate(time.Millisecond)
-	return store.Entry{
+	return deliverylog.Entry{
 		ID: eventID(at, n), Endpoint: "echo", Component: "bot.example.com", Type: "message.chat",
 		From: fmt.Sprintf("user%d@example.com/phone", n%10), To: "echo@bot.example.com",
-		Received: at, State: store.Delivered,
-		Attempt: &store.Attempt{Time: at.Add(time.Millisecond), Status: 200, Duration: 1500 * time.Microsecond},
+		Received: at, State: deliverylog.Delivered,
+		Attempt: &deliverylog.Attempt{Time: at.Add(time.Millisecond), Status: 200, Duration: 1500 * time.Microsecond},
 		Stanza:  fmt.Sprintf("<message id='%d'><body>hello</body></message>", n),
 	}
 }
 
+func open(t *testing.T, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
 func flush(t testing.TB, s *store.Store) {
 	t.Helper()
-	if err := s.LogFlush(t.Context()); err != nil {
+	if err := s.DeliveryLog().Flush(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func ids(list []store.Delivery) []string {
+func ids(list []deliverylog.Delivery) []string {
 	var all []string
 	for _, d := range list {
 		all = append(all, d.ID)
@@ -60,40 +70,40 @@ func TestEntriesOfAnEventAreOneDelivery(t *testing.T) {
 	e := entry(1, now)
 	for i := range 60 {
 		try := e
-		try.State, try.Stanza, try.Reason, try.Next = store.Retrying, "", "busy", now.Add(time.Minute)
-		try.Attempt = &store.Attempt{Time: now.Add(time.Duration(i) * time.Millisecond), Status: 503, Duration: time.Millisecond, Error: "503 from the endpoint", Answer: strings.Repeat("x", 5000)}
-		s.Log(try)
+		try.State, try.Stanza, try.Reason, try.Next = deliverylog.Retrying, "", "busy", now.Add(time.Minute)
+		try.Attempt = &deliverylog.Attempt{Time: now.Add(time.Duration(i) * time.Millisecond), Status: 503, Duration: time.Millisecond, Error: "503 from the endpoint", Answer: strings.Repeat("x", 5000)}
+		s.DeliveryLog().Add(&try)
 		if i%20 == 0 {
 			flush(t, s)
 		}
 	}
-	d, err := s.Delivery(t.Context(), e.ID)
-	if err != nil || d.State != store.Retrying || !d.Next.Equal(now.Add(time.Minute)) {
+	d, err := s.DeliveryLog().Get(t.Context(), e.ID)
+	if err != nil || d.State != deliverylog.Retrying || !d.Next.Equal(now.Add(time.Minute)) {
 		t.Fatalf("%+v, %v", d, err)
 	}
-	s.Log(e)
+	s.DeliveryLog().Add(&e)
 	flush(t, s)
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()
-	d, err = s.Delivery(t.Context(), e.ID)
+	d, err = s.DeliveryLog().Get(t.Context(), e.ID)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if d.State != store.Delivered || d.Stanza != e.Stanza || !d.Next.IsZero() || d.Reason != "" || !d.Received.Equal(e.Received) ||
+	if d.State != deliverylog.Delivered || d.Stanza != e.Stanza || !d.Next.IsZero() || d.Reason != "" || !d.Received.Equal(e.Received) ||
 		d.From != e.From || d.To != e.To || d.Endpoint != "echo" || d.Component != e.Component || d.Type != e.Type {
 		t.Errorf("%+v", d)
 	}
 	if n := len(d.Attempts); n != 50 || d.Attempts[49].Status != 200 || d.Attempts[49].Duration != 1500*time.Microsecond ||
 		len(d.Attempts[48].Answer) != 4096 || d.Attempts[48].Error != "503 from the endpoint" ||
-		!slices.IsSortedFunc(d.Attempts[:49], func(a, b store.Attempt) int { return a.Time.Compare(b.Time) }) {
+		!slices.IsSortedFunc(d.Attempts[:49], func(a, b deliverylog.Attempt) int { return a.Time.Compare(b.Time) }) {
 		t.Errorf("%d attempts: %+v", n, d.Attempts)
 	}
-	list, _, err := s.Deliveries(t.Context(), store.Filter{State: store.Retrying})
+	list, _, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{State: deliverylog.Retrying})
 	if err != nil || len(list) != 0 {
 		t.Errorf("as it was before: %+v, %v", list, err)
 	}
-	if _, err := s.Delivery(t.Context(), eventID(now, 2)); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.DeliveryLog().Get(t.Context(), eventID(now, 2)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("an unknown id: %v", err)
 	}
 }
@@ -106,9 +116,9 @@ func TestDeliveriesInPages(t *testing.T) {
 	for i := range 1000 {
 		e := entry(i, start.Add(time.Duration(i)*time.Second))
 		if i%100 == 50 {
-			e.Endpoint, e.State = "other", store.DeadState
+			e.Endpoint, e.State = "other", deliverylog.Dead
 		}
-		s.Log(e)
+		s.DeliveryLog().Add(&e)
 		want = append(want, e.ID)
 		if i%300 == 0 {
 			flush(t, s)
@@ -118,7 +128,7 @@ func TestDeliveriesInPages(t *testing.T) {
 	slices.Reverse(want)
 	var got []string
 	for cursor, more := "", true; more; more = cursor != "" {
-		list, next, err := s.Deliveries(t.Context(), store.Filter{Cursor: cursor, Limit: 130})
+		list, next, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{Cursor: cursor, Limit: 130})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -134,21 +144,21 @@ func TestDeliveriesInPages(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name string
-		f    store.Filter
+		f    deliverylog.Filter
 		n    int
 	}{
-		{"endpoint", store.Filter{Endpoint: "other"}, 10},
-		{"state", store.Filter{State: store.DeadState}, 10},
-		{"bare JID", store.Filter{JID: "user3@example.com", Limit: 500}, 100},
-		{"full JID", store.Filter{JID: "user3@example.com/phone", Limit: 500}, 100},
-		{"another resource", store.Filter{JID: "user3@example.com/desk"}, 0},
-		{"part of a JID", store.Filter{JID: "user3@example.co"}, 0},
-		{"addressee", store.Filter{JID: "echo@bot.example.com", Limit: 500}, 500},
-		{"after", store.Filter{After: start.Add(990 * time.Second)}, 9},
-		{"before", store.Filter{Before: start.Add(10*time.Second - time.Millisecond)}, 10},
-		{"default limit", store.Filter{}, 50},
+		{"endpoint", deliverylog.Filter{Endpoint: "other"}, 10},
+		{"state", deliverylog.Filter{State: deliverylog.Dead}, 10},
+		{"bare JID", deliverylog.Filter{JID: "user3@example.com", Limit: 500}, 100},
+		{"full JID", deliverylog.Filter{JID: "user3@example.com/phone", Limit: 500}, 100},
+		{"another resource", deliverylog.Filter{JID: "user3@example.com/desk"}, 0},
+		{"part of a JID", deliverylog.Filter{JID: "user3@example.co"}, 0},
+		{"addressee", deliverylog.Filter{JID: "echo@bot.example.com", Limit: 500}, 500},
+		{"after", deliverylog.Filter{After: start.Add(990 * time.Second)}, 9},
+		{"before", deliverylog.Filter{Before: start.Add(10*time.Second - time.Millisecond)}, 10},
+		{"default limit", deliverylog.Filter{}, 50},
 	} {
-		list, _, err := s.Deliveries(t.Context(), c.f)
+		list, _, err := s.DeliveryLog().List(t.Context(), c.f)
 		if err != nil || len(list) != c.n {
 			t.Errorf("%s: %d, want %d (%v)", c.name, len(list), c.n, err)
 		}
@@ -166,13 +176,14 @@ func TestLogIsBounded(t *testing.T) {
 			t.Fatal(err)
 		}
 		for i := range 1000 {
-			s.Log(entry(i, start.Add(time.Duration(run*1000+i)*time.Second)))
+			e := entry(i, start.Add(time.Duration(run*1000+i)*time.Second))
+			s.DeliveryLog().Add(&e)
 			if i%10 == 0 {
 				flush(t, s)
 			}
 		}
 		flush(t, s)
-		list, _, err := s.Deliveries(t.Context(), store.Filter{Limit: 500})
+		list, _, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{Limit: 500})
 		if err != nil || len(list) > 500 || len(list) < 450 || list[0].ID != eventID(start.Add(time.Duration(run*1000+999)*time.Second).Truncate(time.Millisecond), 999) {
 			t.Errorf("%d are left (%v)", len(list), err)
 		}
@@ -188,17 +199,17 @@ func TestLogOfLargeStanzas(t *testing.T) {
 	for i := range 20 {
 		e := entry(i, time.Now())
 		e.Stanza = strings.Repeat(string(rune('a'+i)), 1<<18)
-		s.Log(e)
+		s.DeliveryLog().Add(&e)
 		want = append(want, e.Stanza)
 		flush(t, s)
 	}
-	for i, d := range first(s.Deliveries(t.Context(), store.Filter{})) {
-		whole, err := s.Delivery(t.Context(), d.ID)
+	for i, d := range first(s.DeliveryLog().List(t.Context(), deliverylog.Filter{})) {
+		whole, err := s.DeliveryLog().Get(t.Context(), d.ID)
 		if err != nil || !slices.Contains(want, whole.Stanza) {
 			t.Errorf("%d: %v", i, err)
 		}
 	}
-	if n := s.LogDropped(); n != 0 {
+	if n := s.DeliveryLog().Dropped(); n != 0 {
 		t.Errorf("%d were dropped", n)
 	}
 }
@@ -219,7 +230,7 @@ func BenchmarkLog(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	all := make([]store.Entry, 4096)
+	all := make([]deliverylog.Entry, 4096)
 	for i := range all {
 		e := entry(i, time.Now())
 		e.ID, e.From = "evt_"+ulid.Make().String(), fmt.Sprintf("user%d@example.com/%s", i%500, rand.Text()[:8])
@@ -230,14 +241,14 @@ func BenchmarkLog(b *testing.B) {
 	b.ReportAllocs()
 	b.ResetTimer()
 	for i := range b.N {
-		s.Log(all[i%len(all)])
+		s.DeliveryLog().Add(&all[i%len(all)])
 		if i%10_000 == 9_999 { // so that nothing is dropped
 			flush(b, s)
 		}
 	}
 	flush(b, s)
 	b.StopTimer()
-	if n := s.LogDropped(); n > 0 {
+	if n := s.DeliveryLog().Dropped(); n > 0 {
 		b.Errorf("%d were dropped", n)
 	}
 }

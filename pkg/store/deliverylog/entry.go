@@ -1,8 +1,6 @@
-package store
+package deliverylog
 
-import (
-	"time"
-)
+import "time"
 
 // State is how far a delivery is.
 type State string
@@ -12,21 +10,21 @@ const (
 	Queued    State = "queued"    // waits; in the log: again, after a replay
 	Retrying  State = "retrying"  // an attempt failed, another will be made
 	Delivered State = "delivered" // accepted by the endpoint
-	DeadState State = "dead"      // is a dead letter
+	Dead      State = "dead"      // is a dead letter
 	Dropped   State = "dropped"   // given up without a dead letter, or removed by an operator
 )
 
 // Bounds of what is kept of a text, in bytes.
 const (
+	MaxReason   = 1 << 10
 	maxAnswer   = 4 << 10
-	maxReason   = 1 << 10
 	maxErrorLen = 512
 	maxType     = 64
 	maxNote     = 256
 )
 
-// maxAttempts is how many attempts of a delivery are shown: the latest.
-const maxAttempts = 50
+// MaxAttempts is how many attempts of a delivery are shown: the latest.
+const MaxAttempts = 50
 
 // Attempt is one try to deliver an event.
 type Attempt struct {
@@ -60,15 +58,3 @@ type Delivery struct {
 	Attempts                                []Attempt // in order; the latest 50
 	Stanza                                  string
 }
-
-// Log adds to the delivery log. It does not wait: what the store does not
-// write in time is dropped, and counted (see LogDropped).
-//
-// The log is an account of what was done, not the queue: nothing is delivered
-// or kept from being delivered by what it holds. Killed: the entries of the
-// last quarter second are lost, and the events they were about are in the
-// queue or answered, as they were.
-func (s *Store) Log(e Entry) { s.o.journal.add(&e) }
-
-// LogDropped returns how many entries were dropped since the store was opened.
-func (s *Store) LogDropped() uint64 { return s.o.journal.dropped.Load() }

@@ -1,4 +1,4 @@
-package store
+package stream
 
 import (
 	"errors"
@@ -34,17 +34,16 @@ func TestReadAck(t *testing.T) {
 	}
 }
 
-// windowed is a queue in a window that no stream answers.
+// windowed is a window that no stream answers.
 func windowed(t *testing.T) (*window, func(name string), *[]string) {
 	t.Helper()
-	w := &window{}
-	w.moved.L = &w.mu
-	w.e = &engine{log: zap.NewNop(), window: w}
-	q := &Queue{s: &Store{}}
+	e := &engine{s: &Server{o: Options{Log: zap.NewNop()}}}
+	w := newWindow(e, false)
+	e.window = w
 	var results []string
 	add := func(name string) {
 		w.mu.Lock()
-		w.list[w.tail%publishWindow] = publication{waiting: waiting{q: q, done: func(seq uint64, err error) {
+		w.list[w.tail%inFlight] = pending{Append: Append{Result: func(_ *Append, seq uint64, err error) {
 			results = append(results, fmt.Sprint(name, " ", seq, " ", err != nil))
 		}}}
 		w.tail++
@@ -99,5 +98,26 @@ func TestWindowNoticesSilence(t *testing.T) {
 	w.wait()
 	if !w.e.broken.Load() {
 		t.Error("not noticed")
+	}
+}
+
+// A window that is held refuses everything until it is resumed, and stays so if a write
+// fails meanwhile.
+func TestHeldWindow(t *testing.T) {
+	w, add, results := windowed(t)
+	w.broken = true
+	add("a")
+	w.fail()
+	if !w.resume() {
+		t.Error("it does not go on")
+	}
+	add("b")
+	w.answer(1, 11, nil)
+	w.e.broken.Store(true)
+	if w.resume() {
+		t.Error("it goes on though a write has failed")
+	}
+	if want := []string{"a 0 true", "b 11 false"}; !slices.Equal(*results, want) {
+		t.Errorf("%q", *results)
 	}
 }

@@ -1,9 +1,9 @@
-package store
+package deliverylog
 
 import (
 	"bytes"
+	"cmp"
 	"context"
-	"errors"
 	"hash/maphash"
 	"slices"
 	"strings"
@@ -12,10 +12,12 @@ import (
 	"github.com/klauspost/compress/s2"
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
 // ErrNotFound means that there is nothing of this id, or not any more.
-var ErrNotFound = errors.New("not found")
+var ErrNotFound = stream.ErrNotFound
 
 // Bounds of a list.
 const (
@@ -23,9 +25,9 @@ const (
 	MaxLimit     = 500
 )
 
-// clockSlack is how far the clock may have been set back while the log was
+// ClockSlack is how far the clock may have been set back while the log was
 // written without anything being missed.
-const clockSlack = time.Minute
+const ClockSlack = time.Minute
 
 // Filter says what of a list is wanted; what is empty is any.
 type Filter struct {
@@ -50,10 +52,11 @@ func (f *Filter) oldest() string {
 	return oldest
 }
 
-func (f *Filter) limit() int { return min(or(max(0, f.Limit), DefaultLimit), MaxLimit) }
+// Size is how many a page has at most.
+func (f *Filter) Size() int { return min(cmp.Or(max(0, f.Limit), DefaultLimit), MaxLimit) }
 
-// takes reports whether what does not change of a delivery is wanted.
-func (f *Filter) takes(endpoint, from, to string, at time.Time) bool {
+// Matches reports whether what does not change of a delivery is wanted.
+func (f *Filter) Matches(endpoint, from, to string, at time.Time) bool {
 	return (f.Endpoint == "" || f.Endpoint == endpoint) &&
 		(f.JID == "" || of(f.JID, from) || of(f.JID, to)) &&
 		(f.After.IsZero() || at.After(f.After)) && (f.Before.IsZero() || at.Before(f.Before))
@@ -65,8 +68,8 @@ func of(wanted, j string) bool {
 	return ok && (rest == "" || rest[0] == '/' && !strings.Contains(wanted, "/"))
 }
 
-// idTime returns when an id was made; zero if it does not say.
-func idTime(id string) time.Time {
+// IDTime returns when an id was made; zero if it does not say.
+func IDTime(id string) time.Time {
 	u, err := ulid.ParseStrict(id[strings.LastIndexByte(id, '_')+1:])
 	if err != nil {
 		return time.Time{}
@@ -74,10 +77,10 @@ func idTime(id string) time.Time {
 	return u.Timestamp()
 }
 
-// Delivery returns all that the log knows of an event. Errors: ErrNotFound.
-func (s *Store) Delivery(ctx context.Context, id string) (Delivery, error) {
+// Get returns all that the log knows of an event. Errors: ErrNotFound.
+func (l *Log) Get(ctx context.Context, id string) (Delivery, error) {
 	c := &collector{f: Filter{Limit: 1}, only: id}
-	if err := s.search(ctx, c); err != nil {
+	if err := l.search(ctx, c); err != nil {
 		return Delivery{}, err
 	}
 	list, _ := c.result()
@@ -87,15 +90,15 @@ func (s *Store) Delivery(ctx context.Context, id string) (Delivery, error) {
 	return list[0], nil
 }
 
-// Deliveries returns what the log knows of deliveries, those received last
+// List returns what the log knows of deliveries, those received last
 // first, without stanzas and answers. next is the Cursor of the following
 // page; empty: there is none.
 //
 // It reads the log from its end until the page is complete: in the worst case
 // all of it, with some megabytes of memory whatever its size.
-func (s *Store) Deliveries(ctx context.Context, f Filter) (list []Delivery, next string, err error) {
+func (l *Log) List(ctx context.Context, f Filter) (list []Delivery, next string, err error) {
 	c := &collector{f: f, oldest: f.oldest(), seed: maphash.MakeSeed(), rejected: make(map[uint64]struct{})}
-	if err := s.search(ctx, c); err != nil {
+	if err := l.search(ctx, c); err != nil {
 		return nil, "", err
 	}
 	list, next = c.result()
@@ -105,20 +108,20 @@ func (s *Store) Deliveries(ctx context.Context, f Filter) (list []Delivery, next
 // searches bounds those that read the log at the same time.
 const searches = 2
 
-func (s *Store) search(ctx context.Context, c *collector) error {
+func (l *Log) search(ctx context.Context, c *collector) error {
 	select {
-	case s.o.journal.searching <- struct{}{}:
+	case l.searching <- struct{}{}:
 	case <-ctx.Done():
 		return ctx.Err()
 	}
-	defer func() { <-s.o.journal.searching }()
-	return s.eng.Load().walk(ctx, logStream, "", 0, func(m walked) bool {
-		if c.over(m.time) {
+	defer func() { <-l.searching }()
+	return l.st.Walk(ctx, "", 0, func(r *stream.Record) bool {
+		if c.over(r.Time()) {
 			return false
 		}
-		if !c.skips(m.header.Get(headFirstID), m.header.Get(headLastID)) {
-			if err := c.batch(m.data); err != nil {
-				s.log.Error("a part of the delivery log cannot be read", zap.Uint64("batch", m.seq), zap.Error(err))
+		if !c.skips(r.Header.Get(headFirstID), r.Header.Get(headLastID)) {
+			if err := c.batch(r.Data); err != nil {
+				l.o.Log.Error("a part of the delivery log cannot be read", zap.Uint64("batch", r.Seq), zap.Error(err))
 			}
 		}
 		return ctx.Err() == nil
@@ -129,7 +132,7 @@ func (s *Store) search(ctx context.Context, c *collector) error {
 // first: the first one of an id tells its state.
 type collector struct {
 	f        Filter
-	only     string // id; empty: all that f takes
+	only     string // id; empty: all that f matches
 	oldest   string // of f.IDs
 	picked   []*Delivery
 	rejected map[uint64]struct{} // ids whose state is not the wanted one
@@ -140,21 +143,21 @@ type collector struct {
 
 // full reports whether the page has one more than it needs: then only ids
 // above its last one matter.
-func (c *collector) full() bool { return c.only == "" && len(c.picked) > c.f.limit() }
+func (c *collector) full() bool { return c.only == "" && len(c.picked) > c.f.Size() }
 
 func (c *collector) last() string { return c.picked[len(c.picked)-1].ID }
 
 // over reports whether batches stored at a time, or before, have nothing more:
 // nothing is logged of an event before it is received.
 func (c *collector) over(stored time.Time) bool {
-	stored = stored.Add(clockSlack)
+	stored = stored.Add(ClockSlack)
 	switch {
 	case c.only != "":
-		return stored.Before(idTime(c.only))
+		return stored.Before(IDTime(c.only))
 	case c.full():
-		return stored.Before(idTime(c.last()))
+		return stored.Before(IDTime(c.last()))
 	}
-	return stored.Before(c.f.After) || c.oldest != "" && stored.Before(idTime(c.oldest))
+	return stored.Before(c.f.After) || c.oldest != "" && stored.Before(IDTime(c.oldest))
 }
 
 // skips reports whether a batch has nothing that is wanted.
@@ -214,7 +217,7 @@ func (c *collector) entry(raw []byte) error {
 		return nil
 	}
 	if c.only == "" {
-		if !c.f.takes(e.Endpoint, e.From, e.To, e.Received) {
+		if !c.f.Matches(e.Endpoint, e.From, e.To, e.Received) {
 			return nil
 		}
 		if c.f.State != "" && c.f.State != e.State {
@@ -235,7 +238,7 @@ func (c *collector) entry(raw []byte) error {
 // before adds what an earlier entry tells. Attempts are in reverse order until
 // result.
 func (d *Delivery) before(e *Entry) {
-	if e.Attempt != nil && len(d.Attempts) < maxAttempts {
+	if e.Attempt != nil && len(d.Attempts) < MaxAttempts {
 		d.Attempts = append(d.Attempts, *e.Attempt)
 	}
 	if d.Stanza == "" {
@@ -245,7 +248,7 @@ func (d *Delivery) before(e *Entry) {
 
 func (c *collector) result() (list []Delivery, next string) {
 	for i, d := range c.picked {
-		if i == c.f.limit() {
+		if i == c.f.Size() {
 			next = list[i-1].ID
 			break
 		}

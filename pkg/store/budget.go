@@ -1,0 +1,20 @@
+package store
+
+// What each kind of record may take of the disk.
+
+// eventBytes is what the queues of events may hold: half of all, or what the
+// outbox, the delivery log and the dead letters leave if that is less.
+func eventBytes(o *Options) int64 {
+	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-rosterBytes(o)*9/8-o.MaxBytes/16))
+}
+
+func deadBytes(o *Options) int64 { return max(1<<20, min(o.DeadBytes, o.MaxBytes/4)) }
+
+func logBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/8) }
+
+// rosterBytes is for the records of rosters; jobs may take an eighth of that.
+func rosterBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/16) }
+
+func idempotencyBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/32) }
+
+func sentBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/64) }

@@ -1,0 +1,264 @@
+package stream
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+const (
+	pageBytes = 8 << 20 // after which a page ends early
+	walkPage  = 256     // records that are read, and held, at a time
+	walkSpan  = 1 << 22 // places looked at together at most, where nearly all are empty
+)
+
+// Record is a record of a stream.
+type Record struct {
+	Subject string
+	Seq     uint64 // its place
+	Data    []byte
+	Header  Header
+}
+
+// Time returns when the record was stored; of records that Page and Walk have read.
+func (r *Record) Time() time.Time {
+	t, _ := time.Parse(time.RFC3339Nano, r.Header.Get("Nats-Time-Stamp")) // as the server writes it
+	return t
+}
+
+// Last returns the last record of a subject. Errors: ErrNotFound.
+func (st *Stream) Last(ctx context.Context, subject string) (Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	stream, err := st.handle(ctx)
+	if err != nil {
+		return Record{}, err
+	}
+	m, err := stream.GetLastMsgForSubject(ctx, subject)
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound), err == nil && isErased(m.Header):
+		return Record{}, ErrNotFound
+	case err != nil:
+		return Record{}, err
+	}
+	return Record{m.Subject, m.Sequence, m.Data, Header(m.Header)}, nil
+}
+
+// ask is a direct get of JetStream, which the client library has no call for.
+type ask struct {
+	Seq      uint64 `json:"seq"`
+	Subject  string `json:"next_by_subj,omitempty"`
+	Batch    int    `json:"batch,omitempty"`
+	MaxBytes int    `json:"max_bytes,omitempty"`
+}
+
+// Page reads records from a place on, n or fewer; none if there are none. An empty
+// subject means all.
+func (st *Stream) Page(ctx context.Context, subject string, from uint64, n int) ([]Record, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	if n == 1 {
+		return st.single(ctx, subject, from)
+	}
+	list, err := st.batch(ctx, ask{from, subject, n, pageBytes})
+	if err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	return list, nil
+}
+
+// Count returns how many records of a subject there are.
+func (st *Stream) Count(ctx context.Context, subject string) (int, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	list, err := st.batch(ctx, ask{1, subject, 1, pageBytes})
+	if err != nil {
+		return 0, fmt.Errorf("read from the store: %w", err)
+	}
+	if len(list) == 0 {
+		return 0, nil
+	}
+	left, _ := strconv.Atoi(list[0].Header.Get("Nats-Num-Pending")) // 0 where it is not said
+	return 1 + left, nil
+}
+
+// single reads one record. For a batch the server counts what follows, over the
+// whole stream, and takes all of that into memory.
+func (st *Stream) single(ctx context.Context, subject string, from uint64) ([]Record, error) {
+	request, err := json.Marshal(ask{Seq: from, Subject: subject})
+	if err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	m, err := st.s.engine.Load().nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+st.c.Name, request)
+	if err != nil {
+		return nil, fmt.Errorf("read from the store: %w", err)
+	}
+	r, end, err := readRecord(m)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("read from the store: %w", err)
+	case end:
+		return nil, nil
+	}
+	return []Record{r}, nil
+}
+
+// batch reads many records with one request.
+func (st *Stream) batch(ctx context.Context, a ask) ([]Record, error) {
+	request, err := json.Marshal(a)
+	if err != nil {
+		return nil, err
+	}
+	nc, inbox := st.s.engine.Load().nc, nats.NewInbox()
+	sub, err := nc.SubscribeSync(inbox)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the connection is gone, or it is
+	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+st.c.Name, inbox, request); err != nil {
+		return nil, err
+	}
+	var list []Record
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, err
+		}
+		r, end, err := readRecord(m)
+		if err != nil || end {
+			return list, err
+		}
+		list = append(list, r)
+	}
+}
+
+// readRecord reads an answer to a direct get.
+func readRecord(m *nats.Msg) (r Record, end bool, err error) {
+	switch status := m.Header.Get("Status"); status {
+	case "":
+		r = Record{Subject: m.Header.Get("Nats-Subject"), Data: m.Data, Header: Header(m.Header)}
+		r.Seq, err = strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
+		return r, false, err
+	case "204", "404": // the end; nothing there
+		return r, true, nil
+	default:
+		return r, false, fmt.Errorf("%s %s", status, m.Header.Get("Description"))
+	}
+}
+
+// Walk shows the records below a place (0: all), the newest first, until visit returns
+// false. It holds a page of them at a time. An empty subject means all.
+func (st *Stream) Walk(ctx context.Context, subject string, before uint64, visit func(*Record) bool) error {
+	state, err := st.State(ctx)
+	if err != nil {
+		return fmt.Errorf("read from the store: %w", err)
+	}
+	high := state.Last + 1
+	if before > 0 {
+		high = min(high, before)
+	}
+	first := max(1, state.First)
+	for span := uint64(walkPage); high > first; {
+		low := max(first, high-min(span, high))
+		page, more, err := st.between(ctx, subject, low, high)
+		if err != nil {
+			return err
+		}
+		for i := range slices.Backward(page) {
+			if !visit(&page[i]) {
+				return nil
+			}
+		}
+		switch {
+		case more: // those before the page have not been seen
+			high, span = page[0].Seq, walkPage
+		case len(page) < walkPage/2:
+			high, span = low, min(2*span, walkSpan)
+		default:
+			high = low
+		}
+	}
+	return nil
+}
+
+// between returns the last records from low up to high, at most a page; more
+// means that there are others before them.
+func (st *Stream) between(ctx context.Context, subject string, low, high uint64) (list []Record, more bool, err error) {
+	bytes := 0
+	for low < high {
+		page, err := st.Page(ctx, subject, low, walkPage)
+		if err != nil {
+			return nil, false, err
+		}
+		for _, m := range page {
+			if m.Seq >= high {
+				return list, more, nil
+			}
+			low = m.Seq + 1
+			list, bytes = append(list, m), bytes+len(m.Data)
+			for len(list) > walkPage || len(list) > 1 && bytes > 2*pageBytes {
+				bytes -= len(list[0].Data)
+				list[0] = Record{}
+				list, more = list[1:], true
+			}
+		}
+		if len(page) == 0 {
+			break
+		}
+	}
+	return list, more, nil
+}
+
+// Each shows the records that are there, the oldest first, until visit returns an error.
+// bare leaves out what they hold; size is how much that is.
+func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at time.Time, size int) error) error {
+	state, err := st.State(ctx)
+	if err != nil || state.Records == 0 {
+		return err
+	}
+	stream, err := st.handle(ctx)
+	if err != nil {
+		return err
+	}
+	all, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: bare})
+	if err != nil {
+		return err
+	}
+	for left := uint64(1); left > 0; {
+		batch, err := all.Fetch(1000, jetstream.FetchMaxWait(5*time.Second))
+		if err != nil {
+			return err
+		}
+		n := 0
+		for m := range batch.Messages() {
+			n++
+			meta, err := m.Metadata()
+			if err != nil {
+				return err
+			}
+			left = meta.NumPending
+			size := len(m.Data())
+			if bare {
+				size, _ = strconv.Atoi(m.Headers().Get(nats.MsgSize))
+			}
+			r := Record{m.Subject(), meta.Sequence.Stream, m.Data(), Header(m.Headers())}
+			if isErased(m.Headers()) {
+				continue
+			}
+			if err := visit(&r, meta.Timestamp, size); err != nil {
+				return err
+			}
+		}
+		if n == 0 || ctx.Err() != nil {
+			return errors.Join(errors.New("not all records came"), batch.Error(), ctx.Err())
+		}
+	}
+	return nil
+}

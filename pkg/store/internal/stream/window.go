@@ -1,0 +1,254 @@
+package stream
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+)
+
+// inFlight is how many records are under way at most, a power of two.
+const inFlight = 1024
+
+// Append is a record on its way into a stream.
+type Append struct {
+	Subject string // which says in which stream
+	Data    []byte
+	// Result is called once, with the place or why the record is not stored. The calls
+	// come from one goroutine at a time, in the order of the appends, of all streams.
+	Result func(a *Append, seq uint64, err error)
+
+	// What only Result needs.
+	Owner string // whose share the record takes
+	Size  int64  // of the share
+	Done  func(seq uint64, err error)
+}
+
+// Append puts a record into its stream, at the same time as others. It waits only while
+// very many are under way. It does not keep a.
+//
+// When one is refused because the disk has failed, all later ones are, whatever became
+// of them: so what is stored and what is not is divided by one place in each stream, and
+// what lies behind it is removed before anything can be put again.
+//
+// Killed before Result: the record is lost if its stream had not written it, as if it
+// had still been in the socket.
+func (s *Server) Append(a *Append) { s.engine.Load().append(a) }
+
+// Wait returns when nothing is under way.
+func (s *Server) Wait() { s.engine.Load().window.wait() }
+
+// window holds the appends of an engine that are under way, and hands out their
+// results in order. Each has a reply subject by its place in the window; the client
+// library would make one, a timer and a channel for each publish, and reads its
+// acknowledgement twice.
+type window struct {
+	e      *engine
+	prefix string // of the reply subjects
+	reply  [inFlight]string
+
+	mu         sync.Mutex
+	list       [inFlight]pending
+	head, tail uint64    // list[head%n:tail%n] are under way
+	moved      sync.Cond // head has
+	settling   bool      // somebody hands out results
+	broken     bool      // the engine is: what is under way gets no answer
+	refused    bool      // one was, because the engine is broken: so are all that follow
+	armed      bool      // late will be called
+}
+
+// pending is an append that is under way.
+type pending struct {
+	Append
+	answered bool
+	seq      uint64
+	err      error
+}
+
+// newWindow returns the window of an engine; one that is held refuses everything until
+// it is resumed.
+func newWindow(e *engine, held bool) *window {
+	w := &window{e: e, prefix: nats.NewInbox() + ".", broken: held}
+	w.moved.L = &w.mu
+	for i := range w.reply {
+		w.reply[i] = w.prefix + strconv.Itoa(i)
+	}
+	return w
+}
+
+func (w *window) open(nc *nats.Conn) error {
+	_, err := nc.Subscribe(w.prefix+"*", func(m *nats.Msg) {
+		if place, err := strconv.Atoi(m.Subject[len(w.prefix):]); err == nil {
+			seq, err := readAck(m)
+			w.answer(uint64(place), seq, err)
+		}
+	})
+	return err
+}
+
+// append hands a record to its stream. It waits for room in the window.
+func (e *engine) append(a *Append) {
+	w := e.window
+	w.mu.Lock()
+	for w.tail-w.head == inFlight {
+		w.moved.Wait()
+	}
+	place := w.tail % inFlight
+	w.list[place] = pending{Append: *a}
+	w.tail++
+	if w.broken || e.broken.Load() {
+		w.settle() // what is broken is refused here, or by fail, which is on its way
+		w.mu.Unlock()
+		return
+	}
+	w.arm()
+	w.mu.Unlock()
+	if err := e.nc.PublishRequest(a.Subject, w.reply[place], a.Data); err != nil {
+		e.s.repeats.Warn(e.s.o.Log, "an event could not be handed to the store", zap.Error(err))
+		w.answer(place, 0, err)
+	}
+}
+
+// readAck reads what a stream answers to a publish. Its usual answer, a JSON
+// object with the stream and the place, is read without decoding it.
+func readAck(m *nats.Msg) (seq uint64, err error) {
+	if bytes.HasPrefix(m.Data, []byte(`{"stream":`)) {
+		if _, digits, ok := bytes.Cut(m.Data, []byte(`"seq":`)); ok {
+			n := 0
+			for ; n < len(digits) && digits[n] >= '0' && digits[n] <= '9'; n++ {
+				seq = seq*10 + uint64(digits[n]-'0')
+			}
+			if n > 0 && n < 20 && seq > 0 {
+				return seq, nil
+			}
+		}
+	}
+	var ack struct {
+		Error *jetstream.APIError `json:"error"`
+		Seq   uint64              `json:"seq"`
+	}
+	switch err := json.Unmarshal(m.Data, &ack); {
+	case err != nil: // no stream answers: it is not there, or stopping
+		return 0, errors.New("the stream does not answer " + m.Header.Get("Status"))
+	case ack.Error != nil:
+		return 0, ack.Error
+	case ack.Seq == 0:
+		return 0, errors.New("the stream's answer has no place in it")
+	}
+	return ack.Seq, nil
+}
+
+func (w *window) answer(place, seq uint64, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	p := &w.list[place%inFlight]
+	if p.Result == nil || p.answered {
+		return // not under way
+	}
+	p.answered, p.seq, p.err = true, seq, err
+	w.settle()
+}
+
+// settle hands out the results that are there; w.mu is held, but not while a
+// result is handed out.
+func (w *window) settle() {
+	if w.settling {
+		return
+	}
+	w.settling = true
+	for w.head < w.tail {
+		place := &w.list[w.head%inFlight]
+		if !place.answered && !w.broken {
+			break
+		}
+		p := *place
+		w.mu.Unlock()
+		w.conclude(&p)
+		w.mu.Lock()
+		*place = pending{}
+		if w.head++; w.tail-w.head == inFlight-1 || w.head == w.tail {
+			w.moved.Broadcast()
+		}
+	}
+	w.settling = false
+}
+
+// conclude hands out one result. refused belongs to whoever settles.
+func (w *window) conclude(p *pending) {
+	err := ErrBroken
+	switch {
+	case w.refused || !p.answered:
+	case p.err == nil:
+		p.Result(&p.Append, p.seq, nil)
+		return
+	default:
+		if err = w.e.failure(p.err); !w.e.broken.Load() {
+			p.Result(&p.Append, 0, err)
+			return
+		}
+		err = ErrBroken
+	}
+	w.refused = true
+	p.Result(&p.Append, 0, err)
+}
+
+// resume lets a window that was held go on, and reports whether it can: it cannot if a
+// write has failed meanwhile.
+func (w *window) resume() bool {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for w.head < w.tail { // and with that nobody settles
+		w.moved.Wait()
+	}
+	if w.e.broken.Load() {
+		return false
+	}
+	w.broken, w.refused = false, false
+	w.e.held.Store(false)
+	return true
+}
+
+// fail gives up what is under way.
+func (w *window) fail() {
+	w.mu.Lock()
+	w.broken = true
+	w.settle()
+	w.mu.Unlock()
+}
+
+// wait returns when nothing is under way.
+func (w *window) wait() {
+	w.mu.Lock()
+	for w.head < w.tail {
+		w.moved.Wait()
+	}
+	w.mu.Unlock()
+}
+
+// arm sees to it that late is called while something is under way; w.mu is
+// held.
+func (w *window) arm() {
+	if !w.armed && w.head < w.tail {
+		w.armed = true
+		head := w.head
+		time.AfterFunc(putTimeout, func() { w.late(head) })
+	}
+}
+
+// late looks whether the stream is silent: a write failed then.
+func (w *window) late(head uint64) {
+	w.mu.Lock()
+	w.armed = false
+	silent := w.head == head && w.head < w.tail && !w.settling
+	w.arm()
+	w.mu.Unlock()
+	if silent {
+		w.e.fail()
+	}
+}
