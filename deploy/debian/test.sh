@@ -71,7 +71,8 @@ inside stanzahook version | grep -q '^stanzahook ' || fail "the program does not
 is "$(inside stat -c '%a %U %G' /etc/stanzahook)" "750 root stanzahook" /etc/stanzahook
 is "$(inside ls -A /etc/stanzahook)" "" "the directory for the configuration"
 is "$(inside dpkg-query -W -f '${Conffiles}' stanzahook)" "" "the files that an upgrade asks about"
-for file in guide/README.md guide/deploy/guide/operating.md guide/deploy/guide/migrate/mod_rest.md guide/examples/guide/webhooks.md \
+for file in guide/README.md guide/deploy/guide/README.md guide/deploy/guide/configuration.md guide/deploy/guide/troubleshooting.md \
+	guide/deploy/guide/migrate/mod_rest.md guide/examples/guide/webhooks.md guide/examples/guide/http-api.md \
 	guide/deploy/prometheus/alerts.yml guide/deploy/grafana/stanzahook.json guide/deploy/samples/prosody.cfg.lua examples/stanzahook.yaml examples/alerts.yml; do
 	[ -s "$root/usr/share/doc/stanzahook/$file" ] || fail "there is no $file"
 done
