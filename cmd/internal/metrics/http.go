@@ -31,19 +31,19 @@ func newHTTPMetrics(from *Sources) *httpMetrics {
 	}
 	m := &httpMetrics{from: from,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "stanzahook_http_requests_total",
-			Help: "HTTP requests that were answered, by the template of the path (none: there is nothing at it) and the status of the answer."}, []string{"route", "code"}),
+			Help: "HTTP requests answered, by path template (none: unknown path) and status."}, []string{"route", "code"}),
 		took: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "stanzahook_http_request_duration_seconds", Buckets: bounds,
-			Help: "How long HTTP requests took until the answer was written; those that wait for events, or for an answer, take as long as they wait."}, []string{"route"}),
-		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stanzahook_http_requests_in_flight", Help: "HTTP requests under way, the scrape among them."}),
+			Help: "Duration of HTTP requests until the answer was written, including the time that they wait for events or answers."}, []string{"route"}),
+		inFlight: prometheus.NewGauge(prometheus.GaugeOpts{Name: "stanzahook_http_requests_in_flight", Help: "HTTP requests in progress, including the scrape."}),
 	}
 	m.connections = m.gauge("http_connections", "Open connections of the HTTP server.")
-	m.most = m.gauge("http_max_connections", "Connections that may be open.")
-	m.slots = m.gauge("http_slots", "Places for requests of tokens and accounts that are under way: all of them (most), the last ones for the scope admin (kept), what one caller may have (share).", "bound")
-	m.slotsOf = m.gauge("http_slots_in_use", "Places that are taken, by the token's name, accounts (all of them), or anonymous.", "caller")
-	m.refused = m.counter("http_slots_refused_total", "Requests that got no place, or no memory for their body: their caller has as much as one may have (share, 429), or all of it is taken (full, 503).", "reason")
-	m.logins = m.gauge("http_logins", "Logins of accounts for /msg: under way, or waiting for one of those to end.", "state")
-	m.loginsDenied = m.counter("http_logins_refused_total", "Logins that were not tried: too many are under way (full, 503), or failed before (failures, 429; also of the secrets of components and of tokens).", "reason")
-	m.failing = m.gauge("http_login_failures", "Keys in the tables of failed logins of the last minute, by what they are counted by, and addresses from which accounts have logged in in the last 24 hours (known).", "table")
+	m.most = m.gauge("http_max_connections", "The largest number of open connections.")
+	m.slots = m.gauge("http_slots", "Slots for authenticated requests in progress: all (most), reserved for the scope admin (kept), for one caller (share).", "bound")
+	m.slotsOf = m.gauge("http_slots_in_use", "Slots in use, by the token's name, accounts (all together), or anonymous.", "caller")
+	m.refused = m.counter("http_slots_refused_total", "Requests without a slot, or without memory for their body: their caller exceeded its share (share, 429), or all are in use (full, 503).", "reason")
+	m.logins = m.gauge("http_logins", "Logins of accounts for /msg: in progress or waiting.", "state")
+	m.loginsDenied = m.counter("http_logins_refused_total", "Logins that were not tried: too many in progress (full, 503), or too many failed before (failures, 429; also secrets of components and tokens).", "reason")
+	m.failing = m.gauge("http_login_failures", "Entries in the tables of failed logins of the last minute, by key, and addresses from which accounts logged in within 24 hours (known).", "table")
 	return m
 }
 

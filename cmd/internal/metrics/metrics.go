@@ -171,8 +171,8 @@ type programMetrics struct {
 
 func newProgramMetrics(from *Sources) *programMetrics {
 	m := &programMetrics{began: from.Started}
-	m.build = m.gauge("build_info", "Always 1; the labels say which stanzahook this is.", "version", "commit")
-	m.started = m.gauge("started_timestamp_seconds", "When the process was started.")
+	m.build = m.gauge("build_info", "Always 1; the labels name the build.", "version", "commit")
+	m.started = m.gauge("started_timestamp_seconds", "When the process started.")
 	return m
 }
 

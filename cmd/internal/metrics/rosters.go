@@ -16,9 +16,9 @@ type rosterMetrics struct {
 
 func newRosterMetrics(from *Sources) *rosterMetrics {
 	m := &rosterMetrics{rosters: from.Rosters}
-	m.refreshes = m.counter("roster_refreshes_total", "Refreshes of rosters by result: applied, unchanged, degraded, forbidden, no-such-user, unknown, source-error or timeout.", "host", "result")
-	m.running = m.gauge("roster_refreshes_in_progress", "Refreshes of rosters that are under way or wait.", "host")
-	m.jobs = m.gauge("roster_jobs_running", "Jobs over rosters that run; 100 at most.")
+	m.refreshes = m.counter("roster_refreshes_total", "Roster refreshes by result: applied, unchanged, degraded, forbidden, no-such-user, unknown, source-error or timeout.", "host", "result")
+	m.running = m.gauge("roster_refreshes_in_progress", "Roster refreshes in progress or waiting.", "host")
+	m.jobs = m.gauge("roster_jobs_running", "Roster jobs in progress; at most 100.")
 	return m
 }
 
