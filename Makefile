@@ -98,11 +98,11 @@ soak: ## steady load for SOAK (10m) on SERVER, RATE (1200) messages/s; bin/soak 
 	exit $$code
 
 .PHONY: growth
-growth: ## measure how costs grow with endpoints, conversations, sizes and what waits; writes deploy/growth
+growth: ## measure how costs grow with endpoints, conversations, sizes and what waits; writes deploy/guide/growth
 	@sh deploy/lab/install.sh plots
-	GROWTH_DIR=$(CURDIR)/deploy/growth go test -tags integration,bench -count=1 -timeout 20m -v -run '^TestGrowth$$' ./deploy/lab/growth | grep -vE '^ *\{|^=== '
-	@cd deploy/growth && for a in endpoints:1:1 conversations:1:1 bytes:0:1024 waiting:1:1; do IFS=: read -r axis logs unit <<<"$$a"; \
-		gnuplot -e "csv='$$axis.csv'; axis='$$axis'; logs=$$logs; unit=$$unit" growth.gnuplot >$$axis.svg; done
+	GROWTH_DIR=$(CURDIR)/deploy/guide/growth go test -tags integration,bench -count=1 -timeout 20m -v -run '^TestGrowth$$' ./deploy/lab/growth | grep -vE '^ *\{|^=== '
+	@cd deploy/guide/growth && for a in endpoints:1:1 conversations:1:1 bytes:0:1024 waiting:1:1; do IFS=: read -r axis logs unit <<<"$$a"; \
+		gnuplot -e "csv='$$axis.csv'; axis='$$axis'; logs=$$logs; unit=$$unit" ../../lab/growth/growth.gnuplot >$$axis.svg; done
 
 .PHONY: compat
 compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory with their source

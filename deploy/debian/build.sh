@@ -60,9 +60,9 @@ install -m 644 "$top/deploy/samples/stanzahook.yaml" "$top/deploy/samples/prosod
 	"$top/deploy/prometheus/alerts.yml" "$top/deploy/grafana/stanzahook.json" "$doc/examples/"
 # The guides, as they are in the source, so that their links to each other hold.
 guide=$doc/guide
-install -d "$guide/deploy/guide/migrate" "$guide/deploy/growth" "$guide/examples/guide"
+install -d "$guide/deploy/guide/migrate" "$guide/deploy/guide/growth" "$guide/examples/guide"
 install -m 644 "$top/README.md" "$guide/"
-install -m 644 "$top"/deploy/growth/*.md "$top"/deploy/growth/*.svg "$guide/deploy/growth/"
+install -m 644 "$top"/deploy/guide/growth/*.md "$top"/deploy/guide/growth/*.svg "$guide/deploy/guide/growth/"
 install -m 644 "$top"/examples/guide/*.md "$guide/examples/guide/"
 install -m 644 "$top"/deploy/guide/*.md "$guide/deploy/guide/"
 install -m 644 "$top"/deploy/guide/migrate/*.md "$guide/deploy/guide/migrate/"

@@ -33,7 +33,7 @@ func TestGrowth(t *testing.T) {
 	harness.WithoutRace(t)
 	dir := os.Getenv("GROWTH_DIR")
 	if dir == "" {
-		t.Fatal("GROWTH_DIR says where the figures go: deploy/growth")
+		t.Fatal("GROWTH_DIR says where the figures go: deploy/guide/growth")
 	}
 	bin := filepath.Join(t.TempDir(), "echobot")
 	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/echobot").CombinedOutput(); err != nil {

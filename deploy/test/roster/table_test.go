@@ -119,13 +119,13 @@ func serverVersion(t *testing.T, s *lab.Server) string {
 // tableFile is the table in the operator's guide.
 const tableFile = "../../../deploy/guide/rosters-servers.md"
 
-const tableHead = `# What servers do with rosters
+const tableHead = `# What each server can do with rosters
 
-What came of refreshes on real servers, by version and by the backend of rosters[].
-This file is written by the tests: UPDATE_DOC=1 go test -tags integration -run
+The results of refreshes on real servers, by version and by the backend in rosters[].
+The tests write this file: UPDATE_DOC=1 go test -tags integration -run
 TestRosterWays ./deploy/test/roster, and again with EJABBERD_ROOT for the newer ejabberd.
 
-A result is that of the API; pushes are what the user's client was told meanwhile.
+A result is that of the API; pushes are the roster pushes that the user's client received.
 
 `
 
