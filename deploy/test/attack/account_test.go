@@ -135,6 +135,9 @@ func hangingLogins() attack {
 			caller := &http.Client{Transport: &http.Transport{}}
 			var wg sync.WaitGroup
 			for n := range logins {
+				if !pace(ctx, 5*time.Millisecond) {
+					break
+				}
 				wg.Go(func() {
 					req, err := st.basicRequest(ctx, fmt.Sprintf("user%d@localhost", n), "x")
 					if err != nil {

@@ -39,6 +39,9 @@ func (a attack) domain() string { return strings.ReplaceAll(a.name, " ", "-") + 
 
 // Each attack runs on both servers, against the program as it is built.
 func TestAttack(t *testing.T) {
+	if fullAttacks() {
+		harness.WithoutRace(t)
+	}
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		all := attacks()
 		s := harness.StartServer(t, attackServer(kind, all))

@@ -38,9 +38,9 @@ func failingMessages() attack {
 	n := 0
 	send := func(ctx context.Context, st *stage, d time.Duration) {
 		for until := time.Now().Add(d); time.Now().Before(until) && ctx.Err() == nil; n++ {
-			ok := st.say(client, "<message to='poison%d@%s' type='chat'><body>poison</body></message>", n, st.domain) &&
-				st.say(client, "<message to='queued%d@%s' type='chat' xml:lang='a&#x7f;b'><body>x</body></message>", n, st.domain) &&
-				st.say(client, "<message to='direct%d@%s' type='chat' xml:lang='a&#x7f;b'><body>x</body></message>", n, st.domain) &&
+			ok := st.say(client, "<message to='poison%d@%s' type='chat'><body>poison</body></message>", n, st.domain) && pace(ctx, 20*time.Millisecond) &&
+				st.say(client, "<message to='queued%d@%s' type='chat' xml:lang='a&#x7f;b'><body>x</body></message>", n, st.domain) && pace(ctx, 20*time.Millisecond) &&
+				st.say(client, "<message to='direct%d@%s' type='chat' xml:lang='a&#x7f;b'><body>x</body></message>", n, st.domain) && pace(ctx, 20*time.Millisecond) &&
 				st.say(client, "<message to='long%d%s@%s/%s' type='chat'><body>x</body></message>", n, strings.Repeat("ä", 500), st.domain, strings.Repeat("ö", 500))
 			if !ok || !lastsUntil(ctx, 50*time.Millisecond) {
 				return

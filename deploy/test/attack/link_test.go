@@ -82,17 +82,19 @@ func spoofedPrivileges() attack {
 		strike: func(ctx context.Context, st *stage) {
 			lines = st.lines()
 			c, x := st.mallory("attack"), newStranger(st.t, st.server, evilDomain)
+			defer x.conn.Close()
 			for range each {
 				st.say(c, advertisement, c.JID(), st.domain)
 				x.say(advertisement, evilDomain, st.domain)
 				x.say("<message from='%s' to='%s'/>", "x@"+evilDomain, "a@"+st.domain)
 				x.say("<iq type='result' id='unknown' from='%s' to='%s'/>", "x@"+evilDomain, "a@"+st.domain)
 				x.say("<message type='error' from='%s' to='%s'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>", "x@"+evilDomain, "a@"+st.domain)
-				if ctx.Err() != nil {
+				if !pace(ctx, 10*time.Millisecond) {
 					return
 				}
 			}
 			for n := range each / 5 {
+				pace(ctx, 10*time.Millisecond)
 				for _, body := range []string{
 					`{"to":"bob@localhost","xml":"<privilege xmlns='urn:xmpp:privilege:2'/>"}`,
 					`{"to":"bob@localhost","from":"x@elsewhere.localhost","body":"x"}`,

@@ -55,7 +55,7 @@ func namespaceFlood() attack {
 			for name, text := range map[string]string{"in one element": namespaces(6000), "in nested elements": nested(40, 60)} {
 				before := st.program.CPUTime()
 				for range posts {
-					if ctx.Err() != nil {
+					if !pace(ctx, 200*time.Millisecond) {
 						return
 					}
 					req, err := st.request(st.t.Context(), "POST", "/rest", "mallory", text)

@@ -85,7 +85,7 @@ func manyKeys() attack {
 			st.more = "store: {dir: store, max_bytes: 16MiB}" // 1 MiB of it for keys
 			st.post = func(ctx context.Context, text string) (*http.Request, error) {
 				req, err := st.request(ctx, "POST", "/v1/messages", "victim", fmt.Sprintf(`{"to":"bob@localhost","from":"echo@%s","type":"headline","body":%q}`, st.domain, text))
-				if err == nil {
+				if err == nil && strings.HasSuffix(text, "0") { // few: its own are not what is to push out its first
 					req.Header.Set("Idempotency-Key", text)
 				}
 				return req, err

@@ -100,8 +100,12 @@ func refusedMessages() attack {
 		},
 		strike: func(ctx context.Context, st *stage) {
 			c := st.mallory("refused")
-			for n := range 60 {
-				if !st.say(c, "<message to='echo%d@%s' type='chat'><body>refused%s</body></message>", n, st.domain, strings.Repeat("x", 100_000)) || !lastsUntil(ctx, 10*time.Millisecond) {
+			count, size := 60, 100_000
+			if fullAttacks() { // the server reads a large one for as long as a whole answer takes
+				count, size = 400, 15_000
+			}
+			for n := range count {
+				if !st.say(c, "<message to='echo%d@%s' type='chat'><body>refused%s</body></message>", n, st.domain, strings.Repeat("x", size)) || !lastsUntil(ctx, 10*time.Millisecond) || !pace(ctx, 10*time.Millisecond) {
 					return
 				}
 			}
@@ -173,6 +177,7 @@ func slowBodies() attack {
 					st.t.Fatal(err)
 				}
 				defer conn.Close()
+				pace(ctx, 4*time.Millisecond)
 				go func() {
 					_, _ = fmt.Fprintf(conn, "POST /rest HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer mallory-token\r\nContent-Type: application/json\r\nContent-Length: 190000\r\n\r\n%s", strings.Repeat("x", size))
 					line, _ := io.ReadAll(io.LimitReader(conn, 12))

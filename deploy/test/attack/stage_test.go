@@ -247,6 +247,17 @@ func (st *stage) say(c *lab.Client, format string, args ...any) bool {
 	return true
 }
 
+// pace waits a little between the blows of an attack, in full size. What is compared
+// there is what stanzahook shares out among callers and senders; the CPU that the
+// attacker's own client takes, on the same machine, is not. It is false when the attack
+// is over.
+func pace(ctx context.Context, d time.Duration) bool {
+	if !fullAttacks() {
+		d = 0
+	}
+	return lastsUntil(ctx, d)
+}
+
 // lastsUntil waits, unless the attack is over.
 func lastsUntil(ctx context.Context, d time.Duration) bool {
 	select {

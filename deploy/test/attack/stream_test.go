@@ -43,7 +43,10 @@ func removedTokens() attack {
 		name: "removed tokens",
 		set: func(st *stage) {
 			for _, name := range []string{"streamed", "polled", "demoted"} {
-				st.endpoints = append([]string{fmt.Sprintf("{name: %s, match: {to: %q}}", name, name+"@*")}, st.endpoints...)
+				for n := range strikes() { // what waits from one strike is not taken for the next one's
+					each := fmt.Sprint(name, n+1)
+					st.endpoints = append([]string{fmt.Sprintf("{name: %s, match: {to: %q}}", each, each+"@*")}, st.endpoints...)
+				}
 				st.addToken(name, "events")
 			}
 		},
@@ -56,9 +59,9 @@ func removedTokens() attack {
 				st.reload()
 			}
 			held = nil
-			open(st, "a stream", "streamed", "/v1/endpoints/streamed/events", true, http.StatusOK)
-			open(st, "a poll", "polled", "/v1/endpoints/polled/events?wait=60s", false, http.StatusUnauthorized)
-			open(st, "a stream without its scope", "demoted", "/v1/endpoints/demoted/events", true, http.StatusOK)
+			open(st, "a stream", "streamed", fmt.Sprintf("/v1/endpoints/streamed%d/events", round), true, http.StatusOK)
+			open(st, "a poll", "polled", fmt.Sprintf("/v1/endpoints/polled%d/events?wait=60s", round), false, http.StatusUnauthorized)
+			open(st, "a stream without its scope", "demoted", fmt.Sprintf("/v1/endpoints/demoted%d/events", round), true, http.StatusOK)
 			lastsUntil(ctx, 300*time.Millisecond) // the poll waits by then
 			for _, name := range []string{"streamed", "polled", "demoted"} {
 				st.removeToken(name)
@@ -68,7 +71,7 @@ func removedTokens() attack {
 			// Nothing that comes now is theirs.
 			c := st.mallory(fmt.Sprint("late", round))
 			for _, name := range []string{"streamed", "polled", "demoted"} {
-				st.say(c, "<message to='%s@%s' type='chat'><body>not for you</body></message>", name, st.domain)
+				st.say(c, "<message to='%s%d@%s' type='chat'><body>not for you</body></message>", name, round, st.domain)
 			}
 			for _, h := range held {
 				select {

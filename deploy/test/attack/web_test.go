@@ -77,6 +77,7 @@ func unfinishedHeaders() attack {
 			before := st.program.ResidentNow()
 			var conns []net.Conn
 			for range unfinished {
+				pace(ctx, 15*time.Millisecond)
 				conns = append(conns, st.unfinishedHeader(header))
 			}
 			last := st.unfinishedHeader(tooMuch)
