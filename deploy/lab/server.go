@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	startTimeout = 60 * time.Second // of Start and Restart, unless the context ends sooner
+	startTimeout = 3 * time.Minute  // of Start and Restart, unless the context ends sooner
 	stopTimeout  = 15 * time.Second // after which Stop kills
 	attempts     = 3
 	pollInterval = 20 * time.Millisecond
