@@ -20,7 +20,7 @@ SOAK ?= 10m
 RATE ?= 1200
 
 # Every tag that some file is built with.
-TAGS := integration,bench,soak,compat,deb,promtool
+TAGS := integration,bench,compat,deb,promtool
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -94,14 +94,14 @@ soak: ## steady load for SOAK (10m) on SERVER, RATE (1200) messages/s; bin/soak 
 	@sh deploy/lab/install.sh plots
 	@rm -rf bin/soak && mkdir -p bin/soak
 # What was sampled is drawn if the test fails, too.
-	SERVER=$(SERVER) SOAK=$(SOAK) RATE=$(RATE) SOAK_DIR=$(CURDIR)/bin/soak go test -tags integration,soak -count=1 -timeout 3h -v -run TestSoak ./deploy/lab/soak && code=0 || code=1; \
+	SERVER=$(SERVER) SOAK=$(SOAK) RATE=$(RATE) SOAK_DIR=$(CURDIR)/bin/soak go run ./deploy/lab/soak && code=0 || code=1; \
 	[ ! -e bin/soak/soak.csv ] || gnuplot -e "csv='bin/soak/soak.csv'" deploy/lab/soak.gnuplot >bin/soak/soak.svg || code=1; \
 	exit $$code
 
 .PHONY: growth
 growth: ## measure how costs grow with endpoints, conversations, sizes and what waits; writes deploy/guide/growth
 	@sh deploy/lab/install.sh plots
-	GROWTH_DIR=$(CURDIR)/deploy/guide/growth go test -tags integration,bench -count=1 -timeout 20m -v -run '^TestGrowth$$' ./deploy/lab/growth | grep -vE '^ *\{|^=== '
+	GROWTH_DIR=$(CURDIR)/deploy/guide/growth go run ./deploy/lab/growth | grep -vE '^ *\{'
 	@cd deploy/guide/growth && for a in endpoints:1:1 conversations:1:1 bytes:0:1024 waiting:1:1; do IFS=: read -r axis logs unit <<<"$$a"; \
 		gnuplot -e "csv='$$axis.csv'; axis='$$axis'; logs=$$logs; unit=$$unit" ../../lab/growth/growth.gnuplot >$$axis.svg; done
 
@@ -130,8 +130,8 @@ bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another
 	@[ -z "$(MODULES)" ] || sh deploy/lab/install.sh modules
 	@rm -rf bin/bench && mkdir -p bin/bench
 	go test -run '^$$' -bench . -benchmem -count=$(COUNT) -timeout 30m ./pkg/... ./component ./cmd/... | tee bin/bench/go.txt
-	MODULES="$(abspath $(MODULES))" OTHER="$(abspath $(OTHER))" ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 45m -run '^Test[A-Z][a-z]*Speed$$' -v ./deploy/lab/bench | grep -vE '^ *\{|^=== '
-	UPDATE_DOC=$(UPDATE_DOC) go test -tags integration,bench -count=1 -run '^TestFigures$$' ./deploy/lab/bench -v | grep -v '^==='
+	MODULES="$(abspath $(MODULES))" OTHER="$(abspath $(OTHER))" ROUNDS=$(ROUNDS) go run ./deploy/lab/bench | grep -vE '^ *\{'
+	UPDATE_DOC=$(UPDATE_DOC) go run ./deploy/lab/bench figures
 
 .PHONY: profile
 profile: ## where our CPU goes at full load on real servers, as a table; the profiles are in bin/bench

@@ -66,10 +66,10 @@ store: {dir: %q}
 	w := &load.Walker{Name: "stanzahook", Address: "echo@load.localhost", Count: load.PathCount}
 	load.PathRound(t, clients, w, load.PathWindow, w.Count/4) // to warm up
 
-	if err := os.MkdirAll(load.BenchDir(), 0o755); err != nil {
+	if err := os.MkdirAll(load.BenchDir(t), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	name := filepath.Join(load.BenchDir(), "cpu-"+string(kind)+".prof")
+	name := filepath.Join(load.BenchDir(t), "cpu-"+string(kind)+".prof")
 	f, err := os.Create(name)
 	if err != nil {
 		t.Fatal(err)

@@ -83,10 +83,10 @@ func KeepFigures(t testing.TB, name string, figures []Figure) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.MkdirAll(BenchDir(), 0o755); err != nil {
+	if err := os.MkdirAll(BenchDir(t), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(BenchDir(), name+".json"), data, 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(BenchDir(t), name+".json"), data, 0o644); err != nil {
 		t.Fatal(err)
 	}
 }

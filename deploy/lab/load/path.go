@@ -20,12 +20,12 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-// BenchDir is where the figures of a run are collected, for TestFigures.
-func BenchDir() string {
+// BenchDir is where the figures of a run are collected, for its tables.
+func BenchDir(t testing.TB) string {
 	if dir := os.Getenv("BENCH_DIR"); dir != "" {
 		return dir
 	}
-	return filepath.Join("..", "..", "..", "bin", "bench")
+	return harness.Path(t, filepath.Join("bin", "bench"))
 }
 
 // Full load, and what is measured of it.

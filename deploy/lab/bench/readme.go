@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"fmt"

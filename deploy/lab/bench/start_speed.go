@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"bytes"
@@ -23,19 +23,12 @@ import (
 	"stanzahook/deploy/lab/load"
 )
 
-// TestStartSpeed measures how long the program takes from its start until /readyz
+// startSpeed measures how long the program takes from its start until /readyz
 // says ready, connected to an in-process peer, with so many events in the store, and
 // what memory it has then: after a stop, and after a kill, which leaves the store
 // without an index of its files. In the end the endpoint is there, and all events
 // must come, each conversation in order. Its figures judge nothing.
-func TestStartSpeed(t *testing.T) {
-	harness.WithoutRace(t)
-	for _, n := range []int{0, 100_000, 1_000_000} {
-		t.Run(strconv.Itoa(n), func(t *testing.T) { startSpeed(t, n) })
-	}
-}
-
-func startSpeed(t *testing.T, n int) {
+func startSpeed(t testing.TB, n int) {
 	dir := t.TempDir()
 	load.FillQueue(t, filepath.Join(dir, "store"), n)
 	peer := componenttest.NewServer(t, "load.localhost", harness.Secret)
@@ -84,7 +77,7 @@ func startSpeed(t *testing.T, n int) {
 
 // removeIndex removes what the store's streams know of their files, if it is there,
 // and what the store held when it was closed.
-func removeIndex(t *testing.T, dir string) {
+func removeIndex(t testing.TB, dir string) {
 	t.Helper()
 	if err := filepath.WalkDir(dir, func(path string, d os.DirEntry, err error) error {
 		if err == nil && (d.Name() == "index.db" || d.Name() == "account.json") {
@@ -97,7 +90,7 @@ func removeIndex(t *testing.T, dir string) {
 }
 
 // startReady starts the program and returns when it says that it is ready.
-func startReady(t *testing.T, dir, server, url string) (*harness.Program, time.Duration) {
+func startReady(t testing.TB, dir, server, url string) (*harness.Program, time.Duration) {
 	t.Helper()
 	file := filepath.Join(dir, "stanzahook.yaml")
 	addr := harness.FreeAddress(t)
@@ -129,7 +122,7 @@ store: {dir: %q}
 }
 
 // listenHTTP serves until the test ends, and returns the address.
-func listenHTTP(t *testing.T, h http.Handler) string {
+func listenHTTP(t testing.TB, h http.Handler) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"fmt"
@@ -23,7 +23,7 @@ type others struct {
 }
 
 // modulesAtHand returns the modules of the directory MODULES; nil if that is not set.
-func modulesAtHand(t *testing.T) *others {
+func modulesAtHand(t testing.TB) *others {
 	t.Helper()
 	dir := os.Getenv("MODULES")
 	if dir == "" {
@@ -79,7 +79,7 @@ Component "modhttp.localhost" "component_http"
 }
 
 // restToken is mod_rest's, once Prosody has started.
-func (m *others) restToken(t *testing.T) string {
+func (m *others) restToken(t testing.TB) string {
 	t.Helper()
 	var token string
 	harness.Eventually(t, "a token of mod_rest", func() bool {

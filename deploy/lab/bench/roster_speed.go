@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"context"
@@ -19,23 +19,12 @@ import (
 	"stanzahook/deploy/lab/load"
 )
 
-// What TestRosterSpeed refreshes.
+// What rosterSpeed refreshes.
 const (
 	speedUsers    = 100
 	speedContacts = 50
 	speedChanges  = 5
 )
-
-// TestRosterSpeed refreshes the rosters of users who are online, on real servers:
-// nothing has changed, and five contacts are others. Rounds take turns with the raw
-// echo, and with mod_http_roster_admin on a Prosody of its own, which cannot have the
-// server's rosters beside it. It fails if a refresh fails, and judges nothing else.
-func TestRosterSpeed(t *testing.T) {
-	harness.WithoutRace(t)
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) { rosterSpeed(t, kind) })
-	}
-}
 
 // contender is what refreshes rosters.
 type contender struct {
@@ -44,7 +33,7 @@ type contender struct {
 	same, changed []float64 // users/s
 }
 
-func (r *contender) round(t *testing.T) float64 {
+func (r *contender) round(t testing.TB) float64 {
 	t.Helper()
 	began := time.Now()
 	answer, err := r.refresh()
@@ -55,7 +44,11 @@ func (r *contender) round(t *testing.T) float64 {
 	return speedUsers / time.Since(began).Seconds()
 }
 
-func rosterSpeed(t *testing.T, kind lab.Kind) {
+// rosterSpeed refreshes the rosters of users who are online, on real servers:
+// nothing has changed, and five contacts are others. Rounds take turns with the raw
+// echo, and with mod_http_roster_admin on a Prosody of its own, which cannot have the
+// server's rosters beside it. It fails if a refresh fails, and judges nothing else.
+func rosterSpeed(t testing.TB, kind lab.Kind) {
 	bin := filepath.Join(t.TempDir(), "rawecho")
 	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/rawecho").CombinedOutput(); err != nil {
 		t.Fatalf("no build: %v\n%s", err, out)
@@ -120,7 +113,7 @@ func rosterSpeed(t *testing.T, kind lab.Kind) {
 }
 
 // askRosters logs users in, who ask for their rosters, and read what is pushed.
-func askRosters(t *testing.T, s *lab.Server, users []string) {
+func askRosters(t testing.TB, s *lab.Server, users []string) {
 	t.Helper()
 	for _, u := range users {
 		c := load.PathLogin(t, s, u)
@@ -149,7 +142,7 @@ func (m *others) rosters(o *lab.Options, url string) {
 }
 
 // askRefresh asks for a refresh; host is for the Host header.
-func askRefresh(t *testing.T, addr, host string, users []string) (string, error) {
+func askRefresh(t testing.TB, addr, host string, users []string) (string, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // some requests the module never answers
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+addr+"/roster_admin/refresh", strings.NewReader(harness.JSONNames(users)))

@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package growth
+package main
 
 import (
 	"bytes"
@@ -16,7 +16,7 @@ import (
 // leanServer is the XMPP server's side of a component's stream (XEP-0114), which keeps
 // nothing of what it sees: it gives markers back, and counts everything else.
 type leanServer struct {
-	t       *testing.T
+	t       testing.TB
 	conn    net.Conn
 	buf     []byte
 	rest    int          // bytes of buf that belong to a stanza that is not complete
@@ -24,7 +24,7 @@ type leanServer struct {
 }
 
 // acceptComponent takes the connection of a component.
-func acceptComponent(t *testing.T, l net.Listener) *leanServer {
+func acceptComponent(t testing.TB, l net.Listener) *leanServer {
 	t.Helper()
 	conn, err := l.Accept()
 	if err != nil {

@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"encoding/base64"
@@ -17,19 +17,12 @@ import (
 	"stanzahook/deploy/lab/load"
 )
 
-// TestPostSpeed posts messages on real servers: /rest, 202 when the server has
+// postSpeed posts messages on real servers: /rest, 202 when the server has
 // confirmed it; /v1/messages; /msg with an XMPP account. They take turns with the
 // modules of MODULES on the same Prosody, and with the raw echo. The receiver is a
 // component that only counts, so that it takes little of the cores. It fails if a
 // message does not arrive, and judges nothing else.
-func TestPostSpeed(t *testing.T) {
-	harness.WithoutRace(t)
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) { postSpeed(t, kind) })
-	}
-}
-
-func postSpeed(t *testing.T, kind lab.Kind) {
+func postSpeed(t testing.TB, kind lab.Kind) {
 	bin := filepath.Join(t.TempDir(), "rawecho")
 	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/rawecho").CombinedOutput(); err != nil {
 		t.Fatalf("no build: %v\n%s", err, out)

@@ -1,6 +1,6 @@
-//go:build integration && soak
+//go:build linux
 
-package soak
+package main
 
 import (
 	"context"
@@ -96,7 +96,7 @@ func (c *soakRecord) refresh(ctx context.Context, app *harness.ContactsApp, user
 }
 
 // soakPull answers what it pulls by /rest until ctx ends.
-func soakPull(ctx context.Context, t *testing.T, p *harness.Program) {
+func soakPull(ctx context.Context, t testing.TB, p *harness.Program) {
 	for cursor := ""; ctx.Err() == nil; {
 		query := url.Values{"wait": {"1s"}, "max": {"50"}}
 		if cursor != "" {

@@ -1,6 +1,8 @@
-//go:build integration && bench
+//go:build linux
 
-package growth
+// Command growth measures how costs grow with the number of endpoints, of conversations
+// and of waiting events, and with the size of stanzas: see "make growth".
+package main
 
 import (
 	"fmt"
@@ -24,12 +26,18 @@ const (
 	growthWindow = 200
 )
 
-// TestGrowth measures how costs grow with the number of endpoints, of conversations
+func main() {
+	if !harness.Measure("growth", measureGrowth) {
+		os.Exit(1)
+	}
+}
+
+// measureGrowth measures how costs grow with the number of endpoints, of conversations
 // and of waiting events, and with the size of stanzas: events/s, the program's CPU for
 // an event, and its memory, from a lean peer to a bot and back, format event, queued. It
 // leaves a CSV file for each in GROWTH_DIR, and the tables in the README.md there. It
 // fails only if an answer is missing.
-func TestGrowth(t *testing.T) {
+func measureGrowth(t *harness.Measurement) {
 	harness.WithoutRace(t)
 	dir := os.Getenv("GROWTH_DIR")
 	if dir == "" {
@@ -52,7 +60,7 @@ func TestGrowth(t *testing.T) {
 		{"bytes", []int{250, 1 << 10, 4 << 10, 16 << 10, 64 << 10}, func(p *growthPoint, n int) { p.bytes = n }},
 		{"waiting", []int{0, 1000, 100_000, 1_000_000}, func(p *growthPoint, n int) { p.waiting = n }},
 	} {
-		t.Run(axis.name, func(t *testing.T) {
+		t.Run(axis.name, func(t *harness.Measurement) {
 			lines := []string{axis.name + ",events/s,µs of CPU an event,MiB"}
 			for _, n := range axis.values {
 				p := usual
@@ -72,7 +80,7 @@ func TestGrowth(t *testing.T) {
 
 // growthTable is a CSV file as Markdown. It may be from an earlier run, of which this one
 // repeats a part.
-func growthTable(t *testing.T, file string) string {
+func growthTable(t testing.TB, file string) string {
 	t.Helper()
 	text, err := os.ReadFile(file)
 	if err != nil {
@@ -95,7 +103,7 @@ type growth struct{ bot string }
 type growthPoint struct{ endpoints, conversations, bytes, waiting int }
 
 // measure runs the program for one point, and returns its medians for CSV.
-func (g growth) measure(t *testing.T, p growthPoint) string {
+func (g growth) measure(t testing.TB, p growthPoint) string {
 	dir := t.TempDir()
 	var endpoints strings.Builder
 	for i := range p.endpoints {

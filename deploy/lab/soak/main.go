@@ -1,6 +1,7 @@
-//go:build integration && soak
+//go:build linux
 
-package soak
+// Command soak runs stanzahook under steady load for a long time: see "make soak".
+package main
 
 import (
 	"context"
@@ -12,7 +13,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
-	"testing"
 	"time"
 
 	"stanzahook/deploy/lab"
@@ -41,14 +41,20 @@ drain: 10s
 // busy otherwise.
 const soakUnanswered = 1000
 
-// TestSoak runs the program on a real server under steady load for SOAK: two users
+func main() {
+	if !harness.Measure("soak", soak) {
+		os.Exit(1)
+	}
+}
+
+// soak runs the program on a real server under steady load for SOAK: two users
 // each for seven endpoints, of which one fails every twentieth time and one is pulled,
 // RATE messages/s in all, posts to /rest and /v1/messages, IQs both ways that wait for
 // their answers, rosters that change, and a reload every 20 s. Nothing may be lost,
 // come twice or out of order, and memory, descriptors and goroutines must not grow
 // without end. The samples go to SOAK_DIR as soak.csv, the account as soak.json, also
 // when it fails. What is killed is the matter of the fault tests.
-func TestSoak(t *testing.T) {
+func soak(t *harness.Measurement) {
 	harness.WithoutRace(t)
 	long, err := time.ParseDuration(os.Getenv("SOAK"))
 	if err != nil {

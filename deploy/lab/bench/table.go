@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"encoding/json"
@@ -30,14 +30,14 @@ type benchRun struct {
 	missing []string // what the tables looked for in vain
 }
 
-// TestFigures puts together what the other tests and the benchmarks of a run left in
+// figures puts together what the other measurements and the benchmarks of a run left in
 // BENCH_DIR: bench.json beside that, bench.md with everything, and the table of the
 // README, which it writes if UPDATE_DOC is set and else prints. It fails if something
 // that the table has was not measured.
-func TestFigures(t *testing.T) {
+func figures(t testing.TB) {
 	r := &benchRun{Go: runtime.Version(), Cores: runtime.NumCPU(), CPU: cpuModel(),
 		Commit: said(t, "git", "describe", "--always", "--dirty"), Servers: said(t, "dpkg-query", "-W", "-f", "${Package} ${Version}; ", "prosody", "ejabberd")}
-	files, err := filepath.Glob(filepath.Join(load.BenchDir(), "*.json"))
+	files, err := filepath.Glob(filepath.Join(load.BenchDir(t), "*.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func TestFigures(t *testing.T) {
 		}
 		r.Figures = append(r.Figures, some...)
 	}
-	text, err := os.ReadFile(filepath.Join(load.BenchDir(), "go.txt"))
+	text, err := os.ReadFile(filepath.Join(load.BenchDir(t), "go.txt"))
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestFigures(t *testing.T) {
 	}
 	table := r.table()
 	for name, text := range map[string]string{"json": string(data) + "\n", "md": table + "\n## All of it\n\n" + r.everything()} {
-		if err := os.WriteFile(load.BenchDir()+"."+name, []byte(text), 0o644); err != nil {
+		if err := os.WriteFile(load.BenchDir(t)+"."+name, []byte(text), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -72,12 +72,12 @@ func TestFigures(t *testing.T) {
 		t.Errorf("not measured: %s", what)
 	}
 	if os.Getenv("UPDATE_DOC") != "" && !t.Failed() {
-		harness.PutFigures(t, "../../../deploy/guide/performance.md", "make bench UPDATE_DOC=1", table)
+		harness.PutFigures(t, harness.Path(t, "deploy/guide/performance.md"), "make bench UPDATE_DOC=1", table)
 	}
 }
 
 // said is what a program prints; empty if it cannot be run.
-func said(t *testing.T, name string, args ...string) string {
+func said(t testing.TB, name string, args ...string) string {
 	t.Helper()
 	out, err := exec.Command(name, args...).Output()
 	if err != nil {

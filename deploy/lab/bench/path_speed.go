@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"fmt"
@@ -15,21 +15,14 @@ import (
 	"stanzahook/deploy/lab/load"
 )
 
-// TestPathSpeed measures the whole way on real servers: user, server, stanzahook in
+// pathSpeed measures the whole way on real servers: user, server, stanzahook in
 // each format, queued (stored, confirmed) and direct, bot, and back. They take turns
 // with a component that only sends back what it gets, the best that the server can do,
 // and with the modules of MODULES; server, bot and load share the cores with all of
 // them. With OTHER, the path of another build of stanzahook, that one takes turns too.
 // It fails if an answer is missing or out of order, and judges nothing else. A run
 // counts for little if other programs used much.
-func TestPathSpeed(t *testing.T) {
-	harness.WithoutRace(t)
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) { pathSpeed(t, kind) })
-	}
-}
-
-func pathSpeed(t *testing.T, kind lab.Kind) {
+func pathSpeed(t testing.TB, kind lab.Kind) {
 	bin := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/rawecho", "stanzahook/deploy/lab/echobot").CombinedOutput(); err != nil {
 		t.Fatalf("no build: %v\n%s", err, out)
@@ -92,7 +85,7 @@ func pathSpeed(t *testing.T, kind lab.Kind) {
 
 // pathProgram starts stanzahook with an endpoint for each format, queued and direct,
 // and besides that as it is without configuration.
-func pathProgram(t *testing.T, s *lab.Server, domain, url string) []*load.Walker {
+func pathProgram(t testing.TB, s *lab.Server, domain, url string) []*load.Walker {
 	t.Helper()
 	var endpoints strings.Builder
 	var walkers []*load.Walker

@@ -1,6 +1,6 @@
-//go:build integration && bench
+//go:build linux
 
-package bench
+package main
 
 import (
 	"bytes"
@@ -33,7 +33,7 @@ type mailer struct {
 }
 
 // round posts and waits until everything has arrived.
-func (p *mailer) round(t *testing.T, received *atomic.Int64) {
+func (p *mailer) round(t testing.TB, received *atomic.Int64) {
 	t.Helper()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: p.connections}}
 	defer client.CloseIdleConnections()
@@ -82,7 +82,7 @@ func (p *mailer) post(ctx context.Context, client *http.Client) error {
 }
 
 // sink connects a component that counts the messages it gets (XEP-0114).
-func sink(t *testing.T, addr, domain string, received *atomic.Int64) {
+func sink(t testing.TB, addr, domain string, received *atomic.Int64) {
 	t.Helper()
 	c, err := net.Dial("tcp", addr)
 	if err != nil {

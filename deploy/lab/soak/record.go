@@ -1,6 +1,6 @@
-//go:build integration && soak
+//go:build linux
 
-package soak
+package main
 
 import (
 	"context"
@@ -31,7 +31,7 @@ type soakSample struct {
 
 // soakRecord are the looks at a program.
 type soakRecord struct {
-	t     *testing.T
+	t     testing.TB
 	p     *harness.Program
 	csv   string
 	began time.Time
