@@ -44,7 +44,7 @@ func TestBehaviour(t *testing.T) {
 				t.Run(c.Title, func(t *testing.T) { checkCase(t, format, c) })
 			}
 			if *update {
-				if err := os.WriteFile(filepath.Join(tables, string(format)+".txt"), []byte(table.String()), 0o644); err != nil {
+				if err := os.WriteFile(filepath.Join(tables, behaviour.File(string(format))), []byte(table.String()), 0o644); err != nil {
 					t.Fatal(err)
 				}
 			}

@@ -18,7 +18,8 @@
 //	--- back
 //	<message type='chat' id='evt_1-1' from='echo@bot.example.com' to='u@example.com/r'><body>hello</body></message>
 //
-// The request is there only where it matters. An answer is an HTTP response,
+// The request is there only where it matters; where two formats share a file, there is
+// "request, rest-json" and "request, rest-xml". An answer is an HTTP response,
 // or the line "no connection". The body of "answer, quoted" is Go string
 // literals, one in a line, each perhaps repeated: "x" * 1000. What goes back is
 // stanzas, one in a line, or "nothing", or "again" where the event stays in the
@@ -42,6 +43,8 @@ import (
 type Table struct {
 	Intro string // what stands before the first case
 	Cases []Case
+
+	format string
 }
 
 // Case is one stanza, one answer, and what goes back.
@@ -53,6 +56,8 @@ type Case struct {
 	Direct   Back   // delivered at once: one attempt
 	Queued   Back   // delivered through the queue
 	Note     string // of the attempt; empty: it does not matter here
+
+	requests map[string]*Request // by format, where two share a file
 }
 
 // Request is what the endpoint gets.
@@ -95,15 +100,29 @@ func (b Back) String() string {
 	return strings.Join(b.Stanzas, "\n")
 }
 
-// Load reads the table of a format, "<format>.txt".
+// File is the name of the file with the table of a format.
+func File(format string) string {
+	if strings.HasPrefix(format, "rest-") {
+		format = "rest"
+	}
+	return format + ".txt"
+}
+
+// Load reads the table of a format.
 func Load(fsys fs.FS, format string) (*Table, error) {
-	data, err := fs.ReadFile(fsys, format+".txt")
+	data, err := fs.ReadFile(fsys, File(format))
 	if err != nil {
 		return nil, err
 	}
 	t, err := Parse(string(data))
 	if err != nil {
-		return nil, fmt.Errorf("%s.txt: %w", format, err)
+		return nil, fmt.Errorf("%s: %w", File(format), err)
+	}
+	t.format = format
+	for i := range t.Cases {
+		if c := &t.Cases[i]; c.requests != nil {
+			c.Request = c.requests[format]
+		}
 	}
 	return t, nil
 }

@@ -43,6 +43,14 @@ again, not before 30s
 === third
 --- received
 <iq/>
+--- request, rest-json
+Content-Type: application/json
+
+{}
+--- request, rest-xml
+Content-Type: application/xmpp+xml
+
+<iq/>
 --- answer
 no connection
 --- back, direct

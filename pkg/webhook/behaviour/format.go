@@ -2,6 +2,7 @@ package behaviour
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -13,7 +14,14 @@ func (t *Table) String() string {
 	b.WriteString(strings.TrimRight(t.Intro, "\n") + "\n")
 	for _, c := range t.Cases {
 		fmt.Fprintf(&b, "\n=== %s\n--- received\n%s\n", c.Title, c.Received)
-		if c.Request != nil {
+		for _, format := range slices.Sorted(maps.Keys(c.requests)) {
+			r := c.requests[format]
+			if format == t.format {
+				r = c.Request
+			}
+			fmt.Fprintf(&b, "--- request, %s\n%s\n%s\n", format, headLines(r.Header), r.Body)
+		}
+		if c.Request != nil && c.requests == nil {
 			fmt.Fprintf(&b, "--- request\n%s\n%s\n", headLines(c.Request.Header), c.Request.Body)
 		}
 		b.WriteString(c.Answer.section())

@@ -47,8 +47,12 @@ func parseCase(text string) (c Case, err error) {
 		case "received":
 			c.Received = body
 		case "request":
-			h, b, herr := headAndBody(body)
-			c.Request, err = &Request{h, b}, herr
+			c.Request, err = parseRequest(body)
+		case "request, rest-json", "request, rest-xml":
+			if c.requests == nil {
+				c.requests = make(map[string]*Request)
+			}
+			c.requests[strings.TrimPrefix(name, "request, ")], err = parseRequest(body)
 		case "answer", "answer, quoted":
 			c.Answer, err = parseAnswer(body, name != "answer")
 		case "back":
@@ -71,6 +75,11 @@ func parseCase(text string) (c Case, err error) {
 		return c, errors.New("sections \"received\" and \"answer\" are needed")
 	}
 	return c, nil
+}
+
+func parseRequest(text string) (*Request, error) {
+	h, body, err := headAndBody(text)
+	return &Request{h, body}, err
 }
 
 // headAndBody takes header fields and what follows the empty line apart.
