@@ -142,7 +142,11 @@ func (a *app) makeLinks(context.Context) error {
 	a.sent = newSentMessages(a.store.SentMessages(), a.log)
 	a.later("what became of messages", a.sent.start())
 	for _, e := range hooks(a.cfg) {
-		a.workers = append(a.workers, delivery.NewWorker(e, a.echoes.Over(a.links), a.log))
+		w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
+		if err != nil {
+			return err
+		}
+		a.workers = append(a.workers, w)
 	}
 	a.forward = forward.New(a.workers, &a.echoes, a.log)
 	a.now.Store(&present{a.cfg, a.workers})

@@ -43,7 +43,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	w := delivery.NewWorker(&webhook.Endpoint{
+	w := newWorker(t, &webhook.Endpoint{
 		Name: "echo", URL: bot.URL, Headers: http.Header{"Authorization": {"secret"}}, Kinds: []stanza.Kind{stanza.Message}, Format: webhook.FormatEvent, Queued: true,
 		Timeout: 5 * time.Second, Concurrency: 4, Schedule: []time.Duration{time.Second}, MaxAge: time.Hour,
 	}, deaf{}, zap.NewNop())
@@ -98,4 +98,13 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 	if _, err := io.Copy(&b, body.Body); err != nil || !strings.Contains(b.String(), `"state":"ok"`) || strings.Contains(b.String(), "secret") || !strings.Contains(b.String(), `"delivered":1`) {
 		t.Errorf("%s, %v", b.String(), err)
 	}
+}
+
+func newWorker(t testing.TB, e *webhook.Endpoint, sender delivery.Sender, log *zap.Logger) *delivery.Worker {
+	t.Helper()
+	w, err := delivery.NewWorker(e, sender, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

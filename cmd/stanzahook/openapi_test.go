@@ -24,7 +24,6 @@ import (
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
-	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -109,7 +108,7 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		w.WriteHeader(http.StatusNoContent)
 	}))
 	defer bot.Close()
-	worker := delivery.NewWorker(&webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
+	worker := newWorker(t, &webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
 	defer worker.Stop(t.Context())
 	check := func(name string) {
 		t.Helper()

@@ -162,7 +162,10 @@ func (a *app) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.
 		w := left[e.Name]
 		switch {
 		case w == nil:
-			w = delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
+			var err error
+			if w, err = delivery.NewWorker(e, a.echoes.Over(a.links), a.log); err != nil {
+				no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d]: %v", i, err))
+			}
 			fresh = append(fresh, w)
 		case w.CanReconfigure(e) != nil:
 			no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d] (%s): %v", i, e.Name, w.CanReconfigure(e)))

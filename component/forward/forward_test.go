@@ -51,7 +51,7 @@ func TestForward(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	var l *component.Link
 	worker := func(name, path string, queued bool, kinds ...stanza.Kind) *delivery.Worker {
-		return delivery.NewWorker(&webhook.Endpoint{Name: name, URL: bot.URL + path, Kinds: kinds, Format: webhook.FormatComponentHTTP, Queued: queued,
+		return newWorker(t, &webhook.Endpoint{Name: name, URL: bot.URL + path, Kinds: kinds, Format: webhook.FormatComponentHTTP, Queued: queued,
 			Timeout: 200 * time.Millisecond, Concurrency: 4, Schedule: []time.Duration{time.Second}, MaxAge: time.Hour}, sender{&l}, zap.NewNop())
 	}
 	other := worker("other", "/message", true, stanza.Message)
@@ -118,7 +118,7 @@ func TestForward(t *testing.T) {
 func TestOverloaded(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	var l *component.Link
-	w := delivery.NewWorker(&webhook.Endpoint{Name: "echo", URL: "http://127.0.0.1:1/", Kinds: []stanza.Kind{stanza.Message}, Queued: true, Timeout: time.Second,
+	w := newWorker(t, &webhook.Endpoint{Name: "echo", URL: "http://127.0.0.1:1/", Kinds: []stanza.Kind{stanza.Message}, Queued: true, Timeout: time.Second,
 		Concurrency: 1, Schedule: []time.Duration{time.Hour}, MaxAge: time.Hour}, sender{&l}, zap.NewNop())
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
 	if err != nil {
@@ -140,4 +140,13 @@ func TestOverloaded(t *testing.T) {
 	if e, _ := srv.ExpectID("full").StanzaError(); e == nil || e.Condition != stanza.ResourceConstraint || e.Type != stanza.Wait {
 		t.Errorf("the sender got %v", e)
 	}
+}
+
+func newWorker(t testing.TB, e *webhook.Endpoint, sender delivery.Sender, log *zap.Logger) *delivery.Worker {
+	t.Helper()
+	w, err := delivery.NewWorker(e, sender, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

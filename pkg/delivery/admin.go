@@ -116,7 +116,7 @@ func (w *Worker) Test(ctx context.Context, component, id string) (Trial, error) 
 // stored.
 func (w *Worker) Replay(ctx context.Context, r store.Record) error {
 	if w.queue == nil && w.pull == nil {
-		return fmt.Errorf("endpoint %s has no queue (delivery: direct)", w.name)
+		return fmt.Errorf("replay %s: %s: %w", r.ID, w.name, errNoQueue)
 	}
 	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
 	if err != nil {

@@ -39,7 +39,7 @@ func TestResults(t *testing.T) {
 		{"no answer to a direct one", false, webhook.FormatEvent, message, webhook.Verdict{Outcome: webhook.Again}, "failed"},
 		{"no answer to an IQ", true, webhook.FormatEvent, iq, webhook.Verdict{Outcome: webhook.Again}, "failed"},
 	} {
-		w := NewWorker(&webhook.Endpoint{Name: "bot", URL: "http://127.0.0.1:1", Format: c.format, Concurrency: 1}, &sink{}, zap.NewNop())
+		w := newWorker(t, &webhook.Endpoint{Name: "bot", URL: "http://127.0.0.1:1", Format: c.format, Concurrency: 1}, &sink{}, zap.NewNop())
 		if c.queued {
 			w.queue = &queue{w: w}
 		}

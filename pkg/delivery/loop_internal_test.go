@@ -79,7 +79,7 @@ func TestLoopEnds(t *testing.T) {
 				}
 				defer s.Close()
 				srv := &server{}
-				w := NewWorker(&webhook.Endpoint{Name: "echo", URL: bot.URL, Format: format, Queued: queued, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour,
+				w := newWorker(t, &webhook.Endpoint{Name: "echo", URL: bot.URL, Format: format, Queued: queued, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour,
 					Schedule: []time.Duration{time.Second}, Components: []string{"bot.example.com"}}, srv, zap.NewNop())
 				srv.w = w
 				if err := w.Open(t.Context(), s); err != nil {
@@ -137,7 +137,7 @@ func TestLoopOfEmptyAnswers(t *testing.T) {
 	}))
 	defer bot.Close()
 	srv := &server{}
-	w := NewWorker(&webhook.Endpoint{Name: "echo", URL: bot.URL, Kinds: []stanza.Kind{stanza.Presence}, Format: webhook.FormatRestXML, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour,
+	w := newWorker(t, &webhook.Endpoint{Name: "echo", URL: bot.URL, Kinds: []stanza.Kind{stanza.Presence}, Format: webhook.FormatRestXML, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour,
 		Schedule: []time.Duration{time.Second}, Components: []string{"bot.example.com"}}, srv, zap.NewNop())
 	srv.w = w
 	defer w.Stop(t.Context())

@@ -68,25 +68,10 @@ func openPuller(ctx context.Context, w *Worker, disk *store.Queue) (*Puller, err
 	return p, nil
 }
 
-// Pull returns what has the events of an endpoint without a URL; nil for one
-// with a URL, and before Open.
-func (w *Worker) Pull() *Puller { return w.pull }
-
 // errPulled is why an endpoint without a URL cannot be tried.
 var errPulled = errors.New("the endpoint has no url: its events are pulled, and there is nobody to send a test to")
 
-// take puts an event into the queue, whichever it is.
-func (w *Worker) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
-	if w.tracing() {
-		w.trace("an event is taken", ev, zap.Bool("queued", true))
-	}
-	if w.pull != nil {
-		return w.pull.enqueue(ev, since, onStored)
-	}
-	return w.queue.enqueue(ev, since, onStored)
-}
-
-// take takes an event. since is from when its age counts; told, if given, is
+// enqueue takes an event. since is from when its age counts; onStored, if given, is
 // called when the event is stored or refused. It never waits.
 func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	s := ev.Stanza

@@ -1,14 +1,12 @@
 package delivery
 
 import (
-	"errors"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
@@ -82,7 +80,7 @@ func conversationOf(ev *webhook.Event) string {
 	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
 }
 
-// take takes an event. since is from when its age counts; told, if given, is
+// enqueue takes an event. since is from when its age counts; onStored, if given, is
 // called when the event is stored or refused.
 func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	conversation := conversationOf(ev)
@@ -181,27 +179,6 @@ func (q *queue) withdraw(l *lane, it *item) bool {
 	}
 	return false
 }
-
-// unstored tells the sender of an event that the store has not taken it.
-func (w *Worker) unstored(it *item, err error, refused bool) {
-	w.Counters.Overflow.Add(1)
-	if !refused || it.onStored != nil {
-		return
-	}
-	e := overloaded
-	if !errors.Is(err, store.ErrFull) {
-		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", about(it.Event, zap.Error(err))...)
-		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
-	}
-	for _, r := range w.errorTo(it.Event, e) {
-		if err := w.sender.Send(it.Component, r, false, func(error) {}); err != nil {
-			w.repeats.Warn(w.log, "the sender of an event that could not be stored was not told", about(it.Event, zap.Error(err))...)
-		}
-	}
-}
-
-// overloaded answers what cannot be taken now (RFC 6120 section 8.3.3.18).
-var overloaded = &stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "the service has too much waiting; try again later"}
 
 func (q *queue) lane(conversation string, sender jid.JID) *lane {
 	l := q.lanes[conversation]

@@ -12,29 +12,38 @@ import (
 // would have to be given to somebody else while stanzas come.
 var ErrRestart = errors.New("an endpoint's delivery, and whether it has a url, change with a restart only (or with another name)")
 
-// MayChange returns why an endpoint cannot become another while it works:
-// ErrRestart, or nothing.
+// CanReconfigure returns why an endpoint cannot become another while it works:
+// ErrRestart, or what NewWorker would say of it.
 func (w *Worker) CanReconfigure(e *webhook.Endpoint) error {
 	if now := w.Endpoint(); e.Queued != now.Queued || e.Pulled() != now.Pulled() {
 		return ErrRestart
 	}
-	return nil
+	s, err := newSetup(e)
+	if err == nil {
+		s.close()
+	}
+	return err
 }
 
-// Change makes the endpoint another of the same name. Attempts under way end as
+// Reconfigure makes the endpoint another of the same name. Attempts under way end as
 // they began, and their failures do not count; all that begin from now on are of
 // the new one, and what waits begins at once. Its events, their
-// order, and whether it is disabled stay. Errors: those of MayChange.
+// order, and whether it is disabled stay. Errors: those of
+// CanReconfigure and NewWorker.
 func (w *Worker) Reconfigure(e *webhook.Endpoint) error {
 	if err := w.CanReconfigure(e); err != nil {
 		return err
 	}
-	old := w.current.Swap(newSetup(e))
-	w.breaker.renew()
-	old.client.Retire()
-	if w.store != nil && w.start.Err() == nil && (e.Format == webhook.FormatRestJSON || e.Format == webhook.FormatRestXML) && (e.URL != old.e.URL || e.Format != old.e.Format) {
-		w.runner.wg.Go(w.negotiate)
+	fresh, err := newSetup(e)
+	if err != nil {
+		return err
 	}
+	old := w.current.Swap(fresh)
+	w.breaker.renew()
+	if old.client != nil {
+		old.client.Retire()
+	}
+	w.negotiate(fresh)
 	if w.queue != nil { // what waits may have been waiting for this
 		w.queue.resume()
 	}

@@ -116,7 +116,7 @@ func atOnce(t *testing.T, e webhook.Endpoint, ev *webhook.Event, a behaviour.Ans
 	}
 	e.URL = srv.URL
 	sent := &noted{}
-	w := NewWorker(&e, sent, zap.NewNop())
+	w := newWorker(t, &e, sent, zap.NewNop())
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	defer w.Stop(ctx)
@@ -164,7 +164,10 @@ func fromQueue(t *testing.T, e *webhook.Endpoint, ev *webhook.Event, a behaviour
 	defer srv.Close()
 	at := *e
 	at.URL, at.Queued = srv.URL, true
-	c := webhook.NewClient(&at)
+	c, err := webhook.NewClient(&at)
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer c.Close()
 	v := c.Post(t.Context(), ev)
 	var out []*stanza.Stanza

@@ -11,7 +11,6 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
-	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
@@ -64,7 +63,7 @@ func TestWhatIsToldOfAnswers(t *testing.T) {
 			}
 			defer s.Close()
 			core, logs := observer.New(zapcore.InfoLevel)
-			w := delivery.NewWorker(endpoint(bot.URL, func(e *webhook.Endpoint) { e.Queued = queued }), newLink(), zap.New(core))
+			w := newWorker(t, endpoint(bot.URL, func(e *webhook.Endpoint) { e.Queued = queued }), newLink(), zap.New(core))
 			if err := w.Open(t.Context(), s); err != nil {
 				t.Fatal(err)
 			}
@@ -118,7 +117,7 @@ func TestWhatIsToldOfAnswers(t *testing.T) {
 func TestNothingIsToldOfCopies(t *testing.T) {
 	bot := sayingBot(t)
 	core, logs := observer.New(zapcore.InfoLevel)
-	w := delivery.NewWorker(endpoint(bot.URL, func(e *webhook.Endpoint) { e.Copy = true }), newLink(), zap.New(core))
+	w := newWorker(t, endpoint(bot.URL, func(e *webhook.Endpoint) { e.Copy = true }), newLink(), zap.New(core))
 	defer w.Stop(t.Context())
 	w.Deliver(event(t, "0", "<message from='u@example.com/r' to='echo@"+domain+"'><body>x</body></message>"))
 	waitFor(t, func() bool { return w.Counters.Delivered.Load() == 1 })
@@ -130,7 +129,7 @@ func TestNothingIsToldOfCopies(t *testing.T) {
 // A test of an endpoint says all there is to say.
 func TestTrial(t *testing.T) {
 	bot := sayingBot(t)
-	w := delivery.NewWorker(endpoint(bot.URL), newLink(), zap.NewNop())
+	w := newWorker(t, endpoint(bot.URL), newLink(), zap.NewNop())
 	defer w.Stop(t.Context())
 	for n, want := range []struct {
 		ok      bool

@@ -150,7 +150,7 @@ func (b *testbed) open() {
 	if b.s, err = store.Open(b.t.Context(), store.Options{Dir: b.dir, Sync: store.SyncInterval, MaxBytes: 1 << 30, Log: zap.NewNop()}); err != nil {
 		b.t.Fatal(err)
 	}
-	b.w = NewWorker(b.e, b.sink, zap.NewNop())
+	b.w = newWorker(b.t, b.e, b.sink, zap.NewNop())
 	if err := b.w.Open(b.t.Context(), b.s); err != nil {
 		b.t.Fatal(err)
 	}
@@ -223,4 +223,13 @@ func parsed(t testing.TB, xml string) *stanza.Stanza {
 func eventOf(t testing.TB, xml string) *webhook.Event {
 	t.Helper()
 	return &webhook.Event{ID: "evt_1", Component: "bot.example.com", Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(t, xml)}
+}
+
+func newWorker(t testing.TB, e *webhook.Endpoint, sender Sender, log *zap.Logger) *Worker {
+	t.Helper()
+	w, err := NewWorker(e, sender, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

@@ -37,7 +37,7 @@ func TestImpossibleEvents(t *testing.T) {
 			srv.StartTLS()
 		}
 		defer srv.Close()
-		w := NewWorker(&webhook.Endpoint{Name: "echo", URL: srv.URL + "/{to}?from={from}", Format: webhook.FormatRestJSON, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour, Schedule: []time.Duration{time.Second}}, &noted{}, zap.NewNop())
+		w := newWorker(t, &webhook.Endpoint{Name: "echo", URL: srv.URL + "/{to}?from={from}", Format: webhook.FormatRestJSON, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour, Schedule: []time.Duration{time.Second}}, &noted{}, zap.NewNop())
 		defer w.Stop(context.Background())
 		if secure {
 			roots := x509.NewCertPool()
@@ -112,7 +112,7 @@ func TestDotsInTheURL(t *testing.T) {
 		if proxied {
 			e.Proxy, _ = url.Parse(srv.URL)
 		}
-		w := NewWorker(e, &noted{}, zap.NewNop())
+		w := newWorker(t, e, &noted{}, zap.NewNop())
 		defer w.Stop(context.Background())
 		v, _ := w.attempt(eventOf(t, "<message id='1' from='..' to='bot.example.com'><body>x</body></message>"), false)
 		if v.Outcome != webhook.Refused || v.Fault != webhook.OfMessage || v.Err == nil || v.Err.Condition != stanza.NotAcceptable || !strings.Contains(v.Reason, `".." as a segment`) || asked != 0 {

@@ -63,18 +63,51 @@ type setup struct {
 	logged atomic.Uint32 // which notes are in the log
 }
 
-func newSetup(e *webhook.Endpoint) *setup {
-	return &setup{e: e, client: webhook.NewClient(e), slots: newSlots(e.Concurrency)}
+func newSetup(e *webhook.Endpoint) (*setup, error) {
+	s := &setup{e: e.WithDefaults()}
+	s.slots = newSlots(s.e.Concurrency)
+	if e.Pulled() && !e.Queued {
+		return nil, fmt.Errorf("endpoint %s: without a URL its events are pulled from a queue: set Queued", e.Name)
+	}
+	if e.Pulled() {
+		return s, nil
+	}
+	var err error
+	s.client, err = webhook.NewClient(s.e)
+	return s, err
 }
 
-// NewWorker returns the worker of an endpoint. It makes direct attempts and
-// answers IQs; Open gives it a queue.
-func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) *Worker {
+// close breaks off what is under way.
+func (s *setup) close() {
+	if s.client != nil {
+		s.client.Close()
+	}
+}
+
+// negotiates reports whether the endpoint says itself which format it wants.
+func (s *setup) negotiates() bool {
+	return s.e.Format == webhook.FormatRestJSON || s.e.Format == webhook.FormatRestXML
+}
+
+// NewWorker returns the worker of an endpoint, whose replies go over a sender; without a
+// log it says nothing. It makes direct attempts and answers IQs; Open gives it a queue.
+// It fails if nothing can be sent to the endpoint.
+func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, error) {
+	if sender == nil {
+		return nil, fmt.Errorf("endpoint %s: replies need a Sender", e.Name)
+	}
+	if log == nil {
+		log = zap.NewNop()
+	}
+	s, err := newSetup(e)
+	if err != nil {
+		return nil, err
+	}
 	w := &Worker{name: e.Name, sender: sender, log: log.With(zap.String("endpoint", e.Name))}
-	w.current.Store(newSetup(e))
+	w.current.Store(s)
 	w.start, w.stop = context.WithCancel(context.Background())
 	w.run, w.kill = context.WithCancel(context.Background())
-	return w
+	return w, nil
 }
 
 // Open opens the endpoint's queue, goes on with what the process before left
@@ -86,9 +119,7 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 		return err
 	}
 	w.store = s
-	if w.Endpoint().Format == webhook.FormatRestJSON || w.Endpoint().Format == webhook.FormatRestXML {
-		w.runner.wg.Go(w.negotiate)
-	}
+	w.negotiate(w.current.Load())
 	if state.Disabled {
 		w.breaker.disable(state.Reason, state.Since)
 		w.log.Warn("the endpoint is disabled; its events wait", zap.String("reason", state.Reason), zap.Time("since", state.Since))
@@ -128,6 +159,49 @@ func (w *Worker) Enqueue(ev *webhook.Event) bool {
 	return true
 }
 
+// enqueue puts an event into the endpoint's queue, of whichever kind.
+func (w *Worker) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
+	if w.tracing() {
+		w.trace("an event is taken", ev, zap.Bool("queued", true))
+	}
+	switch {
+	case w.pull != nil:
+		return w.pull.enqueue(ev, since, onStored)
+	case w.queue != nil:
+		return w.queue.enqueue(ev, since, onStored)
+	}
+	w.repeats.Error(w.log, "event refused: the endpoint has no queue", about(ev, zap.String("hint", "set Queued, and call Open before Enqueue"))...)
+	return errNoQueue
+}
+
+// errNoQueue is why an event cannot be stored for an endpoint.
+var errNoQueue = errors.New("the endpoint has no queue (delivery: direct)")
+
+// unstored tells the sender of an event that the store has not taken it.
+func (w *Worker) unstored(it *item, err error, refused bool) {
+	w.Counters.Overflow.Add(1)
+	if !refused || it.onStored != nil {
+		return
+	}
+	e := overloaded
+	if !errors.Is(err, store.ErrFull) {
+		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", about(it.Event, zap.Error(err))...)
+		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
+	}
+	for _, r := range w.errorTo(it.Event, e) {
+		if err := w.sender.Send(it.Component, r, false, func(error) {}); err != nil {
+			w.repeats.Warn(w.log, "the sender of an event that could not be stored was not told", about(it.Event, zap.Error(err))...)
+		}
+	}
+}
+
+// overloaded answers what cannot be taken now (RFC 6120 section 8.3.3.18).
+var overloaded = &stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "the service has too much waiting; try again later"}
+
+// Pull returns what has the events of an endpoint without a URL; nil for one
+// with a URL, and before Open.
+func (w *Worker) Pull() *Puller { return w.pull }
+
 // Stop lets no new attempt begin, waits for those in flight until ctx is done,
 // and breaks them off then. Queued events that are not answered stay in the
 // store.
@@ -135,7 +209,7 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.stop()
 	breakOff := context.AfterFunc(ctx, func() {
 		w.kill()
-		w.current.Load().client.Close()
+		w.current.Load().close()
 	})
 	if w.queue != nil {
 		w.queue.close()
@@ -146,7 +220,7 @@ func (w *Worker) Stop(ctx context.Context) {
 	w.runner.close()
 	breakOff()
 	w.kill()
-	w.current.Load().client.Close()
+	w.current.Load().close()
 }
 
 // Enable lets a disabled endpoint have its events again, over restarts too.
@@ -180,25 +254,29 @@ func (w *Worker) Disable(ctx context.Context, reason string) error {
 	return nil
 }
 
-// negotiate asks an endpoint in one of mod_rest's formats which of them it
-// wants, until it has answered once. Until then it gets the configured one.
-func (w *Worker) negotiate() {
-	for n := 0; ; n++ {
-		now := w.current.Load()
-		f, err := now.client.Negotiate(w.start)
-		if err == nil {
-			if f != now.e.Format {
-				w.log.Info("the endpoint asked for another format than the configured one", zap.String("format", string(f)))
-			}
-			return
-		}
-		if n == 0 {
-			w.log.Info("the endpoint cannot be asked which format it wants; it gets the configured one until then", zap.Error(err))
-		}
-		select {
-		case <-time.After(min(time.Second<<min(n, 6), time.Minute)):
-		case <-w.start.Done():
-			return
-		}
+// negotiate asks an endpoint in one of mod_rest's formats which of them it wants, until
+// it has answered once. Until then it gets the configured one.
+func (w *Worker) negotiate(now *setup) {
+	if w.store == nil || !now.negotiates() || w.start.Err() != nil {
+		return
 	}
+	w.runner.wg.Go(func() {
+		for n := 0; w.current.Load() == now; n++ {
+			f, err := now.client.Negotiate(w.start)
+			if err == nil {
+				if f != now.e.Format {
+					w.log.Info("the endpoint asked for another format than the configured one", zap.String("format", string(f)))
+				}
+				return
+			}
+			if n == 0 {
+				w.log.Info("the endpoint cannot be asked which format it wants; it gets the configured one until then", zap.Error(err))
+			}
+			select {
+			case <-time.After(min(time.Second<<min(n, 6), time.Minute)):
+			case <-w.start.Done():
+				return
+			}
+		}
+	})
 }

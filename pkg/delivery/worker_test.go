@@ -144,7 +144,7 @@ func TestEventRequest(t *testing.T) {
 	b := newBot(t, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
 	e := endpoint(b.URL + "/hook")
 	l := newLink()
-	w := delivery.NewWorker(e, l, zap.NewNop())
+	w := newWorker(t, e, l, zap.NewNop())
 	w.Deliver(event(t, "1", xml))
 	waitFor(t, func() bool { return len(b.seen()) == 1 })
 	w.Stop(t.Context())
@@ -192,7 +192,7 @@ func newRig(t testing.TB, dir string, e *webhook.Endpoint, l delivery.Sender) *r
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := delivery.NewWorker(e, l, zap.NewNop())
+	w := newWorker(t, e, l, zap.NewNop())
 	if err := w.Open(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
@@ -349,4 +349,13 @@ func TestGivenUpAfterMaxAge(t *testing.T) {
 			t.Error("a 404 judges the endpoint: it is tried again")
 		}
 	}
+}
+
+func newWorker(t testing.TB, e *webhook.Endpoint, sender delivery.Sender, log *zap.Logger) *delivery.Worker {
+	t.Helper()
+	w, err := delivery.NewWorker(e, sender, log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w
 }

@@ -1,6 +1,7 @@
 package webhook
 
 import (
+	"cmp"
 	"crypto/tls"
 	"net/http"
 	"net/url"
@@ -24,21 +25,21 @@ const (
 	FormatComponentHTTP Format = "component-http" // mod_component_http's
 )
 
-// Endpoint is a webhook target.
+// Endpoint is a webhook target. What is left open has a default: see WithDefaults.
 type Endpoint struct {
 	Name        string
-	URL         string        // as for outbound.ParseAddress, with Placeholders; empty: the events are pulled
-	Component   string        // domain; empty: all
-	Kinds       []stanza.Kind // which stanzas it gets
-	Match       Match         // and of these
-	Copy        bool          // gets a copy: no replies, receipts or bounces
-	Format      Format
-	Queued      bool          // through the durable queue, with retries; else one attempt
-	Timeout     time.Duration // of one attempt
-	Concurrency int           // attempts in flight
-	Headers     http.Header   // sent with every attempt
-	Schedule    []time.Duration
-	MaxAge      time.Duration      // of a queued event, until it is given up
+	URL         string             // as for outbound.ParseAddress, with Placeholders; empty: the events are pulled
+	Component   string             // domain; empty: all
+	Kinds       []stanza.Kind      // which stanzas it gets; empty: all
+	Match       Match              // and of these
+	Copy        bool               // gets a copy: no replies, receipts or bounces
+	Format      Format             // empty: FormatEvent
+	Queued      bool               // through the durable queue, with retries; else one attempt
+	Timeout     time.Duration      // of one attempt; 0: DefaultTimeout
+	Concurrency int                // attempts in flight; 0: DefaultConcurrency
+	Headers     http.Header        // sent with every attempt
+	Schedule    []time.Duration    // waits between the attempts of a queued event, the last one again and again; empty: DefaultSchedule
+	MaxAge      time.Duration      // of a queued event, until it is given up; 0: DefaultMaxAge
 	Components  []string           // domains of all our components: what is counted between them, see nsHops
 	Hosts       []string           // whose users count one by one, with their subdomains; nil: those of all domains
 	DropOld     bool               // give up without an error stanza to the sender
@@ -47,7 +48,40 @@ type Endpoint struct {
 	Guard       *outbound.Guard    // which addresses may be reached; nil: loopback and public ones
 	Proxy       *url.URL
 	TLS         *tls.Config // of https; nil: the system's authorities
-	UserAgent   string
+	UserAgent   string      // empty: DefaultUserAgent
+}
+
+// What an endpoint has where it leaves something open.
+const (
+	DefaultTimeout     = 15 * time.Second
+	DefaultConcurrency = 32
+	DefaultMaxAge      = 24 * time.Hour
+	DefaultUserAgent   = "stanzahook"
+)
+
+// DefaultSchedule returns the waits between attempts.
+func DefaultSchedule() []time.Duration {
+	return []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour}
+}
+
+// WithDefaults returns the endpoint with a value for everything that it leaves open.
+func (e *Endpoint) WithDefaults() *Endpoint {
+	d := *e
+	d.Format = cmp.Or(d.Format, FormatEvent)
+	d.UserAgent = cmp.Or(d.UserAgent, DefaultUserAgent)
+	if d.Timeout <= 0 {
+		d.Timeout = DefaultTimeout
+	}
+	if d.Concurrency <= 0 {
+		d.Concurrency = DefaultConcurrency
+	}
+	if d.MaxAge <= 0 {
+		d.MaxAge = DefaultMaxAge
+	}
+	if len(d.Schedule) == 0 {
+		d.Schedule = DefaultSchedule()
+	}
+	return &d
 }
 
 // Matches reports whether a stanza that came over a component's link is for
@@ -56,7 +90,7 @@ func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
 	if e.Pulled() && s.Kind == stanza.IQ { // nobody is there to answer it in time
 		return false
 	}
-	return (e.Component == "" || e.Component == component) && slices.Contains(e.Kinds, s.Kind) && e.Match.Matches(s)
+	return (e.Component == "" || e.Component == component) && (len(e.Kinds) == 0 || slices.Contains(e.Kinds, s.Kind)) && e.Match.Matches(s)
 }
 
 // Pulled reports whether nobody is called for the endpoint: whoever wants its

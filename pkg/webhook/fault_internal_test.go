@@ -43,7 +43,7 @@ func TestURLBound(t *testing.T) {
 	for _, spare := range []int{0, -1} {
 		n := (maxURL - len(srv.URL+"/?")) / 6
 		fixed := strings.Repeat("x", maxURL-len(srv.URL+"/?")-6*n-spare)
-		r := NewClient(&Endpoint{URL: srv.URL + "/" + fixed + "?{from}", Timeout: 5 * time.Second})
+		r := client(t, &Endpoint{URL: srv.URL + "/" + fixed + "?{from}", Timeout: 5 * time.Second})
 		defer r.Close()
 		value := func(string) string { return strings.Repeat("ü", n) }
 		_, err := r.plain.post(value, noFields, nil)

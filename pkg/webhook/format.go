@@ -19,7 +19,7 @@ type format struct {
 	network *stanza.Error // what the sender gets when the endpoint cannot be reached
 }
 
-// formatOf returns the description of a format; what is not known is an event.
+// formatOf returns the description of a format; nil if there is none of this name.
 func formatOf(f Format) *format {
 	unreachable := &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service cannot be reached"}
 	switch f {
@@ -29,8 +29,10 @@ func formatOf(f Format) *format {
 		return &format{encodeRestXML, restHeader(mediaXMPP), judgeRest, unreachable}
 	case FormatComponentHTTP:
 		return &format{encodeComponentHTTP, contentType(mediaJSON), judgeComponentHTTP, componentHTTPError(0)}
+	case FormatEvent:
+		return &format{EncodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
 	}
-	return &format{EncodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
+	return nil
 }
 
 // Media types of requests and answers.

@@ -10,15 +10,13 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
-
-	"stanzahook/pkg/outbound"
 )
 
 // Negotiate asks an endpoint in one of mod_rest's formats which of them it wants, and
 // takes that from now on. Until it has answered it gets the configured one. The error
 // means that there was no answer.
 func (c *Client) Negotiate(ctx context.Context) (Format, error) {
-	f, err := probe(ctx, c.client, c.e)
+	f, err := c.probe(ctx)
 	if err == nil && f != c.e.Format {
 		c.format.Store(formatOf(f))
 	}
@@ -30,15 +28,12 @@ func (c *Client) Negotiate(ctx context.Context) (Format, error) {
 // type "info" in the URL. An Accept header in an answer of 200 (RFC 9110
 // section 12.5.1) decides; every other answer leaves it at what is configured.
 // The error means that there was no answer.
-func probe(ctx context.Context, c *http.Client, e *Endpoint) (Format, error) {
+func (c *Client) probe(ctx context.Context) (Format, error) {
+	e := c.e
 	if e.Format != FormatRestJSON && e.Format != FormatRestXML {
 		return e.Format, nil
 	}
-	address, err := outbound.ParseAddress(e.URL, Placeholders()...)
-	if err != nil {
-		return e.Format, fmt.Errorf("build the probe: the URL %w", err)
-	}
-	u, err := address.URL(func(placeholder string) string {
+	u, err := c.address.URL(func(placeholder string) string {
 		switch placeholder {
 		case "{kind}":
 			return "meta"
@@ -57,7 +52,7 @@ func probe(ctx context.Context, c *http.Client, e *Endpoint) (Format, error) {
 		req.Header[name] = values
 	}
 	req.Header.Set("User-Agent", e.UserAgent)
-	resp, err := c.Do(req)
+	resp, err := c.client.Do(req)
 	if err != nil {
 		if outer, ok := errors.AsType[*url.Error](err); ok {
 			err = outer.Err // without the URL, which may have a key in it

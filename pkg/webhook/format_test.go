@@ -21,7 +21,7 @@ func eventOf(t testing.TB, xml string) *Event {
 	return &Event{ID: "evt_1", Component: "bot.example.com", Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(t, xml)}
 }
 
-// Every format describes itself; a format that is not known is an event.
+// Every format describes itself.
 func TestFormatOf(t *testing.T) {
 	ev := eventOf(t, chat)
 	const accept = "application/xmpp+xml, application/json, application/x-www-form-urlencoded, text/plain"
@@ -31,7 +31,6 @@ func TestFormatOf(t *testing.T) {
 		network stanza.Condition
 	}{
 		FormatEvent:         {http.Header{"Content-Type": {"application/json"}}, `{"id":"evt_1",`, stanza.RecipientUnavailable},
-		"":                  {http.Header{"Content-Type": {"application/json"}}, `{"id":"evt_1",`, stanza.RecipientUnavailable},
 		FormatComponentHTTP: {http.Header{"Content-Type": {"application/json"}}, `{"to":"echo@bot.example.com","from":"u@example.com/r","kind":"message",`, stanza.RemoteServerTimeout},
 		FormatRestJSON: {http.Header{"Content-Type": {"application/json"}, "Accept": {accept}, "Content-Language": {"de-AT"}},
 			`{"kind":"message","type":"chat",`, stanza.RecipientUnavailable},

@@ -32,29 +32,35 @@ type Client struct {
 	e       *Endpoint
 	format  atomic.Pointer[format]
 	address *outbound.Address
-	invalid error // why there is no address; each request says so
 	client  *http.Client
 	plain   *plain // for http and sockets without a proxy; else nil
 	signer  *signature.Signer
 }
 
-// NewClient returns what makes the requests of an endpoint.
-func NewClient(e *Endpoint) *Client {
+// NewClient returns what makes the requests of an endpoint. It fails if the endpoint has
+// no URL, or one that is wrong, or a format that there is not.
+func NewClient(e *Endpoint) (*Client, error) {
+	e = e.WithDefaults()
+	f := formatOf(e.Format)
+	if f == nil {
+		return nil, fmt.Errorf("endpoint %s: no format is named %q", e.Name, e.Format)
+	}
+	address, err := outbound.ParseAddress(e.URL, Placeholders()...)
+	if err != nil {
+		return nil, fmt.Errorf("endpoint %s: the URL %w", e.Name, err)
+	}
 	guard := e.Guard
 	if guard == nil {
 		guard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")})
 	}
-	c := &Client{e: e, signer: signature.NewSigner(e.Secrets)}
-	c.format.Store(formatOf(e.Format))
+	c := &Client{e: e, address: address, signer: signature.NewSigner(e.Secrets)}
+	c.format.Store(f)
 	o := outbound.ClientOptions{Proxy: e.Proxy, IdleConns: e.Concurrency, TLS: e.TLS}
-	if c.address, c.invalid = outbound.ParseAddress(e.URL, Placeholders()...); c.invalid == nil {
-		o.Socket = c.address.Socket()
-		if o.Socket != "" || c.address.Scheme() == "http" && e.Proxy == nil {
-			c.plain = newPlain(e, guard, c.address)
-		}
+	if o.Socket = address.Socket(); o.Socket != "" || address.Scheme() == "http" && e.Proxy == nil {
+		c.plain = newPlain(e, guard, address)
 	}
 	c.client = outbound.NewClient(guard, o)
-	return c
+	return c, nil
 }
 
 // Placeholders are the texts in an endpoint's URL that values of the stanza
@@ -133,9 +139,6 @@ func (f *format) unanswered(err error) Verdict {
 // the attempts, webhook-timestamp is the attempt's, and the signature covers
 // both and the body).
 func (c *Client) post(ctx context.Context, f *format, ev *Event, body []byte) (*Answer, error) {
-	if c.invalid != nil {
-		return nil, fmt.Errorf("build the request: the URL %w", c.invalid)
-	}
 	now := time.Now()
 	fields := func(add func(name, value string)) {
 		f.header(add, ev)

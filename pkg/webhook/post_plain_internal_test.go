@@ -21,12 +21,17 @@ func plainFor(t *testing.T, e *Endpoint, target string) *plain {
 		e.Timeout = 10 * time.Second
 	}
 	e.URL = target
-	r := NewClient(e)
-	if r.plain == nil {
-		t.Fatal(r.invalid)
+	return client(t, e).plain
+}
+
+func client(t testing.TB, e *Endpoint) *Client {
+	t.Helper()
+	c, err := NewClient(e)
+	if err != nil {
+		t.Fatal(err)
 	}
-	t.Cleanup(r.Close)
-	return r.plain
+	t.Cleanup(c.Close)
+	return c
 }
 
 // noValues is for addresses without placeholders.

@@ -149,12 +149,12 @@ func TestSameAnswerOverBothClients(t *testing.T) {
 			t.Parallel()
 			target, _ := raw(t, test[0])
 			e := &Endpoint{URL: target, Timeout: 10 * time.Second}
-			r := NewClient(e)
+			r := client(t, e)
 			defer r.Close()
 			own := describeAnswer(r.plain.post(noValues, noFields, []byte("x")))
 			target, _ = raw(t, test[0])
 			e.URL = target
-			other := NewClient(e)
+			other := client(t, e)
 			defer other.Close()
 			u, err := other.address.URL(noValues)
 			if err != nil {
@@ -210,7 +210,7 @@ func FuzzQuickAnswer(f *testing.F) {
 
 // The name that is looked up, and the one that is said, are those of net/http.
 func TestInternationalisedHost(t *testing.T) {
-	r := NewClient(&Endpoint{URL: "http://Bücher.example/{to}", Timeout: time.Second})
+	r := client(t, &Endpoint{URL: "http://Bücher.example/{to}", Timeout: time.Second})
 	defer r.Close()
 	line, err := r.plain.appendTarget(nil, noValues)
 	u, err2 := r.address.URL(noValues)

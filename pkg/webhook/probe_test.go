@@ -41,10 +41,9 @@ func TestProbe(t *testing.T) {
 				w.WriteHeader(tc.status)
 			}))
 			defer srv.Close()
-			c := &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 			e := &Endpoint{URL: srv.URL + "/{kind}/{type}?to={to}&from={from}", Component: "bot.example.com", Format: tc.configured, Timeout: 5 * time.Second,
 				Headers: http.Header{"Authorization": {"Bearer x"}}, UserAgent: "stanzahook/test"}
-			if got, err := probe(t.Context(), c, e); err != nil || got != tc.want {
+			if got, err := client(t, e).Negotiate(t.Context()); err != nil || got != tc.want {
 				t.Errorf("%s %v, want %s", got, err, tc.want)
 			}
 		})
@@ -55,11 +54,11 @@ func TestProbeOfNobody(t *testing.T) {
 	srv := httptest.NewServer(nil)
 	srv.Close()
 	e := &Endpoint{URL: srv.URL, Format: FormatRestXML, Timeout: 5 * time.Second}
-	if f, err := probe(t.Context(), http.DefaultClient, e); err == nil || f != FormatRestXML {
+	if f, err := client(t, e).Negotiate(t.Context()); err == nil || f != FormatRestXML {
 		t.Errorf("%s, %v", f, err)
 	}
 	e.Format = FormatEvent
-	if f, err := probe(t.Context(), http.DefaultClient, e); err != nil || f != FormatEvent {
+	if f, err := client(t, e).Negotiate(t.Context()); err != nil || f != FormatEvent {
 		t.Errorf("formats without a probe ask nobody: %s, %v", f, err)
 	}
 }
