@@ -118,12 +118,11 @@ func (w *Worker) Replay(ctx context.Context, r store.Record) error {
 	if w.queue == nil && w.pull == nil {
 		return fmt.Errorf("replay %s: %s: %w", r.ID, w.name, errNoQueue)
 	}
-	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
+	ev, err := readEvent(&r)
 	if err != nil {
 		return fmt.Errorf("replay %s: %w", r.ID, err)
 	}
 	done := make(chan error, 1)
-	ev := &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}
 	if err := w.enqueue(ev, time.Now(), func(err error) { done <- err }); err != nil {
 		return fmt.Errorf("replay %s: %w", r.ID, err)
 	}
@@ -202,8 +201,8 @@ func (w *Worker) Drop(ctx context.Context, id string) error {
 	if err := q.disk.Drop(ctx, r.Seq); err != nil {
 		return err
 	}
-	if s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1}); err == nil {
-		w.logDelivery(&webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, deliverylog.Dropped, "by an operator", nil)
+	if ev, err := readEvent(&r.Record); err == nil {
+		w.logDelivery(ev, deliverylog.Dropped, "by an operator", nil)
 	}
 	return nil
 }

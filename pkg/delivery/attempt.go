@@ -138,10 +138,3 @@ func (w *Worker) logDelivery(ev *webhook.Event, state deliverylog.State, reason 
 	}
 	w.store.DeliveryLog().Add(&e)
 }
-
-// dead reports whether a verdict makes a dead letter of a queued event: no request
-// can be made of it, or the endpoint has refused the message itself. In the formats
-// of the modules such an answer is the bot's, and the sender gets it.
-func (w *Worker) dead(v *webhook.Verdict) bool {
-	return w.queue != nil && v.Outcome == webhook.Refused && (v.Unsent || w.Endpoint().Format == webhook.FormatEvent && v.Status >= 400)
-}

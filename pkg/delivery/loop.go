@@ -6,7 +6,6 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
@@ -27,7 +26,7 @@ func (w *Worker) counted(ev *webhook.Event, out []*stanza.Stanza) []*stanza.Stan
 }
 
 // loops reports whether an event is the end of a loop; then it is refused, and is a
-// dead letter. ok is that of Queued and Direct.
+// dead letter. ok is that of Enqueue and Deliver.
 //
 // Killed before the dead letter is on disk: the event is lost, as if it had still
 // been in the socket.
@@ -40,7 +39,9 @@ func (w *Worker) loops(ev *webhook.Event) (looped, ok bool) {
 		w.Counters.Loops.Add(1)
 		w.repeats.Error(w.log, "message refused: the answers of webhooks go to and fro between our own addresses", about(ev, zap.Int("hops", webhook.MaxHops))...)
 		if w.store != nil {
-			w.buryLoop(ev)
+			if err := w.putDeadLetter(w.run, ev, ev.Received, loopReason, nil); err != nil {
+				w.repeats.Error(w.log, "a dead letter cannot be stored", about(ev, zap.Error(err))...)
+			}
 			w.logDelivery(ev, deliverylog.Dead, loopReason, nil)
 		}
 		refusal := &stanza.Error{Type: stanza.Cancel, Condition: stanza.PolicyViolation, Text: "the answers of services have gone to and fro " + strconv.Itoa(webhook.MaxHops) + " times"}
@@ -50,16 +51,3 @@ func (w *Worker) loops(ev *webhook.Event) (looped, ok bool) {
 
 // loopReason is the reason of the dead letter.
 const loopReason = "loop"
-
-func (w *Worker) buryLoop(ev *webhook.Event) {
-	s := ev.Stanza
-	err := w.store.PutDeadLetter(w.run, &store.DeadLetter{
-		Record:   store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev), Received: ev.Received, Since: ev.Received, Stanza: s.XML()},
-		Endpoint: w.name, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Reason: loopReason, Died: ev.Received,
-	})
-	if err != nil {
-		w.repeats.Error(w.log, "a dead letter cannot be stored", about(ev, zap.Error(err))...)
-		return
-	}
-	w.Counters.Dead.Add(1)
-}

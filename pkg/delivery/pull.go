@@ -9,7 +9,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
@@ -74,11 +73,7 @@ var errPulled = errors.New("the endpoint has no url: its events are pulled, and 
 // enqueue takes an event. since is from when its age counts; onStored, if given, is
 // called when the event is stored or refused. It never waits.
 func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
-	s := ev.Stanza
-	r := store.Record{
-		ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev),
-		Received: ev.Received, Since: since, Stanza: s.XML(), Sender: senderOf(p.w.Endpoint(), s.From).String(),
-	}
+	r := recordOf(ev, senderOf(p.w.Endpoint(), ev.Stanza.From), since)
 	p.mu.Lock()
 	p.count++
 	p.mu.Unlock()
@@ -172,16 +167,6 @@ func (p *Puller) ackStore() {
 	if through > 0 {
 		p.disk.AckThrough(through)
 	}
-}
-
-// event is the way back from the store. A record that cannot be read is
-// damaged: it was parsed before it was stored.
-func (p *Puller) event(r *store.Stored) (*webhook.Event, error) {
-	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
-	if err != nil {
-		return nil, err
-	}
-	return &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, nil
 }
 
 // Hangup ends the reader there is and lets no other begin, so that no request

@@ -100,7 +100,7 @@ func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 
 // accept ends the first event: its reader has it.
 func (p *Puller) complete(r *store.Stored) error {
-	ev, err := p.event(r)
+	ev, err := readEvent(&r.Record)
 	if err != nil { // it was shown to nobody
 		p.w.log.Error("an event in the store is damaged; it is removed", zap.String("event", r.ID), zap.Error(err))
 		p.advance(r.Seq)

@@ -34,7 +34,7 @@ func (p *Puller) drop(ctx context.Context, id string) error {
 		return err
 	}
 	p.subtract(1)
-	ev, err := p.event(&r)
+	ev, err := readEvent(&r.Record)
 	if err != nil {
 		p.w.log.Warn("a damaged event was dropped; the delivery log does not have it", zap.String("event", id), zap.Error(err))
 		return nil

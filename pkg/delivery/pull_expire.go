@@ -58,29 +58,24 @@ func (p *Puller) cull(ctx context.Context) (next time.Duration, err error) {
 // after: it is given up again, and the dead letter is written over; the sender
 // may be told twice, in stanzas with the same id.
 func (p *Puller) giveUp(ctx context.Context, r *store.Stored) error {
-	ev, err := p.event(r)
+	ev, err := readEvent(&r.Record)
 	if err != nil {
 		return p.complete(r) // says that it is damaged
 	}
 	tries := p.tries(r.Seq)
 	reason := fmt.Sprintf("nobody acknowledged it within %v", p.w.Endpoint().MaxAge)
-	r.Sender = senderOf(p.w.Endpoint(), ev.Stanza.From).String()
-	if err := p.w.store.PutDeadLetter(ctx, &store.DeadLetter{
-		Record: r.Record, Endpoint: p.w.name, Type: ev.Stanza.EventType(), From: ev.Stanza.From.String(), To: ev.Stanza.To.String(),
-		Reason: reason, Died: time.Now(), Attempts: tries,
-	}); err != nil {
+	if err := p.w.putDeadLetter(ctx, ev, r.Since, reason, tries); err != nil {
 		return err
 	}
 	var out *stanza.Stanza
 	if !p.w.Endpoint().DropOld && !p.w.Endpoint().Copy {
-		out = p.w.bounce(ev, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
+		out = p.w.bounce(ev, tooLate())
 	}
 	if err := p.send(ev, r.Seq, out); err != nil {
 		return err
 	}
 	p.w.Counters.Expired.Add(1)
-	p.w.Counters.Dead.Add(1)
-	p.w.repeats.Warn(p.w.log, "an event is given up", about(ev, zap.String("reason", reason))...)
+	p.w.logGivenUp(ev, reason)
 	p.logEnd(ev, deliverylog.Dead, reason, tries)
 	return nil
 }

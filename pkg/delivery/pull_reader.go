@@ -113,7 +113,7 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 		for i := range stored {
 			at := cursor{queue: p.mark, place: stored[i].Seq, event: markOf(stored[i].ID)}
 			r.at = at
-			ev, err := p.event(&stored[i])
+			ev, err := readEvent(&stored[i].Record)
 			if err != nil {
 				p.w.log.Error("an event in the store is damaged and cannot be delivered; it goes with the next acknowledgement", zap.String("event", stored[i].ID), zap.Error(err))
 				continue

@@ -75,21 +75,15 @@ func (q *queue) begin(backlog map[string]int) {
 	}
 }
 
-// conversationOf is the key of what stays in order.
-func conversationOf(ev *webhook.Event) string {
-	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
-}
-
 // enqueue takes an event. since is from when its age counts; onStored, if given, is
 // called when the event is stored or refused.
 func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
-	conversation := conversationOf(ev)
 	sender := senderOf(q.w.Endpoint(), ev.Stanza.From)
-	r := store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversation, Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
+	r := recordOf(ev, sender, since)
 	it := &item{Event: ev, since: since, size: len(r.Stanza), onStored: onStored}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	l := q.lane(conversation, sender)
+	l := q.lane(r.Conversation, sender)
 	// While the process ends, what still comes is stored for the next one.
 	inMemory := !q.closed && l.tail == 0 && q.fits(l)
 	err := q.disk.Append(&r, func(seq uint64, err error) { q.onStored(l, it, inMemory, seq, err) })

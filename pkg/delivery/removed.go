@@ -7,15 +7,14 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/loglimit"
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
 )
 
-// retiredEvery is how often the queues of removed endpoints are looked at.
+// sweepRemovedEvery is how often the queues of removed endpoints are looked at.
 const sweepRemovedEvery = time.Minute
 
-// Retired looks after the queues of endpoints that the configuration has no
+// Removed looks after the queues of endpoints that the configuration has no
 // more. Their events wait, in case the endpoint comes back; those that get older
 // than MaxAge become dead letters.
 //
@@ -27,14 +26,13 @@ type Removed struct {
 	MaxAge time.Duration
 	Log    *zap.Logger
 
-	repeats loglimit.Limiter
-
 	sweeping sync.Mutex // held by who works on the queues
 	mu       sync.Mutex
 	queues   map[string]*removedQueue
 }
 
 type removedQueue struct {
+	w     *Worker // gives events up, and makes no attempts
 	disk  *store.Queue
 	lanes map[string]int // events by conversation
 	count int
@@ -56,12 +54,12 @@ func (r *Removed) Waiting() map[string]int {
 func (r *Removed) Run(ctx context.Context) {
 	names, err := r.Store.UnclaimedQueues(ctx)
 	if err != nil {
-		r.Log.Error("the queues of removed endpoints cannot be looked after", zap.Error(err))
+		r.log().Error("the queues of removed endpoints cannot be looked after", zap.Error(err))
 	}
 	for _, name := range names {
 		q, err := r.Store.Queue(ctx, name)
 		if err != nil {
-			r.Log.Error("the queue of a removed endpoint cannot be opened", zap.String("endpoint", name), zap.Error(err))
+			r.log().Error("the queue of a removed endpoint cannot be opened", zap.String("endpoint", name), zap.Error(err))
 			continue
 		}
 		r.Add(name, q)
@@ -78,9 +76,11 @@ func (r *Removed) Run(ctx context.Context) {
 	}
 }
 
-// Take takes over the queue of an endpoint that was removed, with its backlog.
+// Add takes over the queue of an endpoint that was removed, with its backlog.
 func (r *Removed) Add(name string, disk *store.Queue) {
-	e := &removedQueue{disk: disk, lanes: disk.Backlog()}
+	w := &Worker{name: name, sender: r.Sender, store: r.Store, log: r.log().With(zap.String("endpoint", name))}
+	w.current.Store(&setup{e: &webhook.Endpoint{Name: name, Queued: true}})
+	e := &removedQueue{w: w, disk: disk, lanes: disk.Backlog()}
 	for _, n := range e.lanes {
 		e.count += n
 	}
@@ -91,12 +91,12 @@ func (r *Removed) Add(name string, disk *store.Queue) {
 	r.queues[name] = e
 	r.mu.Unlock()
 	if e.count > 0 {
-		r.Log.Warn("events wait for an endpoint that is not in the configuration; they become dead letters when they are too old",
+		r.log().Warn("events wait for an endpoint that is not in the configuration; they become dead letters when they are too old",
 			zap.String("endpoint", name), zap.Int("events", e.count), zap.Duration("max_age", r.MaxAge))
 	}
 }
 
-// Give lets go of the queue of an endpoint that is in the configuration again,
+// Release lets go of the queue of an endpoint that is in the configuration again,
 // and returns it; nil if there was none. Its backlog is there for who opens it.
 func (r *Removed) Release(ctx context.Context, name string) (*store.Queue, error) {
 	r.sweeping.Lock()
@@ -128,8 +128,8 @@ func (r *Removed) sweep(ctx context.Context) {
 	r.mu.Unlock()
 	for name, q := range queues {
 		for conversation := range q.lanes {
-			if err := r.expire(ctx, name, q, conversation); err != nil {
-				r.Log.Warn("events of a removed endpoint stay for now", zap.String("endpoint", name), zap.Error(err))
+			if err := r.expire(ctx, q, conversation); err != nil {
+				r.log().Warn("events of a removed endpoint stay for now", zap.String("endpoint", name), zap.Error(err))
 				return
 			}
 		}
@@ -137,7 +137,7 @@ func (r *Removed) sweep(ctx context.Context) {
 			continue
 		}
 		if err := r.Store.RemoveQueue(ctx, name); err != nil {
-			r.Log.Warn("the empty queue of a removed endpoint stays for now", zap.String("endpoint", name), zap.Error(err))
+			r.log().Warn("the empty queue of a removed endpoint stays for now", zap.String("endpoint", name), zap.Error(err))
 			continue
 		}
 		r.mu.Lock()
@@ -146,8 +146,8 @@ func (r *Removed) sweep(ctx context.Context) {
 	}
 }
 
-// cull gives up the events of a conversation that are too old.
-func (r *Removed) expire(ctx context.Context, name string, q *removedQueue, conversation string) error {
+// expire gives up the events of a conversation that are too old.
+func (r *Removed) expire(ctx context.Context, q *removedQueue, conversation string) error {
 	for {
 		list, err := q.disk.Read(ctx, conversation, 0, usual.read)
 		if err != nil {
@@ -157,7 +157,7 @@ func (r *Removed) expire(ctx context.Context, name string, q *removedQueue, conv
 			if time.Since(list[i].Since) < r.MaxAge {
 				return nil
 			}
-			if err := r.giveUp(ctx, name, &list[i].Record); err != nil {
+			if err := q.w.giveUpRemoved(ctx, &list[i].Record); err != nil {
 				return err
 			}
 			q.disk.Ack(conversation, list[i].Seq)
@@ -172,26 +172,24 @@ func (r *Removed) expire(ctx context.Context, name string, q *removedQueue, conv
 	}
 }
 
-func (r *Removed) giveUp(ctx context.Context, name string, rec *store.Record) error {
-	dead := store.DeadLetter{Record: *rec, Endpoint: name, Reason: "the endpoint was removed from the configuration", Died: time.Now()}
-	s, err := stanza.Parse(rec.Stanza, stanza.Limits{MaxBytes: len(rec.Stanza) + 1})
-	if err != nil {
-		return r.Store.PutDeadLetter(ctx, &dead) // damaged on disk: nobody to tell
+// giveUpRemoved makes a dead letter of an event of a removed endpoint, and tells the
+// sender.
+func (w *Worker) giveUpRemoved(ctx context.Context, r *store.Record) error {
+	const reason = "the endpoint was removed from the configuration"
+	ev, err := readEvent(r)
+	if err != nil { // nobody to tell
+		return w.store.PutDeadLetter(ctx, &store.DeadLetter{Record: *r, Endpoint: w.name, Reason: reason, Died: time.Now()})
 	}
-	dead.Type, dead.From, dead.To = s.EventType(), s.From.String(), s.To.String()
-	if err := r.Store.PutDeadLetter(ctx, &dead); err != nil {
+	if err := w.putDeadLetter(ctx, ev, r.Since, reason, nil); err != nil {
 		return err
 	}
-	r.Log.Debug("an event is a dead letter", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.String("reason", dead.Reason))
-	if !s.MayBounce() {
-		return nil
-	}
-	reply, err := s.ErrorReply(&stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"}, stanza.Limits{})
-	if err == nil {
-		err = r.Sender.Send(rec.Component, reply, false, func(error) {})
-	}
-	if err != nil {
-		r.repeats.Warn(r.Log, "the sender of an event that was given up was not told", zap.String("endpoint", name), zap.String("component", rec.Component), zap.String("event", rec.ID), zap.String("stanza_id", s.ID), zap.String("conversation", rec.Conversation), zap.Error(err))
-	}
+	w.bounceNow(ev, tooLate())
 	return nil
+}
+
+func (r *Removed) log() *zap.Logger {
+	if r.Log == nil {
+		return zap.NewNop()
+	}
+	return r.Log
 }

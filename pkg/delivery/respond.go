@@ -46,6 +46,16 @@ func (w *Worker) errorTo(ev *webhook.Event, e *stanza.Error) []*stanza.Stanza {
 	return nil
 }
 
+// bounceNow sends the error stanza for the sender of an event, if there is to be one. It
+// does not wait.
+func (w *Worker) bounceNow(ev *webhook.Event, e *stanza.Error) {
+	for _, s := range w.errorTo(ev, e) {
+		if err := w.sender.Send(ev.Component, s, false, func(error) {}); err != nil {
+			w.repeats.Warn(w.log, "error stanza not sent", about(ev, zap.Error(err))...)
+		}
+	}
+}
+
 // bounce returns the error stanza for the sender, nil if there must be none.
 func (w *Worker) bounce(ev *webhook.Event, e *stanza.Error) *stanza.Stanza {
 	if !ev.Stanza.MayBounce() || e == nil {

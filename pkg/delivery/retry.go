@@ -7,9 +7,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/store"
-	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -111,55 +108,4 @@ func (q *queue) evict(l *lane, keep int) {
 	}
 	clear(l.mem[n:])
 	l.mem = l.mem[:n]
-}
-
-// tooOld reports whether an event is to be given up.
-func (q *queue) tooOld(it *item) bool { return time.Since(it.since) >= q.w.Endpoint().MaxAge }
-
-// expire gives up an event that is too old.
-func (q *queue) expire(l *lane, it *item) (ours bool) {
-	q.w.Counters.Expired.Add(1)
-	reason := fmt.Sprintf("the endpoint did not take it within %v", q.w.Endpoint().MaxAge)
-	if n := len(l.history); n > 0 {
-		reason += "; last: " + l.history[n-1].Error
-	}
-	return q.giveUp(l, it, reason, &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service did not take the message in time"})
-}
-
-// giveUp makes a dead letter of the first event of a lane, and tells the sender.
-//
-// Killed before the dead letter is on disk: the event is delivered again, or
-// given up again. Killed after: the same, and the dead letter is written over;
-// the sender may be told twice, in stanzas with the same id.
-func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours bool) {
-	if !q.bury(l, it, reason) {
-		return false
-	}
-	q.w.repeats.Warn(q.w.log, "an event is given up", about(it.Event, zap.String("reason", reason))...)
-	q.w.logDelivery(it.Event, deliverylog.Dead, reason, nil)
-	if q.w.Endpoint().DropOld {
-		e = nil
-	}
-	q.finish(l, it)
-	q.w.send(it.Event, q.w.errorTo(it.Event, e), false, func() { q.onConfirmed(l, it) })
-	return true
-}
-
-// bury writes a dead letter. It reports false if that could not be done: then
-// the lane waits.
-func (q *queue) bury(l *lane, it *item, reason string) bool {
-	err := q.w.store.PutDeadLetter(q.w.run, &store.DeadLetter{
-		Record:   store.Record{ID: it.ID, Component: it.Component, Conversation: l.conversation, Received: it.Received, Since: it.since, Stanza: it.Stanza.XML(), Sender: senderOf(q.w.Endpoint(), it.Stanza.From).String()},
-		Endpoint: q.w.name, Type: it.Stanza.EventType(), From: it.Stanza.From.String(), To: it.Stanza.To.String(),
-		Reason: reason, Died: time.Now(), Attempts: l.history,
-	})
-	if err != nil {
-		q.pause(l, "a dead letter cannot be stored; its event stays in the queue", err)
-		return false
-	}
-	q.w.Counters.Dead.Add(1)
-	if q.w.tracing() {
-		q.w.trace("an event is a dead letter", it.Event, zap.String("reason", reason))
-	}
-	return true
 }

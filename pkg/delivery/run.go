@@ -5,7 +5,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
 
@@ -119,7 +118,7 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 		q.mu.Lock()
 		l.remember(v.attempt)
 		q.mu.Unlock()
-		if !q.bury(l, it, v.Reason) {
+		if !q.putDeadLetter(l, it, v.Reason) {
 			return false
 		}
 	}
@@ -164,8 +163,8 @@ func (q *queue) first(l *lane) (*item, error) {
 			r := &list[i]
 			l.tail--
 			l.last = r.Seq
-			s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
-			it := &item{Event: &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, since: r.Since, seq: r.Seq, state: stored, read: true, size: len(r.Stanza)}
+			ev, err := readEvent(&r.Record)
+			it := &item{Event: ev, since: r.Since, seq: r.Seq, state: stored, read: true, size: len(r.Stanza)}
 			if err != nil { // it was parsed before it was stored: the disk has changed it
 				q.w.log.Error("an event in the store is damaged and cannot be delivered; it is removed", zap.String("component", r.Component), zap.String("event", r.ID), zap.String("conversation", r.Conversation), zap.Error(err))
 				it.confirmed = true
@@ -175,7 +174,7 @@ func (q *queue) first(l *lane) (*item, error) {
 				continue
 			}
 			if len(l.mem) == 0 {
-				q.adopt(l, senderOf(q.w.Endpoint(), s.From))
+				q.adopt(l, senderOf(q.w.Endpoint(), ev.Stanza.From))
 			}
 			q.load(l, it)
 		}

@@ -188,11 +188,7 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", about(it.Event, zap.Error(err))...)
 		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
 	}
-	for _, r := range w.errorTo(it.Event, e) {
-		if err := w.sender.Send(it.Component, r, false, func(error) {}); err != nil {
-			w.repeats.Warn(w.log, "the sender of an event that could not be stored was not told", about(it.Event, zap.Error(err))...)
-		}
-	}
+	w.bounceNow(it.Event, e)
 }
 
 // overloaded answers what cannot be taken now (RFC 6120 section 8.3.3.18).

@@ -1,0 +1,30 @@
+package delivery
+
+import (
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+// conversationOf is the key of what stays in order.
+func conversationOf(ev *webhook.Event) string {
+	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
+}
+
+// recordOf is an event as the store keeps it. Its age counts from since.
+func recordOf(ev *webhook.Event, sender jid.JID, since time.Time) store.Record {
+	return store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev), Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
+}
+
+// readEvent is the way back from the store. A record that cannot be read is damaged: it
+// was parsed before it was stored.
+func readEvent(r *store.Record) (*webhook.Event, error) {
+	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})
+	if err != nil {
+		return nil, err
+	}
+	return &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, nil
+}
