@@ -1,54 +1,52 @@
-// Package delivery delivers stanzas to HTTP endpoints and turns their answers
-// into stanzas.
+// Package delivery delivers events to the endpoints of package webhook: at least once,
+// in order per conversation, retried with exponential backoff until an endpoint has
+// accepted them or they are dead letters.
 //
-// A stanza for an endpoint is an [Event]. Posting it is an attempt; what the
-// endpoint answered is judged by the endpoint's format into a [Verdict]: done
-// (perhaps with replies), refused, or to be tried again. [Worker] makes the
-// attempts.
+// A [Worker] delivers to one endpoint: [Worker.Enqueue] through the durable queue,
+// [Worker.Deliver] in one attempt, [Worker.Request] for an IQ that waits for its answer.
+// An endpoint without a URL is read from instead ([Puller]). [Removed] looks after the
+// queues of endpoints that are no longer configured.
+//
+// # The way of one event
+//
+//	worker.go       Enqueue: the endpoint's queue takes the event, or its sender gets an error
+//	record.go       the event as the store keeps it
+//	queue.go        its lane (lane.go); it is stored while it is delivered
+//	run.go          a runner takes the lane when it is the turn of its sender (source.go)
+//	attempt.go      one request by webhook.Client, in one of the endpoint's slots (slots.go);
+//	                the delivery log, and what the breaker (breaker.go) learns
+//	retry.go        after a failure: backoff; the lane waits
+//	giveup.go       too often or too late (sweep.go): a dead letter, then an error to the sender
+//	respond.go      receipt, replies or error go to the XMPP server
+//	queue.go        ack: when the server has confirmed them, the store removes the event
+//
+// Direct events and IQs go by direct.go and keyedrunner.go; events of an endpoint without
+// a URL by pull*.go; loop.go ends loops; admin.go is what operators ask and do;
+// reconfigure.go changes or removes an endpoint while it works.
 //
 // # The queue
 //
 // Events of a conversation (the two bare addresses) form a lane, and have one
-// attempt in flight; lanes do not wait for each other (queue.go). An event is
-// delivered from memory while it is being stored; what does not fit into memory
-// is read from the store when its lane gets there, which is also how a process
-// begins. A failing lane waits by itself (again.go), and keeps only its first
-// event in memory. When attempts fail in a row, the endpoint is taken for down
-// and probed (health.go).
+// attempt in flight; lanes do not wait for each other. An event is delivered from memory
+// while it is being stored; what does not fit into memory is read from the store when its
+// lane gets there, which is also how a process begins. A failing lane waits by itself, and
+// keeps only its first event in memory. When attempts fail in a row, the circuit breaker
+// opens, and the endpoint is probed.
 //
 // An event is removed from the store when the endpoint has accepted it and, if
 // it replied, when the XMPP server has confirmed the reply. A process that is
-// killed before that delivers the event again, with the same webhook-id; what
-// was not stored yet is lost, as if it had still been in the socket. What is
+// killed before that delivers the event again, with the same webhook-id; an event that
+// was not stored yet is lost, as if it had still been in the socket. An event that is
 // given up is a dead letter first, and only then removed.
 //
-// An endpoint without a URL is read from instead ([Puller]).
+// # The breaker
 //
-// # Whose fault
-//
-// An attempt that fails counts against one of three, and faultOf (fault.go) alone
-// says which. It holds for queued and direct events, IQs and copies; who pulls
-// judges nothing.
-//
-//	the message   it can be put into no request (a URL of more than 8000 bytes with
-//	              the addresses filled in), or 400, 413, 414, 422, 431: refused, and
-//	              in the queue a dead letter. The endpoint works.
-//	the sender    every other status: a bot that breaks at a text breaks for whoever
-//	              sends it. The breaker counts the senders.
-//	the endpoint  no answer (refused, reset, TLS, name, timeout), 502, 503, 504: it
-//	              did not work, whoever asked.
-//
-// In the formats of the modules a status of failure is the bot's answer to its
-// stanza; it counts against nobody, unless it is one after which a queued event is
-// tried again. 410 in format event disables the endpoint, unless its URL has
-// placeholders: then it is said of one address, and counts for the sender. A
-// Retry-After of 503 holds the endpoint back; one of 429 the sender, and the endpoint
-// once it is failing for two senders.
-//
-// A sender is a bare JID, a room too; of a domain that is not the operator's
+// Whose fault a failure is says package webhook; the breaker draws the consequences. A
+// sender is a bare JID, a room too; of a domain that is not the operator's
 // (Endpoint.Hosts) the whole domain, for it can have as many users as it likes. A
 // sender has as many conversations as it likes, so nothing is counted or shared by
-// those.
+// those. A Retry-After of 503 holds the endpoint back; one of 429 the sender, and the
+// endpoint once it is failing for two senders.
 //
 // The breaker opens after ten failures in a row over five seconds: ten of the
 // endpoint, or of two senders at least. Then the endpoint is probed, by the

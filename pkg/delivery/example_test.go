@@ -69,6 +69,6 @@ func Example() {
 	fmt.Println(<-link)
 	fmt.Println(worker.Counters.Attempts.Load(), "attempts")
 	// Output:
-	// <message to='juliet@example.com/balcony' from='echo@bot.example.com' id='evt_1-1' type='chat'><body>Hello, Juliet!</body></message>
+	// <message type='chat' id='evt_1-1' from='echo@bot.example.com' to='juliet@example.com/balcony'><body>Hello, Juliet!</body></message>
 	// 2 attempts
 }

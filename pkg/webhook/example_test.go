@@ -37,5 +37,5 @@ func Example() {
 	// Output:
 	// the bot gets evt_1
 	// done 200
-	// <message to='juliet@example.com/balcony' from='echo@bot.example.com' id='evt_1-1' type='chat'><body>Hello, Juliet!</body></message>
+	// <message type='chat' id='evt_1-1' from='echo@bot.example.com' to='juliet@example.com/balcony'><body>Hello, Juliet!</body></message>
 }
