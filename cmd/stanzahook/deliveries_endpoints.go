@@ -132,7 +132,7 @@ func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error
 	}
 	id := "evt_" + ulid.Make().String()
 	trial, err := w.Test(ctx, domain, id)
-	t := v1.TestResult{ID: id, OK: err == nil, Attempt: v1.Attempt(trial.Attempt)}
+	t := v1.TestResult{ID: id, OK: err == nil, Attempt: trial.Attempt}
 	for _, s := range trial.Replies {
 		t.Replies = append(t.Replies, s.XML())
 	}

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"time"
 
-	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 )
@@ -16,21 +16,21 @@ const listPage = 100
 
 // List implements v1.Deliveries: what the log has, and what waits in the
 // queues and was not tried yet, which is not in the log.
-func (d *deliveries) List(ctx context.Context, f v1.Filter) ([]v1.Delivery, string, error) {
-	switch deliverylog.State(f.State) {
+func (d *deliveries) List(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+	switch f.State {
 	case deliverylog.Dead:
 		return d.DeadLetters(ctx, f)
 	case deliverylog.Queued:
 		return d.listQueued(ctx, f)
 	}
-	logged, next, err := d.store.DeliveryLog().List(ctx, storeFilter(f))
+	logged, next, err := d.store.DeliveryLog().List(ctx, f)
 	if err != nil {
 		return nil, "", forAPI(err)
 	}
-	var all []v1.Delivery
+	var all []delivery.Delivery
 	seen := make(map[string]bool, len(logged))
 	for i := range logged {
-		all = append(all, ofLog(&logged[i]))
+		all = append(all, logged[i])
 		seen[logged[i].ID] = true
 	}
 	if f.State != "" {
@@ -61,7 +61,7 @@ func (d *deliveries) List(ctx context.Context, f v1.Filter) ([]v1.Delivery, stri
 }
 
 // listQueued lists what waits and was not tried yet, or was replayed.
-func (d *deliveries) listQueued(ctx context.Context, f v1.Filter) ([]v1.Delivery, string, error) {
+func (d *deliveries) listQueued(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
 	found, more, err := d.queues(ctx, f)
 	if err != nil || len(found) == 0 {
 		return nil, "", err
@@ -78,14 +78,14 @@ func (d *deliveries) listQueued(ctx context.Context, f v1.Filter) ([]v1.Delivery
 	for _, l := range logged {
 		known[l.ID] = l
 	}
-	var all []v1.Delivery
+	var all []delivery.Delivery
 	for i := range found {
 		l, ok := known[found[i].ID]
 		if ok && l.State != deliverylog.Queued {
 			continue
 		}
 		v := ofQueue(&found[i])
-		v.Stanza, v.Attempts, v.Reason = "", ofAttempts(l.Attempts), l.Reason
+		v.Stanza, v.Attempts, v.Reason = "", l.Attempts, l.Reason
 		all = append(all, v)
 	}
 	next := ""
@@ -97,7 +97,7 @@ func (d *deliveries) listQueued(ctx context.Context, f v1.Filter) ([]v1.Delivery
 
 // queues returns a page of what waits in the queues, those received last
 // first, and whether there is more.
-func (d *deliveries) queues(ctx context.Context, f v1.Filter) (page []queued, more bool, err error) {
+func (d *deliveries) queues(ctx context.Context, f delivery.Filter) (page []queued, more bool, err error) {
 	for _, w := range d.workers {
 		e := w.Endpoint()
 		if !e.Queued || f.Endpoint != "" && f.Endpoint != e.Name {
@@ -121,7 +121,7 @@ func (d *deliveries) queues(ctx context.Context, f v1.Filter) (page []queued, mo
 // needs. What lies before an event in its queue was received before it: so the
 // first one that is too old for a full page ends the search; one that was
 // replayed does not, whose place is that of the replay.
-func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *v1.Filter, page []queued) ([]queued, error) {
+func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *delivery.Filter, page []queued) ([]queued, error) {
 	for before := uint64(0); ; {
 		list, err := q.List(ctx, before, listPage)
 		if err != nil || len(list) == 0 {

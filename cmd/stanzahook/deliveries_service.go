@@ -77,16 +77,16 @@ func forAPI(err error) error {
 
 // Get implements v1.Deliveries. The queue knows best what waits, the dead
 // letters what died, and the log the rest.
-func (d *deliveries) Get(ctx context.Context, id string) (v1.Delivery, error) {
+func (d *deliveries) Get(ctx context.Context, id string) (delivery.Delivery, error) {
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
-		return v1.Delivery{}, err
+		return delivery.Delivery{}, err
 	}
 	known := err == nil
 	if !known || waits(logged.State) {
 		found, ok, err := d.find(ctx, id, logged.Endpoint)
 		if err != nil {
-			return v1.Delivery{}, err
+			return delivery.Delivery{}, err
 		}
 		if ok {
 			return d.waiting(found, logged), nil
@@ -101,28 +101,28 @@ func (d *deliveries) Get(ctx context.Context, id string) (v1.Delivery, error) {
 			}
 			return ofDead(&dead), nil
 		case !known || !errors.Is(err, store.ErrNotFound):
-			return v1.Delivery{}, forAPI(err)
+			return delivery.Delivery{}, forAPI(err)
 		}
 	}
-	return ofLog(&logged), nil
+	return logged, nil
 }
 
 func waits(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
 
 // waiting adds up what queue, memory and log know of an event.
-func (d *deliveries) waiting(q queued, logged deliverylog.Delivery) v1.Delivery {
+func (d *deliveries) waiting(q queued, logged deliverylog.Delivery) delivery.Delivery {
 	v := ofQueue(&q)
 	attempts, next, _, known := d.worker(q.endpoint).Pending(q.ID)
 	tried := len(attempts) > 0 || logged.State == deliverylog.Retrying
 	if len(attempts) < len(logged.Attempts) {
 		attempts = logged.Attempts
 	}
-	v.Attempts, v.NextAttempt, v.Reason = ofAttempts(attempts), next, logged.Reason
+	v.Attempts, v.Next, v.Reason = attempts, next, logged.Reason
 	if !known {
-		v.NextAttempt = logged.Next
+		v.Next = logged.Next
 	}
 	if tried {
-		v.State = string(deliverylog.Retrying)
+		v.State = deliverylog.Retrying
 		if n := len(attempts); n > 0 {
 			v.Reason = attempts[n-1].Error
 		}
@@ -203,48 +203,31 @@ func newQueued(endpoint string, r *store.Stored) queued {
 	return q
 }
 
-func ofQueue(q *queued) v1.Delivery {
-	return v1.Delivery{ID: q.ID, Endpoint: q.endpoint, State: string(deliverylog.Queued), Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
+func ofQueue(q *queued) delivery.Delivery {
+	return delivery.Delivery{ID: q.ID, Endpoint: q.endpoint, State: deliverylog.Queued, Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
 }
 
-func ofLog(d *deliverylog.Delivery) v1.Delivery {
-	return v1.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: string(d.State), Type: d.Type, From: d.From, To: d.To, Received: d.Received,
-		NextAttempt: d.Next, Reason: d.Reason, Attempts: ofAttempts(d.Attempts), Stanza: d.Stanza}
-}
-
-func ofDead(d *store.DeadLetter) v1.Delivery {
-	return v1.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: string(deliverylog.Dead), Type: d.Type, From: d.From, To: d.To, Received: d.Received,
-		Reason: d.Reason, Attempts: ofAttempts(d.Attempts), Stanza: d.Stanza}
+func ofDead(d *store.DeadLetter) delivery.Delivery {
+	return delivery.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: deliverylog.Dead, Type: d.Type, From: d.From, To: d.To, Received: d.Received,
+		Reason: d.Reason, Attempts: d.Attempts, Stanza: d.Stanza}
 }
 
 func ofDeadLog(d *store.DeadLetter) deliverylog.Delivery {
 	return deliverylog.Delivery{Endpoint: d.Endpoint, Type: d.Type, From: d.From, To: d.To, State: deliverylog.Dead, Reason: d.Reason}
 }
 
-func ofAttempts(list []deliverylog.Attempt) []v1.Attempt {
-	var all []v1.Attempt
-	for _, a := range list {
-		all = append(all, v1.Attempt(a))
-	}
-	return all
-}
-
 // byID puts deliveries in the order of a list: those received last first.
-func byID(a, b v1.Delivery) int { return strings.Compare(b.ID, a.ID) }
+func byID(a, b delivery.Delivery) int { return strings.Compare(b.ID, a.ID) }
 
 // DeadLetters implements v1.Deliveries.
-func (d *deliveries) DeadLetters(ctx context.Context, f v1.Filter) ([]v1.Delivery, string, error) {
-	list, next, err := d.store.DeadLetters(ctx, storeFilter(f))
+func (d *deliveries) DeadLetters(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+	list, next, err := d.store.DeadLetters(ctx, f)
 	if err != nil {
 		return nil, "", forAPI(err)
 	}
-	var all []v1.Delivery
+	var all []delivery.Delivery
 	for i := range list {
 		all = append(all, ofDead(&list[i]))
 	}
 	return slices.Clip(all), next, nil
-}
-
-func storeFilter(f v1.Filter) deliverylog.Filter {
-	return deliverylog.Filter{Endpoint: f.Endpoint, State: deliverylog.State(f.State), JID: f.JID, After: f.After, Before: f.Before, Cursor: f.Cursor, Limit: f.Limit}
 }

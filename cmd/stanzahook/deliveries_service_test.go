@@ -102,7 +102,7 @@ func (d *desk) record(n int) store.Record {
 func (d *desk) logged(n int, state deliverylog.State) store.Record {
 	r := d.record(n)
 	e := deliverylog.Entry{ID: r.ID, Endpoint: "echo", Component: r.Component, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Received: r.Received,
-		State: state, Attempt: &deliverylog.Attempt{Time: r.Received, Status: 200}}
+		State: deliverylog.State(state), Attempt: &deliverylog.Attempt{Time: r.Received, Status: 200}}
 	if state != deliverylog.Retrying {
 		e.Stanza = r.Stanza
 	}
@@ -133,7 +133,7 @@ func (d *desk) died(n int, endpoint string) store.Record {
 func (d *desk) expect(id, state, stanza string) {
 	d.t.Helper()
 	got, err := d.Get(d.t.Context(), id)
-	if err != nil || got.State != state || got.Stanza != stanza {
+	if err != nil || string(got.State) != state || got.Stanza != stanza {
 		d.t.Errorf("%s: %+v, %v; want it %s", id, got, err, state)
 	}
 }
@@ -161,7 +161,7 @@ func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
 	for _, limit := range []int{7, 40, 500} {
 		var got []string
 		for cursor, more := "", true; more; more = cursor != "" {
-			list, next, err := d.List(t.Context(), v1.Filter{Limit: limit, Cursor: cursor})
+			list, next, err := d.List(t.Context(), delivery.Filter{Limit: limit, Cursor: cursor})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,12 +175,12 @@ func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
 		}
 	}
 	for _, state := range []string{"queued", "retrying", "delivered", "dead", "dropped"} {
-		list, _, err := d.List(t.Context(), v1.Filter{Limit: 100, State: state, Endpoint: "echo", JID: "u@example.com"})
-		if n := 10; err != nil || len(list) != n && state != "dropped" || slices.ContainsFunc(list, func(v v1.Delivery) bool { return v.State != state }) {
+		list, _, err := d.List(t.Context(), delivery.Filter{Limit: 100, State: deliverylog.State(state), Endpoint: "echo", JID: "u@example.com"})
+		if n := 10; err != nil || len(list) != n && state != "dropped" || slices.ContainsFunc(list, func(v delivery.Delivery) bool { return string(v.State) != state }) {
 			t.Errorf("%s: %d of them, %v", state, len(list), err)
 		}
 	}
-	if list, _, err := d.List(t.Context(), v1.Filter{Limit: 100, State: "queued", JID: "nobody@example.com"}); err != nil || len(list) != 0 {
+	if list, _, err := d.List(t.Context(), delivery.Filter{Limit: 100, State: "queued", JID: "nobody@example.com"}); err != nil || len(list) != 0 {
 		t.Errorf("of nobody: %+v, %v", list, err)
 	}
 }
@@ -197,7 +197,7 @@ func TestReplay(t *testing.T) {
 			t.Errorf("while it is queued: %v", err)
 		}
 	}
-	list, _, err := d.DeadLetters(t.Context(), v1.Filter{Limit: 10})
+	list, _, err := d.DeadLetters(t.Context(), delivery.Filter{Limit: 10})
 	if err != nil || len(list) != 0 {
 		t.Errorf("dead letters: %+v, %v", list, err)
 	}

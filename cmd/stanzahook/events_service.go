@@ -61,7 +61,7 @@ func (s events) hangup() {
 type eventReader struct{ *delivery.Reader }
 
 // Next implements v1.EventReader.
-func (r eventReader) Next(ctx context.Context, n int, wait time.Duration) ([]v1.Event, error) {
+func (r eventReader) Next(ctx context.Context, n int, wait time.Duration) ([]delivery.Pulled, error) {
 	list, err := r.Reader.Next(ctx, n, wait)
 	for _, end := range [...]struct {
 		is     error
@@ -75,14 +75,7 @@ func (r eventReader) Next(ctx context.Context, n int, wait time.Duration) ([]v1.
 			return nil, v1.Ended{Reason: end.reason, Detail: err.Error()}
 		}
 	}
-	if err != nil {
-		return nil, err
-	}
-	all := make([]v1.Event, 0, len(list))
-	for _, e := range list {
-		all = append(all, v1.Event(e))
-	}
-	return all, nil
+	return list, err
 }
 
 // pullError says in the words of the HTTP side why events cannot be pulled.

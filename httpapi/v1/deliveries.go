@@ -8,40 +8,18 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+
+	"stanzahook/pkg/delivery"
 )
-
-// Delivery is one event for one endpoint.
-type Delivery struct {
-	ID          string
-	Endpoint    string // empty: the outbox
-	State       string // queued, retrying, delivered, dead or dropped
-	Type        string
-	From, To    string
-	Received    time.Time
-	NextAttempt time.Time // zero: none is planned
-	Reason      string
-	Attempts    []Attempt
-	Stanza      string // not in lists
-}
-
-// Attempt is one try.
-type Attempt struct {
-	Time          time.Time
-	Status        int // 0: no answer
-	Duration      time.Duration
-	Error, Answer string // the answer not in lists
-	ContentType   string // of the answer
-	Note          string // what is to be known of the answer, though it is no error
-}
 
 // Deliveries is what is known of deliveries and what can be done with them.
 // Errors: ErrNotFound, ErrConflict, ErrFull, ErrCursor.
 type Deliveries interface {
 	// List and DeadLetters return a page, and the cursor of the next; empty if
 	// there is none.
-	List(ctx context.Context, f Filter) (items []Delivery, next string, err error)
-	DeadLetters(ctx context.Context, f Filter) (items []Delivery, next string, err error)
-	Get(ctx context.Context, id string) (Delivery, error)
+	List(ctx context.Context, f delivery.Filter) (items []delivery.Delivery, next string, err error)
+	DeadLetters(ctx context.Context, f delivery.Filter) (items []delivery.Delivery, next string, err error)
+	Get(ctx context.Context, id string) (delivery.Delivery, error)
 	// Replay returns when the event is in the queue.
 	Replay(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
@@ -75,15 +53,15 @@ type attemptJSON struct {
 	Answer      string    `json:"answer,omitempty"`
 }
 
-func (a *Attempt) json() attemptJSON {
+func jsonOfAttempt(a *delivery.Attempt) attemptJSON {
 	return attemptJSON{a.Time.UTC(), optional(a.Status), milliseconds(a.Duration), optional(a.ContentType), optional(a.Error), optional(a.Note), a.Answer}
 }
 
-func (d *Delivery) json() deliveryJSON {
-	v := deliveryJSON{ID: d.ID, Endpoint: optional(d.Endpoint), State: d.State, Type: d.Type, From: d.From, To: d.To,
-		Received: d.Received.UTC(), NextAttempt: moment(d.NextAttempt), Reason: optional(d.Reason), Attempts: []attemptJSON{}, Stanza: d.Stanza}
+func jsonOf(d *delivery.Delivery) deliveryJSON {
+	v := deliveryJSON{ID: d.ID, Endpoint: optional(d.Endpoint), State: string(d.State), Type: d.Type, From: d.From, To: d.To,
+		Received: d.Received.UTC(), NextAttempt: moment(d.Next), Reason: optional(d.Reason), Attempts: []attemptJSON{}, Stanza: d.Stanza}
 	for i := range d.Attempts {
-		v.Attempts = append(v.Attempts, d.Attempts[i].json())
+		v.Attempts = append(v.Attempts, jsonOfAttempt(&d.Attempts[i]))
 		v.Note = optional(d.Attempts[i].Note)
 	}
 	return v
@@ -115,14 +93,14 @@ func (h handler) listDeadLetters(w http.ResponseWriter, r *http.Request) error {
 	return list(w, r, f, h.Deliveries.DeadLetters)
 }
 
-func list(w http.ResponseWriter, r *http.Request, f Filter, get func(context.Context, Filter) ([]Delivery, string, error)) error {
+func list(w http.ResponseWriter, r *http.Request, f delivery.Filter, get func(context.Context, delivery.Filter) ([]delivery.Delivery, string, error)) error {
 	found, next, err := get(r.Context(), f)
 	if err != nil {
 		return err
 	}
 	var items []deliveryJSON
 	for i := range found {
-		v := found[i].json()
+		v := jsonOf(&found[i])
 		v.Stanza = ""
 		for k := range v.Attempts {
 			v.Attempts[k].Answer = ""
@@ -141,7 +119,7 @@ func (h handler) showDelivery(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return ofDelivery(id, err)
 	}
-	return answer(w, http.StatusOK, d.json())
+	return answer(w, http.StatusOK, jsonOf(&d))
 }
 
 // ofDelivery says which one is not there.

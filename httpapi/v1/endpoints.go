@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/gorilla/mux"
+
+	"stanzahook/pkg/delivery"
 )
 
 // Endpoint is how a webhook is. It holds no credentials.
@@ -47,7 +49,7 @@ type FailureJSON struct {
 // TestResult is what an attempt with a made-up event gave.
 type TestResult struct {
 	ID      string
-	Attempt Attempt
+	Attempt delivery.Attempt
 	Replies []string // the XML of the stanzas that would be sent
 	OK      bool     // the endpoint would have been said to have taken it
 }
@@ -124,7 +126,7 @@ func (h handler) testEndpoint(w http.ResponseWriter, r *http.Request) error {
 	if t.Replies == nil {
 		t.Replies = []string{}
 	}
-	return answer(w, http.StatusOK, testJSON{t.ID, t.OK, t.Attempt.json(), t.Attempt.Answer, t.Replies})
+	return answer(w, http.StatusOK, testJSON{t.ID, t.OK, jsonOfAttempt(&t.Attempt), t.Attempt.Answer, t.Replies})
 }
 
 func (h handler) enableEndpoint(w http.ResponseWriter, r *http.Request) error {

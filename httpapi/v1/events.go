@@ -13,13 +13,8 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/delivery"
 )
-
-// Event is one that a bot pulls.
-type Event struct {
-	Cursor string // acknowledges it, and all before it
-	JSON   []byte // as a webhook of format event has it
-}
 
 // Events are those of endpoints without a URL. Errors: ErrNotFound,
 // ErrConflict, ErrCursor, ErrLater.
@@ -33,7 +28,7 @@ type Events interface {
 // EventReader reads the events of an endpoint in their order.
 type EventReader interface {
 	// Next returns at most n; none if none came within wait. Errors: Ended.
-	Next(ctx context.Context, n int, wait time.Duration) ([]Event, error)
+	Next(ctx context.Context, n int, wait time.Duration) ([]delivery.Pulled, error)
 	// Cursor is that of the last event, or where the reader began.
 	Cursor() string
 	Close()

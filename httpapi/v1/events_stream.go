@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/delivery"
 )
 
 const (
@@ -113,7 +114,7 @@ func lostRight(f *httpapi.Fault) Ended {
 }
 
 // frames are events as the lines of a stream. JSON has no line breaks.
-func frames(list []Event) string {
+func frames(list []delivery.Pulled) string {
 	var b strings.Builder
 	for _, e := range list {
 		b.WriteString("id: " + e.Cursor + "\ndata: ")

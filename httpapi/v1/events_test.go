@@ -16,12 +16,13 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 )
 
 // fakeEvents are pages that come one after the other, and then an error.
 type fakeEvents struct {
 	*fake
-	pages chan []v1.Event
+	pages chan []delivery.Pulled
 	end   error
 }
 
@@ -41,7 +42,7 @@ type fakeReader struct {
 	at string
 }
 
-func (r *fakeReader) Next(ctx context.Context, n int, wait time.Duration) ([]v1.Event, error) {
+func (r *fakeReader) Next(ctx context.Context, n int, wait time.Duration) ([]delivery.Pulled, error) {
 	_ = r.f.note("next %d %s", n, wait)
 	select {
 	case list, ok := <-r.f.pages:
@@ -65,14 +66,14 @@ const (
 	event2 = `{"id":"evt_2","type":"presence.probe","timestamp":"2026-11-20T18:00:00.124Z","endpoint":"bot","component":"bot.example.com","data":{"stanza":"<presence type='probe'/>"}}`
 )
 
-func two() []v1.Event {
-	return []v1.Event{{Cursor: "c1", JSON: []byte(event1)}, {Cursor: "c2", JSON: []byte(event2)}}
+func two() []delivery.Pulled {
+	return []delivery.Pulled{{Cursor: "c1", JSON: []byte(event1)}, {Cursor: "c2", JSON: []byte(event2)}}
 }
 
 // serveEvents serves the pages, and then the end. Without an end it waits.
-func serveEvents(t *testing.T, end error, pages ...[]v1.Event) (*fakeEvents, string) {
+func serveEvents(t *testing.T, end error, pages ...[]delivery.Pulled) (*fakeEvents, string) {
 	t.Helper()
-	f := &fakeEvents{&fake{}, make(chan []v1.Event, len(pages)), end}
+	f := &fakeEvents{&fake{}, make(chan []delivery.Pulled, len(pages)), end}
 	for _, p := range pages {
 		f.pages <- p
 	}
@@ -124,10 +125,10 @@ func TestPull(t *testing.T) {
 	for _, c := range []struct {
 		query, want, asked string
 		end                error
-		pages              [][]v1.Event
+		pages              [][]delivery.Pulled
 	}{
-		{"", `{"events":[` + event1 + "," + event2 + `],"cursor":"c2"}`, "next 100 30s", nil, [][]v1.Event{two()}},
-		{"?cursor=c9&wait=5s&max=7", `{"events":[],"cursor":"begin"}`, "next 7 5s", nil, [][]v1.Event{nil}},
+		{"", `{"events":[` + event1 + "," + event2 + `],"cursor":"c2"}`, "next 100 30s", nil, [][]delivery.Pulled{two()}},
+		{"?cursor=c9&wait=5s&max=7", `{"events":[],"cursor":"begin"}`, "next 7 5s", nil, [][]delivery.Pulled{nil}},
 		{"?wait=0s", `{"events":[],"cursor":"begin"}`, "next 100 0s", v1.Ended{Reason: v1.EndStopping, Detail: "stopping"}, nil},
 	} {
 		f, url := serveEvents(t, c.end, c.pages...)
@@ -246,7 +247,7 @@ func TestStreamFlushes(t *testing.T) {
 	next(": events follow")
 	next("")
 	for _, c := range []string{"c1", "c2"} {
-		f.pages <- []v1.Event{{Cursor: c, JSON: []byte("{}")}} // not buffered: the stream has taken it
+		f.pages <- []delivery.Pulled{{Cursor: c, JSON: []byte("{}")}} // not buffered: the stream has taken it
 		next("id: " + c)
 		next("data: {}")
 		next("")

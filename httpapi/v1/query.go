@@ -9,17 +9,10 @@ import (
 	"time"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/store/deliverylog"
 )
-
-// Filter says what of a list is wanted; what is empty is any.
-type Filter struct {
-	Endpoint, State string
-	JID             string // canonical, bare or full
-	After, Before   time.Time
-	Limit           int // 1 to 500
-	Cursor          string
-}
 
 const (
 	defaultLimit = 50
@@ -55,13 +48,13 @@ func (h handler) moment(values url.Values, name string) (time.Time, error) {
 // states are those a delivery can be in.
 var states = [...]string{"queued", "retrying", "delivered", "dead", "dropped"}
 
-func (h handler) filter(r *http.Request, known ...string) (Filter, error) {
+func (h handler) filter(r *http.Request, known ...string) (delivery.Filter, error) {
 	values, err := parameters(r, known...)
 	if err != nil {
-		return Filter{}, err
+		return delivery.Filter{}, err
 	}
-	f := Filter{Endpoint: values.Get("endpoint"), State: values.Get("state"), Cursor: values.Get("cursor"), Limit: defaultLimit}
-	if f.State != "" && !slices.Contains(states[:], f.State) {
+	f := delivery.Filter{Endpoint: values.Get("endpoint"), State: deliverylog.State(values.Get("state")), Cursor: values.Get("cursor"), Limit: defaultLimit}
+	if f.State != "" && !slices.Contains(states[:], string(f.State)) {
 		return f, wrongf("state: %q is not one of %s", f.State, strings.Join(states[:], ", "))
 	}
 	if text := values.Get("jid"); text != "" {

@@ -15,6 +15,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 )
 
 var now = time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
@@ -31,24 +32,24 @@ func (f *fake) note(format string, args ...any) error {
 	return f.err
 }
 
-func delivery() v1.Delivery {
-	return v1.Delivery{
+func retrying() delivery.Delivery {
+	return delivery.Delivery{
 		ID: "evt_1", Endpoint: "echo", State: "retrying", Type: "message.chat", From: "u@example.com/x", To: "echo@bot.example.com",
-		Received: now.Add(-time.Minute), NextAttempt: now.Add(time.Minute), Reason: "503", Stanza: "<message/>",
-		Attempts: []v1.Attempt{{Time: now, Status: 503, Duration: 1500 * time.Microsecond, Error: "503", Answer: "<later>", ContentType: "text/plain"}, {Time: now, Error: "refused", Note: "a note"}},
+		Received: now.Add(-time.Minute), Next: now.Add(time.Minute), Reason: "503", Stanza: "<message/>",
+		Attempts: []delivery.Attempt{{Time: now, Status: 503, Duration: 1500 * time.Microsecond, Error: "503", Answer: "<later>", ContentType: "text/plain"}, {Time: now, Error: "refused", Note: "a note"}},
 	}
 }
 
-func (f *fake) List(_ context.Context, q v1.Filter) ([]v1.Delivery, string, error) {
-	return []v1.Delivery{delivery()}, f.next, f.note("list %+v", q)
+func (f *fake) List(_ context.Context, q delivery.Filter) ([]delivery.Delivery, string, error) {
+	return []delivery.Delivery{retrying()}, f.next, f.note("list %+v", q)
 }
 
-func (f *fake) DeadLetters(_ context.Context, q v1.Filter) ([]v1.Delivery, string, error) {
+func (f *fake) DeadLetters(_ context.Context, q delivery.Filter) ([]delivery.Delivery, string, error) {
 	return nil, f.next, f.note("dead %+v", q)
 }
 
-func (f *fake) Get(_ context.Context, id string) (v1.Delivery, error) {
-	return delivery(), f.note("get %s", id)
+func (f *fake) Get(_ context.Context, id string) (delivery.Delivery, error) {
+	return retrying(), f.note("get %s", id)
 }
 func (f *fake) Replay(_ context.Context, id string) error { return f.note("replay %s", id) }
 func (f *fake) Drop(_ context.Context, id string) error   { return f.note("drop %s", id) }
@@ -67,7 +68,7 @@ func (f fakeEndpoints) Get(_ context.Context, name string) (v1.Endpoint, error) 
 }
 
 func (f fakeEndpoints) Test(_ context.Context, name string) (v1.TestResult, error) {
-	return v1.TestResult{ID: "evt_t", OK: true, Attempt: v1.Attempt{Time: now, Status: 204, Duration: time.Millisecond, ContentType: "text/html", Note: "no reply", Answer: "ok"}, Replies: []string{"<message/>"}}, f.note("test %s", name)
+	return v1.TestResult{ID: "evt_t", OK: true, Attempt: delivery.Attempt{Time: now, Status: 204, Duration: time.Millisecond, ContentType: "text/html", Note: "no reply", Answer: "ok"}, Replies: []string{"<message/>"}}, f.note("test %s", name)
 }
 func (f fakeEndpoints) Enable(_ context.Context, name string) error { return f.note("enable %s", name) }
 func (f fakeEndpoints) Disable(_ context.Context, name, reason string) error {
@@ -102,10 +103,10 @@ func TestRoutes(t *testing.T) {
 		status             int
 		asked, answer      string
 	}{
-		{"GET", "/v1/deliveries", "", 200, "list {Endpoint: State: JID: After:" + none + " Before:" + none + " Limit:50 Cursor:}", page(fmt.Sprintf(item, "", ""))},
+		{"GET", "/v1/deliveries", "", 200, "list {Endpoint: State: JID: After:" + none + " Before:" + none + " IDs:map[] Cursor: Limit:50}", page(fmt.Sprintf(item, "", ""))},
 		{"GET", "/v1/deliveries?endpoint=echo&state=dead&jid=U%40EXAMPLE.com&after=2h&before=2026-11-20T17:00:00%2B01:00&limit=7&cursor=c", "", 200,
-			"list {Endpoint:echo State:dead JID:u@example.com After:2026-11-20 16:00:00 +0000 UTC Before:2026-11-20 17:00:00 +0100 +0100 Limit:7 Cursor:c}", ""},
-		{"GET", "/v1/dead-letters?endpoint=echo", "", 200, "dead {Endpoint:echo State: JID: After:" + none + " Before:" + none + " Limit:50 Cursor:}", page("")},
+			"list {Endpoint:echo State:dead JID:u@example.com After:2026-11-20 16:00:00 +0000 UTC Before:2026-11-20 17:00:00 +0100 +0100 IDs:map[] Cursor:c Limit:7}", ""},
+		{"GET", "/v1/dead-letters?endpoint=echo", "", 200, "dead {Endpoint:echo State: JID: After:" + none + " Before:" + none + " IDs:map[] Cursor: Limit:50}", page("")},
 		{"GET", "/v1/deliveries/evt_1", "", 200, "get evt_1", fmt.Sprintf(item, `,"answer":"<later>"`, `,"stanza":"<message/>"`)},
 		{"POST", "/v1/deliveries/evt_1/replay", "", 202, "replay evt_1", `{"id":"evt_1","state":"queued"}`},
 		{"POST", "/v1/deliveries/evt_1/replay", "{}", 202, "replay evt_1", ""},

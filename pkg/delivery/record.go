@@ -6,7 +6,15 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
+)
+
+// What the delivery log and the dead letters know of one event for one endpoint.
+type (
+	Delivery = deliverylog.Delivery
+	Attempt  = deliverylog.Attempt
+	Filter   = deliverylog.Filter // of a list of deliveries
 )
 
 // conversationOf is the key of what stays in order.
