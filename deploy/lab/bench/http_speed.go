@@ -5,7 +5,6 @@ package main
 import (
 	"encoding/base64"
 	"fmt"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -36,17 +35,14 @@ func postSpeed(t testing.TB, kind lab.Kind) {
 	}
 	s := harness.StartServer(t, o)
 	dir := t.TempDir()
-	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, `
+	file := harness.WriteConfig(t, dir, fmt.Sprintf(`
 components: [{domain: load.localhost, server: %q, secret: %q}]
 http:
   listen: "127.0.0.1:0"
   tokens: [{name: all, hash: %q, scopes: [send, query]}]
   basic: {accounts: {server: %q, hosts: [localhost], tls: none}}
 store: {dir: %q}
-`, s.ComponentAddr(), harness.Secret, harness.HashOf("token-all"), s.ClientAddr(), filepath.Join(dir, "store")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+`, s.ComponentAddr(), harness.Secret, harness.HashOf("token-all"), s.ClientAddr(), filepath.Join(dir, "store")))
 	p := harness.LaunchFile(t, file)
 	p.AwaitLinks(1)
 	harness.Helper(t, bin, "-addr", s.ComponentAddr(), "-domain", "raw.localhost", "-secret", harness.Secret)

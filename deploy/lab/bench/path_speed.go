@@ -98,15 +98,12 @@ func pathProgram(t testing.TB, s *lab.Server, domain, url string) []*load.Walker
 		}
 	}
 	dir := t.TempDir()
-	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, `
+	file := harness.WriteConfig(t, dir, fmt.Sprintf(`
 components: [{domain: %s, server: %q, secret: %q}]
 endpoints:
 %shttp: {listen: "127.0.0.1:0"}
 store: {dir: %q}
-`, domain, s.ComponentAddr(), harness.Secret, &endpoints, filepath.Join(dir, "store")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+`, domain, s.ComponentAddr(), harness.Secret, &endpoints, filepath.Join(dir, "store")))
 	p := harness.LaunchFile(t, file)
 	p.AwaitLinks(1)
 	for _, w := range walkers {

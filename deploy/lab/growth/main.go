@@ -118,11 +118,8 @@ func (g growth) measure(t testing.TB, p growthPoint) string {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, "components: [{domain: load.localhost, server: %q, secret: %q}]\nendpoints:\n%shttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %q}\n",
-		l.Addr(), harness.Secret, &endpoints, filepath.Join(dir, "store")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := harness.WriteConfig(t, dir, fmt.Sprintf("components: [{domain: load.localhost, server: %q, secret: %q}]\nendpoints:\n%shttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %q}\n",
+		l.Addr(), harness.Secret, &endpoints, filepath.Join(dir, "store")))
 	accepted := make(chan *leanServer, 1)
 	go func() { accepted <- acceptComponent(t, l) }()
 	program := harness.LaunchFile(t, file)

@@ -63,8 +63,14 @@ func (c Config) Write(t testing.TB, dir string) string {
 	if err := tmpl.Execute(&b, c); err != nil {
 		t.Fatal(err)
 	}
+	return WriteConfig(t, dir, b.String())
+}
+
+// WriteConfig writes a configuration into a directory, and returns its file.
+func WriteConfig(t testing.TB, dir, text string) string {
+	t.Helper()
 	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return file

@@ -16,18 +16,11 @@ import (
 	"time"
 )
 
+// FreePort is a port on which nothing listens.
 func FreePort(t testing.TB) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	_, port, err := net.SplitHostPort(l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return port
+	address := FreeAddress(t)
+	return address[strings.LastIndexByte(address, ':')+1:]
 }
 
 // StartProcess runs a bot until the test ends, and returns when it listens.

@@ -93,11 +93,10 @@ func WithRooms(o lab.Options) lab.Options {
 	return o
 }
 
+// StartServer starts a server for this test alone.
 func StartServer(t testing.TB, o lab.Options) *lab.Server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 3*Patience)
-	defer cancel()
-	s, err := lab.Start(ctx, o)
+	s, err := lab.Start(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

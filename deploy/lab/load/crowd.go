@@ -5,8 +5,6 @@ package load
 import (
 	"context"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -169,10 +167,7 @@ func QueueConfig(t testing.TB, server, domain, secret, storeDir string, endpoint
 		b.WriteString("}\n")
 	}
 	fmt.Fprintf(&b, "http: {listen: \"127.0.0.1:0\", insecure_no_auth: true}\nstore: {dir: %q}\ndrain: 10s\n", storeDir)
-	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(b.String()), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := harness.WriteConfig(t, t.TempDir(), b.String())
 	return file
 }
 

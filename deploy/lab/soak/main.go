@@ -82,10 +82,7 @@ func soak(t *harness.Measurement) {
 		api = fmt.Sprintf(`, ejabberd_api: {url: "%s", user: %s@localhost, password: %s}`, s.APIURL(), harness.RosterAdmin, harness.RosterPassword)
 	}
 	dir := t.TempDir()
-	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, fmt.Appendf(nil, soakConfig, s.ComponentAddr(), harness.Secret, b.URL(), b.URL(), b.URL(), b.URL(), b.URL(), failing.URL(), app.Server.URL, api, filepath.Join(dir, "store")), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := harness.WriteConfig(t, dir, fmt.Sprintf(soakConfig, s.ComponentAddr(), harness.Secret, b.URL(), b.URL(), b.URL(), b.URL(), b.URL(), failing.URL(), app.Server.URL, api, filepath.Join(dir, "store")))
 	p := harness.LaunchFile(t, file)
 	p.AwaitLinks(1)
 	var talkers []*load.Talker

@@ -3,7 +3,6 @@
 package faults
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -20,14 +19,7 @@ import (
 // A copy of the store that is made while it is written to, which the operator's guide
 // speaks of: it opens, and what was stored before the copy began is in it.
 func TestCopyWhileRunning(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 3*harness.Patience)
-	defer cancel()
-	s, err := lab.Start(ctx, harness.ServerOptions(lab.Prosody, "copied"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	harness.ShowLog(t, "prosody", s.Logs)
+	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, "copied"))
 	dir := t.TempDir()
 	file := filepath.Join(dir, "stanzahook.yaml")
 	sum := sha256.Sum256([]byte("token-admin"))

@@ -17,70 +17,62 @@ func TestFaultsKills(t *testing.T) {
 	if harness.FullFaults() {
 		rounds = 4
 	}
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			s, err := lab.Start(t.Context(), harness.ServerOptions(kind, "kills"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			harness.ShowLog(t, string(kind), s.Logs)
-			b, way, dir := load.NewTally(t), harness.NewRelay(t, s.ComponentAddr()), t.TempDir()
-			c := load.TrafficConfig(s, "kills", b.URL())
-			c.Components[0].Server = way.Addr()
-			p := harness.LaunchIn(t, dir, c)
-			p.AwaitLinks(1)
-			tr := load.StartTraffic(t, s, p, b, "echo@kills.localhost")
-			// The way to the server opens when the users are back: who is not there
-			// cannot be written to.
-			restart := func(end func() error) func() {
-				return func() {
-					way.Shut.Store(true)
-					if err := end(); err != nil {
-						t.Fatal(err)
-					}
-					tr.Now().AwaitNotReady("kills.localhost")
-					if err := s.Restart(t.Context()); err != nil {
-						t.Fatal(err)
-					}
-					tr.Login()
-					way.Shut.Store(false)
-					tr.Now().AwaitReady()
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.ServerOptions(kind, "kills"))
+		b, way, dir := load.NewTally(t), harness.NewRelay(t, s.ComponentAddr()), t.TempDir()
+		c := load.TrafficConfig(s, "kills", b.URL())
+		c.Components[0].Server = way.Addr()
+		p := harness.LaunchIn(t, dir, c)
+		p.AwaitLinks(1)
+		tr := load.StartTraffic(t, s, p, b, "echo@kills.localhost")
+		// The way to the server opens when the users are back: who is not there
+		// cannot be written to.
+		restart := func(end func() error) func() {
+			return func() {
+				way.Shut.Store(true)
+				if err := end(); err != nil {
+					t.Fatal(err)
 				}
-			}
-			for range rounds {
-				tr.During("we are killed", load.LostUnstored, "", func() {
-					tr.Kill()
-					next := harness.LaunchIn(t, dir, c)
-					tr.Runs(next)
-					next.AwaitLinks(1)
-				})
-				tr.During("the bot is killed", "", "", func() {
-					b.Close()
-					before := b.Requests.Load()
-					awaitSaid(tr, 20)
-					b.Open()
-					harness.Eventually(t, "the bot is asked again", func() bool { return b.Requests.Load() > before })
-				})
-				tr.During("we and the bot are killed", load.LostUnstored, "", func() {
-					b.Close()
-					awaitSaid(tr, 100)
-					tr.Kill()
-					next := harness.LaunchIn(t, dir, c)
-					tr.Runs(next)
-					b.Open()
-					next.AwaitLinks(1)
-				})
-				tr.During("the server is killed", load.LostByServer, load.LostByServer, restart(s.Kill))
-				if !harness.FullFaults() {
-					break // TestServerRestart has it in small
+				tr.Now().AwaitNotReady("kills.localhost")
+				if err := s.Restart(t.Context()); err != nil {
+					t.Fatal(err)
 				}
-				tr.During("the server is restarted", load.LostOnTheWay, "", restart(func() error { return s.Stop(t.Context()) }))
+				tr.Login()
+				way.Shut.Store(false)
+				tr.Now().AwaitReady()
 			}
-			users, callers := tr.Finish()
-			users.Close(t)
-			callers.Close(t)
-		})
-	}
+		}
+		for range rounds {
+			tr.During("we are killed", load.LostUnstored, "", func() {
+				tr.Kill()
+				next := harness.LaunchIn(t, dir, c)
+				tr.Runs(next)
+				next.AwaitLinks(1)
+			})
+			tr.During("the bot is killed", "", "", func() {
+				b.Close()
+				before := b.Requests.Load()
+				awaitSaid(tr, 20)
+				b.Open()
+				harness.Eventually(t, "the bot is asked again", func() bool { return b.Requests.Load() > before })
+			})
+			tr.During("we and the bot are killed", load.LostUnstored, "", func() {
+				b.Close()
+				awaitSaid(tr, 100)
+				tr.Kill()
+				next := harness.LaunchIn(t, dir, c)
+				tr.Runs(next)
+				b.Open()
+				next.AwaitLinks(1)
+			})
+			tr.During("the server is killed", load.LostByServer, load.LostByServer, restart(s.Kill))
+			if !harness.FullFaults() {
+				break // TestServerRestart has it in small
+			}
+			tr.During("the server is restarted", load.LostOnTheWay, "", restart(func() error { return s.Stop(t.Context()) }))
+		}
+		users, callers := tr.Finish()
+		users.Close(t)
+		callers.Close(t)
+	})
 }

@@ -30,60 +30,53 @@ func sizeOfFaults() faultSize {
 // stopped or killed again and again.
 func TestPostsThroughOutages(t *testing.T) {
 	size := sizeOfFaults()
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			s, err := lab.Start(t.Context(), harness.ServerOptions(kind, "faults"))
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.ServerOptions(kind, "faults"))
+		b := harness.NewBot(t)
+		b.AnswerWith(func(*harness.Hook) (int, string, string) { return http.StatusNoContent, "", "" })
+		c := harness.OneComponent(s, "faults", b)
+		way := harness.NewRelay(t, s.ComponentAddr())
+		c.Components[0].Server = way.Addr()
+		p := harness.Launch(t, c)
+		p.AwaitLinks(1)
+		boxes := make(map[string]*load.Mailbox)
+		online := func() {
+			for _, name := range load.FaultUsers {
+				if boxes[name] == nil {
+					boxes[name] = &load.Mailbox{}
+				}
+				go boxes[name].Read(t.Context(), harness.Login(t, s, name))
+			}
+		}
+		online()
+		all, total, stop := load.StartSeries(t, func() *harness.Program { return p })
+		var kills []time.Time
+		for n := range size.outages {
+			target := size.messages * (n + 1) / (size.outages + 1)
+			awaitCount(t, total, target)
+			way.Shut.Store(true)
+			var err error
+			if n%2 == 0 {
+				kills = append(kills, time.Now())
+				err = s.Kill()
+			} else {
+				err = s.Stop(t.Context())
+			}
 			if err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = s.Close() })
-			harness.ShowLog(t, string(kind), s.Logs)
-			b := harness.NewBot(t)
-			b.AnswerWith(func(*harness.Hook) (int, string, string) { return http.StatusNoContent, "", "" })
-			c := harness.OneComponent(s, "faults", b)
-			way := harness.NewRelay(t, s.ComponentAddr())
-			c.Components[0].Server = way.Addr()
-			p := harness.Launch(t, c)
-			p.AwaitLinks(1)
-			boxes := make(map[string]*load.Mailbox)
-			online := func() {
-				for _, name := range load.FaultUsers {
-					if boxes[name] == nil {
-						boxes[name] = &load.Mailbox{}
-					}
-					go boxes[name].Read(t.Context(), harness.Login(t, s, name))
-				}
+			p.AwaitNotReady("faults.localhost")
+			if err := s.Restart(t.Context()); err != nil {
+				t.Fatal(err)
 			}
 			online()
-			all, total, stop := load.StartSeries(t, func() *harness.Program { return p })
-			var kills []time.Time
-			for n := range size.outages {
-				target := size.messages * (n + 1) / (size.outages + 1)
-				awaitCount(t, total, target)
-				way.Shut.Store(true)
-				if n%2 == 0 {
-					kills = append(kills, time.Now())
-					err = s.Kill()
-				} else {
-					err = s.Stop(t.Context())
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
-				p.AwaitNotReady("faults.localhost")
-				if err := s.Restart(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				online()
-				way.Shut.Store(false)
-				p.AwaitReady()
-			}
-			awaitCount(t, total, size.messages)
-			stop()
-			load.Finish(t, p, all, boxes, kills)
-		})
-	}
+			way.Shut.Store(false)
+			p.AwaitReady()
+		}
+		awaitCount(t, total, size.messages)
+		stop()
+		load.Finish(t, p, all, boxes, kills)
+	})
 }
 
 // awaitCount waits until so many messages are taken, as long as it goes on.

@@ -72,31 +72,23 @@ func (ps *poster) counts() (taken, refused int) {
 // is reached again when the users are back: a message that comes while its
 // receiver logs in may stay in ejabberd's offline storage until the next login.
 func TestServerRestart(t *testing.T) {
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			s, err := lab.Start(t.Context(), harness.ServerOptions(kind, "away"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			harness.ShowLog(t, string(kind), s.Logs)
-			b := harness.NewBot(t)
-			dir, c := t.TempDir(), harness.OneComponent(s, "away", b)
-			way := harness.NewRelay(t, s.ComponentAddr())
-			c.Components[0].Server = way.Addr()
-			p := harness.LaunchIn(t, dir, c)
-			p.AwaitLinks(1)
-			t.Run("stop", func(t *testing.T) {
-				throughOutage(t, s, p, b, way, "stop", func() error { return s.Stop(t.Context()) })
-			})
-			t.Run("kill", func(t *testing.T) { throughOutage(t, s, p, b, way, "kill", s.Kill) })
-			if n := p.Connects(); n != 3 || p.Ended() {
-				t.Errorf("%d connections, want 3; ended: %t", n, p.Ended())
-			}
-			t.Run("both", func(t *testing.T) { throughOwnEnd(t, s, p, way, dir, c) })
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.ServerOptions(kind, "away"))
+		b := harness.NewBot(t)
+		dir, c := t.TempDir(), harness.OneComponent(s, "away", b)
+		way := harness.NewRelay(t, s.ComponentAddr())
+		c.Components[0].Server = way.Addr()
+		p := harness.LaunchIn(t, dir, c)
+		p.AwaitLinks(1)
+		t.Run("stop", func(t *testing.T) {
+			throughOutage(t, s, p, b, way, "stop", func() error { return s.Stop(t.Context()) })
 		})
-	}
+		t.Run("kill", func(t *testing.T) { throughOutage(t, s, p, b, way, "kill", s.Kill) })
+		if n := p.Connects(); n != 3 || p.Ended() {
+			t.Errorf("%d connections, want 3; ended: %t", n, p.Ended())
+		}
+		t.Run("both", func(t *testing.T) { throughOwnEnd(t, s, p, way, dir, c) })
+	})
 }
 
 func throughOutage(t *testing.T, s *lab.Server, p *harness.Program, b *harness.Bot, way *harness.Relay, mode string, end func() error) {

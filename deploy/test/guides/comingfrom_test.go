@@ -37,10 +37,7 @@ func TestComingFrom(t *testing.T) {
 			page := harness.Page(t, "deploy/guide/migrate/"+tc.module+".md")
 			fit := strings.NewReplacer(tc.domain, "from.localhost", "127.0.0.1:5347", s.ComponentAddr(), "a long random secret", harness.Secret,
 				"127.0.0.1:5222", s.ClientAddr(), "hosts: [example.com], tls: starttls, ca_file: /etc/prosody/certs/example.com.crt", "hosts: [localhost], tls: none", "listen: 127.0.0.1:5290", "listen: 127.0.0.1:0")
-			file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-			if err := os.WriteFile(file, []byte(fit.Replace(harness.CodeBlocks(page, "yaml")[0])), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			file := harness.WriteConfig(t, t.TempDir(), fit.Replace(harness.CodeBlocks(page, "yaml")[0]))
 			p := harness.LaunchFile(t, file)
 			p.AwaitLinks(1)
 			u := harness.Login(t, s, "xavier")
@@ -73,10 +70,7 @@ func TestComingFromRosters(t *testing.T) {
 	sum := sha256.Sum256([]byte(guideToken))
 	config := strings.NewReplacer("127.0.0.1:5347", component, "http://127.0.0.1:8081", app.Server.URL, "/var/lib/stanzahook", filepath.Join(dir, "store"),
 		"sha256:…", "sha256:"+hex.EncodeToString(sum[:]), "http:\n", "http:\n  listen: 127.0.0.1:0\n").Replace(harness.CodeBlocks(page, "yaml")[0])
-	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := harness.WriteConfig(t, dir, config)
 	p := harness.LaunchFile(t, file)
 	p.AwaitLinks(1)
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)

@@ -18,75 +18,67 @@ import (
 // have lost: on Prosody a second block of the same host replaces the modules of the
 // first, and nothing else says so.
 func TestCheckLiveTellsLostModules(t *testing.T) {
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			var mistake atomic.Bool
-			o := harness.ServerOptions(kind, "event")
-			if kind == lab.Prosody {
-				o.Modules = []string{"carbons", "blocklist"}
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		var mistake atomic.Bool
+		o := harness.ServerOptions(kind, "event")
+		if kind == lab.Prosody {
+			o.Modules = []string{"carbons", "blocklist"}
+		}
+		o.Edit = func(config []byte) ([]byte, error) {
+			const ping = "  mod_ping: {}\n"
+			switch {
+			case !mistake.Load():
+			case kind == lab.Prosody:
+				config = append(config, "\nVirtualHost \"localhost\"\n\tmodules_enabled = { \"carbons\" }\n"...)
+			case !bytes.Contains(config, []byte(ping)):
+				return nil, errors.New("there is no mod_ping")
+			default:
+				config = bytes.Replace(config, []byte(ping), nil, 1)
 			}
-			o.Edit = func(config []byte) ([]byte, error) {
-				const ping = "  mod_ping: {}\n"
-				switch {
-				case !mistake.Load():
-				case kind == lab.Prosody:
-					config = append(config, "\nVirtualHost \"localhost\"\n\tmodules_enabled = { \"carbons\" }\n"...)
-				case !bytes.Contains(config, []byte(ping)):
-					return nil, errors.New("there is no mod_ping")
-				default:
-					config = bytes.Replace(config, []byte(ping), nil, 1)
-				}
-				return config, nil
+			return config, nil
+		}
+		s := harness.StartServer(t, o)
+		dir, c := t.TempDir(), harness.OneComponent(s, "event", harness.NewBot(t))
+		p := harness.LaunchIn(t, dir, c)
+		p.AwaitLinks(1)
+		expect := func(verdict v1.Verdict, found string) {
+			t.Helper()
+			got := liveCheck(t, p, "features")
+			if got.Subject != "localhost" || got.Verdict != verdict || found != "" && got.Found != found {
+				t.Errorf("%+v", got)
 			}
-			s, err := lab.Start(t.Context(), o)
-			if err != nil {
+		}
+		restart := func(now bool) {
+			t.Helper()
+			n := p.Connects()
+			if err := s.Stop(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			t.Cleanup(func() { _ = s.Close() })
-			harness.ShowLog(t, string(kind), s.Logs)
-			dir, c := t.TempDir(), harness.OneComponent(s, "event", harness.NewBot(t))
-			p := harness.LaunchIn(t, dir, c)
-			p.AwaitLinks(1)
-			expect := func(verdict v1.Verdict, found string) {
-				t.Helper()
-				got := liveCheck(t, p, "features")
-				if got.Subject != "localhost" || got.Verdict != verdict || found != "" && got.Found != found {
-					t.Errorf("%+v", got)
-				}
+			mistake.Store(now)
+			if err := s.Restart(t.Context()); err != nil {
+				t.Fatal(err)
 			}
-			restart := func(now bool) {
-				t.Helper()
-				n := p.Connects()
-				if err := s.Stop(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				mistake.Store(now)
-				if err := s.Restart(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				p.AwaitLinks(n + 1)
-				p.AwaitReady()
-			}
-			lost := "localhost no longer has urn:xmpp:ping"
-			if kind == lab.Prosody {
-				lost = "localhost no longer has urn:xmpp:blocking"
-			}
-			expect(v1.CheckOK, "")
-			expect(v1.CheckOK, "")
-			restart(true)
-			expect(v1.CheckWarn, lost)
-			// The warning outlives restarts of the server and of stanzahook, until the host is mended.
-			if code := p.Stop(); code != 0 {
-				t.Errorf("exit code %d", code)
-			}
-			p = harness.LaunchIn(t, dir, c)
-			p.AwaitLinks(1)
-			expect(v1.CheckWarn, lost)
-			restart(false)
-			expect(v1.CheckOK, "")
-		})
-	}
+			p.AwaitLinks(n + 1)
+			p.AwaitReady()
+		}
+		lost := "localhost no longer has urn:xmpp:ping"
+		if kind == lab.Prosody {
+			lost = "localhost no longer has urn:xmpp:blocking"
+		}
+		expect(v1.CheckOK, "")
+		expect(v1.CheckOK, "")
+		restart(true)
+		expect(v1.CheckWarn, lost)
+		// The warning outlives restarts of the server and of stanzahook, until the host is mended.
+		if code := p.Stop(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+		p = harness.LaunchIn(t, dir, c)
+		p.AwaitLinks(1)
+		expect(v1.CheckWarn, lost)
+		restart(false)
+		expect(v1.CheckOK, "")
+	})
 }
 
 // liveCheck is the row of this kind that "check --live" prints of a running

@@ -84,10 +84,7 @@ func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 	sum := sha256.Sum256([]byte(guideToken))
 	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: \"sha256:%s\", scopes: [send, query, events, admin]}\nstore: {dir: store}\n",
 		s.ComponentAddr(), harness.Secret, url, hex.EncodeToString(sum[:]))
-	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := harness.WriteConfig(t, dir, config)
 	p := harness.LaunchFile(t, file)
 	p.AwaitLinks(1)
 	return developer{t, p, dir}
@@ -122,14 +119,7 @@ var routeInGuide = regexp.MustCompile(`(GET|POST|DELETE) +(/v1/\S+)`)
 func TestDevelopersLines(t *testing.T) {
 	o := lab.Options{Kind: lab.Prosody, Host: "example.com", Users: map[string]string{"juliet": harness.Password},
 		Components: []lab.Component{{Domain: "bot.example.com", Secret: harness.Secret}}}
-	ctx, cancel := context.WithTimeout(t.Context(), 3*harness.Patience)
-	defer cancel()
-	s, err := lab.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	harness.ShowLog(t, "prosody", s.Logs)
+	s := harness.StartServer(t, o)
 	var commands, endpoints, routes, pulls, others []string
 	for _, line := range developersLines(t) {
 		switch {

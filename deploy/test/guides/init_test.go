@@ -126,12 +126,7 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 		text := strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n").Replace(string(config))
 		return []byte(pasteInto(t, text, made)), nil
 	}
-	s, err := lab.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	harness.ShowLog(t, string(kind), s.Logs)
+	s := harness.StartServer(t, o)
 	return attached{s, made.File, made.Token}
 }
 
@@ -140,18 +135,15 @@ func portOnly(address string) string { return address[strings.LastIndexByte(addr
 // An operator's first steps: init, its lines into the server's configuration,
 // serve, and the commands.
 func TestInitAttaches(t *testing.T) {
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-				fmt.Fprint(w, `{"bob@localhost":{"name":"Bob","groups":["Friends"]}}`)
-			}))
-			defer source.Close()
-			b := harness.NewBot(t)
-			s := attach(t, kind, b.URL(), source.URL)
-			firstSteps(t, s)
-		})
-	}
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		source := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			fmt.Fprint(w, `{"bob@localhost":{"name":"Bob","groups":["Friends"]}}`)
+		}))
+		defer source.Close()
+		b := harness.NewBot(t)
+		s := attach(t, kind, b.URL(), source.URL)
+		firstSteps(t, s)
+	})
 }
 
 func firstSteps(t *testing.T, s attached) {

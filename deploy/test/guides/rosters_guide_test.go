@@ -13,7 +13,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -31,44 +30,41 @@ const (
 // guide do what it says.
 func TestRostersGuide(t *testing.T) {
 	g := harness.ReadRostersGuide(t)
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			s, component, api := startGuideServer(t, kind, g)
-			source := harness.FreePort(t)
-			contacts := filepath.Join("..", "..", "..", "examples", "contacts-python", "contacts.py")
-			harness.StartProcess(t, exec.Command("/usr/bin/python3", contacts, source), source)
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s, component, api := startGuideServer(t, kind, g)
+		source := harness.FreePort(t)
+		contacts := filepath.Join("..", "..", "..", "examples", "contacts-python", "contacts.py")
+		harness.StartProcess(t, exec.Command("/usr/bin/python3", contacts, source), source)
 
-			dir := t.TempDir()
-			sum := sha256.Sum256([]byte(guideToken))
-			config := strings.NewReplacer(
-				"127.0.0.1:5347", component,
-				"127.0.0.1:5280", "127.0.0.1:"+api,
-				"127.0.0.1:8081", "127.0.0.1:"+source,
-				"sha256:…", "sha256:"+hex.EncodeToString(sum[:]),
-				"/var/lib/stanzahook", filepath.Join(dir, "store"),
-			).Replace(g.Configs[string(kind)])
-			whole := harness.ReadYAML(t, config)
-			whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
-			text, err := yaml.Marshal(whole)
-			if err != nil {
-				t.Fatal(err)
-			}
-			file := filepath.Join(dir, "stanzahook.yaml")
-			if err := os.WriteFile(file, text, 0o600); err != nil {
-				t.Fatal(err)
-			}
-			p := harness.LaunchFile(t, file)
-			p.AwaitLinks(1)
+		dir := t.TempDir()
+		sum := sha256.Sum256([]byte(guideToken))
+		config := strings.NewReplacer(
+			"127.0.0.1:5347", component,
+			"127.0.0.1:5280", "127.0.0.1:"+api,
+			"127.0.0.1:8081", "127.0.0.1:"+source,
+			"sha256:…", "sha256:"+hex.EncodeToString(sum[:]),
+			"/var/lib/stanzahook", filepath.Join(dir, "store"),
+		).Replace(g.Configs[string(kind)])
+		whole := harness.ReadYAML(t, config)
+		whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
+		text, err := yaml.Marshal(whole)
+		if err != nil {
+			t.Fatal(err)
+		}
+		file := filepath.Join(dir, "stanzahook.yaml")
+		if err := os.WriteFile(file, text, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := harness.LaunchFile(t, file)
+		p.AwaitLinks(1)
 
-			harness.Login(t, s, "john")
-			awaitJohn(t, p)
-			runGuideLines(t, p, dir, g.Lines)
-			if code := p.Stop(); code != 0 {
-				t.Errorf("exit code %d", code)
-			}
-		})
-	}
+		harness.Login(t, s, "john")
+		awaitJohn(t, p)
+		runGuideLines(t, p, dir, g.Lines)
+		if code := p.Stop(); code != 0 {
+			t.Errorf("exit code %d", code)
+		}
+	})
 }
 
 // startGuideServer starts a server that has what the guide says in its configuration,
@@ -90,14 +86,7 @@ func startGuideServer(t *testing.T, kind lab.Kind, g harness.RostersGuide) (s *l
 			return yaml.Marshal(harness.JoinYAML(whole, more))
 		}
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	s, err := lab.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	harness.ShowLog(t, string(kind), s.Logs)
+	s = harness.StartServer(t, o)
 	if component == "" {
 		component = s.ComponentAddr()
 	}

@@ -7,9 +7,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -39,23 +37,15 @@ func TestPostMsg(t *testing.T) {
 	if _, err := exec.LookPath("curl"); err != nil {
 		t.Fatal("this test needs curl; deploy/lab/install.sh tests installs it")
 	}
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			o := harness.ServerOptions(kind, "msg")
-			o.Components = append(o.Components, lab.Component{Domain: "privileged.localhost", Secret: harness.Secret, Privileged: true})
-			s, err := lab.Start(t.Context(), harness.WithRooms(o))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			harness.ShowLog(t, string(kind), s.Logs)
-			triesAccounts(t, s)
-			for _, domain := range []string{"privileged.localhost", "msg.localhost"} {
-				t.Run(domain, func(t *testing.T) { postMsg(t, s, domain) })
-			}
-		})
-	}
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		o := harness.ServerOptions(kind, "msg")
+		o.Components = append(o.Components, lab.Component{Domain: "privileged.localhost", Secret: harness.Secret, Privileged: true})
+		s := harness.StartServer(t, harness.WithRooms(o))
+		triesAccounts(t, s)
+		for _, domain := range []string{"privileged.localhost", "msg.localhost"} {
+			t.Run(domain, func(t *testing.T) { postMsg(t, s, domain) })
+		}
+	})
 }
 
 // triesAccounts: check --live says that passwords can be checked, and what is missing
@@ -64,10 +54,7 @@ func triesAccounts(t *testing.T, s *lab.Server) {
 	t.Helper()
 	for mode, want := range map[string]v1.Verdict{"none": v1.CheckOK, "starttls": v1.CheckFail, "direct": v1.CheckFail} {
 		config := strings.Replace(postMsgText(s, "msg.localhost"), "tls: none", "tls: "+mode, 1)
-		file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		file := harness.WriteConfig(t, t.TempDir(), config)
 		_, out, errs := harness.RunProgram(t, nil, "check", "--live", "--json", "--config", file)
 		var got harness.CheckAnswer
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
@@ -86,10 +73,7 @@ func postMsgText(s *lab.Server, domain string) string {
 
 func postMsg(t *testing.T, s *lab.Server, domain string) {
 	dir := t.TempDir()
-	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(postMsgText(s, domain)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	file := harness.WriteConfig(t, dir, postMsgText(s, domain))
 	p := harness.LaunchFile(t, file)
 	p.AwaitLinks(1)
 	privileged := domain == "privileged.localhost"

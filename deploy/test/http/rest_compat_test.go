@@ -102,12 +102,7 @@ func startModRest(t *testing.T, modules string, domains ...string) *modRest {
 		}
 	}
 	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	s, err := lab.Start(t.Context(), harness.ServerOptions(lab.Prosody, domains...))
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	harness.ShowLog(t, "prosody", s.Logs)
+	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, domains...))
 	m := &modRest{server: s, url: "http://127.0.0.1:" + strconv.Itoa(port)}
 	harness.Eventually(t, "a token", func() bool {
 		data, err := os.ReadFile(token)

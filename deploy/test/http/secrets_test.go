@@ -56,11 +56,7 @@ func TestSecretsAreKept(t *testing.T) {
 	const token = "hunter2-token"
 	o := harness.ServerOptions(lab.Prosody)
 	o.Components = []lab.Component{{Domain: "secrets.localhost", Secret: "hunter2-component"}, {Domain: "files.localhost", Secret: "hunter2-file"}}
-	s, err := lab.Start(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
+	s := harness.StartServer(t, o)
 	dir := t.TempDir()
 	signing := "whsec_" + base64.StdEncoding.EncodeToString([]byte("0123456789 signing hunter2"))
 	hash := sha256.Sum256([]byte(token))

@@ -3,14 +3,12 @@
 package link
 
 import (
-	"context"
 	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -46,14 +44,7 @@ func TestLinkOverTLS(t *testing.T) {
 		more := fmt.Sprintf("listen:\n  - {port: %s, ip: 127.0.0.1, module: ejabberd_service, access: all, global_routes: false, tls: true, certfile: %s, hosts: {secure.localhost: {password: %q}}}\n", port, both, harness.Secret)
 		return yaml.Marshal(harness.JoinYAML(whole, any(harness.ReadYAML(t, more))))
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-	defer cancel()
-	s, err := lab.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = s.Close() })
-	harness.ShowLog(t, "ejabberd", s.Logs)
+	s := harness.StartServer(t, o)
 
 	b := harness.NewBot(t)
 	configure := func(tls string) string {

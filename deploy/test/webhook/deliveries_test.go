@@ -42,15 +42,12 @@ func TestDeliveriesByHand(t *testing.T) {
 		}))
 		t.Cleanup(srv.Close)
 		dir := t.TempDir()
-		file := filepath.Join(dir, "stanzahook.yaml")
-		if err := os.WriteFile(file, fmt.Appendf(nil, `
+		file := harness.WriteConfig(t, dir, fmt.Sprintf(`
 components: [{domain: hand.localhost, server: %q, secret: %q}]
 endpoints: [{name: shop, url: %q}]
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}
 store: {dir: %q}
-`, s.ComponentAddr(), harness.Secret, srv.URL, filepath.Join(dir, "store")), 0o600); err != nil {
-			t.Fatal(err)
-		}
+`, s.ComponentAddr(), harness.Secret, srv.URL, filepath.Join(dir, "store")))
 		p := harness.LaunchFile(t, file)
 		p.AwaitLinks(1)
 		cli := func(args ...string) (string, int) {

@@ -80,16 +80,13 @@ func TestFormatsOnServers(t *testing.T) {
 			endpoints += fmt.Sprintf("  - {name: %s, url: %q, format: %s, stanzas: [message, presence, iq], match: {to: %q}, signing_secrets: [%s]}\n",
 				f, srv.URL+"/"+f, f, f+"@format.localhost", harness.SigningSecret)
 		}
-		file := filepath.Join(dir, "stanzahook.yaml")
-		if err := os.WriteFile(file, fmt.Appendf(nil, `
+		file := harness.WriteConfig(t, dir, fmt.Sprintf(`
 components: [{domain: format.localhost, server: %q, secret: %q, presence: forward}]
 endpoints:
 %s
 http: {listen: "127.0.0.1:0"}
 store: {dir: %q}
-`, s.ComponentAddr(), harness.Secret, endpoints, filepath.Join(dir, "store")), 0o600); err != nil {
-			t.Fatal(err)
-		}
+`, s.ComponentAddr(), harness.Secret, endpoints, filepath.Join(dir, "store")))
 		p := harness.LaunchFile(t, file)
 		p.AwaitLinks(1)
 		u := harness.Login(t, s, "grace")

@@ -3,7 +3,6 @@
 package webhook
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -18,28 +17,18 @@ import (
 // forPulling runs a test on both servers with a component of the name pull. One
 // endpoint is pulled, another has a URL.
 func forPulling(t *testing.T, test func(t *testing.T, s *lab.Server, file string)) {
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			ctx, cancel := context.WithTimeout(t.Context(), 3*harness.Patience)
-			defer cancel()
-			s, err := lab.Start(ctx, harness.ServerOptions(kind, "pull"))
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			harness.ShowLog(t, string(kind), s.Logs)
-			file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-			text, err := os.ReadFile("testdata/pull.yaml")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "SERVER", s.ComponentAddr())), 0o600); err != nil {
-				t.Fatal(err)
-			}
-			test(t, s, file)
-		})
-	}
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.ServerOptions(kind, "pull"))
+		file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+		text, err := os.ReadFile("testdata/pull.yaml")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(file, []byte(strings.ReplaceAll(string(text), "SERVER", s.ComponentAddr())), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		test(t, s, file)
+	})
 }
 
 // A bot that pulls is killed, and so is the program: nothing is lost, and all of
