@@ -122,7 +122,7 @@ newer: ## the tests on Prosody and ejabberd of the next Debian, which are unpack
 	@mkdir -p bin
 	@sh deploy/lab/install.sh tests
 	@sh deploy/lab/install.sh newer bin/newer
-	PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 25m -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),./...)
+	PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -p 3 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),./...)
 
 .PHONY: bench
 bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another build's path, to compare with
