@@ -95,7 +95,7 @@ func TestTerminate(t *testing.T) {
 		if code := p.Wait(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		if took := time.Since(start); took > 6*time.Second {
+		if took := time.Since(start); took > 5*time.Second+harness.Patience/10 {
 			t.Errorf("it took %v to end with drain: 5s", took)
 		}
 	})
@@ -119,7 +119,7 @@ func TestTerminateWithoutAnswer(t *testing.T) {
 		if code := p.Stop(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		if took := time.Since(start); took > 6*time.Second {
+		if took := time.Since(start); took > 5*time.Second+harness.Patience/10 {
 			t.Errorf("it took %v to end with drain: 5s", took)
 		}
 		first := b.Got()[0]
