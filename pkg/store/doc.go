@@ -39,7 +39,7 @@
 // A disk that is nearly full is recognised before it is: [ErrFull]. A write that fails
 // all the same breaks the streams of the embedded server for good, so the server is
 // started again on the same files when there is room; nothing that was said to be stored
-// is lost by that, and what was refused is removed (recover.go). If the server hangs
+// is lost by that, and what was refused is removed (disk.go, recover.go). If the server hangs
 // itself up, Options.OnHung is called. A file that was damaged while the store was closed
 // is reported when it is opened (integrity.go).
 package store

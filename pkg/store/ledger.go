@@ -5,30 +5,30 @@ import (
 	"time"
 )
 
-// looseAfter is how long answered events may lie behind one that is not,
+// looseAfter is how long acknowledged events may lie behind one that is not,
 // before they are removed conversation by conversation.
 const looseAfter = time.Second
 
 // maxLag bounds the memory of a ledger: a bit for each event behind the oldest
-// that is not answered.
+// that is not acknowledged.
 const maxLag = 1 << 20
 
-// ledger knows which events of a queue are answered and not yet removed. The
+// ledger knows which events of a queue are acknowledged and not yet removed. The
 // cheap way to remove is by watermark: everything up to the first event that
-// is not answered. Where one conversation holds the watermark, the others are
+// is not acknowledged. Where one conversation holds the watermark, the others are
 // removed on their own.
 //
 // Killed: what is marked here and not yet removed is delivered again.
 type ledger struct {
-	base  uint64              // the first event that is not answered, but for old ones
-	words []uint64            // bit i: event base&^63+i is answered
-	old   int                 // events before base that are not answered
-	loose map[string]loosened // answered and not removed, by conversation
+	base  uint64              // the first event that is not acknowledged, but for old ones
+	words []uint64            // bit i: event base&^63+i is acknowledged
+	old   int                 // events before base that are not acknowledged
+	loose map[string]loosened // acknowledged and not removed, by conversation
 	gone  uint64              // everything before this is removed
 }
 
 type loosened struct {
-	seq   uint64 // up to here, all of the conversation are answered
+	seq   uint64 // up to here, all of the conversation are acknowledged
 	since time.Time
 }
 
@@ -87,13 +87,13 @@ func (l *ledger) advance() {
 	}
 }
 
-// isDone reports whether an event that is still there is answered.
+// isDone reports whether an event that is still there is acknowledged.
 func (l *ledger) isDone(conversation string, seq uint64) bool {
 	if seq <= l.loose[conversation].seq {
 		return true
 	}
 	if seq < l.base {
-		return false // old: answered ones are loose
+		return false // old: acknowledged ones are loose
 	}
 	i := seq - l.base&^63
 	return i/64 < uint64(len(l.words)) && l.words[i/64]>>(i%64)&1 == 1

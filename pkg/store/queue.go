@@ -51,7 +51,7 @@ func (s *Store) Queue(ctx context.Context, endpoint string) (*Queue, error) {
 	}
 	q := s.newQueue(endpoint)
 	if err := q.open(ctx); err != nil {
-		return nil, fmt.Errorf("open the queue of %s: %w", endpoint, err)
+		return nil, err
 	}
 	s.queues[endpoint] = q
 	return q, nil
@@ -73,7 +73,7 @@ func (q *Queue) open(ctx context.Context) error {
 	}
 	state, err := q.st.FullState(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("open the queue of %s: %w", q.name, err)
 	}
 	q.led = newLedger(state.First, state.Last+1, state.Deleted)
 	q.top = state.Last

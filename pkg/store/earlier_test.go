@@ -1,0 +1,148 @@
+package store_test
+
+import (
+	"archive/tar"
+	"compress/gzip"
+	"errors"
+	"io"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
+)
+
+// unpack unpacks a store that was closed, and returns its directory.
+func unpack(t *testing.T, name string) string {
+	t.Helper()
+	f, err := os.Open(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	z, err := gzip.NewReader(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	for r := tar.NewReader(z); ; {
+		h, err := r.Next()
+		if errors.Is(err, io.EOF) {
+			return filepath.Join(dir, "store")
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join(dir, filepath.FromSlash(h.Name))
+		if h.Typeflag == tar.TypeDir {
+			if err := os.MkdirAll(path, 0o700); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		}
+		data, err := io.ReadAll(r)
+		if err == nil {
+			err = os.WriteFile(path, data, 0o600)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// A store that was written before there were buckets, when the key-value buckets of NATS
+// were used for some records, opens, and has all that was in it.
+func TestStoreOfEarlierVersion(t *testing.T) {
+	ctx := t.Context()
+	core, logs := observer.New(zap.WarnLevel)
+	const always = 200 * 365 * 24 * time.Hour // as it was written: what it has must not be too old
+	s, err := store.Open(ctx, store.Options{Dir: unpack(t, filepath.Join("testdata", "earlier.tar.gz")), MaxBytes: 64 << 20,
+		OutboxBytes: 1 << 20, OutboxCount: 100, LogKeep: always, DeadKeep: always, JobKeep: always, Log: zap.New(core)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if logs.Len() > 0 {
+		t.Errorf("log %v", logs.All())
+	}
+	at := time.UnixMilli(1_700_000_000_000)
+
+	q := queue(t, s, "echo")
+	var waiting []string
+	for c := range 7 {
+		for _, r := range read(t, q, c) {
+			waiting = append(waiting, r.ID)
+		}
+	}
+	if slices.Sort(waiting); !slices.Equal(waiting, []string{"evt_10", "evt_14", "evt_15", "evt_16", "evt_17", "evt_18", "evt_19", "evt_20", "evt_3"}) {
+		t.Errorf("events %q", waiting)
+	}
+
+	out := make(chan *store.OutgoingDelivery, 3)
+	stop, err := s.ConsumeOutgoing(ctx, "bot.example.com", func(d *store.OutgoingDelivery) { out <- d })
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stop()
+	for _, want := range []store.Outgoing{
+		{ID: "out0", Component: "bot.example.com", Queued: at, Stanza: "<message id='0'/>"},
+		{ID: "out1", Component: "bot.example.com", Queued: at, Stanza: "<message id='1'/>"},
+		{ID: "out2", Component: "bot.example.com", Queued: at, Stanza: "<message id='2'/>"},
+	} {
+		if d := <-out; d.Outgoing != want {
+			t.Errorf("outbox record %+v, want %+v", d.Outgoing, want)
+		}
+	}
+
+	d, _, err := s.DeadLetter(ctx, "evt_dead1")
+	if err != nil || d.Reason != "too old" || !d.Died.Equal(at) || len(d.Attempts) != 1 || d.Attempts[0] != (deliverylog.Attempt{Time: at, Status: 500, Duration: time.Second, Error: "HTTP 500", Answer: "no", ContentType: "text/plain", Note: "a note"}) {
+		t.Errorf("dead letter %+v %v", d, err)
+	}
+	for endpoint, want := range map[string]int{"echo": 2, "": 1} {
+		if n, err := s.CountDeadLetters(ctx, endpoint); n != want || err != nil {
+			t.Errorf("%q has %d dead letters, want %d (%v)", endpoint, n, want, err)
+		}
+	}
+
+	delivery, err := s.DeliveryLog().Get(ctx, "evt_1")
+	var statuses []int
+	for _, a := range delivery.Attempts {
+		statuses = append(statuses, a.Status)
+	}
+	if err != nil || delivery.State != deliverylog.Delivered || delivery.Stanza != "<message/>" || !slices.Equal(statuses, []int{503, 500, 200}) {
+		t.Errorf("delivery %+v %v", delivery, err)
+	}
+
+	if st, err := s.EndpointState(ctx, "echo"); err != nil || !st.Disabled || st.Reason != "by an operator" || !st.Since.Equal(at) {
+		t.Errorf("endpoint %+v %v", st, err)
+	}
+	if has, err := s.Features().Get(ctx, "example.com"); err != nil || !maps.EqualFunc(has, store.HostFeatures{"urn:xmpp:ping": {}, "gone": at}, time.Time.Equal) {
+		t.Errorf("features %v %v", has, err)
+	}
+	if all, err := s.Subscribers().All(ctx); err != nil || !slices.Equal(all, []store.Subscriber{{Bot: "a@bot.example.com", User: "u@example.com"}}) {
+		t.Errorf("subscribers %v %v", all, err)
+	}
+	data, revision, err := s.Rosters().Get(ctx, "romeo", "example.com")
+	if err != nil || string(data) != "roster" {
+		t.Errorf("roster %q %v", data, err)
+	}
+	if _, err := s.Rosters().Put(ctx, "romeo", "example.com", []byte("new"), revision); err != nil {
+		t.Errorf("replace the roster: %v", err)
+	}
+	if job, err := s.Rosters().Job(ctx, "job1"); err != nil || string(job) != `{"n":1}` {
+		t.Errorf("job %q %v", job, err)
+	}
+	if err := s.Subscribers().Remove(ctx, store.Subscriber{Bot: "a@bot.example.com", User: "u@example.com"}); err != nil {
+		t.Error(err)
+	}
+	if all, err := s.Subscribers().All(ctx); err != nil || len(all) > 0 {
+		t.Errorf("subscribers after all were removed: %v %v", all, err)
+	}
+}
