@@ -25,7 +25,7 @@ func TestImports(t *testing.T) {
 		{"stanzahook/", "github.com/prometheus/", "stanzahook/cmd/internal/metrics"},
 		{"stanzahook/", "github.com/coreos/", "stanzahook/cmd/"},
 		{"stanzahook/", "github.com/gorilla/", "stanzahook/httpapi"},
-		{"stanzahook/", "github.com/nats-io/", "stanzahook/pkg/store"},
+		{"stanzahook/", "github.com/nats-io/", "stanzahook/pkg/store/internal/stream"},
 		{"stanzahook/pkg/jid", "stanzahook/", ""},
 		{"stanzahook/pkg/webhook", "stanzahook/pkg/delivery", ""},
 		{"stanzahook/pkg/webhook", "stanzahook/pkg/store", ""},
