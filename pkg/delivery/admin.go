@@ -18,7 +18,7 @@ var (
 	ErrUnknown  = errors.New("no such event waits")
 )
 
-// Status is what is to be told of an endpoint.
+// Status is how an endpoint is.
 type Status struct {
 	Disabled    bool
 	Reason      string    // of Disabled

@@ -65,13 +65,13 @@ func (w *Worker) try(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
 	return v, began, true
 }
 
-// tried is an attempt for the delivery log.
+// attemptOf is an attempt for the delivery log.
 func attemptOf(v *webhook.Verdict, began, ended time.Time) *deliverylog.Attempt {
 	return &deliverylog.Attempt{Time: began, Status: v.Status, Duration: ended.Sub(began), ContentType: strings.ToValidUTF8(v.ContentType, "\uFFFD"), Note: v.Note.String()}
 }
 
-// judged draws the consequences for the endpoint. An event of which no request was
-// made says nothing of it.
+// updateBreaker tells the breaker what became of an attempt. An event of which no request
+// was made says nothing about the endpoint.
 func (w *Worker) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, probe bool) {
 	if v.Unsent {
 		if probe {
@@ -111,7 +111,7 @@ func (w *Worker) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, pro
 	}
 }
 
-// note writes the delivery log.
+// logAttempt writes an attempt into the delivery log.
 func (w *Worker) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.Attempt) {
 	state := deliverylog.Delivered
 	switch {
@@ -126,7 +126,7 @@ func (w *Worker) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.Attem
 	w.logDelivery(ev, state, v.Reason, at)
 }
 
-// entry adds to the delivery log.
+// logDelivery adds to the delivery log.
 func (w *Worker) logDelivery(ev *webhook.Event, state deliverylog.State, reason string, at *deliverylog.Attempt) {
 	if w.store == nil || ev.Test {
 		return

@@ -17,7 +17,7 @@ const (
 	lastProbe  = time.Minute
 )
 
-// health knows whether an endpoint may be bothered now. A breaker opens when
+// breaker knows whether an endpoint may be asked now. It opens when
 // attempts fail one after the other: those without an answer whoever they are for,
 // others if they are of two senders at least. Then one attempt at a time probes
 // whether the endpoint is back. Nobody else is held back before so many senders
@@ -52,7 +52,7 @@ type failed struct {
 	silent bool
 }
 
-// failing is what health is told of an attempt that failed.
+// failing is a failed attempt, as the breaker counts it.
 type failing struct {
 	sender jid.JID
 	fault  webhook.Fault
@@ -121,7 +121,7 @@ func (b *breaker) allowed(now time.Time) (ok, probe bool, wait time.Duration) {
 	return true, true, 0
 }
 
-// unprobe gives back the right to probe without a result.
+// cancelProbe gives back the right to probe without a result.
 func (b *breaker) cancelProbe() {
 	b.mu.Lock()
 	b.probing = false
@@ -258,7 +258,7 @@ func (b *breaker) succeededSince(t time.Time) bool {
 	return b.lastSuccess.After(t)
 }
 
-// status fills in what health knows.
+// status fills in what the breaker knows.
 func (b *breaker) status(now time.Time) Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -36,7 +36,7 @@ func (w *Worker) Request(ev *webhook.Event, answer func(webhook.Verdict)) bool {
 	return w.runner.add("", senderOf(w.Endpoint(), ev.Stanza.From), maxDirect, func(bool) { answer(w.attemptOnce(ev)) })
 }
 
-// once makes the one attempt of an event that is in memory only. An endpoint
+// attemptOnce makes the one attempt of an event that is in memory only. An endpoint
 // that is known to be down is not bothered.
 func (w *Worker) attemptOnce(ev *webhook.Event) webhook.Verdict {
 	if w.tracing() {

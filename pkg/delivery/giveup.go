@@ -14,7 +14,7 @@ import (
 )
 
 // putDeadLetter makes a dead letter of an event, and returns when it is on disk. Only
-// then the event may leave its queue, and its sender may be told.
+// then the event may leave its queue, and its sender may get an error.
 func (w *Worker) putDeadLetter(ctx context.Context, ev *webhook.Event, since time.Time, reason string, attempts []deliverylog.Attempt) error {
 	s := ev.Stanza
 	err := w.store.PutDeadLetter(ctx, &store.DeadLetter{
@@ -65,7 +65,7 @@ func (q *queue) expire(l *lane, it *item) (ours bool) {
 //
 // Killed before the dead letter is on disk: the event is delivered again, or
 // given up again. Killed after: the same, and the dead letter is written over;
-// the sender may be told twice, in stanzas with the same id.
+// the sender may get two errors, in stanzas with the same id.
 func (q *queue) giveUp(l *lane, it *item, reason string, e *stanza.Error) (ours bool) {
 	if !q.putDeadLetter(l, it, reason) {
 		return false

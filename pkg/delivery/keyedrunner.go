@@ -8,7 +8,7 @@ import (
 
 // keyedRunner runs jobs: those of one key one after the other, in the order they were
 // added; keys independently of each other. A lane is a goroutine that exists
-// while it has jobs. A job is told whether more wait behind it.
+// while it has jobs. A job learns whether more wait behind it.
 type keyedRunner struct {
 	mu      sync.Mutex
 	waiting map[string][]job

@@ -41,7 +41,7 @@ type lane struct {
 	tailStoring  int    // of these: the store has not said yet
 	last         uint64 // the last place that was in memory
 
-	trail []*item // answered, in order, until the store is told
+	trail []*item // answered, in order, until ack
 
 	// of the first event
 	history []deliverylog.Attempt
@@ -63,7 +63,7 @@ const (
 	waiting           // until a time
 )
 
-// over reports whether nothing of a lane is left.
+// done reports whether nothing of a lane is left.
 func (l *lane) done() bool {
 	return l.state == idle && len(l.mem) == 0 && l.tail == 0 && len(l.trail) == 0 && l.storing == 0 && l.tailStoring == 0
 }

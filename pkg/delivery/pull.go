@@ -37,7 +37,7 @@ type Puller struct {
 	disk *store.Queue
 	mark uint32 // of the queue, in cursors
 
-	// turn is held by whoever moves acked: an acknowledgement, or expiry.
+	// acking is held by whoever moves acked: an acknowledgement, or expiry.
 	acking chan struct{}
 
 	mu          sync.Mutex
@@ -113,7 +113,7 @@ func (p *Puller) wake() {
 	}
 }
 
-// change returns what is closed at the next wake.
+// nextWake returns what is closed at the next wake.
 func (p *Puller) nextWake() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,7 +123,7 @@ func (p *Puller) nextWake() <-chan struct{} {
 	return p.more
 }
 
-// begin waits for the turn to acknowledge.
+// lockAck waits for the right to move acked.
 func (p *Puller) lockAck(ctx context.Context) error {
 	select {
 	case p.acking <- struct{}{}:
@@ -135,7 +135,7 @@ func (p *Puller) lockAck(ctx context.Context) error {
 
 func (p *Puller) unlockAck() { <-p.acking }
 
-// settle notes that everything up to an event is over, but for what is owing.
+// advance notes that everything up to an event is finished, but for what is unconfirmed.
 func (p *Puller) advance(seq uint64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -144,7 +144,7 @@ func (p *Puller) advance(seq uint64) {
 	p.forgetHandouts()
 }
 
-// paid notes that what was owing for an event is confirmed.
+// onConfirmed notes that the server has what was sent for an event.
 func (p *Puller) onConfirmed(seq uint64) {
 	p.mu.Lock()
 	if i := slices.Index(p.unconfirmed, seq); i == 0 {
@@ -156,7 +156,7 @@ func (p *Puller) onConfirmed(seq uint64) {
 	p.ackStore()
 }
 
-// clear tells the store what may be removed.
+// ackStore tells the store which events may be removed.
 func (p *Puller) ackStore() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -185,7 +185,7 @@ func (p *Puller) Interrupt() {
 	p.endReader(ErrDisabled)
 }
 
-// dismiss ends the reader there is; p.mu is held.
+// endReader ends the reader there is; p.mu is held.
 func (p *Puller) endReader(why error) {
 	if p.reader != nil {
 		p.reader.why = why

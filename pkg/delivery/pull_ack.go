@@ -82,7 +82,7 @@ func (p *Puller) skip(to uint64) {
 	p.mu.Unlock()
 }
 
-// seen checks that the event of a cursor is the one that is there.
+// checkCursor checks that the event of a cursor is the one that is there.
 func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 	if c.event == 0 || c.place <= p.place() {
 		return nil
@@ -98,7 +98,7 @@ func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 	return nil
 }
 
-// accept ends the first event: its reader has it.
+// complete ends the first event: its reader has it.
 func (p *Puller) complete(r *store.Stored) error {
 	ev, err := readEvent(&r.Record)
 	if err != nil { // it was shown to nobody
@@ -126,7 +126,7 @@ func (p *Puller) complete(r *store.Stored) error {
 // stanza is sent again with the same id.
 func (p *Puller) send(ev *webhook.Event, seq uint64, out *stanza.Stanza) error {
 	p.mu.Lock()
-	if out != nil { // before it can be paid
+	if out != nil { // before it can be confirmed
 		p.unconfirmed = append(p.unconfirmed, seq)
 	}
 	p.mu.Unlock()

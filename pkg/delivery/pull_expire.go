@@ -12,7 +12,7 @@ import (
 	"stanzahook/pkg/store/deliverylog"
 )
 
-// expire gives up what nobody has acknowledged within MaxAge, until ctx ends.
+// expireLoop gives up what nobody has acknowledged within MaxAge, until ctx ends.
 func (p *Puller) expireLoop(ctx context.Context) {
 	for {
 		next, err := p.cull(ctx)
@@ -52,7 +52,7 @@ func (p *Puller) cull(ctx context.Context) (next time.Duration, err error) {
 	}
 }
 
-// giveUp makes a dead letter of the first event, and tells the sender.
+// giveUp makes a dead letter of the first event, and sends an error to its sender.
 //
 // Killed before the dead letter is on disk: the event is still there. Killed
 // after: it is given up again, and the dead letter is written over; the sender

@@ -51,7 +51,7 @@ func (p *Puller) forgetHandouts() {
 	p.handouts = kept
 }
 
-// over writes into the delivery log that an event has ended, with the times that
+// logEnd writes into the delivery log that an event has ended, with the times that
 // a reader got it.
 func (p *Puller) logEnd(ev *webhook.Event, state deliverylog.State, reason string, tries []deliverylog.Attempt) {
 	var last *deliverylog.Attempt

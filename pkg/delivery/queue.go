@@ -127,7 +127,7 @@ func (q *queue) unload(l *lane, it *item) {
 	l.of.bytes -= it.size
 }
 
-// stored is told what became of storing an event.
+// onStored learns what became of storing an event.
 func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error) {
 	q.mu.Lock()
 	refused := false
@@ -183,7 +183,7 @@ func (q *queue) lane(conversation string, sender jid.JID) *lane {
 	return l
 }
 
-// settle puts an idle lane where it belongs: in the list of the ready, or away.
+// place puts an idle lane where it belongs: in the list of the ready, or away.
 func (q *queue) place(l *lane) {
 	if l.state == idle && l.workable() {
 		l.state = ready
@@ -201,7 +201,7 @@ func (q *queue) forgetIfDone(l *lane) {
 	}
 }
 
-// pay tells the store of answered events, in the order of the conversation.
+// ack acknowledges finished events to the store in conversation order.
 func (q *queue) ack(l *lane) {
 	for len(l.trail) > 0 && l.trail[0].confirmed && l.trail[0].state != storing {
 		it := l.trail[0]
@@ -215,7 +215,7 @@ func (q *queue) ack(l *lane) {
 	}
 }
 
-// answered is called when an event is over: what was to be sent is confirmed.
+// onConfirmed is called when an event is finished: the server has what was to be sent.
 func (q *queue) onConfirmed(l *lane, it *item) {
 	if q.w.tracing() {
 		q.w.trace("an event is over", it.Event)

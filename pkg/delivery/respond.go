@@ -10,12 +10,12 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// conclude ends an event that was judged: it sends the receipt, the replies or
-// the error, and calls settled when the server has confirmed the last of them
+// respond ends an event that was judged: it sends the receipt, the replies or
+// the error, and calls onConfirmed when the server has confirmed the last of them
 // (at once if there is none). more says that the next event of the conversation is
 // there already.
 //
-// Killed before settled: a queued event is delivered again, and what was sent
+// Killed before onConfirmed: a queued event is delivered again, and what was sent
 // is sent again with the same ids.
 func (w *Worker) respond(ev *webhook.Event, v webhook.Verdict, more bool, onConfirmed func()) {
 	var out []*stanza.Stanza
@@ -95,7 +95,7 @@ func (w *Worker) send(ev *webhook.Event, out []*stanza.Stanza, more bool, onConf
 			}
 			if !errors.Is(err, ErrBusy) {
 				w.repeats.Error(w.log, "a reply can not be sent", about(ev, zap.Error(err))...)
-				done(nil) // nor ever will it: the event is over
+				done(nil) // permanent error: drop the reply and finish the event
 				break
 			}
 			w.repeats.Warn(w.log, "a reply waits", about(ev, zap.Error(err))...)

@@ -14,7 +14,7 @@ func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.8 + 0.4*rand.Float64()))
 }
 
-// again is what follows an attempt after which the event is to be tried again.
+// retry is what follows an attempt after which the event is to be tried again.
 func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 	now := time.Now()
 	q.mu.Lock()
@@ -43,7 +43,7 @@ func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 	return false
 }
 
-// retry lets a lane wait after an attempt; not at all if the endpoint has become
+// retryIn lets a lane wait after an attempt; not at all if the endpoint has become
 // another since the attempt began, for what failed was the one before.
 func (q *queue) retryIn(l *lane, d time.Duration, of *setup) {
 	q.mu.Lock()
@@ -54,7 +54,7 @@ func (q *queue) retryIn(l *lane, d time.Duration, of *setup) {
 	q.delayLocked(l, d)
 }
 
-// rest holds everything back: the store cannot be used now. It is logged once.
+// pause holds everything back: the store cannot be used now. It is logged once.
 func (q *queue) pause(l *lane, what string, err error) {
 	q.delay(l, storePause)
 	q.mu.Lock()
@@ -67,15 +67,15 @@ func (q *queue) pause(l *lane, what string, err error) {
 	}
 }
 
-// later lets a lane wait; it is not the caller's any more. What it has in memory beyond its first event goes;
-// of a queue that has too much, the first as well.
+// delay lets a lane wait; it is not the caller's any more. Its events leave memory but for
+// the first one, which leaves too if the queue has too much in memory.
 func (q *queue) delay(l *lane, d time.Duration) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.delayLocked(l, d)
 }
 
-// wait is later for who holds q.mu.
+// delayLocked is delay for a caller that holds q.mu.
 func (q *queue) delayLocked(l *lane, d time.Duration) {
 	now := time.Now()
 	keep := 1
@@ -88,8 +88,7 @@ func (q *queue) delayLocked(l *lane, d time.Duration) {
 	q.wakeIn(now, d)
 }
 
-// shed leaves the events of a lane that are stored to the store, but for the
-// first ones.
+// evict leaves the stored events of a lane to the store alone, but for the first ones.
 func (q *queue) evict(l *lane, keep int) {
 	n := len(l.mem)
 	for n > keep && l.mem[n-1].state == stored {

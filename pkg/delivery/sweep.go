@@ -54,7 +54,7 @@ func (q *queue) sweep(now time.Time) {
 	}
 }
 
-// cull gives up the events at the head of a lane that are too old.
+// expireHead gives up the events at the head of a lane that are too old.
 func (q *queue) expireHead(l *lane) {
 	for q.w.start.Err() == nil {
 		it, err := q.first(l)

@@ -60,7 +60,7 @@ type setup struct {
 	e      *webhook.Endpoint
 	client *webhook.Client
 	slots  *slots
-	logged atomic.Uint32 // which notes are in the log
+	logged atomic.Uint32 // notes that are in the log
 }
 
 func newSetup(e *webhook.Endpoint) (*setup, error) {
@@ -145,7 +145,7 @@ func (w *Worker) Endpoint() *webhook.Endpoint { return w.current.Load().e }
 
 // Enqueue takes a message or presence for durable delivery. It does not wait:
 // the event is stored while it is delivered. It reports false if it cannot be
-// taken now, and the sender is to be told; if the store refuses the event
+// taken now, and the sender gets an error; if the store refuses the event
 // later, the worker tells the sender.
 func (w *Worker) Enqueue(ev *webhook.Event) bool {
 	w.Endpoint().Admit(ev)

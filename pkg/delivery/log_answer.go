@@ -9,13 +9,13 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// What was told of an endpoint's answers since its configuration was read.
+// What was logged of an endpoint's answers since its configuration was read.
 const (
 	loggedNoReply uint32 = 1 << iota
 	loggedReplaced
 )
 
-// tell logs what the people who run an endpoint should know of an answer: a note
+// logAnswer logs what the people who run an endpoint should know of an answer: a note
 // once, and messages that it refused or answered with what cannot be read, once a
 // minute for each status.
 // In the formats of the modules most other errors are what a bot says to people.
@@ -32,5 +32,5 @@ func (w *Worker) logAnswer(ev *webhook.Event, v *webhook.Verdict, at *deliverylo
 	}
 }
 
-// tells reports whether something is to be told for the first time.
+// firstTime reports whether a note was not logged yet.
 func (s *setup) firstTime(what uint32) bool { return s.logged.Or(what)&what == 0 }
