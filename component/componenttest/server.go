@@ -94,42 +94,28 @@ func (s *Server) Drop() {
 	}
 }
 
-// Refuse makes the server answer handshakes with this stream error, such as
-// "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"; "" accepts again.
-func (s *Server) Refuse(streamError string) {
+func (s *Server) set(change func()) {
 	s.mu.Lock()
-	s.refuse = streamError
-	s.mu.Unlock()
+	defer s.mu.Unlock()
+	change()
 }
 
+// Refuse makes the server answer handshakes with this stream error, such as
+// "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"; "" accepts again.
+func (s *Server) Refuse(streamError string) { s.set(func() { s.refuse = streamError }) }
+
 // SwallowMarkers stops or resumes routing the component's own messages back.
-func (s *Server) SwallowMarkers(yes bool) {
-	s.mu.Lock()
-	s.swallow = yes
-	s.mu.Unlock()
-}
+func (s *Server) SwallowMarkers(yes bool) { s.set(func() { s.swallow = yes }) }
 
 // Limit makes the server close the stream over a stanza of more bytes, as
 // ejabberd does.
-func (s *Server) Limit(bytes int) {
-	s.mu.Lock()
-	s.limit = bytes
-	s.mu.Unlock()
-}
+func (s *Server) Limit(bytes int) { s.set(func() { s.limit = bytes }) }
 
 // Forget makes the server drop what it receives, for benchmarks.
-func (s *Server) Forget() {
-	s.mu.Lock()
-	s.forget = true
-	s.mu.Unlock()
-}
+func (s *Server) Forget() { s.set(func() { s.forget = true }) }
 
 // Prelude is sent in the same write as <handshake/>.
-func (s *Server) Prelude(xml string) {
-	s.mu.Lock()
-	s.prelude = xml
-	s.mu.Unlock()
-}
+func (s *Server) Prelude(xml string) { s.set(func() { s.prelude = xml }) }
 
 // Answer makes the server answer each stanza with the result of f, which may be
 // several stanzas. Expect finds the stanzas for which f returns "". f is called on

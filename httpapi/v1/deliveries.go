@@ -131,10 +131,7 @@ func ofDelivery(id string, err error) error {
 }
 
 func (h handler) dropDelivery(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
-	if err := nothing(w, r); err != nil {
+	if err := noInput(w, r); err != nil {
 		return err
 	}
 	id := mux.Vars(r)["id"]
@@ -146,10 +143,7 @@ func (h handler) dropDelivery(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h handler) replayDelivery(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
-	if err := nothing(w, r); err != nil {
+	if err := noInput(w, r); err != nil {
 		return err
 	}
 	id := mux.Vars(r)["id"]

@@ -112,10 +112,7 @@ func ofEndpoint(name string, err error) error {
 }
 
 func (h handler) testEndpoint(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
-	if err := nothing(w, r); err != nil {
+	if err := noInput(w, r); err != nil {
 		return err
 	}
 	name := mux.Vars(r)["name"]
@@ -130,10 +127,7 @@ func (h handler) testEndpoint(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (h handler) enableEndpoint(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
-	if err := nothing(w, r); err != nil {
+	if err := noInput(w, r); err != nil {
 		return err
 	}
 	return h.answerEndpoint(w, r, h.Endpoints.Enable(r.Context(), mux.Vars(r)["name"]))

@@ -24,10 +24,7 @@ func (h handler) reload(w http.ResponseWriter, r *http.Request) error {
 	if h.Reload == nil {
 		return ErrNotFound
 	}
-	if _, err := parameters(r); err != nil {
-		return err
-	}
-	if err := nothing(w, r); err != nil {
+	if err := noInput(w, r); err != nil {
 		return err
 	}
 	changed, err := h.Reload(context.WithoutCancel(r.Context()))

@@ -193,3 +193,11 @@ func body(w http.ResponseWriter, r *http.Request, v any) error {
 
 // nothing makes sure that a request has no fields.
 func nothing(w http.ResponseWriter, r *http.Request) error { return body(w, r, &struct{}{}) }
+
+// noInput refuses query parameters and a body with members.
+func noInput(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	return nothing(w, r)
+}

@@ -3,33 +3,33 @@ package document
 import (
 	"bytes"
 	"strconv"
+	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
 )
 
-// Syntax is how a text writes its characters.
+// Syntax is the syntax of a text.
 type Syntax uint8
 
 // The syntaxes.
 const (
-	Plain Syntax = iota // as they are: texts and forms
-	JSON                // also as \u001b
-	XML                 // also as &#27;
+	Plain Syntax = iota // without escapes: texts and forms
+	JSON                // with escapes as \u001b
+	XML                 // with references as &#27;
 )
 
 const replacement = utf8.RuneError // U+FFFD
 
-// forbidden reports whether a character is replaced: C0 controls but for tab,
-// line feed and carriage return, DEL, halves of surrogate pairs, U+FFFE and
-// U+FFFF. DEL alone is a Char of XML 1.0; like the others it shows nothing, and
-// comes from a terminal.
+// forbidden reports whether Clean replaces a character: C0 controls except tab, line
+// feed and carriage return, DEL, surrogates, U+FFFE and U+FFFF. XML 1.0 allows only
+// DEL of these; like the others it is invisible and comes from terminals.
 func forbidden(r rune) bool {
 	return r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0x7f || utf16.IsSurrogate(r) || r == 0xFFFE || r == 0xFFFF
 }
 
-// Clean replaces each forbidden character by U+FFFD, also where it is escaped,
-// and returns how many there were. What has none of them comes back as it is.
-// The text must be valid UTF-8.
+// Clean replaces each forbidden character by U+FFFD, escaped ones too, and returns
+// how many there were. It returns a text without any unchanged. The text must be
+// valid UTF-8.
 func Clean(text []byte, as Syntax) (clean []byte, replaced int) {
 	last, now := 0, as
 	for i := 0; i < len(text); {
@@ -50,7 +50,7 @@ func Clean(text []byte, as Syntax) (clean []byte, replaced int) {
 	return append(clean, text[last:]...), replaced
 }
 
-// CleanString is Clean for a text that is a string.
+// CleanString is Clean for a string without escapes.
 func CleanString(text string) (clean string, replaced int) {
 	b, n := Clean([]byte(text), Plain)
 	if n == 0 {
@@ -59,8 +59,8 @@ func CleanString(text string) (clean string, replaced int) {
 	return string(b), n
 }
 
-// next looks at what stands first in s: its length, and whether and by what it
-// is replaced.
+// next returns the length of the first character or escape in s, whether it is
+// replaced, and by what.
 func next(s []byte, as Syntax) (n int, bad bool, by string) {
 	const text = string(replacement)
 	switch c := s[0]; {
@@ -78,7 +78,7 @@ func next(s []byte, as Syntax) (n int, bad bool, by string) {
 	}
 }
 
-// escape looks at a backslash in JSON and what belongs to it.
+// escape reads an escape of JSON.
 func escape(s []byte) (n int, bad bool) {
 	if len(s) < 2 {
 		return 1, false
@@ -92,7 +92,7 @@ func escape(s []byte) (n int, bad bool) {
 	}
 	r, ok := unit(s)
 	if !ok {
-		return 2, false // the reader of the JSON refuses it
+		return 2, false // the JSON decoder refuses it
 	}
 	if utf16.IsSurrogate(r) {
 		if low, ok := unit(s[6:]); ok && utf16.DecodeRune(r, low) != replacement {
@@ -111,8 +111,7 @@ func unit(s []byte) (rune, bool) {
 	return rune(v), err == nil
 }
 
-// section returns how XML writes its characters from here on: in a CDATA
-// section there are no references.
+// section returns the syntax of XML from here on: a CDATA section has no references.
 func section(s []byte, now Syntax) Syntax {
 	switch {
 	case s[0] == '<' && bytes.HasPrefix(s, []byte("<![CDATA[")):
@@ -123,7 +122,7 @@ func section(s []byte, now Syntax) Syntax {
 	return now
 }
 
-// reference looks at an ampersand in XML and what belongs to it.
+// reference reads a reference of XML.
 func reference(s []byte) (n int, bad bool) {
 	end := bytes.IndexByte(s[:min(len(s), 16)], ';')
 	if end < 3 || s[1] != '#' {
@@ -135,4 +134,13 @@ func reference(s []byte) (n int, bad bool) {
 	}
 	v, err := strconv.ParseUint(digits, base, 32)
 	return end + 1, err == nil && v <= utf8.MaxRune && forbidden(rune(v))
+}
+
+// Clip shortens a text for an error message to at most so many bytes, plus an
+// ellipsis, and makes it valid UTF-8.
+func Clip(text string, most int) string {
+	if len(text) > most {
+		return strings.ToValidUTF8(text[:most], "") + "…"
+	}
+	return strings.ToValidUTF8(text, "\uFFFD")
 }

@@ -11,11 +11,11 @@ import (
 	"golang.org/x/text/encoding/charmap"
 )
 
-// CharsetError means that a text names an encoding that is not decoded.
+// CharsetError means that a text names an unsupported encoding.
 type CharsetError struct{ Name string }
 
 func (e *CharsetError) Error() string {
-	return fmt.Sprintf("the charset %q is not supported; send UTF-8 (iso-8859-1 and windows-1252 are decoded too)", clip(e.Name))
+	return fmt.Sprintf("the charset %q is not supported; send UTF-8 (iso-8859-1 and windows-1252 are decoded too)", Clip(e.Name, 40))
 }
 
 // Errors of Decode.
@@ -25,7 +25,7 @@ var (
 	errUTF16      = errors.New("the body is UTF-16; send UTF-8")
 )
 
-// charset is an encoding that is known.
+// charset is a supported encoding.
 type charset uint8
 
 const (
@@ -35,8 +35,7 @@ const (
 	windows1252
 )
 
-// charsetOf returns an encoding by its name (IANA's, with the spellings that
-// programs use).
+// charsetOf returns the encoding with a name of IANA, or a common misspelling.
 func charsetOf(name string) (charset, error) {
 	switch strings.ToLower(name) {
 	case "":
@@ -51,13 +50,14 @@ func charsetOf(name string) (charset, error) {
 	return unnamed, &CharsetError{name}
 }
 
-// Decode returns a body as UTF-8 without a byte order mark, and XML without its
-// XML declaration. Valid UTF-8 is taken for that whatever the charset of the
-// Content-Type says: programs declare it wrongly, and no other text looks so.
+// Decode returns a body as UTF-8 without a byte order mark, and XML without its XML
+// declaration. It treats valid UTF-8 as UTF-8 whatever the charset of the
+// Content-Type: programs often declare another one, and text in other encodings is
+// hardly ever valid UTF-8.
 //
-// Errors: [*CharsetError], or what is wrong with the bytes.
+// Errors: [*CharsetError], or one about the bytes.
 func Decode(body []byte, contentType string, as Syntax) ([]byte, error) {
-	marked := bytes.HasPrefix(body, []byte(byteOrderMark)) // then it is UTF-8, whatever is declared
+	marked := bytes.HasPrefix(body, []byte(byteOrderMark)) // UTF-8, whatever the declaration
 	body = Unmarked(body)
 	param, err := charsetOf(charsetParam(contentType))
 	if marked {
@@ -75,14 +75,14 @@ func Decode(body []byte, contentType string, as Syntax) ([]byte, error) {
 	return decode(body, param)
 }
 
-// Unmarked returns a text without a byte order mark, which some editors and
-// programs put in front of it.
+// Unmarked returns a text without a leading byte order mark, which some editors and
+// programs write.
 func Unmarked(text []byte) []byte { return bytes.TrimPrefix(text, []byte(byteOrderMark)) }
 
 const byteOrderMark = "\uFEFF"
 
-// decodeXML decodes XML by its declaration, unless the Content-Type has a
-// charset (RFC 7303 section 3.2).
+// decodeXML decodes XML by the charset of the Content-Type, else by its declaration
+// (RFC 7303 section 3.2).
 func decodeXML(body []byte, param charset, err error, valid bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
@@ -121,7 +121,7 @@ func decode(body []byte, from charset) ([]byte, error) {
 	return nil, errUndeclared
 }
 
-// charsetParam is the charset of a Content-Type.
+// charsetParam returns the charset of a Content-Type.
 func charsetParam(contentType string) string {
 	if !strings.Contains(contentType, ";") {
 		return ""
@@ -131,11 +131,4 @@ func charsetParam(contentType string) string {
 		return ""
 	}
 	return params["charset"]
-}
-
-func clip(s string) string {
-	if len(s) > 40 {
-		s = s[:40] + "…"
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
 }

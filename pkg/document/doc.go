@@ -1,11 +1,9 @@
-// Package document reads the texts that other programs send: bodies of
-// requests and of answers.
+// Package document decodes the bodies of requests and answers of other programs.
 //
-// A text is UTF-8. A byte order mark in front of it is ignored (RFC 8259
-// section 8.1). ISO-8859-1 and Windows-1252 are decoded where a text says that
-// it is one of them, in the charset of its Content-Type or in its XML
-// declaration; every other encoding is refused by name.
+// Bodies are UTF-8, with or without a byte order mark (RFC 8259 section 8.1).
+// [Decode] also decodes ISO-8859-1 and Windows-1252 if the Content-Type or the XML
+// declaration names them; it refuses all other encodings.
 //
-// What XML cannot carry, and so no stanza, is replaced by U+FFFD and counted:
-// see [Clean].
+// [Clean] replaces characters that XML cannot carry, and so no stanza, by U+FFFD.
+// [NotJSON] explains JSON errors.
 package document

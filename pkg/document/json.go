@@ -11,11 +11,11 @@ import (
 	"unicode/utf8"
 )
 
-// form is how a form begins, urlencoded or in parts.
+// form matches the beginning of a form, urlencoded or multipart.
 var form = regexp.MustCompile(`^(?:[A-Za-z0-9_.%+\[\]-]+=|--[^\r\n]+\r?\n)`)
 
-// NotJSON says in plain words why a text is no JSON, such as "it ends too early";
-// it is empty for JSON. The decoder's own words are for those who write Go.
+// NotJSON says why a text is not JSON, such as "it ends too early"; it returns "" for
+// JSON. The errors of encoding/json are for Go programmers.
 func NotJSON(text []byte) string {
 	text = bytes.TrimSpace(Unmarked(text))
 	var value json.RawMessage
@@ -41,10 +41,10 @@ func NotJSON(text []byte) string {
 	return wrongAt(text, int(syntax.Offset)-1)
 }
 
-// maxNear bounds what is shown of a text, in characters.
+// maxNear bounds the quoted part of a text, in characters.
 const maxNear = 16
 
-// wrongAt names the first byte that does not belong there, counted from 1.
+// wrongAt names the position of the first wrong byte, counted from 1.
 func wrongAt(text []byte, at int) string {
 	at = max(0, min(at, len(text)-1))
 	for at > 0 && !utf8.RuneStart(text[at]) {

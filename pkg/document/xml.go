@@ -5,10 +5,9 @@ import (
 	"regexp"
 )
 
-// XMLText returns XML that came inside of another text, such as a JSON string,
-// without a byte order mark, an XML declaration and white space around it. Its
-// characters are decoded already, so an encoding that [Decode] knows says
-// nothing about it.
+// XMLText returns XML from inside another text, such as a JSON string, without byte
+// order mark, XML declaration and surrounding white space. The characters are already
+// decoded, so it ignores the declared encoding if [Decode] supports that.
 //
 // Error: [*CharsetError].
 func XMLText(text string) (string, error) {
@@ -19,9 +18,9 @@ func XMLText(text string) (string, error) {
 	return string(bytes.TrimSpace(rest)), nil
 }
 
-// declaration takes the XML declaration (XML 1.0 section 2.8) off a document,
-// with a byte order mark and white space before it, and returns the encoding
-// that it names. What is none stays, for the reader of the XML to refuse.
+// declaration removes the XML declaration (XML 1.0 section 2.8) of a document, with a
+// byte order mark and white space before it, and returns the encoding that it names.
+// It leaves an invalid declaration for the XML parser to refuse.
 func declaration(doc []byte) (rest []byte, encoding string) {
 	doc = bytes.TrimSpace(Unmarked(doc))
 	if !bytes.HasPrefix(doc, []byte("<?xml")) {

@@ -1,8 +1,6 @@
-// Package loglimit keeps the log small where an outsider decides how often something
-// happens. What comes again and again is logged when it comes first, and from then on
-// once a minute, with a count, for as long as it goes on.
-//
-// At level debug every occurrence is logged.
+// Package loglimit bounds log messages that an outsider can trigger at will. A
+// message is logged at its first occurrence, then once a minute with a count for as
+// long as it repeats. At level debug every occurrence is logged.
 package loglimit
 
 import (
@@ -15,15 +13,15 @@ import (
 
 const (
 	interval = time.Minute
-	// maxKeys bounds what a Limiter keeps. Messages over the bound share one count.
+	// maxKeys bounds the keys of a Limiter. Messages over the bound share one count.
 	maxKeys = 100
 )
 
-// Limiter limits log messages. The zero Limiter is ready for use, from several
-// goroutines at once. It keeps nothing but the number of occurrences and the fields of
-// the last one, for each message of the last minute.
+// Limiter limits log messages. The zero Limiter is ready for use by several
+// goroutines. For each message of the last minute it keeps the number of occurrences
+// and the fields of the last one.
 //
-// When the process ends, the count of the last minute is lost.
+// Killed: the counts of the last minute are lost.
 type Limiter struct {
 	mu   sync.Mutex
 	keys map[string]*repeated
@@ -48,8 +46,8 @@ func (l *Limiter) Error(log *zap.Logger, msg string, fields ...zap.Field) {
 	l.Log(log, zapcore.ErrorLevel, msg, msg, fields...)
 }
 
-// Log logs a message. Those with the same key are counted together; neither key nor msg
-// may hold anything of an outsider's.
+// Log logs a message. Messages with the same key are counted together. Neither key nor
+// msg may contain data of an outsider.
 func (l *Limiter) Log(log *zap.Logger, level zapcore.Level, key, msg string, fields ...zap.Field) {
 	if !log.Core().Enabled(level) {
 		return
@@ -61,7 +59,7 @@ func (l *Limiter) Log(log *zap.Logger, level zapcore.Level, key, msg string, fie
 	log.Debug(msg, fields...)
 }
 
-// first notes an occurrence and reports whether it is the first within a minute.
+// first counts an occurrence and reports whether it is the first within a minute.
 func (l *Limiter) first(log *zap.Logger, level zapcore.Level, key, msg string, fields []zap.Field) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -78,19 +76,19 @@ func (l *Limiter) first(log *zap.Logger, level zapcore.Level, key, msg string, f
 		return false
 	}
 	l.keys[key] = &repeated{}
-	time.AfterFunc(interval, func() { l.tell(key) })
+	time.AfterFunc(interval, func() { l.report(key) })
 	return true
 }
 
-// tell logs how often a message came since it was logged, or forgets it.
-func (l *Limiter) tell(key string) {
+// report logs how often a message was repeated, or forgets it if it was not.
+func (l *Limiter) report(key string) {
 	l.mu.Lock()
 	r := *l.keys[key]
 	if r.count == 0 {
 		delete(l.keys, key)
 	} else {
 		l.keys[key] = &repeated{}
-		time.AfterFunc(interval, func() { l.tell(key) })
+		time.AfterFunc(interval, func() { l.report(key) })
 	}
 	l.mu.Unlock()
 	if r.count > 0 {

@@ -7,30 +7,29 @@ import (
 	"strings"
 )
 
-// Address is where requests go: an http or https URL, or a socket of this
-// machine. Its path and query may have placeholders, in whose place the values
-// of a request are put, each escaped. It is immutable; goroutines may share it.
+// Address is the target of requests: an http or https URL, or a Unix socket. Its path
+// and query may have placeholders for the values of a request, which are escaped. It
+// is immutable; goroutines may share it.
 type Address struct {
 	scheme string // http or https
-	host   string // as the Host field has it: in ASCII
+	host   string // as in the Host field: in ASCII
 	socket string // path of the socket; empty: none
 	path   [][]piece
 	query  []piece
-	asked  bool // there is a query, if an empty one
+	asked  bool // has a query, perhaps an empty one
 	holes  bool
 }
 
-// piece is text that stands as it is sent, or a placeholder.
+// piece is a placeholder, or text in the form in which it is sent.
 type piece struct {
 	text string
 	hole bool
 }
 
-// SegmentError means that the values of a request would make a segment of the
-// path "." or "..", which no escape protects: it leads to another path (RFC 3986
-// section 5.2.4).
+// SegmentError means that the values of a request make a path segment "." or "..",
+// which leads to another path even if it is escaped (RFC 3986 section 5.2.4).
 type SegmentError struct {
-	Segment string // as it would be sent
+	Segment string // in the form in which it would be sent
 }
 
 // Error names the segment.
@@ -38,28 +37,28 @@ func (e *SegmentError) Error() string {
 	return fmt.Sprintf("the path would have %q as a segment, and so lead to another path than the configured one", e.Segment)
 }
 
-// HasPlaceholders reports whether not all requests have the same URL.
+// HasPlaceholders reports whether the URL depends on the request.
 func (a *Address) HasPlaceholders() bool { return a.holes }
 
-// Scheme is http or https; that of a socket is http.
+// Scheme returns http or https; http for a socket.
 func (a *Address) Scheme() string { return a.scheme }
 
-// Host is the host in ASCII, with the port if there is one; that of a socket is
-// localhost.
+// Host returns the host in ASCII, with the port if there is one; localhost for a
+// socket.
 func (a *Address) Host() string { return a.host }
 
-// Socket is the path of the socket, empty for a URL.
+// Socket returns the path of the socket; empty for a URL.
 func (a *Address) Socket() string { return a.socket }
 
-// URL is that of a request, for net/http. value returns the value of a
-// placeholder. The error is a [*SegmentError]. For a socket there is
-// [ClientOptions.Socket] besides.
+// URL returns the URL of a request, for net/http. value returns the value of a
+// placeholder. The error is a [*SegmentError]. For a socket, set
+// [ClientOptions.Socket] too.
 func (a *Address) URL(value func(placeholder string) string) (*url.URL, error) {
 	raw, err := a.appendPath(nil, value)
 	if err != nil {
 		return nil, err
 	}
-	path, err := url.PathUnescape(string(raw)) // what escape and ParseAddress leave can be unescaped
+	path, err := url.PathUnescape(string(raw)) // appendEscaped and ParseAddress leave only valid escapes
 	if err != nil {
 		return nil, err
 	}
@@ -68,11 +67,11 @@ func (a *Address) URL(value func(placeholder string) string) (*url.URL, error) {
 	return u, nil
 }
 
-// Base is the URL without values, for what needs a host only.
+// Base returns the URL without path and query.
 func (a *Address) Base() *url.URL { return &url.URL{Scheme: a.scheme, Host: a.host, Path: "/"} }
 
-// AppendTarget appends path and query as the request line has them. value and
-// the error are as for [Address.URL].
+// AppendTarget appends path and query for the request line. value and the error are
+// as in [Address.URL].
 func (a *Address) AppendTarget(b []byte, value func(placeholder string) string) ([]byte, error) {
 	b, err := a.appendPath(b, value)
 	if err != nil {
@@ -126,9 +125,8 @@ func isDots(segment []byte) bool {
 
 const upperHex = "0123456789ABCDEF"
 
-// appendEscaped appends a value, byte by byte, so that it cannot end the segment
-// or the parameter that it stands in: all but the unreserved characters of RFC
-// 3986 section 2.3 are encoded.
+// appendEscaped appends a value so that it cannot end its segment or parameter: it
+// encodes all but the unreserved characters of RFC 3986 section 2.3.
 func appendEscaped(b []byte, value string) []byte {
 	for i := range len(value) {
 		if c := value[i]; isUnreserved(c) {
@@ -140,9 +138,8 @@ func appendEscaped(b []byte, value string) []byte {
 	return b
 }
 
-// appendFixed appends a part of a configured path or query. What stands for
-// itself stays, escapes that are there too; the rest, which RFC 3986 has no place
-// for, is encoded, byte by byte.
+// appendFixed appends a part of a configured path or query. It keeps escapes and
+// characters that RFC 3986 allows, and encodes all other bytes.
 func appendFixed(b []byte, text string, query bool) []byte {
 	for i := range len(text) {
 		c := text[i]

@@ -15,23 +15,22 @@ import (
 // socketPrefix begins the address of a socket.
 const socketPrefix = "unix:"
 
-// Errors of [ParseAddress] that a caller may want to put in other words.
+// Errors of [ParseAddress] that callers may reword.
 var (
 	ErrNotAddress      = errors.New("is not an http or https URL")
 	ErrPlaceholderHost = errors.New("has a placeholder outside the path and the query; move it there")
 )
 
-// ParseAddress reads an http or https URL, or a socket of this machine with the
-// path of its requests, as "unix:/run/bot.sock:/hook". placeholders are texts in
-// the path and query that values stand for; without any, braces are text. Errors
-// continue a sentence that begins with the key, and do not show the text: it may
-// have a password in it.
+// ParseAddress reads an http or https URL, or a Unix socket with a path for requests,
+// such as "unix:/run/bot.sock:/hook". placeholders are the placeholders allowed in
+// path and query; without any, braces are text. Errors continue a sentence that
+// begins with the key. They do not show the text, which may contain a password.
 func ParseAddress(text string, placeholders ...string) (*Address, error) {
 	if strings.ContainsFunc(text, unicode.IsControl) || strings.Contains(text, " ") {
 		return nil, ErrNotAddress
 	}
 	if strings.Contains(text, "#") {
-		return nil, errors.New("has a # in it, and what follows is never sent; remove it, or write %23 if it is part of the path")
+		return nil, errors.New("has a #, and what follows it is never sent; remove it, or write %23 if it is part of the path")
 	}
 	a, rest, err := parseOrigin(text, placeholders)
 	if err != nil {
@@ -52,7 +51,7 @@ func ParseAddress(text string, placeholders ...string) (*Address, error) {
 	return a, nil
 }
 
-// parseOrigin reads what stands before the path, and returns path and query.
+// parseOrigin reads the part before the path, and returns path and query.
 func parseOrigin(text string, placeholders []string) (a *Address, rest string, err error) {
 	if socket, found := strings.CutPrefix(text, socketPrefix); found {
 		socket, rest, _ = strings.Cut(socket, ":")
@@ -62,7 +61,7 @@ func parseOrigin(text string, placeholders []string) (a *Address, rest string, e
 		case !filepath.IsAbs(socket) || filepath.Clean(socket) != socket || socket == "/":
 			return nil, "", errors.New("has no absolute path of a socket; write for example unix:/run/bot/bot.sock:/hook")
 		case len(socket) > maxSocketPath:
-			return nil, "", fmt.Errorf("has a path of a socket of %d bytes, and the system takes %d at most; write a shorter one", len(socket), maxSocketPath)
+			return nil, "", fmt.Errorf("has a path of a socket of %d bytes, and the system allows at most %d; use a shorter one", len(socket), maxSocketPath)
 		case rest != "" && rest[0] != '/':
 			return nil, "", errors.New("has no path behind the socket and the colon; write for example unix:/run/bot/bot.sock:/hook")
 		}
@@ -85,8 +84,8 @@ func parseOrigin(text string, placeholders []string) (a *Address, rest string, e
 	case port != "" && !isPort(port):
 		return nil, "", errors.New("has no port number from 1 to 65535")
 	case u.User != nil:
-		// A URL is shown in the status and in logs.
-		return nil, "", errors.New("has a user or password in it, and URLs are not kept secret; write headers: {Authorization: \"Basic …\"} instead")
+		// URLs are shown in the status and in logs.
+		return nil, "", errors.New("has a user or password, and URLs are not kept secret; write headers: {Authorization: \"Basic …\"} instead")
 	}
 	host, err := hostASCII(u)
 	if err != nil {
@@ -95,7 +94,7 @@ func parseOrigin(text string, placeholders []string) (a *Address, rest string, e
 	return &Address{scheme: u.Scheme, host: host}, rest, nil
 }
 
-// maxSocketPath is what Linux has room for (unix(7)).
+// maxSocketPath is the limit of Linux (unix(7)).
 const maxSocketPath = 107
 
 func isPort(text string) bool {
@@ -103,8 +102,8 @@ func isPort(text string) bool {
 	return err == nil && port >= 1 && port <= 65535
 }
 
-// hostASCII is the host and port of a URL with an internationalised name in
-// ASCII (RFC 5891), as the DNS and the Host field have it.
+// hostASCII returns the host and port of a URL, with an internationalised name in
+// ASCII (RFC 5891), as in the DNS and the Host field.
 func hostASCII(u *url.URL) (string, error) {
 	name := ascii(u.Hostname())
 	for i := range len(name) {
@@ -125,7 +124,7 @@ func hostASCII(u *url.URL) (string, error) {
 	return name, nil
 }
 
-// pieces splits a text at its placeholders, and escapes what is between them.
+// pieces splits a text at its placeholders, and escapes the text between them.
 func pieces(all []piece, text string, placeholders []string, query bool) []piece {
 	for text != "" {
 		at, found := len(text), ""

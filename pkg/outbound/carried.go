@@ -2,10 +2,10 @@ package outbound
 
 import "net/netip"
 
-// carried returns the address that decides over addr: the IPv4 address that a
-// packet to it ends up at, if it carries one, else addr. Where that cannot be
-// told, addr decides, and others are those it may carry; none of them may be
-// one that is always refused.
+// carried returns the address by which addr is judged: the embedded IPv4 address that
+// receives its packets, else addr itself. If the position of the embedded address is
+// unknown, addr decides, and others are the candidates; none of them may be an
+// address that is always refused.
 func carried(addr netip.Addr) (decides netip.Addr, others []netip.Addr) {
 	if addr.Unmap().Is4() {
 		return addr.Unmap(), nil // ::ffff:0:0/96 (RFC 4291, section 2.5.5.2)
@@ -17,9 +17,9 @@ func carried(addr netip.Addr) (decides netip.Addr, others []netip.Addr) {
 	case b[0] == 0x00 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b && zero(b[4:12]):
 		return last, nil // 64:ff9b::/96, the translators' well-known prefix (RFC 6052)
 	case b[0] == 0x00 && b[1] == 0x64 && b[2] == 0xff && b[3] == 0x9b && b[4] == 0 && b[5] == 1:
-		// 64:ff9b:1::/48, for prefixes of local translators (RFC 8215). Where
-		// the IPv4 address is depends on the length of the prefix (RFC 6052,
-		// section 2.2).
+		// 64:ff9b:1::/48, for prefixes of local translators (RFC 8215). The
+		// position of the IPv4 address depends on the length of the prefix (RFC
+		// 6052, section 2.2).
 		if zero(b[6:12]) {
 			return last, nil
 		}
@@ -27,8 +27,8 @@ func carried(addr netip.Addr) (decides netip.Addr, others []netip.Addr) {
 	case b[0] == 0x20 && b[1] == 0x02:
 		return at(2, 3, 4, 5), nil // 2002::/16, 6to4 (RFC 3056)
 	case b[0] == 0x20 && b[1] == 0x01 && zero(b[2:4]):
-		// 2001::/32, Teredo: the relay, and the client with all bits turned
-		// over (RFC 4380, section 4).
+		// 2001::/32, Teredo: the relay, and the client with all bits
+		// inverted (RFC 4380, section 4).
 		client := netip.AddrFrom4([4]byte{^b[12], ^b[13], ^b[14], ^b[15]})
 		return addr, []netip.Addr{at(4, 5, 6, 7), client}
 	case isISATAP(addr):
@@ -40,9 +40,9 @@ func carried(addr netip.Addr) (decides netip.Addr, others []netip.Addr) {
 }
 
 // isISATAP reports whether an address has the interface identifier of an ISATAP
-// tunnel, ::0:5efe:a.b.c.d or ::200:5efe:a.b.c.d, behind whatever prefix: a host
-// with such an interface sends the packet to the IPv4 address (RFC 5214,
-// section 6.1). The bits for local and group count for nothing.
+// tunnel, ::0:5efe:a.b.c.d or ::200:5efe:a.b.c.d, after any prefix: a host with such
+// an interface sends the packet to the IPv4 address (RFC 5214, section 6.1). It
+// ignores the bits for local and group.
 func isISATAP(addr netip.Addr) bool {
 	if addr.Unmap().Is4() {
 		return false

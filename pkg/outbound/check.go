@@ -13,12 +13,10 @@ import (
 	"golang.org/x/net/idna"
 )
 
-// CheckHost gives the verdict on the host of a URL (url.URL.Hostname) as far as
-// no DNS is needed for it: on literal addresses, on localhost and names below
-// it (RFC 6761, section 6.3), which are 127.0.0.1 and ::1 and pass if one of
-// these does, and on numbers that only some resolvers take for an address
-// (127.1, 0x7f000001, 2130706433), which are refused. For other names it
-// returns nil. Errors wrap [ErrRefused].
+// CheckHost checks the host of a URL (url.URL.Hostname) without DNS. It checks literal
+// addresses. localhost and names below it (RFC 6761, section 6.3) pass if 127.0.0.1
+// or ::1 does. Numbers that only some resolvers read as an address (127.1,
+// 0x7f000001, 2130706433) are refused. Other names pass. Errors wrap [ErrRefused].
 func (g *Guard) CheckHost(host string) error {
 	host = strings.TrimSuffix(ascii(host), ".")
 	if addr, err := netip.ParseAddr(host); err == nil {
@@ -35,12 +33,11 @@ func (g *Guard) CheckHost(host string) error {
 	return nil
 }
 
-// CheckURL gives the verdict on a URL that the dialer of [NewClient] would
-// give, without connecting: a literal address is checked as it is, without DNS;
-// a name is resolved, and refused if none of its addresses may be reached (the
-// dialer passes over those that may not). A nil resolver is
-// net.DefaultResolver. The error wraps [ErrRefused], or is that of the
-// resolver. For a client with a proxy there is [Guard.CheckProxied].
+// CheckURL checks a URL as the dialer of [NewClient] does, without connecting. It
+// checks a literal address without DNS. It resolves a name, and refuses it if none of
+// its addresses may be reached (the dialer skips those that may not). A nil resolver
+// is net.DefaultResolver. The error wraps [ErrRefused], or is that of the resolver.
+// For a client with a proxy use [Guard.CheckProxied].
 func (g *Guard) CheckURL(ctx context.Context, resolver *net.Resolver, u *url.URL) error {
 	addrs, err := g.resolve(ctx, resolver, u)
 	if err != nil || len(addrs) == 0 {
@@ -52,11 +49,11 @@ func (g *Guard) CheckURL(ctx context.Context, resolver *net.Resolver, u *url.URL
 	return nil
 }
 
-// CheckProxied gives the verdict on a URL that the client of [NewClient] would
-// give before it hands a request to a proxy. Which of a name's addresses the
-// proxy connects to is unknown, so a name is refused if any of them is; one
-// that is not found here passes, as some networks leave names to the proxy.
-// The error wraps [ErrRefused], or is that of ctx.
+// CheckProxied checks a URL as the client of [NewClient] does before it sends a
+// request to a proxy. It is unknown to which address of a name the proxy connects, so
+// a name is refused if any of its addresses is. A name that cannot be resolved here
+// passes, since in some networks only the proxy resolves names. The error wraps
+// [ErrRefused], or is that of ctx.
 func (g *Guard) CheckProxied(ctx context.Context, resolver *net.Resolver, u *url.URL) error {
 	addrs, err := g.resolve(ctx, resolver, u)
 	if _, isDNS := errors.AsType[*net.DNSError](err); isDNS && ctx.Err() == nil {
@@ -73,7 +70,7 @@ func (g *Guard) CheckProxied(ctx context.Context, resolver *net.Resolver, u *url
 	return nil
 }
 
-// resolve returns the addresses of a name, and none for what CheckHost decides.
+// resolve returns the addresses of a name; none for a host that CheckHost decides.
 func (g *Guard) resolve(ctx context.Context, resolver *net.Resolver, u *url.URL) ([]netip.Addr, error) {
 	host := ascii(u.Hostname())
 	if err := g.CheckHost(host); err != nil {
@@ -92,8 +89,8 @@ func (g *Guard) resolve(ctx context.Context, resolver *net.Resolver, u *url.URL)
 	return addrs, nil
 }
 
-// checkAny returns nil if one of the addresses may be reached, else the
-// refusal of the first.
+// checkAny returns nil if one of the addresses may be reached, else the refusal of
+// the first.
 func (g *Guard) checkAny(addrs []netip.Addr) error {
 	for _, addr := range addrs {
 		if g.allows(addr) {
@@ -103,9 +100,9 @@ func (g *Guard) checkAny(addrs []netip.Addr) error {
 	return g.Check(addrs[0])
 }
 
-// endsInNumber reports whether the last label of a host is a number, decimal
-// or hexadecimal. No name ends in one, but inet_aton, and so some resolvers and
-// proxies, read addresses from such texts (WHATWG URL, "ends in a number").
+// endsInNumber reports whether the last label of a host is a decimal or hexadecimal
+// number. No name ends in one, but inet_aton, and with it some resolvers and proxies,
+// read such texts as addresses (WHATWG URL, "ends in a number").
 func endsInNumber(host string) bool {
 	last := host[strings.LastIndex(host, ".")+1:]
 	if digits, found := strings.CutPrefix(last, "0x"); found {
@@ -114,8 +111,8 @@ func endsInNumber(host string) bool {
 	return last != "" && strings.Trim(last, "0123456789") == ""
 }
 
-// ascii writes a host as net/http does before it connects: an internationalised
-// name, or digits of other scripts, in ASCII (RFC 5891).
+// ascii converts a host as net/http does before it connects: an internationalised
+// name, or digits of other scripts, to ASCII (RFC 5891).
 func ascii(host string) string {
 	for i := range len(host) {
 		if host[i] >= 0x80 {

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// The bounds of a client. A request as a whole is bounded by its context.
+// Bounds of a client. The context bounds a request as a whole.
 const (
 	dialTimeout      = 10 * time.Second
 	handshakeTimeout = 10 * time.Second
@@ -22,23 +22,22 @@ const (
 	MaxHeadBytes = 64 << 10
 )
 
-// ClientOptions are the settings of a client. The zero value is one without a
+// ClientOptions are the options of a client. The zero value is a client without a
 // proxy.
 type ClientOptions struct {
-	Proxy     *url.URL      // http or https, may have a user and a password; nil: none, whatever the environment says
+	Proxy     *url.URL      // http or https, may have a user and a password; nil: none, also not that of the environment
 	IdleConns int           // connections kept per host; 0: net/http's default, 2
 	TLS       *tls.Config   // to the target; nil: the system's authorities, TLS 1.2 or newer
-	Socket    string        // connect to this socket of the machine, whatever the URL's host, without a proxy; empty: none
+	Socket    string        // connect to this Unix socket, whatever the host of the URL, without a proxy; empty: none
 	Resolver  *net.Resolver // nil: net.DefaultResolver
 }
 
-// NewClient returns an HTTP client that reaches only what the guard allows. It
-// follows no redirects: a 3xx is an answer like others. It does not ask for
-// compressed answers, and reads those that come all the same ([Decode]). A
-// connection is not used again when something has come over it that nobody asked
-// for. It has no time limit of its own but 10 s to connect and 10 s for the TLS
-// handshake; give each request a context that ends. Errors over a refused address
-// wrap [ErrRefused].
+// NewClient returns an HTTP client that reaches only what the guard allows. It follows
+// no redirects: a 3xx is an answer like any other. It does not request compressed
+// answers, but decodes them ([Decode]). It does not reuse a connection that received
+// unrequested bytes. Connecting and the TLS handshake may take 10 s each; for the rest
+// give each request a context that ends. Errors for a refused address wrap
+// [ErrRefused].
 func NewClient(g *Guard, o ClientOptions) *http.Client {
 	return &http.Client{
 		Transport:     &transport{newTransport(g, o)},
@@ -46,7 +45,7 @@ func NewClient(g *Guard, o ClientOptions) *http.Client {
 	}
 }
 
-// transport is net/http's, with what [NewClient] says besides.
+// transport is http.Transport with the additions of [NewClient].
 type transport struct{ *http.Transport }
 
 // RoundTrip implements [http.RoundTripper].
@@ -106,7 +105,7 @@ func newTransport(g *Guard, o ClientOptions) *http.Transport {
 		}
 		return &proxy, nil
 	}
-	if o.TLS != nil { // is for the target; the proxy is none of its authorities' business
+	if o.TLS != nil { // for the target, not for the proxy
 		t.DialTLSContext = func(ctx context.Context, network, address string) (net.Conn, error) {
 			conn, err := dial(ctx, network, address)
 			if err != nil {
@@ -116,7 +115,7 @@ func newTransport(g *Guard, o ClientOptions) *http.Transport {
 			defer cancel()
 			c := tls.Client(conn, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: proxy.Hostname()})
 			if err := c.HandshakeContext(ctx); err != nil {
-				_ = conn.Close() // the first error is the one that matters
+				_ = conn.Close() // the first error matters
 				return nil, err
 			}
 			return c, nil
@@ -125,11 +124,10 @@ func newTransport(g *Guard, o ClientOptions) *http.Transport {
 	return t
 }
 
-// NewDialer returns a dialer that checks each address after name resolution,
-// when its socket is there and nothing has been sent yet. Of a name with several
-// addresses it passes over those that are refused. A nil resolver is
-// net.DefaultResolver. A socket of the machine (network unix) is not checked: see
-// the package's documentation.
+// NewDialer returns a dialer that checks each address after name resolution, before
+// anything is sent to it. It skips refused addresses of a name. A nil resolver is
+// net.DefaultResolver. It does not check Unix sockets: see the documentation of the
+// package.
 func NewDialer(g *Guard, resolver *net.Resolver) *net.Dialer {
 	return &net.Dialer{
 		Timeout:  dialTimeout,

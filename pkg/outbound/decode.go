@@ -14,12 +14,12 @@ import (
 
 const (
 	acceptEncoding = "Accept-Encoding"
-	// Identity is the Accept-Encoding that asks for answers that are not
-	// compressed (RFC 9110 section 12.5.3). Without the field a server may choose.
+	// Identity is the Accept-Encoding for uncompressed answers (RFC 9110 section
+	// 12.5.3). Without the field a server may choose.
 	Identity = "identity"
 )
 
-// maxCodings bounds how often an answer may be compressed.
+// maxCodings bounds the content codings of an answer.
 const maxCodings = 2
 
 // CodingError means that an answer cannot be decoded.
@@ -28,10 +28,9 @@ type CodingError struct{ Text string }
 // Error says what to do.
 func (e *CodingError) Error() string { return e.Text }
 
-// Decode makes the body of an answer what was compressed (Content-Encoding: gzip,
-// deflate with or without the frame of zlib). Errors come from reading it, and so
-// only if there is something to read: a [*CodingError]. Its reader bounds the
-// size.
+// Decode replaces the body of an answer by its decompressed content
+// (Content-Encoding: gzip, or deflate with or without zlib's frame). Reading it may
+// return a [*CodingError]. The caller must bound how much it reads.
 func Decode(resp *http.Response) {
 	if resp.Body == http.NoBody || resp.ContentLength == 0 || len(resp.Header["Content-Encoding"]) == 0 {
 		return
@@ -46,12 +45,12 @@ func Decode(resp *http.Response) {
 	resp.Body = &decoded{raw: resp.Body, codings: codings}
 }
 
-// codingsOf are the codings of an answer, in the order they were made in.
+// codingsOf returns the codings of an answer, in the order of their application.
 func codingsOf(h http.Header) []string {
 	var all []string
 	for one := range strings.SplitSeq(strings.Join(h["Content-Encoding"], ","), ",") {
 		switch one = strings.ToLower(strings.Trim(one, " \t")); one {
-		case "", Identity, "utf-8", "utf8": // a charset is no coding, but many write it here
+		case "", Identity, "utf-8", "utf8": // a charset is not a coding, but some servers send it
 		default:
 			all = append(all, one)
 		}
@@ -59,7 +58,7 @@ func codingsOf(h http.Header) []string {
 	return all
 }
 
-// decoded is a body that is decoded while it is read.
+// decoded is a body that decompresses while it is read.
 type decoded struct {
 	raw     io.ReadCloser
 	broken  error // of raw
@@ -80,7 +79,7 @@ func (d *decoded) Read(p []byte) (int, error) {
 	n, err := d.in.Read(p)
 	if err != nil {
 		d.err = d.explain(err)
-		if err == io.EOF { // what frames the body comes behind it, and has to be read for another request
+		if err == io.EOF { // read the framing after the body, so that the connection can be reused
 			_, _ = io.CopyN(io.Discard, d.raw, 4<<10)
 		}
 	}
@@ -106,7 +105,7 @@ func (d *decoded) open() (io.Reader, error) {
 		return n, err
 	}))
 	if _, err := in.Peek(1); err != nil {
-		return nil, err // an empty body is one with any coding
+		return nil, err // an empty body is valid with any coding
 	}
 	for i := len(d.codings) - 1; i >= 0; i-- {
 		next, err := decoder(d.codings[i], in)
@@ -122,9 +121,9 @@ func decoder(coding string, in *bufio.Reader) (io.Reader, error) {
 	if coding != "deflate" {
 		return gzip.NewReader(in)
 	}
-	// RFC 9110 section 8.4.1.2: in the frame of zlib. Some send it without, and
-	// a stored block with other bits set than they may be is what could be taken
-	// for that frame (RFC 1950 section 2.2).
+	// RFC 9110 section 8.4.1.2: with zlib's frame. Some servers omit it. Only a
+	// stored block with invalid padding could be mistaken for the frame (RFC 1950
+	// section 2.2).
 	if head, err := in.Peek(2); err == nil && head[0]&15 == 8 && (int(head[0])<<8|int(head[1]))%31 == 0 {
 		return zlib.NewReader(in)
 	}
@@ -135,7 +134,7 @@ type readerFunc func([]byte) (int, error)
 
 func (f readerFunc) Read(p []byte) (int, error) { return f(p) }
 
-// explain tells errors of the codings from those of the connection.
+// explain distinguishes errors of the codings from those of the connection.
 func (d *decoded) explain(err error) error {
 	if d.broken != nil {
 		return d.broken

@@ -1,38 +1,43 @@
-// Package outbound guards the HTTP requests that go out to addresses from a
-// configuration, against server-side request forgery (CWE-918).
+// Package outbound protects HTTP requests to configured addresses against
+// server-side request forgery (CWE-918).
 //
-// A [Guard] says which addresses may be reached. Public ones may. Loopback,
-// private and other special networks (the registries of RFC 6890) may only if
-// the operator lists them. Link-local addresses and those where clouds serve
-// their metadata and credentials never may, listed or not. An IPv6 address that
-// carries an IPv4 address (mapped, NAT64, 6to4) is judged by what it carries; one
-// of a tunnel (Teredo, ISATAP) has to be listed itself.
+// A [Guard] decides which addresses may be reached. Public addresses may. Loopback,
+// private and other special networks (the registries of RFC 6890) may only if the
+// operator lists them. Link-local addresses, and addresses where clouds serve
+// metadata and credentials, never may, listed or not. An IPv6 address with an
+// embedded IPv4 address (mapped, NAT64, 6to4) is judged by the IPv4 address; an
+// address of a tunnel (Teredo, ISATAP) must be listed itself.
 //
-// # Where it is checked
+// # When addresses are checked
 //
-// [NewClient] returns a client that checks each address when it is about to be
-// connected to, after name resolution: a name that resolves to something else
-// than a moment ago (DNS rebinding) gains nothing. Redirects are not followed,
-// and the environment's proxy is not used.
+// [NewClient] returns a client that checks each address after name resolution, just
+// before it connects. So a name that resolves to another address than before (DNS
+// rebinding) gains nothing. The client follows no redirects and ignores the proxy of
+// the environment.
 //
-// [Guard.CheckURL] gives the same verdict ahead of time, and [Guard.CheckHost]
-// as much of it as needs no DNS, for a configuration.
+// [Guard.CheckURL] does the same check in advance. [Guard.CheckHost] does the part
+// that needs no DNS, for a configuration.
 //
-// # Sockets
+// # Unix sockets
 //
-// A socket of the machine (unix:/run/bot.sock:/hook) is not the guard's business,
-// and no entry in the list is needed or would help: there is no name that could
-// resolve to something else, nothing that others send gets into its path
-// ([ParseAddress] takes no placeholder there), and who may connect is what the
-// file's permissions say. So only the configuration decides, for a check as for a
-// request. A proxy is not asked either.
+// The guard does not check Unix sockets (unix:/run/bot.sock:/hook), and they need no
+// entry in the list: no name is resolved, no data of others gets into the path
+// ([ParseAddress] allows no placeholder there), and the permissions of the file
+// decide who may connect. A proxy is not used for them.
 //
 // # Behind a proxy
 //
-// With [ClientOptions.Proxy] the guard applies to the proxy's own address when
-// it is connected to, and to each request's host before the request is handed
-// over: a literal address is checked, and a name is refused if any of the
-// addresses that it resolves to here is. What is not protected: the proxy
-// resolves the name again, perhaps to something else, and a name that cannot be
-// resolved here is handed over unseen. Such a proxy has to guard for itself.
+// With [ClientOptions.Proxy] the guard checks the proxy's own address when the client
+// connects to it, and the host of each request before the request is sent: a literal
+// address as it is, a name by all addresses that it resolves to here. This does not
+// protect against everything: the proxy resolves the name again, perhaps to another
+// address, and a name that cannot be resolved here is passed on unchecked. Such a
+// proxy must protect itself.
+//
+// # Where to look
+//
+// guard.go decides, with networks.go (the lists) and carried.go (embedded addresses);
+// check.go checks in advance; client.go is the client, with decode.go and probe.go;
+// address.go and address_parse.go are configured addresses; https.go and reach.go
+// explain connection errors.
 package outbound

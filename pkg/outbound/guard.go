@@ -6,15 +6,15 @@ import (
 	"net/netip"
 )
 
-// ErrRefused is wrapped by every error that means: the guard does not let this
-// through. A network error never wraps it, and trying again does not help.
+// ErrRefused is wrapped by every refusal of a guard. Network errors never wrap it. A
+// retry does not help.
 var ErrRefused = errors.New("outbound request refused")
 
 // Refusal says which address is refused and why. It wraps [ErrRefused].
 type Refusal struct {
-	Addr   netip.Addr // as it was to be reached
-	Judged netip.Addr // the IPv4 address it carries, if any; else Addr
-	Why    string     // what it is, as "a private address (RFC 1918)"
+	Addr   netip.Addr // the refused address
+	Judged netip.Addr // its embedded IPv4 address, if any; else Addr
+	Why    string     // its kind, such as "a private address (RFC 1918)"
 	Always bool       // no configuration allows it
 }
 
@@ -34,7 +34,7 @@ func (r *Refusal) Error() string {
 // Unwrap returns [ErrRefused].
 func (r *Refusal) Unwrap() error { return ErrRefused }
 
-// refused is a refusal that is not about an address.
+// refused is a refusal of something other than an address.
 type refused string
 
 func (r refused) Error() string { return string(r) }
@@ -48,8 +48,8 @@ type Guard struct {
 	special []network
 }
 
-// NewGuard returns a guard that allows public addresses and those in allowed,
-// which [ParseNetwork] reads. Nothing in allowed opens what is always refused.
+// NewGuard returns a guard that allows public addresses and those in allowed, which
+// [ParseNetwork] reads. Addresses that are always refused stay refused.
 func NewGuard(allowed []netip.Prefix) *Guard {
 	g := &Guard{never: neverReached(), special: specialNetworks()}
 	for _, p := range allowed {
@@ -58,8 +58,8 @@ func NewGuard(allowed []netip.Prefix) *Guard {
 	return g
 }
 
-// Check returns nil if the address may be reached, else a [*Refusal]. The zone
-// of a link-local address does not count.
+// Check returns nil if the address may be reached, else a [*Refusal]. It ignores the
+// zone of a link-local address.
 func (g *Guard) Check(addr netip.Addr) error {
 	addr = addr.WithZone("")
 	if !addr.IsValid() {

@@ -5,19 +5,23 @@ import (
 	"crypto/tls"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 )
 
-// What a URL with the wrong one of http and https leads to.
+// Errors for a URL with http in place of https, or the reverse.
 var (
 	ErrWantsTLS   = errors.New("the port speaks TLS; write https:// in the URL")
 	ErrSpeaksHTTP = errors.New("the port speaks HTTP without TLS; write http:// in the URL")
 )
 
-// Explain returns [ErrWantsTLS] for an error that a TLS alert (RFC 8446 section 6)
-// in the place of an answer leads to, [ErrSpeaksHTTP] for one that an answer of
-// HTTP in the place of a TLS handshake leads to, and every other error as it is.
+// Explain returns an error of an HTTP client without method and URL, which may
+// contain a secret. It returns [ErrWantsTLS] if the server answered with a TLS alert
+// (RFC 8446 section 6), and [ErrSpeaksHTTP] if it answered a TLS handshake with HTTP.
 func Explain(err error) error {
+	if outer, ok := errors.AsType[*url.Error](err); ok {
+		err = outer.Err
+	}
 	switch {
 	case err == nil:
 		return nil
@@ -32,8 +36,8 @@ func Explain(err error) error {
 	return err
 }
 
-// startsHTTP reports whether an answer starts as one of HTTP. To what they cannot
-// read, some servers answer as HTTP/0.9 has it: with a page alone.
+// startsHTTP reports whether the beginning of an answer is HTTP. To a request that
+// they cannot read, some servers answer with HTML alone, as in HTTP/0.9.
 func startsHTTP(b []byte) bool {
 	for _, start := range []string{"HTTP/", "<!DOC", "<html"} {
 		if strings.EqualFold(string(b), start) {
@@ -43,8 +47,8 @@ func startsHTTP(b []byte) bool {
 	return false
 }
 
-// WantsTLS reports whether an answer is that of a server which got a request in the
-// clear on a port for TLS, by what Go, nginx and Apache write then.
+// WantsTLS reports whether a server answered that it got an unencrypted request on a
+// TLS port, by the texts of Go, nginx and Apache.
 func WantsTLS(status int, body []byte) bool {
 	if status != 400 {
 		return false

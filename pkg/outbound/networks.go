@@ -6,10 +6,10 @@ import (
 	"net/netip"
 )
 
-// network is a range of addresses that are not like others.
+// network is a special range of addresses.
 type network struct {
 	prefix netip.Prefix
-	why    string // what an address of it is
+	why    string // the kind of its addresses
 }
 
 func lookUp(networks []network, addr netip.Addr) (why string, found bool) {
@@ -21,8 +21,8 @@ func lookUp(networks []network, addr netip.Addr) (why string, found bool) {
 	return "", false
 }
 
-// neverReached are the networks that nothing opens: link-local addresses, and
-// those at which clouds give out metadata and with it credentials.
+// neverReached returns the networks that are always refused: link-local addresses, and
+// those where clouds serve metadata, and credentials with it.
 func neverReached() []network {
 	return networks([][2]string{
 		{"169.254.0.0/16", "a link-local or cloud metadata address"},
@@ -37,9 +37,9 @@ func neverReached() []network {
 	})
 }
 
-// specialNetworks are the networks that are reached only if they are listed:
-// those of the IANA registries of special-purpose addresses (RFC 6890), and
-// multicast. The first that has an address names it.
+// specialNetworks returns the networks that must be listed to be reached: those of the
+// IANA registries of special-purpose addresses (RFC 6890), and multicast. The first
+// match names the kind of an address.
 func specialNetworks() []network {
 	return networks([][2]string{
 		{"0.0.0.0/8", "an address of this host (RFC 1122)"},
@@ -83,17 +83,17 @@ func networks(table [][2]string) []network {
 	return all
 }
 
-// ParseNetwork reads an entry of a list of allowed networks: a prefix, as
-// 10.0.0.0/8, or one address, which stands for itself alone (/32 or /128). Bits
-// beyond the prefix are cleared, and IPv4-mapped ones become IPv4. It is an
-// error if all of it is always refused, or stands for IPv4 addresses that decide
-// in its place. Errors continue a sentence that begins with the text.
+// ParseNetwork reads an entry of a list of allowed networks: a prefix such as
+// 10.0.0.0/8, or a single address (/32 or /128). It clears the bits after the prefix
+// and converts IPv4-mapped prefixes to IPv4. A prefix that is always refused as a
+// whole, or is judged by embedded IPv4 addresses, is an error. Errors continue a
+// sentence that begins with the text.
 func ParseNetwork(text string) (netip.Prefix, error) {
 	p, err := netip.ParsePrefix(text)
 	if err != nil {
 		addr, err := netip.ParseAddr(text)
 		if err != nil || addr.Zone() != "" {
-			return netip.Prefix{}, errors.New("is not a network or an address; write for example 10.1.2.0/24 or 10.1.2.3")
+			return netip.Prefix{}, errors.New("is neither a network nor an address; write for example 10.1.2.0/24 or 10.1.2.3")
 		}
 		p = netip.PrefixFrom(addr, addr.BitLen())
 	}
@@ -106,13 +106,13 @@ func ParseNetwork(text string) (netip.Prefix, error) {
 	if a := p.Addr(); a.Is6() {
 		wellKnown, sixToFour := netip.MustParsePrefix("64:ff9b::/96"), netip.MustParsePrefix("2002::/16")
 		if wellKnown.Contains(a) && p.Bits() >= 96 || sixToFour.Contains(a) && p.Bits() >= 16 {
-			return netip.Prefix{}, errors.New("carries IPv4 addresses, and these decide; write the IPv4 network itself")
+			return netip.Prefix{}, errors.New("embeds IPv4 addresses, which decide; write the IPv4 network itself")
 		}
 	}
 	return p, nil
 }
 
-// plain masks a prefix and makes an IPv4-mapped one one of IPv4.
+// plain masks a prefix and converts an IPv4-mapped one to IPv4.
 func plain(p netip.Prefix) netip.Prefix {
 	if p.Addr().Is4In6() && p.Bits() >= 96 {
 		p = netip.PrefixFrom(p.Addr().Unmap(), p.Bits()-96)

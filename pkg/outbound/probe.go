@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// Probe looks whether something has come over a connection that is idle. After
-// an answer that is complete nothing may come that nobody asked for, or the next
-// request would be answered with it (RFC 9112 section 9.2).
+// Probe detects bytes on an idle connection. After a complete answer nothing may
+// arrive that was not requested, or it would be taken for the answer to the next
+// request (RFC 9112 section 9.2).
 type Probe struct {
 	raw    syscall.RawConn
 	look   func(fd uintptr)
@@ -19,8 +19,8 @@ type Probe struct {
 	silent bool
 }
 
-// NewProbe returns a probe of a connection of TCP or of a socket of this
-// machine. The error is that of the connection.
+// NewProbe returns a probe of a TCP or Unix socket connection. The error is that of the
+// connection.
 func NewProbe(conn net.Conn) (*Probe, error) {
 	c, ok := conn.(syscall.Conn)
 	if !ok {
@@ -33,7 +33,7 @@ func NewProbe(conn net.Conn) (*Probe, error) {
 	p := &Probe{raw: raw}
 	p.look = func(fd uintptr) {
 		for {
-			_, err := syscall.Read(int(fd), p.buffer[:]) // the runtime has made it one that does not wait
+			_, err := syscall.Read(int(fd), p.buffer[:]) // the runtime made it non-blocking
 			if err != syscall.EINTR {
 				p.silent = err == syscall.EAGAIN
 				return
@@ -43,16 +43,16 @@ func NewProbe(conn net.Conn) (*Probe, error) {
 	return p, nil
 }
 
-// Silent reports, without waiting, whether there is nothing to read: no byte, no
-// end, no error. If there is, close the connection: a byte of it is lost. One
-// goroutine at a time may call it.
+// Silent reports, without blocking, whether there is nothing to read: no byte, no
+// end, no error. If it returns false, close the connection: it may have lost a byte.
+// Only one goroutine at a time may call it.
 func (p *Probe) Silent() bool {
 	p.silent = false
 	return p.raw.Control(p.look) == nil && p.silent
 }
 
-// watched is a connection of net/http's that knows whether somebody waits for
-// bytes of it, and has none of them yet.
+// watched is a connection of net/http that knows whether a reader waits for bytes and
+// has received none.
 type watched struct {
 	net.Conn
 
@@ -74,8 +74,8 @@ func watch(conn net.Conn) (net.Conn, error) {
 	return c, nil
 }
 
-// Read reads in two steps: it waits until there is something, and takes it under
-// the lock, so that reading is true just as long as nothing was taken.
+// Read waits until there is something, then reads it under the lock, so that reading
+// is true exactly while nothing was read.
 func (c *watched) Read(p []byte) (n int, err error) {
 	if len(p) == 0 {
 		return 0, nil
@@ -117,12 +117,12 @@ func (c *watched) set(what *bool, to bool) {
 	c.mu.Unlock()
 }
 
-// closeUnlessSilent closes a connection that is about to be used again, if
-// something has come over it since its last answer. net/http closes such ones
-// too, but only when its reader has got there, and a request that is quicker takes
-// what is there for its answer. So the reader is waited for: when its buffer is
-// empty it reads, and when not it closes the connection. A request whose
-// connection is closed under it before a byte was written takes another.
+// closeUnlessSilent closes a connection that is about to be reused if bytes arrived on
+// it since its last answer. net/http closes such connections too, but only when its
+// reader notices, and a quicker request takes the bytes for its answer. So this
+// function waits for the reader, which reads if its buffer is empty and otherwise
+// closes the connection. A request whose connection is closed before a byte was
+// written uses another one.
 func closeUnlessSilent(conn net.Conn) {
 	for {
 		secured, ok := conn.(*tls.Conn)
@@ -130,7 +130,7 @@ func closeUnlessSilent(conn net.Conn) {
 			break
 		}
 		if secured.ConnectionState().NegotiatedProtocol == "h2" {
-			return // there an answer has the number of its request
+			return // HTTP/2 numbers its answers
 		}
 		conn = secured.NetConn()
 	}
@@ -145,6 +145,6 @@ func closeUnlessSilent(conn net.Conn) {
 	silent := !c.closed && c.probe.Silent()
 	c.mu.Unlock()
 	if !silent {
-		_ = c.Close() // whoever uses it will see
+		_ = c.Close() // the next use returns the error
 	}
 }

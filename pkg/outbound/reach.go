@@ -7,11 +7,12 @@ import (
 	"net/url"
 )
 
-// Reach connects to where the client of [NewClient] would for a request to a
-// URL, with TLS for https, and hangs up: the answer is what a request would meet
-// before its first byte. With [ClientOptions.Socket] that is the socket. With a proxy that is the proxy, after the verdict on
-// the URL's host; what is behind the proxy stays unknown. An error over a refused
-// address wraps [ErrRefused]; see [Explain] for a port without TLS. Give it a context that ends.
+// Reach connects to the target of a URL as the client of [NewClient] does, with TLS
+// for https, and closes the connection: its error is what a request would meet before
+// its first byte. It connects to the socket of [ClientOptions.Socket] or, after the
+// check of the URL's host, to the proxy; what is behind a proxy stays unknown. An
+// error for a refused address wraps [ErrRefused]; see [Explain] for a port without
+// TLS. Give it a context that ends.
 func Reach(ctx context.Context, g *Guard, o ClientOptions, u *url.URL) error {
 	if o.Socket != "" {
 		conn, err := NewDialer(g, nil).DialContext(ctx, "unix", o.Socket)
@@ -24,7 +25,7 @@ func Reach(ctx context.Context, g *Guard, o ClientOptions, u *url.URL) error {
 		if err := g.CheckProxied(ctx, o.Resolver, u); err != nil {
 			return err
 		}
-		u, o.TLS = o.Proxy, nil // as the client
+		u, o.TLS = o.Proxy, nil // as the client does
 	}
 	host, port := ascii(u.Hostname()), u.Port()
 	if port == "" {

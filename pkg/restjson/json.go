@@ -183,11 +183,6 @@ func keyName(s string) string {
 	return clip(s)
 }
 
-func clip(s string) string {
-	if len(s) > 60 {
-		return strings.ToValidUTF8(s[:60], "") + "…"
-	}
-	return s
-}
+func clip(s string) string { return document.Clip(s, 60) }
 
 func index(i int) string { return "[" + strconv.Itoa(i) + "]" }

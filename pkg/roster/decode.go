@@ -32,12 +32,7 @@ func (e *ContactError) Error() string {
 	return fmt.Sprintf("contact %s: %s", strconv.Quote(shorten(e.Contact)), e.Reason)
 }
 
-func shorten(s string) string {
-	if len(s) > 80 {
-		return strings.ToValidUTF8(s[:80], "") + "…"
-	}
-	return s
-}
+func shorten(s string) string { return document.Clip(s, 80) }
 
 // Decode reads the contacts of an owner, as mod_http_roster_admin documents
 // them, and more:

@@ -95,7 +95,7 @@ func (s *HTTPSource) Fetch(ctx context.Context, owner jid.JID, etag string) (Wan
 		answer, err = s.ask(ctx, u, etag)
 	}
 	if err != nil {
-		return Wanted{}, because(ctx, withoutURL(err))
+		return Wanted{}, because(ctx, fmt.Errorf("the web application gave no answer: %w", outbound.Explain(err)))
 	}
 	defer answer.Body.Close()
 	switch answer.StatusCode {
@@ -183,12 +183,4 @@ func because(ctx context.Context, err error) error {
 		return fmt.Errorf("the web application gave no answer: %w", cause)
 	}
 	return err
-}
-
-// withoutURL removes the URL from an error: it may contain a token.
-func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	return fmt.Errorf("the web application gave no answer: %w", outbound.Explain(err))
 }

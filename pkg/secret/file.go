@@ -16,17 +16,17 @@ import (
 // the wrong file, and /dev/zero is one that never ends.
 const maxFile = 64 << 10
 
-// ErrEmpty is wrapped by the error of [FromFile] for a file that holds
-// nothing, or nothing but a newline.
+// ErrEmpty is wrapped by the error of [FromFile] for a file that is empty, or has only
+// a newline.
 var ErrEmpty = errors.New("is empty")
 
 // ErrTooLarge is wrapped by the error of [FromFile] for a file of more than
 // 64 KiB.
 var ErrTooLarge = errors.New("is larger than 64 KiB")
 
-// FromFile reads a secret from a file and removes a byte order mark from its
-// beginning and one newline (LF or CR LF) from its end. Its errors name the file and the reason and never show what
-// was read; a missing one satisfies errors.Is(err, fs.ErrNotExist).
+// FromFile reads a secret from a file. It removes a byte order mark at the beginning
+// and one newline (LF or CR LF) at the end. Errors name the file and the reason and
+// never show the content; for a missing file errors.Is(err, fs.ErrNotExist) holds.
 func FromFile(path string) (String, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -51,14 +51,14 @@ func FromFile(path string) (String, error) {
 	return New(text), nil
 }
 
-// Find returns where the file is that a configuration calls path. An absolute
-// path is returned as it is. A relative one is looked up first in credentials,
-// the directory that systemd names in $CREDENTIALS_DIRECTORY ("" if there is
-// none), then in base, the directory of the configuration file. The error
-// names every place it looked at and satisfies errors.Is(err, fs.ErrNotExist).
+// Find returns the location of a file that a configuration names. It returns an
+// absolute path unchanged. It looks up a relative one first in credentials, the
+// directory that systemd names in $CREDENTIALS_DIRECTORY ("" if there is none), then
+// in base, the directory of the configuration file. The error names all places and
+// satisfies errors.Is(err, fs.ErrNotExist).
 //
-// A path that leads out of the directory ("../x") is no credential's name and
-// is looked up in base only.
+// A path that leaves the directory ("../x") cannot be a credential and is looked up
+// in base only.
 func Find(path, credentials, base string) (string, error) {
 	if path == "" {
 		return "", errors.New("the path of the file is empty")
@@ -72,8 +72,8 @@ func Find(path, credentials, base string) (string, error) {
 	}
 	places = append(places, filepath.Join(base, path))
 	for _, place := range places {
-		// Whatever is there but cannot be used is the reader's error to
-		// report: going on to the next place would hide it.
+		// A file that exists but cannot be read is for FromFile to report; trying
+		// the next place would hide the error.
 		if _, err := os.Stat(place); !errors.Is(err, fs.ErrNotExist) {
 			return place, nil
 		}
@@ -84,16 +84,16 @@ func Find(path, credentials, base string) (string, error) {
 	return "", fmt.Errorf("%s %w", places[0], missing)
 }
 
-// missing reads well after a path, and still is fs.ErrNotExist.
+// missing is fs.ErrNotExist with a text that continues a path.
 var missing error = readError{text: "does not exist", cause: fs.ErrNotExist}
 
-// reason turns an error of os into one that reads well after the path.
+// reason returns an error of os with a text that continues the path.
 func reason(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {
 		return missing
 	}
 	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
-		err = pathErr.Err // without the path, which stands before it already
+		err = pathErr.Err // without the path
 	}
 	return readError{text: "cannot be read: " + err.Error(), cause: err}
 }

@@ -9,15 +9,15 @@ import (
 // Hidden is what every String shows instead of its text.
 const Hidden = "<secret>"
 
-// String is a text that does not show itself. The zero value is an unset
-// secret; it looks the same as any other.
+// String is a text that is never printed. The zero value is an unset secret; it
+// prints like any other.
 //
 // Strings cannot be compared with == (they would compare their addresses);
 // use [String.Equal].
 type String struct {
-	// fmt, for one, prints an unexported field of somebody else's struct by
-	// reflection, without its methods. A pointer to a string comes out as an
-	// address there, whatever the verb; a string would come out as it is.
+	// fmt prints an unexported field of another struct by reflection, without its
+	// methods. It prints a pointer to a string as an address, whatever the verb; it
+	// would print a string as it is.
 	text *string
 	_    [0]func() // makes == a compile error
 }
@@ -25,7 +25,7 @@ type String struct {
 // New returns text as a secret.
 func New(text string) String { return String{text: &text} }
 
-// Reveal returns the text. It is the only way to it.
+// Reveal returns the text. Nothing else does.
 func (s String) Reveal() string {
 	if s.text == nil {
 		return ""

@@ -1,14 +1,14 @@
-// Package signature signs webhooks as Standard Webhooks 1.0.0 has it
-// (https://github.com/standard-webhooks/standard-webhooks, "Webhook
-// signatures"), in its symmetric form v1: HMAC-SHA256 over
+// Package signature signs and verifies webhooks by Standard Webhooks 1.0.0
+// (https://github.com/standard-webhooks/standard-webhooks, "Webhook signatures"),
+// in its symmetric form v1: HMAC-SHA256 over
 //
 //	webhook-id "." webhook-timestamp "." body
 //
 // where the timestamp is the time of the attempt in whole Unix seconds. The
-// asymmetric form v1a is not there.
+// asymmetric form v1a is not implemented.
 //
-// Several secrets sign while one replaces another: a receiver takes a request
-// if any of the signatures fits.
+// While one secret replaces another, both sign: a receiver accepts a request if any
+// of the signatures matches.
 //
 //	next, err := signature.ParseSecret("whsec_…")
 //	signer := signature.NewSigner([]signature.Secret{next, old})

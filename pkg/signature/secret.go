@@ -16,17 +16,17 @@ const (
 	MaxKeyBytes = 64
 )
 
-// Prefix begins a secret as people see it.
+// Prefix is the prefix of a secret in text form.
 const Prefix = "whsec_"
 
-// Secret is a key that signs. It never shows itself: fmt prints
-// [secret.Hidden] for every verb, and encoding/json an empty object. The zero
-// Secret signs with an empty key; ParseSecret makes none of that kind.
+// Secret is a key for signatures. It is never printed: fmt prints [secret.Hidden] for
+// every verb, and encoding/json an empty object. The zero Secret has an empty key,
+// which ParseSecret refuses.
 type Secret struct {
 	key secret.String // the decoded bytes
 }
 
-// makeOne is how to make a secret.
+// makeOne says how to make a secret.
 const makeOne = `make one: echo "whsec_$(openssl rand -base64 32)"`
 
 // ParseSecret reads a secret: whsec_ and the key in base64 (standard alphabet,

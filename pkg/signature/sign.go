@@ -26,19 +26,19 @@ const version = "v1,"
 // is sent; id and the Unix seconds of timestamp go into the headers. An id
 // must have no '.' in it (Standard Webhooks 1.0.0, "Signature scheme").
 //
-// Who signs more than once with the same secrets makes a [Signer].
+// To sign repeatedly with the same secrets, use a [Signer].
 func Sign(id string, timestamp time.Time, body []byte, secrets []Secret) string {
 	return NewSigner(secrets).Sign(id, timestamp, body)
 }
 
-// Signer signs with the same secrets over and over. It keeps the prepared keys
-// from one request to the next. Goroutines may share it.
+// Signer signs with fixed secrets and reuses the prepared keys. Several goroutines may
+// use it.
 type Signer struct {
 	secrets []Secret
 	free    sync.Pool // of *workspace
 }
 
-// workspace is what one signing needs.
+// workspace is the memory of one call.
 type workspace struct {
 	macs []hash.Hash
 	head []byte // id, time and dots
@@ -46,8 +46,8 @@ type workspace struct {
 	sum  []byte
 }
 
-// NewSigner returns a Signer for these secrets. Without secrets it makes empty
-// signatures.
+// NewSigner returns a Signer for the secrets. Without secrets its signatures are
+// empty.
 func NewSigner(secrets []Secret) *Signer {
 	return &Signer{secrets: append([]Secret(nil), secrets...)}
 }
@@ -88,7 +88,7 @@ func (s Secret) mac() hash.Hash { return hmac.New(sha256.New, []byte(s.key.Revea
 // sum appends the code of head and body to dst.
 func sum(mac hash.Hash, dst, head, body []byte) []byte {
 	mac.Reset()
-	mac.Write(head) // a hash never fails
+	mac.Write(head) // hash.Hash returns no errors
 	mac.Write(body)
 	return mac.Sum(dst)
 }

@@ -16,20 +16,19 @@ import (
 // tolerance"); its libraries take the same.
 const Tolerance = 5 * time.Minute
 
-// What [Verify] finds wrong; its errors wrap one of these.
+// The errors of [Verify] wrap one of these.
 var (
 	ErrHeader  = errors.New("missing or malformed")
 	ErrTooOld  = errors.New("the webhook's timestamp is too old")
 	ErrTooNew  = errors.New("the webhook's timestamp is too far in the future")
-	ErrNoMatch = errors.New("no signature fits the webhook")
+	ErrNoMatch = errors.New("no signature matches the webhook")
 )
 
-// Verify checks a request as its receiver would (Standard Webhooks 1.0.0,
-// "Verifying webhooks"): the three headers are there, the timestamp is within
-// [Tolerance] of now, and at least one v1 signature is by one of the secrets.
-// Other versions and malformed signatures in the list are skipped. It compares
-// in constant time. The error wraps [ErrHeader], [ErrTooOld], [ErrTooNew] or
-// [ErrNoMatch].
+// Verify checks a request as its receiver (Standard Webhooks 1.0.0, "Verifying
+// webhooks"): the three headers exist, the timestamp is within [Tolerance] of now,
+// and at least one v1 signature is by one of the secrets. It skips other versions and
+// malformed signatures, and compares in constant time. The error wraps [ErrHeader],
+// [ErrTooOld], [ErrTooNew] or [ErrNoMatch].
 func Verify(header http.Header, body []byte, secrets []Secret, now time.Time) error {
 	for _, name := range []string{HeaderID, HeaderTimestamp, HeaderSignature} {
 		if header.Get(name) == "" {
@@ -64,7 +63,7 @@ func Verify(header http.Header, body []byte, secrets []Secret, now time.Time) er
 	return nil
 }
 
-// signatures are those of version v1 in a list.
+// signatures returns the signatures of version v1 in a list.
 func signatures(list string) [][]byte {
 	var all [][]byte
 	for part := range strings.SplitSeq(list, " ") {

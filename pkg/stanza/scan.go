@@ -3,6 +3,8 @@ package stanza
 import (
 	"fmt"
 	"strings"
+
+	"stanzahook/pkg/document"
 )
 
 // ParseError says why XML was refused, and where.
@@ -274,9 +276,4 @@ func (x *scanner) cdata() bool {
 }
 
 // clip shortens a name for an error text.
-func clip(s string) string {
-	if len(s) > 40 {
-		return strings.ToValidUTF8(s[:40], "") + "…"
-	}
-	return strings.ToValidUTF8(s, "\uFFFD")
-}
+func clip(s string) string { return document.Clip(s, 40) }

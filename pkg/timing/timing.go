@@ -1,6 +1,5 @@
-// Package timing counts how long things took, in buckets that are the same
-// everywhere, so that quantiles can be told of many observations at the cost of
-// two atomic additions for each.
+// Package timing has a histogram of durations with fixed buckets. An observation
+// costs two atomic additions.
 package timing
 
 import (
@@ -8,11 +7,11 @@ import (
 	"time"
 )
 
-// Bounds returns the upper bounds of the buckets, in order. What took longer
-// than the last is counted as well, in no bucket.
+// Bounds returns the upper bounds of the buckets, in order. Longer durations are
+// counted outside of all buckets.
 func Bounds() []time.Duration { return append([]time.Duration(nil), bounds[:]...) }
 
-// From what loopback takes to the longest timeout of the configuration.
+// From the latency of loopback to the longest timeout of the configuration.
 var bounds = [...]time.Duration{
 	500 * time.Microsecond, time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond,
 	25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
@@ -22,7 +21,7 @@ var bounds = [...]time.Duration{
 // Histogram counts durations. The zero Histogram is ready for use; its methods
 // may be called from several goroutines.
 type Histogram struct {
-	counts [len(bounds) + 1]atomic.Uint64 // of each bucket alone; the last has the rest
+	counts [len(bounds) + 1]atomic.Uint64 // per bucket, not cumulative; the last has the rest
 	sum    atomic.Int64                   // nanoseconds
 }
 
@@ -36,15 +35,15 @@ func (h *Histogram) Observe(d time.Duration) {
 	h.sum.Add(int64(d))
 }
 
-// Snapshot is what a histogram has counted so far.
+// Snapshot is the state of a histogram.
 type Snapshot struct {
 	Count   uint64
 	Sum     time.Duration
-	Buckets []uint64 // for each of Bounds: how many took at most so long
+	Buckets []uint64 // for each of Bounds: how many durations are not above it
 }
 
-// Snapshot returns what was counted so far. Of an observation in the same moment
-// the sum may know and the count not, or the other way round.
+// Snapshot returns the current state. A concurrent observation may be in the sum and
+// not in the counts, or the reverse.
 func (h *Histogram) Snapshot() Snapshot {
 	s := Snapshot{Sum: time.Duration(h.sum.Load()), Buckets: make([]uint64, len(bounds))}
 	for i := range h.counts {

@@ -78,7 +78,7 @@ func parseProxyNetwork(text string) (netip.Prefix, error) {
 	if err != nil {
 		addr, err := netip.ParseAddr(text)
 		if err != nil || addr.Zone() != "" {
-			return p, errors.New("is not a network or an address; write for example 10.1.2.0/24 or 127.0.0.1")
+			return p, errors.New("is neither a network nor an address; write for example 10.1.2.0/24 or 127.0.0.1")
 		}
 		p = netip.PrefixFrom(addr.Unmap(), addr.Unmap().BitLen())
 	}

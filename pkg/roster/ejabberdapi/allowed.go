@@ -8,15 +8,15 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// nobody is no localpart of an address (RFC 7622 section 3.3.1), so that no roster
-// is changed.
+// nobody is not a valid localpart (RFC 7622 section 3.3.1), so that no roster is
+// changed.
 const nobody = "@"
 
-// Allowed returns nil if the account may use all the commands of [Commands] for
-// a host, without changing anything: it asks them for what cannot be. ejabberd
-// looks at the permission before it looks at addresses (seen on 23.01 and 24.12).
+// Allowed returns nil if the account may use all [Commands] for a host. It changes
+// nothing: it calls them with invalid addresses, and ejabberd checks permissions
+// before addresses (seen on 23.01 and 24.12).
 //
-// Errors are those of a call; for a command that is not allowed, one that wraps
+// Errors are those of a call; the one for a forbidden command wraps
 // [roster.ErrForbidden].
 func (b *Backend) Allowed(ctx context.Context, host string) error {
 	contact := func() map[string]any {
@@ -41,13 +41,13 @@ func (b *Backend) Allowed(ctx context.Context, host string) error {
 	return err
 }
 
-// passes asks for something that cannot be, and returns why it was not even
-// looked at.
+// passes calls a command with invalid arguments, and returns the error if ejabberd
+// refused it before it checked them.
 func (b *Backend) passes(ctx context.Context, command string, args map[string]any) error {
 	_, err := b.call(ctx, command, args)
 	e, ok := errors.AsType[*statusError](err)
 	if ok && e.status == http.StatusBadRequest && !isOlder(err) {
-		return nil // these addresses are none
+		return nil // the addresses are invalid
 	}
 	return err
 }

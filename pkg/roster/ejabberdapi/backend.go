@@ -19,7 +19,7 @@ import (
 // Name is what the backend is called in a configuration.
 const Name = "ejabberd-api"
 
-// The commands of ejabberd that are used.
+// The commands of ejabberd that a Backend uses.
 const (
 	checkAccount = "check_account"
 	getRoster    = "get_roster"
@@ -27,12 +27,12 @@ const (
 	deleteItem   = "delete_rosteritem"
 )
 
-// Commands lists the commands of ejabberd that are used.
+// Commands returns the commands of ejabberd that a Backend uses.
 func Commands() []string { return []string{checkAccount, getRoster, addItem, deleteItem} }
 
-// Backend keeps rosters by ejabberd's HTTP API.
+// Backend reads and changes rosters through ejabberd's HTTP API.
 type Backend struct {
-	URL       string // where the names of commands follow behind a slash
+	URL       string // a slash and the name of a command follow
 	User      string // the bare address of an account that may use the commands
 	Password  secret.String
 	Client    *http.Client // that follows no redirects
@@ -40,19 +40,19 @@ type Backend struct {
 	Timeout   time.Duration // of one request
 
 	mu sync.Mutex
-	// begun are the owners whose rosters are being changed. A refresh begins and
-	// ends with Get, or it ends with an error: both take the owner out, so there
-	// are no more of them than refreshes.
+	// begun has the owners whose rosters are being changed. A refresh begins and
+	// ends with Get, or ends with an error: both remove the owner, so there are no
+	// more entries than refreshes.
 	begun map[jid.JID]dialect
 }
 
 var _ roster.Backend = (*Backend)(nil)
 
-// dialect is how a server takes the groups of a contact.
+// dialect is how a server expects the groups of a contact.
 type dialect int
 
 const (
-	unknown   dialect = iota // which is found out by the first contact that is set
+	unknown   dialect = iota // until the first contact is set
 	list                     // as a list
 	separated                // as a string, with semicolons
 )
@@ -60,10 +60,10 @@ const (
 // Name implements roster.Backend.
 func (b *Backend) Name() string { return Name }
 
-// Reaches implements roster.Backend: all contacts can be held.
+// Reaches implements roster.Backend; it returns true for all contacts.
 func (b *Backend) Reaches(jid.JID) bool { return true }
 
-// contact is one in the answer of get_roster.
+// contact is a contact in the answer of get_roster.
 type contact struct {
 	JID          string              `json:"jid"`
 	Name         string              `json:"nick"`
@@ -85,7 +85,7 @@ func (b *Backend) Get(ctx context.Context, owner jid.JID) (roster.Roster, error)
 		if why := document.NotJSON(answer); why != "" {
 			err = errors.New(why)
 		}
-		return nil, fmt.Errorf("ejabberd's answer to %s is not the list of contacts that it should be: %w", getRoster, err)
+		return nil, fmt.Errorf("ejabberd's answer to %s is not a list of contacts: %w", getRoster, err)
 	}
 	have := make(roster.Roster, len(lines))
 	for _, c := range lines {
@@ -98,8 +98,8 @@ func (b *Backend) Get(ctx context.Context, owner jid.JID) (roster.Roster, error)
 	return have, nil
 }
 
-// Set implements roster.Backend. An error that names a group means that this
-// ejabberd cannot have it.
+// Set implements roster.Backend. An error that names a group means that this version
+// of ejabberd does not support its name.
 func (b *Backend) Set(ctx context.Context, owner jid.JID, item roster.Item) error {
 	return b.change(ctx, owner, func(d dialect) (dialect, error) { return b.set(ctx, owner, item, d) })
 }
@@ -114,8 +114,8 @@ func (b *Backend) Remove(ctx context.Context, owner, contact jid.JID) error {
 	})
 }
 
-// change does one change of an owner's roster; before the first of a refresh it
-// sees that there is such an owner, for whom ejabberd would else make a roster.
+// change makes one change to an owner's roster. Before the first change of a refresh
+// it checks that the owner exists, since ejabberd would create a roster for anybody.
 func (b *Backend) change(ctx context.Context, owner jid.JID, do func(dialect) (dialect, error)) error {
 	b.mu.Lock()
 	d, begun := b.begun[owner]
@@ -127,8 +127,7 @@ func (b *Backend) change(ctx context.Context, owner jid.JID, do func(dialect) (d
 	}
 	d, err := do(d)
 	if err != nil {
-		// Another change may follow, or none, and then no Get: to ask once more
-		// whether there is such an owner does no harm.
+		// No Get may follow. Checking the owner once more does no harm.
 		b.end(owner)
 		return err
 	}
@@ -147,7 +146,7 @@ func (b *Backend) end(owner jid.JID) {
 	delete(b.begun, owner)
 }
 
-// exists returns roster.ErrNoSuchUser when there is no such account.
+// exists returns roster.ErrNoSuchUser if the account does not exist.
 func (b *Backend) exists(ctx context.Context, owner jid.JID) error {
 	err := b.do(ctx, checkAccount, map[string]any{"user": owner.Local(), "host": owner.Domain()})
 	if errors.Is(err, errNo) {
@@ -156,7 +155,7 @@ func (b *Backend) exists(ctx context.Context, owner jid.JID) error {
 	return err
 }
 
-// set sets a contact, in the newer way if the server knows it, else in the older.
+// set sets a contact, with the newer command if the server knows it.
 func (b *Backend) set(ctx context.Context, owner jid.JID, item roster.Item, d dialect) (dialect, error) {
 	args := map[string]any{
 		"localuser": owner.Local(), "localhost": owner.Domain(),
@@ -165,7 +164,7 @@ func (b *Backend) set(ctx context.Context, owner jid.JID, item roster.Item, d di
 	}
 	if d != separated {
 		args["groups"] = append([]string{}, item.Groups...) // none is [], not null
-		// The version is said so that it does not depend on the configuration.
+		// The version makes it independent of the server's configuration.
 		err := b.do(ctx, addItem+"/v1", args)
 		if err == nil || d == list || !isOlder(err) {
 			return list, err
@@ -174,16 +173,16 @@ func (b *Backend) set(ctx context.Context, owner jid.JID, item roster.Item, d di
 	}
 	for _, g := range item.Groups {
 		if strings.Contains(g, ";") {
-			return separated, fmt.Errorf("the group %q has a semicolon, which ejabberd before 24.02 takes for the end of a group; rename the group, or update ejabberd", g)
+			return separated, fmt.Errorf("the group %q has a semicolon, which ejabberd before 24.02 reads as the end of a group; rename the group, or update ejabberd", g)
 		}
 	}
 	args["group"] = strings.Join(item.Groups, ";")
 	return separated, b.do(ctx, addItem, args)
 }
 
-// isOlder reports whether an error is the answer of a server that does not know
-// version 1 of add_rosteritem: either it does not know versions in an address,
-// or it misses the argument that version 0 has.
+// isOlder reports whether an error is the answer of a server without version 1 of
+// add_rosteritem: it either does not know versions in a URL, or misses the argument
+// of version 0.
 func isOlder(err error) bool {
 	e, ok := errors.AsType[*statusError](err)
 	return ok && e.status == http.StatusBadRequest &&

@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -18,19 +17,19 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// maxAnswer bounds an answer of ejabberd, in bytes: the roster of a user with far
-// more contacts than a web application may name.
+// maxAnswer bounds an answer of ejabberd, in bytes. It has room for many more contacts
+// than a web application may name.
 const maxAnswer = 16 << 20
 
-// errNo is the answer 1 of a command that says 0 for success.
+// errNo is the answer 1 of a command that answers 0 for success.
 var errNo = errors.New("ejabberd answered 1: the command failed; ejabberd's log may have the reason")
 
-// statusError is an answer of another status than 200.
+// statusError is an answer with a status other than 200.
 type statusError struct {
 	status int
-	text   string // ejabberd's own, for people
+	text   string // of ejabberd, for people
 	advice string
-	kind   error // one of those of a roster.Backend, or nil
+	kind   error // an error of a roster.Backend, or nil
 }
 
 func (e *statusError) Error() string {
@@ -86,8 +85,8 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("User-Agent", b.UserAgent)
 	r.SetBasicAuth(b.User, b.Password.Reveal())
-	// All commands may be repeated. Told so (it is not sent), net/http does that by
-	// itself when ejabberd closes a connection that it had kept.
+	// All commands may be repeated. This key, which is not sent, makes net/http
+	// retry when ejabberd closes an idle connection.
 	r.Header["Idempotency-Key"] = []string{}
 	answer, err := b.Client.Do(r)
 	if err != nil {
@@ -111,9 +110,9 @@ func (b *Backend) call(ctx context.Context, command string, args map[string]any)
 	return document.Unmarked(text), nil
 }
 
-// unanswered says why there is no answer.
+// unanswered returns the error for a request without an answer.
 func unanswered(ctx context.Context, err error) error {
-	err = outbound.Explain(withoutURL(err))
+	err = outbound.Explain(err)
 	if cause := context.Cause(ctx); cause != nil {
 		return fmt.Errorf("ejabberd's API gave no answer: %w", cause)
 	}
@@ -126,7 +125,7 @@ func unanswered(ctx context.Context, err error) error {
 	return fmt.Errorf("ejabberd's API gave no answer: %w", err)
 }
 
-// down is a server that does not answer, and why.
+// down is the error of a server that cannot be reached.
 type down struct{ error }
 
 func (d *down) Error() string {
@@ -135,15 +134,7 @@ func (d *down) Error() string {
 
 func (d *down) Unwrap() []error { return []error{roster.ErrDown, d.error} }
 
-// withoutURL takes the URL out of an error: it may have a password in it.
-func withoutURL(err error) error {
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		return u.Err
-	}
-	return err
-}
-
-// refusal says what an answer other than 200 means, and what to do.
+// refusal returns the error for an answer other than 200.
 func (b *Backend) refusal(status int, command string, body []byte) error {
 	e := &statusError{status: status, text: textOf(body)}
 	command, _, _ = strings.Cut(command, "/")
@@ -168,8 +159,8 @@ func (b *Backend) refusal(status int, command string, body []byte) error {
 	return e
 }
 
-// textOf is what a refusal says: a string, or an object with a message. What
-// comes from another program, a proxy for instance, is left out.
+// textOf returns the text of a refusal: a string, or an object with a message. It
+// ignores texts of other programs, such as a proxy.
 func textOf(body []byte) string {
 	var text string
 	var object struct {
@@ -181,10 +172,4 @@ func textOf(body []byte) string {
 	return shorten(text)
 }
 
-func shorten(s string) string {
-	const most = 200
-	if len(s) > most {
-		return strings.ToValidUTF8(s[:most], "") + "…"
-	}
-	return s
-}
+func shorten(s string) string { return document.Clip(s, 200) }

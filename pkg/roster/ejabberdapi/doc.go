@@ -1,6 +1,6 @@
-// Package ejabberdapi keeps rosters by ejabberd's HTTP API, as a
-// [roster.Backend]: the way to them that sets subscriptions, which ejabberd's
-// XEP-0356 does not, and that works where that fails altogether (23.01).
+// Package ejabberdapi is the [roster.Backend] for ejabberd's HTTP API. It sets
+// subscriptions, which ejabberd's XEP-0356 does not, and works where XEP-0356 fails
+// (23.01).
 //
 //	backend := &ejabberdapi.Backend{
 //		URL: "http://127.0.0.1:5280/api", User: "admin@example.com", Password: password,
@@ -25,7 +25,7 @@
 //	    who: [acl: rosters]
 //	    what: [check_account, get_roster, add_rosteritem, delete_rosteritem]
 //
-// # What was seen
+// # Observed behaviour
 //
 //	                                  23.01                       24.12
 //	add_rosteritem, groups            group, "A;B" is two         groups, a list, since version 1 of
@@ -34,7 +34,7 @@
 //	add_rosteritem/v1                 400 "Missing command name." as version 1
 //	the other kind of groups          400 "Request have missing argument: group" (given groups),
 //	                                  400 "Request have unknown arguments: [group]"
-//	add_rosteritem, unknown owner     200 0, and a roster of nobody, on both
+//	add_rosteritem, unknown owner     200 0, and a roster without a user, on both
 //	  owner's host not served         500 "internal_error" on both
 //	  contact is a domain             user "": works on both
 //	  contact is the owner            200 0 on both
@@ -46,8 +46,8 @@
 //	no permission, or no password     403, code 32, on both
 //	command not known                 404 "Endpoint not found." on both
 //
-// So add_rosteritem is tried with /v1 and groups, whatever the version of the
-// server, and only if that is not known with group. There a group with a
-// semicolon cannot be had, and is refused; and so that nobody's roster is made,
-// an owner is looked up before the first change of a refresh.
+// So the backend first calls add_rosteritem/v1 with groups, and version 0 with group
+// if the server does not know that. Version 0 cannot set a group with a semicolon,
+// which is refused. To create no rosters of unknown users, the backend looks up the
+// owner before the first change of a refresh.
 package ejabberdapi

@@ -1,5 +1,5 @@
-// Package rostertest has a web application, an XMPP server and a store in
-// memory, for tests of what uses rosters.
+// Package rostertest has a roster source, an XMPP server and a store in memory, for
+// tests of packages that use rosters.
 package rostertest
 
 import (
@@ -15,20 +15,19 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// Memory is all that a [roster.Syncer] works with. Its fields are set before it is
-// used.
+// Memory is everything that a [roster.Syncer] needs. Set its fields before it is used.
 type Memory struct {
-	Wants map[jid.JID]string        // by owner, as [roster.Decode] has it; the application fails for others
-	Has   map[jid.JID]roster.Roster // by owner; what the server has
-	// Fails is what the server answers to all that is asked about an owner.
+	Wants map[jid.JID]string        // by owner, for [roster.Decode]; the source fails for others
+	Has   map[jid.JID]roster.Roster // by owner: the rosters on the server
+	// Fails has the server's error for all requests about an owner.
 	Fails map[jid.JID]error
-	// Keeps are owners whose contacts get no subscription.
+	// Keeps has the owners for whose contacts the server sets no subscriptions.
 	Keeps map[jid.JID]bool
-	// Down is why there is no way to the server.
+	// Down is the error of Choose.
 	Down error
-	// Broken is what the store answers.
+	// Broken is the error of the store.
 	Broken error
-	// Hold keeps the application from answering until it is closed.
+	// Hold blocks the source until it is closed.
 	Hold chan struct{}
 
 	mu      sync.Mutex
@@ -41,8 +40,8 @@ type record struct {
 	revision uint64
 }
 
-// New returns hosts of which nothing is known, and what is behind all of them.
-// Stop the rosters in the end.
+// New returns rosters for the domains, and the Memory behind them. Stop the rosters at
+// the end.
 func New(domains ...string) (*roster.Rosters, *Memory) {
 	m := &Memory{
 		Wants: make(map[jid.JID]string), Has: make(map[jid.JID]roster.Roster), Fails: make(map[jid.JID]error), Keeps: make(map[jid.JID]bool),
@@ -57,7 +56,7 @@ func New(domains ...string) (*roster.Rosters, *Memory) {
 	return roster.New(m, zap.NewNop(), hosts...), m
 }
 
-// Contacts makes a roster of bare JIDs, each of the subscription both.
+// Contacts returns a roster of bare JIDs with the subscription both.
 func Contacts(contacts ...string) roster.Roster {
 	r := make(roster.Roster)
 	for _, c := range contacts {
