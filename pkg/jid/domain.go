@@ -11,8 +11,8 @@ import (
 // acePrefix begins an A-label (RFC 5890, section 2.3.2.1).
 const acePrefix = "xn--"
 
-// domainProfile turns names into U-labels. Which ASCII characters and hyphens
-// may stand where, labelFault says, alike for names that need no IDNA.
+// domainProfile converts names to U-labels. labelFault checks ASCII characters and
+// hyphens, also for names that need no IDNA.
 //
 // COMPAT: UTS #46 also accepts symbols, as IDNA2003 and so RFC 6122 did.
 var domainProfile = idna.New(
@@ -38,8 +38,8 @@ func domainpart(s string) (out, fault string) {
 		}
 	}
 	out = strings.TrimSuffix(out, ".")
-	// COMPAT: a label may have more than the 63 octets of RFC 1035. No DNS knows
-	// such a name, but components may be called as their servers please.
+	// COMPAT: a label may have more than the 63 octets of RFC 1035. The DNS has no
+	// such names, but servers may give them to components.
 	for label := range strings.SplitSeq(out, ".") {
 		if fault := labelFault(label); fault != "" {
 			return "", fault
@@ -48,7 +48,7 @@ func domainpart(s string) (out, fault string) {
 	return out, lengthFault(out)
 }
 
-// literal normalises an IP-literal. RFC 9844 took the zones of RFC 6874 away.
+// literal normalises an IP-literal. RFC 9844 removed the zones of RFC 6874.
 func literal(s string) (out, fault string) {
 	inner, closed := strings.CutSuffix(s[1:], "]")
 	addr, err := netip.ParseAddr(inner)
@@ -58,10 +58,10 @@ func literal(s string) (out, fault string) {
 	return "[" + addr.String() + "]", ""
 }
 
-// toUnicode applies domainProfile, and makes sure that applying it again would
-// change nothing: x/net/idna overlooks the bidi rule where the right-to-left
-// character comes out of the mapping (U+2135 becomes U+05D0), and a label may
-// decode to one that is encoded in turn.
+// toUnicode applies domainProfile, and checks that applying it again changes nothing:
+// x/net/idna does not apply the bidi rule to a right-to-left character that results
+// from the mapping (U+2135 becomes U+05D0), and a label may decode to one that is
+// encoded itself.
 func toUnicode(s string) (out, fault string) {
 	out, err := domainProfile.ToUnicode(s)
 	if err != nil {
@@ -79,8 +79,8 @@ func toUnicode(s string) (out, fault string) {
 	return out, ""
 }
 
-// labelFault finds what is wrong with a label in lower case and, where it is
-// not ASCII, in the form domainProfile gives it.
+// labelFault returns what is wrong with a label. The label is in lower case and, if it
+// is not ASCII, in the form of domainProfile.
 func labelFault(l string) string {
 	if l == "" {
 		return "contains an empty label"

@@ -12,7 +12,7 @@ const (
 	partPattern  = "pattern"
 )
 
-// maxQuoted is how many octets of a refused address an error text repeats.
+// maxQuoted bounds the quoted part of a refused address, in octets.
 const maxQuoted = 256
 
 // Error says why an address, or a [Glob], was refused. Its text is like
@@ -20,11 +20,11 @@ const maxQuoted = 256
 //	jid "a b@x": localpart: contains a space
 type Error struct {
 	Part   string // "localpart", "domainpart", "resourcepart", or "pattern"
-	Reason string // what is wrong with the part, to be read after its name
-	JID    string // the text as it was given
+	Reason string // continues a sentence that begins with the part
+	JID    string // the given text
 }
 
-// Error shortens a JID far too long to be one.
+// Error shortens an overlong JID.
 func (e *Error) Error() string {
 	return "jid " + quote(e.JID) + ": " + e.Part + ": " + e.Reason
 }

@@ -12,9 +12,9 @@ import (
 	"golang.org/x/text/width"
 )
 
-// Glob is a pattern for bare JIDs. '*' stands for any number of characters,
-// also none and also '@'; '?' stands for one character. There is no escape: a
-// JID that holds '*' or '?' is matched by these as by any other character.
+// Glob is a pattern for bare JIDs. '*' matches any number of characters, including
+// none and including '@'; '?' matches one character. There is no escape: '*' and '?'
+// in a JID match like any other character.
 //
 //	juliet@example.com   this address
 //	*@example.com        every address with a localpart at example.com
@@ -22,8 +22,8 @@ import (
 //	*.example.com        every subdomain of it and every address at one
 //	*                    everything
 //
-// A pattern with neither a wildcard nor an '@' is the third form: a domain.
-// As '*' takes any text, "admin*" matches admin@example.com and also
+// A pattern with neither a wildcard nor an '@' is a domain, the third form. Since '*'
+// matches any text, "admin*" matches admin@example.com and also
 // administrator@example.net, and "*example.com" matches badexample.com.
 //
 // The zero Glob matches nothing.
@@ -33,11 +33,10 @@ type Glob struct {
 	domain bool     // match the domainpart alone
 }
 
-// ParseGlob reads a pattern. A pattern without wildcards is normalised as an
-// address is. One with wildcards cannot be, as it is not a whole address: its
-// text is mapped in width and case and brought to NFC, as in a localpart, and
-// each label without a wildcard that begins with "xn--" becomes a U-label.
-// The error is an [*Error].
+// ParseGlob reads a pattern. A pattern without wildcards is normalised like an
+// address. The text of one with wildcards, which is not a whole address, is mapped in
+// width and case and converted to NFC like a localpart, and its labels that begin
+// with "xn--" and have no wildcard become U-labels. The error is an [*Error].
 func ParseGlob(s string) (Glob, error) {
 	g := Glob{text: s}
 	var folded string
@@ -56,8 +55,8 @@ func ParseGlob(s string) (Glob, error) {
 		}
 		folded, g.domain = j.s, j.IsDomain()
 	}
-	// Match lowers what it compares in the same way. IDNA maps a few letters
-	// (Cherokee) to upper case.
+	// Match lowers the JID in the same way. IDNA maps a few letters (Cherokee) to
+	// upper case.
 	g.segs = strings.Split(strings.ToLower(folded), "*")
 	return g, nil
 }
@@ -67,8 +66,7 @@ const (
 	longPattern = "is longer than a bare JID"
 )
 
-// foldPattern brings a pattern with wildcards to the form that normalised JIDs
-// have.
+// foldPattern converts a pattern with wildcards to the form of normalised JIDs.
 func foldPattern(s string) (out, fault string) {
 	if len(s) > 4*maxPart {
 		return "", longPattern
@@ -116,15 +114,15 @@ func foldPattern(s string) (out, fault string) {
 	return domain, ""
 }
 
-// String returns the pattern as ParseGlob was given it.
+// String returns the text given to ParseGlob.
 func (g Glob) String() string { return g.text }
 
-// Match reports whether the pattern matches bare; a resourcepart does not
-// count. It ignores case, also in a JID that FromServer could not normalise. No
-// pattern matches the zero JID.
+// Match reports whether the pattern matches bare; it ignores a resourcepart. It ignores
+// case, also in a JID that FromServer could not normalise. No pattern matches the
+// zero JID.
 //
-// Match never goes back over a '*': it takes time linear in the length of the
-// JID, and at worst in proportion to that of the pattern.
+// Match does not backtrack over a '*': its time is linear in the length of the JID,
+// and at worst proportional to the length of the pattern.
 func (g Glob) Match(bare JID) bool {
 	s := bare.Bare().s
 	if g.domain {
@@ -136,9 +134,9 @@ func (g Glob) Match(bare JID) bool {
 	return matchSegments(g.segs, strings.ToLower(s)) // ToLower allocates only to change
 }
 
-// matchSegments reports whether s is the segments in turn with any text between
-// each and the next. The leftmost place for a segment is always good enough: it
-// leaves the most for those that follow.
+// matchSegments reports whether s consists of the segments in order, with any text
+// between them. It always takes the leftmost match of a segment, which leaves the
+// most text for the next ones.
 func matchSegments(segs []string, s string) bool {
 	last := len(segs) - 1
 	n, ok := prefix(segs[0], s)
@@ -156,7 +154,7 @@ func matchSegments(segs []string, s string) bool {
 	return suffix(segs[last], s)
 }
 
-// prefix matches seg at the start of s; n is how much of s it takes.
+// prefix matches seg at the start of s; n is the length of the match.
 func prefix(seg, s string) (n int, ok bool) {
 	for _, want := range seg {
 		r, size := utf8.DecodeRuneInString(s[n:])
@@ -168,8 +166,7 @@ func prefix(seg, s string) (n int, ok bool) {
 	return n, true
 }
 
-// find matches seg as early in s as it can and returns where the match ends, or
-// -1.
+// find returns the end of the leftmost match of seg in s, or -1.
 func find(seg, s string) int {
 	if !strings.Contains(seg, "?") {
 		i := strings.Index(s, seg)

@@ -2,23 +2,22 @@ package jid
 
 import "strings"
 
-// maxPart is the most octets a normalised part may have (RFC 7622, section 3.1).
+// maxPart bounds a normalised part, in octets (RFC 7622, section 3.1).
 const maxPart = 1023
 
-// JID is an XMPP address. It is a value: copy it, compare it with ==, use it as
-// a map key. The zero value is no JID.
+// JID is an XMPP address. It can be copied, compared with ==, and used as a map key.
+// The zero value is no JID.
 type JID struct {
 	s string
-	// Where the domainpart and the resourcepart begin in s; 0 where the
-	// separator before them is absent. Both follow from s, so that comparing
-	// two JIDs compares their text.
+	// Offsets of the domainpart and the resourcepart in s; 0 without a separator
+	// before them. They follow from s, so comparing two JIDs compares their text.
 	at, slash uint32
 }
 
 // Parse reads and normalises an address. Its error is an [*Error].
 //
-// An address of ASCII characters that is already in normal form is kept as it
-// is, without an allocation: the JID then shares the memory of s.
+// An ASCII address that is already in normal form causes no allocation: the JID shares
+// the memory of s.
 func Parse(s string) (JID, error) {
 	if j, ok := scan(s); ok {
 		return j, nil
@@ -35,14 +34,13 @@ func MustParse(s string) JID {
 	return j
 }
 
-// FromServer takes an address that an XMPP server stamped on a stanza. Where
-// Parse accepts it, the result is Parse's. Where Parse does not, the server
-// still vouches for it: the text is kept byte for byte and only split, so any
-// part may then be empty, unnormalised, or something Parse refuses. FromServer
-// never fails; of an empty string it makes the zero JID.
+// FromServer reads an address of a stanza from an XMPP server. If Parse accepts it, the
+// result is the same. Otherwise it keeps the text byte for byte and only splits it, so
+// any part may be empty, not normalised, or refused by Parse. FromServer never fails;
+// for an empty string it returns the zero JID.
 //
-// Text forms of such a JID must be read back with FromServer: UnmarshalText is
-// as strict as Parse.
+// Read the text of such a JID with FromServer again: UnmarshalText is as strict as
+// Parse.
 func FromServer(s string) JID {
 	if j, err := Parse(s); err == nil {
 		return j
@@ -89,7 +87,7 @@ func normalize(s string) (JID, error) {
 	return JID{b.String(), at, slash}, nil
 }
 
-// split finds where the domainpart and the resourcepart of s begin (RFC 7622,
+// split returns the offsets of the domainpart and the resourcepart of s (RFC 7622,
 // section 3.1).
 func split(s string) (at, slash uint32) {
 	bare := s
@@ -160,7 +158,7 @@ func (j JID) IsFull() bool { return j.slash != 0 }
 // IsDomain reports whether j is a domainpart alone.
 func (j JID) IsDomain() bool { return j.s != "" && j.at == 0 && j.slash == 0 }
 
-// MarshalText writes the address; nothing for the zero JID.
+// MarshalText returns the address; nothing for the zero JID.
 func (j JID) MarshalText() ([]byte, error) { return []byte(j.s), nil }
 
 // UnmarshalText parses an address as Parse does; empty text gives the zero JID.

@@ -12,17 +12,17 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// localProfile is UsernameCaseMapped (RFC 8265, section 3.3) on the
-// FreeformClass. Both classes map alike, so wherever the RFC's own profile
-// accepts a localpart this one gives the same.
+// localProfile is UsernameCaseMapped (RFC 8265, section 3.3) on the FreeformClass. Both
+// classes map alike, so this profile gives the same result for every localpart that
+// the RFC's profile accepts.
 //
 // COMPAT: RFC 7622 demands the IdentifierClass, which has no symbols. Servers
 // of the RFC 6122 (stringprep) era, Prosody and ejabberd among them, accept
 // symbols such as U+2665 in localparts, and such accounts must be reachable.
 //
-// Two things are left to the function localpart: it refuses spaces, which the
-// FreeformClass has too, and it applies the bidi rule, as RFC 8265 wants, only
-// to text that has right-to-left characters; precis.BidiRule would refuse "1é".
+// The function localpart does two more checks: it refuses spaces, which the
+// FreeformClass allows, and it applies the bidi rule only to text with right-to-left
+// characters, as RFC 8265 demands; precis.BidiRule would refuse "1é".
 var localProfile = precis.NewFreeform(
 	precis.FoldWidth,
 	precis.LowerCase(),
@@ -31,8 +31,8 @@ var localProfile = precis.NewFreeform(
 
 const unstable = "has no stable normal form"
 
-// localpart normalises a localpart (RFC 7622, section 3.3). A fault that is not
-// "" says why it cannot.
+// localpart normalises a localpart (RFC 7622, section 3.3). fault says why it cannot,
+// or is "".
 func localpart(s string) (out, fault string) {
 	if fault := textFault(s); fault != "" {
 		return "", fault
@@ -70,8 +70,7 @@ func resourcepart(s string) (out, fault string) {
 	return out, lengthFault(out)
 }
 
-// enforce applies a PRECIS profile, and makes sure that applying it again would
-// change nothing.
+// enforce applies a PRECIS profile, and checks that applying it again changes nothing.
 func enforce(p *precis.Profile, s string) (out, fault string) {
 	out, err := p.String(s)
 	if err != nil {
@@ -86,7 +85,7 @@ func enforce(p *precis.Profile, s string) (out, fault string) {
 	return out, ""
 }
 
-// precisFault says why p refuses s. An error of p does not tell.
+// precisFault says why p refuses s, which the errors of p do not.
 func precisFault(p *precis.Profile, s string) string {
 	allowed := p.Allowed()
 	for _, r := range s {
@@ -97,14 +96,13 @@ func precisFault(p *precis.Profile, s string) string {
 	return "contains a character that PRECIS disallows where it stands"
 }
 
-// textFault finds what is wrong with s as text, before any mapping: what holds
-// for every part.
+// textFault does the checks for all parts, before any mapping.
 func textFault(s string) string {
 	if s == "" {
 		return "is empty"
 	}
-	// Mapping does not shorten text to a quarter, unless it is of characters
-	// that IDNA ignores; the bound keeps the work small.
+	// Mapping does not shorten text to less than a quarter, except for characters
+	// that IDNA ignores; the bound limits the work.
 	if len(s) > 4*maxPart {
 		return tooLong
 	}
@@ -124,7 +122,7 @@ func textFault(s string) string {
 
 const tooLong = "is longer than 1023 octets"
 
-// lengthFault applies the bounds of a part to its normal form.
+// lengthFault checks the length of a normalised part.
 func lengthFault(s string) string {
 	switch {
 	case s == "":

@@ -2,7 +2,7 @@ package jid
 
 import "strings"
 
-// The parts an ASCII character may stand in, when the part is in normal form.
+// The parts in normal form that may contain an ASCII character.
 const (
 	inLocal = 1 << iota
 	inDomain
@@ -12,7 +12,7 @@ const (
 // notInLocal is what RFC 7622, section 3.3.1, excludes from localparts.
 const notInLocal = `"&'/:<>@`
 
-// normalASCII tells, by character, the parts that may hold it.
+// normalASCII has, for each character, the parts that may contain it.
 var normalASCII = func() (table [256]uint8) {
 	for c := byte(' '); c < 0x7f; c++ {
 		table[c] = inResource
@@ -26,14 +26,14 @@ var normalASCII = func() (table [256]uint8) {
 	return table
 }()
 
-// scan recognises an ASCII address that is in normal form, in one pass and
-// without allocating. A false answer decides nothing: the address may be one
-// that normalize changes, or accepts, or refuses.
+// scan recognises an ASCII address in normal form, in one pass and without
+// allocations. If it returns false, normalize decides: it may change, accept or refuse
+// the address.
 func scan(s string) (JID, bool) {
 	var (
 		at    int    // where the domainpart begins
-		label int    // where the label at hand begins
-		fits  = true // whether every label up to it is in order
+		label int    // where the current label begins
+		fits  = true // whether all labels before it are valid
 		parts = uint8(inLocal | inDomain)
 		i     int
 	)
@@ -69,8 +69,7 @@ func scan(s string) (JID, bool) {
 	return JID{s, uint32(at), uint32(slash)}, true
 }
 
-// normalLabel reports whether a label of characters that may stand in a
-// domainpart is in order as a whole.
+// normalLabel reports whether a label of valid characters is valid as a whole.
 func normalLabel(l string) bool {
 	return l != "" && l[0] != '-' && l[len(l)-1] != '-' && !strings.HasPrefix(l, acePrefix)
 }
