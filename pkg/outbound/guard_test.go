@@ -161,8 +161,8 @@ func TestParseNetwork(t *testing.T) {
 		}
 	}
 	for text, want := range map[string]string{
-		"": "is not a network", "localhost": "is not a network", "10.0.0.0/33": "is not a network", "10.0.0/8": "is not a network",
-		"10.1": "is not a network", "::1%lo": "is not a network", "fe80::%eth0/10": "is not a network", "*": "is not a network",
+		"": "is neither a network", "localhost": "is neither a network", "10.0.0.0/33": "is neither a network", "10.0.0/8": "is neither a network",
+		"10.1": "is neither a network", "::1%lo": "is neither a network", "fe80::%eth0/10": "is neither a network", "*": "is neither a network",
 		"169.254.169.254": "always refused", "169.254.0.0/16": "always refused", "fe80::/64": "always refused",
 		"::ffff:169.254.0.0/112": "always refused", "fd00:ec2::254": "always refused",
 		"64:ff9b::/96": "the IPv4 network itself", "2002:a00::/24": "the IPv4 network itself",
