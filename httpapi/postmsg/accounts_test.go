@@ -127,7 +127,7 @@ func TestServerRestarts(t *testing.T) {
 		n.server.Drop()
 		n.server.Await("the sessions have ended", func() bool { return n.server.Open() == 0 })
 	}
-	if got := len(n.server.Taken()); got < 3 {
+	if got := len(n.server.Received()); got < 3 {
 		t.Errorf("%d messages came", got)
 	}
 }

@@ -146,7 +146,7 @@ func (n *network) sent() string {
 	for _, way := range []struct {
 		name string
 		sent []*stanza.Stanza
-	}{{"component", n.component}, {"privilege", n.privileged}, {"session", n.server.Taken()}} {
+	}{{"component", n.component}, {"privilege", n.privileged}, {"session", n.server.Received()}} {
 		for _, s := range way.sent {
 			if len(s.ID) < 20 {
 				return "a stanza without an id of ours: " + s.XML()

@@ -40,7 +40,7 @@ func TestPoolLogsInOnce(t *testing.T) {
 		if n := srv.Logins(); n != 1 || p.Open() != 1 {
 			t.Errorf("%d logins, %d open; want one", n, p.Open())
 		}
-		if n := len(srv.Taken()); n != 20 {
+		if n := len(srv.Received()); n != 20 {
 			t.Errorf("%d messages, want 20", n)
 		}
 		// A session says nothing about another password.
@@ -94,12 +94,12 @@ func TestPoolIsBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	srv.Await("hers is closed", func() bool { return srv.Goodbyes() == 1 && srv.Open() == 1 })
-	srv.Taken()
+	srv.Received()
 	srv.Silence(true)
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	wg.Go(func() { _ = p.Send(ctx(t), romeo, secret.New("pw"), message(t, "juliet@example.com", "3")) })
-	srv.Await("his is in use", func() bool { return len(srv.Taken()) == 1 })
+	srv.Await("his is in use", func() bool { return len(srv.Received()) == 1 })
 	if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "4")); !errors.Is(err, account.ErrBusy) {
 		t.Errorf("over the bound: %v", err)
 	}
@@ -116,13 +116,13 @@ func TestPoolSendsAgain(t *testing.T) {
 		srv.Silence(true)
 		sent := make(chan error)
 		go func() { sent <- p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "1")) }()
-		srv.Await("the message", func() bool { return len(srv.Taken()) == 1 })
+		srv.Await("the message", func() bool { return len(srv.Received()) == 1 })
 		srv.Silence(false)
 		srv.Drop()
 		if err := <-sent; err != nil {
 			t.Fatal(err)
 		}
-		if again := srv.Taken(); len(again) != 1 || again[0].ID != "1" || srv.Logins() != 2 {
+		if again := srv.Received(); len(again) != 1 || again[0].ID != "1" || srv.Logins() != 2 {
 			t.Errorf("%d logins, again: %v", srv.Logins(), again)
 		}
 	})

@@ -52,7 +52,7 @@ func TestSend(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
-		taken := srv.Taken()
+		taken := srv.Received()
 		if len(taken) != 100 {
 			t.Fatalf("%d messages came, want 100", len(taken))
 		}
@@ -100,10 +100,10 @@ func TestSendIsNotConfirmed(t *testing.T) {
 		<-s.Ended()
 		d.Confirm = time.Minute
 		s = dial(t, d)
-		srv.Taken()
+		srv.Received()
 		failed := make(chan error)
 		go func() { failed <- s.Send(ctx(t), message(t, "romeo@example.com", "4")) }()
-		srv.Await("the message", func() bool { return len(srv.Taken()) == 1 })
+		srv.Await("the message", func() bool { return len(srv.Received()) == 1 })
 		srv.Drop()
 		if err := <-failed; !errors.Is(err, account.ErrUnconfirmed) {
 			t.Errorf("a server that goes: %v", err)
@@ -147,7 +147,7 @@ func TestIncoming(t *testing.T) {
 		want := map[string]string{"m": "error", "v": "error", "p": "result", "b": "chat"}
 		got := map[string]string{}
 		srv.Await("the answers", func() bool {
-			for _, m := range srv.Taken() {
+			for _, m := range srv.Received() {
 				got[m.ID] = m.Type
 			}
 			return len(got) >= len(want)

@@ -166,7 +166,7 @@ func TestUnknownUser(t *testing.T) {
 	other := jid.MustParse("other@example.com")
 	want(t, "not known", r.refreshOf(t, other, false), "unknown: the web application does not know this user (404 Not Found)")
 	want(t, "not known", r.server.taken(), "")
-	if n := r.Counters.Unknown.Load(); n != 1 || roster.Unknown.Updated() {
+	if n := r.Counters.Count(roster.Unknown); n != 1 || roster.Unknown.Updated() {
 		t.Errorf("counted %d; counts as updated: %v", n, roster.Unknown.Updated())
 	}
 	if logs.Len() > 0 {

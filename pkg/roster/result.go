@@ -17,6 +17,8 @@ const (
 	Timeout     Result = "timeout"      // the server did not answer, or the link to it was lost
 )
 
+var results = [...]Result{Applied, Unchanged, Degraded, Forbidden, NoSuchUser, Unknown, SourceError, Timeout}
+
 // Updated reports whether the roster is as wanted, as far as the server supports
 // it.
 func (r Result) Updated() bool { return r == Applied || r == Unchanged || r == Degraded }

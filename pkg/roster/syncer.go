@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -59,45 +60,23 @@ func newSetup(o Options) *setup {
 	return &setup{o, make(chan struct{}, o.Concurrency)}
 }
 
-// Counters count refreshes, by result.
-type Counters struct {
-	Applied, Unchanged, Degraded, Forbidden, NoSuchUser, Unknown, SourceError, Timeout atomic.Int64
-}
+// Counters count refreshes by result.
+type Counters struct{ counts [len(results)]atomic.Int64 }
 
-// of returns the counter of a result.
-func (c *Counters) of(r Result) *atomic.Int64 {
-	switch r {
-	case Applied:
-		return &c.Applied
-	case Unchanged:
-		return &c.Unchanged
-	case Degraded:
-		return &c.Degraded
-	case Forbidden:
-		return &c.Forbidden
-	case NoSuchUser:
-		return &c.NoSuchUser
-	case Unknown:
-		return &c.Unknown
-	case SourceError:
-		return &c.SourceError
-	case Timeout:
-		return &c.Timeout
-	}
-	return nil
-}
+// Count returns the number of refreshes with a result.
+func (c *Counters) Count(r Result) int64 { return c.counts[slices.Index(results[:], r)].Load() }
 
 func (c *Counters) count(r Result) {
-	if n := c.of(r); n != nil {
-		n.Add(1)
+	if i := slices.Index(results[:], r); i >= 0 { // an aborted refresh has none
+		c.counts[i].Add(1)
 	}
 }
 
 // All returns the counts of all results, also those that are 0.
 func (c *Counters) All() map[Result]int64 {
 	all := make(map[Result]int64)
-	for _, r := range []Result{Applied, Unchanged, Degraded, Forbidden, NoSuchUser, Unknown, SourceError, Timeout} {
-		all[r] = c.of(r).Load()
+	for i, r := range results {
+		all[r] = c.counts[i].Load()
 	}
 	return all
 }

@@ -2,10 +2,11 @@ package conformance
 
 import (
 	"encoding/json"
-	"encoding/xml"
 	"fmt"
 	"net/url"
 	"strings"
+
+	"stanzahook/pkg/stanza"
 )
 
 // CheckAnswer says what is wrong with the answer of a case.
@@ -134,25 +135,13 @@ func refusalJSON(body string, status int) (refusal, error) {
 }
 
 func refusalXML(body string) (refusal, error) {
-	var doc struct {
-		XMLName xml.Name `xml:"http://etherx.jabber.org/streams error"`
-		Any     []struct {
-			XMLName xml.Name
-			Text    string `xml:",chardata"`
-		} `xml:",any"`
-	}
-	if err := xml.Unmarshal([]byte(body), &doc); err != nil {
+	e, err := stanza.ParseElement(strings.TrimSpace(body), stanza.Limits{})
+	if err != nil {
 		return refusal{}, err
 	}
-	var r refusal
-	for _, e := range doc.Any {
-		switch {
-		case e.XMLName.Space != "urn:ietf:params:xml:ns:xmpp-streams":
-		case e.XMLName.Local == "text":
-			r.Text = e.Text
-		default:
-			r.Condition = e.XMLName.Local
-		}
+	if e.Space != stanza.NSStream || e.Local != "error" {
+		return refusal{}, fmt.Errorf("not a stream error: %s", body)
 	}
-	return r, nil
+	condition, text := e.Condition(stanza.NSStreams)
+	return refusal{Condition: condition, Text: text}, nil
 }

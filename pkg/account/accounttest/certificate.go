@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// certificate is one that vouches for itself.
+// certificate is a self-signed certificate.
 type certificate struct {
 	pair tls.Certificate
 	pool *x509.CertPool
@@ -45,8 +45,8 @@ func newCertificate(t TB, host string) certificate {
 	return certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool}
 }
 
-// WriteCertificate makes a certificate for a host and writes it and its key as
-// PEM files into a directory, for a server that is no [Server].
+// WriteCertificate creates a certificate for a host and writes it and its key as PEM
+// files into a directory, for servers other than [Server].
 func WriteCertificate(t TB, host, dir string) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
 	c := newCertificate(t, host)

@@ -11,7 +11,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// client is one connection, seen from the server.
+// client is the server side of one connection.
 type client struct {
 	server  *Server
 	conn    net.Conn
@@ -51,7 +51,7 @@ func (c *client) encrypt() bool {
 	return true
 }
 
-// open answers the stream header with what is offered.
+// open answers the stream header with the features.
 func (c *client) open() bool {
 	o := c.server.o
 	c.r = stanza.NewReader(c.conn, stanza.Limits{})
@@ -102,7 +102,7 @@ func (c *client) next() ([]byte, request, bool) {
 	return raw, q, xml.Unmarshal(raw, &q) == nil
 }
 
-// stream serves until the stream begins anew, or ends.
+// stream serves until the stream restarts or ends.
 func (c *client) stream() (again, ok bool) {
 	for {
 		raw, q, ok := c.next()
@@ -128,7 +128,7 @@ func (c *client) stream() (again, ok bool) {
 		case q.XMLName.Local == "a":
 		default:
 			c.handled++
-			ok = c.take(string(raw))
+			ok = c.receive(string(raw))
 		}
 		if !ok {
 			return false, false
@@ -136,8 +136,8 @@ func (c *client) stream() (again, ok bool) {
 	}
 }
 
-// take keeps a stanza, with the address it is from.
-func (c *client) take(raw string) bool {
+// receive records a stanza, with the address of its sender.
+func (c *client) receive(raw string) bool {
 	s := c.server
 	in, err := stanza.Parse(raw, stanza.Limits{})
 	if err != nil {
@@ -149,7 +149,7 @@ func (c *client) take(raw string) bool {
 	s.mu.Lock()
 	limit := s.limit
 	if err == nil && (limit == 0 || len(raw) <= limit) {
-		s.taken = append(s.taken, stamped)
+		s.received = append(s.received, stamped)
 	}
 	s.cond.Broadcast()
 	s.mu.Unlock()

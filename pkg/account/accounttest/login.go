@@ -10,7 +10,7 @@ import (
 	"mellium.im/sasl"
 )
 
-// authenticate is the server's side of SASL (RFC 6120 section 6.4).
+// authenticate is the server side of SASL (RFC 6120 section 6.4).
 func (c *client) authenticate(q request) bool {
 	s := c.server
 	s.mu.Lock()

@@ -1,6 +1,6 @@
-// Package accounttest is a server for the logins of XMPP clients in process, as
-// net/http/httptest is for HTTP: a [Server] listens on loopback, logs in the
-// users it is given, takes what they send, and does wrong what a test asks for.
+// Package accounttest is an XMPP server for clients in process, for tests, as
+// net/http/httptest is for HTTP: a [Server] listens on loopback, logs in the given
+// users, records what they send, and misbehaves as a test demands.
 package accounttest
 
 import (
@@ -12,7 +12,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// TB is what the server needs of a testing.TB.
+// TB is the part of testing.TB that the server needs.
 type TB interface {
 	Helper()
 	Fatal(args ...any)
@@ -20,12 +20,12 @@ type TB interface {
 	Cleanup(func())
 }
 
-// Options say what the server offers.
+// Options configure a server.
 type Options struct {
 	Host       string            // default example.com
 	Users      map[string]string // localpart -> password
 	Mechanisms []string          // default SCRAM-SHA-256, SCRAM-SHA-1, PLAIN
-	StartTLS   bool              // offered, and needed before a login
+	StartTLS   bool              // offered, and required before a login
 	DirectTLS  bool
 	Acks       bool   // XEP-0198
 	Refuse     string // the condition with which every login fails
@@ -33,7 +33,7 @@ type Options struct {
 	NoProof    bool   // SCRAM ends without the server's signature
 }
 
-// Server is the server's side of any number of clients.
+// Server is the server side of any number of clients.
 type Server struct {
 	t    TB
 	o    Options
@@ -41,17 +41,17 @@ type Server struct {
 	cert certificate
 	wg   sync.WaitGroup
 
-	mu      sync.Mutex
-	cond    *sync.Cond
-	conns   map[*client]bool
-	logins  int
-	tried   int
-	goodbye int
-	taken   []*stanza.Stanza
-	silent  bool
-	limit   int
-	ended   bool
-	used    []string
+	mu       sync.Mutex
+	cond     *sync.Cond
+	conns    map[*client]bool
+	logins   int
+	tried    int
+	goodbye  int
+	received []*stanza.Stanza
+	silent   bool
+	limit    int
+	ended    bool
+	used     []string
 }
 
 // NewServer starts a server; it ends with the test.
@@ -110,7 +110,7 @@ func (s *Server) accept() {
 // Addr returns host:port.
 func (s *Server) Addr() string { return s.l.Addr().String() }
 
-// CAs returns who vouches for the server's certificate.
+// CAs returns the certificate authorities of the server.
 func (s *Server) CAs() *x509.CertPool { return s.cert.pool }
 
 // Close ends the server and its connections.
@@ -123,7 +123,7 @@ func (s *Server) Close() {
 	s.wg.Wait()
 }
 
-// Drop closes all connections without a word.
+// Drop closes all connections without </stream:stream>.
 func (s *Server) Drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -132,7 +132,7 @@ func (s *Server) Drop() {
 	}
 }
 
-// Silence makes the server confirm nothing any more, or again.
+// Silence stops or resumes the confirmations of the server.
 func (s *Server) Silence(yes bool) {
 	s.mu.Lock()
 	s.silent = yes
@@ -146,8 +146,8 @@ func (s *Server) Limit(bytes int) {
 	s.mu.Unlock()
 }
 
-// Tried and Logins return how many logins were begun and let in; Goodbyes how
-// many clients have closed their streams; Open how many are connected.
+// Tried and Logins return how many logins began and succeeded; Goodbyes returns how
+// many clients closed their streams.
 func (s *Server) Tried() int    { return s.get(&s.tried) }
 func (s *Server) Logins() int   { return s.get(&s.logins) }
 func (s *Server) Goodbyes() int { return s.get(&s.goodbye) }
@@ -165,19 +165,19 @@ func (s *Server) Open() int {
 	return len(s.conns)
 }
 
-// Mechanisms returns by which mechanisms clients have begun to log in.
+// Mechanisms returns the mechanisms that clients used, in order.
 func (s *Server) Mechanisms() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return append([]string(nil), s.used...)
 }
 
-// Taken returns the messages that came, and forgets them.
-func (s *Server) Taken() []*stanza.Stanza {
+// Received returns the received messages, and forgets them.
+func (s *Server) Received() []*stanza.Stanza {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	out := s.taken
-	s.taken = nil
+	out := s.received
+	s.received = nil
 	return out
 }
 
@@ -186,12 +186,12 @@ func (s *Server) Send(xml string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		_, _ = c.conn.Write([]byte(xml)) // a client that has gone needs nothing
+		_, _ = c.conn.Write([]byte(xml)) // an error means that the client is gone
 	}
 }
 
-// Await waits until something holds; it is looked at whenever the server has
-// done something.
+// Await waits until holds returns true. It calls holds after each action of the
+// server, and every few milliseconds.
 func (s *Server) Await(what string, holds func() bool) {
 	s.t.Helper()
 	late := time.AfterFunc(10*time.Second, s.cond.Broadcast)
@@ -204,7 +204,7 @@ func (s *Server) Await(what string, holds func() bool) {
 		s.mu.Lock()
 		if !time.Now().Before(deadline) {
 			s.mu.Unlock()
-			s.t.Fatalf("in vain: %s", what)
+			s.t.Fatalf("did not happen: %s", what)
 		}
 		poll := time.AfterFunc(5*time.Millisecond, s.cond.Broadcast)
 		s.cond.Wait()
