@@ -95,58 +95,32 @@ func CheckText(s string) int {
 	return -1
 }
 
+// The escapes of bytes in text and in attribute values; "" for none.
+var (
+	textEscapes = [256]string{'<': "&lt;", '>': "&gt;", '&': "&amp;", '\r': "&#xD;"}
+	attrEscapes = [256]string{'<': "&lt;", '>': "&gt;", '&': "&amp;", '\r': "&#xD;", '\'': "&apos;", '"': "&quot;", '\n': "&#xA;", '\t': "&#x9;"}
+)
+
 // AppendText appends s escaped as character data. s must pass [CheckText].
-func AppendText(dst []byte, s string) []byte {
-	last := 0
-	for i := 0; i < len(s); i++ {
-		var esc string
-		switch s[i] {
-		case '<':
-			esc = "&lt;"
-		case '>':
-			esc = "&gt;"
-		case '&':
-			esc = "&amp;"
-		case '\r':
-			esc = "&#xD;"
-		default:
-			continue
-		}
-		dst = append(append(dst, s[last:i]...), esc...)
-		last = i + 1
-	}
-	return append(dst, s[last:]...)
-}
+func AppendText(dst []byte, s string) []byte { return appendEscaped(dst, s, &textEscapes) }
 
 // AppendAttr appends the attribute name='value' with a space before it,
 // escaped. The value must pass [CheckText].
 func AppendAttr(dst []byte, name, value string) []byte {
 	dst = append(append(append(dst, ' '), name...), '=', '\'')
+	return append(appendEscaped(dst, value, &attrEscapes), '\'')
+}
+
+func appendEscaped(dst []byte, s string, escapes *[256]string) []byte {
 	last := 0
-	for i := 0; i < len(value); i++ {
-		var esc string
-		switch value[i] {
-		case '<':
-			esc = "&lt;"
-		case '>':
-			esc = "&gt;"
-		case '&':
-			esc = "&amp;"
-		case '\'':
-			esc = "&apos;"
-		case '"':
-			esc = "&quot;"
-		case '\r':
-			esc = "&#xD;"
-		case '\n':
-			esc = "&#xA;"
-		case '\t':
-			esc = "&#x9;"
-		default:
+	for i := 0; i < len(s); i++ {
+		if byteClass[s[i]] == plain {
 			continue
 		}
-		dst = append(append(dst, value[last:i]...), esc...)
-		last = i + 1
+		if esc := escapes[s[i]]; esc != "" {
+			dst = append(append(dst, s[last:i]...), esc...)
+			last = i + 1
+		}
 	}
-	return append(append(dst, value[last:]...), '\'')
+	return append(dst, s[last:]...)
 }
