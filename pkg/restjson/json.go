@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strconv"
-	"strings"
 
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/stanza"

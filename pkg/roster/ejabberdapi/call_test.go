@@ -29,8 +29,8 @@ func TestRefusals(t *testing.T) {
 		"proxy":          {"503 <html/>", roster.ErrDown, []string{"503"}},
 		"a crash":        {`500 "internal_error"`, nil, []string{"500 (internal_error)", "log"}},
 		"bad request":    {`400 "Invalid 'user'/'server'"`, nil, []string{"Invalid 'user'/'server'"}},
-		"no JSON":        {"200 <html/>", nil, []string{"not the list"}},
-		"no list":        {`200 {"a":1}`, nil, []string{"not the list"}},
+		"no JSON":        {"200 <html/>", nil, []string{"not a list"}},
+		"no list":        {`200 {"a":1}`, nil, []string{"not a list"}},
 		"long text":      {`400 "` + strings.Repeat("é", 1000) + `"`, nil, []string{"é…"}},
 	} {
 		_, b := newFake(t, map[string]string{getRoster: c.answer})
