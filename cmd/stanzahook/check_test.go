@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -24,7 +25,10 @@ import (
 func inProgram(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
-	code = run(t.Context(), args, &out, &errs)
+	code = run(t.Context(), args, &out, &errs, func(_ context.Context, file string) error {
+		_, err := config.Find(file)
+		return err
+	})
 	return code, out.String(), errs.String()
 }
 

@@ -25,14 +25,6 @@ the XMPP server did not get in time.`, "list", "show", "replay", "drop")
 	return cmd
 }
 
-// failed marks errors of what was asked rightly.
-func failed(err error) error {
-	if err == nil {
-		return nil
-	}
-	return failure{err}
-}
-
 func deliveriesList(a *api) *cobra.Command {
 	var endpoint, state, jid, since, cursor string
 	var dead, asJSON bool

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The exit code is 2 for what makes no sense, and the usage is not far then.
+// The exit code of a usage error is 2, and the error says where the usage is.
 func TestWrongCommandLines(t *testing.T) {
 	t.Setenv(envAPI, "http://127.0.0.1:9") // nobody is asked, and nobody is there
 	for _, line := range []string{
@@ -50,7 +50,7 @@ func everyCommand(cmd *cobra.Command, f func(*cobra.Command)) {
 // Every command says what it does, by an example too, and speaks JSON.
 func TestHelp(t *testing.T) {
 	n := 0
-	everyCommand(rootCommand(), func(c *cobra.Command) {
+	everyCommand(rootCommand(nil), func(c *cobra.Command) {
 		n++
 		if c.Short == "" || c.Long == "" || !strings.Contains(c.Example, "  stanzahook ") {
 			t.Errorf("%s: the help is not complete", c.CommandPath())
@@ -84,7 +84,7 @@ func TestCompletion(t *testing.T) {
 		"completion ":              "fish",
 	} {
 		var out strings.Builder
-		root := rootCommand()
+		root := rootCommand(nil)
 		root.SetArgs(append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Split(line, " ")...))
 		root.SetOut(&out)
 		root.SetErr(io.Discard)

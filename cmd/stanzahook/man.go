@@ -26,14 +26,11 @@ func manCommand() *cobra.Command {
 			if epoch := os.Getenv("SOURCE_DATE_EPOCH"); epoch != "" {
 				seconds, err := strconv.ParseInt(epoch, 10, 64)
 				if err != nil {
-					return failure{fmt.Errorf("SOURCE_DATE_EPOCH: %w", err)}
+					return failed(fmt.Errorf("SOURCE_DATE_EPOCH: %w", err))
 				}
 				date = time.Unix(seconds, 0)
 			}
-			if err := writeManual(cmd.Root(), args[0], date.UTC()); err != nil {
-				return failure{err}
-			}
-			return nil
+			return failed(writeManual(cmd.Root(), args[0], date.UTC()))
 		},
 	}
 }
@@ -97,7 +94,7 @@ func manual(cmd *cobra.Command, date time.Time) []byte {
 	if cmd.Example != "" {
 		fmt.Fprintf(&b, ".SH EXAMPLES\n.nf\n%s\n.fi\n", roff(cmd.Example))
 	}
-	b.WriteString(".SH EXIT STATUS\n0: done. 1: failed; standard error says why. 2: the command line makes no sense.\n")
+	b.WriteString(".SH EXIT STATUS\n0: success. 1: failure; standard error says why. 2: usage error.\n")
 	see := []string{"stanzahook.yaml (5)"}
 	if cmd.HasParent() {
 		see = append(see, pageName(cmd.Parent())+" (1)")

@@ -8,7 +8,6 @@ import (
 	"runtime"
 	"syscall"
 
-	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
@@ -16,29 +15,6 @@ import (
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 )
-
-func serveCommand() *cobra.Command {
-	var file string
-	cmd := &cobra.Command{
-		Use:   "serve",
-		Short: "Run the bridge",
-		Long: `Run the bridge until SIGTERM or SIGINT, then finish what is under way.
-
-The configuration is read from --config, else ./stanzahook.yaml, else
-/etc/stanzahook/stanzahook.yaml. If it has mistakes, all of them are shown and
-nothing is started, and the exit code is 1.`,
-		Example: "  stanzahook serve --config /etc/stanzahook/stanzahook.yaml",
-		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if err := serve(cmd.Context(), file); err != nil {
-				return failure{err}
-			}
-			return nil
-		},
-	}
-	cmd.Flags().StringVar(&file, "config", "", "configuration file")
-	return cmd
-}
 
 func serve(ctx context.Context, file string) error {
 	path, err := config.Find(file)
