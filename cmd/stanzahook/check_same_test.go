@@ -3,11 +3,13 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/cli"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 )
@@ -16,7 +18,10 @@ import (
 func TestCheckLiveComparesTheConfiguration(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	text := fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: secret}]\nstore: {dir: %q}\n%s", srv.Addr(), t.TempDir(), reloadHTTP)
-	file := writeConfig(t, text)
+	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	load := func() (*config.Config, error) { return config.Load(file, nil) }
 	cfg, err := load()
 	if err != nil {
@@ -29,7 +34,7 @@ func TestCheckLiveComparesTheConfiguration(t *testing.T) {
 	}
 	t.Cleanup(a.stop)
 	srv.WaitConnected(1)
-	t.Setenv(envAPI, "http://"+a.addr)
+	t.Setenv(cli.EnvAPI, "http://"+a.addr)
 	shows := func(when, want string) {
 		t.Helper()
 		_, out, errs := inProgram(t, "check", "--live", "--config", file)
@@ -47,4 +52,12 @@ func TestCheckLiveComparesTheConfiguration(t *testing.T) {
 		t.Fatal(err)
 	}
 	shows("reloaded", same)
+}
+
+// inProgram runs the program with a command line.
+func inProgram(t *testing.T, args ...string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, errs strings.Builder
+	code = cli.Run(t.Context(), args, &out, &errs, nil)
+	return code, out.String(), errs.String()
 }

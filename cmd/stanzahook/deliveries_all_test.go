@@ -13,6 +13,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/cli"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
@@ -57,19 +58,19 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 		Deliveries: newDeliveries(s, workers, nil), Endpoints: &endpoints{s, workers, nil, "bot.example.com"},
 	})).Handler())
 	t.Cleanup(api.Close)
-	t.Setenv(envAPI, api.URL)
+	t.Setenv(cli.EnvAPI, api.URL)
 	eventually := func(part string, args ...string) {
 		t.Helper()
 		for deadline := time.Now().Add(20 * time.Second); ; {
 			if err := s.DeliveryLog().Flush(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			out, errs, err := inDeliveries(t, args...)
+			_, out, errs := inProgram(t, append([]string{"deliveries"}, args...)...)
 			if strings.Contains(out, part) {
 				return
 			}
 			if time.Now().After(deadline) {
-				t.Fatalf("%v: %q is not in %s%s (%v)", args, part, out, errs, err)
+				t.Fatalf("%v: %q is not in %s%s", args, part, out, errs)
 			}
 		}
 	}

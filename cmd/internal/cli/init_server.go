@@ -1,0 +1,156 @@
+package cli
+
+import (
+	"embed"
+	"fmt"
+	"net"
+	"net/netip"
+	"regexp"
+	"strconv"
+	"strings"
+	"text/template"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/pkg/roster/ejabberdapi"
+)
+
+//go:embed templates/*.tmpl
+var templates embed.FS
+
+// The servers that init knows.
+const (
+	serverProsody  = "prosody"
+	serverEjabberd = "ejabberd"
+)
+
+const (
+	// ejabberdAPIPort is where ejabberd's HTTP API is put: Debian's ejabberd has
+	// other things at 5280.
+	ejabberdAPIPort = "5281"
+	ejabberdAccount = "stanzahook" // that may use the API
+)
+
+// attachment is what stanzahook and the XMPP server have to know of each other.
+type attachment struct {
+	Server   string
+	Domain   string // of the component
+	Host     string // of the users; empty: no privileges
+	Address  string // where the server takes components
+	IP, Port string // of Address; no IP: it is a name
+	Secret   string
+	Password string // of the account that may use ejabberd's API
+	Token    string // its line in the configuration
+	Store    string
+}
+
+// Ejabberd, Loopback, Name and the others are for the templates.
+func (a attachment) Ejabberd() bool     { return a.Server == serverEjabberd }
+func (a attachment) Loopback() bool     { return config.IsLoopback(a.IP) }
+func (a attachment) APIPort() string    { return ejabberdAPIPort }
+func (a attachment) Account() string    { return ejabberdAccount }
+func (a attachment) APIURL() string     { return "http://127.0.0.1:" + ejabberdAPIPort + "/api" }
+func (a attachment) Commands() []string { return ejabberdapi.Commands() }
+
+// Name is one for rules of ejabberd: of each component its own.
+func (a attachment) Name() string {
+	return "stanzahook_" + regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(a.Domain, "_")
+}
+
+// at notes where the server takes components.
+func (a *attachment) at(address string) error {
+	host, port, err := net.SplitHostPort(address)
+	n, badPort := strconv.ParseUint(port, 10, 16)
+	if err != nil || badPort != nil || n == 0 || host == "" || strings.ContainsAny(host, " /@\"\\") || config.HasControl(host) {
+		return fmt.Errorf("%q is not host:port; write for example 127.0.0.1:5347", address)
+	}
+	a.Address, a.Port = address, port
+	switch ip, err := netip.ParseAddr(host); {
+	case err == nil:
+		a.IP = ip.String()
+	case config.IsLoopback(host):
+		a.IP = "127.0.0.1"
+	}
+	return nil
+}
+
+// paste is a piece of the server's configuration.
+type paste struct {
+	File  string `json:"file"`
+	Where string `json:"where"`
+	Text  string `json:"text"`
+}
+
+// pastes are what the server's configuration needs.
+func (a attachment) pastes() ([]paste, error) {
+	var all []paste
+	add := func(file, name, where string) error {
+		text, err := a.render(file, name)
+		if err == nil {
+			target := "prosody.cfg.lua"
+			if a.Ejabberd() {
+				target = "ejabberd.yml"
+			}
+			all = append(all, paste{target, where, text})
+		}
+		return err
+	}
+	if a.Ejabberd() {
+		err := add("ejabberd.yml.tmpl", "ejabberd", "at the end: ejabberd puts sections of the same name together")
+		if err == nil && a.Host != "" {
+			err = add("ejabberd.yml.tmpl", "modules", "those of these modules that are not there yet; Debian's has both")
+		}
+		return all, err
+	}
+	if err := add("prosody.lua.tmpl", "top", "near the top, before the first VirtualHost"); err != nil {
+		return nil, err
+	}
+	if a.Host != "" {
+		if err := add("prosody.lua.tmpl", "host", "below the line VirtualHost \""+a.Host+"\" that you have (maybe in a file of its own in conf.d); do not write that line a second time: Prosody would drop the modules of the first"); err != nil {
+			return nil, err
+		}
+	}
+	err := add("prosody.lua.tmpl", "component", "at the end")
+	return all, err
+}
+
+// note says what is left to do besides. A host grants privileges to components below
+// it, and to those that have it in their configuration.
+func (a attachment) note() string {
+	if a.Host == "" || strings.HasSuffix(a.Domain, "."+a.Host) {
+		return ""
+	}
+	return a.Domain + " is not below " + a.Host + ": what that grants counts only when it is in the configuration, under rosters or in http.basic.accounts.hosts."
+}
+
+// commands are what has to be run on the server's machine.
+func (a attachment) commands() []string {
+	if !a.Ejabberd() {
+		return []string{"systemctl restart prosody"}
+	}
+	if a.Host == "" {
+		return []string{"ejabberdctl reload_config"}
+	}
+	return []string{"ejabberdctl reload_config", fmt.Sprintf("ejabberdctl register %s %s %s", ejabberdAccount, a.Host, a.Password)}
+}
+
+// render fills in a template.
+func (a attachment) render(file, name string) (string, error) {
+	t, err := template.New(name).Funcs(template.FuncMap{"quote": strconv.Quote, "yaml": plainOrQuoted}).ParseFS(templates, "templates/"+file)
+	if err != nil {
+		return "", fmt.Errorf("template %s: %w", file, err)
+	}
+	var b strings.Builder
+	if err := t.ExecuteTemplate(&b, name, a); err != nil {
+		return "", fmt.Errorf("template %s: %w", file, err)
+	}
+	return b.String(), nil
+}
+
+// plainOrQuoted writes a text in YAML. What looks like a domain or an address
+// needs no quotes.
+func plainOrQuoted(text string) string {
+	if regexp.MustCompile(`^[a-z0-9-]+(\.[a-z0-9-]*[a-z][a-z0-9-]*)+(:[0-9]+)?$|^[0-9]+(\.[0-9]+){3}:[0-9]+$`).MatchString(text) {
+		return text
+	}
+	return strconv.Quote(text)
+}

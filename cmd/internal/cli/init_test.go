@@ -1,0 +1,178 @@
+package cli
+
+import (
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"go.yaml.in/yaml/v3"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/deploy/lab/harness"
+)
+
+// initJSON runs init and returns what it has made.
+func initJSON(t *testing.T, args ...string) initialised {
+	t.Helper()
+	code, out, errs := inProgram(t, append([]string{"init", "--json"}, args...)...)
+	var made initialised
+	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
+		t.Fatalf("%d %s%s %v", code, out, errs, err)
+	}
+	return made
+}
+
+func TestInit(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		host string
+	}{
+		{[]string{"--server", "prosody", "--domain", "bot.example.com"}, ""},
+		{[]string{"--server", "prosody", "--domain", "Bot.Example.com", "--host", "example.com", "--address", "10.0.0.1:5999"}, "example.com"},
+		{[]string{"--server", "ejabberd", "--domain", "bot.example.com"}, ""},
+		{[]string{"--server", "ejabberd", "--domain", "bots.münchen.example", "--host", "münchen.example", "--address", "localhost:5348"}, "münchen.example"},
+	} {
+		dir := filepath.Join(t.TempDir(), "new")
+		made := initJSON(t, append(c.args, "--dir", dir)...)
+		data, err := os.ReadFile(made.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if info, err := os.Stat(made.File); err != nil || info.Mode().Perm() != 0o600 {
+			t.Errorf("%v %v", info, err)
+		}
+		cfg, err := config.Load(made.File, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cfg.HTTP.Tokens[0].Hash != sha256.Sum256([]byte(made.Token)) || strings.Contains(string(data), made.Token) || cfg.Store.Dir != filepath.Join(dir, "store") {
+			t.Errorf("%v: %s", c.args, data)
+		}
+		var pasted strings.Builder
+		for _, p := range made.Paste {
+			pasted.WriteString(p.Text)
+		}
+		text := pasted.String()
+		for _, want := range []string{cfg.Components[0].Secret.Reveal(), cfg.Components[0].Domain, cfg.Components[0].Server[strings.LastIndex(cfg.Components[0].Server, ":")+1:]} {
+			if !strings.Contains(text, want) && want != "5347" {
+				t.Errorf("%v: there is no %q in\n%s", c.args, want, text)
+			}
+		}
+		if got := strings.Contains(text, "privilege"); got != (c.host != "") {
+			t.Errorf("%v: privileges %v in\n%s", c.args, got, text)
+		}
+		if c.args[1] == "ejabberd" {
+			var v map[string]any
+			if err := yaml.Unmarshal([]byte(text), &v); err != nil || len(v["listen"].([]any)) == 0 {
+				t.Errorf("%v:\n%s", err, text)
+			}
+		}
+		if c.host == "" {
+			continue
+		}
+		cfg, err = config.Parse(made.File, []byte(harness.WithRosters(string(data))), nil)
+		if err != nil || len(cfg.Rosters) != 1 || cfg.Rosters[0].Host != c.host {
+			t.Fatalf("%v: %v\n%s", c.args, err, harness.WithRosters(string(data)))
+		}
+		if password := cfg.Rosters[0].EjabberdAPI.Password.Reveal(); c.args[1] == "ejabberd" && !strings.HasSuffix(made.Run[1], " "+c.host+" "+password) {
+			t.Errorf("%v: %q", c.args, made.Run)
+		}
+	}
+}
+
+func TestInitOverwritesNothing(t *testing.T) {
+	dir := t.TempDir()
+	args := []string{"init", "--server", "ejabberd", "--domain", "bot.example.com", "--dir", dir}
+	code, out, errs := inProgram(t, args...)
+	if code != 0 || !strings.Contains(out, "\n==> ejabberd.yml, ") || errs != "" {
+		t.Fatalf("%d %s%s", code, out, errs)
+	}
+	file := filepath.Join(dir, configName)
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if code, out, errs = inProgram(t, args...); code != 1 || out != "" || !strings.Contains(errs, "is there already") {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
+		t.Errorf("%v\n%s", err, after)
+	}
+	if code, _, errs = inProgram(t, append(args, "--force")...); code != 0 {
+		t.Errorf("%d %s", code, errs)
+	}
+	if after, err := os.ReadFile(file); err != nil || string(after) == string(before) {
+		t.Errorf("%v\n%s", err, after)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 1 {
+		t.Errorf("%v %v", left, err)
+	}
+}
+
+// Root writes for the service in a directory that is kept for its group, and for
+// nobody else in others.
+func TestInitForAGroup(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("only root can give files to groups")
+	}
+	const group = 4242
+	for mode, want := range map[os.FileMode]os.FileMode{0o750: 0o640, 0o755: 0o600, 0o700: 0o600} {
+		dir := t.TempDir()
+		if err := errors.Join(os.Chown(dir, 0, group), os.Chmod(dir, mode)); err != nil {
+			t.Fatal(err)
+		}
+		made := initJSON(t, "--server", "prosody", "--domain", "bot.example.com", "--dir", dir)
+		info, err := os.Stat(made.File)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if gid := info.Sys().(*syscall.Stat_t).Gid; info.Mode().Perm() != want || (gid == group) != (want == 0o640) {
+			t.Errorf("in a directory of mode %o: %v, group %d", mode, info.Mode(), gid)
+		}
+	}
+}
+
+// What is left to do is said: with the package it is to start the service, and a host
+// that the component is not below has to be in the configuration.
+func TestInitSaysWhatIsLeft(t *testing.T) {
+	if got := then(serviceConfig); got[1] != "systemctl enable --now stanzahook" {
+		t.Errorf("%q", got)
+	}
+	for host, want := range map[string]bool{"": false, "example.com": false, "example.org": true} {
+		args := []string{"--server", "prosody", "--domain", "bot.example.com", "--dir", t.TempDir()}
+		if host != "" {
+			args = append(args, "--host", host)
+		}
+		made := initJSON(t, args...)
+		if strings.Contains(made.Note, "not below "+host) != want || made.Then[1] != "stanzahook serve --config "+made.File {
+			t.Errorf("%q: %q %q", host, made.Note, made.Then)
+		}
+	}
+}
+
+func TestInitUsage(t *testing.T) {
+	dir := t.TempDir()
+	for says, args := range map[string][]string{
+		"--server is missing":    {"--domain", "bot.example.com"},
+		`"tigase" is not known`:  {"--server", "tigase", "--domain", "bot.example.com"},
+		"--domain is missing":    {"--server", "prosody"},
+		"--domain: ":             {"--server", "prosody", "--domain", "a@b"},
+		"--host: ":               {"--server", "prosody", "--domain", "bot.example.com", "--host", "a/b"},
+		"the domain of the bots": {"--server", "prosody", "--domain", "bot.example.com", "--host", "BOT.example.com"},
+		"--address: ":            {"--server", "prosody", "--domain", "bot.example.com", "--address", "5347"},
+		"unknown flag":           {"--x"},
+	} {
+		code, out, errs := inProgram(t, append([]string{"init", "--dir", dir}, args...)...)
+		if code != 2 || out != "" || !strings.Contains(errs, says) {
+			t.Errorf("%v: %d %s%s", args, code, out, errs)
+		}
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
+		t.Errorf("%v %v", left, err)
+	}
+}

@@ -1,0 +1,44 @@
+package cli
+
+import (
+	"io"
+	"os"
+	"time"
+
+	"github.com/schollz/progressbar/v3"
+	"golang.org/x/term"
+)
+
+// progress is a bar that shows how much is done of something that is counted. It
+// is there on a terminal only; a pipe or a file gets nothing.
+type progress struct {
+	out io.Writer // nil: none
+	bar *progressbar.ProgressBar
+}
+
+func newProgress(out io.Writer) *progress {
+	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return &progress{out: out}
+	}
+	return &progress{}
+}
+
+// show draws the bar anew.
+func (p *progress) show(done, total int) {
+	if p.out == nil || total <= 0 {
+		return
+	}
+	if p.bar == nil {
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription("rosters"),
+			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(50*time.Millisecond),
+			progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
+	}
+	_ = p.bar.Set(min(done, total)) // only drawing can fail, and nothing depends on it
+}
+
+// end removes the bar.
+func (p *progress) end() {
+	if p.bar != nil {
+		_ = p.bar.Finish() // as in show
+	}
+}

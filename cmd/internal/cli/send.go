@@ -1,0 +1,163 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/pkg/document"
+)
+
+// maxSendWait is the longest wait that POST /v1/messages takes, so that the
+// answer comes before apiTimeout.
+const maxSendWait = 50 * time.Second
+
+// outgoingMessage is the body of POST /v1/messages.
+type outgoingMessage struct {
+	To      string `json:"to"`
+	From    string `json:"from,omitempty"`
+	Type    string `json:"type,omitempty"`
+	Subject string `json:"subject,omitempty"`
+	Body    string `json:"body"`
+}
+
+func sendCommand() *cobra.Command {
+	var a *api
+	var m outgoingMessage
+	var wait time.Duration
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "send --to JID --body TEXT|-",
+		Short: "Send a message, through the running instance",
+		Long: `Send a message, through the running instance, with a token of the scope send.
+
+The command waits for the XMPP server to take the message, or to send it back,
+and says which. While the server is away, the message is stored and goes out
+later. The exit code is 1 if it came back or could not be sent.`,
+		Example: `  stanzahook send --to juliet@example.com --body 'Hello!'
+  df -h | stanzahook send --to ops@rooms.example.com --type groupchat --body -`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			switch {
+			case m.To == "":
+				return errors.New("--to is missing; write who is to get the message, for example juliet@example.com")
+			case !cmd.Flags().Changed("body"):
+				return errors.New("--body is missing; write the text, or - to read it from stdin")
+			case wait < 0 || wait > maxSendWait:
+				return fmt.Errorf("--wait: write a duration up to %v, or 0 not to wait", maxSendWait)
+			}
+			if m.Body == "-" {
+				text, err := readBody(cmd.InOrStdin())
+				if err != nil {
+					return failed(err)
+				}
+				m.Body = text
+			}
+			body, n := document.CleanString(strings.ToValidUTF8(m.Body, "\uFFFD"))
+			if m.Body = body; n > 0 {
+				fmt.Fprintf(cmd.ErrOrStderr(), "characters that no message can carry (colours of a terminal, for example) replaced by \uFFFD: %d\n", n)
+			}
+			return failed(send(cmd, a, m, wait, asJSON))
+		},
+	}
+	a = apiFlags(cmd, config.ScopeSend)
+	f := cmd.Flags()
+	f.StringVar(&m.To, "to", "", "who gets it")
+	f.StringVar(&m.From, "from", "", "who sends it: an address of the component (default: the token's first, else the component itself)")
+	f.StringVar(&m.Type, "type", "chat", "chat, normal, headline or groupchat")
+	f.StringVar(&m.Subject, "subject", "", "its subject (default: none)")
+	f.StringVar(&m.Body, "body", "", "its text; - reads it from stdin")
+	f.DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the server to take it or send it back; 0: not at all")
+	f.BoolVar(&asJSON, "json", false, "as JSON, as the API gives it; a message that came back too")
+	chooses(cmd, "type", "chat", "normal", "headline", "groupchat")
+	return cmd
+}
+
+// maxSentBody bounds what is read from stdin; http.max_body_bytes decides what
+// is taken.
+const maxSentBody = 16 << 20
+
+// readBody reads a text, without the line break that most programs end theirs
+// with.
+func readBody(stdin io.Reader) (string, error) {
+	text, err := io.ReadAll(io.LimitReader(stdin, maxSentBody+1))
+	switch {
+	case err != nil:
+		return "", fmt.Errorf("stdin: %w", err)
+	case len(text) > maxSentBody:
+		return "", fmt.Errorf("stdin: more than %d bytes are no message", maxSentBody)
+	}
+	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
+}
+
+func send(cmd *cobra.Command, a *api, m outgoingMessage, wait time.Duration, asJSON bool) error {
+	query := url.Values{}
+	if wait > 0 {
+		query.Set("wait", wait.String())
+	}
+	answer, err := a.post(cmd.Context(), "/v1/messages", query, m)
+	if refused, ok := errors.AsType[*apiError](err); ok {
+		return notSent(cmd.OutOrStdout(), refused, m.To, asJSON)
+	}
+	if err != nil {
+		return err
+	}
+	if asJSON {
+		return printJSON(cmd.OutOrStdout(), answer)
+	}
+	var sent struct{ ID, State string }
+	if err := json.Unmarshal(answer, &sent); err != nil {
+		return fmt.Errorf("the answer cannot be read: %w", err)
+	}
+	text := map[string]string{
+		"confirmed": "sent: the XMPP server has it",
+		"queued":    "queued: it is stored, and goes out when the XMPP server takes it",
+	}[sent.State]
+	if text == "" {
+		text = sent.State
+	}
+	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s (id %s)\n", onTerminal(text), onTerminal(sent.ID))
+	return err
+}
+
+// notSent says why a message was not sent, or came back.
+func notSent(w io.Writer, e *apiError, to string, asJSON bool) error {
+	if asJSON && e.condition != "" {
+		if err := printJSON(w, e.body); err != nil {
+			return err
+		}
+	}
+	switch {
+	case e.condition != "":
+		return fmt.Errorf("the message came back (%s): %w\n%s", onTerminal(e.condition), e, adviceOn(e.condition, to))
+	case e.status == http.StatusServiceUnavailable, e.status == http.StatusInsufficientStorage:
+		return fmt.Errorf("%w\n\"stanzahook check --live\" looks for the cause", e)
+	}
+	return e
+}
+
+// adviceOn says what the condition of a message that came back usually means
+// (RFC 6120 section 8.3.3).
+func adviceOn(condition, to string) string {
+	switch condition {
+	case "service-unavailable", "item-not-found":
+		return "Is there an account " + onTerminal(to) + "? Some servers also say so for one that is offline"
+	case "remote-server-not-found", "remote-server-timeout":
+		return "The XMPP server does not reach the domain of " + onTerminal(to) + "; is it written right?"
+	case "forbidden", "not-authorized", "not-allowed", "policy-violation":
+		return "The receiver's side does not want messages from this address"
+	case "not-acceptable":
+		return "In a room, only members of it may write: join it first (POST /v1/presence with \"muc\")"
+	case "recipient-unavailable", "resource-constraint":
+		return "Try again later"
+	}
+	return "RFC 6120 section 8.3.3 says what the condition means"
+}

@@ -1,0 +1,129 @@
+package cli
+
+import (
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/pkg/jid"
+)
+
+// tokenPrefix tells people, and tools that look for leaked secrets, what a token
+// is.
+const tokenPrefix = "sh_"
+
+// newToken is what "token new" prints: the token, once, and what to write into
+// the configuration, where only its hash is.
+type newToken struct {
+	Name   string   `json:"name"`
+	Token  string   `json:"token"`
+	Hash   string   `json:"hash"`
+	Scopes []string `json:"scopes"`
+	From   []string `json:"from,omitempty"`
+}
+
+func tokenCommand() *cobra.Command {
+	cmd := group("token", "Make tokens for the HTTP API", "Make tokens for the HTTP API.", "new")
+	cmd.AddCommand(tokenNewCommand())
+	return cmd
+}
+
+func tokenNewCommand() *cobra.Command {
+	var t newToken
+	var asJSON bool
+	cmd := &cobra.Command{
+		Use:   "new --name NAME --scopes SCOPE,… [--from JID,…]",
+		Short: "Print a new token, once, and its line for the configuration",
+		Long: "Print a new token, once, and its line for http.tokens in the configuration.\n\n" +
+			"The token is kept nowhere: who loses it makes another. Scopes are send (messages\n" +
+			"and presence), query (IQs), roster, events (pulling) and admin. --from are the\n" +
+			"bare addresses it may send from, * and ? being wildcards; without it, all.",
+		Example: "  stanzahook token new --name ops --scopes send,query,admin\n" +
+			"  stanzahook token new --name shop --scopes send --from shop@bot.example.com",
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := t.check(); err != nil {
+				return err
+			}
+			t.make()
+			if asJSON {
+				e := json.NewEncoder(cmd.OutOrStdout())
+				e.SetEscapeHTML(false)
+				return failed(e.Encode(t))
+			}
+			return failed(t.print(cmd.OutOrStdout()))
+		},
+	}
+	cmd.Flags().StringVar(&t.Name, "name", "", "who uses it; shown in the log")
+	cmd.Flags().StringSliceVar(&t.Scopes, "scopes", nil, "what it may do: send, query, roster, events, admin")
+	cmd.Flags().StringSliceVar(&t.From, "from", nil, "addresses it may send from (default: all)")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	chooses(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin)
+	return cmd
+}
+
+// check holds it to what the configuration takes.
+func (t *newToken) check() error {
+	known := []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin}
+	switch {
+	case t.Name == "":
+		return errors.New("--name is missing; write who uses the token, for example ops")
+	case strings.Contains(t.Name, ":") || config.HasControl(t.Name):
+		return fmt.Errorf("--name: %q has a colon or a control character in it", t.Name)
+	case len(t.Scopes) == 0:
+		return fmt.Errorf("--scopes is missing; write at least one of %s", strings.Join(known, ", "))
+	}
+	for i, scope := range t.Scopes {
+		if !slices.Contains(known, scope) {
+			return fmt.Errorf("--scopes: %q is not known; write %s", scope, config.Alternatives(known))
+		}
+		if slices.Contains(t.Scopes[:i], scope) {
+			return fmt.Errorf("--scopes: %q is there twice", scope)
+		}
+	}
+	for _, from := range t.From {
+		if _, err := jid.ParseGlob(strings.ToLower(from)); err != nil || config.HasControl(from) {
+			return fmt.Errorf("--from: %q is no pattern of bare JIDs; write for example bot.example.com or *@bot.example.com", from)
+		}
+	}
+	return nil
+}
+
+// make draws the token: 32 random bytes, which nobody guesses, so that a plain
+// hash is enough.
+func (t *newToken) make() {
+	random := make([]byte, 32)
+	_, _ = rand.Read(random) // it never fails: see crypto/rand
+	t.Token = tokenPrefix + base64.RawURLEncoding.EncodeToString(random)
+	sum := sha256.Sum256([]byte(t.Token))
+	t.Hash = config.HashPrefix + hex.EncodeToString(sum[:])
+}
+
+func (t *newToken) print(w io.Writer) error {
+	_, err := fmt.Fprintf(w, "Token, shown this once:\n\n  %s\n\nFor the configuration, under http.tokens:\n\n  %s\n", t.Token, t.line())
+	return err
+}
+
+// line is the token's element of http.tokens, in YAML.
+func (t *newToken) line() string {
+	quoted := make([]string, len(t.From))
+	for i, from := range t.From {
+		quoted[i] = strconv.Quote(from) // a pattern may begin with *, which YAML takes for an alias
+	}
+	from := ""
+	if len(quoted) > 0 {
+		from = ", from: [" + strings.Join(quoted, ", ") + "]"
+	}
+	return fmt.Sprintf("- {name: %s, hash: %q, scopes: [%s]%s}", strconv.Quote(t.Name), t.Hash, strings.Join(t.Scopes, ", "), from)
+}
