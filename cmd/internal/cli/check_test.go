@@ -21,13 +21,26 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// inProgram runs the program with a command line.
+// inProgram runs the program with a command line. What serves begins with the
+// store, and is content with that.
 func inProgram(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
-	code = Run(t.Context(), args, &out, &errs, func(_ context.Context, file string) error {
-		_, err := config.Find(file)
-		return err
+	code = Run(t.Context(), args, &out, &errs, func(ctx context.Context, file string) error {
+		path, err := config.Find(file)
+		if err != nil {
+			return err
+		}
+		cfg, err := config.Load(path, os.Environ())
+		if err != nil {
+			return err
+		}
+		s, err := store.Open(ctx, store.Options{Dir: cfg.Store.Dir, MaxBytes: 64 << 20, Log: zap.NewNop()})
+		if err != nil {
+			return err
+		}
+		s.Close()
+		return nil
 	})
 	return code, out.String(), errs.String()
 }

@@ -1,4 +1,4 @@
-package main
+package cli
 
 import (
 	"errors"
@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"stanzahook/deploy/lab/harness"
 )
 
 var (
@@ -22,17 +24,17 @@ var (
 func TestDocumentedCommands(t *testing.T) {
 	pages := []string{"README.md", ".github/CONTRIBUTING.md"}
 	for _, pattern := range []string{"deploy/guide/*.md", "deploy/guide/migrate/*.md", "examples/guide/*.md"} {
-		found, err := filepath.Glob("../../" + pattern)
+		found, err := filepath.Glob("../../../" + pattern)
 		if err != nil || len(found) == 0 {
 			t.Fatalf("%s: %v", pattern, err)
 		}
 		for _, name := range found {
-			pages = append(pages, strings.TrimPrefix(name, "../../"))
+			pages = append(pages, strings.TrimPrefix(name, "../../../"))
 		}
 	}
 	commands := 0
 	for _, page := range pages {
-		text := readPage(t, page)
+		text := harness.Page(t, page)
 		lines := lineCommand.FindAllStringSubmatch(strings.Join(codeInPage.FindAllString(text, -1), "\n"), -1)
 		for _, m := range append(lines, inlineCommand.FindAllStringSubmatch(text, -1)...) {
 			line, _, _ := strings.Cut(quotedWord.ReplaceAllString(strings.Join(strings.Fields(m[1]), " "), "x"), " #")
@@ -40,7 +42,7 @@ func TestDocumentedCommands(t *testing.T) {
 				continue // it names several
 			}
 			commands++
-			cmd, args, err := rootCommand().Find(strings.Fields(line))
+			cmd, args, err := rootCommand(nil).Find(strings.Fields(line))
 			if err == nil {
 				err = cmd.ParseFlags(args)
 			}
