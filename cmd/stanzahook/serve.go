@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"runtime"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -46,16 +45,16 @@ func serve(ctx context.Context, file string) error {
 	signal.Notify(again, syscall.SIGHUP) // one that comes during the start is for later
 	defer signal.Stop(again)
 	r := &reloading{level: level, load: func() (*config.Config, error) { return config.Load(path, os.Environ()) }}
-	app, err := startApp(ctx, cfg, log, func() { close(hung) }, r)
+	a, err := startApp(ctx, cfg, log, func() { close(hung) }, r)
 	if err != nil {
 		return err
 	}
-	log.Info("started", zap.String("version", build.Version), zap.String("config", path), zap.String("http", app.addr))
+	log.Info("started", zap.String("version", build.Version), zap.String("config", path), zap.String("http", a.addr))
 	manager.started()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		manager.watch(ctx, app.summary, app.well)
+		manager.watch(ctx, a.summary, a.well)
 	}()
 	for running := true; running; {
 		select {
@@ -71,22 +70,11 @@ func serve(ctx context.Context, file string) error {
 		}
 	}
 	<-watched
-	manager.stopping(app.drainTime())
+	manager.stopping(a.drainTime())
 	log.Info("stopping", zap.Duration("drain", cfg.Drain))
-	app.stop()
+	a.stop()
 	log.Info("stopped")
 	return nil
-}
-
-// shareCores leaves half of the cores to the XMPP server and the bots beside
-// us, unless the environment (GOMAXPROCS) says how many to use. The work is many
-// short steps that wait for others: with more threads a larger part of it is
-// waking them up. On two cores, shared with a Prosody and a bot at full load,
-// one is worth 14 % more messages, and costs a single message nothing.
-func shareCores() {
-	if os.Getenv("GOMAXPROCS") == "" {
-		runtime.GOMAXPROCS((runtime.GOMAXPROCS(0) + 1) / 2)
-	}
 }
 
 // startAnew replaces the process by a fresh one, with the same id, as a kill
