@@ -113,7 +113,7 @@ compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory wit
 .PHONY: alerts
 alerts: ## check the alert rules and the metrics with promtool
 	@sh deploy/lab/install.sh promtool
-	go test -tags promtool -count=1 -timeout 5m -run 'Promtool|Alerts|Dashboard' ./cmd/stanzahook
+	go test -tags promtool -count=1 -timeout 5m -run 'Promtool|Alerts|Dashboard' ./cmd/internal/app
 
 # "make test" takes the servers of this machine. RUN names tests and PACKAGES packages; all
 # by default.
@@ -136,7 +136,7 @@ bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another
 .PHONY: profile
 profile: ## where our CPU goes at full load on real servers, as a table; the profiles are in bin/bench
 	@sh deploy/lab/install.sh tests
-	ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 10m -run '^TestPathProfile$$' -v ./cmd/stanzahook | grep -v '^=== '
+	ROUNDS=$(ROUNDS) go test -tags integration,bench -count=1 -timeout 10m -run '^TestPathProfile$$' -v ./cmd/internal/app | grep -v '^=== '
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME (30s)

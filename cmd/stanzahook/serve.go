@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/term"
 
+	"stanzahook/cmd/internal/app"
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 )
@@ -34,45 +35,45 @@ func serve(ctx context.Context, file string) error {
 		return err
 	}
 	defer restore()
-	manager, err := newSupervisor(log)
+	manager, err := app.NewSystemd(log)
 	if err != nil {
 		return err
 	}
-	shareCores()
+	app.ShareCores()
 	defer func() { _ = log.Sync() }() // stderr of some kinds cannot be synced
 	hung := make(chan struct{})
 	again := make(chan os.Signal, 1)
 	signal.Notify(again, syscall.SIGHUP) // one that comes during the start is for later
 	defer signal.Stop(again)
-	r := &reloading{level: level, load: func() (*config.Config, error) { return config.Load(path, os.Environ()) }}
-	a, err := startApp(ctx, cfg, log, func() { close(hung) }, r)
+	r := &app.Reloader{Level: level, Load: func() (*config.Config, error) { return config.Load(path, os.Environ()) }}
+	a, err := app.Start(ctx, cfg, log, func() { close(hung) }, r)
 	if err != nil {
 		return err
 	}
-	log.Info("started", zap.String("version", build.Version), zap.String("config", path), zap.String("http", a.addr))
-	manager.started()
+	log.Info("started", zap.String("version", build.Version), zap.String("config", path), zap.String("http", a.Addr))
+	manager.Started()
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		manager.watch(ctx, a.summary, a.well)
+		manager.Watch(ctx, a.Summary, a.Well)
 	}()
 	for running := true; running; {
 		select {
 		case <-again:
-			manager.reloading()
-			r.told(ctx)
-			manager.reloaded()
+			manager.Reloading()
+			r.Told(ctx)
+			manager.Reloaded()
 		case <-ctx.Done():
 			running = false
 		case <-hung:
-			manager.startsAnew()
+			manager.StartsAnew()
 			return startAnew(log)
 		}
 	}
 	<-watched
-	manager.stopping(a.drainTime())
+	manager.Stopping(a.DrainTime())
 	log.Info("stopping", zap.Duration("drain", cfg.Drain))
-	a.stop()
+	a.Stop()
 	log.Info("stopped")
 	return nil
 }

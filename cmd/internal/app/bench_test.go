@@ -1,0 +1,137 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/component/componenttest"
+	"stanzahook/pkg/stanza"
+)
+
+// The whole walk without an XMPP server: stanza in, POST, reply, confirmed by
+// the in-process peer; 50 conversations, 200 messages unanswered.
+func benchmarkEvents(b *testing.B, format, delivery string) {
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		fmt.Fprint(w, `{"body":"pong"}`)
+	}))
+	defer bot.Close()
+	srv := componenttest.NewServer(b, "bot.example.com", "secret")
+	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
+components: [{domain: bot.example.com, server: %q, secret: secret}]
+endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]
+http: {listen: "127.0.0.1:0"}
+store: {dir: %q}
+`, srv.Addr(), bot.URL, format, delivery, b.TempDir()), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := Start(b.Context(), cfg, zap.NewNop(), nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.Stop()
+	srv.WaitConnected(1)
+	body := strings.Repeat("x", 300)
+	isReply := func(s *stanza.Stanza) bool { return s.Kind == stanza.Message }
+	sent, answered := 0, 0
+	cpu := processTime(b)
+	for b.Loop() {
+		for ; sent < answered+200; sent++ {
+			srv.Send(fmt.Sprintf("<message type='chat' id='%d' from='u%d@example.com/r' to='echo@bot.example.com'><body>%s</body></message>", sent, sent%50, body))
+		}
+		srv.Expect("a reply", isReply)
+		answered++
+	}
+	b.StopTimer()
+	// of the whole process: the peer and the bot are in it
+	b.ReportMetric(float64(processTime(b)-cpu)/float64(b.N), "cpu-ns/op")
+	for ; answered < sent; answered++ {
+		srv.Expect("a reply", isReply)
+	}
+	if bad := srv.Bad(); len(bad) > 0 {
+		b.Errorf("the server got %q", bad)
+	}
+}
+
+// processTime is the processor time that the process has used, in nanoseconds.
+func processTime(b *testing.B) int64 {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		b.Fatal(err)
+	}
+	return r.Utime.Nano() + r.Stime.Nano()
+}
+
+func BenchmarkEventQueued(b *testing.B)         { benchmarkEvents(b, "event", "queued") }
+func BenchmarkEventDirect(b *testing.B)         { benchmarkEvents(b, "event", "direct") }
+func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-http", "direct") }
+
+// POST without an XMPP server: a message in JSON, 202 when the in-process peer has
+// confirmed it.
+func benchmarkPost(b *testing.B, path string, connections int) {
+	srv := componenttest.NewServer(b, "bot.example.com", "secret")
+	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
+components: [{domain: bot.example.com, server: %q, secret: secret}]
+http: {listen: "127.0.0.1:0", insecure_no_auth: true}
+store: {dir: %q}
+`, srv.Addr(), b.TempDir()), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	a, err := Start(b.Context(), cfg, zap.NewNop(), nil, nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer a.Stop()
+	srv.WaitConnected(1)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
+	defer client.CloseIdleConnections()
+	var left atomic.Int64
+	left.Store(int64(b.N))
+	cpu := processTime(b)
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for range connections {
+		wg.Go(func() {
+			for left.Add(-1) >= 0 {
+				resp, err := client.Post("http://"+a.Addr+path, "application/json", strings.NewReader(`{"to":"u@example.com/r","type":"chat","body":"hello"}`))
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				_, err = io.Copy(io.Discard, resp.Body) // or the connection is not used again
+				_ = resp.Body.Close()
+				if err != nil {
+					b.Error(err)
+					return
+				}
+				if resp.StatusCode != http.StatusAccepted {
+					b.Errorf("status %d", resp.StatusCode)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.StopTimer()
+	b.ReportMetric(float64(processTime(b)-cpu)/float64(b.N), "cpu-ns/op") // the client's too
+}
+
+func BenchmarkPostRest(b *testing.B) {
+	for _, c := range []int{1, 16, 64} {
+		b.Run(fmt.Sprintf("connections=%d", c), func(b *testing.B) { benchmarkPost(b, "/rest", c) })
+	}
+}
+
+func BenchmarkPostMessages(b *testing.B) { benchmarkPost(b, "/v1/messages", 16) }

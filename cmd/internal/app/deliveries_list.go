@@ -1,0 +1,154 @@
+package app
+
+import (
+	"context"
+	"slices"
+	"strings"
+	"time"
+
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
+)
+
+// listPage is how many events of a queue are read at a time.
+const listPage = 100
+
+// List implements v1.Deliveries: what the log has, and what waits in the
+// queues and was not tried yet, which is not in the log.
+func (d *deliveries) List(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+	switch f.State {
+	case deliverylog.Dead:
+		return d.DeadLetters(ctx, f)
+	case deliverylog.Queued:
+		return d.listQueued(ctx, f)
+	}
+	logged, next, err := d.store.DeliveryLog().List(ctx, f)
+	if err != nil {
+		return nil, "", forAPI(err)
+	}
+	var all []delivery.Delivery
+	seen := make(map[string]bool, len(logged))
+	for i := range logged {
+		all = append(all, logged[i])
+		seen[logged[i].ID] = true
+	}
+	if f.State != "" {
+		return all, next, nil
+	}
+	found, more, err := d.queues(ctx, f)
+	if err != nil {
+		return nil, "", err
+	}
+	if next != "" { // what is older than the log's page belongs to a later one
+		found = slices.DeleteFunc(found, func(q queued) bool { return q.ID < next })
+	}
+	for i := range found {
+		if !seen[found[i].ID] {
+			v := ofQueue(&found[i])
+			v.Stanza = ""
+			all = append(all, v)
+		}
+	}
+	slices.SortFunc(all, byID)
+	if len(all) > f.Limit {
+		all, more = all[:f.Limit], true
+	}
+	if (more || next != "") && len(all) > 0 {
+		next = all[len(all)-1].ID
+	}
+	return all, next, nil
+}
+
+// listQueued lists what waits and was not tried yet, or was replayed.
+func (d *deliveries) listQueued(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+	found, more, err := d.queues(ctx, f)
+	if err != nil || len(found) == 0 {
+		return nil, "", err
+	}
+	ids := make(map[string]bool, len(found))
+	for i := range found {
+		ids[found[i].ID] = true
+	}
+	logged, _, err := d.store.DeliveryLog().List(ctx, deliverylog.Filter{IDs: ids, Limit: len(ids)})
+	if err != nil {
+		return nil, "", err
+	}
+	known := make(map[string]deliverylog.Delivery, len(logged))
+	for _, l := range logged {
+		known[l.ID] = l
+	}
+	var all []delivery.Delivery
+	for i := range found {
+		l, ok := known[found[i].ID]
+		if ok && l.State != deliverylog.Queued {
+			continue
+		}
+		v := ofQueue(&found[i])
+		v.Stanza, v.Attempts, v.Reason = "", l.Attempts, l.Reason
+		all = append(all, v)
+	}
+	next := ""
+	if more {
+		next = found[len(found)-1].ID
+	}
+	return all, next, nil
+}
+
+// queues returns a page of what waits in the queues, those received last
+// first, and whether there is more.
+func (d *deliveries) queues(ctx context.Context, f delivery.Filter) (page []queued, more bool, err error) {
+	for _, w := range d.workers {
+		e := w.Endpoint()
+		if !e.Queued || f.Endpoint != "" && f.Endpoint != e.Name {
+			continue
+		}
+		q, err := d.store.Queue(ctx, e.Name)
+		if err != nil {
+			return nil, false, err
+		}
+		if page, err = waitingIn(ctx, q, e.Name, &f, page); err != nil {
+			return nil, false, err
+		}
+	}
+	if len(page) > f.Limit {
+		return page[:f.Limit], true, nil
+	}
+	return page, false, nil
+}
+
+// collect adds events of a queue to a page, which keeps one more than it
+// needs. What lies before an event in its queue was received before it: so the
+// first one that is too old for a full page ends the search; one that was
+// replayed does not, whose place is that of the replay.
+func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *delivery.Filter, page []queued) ([]queued, error) {
+	for before := uint64(0); ; {
+		list, err := q.List(ctx, before, listPage)
+		if err != nil || len(list) == 0 {
+			return page, err
+		}
+		for i := range list {
+			r := &list[i]
+			before = r.Seq
+			full := len(page) > f.Limit && r.ID < page[f.Limit].ID
+			if replayed := r.Since.After(r.Received.Add(time.Second)); !replayed && (full || r.Received.Before(f.After)) {
+				return page, nil
+			}
+			if full || f.Cursor != "" && r.ID >= f.Cursor || !f.After.IsZero() && !r.Received.After(f.After) || !f.Before.IsZero() && !r.Received.Before(f.Before) {
+				continue
+			}
+			v := newQueued(endpoint, r)
+			if f.JID != "" && !isOf(f.JID, v.from) && !isOf(f.JID, v.to) {
+				continue
+			}
+			at, _ := slices.BinarySearchFunc(page, r.ID, func(q queued, id string) int { return strings.Compare(id, q.ID) })
+			page = slices.Insert(page, at, v)
+			page = page[:min(len(page), f.Limit+1)]
+		}
+	}
+}
+
+// isOf reports whether a JID is the wanted one, or a resource of it.
+func isOf(wanted, j string) bool {
+	return j == wanted || !strings.Contains(wanted, "/") && strings.HasPrefix(j, wanted+"/")
+}

@@ -1,0 +1,130 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
+)
+
+// Replay implements v1.Deliveries. A dead letter is removed when its event is
+// in the queue again, under its id.
+//
+// Killed in between: both are there, and a second replay sends it twice under
+// one id.
+func (d *deliveries) Replay(ctx context.Context, id string) error {
+	dead, seq, err := d.store.DeadLetter(ctx, id)
+	if err == nil {
+		return d.revive(ctx, &dead, seq)
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	logged, err := d.store.DeliveryLog().Get(ctx, id)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		if _, waiting, err := d.find(ctx, id, ""); err != nil || waiting {
+			return errors.Join(err, errInQueue)
+		}
+		return forAPI(err)
+	case err != nil:
+		return err
+	case waits(logged.State):
+		return errInQueue
+	case logged.Stanza == "":
+		return fmt.Errorf("%w: the log does not have its stanza any more", v1.ErrConflict)
+	}
+	r := store.Record{ID: logged.ID, Component: logged.Component, Received: logged.Received, Stanza: logged.Stanza}
+	return d.enqueue(ctx, &r, logged)
+}
+
+var errInQueue = fmt.Errorf("%w: it is in the queue already", v1.ErrConflict)
+
+// revive replays a dead letter, which is at a place: it may die again before
+// it is removed here, and is then at another.
+func (d *deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uint64) error {
+	var err error
+	if dead.Endpoint == "" {
+		var s *stanza.Stanza
+		if s, err = stanza.Parse(dead.Stanza, stanza.Limits{MaxBytes: len(dead.Stanza) + 1}); err == nil {
+			err = d.resend(ctx, dead.Component, s)
+		}
+	} else {
+		err = d.enqueue(ctx, &dead.Record, ofDeadLog(dead))
+	}
+	if err != nil {
+		return forAPI(err)
+	}
+	if err := d.store.RemoveDeadLetter(ctx, seq); err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return nil
+}
+
+// enqueue puts an event into its endpoint's queue. The log says so first, or
+// what comes of it could be in the log before.
+func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was deliverylog.Delivery) error {
+	w := d.worker(was.Endpoint)
+	switch {
+	case w == nil:
+		return fmt.Errorf("%w: the endpoint %s is not in the configuration any more", v1.ErrConflict, was.Endpoint)
+	case !w.Endpoint().Queued:
+		return fmt.Errorf("%w: the endpoint %s has no queue (delivery: direct)", v1.ErrConflict, was.Endpoint)
+	}
+	again := *r
+	again.Since = time.Now()
+	d.log(r, was, deliverylog.Queued, "replayed by an operator")
+	if err := w.Replay(ctx, again); err != nil {
+		d.log(r, was, was.State, was.Reason)
+		return forAPI(err)
+	}
+	return nil
+}
+
+// ReplayAll implements v1.Deliveries. The events go into the queue in the order
+// in which they were received.
+//
+// Killed on the way: what was replayed is in the queue, the others are dead
+// letters still.
+func (d *deliveries) ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error) {
+	if d.worker(endpoint) == nil {
+		return 0, v1.ErrNotFound
+	}
+	f := deliverylog.Filter{Endpoint: endpoint, Limit: deliverylog.MaxLimit}
+	if !since.IsZero() {
+		f.After = since.Add(-time.Millisecond)
+	}
+	var ids []string
+	for more := true; more; more = f.Cursor != "" {
+		list, next, err := d.store.DeadLetters(ctx, f)
+		if err != nil {
+			return 0, forAPI(err)
+		}
+		for i := range list {
+			ids = append(ids, list[i].ID)
+		}
+		f.Cursor = next
+	}
+	slices.Sort(ids)
+	n := 0
+	for _, id := range ids {
+		dead, seq, err := d.store.DeadLetter(ctx, id)
+		if errors.Is(err, store.ErrNotFound) {
+			continue // replayed or dropped meanwhile
+		}
+		if err == nil {
+			err = d.revive(ctx, &dead, seq)
+		}
+		if err != nil {
+			return n, err
+		}
+		n++
+	}
+	return n, nil
+}

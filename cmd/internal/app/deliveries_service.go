@@ -1,0 +1,233 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"stanzahook/component/outbox"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/webhook"
+)
+
+// deliveryWorker is what is asked of an endpoint's worker about its events.
+type deliveryWorker interface {
+	Endpoint() *webhook.Endpoint
+	Replay(ctx context.Context, r store.Record) error
+	Pending(id string) (attempts []deliverylog.Attempt, next time.Time, inFlight, known bool)
+	Drop(ctx context.Context, id string) error
+}
+
+// resend sends a stanza of the outbox's dead letters again.
+type resend func(ctx context.Context, component string, s *stanza.Stanza) error
+
+// deliveries implements v1.Deliveries over the store and the workers, in the
+// order of the configuration.
+type deliveries struct {
+	store   *store.Store
+	workers []deliveryWorker
+	resend  resend
+}
+
+func newDeliveries(s *store.Store, workers []*delivery.Worker, boxes map[string]*outbox.Outbox) *deliveries {
+	d := &deliveries{store: s, resend: func(ctx context.Context, component string, s *stanza.Stanza) error {
+		box, ok := boxes[component]
+		if !ok {
+			return fmt.Errorf("%w: the component %s is not in the configuration any more", v1.ErrConflict, component)
+		}
+		_, err := box.Send(ctx, "", s)
+		return err
+	}}
+	for _, w := range workers {
+		d.workers = append(d.workers, w)
+	}
+	return d
+}
+
+func (d *deliveries) worker(endpoint string) deliveryWorker {
+	for _, w := range d.workers {
+		if w.Endpoint().Name == endpoint {
+			return w
+		}
+	}
+	return nil
+}
+
+// forAPI says in the words of the HTTP side what kept the store.
+func forAPI(err error) error {
+	for _, pair := range [...]struct{ is, as error }{
+		{store.ErrNotFound, v1.ErrNotFound},
+		{store.ErrCursor, v1.ErrCursor},
+		{store.ErrFull, v1.ErrFull},
+		{outbox.ErrFull, v1.ErrFull},
+	} {
+		if errors.Is(err, pair.is) {
+			return fmt.Errorf("%w: %w", pair.as, err)
+		}
+	}
+	return err
+}
+
+// Get implements v1.Deliveries. The queue knows best what waits, the dead
+// letters what died, and the log the rest.
+func (d *deliveries) Get(ctx context.Context, id string) (delivery.Delivery, error) {
+	logged, err := d.store.DeliveryLog().Get(ctx, id)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return delivery.Delivery{}, err
+	}
+	known := err == nil
+	if !known || waits(logged.State) {
+		found, ok, err := d.find(ctx, id, logged.Endpoint)
+		if err != nil {
+			return delivery.Delivery{}, err
+		}
+		if ok {
+			return d.waiting(found, logged), nil
+		}
+	}
+	if !known || logged.State == deliverylog.Dead || waits(logged.State) {
+		dead, _, err := d.store.DeadLetter(ctx, id)
+		switch {
+		case err == nil:
+			if len(logged.Attempts) > len(dead.Attempts) {
+				dead.Attempts = logged.Attempts
+			}
+			return ofDead(&dead), nil
+		case !known || !errors.Is(err, store.ErrNotFound):
+			return delivery.Delivery{}, forAPI(err)
+		}
+	}
+	return logged, nil
+}
+
+func waits(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
+
+// waiting adds up what queue, memory and log know of an event.
+func (d *deliveries) waiting(q queued, logged deliverylog.Delivery) delivery.Delivery {
+	v := ofQueue(&q)
+	attempts, next, _, known := d.worker(q.endpoint).Pending(q.ID)
+	tried := len(attempts) > 0 || logged.State == deliverylog.Retrying
+	if len(attempts) < len(logged.Attempts) {
+		attempts = logged.Attempts
+	}
+	v.Attempts, v.Next, v.Reason = attempts, next, logged.Reason
+	if !known {
+		v.Next = logged.Next
+	}
+	if tried {
+		v.State = deliverylog.Retrying
+		if n := len(attempts); n > 0 {
+			v.Reason = attempts[n-1].Error
+		}
+	}
+	return v
+}
+
+// find looks for an event in the queue of an endpoint, or in all.
+func (d *deliveries) find(ctx context.Context, id, endpoint string) (queued, bool, error) {
+	for _, w := range d.workers {
+		e := w.Endpoint()
+		if !e.Queued || endpoint != "" && e.Name != endpoint {
+			continue
+		}
+		q, err := d.store.Queue(ctx, e.Name)
+		if err != nil {
+			return queued{}, false, err
+		}
+		r, ok, err := q.Find(ctx, id)
+		if err != nil || ok {
+			return newQueued(e.Name, &r), ok, err
+		}
+	}
+	return queued{}, false, nil
+}
+
+// Drop implements v1.Deliveries.
+func (d *deliveries) Drop(ctx context.Context, id string) error {
+	dead, seq, err := d.store.DeadLetter(ctx, id)
+	if err == nil {
+		if err := d.store.RemoveDeadLetter(ctx, seq); err != nil {
+			return forAPI(err)
+		}
+		d.log(&dead.Record, ofDeadLog(&dead), deliverylog.Dropped, "dead letter removed by an operator")
+		return nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	for _, w := range d.workers {
+		switch err := w.Drop(ctx, id); {
+		case err == nil:
+			return nil
+		case errors.Is(err, delivery.ErrInFlight):
+			return fmt.Errorf("%w: %w; try again when it has ended", v1.ErrConflict, err)
+		case !errors.Is(err, delivery.ErrUnknown):
+			return forAPI(err)
+		}
+	}
+	logged, err := d.store.DeliveryLog().Get(ctx, id)
+	if err != nil {
+		return forAPI(err)
+	}
+	return fmt.Errorf("%w: it does not wait; its state is %q", v1.ErrConflict, logged.State)
+}
+
+// log writes what an operator did. The log is written out at once: he may ask
+// next how things are.
+func (d *deliveries) log(r *store.Record, known deliverylog.Delivery, state deliverylog.State, reason string) {
+	d.store.DeliveryLog().Add(&deliverylog.Entry{ID: r.ID, Endpoint: known.Endpoint, Component: r.Component, Type: known.Type, From: known.From, To: known.To,
+		Received: r.Received, State: state, Reason: reason, Stanza: r.Stanza})
+	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	defer cancel()
+	_ = d.store.DeliveryLog().Flush(ctx) // what cannot be written now is written later
+}
+
+// queued is an event in a queue, with what its stanza says.
+type queued struct {
+	store.Stored
+	endpoint, typ, from, to string
+}
+
+func newQueued(endpoint string, r *store.Stored) queued {
+	q := queued{Stored: *r, endpoint: endpoint}
+	if s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1}); err == nil {
+		q.typ, q.from, q.to = s.EventType(), s.From.String(), s.To.String()
+	}
+	return q
+}
+
+func ofQueue(q *queued) delivery.Delivery {
+	return delivery.Delivery{ID: q.ID, Endpoint: q.endpoint, State: deliverylog.Queued, Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
+}
+
+func ofDead(d *store.DeadLetter) delivery.Delivery {
+	return delivery.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: deliverylog.Dead, Type: d.Type, From: d.From, To: d.To, Received: d.Received,
+		Reason: d.Reason, Attempts: d.Attempts, Stanza: d.Stanza}
+}
+
+func ofDeadLog(d *store.DeadLetter) deliverylog.Delivery {
+	return deliverylog.Delivery{Endpoint: d.Endpoint, Type: d.Type, From: d.From, To: d.To, State: deliverylog.Dead, Reason: d.Reason}
+}
+
+// byID puts deliveries in the order of a list: those received last first.
+func byID(a, b delivery.Delivery) int { return strings.Compare(b.ID, a.ID) }
+
+// DeadLetters implements v1.Deliveries.
+func (d *deliveries) DeadLetters(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+	list, next, err := d.store.DeadLetters(ctx, f)
+	if err != nil {
+		return nil, "", forAPI(err)
+	}
+	var all []delivery.Delivery
+	for i := range list {
+		all = append(all, ofDead(&list[i]))
+	}
+	return slices.Clip(all), next, nil
+}

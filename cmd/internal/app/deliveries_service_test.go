@@ -1,0 +1,288 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
+
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/webhook"
+)
+
+// idleWorker puts events into a queue, and delivers none.
+type idleWorker struct {
+	e    webhook.Endpoint
+	disk *store.Queue
+	err  error // of Replay
+	busy string
+	over func() // called when an event was replayed
+}
+
+func (w *idleWorker) Endpoint() *webhook.Endpoint { return &w.e }
+
+func (w *idleWorker) Replay(ctx context.Context, r store.Record) error {
+	if w.err != nil {
+		return w.err
+	}
+	done := make(chan error, 1)
+	r.Conversation = "c"
+	if err := w.disk.Append(&r, func(_ uint64, err error) { done <- err }); err != nil {
+		return err
+	}
+	err := <-done
+	if w.over != nil {
+		w.over()
+	}
+	return err
+}
+
+func (w *idleWorker) Pending(id string) ([]deliverylog.Attempt, time.Time, bool, bool) {
+	return nil, time.Time{}, id == w.busy, true
+}
+
+func (w *idleWorker) Drop(ctx context.Context, id string) error {
+	if id == w.busy {
+		return delivery.ErrInFlight
+	}
+	r, ok, err := w.disk.Find(ctx, id)
+	if err != nil || !ok {
+		return errors.Join(err, delivery.ErrUnknown)
+	}
+	return w.disk.Drop(ctx, r.Seq)
+}
+
+// desk is the service over a store of its own, with one endpoint, echo.
+type desk struct {
+	*deliveries
+	echo *idleWorker
+	sent []string // by the outbox
+	now  time.Time
+	t    *testing.T
+}
+
+func newDesk(t *testing.T) *desk {
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	q, err := s.Queue(t.Context(), "echo")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &desk{t: t, now: time.Now(), echo: &idleWorker{e: webhook.Endpoint{Name: "echo", Queued: true}, disk: q}}
+	direct := &idleWorker{e: webhook.Endpoint{Name: "direct"}, disk: q}
+	d.deliveries = &deliveries{store: s, workers: []deliveryWorker{d.echo, direct}, resend: func(_ context.Context, component string, s *stanza.Stanza) error {
+		d.sent = append(d.sent, component+" "+s.ID)
+		return nil
+	}}
+	return d
+}
+
+func (d *desk) record(n int) store.Record {
+	at := d.now.Add(time.Duration(n-1000) * time.Second).Truncate(time.Millisecond)
+	var u ulid.ULID
+	if err := u.SetTime(ulid.Timestamp(at)); err != nil {
+		d.t.Fatal(err)
+	}
+	return store.Record{ID: "evt_" + u.String(), Component: "bot.example.com", Conversation: "c", Received: at, Since: at,
+		Stanza: fmt.Sprintf("<message from='u@example.com/x' to='echo@bot.example.com' id='%d'><body>x</body></message>", n)}
+}
+
+func (d *desk) logged(n int, state deliverylog.State) store.Record {
+	r := d.record(n)
+	e := deliverylog.Entry{ID: r.ID, Endpoint: "echo", Component: r.Component, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Received: r.Received,
+		State: deliverylog.State(state), Attempt: &deliverylog.Attempt{Time: r.Received, Status: 200}}
+	if state != deliverylog.Retrying {
+		e.Stanza = r.Stanza
+	}
+	d.store.DeliveryLog().Add(&e)
+	if err := d.store.DeliveryLog().Flush(d.t.Context()); err != nil {
+		d.t.Fatal(err)
+	}
+	return r
+}
+
+func (d *desk) waits(n int) store.Record {
+	r := d.record(n)
+	if err := (&idleWorker{disk: d.echo.disk}).Replay(d.t.Context(), r); err != nil {
+		d.t.Fatal(err)
+	}
+	return r
+}
+
+func (d *desk) died(n int, endpoint string) store.Record {
+	r := d.record(n)
+	dead := store.DeadLetter{Record: r, Endpoint: endpoint, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Reason: "too old", Died: time.Now()}
+	if err := d.store.PutDeadLetter(d.t.Context(), &dead); err != nil {
+		d.t.Fatal(err)
+	}
+	return r
+}
+
+func (d *desk) expect(id, state, stanza string) {
+	d.t.Helper()
+	got, err := d.Get(d.t.Context(), id)
+	if err != nil || string(got.State) != state || got.Stanza != stanza {
+		d.t.Errorf("%s: %+v, %v; want it %s", id, got, err, state)
+	}
+}
+
+func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
+	d := newDesk(t)
+	var want []string
+	for n := range 40 {
+		var r store.Record
+		switch {
+		case n%4 == 0:
+			r = d.logged(n, deliverylog.Delivered)
+		case n%4 == 1:
+			r = d.waits(n)
+		case n%4 == 2:
+			d.waits(n)
+			r = d.logged(n, deliverylog.Retrying)
+		default:
+			d.died(n, "echo")
+			r = d.logged(n, deliverylog.Dead)
+		}
+		want = append(want, r.ID)
+	}
+	slices.Reverse(want)
+	for _, limit := range []int{7, 40, 500} {
+		var got []string
+		for cursor, more := "", true; more; more = cursor != "" {
+			list, next, err := d.List(t.Context(), delivery.Filter{Limit: limit, Cursor: cursor})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, v := range list {
+				got = append(got, v.ID)
+			}
+			cursor = next
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("limit %d: got %v\nwant %v", limit, got, want)
+		}
+	}
+	for _, state := range []string{"queued", "retrying", "delivered", "dead", "dropped"} {
+		list, _, err := d.List(t.Context(), delivery.Filter{Limit: 100, State: deliverylog.State(state), Endpoint: "echo", JID: "u@example.com"})
+		if n := 10; err != nil || len(list) != n && state != "dropped" || slices.ContainsFunc(list, func(v delivery.Delivery) bool { return string(v.State) != state }) {
+			t.Errorf("%s: %d of them, %v", state, len(list), err)
+		}
+	}
+	if list, _, err := d.List(t.Context(), delivery.Filter{Limit: 100, State: "queued", JID: "nobody@example.com"}); err != nil || len(list) != 0 {
+		t.Errorf("of nobody: %+v, %v", list, err)
+	}
+}
+
+func TestReplay(t *testing.T) {
+	d := newDesk(t)
+	delivered, dead := d.logged(1, deliverylog.Delivered), d.died(2, "echo")
+	for _, r := range []store.Record{delivered, dead} {
+		if err := d.Replay(t.Context(), r.ID); err != nil {
+			t.Fatal(err)
+		}
+		d.expect(r.ID, "queued", r.Stanza)
+		if err := d.Replay(t.Context(), r.ID); !errors.Is(err, v1.ErrConflict) {
+			t.Errorf("while it is queued: %v", err)
+		}
+	}
+	list, _, err := d.DeadLetters(t.Context(), delivery.Filter{Limit: 10})
+	if err != nil || len(list) != 0 {
+		t.Errorf("dead letters: %+v, %v", list, err)
+	}
+	ofOutbox := d.died(3, "")
+	if err := d.Replay(t.Context(), ofOutbox.ID); err != nil || !slices.Equal(d.sent, []string{"bot.example.com 3"}) {
+		t.Errorf("of the outbox: %v, %v", d.sent, err)
+	}
+	for name, r := range map[string]store.Record{"not configured": d.died(4, "gone"), "direct": d.died(5, "direct"), "not tried yet": d.waits(6)} {
+		if err := d.Replay(t.Context(), r.ID); !errors.Is(err, v1.ErrConflict) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	unknown := d.record(9)
+	if err := d.Replay(t.Context(), unknown.ID); !errors.Is(err, v1.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+	d.echo.err = store.ErrFull
+	full := d.died(7, "echo")
+	if err := d.Replay(t.Context(), full.ID); !errors.Is(err, v1.ErrFull) {
+		t.Errorf("full: %v", err)
+	}
+	d.expect(full.ID, "dead", full.Stanza)
+}
+
+// One that dies again before its old dead letter is removed stays one.
+func TestReplayOfWhatDiesAtOnce(t *testing.T) {
+	d := newDesk(t)
+	r := d.died(1, "echo")
+	d.echo.over = func() { d.died(1, "echo") }
+	if err := d.Replay(t.Context(), r.ID); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := d.store.DeadLetter(t.Context(), r.ID); err != nil {
+		t.Errorf("the dead letter: %v", err)
+	}
+}
+
+func TestReplayAllInTheirOrder(t *testing.T) {
+	d := newDesk(t)
+	for _, n := range []int{5, 3, 9, 1} {
+		d.died(n, "echo")
+	}
+	d.died(2, "other")
+	n, err := d.ReplayAll(t.Context(), "echo", time.Now().Add(-time.Hour))
+	if err != nil || n != 4 {
+		t.Fatalf("%d, %v", n, err)
+	}
+	list, err := d.echo.disk.Read(t.Context(), "c", 0, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range list {
+		got = append(got, r.ID)
+	}
+	if !slices.IsSorted(got) || len(got) != 4 {
+		t.Errorf("%v", got)
+	}
+	if n, err := d.ReplayAll(t.Context(), "echo", time.Time{}); n != 0 || err != nil {
+		t.Errorf("again: %d, %v", n, err)
+	}
+	if _, err := d.ReplayAll(t.Context(), "gone", time.Time{}); !errors.Is(err, v1.ErrNotFound) {
+		t.Errorf("of nobody: %v", err)
+	}
+}
+
+func TestDrop(t *testing.T) {
+	d := newDesk(t)
+	dead, waiting, busy, delivered := d.died(1, "echo"), d.waits(2), d.waits(3), d.logged(4, deliverylog.Delivered)
+	d.echo.busy = busy.ID
+	for _, r := range []store.Record{dead, waiting} {
+		if err := d.Drop(t.Context(), r.ID); err != nil {
+			t.Errorf("%s: %v", r.ID, err)
+		}
+	}
+	d.expect(dead.ID, "dropped", dead.Stanza)
+	if _, err := d.Get(t.Context(), waiting.ID); !errors.Is(err, v1.ErrNotFound) {
+		t.Errorf("after it was dropped: %v", err)
+	}
+	for name, r := range map[string]store.Record{"in flight": busy, "delivered": delivered} {
+		if err := d.Drop(t.Context(), r.ID); !errors.Is(err, v1.ErrConflict) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if err := d.Drop(t.Context(), "evt_x"); !errors.Is(err, v1.ErrNotFound) {
+		t.Errorf("unknown: %v", err)
+	}
+}

@@ -1,0 +1,127 @@
+package app
+
+import (
+	"context"
+	"strings"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/build"
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/livecheck"
+	"stanzahook/cmd/internal/metrics"
+	"stanzahook/cmd/internal/parts"
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi"
+	"stanzahook/httpapi/rest"
+	"stanzahook/httpapi/rosteradmin"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+)
+
+// listen starts the HTTP server, last of all: whoever reaches it finds the rest
+// running.
+func (a *App) listen(context.Context) error {
+	a.setAccounts(a.cfg)
+	a.later("sessions of accounts", func(context.Context) {
+		if a.accounts != nil {
+			a.accounts.Close()
+		}
+	})
+	a.metrics = metrics.New(metrics.Sources{
+		Started: a.started, Links: a.links, Outboxes: a.boxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, SelfSends: a.sent.between.counts,
+		Subscribers: a.people, Rosters: a.rosters, Removed: a.retired, Store: a.store,
+		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tokens: a.tokenNames, Log: a.log,
+	})
+	a.server = a.surfaces(a.cfg)
+	addr, err := a.server.Start()
+	if err != nil {
+		return err
+	}
+	a.Addr = addr
+	a.later("http", func(ctx context.Context) {
+		if err := a.server.Stop(ctx); err != nil {
+			a.log.Warn("requests were broken off", zap.Error(err))
+		}
+	})
+	a.later("readers of events", func(context.Context) { events{a.workers}.hangup() })
+	return nil
+}
+
+// surfaces are all that is served by HTTP, as a configuration says.
+func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
+	var domains []jid.JID
+	limits := make(map[string]stanza.Limits)
+	secrets := make(map[string]secret.String)
+	for _, c := range cfg.Components {
+		domains = append(domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
+		limits[c.Domain] = stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
+		if cfg.HTTP.Basic.Component {
+			secrets[c.Domain] = c.Secret
+		}
+	}
+	ours := func() []jid.JID { return domains }
+	limit := func(from jid.JID) stanza.Limits { return limits[from.Domain()] }
+	send, ask := sender{a.boxes, &a.sent.bounces, &a.sent.between, a.log}, requester{a.links, a.log}
+	// Where no rosters are configured, the interfaces are nil, and not what they hold.
+	var forV1 v1.Rosters
+	var forAdmin rosteradmin.Rosters
+	if len(cfg.Rosters) > 0 {
+		forV1, forAdmin = rosters{a.rosters}, rosters{a.rosters}
+	}
+	targets := &endpoints{a.store, a.workers, a.retired, cfg.Components[0].Domain}
+	return httpapi.New(httpapi.Options{
+		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
+		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
+		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
+		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
+		Open: []httpapi.Route{openapi.Route(build.Version), a.metrics.Route(a.workers)}, Observer: a.metrics.Observer(),
+		Failures: &a.failures,
+	}, rest.New(rest.Options{
+		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
+		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
+		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: targets, Events: events{a.workers},
+		Stanzas:  newStanzas(cfg.Components, a.links, a.boxes, a.sent, a.store),
+		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
+		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
+}
+
+// liveCheck returns v1.Options.Check of the running instance, as long as it has
+// this configuration.
+func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
+	sources, ways := parts.RosterSources(cfg), a.ways
+	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
+		i := &livecheck.Inspection{Config: cfg, Links: a.links, Keepers: a.keepers, Backends: ways, Sources: sources, User: about.User}
+		i.Endpoints, i.Features = targets, a.features
+		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Dir) }
+		return append(livecheck.SameConfig(cfg, about.Config), i.Run(ctx)...)
+	}
+}
+
+// tokenNames are the names of the tokens of the configuration as it is now.
+func (a *App) tokenNames() []string {
+	var names []string
+	for _, t := range a.now.Load().cfg.HTTP.Tokens {
+		names = append(names, t.Name)
+	}
+	return names
+}
+
+func tokens(configured []config.Token) []httpapi.Token {
+	var all []httpapi.Token
+	for _, c := range configured {
+		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs}
+		for _, from := range c.From {
+			if j, err := jid.Parse(from); err == nil && !strings.ContainsAny(from, "*?") {
+				t.DefaultFrom = j
+				break
+			}
+		}
+		all = append(all, t)
+	}
+	return all
+}

@@ -1,0 +1,49 @@
+package app
+
+import (
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/component/privilege"
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/postmsg"
+	"stanzahook/pkg/account"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
+	"stanzahook/pkg/stanza"
+)
+
+// The sessions of accounts that send without the privilege to.
+const (
+	maxSessions = 100
+	sessionIdle = time.Minute
+)
+
+// messages is the surface of /msg.
+func (a *App) messages(cfg *config.Config, send sender, ours func() []jid.JID, limit func(jid.JID) stanza.Limits) httpapi.Mount {
+	o := postmsg.Options{Sender: send, Domains: ours, Limits: limit, Failures: &a.failures, Logins: &a.logins, Log: a.log}
+	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
+		as := &privilege.Messages{Deliver: send.Send}
+		for _, domain := range ours() {
+			as.Routes = append(as.Routes, privilege.Route{Keeper: a.keepers[domain.Domain()], Domain: domain, Limits: limit(domain)})
+		}
+		o.Accounts, o.Hosts, o.Privileged = a.accounts, c.Hosts, as
+	}
+	return postmsg.New(o)
+}
+
+// setAccounts makes the sessions of accounts those of a configuration. What of
+// the one before is to be closed, when nobody uses it any more, is returned.
+func (a *App) setAccounts(cfg *config.Config) (old *account.Pool) {
+	old, a.accounts = a.accounts, nil
+	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
+		repeats := new(loglimit.Limiter)
+		a.accounts = account.NewPool(account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, AllowPlain: c.AllowPlain, Bounced: func(s *stanza.Stanza) {
+			repeats.Log(a.log, zapcore.InfoLevel, "bounce", "a message of an account came back with an error", zap.String("stanza_id", s.ID))
+		}}, maxSessions, sessionIdle)
+	}
+	return old
+}

@@ -1,0 +1,87 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/component/archive"
+	"stanzahook/component/bounce"
+	"stanzahook/component/outbox"
+	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/stanza"
+)
+
+// sender is what HTTP callers send messages and presence by: the outbox of the
+// component whose domain the sender's address is in.
+type sender struct {
+	boxes   map[string]*outbox.Outbox
+	bounces *bounce.Watcher
+	between *selfSending
+	log     *zap.Logger
+}
+
+// Send implements rest.Sender.
+func (d sender) Send(ctx context.Context, s *stanza.Stanza) error {
+	if d.boxes[s.From.Domain()] == nil {
+		return fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	watch := d.bounces.Expect(s.From, s.To, s.ID)
+	_, err := d.between.give(ctx, d.log, d.boxes, s)
+	if back := watch.End(); back != nil && err == nil {
+		return &rest.Bounced{Stanza: back}
+	}
+	return restError(err)
+}
+
+// archiver is what HTTP callers ask archives by.
+type archiver struct {
+	*archive.Collector
+	ask requester
+}
+
+// Query implements rest.Archiver.
+func (a archiver) Query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
+	all, err := a.Collector.Query(ctx, s, a.ask.Request)
+	return all, restError(err)
+}
+
+// requester is what HTTP callers ask IQs by.
+type requester struct {
+	links
+	log *zap.Logger
+}
+
+// Request implements rest.Requester.
+func (q requester) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	l, ok := q.links[s.From.Domain()]
+	if !ok {
+		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	answer, err := ask(ctx, q.log, l, s)
+	return answer, restError(err)
+}
+
+// restError says in the words of the HTTP side what kept the XMPP side.
+func restError(err error) error {
+	for _, pair := range [...]struct{ is, as error }{
+		{component.ErrUnconfirmed, rest.ErrUnconfirmed},
+		{outbox.ErrFull, rest.ErrFull},
+		{component.ErrRejected, rest.ErrRejected},
+		{component.ErrDown, rest.ErrDown},
+		{component.ErrBusy, rest.ErrBusy},
+		{component.ErrPending, rest.ErrBusy},
+		{component.ErrSameID, rest.ErrDuplicateID},
+		{archive.ErrBusy, rest.ErrBusy},
+		{archive.ErrSameID, rest.ErrDuplicateID},
+		{archive.ErrTooMuch, rest.ErrTooMuch},
+	} {
+		if errors.Is(err, pair.is) {
+			return pair.as
+		}
+	}
+	return err
+}

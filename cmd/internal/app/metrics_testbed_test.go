@@ -1,0 +1,210 @@
+package app
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+	"go.uber.org/zap/zaptest/observer"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/metrics"
+	"stanzahook/component/componenttest"
+	"stanzahook/pkg/stanza"
+)
+
+// measured is a program with everything that has metrics, an XMPP server in
+// process, and a bot.
+type measured struct {
+	t    *testing.T
+	a    *App
+	srv  *componenttest.Server
+	bot  *httptest.Server
+	logs *observer.ObservedLogs
+	text string // of the configuration
+}
+
+const (
+	measuredToken  = "the-token-of-an-operator"
+	measuredSecret = "the-secret-of-the-component"
+)
+
+// startMeasured starts it. The bot answers what it is told to: a status, once
+// and then 204; a text, as a reply. What begins with "direct" goes to an endpoint
+// with direct delivery.
+func startMeasured(t *testing.T) *measured {
+	t.Helper()
+	var failures atomic.Int64
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		text := string(body)
+		switch {
+		case err != nil:
+		case strings.Contains(text, "refuse this"):
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		case strings.Contains(text, "fail once") && failures.Add(1) == 1, strings.Contains(text, "fail directly"):
+			w.WriteHeader(http.StatusServiceUnavailable)
+		case strings.Contains(text, "answer this"):
+			w.Header().Set("Content-Type", "text/plain")
+			fmt.Fprint(w, "an answer")
+		default:
+			w.WriteHeader(http.StatusNoContent)
+		}
+	}))
+	t.Cleanup(bot.Close)
+	peer := &rosterPeer{rosters: make(map[string]map[string]string)}
+	web := httptest.NewServer(peer)
+	t.Cleanup(web.Close)
+	srv := componenttest.NewServer(t, "bot.example.com", measuredSecret)
+	srv.Prelude("<message from='example.com' to='bot.example.com'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>")
+	srv.Answer(peer.answer)
+	text := fmt.Sprintf(`
+components: [{domain: bot.example.com, server: %q, secret: %q}]
+rosters: [{host: example.com, url: %q}]
+endpoints:
+- {name: direct, url: %q, delivery: direct, stanzas: [message, iq], match: {to: "direct@*"}}
+- {name: pulled, match: {to: "pulled@*"}}
+- {name: bot, url: %q, headers: {Authorization: "Bearer a-secret-of-the-bot"}, retry: {schedule: [10ms]}}
+http: {listen: "127.0.0.1:0", tokens: [{name: ops, hash: %q, scopes: [send, query, roster, admin]}]}
+store: {dir: %q}
+`, srv.Addr(), measuredSecret, web.URL+"/%s", bot.URL+"/direct?key=secret-in-a-query", bot.URL, hashOf(measuredToken), t.TempDir())
+	cfg, err := config.Parse("test.yaml", []byte(text), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	core, logs := observer.New(zapcore.InfoLevel)
+	a, err := Start(t.Context(), cfg, zap.New(core), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Stop)
+	if err := a.links["bot.example.com"].WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return &measured{t, a, srv, bot, logs, text}
+}
+
+// message writes a message to an address of the component.
+func (m *measured) message(id, to, body string) {
+	m.srv.Send(fmt.Sprintf("<message type='chat' id='%s' from='juliet@example.com/r' to='%s@bot.example.com'><body>%s</body></message>", id, to, body))
+}
+
+// post posts JSON and wants a status.
+func (m *measured) post(path, body string, status int) {
+	m.t.Helper()
+	r, err := http.NewRequestWithContext(m.t.Context(), http.MethodPost, "http://"+m.a.Addr+path, strings.NewReader(body))
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", "Bearer "+measuredToken)
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != status {
+		m.t.Fatalf("POST %s: %d %s %v", path, resp.StatusCode, text, err)
+	}
+}
+
+// exercise does something that every metric has to do with.
+func (m *measured) exercise() {
+	m.t.Helper()
+	m.message("1", "echo", "answer this")
+	m.srv.Expect("the answer", func(s *stanza.Stanza) bool { return s.Kind == stanza.Message && s.Type == "chat" })
+	m.message("2", "echo", "fail once")
+	m.message("3", "echo", "refuse this")
+	m.srv.ExpectID("3")
+	m.message("4", "direct", "fail directly")
+	m.srv.ExpectID("4")
+	m.message("5", "pulled", "wait")
+	m.srv.Send("<message type='error' id='6' from='juliet@example.com' to='nobody@bot.example.com'/><other xmlns='urn:x'/><iq type='result' id='7' from='juliet@example.com' to='bot.example.com'/>")
+	m.post("/v1/messages?wait=5s", `{"to":"juliet@example.com","body":"hi"}`, http.StatusOK)
+	m.post("/v1/iq", `{"to":"juliet@example.com/r","type":"get","ping":true}`, http.StatusOK)
+	m.post("/v1/rosters/juliet@example.com/refresh", "", http.StatusOK)
+	m.post("/nothing/here", "", http.StatusNotFound)
+}
+
+// scrape gets the metrics, as text and parsed.
+func (m *measured) scrape() (string, map[string]*dto.MetricFamily) {
+	m.t.Helper()
+	resp, err := http.Get("http://" + m.a.Addr + metrics.Path)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
+		m.t.Fatalf("%d %s %v: %s", resp.StatusCode, resp.Header.Get("Content-Type"), err, text)
+	}
+	p := expfmt.NewTextParser(model.LegacyValidation)
+	parsed, err := p.TextToMetricFamilies(strings.NewReader(string(text)))
+	if err != nil {
+		m.t.Fatalf("it does not parse: %v\n%s", err, text)
+	}
+	return string(text), parsed
+}
+
+// value returns the value of a series, written as name{label="value",…} with the
+// labels in order; of a histogram, how much was observed. Without one it is -1.
+func value(all map[string]*dto.MetricFamily, series string) float64 {
+	name, _, _ := strings.Cut(series, "{")
+	for _, s := range all[name].GetMetric() {
+		if seriesName(name, s) != series {
+			continue
+		}
+		switch {
+		case s.Counter != nil:
+			return s.Counter.GetValue()
+		case s.Gauge != nil:
+			return s.Gauge.GetValue()
+		case s.Histogram != nil:
+			return float64(s.Histogram.GetSampleCount())
+		}
+	}
+	return -1
+}
+
+func seriesName(name string, s *dto.Metric) string {
+	var labels []string
+	for _, l := range s.Label {
+		labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
+	}
+	if len(labels) == 0 {
+		return name
+	}
+	return name + "{" + strings.Join(labels, ",") + "}"
+}
+
+// until scrapes until the series have these values, as Prometheus would: nobody is
+// told when one changes.
+func (m *measured) until(want map[string]float64) {
+	m.t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		_, all := m.scrape()
+		var wrong []string
+		for _, series := range slices.Sorted(maps.Keys(want)) {
+			if got := value(all, series); got != want[series] {
+				wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", series, got, want[series]))
+			}
+		}
+		if len(wrong) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			m.t.Fatal(strings.Join(wrong, "\n"))
+		}
+	}
+}

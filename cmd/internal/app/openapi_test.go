@@ -1,0 +1,144 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/metrics"
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/openapi"
+	"stanzahook/httpapi/openapi/conform"
+	"stanzahook/httpapi/postmsg"
+	"stanzahook/httpapi/rest"
+	"stanzahook/httpapi/rosteradmin"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+// everyMount is all that listen mounts, with nothing behind it.
+func everyMount() []httpapi.Mount {
+	return []httpapi.Mount{
+		rest.New(rest.Options{}),
+		postmsg.New(postmsg.Options{}),
+		rosteradmin.New(rosteradmin.Options{}),
+		v1.New(v1.Options{
+			Stanzas: struct{ v1.Stanzas }{},
+			Status:  func(context.Context) (v1.Status, error) { return v1.Status{}, nil },
+			Check:   func(context.Context, v1.CheckFor) []v1.Check { return nil },
+		}),
+	}
+}
+
+// The OpenAPI document has every operation of the server, and no other.
+func TestDocumentIsComplete(t *testing.T) {
+	c, err := conform.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var described, served []string
+	for path, item := range c.Spec.Paths.Map() {
+		for method := range item.Operations() {
+			described = append(described, method+" "+path)
+		}
+	}
+	routes := []httpapi.Route{openapi.Route(""), {Method: http.MethodGet, Path: metrics.Path}}
+	for _, path := range []string{"/healthz", "/readyz"} {
+		routes = append(routes, httpapi.Route{Method: http.MethodGet, Path: path}, httpapi.Route{Method: http.MethodHead, Path: path})
+	}
+	for _, m := range everyMount() {
+		routes = append(routes, m.Routes...)
+	}
+	pattern := regexp.MustCompile(`\{(\w+):[^}]*\}`)
+	for _, r := range routes {
+		// A slash at the end means the same, and the pattern of a variable has no
+		// place in OpenAPI.
+		served = append(served, r.Method+" "+strings.TrimSuffix(pattern.ReplaceAllString(r.Path, "{$1}"), "/"))
+	}
+	for _, s := range served {
+		if !slices.Contains(described, s) {
+			t.Errorf("the document does not have %s", s)
+		}
+	}
+	for _, d := range described {
+		if !slices.Contains(served, d) {
+			t.Errorf("the server does not have %s", d)
+		}
+	}
+}
+
+// quiet is a delivery.Sender that takes what it gets.
+type quiet struct{}
+
+func (quiet) Send(_ string, _ *stanza.Stanza, _ bool, done func(error)) error {
+	done(nil)
+	return nil
+}
+
+// What webhooks get is what the document says.
+func TestWebhooksAreDescribed(t *testing.T) {
+	c, err := conform.New()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bodies := make(chan []byte, 10)
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			t.Error(err)
+		}
+		for _, p := range c.Spec.Webhooks["event"].Post.Parameters {
+			if p.Value.Required && r.Header.Get(p.Value.Name) == "" {
+				t.Errorf("there is no %s", p.Value.Name)
+			}
+		}
+		bodies <- body
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	defer bot.Close()
+	worker := newWorker(t, &webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
+	defer worker.Stop(t.Context())
+	check := func(name string) {
+		t.Helper()
+		var v any
+		body := <-bodies
+		if err := json.Unmarshal(body, &v); err != nil {
+			t.Fatal(err)
+		}
+		schema := c.Spec.Webhooks[name].Post.RequestBody.Value.Content.Get("application/json").Schema.Value
+		if err := schema.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
+			t.Errorf("%s: %s: %v", name, body, err)
+		}
+	}
+	if _, err := worker.Test(t.Context(), "bot.example.com", "evt_test"); err != nil {
+		t.Fatal(err)
+	}
+	check("test")
+	for i, text := range []string{
+		"<message type='chat' id='1' from='u@example.com/r' to='bot@bot.example.com'><body>hi</body><thread>t</thread><x xmlns='urn:x' a='1'>y</x></message>",
+		"<message type='error' id='2' from='u@example.com' to='bot@bot.example.com'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
+		"<message from='u@example.com' to='bot@bot.example.com'><active xmlns='http://jabber.org/protocol/chatstates'/></message>",
+		"<presence type='subscribe' from='u@example.com' to='bot@bot.example.com'/>",
+	} {
+		s, err := stanza.Parse(text, stanza.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !worker.Deliver(&webhook.Event{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+			t.Fatal("not taken")
+		}
+		check("event")
+	}
+}

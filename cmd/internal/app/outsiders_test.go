@@ -1,0 +1,125 @@
+package app
+
+import (
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/component/componenttest"
+	"stanzahook/deploy/lab/harness"
+	"stanzahook/pkg/stanza"
+)
+
+// What somebody without any right sends as often as it likes is a line or two in the log.
+func TestOutsidersDoNotFillTheLog(t *testing.T) {
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		switch {
+		case strings.Contains(string(body), "refuse me"):
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		case strings.Contains(string(body), "break it"):
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	}))
+	defer bot.Close()
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	core, logs := observer.New(zap.InfoLevel)
+	dir := t.TempDir()
+	certFile, keyFile := harness.Certificate(t, dir, "localhost")
+	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
+components: [{domain: bot.example.com, server: %q, secret: secret, max_stanza_bytes: 20000}]
+endpoints:
+  - {name: direct, url: %q, match: {to: "direct@bot.example.com"}, delivery: direct}
+  - {name: queued, url: %q, match: {to: "queued@bot.example.com"}, retry: {schedule: [1ms], max_age: 1s}}
+http: {listen: "127.0.0.1:0", tls: {cert_file: %q, key_file: %q}}
+store: {dir: %q}
+`), srv.Addr(), bot.URL, bot.URL, certFile, keyFile, dir+"/store"), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Start(t.Context(), cfg, zap.New(core), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(a.Stop)
+	if err := a.links["bot.example.com"].WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	const times = 50
+	message := func(to, from, id, content string) string {
+		return fmt.Sprintf("<message type='chat' id='%s' from='%s' to='%s' xml:lang='en'>%s</message>", id, from, to, content)
+	}
+	const privilege = "<privilege xmlns='urn:xmpp:privilege:2'><perm access='message' type='outgoing'/></privilege>"
+	for i := range times {
+		user, id := fmt.Sprintf("u%d@example.com/r", i), fmt.Sprint("m", i)
+		srv.Send(strings.Join([]string{
+			message("bot.example.com", "s2s.example.org", id, privilege),
+			message("direct@bot.example.com", user, id, privilege),
+			message("direct@bot.example.com", user, id, "<!-- a comment -->"),
+			message("direct@bot.example.com", user, id, "<body>"+strings.Repeat("x", 20_000)+"</body>"),
+			"<unknown xmlns='urn:x'/>",
+			"<iq type='nonsense' id='" + id + "' from='" + user + "' to='bot.example.com'/>",
+			"<presence type='subscribe' from='" + user + "' to='direct@bot.example.com'/>",
+			message("direct@bot.example.com", user, "refused-"+id, "<body>refuse me</body>"),
+			message("direct@bot.example.com", user, "broken-"+id, "<body>break it</body>"),
+			message("direct@bot.example.com", user, "good-"+id, "<body>take it</body>"),
+			message("queued@bot.example.com", user, "dead-"+id, "<body>refuse me</body>"),
+		}, ""))
+		srv.Expect("an error for "+id, func(s *stanza.Stanza) bool { return s.ID == "dead-"+id })
+	}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}} // #nosec G402 -- who attacks does not look
+	defer client.CloseIdleConnections()
+	for range times {
+		for _, path := range []string{"/rest", "/v1/status", "/msg/juliet", "/nothing", "/openapi.json"} {
+			r, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+a.Addr+path, strings.NewReader("{}"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if path != "/rest" {
+				r.SetBasicAuth("juliet@example.com", "wrong")
+			}
+			resp, err := client.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if resp.StatusCode < 400 {
+				t.Errorf("%s: %s", path, resp.Status)
+			}
+			_ = resp.Body.Close()
+		}
+		if resp, err := http.Get("http://" + a.Addr + "/"); err == nil { // not TLS
+			_ = resp.Body.Close()
+		}
+	}
+
+	count := map[string]int{}
+	for _, e := range logs.All() {
+		what := e.Message
+		if what == "request" { // each route and status on its own
+			what += fmt.Sprint(e.ContextMap()["route"], e.ContextMap()["status"])
+		}
+		if count[what]++; count[what] > 4 {
+			continue
+		}
+		t.Log(e.Level, e.Message, e.ContextMap())
+	}
+	for what, n := range count {
+		if n > times/10 {
+			t.Errorf("%d times: %s", n, what)
+		}
+	}
+	for _, must := range []string{"a privilege advertisement from somebody else", "a privilege advertisement from a domain", "a stanza that cannot be taken", "over max_stanza_bytes", "an HTTP connection failed"} {
+		if logs.FilterMessageSnippet(must).Len() == 0 {
+			t.Errorf("nothing is said of: %s", must)
+		}
+	}
+}

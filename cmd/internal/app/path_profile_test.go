@@ -1,0 +1,168 @@
+//go:build integration && bench
+
+package app
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"runtime/pprof"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+	"stanzahook/deploy/lab/load"
+)
+
+// TestPathProfile shows where the CPU goes at full load on real servers, in the groups
+// of pkg/webhook/doc.go: format event, queued, a text as the reply. For that the
+// program runs in the process of the test, beside the load, whose samples are left
+// out. It fails if an answer is missing or out of order, and judges nothing else. The
+// profiles stay in BENCH_DIR, for "go tool pprof".
+func TestPathProfile(t *testing.T) {
+	before := runtime.GOMAXPROCS(0)
+	ShareCores() // as serve does
+	t.Cleanup(func() { runtime.GOMAXPROCS(before) })
+	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+		t.Run(string(kind), func(t *testing.T) { pathProfile(t, kind) })
+	}
+}
+
+func pathProfile(t *testing.T, kind lab.Kind) {
+	bin := filepath.Join(t.TempDir(), "echobot")
+	if out, err := exec.Command("go", "build", "-o", bin, "stanzahook/deploy/lab/echobot").CombinedOutput(); err != nil {
+		t.Fatalf("no build: %v\n%s", err, out)
+	}
+	bot := harness.Helper(t, bin, "-listen", "127.0.0.1:0")
+	o := harness.ServerOptions(kind, "load")
+	o.Nagle = true
+	s := harness.StartServer(t, o)
+	cfg, err := config.Parse("profile.yaml", fmt.Appendf(nil, `
+components: [{domain: load.localhost, server: %q, secret: %q}]
+endpoints: [{name: echo, url: "http://%s/"}]
+http: {listen: "127.0.0.1:0"}
+store: {dir: %q}
+`, s.ComponentAddr(), harness.Secret, bot.Said, t.TempDir()), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := Start(t.Context(), cfg, zap.NewNop(), nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Stop()
+	var clients []*load.PathClient
+	for i := range load.PathClients {
+		clients = append(clients, load.PathLogin(t, s, harness.Users[i]))
+	}
+	w := &load.Walker{Name: "stanzahook", Address: "echo@load.localhost", Count: load.PathCount}
+	load.PathRound(t, clients, w, load.PathWindow, w.Count/4) // to warm up
+
+	if err := os.MkdirAll(load.BenchDir(t), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	name := filepath.Join(load.BenchDir(t), "cpu-"+string(kind)+".prof")
+	f, err := os.Create(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if err := pprof.StartCPUProfile(f); err != nil {
+		t.Fatal(err)
+	}
+	for range load.BenchRounds(t) {
+		load.PathRound(t, clients, w, load.PathWindow, w.Count)
+	}
+	pprof.StopCPUProfile()
+	printCosts(t, kind, name, load.BenchRounds(t)*w.Count)
+}
+
+// cost is a group of stacks: those with one of the functions.
+type cost struct {
+	what      string
+	functions []string
+}
+
+// costGroups are those of pkg/webhook/doc.go. A stack belongs to the first that it
+// fits; one that fits no other is the scheduler's.
+func costGroups() []cost {
+	return []cost{
+		{"", []string{"main.(*pathClient)", "main.pathRound"}}, // the load
+		{"garbage collector", []string{"runtime.gcBgMarkWorker", "runtime.gcStart", "runtime.bgsweep", "runtime.bgscavenge", "runtime.gcAssistAlloc"}},
+		{"the delivery log", []string{"store.(*journal)", "store.(*logbatch)"}},
+		{"removing events from the store", []string{"purge", "Purge"}},
+		{"storing events", []string{"nats-server", "nats.go", "nats%2ego", "store.(*publisher)"}},
+		{"the POST: system calls", nil}, // see costOf
+		{"the POST: the rest", []string{"webhook.(*plain)", "webhook.(*Client)"}},
+		{"JSON, the reply", []string{"webhook.EncodeEvent", "webhook.judgeEvent"}},
+		{"reading from and writing to the XMPP server", []string{"component.(*Link)", "quickConn"}},
+		{"lanes", []string{"delivery.(*queue)", "delivery.(*Worker)"}},
+		{"scheduler, all else", []string{""}},
+	}
+}
+
+// costOf is the place of a stack in costs.
+func costOf(costs []cost, stack string) int {
+	for i, c := range costs {
+		for _, f := range c.functions {
+			if !strings.Contains(stack, f) {
+				continue
+			}
+			if strings.HasPrefix(c.what, "the POST") && strings.Contains(stack, "syscall.") {
+				return i - 1
+			}
+			return i
+		}
+	}
+	return len(costs) - 1
+}
+
+// printCosts sums a profile up, over n messages.
+func printCosts(t *testing.T, kind lab.Kind, profile string, n int) {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := exec.Command("go", "tool", "pprof", "-traces", self, profile).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	costs := costGroups()
+	spent := make([]time.Duration, len(costs))
+	var total time.Duration
+	for _, trace := range strings.Split(string(out), "-----------+")[1:] {
+		_, trace, _ = strings.Cut(trace, "\n") // the rest of the line between two
+		value, stack, _ := strings.Cut(strings.TrimSpace(trace), " ")
+		took, err := time.ParseDuration(value)
+		if err != nil {
+			continue // after the last
+		}
+		if i := costOf(costs, stack); i != 0 {
+			spent[i] += took
+			total += took
+		}
+	}
+	if total == 0 {
+		t.Fatalf("no samples in %s", profile)
+	}
+	order := make([]int, 0, len(costs))
+	for i := range costs[1:] {
+		order = append(order, i+1)
+	}
+	slices.SortFunc(order, func(a, b int) int { return int(spent[b] - spent[a]) })
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: %.1f µs of CPU a message (%d samples of 10 ms), of that:\n", kind, float64(total.Nanoseconds())/1e3/float64(n), total/(10*time.Millisecond))
+	for _, i := range order {
+		fmt.Fprintf(&b, "%5.1f %%  %s\n", 100*float64(spent[i])/float64(total), costs[i].what)
+	}
+	t.Log(b.String())
+}

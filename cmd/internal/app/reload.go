@@ -1,0 +1,290 @@
+package app
+
+import (
+	"context"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/webhook"
+)
+
+// Reloader reads the configuration of a running app again.
+type Reloader struct {
+	app  *App
+	Load func() (*config.Config, error)
+	// Level is that of the logger.
+	Level zap.AtomicLevel
+}
+
+// reload reads the configuration and works by it from then on. It is all or
+// nothing: when it is refused, with a [*v1.Refusal] if the configuration is why,
+// everything is as before.
+//
+// Killed during it: what is durable does not depend on the configuration, and
+// the next process reads the new one.
+func (r *Reloader) reload(ctx context.Context) ([]string, error) {
+	cfg, err := r.Load()
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		no := &v1.Refusal{}
+		for _, p := range problems {
+			no.Problems = append(no.Problems, p.String())
+		}
+		return nil, no
+	}
+	if err != nil {
+		return nil, &v1.Refusal{Problems: []string{err.Error()}}
+	}
+	changed, err := r.app.apply(ctx, cfg)
+	if err != nil {
+		return nil, err
+	}
+	if level, err := zapcore.ParseLevel(cfg.Log.Level); err == nil && level != r.Level.Level() { // it was checked
+		r.Level.SetLevel(level)
+		changed = append(changed, "log.level")
+	}
+	r.app.log.Info("the configuration was read again", zap.Strings("changed", changed))
+	return changed, nil
+}
+
+// Told is reload for somebody who reads the log.
+func (r *Reloader) Told(ctx context.Context) {
+	_, err := r.reload(ctx)
+	no, ok := errors.AsType[*v1.Refusal](err)
+	switch {
+	case ok:
+		r.app.log.Error(no.Error(), zap.Strings("problems", no.Problems))
+	case err != nil:
+		r.app.log.Error("the configuration could not be read again; the one before goes on", zap.Error(err))
+	}
+}
+
+// apply works by another configuration from now on, and says what is other in it.
+func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
+	// The stop waits for requests that are under way, and so for this one: it
+	// must not wait for the stop.
+	if !a.turn.TryLock() {
+		return nil, fmt.Errorf("%w: the configuration is being read already, or stanzahook is stopping", v1.ErrConflict)
+	}
+	defer a.turn.Unlock()
+	if fixed := needRestart(a.cfg, cfg); len(fixed) > 0 {
+		return nil, &v1.Refusal{Problems: fixed}
+	}
+	changed := differences(a.cfg, cfg)
+	targets := hooks(cfg)
+	workers, fresh, gone, err := a.assign(targets)
+	if err != nil {
+		return nil, err
+	}
+	rosterOptions, err := a.rosterOptions(cfg)
+	if err != nil {
+		return nil, err
+	}
+	if err := a.openFresh(ctx, fresh); err != nil {
+		return nil, err
+	}
+
+	// From here on nothing fails but what leaves the old where it was.
+	for i, c := range cfg.Components {
+		if !sameTrust(a.cfg.Components[i].TLS.CAs, c.TLS.CAs) {
+			a.links[c.Domain].Trust(c.TLS.CAs)
+		}
+	}
+	same := a.unchanged(cfg)
+	for i, w := range workers {
+		if w.Endpoint() != targets[i] && !same[w.Endpoint().Name] {
+			_ = w.Reconfigure(targets[i]) // assign has asked whether it may
+		}
+	}
+	a.forward.Set(workers)
+	a.workers = workers
+	oldHosts := a.setRosters(cfg, rosterOptions)
+	for domain, keeper := range a.keepers {
+		keeper.SetHosts(parts.ServerHosts(cfg, domain))
+	}
+	oldAccounts := a.setAccounts(cfg)
+	err = a.server.Replace(a.surfaces(cfg))
+	a.cfg = cfg
+	a.now.Store(&present{cfg, workers})
+	if oldAccounts != nil {
+		oldAccounts.Close() // who waits for one of its sessions gets an error, and may ask again
+	}
+	for _, w := range gone {
+		a.retire(ctx, w)
+	}
+	for _, h := range oldHosts {
+		drain, cancel := context.WithTimeout(ctx, cfg.Drain)
+		h.Stop(drain)
+		cancel()
+	}
+	if err != nil { // it was readable a moment ago
+		return changed, fmt.Errorf("everything but http.tls was taken: %w", err)
+	}
+	return changed, nil
+}
+
+// unchanged names the endpoints that are the same in another configuration. They
+// are left alone: what failed goes on waiting, and pauses that they asked for hold.
+func (a *App) unchanged(cfg *config.Config) map[string]bool {
+	same := make(map[string]bool)
+	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(parts.OwnHosts(a.cfg), parts.OwnHosts(cfg)) {
+		return same
+	}
+	was := make(map[string]config.Endpoint)
+	for _, e := range a.cfg.Endpoints {
+		was[e.Name] = e
+	}
+	for _, e := range cfg.Endpoints {
+		before, there := was[e.Name]
+		same[e.Name] = there && reflect.DeepEqual(before, e)
+	}
+	return same
+}
+
+// assign finds the workers of endpoints: those that there are, by name, and new
+// ones; and the workers whose endpoint is gone.
+func (a *App) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.Worker, err error) {
+	left := make(map[string]*delivery.Worker)
+	for _, w := range a.workers {
+		left[w.Endpoint().Name] = w
+	}
+	no := &v1.Refusal{}
+	for i, e := range targets {
+		w := left[e.Name]
+		switch {
+		case w == nil:
+			var err error
+			if w, err = delivery.NewWorker(e, a.echoes.Over(a.links), a.log); err != nil {
+				no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d]: %v", i, err))
+			}
+			fresh = append(fresh, w)
+		case w.CanReconfigure(e) != nil:
+			no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d] (%s): %v", i, e.Name, w.CanReconfigure(e)))
+		}
+		delete(left, e.Name)
+		all = append(all, w)
+	}
+	if len(no.Problems) > 0 {
+		return nil, nil, nil, no
+	}
+	for _, w := range a.workers {
+		if left[w.Endpoint().Name] != nil {
+			gone = append(gone, w)
+		}
+	}
+	return all, fresh, gone, nil
+}
+
+// openFresh opens the queues of new endpoints, which may be of endpoints that
+// there were before.
+func (a *App) openFresh(ctx context.Context, fresh []*delivery.Worker) error {
+	for i, w := range fresh {
+		waited, err := a.retired.Release(ctx, w.Endpoint().Name)
+		if err == nil {
+			err = w.Open(ctx, a.store)
+		}
+		if err != nil {
+			w.Stop(ctx)
+			if waited != nil { // it goes on waiting
+				a.retired.Add(w.Endpoint().Name, waited)
+			}
+			for _, opened := range fresh[:i] {
+				a.retire(ctx, opened)
+			}
+			return err
+		}
+	}
+	return nil
+}
+
+// retire ends the worker of an endpoint that is gone. Its queue waits, in case
+// the endpoint comes back.
+func (a *App) retire(ctx context.Context, w *delivery.Worker) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
+	defer cancel()
+	name := w.Endpoint().Name
+	switch queue, err := w.Remove(ctx); {
+	case err != nil:
+		a.log.Error("the queue of a removed endpoint is not looked after until the next start", zap.String("endpoint", name), zap.Error(err))
+	case queue != nil:
+		a.retired.Add(name, queue)
+	}
+}
+
+// needRestart are the changes between two configurations that take a new
+// process.
+func needRestart(old, next *config.Config) []string {
+	var all []string
+	say := func(same bool, key, why string) {
+		if !same {
+			all = append(all, key+": is another than when stanzahook was started; restart it to change "+why)
+		}
+	}
+	say(sameComponents(old.Components, next.Components), "components", "the connections to the XMPP server")
+	say(reflect.DeepEqual(old.Store, next.Store), "store", "the store")
+	say(old.Outbox == next.Outbox, "outbox", "what the store keeps")
+	say(old.Deliveries == next.Deliveries, "deliveries", "what the store keeps")
+	say(old.DeadLetters == next.DeadLetters, "dead_letters", "what the store keeps")
+	say(old.HTTP.Listen == next.HTTP.Listen, "http.listen", "the address")
+	say((old.HTTP.TLS.CertFile == "") == (next.HTTP.TLS.CertFile == ""), "http.tls", "between HTTP and HTTPS")
+	say(old.Log.Format == next.Log.Format, "log.format", "the format of the log")
+	return all
+}
+
+// sameComponents compares components with all they have but the authorities that they
+// trust.
+func sameComponents(a, b []config.Component) bool {
+	return slices.EqualFunc(a, b, func(x, y config.Component) bool {
+		x.TLS.CAs, y.TLS.CAs, x.TLS.CAFile, y.TLS.CAFile = nil, nil, "", ""
+		return reflect.DeepEqual(x, y)
+	})
+}
+
+// sameTrust compares pools of certificates; nil are the system's.
+func sameTrust(a, b *x509.CertPool) bool {
+	return (a == nil) == (b == nil) && (a == nil || a.Equal(b))
+}
+
+// differences names the sections that are other in another configuration, and of
+// lists the elements by name.
+func differences(old, next *config.Config) []string {
+	var all []string
+	say := func(same bool, name string) {
+		if !same {
+			all = append(all, name)
+		}
+	}
+	was := make(map[string]config.Endpoint)
+	for _, e := range old.Endpoints {
+		was[e.Name] = e
+	}
+	for _, e := range next.Endpoints {
+		before, there := was[e.Name]
+		say(there && reflect.DeepEqual(before, e), "endpoint "+e.Name)
+		delete(was, e.Name)
+	}
+	for _, e := range old.Endpoints {
+		_, gone := was[e.Name]
+		say(!gone, "endpoint "+e.Name+" (removed)")
+	}
+	for i, c := range next.Components {
+		say(sameTrust(old.Components[i].TLS.CAs, c.TLS.CAs), "component "+c.Domain+" (ca_file)")
+	}
+	say(reflect.DeepEqual(old.Rosters, next.Rosters), "rosters")
+	say(reflect.DeepEqual(old.HTTP.Tokens, next.HTTP.Tokens), "http.tokens")
+	a, b := old.HTTP, next.HTTP
+	a.Tokens, b.Tokens, a.Basic.Accounts.CAs, b.Basic.Accounts.CAs = nil, nil, nil, nil
+	say(reflect.DeepEqual(a, b), "http")
+	say(reflect.DeepEqual(old.Outbound, next.Outbound), "outbound")
+	say(old.Drain == next.Drain, "drain")
+	return all
+}

@@ -1,0 +1,98 @@
+package app
+
+import (
+	"bytes"
+	"crypto/tls"
+	"crypto/x509"
+	"encoding/pem"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stanzahook/cmd/internal/livecheck"
+	"stanzahook/httpapi/v1"
+)
+
+// A webhook with a certificate of the operator's own CA that asks for one of ours,
+// and another at a socket: a check and a delivery are of one mind, and a reload
+// takes what is in the files then.
+func TestReloadTakesTheFilesOfTLS(t *testing.T) {
+	shown := make(chan string, 10)
+	bot := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		shown <- fmt.Sprint(len(r.TLS.PeerCertificates), " certificates")
+		w.Header().Set("Content-Type", "text/plain")
+		_, _ = w.Write([]byte("secured"))
+	}))
+	bot.TLS = &tls.Config{ClientAuth: tls.RequestClientCert}
+	bot.StartTLS()
+	defer bot.Close()
+	dir := t.TempDir()
+	write := func(name string, data []byte) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return path
+	}
+	key, err := x509.MarshalPKCS8PrivateKey(bot.TLS.Certificates[0].PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	good := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: bot.Certificate().Raw})
+	other, err := os.ReadFile("../config/testdata/ca.pem")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ca := write("ca.pem", other)
+	cert, private := write("hook.pem", good), write("hook.key", pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: key}))
+	socket := filepath.Join(dir, "bot.sock")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	local := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "text/plain")
+		fmt.Fprintf(w, "local %s %s", r.Host, r.RequestURI)
+	})}}
+	local.Start()
+	defer local.Close()
+	config := reloadHTTP + fmt.Sprintf(`outbound: {allow_networks: [127.0.0.1]}
+endpoints:
+  - {name: local, url: "unix:%s:/é/{to}", match: {from: "romeo@*"}}
+  - {name: echo, url: %q, tls: {ca_file: %q, cert_file: %q, key_file: %q}, retry: {schedule: [1h]}}
+`, socket, bot.URL, ca, cert, private)
+	x := startReloadable(t, config)
+	checked := func(n int) v1.Check {
+		return (&livecheck.Inspection{Config: x.App.cfg}).Endpoint(t.Context(), &x.App.cfg.Endpoints[n])
+	}
+	if c := checked(0); c.Verdict != v1.CheckOK || !strings.Contains(c.Found, socket+" takes connections") {
+		t.Errorf("the check of the socket: %+v", c)
+	}
+	if c := checked(1); c.Verdict != v1.CheckFail || !strings.Contains(c.Found, "certificate") {
+		t.Errorf("the check with another CA: %+v", c)
+	}
+	x.say("romeo", "1")
+	x.hears("romeo", "local localhost /%C3%A9/echo%40bot.example.com")
+	x.say("juliet", "1") // fails, and waits for an hour
+	write("ca.pem", bytes.Join([][]byte{other, good}, nil))
+	x.taken(config, "endpoint echo")
+	x.hears("juliet", "secured")
+	if got := <-shown; got != "1 certificates" {
+		t.Error(got)
+	}
+	if c := checked(1); c.Verdict != v1.CheckOK {
+		t.Errorf("the check with the CA: %+v", c)
+	}
+	x.taken(config, "")
+	write("hook.key", []byte("nothing"))
+	if _, err := x.reload(config); err == nil {
+		t.Error("a key that is none is taken")
+	}
+	x.say("juliet", "2")
+	x.hears("juliet", "secured")
+}

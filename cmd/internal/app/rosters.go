@@ -1,0 +1,142 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"iter"
+	"reflect"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/roster"
+	"stanzahook/pkg/store"
+)
+
+// makeRosters makes what keeps the rosters. It is told of logins by the links, so
+// it is there before they run.
+func (a *App) makeRosters(context.Context) error {
+	a.rosters = roster.New(a.store.Rosters(), a.log)
+	options, err := a.rosterOptions(a.cfg)
+	if err != nil {
+		return err
+	}
+	a.setRosters(a.cfg, options)
+	return nil
+}
+
+// keepRosters lets what refreshes rosters by itself begin. It ends before the
+// links do, which what is under way needs.
+func (a *App) keepRosters(context.Context) error {
+	a.triggers.begin()
+	a.later("rosters", func(ctx context.Context) {
+		a.triggers.end()
+		a.rosters.Stop(ctx)
+	})
+	return nil
+}
+
+// rosterOptions are what a configuration says about the rosters of each host, in
+// its order.
+func (a *App) rosterOptions(cfg *config.Config) ([]roster.Options, error) {
+	guard := outbound.NewGuard(cfg.Outbound.Networks)
+	var all []roster.Options
+	for i := range cfg.Rosters {
+		c := &cfg.Rosters[i]
+		backends, err := parts.RosterBackends(a.cfg, c, a.links[c.Component], a.keepers[c.Component], guard, a.log)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, roster.Options{
+			Domain: c.Host, Source: parts.RosterSource(cfg, c, guard), Backends: backends, Cache: rosterCache{a.store.Rosters()},
+			Mode: roster.Mode(c.Mode), Keep: c.KeepGlobs, Concurrency: c.Concurrency, Log: a.log.With(zap.String("host", c.Host)),
+		})
+	}
+	return all, nil
+}
+
+// setRosters makes the rosters those of a configuration. It returns the hosts
+// that are not in it any more, to be stopped.
+func (a *App) setRosters(cfg *config.Config, options []roster.Options) (gone []*roster.Syncer) {
+	before := make(map[string]*roster.Syncer)
+	for _, h := range a.rosters.All() {
+		before[h.Domain] = h
+	}
+	var hosts []*roster.Syncer
+	ways := a.ways
+	a.ways = make(map[string]*roster.Backends)
+	for i, o := range options {
+		h, way := before[o.Domain], o.Backends.(*roster.Backends)
+		switch {
+		case h == nil:
+			h = roster.NewSyncer(o)
+		case a.sameRosters(cfg, i): // what was learnt about the server holds
+			way = ways[o.Domain]
+		default:
+			h.Change(o)
+		}
+		delete(before, o.Domain)
+		hosts = append(hosts, h)
+		a.ways[o.Domain] = way
+		a.triggers.set(h, cfg.Rosters[i].RefreshOnLogin, cfg.Rosters[i].Interval)
+	}
+	a.rosters.Set(hosts...)
+	for domain, h := range before {
+		a.triggers.remove(domain)
+		gone = append(gone, h)
+	}
+	return gone
+}
+
+// sameRosters reports whether the rosters of another configuration are kept just
+// as they are now.
+func (a *App) sameRosters(cfg *config.Config, i int) bool {
+	return reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) && slices.ContainsFunc(a.cfg.Rosters, func(c config.Roster) bool {
+		return reflect.DeepEqual(c, cfg.Rosters[i])
+	})
+}
+
+// rosters are those of package roster for the HTTP side.
+type rosters struct{ *roster.Rosters }
+
+// Start implements v1.Rosters and rosteradmin.Rosters.
+func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error) {
+	run, err := r.Rosters.Start(ctx, owners, o)
+	return run, forAPI(err)
+}
+
+// rosterCache is the store as roster.Cache.
+type rosterCache struct{ *store.Rosters }
+
+// Roster implements roster.Cache.
+func (c rosterCache) Roster(ctx context.Context, owner jid.JID) ([]byte, uint64, error) {
+	return c.Get(ctx, owner.Local(), owner.Domain())
+}
+
+// PutRoster implements roster.Cache.
+func (c rosterCache) PutRoster(ctx context.Context, owner jid.JID, record []byte, revision uint64) (uint64, error) {
+	revision, err := c.Put(ctx, owner.Local(), owner.Domain(), record, revision)
+	if errors.Is(err, store.ErrChanged) {
+		err = roster.ErrChanged
+	}
+	return revision, err
+}
+
+// RosterOwners implements roster.Cache.
+func (c rosterCache) RosterOwners(ctx context.Context, host string) iter.Seq2[jid.JID, error] {
+	return func(yield func(jid.JID, error) bool) {
+		for user, err := range c.Users(ctx, host) {
+			var owner jid.JID
+			if err == nil {
+				owner = jid.FromServer(user + "@" + host)
+			}
+			if !yield(owner, err) {
+				return
+			}
+		}
+	}
+}

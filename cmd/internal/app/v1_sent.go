@@ -1,0 +1,204 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component/bounce"
+	"stanzahook/component/outbox"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// sentMessages learns what becomes of what HTTP callers send: from the outbox,
+// and from errors that come back. While a request is served it is told at once;
+// afterwards it is noted in the store, for those who ask later.
+type sentMessages struct {
+	bounces bounce.Watcher // a handler of all components
+	between selfSending    // of our own addresses
+	store   *store.SentMessages
+	log     *zap.Logger
+	ends    chan store.SentMessage
+
+	mu      sync.Mutex
+	sending map[sentKey][]*sentFlight
+	lost    int // ends that found no room, since the last that did
+}
+
+// maxEnds bounds the ends that wait to be written. Over it they are left out:
+// the state is then that from before, and the bounce itself is an event for the
+// endpoints all the same.
+const maxEnds = 1000
+
+type sentKey struct {
+	ours, theirs jid.JID // theirs is bare
+	id           string
+}
+
+func keyOf(ours, theirs jid.JID, id string) sentKey { return sentKey{ours, theirs.Bare(), id} }
+
+// sentFlight is a stanza whose HTTP request is being served.
+type sentFlight struct {
+	key     sentKey
+	settled chan struct{} // closed when the outbox has told
+
+	// guarded by sentMessages.mu
+	told   bool
+	err    error          // from the outbox, with told
+	bounce *stanza.Stanza // that came back
+}
+
+func newSentMessages(s *store.SentMessages, log *zap.Logger) *sentMessages {
+	m := &sentMessages{store: s, log: log, ends: make(chan store.SentMessage, maxEnds), sending: make(map[sentKey][]*sentFlight)}
+	m.bounces.Seen = m.bounced
+	return m
+}
+
+// start begins to write down what is learned; stop ends that.
+//
+// Killed: what is not written yet is lost, and a message stays in the state that
+// was known before.
+func (m *sentMessages) start() (stop func(context.Context)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		for {
+			select {
+			case end := <-m.ends:
+				if err := m.store.End(ctx, end); err != nil && ctx.Err() == nil {
+					m.log.Warn("what became of a message could not be stored", zap.String("stanza_id", end.ID), zap.Error(err))
+				}
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return func(context.Context) {
+		cancel()
+		wg.Wait()
+	}
+}
+
+// begin is called before a stanza is sent, end afterwards.
+func (m *sentMessages) begin(s *stanza.Stanza) *sentFlight {
+	f := &sentFlight{key: keyOf(s.From, s.To, s.ID), settled: make(chan struct{})}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.sending[f.key] = append(m.sending[f.key], f)
+	return f
+}
+
+// end notes a message and its state, and what was learned while it was being
+// sent.
+func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMessage, note bool) {
+	if note {
+		if err := m.store.Put(ctx, sent); err != nil {
+			m.log.Warn("the state of a message could not be stored", zap.String("stanza_id", sent.ID), zap.Error(err))
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	list := slices.DeleteFunc(m.sending[f.key], func(other *sentFlight) bool { return other == f })
+	if m.sending[f.key] = list; len(list) == 0 {
+		delete(m.sending, f.key)
+	}
+	if note && f.told {
+		m.write(ofOutbox(f.key, f.err))
+	}
+	if note && f.bounce != nil {
+		m.write(ofBounce(f.bounce))
+	}
+}
+
+// await waits until the outbox tells what became of a stanza that it had to
+// store, or until it came back, but not longer than a time.
+func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-chan struct{}) (outbox.State, error) {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	select {
+	case <-f.settled:
+		if f.err != nil {
+			return "", f.err
+		}
+		return outbox.Confirmed, nil
+	case <-bounced:
+		return outbox.Confirmed, nil // it came back, so the server has it
+	case <-late.C:
+	case <-ctx.Done():
+	}
+	return outbox.Queued, nil
+}
+
+// ended is told by the outbox what became of a stanza. It does not wait.
+func (m *sentMessages) ended(s *stanza.Stanza, err error) {
+	key := keyOf(s.From, s.To, s.ID)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if list := m.sending[key]; len(list) > 0 {
+		for _, f := range list {
+			if !f.told {
+				f.told, f.err = true, err
+				close(f.settled)
+				return
+			}
+		}
+	}
+	m.write(ofOutbox(key, err))
+}
+
+// bounced is told of each error that comes. It does not wait.
+func (m *sentMessages) bounced(s *stanza.Stanza) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.sending[keyOf(s.To, s.From, s.ID)] {
+		if f.bounce == nil {
+			f.bounce = s
+			return
+		}
+	}
+	if s.Kind == stanza.Message {
+		m.write(ofBounce(s))
+	}
+}
+
+// write hands an end to the writer; m.mu is held.
+func (m *sentMessages) write(end store.SentMessage) {
+	select {
+	case m.ends <- end:
+		if m.lost > 0 {
+			m.log.Warn("what became of some messages was not noted: the store is behind", zap.Int("messages", m.lost))
+			m.lost = 0
+		}
+	default:
+		m.lost++
+	}
+}
+
+func ofOutbox(key sentKey, err error) store.SentMessage {
+	state := store.SentConfirmed
+	switch {
+	case errors.Is(err, outbox.ErrExpired):
+		state = store.SentExpired
+	case err != nil:
+		state = store.SentRejected
+	}
+	return store.SentMessage{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: state, Changed: time.Now().UTC()}
+}
+
+// maxErrorText bounds what is kept of the text of an error.
+const maxErrorText = 1000
+
+func ofBounce(s *stanza.Stanza) store.SentMessage {
+	e, _ := s.StanzaError()
+	if len(e.Text) > maxErrorText {
+		e.Text = e.Text[:maxErrorText]
+	}
+	return store.SentMessage{ID: s.ID, From: s.To.String(), To: s.From.String(), State: store.SentBounced, Changed: time.Now().UTC(),
+		Stanza: "<message type='error'>" + e.XML() + "</message>"}
+}

@@ -1,0 +1,134 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/component"
+	"stanzahook/component/bounce"
+	"stanzahook/component/outbox"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// stanzas implements v1.Stanzas over the links, the outboxes and what is known
+// of messages that were sent.
+type stanzas struct {
+	links   links
+	boxes   map[string]*outbox.Outbox
+	sent    *sentMessages
+	store   *store.Store
+	domains []jid.JID
+	limits  map[string]stanza.Limits // by domain
+}
+
+func newStanzas(components []config.Component, ls links, boxes map[string]*outbox.Outbox, sent *sentMessages, s *store.Store) *stanzas {
+	v := &stanzas{links: ls, boxes: boxes, sent: sent, store: s, limits: make(map[string]stanza.Limits)}
+	for _, c := range components {
+		v.domains = append(v.domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
+		v.limits[c.Domain] = stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
+	}
+	return v
+}
+
+// Domains implements v1.Stanzas.
+func (v *stanzas) Domains() []jid.JID { return v.domains }
+
+// Limits implements v1.Stanzas.
+func (v *stanzas) Limits(from jid.JID) stanza.Limits { return v.limits[from.Domain()] }
+
+// Send implements v1.Stanzas.
+//
+// Killed while the server's answer is waited for: the caller has no answer. The
+// stanza has been sent or not; if it had been stored, it is sent after the
+// restart.
+func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v1.Outcome, error) {
+	if v.boxes[s.From.Domain()] == nil {
+		return v1.Outcome{}, fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	began := time.Now()
+	f := v.sent.begin(s)
+	var watch *bounce.Watch
+	var bounced <-chan struct{}
+	if how.Truth {
+		watch = v.sent.bounces.Expect(s.From, s.To, s.ID)
+		bounced = watch.Bounced()
+	}
+	state, err := v.sent.between.give(ctx, v.sent.log, v.boxes, s)
+	if err == nil && state == outbox.Queued && how.Wait > 0 && v.links[s.From.Domain()].Connected() {
+		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
+	}
+	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC()}
+	var back *stanza.Stanza
+	if watch != nil {
+		back = watch.End() // what comes from now on goes to the endpoints
+	}
+	if back != nil {
+		err = nil // the server has it, whatever the outbox knows
+	}
+	v.sent.end(ctx, f, m, err == nil && s.Kind == stanza.Message)
+	if err != nil {
+		return v1.Outcome{}, v1Error(err)
+	}
+	return v1.Outcome{State: string(state), Bounce: back}, nil
+}
+
+// Request implements v1.Stanzas.
+func (v *stanzas) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	l, ok := v.links[s.From.Domain()]
+	if !ok {
+		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	answer, err := ask(ctx, v.sent.log, l, s)
+	return answer, v1Error(err)
+}
+
+// Message implements v1.Stanzas.
+func (v *stanzas) Message(ctx context.Context, id, caller string) (v1.Message, error) {
+	m, err := v.store.SentMessages().Get(ctx, id, caller)
+	if err != nil {
+		return v1.Message{}, forAPI(err)
+	}
+	known := v1.Message{ID: m.ID, From: m.From, To: m.To, State: string(m.State), Time: m.Time, Changed: m.Changed}
+	if s, err := stanza.Parse(m.Stanza, stanza.Limits{MaxBytes: len(m.Stanza) + 1}); err == nil {
+		known.Error, _ = s.StanzaError()
+	}
+	return known, nil
+}
+
+// v1Error says in the words of the HTTP side what kept the XMPP side.
+func v1Error(err error) error {
+	for _, pair := range [...]struct{ is, as error }{
+		{component.ErrUnconfirmed, v1.ErrUnconfirmed},
+		{outbox.ErrFull, v1.ErrFull},
+		{component.ErrRejected, v1.ErrRejected},
+		{component.ErrDown, v1.ErrDown},
+		{component.ErrBusy, v1.ErrBusy},
+		{component.ErrPending, v1.ErrBusy},
+		{component.ErrSameID, v1.ErrSameID},
+	} {
+		if errors.Is(err, pair.is) {
+			return pair.as
+		}
+	}
+	return err
+}
+
+// requests implements v1.Requests.
+type requests struct{ store *store.Store }
+
+// Begin implements v1.Requests.
+func (q requests) Begin(ctx context.Context, key string, r v1.Request) (v1.Request, bool, error) {
+	stored, created, err := q.store.IdempotencyKeys().Begin(ctx, key, store.IdempotentRequest(r))
+	return v1.Request(stored), created, forAPI(err)
+}
+
+// End implements v1.Requests.
+func (q requests) End(ctx context.Context, key string, r v1.Request) error {
+	return forAPI(q.store.IdempotencyKeys().End(ctx, key, store.IdempotentRequest(r)))
+}

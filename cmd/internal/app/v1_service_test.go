@@ -1,0 +1,222 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/component"
+	"stanzahook/component/componenttest"
+	"stanzahook/component/outbox"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// service is a stanzas over a real store, link and outbox.
+type service struct {
+	*stanzas
+	t    *testing.T
+	link *component.Link
+}
+
+// newService starts one. confirm is how long the outbox waits for the server.
+func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *service {
+	t.Helper()
+	const domain = "bot.example.com"
+	log := zap.NewNop()
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, Log: log})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Close)
+	sent := newSentMessages(s.SentMessages(), log)
+	stop := sent.start()
+	t.Cleanup(func() { stop(context.Background()) })
+	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Log: log,
+		Pace: component.Pace{First: time.Millisecond, Max: 5 * time.Millisecond}, Handler: component.Chain{&sent.bounces}})
+	box := outbox.New(l, s, confirm, maxAge, log)
+	box.Ended = sent.ended
+	end, err := box.Start(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.Run(ctx)
+	}()
+	t.Cleanup(func() {
+		end()
+		cancel()
+		<-done
+	})
+	return &service{newStanzas([]config.Component{{Domain: domain, MaxStanzaBytes: 10_000}}, links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, s), t, l}
+}
+
+func (v *service) connected() {
+	v.t.Helper()
+	if err := v.link.WaitConnected(v.t.Context()); err != nil {
+		v.t.Fatal(err)
+	}
+}
+
+func (v *service) message(id string) *stanza.Stanza {
+	v.t.Helper()
+	s, err := stanza.Chat(v.domains[0], jid.MustParse("u@example.com/r"), id, "hi")
+	if err != nil {
+		v.t.Fatal(err)
+	}
+	return s
+}
+
+// sends sends a message, of which this state is to be told.
+func (v *service) sends(id string, wait time.Duration, want string) v1.Outcome {
+	v.t.Helper()
+	out, err := v.Send(v.t.Context(), v.message(id), v1.Sending{Caller: "app", Truth: wait > 0, Wait: wait})
+	if err != nil || out.State != want && out.Bounce == nil {
+		v.t.Errorf("%s: %+v %v, want %s", id, out, err, want)
+	}
+	return out
+}
+
+// becomes waits until a message is in a state.
+func (v *service) becomes(id, state string) v1.Message {
+	v.t.Helper()
+	var m v1.Message
+	var err error
+	if !v.poll(func() bool {
+		m, err = v.Message(v.t.Context(), id, "app")
+		return err == nil && m.State == state
+	}) {
+		v.t.Fatalf("%s is %+v (%v), want %s", id, m, err, state)
+	}
+	return m
+}
+
+// poll asks until something holds, and reports whether it does in the end.
+func (v *service) poll(holds func() bool) bool {
+	tick := time.NewTicker(time.Millisecond)
+	defer tick.Stop()
+	late := time.After(10 * time.Second)
+	for !holds() {
+		select {
+		case <-tick.C:
+		case <-late:
+			return false
+		}
+	}
+	return true
+}
+
+const gone = "<message type='error' id='%s' from='u@example.com/r' to='bot.example.com'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+
+func TestMessageStates(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	v := newService(t, srv.Addr(), 10*time.Second, time.Hour)
+	v.connected()
+	v.sends("1", 0, "confirmed")
+	v.becomes("1", "confirmed")
+	v.sends("2", time.Minute, "confirmed")
+	srv.Send(fmt.Sprintf(gone, "2")) // later
+	if m := v.becomes("2", "bounced"); m.Error == nil || m.Error.Condition != stanza.ServiceUnavailable {
+		t.Errorf("%+v", m)
+	}
+	v.becomes("1", "confirmed")
+	if _, err := v.Message(t.Context(), "1", "other"); !errors.Is(err, v1.ErrNotFound) {
+		t.Errorf("another caller's: %v", err)
+	}
+	srv.Send(fmt.Sprintf(gone, "unknown"))
+	v.sends("3", 0, "confirmed")
+	if _, err := v.Message(t.Context(), "unknown", ""); !errors.Is(err, v1.ErrNotFound) {
+		t.Errorf("an id that was not sent: %v", err)
+	}
+	v.sends("2", 0, "confirmed") // the same id again
+	v.becomes("2", "confirmed")
+}
+
+// The error comes before the confirmation: who waits for the truth gets it.
+func TestBounceWhileSending(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	v := newService(t, srv.Addr(), 10*time.Second, time.Hour)
+	v.connected()
+	for id, wait := range map[string]time.Duration{"asked": time.Minute, "unasked": 0} {
+		srv.SwallowMarkers(true)
+		outcome := make(chan v1.Outcome)
+		go func() { outcome <- v.sends(id, wait, "confirmed") }()
+		srv.Expect("the message", func(s *stanza.Stanza) bool { return s.ID == id })
+		srv.Send(fmt.Sprintf(gone, id))
+		srv.SwallowMarkers(false)
+		srv.Drop() // the markers of a new connection come back
+		if out := <-outcome; (out.Bounce != nil) != (wait > 0) {
+			t.Errorf("%s: %+v", id, out)
+		}
+		v.becomes(id, "bounced")
+		v.connected()
+	}
+}
+
+// What is stored gets its end from the outbox.
+func TestQueuedMessageStates(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	addr := srv.Addr()
+	srv.Close()
+	v := newService(t, addr, time.Second, time.Hour)
+	v.sends("1", time.Minute, "queued") // at once: there is no connection
+	v.becomes("1", "queued")
+	srv = componenttest.Start(t, addr, "bot.example.com", "secret")
+	defer srv.Close()
+	v.becomes("1", "confirmed")
+}
+
+func TestExpiredMessage(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	addr := srv.Addr()
+	srv.Close()
+	v := newService(t, addr, time.Second, time.Nanosecond)
+	v.sends("1", 0, "queued")
+	srv = componenttest.Start(t, addr, "bot.example.com", "secret")
+	defer srv.Close()
+	v.becomes("1", "expired")
+}
+
+// The server is slow, and the stanza had to be stored: who waits, waits on.
+func TestLateConfirmationIsTheTruth(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	v := newService(t, srv.Addr(), time.Millisecond, time.Hour)
+	v.connected()
+	srv.SwallowMarkers(true)
+	v.sends("impatient", time.Millisecond, "queued")
+	outcome := make(chan v1.Outcome)
+	go func() { outcome <- v.sends("patient", time.Minute, "confirmed") }()
+	v.poll(func() bool { return v.boxes["bot.example.com"].Waiting() == 2 })
+	srv.SwallowMarkers(false)
+	srv.Drop()
+	<-outcome
+	v.becomes("impatient", "confirmed")
+	v.becomes("patient", "confirmed")
+}
+
+func TestRequestsInTheStore(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	q := requests{newService(t, srv.Addr(), time.Second, time.Hour).store}
+	r := v1.Request{Hash: "h", ID: "1"}
+	if _, created, err := q.Begin(t.Context(), "k", r); !created || err != nil {
+		t.Fatal(created, err)
+	}
+	r.Status, r.Type, r.Answer = 202, "application/json", []byte("{}")
+	if err := q.End(t.Context(), "k", r); err != nil {
+		t.Fatal(err)
+	}
+	if got, created, err := q.Begin(t.Context(), "k", v1.Request{}); created || err != nil || got.Status != 202 || got.ID != "1" || string(got.Answer) != "{}" {
+		t.Errorf("%+v %v %v", got, created, err)
+	}
+}
