@@ -7,12 +7,13 @@ import (
 	"io"
 	"net/http"
 	"strings"
-
-	"stanzahook/httpapi/v1"
 )
 
 // CheckAnswer is what "check --json" prints.
-type CheckAnswer struct{ Checks []v1.Check }
+type CheckAnswer struct{ Checks []Check }
+
+// Check is a row of it, with the verdict "ok", "warn" or "fail".
+type Check struct{ What, Subject, Verdict, Found string }
 
 // Reply is an answer of the program's HTTP server.
 type Reply struct {

@@ -11,7 +11,6 @@ import (
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
-	"stanzahook/httpapi/v1"
 )
 
 // After an operator's mistake at the server, "check --live" names what its users
@@ -41,7 +40,7 @@ func TestCheckLiveTellsLostModules(t *testing.T) {
 		dir, c := t.TempDir(), harness.OneComponent(s, "event", harness.NewBot(t))
 		p := harness.LaunchIn(t, dir, c)
 		p.AwaitLinks(1)
-		expect := func(verdict v1.Verdict, found string) {
+		expect := func(verdict, found string) {
 			t.Helper()
 			got := liveCheck(t, p, "features")
 			if got.Subject != "localhost" || got.Verdict != verdict || found != "" && got.Found != found {
@@ -65,25 +64,25 @@ func TestCheckLiveTellsLostModules(t *testing.T) {
 		if kind == lab.Prosody {
 			lost = "localhost no longer has urn:xmpp:blocking"
 		}
-		expect(v1.CheckOK, "")
-		expect(v1.CheckOK, "")
+		expect("ok", "")
+		expect("ok", "")
 		restart(true)
-		expect(v1.CheckWarn, lost)
+		expect("warn", lost)
 		// The warning outlives restarts of the server and of stanzahook, until the host is mended.
 		if code := p.Stop(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
 		p = harness.LaunchIn(t, dir, c)
 		p.AwaitLinks(1)
-		expect(v1.CheckWarn, lost)
+		expect("warn", lost)
 		restart(false)
-		expect(v1.CheckOK, "")
+		expect("ok", "")
 	})
 }
 
 // liveCheck is the row of this kind that "check --live" prints of a running
 // instance.
-func liveCheck(t *testing.T, p *harness.Program, what string) v1.Check {
+func liveCheck(t *testing.T, p *harness.Program, what string) harness.Check {
 	t.Helper()
 	env := []string{"STANZAHOOK_API=http://" + p.Addr, "STANZAHOOK_TOKEN=token-admin"}
 	_, out, errs := harness.RunProgram(t, env, "check", "--live", "--json")
@@ -97,7 +96,7 @@ func liveCheck(t *testing.T, p *harness.Program, what string) v1.Check {
 		}
 	}
 	t.Fatalf("there is no %s in %s", what, out)
-	return v1.Check{}
+	return harness.Check{}
 }
 
 // A disk without a byte left has failed, with an instance and without one.
@@ -108,12 +107,12 @@ func TestCheckLiveFullDisk(t *testing.T) {
 		file := c.Write(t, dir)
 		p := harness.LaunchFile(t, file)
 		p.AwaitLinks(1)
-		if got := liveCheck(t, p, "store"); got.Verdict != v1.CheckOK {
+		if got := liveCheck(t, p, "store"); got.Verdict != "ok" {
 			t.Errorf("%+v", got)
 		}
 		harness.FillDisk(t, dir)
 		p.AwaitNotReady("disk")
-		if got := liveCheck(t, p, "store"); got.Verdict != v1.CheckFail {
+		if got := liveCheck(t, p, "store"); got.Verdict != "fail" {
 			t.Errorf("%+v", got)
 		}
 		p.Stop()
@@ -123,7 +122,7 @@ func TestCheckLiveFullDisk(t *testing.T) {
 			t.Fatalf("%v: %s%s", err, out, errs)
 		}
 		for _, one := range got.Checks[1:] {
-			if one.What == "store" && one.Verdict == v1.CheckFail && code == 1 {
+			if one.What == "store" && one.Verdict == "fail" && code == 1 {
 				return
 			}
 		}

@@ -14,7 +14,6 @@ import (
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
-	"stanzahook/httpapi/v1"
 )
 
 // postMsgConfig has one component, which the server may have given privileges,
@@ -52,7 +51,7 @@ func TestPostMsg(t *testing.T) {
 // where the server has no TLS.
 func triesAccounts(t *testing.T, s *lab.Server) {
 	t.Helper()
-	for mode, want := range map[string]v1.Verdict{"none": v1.CheckOK, "starttls": v1.CheckFail, "direct": v1.CheckFail} {
+	for mode, want := range map[string]string{"none": "ok", "starttls": "fail", "direct": "fail"} {
 		config := strings.Replace(postMsgText(s, "msg.localhost"), "tls: none", "tls: "+mode, 1)
 		file := harness.WriteConfig(t, t.TempDir(), config)
 		_, out, errs := harness.RunProgram(t, nil, "check", "--live", "--json", "--config", file)
@@ -60,7 +59,7 @@ func triesAccounts(t *testing.T, s *lab.Server) {
 		if err := json.Unmarshal([]byte(out), &got); err != nil {
 			t.Fatalf("%v: %s%s", err, out, errs)
 		}
-		at := slices.IndexFunc(got.Checks, func(c v1.Check) bool { return c.What == "accounts" })
+		at := slices.IndexFunc(got.Checks, func(c harness.Check) bool { return c.What == "accounts" })
 		if at < 0 || got.Checks[at].Verdict != want {
 			t.Errorf("%s: %s", mode, out)
 		}
