@@ -55,18 +55,18 @@ func serve(ctx context.Context, file string) error {
 	watched := make(chan struct{})
 	go func() {
 		defer close(watched)
-		manager.Watch(ctx, a.Summary, a.Well)
+		manager.Watch(ctx, a.Summary, a.CheckAlive)
 	}()
 	for running := true; running; {
 		select {
 		case <-again:
 			manager.Reloading()
-			r.Told(ctx)
+			r.ReloadAndLog(ctx)
 			manager.Reloaded()
 		case <-ctx.Done():
 			running = false
 		case <-hung:
-			manager.StartsAnew()
+			manager.Restarting()
 			return startAnew(log)
 		}
 	}

@@ -17,7 +17,7 @@ type Reload func(context.Context) (changed []string, err error)
 type Refusal struct{ Problems []string } // one for each mistake
 
 func (r *Refusal) Error() string {
-	return "the configuration was not taken, and the one before goes on"
+	return "configuration rejected; still running with the previous one"
 }
 
 func (h handler) reload(w http.ResponseWriter, r *http.Request) error {

@@ -43,14 +43,14 @@ type App struct {
 	log          *zap.Logger
 	store        *store.Store
 	links        links
-	boxes        map[string]*outbox.Outbox
+	outboxes     map[string]*outbox.Outbox
 	outboxShares *store.Shares
-	people       *presence.Subscribers
+	subscribers  *presence.Subscribers
 	workers      []*delivery.Worker
-	retired      *delivery.Removed
-	keepers      map[string]*privilege.Keeper // by domain
+	removed      *delivery.Removed
+	grants       map[string]*privilege.Keeper // by domain
 	rosters      *roster.Rosters
-	ways         map[string]*roster.Backends // to the rosters, by host
+	backends     map[string]*roster.Backends // of rosters, by host
 	triggers     triggers                    // of refreshes of rosters
 	features     *livecheck.HostFeatures     // of the server's hosts
 	forward      *forward.Forward
@@ -63,19 +63,19 @@ type App struct {
 	logins       postmsg.Logins
 	reloader     v1.Reload // nil: none
 
-	now  atomic.Pointer[present] // for those who do not have the turn
-	turn sync.Mutex              // held by a reload, and by the stop: cfg, workers, ways, accounts are theirs
+	current  atomic.Pointer[current] // to read without reloadMu
+	reloadMu sync.Mutex              // held by a reload and by the stop; guards cfg, workers, backends, accounts
 
-	sent     *sentMessages
-	archives archive.Collector
-	started  time.Time
-	hung     func() // called when only a new process helps
-	Addr     string // of the HTTP server
-	undo     []undo // last in, first out
+	sent        *sentMessages
+	archives    archive.Collector
+	started     time.Time
+	onStoreHung func() // called when only a new process helps
+	Addr        string // of the HTTP server
+	undo        []undo // last in, first out
 }
 
-// present is what a reload replaces.
-type present struct {
+// current is what a reload replaces.
+type current struct {
 	cfg     *config.Config
 	workers []*delivery.Worker
 }
@@ -89,7 +89,7 @@ type undo struct {
 // hung is called when only a new process can go on. r, which may be nil, reads
 // the configuration again when it is asked to.
 func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, hung func(), r *Reloader) (*App, error) {
-	a := &App{cfg: cfg, log: log, hung: hung, started: time.Now()}
+	a := &App{cfg: cfg, log: log, onStoreHung: hung, started: time.Now()}
 	if r != nil {
 		r.app, a.reloader = a, r.reload
 	}
@@ -102,12 +102,12 @@ func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, hung func()
 	return a, nil
 }
 
-func (a *App) later(name string, do func(context.Context)) { a.undo = append(a.undo, undo{name, do}) }
+func (a *App) onStop(name string, do func(context.Context)) { a.undo = append(a.undo, undo{name, do}) }
 
 // Stop ends everything in the reverse order, within the drain time.
 func (a *App) Stop() {
-	a.turn.Lock()
-	defer a.turn.Unlock()
+	a.reloadMu.Lock()
+	defer a.reloadMu.Unlock()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain)
 	defer cancel()
 	for i := len(a.undo) - 1; i >= 0; i-- {
@@ -126,24 +126,24 @@ func (a *App) openStore(ctx context.Context) error {
 		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
 		OutboxBytes: min(int64(a.cfg.Outbox.MaxBytes), int64(a.cfg.Store.MaxBytes)/4), OutboxCount: int64(a.cfg.Outbox.MaxCount),
 		JobKeep: roster.JobKeep, LogKeep: a.cfg.Deliveries.Keep, LogCount: a.cfg.Deliveries.MaxCount,
-		OnHung: a.hung, DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
+		OnHung: a.onStoreHung, DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
 	})
 	if err != nil {
 		return err
 	}
 	a.store, a.features = s, livecheck.NewHostFeatures(s.Features())
-	a.later("store", func(context.Context) { s.Close() })
-	a.people, err = presence.LoadSubscribers(ctx, s.Subscribers(), a.log)
+	a.onStop("store", func(context.Context) { s.Close() })
+	a.subscribers, err = presence.LoadSubscribers(ctx, s.Subscribers(), a.log)
 	return err
 }
 
 // makeLinks makes the links of all components and the workers of all
 // endpoints, which need each other; nothing runs yet.
 func (a *App) makeLinks(context.Context) error {
-	a.links, a.boxes, a.keepers = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
+	a.links, a.outboxes, a.grants = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
 	a.sent = newSentMessages(a.store.SentMessages(), a.log)
-	a.later("what became of messages", a.sent.start())
-	for _, e := range hooks(a.cfg) {
+	a.onStop("what became of messages", a.sent.start())
+	for _, e := range webhooks(a.cfg) {
 		w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
 		if err != nil {
 			return err
@@ -151,7 +151,7 @@ func (a *App) makeLinks(context.Context) error {
 		a.workers = append(a.workers, w)
 	}
 	a.forward = forward.New(a.workers, &a.echoes, a.log)
-	a.now.Store(&present{a.cfg, a.workers})
+	a.current.Store(&current{a.cfg, a.workers})
 	a.outboxShares = a.store.OutgoingShares() // a caller has one over all components
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)
@@ -160,7 +160,7 @@ func (a *App) makeLinks(context.Context) error {
 		}
 		handlers := component.Chain{a.keeper(c.Domain), &a.sent.bounces, &a.archives}
 		if c.Presence == config.PresenceAuto {
-			handlers = append(handlers, &presence.Auto{Subscribers: a.people, Log: a.log})
+			handlers = append(handlers, &presence.Auto{Subscribers: a.subscribers, Log: a.log})
 		}
 		handlers = append(handlers, a.forward,
 			parts.Responder(&c, a.started).Handler(),
@@ -169,28 +169,28 @@ func (a *App) makeLinks(context.Context) error {
 		var link *component.Link
 		o.OnUp = func(ctx context.Context) {
 			if c.Presence == config.PresenceAuto {
-				a.people.Announce(ctx, link, "")
+				a.subscribers.Announce(ctx, link, "")
 			}
-			a.features.Watch(ctx, link, func() []jid.JID { return parts.HostsBehind(a.now.Load().cfg, c.Domain) })
+			a.features.Watch(ctx, link, func() []jid.JID { return parts.HostsBehind(a.current.Load().cfg, c.Domain) })
 		}
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
-		box.Ended, box.Shares = a.sent.ended, a.outboxShares
-		a.boxes[c.Domain] = box
+		box.Ended, box.Shares = a.sent.onEnd, a.outboxShares
+		a.outboxes[c.Domain] = box
 	}
 	return nil
 }
 
 // keeper makes what keeps a component's privileges.
 func (a *App) keeper(domain string) *privilege.Keeper {
-	k := &privilege.Keeper{Log: a.log, Hosts: parts.ServerHosts(a.cfg, domain), Presence: a.triggers.loggedIn}
-	a.keepers[domain] = k
+	k := &privilege.Keeper{Log: a.log, Hosts: parts.ServerHosts(a.cfg, domain), Presence: a.triggers.onLogin}
+	a.grants[domain] = k
 	return k
 }
 
-// hooks are the endpoints of a configuration, in its order.
-func hooks(cfg *config.Config) []*webhook.Endpoint {
+// webhooks are the endpoints of a configuration, in its order.
+func webhooks(cfg *config.Config) []*webhook.Endpoint {
 	guard, hosts := outbound.NewGuard(cfg.Outbound.Networks), parts.OwnHosts(cfg)
 	var components []string
 	for _, c := range cfg.Components {
@@ -240,23 +240,23 @@ func (a *App) openQueues(ctx context.Context) error {
 			return err
 		}
 	}
-	a.retired = &delivery.Removed{Store: a.store, Sender: a.links, MaxAge: retiredAge, Log: a.log}
+	a.removed = &delivery.Removed{Store: a.store, Sender: a.links, MaxAge: removedAge, Log: a.log}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		a.retired.Run(run)
+		a.removed.Run(run)
 	}()
-	a.later("queues of removed endpoints", func(context.Context) {
+	a.onStop("queues of removed endpoints", func(context.Context) {
 		cancel()
 		<-done
 	})
 	return nil
 }
 
-// retiredAge is how long the events of an endpoint wait that is not in the
+// removedAge is how long the events of an endpoint wait that is not in the
 // configuration any more, which would say it: the default of retry.max_age.
-const retiredAge = 24 * time.Hour
+const removedAge = 24 * time.Hour
 
 // drain lets no attempt begin any more, and waits for those under way.
 func (a *App) drain(ctx context.Context) {
@@ -281,11 +281,11 @@ func (a *App) connect(start context.Context) error {
 	for _, l := range a.links {
 		wg.Go(func() { l.Run(ctx) })
 	}
-	wg.Go(func() { a.people.Run(ctx) })
-	a.later("links", func(ctx context.Context) {
+	wg.Go(func() { a.subscribers.Run(ctx) })
+	a.onStop("links", func(ctx context.Context) {
 		for _, c := range a.cfg.Components {
 			if l := a.links[c.Domain]; c.Presence == config.PresenceAuto && l.Connected() {
-				a.people.Announce(ctx, l, "unavailable")
+				a.subscribers.Announce(ctx, l, "unavailable")
 			}
 		}
 		flush, done := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
@@ -298,14 +298,14 @@ func (a *App) connect(start context.Context) error {
 		cancel()
 		wg.Wait()
 	})
-	for domain, box := range a.boxes {
+	for domain, box := range a.outboxes {
 		stop, err := box.Start(start)
 		if err != nil {
 			return err
 		}
-		a.later("outbox of "+domain, func(context.Context) { stop() })
+		a.onStop("outbox of "+domain, func(context.Context) { stop() })
 	}
-	a.later("endpoints", a.drain)
+	a.onStop("endpoints", a.drain)
 	return nil
 }
 
@@ -335,7 +335,7 @@ func (ls links) Send(domain string, s *stanza.Stanza, more bool, done func(error
 }
 
 // DrainTime is how long the stop may take.
-func (a *App) DrainTime() time.Duration { return a.now.Load().cfg.Drain }
+func (a *App) DrainTime() time.Duration { return a.current.Load().cfg.Drain }
 
 // readiness returns what says why the process is not ready to work; nothing if
 // it is. The components stay the same over reloads.

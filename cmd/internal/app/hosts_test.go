@@ -25,7 +25,7 @@ func TestOwnHosts(t *testing.T) {
 	}
 	cfg := &config.Config{Components: []config.Component{{Domain: "bot.example.com"}, {Domain: "b2.example.com"}}, Rosters: []config.Roster{{Host: "example.org"}}}
 	cfg.HTTP.Basic.Accounts.Hosts = []string{"example.net"}
-	if got := hooks(&config.Config{Components: cfg.Components, Rosters: cfg.Rosters, HTTP: cfg.HTTP, Endpoints: []config.Endpoint{{Name: "a"}}})[0].Hosts; !slices.Equal(got, []string{"b2.example.com", "bot.example.com", "example.com", "example.net", "example.org"}) {
+	if got := webhooks(&config.Config{Components: cfg.Components, Rosters: cfg.Rosters, HTTP: cfg.HTTP, Endpoints: []config.Endpoint{{Name: "a"}}})[0].Hosts; !slices.Equal(got, []string{"b2.example.com", "bot.example.com", "example.com", "example.net", "example.org"}) {
 		t.Errorf("an endpoint has %v", got)
 	}
 }

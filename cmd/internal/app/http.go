@@ -25,14 +25,14 @@ import (
 // running.
 func (a *App) listen(context.Context) error {
 	a.setAccounts(a.cfg)
-	a.later("sessions of accounts", func(context.Context) {
+	a.onStop("sessions of accounts", func(context.Context) {
 		if a.accounts != nil {
 			a.accounts.Close()
 		}
 	})
 	a.metrics = metrics.New(metrics.Sources{
-		Started: a.started, Links: a.links, Outboxes: a.boxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, SelfSends: a.sent.between.counts,
-		Subscribers: a.people, Rosters: a.rosters, Removed: a.retired, Store: a.store,
+		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, SelfSends: a.sent.between.counts,
+		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store,
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tokens: a.tokenNames, Log: a.log,
 	})
 	a.server = a.surfaces(a.cfg)
@@ -41,12 +41,12 @@ func (a *App) listen(context.Context) error {
 		return err
 	}
 	a.Addr = addr
-	a.later("http", func(ctx context.Context) {
+	a.onStop("http", func(ctx context.Context) {
 		if err := a.server.Stop(ctx); err != nil {
 			a.log.Warn("requests were broken off", zap.Error(err))
 		}
 	})
-	a.later("readers of events", func(context.Context) { events{a.workers}.hangup() })
+	a.onStop("readers of events", func(context.Context) { events{a.workers}.hangup() })
 	return nil
 }
 
@@ -64,14 +64,14 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 	}
 	ours := func() []jid.JID { return domains }
 	limit := func(from jid.JID) stanza.Limits { return limits[from.Domain()] }
-	send, ask := sender{a.boxes, &a.sent.bounces, &a.sent.between, a.log}, requester{a.links, a.log}
+	send, ask := sender{a.outboxes, &a.sent.bounces, &a.sent.between, a.log}, requester{a.links, a.log}
 	// Where no rosters are configured, the interfaces are nil, and not what they hold.
 	var forV1 v1.Rosters
 	var forAdmin rosteradmin.Rosters
 	if len(cfg.Rosters) > 0 {
 		forV1, forAdmin = rosters{a.rosters}, rosters{a.rosters}
 	}
-	targets := &endpoints{a.store, a.workers, a.retired, cfg.Components[0].Domain}
+	targets := &endpoints{a.store, a.workers, a.removed, cfg.Components[0].Domain}
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
@@ -83,9 +83,9 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
 		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
-		Deliveries: newDeliveries(a.store, a.workers, a.boxes), Endpoints: targets, Events: events{a.workers},
-		Stanzas:  newStanzas(cfg.Components, a.links, a.boxes, a.sent, a.store),
-		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.keepers, a.boxes, targets, a.rosters, a.ways, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
+		Deliveries: newDeliveries(a.store, a.workers, a.outboxes), Endpoints: targets, Events: events{a.workers},
+		Stanzas:  newStanzas(cfg.Components, a.links, a.outboxes, a.sent, a.store),
+		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
 }
@@ -93,9 +93,9 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 // liveCheck returns v1.Options.Check of the running instance, as long as it has
 // this configuration.
 func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
-	sources, ways := parts.RosterSources(cfg), a.ways
+	sources, ways := parts.RosterSources(cfg), a.backends
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
-		i := &livecheck.Inspection{Config: cfg, Links: a.links, Keepers: a.keepers, Backends: ways, Sources: sources, User: about.User}
+		i := &livecheck.Inspection{Config: cfg, Links: a.links, Keepers: a.grants, Backends: ways, Sources: sources, User: about.User}
 		i.Endpoints, i.Features = targets, a.features
 		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Dir) }
 		return append(livecheck.SameConfig(cfg, about.Config), i.Run(ctx)...)
@@ -105,7 +105,7 @@ func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Con
 // tokenNames are the names of the tokens of the configuration as it is now.
 func (a *App) tokenNames() []string {
 	var names []string
-	for _, t := range a.now.Load().cfg.HTTP.Tokens {
+	for _, t := range a.current.Load().cfg.HTTP.Tokens {
 		names = append(names, t.Name)
 	}
 	return names

@@ -28,7 +28,7 @@ func (a *App) messages(cfg *config.Config, send sender, ours func() []jid.JID, l
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		as := &privilege.Messages{Deliver: send.Send}
 		for _, domain := range ours() {
-			as.Routes = append(as.Routes, privilege.Route{Keeper: a.keepers[domain.Domain()], Domain: domain, Limits: limit(domain)})
+			as.Routes = append(as.Routes, privilege.Route{Keeper: a.grants[domain.Domain()], Domain: domain, Limits: limit(domain)})
 		}
 		o.Accounts, o.Hosts, o.Privileged = a.accounts, c.Hosts, as
 	}

@@ -18,19 +18,19 @@ import (
 // sender is what HTTP callers send messages and presence by: the outbox of the
 // component whose domain the sender's address is in.
 type sender struct {
-	boxes   map[string]*outbox.Outbox
-	bounces *bounce.Watcher
-	between *selfSending
-	log     *zap.Logger
+	outboxes map[string]*outbox.Outbox
+	bounces  *bounce.Watcher
+	between  *selfSending
+	log      *zap.Logger
 }
 
 // Send implements rest.Sender.
 func (d sender) Send(ctx context.Context, s *stanza.Stanza) error {
-	if d.boxes[s.From.Domain()] == nil {
+	if d.outboxes[s.From.Domain()] == nil {
 		return fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
 	watch := d.bounces.Expect(s.From, s.To, s.ID)
-	_, err := d.between.give(ctx, d.log, d.boxes, s)
+	_, err := d.between.give(ctx, d.log, d.outboxes, s)
 	if back := watch.End(); back != nil && err == nil {
 		return &rest.Bounced{Stanza: back}
 	}

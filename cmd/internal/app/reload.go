@@ -52,19 +52,19 @@ func (r *Reloader) reload(ctx context.Context) ([]string, error) {
 		r.Level.SetLevel(level)
 		changed = append(changed, "log.level")
 	}
-	r.app.log.Info("the configuration was read again", zap.Strings("changed", changed))
+	r.app.log.Info("configuration reloaded", zap.Strings("changed", changed))
 	return changed, nil
 }
 
-// Told is reload for somebody who reads the log.
-func (r *Reloader) Told(ctx context.Context) {
+// ReloadAndLog reloads, and logs a failure.
+func (r *Reloader) ReloadAndLog(ctx context.Context) {
 	_, err := r.reload(ctx)
 	no, ok := errors.AsType[*v1.Refusal](err)
 	switch {
 	case ok:
 		r.app.log.Error(no.Error(), zap.Strings("problems", no.Problems))
 	case err != nil:
-		r.app.log.Error("the configuration could not be read again; the one before goes on", zap.Error(err))
+		r.app.log.Error("configuration rejected; still running with the previous one", zap.Error(err))
 	}
 }
 
@@ -72,15 +72,15 @@ func (r *Reloader) Told(ctx context.Context) {
 func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 	// The stop waits for requests that are under way, and so for this one: it
 	// must not wait for the stop.
-	if !a.turn.TryLock() {
+	if !a.reloadMu.TryLock() {
 		return nil, fmt.Errorf("%w: the configuration is being read already, or stanzahook is stopping", v1.ErrConflict)
 	}
-	defer a.turn.Unlock()
+	defer a.reloadMu.Unlock()
 	if fixed := needRestart(a.cfg, cfg); len(fixed) > 0 {
 		return nil, &v1.Refusal{Problems: fixed}
 	}
 	changed := differences(a.cfg, cfg)
-	targets := hooks(cfg)
+	targets := webhooks(cfg)
 	workers, fresh, gone, err := a.assign(targets)
 	if err != nil {
 		return nil, err
@@ -108,18 +108,18 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 	a.forward.Set(workers)
 	a.workers = workers
 	oldHosts := a.setRosters(cfg, rosterOptions)
-	for domain, keeper := range a.keepers {
+	for domain, keeper := range a.grants {
 		keeper.SetHosts(parts.ServerHosts(cfg, domain))
 	}
 	oldAccounts := a.setAccounts(cfg)
 	err = a.server.Replace(a.surfaces(cfg))
 	a.cfg = cfg
-	a.now.Store(&present{cfg, workers})
+	a.current.Store(&current{cfg, workers})
 	if oldAccounts != nil {
 		oldAccounts.Close() // who waits for one of its sessions gets an error, and may ask again
 	}
 	for _, w := range gone {
-		a.retire(ctx, w)
+		a.remove(ctx, w)
 	}
 	for _, h := range oldHosts {
 		drain, cancel := context.WithTimeout(ctx, cfg.Drain)
@@ -188,17 +188,17 @@ func (a *App) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.
 // there were before.
 func (a *App) openFresh(ctx context.Context, fresh []*delivery.Worker) error {
 	for i, w := range fresh {
-		waited, err := a.retired.Release(ctx, w.Endpoint().Name)
+		waited, err := a.removed.Release(ctx, w.Endpoint().Name)
 		if err == nil {
 			err = w.Open(ctx, a.store)
 		}
 		if err != nil {
 			w.Stop(ctx)
 			if waited != nil { // it goes on waiting
-				a.retired.Add(w.Endpoint().Name, waited)
+				a.removed.Add(w.Endpoint().Name, waited)
 			}
 			for _, opened := range fresh[:i] {
-				a.retire(ctx, opened)
+				a.remove(ctx, opened)
 			}
 			return err
 		}
@@ -206,9 +206,9 @@ func (a *App) openFresh(ctx context.Context, fresh []*delivery.Worker) error {
 	return nil
 }
 
-// retire ends the worker of an endpoint that is gone. Its queue waits, in case
+// remove ends the worker of an endpoint that is gone. Its queue waits, in case
 // the endpoint comes back.
-func (a *App) retire(ctx context.Context, w *delivery.Worker) {
+func (a *App) remove(ctx context.Context, w *delivery.Worker) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
 	defer cancel()
 	name := w.Endpoint().Name
@@ -216,7 +216,7 @@ func (a *App) retire(ctx context.Context, w *delivery.Worker) {
 	case err != nil:
 		a.log.Error("the queue of a removed endpoint is not looked after until the next start", zap.String("endpoint", name), zap.Error(err))
 	case queue != nil:
-		a.retired.Add(name, queue)
+		a.removed.Add(name, queue)
 	}
 }
 
@@ -224,19 +224,19 @@ func (a *App) retire(ctx context.Context, w *delivery.Worker) {
 // process.
 func needRestart(old, next *config.Config) []string {
 	var all []string
-	say := func(same bool, key, why string) {
+	say := func(same bool, key string) {
 		if !same {
-			all = append(all, key+": is another than when stanzahook was started; restart it to change "+why)
+			all = append(all, key+": changed; restart stanzahook to apply it")
 		}
 	}
-	say(sameComponents(old.Components, next.Components), "components", "the connections to the XMPP server")
-	say(reflect.DeepEqual(old.Store, next.Store), "store", "the store")
-	say(old.Outbox == next.Outbox, "outbox", "what the store keeps")
-	say(old.Deliveries == next.Deliveries, "deliveries", "what the store keeps")
-	say(old.DeadLetters == next.DeadLetters, "dead_letters", "what the store keeps")
-	say(old.HTTP.Listen == next.HTTP.Listen, "http.listen", "the address")
-	say((old.HTTP.TLS.CertFile == "") == (next.HTTP.TLS.CertFile == ""), "http.tls", "between HTTP and HTTPS")
-	say(old.Log.Format == next.Log.Format, "log.format", "the format of the log")
+	say(sameComponents(old.Components, next.Components), "components")
+	say(reflect.DeepEqual(old.Store, next.Store), "store")
+	say(old.Outbox == next.Outbox, "outbox")
+	say(old.Deliveries == next.Deliveries, "deliveries")
+	say(old.DeadLetters == next.DeadLetters, "dead_letters")
+	say(old.HTTP.Listen == next.HTTP.Listen, "http.listen")
+	say((old.HTTP.TLS.CertFile == "") == (next.HTTP.TLS.CertFile == ""), "http.tls")
+	say(old.Log.Format == next.Log.Format, "log.format")
 	return all
 }
 

@@ -159,9 +159,9 @@ func TestReloadLeavesOthersAlone(t *testing.T) {
 	bot.answer(http.StatusInternalServerError)
 	x.say("juliet", "1")
 	<-bot.asked
-	endpoint, way := x.workers[0].Endpoint(), x.ways["example.com"]
+	endpoint, way := x.workers[0].Endpoint(), x.backends["example.com"]
 	x.taken(config+rosters+"drain: 3s\n", "drain")
-	if x.workers[0].Endpoint() != endpoint || x.ways["example.com"] != way {
+	if x.workers[0].Endpoint() != endpoint || x.backends["example.com"] != way {
 		t.Error("it was made anew")
 	}
 	bot.answer(0)
@@ -257,8 +257,8 @@ func TestReloadRefuses(t *testing.T) {
 		{"a mistake", strings.Replace(good, "name: echo", "nam: echo", 1), "x.yaml:4: endpoints[0].nam: unknown key"},
 		{"delivery", strings.Replace(good, "name: echo", "name: echo, delivery: direct", 1), "endpoints[0] (echo): an endpoint's delivery, and whether it has a url, change with a restart only (or with another name)"},
 		{"pull", reloadHTTP + "endpoints: [{name: echo}]\n", "endpoints[0] (echo): an endpoint's delivery"},
-		{"the address", strings.Replace(good, "127.0.0.1:0", "127.0.0.1:1", 1), "http.listen: is another than when stanzahook was started"},
-		{"what is kept", good + "outbox: {max_count: 7}\n", "outbox: is another than when stanzahook was started"},
+		{"the address", strings.Replace(good, "127.0.0.1:0", "127.0.0.1:1", 1), "http.listen: changed; restart stanzahook to apply it"},
+		{"what is kept", good + "outbox: {max_count: 7}\n", "outbox: changed; restart stanzahook to apply it"},
 		{"the log", good + "log: {format: console}\n", "log.format: is another"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

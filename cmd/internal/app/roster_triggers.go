@@ -26,8 +26,8 @@ type trigger struct {
 	stop     context.CancelFunc
 }
 
-// loggedIn is privilege.Keeper.Presence.
-func (t *triggers) loggedIn(from jid.JID, available, repeated bool) {
+// onLogin is privilege.Keeper.Presence.
+func (t *triggers) onLogin(from jid.JID, available, repeated bool) {
 	t.mu.RLock()
 	defer t.mu.RUnlock()
 	if one := t.hosts[from.Domain()]; one != nil && one.logins != nil {

@@ -33,7 +33,7 @@ func (a *App) makeRosters(context.Context) error {
 // links do, which what is under way needs.
 func (a *App) keepRosters(context.Context) error {
 	a.triggers.begin()
-	a.later("rosters", func(ctx context.Context) {
+	a.onStop("rosters", func(ctx context.Context) {
 		a.triggers.end()
 		a.rosters.Stop(ctx)
 	})
@@ -47,7 +47,7 @@ func (a *App) rosterOptions(cfg *config.Config) ([]roster.Options, error) {
 	var all []roster.Options
 	for i := range cfg.Rosters {
 		c := &cfg.Rosters[i]
-		backends, err := parts.RosterBackends(a.cfg, c, a.links[c.Component], a.keepers[c.Component], guard, a.log)
+		backends, err := parts.RosterBackends(a.cfg, c, a.links[c.Component], a.grants[c.Component], guard, a.log)
 		if err != nil {
 			return nil, err
 		}
@@ -67,8 +67,8 @@ func (a *App) setRosters(cfg *config.Config, options []roster.Options) (gone []*
 		before[h.Domain] = h
 	}
 	var hosts []*roster.Syncer
-	ways := a.ways
-	a.ways = make(map[string]*roster.Backends)
+	ways := a.backends
+	a.backends = make(map[string]*roster.Backends)
 	for i, o := range options {
 		h, way := before[o.Domain], o.Backends.(*roster.Backends)
 		switch {
@@ -81,7 +81,7 @@ func (a *App) setRosters(cfg *config.Config, options []roster.Options) (gone []*
 		}
 		delete(before, o.Domain)
 		hosts = append(hosts, h)
-		a.ways[o.Domain] = way
+		a.backends[o.Domain] = way
 		a.triggers.set(h, cfg.Rosters[i].RefreshOnLogin, cfg.Rosters[i].Interval)
 	}
 	a.rosters.Set(hosts...)

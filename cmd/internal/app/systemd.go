@@ -14,9 +14,9 @@ import (
 // Systemd is who started the process and looks after it: systemd, or whoever
 // else speaks its notify protocol (sd_notify(3)). Without one nothing happens.
 type Systemd struct {
-	watchdog time.Duration // it ends a process that says nothing for so long; 0: never
-	there    bool          // known since started
-	log      *zap.Logger
+	watchdog  time.Duration // it ends a process that says nothing for so long; 0: never
+	listening bool          // known since started
+	log       *zap.Logger
 }
 
 // NewSystemd finds it by the environment: NOTIFY_SOCKET and WATCHDOG_USEC.
@@ -28,13 +28,13 @@ func NewSystemd(log *zap.Logger) (*Systemd, error) {
 	return &Systemd{watchdog: watchdog, log: log}, nil
 }
 
-// tell sends a message of one or more assignments, and reports whether there is
+// notify sends a message of one or more assignments, and reports whether there is
 // somebody to send it to.
-func (s *Systemd) tell(assignments ...string) bool {
+func (s *Systemd) notify(assignments ...string) bool {
 	there, err := daemon.SdNotify(false, strings.Join(assignments, "\n"))
 	if err != nil {
 		// It will think that we hang; the log then says why.
-		s.log.Warn("the service manager cannot be told how it goes", zap.Error(err))
+		s.log.Warn("cannot notify systemd", zap.Error(err))
 		return true
 	}
 	return there
@@ -42,9 +42,9 @@ func (s *Systemd) tell(assignments ...string) bool {
 
 const (
 	statusPause = time.Second
-	// anewTime is how long a process may take that starts anew: recovering a
+	// restartTime is how long a process may take that starts anew: recovering a
 	// large store after a failure of the disk takes minutes.
-	anewTime = 10 * time.Minute
+	restartTime = 10 * time.Minute
 	// stopTime is what stopping may take besides drain.
 	stopTime = 30 * time.Second
 )
@@ -56,13 +56,13 @@ func (s *Systemd) Started() {
 	if s.watchdog > 0 {
 		lines = append(lines, watchdogPeriod(s.watchdog)) // after StartsAnew it is another
 	}
-	s.there = s.tell(lines...)
+	s.listening = s.notify(lines...)
 }
 
 // Reloading says that the configuration is read again, and reloaded that this is
 // over, whatever came of it.
-func (s *Systemd) Reloading() { s.tell(daemon.SdNotifyReloading) }
-func (s *Systemd) Reloaded()  { s.tell(daemon.SdNotifyReady) }
+func (s *Systemd) Reloading() { s.notify(daemon.SdNotifyReloading) }
+func (s *Systemd) Reloaded()  { s.notify(daemon.SdNotifyReady) }
 
 // Stopping says that the program ends, and how long that takes at most.
 func (s *Systemd) Stopping(drain time.Duration) {
@@ -71,17 +71,17 @@ func (s *Systemd) Stopping(drain time.Duration) {
 	if s.watchdog > 0 {
 		lines = append(lines, watchdogPeriod(max(most, s.watchdog)))
 	}
-	s.tell(lines...)
+	s.notify(lines...)
 }
 
-// StartsAnew says that the process is replaced by a fresh one, which has to open
+// Restarting says that the process is replaced by a fresh one, which has to open
 // its store before it can say anything.
-func (s *Systemd) StartsAnew() {
+func (s *Systemd) Restarting() {
 	lines := []string{statusLine("starting anew")}
 	if s.watchdog > 0 {
-		lines = append(lines, watchdogPeriod(anewTime))
+		lines = append(lines, watchdogPeriod(restartTime))
 	}
-	s.tell(lines...)
+	s.notify(lines...)
 }
 
 func watchdogPeriod(d time.Duration) string { return fmt.Sprintf("WATCHDOG_USEC=%d", d.Microseconds()) }
@@ -100,19 +100,19 @@ func statusLine(text string) string {
 // Watch keeps the status up to date, and the watchdog quiet for as long as the
 // process is well. It returns when ctx is done.
 func (s *Systemd) Watch(ctx context.Context, status func() string, well func(context.Context) error) {
-	if !s.there {
+	if !s.listening {
 		return
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.feed(ctx, well)
+		s.feedWatchdog(ctx, well)
 	}()
 	tick := time.NewTicker(statusPause)
 	defer tick.Stop()
 	for last := ""; ; {
 		if now := status(); now != last {
-			s.tell(statusLine(now))
+			s.notify(statusLine(now))
 			last = now
 		}
 		select {
@@ -124,9 +124,9 @@ func (s *Systemd) Watch(ctx context.Context, status func() string, well func(con
 	}
 }
 
-// feed tells the watchdog twice in its period that the process is well, each
+// feedWatchdog tells the watchdog twice in its period that the process is well, each
 // time after having asked. What is not well is asked again soon.
-func (s *Systemd) feed(ctx context.Context, well func(context.Context) error) {
+func (s *Systemd) feedWatchdog(ctx context.Context, well func(context.Context) error) {
 	if s.watchdog == 0 {
 		return
 	}
@@ -142,7 +142,7 @@ func (s *Systemd) feed(ctx context.Context, well func(context.Context) error) {
 			s.log.Error("stanzahook is not well; if it stays so, the service manager's watchdog will end it", zap.Error(err))
 			pause = s.watchdog / 20
 		default:
-			s.tell(daemon.SdNotifyWatchdog)
+			s.notify(daemon.SdNotifyWatchdog)
 		}
 		select {
 		case <-time.After(pause):

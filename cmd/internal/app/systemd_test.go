@@ -48,7 +48,7 @@ func TestSupervisor(t *testing.T) {
 			}
 			cancel()
 			<-done
-			s.StartsAnew()
+			s.Restarting()
 			n.Expect(t, "STATUS=starting anew\nWATCHDOG_USEC=600000000")
 			s.Stopping(20 * time.Second)
 			n.Expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=50000000\nWATCHDOG_USEC=60000000")
@@ -70,7 +70,7 @@ func TestWatchdog(t *testing.T) {
 	done, free := make(chan struct{}), make(chan struct{})
 	go func() {
 		defer close(done)
-		s.feed(ctx, func(context.Context) error {
+		s.feedWatchdog(ctx, func(context.Context) error {
 			select {
 			case looks <- struct{}{}:
 			default:

@@ -49,14 +49,14 @@ type sentFlight struct {
 	settled chan struct{} // closed when the outbox has told
 
 	// guarded by sentMessages.mu
-	told   bool
-	err    error          // from the outbox, with told
-	bounce *stanza.Stanza // that came back
+	resolved bool
+	err      error          // from the outbox, with told
+	bounce   *stanza.Stanza // that came back
 }
 
 func newSentMessages(s *store.SentMessages, log *zap.Logger) *sentMessages {
 	m := &sentMessages{store: s, log: log, ends: make(chan store.SentMessage, maxEnds), sending: make(map[sentKey][]*sentFlight)}
-	m.bounces.Seen = m.bounced
+	m.bounces.Seen = m.onBounce
 	return m
 }
 
@@ -108,7 +108,7 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 	if m.sending[f.key] = list; len(list) == 0 {
 		delete(m.sending, f.key)
 	}
-	if note && f.told {
+	if note && f.resolved {
 		m.write(ofOutbox(f.key, f.err))
 	}
 	if note && f.bounce != nil {
@@ -135,15 +135,15 @@ func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-
 	return outbox.Queued, nil
 }
 
-// ended is told by the outbox what became of a stanza. It does not wait.
-func (m *sentMessages) ended(s *stanza.Stanza, err error) {
+// onEnd is told by the outbox what became of a stanza. It does not wait.
+func (m *sentMessages) onEnd(s *stanza.Stanza, err error) {
 	key := keyOf(s.From, s.To, s.ID)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if list := m.sending[key]; len(list) > 0 {
 		for _, f := range list {
-			if !f.told {
-				f.told, f.err = true, err
+			if !f.resolved {
+				f.resolved, f.err = true, err
 				close(f.settled)
 				return
 			}
@@ -152,8 +152,8 @@ func (m *sentMessages) ended(s *stanza.Stanza, err error) {
 	m.write(ofOutbox(key, err))
 }
 
-// bounced is told of each error that comes. It does not wait.
-func (m *sentMessages) bounced(s *stanza.Stanza) {
+// onBounce is told of each error that comes. It does not wait.
+func (m *sentMessages) onBounce(s *stanza.Stanza) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range m.sending[keyOf(s.To, s.From, s.ID)] {

@@ -19,16 +19,16 @@ import (
 // stanzas implements v1.Stanzas over the links, the outboxes and what is known
 // of messages that were sent.
 type stanzas struct {
-	links   links
-	boxes   map[string]*outbox.Outbox
-	sent    *sentMessages
-	store   *store.Store
-	domains []jid.JID
-	limits  map[string]stanza.Limits // by domain
+	links    links
+	outboxes map[string]*outbox.Outbox
+	sent     *sentMessages
+	store    *store.Store
+	domains  []jid.JID
+	limits   map[string]stanza.Limits // by domain
 }
 
 func newStanzas(components []config.Component, ls links, boxes map[string]*outbox.Outbox, sent *sentMessages, s *store.Store) *stanzas {
-	v := &stanzas{links: ls, boxes: boxes, sent: sent, store: s, limits: make(map[string]stanza.Limits)}
+	v := &stanzas{links: ls, outboxes: boxes, sent: sent, store: s, limits: make(map[string]stanza.Limits)}
 	for _, c := range components {
 		v.domains = append(v.domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
 		v.limits[c.Domain] = stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
@@ -48,7 +48,7 @@ func (v *stanzas) Limits(from jid.JID) stanza.Limits { return v.limits[from.Doma
 // stanza has been sent or not; if it had been stored, it is sent after the
 // restart.
 func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v1.Outcome, error) {
-	if v.boxes[s.From.Domain()] == nil {
+	if v.outboxes[s.From.Domain()] == nil {
 		return v1.Outcome{}, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
 	began := time.Now()
@@ -59,7 +59,7 @@ func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v
 		watch = v.sent.bounces.Expect(s.From, s.To, s.ID)
 		bounced = watch.Bounced()
 	}
-	state, err := v.sent.between.give(ctx, v.sent.log, v.boxes, s)
+	state, err := v.sent.between.give(ctx, v.sent.log, v.outboxes, s)
 	if err == nil && state == outbox.Queued && how.Wait > 0 && v.links[s.From.Domain()].Connected() {
 		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
 	}

@@ -43,7 +43,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Log: log,
 		Pace: component.Pace{First: time.Millisecond, Max: 5 * time.Millisecond}, Handler: component.Chain{&sent.bounces}})
 	box := outbox.New(l, s, confirm, maxAge, log)
-	box.Ended = sent.ended
+	box.Ended = sent.onEnd
 	end, err := box.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -197,7 +197,7 @@ func TestLateConfirmationIsTheTruth(t *testing.T) {
 	v.sends("impatient", time.Millisecond, "queued")
 	outcome := make(chan v1.Outcome)
 	go func() { outcome <- v.sends("patient", time.Minute, "confirmed") }()
-	v.poll(func() bool { return v.boxes["bot.example.com"].Waiting() == 2 })
+	v.poll(func() bool { return v.outboxes["bot.example.com"].Waiting() == 2 })
 	srv.SwallowMarkers(false)
 	srv.Drop()
 	<-outcome

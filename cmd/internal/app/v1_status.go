@@ -18,11 +18,11 @@ import (
 type status struct {
 	cfg       *config.Config
 	links     links
-	keepers   map[string]*privilege.Keeper
-	boxes     map[string]*outbox.Outbox
+	grants    map[string]*privilege.Keeper
+	outboxes  map[string]*outbox.Outbox
 	endpoints v1.Endpoints
 	rosters   *roster.Rosters
-	ways      map[string]*roster.Backends // by host
+	backends  map[string]*roster.Backends // by host
 	store     *store.Store
 	started   time.Time
 }
@@ -39,11 +39,11 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		if l.Reason != "" {
 			link.Reason = &l.Reason
 		}
-		for host, granted := range s.keepers[c.Domain].All() {
+		for host, granted := range s.grants[c.Domain].All() {
 			link.Privileges[host] = fmt.Sprintf("%s (%s)", granted, granted.Namespace)
 		}
 		st.Links = append(st.Links, link)
-		box := s.boxes[c.Domain]
+		box := s.outboxes[c.Domain]
 		st.Outbox = append(st.Outbox, v1.OutboxStatus{Component: c.Domain, Waiting: box.Waiting(), Expired: box.Expired.Load()})
 	}
 	all, err := s.endpoints.List(ctx)
@@ -77,7 +77,7 @@ func (s *status) rosterStatus() []v1.RosterStatus {
 		hosts[h.Domain] = h
 	}
 	for _, c := range s.cfg.Rosters {
-		h, way := hosts[c.Host], s.ways[c.Host].Chosen()
+		h, way := hosts[c.Host], s.backends[c.Host].Chosen()
 		if h == nil {
 			continue // a reload has just taken it away
 		}

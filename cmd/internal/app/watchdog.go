@@ -11,17 +11,17 @@ import (
 	"stanzahook/component"
 )
 
-// Well returns an error if a part of the process does not respond, so that only
+// CheckAlive returns an error if a part of the process does not respond, so that only
 // a new process helps. Unlike ready it is not about what others can put right:
 // an XMPP server that is away, or a full disk. It may take longer than ctx has.
-func (a *App) Well(ctx context.Context) error {
+func (a *App) CheckAlive(ctx context.Context) error {
 	if err := a.store.Alive(); err != nil {
 		return err
 	}
 	for _, l := range a.links {
 		l.Status()
 	}
-	now := a.now.Load()
+	now := a.current.Load()
 	for _, w := range now.workers {
 		w.Status()
 	}
@@ -55,7 +55,7 @@ func (a *App) askMyself(ctx context.Context, c *config.HTTP) error {
 // Summary is the state in one line: the first link that is not up, if any.
 func (a *App) Summary() string {
 	up, trouble := 0, ""
-	components := a.now.Load().cfg.Components
+	components := a.current.Load().cfg.Components
 	for _, c := range components {
 		if st := a.links[c.Domain].Status(); st.State == component.Up {
 			up++

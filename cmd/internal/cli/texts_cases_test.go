@@ -79,7 +79,7 @@ var textCases = []textCase{
 
 	{name: "reload", args: []string{"reload"}, answers: map[string]string{"POST /v1/reload": `200 {"changed":["endpoints: echo","log.level"]}`}},
 	{name: "reload of the same", args: []string{"reload"}, answers: map[string]string{"POST /v1/reload": `200 {"changed":[]}`}},
-	{name: "a reload that is rejected", args: []string{"reload"}, answers: map[string]string{"POST /v1/reload": `422 {"detail":"the configuration was not taken, and the one before goes on","problems":["stanzahook.yaml:3: drain: \"x\" is not a duration","stanzahook.yaml:5: endpoint: unknown key"]}`}},
+	{name: "a reload that is rejected", args: []string{"reload"}, answers: map[string]string{"POST /v1/reload": `422 {"detail":"configuration rejected; still running with the previous one","problems":["stanzahook.yaml:3: drain: \"x\" is not a duration","stanzahook.yaml:5: endpoint: unknown key"]}`}},
 	{name: "a reload that is rejected, as JSON", args: []string{"reload", "--json"}, answers: map[string]string{"POST /v1/reload": `422 {"detail":"no","problems":["x"]}`}},
 
 	{name: "no token", args: []string{"endpoints", "list"}, answers: map[string]string{"GET /v1/endpoints": `401 {"detail":"Credentials missing"}`}},

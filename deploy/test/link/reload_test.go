@@ -35,7 +35,7 @@ func TestHangup(t *testing.T) {
 		}
 		c.Endpoints[0].URL = next.URL()
 		file := c.Write(t, dir)
-		hangup("the configuration was read again", 1)
+		hangup("configuration reloaded", 1)
 		u.Echo("echo@reload.localhost", "after")
 		if n := len(next.Got()); n != 1 {
 			t.Errorf("the new bot got %d events", n)
