@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/secret"
@@ -189,7 +190,7 @@ func (l *Link) lost(t trouble, err error) {
 	tell := l.told != t.what && err != nil
 	l.told = t.what
 	l.mu.Unlock()
-	l.tracker.failAll(ErrDown)
+	l.tracker.failAll(gateway.ErrDown)
 	if it := l.out.disconnected(refusal(err)); it != nil {
 		l.Counters.Rejected.Add(1)
 		l.log.Error("the XMPP server closes the stream over a stanza of ours; it is dropped. If it is too large for the server, set components[].max_stanza_bytes to the server's limit (Prosody: component_stanza_size_limit, ejabberd: max_stanza_size)",

@@ -15,6 +15,7 @@ import (
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -285,7 +286,7 @@ func TestRequest(t *testing.T) {
 	answer("mallory@example.com/r", "1", "result") // the right id from somebody else
 	answer("u@example.com/other", "1", "result")
 	answer("u@example.com/r", "2", "result")
-	if _, err := f.Request(ctx, iq("1", "u@example.com/r")); !errors.Is(err, component.ErrSameID) {
+	if _, err := f.Request(ctx, iq("1", "u@example.com/r")); !errors.Is(err, gateway.ErrSameID) {
 		t.Errorf("the same id twice: %v", err)
 	}
 	answer("u@example.com/r", "1", "result")
@@ -314,7 +315,7 @@ func TestRequest(t *testing.T) {
 	ch = ask(ctx, "5", "u@example.com/r")
 	f.srv.ExpectID("5")
 	f.srv.Drop()
-	if r := <-ch; !errors.Is(r.err, component.ErrDown) {
+	if r := <-ch; !errors.Is(r.err, gateway.ErrDown) {
 		t.Errorf("connection lost: %+v", r)
 	}
 	f.srv.WaitConnected(2)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -19,14 +20,6 @@ const (
 	softBytes = 32 << 20
 	hardBytes = 64 << 20
 	softCount = 50_000
-)
-
-// Errors of sending.
-var (
-	ErrDown        = errors.New("no connection to the XMPP server")
-	ErrBusy        = errors.New("too many stanzas wait for the XMPP server")
-	ErrRejected    = errors.New("the XMPP server closed the stream over this stanza")
-	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time; it may arrive or not")
 )
 
 // item is one stanza on its way out.
@@ -80,11 +73,11 @@ func (q *outgoing) add(it *item, limit int) error {
 		if limit == hardBytes && breakup != nil {
 			breakup()
 		}
-		return ErrBusy
+		return gateway.ErrBusy
 	}
 	if !q.live && !it.keep {
 		q.mu.Unlock()
-		return ErrDown
+		return gateway.ErrDown
 	}
 	q.items = append(q.items, it)
 	q.bytes += len(it.xml)
@@ -155,10 +148,10 @@ func (q *outgoing) disconnected(refused error) (rejected *item) {
 	q.signalIdle()
 	q.mu.Unlock()
 	for _, it := range failed {
-		it.finish(ErrDown)
+		it.finish(gateway.ErrDown)
 	}
 	if rejected != nil {
-		rejected.finish(ErrRejected)
+		rejected.finish(gateway.ErrRejected)
 	}
 	return rejected
 }

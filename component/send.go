@@ -12,9 +12,9 @@ import (
 // Send queues a stanza; it does not wait. From must be in the component's
 // domain and to present. done, which may be nil, is called once, on a goroutine
 // of the link, so it must not wait: with nil when the server has taken the
-// stanza, with ErrDown when an IQ's connection is lost. Messages and presence
+// stanza, with gateway.ErrDown when an IQ's connection is lost. Messages and presence
 // stay queued over reconnects, in order, with the same id.
-// Errors: ErrBusy over the bound, ErrDown for an IQ without a connection.
+// Errors: gateway.ErrBusy over the bound, gateway.ErrDown for an IQ without a connection.
 func (l *Link) Send(s *stanza.Stanza, done func(error)) error { return l.send(s, false, done) }
 
 // SendWithMore is Send for a stanza that others will follow soon: it may be held for a
@@ -44,7 +44,7 @@ func (l *Link) Flush(ctx context.Context) error {
 }
 
 // RoundTrip sends a marker through the server and returns how long it took to
-// come back. Errors: ErrBusy, ErrDown (no connection, or lost meanwhile), and
+// come back. Errors: gateway.ErrBusy, gateway.ErrDown (no connection, or lost meanwhile), and
 // ctx's.
 func (l *Link) RoundTrip(ctx context.Context) (time.Duration, error) {
 	began := time.Now()
@@ -68,7 +68,7 @@ func (l *Link) answer(s *stanza.Stanza) {
 		l.repeats.Error(l.log, "an answer was not sent", zap.Error(err))
 		return
 	}
-	// ErrBusy closes the connection, ErrDown means it is closed: the server
+	// gateway.ErrBusy closes the connection, gateway.ErrDown means it is closed: the server
 	// answers for us then.
 	_ = l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ}, hardBytes)
 }

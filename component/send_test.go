@@ -11,6 +11,7 @@ import (
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -189,7 +190,7 @@ func TestQueueIsBounded(t *testing.T) {
 	for ; err == nil && n < 200_000; n++ {
 		err = f.Send(body, nil)
 	}
-	if !errors.Is(err, component.ErrBusy) {
+	if !errors.Is(err, gateway.ErrBusy) {
 		t.Fatalf("after %d stanzas: %v", n, err)
 	}
 }
@@ -246,7 +247,7 @@ func TestRejectedStanza(t *testing.T) {
 	for id, ch := range done {
 		select {
 		case err := <-ch:
-			if want := id == "big"; errors.Is(err, component.ErrRejected) != want || err != nil && !want {
+			if want := id == "big"; errors.Is(err, gateway.ErrRejected) != want || err != nil && !want {
 				t.Errorf("%s: %v", id, err)
 			}
 		case <-time.After(10 * time.Second):
@@ -285,7 +286,7 @@ func TestRoundTrip(t *testing.T) {
 	}
 	f.srv.Close()
 	eventually(t, "down", func() bool { return !f.Connected() })
-	if _, err := f.RoundTrip(t.Context()); !errors.Is(err, component.ErrDown) {
+	if _, err := f.RoundTrip(t.Context()); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("down: %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
@@ -41,7 +42,7 @@ func (l *Link) serve(ctx context.Context, conn net.Conn, r *stanza.Reader, p *st
 		})
 	}
 	defer context.AfterFunc(ctx, func() { end(ctx.Err()) })()
-	l.out.connected(func() { end(ErrBusy) })
+	l.out.connected(func() { end(gateway.ErrBusy) })
 	l.up()
 	wg.Go(func() {
 		if err := l.write(conn, writing, began, &heard); err != nil {

@@ -2,22 +2,17 @@ package component
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
 // maxPending bounds the table of requests that wait for their answer.
 const maxPending = 10_000
-
-// Errors of Request.
-var (
-	ErrPending = errors.New("too many IQs wait for their answers")
-	ErrSameID  = errors.New("an IQ with this id to the same address is waiting already; use another id")
-)
 
 type pendingKey struct {
 	peer jid.JID
@@ -46,10 +41,10 @@ func (t *tracker) add(k pendingKey, ch chan<- answered) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if len(t.pending) >= maxPending {
-		return ErrPending
+		return fmt.Errorf("%w: %d requests wait for their answers", gateway.ErrBusy, maxPending)
 	}
 	if _, taken := t.pending[k]; taken {
-		return ErrSameID
+		return gateway.ErrSameID
 	}
 	t.pending[k] = ch
 	return nil
@@ -79,8 +74,8 @@ func (t *tracker) failAll(err error) {
 
 // Request sends an IQ of type get or set and waits for its answer, which may be
 // a result or an error stanza; both are returned as the stanza.
-// Errors: ErrDown (no connection, or lost while waiting), ErrBusy, ErrPending,
-// ErrSameID, and ctx's error.
+// Errors: gateway.ErrDown (no connection, or lost while waiting), gateway.ErrBusy,
+// gateway.ErrSameID, and ctx's error.
 func (l *Link) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
 	if err := l.checkOutgoing(s); err != nil {
 		return nil, err

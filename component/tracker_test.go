@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"testing"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -21,7 +22,7 @@ func TestTrackerIsBounded(t *testing.T) {
 		}
 	}
 	over := pendingKey{peer, "one more"}
-	if err := tr.add(over, make(chan answered, 1)); !errors.Is(err, ErrPending) {
+	if err := tr.add(over, make(chan answered, 1)); !errors.Is(err, gateway.ErrBusy) {
 		t.Errorf("over the bound: %v", err)
 	}
 	if !tr.resolve(pendingKey{peer, "0"}, answered{}) || tr.resolve(pendingKey{peer, "0"}, answered{}) {
@@ -30,9 +31,9 @@ func TestTrackerIsBounded(t *testing.T) {
 	if err := tr.add(over, make(chan answered, 1)); err != nil {
 		t.Errorf("after an answer there is room: %v", err)
 	}
-	tr.failAll(ErrDown)
+	tr.failAll(gateway.ErrDown)
 	for i, ch := range chans[1:] {
-		if a := <-ch; !errors.Is(a.err, ErrDown) {
+		if a := <-ch; !errors.Is(a.err, gateway.ErrDown) {
 			t.Fatalf("request %d: %v", i+1, a.err)
 		}
 	}

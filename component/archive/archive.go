@@ -10,11 +10,13 @@ package archive
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"sync/atomic"
 
 	"stanzahook/component"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -24,13 +26,6 @@ const (
 	maxQueries = 100     // at the same time
 	maxResults = 1000    // of one query
 	maxBytes   = 4 << 20 // of the results of one query
-)
-
-// Errors of Query.
-var (
-	ErrBusy    = errors.New("too many archive queries are running")
-	ErrSameID  = errors.New("a query with this queryid is already running at this archive; use another queryid")
-	ErrTooMuch = errors.New("the archive sent more results than one query may have; request them in pages")
 )
 
 // namespace is the prefix of the namespaces of all versions of the XEP.
@@ -62,7 +57,7 @@ type Collector struct {
 
 // Query registers an IQ that queries an archive, and calls request to send it and
 // wait for its answer. It returns the results in order, then the answer. Errors:
-// ErrBusy, ErrSameID, ErrTooMuch, and those of request.
+// gateway.ErrBusy, gateway.ErrSameID, gateway.ErrTooMuch, and those of request.
 func (c *Collector) Query(ctx context.Context, s *stanza.Stanza, request func(context.Context, *stanza.Stanza) (*stanza.Stanza, error)) ([]*stanza.Stanza, error) {
 	ctx, full := context.WithCancelCause(ctx)
 	defer full(nil)
@@ -77,8 +72,8 @@ func (c *Collector) Query(ctx context.Context, s *stanza.Stanza, request func(co
 	delete(c.queries, k)
 	c.mu.Unlock()
 	switch {
-	case errors.Is(context.Cause(ctx), ErrTooMuch):
-		return nil, ErrTooMuch
+	case errors.Is(context.Cause(ctx), gateway.ErrTooMuch):
+		return nil, gateway.ErrTooMuch
 	case err != nil:
 		return nil, err
 	}
@@ -89,10 +84,10 @@ func (c *Collector) add(k key, q *query) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if len(c.queries) >= maxQueries {
-		return ErrBusy
+		return fmt.Errorf("%w: %d queries of archives are under way", gateway.ErrBusy, maxQueries)
 	}
 	if c.queries[k] != nil {
-		return ErrSameID
+		return fmt.Errorf("%w: a query with this queryid to the same archive is under way", gateway.ErrSameID)
 	}
 	if c.queries == nil {
 		c.queries = make(map[key]*query)
@@ -127,7 +122,7 @@ func (c *Collector) Handle(in *component.Incoming) bool {
 	}
 	if q.bytes += len(in.XML()); q.bytes > maxBytes || len(q.results) >= maxResults {
 		q.results = nil
-		q.full(ErrTooMuch)
+		q.full(gateway.ErrTooMuch)
 		return true
 	}
 	q.results = append(q.results, in.Stanza)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"stanzahook/component"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
@@ -110,7 +111,7 @@ func TestBounds(t *testing.T) {
 			}
 			return nil, ctx.Err()
 		})
-		if !errors.Is(err, ErrTooMuch) {
+		if !errors.Is(err, gateway.ErrTooMuch) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
@@ -122,7 +123,7 @@ func TestQueriesUnderWay(t *testing.T) {
 	ask = func(i int) error {
 		_, err := c.Query(t.Context(), question(t, fmt.Sprint(i)), func(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
 			if i == 1 {
-				if _, err := c.Query(t.Context(), question(t, "0"), nil); !errors.Is(err, ErrSameID) {
+				if _, err := c.Query(t.Context(), question(t, "0"), nil); !errors.Is(err, gateway.ErrSameID) {
 					t.Errorf("the same queryid: %v", err)
 				}
 			}
@@ -130,7 +131,7 @@ func TestQueriesUnderWay(t *testing.T) {
 		})
 		return err
 	}
-	if err := ask(0); !errors.Is(err, ErrBusy) || len(c.queries) != 0 {
+	if err := ask(0); !errors.Is(err, gateway.ErrBusy) || len(c.queries) != 0 {
 		t.Errorf("%v, %d left", err, len(c.queries))
 	}
 }

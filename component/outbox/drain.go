@@ -9,7 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/component"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -85,7 +85,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		switch {
 		case err == nil:
 			return
-		case !errors.Is(err, component.ErrBusy):
+		case !errors.Is(err, gateway.ErrBusy):
 			o.log.Error("outbox stanza discarded", zap.String("reason", "cannot be sent"), zap.String("stanza_id", s.ID), zap.Error(err))
 			o.settle(d)
 			o.ended(s, err)

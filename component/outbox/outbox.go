@@ -20,6 +20,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -35,9 +36,6 @@ const (
 
 // storeTimeout bounds one write to the store.
 const storeTimeout = 10 * time.Second
-
-// ErrFull means that a bound of the outbox is reached.
-var ErrFull = errors.New("the outbox is full")
 
 // Outbox is the outbox of one component.
 type Outbox struct {
@@ -107,8 +105,8 @@ func (o *Outbox) Waiting() int { return int(o.waiting.Load()) }
 // been sent. Killed after Confirmed: the server has it. Killed after Queued: it is
 // sent after the restart, perhaps twice, with the same id.
 //
-// Errors: ErrFull, also over the caller's share; component.ErrBusy;
-// component.ErrRejected; component.ErrUnconfirmed if the server did not confirm the
+// Errors: gateway.ErrFull, also over the caller's share; gateway.ErrBusy;
+// gateway.ErrRejected; gateway.ErrUnconfirmed if the server did not confirm the
 // stanza and it could not be stored; refusals of the link (addresses, size); that
 // of ctx when the caller goes away.
 func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (State, error) {
@@ -166,17 +164,14 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 	delete(o.sent, id)
 	o.mu.Unlock()
 	o.release(id)
-	switch {
-	case f != nil:
-		return "", fmt.Errorf("%w, and it could not be stored: %w", component.ErrUnconfirmed, err)
-	case errors.Is(err, store.ErrFull):
-		return "", fmt.Errorf("%w: %w", ErrFull, err)
+	if f != nil {
+		return "", fmt.Errorf("%w, and it could not be stored: %w", gateway.ErrUnconfirmed, err)
 	}
 	return "", err
 }
 
 // errShare means that a caller's share is used up.
-var errShare = fmt.Errorf("%w: the waiting stanzas of this caller take up its share, a quarter of the outbox", store.ErrFull)
+var errShare = fmt.Errorf("%w: the waiting stanzas of this caller take up its share, a quarter of the outbox", gateway.ErrFull)
 
 func (o *Outbox) put(ctx context.Context, id string, s *stanza.Stanza) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)

@@ -14,6 +14,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/outbox"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -187,7 +188,7 @@ func TestFullOutbox(t *testing.T) {
 	for i := range 30 {
 		p.send(t, i, outbox.Queued)
 	}
-	if _, err := p.Send(t.Context(), "", message(t, 30)); !errors.Is(err, outbox.ErrFull) {
+	if _, err := p.Send(t.Context(), "", message(t, 30)); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("over the bound: %v", err)
 	}
 	srv = componenttest.Start(t, addr, domain, "secret")
@@ -217,7 +218,7 @@ func TestShareOfACaller(t *testing.T) {
 	if n != 7 {
 		t.Errorf("%d stanzas are a share", n)
 	}
-	if err := send("mallory", n); !errors.Is(err, outbox.ErrFull) || !strings.Contains(err.Error(), "share") {
+	if err := send("mallory", n); !errors.Is(err, gateway.ErrFull) || !strings.Contains(err.Error(), "share") {
 		t.Errorf("over the share: %v", err)
 	}
 	for i := range 2 {

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
@@ -187,7 +188,7 @@ func (p *Subscribers) Announce(ctx context.Context, l *component.Link, typ strin
 		if err != nil {
 			continue
 		}
-		for err = l.Send(s, nil); errors.Is(err, component.ErrBusy); err = l.Send(s, nil) {
+		for err = l.Send(s, nil); errors.Is(err, gateway.ErrBusy); err = l.Send(s, nil) {
 			select {
 			case <-time.After(busyDelay):
 			case <-ctx.Done():

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stanzahook/component"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/stanza"
@@ -129,11 +130,11 @@ func (r *Rosters) explain(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, component.ErrDown):
-		return roster.ErrDown
+	case errors.Is(err, gateway.ErrDown):
+		return gateway.ErrDown
 	case errors.Is(err, context.DeadlineExceeded):
 		return fmt.Errorf("%w: %v (rosters[].timeout)", roster.ErrTimeout, r.timeout)
-	case errors.Is(err, component.ErrBusy), errors.Is(err, component.ErrPending):
+	case errors.Is(err, gateway.ErrBusy):
 		return fmt.Errorf("%w: %w", roster.ErrTimeout, err)
 	}
 	for _, c := range []stanza.Condition{stanza.Forbidden, stanza.NotAuthorized, stanza.ServiceUnavailable, stanza.FeatureNotImplemented} {

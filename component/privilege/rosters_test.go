@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"stanzahook/component/privilege"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/stanza"
@@ -114,10 +115,10 @@ func TestRosterErrors(t *testing.T) {
 	go func() { done <- do["set"]() }()
 	srv.Expect("the set", func(x *stanza.Stanza) bool { return x.Type == "set" })
 	srv.Close()
-	if err := <-done; !errors.Is(err, roster.ErrDown) {
+	if err := <-done; !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("the link is lost: %v", err)
 	}
-	if err := do["get"](); !errors.Is(err, roster.ErrDown) {
+	if err := do["get"](); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("no link: %v", err)
 	}
 }

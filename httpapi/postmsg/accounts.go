@@ -12,6 +12,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/account"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 )
@@ -128,7 +129,7 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, s
 	}
 	a.mu.Unlock()
 	if many {
-		return account.ErrBusy
+		return gateway.ErrBusy
 	}
 	if flying {
 		select {
@@ -160,7 +161,7 @@ func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String,
 	}
 	leave, err := a.o.Logins.take(ctx, address)
 	if err != nil {
-		return fmt.Errorf("%w: %w", account.ErrBusy, err)
+		return fmt.Errorf("%w: %w", gateway.ErrBusy, err)
 	}
 	defer leave()
 	if wait := failures.Begin(who.String(), address); wait > 0 {

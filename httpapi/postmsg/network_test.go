@@ -14,9 +14,9 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/postmsg"
-	"stanzahook/httpapi/rest"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -98,21 +98,21 @@ type sender struct{ *network }
 func (n sender) Send(_ context.Context, s *stanza.Stanza) error {
 	switch n.setup {
 	case "outbox full":
-		return rest.ErrFull
+		return gateway.ErrFull
 	case "busy":
-		return rest.ErrBusy
+		return gateway.ErrBusy
 	case "down":
-		return rest.ErrDown
+		return gateway.ErrDown
 	case "rejected":
-		return rest.ErrRejected
+		return gateway.ErrRejected
 	case "unconfirmed":
-		return rest.ErrUnconfirmed
+		return gateway.ErrUnconfirmed
 	case "bounce":
 		back, err := s.ErrorReply(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "nobody is called so\nhere"}, stanza.Limits{})
 		if err != nil {
 			return err
 		}
-		return fmt.Errorf("outbox: %w", &rest.Bounced{Stanza: back})
+		return fmt.Errorf("outbox: %w", &gateway.Bounced{Stanza: back})
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
@@ -130,7 +130,7 @@ func (n privileged) Send(_ context.Context, s *stanza.Stanza) (bool, error) {
 	case "privilege refused":
 		return false, errors.New("refused")
 	case "privilege unconfirmed":
-		return true, rest.ErrUnconfirmed
+		return true, gateway.ErrUnconfirmed
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -4,7 +4,7 @@ import (
 	"context"
 	"sync"
 
-	"stanzahook/pkg/account"
+	"stanzahook/pkg/gateway"
 )
 
 const (
@@ -41,7 +41,7 @@ func (p *Logins) Counts() LoginCounts {
 	return LoginCounts{n, max(0, p.taken-n), maxLogins, maxWaiting, p.refused}
 }
 
-// take waits for a place. It returns account.ErrBusy when there is none.
+// take waits for a place. It returns gateway.ErrBusy when there is none.
 func (p *Logins) take(ctx context.Context, network string) (release func(), err error) {
 	p.mu.Lock()
 	if p.slots == nil {
@@ -50,7 +50,7 @@ func (p *Logins) take(ctx context.Context, network string) (release func(), err 
 	if p.taken >= maxLogins+maxWaiting || p.of[network] >= maxOfNetwork {
 		p.refused++
 		p.mu.Unlock()
-		return nil, account.ErrBusy
+		return nil, gateway.ErrBusy
 	}
 	p.taken++
 	p.of[network]++

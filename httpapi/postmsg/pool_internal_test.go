@@ -7,7 +7,7 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"stanzahook/pkg/account"
+	"stanzahook/pkg/gateway"
 )
 
 // The places of logins are bounded, those who wait for one too, and one address
@@ -37,12 +37,12 @@ func TestPlacesOfLogins(t *testing.T) {
 			}()
 			synctest.Wait()
 			if i == maxLogins+maxOfNetwork {
-				if _, err := p.take(ctx, "0"); !errors.Is(err, account.ErrBusy) {
+				if _, err := p.take(ctx, "0"); !errors.Is(err, gateway.ErrBusy) {
 					t.Errorf("an address over its share: %v", err)
 				}
 			}
 		}
-		if _, err := p.take(ctx, "another"); !errors.Is(err, account.ErrBusy) {
+		if _, err := p.take(ctx, "another"); !errors.Is(err, gateway.ErrBusy) {
 			t.Errorf("over all: %v", err)
 		}
 		if got, want := p.Counts(), (LoginCounts{maxLogins, maxWaiting, maxLogins, maxWaiting, 2}); got != want {

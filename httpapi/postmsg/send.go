@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/account"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -72,10 +73,10 @@ func (h handler) outcome(r *http.Request, s *stanza.Stanza, err error) *httpapi.
 // an account from it.
 func ofAccount(err error) error {
 	for _, pair := range [...]struct{ is, as error }{
-		{account.ErrUnconfirmed, httpapi.ErrUnconfirmed},
-		{account.ErrRejected, httpapi.ErrRejected},
-		{account.ErrBusy, httpapi.ErrBusy},
-		{account.ErrClosed, httpapi.ErrDown},
+		{gateway.ErrUnconfirmed, gateway.ErrUnconfirmed},
+		{gateway.ErrRejected, gateway.ErrRejected},
+		{gateway.ErrBusy, gateway.ErrBusy},
+		{gateway.ErrDown, gateway.ErrDown},
 	} {
 		if errors.Is(err, pair.is) {
 			return pair.as
@@ -111,7 +112,7 @@ func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
 	case errors.Is(err, account.ErrUnreachable):
 		o.repeats.Warn(o.Log, "an account could not be asked for", zap.Error(err), zap.String("request_id", id))
 		return later(http.StatusServiceUnavailable, 5, "the XMPP server is unavailable for the account now; nothing was sent; try again later")
-	case errors.Is(err, account.ErrBusy):
+	case errors.Is(err, gateway.ErrBusy):
 		return later(http.StatusServiceUnavailable, 1, "too many accounts log in at once; nothing was sent; try again in a second")
 	}
 	return nil

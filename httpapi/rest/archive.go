@@ -2,7 +2,6 @@ package rest
 
 import (
 	"context"
-	"errors"
 	"strings"
 
 	"stanzahook/pkg/stanza"
@@ -10,13 +9,10 @@ import (
 
 // Archiver asks an archive (XEP-0313) and returns the results, in order, and the
 // answer of the IQ behind them. Its other ends are those of a [Requester], and
-// ErrTooMuch.
+// gateway.ErrTooMuch.
 type Archiver interface {
 	Query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error)
 }
-
-// ErrTooMuch means that the archive sent more than is kept for one query.
-var ErrTooMuch = errors.New("the archive sends more than is kept for one query")
 
 // asksArchive reports whether the answer of an IQ comes with messages before it
 // (XEP-0313 section 4).

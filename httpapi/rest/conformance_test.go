@@ -21,6 +21,7 @@ import (
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rest/conformance"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -107,7 +108,7 @@ func (b *bridge) Send(ctx context.Context, s *stanza.Stanza) error {
 		}
 	}
 	if back := x.End(); back != nil && err == nil {
-		return &rest.Bounced{Stanza: back}
+		return &gateway.Bounced{Stanza: back}
 	}
 	return err
 }
@@ -118,8 +119,8 @@ func (b *bridge) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza,
 
 func (b *bridge) Query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
 	all, err := b.results.Query(ctx, s, b.link.Request)
-	if errors.Is(err, archive.ErrTooMuch) {
-		err = rest.ErrTooMuch
+	if errors.Is(err, gateway.ErrTooMuch) {
+		err = gateway.ErrTooMuch
 	}
 	return all, err
 }

@@ -39,18 +39,9 @@ var (
 	tooLarge     = fault{413, stanza.Modify, "resource-constraint", "Payload too large", 0, ""}
 
 	// not in mod_rest's table
-	tooMuch      = fault{422, stanza.Modify, "resource-constraint", "The archive has more than fits one answer", 0, ""}
-	badTimeout   = fault{400, stanza.Modify, "bad-request", "Invalid Prosody-Rest-Timeout", 0, ""}
-	iqTimedOut   = fault{504, stanza.Wait, "remote-server-timeout", "IQ stanza timed out", 0, ""} // there: 500
-	sameID       = fault{409, stanza.Cancel, "conflict", "Conflict", 0, ""}
-	notConnected = fault{503, stanza.Wait, "service-unavailable", "No connection to the XMPP server", 5, ""}
-	overloaded   = fault{503, stanza.Wait, "resource-constraint", "Too many stanzas wait for the XMPP server", 1, ""}
-	tooOften     = fault{429, stanza.Wait, "policy-violation", "Too many stanzas", 0, ""}
-	unconfirmed  = fault{503, stanza.Wait, "remote-server-timeout", "The XMPP server has not confirmed the stanza in time", 5, ""}
-	rejected     = fault{422, stanza.Modify, "policy-violation", "The XMPP server does not take this stanza", 0, ""}
-	outboxFull   = fault{507, stanza.Wait, "resource-constraint", "The outbox is full", 60, ""}
-	internal     = fault{500, stanza.Wait, "internal-server-error", "Internal error", 0, ""}
-	callerGone   = fault{499, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0, ""} // seen by the access log only
+	badTimeout = fault{400, stanza.Modify, "bad-request", "Invalid Prosody-Rest-Timeout", 0, ""}
+	internal   = fault{500, stanza.Wait, "internal-server-error", "Internal error", 0, ""}
+	callerGone = fault{499, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0, ""} // seen by the access log only
 )
 
 // because returns the fault with the particulars behind its text.

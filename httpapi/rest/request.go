@@ -12,15 +12,11 @@ import (
 )
 
 // Requester sends an IQ of type get or set and returns its answer, which may be
-// an error stanza. Other ends: ErrDown (also when the connection is lost while
-// waiting), ErrBusy, ErrDuplicateID, ctx's error, and errors that are ours.
+// an error stanza. Other ends: gateway.ErrDown (also when the connection is lost while
+// waiting), gateway.ErrBusy, gateway.ErrSameID, ctx's error, and errors that are ours.
 type Requester interface {
 	Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error)
 }
-
-// ErrDuplicateID means that an IQ with the same id to the same address is
-// waiting already: their answers could not be told apart.
-var ErrDuplicateID = httpapi.ErrSameID
 
 // timeoutHeader says in seconds how long the caller waits for an IQ's answer.
 const timeoutHeader = "Prosody-Rest-Timeout"
@@ -47,16 +43,8 @@ func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanz
 			httpapi.Challenge(w.Header(), r)
 		}
 		fromServer(lost).write(w, r)
-	case r.Context().Err() != nil:
-		callerGone.because("while the query was waiting").write(w, r)
-	case errors.Is(err, context.DeadlineExceeded):
-		iqTimedOut.write(w, r) // the text is mod_rest's alone: programs compare it
-	case errors.Is(err, ErrDuplicateID):
-		sameID.because("an iq with id %q to the same address is waiting already; use another id, or leave it out", s.ID).write(w, r)
-	case errors.Is(err, ErrTooMuch):
-		tooMuch.because("ask for pages with max, before and after").write(w, r)
 	default:
-		h.failed(w, r, s, err)
+		h.unsent(w, r, s, err)
 	}
 }
 

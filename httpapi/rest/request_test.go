@@ -9,7 +9,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/gateway"
 )
 
 func TestIQAnswer(t *testing.T) {
@@ -53,9 +53,9 @@ func TestIQThatFails(t *testing.T) {
 		condition string
 		text      string
 	}{
-		{rest.ErrDown, 503, "service-unavailable", "not answered"},
-		{rest.ErrBusy, 503, "resource-constraint", "nothing was sent"},
-		{rest.ErrDuplicateID, 409, "conflict", "another id"},
+		{gateway.ErrDown, 503, "service-unavailable", "not answered"},
+		{gateway.ErrBusy, 503, "resource-constraint", "nothing was sent"},
+		{gateway.ErrSameID, 409, "conflict", "another id"},
 		{context.DeadlineExceeded, 504, "remote-server-timeout", "IQ stanza timed out"},
 	} {
 		w := post(surface(&network{sendErr: c.err}), xmlType, ping, "Accept", jsonType)

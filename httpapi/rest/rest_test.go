@@ -14,6 +14,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -170,11 +171,11 @@ func TestSendThatFails(t *testing.T) {
 		text   string
 		retry  string
 	}{
-		{fmt.Errorf("link: %w", rest.ErrDown), 503, "nothing was sent", "5"},
-		{rest.ErrRejected, 422, "does not take this stanza", ""},
-		{rest.ErrFull, 507, "nothing was sent", "60"},
-		{rest.ErrBusy, 503, "nothing was sent", "1"},
-		{rest.ErrUnconfirmed, 503, "may or may not arrive", "5"},
+		{fmt.Errorf("link: %w", gateway.ErrDown), 503, "nothing was sent", "5"},
+		{gateway.ErrRejected, 422, "does not take this stanza", ""},
+		{gateway.ErrFull, 507, "nothing was sent", "60"},
+		{gateway.ErrBusy, 503, "nothing was sent", "1"},
+		{gateway.ErrUnconfirmed, 503, "may or may not arrive", "5"},
 		{context.DeadlineExceeded, 503, "may or may not arrive", "5"},
 		{errors.New("disk on fire"), 500, "request id", ""},
 	} {

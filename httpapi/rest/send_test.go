@@ -7,6 +7,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -16,7 +17,7 @@ func TestBounced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := post(surface(&network{sendErr: fmt.Errorf("outbox: %w", &rest.Bounced{Stanza: back})}), xmlType, hello)
+	w := post(surface(&network{sendErr: fmt.Errorf("outbox: %w", &gateway.Bounced{Stanza: back})}), xmlType, hello)
 	if w.Code != 200 || w.Body.String() != back.XML() || w.Header().Get("Content-Type") != xmlType {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
@@ -39,9 +40,9 @@ func TestArchiveThatFails(t *testing.T) {
 		status          int
 		condition, text string
 	}{
-		{rest.ErrTooMuch, 422, "resource-constraint", "ask for pages"},
-		{rest.ErrBusy, 503, "resource-constraint", "nothing was sent"},
-		{rest.ErrDuplicateID, 409, "conflict", "use another id"},
+		{gateway.ErrTooMuch, 422, "resource-constraint", "ask for pages"},
+		{gateway.ErrBusy, 503, "resource-constraint", "nothing was sent"},
+		{gateway.ErrSameID, 409, "conflict", "use another id"},
 		{context.DeadlineExceeded, 504, "remote-server-timeout", "IQ stanza timed out"},
 	} {
 		n := &network{}
@@ -64,7 +65,7 @@ func TestWhoAsksAnArchive(t *testing.T) {
 	} {
 		n := &network{}
 		h := httpapi.New(httpapi.Options{Tokens: tokens()}, rest.New(rest.Options{
-			Sender: n, Requester: n, Archiver: library{err: rest.ErrTooMuch}, Domains: func() []jid.JID { return []jid.JID{jid.MustParse("bot.example.com")} },
+			Sender: n, Requester: n, Archiver: library{err: gateway.ErrTooMuch}, Domains: func() []jid.JID { return []jid.JID{jid.MustParse("bot.example.com")} },
 		})).Handler()
 		if w := post(h, xmlType, query); w.Code != 200 || len(n.sent) != 1 {
 			t.Errorf("%s: %d %s", query, w.Code, w.Body)

@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/roster"
 )
 
@@ -79,7 +80,7 @@ func (h handler) down(r *http.Request, u users) error {
 		}
 		seen[owner.Domain()] = true
 		last = h.Rosters.Available(r.Context(), owner)
-		if !errors.Is(last, roster.ErrDown) {
+		if !errors.Is(last, gateway.ErrDown) {
 			return nil
 		}
 	}
@@ -89,9 +90,9 @@ func (h handler) down(r *http.Request, u users) error {
 // unable gives what kept a refresh from being begun its status.
 func (h handler) unable(r *http.Request, err error) *httpapi.Fault {
 	switch {
-	case errors.Is(err, roster.ErrDown), errors.Is(err, roster.ErrStopped), errors.Is(err, roster.ErrTooMany):
+	case errors.Is(err, gateway.ErrDown), errors.Is(err, gateway.ErrStopping), errors.Is(err, roster.ErrTooMany):
 		return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: fmt.Sprintf("%s; nothing was refreshed, try again later", err), RetryAfter: retryAfter}
-	case errors.Is(err, v1.ErrFull):
+	case errors.Is(err, gateway.ErrFull):
 		return &httpapi.Fault{Status: http.StatusInsufficientStorage, Text: fmt.Sprintf("%s; nothing was refreshed", err), RetryAfter: 60}
 	}
 	id := httpapi.RequestID(r.Context())

@@ -18,8 +18,8 @@ type Rosters interface {
 	Owner(name, host string) (jid.JID, error)
 	// Available returns why the rosters of a host cannot be reached now.
 	Available(ctx context.Context, owner jid.JID) error
-	// Start begins a job. Errors: roster.ErrStopped, roster.ErrTooMany, and
-	// v1.ErrFull if the job is to be kept.
+	// Start begins a job. Errors: gateway.ErrStopping, roster.ErrTooMany, and
+	// gateway.ErrFull if the job is to be kept.
 	Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error)
 }
 

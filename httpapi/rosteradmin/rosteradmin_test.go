@@ -15,7 +15,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/rosteradmin"
-	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/roster/rostertest"
@@ -242,12 +242,12 @@ func TestUnavailable(t *testing.T) {
 		status           int
 		text             string
 	}{
-		{"down", fmt.Errorf("%w: it is away", roster.ErrDown), nil, "", 503, "no connection"},
-		{"down, async", roster.ErrDown, nil, "?async=1", 202, ""},
+		{"down", fmt.Errorf("%w: it is away", gateway.ErrDown), nil, "", 503, "no connection"},
+		{"down, async", gateway.ErrDown, nil, "?async=1", 202, ""},
 		{"forbidden", roster.ErrForbidden, nil, "", 200, "updated"}, // the users tell
-		{"stopping", nil, roster.ErrStopped, "", 503, "stopping"},
+		{"stopping", nil, gateway.ErrStopping, "", 503, "stopping"},
 		{"too many", nil, roster.ErrTooMany, "", 503, "too many"},
-		{"full", nil, fmt.Errorf("%w: the disk", v1.ErrFull), "?async=1", 507, "the store is full: the disk"},
+		{"full", nil, fmt.Errorf("%w: the disk", gateway.ErrFull), "?async=1", 507, "the store is full: the disk"},
 		{"store", nil, errors.New("disk on fire"), "?async=1", 500, "request id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

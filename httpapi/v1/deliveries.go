@@ -10,10 +10,11 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 )
 
 // Deliveries is what is known of deliveries and what can be done with them.
-// Errors: ErrNotFound, ErrConflict, ErrFull, ErrCursor.
+// Errors: gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull, gateway.ErrCursor.
 type Deliveries interface {
 	// List and DeadLetters return a page, and the cursor of the next; empty if
 	// there is none.
@@ -124,8 +125,8 @@ func (h handler) showDelivery(w http.ResponseWriter, r *http.Request) error {
 
 // ofDelivery says which one is not there.
 func ofDelivery(id string, err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w: no delivery has the id %q, or not any more; the log and the dead letters are kept for a time only", ErrNotFound, id)
+	if errors.Is(err, gateway.ErrNotFound) {
+		return fmt.Errorf("%w: no delivery has the id %q, or not any more; the log and the dead letters are kept for a time only", gateway.ErrNotFound, id)
 	}
 	return err
 }

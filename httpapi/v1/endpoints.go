@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 )
 
 // Endpoint is how a webhook is. It holds no credentials.
@@ -63,7 +64,7 @@ type testJSON struct {
 }
 
 // Endpoints is what can be told of endpoints and done with them. Errors:
-// ErrNotFound, ErrConflict, ErrFull.
+// gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull.
 type Endpoints interface {
 	List(ctx context.Context) ([]Endpoint, error)
 	Get(ctx context.Context, name string) (Endpoint, error)
@@ -105,8 +106,8 @@ func (h handler) answerEndpoint(w http.ResponseWriter, r *http.Request, err erro
 }
 
 func ofEndpoint(name string, err error) error {
-	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w: no endpoint has the name %q; GET /v1/endpoints has them all", ErrNotFound, name)
+	if errors.Is(err, gateway.ErrNotFound) {
+		return fmt.Errorf("%w: no endpoint has the name %q; GET /v1/endpoints has them all", gateway.ErrNotFound, name)
 	}
 	return err
 }

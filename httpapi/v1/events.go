@@ -14,10 +14,11 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 )
 
-// Events are those of endpoints without a URL. Errors: ErrNotFound,
-// ErrConflict, ErrCursor, ErrLater.
+// Events are those of endpoints without a URL. Errors: gateway.ErrNotFound,
+// gateway.ErrConflict, gateway.ErrCursor, gateway.ErrBusy, gateway.ErrStopping.
 type Events interface {
 	// Read begins to read after a cursor, which it acknowledges; empty: from
 	// the first event that is not acknowledged. It ends the reader there was.
@@ -33,9 +34,6 @@ type EventReader interface {
 	Cursor() string
 	Close()
 }
-
-// ErrLater means that the XMPP side is behind, or the process ends.
-var ErrLater = errors.New("not now; try again in some seconds")
 
 // Ended is why a reader cannot go on, in a word and for people.
 type Ended struct{ Reason, Detail string }
@@ -70,11 +68,11 @@ func (h handler) events(serve func(http.ResponseWriter, *http.Request) error) ht
 		if err != nil && r.Context().Err() != nil {
 			return // the caller has gone
 		}
-		if errors.Is(err, ErrLater) {
-			err = refused{&httpapi.Fault{Status: http.StatusServiceUnavailable, Text: err.Error(), RetryAfter: 2}}
+		if errors.Is(err, gateway.ErrBusy) || errors.Is(err, gateway.ErrStopping) {
+			err = refused{&httpapi.Fault{Status: http.StatusServiceUnavailable, Text: err.Error() + "; try again in some seconds", RetryAfter: 2}}
 		}
 		if ended, ok := errors.AsType[Ended](err); ok {
-			err = fmt.Errorf("%w: %s", ErrConflict, ended.Detail)
+			err = fmt.Errorf("%w: %s", gateway.ErrConflict, ended.Detail)
 		}
 		if err != nil {
 			httpapi.WriteProblem(w, r, h.fault(r, ofEndpoint(mux.Vars(r)["name"], err)))

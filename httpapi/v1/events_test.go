@@ -17,6 +17,7 @@ import (
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 )
 
 // fakeEvents are pages that come one after the other, and then an error.
@@ -160,18 +161,18 @@ func TestPullIsRefused(t *testing.T) {
 		{"events", "GET", "?wait=30", "", nil, nil, 400, "wait: write a duration from 0s to 5m0s, such as 30s"},
 		{"events", "GET", "?wait=6m", "", nil, nil, 400, "wait"},
 		{"events", "GET", "?limit=1", "", nil, nil, 400, "limit: this query parameter is not known here"},
-		{"events", "GET", "", "", v1.ErrNotFound, nil, 404, `no endpoint has the name \"bot\"`},
-		{"events", "GET", "", "", fmt.Errorf("%w: has a url", v1.ErrConflict), nil, 409, "has a url"},
-		{"events", "GET", "?cursor=x", "", fmt.Errorf("%w: x", v1.ErrCursor), nil, 400, "cursor"},
-		{"events", "GET", "", "", v1.ErrLater, nil, 503, "try again"},
+		{"events", "GET", "", "", gateway.ErrNotFound, nil, 404, `no endpoint has the name \"bot\"`},
+		{"events", "GET", "", "", fmt.Errorf("%w: has a url", gateway.ErrConflict), nil, 409, "has a url"},
+		{"events", "GET", "?cursor=x", "", fmt.Errorf("%w: x", gateway.ErrCursor), nil, 400, "cursor"},
+		{"events", "GET", "", "", gateway.ErrBusy, nil, 503, "try again"},
 		{"events", "GET", "", "", nil, replaced, 409, "a newer request"},
 		{"events", "GET", "", "", nil, errors.New("disk"), 500, "request id"},
 		{"events", "POST", "/ack", `{}`, nil, nil, 400, "cursor: it is missing"},
 		{"events", "POST", "/ack", `{"cursor":1}`, nil, nil, 400, "cursor"},
 		{"events", "POST", "/ack", `{"place":"x"}`, nil, nil, 400, "place"},
 		{"events", "POST", "/ack?x=1", `{"cursor":"c"}`, nil, nil, 400, "x: there are no query parameters"},
-		{"events", "POST", "/ack", `{"cursor":"c"}`, v1.ErrCursor, nil, 400, "cursor"},
-		{"events", "POST", "/ack", `{"cursor":"c"}`, v1.ErrLater, nil, 503, "try again"},
+		{"events", "POST", "/ack", `{"cursor":"c"}`, gateway.ErrCursor, nil, 400, "cursor"},
+		{"events", "POST", "/ack", `{"cursor":"c"}`, gateway.ErrBusy, nil, 503, "try again"},
 	} {
 		f, url := serveEvents(t, c.end)
 		f.err = c.err
@@ -266,7 +267,7 @@ func TestStreamIsRefused(t *testing.T) {
 		}
 	}
 	f, url := serveEvents(t, nil)
-	f.err = v1.ErrCursor
+	f.err = gateway.ErrCursor
 	r := ask(t, "events", "GET", url+"/v1/endpoints/bot/events", "", "Accept", "text/event-stream", "Last-Event-ID", "nonsense")
 	if r.StatusCode != 400 || r.Header.Get("Content-Type") != "application/problem+json" {
 		t.Errorf("%d %v", r.StatusCode, r.Header)

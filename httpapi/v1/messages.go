@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -21,14 +22,14 @@ type Stanzas interface {
 	// Limits are those of a stanza that leaves from an address.
 	Limits(from jid.JID) stanza.Limits
 	// Send takes a message or presence. It ends whether or not the caller goes.
-	// Errors: ErrFull, ErrBusy, ErrRejected (it was not sent), ErrUnconfirmed (it
+	// Errors: gateway.ErrFull, gateway.ErrBusy, gateway.ErrRejected (it was not sent), gateway.ErrUnconfirmed (it
 	// may have been).
 	Send(ctx context.Context, s *stanza.Stanza, how Sending) (Outcome, error)
 	// Request sends an IQ of type get or set and returns its answer, which may
-	// be an error stanza. Errors: ErrDown, ErrBusy, ErrSameID, ctx's.
+	// be an error stanza. Errors: gateway.ErrDown, gateway.ErrBusy, gateway.ErrSameID, ctx's.
 	Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error)
 	// Message returns what became of a message of a caller; of any, if caller is
-	// empty. Errors: ErrNotFound.
+	// empty. Errors: gateway.ErrNotFound.
 	Message(ctx context.Context, id, caller string) (Message, error)
 }
 
@@ -54,15 +55,6 @@ type Message struct {
 	Time, Changed       time.Time // it was taken; it came to be in this state
 	Error               *stanza.Error
 }
-
-// How Stanzas says what kept it from its work; see also ErrFull.
-var (
-	ErrDown        = httpapi.ErrDown
-	ErrBusy        = httpapi.ErrBusy
-	ErrRejected    = httpapi.ErrRejected
-	ErrUnconfirmed = httpapi.ErrUnconfirmed
-	ErrSameID      = httpapi.ErrSameID
-)
 
 // maxTruth bounds what a caller may wait for the truth about a message.
 const maxTruth = 60 * time.Second
@@ -191,14 +183,11 @@ func duration(text, name string, otherwise, most time.Duration) (time.Duration, 
 
 // bounced is the problem of a stanza that came back.
 func bounced(s *stanza.Stanza) error {
-	return refused{httpapi.Unsent(s, &httpapi.Bounced{Stanza: s})}
+	return refused{httpapi.Unsent(s, &gateway.Bounced{Stanza: s})}
 }
 
 // unsent gives what kept a stanza from being sent its status.
 func (s sender) unsent(x *stanza.Stanza, err error) error {
-	if errors.Is(err, ErrFull) { // of the outbox; elsewhere here it is the store's
-		err = httpapi.ErrFull
-	}
 	if f := httpapi.Unsent(x, err); f != nil {
 		return refused{f}
 	}
@@ -227,8 +216,8 @@ func (s sender) showMessage(w http.ResponseWriter, r *http.Request) error {
 	}
 	id := mux.Vars(r)["id"]
 	m, err := s.Stanzas.Message(r.Context(), id, caller)
-	if errors.Is(err, ErrNotFound) {
-		return fmt.Errorf("%w: this token has sent no message with the id %q by POST /v1/messages in the last 24 hours", ErrNotFound, id)
+	if errors.Is(err, gateway.ErrNotFound) {
+		return fmt.Errorf("%w: this token has sent no message with the id %q by POST /v1/messages in the last 24 hours", gateway.ErrNotFound, id)
 	}
 	if err != nil {
 		return err

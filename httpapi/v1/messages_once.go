@@ -17,9 +17,9 @@ import (
 // Requests keeps the requests that have an Idempotency-Key, for 24 hours.
 type Requests interface {
 	// Begin stores a request under a new key and returns when that is on disk;
-	// or it returns what is stored there already. Errors: ErrFull.
+	// or it returns what is stored there already. Errors: gateway.ErrFull.
 	Begin(ctx context.Context, key string, r Request) (stored Request, created bool, err error)
-	// End stores the answer of a request. Errors: ErrFull.
+	// End stores the answer of a request. Errors: gateway.ErrFull.
 	End(ctx context.Context, key string, r Request) error
 }
 

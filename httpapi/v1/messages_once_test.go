@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 )
 
 const (
@@ -52,9 +53,9 @@ func TestAfterAnAnswer(t *testing.T) {
 		sameID, replay bool
 	}{
 		{"a bounce", nil, v1.Outcome{State: "confirmed", Bounce: parse(t, bounceXML)}, 422, 422, 1, true, true},
-		{"refused by the server", v1.ErrRejected, v1.Outcome{}, 422, 422, 1, true, true},
-		{"busy", v1.ErrBusy, v1.Outcome{}, 503, 202, 2, true, false},
-		{"unconfirmed", v1.ErrUnconfirmed, v1.Outcome{}, 503, 202, 2, true, false},
+		{"refused by the server", gateway.ErrRejected, v1.Outcome{}, 422, 422, 1, true, true},
+		{"busy", gateway.ErrBusy, v1.Outcome{}, 503, 202, 2, true, false},
+		{"unconfirmed", gateway.ErrUnconfirmed, v1.Outcome{}, 503, 202, 2, true, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			f, b := &wire{outcome: c.out, err: c.err}, &book{}
@@ -121,7 +122,7 @@ func TestKeys(t *testing.T) {
 		{"odd", []string{"ü"}, nil, 400},
 		{"long", []string{strings.Repeat("x", 256)}, nil, 400},
 		{"as long as may be", []string{strings.Repeat("x", 255)}, nil, 202},
-		{"full", []string{"a"}, v1.ErrFull, 507},
+		{"full", []string{"a"}, gateway.ErrFull, 507},
 		{"broken", []string{"a"}, errors.New("disk on fire"), 500},
 	} {
 		t.Run(c.name, func(t *testing.T) {

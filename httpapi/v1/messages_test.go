@@ -15,6 +15,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -66,7 +67,7 @@ func (f *wire) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, e
 
 func (f *wire) Message(_ context.Context, id, caller string) (v1.Message, error) {
 	if id != "m/1" || caller != "" && caller != "sender" {
-		return v1.Message{}, v1.ErrNotFound
+		return v1.Message{}, gateway.ErrNotFound
 	}
 	return v1.Message{ID: id, From: "bot.example.com", To: "u@example.com", State: "bounced", Time: now, Changed: now.Add(time.Second),
 		Error: &stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "no"}}, f.err
@@ -258,12 +259,12 @@ func TestNotSent(t *testing.T) {
 		{"no child", "asker", "/v1/iq", `{"to":"u@example.com"}`, nil, nil, 400, "this has 0"},
 		{"a room without a nickname", "sender", "/v1/presence", `{"to":"room@muc.example.com","muc":{}}`, nil, nil, 400, "nickname"},
 		{"an error without one", "sender", "/v1/messages", `{"to":"u@example.com","type":"error","body":"x"}`, nil, nil, 400, "error: "},
-		{"down", "asker", "/v1/iq", `{"to":"u@example.com","ping":true}`, nil, v1.ErrDown, 503, "no connection"},
-		{"the same id", "asker", "/v1/iq", `{"to":"u@example.com","ping":true}`, nil, v1.ErrSameID, 409, "id: "},
-		{"busy", "sender", "/v1/messages", good, nil, v1.ErrBusy, 503, "in a second"},
-		{"full", "sender", "/v1/messages", good, nil, fmt.Errorf("%w: of it", v1.ErrFull), 507, "the outbox is full"},
-		{"rejected", "sender", "/v1/messages", good, nil, v1.ErrRejected, 422, "too large"},
-		{"unconfirmed", "sender", "/v1/messages", good, nil, v1.ErrUnconfirmed, 503, `"id":"`},
+		{"down", "asker", "/v1/iq", `{"to":"u@example.com","ping":true}`, nil, gateway.ErrDown, 503, "no connection"},
+		{"the same id", "asker", "/v1/iq", `{"to":"u@example.com","ping":true}`, nil, gateway.ErrSameID, 409, "id: "},
+		{"busy", "sender", "/v1/messages", good, nil, gateway.ErrBusy, 503, "in a second"},
+		{"full", "sender", "/v1/messages", good, nil, fmt.Errorf("%w: of it", gateway.ErrFull), 507, "the outbox is full"},
+		{"rejected", "sender", "/v1/messages", good, nil, gateway.ErrRejected, 422, "too large"},
+		{"unconfirmed", "sender", "/v1/messages", good, nil, gateway.ErrUnconfirmed, 503, `"id":"`},
 		{"inner error", "sender", "/v1/messages", good, nil, errors.New("disk on fire"), 500, "request id"},
 		{"another's message", "bound", "/v1/messages/m/1", "", nil, nil, 404, "m/1"},
 		{"a message for those who may not send", "asker", "/v1/messages/m/1", "", nil, nil, 403, "scope"},

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 )
 
 // Reload reads the configuration again and works by it from then on. It returns
@@ -22,7 +23,7 @@ func (r *Refusal) Error() string {
 
 func (h handler) reload(w http.ResponseWriter, r *http.Request) error {
 	if h.Reload == nil {
-		return ErrNotFound
+		return gateway.ErrNotFound
 	}
 	if err := noInput(w, r); err != nil {
 		return err

@@ -13,6 +13,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -34,9 +35,9 @@ type Rosters interface {
 	Preview(ctx context.Context, owner jid.JID) (roster.Changes, error)
 	// Available returns why the rosters of a host cannot be reached now.
 	Available(ctx context.Context, owner jid.JID) error
-	// Refresh goes on when ctx ends. Errors: roster.ErrStopped, ctx's.
+	// Refresh goes on when ctx ends. Errors: gateway.ErrStopping, ctx's.
 	Refresh(ctx context.Context, owner jid.JID, force bool) (roster.Outcome, error)
-	// Start begins a job. Errors: roster.ErrStopped, roster.ErrTooMany, ErrFull.
+	// Start begins a job. Errors: gateway.ErrStopping, roster.ErrTooMany, gateway.ErrFull.
 	Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error)
 	Job(ctx context.Context, id string) (job roster.Job, known bool, err error)
 }
@@ -46,7 +47,7 @@ func (h handler) rosterRoutes() []httpapi.Route {
 	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
 		return httpapi.Route{Method: method, Path: path, Handler: h.scoped(httpapi.ScopeRoster, func(w http.ResponseWriter, r *http.Request) error {
 			if h.Rosters == nil {
-				return fmt.Errorf("%w: the configuration has no rosters; write there whose are to be kept", ErrNotFound)
+				return fmt.Errorf("%w: the configuration has no rosters; write there whose are to be kept", gateway.ErrNotFound)
 			}
 			return serve(w, r)
 		})}
@@ -76,7 +77,7 @@ func unreached(r *http.Request, err error) error {
 		return no(http.StatusBadGateway, 0)
 	case errors.As(err, &store):
 		return err
-	case is(roster.ErrDown), is(roster.ErrStopped):
+	case is(gateway.ErrDown), is(gateway.ErrStopping):
 		return no(http.StatusServiceUnavailable, 5)
 	case is(roster.ErrTooMany):
 		return no(http.StatusServiceUnavailable, 10)
@@ -94,7 +95,7 @@ func (h handler) owner(r *http.Request, host string) (jid.JID, error) {
 	var unknown *roster.ErrNoHost
 	switch {
 	case errors.As(err, &unknown):
-		return owner, fmt.Errorf("%w: %s", ErrNotFound, unknown.Text)
+		return owner, fmt.Errorf("%w: %s", gateway.ErrNotFound, unknown.Text)
 	case err != nil:
 		return owner, wrongf("%s", err)
 	}
@@ -130,7 +131,7 @@ func (h handler) listRosters(w http.ResponseWriter, r *http.Request) error {
 	}
 	host, err := h.host(values.Get("host"))
 	if err != nil {
-		return fmt.Errorf("%w: %w", ErrNotFound, err)
+		return fmt.Errorf("%w: %w", gateway.ErrNotFound, err)
 	}
 	limit := defaultOwners
 	if text := values.Get("limit"); text != "" {

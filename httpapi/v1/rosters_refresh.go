@@ -10,6 +10,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -73,7 +74,7 @@ func (h handler) refreshRoster(w http.ResponseWriter, r *http.Request) error {
 	if async {
 		return h.start(w, r, []jid.JID{owner}, force)
 	}
-	if err := h.Rosters.Available(r.Context(), owner); errors.Is(err, roster.ErrDown) {
+	if err := h.Rosters.Available(r.Context(), owner); errors.Is(err, gateway.ErrDown) {
 		return unreached(r, err)
 	}
 	o, err := h.Rosters.Refresh(r.Context(), owner, force)
@@ -86,7 +87,7 @@ func (h handler) refreshRoster(w http.ResponseWriter, r *http.Request) error {
 // start begins a job and answers with it.
 func (h handler) start(w http.ResponseWriter, r *http.Request, owners []jid.JID, force bool) error {
 	job, err := h.Rosters.Start(r.Context(), owners, roster.JobOptions{Force: force, Keep: true, Caller: httpapi.IdentityOf(r.Context()).Name})
-	if errors.Is(err, roster.ErrStopped) || errors.Is(err, roster.ErrTooMany) {
+	if errors.Is(err, gateway.ErrStopping) || errors.Is(err, roster.ErrTooMany) {
 		return unreached(r, err)
 	}
 	if err != nil {
@@ -170,7 +171,7 @@ func (h handler) showJob(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if !known {
-		return fmt.Errorf("%w: no job has the id %q, or not any more; they are kept for %d hours", ErrNotFound, id, int(roster.JobKeep.Hours()))
+		return fmt.Errorf("%w: no job has the id %q, or not any more; they are kept for %d hours", gateway.ErrNotFound, id, int(roster.JobKeep.Hours()))
 	}
 	if without {
 		j.Results, j.LeftOut = nil, j.LeftOut+len(j.Results)

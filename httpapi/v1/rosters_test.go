@@ -15,6 +15,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/roster/rostertest"
@@ -234,9 +235,9 @@ func TestRosterRefusals(t *testing.T) {
 		{"unknown job", "GET", "/v1/jobs/job_1", "", nil, 404, `no job has the id "job_1", or not any more; they are kept for 24 hours`},
 		{"job parameter", "GET", "/v1/jobs/job_1?results=2", "", nil, 400, "results: "},
 
-		{"down", "POST", john + "/refresh", "", fmt.Errorf("%w: reconnecting", roster.ErrDown), 503, "reconnecting"},
-		{"down, diff", "GET", john + "/diff", "", roster.ErrDown, 503, "no connection"},
-		{"stopping", "POST", john + "/refresh", "", roster.ErrStopped, 503, "stopping"},
+		{"down", "POST", john + "/refresh", "", fmt.Errorf("%w: reconnecting", gateway.ErrDown), 503, "reconnecting"},
+		{"down, diff", "GET", john + "/diff", "", gateway.ErrDown, 503, "no connection"},
+		{"stopping", "POST", john + "/refresh", "", gateway.ErrStopping, 503, "stopping"},
 		{"too many", "POST", "/v1/rosters/refresh", `{"all":true}`, nil, 202, ""},
 		{"too many", "POST", john + "/refresh?async=1", "", roster.ErrTooMany, 503, "too many"},
 		{"forbidden", "GET", john + "/diff", "", fmt.Errorf("%w: no privilege", roster.ErrForbidden), 422, "no privilege"},
@@ -249,7 +250,7 @@ func TestRosterRefusals(t *testing.T) {
 		{"store, list", "GET", "/v1/rosters", "", errors.New("disk on fire"), 500, "request id"},
 		{"store, all", "POST", "/v1/rosters/refresh", `{"all":true}`, errors.New("disk on fire"), 500, "request id"},
 		{"store, start", "POST", john + "/refresh?async=1", "", errors.New("disk on fire"), 500, "request id"},
-		{"full", "POST", john + "/refresh?async=1", "", v1.ErrFull, 507, "full"},
+		{"full", "POST", john + "/refresh?async=1", "", gateway.ErrFull, 507, "full"},
 		{"store, job", "GET", "/v1/jobs/job_1", "", errors.New("disk on fire"), 500, "request id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

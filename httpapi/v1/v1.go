@@ -14,6 +14,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
+	"stanzahook/pkg/gateway"
 )
 
 // Options are what the surface works with.
@@ -35,15 +36,6 @@ type Options struct {
 	Now                     func() time.Time // nil: time.Now
 	Log                     *zap.Logger      // nil: none
 }
-
-// Errors that the implementations return, also wrapped. Their text goes to the
-// caller; that of any other error does not.
-var (
-	ErrNotFound = errors.New("there is nothing of this name")
-	ErrConflict = errors.New("this cannot be done now")
-	ErrFull     = errors.New("the store is full")
-	ErrCursor   = errors.New("cursor: this is not one of this list; leave it out to begin")
-)
 
 type handler struct{ Options }
 
@@ -121,10 +113,10 @@ func (h handler) fault(r *http.Request, err error) *httpapi.Fault {
 		status int
 		retry  int
 	}{
-		{ErrNotFound, http.StatusNotFound, 0},
-		{ErrConflict, http.StatusConflict, 0},
-		{ErrCursor, http.StatusBadRequest, 0},
-		{ErrFull, http.StatusInsufficientStorage, 60},
+		{gateway.ErrNotFound, http.StatusNotFound, 0},
+		{gateway.ErrConflict, http.StatusConflict, 0},
+		{gateway.ErrCursor, http.StatusBadRequest, 0},
+		{gateway.ErrFull, http.StatusInsufficientStorage, 60},
 	} {
 		if errors.Is(err, row.is) {
 			return &httpapi.Fault{Status: row.status, Text: err.Error(), RetryAfter: row.retry}

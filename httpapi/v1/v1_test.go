@@ -16,6 +16,7 @@ import (
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 )
 
 var now = time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
@@ -183,15 +184,15 @@ func TestRefusals(t *testing.T) {
 		{"no object", "admin", "POST", "/v1/endpoints/echo/disable", `[]`, nil, 400, "object"},
 		{"two objects", "admin", "POST", "/v1/endpoints/echo/disable", `{}{}`, nil, 400, "follows"},
 		{"long reason", "admin", "POST", "/v1/endpoints/echo/disable", `{"reason":"` + strings.Repeat("x", 501) + `"}`, nil, 400, "reason: "},
-		{"unknown id", "admin", "GET", "/v1/deliveries/evt_9", "", v1.ErrNotFound, 404, `"evt_9"`},
-		{"replay of an unknown id", "admin", "POST", "/v1/deliveries/evt_9/replay", "", v1.ErrNotFound, 404, `"evt_9"`},
-		{"drop of an unknown id", "admin", "DELETE", "/v1/deliveries/evt_9", "", v1.ErrNotFound, 404, `"evt_9"`},
-		{"unknown endpoint", "admin", "GET", "/v1/endpoints/ehco", "", v1.ErrNotFound, 404, `"ehco"`},
-		{"test of an unknown endpoint", "admin", "POST", "/v1/endpoints/ehco/test", "", v1.ErrNotFound, 404, `"ehco"`},
-		{"not now", "admin", "POST", "/v1/deliveries/evt_1/replay", "", fmt.Errorf("%w: it is queued", v1.ErrConflict), 409, "it is queued"},
-		{"in flight", "admin", "DELETE", "/v1/deliveries/evt_1", "", v1.ErrConflict, 409, "cannot be done now"},
-		{"cursor", "admin", "GET", "/v1/dead-letters?cursor=x", "", v1.ErrCursor, 400, "cursor: "},
-		{"full", "admin", "POST", "/v1/endpoints/echo/enable", "", v1.ErrFull, 507, "full"},
+		{"unknown id", "admin", "GET", "/v1/deliveries/evt_9", "", gateway.ErrNotFound, 404, `"evt_9"`},
+		{"replay of an unknown id", "admin", "POST", "/v1/deliveries/evt_9/replay", "", gateway.ErrNotFound, 404, `"evt_9"`},
+		{"drop of an unknown id", "admin", "DELETE", "/v1/deliveries/evt_9", "", gateway.ErrNotFound, 404, `"evt_9"`},
+		{"unknown endpoint", "admin", "GET", "/v1/endpoints/ehco", "", gateway.ErrNotFound, 404, `"ehco"`},
+		{"test of an unknown endpoint", "admin", "POST", "/v1/endpoints/ehco/test", "", gateway.ErrNotFound, 404, `"ehco"`},
+		{"not now", "admin", "POST", "/v1/deliveries/evt_1/replay", "", fmt.Errorf("%w: it is queued", gateway.ErrConflict), 409, "it is queued"},
+		{"in flight", "admin", "DELETE", "/v1/deliveries/evt_1", "", gateway.ErrConflict, 409, "cannot be done now"},
+		{"cursor", "admin", "GET", "/v1/dead-letters?cursor=x", "", gateway.ErrCursor, 400, "cursor: "},
+		{"full", "admin", "POST", "/v1/endpoints/echo/enable", "", gateway.ErrFull, 507, "full"},
 		{"inner error", "admin", "GET", "/v1/endpoints", "", errors.New("disk on fire"), 500, "request id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

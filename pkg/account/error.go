@@ -25,14 +25,6 @@ var (
 	ErrNoHost     = errors.New("the XMPP server does not serve the host")
 )
 
-// Errors of sending a message.
-var (
-	ErrClosed      = errors.New("the session has ended; nothing was sent")
-	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the message; it may or may not arrive")
-	ErrRejected    = errors.New("the XMPP server closed the stream over this message")
-	ErrBusy        = errors.New("too many sessions are open")
-)
-
 // unreachable wraps a network error in ErrUnreachable, or in ErrTLS if TLS failed.
 func unreachable(doing string, err error) error {
 	var certificate *tls.CertificateVerificationError

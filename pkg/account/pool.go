@@ -3,9 +3,11 @@ package account
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -61,12 +63,12 @@ func (p *Pool) Login(ctx context.Context, who jid.JID, password secret.String, k
 // confirms a message, Send sends the message once more with the same id: it may
 // arrive twice, rather than not at all.
 //
-// Errors: those of [Dialer.Dial] and [Session.Send], and ErrBusy when all
+// Errors: those of [Dialer.Dial] and [Session.Send], and gateway.ErrBusy when all
 // sessions are in use.
 func (p *Pool) Send(ctx context.Context, who jid.JID, password secret.String, m *stanza.Stanza) error {
 	for try := 0; ; try++ {
 		err := p.send(ctx, who, password, m)
-		again := errors.Is(err, ErrClosed) || errors.Is(err, ErrUnconfirmed)
+		again := errors.Is(err, gateway.ErrDown) || errors.Is(err, gateway.ErrUnconfirmed)
 		if !again || try > 0 || ctx.Err() != nil {
 			return err
 		}
@@ -99,12 +101,12 @@ func (p *Pool) acquire(who jid.JID) (e *entry, isNew bool, err error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, false, ErrClosed
+		return nil, false, fmt.Errorf("%w: the sessions of accounts are closed", gateway.ErrDown)
 	}
 	e = p.sessions[who]
 	if e == nil || e.over() {
 		if e == nil && len(p.sessions) >= p.max && !p.evict() {
-			return nil, false, ErrBusy
+			return nil, false, fmt.Errorf("%w: %d sessions of accounts are in use", gateway.ErrBusy, p.max)
 		}
 		if e != nil && e.users == 0 {
 			p.remove(who, e)
@@ -181,7 +183,7 @@ func (p *Pool) release(who jid.JID, e *entry) {
 	}
 	if p.closed {
 		if e.session != nil {
-			e.session.end(ErrClosed) // Close does not wait for it
+			e.session.end(errors.New("closed")) // Close does not wait for it
 		}
 		return
 	}

@@ -9,6 +9,7 @@ import (
 
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 )
@@ -49,7 +50,7 @@ func TestPoolLogsInOnce(t *testing.T) {
 		}
 		p.Close()
 		srv.Await("a goodbye", func() bool { return srv.Goodbyes() == 1 && srv.Open() == 0 })
-		if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "late")); !errors.Is(err, account.ErrClosed) {
+		if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "late")); !errors.Is(err, gateway.ErrDown) {
 			t.Errorf("after Close: %v", err)
 		}
 	})
@@ -100,7 +101,7 @@ func TestPoolIsBounded(t *testing.T) {
 	defer wg.Wait()
 	wg.Go(func() { _ = p.Send(ctx(t), romeo, secret.New("pw"), message(t, "juliet@example.com", "3")) })
 	srv.Await("his is in use", func() bool { return len(srv.Received()) == 1 })
-	if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "4")); !errors.Is(err, account.ErrBusy) {
+	if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "4")); !errors.Is(err, gateway.ErrBusy) {
 		t.Errorf("over the bound: %v", err)
 	}
 	p.Close()

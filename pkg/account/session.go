@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -53,8 +54,8 @@ type waiter struct {
 }
 
 // Send writes a message and waits until the server has it. Successive calls keep
-// their order. Errors: ErrClosed, ErrUnconfirmed (also when ctx ends first),
-// ErrRejected.
+// their order. Errors: gateway.ErrDown, gateway.ErrUnconfirmed (also when ctx ends first),
+// gateway.ErrRejected.
 func (s *Session) Send(ctx context.Context, m *stanza.Stanza) error {
 	w := &waiter{done: make(chan error, 1)}
 	if err := s.write(m, w); err != nil {
@@ -66,10 +67,10 @@ func (s *Session) Send(ctx context.Context, m *stanza.Stanza) error {
 	case err := <-w.done:
 		return err
 	case <-ctx.Done():
-		return fmt.Errorf("%w: %w", ErrUnconfirmed, context.Cause(ctx))
+		return fmt.Errorf("%w: %w", gateway.ErrUnconfirmed, context.Cause(ctx))
 	case <-late.C:
 		s.end(errors.New("the server did not answer"))
-		return ErrUnconfirmed
+		return gateway.ErrUnconfirmed
 	}
 }
 
@@ -83,7 +84,7 @@ func (s *Session) write(m *stanza.Stanza, w *waiter) error {
 	s.mu.Lock()
 	if err := s.err; err != nil {
 		s.mu.Unlock()
-		return fmt.Errorf("%w: %w", ErrClosed, err)
+		return fmt.Errorf("%w: the session has ended: %w", gateway.ErrDown, err)
 	}
 	s.waiters = append(s.waiters, w)
 	s.mu.Unlock()
@@ -123,10 +124,10 @@ func (s *Session) end(reason error) {
 		return
 	}
 	s.err = reason
-	outcome := fmt.Errorf("%w: %w", ErrUnconfirmed, reason)
+	outcome := fmt.Errorf("%w: %w", gateway.ErrUnconfirmed, reason)
 	var said *streamError
 	if errors.As(reason, &said) && said.aboutXML() && len(s.waiters) == 1 {
-		outcome = fmt.Errorf("%w: %w", ErrRejected, reason)
+		outcome = fmt.Errorf("%w: %w", gateway.ErrRejected, reason)
 	}
 	close(s.ended) // before the waiters look at it
 	for _, w := range s.waiters {

@@ -11,6 +11,7 @@ import (
 
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -72,7 +73,7 @@ func TestSend(t *testing.T) {
 		wg.Wait()
 		s.Close()
 		srv.Await("a goodbye", func() bool { return srv.Goodbyes() == 1 })
-		if err := s.Send(ctx(t), message(t, "romeo@example.com", "late")); !errors.Is(err, account.ErrClosed) {
+		if err := s.Send(ctx(t), message(t, "romeo@example.com", "late")); !errors.Is(err, gateway.ErrDown) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -84,7 +85,7 @@ func TestSendIsNotConfirmed(t *testing.T) {
 		s := dial(t, d)
 		gone, cancel := context.WithTimeout(ctx(t), 20*time.Millisecond)
 		defer cancel()
-		if err := s.Send(gone, message(t, "romeo@example.com", "1")); !errors.Is(err, account.ErrUnconfirmed) || !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Send(gone, message(t, "romeo@example.com", "1")); !errors.Is(err, gateway.ErrUnconfirmed) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a caller who has gone: %v", err)
 		}
 		srv.Silence(false)
@@ -94,7 +95,7 @@ func TestSendIsNotConfirmed(t *testing.T) {
 		srv.Silence(true)
 		d.Confirm = 20 * time.Millisecond
 		s = dial(t, d)
-		if err := s.Send(ctx(t), message(t, "romeo@example.com", "3")); !errors.Is(err, account.ErrUnconfirmed) {
+		if err := s.Send(ctx(t), message(t, "romeo@example.com", "3")); !errors.Is(err, gateway.ErrUnconfirmed) {
 			t.Errorf("a silent server: %v", err)
 		}
 		<-s.Ended()
@@ -105,7 +106,7 @@ func TestSendIsNotConfirmed(t *testing.T) {
 		go func() { failed <- s.Send(ctx(t), message(t, "romeo@example.com", "4")) }()
 		srv.Await("the message", func() bool { return len(srv.Received()) == 1 })
 		srv.Drop()
-		if err := <-failed; !errors.Is(err, account.ErrUnconfirmed) {
+		if err := <-failed; !errors.Is(err, gateway.ErrUnconfirmed) {
 			t.Errorf("a server that goes: %v", err)
 		}
 	})
@@ -119,7 +120,7 @@ func TestSendIsRejected(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Send(ctx(t), m); !errors.Is(err, account.ErrRejected) {
+		if err := s.Send(ctx(t), m); !errors.Is(err, gateway.ErrRejected) {
 			t.Error(err)
 		}
 	})

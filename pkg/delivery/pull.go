@@ -3,12 +3,14 @@ package delivery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
@@ -17,8 +19,7 @@ import (
 var (
 	// ErrReplaced means that another reader has begun after this one.
 	ErrReplaced = errors.New("a newer request reads the events of this endpoint, and there is one reader at a time")
-	ErrStopping = errors.New("the service is stopping")
-	ErrDisabled = errors.New("the endpoint is disabled; its events wait until it is enabled")
+	ErrDisabled = fmt.Errorf("%w: the endpoint is disabled; its events wait until it is enabled", gateway.ErrConflict)
 )
 
 // Puller has the events of an endpoint without a URL. They are in the store
@@ -175,7 +176,7 @@ func (p *Puller) Hangup() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.closed = true
-	p.endReader(ErrStopping)
+	p.endReader(gateway.ErrStopping)
 }
 
 // Interrupt ends the reader there is: the endpoint is disabled.

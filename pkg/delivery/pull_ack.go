@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
@@ -25,17 +26,17 @@ const ackPage = 256
 // breaks off (an error, the end of ctx, a kill) the rest stays as it was, to
 // be acknowledged by the same cursor again.
 //
-// Errors: ErrCursor; ErrBusy if too much waits for the XMPP server.
+// Errors: gateway.ErrCursor; gateway.ErrBusy if too much waits for the XMPP server.
 func (p *Puller) Ack(ctx context.Context, text string) error {
 	c, err := parseCursor(text)
 	if err != nil {
 		return err
 	}
 	if c.queue != p.mark {
-		return fmt.Errorf("%w any more: its queue was removed", ErrCursor)
+		return fmt.Errorf("%w: its queue was removed", gateway.ErrCursor)
 	}
 	if top := p.disk.Top(); c.place > top {
-		return fmt.Errorf("%w: the event is still to come", ErrCursor)
+		return fmt.Errorf("%w: the event is still to come", gateway.ErrCursor)
 	}
 	if err := p.lockAck(ctx); err != nil {
 		return err
@@ -93,7 +94,7 @@ func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 		return err
 	}
 	if len(list) == 1 && list[0].Seq == c.place && markOf(list[0].ID) != c.event {
-		return fmt.Errorf("%w any more: another event is in its place", ErrCursor)
+		return fmt.Errorf("%w: another event is in its place", gateway.ErrCursor)
 	}
 	return nil
 }
@@ -133,9 +134,9 @@ func (p *Puller) send(ev *webhook.Event, seq uint64, out *stanza.Stanza) error {
 	if out != nil {
 		err := p.w.sender.Send(ev.Component, out, false, func(error) { p.onConfirmed(seq) })
 		switch {
-		case errors.Is(err, ErrBusy):
+		case errors.Is(err, gateway.ErrBusy):
 			p.onConfirmed(seq) // acked is before it: it stays
-			return ErrBusy
+			return gateway.ErrBusy
 		case err != nil: // nor ever will it be
 			p.w.repeats.Error(p.w.log, "a stanza for the sender of an event can not be sent", about(ev, zap.Error(err))...)
 			p.onConfirmed(seq)

@@ -3,13 +3,11 @@ package delivery
 import (
 	"encoding/base32"
 	"encoding/binary"
-	"errors"
 	"hash/fnv"
 	"time"
-)
 
-// ErrCursor means that a cursor is not one that this queue has given out.
-var ErrCursor = errors.New("it is not a cursor of this endpoint")
+	"stanzahook/pkg/gateway"
+)
 
 // cursor is a place in a queue that is pulled: up to and with an event. To its
 // reader it is opaque.
@@ -36,7 +34,7 @@ func (c cursor) String() string {
 func parseCursor(text string) (cursor, error) {
 	b, err := cursorEncoding().DecodeString(text)
 	if err != nil || len(b) != cursorBytes {
-		return cursor{}, ErrCursor
+		return cursor{}, gateway.ErrCursor
 	}
 	return cursor{queue: binary.BigEndian.Uint32(b), place: binary.BigEndian.Uint64(b[4:]), event: binary.BigEndian.Uint32(b[12:])}, nil
 }

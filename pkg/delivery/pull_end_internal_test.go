@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
@@ -26,7 +27,7 @@ func (s *slow) Send(_ string, x *stanza.Stanza, _ bool, done func(error)) error 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.busy {
-		return ErrBusy
+		return gateway.ErrBusy
 	}
 	s.sent, s.done = append(s.sent, x), append(s.done, done)
 	return nil
@@ -52,7 +53,7 @@ func TestPullReceipts(t *testing.T) {
 	b.putReceipt("r2")
 	b.stored()
 	all := b.read("", 3)
-	if err := b.w.Pull().Ack(t.Context(), all[2].cursor); !errors.Is(err, ErrBusy) {
+	if err := b.w.Pull().Ack(t.Context(), all[2].cursor); !errors.Is(err, gateway.ErrBusy) {
 		t.Fatalf("%v", err)
 	}
 	if got := b.read("", 2); got[0] != all[1] { // the first needed no receipt

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/webhook"
 )
 
@@ -186,7 +187,7 @@ func TestPullOneReader(t *testing.T) {
 			_, err := b.w.Pull().Read(b.t.Context(), "")
 			return err
 		}, ErrReplaced, nil},
-		{"stopping", func(b *testbed) error { b.w.Pull().Hangup(); return nil }, ErrStopping, ErrStopping},
+		{"stopping", func(b *testbed) error { b.w.Pull().Hangup(); return nil }, gateway.ErrStopping, gateway.ErrStopping},
 		{"disabled", func(b *testbed) error { return b.w.Disable(b.t.Context(), "test") }, ErrDisabled, ErrDisabled},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -237,10 +238,10 @@ func TestPullWrongCursors(t *testing.T) {
 		"nonsense": "x", "upper case": strings.ToUpper(all[1].cursor), "cut": all[1].cursor[1:], "longer": all[1].cursor + "aaaaaaaa",
 		"future": future.String(), "another queue": other.String(), "another event": changed.String(),
 	} {
-		if err := b.w.Pull().Ack(t.Context(), text); !errors.Is(err, ErrCursor) {
+		if err := b.w.Pull().Ack(t.Context(), text); !errors.Is(err, gateway.ErrCursor) {
 			t.Errorf("%s: %v", name, err)
 		}
-		if _, err := b.w.Pull().Read(t.Context(), text); !errors.Is(err, ErrCursor) {
+		if _, err := b.w.Pull().Read(t.Context(), text); !errors.Is(err, gateway.ErrCursor) {
 			t.Errorf("%s: read: %v", name, err)
 		}
 	}

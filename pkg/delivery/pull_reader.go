@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/webhook"
 )
 
@@ -27,7 +28,7 @@ type Reader struct {
 // Read begins to read after a cursor, whose events it acknowledges; without
 // one, from the first event that is not acknowledged. The reader there was ends.
 //
-// Errors: ErrCursor, ErrBusy, ErrStopping, ErrDisabled.
+// Errors: gateway.ErrCursor, gateway.ErrBusy, gateway.ErrStopping, ErrDisabled.
 func (p *Puller) Read(ctx context.Context, after string) (*Reader, error) {
 	if p.w.breaker.status(time.Now()).Disabled {
 		return nil, ErrDisabled
@@ -40,7 +41,7 @@ func (p *Puller) Read(ctx context.Context, after string) (*Reader, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return nil, ErrStopping
+		return nil, gateway.ErrStopping
 	}
 	p.endReader(ErrReplaced)
 	r := &Reader{p: p, over: make(chan struct{}), at: cursor{queue: p.mark, place: p.acked}}
@@ -68,7 +69,7 @@ func (r *Reader) Cursor() string { return r.at.String() }
 // Next returns the next events, at most n; none if none came within wait, or
 // if ctx ended.
 //
-// Errors: ErrReplaced, ErrStopping, ErrDisabled.
+// Errors: ErrReplaced, gateway.ErrStopping, ErrDisabled.
 func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) ([]Pulled, error) {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -77,7 +78,7 @@ func (w *Worker) send(ev *webhook.Event, out []*stanza.Stanza, more bool, onConf
 		last := i == len(out)-1
 		done := func(err error) {
 			switch {
-			case errors.Is(err, ErrRejected):
+			case errors.Is(err, gateway.ErrRejected):
 				w.rejected(ev, s, last, onConfirmed)
 			case err == nil:
 				if w.tracing() {
@@ -93,7 +94,7 @@ func (w *Worker) send(ev *webhook.Event, out []*stanza.Stanza, more bool, onConf
 			if err == nil {
 				break
 			}
-			if !errors.Is(err, ErrBusy) {
+			if !errors.Is(err, gateway.ErrBusy) {
 				w.repeats.Error(w.log, "a reply can not be sent", about(ev, zap.Error(err))...)
 				done(nil) // permanent error: drop the reply and finish the event
 				break

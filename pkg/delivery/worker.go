@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -18,18 +19,11 @@ import (
 // busyDelay is how long a reply waits when too much waits for the server.
 const busyDelay = 500 * time.Millisecond
 
-// ErrBusy is what a Sender returns when the stanza may be sent later; every
-// other error means that it can never be sent.
-var ErrBusy = errors.New("too many stanzas wait for the XMPP server")
-
-// ErrRejected is what a Sender gives to done when the server will never take
-// the stanza.
-var ErrRejected = errors.New("the XMPP server closed the stream over this stanza")
-
 // Sender sends stanzas over the link of a component. more says that others will
-// follow soon, for which this one may wait a moment. done is called once, with
-// nil when the server has taken the stanza, or with ErrRejected; an error of
-// Send itself means that done is not called.
+// follow soon, for which this one may wait a moment. Send calls done once: with nil
+// when the server has taken the stanza, or with [gateway.ErrRejected]. When Send returns
+// an error, it does not call done: after [gateway.ErrBusy] the stanza may be sent later,
+// after any other error never.
 type Sender interface {
 	Send(component string, s *stanza.Stanza, more bool, done func(error)) error
 }
@@ -184,7 +178,7 @@ func (w *Worker) unstored(it *item, err error, refused bool) {
 		return
 	}
 	e := overloaded
-	if !errors.Is(err, store.ErrFull) {
+	if !errors.Is(err, gateway.ErrFull) {
 		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", about(it.Event, zap.Error(err))...)
 		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
 	}

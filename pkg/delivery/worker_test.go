@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -42,13 +43,13 @@ func (l *link) Send(_ string, s *stanza.Stanza, more bool, done func(error)) err
 	if l.busy > 0 {
 		l.busy--
 		l.mu.Unlock()
-		return delivery.ErrBusy
+		return gateway.ErrBusy
 	}
 	l.sent, l.more = append(l.sent, s), append(l.more, more)
 	withhold := l.withhold
 	l.mu.Unlock()
 	if s.ID == l.reject {
-		done(delivery.ErrRejected)
+		done(gateway.ErrRejected)
 	} else if !withhold {
 		done(nil)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -34,8 +35,6 @@ var (
 	ErrNoSuchUser = errors.New("the server does not know this user")
 	// ErrTimeout means that the server did not answer.
 	ErrTimeout = errors.New("the server did not answer in time")
-	// ErrDown means that there is no connection to the server.
-	ErrDown = errors.New("there is no connection to the XMPP server")
 	// ErrCannot means that the server cannot do this for any roster.
 	ErrCannot = errors.New("the server cannot do this")
 )
@@ -45,7 +44,7 @@ func resultOf(err error) Result {
 	switch {
 	case errors.Is(err, ErrNoSuchUser):
 		return NoSuchUser
-	case errors.Is(err, ErrTimeout), errors.Is(err, ErrDown), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+	case errors.Is(err, ErrTimeout), errors.Is(err, gateway.ErrDown), errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return Timeout
 	}
 	return Forbidden

@@ -2,7 +2,6 @@ package roster
 
 import (
 	"context"
-	"errors"
 	"iter"
 
 	"stanzahook/pkg/jid"
@@ -13,11 +12,8 @@ type Cache interface {
 	// Roster returns the record of an owner and its revision, or nil and 0.
 	Roster(ctx context.Context, owner jid.JID) (record []byte, revision uint64, err error)
 	// PutRoster replaces the record that has this revision.
-	// Errors: ErrChanged.
+	// Errors: gateway.ErrChanged.
 	PutRoster(ctx context.Context, owner jid.JID, record []byte, revision uint64) (uint64, error)
 	// RosterOwners yields the owners at a host who have a record, in no order.
 	RosterOwners(ctx context.Context, host string) iter.Seq2[jid.JID, error]
 }
-
-// ErrChanged means that the stored record has another revision.
-var ErrChanged = errors.New("the record of this roster has changed meanwhile")

@@ -9,6 +9,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -110,7 +111,7 @@ func (b *Backends) choose(ctx context.Context, owner jid.JID) (Choice, error) {
 	}
 	switch {
 	case b.API == nil && !g.Connected:
-		return Choice{}, ErrDown
+		return Choice{}, gateway.ErrDown
 	case b.Privilege == nil:
 		return is(b.RemoteItems, "the configuration says so")
 	case b.API != nil && !g.Connected:

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -117,13 +118,13 @@ func TestChoose(t *testing.T) {
 		{"auto, nothing granted, silence", &roster.Backends{Privilege: privilege, RemoteItems: silent}, up(""), "", roster.ErrForbidden},
 		{"auto, nothing granted, API", &roster.Backends{Privilege: privilege, RemoteItems: no, API: api}, up(""), "ejabberd-api", nil},
 		{"auto, XEP-0321", &roster.Backends{Privilege: privilege, RemoteItems: remote}, up(""), "remote-roster", nil},
-		{"auto, down", &roster.Backends{Privilege: privilege, RemoteItems: remote}, roster.Grants{}, "", roster.ErrDown},
+		{"auto, down", &roster.Backends{Privilege: privilege, RemoteItems: remote}, roster.Grants{}, "", gateway.ErrDown},
 		{"auto, down, API", &roster.Backends{Privilege: privilege, RemoteItems: remote, API: api}, roster.Grants{}, "ejabberd-api", nil},
 		{"privilege", &roster.Backends{Privilege: privilege}, up("both"), "privilege", nil},
 		{"privilege, not granted", &roster.Backends{Privilege: privilege}, up(""), "", roster.ErrForbidden},
-		{"privilege, down", &roster.Backends{Privilege: privilege}, roster.Grants{}, "", roster.ErrDown},
+		{"privilege, down", &roster.Backends{Privilege: privilege}, roster.Grants{}, "", gateway.ErrDown},
 		{"remote-roster", &roster.Backends{RemoteItems: remote}, up(""), "remote-roster", nil},
-		{"remote-roster, down", &roster.Backends{RemoteItems: remote}, roster.Grants{}, "", roster.ErrDown},
+		{"remote-roster, down", &roster.Backends{RemoteItems: remote}, roster.Grants{}, "", gateway.ErrDown},
 		{"ejabberd-api, down", &roster.Backends{API: api}, roster.Grants{}, "ejabberd-api", nil},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -156,7 +157,7 @@ func (c *cache) PutRoster(_ context.Context, owner jid.JID, record []byte, revis
 		return 0, c.broken
 	}
 	if revision != c.numbers[owner] {
-		return 0, roster.ErrChanged
+		return 0, gateway.ErrChanged
 	}
 	if c.onPut != nil {
 		c.onPut(owner, record)

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -136,7 +137,7 @@ type JobOptions struct {
 
 // Start starts a job. An owner that is named twice is refreshed once. Every
 // owner's host must be configured. A job with Keep is stored before Start
-// returns. Errors: ErrStopped, ErrTooMany, and those of the store.
+// returns. Errors: gateway.ErrStopping, ErrTooMany, and those of the store.
 func (js *Jobs) Start(ctx context.Context, owners []jid.JID, o JobOptions) (*Running, error) {
 	seen := make(map[jid.JID]bool, len(owners))
 	byHost := make(map[*Syncer][]jid.JID)
@@ -172,7 +173,7 @@ func (js *Jobs) admit(r *Running) error {
 	defer js.mu.Unlock()
 	switch {
 	case js.stopped:
-		return ErrStopped
+		return gateway.ErrStopping
 	case len(js.running) >= maxJobs:
 		return ErrTooMany
 	case r.caller != "" && js.runningFor(r.caller) >= maxJobsOf:

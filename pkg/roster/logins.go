@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 )
@@ -130,7 +131,7 @@ func (l *Logins) work(ctx context.Context) {
 		l.mu.Lock()
 		delete(l.waiting, next.owner)
 		l.mu.Unlock()
-		if _, err := l.Syncer.Refresh(ctx, next.owner, false); err != nil && ctx.Err() == nil && !errors.Is(err, ErrStopped) {
+		if _, err := l.Syncer.Refresh(ctx, next.owner, false); err != nil && ctx.Err() == nil && !errors.Is(err, gateway.ErrStopping) {
 			l.repeats.Warn(l.Log, "roster refresh failed", zap.String("trigger", "login"), zap.Stringer("owner", next.owner), zap.Error(err))
 		}
 	}

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -33,10 +34,10 @@ func TestChosen(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 	grants = Grants{}
-	if _, err := b.Choose(t.Context(), owner); !errors.Is(err, ErrDown) {
+	if _, err := b.Choose(t.Context(), owner); !errors.Is(err, gateway.ErrDown) {
 		t.Fatal(err)
 	}
-	if c := b.Chosen(); c != (Chosen{"", ErrDown.Error()}) {
+	if c := b.Chosen(); c != (Chosen{"", gateway.ErrDown.Error()}) {
 		t.Errorf("%+v", c)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -251,7 +252,7 @@ func (r *run) apply(ctx context.Context, b Backend, c Changes) made {
 		if m.err == nil {
 			m.err, m.at = err, contact
 		}
-		for _, all := range []error{ErrForbidden, ErrNoSuchUser, ErrTimeout, ErrDown, ErrCannot} {
+		for _, all := range []error{ErrForbidden, ErrNoSuchUser, ErrTimeout, gateway.ErrDown, ErrCannot} {
 			if errors.Is(err, all) {
 				return false
 			}

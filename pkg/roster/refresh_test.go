@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -194,10 +195,10 @@ func TestServerErrors(t *testing.T) {
 	}{
 		{"reading is forbidden", at("get", forbidden), "forbidden: the roster cannot be read: the server does not allow it: forbidden (auth): no", 0},
 		{"reading takes too long", at("get", roster.ErrTimeout), "timeout: the roster cannot be read: the server did not answer in time", 0},
-		{"no link", at("get", roster.ErrDown), "timeout: the roster cannot be read: there is no connection to the XMPP server", 0},
+		{"no link", at("get", gateway.ErrDown), "timeout: the roster cannot be read: there is no connection to the XMPP server", 0},
 		{"setting is forbidden", at("set", forbidden), "forbidden: 1 of 3 changes were made (3 added); marie@example.com: the server does not allow it: forbidden (auth): no", 1},
 		{"nobody", at("set", roster.ErrNoSuchUser), "no-such-user: 1 of 3 changes were made (3 added); marie@example.com: the server does not know this user", 1},
-		{"the link is lost", at("set", roster.ErrDown), "timeout: 1 of 3 changes were made (3 added); marie@example.com: there is no connection to the XMPP server", 1},
+		{"the link is lost", at("set", gateway.ErrDown), "timeout: 1 of 3 changes were made (3 added); marie@example.com: there is no connection to the XMPP server", 1},
 		{"the server cannot", at("set", roster.ErrCannot), "forbidden: 1 of 3 changes were made (3 added); marie@example.com: the server cannot do this", 1},
 		{"one contact is refused", func(w string, _, contact jid.JID) error {
 			if contact.Local() == "marie" {

@@ -2,7 +2,6 @@ package roster
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -11,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -115,12 +115,9 @@ func (h *Syncer) options() Options { return h.current.Load().Options }
 // Now returns the time of the clock in the options.
 func (h *Syncer) Now() time.Time { return h.current.Load().Now() }
 
-// ErrStopped means that the process is stopping.
-var ErrStopped = errors.New("stanzahook is stopping")
-
 // Refresh brings an owner's roster on the server to what the source wants. With
 // force it does so even if that removes most of the roster. The refresh goes on
-// when ctx ends. Errors: ErrStopped, and that of ctx.
+// when ctx ends. Errors: gateway.ErrStopping, and that of ctx.
 func (h *Syncer) Refresh(ctx context.Context, owner jid.JID, force bool) (Outcome, error) {
 	t, err := h.join(owner, force)
 	if err != nil {
@@ -129,7 +126,7 @@ func (h *Syncer) Refresh(ctx context.Context, owner jid.JID, force bool) (Outcom
 	select {
 	case <-t.done:
 		if t.outcome.Result == "" {
-			return Outcome{}, ErrStopped
+			return Outcome{}, gateway.ErrStopping
 		}
 		return t.outcome, nil
 	case <-ctx.Done():
@@ -145,7 +142,7 @@ func (h *Syncer) join(owner jid.JID, force bool) (*pass, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	if h.stopped {
-		return nil, ErrStopped
+		return nil, gateway.ErrStopping
 	}
 	f := h.flights[owner]
 	if f == nil {
@@ -182,7 +179,7 @@ func (h *Syncer) run(owner jid.JID, f *flight) {
 			t.outcome = h.refresh(h.ctx, owner, t.force)
 			<-slots
 			if h.ctx.Err() != nil && !t.outcome.Result.Updated() {
-				t.outcome = Outcome{} // it was aborted: ErrStopped
+				t.outcome = Outcome{} // it was aborted: gateway.ErrStopping
 			}
 			h.Counters.count(t.outcome.Result)
 		}

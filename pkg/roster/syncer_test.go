@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -114,7 +115,7 @@ func TestStop(t *testing.T) {
 		}()
 		synctest.Wait()
 		r.Stop(t.Context())
-		if _, err := r.Refresh(t.Context(), john, false); !errors.Is(err, roster.ErrStopped) {
+		if _, err := r.Refresh(t.Context(), john, false); !errors.Is(err, gateway.ErrStopping) {
 			t.Error(err)
 		}
 	})
@@ -141,7 +142,7 @@ func TestStopInTime(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	r.Stop(ctx)
-	if err := <-done; !errors.Is(err, roster.ErrStopped) {
+	if err := <-done; !errors.Is(err, gateway.ErrStopping) {
 		t.Error(err)
 	}
 }
@@ -343,9 +344,9 @@ func TestView(t *testing.T) {
 	}
 	c, err := r.Preview(t.Context(), john)
 	want(t, "preview", fmt.Sprint(c, err), "1 added, 1 renamed <nil>")
-	r.server.fail = func(string, jid.JID, jid.JID) error { return roster.ErrDown }
+	r.server.fail = func(string, jid.JID, jid.JID) error { return gateway.ErrDown }
 	v, err = r.View(t.Context(), john)
-	if err != nil || !errors.Is(v.ReadErr, roster.ErrDown) || len(v.Actual) != 2 || v.ReadAt.IsZero() {
+	if err != nil || !errors.Is(v.ReadErr, gateway.ErrDown) || len(v.Actual) != 2 || v.ReadAt.IsZero() {
 		t.Errorf("no link: %+v, %v", v, err)
 	}
 	r.app.says("john", "!")

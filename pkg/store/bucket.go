@@ -9,6 +9,7 @@ import (
 	"iter"
 	"strings"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -47,7 +48,7 @@ func readable(s string) string { return token.EncodeToString([]byte(s)) }
 
 var token = base32.NewEncoding("abcdefghijklmnopqrstuvwxyz234567").WithPadding(base32.NoPadding)
 
-// get returns the record of a key and its revision. Errors: ErrNotFound.
+// get returns the record of a key and its revision. Errors: gateway.ErrNotFound.
 func (b *bucket) get(ctx context.Context, key string) ([]byte, uint64, error) {
 	r, err := b.st.Last(ctx, b.prefix+key)
 	if err != nil {
@@ -58,7 +59,7 @@ func (b *bucket) get(ctx context.Context, key string) ([]byte, uint64, error) {
 
 // put stores the record of a key. If the caller goes, that does not end it.
 //
-// Killed before it returns: the record is the old one or the new one. Errors: ErrFull.
+// Killed before it returns: the record is the old one or the new one. Errors: gateway.ErrFull.
 func (b *bucket) put(ctx context.Context, key string, data []byte) error {
 	_, err := b.store(ctx, &stream.Message{Subject: b.prefix + key, Data: data}, b.st.Put)
 	return err
@@ -67,8 +68,8 @@ func (b *bucket) put(ctx context.Context, key string, data []byte) error {
 // replace stores the record of a key in the place of the one with this revision (0:
 // there is none), and returns the new revision.
 //
-// Killed before it returns: the record is the old one or the new one. Errors: ErrFull,
-// ErrChanged.
+// Killed before it returns: the record is the old one or the new one. Errors: gateway.ErrFull,
+// gateway.ErrChanged.
 func (b *bucket) replace(ctx context.Context, key string, data []byte, revision uint64) (uint64, error) {
 	return b.store(ctx, &stream.Message{Subject: b.prefix + key, Data: data}, func(ctx context.Context, m *stream.Message) (uint64, error) {
 		return b.st.Replace(ctx, m, revision)
@@ -114,7 +115,7 @@ func (b *bucket) keys(ctx context.Context, prefix string) iter.Seq2[string, erro
 // getJSON reads the record of a key into v, which stays as it is if there is none.
 func (b *bucket) getJSON(ctx context.Context, key string, v any) (revision uint64, err error) {
 	data, revision, err := b.get(ctx, key)
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, gateway.ErrNotFound) {
 		return 0, nil
 	}
 	if err == nil {

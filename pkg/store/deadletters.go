@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/store/internal/stream"
 )
@@ -56,7 +57,7 @@ func isToken(id string) bool { return id != "" && !strings.ContainsAny(id, ".*> 
 // Killed before it returns: the original is still where it was, and becomes a dead
 // letter again.
 //
-// Errors: ErrFull.
+// Errors: gateway.ErrFull.
 func (s *Store) PutDeadLetter(ctx context.Context, d *DeadLetter) error {
 	if !isToken(d.ID) {
 		return fmt.Errorf("store a dead letter: %q is not an id", d.ID)
@@ -72,14 +73,14 @@ func (s *Store) PutDeadLetter(ctx context.Context, d *DeadLetter) error {
 	return err
 }
 
-// DeadLetter returns a dead letter and its place. Errors: ErrNotFound.
+// DeadLetter returns a dead letter and its place. Errors: gateway.ErrNotFound.
 func (s *Store) DeadLetter(ctx context.Context, id string) (DeadLetter, uint64, error) {
 	if !isToken(id) {
-		return DeadLetter{}, 0, ErrNotFound
+		return DeadLetter{}, 0, gateway.ErrNotFound
 	}
 	r, err := s.dead.Last(ctx, deadPrefix+"*."+id)
-	if errors.Is(err, ErrNotFound) {
-		return DeadLetter{}, 0, ErrNotFound
+	if errors.Is(err, gateway.ErrNotFound) {
+		return DeadLetter{}, 0, gateway.ErrNotFound
 	}
 	var d DeadLetter
 	if err == nil {
@@ -98,7 +99,7 @@ func (s *Store) DeadLetters(ctx context.Context, f deliverylog.Filter) (list []D
 	var before uint64
 	if f.Cursor != "" {
 		if before, err = strconv.ParseUint(f.Cursor, 10, 64); err != nil {
-			return nil, "", fmt.Errorf("%w: it is not the cursor of a list of dead letters", ErrCursor)
+			return nil, "", fmt.Errorf("%w: it is not the cursor of a list of dead letters", gateway.ErrCursor)
 		}
 	}
 	subject := deadPrefix + "*.*"
@@ -131,10 +132,10 @@ func (s *Store) DeadLetters(ctx context.Context, f deliverylog.Filter) (list []D
 // RemoveDeadLetter removes the dead letter at a place, which was replayed or dropped.
 // One of the same id that was stored meanwhile has another place, and stays.
 //
-// Killed before it returns: it may still be there. Errors: ErrNotFound.
+// Killed before it returns: it may still be there. Errors: gateway.ErrNotFound.
 func (s *Store) RemoveDeadLetter(ctx context.Context, seq uint64) error {
 	err := s.dead.Delete(ctx, seq)
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return fmt.Errorf("remove a dead letter: %w", err)
 	}
 	return err

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap/zaptest"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 )
@@ -92,12 +93,12 @@ func TestDeadLetters(t *testing.T) {
 	if err != nil || next != "" || len(list) != 2 || list[0].ID != dead(150, "").ID {
 		t.Errorf("%+v, %q, %v", list, next, err)
 	}
-	if _, _, err := s.DeadLetters(t.Context(), deliverylog.Filter{Cursor: "x"}); !errors.Is(err, store.ErrCursor) {
+	if _, _, err := s.DeadLetters(t.Context(), deliverylog.Filter{Cursor: "x"}); !errors.Is(err, gateway.ErrCursor) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
 
 	putDeadLetter(t, s, want) // by who was faster
-	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
+	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("the place of one that was buried again: %v", err)
 	}
 	if _, seq, err = s.DeadLetter(t.Context(), want.ID); err != nil {
@@ -106,11 +107,11 @@ func TestDeadLetters(t *testing.T) {
 	if err := s.RemoveDeadLetter(t.Context(), seq); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, store.ErrNotFound) {
+	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
 	for _, id := range []string{want.ID, "evt_*", ">", "", "a.b"} {
-		if _, _, err := s.DeadLetter(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
+		if _, _, err := s.DeadLetter(t.Context(), id); !errors.Is(err, gateway.ErrNotFound) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}

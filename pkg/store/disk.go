@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -37,9 +38,9 @@ func (s *Store) refusesHistory() error {
 func (s *Store) checkDisk() {
 	var err error
 	if free, keep := s.Room(); free < keep {
-		err = fmt.Errorf("%w: the disk of store.dir has %d MiB left, of which %d are kept free", ErrFull, free>>20, keep>>20)
+		err = fmt.Errorf("%w: the disk of store.dir has %d MiB left, of which %d are kept free", gateway.ErrFull, free>>20, keep>>20)
 	} else if held := s.held.Load(); held > eventBytes(&s.o) {
-		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", ErrFull, held>>20, eventBytes(&s.o)>>20)
+		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", gateway.ErrFull, held>>20, eventBytes(&s.o)>>20)
 	}
 	was := s.full.Load()
 	switch {

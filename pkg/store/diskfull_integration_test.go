@@ -14,6 +14,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -88,7 +89,7 @@ func TestDiskFull(t *testing.T) {
 		switch {
 		case err == nil:
 			kept[r.ID] = true
-		case errors.Is(err, store.ErrFull):
+		case errors.Is(err, gateway.ErrFull):
 			refused++
 		default:
 			t.Fatalf("an error that does not say the store is full: %v", err)

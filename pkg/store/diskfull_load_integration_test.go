@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -44,7 +45,7 @@ func TestDiskFullUnderLoad(t *testing.T) {
 			if err != nil {
 				flying.Done()
 			}
-			return !errors.Is(err, store.ErrFull)
+			return !errors.Is(err, gateway.ErrFull)
 		}
 		until := func(want bool) {
 			tick := time.NewTicker(50 * time.Microsecond)

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -43,7 +44,7 @@ func TestDiskFullRefusedIsGone(t *testing.T) {
 				}
 			}); err != nil {
 				flying.Done()
-				return !errors.Is(err, store.ErrFull)
+				return !errors.Is(err, gateway.ErrFull)
 			}
 			return true
 		}

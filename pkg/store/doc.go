@@ -36,7 +36,7 @@
 // a power cut but for the last second; with [SyncAlways] it survives both. Each function
 // that stores says what is there if the process is killed before it returns.
 //
-// A disk that is nearly full is recognised before it is: [ErrFull]. A write that fails
+// A disk that is nearly full is recognised before it is: [gateway.ErrFull]. A write that fails
 // all the same breaks the streams of the embedded server for good, so the server is
 // started again on the same files when there is room; nothing that was said to be stored
 // is lost by that, and what was refused is removed (disk.go, recover.go). If the server hangs

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -52,7 +53,7 @@ func idempotencyKey(key string) string {
 // Killed before it returns: the request may be stored; who repeats it gets the
 // stanza id that was stored.
 //
-// Errors: ErrFull.
+// Errors: gateway.ErrFull.
 func (k *IdempotencyKeys) Begin(ctx context.Context, key string, r IdempotentRequest) (stored IdempotentRequest, created bool, err error) {
 	at := idempotencyKey(key)
 	if k.crowded(at, uint32(len(r.ID)+len(r.Hash))+200) { // what is known must not go for itself
@@ -62,7 +63,7 @@ func (k *IdempotencyKeys) Begin(ctx context.Context, key string, r IdempotentReq
 	}
 	for range 3 { // what is there may expire in between
 		err = k.put(ctx, at, r, func(ctx context.Context, m *stream.Message) (uint64, error) { return k.st.Replace(ctx, m, 0) })
-		if !errors.Is(err, ErrChanged) {
+		if !errors.Is(err, gateway.ErrChanged) {
 			return r, err == nil, err
 		}
 		if revision, err := k.getJSON(ctx, at, &stored); err != nil || revision > 0 {
@@ -76,7 +77,7 @@ func (k *IdempotencyKeys) Begin(ctx context.Context, key string, r IdempotentReq
 // anew.
 //
 // Killed before it returns: the request is known without its answer, and is
-// done again with the same stanza id. Errors: ErrFull.
+// done again with the same stanza id. Errors: gateway.ErrFull.
 func (k *IdempotencyKeys) End(ctx context.Context, key string, r IdempotentRequest) error {
 	return k.put(ctx, idempotencyKey(key), r, k.st.Put)
 }

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -167,7 +168,7 @@ func (k *IdempotencyKeys) largest(now time.Time) *callerRequests {
 // makeRoom makes room for a record, by removing answered ones: of the caller's over his
 // share, of the one with the most where all is full. k.mu is held.
 //
-// Killed at any point: what is removed is removed. Errors: ErrFull.
+// Killed at any point: what is removed is removed. Errors: gateway.ErrFull.
 func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32) error {
 	own, now := k.of(key), time.Now()
 	k.expire(own, now)
@@ -176,17 +177,17 @@ func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32)
 		switch {
 		case own.bytes+int64(size) > k.most/requestShare:
 			if len(own.answered) == 0 {
-				return fmt.Errorf("%w: this caller has a quarter of the room for Idempotency-Keys, and none of his requests has its answer yet", ErrFull)
+				return fmt.Errorf("%w: this caller has a quarter of the room for Idempotency-Keys, and none of his requests has its answer yet", gateway.ErrFull)
 			}
 		case k.bytes+int64(size) > k.most:
 			if from = k.largest(now); from == nil {
-				return fmt.Errorf("%w: there is no more room for Idempotency-Keys", ErrFull)
+				return fmt.Errorf("%w: there is no more room for Idempotency-Keys", gateway.ErrFull)
 			}
 		default:
 			return nil
 		}
 		oldest := from.answered[0]
-		if err := k.st.Delete(ctx, oldest.seq); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := k.st.Delete(ctx, oldest.seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 			return fmt.Errorf("remove a request: %w", err)
 		}
 		from.answered = from.answered[1:]

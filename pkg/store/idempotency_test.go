@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -71,7 +72,7 @@ func TestRequestsAreBounded(t *testing.T) {
 	for ; n < 100 && full == nil; n++ {
 		_, _, full = s.IdempotencyKeys().Begin(t.Context(), strings.Repeat("k", n+1), large)
 	}
-	if !errors.Is(full, store.ErrFull) {
+	if !errors.Is(full, gateway.ErrFull) {
 		t.Fatalf("after %d: %v", n, full)
 	}
 	if _, created, err := s.IdempotencyKeys().Begin(t.Context(), "k", large); created || err != nil {
@@ -142,7 +143,7 @@ func TestUnansweredRequestsFillOneShare(t *testing.T) {
 	for ; n < 1000 && full == nil; n++ {
 		_, _, full = s.IdempotencyKeys().Begin(t.Context(), fmt.Sprintf("greedy\x00%d", n), large)
 	}
-	if !errors.Is(full, store.ErrFull) {
+	if !errors.Is(full, gateway.ErrFull) {
 		t.Fatalf("after %d: %v", n, full)
 	}
 	if _, created, err := s.IdempotencyKeys().Begin(t.Context(), "greedy\x000", large); created || err != nil {

@@ -59,7 +59,7 @@ func outSubject(component string) string { return "out." + Conversation(componen
 // PutOutgoing stores a stanza and returns when it is on disk.
 //
 // Killed before it returns: the stanza is stored, and is sent, or is not; nobody was
-// told that it is. Errors: ErrFull over a bound of the outbox.
+// told that it is. Errors: gateway.ErrFull over a bound of the outbox.
 func (s *Store) PutOutgoing(ctx context.Context, r Outgoing) error {
 	if err := s.refuses(); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"sync"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -46,7 +47,7 @@ func (p *publisher) add(a *stream.Append) error {
 	case p.closed:
 		return ErrClosed
 	case len(p.queue) >= maxWaiting || p.bytes+len(a.Data) > maxWaitingBytes:
-		return fmt.Errorf("%w: too much waits to be stored", ErrFull)
+		return fmt.Errorf("%w: too much waits to be stored", gateway.ErrFull)
 	}
 	p.queue = append(p.queue, *a)
 	p.bytes += len(a.Data)

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -115,7 +116,7 @@ func (q *Queue) Backlog() map[string]int {
 // Killed between Append and done: the event is lost, as if it had still been
 // in the socket; XEP-0114 has no acknowledgements.
 //
-// Errors: ErrFull, also over the sender's share; ErrClosed.
+// Errors: gateway.ErrFull, also over the sender's share; ErrClosed.
 func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 	a := stream.Append{
 		Subject: q.subject(r.Conversation), Data: r.data(), Result: q.onResult,
@@ -156,7 +157,7 @@ type charge struct {
 	size   int64
 }
 
-var errSender = fmt.Errorf("%w: what waits of this sender takes a quarter of it, his share", ErrFull)
+var errSender = fmt.Errorf("%w: what waits of this sender takes a quarter of it, his share", gateway.ErrFull)
 
 // refund gives back what an event has taken of its sender's share; q.mu is held.
 func (q *Queue) refund(seq uint64) {
@@ -202,7 +203,7 @@ func (q *Queue) discardUnacknowledged(ctx context.Context) error {
 	from := q.top + 1
 	q.mu.Unlock()
 	for seq := from; seq <= state.Last; seq++ {
-		if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, ErrNotFound) {
+		if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 			return fmt.Errorf("queue %s: remove what was refused: %w", q.name, err)
 		}
 	}
@@ -230,7 +231,7 @@ func (q *Queue) Ack(conversation string, seq uint64) {
 
 // Drop removes one event, out of its order.
 func (q *Queue) Drop(ctx context.Context, seq uint64) error {
-	if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, ErrNotFound) {
+	if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return fmt.Errorf("remove an event: %w", err)
 	}
 	q.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"iter"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -31,7 +32,7 @@ func rosterKey(user, host string) string { return readable(host) + "." + readabl
 // if there is none.
 func (r *Rosters) Get(ctx context.Context, user, host string) ([]byte, uint64, error) {
 	data, revision, err := r.records.get(ctx, rosterKey(user, host))
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, gateway.ErrNotFound) {
 		err = nil
 	}
 	return data, revision, err
@@ -41,7 +42,7 @@ func (r *Rosters) Get(ctx context.Context, user, host string) ([]byte, uint64, e
 // there is none), and returns the new revision.
 //
 // Killed before it returns: the record is the old one or the new one.
-// Errors: ErrChanged, ErrFull.
+// Errors: gateway.ErrChanged, gateway.ErrFull.
 func (r *Rosters) Put(ctx context.Context, user, host string, record []byte, revision uint64) (uint64, error) {
 	return r.records.replace(ctx, rosterKey(user, host), record, revision)
 }
@@ -72,7 +73,7 @@ func (r *Rosters) PutJob(ctx context.Context, id string, data []byte) error {
 // Job returns what is stored of a roster job; nil if there is none.
 func (r *Rosters) Job(ctx context.Context, id string) ([]byte, error) {
 	data, _, err := r.jobs.get(ctx, readable(id))
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, gateway.ErrNotFound) {
 		err = nil
 	}
 	return data, err

@@ -5,7 +5,7 @@ import (
 	"slices"
 	"testing"
 
-	"stanzahook/pkg/store"
+	"stanzahook/pkg/gateway"
 )
 
 func TestRosters(t *testing.T) {
@@ -20,14 +20,14 @@ func TestRosters(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("another"), 0); !errors.Is(err, store.ErrChanged) {
+	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("another"), 0); !errors.Is(err, gateway.ErrChanged) {
 		t.Errorf("a second first: %v", err)
 	}
 	second, err := s.Rosters().Put(ctx, "john", "example.com", []byte("two"), first)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("late"), first); !errors.Is(err, store.ErrChanged) {
+	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("late"), first); !errors.Is(err, gateway.ErrChanged) {
 		t.Errorf("over an old revision: %v", err)
 	}
 	for _, at := range [][2]string{{"jérôme.*>", "example.com"}, {"john", "example.org"}} {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -107,12 +108,12 @@ func (s *SentMessages) End(ctx context.Context, end SentMessage) error {
 }
 
 // Get returns the message of an id that was accepted last; of one caller, or of
-// any if it is empty. Errors: ErrNotFound.
+// any if it is empty. Errors: gateway.ErrNotFound.
 func (s *SentMessages) Get(ctx context.Context, id, caller string) (SentMessage, error) {
 	var known SentMessage
 	revision, err := s.getJSON(ctx, sentKey(id, "", "", caller), &known)
 	if err == nil && revision == 0 {
-		err = ErrNotFound
+		err = gateway.ErrNotFound
 	}
 	return known, err
 }
@@ -140,7 +141,7 @@ func (s *SentMessages) change(ctx context.Context, key string, isNew bool, next 
 		if err != nil {
 			return err
 		}
-		if _, err = s.replace(ctx, at, data, revision); !errors.Is(err, ErrChanged) || ctx.Err() != nil {
+		if _, err = s.replace(ctx, at, data, revision); !errors.Is(err, gateway.ErrChanged) || ctx.Err() != nil {
 			return err
 		}
 		// another one was faster

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -30,7 +31,7 @@ func TestSent(t *testing.T) {
 	is := func(want store.SentState, caller string) {
 		t.Helper()
 		got, err := s.SentMessages().Get(t.Context(), "1", caller)
-		if want == "" && errors.Is(err, store.ErrNotFound) {
+		if want == "" && errors.Is(err, gateway.ErrNotFound) {
 			return
 		}
 		if err != nil || got.State != want {

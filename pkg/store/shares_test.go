@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap/zaptest"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -42,7 +43,7 @@ func TestShareOfASender(t *testing.T) {
 	n := 0
 	for ; n <= most; n++ {
 		if err := put(queues[n%2], "mallory@example.com", n); err != nil {
-			if !errors.Is(err, store.ErrFull) || !strings.Contains(err.Error(), "share") {
+			if !errors.Is(err, gateway.ErrFull) || !strings.Contains(err.Error(), "share") {
 				t.Errorf("%d: %v", n, err)
 			}
 			break

@@ -100,17 +100,8 @@ type Store struct {
 var (
 	// ErrLocked means that another process has the directory open.
 	ErrLocked = errors.New("another stanzahook is using this directory")
-	// ErrFull means that the bounds of the store, or of what waits in front of
-	// it, are reached, or that the disk is full.
-	ErrFull = stream.ErrFull
 	// ErrClosed means that the store is closing.
 	ErrClosed = errors.New("the store is closed")
-	// ErrNotFound means that there is nothing of this id, or not any more.
-	ErrNotFound = stream.ErrNotFound
-	// ErrChanged means that what should be replaced is not what is stored any more.
-	ErrChanged = stream.ErrChanged
-	// ErrCursor means that a cursor is not one that was given out.
-	ErrCursor = errors.New("the cursor is wrong")
 )
 
 // Open opens the store in a directory, and recovers it if the process before

@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest"
 	"go.uber.org/zap/zaptest/observer"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -189,7 +190,7 @@ func TestFullConversationIsRefused(t *testing.T) {
 			}
 		}
 		for range 500 {
-			if err := <-errs; errors.Is(err, store.ErrFull) {
+			if err := <-errs; errors.Is(err, gateway.ErrFull) {
 				refused++
 			} else if err != nil {
 				t.Fatal(err)
@@ -276,7 +277,7 @@ func TestOutbox(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := put(9, "b.example.com"); !errors.Is(err, store.ErrFull) {
+	if err := put(9, "b.example.com"); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("over the bound: %v", err)
 	}
 	s.Close()

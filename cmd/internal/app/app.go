@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -322,16 +321,7 @@ func (ls links) Send(domain string, s *stanza.Stanza, more bool, done func(error
 	if more {
 		send = l.SendWithMore
 	}
-	err := send(s, func(err error) {
-		if errors.Is(err, component.ErrRejected) {
-			err = delivery.ErrRejected
-		}
-		done(err)
-	})
-	if errors.Is(err, component.ErrBusy) {
-		return delivery.ErrBusy
-	}
-	return err
+	return send(s, done)
 }
 
 // DrainTime is how long the stop may take.

@@ -25,7 +25,7 @@ func (d *deliveries) List(ctx context.Context, f delivery.Filter) ([]delivery.De
 	}
 	logged, next, err := d.store.DeliveryLog().List(ctx, f)
 	if err != nil {
-		return nil, "", forAPI(err)
+		return nil, "", err
 	}
 	var all []delivery.Delivery
 	seen := make(map[string]bool, len(logged))

@@ -7,7 +7,7 @@ import (
 	"slices"
 	"time"
 
-	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
@@ -23,28 +23,28 @@ func (d *deliveries) Replay(ctx context.Context, id string) error {
 	if err == nil {
 		return d.revive(ctx, &dead, seq)
 	}
-	if !errors.Is(err, store.ErrNotFound) {
+	if !errors.Is(err, gateway.ErrNotFound) {
 		return err
 	}
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	switch {
-	case errors.Is(err, store.ErrNotFound):
+	case errors.Is(err, gateway.ErrNotFound):
 		if _, waiting, err := d.find(ctx, id, ""); err != nil || waiting {
 			return errors.Join(err, errInQueue)
 		}
-		return forAPI(err)
+		return err
 	case err != nil:
 		return err
 	case waits(logged.State):
 		return errInQueue
 	case logged.Stanza == "":
-		return fmt.Errorf("%w: the log does not have its stanza any more", v1.ErrConflict)
+		return fmt.Errorf("%w: the log does not have its stanza any more", gateway.ErrConflict)
 	}
 	r := store.Record{ID: logged.ID, Component: logged.Component, Received: logged.Received, Stanza: logged.Stanza}
 	return d.enqueue(ctx, &r, logged)
 }
 
-var errInQueue = fmt.Errorf("%w: it is in the queue already", v1.ErrConflict)
+var errInQueue = fmt.Errorf("%w: it is in the queue already", gateway.ErrConflict)
 
 // revive replays a dead letter, which is at a place: it may die again before
 // it is removed here, and is then at another.
@@ -59,9 +59,9 @@ func (d *deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uin
 		err = d.enqueue(ctx, &dead.Record, ofDeadLog(dead))
 	}
 	if err != nil {
-		return forAPI(err)
+		return err
 	}
-	if err := d.store.RemoveDeadLetter(ctx, seq); err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err := d.store.RemoveDeadLetter(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -73,16 +73,16 @@ func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was deliveryl
 	w := d.worker(was.Endpoint)
 	switch {
 	case w == nil:
-		return fmt.Errorf("%w: the endpoint %s is not in the configuration any more", v1.ErrConflict, was.Endpoint)
+		return fmt.Errorf("%w: the endpoint %s is not in the configuration any more", gateway.ErrConflict, was.Endpoint)
 	case !w.Endpoint().Queued:
-		return fmt.Errorf("%w: the endpoint %s has no queue (delivery: direct)", v1.ErrConflict, was.Endpoint)
+		return fmt.Errorf("%w: the endpoint %s has no queue (delivery: direct)", gateway.ErrConflict, was.Endpoint)
 	}
 	again := *r
 	again.Since = time.Now()
 	d.log(r, was, deliverylog.Queued, "replayed by an operator")
 	if err := w.Replay(ctx, again); err != nil {
 		d.log(r, was, was.State, was.Reason)
-		return forAPI(err)
+		return err
 	}
 	return nil
 }
@@ -94,7 +94,7 @@ func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was deliveryl
 // letters still.
 func (d *deliveries) ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error) {
 	if d.worker(endpoint) == nil {
-		return 0, v1.ErrNotFound
+		return 0, gateway.ErrNotFound
 	}
 	f := deliverylog.Filter{Endpoint: endpoint, Limit: deliverylog.MaxLimit}
 	if !since.IsZero() {
@@ -104,7 +104,7 @@ func (d *deliveries) ReplayAll(ctx context.Context, endpoint string, since time.
 	for more := true; more; more = f.Cursor != "" {
 		list, next, err := d.store.DeadLetters(ctx, f)
 		if err != nil {
-			return 0, forAPI(err)
+			return 0, err
 		}
 		for i := range list {
 			ids = append(ids, list[i].ID)
@@ -115,7 +115,7 @@ func (d *deliveries) ReplayAll(ctx context.Context, endpoint string, since time.
 	n := 0
 	for _, id := range ids {
 		dead, seq, err := d.store.DeadLetter(ctx, id)
-		if errors.Is(err, store.ErrNotFound) {
+		if errors.Is(err, gateway.ErrNotFound) {
 			continue // replayed or dropped meanwhile
 		}
 		if err == nil {

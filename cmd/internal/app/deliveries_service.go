@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"stanzahook/component/outbox"
-	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
@@ -40,7 +40,7 @@ func newDeliveries(s *store.Store, workers []*delivery.Worker, boxes map[string]
 	d := &deliveries{store: s, resend: func(ctx context.Context, component string, s *stanza.Stanza) error {
 		box, ok := boxes[component]
 		if !ok {
-			return fmt.Errorf("%w: the component %s is not in the configuration any more", v1.ErrConflict, component)
+			return fmt.Errorf("%w: the component %s is not in the configuration any more", gateway.ErrConflict, component)
 		}
 		_, err := box.Send(ctx, "", s)
 		return err
@@ -60,26 +60,11 @@ func (d *deliveries) worker(endpoint string) deliveryWorker {
 	return nil
 }
 
-// forAPI says in the words of the HTTP side what kept the store.
-func forAPI(err error) error {
-	for _, pair := range [...]struct{ is, as error }{
-		{store.ErrNotFound, v1.ErrNotFound},
-		{store.ErrCursor, v1.ErrCursor},
-		{store.ErrFull, v1.ErrFull},
-		{outbox.ErrFull, v1.ErrFull},
-	} {
-		if errors.Is(err, pair.is) {
-			return fmt.Errorf("%w: %w", pair.as, err)
-		}
-	}
-	return err
-}
-
 // Get implements v1.Deliveries. The queue knows best what waits, the dead
 // letters what died, and the log the rest.
 func (d *deliveries) Get(ctx context.Context, id string) (delivery.Delivery, error) {
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
-	if err != nil && !errors.Is(err, store.ErrNotFound) {
+	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return delivery.Delivery{}, err
 	}
 	known := err == nil
@@ -100,8 +85,8 @@ func (d *deliveries) Get(ctx context.Context, id string) (delivery.Delivery, err
 				dead.Attempts = logged.Attempts
 			}
 			return ofDead(&dead), nil
-		case !known || !errors.Is(err, store.ErrNotFound):
-			return delivery.Delivery{}, forAPI(err)
+		case !known || !errors.Is(err, gateway.ErrNotFound):
+			return delivery.Delivery{}, err
 		}
 	}
 	return logged, nil
@@ -154,12 +139,12 @@ func (d *deliveries) Drop(ctx context.Context, id string) error {
 	dead, seq, err := d.store.DeadLetter(ctx, id)
 	if err == nil {
 		if err := d.store.RemoveDeadLetter(ctx, seq); err != nil {
-			return forAPI(err)
+			return err
 		}
 		d.log(&dead.Record, ofDeadLog(&dead), deliverylog.Dropped, "dead letter removed by an operator")
 		return nil
 	}
-	if !errors.Is(err, store.ErrNotFound) {
+	if !errors.Is(err, gateway.ErrNotFound) {
 		return err
 	}
 	for _, w := range d.workers {
@@ -167,16 +152,16 @@ func (d *deliveries) Drop(ctx context.Context, id string) error {
 		case err == nil:
 			return nil
 		case errors.Is(err, delivery.ErrInFlight):
-			return fmt.Errorf("%w: %w; try again when it has ended", v1.ErrConflict, err)
+			return fmt.Errorf("%w: %w; try again when it has ended", gateway.ErrConflict, err)
 		case !errors.Is(err, delivery.ErrUnknown):
-			return forAPI(err)
+			return err
 		}
 	}
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil {
-		return forAPI(err)
+		return err
 	}
-	return fmt.Errorf("%w: it does not wait; its state is %q", v1.ErrConflict, logged.State)
+	return fmt.Errorf("%w: it does not wait; its state is %q", gateway.ErrConflict, logged.State)
 }
 
 // log writes what an operator did. The log is written out at once: he may ask
@@ -223,7 +208,7 @@ func byID(a, b delivery.Delivery) int { return strings.Compare(b.ID, a.ID) }
 func (d *deliveries) DeadLetters(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
 	list, next, err := d.store.DeadLetters(ctx, f)
 	if err != nil {
-		return nil, "", forAPI(err)
+		return nil, "", err
 	}
 	var all []delivery.Delivery
 	for i := range list {

@@ -11,8 +11,8 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
-	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
@@ -193,7 +193,7 @@ func TestReplay(t *testing.T) {
 			t.Fatal(err)
 		}
 		d.expect(r.ID, "queued", r.Stanza)
-		if err := d.Replay(t.Context(), r.ID); !errors.Is(err, v1.ErrConflict) {
+		if err := d.Replay(t.Context(), r.ID); !errors.Is(err, gateway.ErrConflict) {
 			t.Errorf("while it is queued: %v", err)
 		}
 	}
@@ -206,17 +206,17 @@ func TestReplay(t *testing.T) {
 		t.Errorf("of the outbox: %v, %v", d.sent, err)
 	}
 	for name, r := range map[string]store.Record{"not configured": d.died(4, "gone"), "direct": d.died(5, "direct"), "not tried yet": d.waits(6)} {
-		if err := d.Replay(t.Context(), r.ID); !errors.Is(err, v1.ErrConflict) {
+		if err := d.Replay(t.Context(), r.ID); !errors.Is(err, gateway.ErrConflict) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 	unknown := d.record(9)
-	if err := d.Replay(t.Context(), unknown.ID); !errors.Is(err, v1.ErrNotFound) {
+	if err := d.Replay(t.Context(), unknown.ID); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("unknown: %v", err)
 	}
-	d.echo.err = store.ErrFull
+	d.echo.err = gateway.ErrFull
 	full := d.died(7, "echo")
-	if err := d.Replay(t.Context(), full.ID); !errors.Is(err, v1.ErrFull) {
+	if err := d.Replay(t.Context(), full.ID); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("full: %v", err)
 	}
 	d.expect(full.ID, "dead", full.Stanza)
@@ -259,7 +259,7 @@ func TestReplayAllInTheirOrder(t *testing.T) {
 	if n, err := d.ReplayAll(t.Context(), "echo", time.Time{}); n != 0 || err != nil {
 		t.Errorf("again: %d, %v", n, err)
 	}
-	if _, err := d.ReplayAll(t.Context(), "gone", time.Time{}); !errors.Is(err, v1.ErrNotFound) {
+	if _, err := d.ReplayAll(t.Context(), "gone", time.Time{}); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("of nobody: %v", err)
 	}
 }
@@ -274,15 +274,15 @@ func TestDrop(t *testing.T) {
 		}
 	}
 	d.expect(dead.ID, "dropped", dead.Stanza)
-	if _, err := d.Get(t.Context(), waiting.ID); !errors.Is(err, v1.ErrNotFound) {
+	if _, err := d.Get(t.Context(), waiting.ID); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("after it was dropped: %v", err)
 	}
 	for name, r := range map[string]store.Record{"in flight": busy, "delivered": delivered} {
-		if err := d.Drop(t.Context(), r.ID); !errors.Is(err, v1.ErrConflict) {
+		if err := d.Drop(t.Context(), r.ID); !errors.Is(err, gateway.ErrConflict) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
-	if err := d.Drop(t.Context(), "evt_x"); !errors.Is(err, v1.ErrNotFound) {
+	if err := d.Drop(t.Context(), "evt_x"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("unknown: %v", err)
 	}
 }

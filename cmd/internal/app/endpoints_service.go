@@ -12,6 +12,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/store"
 )
@@ -62,7 +63,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 	w := s.worker(name)
 	if w == nil {
-		return v1.Endpoint{}, v1.ErrNotFound
+		return v1.Endpoint{}, gateway.ErrNotFound
 	}
 	return s.describe(ctx, w)
 }
@@ -121,10 +122,10 @@ func timeOrNil(t time.Time) *time.Time {
 func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error) {
 	w := s.worker(name)
 	if w == nil {
-		return v1.TestResult{}, v1.ErrNotFound
+		return v1.TestResult{}, gateway.ErrNotFound
 	}
 	if w.Endpoint().Pulled() {
-		return v1.TestResult{}, fmt.Errorf("%w: the endpoint has no url", v1.ErrConflict)
+		return v1.TestResult{}, fmt.Errorf("%w: the endpoint has no url", gateway.ErrConflict)
 	}
 	domain := w.Endpoint().Component
 	if domain == "" {
@@ -149,16 +150,16 @@ func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error
 func (s *endpoints) Enable(ctx context.Context, name string) error {
 	w := s.worker(name)
 	if w == nil {
-		return v1.ErrNotFound
+		return gateway.ErrNotFound
 	}
-	return forAPI(w.Enable(ctx))
+	return w.Enable(ctx)
 }
 
 // Disable implements v1.Endpoints.
 func (s *endpoints) Disable(ctx context.Context, name, reason string) error {
 	w := s.worker(name)
 	if w == nil {
-		return v1.ErrNotFound
+		return gateway.ErrNotFound
 	}
-	return forAPI(w.Disable(ctx, reason))
+	return w.Disable(ctx, reason)
 }

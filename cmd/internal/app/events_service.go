@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 )
 
 // events implements v1.Events over the workers.
@@ -21,9 +22,9 @@ func (s events) puller(name string) (*delivery.Puller, error) {
 		if p := w.Pull(); p != nil {
 			return p, nil
 		}
-		return nil, fmt.Errorf("%w: the endpoint has a url, and its events are sent there; only those of an endpoint without url are pulled", v1.ErrConflict)
+		return nil, fmt.Errorf("%w: the endpoint has a url, and its events are sent there; only those of an endpoint without url are pulled", gateway.ErrConflict)
 	}
-	return nil, v1.ErrNotFound
+	return nil, gateway.ErrNotFound
 }
 
 // Read implements v1.Events.
@@ -34,7 +35,7 @@ func (s events) Read(ctx context.Context, endpoint, cursor string) (v1.EventRead
 	}
 	r, err := p.Read(ctx, cursor)
 	if err != nil {
-		return nil, pullError(err)
+		return nil, err
 	}
 	return eventReader{r}, nil
 }
@@ -45,7 +46,7 @@ func (s events) Ack(ctx context.Context, endpoint, cursor string) error {
 	if err != nil {
 		return err
 	}
-	return pullError(p.Ack(ctx, cursor))
+	return p.Ack(ctx, cursor)
 }
 
 // hangup ends the requests that wait for events, which else would hold up the
@@ -69,26 +70,11 @@ func (r eventReader) Next(ctx context.Context, n int, wait time.Duration) ([]del
 	}{
 		{delivery.ErrReplaced, v1.EndReplaced},
 		{delivery.ErrDisabled, v1.EndDisabled},
-		{delivery.ErrStopping, v1.EndStopping},
+		{gateway.ErrStopping, v1.EndStopping},
 	} {
 		if errors.Is(err, end.is) {
 			return nil, v1.Ended{Reason: end.reason, Detail: err.Error()}
 		}
 	}
 	return list, err
-}
-
-// pullError says in the words of the HTTP side why events cannot be pulled.
-func pullError(err error) error {
-	for _, pair := range [...]struct{ is, as error }{
-		{delivery.ErrCursor, v1.ErrCursor},
-		{delivery.ErrBusy, v1.ErrLater},
-		{delivery.ErrStopping, v1.ErrLater},
-		{delivery.ErrDisabled, v1.ErrConflict},
-	} {
-		if errors.Is(err, pair.is) {
-			return fmt.Errorf("%w: %w", pair.as, err)
-		}
-	}
-	return err
 }

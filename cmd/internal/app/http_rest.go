@@ -2,16 +2,14 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
 
-	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
-	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
@@ -32,9 +30,9 @@ func (d sender) Send(ctx context.Context, s *stanza.Stanza) error {
 	watch := d.bounces.Expect(s.From, s.To, s.ID)
 	_, err := d.between.give(ctx, d.log, d.outboxes, s)
 	if back := watch.End(); back != nil && err == nil {
-		return &rest.Bounced{Stanza: back}
+		return &gateway.Bounced{Stanza: back}
 	}
-	return restError(err)
+	return err
 }
 
 // archiver is what HTTP callers ask archives by.
@@ -46,7 +44,7 @@ type archiver struct {
 // Query implements rest.Archiver.
 func (a archiver) Query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
 	all, err := a.Collector.Query(ctx, s, a.ask.Request)
-	return all, restError(err)
+	return all, err
 }
 
 // requester is what HTTP callers ask IQs by.
@@ -62,26 +60,5 @@ func (q requester) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanz
 		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
 	answer, err := ask(ctx, q.log, l, s)
-	return answer, restError(err)
-}
-
-// restError says in the words of the HTTP side what kept the XMPP side.
-func restError(err error) error {
-	for _, pair := range [...]struct{ is, as error }{
-		{component.ErrUnconfirmed, rest.ErrUnconfirmed},
-		{outbox.ErrFull, rest.ErrFull},
-		{component.ErrRejected, rest.ErrRejected},
-		{component.ErrDown, rest.ErrDown},
-		{component.ErrBusy, rest.ErrBusy},
-		{component.ErrPending, rest.ErrBusy},
-		{component.ErrSameID, rest.ErrDuplicateID},
-		{archive.ErrBusy, rest.ErrBusy},
-		{archive.ErrSameID, rest.ErrDuplicateID},
-		{archive.ErrTooMuch, rest.ErrTooMuch},
-	} {
-		if errors.Is(err, pair.is) {
-			return pair.as
-		}
-	}
-	return err
+	return answer, err
 }

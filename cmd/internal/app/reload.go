@@ -15,6 +15,7 @@ import (
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/webhook"
 )
 
@@ -73,7 +74,7 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 	// The stop waits for requests that are under way, and so for this one: it
 	// must not wait for the stop.
 	if !a.reloadMu.TryLock() {
-		return nil, fmt.Errorf("%w: the configuration is being read already, or stanzahook is stopping", v1.ErrConflict)
+		return nil, fmt.Errorf("%w: the configuration is being read already, or stanzahook is stopping", gateway.ErrConflict)
 	}
 	defer a.reloadMu.Unlock()
 	if fixed := needRestart(a.cfg, cfg); len(fixed) > 0 {

@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"iter"
 	"reflect"
 	"slices"
@@ -106,7 +105,7 @@ type rosters struct{ *roster.Rosters }
 // Start implements v1.Rosters and rosteradmin.Rosters.
 func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error) {
 	run, err := r.Rosters.Start(ctx, owners, o)
-	return run, forAPI(err)
+	return run, err
 }
 
 // rosterCache is the store as roster.Cache.
@@ -119,11 +118,7 @@ func (c rosterCache) Roster(ctx context.Context, owner jid.JID) ([]byte, uint64,
 
 // PutRoster implements roster.Cache.
 func (c rosterCache) PutRoster(ctx context.Context, owner jid.JID, record []byte, revision uint64) (uint64, error) {
-	revision, err := c.Put(ctx, owner.Local(), owner.Domain(), record, revision)
-	if errors.Is(err, store.ErrChanged) {
-		err = roster.ErrChanged
-	}
-	return revision, err
+	return c.Put(ctx, owner.Local(), owner.Domain(), record, revision)
 }
 
 // RosterOwners implements roster.Cache.

@@ -10,7 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component/outbox"
-	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -83,7 +83,7 @@ func (c *selfSending) give(ctx context.Context, log *zap.Logger, boxes map[strin
 	if boxes[s.To.Domain()] != nil {
 		if wait := c.take(s.From, s.To, time.Now()); wait > 0 {
 			c.refused.Add(1)
-			return "", &httpapi.TooOften{After: wait}
+			return "", &gateway.TooOften{After: wait}
 		}
 	}
 	return give(ctx, log, boxes[s.From.Domain()], s)

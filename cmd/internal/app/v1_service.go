@@ -2,12 +2,10 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
 	"stanzahook/cmd/internal/config"
-	"stanzahook/component"
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi/v1"
@@ -73,7 +71,7 @@ func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v
 	}
 	v.sent.end(ctx, f, m, err == nil && s.Kind == stanza.Message)
 	if err != nil {
-		return v1.Outcome{}, v1Error(err)
+		return v1.Outcome{}, err
 	}
 	return v1.Outcome{State: string(state), Bounce: back}, nil
 }
@@ -85,14 +83,14 @@ func (v *stanzas) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza
 		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
 	answer, err := ask(ctx, v.sent.log, l, s)
-	return answer, v1Error(err)
+	return answer, err
 }
 
 // Message implements v1.Stanzas.
 func (v *stanzas) Message(ctx context.Context, id, caller string) (v1.Message, error) {
 	m, err := v.store.SentMessages().Get(ctx, id, caller)
 	if err != nil {
-		return v1.Message{}, forAPI(err)
+		return v1.Message{}, err
 	}
 	known := v1.Message{ID: m.ID, From: m.From, To: m.To, State: string(m.State), Time: m.Time, Changed: m.Changed}
 	if s, err := stanza.Parse(m.Stanza, stanza.Limits{MaxBytes: len(m.Stanza) + 1}); err == nil {
@@ -101,34 +99,16 @@ func (v *stanzas) Message(ctx context.Context, id, caller string) (v1.Message, e
 	return known, nil
 }
 
-// v1Error says in the words of the HTTP side what kept the XMPP side.
-func v1Error(err error) error {
-	for _, pair := range [...]struct{ is, as error }{
-		{component.ErrUnconfirmed, v1.ErrUnconfirmed},
-		{outbox.ErrFull, v1.ErrFull},
-		{component.ErrRejected, v1.ErrRejected},
-		{component.ErrDown, v1.ErrDown},
-		{component.ErrBusy, v1.ErrBusy},
-		{component.ErrPending, v1.ErrBusy},
-		{component.ErrSameID, v1.ErrSameID},
-	} {
-		if errors.Is(err, pair.is) {
-			return pair.as
-		}
-	}
-	return err
-}
-
 // requests implements v1.Requests.
 type requests struct{ store *store.Store }
 
 // Begin implements v1.Requests.
 func (q requests) Begin(ctx context.Context, key string, r v1.Request) (v1.Request, bool, error) {
 	stored, created, err := q.store.IdempotencyKeys().Begin(ctx, key, store.IdempotentRequest(r))
-	return v1.Request(stored), created, forAPI(err)
+	return v1.Request(stored), created, err
 }
 
 // End implements v1.Requests.
 func (q requests) End(ctx context.Context, key string, r v1.Request) error {
-	return forAPI(q.store.IdempotencyKeys().End(ctx, key, store.IdempotentRequest(r)))
+	return q.store.IdempotencyKeys().End(ctx, key, store.IdempotentRequest(r))
 }

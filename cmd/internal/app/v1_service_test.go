@@ -14,6 +14,7 @@ import (
 	"stanzahook/component/componenttest"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -131,12 +132,12 @@ func TestMessageStates(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	v.becomes("1", "confirmed")
-	if _, err := v.Message(t.Context(), "1", "other"); !errors.Is(err, v1.ErrNotFound) {
+	if _, err := v.Message(t.Context(), "1", "other"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("another caller's: %v", err)
 	}
 	srv.Send(fmt.Sprintf(gone, "unknown"))
 	v.sends("3", 0, "confirmed")
-	if _, err := v.Message(t.Context(), "unknown", ""); !errors.Is(err, v1.ErrNotFound) {
+	if _, err := v.Message(t.Context(), "unknown", ""); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("an id that was not sent: %v", err)
 	}
 	v.sends("2", 0, "confirmed") // the same id again

@@ -9,6 +9,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
@@ -151,7 +152,7 @@ func (i *Inspection) roster(ctx context.Context, c *config.Roster) v1.Check {
 		have, err = way.Get(ctx, i.User)
 	}
 	switch {
-	case errors.Is(err, roster.ErrDown):
+	case errors.Is(err, gateway.ErrDown):
 		return failing(what, i.User.String(), "it cannot be read: "+err.Error(), "")
 	case err != nil:
 		return failing(what, i.User.String(), "it cannot be read: "+err.Error(), "let the server grant it: see the privileges")

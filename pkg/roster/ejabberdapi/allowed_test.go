@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/roster"
 )
 
@@ -40,7 +41,7 @@ func TestAllowed(t *testing.T) {
 		}
 	}
 	_, b = newFake(t, map[string]string{addItem + "/v1": "503 "})
-	if err := b.Allowed(t.Context(), "example.com"); !errors.Is(err, roster.ErrDown) {
+	if err := b.Allowed(t.Context(), "example.com"); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("a server that is away: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"stanzahook/pkg/document"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
 )
@@ -132,7 +133,7 @@ func (d *down) Error() string {
 	return "ejabberd's API cannot be reached (is ejabberd running, and is rosters[].ejabberd_api.url right?): " + d.error.Error()
 }
 
-func (d *down) Unwrap() []error { return []error{roster.ErrDown, d.error} }
+func (d *down) Unwrap() []error { return []error{gateway.ErrDown, d.error} }
 
 // refusal returns the error for an answer other than 200.
 func (b *Backend) refusal(status int, command string, body []byte) error {
@@ -152,7 +153,7 @@ func (b *Backend) refusal(status int, command string, body []byte) error {
 		e.kind = roster.ErrCannot
 		e.advice = "redirects are not followed; write the address that it leads to in rosters[].ejabberd_api.url"
 	case status == http.StatusBadGateway, status == http.StatusServiceUnavailable, status == http.StatusGatewayTimeout:
-		e.kind = roster.ErrDown
+		e.kind = gateway.ErrDown
 	case status == http.StatusInternalServerError:
 		e.advice = "its log has the reason; it is so too for a host that it does not serve"
 	}

@@ -10,12 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
 )
 
 func TestRefusals(t *testing.T) {
-	all := []error{roster.ErrForbidden, roster.ErrNoSuchUser, roster.ErrTimeout, roster.ErrDown, roster.ErrCannot}
+	all := []error{roster.ErrForbidden, roster.ErrNoSuchUser, roster.ErrTimeout, gateway.ErrDown, roster.ErrCannot}
 	for name, c := range map[string]struct {
 		answer string
 		kind   error
@@ -26,7 +27,7 @@ func TestRefusals(t *testing.T) {
 		"no command":     {`404 {"status":"error","code":40,"message":"Endpoint not found."}`, roster.ErrCannot, []string{"mod_admin_extra", "mod_http_api"}},
 		"another page":   {"404 <html>Not <b>Found</b></html>", roster.ErrCannot, []string{"ejabberd_api.url"}},
 		"redirect":       {"302 ", roster.ErrCannot, []string{"redirects"}},
-		"proxy":          {"503 <html/>", roster.ErrDown, []string{"503"}},
+		"proxy":          {"503 <html/>", gateway.ErrDown, []string{"503"}},
 		"a crash":        {`500 "internal_error"`, nil, []string{"500 (internal_error)", "log"}},
 		"bad request":    {`400 "Invalid 'user'/'server'"`, nil, []string{"Invalid 'user'/'server'"}},
 		"no JSON":        {"200 <html/>", nil, []string{"not a list"}},
@@ -74,7 +75,7 @@ func TestNoAnswer(t *testing.T) {
 
 	gone := httptest.NewServer(nil)
 	gone.Close()
-	if _, err := newBackend(gone.URL).Get(t.Context(), alice); !errors.Is(err, roster.ErrDown) || !strings.Contains(err.Error(), "refused") {
+	if _, err := newBackend(gone.URL).Get(t.Context(), alice); !errors.Is(err, gateway.ErrDown) || !strings.Contains(err.Error(), "refused") {
 		t.Errorf("a server that is gone: %v", err)
 	}
 
@@ -83,7 +84,7 @@ func TestNoAnswer(t *testing.T) {
 		_, _ = io.WriteString(w, "[")
 	}))
 	defer cut.Close()
-	if _, err := newBackend(cut.URL).Get(t.Context(), alice); !errors.Is(err, roster.ErrDown) {
+	if _, err := newBackend(cut.URL).Get(t.Context(), alice); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("an answer that breaks off: %v", err)
 	}
 
@@ -104,7 +105,7 @@ func TestGuard(t *testing.T) {
 	_, b := newFake(t, nil)
 	b.Client = outbound.NewClient(outbound.NewGuard(nil), outbound.ClientOptions{})
 	_, err := b.Get(t.Context(), alice)
-	if !errors.Is(err, outbound.ErrRefused) || errors.Is(err, roster.ErrDown) {
+	if !errors.Is(err, outbound.ErrRefused) || errors.Is(err, gateway.ErrDown) {
 		t.Errorf("loopback that is not allowed: %v", err)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
@@ -183,10 +184,10 @@ func TestRealErrors(t *testing.T) {
 	if err := s.Stop(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := b.Get(ctx, owner); !errors.Is(err, roster.ErrDown) {
+	if _, err := b.Get(ctx, owner); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("stopped: %v", err)
 	}
-	if err := b.Set(ctx, owner, contact); !errors.Is(err, roster.ErrDown) {
+	if err := b.Set(ctx, owner, contact); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("stopped: set: %v", err)
 	}
 	if err := s.Restart(ctx); err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -148,7 +149,7 @@ func (m *Memory) PutRoster(_ context.Context, owner jid.JID, data []byte, revisi
 		return 0, m.Broken
 	}
 	if m.records[owner].revision != revision {
-		return 0, roster.ErrChanged
+		return 0, gateway.ErrChanged
 	}
 	m.records[owner] = record{data, revision + 1}
 	return revision + 1, nil

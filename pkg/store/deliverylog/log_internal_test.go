@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/fields"
 	"stanzahook/pkg/store/internal/stream"
 )
@@ -49,7 +50,7 @@ func TestLogOutlivesItsServer(t *testing.T) {
 		t.Errorf("%d bytes are kept", kept)
 	}
 	ctx := t.Context()
-	if err := l.Flush(ctx); !errors.Is(err, stream.ErrFull) {
+	if err := l.Flush(ctx); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("while nothing can be written: %v", err)
 	}
 	if err := srv.Restart(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 )
@@ -103,7 +104,7 @@ func TestEntriesOfAnEventAreOneDelivery(t *testing.T) {
 	if err != nil || len(list) != 0 {
 		t.Errorf("as it was before: %+v, %v", list, err)
 	}
-	if _, err := s.DeliveryLog().Get(t.Context(), eventID(now, 2)); !errors.Is(err, store.ErrNotFound) {
+	if _, err := s.DeliveryLog().Get(t.Context(), eventID(now, 2)); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("an unknown id: %v", err)
 	}
 }

@@ -13,11 +13,9 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
-
-// ErrNotFound means that there is nothing of this id, or not any more.
-var ErrNotFound = stream.ErrNotFound
 
 // Bounds of a list.
 const (
@@ -77,7 +75,7 @@ func IDTime(id string) time.Time {
 	return u.Timestamp()
 }
 
-// Get returns all that the log knows of an event. Errors: ErrNotFound.
+// Get returns all that the log knows of an event. Errors: gateway.ErrNotFound.
 func (l *Log) Get(ctx context.Context, id string) (Delivery, error) {
 	c := &collector{f: Filter{Limit: 1}, only: id}
 	if err := l.search(ctx, c); err != nil {
@@ -85,7 +83,7 @@ func (l *Log) Get(ctx context.Context, id string) (Delivery, error) {
 	}
 	list, _ := c.result()
 	if len(list) == 0 {
-		return Delivery{}, ErrNotFound
+		return Delivery{}, gateway.ErrNotFound
 	}
 	return list[0], nil
 }

@@ -216,7 +216,7 @@ func (l *Log) put(b *batch) error {
 }
 
 // Flush writes what Add was given so far, and returns when it is stored.
-// Errors: store.ErrFull while nothing can be written; that of ctx.
+// Errors: gateway.ErrFull while nothing can be written; that of ctx.
 func (l *Log) Flush(ctx context.Context) error {
 	select {
 	case l.writing <- struct{}{}:

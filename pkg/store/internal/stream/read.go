@@ -11,6 +11,8 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"stanzahook/pkg/gateway"
 )
 
 const (
@@ -33,7 +35,7 @@ func (r *Record) Time() time.Time {
 	return t
 }
 
-// Last returns the last record of a subject. Errors: ErrNotFound.
+// Last returns the last record of a subject. Errors: gateway.ErrNotFound.
 func (st *Stream) Last(ctx context.Context, subject string) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
@@ -44,7 +46,7 @@ func (st *Stream) Last(ctx context.Context, subject string) (Record, error) {
 	m, err := stream.GetLastMsgForSubject(ctx, subject)
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound), err == nil && isErased(m.Header):
-		return Record{}, ErrNotFound
+		return Record{}, gateway.ErrNotFound
 	case err != nil:
 		return Record{}, err
 	}

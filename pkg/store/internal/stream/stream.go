@@ -9,20 +9,12 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+
+	"stanzahook/pkg/gateway"
 )
 
-// Errors.
-var (
-	// ErrFull means that a bound of the stream or of all of them is reached, or that
-	// the disk is full.
-	ErrFull = errors.New("the queue is full")
-	// ErrBroken means that a write failed, and nothing can be put for now.
-	ErrBroken = fmt.Errorf("%w: the disk is full, or cannot be written", ErrFull)
-	// ErrChanged means that the record to be replaced is not the last of its subject any more.
-	ErrChanged = errors.New("it has changed meanwhile")
-	// ErrNotFound means that there is no such record, or not any more.
-	ErrNotFound = errors.New("not found")
-)
+// ErrBroken means that a write failed, and nothing can be put for now.
+var ErrBroken = fmt.Errorf("%w: the disk is full, or cannot be written", gateway.ErrFull)
 
 // Config says what a stream holds.
 type Config struct {
@@ -138,14 +130,14 @@ type Message struct {
 // Put puts a record into the stream, and returns its place when it is stored. It waits
 // for 10 s, or as long as ctx says.
 //
-// Errors: ErrFull; ErrBroken, also if nobody answers in time; that ctx was cancelled:
+// Errors: gateway.ErrFull; ErrBroken, also if nobody answers in time; that ctx was cancelled:
 // then it is not known whether the record is stored.
 func (st *Stream) Put(ctx context.Context, m *Message) (seq uint64, err error) {
 	return st.put(ctx, m)
 }
 
 // Replace is Put where the last record of the subject is at a place; 0: there is none.
-// Errors: those of Put, ErrChanged.
+// Errors: those of Put, gateway.ErrChanged.
 func (st *Stream) Replace(ctx context.Context, m *Message, last uint64) (seq uint64, err error) {
 	return st.put(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
 }
@@ -179,7 +171,7 @@ func (st *Stream) put(ctx context.Context, m *Message, opts ...jetstream.Publish
 	case errors.Is(err, context.Canceled):
 		return 0, err
 	case errors.Is(err, nats.ErrMaxPayload), len(m.Data) > st.s.o.MaxRecordBytes:
-		return 0, fmt.Errorf("%w: %d bytes are too many for one record", ErrFull, len(m.Data))
+		return 0, fmt.Errorf("%w: %d bytes are too many for one record", gateway.ErrFull, len(m.Data))
 	}
 	return 0, e.failure(err)
 }
@@ -191,11 +183,11 @@ func (e *engine) failure(err error) error {
 	if errors.As(err, &api) {
 		switch api.ErrorCode {
 		case jetstream.JSErrCodeStreamWrongLastSequence:
-			return ErrChanged
+			return gateway.ErrChanged
 		case 10077, // stream limits, of all or of one subject
 			10023, // the account's storage
 			10047: // no storage left
-			return fmt.Errorf("%w: %s", ErrFull, api.Description)
+			return fmt.Errorf("%w: %s", gateway.ErrFull, api.Description)
 		}
 		return fmt.Errorf("store an event: %w", err)
 	}
@@ -203,7 +195,7 @@ func (e *engine) failure(err error) error {
 	return ErrBroken
 }
 
-// Delete deletes a record. Errors: ErrNotFound.
+// Delete deletes a record. Errors: gateway.ErrNotFound.
 //
 // Killed before it returns: it may still be there.
 func (st *Stream) Delete(ctx context.Context, seq uint64) error {
@@ -215,10 +207,10 @@ func (st *Stream) Delete(ctx context.Context, seq uint64) error {
 		return nil
 	}
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
-		return ErrNotFound
+		return gateway.ErrNotFound
 	}
 	if _, there := stream.GetMsg(ctx, seq); errors.Is(there, jetstream.ErrMsgNotFound) {
-		return ErrNotFound
+		return gateway.ErrNotFound
 	}
 	return err
 }
