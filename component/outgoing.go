@@ -221,7 +221,7 @@ func (q *outgoing) whenIdle() <-chan struct{} {
 // checkOutgoing refuses what would make the server close the stream: a foreign
 // from (both servers), a missing to (ejabberd), more bytes than it takes.
 func (l *Link) checkOutgoing(s *stanza.Stanza) error {
-	if s.From.Domain() != l.o.Domain.Domain() {
+	if !gateway.InDomain(s.From, l.o.Domain.Domain()) {
 		return fmt.Errorf("from: %q is not in the component's domain %s", s.From, l.o.Domain)
 	}
 	if s.To.IsZero() {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -16,13 +17,13 @@ import (
 type Token struct {
 	Name        string
 	Hash        [32]byte   // SHA-256 of the token
-	Scopes      []string   // see ScopeSend
+	Scopes      []string   // see gateway.ScopeSend
 	From        []jid.Glob // on the bare JID; none: every address of every component
 	DefaultFrom jid.JID    // the first of From without a wildcard; zero if there is none
 }
 
 func (t *Token) identity() Identity {
-	return Identity{Name: t.Name, DefaultFrom: t.DefaultFrom, scopes: t.Scopes, from: t.From, hash: t.Hash}
+	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From}, hash: t.Hash}
 }
 
 // authenticate lets requests pass whose token is known. No credentials, and
@@ -59,7 +60,9 @@ func Challenge(h http.Header, r *http.Request) {
 }
 
 // anonymous is everybody, where nobody has to say who he is.
-func anonymous() Identity { return Identity{Name: "anonymous", anyScope: true} }
+func anonymous() Identity {
+	return Identity{Caller: gateway.Caller{Name: "anonymous", AllScopes: true}}
+}
 
 func (s *Server) who(r *http.Request, m *Mount) (Identity, *Fault) {
 	headers := r.Header.Values("Authorization")

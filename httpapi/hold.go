@@ -42,16 +42,6 @@ func Hold(ctx context.Context, may func(Identity) *Fault) (context.Context, func
 	}
 }
 
-// Needs is the may of [Hold] for what takes one scope.
-func Needs(scope string) func(Identity) *Fault {
-	return func(id Identity) *Fault {
-		if id.Can(scope) {
-			return nil
-		}
-		return Lacks(scope)
-	}
-}
-
 // HoldWork is Hold for work that goes on without the request: end is called, once at
 // most, when the right of who has begun it ends. It must not wait.
 func HoldWork(ctx context.Context, may func(Identity) *Fault, end func(*Fault)) (release func()) {
@@ -130,7 +120,7 @@ func (s *Server) now(who Identity) (Identity, *Fault) {
 	switch {
 	case s.o.NoAuth:
 		return anonymous(), nil
-	case who.anyScope:
+	case who.AllScopes:
 		return Identity{}, gone
 	case who.mount != "":
 		for i := range s.mounts {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -52,7 +53,7 @@ func TestHold(t *testing.T) {
 					close(inside)
 					<-enter
 					ctx, release := httpapi.Hold(r.Context(), func(id httpapi.Identity) *httpapi.Fault {
-						if !id.MaySendFrom(from) {
+						if _, err := id.Sender(from, []jid.JID{from}); err != nil {
 							return &httpapi.Fault{Status: 403, Text: "from"}
 						}
 						return httpapi.Needs("events")(id)
@@ -70,7 +71,7 @@ func TestHold(t *testing.T) {
 				})
 				known := true
 				m.Basic = func(_ *http.Request, user, _ string) (httpapi.Identity, *httpapi.Fault, bool) {
-					return httpapi.NewIdentity(user, jid.JID{}, events, nil), nil, true
+					return httpapi.Identity{Caller: gateway.Caller{Name: user, Scopes: events}}, nil, true
 				}
 				m.Known = func(name string) bool { return known && name == "user" }
 				s := httpapi.New(httpapi.Options{Tokens: []httpapi.Token{token("a", "x", events)}}, m)

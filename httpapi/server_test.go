@@ -18,6 +18,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 )
 
 const token = "t0ken-that-nobody-logs"
@@ -159,7 +160,7 @@ func TestAuthentication(t *testing.T) {
 func TestNoAuthIsEverybody(t *testing.T) {
 	f := start(t, httpapi.Options{NoAuth: true}, func(w http.ResponseWriter, r *http.Request) {
 		who := httpapi.IdentityOf(r.Context())
-		fmt.Fprintf(w, "%s may all: %v", who.Name, who.Can(httpapi.ScopeAdmin))
+		fmt.Fprintf(w, "%s may all: %v", who.Name, who.Can(gateway.ScopeAdmin))
 	})
 	if _, body := f.do(t, "POST", "/things", "", "Authorization", ""); body != "anonymous may all: true" {
 		t.Error(body)

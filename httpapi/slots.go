@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+
+	"stanzahook/pkg/gateway"
 )
 
 const (
@@ -67,10 +69,10 @@ func (b *bounds) all() []bound {
 
 func (s *slots) bounds(q *request) bounds {
 	switch who := &q.who; {
-	case who.anyScope:
+	case who.AllScopes:
 		return bounds{{holder{kind: "address", network: networkOf(q.addr)}, s.share}}
-	case who.group != "":
-		return bounds{{holder{kind: who.group}, s.share}, {holder{kind: who.group, name: who.Name}, max(1, s.share/accountsPart)}}
+	case who.Group != "":
+		return bounds{{holder{kind: who.Group}, s.share}, {holder{kind: who.Group, name: who.Name}, max(1, s.share/accountsPart)}}
 	default:
 		return bounds{{holder{kind: "token", name: who.Name}, s.share}}
 	}
@@ -80,7 +82,7 @@ func (s *slots) bounds(q *request) bounds {
 func (s *slots) take(q *request) (bounds, *Fault) {
 	all := s.bounds(q)
 	free := s.most
-	if !q.who.Can(ScopeAdmin) {
+	if !q.who.Can(gateway.ScopeAdmin) {
 		free -= s.kept
 	}
 	s.mu.Lock()

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"stanzahook/httpapi"
-	"stanzahook/pkg/jid"
+	"stanzahook/pkg/gateway"
 )
 
 // crowded is a server whose handler holds requests until they may go.
@@ -40,7 +40,7 @@ func newCrowded(t *testing.T, most int) *crowded {
 			c.asking <- struct{}{}
 			<-c.leave
 		}
-		return httpapi.NewIdentity(user, jid.JID{}, []string{"send"}, nil).Within("accounts"), nil, true
+		return httpapi.Identity{Caller: gateway.Caller{Name: user, Scopes: []string{"send"}}, Group: "accounts"}, nil, true
 	}
 	c.server = httpapi.New(httpapi.Options{Tokens: tokens, MaxConcurrent: most}, m)
 	t.Cleanup(func() {

@@ -3,13 +3,10 @@ package httpapi_test
 import (
 	"crypto/sha256"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 
 	"stanzahook/httpapi"
-	"stanzahook/pkg/jid"
-	"stanzahook/pkg/stanza"
 )
 
 func TestRateLimit(t *testing.T) {
@@ -66,69 +63,5 @@ func TestSetTokens(t *testing.T) {
 	s.SetTokens(nil)
 	if status("b") != 403 {
 		t.Error("none")
-	}
-}
-
-func TestSender(t *testing.T) {
-	g, err := jid.ParseGlob("*@bot.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
-	bot, news := jid.MustParse("bot.example.com"), jid.MustParse("news.example.com")
-	free := httpapi.NewIdentity("free", jid.JID{}, []string{"send"}, nil)
-	bound := httpapi.NewIdentity("bound", jid.JID{}, []string{"send"}, []jid.Glob{g})
-	own := httpapi.NewIdentity("own", jid.MustParse("a@bot.example.com"), []string{"send"}, []jid.Glob{g})
-	for _, c := range []struct {
-		who     httpapi.Identity
-		from    string
-		domains []jid.JID
-		want    string
-		status  int
-	}{
-		{free, "", []jid.JID{bot}, "bot.example.com", 0},
-		{free, "", []jid.JID{bot, news}, "", 400},
-		{free, "", nil, "", 400},
-		{free, "x@news.example.com/r", []jid.JID{bot, news}, "x@news.example.com/r", 0},
-		{free, "x@example.com", []jid.JID{bot}, "", 403},
-		{bound, "b@bot.example.com/r", []jid.JID{bot}, "b@bot.example.com/r", 0},
-		{bound, "", []jid.JID{news}, "", 403},
-		{own, "", []jid.JID{bot, news}, "a@bot.example.com", 0},
-		{own, "x@news.example.com", []jid.JID{bot, news}, "", 403},
-	} {
-		from := jid.JID{}
-		if c.from != "" {
-			from = jid.MustParse(c.from)
-		}
-		got, f := c.who.Sender(from, c.domains)
-		if c.status != 0 {
-			if f == nil || f.Status != c.status || !strings.HasPrefix(f.Text, "from: ") {
-				t.Errorf("%s %q: %v", c.who.Name, c.from, f)
-			}
-			continue
-		}
-		if f != nil || got.String() != c.want {
-			t.Errorf("%s %q: %s %v", c.who.Name, c.from, got, f)
-		}
-	}
-}
-
-func TestMaySend(t *testing.T) {
-	const privileged = "<message to='example.com'><privilege xmlns='urn:xmpp:privilege:2'/></message>"
-	for _, c := range []struct {
-		scopes, xml string
-		ok          bool
-	}{
-		{"send", "<message/>", true}, {"query", "<message/>", false}, {"send", "<presence/>", true},
-		{"send", "<iq type='get'/>", false}, {"query", "<iq type='get'/>", true},
-		{"send", privileged, false}, {"admin", privileged, false}, {"send admin", privileged, true},
-	} {
-		s, err := stanza.Parse(c.xml, stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		who := httpapi.NewIdentity("x", jid.JID{}, strings.Fields(c.scopes), nil)
-		if f := who.MaySend(s); (f == nil) != c.ok || f != nil && f.Status != 403 {
-			t.Errorf("%s: %s: %v", c.scopes, c.xml, f)
-		}
 	}
 }

@@ -27,16 +27,6 @@ const (
 	maxVerified = 10_000
 )
 
-// scopeAccount is a scope that no token can have: the configuration does not
-// know it. Who has it has logged in with an account, DefaultFrom.
-const scopeAccount = "account"
-
-// accountOf returns the account that has logged in.
-func accountOf(who httpapi.Identity) (jid.JID, bool) {
-	// Without authentication everybody has every scope, and no address.
-	return who.DefaultFrom, who.Can(scopeAccount) && !who.DefaultFrom.IsZero()
-}
-
 // accounts judges Basic credentials that are a JID and a password.
 type accounts struct {
 	o        Options
@@ -87,11 +77,7 @@ func (a *accounts) judge(r *http.Request, user, password string) (httpapi.Identi
 			return httpapi.Identity{}, f, true
 		}
 	}
-	var own []jid.Glob
-	if g, err := jid.ParseGlob(who.String()); err == nil {
-		own = append(own, g)
-	}
-	return httpapi.NewIdentity(who.String(), who, []string{httpapi.ScopeSend, scopeAccount}, own).Within("accounts"), nil, true
+	return httpapi.Identity{Caller: gateway.Caller{Name: who.String(), Account: who, Scopes: []string{gateway.ScopeSend}}, Group: "accounts"}, nil, true
 }
 
 // pause waits, unless the caller goes.

@@ -106,23 +106,21 @@ func (h handler) post(w http.ResponseWriter, r *http.Request) {
 		n.to = mux.Vars(r)[recipient]
 	}
 	who := httpapi.IdentityOf(r.Context())
-	if !who.Can(httpapi.ScopeSend) {
-		fail(w, r, httpapi.Lacks(httpapi.ScopeSend))
+	if err := who.MaySendKind(stanza.Message); err != nil {
+		fail(w, r, httpapi.Refused(err))
 		return
 	}
-	from, account := accountOf(who)
-	if !account {
-		if from, f = who.Sender(jid.JID{}, h.Domains()); f != nil {
-			fail(w, r, f)
-			return
-		}
+	from, err := who.Sender(jid.JID{}, h.Domains())
+	if err != nil {
+		fail(w, r, httpapi.Refused(err))
+		return
 	}
 	s, f := n.build(from, h.Limits(from))
 	if f != nil {
 		fail(w, r, f)
 		return
 	}
-	if account {
+	if !who.Account.IsZero() {
 		f = h.sendAs(r, from, s)
 	} else {
 		f = h.send(r, s)

@@ -2,10 +2,9 @@ package rest
 
 import (
 	"crypto/rand"
-	"slices"
-	"strings"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -25,15 +24,12 @@ func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) 
 	if f := validAddress(&hd.From, badFrom); f != nil {
 		return nil, f
 	}
-	scope := httpapi.ScopeSend
-	if hd.Kind == stanza.IQ {
-		scope = httpapi.ScopeQuery
+	if err := who.MaySendKind(hd.Kind); err != nil {
+		return nil, refusal(err)
 	}
-	if !who.Can(scope) {
-		return nil, forbidden.because("the token lacks the scope %q, which %s stanzas need", scope, hd.Kind)
-	}
-	if f := h.sender(&hd.From, who); f != nil {
-		return nil, f
+	var err error
+	if hd.From, err = who.Sender(hd.From, h.Domains()); err != nil {
+		return nil, refusal(err)
 	}
 	if hd.To.IsZero() && d.self && !d.nowhere {
 		hd.To = hd.From.Bare()
@@ -46,8 +42,8 @@ func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) 
 		// the caller's part was fine; with our attributes it is over a limit
 		return nil, tooLarge.because("%s", err)
 	}
-	if s.ClaimsPrivilege() && !who.Can(httpapi.ScopeAdmin) {
-		return nil, forbidden.because("the stanza would act with the component's own privileges at the server; that needs the scope %q", httpapi.ScopeAdmin)
+	if err := who.MayContain(s); err != nil {
+		return nil, refusal(err)
 	}
 	if s.Kind == stanza.IQ {
 		if !s.NeedsAnswer() {
@@ -74,32 +70,14 @@ func validAddress(j *jid.JID, wrong fault) *fault {
 	return nil
 }
 
-// sender fills in the address a stanza leaves from, and checks that it is one of
-// our components' and one the caller may use.
-func (h handler) sender(from *jid.JID, who httpapi.Identity) *fault {
-	domains := h.Domains()
-	if from.IsZero() {
-		*from = who.DefaultFrom
+// refusal is a refusal by the rules of package gateway in the words of mod_rest.
+func refusal(err error) *fault {
+	r, ok := err.(*gateway.Refusal)
+	switch {
+	case ok && r.Missing:
+		return badFrom.because("from %s", r.Text())
+	case ok && r.Address:
+		return foreignFrom.because("%s", r.Text())
 	}
-	if from.IsZero() {
-		if len(domains) != 1 {
-			return badFrom.because("from is missing, and there is not one component alone; write an address at %s", list(domains))
-		}
-		*from = domains[0].Bare()
-	}
-	if !slices.ContainsFunc(domains, func(d jid.JID) bool { return d.Domain() == from.Domain() }) {
-		return foreignFrom.because("from is %s; allowed are addresses at %s", from, list(domains))
-	}
-	if !who.MaySendFrom(*from) {
-		return foreignFrom.because("from is %s; allowed are %s", from, who.Patterns())
-	}
-	return nil
-}
-
-func list(domains []jid.JID) string {
-	names := make([]string, len(domains))
-	for i, d := range domains {
-		names[i] = d.Domain()
-	}
-	return strings.Join(names, ", ")
+	return forbidden.because("%s", err)
 }

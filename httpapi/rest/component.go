@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -25,6 +26,6 @@ func (h handler) component(_ *http.Request, user, password string) (httpapi.Iden
 	if err != nil || right.IsZero() || subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
 		return httpapi.Identity{}, nil, false // the server counts it
 	}
-	scopes := []string{httpapi.ScopeSend, httpapi.ScopeQuery}
-	return httpapi.NewIdentity(domain.String(), domain, scopes, []jid.Glob{pattern}), nil, true
+	scopes := []string{gateway.ScopeSend, gateway.ScopeQuery}
+	return httpapi.Identity{Caller: gateway.Caller{Name: domain.String(), DefaultFrom: domain, Scopes: scopes, From: []jid.Glob{pattern}}}, nil, true
 }

@@ -245,7 +245,7 @@ func TestComponentCredentials(t *testing.T) {
 		{"@", "secret", false, false},
 	} {
 		who, f, known := mount.Basic(nil, c.user, c.password)
-		if known != c.known || (f == nil && known) != c.accepted || who.Can(httpapi.ScopeSend) != c.accepted || who.Can(httpapi.ScopeAdmin) {
+		if known != c.known || (f == nil && known) != c.accepted || who.Can(gateway.ScopeSend) != c.accepted || who.Can(gateway.ScopeAdmin) {
 			t.Errorf("%q %q: %+v %v %v", c.user, c.password, who, f, known)
 		}
 	}

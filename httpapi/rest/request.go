@@ -31,7 +31,7 @@ func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanz
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	ctx, release := httpapi.Hold(ctx, func(id httpapi.Identity) *httpapi.Fault { return h.still(s, id) })
+	ctx, release := httpapi.Hold(ctx, httpapi.MaySend(s, h.Domains()))
 	defer release()
 	replies, err := h.ask(ctx, s)
 	lost := httpapi.Lost(ctx)
@@ -46,15 +46,6 @@ func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanz
 	default:
 		h.unsent(w, r, s, err)
 	}
-}
-
-// still says whether an identity may send a stanza, which one could until now.
-func (h handler) still(s *stanza.Stanza, id httpapi.Identity) *httpapi.Fault {
-	if f := id.MaySend(s); f != nil {
-		return f
-	}
-	_, f := id.Sender(s.From, h.Domains())
-	return f
 }
 
 // wait returns how long to wait for an answer.

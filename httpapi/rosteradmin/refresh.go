@@ -48,7 +48,7 @@ func (h handler) refresh(w http.ResponseWriter, r *http.Request, u users, how op
 		write(w, http.StatusAccepted, j)
 		return
 	}
-	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(httpapi.ScopeRoster))
+	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(gateway.ScopeRoster))
 	defer release()
 	select {
 	case <-job.Done():

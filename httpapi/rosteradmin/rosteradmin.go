@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -50,8 +51,8 @@ func New(o Options) httpapi.Mount {
 func (h handler) serve(read func(http.ResponseWriter, *http.Request) ([]string, *httpapi.Fault)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Cache-Control", "no-store") // a GET does something here
-		if !httpapi.IdentityOf(r.Context()).Can(httpapi.ScopeRoster) {
-			fail(w, r, httpapi.Lacks(httpapi.ScopeRoster))
+		if !httpapi.IdentityOf(r.Context()).Can(gateway.ScopeRoster) {
+			fail(w, r, httpapi.Lacks(gateway.ScopeRoster))
 			return
 		}
 		if h.Rosters == nil {

@@ -61,8 +61,8 @@ const (
 // events lets callers pass who have the scope, and writes the errors.
 func (h handler) events(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := error(refused{httpapi.Lacks(httpapi.ScopeEvents)})
-		if httpapi.IdentityOf(r.Context()).Can(httpapi.ScopeEvents) {
+		err := error(refused{httpapi.Lacks(gateway.ScopeEvents)})
+		if httpapi.IdentityOf(r.Context()).Can(gateway.ScopeEvents) {
 			err = serve(w, r)
 		}
 		if err != nil && r.Context().Err() != nil {
@@ -99,7 +99,7 @@ func (h handler) pull(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer reader.Close()
-	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(httpapi.ScopeEvents))
+	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(gateway.ScopeEvents))
 	defer release()
 	list, err := reader.Next(ctx, n, wait)
 	if f := httpapi.Lost(ctx); f != nil {

@@ -14,6 +14,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 )
 
 const (
@@ -66,7 +67,7 @@ func (h handler) stream(w http.ResponseWriter, r *http.Request) error {
 	w.WriteHeader(http.StatusOK)
 	s := stream{w, http.NewResponseController(w)}
 	// From here on a failure to write means that the caller has gone.
-	may := httpapi.Needs(httpapi.ScopeEvents)
+	may := httpapi.Needs(gateway.ScopeEvents)
 	ctx, release := httpapi.Hold(r.Context(), may)
 	defer release()
 	for ok := s.write(": events follow\n\n"); ok; {

@@ -31,7 +31,7 @@ func (s sender) postIQ(w http.ResponseWriter, r *http.Request) error {
 	return s.once(w, r, d, func(ctx context.Context, x *stanza.Stanza) reply {
 		ctx, cancel := context.WithTimeout(ctx, wait)
 		defer cancel()
-		ctx, release := httpapi.Hold(ctx, s.maySend(x))
+		ctx, release := httpapi.Hold(ctx, httpapi.MaySend(x, s.Stanzas.Domains()))
 		defer release()
 		result, err := s.Stanzas.Request(ctx, x)
 		switch {

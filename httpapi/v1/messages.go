@@ -77,10 +77,10 @@ func (h handler) otherRoutes() []httpapi.Route {
 	}
 	s := sender{h}
 	return append(routes, []httpapi.Route{
-		{Method: http.MethodPost, Path: "/v1/messages", Handler: h.scoped(httpapi.ScopeSend, s.postMessage)},
-		{Method: http.MethodGet, Path: "/v1/messages/{id:.+}", Handler: h.scoped(httpapi.ScopeSend, s.showMessage)},
-		{Method: http.MethodPost, Path: "/v1/presence", Handler: h.scoped(httpapi.ScopeSend, s.postPresence)},
-		{Method: http.MethodPost, Path: "/v1/iq", Handler: h.scoped(httpapi.ScopeQuery, s.postIQ)},
+		{Method: http.MethodPost, Path: "/v1/messages", Handler: h.scoped(gateway.ScopeSend, s.postMessage)},
+		{Method: http.MethodGet, Path: "/v1/messages/{id:.+}", Handler: h.scoped(gateway.ScopeSend, s.showMessage)},
+		{Method: http.MethodPost, Path: "/v1/presence", Handler: h.scoped(gateway.ScopeSend, s.postPresence)},
+		{Method: http.MethodPost, Path: "/v1/iq", Handler: h.scoped(gateway.ScopeQuery, s.postIQ)},
 	}...)
 }
 
@@ -135,24 +135,13 @@ func (s sender) postSend(w http.ResponseWriter, r *http.Request, kind stanza.Kin
 	})
 }
 
-// maySend says whether an identity may send a stanza, which one could until now.
-func (s sender) maySend(x *stanza.Stanza) func(httpapi.Identity) *httpapi.Fault {
-	return func(id httpapi.Identity) *httpapi.Fault {
-		if f := id.MaySend(x); f != nil {
-			return f
-		}
-		_, f := id.Sender(x.From, s.Stanzas.Domains())
-		return f
-	}
-}
-
 // sendHeld sends a stanza. Who waits for what becomes of it, and may not know it
 // any more, gets the reason at once; the sending goes on.
 func (s sender) sendHeld(ctx context.Context, x *stanza.Stanza, how Sending) (Outcome, error) {
 	if how.Wait == 0 {
 		return s.Stanzas.Send(ctx, x, how)
 	}
-	held, release := httpapi.Hold(ctx, s.maySend(x))
+	held, release := httpapi.Hold(ctx, httpapi.MaySend(x, s.Stanzas.Domains()))
 	defer release()
 	var out Outcome
 	var err error
@@ -211,7 +200,7 @@ func (s sender) showMessage(w http.ResponseWriter, r *http.Request) error {
 	}
 	who := httpapi.IdentityOf(r.Context())
 	caller := who.Name
-	if who.Can(httpapi.ScopeAdmin) {
+	if who.Can(gateway.ScopeAdmin) {
 		caller = ""
 	}
 	id := mux.Vars(r)["id"]

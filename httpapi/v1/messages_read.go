@@ -51,8 +51,8 @@ func (h handler) read(w http.ResponseWriter, r *http.Request, kind stanza.Kind) 
 		return nil, err
 	}
 	who := httpapi.IdentityOf(r.Context())
-	if f.From, fault = who.Sender(f.From, h.Stanzas.Domains()); fault != nil {
-		return nil, refused{fault}
+	if f.From, err = who.Sender(f.From, h.Stanzas.Domains()); err != nil {
+		return nil, refused{httpapi.Refused(err)}
 	}
 	if f.ID == "" {
 		f.ID = rand.Text()
@@ -65,8 +65,8 @@ func (h handler) read(w http.ResponseWriter, r *http.Request, kind stanza.Kind) 
 	if kind == stanza.IQ && len(d.stanza.Children()) != 1 {
 		return nil, wrongf("an iq has exactly one child (RFC 6120 section 8.2.3), and this has %d; write the query and nothing else", len(d.stanza.Children()))
 	}
-	if fault := who.MaySend(d.stanza); fault != nil {
-		return nil, refused{fault}
+	if err := who.MaySend(d.stanza, h.Stanzas.Domains()); err != nil {
+		return nil, refused{httpapi.Refused(err)}
 	}
 	return d, nil
 }

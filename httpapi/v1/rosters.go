@@ -45,7 +45,7 @@ type Rosters interface {
 // rosterRoutes are there also without rosters, to say so.
 func (h handler) rosterRoutes() []httpapi.Route {
 	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
-		return httpapi.Route{Method: method, Path: path, Handler: h.scoped(httpapi.ScopeRoster, func(w http.ResponseWriter, r *http.Request) error {
+		return httpapi.Route{Method: method, Path: path, Handler: h.scoped(gateway.ScopeRoster, func(w http.ResponseWriter, r *http.Request) error {
 			if h.Rosters == nil {
 				return fmt.Errorf("%w: the configuration has no rosters; write there whose are to be kept", gateway.ErrNotFound)
 			}

@@ -101,7 +101,7 @@ func (h handler) start(w http.ResponseWriter, r *http.Request, owners []jid.JID,
 
 // FollowJob interrupts a job when the right of who has begun it is taken away.
 func FollowJob(ctx context.Context, job *roster.Running) {
-	release := httpapi.HoldWork(ctx, httpapi.Needs(httpapi.ScopeRoster), func(*httpapi.Fault) { job.Interrupt() })
+	release := httpapi.HoldWork(ctx, httpapi.Needs(gateway.ScopeRoster), func(*httpapi.Fault) { job.Interrupt() })
 	go func() {
 		<-job.Done()
 		release()

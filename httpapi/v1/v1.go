@@ -81,8 +81,8 @@ func New(o Options) httpapi.Mount {
 // admin lets callers pass who have the scope, and writes the errors.
 func (h handler) admin(serve func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !httpapi.IdentityOf(r.Context()).Can(httpapi.ScopeAdmin) {
-			httpapi.WriteProblem(w, r, &httpapi.Fault{Status: http.StatusForbidden, Text: fmt.Sprintf("the token lacks the scope %q", httpapi.ScopeAdmin)})
+		if !httpapi.IdentityOf(r.Context()).Can(gateway.ScopeAdmin) {
+			httpapi.WriteProblem(w, r, &httpapi.Fault{Status: http.StatusForbidden, Text: fmt.Sprintf("the token lacks the scope %q", gateway.ScopeAdmin)})
 			return
 		}
 		if err := serve(w, r); err != nil {

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"stanzahook/pkg/document"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
@@ -132,9 +133,9 @@ func (r *replier) typed(h stanza.Header) stanza.Header {
 // checkReply refuses what no endpoint may send.
 func checkReply(ev *Event, s *stanza.Stanza) error {
 	switch {
-	case s.ClaimsPrivilege():
+	case (gateway.Caller{}).MayContain(s) != nil: // an endpoint has no scopes
 		return errors.New("the reply uses the component's privileges (urn:xmpp:privilege, urn:xmpp:delegation or a roster), which endpoints may not")
-	case s.From.Domain() != ev.Component:
+	case !gateway.InDomain(s.From, ev.Component):
 		return fmt.Errorf("from: %q is not in the component's domain %s", s.From, ev.Component)
 	case s.To.IsZero():
 		return errors.New("to: missing")

@@ -1,0 +1,141 @@
+package gateway
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// What a caller may do. No scope implies another.
+const (
+	ScopeSend   = "send"   // messages and presence
+	ScopeQuery  = "query"  // IQs
+	ScopeRoster = "roster" // reading and refreshing rosters
+	ScopeEvents = "events" // pulling events
+	ScopeAdmin  = "admin"  // also what acts with the component's own privileges
+)
+
+// Caller is somebody who sends through stanzahook: an HTTP client with a token or with
+// other credentials, or the endpoint that replies to an event. The zero Caller may do
+// nothing.
+type Caller struct {
+	Name        string
+	Scopes      []string
+	AllScopes   bool
+	Account     jid.JID    // set: the XMPP account that has logged in, and the only address it sends from
+	DefaultFrom jid.JID    // the sender where a request does not say; may be zero
+	From        []jid.Glob // the bare addresses that it may send from; none: all
+}
+
+// Can reports whether the caller has a scope.
+func (c Caller) Can(scope string) bool { return c.AllScopes || slices.Contains(c.Scopes, scope) }
+
+// MaySend returns why the caller may not send a stanza with these addresses, over the
+// components of these domains; nil if it may. Its error is a [*Refusal].
+func (c Caller) MaySend(s *stanza.Stanza, domains []jid.JID) error {
+	if err := c.MaySendKind(s.Kind); err != nil {
+		return err
+	}
+	if _, err := c.Sender(s.From, domains); err != nil {
+		return err
+	}
+	return c.MayContain(s)
+}
+
+// MaySendKind is the part of [Caller.MaySend] that needs no stanza yet: the scope.
+func (c Caller) MaySendKind(k stanza.Kind) error {
+	scope := ScopeSend
+	if k == stanza.IQ {
+		scope = ScopeQuery
+	}
+	if !c.Can(scope) {
+		return Lacks(scope)
+	}
+	return nil
+}
+
+// Lacks is the refusal of a caller without a scope.
+func Lacks(scope string) *Refusal {
+	return &Refusal{text: fmt.Sprintf("the token lacks the scope %q", scope)}
+}
+
+// MayContain is the part of [Caller.MaySend] about the content of a stanza: XEP-0356 and
+// XEP-0321 let a component act for users of its server, which not every caller may.
+func (c Caller) MayContain(s *stanza.Stanza) error {
+	if s.ClaimsPrivilege() && !c.Can(ScopeAdmin) {
+		return &Refusal{text: fmt.Sprintf("the stanza would act with the component's own privileges at the server; that needs the scope %q", ScopeAdmin)}
+	}
+	return nil
+}
+
+// Sender returns the address that a stanza of the caller leaves from, given the one
+// that it asks for and the domains of our components. Where it asks for none the
+// address is its own, else that of the only component. Its error is a [*Refusal].
+func (c Caller) Sender(from jid.JID, domains []jid.JID) (jid.JID, error) {
+	if !c.Account.IsZero() {
+		if from.IsZero() {
+			from = c.Account
+		}
+		if from.Bare() != c.Account {
+			return from, &Refusal{Address: true, text: fmt.Sprintf("%s is not the account that has logged in, %s", from, c.Account)}
+		}
+		return from, nil
+	}
+	if from.IsZero() {
+		from = c.DefaultFrom
+	}
+	if from.IsZero() {
+		if len(domains) != 1 {
+			return from, &Refusal{Address: true, Missing: true, text: "is missing, and there is not one component alone; write an address at " + list(domains)}
+		}
+		from = domains[0]
+	}
+	if !slices.ContainsFunc(domains, func(d jid.JID) bool { return InDomain(from, d.Domain()) }) {
+		return from, &Refusal{Address: true, text: fmt.Sprintf("%s is not at a component; allowed are addresses at %s", from, list(domains))}
+	}
+	if len(c.From) > 0 && !slices.ContainsFunc(c.From, func(g jid.Glob) bool { return g.Match(from.Bare()) }) {
+		return from, &Refusal{Address: true, text: fmt.Sprintf("the token may not use %s; allowed are %s", from, c.patterns())}
+	}
+	return from, nil
+}
+
+// InDomain reports whether an address is at a domain. Nothing leaves over a component
+// from an address outside of its domain, whoever sends it: HTTP clients, endpoints that
+// reply, or the component itself.
+func InDomain(from jid.JID, domain string) bool { return from.Domain() == domain }
+
+// Refusal is why a caller may not send something.
+type Refusal struct {
+	Address bool // the sender's address is why
+	Missing bool // there is no such address; with Address
+	text    string
+}
+
+func (r *Refusal) Error() string {
+	if r.Address {
+		return "from: " + r.text
+	}
+	return r.text
+}
+
+// Text is the reason without the name of the field that it is about.
+func (r *Refusal) Text() string { return r.text }
+
+func (c Caller) patterns() string {
+	texts := make([]string, len(c.From))
+	for i, g := range c.From {
+		texts[i] = g.String()
+	}
+	return strings.Join(texts, ", ")
+}
+
+func list(domains []jid.JID) string {
+	names := make([]string, len(domains))
+	for i, d := range domains {
+		names[i] = d.Domain()
+	}
+	return strings.Join(names, ", ")
+}
