@@ -1,3 +1,7 @@
+// Package config reads a configuration file, the environment and the defaults into a
+// [Config]: load.go lays one over the other, validate*.go checks what came of it, and
+// problem.go says what is wrong, with the line and what to do. It uses nothing of its
+// neighbours in cmd/internal.
 package config
 
 import (

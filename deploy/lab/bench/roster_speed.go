@@ -74,7 +74,7 @@ func rosterSpeed(t testing.TB, kind lab.Kind) {
 	for i := range load.PathClients {
 		clients = append(clients, load.PathLogin(t, s, harness.Users[i]))
 	}
-	p := harness.RosterSetup{Component: "speed", Api: kind == lab.Ejabberd, More: "refresh_on_login: false"}.Launch(t, s, app)
+	p := harness.RosterSetup{Component: "speed", API: kind == lab.Ejabberd, More: "refresh_on_login: false"}.Launch(t, s, app)
 	askRosters(t, s, users)
 	all := []*contender{{name: "stanzahook", refresh: func() (string, error) {
 		return askRefresh(t, p.Addr, "", users)

@@ -101,7 +101,7 @@ func Privileged(name string) lab.Component {
 type RosterSetup struct {
 	Component string // its name, in front of .localhost
 	Backend   string
-	Api       bool // ejabberd's
+	API       bool // ejabberd's
 	More      string
 }
 
@@ -130,7 +130,7 @@ const RosterToken = "token-for-rosters"
 func (c RosterSetup) Write(t testing.TB, dir string, s *lab.Server, a *ContactsApp) (file string) {
 	t.Helper()
 	var keys []string
-	if c.Api {
+	if c.API {
 		keys = append(keys, fmt.Sprintf(`ejabberd_api: {url: "%s", user: %s@localhost, password: %s}`, s.APIURL(), RosterAdmin, RosterPassword))
 	}
 	if c.More != "" {

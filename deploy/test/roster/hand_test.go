@@ -19,7 +19,7 @@ func TestRosterByHand(t *testing.T) {
 		for i, mode := range []string{"authoritative", "additive"} {
 			t.Run(mode, func(t *testing.T) {
 				app := harness.NewContactsApp(t)
-				setup := harness.RosterSetup{Component: []string{"authority", "addition"}[i], Api: kind == lab.Ejabberd, More: "refresh_on_login: false\n    mode: " + mode}
+				setup := harness.RosterSetup{Component: []string{"authority", "addition"}[i], API: kind == lab.Ejabberd, More: "refresh_on_login: false\n    mode: " + mode}
 				file := setup.Write(t, t.TempDir(), s, app)
 				p := harness.LaunchFile(t, file)
 				p.AwaitLinks(1)

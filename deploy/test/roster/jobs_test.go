@@ -25,7 +25,7 @@ func TestRosterCoalescing(t *testing.T) {
 		app.Rest(harness.Says("{}"))
 		g := harness.NewGate(t, harness.Says(johnsContacts))
 		app.Answer("john", g.ServeHTTP)
-		p := harness.RosterSetup{Component: "jobs", Api: kind == lab.Ejabberd, More: "refresh_on_login: false"}.Launch(t, s, app)
+		p := harness.RosterSetup{Component: "jobs", API: kind == lab.Ejabberd, More: "refresh_on_login: false"}.Launch(t, s, app)
 
 		first := p.BeginRefresh("john")
 		harness.Eventually(t, "john's roster is asked for", func() bool { return app.Asked("john") == 1 })

@@ -20,7 +20,7 @@ func TestRosterAtLogin(t *testing.T) {
 		app := harness.NewContactsApp(t)
 		app.Rest(harness.Says("{}"))
 		app.Want("john", johnsContacts)
-		p := harness.RosterSetup{Component: "logins", Api: kind == lab.Ejabberd}.Launch(t, s, app)
+		p := harness.RosterSetup{Component: "logins", API: kind == lab.Ejabberd}.Launch(t, s, app)
 		harness.Eventually(t, "privileges granted", func() bool {
 			return strings.Contains(p.Log.String(), "privileges granted")
 		})

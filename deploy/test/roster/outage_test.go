@@ -31,7 +31,7 @@ func TestRosterOutages(t *testing.T) {
 func serverRestart(t *testing.T, s *lab.Server, users []string) {
 	app := harness.NewContactsApp(t)
 	g := app.Held(t, len(users)/3, `{"marie@localhost": {"name": "Marie"}}`)
-	p := harness.RosterSetup{Component: "outage", Api: s.Kind() == lab.Ejabberd, More: "refresh_on_login: false"}.Launch(t, s, app)
+	p := harness.RosterSetup{Component: "outage", API: s.Kind() == lab.Ejabberd, More: "refresh_on_login: false"}.Launch(t, s, app)
 
 	type outcome struct {
 		moduleAnswer
@@ -101,7 +101,7 @@ func serverRestart(t *testing.T, s *lab.Server, users []string) {
 
 func stanzahookKilled(t *testing.T, s *lab.Server, users []string) {
 	app := harness.NewContactsApp(t)
-	setup := harness.RosterSetup{Component: "kill", Api: s.Kind() == lab.Ejabberd, More: "refresh_on_login: false\n    mode: additive"}
+	setup := harness.RosterSetup{Component: "kill", API: s.Kind() == lab.Ejabberd, More: "refresh_on_login: false\n    mode: additive"}
 	file := setup.Write(t, t.TempDir(), s, app)
 	start := func() *harness.Program {
 		p := harness.LaunchFile(t, file)

@@ -38,7 +38,7 @@ func TestRosterREADME(t *testing.T) {
 		app := harness.NewContactsApp(t)
 		app.Want("john", johnsContacts)
 		app.Want("aaron", "{}")
-		p := harness.RosterSetup{Component: "contacts", Api: kind == lab.Ejabberd}.Launch(t, s, app)
+		p := harness.RosterSetup{Component: "contacts", API: kind == lab.Ejabberd}.Launch(t, s, app)
 
 		john, aaron := harness.Online(t, s, "john"), harness.Online(t, s, "aaron")
 		slix := slixmppRoster(t, s, "aaron@localhost/slix")

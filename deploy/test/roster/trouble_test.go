@@ -49,7 +49,7 @@ func wrongSource(t *testing.T, s *lab.Server) {
 	users := harness.NumberedUsers(100)
 	app := harness.NewContactsApp(t)
 	app.Rest(harness.Says(`{"marie@localhost": {"name": "Marie"}}`))
-	p := harness.RosterSetup{Component: "trouble", Api: s.Kind() == lab.Ejabberd, More: "refresh_on_login: false\n    timeout: 2s"}.Launch(t, s, app)
+	p := harness.RosterSetup{Component: "trouble", API: s.Kind() == lab.Ejabberd, More: "refresh_on_login: false\n    timeout: 2s"}.Launch(t, s, app)
 	var all moduleAnswer
 	p.RosterCall("POST", "/roster_admin/refresh", harness.JSONNames(users), 200, &all)
 	if all.Status != "ok" || all.Updated != 100 || all.Errors != 0 {
@@ -199,7 +199,7 @@ func serverAway(t *testing.T, s *lab.Server) {
 	}
 	// ejabberd's API does not depend on what the component may do.
 	p.Stop()
-	setup.Api = true
+	setup.API = true
 	p = setup.Launch(t, s, app)
 	if r := p.RefreshRoster("user1", false); !slices.Contains([]string{"applied", "unchanged"}, r.Result) {
 		t.Errorf("by the API: %+v", r)

@@ -94,7 +94,7 @@ func TestRosterWays(t *testing.T) {
 			for i, way := range ways {
 				t.Run(way.backend, func(t *testing.T) {
 					app := harness.NewContactsApp(t)
-					setup := harness.RosterSetup{Component: fmt.Sprintf("way%d", i), Backend: way.backend, Api: way.api, More: "refresh_on_login: false"}
+					setup := harness.RosterSetup{Component: fmt.Sprintf("way%d", i), Backend: way.backend, API: way.api, More: "refresh_on_login: false"}
 					w := &wayTest{t: t, s: s, app: app, p: setup.Launch(t, s, app), suffix: fmt.Sprint(i)}
 					w.note = func(row, cell string) { table.note(serverVersion(t, s)+", "+way.title, row, cell) }
 					w.steps()
