@@ -5,7 +5,6 @@ package component_test
 import (
 	"context"
 	"strings"
-	"sync"
 	"testing"
 
 	"go.uber.org/zap/zaptest"
@@ -48,13 +47,4 @@ func TestRealKickOld(t *testing.T) {
 		t.Error(reason)
 	}
 	eventually(t, "the second is connected", func() bool { return second.Status().State == component.Up })
-}
-
-// runUntilEnd runs a link until the test ends.
-func runUntilEnd(t *testing.T, l *component.Link) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	t.Cleanup(func() { cancel(); wg.Wait() })
 }

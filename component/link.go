@@ -53,11 +53,11 @@ type Options struct {
 	Keepalive time.Duration // a marker this often when idle; default 30 s
 	Pace      Pace
 	Limits    stanza.Limits // of stanzas in both directions
-	Handler   Handler       // takes what the server sends
+	Handler   Handler       // takes what the server sends; nil: nobody does
 	// OnUp, which may be nil, runs on a goroutine of its own after each
 	// handshake; its context ends with the connection.
 	OnUp func(context.Context)
-	Log  *zap.Logger
+	Log  *zap.Logger // nil: none
 }
 
 // Link is one component's connection to its server, over all reconnects.
@@ -88,6 +88,12 @@ func New(o Options) *Link {
 		o.Keepalive = 30 * time.Second
 	}
 	o.Pace = o.Pace.withDefaults()
+	if o.Handler == nil {
+		o.Handler = Chain{}
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
 	l := &Link{o: o, log: o.Log.With(zap.String("component", o.Domain.String()))}
 	l.tracker.init()
 	l.isUp, l.retry = make(chan struct{}), make(chan struct{}, 1)

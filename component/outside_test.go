@@ -1,0 +1,84 @@
+package component_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"stanzahook/component"
+	"stanzahook/component/componenttest"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+)
+
+// A program of forty lines in a module of its own is a component.
+func TestOutsideOfTheModule(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	write := func(name string, data []byte) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	read := func(name string) []byte {
+		t.Helper()
+		data, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return data
+	}
+	write("main.go", read("testdata/echo/main.go"))
+	write("go.sum", read("../go.sum"))
+	write("go.mod", []byte("module example.com/echo\n\ngo 1.26.0\n\nrequire stanzahook v0.0.0\n\nreplace stanzahook => "+root+"\n"))
+	build := exec.CommandContext(t.Context(), "go", "build", "-o", "echo", ".")
+	build.Dir, build.Env = dir, append(os.Environ(), "GOFLAGS=-mod=mod", "GOPROXY=off", "GOWORK=off")
+	if out, err := build.CombinedOutput(); err != nil {
+		t.Fatalf("go build: %v\n%s", err, out)
+	}
+	server := componenttest.NewServer(t, domain, "secret")
+	echo := exec.CommandContext(t.Context(), filepath.Join(dir, "echo"), domain, server.Addr())
+	echo.Env, echo.Stderr = append(os.Environ(), "SECRET=secret"), os.Stderr
+	if err := echo.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		_ = echo.Process.Signal(os.Interrupt)
+		if err := echo.Wait(); err != nil {
+			t.Error(err)
+		}
+	}()
+	server.WaitConnected(1)
+	server.Send("<message from='u@example.com/r' to='echo@" + domain + "' type='chat' id='1'><body>hello</body></message>")
+	if body, _ := server.ExpectID("1").Body(); body != "You said: hello" {
+		t.Errorf("the answer is %q", body)
+	}
+}
+
+// Nothing but an address, a domain and a secret is needed: without a handler nobody
+// takes what comes, and the link answers where an answer is due.
+func TestZeroOptions(t *testing.T) {
+	server := componenttest.NewServer(t, domain, "secret")
+	runUntilEnd(t, component.New(component.Options{Domain: jid.MustParse(domain), Addr: server.Addr(), Secret: secret.New("secret")}))
+	server.WaitConnected(1)
+	server.Send("<iq type='get' from='u@example.com/r' to='" + domain + "' id='1'><query xmlns='urn:x'/></iq>")
+	if e, ok := server.ExpectID("1").StanzaError(); !ok || e.Condition != "service-unavailable" {
+		t.Errorf("the answer is %v", e)
+	}
+}
+
+// runUntilEnd runs a link until the test ends.
+func runUntilEnd(t *testing.T, l *component.Link) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { l.Run(ctx) })
+	t.Cleanup(func() { cancel(); wg.Wait() })
+}
