@@ -36,8 +36,8 @@ type Stanzas interface {
 // Sending is how something is sent.
 type Sending struct {
 	Caller string
-	// Truth says that a bounce is to be told to the caller, and to nobody else.
-	Truth bool
+	// ReportBounce makes a bounce the answer to the caller, and no event.
+	ReportBounce bool
 	// Wait is how long to wait for the confirmation of what had to be stored;
 	// never while there is no connection.
 	Wait time.Duration
@@ -56,8 +56,8 @@ type Message struct {
 	Error               *stanza.Error
 }
 
-// maxTruth bounds what a caller may wait for the truth about a message.
-const maxTruth = 60 * time.Second
+// maxSendWait bounds how long a caller may wait for the confirmation of a message.
+const maxSendWait = 60 * time.Second
 
 // sender serves the routes that send.
 type sender struct{ handler }
@@ -111,10 +111,10 @@ func (s sender) postSend(w http.ResponseWriter, r *http.Request, kind stanza.Kin
 		return err
 	}
 	how := Sending{Caller: httpapi.IdentityOf(r.Context()).Name}
-	if how.Wait, err = duration(values.Get("wait"), "wait", 0, maxTruth); err != nil {
+	if how.Wait, err = duration(values.Get("wait"), "wait", 0, maxSendWait); err != nil {
 		return err
 	}
-	how.Truth = how.Wait > 0
+	how.ReportBounce = how.Wait > 0
 	d, err := s.read(w, r, kind)
 	if err != nil {
 		return err
@@ -126,9 +126,9 @@ func (s sender) postSend(w http.ResponseWriter, r *http.Request, kind stanza.Kin
 		switch {
 		case err != nil:
 			return s.problem(r, s.unsent(x, err))
-		case out.Bounce != nil && how.Truth:
+		case out.Bounce != nil && how.ReportBounce:
 			return s.problem(r, bounced(out.Bounce))
-		case how.Truth && out.State == "confirmed":
+		case how.ReportBounce && out.State == "confirmed":
 			return jsonReply(http.StatusOK, map[string]string{"id": x.ID, "state": out.State})
 		}
 		return jsonReply(http.StatusAccepted, map[string]string{"id": x.ID, "state": out.State})

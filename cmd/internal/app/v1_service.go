@@ -53,7 +53,7 @@ func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v
 	f := v.sent.begin(s)
 	var watch *bounce.Watch
 	var bounced <-chan struct{}
-	if how.Truth {
+	if how.ReportBounce {
 		watch = v.sent.bounces.Expect(s.From, s.To, s.ID)
 		bounced = watch.Bounced()
 	}

@@ -82,7 +82,7 @@ func (v *service) message(id string) *stanza.Stanza {
 // sends sends a message, of which this state is to be told.
 func (v *service) sends(id string, wait time.Duration, want string) v1.Outcome {
 	v.t.Helper()
-	out, err := v.Send(v.t.Context(), v.message(id), v1.Sending{Caller: "app", Truth: wait > 0, Wait: wait})
+	out, err := v.Send(v.t.Context(), v.message(id), v1.Sending{Caller: "app", ReportBounce: wait > 0, Wait: wait})
 	if err != nil || out.State != want && out.Bounce == nil {
 		v.t.Errorf("%s: %+v %v, want %s", id, out, err, want)
 	}
