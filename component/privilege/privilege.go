@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"stanzahook/component"
 	"stanzahook/pkg/jid"
@@ -164,7 +165,7 @@ const maxStrangers = 16
 // host.
 func (k *Keeper) advertised(in *component.Incoming) {
 	if !in.From.IsDomain() {
-		k.repeats.Warn(k.Log, "privilege advertisement ignored", zap.String("reason", "the sender is not a server"), zap.Stringer("from", in.From))
+		k.repeats.Log(k.Log, zapcore.WarnLevel, "sender", "privilege advertisement ignored", zap.String("reason", "the sender is not a server"), zap.Stringer("from", in.From))
 		return
 	}
 	g, ok := readGrants(in.Stanza)
@@ -179,7 +180,7 @@ func (k *Keeper) advertised(in *component.Incoming) {
 	}
 	trusted := k.trusts(host, in.Link().Domain())
 	if !trusted {
-		k.repeats.Warn(k.Log, "privilege advertisement ignored", zap.String("reason", "the domain is neither the parent of the component nor the host of a roster"), zap.Stringer("from", in.From))
+		k.repeats.Log(k.Log, zapcore.WarnLevel, "domain", "privilege advertisement ignored", zap.String("reason", "the domain is neither the parent of the component nor the host of a roster"), zap.Stringer("from", in.From))
 		if !k.roomFor(host, in.Link()) {
 			return
 		}

@@ -117,7 +117,12 @@ store: {dir: %q}
 			t.Errorf("%d times: %s", n, what)
 		}
 	}
-	for _, must := range []string{"a privilege advertisement from somebody else", "a privilege advertisement from a domain", "a stanza that cannot be taken", "over max_stanza_bytes", "an HTTP connection failed"} {
+	for _, reason := range []string{"the sender is not a server", "the domain is neither the parent of the component nor the host of a roster"} {
+		if logs.FilterMessage("privilege advertisement ignored").FilterField(zap.String("reason", reason)).Len() == 0 {
+			t.Errorf("nothing is said of a privilege advertisement: %s", reason)
+		}
+	}
+	for _, must := range []string{"a stanza that cannot be taken", "over max_stanza_bytes", "an HTTP connection failed"} {
 		if logs.FilterMessageSnippet(must).Len() == 0 {
 			t.Errorf("nothing is said of: %s", must)
 		}

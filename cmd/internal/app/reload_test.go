@@ -259,7 +259,7 @@ func TestReloadRefuses(t *testing.T) {
 		{"pull", reloadHTTP + "endpoints: [{name: echo}]\n", "endpoints[0] (echo): an endpoint's delivery"},
 		{"the address", strings.Replace(good, "127.0.0.1:0", "127.0.0.1:1", 1), "http.listen: changed; restart stanzahook to apply it"},
 		{"what is kept", good + "outbox: {max_count: 7}\n", "outbox: changed; restart stanzahook to apply it"},
-		{"the log", good + "log: {format: console}\n", "log.format: is another"},
+		{"the log", good + "log: {format: console}\n", "log.format: changed; restart stanzahook to apply it"},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			_, err := x.reload(tc.text + "drain: 1s\n")
