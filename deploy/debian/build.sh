@@ -59,7 +59,7 @@ install -d "$doc/examples"
 install -m 644 "$top/deploy/samples/stanzahook.yaml" "$top/deploy/samples/prosody.cfg.lua" "$top/deploy/samples/ejabberd.yml" \
 	"$top/deploy/prometheus/alerts.yml" "$top/deploy/grafana/stanzahook.json" "$doc/examples/"
 # The guides, as they are in the source, so that their links to each other hold.
-guide=$doc/guide
+guide=$doc/guides
 install -d "$guide/deploy/guide/migrate" "$guide/deploy/guide/growth" "$guide/examples/guide"
 install -m 644 "$top/README.md" "$guide/"
 install -m 644 "$top"/deploy/guide/growth/*.md "$top"/deploy/guide/growth/*.svg "$guide/deploy/guide/growth/"

@@ -71,9 +71,9 @@ inside stanzahook version | grep -q '^stanzahook ' || fail "the program does not
 is "$(inside stat -c '%a %U %G' /etc/stanzahook)" "750 root stanzahook" /etc/stanzahook
 is "$(inside ls -A /etc/stanzahook)" "" "the directory for the configuration"
 is "$(inside dpkg-query -W -f '${Conffiles}' stanzahook)" "" "the files that an upgrade asks about"
-for file in guide/README.md guide/deploy/guide/README.md guide/deploy/guide/configuration.md guide/deploy/guide/troubleshooting.md \
-	guide/deploy/guide/migrate/mod_rest.md guide/examples/guide/webhooks.md guide/examples/guide/http-api.md \
-	guide/deploy/prometheus/alerts.yml guide/deploy/grafana/stanzahook.json guide/deploy/samples/prosody.cfg.lua examples/stanzahook.yaml examples/alerts.yml; do
+for file in guides/README.md guides/deploy/guide/README.md guides/deploy/guide/configuration.md guides/deploy/guide/troubleshooting.md \
+	guides/deploy/guide/migrate/mod_rest.md guides/examples/guide/webhooks.md guides/examples/guide/http-api.md \
+	guides/deploy/prometheus/alerts.yml guides/deploy/grafana/stanzahook.json guides/deploy/samples/prosody.cfg.lua examples/stanzahook.yaml examples/alerts.yml; do
 	[ -s "$root/usr/share/doc/stanzahook/$file" ] || fail "there is no $file"
 done
 [ -f "$root/lib/systemd/system/stanzahook.service" ] || fail "there is no unit"
