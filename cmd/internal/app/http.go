@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"strings"
 
 	"go.uber.org/zap"
@@ -16,6 +17,8 @@ import (
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
@@ -83,11 +86,21 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
 		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
-		Deliveries: newDeliveries(a.store, a.workers, a.outboxes), Endpoints: targets, Events: events{a.workers},
+		Deliveries: delivery.NewDeliveries(a.store, a.workers, a.resend), Endpoints: targets, Events: events{a.workers},
 		Stanzas:  newStanzas(cfg.Components, a.links, a.outboxes, a.sent, a.store),
 		Requests: requests{a.store}, Once: &a.once, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
+}
+
+// resend sends a dead letter of the outbox again.
+func (a *App) resend(ctx context.Context, component string, s *stanza.Stanza) error {
+	box, ok := a.outboxes[component]
+	if !ok {
+		return fmt.Errorf("%w: the component %s is not in the configuration any more", gateway.ErrConflict, component)
+	}
+	_, err := box.Send(ctx, "", s)
+	return err
 }
 
 // liveCheck returns v1.Options.Check of the running instance, as long as it has

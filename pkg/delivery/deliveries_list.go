@@ -1,4 +1,4 @@
-package app
+package delivery
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 )
@@ -16,7 +15,7 @@ const listPage = 100
 
 // List implements v1.Deliveries: what the log has, and what waits in the
 // queues and was not tried yet, which is not in the log.
-func (d *deliveries) List(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, error) {
 	switch f.State {
 	case deliverylog.Dead:
 		return d.DeadLetters(ctx, f)
@@ -27,7 +26,7 @@ func (d *deliveries) List(ctx context.Context, f delivery.Filter) ([]delivery.De
 	if err != nil {
 		return nil, "", err
 	}
-	var all []delivery.Delivery
+	var all []Delivery
 	seen := make(map[string]bool, len(logged))
 	for i := range logged {
 		all = append(all, logged[i])
@@ -61,7 +60,7 @@ func (d *deliveries) List(ctx context.Context, f delivery.Filter) ([]delivery.De
 }
 
 // listQueued lists what waits and was not tried yet, or was replayed.
-func (d *deliveries) listQueued(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, string, error) {
 	found, more, err := d.queues(ctx, f)
 	if err != nil || len(found) == 0 {
 		return nil, "", err
@@ -78,7 +77,7 @@ func (d *deliveries) listQueued(ctx context.Context, f delivery.Filter) ([]deliv
 	for _, l := range logged {
 		known[l.ID] = l
 	}
-	var all []delivery.Delivery
+	var all []Delivery
 	for i := range found {
 		l, ok := known[found[i].ID]
 		if ok && l.State != deliverylog.Queued {
@@ -97,7 +96,7 @@ func (d *deliveries) listQueued(ctx context.Context, f delivery.Filter) ([]deliv
 
 // queues returns a page of what waits in the queues, those received last
 // first, and whether there is more.
-func (d *deliveries) queues(ctx context.Context, f delivery.Filter) (page []queued, more bool, err error) {
+func (d *Deliveries) queues(ctx context.Context, f Filter) (page []queued, more bool, err error) {
 	for _, w := range d.workers {
 		e := w.Endpoint()
 		if !e.Queued || f.Endpoint != "" && f.Endpoint != e.Name {
@@ -121,7 +120,7 @@ func (d *deliveries) queues(ctx context.Context, f delivery.Filter) (page []queu
 // needs. What lies before an event in its queue was received before it: so the
 // first one that is too old for a full page ends the search; one that was
 // replayed does not, whose place is that of the replay.
-func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *delivery.Filter, page []queued) ([]queued, error) {
+func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, page []queued) ([]queued, error) {
 	for before := uint64(0); ; {
 		list, err := q.List(ctx, before, listPage)
 		if err != nil || len(list) == 0 {

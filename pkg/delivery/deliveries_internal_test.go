@@ -1,4 +1,4 @@
-package app
+package delivery
 
 import (
 	"context"
@@ -11,7 +11,6 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -52,18 +51,18 @@ func (w *idleWorker) Pending(id string) ([]deliverylog.Attempt, time.Time, bool,
 
 func (w *idleWorker) Drop(ctx context.Context, id string) error {
 	if id == w.busy {
-		return delivery.ErrInFlight
+		return ErrInFlight
 	}
 	r, ok, err := w.disk.Find(ctx, id)
 	if err != nil || !ok {
-		return errors.Join(err, delivery.ErrUnknown)
+		return errors.Join(err, ErrUnknown)
 	}
 	return w.disk.Drop(ctx, r.Seq)
 }
 
 // desk is the service over a store of its own, with one endpoint, echo.
 type desk struct {
-	*deliveries
+	*Deliveries
 	echo *idleWorker
 	sent []string // by the outbox
 	now  time.Time
@@ -82,7 +81,7 @@ func newDesk(t *testing.T) *desk {
 	}
 	d := &desk{t: t, now: time.Now(), echo: &idleWorker{e: webhook.Endpoint{Name: "echo", Queued: true}, disk: q}}
 	direct := &idleWorker{e: webhook.Endpoint{Name: "direct"}, disk: q}
-	d.deliveries = &deliveries{store: s, workers: []deliveryWorker{d.echo, direct}, resend: func(_ context.Context, component string, s *stanza.Stanza) error {
+	d.Deliveries = &Deliveries{store: s, workers: []deliveryWorker{d.echo, direct}, resend: func(_ context.Context, component string, s *stanza.Stanza) error {
 		d.sent = append(d.sent, component+" "+s.ID)
 		return nil
 	}}
@@ -161,7 +160,7 @@ func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
 	for _, limit := range []int{7, 40, 500} {
 		var got []string
 		for cursor, more := "", true; more; more = cursor != "" {
-			list, next, err := d.List(t.Context(), delivery.Filter{Limit: limit, Cursor: cursor})
+			list, next, err := d.List(t.Context(), Filter{Limit: limit, Cursor: cursor})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -175,12 +174,12 @@ func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
 		}
 	}
 	for _, state := range []string{"queued", "retrying", "delivered", "dead", "dropped"} {
-		list, _, err := d.List(t.Context(), delivery.Filter{Limit: 100, State: deliverylog.State(state), Endpoint: "echo", JID: "u@example.com"})
-		if n := 10; err != nil || len(list) != n && state != "dropped" || slices.ContainsFunc(list, func(v delivery.Delivery) bool { return string(v.State) != state }) {
+		list, _, err := d.List(t.Context(), Filter{Limit: 100, State: deliverylog.State(state), Endpoint: "echo", JID: "u@example.com"})
+		if n := 10; err != nil || len(list) != n && state != "dropped" || slices.ContainsFunc(list, func(v Delivery) bool { return string(v.State) != state }) {
 			t.Errorf("%s: %d of them, %v", state, len(list), err)
 		}
 	}
-	if list, _, err := d.List(t.Context(), delivery.Filter{Limit: 100, State: "queued", JID: "nobody@example.com"}); err != nil || len(list) != 0 {
+	if list, _, err := d.List(t.Context(), Filter{Limit: 100, State: "queued", JID: "nobody@example.com"}); err != nil || len(list) != 0 {
 		t.Errorf("of nobody: %+v, %v", list, err)
 	}
 }
@@ -197,7 +196,7 @@ func TestReplay(t *testing.T) {
 			t.Errorf("while it is queued: %v", err)
 		}
 	}
-	list, _, err := d.DeadLetters(t.Context(), delivery.Filter{Limit: 10})
+	list, _, err := d.DeadLetters(t.Context(), Filter{Limit: 10})
 	if err != nil || len(list) != 0 {
 		t.Errorf("dead letters: %+v, %v", list, err)
 	}

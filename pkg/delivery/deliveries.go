@@ -1,4 +1,4 @@
-package app
+package delivery
 
 import (
 	"context"
@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"stanzahook/component/outbox"
-	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -25,33 +23,29 @@ type deliveryWorker interface {
 	Drop(ctx context.Context, id string) error
 }
 
-// resend sends a stanza of the outbox's dead letters again.
-type resend func(ctx context.Context, component string, s *stanza.Stanza) error
+// Resend sends a stanza of the outbox's dead letters again.
+type Resend func(ctx context.Context, component string, s *stanza.Stanza) error
 
-// deliveries implements v1.Deliveries over the store and the workers, in the
-// order of the configuration.
-type deliveries struct {
+// Deliveries is what is known of the deliveries of all endpoints and what an
+// operator can do with them, over the store and the workers, in the order of the
+// configuration. Errors: gateway.ErrNotFound, gateway.ErrConflict,
+// gateway.ErrFull, gateway.ErrCursor.
+type Deliveries struct {
 	store   *store.Store
 	workers []deliveryWorker
-	resend  resend
+	resend  Resend
 }
 
-func newDeliveries(s *store.Store, workers []*delivery.Worker, boxes map[string]*outbox.Outbox) *deliveries {
-	d := &deliveries{store: s, resend: func(ctx context.Context, component string, s *stanza.Stanza) error {
-		box, ok := boxes[component]
-		if !ok {
-			return fmt.Errorf("%w: the component %s is not in the configuration any more", gateway.ErrConflict, component)
-		}
-		_, err := box.Send(ctx, "", s)
-		return err
-	}}
+// NewDeliveries returns the deliveries of the workers' endpoints.
+func NewDeliveries(s *store.Store, workers []*Worker, resend Resend) *Deliveries {
+	d := &Deliveries{store: s, resend: resend}
 	for _, w := range workers {
 		d.workers = append(d.workers, w)
 	}
 	return d
 }
 
-func (d *deliveries) worker(endpoint string) deliveryWorker {
+func (d *Deliveries) worker(endpoint string) deliveryWorker {
 	for _, w := range d.workers {
 		if w.Endpoint().Name == endpoint {
 			return w
@@ -62,22 +56,22 @@ func (d *deliveries) worker(endpoint string) deliveryWorker {
 
 // Get implements v1.Deliveries. The queue knows best what waits, the dead
 // letters what died, and the log the rest.
-func (d *deliveries) Get(ctx context.Context, id string) (delivery.Delivery, error) {
+func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
-		return delivery.Delivery{}, err
+		return Delivery{}, err
 	}
 	known := err == nil
-	if !known || waits(logged.State) {
+	if !known || isWaiting(logged.State) {
 		found, ok, err := d.find(ctx, id, logged.Endpoint)
 		if err != nil {
-			return delivery.Delivery{}, err
+			return Delivery{}, err
 		}
 		if ok {
 			return d.waiting(found, logged), nil
 		}
 	}
-	if !known || logged.State == deliverylog.Dead || waits(logged.State) {
+	if !known || logged.State == deliverylog.Dead || isWaiting(logged.State) {
 		dead, _, err := d.store.DeadLetter(ctx, id)
 		switch {
 		case err == nil:
@@ -86,16 +80,16 @@ func (d *deliveries) Get(ctx context.Context, id string) (delivery.Delivery, err
 			}
 			return ofDead(&dead), nil
 		case !known || !errors.Is(err, gateway.ErrNotFound):
-			return delivery.Delivery{}, err
+			return Delivery{}, err
 		}
 	}
 	return logged, nil
 }
 
-func waits(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
+func isWaiting(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
 
 // waiting adds up what queue, memory and log know of an event.
-func (d *deliveries) waiting(q queued, logged deliverylog.Delivery) delivery.Delivery {
+func (d *Deliveries) waiting(q queued, logged deliverylog.Delivery) Delivery {
 	v := ofQueue(&q)
 	attempts, next, _, known := d.worker(q.endpoint).Pending(q.ID)
 	tried := len(attempts) > 0 || logged.State == deliverylog.Retrying
@@ -116,7 +110,7 @@ func (d *deliveries) waiting(q queued, logged deliverylog.Delivery) delivery.Del
 }
 
 // find looks for an event in the queue of an endpoint, or in all.
-func (d *deliveries) find(ctx context.Context, id, endpoint string) (queued, bool, error) {
+func (d *Deliveries) find(ctx context.Context, id, endpoint string) (queued, bool, error) {
 	for _, w := range d.workers {
 		e := w.Endpoint()
 		if !e.Queued || endpoint != "" && e.Name != endpoint {
@@ -135,7 +129,7 @@ func (d *deliveries) find(ctx context.Context, id, endpoint string) (queued, boo
 }
 
 // Drop implements v1.Deliveries.
-func (d *deliveries) Drop(ctx context.Context, id string) error {
+func (d *Deliveries) Drop(ctx context.Context, id string) error {
 	dead, seq, err := d.store.DeadLetter(ctx, id)
 	if err == nil {
 		if err := d.store.RemoveDeadLetter(ctx, seq); err != nil {
@@ -151,9 +145,9 @@ func (d *deliveries) Drop(ctx context.Context, id string) error {
 		switch err := w.Drop(ctx, id); {
 		case err == nil:
 			return nil
-		case errors.Is(err, delivery.ErrInFlight):
+		case errors.Is(err, ErrInFlight):
 			return fmt.Errorf("%w: %w; try again when it has ended", gateway.ErrConflict, err)
-		case !errors.Is(err, delivery.ErrUnknown):
+		case !errors.Is(err, ErrUnknown):
 			return err
 		}
 	}
@@ -166,7 +160,7 @@ func (d *deliveries) Drop(ctx context.Context, id string) error {
 
 // log writes what an operator did. The log is written out at once: he may ask
 // next how things are.
-func (d *deliveries) log(r *store.Record, known deliverylog.Delivery, state deliverylog.State, reason string) {
+func (d *Deliveries) log(r *store.Record, known deliverylog.Delivery, state deliverylog.State, reason string) {
 	d.store.DeliveryLog().Add(&deliverylog.Entry{ID: r.ID, Endpoint: known.Endpoint, Component: r.Component, Type: known.Type, From: known.From, To: known.To,
 		Received: r.Received, State: state, Reason: reason, Stanza: r.Stanza})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -188,12 +182,12 @@ func newQueued(endpoint string, r *store.Stored) queued {
 	return q
 }
 
-func ofQueue(q *queued) delivery.Delivery {
-	return delivery.Delivery{ID: q.ID, Endpoint: q.endpoint, State: deliverylog.Queued, Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
+func ofQueue(q *queued) Delivery {
+	return Delivery{ID: q.ID, Endpoint: q.endpoint, State: deliverylog.Queued, Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
 }
 
-func ofDead(d *store.DeadLetter) delivery.Delivery {
-	return delivery.Delivery{ID: d.ID, Endpoint: d.Endpoint, State: deliverylog.Dead, Type: d.Type, From: d.From, To: d.To, Received: d.Received,
+func ofDead(d *store.DeadLetter) Delivery {
+	return Delivery{ID: d.ID, Endpoint: d.Endpoint, State: deliverylog.Dead, Type: d.Type, From: d.From, To: d.To, Received: d.Received,
 		Reason: d.Reason, Attempts: d.Attempts, Stanza: d.Stanza}
 }
 
@@ -202,15 +196,15 @@ func ofDeadLog(d *store.DeadLetter) deliverylog.Delivery {
 }
 
 // byID puts deliveries in the order of a list: those received last first.
-func byID(a, b delivery.Delivery) int { return strings.Compare(b.ID, a.ID) }
+func byID(a, b Delivery) int { return strings.Compare(b.ID, a.ID) }
 
 // DeadLetters implements v1.Deliveries.
-func (d *deliveries) DeadLetters(ctx context.Context, f delivery.Filter) ([]delivery.Delivery, string, error) {
+func (d *Deliveries) DeadLetters(ctx context.Context, f Filter) ([]Delivery, string, error) {
 	list, next, err := d.store.DeadLetters(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
-	var all []delivery.Delivery
+	var all []Delivery
 	for i := range list {
 		all = append(all, ofDead(&list[i]))
 	}

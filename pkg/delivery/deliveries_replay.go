@@ -1,4 +1,4 @@
-package app
+package delivery
 
 import (
 	"context"
@@ -18,7 +18,7 @@ import (
 //
 // Killed in between: both are there, and a second replay sends it twice under
 // one id.
-func (d *deliveries) Replay(ctx context.Context, id string) error {
+func (d *Deliveries) Replay(ctx context.Context, id string) error {
 	dead, seq, err := d.store.DeadLetter(ctx, id)
 	if err == nil {
 		return d.revive(ctx, &dead, seq)
@@ -35,7 +35,7 @@ func (d *deliveries) Replay(ctx context.Context, id string) error {
 		return err
 	case err != nil:
 		return err
-	case waits(logged.State):
+	case isWaiting(logged.State):
 		return errInQueue
 	case logged.Stanza == "":
 		return fmt.Errorf("%w: the log does not have its stanza any more", gateway.ErrConflict)
@@ -48,7 +48,7 @@ var errInQueue = fmt.Errorf("%w: it is in the queue already", gateway.ErrConflic
 
 // revive replays a dead letter, which is at a place: it may die again before
 // it is removed here, and is then at another.
-func (d *deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uint64) error {
+func (d *Deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uint64) error {
 	var err error
 	if dead.Endpoint == "" {
 		var s *stanza.Stanza
@@ -69,7 +69,7 @@ func (d *deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uin
 
 // enqueue puts an event into its endpoint's queue. The log says so first, or
 // what comes of it could be in the log before.
-func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was deliverylog.Delivery) error {
+func (d *Deliveries) enqueue(ctx context.Context, r *store.Record, was deliverylog.Delivery) error {
 	w := d.worker(was.Endpoint)
 	switch {
 	case w == nil:
@@ -92,7 +92,7 @@ func (d *deliveries) enqueue(ctx context.Context, r *store.Record, was deliveryl
 //
 // Killed on the way: what was replayed is in the queue, the others are dead
 // letters still.
-func (d *deliveries) ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error) {
+func (d *Deliveries) ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error) {
 	if d.worker(endpoint) == nil {
 		return 0, gateway.ErrNotFound
 	}

@@ -55,7 +55,7 @@ func TestAnOperatorReplaysADeadLetter(t *testing.T) {
 
 	workers := []*delivery.Worker{w}
 	api := httptest.NewServer(httpapi.New(httpapi.Options{NoAuth: true}, v1.New(v1.Options{
-		Deliveries: newDeliveries(s, workers, nil), Endpoints: &endpoints{s, workers, nil, "bot.example.com"},
+		Deliveries: delivery.NewDeliveries(s, workers, nil), Endpoints: &endpoints{s, workers, nil, "bot.example.com"},
 	})).Handler())
 	t.Cleanup(api.Close)
 	t.Setenv(cli.EnvAPI, api.URL)
