@@ -28,27 +28,13 @@ type Events interface {
 
 // EventReader reads the events of an endpoint in their order.
 type EventReader interface {
-	// Next returns at most n; none if none came within wait. Errors: Ended.
+	// Next returns at most n; none if none came within wait. Errors:
+	// delivery.ErrReplaced, delivery.ErrDisabled, gateway.ErrStopping.
 	Next(ctx context.Context, n int, wait time.Duration) ([]delivery.Pulled, error)
 	// Cursor is that of the last event, or where the reader began.
 	Cursor() string
 	Close()
 }
-
-// Ended is why a reader cannot go on, in a word and for people.
-type Ended struct{ Reason, Detail string }
-
-func (e Ended) Error() string { return e.Detail }
-
-// Why a reader ends.
-const (
-	EndReplaced = "replaced" // by a newer one
-	EndDisabled = "disabled" // the endpoint is
-	EndStopping = "stopping" // the service is: come again
-	// The caller's credentials are not accepted any more, or lack the scope now.
-	EndUnauthorized = "unauthorized"
-	EndForbidden    = "forbidden"
-)
 
 const (
 	defaultWait = 30 * time.Second
@@ -71,8 +57,8 @@ func (h handler) events(serve func(http.ResponseWriter, *http.Request) error) ht
 		if errors.Is(err, gateway.ErrBusy) || errors.Is(err, gateway.ErrStopping) {
 			err = refused{&httpapi.Fault{Status: http.StatusServiceUnavailable, Text: err.Error() + "; try again in some seconds", RetryAfter: 2}}
 		}
-		if ended, ok := errors.AsType[Ended](err); ok {
-			err = fmt.Errorf("%w: %s", gateway.ErrConflict, ended.Detail)
+		if errors.Is(err, delivery.ErrReplaced) || errors.Is(err, delivery.ErrDisabled) {
+			err = fmt.Errorf("%w: %w", gateway.ErrConflict, err)
 		}
 		if err != nil {
 			httpapi.WriteProblem(w, r, h.fault(r, ofEndpoint(mux.Vars(r)["name"], err)))
@@ -105,7 +91,7 @@ func (h handler) pull(w http.ResponseWriter, r *http.Request) error {
 	if f := httpapi.Lost(ctx); f != nil {
 		return refused{f}
 	}
-	if ended, ok := errors.AsType[Ended](err); ok && ended.Reason == EndStopping {
+	if errors.Is(err, gateway.ErrStopping) {
 		err = nil // there is nothing new, and the next request will find out
 	}
 	if err != nil {

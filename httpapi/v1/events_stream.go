@@ -73,14 +73,14 @@ func (h handler) stream(w http.ResponseWriter, r *http.Request) error {
 	for ok := s.write(": events follow\n\n"); ok; {
 		list, err := reader.Next(ctx, streamPage, h.heartbeat())
 		if f := cmp.Or(httpapi.Lost(ctx), httpapi.Still(ctx, may)); f != nil { // at each heartbeat, and at once when it is lost
-			s.end(lostRight(f))
+			s.end(endOfRight(f))
 			return nil
 		}
 		switch {
 		case r.Context().Err() != nil:
 			return nil
 		case err != nil:
-			s.end(h.ended(r, err))
+			s.end(h.endOf(r, err))
 			return nil
 		case len(list) == 0:
 			ok = s.write(": heartbeat\n\n")
@@ -98,20 +98,28 @@ func (h handler) heartbeat() time.Duration {
 	return defaultHeartbeat
 }
 
-// ended says why a stream ends; a failure goes to the log.
-func (h handler) ended(r *http.Request, err error) Ended {
-	if e, ok := errors.AsType[Ended](err); ok {
-		return e
+// ended is why a stream ends, in a word and for people.
+type ended struct{ reason, detail string }
+
+// endOf is the end of a stream whose reader cannot go on; a failure goes to the log.
+func (h handler) endOf(r *http.Request, err error) ended {
+	switch {
+	case errors.Is(err, delivery.ErrReplaced):
+		return ended{"replaced", err.Error()}
+	case errors.Is(err, delivery.ErrDisabled):
+		return ended{"disabled", err.Error()}
+	case errors.Is(err, gateway.ErrStopping):
+		return ended{"stopping", err.Error()}
 	}
-	return Ended{Reason: "error", Detail: h.fault(r, err).Text}
+	return ended{"error", h.fault(r, err).Text}
 }
 
-// lostRight says why a stream ends whose reader may not read any more.
-func lostRight(f *httpapi.Fault) Ended {
+// endOfRight is the end of a stream whose reader may not read any more.
+func endOfRight(f *httpapi.Fault) ended {
 	if f.Status == http.StatusUnauthorized {
-		return Ended{Reason: EndUnauthorized, Detail: f.Text}
+		return ended{"unauthorized", f.Text}
 	}
-	return Ended{Reason: EndForbidden, Detail: f.Text}
+	return ended{"forbidden", f.Text}
 }
 
 // frames are events as the lines of a stream. JSON has no line breaks.
@@ -144,8 +152,8 @@ func (s stream) write(text string) bool {
 
 // end tells the caller that nothing more comes, and why. It has no id: where
 // the caller stands stays what it was.
-func (s stream) end(e Ended) {
-	data, err := json.Marshal(map[string]string{"reason": e.Reason, "detail": e.Detail})
+func (s stream) end(e ended) {
+	data, err := json.Marshal(map[string]string{"reason": e.reason, "detail": e.detail})
 	if err == nil {
 		s.write("event: end\ndata: " + string(data) + "\n\n") // its failure changes nothing
 	}

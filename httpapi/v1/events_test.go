@@ -130,7 +130,7 @@ func TestPull(t *testing.T) {
 	}{
 		{"", `{"events":[` + event1 + "," + event2 + `],"cursor":"c2"}`, "next 100 30s", nil, [][]delivery.Pulled{two()}},
 		{"?cursor=c9&wait=5s&max=7", `{"events":[],"cursor":"begin"}`, "next 7 5s", nil, [][]delivery.Pulled{nil}},
-		{"?wait=0s", `{"events":[],"cursor":"begin"}`, "next 100 0s", v1.Ended{Reason: v1.EndStopping, Detail: "stopping"}, nil},
+		{"?wait=0s", `{"events":[],"cursor":"begin"}`, "next 100 0s", gateway.ErrStopping, nil},
 	} {
 		f, url := serveEvents(t, c.end, c.pages...)
 		r := ask(t, "events", "GET", url+"/v1/endpoints/bot/events"+c.query, "")
@@ -147,7 +147,6 @@ func TestPull(t *testing.T) {
 }
 
 func TestPullIsRefused(t *testing.T) {
-	replaced := v1.Ended{Reason: v1.EndReplaced, Detail: "a newer request"}
 	for _, c := range []struct {
 		token, method, path, body string
 		err, end                  error
@@ -165,7 +164,7 @@ func TestPullIsRefused(t *testing.T) {
 		{"events", "GET", "", "", fmt.Errorf("%w: has a url", gateway.ErrConflict), nil, 409, "has a url"},
 		{"events", "GET", "?cursor=x", "", fmt.Errorf("%w: x", gateway.ErrCursor), nil, 400, "cursor"},
 		{"events", "GET", "", "", gateway.ErrBusy, nil, 503, "try again"},
-		{"events", "GET", "", "", nil, replaced, 409, "a newer request"},
+		{"events", "GET", "", "", nil, delivery.ErrReplaced, 409, "a newer request"},
 		{"events", "GET", "", "", nil, errors.New("disk"), 500, "request id"},
 		{"events", "POST", "/ack", `{}`, nil, nil, 400, "cursor: it is missing"},
 		{"events", "POST", "/ack", `{"cursor":1}`, nil, nil, 400, "cursor"},
@@ -197,7 +196,7 @@ func TestAck(t *testing.T) {
 
 // The whole stream, byte by byte.
 func TestStream(t *testing.T) {
-	f, url := serveEvents(t, v1.Ended{Reason: v1.EndReplaced, Detail: "a newer request"}, two(), nil, two()[:1])
+	f, url := serveEvents(t, delivery.ErrReplaced, two(), nil, two()[:1])
 	r := ask(t, "events", "GET", url+"/v1/endpoints/bot/events?cursor=old", "", "Accept", "text/event-stream", "Last-Event-ID", "c0")
 	want := `: events follow
 
@@ -213,7 +212,7 @@ id: c1
 data: ` + event1 + `
 
 event: end
-data: {"detail":"a newer request","reason":"replaced"}`
+data: {"detail":"a newer request reads the events of this endpoint, and there is one reader at a time","reason":"replaced"}`
 	if got := text(t, r); got != want || r.Header.Get("Content-Type") != "text/event-stream" || r.Header.Get("Cache-Control") != "no-store" {
 		t.Errorf("%v\n%s", r.Header, got)
 	}

@@ -54,8 +54,8 @@ func (d *Deliveries) worker(endpoint string) deliveryWorker {
 	return nil
 }
 
-// Get implements v1.Deliveries. The queue knows best what waits, the dead
-// letters what died, and the log the rest.
+// Get returns a delivery. The queue knows best what waits, the dead letters what
+// died, and the log the rest.
 func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
@@ -128,7 +128,7 @@ func (d *Deliveries) find(ctx context.Context, id, endpoint string) (queued, boo
 	return queued{}, false, nil
 }
 
-// Drop implements v1.Deliveries.
+// Drop removes a dead letter, or an event that waits and is not in flight.
 func (d *Deliveries) Drop(ctx context.Context, id string) error {
 	dead, seq, err := d.store.DeadLetter(ctx, id)
 	if err == nil {
@@ -198,7 +198,7 @@ func ofDeadLog(d *store.DeadLetter) deliverylog.Delivery {
 // byID puts deliveries in the order of a list: those received last first.
 func byID(a, b Delivery) int { return strings.Compare(b.ID, a.ID) }
 
-// DeadLetters implements v1.Deliveries.
+// DeadLetters returns a page of dead letters and the cursor of the next.
 func (d *Deliveries) DeadLetters(ctx context.Context, f Filter) ([]Delivery, string, error) {
 	list, next, err := d.store.DeadLetters(ctx, f)
 	if err != nil {

@@ -13,8 +13,8 @@ import (
 // listPage is how many events of a queue are read at a time.
 const listPage = 100
 
-// List implements v1.Deliveries: what the log has, and what waits in the
-// queues and was not tried yet, which is not in the log.
+// List returns a page of deliveries and the cursor of the next: what the log has,
+// and what waits in the queues and was not tried yet, which is not in the log.
 func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, error) {
 	switch f.State {
 	case deliverylog.Dead:
@@ -116,7 +116,7 @@ func (d *Deliveries) queues(ctx context.Context, f Filter) (page []queued, more 
 	return page, false, nil
 }
 
-// collect adds events of a queue to a page, which keeps one more than it
+// waitingIn adds events of a queue to a page, which keeps one more than it
 // needs. What lies before an event in its queue was received before it: so the
 // first one that is too old for a full page ends the search; one that was
 // replayed does not, whose place is that of the replay.

@@ -13,8 +13,8 @@ import (
 	"stanzahook/pkg/store/deliverylog"
 )
 
-// Replay implements v1.Deliveries. A dead letter is removed when its event is
-// in the queue again, under its id.
+// Replay puts an event into its queue again, under its id, and returns when it is
+// there; a dead letter is removed then.
 //
 // Killed in between: both are there, and a second replay sends it twice under
 // one id.
@@ -87,8 +87,9 @@ func (d *Deliveries) enqueue(ctx context.Context, r *store.Record, was deliveryl
 	return nil
 }
 
-// ReplayAll implements v1.Deliveries. The events go into the queue in the order
-// in which they were received.
+// ReplayAll replays the dead letters of an endpoint that died since a time; zero:
+// all. It returns how many, also with an error. The events go into the queue in the
+// order in which they were received.
 //
 // Killed on the way: what was replayed is in the queue, the others are dead
 // letters still.

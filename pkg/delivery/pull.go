@@ -3,7 +3,6 @@ package delivery
 import (
 	"context"
 	"errors"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -19,7 +18,7 @@ import (
 var (
 	// ErrReplaced means that another reader has begun after this one.
 	ErrReplaced = errors.New("a newer request reads the events of this endpoint, and there is one reader at a time")
-	ErrDisabled = fmt.Errorf("%w: the endpoint is disabled; its events wait until it is enabled", gateway.ErrConflict)
+	ErrDisabled = errors.New("the endpoint is disabled; its events wait until it is enabled")
 )
 
 // Puller has the events of an endpoint without a URL. They are in the store

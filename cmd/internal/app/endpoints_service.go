@@ -20,18 +20,9 @@ import (
 // endpoints implements v1.Endpoints.
 type endpoints struct {
 	store   *store.Store
-	workers []*delivery.Worker
+	workers delivery.Workers
 	retired *delivery.Removed // endpoints that are not in the configuration; may be nil
 	domain  string            // of a component, for tests of endpoints of all components
-}
-
-func (s *endpoints) worker(name string) *delivery.Worker {
-	for _, w := range s.workers {
-		if w.Endpoint().Name == name {
-			return w
-		}
-	}
-	return nil
 }
 
 // List implements v1.Endpoints.
@@ -61,7 +52,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 
 // Get implements v1.Endpoints.
 func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
-	w := s.worker(name)
+	w := s.workers.Named(name)
 	if w == nil {
 		return v1.Endpoint{}, gateway.ErrNotFound
 	}
@@ -120,7 +111,7 @@ func timeOrNil(t time.Time) *time.Time {
 
 // Test implements v1.Endpoints.
 func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error) {
-	w := s.worker(name)
+	w := s.workers.Named(name)
 	if w == nil {
 		return v1.TestResult{}, gateway.ErrNotFound
 	}
@@ -148,7 +139,7 @@ func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error
 
 // Enable implements v1.Endpoints.
 func (s *endpoints) Enable(ctx context.Context, name string) error {
-	w := s.worker(name)
+	w := s.workers.Named(name)
 	if w == nil {
 		return gateway.ErrNotFound
 	}
@@ -157,7 +148,7 @@ func (s *endpoints) Enable(ctx context.Context, name string) error {
 
 // Disable implements v1.Endpoints.
 func (s *endpoints) Disable(ctx context.Context, name, reason string) error {
-	w := s.worker(name)
+	w := s.workers.Named(name)
 	if w == nil {
 		return gateway.ErrNotFound
 	}

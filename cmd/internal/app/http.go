@@ -49,7 +49,7 @@ func (a *App) listen(context.Context) error {
 			a.log.Warn("requests were broken off", zap.Error(err))
 		}
 	})
-	a.onStop("readers of events", func(context.Context) { events{a.workers}.hangup() })
+	a.onStop("readers of events", func(context.Context) { delivery.Workers(a.workers).Hangup() })
 	return nil
 }
 

@@ -1,0 +1,45 @@
+package delivery
+
+import (
+	"fmt"
+
+	"stanzahook/pkg/gateway"
+)
+
+// Workers are those of all endpoints, in the order of the configuration.
+type Workers []*Worker
+
+// Named returns the worker of an endpoint; nil if there is none.
+func (ws Workers) Named(endpoint string) *Worker {
+	for _, w := range ws {
+		if w.Endpoint().Name == endpoint {
+			return w
+		}
+	}
+	return nil
+}
+
+// Puller returns what has the events of an endpoint without a URL.
+//
+// Errors: gateway.ErrNotFound, gateway.ErrConflict.
+func (ws Workers) Puller(endpoint string) (*Puller, error) {
+	w := ws.Named(endpoint)
+	if w == nil {
+		return nil, gateway.ErrNotFound
+	}
+	p := w.Pull()
+	if p == nil {
+		return nil, fmt.Errorf("%w: the endpoint has a url, and its events are sent there; only those of an endpoint without url are pulled", gateway.ErrConflict)
+	}
+	return p, nil
+}
+
+// Hangup ends the requests that wait for events, which else would hold up the
+// end of the process.
+func (ws Workers) Hangup() {
+	for _, w := range ws {
+		if p := w.Pull(); p != nil {
+			p.Hangup()
+		}
+	}
+}
