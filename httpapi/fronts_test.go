@@ -19,6 +19,7 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
 
@@ -31,8 +32,8 @@ type front struct {
 func (f *front) Domains() []jid.JID           { return f.domains }
 func (f *front) Limits(jid.JID) stanza.Limits { return stanza.Limits{} }
 func (f *front) note(s *stanza.Stanza)        { f.from = s.From.String() }
-func (f *front) Message(context.Context, string, string) (v1.Message, error) {
-	return v1.Message{}, gateway.ErrNotFound
+func (f *front) Message(context.Context, string, string) (store.SentMessage, error) {
+	return store.SentMessage{}, gateway.ErrNotFound
 }
 
 func (f *front) Request(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {

@@ -12,24 +12,16 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 )
 
 // Requests keeps the requests that have an Idempotency-Key, for 24 hours.
 type Requests interface {
 	// Begin stores a request under a new key and returns when that is on disk;
 	// or it returns what is stored there already. Errors: gateway.ErrFull.
-	Begin(ctx context.Context, key string, r Request) (stored Request, created bool, err error)
+	Begin(ctx context.Context, key string, r store.IdempotentRequest) (stored store.IdempotentRequest, created bool, err error)
 	// End stores the answer of a request. Errors: gateway.ErrFull.
-	End(ctx context.Context, key string, r Request) error
-}
-
-// Request is what is known of a request by its key.
-type Request struct {
-	Hash   string // of the body
-	ID     string // of the stanza
-	Status int    // of the answer; 0: there is none yet
-	Type   string // its media type
-	Answer []byte
+	End(ctx context.Context, key string, r store.IdempotentRequest) error
 }
 
 // The header is that of draft-ietf-httpapi-idempotency-key-header, which is a
@@ -111,14 +103,14 @@ func (s sender) once(w http.ResponseWriter, r *http.Request, d *draft, send func
 	}
 	defer s.Once.end(key)
 	ctx := context.WithoutCancel(r.Context()) // whether or not the caller waits, the answer is stored
-	known, created, err := s.Requests.Begin(ctx, key, Request{Hash: d.hash, ID: d.stanza.ID})
+	known, created, err := s.Requests.Begin(ctx, key, store.IdempotentRequest{Hash: d.hash, ID: d.stanza.ID})
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", keyHeader, err)
 	case created:
 	case known.Hash != d.hash:
 		return otherBody()
-	case known.Status != 0:
+	case known.Answered():
 		w.Header().Set(replayHeader, "true")
 		reply{status: known.Status, media: known.Type, body: known.Answer}.write(w)
 		return nil
@@ -129,7 +121,7 @@ func (s sender) once(w http.ResponseWriter, r *http.Request, d *draft, send func
 	}
 	a := send(ctx, d.stanza)
 	if a.final() {
-		err := s.Requests.End(ctx, key, Request{Hash: d.hash, ID: d.stanza.ID, Status: a.status, Type: a.media, Answer: a.body})
+		err := s.Requests.End(ctx, key, store.IdempotentRequest{Hash: d.hash, ID: d.stanza.ID, Status: a.status, Type: a.media, Answer: a.body})
 		if err != nil { // the caller gets his answer all the same; only a repetition would send again
 			s.Log.Warn("the answer to a request with an Idempotency-Key could not be stored", zap.String("stanza_id", d.stanza.ID), zap.Error(err))
 		}

@@ -13,6 +13,7 @@ import (
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 )
 
 // Stanzas is what stanzas are sent by.
@@ -30,7 +31,7 @@ type Stanzas interface {
 	Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error)
 	// Message returns what became of a message of a caller; of any, if caller is
 	// empty. Errors: gateway.ErrNotFound.
-	Message(ctx context.Context, id, caller string) (Message, error)
+	Message(ctx context.Context, id, caller string) (store.SentMessage, error)
 }
 
 // Sending is how something is sent.
@@ -47,13 +48,6 @@ type Sending struct {
 type Outcome struct {
 	State  string         // confirmed or queued
 	Bounce *stanza.Stanza // the error that came back before the confirmation
-}
-
-// Message is what is known of a message that was sent.
-type Message struct {
-	ID, From, To, State string    // confirmed, queued, bounced, expired or rejected
-	Time, Changed       time.Time // it was taken; it came to be in this state
-	Error               *stanza.Error
 }
 
 // maxSendWait bounds how long a caller may wait for the confirmation of a message.
@@ -211,5 +205,9 @@ func (s sender) showMessage(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return answer(w, http.StatusOK, messageJSON{m.ID, m.State, m.From, m.To, m.Time.UTC(), m.Changed.UTC(), httpapi.NewStanzaError(m.Error)})
+	var e *stanza.Error
+	if s, err := stanza.Parse(m.Stanza, stanza.Limits{MaxBytes: len(m.Stanza) + 1}); err == nil {
+		e, _ = s.StanzaError()
+	}
+	return answer(w, http.StatusOK, messageJSON{m.ID, string(m.State), m.From, m.To, m.Time.UTC(), m.Changed.UTC(), httpapi.NewStanzaError(e)})
 }

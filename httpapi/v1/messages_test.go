@@ -18,6 +18,7 @@ import (
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 )
 
 // wire is what is sent by: it notes the stanzas, and answers as it is told.
@@ -65,35 +66,36 @@ func (f *wire) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, e
 	return stanza.Parse(strings.ReplaceAll(f.result, "ID", s.ID), stanza.Limits{})
 }
 
-func (f *wire) Message(_ context.Context, id, caller string) (v1.Message, error) {
+func (f *wire) Message(_ context.Context, id, caller string) (store.SentMessage, error) {
 	if id != "m/1" || caller != "" && caller != "sender" {
-		return v1.Message{}, gateway.ErrNotFound
+		return store.SentMessage{}, gateway.ErrNotFound
 	}
-	return v1.Message{ID: id, From: "bot.example.com", To: "u@example.com", State: "bounced", Time: now, Changed: now.Add(time.Second),
-		Error: &stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "no"}}, f.err
+	e := stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "no"}
+	return store.SentMessage{ID: id, From: "bot.example.com", To: "u@example.com", State: "bounced", Time: now, Changed: now.Add(time.Second),
+		Stanza: "<message type='error'>" + e.XML() + "</message>"}, f.err
 }
 
 // book keeps requests in memory.
 type book struct {
 	mu   sync.Mutex
-	kept map[string]v1.Request
+	kept map[string]store.IdempotentRequest
 	err  error
 }
 
-func (b *book) Begin(_ context.Context, key string, r v1.Request) (v1.Request, bool, error) {
+func (b *book) Begin(_ context.Context, key string, r store.IdempotentRequest) (store.IdempotentRequest, bool, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if known, ok := b.kept[key]; ok || b.err != nil {
 		return known, false, b.err
 	}
 	if b.kept == nil {
-		b.kept = make(map[string]v1.Request)
+		b.kept = make(map[string]store.IdempotentRequest)
 	}
 	b.kept[key] = r
 	return r, true, nil
 }
 
-func (b *book) End(_ context.Context, key string, r v1.Request) error {
+func (b *book) End(_ context.Context, key string, r store.IdempotentRequest) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.kept[key] = r

@@ -20,13 +20,12 @@ type stanzas struct {
 	links    links
 	outboxes map[string]*outbox.Outbox
 	sent     *sentMessages
-	store    *store.Store
 	domains  []jid.JID
 	limits   map[string]stanza.Limits // by domain
 }
 
-func newStanzas(components []config.Component, ls links, boxes map[string]*outbox.Outbox, sent *sentMessages, s *store.Store) *stanzas {
-	v := &stanzas{links: ls, outboxes: boxes, sent: sent, store: s, limits: make(map[string]stanza.Limits)}
+func newStanzas(components []config.Component, ls links, boxes map[string]*outbox.Outbox, sent *sentMessages) *stanzas {
+	v := &stanzas{links: ls, outboxes: boxes, sent: sent, limits: make(map[string]stanza.Limits)}
 	for _, c := range components {
 		v.domains = append(v.domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
 		v.limits[c.Domain] = stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
@@ -82,33 +81,10 @@ func (v *stanzas) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza
 	if !ok {
 		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
-	answer, err := ask(ctx, v.sent.log, l, s)
-	return answer, err
+	return ask(ctx, v.sent.log, l, s)
 }
 
 // Message implements v1.Stanzas.
-func (v *stanzas) Message(ctx context.Context, id, caller string) (v1.Message, error) {
-	m, err := v.store.SentMessages().Get(ctx, id, caller)
-	if err != nil {
-		return v1.Message{}, err
-	}
-	known := v1.Message{ID: m.ID, From: m.From, To: m.To, State: string(m.State), Time: m.Time, Changed: m.Changed}
-	if s, err := stanza.Parse(m.Stanza, stanza.Limits{MaxBytes: len(m.Stanza) + 1}); err == nil {
-		known.Error, _ = s.StanzaError()
-	}
-	return known, nil
-}
-
-// requests implements v1.Requests.
-type requests struct{ store *store.Store }
-
-// Begin implements v1.Requests.
-func (q requests) Begin(ctx context.Context, key string, r v1.Request) (v1.Request, bool, error) {
-	stored, created, err := q.store.IdempotencyKeys().Begin(ctx, key, store.IdempotentRequest(r))
-	return v1.Request(stored), created, err
-}
-
-// End implements v1.Requests.
-func (q requests) End(ctx context.Context, key string, r v1.Request) error {
-	return q.store.IdempotencyKeys().End(ctx, key, store.IdempotentRequest(r))
+func (v *stanzas) Message(ctx context.Context, id, caller string) (store.SentMessage, error) {
+	return v.sent.store.Get(ctx, id, caller)
 }
