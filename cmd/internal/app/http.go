@@ -72,7 +72,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 	var forV1 v1.Rosters
 	var forAdmin rosteradmin.Rosters
 	if len(cfg.Rosters) > 0 {
-		forV1, forAdmin = rosters{a.rosters}, rosters{a.rosters}
+		forV1, forAdmin = a.rosters, a.rosters
 	}
 	targets := &endpoints{a.store, a.workers, a.removed, cfg.Components[0].Domain}
 	return httpapi.New(httpapi.Options{

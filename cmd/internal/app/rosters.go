@@ -99,15 +99,6 @@ func (a *App) sameRosters(cfg *config.Config, i int) bool {
 	})
 }
 
-// rosters are those of package roster for the HTTP side.
-type rosters struct{ *roster.Rosters }
-
-// Start implements v1.Rosters and rosteradmin.Rosters.
-func (r rosters) Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error) {
-	run, err := r.Rosters.Start(ctx, owners, o)
-	return run, err
-}
-
 // rosterCache is the store as roster.Cache.
 type rosterCache struct{ *store.Rosters }
 
