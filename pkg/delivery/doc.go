@@ -21,8 +21,8 @@
 //	queue.go        ack: when the server has confirmed them, the store removes the event
 //
 // Direct events and IQs go by direct.go and keyedrunner.go; events of an endpoint without
-// a URL by pull*.go; loop.go ends loops; admin.go is what operators ask and do;
-// reconfigure.go changes or removes an endpoint while it works.
+// a URL by pull*.go; loop.go ends loops; admin.go is what operators ask and do, of all
+// endpoints deliveries*.go; reconfigure.go changes or removes an endpoint while it works.
 //
 // # The queue
 //
