@@ -89,7 +89,7 @@ func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 func isWaiting(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
 
 // waiting adds up what queue, memory and log know of an event.
-func (d *Deliveries) waiting(q queued, logged deliverylog.Delivery) Delivery {
+func (d *Deliveries) waiting(q queued, logged Delivery) Delivery {
 	v := ofQueue(&q)
 	attempts, next, _, known := d.worker(q.endpoint).Pending(q.ID)
 	tried := len(attempts) > 0 || logged.State == deliverylog.Retrying
@@ -135,7 +135,7 @@ func (d *Deliveries) Drop(ctx context.Context, id string) error {
 		if err := d.store.RemoveDeadLetter(ctx, seq); err != nil {
 			return err
 		}
-		d.log(&dead.Record, ofDeadLog(&dead), deliverylog.Dropped, "dead letter removed by an operator")
+		d.log(&dead.Record, ofDead(&dead), deliverylog.Dropped, "dead letter removed by an operator")
 		return nil
 	}
 	if !errors.Is(err, gateway.ErrNotFound) {
@@ -160,7 +160,7 @@ func (d *Deliveries) Drop(ctx context.Context, id string) error {
 
 // log writes what an operator did. The log is written out at once: he may ask
 // next how things are.
-func (d *Deliveries) log(r *store.Record, known deliverylog.Delivery, state deliverylog.State, reason string) {
+func (d *Deliveries) log(r *store.Record, known Delivery, state deliverylog.State, reason string) {
 	d.store.DeliveryLog().Add(&deliverylog.Entry{ID: r.ID, Endpoint: known.Endpoint, Component: r.Component, Type: known.Type, From: known.From, To: known.To,
 		Received: r.Received, State: state, Reason: reason, Stanza: r.Stanza})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
@@ -189,10 +189,6 @@ func ofQueue(q *queued) Delivery {
 func ofDead(d *store.DeadLetter) Delivery {
 	return Delivery{ID: d.ID, Endpoint: d.Endpoint, State: deliverylog.Dead, Type: d.Type, From: d.From, To: d.To, Received: d.Received,
 		Reason: d.Reason, Attempts: d.Attempts, Stanza: d.Stanza}
-}
-
-func ofDeadLog(d *store.DeadLetter) deliverylog.Delivery {
-	return deliverylog.Delivery{Endpoint: d.Endpoint, Type: d.Type, From: d.From, To: d.To, State: deliverylog.Dead, Reason: d.Reason}
 }
 
 // byID puts deliveries in the order of a list: those received last first.

@@ -73,7 +73,7 @@ func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, stri
 	if err != nil {
 		return nil, "", err
 	}
-	known := make(map[string]deliverylog.Delivery, len(logged))
+	known := make(map[string]Delivery, len(logged))
 	for _, l := range logged {
 		known[l.ID] = l
 	}

@@ -56,7 +56,7 @@ func (d *Deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uin
 			err = d.resend(ctx, dead.Component, s)
 		}
 	} else {
-		err = d.enqueue(ctx, &dead.Record, ofDeadLog(dead))
+		err = d.enqueue(ctx, &dead.Record, ofDead(dead))
 	}
 	if err != nil {
 		return err
@@ -69,7 +69,7 @@ func (d *Deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uin
 
 // enqueue puts an event into its endpoint's queue. The log says so first, or
 // what comes of it could be in the log before.
-func (d *Deliveries) enqueue(ctx context.Context, r *store.Record, was deliverylog.Delivery) error {
+func (d *Deliveries) enqueue(ctx context.Context, r *store.Record, was Delivery) error {
 	w := d.worker(was.Endpoint)
 	switch {
 	case w == nil:

@@ -87,7 +87,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
 		Deliveries: delivery.NewDeliveries(a.store, a.workers, a.resend), Endpoints: targets, Events: events{a.workers},
-		Stanzas:  newStanzas(cfg.Components, a.links, a.outboxes, a.sent),
+		Stanzas:  &stanzas{a.links, a.outboxes, a.sent, domains, limits},
 		Requests: a.store.IdempotencyKeys(), Once: &a.once, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi/v1"
@@ -22,15 +21,6 @@ type stanzas struct {
 	sent     *sentMessages
 	domains  []jid.JID
 	limits   map[string]stanza.Limits // by domain
-}
-
-func newStanzas(components []config.Component, ls links, boxes map[string]*outbox.Outbox, sent *sentMessages) *stanzas {
-	v := &stanzas{links: ls, outboxes: boxes, sent: sent, limits: make(map[string]stanza.Limits)}
-	for _, c := range components {
-		v.domains = append(v.domains, jid.MustParse(c.Domain)) // canonical since the configuration was read
-		v.limits[c.Domain] = stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
-	}
-	return v
 }
 
 // Domains implements v1.Stanzas.

@@ -10,7 +10,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/outbox"
@@ -61,7 +60,8 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 		cancel()
 		<-done
 	})
-	return &service{newStanzas([]config.Component{{Domain: domain, MaxStanzaBytes: 10_000}}, links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent), t, l}
+	return &service{&stanzas{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, []jid.JID{jid.MustParse(domain)},
+		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
 
 func (v *service) connected() {
