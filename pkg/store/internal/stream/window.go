@@ -167,9 +167,9 @@ func (w *window) settle() {
 		if !place.answered && !w.broken {
 			break
 		}
-		p := *place
+		answered, seq, err := place.answered, place.seq, place.err
 		w.mu.Unlock()
-		w.conclude(&p)
+		w.conclude(&place.Append, answered, seq, err) // nobody else writes to these fields
 		w.mu.Lock()
 		*place = pending{}
 		if w.head++; w.tail-w.head == inFlight-1 || w.head == w.tail {
@@ -180,22 +180,17 @@ func (w *window) settle() {
 }
 
 // conclude hands out one result. refused belongs to whoever settles.
-func (w *window) conclude(p *pending) {
-	err := ErrBroken
-	switch {
-	case w.refused || !p.answered:
-	case p.err == nil:
-		p.Result(&p.Append, p.seq, nil)
-		return
-	default:
-		if err = w.e.failure(p.err); !w.e.broken.Load() {
-			p.Result(&p.Append, 0, err)
-			return
+func (w *window) conclude(a *Append, answered bool, seq uint64, err error) {
+	if w.refused || !answered {
+		seq, err = 0, ErrBroken
+	} else if err != nil {
+		seq, err = 0, w.e.failure(err)
+		if w.e.broken.Load() {
+			err = ErrBroken
 		}
-		err = ErrBroken
 	}
-	w.refused = true
-	p.Result(&p.Append, 0, err)
+	w.refused = w.refused || err == ErrBroken
+	a.Result(a, seq, err)
 }
 
 // resume lets a window that was held go on, and reports whether it can: it cannot if a
