@@ -23,14 +23,7 @@ func TestKillInReload(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", harness.Secret)
 	b, dir := load.NewTally(t), t.TempDir()
 	b.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
-	conf := t.TempDir()
-	write := func(endpoints ...load.QueueEndpoint) string {
-		file := filepath.Join(conf, "stanzahook.yaml")
-		if err := os.Rename(load.QueueConfig(t, srv.Addr(), "bot.example.com", harness.Secret, filepath.Join(dir, "store"), endpoints...), file); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
+	write := configFile(t, srv, dir)
 	echo := load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: load.ManySteps}
 	changed := load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: slices.Repeat(load.ManySteps, 2)}
 	other := load.QueueEndpoint{Name: "other", To: "other@*", Bot: b, Schedule: load.ManySteps}
@@ -64,6 +57,19 @@ func TestKillInReload(t *testing.T) {
 	}
 }
 
+// configFile returns what writes one and the same configuration file, with other
+// endpoints each time, for a store in a directory.
+func configFile(t *testing.T, srv *componenttest.Server, dir string) func(endpoints ...load.QueueEndpoint) string {
+	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
+	return func(endpoints ...load.QueueEndpoint) string {
+		t.Helper()
+		if err := os.Rename(load.QueueConfig(t, srv.Addr(), "bot.example.com", harness.Secret, filepath.Join(dir, "store"), endpoints...), file); err != nil {
+			t.Fatal(err)
+		}
+		return file
+	}
+}
+
 // A reload while the disk is full is taken, or refused as a whole with the reason;
 // either way what is in the queue is delivered when there is room.
 func TestReloadOnAFullDisk(t *testing.T) {
@@ -71,14 +77,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	b, added, back, dir := load.NewTally(t), load.NewTally(t), load.NewTally(t), harness.SmallDisk(t, "64m")
 	b.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
 	back.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
-	conf := t.TempDir()
-	write := func(endpoints ...load.QueueEndpoint) string {
-		file := filepath.Join(conf, "stanzahook.yaml")
-		if err := os.Rename(load.QueueConfig(t, srv.Addr(), "bot.example.com", harness.Secret, filepath.Join(dir, "store"), endpoints...), file); err != nil {
-			t.Fatal(err)
-		}
-		return file
-	}
+	write := configFile(t, srv, dir)
 	echo := load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: load.ManySteps}
 	changed := load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: slices.Repeat(load.ManySteps, 2)}
 	other := load.QueueEndpoint{Name: "other", To: "other@*", Bot: added, Schedule: load.ManySteps}
@@ -103,7 +102,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 		count := func() (int, string) {
 			times, last := 0, ""
 			for _, e := range p.Log.Entries() {
-				if strings.HasPrefix(e.Msg, "the configuration ") {
+				if strings.HasPrefix(e.Msg, "configuration re") {
 					times, last = times+1, e.Msg
 				}
 			}
@@ -122,12 +121,12 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	reload(echo) // the events of the other wait for its return
 	free := harness.FillDisk(t, dir)
 	p.AwaitNotReady("disk")
-	if said := reload(changed); !strings.Contains(said, "was read again") {
+	if said := reload(changed); !strings.Contains(said, "reloaded") {
 		t.Errorf("a reload that needs no room: %s", said)
 	}
 	for range 2 {
 		for _, said := range []string{reload(echo, removed, other), reload(other, removed)} {
-			if !strings.Contains(said, "could not be read again") {
+			if !strings.Contains(said, "rejected") {
 				t.Errorf("a reload that needs room for another queue: %s", said)
 			}
 		}
@@ -139,7 +138,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	if now := back.Requests.Load(); now != asked {
 		t.Errorf("an endpoint that is not in the configuration was asked %d times", now-asked)
 	}
-	if said := reload(echo, removed, other); !strings.Contains(said, "was read again") {
+	if said := reload(echo, removed, other); !strings.Contains(said, "reloaded") {
 		t.Errorf("a reload when there is room: %s", said)
 	}
 	put(crowds[2])

@@ -43,7 +43,7 @@ func TestHangup(t *testing.T) {
 		if err := os.WriteFile(filepath.Clean(file), []byte("components: []\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		hangup("the configuration was not taken", 1)
+		hangup("configuration rejected", 1)
 		u.Echo("echo@reload.localhost", "still")
 		if n := p.Connects(); n != 1 {
 			t.Errorf("%d connections", n)
