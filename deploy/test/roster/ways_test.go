@@ -117,7 +117,7 @@ func (w *wayTest) advice(kind lab.Kind, way rosterWay) {
 	}
 	w.app.WantAll(w.t, "ann"+w.suffix, harness.Contacts{marie: {Name: "Advice", Subscription: "both"}})
 	r := w.p.RefreshRoster("ann"+w.suffix, false)
-	if r.Result == "forbidden" && !strings.Contains(r.Detail, "write rosters[].ejabberd_api") || !strings.Contains(w.p.Log.String(), "set rosters[].ejabberd_api") {
+	if r.Result == "forbidden" && !strings.Contains(r.Detail, "set rosters[].ejabberd_api") || !strings.Contains(w.p.Log.String(), "set rosters[].ejabberd_api") {
 		w.t.Errorf("%s: neither the result nor the log says what to do", r.Detail)
 	}
 }
