@@ -63,7 +63,7 @@ test: ## run all tests, with the race detector, on real servers too
 # fault tests take long, and run in "make faults" alone. Tests of servers mostly wait, and
 # more of them than there are cores run side by side. "make lint" vets them.
 	@rm -rf bin/cover && mkdir -p bin/cover
-	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 30m -vet=off -p 3 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
+	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 30m -vet=off -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
 
 .PHONY: cover
 cover: ## what the last "make test" covered, by package and in all
@@ -122,7 +122,7 @@ newer: ## the tests on Prosody and ejabberd of the next Debian, which are unpack
 	@mkdir -p bin
 	@sh deploy/lab/install.sh tests
 	@sh deploy/lab/install.sh newer bin/newer
-	PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -p 3 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),./...)
+	PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),./...)
 
 .PHONY: bench
 bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another build's path, to compare with

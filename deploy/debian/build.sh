@@ -6,7 +6,8 @@
 # BINARY is the program for ARCH (amd64, arm64), VERSION what "git describe" says.
 # The manual pages and completions come from TOOL, the program for this machine
 # (default: BINARY). The same input gives the same package, bit by bit: all times in
-# it are SOURCE_DATE_EPOCH. Needs dpkg-deb, and no root.
+# it are SOURCE_DATE_EPOCH. COMPRESSION is the level of xz, 6 by default. Needs dpkg-deb,
+# and no root.
 set -eu
 
 [ $# = 4 ] || {
@@ -92,5 +93,5 @@ chmod 644 "$root/DEBIAN/control" "$root/DEBIAN/md5sums"
 find "$root" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 mkdir -p "$out"
 file=stanzahook_${version}_$arch.deb
-dpkg-deb --root-owner-group -Zxz -z6 --build "$root" "$out/$file" >/dev/null
+dpkg-deb --root-owner-group -Zxz -z"${COMPRESSION:-6}" --build "$root" "$out/$file" >/dev/null
 echo "$out/$file"

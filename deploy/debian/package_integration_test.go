@@ -58,7 +58,7 @@ func TestUnit(t *testing.T) {
 func release(t *testing.T, top, version, out string) string {
 	t.Helper()
 	cmd := exec.Command("sh", filepath.Join(top, "deploy", "release.sh"), version, out)
-	cmd.Env = append(os.Environ(), "ARCHS="+runtime.GOARCH, "SOURCE_DATE_EPOCH=1800000000", "GOFLAGS=-buildvcs=false")
+	cmd.Env = append(os.Environ(), "ARCHS="+runtime.GOARCH, "SOURCE_DATE_EPOCH=1800000000", "COMPRESSION=1", "GOFLAGS=-buildvcs=false")
 	output(t, cmd)
 	sums, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
 	if err != nil {
