@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 )
@@ -55,6 +56,20 @@ func WithoutRace(t testing.TB) {
 	was := Binary
 	Binary = plain
 	t.Cleanup(func() { Binary = was })
+}
+
+// Version returns the version that the program under test has.
+func Version(t testing.TB) string {
+	t.Helper()
+	root, err := repository()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(root, "cmd", "internal", "build", "VERSION"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.TrimSpace(string(text))
 }
 
 // buildProgram builds the program into bin/test, where the next package that wants it

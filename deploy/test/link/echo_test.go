@@ -52,7 +52,7 @@ func TestEcho(t *testing.T) {
 // checkHook checks what the bot was told of the message of TestEcho.
 func checkHook(t *testing.T, h harness.Hook, from, to string, event bool) {
 	t.Helper()
-	if !strings.HasPrefix(h.ID, "evt_") || h.Header.Get("User-Agent") != "stanzahook/dev" || h.Header.Get("Content-Type") != "application/json" {
+	if !strings.HasPrefix(h.ID, "evt_") || h.Header.Get("User-Agent") != "stanzahook/"+harness.Version(t) || h.Header.Get("Content-Type") != "application/json" {
 		t.Errorf("headers: %v", h.Header)
 	}
 	sent, err := strconv.ParseInt(h.Header.Get("Webhook-Timestamp"), 10, 64)

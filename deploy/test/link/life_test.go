@@ -19,7 +19,7 @@ import (
 
 func TestVersion(t *testing.T) {
 	p := harness.Command(t, "version")
-	if code := p.Wait(); code != 0 || !strings.HasPrefix(p.Log.String(), "stanzahook dev\ncommit ") || !strings.Contains(p.Log.String(), runtime.Version()) {
+	if code := p.Wait(); code != 0 || !strings.HasPrefix(p.Log.String(), "stanzahook "+harness.Version(t)+"\ncommit ") || !strings.Contains(p.Log.String(), runtime.Version()) {
 		t.Errorf("exit code %d, output %q", code, p.Log.String())
 	}
 	p = harness.Command(t, "version", "--json")
