@@ -138,9 +138,10 @@ func writeOperation(b *strings.Builder, title string, op *openapi3.Operation, pa
 // writeErrors writes what the errors mean that operations share.
 func writeErrors(b *strings.Builder, spec *openapi3.T) {
 	meanings := make(map[string]string)
-	for _, item := range spec.Paths.Map() {
-		for _, op := range item.Operations() {
-			for status, r := range op.Responses.Map() {
+	for _, path := range slices.Sorted(maps.Keys(spec.Paths.Map())) { // texts are joined in one order
+		operations := spec.Paths.Value(path).Operations()
+		for _, method := range slices.Sorted(maps.Keys(operations)) {
+			for status, r := range operations[method].Responses.Map() {
 				if text := cell(*r.Value.Description); r.Ref != "" && !strings.Contains(meanings[status], text) {
 					meanings[status] = strings.TrimSpace(meanings[status] + " " + text)
 				}
