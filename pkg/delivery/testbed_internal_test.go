@@ -183,9 +183,9 @@ func (b *testbed) put(user string) bool {
 
 func (b *testbed) until(what string, cond func() bool) {
 	b.t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !cond(); time.Sleep(2 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			b.t.Fatalf("%s: not within 30 s; %d accepted, status %+v", what, b.bot.accepted(), b.w.Status())
+			b.t.Fatalf("%s: not within 2 min; %d accepted, status %+v", what, b.bot.accepted(), b.w.Status())
 		}
 	}
 }
