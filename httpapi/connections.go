@@ -207,7 +207,7 @@ func own(c net.Conn) *connection {
 	return ours
 }
 
-// state is told by net/http how a connection is. It is active as soon as its
+// state notes the state of a connection; net/http calls it. A connection is active as soon as its
 // header has been read.
 func (l *connections) state(c net.Conn, state http.ConnState) {
 	own(c).await(state == http.StateNew || state == http.StateIdle)

@@ -32,7 +32,7 @@ func (n *notes) Ended(route string, status int, took time.Duration) {
 	}
 }
 
-// The observer is told of every request, whatever becomes of it, and never of a
+// The observer gets every request, whatever becomes of it, and never a
 // path.
 func TestObserver(t *testing.T) {
 	var n notes

@@ -29,7 +29,7 @@ type Options struct {
 	// Failures limits the guessing of passwords; nil: its own.
 	Failures *Failures
 
-	// Observer is told of every request; nil: nobody is.
+	// Observer observes every request; it may be nil.
 	Observer Observer
 
 	// Open are routes that everybody may use, without a token.
@@ -40,7 +40,7 @@ type Options struct {
 	Ready func(ctx context.Context) []string
 }
 
-// Observer is told of requests. Its methods must not wait.
+// Observer observes requests. Its methods must not wait.
 type Observer interface {
 	Began()
 	// Ended has the template of the path, so that its values are few; "none"

@@ -1,7 +1,7 @@
 // Package bounce reports to the sender of a stanza that the stanza came back as an
 // error. A server that cannot deliver a stanza, because the user is unknown for
 // instance, sends the error before it handles the rest of the stream. So the error
-// arrives before the confirmation, and whoever waits for that gets the error
+// arrives before the confirmation, and a caller that waits for that gets the error
 // instead (RFC 6120 section 8.3).
 package bounce
 

@@ -35,8 +35,8 @@ func load(t *testing.T, s *store.Store) *presence.Subscribers {
 	return subs
 }
 
-// Who subscribed is told of the bots' coming and going, also by the next
-// process; who unsubscribed is not.
+// Subscribers get the presence of the bots, also from the next
+// process; those who unsubscribed do not.
 func TestSubscribersAreKept(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	dir := t.TempDir()

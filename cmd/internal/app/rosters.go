@@ -16,7 +16,7 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// makeRosters makes what keeps the rosters. It is told of logins by the links, so
+// makeRosters makes the roster cache. The links report logins to it, so
 // it is there before they run.
 func (a *App) makeRosters(context.Context) error {
 	a.rosters = roster.New(a.store.Rosters(), a.log)

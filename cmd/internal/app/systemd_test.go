@@ -108,7 +108,7 @@ func TestWatchdog(t *testing.T) {
 	<-done
 }
 
-// Nobody is told where there is nobody.
+// Without NOTIFY_SOCKET nothing is sent.
 func TestUnsupervised(t *testing.T) {
 	t.Setenv("NOTIFY_SOCKET", "")
 	t.Setenv("WATCHDOG_USEC", "")

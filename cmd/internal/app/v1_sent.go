@@ -135,7 +135,7 @@ func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-
 	return outbox.Queued, nil
 }
 
-// onEnd is told by the outbox what became of a stanza. It does not wait.
+// onEnd records the outcome of a stanza; the outbox calls it. It does not wait.
 func (m *sentMessages) onEnd(s *stanza.Stanza, err error) {
 	key := keyOf(s.From, s.To, s.ID)
 	m.mu.Lock()
@@ -152,7 +152,7 @@ func (m *sentMessages) onEnd(s *stanza.Stanza, err error) {
 	m.write(ofOutbox(key, err))
 }
 
-// onBounce is told of each error that comes. It does not wait.
+// onBounce records an error stanza; the links call it for each. It does not wait.
 func (m *sentMessages) onBounce(s *stanza.Stanza) {
 	m.mu.Lock()
 	defer m.mu.Unlock()

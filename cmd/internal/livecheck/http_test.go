@@ -9,7 +9,7 @@ import (
 	"stanzahook/pkg/outbound"
 )
 
-// Nobody is told to start a program where another answers, or where the name leads
+// The advice to start a program is not given where another answers, or where the name leads
 // nowhere.
 func TestReachable(t *testing.T) {
 	for _, c := range []struct {

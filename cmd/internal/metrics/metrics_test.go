@@ -62,7 +62,7 @@ func TestStoreThatHangs(t *testing.T) {
 		t.Errorf("it was asked %d times while it hung", n)
 	}
 	close(hangs)
-	// Nobody is told when a value changes: whoever wants to know scrapes again.
+	// A metric has no notification of changes; the test scrapes until the value is there.
 	for deadline := time.Now().Add(10 * time.Second); gather()["stanzahook_store_bytes"] == nil; time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("it does not recover")
