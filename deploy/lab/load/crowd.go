@@ -128,7 +128,7 @@ func ErrorsSent(t testing.TB, srv *componenttest.Server) map[string]bool {
 	t.Helper()
 	all := make(map[string]bool)
 	for _, s := range srv.Received() {
-		if s.Type != "error" {
+		if s.Kind != stanza.Message || s.Type != "error" {
 			continue
 		}
 		all[s.ID] = true
