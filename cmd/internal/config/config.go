@@ -18,8 +18,8 @@ import (
 
 // Config is one configuration file with the environment and the defaults laid
 // over and under it, checked and ready for use: secrets are read from their
-// files, names are in their canonical form, and nothing in it contradicts
-// something else in it. Load makes it; nobody changes it afterwards.
+// files, names are in their canonical form, and no two keys contradict each
+// other. Load makes it; it does not change afterwards.
 //
 // The mapstructure tags are the keys of the file. The same tags tell which
 // keys are known (yaml.go) and which environment variables there are
@@ -70,8 +70,8 @@ type Identity struct {
 	Type     string `mapstructure:"type"`
 }
 
-// Endpoint is one webhook target. They are asked in the order of the
-// file.
+// Endpoint is a webhook or a pull queue. A stanza goes to the first in the file that it
+// matches.
 type Endpoint struct {
 	Name           string                   `mapstructure:"name"`
 	URL            string                   `mapstructure:"url"`       // as written, with its {placeholders}
@@ -79,7 +79,7 @@ type Endpoint struct {
 	Format         string                   `mapstructure:"format"`
 	Stanzas        []string                 `mapstructure:"stanzas"`
 	Match          Match                    `mapstructure:"match"`
-	Copy           bool                     `mapstructure:"copy"`     // gets what it matches besides the endpoint that answers
+	Copy           bool                     `mapstructure:"copy"`     // gets what matches besides the endpoint that answers
 	Delivery       string                   `mapstructure:"delivery"` // always set: its default depends on format and copy
 	Timeout        time.Duration            `mapstructure:"timeout"`
 	Concurrency    int                      `mapstructure:"concurrency"`
@@ -92,8 +92,8 @@ type Endpoint struct {
 	SigningKeys    []signature.Secret       `mapstructure:"-"`            // SigningSecrets, parsed
 }
 
-// Match says which stanzas of its kinds an endpoint takes: those that
-// every key that is set fits, a list if one of its elements does.
+// Match says which stanzas of its kinds go to an endpoint: those that match each key that
+// is set; a list matches if one of its elements does.
 type Match struct {
 	To        oneOrMore     `mapstructure:"to"`      // patterns of the addressed bare JID
 	From      oneOrMore     `mapstructure:"from"`    // patterns of the sender's bare JID
@@ -157,7 +157,7 @@ type ClientTLS struct {
 	CAFile   string        `mapstructure:"ca_file"`
 	CertFile string        `mapstructure:"cert_file"`
 	KeyFile  string        `mapstructure:"key_file"`
-	CA       secret.String `mapstructure:"-"` // what is in the files, so that a reload sees that it is other
+	CA       secret.String `mapstructure:"-"` // the content of the files, so that a reload sees a change
 	Cert     secret.String `mapstructure:"-"`
 	Key      secret.String `mapstructure:"-"`
 }
@@ -191,8 +191,8 @@ type Basic struct {
 	Accounts  Accounts `mapstructure:"accounts"`
 }
 
-// Accounts says whose XMPP accounts may use /msg, and how their passwords
-// are checked. Without hosts: nobody's.
+// Accounts says which XMPP accounts may use /msg, and how their passwords are checked.
+// Without hosts: none.
 type Accounts struct {
 	Server string         `mapstructure:"server"` // host:port for clients
 	Hosts  []string       `mapstructure:"hosts"`  // canonical (lower case)

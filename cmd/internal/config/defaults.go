@@ -87,8 +87,8 @@ func (c *Config) fillDependent() {
 		if endpoint.Delivery != "" {
 			continue
 		}
-		// The modules make one attempt and bounce: who comes from there gets
-		// the same. A copy has nobody to bounce to.
+		// The Prosody modules make one attempt and bounce, so their formats do
+		// the same. A copy has no sender to bounce to.
 		endpoint.Delivery = DeliveryDirect
 		if endpoint.Format == FormatEvent || endpoint.Copy {
 			endpoint.Delivery = DeliveryQueued

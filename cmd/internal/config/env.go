@@ -1,7 +1,9 @@
 package config
 
 import (
+	"maps"
 	"reflect"
+	"slices"
 	"strings"
 )
 
@@ -16,14 +18,20 @@ const envPrefix = "STANZAHOOK_"
 // are not: the client commands have their own (STANZAHOOK_TOKEN), and
 // Kubernetes adds some for a service of our name (STANZAHOOK_SERVICE_HOST).
 func readEnvironment(r *report, env []string) map[string]any {
-	known := make(map[string]leaf)
-	var names []string
-	for _, l := range leaves(reflect.ValueOf(Config{}), "") {
-		name := variableOf(l.key)
-		known[name] = l
-		names = append(names, name)
+	type variable struct {
+		key  string
+		kind reflect.Type
 	}
-	lists := listVariables(reflect.TypeFor[Config](), "")
+	known, lists := make(map[string]variable), make(map[string]string)
+	walk(reflect.ValueOf(Config{}), "", func(path, name string, value reflect.Value) {
+		switch key := join(path, name); {
+		case !isVariable(path):
+		case isLeaf(value.Type()):
+			known[variableOf(key)] = variable{key, value.Type()}
+		case value.Kind() == reflect.Slice:
+			lists[variableOf(key)] = key
+		}
+	})
 
 	values := make(map[string]any)
 	for _, entry := range env {
@@ -33,12 +41,12 @@ func readEnvironment(r *report, env []string) map[string]any {
 		}
 		l, ok := known[name]
 		if !ok {
-			reportVariable(r, name, names, lists)
+			reportVariable(r, name, slices.Sorted(maps.Keys(known)), lists)
 			continue
 		}
-		value, err := parseValue(l.value.Type(), text)
+		value, err := parseValue(l.kind, text)
 		if err != nil {
-			r.addVariable(name, l.key, "%s %v", subject(l.value.Type(), text), err)
+			r.addVariable(name, l.key, "%s %v", subject(l.kind, text), err)
 			continue
 		}
 		r.variables[l.key] = name
@@ -62,25 +70,6 @@ func reportVariable(r *report, name string, names []string, lists map[string]str
 // variableOf is the environment variable that sets a key.
 func variableOf(key string) string {
 	return envPrefix + strings.ToUpper(strings.ReplaceAll(key, ".", "_"))
-}
-
-// listVariables are the variables that would set lists, if that were possible,
-// with their keys.
-func listVariables(section reflect.Type, path string) map[string]string {
-	lists := make(map[string]string)
-	for _, f := range fieldsOf(section) {
-		key := join(path, nameOf(f))
-		switch {
-		case isLeaf(f.Type):
-		case f.Type.Kind() == reflect.Slice:
-			lists[variableOf(key)] = key
-		case f.Type.Kind() == reflect.Struct:
-			for name, inner := range listVariables(f.Type, key) {
-				lists[name] = inner
-			}
-		}
-	}
-	return lists
 }
 
 // lookupEnv finds a variable in an environment as os.Environ gives it.

@@ -58,8 +58,8 @@ func noPair(cert, key string, err error) error {
 // that they were found at.
 func (f fileReader) certificates(path string) (*x509.CertPool, string, error) {
 	// It is no secret, but everything else about the file is the same. A
-	// bundle of every public authority is larger than a secret may be;
-	// somebody who means those leaves ca_file out.
+	// bundle of every public authority is larger than a secret may be; for
+	// those, leave ca_file out.
 	pem, found, err := f.secret(path)
 	if errors.Is(err, secret.ErrTooLarge) {
 		return nil, "", fmt.Errorf("%w; leave ca_file out to trust the system's authorities", err)

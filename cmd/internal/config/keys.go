@@ -8,27 +8,24 @@ import (
 	"stanzahook/pkg/secret"
 )
 
-// leaf is a key outside lists that holds one value.
-type leaf struct {
-	key   string
-	value reflect.Value
-}
-
-// leaves are the single values of a section and of the sections in it, without
-// those in lists.
-func leaves(section reflect.Value, path string) []leaf {
-	var all []leaf
+// walk visits every key of a section and of the sections in it, with its value. The path
+// of a list's elements ends in [], and their values are zero.
+func walk(section reflect.Value, path string, visit func(path, name string, value reflect.Value)) {
 	for _, f := range fieldsOf(section.Type()) {
-		value := section.FieldByIndex(f.Index)
-		switch key := join(path, nameOf(f)); {
-		case isLeaf(f.Type):
-			all = append(all, leaf{key, value})
-		case f.Type.Kind() == reflect.Struct:
-			all = append(all, leaves(value, key)...)
+		inner, suffix := section.FieldByIndex(f.Index), ""
+		visit(path, nameOf(f), inner)
+		if inner.Kind() == reflect.Slice {
+			inner, suffix = reflect.Zero(f.Type.Elem()), "[]"
+		}
+		if inner.Kind() == reflect.Struct && !isLeaf(inner.Type()) {
+			walk(inner, join(path, nameOf(f))+suffix, visit)
 		}
 	}
-	return all
 }
+
+// isVariable reports whether an environment variable sets the keys of a section: no list
+// is above them.
+func isVariable(path string) bool { return !strings.Contains(path, "[]") }
 
 // isLeaf reports whether a key of this type holds one value, and not a section
 // or a list.
@@ -65,20 +62,12 @@ func namesOf(section reflect.Type) []string {
 
 // sectionsWith are the paths of the sections that know a key, as "http" or
 // "endpoints[].retry".
-func sectionsWith(name string, section reflect.Type, path string) []string {
-	var found []string
-	for _, f := range fieldsOf(section) {
-		if nameOf(f) == name && path != "" {
+func sectionsWith(name string) (found []string) {
+	walk(reflect.ValueOf(Config{}), "", func(path, key string, _ reflect.Value) {
+		if key == name && path != "" {
 			found = append(found, path)
 		}
-		inner, suffix := f.Type, ""
-		if inner.Kind() == reflect.Slice {
-			inner, suffix = inner.Elem(), "[]"
-		}
-		if inner.Kind() == reflect.Struct && !isLeaf(inner) {
-			found = append(found, sectionsWith(name, inner, join(path, nameOf(f))+suffix)...)
-		}
-	}
+	})
 	return found
 }
 

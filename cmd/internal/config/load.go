@@ -77,9 +77,11 @@ func Parse(path string, text []byte, env []string) (*Config, error) {
 	}
 
 	v := viper.New()
-	for _, l := range leaves(reflect.ValueOf(Default()), "") {
-		v.SetDefault(l.key, l.value.Interface())
-	}
+	walk(reflect.ValueOf(Default()), "", func(path, name string, value reflect.Value) {
+		if isVariable(path) && isLeaf(value.Type()) {
+			v.SetDefault(join(path, name), value.Interface())
+		}
+	})
 	v.SetDefault("outbound.allow_networks", Default().Outbound.AllowNetworks) // a list, so no leaf
 	if err := v.MergeConfigMap(readKeys(r, root)); err != nil {
 		return nil, fmt.Errorf("load %s: %w", path, err)

@@ -130,9 +130,8 @@ func kindOf(n *yaml.Node) string {
 	}
 }
 
-// printable makes a key that somebody wrote fit for a path in a problem. Where
-// the space after the colon is forgotten, the value is part of the key, and it
-// may be a secret.
+// printable makes a key of the file fit for a path in a problem. Where the space after
+// the colon is missing, the value is part of the key, and it may be a secret.
 func printable(name string) string {
 	name = shorten(name, func(c rune) bool { return unicode.IsSpace(c) || c == ':' || c == '=' })
 	if name == "" || strings.ContainsFunc(name, func(c rune) bool { return !strconv.IsPrint(c) || c == ' ' || c == '"' }) {

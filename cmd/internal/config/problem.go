@@ -9,11 +9,11 @@ import (
 
 // Problem is one mistake in a configuration: where it is and what to do.
 type Problem struct {
-	File     string // as it was named
-	Line     int    // 0 if the mistake is not in a line of the file
-	Variable string // the environment variable, if the value came from one
-	Key      string // the key's path, as endpoints[1].timeout; "" if it is about the whole file
-	Text     string // never shows a secret's value
+	File     string `json:"file"`               // as it was named
+	Line     int    `json:"line"`               // 0 if the mistake is not in a line of the file
+	Variable string `json:"variable,omitempty"` // the environment variable, if the value came from one
+	Key      string `json:"key"`                // the key's path, as endpoints[1].timeout; "" if it is about the whole file
+	Text     string `json:"text"`               // never shows a secret's value
 }
 
 // String is the problem in one line, as compilers write theirs.

@@ -204,7 +204,7 @@ func (k *keyReader) unknown(e entry, section reflect.Type, path string) {
 		k.r.addLine(e.line, key, "unknown key; did you mean %q?", meant)
 		return
 	}
-	if places := sectionsWith(e.name, reflect.TypeFor[Config](), ""); len(places) > 0 {
+	if places := sectionsWith(e.name); len(places) > 0 {
 		k.r.addLine(e.line, key, "unknown key here; it belongs under %s", strings.Join(places, " or "))
 		return
 	}

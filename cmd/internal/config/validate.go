@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"net"
 	"net/netip"
 	"net/url"
@@ -9,12 +8,14 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 )
 
-// The largest sizes that are taken. What is beyond them is a slip in the unit,
-// or would let one stanza or request fill the memory.
+// The largest values that are accepted. What is beyond them is a slip in the unit, or
+// would let one stanza or request fill the memory.
 const (
 	maxStanzaBytes = 16 * MiB
 	maxBodyBytes   = 16 * MiB
@@ -29,65 +30,97 @@ const minStanzaBytes = 10000
 // minInterval is how often all known rosters may be refreshed at most.
 const minInterval = time.Minute
 
-// checker holds a Config against the contract. It reads the files that the
-// Config names, and brings names to their canonical form on the way: the checks
-// that compare two keys rely on that, so they come after those of single keys.
-type checker struct {
+// scope is a section whose check reports problems by the names of its keys. A check
+// reads the files that the section names, and brings names to their canonical form:
+// checks that compare two keys rely on that, so they come after those of single keys.
+type scope struct {
 	*report
 	c     *Config
 	files fileReader
+	path  string // of the section; "" for the whole file
 }
 
+// key is the path of a key of the section; "" is the section itself.
+func (s scope) key(name string) string {
+	if name == "" {
+		return s.path
+	}
+	return join(s.path, name)
+}
+
+func (s scope) in(name string) scope {
+	s.path = s.key(name)
+	return s
+}
+
+func (s scope) element(name string, i int) scope { return s.in(at(name, i)) }
+
+// at is the name of an element of a list.
+func at(name string, i int) string { return name + "[" + strconv.Itoa(i) + "]" }
+
+func (s scope) add(name, format string, args ...any) { s.report.add(s.key(name), format, args...) }
+func (s scope) isSet(name string) bool               { return s.report.isSet(s.key(name)) }
+func (s scope) isReported(name string) bool          { return s.report.isReported(s.key(name)) }
+
 func validate(r *report, c *Config, files fileReader) {
-	v := checker{r, c, files}
+	s := scope{r, c, files, ""}
 	if len(c.Components) == 0 {
-		v.add("components", "at least one is needed; write its domain, and secret or secret_file")
+		s.add("components", "at least one is needed; write its domain, and secret or secret_file")
 	}
 	for i := range c.Components {
-		v.component(i)
+		c.Components[i].check(s.element("components", i), c.Components[:i])
 	}
-	v.outbound() // before the endpoints, whose addresses it allows
+	c.Outbound.check(s.in("outbound")) // before the endpoints, whose addresses it allows
 	for i := range c.Endpoints {
-		v.endpoint(i)
+		c.Endpoints[i].check(s.element("endpoints", i), c.Endpoints[:i])
 	}
 	for i := range c.Rosters {
-		v.roster(i)
+		c.Rosters[i].check(s.element("rosters", i), c.Rosters[:i])
 	}
-	v.http()
-	v.httpServer()
-	v.accounts()
-	for i := range c.HTTP.Tokens {
-		v.token(i)
-	}
-	v.outbox()
-	v.deliveries()
-	v.deadLetters()
-	v.store()
+	c.HTTP.check(s.in("http"))
+	c.Outbox.check(s.in("outbox"))
+	c.Deliveries.check(s.in("deliveries"))
+	c.DeadLetters.check(s.in("dead_letters"))
+	c.Store.check(s.in("store"))
 	if c.Drain < 0 {
-		v.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
+		s.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
 	}
-	v.oneOf("log.level", c.Log.Level, LevelDebug, LevelInfo, LevelWarn, LevelError)
-	v.oneOf("log.format", c.Log.Format, LogAuto, LogJSON, LogConsole)
-	v.contradictions()
+	s.oneOf("log.level", c.Log.Level, LevelDebug, LevelInfo, LevelWarn, LevelError)
+	s.oneOf("log.format", c.Log.Format, LogAuto, LogJSON, LogConsole)
+	s.contradictions()
 }
 
 // oneOf checks a word that is chosen from a few.
-func (v checker) oneOf(key, value string, words ...string) {
+func (s scope) oneOf(name, value string, words ...string) {
 	if !slices.Contains(words, value) {
-		v.add(key, "%s is not known; write %s", quote(value), Alternatives(words))
+		s.add(name, "%s is not known; write %s", quote(value), Alternatives(words))
 	}
 }
 
 // someOf checks a list of words that are chosen from a few.
-func (v checker) someOf(key string, values []string, words ...string) {
+func (s scope) someOf(name string, values []string, words ...string) {
 	if len(values) == 0 {
-		v.add(key, "is empty; write at least one of %s", strings.Join(words, ", "))
+		s.add(name, "is empty; write at least one of %s", strings.Join(words, ", "))
 	}
 	for i, value := range values {
-		element := fmt.Sprintf("%s[%d]", key, i)
-		v.oneOf(element, value, words...)
-		if slices.Contains(values[:i], value) {
-			v.add(element, "%s is in the list twice; keep one", quote(value))
+		s.oneOf(at(name, i), value, words...)
+		s.once(name, values, i)
+	}
+}
+
+// once checks that an element of a list is not in it before.
+func (s scope) once(name string, values []string, i int) {
+	if slices.Contains(values[:i], values[i]) {
+		s.add(at(name, i), "%s is in the list twice; keep one", quote(values[i]))
+	}
+}
+
+// unique checks that no element before this one has the same value. The text has the
+// place of the other behind the value.
+func unique[T any](s scope, name string, before []T, same func(*T) bool, value, text string) {
+	for i := range before {
+		if same(&before[i]) {
+			s.add(name, "%s "+text, quote(value), i)
 		}
 	}
 }
@@ -102,56 +135,94 @@ func Alternatives(words []string) string {
 }
 
 // address checks a host:port and reports whether it is one.
-func (v checker) address(key, value, example string) bool {
+func (s scope) address(name, value, example string) bool {
 	host, port, err := net.SplitHostPort(value)
 	if err != nil || strings.ContainsAny(host, " /@") || HasControl(host) {
-		v.add(key, "%s is not host:port; write for example %s", quote(value), example)
+		s.add(name, "%s is not host:port; write for example %s", quote(value), example)
 		return false
 	}
 	if _, err := strconv.ParseUint(port, 10, 16); err != nil {
-		v.add(key, "%s has no port number from 0 to 65535; write for example %s", quote(value), example)
+		s.add(name, "%s has no port number from 0 to 65535; write for example %s", quote(value), example)
 		return false
 	}
 	return true
 }
 
-// contradictions checks what is right by itself and wrong together, across
-// sections.
-func (v checker) contradictions() {
-	for i := range v.c.Components {
-		component := &v.c.Components[i]
-		key := fmt.Sprintf("components[%d]", i)
-		if host, port, err := net.SplitHostPort(component.Server); err == nil && v.isOurs(host, port) {
-			v.add("http.listen", "%s is the address of %s.server; give one of them another port", quote(v.c.HTTP.Listen), key)
+// domain brings a domain to its canonical form, and reports whether it is one.
+func (s scope) domain(name string, value *string, example string) bool {
+	j, err := jid.Parse(*value)
+	if err != nil || !j.IsDomain() {
+		s.add(name, "%s is not a domain; write for example %s", quote(*value), example)
+		return false
+	}
+	*value = j.Domain()
+	return true
+}
+
+// component brings the domain of a component to its canonical form, and returns all
+// domains that it may be; none if a component has a wrong domain, which may be the one
+// that is meant.
+func (s scope) component(value *string) (domains []string) {
+	if j, err := jid.Parse(*value); err == nil && j.IsDomain() {
+		*value = j.Domain()
+	}
+	for i := range s.c.Components {
+		if s.report.isReported(at("components", i) + ".domain") {
+			return nil
 		}
-		taken := slices.ContainsFunc(v.c.Endpoints, func(e Endpoint) bool {
+		domains = append(domains, s.c.Components[i].Domain)
+	}
+	return domains
+}
+
+// requests checks how requests to a web server are made.
+func (s scope) requests(timeout time.Duration, concurrency int, example string) {
+	if timeout <= 0 || timeout > maxTimeout {
+		s.add("timeout", "%v is out of range; write more than 0s and at most %v, for example %s", timeout, maxTimeout, example)
+	}
+	if concurrency < 1 || concurrency > maxConcurrency {
+		s.add("concurrency", "%d is not between 1 and %d", concurrency, maxConcurrency)
+	}
+}
+
+// HasControl reports whether a text has a control character in it.
+func HasControl(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
+
+// contradictions checks what is right by itself and wrong together, across sections.
+func (s scope) contradictions() {
+	for i := range s.c.Components {
+		component, key := &s.c.Components[i], at("components", i)
+		if host, port, err := net.SplitHostPort(component.Server); err == nil && s.c.HTTP.isOurs(host, port) {
+			s.add("http.listen", "%s is the address of %s.server; give one of them another port", quote(s.c.HTTP.Listen), key)
+		}
+		forwarded := slices.ContainsFunc(s.c.Endpoints, func(e Endpoint) bool {
 			return (e.Component == "" || e.Component == component.Domain) && slices.Contains(e.Stanzas, StanzaPresence)
 		})
-		if component.Presence == PresenceForward && !taken && !v.isReported("endpoints") {
-			v.add(key+".presence", "forward needs an endpoint of this component with presence in its stanzas; add it there, or write auto")
+		if component.Presence == PresenceForward && !forwarded && !s.isReported("endpoints") {
+			s.add(key+".presence", "forward needs an endpoint of this component with presence in its stanzas; add it there, or write auto")
 		}
 	}
-	for i := range v.c.Endpoints {
-		if v.isOurAddress(v.c.Endpoints[i].Address) {
-			v.add(fmt.Sprintf("endpoints[%d].url", i), "is the address of http.listen: events would come back to us; write the address of the bot")
+	for i := range s.c.Endpoints {
+		if s.c.HTTP.isOurAddress(s.c.Endpoints[i].Address) {
+			s.add(at("endpoints", i)+".url", "is the address of http.listen: stanzahook would get its own events; write the address of the bot")
 		}
 	}
-	for i := range v.c.Rosters {
-		if v.isOurAddress(v.c.Rosters[i].Address) {
-			v.add(fmt.Sprintf("rosters[%d].url", i), "is the address of http.listen: we would ask ourselves; write the address of the web application")
+	for i := range s.c.Rosters {
+		if s.c.HTTP.isOurAddress(s.c.Rosters[i].Address) {
+			s.add(at("rosters", i)+".url", "is the address of http.listen: stanzahook would ask itself; write the address of the web application")
 		}
 	}
 }
 
 // isOurAddress reports whether requests to an address would come to us.
-func (v checker) isOurAddress(a *outbound.Address) bool {
-	return a != nil && a.Socket() == "" && v.isOurs(a.Base().Hostname(), portOf(a.Base()))
+func (h *HTTP) isOurAddress(a *outbound.Address) bool {
+	return a != nil && a.Socket() == "" && h.isOurs(a.Base().Hostname(), portOf(a.Base()))
 }
 
-// isOurs reports whether an address is the one we listen on. It does not ask
-// the DNS: a name that leads to us unseen is not found.
-func (v checker) isOurs(host, port string) bool {
-	ourHost, ourPort, err := net.SplitHostPort(v.c.HTTP.Listen)
+// isOurs reports whether an address is the one that the HTTP server listens on. It asks
+// no DNS: it does not find a name that leads to us.
+func (h *HTTP) isOurs(host, port string) bool {
+	ourHost, ourPort, err := net.SplitHostPort(h.Listen)
 	if err != nil || port != ourPort || port == "0" {
 		return false
 	}

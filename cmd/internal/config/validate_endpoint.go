@@ -11,83 +11,53 @@ import (
 
 	"golang.org/x/net/http/httpguts"
 
-	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/signature"
 	"stanzahook/pkg/webhook"
 )
 
-func (v checker) endpoint(i int) {
-	endpoint := &v.c.Endpoints[i]
-	key := fmt.Sprintf("endpoints[%d]", i)
-
-	v.endpointName(i)
-	if a, err := parseEndpointURL(endpoint.URL); endpoint.URL == "" && !v.isSet(key+".url") {
-		v.pulled(key, endpoint)
+func (e *Endpoint) check(s scope, before []Endpoint) {
+	e.checkName(s, before)
+	if a, err := parseEndpointURL(e.URL); e.URL == "" && !s.isSet("url") {
+		e.checkPulled(s)
 	} else if err != nil {
-		v.add(key+".url", "%v", err)
+		s.add("url", "%v", err)
 	} else {
-		endpoint.Address = a
-		v.reachable(key+".url", a)
+		e.Address = a
+		s.reachable("url", a)
 	}
-	if endpoint.URL != "" {
-		v.clientTLS(key+".tls", &endpoint.TLS, endpoint.Address)
+	if e.URL != "" {
+		e.TLS.check(s.in("tls"), e.Address)
 	}
-	v.endpointComponent(i)
-	v.oneOf(key+".format", endpoint.Format, FormatEvent, FormatRESTJSON, FormatRESTXML, FormatComponentHTTP)
-	v.someOf(key+".stanzas", endpoint.Stanzas, StanzaMessage, StanzaPresence, StanzaIQ)
-	v.match(key, endpoint)
-	v.oneOf(key+".delivery", endpoint.Delivery, DeliveryQueued, DeliveryDirect)
-	if t := endpoint.Timeout; t <= 0 || t > maxTimeout {
-		v.add(key+".timeout", "%v is out of range; write more than 0s and at most %v, for example 15s", t, maxTimeout)
+	if e.Component != "" {
+		if domains := s.component(&e.Component); len(domains) > 0 && !slices.Contains(domains, e.Component) {
+			s.add("component", "%s is not the domain of a component; write %s, or remove the key for all", quote(e.Component), Alternatives(domains))
+		}
 	}
-	if n := endpoint.Concurrency; n < 1 || n > maxConcurrency {
-		v.add(key+".concurrency", "%d is not between 1 and %d", n, maxConcurrency)
-	}
-	v.signing(key+".signing_secrets", endpoint)
-	v.headers(key+".headers", endpoint.Headers, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
-	v.oneOf(key+".on_exhausted", endpoint.OnExhausted, ExhaustedBounce, ExhaustedDrop)
-	v.retry(key+".retry", &endpoint.Retry)
-	v.copies(key, endpoint)
-	v.direct(key, endpoint)
+	s.oneOf("format", e.Format, FormatEvent, FormatRESTJSON, FormatRESTXML, FormatComponentHTTP)
+	s.someOf("stanzas", e.Stanzas, StanzaMessage, StanzaPresence, StanzaIQ)
+	e.Match.check(s, e)
+	s.oneOf("delivery", e.Delivery, DeliveryQueued, DeliveryDirect)
+	s.requests(e.Timeout, e.Concurrency, "15s")
+	e.checkSigning(s)
+	s.in("headers").headers(e.Headers, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
+	s.oneOf("on_exhausted", e.OnExhausted, ExhaustedBounce, ExhaustedDrop)
+	e.Retry.check(s.in("retry"))
+	e.checkCopy(s)
+	e.checkDirect(s)
 }
 
-func (v checker) endpointName(i int) {
-	key, name := fmt.Sprintf("endpoints[%d].name", i), v.c.Endpoints[i].Name
+func (e *Endpoint) checkName(s scope, before []Endpoint) {
 	switch {
-	case name == "":
-		v.add(key, "is missing; write a short one, as echo or orders-bot")
-	case !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(name):
-		v.add(key, "%s is not a name; write up to 63 of a-z 0-9 _ and -, beginning with a letter or digit", quote(name))
-	}
-	for before := range i {
-		if name != "" && v.c.Endpoints[before].Name == name {
-			v.add(key, "%s is the name of endpoints[%d] already; queues and statistics go by name", quote(name), before)
-		}
-	}
-}
-
-// endpointComponent checks that an endpoint's component is one of ours.
-func (v checker) endpointComponent(i int) {
-	endpoint := &v.c.Endpoints[i]
-	if endpoint.Component == "" {
+	case e.Name == "":
+		s.add("name", "is missing; write a short one, as echo or orders-bot")
 		return
+	case !regexp.MustCompile(`^[a-z0-9][a-z0-9_-]{0,62}$`).MatchString(e.Name):
+		s.add("name", "%s is not a name; write up to 63 of a-z 0-9 _ and -, beginning with a letter or digit", quote(e.Name))
 	}
-	if j, err := jid.Parse(endpoint.Component); err == nil && j.IsDomain() {
-		endpoint.Component = j.Domain()
-	}
-	var domains []string
-	for c := range v.c.Components {
-		if v.isReported(fmt.Sprintf("components[%d].domain", c)) {
-			return // it may be the one that is meant
-		}
-		domains = append(domains, v.c.Components[c].Domain)
-	}
-	if len(domains) > 0 && !slices.Contains(domains, endpoint.Component) {
-		v.add(fmt.Sprintf("endpoints[%d].component", i), "%s is not the domain of a component; write %s, or remove the key for all",
-			quote(endpoint.Component), Alternatives(domains))
-	}
+	unique(s, "name", before, func(other *Endpoint) bool { return other.Name == e.Name }, e.Name,
+		"is the name of endpoints[%d] already; queues and statistics go by name")
 }
 
 // parseEndpointURL checks the address of a webhook. Its errors do not show
@@ -103,136 +73,135 @@ func parseEndpointURL(text string) (*outbound.Address, error) {
 	return a, err
 }
 
-// pulled checks what makes no sense for an endpoint without a URL: nothing is
+// checkPulled checks what makes no sense for an endpoint without a URL: nothing is
 // sent to it, a bot pulls its events. Its owner may have forgotten the URL.
-func (v checker) pulled(key string, endpoint *Endpoint) {
+func (e *Endpoint) checkPulled(s scope) {
 	const without = "an endpoint without url, whose events a bot pulls from /v1"
-	if endpoint.Format != FormatEvent {
-		v.add(key+".format", "%s is not for %s: there they are in format event; add url, or remove format", quote(endpoint.Format), without)
+	if e.Format != FormatEvent {
+		s.add("format", "%s is not for %s: there they are in format event; add url, or remove format", quote(e.Format), without)
 	}
-	if endpoint.Delivery == DeliveryDirect && v.isSet(key+".delivery") {
-		v.add(key+".delivery", "direct is not for %s: they are always queued; add url, or remove delivery", without)
+	if e.Delivery == DeliveryDirect && s.isSet("delivery") {
+		s.add("delivery", "direct is not for %s: they are always queued; add url, or remove delivery", without)
 	}
-	if i := slices.Index(endpoint.Stanzas, StanzaIQ); i >= 0 {
-		v.add(fmt.Sprintf("%s.stanzas[%d]", key, i), "iq is not for %s: an IQ has one answer, at once; add url, or remove iq", without)
+	if i := slices.Index(e.Stanzas, StanzaIQ); i >= 0 {
+		s.add(at("stanzas", i), "iq is not for %s: an IQ has one answer, at once; add url, or remove iq", without)
 	}
 	for _, name := range [...]string{"timeout", "concurrency", "signing_secrets", "headers", "tls", "retry.schedule"} {
-		if v.isSet(key + "." + name) {
-			v.add(key+"."+name, "has no effect for %s; add url, or remove it", without)
+		if s.isSet(name) {
+			s.add(name, "has no effect for %s; add url, or remove it", without)
 		}
 	}
 }
 
-// signing checks the secrets that sign, without showing them.
-func (v checker) signing(key string, endpoint *Endpoint) {
-	if v.isSet(key) && len(endpoint.SigningSecrets) == 0 {
-		v.add(key, "is an empty list; write a secret, or remove the key to send without a signature")
+// checkSigning checks the secrets that sign, without showing them.
+func (e *Endpoint) checkSigning(s scope) {
+	if s.isSet("signing_secrets") && len(e.SigningSecrets) == 0 {
+		s.add("signing_secrets", "is an empty list; write a secret, or remove the key to send without a signature")
 	}
-	for i, text := range endpoint.SigningSecrets {
-		element := fmt.Sprintf("%s[%d]", key, i)
+	for i, text := range e.SigningSecrets {
 		parsed, err := signature.ParseSecret(text.Reveal())
 		if err != nil {
-			v.add(element, "%v", err)
+			s.add(at("signing_secrets", i), "%v", err)
 			continue
 		}
-		if slices.ContainsFunc(endpoint.SigningKeys, parsed.Equal) {
-			v.add(element, "is in the list twice; keep one")
+		if slices.ContainsFunc(e.SigningKeys, parsed.Equal) {
+			s.add(at("signing_secrets", i), "is in the list twice; keep one")
 			continue
 		}
-		endpoint.SigningKeys = append(endpoint.SigningKeys, parsed)
+		e.SigningKeys = append(e.SigningKeys, parsed)
 	}
 }
 
 // headers checks the names and values, and brings the names to the form that
-// http.Header has: viper hands them on in lower case. Besides those that only
-// net/http may set, there are some that are ours here.
-func (v checker) headers(path string, headers map[string]secret.String, ours ...string) {
+// http.Header has: viper hands them on in lower case. Nobody may set those of net/http,
+// nor some that are ours here.
+func (s scope) headers(headers map[string]secret.String, ours ...string) {
 	given := maps.Clone(headers)
 	clear(headers)
 	for _, lower := range slices.Sorted(maps.Keys(given)) {
 		name, value := http.CanonicalHeaderKey(lower), given[lower]
-		key := v.headerKey(path, name)
+		key := s.headerKey(name)
 		switch name {
 		case "Host", "Content-Length", "Transfer-Encoding", "Connection":
 			ours = append(ours, name)
 		}
 		if slices.Contains(ours, name) {
-			v.add(key, "is set by stanzahook itself; remove it")
+			s.report.add(key, "is set by stanzahook itself; remove it")
 		}
 		if !httpguts.ValidHeaderFieldName(name) {
-			v.add(key, "is not the name of a header; write letters, digits and - only")
+			s.report.add(key, "is not the name of a header; write letters, digits and - only")
 		}
 		if !httpguts.ValidHeaderFieldValue(value.Reveal()) {
-			v.add(key, "the value has a line break or another control character in it; write it in one line")
+			s.report.add(key, "the value has a line break or another control character in it; write it in one line")
 		}
 		headers[name] = value
 	}
 }
 
 // headerKey is the path of a header as the file writes it.
-func (v checker) headerKey(path, name string) string {
-	usual := join(path, printable(name))
-	for key := range v.lines {
-		if strings.EqualFold(key, usual) && strings.HasPrefix(key, path+".") {
+func (s scope) headerKey(name string) string {
+	usual := s.key(printable(name))
+	for key := range s.lines {
+		if strings.EqualFold(key, usual) && strings.HasPrefix(key, s.path+".") {
 			return key
 		}
 	}
 	return usual
 }
 
-func (v checker) retry(key string, retry *Retry) {
-	if len(retry.Schedule) == 0 {
-		v.add(key+".schedule", "is empty; write at least one step, for example [1s, 5s, 1m]")
+func (r *Retry) check(s scope) {
+	if len(r.Schedule) == 0 {
+		s.add("schedule", "is empty; write at least one step, for example [1s, 5s, 1m]")
 	}
-	for i, step := range retry.Schedule {
+	for i, step := range r.Schedule {
 		if step <= 0 {
-			v.add(fmt.Sprintf("%s.schedule[%d]", key, i), "%v is no time to wait; write more than 0s", step)
+			s.add(at("schedule", i), "%v is no time to wait; write more than 0s", step)
 		}
 	}
 	switch {
-	case retry.MaxAge <= 0:
-		v.add(key+".max_age", "%v is no age; write for example 24h", retry.MaxAge)
-	case len(retry.Schedule) > 0 && retry.MaxAge < retry.Schedule[0]:
-		v.add(key+".max_age", "%v is over before the first step of the schedule (%v), so nothing would be retried; for one attempt write delivery: direct",
-			retry.MaxAge, retry.Schedule[0])
+	case r.MaxAge <= 0:
+		s.add("max_age", "%v is no age; write for example 24h", r.MaxAge)
+	case len(r.Schedule) > 0 && r.MaxAge < r.Schedule[0]:
+		s.add("max_age", "%v is over before the first step of the schedule (%v), so nothing would be retried; for one attempt write delivery: direct",
+			r.MaxAge, r.Schedule[0])
 	}
 }
 
-// direct checks what makes no sense for an endpoint with one attempt only.
+// checkDirect checks what makes no sense for an endpoint with one attempt only.
 // Silence would let its owner believe in retries.
-func (v checker) direct(key string, endpoint *Endpoint) {
-	if endpoint.Delivery != DeliveryDirect || endpoint.Copy {
+func (e *Endpoint) checkDirect(s scope) {
+	if e.Delivery != DeliveryDirect || e.Copy {
 		return
 	}
 	why := "delivery: direct"
-	if !v.isSet(key + ".delivery") {
+	if !s.isSet("delivery") {
 		why = "delivery: direct, the default of this format"
 	}
-	if v.isSet(key + ".retry") {
-		v.add(key+".retry", "has no effect with %s; write delivery: queued, or remove it", why)
+	if s.isSet("retry") {
+		s.add("retry", "has no effect with %s; write delivery: queued, or remove it", why)
 	}
-	if endpoint.OnExhausted == ExhaustedDrop {
-		v.add(key+".on_exhausted", "drop has no effect with %s, which always bounces; write delivery: queued, or remove it", why)
+	if e.OnExhausted == ExhaustedDrop {
+		s.add("on_exhausted", "drop has no effect with %s, which always bounces; write delivery: queued, or remove it", why)
 	}
 }
 
-// copies checks what makes no sense for an endpoint that only gets a copy: it
-// answers nothing, and nobody hears of its failures.
-func (v checker) copies(key string, endpoint *Endpoint) {
-	if !endpoint.Copy {
+// checkCopy checks what makes no sense for an endpoint that only gets copies: it sends
+// no replies, and its failures bounce nothing.
+func (e *Endpoint) checkCopy(s scope) {
+	if !e.Copy {
 		return
 	}
-	if i := slices.Index(endpoint.Stanzas, StanzaIQ); i >= 0 {
-		v.add(fmt.Sprintf("%s.stanzas[%d]", key, i), "iq is not for a copy: an IQ has one answer, and a copy gives none; remove iq, or copy")
+	if i := slices.Index(e.Stanzas, StanzaIQ); i >= 0 {
+		s.add(at("stanzas", i), "iq cannot be used with copy: true (copies never answer); remove iq, or copy")
 	}
-	if endpoint.Delivery == DeliveryDirect {
-		v.add(key+".delivery", "direct is not for a copy, which is always queued; remove it, or copy")
+	if e.Delivery == DeliveryDirect {
+		s.add("delivery", "direct cannot be used with copy: true (copies are always queued); remove it, or copy")
 	}
 	switch {
-	case endpoint.OnExhausted != ExhaustedBounce:
-	case v.isSet(key + ".on_exhausted"):
-		v.add(key+".on_exhausted", "bounce is not for a copy, which bounces nothing; remove it, or copy")
+	case e.OnExhausted != ExhaustedBounce:
+	case s.isSet("on_exhausted"):
+		s.add("on_exhausted", "bounce cannot be used with copy: true (copies never bounce); remove it, or copy")
 	default:
-		endpoint.OnExhausted = ExhaustedDrop
+		e.OnExhausted = ExhaustedDrop
 	}
 }

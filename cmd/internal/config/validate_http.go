@@ -2,7 +2,6 @@ package config
 
 import (
 	"crypto/sha256"
-	"fmt"
 	"net"
 	"strings"
 	"unicode"
@@ -10,129 +9,120 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-func (v checker) http() {
-	http := &v.c.HTTP
-	if v.address("http.listen", http.Listen, "127.0.0.1:5290") && http.InsecureNoAuth {
-		if host, _, _ := net.SplitHostPort(http.Listen); !IsLoopback(host) {
-			v.add("http.insecure_no_auth", "true is for loopback addresses only, and http.listen is %s; remove it and write tokens", quote(http.Listen))
+func (h *HTTP) check(s scope) {
+	if s.address("listen", h.Listen, "127.0.0.1:5290") && h.InsecureNoAuth {
+		if host, _, _ := net.SplitHostPort(h.Listen); !IsLoopback(host) {
+			s.add("insecure_no_auth", "true is for loopback addresses only, and http.listen is %s; remove it and write tokens", quote(h.Listen))
 		}
 	}
-	if n := http.MaxBodyBytes; n < 1 || n > maxBodyBytes {
-		v.add("http.max_body_bytes", "%v is not between 1 and %v", n, maxBodyBytes)
+	if n := h.MaxBodyBytes; n < 1 || n > maxBodyBytes {
+		s.add("max_body_bytes", "%v is not between 1 and %v", n, maxBodyBytes)
 	}
 	switch {
-	case http.IQTimeout <= 0:
-		v.add("http.iq_timeout", "%v is no time to wait; write for example 120s", http.IQTimeout)
-	case http.IQMaxTimeout < http.IQTimeout:
-		v.add("http.iq_max_timeout", "%v is less than iq_timeout (%v); make it larger, or the other smaller", http.IQMaxTimeout, http.IQTimeout)
+	case h.IQTimeout <= 0:
+		s.add("iq_timeout", "%v is no time to wait; write for example 120s", h.IQTimeout)
+	case h.IQMaxTimeout < h.IQTimeout:
+		s.add("iq_max_timeout", "%v is less than iq_timeout (%v); make it larger, or the other smaller", h.IQMaxTimeout, h.IQTimeout)
+	}
+	h.checkServer(s)
+	h.Basic.Accounts.check(s.in("basic.accounts"))
+	for i := range h.Tokens {
+		h.Tokens[i].check(s.element("tokens", i), h.Tokens[:i])
 	}
 }
 
-func (v checker) token(i int) {
-	token := &v.c.HTTP.Tokens[i]
-	key := fmt.Sprintf("http.tokens[%d]", i)
+func (t *Token) check(s scope, before []Token) {
 	switch {
-	case token.Name == "":
-		v.add(key+".name", "is missing; write who uses the token, for example ops")
-	case strings.Contains(token.Name, ":") || HasControl(token.Name):
-		v.add(key+".name", "%s has a colon or a control character in it; callers with Basic authentication write name:token", quote(token.Name))
+	case t.Name == "":
+		s.add("name", "is missing; write who uses the token, for example ops")
+	case strings.Contains(t.Name, ":") || HasControl(t.Name):
+		s.add("name", "%s has a colon or a control character in it; callers with Basic authentication write name:token", quote(t.Name))
+	default:
+		unique(s, "name", before, func(other *Token) bool { return other.Name == t.Name }, t.Name, "is the name of http.tokens[%d] already; write another")
 	}
-	for before := range i {
-		if token.Name != "" && v.c.HTTP.Tokens[before].Name == token.Name {
-			v.add(key+".name", "%s is the name of http.tokens[%d] already; write another", quote(token.Name), before)
-		}
-	}
-	v.tokenHash(i)
-	v.someOf(key+".scopes", token.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeAdmin)
-	v.tokenFrom(key+".from", token)
+	t.checkHash(s, before)
+	s.someOf("scopes", t.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeAdmin)
+	t.checkFrom(s)
 }
 
-// tokenHash checks that exactly one of hash and token_file is set, and hashes
-// the token of the latter.
-func (v checker) tokenHash(i int) {
-	token := &v.c.HTTP.Tokens[i]
-	key := fmt.Sprintf("http.tokens[%d]", i)
-	hash, file := key+".hash", key+".token_file"
+// checkHash checks that exactly one of hash and token_file is set, and hashes the
+// token of the latter.
+func (t *Token) checkHash(s scope, before []Token) {
+	name := "hash"
 	switch {
-	case v.isReported(hash) || v.isReported(file):
+	case s.isReported("hash") || s.isReported("token_file"):
 		return
-	case v.isSet(hash) && v.isSet(file):
-		v.add(file, "is here together with hash; keep one of them")
+	case s.isSet("hash") && s.isSet("token_file"):
+		s.add("token_file", "is here together with hash; keep one of them")
 		return
-	case v.isSet(file):
-		text, path, err := v.files.secret(token.TokenFile)
+	case s.isSet("token_file"):
+		text, path, err := s.files.secret(t.TokenFile)
 		if err != nil {
-			v.add(file, "%v", err)
+			s.add("token_file", "%v", err)
 			return
 		}
 		if strings.ContainsFunc(text.Reveal(), func(c rune) bool { return unicode.IsSpace(c) || !unicode.IsPrint(c) }) {
-			v.add(file, "%s has a space or control character in the token, and no caller can send that; write the token alone in one line", path)
+			s.add("token_file", "%s has a space or control character in the token, and no caller can send that; write the token alone in one line", path)
 			return
 		}
-		token.Hash, token.TokenFile = sha256.Sum256([]byte(text.Reveal())), path
-	case !v.isSet(hash):
-		v.add(hash, "is missing; write hash or token_file; \"stanzahook token new\" prints a token with its hash")
+		name, t.Hash, t.TokenFile = "token_file", sha256.Sum256([]byte(text.Reveal())), path
+	case !s.isSet("hash"):
+		s.add("hash", "is missing; write hash or token_file; \"stanzahook token new\" prints a token with its hash")
 		return
 	}
-	for before := range i {
-		if v.c.HTTP.Tokens[before].Hash == token.Hash {
-			key := hash
-			if v.isSet(file) {
-				key = file
-			}
-			v.add(key, "is the same token as http.tokens[%d]; its rights would depend on which is found first; make another", before)
+	for i := range before {
+		if before[i].Hash == t.Hash {
+			s.add(name, "is the same token as http.tokens[%d]; its rights would depend on which is found first; make another", i)
 		}
 	}
 }
 
-// tokenFrom checks the patterns of the addresses that a token may send from.
-func (v checker) tokenFrom(path string, token *Token) {
-	if v.isSet(path) && len(token.From) == 0 {
-		v.add(path, "is an empty list; write an address, or remove the key to allow every address of every component")
+// checkFrom checks the patterns of the addresses that a token may send from.
+func (t *Token) checkFrom(s scope) {
+	if s.isSet("from") && len(t.From) == 0 {
+		s.add("from", "is an empty list; write an address, or remove the key to allow every address of every component")
 	}
-	for i, text := range token.From {
-		key := fmt.Sprintf("%s[%d]", path, i)
-		canonical, glob, ok := v.pattern(key, text)
+	for i, text := range t.From {
+		canonical, glob, ok := s.pattern(at("from", i), text)
 		if !ok {
 			continue
 		}
-		token.From[i] = canonical // it is the sender where a request names none
-		if !v.isOfComponent(canonical, "") {
-			v.add(key, "%s matches no address of a component, so nothing could be sent with it; write for example *@%s",
-				quote(text), v.c.Components[0].Domain)
+		t.From[i] = canonical // it is the sender where a request names none
+		if !s.isOfComponent(canonical, "") {
+			s.add(at("from", i), "%s matches no address of a component, so nothing could be sent with it; write for example *@%s", quote(text), s.c.Components[0].Domain)
 			continue
 		}
-		token.FromGlobs = append(token.FromGlobs, glob)
+		t.FromGlobs = append(t.FromGlobs, glob)
 	}
 }
 
 // pattern reads a pattern of bare JIDs and returns it in its canonical form too.
-func (v checker) pattern(key, text string) (canonical string, glob jid.Glob, ok bool) {
+func (s scope) pattern(name, text string) (canonical string, glob jid.Glob, ok bool) {
 	canonical = strings.ToLower(text)
 	if j, err := jid.Parse(text); err == nil && !strings.ContainsAny(text, "*?") {
 		canonical = j.String()
 	}
 	glob, err := jid.ParseGlob(canonical)
 	if err != nil {
-		v.add(key, "%s is no pattern of bare JIDs; write for example bot.example.com or *@bot.example.com", quote(text))
+		s.add(name, "%s is no pattern of bare JIDs; write for example bot.example.com or *@bot.example.com", quote(text))
 		return "", jid.Glob{}, false
 	}
 	return canonical, glob, true
 }
 
 // isOfComponent reports whether a pattern matches any bare JID of a component,
-// of that domain or of any if it is empty, or whether that cannot be told: a
+// of that domain or of any if it is empty, or whether that is unknown: a
 // component's domain is wrong itself, or the pattern has an internationalised
 // domain in its ASCII form.
-func (v checker) isOfComponent(pattern, component string) bool {
+func (s scope) isOfComponent(pattern, component string) bool {
 	if strings.Contains(pattern, "xn--") {
 		return true
 	}
-	for i := range v.c.Components {
-		if v.isReported(fmt.Sprintf("components[%d].domain", i)) {
+	for i := range s.c.Components {
+		if s.report.isReported(at("components", i) + ".domain") {
 			return true
 		}
-		domain := v.c.Components[i].Domain
+		domain := s.c.Components[i].Domain
 		if component != "" && component != domain {
 			continue
 		}
@@ -140,7 +130,7 @@ func (v checker) isOfComponent(pattern, component string) bool {
 			return true
 		}
 	}
-	return len(v.c.Components) == 0
+	return len(s.c.Components) == 0
 }
 
 // overlap reports whether any text matches both patterns, of which * is any

@@ -1,52 +1,43 @@
 package config
 
 import (
-	"fmt"
+	"cmp"
 	"slices"
 	"strings"
 
 	"stanzahook/pkg/jid"
 )
 
-// match checks which stanzas an endpoint takes, and that there can be any.
-func (v checker) match(endpointKey string, endpoint *Endpoint) {
-	match, key := &endpoint.Match, endpointKey+".match"
-	component := endpoint.Component
-	if v.isReported(endpointKey + ".component") {
+// check checks which stanzas match, and that there can be any.
+func (m *Match) check(ofEndpoint scope, e *Endpoint) {
+	s, component := ofEndpoint.in("match"), e.Component
+	if ofEndpoint.isReported("component") {
 		component = ""
 	}
-	match.ToGlobs = v.patterns(key+".to", match.To, func(element, text, canonical string) {
-		if !v.isOfComponent(canonical, component) {
-			v.add(element, "%s matches no address of a component that the endpoint is for, so no stanza would be taken; write for example *@%s",
-				quote(text), v.exampleDomain(component))
+	m.ToGlobs = s.patterns("to", m.To, func(name, text, canonical string) {
+		if !s.isOfComponent(canonical, component) {
+			s.add(name, "%s matches no address of a component that the endpoint is for, so no stanza would match; write for example *@%s",
+				quote(text), cmp.Or(component, s.c.Components[0].Domain))
 		}
 	})
-	match.FromGlobs = v.patterns(key+".from", match.From, func(string, string, string) {})
-	v.matchTypes(key+".type", endpoint)
-	v.matchPayloads(key+".payload", match)
+	m.FromGlobs = s.patterns("from", m.From, func(string, string, string) {})
+	m.checkTypes(s, e.Stanzas)
+	m.checkPayloads(s)
 	switch {
-	case v.isSet(key+".body") && !match.Body:
-		v.add(key+".body", "false has no meaning; write true for stanzas that have a body, or remove it")
-	case match.Body && slices.ContainsFunc(endpoint.Stanzas, func(kind string) bool { return kind == StanzaPresence || kind == StanzaIQ }):
-		v.add(key+".body", "only messages have a body, so no other kind of the endpoint's stanzas would be taken; write stanzas: [message]")
+	case s.isSet("body") && !m.Body:
+		s.add("body", "false has no meaning; write true for stanzas that have a body, or remove it")
+	case m.Body && slices.ContainsFunc(e.Stanzas, func(kind string) bool { return kind == StanzaPresence || kind == StanzaIQ }):
+		s.add("body", "only messages have a body, so no other kind of the endpoint's stanzas would match; write stanzas: [message]")
 	}
-}
-
-// exampleDomain is the domain of a component, or the first if it is empty.
-func (v checker) exampleDomain(component string) string {
-	if component == "" {
-		return v.c.Components[0].Domain
-	}
-	return component
 }
 
 // patterns reads a list of patterns and hands each to check.
-func (v checker) patterns(key string, texts []string, check func(element, text, canonical string)) []jid.Glob {
-	v.notEmpty(key, texts, "a pattern, as *@example.com")
+func (s scope) patterns(name string, texts []string, check func(name, text, canonical string)) []jid.Glob {
+	s.notEmpty(name, texts, "a pattern, as *@example.com")
 	var globs []jid.Glob
 	for i, text := range texts {
-		element := v.elementKey(key, i)
-		canonical, glob, ok := v.pattern(element, text)
+		element := s.elementOrList(name, i)
+		canonical, glob, ok := s.pattern(element, text)
 		if !ok {
 			continue
 		}
@@ -56,13 +47,13 @@ func (v checker) patterns(key string, texts []string, check func(element, text, 
 	return globs
 }
 
-// matchTypes checks that each type is one of the kinds that are listed, and
-// that each kind has one.
-func (v checker) matchTypes(key string, endpoint *Endpoint) {
-	types := endpoint.Match.Type
-	v.notEmpty(key, types, "a type, as chat")
+// checkTypes checks that each type is one of the kinds that are listed, and that each
+// kind has one.
+func (m *Match) checkTypes(s scope, kinds []string) {
+	types := m.Type
+	s.notEmpty("type", types, "a type, as chat")
 	var known []string
-	for _, kind := range endpoint.Stanzas {
+	for _, kind := range kinds {
 		if typesOf(kind) == nil {
 			return // reported already
 		}
@@ -70,20 +61,20 @@ func (v checker) matchTypes(key string, endpoint *Endpoint) {
 	}
 	wrong := false
 	for i, t := range types {
-		element := v.elementKey(key, i)
+		element := s.elementOrList("type", i)
 		switch {
 		case !slices.Contains(known, t):
 			wrong = true
-			v.add(element, "%s is no type that the endpoint's stanzas (%s) come with; write %s",
-				quote(t), strings.Join(endpoint.Stanzas, ", "), Alternatives(slices.Compact(slices.Sorted(slices.Values(known)))))
+			s.add(element, "%s is no type that the endpoint's stanzas (%s) come with; write %s",
+				quote(t), strings.Join(kinds, ", "), Alternatives(slices.Compact(slices.Sorted(slices.Values(known)))))
 		case slices.Contains(types[:i], t):
-			v.add(element, "%s is in the list twice; keep one", quote(t))
+			s.add(element, "%s is in the list twice; keep one", quote(t))
 		}
 	}
-	for _, kind := range endpoint.Stanzas {
-		taken := slices.ContainsFunc(typesOf(kind), func(t string) bool { return slices.Contains(types, t) })
-		if len(types) > 0 && !taken && !wrong {
-			v.add(key, "has no type of %s, which is in stanzas, so none would be taken; add one (%s), or remove %s there",
+	for _, kind := range kinds {
+		matched := slices.ContainsFunc(typesOf(kind), func(t string) bool { return slices.Contains(types, t) })
+		if len(types) > 0 && !matched && !wrong {
+			s.add("type", "has no type of %s, which is in stanzas, so none would match; add one (%s), or remove %s there",
 				kind, strings.Join(typesOf(kind), ", "), kind)
 		}
 	}
@@ -104,37 +95,36 @@ func typesOf(kind string) []string {
 	return nil
 }
 
-func (v checker) matchPayloads(key string, match *Match) {
-	v.notEmpty(key, match.Payload, `a namespace, as "urn:xmpp:receipts"`)
-	for i, text := range match.Payload {
+func (m *Match) checkPayloads(s scope) {
+	s.notEmpty("payload", m.Payload, `a namespace, as "urn:xmpp:receipts"`)
+	for i, text := range m.Payload {
 		words := strings.Fields(text)
 		if len(words) < 1 || len(words) > 2 || strings.ContainsAny(text, "<>\"'") || HasControl(text) ||
 			len(words) == 2 && strings.ContainsAny(words[1], ":/{}") {
-			v.add(v.elementKey(key, i), "%s is not a namespace, or a namespace, a space and the name of an element; write for example \"urn:xmpp:receipts request\"", quote(text))
+			s.add(s.elementOrList("payload", i), "%s is not a namespace, or a namespace, a space and the name of an element; write for example \"urn:xmpp:receipts request\"", quote(text))
 			continue
 		}
 		name := PayloadName{Space: words[0]}
 		if len(words) == 2 {
 			name.Local = words[1]
 		}
-		match.Payloads = append(match.Payloads, name)
+		m.Payloads = append(m.Payloads, name)
 	}
 }
 
 // notEmpty checks that a list that is there has something in it: a list of
 // nothing would match nothing, or everything.
-func (v checker) notEmpty(key string, values []string, example string) {
-	if v.isSet(key) && len(values) == 0 {
-		v.add(key, "is an empty list; write %s, or remove the key", example)
+func (s scope) notEmpty(name string, values []string, example string) {
+	if s.isSet(name) && len(values) == 0 {
+		s.add(name, "is an empty list; write %s, or remove the key", example)
 	}
 }
 
-// elementKey is the path of an element of a list, or of the list where the
-// file has one value in place of it.
-func (v checker) elementKey(list string, i int) string {
-	element := fmt.Sprintf("%s[%d]", list, i)
-	if _, ok := v.lines[element]; ok {
-		return element
+// elementOrList is the name of an element of a list, or of the list where the file has
+// one value in place of it.
+func (s scope) elementOrList(list string, i int) string {
+	if _, ok := s.lines[s.key(at(list, i))]; ok {
+		return at(list, i)
 	}
 	return list
 }

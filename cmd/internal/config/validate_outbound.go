@@ -2,19 +2,17 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net/url"
 	"strconv"
 
 	"stanzahook/pkg/outbound"
 )
 
-func (v checker) outbound() {
-	o := &v.c.Outbound
+func (o *Outbound) check(s scope) {
 	for i, text := range o.AllowNetworks {
 		network, err := outbound.ParseNetwork(text)
 		if err != nil {
-			v.add(fmt.Sprintf("outbound.allow_networks[%d]", i), "%s %v", quote(text), err)
+			s.add(at("allow_networks", i), "%s %v", quote(text), err)
 			continue
 		}
 		o.Networks = append(o.Networks, network)
@@ -24,10 +22,10 @@ func (v checker) outbound() {
 	}
 	u, err := parseProxyURL(o.Proxy.Reveal())
 	if err != nil {
-		v.add("outbound.proxy", "%v", err)
+		s.add("proxy", "%v", err)
 		return
 	}
-	v.reachableHost("outbound.proxy", u.Hostname())
+	s.reachableHost("proxy", u.Hostname())
 }
 
 // parseProxyURL checks the address of a proxy. Its errors do not show it: it
@@ -61,24 +59,24 @@ func (o Outbound) ProxyURL() *url.URL {
 
 // reachable checks an address as far as no DNS is needed for it. A socket is a
 // file of this machine that the configuration alone names.
-func (v checker) reachable(key string, a *outbound.Address) {
+func (s scope) reachable(name string, a *outbound.Address) {
 	if a.Socket() == "" {
-		v.reachableHost(key, a.Base().Hostname())
+		s.reachableHost(name, a.Base().Hostname())
 	}
 }
 
 // reachableHost checks a host as far as no DNS is needed for it. It spares the
 // operator to find out at the first delivery; the check that counts is made
 // when dialling.
-func (v checker) reachableHost(key, host string) {
-	err := outbound.NewGuard(v.c.Outbound.Networks).CheckHost(host)
+func (s scope) reachableHost(name, host string) {
+	err := outbound.NewGuard(s.c.Outbound.Networks).CheckHost(host)
 	if err == nil {
 		return
 	}
 	refusal, special := errors.AsType[*outbound.Refusal](err)
 	const list = "outbound.allow_networks"
-	if special && !refusal.Always && (v.isReported(list) || len(v.c.Outbound.Networks) < len(v.c.Outbound.AllowNetworks)) {
+	if special && !refusal.Always && (s.report.isReported(list) || len(s.c.Outbound.Networks) < len(s.c.Outbound.AllowNetworks)) {
 		return // the entry that is wrong may be the one that allows it
 	}
-	v.add(key, "%v", err)
+	s.add(name, "%v", err)
 }

@@ -11,84 +11,51 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// roster checks one host's rosters.
-func (v checker) roster(i int) {
-	r := &v.c.Rosters[i]
-	key := fmt.Sprintf("rosters[%d]", i)
-
-	v.rosterHost(i)
-	v.rosterComponent(i)
+func (r *Roster) check(s scope, before []Roster) {
+	r.checkHost(s, before)
+	r.checkComponent(s)
 	if a, err := parseRosterURL(r.URL); err != nil {
-		v.add(key+".url", "%v", err)
+		s.add("url", "%v", err)
 	} else {
 		r.Address = a
-		v.reachable(key+".url", a)
+		s.reachable("url", a)
 	}
-	v.clientTLS(key+".tls", &r.TLS, r.Address)
-	v.oneOf(key+".backend", r.Backend, BackendAuto, BackendPrivilege, BackendRemote, BackendEjabberdAPI)
-	v.ejabberdAPI(key, r)
-	v.oneOf(key+".mode", r.Mode, ModeAuthoritative, ModeAdditive)
-	v.kept(key+".keep", r)
+	r.TLS.check(s.in("tls"), r.Address)
+	s.oneOf("backend", r.Backend, BackendAuto, BackendPrivilege, BackendRemote, BackendEjabberdAPI)
+	r.EjabberdAPI.check(s.in("ejabberd_api"), r.Backend)
+	s.oneOf("mode", r.Mode, ModeAuthoritative, ModeAdditive)
+	r.checkKeep(s)
 	if r.Interval < 0 || r.Interval > 0 && r.Interval < minInterval {
-		v.add(key+".interval", "%v is too often; write %v or more, or 0s for none", r.Interval, minInterval)
+		s.add("interval", "%v is too often; write %v or more, or 0s for none", r.Interval, minInterval)
 	}
-	v.headers(key+".headers", r.Headers, "If-None-Match", "User-Agent")
-	if t := r.Timeout; t <= 0 || t > maxTimeout {
-		v.add(key+".timeout", "%v is out of range; write more than 0s and at most %v, for example 10s", t, maxTimeout)
-	}
-	if n := r.Concurrency; n < 1 || n > maxConcurrency {
-		v.add(key+".concurrency", "%d is not between 1 and %d", n, maxConcurrency)
-	}
+	s.in("headers").headers(r.Headers, "If-None-Match", "User-Agent")
+	s.requests(r.Timeout, r.Concurrency, "10s")
 }
 
-// rosterHost checks the host, and brings it to its canonical form.
-func (v checker) rosterHost(i int) {
-	r := &v.c.Rosters[i]
-	key := fmt.Sprintf("rosters[%d].host", i)
+func (r *Roster) checkHost(s scope, before []Roster) {
 	if r.Host == "" {
-		v.add(key, "is missing; write the domain of the users, for example example.com")
+		s.add("host", "is missing; write the domain of the users, for example example.com")
 		return
 	}
-	j, err := jid.Parse(r.Host)
-	if err != nil || !j.IsDomain() {
-		v.add(key, "%s is not a domain; write for example example.com", quote(r.Host))
+	if !s.domain("host", &r.Host, "example.com") {
 		return
 	}
-	r.Host = j.Domain()
-	for before := range i {
-		if v.c.Rosters[before].Host == r.Host {
-			v.add(key, "%s is the host of rosters[%d] already; a roster has one source", quote(r.Host), before)
-		}
-	}
-	for c := range v.c.Components {
-		if v.c.Components[c].Domain == r.Host {
-			v.add(key, "%s is the domain of components[%d], whose addresses have no rosters; write the domain of the users", quote(r.Host), c)
-		}
-	}
+	unique(s, "host", before, func(other *Roster) bool { return other.Host == r.Host }, r.Host,
+		"is the host of rosters[%d] already; a roster has one source")
+	unique(s, "host", s.c.Components, func(c *Component) bool { return c.Domain == r.Host }, r.Host,
+		"is the domain of components[%d], whose addresses have no rosters; write the domain of the users")
 }
 
-// rosterComponent checks whose privileges are used.
-func (v checker) rosterComponent(i int) {
-	r := &v.c.Rosters[i]
-	key := fmt.Sprintf("rosters[%d].component", i)
-	if j, err := jid.Parse(r.Component); err == nil && j.IsDomain() {
-		r.Component = j.Domain()
-	}
-	var domains []string
-	for c := range v.c.Components {
-		if v.isReported(fmt.Sprintf("components[%d].domain", c)) {
-			return // it may be the one that is meant
-		}
-		domains = append(domains, v.c.Components[c].Domain)
-	}
-	switch {
+// checkComponent checks whose privileges are used.
+func (r *Roster) checkComponent(s scope) {
+	switch domains := s.component(&r.Component); {
 	case len(domains) == 0:
 	case r.Component == "" && len(domains) == 1:
 		r.Component = domains[0]
 	case r.Component == "":
-		v.add(key, "is missing, and there are several components; write the one that the server lets change rosters, %s", Alternatives(domains))
+		s.add("component", "is missing, and there are several components; write the one that the server lets change rosters, %s", Alternatives(domains))
 	case !slices.Contains(domains, r.Component):
-		v.add(key, "%s is not the domain of a component; write %s", quote(r.Component), Alternatives(domains))
+		s.add("component", "%s is not the domain of a component; write %s", quote(r.Component), Alternatives(domains))
 	}
 }
 
@@ -116,17 +83,15 @@ func parseRosterURL(text string) (*outbound.Address, error) {
 	return a, err
 }
 
-// ejabberdAPI checks the section of ejabberd's HTTP API.
-func (v checker) ejabberdAPI(rosterKey string, r *Roster) {
-	key, api := rosterKey+".ejabberd_api", &r.EjabberdAPI
-	if !v.isSet(key) {
-		if r.Backend == BackendEjabberdAPI {
-			v.add(key, "is missing, and backend is ejabberd-api; write its url, user, and password or password_file")
+func (api *EjabberdAPI) check(s scope, backend string) {
+	if !s.isSet("") {
+		if backend == BackendEjabberdAPI {
+			s.add("", "is missing, and backend is ejabberd-api; write its url, user, and password or password_file")
 		}
 		return
 	}
-	if r.Backend == BackendPrivilege || r.Backend == BackendRemote {
-		v.add(key, "has no effect with backend: %s; write auto or ejabberd-api, or remove it", r.Backend)
+	if backend == BackendPrivilege || backend == BackendRemote {
+		s.add("", "has no effect with backend: %s; write auto or ejabberd-api, or remove it", backend)
 	}
 	api.URL = strings.TrimSuffix(api.URL, "/")
 	if strings.HasPrefix(api.URL, "unix:") && strings.Count(api.URL, ":") == 1 {
@@ -134,40 +99,37 @@ func (v checker) ejabberdAPI(rosterKey string, r *Roster) {
 	}
 	switch a, err := outbound.ParseAddress(api.URL); {
 	case api.URL == "":
-		v.add(key+".url", "is missing; write for example http://127.0.0.1:5280/api")
+		s.add("url", "is missing; write for example http://127.0.0.1:5280/api")
 	case err != nil || strings.ContainsAny(api.URL, "?{}"):
-		v.add(key+".url", "is not an http or https URL without a query; write for example http://127.0.0.1:5280/api")
+		s.add("url", "is not an http or https URL without a query; write for example http://127.0.0.1:5280/api")
 	default:
 		api.Address = a
-		v.reachable(key+".url", a)
+		s.reachable("url", a)
 	}
-	v.clientTLS(key+".tls", &api.TLS, api.Address)
+	api.TLS.check(s.in("tls"), api.Address)
 	if j, err := jid.Parse(api.User); err != nil || j.Local() == "" || !j.IsBare() {
-		v.add(key+".user", "%s is not the address of an account; write for example admin@example.com", quote(api.User))
+		s.add("user", "%s is not the address of an account; write for example admin@example.com", quote(api.User))
 	} else {
 		api.User = j.String()
 	}
-	if s, path, ok := v.secretOrFile(key, "password", api.Password, api.PasswordFile); ok {
-		api.Password, api.PasswordFile = s, path
-	}
+	s.secretOrFile("password", &api.Password, &api.PasswordFile)
 }
 
-// kept checks the contacts that are never removed. Where there are none, they
-// are those at our components: bots that a user has added himself.
-func (v checker) kept(key string, r *Roster) {
-	if !v.isSet(key) {
-		for c := range v.c.Components {
-			r.Keep = append(r.Keep, v.c.Components[c].Domain)
+// checkKeep checks the contacts that are never removed. Where there are none, they are
+// those at our components: bots that a user has added himself.
+func (r *Roster) checkKeep(s scope) {
+	given := s.isSet("keep")
+	if !given {
+		for i := range s.c.Components {
+			r.Keep = append(r.Keep, s.c.Components[i].Domain)
 		}
 	}
 	for i, text := range r.Keep {
 		g, err := jid.ParseGlob(text)
-		if err != nil {
-			if v.isSet(key) {
-				v.add(fmt.Sprintf("%s[%d]", key, i), "%s is not a pattern of addresses; write for example *@bot.example.com", quote(text))
-			}
-			continue
+		if err == nil {
+			r.KeepGlobs = append(r.KeepGlobs, g)
+		} else if given {
+			s.add(at("keep", i), "%s is not a pattern of addresses; write for example *@bot.example.com", quote(text))
 		}
-		r.KeepGlobs = append(r.KeepGlobs, g)
 	}
 }

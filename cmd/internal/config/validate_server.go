@@ -2,60 +2,50 @@ package config
 
 import (
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 
 	"stanzahook/pkg/jid"
 )
 
-// httpServer checks what protects the server.
-func (v checker) httpServer() {
-	http := &v.c.HTTP
-	if base := http.BasePath; base != "" && !isBasePath(base) {
-		v.add("http.base_path", "%s is no prefix of a path; write for example /xmpp, without a slash at the end", quote(base))
+// checkServer checks what protects the server.
+func (h *HTTP) checkServer(s scope) {
+	if h.BasePath != "" && !isBasePath(h.BasePath) {
+		s.add("base_path", "%s is no prefix of a path; write for example /xmpp, without a slash at the end", quote(h.BasePath))
 	}
-	for i, text := range http.TrustedProxies {
+	for i, text := range h.TrustedProxies {
 		network, err := parseProxyNetwork(text)
 		if err != nil {
-			v.add(fmt.Sprintf("http.trusted_proxies[%d]", i), "%s %v", quote(text), err)
+			s.add(at("trusted_proxies", i), "%s %v", quote(text), err)
 			continue
 		}
-		http.Proxies = append(http.Proxies, network)
+		h.Proxies = append(h.Proxies, network)
 	}
-	for i, text := range http.Hosts {
+	for i, text := range h.Hosts {
 		name, _ := strings.CutSuffix(strings.ToLower(text), ".")
 		if j, err := jid.Parse(name); err == nil && j.IsDomain() && !strings.ContainsAny(text, "*:/") {
-			http.Hosts[i] = name
+			h.Hosts[i] = name
 		} else if addr, err := netip.ParseAddr(strings.Trim(text, "[]")); err == nil {
-			http.Hosts[i] = addr.String()
+			h.Hosts[i] = addr.String()
 		} else {
-			v.add(fmt.Sprintf("http.hosts[%d]", i), "%s is no name of a host; write it as in a URL, without a port, for example stanzahook.example.com", quote(text))
+			s.add(at("hosts", i), "%s is no name of a host; write it as in a URL, without a port, for example stanzahook.example.com", quote(text))
 		}
 	}
-	cert, key := v.isSet("http.tls.cert_file"), v.isSet("http.tls.key_file")
-	switch {
-	case v.isReported("http.tls.cert_file") || v.isReported("http.tls.key_file"):
-	case cert && !key:
-		v.add("http.tls.key_file", "is missing; a certificate needs its key")
-	case key && !cert:
-		v.add("http.tls.cert_file", "is missing; a key needs its certificate")
-	case cert:
-		certFound, keyFound, err := v.files.pair(http.TLS.CertFile, http.TLS.KeyFile)
+	if tls := s.in("tls"); tls.pair() {
+		cert, key, err := s.files.pair(h.TLS.CertFile, h.TLS.KeyFile)
 		if err != nil {
-			v.add("http.tls.cert_file", "%v", err)
-			break
+			tls.add("cert_file", "%v", err)
+		} else {
+			h.TLS = HTTPTLS{CertFile: cert, KeyFile: key}
 		}
-		http.TLS = HTTPTLS{CertFile: certFound, KeyFile: keyFound}
 	}
-	rate := http.RateLimit
-	switch {
+	switch rate := h.RateLimit; {
 	case rate.PerSecond < 0:
-		v.add("http.rate_limit.per_second", "%d is less than nothing; write 0 for no limit", rate.PerSecond)
+		s.add("rate_limit.per_second", "%d is less than nothing; write 0 for no limit", rate.PerSecond)
 	case rate.Burst < 0:
-		v.add("http.rate_limit.burst", "%d is less than nothing; write 0 for as many as per_second", rate.Burst)
+		s.add("rate_limit.burst", "%d is less than nothing; write 0 for as many as per_second", rate.Burst)
 	case rate.Burst > 0 && rate.PerSecond == 0:
-		v.add("http.rate_limit.burst", "has no effect without per_second; write that too, or remove it")
+		s.add("rate_limit.burst", "has no effect without per_second; write that too, or remove it")
 	}
 }
 

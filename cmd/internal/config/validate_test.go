@@ -25,12 +25,12 @@ func TestIsOurs(t *testing.T) {
 		{"127.0.0.1:0", "127.0.0.1:0", false}, // a free port is none yet
 		{"nonsense", "127.0.0.1:5290", false},
 	} {
-		v := checker{c: &Config{HTTP: HTTP{Listen: test.listen}}}
+		h := HTTP{Listen: test.listen}
 		host, port, err := net.SplitHostPort(test.address)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := v.isOurs(host, port); got != test.want {
+		if got := h.isOurs(host, port); got != test.want {
 			t.Errorf("listening on %s, %s is ours: %v", test.listen, test.address, got)
 		}
 	}

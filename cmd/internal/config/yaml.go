@@ -64,8 +64,8 @@ func reportSyntax(r *report, text []byte, err error) {
 func syntaxLine(text []byte) int {
 	lines := bytes.SplitAfter(text, []byte("\n"))
 	// Invalid beginnings before the error exist, where a quoted text or a
-	// bracket spans lines, so that halving could find one of those. It is the
-	// way for large files only: the other one takes quadratic time.
+	// bracket spans lines, so that halving could find one of those. Halve
+	// large files only: trying each beginning takes quadratic time.
 	const most = 2000
 	if len(lines) > most {
 		low, high := 0, len(lines) // the first low lines are valid, the first high ones are not
