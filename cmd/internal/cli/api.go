@@ -72,22 +72,34 @@ func (a *api) token() (string, error) {
 	return strings.TrimSpace(string(document.Unmarked(data))), nil
 }
 
-// call makes a request without a body, and returns the body of the answer. An
-// answer that is not a success becomes an error that says why, and what to do.
-func (a *api) call(ctx context.Context, method, path string, query url.Values) (json.RawMessage, error) {
-	return a.send(ctx, method, path, query, nil)
+// request is one request to the instance.
+type request struct {
+	method, path string // without a method: POST with a body, else GET
+	query        url.Values
+	body         any // its JSON is sent; nil: none
 }
 
-// post is call with a body, which v is the JSON of.
-func (a *api) post(ctx context.Context, path string, query url.Values, v any) (json.RawMessage, error) {
-	body, err := json.Marshal(v)
-	if err != nil {
-		return nil, err
+// command completes a command that makes one request and prints the answer. An error
+// of ask is a usage error.
+func (a *api) command(cmd *cobra.Command, print printer, ask func(args []string) (request, error)) *cobra.Command {
+	jsonFlag(cmd, "as JSON, as the API gives it")
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		r, err := ask(args)
+		if err != nil {
+			return err
+		}
+		answer, err := a.send(cmd.Context(), r)
+		if err == nil {
+			err = printAnswer(cmd, answer, print)
+		}
+		return failed(err)
 	}
-	return a.send(ctx, http.MethodPost, path, query, body)
+	return cmd
 }
 
-func (a *api) send(ctx context.Context, method, path string, query url.Values, body []byte) (json.RawMessage, error) {
+// send makes a request, and returns the body of the answer. An answer that is not a
+// success becomes an error that says why, and what to do.
+func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
 	base, err := a.base()
 	if err != nil {
 		return nil, err
@@ -96,10 +108,17 @@ func (a *api) send(ctx context.Context, method, path string, query url.Values, b
 	if err != nil {
 		return nil, err
 	}
-	if len(query) > 0 {
-		path += "?" + query.Encode()
+	method, body := q.method, []byte(nil)
+	if q.body != nil {
+		if body, err = json.Marshal(q.body); err != nil {
+			return nil, err
+		}
+		method = http.MethodPost
 	}
-	r, err := http.NewRequestWithContext(ctx, method, base+path, bytes.NewReader(body))
+	if len(q.query) > 0 {
+		q.path += "?" + q.query.Encode()
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+q.path, bytes.NewReader(body)) // without a method: GET
 	if err != nil {
 		return nil, err
 	}

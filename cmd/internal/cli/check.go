@@ -1,12 +1,9 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"text/tabwriter"
 
 	"github.com/spf13/cobra"
 
@@ -23,26 +20,16 @@ type checking struct {
 	file     string // --config
 	live     bool
 	user     jid.JID
-	asJSON   bool
-	explicit bool // somebody says where the instance is
+	explicit bool // --api or the environment has the address of the instance
 	found    checked
 }
 
-// checked is what a check has shown; with --json it is printed.
+// checked is the result of a check, as --json prints it.
 type checked struct {
-	OK       bool          `json:"ok"`
-	Config   string        `json:"config"` // the file; empty: none was needed
-	Problems []problemJSON `json:"problems"`
-	Checks   []v1.Check    `json:"checks"`
-}
-
-// problemJSON is a Problem.
-type problemJSON struct {
-	File     string `json:"file"`
-	Line     int    `json:"line"` // 0: not in a line of the file
-	Variable string `json:"variable,omitempty"`
-	Key      string `json:"key"`
-	Text     string `json:"text"`
+	OK       bool            `json:"ok"`
+	Config   string          `json:"config"` // the file; empty: none was needed
+	Problems config.Problems `json:"problems"`
+	Checks   []v1.Check      `json:"checks"`
 }
 
 func checkCommand() *cobra.Command {
@@ -50,18 +37,17 @@ func checkCommand() *cobra.Command {
 	var user string
 	cmd := &cobra.Command{
 		Use:   "check [--config FILE] [--live [--user JID]]",
-		Short: "Check the configuration, and with --live everything it is about",
+		Short: "Check the configuration, and with --live the running system",
 		Long: `Check the configuration: every mistake is shown, with its key and line.
 
-With --live, look at everything it is about: the links and what the server lets
-the components do, the way through the server, endpoints, rosters, the store and
-the clock. The running instance is asked, with a token of the scope admin; if
-none runs, the command connects by itself for a moment. It never connects beside
-a running instance: that would take stanzas away from it. Nothing is changed,
-and no endpoint gets a request.
+With --live, check everything it is about: the links and their privileges, the way
+through the server, endpoints, rosters, the store and the clock. The running
+instance is asked, with a token of the scope admin; if none runs, the command
+connects by itself for a moment. It never connects beside a running instance: that
+would take stanzas away from it. It changes nothing, and sends no request to an
+endpoint.
 
-The exit code is 1 if something has failed; a warn is something that works only
-in part.`,
+The exit code is 1 if a check failed; warn is for what works only in part.`,
 		Example: `  stanzahook check --config /etc/stanzahook/stanzahook.yaml
   STANZAHOOK_TOKEN=sh_… stanzahook check --live --user juliet@example.com`,
 		Args: cobra.NoArgs,
@@ -82,9 +68,9 @@ in part.`,
 	c.api = apiFlags(cmd, config.ScopeAdmin)
 	f := cmd.Flags()
 	f.StringVar(&c.file, "config", "", "configuration file")
-	f.BoolVar(&c.live, "live", false, "look at the running instance too, or connect if none runs")
+	f.BoolVar(&c.live, "live", false, "check the running instance too, or connect if none runs")
 	f.StringVar(&user, "user", "", "read the roster of this user, such as juliet@example.com")
-	f.BoolVar(&c.asJSON, "json", false, "as JSON")
+	jsonFlag(cmd, "as JSON")
 	return cmd
 }
 
@@ -94,19 +80,17 @@ func (c *checking) run(cmd *cobra.Command) error {
 		err = c.lookAround(cmd.Context(), cfg)
 	}
 	problems, mistaken := errors.AsType[config.Problems](err)
-	for _, p := range problems {
-		c.found.Problems = append(c.found.Problems, problemJSON(p))
-	}
+	c.found.Problems = append(config.Problems{}, problems...)
 	if err != nil && !mistaken {
 		return failed(err)
 	}
 	sum := v1.NewChecked(c.found.Checks)
 	c.found.OK, c.found.Checks = sum.OK && err == nil, sum.Checks
-	if err := c.print(cmd.OutOrStdout()); err != nil {
+	if err := c.print(cmd); err != nil {
 		return failed(err)
 	}
 	switch {
-	case mistaken && c.asJSON:
+	case mistaken && asJSON(cmd):
 		return failed(errors.New(plural.Count(len(problems), "mistake") + " in the configuration"))
 	case mistaken:
 		return failed(err)
@@ -122,8 +106,8 @@ func (c *checking) run(cmd *cobra.Command) error {
 	return nil
 }
 
-// readConfig reads the configuration and notes what it says. There may be none
-// where only an instance elsewhere is asked; then it returns nil.
+// readConfig reads and checks the configuration. Where only an instance elsewhere is
+// asked there may be none; then it returns nil.
 func (c *checking) readConfig() (*config.Config, error) {
 	path, err := config.Find(c.file)
 	if err != nil {
@@ -140,24 +124,19 @@ func (c *checking) readConfig() (*config.Config, error) {
 	return cfg, err
 }
 
-func (c *checking) print(w io.Writer) error {
-	if c.asJSON {
-		if c.found.Problems == nil {
-			c.found.Problems = []problemJSON{}
-		}
-		e := json.NewEncoder(w)
-		e.SetEscapeHTML(false)
-		return e.Encode(c.found)
+func (c *checking) print(cmd *cobra.Command) error {
+	if asJSON(cmd) {
+		return encodeJSON(cmd.OutOrStdout(), c.found)
 	}
 	if len(c.found.Checks) == 0 {
 		return nil
 	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, one := range c.found.Checks {
-		fmt.Fprintf(t, "%s\t%s\t%s\t%s\n", onTerminal(string(one.Verdict)), onTerminal(one.What), onTerminal(one.Subject), onTerminal(one.Found))
-		if one.Advice != nil {
-			fmt.Fprintf(t, "\t\t\t→ %s\n", onTerminal(*one.Advice))
+	return printTable(cmd.OutOrStdout(), "", func(row func(...any)) {
+		for _, one := range c.found.Checks {
+			row(one.Verdict, one.What, one.Subject, one.Found)
+			if one.Advice != nil {
+				row("", "", "", "→ "+*one.Advice)
+			}
 		}
-	}
-	return t.Flush()
+	})
 }

@@ -5,10 +5,8 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/hex"
-	"encoding/json"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"net"
 	"net/http"
 	"os"
@@ -19,8 +17,8 @@ import (
 	"stanzahook/httpapi/v1"
 )
 
-// lookAround asks the running instance, or connects if there is none. cfg is nil
-// where only an instance that is named may be asked.
+// lookAround asks the running instance, or connects if there is none. Without cfg it
+// may only ask an instance that --api names.
 func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
 	base := c.api.url
 	if !c.explicit {
@@ -28,8 +26,8 @@ func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
 	}
 	if base != "" || c.explicit {
 		err := c.ask(ctx, cfg)
-		// With nobody listening where the instance of this configuration would be,
-		// there is none, or the store's lock tells otherwise.
+		// If the address of this configuration refuses connections, no instance runs,
+		// unless the store is locked.
 		if err == nil || c.explicit || !errors.Is(err, syscall.ECONNREFUSED) {
 			return err
 		}
@@ -44,27 +42,27 @@ func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
 
 // ask asks the running instance, also whether it runs with cfg, unless that is nil.
 func (c *checking) ask(ctx context.Context, cfg *config.Config) error {
-	request := map[string]string{}
+	about := map[string]string{}
 	if !c.user.IsZero() {
-		request["user"] = c.user.String()
+		about["user"] = c.user.String()
 	}
 	if cfg != nil {
-		request["config"] = hex.EncodeToString(cfg.Sum[:])
+		about["config"] = hex.EncodeToString(cfg.Sum[:])
 	}
-	body, err := c.api.post(ctx, "/v1/check", nil, request)
+	answer, err := c.api.send(ctx, request{path: "/v1/check", body: about})
 	if err != nil {
 		return err
 	}
-	var got v1.Checked
-	if err := json.Unmarshal(body, &got); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
+	got, err := decode[v1.Checked](answer)
+	if err != nil {
+		return err
 	}
 	c.found.Checks = append(c.found.Checks, got.Checks...)
 	return nil
 }
 
 // own makes the API that of the instance that runs with a configuration on this
-// machine, and returns its address; empty if that cannot be told.
+// machine, and returns its address; empty if unknown.
 func (a *api) own(cfg *config.Config) string {
 	host, port, err := net.SplitHostPort(cfg.HTTP.Listen)
 	if err != nil || port == "0" {

@@ -1,6 +1,5 @@
-// Package cli is the command line: a command for each thing that people ask a
-// running instance for, and those that help to set it up. It asks the instance by
-// its HTTP API.
+// Package cli is the command line: the commands of operators, which use the HTTP API of
+// a running instance, and those that help to set it up.
 package cli
 
 import (
@@ -24,10 +23,10 @@ const (
 // it names none.
 type ServeFunc func(ctx context.Context, file string) error
 
-// failure is an error of a command that was understood.
+// failure is an error that is no usage error.
 type failure struct{ error }
 
-// failed marks errors of what was asked rightly.
+// failed makes an error a failure.
 func failed(err error) error {
 	if err == nil {
 		return nil
@@ -43,8 +42,8 @@ func rootCommand(serve ServeFunc) *cobra.Command {
 		Long: `A bridge between XMPP and HTTP: what users write to bots goes to webhooks, and
 what programs POST goes out as stanzas.
 
-Begin with "stanzahook init"; "stanzahook check" says what is wrong, "stanzahook
-serve" runs, "stanzahook status" shows its state. The exit code is 0 for success,
+Begin with "stanzahook init". "stanzahook check" finds mistakes, "stanzahook serve"
+runs the bridge, "stanzahook status" shows its state. The exit code is 0 for success,
 1 for a failure and 2 for a usage error.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,

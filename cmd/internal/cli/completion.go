@@ -56,7 +56,7 @@ func group(use, short, long string, verbs ...string) *cobra.Command {
 		Use:   use,
 		Short: short,
 		Long:  long,
-		Args:  cobra.ArbitraryArgs, // else cobra takes the words for its own mistake
+		Args:  cobra.ArbitraryArgs, // else cobra reports a mistake of its own
 		RunE: func(_ *cobra.Command, args []string) error {
 			if len(args) > 0 {
 				return fmt.Errorf("%s: %q is not known; say %s", use, args[0], config.Alternatives(verbs))

@@ -1,13 +1,14 @@
 package cli
 
 import (
-	"context"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -27,42 +28,32 @@ the XMPP server did not get in time.`, "list", "show", "replay", "drop")
 
 func deliveriesList(a *api) *cobra.Command {
 	var endpoint, state, jid, since, cursor string
-	var dead, asJSON bool
+	var dead bool
 	var limit int
-	cmd := &cobra.Command{
+	cmd := a.command(&cobra.Command{
 		Use:   "list",
 		Short: "List deliveries, those received last first",
 		Long:  `List deliveries, those received last first, or with --dead the dead letters.`,
 		Example: `  stanzahook deliveries list --endpoint echo --state retrying
   stanzahook deliveries list --dead --since 2h --json`,
 		Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			if dead && state != "" {
-				return errors.New("--dead and --state exclude each other")
+	}, as(printList), func([]string) (request, error) {
+		r := request{path: "/v1/deliveries", query: url.Values{"limit": {strconv.Itoa(limit)}}}
+		switch {
+		case dead && state != "":
+			return r, errors.New("--dead and --state exclude each other")
+		case limit < 1 || limit > 500:
+			return r, errors.New("--limit: write a number from 1 to 500")
+		case dead:
+			r.path = "/v1/dead-letters"
+		}
+		for name, value := range map[string]string{"endpoint": endpoint, "state": state, "jid": jid, "after": since, "cursor": cursor} {
+			if value != "" {
+				r.query.Set(name, value)
 			}
-			if limit < 1 || limit > 500 {
-				return errors.New("--limit: write a number from 1 to 500")
-			}
-			query := url.Values{"limit": {strconv.Itoa(limit)}}
-			for name, value := range map[string]string{"endpoint": endpoint, "state": state, "jid": jid, "after": since, "cursor": cursor} {
-				if value != "" {
-					query.Set(name, value)
-				}
-			}
-			path := "/v1/deliveries"
-			if dead {
-				path = "/v1/dead-letters"
-			}
-			body, err := a.call(cmd.Context(), http.MethodGet, path, query)
-			if err != nil {
-				return failed(err)
-			}
-			if asJSON {
-				return failed(printJSON(cmd.OutOrStdout(), body))
-			}
-			return failed(printList(cmd.OutOrStdout(), body))
-		},
-	}
+		}
+		return r, nil
+	})
 	f := cmd.Flags()
 	f.StringVar(&endpoint, "endpoint", "", "only of this endpoint")
 	f.StringVar(&state, "state", "", "only in this state: queued, retrying, delivered, dead or dropped")
@@ -71,39 +62,24 @@ func deliveriesList(a *api) *cobra.Command {
 	f.StringVar(&cursor, "cursor", "", "go on where another list ended")
 	f.BoolVar(&dead, "dead", false, "the dead letters, those that died last first")
 	f.IntVar(&limit, "limit", 50, "at most so many, up to 500")
-	f.BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
 	chooses(cmd, "state", "queued", "retrying", "delivered", "dead", "dropped")
 	return cmd
 }
 
 func deliveriesShow(a *api) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return a.command(&cobra.Command{
 		Use:     "show ID",
 		Short:   "Show a delivery with its attempts and its stanza",
 		Long:    "Show a delivery, or a dead letter, with its attempts and its stanza.",
 		Example: "  stanzahook deliveries show evt_01K…",
 		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := a.call(cmd.Context(), http.MethodGet, deliveryPath(args[0]), nil)
-			if err != nil {
-				return failed(err)
-			}
-			if asJSON {
-				return failed(printJSON(cmd.OutOrStdout(), body))
-			}
-			return failed(printDelivery(cmd.OutOrStdout(), body))
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
-	return cmd
+	}, as(printDelivery), func(args []string) (request, error) { return request{path: deliveryPath(args[0])}, nil })
 }
 
 func deliveryPath(id string) string { return "/v1/deliveries/" + url.PathEscape(id) }
 
 func deliveriesReplay(a *api) *cobra.Command {
 	var endpoint, since string
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "replay ID… | --endpoint NAME [--since TIME]",
 		Short: "Deliver again: single events, or all dead letters of an endpoint",
@@ -120,58 +96,46 @@ all dead letters of an endpoint.`,
 			case since != "" && endpoint == "":
 				return errors.New("--since goes with --endpoint")
 			case endpoint == "":
-				return each(cmd, args, asJSON, "replayed", func(ctx context.Context, id string) error {
-					_, err := a.call(ctx, http.MethodPost, deliveryPath(id)+"/replay", nil)
-					return err
-				})
+				return a.each(cmd, args, "replayed", http.MethodPost, "/replay")
 			}
 			query := url.Values{}
 			if since != "" {
 				query.Set("since", since)
 			}
-			body, err := a.call(cmd.Context(), http.MethodPost, "/v1/endpoints/"+url.PathEscape(endpoint)+"/replay", query)
-			if err != nil {
-				return failed(err)
+			answer, err := a.send(cmd.Context(), request{method: http.MethodPost, path: endpointPath(endpoint) + "/replay", query: query})
+			if err == nil {
+				err = printAnswer(cmd, answer, as(func(w io.Writer, done *struct{ Replayed int }) error {
+					_, err := fmt.Fprintf(w, "replayed: %s of %s\n", plural.Count(done.Replayed, "dead letter"), endpoint)
+					return err
+				}))
 			}
-			if asJSON {
-				return failed(printJSON(cmd.OutOrStdout(), body))
-			}
-			var done struct{ Replayed int }
-			if err := json.Unmarshal(body, &done); err != nil {
-				return failed(fmt.Errorf("the answer cannot be read: %w", err))
-			}
-			_, err = fmt.Fprintf(cmd.OutOrStdout(), "replayed: %s of %s\n", plural.Count(done.Replayed, "dead letter"), endpoint)
 			return failed(err)
 		},
 	}
 	cmd.Flags().StringVar(&endpoint, "endpoint", "", "all dead letters of this endpoint")
 	cmd.Flags().StringVar(&since, "since", "", "of these, those that died since then: a time (RFC 3339) or a duration such as 2h")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	jsonFlag(cmd, "as JSON")
 	return cmd
 }
 
 func deliveriesDrop(a *api) *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "drop ID…",
-		Short:   "Remove events from the queue, or dead letters; nobody is told",
-		Long:    "Remove events from the queue, or dead letters, for good. Their senders are not told.",
+		Short:   "Remove events from the queue, or dead letters; senders get no error",
+		Long:    "Remove events from the queue, or dead letters, for good. Their senders get no error.",
 		Example: "  stanzahook deliveries drop evt_01K…",
 		Args:    cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return each(cmd, args, asJSON, "dropped", func(ctx context.Context, id string) error {
-				_, err := a.call(ctx, http.MethodDelete, deliveryPath(id), nil)
-				return err
-			})
+			return a.each(cmd, args, "dropped", http.MethodDelete, "")
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	jsonFlag(cmd, "as JSON")
 	return cmd
 }
 
-// each does something with every id. What is refused for one does not keep the
-// others; anything else that goes wrong ends it.
-func each(cmd *cobra.Command, ids []string, asJSON bool, done string, do func(context.Context, string) error) error {
+// each makes a request for every id. A refusal of one does not end the command;
+// any other error does.
+func (a *api) each(cmd *cobra.Command, ids []string, done, method, verb string) error {
 	type result struct {
 		ID    string  `json:"id"`
 		Done  bool    `json:"done"`
@@ -180,15 +144,15 @@ func each(cmd *cobra.Command, ids []string, asJSON bool, done string, do func(co
 	var results []result
 	refused := 0
 	for _, id := range ids {
-		err := do(cmd.Context(), id)
-		var no *apiError
+		_, err := a.send(cmd.Context(), request{method: method, path: deliveryPath(id) + verb})
+		no, refusal := errors.AsType[*apiError](err)
 		switch {
 		case err == nil:
 			results = append(results, result{id, true, nil})
-			if !asJSON {
+			if !asJSON(cmd) {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", id, done)
 			}
-		case errors.As(err, &no) && (no.status == http.StatusNotFound || no.status == http.StatusConflict):
+		case refusal && (no.status == http.StatusNotFound || no.status == http.StatusConflict):
 			refused++
 			results = append(results, result{id, false, &no.text})
 			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", id, no.text)
@@ -196,8 +160,8 @@ func each(cmd *cobra.Command, ids []string, asJSON bool, done string, do func(co
 			return failed(err)
 		}
 	}
-	if asJSON {
-		if err := json.NewEncoder(cmd.OutOrStdout()).Encode(map[string]any{"items": results}); err != nil {
+	if asJSON(cmd) {
+		if err := encodeJSON(cmd.OutOrStdout(), map[string]any{"items": results}); err != nil {
 			return failed(err)
 		}
 	}
@@ -205,4 +169,77 @@ func each(cmd *cobra.Command, ids []string, asJSON bool, done string, do func(co
 		return failed(fmt.Errorf("%d of %d were not %s", refused, len(ids), done))
 	}
 	return nil
+}
+
+// shownDelivery is what is printed of a delivery in the API.
+type shownDelivery struct {
+	ID, State, Type, From, To string
+	Endpoint, Reason, Note    *string
+	Received                  time.Time
+	NextAttempt               *time.Time `json:"next_attempt"`
+	Stanza                    string
+	Attempts                  []shownAttempt
+}
+
+type shownAttempt struct {
+	Time     time.Time
+	Status   *int
+	Duration float64 `json:"duration_ms"`
+	Type     *string `json:"content_type"`
+	Error    *string
+	Note     *string
+	Answer   string
+}
+
+type shownDeliveries struct {
+	Items []shownDelivery
+	Next  *string
+}
+
+func printList(w io.Writer, list *shownDeliveries) error {
+	if len(list.Items) == 0 {
+		_, err := fmt.Fprintln(w, "nothing found")
+		return err
+	}
+	err := printTable(w, "RECEIVED\tSTATE\tENDPOINT\tTYPE\tFROM\tTO\tTRIES\tID\tREASON", func(row func(...any)) {
+		for _, d := range list.Items {
+			row(d.Received, d.State, text(d.Endpoint, "(outbox)"), d.Type, d.From, d.To, len(d.Attempts), d.ID, shortened(cmp.Or(shown(d.Reason), shown(d.Note))))
+		}
+	})
+	if err == nil && list.Next != nil {
+		_, err = fmt.Fprintf(w, "There are more: --cursor %s\n", onTerminal(*list.Next))
+	}
+	return err
+}
+
+func printDelivery(w io.Writer, d *shownDelivery) error {
+	var f facts
+	f.add("id", d.ID)
+	f.add("endpoint", text(d.Endpoint, "(outbox: for the XMPP server)"))
+	f.add("state", d.State)
+	f.add("reason", d.Reason)
+	f.add("type", d.Type)
+	f.add("from", d.From)
+	f.add("to", d.To)
+	f.add("received", d.Received)
+	f.add("next attempt", d.NextAttempt)
+	for i, a := range d.Attempts {
+		what := "no answer"
+		switch {
+		case a.Status != nil:
+			what = fmt.Sprint(*a.Status)
+		case a.Error == nil:
+			what = "read" // of an endpoint without a URL
+		}
+		for _, more := range []*string{a.Type, a.Error} {
+			if more != nil {
+				what += ", " + *more
+			}
+		}
+		f.add(fmt.Sprintf("attempt %d", i+1), fmt.Sprintf("%s, %.1f ms, %s", shown(a.Time), a.Duration, what))
+		f.add("  note", a.Note)
+		f.add("  answer", a.Answer)
+	}
+	f.add("stanza", d.Stanza)
+	return f.print(w)
 }

@@ -1,15 +1,17 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/plural"
+	"stanzahook/httpapi/v1"
 )
 
 func endpointsCommand() *cobra.Command {
@@ -24,28 +26,15 @@ of the scope admin.`, "list", "show", "test", "enable", "disable")
 func endpointPath(name string) string { return "/v1/endpoints/" + url.PathEscape(name) }
 
 func endpointsList(a *api) *cobra.Command {
-	var asJSON bool
-	cmd := &cobra.Command{
+	return a.command(&cobra.Command{
 		Use:   "list",
 		Short: "List the endpoints with state and queue",
-		Long: `List the endpoints with their state and what waits for them. States are ok, failing
-(attempts fail and are retried), open (too many failed: only one request at a time is
-tried), disabled, and removed (from the configuration; its queue waits).`,
+		Long: `List the endpoints with their state and queue. States are ok, failing (attempts fail
+and are retried), open (the circuit breaker is open, and probes the endpoint), disabled,
+and removed (from the configuration; its queue waits).`,
 		Example: "  stanzahook endpoints list",
 		Args:    cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			body, err := a.call(cmd.Context(), http.MethodGet, "/v1/endpoints", nil)
-			if err != nil {
-				return failed(err)
-			}
-			if asJSON {
-				return failed(printJSON(cmd.OutOrStdout(), body))
-			}
-			return failed(printEndpoints(cmd.OutOrStdout(), body))
-		},
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
-	return cmd
+	}, as(printEndpoints), func([]string) (request, error) { return request{path: "/v1/endpoints"}, nil })
 }
 
 func endpointsShow(a *api) *cobra.Command {
@@ -60,9 +49,9 @@ func endpointsShow(a *api) *cobra.Command {
 func endpointsEnable(a *api) *cobra.Command {
 	return endpointCommand(a, &cobra.Command{
 		Use:   "enable NAME",
-		Short: "Enable an endpoint again: what waits is delivered",
-		Long: `Enable an endpoint again that was disabled by hand, or by its own answer 410. What
-waits for it is delivered.`,
+		Short: "Enable an endpoint again, and deliver its queue",
+		Long: `Enable an endpoint again that was disabled by hand, or by its own answer 410, and
+deliver its queue.`,
 		Example: "  stanzahook endpoints enable echo",
 	}, http.MethodPost, "/enable", nil)
 }
@@ -83,32 +72,14 @@ events of direct endpoints are refused.`,
 }
 
 // endpointCommand completes a command that asks for one endpoint and prints it.
-// ask is the body of the request; nil: it has none.
-func endpointCommand(a *api, cmd *cobra.Command, method, verb string, ask any) *cobra.Command {
-	var asJSON bool
+func endpointCommand(a *api, cmd *cobra.Command, method, verb string, body any) *cobra.Command {
 	cmd.Args = cobra.ExactArgs(1)
-	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var body json.RawMessage
-		var err error
-		if path := endpointPath(args[0]) + verb; ask != nil {
-			body, err = a.post(cmd.Context(), path, nil, ask)
-		} else {
-			body, err = a.call(cmd.Context(), method, path, nil)
-		}
-		if err != nil {
-			return failed(err)
-		}
-		if asJSON {
-			return failed(printJSON(cmd.OutOrStdout(), body))
-		}
-		return failed(printEndpoint(cmd.OutOrStdout(), body))
-	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
-	return cmd
+	return a.command(cmd, as(printEndpoint), func(args []string) (request, error) {
+		return request{method: method, path: endpointPath(args[0]) + verb, body: body}, nil
+	})
 }
 
 func endpointsTest(a *api) *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "test NAME",
 		Short: "Send a made-up event to an endpoint, and show its answer",
@@ -118,29 +89,104 @@ count. The exit code is 1 if the endpoint failed or refused the event.`,
 		Example: "  stanzahook endpoints test echo",
 		Args:    cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			body, err := a.call(cmd.Context(), http.MethodPost, endpointPath(args[0])+"/test", nil)
+			answer, err := a.send(cmd.Context(), request{method: http.MethodPost, path: endpointPath(args[0]) + "/test"})
 			if err != nil {
 				return failed(err)
 			}
-			var t testedEndpoint
-			if err := json.Unmarshal(body, &t); err != nil {
-				return failed(fmt.Errorf("the answer cannot be read: %w", err))
+			t, err := decode[testedEndpoint](answer)
+			if err == nil {
+				err = printAnswer(cmd, answer, as(printTest))
 			}
-			if asJSON {
-				err = printJSON(cmd.OutOrStdout(), body)
-			} else {
-				err = t.print(cmd.OutOrStdout())
+			if err == nil && !t.OK {
+				err = errors.New("the test of " + args[0] + " failed: " + text(t.Error, "it did not accept the event"))
 			}
-			if err != nil {
-				return failed(err)
-			}
-			if t.OK {
-				return nil
-			}
-			why := text(t.Error, "it did not take the event")
-			return failed(errors.New("the test of " + args[0] + " failed: " + why))
+			return failed(err)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, as the API gives it")
+	jsonFlag(cmd, "as JSON, as the API gives it")
 	return cmd
+}
+
+// testedEndpoint is what is printed of the answer of POST /v1/endpoints/X/test.
+type testedEndpoint struct {
+	OK          bool
+	Status      *int
+	Duration    float64 `json:"duration_ms"`
+	ContentType *string `json:"content_type"`
+	Answer      string
+	Replies     []string
+	Note, Error *string
+}
+
+func printTest(w io.Writer, t *testedEndpoint) error {
+	var f facts
+	if t.Status == nil {
+		fmt.Fprintf(&f, "no answer, after %.1f ms\n", t.Duration)
+	} else {
+		fmt.Fprintf(&f, "answered %d in %.1f ms\n", *t.Status, t.Duration)
+	}
+	f.add("content type", t.ContentType)
+	f.add("answer", t.Answer)
+	for _, reply := range t.Replies {
+		f.add("reply", reply)
+	}
+	f.add("note", t.Note)
+	return f.print(w)
+}
+
+func printEndpoints(w io.Writer, list *struct{ Items []v1.Endpoint }) error {
+	if len(list.Items) == 0 {
+		_, err := fmt.Fprintln(w, "there is no endpoint; add one under endpoints in the configuration")
+		return err
+	}
+	return printTable(w, "NAME\tSTATE\tQUEUED\tOLDEST\tDEAD\tFORMAT\tDELIVERY\tURL\tREASON", func(row func(...any)) {
+		for i := range list.Items {
+			e := &list.Items[i]
+			row(e.Name, e.State, e.Queued, e.Oldest, e.DeadLetters, e.Format, e.Delivery, shownURL(e), shortened(shown(e.Reason)))
+		}
+	})
+}
+
+// shownURL is where an endpoint's events go, for people.
+func shownURL(e *v1.Endpoint) string {
+	if e.URL == "" && e.State != "removed" {
+		return "(pulled)"
+	}
+	return e.URL
+}
+
+func printEndpoint(w io.Writer, e *v1.Endpoint) error {
+	var f facts
+	f.add("name", e.Name)
+	state := e.State
+	if e.Since != nil {
+		state += " since " + shown(e.Since)
+	}
+	f.add("state", state)
+	f.add("reason", e.Reason)
+	f.add("url", shownURL(e))
+	f.add("component", text(e.Component, "all"))
+	f.add("format", e.Format)
+	f.add("delivery", e.Delivery)
+	if e.Copy {
+		f.add("copy", "true")
+	}
+	queue := plural.Count(e.Queued, "event")
+	if e.Oldest != nil {
+		queue += ", the oldest since " + shown(e.Oldest)
+	}
+	f.add("queue", queue)
+	f.add("paused until", e.PausedUntil)
+	f.add("in flight", e.InFlight)
+	f.add("dead letters", e.DeadLetters)
+	f.add("last success", e.LastSuccess)
+	if last := e.LastError; last != nil {
+		what := "no answer"
+		if last.Status != nil {
+			what = fmt.Sprint(*last.Status)
+		}
+		f.add("last error", shown(last.Time)+", "+what+", "+last.Error)
+	}
+	f.add("since start", fmt.Sprintf("%d attempts, %d failed; events: %d delivered, %d refused, %d expired", e.Attempts, e.Failures, e.Delivered, e.Refused, e.Expired))
+	return f.print(w)
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"crypto/rand"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -25,7 +24,7 @@ const (
 	serviceConfig = "/etc/stanzahook/" + configName
 )
 
-// initialised is what init has made; with --json it is printed.
+// initialised is the result of init, as --json prints it.
 type initialised struct {
 	File  string   `json:"file"`
 	Token string   `json:"token"`
@@ -38,20 +37,20 @@ type initialised struct {
 func initCommand() *cobra.Command {
 	var a attachment
 	var dir, address string
-	var force, asJSON bool
+	var force bool
 	cmd := &cobra.Command{
 		Use:   "init --server prosody|ejabberd --domain bot.example.com [--host example.com]",
 		Short: "Write a configuration, and print what the XMPP server needs",
 		Long: `Write a configuration with a fresh secret and a token for the API, and print the
-lines for the configuration of the XMPP server, and what to run there.
+lines for the configuration of the XMPP server, and the commands to run there.
 
 With --host, the server lets the component read and change the rosters of that
 domain's users, send messages as they, and see when they log in (XEP-0356). The
-part of the configuration about rosters is there to be filled in.
+section rosters of the configuration is there to be filled in.
 
-The token is shown this once. A configuration that is there is not overwritten.
-Only its owner can read it; in a directory that root keeps for a group, as
-/etc/stanzahook is with the package, that group can, too: the service is in it.`,
+The token is shown only once. An existing configuration is not overwritten.
+Only its owner can read it; in a directory that root keeps for a group, such as
+/etc/stanzahook of the package, that group can read it too: the service is in it.`,
 		Example: `  stanzahook init --server prosody --domain bot.example.com
   stanzahook init --server ejabberd --domain bot.example.com --host example.com --dir /etc/stanzahook`,
 		Args: cobra.NoArgs,
@@ -63,10 +62,8 @@ Only its owner can read it; in a directory that root keeps for a group, as
 			if err != nil {
 				return failed(err)
 			}
-			if asJSON {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetEscapeHTML(false)
-				return failed(e.Encode(made))
+			if asJSON(cmd) {
+				return failed(encodeJSON(cmd.OutOrStdout(), made))
 			}
 			return failed(made.print(cmd.OutOrStdout()))
 		},
@@ -75,10 +72,10 @@ Only its owner can read it; in a directory that root keeps for a group, as
 	f.StringVar(&a.Server, "server", "", "the XMPP server: prosody or ejabberd")
 	f.StringVar(&a.Domain, "domain", "", "the domain of the bots, for example bot.example.com")
 	f.StringVar(&a.Host, "host", "", "the domain of users whose rosters to keep, for example example.com (default: none)")
-	f.StringVar(&address, "address", "127.0.0.1:5347", "where the server is to take components")
+	f.StringVar(&address, "address", "127.0.0.1:5347", "the address of the server for components")
 	f.StringVar(&dir, "dir", ".", "where to write "+configName)
 	f.BoolVar(&force, "force", false, "overwrite a configuration that is there, its secrets and tokens included")
-	f.BoolVar(&asJSON, "json", false, "as JSON")
+	jsonFlag(cmd, "as JSON")
 	chooses(cmd, "server", serverProsody, serverEjabberd)
 	return cmd
 }

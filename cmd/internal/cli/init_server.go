@@ -30,12 +30,12 @@ const (
 	ejabberdAccount = "stanzahook" // that may use the API
 )
 
-// attachment is what stanzahook and the XMPP server have to know of each other.
+// attachment is what the configurations of stanzahook and the XMPP server share.
 type attachment struct {
 	Server   string
 	Domain   string // of the component
 	Host     string // of the users; empty: no privileges
-	Address  string // where the server takes components
+	Address  string // of the server, for components
 	IP, Port string // of Address; no IP: it is a name
 	Secret   string
 	Password string // of the account that may use ejabberd's API
@@ -56,7 +56,7 @@ func (a attachment) Name() string {
 	return "stanzahook_" + regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(a.Domain, "_")
 }
 
-// at notes where the server takes components.
+// at sets the address of the server for components.
 func (a *attachment) at(address string) error {
 	host, port, err := net.SplitHostPort(address)
 	n, badPort := strconv.ParseUint(port, 10, 16)

@@ -154,25 +154,3 @@ func TestInitSaysWhatIsLeft(t *testing.T) {
 		}
 	}
 }
-
-func TestInitUsage(t *testing.T) {
-	dir := t.TempDir()
-	for says, args := range map[string][]string{
-		"--server is missing":    {"--domain", "bot.example.com"},
-		`"tigase" is not known`:  {"--server", "tigase", "--domain", "bot.example.com"},
-		"--domain is missing":    {"--server", "prosody"},
-		"--domain: ":             {"--server", "prosody", "--domain", "a@b"},
-		"--host: ":               {"--server", "prosody", "--domain", "bot.example.com", "--host", "a/b"},
-		"the domain of the bots": {"--server", "prosody", "--domain", "bot.example.com", "--host", "BOT.example.com"},
-		"--address: ":            {"--server", "prosody", "--domain", "bot.example.com", "--address", "5347"},
-		"unknown flag":           {"--x"},
-	} {
-		code, out, errs := inProgram(t, append([]string{"init", "--dir", dir}, args...)...)
-		if code != 2 || out != "" || !strings.Contains(errs, says) {
-			t.Errorf("%v: %d %s%s", args, code, out, errs)
-		}
-	}
-	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
-		t.Errorf("%v %v", left, err)
-	}
-}

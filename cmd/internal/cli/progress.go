@@ -9,8 +9,7 @@ import (
 	"golang.org/x/term"
 )
 
-// progress is a bar that shows how much is done of something that is counted. It
-// is there on a terminal only; a pipe or a file gets nothing.
+// progress is a bar on a terminal; a pipe or a file gets nothing.
 type progress struct {
 	out io.Writer // nil: none
 	bar *progressbar.ProgressBar
@@ -23,7 +22,7 @@ func newProgress(out io.Writer) *progress {
 	return &progress{}
 }
 
-// show draws the bar anew.
+// show draws the bar.
 func (p *progress) show(done, total int) {
 	if p.out == nil || total <= 0 {
 		return

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 
@@ -14,49 +15,42 @@ import (
 
 func reloadCommand() *cobra.Command {
 	var a *api
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "reload",
-		Short: "Let the running instance read its configuration again",
-		Long: `Let the running instance read its configuration again, with a token of the scope
-admin. A file with mistakes is rejected as a whole: they are shown, the exit code
-is 1, and the instance keeps running with the configuration it had. So is one that
-changes what only a restart can change.`,
+		Short: "Reload the configuration of the running instance",
+		Long: `Reload the configuration of the running instance, with a token of the scope admin. A
+file with mistakes is rejected as a whole: they are shown, the exit code is 1, and the
+instance keeps running with the configuration it had. So is one that changes what only
+a restart can change.`,
 		Example: "  stanzahook reload",
 		Args:    cobra.NoArgs,
-		RunE:    func(cmd *cobra.Command, _ []string) error { return failed(reload(cmd, a, asJSON)) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			answer, err := a.send(cmd.Context(), request{method: http.MethodPost, path: "/v1/reload"})
+			if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusUnprocessableEntity {
+				err = rejected(cmd, no)
+			} else if err == nil {
+				err = printAnswer(cmd, answer, as(printReload))
+			}
+			return failed(err)
+		},
 	}
 	a = apiFlags(cmd, config.ScopeAdmin)
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON, as the API gives it; a rejection too")
+	jsonFlag(cmd, "as JSON, as the API gives it; a rejection too")
 	return cmd
 }
 
-func reload(cmd *cobra.Command, a *api, asJSON bool) error {
-	body, err := a.call(cmd.Context(), http.MethodPost, "/v1/reload", nil)
-	if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusUnprocessableEntity {
-		return rejected(cmd, no, asJSON)
-	}
-	if err != nil {
-		return err
-	}
-	if asJSON {
-		return printJSON(cmd.OutOrStdout(), body)
-	}
-	var done struct{ Changed []string }
-	if err := json.Unmarshal(body, &done); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
-	}
+func printReload(w io.Writer, done *struct{ Changed []string }) error {
 	said := "reloaded; nothing has changed"
 	if len(done.Changed) > 0 {
 		said = "reloaded; changed: " + strings.Join(done.Changed, ", ")
 	}
-	_, err = fmt.Fprintln(cmd.OutOrStdout(), onTerminal(said))
+	_, err := fmt.Fprintln(w, onTerminal(said))
 	return err
 }
 
 // rejected shows each mistake of a configuration.
-func rejected(cmd *cobra.Command, no *apiError, asJSON bool) error {
-	if asJSON {
+func rejected(cmd *cobra.Command, no *apiError) error {
+	if asJSON(cmd) {
 		if err := printJSON(cmd.OutOrStdout(), no.body); err != nil {
 			return err
 		}

@@ -35,8 +35,8 @@ func readNames(file string, stdin io.Reader) ([]string, error) {
 	return names, nil
 }
 
-// maxBatch bounds the names of one request, in bytes of JSON; it is a part of
-// what http.max_body_bytes allows by default.
+// maxBatch bounds the names of one request, in bytes of JSON, below the default of
+// http.max_body_bytes.
 const maxBatch = 64 << 10
 
 // batches are names in parts that fit into a request, each name once.

@@ -1,13 +1,11 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
 	"time"
 )
 
@@ -22,53 +20,48 @@ func (c shownContact) same(other shownContact) bool {
 	return c.Name == other.Name && c.Subscription == other.Subscription && slices.Equal(c.Groups, other.Groups)
 }
 
-// row is a contact in a table.
-func (c shownContact) row() string {
-	return onTerminal(c.Name) + "\t" + onTerminal(strings.Join(c.Groups, ", ")) + "\t" + onTerminal(c.Subscription)
+// row prints a contact in a table, before and behind other cells.
+func (c shownContact) row(row func(...any), first, contact string, last ...any) {
+	var cells []any
+	if first != "" {
+		cells = append(cells, first)
+	}
+	row(append(append(cells, contact, c.Name, strings.Join(c.Groups, ", "), c.Subscription), last...)...)
+}
+
+// shownRoster is what is printed of a roster in the API.
+type shownRoster struct {
+	JID            string
+	Backend        *string
+	Wanted, Actual map[string]shownContact
+	ActualTime     *time.Time `json:"actual_time"`
+	ActualError    *string    `json:"actual_error"`
+	Last           *struct {
+		Time   time.Time
+		Result string
+		Detail *string
+	}
 }
 
 // printRoster prints the wanted roster and the server's as one table.
-func printRoster(w io.Writer, body []byte) error {
-	var v struct {
-		JID            string
-		Backend        *string
-		Wanted, Actual map[string]shownContact
-		ActualTime     *time.Time `json:"actual_time"`
-		ActualError    *string    `json:"actual_error"`
-		Last           *struct {
-			Time   time.Time
-			Result string
-			Detail *string
-		}
-	}
-	if err := json.Unmarshal(body, &v); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
-	}
-	var b strings.Builder
-	line := func(name, value string) {
-		if value != "" {
-			fmt.Fprintf(&b, "%-13s %s\n", name+":", value)
-		}
-	}
-	line("user", onTerminal(v.JID))
-	line("backend", text(v.Backend, "none was used yet"))
-	if v.Last == nil {
-		line("last refresh", "none yet")
-	} else {
-		last := v.Last.Time.Local().Format(shownTime) + ", " + onTerminal(v.Last.Result)
+func printRoster(w io.Writer, v *shownRoster) error {
+	var f facts
+	f.add("user", v.JID)
+	f.add("backend", text(v.Backend, "none was used yet"))
+	last := "none yet"
+	if v.Last != nil {
+		last = shown(v.Last.Time) + ", " + v.Last.Result
 		if v.Last.Detail != nil {
-			last += ": " + onTerminal(*v.Last.Detail)
+			last += ": " + *v.Last.Detail
 		}
-		line("last refresh", last)
 	}
+	f.add("last refresh", last)
 	if v.ActualError != nil {
-		line("not read now", text(v.ActualError, ""))
-		if v.ActualTime != nil {
-			line("read last", v.ActualTime.Local().Format(shownTime))
-		}
+		f.add("not read now", v.ActualError)
+		f.add("read last", v.ActualTime)
 	}
-	b.WriteByte('\n')
-	all := slices.Sorted(maps.Keys(v.Wanted))
+	f.WriteByte('\n')
+	all := slices.Collect(maps.Keys(v.Wanted))
 	for contact := range v.Actual {
 		if _, wanted := v.Wanted[contact]; !wanted {
 			all = append(all, contact)
@@ -77,80 +70,72 @@ func printRoster(w io.Writer, body []byte) error {
 	slices.Sort(all)
 	switch {
 	case len(all) == 0 && v.Actual == nil:
-		b.WriteString("The contacts on the server are not known.\n")
+		f.WriteString("The contacts on the server are not known.\n")
 	case len(all) == 0:
-		b.WriteString("There are no contacts on the server.\n")
+		f.WriteString("There are no contacts on the server.\n")
 	default:
-		t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-		fmt.Fprintln(t, "CONTACT\tNAME\tGROUPS\tSUBSCRIPTION\tSTATE")
-		for _, contact := range all {
-			want, wanted := v.Wanted[contact]
-			have, there := v.Actual[contact]
-			row := func(c shownContact, state string) {
-				fmt.Fprintf(t, "%s\t%s\t%s\n", onTerminal(contact), c.row(), state)
+		if err := printTable(&f, "CONTACT\tNAME\tGROUPS\tSUBSCRIPTION\tSTATE", func(row func(...any)) {
+			for _, contact := range all {
+				v.printContact(row, contact)
 			}
-			switch {
-			case v.Actual == nil:
-				row(want, "wanted")
-			case v.Wanted == nil:
-				row(have, "on the server")
-			case !there:
-				row(want, "wanted, not on the server")
-			case !wanted:
-				row(have, "on the server, not wanted")
-			case have.same(want):
-				row(have, "as wanted")
-			default:
-				row(want, "wanted, otherwise on the server")
-				row(have, "on the server")
-			}
-		}
-		if err := t.Flush(); err != nil {
+		}); err != nil {
 			return err
 		}
 	}
 	if v.Wanted == nil {
-		b.WriteString("The web application has not been asked yet: refresh the roster, or see 'roster diff'.\n")
+		f.WriteString("The web application has not been asked yet: refresh the roster, or see 'roster diff'.\n")
 	}
-	_, err := io.WriteString(w, b.String())
-	return err
+	return f.print(w)
+}
+
+func (v *shownRoster) printContact(row func(...any), contact string) {
+	want, wanted := v.Wanted[contact]
+	have, there := v.Actual[contact]
+	switch {
+	case v.Actual == nil:
+		want.row(row, "", contact, "wanted")
+	case v.Wanted == nil:
+		have.row(row, "", contact, "on the server")
+	case !there:
+		want.row(row, "", contact, "wanted, not on the server")
+	case !wanted:
+		have.row(row, "", contact, "on the server, not wanted")
+	case have.same(want):
+		have.row(row, "", contact, "as wanted")
+	default:
+		want.row(row, "", contact, "wanted, otherwise on the server")
+		have.row(row, "", contact, "on the server")
+	}
+}
+
+type shownDiff struct {
+	Add, Remove []shownContact
+	Change      []struct {
+		JID      string
+		From, To shownContact
+	}
 }
 
 // printRosterDiff prints what a refresh would change, a contact in each line.
-func printRosterDiff(w io.Writer, body []byte) error {
-	var v struct {
-		Add, Remove []shownContact
-		Change      []struct {
-			JID      string
-			From, To shownContact
-		}
-	}
-	if err := json.Unmarshal(body, &v); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
-	}
-	var b strings.Builder
-	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+func printRosterDiff(w io.Writer, v *shownDiff) error {
 	if len(v.Add)+len(v.Change)+len(v.Remove) == 0 {
 		_, err := fmt.Fprintln(w, "no changes: the server has the wanted roster")
 		return err
 	}
-	fmt.Fprintln(t, "\tCONTACT\tNAME\tGROUPS\tSUBSCRIPTION")
-	row := func(sign, contact string, c shownContact) {
-		fmt.Fprintf(t, "%s\t%s\t%s\n", sign, onTerminal(contact), c.row())
-	}
-	for _, c := range v.Add {
-		row("add", c.JID, c)
-	}
-	for _, c := range v.Change {
-		row("change", c.JID, c.From)
-		row("    to", c.JID, c.To)
-	}
-	for _, c := range v.Remove {
-		row("remove", c.JID, c)
-	}
-	if err := t.Flush(); err != nil {
+	if err := printTable(w, "\tCONTACT\tNAME\tGROUPS\tSUBSCRIPTION", func(row func(...any)) {
+		for _, c := range v.Add {
+			c.row(row, "add", c.JID)
+		}
+		for _, c := range v.Change {
+			c.From.row(row, "change", c.JID)
+			c.To.row(row, "    to", c.JID)
+		}
+		for _, c := range v.Remove {
+			c.row(row, "remove", c.JID)
+		}
+	}); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "%s%d to add, %d to change, %d to remove\n", b.String(), len(v.Add), len(v.Change), len(v.Remove))
+	_, err := fmt.Fprintf(w, "%d to add, %d to change, %d to remove\n", len(v.Add), len(v.Change), len(v.Remove))
 	return err
 }

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -20,11 +19,11 @@ import (
 
 func rosterRefresh(a *api) *cobra.Command {
 	var file, host string
-	var all, force, asJSON bool
+	var all, force bool
 	cmd := &cobra.Command{
 		Use:   "refresh USER… | --file FILE | --all",
 		Short: "Make rosters what the web application wants",
-		Long: `Make the rosters of users what the web application wants, and say whose are not.
+		Long: `Make the rosters of users what the web application wants, and list those that are not.
 
 A USER is name@host, or the name alone if there is one host, or --host says which.
 The exit code is 1 if a roster was not updated.`,
@@ -32,13 +31,13 @@ The exit code is 1 if a roster was not updated.`,
   stanzahook roster refresh --file users.txt
   stanzahook roster refresh --all`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ways := 0
-			for _, given := range []bool{len(args) > 0, file != "", all} {
-				if given {
-					ways++
+			given := 0
+			for _, set := range []bool{len(args) > 0, file != "", all} {
+				if set {
+					given++
 				}
 			}
-			if ways != 1 {
+			if given != 1 {
 				return errors.New("refresh: give users, or --file, or --all")
 			}
 			f := refresher{api: a, host: host, force: force, bar: newProgress(cmd.ErrOrStderr())}
@@ -52,7 +51,7 @@ The exit code is 1 if a roster was not updated.`,
 			f.bar.end()
 			switch {
 			case err != nil && f.sum.Jobs == nil:
-			case asJSON:
+			case asJSON(cmd):
 				if err := f.printJSON(cmd.OutOrStdout()); err != nil {
 					return failed(err)
 				}
@@ -66,11 +65,11 @@ The exit code is 1 if a roster was not updated.`,
 		},
 	}
 	f := cmd.Flags()
-	f.StringVar(&file, "file", "", "the users in this file, one a line, those with # before them left out; - is stdin")
-	f.BoolVar(&all, "all", false, "all whose rosters were refreshed before")
+	f.StringVar(&file, "file", "", "the users in this file, one a line; # begins a comment; - is stdin")
+	f.BoolVar(&all, "all", false, "all users whose rosters were refreshed before")
 	f.StringVar(&host, "host", "", "the host of users without one; with --all: only of this host")
-	f.BoolVar(&force, "force", false, "also where that takes away most of a roster")
-	f.BoolVar(&asJSON, "json", false, "as JSON")
+	f.BoolVar(&force, "force", false, "also where that removes most of a roster")
+	jsonFlag(cmd, "as JSON")
 	return cmd
 }
 
@@ -121,7 +120,7 @@ func (f *refresher) refresh(ctx context.Context, all bool, users []string) error
 	return nil
 }
 
-// How often a job is looked at: soon at first, as small ones are done soon.
+// How often a job is polled: soon at first, as small ones are done soon.
 const (
 	pollFirst = 10 * time.Millisecond
 	pollEvery = 200 * time.Millisecond
@@ -133,7 +132,7 @@ var ofUser = regexp.MustCompile(`^users\[\d+\]: `)
 // job does one job and adds it to the sum. total is that of all jobs; 0: of
 // this one.
 func (f *refresher) job(ctx context.Context, q refreshRequest, total int) error {
-	j, err := f.ask(ctx, func() (json.RawMessage, error) { return f.post(ctx, "/v1/rosters/refresh", nil, q) })
+	j, err := f.ask(ctx, request{path: "/v1/rosters/refresh", body: q})
 	if no, ok := errors.AsType[*apiError](err); ok {
 		no.text = ofUser.ReplaceAllString(no.text, "") // it names the user; there was no such list on the command line
 	}
@@ -146,50 +145,41 @@ func (f *refresher) job(ctx context.Context, q refreshRequest, total int) error 
 	path := v1.JobPath(url.PathEscape(j.ID))
 	ended := func(err error) error {
 		if ctx.Err() != nil {
-			return fmt.Errorf("broken off; the refresh goes on in stanzahook, and GET %s tells of it", path)
+			return fmt.Errorf("interrupted; the refresh goes on in stanzahook, and GET %s shows it", path)
 		}
-		return fmt.Errorf("the refresh was begun, and GET %s tells of it, but: %w", path, err)
+		return fmt.Errorf("the refresh has begun, and GET %s shows it, but: %w", path, err)
 	}
 	for wait := pollFirst; j.State == roster.JobRunning; wait = min(2*wait, pollEvery) {
 		f.bar.show(f.sum.Done+j.Done, total)
 		if err := pause(ctx, wait); err != nil {
 			return ended(err)
 		}
-		j, err = f.ask(ctx, func() (json.RawMessage, error) {
-			return f.call(ctx, http.MethodGet, path, url.Values{"results": {"0"}})
-		})
-		if err != nil {
+		if j, err = f.ask(ctx, request{path: path, query: url.Values{"results": {"0"}}}); err != nil {
 			return ended(err)
 		}
 	}
 	f.bar.show(f.sum.Done+j.Done, total)
-	if j, err = f.ask(ctx, func() (json.RawMessage, error) { return f.call(ctx, http.MethodGet, path, nil) }); err != nil {
+	if j, err = f.ask(ctx, request{path: path}); err != nil {
 		return ended(err)
 	}
 	f.sum.add(j)
 	if j.State == roster.JobInterrupted {
-		return fmt.Errorf("stanzahook was stopped when %d of %d rosters were done; refresh again, what is right already stays as it is", j.Done, j.Total)
+		return fmt.Errorf("stanzahook stopped when %d of %d rosters were done; refresh again: it changes only what is left", j.Done, j.Total)
 	}
 	return nil
 }
 
-// ask makes a request whose answer is a job, and waits where stanzahook says
-// that there were too many.
-func (f *refresher) ask(ctx context.Context, request func() (json.RawMessage, error)) (v1.Job, error) {
-	var j v1.Job
+// ask makes a request whose answer is a job, and repeats it while there are too many.
+func (f *refresher) ask(ctx context.Context, r request) (*v1.Job, error) {
 	for {
-		body, err := request()
-		var no *apiError
-		if errors.As(err, &no) && no.status == http.StatusTooManyRequests && pause(ctx, max(no.retryAfter, pollEvery)) == nil {
+		answer, err := f.send(ctx, r)
+		if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusTooManyRequests && pause(ctx, max(no.retryAfter, pollEvery)) == nil {
 			continue
 		}
 		if err != nil {
-			return j, err
+			return nil, err
 		}
-		if err := json.Unmarshal(body, &j); err != nil {
-			return j, fmt.Errorf("the answer cannot be read: %w", err)
-		}
-		return j, nil
+		return decode[v1.Job](answer)
 	}
 }
 
@@ -202,7 +192,7 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-func (s *refreshed) add(j v1.Job) {
+func (s *refreshed) add(j *v1.Job) {
 	s.Jobs = append(s.Jobs, j.ID)
 	s.Total += j.Total
 	s.Done += j.Done
@@ -221,22 +211,20 @@ func (f *refresher) printJSON(w io.Writer) error {
 	if s.Results == nil {
 		s.Results = []v1.RosterResult{}
 	}
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	return e.Encode(s)
+	return encodeJSON(w, s)
 }
 
-// print tells of the rosters that are not as they should be, and counts all.
+// print lists the rosters whose refresh is incomplete, and counts all.
 func (f *refresher) print(stdout, stderr io.Writer) {
-	s, told := f.sum, 0
+	s, printed := f.sum, 0
 	for _, one := range s.Results {
 		if one.Result == roster.Applied || one.Result == roster.Unchanged {
 			continue
 		}
-		told++
+		printed++
 		fmt.Fprintf(stderr, "%s: %s: %s\n", onTerminal(one.User), onTerminal(string(one.Result)), text(one.Detail, ""))
 	}
-	if more := s.Errors + s.Degraded - told; more > 0 {
+	if more := s.Errors + s.Degraded - printed; more > 0 {
 		fmt.Fprintf(stderr, "… and %d more\n", more)
 	}
 	fmt.Fprintf(stdout, "%s: %d updated", plural.Count(s.Total, "roster"), s.Updated)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -16,8 +15,8 @@ import (
 	"stanzahook/pkg/document"
 )
 
-// maxSendWait is the longest wait that POST /v1/messages takes, so that the
-// answer comes before apiTimeout.
+// maxSendWait bounds the wait of POST /v1/messages, so that the answer comes before
+// apiTimeout.
 const maxSendWait = 50 * time.Second
 
 // outgoingMessage is the body of POST /v1/messages.
@@ -33,15 +32,14 @@ func sendCommand() *cobra.Command {
 	var a *api
 	var m outgoingMessage
 	var wait time.Duration
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "send --to JID --body TEXT|-",
 		Short: "Send a message, through the running instance",
 		Long: `Send a message, through the running instance, with a token of the scope send.
 
-The command waits for the XMPP server to take the message, or to send it back,
-and says which. While the server is away, the message is stored and goes out
-later. The exit code is 1 if it came back or could not be sent.`,
+The command waits until the XMPP server accepts the message or bounces it, and says
+which. While the server is away, stanzahook stores the message and sends it later.
+The exit code is 1 if it bounced or could not be sent.`,
 		Example: `  stanzahook send --to juliet@example.com --body 'Hello!'
   df -h | stanzahook send --to ops@rooms.example.com --type groupchat --body -`,
 		Args: cobra.NoArgs,
@@ -65,7 +63,7 @@ later. The exit code is 1 if it came back or could not be sent.`,
 			if m.Body = body; n > 0 {
 				fmt.Fprintf(cmd.ErrOrStderr(), "characters that no message can carry (colours of a terminal, for example) replaced by \uFFFD: %d\n", n)
 			}
-			return failed(send(cmd, a, m, wait, asJSON))
+			return failed(send(cmd, a, m, wait))
 		},
 	}
 	a = apiFlags(cmd, config.ScopeSend)
@@ -75,14 +73,13 @@ later. The exit code is 1 if it came back or could not be sent.`,
 	f.StringVar(&m.Type, "type", "chat", "chat, normal, headline or groupchat")
 	f.StringVar(&m.Subject, "subject", "", "its subject (default: none)")
 	f.StringVar(&m.Body, "body", "", "its text; - reads it from stdin")
-	f.DurationVar(&wait, "wait", 5*time.Second, "how long to wait for the server to take it or send it back; 0: not at all")
-	f.BoolVar(&asJSON, "json", false, "as JSON, as the API gives it; a message that came back too")
+	f.DurationVar(&wait, "wait", 5*time.Second, "how long to wait until the server accepts or bounces it; 0: not at all")
+	jsonFlag(cmd, "as JSON, as the API gives it; a bounce too")
 	chooses(cmd, "type", "chat", "normal", "headline", "groupchat")
 	return cmd
 }
 
-// maxSentBody bounds what is read from stdin; http.max_body_bytes decides what
-// is taken.
+// maxSentBody bounds what is read from stdin; http.max_body_bytes may allow less.
 const maxSentBody = 16 << 20
 
 // readBody reads a text, without the line break that most programs end theirs
@@ -98,53 +95,50 @@ func readBody(stdin io.Reader) (string, error) {
 	return strings.TrimSuffix(strings.TrimSuffix(string(text), "\n"), "\r"), nil
 }
 
-func send(cmd *cobra.Command, a *api, m outgoingMessage, wait time.Duration, asJSON bool) error {
+func send(cmd *cobra.Command, a *api, m outgoingMessage, wait time.Duration) error {
 	query := url.Values{}
 	if wait > 0 {
 		query.Set("wait", wait.String())
 	}
-	answer, err := a.post(cmd.Context(), "/v1/messages", query, m)
+	answer, err := a.send(cmd.Context(), request{path: "/v1/messages", query: query, body: m})
 	if refused, ok := errors.AsType[*apiError](err); ok {
-		return notSent(cmd.OutOrStdout(), refused, m.To, asJSON)
+		return notSent(cmd, refused, m.To)
 	}
 	if err != nil {
 		return err
 	}
-	if asJSON {
-		return printJSON(cmd.OutOrStdout(), answer)
-	}
-	var sent struct{ ID, State string }
-	if err := json.Unmarshal(answer, &sent); err != nil {
-		return fmt.Errorf("the answer cannot be read: %w", err)
-	}
+	return printAnswer(cmd, answer, as(printSent))
+}
+
+func printSent(w io.Writer, sent *struct{ ID, State string }) error {
 	text := map[string]string{
-		"confirmed": "sent: the XMPP server has it",
-		"queued":    "queued: it is stored, and goes out when the XMPP server takes it",
+		"confirmed": "sent: the XMPP server has accepted it",
+		"queued":    "queued: stored until the XMPP server accepts it",
 	}[sent.State]
 	if text == "" {
 		text = sent.State
 	}
-	_, err = fmt.Fprintf(cmd.OutOrStdout(), "%s (id %s)\n", onTerminal(text), onTerminal(sent.ID))
+	_, err := fmt.Fprintf(w, "%s (id %s)\n", onTerminal(text), onTerminal(sent.ID))
 	return err
 }
 
-// notSent says why a message was not sent, or came back.
-func notSent(w io.Writer, e *apiError, to string, asJSON bool) error {
-	if asJSON && e.condition != "" {
-		if err := printJSON(w, e.body); err != nil {
+// notSent says why a message bounced or was not sent.
+func notSent(cmd *cobra.Command, e *apiError, to string) error {
+	if asJSON(cmd) && e.condition != "" {
+		if err := printJSON(cmd.OutOrStdout(), e.body); err != nil {
 			return err
 		}
 	}
 	switch {
 	case e.condition != "":
-		return fmt.Errorf("the message came back (%s): %w\n%s", onTerminal(e.condition), e, adviceOn(e.condition, to))
+		return fmt.Errorf("the message bounced (%s): %w\n%s", onTerminal(e.condition), e, adviceOn(e.condition, to))
 	case e.status == http.StatusServiceUnavailable, e.status == http.StatusInsufficientStorage:
 		return fmt.Errorf("%w\n\"stanzahook check --live\" looks for the cause", e)
 	}
 	return e
 }
 
-// adviceOn says what the condition of a message that came back usually means
+// adviceOn says what the condition of a bounce usually means
 // (RFC 6120 section 8.3.3).
 func adviceOn(condition, to string) string {
 	switch condition {

@@ -7,7 +7,7 @@ func serveCommand(serve ServeFunc) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "serve",
 		Short: "Run the bridge",
-		Long: `Run the bridge until SIGTERM or SIGINT, then finish what is under way.
+		Long: `Run the bridge until SIGTERM or SIGINT, then finish attempts in progress.
 
 The configuration is read from --config, else ./stanzahook.yaml, else
 /etc/stanzahook/stanzahook.yaml. If it has mistakes, all of them are shown and

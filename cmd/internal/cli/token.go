@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -19,8 +18,7 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// tokenPrefix tells people, and tools that look for leaked secrets, what a token
-// is.
+// tokenPrefix makes a token recognisable, also for scanners of leaked secrets.
 const tokenPrefix = "sh_"
 
 // newToken is what "token new" prints: the token, once, and what to write into
@@ -41,12 +39,11 @@ func tokenCommand() *cobra.Command {
 
 func tokenNewCommand() *cobra.Command {
 	var t newToken
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "new --name NAME --scopes SCOPE,… [--from JID,…]",
 		Short: "Print a new token, once, and its line for the configuration",
 		Long: "Print a new token, once, and its line for http.tokens in the configuration.\n\n" +
-			"The token is kept nowhere: who loses it makes another. Scopes are send (messages\n" +
+			"The token is not stored. If you lose it, create a new one. Scopes are send (messages\n" +
 			"and presence), query (IQs), roster, events (pulling) and admin. --from are the\n" +
 			"bare addresses it may send from, * and ? being wildcards; without it, all.",
 		Example: "  stanzahook token new --name ops --scopes send,query,admin\n" +
@@ -57,10 +54,8 @@ func tokenNewCommand() *cobra.Command {
 				return err
 			}
 			t.make()
-			if asJSON {
-				e := json.NewEncoder(cmd.OutOrStdout())
-				e.SetEscapeHTML(false)
-				return failed(e.Encode(t))
+			if asJSON(cmd) {
+				return failed(encodeJSON(cmd.OutOrStdout(), t))
 			}
 			return failed(t.print(cmd.OutOrStdout()))
 		},
@@ -68,12 +63,12 @@ func tokenNewCommand() *cobra.Command {
 	cmd.Flags().StringVar(&t.Name, "name", "", "who uses it; shown in the log")
 	cmd.Flags().StringSliceVar(&t.Scopes, "scopes", nil, "what it may do: send, query, roster, events, admin")
 	cmd.Flags().StringSliceVar(&t.From, "from", nil, "addresses it may send from (default: all)")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	jsonFlag(cmd, "as JSON")
 	chooses(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin)
 	return cmd
 }
 
-// check holds it to what the configuration takes.
+// check applies the rules of the configuration.
 func (t *newToken) check() error {
 	known := []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin}
 	switch {
@@ -100,8 +95,7 @@ func (t *newToken) check() error {
 	return nil
 }
 
-// make draws the token: 32 random bytes, which nobody guesses, so that a plain
-// hash is enough.
+// make draws the token: 32 random bytes, so that a plain hash is enough.
 func (t *newToken) make() {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // it never fails: see crypto/rand

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 
 	"github.com/spf13/cobra"
@@ -10,7 +9,6 @@ import (
 )
 
 func versionCommand() *cobra.Command {
-	var asJSON bool
 	cmd := &cobra.Command{
 		Use:     "version",
 		Short:   "Show version, commit and Go version",
@@ -19,13 +17,13 @@ func versionCommand() *cobra.Command {
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			b := build.Read()
-			if asJSON {
-				return failed(json.NewEncoder(cmd.OutOrStdout()).Encode(b))
+			if asJSON(cmd) {
+				return failed(encodeJSON(cmd.OutOrStdout(), b))
 			}
 			_, err := fmt.Fprintf(cmd.OutOrStdout(), "stanzahook %s\ncommit %s\n%s\n", b.Version, b.Commit, b.Go)
 			return failed(err)
 		},
 	}
-	cmd.Flags().BoolVar(&asJSON, "json", false, "as JSON")
+	jsonFlag(cmd, "as JSON")
 	return cmd
 }

@@ -172,8 +172,8 @@ func firstSteps(t *testing.T, s attached) {
 	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contact", "1 contact on the server", "MiB used", "takes connections", "as that of localhost"}
 	expect(0, asks, env, live...)
 	expect(1, []string{"the scope admin"}, nil, live...)
-	expect(0, []string{"sent: the XMPP server has it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
-	expect(1, []string{"the message came back ("}, api, "send", "--to", "nobody@localhost", "--body", "hello")
+	expect(0, []string{"sent: the XMPP server has accepted it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
+	expect(1, []string{"the message bounced ("}, api, "send", "--to", "nobody@localhost", "--body", "hello")
 	expect(0, []string{"nothing found"}, api, "deliveries", "list")
 
 	// Where the instance cannot be asked, its store tells that it is there.
