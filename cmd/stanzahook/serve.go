@@ -29,7 +29,7 @@ func serve(ctx context.Context, file string) error {
 	if err != nil {
 		return err
 	}
-	// net/http writes there, among others, what a bot has sent that nobody asked for.
+	// net/http logs there, for example that a bot has sent an unsolicited response.
 	restore, err := zap.RedirectStdLogAt(log, zapcore.DebugLevel)
 	if err != nil {
 		return err
@@ -41,12 +41,12 @@ func serve(ctx context.Context, file string) error {
 	}
 	app.ShareCores()
 	defer func() { _ = log.Sync() }() // stderr of some kinds cannot be synced
-	hung := make(chan struct{})
-	again := make(chan os.Signal, 1)
-	signal.Notify(again, syscall.SIGHUP) // one that comes during the start is for later
-	defer signal.Stop(again)
+	storeHung := make(chan struct{})
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP) // one during the start is handled after it
+	defer signal.Stop(hangup)
 	r := &app.Reloader{Level: level, Load: func() (*config.Config, error) { return config.Load(path, os.Environ()) }}
-	a, err := app.Start(ctx, cfg, log, func() { close(hung) }, r)
+	a, err := app.Start(ctx, cfg, log, func() { close(storeHung) }, r)
 	if err != nil {
 		return err
 	}
@@ -59,15 +59,15 @@ func serve(ctx context.Context, file string) error {
 	}()
 	for running := true; running; {
 		select {
-		case <-again:
+		case <-hangup:
 			manager.Reloading()
 			r.ReloadAndLog(ctx)
 			manager.Reloaded()
 		case <-ctx.Done():
 			running = false
-		case <-hung:
+		case <-storeHung:
 			manager.Restarting()
-			return startAnew(log)
+			return restart(log)
 		}
 	}
 	<-watched
@@ -78,17 +78,17 @@ func serve(ctx context.Context, file string) error {
 	return nil
 }
 
-// startAnew replaces the process by a fresh one, with the same id, as a kill
-// and a restart would: for when a part of it hangs that cannot be replaced
-// alone. What is durable stays; what is in flight is delivered again.
-func startAnew(log *zap.Logger) error {
+// restart replaces the process by a fresh one with the same id, when a part hangs that
+// cannot be replaced alone. It is like a kill and a start: what is durable stays, what is
+// in flight is delivered again.
+func restart(log *zap.Logger) error {
 	self, err := os.Executable()
 	if err != nil {
-		return fmt.Errorf("start anew: %w", err)
+		return fmt.Errorf("restart: %w", err)
 	}
-	log.Error("stanzahook starts anew")
+	log.Error("process restarting")
 	_ = log.Sync() // as above
-	return fmt.Errorf("start anew: %w", syscall.Exec(self, os.Args, os.Environ()))
+	return fmt.Errorf("restart: %w", syscall.Exec(self, os.Args, os.Environ()))
 }
 
 // newLogger writes to stderr, one line an entry. The level may be changed later.

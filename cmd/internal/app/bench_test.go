@@ -4,44 +4,23 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
 
-	"go.uber.org/zap"
-
-	"stanzahook/cmd/internal/config"
-	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
 
 // The whole walk without an XMPP server: stanza in, POST, reply, confirmed by
 // the in-process peer; 50 conversations, 200 messages unanswered.
 func benchmarkEvents(b *testing.B, format, delivery string) {
-	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bot := newWeb(b, func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
 		fmt.Fprint(w, `{"body":"pong"}`)
-	}))
-	defer bot.Close()
-	srv := componenttest.NewServer(b, "bot.example.com", "secret")
-	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
-components: [{domain: bot.example.com, server: %q, secret: secret}]
-endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]
-http: {listen: "127.0.0.1:0"}
-store: {dir: %q}
-`, srv.Addr(), bot.URL, format, delivery, b.TempDir()), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, err := Start(b.Context(), cfg, zap.NewNop(), nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer a.Stop()
-	srv.WaitConnected(1)
+	})
+	srv := startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]\n", bot.URL, format, delivery)).srv
 	body := strings.Repeat("x", 300)
 	isReply := func(s *stanza.Stanza) bool { return s.Kind == stanza.Message }
 	sent, answered := 0, 0
@@ -80,21 +59,7 @@ func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-
 // POST without an XMPP server: a message in JSON, 202 when the in-process peer has
 // confirmed it.
 func benchmarkPost(b *testing.B, path string, connections int) {
-	srv := componenttest.NewServer(b, "bot.example.com", "secret")
-	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
-components: [{domain: bot.example.com, server: %q, secret: secret}]
-http: {listen: "127.0.0.1:0", insecure_no_auth: true}
-store: {dir: %q}
-`, srv.Addr(), b.TempDir()), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, err := Start(b.Context(), cfg, zap.NewNop(), nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer a.Stop()
-	srv.WaitConnected(1)
+	x := startApp(b, noAuth)
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: connections}}
 	defer client.CloseIdleConnections()
 	var left atomic.Int64
@@ -105,7 +70,7 @@ store: {dir: %q}
 	for range connections {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
-				resp, err := client.Post("http://"+a.Addr+path, "application/json", strings.NewReader(`{"to":"u@example.com/r","type":"chat","body":"hello"}`))
+				resp, err := client.Post("http://"+x.Addr+path, "application/json", strings.NewReader(`{"to":"u@example.com/r","type":"chat","body":"hello"}`))
 				if err != nil {
 					b.Error(err)
 					return

@@ -21,7 +21,7 @@ import (
 type endpoints struct {
 	store   *store.Store
 	workers delivery.Workers
-	retired *delivery.Removed // endpoints that are not in the configuration; may be nil
+	removed *delivery.Removed // endpoints that are not in the configuration; may be nil
 	domain  string            // of a component, for tests of endpoints of all components
 }
 
@@ -35,10 +35,10 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 		}
 		all = append(all, e)
 	}
-	if s.retired == nil {
+	if s.removed == nil {
 		return all, nil
 	}
-	waiting := s.retired.Waiting()
+	waiting := s.removed.Waiting()
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		e := v1.Endpoint{Name: name, Delivery: config.DeliveryQueued, State: "removed", Queued: waiting[name]}
 		var err error

@@ -24,8 +24,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// listen starts the HTTP server, last of all: whoever reaches it finds the rest
-// running.
+// listen starts the HTTP server, last of all: its callers find the rest running.
 func (a *App) listen(context.Context) error {
 	a.setAccounts(a.cfg)
 	a.onStop("sessions of accounts", func(context.Context) {
@@ -46,14 +45,14 @@ func (a *App) listen(context.Context) error {
 	a.Addr = addr
 	a.onStop("http", func(ctx context.Context) {
 		if err := a.server.Stop(ctx); err != nil {
-			a.log.Warn("requests were broken off", zap.Error(err))
+			a.log.Warn("HTTP requests aborted", zap.Error(err))
 		}
 	})
 	a.onStop("readers of events", func(context.Context) { delivery.Workers(a.workers).Hangup() })
 	return nil
 }
 
-// surfaces are all that is served by HTTP, as a configuration says.
+// surfaces returns the HTTP server of a configuration.
 func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 	var domains []jid.JID
 	limits := make(map[string]stanza.Limits)
@@ -87,7 +86,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
 		Deliveries: delivery.NewDeliveries(a.store, a.workers, a.resend), Endpoints: targets, Events: events{a.workers},
-		Stanzas:  &stanzas{a.links, a.outboxes, a.sent, domains, limits},
+		Stanzas:  &stanzas{ask, a.outboxes, a.sent, domains, limits},
 		Requests: a.store.IdempotencyKeys(), Once: &a.once, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
@@ -106,9 +105,9 @@ func (a *App) resend(ctx context.Context, component string, s *stanza.Stanza) er
 // liveCheck returns v1.Options.Check of the running instance, as long as it has
 // this configuration.
 func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
-	sources, ways := parts.RosterSources(cfg), a.backends
+	sources, backends := parts.RosterSources(cfg), a.backends
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
-		i := &livecheck.Inspection{Config: cfg, Links: a.links, Keepers: a.grants, Backends: ways, Sources: sources, User: about.User}
+		i := &livecheck.Inspection{Config: cfg, Links: a.links, Grants: a.grants, Backends: backends, Sources: sources, User: about.User}
 		i.Endpoints, i.Features = targets, a.features
 		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Dir) }
 		return append(livecheck.SameConfig(cfg, about.Config), i.Run(ctx)...)

@@ -35,14 +35,14 @@ func (a *App) messages(cfg *config.Config, send sender, ours func() []jid.JID, l
 	return postmsg.New(o)
 }
 
-// setAccounts makes the sessions of accounts those of a configuration. What of
-// the one before is to be closed, when nobody uses it any more, is returned.
+// setAccounts makes the sessions of accounts those of a configuration. It returns the
+// pool before, to be closed when nobody uses it any more.
 func (a *App) setAccounts(cfg *config.Config) (old *account.Pool) {
 	old, a.accounts = a.accounts, nil
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		repeats := new(loglimit.Limiter)
 		a.accounts = account.NewPool(account.Dialer{Server: c.Server, Mode: account.Mode(c.TLS), RootCAs: c.CAs, AllowPlain: c.AllowPlain, Bounced: func(s *stanza.Stanza) {
-			repeats.Log(a.log, zapcore.InfoLevel, "bounce", "a message of an account came back with an error", zap.String("stanza_id", s.ID))
+			repeats.Log(a.log, zapcore.InfoLevel, "bounce", "account message bounced", zap.String("stanza_id", s.ID))
 		}}, maxSessions, sessionIdle)
 	}
 	return old

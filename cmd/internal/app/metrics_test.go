@@ -1,7 +1,6 @@
 package app
 
 import (
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"os"
@@ -13,12 +12,9 @@ import (
 	dto "github.com/prometheus/client_model/go"
 
 	"stanzahook/cmd/internal/build"
-	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/pkg/stanza"
 )
-
-func hashOf(token string) string { return fmt.Sprintf("sha256:%x", sha256.Sum256([]byte(token))) }
 
 // deploy/guide/monitoring.md has every metric in its table, as it is exported, and no
 // other; nothing is amiss with names, units and texts.
@@ -121,7 +117,7 @@ func TestMetricsCount(t *testing.T) {
 			t.Errorf("%s is %v", series, value(all, series))
 		}
 	}
-	if err := m.a.workers[2].Disable(t.Context(), "a test"); err != nil {
+	if err := m.workers[2].Disable(t.Context(), "a test"); err != nil {
 		t.Fatal(err)
 	}
 	m.srv.Refuse("<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>")
@@ -140,11 +136,7 @@ func TestMetricsCount(t *testing.T) {
 func TestMetricsOverAReload(t *testing.T) {
 	m := startMeasured(t)
 	m.exercise()
-	cfg, err := config.Parse("test.yaml", []byte(strings.Replace(m.text, "{name: direct,", "{name: other,", 1)), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if _, err := m.a.apply(t.Context(), cfg); err != nil {
+	if _, err := m.reload(strings.Replace(m.text, "{name: direct,", "{name: other,", 1)); err != nil {
 		t.Fatal(err)
 	}
 	m.until(map[string]float64{
@@ -179,16 +171,7 @@ func TestMetricsAreBounded(t *testing.T) {
 				{http.MethodPost, fmt.Sprintf("/v1/endpoints/e%d/test", i)}, {http.MethodGet, fmt.Sprintf("/v1/rosters/u%d@h%d.example", i, i)},
 				{fmt.Sprintf("METHOD%d", i), "/rest"}, {http.MethodGet, fmt.Sprintf("/rest/message/chat/u%d@example.com", i)},
 			} {
-				req, err := http.NewRequestWithContext(t.Context(), r.method, "http://"+m.a.Addr+r.path, nil)
-				if err != nil {
-					t.Fatal(err)
-				}
-				req.Header.Set("Authorization", "Bearer "+measuredToken)
-				resp, err := http.DefaultClient.Do(req)
-				if err != nil {
-					t.Fatal(err)
-				}
-				_ = resp.Body.Close() // nobody reads it
+				m.call(measuredToken, r.method, r.path, "")
 			}
 		}
 	}
@@ -210,7 +193,7 @@ func TestMetricsHoldNoSecrets(t *testing.T) {
 	m := startMeasured(t)
 	m.exercise()
 	text, _ := m.scrape()
-	for _, secret := range []string{measuredSecret, measuredToken, "a-secret", "secret-in-a-query", m.bot.URL, "juliet", "answer this"} {
+	for _, secret := range []string{testSecret, measuredToken, "a-secret", "secret-in-a-query", m.bot.URL, "juliet", "answer this"} {
 		if strings.Contains(text, secret) {
 			t.Errorf("%q is in it", secret)
 		}

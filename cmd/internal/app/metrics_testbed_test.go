@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"io"
 	"maps"
@@ -10,7 +11,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -19,27 +19,21 @@ import (
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/metrics"
-	"stanzahook/component/componenttest"
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/stanza"
 )
 
 // measured is a program with everything that has metrics, an XMPP server in
 // process, and a bot.
 type measured struct {
-	t    *testing.T
-	a    *App
-	srv  *componenttest.Server
+	*running
 	bot  *httptest.Server
 	logs *observer.ObservedLogs
 	text string // of the configuration
 }
 
-const (
-	measuredToken  = "the-token-of-an-operator"
-	measuredSecret = "the-secret-of-the-component"
-)
+const measuredToken = "the-token-of-an-operator"
 
 // startMeasured starts it. The bot answers what it is told to: a status, once
 // and then 204; a text, as a reply. What begins with "direct" goes to an endpoint
@@ -47,7 +41,7 @@ const (
 func startMeasured(t *testing.T) *measured {
 	t.Helper()
 	var failures atomic.Int64
-	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bot := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		text := string(body)
 		switch {
@@ -62,38 +56,19 @@ func startMeasured(t *testing.T) *measured {
 		default:
 			w.WriteHeader(http.StatusNoContent)
 		}
-	}))
-	t.Cleanup(bot.Close)
+	})
 	peer := &rosterPeer{rosters: make(map[string]map[string]string)}
-	web := httptest.NewServer(peer)
-	t.Cleanup(web.Close)
-	srv := componenttest.NewServer(t, "bot.example.com", measuredSecret)
-	srv.Prelude("<message from='example.com' to='bot.example.com'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>")
-	srv.Answer(peer.answer)
+	srv, contacts := peer.start(t)
 	text := fmt.Sprintf(`
-components: [{domain: bot.example.com, server: %q, secret: %q}]
 rosters: [{host: example.com, url: %q}]
 endpoints:
 - {name: direct, url: %q, delivery: direct, stanzas: [message, iq], match: {to: "direct@*"}}
 - {name: pulled, match: {to: "pulled@*"}}
 - {name: bot, url: %q, headers: {Authorization: "Bearer a-secret-of-the-bot"}, retry: {schedule: [10ms]}}
-http: {listen: "127.0.0.1:0", tokens: [{name: ops, hash: %q, scopes: [send, query, roster, admin]}]}
-store: {dir: %q}
-`, srv.Addr(), measuredSecret, web.URL+"/%s", bot.URL+"/direct?key=secret-in-a-query", bot.URL, hashOf(measuredToken), t.TempDir())
-	cfg, err := config.Parse("test.yaml", []byte(text), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+http: {listen: "127.0.0.1:0", tokens: [{name: ops, hash: "sha256:%x", scopes: [send, query, roster, admin]}]}
+`, contacts, bot.URL+"/direct?key=secret-in-a-query", bot.URL, sha256.Sum256([]byte(measuredToken)))
 	core, logs := observer.New(zapcore.InfoLevel)
-	a, err := Start(t.Context(), cfg, zap.New(core), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.Stop)
-	if err := a.links["bot.example.com"].WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return &measured{t, a, srv, bot, logs, text}
+	return &measured{startAt(t, srv, zap.New(core), text), bot, logs, text}
 }
 
 // message writes a message to an address of the component.
@@ -104,18 +79,8 @@ func (m *measured) message(id, to, body string) {
 // post posts JSON and wants a status.
 func (m *measured) post(path, body string, status int) {
 	m.t.Helper()
-	r, err := http.NewRequestWithContext(m.t.Context(), http.MethodPost, "http://"+m.a.Addr+path, strings.NewReader(body))
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+measuredToken)
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	if text, err := io.ReadAll(resp.Body); err != nil || resp.StatusCode != status {
-		m.t.Fatalf("POST %s: %d %s %v", path, resp.StatusCode, text, err)
+	if got, text := m.call(measuredToken, "POST", path, body); got != status {
+		m.t.Fatalf("POST %s: %d %s", path, got, text)
 	}
 }
 
@@ -140,7 +105,7 @@ func (m *measured) exercise() {
 // scrape gets the metrics, as text and parsed.
 func (m *measured) scrape() (string, map[string]*dto.MetricFamily) {
 	m.t.Helper()
-	resp, err := http.Get("http://" + m.a.Addr + metrics.Path)
+	resp, err := http.Get("http://" + m.Addr + metrics.Path)
 	if err != nil {
 		m.t.Fatal(err)
 	}
@@ -192,19 +157,20 @@ func seriesName(name string, s *dto.Metric) string {
 // told when one changes.
 func (m *measured) until(want map[string]float64) {
 	m.t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	var wrong []string
+	defer func() {
+		if m.t.Failed() {
+			m.t.Log(strings.Join(wrong, "\n"))
+		}
+	}()
+	harness.Eventually(m.t, "the values of the metrics", func() bool {
 		_, all := m.scrape()
-		var wrong []string
+		wrong = nil
 		for _, series := range slices.Sorted(maps.Keys(want)) {
 			if got := value(all, series); got != want[series] {
 				wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", series, got, want[series]))
 			}
 		}
-		if len(wrong) == 0 {
-			return
-		}
-		if time.Now().After(deadline) {
-			m.t.Fatal(strings.Join(wrong, "\n"))
-		}
-	}
+		return len(wrong) == 0
+	})
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"regexp"
 	"slices"
 	"strings"
@@ -24,6 +23,7 @@ import (
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -94,7 +94,7 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	bodies := make(chan []byte, 10)
-	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bot := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
 			t.Error(err)
@@ -106,9 +106,11 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		}
 		bodies <- body
 		w.WriteHeader(http.StatusNoContent)
-	}))
-	defer bot.Close()
-	worker := newWorker(t, &webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
+	})
+	worker, err := delivery.NewWorker(&webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
+	if err != nil {
+		t.Fatal(err)
+	}
 	defer worker.Stop(t.Context())
 	check := func(name string) {
 		t.Helper()

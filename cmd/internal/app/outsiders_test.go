@@ -5,22 +5,19 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"stanzahook/cmd/internal/config"
-	"stanzahook/component/componenttest"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/stanza"
 )
 
 // What somebody without any right sends as often as it likes is a line or two in the log.
 func TestOutsidersDoNotFillTheLog(t *testing.T) {
-	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bot := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		switch {
 		case strings.Contains(string(body), "refuse me"):
@@ -28,32 +25,16 @@ func TestOutsidersDoNotFillTheLog(t *testing.T) {
 		case strings.Contains(string(body), "break it"):
 			w.WriteHeader(http.StatusInternalServerError)
 		}
-	}))
-	defer bot.Close()
-	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	})
+	srv := newServer(t)
 	core, logs := observer.New(zap.InfoLevel)
-	dir := t.TempDir()
-	certFile, keyFile := harness.Certificate(t, dir, "localhost")
-	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
-components: [{domain: bot.example.com, server: %q, secret: secret, max_stanza_bytes: 20000}]
+	certFile, keyFile := harness.Certificate(t, t.TempDir(), "localhost")
+	a := start(t, srv, zap.New(core), fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: %s, max_stanza_bytes: 20000}]\n", srv.Addr(), testSecret), fmt.Sprintf(`
 endpoints:
   - {name: direct, url: %q, match: {to: "direct@bot.example.com"}, delivery: direct}
-  - {name: queued, url: %q, match: {to: "queued@bot.example.com"}, retry: {schedule: [1ms], max_age: 1s}}
-http: {listen: "127.0.0.1:0", tls: {cert_file: %q, key_file: %q}}
-store: {dir: %q}
-`), srv.Addr(), bot.URL, bot.URL, certFile, keyFile, dir+"/store"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := Start(t.Context(), cfg, zap.New(core), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.Stop)
-	if err := a.links["bot.example.com"].WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-
+  - {name: queued, url: %[1]q, match: {to: "queued@bot.example.com"}, retry: {schedule: [1ms], max_age: 1s}}
+http: {listen: "127.0.0.1:0", tls: {cert_file: %[2]q, key_file: %[3]q}}
+`, bot.URL, certFile, keyFile))
 	const times = 50
 	message := func(to, from, id, content string) string {
 		return fmt.Sprintf("<message type='chat' id='%s' from='%s' to='%s' xml:lang='en'>%s</message>", id, from, to, content)

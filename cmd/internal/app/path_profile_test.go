@@ -16,7 +16,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/load"
@@ -45,20 +44,8 @@ func pathProfile(t *testing.T, kind lab.Kind) {
 	o := harness.ServerOptions(kind, "load")
 	o.Nagle = true
 	s := harness.StartServer(t, o)
-	cfg, err := config.Parse("profile.yaml", fmt.Appendf(nil, `
-components: [{domain: load.localhost, server: %q, secret: %q}]
-endpoints: [{name: echo, url: "http://%s/"}]
-http: {listen: "127.0.0.1:0"}
-store: {dir: %q}
-`, s.ComponentAddr(), harness.Secret, bot.Said, t.TempDir()), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := Start(t.Context(), cfg, zap.NewNop(), nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer a.Stop()
+	start(t, nil, zap.NewNop(), fmt.Sprintf("components: [{domain: load.localhost, server: %q, secret: %q}]\n", s.ComponentAddr(), harness.Secret),
+		noAuth+fmt.Sprintf("endpoints: [{name: echo, url: \"http://%s/\"}]\n", bot.Said))
 	var clients []*load.PathClient
 	for i := range load.PathClients {
 		clients = append(clients, load.PathLogin(t, s, harness.Users[i]))

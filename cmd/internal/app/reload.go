@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/cmd/internal/config"
-	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
@@ -27,9 +26,8 @@ type Reloader struct {
 	Level zap.AtomicLevel
 }
 
-// reload reads the configuration and works by it from then on. It is all or
-// nothing: when it is refused, with a [*v1.Refusal] if the configuration is why,
-// everything is as before.
+// reload reads the configuration and changes over to it. It is atomic: a configuration
+// with mistakes is a [*v1.Refusal], and changes nothing.
 //
 // Killed during it: what is durable does not depend on the configuration, and
 // the next process reads the new one.
@@ -69,12 +67,12 @@ func (r *Reloader) ReloadAndLog(ctx context.Context) {
 	}
 }
 
-// apply works by another configuration from now on, and says what is other in it.
+// apply changes over to another configuration, and returns the sections that changed.
 func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
-	// The stop waits for requests that are under way, and so for this one: it
-	// must not wait for the stop.
+	// Stop waits for requests in progress, and so for this one: apply must not wait for
+	// Stop.
 	if !a.reloadMu.TryLock() {
-		return nil, fmt.Errorf("%w: the configuration is being read already, or stanzahook is stopping", gateway.ErrConflict)
+		return nil, fmt.Errorf("%w: another reload is in progress, or stanzahook is stopping", gateway.ErrConflict)
 	}
 	defer a.reloadMu.Unlock()
 	if fixed := needRestart(a.cfg, cfg); len(fixed) > 0 {
@@ -94,7 +92,7 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 		return nil, err
 	}
 
-	// From here on nothing fails but what leaves the old where it was.
+	// From here on nothing fails that would leave a half of each configuration.
 	for i, c := range cfg.Components {
 		if !sameTrust(a.cfg.Components[i].TLS.CAs, c.TLS.CAs) {
 			a.links[c.Domain].Trust(c.TLS.CAs)
@@ -109,15 +107,15 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 	a.forward.Set(workers)
 	a.workers = workers
 	oldHosts := a.setRosters(cfg, rosterOptions)
-	for domain, keeper := range a.grants {
-		keeper.SetHosts(parts.ServerHosts(cfg, domain))
+	for domain, grants := range a.grants {
+		grants.SetHosts(cfg.ServerHosts(domain))
 	}
 	oldAccounts := a.setAccounts(cfg)
 	err = a.server.Replace(a.surfaces(cfg))
 	a.cfg = cfg
 	a.current.Store(&current{cfg, workers})
 	if oldAccounts != nil {
-		oldAccounts.Close() // who waits for one of its sessions gets an error, and may ask again
+		oldAccounts.Close() // requests that wait for a session get an error, and may be repeated
 	}
 	for _, w := range gone {
 		a.remove(ctx, w)
@@ -128,7 +126,7 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 		cancel()
 	}
 	if err != nil { // it was readable a moment ago
-		return changed, fmt.Errorf("everything but http.tls was taken: %w", err)
+		return changed, fmt.Errorf("http.tls not reloaded, all else is: %w", err)
 	}
 	return changed, nil
 }
@@ -137,7 +135,7 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 // are left alone: what failed goes on waiting, and pauses that they asked for hold.
 func (a *App) unchanged(cfg *config.Config) map[string]bool {
 	same := make(map[string]bool)
-	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(parts.OwnHosts(a.cfg), parts.OwnHosts(cfg)) {
+	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(a.cfg.OwnHosts(), cfg.OwnHosts()) {
 		return same
 	}
 	was := make(map[string]config.Endpoint)
@@ -215,7 +213,7 @@ func (a *App) remove(ctx context.Context, w *delivery.Worker) {
 	name := w.Endpoint().Name
 	switch queue, err := w.Remove(ctx); {
 	case err != nil:
-		a.log.Error("the queue of a removed endpoint is not looked after until the next start", zap.String("endpoint", name), zap.Error(err))
+		a.log.Error("queue of removed endpoint not opened", zap.String("endpoint", name), zap.Error(err), zap.String("hint", "its events wait until the next start"))
 	case queue != nil:
 		a.removed.Add(name, queue)
 	}

@@ -61,12 +61,12 @@ func TestReloadTakesTheFilesOfTLS(t *testing.T) {
 	})}}
 	local.Start()
 	defer local.Close()
-	config := reloadHTTP + fmt.Sprintf(`outbound: {allow_networks: [127.0.0.1]}
+	config := noAuth + fmt.Sprintf(`outbound: {allow_networks: [127.0.0.1]}
 endpoints:
   - {name: local, url: "unix:%s:/é/{to}", match: {from: "romeo@*"}}
   - {name: echo, url: %q, tls: {ca_file: %q, cert_file: %q, key_file: %q}, retry: {schedule: [1h]}}
 `, socket, bot.URL, ca, cert, private)
-	x := startReloadable(t, config)
+	x := startApp(t, config)
 	checked := func(n int) v1.Check {
 		return (&livecheck.Inspection{Config: x.App.cfg}).Endpoint(t.Context(), &x.App.cfg.Endpoints[n])
 	}
@@ -76,11 +76,11 @@ endpoints:
 	if c := checked(1); c.Verdict != v1.CheckFail || !strings.Contains(c.Found, "certificate") {
 		t.Errorf("the check with another CA: %+v", c)
 	}
-	x.say("romeo", "1")
+	x.send("romeo", "echo", "1")
 	x.hears("romeo", "local localhost /%C3%A9/echo%40bot.example.com")
-	x.say("juliet", "1") // fails, and waits for an hour
+	x.send("juliet", "echo", "1") // fails, and waits for an hour
 	write("ca.pem", bytes.Join([][]byte{other, good}, nil))
-	x.taken(config, "endpoint echo")
+	x.reloads(config, "endpoint echo")
 	x.hears("juliet", "secured")
 	if got := <-shown; got != "1 certificates" {
 		t.Error(got)
@@ -88,11 +88,11 @@ endpoints:
 	if c := checked(1); c.Verdict != v1.CheckOK {
 		t.Errorf("the check with the CA: %+v", c)
 	}
-	x.taken(config, "")
+	x.reloads(config, "")
 	write("hook.key", []byte("nothing"))
 	if _, err := x.reload(config); err == nil {
 		t.Error("a key that is none is taken")
 	}
-	x.say("juliet", "2")
+	x.send("juliet", "echo", "2")
 	x.hears("juliet", "secured")
 }

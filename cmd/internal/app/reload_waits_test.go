@@ -1,20 +1,17 @@
 package app
 
 import (
-	"fmt"
 	"io"
 	"net/http"
 	"strings"
 	"testing"
-	"time"
+
+	"stanzahook/deploy/lab/harness"
 )
 
 // Requests that wait for long end at a reload that takes their token away, or what
 // it may do; those of another token go on.
 func TestReloadEndsWaits(t *testing.T) {
-	token := func(name, scopes string) string {
-		return fmt.Sprintf("{name: %s, hash: \"sha256:%x\", scopes: [%s]}", name, sum(name), scopes)
-	}
 	config := func(tokens ...string) string {
 		return "http: {listen: \"127.0.0.1:0\", tokens: [" + strings.Join(tokens, ", ") + "]}\nendpoints: [{name: stream, match: {to: \"a@*\"}}, {name: poll, match: {to: \"b@*\"}}, {name: kept}]\n"
 	}
@@ -28,7 +25,7 @@ func TestReloadEndsWaits(t *testing.T) {
 		{"less", token("one", less) + ", " + token("other", every), 403, "forbidden"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			x := startReloadable(t, config(token("one", every), token("other", every)))
+			x := startApp(t, config(token("one", every), token("other", every)))
 			x.srv.SwallowMarkers(true) // no message is confirmed
 			type ended struct {
 				what   string
@@ -66,12 +63,8 @@ func TestReloadEndsWaits(t *testing.T) {
 			wait("one", "POST", "/rest", `{"kind":"iq","type":"get","to":"silent@example.com","ping":true}`, "Content-Type", "application/json")
 			wait("one", "POST", "/v1/messages?wait=60s", `{"to":"u@example.com","body":"x"}`)
 			wait("other", "GET", "/v1/endpoints/kept/events?wait=5m", "")
-			for deadline := time.Now().Add(20 * time.Second); x.server.Slots().Used < waits; time.Sleep(time.Millisecond) {
-				if time.Now().After(deadline) {
-					t.Fatalf("%+v", x.server.Slots())
-				}
-			}
-			x.taken(config(c.after), "http.tokens")
+			harness.Eventually(t, "all requests wait", func() bool { return x.server.Slots().Used == waits })
+			x.reloads(config(c.after), "http.tokens")
 			for range waits - 1 {
 				e := <-ends
 				switch {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"path"
 	"runtime"
 	"strings"
@@ -13,7 +12,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
@@ -32,6 +30,14 @@ type rosterPeer struct {
 	mu      sync.Mutex
 	rosters map[string]map[string]string // user -> contact -> item
 	round   int                          // what the application wants changes with it
+}
+
+// start starts both, and returns the URL of the application.
+func (p *rosterPeer) start(t testing.TB) (*componenttest.Server, string) {
+	srv := newServer(t)
+	srv.Prelude("<message from='example.com' to='bot.example.com'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>")
+	srv.Answer(p.answer)
+	return srv, newWeb(t, p.ServeHTTP).URL + "/%s"
 }
 
 // want is the name of a contact in a round: five of them have a new one in each.
@@ -93,26 +99,8 @@ func (p *rosterPeer) answer(x *stanza.Stanza) string {
 // 10,000 users with 50 contacts each, 16 at a time.
 func benchmarkRosters(b *testing.B, changes bool) {
 	peer := &rosterPeer{rosters: make(map[string]map[string]string)}
-	app := httptest.NewServer(peer)
-	defer app.Close()
-	srv := componenttest.NewServer(b, "bot.example.com", "secret")
-	srv.Prelude("<message from='example.com' to='bot.example.com'><privilege xmlns='urn:xmpp:privilege:2'><perm access='roster' type='both'/></privilege></message>")
-	srv.Answer(peer.answer)
-	cfg, err := config.Parse("bench.yaml", fmt.Appendf(nil, `
-components: [{domain: bot.example.com, server: %q, secret: secret}]
-rosters: [{host: example.com, url: %q}]
-http: {listen: "127.0.0.1:0"}
-store: {dir: %q}
-`, srv.Addr(), app.URL+"/%s", b.TempDir()), nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, err := Start(b.Context(), cfg, zap.NewNop(), nil, nil)
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer a.Stop()
-	srv.WaitConnected(1)
+	srv, url := peer.start(b)
+	a := startAt(b, srv, zap.NewNop(), noAuth+fmt.Sprintf("rosters: [{host: example.com, url: %q}]\n", url))
 	users := benchUsers
 	if testing.Short() {
 		users = 200

@@ -9,7 +9,7 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// triggers refresh rosters by themselves: at logins, and in intervals.
+// triggers refresh rosters at logins and in intervals.
 type triggers struct {
 	mu    sync.RWMutex
 	begun bool
@@ -18,7 +18,7 @@ type triggers struct {
 	wg    sync.WaitGroup
 }
 
-// trigger is what refreshes the rosters of one host.
+// trigger refreshes the rosters of one host.
 type trigger struct {
 	host     *roster.Syncer
 	logins   *roster.Logins // nil: logins do not count
@@ -35,8 +35,8 @@ func (t *triggers) onLogin(from jid.JID, available, repeated bool) {
 	}
 }
 
-// set makes the triggers of a host these. What is known of its users' logins
-// stays where logins count before and after.
+// set replaces the triggers of a host. The known logins of its users stay where logins
+// count before and after.
 func (t *triggers) set(h *roster.Syncer, logins bool, interval time.Duration) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,7 +72,7 @@ func (t *triggers) remove(domain string) {
 	}
 }
 
-// start lets a trigger work; t.mu is held.
+// start starts a trigger; t.mu is held.
 func (t *triggers) start(one *trigger) {
 	var run context.Context
 	run, one.stop = context.WithCancel(context.Background())
@@ -84,7 +84,7 @@ func (t *triggers) start(one *trigger) {
 	}
 }
 
-// begin lets all triggers work that are there, and those that come.
+// begin starts all triggers, and those that are set later.
 func (t *triggers) begin() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

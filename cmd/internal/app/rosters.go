@@ -16,8 +16,7 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// makeRosters makes the roster cache. The links report logins to it, so
-// it is there before they run.
+// makeRosters makes the rosters, before the links run, which report logins.
 func (a *App) makeRosters(context.Context) error {
 	a.rosters = roster.New(a.store.Rosters(), a.log)
 	options, err := a.rosterOptions(a.cfg)
@@ -28,8 +27,8 @@ func (a *App) makeRosters(context.Context) error {
 	return nil
 }
 
-// keepRosters lets what refreshes rosters by itself begin. It ends before the
-// links do, which what is under way needs.
+// keepRosters begins to refresh rosters at logins and in intervals. It ends before the
+// links, which a refresh in progress needs.
 func (a *App) keepRosters(context.Context) error {
 	a.triggers.begin()
 	a.onStop("rosters", func(ctx context.Context) {
@@ -66,21 +65,21 @@ func (a *App) setRosters(cfg *config.Config, options []roster.Options) (gone []*
 		before[h.Domain] = h
 	}
 	var hosts []*roster.Syncer
-	ways := a.backends
+	oldBackends := a.backends
 	a.backends = make(map[string]*roster.Backends)
 	for i, o := range options {
-		h, way := before[o.Domain], o.Backends.(*roster.Backends)
+		h, backends := before[o.Domain], o.Backends.(*roster.Backends)
 		switch {
 		case h == nil:
 			h = roster.NewSyncer(o)
-		case a.sameRosters(cfg, i): // what was learnt about the server holds
-			way = ways[o.Domain]
+		case a.sameRosters(cfg, i): // what it has learnt about the server holds
+			backends = oldBackends[o.Domain]
 		default:
 			h.Change(o)
 		}
 		delete(before, o.Domain)
 		hosts = append(hosts, h)
-		a.backends[o.Domain] = way
+		a.backends[o.Domain] = backends
 		a.triggers.set(h, cfg.Rosters[i].RefreshOnLogin, cfg.Rosters[i].Interval)
 	}
 	a.rosters.Set(hosts...)

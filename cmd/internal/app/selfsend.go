@@ -17,8 +17,8 @@ import (
 )
 
 // Callers may send so many messages and presence a minute between two addresses of
-// our own components, either way. A bot that answers by the HTTP API begins anew
-// each time, so that the hops of its answers are not counted.
+// our own components, in both directions together. Hops cannot bound them: each answer
+// of a bot by the HTTP API is a new stanza.
 const (
 	selfSends   = 30
 	selfWindow  = time.Minute
@@ -39,7 +39,7 @@ type sends struct {
 	next  int
 }
 
-// take notes a stanza, or returns how long there may be none.
+// take notes a stanza, or returns how long the caller has to wait.
 func (c *selfSending) take(from, to jid.JID, now time.Time) (wait time.Duration) {
 	pair := [2]jid.JID{from.Bare(), to.Bare()}
 	if pair[0].String() > pair[1].String() {
@@ -63,7 +63,7 @@ func (c *selfSending) take(from, to jid.JID, now time.Time) (wait time.Duration)
 	return 0
 }
 
-// counts returns how many pairs are known, and how many stanzas were refused.
+// counts returns the number of known pairs, and of refused stanzas.
 func (c *selfSending) counts() (pairs int, refused int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -73,18 +73,18 @@ func (c *selfSending) counts() (pairs int, refused int64) {
 	return pairs, c.refused.Load()
 }
 
-// give is the give of trace.go for what is within the bound, without a count of hops that the
-// caller has written into it.
-func (c *selfSending) give(ctx context.Context, log *zap.Logger, boxes map[string]*outbox.Outbox, s *stanza.Stanza) (outbox.State, error) {
+// give is the function give for a stanza within the bound, without a count of hops that
+// the caller has written into it.
+func (c *selfSending) give(ctx context.Context, log *zap.Logger, outboxes map[string]*outbox.Outbox, s *stanza.Stanza) (outbox.State, error) {
 	s, err := webhook.WithoutHops(s)
 	if err != nil {
 		return "", err
 	}
-	if boxes[s.To.Domain()] != nil {
+	if outboxes[s.To.Domain()] != nil {
 		if wait := c.take(s.From, s.To, time.Now()); wait > 0 {
 			c.refused.Add(1)
 			return "", &gateway.TooOften{After: wait}
 		}
 	}
-	return give(ctx, log, boxes[s.From.Domain()], s)
+	return give(ctx, log, outboxes[s.From.Domain()], s)
 }

@@ -11,32 +11,32 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// give gives the outbox what a request sends. At debug the log says what was to be
-// sent and what became of it, so that a request and its stanza can be found by each
-// other; else it costs nothing.
+// give sends the stanza of a request through an outbox. At debug it logs the stanza and
+// its outcome, so that a request and its stanza lead to each other; else it costs
+// nothing.
 func give(ctx context.Context, log *zap.Logger, box *outbox.Outbox, s *stanza.Stanza) (outbox.State, error) {
 	if !log.Core().Enabled(zap.DebugLevel) {
 		return box.Send(ctx, httpapi.IdentityOf(ctx).Name, s)
 	}
 	about := ofRequest(ctx, s)
-	log.Debug("a request sends a stanza", about...)
+	log.Debug("stanza send started", about...)
 	state, err := box.Send(ctx, httpapi.IdentityOf(ctx).Name, s)
-	log.Debug("what became of a request's stanza", append(about, zap.String("state", string(state)), zap.Error(err))...)
+	log.Debug("stanza send finished", append(about, zap.String("state", string(state)), zap.Error(err))...)
 	return state, err
 }
 
-// ask asks what a request asks, and logs it as give does.
+// ask sends the IQ of a request, and logs it as give does.
 func ask(ctx context.Context, log *zap.Logger, l *component.Link, s *stanza.Stanza) (*stanza.Stanza, error) {
 	if !log.Core().Enabled(zap.DebugLevel) {
 		return l.Request(ctx, s)
 	}
 	about := ofRequest(ctx, s)
-	log.Debug("a request sends a stanza", about...)
+	log.Debug("stanza send started", about...)
 	answer, err := l.Request(ctx, s)
 	if answer != nil {
 		about = append(about, zap.String("answer", answer.Type))
 	}
-	log.Debug("what became of a request's stanza", append(about, zap.Error(err))...)
+	log.Debug("stanza send finished", append(about, zap.Error(err))...)
 	return answer, err
 }
 

@@ -3,7 +3,6 @@ package app
 import (
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -13,8 +12,6 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"stanzahook/cmd/internal/config"
-	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
 
@@ -22,7 +19,7 @@ import (
 // that through every step, in order.
 func TestTrace(t *testing.T) {
 	var calls atomic.Int64
-	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	bot := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
 		switch n := calls.Add(1); {
 		case strings.Contains(r.URL.Path, "bad"):
 			w.WriteHeader(http.StatusUnprocessableEntity)
@@ -32,11 +29,14 @@ func TestTrace(t *testing.T) {
 			w.Header().Set("Content-Type", "text/plain")
 			fmt.Fprint(w, "hello")
 		}
-	}))
-	defer bot.Close()
-	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	})
+	srv := newServer(t)
 	core, logs := observer.New(zap.DebugLevel)
-	a := startTracedApp(t, srv, bot.URL, zap.New(core))
+	x := startAt(t, srv, zap.New(core), noAuth+fmt.Sprintf(`
+endpoints:
+  - {name: good, url: "%s/good", match: {to: "good@bot.example.com"}, retry: {schedule: [10ms]}}
+  - {name: bad, url: "%[1]s/bad", match: {to: "bad@bot.example.com"}}
+`, bot.URL))
 	send := func(id, to string) {
 		srv.Send(fmt.Sprintf("<message type='chat' id='%s' from='u@example.com/r' to='%s@bot.example.com'><body>psst, secret text</body></message>", id, to))
 	}
@@ -49,20 +49,10 @@ func TestTrace(t *testing.T) {
 	srv.Expect("the error", func(s *stanza.Stanza) bool { return s.Type == "error" })
 	follow(t, logs, "m2", "bad", "a stanza came", "an event is taken", "an attempt begins", "an attempt ends", "an event is a dead letter", "the server has a stanza for the sender", "an event is over")
 
-	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+a.Addr+"/rest", strings.NewReader(`{"to":"u@example.com/r","type":"chat","id":"m3","body":"psst, secret text"}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Content-Type", "application/json")
-	r.Header.Set("X-Request-Id", "request-7")
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_ = resp.Body.Close() // it is empty
+	x.call("", "POST", "/rest", `{"to":"u@example.com/r","type":"chat","id":"m3","body":"psst, secret text"}`, "X-Request-Id", "request-7")
 	awaitSteps(t, func() []observer.LoggedEntry {
 		return logs.FilterField(zap.String("request_id", "request-7")).All()
-	}, "a request sends a stanza", "what became of a request's stanza", "request")
+	}, "stanza send started", "stanza send finished", "request")
 	of := logs.FilterField(zap.String("request_id", "request-7")).FilterField(zap.String("stanza_id", "m3"))
 	if all := of.All(); len(all) != 2 || all[1].ContextMap()["state"] != "confirmed" || all[1].ContextMap()["component"] != "bot.example.com" {
 		t.Errorf("the request's stanza: %v", all)
@@ -73,30 +63,6 @@ func TestTrace(t *testing.T) {
 			t.Errorf("the log tells who wrote, or what: %s", text)
 		}
 	}
-}
-
-func startTracedApp(t *testing.T, srv *componenttest.Server, url string, log *zap.Logger) *App {
-	t.Helper()
-	cfg, err := config.Parse("test.yaml", fmt.Appendf(nil, strings.TrimSpace(`
-components: [{domain: bot.example.com, server: %q, secret: secret}]
-endpoints:
-  - {name: good, url: %q, match: {to: "good@bot.example.com"}, retry: {schedule: [10ms]}}
-  - {name: bad, url: %q, match: {to: "bad@bot.example.com"}}
-http: {listen: "127.0.0.1:0", insecure_no_auth: true}
-store: {dir: %q}
-`), srv.Addr(), url+"/good", url+"/bad", t.TempDir()), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, err := Start(t.Context(), cfg, log, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(a.Stop)
-	if err := a.links["bot.example.com"].WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	return a
 }
 
 // follow finds the event of a stanza and all that was logged of both: these steps, in

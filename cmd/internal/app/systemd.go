@@ -11,29 +11,29 @@ import (
 	"go.uber.org/zap"
 )
 
-// Systemd is who started the process and looks after it: systemd, or whoever
-// else speaks its notify protocol (sd_notify(3)). Without one nothing happens.
+// Systemd notifies the service manager that started the process: systemd, or another
+// with its notify protocol (sd_notify(3)). Without one it does nothing.
 type Systemd struct {
-	watchdog  time.Duration // it ends a process that says nothing for so long; 0: never
-	listening bool          // known since started
+	watchdog  time.Duration // it ends a process that is silent for so long; 0: never
+	listening bool          // known from Started on
 	log       *zap.Logger
 }
 
-// NewSystemd finds it by the environment: NOTIFY_SOCKET and WATCHDOG_USEC.
+// NewSystemd finds the service manager by the environment: NOTIFY_SOCKET and WATCHDOG_USEC.
 func NewSystemd(log *zap.Logger) (*Systemd, error) {
-	watchdog, err := daemon.SdWatchdogEnabled(false) // startAnew needs it again
+	watchdog, err := daemon.SdWatchdogEnabled(false) // the process after a restart needs it
 	if err != nil {
-		return nil, fmt.Errorf("the service manager's watchdog: %w", err)
+		return nil, fmt.Errorf("systemd watchdog: %w", err)
 	}
 	return &Systemd{watchdog: watchdog, log: log}, nil
 }
 
-// notify sends a message of one or more assignments, and reports whether there is
-// somebody to send it to.
+// notify sends a message of one or more assignments, and reports whether somebody
+// listens.
 func (s *Systemd) notify(assignments ...string) bool {
 	there, err := daemon.SdNotify(false, strings.Join(assignments, "\n"))
 	if err != nil {
-		// It will think that we hang; the log then says why.
+		// systemd will take the process for hung; the log says why.
 		s.log.Warn("cannot notify systemd", zap.Error(err))
 		return true
 	}
@@ -42,10 +42,10 @@ func (s *Systemd) notify(assignments ...string) bool {
 
 const (
 	statusPause = time.Second
-	// restartTime is how long a process may take that starts anew: recovering a
-	// large store after a failure of the disk takes minutes.
+	// restartTime bounds a restart of the process: recovering a large store after a
+	// failure of the disk takes minutes.
 	restartTime = 10 * time.Minute
-	// stopTime is what stopping may take besides drain.
+	// stopTime is for what stopping takes besides drain.
 	stopTime = 30 * time.Second
 )
 
@@ -54,13 +54,12 @@ const (
 func (s *Systemd) Started() {
 	lines := []string{daemon.SdNotifyReady}
 	if s.watchdog > 0 {
-		lines = append(lines, watchdogPeriod(s.watchdog)) // after StartsAnew it is another
+		lines = append(lines, watchdogPeriod(s.watchdog)) // Restarting has set another
 	}
 	s.listening = s.notify(lines...)
 }
 
-// Reloading says that the configuration is read again, and reloaded that this is
-// over, whatever came of it.
+// Reloading says that a reload begins, Reloaded that it has ended.
 func (s *Systemd) Reloading() { s.notify(daemon.SdNotifyReloading) }
 func (s *Systemd) Reloaded()  { s.notify(daemon.SdNotifyReady) }
 
@@ -74,10 +73,10 @@ func (s *Systemd) Stopping(drain time.Duration) {
 	s.notify(lines...)
 }
 
-// Restarting says that the process is replaced by a fresh one, which has to open
-// its store before it can say anything.
+// Restarting says that a fresh process replaces this one, and has to open the store
+// before it can say anything.
 func (s *Systemd) Restarting() {
-	lines := []string{statusLine("starting anew")}
+	lines := []string{statusLine("restarting")}
 	if s.watchdog > 0 {
 		lines = append(lines, watchdogPeriod(restartTime))
 	}
@@ -86,8 +85,8 @@ func (s *Systemd) Restarting() {
 
 func watchdogPeriod(d time.Duration) string { return fmt.Sprintf("WATCHDOG_USEC=%d", d.Microseconds()) }
 
-// statusLine is a text for "systemctl status". What servers say is in it, so
-// what would end the line is taken out.
+// statusLine is a text for "systemctl status". It quotes servers, so it replaces
+// characters that would end the line.
 func statusLine(text string) string {
 	return "STATUS=" + strings.Map(func(r rune) rune {
 		if r < ' ' || r == 0x7f {
@@ -97,16 +96,16 @@ func statusLine(text string) string {
 	}, text)
 }
 
-// Watch keeps the status up to date, and the watchdog quiet for as long as the
-// process is well. It returns when ctx is done.
-func (s *Systemd) Watch(ctx context.Context, status func() string, well func(context.Context) error) {
+// Watch keeps the status up to date, and feeds the watchdog while alive returns no
+// error. It returns when ctx is done.
+func (s *Systemd) Watch(ctx context.Context, status func() string, alive func(context.Context) error) {
 	if !s.listening {
 		return
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.feedWatchdog(ctx, well)
+		s.feedWatchdog(ctx, alive)
 	}()
 	tick := time.NewTicker(statusPause)
 	defer tick.Stop()
@@ -124,22 +123,22 @@ func (s *Systemd) Watch(ctx context.Context, status func() string, well func(con
 	}
 }
 
-// feedWatchdog tells the watchdog twice in its period that the process is well, each
-// time after having asked. What is not well is asked again soon.
-func (s *Systemd) feedWatchdog(ctx context.Context, well func(context.Context) error) {
+// feedWatchdog checks twice in the period of the watchdog that the process is alive, and
+// tells it so. After a failure it checks again soon.
+func (s *Systemd) feedWatchdog(ctx context.Context, alive func(context.Context) error) {
 	if s.watchdog == 0 {
 		return
 	}
 	for {
-		look, cancel := context.WithTimeout(ctx, s.watchdog/4)
-		err := answer(look, well)
+		check, cancel := context.WithTimeout(ctx, s.watchdog/4)
+		err := answer(check, alive)
 		cancel()
 		pause := s.watchdog / 2
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			s.log.Error("stanzahook is not well; if it stays so, the service manager's watchdog will end it", zap.Error(err))
+			s.log.Error("health check failed", zap.Error(err), zap.String("hint", "if it keeps failing, systemd restarts stanzahook"))
 			pause = s.watchdog / 20
 		default:
 			s.notify(daemon.SdNotifyWatchdog)
@@ -152,15 +151,15 @@ func (s *Systemd) feedWatchdog(ctx context.Context, well func(context.Context) e
 	}
 }
 
-// answer is the answer of well, or an error when there is none until ctx is done:
-// well asks for locks, and who waits for those heeds no context.
-func answer(ctx context.Context, well func(context.Context) error) error {
+// answer calls alive, and returns an error if it has no answer before ctx is done: alive
+// takes locks, and a lock heeds no context.
+func answer(ctx context.Context, alive func(context.Context) error) error {
 	answered := make(chan error, 1)
-	go func() { answered <- well(ctx) }()
+	go func() { answered <- alive(ctx) }()
 	select {
 	case err := <-answered:
 		return err
 	case <-ctx.Done():
-		return errors.New("a part of it does not answer")
+		return errors.New("a part of the process does not respond")
 	}
 }

@@ -49,7 +49,7 @@ func TestSupervisor(t *testing.T) {
 			cancel()
 			<-done
 			s.Restarting()
-			n.Expect(t, "STATUS=starting anew\nWATCHDOG_USEC=600000000")
+			n.Expect(t, "STATUS=restarting\nWATCHDOG_USEC=600000000")
 			s.Stopping(20 * time.Second)
 			n.Expect(t, "STOPPING=1\nSTATUS=stopping\nEXTEND_TIMEOUT_USEC=50000000\nWATCHDOG_USEC=60000000")
 			s.Stopping(time.Minute)

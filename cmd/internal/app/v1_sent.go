@@ -16,9 +16,9 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// sentMessages learns what becomes of what HTTP callers send: from the outbox,
-// and from errors that come back. While a request is served it is told at once;
-// afterwards it is noted in the store, for those who ask later.
+// sentMessages follows the stanzas of HTTP callers to their outcome: the outbox reports
+// it, or an error comes back. A request that still waits gets the outcome at once;
+// afterwards it goes into the store, for later requests.
 type sentMessages struct {
 	bounces bounce.Watcher // a handler of all components
 	between selfSending    // of our own addresses
@@ -31,9 +31,8 @@ type sentMessages struct {
 	lost    int // ends that found no room, since the last that did
 }
 
-// maxEnds bounds the ends that wait to be written. Over it they are left out:
-// the state is then that from before, and the bounce itself is an event for the
-// endpoints all the same.
+// maxEnds bounds the outcomes that wait for the store. Over it they are lost: the
+// message keeps its state, and a bounce is still an event for the endpoints.
 const maxEnds = 1000
 
 type sentKey struct {
@@ -46,11 +45,11 @@ func keyOf(ours, theirs jid.JID, id string) sentKey { return sentKey{ours, their
 // sentFlight is a stanza whose HTTP request is being served.
 type sentFlight struct {
 	key     sentKey
-	settled chan struct{} // closed when the outbox has told
+	settled chan struct{} // closed when the outbox has reported the outcome
 
 	// guarded by sentMessages.mu
 	resolved bool
-	err      error          // from the outbox, with told
+	err      error          // from the outbox, when resolved
 	bounce   *stanza.Stanza // that came back
 }
 
@@ -60,10 +59,10 @@ func newSentMessages(s *store.SentMessages, log *zap.Logger) *sentMessages {
 	return m
 }
 
-// start begins to write down what is learned; stop ends that.
+// start begins to store outcomes; stop ends it.
 //
-// Killed: what is not written yet is lost, and a message stays in the state that
-// was known before.
+// Killed: outcomes that are not stored yet are lost, and a message stays in the state
+// that it had before.
 func (m *sentMessages) start() (stop func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
@@ -72,7 +71,7 @@ func (m *sentMessages) start() (stop func(context.Context)) {
 			select {
 			case end := <-m.ends:
 				if err := m.store.End(ctx, end); err != nil && ctx.Err() == nil {
-					m.log.Warn("what became of a message could not be stored", zap.String("stanza_id", end.ID), zap.Error(err))
+					m.log.Warn("message outcome not stored", zap.String("stanza_id", end.ID), zap.Error(err))
 				}
 			case <-ctx.Done():
 				return
@@ -94,12 +93,11 @@ func (m *sentMessages) begin(s *stanza.Stanza) *sentFlight {
 	return f
 }
 
-// end notes a message and its state, and what was learned while it was being
-// sent.
+// end stores a message and its state, and the outcome that came while it was sent.
 func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMessage, note bool) {
 	if note {
 		if err := m.store.Put(ctx, sent); err != nil {
-			m.log.Warn("the state of a message could not be stored", zap.String("stanza_id", sent.ID), zap.Error(err))
+			m.log.Warn("message state not stored", zap.String("stanza_id", sent.ID), zap.Error(err))
 		}
 	}
 	m.mu.Lock()
@@ -116,8 +114,8 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 	}
 }
 
-// await waits until the outbox tells what became of a stanza that it had to
-// store, or until it came back, but not longer than a time.
+// await waits for the outcome of a stanza that the outbox has stored, or for its bounce,
+// but not longer than a time.
 func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-chan struct{}) (outbox.State, error) {
 	late := time.NewTimer(within)
 	defer late.Stop()
@@ -172,7 +170,7 @@ func (m *sentMessages) write(end store.SentMessage) {
 	select {
 	case m.ends <- end:
 		if m.lost > 0 {
-			m.log.Warn("what became of some messages was not noted: the store is behind", zap.Int("messages", m.lost))
+			m.log.Warn("message outcomes not stored", zap.Int("messages", m.lost), zap.String("hint", "the store is behind"))
 			m.lost = 0
 		}
 	default:

@@ -16,7 +16,7 @@ import (
 // stanzas implements v1.Stanzas over the links, the outboxes and what is known
 // of messages that were sent.
 type stanzas struct {
-	links    links
+	requester
 	outboxes map[string]*outbox.Outbox
 	sent     *sentMessages
 	domains  []jid.JID
@@ -63,15 +63,6 @@ func (v *stanzas) Send(ctx context.Context, s *stanza.Stanza, how v1.Sending) (v
 		return v1.Outcome{}, err
 	}
 	return v1.Outcome{State: string(state), Bounce: back}, nil
-}
-
-// Request implements v1.Stanzas.
-func (v *stanzas) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
-	l, ok := v.links[s.From.Domain()]
-	if !ok {
-		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
-	}
-	return ask(ctx, v.sent.log, l, s)
 }
 
 // Message implements v1.Stanzas.

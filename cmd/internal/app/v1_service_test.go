@@ -60,7 +60,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 		cancel()
 		<-done
 	})
-	return &service{&stanzas{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, []jid.JID{jid.MustParse(domain)},
+	return &service{&stanzas{requester{links{domain: l}, log}, map[string]*outbox.Outbox{domain: box}, sent, []jid.JID{jid.MustParse(domain)},
 		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
 
@@ -145,7 +145,7 @@ func TestMessageStates(t *testing.T) {
 	v.becomes("2", "confirmed")
 }
 
-// The error comes before the confirmation: who waits for the truth gets it.
+// An error that comes before the confirmation is the outcome of a request that waits.
 func TestBounceWhileSending(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	v := newService(t, srv.Addr(), 10*time.Second, time.Hour)
@@ -166,32 +166,26 @@ func TestBounceWhileSending(t *testing.T) {
 	}
 }
 
-// What is stored gets its end from the outbox.
+// A stored message gets its outcome from the outbox.
 func TestQueuedMessageStates(t *testing.T) {
-	srv := componenttest.NewServer(t, "bot.example.com", "secret")
-	addr := srv.Addr()
-	srv.Close()
-	v := newService(t, addr, time.Second, time.Hour)
-	v.sends("1", time.Minute, "queued") // at once: there is no connection
-	v.becomes("1", "queued")
-	srv = componenttest.Start(t, addr, "bot.example.com", "secret")
-	defer srv.Close()
-	v.becomes("1", "confirmed")
+	for state, maxAge := range map[string]time.Duration{"confirmed": time.Hour, "expired": time.Nanosecond} {
+		srv := componenttest.NewServer(t, "bot.example.com", "secret")
+		addr := srv.Addr()
+		srv.Close()
+		v := newService(t, addr, time.Second, maxAge)
+		v.sends("1", time.Minute, "queued") // at once: there is no connection
+		if maxAge > time.Second {
+			v.becomes("1", "queued")
+		}
+		srv = componenttest.Start(t, addr, "bot.example.com", "secret")
+		v.becomes("1", state)
+		srv.Close()
+	}
 }
 
-func TestExpiredMessage(t *testing.T) {
-	srv := componenttest.NewServer(t, "bot.example.com", "secret")
-	addr := srv.Addr()
-	srv.Close()
-	v := newService(t, addr, time.Second, time.Nanosecond)
-	v.sends("1", 0, "queued")
-	srv = componenttest.Start(t, addr, "bot.example.com", "secret")
-	defer srv.Close()
-	v.becomes("1", "expired")
-}
-
-// The server is slow, and the stanza had to be stored: who waits, waits on.
-func TestLateConfirmationIsTheTruth(t *testing.T) {
+// A slow server confirms a stanza that was stored meanwhile: a request that waits gets
+// the confirmation.
+func TestLateConfirmation(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	v := newService(t, srv.Addr(), time.Millisecond, time.Hour)
 	v.connected()

@@ -14,7 +14,7 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// status tells how the process is, for GET /v1/status.
+// status is the state of the process, for GET /v1/status.
 type status struct {
 	cfg       *config.Config
 	links     links
@@ -69,7 +69,7 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	return st, nil
 }
 
-// rosterStatus tells how the rosters of each host are kept.
+// rosterStatus is the state of the rosters of each host.
 func (s *status) rosterStatus() []v1.RosterStatus {
 	all := []v1.RosterStatus{}
 	hosts := make(map[string]*roster.Syncer)
@@ -77,16 +77,16 @@ func (s *status) rosterStatus() []v1.RosterStatus {
 		hosts[h.Domain] = h
 	}
 	for _, c := range s.cfg.Rosters {
-		h, way := hosts[c.Host], s.backends[c.Host].Chosen()
+		h, backend := hosts[c.Host], s.backends[c.Host].Chosen()
 		if h == nil {
 			continue // a reload has just taken it away
 		}
 		st := v1.RosterStatus{Host: c.Host, Component: c.Component, Running: h.Running(), Refreshed: h.Counters.All()}
-		if way.Backend != "" {
-			st.Backend = &way.Backend
+		if backend.Backend != "" {
+			st.Backend = &backend.Backend
 		}
-		if way.Reason != "" {
-			st.Reason = &way.Reason
+		if backend.Reason != "" {
+			st.Reason = &backend.Reason
 		}
 		all = append(all, st)
 	}

@@ -21,11 +21,11 @@ func (a *App) CheckAlive(ctx context.Context) error {
 	for _, l := range a.links {
 		l.Status()
 	}
-	now := a.current.Load()
-	for _, w := range now.workers {
+	current := a.current.Load()
+	for _, w := range current.workers {
 		w.Status()
 	}
-	return a.askMyself(ctx, &now.cfg.HTTP)
+	return a.askMyself(ctx, &current.cfg.HTTP)
 }
 
 // askMyself asks our own HTTP server, as everybody else does. Any answer will do.

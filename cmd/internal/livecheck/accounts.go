@@ -38,7 +38,7 @@ func (i *Inspection) accounts(ctx context.Context, host string) v1.Check {
 	case errors.Is(err, account.ErrNoHost):
 		return failing(what, host, err.Error(), c.Server+" has no host "+host+": correct http.basic.accounts.hosts, or http.basic.accounts.server")
 	}
-	return failing(what, host, err.Error(), "write into http.basic.accounts.server where the server takes clients, most often port 5222 with tls: starttls, or 5223 with tls: direct")
+	return failing(what, host, err.Error(), "write the server's address for clients into http.basic.accounts.server, most often port 5222 with tls: starttls, or 5223 with tls: direct")
 }
 
 // safeConnection says what to do where there is no safe connection to the server of

@@ -26,11 +26,11 @@ const connectTimeout = 20 * time.Second
 
 // Alone checks everything over connections of its own, unless another process
 // has the store open. address is where an instance with this configuration would
-// listen; empty if that cannot be told.
+// listen; empty if unknown.
 func Alone(ctx context.Context, cfg *config.Config, user jid.JID, address string) ([]v1.Check, error) {
 	const what = "store"
 	dir := cfg.Store.Dir
-	free, keep, release, err := store.Probe(dir)
+	free, reserve, release, err := store.Probe(dir)
 	defer release()
 	switch {
 	case errors.Is(err, store.ErrLocked):
@@ -39,11 +39,11 @@ func Alone(ctx context.Context, cfg *config.Config, user jid.JID, address string
 			at = " at " + address
 		}
 		return []v1.Check{failing(what, "",
-			"another stanzahook is using "+dir+", but nothing answers"+at+"; nothing else is looked at, because a second connection would take stanzas away from it",
+			"another stanzahook is using "+dir+", but nothing answers"+at+"; nothing else is checked, because a second connection would take stanzas away from it",
 			"say with --api where it listens; if another check is running, wait for it")}, nil
 	case err != nil:
 		return []v1.Check{failing(what, "",
-			err.Error()+"; nothing else is looked at, because it cannot be told whether an instance is running",
+			err.Error()+"; nothing else is checked, because an instance may be running",
 			"run this as the user that stanzahook runs as, or correct store.dir")}, nil
 	}
 	i, disconnect, err := connect(ctx, cfg, user)
@@ -52,20 +52,19 @@ func Alone(ctx context.Context, cfg *config.Config, user jid.JID, address string
 	}
 	defer disconnect()
 	i.Store = func(context.Context) v1.Check {
-		if free < keep {
-			return failing(what, "", fmt.Sprintf("the disk of %s has %d MiB left, of which %d are kept free", dir, free>>20, keep>>20), "make room on it")
+		if free < reserve {
+			return failing(what, "", fmt.Sprintf("the disk of %s has %d MiB left, of which %d are kept free", dir, free>>20, reserve>>20), "make room on it")
 		}
 		return fine(what, "", fmt.Sprintf("%s can be written to, and its disk has %d MiB left; no instance is using it", dir, free>>20))
 	}
 	return append(i.Run(ctx), canListen(cfg.HTTP.Listen)), nil
 }
 
-// connect connects the components of a configuration for an inspection. No
-// endpoint gets anything: what users write meanwhile is refused, as it is by the
-// server while no component is connected.
+// connect connects the components of a configuration for an inspection. Endpoints get
+// no events: stanzas of users bounce, as while no component is connected.
 func connect(ctx context.Context, cfg *config.Config, user jid.JID) (*Inspection, func(), error) {
 	i := &Inspection{
-		Config: cfg, Links: make(map[string]*component.Link), Keepers: make(map[string]*privilege.Keeper),
+		Config: cfg, Links: make(map[string]*component.Link), Grants: make(map[string]*privilege.Keeper),
 		Backends: make(map[string]*roster.Backends), Sources: parts.RosterSources(cfg), User: user,
 	}
 	log := zap.NewNop()
@@ -75,13 +74,13 @@ func connect(ctx context.Context, cfg *config.Config, user jid.JID) (*Inspection
 		if err != nil {
 			return nil, nil, fmt.Errorf("components: domain: %w", err)
 		}
-		keeper := &privilege.Keeper{Log: log, Hosts: parts.ServerHosts(cfg, c.Domain)}
-		handlers := component.Chain{keeper, component.HandlerFunc(ignoreAvailability), parts.Responder(c, time.Now()).Handler()}
-		i.Keepers[c.Domain], i.Links[c.Domain] = keeper, component.New(parts.LinkOptions(c, domain, handlers, log))
+		grants := &privilege.Keeper{Log: log, Hosts: cfg.ServerHosts(c.Domain)}
+		handlers := component.Chain{grants, component.HandlerFunc(ignoreAvailability), parts.Responder(c, time.Now()).Handler()}
+		i.Grants[c.Domain], i.Links[c.Domain] = grants, component.New(parts.LinkOptions(c, domain, handlers, log))
 	}
 	for n := range cfg.Rosters {
 		c := &cfg.Rosters[n]
-		backends, err := parts.RosterBackends(cfg, c, i.Links[c.Component], i.Keepers[c.Component], i.guard(), log)
+		backends, err := parts.RosterBackends(cfg, c, i.Links[c.Component], i.Grants[c.Component], i.guard(), log)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -101,8 +100,8 @@ func connect(ctx context.Context, cfg *config.Config, user jid.JID) (*Inspection
 	}, nil
 }
 
-// ignoreAvailability takes presence that asks for nothing. A subscription is
-// refused like the rest, or it would be lost.
+// ignoreAvailability swallows presence that asks for nothing. A subscription bounces
+// like other stanzas, or it would be lost.
 func ignoreAvailability(in *component.Incoming) bool {
 	return in.Kind == stanza.Presence && (in.Type == "" || in.Type == "unavailable")
 }
@@ -122,11 +121,11 @@ func awaitAttempt(ctx context.Context, l *component.Link) {
 	}
 }
 
-// canListen looks whether the address of the HTTP server is free.
+// canListen checks that the address of the HTTP server is free.
 func canListen(address string) v1.Check {
 	l, err := net.Listen("tcp", address)
 	if err != nil {
-		return failing("http", address, "cannot be listened at: "+err.Error(), "stop the other program there, or write another address in http.listen")
+		return failing("http", address, "cannot be bound: "+err.Error(), "stop the other program there, or write another address in http.listen")
 	}
 	_ = l.Close() // nothing was accepted
 	return fine("http", address, "is free")

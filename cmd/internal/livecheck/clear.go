@@ -65,8 +65,8 @@ func inClear(a *outbound.Address) bool { return a != nil && unencrypted(a.Base()
 // unencrypted reports whether requests to a URL leave this machine without encryption.
 func unencrypted(u *url.URL) bool { return u.Scheme == "http" && !config.IsLoopback(u.Hostname()) }
 
-// credential is the first of some headers that lets the caller in, by its name;
-// empty if there is none.
+// credential is the name of the first header that authenticates the caller; empty if
+// there is none.
 func credential(headers map[string]secret.String) string {
 	for _, name := range slices.Sorted(maps.Keys(headers)) {
 		lower := strings.ToLower(name)

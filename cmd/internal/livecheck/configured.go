@@ -11,7 +11,7 @@ import (
 	"stanzahook/pkg/outbound"
 )
 
-// Configured tells what a configuration without mistakes says.
+// Configured checks a configuration without mistakes.
 func Configured(path string, cfg *config.Config) []v1.Check {
 	const what = "configuration"
 	all := []v1.Check{fine(what, "", path+": no mistakes")}

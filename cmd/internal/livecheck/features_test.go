@@ -12,8 +12,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/cmd/internal/config"
-	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/httpapi/v1"
@@ -88,14 +86,14 @@ func TestCheckLiveTellsLostFeatures(t *testing.T) {
 		verdict v1.Verdict
 		found   string
 	}{
-		{0, nil, v1.CheckOK, "it tells of none (XEP-0030)"},
-		{0, []string{"a", "b", "c", "b"}, v1.CheckOK, "it has 3 features; this is kept, to tell when it loses some"},
-		{90 * 24 * time.Hour, []string{"a", "b", "c"}, v1.CheckOK, "it has 3 features, and has lost none"},
+		{0, nil, v1.CheckOK, "it reports no features (XEP-0030)"},
+		{0, []string{"a", "b", "c", "b"}, v1.CheckOK, "3 features, stored to find lost ones later"},
+		{90 * 24 * time.Hour, []string{"a", "b", "c"}, v1.CheckOK, "3 features, none lost"},
 		{time.Hour, []string{"a", "d"}, v1.CheckWarn, "example.com no longer has b, c"},
 		{month - time.Hour, []string{"a", "d", "c"}, v1.CheckWarn, "example.com no longer has b"},
-		{time.Hour, []string{"a", "d", "c"}, v1.CheckOK, "it has 3 features, and has lost none"},
+		{time.Hour, []string{"a", "d", "c"}, v1.CheckOK, "3 features, none lost"},
 		{0, nil, v1.CheckWarn, "example.com no longer has a, c, d"},
-		{month, many, v1.CheckOK, "it has 12 features, and has lost none"},
+		{month, many, v1.CheckOK, "12 features, none lost"},
 		{0, nil, v1.CheckWarn, "example.com no longer has f00, f01, f02, f03, f04, f05, f06, f07, f08, f09, and 2 more"},
 	} {
 		h.at = h.at.Add(step.after)
@@ -150,25 +148,6 @@ func TestFeaturesAreBounded(t *testing.T) {
 		kept = remember(kept, []string{fmt.Sprintf("new%d", n)}, now)
 		if len(kept) > featuresMost {
 			t.Fatalf("%d are kept", len(kept))
-		}
-	}
-}
-
-func TestHostsBehind(t *testing.T) {
-	cfg := &config.Config{
-		Components: []config.Component{{Domain: "bot.example.com"}, {Domain: "news.example.com"}, {Domain: "alone"}},
-		Rosters:    []config.Roster{{Host: "example.net", Component: "bot.example.com"}, {Host: "example.org", Component: "news.example.com"}},
-		HTTP:       config.HTTP{Basic: config.Basic{Accounts: config.Accounts{Hosts: []string{"example.net"}}}},
-	}
-	for domain, want := range map[string]string{
-		"bot.example.com": "example.net example.com", "news.example.com": "example.org", "alone": "", "other": "",
-	} {
-		var got []string
-		for _, j := range parts.HostsBehind(cfg, domain) {
-			got = append(got, j.String())
-		}
-		if strings.Join(got, " ") != want {
-			t.Errorf("%s: %q", domain, got)
 		}
 	}
 }

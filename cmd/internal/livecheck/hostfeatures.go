@@ -20,7 +20,7 @@ const (
 	featuresEvery = 24 * time.Hour
 )
 
-// A host's record has a bound. What is missing for so long is no longer told.
+// A host's record has a bound, and a lost feature is forgotten after a while.
 const (
 	featuresMost   = 256
 	featureBytes   = 256
@@ -37,20 +37,20 @@ type HostFeatures struct {
 // NewHostFeatures returns the features that a store keeps.
 func NewHostFeatures(s *store.Features) *HostFeatures { return &HostFeatures{store: s, now: time.Now} }
 
-// observation is what a look at one host has shown.
+// observation is the state of one host.
 type observation struct {
 	before int      // so many were kept; 0: nothing was
 	have   int      // so many it has now
 	lost   []string // what it had before and has no longer, sorted
 }
 
-// observe asks a host, and keeps what it has.
+// observe asks a host for its features, and stores them.
 func (f *HostFeatures) observe(ctx context.Context, link *component.Link, host jid.JID) (observation, error) {
-	told, err := disco.Features(ctx, link, host)
+	features, err := disco.Features(ctx, link, host)
 	if err != nil {
 		return observation{}, err
 	}
-	has := distinct(told)
+	has := distinct(features)
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	kept, err := f.store.Get(ctx, host.Domain())
@@ -72,14 +72,14 @@ func (f *HostFeatures) observe(ctx context.Context, link *component.Link, host j
 }
 
 // distinct are the features that are kept: each once, and so many at most.
-func distinct(told []string) []string {
-	all := slices.DeleteFunc(slices.Clone(told), func(f string) bool { return f == "" || len(f) > featureBytes })
+func distinct(features []string) []string {
+	all := slices.DeleteFunc(slices.Clone(features), func(f string) bool { return f == "" || len(f) > featureBytes })
 	slices.Sort(all)
 	all = slices.Compact(all)
 	return all[:min(len(all), featuresMost)]
 }
 
-// remember is what is kept of a host after it has told what it has.
+// remember returns the record of a host that has these features now.
 func remember(kept store.HostFeatures, has []string, now time.Time) store.HostFeatures {
 	next := make(store.HostFeatures)
 	for _, f := range has {
@@ -100,7 +100,7 @@ func remember(kept store.HostFeatures, has []string, now time.Time) store.HostFe
 	return next
 }
 
-// Watch observes hosts again and again, until ctx is done: the connection ends.
+// Watch observes hosts again and again, until the connection ends and ctx is done.
 func (f *HostFeatures) Watch(ctx context.Context, link *component.Link, hosts func() []jid.JID) {
 	f.watchEvery(ctx, link, hosts, featuresFirst, featuresEvery)
 }
@@ -114,7 +114,7 @@ func (f *HostFeatures) watchEvery(ctx context.Context, link *component.Link, hos
 		}
 		for _, host := range hosts() {
 			ask, cancel := context.WithTimeout(ctx, checkTimeout)
-			// A host need not tell; "check --live" says so.
+			// A host need not answer; "check --live" says so.
 			_, _ = f.observe(ask, link, host)
 			cancel()
 		}

@@ -26,20 +26,20 @@ func (i *Inspection) reach(ctx context.Context, a *outbound.Address, tls config.
 
 func (i *Inspection) guard() *outbound.Guard { return outbound.NewGuard(i.Config.Outbound.Networks) }
 
-// reached says how far it was connected.
+// reached says what the connection has shown.
 func (i *Inspection) reached(a *outbound.Address) string {
 	switch {
 	case a.Socket() != "":
 		return a.Socket() + " takes connections"
 	case i.Config.Outbound.ProxyURL() != nil:
-		return "the proxy takes connections; what is behind it shows the first delivery"
+		return "the proxy takes connections; the first delivery shows what is behind it"
 	case a.Scheme() == "https":
 		return a.Host() + " takes connections, and its certificate is trusted"
 	}
 	return a.Host() + " takes connections"
 }
 
-// reachable says what to do about an error of [inspection.reach]: starting a
+// reachable says what to do about an error of [Inspection.reach]: starting a
 // program does not help where the URL leads to another or nowhere.
 func reachable(err error, program, key string) string {
 	if _, unknown := errors.AsType[*net.DNSError](err); unknown {
@@ -83,7 +83,7 @@ func (i *Inspection) Endpoint(ctx context.Context, c *config.Endpoint) v1.Check 
 	}
 	switch now.State {
 	case "disabled":
-		return warning(what, c.Name, found+"; it is disabled"+reason, "\"stanzahook endpoints enable "+c.Name+"\" lets it have its events again")
+		return warning(what, c.Name, found+"; it is disabled"+reason, "\"stanzahook endpoints enable "+c.Name+"\" delivers its events again")
 	case "open", "failing":
 		return warning(what, c.Name, found+"; its attempts fail"+reason, "\"stanzahook deliveries list --endpoint "+c.Name+"\" shows them")
 	}
@@ -122,12 +122,12 @@ func (i *Inspection) source(ctx context.Context, c *config.Roster) v1.Check {
 		}
 		return failing(what, c.Host, "cannot be reached: "+err.Error(), reachable(err, "the web application", "rosters[].url"))
 	}
-	return fine(what, c.Host, i.reached(c.Address)+"; with --user it is asked")
+	return fine(what, c.Host, i.reached(c.Address)+"; --user asks it for a roster")
 }
 
-// ejabberdAPI reads the roster of the account that may use the API: that takes
-// the right address and password. Then it asks whether that account may do all
-// that is needed, which changes nothing.
+// ejabberdAPI reads the roster of the account that may use the API, which takes the
+// right address and password. Then it asks, without a change, for each right that
+// stanzahook needs.
 func (i *Inspection) ejabberdAPI(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "ejabberd API"
 	account, err := jid.Parse(c.EjabberdAPI.User)
@@ -146,10 +146,10 @@ func (i *Inspection) ejabberdAPI(ctx context.Context, c *config.Roster) v1.Check
 // roster reads the user's roster from the server.
 func (i *Inspection) roster(ctx context.Context, c *config.Roster) v1.Check {
 	const what = "roster"
-	way, err := i.Backends[c.Host].Choose(ctx, i.User)
+	backend, err := i.Backends[c.Host].Choose(ctx, i.User)
 	var have roster.Roster
 	if err == nil {
-		have, err = way.Get(ctx, i.User)
+		have, err = backend.Get(ctx, i.User)
 	}
 	switch {
 	case errors.Is(err, gateway.ErrDown):
@@ -157,5 +157,5 @@ func (i *Inspection) roster(ctx context.Context, c *config.Roster) v1.Check {
 	case err != nil:
 		return failing(what, i.User.String(), "it cannot be read: "+err.Error(), "let the server grant it: see the privileges")
 	}
-	return fine(what, i.User.String(), fmt.Sprintf("%s on the server, read by %s (%s)", plural.Count(len(have), "contact"), way.Name(), way.Reason))
+	return fine(what, i.User.String(), fmt.Sprintf("%s on the server, read by %s (%s)", plural.Count(len(have), "contact"), backend.Name(), backend.Reason))
 }

@@ -10,8 +10,8 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// SameConfig tells whether we run with the content of a configuration file of which
-// somebody has the SHA-256; nothing, if he has none. The environment may have set
+// SameConfig checks whether the instance runs with the content of a configuration file
+// that has this SHA-256; without one it checks nothing. The environment may have set
 // other values.
 func SameConfig(cfg *config.Config, sum []byte) []v1.Check {
 	const what = "configuration"
@@ -21,7 +21,7 @@ func SameConfig(cfg *config.Config, sum []byte) []v1.Check {
 	case bytes.Equal(sum, cfg.Sum[:]):
 		return []v1.Check{fine(what, "", "the running instance has read this content of the file")}
 	}
-	return []v1.Check{warning(what, "", "the running instance was started with, or last reloaded, another content of the configuration; what follows is about that",
+	return []v1.Check{warning(what, "", "the running instance has read another content of the configuration; what follows is about that one",
 		"run stanzahook reload, or restart it; or the instance at this address is not the one of this file: say with --api where that is")}
 }
 

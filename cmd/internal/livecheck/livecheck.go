@@ -14,7 +14,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"stanzahook/cmd/internal/config"
-	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi/v1"
@@ -23,16 +22,16 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Inspection checks everything once, for "check --live" and POST /v1/check.
-// It changes nothing, and the endpoints get no request.
+// Inspection checks everything once. It changes nothing, and sends no request to an
+// endpoint.
 type Inspection struct {
 	Config    *config.Config
 	Links     map[string]*component.Link
-	Keepers   map[string]*privilege.Keeper
+	Grants    map[string]*privilege.Keeper  // by domain
 	Backends  map[string]*roster.Backends   // by host
 	Sources   map[string]*roster.HTTPSource // by host
-	Endpoints v1.Endpoints                  // nil: nothing is delivered here
-	Features  *HostFeatures                 // of hosts; nil: nothing is kept here
+	Endpoints v1.Endpoints                  // nil: no instance runs here
+	Features  *HostFeatures                 // of hosts; nil: no instance runs here
 	Store     func(context.Context) v1.Check
 	User      jid.JID // whose roster is read; may be zero
 }
@@ -56,7 +55,7 @@ func (i *Inspection) Run(ctx context.Context) []v1.Check {
 	}
 	for n := range i.Config.Components {
 		domain := i.Config.Components[n].Domain
-		for _, host := range parts.HostsBehind(i.Config, domain) {
+		for _, host := range i.Config.HostsBehind(domain) {
 			if i.Features != nil {
 				probes = append(probes, func(ctx context.Context) []v1.Check { return i.hostFeatures(ctx, domain, host) })
 			}
@@ -102,8 +101,7 @@ func warning(what, subject, found, advice string) v1.Check {
 	return v1.Check{What: what, Subject: subject, Verdict: v1.CheckWarn, Found: found, Advice: &advice}
 }
 
-// failing is a check that has failed. Without advice, what was found says what to
-// do.
+// failing is a failed check. Without advice, found says what to do.
 func failing(what, subject, found, advice string) v1.Check {
 	c := v1.Check{What: what, Subject: subject, Verdict: v1.CheckFail, Found: found}
 	if advice != "" {
@@ -112,7 +110,7 @@ func failing(what, subject, found, advice string) v1.Check {
 	return c
 }
 
-// component checks one link. What needs it is not looked at while it is down.
+// component checks one link, and while it is up what needs it.
 func (i *Inspection) component(ctx context.Context, c *config.Component) []v1.Check {
 	link := i.Links[c.Domain]
 	st := link.Status()
@@ -143,7 +141,7 @@ func (i *Inspection) serverOf(domain string) string {
 			return r.Host
 		}
 	}
-	return parts.Parent(domain)
+	return config.Parent(domain)
 }
 
 // markers are sent one after the other: of two connections under one name, each
@@ -159,7 +157,7 @@ func roundTrip(ctx context.Context, link *component.Link, domain string) v1.Chec
 		d, err := link.RoundTrip(ctx)
 		if err != nil {
 			return failing(what, domain, fmt.Sprintf("a message to ourselves through the server did not come back: %v", err),
-				"is somebody else connected as "+domain+"? ejabberd deals the stanzas to both; stop the other one")
+				"is another program connected as "+domain+"? ejabberd deals the stanzas to both; stop the other one")
 		}
 		if n == 0 || d < least {
 			least = d
@@ -168,8 +166,8 @@ func roundTrip(ctx context.Context, link *component.Link, domain string) v1.Chec
 	return fine(what, domain, fmt.Sprintf("%d messages to ourselves through the server came back, in %v", markers, least.Round(10*time.Microsecond)))
 }
 
-// How far clocks may be apart until it is told. Bots refuse signatures of other
-// times than theirs, commonly by five minutes.
+// How far clocks may be apart before a check warns or fails. Bots commonly refuse
+// signatures that are five minutes off.
 const (
 	clocksDiffer  = 5 * time.Second
 	clocksTooFar  = 5 * time.Minute
@@ -184,20 +182,20 @@ func clocks(ahead time.Duration, host string) string {
 	return fmt.Sprintf("our clock is %v ahead of %s's", ahead, host)
 }
 
-// clock compares ours with the server's (XEP-0202). It does not have to tell: it
-// is not its duty, and ejabberd 24.12 answers no component.
+// clock compares our clock with the server's (XEP-0202). A server need not answer;
+// ejabberd 24.12 answers no component.
 func clock(ctx context.Context, link *component.Link, domain, host string) v1.Check {
 	const what = "clock"
-	untold := func(why string) v1.Check {
-		return fine(what, domain, host+" does not tell its time (XEP-0202): "+why)
+	unknown := func(why string) v1.Check {
+		return fine(what, domain, host+" does not report its time (XEP-0202): "+why)
 	}
 	to, err := jid.Parse(host)
 	if err != nil {
-		return untold(err.Error())
+		return unknown(err.Error())
 	}
 	ask, err := stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "get", ID: "check-" + ulid.Make().String(), From: link.Domain(), To: to}, "<time xmlns='urn:xmpp:time'/>", stanza.Limits{})
 	if err != nil {
-		return untold(err.Error())
+		return unknown(err.Error())
 	}
 	ctx, cancel := context.WithTimeout(ctx, clockPatience)
 	defer cancel()
@@ -205,18 +203,18 @@ func clock(ctx context.Context, link *component.Link, domain, host string) v1.Ch
 	answer, err := link.Request(ctx, ask)
 	took := time.Since(began)
 	if err != nil {
-		return untold("no answer")
+		return unknown("no answer")
 	}
-	var told struct {
+	var body struct {
 		UTC string `xml:"time>utc"`
 	}
 	if e, failed := answer.StanzaError(); failed {
-		return untold(string(e.Condition))
+		return unknown(string(e.Condition))
 	}
-	err = xml.Unmarshal([]byte(answer.XML()), &told)
-	theirs, parseErr := time.Parse(time.RFC3339, told.UTC)
+	err = xml.Unmarshal([]byte(answer.XML()), &body)
+	theirs, parseErr := time.Parse(time.RFC3339, body.UTC)
 	if err != nil || parseErr != nil {
-		return untold("its answer cannot be read")
+		return unknown("its answer cannot be read")
 	}
 	apart := began.Add(took / 2).Sub(theirs).Round(time.Second)
 	found := clocks(apart, host)

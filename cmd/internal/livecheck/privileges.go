@@ -16,17 +16,17 @@ import (
 // privileges checks what hosts of the server grant a component (XEP-0356), and
 // what of the configuration does not work without it.
 func (i *Inspection) privileges(ctx context.Context, link *component.Link, domain string) []v1.Check {
-	keeper := i.Keepers[domain]
-	// A new connection is told a moment later.
+	grants := i.Grants[domain]
+	// The server tells a new connection its grants a moment later.
 	if host := i.serverOf(domain); host != "" {
-		keeper.GrantedSoon(ctx, link, host)
+		grants.GrantedSoon(ctx, link, host)
 	}
 	var all []v1.Check
 	seen := make(map[string]bool)
 	for n := range i.Config.Rosters {
 		if c := &i.Config.Rosters[n]; c.Component == domain {
 			seen[c.Host] = true
-			all = append(all, rosterPrivileges(c, keeper.GrantedSoon(ctx, link, c.Host)))
+			all = append(all, rosterPrivileges(c, grants.GrantedSoon(ctx, link, c.Host)))
 		}
 	}
 	for _, host := range i.Config.HTTP.Basic.Accounts.Hosts {
@@ -35,12 +35,12 @@ func (i *Inspection) privileges(ctx context.Context, link *component.Link, domai
 		}
 		seen[host] = true
 		found := "messages: /msg sends as users of " + host
-		if !keeper.GrantedSoon(ctx, link, host).MaySend() {
-			found = "none: what users of " + host + " send by /msg goes out over logins of their own"
+		if !grants.GrantedSoon(ctx, link, host).MaySend() {
+			found = "none: /msg sends as users of " + host + " over logins of their own"
 		}
 		all = append(all, fine("privileges", domain, found))
 	}
-	granted := keeper.All()
+	granted := grants.All()
 	for _, host := range slices.Sorted(maps.Keys(granted)) {
 		if !seen[host] {
 			all = append(all, fine("privileges", domain, fmt.Sprintf("%s grants %s; the configuration uses none of it", host, granted[host])))

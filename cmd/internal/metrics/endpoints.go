@@ -11,17 +11,17 @@ import (
 type endpointMetrics struct {
 	families
 	workers []*delivery.Worker
-	retired *delivery.Removed
+	removed *delivery.Removed
 
 	state, lastSuccess                            family
 	queued, inMemory, direct, failingSenders      family
 	inFlight, concurrency, attempts, took         family
 	delivered, refused, overflowed, expired, dead family
-	replies, replaced, removed, loops             family
+	replies, replaced, removedEvents, loops       family
 }
 
-func newEndpointMetrics(workers []*delivery.Worker, retired *delivery.Removed) *endpointMetrics {
-	m := &endpointMetrics{workers: workers, retired: retired}
+func newEndpointMetrics(workers []*delivery.Worker, removed *delivery.Removed) *endpointMetrics {
+	m := &endpointMetrics{workers: workers, removed: removed}
 	m.state = m.gauge("endpoint_state", "1 for the state of the endpoint, 0 for the others: ok, failing (the last attempt failed), open (the circuit breaker is open, and probes) or disabled.", "endpoint", "state")
 	m.failingSenders = m.gauge("endpoint_failing_senders", "Senders whose attempts have failed since the last success; at most 10 are counted.", "endpoint")
 	m.lastSuccess = m.gauge("endpoint_last_success_timestamp_seconds", "When the endpoint last accepted an event; absent before the first.", "endpoint")
@@ -40,7 +40,7 @@ func newEndpointMetrics(workers []*delivery.Worker, retired *delivery.Removed) *
 	m.loops = m.counter("endpoint_loops_total", "Events that were refused because webhooks answer each other in a loop.", "endpoint")
 	m.replies = m.counter("endpoint_replies_total", "Replies of the endpoint that were sent.", "endpoint")
 	m.replaced = m.counter("endpoint_replaced_characters_total", "Characters of the endpoint's answers that no stanza can carry (control characters, halves of surrogate pairs), replaced by U+FFFD.", "endpoint")
-	m.removed = m.gauge("removed_endpoints_events", "Events that wait for endpoints that were removed from the configuration.")
+	m.removedEvents = m.gauge("removed_endpoints_events", "Events that wait for endpoints that were removed from the configuration.")
 	return m
 }
 
@@ -60,7 +60,7 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.dead.count(ch, c.Dead.Load(), name)
 		m.loops.count(ch, c.Loops.Load(), name)
 		if w.Endpoint().Pulled() {
-			continue // nobody is called
+			continue // it makes no requests
 		}
 		m.failingSenders.count(ch, int64(st.Senders), name)
 		m.inMemory.count(ch, int64(st.InMemory), name)
@@ -75,8 +75,8 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.replaced.count(ch, c.Replaced.Load(), name)
 	}
 	waiting := 0
-	for _, n := range m.retired.Waiting() {
+	for _, n := range m.removed.Waiting() {
 		waiting += n
 	}
-	m.removed.count(ch, int64(waiting))
+	m.removedEvents.count(ch, int64(waiting))
 }

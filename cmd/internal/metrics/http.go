@@ -47,7 +47,7 @@ func newHTTPMetrics(from *Sources) *httpMetrics {
 	return m
 }
 
-// collectShares tells how what callers share is taken.
+// collectShares reports the use of what callers share.
 func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
 	slots := m.from.Server().Slots()
 	for bound, n := range map[string]int{"most": slots.Most, "kept": slots.Kept, "share": slots.Share} {

@@ -82,15 +82,15 @@ func (m *Metrics) Route(workers []*delivery.Worker) httpapi.Route {
 	})}
 }
 
-// scrapeLog is the log for what the library finds wrong: a bug, as all is tested.
+// scrapeLog logs what the library finds wrong, which is a bug.
 type scrapeLog struct{ *zap.Logger }
 
 // Println implements promhttp.Logger.
 func (l scrapeLog) Println(v ...any) {
-	l.Error("some metrics are left out of a scrape", zap.String("error", strings.TrimSpace(fmt.Sprintln(v...))))
+	l.Error("metrics scrape incomplete", zap.String("error", strings.TrimSpace(fmt.Sprintln(v...))))
 }
 
-// families are what a collector tells of. It embeds them.
+// families are the metrics of a collector, which embeds them.
 type families []*prometheus.Desc
 
 // Describe implements prometheus.Collector.
@@ -126,17 +126,17 @@ func (f *families) histogram(name, help string, labels ...string) family {
 	return f.family(prometheus.UntypedValue, name, help, labels)
 }
 
-// set tells a value.
+// set reports a value.
 func (f family) set(ch chan<- prometheus.Metric, value float64, labels ...string) {
 	ch <- prometheus.MustNewConstMetric(f.desc, f.kind, value, labels...)
 }
 
-// count tells a number of things.
+// count reports a number of things.
 func (f family) count(ch chan<- prometheus.Metric, n int64, labels ...string) {
 	f.set(ch, float64(n), labels...)
 }
 
-// flag tells yes or no.
+// flag reports yes or no.
 func (f family) flag(ch chan<- prometheus.Metric, yes bool, labels ...string) {
 	n := 0.0
 	if yes {
@@ -145,14 +145,14 @@ func (f family) flag(ch chan<- prometheus.Metric, yes bool, labels ...string) {
 	f.set(ch, n, labels...)
 }
 
-// oneOf tells which of several states holds; the state is the last label.
+// oneOf reports which of several states holds; the state is the last label.
 func (f family) oneOf(ch chan<- prometheus.Metric, is string, states []string, labels ...string) {
 	for _, s := range states {
 		f.flag(ch, s == is, append(labels[:len(labels):len(labels)], s)...)
 	}
 }
 
-// times tells how long things took.
+// times reports durations.
 func (f family) times(ch chan<- prometheus.Metric, h *timing.Histogram, labels ...string) {
 	s := h.Snapshot()
 	buckets := make(map[float64]uint64, len(s.Buckets))

@@ -14,9 +14,8 @@ import (
 // storePatience is how long a scrape waits for the store.
 const storePatience = 2 * time.Second
 
-// storeMetrics are about the store, and what only its files know of the
-// endpoints. A store that hangs does not hold up a scrape: what it does not
-// tell in time is left out.
+// storeMetrics are about the store, and the endpoints' metrics that only its files know.
+// A store that hangs does not hold up a scrape: its metrics are then missing.
 type storeMetrics struct {
 	families
 	from    *Sources
@@ -77,30 +76,30 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 }
 
-// ask asks the store. It returns what has become known, and whether that is all.
+// ask reads the metrics of the store. It reports whether they are complete.
 func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Metric), complete bool) {
 	complete = true
 	failed := func(err error) {
 		complete = false
-		m.from.Log.Debug("the store did not tell what was to be measured", zap.Error(err))
+		m.from.Log.Debug("store metrics missing", zap.Error(err))
 	}
-	tell := func(f family, value float64, labels ...string) {
+	report := func(f family, value float64, labels ...string) {
 		got = append(got, func(ch chan<- prometheus.Metric) { f.set(ch, value, labels...) })
 	}
 	free, keep := m.from.Store.Room()
-	tell(m.diskFree, float64(free))
-	tell(m.diskKeep, float64(keep))
+	report(m.diskFree, float64(free))
+	report(m.diskKeep, float64(keep))
 	if u, err := m.from.Store.Usage(ctx); err != nil {
 		failed(err)
 	} else {
-		tell(m.bytes, float64(u.Bytes))
+		report(m.bytes, float64(u.Bytes))
 	}
 	for _, w := range m.workers {
 		name := w.Endpoint().Name
 		if n, err := m.from.Store.CountDeadLetters(ctx, name); err != nil {
 			failed(err)
 		} else {
-			tell(m.dead, float64(n), name)
+			report(m.dead, float64(n), name)
 		}
 		if !w.Endpoint().Queued {
 			continue
@@ -114,13 +113,13 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 		if !oldest.IsZero() && w.Status().Queued > 0 { // else it is answered, and about to be removed
 			age = max(0, time.Since(oldest).Seconds())
 		}
-		tell(m.queuedBytes, float64(bytes), name)
-		tell(m.oldest, age, name)
+		report(m.queuedBytes, float64(bytes), name)
+		report(m.oldest, age, name)
 	}
 	if n, err := m.from.Store.CountDeadLetters(ctx, ""); err != nil {
 		failed(err)
 	} else {
-		tell(m.outboxDead, float64(n))
+		report(m.outboxDead, float64(n))
 	}
 	counts, err := m.from.Store.IdempotencyKeys().Counts(ctx)
 	if err != nil {
@@ -133,56 +132,56 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 	}
 	for _, c := range counts {
 		delete(none, c.Caller)
-		tell(m.keys, float64(c.Keys), c.Caller)
-		tell(m.keysEarly, float64(c.Early), c.Caller)
+		report(m.keys, float64(c.Keys), c.Caller)
+		report(m.keysEarly, float64(c.Early), c.Caller)
 	}
 	for name := range none {
-		tell(m.keys, 0, name)
-		tell(m.keysEarly, 0, name)
+		report(m.keys, 0, name)
+		report(m.keysEarly, 0, name)
 	}
 	return got, complete
 }
 
-// storeReader asks a store that may hang, once at a time however many want to
-// know: what hangs is not asked again.
+// storeReader reads a store that may hang, once at a time: all scrapes wait for the same
+// read.
 type storeReader struct {
 	ask      func(context.Context) ([]func(chan<- prometheus.Metric), bool)
 	patience time.Duration
 
-	mu  sync.Mutex
-	now *storeRead
+	mu      sync.Mutex
+	current *storeRead
 }
 
-// storeRead is one time of asking.
+// storeRead is one read.
 type storeRead struct {
 	done     chan struct{}
 	got      []func(chan<- prometheus.Metric) // valid after done, as the next
 	complete bool
 }
 
-// read returns what the store tells in time, and whether that is all there is.
+// read returns the metrics that the store reports in time, and whether they are complete.
 func (r *storeReader) read() (got []func(chan<- prometheus.Metric), complete bool) {
 	r.mu.Lock()
-	now := r.now
-	if now == nil {
-		now = &storeRead{done: make(chan struct{})}
-		r.now = now
+	read := r.current
+	if read == nil {
+		read = &storeRead{done: make(chan struct{})}
+		r.current = read
 		go func() {
 			ctx, cancel := context.WithTimeout(context.Background(), r.patience)
 			defer cancel()
-			now.got, now.complete = r.ask(ctx)
+			read.got, read.complete = r.ask(ctx)
 			r.mu.Lock()
-			r.now = nil
+			r.current = nil
 			r.mu.Unlock()
-			close(now.done)
+			close(read.done)
 		}()
 	}
 	r.mu.Unlock()
 	late := time.NewTimer(r.patience)
 	defer late.Stop()
 	select {
-	case <-now.done:
-		return now.got, now.complete
+	case <-read.done:
+		return read.got, read.complete
 	case <-late.C:
 		return nil, false
 	}

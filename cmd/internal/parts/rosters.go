@@ -43,14 +43,14 @@ func RosterSources(cfg *config.Config) map[string]*roster.HTTPSource {
 
 // RosterBackends are the backends of a host's rosters that the configuration allows,
 // over the link of their component.
-func RosterBackends(cfg *config.Config, c *config.Roster, link *component.Link, keeper *privilege.Keeper, guard *outbound.Guard, log *zap.Logger) (*roster.Backends, error) {
+func RosterBackends(cfg *config.Config, c *config.Roster, link *component.Link, grants *privilege.Keeper, guard *outbound.Guard, log *zap.Logger) (*roster.Backends, error) {
 	b := &roster.Backends{Host: c.Host, Log: log}
 	b.Grants = func(ctx context.Context) roster.Grants {
 		n := link.Counters.Reconnects.Load()
 		if !link.Connected() {
 			return roster.Grants{Connection: n}
 		}
-		return roster.Grants{Connected: true, Connection: n, Roster: keeper.GrantedSoon(ctx, link, c.Host).Roster}
+		return roster.Grants{Connected: true, Connection: n, Roster: grants.GrantedSoon(ctx, link, c.Host).Roster}
 	}
 	var lim stanza.Limits
 	for _, comp := range cfg.Components {

@@ -133,7 +133,7 @@ func TestPulledStream(t *testing.T) {
 		if end := second.Next(); !strings.Contains(end["data"], `"stopping"`) {
 			t.Errorf("the stream ends with %v", end)
 		}
-		if strings.Contains(p.Log.String(), "requests were broken off") {
+		if strings.Contains(p.Log.String(), "HTTP requests aborted") {
 			t.Error("the stream held up the end")
 		}
 	})

@@ -1,4 +1,4 @@
-package parts
+package config
 
 import (
 	"slices"
@@ -6,13 +6,12 @@ import (
 
 	"golang.org/x/net/publicsuffix"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/jid"
 )
 
 // ServerHosts are the hosts of the server, besides the one that a component is a
 // subdomain of: what they say about privileges counts.
-func ServerHosts(cfg *config.Config, component string) []string {
+func (cfg *Config) ServerHosts(component string) []string {
 	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
 	for _, c := range cfg.Rosters {
 		if c.Component == component {
@@ -23,14 +22,14 @@ func ServerHosts(cfg *config.Config, component string) []string {
 }
 
 // HostsBehind are the hosts of the server that matter to a component: those of
-// the users whose rosters and passwords it has, and the domain above its own. One
-// that an earlier component has is that one's.
-func HostsBehind(cfg *config.Config, domain string) []jid.JID {
+// the users whose rosters and passwords it has, and the domain above its own. A host
+// of two components matters to the first only.
+func (cfg *Config) HostsBehind(domain string) []jid.JID {
 	seen := make(map[string]bool)
 	for i := range cfg.Components {
 		c := cfg.Components[i].Domain
 		var own []jid.JID
-		for _, host := range append(ServerHosts(cfg, c), Parent(c)) {
+		for _, host := range append(cfg.ServerHosts(c), Parent(c)) {
 			if j, err := jid.Parse(host); err == nil && !seen[j.Domain()] {
 				seen[j.Domain()] = true
 				own = append(own, j)
@@ -52,7 +51,7 @@ func Parent(domain string) string {
 // OwnHosts are the domains whose users count one by one: those of the configuration
 // and the components' parents. A parent under which anybody may have a domain, such
 // as com or co.uk, is none of ours.
-func OwnHosts(cfg *config.Config) []string {
+func (cfg *Config) OwnHosts() []string {
 	hosts := slices.Clone(cfg.HTTP.Basic.Accounts.Hosts)
 	for _, c := range cfg.Rosters {
 		hosts = append(hosts, c.Host)

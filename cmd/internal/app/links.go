@@ -1,0 +1,138 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
+	"stanzahook/component"
+	"stanzahook/component/forward"
+	"stanzahook/component/outbox"
+	"stanzahook/component/presence"
+	"stanzahook/component/privilege"
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// makeLinks makes the links of all components and the workers of all
+// endpoints, which need each other; nothing runs yet.
+func (a *App) makeLinks(context.Context) error {
+	a.links, a.outboxes, a.grants = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
+	a.sent = newSentMessages(a.store.SentMessages(), a.log)
+	a.onStop("outcomes of messages", a.sent.start())
+	for _, e := range webhooks(a.cfg) {
+		w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
+		if err != nil {
+			return err
+		}
+		a.workers = append(a.workers, w)
+	}
+	a.forward = forward.New(a.workers, &a.echoes, a.log)
+	a.current.Store(&current{a.cfg, a.workers})
+	a.outboxShares = a.store.OutgoingShares() // a caller has one share over all components
+	for _, c := range a.cfg.Components {
+		domain, err := jid.Parse(c.Domain)
+		if err != nil {
+			return fmt.Errorf("components: domain: %w", err)
+		}
+		handlers := component.Chain{a.newGrants(c.Domain), &a.sent.bounces, &a.archives}
+		if c.Presence == config.PresenceAuto {
+			handlers = append(handlers, &presence.Auto{Subscribers: a.subscribers, Log: a.log})
+		}
+		handlers = append(handlers, a.forward,
+			parts.Responder(&c, a.started).Handler(),
+			component.HandlerFunc(presence.Swallow))
+		o := parts.LinkOptions(&c, domain, handlers, a.log)
+		var link *component.Link
+		o.OnUp = func(ctx context.Context) {
+			if c.Presence == config.PresenceAuto {
+				a.subscribers.Announce(ctx, link, "")
+			}
+			a.features.Watch(ctx, link, func() []jid.JID { return a.current.Load().cfg.HostsBehind(c.Domain) })
+		}
+		link = component.New(o)
+		a.links[c.Domain] = link
+		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
+		box.Ended, box.Shares = a.sent.onEnd, a.outboxShares
+		a.outboxes[c.Domain] = box
+	}
+	return nil
+}
+
+func (a *App) newGrants(domain string) *privilege.Keeper {
+	a.grants[domain] = &privilege.Keeper{Log: a.log, Hosts: a.cfg.ServerHosts(domain), Presence: a.triggers.onLogin}
+	return a.grants[domain]
+}
+
+// drain lets no attempt begin any more, and waits for those in progress.
+func (a *App) drain(ctx context.Context) {
+	var wg sync.WaitGroup
+	for _, w := range a.workers {
+		wg.Go(func() { w.Stop(ctx) })
+	}
+	wg.Wait()
+}
+
+// flushTime is for the last replies, whatever is left of the drain time.
+const flushTime = 2 * time.Second
+
+// confirmTime is how long an HTTP caller waits for the server's confirmation
+// until its stanza is stored instead.
+const confirmTime = 5 * time.Second
+
+// connect starts the links and what sends over them.
+func (a *App) connect(start context.Context) error {
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	for _, l := range a.links {
+		wg.Go(func() { l.Run(ctx) })
+	}
+	wg.Go(func() { a.subscribers.Run(ctx) })
+	a.onStop("links", func(ctx context.Context) {
+		for _, c := range a.cfg.Components {
+			if l := a.links[c.Domain]; c.Presence == config.PresenceAuto && l.Connected() {
+				a.subscribers.Announce(ctx, l, "unavailable")
+			}
+		}
+		flush, done := context.WithTimeout(context.WithoutCancel(ctx), flushTime)
+		defer done()
+		for domain, l := range a.links {
+			if err := l.Flush(flush); err != nil {
+				a.log.Warn("stanzas unconfirmed at stop", zap.String("component", domain), zap.String("hint", "queued events are delivered again after the start"))
+			}
+		}
+		cancel()
+		wg.Wait()
+	})
+	for domain, box := range a.outboxes {
+		stop, err := box.Start(start)
+		if err != nil {
+			return err
+		}
+		a.onStop("outbox of "+domain, func(context.Context) { stop() })
+	}
+	a.onStop("endpoints", a.drain)
+	return nil
+}
+
+// links are the links by domain; they are what endpoints and HTTP send over.
+type links map[string]*component.Link
+
+// Send implements delivery.Sender.
+func (ls links) Send(domain string, s *stanza.Stanza, more bool, done func(error)) error {
+	l, ok := ls[domain]
+	if !ok {
+		return fmt.Errorf("the component %s is not configured any more", domain)
+	}
+	send := l.Send
+	if more {
+		send = l.SendWithMore
+	}
+	return send(s, done)
+}
