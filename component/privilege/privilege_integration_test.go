@@ -5,6 +5,7 @@ package privilege_test
 import (
 	"context"
 	"fmt"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -104,7 +105,7 @@ func TestBelieved(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			domains := []string{"bots.localhost", "more.bots.localhost"}
-			o := lab.Options{Kind: kind}
+			o := lab.Options{Kind: kind, Users: map[string]string{"me": "pw", "user": "pw"}}
 			for _, d := range domains {
 				o.Components = append(o.Components, lab.Component{Domain: d, Secret: "secret", Privileged: true})
 			}
@@ -136,6 +137,14 @@ func TestBelieved(t *testing.T) {
 				}
 				if got, want := k.Granted("localhost").MaySend(), d == "bots.localhost"; got != want {
 					t.Errorf("%s: granted %v, want %v", d, got, want)
+				}
+				if d == "bots.localhost" {
+					m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: l.Domain()}}, Deliver: deliver(l)}
+					for range 50 { // the server refuses a full address, and says so before the confirmation
+						if done, err := m.Send(ctx, chat(t, "me@localhost/desk", "refused")); done || err == nil || !strings.Contains(err.Error(), "forbidden") {
+							t.Fatalf("%v %v", done, err)
+						}
+					}
 				}
 				k.SetHosts([]string{"localhost"})
 				if !k.Granted("localhost").MaySend() {

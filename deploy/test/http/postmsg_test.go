@@ -86,28 +86,54 @@ func postMsg(t *testing.T, s *lab.Server, domain string) {
 		}
 	}
 	bob := harness.Login(t, s, "bob")
-	line := `curl http://example.com:5280/msg/bob -u me@example.com:mypassword -H "Content-Type: text/plain" -d "Server@host has just crashed!"`
-	line = strings.NewReplacer("http://example.com:5280", "http://"+p.Addr, "me@example.com:mypassword", "'alice@localhost:"+harness.Password+"'").Replace(line)
-	for _, tc := range []struct{ line, status, from string }{
-		{line, "201", "alice@localhost"},
-		{strings.Replace(line, "/msg/bob", "/msg/bob@localhost", 1), "201", "alice@localhost"},
-		{strings.Replace(strings.Replace(line, "-u 'alice@localhost:"+harness.Password+"'", "-H 'Authorization: Bearer token-all'", 1), "/msg/bob", "/msg/bob@localhost", 1), "201", domain},
-		{strings.Replace(line, harness.Password, "wrong", 1), "401", ""},
-	} {
+	const crashed = "Server@host has just crashed!"
+	account := "-u 'alice@localhost:" + harness.Password + "'"
+	line := "curl http://" + p.Addr + "/msg/bob " + account + ` -H "Content-Type: text/plain" -d "` + crashed + `"`
+	with := func(old, new string) string { return strings.Replace(line, old, new, 1) }
+	curl := func(line string) string {
 		ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
-		out, err := exec.CommandContext(ctx, "sh", "-c", tc.line+" -s -o /dev/null -w '%{http_code}'").Output()
-		cancel()
-		if err != nil || string(out) != tc.status {
-			t.Fatalf("%s: %s %v", tc.line, out, err)
+		defer cancel()
+		out, err := exec.CommandContext(ctx, "sh", "-c", line+" -s -o /dev/null -w '%{http_code}'").Output()
+		if err != nil {
+			t.Fatalf("%s: %v", line, err)
 		}
-		if tc.from == "" {
-			continue
+		return string(out)
+	}
+	for _, tc := range []struct{ line, from, kind, body, inner string }{
+		{line, "alice@localhost", "chat", crashed, ""},
+		{with("/msg/bob", "/msg/bob@localhost"), "alice@localhost", "chat", crashed, ""},
+		{strings.Replace(with(account, "-H 'Authorization: Bearer token-all'"), "/msg/bob", "/msg/bob@localhost", 1), domain, "chat", crashed, ""},
+		{"curl http://" + p.Addr + "/msg " + account + " -d to=bob@localhost -d type=headline --data-urlencode 'body=a & b <c>'", "alice@localhost", "headline", "a & b <c>", ""},
+		{"curl http://" + p.Addr + "/msg/bob " + account + " --data-urlencode 'html=<p>rich <b>text</b></p>' -d body=plain", "alice@localhost", "chat", "plain", "http://jabber.org/protocol/xhtml-im"},
+		{"curl http://" + p.Addr + "/msg/ " + account + ` -H "Content-Type: application/json; charset=utf-8" -d '{"to":"bob","body":"gr\u00fc\u00dfe"}'`, "alice@localhost", "chat", "grüße", ""},
+	} {
+		if status := curl(tc.line); status != "201" {
+			t.Fatalf("%s: %s", tc.line, status)
 		}
 		m := bob.Await("the message", func(r lab.Received) bool { return r.Kind == "message" && r.Body != "" })
 		bare, _, full := strings.Cut(m.From, "/")
-		if bare != tc.from || full != (tc.from == "alice@localhost" && !privileged) || m.Body != "Server@host has just crashed!" || m.Type != "chat" || m.ID == "" {
+		if bare != tc.from || full != (tc.from == "alice@localhost" && !privileged) || m.Body != tc.body || m.Type != tc.kind || m.ID == "" || !strings.Contains(m.Inner, tc.inner) {
 			t.Errorf("the client got %+v", m)
 		}
+	}
+	for line, want := range map[string]string{
+		with(harness.Password, "wrong"):  "401",
+		with("alice@localhost", "alice"): "403",
+		with("/msg/bob", "/msg"):         "422",
+		with("text/plain", "text/html"):  "415",
+		with("-d ", "-X OPTIONS -d "):    "200",
+		with("/msg/bob", "/msg/nobody"):  "201", // as in the module
+	} {
+		if got := curl(line); got != want {
+			t.Errorf("%s: %s, want %s", line, got, want)
+		}
+	}
+	last := ""
+	for range 5 {
+		last = curl(with(harness.Password, "guess"))
+	}
+	if last != "429" {
+		t.Errorf("the sixth wrong password: %s", last)
 	}
 	// What comes back before the server has confirmed the message is told.
 	for to, condition := range map[string]string{"nobody@localhost": "service-unavailable", "lounge@rooms.localhost": ""} {
@@ -117,6 +143,20 @@ func postMsg(t *testing.T, s *lab.Server, domain string) {
 		}
 		if err != nil || r.Status != 422 || !strings.HasPrefix(r.Body, to+" answered with the error ") || !strings.Contains(r.Body, condition) {
 			t.Errorf("%s: %v %+v", to, err, r)
+		}
+	}
+	if !privileged {
+		known := with("alice@localhost", "bob@localhost")
+		if got := curl(known); got != "201" {
+			t.Fatal(got)
+		}
+		if err := s.Stop(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		for _, line := range []string{known, with("alice@localhost", "carol@localhost")} { // a message, and a login
+			if got := curl(line); got != "503" {
+				t.Errorf("without a server: %s", got)
+			}
 		}
 	}
 	if strings.Contains(p.Log.String(), harness.Password) {
