@@ -8,17 +8,17 @@ import (
 	"strings"
 )
 
-// ClientAddress returns the address that the request with this context came
-// from, as far as it can be believed: what a trusted proxy has said of it, else
-// the other end of the connection. It is not valid if that has no IP address.
+// ClientAddress returns the address of the client of the request with this context: that
+// from a trusted proxy, else the other end of the connection. It is invalid if that has
+// no IP address.
 func ClientAddress(ctx context.Context) netip.Addr { return requestOf(ctx).addr }
 
-// clientAddress walks X-Forwarded-For from its end, where each proxy has written
-// whom it was asked by, as long as those are trusted. What stands before the
-// first that is not is anybody's word.
-func (s *Server) clientAddress(r *http.Request) netip.Addr {
+// clientAddress reads X-Forwarded-For from its end, where each proxy adds the address of
+// its client, up to the first address that is not a trusted proxy: anybody could have
+// written what is before that.
+func (h *Handler) clientAddress(r *http.Request) netip.Addr {
 	addr := parseAddress(r.RemoteAddr)
-	if !s.trusts(addr) {
+	if !h.trusts(addr) {
 		return addr
 	}
 	list := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
@@ -27,18 +27,18 @@ func (s *Server) clientAddress(r *http.Request) netip.Addr {
 		if !before.IsValid() {
 			break
 		}
-		if addr = before; !s.trusts(addr) {
+		if addr = before; !h.trusts(addr) {
 			break
 		}
 	}
 	return addr
 }
 
-func (s *Server) trusts(addr netip.Addr) bool {
-	return slices.ContainsFunc(s.o.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
+func (h *Handler) trusts(addr netip.Addr) bool {
+	return slices.ContainsFunc(h.o.TrustedProxies, func(p netip.Prefix) bool { return p.Contains(addr) })
 }
 
-// parseAddress reads an address with or without a port.
+// parseAddress parses an address with or without a port.
 func parseAddress(text string) netip.Addr {
 	if with, err := netip.ParseAddrPort(text); err == nil {
 		return with.Addr().Unmap().WithZone("")
@@ -50,8 +50,8 @@ func parseAddress(text string) netip.Addr {
 	return addr.Unmap().WithZone("")
 }
 
-// networkOf is whose address it is: the address itself or, as whoever has one IPv6
-// address has all of its /64 (RFC 6177), that network.
+// networkOf returns the network of one client: the address itself, or the /64 of an IPv6
+// address (RFC 6177).
 func networkOf(a netip.Addr) netip.Prefix {
 	bits := a.BitLen()
 	if a.Is6() {
@@ -61,7 +61,7 @@ func networkOf(a netip.Addr) netip.Prefix {
 	return p
 }
 
-// network is the text of networkOf.
+// network returns the text of networkOf.
 func network(a netip.Addr) string {
 	if p := networkOf(a); a.Is6() {
 		return p.String()

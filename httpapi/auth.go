@@ -5,7 +5,6 @@ import (
 	"crypto/subtle"
 	"math"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -13,25 +12,24 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// Token is what one API token may do. The token itself is not known.
+// Token is the rights of an API token. The token itself is not stored.
 type Token struct {
 	Name        string
 	Hash        [32]byte   // SHA-256 of the token
 	Scopes      []string   // see gateway.ScopeSend
-	From        []jid.Glob // on the bare JID; none: every address of every component
-	DefaultFrom jid.JID    // the first of From without a wildcard; zero if there is none
+	From        []jid.Glob // match the bare JID; empty: every address of every component
+	DefaultFrom jid.JID    // the first of From without a wildcard; may be zero
 }
 
 func (t *Token) identity() Identity {
 	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From}, hash: t.Hash}
 }
 
-// authenticate lets requests pass whose token is known. No credentials, and
-// schemes we do not speak, are 401. Credentials that are not accepted are 401 or
-// 403, see Mount.Challenge.
-func (s *Server) authenticate(m *Mount, next http.Handler) http.Handler {
+// authenticate passes requests with known credentials. Without credentials, or with an
+// unknown scheme, the answer is 401; with wrong ones 401 or 403, see Mount.Challenge.
+func (h *Handler) authenticate(m *Mount, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, f := s.who(r, m)
+		who, f := h.who(r, m)
 		if f != nil {
 			if f.Status == http.StatusForbidden && m.Challenge {
 				f.Status = http.StatusUnauthorized
@@ -39,7 +37,7 @@ func (s *Server) authenticate(m *Mount, next http.Handler) http.Handler {
 			if f.Status == http.StatusUnauthorized {
 				Challenge(w.Header(), r)
 			}
-			s.refuse(w, r, f)
+			h.refuse(w, r, f)
 			return
 		}
 		requestOf(r.Context()).who = who
@@ -47,8 +45,8 @@ func (s *Server) authenticate(m *Mount, next http.Handler) http.Handler {
 	})
 }
 
-// Challenge says which credentials are taken (RFC 7617 section 2, RFC 6750 section
-// 3): Bearer alone, and that it was wrong, to who has sent one.
+// Challenge adds WWW-Authenticate (RFC 7617 section 2, RFC 6750 section 3): only Bearer,
+// with the error, if the request has a Bearer token.
 func Challenge(h http.Header, r *http.Request) {
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
@@ -59,14 +57,14 @@ func Challenge(h http.Header, r *http.Request) {
 	h.Add("WWW-Authenticate", `Bearer realm="stanzahook"`)
 }
 
-// anonymous is everybody, where nobody has to say who he is.
+// anonymous is every caller without authentication.
 func anonymous() Identity {
 	return Identity{Caller: gateway.Caller{Name: "anonymous", AllScopes: true}}
 }
 
-func (s *Server) who(r *http.Request, m *Mount) (Identity, *Fault) {
+func (h *Handler) who(r *http.Request, m *Mount) (Identity, *Fault) {
 	headers := r.Header.Values("Authorization")
-	if s.o.NoAuth {
+	if h.o.NoAuth {
 		return anonymous(), nil
 	}
 	if len(headers) == 0 {
@@ -94,8 +92,8 @@ func (s *Server) who(r *http.Request, m *Mount) (Identity, *Fault) {
 			Text:   "Credentials malformed: send one Authorization header with Bearer TOKEN, or Basic with the token's name and the token",
 		}
 	}
-	// A token is too long to be guessed, so one that is right is never kept waiting.
-	if t := s.find(name, token); t != nil {
+	// A token is too long to be guessed, so the right one never has to wait.
+	if t := h.find(name, token); t != nil {
 		return t.identity(), nil
 	}
 	if name == "" {
@@ -113,14 +111,14 @@ func (s *Server) who(r *http.Request, m *Mount) (Identity, *Fault) {
 		ok, who.mount = known, m.Prefix
 	}
 	key, address := canonical(name), network(requestOf(r.Context()).addr)
-	if wait := s.o.Failures.Wait(key, address); wait > 0 { // also of the right one: it might be a guess
+	if wait := h.o.Failures.Wait(key, address); wait > 0 { // also for the right password: it might be a guess
 		return Identity{}, tooOften(wait)
 	}
 	if !ok {
-		s.o.Failures.Note(key, address, Wrong)
+		h.o.Failures.Note(key, address, Wrong)
 		return Identity{}, unknownToken()
 	}
-	s.o.Failures.Note(key, address, Right)
+	h.o.Failures.Note(key, address, Right)
 	return who, nil
 }
 
@@ -128,7 +126,7 @@ func unknownToken() *Fault {
 	return &Fault{Status: http.StatusForbidden, Text: "Credentials not accepted: the token is not one of http.tokens"}
 }
 
-// canonical is a user name as it counts: spellings of one domain are the same.
+// canonical returns the normal form of a user name: spellings of one domain are equal.
 func canonical(name string) string {
 	if j, err := jid.Parse(name); err == nil {
 		return j.String()
@@ -136,7 +134,7 @@ func canonical(name string) string {
 	return name
 }
 
-// tooOften is the answer to who has guessed too often.
+// tooOften is the refusal after too many guesses.
 func tooOften(wait time.Duration) *Fault {
 	return &Fault{
 		Status:     http.StatusTooManyRequests,
@@ -145,14 +143,13 @@ func tooOften(wait time.Duration) *Fault {
 	}
 }
 
-// find looks through all tokens, whether or not one was found already, so that
-// the time tells nothing. An empty name is any.
-func (s *Server) find(name, token string) *Token {
+// find compares all tokens, also after a match, so that the time reveals nothing. With
+// an empty name any token matches.
+func (h *Handler) find(name, token string) *Token {
 	hash := sha256.Sum256([]byte(token))
-	tokens := *s.tokens.Load()
 	found := -1
-	for i := range tokens {
-		t := &tokens[i]
+	for i := range h.o.Tokens {
+		t := &h.o.Tokens[i]
 		same := subtle.ConstantTimeCompare(hash[:], t.Hash[:])
 		if name != "" {
 			same &= subtle.ConstantTimeCompare([]byte(name), []byte(t.Name))
@@ -162,16 +159,5 @@ func (s *Server) find(name, token string) *Token {
 	if found < 0 {
 		return nil
 	}
-	return &tokens[found]
+	return &h.o.Tokens[found]
 }
-
-// SetTokens replaces the tokens, for requests that come after, and for those that
-// wait: see [Hold].
-func (s *Server) SetTokens(tokens []Token) {
-	tokens = slices.Clone(tokens)
-	s.tokens.Store(&tokens)
-	s.live.review()
-}
-
-// SetRateLimit replaces the rate limit; everybody begins anew.
-func (s *Server) SetRateLimit(limit RateLimit) { s.rate.set(limit) }

@@ -7,14 +7,13 @@ import (
 	"strings"
 )
 
-// Location returns the path by which the caller of the request with this context
-// reaches a route, such as "/v1/status": with the base path before it. It goes
-// into a Location.
+// Location returns the path of a route, such as "/v1/status", with the base path, for the
+// header Location of the answer to the request with this context.
 func Location(ctx context.Context, path string) string { return requestOf(ctx).base + path }
 
-// underBase takes the base path off, so that nobody behind has to know of it.
-func (s *Server) underBase(next http.Handler) http.Handler {
-	base := s.o.BasePath
+// underBase removes the base path from requests.
+func (h *Handler) underBase(next http.Handler) http.Handler {
+	base := h.o.BasePath
 	if base == "" {
 		return next
 	}
@@ -22,7 +21,7 @@ func (s *Server) underBase(next http.Handler) http.Handler {
 		path, ok := cutBase(r.URL.Path, base)
 		raw, okRaw := cutBase(r.URL.RawPath, base)
 		if !ok || r.URL.RawPath != "" && !okRaw {
-			s.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path; all of them begin with " + base})
+			h.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path; all of them begin with " + base})
 			return
 		}
 		short := *r

@@ -5,22 +5,21 @@ import (
 	"sync"
 )
 
-// bodiesBytes bounds what the bodies of all requests take together, unless four of the
-// largest take more.
+// bodiesBytes bounds the memory of all bodies together, or four of the largest if those
+// need more.
 const bodiesBytes = 64 << 20
 
-// bodies is the memory that bodies on their way take. No caller may take more than half
-// of it.
+// bodies counts the memory of bodies. No caller may have more than half of it.
 type bodies struct {
 	refused func(why string)
 
 	mu   sync.Mutex
 	used int64
-	held map[holder]int64 // those with none are not in it
+	held map[holder]int64 // without those that have none
 }
 
-// take takes so much more for a body, of most bytes for all, or says why not. Who has
-// nothing yet may take anything that fits.
+// take reserves memory for a body, of most bytes for all, or returns why not. A caller
+// without any may reserve whatever fits.
 func (b *bodies) take(of bounds, more, most int64) *Fault {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -32,7 +31,7 @@ func (b *bodies) take(of bounds, more, most int64) *Fault {
 	}
 	if b.used+more > most {
 		b.refused(refusedFull)
-		return &Fault{Status: http.StatusServiceUnavailable, Text: "the bodies of other requests take all the memory there is for them; try again in a second", RetryAfter: 1}
+		return &Fault{Status: http.StatusServiceUnavailable, Text: "the bodies of other requests take all the memory for bodies; try again in a second", RetryAfter: 1}
 	}
 	b.used += more
 	for _, h := range of.all() {
@@ -41,7 +40,7 @@ func (b *bodies) take(of bounds, more, most int64) *Fault {
 	return nil
 }
 
-// give gives back what a body took.
+// give returns the memory of a body.
 func (b *bodies) give(of bounds, size int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -11,51 +11,51 @@ import (
 )
 
 const (
-	// firstBytes is what a body gets before any of it is there.
+	// firstBytes is the memory of a body before its first byte.
 	firstBytes = 2 << 10
-	// lingerTimeout is how long a caller may go on to send a body that has been
-	// refused, so that he reads the answer and not a broken connection.
+	// lingerTimeout is how long a caller may go on to send a refused body, so that it
+	// reads the answer and not a broken connection.
 	lingerTimeout = 2 * time.Second
 )
 
-// limitBody bounds the size of the body. What says beforehand that it is too
-// large is not read at all.
-func (s *Server) limitBody(next http.Handler) http.Handler {
+// limitBody bounds the size of the body. A body whose announced length is too large is
+// not read at all.
+func (h *Handler) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > s.o.MaxBodyBytes {
-			s.refuse(w, r, tooLarge(s.o.MaxBodyBytes))
+		if r.ContentLength > h.o.MaxBodyBytes {
+			h.refuse(w, r, tooLarge(h.o.MaxBodyBytes))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, s.o.MaxBodyBytes)
+		r.Body = http.MaxBytesReader(w, r.Body, h.o.MaxBodyBytes)
 		next.ServeHTTP(w, r)
 	})
 }
 
-// boundArrival sets the deadline for the body to arrive. It also bounds what
-// net/http reads of a body that nobody wanted, so it comes before any refusal.
-func (s *Server) boundArrival(next http.Handler) http.Handler {
+// boundArrival sets the deadline for the body. It also bounds how long net/http reads a
+// body that no handler has read, so it comes before any refusal.
+func (h *Handler) boundArrival(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Body != http.NoBody {
-			// It fails on a recorder in a test, and on a closed connection, which
-			// the reading will tell.
-			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(s.o.BodyTimeout))
+			// An error is that of a recorder in a test, or of a closed connection, which
+			// Read reports too.
+			_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(h.o.BodyTimeout))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// linger shortens the deadline for a body that nobody will read.
-func (s *Server) linger(w http.ResponseWriter, r *http.Request) {
+// linger shortens the deadline of a body that no handler will read.
+func (h *Handler) linger(w http.ResponseWriter, r *http.Request) {
 	if r.Body == nil || r.Body == http.NoBody {
 		return
 	}
 	if _, read := r.Body.(*arrived); !read {
 		awaiting(r.Context(), true)
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(lingerTimeout, s.o.BodyTimeout)))
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(min(lingerTimeout, h.o.BodyTimeout)))
 	}
 }
 
-// arrived is a body that is there.
+// arrived is a body that was read.
 type arrived struct {
 	bytes.Reader
 	data []byte
@@ -64,27 +64,26 @@ type arrived struct {
 // Close implements io.ReadCloser.
 func (*arrived) Close() error { return nil }
 
-// arrive reads the body before the request takes one of the slots: who sends
-// slowly, holds none. Memory is taken as the bytes come, whatever length was
-// announced.
-func (s *Server) arrive(next http.Handler) http.Handler {
+// arrive reads the body before the request takes a slot, so that slow callers hold none.
+// It reserves memory as the bytes come, whatever length was announced.
+func (h *Handler) arrive(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.ContentLength == 0 {
 			next.ServeHTTP(w, r)
 			return
 		}
 		var held int64
-		of := s.live.slots.bounds(requestOf(r.Context()))
-		defer func() { s.live.bodies.give(of, held) }()
+		of := h.live.slots.bounds(requestOf(r.Context()))
+		defer func() { h.live.bodies.give(of, held) }()
 		awaiting(r.Context(), true)
-		data, f := s.read(r, of, &held)
+		data, f := h.read(r, of, &held)
 		awaiting(r.Context(), false)
 		if f != nil {
-			s.refuse(w, r, f)
+			h.refuse(w, r, f)
 			return
 		}
-		// The handler may now wait for minutes, and net/http reads on to notice
-		// when the caller goes: no deadline may cut that short.
+		// The handler may wait for minutes, and net/http goes on reading to notice when
+		// the caller goes: no deadline may end that.
 		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		whole := &arrived{data: data}
 		whole.Reset(data)
@@ -93,8 +92,8 @@ func (s *Server) arrive(next http.Handler) http.Handler {
 	})
 }
 
-// read reads a body. held is what it takes of the bodies' memory.
-func (s *Server) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault) {
+// read reads a body. held is the memory that it has reserved.
+func (h *Handler) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault) {
 	size := int64(firstBytes)
 	if n := r.ContentLength; n > 0 {
 		size = min(size, n+1) // one more, to see the end
@@ -103,9 +102,9 @@ func (s *Server) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault) 
 	for {
 		if len(data) == cap(data) {
 			if data != nil {
-				size = min(2*size, s.o.MaxBodyBytes+1)
+				size = min(2*size, h.o.MaxBodyBytes+1)
 			}
-			if f := s.live.bodies.take(of, size-*held, max(bodiesBytes, 4*s.o.MaxBodyBytes)); f != nil {
+			if f := h.live.bodies.take(of, size-*held, max(bodiesBytes, 4*h.o.MaxBodyBytes)); f != nil {
 				return nil, f
 			}
 			*held = size
@@ -133,8 +132,7 @@ func unreadable(err error) *Fault {
 	return &Fault{Status: http.StatusBadRequest, Text: "the body could not be read to its end"}
 }
 
-// ReadBody returns the whole body of a request within the server's limits. The
-// Fault, if there is one, is the caller's to write.
+// ReadBody returns the body of a request within the limits of the server.
 func ReadBody(_ http.ResponseWriter, r *http.Request) ([]byte, *Fault) {
 	if whole, ok := r.Body.(*arrived); ok {
 		return whole.data, nil

@@ -6,23 +6,22 @@ import (
 	"sync/atomic"
 )
 
-// certificate is the server's own, which can be read again while it serves.
+// certificate is that of the server, which a reload replaces.
 type certificate struct {
-	certFile, keyFile string
-	current           atomic.Pointer[tls.Certificate]
+	current atomic.Pointer[tls.Certificate]
 }
 
-func (c *certificate) load() error {
-	pair, err := tls.LoadX509KeyPair(c.certFile, c.keyFile)
+func (c *certificate) load(certFile, keyFile string) error {
+	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return fmt.Errorf("http.tls: the certificate in %s and its key in %s cannot be used: %w", c.certFile, c.keyFile, err)
+		return fmt.Errorf("http.tls: the certificate in %s and its key in %s cannot be used: %w", certFile, keyFile, err)
 	}
 	c.current.Store(&pair)
 	return nil
 }
 
-// config is TLS 1.2 and newer (RFC 9325 section 3.1), HTTP/1.1 only: HTTP/2 would
-// bring many requests into one connection, past the bounds on those.
+// config allows TLS 1.2 and newer (RFC 9325 section 3.1) and only HTTP/1.1: HTTP/2 would
+// bring many requests into one connection, past the bounds of connections.
 func (c *certificate) config() *tls.Config {
 	return &tls.Config{
 		MinVersion: tls.VersionTLS12,

@@ -1,8 +1,6 @@
 package httpapi_test
 
 import (
-	"crypto/sha256"
-	"net/http/httptest"
 	"strings"
 	"testing"
 
@@ -12,7 +10,6 @@ import (
 // Credentials that are not accepted are 401 where the mount challenges, with what
 // would be accepted (RFC 9110 section 11.6.1, RFC 6750 section 3.1); else 403.
 func TestChallenge(t *testing.T) {
-	tokens := []httpapi.Token{{Name: "ops", Hash: sha256.Sum256([]byte("x"))}}
 	for _, c := range []struct {
 		authorization string
 		challenges    string // of the mount that has them
@@ -27,12 +24,7 @@ func TestChallenge(t *testing.T) {
 		for _, challenge := range []bool{true, false} {
 			m := mountOf(ok)
 			m.Challenge = challenge
-			r := httptest.NewRequest("GET", "/things/1", nil)
-			if c.authorization != "" {
-				r.Header.Set("Authorization", c.authorization)
-			}
-			w := httptest.NewRecorder()
-			httpapi.New(httpapi.Options{Tokens: tokens}, m).Handler().ServeHTTP(w, r)
+			w := ask(httpapi.New(httpapi.Options{Tokens: tokensOf(map[string]string{"ops": ""})}, m), "GET", "/things/1", "", "Authorization", c.authorization)
 			want := c.otherwise
 			if challenge {
 				want = 401
@@ -48,20 +40,13 @@ func TestChallenge(t *testing.T) {
 // Who guesses keeps nobody out who has the right token, though both come from one
 // address.
 func TestRightTokenDoesNotWait(t *testing.T) {
-	h := httpapi.New(httpapi.Options{Tokens: []httpapi.Token{{Name: "ops", Hash: sha256.Sum256([]byte("x"))}}, Failures: &httpapi.Failures{}}, mountOf(ok)).Handler()
-	get := func(token string) int {
-		r := httptest.NewRequest("GET", "/things/1", nil)
-		r.SetBasicAuth("ops", token)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w.Code
-	}
+	h := httpapi.New(httpapi.Options{Tokens: tokensOf(map[string]string{"ops": ""})}, mountOf(ok))
 	for range 5 {
-		if got := get("y"); got != 403 {
-			t.Fatalf("a wrong token: %d", got)
+		if w := ask(h, "GET", "/things/1", "ops:wrong"); w.Code != 403 {
+			t.Fatalf("a wrong token: %d", w.Code)
 		}
 	}
-	if wrong, right := get("y"), get("x"); wrong != 429 || right != 200 {
-		t.Errorf("after five wrong ones: a wrong one %d, the right one %d", wrong, right)
+	if wrong, right := ask(h, "GET", "/things/1", "ops:wrong"), ask(h, "GET", "/things/1", "ops:ops"); wrong.Code != 429 || right.Code != 200 {
+		t.Errorf("after five wrong ones: a wrong one %d, the right one %d", wrong.Code, right.Code)
 	}
 }

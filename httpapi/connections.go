@@ -17,8 +17,8 @@ import (
 // mostConnections bounds the default of Options.MaxConnections.
 const mostConnections = 20_000
 
-// defaultConnections is half of the files that the process may have open: the
-// store, the links and the webhooks need some too.
+// defaultConnections returns half of the files that the process may open: the store, the
+// links and the webhooks need some too.
 func defaultConnections() int {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -27,37 +27,37 @@ func defaultConnections() int {
 	return int(min(mostConnections, max(64, limit.Cur/2)))
 }
 
-// connections bounds how many connections are open. When one more comes, that
-// one is closed which has waited the longest without a whole request, so that
-// many who only connect, or send header or body slowly, keep nobody out.
+// connections is a listener that bounds the open connections. One too many closes the
+// connection that has waited longest without a whole request, so that clients that only
+// connect, or send slowly, keep nobody out.
 type connections struct {
 	net.Listener
 	most   int
 	trusts func(netip.Addr) bool // whether an address is a proxy's; nil: none is
 	log    *zap.Logger
 
-	mu   sync.Mutex
-	of   map[netip.Prefix]*party // by network
-	told time.Time               // when the log was told last that all are in use
-	open int
-	line line
+	mu     sync.Mutex
+	of     map[netip.Prefix]*party // by network
+	warned time.Time               // when the log last had that all are busy
+	open   int
+	line   line
 }
 
-// party is who has connections from one network: half of all at most, so that one
+// party is the connections from one network: at most half of all, so that one network
 // that keeps them busy leaves some for the others.
 type party struct {
 	open int
 	line line
 }
 
-// line is a list of connections: those without a whole request, the oldest first, then
-// a divider, then those with one. To move one costs no memory.
+// line is a list of connections: those without a whole request, the oldest first, a
+// divider, and those with one. Moving a connection allocates nothing.
 type line struct {
-	list    list.List // of *connection; the divider has none
+	list    list.List // of *connection; that of the divider is nil
 	divider *list.Element
 }
 
-// add puts a connection behind those that have a whole request.
+// add puts a connection at the end, as one with a whole request.
 func (l *line) add(c *connection) *list.Element {
 	if l.divider == nil {
 		l.divider = l.list.PushBack(nil)
@@ -65,7 +65,8 @@ func (l *line) add(c *connection) *list.Element {
 	return l.list.PushBack(c)
 }
 
-// oldest returns who has waited the longest without a whole request; nil if nobody does.
+// oldest returns the connection that has waited longest without a whole request; nil if
+// none waits.
 func (l *line) oldest() *connection {
 	if e := l.list.Front(); e != nil && e != l.divider {
 		return e.Value.(*connection)
@@ -81,7 +82,7 @@ type connection struct {
 
 	// guarded by connections.mu
 	closed  bool
-	at, own *list.Element // in the line of all, and in that of its party
+	at, own *list.Element // in the line of all, and of its party
 }
 
 // Accept implements net.Listener.
@@ -104,19 +105,19 @@ func (l *connections) Accept() (net.Conn, error) {
 			oldest = among.oldest()
 		}
 		full := over && oldest == nil
-		tell := full && time.Since(l.told) > time.Minute
-		if tell {
-			l.told = time.Now()
+		warn := full && time.Since(l.warned) > time.Minute
+		if warn {
+			l.warned = time.Now()
 		}
 		if !full {
 			l.park(c)
 		}
 		l.mu.Unlock()
-		if tell {
-			l.log.Warn("connections are refused: all that there may be have a request; the process may open more files if its limit is raised", zap.Int("connections", l.most))
+		if warn {
+			l.log.Warn("connection refused", zap.String("hint", "all are busy; raise LimitNOFILE to allow more"), zap.Int("connections", l.most))
 		}
 		if oldest != nil {
-			_ = oldest.Close() // nothing is lost with it
+			_ = oldest.Close() // it has no whole request
 		}
 		if !full {
 			return c, nil
@@ -136,8 +137,8 @@ func (c *connection) Close() error {
 	return c.Conn.Close()
 }
 
-// CloseWrite ends our side only. net/http looks for it, to let callers read the
-// answer to what it does not want to read to its end.
+// CloseWrite closes only our side. net/http calls it, so that callers can read the answer
+// to a request whose body it does not read to the end.
 func (c *connection) CloseWrite() error {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
 	if !ok {
@@ -146,7 +147,7 @@ func (c *connection) CloseWrite() error {
 	return half.CloseWrite()
 }
 
-// share is how many connections an address may have. A trusted proxy stands for many.
+// share returns how many connections an address may have. A trusted proxy has many clients.
 func (l *connections) share(addr netip.Addr) int {
 	if l.most < 4 || l.trusts != nil && l.trusts(addr) {
 		return l.most
@@ -154,7 +155,7 @@ func (l *connections) share(addr netip.Addr) int {
 	return l.most / 2
 }
 
-// join counts a connection, and leave takes it out; l.mu is held, as in the next.
+// join adds a connection, and leave removes it. l.mu is held, also in park and unpark.
 func (l *connections) join(c *connection) {
 	if l.of == nil {
 		l.of = make(map[netip.Prefix]*party)
@@ -179,7 +180,7 @@ func (l *connections) leave(c *connection) {
 	}
 }
 
-// park puts a connection behind the waiting ones, and unpark takes it off them.
+// park puts a connection behind the waiting ones, and unpark removes it from them.
 func (l *connections) park(c *connection) {
 	l.line.list.MoveBefore(c.at, l.line.divider)
 	c.party.line.list.MoveBefore(c.own, c.party.line.divider)
@@ -193,12 +194,12 @@ func (l *connections) unpark(c *connection) {
 // connectionKey is the context key of *connection.
 type connectionKey struct{}
 
-// context gives the requests of a connection a way to find it.
+// context adds a connection to the context of its requests.
 func (l *connections) context(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connectionKey{}, own(c))
 }
 
-// own returns our connection under what net/http has; nil if there is none.
+// own returns our connection under that of net/http; nil if there is none.
 func own(c net.Conn) *connection {
 	if t, ok := c.(*tls.Conn); ok {
 		c = t.NetConn()
@@ -207,13 +208,12 @@ func own(c net.Conn) *connection {
 	return ours
 }
 
-// state notes the state of a connection; net/http calls it. A connection is active as soon as its
-// header has been read.
+// state is called by net/http. A connection is active once its header was read.
 func (l *connections) state(c net.Conn, state http.ConnState) {
 	own(c).await(state == http.StateNew || state == http.StateIdle)
 }
 
-// awaiting notes whether the connection of a request still awaits a part of it.
+// awaiting records whether a part of the request is still to come.
 func awaiting(ctx context.Context, yes bool) {
 	c, _ := ctx.Value(connectionKey{}).(*connection)
 	c.await(yes)

@@ -6,31 +6,32 @@ import (
 	"encoding/hex"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
 )
 
 const (
-	// pairFailures is how many wrong passwords a minute one address may try for one
-	// name, and nameFailures how many all addresses together may for one name, and
-	// one address for all names.
+	// pairFailures bounds the wrong passwords a minute from one address for one name;
+	// nameFailures those from all addresses for one name, and from one address for all
+	// names.
 	pairFailures = 5
 	nameFailures = 50
 	failWindow   = time.Minute
 	maxFailing   = 10_000 // pairs, and as many names, and addresses
 	// knownKeep is how long an address is known after a right password, and
-	// knownAddresses how many of one name are.
+	// knownAddresses bounds the addresses of one name.
 	knownKeep      = 24 * time.Hour
 	knownAddresses = 1000
 	maxKnown       = 50_000 // of all names
 )
 
 // Failures limits the guessing of passwords: by name and address together, and by
-// each alone. An address from which a name has logged in before is not kept out by
-// what others try, so nobody can lock an account out for those who use it. The
-// zero Failures is ready to use; surfaces of which one takes the place of the other
-// share one.
+// each alone. What others try does not keep out an address from which the name has
+// logged in, so nobody can lock an account out for those who use it. The zero Failures
+// is ready to use; the APIs of two configurations share one.
 //
-// All tables are bounded. When one is full, the key with the fewest failures goes,
-// so nobody can push out what is known of others by trying many names.
+// All tables are bounded. A full table evicts the key with the fewest failures, so
+// nobody can push out the failures of others by trying many names.
 type Failures struct {
 	mu      sync.Mutex
 	pairs   tally
@@ -40,8 +41,8 @@ type Failures struct {
 	refused int64
 }
 
-// Begin reports how long to wait until a password may be tried; 0 means that it may
-// be, and that End must be called. Tries under way count as if they failed, so that
+// Begin reports how long to wait until a password may be tried; 0 means that it may be
+// tried now, and that End must follow. Tries in progress count as failures, so that
 // there are never more than the bounds. address is that of [ClientNetwork].
 func (f *Failures) Begin(name, address string) (wait time.Duration) {
 	f.mu.Lock()
@@ -57,7 +58,7 @@ func (f *Failures) Begin(name, address string) (wait time.Duration) {
 	return 0
 }
 
-// Wait is Begin for who only wants to know.
+// Wait is Begin without a try.
 func (f *Failures) Wait(name, address string) time.Duration {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -76,17 +77,17 @@ func (f *Failures) wait(name, address string, now time.Time) time.Duration {
 	return wait
 }
 
-// PasswordOutcome is what came of a password that was tried.
+// PasswordOutcome is the outcome of a try.
 type PasswordOutcome int
 
-// The outcomes. Where nobody could be asked, it is Untold.
+// The outcomes. Unknown means that the server was not reached.
 const (
-	Untold PasswordOutcome = iota
+	Unknown PasswordOutcome = iota
 	Wrong
 	Right
 )
 
-// End notes what came of a try.
+// End records the outcome of a try.
 func (f *Failures) End(name, address string, o PasswordOutcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -96,7 +97,7 @@ func (f *Failures) End(name, address string, o PasswordOutcome) {
 	f.note(name, address, o, now)
 }
 
-// Note is End for a try that took no time, without Begin.
+// Note records the outcome of a try without Begin.
 func (f *Failures) Note(name, address string, o PasswordOutcome) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -114,23 +115,23 @@ func (f *Failures) note(name, address string, o PasswordOutcome, now time.Time) 
 	}
 }
 
-// FailureCounts is how full the tables are.
+// FailureCounts are the sizes of the tables.
 type FailureCounts struct {
 	Pairs, Names, Addresses, Known int
-	Refused                        int64 // tries that were not made
+	Refused                        int64 // tries that were refused
 }
 
-// Counts returns how full the tables are.
+// Counts returns the sizes of the tables.
 func (f *Failures) Counts() FailureCounts {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return FailureCounts{len(f.pairs.all), len(f.names.all), len(f.nets.all), f.known.size, f.refused}
 }
 
-// pairOf is the key of a name and an address. No address holds a NUL.
+// pairOf is the key of a name and an address. No address has a NUL.
 func pairOf(name, address string) string { return address + "\x00" + keyOf(name) }
 
-// keyOf is a name, or what stands for a long one.
+// keyOf is a name, or the hash of a long one.
 func keyOf(name string) string {
 	if len(name) <= 2*sha256.Size {
 		return name
@@ -142,8 +143,8 @@ func keyOf(name string) string {
 // tally holds the failures of the last minute of each key.
 type tally struct {
 	all map[string]*failing
-	// by has the keys with so many failures and tries, those that were used longest
-	// ago first; more than its last index counts as that.
+	// by has the keys by their number of failures and tries, the least recently used
+	// first; larger numbers are at the last index.
 	by [nameFailures + 1]list.List
 }
 
@@ -161,7 +162,7 @@ func (f *failing) expire(now time.Time) {
 	}
 }
 
-// of returns what is known of a key, and makes room for it.
+// of returns the failures of a key, and makes room for them.
 func (t *tally) of(key string, now time.Time) *failing {
 	f := t.all[key]
 	if f == nil {
@@ -178,7 +179,7 @@ func (t *tally) of(key string, now time.Time) *failing {
 	return f
 }
 
-// evict forgets one key: one whose failures are over, else one with the fewest.
+// evict removes a key: one whose failures have expired, else one with the fewest.
 func (t *tally) evict(now time.Time) {
 	var least *failing
 	for i := range t.by {
@@ -206,7 +207,7 @@ func (t *tally) forget(f *failing) {
 	delete(t.all, f.key)
 }
 
-// moved puts a key where its count says.
+// moved puts a key where its number says.
 func (t *tally) moved(f *failing) {
 	if f.place != nil {
 		t.by[f.in].Remove(f.place)
@@ -227,7 +228,7 @@ func (t *tally) begin(key string, now time.Time) {
 }
 
 func (t *tally) end(key string) {
-	if f := t.all[key]; f != nil && f.trying > 0 { // else it was forgotten meanwhile
+	if f := t.all[key]; f != nil && f.trying > 0 { // else it was evicted meanwhile
 		f.trying--
 		t.moved(f)
 	}
@@ -252,74 +253,49 @@ func (t *tally) wait(key string, most int, now time.Time) time.Duration {
 	case len(f.at) >= most:
 		return f.at[len(f.at)-most].Add(failWindow).Sub(now)
 	case len(f.at)+f.trying >= most:
-		return time.Second // those under way will tell
+		return time.Second // the tries in progress will end
 	}
 	return 0
 }
 
 // known are the addresses from which names have logged in.
 type known struct {
-	of   map[string]*knownOf
-	used list.List // of *knownOf, those that logged in longest ago first
-	size int
-}
-
-type knownOf struct {
-	name  string
-	place *list.Element
-	at    map[string]time.Time
-	order list.List // of addresses, the oldest first
-	in    map[string]*list.Element
+	names *simplelru.LRU[string, *simplelru.LRU[string, time.Time]]
+	size  int // addresses of all names
 }
 
 func (k *known) has(name, address string, now time.Time) bool {
-	o := k.of[name]
-	if o == nil {
+	if k.names == nil {
 		return false
 	}
-	at, ok := o.at[address]
+	addresses, ok := k.names.Peek(name)
+	if !ok {
+		return false
+	}
+	at, ok := addresses.Peek(address)
 	return ok && now.Sub(at) < knownKeep
 }
 
 func (k *known) add(name, address string, now time.Time) {
-	o := k.of[name]
-	if o == nil {
-		if k.of == nil {
-			k.of = make(map[string]*knownOf)
+	if k.names == nil {
+		k.names, _ = simplelru.NewLRU[string, *simplelru.LRU[string, time.Time]](maxKnown+1, nil) // never full, as each has an address
+	}
+	addresses, ok := k.names.Get(name)
+	if !ok {
+		addresses, _ = simplelru.NewLRU[string, time.Time](knownAddresses, nil)
+		k.names.Add(name, addresses)
+	}
+	k.size -= addresses.Len()
+	addresses.Add(address, now)
+	k.size += addresses.Len()
+	for k.size > maxKnown { // a name with many addresses loses one, else the name that logged in longest ago
+		if addresses.Len() <= maxKnown/maxFailing {
+			name, addresses, _ = k.names.GetOldest()
 		}
-		o = &knownOf{name: name, at: make(map[string]time.Time), in: make(map[string]*list.Element)}
-		o.place = k.used.PushBack(o)
-		k.of[name] = o
-	}
-	k.used.MoveToBack(o.place)
-	if e := o.in[address]; e != nil {
-		o.order.MoveToBack(e)
-	} else {
-		o.in[address] = o.order.PushBack(address)
-		k.size++
-	}
-	o.at[address] = now
-	for len(o.at) > knownAddresses {
-		k.drop(o)
-	}
-	for k.size > maxKnown { // who has many gives, then who logged in longest ago
-		if len(o.at) > maxKnown/maxFailing {
-			k.drop(o)
-		} else {
-			k.drop(k.used.Front().Value.(*knownOf))
+		addresses.RemoveOldest()
+		k.size--
+		if addresses.Len() == 0 {
+			k.names.Remove(name)
 		}
-	}
-}
-
-// drop forgets the oldest address of a name.
-func (k *known) drop(o *knownOf) {
-	e := o.order.Front()
-	address := o.order.Remove(e).(string)
-	delete(o.at, address)
-	delete(o.in, address)
-	k.size--
-	if len(o.at) == 0 {
-		k.used.Remove(o.place)
-		delete(k.of, o.name)
 	}
 }

@@ -116,8 +116,8 @@ func TestFailuresAreBounded(t *testing.T) {
 	if !f.known.has("victim", "home", time.Now()) {
 		t.Error("a known address was pushed out")
 	}
-	if len(f.known.of["rich"].at) != knownAddresses {
-		t.Errorf("%d addresses of one account are known", len(f.known.of["rich"].at))
+	if rich, _ := f.known.names.Peek("rich"); rich.Len() != knownAddresses {
+		t.Errorf("%d addresses of one account are known", rich.Len())
 	}
 }
 

@@ -5,8 +5,7 @@ import (
 	"strconv"
 )
 
-// Fault is a refusal by the server, before a handler has seen the request. A
-// mount writes it in its own format.
+// Fault is why a request is refused. Each mount writes it in its own format.
 type Fault struct {
 	Status     int
 	Text       string // for people: what is wrong and what to do
@@ -16,6 +15,12 @@ type Fault struct {
 	Members map[string]any
 }
 
+// Error implements error.
+func (f *Fault) Error() string { return f.Text }
+
+// StatusGone is the status in the access log of a request whose caller has gone.
+const StatusGone = 499
+
 // setRetryAfter sets the header of RFC 9110 section 10.2.3.
 func (f *Fault) setRetryAfter(h http.Header) {
 	if f.RetryAfter > 0 {
@@ -24,11 +29,11 @@ func (f *Fault) setRetryAfter(h http.Header) {
 }
 
 // refuse writes a fault in the format of the mount that the path belongs to.
-func (s *Server) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
-	s.linger(w, r)
+func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
+	h.linger(w, r)
 	f.setRetryAfter(w.Header())
-	for i := range s.mounts {
-		if m := &s.mounts[i]; m.Fail != nil && m.owns(r.URL.Path) {
+	for i := range h.mounts {
+		if m := &h.mounts[i]; m.Fail != nil && m.owns(r.URL.Path) {
 			m.Fail(w, r, f)
 			return
 		}

@@ -16,54 +16,23 @@ import (
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/gateway/gatewaytest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
-	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
 
-// front is the XMPP side of all APIs: it notes who the last stanza was from.
-type front struct {
-	domains []jid.JID
-	from    string
-}
-
-func (f *front) Domains() []jid.JID           { return f.domains }
-func (f *front) Limits(jid.JID) stanza.Limits { return stanza.Limits{} }
-func (f *front) note(s *stanza.Stanza)        { f.from = s.From.String() }
-func (f *front) Message(context.Context, string, string) (store.SentMessage, error) {
-	return store.SentMessage{}, gateway.ErrNotFound
-}
-
-func (f *front) Request(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
-	f.note(s)
-	return s.Result("", stanza.Limits{})
-}
-
-func (f *front) Send(_ context.Context, s *stanza.Stanza, _ v1.Sending) (v1.Outcome, error) {
-	f.note(s)
-	return v1.Outcome{State: "confirmed"}, nil
-}
-
-// plainFront is a front for those that want to know no more than an error.
-type plainFront struct{ *front }
-
-func (f plainFront) Send(_ context.Context, s *stanza.Stanza) error {
-	f.note(s)
-	return nil
-}
-
 // logins lets everybody in, and sends as them.
-type logins struct{ *front }
+type logins struct{ *gatewaytest.Network }
 
 func (logins) Login(context.Context, jid.JID, secret.String, bool) error { return nil }
-func (f logins) Send(_ context.Context, who jid.JID, _ secret.String, s *stanza.Stanza) error {
+func (f logins) Send(ctx context.Context, who jid.JID, _ secret.String, s *stanza.Stanza) error {
 	if s.From != who {
 		return fmt.Errorf("%s sends as %s", who, s.From)
 	}
-	f.note(s)
-	return nil
+	_, err := f.Network.Send(ctx, s, gateway.Sending{})
+	return err
 }
 
 // Who may send from which address is the same for every API, and for the replies of
@@ -125,19 +94,19 @@ func TestWhoMaySendFromWhere(t *testing.T) {
 			}
 			globs = append(globs, g)
 		}
-		f := &front{}
+		n := &gatewaytest.Network{}
 		for _, d := range c.domains {
-			f.domains = append(f.domains, jid.MustParse(d))
+			n.Components = append(n.Components, jid.MustParse(d))
 		}
 		token := httpapi.Token{Name: "t", Hash: sha256.Sum256([]byte("x")), Scopes: strings.Fields(c.scopes), From: globs}
 		if c.own != "" {
 			token.DefaultFrom = jid.MustParse(c.own)
 		}
 		api := httpapi.New(httpapi.Options{Tokens: []httpapi.Token{token}},
-			rest.New(rest.Options{Sender: plainFront{f}, Requester: f, Domains: f.Domains, Secrets: map[string]secret.String{bot: secret.New("pw")}}),
-			postmsg.New(postmsg.Options{Sender: plainFront{f}, Domains: f.Domains, Accounts: logins{f}, Hosts: []string{"example.com"}}),
-			v1.New(v1.Options{Stanzas: f}),
-		).Handler()
+			rest.New(rest.Options{Sender: n, Secrets: map[string]secret.String{bot: secret.New("pw")}}),
+			postmsg.New(postmsg.Options{Sender: n, Accounts: logins{n}, Hosts: []string{"example.com"}}),
+			v1.New(v1.Options{Sender: n}),
+		)
 		requests := map[string]*http.Request{}
 		if !strings.Contains(c.user, "@") {
 			requests["/rest"] = ask("POST", "/rest", "application/json", object(c.from, `"body":"x"`), c.user, "pw")
@@ -153,11 +122,14 @@ func TestWhoMaySendFromWhere(t *testing.T) {
 			requests["/msg"] = ask("POST", "/msg/u@example.org", "text/plain", "x", c.user, "pw")
 		}
 		for name, r := range requests {
-			f.from = ""
+			before, from := len(n.Sent()), ""
 			w := httptest.NewRecorder()
 			api.ServeHTTP(w, r)
-			if f.from != c.want || (w.Code < 300) != (c.want != "") {
-				t.Errorf("%s by %s: sent from %q, want %q: %d %s", c.name, name, f.from, c.want, w.Code, w.Body)
+			if all := n.Sent(); len(all) > before {
+				from = all[before].From.String()
+			}
+			if from != c.want || (w.Code < 300) != (c.want != "") {
+				t.Errorf("%s by %s: sent from %q, want %q: %d %s", c.name, name, from, c.want, w.Code, w.Body)
 			}
 		}
 	}

@@ -7,14 +7,14 @@ import (
 	"strings"
 )
 
-// healthz says that the process serves HTTP.
-func (s *Server) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
+// healthz answers that the process serves HTTP.
+func (h *Handler) healthz(w http.ResponseWriter, _ *http.Request) { plain(w, http.StatusOK, "ok\n") }
 
-// readyz says whether the process can do its work, and if not, why.
-func (s *Server) readyz(w http.ResponseWriter, r *http.Request) {
+// readyz answers whether the process can do its work, and if not, why not.
+func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), readyTimeout)
 	defer cancel()
-	if reasons := s.o.Ready(ctx); len(reasons) > 0 {
+	if reasons := h.o.Ready(ctx); len(reasons) > 0 {
 		plain(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n")+"\n")
 		return
 	}

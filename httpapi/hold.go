@@ -7,9 +7,9 @@ import (
 	"sync/atomic"
 )
 
-// live is what a server hands on to the one that takes its place.
+// live is what a handler hands on to its successor.
 type live struct {
-	current atomic.Pointer[Server] // whose handler requests get
+	current atomic.Pointer[Handler] // the one that serves new requests
 	slots   *slots
 	bodies  bodies
 
@@ -17,22 +17,22 @@ type live struct {
 	holds map[*hold]struct{}
 }
 
-// hold is a request that waits for long, or work that a request has begun.
+// hold is a request that waits for long, or work that a request has started.
 type hold struct {
 	who  Identity
 	may  func(Identity) *Fault
 	lost func(*Fault)
 }
 
-// lost is the cause of a context whose request has lost its right.
+// lost is the cause of a context that ended with the right of its caller.
 type lost struct{ *Fault }
 
 func (e lost) Error() string { return e.Text }
 
-// Hold is for requests that wait for long: it returns a context that ends when the
-// caller's right does, because his token or what it may do has changed meanwhile.
-// may says whether an identity may do what is waited for. Why it has ended is told
-// by [Lost]. The returned function ends the wait.
+// Hold is for requests that wait for long: it returns a context that also ends when the
+// caller loses the right to wait, because its token has changed. may returns why an
+// identity may not do what the request waits for. [Lost] returns why the context ended.
+// The returned function releases it.
 func Hold(ctx context.Context, may func(Identity) *Fault) (context.Context, func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	release := HoldWork(ctx, may, func(f *Fault) { cancel(lost{f}) })
@@ -42,18 +42,18 @@ func Hold(ctx context.Context, may func(Identity) *Fault) (context.Context, func
 	}
 }
 
-// HoldWork is Hold for work that goes on without the request: end is called, once at
-// most, when the right of who has begun it ends. It must not wait.
+// HoldWork is Hold for work that goes on without the request: it calls end, at most once,
+// when the caller loses the right. end must not block.
 func HoldWork(ctx context.Context, may func(Identity) *Fault, end func(*Fault)) (release func()) {
 	q := requestOf(ctx)
-	if q.live == nil { // a test's
+	if q.live == nil { // in a test
 		return func() {}
 	}
 	h := &hold{who: q.who, may: may, lost: end}
 	q.live.mu.Lock()
 	q.live.holds[h] = struct{}{}
 	q.live.mu.Unlock()
-	// A change between the authentication and here has not seen it.
+	// A reload between the authentication and here has not reviewed it.
 	q.live.review(h)
 	return func() {
 		q.live.mu.Lock()
@@ -62,7 +62,7 @@ func HoldWork(ctx context.Context, may func(Identity) *Fault, end func(*Fault)) 
 	}
 }
 
-// Lost returns why the context of a Hold has ended, if the caller's right is why.
+// Lost returns why the caller of a Hold has lost its right; nil if it has not.
 func Lost(ctx context.Context) *Fault {
 	if why, ok := context.Cause(ctx).(lost); ok {
 		return why.Fault
@@ -70,8 +70,8 @@ func Lost(ctx context.Context) *Fault {
 	return nil
 }
 
-// Still returns why the caller of the request with this context may not do any
-// more what he asked for, by the tokens as they are now; nil if he may.
+// Still returns why the caller of the request with this context has lost a right, by the
+// current tokens; nil if it has not.
 func Still(ctx context.Context, may func(Identity) *Fault) *Fault {
 	q := requestOf(ctx)
 	if q.live == nil {
@@ -80,9 +80,9 @@ func Still(ctx context.Context, may func(Identity) *Fault) *Fault {
 	return q.live.current.Load().still(q.who, may)
 }
 
-// review ends those holds whose right is gone; of those given, or of all.
+// review ends the holds whose right is lost: of those given, or of all.
 func (l *live) review(some ...*hold) {
-	s := l.current.Load()
+	now := l.current.Load()
 	l.mu.Lock()
 	if len(some) == 0 {
 		for h := range l.holds {
@@ -91,7 +91,7 @@ func (l *live) review(some ...*hold) {
 	}
 	l.mu.Unlock()
 	for _, h := range some {
-		f := s.still(h.who, h.may)
+		f := now.still(h.who, h.may)
 		if f == nil {
 			continue
 		}
@@ -105,32 +105,32 @@ func (l *live) review(some ...*hold) {
 	}
 }
 
-// still judges an identity by the tokens as they are now.
-func (s *Server) still(who Identity, may func(Identity) *Fault) *Fault {
-	now, f := s.now(who)
+// still returns why an identity has lost a right, by the current tokens.
+func (h *Handler) still(who Identity, may func(Identity) *Fault) *Fault {
+	now, f := h.now(who)
 	if f != nil {
 		return f
 	}
 	return may(now)
 }
 
-// now returns what an identity is by the tokens as they are now.
-func (s *Server) now(who Identity) (Identity, *Fault) {
+// now returns an identity as it is by the current tokens.
+func (h *Handler) now(who Identity) (Identity, *Fault) {
 	gone := &Fault{Status: http.StatusUnauthorized, Text: "the credentials of this request are not accepted any more: the configuration has changed"}
 	switch {
-	case s.o.NoAuth:
+	case h.o.NoAuth:
 		return anonymous(), nil
 	case who.AllScopes:
 		return Identity{}, gone
 	case who.mount != "":
-		for i := range s.mounts {
-			if m := &s.mounts[i]; m.Prefix == who.mount && m.Known != nil && m.Known(who.Name) {
+		for i := range h.mounts {
+			if m := &h.mounts[i]; m.Prefix == who.mount && m.Known != nil && m.Known(who.Name) {
 				return who, nil
 			}
 		}
 		return Identity{}, gone
 	}
-	for _, t := range *s.tokens.Load() {
+	for _, t := range h.o.Tokens {
 		if t.Hash == who.hash {
 			return t.identity(), nil
 		}

@@ -85,14 +85,12 @@ func TestHold(t *testing.T) {
 				done := make(chan struct{})
 				go func() {
 					defer close(done)
-					s.Handler().ServeHTTP(w, r)
+					s.ServeHTTP(w, r)
 				}()
 				<-inside
 				change := func() {
 					known = c.known
-					if err := s.Replace(httpapi.New(c.after, m)); err != nil {
-						t.Error(err)
-					}
+					s.Replace(httpapi.New(c.after, m))
 				}
 				if late {
 					change()

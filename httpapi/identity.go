@@ -6,16 +6,16 @@ import (
 	"stanzahook/pkg/gateway"
 )
 
-// Identity is who calls, and what it may do. The zero Identity may do nothing.
+// Identity is the caller of a request. The zero Identity may do nothing.
 type Identity struct {
 	gateway.Caller
-	// Group, such as "accounts", is one of many who share what one token may take;
-	// empty: the caller is alone.
+	// Group, such as "accounts", names the callers that share the bounds of one token;
+	// empty: the caller does not share.
 	Group string
 
 	hash  [32]byte // of the token
-	mount string   // whose Basic knows the caller; empty for a token
+	mount string   // whose Basic has authenticated the caller; empty for a token
 }
 
-// IdentityOf returns who made the request with this context.
+// IdentityOf returns the caller of the request with this context.
 func IdentityOf(ctx context.Context) Identity { return requestOf(ctx).who }

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"net/http"
 	"strings"
@@ -86,7 +85,7 @@ func TestLongHandlerAfterBody(t *testing.T) {
 
 func TestConcurrencyBound(t *testing.T) {
 	inside, leave := make(chan struct{}), make(chan struct{})
-	f := start(t, httpapi.Options{MaxConcurrent: 2, Tokens: []httpapi.Token{{Name: "other", Hash: sha256.Sum256([]byte("x"))}}}, func(w http.ResponseWriter, r *http.Request) {
+	f := start(t, httpapi.Options{MaxConcurrent: 2, Tokens: tokensOf(map[string]string{"other": "", "third": ""})}, func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
 			inside <- struct{}{}
 			<-leave
@@ -94,7 +93,7 @@ func TestConcurrencyBound(t *testing.T) {
 		ok(w, r)
 	})
 	statuses := make(chan int, 2)
-	for _, token := range []string{token, "x"} { // one may have half of the slots
+	for _, token := range []string{token, "other"} { // one may have half of the slots
 		go func() {
 			resp, _ := f.do(t, "POST", "/things", "", "Authorization", "Bearer "+token)
 			statuses <- resp.StatusCode
@@ -103,9 +102,7 @@ func TestConcurrencyBound(t *testing.T) {
 	}
 	resp, body := f.do(t, "GET", "/things/1", "")
 	isProblem(t, resp, body, 429)
-	third := httpapi.Token{Name: "third", Hash: sha256.Sum256([]byte("y"))}
-	f.server.SetTokens([]httpapi.Token{third, {Name: "ops", Hash: sha256.Sum256([]byte(token))}})
-	resp, body = f.do(t, "GET", "/things/1", "", "Authorization", "Bearer y")
+	resp, body = f.do(t, "GET", "/things/1", "", "Authorization", "Bearer third")
 	isProblem(t, resp, body, 503)
 	if resp.Header.Get("Retry-After") == "" {
 		t.Error("no Retry-After")
@@ -138,14 +135,14 @@ func TestHeaderLimit(t *testing.T) {
 func TestStop(t *testing.T) {
 	for _, patient := range []bool{true, false} {
 		inside, leave := make(chan struct{}), make(chan struct{})
-		s := httpapi.New(httpapi.Options{Listen: "127.0.0.1:0", NoAuth: true}, httpapi.Mount{Prefix: "/x", Routes: []httpapi.Route{{
+		s := httpapi.NewServer(httpapi.New(httpapi.Options{Listen: "127.0.0.1:0", NoAuth: true}, httpapi.Mount{Prefix: "/x", Routes: []httpapi.Route{{
 			Method: "GET", Path: "/x", Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 				close(inside)
 				select {
 				case <-leave:
 				case <-r.Context().Done():
 				}
-			})}}})
+			})}}}))
 		addr, err := s.Start()
 		if err != nil {
 			t.Fatal(err)
@@ -172,5 +169,28 @@ func TestStop(t *testing.T) {
 			t.Errorf("patient %v: the caller got %v", patient, err)
 		}
 		cancel()
+	}
+}
+
+func TestRateLimit(t *testing.T) {
+	f := start(t, httpapi.Options{Rate: httpapi.RateLimit{PerSecond: 1, Burst: 2}, Tokens: tokensOf(map[string]string{"other": ""})}, ok)
+	statuses := make([]int, 3)
+	for i := range statuses {
+		resp, body := f.do(t, "POST", "/things", "")
+		if statuses[i] = resp.StatusCode; i == 2 && resp.StatusCode != 200 { // it may have taken a second to get here
+			isProblem(t, resp, body, 429)
+			if resp.Header.Get("Retry-After") != "1" {
+				t.Errorf("Retry-After %q", resp.Header.Get("Retry-After"))
+			}
+		}
+	}
+	if statuses[0] != 200 || statuses[1] != 200 {
+		t.Errorf("%v", statuses)
+	}
+	if resp, _ := f.do(t, "POST", "/things", "", "Authorization", "Bearer other"); resp.StatusCode != 200 {
+		t.Errorf("another token: %d", resp.StatusCode)
+	}
+	if resp, _ := f.do(t, "GET", "/healthz", ""); resp.StatusCode != 200 {
+		t.Errorf("healthz: %d", resp.StatusCode)
 	}
 }

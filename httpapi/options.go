@@ -8,22 +8,22 @@ import (
 	"go.uber.org/zap"
 )
 
-// Options configure a [Server]. A zero number or duration means its default.
+// Options configure a [Handler], and the [Server] that listens for it. A zero number or duration means its default.
 type Options struct {
 	Listen         string         // host:port; port 0 takes a free one
 	BasePath       string         // of every route, such as "/xmpp", without a final slash; empty: none
 	TrustedProxies []netip.Prefix // whose X-Forwarded-For counts
-	Hosts          []string       // names of this server besides its own; for NoAuth, see ownHost
+	Hosts          []string       // further names of this server; for NoAuth, see ownHost
 	CertFile       string         // PEM; with KeyFile: TLS
 	KeyFile        string
-	Tokens         []Token // who may call
-	NoAuth         bool    // everybody may do everything; for a loopback listener
+	Tokens         []Token
+	NoAuth         bool // every caller may do everything; for a loopback listener
 	Rate           RateLimit
 	MaxBodyBytes   int64         // default 196608
 	MaxConcurrent  int           // requests of mounts at the same time; default 1000
 	MaxConnections int           // default: half of the files the process may open, 20,000 at most
 	BodyTimeout    time.Duration // for the whole body to arrive; default 30 s
-	Version        string        // told in the Server header; empty: no such header
+	Version        string        // for the header Server; empty: no such header
 	Log            *zap.Logger
 
 	// Failures limits the guessing of passwords; nil: its own.
@@ -32,23 +32,23 @@ type Options struct {
 	// Observer observes every request; it may be nil.
 	Observer Observer
 
-	// Open are routes that everybody may use, without a token.
+	// Open are routes without authentication.
 	Open []Route
 
-	// Ready returns why the process cannot do its work now, one reason per
-	// element; none means ready. Nil means always ready.
+	// Ready returns why the process cannot do its work now; no reasons: it is ready. Nil
+	// means always ready.
 	Ready func(ctx context.Context) []string
 }
 
-// Observer observes requests. Its methods must not wait.
+// Observer observes requests. Its methods must not block.
 type Observer interface {
 	Began()
-	// Ended has the template of the path, so that its values are few; "none"
-	// where there is nothing at a path.
+	// Ended gets the template of the path, so that there are few values; "none" if no
+	// route matched.
 	Ended(route string, status int, took time.Duration)
 }
 
-// unobserved is where there is no Observer.
+// unobserved is the Observer if there is none.
 type unobserved struct{}
 
 func (unobserved) Began()                           {}

@@ -5,7 +5,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// StanzaError is a stanza error (RFC 6120 section 8.3) as answers have it.
+// StanzaError is a stanza error (RFC 6120 section 8.3) in an answer.
 type StanzaError struct {
 	Type      stanza.ErrorType `json:"type"`
 	Condition stanza.Condition `json:"condition"`
@@ -28,8 +28,8 @@ func NewStanzaError(e *stanza.Error) *StanzaError {
 	return v
 }
 
-// Unsent is how /v1 and /msg answer to an error of sending or asking; nil for an error
-// that does not say what became of the stanza. /rest has the words of mod_rest.
+// Unsent returns how /v1 and /msg answer an error of gateway.Sender; nil for an error of
+// ours. /rest has the words of mod_rest.
 func Unsent(s *stanza.Stanza, err error) *Fault {
 	o := gateway.OutcomeOf(s, err)
 	if o.Result == gateway.Failed {

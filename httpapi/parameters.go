@@ -9,9 +9,8 @@ import (
 	"strings"
 )
 
-// Parameters returns the query parameters of a request, if they are all known
-// and there once at most. The Fault, if there is one, names what is wrong and is
-// the caller's to write.
+// Parameters returns the query parameters of a request. It refuses unknown and repeated
+// ones by name.
 func Parameters(r *http.Request, known ...string) (url.Values, *Fault) {
 	no := func(format string, args ...any) (url.Values, *Fault) {
 		return nil, &Fault{Status: http.StatusBadRequest, Text: fmt.Sprintf(format, args...)}
@@ -33,7 +32,7 @@ func Parameters(r *http.Request, known ...string) (url.Values, *Fault) {
 	return values, nil
 }
 
-// Flag reads a query parameter that is set by ?name=1; without it, it is not.
+// Flag reads a query parameter that ?name=1 sets.
 func Flag(values url.Values, name string) (bool, *Fault) {
 	switch text := values.Get(name); {
 	case text == "1" || text == "true":

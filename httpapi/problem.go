@@ -1,9 +1,7 @@
 package httpapi
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"net/http"
 )
 
@@ -24,9 +22,7 @@ func WriteProblem(w http.ResponseWriter, r *http.Request, f *Fault) {
 	if f.Status == http.StatusUnauthorized && w.Header().Get("WWW-Authenticate") == "" {
 		Challenge(w.Header(), r)
 	}
-	w.Header().Set("Content-Type", ProblemType)
-	w.WriteHeader(f.Status)
-	_, _ = w.Write(f.Problem(r.Context())) // fails when the caller has gone; nobody is left to tell
+	WriteBody(w, f.Status, ProblemType, f.Problem(r.Context()))
 }
 
 // ProblemType is the media type of [Fault.Problem].
@@ -34,8 +30,7 @@ const ProblemType = "application/problem+json"
 
 // Problem returns the problem document of a fault, for a request's context.
 func (f *Fault) Problem(ctx context.Context) []byte {
-	var b bytes.Buffer
-	encode(&b, problem{
+	b := JSON(problem{
 		Type:      "about:blank",
 		Title:     http.StatusText(f.Status),
 		Status:    f.Status,
@@ -43,20 +38,9 @@ func (f *Fault) Problem(ctx context.Context) []byte {
 		RequestID: RequestID(ctx),
 	})
 	if len(f.Members) > 0 {
-		b.Truncate(b.Len() - len("}\n"))
-		b.WriteByte(',')
-		more := b.Len()
-		encode(&b, f.Members)
-		b.Bytes()[more] = ' ' // its opening brace
+		more := JSON(f.Members)
+		more[0] = ',' // in place of the opening brace
+		b = append(b[:len(b)-len("}\n")], more...)
 	}
-	return b.Bytes()
-}
-
-// encode writes v, which is of our own making and always has a JSON form.
-func encode(b *bytes.Buffer, v any) {
-	e := json.NewEncoder(b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(v); err != nil {
-		panic(err) // a mistake in the code
-	}
+	return b
 }

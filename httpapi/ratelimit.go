@@ -5,99 +5,68 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/time/rate"
 )
 
-// RateLimit is how many requests a caller may make. Without PerSecond: any.
+// RateLimit is how many requests a caller may make. Without PerSecond there is no limit.
 type RateLimit struct {
 	PerSecond int
 	Burst     int // at once, after a pause; 0: PerSecond
 }
 
-// maxBuckets bounds how many callers are remembered. Tokens are few; addresses
-// and XMPP accounts can be many.
+// maxBuckets bounds the number of callers with a bucket. Tokens are few; addresses and
+// XMPP accounts can be many. The caller that is longest without a request goes first:
+// its bucket is most likely full again.
 const maxBuckets = 10_000
 
-// limiter is a token bucket for each caller.
+// limiter has a token bucket for each caller.
 type limiter struct {
 	mu      sync.Mutex
 	limit   RateLimit
-	buckets map[string]bucket
-}
-
-type bucket struct {
-	left float64 // requests
-	at   time.Time
+	buckets *simplelru.LRU[string, *rate.Limiter]
 }
 
 func (l *limiter) set(limit RateLimit) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
 	if limit.Burst == 0 {
 		limit.Burst = limit.PerSecond
 	}
-	l.limit, l.buckets = limit, make(map[string]bucket)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.limit = limit
+	l.buckets, _ = simplelru.NewLRU[string, *rate.Limiter](maxBuckets, nil) // fails only for size 0
 }
 
-// take reports whether a caller may make a request now, and if not, when.
+// take reports whether a caller may make a request now, and if not, how long to wait.
 func (l *limiter) take(caller string, now time.Time) (wait time.Duration, ok bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.limit.PerSecond <= 0 {
 		return 0, true
 	}
-	b, known := l.buckets[caller]
+	b, known := l.buckets.Get(caller)
 	if !known {
-		l.forget(now)
+		b = rate.NewLimiter(rate.Limit(l.limit.PerSecond), l.limit.Burst)
+		l.buckets.Add(caller, b)
 	}
-	b = l.filled(b, known, now)
-	if ok = b.left >= 1; ok {
-		b.left--
-	} else {
-		wait = time.Duration((1 - b.left) / float64(l.limit.PerSecond) * float64(time.Second))
+	if b.AllowN(now, 1) {
+		return 0, true
 	}
-	l.buckets[caller] = b
-	return wait, ok
+	return time.Duration((1 - b.TokensAt(now)) / float64(l.limit.PerSecond) * float64(time.Second)), false
 }
 
-func (l *limiter) filled(b bucket, known bool, now time.Time) bucket {
-	full := float64(l.limit.Burst)
-	if !known {
-		return bucket{full, now}
-	}
-	added := max(0, now.Sub(b.at).Seconds()) * float64(l.limit.PerSecond)
-	return bucket{min(full, b.left+added), now}
-}
-
-// forget makes room: who has been away for so long that his bucket is full again
-// needs none; if there is nobody like that, one goes that chance picks.
-func (l *limiter) forget(now time.Time) {
-	if len(l.buckets) < maxBuckets {
-		return
-	}
-	for caller, b := range l.buckets {
-		if l.filled(b, true, now).left >= float64(l.limit.Burst) {
-			delete(l.buckets, caller)
-		}
-	}
-	for caller := range l.buckets {
-		if len(l.buckets) < maxBuckets {
-			return
-		}
-		delete(l.buckets, caller)
-	}
-}
-
-// limitRate refuses callers who ask too often (RFC 6585 section 4). Where nobody
-// has to say who he is, the address says it.
-func (s *Server) limitRate(next http.Handler) http.Handler {
+// limitRate refuses requests over the limit (RFC 6585 section 4). Without authentication
+// the limit is for each address.
+func (h *Handler) limitRate(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		q := requestOf(r.Context())
 		caller := q.who.Name
-		if s.o.NoAuth {
+		if h.o.NoAuth {
 			caller = q.addr.String()
 		}
-		if wait, ok := s.rate.take(caller, time.Now()); !ok {
-			s.refuse(w, r, &Fault{
+		if wait, ok := h.rate.take(caller, time.Now()); !ok {
+			h.refuse(w, r, &Fault{
 				Status:     http.StatusTooManyRequests,
 				Text:       "too many requests; wait as long as Retry-After says (http.rate_limit)",
 				RetryAfter: int(math.Ceil(wait.Seconds())),

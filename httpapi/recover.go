@@ -7,26 +7,26 @@ import (
 	"go.uber.org/zap"
 )
 
-// recoverPanics turns a panic into a 500 and a line in the log; the process goes
-// on. When the answer had begun, the connection is closed, so that the caller
-// does not take a part for the whole.
-func (s *Server) recoverPanics(next http.Handler) http.Handler {
+// recoverPanics answers a panic with 500 and logs it; the process goes on. If the answer
+// has begun, it closes the connection, so that the caller does not mistake a part for the
+// whole.
+func (h *Handler) recoverPanics(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer func() {
 			v := recover()
 			if v == nil {
 				return
 			}
-			if v == http.ErrAbortHandler { // meant: net/http closes the connection
+			if v == http.ErrAbortHandler { // intended: net/http closes the connection
 				panic(v)
 			}
 			q := requestOf(r.Context())
-			s.repeats.Error(s.o.Log, "a request panicked", zap.String("panic", fmt.Sprint(v)),
+			h.repeats.Error(h.o.Log, "request panicked", zap.String("panic", fmt.Sprint(v)),
 				zap.String("route", q.route), zap.String("request_id", q.id), zap.Stack("stack"))
 			if a, ok := w.(*answer); ok && a.status != 0 {
 				panic(http.ErrAbortHandler)
 			}
-			s.refuse(w, r, &Fault{
+			h.refuse(w, r, &Fault{
 				Status: http.StatusInternalServerError,
 				Text:   "internal error; the log has more under request id " + q.id,
 			})

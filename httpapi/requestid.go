@@ -11,8 +11,8 @@ import (
 // requestKey is the context key of *request.
 type requestKey struct{}
 
-// request is what is known of a request. The steps fill it in, the access log
-// reads it; all of that happens on the request's goroutine.
+// request is the state of a request. The steps fill it in, and the access log reads it;
+// all on the goroutine of the request.
 type request struct {
 	id    string
 	route string // the template of the path
@@ -29,21 +29,20 @@ func requestOf(ctx context.Context) *request {
 	return &request{}
 }
 
-// RequestID returns the id that the request has in the logs and in the answer's
-// X-Request-Id.
+// RequestID returns the id of a request in the log and in X-Request-Id.
 func RequestID(ctx context.Context) string { return requestOf(ctx).id }
 
-// identify gives each request its id: the caller's, so that his logs and ours
-// can be laid side by side, or a random one.
-func (s *Server) identify(next http.Handler) http.Handler {
+// identify gives each request its id: that of the caller, so that its log and ours can be
+// compared, or a random one.
+func (h *Handler) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &request{id: r.Header.Get("X-Request-Id"), addr: s.clientAddress(r), base: s.o.BasePath, live: s.live}
+		q := &request{id: r.Header.Get("X-Request-Id"), addr: h.clientAddress(r), base: h.o.BasePath, live: h.live}
 		if !saneID(q.id) {
 			q.id = rand.Text()
 		}
 		w.Header().Set("X-Request-Id", q.id)
-		if s.o.Version != "" {
-			w.Header().Set("Server", "stanzahook/"+s.o.Version)
+		if h.o.Version != "" {
+			w.Header().Set("Server", "stanzahook/"+h.o.Version)
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, q)))
 	})
@@ -53,8 +52,8 @@ func saneID(id string) bool {
 	return id != "" && len(id) <= 128 && strings.IndexFunc(id, func(c rune) bool { return c <= ' ' || c > '~' }) < 0
 }
 
-// named notes the route for the access log. The path itself is not logged: it
-// may hold addresses of people.
+// named records the route for the access log. The path itself is not logged, as it may
+// have addresses of people.
 func named(template string, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		requestOf(r.Context()).route = template

@@ -8,22 +8,22 @@ import (
 	"github.com/gorilla/mux"
 )
 
-// Mount is one surface of the API: routes under a prefix.
+// Mount is one API: routes under a prefix.
 type Mount struct {
 	Prefix string // such as "/rest", without a final slash
 	Routes []Route
-	// Challenge makes credentials that are not accepted 401 with WWW-Authenticate
-	// (RFC 9110 section 15.5.2). Without it they are 403, as in the modules.
+	// Challenge answers wrong credentials with 401 and WWW-Authenticate (RFC 9110
+	// section 15.5.2); else with 403, as the modules of Prosody do.
 	Challenge bool
-	// Fail writes refusals for paths under the prefix; nil writes problem+json.
+	// Fail writes the refusals under the prefix; nil: as problem+json.
 	Fail func(w http.ResponseWriter, r *http.Request, f *Fault)
-	// Basic judges Basic credentials that are no token's name and token; known
-	// is false for those it has nothing to do with. Nil knows none.
+	// Basic checks Basic credentials that are not the name of a token and the token;
+	// known is false for those of others. Nil knows none.
 	Basic func(r *http.Request, user, password string) (who Identity, f *Fault, known bool)
-	// Limits says that Basic limits guessing itself; else the server does.
+	// Limits says that Basic limits guessing itself; else the handler does.
 	Limits bool
-	// Known says whether who was let in by Basic under a name may still call. Nil
-	// knows nobody.
+	// Known reports whether a caller that Basic has authenticated may still call. Nil
+	// knows none.
 	Known func(name string) bool
 }
 
@@ -39,9 +39,9 @@ func (m *Mount) owns(path string) bool {
 	return ok && (rest == "" || rest[0] == '/')
 }
 
-// routes builds the router. It cleans no paths: a redirect would turn a POST
-// into a GET, and a JID in a path may hold what looks unclean.
-func (s *Server) routes() http.Handler {
+// routes returns the router. It does not clean paths: a redirect would turn a POST into a
+// GET, and a JID in a path may look unclean.
+func (h *Handler) routes() http.Handler {
 	router := mux.NewRouter().SkipClean(true)
 	var methods []string
 	add := func(route Route) {
@@ -51,31 +51,31 @@ func (s *Server) routes() http.Handler {
 		}
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		add(Route{method, "/healthz", http.HandlerFunc(s.healthz)})
-		add(Route{method, "/readyz", http.HandlerFunc(s.readyz)})
+		add(Route{method, "/healthz", http.HandlerFunc(h.healthz)})
+		add(Route{method, "/readyz", http.HandlerFunc(h.readyz)})
 	}
-	for _, route := range s.o.Open {
+	for _, route := range h.o.Open {
 		add(route)
 	}
-	for _, m := range s.mounts {
+	for _, m := range h.mounts {
 		for _, route := range m.Routes {
-			route.Handler = s.sameOrigin(s.authenticate(&m, s.limitRate(s.limitBody(s.arrive(s.bound(route.Handler))))))
+			route.Handler = h.sameOrigin(h.authenticate(&m, h.limitRate(h.limitBody(h.arrive(h.bound(route.Handler))))))
 			add(route)
 		}
 	}
 	slices.Sort(methods)
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path"})
+		h.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path"})
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		allow := strings.Join(allowed(router, methods, r), ", ")
 		w.Header().Set("Allow", allow) // RFC 9110 section 15.5.6
-		s.refuse(w, r, &Fault{Status: http.StatusMethodNotAllowed, Text: "use " + allow + " here"})
+		h.refuse(w, r, &Fault{Status: http.StatusMethodNotAllowed, Text: "use " + allow + " here"})
 	})
 	return router
 }
 
-// allowed asks the router which methods would have matched.
+// allowed returns the methods that match a path.
 func allowed(router *mux.Router, methods []string, r *http.Request) []string {
 	var out []string
 	for _, m := range methods {

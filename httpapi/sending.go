@@ -8,7 +8,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Refused is how /v1 and /msg answer to a refusal by the rules of package gateway.
+// Refused returns how /v1 and /msg answer a refusal of package gateway.
 func Refused(err error) *Fault {
 	f := &Fault{Status: http.StatusForbidden, Text: err.Error()}
 	if r, ok := err.(*gateway.Refusal); ok && r.Missing {
@@ -17,10 +17,10 @@ func Refused(err error) *Fault {
 	return f
 }
 
-// Lacks is the refusal of a caller without a scope.
+// Lacks returns the refusal of a caller without a scope.
 func Lacks(scope string) *Fault { return Refused(gateway.Lacks(scope)) }
 
-// Needs is the may of [Hold] for what takes one scope.
+// Needs returns the may of [Hold] for one scope.
 func Needs(scope string) func(Identity) *Fault {
 	return func(id Identity) *Fault {
 		if id.Can(scope) {
@@ -30,7 +30,7 @@ func Needs(scope string) func(Identity) *Fault {
 	}
 }
 
-// MaySend is the may of [Hold] for a stanza that waits.
+// MaySend returns the may of [Hold] for a stanza that waits.
 func MaySend(s *stanza.Stanza, domains []jid.JID) func(Identity) *Fault {
 	return func(id Identity) *Fault {
 		if err := id.MaySend(s, domains); err != nil {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -36,10 +37,7 @@ func start(t *testing.T, o httpapi.Options, h http.HandlerFunc) *fixture {
 	core, logs := observer.New(zapcore.DebugLevel)
 	o.Listen, o.Log = "127.0.0.1:0", zap.New(core)
 	o.Tokens = append(o.Tokens, httpapi.Token{Name: "ops", Hash: sha256.Sum256([]byte(token)), Scopes: []string{"send"}})
-	s := httpapi.New(o, httpapi.Mount{Prefix: "/things", Routes: []httpapi.Route{
-		{Method: http.MethodPost, Path: "/things", Handler: h},
-		{Method: http.MethodGet, Path: "/things/{id}", Handler: h},
-	}})
+	s := httpapi.NewServer(httpapi.New(o, mountOf(h)))
 	addr, err := s.Start()
 	if err != nil {
 		t.Fatal(err)
@@ -52,6 +50,40 @@ func start(t *testing.T, o httpapi.Options, h http.HandlerFunc) *fixture {
 		}
 	})
 	return &fixture{s, addr, logs}
+}
+
+// mountOf serves h at POST /things and GET /things/{id}.
+func mountOf(h http.HandlerFunc) httpapi.Mount {
+	return httpapi.Mount{Prefix: "/things", Routes: []httpapi.Route{
+		{Method: http.MethodPost, Path: "/things", Handler: h},
+		{Method: http.MethodGet, Path: "/things/{id}", Handler: h},
+	}}
+}
+
+// tokensOf are tokens whose names are their secrets too, each with a scope.
+func tokensOf(scopes map[string]string) (all []httpapi.Token) {
+	for name, scope := range scopes {
+		all = append(all, httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: strings.Fields(scope)})
+	}
+	return all
+}
+
+// ask makes a request, with a token or, as user:password, with Basic credentials.
+func ask(h http.Handler, method, path, who string, headers ...string) *httptest.ResponseRecorder {
+	r := httptest.NewRequest(method, path, nil)
+	if user, password, basic := strings.Cut(who, ":"); basic {
+		r.SetBasicAuth(user, password)
+	} else if who != "" {
+		r.Header.Set("Authorization", "Bearer "+who)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		if r.Header.Set(headers[i], headers[i+1]); headers[i+1] == "" {
+			r.Header.Del(headers[i])
+		}
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w
 }
 
 // do sends a request with the token; headers are name, value pairs.
@@ -112,7 +144,7 @@ func isProblem(t *testing.T, resp *http.Response, body string, status int) {
 }
 
 func TestAuthentication(t *testing.T) {
-	f := start(t, httpapi.Options{Tokens: []httpapi.Token{{Name: "other", Hash: sha256.Sum256([]byte("x"))}}}, ok)
+	f := start(t, httpapi.Options{Tokens: tokensOf(map[string]string{"other": ""})}, ok)
 	basic := func(user, password string) string {
 		r, _ := http.NewRequest("GET", "/", nil)
 		r.SetBasicAuth(user, password)
@@ -125,7 +157,7 @@ func TestAuthentication(t *testing.T) {
 	}{
 		{"bearer", "Bearer " + token, 200, "ops"},
 		{"bearer, other case", "bearer " + token, 200, "ops"},
-		{"the other token", "Bearer x", 200, "other"},
+		{"the other token", "Bearer other", 200, "other"},
 		{"basic", basic("ops", token), 200, "ops"},
 		{"none", "", 401, ""},
 		{"another scheme", "Digest " + token, 401, ""},
@@ -256,7 +288,7 @@ func TestPanic(t *testing.T) {
 		}
 		_ = resp.Body.Close()
 	}
-	lines := f.logs.FilterMessage("a request panicked").All()
+	lines := f.logs.FilterMessage("request panicked").All()
 	if len(lines) != 2 || !strings.Contains(fmt.Sprint(lines[0].ContextMap()["stack"]), "server_test.go") {
 		t.Errorf("%v", lines)
 	}
@@ -271,7 +303,7 @@ func TestBusyPort(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer func() { _ = l.Close() }()
-	_, err = httpapi.New(httpapi.Options{Listen: l.Addr().String()}).Start()
+	_, err = httpapi.NewServer(httpapi.New(httpapi.Options{Listen: l.Addr().String()})).Start()
 	if err == nil || !strings.Contains(err.Error(), "http.listen") || !strings.Contains(err.Error(), l.Addr().String()) {
 		t.Errorf("%v", err)
 	}

@@ -11,28 +11,27 @@ import (
 )
 
 const (
-	// keptSlots is the least number of slots that are kept for the scope admin.
+	// keptSlots is the least number of slots reserved for the scope admin.
 	keptSlots = 16
-	// accountsPart is the part of the accounts' share that one account may take.
+	// accountsPart: one account may have this part of the accounts' share.
 	accountsPart = 4
 )
 
-// slots are places for requests in flight, after authentication and with the whole
-// body there. No caller may take more than half of them, and some are kept for
-// callers with the scope admin, so that an operator can look and act while others
-// wait for answers. Waiting for a slot would only move the queue into our memory;
-// the caller knows better when to come again.
+// slots bounds the requests in progress, after authentication and with their whole body.
+// No caller may have more than half of the slots, and some are reserved for the scope
+// admin, so that an operator can look and act while others wait for answers. Nobody waits
+// for a slot: that would only move the queue into our memory.
 type slots struct {
 	most, kept, share int
 
 	mu      sync.Mutex
 	used    int
-	held    map[holder]int // those with none are not in it
+	held    map[holder]int // without those that have none
 	refused map[string]int64
 }
 
-// holder is who shares a bound: a token, or all accounts together and each of them,
-// or an address where nobody has to say who he is.
+// holder has a bound: a token, all accounts together, one account, or an address without
+// authentication.
 type holder struct {
 	kind, name string
 	network    netip.Prefix // of an address
@@ -57,7 +56,7 @@ type bound struct {
 	most int
 }
 
-// bounds are those that a request counts for; without a kind there is no second one.
+// bounds are those that a request counts for; the second one may be empty.
 type bounds [2]bound
 
 func (b *bounds) all() []bound {
@@ -78,7 +77,7 @@ func (s *slots) bounds(q *request) bounds {
 	}
 }
 
-// take takes a slot for a request, or says why there is none.
+// take takes a slot for a request, or returns why there is none.
 func (s *slots) take(q *request) (bounds, *Fault) {
 	all := s.bounds(q)
 	free := s.most
@@ -92,7 +91,7 @@ func (s *slots) take(q *request) (bounds, *Fault) {
 			s.refused[refusedShare]++
 			return bounds{}, &Fault{
 				Status:     http.StatusTooManyRequests,
-				Text:       "you have as many requests under way as one caller may have; wait until some of them have ended",
+				Text:       "you have as many requests in progress as one caller may have; wait until some of them have ended",
 				RetryAfter: 1,
 			}
 		}
@@ -119,7 +118,7 @@ func (s *slots) leave(all bounds) {
 	}
 }
 
-// refuse counts a request that got no memory for its body.
+// refuse counts a request without memory for its body.
 func (s *slots) refuse(why string) {
 	s.mu.Lock()
 	s.refused[why]++
@@ -134,24 +133,24 @@ func overloaded() *Fault {
 	}
 }
 
-// Slots is how the places for requests in flight are taken.
+// Slots is the use of the slots.
 type Slots struct {
-	Most, Kept, Share int // all; of them for the scope admin; for one caller
+	Most, Kept, Share int // all; reserved for the scope admin; for one caller
 	Used              int
 	By                []SlotsOf        // in the order of their names
-	Refused           map[string]int64 // requests that got none, by why: share or full
+	Refused           map[string]int64 // requests without one, by reason: share or full
 }
 
-// SlotsOf is what one caller has: a token by its name, all accounts as "accounts",
+// SlotsOf is the use of one caller: a token by its name, all accounts as "accounts",
 // callers without authentication as "anonymous".
 type SlotsOf struct {
 	Caller string
 	Used   int
 }
 
-// Slots returns how the places for requests in flight are taken now.
-func (s *Server) Slots() Slots {
-	l := s.live.slots
+// Slots returns the current use of the slots.
+func (h *Handler) Slots() Slots {
+	l := h.live.slots
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := Slots{Most: l.most, Kept: l.kept, Share: l.share, Used: l.used, Refused: make(map[string]int64)}
@@ -176,14 +175,14 @@ func (s *Server) Slots() Slots {
 	return v
 }
 
-// bound refuses requests that get no slot. Health checks need none: overload is no
-// reason to be restarted.
-func (s *Server) bound(next http.Handler) http.Handler {
+// bound refuses requests without a slot. Health checks need none: overload is no reason
+// for a restart.
+func (h *Handler) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		slots := s.live.slots
+		slots := h.live.slots
 		held, f := slots.take(requestOf(r.Context()))
 		if f != nil {
-			s.refuse(w, r, f)
+			h.refuse(w, r, f)
 			return
 		}
 		defer slots.leave(held)

@@ -1,8 +1,6 @@
 package httpapi_test
 
 import (
-	"context"
-	"crypto/sha256"
 	"fmt"
 	"io"
 	"net"
@@ -122,8 +120,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	const size, each = 1 << 20, 50 // 64 MiB for all
 	leave := make(chan struct{})
 	inside := make(chan struct{}, 2*each)
-	other := httpapi.Token{Name: "other", Hash: sha256.Sum256([]byte("another")), Scopes: []string{"send"}}
-	f := start(t, httpapi.Options{MaxBodyBytes: size, MaxConcurrent: 200, Tokens: []httpapi.Token{other}}, func(w http.ResponseWriter, r *http.Request) {
+	f := start(t, httpapi.Options{MaxBodyBytes: size, MaxConcurrent: 200, Tokens: tokensOf(map[string]string{"another": "send"})}, func(w http.ResponseWriter, r *http.Request) {
 		inside <- struct{}{}
 		<-leave
 		take(w, r)
@@ -200,30 +197,4 @@ func TestIdleConnectionsMakeRoom(t *testing.T) {
 	if line, err := busy.ReadString('\n'); err != nil || !strings.Contains(line, " 200 ") {
 		t.Errorf("%q %v", line, err)
 	}
-}
-
-// serve starts a server with one mount.
-func serve(t *testing.T, o httpapi.Options, h http.HandlerFunc) (*httpapi.Server, string) {
-	t.Helper()
-	o.Listen = "127.0.0.1:0"
-	s := httpapi.New(o, mountOf(h))
-	addr, err := s.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
-		defer cancel()
-		if err := s.Stop(ctx); err != nil {
-			t.Error(err)
-		}
-	})
-	return s, addr
-}
-
-func mountOf(h http.HandlerFunc) httpapi.Mount {
-	return httpapi.Mount{Prefix: "/things", Routes: []httpapi.Route{
-		{Method: http.MethodPost, Path: "/things", Handler: h},
-		{Method: http.MethodGet, Path: "/things/{id}", Handler: h},
-	}}
 }

@@ -7,10 +7,9 @@ import (
 	"stanzahook/pkg/document"
 )
 
-// ReadText returns the body of a request as UTF-8, decoded as [document.Decode]
-// does by the request's Content-Type. The Fault, if there is one, is the
-// caller's to write: 415 for a content coding (RFC 9110 section 15.5.16), 400
-// for a charset that is not known and for what is no text.
+// ReadText returns the body of a request as UTF-8, decoded by [document.Decode]. The
+// fault is 415 for a content coding (RFC 9110 section 15.5.16), and 400 for an unknown
+// charset or invalid text.
 func ReadText(w http.ResponseWriter, r *http.Request, as document.Syntax) ([]byte, *Fault) {
 	body, f := ReadBody(w, r)
 	if f != nil {

@@ -45,10 +45,10 @@ func writePair(t *testing.T, dir string, serial int64) (cert, key string) {
 func TestTLS(t *testing.T) {
 	dir := t.TempDir()
 	cert, key := writePair(t, dir, 1)
-	s, addr := serve(t, httpapi.Options{CertFile: cert, KeyFile: key}, ok)
+	f := start(t, httpapi.Options{CertFile: cert, KeyFile: key}, ok)
 	serial := func() int64 {
 		t.Helper()
-		c, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}}) // #nosec G402 -- the serial number is looked at
+		c, err := tls.Dial("tcp", f.addr, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2", "http/1.1"}}) // #nosec G402 -- the serial number is looked at
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func TestTLS(t *testing.T) {
 	if serial() != 1 {
 		t.Error("read without a reload")
 	}
-	again := func() error { return s.Replace(httpapi.New(httpapi.Options{CertFile: cert, KeyFile: key})) }
+	again := func() error { return f.server.Replace(httpapi.New(httpapi.Options{CertFile: cert, KeyFile: key})) }
 	if err := again(); err != nil || serial() != 2 {
 		t.Errorf("after the reload: %v", err)
 	}
@@ -76,10 +76,10 @@ func TestTLS(t *testing.T) {
 	if err := again(); err == nil || serial() != 2 {
 		t.Errorf("after a bad reload: %v", err)
 	}
-	if _, err := tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil { // #nosec G402
+	if _, err := tls.Dial("tcp", f.addr, &tls.Config{InsecureSkipVerify: true, MaxVersion: tls.VersionTLS11}); err == nil { // #nosec G402
 		t.Error("TLS 1.1 is taken")
 	}
-	if _, err := httpapi.New(httpapi.Options{Listen: "127.0.0.1:0", CertFile: cert, KeyFile: key}).Start(); err == nil {
+	if _, err := httpapi.NewServer(httpapi.New(httpapi.Options{Listen: "127.0.0.1:0", CertFile: cert, KeyFile: key})).Start(); err == nil {
 		t.Error("started without a key")
 	}
 }

@@ -25,15 +25,6 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// State is the state of an accepted stanza.
-type State string
-
-// The states.
-const (
-	Confirmed State = "confirmed" // the XMPP server has it
-	Queued    State = "queued"    // it is stored on disk
-)
-
 // storeTimeout bounds one write to the store.
 const storeTimeout = 10 * time.Second
 
@@ -109,7 +100,7 @@ func (o *Outbox) Waiting() int { return int(o.waiting.Load()) }
 // gateway.ErrRejected; gateway.ErrUnconfirmed if the server did not confirm the
 // stanza and it could not be stored; refusals of the link (addresses, size); that
 // of ctx when the caller goes away.
-func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (State, error) {
+func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (gateway.State, error) {
 	if s.Kind == stanza.IQ {
 		return "", errors.New("kind: the outbox does not accept an iq")
 	}
@@ -137,7 +128,7 @@ func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (Sta
 
 // keep stores a stanza. With a flight, the link has the stanza too and sends it;
 // the record then only matters if the process is killed before that.
-func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *flight) (State, error) {
+func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *flight) (gateway.State, error) {
 	id, owed := ulid.Make().String(), charge{caller, o.store.OutgoingSize(s.XML())}
 	if f != nil {
 		o.mu.Lock()
@@ -157,7 +148,7 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 		err = o.put(ctx, id, s)
 	}
 	if err == nil {
-		return Queued, nil
+		return gateway.Queued, nil
 	}
 	o.waiting.Add(-1)
 	o.mu.Lock()
@@ -191,11 +182,11 @@ func (o *Outbox) release(id string) {
 }
 
 // state returns the outcome of a flight that has landed.
-func (f *flight) state() (State, error) {
+func (f *flight) state() (gateway.State, error) {
 	if f.err != nil {
 		return "", f.err
 	}
-	return Confirmed, nil
+	return gateway.Confirmed, nil
 }
 
 // landed records that the server confirmed a flight, or refused it.

@@ -67,7 +67,7 @@ func message(t *testing.T, i int) *stanza.Stanza {
 	return s
 }
 
-func (p *process) send(t *testing.T, i int, want outbox.State) {
+func (p *process) send(t *testing.T, i int, want gateway.State) {
 	t.Helper()
 	if got, err := p.Send(t.Context(), "", message(t, i)); err != nil || got != want {
 		t.Fatalf("message %d: %q %v, want %q", i, got, err, want)
@@ -102,7 +102,7 @@ func TestConfirmedWhileTheLinkIsUp(t *testing.T) {
 	p := start(t, srv.Addr(), t.TempDir(), 10*time.Second, time.Hour)
 	waitFor(t, "connected", p.link.Connected)
 	for i := range 20 {
-		p.send(t, i, outbox.Confirmed)
+		p.send(t, i, gateway.Confirmed)
 	}
 	if n, err := p.store.CountOutgoing(t.Context(), domain); n != 0 || err != nil || p.Waiting() != 0 {
 		t.Errorf("%d records were written for confirmed sends (%v), %d wait", n, err, p.Waiting())
@@ -118,7 +118,7 @@ func TestQueuedWhileTheLinkIsDown(t *testing.T) {
 	dir := t.TempDir()
 	p := start(t, addr, dir, time.Second, time.Hour)
 	for i := range 10 {
-		p.send(t, i, outbox.Queued)
+		p.send(t, i, gateway.Queued)
 	}
 	p.end()
 	p = start(t, addr, dir, time.Second, time.Hour)
@@ -126,12 +126,12 @@ func TestQueuedWhileTheLinkIsDown(t *testing.T) {
 		t.Errorf("%d wait after the restart, want 10", p.Waiting())
 	}
 	for i := 10; i < 15; i++ {
-		p.send(t, i, outbox.Queued)
+		p.send(t, i, gateway.Queued)
 	}
 	srv = componenttest.Start(t, addr, domain, "secret")
 	defer srv.Close()
 	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
-	p.send(t, 15, outbox.Confirmed)
+	p.send(t, 15, gateway.Confirmed)
 	if got, want := fmt.Sprint(ids(srv.Received())), fmt.Sprint(numbers(0, 16)); got != want {
 		t.Errorf("arrived %s, want %s", got, want)
 	}
@@ -148,12 +148,12 @@ func TestLateConfirmation(t *testing.T) {
 	p := start(t, srv.Addr(), t.TempDir(), 20*time.Millisecond, time.Hour)
 	waitFor(t, "connected", p.link.Connected)
 	srv.SwallowMarkers(true)
-	p.send(t, 0, outbox.Queued)
-	p.send(t, 1, outbox.Queued) // behind the first one: order
+	p.send(t, 0, gateway.Queued)
+	p.send(t, 1, gateway.Queued) // behind the first one: order
 	srv.SwallowMarkers(false)
 	srv.Drop() // now both go again, in order
 	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
-	p.send(t, 2, outbox.Confirmed)
+	p.send(t, 2, gateway.Confirmed)
 	got := ids(srv.Received())
 	if s := fmt.Sprint(got); s != "[0 0 1 2]" && s != "[0 1 0 1 2]" && s != "[0 1 2]" && s != "[0 0 1 1 2]" {
 		t.Errorf("arrived %v", got)
@@ -167,7 +167,7 @@ func TestLateSendSurvivesARestart(t *testing.T) {
 	p := start(t, srv.Addr(), dir, 20*time.Millisecond, time.Hour)
 	waitFor(t, "connected", p.link.Connected)
 	srv.SwallowMarkers(true)
-	p.send(t, 7, outbox.Queued)
+	p.send(t, 7, gateway.Queued)
 	p.end()
 	srv.SwallowMarkers(false)
 	before := len(srv.Received())
@@ -186,7 +186,7 @@ func TestFullOutbox(t *testing.T) {
 	srv.Close()
 	p := start(t, addr, t.TempDir(), time.Second, time.Hour)
 	for i := range 30 {
-		p.send(t, i, outbox.Queued)
+		p.send(t, i, gateway.Queued)
 	}
 	if _, err := p.Send(t.Context(), "", message(t, 30)); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("over the bound: %v", err)
@@ -194,7 +194,7 @@ func TestFullOutbox(t *testing.T) {
 	srv = componenttest.Start(t, addr, domain, "secret")
 	defer srv.Close()
 	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
-	p.send(t, 31, outbox.Confirmed)
+	p.send(t, 31, gateway.Confirmed)
 }
 
 // A caller who has his share waiting is refused, and nobody else; when it is sent he
@@ -246,7 +246,7 @@ func TestTooOldIsGivenUp(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if state, err := p.Send(t.Context(), "", s); err != nil || state != outbox.Queued {
+	if state, err := p.Send(t.Context(), "", s); err != nil || state != gateway.Queued {
 		t.Fatal(state, err)
 	}
 	srv = componenttest.Start(t, addr, domain, "secret")
@@ -296,7 +296,7 @@ func TestEnded(t *testing.T) {
 			}
 			ends <- err
 		}
-		p.send(t, 0, outbox.Queued)
+		p.send(t, 0, gateway.Queued)
 		srv = componenttest.Start(t, addr, domain, "secret")
 		select {
 		case err := <-ends:

@@ -1,8 +1,6 @@
-// Package openapi has the description of the HTTP API: an OpenAPI 3.1 document
-// (https://spec.openapis.org/oas/v3.1.1.html), written by hand in the YAML
-// files of doc, each with a part of it, and served as one JSON.
-//
-// Package conform checks answers against it, for tests.
+// Package openapi has the OpenAPI 3.1 document of the HTTP API
+// (https://spec.openapis.org/oas/v3.1.1.html). Each YAML file of doc has a part of it; it
+// is served as one JSON. Package conform checks answers against it, for tests.
 package openapi
 
 import (
@@ -55,8 +53,8 @@ func Document(version string) ([]byte, error) {
 	return document, nil
 }
 
-// merge adds a part to the whole. What is on top of a file only to be repeated
-// in it begins with x-.
+// merge adds a part to the whole. Top-level keys that begin with x- are anchors for the
+// file itself.
 func merge(whole, part map[string]any, at string) error {
 	for key, value := range part {
 		if at == "" && strings.HasPrefix(key, "x-") {
@@ -79,7 +77,7 @@ func merge(whole, part map[string]any, at string) error {
 	return nil
 }
 
-// Route serves the document. It is for everybody: see httpapi.Options.Open.
+// Route serves the document without authentication: see httpapi.Options.Open.
 func Route(version string) httpapi.Route {
 	document := sync.OnceValues(func() ([]byte, error) { return Document(version) })
 	return httpapi.Route{Method: http.MethodGet, Path: Path, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

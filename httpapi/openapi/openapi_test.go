@@ -38,7 +38,7 @@ func TestDocument(t *testing.T) {
 func TestRoute(t *testing.T) {
 	s := httpapi.New(httpapi.Options{Open: []httpapi.Route{openapi.Route("1.2.3")}})
 	w := httptest.NewRecorder()
-	conform.Must(s.Handler()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, openapi.Path, nil))
+	conform.Must(s).ServeHTTP(w, httptest.NewRequest(http.MethodGet, openapi.Path, nil))
 	var v struct {
 		OpenAPI string
 		Info    struct{ Version string }

@@ -18,16 +18,16 @@ import (
 )
 
 const (
-	loginTimeout = 10 * time.Second // the wait for a place included
+	loginTimeout = 10 * time.Second // includes the wait for a place
 	maxTogether  = 64               // requests that wait for one login
-	// refusalTime is what an answer to a wrong password takes, or a multiple of it,
-	// so that it does not tell by its time whether there is such an account.
+	// refusalTime, or a multiple, is the duration of an answer to a wrong password, so
+	// that it does not tell whether the account exists.
 	refusalTime = 500 * time.Millisecond
-	rememberFor = time.Minute // a password that was right
+	rememberFor = time.Minute // a right password
 	maxVerified = 10_000
 )
 
-// accounts judges Basic credentials that are a JID and a password.
+// accounts checks Basic credentials that are a JID and a password.
 type accounts struct {
 	o        Options
 	verified *verified
@@ -36,14 +36,14 @@ type accounts struct {
 	flying map[fingerprint]*flight
 }
 
-// flight is a login under way; whoever brings the same credentials waits for it.
+// flight is a login in progress; other requests with the same credentials wait for it.
 type flight struct {
 	done    chan struct{}
 	err     error
 	waiting int // requests, by accounts.mu
 }
 
-// errTooOften is the outcome of a login that was not tried.
+// errTooOften is the error of a login that was refused after too many failures.
 type errTooOften struct{ wait time.Duration }
 
 func (errTooOften) Error() string { return "too many failed logins" }
@@ -54,10 +54,10 @@ func newAccounts(o Options) *accounts {
 	}
 }
 
-// judge is the Basic of the Mount.
-func (a *accounts) judge(r *http.Request, user, password string) (httpapi.Identity, *httpapi.Fault, bool) {
+// check is the Basic of the Mount.
+func (a *accounts) check(r *http.Request, user, password string) (httpapi.Identity, *httpapi.Fault, bool) {
 	if !strings.Contains(user, "@") {
-		return httpapi.Identity{}, nil, false // perhaps a token's name
+		return httpapi.Identity{}, nil, false // perhaps the name of a token
 	}
 	who, err := jid.Parse(user)
 	if err != nil || !who.IsBare() || who.Local() == "" {
@@ -90,18 +90,18 @@ func pause(ctx context.Context, d time.Duration) {
 	}
 }
 
-// known reports whether an account may still call that has logged in.
+// known reports whether an account that has logged in may still call.
 func (a *accounts) known(name string) bool {
 	who, err := jid.Parse(name)
 	return err == nil && slices.Contains(a.o.Hosts, who.Domain())
 }
 
-// forget takes back that a password was right.
+// forget removes a remembered password.
 func (a *accounts) forget(who jid.JID, password string) {
 	a.verified.remove(a.verified.fingerprint(who, password))
 }
 
-// login tries a password out, once for all that bring it at the same time.
+// login checks a password, once for all requests that have it at the same time.
 func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, seal fingerprint) error {
 	a.mu.Lock()
 	f, flying := a.flying[seal]
@@ -125,7 +125,7 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, s
 			return context.Cause(r.Context())
 		}
 	}
-	// Others wait for it, so it goes on if this caller leaves.
+	// Others wait for the login, so it goes on if this caller goes.
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), loginTimeout)
 	defer cancel()
 	f.err = a.try(ctx, who, password, httpapi.ClientNetwork(r.Context()))
@@ -139,10 +139,10 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, s
 	return f.err
 }
 
-// try asks the server, if that was not in vain too often before.
+// try logs in at the server, unless too many logins have failed.
 func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String, address string) error {
 	failures := a.o.Failures
-	if wait := failures.Wait(who.String(), address); wait > 0 { // who has guessed too often takes no place
+	if wait := failures.Wait(who.String(), address); wait > 0 { // before it takes a place
 		return errTooOften{wait}
 	}
 	leave, err := a.o.Logins.take(ctx, address)
@@ -155,7 +155,7 @@ func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String,
 	}
 	keep := a.o.Privileged == nil || !a.o.Privileged.Granted(who.Domain())
 	err = a.o.Accounts.Login(ctx, who, password, keep)
-	outcome := httpapi.Untold
+	outcome := httpapi.Unknown
 	switch {
 	case err == nil:
 		outcome = httpapi.Right
@@ -166,7 +166,7 @@ func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String,
 	return err
 }
 
-// fault is the answer to a login that failed.
+// fault returns the refusal for an error of login.
 func (a *accounts) fault(r *http.Request, err error) *httpapi.Fault {
 	var often errTooOften
 	switch {
@@ -175,7 +175,7 @@ func (a *accounts) fault(r *http.Request, err error) *httpapi.Fault {
 	case errors.As(err, &often):
 		return later(http.StatusTooManyRequests, seconds(often.wait), "too many failed logins for this account or from this address; wait as long as Retry-After says")
 	case r.Context().Err() != nil:
-		return refuse(499, "the caller has closed the connection during the login") // seen by the access log only
+		return refuse(httpapi.StatusGone, "the caller has closed the connection during the login") // only in the access log
 	}
 	if f := a.o.loginFailed(r, err); f != nil {
 		return f

@@ -28,8 +28,8 @@ func TestVerifiedIsRememberedForAWhile(t *testing.T) {
 		for i := range 10 {
 			v.add(v.fingerprint(who, fmt.Sprint(i)))
 		}
-		if len(v.all) != 3 || v.order.Len() != 3 || !v.has(v.fingerprint(who, "9")) {
-			t.Errorf("%d are remembered, want the last 3", len(v.all))
+		if v.until.Len() != 3 || !v.has(v.fingerprint(who, "9")) {
+			t.Errorf("%d are remembered, want the last 3", v.until.Len())
 		}
 		v.remove(v.fingerprint(who, "9"))
 		if v.has(v.fingerprint(who, "9")) {

@@ -16,7 +16,7 @@ const (
 	nsXHTML   = "http://www.w3.org/1999/xhtml"
 )
 
-// build makes the message.
+// build builds the message.
 func (n note) build(from jid.JID, lim stanza.Limits) (*stanza.Stanza, *httpapi.Fault) {
 	to, f := address(n.to, from.Domain())
 	if f != nil {
@@ -25,7 +25,7 @@ func (n note) build(from jid.JID, lim stanza.Limits) (*stanza.Stanza, *httpapi.F
 	if n.kind == "" {
 		n.kind = "chat"
 	}
-	// RFC 6121 section 5.2.2; an error is nothing to begin with
+	// RFC 6121 section 5.2.2; an error is only a reply
 	if !slices.Contains([]string{"chat", "normal", "headline", "groupchat"}, n.kind) {
 		return nil, refuse(http.StatusBadRequest, "type: must be chat, normal, headline or groupchat")
 	}
@@ -47,20 +47,19 @@ func (n note) build(from jid.JID, lim stanza.Limits) (*stanza.Stanza, *httpapi.F
 		inner += html
 	}
 	s, err := stanza.Build(stanza.Header{Kind: stanza.Message, Type: n.kind, ID: rand.Text()[:24], From: from, To: to}, inner, lim)
-	if err != nil { // its parts are well formed: it is over a limit
+	if err != nil { // its parts are valid, so it is over a limit
 		return nil, refuse(http.StatusRequestEntityTooLarge, "the message is too large or too deep: "+err.Error())
 	}
 	return s, nil
 }
 
-// blank reports whether there is nothing to read in a message: people who get one
-// would not know what it says, and who sent it would not know that.
+// blank reports whether a message has no text to read.
 func (n note) blank() bool {
 	is := func(text *string) bool { return text == nil || strings.TrimSpace(*text) == "" }
 	return is(n.body) && is(n.html)
 }
 
-// address reads a recipient; without a host he is at the given one.
+// address parses a recipient; without a host it is at the given one.
 func address(text, host string) (jid.JID, *httpapi.Fault) {
 	if text == "" {
 		return jid.JID{}, refuse(http.StatusUnprocessableEntity, "there is no recipient: write it into the path, as in /msg/user@example.com, or into to")
@@ -79,8 +78,8 @@ func address(text, host string) (jid.JID, *httpapi.Fault) {
 	return to, nil
 }
 
-// xhtml wraps XHTML as XEP-0071 has it. It is read on its own first: text that
-// closes what it has not opened must not end up beside the body.
+// xhtml wraps XHTML as in XEP-0071. It parses the text on its own first: text that closes
+// elements it has not opened must not end up beside the body.
 func xhtml(text string) (string, *httpapi.Fault) {
 	text = strings.TrimSpace(text)
 	parsed, err := stanza.Parse("<message>"+text+"</message>", stanza.Limits{MaxBytes: len(text) + 100})

@@ -12,13 +12,13 @@ import (
 	"stanzahook/httpapi"
 )
 
-// maxText bounds texts that quote what the caller sent.
+// maxText bounds texts, which may quote the request.
 const maxText = 1000
 
 // fail writes a refusal: one line of text, or a problem (RFC 9457).
 func fail(w http.ResponseWriter, r *http.Request, f *httpapi.Fault) {
 	short := *f
-	short.Text = strings.Map(func(c rune) rune { // a bounce quotes what somebody wrote
+	short.Text = strings.Map(func(c rune) rune { // a bounce quotes its recipient
 		if unicode.IsControl(c) {
 			return ' '
 		}
@@ -39,14 +39,13 @@ func fail(w http.ResponseWriter, r *http.Request, f *httpapi.Fault) {
 		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
 	}
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff") // texts quote what the caller sent
+	w.Header().Set("X-Content-Type-Options", "nosniff") // texts quote the request
 	w.WriteHeader(f.Status)
-	_, _ = io.WriteString(w, short.Text+"\n") // fails when the caller has gone
+	_, _ = io.WriteString(w, short.Text+"\n") // an error means that the caller has gone
 }
 
-// wantsJSON reports whether the caller would rather have JSON than plain text
-// (RFC 9110 section 12.5.1). Of two that he likes as much, the one he named
-// wins, then the one he named first.
+// wantsJSON reports whether the caller prefers JSON to plain text (RFC 9110 section
+// 12.5.1). Of two with the same q the named one wins, then the one named first.
 func wantsJSON(h http.Header) bool {
 	var text, json float64
 	named, first := false, false

@@ -17,6 +17,7 @@ import (
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/gateway/gatewaytest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -29,11 +30,11 @@ type network struct {
 	handler http.Handler
 	setup   string
 
-	failures httpapi.Failures
-	renew    func()
+	component gatewaytest.Network
+	failures  httpapi.Failures
+	renew     func()
 
 	mu         sync.Mutex
-	component  []*stanza.Stanza
 	privileged []*stanza.Stanza
 }
 
@@ -53,14 +54,13 @@ func newNetwork(t *testing.T, setup string) *network {
 	n.pool = account.NewPool(account.Dialer{Server: n.server.Addr(), Mode: account.None, AllowPlain: true}, 10, time.Minute)
 	t.Cleanup(n.pool.Close)
 	options := postmsg.Options{
-		Sender: sender{n}, Domains: func() []jid.JID { return []jid.JID{jid.MustParse("bot.example.com")} },
-		Accounts: n.pool, Hosts: []string{"example.com"}, Failures: &n.failures,
+		Sender: sender{&n.component, setup}, Accounts: n.pool, Hosts: []string{"example.com"}, Failures: &n.failures,
 	}
 	if strings.HasPrefix(setup, "privilege") {
 		options.Privileged = privileged{n}
 	}
 	n.renew = func() {
-		n.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(t), MaxBodyBytes: 4000, Failures: &n.failures}, postmsg.New(options)).Handler())
+		n.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(t), MaxBodyBytes: 4000, Failures: &n.failures}, postmsg.New(options)))
 	}
 	n.renew()
 	return n
@@ -93,31 +93,26 @@ func tokens(t *testing.T) []httpapi.Token {
 }
 
 // sender is the component.
-type sender struct{ *network }
+type sender struct {
+	*gatewaytest.Network
+	setup string
+}
 
-func (n sender) Send(_ context.Context, s *stanza.Stanza) error {
-	switch n.setup {
-	case "outbox full":
-		return gateway.ErrFull
-	case "busy":
-		return gateway.ErrBusy
-	case "down":
-		return gateway.ErrDown
-	case "rejected":
-		return gateway.ErrRejected
-	case "unconfirmed":
-		return gateway.ErrUnconfirmed
-	case "bounce":
+// Send fails as the setup says.
+func (n sender) Send(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
+	if n.setup == "bounce" {
 		back, err := s.ErrorReply(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "nobody is called so\nhere"}, stanza.Limits{})
 		if err != nil {
-			return err
+			return "", err
 		}
-		return fmt.Errorf("outbox: %w", &gateway.Bounced{Stanza: back})
+		return "", fmt.Errorf("outbox: %w", &gateway.Bounced{Stanza: back})
 	}
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	n.component = append(n.component, s)
-	return nil
+	if err := map[string]error{
+		"outbox full": gateway.ErrFull, "busy": gateway.ErrBusy, "down": gateway.ErrDown, "rejected": gateway.ErrRejected, "unconfirmed": gateway.ErrUnconfirmed,
+	}[n.setup]; err != nil {
+		return "", err
+	}
+	return n.Network.Send(ctx, s, how)
 }
 
 // privileged is a component that may send as the users of example.com.
@@ -146,7 +141,7 @@ func (n *network) sent() string {
 	for _, way := range []struct {
 		name string
 		sent []*stanza.Stanza
-	}{{"component", n.component}, {"privilege", n.privileged}, {"session", n.server.Received()}} {
+	}{{"component", n.component.Sent()}, {"privilege", n.privileged}, {"session", n.server.Received()}} {
 		for _, s := range way.sent {
 			if len(s.ID) < 20 {
 				return "a stanza without an id of ours: " + s.XML()

@@ -10,30 +10,29 @@ import (
 const (
 	maxLogins  = 32 // at the same time
 	maxWaiting = 64 // for one of them to end
-	// maxOfNetwork is how many of both one address may have.
+	// maxOfNetwork bounds those of one address, in progress and waiting.
 	maxOfNetwork = (maxLogins + maxWaiting) / 4
 )
 
-// Logins has the places of logins that are under way. They are apart from the slots
-// of requests: a server that does not answer logins stops those who log in, and
-// nobody else. Waiting is bounded, and nobody has all of it. The zero Logins is
-// ready to use; surfaces of which one takes the place of the other share one.
+// Logins bounds the logins in progress and those that wait, of all and of one address.
+// They take no slots of requests: a server that does not answer logins stops only those
+// that log in. The zero Logins is ready to use; the APIs of two configurations share one.
 type Logins struct {
 	slots chan struct{}
 
 	mu      sync.Mutex
-	taken   int            // slots and waiting
+	taken   int            // in progress and waiting
 	of      map[string]int // by network
 	refused int64
 }
 
-// LoginCounts is how the places are taken.
+// LoginCounts is the use of the places.
 type LoginCounts struct {
 	UnderWay, Waiting, Most, MostWaiting int
-	Refused                              int64 // that got no place
+	Refused                              int64 // logins without a place
 }
 
-// Counts returns how the places are taken now.
+// Counts returns the current use of the places.
 func (p *Logins) Counts() LoginCounts {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,45 +10,42 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
-	"stanzahook/httpapi/rest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 )
 
-// Accounts log in as users; [stanzahook/pkg/account.Pool] does. Their errors are
-// that package's.
+// Accounts are the accounts of the XMPP server; [stanzahook/pkg/account.Pool]
+// implements it. The errors are those of that package.
 type Accounts interface {
-	// Login tries a password out; with keep, the session will be used soon.
+	// Login checks a password; with keep, the session will be used soon.
 	Login(ctx context.Context, who jid.JID, password secret.String, keep bool) error
 	// Send sends a message over the account's own session.
 	Send(ctx context.Context, who jid.JID, password secret.String, s *stanza.Stanza) error
 }
 
-// Privileged sends messages as users without their passwords.
+// Privileged sends messages of users by the privilege of a component (XEP-0356).
 type Privileged interface {
-	// Granted reports whether that can be done for the users of a host.
+	// Granted reports whether a host has granted that.
 	Granted(host string) bool
-	// Send sends a message whose from is a user's bare address. With done false
-	// nothing was sent, and it may be sent in another way; else err is as that
-	// of rest.Sender.
+	// Send sends a message from the bare address of a user. If done is false nothing
+	// was sent, and it may be sent in another way; else err is that of
+	// gateway.Sender.
 	Send(ctx context.Context, s *stanza.Stanza) (done bool, err error)
 }
 
-// Options are what the surface works with. A zero duration means its default.
+// Options are what the API works with. A zero duration means its default.
 type Options struct {
-	Sender  rest.Sender      // for callers with a token
-	Domains func() []jid.JID // of our components
-	// Limits of a stanza that is sent from an address; nil: the defaults.
-	Limits func(from jid.JID) stanza.Limits
+	Sender gateway.Sender // for callers with a token
 
-	Accounts   Accounts   // nil: tokens only
+	Accounts   Accounts   // nil: only tokens
 	Hosts      []string   // whose accounts may log in; in normal form
-	Privileged Privileged // nil: everybody sends over a session of his own
+	Privileged Privileged // nil: each account sends over a session of its own
 	// Failures limits the guessing of passwords; nil: its own.
 	Failures *httpapi.Failures
-	Logins   *Logins // the places of logins; nil: its own
+	Logins   *Logins // limits logins in progress; nil: its own
 
 	SendTimeout time.Duration // for the server to confirm; default 10 s
 	Log         *zap.Logger
@@ -63,13 +60,10 @@ type handler struct {
 // recipient is the variable of the paths.
 const recipient = "recipient"
 
-// New returns the surface, to be given to httpapi.New.
+// New returns the API, to be given to httpapi.New.
 func New(o Options) httpapi.Mount {
 	if o.SendTimeout == 0 {
 		o.SendTimeout = 10 * time.Second
-	}
-	if o.Limits == nil {
-		o.Limits = func(jid.JID) stanza.Limits { return stanza.Limits{} }
 	}
 	if o.Logins == nil {
 		o.Logins = new(Logins)
@@ -85,7 +79,7 @@ func New(o Options) httpapi.Mount {
 	m := httpapi.Mount{Prefix: "/msg", Fail: fail}
 	if o.Accounts != nil {
 		h.accounts = newAccounts(o)
-		m.Basic, m.Known, m.Limits = h.accounts.judge, h.accounts.known, true
+		m.Basic, m.Known, m.Limits = h.accounts.check, h.accounts.known, true
 	}
 	for _, path := range []string{"/msg", "/msg/{" + recipient + ":.*}"} {
 		m.Routes = append(m.Routes,
@@ -95,7 +89,7 @@ func New(o Options) httpapi.Mount {
 	return m
 }
 
-// post takes one message.
+// post sends one message.
 func (h handler) post(w http.ResponseWriter, r *http.Request) {
 	n, f := read(w, r)
 	if f != nil {
@@ -110,12 +104,12 @@ func (h handler) post(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, httpapi.Refused(err))
 		return
 	}
-	from, err := who.Sender(jid.JID{}, h.Domains())
+	from, err := who.Sender(jid.JID{}, h.Sender.Domains())
 	if err != nil {
 		fail(w, r, httpapi.Refused(err))
 		return
 	}
-	s, f := n.build(from, h.Limits(from))
+	s, f := n.build(from, h.Sender.Limits(from))
 	if f != nil {
 		fail(w, r, f)
 		return
@@ -132,7 +126,7 @@ func (h handler) post(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusCreated)
 }
 
-// options says what may be posted.
+// options lists the methods and formats.
 func options(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Allow", http.MethodOptions+", "+http.MethodPost)
 	w.Header().Set("Accept", strings.Join([]string{formatForm, formatText, formatJSON}, ", "))

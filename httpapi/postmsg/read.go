@@ -18,17 +18,17 @@ const (
 	formatJSON = "application/json"
 )
 
-// note is a message as the caller wrote it.
+// note is a message as it is in the request.
 type note struct {
 	to, kind   string
-	body, html *string // nil: there is none
+	body, html *string // nil: none
 }
 
 func refuse(status int, text string) *httpapi.Fault {
 	return &httpapi.Fault{Status: status, Text: text}
 }
 
-// read takes the body of a request apart.
+// read parses a request.
 func read(w http.ResponseWriter, r *http.Request) (note, *httpapi.Fault) {
 	name, _, _ := strings.Cut(r.Header.Get("Content-Type"), ";")
 	format := strings.ToLower(strings.TrimSpace(name))

@@ -18,19 +18,20 @@ import (
 
 // send sends a message from one of our components.
 //
-// Killed before the 201: the caller has no answer, and repeats. After it: the
-// message is the XMPP server's, or on our disk.
+// Killed before the 201: the caller has no answer, and repeats. After it: the XMPP
+// server has the message, or it is on our disk.
 func (h handler) send(r *http.Request, s *stanza.Stanza) *httpapi.Fault {
 	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
 	defer cancel()
-	return h.outcome(r, s, h.Sender.Send(ctx, s))
+	_, err := h.Sender.Send(ctx, s, gateway.Sending{ReportBounce: true})
+	return h.outcome(r, s, err)
 }
 
 // sendAs sends a message as the account that has logged in: with a component's
 // privilege, else over a session of the account's own.
 //
-// Killed before the 201: the caller has no answer, and repeats. After it: the
-// message is the XMPP server's, or on our disk.
+// Killed before the 201: the caller has no answer, and repeats. After it: the XMPP
+// server has the message, or it is on our disk.
 func (h handler) sendAs(r *http.Request, who jid.JID, s *stanza.Stanza) *httpapi.Fault {
 	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
 	defer cancel()
@@ -39,10 +40,10 @@ func (h handler) sendAs(r *http.Request, who jid.JID, s *stanza.Stanza) *httpapi
 		if done {
 			return h.outcome(r, s, err)
 		}
-		h.repeats.Log(h.Log, zapcore.InfoLevel, "privilege", "a message was not sent by privilege; it goes over a session of its sender", zap.Error(err),
+		h.repeats.Log(h.Log, zapcore.InfoLevel, "privilege", "message not sent by privilege", zap.Error(err), zap.String("hint", "it is sent over a session of its sender"),
 			zap.String("host", who.Domain()), zap.String("stanza_id", s.ID), zap.String("request_id", httpapi.RequestID(r.Context())))
 	}
-	_, password, _ := r.BasicAuth() // who could not be logged in without it
+	_, password, _ := r.BasicAuth() // authenticated by it
 	err := h.Accounts.Send(ctx, who, secret.New(password), s)
 	if errors.Is(err, account.ErrPassword) || errors.Is(err, account.ErrDisabled) {
 		h.accounts.forget(who, password) // it was right until now
@@ -50,39 +51,23 @@ func (h handler) sendAs(r *http.Request, who jid.JID, s *stanza.Stanza) *httpapi
 	return h.outcome(r, s, err)
 }
 
-// outcome is the answer to how the sending ended; nil is 201.
+// outcome returns the refusal for an error of sending; nil: 201.
 func (h handler) outcome(r *http.Request, s *stanza.Stanza, err error) *httpapi.Fault {
 	switch {
 	case err == nil:
 		return nil
 	case r.Context().Err() != nil:
-		return refuse(499, "the caller has closed the connection while the message was sent") // seen by the access log only
+		return refuse(httpapi.StatusGone, "the caller has closed the connection while the message was sent") // only in the access log
 	}
-	if f := httpapi.Unsent(s, ofAccount(err)); f != nil {
+	if f := httpapi.Unsent(s, err); f != nil {
 		return f
 	}
 	if f := h.loginFailed(r, err); f != nil {
 		return f
 	}
 	id := httpapi.RequestID(r.Context())
-	h.repeats.Error(h.Log, "a message could not be sent", zap.Error(err), zap.String("stanza_id", s.ID), zap.String("request_id", id))
+	h.repeats.Error(h.Log, "message not sent", zap.Error(err), zap.String("stanza_id", s.ID), zap.String("request_id", id))
 	return refuse(http.StatusInternalServerError, "internal error; the log has more under request id "+id)
-}
-
-// ofAccount says in the words of the other ways to send what kept the session of
-// an account from it.
-func ofAccount(err error) error {
-	for _, pair := range [...]struct{ is, as error }{
-		{gateway.ErrUnconfirmed, gateway.ErrUnconfirmed},
-		{gateway.ErrRejected, gateway.ErrRejected},
-		{gateway.ErrBusy, gateway.ErrBusy},
-		{gateway.ErrDown, gateway.ErrDown},
-	} {
-		if errors.Is(err, pair.is) {
-			return pair.as
-		}
-	}
-	return err
 }
 
 func later(status, seconds int, text string) *httpapi.Fault {
@@ -98,7 +83,7 @@ func isAny(err error, targets ...error) bool {
 	return false
 }
 
-// loginFailed is the answer to a login that failed; nil for other errors.
+// loginFailed returns the refusal for an error of a login; nil for other errors.
 func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
 	id := httpapi.RequestID(r.Context())
 	switch {
@@ -106,11 +91,11 @@ func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
 		return refuse(http.StatusUnauthorized, "Credentials not accepted: the account or its password is wrong")
 	case errors.Is(err, account.ErrDisabled):
 		return refuse(http.StatusForbidden, "Credentials not accepted: the XMPP server says that the account is disabled")
-	case isAny(err, account.ErrTLS, account.ErrMechanism): // a matter for whoever runs us
-		o.repeats.Error(o.Log, "accounts cannot log in (http.basic.accounts)", zap.Error(err), zap.String("request_id", id))
+	case isAny(err, account.ErrTLS, account.ErrMechanism): // for the operator
+		o.repeats.Error(o.Log, "account login impossible", zap.String("hint", "see http.basic.accounts"), zap.Error(err), zap.String("request_id", id))
 		return later(http.StatusServiceUnavailable, 60, "accounts cannot log in at the XMPP server in a safe way; the log has more under request id "+id)
 	case errors.Is(err, account.ErrUnreachable):
-		o.repeats.Warn(o.Log, "an account could not be asked for", zap.Error(err), zap.String("request_id", id))
+		o.repeats.Warn(o.Log, "account login failed", zap.Error(err), zap.String("request_id", id))
 		return later(http.StatusServiceUnavailable, 5, "the XMPP server is unavailable for the account now; nothing was sent; try again later")
 	case errors.Is(err, gateway.ErrBusy):
 		return later(http.StatusServiceUnavailable, 1, "too many accounts log in at once; nothing was sent; try again in a second")

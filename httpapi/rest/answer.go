@@ -3,13 +3,14 @@ package rest
 import (
 	"net/http"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
-// writeStanza answers 200 with a stanza, in the format the caller takes. The
-// JSON holds all of it: what has no key of its own is in "xml". A form holds
-// the keys whose values are strings, numbers or true.
+// writeStanza answers 200 with a stanza, in the format that the caller accepts. JSON has
+// all of it: what has no key of its own is in "xml". A form has the keys whose values
+// are strings, numbers or true.
 func writeStanza(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) {
 	format := answerFormat(r.Header, formatXML, formatJSON, formatForm)
 	var body []byte
@@ -21,11 +22,11 @@ func writeStanza(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) {
 	case formatForm:
 		body = []byte(restjson.EncodeForm(s).Encode())
 	}
-	respond(w, http.StatusOK, format, body)
+	httpapi.WriteBody(w, http.StatusOK, format, body)
 }
 
-// writeStanzas answers 200 with the stanzas that an archive sent, in order. One
-// alone is written as such. Several fit no form.
+// writeStanzas answers 200 with the stanzas of an archive, in order. A single one is
+// written as such. Several do not fit a form.
 func writeStanzas(w http.ResponseWriter, r *http.Request, all []*stanza.Stanza) {
 	if len(all) == 1 {
 		writeStanza(w, r, all[0])
@@ -49,5 +50,5 @@ func writeStanzas(w http.ResponseWriter, r *http.Request, all []*stanza.Stanza) 
 		}
 		body = append(body, "]}\n"...)
 	}
-	respond(w, http.StatusOK, format, body)
+	httpapi.WriteBody(w, http.StatusOK, format, body)
 }

@@ -7,13 +7,6 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Archiver asks an archive (XEP-0313) and returns the results, in order, and the
-// answer of the IQ behind them. Its other ends are those of a [Requester], and
-// gateway.ErrTooMuch.
-type Archiver interface {
-	Query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error)
-}
-
 // asksArchive reports whether the answer of an IQ comes with messages before it
 // (XEP-0313 section 4).
 func asksArchive(s *stanza.Stanza) bool {
@@ -21,12 +14,12 @@ func asksArchive(s *stanza.Stanza) bool {
 	return ok && s.Type == "set" && c.Local == "query" && strings.HasPrefix(c.Space, "urn:xmpp:mam:")
 }
 
-// ask returns what an IQ is answered with: one stanza, or those of an archive.
+// ask returns the answer of an IQ: one stanza, or those of an archive.
 func (h handler) ask(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
-	if h.Archiver != nil && asksArchive(s) {
-		return h.Archiver.Query(ctx, s)
+	if h.Query != nil && asksArchive(s) {
+		return h.Query(ctx, s)
 	}
-	reply, err := h.Requester.Request(ctx, s)
+	reply, err := h.Sender.Request(ctx, s)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/rest"
-	"stanzahook/pkg/jid"
+	"stanzahook/pkg/gateway/gatewaytest"
 	"stanzahook/pkg/secret"
 )
 
@@ -18,8 +18,8 @@ import (
 func TestGuessingSecrets(t *testing.T) {
 	h := httpapi.New(httpapi.Options{}, rest.New(rest.Options{
 		Secrets: map[string]secret.String{"bot.example.com": secret.New("secret")},
-		Domains: func() []jid.JID { return []jid.JID{jid.MustParse("bot.example.com")} },
-	})).Handler()
+		Sender:  &gatewaytest.Network{},
+	}))
 	post := func(domain, password, address string) *httptest.ResponseRecorder {
 		r := httptest.NewRequest(http.MethodPost, "/rest/echo", strings.NewReader("<message to='u@example.com'/>"))
 		r.Header.Set("Content-Type", "application/xmpp+xml")

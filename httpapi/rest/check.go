@@ -9,10 +9,9 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// check makes the stanza of a draft, if the caller may send it. What it returns
-// goes from one of our domains to somebody (an echo's: to nobody), and has an id.
-// The order of the
-// checks is mod_rest's.
+// check makes the stanza of a draft, if the caller may send it. The stanza has an id, a
+// sender at one of our domains, and, except for an echo, a recipient. The checks are in
+// the order of mod_rest.
 func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) {
 	hd := d.Header
 	if f := validAddress(&hd.To, badTo); f != nil {
@@ -28,7 +27,7 @@ func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) 
 		return nil, refusal(err)
 	}
 	var err error
-	if hd.From, err = who.Sender(hd.From, h.Domains()); err != nil {
+	if hd.From, err = who.Sender(hd.From, h.Sender.Domains()); err != nil {
 		return nil, refusal(err)
 	}
 	if hd.To.IsZero() && d.self && !d.nowhere {
@@ -39,7 +38,7 @@ func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) 
 	}
 	s, err := d.build(hd)
 	if err != nil {
-		// the caller's part was fine; with our attributes it is over a limit
+		// the draft is valid; with our attributes it is over a limit
 		return nil, tooLarge.because("%s", err)
 	}
 	if err := who.MayContain(s); err != nil {
@@ -56,8 +55,8 @@ func (h handler) check(d *draft, who httpapi.Identity) (*stanza.Stanza, *fault) 
 	return s, nil
 }
 
-// validAddress holds an address of the caller to RFC 7622; stanza.Parse takes
-// any, because it also reads what servers send.
+// validAddress checks an address by RFC 7622; stanza.Parse accepts any, as it also
+// reads what servers send.
 func validAddress(j *jid.JID, wrong fault) *fault {
 	if j.IsZero() {
 		return nil
@@ -70,7 +69,7 @@ func validAddress(j *jid.JID, wrong fault) *fault {
 	return nil
 }
 
-// refusal is a refusal by the rules of package gateway in the words of mod_rest.
+// refusal returns a refusal of package gateway in the words of mod_rest.
 func refusal(err error) *fault {
 	r, ok := err.(*gateway.Refusal)
 	switch {

@@ -10,21 +10,21 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// component knows the callers who have the credentials of a component, its
-// domain and the secret it shares with the XMPP server, as in mod_rest. They may
-// send and ask for all addresses in that domain.
+// component authenticates callers with the credentials of a component, its domain and the
+// secret that it shares with the XMPP server, as in mod_rest. They may send and ask from
+// all addresses at that domain.
 func (h handler) component(_ *http.Request, user, password string) (httpapi.Identity, *httpapi.Fault, bool) {
 	domain, err := jid.Parse(user)
 	if err != nil || !domain.IsDomain() {
 		return httpapi.Identity{}, nil, false
 	}
-	// One that does not exist takes the same way, so that the answer does not tell.
+	// A domain that does not exist takes the same path, so that the time does not tell.
 	right := h.Secrets[domain.String()]
 	pattern, err := jid.ParseGlob(domain.String())
-	// Hashes are of one length, so that the time does not tell the secret's.
+	// Hashes have one length, so that the time does not tell that of the secret.
 	want, got := sha256.Sum256([]byte(right.Reveal())), sha256.Sum256([]byte(password))
 	if err != nil || right.IsZero() || subtle.ConstantTimeCompare(want[:], got[:]) != 1 {
-		return httpapi.Identity{}, nil, false // the server counts it
+		return httpapi.Identity{}, nil, false // the handler counts the failure
 	}
 	scopes := []string{gateway.ScopeSend, gateway.ScopeQuery}
 	return httpapi.Identity{Caller: gateway.Caller{Name: domain.String(), DefaultFrom: domain, Scopes: scopes, From: []jid.Glob{pattern}}}, nil, true

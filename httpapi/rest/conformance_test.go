@@ -2,7 +2,6 @@ package rest_test
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -89,14 +88,15 @@ func newBridge(t *testing.T) *bridge {
 		t.Fatal(err)
 	}
 	b.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(), MaxBodyBytes: 4000}, rest.New(rest.Options{
-		Sender: b, Requester: b, Archiver: b, Domains: func() []jid.JID { return []jid.JID{jid.MustParse(domain)} },
-		Limits:  func(jid.JID) stanza.Limits { return stanza.Limits{MaxBytes: 3000} },
-		Secrets: map[string]secret.String{domain: secret.New("secret")},
-	})).Handler())
+		Sender: b, Query: b.query, Secrets: map[string]secret.String{domain: secret.New("secret")},
+	})))
 	return b
 }
 
-func (b *bridge) Send(ctx context.Context, s *stanza.Stanza) error {
+func (b *bridge) Domains() []jid.JID           { return []jid.JID{b.link.Domain()} }
+func (b *bridge) Limits(jid.JID) stanza.Limits { return stanza.Limits{MaxBytes: 3000} }
+
+func (b *bridge) Send(ctx context.Context, s *stanza.Stanza, _ gateway.Sending) (gateway.State, error) {
 	x := b.bounces.Expect(s.From, s.To, s.ID)
 	done := make(chan error, 1)
 	err := b.link.Send(s, func(err error) { done <- err })
@@ -108,21 +108,17 @@ func (b *bridge) Send(ctx context.Context, s *stanza.Stanza) error {
 		}
 	}
 	if back := x.End(); back != nil && err == nil {
-		return &gateway.Bounced{Stanza: back}
+		err = &gateway.Bounced{Stanza: back}
 	}
-	return err
+	return gateway.Confirmed, err
 }
 
 func (b *bridge) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
 	return b.link.Request(ctx, s)
 }
 
-func (b *bridge) Query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
-	all, err := b.results.Query(ctx, s, b.link.Request)
-	if errors.Is(err, gateway.ErrTooMuch) {
-		err = gateway.ErrTooMuch
-	}
-	return all, err
+func (b *bridge) query(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
+	return b.results.Query(ctx, s, b.link.Request)
 }
 
 func request(t *testing.T, c *conformance.Case) *http.Request {

@@ -1,7 +1,6 @@
 package rest
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -18,12 +17,12 @@ type fault struct {
 	kind       stanza.ErrorType
 	condition  string
 	text       string
-	retryAfter int    // seconds; 0: not said
+	retryAfter int    // seconds; 0: no such header
 	reason     string // mod_rest's word for what is wrong, or the parser's; may be empty
 }
 
-// The table; see mod_rest.lua, post_errors. Its texts come first in ours, which
-// go on to say what is wrong and what to do.
+// The table; see mod_rest.lua, post_errors. Our texts begin with its texts and then say
+// what is wrong and what to do.
 var (
 	mediaType    = fault{415, stanza.Cancel, "bad-format", "Unsupported media type", 0, ""}
 	unparsable   = fault{400, stanza.Modify, "not-well-formed", "Failed to parse payload", 0, ""}
@@ -41,22 +40,22 @@ var (
 	// not in mod_rest's table
 	badTimeout = fault{400, stanza.Modify, "bad-request", "Invalid Prosody-Rest-Timeout", 0, ""}
 	internal   = fault{500, stanza.Wait, "internal-server-error", "Internal error", 0, ""}
-	callerGone = fault{499, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0, ""} // seen by the access log only
+	callerGone = fault{httpapi.StatusGone, stanza.Cancel, "undefined-condition", "The caller has closed the connection", 0, ""} // only in the access log
 )
 
-// because returns the fault with the particulars behind its text.
+// because returns the fault with details after its text.
 func (f fault) because(format string, args ...any) *fault {
 	f.text += ": " + fmt.Sprintf(format, args...)
 	return &f
 }
 
-// reasoned returns the fault with the word that goes into context.error.
+// reasoned returns the fault with the word for context.error.
 func (f *fault) reasoned(word string) *fault {
 	f.reason = word
 	return f
 }
 
-// refused writes a refusal of the server, made before the handler was asked.
+// refused writes a refusal of the server, before the handler was called.
 func refused(w http.ResponseWriter, r *http.Request, hf *httpapi.Fault) {
 	fromServer(hf).write(w, r)
 }
@@ -85,7 +84,7 @@ type errorObject struct {
 	Condition string `json:"condition"`
 	Text      string `json:"text"`
 	Code      int    `json:"code"`
-	// InstanceID is the id of the request, by which the log knows it too.
+	// InstanceID is the id of the request, which the log has too.
 	InstanceID string       `json:"instance_id,omitempty"`
 	Source     string       `json:"source"`
 	Context    errorContext `json:"context"`
@@ -95,16 +94,16 @@ type errorContext struct {
 	Error string `json:"error,omitempty"`
 }
 
-// maxText bounds texts that quote what the caller sent.
+// maxText bounds texts, which may quote the request.
 const maxText = 1000
 
-// write writes the fault in the format the caller takes.
+// write writes the fault in the format that the caller accepts.
 func (f fault) write(w http.ResponseWriter, r *http.Request) {
 	text := shown(f.text)
 	var body []byte
 	format := answerFormat(r.Header, formatXML, formatJSON)
 	if format == formatJSON {
-		body = encode(errorBody{"error", f.status, errorObject{
+		body = httpapi.JSON(errorBody{"error", f.status, errorObject{
 			string(f.kind), f.condition, text, f.status, httpapi.RequestID(r.Context()), "mod_rest", errorContext{shown(f.reason)},
 		}})
 	} else {
@@ -115,31 +114,13 @@ func (f fault) write(w http.ResponseWriter, r *http.Request) {
 	if f.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.retryAfter))
 	}
-	respond(w, f.status, format, body)
+	httpapi.WriteBody(w, f.status, format, body)
 }
 
-// shown returns a text that an answer can carry.
+// shown returns a text as it goes into an answer.
 func shown(text string) string {
 	if len(text) > maxText {
 		text = strings.ToValidUTF8(text[:maxText], "") + "…"
 	}
 	return stanza.Clean(text)
-}
-
-func respond(w http.ResponseWriter, status int, format string, body []byte) {
-	w.Header().Set("Content-Type", format)
-	w.WriteHeader(status)
-	_, _ = w.Write(body) // fails when the caller has gone; nobody is left to tell
-}
-
-// encode returns v as one line of JSON. It is for our own types, which hold
-// nothing that JSON has no words for.
-func encode(v any) []byte {
-	var b strings.Builder
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // it is not put into HTML, and stanzas are full of <
-	if err := e.Encode(v); err != nil {
-		panic(err) // a mistake in this package
-	}
-	return []byte(b.String())
 }

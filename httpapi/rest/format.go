@@ -16,8 +16,8 @@ const (
 	formatText = "text/plain"
 )
 
-// requestFormat returns the format of a request's body, or "" for one that is
-// not known. Of its parameters only the charset counts, for document.Decode.
+// requestFormat returns the format of the body of a request, or "" if it is unknown. Of
+// the parameters only the charset counts, in document.Decode.
 func requestFormat(h http.Header) string {
 	name, _, _ := strings.Cut(h.Get("Content-Type"), ";")
 	switch name = strings.ToLower(strings.TrimSpace(name)); name {
@@ -27,9 +27,8 @@ func requestFormat(h http.Header) string {
 	return ""
 }
 
-// preference is how much the caller wants a format. Of two with the same q the
-// one that was named wins over the one a wildcard covers, and then the one
-// named first.
+// preference is how much the caller prefers a format. Of two with the same q a named one
+// wins over one that a wildcard covers, then the one named first.
 type preference struct {
 	q        float64
 	specific int // 0: */*, 1: application/*, 2: by name
@@ -46,11 +45,10 @@ func (p preference) over(o preference) bool {
 	return p.specific == 2 && p.position < o.position
 }
 
-// answerFormat negotiates the format of the answer among those offered (RFC 9110
-// section 12.5.1). Where the caller does not care, or wants nothing that we
-// have, it is the format of the request, else the first, which is XML, as in
-// mod_rest: there is no 406, which would hide an IQ's answer that is there
-// already.
+// answerFormat negotiates the format of the answer (RFC 9110 section 12.5.1). Without a
+// preference, or if none of those offered is acceptable, it is the format of the request,
+// else the first, which is XML, as in mod_rest. There is no 406, which would hide the
+// answer of an IQ.
 func answerFormat(h http.Header, offered ...string) string {
 	best := offered[0]
 	if own := requestFormat(h); slices.Contains(offered, own) {
@@ -65,8 +63,8 @@ func answerFormat(h http.Header, offered ...string) string {
 	return best
 }
 
-// accepted reads the Accept header. The most specific range that covers a
-// format decides about it; ranges that cannot be read are passed over.
+// accepted parses the Accept header. The most specific range that covers a format
+// decides; invalid ranges are ignored.
 func accepted(h http.Header, offered []string) map[string]preference {
 	ranges := map[string]preference{}
 	for i, text := range strings.Split(strings.Join(h.Values("Accept"), ","), ",") {

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"stanzahook/httpapi/rest/conformance"
+	"stanzahook/pkg/gateway/gatewaytest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -42,7 +43,7 @@ func FuzzPost(f *testing.F) {
 		if err != nil || u.Host != "localhost" || !strings.HasPrefix(u.Path, "/rest") {
 			t.Skip()
 		}
-		n := &network{}
+		n := &gatewaytest.Network{}
 		r := httptest.NewRequest(http.MethodPost, "/rest", strings.NewReader(body))
 		if get {
 			r = httptest.NewRequest(http.MethodGet, "/rest", nil)
@@ -61,11 +62,11 @@ func FuzzPost(f *testing.F) {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}
 		echo := u.Path == "/rest/echo"
-		if w.Code >= 400 && len(n.sent) > 0 || w.Code < 300 && !echo && len(n.sent) != 1 || echo && len(n.sent) > 0 {
-			t.Fatalf("%d and %d stanzas sent", w.Code, len(n.sent))
+		if w.Code >= 400 && len(n.Sent()) > 0 || w.Code < 300 && !echo && len(n.Sent()) != 1 || echo && len(n.Sent()) > 0 {
+			t.Fatalf("%d and %d stanzas sent", w.Code, len(n.Sent()))
 		}
 		wellFormed(t, w)
-		for _, s := range n.sent {
+		for _, s := range n.Sent() {
 			checkSent(t, s)
 		}
 	})

@@ -10,8 +10,8 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// outcomes are the forms of what mod_rest's table of errors does not have. The status
-// and the time to wait are those of the outcome, the text goes on with its hint.
+// outcomes are the forms of outcomes that mod_rest's table of errors does not have. The
+// status and Retry-After are those of the outcome, and its hint ends the text.
 var outcomes = map[gateway.Result]fault{
 	gateway.Throttled:    {kind: stanza.Wait, condition: "policy-violation", text: "Too many stanzas between two addresses of our own"},
 	gateway.NotConnected: {kind: stanza.Wait, condition: "service-unavailable", text: "No connection to the XMPP server"},
@@ -24,8 +24,8 @@ var outcomes = map[gateway.Result]fault{
 	gateway.TimedOut:     {kind: stanza.Wait, condition: "remote-server-timeout", text: "IQ stanza timed out"}, // mod_rest's text alone, which programs compare; its status there: 500
 }
 
-// unsent answers for an error of sending or asking. A stanza that came back is 200, as
-// in mod_rest.
+// unsent answers an error of sending or asking. A stanza that came back is 200, as in
+// mod_rest.
 func (h handler) unsent(w http.ResponseWriter, r *http.Request, s *stanza.Stanza, err error) {
 	o := gateway.OutcomeOf(s, err)
 	f, known := outcomes[o.Result]

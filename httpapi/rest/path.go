@@ -9,7 +9,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// path is what the path of a request says of the stanza; it wins over the body.
+// path is the part of a stanza in the path of a request; it wins over the body.
 //
 //	/rest/message/chat/juliet@example.com    a kind and a type
 //	/rest/iq/version/example.com             the name of a payload; also GET /rest/version/example.com
@@ -20,9 +20,8 @@ type path struct {
 	to    string // may be empty
 }
 
-// parsePath reads the three parts of a path, percent-decoded. As in mod_rest
-// the first letter tells the kind. The address is all of the rest: a resource
-// may hold slashes.
+// parsePath parses the three parts of a path, percent-decoded. As in mod_rest the first
+// letter is the kind. The address is all of the rest, as a resource may have slashes.
 func parsePath(kind, typ, to string) (*path, *fault) {
 	p := &path{to: to}
 	switch {
@@ -65,7 +64,7 @@ func isQuery(name string) bool {
 	return err != nil || len(f.Unknown) == 0
 }
 
-// header puts what the path says into the header of a stanza.
+// header puts the path into the header of a stanza.
 func (p *path) header(h *stanza.Header) {
 	h.Kind = p.kind
 	if p.query == "" {
@@ -78,8 +77,11 @@ func (p *path) header(h *stanza.Header) {
 	}
 }
 
-// members returns what the path says as keys of the JSON mapping.
+// members returns the path as keys of the JSON mapping; those of nil are none.
 func (p *path) members() map[string]string {
+	if p == nil {
+		return nil
+	}
 	m := map[string]string{"kind": p.kind.String()}
 	if p.query == "" {
 		m["type"] = p.typ

@@ -8,20 +8,19 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// draft is what the caller asked for, whatever its format: a header that is not
-// checked yet, and how to make the stanza once it is.
+// draft is a stanza to be sent, from a request of any format: its unchecked header, and
+// a function that builds it with the checked one.
 type draft struct {
 	stanza.Header
-	self    bool // without to it goes to the sender's own bare address
+	self    bool // without to, it goes to the sender's own bare address
 	nowhere bool // it needs no to
 	build   func(stanza.Header) (*stanza.Stanza, error)
 }
 
-// place is where the stanza of a request is described besides its body: nowhere,
-// or in the three parts of a path.
+// place returns the path of a request; nil: the path does not describe the stanza.
 type place func() (*path, *fault)
 
-// read takes a request apart.
+// read parses a request.
 func (h handler) read(w http.ResponseWriter, r *http.Request, where place) (*draft, *fault) {
 	format := requestFormat(r.Header)
 	unknown := func() *fault {
@@ -59,7 +58,7 @@ func (h handler) read(w http.ResponseWriter, r *http.Request, where place) (*dra
 	return d, nil
 }
 
-// syntax is how a format writes its characters.
+// syntax returns how a format escapes characters.
 func syntax(format string) document.Syntax {
 	switch format {
 	case formatJSON:
@@ -70,7 +69,7 @@ func syntax(format string) document.Syntax {
 	return document.Plain
 }
 
-// readBody reads a body that says all of the stanza.
+// readBody parses a body that has all of the stanza.
 func (h handler) readBody(format string, body []byte) (*draft, *fault) {
 	switch format {
 	case formatXML:
@@ -83,7 +82,7 @@ func (h handler) readBody(format string, body []byte) (*draft, *fault) {
 	return h.readText(string(body))
 }
 
-// readAt reads the body of a request whose path says some of the stanza.
+// readAt parses the body of a request whose path has a part of the stanza.
 func (h handler) readAt(p *path, format string, body []byte) (*draft, *fault) {
 	switch {
 	case format == formatXML:

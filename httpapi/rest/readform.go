@@ -9,22 +9,15 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// readForm reads the fields of a form, or a text: curl says of whatever it sends
-// that it is a form.
+// readForm parses a form, or a text: curl declares everything that it sends a form.
 func (h handler) readForm(body string) (*draft, *fault) {
 	if !strings.Contains(body, "=") {
 		return h.readText(body)
 	}
-	form, f := parseForm(body)
-	if f != nil {
-		return nil, f
-	}
-	fields, err := restjson.DecodeForm(form)
-	return h.fields(fields, err, "invalid-query")
+	return h.readFormAt(nil, body)
 }
 
-// readFormAt reads the fields of a form for which the path has some. There may
-// be none.
+// readFormAt parses a form, which may be empty; the path has further fields.
 func (h handler) readFormAt(p *path, body string) (*draft, *fault) {
 	form, f := parseForm(body)
 	if f != nil {
@@ -37,7 +30,7 @@ func (h handler) readFormAt(p *path, body string) (*draft, *fault) {
 	return h.fields(fields, err, "invalid-query")
 }
 
-// readQuery reads the arguments of a query that the path names.
+// readQuery parses the arguments of a query that the path names.
 func (h handler) readQuery(p *path, arguments string) (*draft, *fault) {
 	args, f := parseForm(arguments)
 	if f != nil {
@@ -62,7 +55,7 @@ func parseForm(text string) (url.Values, *fault) {
 	return form, nil
 }
 
-// readText makes a chat message, to the sender's own address.
+// readText makes a chat message to the sender's own address.
 func (h handler) readText(text string) (*draft, *fault) {
 	d, f := h.readTextAt(&path{kind: stanza.Message, typ: "chat"}, text)
 	if f == nil {
@@ -71,8 +64,7 @@ func (h handler) readText(text string) (*draft, *fault) {
 	return d, f
 }
 
-// readTextAt takes a text for the body of a message, or for what a presence
-// shows.
+// readTextAt makes a text the body of a message, or the show of a presence.
 func (h handler) readTextAt(p *path, text string) (*draft, *fault) {
 	form := url.Values{}
 	for key, value := range p.members() {

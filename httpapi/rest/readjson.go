@@ -12,14 +12,14 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// readJSON reads an object with the keys of the mapping.
+// readJSON parses an object with the keys of the mapping.
 func (h handler) readJSON(body []byte) (*draft, *fault) {
 	f, err := restjson.Decode(body)
 	return h.fields(f, err, "invalid-json")
 }
 
-// fields makes a draft of what restjson read. The word says what was wrong, if
-// it could not.
+// fields makes a draft of fields, or a refusal of the error of parsing them, with the word
+// for context.error.
 func (h handler) fields(f *restjson.Fields, err error, word string) (*draft, *fault) {
 	if err == nil && f.Stanza != "" {
 		if len(f.Keys) > 0 || len(f.Unknown) > 1 {
@@ -51,12 +51,12 @@ func (h handler) fields(f *restjson.Fields, err error, word string) (*draft, *fa
 	}
 	f.Guess()
 	return &draft{Header: f.Header, build: func(hd stanza.Header) (*stanza.Stanza, error) {
-		return stanza.Build(hd, f.Inner, h.Limits(hd.From))
+		return stanza.Build(hd, f.Inner, h.Sender.Limits(hd.From))
 	}}, nil
 }
 
-// readQueryJSON reads the value of a query that the path names. An empty object
-// is also what says nothing more than the name.
+// readQueryJSON parses the value of a query that the path names. An empty object may also
+// mean that there are no arguments.
 func (h handler) readQueryJSON(p *path, body []byte) (*draft, *fault) {
 	var value bytes.Buffer
 	if err := json.Compact(&value, body); err != nil {
@@ -73,8 +73,8 @@ func (h handler) readQueryJSON(p *path, body []byte) (*draft, *fault) {
 	return d, f
 }
 
-// override returns an object with members in place of those it has. What is no
-// object comes back as it is, for the one who reads it next to refuse.
+// override returns an object with some of its members replaced. It returns anything else
+// unchanged, for the next reader to refuse.
 func override(body []byte, members map[string]string) []byte {
 	d := json.NewDecoder(bytes.NewReader(body))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {
@@ -109,6 +109,6 @@ func override(body []byte, members map[string]string) []byte {
 	if _, err := d.Token(); err != nil {
 		return body
 	}
-	// What follows the object is for the reader to refuse.
+	// The next reader refuses what follows the object.
 	return append(append(out, '}'), body[d.InputOffset():]...)
 }

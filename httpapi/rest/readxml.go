@@ -7,11 +7,10 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// readXML reads one stanza.
+// readXML parses one stanza.
 func (h handler) readXML(text string) (*draft, *fault) {
-	text = strings.Trim(text, " \t\r\n") // a final newline is no second thing in the body
-	// The body's own limit has been held; that of the component is for what we
-	// make of it.
+	text = strings.Trim(text, " \t\r\n") // a final newline is no second element
+	// The body is within its limit; the limit of the component is for the built stanza.
 	s, err := stanza.ParseDocument(text, stanza.Limits{MaxBytes: 2*len(text) + 1})
 	var not *stanza.NotStanza
 	switch {
@@ -22,11 +21,11 @@ func (h handler) readXML(text string) (*draft, *fault) {
 	case err != nil:
 		return nil, unparsable.because("%s", err).reasoned(err.Error())
 	}
-	return &draft{Header: s.Header, build: func(hd stanza.Header) (*stanza.Stanza, error) { return s.With(hd, h.Limits(hd.From)) }}, nil
+	return &draft{Header: s.Header, build: func(hd stanza.Header) (*stanza.Stanza, error) { return s.With(hd, h.Sender.Limits(hd.From)) }}, nil
 }
 
-// readXMLAt reads a stanza for which the path has a type and an address. It must
-// be of the kind the path says: what is in it would mean something else.
+// readXMLAt parses a stanza for which the path has type and address. Its kind must be that
+// of the path: its content would mean something else in another.
 func (h handler) readXMLAt(p *path, text string) (*draft, *fault) {
 	d, f := h.readXML(text)
 	switch {

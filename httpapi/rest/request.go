@@ -11,18 +11,11 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Requester sends an IQ of type get or set and returns its answer, which may be
-// an error stanza. Other ends: gateway.ErrDown (also when the connection is lost while
-// waiting), gateway.ErrBusy, gateway.ErrSameID, ctx's error, and errors that are ours.
-type Requester interface {
-	Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error)
-}
-
-// timeoutHeader says in seconds how long the caller waits for an IQ's answer.
+// timeoutHeader is how many seconds the caller waits for the answer of an IQ.
 const timeoutHeader = "Prosody-Rest-Timeout"
 
-// request answers 200 with the answer of an IQ, also when that is an error, as
-// mod_rest does. The wait ends when the caller goes.
+// request answers 200 with the answer of an IQ, also if that is an error, as mod_rest
+// does. The wait ends when the caller goes.
 func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanza) {
 	wait, f := h.wait(r.Header)
 	if f != nil {
@@ -31,7 +24,7 @@ func (h handler) request(w http.ResponseWriter, r *http.Request, s *stanza.Stanz
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	ctx, release := httpapi.Hold(ctx, httpapi.MaySend(s, h.Domains()))
+	ctx, release := httpapi.Hold(ctx, httpapi.MaySend(s, h.Sender.Domains()))
 	defer release()
 	replies, err := h.ask(ctx, s)
 	lost := httpapi.Lost(ctx)

@@ -9,26 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/gateway/gatewaytest"
 )
-
-func TestIQAnswer(t *testing.T) {
-	version := `<iq type='result' id='$ID' from='example.com' to='bot.example.com'><query xmlns='jabber:iq:version'><name>x</name></query></iq>`
-	failed := `<iq type='error' id='$ID' from='example.com' to='bot.example.com'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>`
-	for _, c := range []struct{ name, accept, reply, contentType, want string }{
-		{"xml", "", version, xmlType, strings.ReplaceAll(version, "$ID", "1")},
-		{"json", jsonType, version, jsonType, `{"kind":"iq","type":"result","to":"bot.example.com","from":"example.com","id":"1","version":{"name":"x"}}` + "\n"},
-		{"json, empty result", jsonType, "", jsonType, `{"kind":"iq","type":"result","to":"bot.example.com","from":"example.com","id":"1"}` + "\n"},
-		{"an error is 200 too", jsonType, failed, jsonType, `{"kind":"iq","type":"error","to":"bot.example.com","from":"example.com","id":"1","error":{"type":"cancel","condition":"item-not-found"}}` + "\n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			w := post(surface(&network{reply: c.reply}), xmlType, strings.Replace(ping, "<iq", "<iq id='1'", 1), "Accept", c.accept)
-			if w.Code != 200 || w.Header().Get("Content-Type") != c.contentType || w.Body.String() != c.want {
-				t.Errorf("%d %s\ngot  %s\nwant %s", w.Code, w.Header().Get("Content-Type"), w.Body, c.want)
-			}
-		})
-	}
-}
 
 func TestJSONAnswerLosesNothing(t *testing.T) {
 	for reply, more := range map[string]bool{
@@ -39,27 +21,10 @@ func TestJSONAnswerLosesNothing(t *testing.T) {
 		`<message id='1' from='e.example'><body xmlns='urn:x'>x</body></message>`:     true,
 		`<iq type='result' id='1' from='e.example'><body>x</body></iq>`:               true,
 	} {
-		w := post(surface(&network{reply: reply}), xmlType, ping, "Accept", jsonType)
+		w := post(surface(&gatewaytest.Network{Reply: reply}), xmlType, ping, "Accept", jsonType)
 		if got := strings.Contains(w.Body.String(), `"xml":`); got != more {
 			t.Errorf("%s\n-> %s", reply, w.Body)
 		}
-	}
-}
-
-func TestIQThatFails(t *testing.T) {
-	for _, c := range []struct {
-		err       error
-		status    int
-		condition string
-		text      string
-	}{
-		{gateway.ErrDown, 503, "service-unavailable", "not answered"},
-		{gateway.ErrBusy, 503, "resource-constraint", "nothing was sent"},
-		{gateway.ErrSameID, 409, "conflict", "another id"},
-		{context.DeadlineExceeded, 504, "remote-server-timeout", "IQ stanza timed out"},
-	} {
-		w := post(surface(&network{sendErr: c.err}), xmlType, ping, "Accept", jsonType)
-		checkError(t, w, c.status, c.condition, c.text)
 	}
 }
 
@@ -84,7 +49,7 @@ func TestIQTimeout(t *testing.T) {
 		t.Run(c.header, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				start := time.Now()
-				w := post(surface(&network{asked: silent}), xmlType, ping, "Prosody-Rest-Timeout", c.header)
+				w := post(surface(&gatewaytest.Network{Asked: silent}), xmlType, ping, "Prosody-Rest-Timeout", c.header)
 				if took := time.Since(start); w.Code != c.status || took != c.after {
 					t.Errorf("%d after %v: %s", w.Code, took, w.Body)
 				}
@@ -99,7 +64,7 @@ func TestIQTimeout(t *testing.T) {
 // The wait ends when the caller goes away.
 func TestCallerGoes(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
-	n := &network{asked: func(ctx context.Context) error {
+	n := &gatewaytest.Network{Asked: func(ctx context.Context) error {
 		cancel()
 		<-ctx.Done()
 		return ctx.Err()
@@ -134,7 +99,7 @@ func TestAccept(t *testing.T) {
 		{"text/html", "text/html", xmlType},
 		{"text/plain", "application/x-www-form-urlencoded", xmlType},
 	} {
-		w := post(surface(&network{}), c.request, "=", "Accept", c.accept)
+		w := post(surface(&gatewaytest.Network{}), c.request, "=", "Accept", c.accept)
 		if got := w.Header().Get("Content-Type"); got != c.want {
 			t.Errorf("Accept %q of a %s: %s, want %s", c.accept, c.request, got, c.want)
 		}

@@ -1,6 +1,7 @@
 package rest
 
 import (
+	"context"
 	"net/http"
 	"time"
 
@@ -8,21 +9,20 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
-	"stanzahook/pkg/jid"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 )
 
-// Options are what the surface works with. A zero duration means its default.
+// Options are what the API works with. A zero duration means its default.
 type Options struct {
-	Sender    Sender
-	Requester Requester
-	Archiver  Archiver         // nil: of an archive only the last stanza is seen
-	Domains   func() []jid.JID // of our components
-	// Limits of a stanza that is sent from an address; nil: the defaults.
-	Limits func(from jid.JID) stanza.Limits
-	// Secrets are the components' own, by domain. With them the domain and its
-	// secret are Basic credentials; empty: they are not.
+	Sender gateway.Sender
+	// Query asks an archive (XEP-0313) and returns the results, in order, and after
+	// them the answer of the IQ. Errors: those of Sender.Request, gateway.ErrTooMuch.
+	// Nil: only the answer of the IQ is returned.
+	Query func(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error)
+	// Secrets are those of the components, by domain. They make a domain and its
+	// secret Basic credentials.
 	Secrets map[string]secret.String
 
 	SendTimeout  time.Duration // for the server to confirm; default 10 s
@@ -34,7 +34,7 @@ type Options struct {
 
 type handler struct{ Options }
 
-// New returns the surface, to be given to httpapi.New.
+// New returns the API, to be given to httpapi.New.
 func New(o Options) httpapi.Mount {
 	if o.SendTimeout == 0 {
 		o.SendTimeout = 10 * time.Second
@@ -44,9 +44,6 @@ func New(o Options) httpapi.Mount {
 	}
 	if o.IQMaxTimeout == 0 {
 		o.IQMaxTimeout = 300 * time.Second
-	}
-	if o.Limits == nil {
-		o.Limits = func(jid.JID) stanza.Limits { return stanza.Limits{} }
 	}
 	if o.Log == nil {
 		o.Log = zap.NewNop()
@@ -68,23 +65,23 @@ func New(o Options) httpapi.Mount {
 	return m
 }
 
-// post takes one stanza.
+// post reads one stanza and sends it.
 func (h handler) post(w http.ResponseWriter, r *http.Request) {
 	d, f := h.read(w, r, nil)
-	h.take(w, r, d, f)
+	h.deliver(w, r, d, f)
 }
 
-// postAt takes one stanza whose path says some of it. The variables are empty
-// where the path has not three parts.
+// postAt reads one stanza, in part from the path, and sends it. The variables are empty
+// if the path does not have three parts.
 func (h handler) postAt(w http.ResponseWriter, r *http.Request) {
 	d, f := h.read(w, r, func() (*path, *fault) {
 		vars := mux.Vars(r)
 		return parsePath(vars["kind"], vars["type"], vars["to"])
 	})
-	h.take(w, r, d, f)
+	h.deliver(w, r, d, f)
 }
 
-// get asks a query that is all in the URL.
+// get sends a query that is in the URL.
 func (h handler) get(w http.ResponseWriter, r *http.Request) {
 	vars := mux.Vars(r)
 	var d *draft
@@ -97,11 +94,11 @@ func (h handler) get(w http.ResponseWriter, r *http.Request) {
 			d.self = p.to == ""
 		}
 	}
-	h.take(w, r, d, f)
+	h.deliver(w, r, d, f)
 }
 
-// take sends a draft, if it may be sent.
-func (h handler) take(w http.ResponseWriter, r *http.Request, d *draft, f *fault) {
+// deliver sends a draft, if the caller may send it.
+func (h handler) deliver(w http.ResponseWriter, r *http.Request, d *draft, f *fault) {
 	if f == nil {
 		var s *stanza.Stanza
 		if s, f = h.check(d, httpapi.IdentityOf(r.Context())); f == nil {

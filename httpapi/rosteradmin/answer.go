@@ -1,7 +1,6 @@
 package rosteradmin
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -11,7 +10,7 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// answer is the module's, and who failed.
+// answer is that of the module, with the failed users.
 type answer struct {
 	Status  string    `json:"status"` // ok or error
 	Message string    `json:"message"`
@@ -32,8 +31,8 @@ const (
 	complete = "roster update complete"
 )
 
-// judge says what came of a job.
-func judge(j roster.Job, u users) answer {
+// summarize returns the answer for a job.
+func summarize(j roster.Job, u users) answer {
 	a := answer{Status: ok, Message: complete, Updated: j.Updated, Errors: j.Total - j.Updated}
 	if a.Updated == 0 && a.Errors > 0 {
 		a.Status = failed
@@ -66,11 +65,11 @@ func judge(j roster.Job, u users) answer {
 }
 
 const (
-	fewUsers  = 3   // that the message tells of
+	fewUsers  = 3   // in the message
 	maxDetail = 200 // of each, in characters
 )
 
-// mention adds a user to those whom the message tells of.
+// mention adds a user to those in the message.
 func mention(to []string, name string, one roster.OwnerResult) []string {
 	if len(to) == fewUsers {
 		return to
@@ -100,14 +99,6 @@ func some(n, of int, what string, mentioned []string) string {
 	return text
 }
 
-func write(w http.ResponseWriter, status int, v any) {
-	w.Header().Set("Content-Type", "application/json")
-	w.WriteHeader(status)
-	e := json.NewEncoder(w)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(v) // fails when the caller has gone; nobody is left to tell
-}
-
 func refuse(status int, text string) *httpapi.Fault {
 	return &httpapi.Fault{Status: status, Text: text}
 }
@@ -117,16 +108,15 @@ func fail(w http.ResponseWriter, _ *http.Request, f *httpapi.Fault) {
 	failWith(w, f, 0)
 }
 
-// failWith writes a refusal of the refresh of some rosters.
+// failWith writes the refusal to refresh some rosters.
 func failWith(w http.ResponseWriter, f *httpapi.Fault, rosters int) {
 	if f.RetryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(f.RetryAfter))
 	}
-	write(w, f.Status, answer{Status: failed, Message: f.Text, Errors: rosters})
+	httpapi.WriteJSON(w, f.Status, answer{Status: failed, Message: f.Text, Errors: rosters})
 }
 
-// lost writes the server's refusals, and says what there is to whoever has not
-// found it.
+// lost writes the refusals of the handler, and lists the routes for those it has not found.
 func lost(w http.ResponseWriter, r *http.Request, f *httpapi.Fault) {
 	if f.Status == http.StatusNotFound || f.Status == http.StatusMethodNotAllowed {
 		more := *f

@@ -32,7 +32,7 @@ func readOptions(r *http.Request) (options, *httpapi.Fault) {
 	return o, f
 }
 
-// one reads the user in the path.
+// one returns the user in the path.
 func one(_ http.ResponseWriter, r *http.Request) ([]string, *httpapi.Fault) {
 	user := mux.Vars(r)["user"]
 	if user == "" {
@@ -41,8 +41,7 @@ func one(_ http.ResponseWriter, r *http.Request) ([]string, *httpapi.Fault) {
 	return []string{user}, nil
 }
 
-// many reads the users in the body. Its Content-Type does not count: curl says
-// that it is a form.
+// many parses the users in the body. It ignores the Content-Type: curl declares a form.
 func many(w http.ResponseWriter, r *http.Request) ([]string, *httpapi.Fault) {
 	body, f := httpapi.ReadText(w, r, document.JSON)
 	if f != nil {
@@ -51,7 +50,7 @@ func many(w http.ResponseWriter, r *http.Request) ([]string, *httpapi.Fault) {
 	return readNames(body)
 }
 
-// readNames reads an array of strings.
+// readNames parses an array of strings.
 func readNames(body []byte) ([]string, *httpapi.Fault) {
 	const want = `send a JSON array of user names, such as ["john","aaron"]`
 	switch {
@@ -62,12 +61,12 @@ func readNames(body []byte) ([]string, *httpapi.Fault) {
 	}
 	var elements []json.RawMessage
 	if err := json.Unmarshal(body, &elements); err != nil || elements == nil { // null
-		return nil, refuse(http.StatusBadRequest, "the body is no JSON array; "+want)
+		return nil, refuse(http.StatusBadRequest, "the body is not a JSON array; "+want)
 	}
 	names := make([]string, len(elements))
 	for i, e := range elements {
 		if e[0] != '"' {
-			return nil, refuse(http.StatusBadRequest, fmt.Sprintf("element %d of the array is no string; %s", i+1, want))
+			return nil, refuse(http.StatusBadRequest, fmt.Sprintf("element %d of the array is not a string; %s", i+1, want))
 		}
 		if err := json.Unmarshal(e, &names[i]); err != nil { // it was well-formed in the whole
 			return nil, refuse(http.StatusBadRequest, fmt.Sprintf("element %d of the array: %s", i+1, err))
@@ -76,10 +75,10 @@ func readNames(body []byte) ([]string, *httpapi.Fault) {
 	return names, nil
 }
 
-// users are those whose rosters are to be refreshed.
+// users are those whose rosters to refresh.
 type users struct {
 	owners []jid.JID          // each once, in the order of the request
-	names  map[jid.JID]string // as they are written there
+	names  map[jid.JID]string // as in the request
 }
 
 func (h handler) users(names []string, host string) (users, *httpapi.Fault) {
@@ -97,7 +96,7 @@ func (h handler) users(names []string, host string) (users, *httpapi.Fault) {
 	return u, nil
 }
 
-// name is how the caller has written a user.
+// name returns a user as in the request.
 func (u users) name(bare string) string {
 	if owner, err := jid.Parse(bare); err == nil && u.names[owner] != "" {
 		return u.names[owner]

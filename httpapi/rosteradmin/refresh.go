@@ -14,21 +14,16 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// statusGone is for the access log, where the caller has gone; he does not see
-// it.
-const statusGone = 499
-
-// retryAfter is when to ask again for what could not be done, in seconds.
+// retryAfter is when to try again, in seconds.
 const retryAfter = 5
 
-// refresh refreshes rosters, and answers when all are done. It goes on when the
-// caller goes.
+// refresh refreshes rosters, and answers when all are done. It goes on if the caller goes.
 //
-// Killed meanwhile: see [roster.Jobs]; the caller has no answer.
+// Killed meanwhile: the caller has no answer; see [roster.Jobs].
 func (h handler) refresh(w http.ResponseWriter, r *http.Request, u users, how options) {
 	if !how.async {
 		if len(u.owners) == 0 {
-			write(w, http.StatusOK, answer{Status: ok, Message: complete})
+			httpapi.WriteJSON(w, http.StatusOK, answer{Status: ok, Message: complete})
 			return
 		}
 		if err := h.down(r, u); err != nil {
@@ -45,7 +40,7 @@ func (h handler) refresh(w http.ResponseWriter, r *http.Request, u users, how op
 	if how.async {
 		j := v1.NewJob(job.Snapshot())
 		w.Header().Set("Location", httpapi.Location(r.Context(), v1.JobPath(j.ID)))
-		write(w, http.StatusAccepted, j)
+		httpapi.WriteJSON(w, http.StatusAccepted, j)
 		return
 	}
 	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(gateway.ScopeRoster))
@@ -57,7 +52,7 @@ func (h handler) refresh(w http.ResponseWriter, r *http.Request, u users, how op
 			failWith(w, f, len(u.owners))
 			return
 		}
-		w.WriteHeader(statusGone)
+		w.WriteHeader(httpapi.StatusGone)
 		return
 	}
 	j := job.Snapshot()
@@ -66,11 +61,11 @@ func (h handler) refresh(w http.ResponseWriter, r *http.Request, u users, how op
 		w.Header().Set("Retry-After", strconv.Itoa(retryAfter))
 		status = http.StatusServiceUnavailable
 	}
-	write(w, status, judge(j, u))
+	httpapi.WriteJSON(w, status, summarize(j, u))
 }
 
-// down returns why none of the hosts can be reached. Where some can, each user
-// has a result of his own.
+// down returns why all of the hosts are unreachable. If some are not, each user has a
+// result.
 func (h handler) down(r *http.Request, u users) error {
 	var last error
 	seen := make(map[string]bool)
@@ -87,7 +82,7 @@ func (h handler) down(r *http.Request, u users) error {
 	return last
 }
 
-// unable gives what kept a refresh from being begun its status.
+// unable returns the refusal for the error of starting a refresh.
 func (h handler) unable(r *http.Request, err error) *httpapi.Fault {
 	switch {
 	case errors.Is(err, gateway.ErrDown), errors.Is(err, gateway.ErrStopping), errors.Is(err, roster.ErrTooMany):
@@ -96,6 +91,6 @@ func (h handler) unable(r *http.Request, err error) *httpapi.Fault {
 		return &httpapi.Fault{Status: http.StatusInsufficientStorage, Text: fmt.Sprintf("%s; nothing was refreshed", err), RetryAfter: 60}
 	}
 	id := httpapi.RequestID(r.Context())
-	h.Log.Error("a refresh of rosters could not be begun", zap.String("request_id", id), zap.Error(err))
-	return refuse(http.StatusInternalServerError, "something went wrong here; the log has it under the request id "+id)
+	h.Log.Error("roster refresh not started", zap.String("request_id", id), zap.Error(err))
+	return refuse(http.StatusInternalServerError, "internal error; the log has it under the request id "+id)
 }

@@ -15,6 +15,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/rosteradmin"
+	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
@@ -47,20 +48,24 @@ func newRosters(t *testing.T, domains ...string) (*roster.Rosters, *rostertest.M
 }
 
 // serve is the surface as the server has it.
-func serve(rosters rosteradmin.Rosters) http.Handler {
+func serve(rosters v1.Rosters) http.Handler {
 	var tokens []httpapi.Token
 	for _, scope := range []string{"roster", "admin"} {
 		tokens = append(tokens, httpapi.Token{Name: scope, Hash: sha256.Sum256([]byte(scope)), Scopes: []string{scope}})
 	}
 	s := httpapi.New(httpapi.Options{Tokens: tokens, MaxBodyBytes: 100}, rosteradmin.New(rosteradmin.Options{Rosters: rosters}))
-	return conform.Must(s.Handler())
+	return conform.Must(s)
 }
 
-func call(t *testing.T, h http.Handler, token, method, path, body string) (*httptest.ResponseRecorder, answer) {
+// call makes a request; headers are name, value pairs.
+func call(t *testing.T, h http.Handler, token, method, path, body string, headers ...string) (*httptest.ResponseRecorder, answer) {
 	t.Helper()
-	r := httptest.NewRequest(method, "http://localhost"+path, strings.NewReader(body))
+	r := httptest.NewRequestWithContext(t.Context(), method, "http://localhost"+path, strings.NewReader(body))
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	for i := 0; i < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
 	}
 	w := httptest.NewRecorder()
 	h.ServeHTTP(w, r)
@@ -153,13 +158,13 @@ func TestRefusals(t *testing.T) {
 		{"method", "roster", "DELETE", "/roster_admin/refresh/john", "", 405, "use GET here"},
 		{"too large", "roster", "POST", "/roster_admin/refresh", `["` + strings.Repeat("x", 100) + `"]`, 413, "max_body_bytes"},
 		{"no body", "roster", "POST", "/roster_admin/refresh", "", 400, `["john","aaron"]`},
-		{"no JSON", "roster", "POST", "/roster_admin/refresh", "john", 400, "no JSON array"},
-		{"null", "roster", "POST", "/roster_admin/refresh", "null", 400, "no JSON array"},
-		{"object", "roster", "POST", "/roster_admin/refresh", "{}", 400, "no JSON array"},
-		{"string", "roster", "POST", "/roster_admin/refresh", `"john"`, 400, "no JSON array"},
-		{"false", "roster", "POST", "/roster_admin/refresh", `false`, 400, "no JSON array"},
-		{"two arrays", "roster", "POST", "/roster_admin/refresh", `["john"]["aaron"]`, 400, "no JSON array"},
-		{"null in it", "roster", "POST", "/roster_admin/refresh", `["john",null]`, 400, "element 2 of the array is no string"},
+		{"no JSON", "roster", "POST", "/roster_admin/refresh", "john", 400, "not a JSON array"},
+		{"null", "roster", "POST", "/roster_admin/refresh", "null", 400, "not a JSON array"},
+		{"object", "roster", "POST", "/roster_admin/refresh", "{}", 400, "not a JSON array"},
+		{"string", "roster", "POST", "/roster_admin/refresh", `"john"`, 400, "not a JSON array"},
+		{"false", "roster", "POST", "/roster_admin/refresh", `false`, 400, "not a JSON array"},
+		{"two arrays", "roster", "POST", "/roster_admin/refresh", `["john"]["aaron"]`, 400, "not a JSON array"},
+		{"null in it", "roster", "POST", "/roster_admin/refresh", `["john",null]`, 400, "element 2 of the array is not a string"},
 		{"number in it", "roster", "POST", "/roster_admin/refresh", `[1]`, 400, "element 1"},
 		{"no UTF-8", "roster", "POST", "/roster_admin/refresh", "[\"\xff\"]", 400, "UTF-8"},
 		{"no JID", "roster", "POST", "/roster_admin/refresh", `["john","jo hn"]`, 400, `user 2: jid "jo hn@example.com": localpart`},
@@ -180,12 +185,7 @@ func TestRefusals(t *testing.T) {
 	}
 	t.Run("encoded", func(t *testing.T) {
 		rosters, _ := newRosters(t, "example.com")
-		r := httptest.NewRequest("POST", "http://localhost/roster_admin/refresh", strings.NewReader("x"))
-		r.Header.Set("Authorization", "Bearer roster")
-		r.Header.Set("Content-Encoding", "gzip")
-		w := httptest.NewRecorder()
-		serve(rosters).ServeHTTP(w, r)
-		if w.Code != 415 || !strings.Contains(w.Body.String(), "gzip") {
+		if w, a := call(t, serve(rosters), "roster", "POST", "/roster_admin/refresh", "x", "Content-Encoding", "gzip"); w.Code != 415 || !strings.Contains(a.Message, "gzip") {
 			t.Errorf("%d %s", w.Code, w.Body)
 		}
 	})
@@ -268,7 +268,7 @@ func TestAsync(t *testing.T) {
 	s := httpapi.New(httpapi.Options{NoAuth: true, BasePath: "/xmpp"}, rosteradmin.New(rosteradmin.Options{Rosters: rosters}))
 	r := httptest.NewRequest("POST", "http://localhost/xmpp/roster_admin/refresh?async=1", strings.NewReader(`["john"]`))
 	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, r)
+	s.ServeHTTP(w, r)
 	var job struct{ ID, State string }
 	if err := json.Unmarshal(w.Body.Bytes(), &job); err != nil || w.Code != 202 || !strings.HasPrefix(job.ID, "job_") || w.Header().Get("Location") != "/xmpp/v1/jobs/"+job.ID {
 		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
@@ -278,11 +278,6 @@ func TestAsync(t *testing.T) {
 	}
 }
 
-// open is the surface for everybody.
-func open(rosters rosteradmin.Rosters) http.Handler {
-	return conform.Must(httpapi.New(httpapi.Options{NoAuth: true}, rosteradmin.New(rosteradmin.Options{Rosters: rosters})).Handler())
-}
-
 // The caller goes, the refresh does not.
 func TestGone(t *testing.T) {
 	rosters, m := newRosters(t, "example.com")
@@ -290,7 +285,9 @@ func TestGone(t *testing.T) {
 	ctx, gone := context.WithCancel(t.Context())
 	gone()
 	w := httptest.NewRecorder()
-	open(rosters).ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/roster_admin/refresh", strings.NewReader(`["john"]`)).WithContext(ctx))
+	r := httptest.NewRequestWithContext(ctx, "POST", "/roster_admin/refresh", strings.NewReader(`["john"]`))
+	r.Header.Set("Authorization", "Bearer roster")
+	serve(rosters).ServeHTTP(w, r)
 	close(m.Hold)
 	if o, err := rosters.Refresh(t.Context(), user("john"), false); err != nil || !o.Result.Updated() {
 		t.Fatalf("%+v, %v", o, err)
@@ -306,8 +303,7 @@ func TestStopping(t *testing.T) {
 	m.Hold = make(chan struct{})
 	answered := make(chan *httptest.ResponseRecorder)
 	go func() {
-		w := httptest.NewRecorder()
-		open(rosters).ServeHTTP(w, httptest.NewRequest("POST", "http://localhost/roster_admin/refresh", strings.NewReader(`["john","aaron"]`)))
+		w, _ := call(t, serve(rosters), "roster", "POST", "/roster_admin/refresh", `["john","aaron"]`)
 		answered <- w
 	}()
 	for rosters.All()[0].Running() == 0 {

@@ -3,75 +3,69 @@ package v1
 import (
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
-	"mime"
 	"net/http"
-	"reflect"
 	"strings"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
 )
 
-// explain says what is wrong with a body that was not read, without words of the
-// decoder.
-func explain(r *http.Request, data []byte, err error) error {
-	const write = `write a JSON object, for example {"key": "value"}`
-	media, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type")) // curl sends JSON as a form, so what there is counts first
-	if text := strings.TrimSpace(string(data)); !strings.HasPrefix(text, "{") {
-		switch {
-		case media == "application/x-www-form-urlencoded" || media == "multipart/form-data":
-			return wrongf("the body is a form; %s", write)
-		case strings.HasPrefix(text, "["):
-			return wrongf("the body is a JSON array; %s", write)
-		}
-		if why := document.NotJSON(data); why != "" {
-			return wrongf("the body is not a JSON object: %s; %s", why, write)
-		}
-		return wrongf("the body is not a JSON object; %s", write)
-	}
-	_, isSyntax := errors.AsType[*json.SyntaxError](err)
-	kind, isKind := errors.AsType[*json.UnmarshalTypeError](err)
-	field, isField := strings.CutPrefix(err.Error(), "json: unknown field ")
-	switch {
-	case isSyntax || errors.Is(err, io.ErrUnexpectedEOF):
-		return wrongf("the body is not JSON: %s", document.NotJSON(data))
-	case isKind:
-		return wrongf("%s: is %s where %s is needed", strings.ToLower(kind.Field), article(kind.Value), needed(kind.Type))
-	case isField:
-		return wrongf("the body has the unknown field %s", field)
-	}
-	return wrongf("the body cannot be read: %s", strings.TrimPrefix(err.Error(), "json: "))
+// page is a part of a list.
+type page[T any] struct {
+	Items []T     `json:"items"`
+	Next  *string `json:"next"`
 }
 
-// article puts one before the decoder's name of a JSON value, which may have the
-// value behind it.
-func article(value string) string {
-	word, _, _ := strings.Cut(value, " ")
-	switch word {
-	case "array", "object":
-		return "an " + word
-	case "bool":
-		return "true or false"
+func newPage[T any](items []T, next string) page[T] {
+	if items == nil {
+		items = []T{}
 	}
-	return "a " + word
+	return page[T]{items, optional(next)}
 }
 
-// needed is what a Go type is in JSON.
-func needed(t reflect.Type) string {
-	switch t.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.String:
-		return "a string"
-	case reflect.Slice, reflect.Array:
-		return "an array"
-	case reflect.Struct, reflect.Map:
-		return "an object"
-	case reflect.Pointer:
-		return needed(t.Elem())
-	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Float64:
-		return "a number"
+// optional returns nil for a zero value.
+func optional[T comparable](v T) *T {
+	if v == *new(T) {
+		return nil
 	}
-	return fmt.Sprint(t)
+	return &v
+}
+
+// answer writes v as the answer.
+func answer(w http.ResponseWriter, status int, v any) error {
+	httpapi.WriteJSON(w, status, v)
+	return nil
+}
+
+// body reads a JSON object into v and refuses fields that v does not have. An empty
+// body is an empty object.
+func body(w http.ResponseWriter, r *http.Request, v any) error {
+	data, f := httpapi.ReadText(w, r, document.JSON)
+	if f != nil {
+		return f
+	}
+	if len(strings.TrimSpace(string(data))) == 0 {
+		return nil
+	}
+	d := json.NewDecoder(strings.NewReader(string(data)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return explain(r, data, err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return wrongf("the body: something follows the object")
+	}
+	return nil
+}
+
+// noBody refuses a body with fields.
+func noBody(w http.ResponseWriter, r *http.Request) error { return body(w, r, &struct{}{}) }
+
+// noInput refuses query parameters and a body with fields.
+func noInput(w http.ResponseWriter, r *http.Request) error {
+	if _, err := parameters(r); err != nil {
+		return err
+	}
+	return noBody(w, r)
 }

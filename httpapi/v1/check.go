@@ -1,16 +1,8 @@
 package v1
 
-import (
-	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"net/http"
-	"time"
+import "stanzahook/pkg/jid"
 
-	"stanzahook/pkg/jid"
-)
-
-// Verdict is what a check has shown.
+// Verdict is the result of a check.
 type Verdict string
 
 // The verdicts.
@@ -20,20 +12,19 @@ const (
 	CheckFail Verdict = "fail"
 )
 
-// Check is one thing that was looked at, and what to do about it. It has no
-// credentials.
+// Check is one finding, and what to do about it. It has no credentials.
 type Check struct {
 	What    string  `json:"what"`    // link, privileges, round trip, clock, features, endpoint, roster, source, api, store, …
-	Subject string  `json:"subject"` // of which component, endpoint, host; may be empty
+	Subject string  `json:"subject"` // the component, endpoint or host; may be empty
 	Verdict Verdict `json:"verdict"`
 	Found   string  `json:"found"`
 	Advice  *string `json:"advice"` // what to do; null: nothing
 }
 
-// CheckFor is what somebody who asks for a check has in mind.
+// CheckFor is what to check besides the state of the process.
 type CheckFor struct {
-	User   jid.JID // whose roster to read; may be zero
-	Config []byte  // SHA-256 of the content of his configuration file; nil: he does not say
+	User   jid.JID // whose roster to read; zero: nobody's
+	Config []byte  // SHA-256 of the caller's configuration file; nil: unknown
 }
 
 // Checked is the answer of POST /v1/check.
@@ -42,42 +33,11 @@ type Checked struct {
 	Checks []Check `json:"checks"`
 }
 
-// NewChecked sums up.
+// NewChecked sums up checks.
 func NewChecked(all []Check) Checked {
 	c := Checked{OK: true, Checks: append([]Check{}, all...)} // none is [], not null
 	for _, one := range all {
 		c.OK = c.OK && one.Verdict != CheckFail
 	}
 	return c
-}
-
-// checkTimeout bounds how long all checks together may take.
-const checkTimeout = 30 * time.Second
-
-// check looks at everything now. It changes nothing, and no endpoint gets a
-// request.
-func (h handler) check(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
-	var ask struct{ User, Config string }
-	if err := body(w, r, &ask); err != nil {
-		return err
-	}
-	var about CheckFor
-	if ask.User != "" {
-		var err error
-		if about.User, err = jid.Parse(ask.User); err != nil || about.User.Local() == "" || !about.User.IsBare() {
-			return wrongf("user: %q is not the address of a user; write for example juliet@example.com", ask.User)
-		}
-	}
-	if ask.Config != "" {
-		var err error
-		if about.Config, err = hex.DecodeString(ask.Config); err != nil || len(about.Config) != sha256.Size {
-			return wrongf("config: write the SHA-256 of the configuration file's content, as 64 hexadecimal digits")
-		}
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), checkTimeout)
-	defer cancel()
-	return answer(w, http.StatusOK, NewChecked(h.Check(ctx, about)))
 }

@@ -9,23 +9,24 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 )
 
-// Deliveries is what is known of deliveries and what can be done with them.
-// Errors: gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull, gateway.ErrCursor.
+// Deliveries are the deliveries and dead letters of all endpoints. Errors:
+// gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull, gateway.ErrCursor.
 type Deliveries interface {
 	// List and DeadLetters return a page, and the cursor of the next; empty if
 	// there is none.
 	List(ctx context.Context, f delivery.Filter) (items []delivery.Delivery, next string, err error)
 	DeadLetters(ctx context.Context, f delivery.Filter) (items []delivery.Delivery, next string, err error)
 	Get(ctx context.Context, id string) (delivery.Delivery, error)
-	// Replay returns when the event is in the queue.
+	// Replay returns after the event was queued.
 	Replay(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
-	// ReplayAll replays the dead letters of an endpoint that died since a time;
-	// zero: all. It returns how many, also with an error.
+	// ReplayAll replays the dead letters of an endpoint since a time, or all if that
+	// is zero. It returns how many, also with an error.
 	ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error)
 }
 
@@ -78,24 +79,32 @@ func moment(t time.Time) *time.Time {
 
 func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
-func (h handler) listDeliveries(w http.ResponseWriter, r *http.Request) error {
-	f, err := h.filter(r, "endpoint", "state", "jid", "after", "before", "limit", "cursor")
+// deliveries serves /v1/deliveries.
+type deliveries struct {
+	all Deliveries
+	now clock
+}
+
+func (d deliveries) routes(e errorLog) []httpapi.Route {
+	return []httpapi.Route{
+		e.route(http.MethodGet, "/v1/deliveries", gateway.ScopeAdmin, d.list),
+		e.route(http.MethodGet, "/v1/deliveries/{id}", gateway.ScopeAdmin, d.show),
+		e.route(http.MethodDelete, "/v1/deliveries/{id}", gateway.ScopeAdmin, d.drop),
+		e.route(http.MethodPost, "/v1/deliveries/{id}/replay", gateway.ScopeAdmin, d.replay),
+	}
+}
+
+func (d deliveries) list(w http.ResponseWriter, r *http.Request) error {
+	f, err := d.now.filter(r, "endpoint", "state", "jid", "after", "before", "limit", "cursor")
 	if err != nil {
 		return err
 	}
-	return list(w, r, f, h.Deliveries.List)
+	items, next, err := d.all.List(r.Context(), f)
+	return answerPage(w, items, next, err)
 }
 
-func (h handler) listDeadLetters(w http.ResponseWriter, r *http.Request) error {
-	f, err := h.filter(r, "endpoint", "jid", "after", "before", "limit", "cursor")
-	if err != nil {
-		return err
-	}
-	return list(w, r, f, h.Deliveries.DeadLetters)
-}
-
-func list(w http.ResponseWriter, r *http.Request, f delivery.Filter, get func(context.Context, delivery.Filter) ([]delivery.Delivery, string, error)) error {
-	found, next, err := get(r.Context(), f)
+// answerPage answers with deliveries, without stanzas and answers, which may be large.
+func answerPage(w http.ResponseWriter, found []delivery.Delivery, next string, err error) error {
 	if err != nil {
 		return err
 	}
@@ -111,44 +120,44 @@ func list(w http.ResponseWriter, r *http.Request, f delivery.Filter, get func(co
 	return answer(w, http.StatusOK, newPage(items, next))
 }
 
-func (h handler) showDelivery(w http.ResponseWriter, r *http.Request) error {
+func (d deliveries) show(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
 	id := mux.Vars(r)["id"]
-	d, err := h.Deliveries.Get(r.Context(), id)
+	found, err := d.all.Get(r.Context(), id)
 	if err != nil {
 		return ofDelivery(id, err)
 	}
-	return answer(w, http.StatusOK, jsonOf(&d))
+	return answer(w, http.StatusOK, jsonOf(&found))
 }
 
-// ofDelivery says which one is not there.
+// ofDelivery names the delivery that was not found.
 func ofDelivery(id string, err error) error {
 	if errors.Is(err, gateway.ErrNotFound) {
-		return fmt.Errorf("%w: no delivery has the id %q, or not any more; the log and the dead letters are kept for a time only", gateway.ErrNotFound, id)
+		return fmt.Errorf("%w: no delivery has the id %q, or not any more; the delivery log and dead letters expire", gateway.ErrNotFound, id)
 	}
 	return err
 }
 
-func (h handler) dropDelivery(w http.ResponseWriter, r *http.Request) error {
+func (d deliveries) drop(w http.ResponseWriter, r *http.Request) error {
 	if err := noInput(w, r); err != nil {
 		return err
 	}
 	id := mux.Vars(r)["id"]
-	if err := h.Deliveries.Drop(r.Context(), id); err != nil {
+	if err := d.all.Drop(r.Context(), id); err != nil {
 		return ofDelivery(id, err)
 	}
 	w.WriteHeader(http.StatusNoContent)
 	return nil
 }
 
-func (h handler) replayDelivery(w http.ResponseWriter, r *http.Request) error {
+func (d deliveries) replay(w http.ResponseWriter, r *http.Request) error {
 	if err := noInput(w, r); err != nil {
 		return err
 	}
 	id := mux.Vars(r)["id"]
-	if err := h.Deliveries.Replay(r.Context(), id); err != nil {
+	if err := d.all.Replay(r.Context(), id); err != nil {
 		return ofDelivery(id, err)
 	}
 	return answer(w, http.StatusAccepted, map[string]string{"id": id, "state": "queued"})

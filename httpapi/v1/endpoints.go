@@ -9,35 +9,41 @@ import (
 
 	"github.com/gorilla/mux"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 )
 
-// Endpoint is how a webhook is. It holds no credentials.
+// Endpoint is the state of an endpoint. It has no credentials.
 type Endpoint struct {
-	Name        string       `json:"name"`
-	URL         string       `json:"url"` // without credentials
-	Component   *string      `json:"component"`
-	Format      string       `json:"format"`
-	Delivery    string       `json:"delivery"` // queued or direct
-	Copy        bool         `json:"copy"`
-	State       string       `json:"state"` // ok, failing, open (the breaker: it is only probed), disabled, or removed (from the configuration; its queue waits)
-	Reason      *string      `json:"reason"`
-	Since       *time.Time   `json:"since"` // of the state; null for ok
-	PausedUntil *time.Time   `json:"paused_until"`
-	Queued      int          `json:"queued"`
-	Bytes       uint64       `json:"bytes"`  // of the queue, on disk
-	Oldest      *time.Time   `json:"oldest"` // since when the oldest event is in the queue
-	InFlight    int          `json:"in_flight"`
-	DeadLetters int          `json:"dead_letters"`
-	LastSuccess *time.Time   `json:"last_success"`
-	LastError   *FailureJSON `json:"last_error"`
+	EndpointStatus
+	URL       string  `json:"url"` // without credentials
+	Component *string `json:"component"`
+	Format    string  `json:"format"`
+	Delivery  string  `json:"delivery"` // queued or direct
+	Copy      bool    `json:"copy"`
+	Bytes     uint64  `json:"bytes"` // of the queue, on disk
 	// Counts since the start of the process.
 	Attempts  int64 `json:"attempts"`
 	Failures  int64 `json:"failures"`
 	Delivered int64 `json:"delivered"`
 	Refused   int64 `json:"refused"`
 	Expired   int64 `json:"expired"`
+}
+
+// EndpointStatus is the part of an endpoint that every token may see.
+type EndpointStatus struct {
+	Name        string       `json:"name"`
+	State       string       `json:"state"` // ok, failing, open (the circuit breaker), disabled, or removed (from the configuration; its queue waits)
+	Reason      *string      `json:"reason"`
+	Since       *time.Time   `json:"since"` // of the state; null for ok
+	PausedUntil *time.Time   `json:"paused_until"`
+	Queued      int          `json:"queued"`
+	Oldest      *time.Time   `json:"oldest"` // when the oldest event was queued
+	InFlight    int          `json:"in_flight"`
+	DeadLetters int          `json:"dead_letters"`
+	LastSuccess *time.Time   `json:"last_success"`
+	LastError   *FailureJSON `json:"last_error"`
 }
 
 // FailureJSON is an attempt that failed.
@@ -47,12 +53,12 @@ type FailureJSON struct {
 	Error  string    `json:"error"`
 }
 
-// TestResult is what an attempt with a made-up event gave.
+// TestResult is the result of an attempt with a made-up event.
 type TestResult struct {
 	ID      string
 	Attempt delivery.Attempt
-	Replies []string // the XML of the stanzas that would be sent
-	OK      bool     // the endpoint would have been said to have taken it
+	Replies []string // XML of the stanzas that would be sent
+	OK      bool     // a real event would count as delivered
 }
 
 type testJSON struct {
@@ -63,8 +69,8 @@ type testJSON struct {
 	Replies []string `json:"replies"`
 }
 
-// Endpoints is what can be told of endpoints and done with them. Errors:
-// gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull.
+// Endpoints are the endpoints of the configuration, and removed ones whose queues
+// wait. Errors: gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull.
 type Endpoints interface {
 	List(ctx context.Context) ([]Endpoint, error)
 	Get(ctx context.Context, name string) (Endpoint, error)
@@ -73,51 +79,65 @@ type Endpoints interface {
 	Disable(ctx context.Context, name, reason string) error
 }
 
-func (h handler) listEndpoints(w http.ResponseWriter, r *http.Request) error {
+// endpoints serves /v1/endpoints.
+type endpoints struct{ all Endpoints }
+
+func (p endpoints) routes(e errorLog) []httpapi.Route {
+	return []httpapi.Route{
+		e.route(http.MethodGet, "/v1/endpoints", gateway.ScopeAdmin, p.list),
+		e.route(http.MethodGet, "/v1/endpoints/{name}", gateway.ScopeAdmin, p.show),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, p.test),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/enable", gateway.ScopeAdmin, p.enable),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/disable", gateway.ScopeAdmin, p.disable),
+	}
+}
+
+func (p endpoints) list(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	all, err := h.Endpoints.List(r.Context())
+	all, err := p.all.List(r.Context())
 	if err != nil {
 		return err
 	}
 	return answer(w, http.StatusOK, newPage(all, ""))
 }
 
-func (h handler) showEndpoint(w http.ResponseWriter, r *http.Request) error {
+func (p endpoints) show(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
-	return h.answerEndpoint(w, r, nil)
+	return p.answer(w, r, nil)
 }
 
-// answerEndpoint answers with the endpoint of the path, after something was
-// done with it.
-func (h handler) answerEndpoint(w http.ResponseWriter, r *http.Request, err error) error {
+// answer answers with the endpoint of the path, or with the error of what was done
+// with it.
+func (p endpoints) answer(w http.ResponseWriter, r *http.Request, err error) error {
 	name := mux.Vars(r)["name"]
-	var e Endpoint
-	if err == nil {
-		e, err = h.Endpoints.Get(r.Context(), name)
-	}
 	if err != nil {
 		return ofEndpoint(name, err)
 	}
-	return answer(w, http.StatusOK, e)
+	found, err := p.all.Get(r.Context(), name)
+	if err != nil {
+		return ofEndpoint(name, err)
+	}
+	return answer(w, http.StatusOK, found)
 }
 
+// ofEndpoint names the endpoint that was not found.
 func ofEndpoint(name string, err error) error {
 	if errors.Is(err, gateway.ErrNotFound) {
-		return fmt.Errorf("%w: no endpoint has the name %q; GET /v1/endpoints has them all", gateway.ErrNotFound, name)
+		return fmt.Errorf("%w: no endpoint is named %q; GET /v1/endpoints lists them", gateway.ErrNotFound, name)
 	}
 	return err
 }
 
-func (h handler) testEndpoint(w http.ResponseWriter, r *http.Request) error {
+func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {
 	if err := noInput(w, r); err != nil {
 		return err
 	}
 	name := mux.Vars(r)["name"]
-	t, err := h.Endpoints.Test(r.Context(), name)
+	t, err := p.all.Test(r.Context(), name)
 	if err != nil {
 		return ofEndpoint(name, err)
 	}
@@ -127,17 +147,17 @@ func (h handler) testEndpoint(w http.ResponseWriter, r *http.Request) error {
 	return answer(w, http.StatusOK, testJSON{t.ID, t.OK, jsonOfAttempt(&t.Attempt), t.Attempt.Answer, t.Replies})
 }
 
-func (h handler) enableEndpoint(w http.ResponseWriter, r *http.Request) error {
+func (p endpoints) enable(w http.ResponseWriter, r *http.Request) error {
 	if err := noInput(w, r); err != nil {
 		return err
 	}
-	return h.answerEndpoint(w, r, h.Endpoints.Enable(r.Context(), mux.Vars(r)["name"]))
+	return p.answer(w, r, p.all.Enable(r.Context(), mux.Vars(r)["name"]))
 }
 
-// maxReason bounds what is kept with a disabled endpoint, in bytes.
+// maxReason bounds the reason of a disabled endpoint, in bytes.
 const maxReason = 500
 
-func (h handler) disableEndpoint(w http.ResponseWriter, r *http.Request) error {
+func (p endpoints) disable(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
@@ -146,33 +166,10 @@ func (h handler) disableEndpoint(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if len(ask.Reason) > maxReason {
-		return wrongf("reason: it may have %d bytes", maxReason)
+		return wrongf("reason: is longer than %d bytes", maxReason)
 	}
 	if ask.Reason == "" {
 		ask.Reason = "by an operator"
 	}
-	return h.answerEndpoint(w, r, h.Endpoints.Disable(r.Context(), mux.Vars(r)["name"], ask.Reason))
-}
-
-func (h handler) replayEndpoint(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "since")
-	if err != nil {
-		return err
-	}
-	since, err := h.moment(values, "since")
-	if err != nil {
-		return err
-	}
-	if err := nothing(w, r); err != nil {
-		return err
-	}
-	name := mux.Vars(r)["name"]
-	n, err := h.Deliveries.ReplayAll(r.Context(), name, since)
-	if err != nil && n > 0 {
-		return fmt.Errorf("%d dead letters were replayed, and then: %w", n, err)
-	}
-	if err != nil {
-		return ofEndpoint(name, err)
-	}
-	return answer(w, http.StatusAccepted, map[string]any{"endpoint": name, "replayed": n})
+	return p.answer(w, r, p.all.Disable(r.Context(), mux.Vars(r)["name"], ask.Reason))
 }

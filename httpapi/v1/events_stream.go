@@ -2,7 +2,6 @@ package v1
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"mime"
 	"net/http"
@@ -19,10 +18,10 @@ import (
 
 const (
 	mediaStream = "text/event-stream"
-	// defaultHeartbeat keeps proxies from closing a stream in which nothing
-	// comes (WHATWG HTML, server-sent events, section 9.2.7: about every 15 s).
+	// defaultHeartbeat keeps proxies from closing a stream without events (WHATWG
+	// HTML, server-sent events, section 9.2.7: about every 15 s).
 	defaultHeartbeat = 15 * time.Second
-	// streamTime is how long a reader may take for what was written at once.
+	// streamTime bounds one write to a reader.
 	streamTime = 30 * time.Second
 	// streamPage is how many events are read from the store at a time.
 	streamPage = 100
@@ -43,19 +42,19 @@ func wantsStream(r *http.Request) bool {
 	return false
 }
 
-// stream answers with server-sent events until the caller goes: the id of each
-// is its cursor. What is sent is not acknowledged by that, but by the
-// Last-Event-ID of the next request, or by a POST meanwhile.
-func (h handler) stream(w http.ResponseWriter, r *http.Request) error {
+// stream answers with server-sent events until the caller goes; the id of each event is
+// its cursor. Sending an event does not acknowledge it: the Last-Event-ID of the next
+// request does, or a POST meanwhile.
+func (v events) stream(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "cursor")
 	if err != nil {
 		return err
 	}
 	cursor := values.Get("cursor")
-	if last := r.Header.Get("Last-Event-ID"); last != "" { // newer than what the URL said at first
+	if last := r.Header.Get("Last-Event-ID"); last != "" { // newer than the cursor in the URL
 		cursor = last
 	}
-	reader, err := h.Events.Read(r.Context(), mux.Vars(r)["name"], cursor)
+	reader, err := v.all.Read(r.Context(), mux.Vars(r)["name"], cursor)
 	if err != nil {
 		return err
 	}
@@ -63,16 +62,16 @@ func (h handler) stream(w http.ResponseWriter, r *http.Request) error {
 	header := w.Header()
 	header.Set("Content-Type", mediaStream)
 	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // of nginx, which else gathers what comes
+	header.Set("X-Accel-Buffering", "no") // nginx would buffer the events
 	w.WriteHeader(http.StatusOK)
 	s := stream{w, http.NewResponseController(w)}
-	// From here on a failure to write means that the caller has gone.
+	// From here on an error of a write means that the caller has gone.
 	may := httpapi.Needs(gateway.ScopeEvents)
 	ctx, release := httpapi.Hold(r.Context(), may)
 	defer release()
 	for ok := s.write(": events follow\n\n"); ok; {
-		list, err := reader.Next(ctx, streamPage, h.heartbeat())
-		if f := cmp.Or(httpapi.Lost(ctx), httpapi.Still(ctx, may)); f != nil { // at each heartbeat, and at once when it is lost
+		list, err := reader.Next(ctx, streamPage, v.heartbeat)
+		if f := cmp.Or(httpapi.Lost(ctx), httpapi.Still(ctx, may)); f != nil { // checked at each heartbeat, and when the right is lost
 			s.end(endOfRight(f))
 			return nil
 		}
@@ -80,7 +79,7 @@ func (h handler) stream(w http.ResponseWriter, r *http.Request) error {
 		case r.Context().Err() != nil:
 			return nil
 		case err != nil:
-			s.end(h.endOf(r, err))
+			s.end(v.endOf(r, err))
 			return nil
 		case len(list) == 0:
 			ok = s.write(": heartbeat\n\n")
@@ -91,18 +90,11 @@ func (h handler) stream(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (h handler) heartbeat() time.Duration {
-	if h.Heartbeat > 0 {
-		return h.Heartbeat
-	}
-	return defaultHeartbeat
-}
-
-// ended is why a stream ends, in a word and for people.
+// ended is why a stream ends: in a word, and for people.
 type ended struct{ reason, detail string }
 
-// endOf is the end of a stream whose reader cannot go on; a failure goes to the log.
-func (h handler) endOf(r *http.Request, err error) ended {
+// endOf is the end of a stream whose reader failed. It logs errors that are ours.
+func (v events) endOf(r *http.Request, err error) ended {
 	switch {
 	case errors.Is(err, delivery.ErrReplaced):
 		return ended{"replaced", err.Error()}
@@ -111,10 +103,10 @@ func (h handler) endOf(r *http.Request, err error) ended {
 	case errors.Is(err, gateway.ErrStopping):
 		return ended{"stopping", err.Error()}
 	}
-	return ended{"error", h.fault(r, err).Text}
+	return ended{"error", v.fault(r, err).Text}
 }
 
-// endOfRight is the end of a stream whose reader may not read any more.
+// endOfRight is the end of a stream whose caller may not read any more.
 func endOfRight(f *httpapi.Fault) ended {
 	if f.Status == http.StatusUnauthorized {
 		return ended{"unauthorized", f.Text}
@@ -133,7 +125,7 @@ func frames(list []delivery.Pulled) string {
 	return b.String()
 }
 
-// stream is the answer while it goes on.
+// stream is an answer of server-sent events.
 type stream struct {
 	w http.ResponseWriter
 	c *http.ResponseController
@@ -141,8 +133,8 @@ type stream struct {
 
 // write sends text now. It reports false if the caller has gone.
 func (s stream) write(text string) bool {
-	// It fails on a recorder in a test, and on a closed connection, which the
-	// writing will tell.
+	// An error is that of a recorder in a test, or of a closed connection, which Write
+	// reports too.
 	_ = s.c.SetWriteDeadline(time.Now().Add(streamTime))
 	if _, err := s.w.Write([]byte(text)); err != nil {
 		return false
@@ -150,11 +142,9 @@ func (s stream) write(text string) bool {
 	return s.c.Flush() == nil
 }
 
-// end tells the caller that nothing more comes, and why. It has no id: where
-// the caller stands stays what it was.
+// end sends the last event of a stream, with the reason. It has no id, so that the
+// caller's position does not change.
 func (s stream) end(e ended) {
-	data, err := json.Marshal(map[string]string{"reason": e.reason, "detail": e.detail})
-	if err == nil {
-		s.write("event: end\ndata: " + string(data) + "\n\n") // its failure changes nothing
-	}
+	data := httpapi.JSON(map[string]string{"reason": e.reason, "detail": e.detail})
+	s.write("event: end\ndata: " + string(data) + "\n") // the stream ends in any case
 }

@@ -3,18 +3,14 @@ package v1_test
 import (
 	"bufio"
 	"context"
-	"crypto/sha256"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
-	"stanzahook/httpapi"
-	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
@@ -72,8 +68,7 @@ func two() []delivery.Pulled {
 }
 
 // serveEvents serves the pages, and then the end. Without an end it waits.
-func serveEvents(t *testing.T, end error, pages ...[]delivery.Pulled) (*fakeEvents, string) {
-	t.Helper()
+func serveEvents(end error, pages ...[]delivery.Pulled) (*fakeEvents, http.Handler) {
 	f := &fakeEvents{&fake{}, make(chan []delivery.Pulled, len(pages)), end}
 	for _, p := range pages {
 		f.pages <- p
@@ -81,46 +76,10 @@ func serveEvents(t *testing.T, end error, pages ...[]delivery.Pulled) (*fakeEven
 	if end != nil {
 		close(f.pages)
 	}
-	var tokens []httpapi.Token
-	for _, scope := range []string{"events", "admin"} {
-		tokens = append(tokens, httpapi.Token{Name: scope, Hash: sha256.Sum256([]byte(scope)), Scopes: []string{scope}})
-	}
-	check, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
-	mount := v1.New(v1.Options{Events: f, Heartbeat: time.Hour})
-	s := httptest.NewServer(check.Recorder(httpapi.New(httpapi.Options{Tokens: tokens}, mount).Handler(), func(err error) { t.Error(err) }))
-	t.Cleanup(s.Close)
-	return f, s.URL
+	return f, serve(v1.Options{Events: f, Heartbeat: time.Hour})
 }
 
-func ask(t *testing.T, token, method, url, body string, headers ...string) *http.Response {
-	t.Helper()
-	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
-	if err != nil {
-		t.Fatal(err)
-	}
-	r.Header.Set("Authorization", "Bearer "+token)
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = resp.Body.Close() })
-	return resp
-}
-
-func text(t *testing.T, r *http.Response) string {
-	t.Helper()
-	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(b))
-}
+const botEvents = "/v1/endpoints/bot/events"
 
 func TestPull(t *testing.T) {
 	for _, c := range []struct {
@@ -132,10 +91,10 @@ func TestPull(t *testing.T) {
 		{"?cursor=c9&wait=5s&max=7", `{"events":[],"cursor":"begin"}`, "next 7 5s", nil, [][]delivery.Pulled{nil}},
 		{"?wait=0s", `{"events":[],"cursor":"begin"}`, "next 100 0s", gateway.ErrStopping, nil},
 	} {
-		f, url := serveEvents(t, c.end, c.pages...)
-		r := ask(t, "events", "GET", url+"/v1/endpoints/bot/events"+c.query, "")
-		if got := text(t, r); got != c.want || r.StatusCode != 200 || r.Header.Get("Content-Type") != "application/json" {
-			t.Errorf("%s: %d %s", c.query, r.StatusCode, got)
+		f, h := serveEvents(c.end, c.pages...)
+		w := ask(h, "events", "GET", botEvents+c.query, "")
+		if w.Body.String() != c.want+"\n" || w.Code != 200 || w.Header().Get("Content-Type") != "application/json" {
+			t.Errorf("%s: %d %s", c.query, w.Code, w.Body)
 		}
 		if got := strings.Join(f.asked, ", "); !strings.Contains(got, c.asked) || !strings.HasSuffix(got, "close") {
 			t.Errorf("%s: asked %s", c.query, got)
@@ -153,51 +112,44 @@ func TestPullIsRefused(t *testing.T) {
 		status                    int
 		says                      string
 	}{
-		{"admin", "GET", "", "", nil, nil, 403, `lacks the scope \"events\"`},
-		{"admin", "POST", "/ack", `{"cursor":"c"}`, nil, nil, 403, `lacks the scope \"events\"`},
+		{"admin", "GET", "", "", nil, nil, 403, `lacks the scope "events"`},
+		{"admin", "POST", "/ack", `{"cursor":"c"}`, nil, nil, 403, `lacks the scope "events"`},
 		{"events", "GET", "?max=0", "", nil, nil, 400, "max: write a number from 1 to 1000"},
 		{"events", "GET", "?max=1001", "", nil, nil, 400, "max"},
-		{"events", "GET", "?wait=30", "", nil, nil, 400, "wait: write a duration from 0s to 5m0s, such as 30s"},
+		{"events", "GET", "?wait=30", "", nil, nil, 400, `wait: "30" is not a duration up to 5m0s`},
 		{"events", "GET", "?wait=6m", "", nil, nil, 400, "wait"},
 		{"events", "GET", "?limit=1", "", nil, nil, 400, "limit: this query parameter is not known here"},
-		{"events", "GET", "", "", gateway.ErrNotFound, nil, 404, `no endpoint has the name \"bot\"`},
+		{"events", "GET", "", "", gateway.ErrNotFound, nil, 404, `no endpoint is named "bot"`},
 		{"events", "GET", "", "", fmt.Errorf("%w: has a url", gateway.ErrConflict), nil, 409, "has a url"},
 		{"events", "GET", "?cursor=x", "", fmt.Errorf("%w: x", gateway.ErrCursor), nil, 400, "cursor"},
 		{"events", "GET", "", "", gateway.ErrBusy, nil, 503, "try again"},
 		{"events", "GET", "", "", nil, delivery.ErrReplaced, 409, "a newer request"},
 		{"events", "GET", "", "", nil, errors.New("disk"), 500, "request id"},
-		{"events", "POST", "/ack", `{}`, nil, nil, 400, "cursor: it is missing"},
+		{"events", "POST", "/ack", `{}`, nil, nil, 400, "cursor: is missing"},
 		{"events", "POST", "/ack", `{"cursor":1}`, nil, nil, 400, "cursor"},
 		{"events", "POST", "/ack", `{"place":"x"}`, nil, nil, 400, "place"},
 		{"events", "POST", "/ack?x=1", `{"cursor":"c"}`, nil, nil, 400, "x: there are no query parameters"},
 		{"events", "POST", "/ack", `{"cursor":"c"}`, gateway.ErrCursor, nil, 400, "cursor"},
 		{"events", "POST", "/ack", `{"cursor":"c"}`, gateway.ErrBusy, nil, 503, "try again"},
 	} {
-		f, url := serveEvents(t, c.end)
+		f, h := serveEvents(c.end)
 		f.err = c.err
-		r := ask(t, c.token, c.method, url+"/v1/endpoints/bot/events"+c.path, c.body)
-		got := text(t, r)
-		if r.StatusCode != c.status || !strings.Contains(got, c.says) || r.Header.Get("Content-Type") != "application/problem+json" {
-			t.Errorf("%s %s: %d %s", c.method, c.path, r.StatusCode, got)
-		}
-		if (r.Header.Get("Retry-After") != "") != (c.status == 503) {
-			t.Errorf("%s %s: Retry-After %q", c.method, c.path, r.Header.Get("Retry-After"))
-		}
+		isProblem(t, ask(h, c.token, c.method, botEvents+c.path, c.body), c.status, c.says)
 	}
 }
 
 func TestAck(t *testing.T) {
-	f, url := serveEvents(t, nil)
-	r := ask(t, "events", "POST", url+"/v1/endpoints/bot/events/ack", `{"cursor":"c2"}`)
-	if got := text(t, r); r.StatusCode != 204 || got != "" || f.asked[0] != "ack bot c2" {
-		t.Errorf("%d %s %v", r.StatusCode, got, f.asked)
+	f, h := serveEvents(nil)
+	w := ask(h, "events", "POST", botEvents+"/ack", `{"cursor":"c2"}`)
+	if w.Code != 204 || w.Body.Len() > 0 || f.asked[0] != "ack bot c2" {
+		t.Errorf("%d %s %v", w.Code, w.Body, f.asked)
 	}
 }
 
 // The whole stream, byte by byte.
 func TestStream(t *testing.T) {
-	f, url := serveEvents(t, delivery.ErrReplaced, two(), nil, two()[:1])
-	r := ask(t, "events", "GET", url+"/v1/endpoints/bot/events?cursor=old", "", "Accept", "text/event-stream", "Last-Event-ID", "c0")
+	f, h := serveEvents(delivery.ErrReplaced, two(), nil, two()[:1])
+	w := ask(h, "events", "GET", botEvents+"?cursor=old", "", "Accept", "text/event-stream", "Last-Event-ID", "c0")
 	want := `: events follow
 
 id: c1
@@ -212,9 +164,11 @@ id: c1
 data: ` + event1 + `
 
 event: end
-data: {"detail":"a newer request reads the events of this endpoint, and there is one reader at a time","reason":"replaced"}`
-	if got := text(t, r); got != want || r.Header.Get("Content-Type") != "text/event-stream" || r.Header.Get("Cache-Control") != "no-store" {
-		t.Errorf("%v\n%s", r.Header, got)
+data: {"detail":"a newer request reads the events of this endpoint, and there is one reader at a time","reason":"replaced"}
+
+`
+	if w.Body.String() != want || w.Header().Get("Content-Type") != "text/event-stream" || w.Header().Get("Cache-Control") != "no-store" {
+		t.Errorf("%v\n%s", w.Header(), w.Body)
 	}
 	if f.asked[0] != `read bot after "c0"` || f.asked[1] != "next 100 1h0m0s" {
 		t.Errorf("%v", f.asked)
@@ -223,10 +177,12 @@ data: {"detail":"a newer request reads the events of this endpoint, and there is
 
 // What comes is sent at once, and a caller who goes is noticed.
 func TestStreamFlushes(t *testing.T) {
-	f, url := serveEvents(t, nil)
+	f, h := serveEvents(nil)
+	s := httptest.NewServer(h)
+	defer s.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	req, err := http.NewRequestWithContext(ctx, "GET", url+"/v1/endpoints/bot/events", nil)
+	req, err := http.NewRequestWithContext(ctx, "GET", s.URL+botEvents, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -259,20 +215,14 @@ func TestStreamIsRefused(t *testing.T) {
 	for accept, wanted := range map[string]bool{
 		"text/event-stream": true, "TEXT/Event-Stream; q=0.1": true, "text/event-stream;q=0": false, "*/*": false, "": false, "application/json": false,
 	} {
-		_, url := serveEvents(t, errors.New("disk"))
-		r := ask(t, "events", "GET", url+"/v1/endpoints/bot/events", "", "Accept", accept)
-		if got := text(t, r); strings.Contains(got, "event: end") != wanted || wanted == (r.StatusCode == 500) {
-			t.Errorf("%q: %d %s", accept, r.StatusCode, got)
+		_, h := serveEvents(errors.New("disk"))
+		w := ask(h, "events", "GET", botEvents, "", "Accept", accept)
+		if strings.Contains(w.Body.String(), "event: end") != wanted || wanted == (w.Code == 500) {
+			t.Errorf("%q: %d %s", accept, w.Code, w.Body)
 		}
 	}
-	f, url := serveEvents(t, nil)
+	f, h := serveEvents(nil)
 	f.err = gateway.ErrCursor
-	r := ask(t, "events", "GET", url+"/v1/endpoints/bot/events", "", "Accept", "text/event-stream", "Last-Event-ID", "nonsense")
-	if r.StatusCode != 400 || r.Header.Get("Content-Type") != "application/problem+json" {
-		t.Errorf("%d %v", r.StatusCode, r.Header)
-	}
-	r = ask(t, "events", "GET", url+"/v1/endpoints/bot/events?wait=1s", "", "Accept", "text/event-stream")
-	if got := text(t, r); r.StatusCode != 400 || !strings.Contains(got, "wait") {
-		t.Errorf("%d %s", r.StatusCode, got)
-	}
+	isProblem(t, ask(h, "events", "GET", botEvents, "", "Accept", "text/event-stream", "Last-Event-ID", "nonsense"), 400, "cursor")
+	isProblem(t, ask(h, "events", "GET", botEvents+"?wait=1s", "", "Accept", "text/event-stream"), 400, "wait")
 }

@@ -15,21 +15,20 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// Requests keeps the requests that have an Idempotency-Key, for 24 hours.
+// Requests stores the requests that have an Idempotency-Key, for 24 hours.
 type Requests interface {
-	// Begin stores a request under a new key and returns when that is on disk;
-	// or it returns what is stored there already. Errors: gateway.ErrFull.
+	// Begin stores a request under a new key and returns after it is on disk, or
+	// returns what is stored under the key. Errors: gateway.ErrFull.
 	Begin(ctx context.Context, key string, r store.IdempotentRequest) (stored store.IdempotentRequest, created bool, err error)
 	// End stores the answer of a request. Errors: gateway.ErrFull.
 	End(ctx context.Context, key string, r store.IdempotentRequest) error
 }
 
-// The header is that of draft-ietf-httpapi-idempotency-key-header, which is a
-// quoted string there; most callers leave the quotes out, so both are the same
-// here.
+// The header is that of draft-ietf-httpapi-idempotency-key-header. It is a quoted string
+// there; most callers omit the quotes, so they are optional here.
 const (
 	keyHeader    = "Idempotency-Key"
-	replayHeader = "Idempotency-Replayed" // true: the answer is that of a request before
+	replayHeader = "Idempotency-Replayed" // true: the answer is that of an earlier request
 	maxKey       = 255
 )
 
@@ -50,15 +49,15 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// Once has the requests with a key that are being served, by it; their number is
-// that of all requests at most. The zero Once has none. Surfaces of which one
-// takes the place of the other share one.
+// Once has the requests in progress that have a key. The APIs of two configurations
+// share one, so that a reload does not let a request through twice. The zero Once is
+// ready to use.
 type Once struct {
 	mu     sync.Mutex
-	hashes map[string]string
+	hashes map[string]string // by key
 }
 
-// begin reports whether the key is free, and if not, the hash of who has it.
+// begin reports whether the key is free, and if not, the hash of its request.
 func (u *Once) begin(key, hash string) (other string, ok bool) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
@@ -78,32 +77,39 @@ func (u *Once) end(key string) {
 	delete(u.hashes, key)
 }
 
-// once sends a stanza and answers; if the request has a key and was answered
-// before, it answers the same again.
+// once serves each request with a key only once.
+type once struct {
+	requests Requests
+	running  *Once
+	log      *zap.Logger
+}
+
+// serve sends a stanza and answers. A request whose key was answered before gets the
+// same answer.
 //
-// Killed before the key is stored: nothing was sent, and the repeated request is
-// a new one. Killed before the answer is stored: the repeated request sends the
-// stanza again, with the id that was stored with the key, so that who receives
-// both can tell. Killed after: it gets the same answer, and nothing is sent.
-func (s sender) once(w http.ResponseWriter, r *http.Request, d *draft, send func(context.Context, *stanza.Stanza) reply) error {
+// Killed before the key is stored: nothing was sent, and the repeated request is a new
+// one. Killed before the answer is stored: the repeated request sends the stanza again,
+// with the id that was stored with the key, so that the recipient can tell. Killed
+// after that: the repeated request gets the same answer, and nothing is sent.
+func (o once) serve(w http.ResponseWriter, r *http.Request, d *draft, send func(context.Context, *stanza.Stanza) reply) error {
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return err
 	}
-	if key == "" || s.Requests == nil {
+	if key == "" || o.requests == nil {
 		send(r.Context(), d.stanza).write(w)
 		return nil
 	}
 	key = httpapi.IdentityOf(r.Context()).Name + "\x00" + r.Method + r.URL.Path + "\x00" + key
-	if other, ok := s.Once.begin(key, d.hash); !ok {
+	if other, ok := o.running.begin(key, d.hash); !ok {
 		if other != d.hash {
 			return otherBody()
 		}
-		return refused{&httpapi.Fault{Status: http.StatusConflict, Text: keyHeader + ": the request with this key is still being answered; ask again", RetryAfter: 1}}
+		return &httpapi.Fault{Status: http.StatusConflict, Text: keyHeader + ": the request with this key is in progress; try again", RetryAfter: 1}
 	}
-	defer s.Once.end(key)
-	ctx := context.WithoutCancel(r.Context()) // whether or not the caller waits, the answer is stored
-	known, created, err := s.Requests.Begin(ctx, key, store.IdempotentRequest{Hash: d.hash, ID: d.stanza.ID})
+	defer o.running.end(key)
+	ctx := context.WithoutCancel(r.Context()) // the answer is stored also if the caller goes
+	known, created, err := o.requests.Begin(ctx, key, store.IdempotentRequest{Hash: d.hash, ID: d.stanza.ID})
 	switch {
 	case err != nil:
 		return fmt.Errorf("%s: %w", keyHeader, err)
@@ -121,9 +127,9 @@ func (s sender) once(w http.ResponseWriter, r *http.Request, d *draft, send func
 	}
 	a := send(ctx, d.stanza)
 	if a.final() {
-		err := s.Requests.End(ctx, key, store.IdempotentRequest{Hash: d.hash, ID: d.stanza.ID, Status: a.status, Type: a.media, Answer: a.body})
-		if err != nil { // the caller gets his answer all the same; only a repetition would send again
-			s.Log.Warn("the answer to a request with an Idempotency-Key could not be stored", zap.String("stanza_id", d.stanza.ID), zap.Error(err))
+		err := o.requests.End(ctx, key, store.IdempotentRequest{Hash: d.hash, ID: d.stanza.ID, Status: a.status, Type: a.media, Answer: a.body})
+		if err != nil { // the caller gets the answer all the same; only a repetition would send again
+			o.log.Warn("answer not stored", zap.String("hint", "a repeated request with its Idempotency-Key sends again"), zap.String("stanza_id", d.stanza.ID), zap.Error(err))
 		}
 	}
 	a.write(w)
@@ -131,10 +137,10 @@ func (s sender) once(w http.ResponseWriter, r *http.Request, d *draft, send func
 }
 
 func otherBody() error {
-	return refused{&httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: keyHeader + ": this key came with another body before; write a new key for a new request"}}
+	return &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: keyHeader + ": this key was used with another body; write a new key for a new request"}
 }
 
-// reply is an answer that may be given again.
+// reply is an answer that can be stored.
 type reply struct {
 	status     int
 	media      string
@@ -142,23 +148,13 @@ type reply struct {
 	retryAfter int
 }
 
-// final reports whether the answer stays the same however often the request is
-// repeated. The others say that it may be repeated.
-func (a reply) final() bool {
-	return a.status < 300 || a.status == http.StatusUnprocessableEntity
-}
+// final reports whether a repeated request gets the same answer. After any other answer
+// the request may be repeated.
+func (a reply) final() bool { return a.status < 300 || a.status == http.StatusUnprocessableEntity }
 
 func (a reply) write(w http.ResponseWriter) {
 	if a.retryAfter > 0 {
 		w.Header().Set("Retry-After", strconv.Itoa(a.retryAfter))
 	}
-	w.Header().Set("Content-Type", a.media)
-	w.WriteHeader(a.status)
-	_, _ = w.Write(a.body) // fails when the caller has gone; nobody is left to tell
-}
-
-// problem is the reply to an error.
-func (s sender) problem(r *http.Request, err error) reply {
-	f := s.fault(r, err)
-	return reply{f.Status, httpapi.ProblemType, f.Problem(r.Context()), f.RetryAfter}
+	httpapi.WriteBody(w, a.status, a.media, a.body)
 }

@@ -10,21 +10,22 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
-// draft is what a caller may send; only the id may still be another.
+// draft is a stanza that the caller may send. Only its id may change.
 type draft struct {
 	header stanza.Header
 	inner  string
 	limits stanza.Limits
-	hash   string // of the body as it came
+	hash   string // of the body, byte for byte
 	stanza *stanza.Stanza
 }
 
-// types are those that a caller may write, the default first (RFC 6121 sections
-// 5.2.2 and 4.7.1, RFC 6120 section 8.2.3). Presence that is available has none.
+// types are those of each kind, the default first (RFC 6121 sections 5.2.2 and 4.7.1,
+// RFC 6120 section 8.2.3). Available presence has none.
 var types = [...][]string{
 	stanza.Message:  {"chat", "normal", "groupchat", "headline", "error"},
 	stanza.Presence: {"", "available", "unavailable", "subscribe", "subscribed", "unsubscribe", "unsubscribed", "probe", "error"},
@@ -32,10 +33,10 @@ var types = [...][]string{
 }
 
 // read makes a stanza of the body of a request, if the caller may send it.
-func (h handler) read(w http.ResponseWriter, r *http.Request, kind stanza.Kind) (*draft, error) {
+func read(w http.ResponseWriter, r *http.Request, kind stanza.Kind, over gateway.Sender) (*draft, error) {
 	data, fault := httpapi.ReadText(w, r, document.JSON)
 	if fault != nil {
-		return nil, refused{fault}
+		return nil, fault
 	}
 	f, err := restjson.DecodeAs(data, kind)
 	if err == nil {
@@ -51,27 +52,27 @@ func (h handler) read(w http.ResponseWriter, r *http.Request, kind stanza.Kind) 
 		return nil, err
 	}
 	who := httpapi.IdentityOf(r.Context())
-	if f.From, err = who.Sender(f.From, h.Stanzas.Domains()); err != nil {
-		return nil, refused{httpapi.Refused(err)}
+	if f.From, err = who.Sender(f.From, over.Domains()); err != nil {
+		return nil, httpapi.Refused(err)
 	}
 	if f.ID == "" {
 		f.ID = rand.Text()
 	}
 	sum := sha256.Sum256(data)
-	d := &draft{header: f.Header, inner: f.Inner, limits: h.Stanzas.Limits(f.From), hash: hex.EncodeToString(sum[:])}
+	d := &draft{header: f.Header, inner: f.Inner, limits: over.Limits(f.From), hash: hex.EncodeToString(sum[:])}
 	if err := d.build(f.ID); err != nil {
 		return nil, err
 	}
 	if kind == stanza.IQ && len(d.stanza.Children()) != 1 {
 		return nil, wrongf("an iq has exactly one child (RFC 6120 section 8.2.3), and this has %d; write the query and nothing else", len(d.stanza.Children()))
 	}
-	if err := who.MaySend(d.stanza, h.Stanzas.Domains()); err != nil {
-		return nil, refused{httpapi.Refused(err)}
+	if err := who.MaySend(d.stanza, over.Domains()); err != nil {
+		return nil, httpapi.Refused(err)
 	}
 	return d, nil
 }
 
-// belongs checks that what is written is of the kind of the route.
+// belongs checks that kind and type are those of the route.
 func belongs(f *restjson.Fields, kind stanza.Kind) error {
 	if f.Kind != 0 && f.Kind != kind {
 		return wrongf("kind: %s does not go here; leave it out, or write %s", f.Kind, kind)
@@ -83,8 +84,7 @@ func belongs(f *restjson.Fields, kind stanza.Kind) error {
 	return nil
 }
 
-// complete fills in what the caller left out, and checks what does not depend on
-// who he is.
+// complete sets defaults, and checks what does not depend on the caller.
 func complete(f *restjson.Fields, kind stanza.Kind) error {
 	switch {
 	case f.Type == "" && f.Has("error"):
@@ -97,11 +97,11 @@ func complete(f *restjson.Fields, kind stanza.Kind) error {
 	f.Kind = kind
 	switch {
 	case (f.Type == "error") != f.Has("error") && kind != stanza.IQ:
-		return wrongf("error: goes with type \"error\", and that with it")
+		return wrongf("error: needs type \"error\", and the type needs error")
 	case f.To.IsZero():
-		return wrongf("to: is missing; write the address that it goes to")
+		return wrongf("to: is missing; write the address of the recipient")
 	case kind == stanza.Message && f.Inner == "":
-		return wrongf("body: is missing; there is nothing in the message")
+		return wrongf("body: is missing; the message is empty")
 	case f.Has("muc") || f.Has("join"):
 		if f.To.IsBare() || f.Type != "" && f.Type != "available" {
 			return wrongf("to: write room@service/nickname to join a room, without a type")
@@ -113,13 +113,13 @@ func complete(f *restjson.Fields, kind stanza.Kind) error {
 	return nil
 }
 
-// build makes the stanza with an id.
+// build builds the stanza with an id.
 func (d *draft) build(id string) error {
 	d.header.ID = id
 	s, err := stanza.Build(d.header, d.inner, d.limits)
 	if err != nil {
-		// its parts were right, so it is a limit of the whole
-		return refused{&httpapi.Fault{Status: http.StatusRequestEntityTooLarge, Text: "the stanza is over a limit: " + err.Error()}}
+		// its parts are valid, so the whole is over a limit
+		return &httpapi.Fault{Status: http.StatusRequestEntityTooLarge, Text: "the stanza is over a limit: " + err.Error()}
 	}
 	d.stanza = s
 	return nil

@@ -2,78 +2,23 @@ package v1_test
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"stanzahook/httpapi"
-	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/gateway/gatewaytest"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
-
-// wire is what is sent by: it notes the stanzas, and answers as it is told.
-type wire struct {
-	domains []jid.JID
-	outcome v1.Outcome
-	result  string // of an IQ; ID is replaced
-	err     error
-	enter   chan struct{} // if set: send says here that it has begun, and waits for leave
-	leave   chan struct{}
-
-	mu   sync.Mutex
-	sent []string
-	how  v1.Sending
-}
-
-func (f *wire) Domains() []jid.JID           { return f.domains }
-func (f *wire) Limits(jid.JID) stanza.Limits { return stanza.Limits{MaxBytes: 10_000} }
-
-func (f *wire) note(s *stanza.Stanza) {
-	f.mu.Lock()
-	f.sent = append(f.sent, s.XML())
-	f.mu.Unlock()
-	if f.enter != nil {
-		f.enter <- struct{}{}
-		<-f.leave
-	}
-}
-
-func (f *wire) Send(_ context.Context, s *stanza.Stanza, how v1.Sending) (v1.Outcome, error) {
-	f.how = how
-	f.note(s)
-	return f.outcome, f.err
-}
-
-func (f *wire) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
-	f.note(s)
-	if f.err != nil || f.result == "" {
-		if f.err == nil {
-			<-ctx.Done()
-			f.err = ctx.Err()
-		}
-		return nil, f.err
-	}
-	return stanza.Parse(strings.ReplaceAll(f.result, "ID", s.ID), stanza.Limits{})
-}
-
-func (f *wire) Message(_ context.Context, id, caller string) (store.SentMessage, error) {
-	if id != "m/1" || caller != "" && caller != "sender" {
-		return store.SentMessage{}, gateway.ErrNotFound
-	}
-	e := stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "no"}
-	return store.SentMessage{ID: id, From: "bot.example.com", To: "u@example.com", State: "bounced", Time: now, Changed: now.Add(time.Second),
-		Stanza: "<message type='error'>" + e.XML() + "</message>"}, f.err
-}
 
 // book keeps requests in memory.
 type book struct {
@@ -102,64 +47,66 @@ func (b *book) End(_ context.Context, key string, r store.IdempotentRequest) err
 	return b.err
 }
 
-var oneDomain = []jid.JID{jid.MustParse("bot.example.com")}
-
-// api is the surface over a wire, with tokens that are called as what they may do.
-func api(f *wire, b *book) *httpapi.Server {
-	if f.domains == nil {
-		f.domains = oneDomain
-	}
-	token := func(name string, scopes ...string) httpapi.Token {
-		return httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: scopes}
-	}
-	bound := token("bound", "send")
-	g, err := jid.ParseGlob("alice@bot.example.com")
-	if err != nil {
-		panic(err)
-	}
-	bound.From, bound.DefaultFrom = []jid.Glob{g}, jid.MustParse("alice@bot.example.com")
-	o := v1.Options{Deliveries: &fake{}, Stanzas: f, IQTimeout: 20 * time.Millisecond, IQMaxTimeout: time.Minute,
+// api is the API in front of a network.
+func api(n *gatewaytest.Network, b *book) http.Handler {
+	n.MaxBytes = 10_000
+	o := v1.Options{Deliveries: &fake{}, Sender: n, Sent: sent, IQTimeout: 20 * time.Millisecond, IQMaxTimeout: time.Minute,
 		Status: func(context.Context) (v1.Status, error) { return v1.Status{Version: "1"}, nil }}
 	if b != nil {
 		o.Requests = b
 	}
-	return httpapi.New(httpapi.Options{Tokens: []httpapi.Token{token("sender", "send"), token("asker", "query"), token("all", "send", "query", "admin"), bound, token("none")}}, v1.New(o))
+	return serve(o)
 }
 
-func post(s *httpapi.Server, token, path, body string, headers ...string) *httptest.ResponseRecorder {
+// sent has one message of the token sender.
+func sent(_ context.Context, id, caller string) (store.SentMessage, error) {
+	if id != "m/1" || caller != "" && caller != "sender" {
+		return store.SentMessage{}, gateway.ErrNotFound
+	}
+	e := stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable, Text: "no"}
+	return store.SentMessage{ID: id, From: "bot.example.com", To: "u@example.com", State: "bounced", Time: now, Changed: now.Add(time.Second),
+		Stanza: "<message type='error'>" + e.XML() + "</message>"}, nil
+}
+
+// post makes a POST, or a GET if there is no body.
+func post(h http.Handler, token, path, body string, headers ...string) *httptest.ResponseRecorder {
 	method := "POST"
 	if body == "" {
 		method = "GET"
 	}
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Authorization", "Bearer "+token)
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Add(headers[i], headers[i+1])
-	}
-	w := httptest.NewRecorder()
-	conform.Must(s.Handler()).ServeHTTP(w, r)
-	return w
+	return ask(h, token, method, path, body, headers...)
 }
 
-func parse(t *testing.T, xml string) *stanza.Stanza {
+// xml returns what was sent.
+func xml(n *gatewaytest.Network) (all []string) {
+	for _, s := range n.Sent() {
+		all = append(all, s.XML())
+	}
+	return all
+}
+
+func silent(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
+
+// bouncing is what Send returns for a message that came back.
+func bouncing(t *testing.T) error {
 	t.Helper()
-	s, err := stanza.Parse(xml, stanza.Limits{})
+	s, err := stanza.Parse(bounceXML, stanza.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
+	return &gateway.Bounced{Stanza: s}
 }
 
 const bounceXML = "<message type='error' id='1' from='u@example.com' to='bot.example.com'><error type='cancel' by='example.com'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>gone</text></error></message>"
 
 // TestSending has what is sent and answered.
 func TestSending(t *testing.T) {
-	confirmed, queued := v1.Outcome{State: "confirmed"}, v1.Outcome{State: "queued"}
-	back := v1.Outcome{State: "confirmed", Bounce: parse(t, bounceXML)}
-	const ping = "<iq type='result' id='ID' from='u@example.com' to='bot.example.com'/>"
+	confirmed, queued := &gatewaytest.Network{}, &gatewaytest.Network{State: gateway.Queued}
+	back := &gatewaytest.Network{Err: bouncing(t)}
+	const ping = "<iq type='result' id='$ID' from='u@example.com' to='bot.example.com'/>"
 	for _, c := range []struct {
 		name, token, path, body string
-		outcome                 v1.Outcome
+		network                 *gatewaytest.Network
 		result                  string
 		status                  int
 		sent                    string // ID is any id
@@ -190,7 +137,7 @@ func TestSending(t *testing.T) {
 		{"iq that is set", "asker", "/v1/iq?timeout=30s", `{"to":"u@example.com","type":"set","xml":"<x xmlns='urn:x'/>","id":"1"}`, confirmed, ping, 200,
 			"<iq type='set' id='1' from='bot.example.com' to='u@example.com'><x xmlns='urn:x'/></iq>", ""},
 		{"iq error", "asker", "/v1/iq", `{"to":"u@example.com","ping":true,"id":"1"}`, confirmed,
-			"<iq type='error' id='ID' from='u@example.com' to='bot.example.com'><error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>", 422, "", `"condition":"forbidden"`},
+			"<iq type='error' id='$ID' from='u@example.com' to='bot.example.com'><error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></iq>", 422, "", `"condition":"forbidden"`},
 		{"iq timeout", "asker", "/v1/iq", `{"to":"u@example.com","ping":true,"id":"1"}`, confirmed, "", 504, "", `u@example.com has not answered in time`},
 		{"another's message", "all", "/v1/messages/m/1", "", confirmed, "", 200, "",
 			`{"id":"m/1","state":"bounced","from":"bot.example.com","to":"u@example.com","time":"2026-11-20T18:00:00Z","changed":"2026-11-20T18:00:01Z","stanza_error":{"type":"cancel","condition":"service-unavailable","text":"no","by":null}}`},
@@ -198,13 +145,16 @@ func TestSending(t *testing.T) {
 		{"status", "none", "/v1/status", "", confirmed, "", 200, "", `"version":"1"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := &wire{outcome: c.outcome, result: c.result}
-			w := post(api(f, nil), c.token, c.path, c.body)
+			n := &gatewaytest.Network{State: c.network.State, Err: c.network.Err, Reply: c.result}
+			if c.status == 504 {
+				n.Asked = silent
+			}
+			w := post(api(n, nil), c.token, c.path, c.body)
 			if w.Code != c.status || !strings.Contains(w.Body.String(), c.answer) {
 				t.Errorf("%d %s\nwant %d …%s…", w.Code, w.Body, c.status, c.answer)
 			}
-			if c.sent != "" && (len(f.sent) != 1 || f.sent[0] != c.sent) {
-				t.Errorf("sent %s\nwant %s", f.sent, c.sent)
+			if all := xml(n); c.sent != "" && (len(all) != 1 || all[0] != c.sent) {
+				t.Errorf("sent %s\nwant %s", all, c.sent)
 			}
 			want := "application/json"
 			if c.status >= 400 {
@@ -238,7 +188,7 @@ func TestNotSent(t *testing.T) {
 		{"no to", "sender", "/v1/messages", `{"body":"hi"}`, nil, nil, 400, "to: is missing"},
 		{"bad to", "sender", "/v1/messages", `{"to":"a b@c","body":"hi"}`, nil, nil, 400, "to: "},
 		{"nothing in it", "sender", "/v1/messages", `{"to":"u@example.com"}`, nil, nil, 400, "body: is missing"},
-		{"bad type", "sender", "/v1/messages", `{"to":"u@example.com","body":"hi","type":"chta"}`, nil, nil, 400, "type: \\\"chta\\\" does not go here; write chat"},
+		{"bad type", "sender", "/v1/messages", `{"to":"u@example.com","body":"hi","type":"chta"}`, nil, nil, 400, "type: \"chta\" does not go here; write chat"},
 		{"type of an iq", "sender", "/v1/messages", `{"to":"u@example.com","body":"hi","type":"get"}`, nil, nil, 400, "does not go here"},
 		{"kind", "sender", "/v1/messages", `{"kind":"iq","to":"u@example.com","ping":true}`, nil, nil, 400, "kind: iq does not go here"},
 		{"XML that is none", "sender", "/v1/messages", `{"to":"u@example.com","xml":"<x>"}`, nil, nil, 400, "xml: "},
@@ -246,7 +196,7 @@ func TestNotSent(t *testing.T) {
 		{"no scope", "asker", "/v1/messages", good, nil, nil, 403, "scope"},
 		{"no scope for presence", "asker", "/v1/presence", good, nil, nil, 403, "scope"},
 		{"no scope for iq", "sender", "/v1/iq", good, nil, nil, 403, "scope"},
-		{"no from, two components", "sender", "/v1/messages", good, two, nil, 400, "from: is missing, and there is not one component alone; write an address at bot.example.com, news.example.com"},
+		{"no from, two components", "sender", "/v1/messages", good, two, nil, 400, "from: is missing, and there is not exactly one component; write an address at bot.example.com, news.example.com"},
 		{"from elsewhere", "sender", "/v1/messages", `{"to":"u@example.com","body":"hi","from":"u@example.com"}`, nil, nil, 403, "from: u@example.com is not at a component"},
 		{"from a subdomain", "sender", "/v1/messages", `{"to":"u@example.com","body":"hi","from":"u@x.bot.example.com"}`, nil, nil, 403, "from: "},
 		{"from another", "bound", "/v1/messages", `{"to":"u@example.com","body":"hi","from":"bob@bot.example.com"}`, nil, nil, 403, "from: the token may not use bob@bot.example.com; allowed are alice@bot.example.com"},
@@ -266,7 +216,7 @@ func TestNotSent(t *testing.T) {
 		{"busy", "sender", "/v1/messages", good, nil, gateway.ErrBusy, 503, "in a second"},
 		{"full", "sender", "/v1/messages", good, nil, fmt.Errorf("%w: of it", gateway.ErrFull), 507, "the outbox is full"},
 		{"rejected", "sender", "/v1/messages", good, nil, gateway.ErrRejected, 422, "too large"},
-		{"unconfirmed", "sender", "/v1/messages", good, nil, gateway.ErrUnconfirmed, 503, `"id":"`},
+		{"unconfirmed", "sender", "/v1/messages", good, nil, gateway.ErrUnconfirmed, 503, `with the id "`},
 		{"inner error", "sender", "/v1/messages", good, nil, errors.New("disk on fire"), 500, "request id"},
 		{"another's message", "bound", "/v1/messages/m/1", "", nil, nil, 404, "m/1"},
 		{"a message for those who may not send", "asker", "/v1/messages/m/1", "", nil, nil, 403, "scope"},
@@ -274,33 +224,19 @@ func TestNotSent(t *testing.T) {
 		{"the status without a token", "nobody", "/v1/status", "", nil, nil, 401, "token"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			f := &wire{domains: c.domains, err: c.err}
-			w := post(api(f, nil), c.token, c.path, c.body)
-			if w.Code != c.status || !strings.Contains(w.Body.String(), c.text) || strings.Contains(w.Body.String(), "disk") || w.Header().Get("Content-Type") != "application/problem+json" {
-				t.Errorf("%d %s\nwant %d …%s…", w.Code, w.Body, c.status, c.text)
-			}
-			if retry := w.Header().Get("Retry-After") != ""; retry != (c.status == 503 || c.status == 507) {
-				t.Errorf("Retry-After: %v", retry)
-			}
-			if c.err == nil && len(f.sent) > 0 {
-				t.Errorf("sent: %s", f.sent)
+			n := &gatewaytest.Network{Components: c.domains, Err: c.err}
+			isProblem(t, post(api(n, nil), c.token, c.path, c.body), c.status, c.text)
+			if c.err == nil && len(n.Sent()) > 0 {
+				t.Errorf("sent: %s", xml(n))
 			}
 		})
 	}
 }
 
-// A body that is compressed, or in a charset that is not known, is refused by name.
+// A body that is compressed, or in an unknown charset, is refused by name.
 func TestCodings(t *testing.T) {
-	for _, c := range []struct {
-		header, value string
-		status        int
-	}{{"Content-Encoding", "gzip", 415}, {"Content-Type", "text/plain; charset=koi8-r", 400}} {
-		for _, path := range []string{"/v1/messages", "/v1/presence", "/v1/iq"} {
-			w := post(api(&wire{}, nil), "all", path, "\xff\x8b", c.header, c.value)
-			name := strings.TrimPrefix(c.value, "text/plain; charset=")
-			if w.Code != c.status || !strings.Contains(w.Body.String(), `\"`+name+`\"`) || w.Header().Get("Content-Type") != "application/problem+json" {
-				t.Errorf("%s: %d %s", path, w.Code, w.Body)
-			}
-		}
+	for _, path := range []string{"/v1/messages", "/v1/presence", "/v1/iq"} {
+		isProblem(t, post(api(&gatewaytest.Network{}, nil), "all", path, "\xff", "Content-Encoding", "gzip"), 415, `"gzip"`)
+		isProblem(t, post(api(&gatewaytest.Network{}, nil), "all", path, "\xff", "Content-Type", "text/plain; charset=koi8-r"), 400, `"koi8-r"`)
 	}
 }

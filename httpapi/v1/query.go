@@ -19,24 +19,26 @@ const (
 	maxLimit     = 500
 )
 
-// parameters returns the query parameters, if they are all known and there
-// once at most.
+// parameters returns the query parameters. It refuses unknown and repeated ones.
 func parameters(r *http.Request, known ...string) (url.Values, error) {
 	values, f := httpapi.Parameters(r, known...)
 	if f != nil {
-		return nil, refused{f}
+		return nil, f
 	}
 	return values, nil
 }
 
+// clock tells the time.
+type clock func() time.Time
+
 // moment reads a time, or a duration back from now.
-func (h handler) moment(values url.Values, name string) (time.Time, error) {
+func (now clock) moment(values url.Values, name string) (time.Time, error) {
 	text := values.Get(name)
 	if text == "" {
 		return time.Time{}, nil
 	}
 	if d, err := time.ParseDuration(text); err == nil && d >= 0 {
-		return h.Now().Add(-d), nil
+		return now().Add(-d), nil
 	}
 	t, err := time.Parse(time.RFC3339, text)
 	if err != nil {
@@ -45,15 +47,16 @@ func (h handler) moment(values url.Values, name string) (time.Time, error) {
 	return t, nil
 }
 
-// states are those a delivery can be in.
+// states are those of a delivery.
 var states = [...]string{"queued", "retrying", "delivered", "dead", "dropped"}
 
-func (h handler) filter(r *http.Request, known ...string) (delivery.Filter, error) {
+// filter reads the query parameters of a list of deliveries.
+func (now clock) filter(r *http.Request, known ...string) (delivery.Filter, error) {
 	values, err := parameters(r, known...)
 	if err != nil {
 		return delivery.Filter{}, err
 	}
-	f := delivery.Filter{Endpoint: values.Get("endpoint"), State: deliverylog.State(values.Get("state")), Cursor: values.Get("cursor"), Limit: defaultLimit}
+	f := delivery.Filter{Endpoint: values.Get("endpoint"), State: deliverylog.State(values.Get("state")), Cursor: values.Get("cursor")}
 	if f.State != "" && !slices.Contains(states[:], string(f.State)) {
 		return f, wrongf("state: %q is not one of %s", f.State, strings.Join(states[:], ", "))
 	}
@@ -64,14 +67,47 @@ func (h handler) filter(r *http.Request, known ...string) (delivery.Filter, erro
 		}
 		f.JID = j.String()
 	}
-	if text := values.Get("limit"); text != "" {
-		if f.Limit, err = strconv.Atoi(text); err != nil || f.Limit < 1 || f.Limit > maxLimit {
-			return f, wrongf("limit: write a number from 1 to %d", maxLimit)
-		}
-	}
-	if f.After, err = h.moment(values, "after"); err != nil {
+	if f.Limit, err = number(values, "limit", defaultLimit, maxLimit); err != nil {
 		return f, err
 	}
-	f.Before, err = h.moment(values, "before")
+	if f.After, err = now.moment(values, "after"); err != nil {
+		return f, err
+	}
+	f.Before, err = now.moment(values, "before")
 	return f, err
+}
+
+// number reads a query parameter from 1 to most.
+func number(values url.Values, name string, otherwise, most int) (int, error) {
+	text := values.Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.Atoi(text)
+	if err != nil || n < 1 || n > most {
+		return 0, wrongf("%s: write a number from 1 to %d", name, most)
+	}
+	return n, nil
+}
+
+// duration reads a query parameter up to most.
+func duration(values url.Values, name string, otherwise, most time.Duration) (time.Duration, error) {
+	text := values.Get(name)
+	if text == "" {
+		return otherwise, nil
+	}
+	d, err := time.ParseDuration(text)
+	if err != nil || d < 0 || d > most {
+		return 0, wrongf("%s: %q is not a duration up to %s; write for example 5s", name, text, most)
+	}
+	return d, nil
+}
+
+// flag reads a query parameter that ?name=1 sets.
+func flag(values url.Values, name string) (bool, error) {
+	set, f := httpapi.Flag(values, name)
+	if f != nil {
+		return false, f
+	}
+	return set, nil
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -18,61 +17,62 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-// Rosters is what is known of rosters and what can be done with them;
-// [roster.Rosters] does it.
+// Rosters are those of all configured hosts; [roster.Rosters] implements it.
 type Rosters interface {
-	// Domains are the hosts whose rosters are kept.
+	// Domains returns the configured hosts.
 	Domains() []string
-	// Owner reads the name of a user; a bare one is at host, or at the only one
-	// if that is empty. Errors: [*roster.ErrNoHost], [*jid.Error].
+	// Owner parses a user, name@host or a name at host, or at the only host if that is
+	// empty. Errors: [*roster.ErrNoHost], [*jid.Error].
 	Owner(name, host string) (jid.JID, error)
-	// Known are the owners who have a record, in order; at one host, or at all
+	// Known returns the users who have a record, in order: those of one host, or all
 	// if that is empty.
 	Known(ctx context.Context, host string) ([]jid.JID, error)
 	View(ctx context.Context, owner jid.JID) (roster.View, error)
 	// Preview returns what a refresh would change. Errors: those of a
 	// [roster.Backend], [*roster.SourceFailure], [*roster.StoreFailure].
 	Preview(ctx context.Context, owner jid.JID) (roster.Changes, error)
-	// Available returns why the rosters of a host cannot be reached now.
+	// Available returns why the rosters of the user's host are unavailable now.
 	Available(ctx context.Context, owner jid.JID) error
 	// Refresh goes on when ctx ends. Errors: gateway.ErrStopping, ctx's.
 	Refresh(ctx context.Context, owner jid.JID, force bool) (roster.Outcome, error)
-	// Start begins a job. Errors: gateway.ErrStopping, roster.ErrTooMany, gateway.ErrFull.
+	// Start starts a job. Errors: gateway.ErrStopping, roster.ErrTooMany, gateway.ErrFull.
 	Start(ctx context.Context, owners []jid.JID, o roster.JobOptions) (*roster.Running, error)
 	Job(ctx context.Context, id string) (job roster.Job, known bool, err error)
 }
 
-// rosterRoutes are there also without rosters, to say so.
-func (h handler) rosterRoutes() []httpapi.Route {
-	route := func(method, path string, serve func(http.ResponseWriter, *http.Request) error) httpapi.Route {
-		return httpapi.Route{Method: method, Path: path, Handler: h.scoped(gateway.ScopeRoster, func(w http.ResponseWriter, r *http.Request) error {
-			if h.Rosters == nil {
-				return fmt.Errorf("%w: the configuration has no rosters; write there whose are to be kept", gateway.ErrNotFound)
+// rosters serves /v1/rosters and /v1/jobs.
+type rosters struct{ all Rosters }
+
+func (x rosters) routes(e errorLog) []httpapi.Route {
+	route := func(method, path string, serve handler) httpapi.Route {
+		return e.route(method, path, gateway.ScopeRoster, func(w http.ResponseWriter, r *http.Request) error {
+			if x.all == nil {
+				return fmt.Errorf("%w: the configuration has no rosters", gateway.ErrNotFound)
 			}
 			return serve(w, r)
-		})}
+		})
 	}
 	return []httpapi.Route{
-		route(http.MethodGet, "/v1/rosters", h.listRosters),
-		route(http.MethodPost, "/v1/rosters/refresh", h.refreshRosters),
-		route(http.MethodGet, "/v1/rosters/{jid}", h.showRoster),
-		route(http.MethodGet, "/v1/rosters/{jid}/diff", h.diffRoster),
-		route(http.MethodPost, "/v1/rosters/{jid}/refresh", h.refreshRoster),
-		route(http.MethodGet, "/v1/jobs/{id}", h.showJob),
+		route(http.MethodGet, "/v1/rosters", x.list),
+		route(http.MethodPost, "/v1/rosters/refresh", x.refreshMany),
+		route(http.MethodGet, "/v1/rosters/{jid}", x.show),
+		route(http.MethodGet, "/v1/rosters/{jid}/diff", x.diff),
+		route(http.MethodPost, "/v1/rosters/{jid}/refresh", x.refresh),
+		route(http.MethodGet, "/v1/jobs/{id}", x.showJob),
 	}
 }
 
-// unreached gives what kept a roster from being reached its status.
-func unreached(r *http.Request, err error) error {
+// unavailable gives an error of a roster its status.
+func unavailable(r *http.Request, err error) error {
 	is := func(target error) bool { return errors.Is(err, target) }
 	no := func(status, retryAfter int) error {
-		return refused{&httpapi.Fault{Status: status, Text: err.Error(), RetryAfter: retryAfter}}
+		return &httpapi.Fault{Status: status, Text: err.Error(), RetryAfter: retryAfter}
 	}
 	var source *roster.SourceFailure
 	var store *roster.StoreFailure
 	switch {
 	case r.Context().Err() != nil:
-		return no(statusGone, 0)
+		return no(httpapi.StatusGone, 0)
 	case errors.As(err, &source):
 		return no(http.StatusBadGateway, 0)
 	case errors.As(err, &store):
@@ -86,12 +86,12 @@ func unreached(r *http.Request, err error) error {
 	case is(roster.ErrTimeout), is(context.DeadlineExceeded), is(context.Canceled):
 		return no(http.StatusGatewayTimeout, 0)
 	}
-	return no(http.StatusUnprocessableEntity, 0) // so the server has refused: see roster.Backend
+	return no(http.StatusUnprocessableEntity, 0) // the server refused: see roster.Backend
 }
 
-// owner is the user whom the path names, who is at a host of ours.
-func (h handler) owner(r *http.Request, host string) (jid.JID, error) {
-	owner, err := h.Rosters.Owner(mux.Vars(r)["jid"], host)
+// owner parses the user in the path.
+func (x rosters) owner(r *http.Request, host string) (jid.JID, error) {
+	owner, err := x.all.Owner(mux.Vars(r)["jid"], host)
 	var unknown *roster.ErrNoHost
 	switch {
 	case errors.As(err, &unknown):
@@ -102,15 +102,14 @@ func (h handler) owner(r *http.Request, host string) (jid.JID, error) {
 	return owner, nil
 }
 
-// host is one whose rosters are kept, as a caller writes it; empty: any. Its
-// error is for him.
-func (h handler) host(text string) (string, error) {
+// host parses a configured host; empty: any.
+func (x rosters) host(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
 	j, err := jid.Parse(text)
-	if err != nil || !slices.Contains(h.Rosters.Domains(), j.String()) {
-		return "", fmt.Errorf("host: the rosters of %q are not kept here; those of %s are", text, strings.Join(h.Rosters.Domains(), ", "))
+	if err != nil || !slices.Contains(x.all.Domains(), j.String()) {
+		return "", fmt.Errorf("host: %q has no rosters here; the hosts are %s", text, strings.Join(x.all.Domains(), ", "))
 	}
 	return j.String(), nil
 }
@@ -124,26 +123,24 @@ type ownerJSON struct {
 	JID jid.JID `json:"jid"`
 }
 
-func (h handler) listRosters(w http.ResponseWriter, r *http.Request) error {
+func (x rosters) list(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "limit", "cursor", "host")
 	if err != nil {
 		return err
 	}
-	host, err := h.host(values.Get("host"))
+	host, err := x.host(values.Get("host"))
 	if err != nil {
 		return fmt.Errorf("%w: %w", gateway.ErrNotFound, err)
 	}
-	limit := defaultOwners
-	if text := values.Get("limit"); text != "" {
-		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxOwners {
-			return wrongf("limit: write a number from 1 to %d", maxOwners)
-		}
-	}
-	all, err := h.Rosters.Known(r.Context(), host)
+	limit, err := number(values, "limit", defaultOwners, maxOwners)
 	if err != nil {
 		return err
 	}
-	if cursor := values.Get("cursor"); cursor != "" { // the last of the page before
+	all, err := x.all.Known(r.Context(), host)
+	if err != nil {
+		return err
+	}
+	if cursor := values.Get("cursor"); cursor != "" { // the last item of the previous page
 		at, found := slices.BinarySearchFunc(all, cursor, func(j jid.JID, c string) int { return strings.Compare(j.String(), c) })
 		if found {
 			at++
@@ -176,7 +173,7 @@ func newContact(i roster.Item) contactJSON {
 	return c
 }
 
-// contacts is a roster by address; nil if it is not known.
+// contacts returns a roster by address; nil if it is not known.
 func contacts(r roster.Roster) map[string]contactJSON {
 	if r == nil {
 		return nil
@@ -204,23 +201,22 @@ type lastJSON struct {
 	Detail *string       `json:"detail"`
 }
 
-func (h handler) showRoster(w http.ResponseWriter, r *http.Request) error {
+func (x rosters) show(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "host")
 	if err != nil {
 		return err
 	}
-	owner, err := h.owner(r, values.Get("host"))
+	owner, err := x.owner(r, values.Get("host"))
 	if err != nil {
 		return err
 	}
-	v, err := h.Rosters.View(r.Context(), owner)
+	v, err := x.all.View(r.Context(), owner)
 	if err != nil {
-		return unreached(r, err)
+		return unavailable(r, err)
 	}
 	a := rosterJSON{JID: owner, Backend: optional(v.Backend), Wanted: contacts(v.Wanted), Actual: contacts(v.Actual), ActualTime: moment(v.ReadAt)}
 	if v.ReadErr != nil {
-		text := v.ReadErr.Error()
-		a.ActualError = &text
+		a.ActualError = new(v.ReadErr.Error())
 	}
 	if v.Last.Result != "" {
 		a.Last = &lastJSON{v.Last.Time.UTC(), v.Last.Result, optional(v.Last.Detail)}
@@ -245,18 +241,18 @@ type diffJSON struct {
 	Remove []itemJSON   `json:"remove"`
 }
 
-func (h handler) diffRoster(w http.ResponseWriter, r *http.Request) error {
+func (x rosters) diff(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "host")
 	if err != nil {
 		return err
 	}
-	owner, err := h.owner(r, values.Get("host"))
+	owner, err := x.owner(r, values.Get("host"))
 	if err != nil {
 		return err
 	}
-	c, err := h.Rosters.Preview(r.Context(), owner)
+	c, err := x.all.Preview(r.Context(), owner)
 	if err != nil {
-		return unreached(r, err)
+		return unavailable(r, err)
 	}
 	d := diffJSON{Add: []itemJSON{}, Change: []changeJSON{}, Remove: []itemJSON{}}
 	for _, i := range c.Add {

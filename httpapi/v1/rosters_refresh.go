@@ -27,17 +27,17 @@ type Job struct {
 	Started  time.Time       `json:"started"`
 	Ended    *time.Time      `json:"ended"`
 	Results  []RosterResult  `json:"results"`
-	LeftOut  int             `json:"left_out"` // so many results are not in Results
+	LeftOut  int             `json:"left_out"` // results that are not in Results
 }
 
-// RosterResult is what came of the refresh of one roster.
+// RosterResult is the result of the refresh of one roster.
 type RosterResult struct {
 	User   string        `json:"user"` // bare JID
 	Result roster.Result `json:"result"`
 	Detail *string       `json:"detail"`
 }
 
-// NewJob is a job as the API shows it.
+// NewJob returns a job as the API shows it.
 func NewJob(j roster.Job) Job {
 	v := Job{ID: j.ID, State: j.State, Total: j.Total, Done: j.Done, Updated: j.Updated, Errors: j.Errors, Degraded: j.Degraded,
 		Started: j.Started.UTC(), Ended: moment(j.Ended), Results: make([]RosterResult, 0, len(j.Results)), LeftOut: j.LeftOut}
@@ -47,48 +47,48 @@ func NewJob(j roster.Job) Job {
 	return v
 }
 
-// JobPath is where a job can be asked for.
+// JobPath returns the path of a job.
 func JobPath(id string) string { return "/v1/jobs/" + id }
 
-// refreshRoster refreshes one roster. It goes on when the caller goes.
-func (h handler) refreshRoster(w http.ResponseWriter, r *http.Request) error {
+// refresh refreshes one roster. It goes on if the caller goes.
+func (x rosters) refresh(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "host", "force", "async")
 	if err != nil {
 		return err
 	}
-	force, f := httpapi.Flag(values, "force")
-	if f != nil {
-		return refused{f}
-	}
-	async, f := httpapi.Flag(values, "async")
-	if f != nil {
-		return refused{f}
-	}
-	if err := nothing(w, r); err != nil {
+	force, err := flag(values, "force")
+	if err != nil {
 		return err
 	}
-	owner, err := h.owner(r, values.Get("host"))
+	async, err := flag(values, "async")
+	if err != nil {
+		return err
+	}
+	if err := noBody(w, r); err != nil {
+		return err
+	}
+	owner, err := x.owner(r, values.Get("host"))
 	if err != nil {
 		return err
 	}
 	if async {
-		return h.start(w, r, []jid.JID{owner}, force)
+		return x.start(w, r, []jid.JID{owner}, force)
 	}
-	if err := h.Rosters.Available(r.Context(), owner); errors.Is(err, gateway.ErrDown) {
-		return unreached(r, err)
+	if err := x.all.Available(r.Context(), owner); errors.Is(err, gateway.ErrDown) {
+		return unavailable(r, err)
 	}
-	o, err := h.Rosters.Refresh(r.Context(), owner, force)
+	o, err := x.all.Refresh(r.Context(), owner, force)
 	if err != nil {
-		return unreached(r, err)
+		return unavailable(r, err)
 	}
 	return answer(w, http.StatusOK, RosterResult{owner.String(), o.Result, optional(o.Detail)})
 }
 
-// start begins a job and answers with it.
-func (h handler) start(w http.ResponseWriter, r *http.Request, owners []jid.JID, force bool) error {
-	job, err := h.Rosters.Start(r.Context(), owners, roster.JobOptions{Force: force, Keep: true, Caller: httpapi.IdentityOf(r.Context()).Name})
+// start starts a job and answers with it.
+func (x rosters) start(w http.ResponseWriter, r *http.Request, owners []jid.JID, force bool) error {
+	job, err := x.all.Start(r.Context(), owners, roster.JobOptions{Force: force, Keep: true, Caller: httpapi.IdentityOf(r.Context()).Name})
 	if errors.Is(err, gateway.ErrStopping) || errors.Is(err, roster.ErrTooMany) {
-		return unreached(r, err)
+		return unavailable(r, err)
 	}
 	if err != nil {
 		return err
@@ -99,7 +99,7 @@ func (h handler) start(w http.ResponseWriter, r *http.Request, owners []jid.JID,
 	return answer(w, http.StatusAccepted, j)
 }
 
-// FollowJob interrupts a job when the right of who has begun it is taken away.
+// FollowJob interrupts a job when its caller loses the right to refresh rosters.
 func FollowJob(ctx context.Context, job *roster.Running) {
 	release := httpapi.HoldWork(ctx, httpapi.Needs(gateway.ScopeRoster), func(*httpapi.Fault) { job.Interrupt() })
 	go func() {
@@ -108,9 +108,8 @@ func FollowJob(ctx context.Context, job *roster.Running) {
 	}()
 }
 
-// refreshRosters begins the refresh of several rosters, or of all that are
-// known.
-func (h handler) refreshRosters(w http.ResponseWriter, r *http.Request) error {
+// refreshMany starts the refresh of several rosters, or of all known ones.
+func (x rosters) refreshMany(w http.ResponseWriter, r *http.Request) error {
 	if _, err := parameters(r); err != nil {
 		return err
 	}
@@ -125,55 +124,51 @@ func (h handler) refreshRosters(w http.ResponseWriter, r *http.Request) error {
 	}
 	switch {
 	case ask.All && ask.Users != nil:
-		return wrongf("users: goes without all")
+		return wrongf("users: cannot be used with all")
 	case !ask.All && ask.Users == nil:
-		return wrongf(`users: is missing; write {"users":["john@example.com"]}, or {"all":true} for those whose rosters were refreshed before`)
+		return wrongf(`users: is missing; write {"users":["john@example.com"]}, or {"all":true} for all whose rosters were refreshed before`)
 	}
-	host, err := h.host(ask.Host)
+	host, err := x.host(ask.Host)
 	if err != nil {
 		return wrongf("%s", err)
 	}
 	var owners []jid.JID
 	for i, name := range ask.Users {
 		if name == nil {
-			return wrongf("users[%d]: is no string", i)
+			return wrongf("users[%d]: is not a string", i)
 		}
-		owner, err := h.Rosters.Owner(*name, host)
+		owner, err := x.all.Owner(*name, host)
 		if err != nil {
 			return wrongf("users[%d]: %s", i, err)
 		}
 		owners = append(owners, owner)
 	}
 	if ask.All {
-		if owners, err = h.Rosters.Known(r.Context(), host); err != nil {
+		if owners, err = x.all.Known(r.Context(), host); err != nil {
 			return err
 		}
 	}
-	return h.start(w, r, owners, ask.Force)
+	return x.start(w, r, owners, ask.Force)
 }
 
-func (h handler) showJob(w http.ResponseWriter, r *http.Request) error {
+func (x rosters) showJob(w http.ResponseWriter, r *http.Request) error {
 	values, err := parameters(r, "results")
 	if err != nil {
 		return err
 	}
-	without := false
-	if values.Has("results") {
-		with, f := httpapi.Flag(values, "results")
-		if f != nil {
-			return refused{f}
-		}
-		without = !with
+	with, err := flag(values, "results")
+	if err != nil {
+		return err
 	}
 	id := mux.Vars(r)["id"]
-	j, known, err := h.Rosters.Job(r.Context(), id)
+	j, known, err := x.all.Job(r.Context(), id)
 	if err != nil {
 		return err
 	}
 	if !known {
-		return fmt.Errorf("%w: no job has the id %q, or not any more; they are kept for %d hours", gateway.ErrNotFound, id, int(roster.JobKeep.Hours()))
+		return fmt.Errorf("%w: no job has the id %q, or not any more; jobs expire after %d hours", gateway.ErrNotFound, id, int(roster.JobKeep.Hours()))
 	}
-	if without {
+	if values.Has("results") && !with {
 		j.Results, j.LeftOut = nil, j.LeftOut+len(j.Results)
 	}
 	return answer(w, http.StatusOK, NewJob(j))

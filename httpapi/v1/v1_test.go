@@ -2,18 +2,13 @@ package v1_test
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http/httptest"
-	"reflect"
 	"strings"
 	"testing"
 	"time"
 
-	"stanzahook/httpapi"
-	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
@@ -61,11 +56,11 @@ func (f *fake) ReplayAll(_ context.Context, name string, since time.Time) (int, 
 type fakeEndpoints struct{ *fake }
 
 func (f fakeEndpoints) List(context.Context) ([]v1.Endpoint, error) {
-	return []v1.Endpoint{{Name: "echo", State: "ok"}}, f.note("endpoints")
+	return []v1.Endpoint{{EndpointStatus: v1.EndpointStatus{Name: "echo", State: "ok"}}}, f.note("endpoints")
 }
 
 func (f fakeEndpoints) Get(_ context.Context, name string) (v1.Endpoint, error) {
-	return v1.Endpoint{Name: name, State: "ok"}, f.note("endpoint %s", name)
+	return v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "ok"}}, f.note("endpoint %s", name)
 }
 
 func (f fakeEndpoints) Test(_ context.Context, name string) (v1.TestResult, error) {
@@ -77,16 +72,7 @@ func (f fakeEndpoints) Disable(_ context.Context, name, reason string) error {
 }
 
 func call(f *fake, token, method, path, body string) *httptest.ResponseRecorder {
-	var tokens []httpapi.Token
-	for name, scope := range map[string]string{"admin": "admin", "sender": "send"} {
-		tokens = append(tokens, httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: []string{scope}})
-	}
-	s := httpapi.New(httpapi.Options{Tokens: tokens}, v1.New(v1.Options{Deliveries: f, Endpoints: fakeEndpoints{f}, Now: func() time.Time { return now }}))
-	r := httptest.NewRequest(method, path, strings.NewReader(body))
-	r.Header.Set("Authorization", "Bearer "+token)
-	w := httptest.NewRecorder()
-	conform.Must(s.Handler()).ServeHTTP(w, r)
-	return w
+	return ask(serve(v1.Options{Deliveries: f, Endpoints: fakeEndpoints{f}, Now: func() time.Time { return now }}), token, method, path, body)
 }
 
 const none = "0001-01-01 00:00:00 +0000 UTC"
@@ -131,17 +117,6 @@ func TestRoutes(t *testing.T) {
 				equalJSON(t, w, c.answer)
 			}
 		})
-	}
-}
-
-func equalJSON(t *testing.T, w *httptest.ResponseRecorder, want string) {
-	t.Helper()
-	var a, b any
-	if err := json.Unmarshal([]byte(want), &b); err != nil {
-		t.Fatal(err)
-	}
-	if err := json.Unmarshal(w.Body.Bytes(), &a); err != nil || !reflect.DeepEqual(a, b) || w.Header().Get("Content-Type") != "application/json" {
-		t.Errorf("got  %s\nwant %s", w.Body, want)
 	}
 }
 
@@ -196,15 +171,7 @@ func TestRefusals(t *testing.T) {
 		{"inner error", "admin", "GET", "/v1/endpoints", "", errors.New("disk on fire"), 500, "request id"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			w := call(&fake{err: c.err}, c.token, c.method, c.path, c.body)
-			var p struct {
-				Type, Title, Detail string
-				Status              int
-			}
-			if err := json.Unmarshal(w.Body.Bytes(), &p); err != nil || w.Code != c.status || p.Status != c.status ||
-				!strings.Contains(p.Detail, c.text) || strings.Contains(p.Detail, "disk") || w.Header().Get("Content-Type") != "application/problem+json" {
-				t.Errorf("%d %s\nwant %d …%s…", w.Code, w.Body, c.status, c.text)
-			}
+			isProblem(t, call(&fake{err: c.err}, c.token, c.method, c.path, c.body), c.status, c.text)
 		})
 	}
 }

@@ -9,32 +9,31 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// What a caller may do. No scope implies another.
+// The scopes: what a caller may do. No scope implies another.
 const (
 	ScopeSend   = "send"   // messages and presence
 	ScopeQuery  = "query"  // IQs
 	ScopeRoster = "roster" // reading and refreshing rosters
 	ScopeEvents = "events" // pulling events
-	ScopeAdmin  = "admin"  // also what acts with the component's own privileges
+	ScopeAdmin  = "admin"  // also stanzas that act with the component's own privileges
 )
 
-// Caller is somebody who sends through stanzahook: an HTTP client with a token or with
-// other credentials, or the endpoint that replies to an event. The zero Caller may do
-// nothing.
+// Caller is a sender of stanzas through stanzahook: an HTTP client with a token or other
+// credentials, or an endpoint that replies to an event. The zero Caller may do nothing.
 type Caller struct {
 	Name        string
 	Scopes      []string
 	AllScopes   bool
-	Account     jid.JID    // set: the XMPP account that has logged in, and the only address it sends from
-	DefaultFrom jid.JID    // the sender where a request does not say; may be zero
-	From        []jid.Glob // the bare addresses that it may send from; none: all
+	Account     jid.JID    // the XMPP account that has logged in, and the only address it sends from; may be zero
+	DefaultFrom jid.JID    // the sender if a request has none; may be zero
+	From        []jid.Glob // the bare addresses that it may send from; empty: all
 }
 
 // Can reports whether the caller has a scope.
 func (c Caller) Can(scope string) bool { return c.AllScopes || slices.Contains(c.Scopes, scope) }
 
-// MaySend returns why the caller may not send a stanza with these addresses, over the
-// components of these domains; nil if it may. Its error is a [*Refusal].
+// MaySend returns why the caller may not send a stanza over the components of these
+// domains; nil if it may. The error is a [*Refusal].
 func (c Caller) MaySend(s *stanza.Stanza, domains []jid.JID) error {
 	if err := c.MaySendKind(s.Kind); err != nil {
 		return err
@@ -45,7 +44,7 @@ func (c Caller) MaySend(s *stanza.Stanza, domains []jid.JID) error {
 	return c.MayContain(s)
 }
 
-// MaySendKind is the part of [Caller.MaySend] that needs no stanza yet: the scope.
+// MaySendKind is the part of [Caller.MaySend] about the scope, which needs no stanza.
 func (c Caller) MaySendKind(k stanza.Kind) error {
 	scope := ScopeSend
 	if k == stanza.IQ {
@@ -57,13 +56,13 @@ func (c Caller) MaySendKind(k stanza.Kind) error {
 	return nil
 }
 
-// Lacks is the refusal of a caller without a scope.
+// Lacks returns the refusal of a caller without a scope.
 func Lacks(scope string) *Refusal {
 	return &Refusal{text: fmt.Sprintf("the token lacks the scope %q", scope)}
 }
 
-// MayContain is the part of [Caller.MaySend] about the content of a stanza: XEP-0356 and
-// XEP-0321 let a component act for users of its server, which not every caller may.
+// MayContain is the part of [Caller.MaySend] about the content of a stanza: by XEP-0356
+// and XEP-0321 a component can act for users of its server, which needs [ScopeAdmin].
 func (c Caller) MayContain(s *stanza.Stanza) error {
 	if s.ClaimsPrivilege() && !c.Can(ScopeAdmin) {
 		return &Refusal{text: fmt.Sprintf("the stanza would act with the component's own privileges at the server; that needs the scope %q", ScopeAdmin)}
@@ -71,9 +70,9 @@ func (c Caller) MayContain(s *stanza.Stanza) error {
 	return nil
 }
 
-// Sender returns the address that a stanza of the caller leaves from, given the one
-// that it asks for and the domains of our components. Where it asks for none the
-// address is its own, else that of the only component. Its error is a [*Refusal].
+// Sender returns the address that a stanza of the caller leaves from, given the address
+// that the caller asks for and the domains of our components. If it asks for none, that
+// is its default, or the only component. The error is a [*Refusal].
 func (c Caller) Sender(from jid.JID, domains []jid.JID) (jid.JID, error) {
 	if !c.Account.IsZero() {
 		if from.IsZero() {
@@ -89,7 +88,7 @@ func (c Caller) Sender(from jid.JID, domains []jid.JID) (jid.JID, error) {
 	}
 	if from.IsZero() {
 		if len(domains) != 1 {
-			return from, &Refusal{Address: true, Missing: true, text: "is missing, and there is not one component alone; write an address at " + list(domains)}
+			return from, &Refusal{Address: true, Missing: true, text: "is missing, and there is not exactly one component; write an address at " + list(domains)}
 		}
 		from = domains[0]
 	}
@@ -102,9 +101,9 @@ func (c Caller) Sender(from jid.JID, domains []jid.JID) (jid.JID, error) {
 	return from, nil
 }
 
-// InDomain reports whether an address is at a domain. Nothing leaves over a component
-// from an address outside of its domain, whoever sends it: HTTP clients, endpoints that
-// reply, or the component itself.
+// InDomain reports whether an address is at a domain. A component sends nothing from an
+// address outside its domain: neither for HTTP clients, nor for endpoints that reply,
+// nor for itself.
 func InDomain(from jid.JID, domain string) bool { return from.Domain() == domain }
 
 // Refusal is why a caller may not send something.
@@ -121,7 +120,7 @@ func (r *Refusal) Error() string {
 	return r.text
 }
 
-// Text is the reason without the name of the field that it is about.
+// Text returns the reason without the name of the field.
 func (r *Refusal) Text() string { return r.text }
 
 func (c Caller) patterns() string {

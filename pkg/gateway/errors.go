@@ -11,44 +11,44 @@ import (
 var (
 	// ErrDown means that there is no connection, or that a request lost its own.
 	ErrDown = errors.New("there is no connection to the XMPP server")
-	// ErrBusy means that a bound of what waits is reached; nothing was sent.
+	// ErrBusy means that too many stanzas wait; nothing was sent.
 	ErrBusy = errors.New("too many stanzas wait for the XMPP server")
 	// ErrRejected means that the server closed the stream over the stanza.
 	ErrRejected = errors.New("the XMPP server closed the stream over this stanza")
 	// ErrUnconfirmed means that the stanza may arrive or not.
 	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time; it may arrive or not")
-	// ErrFull means that the stanza, or what else was to be stored, found no room.
+	// ErrFull means that there is no room to store the stanza, or another record.
 	ErrFull = errors.New("the store is full")
-	// ErrSameID means that the answers of two requests could not be told apart.
+	// ErrSameID means that the answers of two requests would look the same.
 	ErrSameID = errors.New("a request with this id to the same address is waiting already; use another id")
 	// ErrTooMuch means that an archive sent more than is kept for one query.
 	ErrTooMuch = errors.New("the archive sends more results than are kept for one query; ask for pages")
 )
 
-// Why something about stored events, messages and rosters is not done.
+// Why an operation on stored events, messages or rosters failed.
 var (
 	ErrNotFound = errors.New("not found")
 	ErrConflict = errors.New("this cannot be done now")
 	ErrCursor   = errors.New("cursor: not one of this list; leave it out to begin")
 	ErrStopping = errors.New("stanzahook is stopping")
-	// ErrChanged means that the record to replace is not the stored one any more.
+	// ErrChanged means that the record was replaced meanwhile.
 	ErrChanged = errors.New("the record has changed meanwhile")
 )
 
-// TooOften means that a stanza from one of our own addresses to another is one too
-// many; nothing was sent.
+// TooOften means that too many stanzas go from one of our own addresses to another;
+// nothing was sent.
 type TooOften struct{ After time.Duration }
 
 func (e *TooOften) Error() string {
 	return "too many stanzas between these two addresses, which are both ours; webhooks and callers that answer each other never stop"
 }
 
-// Bounced means that a stanza came back while it was sent.
+// Bounced means that a stanza came back as an error before it was confirmed.
 type Bounced struct{ Stanza *stanza.Stanza } // of type error
 
 func (e *Bounced) Error() string { return "the stanza came back as an error" }
 
-// StanzaError is the error that came back.
+// StanzaError returns the error that came back.
 func (e *Bounced) StanzaError() *stanza.Error {
 	if se, _ := e.Stanza.StanzaError(); se != nil {
 		return se

@@ -10,17 +10,17 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Result is what became of a stanza that was not simply sent, or of a request that was
-// not answered.
+// Result is what became of a stanza that was not confirmed, or of a request that was not
+// answered.
 type Result int
 
-// The results. Of Failed the error says no more than that we are to blame.
+// The results. Failed is an error of ours.
 const (
 	Failed       Result = iota
-	CameBack            // as an error, while it was sent
-	Throttled           // one too many between two of our own addresses
+	CameBack            // as an error, before it was confirmed
+	Throttled           // too many between two of our own addresses
 	NotConnected        // to the XMPP server
-	Overloaded          // a bound of what waits is reached
+	Overloaded          // too many stanzas wait
 	Rejected            // by the XMPP server
 	Unconfirmed         // it may arrive or not
 	NoRoom              // in the outbox
@@ -29,24 +29,24 @@ const (
 	TimedOut            // the answer of a request
 )
 
-// Outcome is a result as a caller of an HTTP API has to know it. An API may use words
-// of its own for What, and a form of its own for all.
+// Outcome is a result for a caller of an HTTP API. Each API has a form of its own for it,
+// and perhaps words of its own for What.
 type Outcome struct {
 	Result
 	Status     int    // of HTTP
-	RetryAfter int    // in seconds; 0: it is not said
+	RetryAfter int    // in seconds; 0: unknown
 	What       string // what has happened
 	Hint       string // what that means for the stanza, and what to do; may be empty
-	// StanzaError is the one that came back, in the stanza Bounce; nil: none did.
+	// StanzaError is the error that came back, in the stanza Bounce; nil: none did.
 	StanzaError *stanza.Error
 	Bounce      *stanza.Stanza
 }
 
-// OutcomeOf is the outcome of an error of sending or asking.
+// OutcomeOf returns the outcome of an error of sending or asking.
 //
-// A stanza that was not confirmed is 503 and not 504: 504 says that the peer of an IQ is
-// silent, while here the server is, and trying again later is right. The hint has the id,
-// by which its receiver can tell a repetition from a second stanza.
+// An unconfirmed stanza is 503 and not 504: 504 says that the recipient of an IQ is
+// silent; here the server is, and trying again later is right. The hint has the id, by
+// which the recipient can tell a repetition from a second stanza.
 func OutcomeOf(s *stanza.Stanza, err error) Outcome {
 	if back, ok := errors.AsType[*Bounced](err); ok {
 		e := back.StanzaError()
@@ -65,7 +65,7 @@ func OutcomeOf(s *stanza.Stanza, err error) Outcome {
 		nothing = "the query was not answered"
 	}
 	switch {
-	// The error that leaves most open counts: it may wrap why the stanza was not stored.
+	// The least certain error counts: it may wrap why the stanza was not stored.
 	case is(ErrUnconfirmed), is(context.DeadlineExceeded) && !query:
 		return Outcome{Result: Unconfirmed, Status: http.StatusServiceUnavailable, RetryAfter: 5,
 			What: "the XMPP server has not confirmed the stanza in time, and it could not be stored",
@@ -94,7 +94,7 @@ func OutcomeOf(s *stanza.Stanza, err error) Outcome {
 	return Outcome{Result: Failed, Status: http.StatusInternalServerError}
 }
 
-// Text is the outcome in one line.
+// Text returns the outcome in one line.
 func (o Outcome) Text() string {
 	if o.Hint == "" {
 		return o.What

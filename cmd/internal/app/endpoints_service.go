@@ -40,7 +40,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	}
 	waiting := s.removed.Waiting()
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		e := v1.Endpoint{Name: name, Delivery: config.DeliveryQueued, State: "removed", Queued: waiting[name]}
+		e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "removed", Queued: waiting[name]}, Delivery: config.DeliveryQueued}
 		var err error
 		if e.DeadLetters, err = s.store.CountDeadLetters(ctx, name); err != nil {
 			return nil, err
@@ -62,8 +62,11 @@ func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
-		Name: c.Name, URL: outbound.PublicURL(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,
-		Since: timeOrNil(st.Since), PausedUntil: timeOrNil(st.PausedUntil), Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess),
+		EndpointStatus: v1.EndpointStatus{
+			Name: c.Name, Since: timeOrNil(st.Since), PausedUntil: timeOrNil(st.PausedUntil),
+			Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess),
+		},
+		URL: outbound.PublicURL(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,
 		Attempts: w.Counters.Attempts.Load(), Failures: w.Counters.Failures.Load(), Delivered: w.Counters.Delivered.Load(),
 		Refused: w.Counters.Refused.Load(), Expired: w.Counters.Expired.Load(),
 	}

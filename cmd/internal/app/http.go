@@ -37,7 +37,7 @@ func (a *App) listen(context.Context) error {
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store,
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tokens: a.tokenNames, Log: a.log,
 	})
-	a.server = a.surfaces(a.cfg)
+	a.server = httpapi.NewServer(a.surfaces(a.cfg))
 	addr, err := a.server.Start()
 	if err != nil {
 		return err
@@ -52,8 +52,8 @@ func (a *App) listen(context.Context) error {
 	return nil
 }
 
-// surfaces returns the HTTP server of a configuration.
-func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
+// surfaces returns the handler of all HTTP APIs of a configuration.
+func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	var domains []jid.JID
 	limits := make(map[string]stanza.Limits)
 	secrets := make(map[string]secret.String)
@@ -64,14 +64,13 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 			secrets[c.Domain] = c.Secret
 		}
 	}
-	ours := func() []jid.JID { return domains }
-	limit := func(from jid.JID) stanza.Limits { return limits[from.Domain()] }
-	send, ask := sender{a.outboxes, &a.sent.bounces, &a.sent.between, a.log}, requester{a.links, a.log}
-	// Where no rosters are configured, the interfaces are nil, and not what they hold.
-	var forV1 v1.Rosters
-	var forAdmin rosteradmin.Rosters
+	send := &sender{a.links, a.outboxes, a.sent, domains, limits}
+	query := func(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
+		return a.archives.Query(ctx, s, send.Request)
+	}
+	var rosters v1.Rosters // without configured rosters the interface itself is nil
 	if len(cfg.Rosters) > 0 {
-		forV1, forAdmin = a.rosters, a.rosters
+		rosters = a.rosters
 	}
 	targets := &endpoints{a.store, a.workers, a.removed, cfg.Components[0].Domain}
 	return httpapi.New(httpapi.Options{
@@ -82,14 +81,12 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Server {
 		Open: []httpapi.Route{openapi.Route(build.Version), a.metrics.Route(a.workers)}, Observer: a.metrics.Observer(),
 		Failures: &a.failures,
 	}, rest.New(rest.Options{
-		Sender: send, Requester: ask, Archiver: archiver{&a.archives, ask}, Secrets: secrets, Domains: ours,
-		Limits: limit, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), a.messages(cfg, send, ours, limit), v1.New(v1.Options{
+		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}), a.messages(cfg, send), v1.New(v1.Options{
 		Deliveries: delivery.NewDeliveries(a.store, a.workers, a.resend), Endpoints: targets, Events: events{a.workers},
-		Stanzas:  &stanzas{ask, a.outboxes, a.sent, domains, limits},
-		Requests: a.store.IdempotencyKeys(), Once: &a.once, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
-		Rosters: forV1, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), rosteradmin.New(rosteradmin.Options{Rosters: forAdmin, Log: a.log}))
+		Sender: send, Sent: a.sent.store.Get, Requests: a.store.IdempotencyKeys(), Once: &a.once, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
+		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
 }
 
 // resend sends a dead letter of the outbox again.

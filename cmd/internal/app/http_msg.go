@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"time"
 
 	"go.uber.org/zap"
@@ -11,7 +12,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/pkg/account"
-	"stanzahook/pkg/jid"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/stanza"
 )
@@ -23,12 +24,15 @@ const (
 )
 
 // messages is the surface of /msg.
-func (a *App) messages(cfg *config.Config, send sender, ours func() []jid.JID, limit func(jid.JID) stanza.Limits) httpapi.Mount {
-	o := postmsg.Options{Sender: send, Domains: ours, Limits: limit, Failures: &a.failures, Logins: &a.logins, Log: a.log}
+func (a *App) messages(cfg *config.Config, send *sender) httpapi.Mount {
+	o := postmsg.Options{Sender: send, Failures: &a.failures, Logins: &a.logins, Log: a.log}
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
-		as := &privilege.Messages{Deliver: send.Send}
-		for _, domain := range ours() {
-			as.Routes = append(as.Routes, privilege.Route{Keeper: a.grants[domain.Domain()], Domain: domain, Limits: limit(domain)})
+		as := &privilege.Messages{Deliver: func(ctx context.Context, s *stanza.Stanza) error {
+			_, err := send.Send(ctx, s, gateway.Sending{ReportBounce: true})
+			return err
+		}}
+		for _, domain := range send.Domains() {
+			as.Routes = append(as.Routes, privilege.Route{Keeper: a.grants[domain.Domain()], Domain: domain, Limits: send.Limits(domain)})
 		}
 		o.Accounts, o.Hosts, o.Privileged = a.accounts, c.Hosts, as
 	}

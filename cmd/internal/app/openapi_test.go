@@ -24,6 +24,7 @@ import (
 	"stanzahook/httpapi/rosteradmin"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway/gatewaytest"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -35,9 +36,9 @@ func everyMount() []httpapi.Mount {
 		postmsg.New(postmsg.Options{}),
 		rosteradmin.New(rosteradmin.Options{}),
 		v1.New(v1.Options{
-			Stanzas: struct{ v1.Stanzas }{},
-			Status:  func(context.Context) (v1.Status, error) { return v1.Status{}, nil },
-			Check:   func(context.Context, v1.CheckFor) []v1.Check { return nil },
+			Sender: &gatewaytest.Network{},
+			Status: func(context.Context) (v1.Status, error) { return v1.Status{}, nil },
+			Check:  func(context.Context, v1.CheckFor) []v1.Check { return nil },
 		}),
 	}
 }

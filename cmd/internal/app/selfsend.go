@@ -75,7 +75,7 @@ func (c *selfSending) counts() (pairs int, refused int64) {
 
 // give is the function give for a stanza within the bound, without a count of hops that
 // the caller has written into it.
-func (c *selfSending) give(ctx context.Context, log *zap.Logger, outboxes map[string]*outbox.Outbox, s *stanza.Stanza) (outbox.State, error) {
+func (c *selfSending) give(ctx context.Context, log *zap.Logger, outboxes map[string]*outbox.Outbox, s *stanza.Stanza) (gateway.State, error) {
 	s, err := webhook.WithoutHops(s)
 	if err != nil {
 		return "", err

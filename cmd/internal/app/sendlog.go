@@ -8,13 +8,14 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
 // give sends the stanza of a request through an outbox. At debug it logs the stanza and
 // its outcome, so that a request and its stanza lead to each other; else it costs
 // nothing.
-func give(ctx context.Context, log *zap.Logger, box *outbox.Outbox, s *stanza.Stanza) (outbox.State, error) {
+func give(ctx context.Context, log *zap.Logger, box *outbox.Outbox, s *stanza.Stanza) (gateway.State, error) {
 	if !log.Core().Enabled(zap.DebugLevel) {
 		return box.Send(ctx, httpapi.IdentityOf(ctx).Name, s)
 	}

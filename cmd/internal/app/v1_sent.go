@@ -11,6 +11,7 @@ import (
 
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -116,7 +117,7 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 
 // await waits for the outcome of a stanza that the outbox has stored, or for its bounce,
 // but not longer than a time.
-func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-chan struct{}) (outbox.State, error) {
+func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-chan struct{}) (gateway.State, error) {
 	late := time.NewTimer(within)
 	defer late.Stop()
 	select {
@@ -124,13 +125,13 @@ func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-
 		if f.err != nil {
 			return "", f.err
 		}
-		return outbox.Confirmed, nil
+		return gateway.Confirmed, nil
 	case <-bounced:
-		return outbox.Confirmed, nil // it came back, so the server has it
+		return gateway.Confirmed, nil // it came back, so the server has it
 	case <-late.C:
 	case <-ctx.Done():
 	}
-	return outbox.Queued, nil
+	return gateway.Queued, nil
 }
 
 // onEnd records the outcome of a stanza; the outbox calls it. It does not wait.

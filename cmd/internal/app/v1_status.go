@@ -54,7 +54,7 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		if e := &all[i]; e.State == "removed" {
 			st.Removed = append(st.Removed, v1.RemovedStatus{Name: e.Name, Queued: e.Queued, Oldest: e.Oldest})
 		} else {
-			st.Endpoints = append(st.Endpoints, v1.NewEndpointStatus(e))
+			st.Endpoints = append(st.Endpoints, e.EndpointStatus)
 		}
 	}
 	u, err := s.store.Usage(ctx)

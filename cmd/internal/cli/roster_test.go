@@ -35,7 +35,7 @@ func rosterInstance(t *testing.T) *rostertest.Memory {
 	m.Has[jid.MustParse("john@example.com")] = rostertest.Contacts("marie@example.com", "eve@example.com")
 	m.Fails[jid.MustParse("ghost@example.com")] = fmt.Errorf("%w\x1b[2J", roster.ErrNoSuchUser)
 	m.Keeps[jid.MustParse("kept@example.com")] = true
-	s := httptest.NewServer(httpapi.New(httpapi.Options{NoAuth: true}, v1.New(v1.Options{Rosters: rosters})).Handler())
+	s := httptest.NewServer(httpapi.New(httpapi.Options{NoAuth: true}, v1.New(v1.Options{Rosters: rosters})))
 	t.Cleanup(func() {
 		s.Close()
 		stopped, stop := context.WithCancel(context.Background())

@@ -49,7 +49,7 @@ func newHTTPMetrics(from *Sources) *httpMetrics {
 
 // collectShares reports the use of what callers share.
 func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
-	slots := m.from.Server().Slots()
+	slots := m.from.Server().Handler().Slots()
 	for bound, n := range map[string]int{"most": slots.Most, "kept": slots.Kept, "share": slots.Share} {
 		m.slots.count(ch, int64(n), bound)
 	}

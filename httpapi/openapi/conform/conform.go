@@ -17,6 +17,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3filter"
 	"github.com/getkin/kin-openapi/routers"
 
+	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
 )
 
@@ -32,7 +33,7 @@ type path struct {
 	item     *openapi3.PathItem
 }
 
-// New reads the document, and checks that it is valid itself.
+// New reads and validates the document.
 func New() (*Checker, error) {
 	text, err := openapi.Document("test")
 	if err != nil {
@@ -53,9 +54,9 @@ func New() (*Checker, error) {
 	return c, nil
 }
 
-// pattern is what a template matches. The last variable of a path may have
-// slashes in it, or nothing: it is an address, or an id that somebody else has
-// chosen. A slash at the end of a path without variables means the same.
+// pattern returns what a template matches. The last variable of a path may have slashes
+// or be empty: it is an address, or an id of somebody else. A path without variables may
+// end in a slash.
 func pattern(template string) *regexp.Regexp {
 	parts := strings.Split(template, "/")
 	for i, part := range parts {
@@ -75,7 +76,7 @@ func pattern(template string) *regexp.Regexp {
 	return regexp.MustCompile("^" + strings.Join(parts, "/") + end)
 }
 
-// compare puts what says more of a path first.
+// compare puts more specific templates first.
 func compare(a, b string) int {
 	variable := func(s string) int { return min(strings.Count(s, "{"), 1) }
 	if n := variable(a) - variable(b); n != 0 {
@@ -101,13 +102,10 @@ func (c *Checker) find(r *http.Request) *routers.Route {
 	return nil
 }
 
-// statusGone is for the access log: the caller has gone, and does not see it.
-const statusGone = 499
-
-// Check returns what is wrong with an answer: its status, its media type, or
-// its body. What the document has no operation for must be a 404 or 405.
+// Check returns what is wrong with the status, media type or body of an answer. A request
+// without an operation in the document must be answered with 404 or 405.
 func (c *Checker) Check(r *http.Request, status int, header http.Header, body []byte) error {
-	if status == statusGone {
+	if status == httpapi.StatusGone {
 		return nil
 	}
 	route := c.find(r)
@@ -144,8 +142,7 @@ func readable(mediaType string) bool {
 	return strings.Contains(mediaType, "json")
 }
 
-// Recorder returns a handler that lets answers pass as they are, and reports
-// those that are wrong when they are whole.
+// Recorder returns a handler that passes answers unchanged, and reports wrong ones.
 func (c *Checker) Recorder(next http.Handler, report func(error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		a := &recorded{ResponseWriter: w, status: http.StatusOK}
@@ -156,10 +153,10 @@ func (c *Checker) Recorder(next http.Handler, report func(error)) http.Handler {
 	})
 }
 
-// read reads the document once for all tests of a package.
+// read reads the document once for all tests.
 var read = sync.OnceValues(New)
 
-// Must is Recorder for tests that have no use for a report: it panics.
+// Must is Recorder for tests; it panics.
 func Must(next http.Handler) http.Handler {
 	c, err := read()
 	if err != nil {

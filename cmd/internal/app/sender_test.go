@@ -13,7 +13,6 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/outbox"
-	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
@@ -21,9 +20,9 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// service is a stanzas over a real store, link and outbox.
+// service is a sender over a real store, link and outbox.
 type service struct {
-	*stanzas
+	*sender
 	t    *testing.T
 	link *component.Link
 }
@@ -60,7 +59,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 		cancel()
 		<-done
 	})
-	return &service{&stanzas{requester{links{domain: l}, log}, map[string]*outbox.Outbox{domain: box}, sent, []jid.JID{jid.MustParse(domain)},
+	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, []jid.JID{jid.MustParse(domain)},
 		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
 
@@ -81,13 +80,14 @@ func (v *service) message(id string) *stanza.Stanza {
 }
 
 // sends sends a message, of which this state is to be told.
-func (v *service) sends(id string, wait time.Duration, want string) v1.Outcome {
+func (v *service) sends(id string, wait time.Duration, want gateway.State) (bounced bool) {
 	v.t.Helper()
-	out, err := v.Send(v.t.Context(), v.message(id), v1.Sending{Caller: "app", ReportBounce: wait > 0, Wait: wait})
-	if err != nil || out.State != want && out.Bounce == nil {
-		v.t.Errorf("%s: %+v %v, want %s", id, out, err, want)
+	state, err := v.Send(v.t.Context(), v.message(id), gateway.Sending{Caller: "app", ReportBounce: wait > 0, Wait: wait})
+	_, bounced = errors.AsType[*gateway.Bounced](err)
+	if !bounced && (err != nil || state != want) {
+		v.t.Errorf("%s: %s %v, want %s", id, state, err, want)
 	}
-	return out
+	return bounced
 }
 
 // becomes waits until a message is in a state.
@@ -96,7 +96,7 @@ func (v *service) becomes(id, state string) store.SentMessage {
 	var m store.SentMessage
 	var err error
 	if !v.poll(func() bool {
-		m, err = v.Message(v.t.Context(), id, "app")
+		m, err = v.sent.store.Get(v.t.Context(), id, "app")
 		return err == nil && string(m.State) == state
 	}) {
 		v.t.Fatalf("%s is %+v (%v), want %s", id, m, err, state)
@@ -133,12 +133,12 @@ func TestMessageStates(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	v.becomes("1", "confirmed")
-	if _, err := v.Message(t.Context(), "1", "other"); !errors.Is(err, gateway.ErrNotFound) {
+	if _, err := v.sent.store.Get(t.Context(), "1", "other"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("another caller's: %v", err)
 	}
 	srv.Send(fmt.Sprintf(gone, "unknown"))
 	v.sends("3", 0, "confirmed")
-	if _, err := v.Message(t.Context(), "unknown", ""); !errors.Is(err, gateway.ErrNotFound) {
+	if _, err := v.sent.store.Get(t.Context(), "unknown", ""); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("an id that was not sent: %v", err)
 	}
 	v.sends("2", 0, "confirmed") // the same id again
@@ -152,14 +152,14 @@ func TestBounceWhileSending(t *testing.T) {
 	v.connected()
 	for id, wait := range map[string]time.Duration{"asked": time.Minute, "unasked": 0} {
 		srv.SwallowMarkers(true)
-		outcome := make(chan v1.Outcome)
+		outcome := make(chan bool)
 		go func() { outcome <- v.sends(id, wait, "confirmed") }()
 		srv.Expect("the message", func(s *stanza.Stanza) bool { return s.ID == id })
 		srv.Send(fmt.Sprintf(gone, id))
 		srv.SwallowMarkers(false)
 		srv.Drop() // the markers of a new connection come back
-		if out := <-outcome; (out.Bounce != nil) != (wait > 0) {
-			t.Errorf("%s: %+v", id, out)
+		if bounced := <-outcome; bounced != (wait > 0) {
+			t.Errorf("%s: bounced: %v", id, bounced)
 		}
 		v.becomes(id, "bounced")
 		v.connected()
@@ -191,7 +191,7 @@ func TestLateConfirmation(t *testing.T) {
 	v.connected()
 	srv.SwallowMarkers(true)
 	v.sends("impatient", time.Millisecond, "queued")
-	outcome := make(chan v1.Outcome)
+	outcome := make(chan bool)
 	go func() { outcome <- v.sends("patient", time.Minute, "confirmed") }()
 	v.poll(func() bool { return v.outboxes["bot.example.com"].Waiting() == 2 })
 	srv.SwallowMarkers(false)

@@ -1,0 +1,97 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"stanzahook/component/bounce"
+	"stanzahook/component/outbox"
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// sender implements [gateway.Sender] over the links, the outboxes and the record of
+// sent messages.
+type sender struct {
+	links    links
+	outboxes map[string]*outbox.Outbox // by domain
+	sent     *sentMessages
+	domains  []jid.JID
+	limits   map[string]stanza.Limits // by domain
+}
+
+// Domains implements [gateway.Sender].
+func (d *sender) Domains() []jid.JID { return d.domains }
+
+// Limits implements [gateway.Sender].
+func (d *sender) Limits(from jid.JID) stanza.Limits { return d.limits[from.Domain()] }
+
+// Send implements [gateway.Sender].
+//
+// Killed before the server's confirmation: the caller has no answer. The stanza was
+// sent or not; if it had been stored, it is sent after the restart.
+func (d *sender) Send(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
+	if d.outboxes[s.From.Domain()] == nil {
+		return "", fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	var watch *bounce.Watch
+	if how.ReportBounce {
+		watch = d.sent.bounces.Expect(s.From, s.To, s.ID)
+	}
+	if how.Caller == "" {
+		state, err := d.give(ctx, s)
+		if back := end(watch); back != nil && err == nil {
+			err = &gateway.Bounced{Stanza: back}
+		}
+		return state, err
+	}
+	return d.sendRecorded(ctx, s, how, watch)
+}
+
+// sendRecorded sends a stanza, and records what becomes of a message.
+func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway.Sending, watch *bounce.Watch) (gateway.State, error) {
+	began := time.Now()
+	f := d.sent.begin(s)
+	state, err := d.give(ctx, s)
+	if err == nil && state == gateway.Queued && how.Wait > 0 && d.links[s.From.Domain()].Connected() {
+		var bounced <-chan struct{}
+		if watch != nil {
+			bounced = watch.Bounced()
+		}
+		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
+	}
+	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC()}
+	back := end(watch) // errors that come from now on go to the endpoints
+	if back != nil {
+		err = nil // the server has the stanza, whatever the outbox knows
+	}
+	d.sent.end(ctx, f, m, err == nil && s.Kind == stanza.Message)
+	if back != nil {
+		err = &gateway.Bounced{Stanza: back}
+	}
+	return state, err
+}
+
+func (d *sender) give(ctx context.Context, s *stanza.Stanza) (gateway.State, error) {
+	return d.sent.between.give(ctx, d.sent.log, d.outboxes, s)
+}
+
+// end ends a watch, if there is one, and returns the error that came back.
+func end(w *bounce.Watch) *stanza.Stanza {
+	if w == nil {
+		return nil
+	}
+	return w.End()
+}
+
+// Request implements [gateway.Sender].
+func (d *sender) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	l, ok := d.links[s.From.Domain()]
+	if !ok {
+		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
+	}
+	return ask(ctx, d.sent.log, l, s)
+}

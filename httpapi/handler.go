@@ -1,0 +1,43 @@
+package httpapi
+
+import (
+	"net/http"
+
+	"stanzahook/pkg/loglimit"
+)
+
+// Handler serves the mounts of one configuration: it routes and authenticates requests
+// and bounds them. [Server] listens for it.
+type Handler struct {
+	o       Options
+	mounts  []Mount
+	serve   http.Handler
+	live    *live
+	rate    limiter
+	repeats loglimit.Limiter
+}
+
+// New returns a handler. Two routes with the same method and path are a mistake of the
+// caller; the first counts.
+func New(o Options, mounts ...Mount) *Handler {
+	o = o.withDefaults()
+	slots := newSlots(o.MaxConcurrent)
+	h := &Handler{o: o, mounts: mounts, live: &live{
+		slots: slots, bodies: bodies{refused: slots.refuse, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
+	}}
+	h.live.current.Store(h)
+	h.rate.set(o.Rate)
+	h.serve = h.identify(h.logAccess(h.recoverPanics(h.boundArrival(h.underBase(h.ownHost(h.routes()))))))
+	return h
+}
+
+// ServeHTTP implements [http.Handler].
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve.ServeHTTP(w, r) }
+
+// Replace makes next the successor of h, for a reload: the requests in progress of h
+// count for the slots of next, and end when they lose their right by next; see [Hold].
+func (h *Handler) Replace(next *Handler) {
+	next.live = h.live
+	h.live.current.Store(next)
+	h.live.review()
+}

@@ -1,0 +1,57 @@
+package v1
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/gorilla/mux"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
+)
+
+// deadLetters serves the list of dead letters, and their replay.
+type deadLetters struct {
+	all Deliveries
+	now clock
+}
+
+func (d deadLetters) routes(e errorLog) []httpapi.Route {
+	return []httpapi.Route{
+		e.route(http.MethodGet, "/v1/dead-letters", gateway.ScopeAdmin, d.list),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/replay", gateway.ScopeAdmin, d.replay),
+	}
+}
+
+func (d deadLetters) list(w http.ResponseWriter, r *http.Request) error {
+	f, err := d.now.filter(r, "endpoint", "jid", "after", "before", "limit", "cursor")
+	if err != nil {
+		return err
+	}
+	items, next, err := d.all.DeadLetters(r.Context(), f)
+	return answerPage(w, items, next, err)
+}
+
+// replay replays all dead letters of an endpoint.
+func (d deadLetters) replay(w http.ResponseWriter, r *http.Request) error {
+	values, err := parameters(r, "since")
+	if err != nil {
+		return err
+	}
+	since, err := d.now.moment(values, "since")
+	if err != nil {
+		return err
+	}
+	if err := noBody(w, r); err != nil {
+		return err
+	}
+	name := mux.Vars(r)["name"]
+	n, err := d.all.ReplayAll(r.Context(), name, since)
+	if err != nil && n > 0 {
+		return fmt.Errorf("%d dead letters were replayed, and then: %w", n, err)
+	}
+	if err != nil {
+		return ofEndpoint(name, err)
+	}
+	return answer(w, http.StatusAccepted, map[string]any{"endpoint": name, "replayed": n})
+}
