@@ -1,4 +1,4 @@
-// Package signature signs and verifies webhooks by Standard Webhooks 1.0.0
+// Package signature signs webhooks by Standard Webhooks 1.0.0
 // (https://github.com/standard-webhooks/standard-webhooks, "Webhook signatures"),
 // in its symmetric form v1: HMAC-SHA256 over
 //
@@ -8,7 +8,7 @@
 // asymmetric form v1a is not implemented.
 //
 // While one secret replaces another, both sign: a receiver accepts a request if any
-// of the signatures matches.
+// of the signatures matches. Receivers verify with the libraries of the standard.
 //
 //	next, err := signature.ParseSecret("whsec_…")
 //	signer := signature.NewSigner([]signature.Secret{next, old})

@@ -20,8 +20,7 @@ const (
 const Prefix = "whsec_"
 
 // Secret is a key for signatures. It is never printed: fmt prints [secret.Hidden] for
-// every verb, and encoding/json an empty object. The zero Secret has an empty key,
-// which ParseSecret refuses.
+// every verb, and encoding/json an empty object. The zero Secret is invalid.
 type Secret struct {
 	key secret.String // the decoded bytes
 }

@@ -20,17 +20,6 @@ const (
 // version marks a symmetric signature.
 const version = "v1,"
 
-// Sign returns the value of webhook-signature for one request: "v1," and the
-// signature in base64 for each secret, in their order, separated by a space;
-// "" without secrets. The body is signed as it is, so it must be exactly what
-// is sent; id and the Unix seconds of timestamp go into the headers. An id
-// must have no '.' in it (Standard Webhooks 1.0.0, "Signature scheme").
-//
-// To sign repeatedly with the same secrets, use a [Signer].
-func Sign(id string, timestamp time.Time, body []byte, secrets []Secret) string {
-	return NewSigner(secrets).Sign(id, timestamp, body)
-}
-
 // Signer signs with fixed secrets and reuses the prepared keys. Several goroutines may
 // use it.
 type Signer struct {
@@ -46,13 +35,16 @@ type workspace struct {
 	sum  []byte
 }
 
-// NewSigner returns a Signer for the secrets. Without secrets its signatures are
-// empty.
+// NewSigner returns a Signer for the secrets.
 func NewSigner(secrets []Secret) *Signer {
 	return &Signer{secrets: append([]Secret(nil), secrets...)}
 }
 
-// Sign is the function [Sign] with the secrets of the Signer.
+// Sign returns the value of webhook-signature for one request: "v1," and the
+// signature in base64 for each secret, in their order, separated by a space;
+// "" without secrets. The body is signed as it is, so it must be exactly what
+// is sent; id and the Unix seconds of timestamp go into the headers. An id
+// must have no '.' in it (Standard Webhooks 1.0.0, "Signature scheme").
 func (s *Signer) Sign(id string, timestamp time.Time, body []byte) string {
 	if len(s.secrets) == 0 {
 		return ""
@@ -66,7 +58,10 @@ func (s *Signer) Sign(id string, timestamp time.Time, body []byte) string {
 		if i > 0 {
 			w.out = append(w.out, ' ')
 		}
-		w.sum = sum(mac, w.sum[:0], w.head, body)
+		mac.Reset()
+		mac.Write(w.head) // hash.Hash returns no errors
+		mac.Write(body)
+		w.sum = mac.Sum(w.sum[:0])
 		w.out = base64.StdEncoding.AppendEncode(append(w.out, version...), w.sum)
 	}
 	return string(w.out)
@@ -78,17 +73,7 @@ func (s *Signer) workspace() *workspace {
 	}
 	w := &workspace{macs: make([]hash.Hash, len(s.secrets))}
 	for i, key := range s.secrets {
-		w.macs[i] = key.mac()
+		w.macs[i] = hmac.New(sha256.New, []byte(key.key.Reveal()))
 	}
 	return w
-}
-
-func (s Secret) mac() hash.Hash { return hmac.New(sha256.New, []byte(s.key.Reveal())) }
-
-// sum appends the code of head and body to dst.
-func sum(mac hash.Hash, dst, head, body []byte) []byte {
-	mac.Reset()
-	mac.Write(head) // hash.Hash returns no errors
-	mac.Write(body)
-	return mac.Sum(dst)
 }

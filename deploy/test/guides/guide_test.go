@@ -86,7 +86,7 @@ func TestGuideVerifiesSignatures(t *testing.T) {
 	const body = `{"id":"evt_1","data":{"body":"grüße"}}`
 	now := time.Now()
 	sign := func(at time.Time, signers ...signature.Secret) http.Header {
-		return http.Header{"Webhook-Id": {"evt_1"}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)}, "Webhook-Signature": {signature.Sign("evt_1", at, []byte(body), signers)}}
+		return http.Header{"Webhook-Id": {"evt_1"}, "Webhook-Timestamp": {strconv.FormatInt(at.Unix(), 10)}, "Webhook-Signature": {signature.NewSigner(signers).Sign("evt_1", at, []byte(body))}}
 	}
 	with := func(name string, values ...string) http.Header {
 		h := sign(now, secrets[0])
