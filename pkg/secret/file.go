@@ -16,10 +16,6 @@ import (
 // the wrong file, and /dev/zero is one that never ends.
 const maxFile = 64 << 10
 
-// ErrEmpty is wrapped by the error of [FromFile] for a file that is empty, or has only
-// a newline.
-var ErrEmpty = errors.New("is empty")
-
 // ErrTooLarge is wrapped by the error of [FromFile] for a file of more than
 // 64 KiB.
 var ErrTooLarge = errors.New("is larger than 64 KiB")
@@ -46,7 +42,7 @@ func FromFile(path string) (String, error) {
 		text = strings.TrimSuffix(cut, "\r")
 	}
 	if text == "" {
-		return String{}, fmt.Errorf("%s %w", path, ErrEmpty)
+		return String{}, errors.New(path + " is empty")
 	}
 	return New(text), nil
 }

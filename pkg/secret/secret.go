@@ -45,9 +45,6 @@ func (s String) Equal(other String) bool {
 // String returns [Hidden]. It implements fmt.Stringer.
 func (s String) String() string { return Hidden }
 
-// GoString returns [Hidden]. It implements fmt.GoStringer.
-func (s String) GoString() string { return Hidden }
-
 // Format writes [Hidden] for every verb, %x and %d as well, and ignores width
 // and precision: a part of a secret is a secret. It implements fmt.Formatter.
 func (s String) Format(f fmt.State, verb rune) {
@@ -59,12 +56,5 @@ func (s String) Format(f fmt.State, verb rune) {
 }
 
 // MarshalText returns [Hidden]. It implements encoding.TextMarshaler, for
-// encoding/xml, log/slog and others.
+// encoding/json and xml, the yaml packages, log/slog and others.
 func (s String) MarshalText() ([]byte, error) { return []byte(Hidden), nil }
-
-// MarshalJSON returns [Hidden] as a JSON string.
-func (s String) MarshalJSON() ([]byte, error) { return []byte(`"` + Hidden + `"`), nil }
-
-// MarshalYAML returns [Hidden]. It implements the Marshaler interface of the
-// yaml packages.
-func (s String) MarshalYAML() (any, error) { return Hidden, nil }
