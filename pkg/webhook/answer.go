@@ -5,18 +5,34 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"stanzahook/pkg/document"
 )
 
-// Note is what the people who run an endpoint should know of one of its answers,
-// though it is no error.
+// Answer is the answer of an endpoint.
+type Answer struct {
+	Status     int
+	MediaType  string // lower case, without parameters
+	Type       string // the Content-Type as it was sent
+	Body       []byte
+	Unread     error // why there is no Body, though the endpoint sent one: it is too long, or cannot be decoded
+	RetryAfter time.Duration
+
+	note Note
+	text []byte // the body, read; see content
+	err  error
+	read bool
+}
+
+// Note tells those who run an endpoint about an answer that is no error, but has no effect
+// they may expect.
 type Note struct {
 	NoReply  string // why there is no reply in it
 	Replaced int    // characters that no stanza can carry
 }
 
-// String is the text of the note, empty if there is nothing to say.
+// String returns the text of the note; it may be empty.
 func (n *Note) String() string {
 	text := n.NoReply
 	if n.Replaced > 0 {
@@ -28,8 +44,8 @@ func (n *Note) String() string {
 	return text
 }
 
-// content is the body of an answer as its format reads it: valid UTF-8, and
-// without what no stanza can carry.
+// content returns the body of an answer for its format: valid UTF-8, and
+// without characters that no stanza can carry.
 func content(a *Answer) ([]byte, error) {
 	if !a.read {
 		a.read = true
@@ -64,8 +80,8 @@ func isXML(mediaType string) bool {
 	return mediaType == mediaXMPP || mediaType == "application/xml" || mediaType == "text/xml"
 }
 
-// otherType notes that nothing is read of an answer of this media type. Web
-// frameworks say text/html of a text that a handler returns.
+// otherType notes that answers of this media type are not read. Web
+// frameworks return a handler's text as text/html.
 func (a *Answer) otherType(use string) {
 	if len(bytes.TrimSpace(a.Body)) == 0 {
 		return
@@ -77,8 +93,8 @@ func (a *Answer) otherType(use string) {
 	a.note.NoReply = fmt.Sprintf("answered %.60s; no reply is made of that: use %s", what, use)
 }
 
-// scalar returns what a JSON value is called that is neither an object nor an
-// array nor null; empty if it is one of these, or no JSON.
+// scalar returns the name of the type of a JSON string, boolean or number; empty for other
+// values, or no JSON.
 func scalar(data []byte) string {
 	data = bytes.TrimSpace(data)
 	if len(data) == 0 || !json.Valid(data) {
@@ -95,8 +111,7 @@ func scalar(data []byte) string {
 	return ""
 }
 
-// objectOnly refuses the JSON values that the formats of the modules do not
-// take, in words that help.
+// objectOnly refuses the JSON values that the formats of the modules do not accept.
 func (a *Answer) objectOnly(body []byte) error {
 	kind := scalar(body)
 	if kind == "" || string(bytes.TrimSpace(body)) == `""` {

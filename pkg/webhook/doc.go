@@ -1,23 +1,27 @@
-// Package webhook is what stanzahook and an HTTP endpoint say to each other: how a
-// stanza is put into a request, in one of four formats, and what the answer means. It
+// Package webhook is the protocol between stanzahook and an HTTP endpoint: how a
+// stanza becomes a request, in one of four formats, and what the answer means. It
 // keeps nothing, retries nothing and needs no store: package delivery does that.
 //
 // A stanza for an [Endpoint] is an [Event]. A [Client] posts it and judges the answer
 // into a [Verdict]: done (perhaps with replies, which are stanzas), refused (with a
 // stanza error for the sender), or to be tried again.
 //
-// # Where to look
+// # The walk of one stanza
 //
-//	endpoint.go, match.go      what an endpoint is, its defaults, which stanzas it gets
-//	event.go, verdict.go       what goes in, what comes out
-//	format.go, format_*.go     the formats: the request, and what each status means;
-//	                           a fifth format begins in formatOf
-//	post.go                    one request: Standard Webhooks headers, signature, Retry-After
-//	post_plain*.go, post_pool.go   the fast client for http and sockets, its connections
-//	answer.go, reply*.go       the body of an answer, and the stanzas made of it
-//	receipt.go                 the answer to a request for a receipt (XEP-0184)
-//	hops.go                    the element that ends loops of bots that answer each other
-//	fault.go                   whose fault a failure is
+//	endpoint.go, match.go      Matches: which endpoints get the stanza
+//	event.go, hops.go          for each an event; Admit and Looped end loops of bots that answer
+//	                           each other
+//	format.go, format_*.go     encode: the body of the request; a fifth format begins in formatOf
+//	post.go                    Post: one request, with the headers of Standard Webhooks, signed
+//	post_plain*.go, post_pool.go   the same over the fast client for http and sockets
+//	answer.go                  the body of the answer
+//	format_*.go                judge: what status and body mean
+//	reply*.go                  the stanzas that the body makes
+//	fault.go, verdict.go       the verdict; of a failure, whose fault it is
+//	receipt.go                 Receipt: the answer to a request for a receipt (XEP-0184)
+//
+// A pulled event has no request: EncodeEvent (format_event.go) encodes it for its reader.
+// format_rest_probe.go asks an endpoint for its format before the first stanza.
 //
 // # Whose fault
 //

@@ -14,7 +14,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Format says how a stanza is put into a request, and what answers mean.
+// Format is how a stanza becomes a request, and what answers mean.
 type Format string
 
 // The formats.
@@ -25,23 +25,23 @@ const (
 	FormatComponentHTTP Format = "component-http" // mod_component_http's
 )
 
-// Endpoint is a webhook target. What is left open has a default: see WithDefaults.
+// Endpoint is a webhook target. Unset fields have defaults: see WithDefaults.
 type Endpoint struct {
 	Name        string
 	URL         string             // as for outbound.ParseAddress, with Placeholders; empty: the events are pulled
 	Component   string             // domain; empty: all
 	Kinds       []stanza.Kind      // which stanzas it gets; empty: all
-	Match       Match              // and of these
+	Match       Match              // which of these
 	Copy        bool               // gets a copy: no replies, receipts or bounces
 	Format      Format             // empty: FormatEvent
 	Queued      bool               // through the durable queue, with retries; else one attempt
 	Timeout     time.Duration      // of one attempt; 0: DefaultTimeout
-	Concurrency int                // attempts in flight; 0: DefaultConcurrency
+	Concurrency int                // attempts in flight at most; 0: DefaultConcurrency
 	Headers     http.Header        // sent with every attempt
-	Schedule    []time.Duration    // waits between the attempts of a queued event, the last one again and again; empty: DefaultSchedule
+	Schedule    []time.Duration    // waits between the attempts of a queued event, the last one repeatedly; empty: DefaultSchedule
 	MaxAge      time.Duration      // of a queued event, until it is given up; 0: DefaultMaxAge
-	Components  []string           // domains of all our components: what is counted between them, see nsHops
-	Hosts       []string           // whose users count one by one, with their subdomains; nil: those of all domains
+	Components  []string           // domains of all our components, between which hops count: see nsHops
+	Hosts       []string           // domains, with subdomains, whose users count one by one; nil: all domains
 	DropOld     bool               // give up without an error stanza to the sender
 	Limits      stanza.Limits      // of replies
 	Secrets     []signature.Secret // that requests are signed with
@@ -51,7 +51,7 @@ type Endpoint struct {
 	UserAgent   string      // empty: DefaultUserAgent
 }
 
-// What an endpoint has where it leaves something open.
+// Defaults of an Endpoint.
 const (
 	DefaultTimeout     = 15 * time.Second
 	DefaultConcurrency = 32
@@ -64,7 +64,7 @@ func DefaultSchedule() []time.Duration {
 	return []time.Duration{time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second, time.Minute, 5 * time.Minute, 30 * time.Minute, 2 * time.Hour}
 }
 
-// WithDefaults returns the endpoint with a value for everything that it leaves open.
+// WithDefaults returns the endpoint with defaults in its unset fields.
 func (e *Endpoint) WithDefaults() *Endpoint {
 	d := *e
 	d.Format = cmp.Or(d.Format, FormatEvent)
@@ -87,18 +87,17 @@ func (e *Endpoint) WithDefaults() *Endpoint {
 // Matches reports whether a stanza that came over a component's link is for
 // this endpoint.
 func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
-	if e.Pulled() && s.Kind == stanza.IQ { // nobody is there to answer it in time
+	if e.Pulled() && s.Kind == stanza.IQ { // a reader could not answer it in time
 		return false
 	}
 	return (e.Component == "" || e.Component == component) && (len(e.Kinds) == 0 || slices.Contains(e.Kinds, s.Kind)) && e.Match.Matches(s)
 }
 
-// Pulled reports whether nobody is called for the endpoint: whoever wants its
-// events asks for them.
+// Pulled reports whether the endpoint has no URL, and its events are read instead.
 func (e *Endpoint) Pulled() bool { return e.URL == "" }
 
-// hasPlaceholders reports whether the URL is another one for each sender or address: what
-// is answered there is said of that one, and not of the endpoint.
+// hasPlaceholders reports whether the URL differs from event to event: an answer is about
+// one address then, and not about the endpoint.
 func (e *Endpoint) hasPlaceholders() bool {
 	return slices.ContainsFunc(Placeholders(), func(p string) bool { return strings.Contains(e.URL, p) })
 }

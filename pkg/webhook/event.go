@@ -14,3 +14,16 @@ type Event struct {
 	Test      bool // made up, to try an endpoint
 	Stanza    *stanza.Stanza
 }
+
+// value returns the value of a placeholder.
+func (ev *Event) value(placeholder string) string {
+	switch placeholder {
+	case "{to}":
+		return ev.Stanza.To.String()
+	case "{from}":
+		return ev.Stanza.From.String()
+	case "{kind}":
+		return ev.Stanza.Kind.String()
+	}
+	return ev.Stanza.EffectiveType()
+}

@@ -8,19 +8,19 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Fault says whom an attempt counts against that did not deliver an event.
+// Fault says against whom a failed attempt counts.
 type Fault uint8
 
 // The faults.
 const (
-	NoFault    Fault = iota // the endpoint has taken the event
-	OfMessage               // this event is refused, whoever sent it and whatever else comes
-	OfSender                // something that this sender may have caused
+	NoFault    Fault = iota // the endpoint accepted the event
+	OfMessage               // this event is refused, whoever sent it
+	OfSender                // the sender may have caused the failure
 	OfEndpoint              // the endpoint did not work
 )
 
-// faultOf is the fault by the status of an answer, 0 for no answer. It is the one
-// table of that; see "Whose fault" in the description of the package.
+// faultOf returns the fault by the status of an answer, 0 for no answer: see "Whose
+// fault" in the package documentation.
 //
 //	400 413 414 422 431      the message: RFC 9110 sections 15.5.1, 15.5.14, 15.5.15
 //	                         and 15.5.21, RFC 6585 section 5
@@ -39,13 +39,13 @@ func faultOf(status int) Fault {
 	return OfSender
 }
 
-// unsendable is why no request can be made of an event. Nothing of it was sent.
+// unsendable is the error when no request can be made of an event. Nothing was sent.
 type unsendable struct{ reason string }
 
 func (e *unsendable) Error() string { return e.reason }
 
-// maxURL bounds a URL with its placeholders filled in, in bytes: what servers take
-// (RFC 9110 section 4.1), and no more than they tell apart from a fault of ours.
+// maxURL bounds a URL with its placeholders filled in, in bytes: RFC 9110 section 4.1
+// recommends that servers accept so many.
 const maxURL = 8000
 
 // sendable refuses a URL of which a stanza makes something that nobody takes: one
@@ -61,8 +61,8 @@ func sendable(length int, err error) error {
 	return nil
 }
 
-// impossible is the verdict on an event of which no request can be made: the
-// stanza is the reason, so it says nothing of the endpoint.
+// impossible returns the verdict on an event of which no request can be made: the
+// stanza is at fault, and not the endpoint.
 func impossible(err error) Verdict {
 	return Verdict{Outcome: Refused, Reason: "not sent: " + err.Error(), Fault: OfMessage, Unsent: true, Err: notAcceptable("the service cannot be asked about this")}
 }
@@ -75,8 +75,8 @@ func notAcceptable(text string) *stanza.Error {
 // expects fewer than half of them.
 const maxLanguage = 100
 
-// languageTag reports whether a text is a well-formed tag of RFC 5646, which alone
-// may become a header field: the sender writes it.
+// languageTag reports whether a text is a well-formed tag of RFC 5646. The sender writes
+// it, so nothing else may become a header field.
 func languageTag(tag string) bool {
 	if len(tag) < 2 || len(tag) > maxLanguage {
 		return false

@@ -10,16 +10,15 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// format is what a [Format] does: how an event is written, and what answers
-// mean.
+// format implements a [Format]: how an event is encoded, and what answers mean.
 type format struct {
 	encode  func(e *Endpoint, ev *Event) ([]byte, error)
-	header  func(add func(name, value string), ev *Event) // Content-Type, and what else the format sends
+	header  func(add func(name, value string), ev *Event) // Content-Type, and others
 	judge   func(e *Endpoint, ev *Event, a *Answer) Verdict
-	network *stanza.Error // what the sender gets when the endpoint cannot be reached
+	network *stanza.Error // for the sender when the endpoint cannot be reached
 }
 
-// formatOf returns the description of a format; nil if there is none of this name.
+// formatOf returns the implementation of a format; nil if no format has this name.
 func formatOf(f Format) *format {
 	unreachable := &stanza.Error{Type: stanza.Wait, Condition: stanza.RecipientUnavailable, Text: "the service cannot be reached"}
 	switch f {
@@ -47,7 +46,7 @@ func contentType(mediaType string) func(func(name, value string), *Event) {
 	return func(add func(name, value string), _ *Event) { add("Content-Type", mediaType) }
 }
 
-// marshal is json.Marshal that leaves < > & as they are: XML stays readable.
+// marshal is json.Marshal without escapes for < > &: XML stays readable.
 func marshal(v any) ([]byte, error) {
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -58,7 +57,7 @@ func marshal(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte{'\n'}), nil
 }
 
-// success reports whether the endpoint has taken an event.
+// success reports whether the endpoint has accepted an event.
 func success(status int) bool { return status >= 200 && status < 300 }
 
 // passing reports whether a failure may pass by itself: RFC 9110 section 15.6
@@ -67,9 +66,8 @@ func passing(status int) bool {
 	return status >= 500 || status == 408 || status == 425 || status == 429
 }
 
-// refusal is the verdict of a module's format on a status that is no success:
-// it is the bot's answer to this stanza. Only a queued event has time to see
-// whether it passes.
+// refusal returns the verdict of a module's format on a status that is no success:
+// it is the bot's answer to this stanza. Only a queued event is retried.
 func refusal(e *Endpoint, a *Answer, err *stanza.Error) Verdict {
 	v := Verdict{Outcome: Refused, Err: err, Reason: fmt.Sprintf("HTTP %d", a.Status)}
 	if e.Queued && passing(a.Status) {
@@ -78,7 +76,7 @@ func refusal(e *Endpoint, a *Answer, err *stanza.Error) Verdict {
 	return v
 }
 
-// pause is how long an endpoint asks to be left alone. Retry-After means that
+// pause returns how long an endpoint asks to wait. Retry-After means that
 // with 429 (RFC 6585 section 4) and 503 (RFC 9110 section 15.6.4).
 func pause(a *Answer) time.Duration {
 	if a.Status == http.StatusTooManyRequests || a.Status == http.StatusServiceUnavailable {
@@ -87,9 +85,8 @@ func pause(a *Answer) time.Duration {
 	return 0
 }
 
-// invalidReply is the verdict on an answer of success that cannot be read: the
-// endpoint has taken the event, so it is not sent again, but the sender is not
-// left in silence.
+// invalidReply returns the verdict on an answer of success that cannot be read: the
+// endpoint has accepted the event, so it is not retried, but the sender gets an error.
 func invalidReply(err error) Verdict {
 	return Verdict{Outcome: Refused, Reason: "invalid reply: " + err.Error(),
 		Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be read"}}

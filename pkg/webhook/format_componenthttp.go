@@ -19,7 +19,6 @@ type componentHTTPBody struct {
 	Body   *string `json:"body,omitempty"`
 }
 
-// encodeComponentHTTP writes the request of mod_component_http.
 func encodeComponentHTTP(_ *Endpoint, ev *Event) ([]byte, error) {
 	s := ev.Stanza
 	b := componentHTTPBody{To: s.To.String(), From: s.From.String(), Kind: s.Kind.String(), Stanza: s.XML()}
@@ -29,7 +28,7 @@ func encodeComponentHTTP(_ *Endpoint, ev *Event) ([]byte, error) {
 	return marshal(b)
 }
 
-// judgeComponentHTTP gives the meaning of an answer as mod_component_http
+// judgeComponentHTTP judges an answer as mod_component_http
 // does: 200 with JSON is a reply, other successes are none, everything else is
 // an error for the sender.
 func judgeComponentHTTP(e *Endpoint, ev *Event, a *Answer) Verdict {
@@ -53,13 +52,13 @@ func judgeComponentHTTP(e *Endpoint, ev *Event, a *Answer) Verdict {
 	return Verdict{Replies: []*stanza.Stanza{s}}
 }
 
-// componentHTTP reads a reply. Its keys are those of a request; others are
-// passed over. A "stanza" overrides the rest. JSON with none of them but
-// addresses and types says nothing.
+// componentHTTP reads a reply, nil if there is none. Its keys are those of a request;
+// others are ignored. A "stanza" overrides the rest. JSON with nothing but
+// addresses and types makes no reply.
 func (r *replier) componentHTTP(a *Answer) (*stanza.Stanza, error) {
 	body, err := content(a)
 	if body = bytes.TrimSpace(body); err != nil || len(body) == 0 || string(body) == "[]" || string(body) == `""` {
-		return nil, err // some languages write an empty object as []; and "" says nothing
+		return nil, err // some languages encode an empty object as []
 	}
 	if err := a.objectOnly(body); err != nil {
 		return nil, err
@@ -126,8 +125,8 @@ func (m members) componentHTTPHeader() (h stanza.Header, err error) {
 	return h, nil
 }
 
-// addressed is h with the addresses that it has; those it leaves out are
-// swapped. The answer to an IQ goes to who asked, from whom was asked.
+// addressed returns h with its own addresses; missing ones are those of the event,
+// swapped. The answer to an IQ has the swapped ones always.
 func (r *replier) addressed(h stanza.Header) stanza.Header {
 	from, to := h.From, h.To
 	h = r.named(r.back(r.typed(h)))
@@ -143,7 +142,7 @@ func (r *replier) addressed(h stanza.Header) stanza.Header {
 	return h
 }
 
-// componentHTTPError is mod_component_http's own status table, which differs
+// componentHTTPError is mod_component_http's status table, which differs
 // from mod_rest's for 500 and 502 to 504.
 func componentHTTPError(status int) *stanza.Error {
 	e := func(t stanza.ErrorType, c stanza.Condition, text string) *stanza.Error {

@@ -10,7 +10,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// EncodeEvent writes the event; its data is mod_rest's JSON and the exact XML.
+// EncodeEvent encodes an event; its data is mod_rest's JSON and the exact XML.
 func EncodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
 	t := ev.Stanza.EventType()
 	if ev.Test {
@@ -36,8 +36,8 @@ func appendText(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// TestEvent returns an event that is made up, to try an endpoint: a message of
-// the component to itself.
+// TestEvent returns a made-up event to test an endpoint: a message of the component to
+// itself.
 func TestEvent(component, id string, now time.Time) (*Event, error) {
 	self, err := jid.Parse(component)
 	if err != nil {
@@ -50,11 +50,10 @@ func TestEvent(component, id string, now time.Time) (*Event, error) {
 	return &Event{ID: id, Component: component, Received: now, Test: true, Stanza: s}, nil
 }
 
-// judgeEvent gives the meaning of an answer in format event: what judges the
-// message (400, 413, 414, 422, 431) refuses it; every other failure is tried
-// again, so that a proxy that answers 404 during a deployment costs nobody a
-// message. 410 asks to switch the endpoint off (Standard
-// Webhooks 1.0.0).
+// judgeEvent judges an answer in format event: a status about the
+// message (400, 413, 414, 422, 431) refuses it; every other failure is
+// retried, so that a proxy that answers 404 during a deployment loses no
+// message. 410 asks to disable the endpoint (Standard Webhooks 1.0.0).
 func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 	if success(a.Status) {
 		replies, err := eventReplies(e, ev, a)
@@ -66,7 +65,7 @@ func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 	reason := fmt.Sprintf("HTTP %d", a.Status)
 	err := stanza.FromHTTP(a.Status)
 	if faultOf(a.Status) == OfMessage {
-		if a.Status == 414 || a.Status == 431 { // its addresses, or what else of it is in the header
+		if a.Status == 414 || a.Status == 431 { // its addresses, or its language
 			err = notAcceptable(err.Text)
 		}
 		return Verdict{Outcome: Refused, Err: err, Reason: reason}

@@ -13,15 +13,14 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// encodeRestXML writes the exact stanza, as mod_rest's callback does.
+// encodeRestXML encodes the exact stanza, as mod_rest's callback does.
 func encodeRestXML(_ *Endpoint, ev *Event) ([]byte, error) { return []byte(ev.Stanza.XML()), nil }
 
-// encodeRestJSON writes mod_rest's JSON.
 func encodeRestJSON(_ *Endpoint, ev *Event) ([]byte, error) {
 	return restjson.Append(nil, ev.Stanza), nil
 }
 
-// restHeader is what mod_rest's callback sends with a request.
+// restHeader adds the headers of mod_rest's callback.
 func restHeader(mediaType string) func(func(name, value string), *Event) {
 	return func(add func(name, value string), ev *Event) {
 		add("Content-Type", mediaType)
@@ -32,9 +31,9 @@ func restHeader(mediaType string) func(func(name, value string), *Event) {
 	}
 }
 
-// judgeRest gives the meaning of an answer as mod_rest does, but for what
-// nobody can want: a status that is no success is always an error, never a
-// message to a person; an answer that says nothing sends nothing; and one that
+// judgeRest judges an answer as mod_rest does, with three exceptions that nobody can want
+// otherwise: a status that is no success is always an error, never a
+// message to a person; an empty answer sends nothing; and one that
 // cannot be read is an error.
 func judgeRest(e *Endpoint, ev *Event, a *Answer) Verdict {
 	if !success(a.Status) {
@@ -58,7 +57,7 @@ func judgeRest(e *Endpoint, ev *Event, a *Answer) Verdict {
 	return Verdict{Replies: []*stanza.Stanza{s}}
 }
 
-// rest reads the reply of an answer, nil if it says nothing: an empty body, a
+// rest reads the reply of an answer, nil if there is none: an empty body, a
 // media type that is none of mod_rest's, or JSON and forms without known keys.
 func (r *replier) rest(a *Answer) (*stanza.Stanza, error) {
 	var read func([]byte) (*stanza.Stanza, error)
@@ -91,20 +90,21 @@ func (r *replier) rest(a *Answer) (*stanza.Stanza, error) {
 	return s, err
 }
 
-// restText is the chat message that mod_rest makes of a text, to the last space.
+// restText makes the chat message that mod_rest makes of a text, to the last space.
 func (r *replier) restText(body []byte) (*stanza.Stanza, error) {
 	return r.text(string(body), stanza.Header{Kind: stanza.Message, Type: "chat"})
 }
 
 func (r *replier) restJSON(body []byte) (*stanza.Stanza, error) {
 	body = bytes.TrimSpace(body)
-	if string(body) == "[]" || string(body) == `""` { // some languages write an empty object so; and a text of nothing
+	if string(body) == "[]" || string(body) == `""` { // some languages encode an empty object as []
 		return nil, nil
 	}
 	return r.object(body)
 }
 
-// form is a reply in fields of mod_rest's JSON; without any "=" it is text.
+// form makes a reply of a form with the fields of mod_rest's JSON; without any "=" it is
+// text.
 func (r *replier) form(body []byte) (*stanza.Stanza, error) {
 	if !bytes.ContainsRune(body, '=') {
 		text, err := url.PathUnescape(string(body))
@@ -134,7 +134,7 @@ func (r *replier) form(body []byte) (*stanza.Stanza, error) {
 	})
 }
 
-// fillRest keeps the type and the language of the answer and nothing else: a
+// fillRest keeps type and language of the answer: a
 // body alone makes a message without a type, as with mod_rest.
 func fillRest(r *replier, h stanza.Header) stanza.Header {
 	h = r.named(r.back(r.typed(h)))
@@ -147,9 +147,9 @@ func fillRest(r *replier, h stanza.Header) stanza.Header {
 // maxErrorText bounds the text of an error that an endpoint gives, in bytes.
 const maxErrorText = 4096
 
-// restError is the stanza error that a bot gives with a status of failure: XML
-// or JSON of the same kind, of type error, with an error in it. Everything else
-// is what proxies and frameworks say, and means what the status means.
+// restError returns the stanza error that a bot gives with a status of failure: XML
+// or JSON of the same kind, of type error, with an error in it. Other bodies are those of
+// proxies and frameworks, and do not count.
 func restError(e *Endpoint, ev *Event, a *Answer) *stanza.Error {
 	if a.Status < 400 || !answerable(ev.Stanza) {
 		return nil
@@ -175,7 +175,7 @@ func restError(e *Endpoint, ev *Event, a *Answer) *stanza.Error {
 	return given
 }
 
-// statesError reports whether a body says itself that it is a stanza error.
+// statesError reports whether a body is a stanza error.
 func (r *replier) statesError(a *Answer) bool {
 	body, err := content(a)
 	if err != nil {

@@ -13,8 +13,7 @@ import (
 )
 
 // Negotiate asks an endpoint in one of mod_rest's formats which of them it wants, and
-// takes that from now on. Until it has answered it gets the configured one. The error
-// means that there was no answer.
+// uses that from now on. The error means that there was no answer.
 func (c *Client) Negotiate(ctx context.Context) (Format, error) {
 	f, err := c.probe(ctx)
 	if err == nil && f != c.e.Format {
@@ -23,11 +22,9 @@ func (c *Client) Negotiate(ctx context.Context) (Format, error) {
 	return f, err
 }
 
-// probe asks an endpoint in one of mod_rest's formats which of the two it
-// wants, as mod_rest does when it starts: OPTIONS, with the kind "meta" and the
+// probe asks as mod_rest does when it starts: OPTIONS, with the kind "meta" and the
 // type "info" in the URL. An Accept header in an answer of 200 (RFC 9110
-// section 12.5.1) decides; every other answer leaves it at what is configured.
-// The error means that there was no answer.
+// section 12.5.1) decides; every other answer leaves the configured format.
 func (c *Client) probe(ctx context.Context) (Format, error) {
 	e := c.e
 	if e.Format != FormatRestJSON && e.Format != FormatRestXML {
@@ -60,16 +57,15 @@ func (c *Client) probe(ctx context.Context) (Format, error) {
 		return e.Format, fmt.Errorf("probe the endpoint: %w", err)
 	}
 	defer resp.Body.Close()
-	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // lets the connection be used again; nothing in it counts
+	_, _ = io.CopyN(io.Discard, resp.Body, 64<<10) // so that the connection is reused
 	if resp.StatusCode != http.StatusOK {
 		return e.Format, nil
 	}
 	return wanted(resp.Header.Values("Accept"), e.Format), nil
 }
 
-// wanted is the format that an Accept header prefers: the highest q-value
-// (RFC 9110 section 12.4.2), of equal ones the first. Wildcards leave the
-// choice to us.
+// wanted returns the format that an Accept header prefers: the highest q-value
+// (RFC 9110 section 12.4.2), of equal ones the first. Wildcards do not count.
 func wanted(accept []string, configured Format) Format {
 	best := 0.0
 	for text := range strings.SplitSeq(strings.Join(accept, ","), ",") {

@@ -7,20 +7,20 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// nsHops is the namespace of the element that counts how often the answers of
-// webhooks have gone between addresses of our own components, one after the other:
-// <hops xmlns='urn:stanzahook:hops:0'>2</hops>. Two bots that answer each other, or
-// one that writes to itself, would go on without end.
+// nsHops is the namespace of the element that counts the replies of
+// webhooks that followed one another between addresses of our own components:
+// <hops xmlns='urn:stanzahook:hops:0'>2</hops>. Without it, two bots that answer each
+// other, or one that writes to itself, would never stop.
 //
-// Nobody else can write it: it is put into an answer here, taken out of what
-// callers and bots give us to send, and counts only in what comes from a domain of
+// Nobody else can write it: it is added to replies here, removed from the stanzas of
+// callers and bots, and counts only in stanzas from a domain of
 // one of our components, for which the XMPP server lets nobody else send.
 const nsHops = "urn:stanzahook:hops:0"
 
-// MaxHops is how many answers may follow one another.
+// MaxHops is how many replies may follow one another.
 const MaxHops = 5
 
-// WithoutHops returns a stanza without a count that somebody else wrote into it.
+// WithoutHops returns a stanza without the count of hops.
 func WithoutHops(s *stanza.Stanza) (*stanza.Stanza, error) {
 	if _, has := s.Child(nsHops, ""); !has {
 		return s, nil
@@ -28,10 +28,9 @@ func WithoutHops(s *stanza.Stanza) (*stanza.Stanza, error) {
 	return s.Without(nsHops, stanza.Limits{MaxBytes: len(s.XML()) + 1})
 }
 
-// own reports whether a domain is one of our components'.
 func (e *Endpoint) own(domain string) bool { return slices.Contains(e.Components, domain) }
 
-// Admit takes a count out of an event that is not from one of our components.
+// Admit removes the count from an event that is not from one of our components.
 func (e *Endpoint) Admit(ev *Event) {
 	if e.own(ev.Stanza.From.Domain()) {
 		return
@@ -41,10 +40,10 @@ func (e *Endpoint) Admit(ev *Event) {
 	}
 }
 
-// Looped reports whether an event is the end of a loop, which is not delivered.
+// Looped reports whether an event ends a loop, and must not be delivered.
 func (e *Endpoint) Looped(ev *Event) bool { return !e.Copy && e.hops(ev.Stanza) > MaxHops }
 
-// hops is the count in a stanza of ours.
+// hops returns the count in a stanza of ours.
 func (e *Endpoint) hops(s *stanza.Stanza) int {
 	c, has := s.Child(nsHops, "hops")
 	if !has || !e.own(s.From.Domain()) {
@@ -57,9 +56,9 @@ func (e *Endpoint) hops(s *stanza.Stanza) int {
 	return n
 }
 
-// Counted is a stanza that follows from an event, with the count if it goes to an
-// address of ours, and without one that somebody else wrote into it. Without the
-// count, which is the error, it could go round for ever.
+// Counted returns a reply to an event with the next count, if it goes to an address of
+// ours, and without a count otherwise. On an error it must not be sent: uncounted, it
+// could go round for ever.
 func (e *Endpoint) Counted(ev *Event, s *stanza.Stanza) (*stanza.Stanza, error) {
 	toUs := e.own(s.To.Domain()) && s.Kind != stanza.IQ
 	if _, has := s.Child(nsHops, ""); has || toUs {
@@ -71,6 +70,6 @@ func (e *Endpoint) Counted(ev *Event, s *stanza.Stanza) (*stanza.Stanza, error) 
 		return s, nil
 	}
 	count := "<hops xmlns='" + nsHops + "'>" + strconv.Itoa(e.hops(ev.Stanza)+1) + "</hops>"
-	// What is empty gets an end tag, too.
+	// An empty stanza gets an end tag, too.
 	return s.Append(count, stanza.Limits{MaxBytes: len(s.XML()) + len(count) + len("</presence>") + 1})
 }

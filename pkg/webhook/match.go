@@ -7,8 +7,8 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Match narrows which stanzas an endpoint gets. What is set must hold, of a
-// list one entry; the zero Match takes everything.
+// Match selects stanzas. Each set field must match, of a list one entry; the zero Match
+// matches every stanza.
 type Match struct {
 	To, From []jid.Glob // on the bare addresses
 	Types    []string   // "normal" and "available" also stand for no type, "normal" for one that is not known
@@ -16,11 +16,11 @@ type Match struct {
 	Body     bool       // has a body
 }
 
-// Payload is the name of a direct child of a stanza; an empty Name means every
+// Payload is the name of a direct child of a stanza; an empty Name matches every
 // name in the namespace.
 type Payload struct{ NS, Name string }
 
-// Matches reports whether a stanza is one of them.
+// Matches reports whether a stanza is selected.
 func (m *Match) Matches(s *stanza.Stanza) bool {
 	if len(m.Types) > 0 && !slices.Contains(m.Types, s.EffectiveType()) {
 		return false
@@ -49,7 +49,7 @@ func matchAddress(globs []jid.Glob, j jid.JID) bool {
 func matchPayload(payloads []Payload, s *stanza.Stanza) bool {
 	for _, p := range payloads {
 		if p.NS == stanza.NSClient || p.NS == stanza.NSComponent {
-			p.NS = "" // what a stanza's own namespace is called differs from stream to stream
+			p.NS = "" // the namespace of stanzas differs from stream to stream
 		}
 		if _, ok := s.Child(p.NS, p.Name); ok {
 			return true

@@ -104,8 +104,12 @@ func TestEndpointMatches(t *testing.T) {
 	if e.Matches("other.example.com", parsed(t, receiptWanted)) {
 		t.Error("another component's stanza")
 	}
-	e.Component = ""
-	if !e.Matches("other.example.com", parsed(t, receiptWanted)) {
-		t.Error("all components")
+	e.Component, e.Kinds, e.Match = "", nil, Match{}
+	iq := parsed(t, `<iq type='get' id='1' from='u@example.com/r' to='echo@bot.example.com'><ping xmlns='urn:xmpp:ping'/></iq>`)
+	if !e.Matches("other.example.com", parsed(t, receiptWanted)) || e.Matches("other.example.com", iq) {
+		t.Error("an endpoint without a URL gets all but IQs")
+	}
+	if e.URL = "http://127.0.0.1/"; !e.Matches("other.example.com", iq) {
+		t.Error("an IQ is not for a webhook")
 	}
 }

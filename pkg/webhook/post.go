@@ -37,8 +37,8 @@ type Client struct {
 	signer  *signature.Signer
 }
 
-// NewClient returns what makes the requests of an endpoint. It fails if the endpoint has
-// no URL, or one that is wrong, or a format that there is not.
+// NewClient returns the client of an endpoint. It fails without a valid URL, or for an
+// unknown format.
 func NewClient(e *Endpoint) (*Client, error) {
 	e = e.WithDefaults()
 	f := formatOf(e.Format)
@@ -63,25 +63,10 @@ func NewClient(e *Endpoint) (*Client, error) {
 	return c, nil
 }
 
-// Placeholders are the texts in an endpoint's URL that values of the stanza
-// stand for.
+// Placeholders returns the texts in an endpoint's URL that stand for values of the stanza.
 func Placeholders() []string { return []string{"{kind}", "{type}", "{to}", "{from}"} }
 
-// value returns the value of a placeholder.
-func (ev *Event) value(placeholder string) string {
-	switch placeholder {
-	case "{to}":
-		return ev.Stanza.To.String()
-	case "{from}":
-		return ev.Stanza.From.String()
-	}
-	if placeholder == "{kind}" {
-		return ev.Stanza.Kind.String()
-	}
-	return ev.Stanza.EffectiveType()
-}
-
-// Close breaks off what is under way.
+// Close aborts requests in flight.
 func (c *Client) Close() {
 	c.client.CloseIdleConnections()
 	if c.plain != nil {
@@ -89,12 +74,12 @@ func (c *Client) Close() {
 	}
 }
 
-// Retire closes connections that are idle when no request will be made any more;
-// those of plain HTTP go by themselves.
+// Retire closes idle connections when no request will be made any more;
+// those of plain HTTP close by themselves.
 func (c *Client) Retire() { c.client.CloseIdleConnections() }
 
-// Unreachable is the stanza error for the sender of an event when the endpoint
-// cannot be asked.
+// Unreachable returns the stanza error for the sender of an event when the endpoint
+// cannot be reached.
 func (c *Client) Unreachable() *stanza.Error { return c.format.Load().network }
 
 // Post makes one request for an event, and judges the answer.
@@ -118,7 +103,7 @@ func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
 	if v.Outcome != Done {
 		v.Fault = faultOf(a.Status)
 	}
-	if !c.e.Copy { // there a reply is neither made nor missed
+	if !c.e.Copy { // a copy makes no reply, so none is missed
 		v.Note = a.note
 	}
 	if v.Outcome != Done && outbound.WantsTLS(a.Status, a.Body) {
@@ -127,7 +112,7 @@ func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
 	return v
 }
 
-// unanswered is the verdict on an attempt that brought no answer.
+// unanswered returns the verdict on an attempt without an answer.
 func (f *format) unanswered(err error) Verdict {
 	if _, no := errors.AsType[*unsendable](err); no {
 		return impossible(err)
@@ -142,10 +127,10 @@ func (c *Client) post(ctx context.Context, f *format, ev *Event, body []byte) (*
 	now := time.Now()
 	fields := func(add func(name, value string)) {
 		f.header(add, ev)
-		add("Webhook-Id", ev.ID)
-		add("Webhook-Timestamp", strconv.FormatInt(now.Unix(), 10))
+		add(signature.HeaderID, ev.ID)
+		add(signature.HeaderTimestamp, strconv.FormatInt(now.Unix(), 10))
 		if len(c.e.Secrets) > 0 {
-			add("Webhook-Signature", c.signer.Sign(ev.ID, now, body))
+			add(signature.HeaderSignature, c.signer.Sign(ev.ID, now, body))
 		}
 	}
 	if c.plain != nil {
@@ -172,11 +157,10 @@ func (c *Client) full(ctx context.Context, u *url.URL, h http.Header, body []byt
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
-		// A connection that was idle may be gone; the id tells the bot if it got both.
+		// An idle connection may be gone: the request is sent again, with the same webhook-id.
 		GetBody: func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil },
 	}).WithContext(ctx)
-	// As for a connection that was gone, and the first byte says so (plain.post).
-	h["Idempotency-Key"] = nil // which is not sent
+	h["Idempotency-Key"] = nil // it is not sent, but lets net/http repeat the request
 	resp, err := c.client.Do(req)
 	if err != nil {
 		return nil, failure(err, c.e.Timeout)
@@ -189,7 +173,7 @@ func (c *Client) full(ctx context.Context, u *url.URL, h http.Header, body []byt
 	return a, nil
 }
 
-// failure says why there is no answer, in the same words for both clients.
+// failure returns why there is no answer, in the same words for both clients.
 func failure(err error, timeout time.Duration) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err // without method and URL, which may be long
@@ -251,7 +235,7 @@ func readAnswer(resp *http.Response) (*Answer, error) {
 	return a, nil
 }
 
-// mediaType is the type of a Content-Type, without its parameters.
+// mediaType returns the type of a Content-Type, without its parameters.
 func mediaType(v string) string {
 	before, _, _ := strings.Cut(v, ";")
 	return strings.ToLower(strings.TrimSpace(before))

@@ -14,15 +14,14 @@ import (
 	"stanzahook/pkg/outbound"
 )
 
-// plain makes the requests to endpoints with http URLs, which are bots beside
-// us or in our network as a rule, and to sockets. It writes and reads on the
-// goroutine that asks, where net/http hands each request on to two others, and
-// writes again only what changes from one request to the next: that more than
+// plain makes the requests to endpoints with http URLs, which are bots on the same host
+// or in our network as a rule, and to sockets. It writes and reads on the
+// caller's goroutine, where net/http hands each request on to two others, and
+// encodes only the parts that change between requests: that more than
 // halves the cost of an attempt, which is the largest part of a delivery.
-// HTTP/1.1 with keep-alive only; everything else (TLS, HTTP/2, proxies) is
-// net/http's. Answers are read by net/http's reader here too, but for those in the
-// usual form (post_plain_head.go), so that the same answer means the same over
-// both.
+// It speaks HTTP/1.1 with keep-alive only; net/http does everything else (TLS, HTTP/2,
+// proxies). Answers that are not in the usual form (post_plain_head.go) are read by
+// net/http's reader here too, so that the same answer means the same over both.
 type plain struct {
 	timeout time.Duration
 	address *outbound.Address
@@ -34,7 +33,6 @@ type plain struct {
 
 type field struct{ name, value string }
 
-// newPlain returns what makes the requests to an address.
 func newPlain(e *Endpoint, guard *outbound.Guard, address *outbound.Address) *plain {
 	p := &plain{timeout: e.Timeout, address: address}
 	network, at := "tcp", address.Host()
@@ -76,7 +74,7 @@ func (p *plain) appendTarget(b []byte, value func(string) string) ([]byte, error
 	return appendField(append(b, " HTTP/1.1\r\n"...), "Host", p.address.Host()), nil
 }
 
-// appendField appends a header field. A value cannot end it.
+// appendField appends a header field. A line break in the value becomes a space.
 func appendField(b []byte, name, value string) []byte {
 	b = append(append(b, name...), ": "...)
 	for i := range len(value) {
@@ -89,7 +87,7 @@ func appendField(b []byte, name, value string) []byte {
 	return append(b, "\r\n"...)
 }
 
-// abort breaks off what is under way.
+// abort aborts requests in flight.
 func (p *plain) abort() { p.pool.abort() }
 
 // post makes one request.
@@ -118,8 +116,8 @@ func (p *plain) post(value func(placeholder string) string, fields func(add func
 	out = append(append(out, "\r\n\r\n"...), body...)
 	a, err := c.ask(out, p.timeout)
 	if used && gone(err) {
-		// A connection that was idle may be gone when it is used again. The
-		// webhook-id tells a bot that did get both.
+		// An idle connection may be gone: the request is sent again, with the same
+		// webhook-id.
 		if c, err = p.pool.dial(); err != nil {
 			return nil, failure(err, p.timeout)
 		}
@@ -139,7 +137,7 @@ func gone(err error) bool {
 // errNothing means that a connection ended before the first byte of an answer.
 var errNothing = fmt.Errorf("no byte of an answer: %w", io.EOF)
 
-// ask writes a request and reads the answer; the connection is given back, or
+// ask writes a request and reads the answer; the connection goes back to the pool, or is
 // closed. It keeps the memory of the request for the next one.
 func (c *plainConn) ask(out []byte, timeout time.Duration) (*Answer, error) {
 	a, again, err := c.exchange(out, timeout)
@@ -176,8 +174,7 @@ func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, agai
 	return a, !resp.Close && a.Unread == nil && a.Status >= 200 && c.in.Buffered() == 0, nil
 }
 
-// readHead reads the head of an answer, and passes over those that come before it
-// (RFC 9110 section 15.2).
+// readHead reads the head of an answer, and skips interim ones (RFC 9110 section 15.2).
 func (c *plainConn) readHead() (*http.Response, error) {
 	c.left = outbound.MaxHeadBytes
 	for {

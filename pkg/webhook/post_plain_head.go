@@ -6,9 +6,8 @@ import (
 	"strconv"
 )
 
-// quickHead is what matters of the head of an answer in the form that nearly all
-// have: HTTP/1.1, a length, nothing that makes a difference to how the rest is
-// read.
+// quickHead is the head of an answer in the usual form: HTTP/1.1, a length, nothing that
+// changes how the rest is read.
 type quickHead struct {
 	status      int
 	length      int // of the body
@@ -16,12 +15,11 @@ type quickHead struct {
 	retryAfter  []byte
 }
 
-// quick reads an answer that is here already, in the form of quickHead. It
-// reports false, with nothing read, for every other, and for all that it does not
-// know: those are net/http's, at four times the cost. What it does read it
-// must read as net/http does (FuzzQuickAnswer).
+// quick reads an answer in the form of quickHead that is buffered already. For every other
+// it reports false and reads nothing: those are net/http's, at four times the cost. It
+// must read answers as net/http does (FuzzQuickAnswer).
 func (c *plainConn) quick() (a *Answer, again bool, err error) {
-	buffered, _ := c.in.Peek(c.in.Buffered()) // they are there
+	buffered, _ := c.in.Peek(c.in.Buffered()) // does not fail
 	end := bytes.Index(buffered, []byte("\r\n\r\n"))
 	if end < 0 {
 		return nil, false, nil
@@ -31,7 +29,7 @@ func (c *plainConn) quick() (a *Answer, again bool, err error) {
 		return nil, false, nil
 	}
 	a = newAnswer(h.status, string(h.contentType), string(h.retryAfter))
-	_, _ = c.in.Discard(end + 4) // they are there, too
+	_, _ = c.in.Discard(end + 4) // does not fail
 	if h.length > 0 {
 		a.Body = make([]byte, h.length)
 		if _, err := io.ReadFull(c.in, a.Body); err == io.EOF {
@@ -73,8 +71,8 @@ func parseQuick(head []byte) (h quickHead, ok bool) {
 	return h, h.length >= 0 && h.length <= maxAnswer
 }
 
-// field takes a field of the head. It reports false for those that make a
-// difference which is not its business.
+// field reads a field of the head. It reports false for a field that changes how the rest
+// is read.
 func (h *quickHead) field(name, value []byte) bool {
 	is := func(s string) bool { return bytes.EqualFold(name, []byte(s)) }
 	switch name[0] | ' ' {
@@ -105,13 +103,13 @@ func (h *quickHead) field(name, value []byte) bool {
 	return true
 }
 
-// cutLine cuts a line off, without its end.
+// cutLine splits after the first line, which it returns without its end.
 func cutLine(b []byte) (line, rest []byte) {
 	i := bytes.Index(b, []byte("\r\n"))
 	return b[:i], b[i+2:]
 }
 
-// plainName reports whether a field's name has nothing but letters, digits and -.
+// plainName reports whether a field's name has only letters, digits and -.
 func plainName(name []byte) bool {
 	for _, c := range name {
 		if (c|' ' < 'a' || c|' ' > 'z') && (c < '0' || c > '9') && c != '-' {

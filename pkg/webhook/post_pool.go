@@ -18,8 +18,8 @@ const (
 	plainKept   = 64 << 10 // a connection that is kept holds no more, in bytes
 )
 
-// pool keeps the connections to a bot that are open. There are as many as
-// attempts are under way at a time, which others bound.
+// pool keeps the open connections to a bot. Their number is bounded by the attempts in
+// flight.
 type pool struct {
 	network string // tcp or unix
 	addr    string
@@ -27,7 +27,7 @@ type pool struct {
 	timeout time.Duration
 
 	mu     sync.Mutex
-	idle   []*plainConn            // the one that was used last is at the end
+	idle   []*plainConn            // the last used one at the end
 	conns  map[*plainConn]struct{} // all
 	reaper *time.Timer             // set while some are idle
 	over   bool
@@ -38,14 +38,14 @@ type plainConn struct {
 	net.Conn
 	pool  *pool
 	in    *bufio.Reader
-	left  int // that may still be read
+	left  int // bytes that may still be read
 	out   []byte
 	probe *outbound.Probe
 	used  bool
 	since time.Time // idle
 }
 
-// Read reads as much as may still be read: the head of an answer is bounded.
+// Read bounds the head of an answer.
 func (c *plainConn) Read(b []byte) (int, error) {
 	if c.left <= 0 {
 		return 0, fmt.Errorf("the head of the answer is longer than %d KiB", outbound.MaxHeadBytes>>10)
@@ -59,8 +59,8 @@ func (p *pool) init(network, addr string, dialer *net.Dialer, timeout time.Durat
 	p.network, p.addr, p.dialer, p.timeout, p.conns = network, addr, dialer, timeout, make(map[*plainConn]struct{})
 }
 
-// get returns a connection that is idle, or a new one. One over which something
-// came meanwhile is not used: it would be taken for the next answer.
+// get returns an idle connection, or a new one. It closes an idle connection with unread
+// bytes: they would be read as the next answer.
 func (p *pool) get() (*plainConn, error) {
 	for {
 		c := p.take()
@@ -76,7 +76,7 @@ func (p *pool) get() (*plainConn, error) {
 	}
 }
 
-// take returns the connection that was used last; nil if none is idle.
+// take returns the idle connection that was used last; nil if there is none.
 func (p *pool) take() *plainConn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -114,7 +114,7 @@ func (p *pool) dial() (*plainConn, error) {
 	return c, nil
 }
 
-// put takes a connection back, and closes it if it cannot be used again.
+// put makes a connection idle, or closes it if it cannot be used again.
 func (p *pool) put(c *plainConn, again bool) {
 	if cap(c.out) > plainKept {
 		c.out = nil
@@ -138,7 +138,7 @@ func (p *pool) drop(c *plainConn) {
 	_ = c.Close() // nothing is lost with it
 }
 
-// reap closes what has been idle for long.
+// reap closes connections that were idle for plainIdle.
 func (p *pool) reap() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -153,13 +153,13 @@ func (p *pool) reap() {
 	}
 }
 
-// abort breaks off what is under way.
+// abort closes all connections.
 func (p *pool) abort() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.over = true
 	for c := range p.conns {
-		_ = c.Close() // whoever uses it will see
+		_ = c.Close() // a request in flight fails
 	}
 	p.idle = nil
 	if p.reaper != nil {

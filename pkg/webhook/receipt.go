@@ -2,8 +2,8 @@ package webhook
 
 import "stanzahook/pkg/stanza"
 
-// Receipt returns the answer to a request of XEP-0184, from the address that
-// was written to; nil if none was asked for or none may be sent.
+// Receipt returns the receipt that an event requests (XEP-0184), from the address that
+// was written to; nil if it requests none, or must not get one.
 func Receipt(ev *Event) *stanza.Stanza {
 	s := ev.Stanza
 	if _, asked := s.Child("urn:xmpp:receipts", "request"); !asked || s.Kind != stanza.Message || s.ID == "" || s.Type == "error" || s.Type == "groupchat" {

@@ -15,8 +15,8 @@ import (
 type replier struct {
 	e      *Endpoint
 	ev     *Event
-	fill   func(r *replier, h stanza.Header) stanza.Header // what the answer left open
-	silent stanza.Kind                                     // of JSON that does not tell
+	fill   func(r *replier, h stanza.Header) stanza.Header // completes the header of a reply
+	silent stanza.Kind                                     // of JSON that does not say its kind
 	n      int                                             // replies so far
 	note   *Note                                           // of the answer
 }
@@ -28,19 +28,19 @@ func (r *replier) one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
 	return []*stanza.Stanza{s}, nil
 }
 
-// text is a reply with a body.
+// text makes a reply with a body.
 func (r *replier) text(body string, h stanza.Header) (*stanza.Stanza, error) {
 	s, err := stanza.BuildText(r.fill(r, h), "body", body, r.e.Limits)
 	return r.whole(s, err)
 }
 
-// build is a reply of a header and the XML of its content.
+// build makes a reply of a header and the XML of its content.
 func (r *replier) build(h stanza.Header, inner string) (*stanza.Stanza, error) {
 	s, err := stanza.Build(r.fill(r, h), inner, r.e.Limits)
 	return r.whole(s, err)
 }
 
-// xml is a reply that is a whole stanza.
+// xml makes a reply of a whole stanza.
 func (r *replier) xml(text string) (*stanza.Stanza, error) {
 	s, err := stanza.ParseDocument(strings.TrimSpace(text), r.e.Limits)
 	if err != nil {
@@ -53,7 +53,7 @@ func (r *replier) xml(text string) (*stanza.Stanza, error) {
 	return r.whole(s.With(r.fill(r, h), r.e.Limits))
 }
 
-// embedded is a reply that is a whole stanza inside of JSON or a form.
+// embedded makes a reply of a whole stanza in JSON or a form.
 func (r *replier) embedded(text string) (*stanza.Stanza, error) {
 	text, err := document.XMLText(text)
 	if err != nil {
@@ -64,7 +64,7 @@ func (r *replier) embedded(text string) (*stanza.Stanza, error) {
 	return r.xml(string(clean))
 }
 
-// cleaned is a text without what no stanza can carry.
+// cleaned returns a text without characters that no stanza can carry.
 func (r *replier) cleaned(text string) string {
 	text, n := document.CleanString(text)
 	r.note.Replaced += n
@@ -89,8 +89,8 @@ func (r *replier) whole(s *stanza.Stanza, err error) (*stanza.Stanza, error) {
 	return s, nil
 }
 
-// back is h with the addresses of the event swapped; in a room everybody gets
-// it (XEP-0045 section 7.4).
+// back returns h with the addresses of the event swapped; in a room everybody gets
+// the reply (XEP-0045 section 7.4).
 func (r *replier) back(h stanza.Header) stanza.Header {
 	swapped := r.ev.Stanza.Reply()
 	h.From, h.To = swapped.From, swapped.To
@@ -100,8 +100,8 @@ func (r *replier) back(h stanza.Header) stanza.Header {
 	return h
 }
 
-// named is h with an id. Without one in the answer it is the same when the
-// event is delivered again; errors and the answer to an IQ have the id of what
+// named returns h with an id. An id that the answer does not give is the same when the
+// event is delivered again; errors and the answer to an IQ have the id of the stanza that
 // they answer (RFC 6120 sections 8.1.3 and 8.2.3).
 func (r *replier) named(h stanza.Header) stanza.Header {
 	r.n++
@@ -118,7 +118,7 @@ func (r *replier) named(h stanza.Header) stanza.Header {
 	return h
 }
 
-// typed is h with the type that the answer to an IQ must have, and without one
+// typed returns h with the type that the answer to an IQ must have, and without one
 // that only JSON has.
 func (r *replier) typed(h stanza.Header) stanza.Header {
 	switch {
@@ -130,7 +130,7 @@ func (r *replier) typed(h stanza.Header) stanza.Header {
 	return h
 }
 
-// checkReply refuses what no endpoint may send.
+// checkReply refuses replies that no endpoint may send.
 func checkReply(ev *Event, s *stanza.Stanza) error {
 	switch {
 	case (gateway.Caller{}).MayContain(s) != nil: // an endpoint has no scopes

@@ -13,7 +13,7 @@ import (
 // maxReplies bounds the replies in one answer.
 const maxReplies = 1000
 
-// fillEvent lets a reply go back to the sender with the type of what it
+// fillEvent addresses a reply to the sender, with the type of the stanza that it
 // answers (RFC 6121 section 5.2.2).
 func fillEvent(r *replier, h stanza.Header) stanza.Header {
 	orig := r.ev.Stanza
@@ -25,15 +25,14 @@ func fillEvent(r *replier, h stanza.Header) stanza.Header {
 		if orig.Kind == stanza.Message {
 			h.Type = orig.Type
 			if !orig.TypeKnown() {
-				h.Type = "" // as which it counts
+				h.Type = "" // normal
 			}
 		}
 	}
 	return r.named(r.back(r.typed(h)))
 }
 
-// defaultKind is the kind of a reply that does not say it: a presence is never
-// sent unasked.
+// defaultKind returns the kind of a reply that does not say it: never presence.
 func defaultKind(orig *stanza.Stanza) stanza.Kind {
 	if orig.Kind == stanza.IQ {
 		return stanza.IQ
@@ -41,8 +40,8 @@ func defaultKind(orig *stanza.Stanza) stanza.Kind {
 	return stanza.Message
 }
 
-// eventJSON is one reply for an object or a string, several for an array; null,
-// {}, "" and objects without content are none.
+// eventJSON makes one reply of an object or a string, several of an array, and none of
+// null, {}, "" and objects without content.
 func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 	if body[0] != '[' {
 		return r.one(r.threaded(r.value(body)))
@@ -67,9 +66,8 @@ func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 	return replies, nil
 }
 
-// value is the reply of one JSON value: a string is its text (web frameworks
-// write it so when a handler returns one), and of true, false and numbers there
-// is none.
+// value makes the reply of one JSON value: a string is its text (web frameworks
+// encode a handler's string so), and true, false and numbers make none.
 func (r *replier) value(data []byte) (*stanza.Stanza, error) {
 	kind := ""
 	if data[0] != '{' {
@@ -97,8 +95,8 @@ func (r *replier) value(data []byte) (*stanza.Stanza, error) {
 	}
 }
 
-// unused notes an object of which no reply is made as its keys are unknown, if there
-// is more in it than numbers, true and false: {"ok":true} says that all is well.
+// unused notes an object that makes no reply because its keys are unknown, if it has
+// more than numbers, true and false: {"ok":true} is common and harmless.
 func (r *replier) unused(data []byte) {
 	var m members
 	_ = json.Unmarshal(data, &m) // it was read before
@@ -124,8 +122,8 @@ func (r *replier) unused(data []byte) {
 	r.note.NoReply = fmt.Sprintf("answered JSON without a key that makes a reply (%s); write {\"body\": \"…\"}", strings.Join(names, ", "))
 }
 
-// threaded puts the thread of the message that is answered into a message that
-// has none of its own (RFC 6121 section 5.2.5).
+// threaded adds the thread of the answered message to a reply without one (RFC 6121
+// section 5.2.5).
 func (r *replier) threaded(s *stanza.Stanza, err error) (*stanza.Stanza, error) {
 	if err != nil || s == nil || s.Kind != stanza.Message {
 		return s, err

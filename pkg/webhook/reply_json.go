@@ -13,7 +13,7 @@ import (
 // members are the keys of a JSON reply.
 type members map[string]json.RawMessage
 
-// notObject says what is wrong with JSON whose members cannot be read.
+// notObject returns the error for JSON whose members cannot be read.
 func notObject(data []byte) error {
 	if why := document.NotJSON(data); why != "" {
 		return errors.New("JSON: " + why)
@@ -21,20 +21,20 @@ func notObject(data []byte) error {
 	return errors.New("JSON: an object is expected")
 }
 
-// has reports whether a key is there and not null. Many languages write a
-// value that is missing as null.
+// has reports whether a key is there and not null. Many languages encode a
+// missing value as null.
 func (m members) has(key string) bool {
 	v, ok := m[key]
 	return ok && string(v) != "null"
 }
 
-// text is the value of a key, if it is a string.
+// text returns the value of a key, if it is a string.
 func (m members) text(key string) (s string, ok bool) {
 	ok = m.has(key) && json.Unmarshal(m[key], &s) == nil
 	return s, ok
 }
 
-// whole is the XML of a reply that is given as one stanza, "" if it is not.
+// whole returns the XML of a reply that is given as one stanza; "" if it is not.
 func (m members) whole() (string, error) {
 	if !m.has("stanza") {
 		return "", nil
@@ -46,8 +46,8 @@ func (m members) whole() (string, error) {
 	return s, nil
 }
 
-// object is a reply in mod_rest's JSON, nil if it says nothing: an object
-// without a key that is known, such as {"ok":true}. Its addresses do not count.
+// object makes a reply of mod_rest's JSON, nil for an object
+// without a known key, such as {"ok":true}. Its addresses do not count.
 func (r *replier) object(data []byte) (*stanza.Stanza, error) {
 	if h, body, ok := simple(data); ok {
 		return r.text(body, h)
@@ -71,8 +71,8 @@ func (r *replier) anyObject(data []byte) (*stanza.Stanza, error) {
 	})
 }
 
-// decoded is the reply that decode makes of an object's keys, of the kind it is
-// given unless they say it.
+// decoded makes a reply of an object's keys by decode, which gets the kind unless the keys
+// say it.
 func (r *replier) decoded(m members, decode func(stanza.Kind) (*restjson.Fields, error)) (*stanza.Stanza, error) {
 	whole, err := m.whole()
 	switch {
@@ -100,9 +100,9 @@ func (r *replier) decoded(m members, decode func(stanza.Kind) (*restjson.Fields,
 	return r.build(f.Header, f.Inner)
 }
 
-// cleanMembers replaces what no stanza can carry, but for the key payload: its
+// cleanMembers replaces characters that no stanza can carry, but for the key payload: its
 // data is JSON itself (XEP-0335), which may have any escapes. It reports whether
-// there was any.
+// there were any.
 func (r *replier) cleanMembers(m members) bool {
 	before := r.note.Replaced
 	for key, v := range m {
@@ -116,8 +116,8 @@ func (r *replier) cleanMembers(m members) bool {
 	return r.note.Replaced > before
 }
 
-// prune removes what does not count: addresses, nulls, and what is no stanza
-// error. It reports whether there was any.
+// prune removes members that do not count: addresses, nulls, and errors that are no stanza
+// errors. It reports whether there were any.
 func (r *replier) prune(m members) bool {
 	pruned := m.pruneError()
 	for key, v := range m {
@@ -129,9 +129,9 @@ func (r *replier) prune(m members) bool {
 	return pruned
 }
 
-// pruneError leaves of an "error" the keys that a stanza error has; mod_rest's
-// own have more. Where nothing is left and the type does not speak of an error
-// either, it is a word of the web application: {"error":false,"ok":true}.
+// pruneError keeps of an "error" the keys that a stanza error has; mod_rest's
+// own have more. Without any, and without type error, it is the web application's own:
+// {"error":false,"ok":true}.
 func (m members) pruneError() bool {
 	if !m.has("error") {
 		return false
@@ -160,11 +160,10 @@ func (m members) pruneError() bool {
 	return true
 }
 
-// kindOf is the kind of a reply, and whether that alone is something to say.
-// Without "kind" the type tells it (RFC 6121 sections 4.7.1 and 5.2.2, RFC 6120
-// section 8.2.3), or what only messages have. Keys of presence and IQs do not:
-// {"status":"ok"}, {"version":1} and {"items":[]} are how web applications say
-// that they are well.
+// kindOf returns the kind of a reply, and whether that alone makes one.
+// Without "kind" the type decides (RFC 6121 sections 4.7.1 and 5.2.2, RFC 6120
+// section 8.2.3), or keys that only messages have. Keys of presence and IQs do not:
+// {"status":"ok"}, {"version":1} and {"items":[]} are how web applications report success.
 func (r *replier) kindOf(m members) (kind stanza.Kind, told bool) {
 	if m.has("kind") {
 		return 0, true
@@ -187,8 +186,8 @@ func (r *replier) kindOf(m members) (kind stanza.Kind, told bool) {
 	return r.silent, false
 }
 
-// erroneous is the type of a reply with an <error/>: error, unless both the
-// reply and what it answers have another.
+// erroneous returns the type of a reply with an <error/>: error, unless both the
+// reply and the stanza that it answers have another.
 func (r *replier) erroneous(typ string) string {
 	if typ == "" || r.ev.Stanza.Type == "" {
 		return "error"

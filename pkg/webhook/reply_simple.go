@@ -7,10 +7,10 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// simple reads the JSON reply that most bots give most of the time: an object
-// with a body and perhaps the id or the type of a message, each a string. It
-// is what object would make of it, at a fraction of the cost. Everything else,
-// whatever is wrong with it too, is left to object: ok is false.
+// simple reads the most frequent JSON reply: an object
+// with a body and perhaps the id or the type of a message, each a string. The result is
+// that of object, at a fraction of the cost. For all other replies, malformed ones too, ok
+// is false, and object decides.
 func simple(data []byte) (h stanza.Header, body string, ok bool) {
 	data = bytes.TrimSpace(data)
 	if len(data) < 2 || data[0] != '{' || data[len(data)-1] != '}' {
@@ -64,7 +64,7 @@ func simple(data []byte) (h stanza.Header, body string, ok bool) {
 	return h, body, body != "" && stanza.CheckText(body) < 0 && stanza.CheckText(h.ID) < 0
 }
 
-// quoted reads a JSON string and returns what follows it.
+// quoted reads a JSON string and returns the rest.
 func quoted(data []byte) (s string, rest []byte, ok bool) {
 	data = bytes.TrimLeft(data, " \t\r\n")
 	if len(data) == 0 || data[0] != '"' {

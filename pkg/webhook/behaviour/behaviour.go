@@ -1,5 +1,5 @@
 // Package behaviour reads the behaviour tables of the webhook formats: for a
-// stanza that came and an answer of the endpoint, what goes back to the sender.
+// received stanza and an answer of the endpoint, the stanzas for the sender.
 //
 // A table is a text file with one case after the other:
 //
@@ -21,11 +21,12 @@
 // The request is there only where it matters; where two formats share a file, there is
 // "request, rest-json" and "request, rest-xml". An answer is an HTTP response,
 // or the line "no connection". The body of "answer, quoted" is Go string
-// literals, one in a line, each perhaps repeated: "x" * 1000. What goes back is
+// literals, one in a line, each perhaps repeated: "x" * 1000. "back" has
 // stanzas, one in a line, or "nothing", or "again" where the event stays in the
-// queue ("again, not before 30s", "again, endpoint disabled"). Where delivery
-// at once and through the queue differ, there is "back, direct" and "back,
-// queued" instead. A "note" is what the attempt says of the answer. Newlines at the end of a section do not count.
+// queue ("again, not before 30s", "again, endpoint disabled"). Where direct and queued
+// delivery differ, there is "back, direct" and "back,
+// queued" instead. A "note" is that of the attempt. Newlines at the end of a section do
+// not count.
 //
 // In all tables the component is bot.example.com, the event's id is evt_1, and
 // it was received at 2026-11-20T18:00:00.123Z for the endpoint "echo".
@@ -47,45 +48,43 @@ type Table struct {
 	format string
 }
 
-// Case is one stanza, one answer, and what goes back.
+// Case is one stanza, one answer, and its effect.
 type Case struct {
 	Title    string
 	Received string   // the stanza
 	Request  *Request // nil: it does not matter here
 	Answer   Answer
-	Direct   Back   // delivered at once: one attempt
+	Direct   Back   // delivered directly: one attempt
 	Queued   Back   // delivered through the queue
 	Note     string // of the attempt; empty: it does not matter here
 
 	requests map[string]*Request // by format, where two share a file
+	sections []section
 }
 
-// Request is what the endpoint gets.
+// Request is the request to the endpoint.
 type Request struct {
 	Header http.Header // only those that the format decides
 	Body   string
 }
 
-// Answer is what the endpoint does.
+// Answer is the answer of the endpoint.
 type Answer struct {
 	None   bool // it cannot be reached
 	Status int
-	Reason string
 	Header http.Header
 	Body   string
-
-	quoted string // the body as it stands in the file, if it is quoted
 }
 
-// Back is what an answer leads to.
+// Back is the effect of an answer.
 type Back struct {
 	Stanzas  []string
 	Again    bool          // nothing yet: the event stays in the queue
 	After    time.Duration // of Again: not before
-	Disabled bool          // of Again: the endpoint is switched off
+	Disabled bool          // of Again: the endpoint is disabled
 }
 
-// String is the text in the table.
+// String returns the text in the table.
 func (b Back) String() string {
 	switch {
 	case b.Again && b.Disabled:
@@ -100,7 +99,7 @@ func (b Back) String() string {
 	return strings.Join(b.Stanzas, "\n")
 }
 
-// File is the name of the file with the table of a format.
+// File returns the name of the file with the table of a format.
 func File(format string) string {
 	if strings.HasPrefix(format, "rest-") {
 		format = "rest"

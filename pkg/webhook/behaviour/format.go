@@ -2,36 +2,38 @@ package behaviour
 
 import (
 	"fmt"
-	"maps"
 	"net/http"
 	"slices"
 	"strings"
 )
 
-// String is the text of the table, as [Parse] reads it.
+// section is a part of a case as it stands in the file.
+type section struct{ name, body string }
+
+// String returns the text of the table, as [Parse] reads it.
 func (t *Table) String() string {
 	var b strings.Builder
 	b.WriteString(strings.TrimRight(t.Intro, "\n") + "\n")
-	for _, c := range t.Cases {
-		fmt.Fprintf(&b, "\n=== %s\n--- received\n%s\n", c.Title, c.Received)
-		for _, format := range slices.Sorted(maps.Keys(c.requests)) {
-			r := c.requests[format]
-			if format == t.format {
-				r = c.Request
+	for i := range t.Cases {
+		c := &t.Cases[i]
+		fmt.Fprintf(&b, "\n=== %s\n", c.Title)
+		for _, s := range c.sections {
+			switch s.name {
+			case "back", "back, direct":
+				direct, queued := c.Direct.String(), c.Queued.String()
+				if direct == queued {
+					s = section{"back", direct}
+				} else {
+					s = section{"back, direct", direct + "\n--- back, queued\n" + queued}
+				}
+			case "back, queued": // it follows the direct one
+				continue
+			case "note":
+				s.body = c.Note
+			case "request", "request, " + t.format:
+				s.body = headLines(c.Request.Header) + "\n" + c.Request.Body
 			}
-			fmt.Fprintf(&b, "--- request, %s\n%s\n%s\n", format, headLines(r.Header), r.Body)
-		}
-		if c.Request != nil && c.requests == nil {
-			fmt.Fprintf(&b, "--- request\n%s\n%s\n", headLines(c.Request.Header), c.Request.Body)
-		}
-		b.WriteString(c.Answer.section())
-		if direct, queued := c.Direct.String(), c.Queued.String(); direct == queued {
-			fmt.Fprintf(&b, "--- back\n%s\n", direct)
-		} else {
-			fmt.Fprintf(&b, "--- back, direct\n%s\n--- back, queued\n%s\n", direct, queued)
-		}
-		if c.Note != "" {
-			fmt.Fprintf(&b, "--- note\n%s\n", c.Note)
+			fmt.Fprintf(&b, "--- %s\n%s\n", s.name, s.body)
 		}
 	}
 	return b.String()
@@ -46,19 +48,4 @@ func headLines(h http.Header) string {
 	}
 	slices.Sort(lines)
 	return strings.Join(lines, "")
-}
-
-func (a Answer) section() string {
-	if a.None {
-		return "--- answer\nno connection\n"
-	}
-	name, body := "answer", a.Body
-	if a.quoted != "" {
-		name, body = "answer, quoted", a.quoted
-	}
-	text := fmt.Sprintf("--- %s\n%s\n%s", name, strings.TrimRight(fmt.Sprintf("HTTP/1.1 %d %s", a.Status, a.Reason), " "), headLines(a.Header))
-	if body != "" {
-		text += "\n" + body + "\n"
-	}
-	return text
 }

@@ -36,9 +36,10 @@ func parseCase(text string) (c Case, err error) {
 	if strings.TrimSpace(sections[0]) != "" {
 		return c, errors.New("text before the first section")
 	}
-	for _, section := range sections[1:] {
-		name, body, _ := strings.Cut(section, "\n")
+	for _, text := range sections[1:] {
+		name, body, _ := strings.Cut(text, "\n")
 		body = strings.TrimRight(body, "\n")
+		c.sections = append(c.sections, section{name, body})
 		if seen[name] {
 			return c, fmt.Errorf("section %q is there twice", name)
 		}
@@ -82,7 +83,7 @@ func parseRequest(text string) (*Request, error) {
 	return &Request{h, body}, err
 }
 
-// headAndBody takes header fields and what follows the empty line apart.
+// headAndBody splits header fields from the body.
 func headAndBody(text string) (http.Header, string, error) {
 	head, body, _ := strings.Cut(text, "\n\n")
 	h, err := textproto.NewReader(bufio.NewReader(strings.NewReader(head + "\n\n"))).ReadMIMEHeader()
@@ -95,22 +96,20 @@ func parseAnswer(text string, quoted bool) (a Answer, err error) {
 	}
 	line, rest, _ := strings.Cut(text, "\n")
 	status, ok := strings.CutPrefix(line, "HTTP/1.1 ")
-	code, reason, _ := strings.Cut(status, " ")
+	code, _, _ := strings.Cut(status, " ")
 	if a.Status, err = strconv.Atoi(code); err != nil || !ok {
 		return a, fmt.Errorf("no status line: %q", line)
 	}
-	a.Reason = reason
 	if strings.HasPrefix(rest, "\n") { // a body without any header
 		rest = "\n" + rest
 	}
 	if a.Header, a.Body, err = headAndBody(rest); err == nil && quoted {
-		a.quoted = a.Body
 		a.Body, err = unquote(a.Body)
 	}
 	return a, err
 }
 
-// unquote reads Go string literals, each with a factor after it or not.
+// unquote reads Go string literals, each perhaps with a factor.
 func unquote(text string) (string, error) {
 	var b strings.Builder
 	for line := range strings.SplitSeq(text, "\n") {
