@@ -1,11 +1,16 @@
 package delivery
 
 import (
+	"context"
+	"fmt"
+	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
@@ -13,128 +18,225 @@ import (
 // keptAnswer is how much of the answer to a failed attempt is kept, in bytes.
 const keptAnswer = 4096
 
-// verdict is that on an attempt, with what follows from it here.
+// attempter makes the attempts of an endpoint, and keeps its circuit breaker.
+type attempter struct {
+	*target
+	breaker     breaker
+	negotiation sync.WaitGroup
+
+	onRecovered func()                               // called after a success that ended an outage, or was a probe
+	onDown      func(now time.Time, d time.Duration) // called after a failure that began an outage, or was a probe; the next probe is due in d
+}
+
+func newAttempter(t *target) *attempter {
+	return &attempter{target: t, onRecovered: func() {}, onDown: func(time.Time, time.Duration) {}}
+}
+
+// verdict is the result of an attempt for its delivery.
 type verdict struct {
 	webhook.Verdict
 	attempt *deliverylog.Attempt // unless Done
 	setup   *setup               // that the attempt was made with
 }
 
-// attempt posts an event once, and notes what came of it. It reports false if
-// the worker stopped before there was an answer.
-func (w *Worker) attempt(ev *webhook.Event, probe bool) (verdict, bool) {
-	v, began, ok := w.try(ev)
+// attempt posts an event once, and records the result. It reports false if the worker
+// stopped before there was an answer.
+func (a *attempter) attempt(ev *webhook.Event, probe bool) (verdict, bool) {
+	v, began, ok := a.post(ev)
 	if !ok {
 		if probe {
-			w.breaker.cancelProbe()
+			a.breaker.cancelProbe()
 		}
 		return verdict{}, false
 	}
 	now := time.Now()
 	at := attemptOf(&v.Verdict, began, now)
-	w.count(ev, &v.Verdict, at.Duration)
-	w.logAnswer(ev, &v.Verdict, at)
+	a.count(ev, &v.Verdict, at.Duration)
+	a.logAnswer(ev, &v.Verdict, at)
 	if v.Outcome != webhook.Done {
 		at.Error, at.Answer = v.Reason, string(v.Body[:min(len(v.Body), keptAnswer)])
 		v.attempt = at
 	}
-	w.updateBreaker(ev, &v, now, probe)
-	w.logAttempt(ev, &v, at)
+	a.updateBreaker(ev, &v, now, probe)
+	a.logAttempt(ev, &v, at)
 	return v, true
 }
 
-// try makes the request and judges the answer.
-func (w *Worker) try(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
-	if w.start.Err() != nil {
+// post makes the request in one of the endpoint's slots.
+func (a *attempter) post(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
+	if a.stopping.Err() != nil {
 		return verdict{}, began, false
 	}
-	now := w.current.Load()
+	now := a.current.Load()
 	sender := senderOf(now.e, ev.Stanza.From)
-	if !now.slots.take(sender, w.start.Done()) {
+	if !now.slots.take(sender, a.stopping.Done()) {
 		return verdict{}, began, false
 	}
 	defer now.slots.give(sender)
-	if w.tracing() {
-		w.trace("an attempt begins", ev)
+	if a.tracing() {
+		a.trace("attempt started", ev)
 	}
 	began = time.Now()
-	v = verdict{Verdict: now.client.Post(w.run, ev), setup: now}
-	if v.Outcome == webhook.Again && w.run.Err() != nil {
+	v = verdict{Verdict: now.client.Post(a.run, ev), setup: now}
+	if v.Outcome == webhook.Again && a.run.Err() != nil {
 		return verdict{}, began, false
 	}
 	return v, began, true
 }
 
-// attemptOf is an attempt for the delivery log.
+// attemptOf returns an attempt for the delivery log.
 func attemptOf(v *webhook.Verdict, began, ended time.Time) *deliverylog.Attempt {
 	return &deliverylog.Attempt{Time: began, Status: v.Status, Duration: ended.Sub(began), ContentType: strings.ToValidUTF8(v.ContentType, "\uFFFD"), Note: v.Note.String()}
 }
 
-// updateBreaker tells the breaker what became of an attempt. An event of which no request
+// count counts an attempt.
+func (a *attempter) count(ev *webhook.Event, v *webhook.Verdict, took time.Duration) {
+	a.Counters.Attempts.Add(1)
+	a.Counters.Duration.Observe(took)
+	if v.Note.Replaced > 0 {
+		a.Counters.Replaced.Add(int64(v.Note.Replaced))
+	}
+	r := &a.Counters.Results
+	if v.Outcome == webhook.Done {
+		r.Success.Add(1)
+		return
+	}
+	a.Counters.Failures.Add(1)
+	queued := a.queued(ev)
+	switch {
+	case v.Outcome == webhook.Again && queued:
+		r.Retry.Add(1)
+	case v.Outcome == webhook.Again:
+		r.Failed.Add(1)
+	case a.dead(v) && queued:
+		r.Dead.Add(1)
+	default:
+		r.Refused.Add(1)
+	}
+}
+
+// queued reports whether an event is in the endpoint's queue.
+func (a *attempter) queued(ev *webhook.Event) bool {
+	return a.Endpoint().Queued && !ev.Stanza.NeedsAnswer()
+}
+
+// updateBreaker tells the breaker the result of an attempt. An event of which no request
 // was made says nothing about the endpoint.
-func (w *Worker) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, probe bool) {
+func (a *attempter) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, probe bool) {
 	if v.Unsent {
 		if probe {
-			w.breaker.cancelProbe()
+			a.breaker.cancelProbe()
 		}
 		return
 	}
 	if v.Outcome != webhook.Again {
-		ended, closed := w.breaker.succeeded(now)
+		ended, closed := a.breaker.succeeded(now)
 		if ended {
-			w.repeats.Log(w.log, zap.InfoLevel, "again", "the endpoint takes events again", about(ev)...)
+			a.repeats.Log(a.log, zap.InfoLevel, "again", "endpoint recovered", about(ev)...)
 		}
-		if (closed || probe) && w.queue != nil {
-			w.queue.resume()
+		if closed || probe {
+			a.onRecovered()
 		}
 		return
 	}
-	if v.setup != w.current.Load() { // it was another endpoint that failed; if it was a probe, renew has ended that
+	if v.setup != a.current.Load() { // the setup before this one failed; if it was a probe, renew has ended that
 		return
 	}
-	began, opened := w.breaker.failed(now, failing{senderOf(w.Endpoint(), ev.Stanza.From), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, w.Endpoint().MaxAge))
+	began, opened := a.breaker.failed(now, failing{senderOf(a.Endpoint(), ev.Stanza.From), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, a.Endpoint().MaxAge))
 	switch {
-	case v.Disable && w.breaker.isDisabled(): // others were under way
+	case v.Disable && a.breaker.isDisabled(): // by an attempt at the same time
 	case v.Disable:
-		if err := w.Disable(w.run, "the endpoint answered 410 Gone"); err != nil {
-			w.log.Error("the endpoint asked to be disabled, and that could not be stored", zap.Error(err))
+		if err := a.disable(a.run, "the endpoint answered 410 Gone"); err != nil {
+			a.log.Error("disabled state not stored", zap.Error(err))
 		}
 	case opened:
-		w.log.Error("the endpoint is down; it is probed until it takes events again", zap.String("reason", v.Reason))
+		a.log.Error("endpoint down; probing", zap.String("reason", v.Reason))
 	case began:
-		w.repeats.Warn(w.log, "the endpoint does not take events", about(ev, zap.String("reason", v.Reason))...)
+		a.repeats.Warn(a.log, "endpoint failing", about(ev, zap.String("reason", v.Reason))...)
 	}
-	if (probe || opened) && w.queue != nil {
-		w.queue.mu.Lock()
-		w.queue.wakeIn(now, w.breaker.untilProbe(now))
-		w.queue.mu.Unlock()
+	if probe || opened {
+		a.onDown(now, a.breaker.untilProbe(now))
 	}
+}
+
+// enableHint is the advice in the log for a disabled endpoint.
+const enableHint = "queued events wait until `stanzahook endpoints enable NAME`"
+
+// disable lets no attempt begin, over restarts too.
+func (a *attempter) disable(ctx context.Context, reason string) error {
+	now := time.Now()
+	a.breaker.disable(reason, now)
+	a.log.Error("endpoint disabled", zap.String("reason", reason), zap.String("hint", enableHint))
+	if a.store == nil {
+		return nil
+	}
+	if err := a.store.PutEndpointState(ctx, a.name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
+		return fmt.Errorf("disable endpoint %s, which will be enabled after a restart: %w", a.name, err)
+	}
+	return nil
 }
 
 // logAttempt writes an attempt into the delivery log.
-func (w *Worker) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.Attempt) {
+func (a *attempter) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.Attempt) {
 	state := deliverylog.Delivered
 	switch {
-	case v.Outcome == webhook.Again && w.queue != nil && !ev.Stanza.NeedsAnswer():
+	case v.Outcome == webhook.Again && a.queued(ev):
 		state = deliverylog.Retrying
-	case w.dead(&v.Verdict) && !ev.Stanza.NeedsAnswer():
+	case a.dead(&v.Verdict) && !ev.Stanza.NeedsAnswer():
 		state = deliverylog.Dead
 	}
-	if w.tracing() {
-		w.trace("an attempt ends", ev, zap.Stringer("outcome", v.Outcome), zap.Int("status", v.Status), zap.Int("replies", len(v.Replies)), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
+	if a.tracing() {
+		a.trace("attempt ended", ev, zap.Stringer("outcome", v.Outcome), zap.Int("status", v.Status), zap.Int("replies", len(v.Replies)), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
 	}
-	w.logDelivery(ev, state, v.Reason, at)
+	a.logDelivery(ev, state, v.Reason, at)
 }
 
-// logDelivery adds to the delivery log.
-func (w *Worker) logDelivery(ev *webhook.Event, state deliverylog.State, reason string, at *deliverylog.Attempt) {
-	if w.store == nil || ev.Test {
+// Notes on the answers of an endpoint that are logged once for each setup.
+const (
+	loggedNoReply uint32 = 1 << iota
+	loggedReplaced
+)
+
+// logAnswer logs the note on an answer once, and refused messages and unreadable answers
+// once a minute for each status. In the formats of the modules most other errors are what
+// a bot says to people.
+func (a *attempter) logAnswer(ev *webhook.Event, v *webhook.Verdict, at *deliverylog.Attempt) {
+	now := a.current.Load()
+	first := func(note uint32) bool { return now.logged.Or(note)&note == 0 }
+	if v.Note.NoReply != "" && first(loggedNoReply) {
+		a.log.Warn("no reply in the answer of the endpoint; this is logged once", about(ev, zap.String("note", at.Note))...)
+	}
+	if v.Note.Replaced > 0 && first(loggedReplaced) {
+		a.log.Warn("characters in the answer of the endpoint replaced; this is logged once", about(ev, zap.String("note", at.Note))...)
+	}
+	if v.Outcome == webhook.Refused && (now.e.Format == webhook.FormatEvent || v.Status/100 == 2 || v.Status == 400 || v.Status == 413 || v.Status == 422) {
+		a.repeats.Log(a.log, zap.WarnLevel, "message refused "+strconv.Itoa(v.Status), "message refused", about(ev, zap.Int("status", v.Status), zap.String("reason", v.Reason))...)
+	}
+}
+
+// negotiate asks an endpoint in one of mod_rest's formats which of them it wants, until
+// it has answered once. Until then it gets the configured one.
+func (a *attempter) negotiate(now *setup) {
+	if a.store == nil || now.client == nil || a.stopping.Err() != nil {
 		return
 	}
-	s := ev.Stanza
-	e := deliverylog.Entry{ID: ev.ID, Endpoint: w.name, Component: ev.Component, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
-	if state != deliverylog.Retrying {
-		e.Stanza = s.XML()
-	}
-	w.store.DeliveryLog().Add(&e)
+	a.negotiation.Go(func() {
+		for n := 0; a.current.Load() == now; n++ {
+			f, err := now.client.Negotiate(a.stopping)
+			if err == nil {
+				if f != now.e.Format {
+					a.log.Info("format negotiated", zap.String("format", string(f)))
+				}
+				return
+			}
+			if n == 0 {
+				a.log.Info("format not negotiated; using the configured one", zap.Error(err))
+			}
+			select {
+			case <-time.After(min(time.Second<<min(n, 6), time.Minute)):
+			case <-a.stopping.Done():
+				return
+			}
+		}
+	})
 }

@@ -17,21 +17,21 @@ const (
 	lastProbe  = time.Minute
 )
 
-// breaker knows whether an endpoint may be asked now. It opens when
+// breaker decides whether an attempt may begin. It opens when
 // attempts fail one after the other: those without an answer whoever they are for,
 // others if they are of two senders at least. Then one attempt at a time probes
-// whether the endpoint is back. Nobody else is held back before so many senders
-// have failed that it cannot be their doing.
+// whether the endpoint is back. Other senders are held back only when so many
+// have failed that they cannot be the cause.
 type breaker struct {
 	mu       sync.Mutex
 	disabled bool
 	reason   string // of disabled
 	since    time.Time
-	paused   time.Time // as the endpoint asked (Retry-After)
+	paused   time.Time // until then, as the endpoint asked (Retry-After)
 
 	fails     int      // in a row
 	silent    int      // of these, faults of the endpoint
-	senders   []failed // of them, different ones, breakAfter at most
+	senders   []failed // whose attempts failed, breakAfter at most
 	firstFail time.Time
 	open      bool
 	opened    time.Time
@@ -69,10 +69,9 @@ type Failure struct {
 // never is when a disabled endpoint may be tried again.
 const never = 1 << 62 * time.Nanosecond
 
-// allow reports whether an attempt may begin; probe means that its result
-// decides. If not, wait is how long. Where few senders have failed, nobody needs to
-// wait for a probe: it may be their fault, and each of their conversations waits
-// by itself.
+// allow reports whether an attempt may begin, and whether it is a probe. If not, wait is
+// how long. While few senders have failed, nobody waits for a probe: it may be their
+// fault, and each of their conversations waits by itself.
 func (b *breaker) allow(now time.Time) (ok, probe bool, wait time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -80,7 +79,7 @@ func (b *breaker) allow(now time.Time) (ok, probe bool, wait time.Duration) {
 }
 
 // allowOne is allow for an event that cannot wait. A sender whose probe failed
-// leaves the next one to others, for a while.
+// leaves the next one to others, for one pause.
 func (b *breaker) allowOne(now time.Time, sender jid.JID) (ok, probe bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -103,7 +102,7 @@ func (b *breaker) everybody() bool {
 	return silent >= 2 || len(b.senders) >= breakAfter
 }
 
-// allowed is allow; h.mu is held.
+// allowed is allow with b.mu held.
 func (b *breaker) allowed(now time.Time) (ok, probe bool, wait time.Duration) {
 	switch {
 	case b.disabled:
@@ -113,7 +112,7 @@ func (b *breaker) allowed(now time.Time) (ok, probe bool, wait time.Duration) {
 	case !b.open:
 		return true, false, 0
 	case b.probing:
-		return !b.everybody(), false, never // its result wakes who waits
+		return !b.everybody(), false, never // its result wakes those that wait
 	case now.Before(b.probeAt):
 		return !b.everybody(), false, b.probeAt.Sub(now)
 	}
@@ -121,22 +120,22 @@ func (b *breaker) allowed(now time.Time) (ok, probe bool, wait time.Duration) {
 	return true, true, 0
 }
 
-// cancelProbe gives back the right to probe without a result.
+// cancelProbe ends a probe without a result.
 func (b *breaker) cancelProbe() {
 	b.mu.Lock()
 	b.probing = false
 	b.mu.Unlock()
 }
 
-// untilProbe returns how long no probe is due.
+// untilProbe returns the time until the next probe.
 func (b *breaker) untilProbe(now time.Time) time.Duration {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return max(0, b.probeAt.Sub(now), b.paused.Sub(now))
 }
 
-// succeeded notes an attempt that the endpoint answered; it reports whether
-// that ended a time of failures.
+// succeeded records an attempt that the endpoint answered, and reports whether
+// that ended a time of failures, and closed the breaker.
 func (b *breaker) succeeded(now time.Time) (ended, closed bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -146,13 +145,13 @@ func (b *breaker) succeeded(now time.Time) (ended, closed bool) {
 	return ended, closed
 }
 
-// forget ends a time of failures; h.mu is held.
+// forget ends a time of failures; b.mu is held.
 func (b *breaker) forget() {
 	b.fails, b.silent, b.open, b.probing = 0, 0, false, false
 	b.senders, b.probes, b.probed = b.senders[:0], nil, 0
 }
 
-// blame notes who has failed; h.mu is held.
+// blame records whose attempt failed; b.mu is held.
 func (b *breaker) blame(a failing) {
 	silent := a.fault == webhook.OfEndpoint
 	if silent {
@@ -169,8 +168,8 @@ func (b *breaker) blame(a failing) {
 	}
 }
 
-// failed notes an attempt that the endpoint did not take; it reports whether
-// that began a time of failures, or opened the breaker.
+// failed records a failed attempt, and reports whether that began a time of failures, or
+// opened the breaker. after is the Retry-After of the answer.
 func (b *breaker) failed(now time.Time, a failing, f Failure, after time.Duration) (began, opened bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -179,7 +178,7 @@ func (b *breaker) failed(now time.Time, a failing, f Failure, after time.Duratio
 		began, b.firstFail = true, now
 	}
 	b.blame(a)
-	// What one sender alone is asked to wait for holds up that sender alone.
+	// A Retry-After for one sender alone holds up that sender alone.
 	if after > 0 && (a.fault == webhook.OfEndpoint || len(b.senders) >= 2) {
 		b.paused = now.Add(after)
 	}
@@ -189,7 +188,7 @@ func (b *breaker) failed(now time.Time, a failing, f Failure, after time.Duratio
 		b.probing = false
 		b.pause = min(2*b.pause, lastProbe)
 		b.probeAt = now.Add(jitter(b.pause))
-	case !b.open && b.enough() && now.Sub(b.firstFail) >= breakOver:
+	case !b.open && (b.silent >= breakAfter || b.fails >= breakAfter && len(b.senders) >= 2) && now.Sub(b.firstFail) >= breakOver:
 		opened, b.open, b.opened = true, true, now
 		b.pause = firstProbe
 		b.probeAt = now.Add(jitter(b.pause))
@@ -197,15 +196,10 @@ func (b *breaker) failed(now time.Time, a failing, f Failure, after time.Duratio
 	return began, opened
 }
 
-// enough reports whether failures are so many that the breaker opens.
-func (b *breaker) enough() bool {
-	return b.silent >= breakAfter || b.fails >= breakAfter && len(b.senders) >= 2
-}
-
 // maxProbes bounds the senders whose probes are remembered.
 const maxProbes = 1000
 
-// noteProbe notes whose probe has failed, so that the next one is another's.
+// noteProbe records whose probe has failed, so that the next one is another's.
 func (b *breaker) noteProbe(sender jid.JID) {
 	if b.probes == nil || len(b.probes) >= maxProbes {
 		b.probes = make(map[jid.JID]int)
@@ -214,14 +208,13 @@ func (b *breaker) noteProbe(sender jid.JID) {
 	b.probes[sender] = b.probed
 }
 
-// lastProbeOf returns which failed probe was a sender's last, by number; 0: it had none.
+// lastProbeOf returns the number of a sender's last failed probe; 0: it had none.
 func (b *breaker) lastProbeOf(sender jid.JID) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.probes[sender]
 }
 
-// isDisabled reports whether the endpoint is.
 func (b *breaker) isDisabled() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -234,7 +227,7 @@ func (b *breaker) disable(reason string, since time.Time) {
 	b.mu.Unlock()
 }
 
-// enable forgets everything that kept attempts back.
+// enable ends disable, and forgets all failures.
 func (b *breaker) enable() {
 	b.mu.Lock()
 	b.disabled, b.reason = false, ""
@@ -242,8 +235,7 @@ func (b *breaker) enable() {
 	b.renew()
 }
 
-// renew forgets what was held against the endpoint, but not that it is disabled:
-// it is another now.
+// renew forgets all failures: the endpoint has another setup.
 func (b *breaker) renew() {
 	b.mu.Lock()
 	b.paused = time.Time{}
@@ -251,14 +243,13 @@ func (b *breaker) renew() {
 	b.mu.Unlock()
 }
 
-// succeededSince reports whether an attempt has succeeded since a time.
 func (b *breaker) succeededSince(t time.Time) bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.lastSuccess.After(t)
 }
 
-// status fills in what the breaker knows.
+// status returns the breaker's part of a Status.
 func (b *breaker) status(now time.Time) Status {
 	b.mu.Lock()
 	defer b.mu.Unlock()

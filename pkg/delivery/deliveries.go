@@ -15,7 +15,7 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// deliveryWorker is what is asked of an endpoint's worker about its events.
+// deliveryWorker is the part of a [Worker] that Deliveries needs.
 type deliveryWorker interface {
 	Endpoint() *webhook.Endpoint
 	Replay(ctx context.Context, r store.Record) error
@@ -23,16 +23,15 @@ type deliveryWorker interface {
 	Drop(ctx context.Context, id string) error
 }
 
-// Resend sends a stanza of the outbox's dead letters again.
+// Resend sends the stanza of a dead letter of the outbox again.
 type Resend func(ctx context.Context, component string, s *stanza.Stanza) error
 
-// Deliveries is what is known of the deliveries of all endpoints and what an
-// operator can do with them, over the store and the workers, in the order of the
-// configuration. Errors: gateway.ErrNotFound, gateway.ErrConflict,
+// Deliveries shows operators the deliveries of all endpoints, and replays and drops them.
+// Errors: gateway.ErrNotFound, gateway.ErrConflict,
 // gateway.ErrFull, gateway.ErrCursor.
 type Deliveries struct {
 	store   *store.Store
-	workers []deliveryWorker
+	workers []deliveryWorker // in the order of the configuration
 	resend  Resend
 }
 
@@ -54,8 +53,8 @@ func (d *Deliveries) worker(endpoint string) deliveryWorker {
 	return nil
 }
 
-// Get returns a delivery. The queue knows best what waits, the dead letters what
-// died, and the log the rest.
+// Get returns a delivery: from the queue if it waits, from the dead letters if it died,
+// else from the log.
 func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
@@ -88,7 +87,7 @@ func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 
 func isWaiting(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
 
-// waiting adds up what queue, memory and log know of an event.
+// waiting returns the delivery of a queued event, from queue, memory and log.
 func (d *Deliveries) waiting(q queued, logged Delivery) Delivery {
 	v := ofQueue(&q)
 	attempts, next, _, known := d.worker(q.endpoint).Pending(q.ID)
@@ -145,9 +144,9 @@ func (d *Deliveries) Drop(ctx context.Context, id string) error {
 		switch err := w.Drop(ctx, id); {
 		case err == nil:
 			return nil
-		case errors.Is(err, ErrInFlight):
+		case errors.Is(err, errInFlight):
 			return fmt.Errorf("%w: %w; try again when it has ended", gateway.ErrConflict, err)
-		case !errors.Is(err, ErrUnknown):
+		case !errors.Is(err, errUnknown):
 			return err
 		}
 	}
@@ -158,17 +157,17 @@ func (d *Deliveries) Drop(ctx context.Context, id string) error {
 	return fmt.Errorf("%w: it does not wait; its state is %q", gateway.ErrConflict, logged.State)
 }
 
-// log writes what an operator did. The log is written out at once: he may ask
-// next how things are.
+// log logs an operator's action, and flushes the log: the operator may ask for the
+// delivery next.
 func (d *Deliveries) log(r *store.Record, known Delivery, state deliverylog.State, reason string) {
 	d.store.DeliveryLog().Add(&deliverylog.Entry{ID: r.ID, Endpoint: known.Endpoint, Component: r.Component, Type: known.Type, From: known.From, To: known.To,
 		Received: r.Received, State: state, Reason: reason, Stanza: r.Stanza})
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
-	_ = d.store.DeliveryLog().Flush(ctx) // what cannot be written now is written later
+	_ = d.store.DeliveryLog().Flush(ctx) // a failed flush is repeated later
 }
 
-// queued is an event in a queue, with what its stanza says.
+// queued is an event in a queue, with the type and addresses of its stanza.
 type queued struct {
 	store.Stored
 	endpoint, typ, from, to string
@@ -191,7 +190,7 @@ func ofDead(d *store.DeadLetter) Delivery {
 		Reason: d.Reason, Attempts: d.Attempts, Stanza: d.Stanza}
 }
 
-// byID puts deliveries in the order of a list: those received last first.
+// byID orders deliveries: those received last first.
 func byID(a, b Delivery) int { return strings.Compare(b.ID, a.ID) }
 
 // DeadLetters returns a page of dead letters and the cursor of the next.

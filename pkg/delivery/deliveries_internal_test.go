@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
@@ -51,11 +50,11 @@ func (w *idleWorker) Pending(id string) ([]deliverylog.Attempt, time.Time, bool,
 
 func (w *idleWorker) Drop(ctx context.Context, id string) error {
 	if id == w.busy {
-		return ErrInFlight
+		return errInFlight
 	}
 	r, ok, err := w.disk.Find(ctx, id)
 	if err != nil || !ok {
-		return errors.Join(err, ErrUnknown)
+		return errors.Join(err, errUnknown)
 	}
 	return w.disk.Drop(ctx, r.Seq)
 }
@@ -70,10 +69,7 @@ type desk struct {
 }
 
 func newDesk(t *testing.T) *desk {
-	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t, t.TempDir())
 	t.Cleanup(s.Close)
 	q, err := s.Queue(t.Context(), "echo")
 	if err != nil {

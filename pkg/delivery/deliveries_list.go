@@ -13,8 +13,8 @@ import (
 // listPage is how many events of a queue are read at a time.
 const listPage = 100
 
-// List returns a page of deliveries and the cursor of the next: what the log has,
-// and what waits in the queues and was not tried yet, which is not in the log.
+// List returns a page of deliveries and the cursor of the next: those of the log,
+// and those in the queues that were not tried yet, which are not in the log.
 func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, error) {
 	switch f.State {
 	case deliverylog.Dead:
@@ -26,20 +26,18 @@ func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, er
 	if err != nil {
 		return nil, "", err
 	}
-	var all []Delivery
-	seen := make(map[string]bool, len(logged))
-	for i := range logged {
-		all = append(all, logged[i])
-		seen[logged[i].ID] = true
-	}
 	if f.State != "" {
-		return all, next, nil
+		return logged, next, nil
+	}
+	all, seen := logged, make(map[string]bool, len(logged))
+	for i := range logged {
+		seen[logged[i].ID] = true
 	}
 	found, more, err := d.queues(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}
-	if next != "" { // what is older than the log's page belongs to a later one
+	if next != "" { // deliveries older than the log's page belong to a later one
 		found = slices.DeleteFunc(found, func(q queued) bool { return q.ID < next })
 	}
 	for i := range found {
@@ -59,7 +57,7 @@ func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, er
 	return all, next, nil
 }
 
-// listQueued lists what waits and was not tried yet, or was replayed.
+// listQueued lists the events in the queues that were not tried yet, or were replayed.
 func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, string, error) {
 	found, more, err := d.queues(ctx, f)
 	if err != nil || len(found) == 0 {
@@ -94,8 +92,8 @@ func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, stri
 	return all, next, nil
 }
 
-// queues returns a page of what waits in the queues, those received last
-// first, and whether there is more.
+// queues returns a page of the events in the queues, those received last
+// first, and whether there are more.
 func (d *Deliveries) queues(ctx context.Context, f Filter) (page []queued, more bool, err error) {
 	for _, w := range d.workers {
 		e := w.Endpoint()
@@ -117,9 +115,9 @@ func (d *Deliveries) queues(ctx context.Context, f Filter) (page []queued, more 
 }
 
 // waitingIn adds events of a queue to a page, which keeps one more than it
-// needs. What lies before an event in its queue was received before it: so the
-// first one that is too old for a full page ends the search; one that was
-// replayed does not, whose place is that of the replay.
+// needs. Events are in the queue in the order in which they were received: so the
+// first one that is too old for a full page ends the search. A replayed event does not: its
+// place is that of the replay.
 func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, page []queued) ([]queued, error) {
 	for before := uint64(0); ; {
 		list, err := q.List(ctx, before, listPage)

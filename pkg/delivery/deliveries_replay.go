@@ -14,10 +14,10 @@ import (
 )
 
 // Replay puts an event into its queue again, under its id, and returns when it is
-// there; a dead letter is removed then.
+// stored; a dead letter is removed then.
 //
-// Killed in between: both are there, and a second replay sends it twice under
-// one id.
+// Killed in between: event and dead letter are both there, and a second replay delivers it
+// twice under one id.
 func (d *Deliveries) Replay(ctx context.Context, id string) error {
 	dead, seq, err := d.store.DeadLetter(ctx, id)
 	if err == nil {
@@ -46,8 +46,8 @@ func (d *Deliveries) Replay(ctx context.Context, id string) error {
 
 var errInQueue = fmt.Errorf("%w: it is in the queue already", gateway.ErrConflict)
 
-// revive replays a dead letter, which is at a place: it may die again before
-// it is removed here, and is then at another.
+// revive replays the dead letter at a place and removes it. The event may die again
+// before that; its new dead letter has another place.
 func (d *Deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uint64) error {
 	var err error
 	if dead.Endpoint == "" {
@@ -67,8 +67,8 @@ func (d *Deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uin
 	return nil
 }
 
-// enqueue puts an event into its endpoint's queue. The log says so first, or
-// what comes of it could be in the log before.
+// enqueue puts an event into its endpoint's queue. It logs that first, or the log could
+// have the next attempt before it.
 func (d *Deliveries) enqueue(ctx context.Context, r *store.Record, was Delivery) error {
 	w := d.worker(was.Endpoint)
 	switch {
@@ -91,8 +91,7 @@ func (d *Deliveries) enqueue(ctx context.Context, r *store.Record, was Delivery)
 // all. It returns how many, also with an error. The events go into the queue in the
 // order in which they were received.
 //
-// Killed on the way: what was replayed is in the queue, the others are dead
-// letters still.
+// Killed on the way: replayed events are in the queue, the others still dead letters.
 func (d *Deliveries) ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error) {
 	if d.worker(endpoint) == nil {
 		return 0, gateway.ErrNotFound

@@ -4,34 +4,44 @@
 //
 // A [Worker] delivers to one endpoint: [Worker.Enqueue] through the durable queue,
 // [Worker.Deliver] in one attempt, [Worker.Request] for an IQ that waits for its answer.
-// An endpoint without a URL is read from instead ([Puller]). [Removed] looks after the
+// An endpoint without a URL is read from instead ([Puller]). [Removed] keeps the
 // queues of endpoints that are no longer configured.
 //
-// # The way of one event
+// # The walk of one event
 //
-//	worker.go       Enqueue: the endpoint's queue takes the event, or its sender gets an error
-//	record.go       the event as the store keeps it
-//	queue.go        its lane (lane.go); it is stored while it is delivered
-//	run.go          a runner takes the lane when it is the turn of its sender (source.go)
-//	attempt.go      one request by webhook.Client, in one of the endpoint's slots (slots.go);
-//	                the delivery log, and what the breaker (breaker.go) learns
-//	retry.go        after a failure: backoff; the lane waits
-//	giveup.go       too often or too late (sweep.go): a dead letter, then an error to the sender
-//	respond.go      receipt, replies or error go to the XMPP server
-//	queue.go        ack: when the server has confirmed them, the store removes the event
+//	worker.go      Enqueue: the event goes into the endpoint's queue, or its sender gets an error
+//	record.go      the event as the store keeps it
+//	queue.go       its lane (lane.go) in memory (memory.go); it is stored while it is delivered
+//	run.go         a runner takes the lane when it is due (schedule.go) and it is the turn of its
+//	               sender (source.go)
+//	attempt.go     one request by webhook.Client, in one of the endpoint's slots (slots.go); the
+//	               result goes to the delivery log and the breaker (breaker.go)
+//	retry.go       after a failure: backoff; the lane waits. After too many, or too late (sweep.go):
+//	respond.go     the event is given up: a dead letter, then an error to its sender. Otherwise
+//	               the receipt, replies or error go to the XMPP server
+//	queue.go       ack: when the server has confirmed them, the store removes the event
 //
-// Direct events and IQs go by direct.go and keyedrunner.go; events of an endpoint without
-// a URL by pull*.go; loop.go ends loops; admin.go is what operators ask and do, of all
-// endpoints deliveries*.go; reconfigure.go changes or removes an endpoint while it works.
+// Events without a queue, and IQs, go by direct.go and keyedrunner.go. target.go is what
+// all paths know of an endpoint and write about its events. For operators there are
+// admin.go, of one endpoint, and deliveries*.go, of all.
+//
+// # The walk of a pulled event
+//
+//	pull.go         enqueue: the event is stored, and the reader woken; events nobody
+//	                acknowledges expire
+//	pull_reader.go  Read and Next: the reader gets pages of stored events, each with its cursor
+//	pull_cursor.go  the place of an event in the order of arrival
+//	pull_ack.go     Ack: everything up to a cursor is finished; receipts are sent, and the
+//	                store removes the events when the server has confirmed them
 //
 // # The queue
 //
 // Events of a conversation (the two bare addresses) form a lane, and have one
 // attempt in flight; lanes do not wait for each other. An event is delivered from memory
-// while it is being stored; what does not fit into memory is read from the store when its
-// lane gets there, which is also how a process begins. A failing lane waits by itself, and
-// keeps only its first event in memory. When attempts fail in a row, the circuit breaker
-// opens, and the endpoint is probed.
+// while it is being stored; events that do not fit into memory are read from the store when
+// their lane gets there, and so is the backlog of the previous process. A failing lane waits
+// by itself, and keeps only its first event in memory. When attempts fail in a row, the
+// circuit breaker opens, and the endpoint is probed.
 //
 // An event is removed from the store when the endpoint has accepted it and, if
 // it replied, when the XMPP server has confirmed the reply. A process that is
@@ -41,7 +51,7 @@
 //
 // # The breaker
 //
-// Whose fault a failure is says package webhook; the breaker draws the consequences. A
+// Package webhook decides whose fault a failure is; the breaker acts on it. A
 // sender is a bare JID, a room too; of a domain that is not the operator's
 // (Endpoint.Hosts) the whole domain, for it can have as many users as it likes. A
 // sender has as many conversations as it likes, so nothing is counted or shared by
@@ -63,32 +73,10 @@
 //
 // # Where the time goes
 //
-// The whole way on a real server at full load, as make bench measures it: four
-// conversations, format event, a text as the reply, queued and confirmed.
-// Shares of this process's CPU, about 40 µs an event on two cores where nothing
-// else runs:
-//
-//	Prosody  ejabberd
-//	   38 %      34 %  the POST; more than two thirds of that are its system calls
-//	   21 %      21 %  scheduler, garbage collector
-//	   14 %      16 %  reading from and writing to the XMPP server
-//	   11 %      11 %  its JSON, the reply
-//	    8 %      13 %  storing the event and removing it
-//	    5 %       4 %  lanes
-//	    2 %       2 %  the delivery log
-//
-// Storing and removing took 22 and 21 % of 46 µs when removals were not yet held to
-// a tenth of the time.
-//
-// make profile measures these shares again; go test -bench EventQueued -cpuprofile
-// shows the same without a server.
-//
-// An attempt through net/http would be handed to two goroutines and back, and
-// one through a general client that writes the header anew costs 4 µs more. A
-// reply that is a text is not parsed again (3 µs). A removal costs the store
+// make profile measures the shares of CPU on a real server, which are in the guide
+// (performance.md); go test -bench EventQueued -cpuprofile shows them without one.
+// Most of an event is the POST. An attempt through net/http would be handed to two
+// goroutines and back, and one through a general client that writes the header anew costs
+// 4 µs more. A reply that is a text is not parsed again (3 µs). A removal costs the store
 // 0.7 ms, so there are few (store.sweepPause: 4 µs an event at 20 ms).
-//
-// What is left is mostly the kernel's: a program that only posts what it gets
-// and writes the answer back, with no store, no confirmation and no XML parser,
-// takes 28 µs an event.
 package delivery

@@ -8,7 +8,7 @@ type fifo[T any] struct {
 
 func (f *fifo[T]) push(x T) { f.list = append(f.list, x) }
 
-// pop takes the first one off; there must be one.
+// pop removes and returns the first one; there must be one.
 func (f *fifo[T]) pop() T {
 	var none T
 	x := f.list[f.head]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,9 +26,7 @@ func TestAloneFails(t *testing.T) {
 			return 500
 		}
 		return 0
-	}, func(e *webhook.Endpoint) {
-		e.Schedule = []time.Duration{5 * time.Millisecond, 5 * time.Millisecond, 5 * time.Millisecond}
-	})
+	}, func(b *testbed) { b.e.Schedule = slices.Repeat([]time.Duration{5 * time.Millisecond}, 3) })
 	for range 3 {
 		b.put("u1")
 	}
@@ -38,42 +37,47 @@ func TestAloneFails(t *testing.T) {
 	if err != nil || d.Endpoint != "echo" || len(d.Attempts) < 4 || !strings.Contains(d.Reason, "while others") || d.Attempts[0].Status != 500 || d.Type != "message.chat" {
 		t.Errorf("dead letter %+v %v", d, err)
 	}
-	if c := b.sink.errors["1"]; c != stanza.InternalServerError {
+	if c := b.link.errors["1"]; c != stanza.InternalServerError {
 		t.Errorf("the sender got %q", c)
 	}
-	if err := b.s.DeliveryLog().Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.must(b.s.DeliveryLog().Flush(t.Context()))
 	if got, err := b.s.DeliveryLog().Get(t.Context(), "evt_u1-1"); err != nil || got.State != deliverylog.Dead || len(got.Attempts) < 4 {
 		t.Errorf("in the log: %+v %v", got, err)
 	}
 }
 
 // While all of them fail it is the endpoint that is to blame, and only age
-// ends an event.
+// ends an event; its sender gets an error, unless the endpoint drops old events.
 func TestAllFail(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 500 }, func(e *webhook.Endpoint) {
-		e.Schedule = []time.Duration{time.Millisecond}
-		e.MaxAge = 300 * time.Millisecond
-	})
-	for range 5 {
-		b.put("u1")
-	}
-	b.until("many attempts", func() bool { return b.w.Counters.Attempts.Load() > 20 })
-	b.until("the end of all", func() bool { return b.w.Counters.Dead.Load() == 5 })
-	b.empty()
-	if n := b.w.Counters.Expired.Load(); n != 5 || b.sink.count() != 5 {
-		t.Errorf("%d expired, senders got %v", n, b.sink.errors)
+	for _, drop := range []bool{false, true} {
+		b := newTestbed(t, func(string, int) int { return 404 }, func(b *testbed) {
+			b.e.Format, b.e.Schedule, b.e.MaxAge, b.e.DropOld = webhook.FormatEvent, []time.Duration{time.Millisecond}, 300*time.Millisecond, drop
+		})
+		for range 5 {
+			b.put("u1")
+		}
+		b.until("many attempts", func() bool { return b.w.Counters.Attempts.Load() > 20 })
+		b.empty()
+		if b.w.Counters.Expired.Load() != 5 || b.w.Counters.Dead.Load() != 5 {
+			t.Errorf("%d expired, %d dead letters", b.w.Counters.Expired.Load(), b.w.Counters.Dead.Load())
+		}
+		sent := b.link.all()
+		if want := 5; drop && len(sent) != 0 || !drop && b.link.failed() != want {
+			t.Errorf("drop %v: senders got %v", drop, b.link.errors)
+		}
+		for i, s := range sent {
+			if e, _ := s.StanzaError(); e == nil || e.Type != stanza.Wait || e.Condition != stanza.RecipientUnavailable || e.Text == "" || s.ID != fmt.Sprint(i) {
+				t.Errorf("sent %s", s.XML())
+			}
+		}
 	}
 }
 
 // An endpoint that may not be tried at all: what gets too old is given up all
 // the same, in memory or not.
 func TestExpiryWhileDisabled(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 0 }, func(e *webhook.Endpoint) { e.MaxAge = 200 * time.Millisecond })
-	if err := b.w.Disable(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+	b := newTestbed(t, nil, func(b *testbed) { b.e.MaxAge = 200 * time.Millisecond })
+	b.must(b.w.Disable(t.Context(), "test"))
 	for i := range 3000 { // more than memory holds
 		b.put(fmt.Sprint("u", i%100))
 	}
@@ -86,7 +90,7 @@ func TestExpiryWhileDisabled(t *testing.T) {
 	for i := range 50 {
 		b.put(fmt.Sprint("v", i))
 	}
-	b.until("all stored", func() bool { n, err := b.s.Waiting(context.Background()); return err == nil && n == 50 })
+	b.waiting(50)
 	b.close()
 	b.open()
 	b.until("the end of those", func() bool { return b.w.Counters.Dead.Load() == 50 })
@@ -96,33 +100,23 @@ func TestExpiryWhileDisabled(t *testing.T) {
 // Events can be taken out of a queue, and put into it again; both keep the
 // order of the others.
 func TestDropAndReplay(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 0 })
-	if err := b.w.Disable(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+	b := newTestbed(t, nil)
+	b.must(b.w.Disable(t.Context(), "test"))
 	for range 10 {
 		b.put("u1")
 	}
-	b.until("all stored", func() bool { n, err := b.s.Waiting(context.Background()); return err == nil && n == 10 })
-	if err := b.w.Drop(t.Context(), "evt_u1-4"); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.w.Drop(t.Context(), "evt_u1-4"); !errors.Is(err, ErrUnknown) {
+	b.waiting(10)
+	b.must(b.w.Drop(t.Context(), "evt_u1-4"))
+	if err := b.w.Drop(t.Context(), "evt_u1-4"); !errors.Is(err, errUnknown) {
 		t.Errorf("dropped twice: %v", err)
 	}
 	r, ok, err := b.w.queue.disk.Find(t.Context(), "evt_u1-7")
 	if err != nil || !ok {
 		t.Fatal(ok, err)
 	}
-	if err := b.w.Drop(t.Context(), "evt_u1-7"); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.w.Replay(t.Context(), r.Record); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.w.Enable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.must(b.w.Drop(t.Context(), "evt_u1-7"))
+	b.must(b.w.Replay(t.Context(), r.Record))
+	b.must(b.w.Enable(t.Context()))
 	b.until("all", func() bool { return b.bot.accepted() == 9 })
 	b.empty()
 	if got := fmt.Sprint(b.bot.got["u1"]); got != "[0 1 2 3 5 6 8 9 7]" {
@@ -133,47 +127,56 @@ func TestDropAndReplay(t *testing.T) {
 	}
 }
 
-// One conversation can not fill the store: what is over its bound is refused,
-// and its sender told.
+// One conversation can not fill the store: events over its bound are refused, and their
+// senders get an error.
 func TestConversationOverItsBound(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 0 })
-	if err := b.w.Disable(t.Context(), "test"); err != nil {
-		t.Fatal(err)
+	const room, more = 10_000, 100
+	for _, pulled := range []bool{false, true} {
+		t.Run(fmt.Sprintf("pulled=%v", pulled), func(t *testing.T) {
+			var b *testbed
+			if pulled {
+				b = newPulled(t)
+			} else {
+				b = newTestbed(t, nil)
+				b.must(b.w.Disable(t.Context(), "test"))
+			}
+			for range room + more {
+				b.putAll("u1")
+			}
+			b.until("the refusals", func() bool { return b.link.failed() == more })
+			for id, c := range b.link.errors {
+				if c != stanza.ResourceConstraint {
+					t.Errorf("%s: %s", id, c)
+				}
+			}
+			if st := b.w.Status(); st.Queued != room {
+				t.Errorf("status %+v", st)
+			}
+			if pulled {
+				b.ack(b.read("", room)[room-1].cursor)
+				b.gone()
+				return
+			}
+			b.must(b.w.Enable(t.Context()))
+			b.empty()
+			b.sent["u1"] = room
+			b.bot.inOrder(t, b.sent, false)
+		})
 	}
-	for range 10_100 {
-		b.until("room in front of the store", func() bool { return b.put("u1") })
-	}
-	b.until("the refusals", func() bool { return b.sink.count() == 100 })
-	for id, c := range b.sink.errors {
-		if c != stanza.ResourceConstraint {
-			t.Errorf("%s: %s", id, c)
-		}
-	}
-	if st := b.w.Status(); st.Queued != 10_000 {
-		t.Errorf("status %+v", st)
-	}
-	if err := b.w.Enable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	b.empty()
-	b.sent["u1"] = 10_000
-	b.bot.inOrder(t, b.sent, false)
 }
 
-// The queue of an endpoint that is gone becomes dead letters, and is removed.
-func TestRetired(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 0 })
-	if err := b.w.Disable(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+// The queue of a removed endpoint becomes dead letters, and is removed.
+func TestRemoved(t *testing.T) {
+	b := newTestbed(t, nil)
+	b.must(b.w.Disable(t.Context(), "test"))
 	for i := range 20 {
 		b.put(fmt.Sprint("u", i%3))
 	}
-	b.until("all stored", func() bool { n, err := b.s.Waiting(context.Background()); return err == nil && n == 20 })
+	b.waiting(20)
 	b.close()
 	b.e.Name = "another"
 	b.open()
-	r := &Removed{Store: b.s, Sender: b.sink, MaxAge: 300 * time.Millisecond, Log: zap.NewNop()}
+	r := &Removed{Store: b.s, Sender: b.link, MaxAge: 300 * time.Millisecond, Log: zap.NewNop()}
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { r.Run(ctx) })
@@ -184,28 +187,7 @@ func TestRetired(t *testing.T) {
 		names, err := b.s.UnclaimedQueues(t.Context())
 		return err == nil && len(names) == 0 && len(r.Waiting()) == 0
 	})
-	if b.sink.count() != 7 { // ids 0 to 6, of three users
-		t.Errorf("senders got %v", b.sink.errors)
+	if b.link.failed() != 7 { // ids 0 to 6, of three users
+		t.Errorf("senders got %v", b.link.errors)
 	}
-}
-
-// What comes while the process ends is stored, and delivered by the next one.
-func TestTakenWhileStopping(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 0 })
-	b.put("u1")
-	b.until("the first", func() bool { return b.bot.accepted() == 1 })
-	b.w.Stop(t.Context())
-	for range 3 {
-		if !b.put("u1") {
-			t.Fatal("it was refused")
-		}
-	}
-	b.until("all stored", func() bool { n, err := b.s.Waiting(context.Background()); return err == nil && n == 3 })
-	if n := b.bot.accepted(); n != 1 {
-		t.Errorf("%d were delivered while stopping", n-1)
-	}
-	b.s.Close()
-	b.open()
-	b.empty()
-	b.bot.inOrder(t, b.sent, false)
 }

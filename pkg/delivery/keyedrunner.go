@@ -7,24 +7,24 @@ import (
 )
 
 // keyedRunner runs jobs: those of one key one after the other, in the order they were
-// added; keys independently of each other. A lane is a goroutine that exists
-// while it has jobs. A job learns whether more wait behind it.
+// added; keys independently of each other, each in a goroutine that exists while the key
+// has jobs.
 type keyedRunner struct {
 	mu      sync.Mutex
 	waiting map[string][]job
 	jobs    int
-	of      map[jid.JID]int // of these, by sender
+	of      map[jid.JID]int // by sender
 	closed  bool
 	wg      sync.WaitGroup
 }
 
 type job struct {
 	sender jid.JID
-	do     func(more bool)
+	do     func(more bool) // more: another job of the key waits
 }
 
-// add queues a job. The empty key means a lane of its own. It reports false if the
-// sender has its share of limit jobs there already, or after close.
+// add queues a job. The empty key stands for a key of its own. It reports false if the
+// sender has its share of limit jobs already, or after close.
 func (k *keyedRunner) add(key string, sender jid.JID, limit int, do func(more bool)) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -39,7 +39,7 @@ func (k *keyedRunner) add(key string, sender jid.JID, limit int, do func(more bo
 	if key == "" {
 		k.wg.Go(func() {
 			do(false)
-			k.ended(sender)
+			k.done(sender)
 		})
 		return true
 	}
@@ -68,11 +68,11 @@ func (k *keyedRunner) run(key string) {
 		k.waiting[key] = queue[1:]
 		k.mu.Unlock()
 		next.do(more)
-		k.ended(next.sender)
+		k.done(next.sender)
 	}
 }
 
-func (k *keyedRunner) ended(sender jid.JID) {
+func (k *keyedRunner) done(sender jid.JID) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.jobs--
@@ -81,7 +81,14 @@ func (k *keyedRunner) ended(sender jid.JID) {
 	}
 }
 
-// close takes no more jobs and returns when those that are there have ended.
+// len returns how many jobs there are.
+func (k *keyedRunner) len() int {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.jobs
+}
+
+// close refuses more jobs and waits for those that there are.
 func (k *keyedRunner) close() {
 	k.mu.Lock()
 	k.closed = true

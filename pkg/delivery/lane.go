@@ -11,14 +11,14 @@ import (
 // item is an event in the queue.
 type item struct {
 	*webhook.Event
-	since     time.Time // from when its age counts
+	since     time.Time // its age counts from
 	seq       uint64    // its place in the store, when stored
 	state     itemState
 	read      bool // from the store
 	begun     bool // an attempt was made, or is under way
-	confirmed bool // answered, and the answer confirmed
+	confirmed bool // finished: the server has confirmed what was sent for it
 	size      int
-	onStored  func(error) // who waits for the event to be stored
+	onStored  func(error) // called when it is stored or refused; may be nil
 }
 
 type itemState uint8
@@ -36,12 +36,12 @@ type lane struct {
 	of           *source
 	state        laneState
 	mem          []*item
-	storing      int    // of mem and trail: the store has not said yet
+	storing      int    // of mem and trail: not stored or refused yet
 	tail         int    // events that are only in the store
-	tailStoring  int    // of these: the store has not said yet
+	tailStoring  int    // of these: not stored or refused yet
 	last         uint64 // the last place that was in memory
 
-	trail []*item // answered, in order, until ack
+	trail []*item // finished but for ack, in order
 
 	// of the first event
 	history []deliverylog.Attempt
@@ -50,7 +50,7 @@ type lane struct {
 	failed  time.Time // the last of them
 	until   time.Time // of a lane that waits
 
-	oldest time.Time // no event of a lane without mem is older; zero: not known
+	oldest time.Time // without mem: no event is older; zero: unknown
 	index  int       // in the heap of those that wait
 }
 
@@ -68,13 +68,12 @@ func (l *lane) done() bool {
 	return l.state == idle && len(l.mem) == 0 && l.tail == 0 && len(l.trail) == 0 && l.storing == 0 && l.tailStoring == 0
 }
 
-// workable reports whether there is an event to deliver, in memory or to be
-// read from the store.
+// workable reports whether there is an event to deliver, in memory or in the store.
 func (l *lane) workable() bool {
 	return len(l.mem) > 0 || l.tail > l.tailStoring && l.storing == 0
 }
 
-// pop takes the first event off, which has been answered or given up.
+// pop moves the first event to the trail: it was answered or given up.
 func (l *lane) pop() {
 	l.trail = append(l.trail, l.mem[0])
 	l.mem[0] = nil
@@ -91,7 +90,7 @@ func (l *lane) renew() { l.history, l.fails, l.alone, l.failed = nil, 0, 0, time
 // and the latest.
 const maxHistory = 50
 
-// remember keeps a failed attempt of the first event.
+// remember keeps a failed attempt of the first event; nil is none.
 func (l *lane) remember(a *deliverylog.Attempt) {
 	if a == nil {
 		return

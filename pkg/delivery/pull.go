@@ -3,7 +3,7 @@ package delivery
 import (
 	"context"
 	"errors"
-	"slices"
+	"fmt"
 	"sync"
 	"time"
 
@@ -11,6 +11,7 @@ import (
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -21,23 +22,22 @@ var (
 	ErrDisabled = errors.New("the endpoint is disabled; its events wait until it is enabled")
 )
 
-// Puller has the events of an endpoint without a URL. They are in the store
-// only, and a reader gets them from there in the order of their arrival; a
-// place in that order is a cursor. Whoever sends a cursor acknowledges
-// everything up to it.
+// Puller holds the events of an endpoint without a URL. They are in the store
+// only, and a reader gets them from there in the order of their arrival. A cursor is a
+// place in that order; sending it acknowledges everything up to it.
 //
 // Failure policy: an event is shown only when the store has it, and it is
 // shown again until it is acknowledged, over restarts too, with the same id
-// and cursor. It is removed when what was to be sent for it (a receipt) is
-// confirmed by the server. Killed between: it is shown again. What the store
-// did not yet have when the process was killed is lost, as if it had still
-// been in the socket.
+// and cursor. It is removed when the server has confirmed what was sent for it (a
+// receipt). Killed between: it is shown again. An event that was not stored when the
+// process was killed is lost, as if it had still been in the socket.
 type Puller struct {
-	w    *Worker
-	disk *store.Queue
-	mark uint32 // of the queue, in cursors
+	r       *responder
+	breaker *breaker // for whether the endpoint is disabled
+	disk    *store.Queue
+	mark    uint32 // of the queue, in cursors
 
-	// acking is held by whoever moves acked: an acknowledgement, or expiry.
+	// acking is the right to move acked, for an acknowledgement or expiry.
 	acking chan struct{}
 
 	mu          sync.Mutex
@@ -48,42 +48,37 @@ type Puller struct {
 	handouts    []handout     // pages with events that are not acknowledged
 	more        chan struct{} // closed when there is more; nil: nobody waits for that
 	closed      bool
-	expiry      context.CancelFunc
-	expired     sync.WaitGroup
+	stopExpiry  context.CancelFunc
+	expiry      sync.WaitGroup
 }
 
-func openPuller(ctx context.Context, w *Worker, disk *store.Queue) (*Puller, error) {
+func openPuller(ctx context.Context, r *responder, b *breaker, disk *store.Queue) (*Puller, error) {
 	at, err := disk.Places(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &Puller{w: w, disk: disk, mark: markOfTime(at.Made), acked: max(at.First, 1) - 1, acking: make(chan struct{}, 1)}
+	p := &Puller{r: r, breaker: b, disk: disk, mark: markOfTime(at.Made), acked: max(at.First, 1) - 1, acking: make(chan struct{}, 1)}
 	for _, n := range disk.Backlog() {
 		p.count += n
 	}
 	run, cancel := context.WithCancel(context.Background())
-	p.expiry = cancel
-	p.expired.Go(func() { p.expireLoop(run) })
+	p.stopExpiry = cancel
+	p.expiry.Go(func() { p.expireLoop(run) })
 	return p, nil
 }
 
-// errPulled is why an endpoint without a URL cannot be tried.
-var errPulled = errors.New("the endpoint has no url: its events are pulled, and there is nobody to send a test to")
-
-// enqueue takes an event. since is from when its age counts; onStored, if given, is
+// enqueue adds an event. Its age counts from since; onStored, if given, is
 // called when the event is stored or refused. It never waits.
 func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
-	r := recordOf(ev, senderOf(p.w.Endpoint(), ev.Stanza.From), since)
-	p.mu.Lock()
-	p.count++
-	p.mu.Unlock()
+	r := recordOf(ev, senderOf(p.r.Endpoint(), ev.Stanza.From), since)
+	p.subtract(-1)
 	err := p.disk.Append(&r, func(seq uint64, err error) {
 		if err != nil {
 			p.subtract(1)
-			p.w.unstored(&item{Event: ev, onStored: onStored}, err, true)
+			p.r.onUnstored(ev, err, onStored == nil)
 		} else {
-			if p.w.tracing() {
-				p.w.trace("an event is stored", ev, zap.Uint64("place", seq))
+			if p.r.tracing() {
+				p.r.trace("event stored", ev, zap.Uint64("place", seq))
 			}
 			p.wake()
 		}
@@ -97,13 +92,21 @@ func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 	return err
 }
 
+// subtract removes n events from the count.
 func (p *Puller) subtract(n int) {
 	p.mu.Lock()
 	p.count -= n
 	p.mu.Unlock()
 }
 
-// wake tells a reader that waits.
+// len returns how many events are not acknowledged.
+func (p *Puller) len() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.count
+}
+
+// wake wakes a waiting reader.
 func (p *Puller) wake() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -113,7 +116,7 @@ func (p *Puller) wake() {
 	}
 }
 
-// nextWake returns what is closed at the next wake.
+// nextWake returns a channel that the next wake closes.
 func (p *Puller) nextWake() <-chan struct{} {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -123,54 +126,8 @@ func (p *Puller) nextWake() <-chan struct{} {
 	return p.more
 }
 
-// lockAck waits for the right to move acked.
-func (p *Puller) lockAck(ctx context.Context) error {
-	select {
-	case p.acking <- struct{}{}:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (p *Puller) unlockAck() { <-p.acking }
-
-// advance notes that everything up to an event is finished, but for what is unconfirmed.
-func (p *Puller) advance(seq uint64) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.acked = seq
-	p.count--
-	p.forgetHandouts()
-}
-
-// onConfirmed notes that the server has what was sent for an event.
-func (p *Puller) onConfirmed(seq uint64) {
-	p.mu.Lock()
-	if i := slices.Index(p.unconfirmed, seq); i == 0 {
-		p.unconfirmed = p.unconfirmed[1:]
-	} else if i > 0 {
-		p.unconfirmed = slices.Delete(p.unconfirmed, i, i+1)
-	}
-	p.mu.Unlock()
-	p.ackStore()
-}
-
-// ackStore tells the store which events may be removed.
-func (p *Puller) ackStore() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	through := p.acked
-	if len(p.unconfirmed) > 0 {
-		through = min(through, p.unconfirmed[0]-1)
-	}
-	if through > 0 {
-		p.disk.AckThrough(through)
-	}
-}
-
-// Hangup ends the reader there is and lets no other begin, so that no request
-// that waits holds up the end of the process.
+// Hangup ends the reader and lets no other begin, so that no waiting
+// request holds up the end of the process.
 func (p *Puller) Hangup() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -178,14 +135,14 @@ func (p *Puller) Hangup() {
 	p.endReader(gateway.ErrStopping)
 }
 
-// Interrupt ends the reader there is: the endpoint is disabled.
-func (p *Puller) Interrupt() {
+// interrupt ends the reader: the endpoint is disabled.
+func (p *Puller) interrupt() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.endReader(ErrDisabled)
 }
 
-// endReader ends the reader there is; p.mu is held.
+// endReader ends the reader, if there is one; p.mu is held.
 func (p *Puller) endReader(why error) {
 	if p.reader != nil {
 		p.reader.why = why
@@ -196,6 +153,91 @@ func (p *Puller) endReader(why error) {
 
 func (p *Puller) close() {
 	p.Hangup()
-	p.expiry()
-	p.expired.Wait()
+	p.stopExpiry()
+	p.expiry.Wait()
+}
+
+// drop removes one unacknowledged event; the reader may have seen it.
+func (p *Puller) drop(ctx context.Context, id string) error {
+	if err := p.lockAck(ctx); err != nil {
+		return err
+	}
+	defer p.unlockAck()
+	r, ok, err := p.disk.Find(ctx, id)
+	if err != nil {
+		return err
+	}
+	if !ok || r.Seq <= p.place() {
+		return errUnknown
+	}
+	if err := p.disk.Drop(ctx, r.Seq); err != nil {
+		return err
+	}
+	p.subtract(1)
+	ev, err := readEvent(&r.Record)
+	if err != nil {
+		p.r.log.Warn("damaged event dropped; not in the delivery log", zap.String("event", id), zap.Error(err))
+		return nil
+	}
+	p.r.logDelivery(ev, deliverylog.Dropped, "by an operator", nil)
+	return nil
+}
+
+// expireLoop gives up events that nobody has acknowledged within MaxAge, until ctx ends.
+func (p *Puller) expireLoop(ctx context.Context) {
+	for {
+		next, err := p.expireAll(ctx)
+		if err != nil && ctx.Err() == nil {
+			p.r.log.Warn("events not expired; retrying", zap.Error(err))
+			next = storePause
+		}
+		select {
+		case <-time.After(next):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// expireAll gives up the first events that are too old, and returns when to look
+// again.
+func (p *Puller) expireAll(ctx context.Context) (next time.Duration, err error) {
+	if err := p.lockAck(ctx); err != nil {
+		return 0, err
+	}
+	defer p.unlockAck()
+	defer p.ackStore()
+	every := sweepEvery(p.r.Endpoint().MaxAge)
+	for {
+		list, err := p.page(ctx, p.place(), 1)
+		if err != nil || len(list) == 0 {
+			return every, err
+		}
+		if left := p.r.Endpoint().MaxAge - time.Since(list[0].Since); left > 0 {
+			return min(every, left), nil
+		}
+		if err := p.expire(ctx, &list[0]); err != nil {
+			return every, err
+		}
+	}
+}
+
+// expire gives up the first event.
+func (p *Puller) expire(ctx context.Context, r *store.Stored) error {
+	ev, err := readEvent(&r.Record)
+	if err != nil {
+		return p.complete(r) // logs that it is damaged
+	}
+	shown := p.shown(r.Seq)
+	reason := fmt.Sprintf("nobody acknowledged it within %v", p.r.Endpoint().MaxAge)
+	bounce, err := p.r.giveUp(ctx, ev, r.Since, reason, shown, tooLate())
+	if err != nil {
+		return err
+	}
+	if err := p.finish(ev, r.Seq, bounce); err != nil {
+		return err
+	}
+	p.r.Counters.Expired.Add(1)
+	p.logEnd(ev, deliverylog.Dead, reason, shown)
+	return nil
 }

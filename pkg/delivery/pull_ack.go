@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -22,7 +23,7 @@ const ackPage = 256
 // sent (XEP-0184), and the events go. A cursor that was acknowledged already
 // changes nothing.
 //
-// Failure policy: the events are gone through in their order, and where it
+// Failure policy: events are acknowledged in their order, and where that
 // breaks off (an error, the end of ctx, a kill) the rest stays as it was, to
 // be acknowledged by the same cursor again.
 //
@@ -47,8 +48,7 @@ func (p *Puller) Ack(ctx context.Context, text string) error {
 		return err
 	}
 	for p.place() < c.place {
-		list, lost, err := p.disk.Page(ctx, p.place(), ackPage)
-		p.subtract(lost)
+		list, err := p.page(ctx, p.place(), ackPage)
 		if err != nil {
 			return err
 		}
@@ -69,27 +69,47 @@ func (p *Puller) Ack(ctx context.Context, text string) error {
 	return nil
 }
 
-// place is up to where everything is acknowledged.
+// lockAck waits for the right to move acked.
+func (p *Puller) lockAck(ctx context.Context) error {
+	select {
+	case p.acking <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *Puller) unlockAck() { <-p.acking }
+
+// place returns up to where everything is acknowledged.
 func (p *Puller) place() uint64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.acked
 }
 
-// skip passes over places where nothing is.
+// skip moves acked over places without an event.
 func (p *Puller) skip(to uint64) {
 	p.mu.Lock()
 	p.acked = max(p.acked, to)
 	p.mu.Unlock()
 }
 
-// checkCursor checks that the event of a cursor is the one that is there.
+// advance moves acked to an event, and forgets the pages before it.
+func (p *Puller) advance(seq uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.acked = seq
+	p.count--
+	p.handouts = slices.DeleteFunc(p.handouts, func(h handout) bool { return h.to <= seq })
+}
+
+// checkCursor refuses a cursor whose event is not the one at its place.
 func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 	if c.event == 0 || c.place <= p.place() {
 		return nil
 	}
-	list, lost, err := p.disk.Page(ctx, c.place-1, 1)
-	p.subtract(lost)
+	list, err := p.page(ctx, c.place-1, 1)
 	if err != nil {
 		return err
 	}
@@ -99,52 +119,76 @@ func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 	return nil
 }
 
-// complete ends the first event: its reader has it.
+// complete ends the first event as delivered.
 func (p *Puller) complete(r *store.Stored) error {
 	ev, err := readEvent(&r.Record)
-	if err != nil { // it was shown to nobody
-		p.w.log.Error("an event in the store is damaged; it is removed", zap.String("event", r.ID), zap.Error(err))
+	if err != nil { // no reader got it
+		p.r.log.Error("damaged event removed", zap.String("event", r.ID), zap.Error(err))
 		p.advance(r.Seq)
 		return nil
 	}
-	tries := p.tries(r.Seq)
-	var out *stanza.Stanza
-	if !p.w.Endpoint().Copy {
-		out = webhook.Receipt(ev)
+	shown := p.shown(r.Seq)
+	var receipt *stanza.Stanza
+	if !p.r.Endpoint().Copy {
+		receipt = webhook.Receipt(ev)
 	}
-	if err := p.send(ev, r.Seq, out); err != nil {
+	if err := p.finish(ev, r.Seq, receipt); err != nil {
 		return err
 	}
-	p.w.Counters.Delivered.Add(1)
-	p.w.breaker.succeeded(time.Now())
-	p.logEnd(ev, deliverylog.Delivered, "", tries)
+	p.r.Counters.Delivered.Add(1)
+	p.breaker.succeeded(time.Now())
+	p.logEnd(ev, deliverylog.Delivered, "", shown)
 	return nil
 }
 
-// send ends an event with a stanza, or with none. It does not wait.
+// finish ends the first event with a stanza for its sender, or with none. It does not
+// wait.
 //
-// Killed before the stanza is confirmed: the event is still there, and the
+// Killed before the stanza is confirmed: the event is still in the store, and the
 // stanza is sent again with the same id.
-func (p *Puller) send(ev *webhook.Event, seq uint64, out *stanza.Stanza) error {
-	p.mu.Lock()
-	if out != nil { // before it can be confirmed
-		p.unconfirmed = append(p.unconfirmed, seq)
-	}
-	p.mu.Unlock()
+func (p *Puller) finish(ev *webhook.Event, seq uint64, out *stanza.Stanza) error {
 	if out != nil {
-		err := p.w.sender.Send(ev.Component, out, false, func(error) { p.onConfirmed(seq) })
+		p.mu.Lock()
+		p.unconfirmed = append(p.unconfirmed, seq) // before it can be confirmed
+		p.mu.Unlock()
+		err := p.r.sender.Send(ev.Component, out, false, func(error) { p.onConfirmed(seq) })
 		switch {
 		case errors.Is(err, gateway.ErrBusy):
-			p.onConfirmed(seq) // acked is before it: it stays
+			p.onConfirmed(seq) // acked is before it: the event stays
 			return gateway.ErrBusy
-		case err != nil: // nor ever will it be
-			p.w.repeats.Error(p.w.log, "a stanza for the sender of an event can not be sent", about(ev, zap.Error(err))...)
+		case err != nil: // permanent error: drop the stanza and finish the event
+			p.r.repeats.Error(p.r.log, "receipt or error not sent", about(ev, zap.Error(err))...)
 			p.onConfirmed(seq)
 		}
 	}
-	if p.w.tracing() {
-		p.w.trace("an event is over", ev, zap.Bool("answered", out != nil))
+	if p.r.tracing() {
+		p.r.trace("event finished", ev, zap.Bool("answered", out != nil))
 	}
 	p.advance(seq)
 	return nil
+}
+
+// onConfirmed is called when the server has confirmed what was sent for an event.
+func (p *Puller) onConfirmed(seq uint64) {
+	p.mu.Lock()
+	if i := slices.Index(p.unconfirmed, seq); i == 0 {
+		p.unconfirmed = p.unconfirmed[1:]
+	} else if i > 0 {
+		p.unconfirmed = slices.Delete(p.unconfirmed, i, i+1)
+	}
+	p.mu.Unlock()
+	p.ackStore()
+}
+
+// ackStore acknowledges events to the store that are acknowledged and confirmed.
+func (p *Puller) ackStore() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	through := p.acked
+	if len(p.unconfirmed) > 0 {
+		through = min(through, p.unconfirmed[0]-1)
+	}
+	if through > 0 {
+		p.disk.AckThrough(through)
+	}
 }

@@ -9,11 +9,11 @@ import (
 	"stanzahook/pkg/gateway"
 )
 
-// cursor is a place in a queue that is pulled: up to and with an event. To its
-// reader it is opaque.
+// cursor is a place in a pulled queue: up to and with an event. Readers see it as opaque
+// text.
 type cursor struct {
-	queue uint32 // which queue: one that was removed and made again is another
-	event uint32 // which event was at the place; 0: none
+	queue uint32 // mark of the queue: a queue that was removed and made again has another
+	event uint32 // mark of the event at the place; 0: none
 	place uint64
 }
 
@@ -39,9 +39,9 @@ func parseCursor(text string) (cursor, error) {
 	return cursor{queue: binary.BigEndian.Uint32(b), place: binary.BigEndian.Uint64(b[4:]), event: binary.BigEndian.Uint32(b[12:])}, nil
 }
 
-// markOf is what tells one event, or queue, from another at the same place.
-// Places come again when the store is restored from a copy, or has lost its end
-// in a power cut; a cursor from before must not acknowledge what its reader has
+// markOf returns a mark that tells one event, or queue, from another at the same place.
+// Places are used again when the store is restored from a copy, or has lost its end
+// in a power cut; a cursor from before must not acknowledge an event that its reader has
 // not seen.
 func markOf(id string) uint32 {
 	h := fnv.New32a()

@@ -4,50 +4,28 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
-// slow is a Sender that confirms when it is told to.
-type slow struct {
-	mu   sync.Mutex
-	sent []*stanza.Stanza
-	done []func(error)
-	busy bool
-}
-
-func (s *slow) Send(_ string, x *stanza.Stanza, _ bool, done func(error)) error {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.busy {
-		return gateway.ErrBusy
-	}
-	s.sent, s.done = append(s.sent, x), append(s.done, done)
-	return nil
-}
-
 func (b *testbed) putReceipt(id string) {
 	b.t.Helper()
-	s, err := stanza.Parse("<message type='chat' id='"+id+"' from='u@example.com/r' to='echo@bot.example.com'><body>x</body><request xmlns='urn:xmpp:receipts'/></message>", stanza.Limits{})
-	if err != nil {
-		b.t.Fatal(err)
-	}
-	if !b.w.Enqueue(&webhook.Event{ID: "evt_" + id, Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+	ev := eventOf(b.t, "<message type='chat' id='"+id+"' from='u@example.com/r' to='echo@bot.example.com'><body>x</body><request xmlns='urn:xmpp:receipts'/></message>")
+	ev.ID = "evt_" + id
+	if !b.give(ev) {
 		b.t.Fatal("not taken")
 	}
 }
 
 func TestPullReceipts(t *testing.T) {
 	b := newPulled(t)
-	s := &slow{busy: true}
-	b.w.sender = s
+	s := b.link
+	s.busy, s.withhold = 1, true
 	b.put("u")
 	b.putReceipt("r1")
 	b.putReceipt("r2")
@@ -59,10 +37,7 @@ func TestPullReceipts(t *testing.T) {
 	if got := b.read("", 2); got[0] != all[1] { // the first needed no receipt
 		t.Errorf("%+v", got)
 	}
-	s.busy = false
-	if err := b.w.Pull().Ack(t.Context(), all[2].cursor); err != nil {
-		t.Fatal(err)
-	}
+	b.ack(all[2].cursor)
 	b.none("")
 	if len(s.sent) != 2 {
 		t.Fatalf("%d receipts", len(s.sent))
@@ -86,7 +61,7 @@ func TestPullReceipts(t *testing.T) {
 func TestPullExpires(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		t.Run(fmt.Sprintf("drop %v", drop), func(t *testing.T) {
-			b := newPulled(t, func(e *webhook.Endpoint) { e.MaxAge, e.DropOld = 20*time.Millisecond, drop })
+			b := newPulled(t, func(b *testbed) { b.e.MaxAge, b.e.DropOld = 20*time.Millisecond, drop })
 			for range 5 {
 				b.put("u")
 			}
@@ -95,7 +70,7 @@ func TestPullExpires(t *testing.T) {
 			if drop {
 				want = 0
 			}
-			if n := b.sink.count(); n != want {
+			if n := b.link.failed(); n != want {
 				t.Errorf("%d senders were told", n)
 			}
 			dead, _, err := b.s.DeadLetters(t.Context(), deliverylog.Filter{Endpoint: "echo"})
@@ -115,17 +90,13 @@ func TestPullBacklog(t *testing.T) {
 	const small, large = 5000, 60
 	b := newPulled(t)
 	for range small {
-		for !b.put("u") { // the store is slower than this
-			time.Sleep(time.Millisecond)
-		}
+		b.putAll("u")
 	}
 	text := strings.Repeat("x", 100<<10)
 	for i := range large {
-		s, err := stanza.Parse(fmt.Sprintf("<message id='%d' from='v@example.com' to='echo@bot.example.com'><body>%s</body></message>", i, text), stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if !b.w.Enqueue(&webhook.Event{ID: fmt.Sprintf("evt_v-%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+		ev := eventOf(t, fmt.Sprintf("<message id='%d' from='v@example.com' to='echo@bot.example.com'><body>%s</body></message>", i, text))
+		ev.ID = fmt.Sprintf("evt_v-%d", i)
+		if !b.give(ev) {
 			t.Fatal("not taken")
 		}
 	}
@@ -152,9 +123,7 @@ func TestPullBacklog(t *testing.T) {
 	if n := b.w.Status().Queued; n != small+large {
 		t.Errorf("%d are queued", n)
 	}
-	if err := b.w.Pull().Ack(t.Context(), r.Cursor()); err != nil {
-		t.Fatal(err)
-	}
+	b.ack(r.Cursor())
 	b.gone()
 }
 
@@ -165,10 +134,8 @@ func TestPullDropAndReplay(t *testing.T) {
 	b.put("u")
 	b.stored()
 	all := b.read("", 3)
-	if err := b.w.Drop(t.Context(), all[1].id); err != nil {
-		t.Fatal(err)
-	}
-	if err := b.w.Drop(t.Context(), all[1].id); !errors.Is(err, ErrUnknown) {
+	b.must(b.w.Drop(t.Context(), all[1].id))
+	if err := b.w.Drop(t.Context(), all[1].id); !errors.Is(err, errUnknown) {
 		t.Errorf("%v", err)
 	}
 	if got := b.read("", 2); got[0] != all[0] || got[1] != all[2] {
@@ -177,62 +144,20 @@ func TestPullDropAndReplay(t *testing.T) {
 	if got := b.read(all[1].cursor, 1); got[0] != all[2] { // of what is not there any more
 		t.Errorf("%+v", got)
 	}
-	if err := b.w.Drop(t.Context(), all[0].id); !errors.Is(err, ErrUnknown) {
+	if err := b.w.Drop(t.Context(), all[0].id); !errors.Is(err, errUnknown) {
 		t.Errorf("%v", err)
 	}
 	x := "<message type='chat' id='7' from='u@example.com/r' to='echo@bot.example.com'><body>x</body></message>"
-	if err := b.w.Replay(t.Context(), store.Record{ID: "evt_again", Component: "bot.example.com", Received: time.Now(), Stanza: x}); err != nil {
-		t.Fatal(err)
-	}
+	b.must(b.w.Replay(t.Context(), store.Record{ID: "evt_again", Component: domain, Received: time.Now(), Stanza: x}))
 	got := b.read("", 2)
 	if got[1].id != "evt_again" {
 		t.Errorf("%+v", got)
 	}
-	if err := b.w.Pull().Ack(t.Context(), got[1].cursor); err != nil {
-		t.Fatal(err)
-	}
+	b.ack(got[1].cursor)
 	b.gone()
 	if _, err := b.w.Test(t.Context(), "bot.example.com", "evt_t"); err == nil {
 		t.Error("a test event was sent to nowhere")
 	}
-}
-
-func TestPullTakesNoIQ(t *testing.T) {
-	s, err := stanza.Parse("<iq type='get' id='1' from='u@example.com/r' to='echo@bot.example.com'><ping xmlns='urn:xmpp:ping'/></iq>", stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	e := &webhook.Endpoint{Kinds: []stanza.Kind{stanza.IQ, stanza.Message}}
-	if e.Matches("bot.example.com", s) {
-		t.Error("an IQ is for a pulled endpoint")
-	}
-	if e.URL = "http://127.0.0.1/"; !e.Matches("bot.example.com", s) {
-		t.Error("an IQ is not for a webhook")
-	}
-}
-
-// What the store refuses, its sender is told; here, that a conversation has as
-// many events waiting as it may.
-func TestPullRefuses(t *testing.T) {
-	const room, more = 10_000, 20
-	b := newPulled(t)
-	for range room + more {
-		b.until("the store has caught up", func() bool { return b.put("u") })
-	}
-	b.until("the senders of those that do not fit are told", func() bool { return b.sink.count() == more })
-	for id, condition := range b.sink.errors {
-		if condition != stanza.ResourceConstraint {
-			t.Errorf("%s: %s", id, condition)
-		}
-	}
-	if n := b.w.Status().Queued; n != room {
-		t.Errorf("%d are queued", n)
-	}
-	all := b.read("", room)
-	if err := b.w.Pull().Ack(t.Context(), all[room-1].cursor); err != nil {
-		t.Fatal(err)
-	}
-	b.gone()
 }
 
 // An endpoint that had a URL before, and now has none, keeps what waits; and
@@ -254,15 +179,13 @@ func TestPullTakesOver(t *testing.T) {
 	b.e.URL, b.e.Format = "", webhook.FormatEvent
 	b.open()
 	all := b.read("", 20)
-	if err := b.w.Pull().Ack(t.Context(), all[18].cursor); err != nil {
-		t.Fatal(err)
-	}
+	b.ack(all[18].cursor)
 	if got := b.read("", 1); got[0] != all[19] {
 		t.Errorf("%+v", got)
 	}
 	b.close()
 	b.e.URL, b.e.Format = url, format
-	b.bot.status = func(string, int) int { return 0 }
+	b.bot.status = nil
 	b.open()
 	b.empty()
 	if n := b.bot.accepted(); n != 1 {
@@ -270,18 +193,14 @@ func TestPullTakesOver(t *testing.T) {
 	}
 }
 
-// A copy is nobody's to answer for: neither a receipt nor an error is sent.
+// A copy sends neither a receipt nor an error.
 func TestPullCopy(t *testing.T) {
-	b := newPulled(t, func(e *webhook.Endpoint) { e.Copy = true })
-	s := &slow{}
-	b.w.sender = s
+	b := newPulled(t, func(b *testbed) { b.e.Copy = true })
 	b.putReceipt("r1")
 	b.stored()
-	if err := b.w.Pull().Ack(t.Context(), b.read("", 1)[0].cursor); err != nil {
-		t.Fatal(err)
-	}
+	b.ack(b.read("", 1)[0].cursor)
 	b.gone()
-	if len(s.sent) > 0 {
-		t.Error(s.sent[0].XML())
+	if sent := b.link.all(); len(sent) > 0 {
+		t.Error(sent[0].XML())
 	}
 }

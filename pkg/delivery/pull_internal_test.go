@@ -11,12 +11,18 @@ import (
 	"time"
 
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
-func newPulled(t *testing.T, change ...func(*webhook.Endpoint)) *testbed {
+func newPulled(t *testing.T, change ...func(*testbed)) *testbed {
 	t.Helper()
-	return newTestbed(t, nil, append([]func(*webhook.Endpoint){func(e *webhook.Endpoint) { e.URL, e.Format = "", webhook.FormatEvent }}, change...)...)
+	return newTestbed(t, nil, append([]func(*testbed){func(b *testbed) { b.e.URL, b.e.Format = "", webhook.FormatEvent }}, change...)...)
+}
+
+func (b *testbed) ack(cursor string) {
+	b.t.Helper()
+	b.must(b.w.Pull().Ack(b.t.Context(), cursor))
 }
 
 // stored waits until the store has said what became of all events.
@@ -24,7 +30,7 @@ func (b *testbed) stored() {
 	b.t.Helper()
 	b.until("all events stored", func() bool {
 		p := b.w.pull
-		return p.disk.Top()-p.place() >= uint64(p.Waiting())
+		return p.disk.Top()-p.place() >= uint64(p.len())
 	})
 }
 
@@ -128,16 +134,12 @@ func TestPullOrderAcknowledgementRestart(t *testing.T) {
 		t.Fatalf("after the hundredth comes %+v", got[0])
 	}
 	same(100)
-	if err := b.w.Pull().Ack(t.Context(), first[49].cursor); err != nil { // long past
-		t.Error(err)
-	}
+	b.ack(first[49].cursor) // long past
 	same(100)
 	b.close()
 	b.open()
 	same(100)
-	if err := b.w.Pull().Ack(t.Context(), first[299].cursor); err != nil {
-		t.Fatal(err)
-	}
+	b.ack(first[299].cursor)
 	b.none(first[299].cursor)
 	b.gone()
 	b.close()
@@ -247,5 +249,42 @@ func TestPullWrongCursors(t *testing.T) {
 	}
 	if n := b.w.Status().Queued; n != 2 {
 		t.Errorf("%d are left", n)
+	}
+}
+
+// An event that was read twice was tried twice; one that is acknowledged is forgotten.
+func TestPullTries(t *testing.T) {
+	b := newPulled(t)
+	for range 3 {
+		b.put("u")
+	}
+	b.stored()
+	b.read("", 2)
+	all := b.read("", 3)
+	b.ack(all[2].cursor)
+	for i, want := range []int{2, 2, 1} {
+		var d deliverylog.Delivery
+		b.until("the log has it", func() (ok bool) {
+			var err error
+			d, err = b.s.DeliveryLog().Get(t.Context(), all[i].id)
+			return err == nil && d.State == deliverylog.Delivered
+		})
+		if len(d.Attempts) != want || d.Attempts[0].Time.IsZero() || d.Attempts[0].Error != "" {
+			t.Errorf("event %d: %+v", i, d.Attempts)
+		}
+	}
+	if n := len(b.w.pull.handouts); n != 0 {
+		t.Errorf("%d pages are remembered", n)
+	}
+}
+
+// A reader that never acknowledges costs no memory.
+func TestPullHandoutsAreBounded(t *testing.T) {
+	p := &Puller{}
+	for i := range uint64(3 * maxHandouts) {
+		p.handOut(i, i+1)
+	}
+	if len(p.handouts) != maxHandouts || len(p.shown(3*maxHandouts)) != 1 || len(p.shown(1)) != 0 {
+		t.Errorf("%d", len(p.handouts))
 	}
 }

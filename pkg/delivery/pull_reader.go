@@ -7,13 +7,15 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
-// Pulled is an event as a reader gets it.
+// Pulled is an event for a reader.
 type Pulled struct {
 	Cursor string // acknowledges the event, and all before it
-	JSON   []byte // the event, as format event writes it
+	JSON   []byte // the event, in format event
 }
 
 // Reader reads the events of an endpoint, one after the other. A newer one
@@ -26,11 +28,11 @@ type Reader struct {
 }
 
 // Read begins to read after a cursor, whose events it acknowledges; without
-// one, from the first event that is not acknowledged. The reader there was ends.
+// one, from the first event that is not acknowledged. It ends the previous reader.
 //
 // Errors: gateway.ErrCursor, gateway.ErrBusy, gateway.ErrStopping, ErrDisabled.
 func (p *Puller) Read(ctx context.Context, after string) (*Reader, error) {
-	if p.w.breaker.status(time.Now()).Disabled {
+	if p.breaker.isDisabled() {
 		return nil, ErrDisabled
 	}
 	if after != "" {
@@ -45,8 +47,7 @@ func (p *Puller) Read(ctx context.Context, after string) (*Reader, error) {
 	}
 	p.endReader(ErrReplaced)
 	r := &Reader{p: p, over: make(chan struct{}), at: cursor{queue: p.mark, place: p.acked}}
-	// A cursor that was given out stays what it is, so that a reader who gets
-	// nothing new has the same in his hands.
+	// With nothing new, the reader returns the same cursor.
 	if c, err := parseCursor(after); err == nil && c.place == p.acked {
 		r.at = c
 	}
@@ -54,7 +55,7 @@ func (p *Puller) Read(ctx context.Context, after string) (*Reader, error) {
 	return r, nil
 }
 
-// Close lets go of the endpoint.
+// Close ends the reader.
 func (r *Reader) Close() {
 	r.p.mu.Lock()
 	defer r.p.mu.Unlock()
@@ -63,7 +64,7 @@ func (r *Reader) Close() {
 	}
 }
 
-// Cursor is that of the last event that was read, or where the reader began.
+// Cursor returns the cursor of the last event that was read, or where the reader began.
 func (r *Reader) Cursor() string { return r.at.String() }
 
 // Next returns the next events, at most n; none if none came within wait, or
@@ -74,7 +75,7 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) ([]Pulled,
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	for {
-		change := r.p.nextWake() // before the reading: what comes after it is not missed
+		change := r.p.nextWake() // before the reading, so that no event is missed
 		list, err := r.page(ctx, n)
 		select {
 		case <-r.over:
@@ -96,38 +97,87 @@ func (r *Reader) Next(ctx context.Context, n int, wait time.Duration) ([]Pulled,
 	}
 }
 
-// page reads what is there now.
+// page reads the events that are there now.
 func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 	p := r.p
-	p.mu.Lock()
-	if p.acked > r.at.place {
-		r.at = cursor{queue: p.mark, place: p.acked}
+	if place := p.place(); place > r.at.place {
+		r.at = cursor{queue: p.mark, place: place}
 	}
-	p.mu.Unlock()
 	for {
-		stored, lost, err := p.disk.Page(ctx, r.at.place, n)
-		p.subtract(lost)
+		stored, err := p.page(ctx, r.at.place, n)
 		if err != nil || len(stored) == 0 {
 			return nil, err
 		}
 		var list []Pulled
 		for i := range stored {
-			at := cursor{queue: p.mark, place: stored[i].Seq, event: markOf(stored[i].ID)}
-			r.at = at
+			r.at = cursor{queue: p.mark, place: stored[i].Seq, event: markOf(stored[i].ID)}
 			ev, err := readEvent(&stored[i].Record)
 			if err != nil {
-				p.w.log.Error("an event in the store is damaged and cannot be delivered; it goes with the next acknowledgement", zap.String("event", stored[i].ID), zap.Error(err))
+				p.r.log.Error("damaged event skipped", zap.String("event", stored[i].ID), zap.Error(err))
 				continue
 			}
-			body, err := webhook.EncodeEvent(p.w.Endpoint(), ev)
+			body, err := webhook.EncodeEvent(p.r.Endpoint(), ev)
 			if err != nil {
 				return nil, err
 			}
-			list = append(list, Pulled{at.String(), body})
+			list = append(list, Pulled{r.at.String(), body})
 		}
 		if len(list) > 0 {
-			p.handedOut(stored[0].Seq, stored[len(stored)-1].Seq)
+			p.handOut(stored[0].Seq, stored[len(stored)-1].Seq)
 			return list, nil
 		}
 	}
+}
+
+// page reads at most n events after a place, and subtracts those that the store lost.
+func (p *Puller) page(ctx context.Context, after uint64, n int) ([]store.Stored, error) {
+	list, lost, err := p.disk.Page(ctx, after, n)
+	p.subtract(lost)
+	return list, err
+}
+
+// maxHandouts bounds the pages of unacknowledged events that are remembered.
+const maxHandouts = 1000
+
+// handout is a page of events that a reader got.
+type handout struct {
+	from, to uint64 // places of the first and the last
+	at       time.Time
+}
+
+// handOut remembers that a reader gets a page.
+func (p *Puller) handOut(from, to uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.handouts) == maxHandouts {
+		p.handouts = append(p.handouts[:0], p.handouts[1:]...)
+	}
+	p.handouts = append(p.handouts, handout{from, to, time.Now()})
+}
+
+// shown returns the times that a reader got an event: what attempts are for an
+// endpoint with a URL.
+func (p *Puller) shown(seq uint64) []deliverylog.Attempt {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var list []deliverylog.Attempt
+	for _, h := range p.handouts {
+		if h.from <= seq && seq <= h.to {
+			list = append(list, deliverylog.Attempt{Time: h.at})
+		}
+	}
+	return list[max(0, len(list)-maxHistory):]
+}
+
+// logEnd writes into the delivery log that an event has ended, with the times that
+// a reader got it.
+func (p *Puller) logEnd(ev *webhook.Event, state deliverylog.State, reason string, shown []deliverylog.Attempt) {
+	var last *deliverylog.Attempt
+	for i := range shown {
+		if last != nil {
+			p.r.logDelivery(ev, deliverylog.Retrying, "", last)
+		}
+		last = &shown[i]
+	}
+	p.r.logDelivery(ev, state, reason, last)
 }

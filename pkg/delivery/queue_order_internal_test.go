@@ -1,13 +1,11 @@
 package delivery
 
 import (
-	"context"
 	"fmt"
 	"math/rand/v2"
-	"net/http"
-	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"stanzahook/pkg/webhook"
 )
@@ -24,7 +22,7 @@ func TestQueueOrderUnderEverything(t *testing.T) {
 					return 503
 				}
 				return 0
-			})
+			}, func(b *testbed) { b.bot.answer = text("hi") })
 			shrink := func() {
 				b.w.queue.mu.Lock()
 				b.w.queue.max = bounds{held: 20, bytes: 1 << 20, ahead: 5, read: 3}
@@ -54,8 +52,13 @@ func TestQueueOrderUnderEverything(t *testing.T) {
 					}
 				}
 			}
-			if n := b.sink.count(); n > 0 {
-				t.Errorf("%d error stanzas: %v", n, b.sink.errors)
+			replies := map[string]int{} // each conversation gets them in order, too
+			for _, s := range b.link.all() {
+				user := s.To.Local()
+				if want := fmt.Sprintf("evt_%s-%d-1", user, replies[user]); restarts == 0 && s.ID != want || s.Type == "error" {
+					t.Fatalf("%s is sent, want %s", s.XML(), want)
+				}
+				replies[user]++
 			}
 		})
 	}
@@ -71,15 +74,9 @@ func TestStuckConversation(t *testing.T) {
 		}
 		return 0
 	})
-	for range 5000 {
-		if !b.put("stuck") {
-			b.until("the store has caught up", func() bool { return b.put("stuck") })
-		}
-	}
 	for i := range 5000 {
-		if user := fmt.Sprintf("u%d", i%50); !b.put(user) {
-			b.until("the store has caught up", func() bool { return b.put(user) })
-		}
+		b.putAll("stuck")
+		b.putAll(fmt.Sprintf("u%d", i%50))
 	}
 	b.until("all the others", func() bool { return b.bot.accepted() == 5000 })
 	if st := b.w.Status(); st.InMemory > 100 {
@@ -101,11 +98,9 @@ func TestEndpointDown(t *testing.T) {
 		return 0
 	})
 	for i := range 8_000 {
-		if user := fmt.Sprintf("u%d", i%500); !b.put(user) {
-			b.until("the store has caught up", func() bool { return b.put(user) })
-		}
+		b.putAll(fmt.Sprintf("u%d", i%500))
 	}
-	b.until("all stored", func() bool { n, err := b.s.Waiting(context.Background()); return err == nil && n == 8_000 })
+	b.waiting(8_000)
 	if st := b.w.Status(); st.InMemory > usual.held+b.e.Concurrency || st.Queued != 8_000 {
 		t.Errorf("status %+v", st)
 	}
@@ -116,16 +111,14 @@ func TestEndpointDown(t *testing.T) {
 
 // 410 disables the endpoint, over restarts; the queue and its order are kept.
 func TestGoneDisables(t *testing.T) {
-	var status atomic.Int64
-	status.Store(410)
-	b := newTestbed(t, func(string, int) int { return int(status.Load()) }, func(e *webhook.Endpoint) { e.Format = webhook.FormatEvent })
-	// format event has another body: the listener takes what it can read
-	b.bot.status = func(string, int) int { return 0 }
-	gone := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(int(status.Load())) }))
-	defer gone.Close()
-	b.close()
-	b.e.URL = gone.URL
-	b.open()
+	var gone atomic.Bool
+	gone.Store(true)
+	b := newTestbed(t, func(string, int) int {
+		if gone.Load() {
+			return 410
+		}
+		return 0
+	}, func(b *testbed) { b.e.Format = webhook.FormatEvent })
 	b.put("u1")
 	b.until("it is disabled", func() bool { return b.w.Status().Disabled })
 	attempts := b.w.Counters.Attempts.Load()
@@ -134,16 +127,40 @@ func TestGoneDisables(t *testing.T) {
 	}
 	b.close()
 	b.open()
-	status.Store(204)
+	gone.Store(false)
 	b.put("u2")
 	if st := b.w.Status(); !st.Disabled || st.Queued != 12 || b.w.Counters.Attempts.Load() != 0 || attempts == 0 {
 		t.Errorf("after the restart: %+v, %d attempts", st, b.w.Counters.Attempts.Load())
 	}
-	if err := b.w.Enable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.must(b.w.Enable(t.Context()))
 	b.empty()
-	if n := b.w.Counters.Delivered.Load(); n != 12 {
-		t.Errorf("%d delivered", n)
+	b.bot.inOrder(t, b.sent, false)
+}
+
+// A probe is due, and the only lane that was ready is being swept.
+func TestProbeWithoutLane(t *testing.T) {
+	h, q := &breaker{open: true, probeAt: time.Now().Add(-time.Second)}, &schedule{memory: newMemory()}
+	q.ready.push(&lane{state: busy, of: &source{}})
+	if l, _ := q.next(h, 16, time.Minute); l != nil {
+		t.Errorf("lane %+v", l)
+	}
+	if ok, probe, _ := h.allow(time.Now()); !ok || !probe {
+		t.Errorf("the next probe: %t, %t", ok, probe)
+	}
+}
+
+// How many events of a lane are read at a time follows from how far apart they lie.
+func TestNear(t *testing.T) {
+	for _, c := range []struct{ all, tail, least, most int }{
+		{1000, 1000, usual.read, 1 << 20}, // it is alone
+		{6400, 64, usual.read, 1 << 20},   // one of a hundred, all of it within 4 MB
+		{1_000_000, 10_000, 64, 128},      // one of a hundred
+		{1_000_000, 100, 0, 1},            // one of ten thousand
+		{1_000_000, 0, 0, 1}, {0, 0, 1, 1 << 20},
+	} {
+		m := &memory{count: c.all}
+		if n := m.near(&lane{tail: c.tail}); n < c.least || n > c.most {
+			t.Errorf("%d of %d events: %d at a time", c.tail, c.all, n)
+		}
 	}
 }

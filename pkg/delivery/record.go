@@ -10,24 +10,24 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// What the delivery log and the dead letters know of one event for one endpoint.
+// Types of the delivery log that Deliveries returns.
 type (
 	Delivery = deliverylog.Delivery
 	Attempt  = deliverylog.Attempt
 	Filter   = deliverylog.Filter // of a list of deliveries
 )
 
-// conversationOf is the key of what stays in order.
+// conversationOf returns the key of the conversation, whose events stay in order.
 func conversationOf(ev *webhook.Event) string {
 	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
 }
 
-// recordOf is an event as the store keeps it. Its age counts from since.
+// recordOf returns an event as the store keeps it. Its age counts from since.
 func recordOf(ev *webhook.Event, sender jid.JID, since time.Time) store.Record {
 	return store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev), Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
 }
 
-// readEvent is the way back from the store. A record that cannot be read is damaged: it
+// readEvent reads an event of the store. It fails for a damaged record only: the stanza
 // was parsed before it was stored.
 func readEvent(r *store.Record) (*webhook.Event, error) {
 	s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1})

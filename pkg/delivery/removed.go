@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"maps"
 	"sync"
 	"time"
 
@@ -11,12 +12,9 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// sweepRemovedEvery is how often the queues of removed endpoints are looked at.
-const sweepRemovedEvery = time.Minute
-
-// Removed looks after the queues of endpoints that the configuration has no
-// more. Their events wait, in case the endpoint comes back; those that get older
-// than MaxAge become dead letters.
+// Removed keeps the queues of endpoints that are not in the configuration any more. Their
+// events wait, in case the endpoint comes back; events older than MaxAge become dead
+// letters.
 //
 // Killed at any point: an event is in its queue until its dead letter is on
 // disk.
@@ -26,13 +24,13 @@ type Removed struct {
 	MaxAge time.Duration
 	Log    *zap.Logger
 
-	sweeping sync.Mutex // held by who works on the queues
+	sweeping sync.Mutex // held while queues are swept or released
 	mu       sync.Mutex
 	queues   map[string]*removedQueue
 }
 
 type removedQueue struct {
-	w     *Worker // gives events up, and makes no attempts
+	r     *responder
 	disk  *store.Queue
 	lanes map[string]int // events by conversation
 	count int
@@ -49,22 +47,22 @@ func (r *Removed) Waiting() map[string]int {
 	return n
 }
 
-// Run looks after them until ctx ends. It is called when the endpoints of the
+// Run sweeps the queues until ctx ends. It is called when the endpoints of the
 // configuration have opened their queues.
 func (r *Removed) Run(ctx context.Context) {
 	names, err := r.Store.UnclaimedQueues(ctx)
 	if err != nil {
-		r.log().Error("the queues of removed endpoints cannot be looked after", zap.Error(err))
+		r.log().Error("queues of removed endpoints not listed", zap.Error(err))
 	}
 	for _, name := range names {
 		q, err := r.Store.Queue(ctx, name)
 		if err != nil {
-			r.log().Error("the queue of a removed endpoint cannot be opened", zap.String("endpoint", name), zap.Error(err))
+			r.log().Error("queue of a removed endpoint not opened", zap.String("endpoint", name), zap.Error(err))
 			continue
 		}
 		r.Add(name, q)
 	}
-	tick := time.NewTicker(min(sweepRemovedEvery, max(r.MaxAge/4, 10*time.Millisecond)))
+	tick := time.NewTicker(sweepEvery(r.MaxAge))
 	defer tick.Stop()
 	for {
 		r.sweep(ctx)
@@ -76,11 +74,11 @@ func (r *Removed) Run(ctx context.Context) {
 	}
 }
 
-// Add takes over the queue of an endpoint that was removed, with its backlog.
+// Add adds the queue of an endpoint that was removed, with its backlog.
 func (r *Removed) Add(name string, disk *store.Queue) {
-	w := &Worker{name: name, sender: r.Sender, store: r.Store, log: r.log().With(zap.String("endpoint", name))}
-	w.current.Store(&setup{e: &webhook.Endpoint{Name: name, Queued: true}})
-	e := &removedQueue{w: w, disk: disk, lanes: disk.Backlog()}
+	t := newTarget(&setup{e: &webhook.Endpoint{Name: name, Queued: true}}, r.log())
+	t.store = r.Store
+	e := &removedQueue{r: &responder{t, r.Sender}, disk: disk, lanes: disk.Backlog()}
 	for _, n := range e.lanes {
 		e.count += n
 	}
@@ -91,13 +89,13 @@ func (r *Removed) Add(name string, disk *store.Queue) {
 	r.queues[name] = e
 	r.mu.Unlock()
 	if e.count > 0 {
-		r.log().Warn("events wait for an endpoint that is not in the configuration; they become dead letters when they are too old",
-			zap.String("endpoint", name), zap.Int("events", e.count), zap.Duration("max_age", r.MaxAge))
+		r.log().Warn("events wait for a removed endpoint",
+			zap.String("endpoint", name), zap.Int("events", e.count), zap.Duration("max_age", r.MaxAge), zap.String("hint", "after max_age they become dead letters; put the endpoint back to deliver them"))
 	}
 }
 
-// Release lets go of the queue of an endpoint that is in the configuration again,
-// and returns it; nil if there was none. Its backlog is there for who opens it.
+// Release gives back the queue of an endpoint that is in the configuration again, ready to
+// be opened; nil if there was none.
 func (r *Removed) Release(ctx context.Context, name string) (*store.Queue, error) {
 	r.sweeping.Lock()
 	defer r.sweeping.Unlock()
@@ -116,20 +114,17 @@ func (r *Removed) Release(ctx context.Context, name string) (*store.Queue, error
 	return q.disk, nil
 }
 
-// sweep gives up what is too old, and removes queues that are empty.
+// sweep gives up expired events, and removes empty queues.
 func (r *Removed) sweep(ctx context.Context) {
 	r.sweeping.Lock()
 	defer r.sweeping.Unlock()
 	r.mu.Lock()
-	queues := make(map[string]*removedQueue, len(r.queues))
-	for name, q := range r.queues {
-		queues[name] = q
-	}
+	queues := maps.Clone(r.queues)
 	r.mu.Unlock()
 	for name, q := range queues {
 		for conversation := range q.lanes {
 			if err := r.expire(ctx, q, conversation); err != nil {
-				r.log().Warn("events of a removed endpoint stay for now", zap.String("endpoint", name), zap.Error(err))
+				r.log().Warn("events of a removed endpoint not expired; retrying", zap.String("endpoint", name), zap.Error(err))
 				return
 			}
 		}
@@ -137,7 +132,7 @@ func (r *Removed) sweep(ctx context.Context) {
 			continue
 		}
 		if err := r.Store.RemoveQueue(ctx, name); err != nil {
-			r.log().Warn("the empty queue of a removed endpoint stays for now", zap.String("endpoint", name), zap.Error(err))
+			r.log().Warn("empty queue of a removed endpoint not removed; retrying", zap.String("endpoint", name), zap.Error(err))
 			continue
 		}
 		r.mu.Lock()
@@ -146,7 +141,7 @@ func (r *Removed) sweep(ctx context.Context) {
 	}
 }
 
-// expire gives up the events of a conversation that are too old.
+// expire gives up the expired events of a conversation.
 func (r *Removed) expire(ctx context.Context, q *removedQueue, conversation string) error {
 	for {
 		list, err := q.disk.Read(ctx, conversation, 0, usual.read)
@@ -157,7 +152,7 @@ func (r *Removed) expire(ctx context.Context, q *removedQueue, conversation stri
 			if time.Since(list[i].Since) < r.MaxAge {
 				return nil
 			}
-			if err := q.w.giveUpRemoved(ctx, &list[i].Record); err != nil {
+			if err := q.giveUp(ctx, &list[i].Record); err != nil {
 				return err
 			}
 			q.disk.Ack(conversation, list[i].Seq)
@@ -172,18 +167,18 @@ func (r *Removed) expire(ctx context.Context, q *removedQueue, conversation stri
 	}
 }
 
-// giveUpRemoved makes a dead letter of an event of a removed endpoint, and tells the
-// sender.
-func (w *Worker) giveUpRemoved(ctx context.Context, r *store.Record) error {
+// giveUp gives up an event. A damaged one has no sender.
+func (q *removedQueue) giveUp(ctx context.Context, r *store.Record) error {
 	const reason = "the endpoint was removed from the configuration"
 	ev, err := readEvent(r)
-	if err != nil { // nobody to tell
-		return w.store.PutDeadLetter(ctx, &store.DeadLetter{Record: *r, Endpoint: w.name, Reason: reason, Died: time.Now()})
+	if err != nil {
+		return q.r.store.PutDeadLetter(ctx, &store.DeadLetter{Record: *r, Endpoint: q.r.name, Reason: reason, Died: time.Now()})
 	}
-	if err := w.putDeadLetter(ctx, ev, r.Since, reason, nil); err != nil {
+	bounce, err := q.r.giveUp(ctx, ev, r.Since, reason, nil, tooLate())
+	if err != nil {
 		return err
 	}
-	w.bounceNow(ev, tooLate())
+	q.r.sendError(ev, bounce)
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
@@ -8,36 +9,38 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-const (
-	// storePause is how long a lane waits when the store cannot be read.
-	storePause = 2 * time.Second
-	// readTogether is how far apart in the store events may lie that are read
-	// together, in bytes.
-	readTogether = 4 << 20
-	typicalEvent = 512 // bytes
-)
-
-// spawn starts a runner if there is something to do; q.mu is held.
+// spawn starts a runner if there is work for one more. q.mu is held.
 func (q *queue) spawn() {
-	if q.closed || q.blocked || q.running >= q.w.Endpoint().Concurrency || q.starting >= q.ready.lanes || !q.ready.any(q.w.Endpoint().Concurrency-q.busy) {
-		return
+	if q.wantsRunner(q.Endpoint().Concurrency) {
+		q.startRunner()
 	}
+}
+
+func (q *queue) startRunner() {
 	q.starting++
 	q.running++
 	q.runners.Go(q.runner)
+}
+
+// start starts as many runners as there is work for, and one where only a
+// probe may be due. q.mu is held.
+func (q *queue) start() {
+	for !q.closed && q.running < q.Endpoint().Concurrency && q.starting < max(q.ready.lanes, min(1, len(q.waits))) {
+		q.startRunner()
+	}
 }
 
 // runner works on one ready lane after the other.
 func (q *queue) runner() {
 	q.mu.Lock()
 	q.starting--
-	for {
-		l, probe := q.next()
+	for q.stopping.Err() == nil {
+		l, probe := q.next(&q.attempts.breaker, q.Endpoint().Concurrency, q.sweepEvery())
 		if l == nil {
 			break
 		}
-		of := l.of // it may turn out to be another's
-		// What was read from the store is worked off before others are read,
+		of := l.of // work may give the lane to another source
+		// Events that were read from the store are delivered before others are read,
 		// or all lanes together would fill the memory.
 		ours := true
 		for again, n := true, 0; again; n++ {
@@ -58,77 +61,77 @@ func (q *queue) runner() {
 	q.mu.Unlock()
 }
 
-// next takes a lane that may be worked on now.
-func (q *queue) next() (l *lane, probe bool) {
-	if q.closed || q.blocked || q.w.start.Err() != nil || q.ready.lanes == 0 && len(q.waits) == 0 {
-		return nil, false
-	}
+// wake is called by the timer.
+func (q *queue) wake() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 	now := time.Now()
-	ok, probe, wait := q.w.breaker.allow(now)
-	if !ok {
-		q.blocked = true
-		q.wakeIn(now, min(wait, q.sweepEvery()))
-		return nil, false
-	}
-	// A probe does not wait for the lane's own time. There may be none: those that
-	// were ready can be with the sweep.
-	if probe {
-		l = q.probe()
-	} else {
-		l = q.ready.pop(q.w.Endpoint().Concurrency - q.busy)
-	}
-	if l != nil {
-		l.state = busy
-		l.of.busy++
-		q.busy++
-	} else if probe {
-		q.w.breaker.cancelProbe()
-	}
-	return l, probe
+	q.wakeAt, q.blocked = time.Time{}, false
+	q.releaseDue(now)
+	q.sweep(now)
+	q.start()
+}
+
+// resume lets all waiting lanes go on at once: the endpoint is back, or another.
+func (q *queue) resume() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.blocked = false
+	q.releaseAll()
+	q.start()
 }
 
 // work makes one attempt for the first event of a lane. It reports false if
 // the lane waits now, and is not the caller's any more.
 func (q *queue) work(l *lane, probe bool) (ours bool) {
 	it, err := q.first(l)
-	if err != nil || it == nil {
+	if it == nil || q.expired(it) {
 		if probe {
-			q.w.breaker.cancelProbe()
+			q.attempts.breaker.cancelProbe()
 		}
-		if err != nil {
-			q.pause(l, "the queue cannot be read; it is tried again", err)
+		switch {
+		case err != nil:
+			q.pause(l, "queue not readable; retrying", err)
 			return false
-		}
-		return true
-	}
-	if q.tooOld(it) {
-		if probe {
-			q.w.breaker.cancelProbe()
+		case it == nil:
+			return true
 		}
 		return q.expire(l, it)
 	}
-	v, ok := q.w.attempt(it.Event, probe)
+	v, ok := q.attempts.attempt(it.Event, probe)
 	if !ok {
 		return true // stopping: the event stays in the store
 	}
 	if v.Outcome == webhook.Again {
 		return q.retry(l, it, v)
 	}
-	if q.w.dead(&v.Verdict) {
+	if q.dead(&v.Verdict) {
 		q.mu.Lock()
 		l.remember(v.attempt)
 		q.mu.Unlock()
-		if !q.putDeadLetter(l, it, v.Reason) {
+		if err := q.putDeadLetter(q.run, it.Event, it.since, v.Reason, l.history); err != nil {
+			q.pause(l, noDeadLetter, err)
 			return false
 		}
 	}
 	more := q.finish(l, it)
-	q.w.respond(it.Event, v.Verdict, more, func() { q.onConfirmed(l, it) })
+	q.respond(it.Event, v.Verdict, more, func() { q.onConfirmed(l, it) })
 	return true
 }
 
+// noDeadLetter is logged when an event stays in the queue for want of a dead letter.
+const noDeadLetter = "dead letter not stored; the event stays in the queue"
+
+// finish removes the first event from its lane, and reports whether there is another.
+func (q *queue) finish(l *lane, it *item) (more bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.pop(l, it)
+	return len(l.mem) > 0
+}
+
 // first returns the first event of a lane, from memory or from the store; nil
-// if there is none that could be had now. The lane is the caller's.
+// if there is none to be had now. The lane is the caller's.
 func (q *queue) first(l *lane) (*item, error) {
 	for {
 		q.mu.Lock()
@@ -143,19 +146,15 @@ func (q *queue) first(l *lane) (*item, error) {
 			q.mu.Unlock()
 			return nil, nil
 		}
-		after := l.last
-		n := max(1, min(known, q.max.read, q.max.held-q.held, q.near(l)))
-		if l.fails > 0 {
-			n = 1
-		}
+		after, n := l.last, q.readable(l, known)
 		q.mu.Unlock()
-		list, err := q.disk.Read(q.w.run, l.conversation, after, n)
+		list, err := q.disk.Read(q.run, l.conversation, after, n)
 		if err != nil {
 			return nil, err
 		}
 		q.mu.Lock()
 		if len(list) == 0 {
-			q.w.log.Error("events are lost: the store does not have them any more", zap.String("conversation", l.conversation), zap.Int("events", known))
+			q.log.Error("events lost: not in the store", zap.String("conversation", l.conversation), zap.Int("events", known))
 			l.tail -= known
 			q.count -= known
 		}
@@ -165,8 +164,8 @@ func (q *queue) first(l *lane) (*item, error) {
 			l.last = r.Seq
 			ev, err := readEvent(&r.Record)
 			it := &item{Event: ev, since: r.Since, seq: r.Seq, state: stored, read: true, size: len(r.Stanza)}
-			if err != nil { // it was parsed before it was stored: the disk has changed it
-				q.w.log.Error("an event in the store is damaged and cannot be delivered; it is removed", zap.String("component", r.Component), zap.String("event", r.ID), zap.String("conversation", r.Conversation), zap.Error(err))
+			if err != nil {
+				q.log.Error("damaged event removed", zap.String("component", r.Component), zap.String("event", r.ID), zap.String("conversation", r.Conversation), zap.Error(err))
 				it.confirmed = true
 				l.trail = append(l.trail, it)
 				q.count--
@@ -174,7 +173,7 @@ func (q *queue) first(l *lane) (*item, error) {
 				continue
 			}
 			if len(l.mem) == 0 {
-				q.adopt(l, senderOf(q.w.Endpoint(), ev.Stanza.From))
+				q.adopt(l, senderOf(q.Endpoint(), ev.Stanza.From))
 			}
 			q.load(l, it)
 		}
@@ -182,74 +181,15 @@ func (q *queue) first(l *lane) (*item, error) {
 	}
 }
 
-// near returns how many events of a lane lie together in the store, about. The
-// store reads its files in blocks, and keeps them in memory for a while: a few
-// events of each of many lanes in turn, which lie side by side, take one block, and
-// many of one lane all blocks between them. q.mu is held.
-func (q *queue) near(l *lane) int {
-	return readTogether / (typicalEvent * max(1, q.count/max(1, l.tail)))
-}
+// expired reports whether an event is too old.
+func (q *queue) expired(it *item) bool { return time.Since(it.since) >= q.Endpoint().MaxAge }
 
-// finish takes the first event out of its lane, and reports whether there is another.
-func (q *queue) finish(l *lane, it *item) (more bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	l.pop()
-	l.oldest = it.since
-	q.unload(l, it)
-	q.count--
-	return len(l.mem) > 0
-}
-
-// wakeIn sees to it that wake is called within a time; q.mu is held.
-func (q *queue) wakeIn(now time.Time, d time.Duration) {
-	at := now.Add(d)
-	if !q.closed && (q.wakeAt.IsZero() || at.Before(q.wakeAt)) {
-		q.wakeAt = at
-		q.timer.Reset(d)
+// expire gives up an event that is too old.
+func (q *queue) expire(l *lane, it *item) (ours bool) {
+	q.Counters.Expired.Add(1)
+	reason := fmt.Sprintf("the endpoint did not take it within %v", q.Endpoint().MaxAge)
+	if n := len(l.history); n > 0 {
+		reason += "; last: " + l.history[n-1].Error
 	}
-}
-
-// wake looks for what has become due.
-func (q *queue) wake() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	now := time.Now()
-	q.wakeAt, q.blocked = time.Time{}, false
-	for len(q.waits) > 0 && !q.waits[0].until.After(now) {
-		q.release(q.waits[0])
-	}
-	if len(q.waits) > 0 {
-		q.wakeIn(now, q.waits[0].until.Sub(now))
-	}
-	q.sweep(now)
-	q.start()
-}
-
-// release takes a lane out of those that wait.
-func (q *queue) release(l *lane) {
-	q.waits.remove(l)
-	l.state = ready
-	q.ready.push(l)
-}
-
-// start starts as many runners as there is work for, and one where only a
-// probe may be due.
-func (q *queue) start() {
-	for !q.closed && q.running < q.w.Endpoint().Concurrency && q.starting < max(q.ready.lanes, min(1, len(q.waits))) {
-		q.starting++
-		q.running++
-		q.runners.Go(q.runner)
-	}
-}
-
-// resume lets all lanes that wait go on at once: the endpoint is back.
-func (q *queue) resume() {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.blocked = false
-	for len(q.waits) > 0 {
-		q.release(q.waits[0])
-	}
-	q.start()
+	return q.abandon(l, it, reason, tooLate())
 }

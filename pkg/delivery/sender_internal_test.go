@@ -2,8 +2,6 @@ package delivery
 
 import (
 	"fmt"
-	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -40,76 +38,6 @@ func TestSender(t *testing.T) {
 }
 
 func user(n int) jid.JID { return jid.MustParse(fmt.Sprintf("u%d@example.com", n)) }
-
-// Who fails by what a status says does not open the breaker alone, and does not hold
-// the others back before there are ten of them; two without an answer do both.
-func TestBreakerBySender(t *testing.T) {
-	for _, tc := range []struct {
-		name           string
-		senders, fails int
-		fault          webhook.Fault
-		open, free     bool
-	}{
-		{"one sender, by its content", 1, 1000, webhook.OfSender, false, true},
-		{"two senders", 2, 10, webhook.OfSender, true, true},
-		{"two senders, few failures", 2, 9, webhook.OfSender, false, true},
-		{"nine senders", 9, 1000, webhook.OfSender, true, true},
-		{"ten senders", 10, 10, webhook.OfSender, true, false},
-		{"one sender, no answer", 1, 10, webhook.OfEndpoint, true, true},
-		{"two senders, no answer", 2, 10, webhook.OfEndpoint, true, false},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			var h breaker
-			now := time.Now()
-			for i := range tc.fails {
-				now = now.Add(breakOver)
-				h.failed(now, failing{sender: user(i % tc.senders), fault: tc.fault}, Failure{}, 0)
-			}
-			if open := h.status(now).Open; open != tc.open {
-				t.Errorf("open: %v", open)
-			}
-			ok, _, _ := h.allow(now)
-			one, probe := h.allowOne(now, jid.MustParse("innocent@example.com"))
-			if ok != tc.free || one != tc.free || probe {
-				t.Errorf("another sender may: %v %v, as a probe %v", ok, one, probe)
-			}
-			h.succeeded(now)
-			if st := h.status(now); st.Open || st.Failing {
-				t.Errorf("after a success %+v", st)
-			}
-		})
-	}
-}
-
-// Whose probe has failed leaves the next one to the others.
-func TestDirectProbesTakeTurns(t *testing.T) {
-	var h breaker
-	now := time.Now()
-	for i := range 20 {
-		now = now.Add(time.Second)
-		h.failed(now, failing{sender: user(i % 2), fault: webhook.OfEndpoint}, Failure{}, 0)
-	}
-	for i := range 2 {
-		now = h.probeAt
-		if ok, probe := h.allowOne(now, user(i)); !ok || !probe {
-			t.Fatalf("the first probe of %s: %v %v", user(i), ok, probe)
-		}
-		h.failed(now, failing{user(i), webhook.OfEndpoint, true}, Failure{}, 0)
-	}
-	now = h.probeAt
-	for i := range 2 {
-		if ok, probe := h.allowOne(now, user(i)); ok || probe {
-			t.Errorf("%s probes again", user(i))
-		}
-	}
-	if ok, probe := h.allowOne(now, user(2)); !ok || !probe {
-		t.Error("the third does not probe")
-	}
-	h.cancelProbe()
-	if ok, probe := h.allowOne(h.probeAt.Add(h.pause), user(0)); !ok || !probe {
-		t.Error("where nobody else comes, the first probes again")
-	}
-}
 
 // One sender alone has half of the slots, and those who wait take turns.
 func TestSlots(t *testing.T) {
@@ -163,12 +91,12 @@ func TestSlots(t *testing.T) {
 	})
 }
 
-// poison is from one sender to as many bots as it likes.
+// poison gives a worker n events from one sender, each to another bot.
 func (b *testbed) poison(from string, n int) {
 	b.t.Helper()
 	for i := range n {
 		s := parsed(b.t, fmt.Sprintf("<message type='chat' id='%d' from='%s@example.com/r' to='p%d@bot.example.com'><body>x</body></message>", i, from, i))
-		if !b.w.Enqueue(&webhook.Event{ID: fmt.Sprintf("evt_%s-p%d", from, i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+		if !b.give(&webhook.Event{ID: fmt.Sprintf("evt_%s-p%d", from, i), Component: domain, Stanza: s}) {
 			b.t.Fatal("refused")
 		}
 	}
@@ -182,36 +110,21 @@ func TestHangingSender(t *testing.T) {
 			release := make(chan struct{})
 			hangs := make(chan struct{}, 1000)
 			answered := make(chan struct{}, 1000)
-			srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				if strings.Contains(r.URL.RawQuery, "mallory") {
+			b := newTestbed(t, func(user string, _ int) int {
+				if user == "mallory" {
 					hangs <- struct{}{}
 					<-release
 				} else {
 					answered <- struct{}{}
 				}
-				w.WriteHeader(204)
-			}))
-			defer srv.Close()
-			b := newTestbed(t, nil, func(e *webhook.Endpoint) {
-				e.URL, e.Concurrency, e.Timeout, e.Queued = srv.URL+"/?from={from}", 8, time.Minute, queued
-			})
-			if queued {
-				b.poison("mallory", 100)
-			} else {
-				for i := range 100 {
-					ev := eventOf(t, fmt.Sprintf("<message id='%d' from='mallory@example.com/r' to='p%d@bot.example.com'/>", i, i))
-					if !b.w.Deliver(ev) {
-						t.Fatal("refused")
-					}
-				}
-			}
+				return 0
+			}, func(b *testbed) { b.e.Concurrency, b.e.Timeout, b.e.Queued = 8, time.Minute, queued })
+			b.poison("mallory", 100)
 			for range 4 {
 				<-hangs
 			}
 			for i := range 40 {
-				if name := fmt.Sprint("u", i%5); queued {
-					b.put(name)
-				} else if !b.w.Deliver(eventOf(t, fmt.Sprintf("<message id='%d' from='%s@example.com/r' to='echo@bot.example.com'/>", i, name))) {
+				if !b.put(fmt.Sprint("u", i%5)) {
 					t.Fatal("refused")
 				}
 			}
@@ -235,10 +148,8 @@ func TestHangingSender(t *testing.T) {
 // One sender fills half of what memory holds of a queue, and half of what may be
 // under way directly.
 func TestSharesOfMemory(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 0 })
-	if err := b.w.Disable(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+	b := newTestbed(t, nil)
+	b.must(b.w.Disable(t.Context(), "test"))
 	b.poison("mallory", 1500)
 	b.put("alice")
 	q := b.w.queue
@@ -247,9 +158,7 @@ func TestSharesOfMemory(t *testing.T) {
 		t.Errorf("held: %d and %d of %d", m.held, a.held, usual.held)
 	}
 	q.mu.Unlock()
-	if err := b.w.Enable(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	b.must(b.w.Enable(t.Context()))
 	b.empty()
 
 	var l keyedRunner
@@ -270,18 +179,16 @@ func TestSharesOfMemory(t *testing.T) {
 
 // The probes of a queue go round the senders, whatever their lanes.
 func TestQueueProbesTakeTurns(t *testing.T) {
-	b := newTestbed(t, func(string, int) int { return 0 })
-	if err := b.w.Disable(t.Context(), "test"); err != nil {
-		t.Fatal(err)
-	}
+	b := newTestbed(t, nil)
+	b.must(b.w.Disable(t.Context(), "test"))
 	b.poison("mallory", 30)
 	b.poison("eve", 30)
 	b.put("alice")
-	q, h := b.w.queue, &b.w.breaker
+	q, h := b.w.queue, &b.w.attempts.breaker
 	seen := map[string]int{}
 	for range 6 {
 		q.mu.Lock()
-		l := q.probe()
+		l := q.probe(h.lastProbeOf)
 		seen[l.of.sender.Local()]++
 		q.mu.Unlock()
 		h.mu.Lock()

@@ -7,20 +7,20 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// slots are the attempts that an endpoint may have in flight. Senders share them by
-// the rule of mayTake, and those that wait take turns, however much each of them
-// waits with.
+// slots bounds the attempts that an endpoint has in flight. Senders share them by
+// the rule of mayTake, and waiting senders take turns, however many attempts each of them
+// has waiting.
 type slots struct {
 	mu    sync.Mutex
 	all   int
 	free  int
-	of    map[jid.JID]*share // senders that hold slots or wait for some
-	turn  []*share           // those that wait, the next one first
-	spare []*share           // to be used again, at most all
-	idle  sync.Pool          // of channels that nobody waits on
+	of    map[jid.JID]*share // by sender that holds slots or waits for some
+	turn  []*share           // that wait, the next one first
+	spare []*share           // for reuse, at most all
+	idle  sync.Pool          // of channels for reuse
 }
 
-// share is what a sender has of the slots.
+// share is one sender's part of the slots.
 type share struct {
 	sender  jid.JID
 	held    int
@@ -31,7 +31,6 @@ func newSlots(n int) *slots {
 	return &slots{all: n, free: n, of: make(map[jid.JID]*share), idle: sync.Pool{New: func() any { return make(chan struct{}, 1) }}}
 }
 
-// used returns how many are taken.
 func (s *slots) used() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,7 +87,7 @@ func (s *slots) share(sender jid.JID) *share {
 	return h
 }
 
-// release forgets a share with nothing in it. s.mu is held.
+// release forgets an empty share. s.mu is held.
 func (s *slots) release(h *share) {
 	if h.held > 0 || len(h.waiting) > 0 {
 		return
@@ -99,7 +98,7 @@ func (s *slots) release(h *share) {
 	}
 }
 
-// give takes a slot back, and gives what is free to those whose turn it is.
+// give frees a slot, and gives free slots to the senders whose turn it is.
 func (s *slots) give(sender jid.JID) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -108,7 +107,7 @@ func (s *slots) give(sender jid.JID) {
 	back.held--
 	for i := 0; i < len(s.turn) && s.free > 0; {
 		next := s.turn[i]
-		if !mayTake(next.held, s.free) { // it holds some; there are no more of these than slots
+		if !mayTake(next.held, s.free) { // it holds some, so there are few of these
 			i++
 			continue
 		}

@@ -2,66 +2,42 @@ package delivery
 
 import "time"
 
-const (
-	// sweepPause is how often a queue whose endpoint cannot be tried looks for
-	// events that have become too old.
-	sweepPause = time.Minute
-	// maxUnknown bounds the lanes that are read at a time only to see how old
-	// they are.
-	maxUnknown = 1000
-)
+// sweepPause is how often queues look for expired events.
+const sweepPause = time.Minute
 
-func (q *queue) sweepEvery() time.Duration {
-	return min(sweepPause, max(q.w.Endpoint().MaxAge/4, 10*time.Millisecond))
+// sweepEvery returns how often to look for events older than maxAge.
+func sweepEvery(maxAge time.Duration) time.Duration {
+	return min(sweepPause, max(maxAge/4, 10*time.Millisecond))
 }
 
-// sweep gives up what has become too old while the endpoint could not be
+func (q *queue) sweepEvery() time.Duration { return sweepEvery(q.Endpoint().MaxAge) }
+
+// sweep gives up the events that expired while the endpoint could not be
 // tried; where it can be, each lane finds out by itself. q.mu is held.
 func (q *queue) sweep(now time.Time) {
 	if now.Sub(q.swept) < q.sweepEvery() || q.closed {
 		return
 	}
 	q.swept = now
-	var stale []*lane
-	unknown := 0
-	for _, l := range q.lanes {
-		if l.state != ready && l.state != waiting {
-			continue
-		}
-		oldest := l.oldest
-		if len(l.mem) > 0 {
-			oldest = l.mem[0].since
-		}
-		if oldest.IsZero() {
-			if unknown++; unknown > maxUnknown {
-				continue
-			}
-		} else if now.Sub(oldest) < q.w.Endpoint().MaxAge {
-			continue
-		}
-		if l.state == waiting {
-			q.waits.remove(l)
-		}
-		l.state = busy
-		stale = append(stale, l)
+	stale := q.stale(now, q.Endpoint().MaxAge)
+	if len(stale) == 0 {
+		return
 	}
-	if len(stale) > 0 {
-		q.runners.Go(func() {
-			for _, l := range stale {
-				q.expireHead(l)
-			}
-		})
-	}
+	q.runners.Go(func() {
+		for _, l := range stale {
+			q.expireHead(l)
+		}
+	})
 }
 
-// expireHead gives up the events at the head of a lane that are too old.
+// expireHead gives up the expired events at the head of a lane.
 func (q *queue) expireHead(l *lane) {
-	for q.w.start.Err() == nil {
+	for q.stopping.Err() == nil {
 		it, err := q.first(l)
-		if err != nil || it == nil || !q.tooOld(it) {
+		if err != nil || it == nil || !q.expired(it) {
 			break
 		}
-		if !q.expire(l, it) { // it could not be given up, and waits
+		if !q.expire(l, it) { // the lane waits
 			return
 		}
 	}

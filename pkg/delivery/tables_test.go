@@ -8,11 +8,8 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -53,8 +50,9 @@ func TestBehaviour(t *testing.T) {
 }
 
 func checkCase(t *testing.T, format webhook.Format, c *behaviour.Case) {
-	ev := &webhook.Event{ID: "evt_1", Component: "bot.example.com", Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(t, c.Received)}
-	e := &webhook.Endpoint{Name: "echo", Format: format, Timeout: 5 * time.Second, Concurrency: 1, MaxAge: time.Hour, Schedule: []time.Duration{time.Second}}
+	ev := eventOf(t, c.Received)
+	e := endpoint("")
+	e.Format = format
 	got := behaviour.Case{}
 	got.Direct.Stanzas, got.Request = atOnce(t, *e, ev, c.Answer)
 	got.Queued = got.Direct
@@ -91,20 +89,6 @@ func checkCase(t *testing.T, format webhook.Format, c *behaviour.Case) {
 	}
 }
 
-// noted is a Sender that notes what is sent and confirms it.
-type noted struct {
-	mu  sync.Mutex
-	xml []string
-}
-
-func (n *noted) Send(_ string, s *stanza.Stanza, _ bool, done func(error)) error {
-	n.mu.Lock()
-	n.xml = append(n.xml, s.XML())
-	n.mu.Unlock()
-	done(nil)
-	return nil
-}
-
 // atOnce delivers an event in one attempt and returns what goes back.
 func atOnce(t *testing.T, e webhook.Endpoint, ev *webhook.Event, a behaviour.Answer) ([]string, *behaviour.Request) {
 	t.Helper()
@@ -115,11 +99,10 @@ func atOnce(t *testing.T, e webhook.Endpoint, ev *webhook.Event, a behaviour.Ans
 		srv.Close()
 	}
 	e.URL = srv.URL
-	sent := &noted{}
-	w := newWorker(t, &e, sent, zap.NewNop())
+	sent := &link{}
+	w := newWorker(t, &e, sent, nil)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	defer w.Stop(ctx)
 	if ev.Stanza.NeedsAnswer() {
 		verdict := make(chan webhook.Verdict, 1)
 		if !w.Request(ev, func(v webhook.Verdict) { verdict <- v }) {
@@ -134,7 +117,7 @@ func atOnce(t *testing.T, e webhook.Endpoint, ev *webhook.Event, a behaviour.Ans
 		time.Sleep(time.Millisecond)
 	}
 	w.Stop(ctx) // waits for what follows from the attempt
-	return sent.xml, request
+	return xmlOf(sent.sent), request
 }
 
 // iqAnswer is the one answer that an IQ gets.
@@ -186,11 +169,14 @@ func fromQueue(t *testing.T, e *webhook.Endpoint, ev *webhook.Event, a behaviour
 		}
 		out = append(out, s)
 	}
-	var b behaviour.Back
-	for _, s := range out {
-		b.Stanzas = append(b.Stanzas, s.XML())
+	return behaviour.Back{Stanzas: xmlOf(out)}, v.Note.String()
+}
+
+func xmlOf(list []*stanza.Stanza) (xml []string) {
+	for _, s := range list {
+		xml = append(xml, s.XML())
 	}
-	return b, v.Note.String()
+	return xml
 }
 
 // answering is a bot that gives one answer, and notes the request if there is

@@ -1,7 +1,6 @@
 package delivery
 
 import (
-	"context"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -12,14 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
 
-// What a stanza makes impossible is a fault of that stanza: nothing is posted, and
-// the endpoint stays what it was, over http and over https.
+// A stanza that makes a request impossible is at fault itself: nothing is posted, and
+// the state of the endpoint stays, over http and over https.
 func TestImpossibleEvents(t *testing.T) {
 	far := strings.Repeat("ü", 1000)
 	for _, secure := range []bool{false, true} {
@@ -31,33 +28,28 @@ func TestImpossibleEvents(t *testing.T) {
 			}
 			w.WriteHeader(204)
 		}))
-		if srv.Start(); secure {
-			srv.Close()
-			srv = httptest.NewUnstartedServer(srv.Config.Handler)
-			srv.StartTLS()
-		}
-		defer srv.Close()
-		w := newWorker(t, &webhook.Endpoint{Name: "echo", URL: srv.URL + "/{to}?from={from}", Format: webhook.FormatRestJSON, Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour, Schedule: []time.Duration{time.Second}}, &noted{}, zap.NewNop())
-		defer w.Stop(context.Background())
+		e := &webhook.Endpoint{Format: webhook.FormatRestJSON}
 		if secure {
+			srv.StartTLS()
 			roots := x509.NewCertPool()
 			roots.AddCert(srv.Certificate())
-			e := *w.Endpoint()
 			e.TLS = &tls.Config{RootCAs: roots}
-			if err := w.Reconfigure(&e); err != nil {
-				t.Fatal(err)
-			}
+		} else {
+			srv.Start()
 		}
+		defer srv.Close()
+		e.URL = srv.URL + "/{to}?from={from}"
+		w := newWorker(t, e, &link{}, nil)
 		for range 20 {
-			v, _ := w.attempt(eventOf(t, "<message id='1' xml:lang='a\u007fb' from='u@example.com/r' to='bot.example.com'><body>x</body></message>"), false)
+			v, _ := w.attempts.attempt(eventOf(t, "<message id='1' xml:lang='a\u007fb' from='u@example.com/r' to='bot.example.com'><body>x</body></message>"), false)
 			if v.Outcome != webhook.Done {
 				t.Fatalf("secure %v: a language that is none: %+v", secure, v)
 			}
 		}
 		long := eventOf(t, fmt.Sprintf("<message id='2' from='u@example.com/%s' to='bot.example.com/%s'/>", far[:1000], far))
-		w.breaker.failed(time.Now(), failing{fault: webhook.OfSender}, Failure{}, 0)
+		w.attempts.breaker.failed(time.Now(), failing{fault: webhook.OfSender}, Failure{}, 0)
 		for range 20 {
-			v, _ := w.attempt(long, false)
+			v, _ := w.attempts.attempt(long, false)
 			if v.Outcome != webhook.Refused || v.Fault != webhook.OfMessage || v.Err == nil || v.Err.Type != stanza.Modify || v.Err.Condition != stanza.NotAcceptable || !strings.HasPrefix(v.Reason, "not sent: the URL has ") {
 				t.Fatalf("secure %v: a URL of more than 8000 bytes: %+v", secure, v)
 			}
@@ -78,14 +70,14 @@ func TestUnsendableIsADeadLetter(t *testing.T) {
 					return status
 				}
 				return 0
-			}, func(e *webhook.Endpoint) {
-				if e.Format = webhook.FormatEvent; status == 0 {
-					e.URL += "/?from={from}&to={to}&again={to}"
+			}, func(b *testbed) {
+				if b.e.Format = webhook.FormatEvent; status == 0 {
+					b.e.URL += "/?from={from}&to={to}&again={to}"
 				}
 			})
 			b.put("u1")
-			s := parsed(t, "<message id='1' type='chat' from='u1@example.com/"+strings.Repeat("ü", 500)+"' to='echo@bot.example.com/"+strings.Repeat("ü", 500)+"'><body>x</body></message>")
-			if !b.w.Enqueue(&webhook.Event{ID: "evt_long", Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+			ev := eventOf(t, "<message id='1' type='chat' from='u1@example.com/"+strings.Repeat("ü", 500)+"' to='echo@bot.example.com/"+strings.Repeat("ü", 500)+"'><body>x</body></message>")
+			if ev.ID = "evt_long"; !b.give(ev) {
 				t.Fatal("not taken")
 			}
 			b.sent["u1"]++
@@ -95,7 +87,7 @@ func TestUnsendableIsADeadLetter(t *testing.T) {
 			if err != nil || len(d.Attempts) != 1 || d.Attempts[0].Status != status {
 				t.Errorf("dead letter %q %q %v, %v", d.ID, d.Reason, len(d.Attempts), err)
 			}
-			if c := b.sink.errors["1"]; c != stanza.NotAcceptable {
+			if c := b.link.errors["1"]; c != stanza.NotAcceptable {
 				t.Errorf("the sender got %q", c)
 			}
 		})
@@ -108,13 +100,12 @@ func TestDotsInTheURL(t *testing.T) {
 		asked := 0
 		srv := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked++ }))
 		defer srv.Close()
-		e := &webhook.Endpoint{Name: "echo", URL: srv.URL + "/users/{from}/in", Timeout: 5 * time.Second, Concurrency: 4, MaxAge: time.Hour, Schedule: []time.Duration{time.Second}}
+		e := &webhook.Endpoint{Name: "echo", URL: srv.URL + "/users/{from}/in"}
 		if proxied {
 			e.Proxy, _ = url.Parse(srv.URL)
 		}
-		w := newWorker(t, e, &noted{}, zap.NewNop())
-		defer w.Stop(context.Background())
-		v, _ := w.attempt(eventOf(t, "<message id='1' from='..' to='bot.example.com'><body>x</body></message>"), false)
+		w := newWorker(t, e, &link{}, nil)
+		v, _ := w.attempts.attempt(eventOf(t, "<message id='1' from='..' to='bot.example.com'><body>x</body></message>"), false)
 		if v.Outcome != webhook.Refused || v.Fault != webhook.OfMessage || v.Err == nil || v.Err.Condition != stanza.NotAcceptable || !strings.Contains(v.Reason, `".." as a segment`) || asked != 0 {
 			t.Errorf("proxied %v: %+v, asked %d times", proxied, v, asked)
 		}

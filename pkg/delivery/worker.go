@@ -4,88 +4,26 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/loglimit"
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
 
-// busyDelay is how long a reply waits when too much waits for the server.
-const busyDelay = 500 * time.Millisecond
-
-// Sender sends stanzas over the link of a component. more says that others will
-// follow soon, for which this one may wait a moment. Send calls done once: with nil
-// when the server has taken the stanza, or with [gateway.ErrRejected]. When Send returns
-// an error, it does not call done: after [gateway.ErrBusy] the stanza may be sent later,
-// after any other error never.
-type Sender interface {
-	Send(component string, s *stanza.Stanza, more bool, done func(error)) error
-}
-
-// Worker makes the attempts of one endpoint.
+// Worker delivers to one endpoint.
 type Worker struct {
-	name    string
-	current atomic.Pointer[setup]
-	sender  Sender
-	store   *store.Store // nil before Open: nothing is logged or buried
-	log     *zap.Logger
-	repeats loglimit.Limiter // of what a sender can make happen at will
-	runner  keyedRunner      // of what is in memory only
-	queue   *queue           // of what is in the store; nil for direct delivery
-	pull    *Puller          // in its place, for an endpoint without a URL
-	breaker breaker
-
-	start context.Context // ends when no attempt may begin any more
-	stop  context.CancelFunc
-	run   context.Context // ends when attempts in flight are broken off
-	kill  context.CancelFunc
-
-	Counters Counters
-}
-
-// setup is what an endpoint is at the moment, and what follows from that.
-type setup struct {
-	e      *webhook.Endpoint
-	client *webhook.Client
-	slots  *slots
-	logged atomic.Uint32 // notes that are in the log
-}
-
-func newSetup(e *webhook.Endpoint) (*setup, error) {
-	s := &setup{e: e.WithDefaults()}
-	s.slots = newSlots(s.e.Concurrency)
-	if e.Pulled() && !e.Queued {
-		return nil, fmt.Errorf("endpoint %s: without a URL its events are pulled from a queue: set Queued", e.Name)
-	}
-	if e.Pulled() {
-		return s, nil
-	}
-	var err error
-	s.client, err = webhook.NewClient(s.e)
-	return s, err
-}
-
-// close breaks off what is under way.
-func (s *setup) close() {
-	if s.client != nil {
-		s.client.Close()
-	}
-}
-
-// negotiates reports whether the endpoint says itself which format it wants.
-func (s *setup) negotiates() bool {
-	return s.e.Format == webhook.FormatRestJSON || s.e.Format == webhook.FormatRestXML
+	*responder
+	attempts *attempter
+	direct   direct
+	queue    *queue  // nil for direct delivery
+	pull     *Puller // in its place, for an endpoint without a URL
 }
 
 // NewWorker returns the worker of an endpoint, whose replies go over a sender; without a
-// log it says nothing. It makes direct attempts and answers IQs; Open gives it a queue.
-// It fails if nothing can be sent to the endpoint.
+// log it logs nothing. It delivers directly; Open gives it a queue. It fails if nothing
+// can be sent to the endpoint.
 func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, error) {
 	if sender == nil {
 		return nil, fmt.Errorf("endpoint %s: replies need a Sender", e.Name)
@@ -97,53 +35,48 @@ func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, er
 	if err != nil {
 		return nil, err
 	}
-	w := &Worker{name: e.Name, sender: sender, log: log.With(zap.String("endpoint", e.Name))}
-	w.current.Store(s)
-	w.start, w.stop = context.WithCancel(context.Background())
-	w.run, w.kill = context.WithCancel(context.Background())
+	w := &Worker{responder: &responder{newTarget(s, log), sender}}
+	w.attempts = newAttempter(w.target)
+	w.direct.responder, w.direct.attempts = w.responder, w.attempts
 	return w, nil
 }
 
-// Open opens the endpoint's queue, goes on with what the process before left
-// in it, and begins to keep the delivery log. It is called once, before events
-// are given to the worker.
+// Open opens the endpoint's queue, continues with the backlog of the previous process,
+// and begins to keep the delivery log. It is called once, before Enqueue.
 func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 	state, err := s.EndpointState(ctx, w.name)
 	if err != nil {
 		return err
 	}
 	w.store = s
-	w.negotiate(w.current.Load())
+	w.attempts.negotiate(w.current.Load())
 	if state.Disabled {
-		w.breaker.disable(state.Reason, state.Since)
-		w.log.Warn("the endpoint is disabled; its events wait", zap.String("reason", state.Reason), zap.Time("since", state.Since))
+		w.attempts.breaker.disable(state.Reason, state.Since)
+		w.log.Warn("endpoint disabled", zap.String("reason", state.Reason), zap.Time("since", state.Since), zap.String("hint", enableHint))
 	}
 	if !w.Endpoint().Queued {
 		return nil
 	}
-	sq, err := s.Queue(ctx, w.name)
+	disk, err := s.Queue(ctx, w.name)
 	if err != nil {
 		return err
 	}
 	if w.Endpoint().Pulled() {
-		w.pull, err = openPuller(ctx, w, sq)
+		w.pull, err = openPuller(ctx, w.responder, &w.attempts.breaker, disk)
 		return err
 	}
-	w.queue = newQueue(w, sq)
-	w.queue.begin(sq.Backlog())
+	w.queue = newQueue(w.responder, w.attempts, disk)
+	w.queue.restore(disk.Backlog())
 	return nil
 }
 
-// Endpoint returns what the worker delivers to.
-func (w *Worker) Endpoint() *webhook.Endpoint { return w.current.Load().e }
-
-// Enqueue takes a message or presence for durable delivery. It does not wait:
-// the event is stored while it is delivered. It reports false if it cannot be
-// taken now, and the sender gets an error; if the store refuses the event
-// later, the worker tells the sender.
+// Enqueue puts a message or presence into the durable queue. It does not wait:
+// the event is stored while it is delivered. It reports false if there is no room, and
+// the caller returns an error to the sender; if the store refuses the event
+// later, the worker does.
 func (w *Worker) Enqueue(ev *webhook.Event) bool {
 	w.Endpoint().Admit(ev)
-	if looped, ok := w.loops(ev); looped {
+	if looped, ok := w.direct.refuseLoop(ev); looped {
 		return ok
 	}
 	if w.enqueue(ev, ev.Received, nil) != nil {
@@ -156,7 +89,7 @@ func (w *Worker) Enqueue(ev *webhook.Event) bool {
 // enqueue puts an event into the endpoint's queue, of whichever kind.
 func (w *Worker) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	if w.tracing() {
-		w.trace("an event is taken", ev, zap.Bool("queued", true))
+		w.trace("event accepted", ev, zap.Bool("queued", true))
 	}
 	switch {
 	case w.pull != nil:
@@ -168,105 +101,138 @@ func (w *Worker) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 	return errNoQueue
 }
 
-// errNoQueue is why an event cannot be stored for an endpoint.
+// errNoQueue means that an event cannot be stored for an endpoint.
 var errNoQueue = errors.New("the endpoint has no queue (delivery: direct)")
 
-// unstored tells the sender of an event that the store has not taken it.
-func (w *Worker) unstored(it *item, err error, refused bool) {
-	w.Counters.Overflow.Add(1)
-	if !refused || it.onStored != nil {
-		return
-	}
-	e := overloaded
-	if !errors.Is(err, gateway.ErrFull) {
-		w.repeats.Error(w.log, "an event could not be stored; its sender gets an error", about(it.Event, zap.Error(err))...)
-		e = &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the service could not store the message; try again later"}
-	}
-	w.bounceNow(it.Event, e)
+// Deliver makes one attempt for a message or presence that is in memory only.
+// It reports false if too many are under way.
+//
+// Killed before the endpoint has answered: the stanza is lost, as with the modules whose
+// formats are delivered directly; a queue does not lose it.
+func (w *Worker) Deliver(ev *webhook.Event) bool {
+	w.Endpoint().Admit(ev)
+	return w.direct.deliver(ev)
 }
 
-// overloaded answers what cannot be taken now (RFC 6120 section 8.3.3.18).
-var overloaded = &stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "the service has too much waiting; try again later"}
+// Request makes one attempt for an IQ get or set and passes on the verdict, which has at
+// most one reply. It reports false if too many are under way.
+//
+// Killed before the answer: the asker gets an error from its server, or times out.
+func (w *Worker) Request(ev *webhook.Event, answer func(webhook.Verdict)) bool {
+	w.Endpoint().Admit(ev)
+	return w.direct.request(ev, answer)
+}
 
-// Pull returns what has the events of an endpoint without a URL; nil for one
+// Pull returns the reader's side of an endpoint without a URL; nil for an endpoint
 // with a URL, and before Open.
 func (w *Worker) Pull() *Puller { return w.pull }
 
 // Stop lets no new attempt begin, waits for those in flight until ctx is done,
-// and breaks them off then. Queued events that are not answered stay in the
-// store.
+// and then aborts them. Unfinished events of a queue stay in the store.
 func (w *Worker) Stop(ctx context.Context) {
 	w.stop()
-	breakOff := context.AfterFunc(ctx, func() {
-		w.kill()
+	abort := func() {
+		w.abort()
 		w.current.Load().close()
-	})
+	}
+	cancel := context.AfterFunc(ctx, abort)
 	if w.queue != nil {
 		w.queue.close()
 	}
 	if w.pull != nil {
 		w.pull.close()
 	}
-	w.runner.close()
-	breakOff()
-	w.kill()
-	w.current.Load().close()
+	w.direct.runner.close()
+	w.attempts.negotiation.Wait()
+	cancel()
+	abort()
 }
 
-// Enable lets a disabled endpoint have its events again, over restarts too.
+// Enable ends Disable, over restarts too.
 func (w *Worker) Enable(ctx context.Context) error {
 	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{}); err != nil {
 		return fmt.Errorf("enable endpoint %s: %w", w.name, err)
 	}
-	w.breaker.enable()
-	w.log.Info("the endpoint is enabled")
+	w.attempts.breaker.enable()
+	w.log.Info("endpoint enabled")
 	if w.queue != nil {
 		w.queue.resume()
 	}
 	return nil
 }
 
-// Disable makes no more attempts, over restarts too, until Enable. Queued
+// Disable lets no attempt begin, over restarts too, until Enable. Queued
 // events wait, in their order; direct ones are refused.
 func (w *Worker) Disable(ctx context.Context, reason string) error {
-	now := time.Now()
-	w.breaker.disable(reason, now)
+	err := w.attempts.disable(ctx, reason)
 	if w.pull != nil {
-		w.pull.Interrupt()
+		w.pull.interrupt()
 	}
-	w.log.Error("the endpoint is disabled; its events wait until it is enabled", zap.String("reason", reason))
-	if w.store == nil {
-		return nil
+	return err
+}
+
+// errRestart means that only a restart can change an endpoint so: its queue would move
+// while stanzas come.
+var errRestart = errors.New("an endpoint's delivery, and whether it has a url, change with a restart only (or with another name)")
+
+// CanReconfigure returns why Reconfigure would fail: the change needs a restart, or an
+// error of NewWorker.
+func (w *Worker) CanReconfigure(e *webhook.Endpoint) error {
+	if now := w.Endpoint(); e.Queued != now.Queued || e.Pulled() != now.Pulled() {
+		return errRestart
 	}
-	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
-		return fmt.Errorf("disable endpoint %s, which will be enabled after a restart: %w", w.name, err)
+	s, err := newSetup(e)
+	if err == nil {
+		s.close()
+	}
+	return err
+}
+
+// Reconfigure gives the endpoint another configuration with the same name. Attempts in
+// flight end under the old one, and their failures do not count. Waiting events are tried
+// at once. The queue, its order, and whether the endpoint is disabled stay. Errors: those
+// of CanReconfigure.
+func (w *Worker) Reconfigure(e *webhook.Endpoint) error {
+	if err := w.CanReconfigure(e); err != nil {
+		return err
+	}
+	fresh, err := newSetup(e)
+	if err != nil {
+		return err
+	}
+	old := w.current.Swap(fresh)
+	w.attempts.breaker.renew()
+	if old.client != nil {
+		old.client.Retire()
+	}
+	w.attempts.negotiate(fresh)
+	if w.queue != nil {
+		w.queue.resume()
 	}
 	return nil
 }
 
-// negotiate asks an endpoint in one of mod_rest's formats which of them it wants, until
-// it has answered once. Until then it gets the configured one.
-func (w *Worker) negotiate(now *setup) {
-	if w.store == nil || !now.negotiates() || w.start.Err() != nil {
-		return
+// Remove stops the worker of an endpoint that is not in the configuration any
+// more, as Stop does, and returns its queue with all that is stored; nil if it had none.
+//
+// Killed at any point: the events are in the store, and wait there for the
+// endpoint to come back, or expire.
+func (w *Worker) Remove(ctx context.Context) (*store.Queue, error) {
+	w.Stop(ctx)
+	disk := w.disk()
+	if disk == nil {
+		return nil, nil
 	}
-	w.runner.wg.Go(func() {
-		for n := 0; w.current.Load() == now; n++ {
-			f, err := now.client.Negotiate(w.start)
-			if err == nil {
-				if f != now.e.Format {
-					w.log.Info("the endpoint asked for another format than the configured one", zap.String("format", string(f)))
-				}
-				return
-			}
-			if n == 0 {
-				w.log.Info("the endpoint cannot be asked which format it wants; it gets the configured one until then", zap.Error(err))
-			}
-			select {
-			case <-time.After(min(time.Second<<min(n, 6), time.Minute)):
-			case <-w.start.Done():
-				return
-			}
-		}
-	})
+	return disk, disk.Recount(context.WithoutCancel(ctx))
+}
+
+// disk returns the endpoint's queue in the store; nil if it has none.
+func (w *Worker) disk() *store.Queue {
+	switch {
+	case w.queue != nil:
+		return w.queue.disk
+	case w.pull != nil:
+		return w.pull.disk
+	}
+	return nil
 }

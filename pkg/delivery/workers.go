@@ -6,7 +6,7 @@ import (
 	"stanzahook/pkg/gateway"
 )
 
-// Workers are those of all endpoints, in the order of the configuration.
+// Workers holds the workers of all endpoints, in the order of the configuration.
 type Workers []*Worker
 
 // Named returns the worker of an endpoint; nil if there is none.
@@ -19,7 +19,7 @@ func (ws Workers) Named(endpoint string) *Worker {
 	return nil
 }
 
-// Puller returns what has the events of an endpoint without a URL.
+// Puller returns the puller of an endpoint without a URL.
 //
 // Errors: gateway.ErrNotFound, gateway.ErrConflict.
 func (ws Workers) Puller(endpoint string) (*Puller, error) {
@@ -34,8 +34,7 @@ func (ws Workers) Puller(endpoint string) (*Puller, error) {
 	return p, nil
 }
 
-// Hangup ends the requests that wait for events, which else would hold up the
-// end of the process.
+// Hangup ends the readers, whose waiting requests would hold up the end of the process.
 func (ws Workers) Hangup() {
 	for _, w := range ws {
 		if p := w.Pull(); p != nil {

@@ -43,11 +43,11 @@ endpoints:
 
 	send("m1", "good")
 	srv.Expect("the answer", func(s *stanza.Stanza) bool { return s.Type == "chat" })
-	follow(t, logs, "m1", "good", "a stanza came", "an event is taken", "an attempt begins", "an attempt ends", "an attempt begins", "an attempt ends", "the server has a stanza for the sender", "an event is over")
+	follow(t, logs, "m1", "good", "a stanza came", "event accepted", "attempt started", "attempt ended", "attempt started", "attempt ended", "reply confirmed", "event finished")
 
 	send("m2", "bad")
 	srv.Expect("the error", func(s *stanza.Stanza) bool { return s.Type == "error" })
-	follow(t, logs, "m2", "bad", "a stanza came", "an event is taken", "an attempt begins", "an attempt ends", "an event is a dead letter", "the server has a stanza for the sender", "an event is over")
+	follow(t, logs, "m2", "bad", "a stanza came", "event accepted", "attempt started", "attempt ended", "dead letter stored", "reply confirmed", "event finished")
 
 	x.call("", "POST", "/rest", `{"to":"u@example.com/r","type":"chat","id":"m3","body":"psst, secret text"}`, "X-Request-Id", "request-7")
 	awaitSteps(t, func() []observer.LoggedEntry {
@@ -75,11 +75,11 @@ func follow(t *testing.T, logs *observer.ObservedLogs, stanzaID, endpoint string
 		})
 	}
 	awaitSteps(t, func() []observer.LoggedEntry {
-		return slices.DeleteFunc(ofStanza(), func(e observer.LoggedEntry) bool { return e.Message == "an event is stored" })
+		return slices.DeleteFunc(ofStanza(), func(e observer.LoggedEntry) bool { return e.Message == "event stored" })
 	}, steps...)
 	awaitSteps(t, func() []observer.LoggedEntry {
-		return slices.DeleteFunc(ofStanza(), func(e observer.LoggedEntry) bool { return e.Message != "an event is stored" })
-	}, "an event is stored")
+		return slices.DeleteFunc(ofStanza(), func(e observer.LoggedEntry) bool { return e.Message != "event stored" })
+	}, "event stored")
 	event := ""
 	for _, e := range ofStanza() {
 		fields := e.ContextMap()

@@ -35,7 +35,7 @@ func TestFaultsBotNetwork(t *testing.T) {
 		p := harness.LaunchConnected(t, c)
 		tr := load.StartTraffic(t, s, p, b, "echo@net2.localhost")
 		failed := func() int {
-			return p.Log.Count(func(e harness.LogEntry) bool { return strings.HasPrefix(e.Msg, "the endpoint does not take events") })
+			return p.Log.Count(func(e harness.LogEntry) bool { return strings.HasPrefix(e.Msg, "endpoint failing") })
 		}
 		for range rounds {
 			tr.During("the bot is killed", "", "", func() {

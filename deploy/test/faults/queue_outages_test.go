@@ -50,10 +50,10 @@ func TestQueueBotOutages(t *testing.T) {
 
 		b.Close()
 		say(size)
-		harness.Eventually(t, "the first failure", func() bool { return logged(p, "the endpoint does not take events") > 0 })
+		harness.Eventually(t, "the first failure", func() bool { return logged(p, "endpoint failing") > 0 })
 		say(size)
 		if harness.FullFaults() {
-			harness.Eventually(t, "the breaker opens", func() bool { return logged(p, "the endpoint is down") > 0 })
+			harness.Eventually(t, "the breaker opens", func() bool { return logged(p, "endpoint down") > 0 })
 			say(size)
 		}
 		b.Open()
@@ -95,7 +95,7 @@ func TestQueueBotOutages(t *testing.T) {
 		accepted := b.Accepted()
 		b.AnswerWith(load.AnswerStatus(http.StatusGone))
 		say(size)
-		harness.Eventually(t, "the endpoint is disabled", func() bool { return logged(p, "the endpoint is disabled") > 0 })
+		harness.Eventually(t, "the endpoint is disabled", func() bool { return logged(p, "endpoint disabled") > 0 })
 		say(size)
 		for _, k := range talkers {
 			k.Read()
@@ -111,7 +111,7 @@ func TestQueueBotOutages(t *testing.T) {
 		}
 		b.AnswerWith(nil)
 		p = load.StartLinked(t, file)
-		harness.Eventually(t, "it is still disabled after a restart", func() bool { return logged(p, "the endpoint is disabled; its events wait") > 0 })
+		harness.Eventually(t, "it is still disabled after a restart", func() bool { return logged(p, "endpoint disabled") > 0 })
 		say(5)
 		for _, k := range talkers {
 			k.Read()
