@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/xml"
-	"fmt"
 	"io"
 	"net"
 	"testing"
@@ -71,28 +70,6 @@ func TestClientReceives(t *testing.T) {
 	}
 }
 
-func TestClientKeepsOrder(t *testing.T) {
-	c, server := testClient(t)
-	ctx := testContext(t)
-	const n = 1000
-	go func() {
-		for i := range n {
-			fmt.Fprintf(server, "<message id='%d'/>", i)
-		}
-	}()
-	if _, err := c.Next(ctx, func(r Received) bool { return r.ID == "500" }); err != nil {
-		t.Fatal(err)
-	}
-	for i := range n {
-		if i == 500 {
-			continue
-		}
-		if r, err := c.Next(ctx, nil); err != nil || r.ID != fmt.Sprint(i) {
-			t.Fatalf("number %d: id %q, error %v", i, r.ID, err)
-		}
-	}
-}
-
 // Two waiting calls must not hide stanzas from each other by taking some.
 func TestClientConcurrentNext(t *testing.T) {
 	c, server := testClient(t)
@@ -116,27 +93,6 @@ func TestClientConcurrentNext(t *testing.T) {
 		if err := <-result; err != nil {
 			t.Error(err)
 		}
-	}
-}
-
-func TestClientAnswersPing(t *testing.T) {
-	c, server := testClient(t)
-	write(t, server, `<iq type='get' id='a&amp;b' from='x.localhost'><ping xmlns='urn:xmpp:ping'/></iq>`)
-	var answer struct {
-		XMLName xml.Name `xml:"iq"`
-		Type    string   `xml:"type,attr"`
-		ID      string   `xml:"id,attr"`
-		To      string   `xml:"to,attr"`
-	}
-	if err := xml.NewDecoder(server).Decode(&answer); err != nil {
-		t.Fatal(err)
-	}
-	if answer.Type != "result" || answer.ID != "a&b" || answer.To != "x.localhost" {
-		t.Errorf("answer %+v", answer)
-	}
-	go write(t, server, "<presence/>")
-	if r, err := c.Next(testContext(t), nil); err != nil || r.Kind != "presence" {
-		t.Errorf("after the ping: %+v, error %v", r, err)
 	}
 }
 

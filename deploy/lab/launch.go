@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"strings"
 	"time"
 )
@@ -25,11 +24,7 @@ func (s *Server) launch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the server's log: %w", err)
 	}
-	var w io.Writer = s.output
-	if s.options.Log != nil {
-		w = io.MultiWriter(s.output, s.options.Log)
-	}
-	p, err := startProcess(s.backend.command(s.config), w)
+	p, err := startProcess(s.backend.command(s.config), s.output)
 	if err != nil {
 		return err
 	}

@@ -3,7 +3,6 @@ package lab
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -90,10 +89,6 @@ type Options struct {
 	ClientPort int
 	// ComponentPort is where components connect; 0 picks a free port.
 	ComponentPort int
-
-	// Log gets everything the server prints, in addition to Server.Logs. It is
-	// written to from another goroutine.
-	Log io.Writer
 }
 
 // check returns the options with defaults filled in, or what is wrong with them.

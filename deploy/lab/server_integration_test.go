@@ -10,7 +10,6 @@ import (
 	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 	"time"
 )
@@ -207,39 +206,6 @@ func TestOwnDirectory(t *testing.T) {
 			if _, err := os.Stat(o.Dir); err != nil {
 				t.Fatal(err)
 			}
-		}
-	})
-}
-
-func TestManyAtOnce(t *testing.T) {
-	forBoth(t, func(t *testing.T, ctx context.Context, o Options) {
-		servers := make([]*Server, 3)
-		var wg sync.WaitGroup
-		for i := range servers {
-			wg.Go(func() {
-				s, err := Start(ctx, o)
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				t.Cleanup(func() { s.Close() })
-				servers[i] = s
-			})
-		}
-		wg.Wait()
-		ports := map[string]bool{}
-		for _, s := range servers {
-			if s == nil {
-				continue
-			}
-			converse(t, ctx, s)
-			ports[s.ClientAddr()], ports[s.ComponentAddr()] = true, true
-			if err := s.Close(); err != nil {
-				t.Error(err)
-			}
-		}
-		if len(ports) != 2*len(servers) {
-			t.Errorf("%d different ports for %d servers", len(ports), len(servers))
 		}
 	})
 }
