@@ -110,7 +110,7 @@ func TestDiagnose(t *testing.T) {
 }
 
 func TestTail(t *testing.T) {
-	if got := tail("\n" + strings.Repeat("old\n", 30) + "new\n"); strings.Count(got, "old") != 19 || !strings.HasSuffix(got, "new") {
+	if got := Tail("\n" + strings.Repeat("old\n", 30) + "new\n"); strings.Count(got, "old") != 19 || !strings.HasSuffix(got, "new") {
 		t.Errorf("tail = %q", got)
 	}
 }

@@ -24,13 +24,13 @@ func (s *Server) launch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the server's log: %w", err)
 	}
-	p, err := startProcess(s.backend.command(s.config), s.output)
+	p, err := StartProcess(s.backend.command(s.config), s.output)
 	if err != nil {
 		return err
 	}
 	s.setProcess(p)
 	if err := s.awaitReady(ctx, p, info.Size()); err != nil {
-		if text := tail(s.logsFrom(info.Size())); text != "" {
+		if text := Tail(s.logsFrom(info.Size())); text != "" {
 			err = fmt.Errorf("%w\nThe end of its log:\n%s", err, text)
 		}
 		return errors.Join(err, p.kill())
@@ -40,19 +40,19 @@ func (s *Server) launch(ctx context.Context) error {
 
 // awaitReady returns nil once our own server, p, serves components and clients.
 // Its output begins at logStart.
-func (s *Server) awaitReady(ctx context.Context, p *process, logStart int64) error {
+func (s *Server) awaitReady(ctx context.Context, p *Process, logStart int64) error {
 	ticker := time.NewTicker(pollInterval)
 	defer ticker.Stop()
 	var strangerSince time.Time
 	patience := time.Second // with one probe
 	for {
-		exited := p.exited() // before the log is read, which is complete then
+		exited := p.Exited() // before the log is read, which is complete then
 		err := s.backend.diagnose(s.logsFrom(logStart))
 		if err != nil {
 			return err
 		}
 		if exited {
-			return fmt.Errorf("it ended by itself: %w", exitReason(p))
+			return fmt.Errorf("it ended by itself: %w", p.Reason())
 		}
 		began := time.Now()
 		if err = s.probe(ctx, p, patience); err == nil {
@@ -77,15 +77,8 @@ func (s *Server) awaitReady(ctx context.Context, p *process, logStart int64) err
 	}
 }
 
-func exitReason(p *process) error {
-	if p.err == nil {
-		return errors.New("without an error")
-	}
-	return p.err
-}
-
-// tail returns the last lines of a log, for an error message.
-func tail(text string) string {
+// Tail returns the last lines of a log, for an error message.
+func Tail(text string) string {
 	const keep = 20
 	lines := strings.Split(strings.TrimSpace(text), "\n")
 	if len(lines) > keep {

@@ -20,7 +20,7 @@ var errRefused = errors.New("refused")
 // users, and it lets one of them in. The secrets prove that it is ours. It may take
 // as long as given: a port may be open before the server reads from it, or be a
 // silent stranger's.
-func (s *Server) probe(ctx context.Context, p *process, timeout time.Duration) error {
+func (s *Server) probe(ctx context.Context, p *Process, timeout time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	go func() { // nor will an answer come from a server that has ended

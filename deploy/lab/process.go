@@ -1,6 +1,7 @@
 package lab
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -34,20 +35,21 @@ func serverEnv(c config) []string {
 	}
 }
 
-// process is a running server.
-type process struct {
+// Process is a program that we run, such as a server.
+type Process struct {
 	cmd  *exec.Cmd
 	done chan struct{} // closed when it has ended
 	err  error         // how it ended; valid after done
 }
 
-// startProcess runs cmd in a process group of its own, with its output going to w.
-func startProcess(cmd *exec.Cmd, w io.Writer) (*process, error) {
+// StartProcess runs cmd in a process group of its own, with its output going to w. On
+// Linux it ends with the calling process.
+func StartProcess(cmd *exec.Cmd, w io.Writer) (*Process, error) {
 	cmd.Stdout, cmd.Stderr = w, w
 	cmd.SysProcAttr = ownGroup()
 	// A helper process of the server may hold its output open a little longer.
 	cmd.WaitDelay = time.Second
-	p := &process{cmd: cmd, done: make(chan struct{})}
+	p := &Process{cmd: cmd, done: make(chan struct{})}
 	started := make(chan error)
 	go func() {
 		// On Linux the server dies with the thread that started it, not with the
@@ -68,7 +70,11 @@ func startProcess(cmd *exec.Cmd, w io.Writer) (*process, error) {
 	return p, nil
 }
 
-func (p *process) exited() bool {
+// Done is closed when it has ended.
+func (p *Process) Done() <-chan struct{} { return p.done }
+
+// Exited reports whether it has ended.
+func (p *Process) Exited() bool {
 	select {
 	case <-p.done:
 		return true
@@ -77,24 +83,37 @@ func (p *process) exited() bool {
 	}
 }
 
-// terminate asks the server to stop.
-func (p *process) terminate() error {
-	if p.exited() {
+// Reason is how it ended; valid after Done.
+func (p *Process) Reason() error {
+	if p.err == nil {
+		return errors.New("without an error")
+	}
+	return p.err
+}
+
+// Stop asks it to end, and kills it when the context ends.
+func (p *Process) Stop(ctx context.Context) error {
+	if p.Exited() {
 		return nil
 	}
 	if err := p.cmd.Process.Signal(terminateSignal); err != nil && !errors.Is(err, os.ErrProcessDone) {
-		return fmt.Errorf("cannot stop the server: %w", err)
+		return fmt.Errorf("cannot stop %s: %w", p.cmd.Path, err)
 	}
-	return nil
+	select {
+	case <-p.done:
+		return nil
+	case <-ctx.Done():
+		return p.kill()
+	}
 }
 
-// kill ends the server and what else is in its process group, and waits for it.
-func (p *process) kill() error {
-	if p.exited() {
+// kill ends it and what else is in its process group, and waits for it.
+func (p *Process) kill() error {
+	if p.Exited() {
 		return nil
 	}
 	if err := killGroup(p.cmd.Process); err != nil {
-		return fmt.Errorf("cannot kill the server: %w", err)
+		return fmt.Errorf("cannot kill %s: %w", p.cmd.Path, err)
 	}
 	<-p.done
 	return nil

@@ -30,7 +30,7 @@ type Server struct {
 	life sync.Mutex // held while starting, stopping and closing
 
 	mu     sync.Mutex // guards what follows
-	proc   *process   // the last one started; nil before the first
+	proc   *Process   // the last one started; nil before the first
 	closed bool
 }
 
@@ -156,20 +156,15 @@ func (s *Server) Stop(ctx context.Context) error {
 
 func (s *Server) stop(ctx context.Context) error {
 	p := s.process()
-	if p == nil || p.exited() {
+	if p == nil {
 		return nil
-	}
-	if err := p.terminate(); err != nil {
-		return fmt.Errorf("lab: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(ctx, stopTimeout)
 	defer cancel()
-	select {
-	case <-p.done:
-		return nil
-	case <-ctx.Done():
-		return s.Kill()
+	if err := p.Stop(ctx); err != nil {
+		return fmt.Errorf("lab: %w", err)
 	}
+	return nil
 }
 
 // Kill ends the server at once, as a power cut would, also while a Stop waits.
@@ -193,7 +188,7 @@ func (s *Server) Restart(ctx context.Context) error {
 	if s.isClosed() {
 		return errors.New("lab: the server is closed, use Start for a new one")
 	}
-	if p := s.process(); p != nil && !p.exited() {
+	if p := s.process(); p != nil && !p.Exited() {
 		return errors.New("lab: the server is still running, use Stop or Kill first")
 	}
 	var err error
@@ -262,13 +257,13 @@ func (s *Server) logsFrom(offset int64) string {
 	return string(text)
 }
 
-func (s *Server) process() *process {
+func (s *Server) process() *Process {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.proc
 }
 
-func (s *Server) setProcess(p *process) {
+func (s *Server) setProcess(p *Process) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.proc = p

@@ -2,12 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // api is stanzahook's HTTP side, as any program would use it.
@@ -44,30 +42,4 @@ func do(req *http.Request) (status int, answer string, err error) {
 		return 0, "", fmt.Errorf("%s %s: the answer: %w", req.Method, req.URL, err)
 	}
 	return resp.StatusCode, strings.TrimSpace(string(text)), nil
-}
-
-// awaitReady returns when stanzahook says that it is connected to the server.
-func (a *api) awaitReady(ctx context.Context, ended <-chan struct{}) error {
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		req, err := http.NewRequestWithContext(ctx, http.MethodGet, a.url+"/readyz", nil)
-		if err != nil {
-			return err
-		}
-		status, answer, err := do(req)
-		if err == nil && status == http.StatusOK {
-			return nil
-		}
-		if err == nil {
-			err = fmt.Errorf("GET /readyz: %d %s: %s", status, http.StatusText(status), answer)
-		}
-		select {
-		case <-tick.C:
-		case <-ended:
-			return errors.New("it ended by itself")
-		case <-ctx.Done():
-			return fmt.Errorf("%w (last: %w)", context.Cause(ctx), err)
-		}
-	}
 }

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"encoding/xml"
 	"fmt"
 	"net/http"
@@ -120,17 +119,7 @@ func (s *stage) userJID() string { return userName + "@" + s.server.Host() }
 
 // newsJSON is a message as the JSON of POST /rest.
 func newsJSON(to, text string) string {
-	data, err := json.Marshal(struct {
-		Kind string `json:"kind"`
-		Type string `json:"type"`
-		From string `json:"from"`
-		To   string `json:"to"`
-		Body string `json:"body"`
-	}{"message", "chat", newsJID, to, text})
-	if err != nil {
-		panic(err) // strings can always be marshalled
-	}
-	return string(data)
+	return fmt.Sprintf(`{"kind":"message","type":"chat","from":%q,"to":%q,"body":%q}`, newsJID, to, text)
 }
 
 // pingXML is a ping (XEP-0199) as the XML of POST /rest.

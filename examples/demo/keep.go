@@ -29,9 +29,12 @@ func (s *stage) keep(ctx context.Context) error {
 			}
 		}
 	}()
-	var botDone <-chan struct{} // never, where it is somebody else's
-	if s.bot != nil {
-		botDone = s.bot.done
+	ended := make(chan *program, len(s.programs))
+	for _, p := range s.programs {
+		go func() {
+			<-p.Done()
+			ended <- p
+		}()
 	}
 	for {
 		select {
@@ -39,12 +42,8 @@ func (s *stage) keep(ctx context.Context) error {
 			if err := s.show(r); err != nil {
 				return err
 			}
-		case <-botDone:
-			return errors.New(s.bot.ending())
-		case <-s.contacts.done:
-			return errors.New(s.contacts.ending())
-		case <-s.bridge.done:
-			return errors.New(s.bridge.ending())
+		case p := <-ended:
+			return errors.New(p.ending())
 		case err := <-lost:
 			return err
 		case <-ctx.Done():
@@ -142,7 +141,7 @@ Or without the program:
 `,
 		s.server.ClientAddr(), s.server.Kind(),
 		friendName+"@"+s.server.Host(), s.friendPassword,
-		s.botLine(), s.contactsURL, s.api.url, filepath.Join(s.dir, configName), filepath.Join(s.dir, logName), userName,
+		s.botLine(), s.contactsURL, s.api.url, filepath.Join(s.dir, configName), filepath.Join(s.dir, bridgeName+".log"), userName,
 		s.api.url, s.api.token, programDir(s.options.stanzahook), s.userJID(), newsJID,
 		auth, newsJSON(s.userJID(), "The report is ready."), s.api.url,
 		auth, s.userJID(), s.api.url,

@@ -60,7 +60,7 @@ func main() {
 // run returns the exit code. Whatever happens, nothing is left behind.
 func run(ctx context.Context, o options, stdout, stderr io.Writer) int {
 	begin := time.Now()
-	s := &stage{options: o, out: &narrator{w: stdout}}
+	s := &stage{options: o, out: &narrator{w: stdout}, release: func() {}}
 	err := s.build(ctx)
 	if err == nil && o.keep {
 		err = s.keep(ctx)

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"stanzahook/deploy/lab"
@@ -25,7 +26,7 @@ const (
 	botJID     = "echo@" + botDomain
 	newsJID    = "news@" + botDomain
 	configName = "stanzahook.yaml"
-	logName    = "stanzahook.log"
+	bridgeName = "stanzahook"
 )
 
 // stage is all that the demo starts.
@@ -33,15 +34,13 @@ type stage struct {
 	options options
 	out     *narrator
 
-	dir       string // everything's files
-	caretaker *process
-	server    *lab.Server
-	bot       *process
-	contacts  *process // the web application
-	bridge    *process // stanzahook
-	log       *os.File // its log
-	client    *lab.Client
-	api       *api
+	dir      string // everything's files
+	release  func() // lets the caretaker of dir go
+	server   *lab.Server
+	programs []*program
+	bridge   *program // stanzahook, one of them
+	client   *lab.Client
+	api      *api
 
 	secret         string // of the component
 	friendPassword string
@@ -75,7 +74,10 @@ func (s *stage) makeDir(context.Context) error {
 		return fmt.Errorf("temporary directory: %w", err)
 	}
 	s.dir = dir
-	s.caretaker, err = startCaretaker(dir)
+	release, err := startCaretaker(dir)
+	if err == nil {
+		s.release = release
+	}
 	return err
 }
 
@@ -111,32 +113,22 @@ func (s *stage) startBot(ctx context.Context) error {
 		return nil
 	}
 	s.out.begin("Starting the bot (examples/echo-go): a small web server that knows nothing of XMPP …")
-	bot, err := startProcess(s.dir, nil, s.options.bot, "-listen", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.bot = bot
-	addr, err := bot.find(ctx, listenAddr)
+	url, err := s.startExample(ctx, "bot", s.options.bot)
 	if err != nil {
 		return fmt.Errorf("the bot did not start: %w", err)
 	}
-	s.botURL = "http://" + addr + "/"
+	s.botURL = url
 	s.out.note("It waits for events at %s", s.botURL)
 	return nil
 }
 
 func (s *stage) startContacts(ctx context.Context) error {
 	s.out.begin("Starting a web application that knows who is whose contact (examples/contacts-go) …")
-	contacts, err := startProcess(s.dir, nil, s.options.contacts, "-listen", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	s.contacts = contacts
-	addr, err := contacts.find(ctx, listenAddr)
+	url, err := s.startExample(ctx, "contacts", s.options.contacts)
 	if err != nil {
 		return fmt.Errorf("the web application did not start: %w", err)
 	}
-	s.contactsURL = "http://" + addr + "/contacts/"
+	s.contactsURL = url + "contacts/"
 	for _, name := range []string{userName, friendName} {
 		if err := s.setContacts(ctx, name, "{}"); err != nil {
 			return err
@@ -144,6 +136,16 @@ func (s *stage) startContacts(ctx context.Context) error {
 	}
 	s.out.note("It tells at %sUSER; %s and %s have no contacts.", s.contactsURL, userName, friendName)
 	return nil
+}
+
+// startExample starts one of the examples, and returns its URL.
+func (s *stage) startExample(ctx context.Context, name, path string) (url string, err error) {
+	p, err := s.start(name, path, "-listen", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
+	addr, err := p.find(ctx, listenAddr)
+	return "http://" + addr + "/", err
 }
 
 // listenAddr is the address an example prints; what else it prints is no address.
@@ -165,23 +167,18 @@ func (s *stage) startBridge(ctx context.Context) error {
 	if err := s.writeConfig(file); err != nil {
 		return err
 	}
-	log, err := os.Create(filepath.Join(s.dir, logName))
-	if err != nil {
-		return err
-	}
-	s.log = log
-	bridge, err := startProcess(s.dir, log, s.options.stanzahook, "serve", "--config", file)
+	bridge, err := s.start(bridgeName, s.options.stanzahook, "serve", "--config", file)
 	if err != nil {
 		return err
 	}
 	s.bridge = bridge
-	addr, err := bridge.find(ctx, startedAddr)
+	addr, err := bridge.find(ctx, logged("started"))
 	if err != nil {
 		return fmt.Errorf("stanzahook did not start: %w", err)
 	}
 	s.api.url = "http://" + addr
-	if err := s.api.awaitReady(ctx, bridge.done); err != nil {
-		return fmt.Errorf("stanzahook is not ready: %w", err)
+	if _, err := bridge.find(ctx, logged("connected")); err != nil {
+		return fmt.Errorf("stanzahook is not connected: %w", err)
 	}
 	s.out.note("It is connected, and takes HTTP requests at %s", s.api.url)
 	return nil
@@ -207,13 +204,16 @@ func freeOr(addr string) string {
 	return addr
 }
 
-// startedAddr is the HTTP address in the line of stanzahook's log that has it.
-func startedAddr(line string) string {
-	var entry struct{ Msg, HTTP string }
-	if json.Unmarshal([]byte(line), &entry) != nil || entry.Msg != "started" {
-		return ""
+// logged returns what finds the line of stanzahook's log with a message, and takes the
+// HTTP address or the component out of it.
+func logged(message string) func(line string) string {
+	return func(line string) string {
+		var entry struct{ Msg, HTTP, Component string }
+		if json.Unmarshal([]byte(line), &entry) != nil || entry.Msg != message {
+			return ""
+		}
+		return entry.HTTP + entry.Component
 	}
-	return entry.HTTP
 }
 
 func (s *stage) login(ctx context.Context) error {
@@ -238,10 +238,9 @@ func (s *stage) strike() error {
 	if s.client != nil {
 		_ = s.client.Close() // an error means that the connection is gone already
 	}
-	s.bridge.stop()
-	_ = s.log.Close() // it goes with the rest; nil if there is none
-	s.bot.stop()
-	s.contacts.stop()
+	for _, p := range slices.Backward(s.programs) {
+		p.stop()
+	}
 	if s.server != nil {
 		// No data to save: no need to wait for a shutdown.
 		errs = append(errs, s.server.Kill(), s.server.Close())
@@ -249,7 +248,7 @@ func (s *stage) strike() error {
 	if s.dir != "" {
 		errs = append(errs, os.RemoveAll(s.dir))
 	}
-	s.caretaker.release()
+	s.release()
 	return errors.Join(errs...)
 }
 
@@ -257,12 +256,10 @@ func (s *stage) strike() error {
 func (s *stage) logs() string {
 	var b strings.Builder
 	if s.bridge != nil {
-		fmt.Fprintf(&b, "\nThe end of stanzahook's log:\n%s\n", s.bridge.tail())
+		fmt.Fprintf(&b, "\nThe end of stanzahook's log:\n%s\n", lab.Tail(s.bridge.text()))
 	}
 	if s.server != nil {
-		lines := strings.Split(strings.TrimSpace(s.server.Logs()), "\n")
-		fmt.Fprintf(&b, "\nThe end of the log of %s:\n%s\n", s.server.Kind(),
-			strings.Join(lines[max(0, len(lines)-tailLines):], "\n"))
+		fmt.Fprintf(&b, "\nThe end of the log of %s:\n%s\n", s.server.Kind(), lab.Tail(s.server.Logs()))
 	}
 	return b.String()
 }
