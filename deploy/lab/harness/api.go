@@ -24,15 +24,22 @@ type Reply struct {
 
 // Call makes a request. An empty token sends none.
 func (p *Program) Call(method, path, token, contentType, body string) (Reply, error) {
+	if token != "" {
+		token = "Bearer " + token
+	}
+	return p.request(method, path, body, "Authorization", token, "Content-Type", contentType)
+}
+
+// request makes a request with headers; those that are empty are not sent.
+func (p *Program) request(method, path, body string, headers ...string) (Reply, error) {
 	req, err := http.NewRequestWithContext(p.T.Context(), method, "http://"+p.Addr+path, strings.NewReader(body))
 	if err != nil {
 		return Reply{}, err
 	}
-	if token != "" {
-		req.Header.Set("Authorization", "Bearer "+token)
-	}
-	if contentType != "" {
-		req.Header.Set("Content-Type", contentType)
+	for i := 0; i < len(headers); i += 2 {
+		if headers[i+1] != "" {
+			req.Header.Set(headers[i], headers[i+1])
+		}
 	}
 	client := http.Client{Timeout: Patience}
 	resp, err := client.Do(req)
@@ -161,24 +168,9 @@ func (p *Program) V1Raw(path, body string, headers ...string) Reply {
 	if body == "" {
 		method = http.MethodGet
 	}
-	r, err := http.NewRequestWithContext(p.T.Context(), method, "http://"+p.Addr+path, strings.NewReader(body))
+	r, err := p.request(method, path, body, append([]string{"Authorization", "Bearer token-all"}, headers...)...)
 	if err != nil {
 		p.T.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer token-all")
-	for i := 0; i < len(headers); i += 2 {
-		r.Header.Set(headers[i], headers[i+1])
-	}
-	client := http.Client{Timeout: Patience}
-	defer client.CloseIdleConnections()
-	resp, err := client.Do(r)
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		p.T.Fatal(err)
-	}
-	return Reply{resp.StatusCode, resp.Header, string(text)}
+	return r
 }

@@ -32,6 +32,8 @@ var BadRequests = []struct {
 	{"entity", xmlType, `<message to='u@example.com'><body>&a;</body></message>`, 400, "no known entity"},
 	{"comment", xmlType, `<message to='u@example.com'><!-- x --></message>`, 400, "comments"},
 	{"processing instruction", xmlType, `<message to='u@example.com'><?php ?></message>`, 400, "processing instructions"},
+	{"text behind", xmlType, `<message to='u@example.com'/>x`, 400, "after the end"},
+	{"undeclared prefix of an attribute", xmlType, `<message to='u@example.com'><b x:y=''/></message>`, 400, "is not declared"},
 	{"undeclared prefix", xmlType, `<message to='u@example.com'><x:y/></message>`, 400, "is not declared"},
 	{"the stream's prefix", xmlType, `<message to='u@example.com'><stream:error/></message>`, 400, "is not declared"},
 	{"attribute twice", xmlType, `<message to='u@example.com' to='v@example.com'/>`, 400, "twice"},

@@ -31,6 +31,34 @@ func ReadYAML(t testing.TB, text string) map[string]any {
 	return m
 }
 
+// joinYAML puts more into what is there already: lists behind each other, maps into
+// each other.
+func joinYAML(there, more any) any {
+	if list, ok := there.([]any); ok {
+		return append(list, more.([]any)...)
+	}
+	into, ok := there.(map[string]any)
+	if !ok {
+		return more
+	}
+	for key, value := range more.(map[string]any) {
+		if old, ok := into[key]; ok {
+			value = joinYAML(old, value)
+		}
+		into[key] = value
+	}
+	return into
+}
+
+// AddYAML puts more into the YAML of a server's configuration.
+func AddYAML(config []byte, more map[string]any) ([]byte, error) {
+	var whole map[string]any
+	if err := yaml.Unmarshal(config, &whole); err != nil {
+		return nil, err
+	}
+	return yaml.Marshal(joinYAML(whole, more))
+}
+
 // RostersGuide is what deploy/guide/rosters.md tells people to write and to run.
 type RostersGuide struct {
 	Prosody  string            // for prosody.cfg.lua

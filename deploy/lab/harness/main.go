@@ -58,18 +58,13 @@ func WithoutRace(t testing.TB) {
 	t.Cleanup(func() { Binary = was })
 }
 
+// FullFaults reports whether the tests are to run in their full size.
+func FullFaults() bool { return os.Getenv("STANZAHOOK_FAULTS") == "full" }
+
 // Version returns the version that the program under test has.
 func Version(t testing.TB) string {
 	t.Helper()
-	root, err := repository()
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := os.ReadFile(filepath.Join(root, "cmd", "internal", "build", "VERSION"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.TrimSpace(string(text))
+	return strings.TrimSpace(Page(t, "cmd/internal/build/VERSION"))
 }
 
 // buildProgram builds the program into bin/test, where the next package that wants it

@@ -43,6 +43,14 @@ func LaunchFile(t testing.TB, file string) *Program {
 	return Command(t, "serve", "--config", file).Started()
 }
 
+// LaunchLinked is LaunchFile, and waits for the connection of one component.
+func LaunchLinked(t testing.TB, file string) *Program {
+	t.Helper()
+	p := LaunchFile(t, file)
+	p.AwaitLinks(1)
+	return p
+}
+
 // Started waits until it says that it has.
 func (p *Program) Started() *Program {
 	t := p.T
@@ -155,6 +163,14 @@ func (p *Program) Stop() int {
 	p.T.Helper()
 	p.Terminate()
 	return p.Wait()
+}
+
+// StopWell is Stop for a program that must end with the exit code 0.
+func (p *Program) StopWell() {
+	p.T.Helper()
+	if code := p.Stop(); code != 0 {
+		p.T.Errorf("exit code %d", code)
+	}
 }
 
 // Wait waits for its end and returns its exit code.

@@ -8,8 +8,6 @@ import (
 	"sync"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"stanzahook/deploy/lab"
 )
 
@@ -84,11 +82,7 @@ func WithRooms(o lab.Options) lab.Options {
 		if o.Kind == lab.Prosody {
 			return append(config, "\nComponent \"rooms.localhost\" \"muc\"\n"...), nil
 		}
-		var whole map[string]any
-		if err := yaml.Unmarshal(config, &whole); err != nil {
-			return nil, err
-		}
-		return yaml.Marshal(JoinYAML(whole, map[string]any{"modules": map[string]any{"mod_muc": map[string]any{"host": "rooms.localhost"}}}))
+		return AddYAML(config, map[string]any{"modules": map[string]any{"mod_muc": map[string]any{"host": "rooms.localhost"}}})
 	}
 	return o
 }
