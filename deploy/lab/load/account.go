@@ -167,18 +167,3 @@ func (a *arrivals) reached(n int) bool {
 	}
 	return false
 }
-
-// Settles notes what became of a message, and reports whether it is lost, for a
-// reason.
-func (a *Balance) Settles(answers map[string]bool, id, reason string) (lost bool) {
-	switch echo, ok := answers[id]; {
-	case !ok:
-		a.Loses(reason)
-		return true
-	case echo:
-		a.Answered++
-	default:
-		a.Bounced++
-	}
-	return false
-}

@@ -171,27 +171,6 @@ func QueueConfig(t testing.TB, server, domain, secret, storeDir string, endpoint
 	return file
 }
 
-// StartLinked starts the program with a configuration file and waits for the
-// connection of its component.
-func StartLinked(t testing.TB, file string) *harness.Program {
-	t.Helper()
-	p := harness.Command(t, "serve", "--config", file)
-	harness.Await(t, "stanzahook has started and is connected", time.Minute, func() bool {
-		if p.Ended() {
-			t.Fatalf("stanzahook ended: %v", p.Err)
-		}
-		up := false
-		for _, e := range p.Log.Entries() {
-			if e.Msg == "started" {
-				p.Addr = e.HTTP
-			}
-			up = up || e.Msg == "connected"
-		}
-		return up && p.Addr != ""
-	})
-	return p
-}
-
 // AwaitAccepted waits until n messages are accepted, or have what else is counted;
 // however long that takes, as long as it goes on.
 func AwaitAccepted(t testing.TB, count func() int, n int) {

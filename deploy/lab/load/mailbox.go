@@ -17,19 +17,17 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-var FaultUsers = []string{"alice", "bob", "carol", "dave"}
-
 // Series posts numbered messages to one user, one after the other: the next
 // when the one before was answered with 202, and what was not, again.
 type Series struct {
 	To       string
 	Path     string // posted to; empty: /rest
 	mu       sync.Mutex
-	taken    []time.Time // by number: when the 202 came
+	taken    int // those with a 202
 	problems []string
 }
 
-func (s *Series) Run(ctx context.Context, now func() *harness.Program, pace time.Duration) {
+func (s *Series) Run(ctx context.Context, p *harness.Program, pace time.Duration) {
 	tick := time.NewTicker(pace)
 	defer tick.Stop()
 	for i := 0; ; i++ {
@@ -40,12 +38,12 @@ func (s *Series) Run(ctx context.Context, now func() *harness.Program, pace time
 			case <-ctx.Done():
 				return
 			}
-			r, err := now().Call("POST", cmp.Or(s.Path, "/rest"), "token-all", harness.AsJSON, body)
+			r, err := p.Call("POST", cmp.Or(s.Path, "/rest"), "token-all", harness.AsJSON, body)
 			s.mu.Lock()
 			switch {
 			case err != nil: // killed: nothing was promised
 			case r.Status == http.StatusAccepted:
-				s.taken = append(s.taken, time.Now())
+				s.taken++
 				taken = true
 			case r.Status != http.StatusServiceUnavailable || r.Header.Get("Retry-After") == "":
 				s.problems = append(s.problems, fmt.Sprintf("%d: %d %s", i, r.Status, r.Body))
@@ -53,31 +51,6 @@ func (s *Series) Run(ctx context.Context, now func() *harness.Program, pace time
 			s.mu.Unlock()
 		}
 	}
-}
-
-func (s *Series) count() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.taken)
-}
-
-func StartSeries(t testing.TB, now func() *harness.Program) (all []*Series, total func() int, stop func()) {
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	for _, name := range FaultUsers {
-		s := &Series{To: name}
-		all = append(all, s)
-		wg.Go(func() { s.Run(ctx, now, 2*time.Millisecond) })
-	}
-	total = func() (n int) {
-		for _, s := range all {
-			n += s.count()
-		}
-		return n
-	}
-	stop = func() { cancel(); wg.Wait() }
-	t.Cleanup(stop)
-	return all, total, stop
 }
 
 // Mailbox is what one user received over all logins, in order.
@@ -110,7 +83,7 @@ func (m *Mailbox) has(id string) bool {
 }
 
 // account compares what was promised with what arrived.
-func (m *Mailbox) account(t testing.TB, s *Series, serverKills []time.Time, a *Balance) {
+func (m *Mailbox) account(t testing.TB, s *Series, a *Balance) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, p := range s.problems {
@@ -135,29 +108,20 @@ func (m *Mailbox) account(t testing.TB, s *Series, serverKills []time.Time, a *B
 		last = max(last, n)
 	}
 	// The last one may be under way without a 202.
-	a.Sent += max(len(s.taken), last+1)
-	a.Answered += len(s.taken)
+	a.Sent += max(s.taken, last+1)
+	a.Answered += s.taken
 	a.Delivered += len(came)
-	for n, at := range s.taken {
-		if came[n] {
-			continue
-		}
-		near := false
-		for _, kill := range serverKills {
-			near = near || at.After(kill.Add(-CrashLoss)) && at.Before(kill.Add(CrashLoss))
-		}
-		if !near {
+	for n := range s.taken {
+		if !came[n] {
 			t.Errorf("%s: message %d was answered with 202 and is lost", s.To, n)
 			a.Loses("")
-			continue
 		}
-		a.Loses(LostByServer)
 	}
 }
 
 // Finish posts a last message to each user, waits for it, and draws up the
 // account.
-func Finish(t testing.TB, p *harness.Program, all []*Series, boxes map[string]*Mailbox, serverKills []time.Time) Balance {
+func Finish(t testing.TB, p *harness.Program, all []*Series, boxes map[string]*Mailbox) Balance {
 	t.Helper()
 	a := Balance{Way: fromCallers}
 	for _, s := range all {
@@ -165,48 +129,8 @@ func Finish(t testing.TB, p *harness.Program, all []*Series, boxes map[string]*M
 			t.Fatalf("the last POST: %d %s", r.Status, r.Body)
 		}
 		harness.Eventually(t, "the last message for "+s.To, func() bool { return boxes[s.To].has("end") })
-		boxes[s.To].account(t, s, serverKills, &a)
+		boxes[s.To].account(t, s, &a)
 	}
 	a.Close(t)
 	return a
 }
-
-// LastMoment is how close to a kill a message must have been sent that is lost
-// with it: what was in the socket, or read and not yet stored.
-const LastMoment = 500 * time.Millisecond
-
-// Collect returns which messages were answered (true) or bounced (false), of what
-// has come before the last echo and with it.
-func Collect(u harness.User, last lab.Received) map[string]bool {
-	u.T.Helper()
-	u.Send("<message to='%s' type='chat' id='own-mark'/>", u.JID())
-	answers := make(map[string]bool)
-	for {
-		r := u.Await("what came before the end", func(r lab.Received) bool { return r.Kind == "message" })
-		switch {
-		case r.ID == "own-mark":
-			return answers
-		case r.Type == "error":
-			answers[r.ID] = false
-		default:
-			answers[r.Body] = true
-		}
-	}
-}
-
-// Killing is the time that a kill took.
-type Killing struct{ Begin, End time.Time }
-
-// Distance returns how far from a kill a moment was, before or after: for a
-// moment the server goes on writing into a connection that is dead.
-func Distance(at time.Time, kills []Killing) time.Duration {
-	least := 24 * time.Hour
-	for _, k := range kills {
-		least = min(least, max(0, k.Begin.Sub(at), at.Sub(k.End)))
-	}
-	return least
-}
-
-// CrashLoss is how old a 202 is at most whose message may be lost when the
-// server itself is killed: it had taken the message, but into memory.
-const CrashLoss = 500 * time.Millisecond

@@ -68,7 +68,7 @@ type Person struct {
 	Said    []time.Time   // by number, when
 	echoes  arrivals
 	Errors  map[int]string // by number: the condition
-	posted  []posting      // by number
+	Posted  []posting      // by number
 	arrived arrivals
 	strange []string
 }
@@ -243,7 +243,7 @@ func (k *Person) receive(ctx context.Context) {
 // post sends the next message to the user, once, and returns the status.
 func (k *Person) post() int {
 	k.Mu.Lock()
-	text := "post-" + NumberedText(k.Name, len(k.posted))
+	text := "post-" + NumberedText(k.Name, len(k.Posted))
 	k.Mu.Unlock()
 	r, err := k.Now().Call("POST", "/rest", "token-all", harness.AsJSON, fmt.Sprintf(`{"to":"%s@localhost","type":"chat","id":%q,"body":%q}`, k.Name, text, text))
 	if err != nil {
@@ -260,7 +260,7 @@ func (k *Person) post() int {
 	default:
 		k.strange = append(k.strange, fmt.Sprintf("%s: %d %s", text, r.Status, r.Body))
 	}
-	k.posted = append(k.posted, posting{time.Now(), r.Status})
+	k.Posted = append(k.Posted, posting{time.Now(), r.Status})
 	return r.Status
 }
 
@@ -271,7 +271,7 @@ func (tr *Traffic) Flows() time.Time {
 	at := time.Now()
 	for _, k := range tr.People {
 		k.Mu.Lock()
-		said, posted := len(k.Said), len(k.posted)+1 // one may be under way
+		said, posted := len(k.Said), len(k.Posted)+1 // one may be under way
 		k.Mu.Unlock()
 		AwaitProgress(tr.T, "the echoes of "+k.Name, func() (int, bool) {
 			k.Mu.Lock()

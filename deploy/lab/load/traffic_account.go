@@ -35,7 +35,7 @@ func (tr *Traffic) Finish() (users, callers Balance) {
 		AwaitProgress(tr.T, "the last post for "+k.Name, func() (int, bool) {
 			k.Mu.Lock()
 			defer k.Mu.Unlock()
-			return len(k.arrived.ids), k.arrived.has(len(k.posted) - 1)
+			return len(k.arrived.ids), k.arrived.has(len(k.Posted) - 1)
 		})
 	}
 	users, callers = Balance{Way: FromUsers}, Balance{Way: fromCallers}
@@ -81,7 +81,7 @@ func (k *Person) account(users, callers *Balance) {
 			users.Loses(k.lost("message", n, at, FromUsers))
 		}
 	}
-	for n, p := range k.posted {
+	for n, p := range k.Posted {
 		callers.Sent++
 		if p.status == http.StatusAccepted {
 			callers.Answered++

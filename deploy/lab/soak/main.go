@@ -83,8 +83,7 @@ func soak(t *harness.Measurement) {
 	}
 	dir := t.TempDir()
 	file := harness.WriteConfig(t, dir, fmt.Sprintf(soakConfig, s.ComponentAddr(), harness.Secret, b.URL(), b.URL(), b.URL(), b.URL(), b.URL(), failing.URL(), app.Server.URL, api, filepath.Join(dir, "store")))
-	p := harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	p := harness.LaunchLinked(t, file)
 	var talkers []*load.Talker
 	for i, name := range []string{"event", "json", "xml", "module", "direct", "failing", "bot"} {
 		for _, user := range harness.Users[2*i : 2*i+2] {
@@ -124,7 +123,7 @@ func soak(t *harness.Measurement) {
 	for _, one := range []*load.Series{posts, messages} {
 		boxes[one.To] = &load.Mailbox{}
 		go boxes[one.To].Read(t.Context(), harness.Login(t, s, one.To))
-		writers.Go(func() { one.Run(ctx, func() *harness.Program { return p }, 20*time.Millisecond) })
+		writers.Go(func() { one.Run(ctx, p, 20*time.Millisecond) })
 	}
 	asker := harness.Login(t, s, "walter")
 	writers.Go(func() { rec.ask(ctx, asker) })
@@ -152,7 +151,7 @@ func soak(t *harness.Measurement) {
 	for _, k := range talkers {
 		harness.Await(t, k.Name+" has all answers", time.Minute, func() bool { n, e := k.Counts(); return n+e >= k.Sent })
 	}
-	rec.posts = load.Finish(t, p, []*load.Series{posts, messages}, boxes, nil)
+	rec.posts = load.Finish(t, p, []*load.Series{posts, messages}, boxes)
 	stopPull()
 	reader.Wait()
 	rec.settles(before)

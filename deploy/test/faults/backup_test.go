@@ -3,8 +3,6 @@
 package faults
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,14 +19,8 @@ import (
 func TestCopyWhileRunning(t *testing.T) {
 	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, "copied"))
 	dir := t.TempDir()
-	file := filepath.Join(dir, "stanzahook.yaml")
-	sum := sha256.Sum256([]byte("token-admin"))
-	config := fmt.Sprintf("components:\n  - {domain: copied.localhost, server: \"%s\", secret: %s}\nendpoints:\n  - {name: waiting}\nhttp: {listen: \"127.0.0.1:0\", tokens: [{name: admin, hash: \"sha256:%s\", scopes: [admin]}]}\nstore: {dir: store}\n", s.ComponentAddr(), harness.Secret, hex.EncodeToString(sum[:]))
-	if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	p := harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	config := fmt.Sprintf("components:\n  - {domain: copied.localhost, server: \"%s\", secret: %s}\nendpoints:\n  - {name: waiting}\nhttp: {listen: \"127.0.0.1:0\", tokens: [{name: admin, hash: %q, scopes: [admin]}]}\nstore: {dir: store}\n", s.ComponentAddr(), harness.Secret, harness.HashOf("token-admin"))
+	p := harness.LaunchLinked(t, harness.WriteConfig(t, dir, config))
 	u := harness.Login(t, s, "alice")
 	const first, more = 500, 500
 	for i := range first {
@@ -45,9 +37,7 @@ func TestCopyWhileRunning(t *testing.T) {
 		}
 	}
 	harness.Eventually(t, "all are stored", func() bool { return p.Stored("waiting") == first+more })
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 	found, err := filepath.Glob(copies + "/*")
 	if err != nil || len(found) != 5 {
 		t.Fatalf("%q %v", found, err)
@@ -57,15 +47,12 @@ func TestCopyWhileRunning(t *testing.T) {
 		if err := os.WriteFile(other, []byte(strings.Replace(config, "dir: store", "dir: "+store, 1)), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		p := harness.LaunchFile(t, other)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, other)
 		n := p.Stored("waiting")
 		t.Logf("copy %s has %d", filepath.Base(store), n)
 		if n < first {
 			t.Errorf("the copy %s has %d of the %d events that were stored before it was begun", filepath.Base(store), n, first)
 		}
-		if code := p.Stop(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
+		p.StopWell()
 	}
 }

@@ -23,8 +23,7 @@ func TestFaultsClock(t *testing.T) {
 		b, way, dir := load.NewTally(t), harness.NewRelay(t, s.ComponentAddr()), t.TempDir()
 		c := load.TrafficConfig(s, "clock", b.URL())
 		c.Components[0].Server, c.Components[0].Keepalive = way.Addr(), "2s"
-		p := harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		clock := takeClock(t, p)
 		// The connection dies, and nobody says so; that is noticed though the clock is
 		// behind what it was when the server was heard last.

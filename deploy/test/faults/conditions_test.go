@@ -12,18 +12,35 @@ import (
 // awaitSaid waits until each user has written so many more messages.
 func awaitSaid(tr *load.Traffic, n int) {
 	tr.T.Helper()
+	awaitMore(tr, " writes", n, func(k *load.Person) int { return len(k.Said) })
+}
+
+// awaitPosted waits until so many more messages have been posted to each user.
+func awaitPosted(tr *load.Traffic, n int) {
+	tr.T.Helper()
+	awaitMore(tr, " is written to", n, func(k *load.Person) int { return len(k.Posted) })
+}
+
+func awaitMore(tr *load.Traffic, what string, n int, of func(*load.Person) int) {
+	tr.T.Helper()
 	count := func(k *load.Person) int {
 		k.Mu.Lock()
 		defer k.Mu.Unlock()
-		return len(k.Said)
+		return of(k)
 	}
 	goals := make(map[*load.Person]int)
 	for _, k := range tr.People {
 		goals[k] = count(k) + n
 	}
 	for k, goal := range goals {
-		load.AwaitProgress(tr.T, k.Name+" writes", func() (int, bool) { return count(k), count(k) >= goal })
+		load.AwaitProgress(tr.T, k.Name+what, func() (int, bool) { return count(k), count(k) >= goal })
 	}
+}
+
+// awaitCount waits until so many messages are accepted, as long as it goes on.
+func awaitCount(t *testing.T, total func() int, n int) {
+	t.Helper()
+	load.AwaitProgress(t, "messages are accepted", func() (int, bool) { now := total(); return now, now >= n })
 }
 
 // badNetwork is the rate at which a network hardly lets anything pass, in bytes a

@@ -22,18 +22,18 @@ func TestFaultsKills(t *testing.T) {
 		b, way, dir := load.NewTally(t), harness.NewRelay(t, s.ComponentAddr()), t.TempDir()
 		c := load.TrafficConfig(s, "kills", b.URL())
 		c.Components[0].Server = way.Addr()
-		p := harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		tr := load.StartTraffic(t, s, p, b, "echo@kills.localhost")
 		// The way to the server opens when the users are back: who is not there
 		// cannot be written to.
-		restart := func(end func() error) func() {
+		restart := func(end func() error, meanwhile func()) func() {
 			return func() {
 				way.Shut.Store(true)
 				if err := end(); err != nil {
 					t.Fatal(err)
 				}
 				tr.Now().AwaitNotReady("kills.localhost")
+				meanwhile()
 				if err := s.Restart(t.Context()); err != nil {
 					t.Fatal(err)
 				}
@@ -65,11 +65,16 @@ func TestFaultsKills(t *testing.T) {
 				b.Open()
 				next.AwaitLinks(1)
 			})
-			tr.During("the server is killed", load.LostByServer, load.LostByServer, restart(s.Kill))
-			if !harness.FullFaults() {
-				break // TestServerRestart has it in small
+			stop := func() error { return s.Stop(t.Context()) }
+			tr.During("the server is killed", load.LostByServer, load.LostByServer, restart(s.Kill, func() {}))
+			tr.During("the server is stopped, and we are killed meanwhile", load.LostOnTheWay, "", restart(stop, func() {
+				awaitPosted(tr, 20)
+				tr.Now().Kill() // what was taken without a server is stored
+				tr.Runs(harness.LaunchIn(t, dir, c))
+			}))
+			if harness.FullFaults() {
+				tr.During("the server is restarted", load.LostOnTheWay, "", restart(stop, func() {}))
 			}
-			tr.During("the server is restarted", load.LostOnTheWay, "", restart(func() error { return s.Stop(t.Context()) }))
 		}
 		users, callers := tr.Finish()
 		users.Close(t)

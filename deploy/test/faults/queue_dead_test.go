@@ -26,7 +26,7 @@ func TestQueueDeadEndpoint(t *testing.T) {
 	const phases = 3 // of each kind, in a round
 	srv := componenttest.NewServer(t, "bot.example.com", "secret of the server")
 	live, dead := load.NewTally(t), load.NewTally(t)
-	p := load.StartLinked(t, load.QueueConfig(t, srv.Addr(), "bot.example.com", "secret of the server", t.TempDir(),
+	p := harness.LaunchLinked(t, load.QueueConfig(t, srv.Addr(), "bot.example.com", "secret of the server", t.TempDir(),
 		load.QueueEndpoint{Name: "dead", To: "dead@*", Bot: dead}, load.QueueEndpoint{Name: "live", To: "live@*", Bot: live}))
 	crowdLive := load.NewCrowd(srv, live, "live", "live@bot.example.com", 50)
 	crowdDead := load.NewCrowd(srv, dead, "dead", "dead@bot.example.com", users)
@@ -91,7 +91,7 @@ func TestQueueStuckConversation(t *testing.T) {
 	}
 	srv := componenttest.NewServer(t, "bot.example.com", "secret of the server")
 	b := load.NewTally(t)
-	p := load.StartLinked(t, load.QueueConfig(t, srv.Addr(), "bot.example.com", "secret of the server", t.TempDir(),
+	p := harness.LaunchLinked(t, load.QueueConfig(t, srv.Addr(), "bot.example.com", "secret of the server", t.TempDir(),
 		load.QueueEndpoint{Name: "echo", To: "*", Bot: b, Schedule: load.ManySteps}))
 	others := load.NewCrowd(srv, b, "other", "echo@bot.example.com", 50)
 	stuck := load.NewCrowd(srv, b, "stuck", "echo@bot.example.com", 1)

@@ -4,109 +4,18 @@ package faults
 
 import (
 	"context"
-	"net/http"
 	"path/filepath"
 	"sync"
 	"testing"
-	"time"
 
 	"stanzahook/component/componenttest"
-	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/load"
 )
 
-// The disk fills up while users write: each message is answered by the bot, or
-// by an error that says to come again; what waited in the queue is delivered;
-// and when there is room again the service goes on by itself.
-func TestQueueDiskFull(t *testing.T) {
-	rounds, waiting := 1, 100
-	if harness.FullFaults() {
-		rounds, waiting = 5, 2_000
-	}
-	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
-		b, dir := load.NewTally(t), harness.SmallDisk(t, "128m")
-		b.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
-		file := load.QueueConfig(t, s.ComponentAddr(), "kill.localhost", harness.Secret, filepath.Join(dir, "store"), load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: load.ManySteps})
-		p := load.StartLinked(t, file)
-		talkers := []*load.Talker{load.NewTalker(t, s, "dave", "echo@kill.localhost"), load.NewTalker(t, s, "erin", "echo@kill.localhost")}
-		for round := range rounds {
-			for _, k := range talkers {
-				k.Say(waiting)
-				k.Read()
-			}
-			ctx, cancel := context.WithCancel(t.Context())
-			var writing sync.WaitGroup
-			for _, k := range talkers {
-				writing.Go(func() {
-					tick := time.NewTicker(2 * time.Millisecond)
-					defer tick.Stop()
-					for ctx.Err() == nil {
-						<-tick.C
-						if err := k.TrySay(); err != nil {
-							t.Error(err)
-							return
-						}
-					}
-				})
-			}
-			free := harness.FillDisk(t, dir)
-			p.AwaitNotReady("disk")
-			if round%2 == 1 {
-				b.AnswerWith(nil) // what is in the queue is delivered while the disk is full
-			}
-			for _, k := range talkers {
-				_, before := k.Counts()
-				harness.Eventually(t, k.Name+" gets errors", func() bool { _, n := k.Counts(); return n >= before+50 })
-			}
-			free()
-			p.AwaitReady()
-			cancel()
-			writing.Wait()
-			b.AnswerWith(nil)
-			for _, k := range talkers {
-				k.Settled()
-				echoes, errors := k.Counts()
-				if errors == 0 || echoes == 0 {
-					t.Errorf("%s: %d answers, %d errors", k.Name, echoes, errors)
-				}
-				t.Logf("round %d: %s has written %d messages, %d were answered by the bot, %d with an error", round, k.Name, k.Sent, echoes, errors)
-			}
-			for _, k := range talkers { // it takes messages again
-				_, before := k.Counts()
-				k.Say(5)
-				k.Settled()
-				if _, now := k.Counts(); now > before {
-					t.Errorf("%s gets errors though there is room", k.Name)
-				}
-			}
-			b.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
-		}
-		if n := p.Connects(); n != 1 {
-			t.Errorf("it connected %d times", n)
-		}
-		if code := p.Stop(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
-		if left := load.StoredEvents(t, filepath.Join(dir, "store"), "echo"); len(left) > 0 {
-			t.Errorf("%d events are still in the store", len(left))
-		}
-		b.Complete(func(user string) int {
-			for _, k := range talkers {
-				if k.Name == user {
-					echoes, _ := k.Counts()
-					return echoes
-				}
-			}
-			return 0
-		}, false)
-		load.BalanceOf(b, talkers...).Close(t)
-	})
-}
-
-// The same at full speed, where writes to the store are under way in numbers
-// when the disk fills up: each message is answered by the bot or refused with an
-// error, none both or neither.
+// The disk fills up at full speed, with writes to the store under way in numbers: each
+// message is answered by the bot or refused with an error that says to come again, none
+// both or neither; and when there is room again the service goes on by itself.
 func TestQueueDiskFullAtSpeed(t *testing.T) {
 	rounds, each := 1, 1_500
 	if harness.FullFaults() {
@@ -116,7 +25,7 @@ func TestQueueDiskFullAtSpeed(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret of the server")
 	b, dir := load.NewTally(t), harness.SmallDisk(t, "128m")
 	file := load.QueueConfig(t, srv.Addr(), "bot.example.com", "secret of the server", filepath.Join(dir, "store"), load.QueueEndpoint{Name: "echo", To: "*", Bot: b, Schedule: load.ManySteps})
-	p := load.StartLinked(t, file)
+	p := harness.LaunchLinked(t, file)
 	c := load.NewCrowd(srv, b, "user", "echo@bot.example.com", 500)
 	for round := range rounds {
 		ctx, cancel := context.WithCancel(t.Context())
@@ -133,11 +42,14 @@ func TestQueueDiskFullAtSpeed(t *testing.T) {
 		p.AwaitReady()
 		load.AwaitAccepted(t, func() int { return b.Accepted() + len(load.ErrorsSent(t, srv)) }, len(c.Sent))
 		c.Gone = len(c.Sent) - b.Accepted()
+		before := len(load.ErrorsSent(t, srv))
+		c.Pace(t, 10)
+		if now := len(load.ErrorsSent(t, srv)); now > before {
+			t.Errorf("%d senders get errors though there is room", now-before)
+		}
 		t.Logf("round %d: %d sent, %d accepted, %d refused with an error", round, len(c.Sent), b.Accepted(), len(load.ErrorsSent(t, srv)))
 	}
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 	if left := load.StoredEvents(t, filepath.Join(dir, "store"), "echo"); len(left) > 0 {
 		t.Errorf("%d events are still in the store", len(left))
 	}

@@ -47,7 +47,7 @@ func TestQueueKillAtFullLoad(t *testing.T) {
 	var crashes []crash
 	var p *harness.Program
 	for k := range kills {
-		p = load.StartLinked(t, file)
+		p = harness.LaunchLinked(t, file)
 		from, before := len(c.Sent), b.Accepted()
 		ctx, cancel := context.WithCancel(t.Context())
 		var sender sync.WaitGroup
@@ -71,7 +71,7 @@ func TestQueueKillAtFullLoad(t *testing.T) {
 		}
 		c.Gone = len(c.Sent) - b.Accepted() - waiting
 	}
-	p = load.StartLinked(t, file)
+	p = harness.LaunchLinked(t, file)
 	from := len(c.Sent)
 	c.Gone = len(c.Sent)
 	c.Run(t.Context(), users, window)
@@ -80,9 +80,7 @@ func TestQueueKillAtFullLoad(t *testing.T) {
 		last := load.NumberedText(c.User(i), c.Next[i]-1)
 		harness.Await(t, last+" is accepted", time.Minute, func() bool { return b.Has(last) })
 	}
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 	if left := load.StoredEvents(t, dir, "echo"); len(left) > 0 {
 		t.Errorf("%d events are still in the store", len(left))
 	}

@@ -27,7 +27,7 @@ func TestKillInReload(t *testing.T) {
 	echo := load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: load.ManySteps}
 	changed := load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: slices.Repeat(load.ManySteps, 2)}
 	other := load.QueueEndpoint{Name: "other", To: "other@*", Bot: b, Schedule: load.ManySteps}
-	p := load.StartLinked(t, write(echo))
+	p := harness.LaunchLinked(t, write(echo))
 	c := load.NewCrowd(srv, b, "user", "echo@bot.example.com", 20)
 	const n = 200
 	for i := range n {
@@ -44,7 +44,7 @@ func TestKillInReload(t *testing.T) {
 		}
 		time.Sleep(time.Duration(round%5) * time.Millisecond) // until somewhere in the middle
 		p.Kill()
-		p = load.StartLinked(t, file)
+		p = harness.LaunchLinked(t, file)
 	}
 	if got := p.Queued("echo"); got != n {
 		t.Errorf("%d of %d events are still there", got, n)
@@ -52,9 +52,7 @@ func TestKillInReload(t *testing.T) {
 	b.AnswerWith(nil)
 	load.AwaitAccepted(t, b.Accepted, n)
 	b.Complete(c.SentBy, false)
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 }
 
 // configFile returns what writes one and the same configuration file, with other
@@ -82,7 +80,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	changed := load.QueueEndpoint{Name: "echo", To: "echo@*", Bot: b, Schedule: slices.Repeat(load.ManySteps, 2)}
 	other := load.QueueEndpoint{Name: "other", To: "other@*", Bot: added, Schedule: load.ManySteps}
 	removed := load.QueueEndpoint{Name: "removed", To: "removed@*", Bot: back, Schedule: load.ManySteps}
-	p := load.StartLinked(t, write(echo, removed))
+	p := harness.LaunchLinked(t, write(echo, removed))
 	crowds := []*load.Crowd{load.NewCrowd(srv, b, "user", "echo@bot.example.com", 10), load.NewCrowd(srv, back, "more", "removed@bot.example.com", 10), load.NewCrowd(srv, added, "else", "other@bot.example.com", 10)}
 	const n = 100
 	put := func(c *load.Crowd) {
@@ -151,7 +149,5 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	if len(load.ErrorsSent(t, srv)) > 0 {
 		t.Errorf("%d senders got errors", len(load.ErrorsSent(t, srv)))
 	}
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 }
