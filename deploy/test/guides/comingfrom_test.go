@@ -4,8 +4,6 @@ package guides
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -38,8 +36,7 @@ func TestComingFrom(t *testing.T) {
 			fit := strings.NewReplacer(tc.domain, "from.localhost", "127.0.0.1:5347", s.ComponentAddr(), "a long random secret", harness.Secret,
 				"127.0.0.1:5222", s.ClientAddr(), "hosts: [example.com], tls: starttls, ca_file: /etc/prosody/certs/example.com.crt", "hosts: [localhost], tls: none", "listen: 127.0.0.1:5290", "listen: 127.0.0.1:0")
 			file := harness.WriteConfig(t, t.TempDir(), fit.Replace(harness.CodeBlocks(page, "yaml")[0]))
-			p := harness.LaunchFile(t, file)
-			p.AwaitLinks(1)
+			p := harness.LaunchLinked(t, file)
 			u := harness.Login(t, s, "xavier")
 			curl := strings.NewReplacer(tc.domain, "from.localhost", "a long random secret", harness.Secret, "127.0.0.1:5290", p.Addr,
 				"/msg/user", "/msg/xavier", "user@example.org", "xavier@localhost", "me@example.com:mypassword", "'wendy@localhost:"+harness.Password+"'").Replace(curlLine(page))
@@ -67,12 +64,10 @@ func TestComingFromRosters(t *testing.T) {
 	app.Want("john", `{"alice@example.com": {"name": "Alice", "groups": {"Friends": true}}}`)
 	app.Want("alice", `{"john@example.com": {"name": "John", "groups": {"Friends": true}}}`)
 	dir := t.TempDir()
-	sum := sha256.Sum256([]byte(guideToken))
 	config := strings.NewReplacer("127.0.0.1:5347", component, "http://127.0.0.1:8081", app.Server.URL, "/var/lib/stanzahook", filepath.Join(dir, "store"),
-		"sha256:…", "sha256:"+hex.EncodeToString(sum[:]), "http:\n", "http:\n  listen: 127.0.0.1:0\n").Replace(harness.CodeBlocks(page, "yaml")[0])
+		"sha256:…", harness.HashOf(guideToken), "http:\n", "http:\n  listen: 127.0.0.1:0\n").Replace(harness.CodeBlocks(page, "yaml")[0])
 	file := harness.WriteConfig(t, dir, config)
-	p := harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	p := harness.LaunchLinked(t, file)
 	ctx, cancel := context.WithTimeout(t.Context(), harness.Patience)
 	defer cancel()
 	curl := exec.CommandContext(ctx, "sh", "-c", strings.Replace(curlLine(page), "127.0.0.1:5290", p.Addr, 1)+" --silent --show-error")

@@ -34,9 +34,7 @@ func TestExampleBots(t *testing.T) {
 			if want := fmt.Sprintf("You said: Grüße & <Küsse> von %s", name); r.Body != want || r.From != "echo@example.localhost" {
 				t.Errorf("%s: %+v, want %q", name, r, want)
 			}
-			if code := p.Stop(); code != 0 {
-				t.Errorf("exit code %d", code)
-			}
+			p.StopWell()
 		}
 	})
 }

@@ -38,8 +38,7 @@ func TestCheckLiveTellsLostModules(t *testing.T) {
 		}
 		s := harness.StartServer(t, o)
 		dir, c := t.TempDir(), harness.OneComponent(s, "event", harness.NewBot(t))
-		p := harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		expect := func(verdict, found string) {
 			t.Helper()
 			got := liveCheck(t, p, "features")
@@ -69,11 +68,8 @@ func TestCheckLiveTellsLostModules(t *testing.T) {
 		restart(true)
 		expect("warn", lost)
 		// The warning outlives restarts of the server and of stanzahook, until the host is mended.
-		if code := p.Stop(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
-		p = harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
+		p.StopWell()
+		p = harness.LaunchLinked(t, c.Write(t, dir))
 		expect("warn", lost)
 		restart(false)
 		expect("ok", "")
@@ -105,8 +101,7 @@ func TestCheckLiveFullDisk(t *testing.T) {
 		dir := harness.SmallDisk(t, "64m")
 		c := harness.OneComponent(s, "lost", harness.NewBot(t))
 		file := c.Write(t, dir)
-		p := harness.LaunchFile(t, file)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, file)
 		if got := liveCheck(t, p, "store"); got.Verdict != "ok" {
 			t.Errorf("%+v", got)
 		}

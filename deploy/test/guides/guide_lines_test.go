@@ -4,8 +4,6 @@ package guides
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -81,12 +79,10 @@ func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 	if url != "" {
 		url = ", url: \"" + url + "\""
 	}
-	sum := sha256.Sum256([]byte(guideToken))
-	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: \"sha256:%s\", scopes: [send, query, events, admin]}\nstore: {dir: store}\n",
-		s.ComponentAddr(), harness.Secret, url, hex.EncodeToString(sum[:]))
+	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: %q, scopes: [send, query, events, admin]}\nstore: {dir: store}\n",
+		s.ComponentAddr(), harness.Secret, url, harness.HashOf(guideToken))
 	file := harness.WriteConfig(t, dir, config)
-	p := harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	p := harness.LaunchLinked(t, file)
 	return developer{t, p, dir}
 }
 

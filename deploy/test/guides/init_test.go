@@ -13,8 +13,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -33,13 +31,7 @@ func pasteInto(t *testing.T, config string, made initAnswer) string {
 	for _, p := range made.Paste {
 		switch {
 		case p.File == "ejabberd.yml":
-			var all, more map[string]any
-			for text, v := range map[string]*map[string]any{config: &all, p.Text: &more} {
-				if err := yaml.Unmarshal([]byte(text), v); err != nil {
-					t.Fatalf("%v in\n%s", err, text)
-				}
-			}
-			text, err := yaml.Marshal(merged(all, more))
+			text, err := harness.AddYAML([]byte(config), harness.ReadYAML(t, p.Text))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -56,23 +48,6 @@ func pasteInto(t *testing.T, config string, made initAnswer) string {
 		}
 	}
 	return config
-}
-
-// merged adds to sections of the same name.
-func merged(a, b any) any {
-	switch a := a.(type) {
-	case map[string]any:
-		for key, value := range b.(map[string]any) {
-			if old, ok := a[key]; ok && old != nil {
-				value = merged(old, value)
-			}
-			a[key] = value
-		}
-		return a
-	case []any:
-		return append(a, b.([]any)...)
-	}
-	return b
 }
 
 // attached is a server with the lines of init in its configuration, and the
@@ -163,8 +138,7 @@ func firstSteps(t *testing.T, s attached) {
 	live := []string{"check", "--live", "--config", s.file, "--user", "alice@localhost"}
 	expect(0, []string{"no mistakes", "bot.localhost"}, nil, "check", "--config", s.file)
 
-	p := harness.LaunchFile(t, s.file)
-	p.AwaitLinks(1)
+	p := harness.LaunchLinked(t, s.file)
 	api := []string{"STANZAHOOK_API=http://" + p.Addr, env[0]}
 	expect(0, []string{"1 roster: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
 	expect(0, []string{"bob@localhost", "as wanted"}, api, "roster", "show", "alice")
@@ -189,9 +163,7 @@ func firstSteps(t *testing.T, s attached) {
 	if n := p.Connects(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
-	if code := p.Stop(); code != 0 {
-		t.Errorf("it ended with %d", code)
-	}
+	p.StopWell()
 	alone := []string{"the secret is accepted", granted, "5 messages to ourselves", "1 contact on the server", "no instance is using it", "is free"}
 	expect(0, alone, nil, live...)
 	if err := s.Stop(t.Context()); err != nil {

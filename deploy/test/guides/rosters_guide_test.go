@@ -4,8 +4,6 @@ package guides
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -37,12 +35,11 @@ func TestRostersGuide(t *testing.T) {
 		harness.StartProcess(t, exec.Command("/usr/bin/python3", contacts, source), source)
 
 		dir := t.TempDir()
-		sum := sha256.Sum256([]byte(guideToken))
 		config := strings.NewReplacer(
 			"127.0.0.1:5347", component,
 			"127.0.0.1:5280", "127.0.0.1:"+api,
 			"127.0.0.1:8081", "127.0.0.1:"+source,
-			"sha256:…", "sha256:"+hex.EncodeToString(sum[:]),
+			"sha256:…", harness.HashOf(guideToken),
 			"/var/lib/stanzahook", filepath.Join(dir, "store"),
 		).Replace(g.Configs[string(kind)])
 		whole := harness.ReadYAML(t, config)
@@ -51,19 +48,12 @@ func TestRostersGuide(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		file := filepath.Join(dir, "stanzahook.yaml")
-		if err := os.WriteFile(file, text, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		p := harness.LaunchFile(t, file)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, harness.WriteConfig(t, dir, string(text)))
 
 		harness.Login(t, s, "john")
 		awaitJohn(t, p)
 		runGuideLines(t, p, dir, g.Lines)
-		if code := p.Stop(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
+		p.StopWell()
 	})
 }
 
@@ -78,13 +68,7 @@ func startGuideServer(t *testing.T, kind lab.Kind, g harness.RostersGuide) (s *l
 		port := harness.FreePort(t)
 		component, api = "127.0.0.1:"+port, harness.FreePort(t)
 		more := harness.ReadYAML(t, strings.NewReplacer("port: 5347", "port: "+port, "port: 5280", "port: "+api).Replace(g.Ejabberd))
-		o.Edit = func(config []byte) ([]byte, error) {
-			var whole map[string]any
-			if err := yaml.Unmarshal(config, &whole); err != nil {
-				return nil, err
-			}
-			return yaml.Marshal(harness.JoinYAML(whole, more))
-		}
+		o.Edit = func(config []byte) ([]byte, error) { return harness.AddYAML(config, more) }
 	}
 	s = harness.StartServer(t, o)
 	if component == "" {

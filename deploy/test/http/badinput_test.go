@@ -68,6 +68,20 @@ func TestBadInputOnServers(t *testing.T) {
 				t.Errorf("answer %q: %+v, want %s", tc.Name, r, tc.Want)
 			}
 		}
+		// The next best that is right, on the same connection.
+		for i, right := range []string{
+			"\n<message to='ivan@localhost' type='chat'><body>%d</body><a xmlns='x:' b=\"'&gt;\"><![CDATA[<&]]></a></message>\n",
+			"<message to='ivan@localhost' type='chat'><body>%d</body>" + strings.Repeat("<a>", 50) + strings.Repeat("</a>", 50) + "</message>",
+			"<message to='ivan@localhost' type='chat'><body>%d</body><a>" + strings.Repeat("x", 150_000) + "</a></message>",
+		} {
+			if r := p.Post(harness.AsXML, fmt.Sprintf(right, i)); r.Status != 202 {
+				t.Errorf("%.80s: %d %s", right, r.Status, r.Body)
+				continue
+			}
+			if m := ivan.Await(right[:60], func(r lab.Received) bool { return r.Kind == "message" }); m.Body != fmt.Sprint(i) {
+				t.Errorf("%.80s: the client got %.300s", right, m.Inner)
+			}
+		}
 		cancel()
 		wg.Wait()
 		if n := p.Connects(); n != 1 {

@@ -73,8 +73,7 @@ func postMsgText(s *lab.Server, domain string) string {
 func postMsg(t *testing.T, s *lab.Server, domain string) {
 	dir := t.TempDir()
 	file := harness.WriteConfig(t, dir, postMsgText(s, domain))
-	p := harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	p := harness.LaunchLinked(t, file)
 	privileged := domain == "privileged.localhost"
 	if privileged {
 		harness.Eventually(t, "privileges granted", func() bool {
@@ -162,7 +161,5 @@ func postMsg(t *testing.T, s *lab.Server, domain string) {
 	if strings.Contains(p.Log.String(), harness.Password) {
 		t.Error("the log has the password in it")
 	}
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 }

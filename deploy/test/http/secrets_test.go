@@ -128,9 +128,7 @@ func TestSecretsAreKept(t *testing.T) {
 			keeps("a refusal", r.Body)
 		}
 	}
-	if code := p.Stop(); code != 0 {
-		t.Errorf("it ended with %d", code)
-	}
+	p.StopWell()
 	keeps("the log", p.Log.String())
 	runs(nil, local+" --live --user alice@localhost", local+" --live --json")
 

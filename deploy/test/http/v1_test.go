@@ -17,8 +17,7 @@ func TestV1(t *testing.T) {
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
 		b := harness.NewBot(t)
 		dir, c := t.TempDir(), harness.OneComponent(s, "v1", b)
-		p := harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		ivan := harness.Login(t, s, "ivan")
 		bare, _, _ := strings.Cut(ivan.JID(), "/")
 		t.Run("messages", func(t *testing.T) { v1Messages(t, p, b, harness.User{Client: ivan.Client, T: t}, bare) })

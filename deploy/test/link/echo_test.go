@@ -4,7 +4,6 @@ package link
 
 import (
 	"encoding/xml"
-	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -73,37 +72,4 @@ func checkHook(t *testing.T, h harness.Hook, from, to string, event bool) {
 	if err := xml.Unmarshal([]byte(h.XML), &m); err != nil || m.XMLName.Local != "message" || m.ID != "m-1" {
 		t.Errorf("stanza: %s (%v)", h.XML, err)
 	}
-}
-
-// Both formats keep the order of each client, under load too.
-func TestEchoOrder(t *testing.T) {
-	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
-		const each = 100
-		b := harness.NewBot(t)
-		harness.LaunchConnected(t, echoConfig(s, b))
-		users := []harness.User{harness.Login(t, s, "alice"), harness.Login(t, s, "bob")}
-		for _, domain := range []string{"event.localhost", "direct.localhost"} {
-			for _, u := range users {
-				go func() {
-					for i := range each {
-						if err := u.SendRaw(harness.NumberedMessage("echo@"+domain, i)); err != nil {
-							t.Error(err)
-							return
-						}
-					}
-				}()
-			}
-			for _, u := range users {
-				for i := range each {
-					r := u.Await(fmt.Sprintf("echo %d of %s", i, domain), func(r lab.Received) bool { return r.Kind == "message" })
-					if r.Body != strconv.Itoa(i) || r.Type != "chat" || r.From != "echo@"+domain {
-						t.Fatalf("%s: instead of echo %d came %+v", u.JID(), i, r)
-					}
-				}
-			}
-		}
-		if n := len(b.Got()); n != 4*each {
-			t.Errorf("%d requests for %d messages", n, 4*each)
-		}
-	})
 }

@@ -62,26 +62,43 @@ func TestBadConfiguration(t *testing.T) {
 	}
 }
 
+// drain is that of the configuration, and endsWithin what the end may take: besides drain
+// it takes the last words of the links (2 s at most), the store, and a second that the race
+// detector waits. An attempt would be given up after 15 s.
+const (
+	drain      = 5 * time.Second
+	endsWithin = 2 * drain
+)
+
+// hold lets a bot answer only when it may, and returns what waits until it is asked.
+func hold(t *testing.T, b *harness.Bot) (awaitRequest, proceed func()) {
+	asked, open := make(chan struct{}, 10), make(chan struct{})
+	proceed = sync.OnceFunc(func() { close(open) })
+	t.Cleanup(proceed)
+	b.AnswerWith(func(h *harness.Hook) (int, string, string) {
+		asked <- struct{}{}
+		<-open
+		return harness.EchoAnswer(h)
+	})
+	return func() {
+		t.Helper()
+		select {
+		case <-asked:
+		case <-time.After(harness.Patience):
+			t.Fatal("nothing reached the bot")
+		}
+	}, proceed
+}
+
 // On SIGTERM the answers that are under way still reach their clients.
 func TestTerminate(t *testing.T) {
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
 		b := harness.NewBot(t)
 		p := harness.LaunchConnected(t, harness.OneComponent(s, "term", b))
 		ivan := harness.Login(t, s, "ivan")
-		asked, open := make(chan struct{}, 10), make(chan struct{})
-		proceed := sync.OnceFunc(func() { close(open) })
-		t.Cleanup(proceed)
-		b.AnswerWith(func(h *harness.Hook) (int, string, string) {
-			asked <- struct{}{}
-			<-open
-			return harness.EchoAnswer(h)
-		})
+		awaitRequest, proceed := hold(t, b)
 		ivan.Send("%s", harness.NumberedMessage("echo@term.localhost", 1))
-		select {
-		case <-asked:
-		case <-time.After(harness.Patience):
-			t.Fatal("nothing reached the bot")
-		}
+		awaitRequest()
 		start := time.Now()
 		p.Terminate()
 		harness.Eventually(t, "stanzahook is stopping", func() bool {
@@ -95,8 +112,8 @@ func TestTerminate(t *testing.T) {
 		if code := p.Wait(); code != 0 {
 			t.Errorf("exit code %d", code)
 		}
-		if took := time.Since(start); took > 5*time.Second+harness.Patience/10 {
-			t.Errorf("it took %v to end with drain: 5s", took)
+		if took := time.Since(start); took > endsWithin {
+			t.Errorf("it took %v to end with drain: %v", took, drain)
 		}
 	})
 }
@@ -106,26 +123,25 @@ func TestTerminate(t *testing.T) {
 func TestTerminateWithoutAnswer(t *testing.T) {
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
 		b := harness.NewBot(t)
-		dir, c := t.TempDir(), harness.OneComponent(s, "term", b)
-		p := harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
+		file := harness.OneComponent(s, "term", b).Write(t, t.TempDir())
+		p := harness.LaunchLinked(t, file)
 		judy := harness.Login(t, s, "judy")
-		b.AnswerWith(harness.BusyAnswer)
+		awaitRequest, proceed := hold(t, b)
 		for i := range 3 {
 			judy.Send("%s", harness.NumberedMessage("echo@term.localhost", i))
 		}
-		harness.Eventually(t, "the bot is asked", func() bool { return len(b.Got()) > 0 })
+		awaitRequest()
 		start := time.Now()
-		if code := p.Stop(); code != 0 {
-			t.Errorf("exit code %d", code)
+		p.StopWell()
+		if took := time.Since(start); took > endsWithin {
+			t.Errorf("it took %v to end with drain: %v", took, drain)
 		}
-		if took := time.Since(start); took > 5*time.Second+harness.Patience/10 {
-			t.Errorf("it took %v to end with drain: 5s", took)
-		}
+		proceed()
+		harness.Eventually(t, "the bot has answered nobody", func() bool { return len(b.Got()) > 0 })
 		first := b.Got()[0]
 		before := len(b.Got())
 		b.AnswerWith(nil)
-		harness.LaunchIn(t, dir, c)
+		harness.LaunchFile(t, file)
 		for i := range 3 {
 			r := judy.Await(fmt.Sprintf("echo %d", i), func(r lab.Received) bool { return r.Kind == "message" })
 			if r.Body != fmt.Sprint(i) {

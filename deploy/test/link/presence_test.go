@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"reflect"
 	"slices"
-	"strings"
 	"testing"
 	"time"
 
@@ -50,52 +49,8 @@ func TestPresence(t *testing.T) {
 	})
 }
 
-// Each question gets one answer, from the address that was asked.
-func TestQuestions(t *testing.T) {
-	questions := []struct{ payload, want string }{
-		{"<query xmlns='http://jabber.org/protocol/disco#info'/>", "<identity"},
-		{"<query xmlns='http://jabber.org/protocol/disco#items'/>", "disco#items"},
-		{"<ping xmlns='urn:xmpp:ping'/>", ""},
-		{"<query xmlns='jabber:iq:version'/>", "stanzahook"},
-		{"<time xmlns='urn:xmpp:time'/>", "<utc"},
-		{"<query xmlns='jabber:iq:last'/>", "seconds="},
-		{"<what xmlns='urn:example:unknown'/>", "service-unavailable"},
-	}
-	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
-		harness.LaunchConnected(t, harness.OneComponent(s, "auto", harness.NewBot(t)))
-		rupert := harness.Login(t, s, "rupert")
-		for _, to := range []string{"auto.localhost", "echo@auto.localhost", "echo@auto.localhost/desk"} {
-			for i, q := range questions {
-				rupert.Send("<iq type='get' to='%s' id='q-%d'>%s</iq>", to, i, q.payload)
-			}
-			rupert.Send("<iq type='get' to='%s' id='last'><ping xmlns='urn:xmpp:ping'/></iq>", to)
-			answers := make(map[string]int)
-			for {
-				r := rupert.Await("an answer of "+to, func(r lab.Received) bool { return r.Kind == "iq" })
-				if r.ID == "last" {
-					break
-				}
-				answers[r.ID]++
-				i := slices.IndexFunc(questions, func(q struct{ payload, want string }) bool {
-					return r.ID == fmt.Sprintf("q-%d", slices.Index(questions, q))
-				})
-				if i < 0 || r.From != to || !strings.Contains(r.Inner, questions[i].want) || (r.Type == "error") != (questions[i].want == r.Error) && r.Error != "" {
-					t.Errorf("answer of %s: %+v", to, r)
-				}
-			}
-			if len(answers) != len(questions) {
-				t.Errorf("%s: %d questions, answers %v", to, len(questions), answers)
-			}
-			for id, n := range answers {
-				if n != 1 {
-					t.Errorf("%s: %d answers to %s", to, n, id)
-				}
-			}
-		}
-	})
-}
-
-// The same with a client that owes nothing to the code under test.
+// Presence, service discovery, pings and messages with a client that owes nothing to the
+// code under test.
 func TestSlixmpp(t *testing.T) {
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
 		b := harness.NewBot(t)

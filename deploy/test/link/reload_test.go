@@ -20,8 +20,7 @@ func TestHangup(t *testing.T) {
 		old, next := harness.NewBot(t), harness.NewBot(t)
 		dir := t.TempDir()
 		c := harness.OneComponent(s, "reload", old)
-		p := harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		u := harness.Login(t, s, "walter")
 		u.Echo("echo@reload.localhost", "before")
 		hangup := func(said string, times int) {

@@ -10,8 +10,6 @@ import (
 	"syscall"
 	"testing"
 
-	"go.yaml.in/yaml/v3"
-
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -37,24 +35,16 @@ func TestLinkOverTLS(t *testing.T) {
 	port := harness.FreePort(t)
 	o := harness.ServerOptions(lab.Ejabberd)
 	o.Edit = func(config []byte) ([]byte, error) {
-		var whole map[string]any
-		if err := yaml.Unmarshal(config, &whole); err != nil {
-			return nil, err
-		}
 		more := fmt.Sprintf("listen:\n  - {port: %s, ip: 127.0.0.1, module: ejabberd_service, access: all, global_routes: false, tls: true, certfile: %s, hosts: {secure.localhost: {password: %q}}}\n", port, both, harness.Secret)
-		return yaml.Marshal(harness.JoinYAML(whole, any(harness.ReadYAML(t, more))))
+		return harness.AddYAML(config, harness.ReadYAML(t, more))
 	}
 	s := harness.StartServer(t, o)
 
 	b := harness.NewBot(t)
 	configure := func(tls string) string {
-		file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-		config := fmt.Sprintf("components:\n  - {domain: secure.localhost, server: \"127.0.0.1:%s\", secret: %s, tls: %s}\nendpoints:\n  - {name: echo, url: %q}\nhttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %s}\n",
-			port, harness.Secret, tls, b.URL(), filepath.Join(filepath.Dir(file), "store"))
-		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		return file
+		dir := t.TempDir()
+		return harness.WriteConfig(t, dir, fmt.Sprintf("components:\n  - {domain: secure.localhost, server: \"127.0.0.1:%s\", secret: %s, tls: %s}\nendpoints:\n  - {name: echo, url: %q}\nhttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %s}\n",
+			port, harness.Secret, tls, b.URL(), filepath.Join(dir, "store")))
 	}
 	for tls, want := range map[string]string{
 		"{mode: direct, server_name: example.com, ca_file: " + other + "}": "is not trusted: TLS: tls: failed to verify certificate: x509: certificate signed by unknown authority; set components[].tls.ca_file to the CA that signed it",
@@ -86,9 +76,7 @@ func TestLinkOverTLS(t *testing.T) {
 	}
 	p.AwaitLinks(1)
 	harness.Login(t, s, "alice").Echo("echo@secure.localhost", "by TLS")
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 	if text := s.Logs(); !strings.Contains(text, "Start accepting TLS connections at 127.0.0.1:"+port) {
 		t.Error("ejabberd does not say that this listener has TLS")
 	}

@@ -92,9 +92,7 @@ func TestSecondConnection(t *testing.T) {
 			// The newcomer is refused until the name is free.
 			second.AwaitNotReady("another connection uses the name twice.localhost")
 			first.AwaitReady()
-			if code := first.Stop(); code != 0 {
-				t.Errorf("exit code %d", code)
-			}
+			first.StopWell()
 			second.AwaitLinks(1)
 			onlyComplaint(t, second, `component_conflict_resolve = "kick_old"`)
 		} else {
@@ -104,9 +102,7 @@ func TestSecondConnection(t *testing.T) {
 			first.AwaitNotReady(shared)
 			second.AwaitNotReady(shared)
 			stop()
-			if code := first.Stop(); code != 0 {
-				t.Errorf("exit code %d", code)
-			}
+			first.StopWell()
 			if all, matching := complaints(second, shared); matching == 0 || matching != all {
 				t.Errorf("%d complaints, %d of them about the name", all, matching)
 			}

@@ -87,8 +87,7 @@ endpoints:
 http: {listen: "127.0.0.1:0"}
 store: {dir: %q}
 `, s.ComponentAddr(), harness.Secret, endpoints, filepath.Join(dir, "store")))
-		p := harness.LaunchFile(t, file)
-		p.AwaitLinks(1)
+		harness.LaunchLinked(t, file)
 		u := harness.Login(t, s, "grace")
 		cases, messages := 0, 0 // each case ends with a message of its own
 		for _, f := range formats {

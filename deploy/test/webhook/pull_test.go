@@ -3,7 +3,6 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -36,8 +35,7 @@ func forPulling(t *testing.T, test func(t *testing.T, s *lab.Server, file string
 func TestPulledEventsSurvive(t *testing.T) {
 	forPulling(t, func(t *testing.T, s *lab.Server, file string) {
 		const each = 150
-		p := harness.LaunchFile(t, file)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, file)
 		users := []harness.User{harness.Login(t, s, "dave"), harness.Login(t, s, "erin")}
 		for i := range each {
 			for _, u := range users {
@@ -69,28 +67,21 @@ func TestPulledEventsSurvive(t *testing.T) {
 			t.Fatal("no answer")
 		}
 		awaitQueued(t, p, 0)
-		if code := p.Stop(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
+		p.StopWell()
 	})
 }
 
 // awaitQueued waits until so many events wait.
 func awaitQueued(t *testing.T, p *harness.Program, n int) {
 	t.Helper()
-	harness.Eventually(t, fmt.Sprintf("%d events wait", n), func() bool {
-		r, err := p.Call("GET", "/v1/endpoints/bot", "token-admin", "", "")
-		var e struct{ Queued int }
-		return err == nil && json.Unmarshal([]byte(r.Body), &e) == nil && e.Queued == n
-	})
+	harness.Eventually(t, fmt.Sprintf("%d events wait", n), func() bool { return p.Queued("bot") == n })
 }
 
 // The whole of a stream: events as they come, receipts when they are
 // acknowledged, one reader, and the end of the program while one reads.
 func TestPulledStream(t *testing.T) {
 	forPulling(t, func(t *testing.T, s *lab.Server, file string) {
-		p := harness.LaunchFile(t, file)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, file)
 		u := harness.Login(t, s, "frank")
 		first := harness.OpenStream(t, p, "")
 		ask := func(i int) {
@@ -127,9 +118,7 @@ func TestPulledStream(t *testing.T) {
 				t.Errorf("%s: %v %v", path, r, err)
 			}
 		}
-		if code := p.Stop(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
+		p.StopWell()
 		if end := second.Next(); !strings.Contains(end["data"], `"stopping"`) {
 			t.Errorf("the stream ends with %v", end)
 		}
