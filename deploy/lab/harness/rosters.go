@@ -3,13 +3,9 @@
 package harness
 
 import (
-	"context"
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 
@@ -48,27 +44,6 @@ func (p *Program) BeginRefresh(users ...string) (j RosterJob) {
 }
 
 func JSONNames(users []string) string { return `["` + strings.Join(users, `","`) + `"]` }
-
-// Refreshing is how many refreshes are under way or wait.
-func (p *Program) Refreshing() int {
-	p.T.Helper()
-	var st struct{ Rosters []struct{ Running int } }
-	p.RosterCall("GET", "/v1/status", "", 200, &st)
-	return st.Rosters[0].Running
-}
-
-// CurlRosters posts users with curl, as the README has it, and checks the answer.
-func (p *Program) CurlRosters(users, want string) {
-	p.T.Helper()
-	ctx, cancel := context.WithTimeout(p.T.Context(), Patience)
-	defer cancel()
-	line := `curl -sS http://localhost:5280/roster_admin/refresh -d '` + users + `' -H "Authorization: Bearer ` + RosterToken + `"`
-	line = strings.Replace(line, "http://localhost:5280", "http://"+p.Addr, 1)
-	out, err := exec.CommandContext(ctx, "sh", "-c", line).CombinedOutput()
-	if got := strings.TrimSpace(string(out)); err != nil || got != want {
-		p.T.Errorf("%s\nanswered %s, %v, want %s", line, got, err, want)
-	}
-}
 
 // RosterAdmin is the account that may use ejabberd's API, and its password,
 // which no log may have in it.
@@ -127,7 +102,7 @@ drain: 1s
 const RosterToken = "token-for-rosters"
 
 // Write puts the configuration into a directory, where the store will be too.
-func (c RosterSetup) Write(t testing.TB, dir string, s *lab.Server, a *ContactsApp) (file string) {
+func (c RosterSetup) Write(t testing.TB, dir string, s *lab.Server, a *ContactsApp) string {
 	t.Helper()
 	var keys []string
 	if c.API {
@@ -145,19 +120,13 @@ func (c RosterSetup) Write(t testing.TB, dir string, s *lab.Server, a *ContactsA
 	}
 	text := fmt.Sprintf(rosterConfig, c.Component, s.ComponentAddr(), Secret, a.Server.URL, backend, strings.Join(keys, "\n"),
 		sha256.Sum256([]byte(RosterToken)), sha256.Sum256([]byte("token-all")))
-	file = filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return file
+	return WriteConfig(t, dir, text)
 }
 
 // Launch starts the program, and waits for its connection.
 func (c RosterSetup) Launch(t testing.TB, s *lab.Server, a *ContactsApp) *Program {
 	t.Helper()
-	p := LaunchFile(t, c.Write(t, t.TempDir(), s, a))
-	p.AwaitLinks(1)
-	return p
+	return LaunchLinked(t, c.Write(t, t.TempDir(), s, a))
 }
 
 // RosterCall makes a request that has to be answered with JSON.

@@ -21,8 +21,7 @@ func TestRosterByHand(t *testing.T) {
 				app := harness.NewContactsApp(t)
 				setup := harness.RosterSetup{Component: []string{"authority", "addition"}[i], API: kind == lab.Ejabberd, More: "refresh_on_login: false\n    mode: " + mode}
 				file := setup.Write(t, t.TempDir(), s, app)
-				p := harness.LaunchFile(t, file)
-				p.AwaitLinks(1)
+				p := harness.LaunchLinked(t, file)
 				ann := harness.Online(t, s, fmt.Sprintf("ann%d", i))
 				edited(t, p, ann, app, setup.Component, mode)
 				if mode == "additive" {
@@ -80,11 +79,8 @@ func remembered(t *testing.T, p *harness.Program, ann *harness.RosterClient, app
 	if r := p.RefreshRoster(user, false); r.Result != "applied" {
 		t.Errorf("%+v", r)
 	}
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
-	p = harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	p.StopWell()
+	p = harness.LaunchLinked(t, file)
 	app.Want(user, "{}")
 	if d := p.RosterDiff(user); len(d.Add) > 0 || len(d.Change) > 0 || len(d.Remove) != 2 {
 		t.Errorf("after the restart the difference is %s", d)

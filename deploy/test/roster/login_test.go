@@ -13,6 +13,18 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
+// What the README of mod_http_roster_admin has a web application answer for john,
+// and the same with aaron.
+const (
+	johnsContacts = `{"marie@localhost": {"name": "Marie"}, "michael@localhost": {"name": "Michael"}}`
+	johnsNew      = `{"marie@localhost": {"name": "Marie"}, "michael@localhost": {"name": "Michael"}, "aaron@localhost": {"name": "Aaron"}}`
+)
+
+var readmeContacts = harness.Contacts{
+	"marie@localhost":   {Name: "Marie", Subscription: "both"},
+	"michael@localhost": {Name: "Michael", Subscription: "both"},
+}
+
 // Who comes online has his roster refreshed: once, whatever he does right after.
 func TestRosterAtLogin(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
@@ -51,7 +63,27 @@ func TestRosterAtLogin(t *testing.T) {
 		if n := app.Asked("aaron"); n != 2 {
 			t.Errorf("ten logins at once after one, %d requests", n)
 		}
+		wayOf(t, p, kind)
 	})
+}
+
+// wayOf checks which way to the rosters was chosen, and that the log says so.
+func wayOf(t *testing.T, p *harness.Program, kind lab.Kind) {
+	t.Helper()
+	var st struct {
+		Rosters []struct{ Host, Backend, Reason string }
+	}
+	p.RosterCall("GET", "/v1/status", "", 200, &st)
+	backend, reason := "privilege", "the server grants it"
+	if kind == lab.Ejabberd {
+		backend, reason = "ejabberd-api", "by XEP-0356, as a refresh showed"
+	}
+	if len(st.Rosters) != 1 || st.Rosters[0].Backend != backend || !strings.Contains(st.Rosters[0].Reason, reason) {
+		t.Errorf("the status says %+v", st.Rosters)
+	}
+	if !strings.Contains(p.Log.String(), `"backend":"`+backend+`"`) || !strings.Contains(p.Log.String(), reason) {
+		t.Errorf("the log does not say %s, %s", backend, reason)
+	}
 }
 
 // Prosody repeats the presence of all users when the component connects. That is

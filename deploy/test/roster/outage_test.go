@@ -104,8 +104,7 @@ func stanzahookKilled(t *testing.T, s *lab.Server, users []string) {
 	setup := harness.RosterSetup{Component: "kill", API: s.Kind() == lab.Ejabberd, More: "refresh_on_login: false\n    mode: additive"}
 	file := setup.Write(t, t.TempDir(), s, app)
 	start := func() *harness.Program {
-		p := harness.LaunchFile(t, file)
-		p.AwaitLinks(1)
+		p := harness.LaunchLinked(t, file)
 		return p
 	}
 	const wanted = `{"pierre@localhost": {"name": "Pierre"}}`
@@ -115,9 +114,7 @@ func stanzahookKilled(t *testing.T, s *lab.Server, users []string) {
 	p := start()
 	first := p.BeginRefresh(users...)
 	harness.Eventually(t, "the job is under way", func() bool { return app.AskedAll() > 100 })
-	if code := p.Stop(); code != 0 {
-		t.Errorf("exit code %d", code)
-	}
+	p.StopWell()
 	g.Release()
 	p = start()
 	interrupted(t, p, first.ID, len(users))
