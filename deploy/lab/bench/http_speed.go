@@ -43,8 +43,7 @@ http:
   basic: {accounts: {server: %q, hosts: [localhost], tls: none}}
 store: {dir: %q}
 `, s.ComponentAddr(), harness.Secret, harness.HashOf("token-all"), s.ClientAddr(), filepath.Join(dir, "store")))
-	p := harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	p := harness.LaunchLinked(t, file)
 	harness.Helper(t, bin, "-addr", s.ComponentAddr(), "-domain", "raw.localhost", "-secret", harness.Secret)
 	var received atomic.Int64
 	sink(t, s.ComponentAddr(), "sink.localhost", &received)
@@ -59,14 +58,14 @@ store: {dir: %q}
 		}
 		mailers = append(mailers, &mailer{name: fmt.Sprintf("POST /rest, c = %d: stanzahook", c), url: "http://" + p.Addr + "/rest", kind: harness.AsJSON, body: message, auth: "Bearer token-all", status: 202, connections: c, count: count})
 		if modules != nil {
-			mailers = append(mailers, &mailer{name: fmt.Sprintf("POST /rest, c = %d: mod_rest", c), url: "http://127.0.0.1:" + modules.port + "/rest", host: "modrest.localhost",
-				kind: harness.AsJSON, body: message, auth: "Bearer " + modules.restToken(t), status: 202, connections: c, count: count / 2})
+			mailers = append(mailers, &mailer{name: fmt.Sprintf("POST /rest, c = %d: mod_rest", c), url: "http://127.0.0.1:" + modules.Port + "/rest", host: "modrest.localhost",
+				kind: harness.AsJSON, body: message, auth: "Bearer " + modules.RestToken(t), status: 202, connections: c, count: count / 2})
 		}
 	}
 	mailers = append(mailers, &mailer{name: "POST /v1/messages, c = 16: stanzahook", url: "http://" + p.Addr + "/v1/messages", kind: harness.AsJSON, body: message, auth: "Bearer token-all", status: 202, connections: 16, count: 6000},
 		&mailer{name: "POST /msg, c = 16: stanzahook", url: "http://" + p.Addr + "/msg/" + to, kind: "text/plain", body: "hello", auth: account, status: 201, connections: 16, count: 6000})
 	if modules != nil {
-		mailers = append(mailers, &mailer{name: "POST /msg, c = 16: mod_post_msg", url: "http://127.0.0.1:" + modules.port + "/msg/" + to, host: "localhost", kind: "text/plain", body: "hello", auth: account, status: 201, connections: 16, count: 3000})
+		mailers = append(mailers, &mailer{name: "POST /msg, c = 16: mod_post_msg", url: "http://127.0.0.1:" + modules.Port + "/msg/" + to, host: "localhost", kind: "text/plain", body: "hello", auth: account, status: 201, connections: 16, count: 3000})
 	}
 	var clients []*load.PathClient
 	for i := range load.PathClients {

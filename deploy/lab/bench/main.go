@@ -6,6 +6,7 @@
 package main
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strconv"
@@ -48,4 +49,30 @@ func exit(ok bool) {
 		os.Exit(1)
 	}
 	os.Exit(0)
+}
+
+// others are the modules of MODULES that do the same; nil if that is not set.
+type others struct{ *harness.Modules }
+
+func modulesAtHand(t testing.TB) *others {
+	t.Helper()
+	if os.Getenv("MODULES") == "" {
+		t.Log("MODULES names no directory with the Prosody modules: ours is measured alone")
+		return nil
+	}
+	return &others{harness.FindModules(t, "mod_rest", "mod_component_http", "mod_post_msg", "mod_http_roster_admin", "mod_block_subscriptions")}
+}
+
+// join puts the modules into the options of a Prosody: mod_rest at modrest.localhost and
+// mod_component_http at modhttp.localhost, with a bot, and mod_post_msg at the users' host.
+func (m *others) join(o *lab.Options, bot string) {
+	o.Modules, o.PluginPath = append(o.Modules, "post_msg"), m.Own
+	o.Edit = func(config []byte) ([]byte, error) {
+		return fmt.Appendf(nil, `%s
+%s	rest_callback_url = %[3]q
+	rest_callback_content_type = "application/json"
+Component "modhttp.localhost" "component_http"
+	component_post_url = %[3]q
+`, m.WithHTTP(config, ""), m.Rest("modrest.localhost"), bot), nil
+	}
 }

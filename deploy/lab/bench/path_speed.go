@@ -104,8 +104,7 @@ endpoints:
 %shttp: {listen: "127.0.0.1:0"}
 store: {dir: %q}
 `, domain, s.ComponentAddr(), harness.Secret, &endpoints, filepath.Join(dir, "store")))
-	p := harness.LaunchFile(t, file)
-	p.AwaitLinks(1)
+	p := harness.LaunchLinked(t, file)
 	for _, w := range walkers {
 		w.Pid = p.Cmd.Process.Pid
 	}

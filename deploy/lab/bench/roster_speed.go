@@ -83,7 +83,7 @@ func rosterSpeed(t testing.TB, kind lab.Kind) {
 		if m := modulesAtHand(t); m != nil {
 			m.rosters(&o, app.Server.URL+"/contacts/%s")
 			askRosters(t, harness.StartServer(t, o), users)
-			all = append(all, &contender{name: "mod_http_roster_admin", refresh: func() (string, error) { return askRefresh(t, "127.0.0.1:"+m.port, "localhost", users) }})
+			all = append(all, &contender{name: "mod_http_roster_admin", refresh: func() (string, error) { return askRefresh(t, "127.0.0.1:"+m.Port, "localhost", users) }})
 		}
 	}
 	raw := &load.Walker{Name: "raw echo", Address: "echo@raw.localhost", Count: load.PathCount / 2}
@@ -131,9 +131,9 @@ func askRosters(t testing.TB, s *lab.Server, users []string) {
 // rosters makes the rosters of a Prosody those of mod_http_roster_admin.
 func (m *others) rosters(o *lab.Options, url string) {
 	o.Components = nil
-	o.Modules, o.PluginPath = []string{"http_roster_admin", "block_subscriptions"}, m.own
+	o.Modules, o.PluginPath = []string{"http_roster_admin", "block_subscriptions"}, m.Own
 	o.Edit = func(config []byte) ([]byte, error) {
-		text := strings.Replace(string(config), "http_ports = { }", fmt.Sprintf(`http_ports = { %s }; http_interfaces = { "127.0.0.1" }`, m.port), 1)
+		text := m.WithHTTP(config, "")
 		text = strings.Replace(text, `"roster", "saslauth"`, `"saslauth"`, 1)
 		host := fmt.Sprintf("VirtualHost %q\n", lab.DefaultHost)
 		settings := fmt.Sprintf("\tmodules_disabled = { \"roster\" }\n\tstorage = { roster = \"memory\" }\n\thttp_roster_url = %q\n", url)

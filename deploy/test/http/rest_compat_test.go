@@ -5,10 +5,6 @@ package http
 import (
 	"context"
 	"errors"
-	"net"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
@@ -23,11 +19,7 @@ import (
 // lists where it answers otherwise. MODULES is a directory with mod_rest in it,
 // which Prosody loads. Differences do not fail the test: they are what it is for.
 func TestRestCompat(t *testing.T) {
-	modules := os.Getenv("MODULES")
-	if _, err := os.Stat(filepath.Join(modules, "mod_rest", "mod_rest.lua")); modules == "" || err != nil {
-		t.Fatalf("MODULES=%q: name a directory that has mod_rest/mod_rest.lua in it", modules)
-	}
-	m := startModRest(t, modules)
+	m := startModRest(t)
 	u := harness.Login(t, m.server, "olivia")
 	same, other := 0, 0
 	for _, c := range restCases(t) {
@@ -51,65 +43,16 @@ type modRest struct {
 	token  string
 }
 
-// issueToken is a module that writes a token for the component into a file, as
-// mod_rest on a component of Prosody 0.12 takes nothing else.
-const issueToken = `
-local tokens = module:depends("tokenauth");
-local f = assert(io.open(module:get_option_string("compat_token_file"), "w"));
-f:write((tokens.create_jid_token(module.host, module.host, "prosody:operator", 3600)));
-f:close();
-`
-
-// wrapper is a prosody that has another configuration than it is told.
-const wrapper = `#!/bin/sh
-set -eu
-sed -i 's|^http_ports = .*|http_ports = { PORT }; http_interfaces = { "127.0.0.1" }; http_default_host = "rest.localhost"; plugin_paths = { "MODULES", "OWN" }|' "$3"
-cat >>"$3" <<'END'
-Component "rest.localhost" "rest"
-	modules_enabled = { "compat_token" }
-	compat_token_file = "TOKEN"
-END
-exec PROSODY "$@"
-`
-
-func startModRest(t *testing.T, modules string, domains ...string) *modRest {
+func startModRest(t *testing.T) *modRest {
 	t.Helper()
-	prosody, err := exec.LookPath("prosody")
-	if err != nil {
-		t.Fatal(err)
+	m := harness.FindModules(t, "mod_rest")
+	o := harness.ServerOptions(lab.Prosody)
+	o.PluginPath = m.Own
+	o.Edit = func(config []byte) ([]byte, error) {
+		return []byte(m.WithHTTP(config, `; http_default_host = "rest.localhost"`) + "\n" + m.Rest("rest.localhost")), nil
 	}
-	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	modules, err = filepath.Abs(modules)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, token := filepath.Join(dir, "modules"), filepath.Join(dir, "token")
-	if err := os.MkdirAll(own, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	script := strings.NewReplacer("PORT", strconv.Itoa(port), "MODULES", modules, "OWN", own, "TOKEN", token, "PROSODY", prosody).Replace(wrapper)
-	for name, text := range map[string]string{filepath.Join(own, "mod_compat_token.lua"): issueToken, filepath.Join(dir, "prosody"): script} {
-		if err := os.WriteFile(name, []byte(text), 0o700); err != nil {
-			t.Fatal(err)
-		}
-	}
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
-	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, domains...))
-	m := &modRest{server: s, url: "http://127.0.0.1:" + strconv.Itoa(port)}
-	harness.Eventually(t, "a token", func() bool {
-		data, err := os.ReadFile(token)
-		m.token = string(data)
-		return err == nil && len(data) > 0
-	})
-	return m
+	s := harness.StartServer(t, o)
+	return &modRest{server: s, url: "http://127.0.0.1:" + m.Port, token: m.RestToken(t)}
 }
 
 // differs sends a case and says in what the module is different.
