@@ -131,7 +131,4 @@ func EchoAnswer(h *Hook) (int, string, string) {
 	return http.StatusOK, "application/json", string(answer)
 }
 
-// BusyAnswer refuses for now.
-func BusyAnswer(*Hook) (int, string, string) { return http.StatusServiceUnavailable, "", "" }
-
 const SigningSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
