@@ -17,7 +17,7 @@ import (
 // in order, once each.
 func TestQueueDeadEndpoint(t *testing.T) {
 	const users = 500
-	rounds, waiting, phase, least := 1, 5_000, 1_000, 0.5
+	rounds, waiting, phase, least := 1, 2_000, 500, 0.5
 	full := harness.FullFaults()
 	if full {
 		rounds, waiting, phase, least = 3, 100_000, 20_000, 0.9
@@ -83,10 +83,9 @@ func refusedOf(refused map[string]bool, user string) int {
 // One conversation whose messages fail holds up nobody else at its endpoint,
 // however many of its messages wait; and they come in order when it is healed.
 func TestQueueStuckConversation(t *testing.T) {
-	const many = 3_000
-	rounds, phase, most := 2, 500, 3.0
+	rounds, many, phase, most := 1, 1_000, 500, 3.0
 	if harness.FullFaults() {
-		rounds, phase, most = 5, 10_000, 1.5
+		rounds, many, phase, most = 5, 3_000, 10_000, 1.5
 		harness.WithoutRace(t)
 	}
 	srv := componenttest.NewServer(t, "bot.example.com", "secret of the server")

@@ -34,7 +34,7 @@ type crash struct {
 // and what was stored is answered.
 func TestQueueKillAtFullLoad(t *testing.T) {
 	const users = 500
-	kills, each, window := 3, 700, 1500
+	kills, each, window := 3, 500, 1000
 	if harness.FullFaults() {
 		kills, each, window = 10, 10_000, 4000
 		harness.WithoutRace(t)

@@ -89,7 +89,7 @@ func wayOf(t *testing.T, p *harness.Program, kind lab.Kind) {
 // Prosody repeats the presence of all users when the component connects. That is
 // no reason to ask the web application for all of them.
 func TestRosterReplay(t *testing.T) {
-	const crowd = 200
+	const crowd = 100
 	users := []string{"late"}
 	for i := range crowd {
 		users = append(users, fmt.Sprintf("user%d", i))

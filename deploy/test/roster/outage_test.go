@@ -18,8 +18,8 @@ import (
 func TestRosterOutages(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		many := 1000
-		if kind == lab.Ejabberd && !harness.FullFaults() {
-			many = 400 // it takes its time to make accounts
+		if !harness.FullFaults() {
+			many = 300 // ejabberd takes its time to make accounts
 		}
 		users := harness.NumberedUsers(many)
 		s := harness.StartServer(t, harness.RosterOptions(kind, users, harness.Privileged("outage"), harness.Privileged("kill")))
