@@ -11,18 +11,18 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-// rosterWay is a way to the rosters of a server, with users of its own.
-type rosterWay struct {
+// rosterBackend is a backend for the rosters of a server, with users of its own.
+type rosterBackend struct {
 	title   string // of its column
 	backend string
 	api     bool
 }
 
-func rosterWays(kind lab.Kind) []rosterWay {
+func backendsOf(kind lab.Kind) []rosterBackend {
 	if kind == lab.Prosody {
-		return []rosterWay{{"privilege", "privilege", false}}
+		return []rosterBackend{{"privilege", "privilege", false}}
 	}
-	return []rosterWay{
+	return []rosterBackend{
 		{"auto with ejabberd_api", "auto", true},
 		{"ejabberd-api", "ejabberd-api", true},
 		{"privilege", "privilege", false},
@@ -77,30 +77,30 @@ func withoutMany(all harness.Contacts) {
 	}
 }
 
-// What each server does in each way with the rosters of its users: the table of
+// What each server does with each backend to the rosters of its users: the table of
 // the operator's guide.
-func TestRosterWays(t *testing.T) {
+func TestRosterBackends(t *testing.T) {
 	table := rosterTable{cells: make(map[string]map[string]string)}
 	t.Run("on", func(t *testing.T) {
 		harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
-			ways := rosterWays(kind)
+			backends := backendsOf(kind)
 			var users []string
 			var components []lab.Component
-			for i := range ways {
+			for i := range backends {
 				users = append(users, fmt.Sprintf("ann%d", i), fmt.Sprintf("ben%d", i), fmt.Sprintf("off%d", i))
-				components = append(components, harness.Privileged(fmt.Sprintf("way%d", i)))
+				components = append(components, harness.Privileged(fmt.Sprintf("backend%d", i)))
 			}
 			s := harness.StartServer(t, harness.RosterOptions(kind, users, components...))
-			for i, way := range ways {
-				t.Run(way.backend, func(t *testing.T) {
+			for i, b := range backends {
+				t.Run(b.backend, func(t *testing.T) {
 					app := harness.NewContactsApp(t)
-					setup := harness.RosterSetup{Component: fmt.Sprintf("way%d", i), Backend: way.backend, API: way.api, More: "refresh_on_login: false"}
-					w := &wayTest{t: t, s: s, app: app, p: setup.Launch(t, s, app), suffix: fmt.Sprint(i)}
-					w.note = func(row, cell string) { table.note(serverVersion(t, s)+", "+way.title, row, cell) }
+					setup := harness.RosterSetup{Component: fmt.Sprintf("backend%d", i), Backend: b.backend, API: b.api, More: "refresh_on_login: false"}
+					w := &backendTest{t: t, s: s, app: app, p: setup.Launch(t, s, app), suffix: fmt.Sprint(i)}
+					w.note = func(row, cell string) { table.note(serverVersion(t, s)+", "+b.title, row, cell) }
 					w.steps()
 					w.others()
 					w.presence()
-					w.advice(kind, way)
+					w.advice(kind, b)
 				})
 			}
 		})
@@ -109,10 +109,10 @@ func TestRosterWays(t *testing.T) {
 }
 
 // advice: where ejabberd does not do what it is asked for, the operator is told of
-// the other way.
-func (w *wayTest) advice(kind lab.Kind, way rosterWay) {
+// the other backend.
+func (w *backendTest) advice(kind lab.Kind, b rosterBackend) {
 	w.t.Helper()
-	if kind == lab.Prosody || way.api {
+	if kind == lab.Prosody || b.api {
 		return
 	}
 	w.app.WantAll(w.t, "ann"+w.suffix, harness.Contacts{marie: {Name: "Advice", Subscription: "both"}})
@@ -122,8 +122,8 @@ func (w *wayTest) advice(kind lab.Kind, way rosterWay) {
 	}
 }
 
-// wayTest goes through the steps with one way.
-type wayTest struct {
+// backendTest goes through the steps with one backend.
+type backendTest struct {
 	t      *testing.T
 	s      *lab.Server
 	app    *harness.ContactsApp
@@ -133,7 +133,7 @@ type wayTest struct {
 }
 
 // steps does the steps with a user who is online.
-func (w *wayTest) steps() {
+func (w *backendTest) steps() {
 	ann := harness.Online(w.t, w.s, "ann"+w.suffix)
 	defer ann.Close()
 	want := make(harness.Contacts)
@@ -147,7 +147,7 @@ func (w *wayTest) steps() {
 
 // step does one step, and returns its cell. What the API shows and what the
 // client has must be what the server has, whatever that is.
-func (w *wayTest) step(ann *harness.RosterClient, want harness.Contacts, step rosterStep) (cell, detail string) {
+func (w *backendTest) step(ann *harness.RosterClient, want harness.Contacts, step rosterStep) (cell, detail string) {
 	w.t.Helper()
 	user := "ann" + w.suffix
 	w.app.WantAll(w.t, user, want)

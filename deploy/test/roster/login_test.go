@@ -63,12 +63,12 @@ func TestRosterAtLogin(t *testing.T) {
 		if n := app.Asked("aaron"); n != 2 {
 			t.Errorf("ten logins at once after one, %d requests", n)
 		}
-		wayOf(t, p, kind)
+		checkBackend(t, p, kind)
 	})
 }
 
-// wayOf checks which way to the rosters was chosen, and that the log says so.
-func wayOf(t *testing.T, p *harness.Program, kind lab.Kind) {
+// checkBackend checks which backend was selected, and that the log says so.
+func checkBackend(t *testing.T, p *harness.Program, kind lab.Kind) {
 	t.Helper()
 	var st struct {
 		Rosters []struct{ Host, Backend, Reason string }

@@ -17,7 +17,7 @@ import (
 )
 
 // others are users who are not online, or not there.
-func (w *wayTest) others() {
+func (w *backendTest) others() {
 	want := harness.Contacts{marie: {Name: "Marie", Groups: []string{"Friends"}, Subscription: "both"}}
 	off := "off" + w.suffix
 	w.app.WantAll(w.t, off, want)
@@ -46,7 +46,7 @@ func (w *wayTest) others() {
 }
 
 // presence is what two users see of each other.
-func (w *wayTest) presence() {
+func (w *backendTest) presence() {
 	names := []string{"ann" + w.suffix, "ben" + w.suffix}
 	ann, ben := harness.Online(w.t, w.s, names[0]), harness.Online(w.t, w.s, names[1])
 	defer ann.Close()
@@ -123,7 +123,7 @@ const tableHead = `# What each server can do with rosters
 
 The results of refreshes on real servers, by version and by the backend in rosters[].
 The tests write this file: UPDATE_DOC=1 go test -tags integration -run
-TestRosterWays ./deploy/test/roster, and again with EJABBERD_ROOT for the newer ejabberd.
+TestRosterBackends ./deploy/test/roster, and again with EJABBERD_ROOT for the newer ejabberd.
 
 A result is that of the API; pushes are the roster pushes that the user's client received.
 
