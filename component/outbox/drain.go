@@ -23,7 +23,7 @@ const buryDelay = 2 * time.Second
 // Start starts sending the stored stanzas, those of earlier processes first. stop
 // ends it; unconfirmed stanzas stay in the store.
 func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
-	n, err := o.store.CountOutgoing(ctx, o.link.Domain().String())
+	n, err := o.store.Outbox().Count(ctx, o.link.Domain().String())
 	if err != nil {
 		return nil, err
 	}
@@ -32,7 +32,7 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 	// The store's goroutine must not wait for a link that is down: the channel has
 	// room for everything it can hand out.
 	read := make(chan *store.OutgoingDelivery, store.MaxOutgoing)
-	end, err := o.store.ConsumeOutgoing(ctx, o.link.Domain().String(), func(d *store.OutgoingDelivery) { read <- d })
+	end, err := o.store.Outbox().Consume(ctx, o.link.Domain().String(), func(d *store.OutgoingDelivery) { read <- d })
 	if err != nil {
 		cancel()
 		return nil, fmt.Errorf("outbox of %s: %w", o.link.Domain(), err)
@@ -117,7 +117,7 @@ func (o *Outbox) known(d *store.OutgoingDelivery) bool {
 // Killed after: the dead letter is overwritten with the same content.
 func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanza.Stanza) {
 	for {
-		err := o.store.PutDeadLetter(ctx, &store.DeadLetter{
+		err := o.store.DeadLetters().Put(ctx, &store.DeadLetter{
 			Record: store.Record{ID: d.ID, Component: d.Component, Received: d.Queued, Since: d.Queued, Stanza: d.Stanza},
 			Type:   s.EventType(), From: s.From.String(), To: s.To.String(),
 			Reason: fmt.Sprintf("the XMPP server could not be reached within %v", o.maxAge), Died: time.Now(),

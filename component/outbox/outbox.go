@@ -129,7 +129,7 @@ func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (gat
 // keep stores a stanza. With a flight, the link has the stanza too and sends it;
 // the record then only matters if the process is killed before that.
 func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *flight) (gateway.State, error) {
-	id, owed := ulid.Make().String(), charge{caller, o.store.OutgoingSize(s.XML())}
+	id, owed := ulid.Make().String(), charge{caller, o.store.Outbox().Size(s.XML())}
 	if f != nil {
 		o.mu.Lock()
 		if f.landed {
@@ -167,7 +167,7 @@ var errShare = fmt.Errorf("%w: the waiting stanzas of this caller take up its sh
 func (o *Outbox) put(ctx context.Context, id string, s *stanza.Stanza) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
 	defer cancel()
-	return o.store.PutOutgoing(ctx, store.Outgoing{ID: id, Component: o.link.Domain().String(), Queued: time.Now(), Stanza: s.XML()})
+	return o.store.Outbox().Put(ctx, store.Outgoing{ID: id, Component: o.link.Domain().String(), Queued: time.Now(), Stanza: s.XML()})
 }
 
 // release returns the part of a caller's share that a record used.

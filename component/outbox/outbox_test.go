@@ -104,7 +104,7 @@ func TestConfirmedWhileTheLinkIsUp(t *testing.T) {
 	for i := range 20 {
 		p.send(t, i, gateway.Confirmed)
 	}
-	if n, err := p.store.CountOutgoing(t.Context(), domain); n != 0 || err != nil || p.Waiting() != 0 {
+	if n, err := p.store.Outbox().Count(t.Context(), domain); n != 0 || err != nil || p.Waiting() != 0 {
 		t.Errorf("%d records were written for confirmed sends (%v), %d wait", n, err, p.Waiting())
 	}
 }
@@ -136,7 +136,7 @@ func TestQueuedWhileTheLinkIsDown(t *testing.T) {
 		t.Errorf("arrived %s, want %s", got, want)
 	}
 	waitFor(t, "no record left", func() bool {
-		n, err := p.store.CountOutgoing(t.Context(), domain)
+		n, err := p.store.Outbox().Count(t.Context(), domain)
 		return n == 0 && err == nil
 	})
 }
@@ -204,7 +204,7 @@ func TestShareOfACaller(t *testing.T) {
 	addr := srv.Addr()
 	srv.Close()
 	p := start(t, addr, t.TempDir(), time.Second, time.Hour)
-	p.Shares = p.store.OutgoingShares() // of 30 stanzas
+	p.Shares = p.store.Outbox().Shares() // of 30 stanzas
 	send := func(caller string, i int) error {
 		_, err := p.Send(t.Context(), caller, message(t, i))
 		return err
@@ -255,7 +255,7 @@ func TestTooOldIsGivenUp(t *testing.T) {
 	if n := len(srv.Received()); n != 0 || p.Expired.Load() != 1 {
 		t.Errorf("%d arrived, %d expired", n, p.Expired.Load())
 	}
-	dead, _, err := p.store.DeadLetters(t.Context(), deliverylog.Filter{Limit: 10})
+	dead, _, err := p.store.DeadLetters().List(t.Context(), deliverylog.Filter{Limit: 10})
 	if err != nil || len(dead) != 1 || dead[0].Type != "message.normal" {
 		t.Errorf("dead letters %+v, %v", dead, err)
 	}

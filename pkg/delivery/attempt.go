@@ -170,7 +170,7 @@ func (a *attempter) disable(ctx context.Context, reason string) error {
 	if a.store == nil {
 		return nil
 	}
-	if err := a.store.PutEndpointState(ctx, a.name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
+	if err := a.store.Endpoints().Put(ctx, a.name, store.EndpointState{Disabled: true, Reason: reason, Since: now}); err != nil {
 		return fmt.Errorf("disable endpoint %s, which will be enabled after a restart: %w", a.name, err)
 	}
 	return nil

@@ -71,7 +71,7 @@ func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 		}
 	}
 	if !known || logged.State == deliverylog.Dead || isWaiting(logged.State) {
-		dead, _, err := d.store.DeadLetter(ctx, id)
+		dead, _, err := d.store.DeadLetters().Get(ctx, id)
 		switch {
 		case err == nil:
 			if len(logged.Attempts) > len(dead.Attempts) {
@@ -115,7 +115,7 @@ func (d *Deliveries) find(ctx context.Context, id, endpoint string) (queued, boo
 		if !e.Queued || endpoint != "" && e.Name != endpoint {
 			continue
 		}
-		q, err := d.store.Queue(ctx, e.Name)
+		q, err := d.store.Queues().Open(ctx, e.Name)
 		if err != nil {
 			return queued{}, false, err
 		}
@@ -129,9 +129,9 @@ func (d *Deliveries) find(ctx context.Context, id, endpoint string) (queued, boo
 
 // Drop removes a dead letter, or an event that waits and is not in flight.
 func (d *Deliveries) Drop(ctx context.Context, id string) error {
-	dead, seq, err := d.store.DeadLetter(ctx, id)
+	dead, seq, err := d.store.DeadLetters().Get(ctx, id)
 	if err == nil {
-		if err := d.store.RemoveDeadLetter(ctx, seq); err != nil {
+		if err := d.store.DeadLetters().Remove(ctx, seq); err != nil {
 			return err
 		}
 		d.log(&dead.Record, ofDead(&dead), deliverylog.Dropped, "dead letter removed by an operator")
@@ -195,7 +195,7 @@ func byID(a, b Delivery) int { return strings.Compare(b.ID, a.ID) }
 
 // DeadLetters returns a page of dead letters and the cursor of the next.
 func (d *Deliveries) DeadLetters(ctx context.Context, f Filter) ([]Delivery, string, error) {
-	list, next, err := d.store.DeadLetters(ctx, f)
+	list, next, err := d.store.DeadLetters().List(ctx, f)
 	if err != nil {
 		return nil, "", err
 	}

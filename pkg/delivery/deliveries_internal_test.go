@@ -71,7 +71,7 @@ type desk struct {
 func newDesk(t *testing.T) *desk {
 	s := openStore(t, t.TempDir())
 	t.Cleanup(s.Close)
-	q, err := s.Queue(t.Context(), "echo")
+	q, err := s.Queues().Open(t.Context(), "echo")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func (d *desk) waits(n int) store.Record {
 func (d *desk) died(n int, endpoint string) store.Record {
 	r := d.record(n)
 	dead := store.DeadLetter{Record: r, Endpoint: endpoint, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Reason: "too old", Died: time.Now()}
-	if err := d.store.PutDeadLetter(d.t.Context(), &dead); err != nil {
+	if err := d.store.DeadLetters().Put(d.t.Context(), &dead); err != nil {
 		d.t.Fatal(err)
 	}
 	return r
@@ -225,7 +225,7 @@ func TestReplayOfWhatDiesAtOnce(t *testing.T) {
 	if err := d.Replay(t.Context(), r.ID); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := d.store.DeadLetter(t.Context(), r.ID); err != nil {
+	if _, _, err := d.store.DeadLetters().Get(t.Context(), r.ID); err != nil {
 		t.Errorf("the dead letter: %v", err)
 	}
 }

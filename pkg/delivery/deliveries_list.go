@@ -100,7 +100,7 @@ func (d *Deliveries) queues(ctx context.Context, f Filter) (page []queued, more 
 		if !e.Queued || f.Endpoint != "" && f.Endpoint != e.Name {
 			continue
 		}
-		q, err := d.store.Queue(ctx, e.Name)
+		q, err := d.store.Queues().Open(ctx, e.Name)
 		if err != nil {
 			return nil, false, err
 		}

@@ -19,7 +19,7 @@ import (
 // Killed in between: event and dead letter are both there, and a second replay delivers it
 // twice under one id.
 func (d *Deliveries) Replay(ctx context.Context, id string) error {
-	dead, seq, err := d.store.DeadLetter(ctx, id)
+	dead, seq, err := d.store.DeadLetters().Get(ctx, id)
 	if err == nil {
 		return d.revive(ctx, &dead, seq)
 	}
@@ -61,7 +61,7 @@ func (d *Deliveries) revive(ctx context.Context, dead *store.DeadLetter, seq uin
 	if err != nil {
 		return err
 	}
-	if err := d.store.RemoveDeadLetter(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
+	if err := d.store.DeadLetters().Remove(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -102,7 +102,7 @@ func (d *Deliveries) ReplayAll(ctx context.Context, endpoint string, since time.
 	}
 	var ids []string
 	for more := true; more; more = f.Cursor != "" {
-		list, next, err := d.store.DeadLetters(ctx, f)
+		list, next, err := d.store.DeadLetters().List(ctx, f)
 		if err != nil {
 			return 0, err
 		}
@@ -114,7 +114,7 @@ func (d *Deliveries) ReplayAll(ctx context.Context, endpoint string, since time.
 	slices.Sort(ids)
 	n := 0
 	for _, id := range ids {
-		dead, seq, err := d.store.DeadLetter(ctx, id)
+		dead, seq, err := d.store.DeadLetters().Get(ctx, id)
 		if errors.Is(err, gateway.ErrNotFound) {
 			continue // replayed or dropped meanwhile
 		}

@@ -33,7 +33,7 @@ func TestAloneFails(t *testing.T) {
 	b.until("a dead letter", func() bool { b.put("u2"); return b.w.Counters.Dead.Load() == 1 })
 	b.until("the rest", func() bool { b.bot.mu.Lock(); defer b.bot.mu.Unlock(); return len(b.bot.got["u1"]) == 2 })
 	b.empty()
-	d, _, err := b.s.DeadLetter(t.Context(), "evt_u1-1")
+	d, _, err := b.s.DeadLetters().Get(t.Context(), "evt_u1-1")
 	if err != nil || d.Endpoint != "echo" || len(d.Attempts) < 4 || !strings.Contains(d.Reason, "while others") || d.Attempts[0].Status != 500 || d.Type != "message.chat" {
 		t.Errorf("dead letter %+v %v", d, err)
 	}
@@ -182,9 +182,9 @@ func TestRemoved(t *testing.T) {
 	wg.Go(func() { r.Run(ctx) })
 	defer wg.Wait()
 	defer cancel()
-	b.until("their end", func() bool { n, err := b.s.CountDeadLetters(t.Context(), "echo"); return err == nil && n == 20 })
+	b.until("their end", func() bool { n, err := b.s.DeadLetters().Count(t.Context(), "echo"); return err == nil && n == 20 })
 	b.until("the end of the queue", func() bool {
-		names, err := b.s.UnclaimedQueues(t.Context())
+		names, err := b.s.Queues().Unclaimed(t.Context())
 		return err == nil && len(names) == 0 && len(r.Waiting()) == 0
 	})
 	if b.link.failed() != 7 { // ids 0 to 6, of three users

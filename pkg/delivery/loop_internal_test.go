@@ -43,7 +43,7 @@ func TestLoopEnds(t *testing.T) {
 						t.Errorf("answer %d: %s", i+1, x.XML())
 					}
 				}
-				dead, _, err := b.s.DeadLetters(t.Context(), deliverylog.Filter{Endpoint: "echo"})
+				dead, _, err := b.s.DeadLetters().List(t.Context(), deliverylog.Filter{Endpoint: "echo"})
 				if err != nil || len(dead) != 1 || dead[0].Reason != "loop" || !strings.HasPrefix(dead[0].Type, "message.") {
 					t.Errorf("dead letters %+v, %v", dead, err)
 				}

@@ -51,7 +51,7 @@ func TestPullReceipts(t *testing.T) {
 		t.Errorf("%v", owing)
 	}
 	// Nothing is removed before its receipt is confirmed: after a kill it comes again.
-	if n, err := b.s.Waiting(t.Context()); err != nil || n < 2 {
+	if n, err := b.s.Queues().Waiting(t.Context()); err != nil || n < 2 {
 		t.Errorf("%d are in the store, %v", n, err)
 	}
 	s.done[0](nil)
@@ -73,7 +73,7 @@ func TestPullExpires(t *testing.T) {
 			if n := b.link.failed(); n != want {
 				t.Errorf("%d senders were told", n)
 			}
-			dead, _, err := b.s.DeadLetters(t.Context(), deliverylog.Filter{Endpoint: "echo"})
+			dead, _, err := b.s.DeadLetters().List(t.Context(), deliverylog.Filter{Endpoint: "echo"})
 			if err != nil || len(dead) != 5 || !strings.Contains(dead[0].Reason, "acknowledged") {
 				t.Errorf("%+v %v", dead, err)
 			}

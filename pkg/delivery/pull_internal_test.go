@@ -38,7 +38,7 @@ func (b *testbed) stored() {
 func (b *testbed) gone() {
 	b.t.Helper()
 	b.until("everything acknowledged and removed", func() bool {
-		n, err := b.s.Waiting(context.Background())
+		n, err := b.s.Queues().Waiting(context.Background())
 		return err == nil && n == 0 && b.w.Status().Queued == 0
 	})
 	b.w.pull.mu.Lock()

@@ -50,12 +50,12 @@ func (r *Removed) Waiting() map[string]int {
 // Run sweeps the queues until ctx ends. It is called when the endpoints of the
 // configuration have opened their queues.
 func (r *Removed) Run(ctx context.Context) {
-	names, err := r.Store.UnclaimedQueues(ctx)
+	names, err := r.Store.Queues().Unclaimed(ctx)
 	if err != nil {
 		r.log().Error("queues of removed endpoints not listed", zap.Error(err))
 	}
 	for _, name := range names {
-		q, err := r.Store.Queue(ctx, name)
+		q, err := r.Store.Queues().Open(ctx, name)
 		if err != nil {
 			r.log().Error("queue of a removed endpoint not opened", zap.String("endpoint", name), zap.Error(err))
 			continue
@@ -131,7 +131,7 @@ func (r *Removed) sweep(ctx context.Context) {
 		if len(q.lanes) > 0 {
 			continue
 		}
-		if err := r.Store.RemoveQueue(ctx, name); err != nil {
+		if err := r.Store.Queues().Remove(ctx, name); err != nil {
 			r.log().Warn("empty queue of a removed endpoint not removed; retrying", zap.String("endpoint", name), zap.Error(err))
 			continue
 		}
@@ -172,7 +172,7 @@ func (q *removedQueue) giveUp(ctx context.Context, r *store.Record) error {
 	const reason = "the endpoint was removed from the configuration"
 	ev, err := readEvent(r)
 	if err != nil {
-		return q.r.store.PutDeadLetter(ctx, &store.DeadLetter{Record: *r, Endpoint: q.r.name, Reason: reason, Died: time.Now()})
+		return q.r.store.DeadLetters().Put(ctx, &store.DeadLetter{Record: *r, Endpoint: q.r.name, Reason: reason, Died: time.Now()})
 	}
 	bounce, err := q.r.giveUp(ctx, ev, r.Since, reason, nil, tooLate())
 	if err != nil {

@@ -107,7 +107,7 @@ func (t *target) logDelivery(ev *webhook.Event, state deliverylog.State, reason 
 // then the event may leave its queue, and its sender may get an error.
 func (t *target) putDeadLetter(ctx context.Context, ev *webhook.Event, since time.Time, reason string, attempts []deliverylog.Attempt) error {
 	s := ev.Stanza
-	err := t.store.PutDeadLetter(ctx, &store.DeadLetter{
+	err := t.store.DeadLetters().Put(ctx, &store.DeadLetter{
 		Record: recordOf(ev, senderOf(t.Endpoint(), s.From), since), Endpoint: t.name, Type: s.EventType(), From: s.From.String(), To: s.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: attempts,
 	})

@@ -310,7 +310,7 @@ func (b *testbed) replies(n int) []*stanza.Stanza {
 // waiting waits until the store has n events.
 func (b *testbed) waiting(n int) {
 	b.t.Helper()
-	b.until(fmt.Sprint(n, " stored"), func() bool { got, err := b.s.Waiting(context.Background()); return err == nil && got == uint64(n) })
+	b.until(fmt.Sprint(n, " stored"), func() bool { got, err := b.s.Queues().Waiting(context.Background()); return err == nil && got == uint64(n) })
 }
 
 func (b *testbed) total() (n int) {
@@ -324,7 +324,7 @@ func (b *testbed) total() (n int) {
 func (b *testbed) empty() {
 	b.t.Helper()
 	b.until("everything finished and removed", func() bool {
-		n, err := b.s.Waiting(context.Background())
+		n, err := b.s.Queues().Waiting(context.Background())
 		return err == nil && n == 0 && b.w.Status().Queued == 0
 	})
 	b.until("nothing is left in memory", func() bool {

@@ -83,7 +83,7 @@ func TestUnsendableIsADeadLetter(t *testing.T) {
 			b.sent["u1"]++
 			b.put("u1")
 			b.empty()
-			d, _, err := b.s.DeadLetter(t.Context(), "evt_long")
+			d, _, err := b.s.DeadLetters().Get(t.Context(), "evt_long")
 			if err != nil || len(d.Attempts) != 1 || d.Attempts[0].Status != status {
 				t.Errorf("dead letter %q %q %v, %v", d.ID, d.Reason, len(d.Attempts), err)
 			}

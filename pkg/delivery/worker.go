@@ -44,7 +44,7 @@ func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, er
 // Open opens the endpoint's queue, continues with the backlog of the previous process,
 // and begins to keep the delivery log. It is called once, before Enqueue.
 func (w *Worker) Open(ctx context.Context, s *store.Store) error {
-	state, err := s.EndpointState(ctx, w.name)
+	state, err := s.Endpoints().Get(ctx, w.name)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 	if !w.Endpoint().Queued {
 		return nil
 	}
-	disk, err := s.Queue(ctx, w.name)
+	disk, err := s.Queues().Open(ctx, w.name)
 	if err != nil {
 		return err
 	}
@@ -150,7 +150,7 @@ func (w *Worker) Stop(ctx context.Context) {
 
 // Enable ends Disable, over restarts too.
 func (w *Worker) Enable(ctx context.Context) error {
-	if err := w.store.PutEndpointState(ctx, w.name, store.EndpointState{}); err != nil {
+	if err := w.store.Endpoints().Put(ctx, w.name, store.EndpointState{}); err != nil {
 		return fmt.Errorf("enable endpoint %s: %w", w.name, err)
 	}
 	w.attempts.breaker.enable()

@@ -78,7 +78,7 @@ func TestStopLeavesUnansweredInTheStore(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Millisecond)
 	defer cancel()
 	b.w.Stop(ctx)
-	if n, err := b.s.Waiting(t.Context()); err != nil || n != 2 {
+	if n, err := b.s.Queues().Waiting(t.Context()); err != nil || n != 2 {
 		t.Errorf("%d events are in the store, want 2 (%v)", n, err)
 	}
 }

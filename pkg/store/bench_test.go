@@ -15,7 +15,7 @@ func BenchmarkQueue(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	q, err := s.Queue(b.Context(), "echo")
+	q, err := s.Queues().Open(b.Context(), "echo")
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -51,7 +51,7 @@ func BenchmarkQueueRead(b *testing.B) {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	q, err := s.Queue(b.Context(), "echo")
+	q, err := s.Queues().Open(b.Context(), "echo")
 	if err != nil {
 		b.Fatal(err)
 	}

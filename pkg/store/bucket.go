@@ -9,6 +9,8 @@ import (
 	"iter"
 	"strings"
 
+	"go.uber.org/zap"
+
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
@@ -16,7 +18,8 @@ import (
 // bucket has the latest record of each key: a stream with a subject for each. All
 // small states of the store are kept in buckets.
 type bucket struct {
-	s      *Store
+	disk   *disk
+	log    *zap.Logger
 	st     *stream.Stream
 	prefix string // of subjects
 	bucketConfig
@@ -26,15 +29,15 @@ type bucket struct {
 type bucketConfig struct {
 	stream.Config
 	what string // one record, in errors
-	// always lets records be stored also while the store takes no events for now, as
-	// the queues have grown too large.
+	// always lets records be stored also while nothing else may be: while the queues are
+	// too large, and while a write to another stream has failed.
 	always bool
 }
 
 // bucket returns a bucket with the keys of its Subjects.
 func (s *Store) bucket(c bucketConfig) bucket {
 	c.MaxPerSubject = 1
-	return bucket{s, s.stream(c.Config), strings.TrimRight(c.Subjects, "*.>") + ".", c}
+	return bucket{s.disk, s.log, s.stream(c.Config), strings.TrimRight(c.Subjects, "*.>") + ".", c}
 }
 
 // keyValue are the settings of a bucket that began as one of the key-value buckets of
@@ -89,10 +92,10 @@ func (b *bucket) store(ctx context.Context, m *stream.Message, put func(context.
 
 // refuses returns why nothing may be stored now, or nil.
 func (b *bucket) refuses() error {
-	if b.always && !b.s.srv.Broken() {
+	if b.always {
 		return nil
 	}
-	return b.s.refuses()
+	return b.disk.refuses()
 }
 
 // keys are the keys that begin with a prefix, which ends with a dot, and have one token

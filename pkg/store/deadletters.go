@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -43,6 +44,18 @@ func deadConfig(o *Options) stream.Config {
 	}
 }
 
+// DeadLetters are the dead letters of all endpoints and of the outbox.
+type DeadLetters struct {
+	// Evicted counts those that were removed because their sender had more than his
+	// share.
+	Evicted atomic.Int64
+
+	st     *stream.Stream
+	disk   *disk
+	log    *zap.Logger
+	shares *deadShares
+}
+
 func deadSubject(endpoint, id string) string {
 	return deadPrefix + cmp.Or(endpoint, deadOutbox) + "." + id
 }
@@ -50,7 +63,7 @@ func deadSubject(endpoint, id string) string {
 // isToken reports whether an id can be a part of a subject.
 func isToken(id string) bool { return id != "" && !strings.ContainsAny(id, ".*> \t\r\n\x00") }
 
-// PutDeadLetter stores a dead letter and returns when it is on disk. Only then the
+// Put stores a dead letter and returns when it is on disk. Only then the
 // original may be removed. One of the same endpoint and id takes the place of
 // the older one; of a sender who has more than his share, the oldest go.
 //
@@ -58,27 +71,27 @@ func isToken(id string) bool { return id != "" && !strings.ContainsAny(id, ".*> 
 // letter again.
 //
 // Errors: gateway.ErrFull.
-func (s *Store) PutDeadLetter(ctx context.Context, d *DeadLetter) error {
+func (l *DeadLetters) Put(ctx context.Context, d *DeadLetter) error {
 	if !isToken(d.ID) {
 		return fmt.Errorf("store a dead letter: %q is not an id", d.ID)
 	}
-	if err := s.refusesHistory(); err != nil {
+	if err := l.disk.refusesHistory(); err != nil {
 		return err
 	}
 	m := stream.Message{Subject: deadSubject(d.Endpoint, d.ID), Data: d.data()}
-	err := s.inShare(ctx, d, len(m.Data), func() (uint64, error) { return s.dead.Put(ctx, &m) })
+	err := l.inShare(ctx, d, len(m.Data), func() (uint64, error) { return l.st.Put(ctx, &m) })
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("store dead letter %s: %w", d.ID, err)
 	}
 	return err
 }
 
-// DeadLetter returns a dead letter and its place. Errors: gateway.ErrNotFound.
-func (s *Store) DeadLetter(ctx context.Context, id string) (DeadLetter, uint64, error) {
+// Get returns a dead letter and its place. Errors: gateway.ErrNotFound.
+func (l *DeadLetters) Get(ctx context.Context, id string) (DeadLetter, uint64, error) {
 	if !isToken(id) {
 		return DeadLetter{}, 0, gateway.ErrNotFound
 	}
-	r, err := s.dead.Last(ctx, deadPrefix+"*."+id)
+	r, err := l.st.Last(ctx, deadPrefix+"*."+id)
 	if errors.Is(err, gateway.ErrNotFound) {
 		return DeadLetter{}, 0, gateway.ErrNotFound
 	}
@@ -92,10 +105,10 @@ func (s *Store) DeadLetter(ctx context.Context, id string) (DeadLetter, uint64, 
 	return d, r.Seq, nil
 }
 
-// DeadLetters returns dead letters, those that died last first, without
+// List returns dead letters, those that died last first, without
 // stanzas and answers; the State of the filter does not matter. next is the
 // Cursor of the following page; empty: there is none.
-func (s *Store) DeadLetters(ctx context.Context, f deliverylog.Filter) (list []DeadLetter, next string, err error) {
+func (l *DeadLetters) List(ctx context.Context, f deliverylog.Filter) (list []DeadLetter, next string, err error) {
 	var before uint64
 	if f.Cursor != "" {
 		if before, err = strconv.ParseUint(f.Cursor, 10, 64); err != nil {
@@ -107,13 +120,13 @@ func (s *Store) DeadLetters(ctx context.Context, f deliverylog.Filter) (list []D
 		subject = deadSubject(f.Endpoint, "*")
 	}
 	seqs := uint64(0)
-	err = s.dead.Walk(ctx, subject, before, func(r *stream.Record) bool {
+	err = l.st.Walk(ctx, subject, before, func(r *stream.Record) bool {
 		if r.Time().Add(deliverylog.ClockSlack).Before(f.After) {
 			return false
 		}
 		d, err := readDeadLetter(r.Data, true)
 		if err != nil {
-			s.log.Error("a dead letter cannot be read", zap.Uint64("place", r.Seq), zap.Error(err))
+			l.log.Error("a dead letter cannot be read", zap.Uint64("place", r.Seq), zap.Error(err))
 			return true
 		}
 		if !f.Matches(d.Endpoint, d.From, d.To, d.Died) {
@@ -129,19 +142,19 @@ func (s *Store) DeadLetters(ctx context.Context, f deliverylog.Filter) (list []D
 	return list, next, err
 }
 
-// RemoveDeadLetter removes the dead letter at a place, which was replayed or dropped.
+// Remove removes the dead letter at a place, which was replayed or dropped.
 // One of the same id that was stored meanwhile has another place, and stays.
 //
 // Killed before it returns: it may still be there. Errors: gateway.ErrNotFound.
-func (s *Store) RemoveDeadLetter(ctx context.Context, seq uint64) error {
-	err := s.dead.Delete(ctx, seq)
+func (l *DeadLetters) Remove(ctx context.Context, seq uint64) error {
+	err := l.st.Delete(ctx, seq)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return fmt.Errorf("remove a dead letter: %w", err)
 	}
 	return err
 }
 
-// CountDeadLetters returns how many dead letters an endpoint has; "" is the outbox.
-func (s *Store) CountDeadLetters(ctx context.Context, endpoint string) (int, error) {
-	return s.dead.Count(ctx, deadSubject(endpoint, "*"))
+// Count returns how many dead letters an endpoint has; "" is the outbox.
+func (l *DeadLetters) Count(ctx context.Context, endpoint string) (int, error) {
+	return l.st.Count(ctx, deadSubject(endpoint, "*"))
 }

@@ -34,8 +34,8 @@ type deadLetter struct {
 // sweepDead is after how many letters what is gone from the store is forgotten.
 const sweepDead = 1000
 
-func newDeadShares(o *Options) *deadShares {
-	return &deadShares{most: deadBytes(o) / 4, all: make(map[string]*deadShare)}
+func newDeadShares(bytes int64) *deadShares {
+	return &deadShares{most: bytes / 4, all: make(map[string]*deadShare)}
 }
 
 // owner is whose share a dead letter takes: the sender's, whatever resource he used.
@@ -133,14 +133,14 @@ func (d *deadShares) forget(s *deadShare, gone func(deadLetter) bool) {
 
 // inShare stores a letter with put, which returns its place, in the share of its
 // owner: what has to go for it goes first, so that it pushes out nobody else's.
-func (s *Store) inShare(ctx context.Context, d *DeadLetter, size int, put func() (uint64, error)) error {
-	share, bytes := s.deadShares.of(d.owner()), int64(size+recordBytes)
-	if !s.deadShares.admit(share, bytes) {
+func (l *DeadLetters) inShare(ctx context.Context, d *DeadLetter, size int, put func() (uint64, error)) error {
+	share, bytes := l.shares.of(d.owner()), int64(size+recordBytes)
+	if !l.shares.admit(share, bytes) {
 		share.turn.Lock()
 		defer share.turn.Unlock()
-		for _, seq := range s.deadShares.evict(share, bytes) {
-			if s.dead.Delete(ctx, seq) == nil { // else it was removed already
-				s.Evicted.Add(1)
+		for _, seq := range l.shares.evict(share, bytes) {
+			if l.st.Delete(ctx, seq) == nil { // else it was removed already
+				l.Evicted.Add(1)
 			}
 		}
 	}
@@ -148,8 +148,8 @@ func (s *Store) inShare(ctx context.Context, d *DeadLetter, size int, put func()
 	if err != nil {
 		seq = 0
 	}
-	s.deadShares.stored(share, deadLetter{seq, bytes}, func() uint64 {
-		state, err := s.dead.State(ctx)
+	l.shares.stored(share, deadLetter{seq, bytes}, func() uint64 {
+		state, err := l.st.State(ctx)
 		if err != nil {
 			return 0 // the next sweep will tell
 		}

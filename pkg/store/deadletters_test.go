@@ -39,7 +39,7 @@ func dead(n int, endpoint string) store.DeadLetter {
 
 func putDeadLetter(t *testing.T, s *store.Store, d store.DeadLetter) {
 	t.Helper()
-	if err := s.PutDeadLetter(t.Context(), &d); err != nil {
+	if err := s.DeadLetters().Put(t.Context(), &d); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -61,19 +61,19 @@ func TestDeadLetters(t *testing.T) {
 	defer s.Close()
 
 	want := dead(7, "echo")
-	got, seq, err := s.DeadLetter(t.Context(), want.ID)
+	got, seq, err := s.DeadLetters().Get(t.Context(), want.ID)
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v, %v\nwant %+v", got, err, want)
 	}
 	for endpoint, n := range map[string]int{"echo": 196, "other": 4, "": 1, "nobody": 0} {
-		if got, err := s.CountDeadLetters(t.Context(), endpoint); err != nil || got != n {
+		if got, err := s.DeadLetters().Count(t.Context(), endpoint); err != nil || got != n {
 			t.Errorf("%q has %d, want %d (%v)", endpoint, got, n, err)
 		}
 	}
 	seen := make(map[string]bool)
 	pages := 0
 	for cursor, more := "", true; more; more = cursor != "" {
-		list, next, err := s.DeadLetters(t.Context(), deliverylog.Filter{Cursor: cursor, Limit: 67})
+		list, next, err := s.DeadLetters().List(t.Context(), deliverylog.Filter{Cursor: cursor, Limit: 67})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -89,29 +89,29 @@ func TestDeadLetters(t *testing.T) {
 	if len(seen) != 201 || pages != 3 {
 		t.Errorf("%d in %d pages", len(seen), pages)
 	}
-	list, next, err := s.DeadLetters(t.Context(), deliverylog.Filter{Endpoint: "other", After: dead(60, "").Died})
+	list, next, err := s.DeadLetters().List(t.Context(), deliverylog.Filter{Endpoint: "other", After: dead(60, "").Died})
 	if err != nil || next != "" || len(list) != 2 || list[0].ID != dead(150, "").ID {
 		t.Errorf("%+v, %q, %v", list, next, err)
 	}
-	if _, _, err := s.DeadLetters(t.Context(), deliverylog.Filter{Cursor: "x"}); !errors.Is(err, gateway.ErrCursor) {
+	if _, _, err := s.DeadLetters().List(t.Context(), deliverylog.Filter{Cursor: "x"}); !errors.Is(err, gateway.ErrCursor) {
 		t.Errorf("a cursor that is none: %v", err)
 	}
 
 	putDeadLetter(t, s, want) // by who was faster
-	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, gateway.ErrNotFound) {
+	if err := s.DeadLetters().Remove(t.Context(), seq); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("the place of one that was buried again: %v", err)
 	}
-	if _, seq, err = s.DeadLetter(t.Context(), want.ID); err != nil {
+	if _, seq, err = s.DeadLetters().Get(t.Context(), want.ID); err != nil {
 		t.Fatalf("buried again: %v", err)
 	}
-	if err := s.RemoveDeadLetter(t.Context(), seq); err != nil {
+	if err := s.DeadLetters().Remove(t.Context(), seq); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.RemoveDeadLetter(t.Context(), seq); !errors.Is(err, gateway.ErrNotFound) {
+	if err := s.DeadLetters().Remove(t.Context(), seq); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
 	for _, id := range []string{want.ID, "evt_*", ">", "", "a.b"} {
-		if _, _, err := s.DeadLetter(t.Context(), id); !errors.Is(err, gateway.ErrNotFound) {
+		if _, _, err := s.DeadLetters().Get(t.Context(), id); !errors.Is(err, gateway.ErrNotFound) {
 			t.Errorf("%q: %v", id, err)
 		}
 	}
@@ -139,20 +139,20 @@ func TestShareOfDeadLetters(t *testing.T) {
 	for i := letters - 19; i <= letters; i++ { // many at once must not push out another's either
 		wg.Go(func() {
 			d := letter(i)
-			if err := s.PutDeadLetter(t.Context(), &d); err != nil {
+			if err := s.DeadLetters().Put(t.Context(), &d); err != nil {
 				t.Error(err)
 			}
 		})
 	}
 	wg.Wait()
-	list, _, err := s.DeadLetters(t.Context(), deliverylog.Filter{Limit: 100})
+	list, _, err := s.DeadLetters().List(t.Context(), deliverylog.Filter{Limit: 100})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := len(list); n != 1+10 || list[n-1].ID != dead(0, "").ID {
 		t.Errorf("%d letters are left, the oldest %s", n, list[n-1].ID)
 	}
-	if n := s.Evicted.Load(); n != letters-10 {
+	if n := s.DeadLetters().Evicted.Load(); n != letters-10 {
 		t.Errorf("%d were evicted", n)
 	}
 }
@@ -169,7 +169,7 @@ func TestLargestDeadLetter(t *testing.T) {
 		d.Attempts = append(d.Attempts, deliverylog.Attempt{Time: time.UnixMilli(1), Error: strings.Repeat("e", 5000), Answer: strings.Repeat("ä", 5000), ContentType: strings.Repeat("t", 500), Note: strings.Repeat("n", 500)})
 	}
 	putDeadLetter(t, s, d)
-	got, _, err := s.DeadLetter(t.Context(), d.ID)
+	got, _, err := s.DeadLetters().Get(t.Context(), d.ID)
 	if err != nil || got.Stanza != d.Stanza || len(got.Attempts) != 50 || len(got.Attempts[49].Answer) != 4096 || len(got.Attempts[0].Answer) != 128 || len(got.Attempts[49].Note) != 256 || len(got.Attempts[49].ContentType) != 64 {
 		t.Errorf("%d attempts, %v", len(got.Attempts), err)
 	}
@@ -178,17 +178,17 @@ func TestLargestDeadLetter(t *testing.T) {
 func TestStateOfAnEndpoint(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	if st, err := s.EndpointState(t.Context(), "echo"); err != nil || st != (store.EndpointState{}) {
+	if st, err := s.Endpoints().Get(t.Context(), "echo"); err != nil || st != (store.EndpointState{}) {
 		t.Errorf("at first: %+v, %v", st, err)
 	}
 	want := store.EndpointState{Disabled: true, Reason: "410 Gone", Since: time.UnixMilli(1_700_000_000_000).UTC()}
-	if err := s.PutEndpointState(t.Context(), "echo", want); err != nil {
+	if err := s.Endpoints().Put(t.Context(), "echo", want); err != nil {
 		t.Fatal(err)
 	}
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()
-	if st, err := s.EndpointState(t.Context(), "echo"); err != nil || st != want {
+	if st, err := s.Endpoints().Get(t.Context(), "echo"); err != nil || st != want {
 		t.Errorf("after a restart: %+v, %v", st, err)
 	}
 }

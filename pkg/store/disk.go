@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"sync/atomic"
 	"syscall"
 
 	"go.uber.org/zap"
@@ -14,12 +15,23 @@ import (
 // that what is stored can still be removed, which needs room as well.
 const reserve = 64 << 20
 
+// disk decides whether anything may be stored.
+type disk struct {
+	dir       string
+	maxEvents int64 // bytes of the queues
+	srv       *stream.Server
+	log       *zap.Logger
+
+	events atomic.Int64          // bytes of the queues, about
+	full   atomic.Pointer[error] // why nothing may be stored now; nil: it may
+}
+
 // refuses returns why nothing may be stored now, or nil.
-func (s *Store) refuses() error {
-	if s.srv.Broken() {
+func (d *disk) refuses() error {
+	if d.srv.Broken() {
 		return stream.ErrBroken
 	}
-	if err := s.full.Load(); err != nil {
+	if err := d.full.Load(); err != nil {
 		return *err
 	}
 	return nil
@@ -27,36 +39,36 @@ func (s *Store) refuses() error {
 
 // refusesHistory returns why nothing may be stored now of what could be left out, or
 // nil: it may even when the queues of events have grown too large.
-func (s *Store) refusesHistory() error {
-	if free, keep := s.Room(); s.srv.Broken() || free < keep {
+func (d *disk) refusesHistory() error {
+	if free, keep := d.room(); d.srv.Broken() || free < keep {
 		return stream.ErrBroken
 	}
 	return nil
 }
 
-// checkDisk decides whether anything may be stored.
-func (s *Store) checkDisk() {
+// check decides whether anything may be stored.
+func (d *disk) check() {
 	var err error
-	if free, keep := s.Room(); free < keep {
+	if free, keep := d.room(); free < keep {
 		err = fmt.Errorf("%w: the disk of store.dir has %d MiB left, of which %d are kept free", gateway.ErrFull, free>>20, keep>>20)
-	} else if held := s.held.Load(); held > eventBytes(&s.o) {
-		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", gateway.ErrFull, held>>20, eventBytes(&s.o)>>20)
+	} else if events := d.events.Load(); events > d.maxEvents {
+		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", gateway.ErrFull, events>>20, d.maxEvents>>20)
 	}
-	was := s.full.Load()
+	was := d.full.Load()
 	switch {
 	case err != nil && was == nil:
-		s.log.Error("store full: accepting nothing more", zap.Error(err))
-		s.full.Store(&err)
+		d.log.Error("store full: accepting nothing more", zap.Error(err))
+		d.full.Store(&err)
 	case err == nil && was != nil:
-		s.log.Info("store accepts events again")
-		s.full.Store(nil)
+		d.log.Info("store accepts events again")
+		d.full.Store(nil)
 	}
 }
 
-// Room returns how much of the disk is free for the store, and below how much it
+// room returns how much of the disk is free for the store, and below how much it
 // accepts nothing more.
-func (s *Store) Room() (free, keep uint64) {
-	free, total := diskSpace(s.o.Dir)
+func (d *disk) room() (free, keep uint64) {
+	free, total := diskSpace(d.dir)
 	return free, min(reserve, total/10)
 }
 

@@ -86,7 +86,7 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 	}
 
 	out := make(chan *store.OutgoingDelivery, 3)
-	stop, err := s.ConsumeOutgoing(ctx, "bot.example.com", func(d *store.OutgoingDelivery) { out <- d })
+	stop, err := s.Outbox().Consume(ctx, "bot.example.com", func(d *store.OutgoingDelivery) { out <- d })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -101,12 +101,12 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 		}
 	}
 
-	d, _, err := s.DeadLetter(ctx, "evt_dead1")
+	d, _, err := s.DeadLetters().Get(ctx, "evt_dead1")
 	if err != nil || d.Reason != "too old" || !d.Died.Equal(at) || len(d.Attempts) != 1 || d.Attempts[0] != (deliverylog.Attempt{Time: at, Status: 500, Duration: time.Second, Error: "HTTP 500", Answer: "no", ContentType: "text/plain", Note: "a note"}) {
 		t.Errorf("dead letter %+v %v", d, err)
 	}
 	for endpoint, want := range map[string]int{"echo": 2, "": 1} {
-		if n, err := s.CountDeadLetters(ctx, endpoint); n != want || err != nil {
+		if n, err := s.DeadLetters().Count(ctx, endpoint); n != want || err != nil {
 			t.Errorf("%q has %d dead letters, want %d (%v)", endpoint, n, want, err)
 		}
 	}
@@ -120,7 +120,7 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 		t.Errorf("delivery %+v %v", delivery, err)
 	}
 
-	if st, err := s.EndpointState(ctx, "echo"); err != nil || !st.Disabled || st.Reason != "by an operator" || !st.Since.Equal(at) {
+	if st, err := s.Endpoints().Get(ctx, "echo"); err != nil || !st.Disabled || st.Reason != "by an operator" || !st.Since.Equal(at) {
 		t.Errorf("endpoint %+v %v", st, err)
 	}
 	if has, err := s.Features().Get(ctx, "example.com"); err != nil || !maps.EqualFunc(has, store.HostFeatures{"urn:xmpp:ping": {}, "gone": at}, time.Time.Equal) {

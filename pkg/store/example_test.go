@@ -23,7 +23,7 @@ func Example() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	queue, err := s.Queue(ctx, "echo")
+	queue, err := s.Queues().Open(ctx, "echo")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -46,7 +46,7 @@ func Example() {
 		log.Fatal(err)
 	}
 	defer s.Close()
-	if queue, err = s.Queue(ctx, "echo"); err != nil {
+	if queue, err = s.Queues().Open(ctx, "echo"); err != nil {
 		log.Fatal(err)
 	}
 	events, err := queue.Read(ctx, conversation, 0, 10)

@@ -205,7 +205,7 @@ func (k *IdempotencyKeys) logEarly(c *callerRequests, now time.Time) {
 	c.logged = now
 	for caller, other := range k.callers {
 		if other == c {
-			k.s.log.Warn("Idempotency-Keys of a token are forgotten before their 24 hours, as it uses too many: a request that is repeated later than that is sent again",
+			k.log.Warn("Idempotency-Keys of a token are forgotten before their 24 hours, as it uses too many: a request that is repeated later than that is sent again",
 				zap.String("token", callerName(caller)), zap.Int("keys", len(c.answered)+len(c.open)), zap.Int64("forgotten", c.early))
 		}
 	}

@@ -11,15 +11,17 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
-// accountFile says what was in the store when it was closed. The embedded
-// server starts without a word when a file of it is damaged, and leaves out
-// what it cannot read; this is how that is noticed.
-const accountFile = "account.json"
+// inventoryFile says what was in the store when it was closed. The embedded server
+// starts without a word when one of its files is damaged, and leaves out what it cannot
+// read; a comparison with the inventory shows that.
+const inventoryFile = "account.json"
 
-// account is what a stream held.
-type account struct {
+// holding is what a stream held.
+type holding struct {
 	Records uint64 `json:"records"`
 	Last    uint64 `json:"last"` // sequence
 }
@@ -29,65 +31,65 @@ func countable(stream string) bool {
 	return strings.HasPrefix(stream, queuePrefix) || stream == outboxName || strings.HasPrefix(stream, "KV_")
 }
 
-func (s *Store) accounts(ctx context.Context) (map[string]account, error) {
-	states, err := s.srv.States(ctx)
-	all := make(map[string]account)
+func inventory(ctx context.Context, srv *stream.Server) (map[string]holding, error) {
+	states, err := srv.States(ctx)
+	all := make(map[string]holding)
 	for name, state := range states {
 		if countable(name) {
-			all[name] = account{state.Records, state.Last}
+			all[name] = holding{state.Records, state.Last}
 		}
 	}
 	return all, err
 }
 
-// checkIntegrity compares what is in the store with what was left in it, and removes
-// the account, which holds for a store that is closed.
+// checkIntegrity compares what is in the store with its inventory, and removes the
+// inventory, which holds for a store that is closed.
 //
-// Killed while the store is open: there is no account, and what a damaged file
-// has lost goes unnoticed.
-func (s *Store) checkIntegrity(ctx context.Context) error {
-	path := filepath.Join(s.o.Dir, accountFile)
+// Killed while the store is open: there is no inventory, and what a damaged file has
+// lost goes unnoticed.
+func checkIntegrity(ctx context.Context, srv *stream.Server, dir string, log *zap.Logger) error {
+	path := filepath.Join(dir, inventoryFile)
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var was map[string]account
+	var was map[string]holding
 	if err == nil {
 		err = json.Unmarshal(data, &was)
 	}
 	if err != nil {
-		s.log.Warn("what the store held when it was closed cannot be read", zap.Error(err))
+		log.Warn("what the store held when it was closed cannot be read", zap.Error(err))
 	}
-	is, err := s.accounts(ctx)
+	is, err := inventory(ctx, srv)
 	if err != nil {
 		return fmt.Errorf("look at what is in the store: %w", err)
 	}
 	for name, before := range was {
 		if now := is[name]; now.Records < before.Records {
-			s.log.Error("records of the store are lost: its files were damaged while it was closed; restore them from a backup, or go on without",
+			log.Error("records of the store are lost: its files were damaged while it was closed; restore them from a backup, or go on without",
 				zap.String("stream", name), zap.Uint64("lost", before.Records-now.Records), zap.Uint64("left", now.Records))
 		}
 	}
 	if err := os.Remove(path); err != nil {
-		return fmt.Errorf("remove %s: %w", accountFile, err)
+		return fmt.Errorf("remove %s: %w", inventoryFile, err)
 	}
 	return nil
 }
 
-// writeAccount writes the account, at the very end.
-func (s *Store) writeAccount(ctx context.Context) {
-	if s.srv.Broken() {
+// writeInventory writes the inventory, at the very end.
+func writeInventory(ctx context.Context, srv *stream.Server, dir string, log *zap.Logger) {
+	if srv.Broken() {
 		return
 	}
-	is, err := s.accounts(ctx)
+	is, err := inventory(ctx, srv)
 	var data []byte
 	if err == nil {
 		data, err = json.Marshal(is)
 	}
 	if err == nil {
-		err = os.WriteFile(filepath.Join(s.o.Dir, accountFile), data, 0o600)
+		err = os.WriteFile(filepath.Join(dir, inventoryFile), data, 0o600)
 	}
 	if err != nil {
-		s.log.Warn("damage to the store while it is closed will go unnoticed: its account could not be written", zap.Error(err))
+		log.Warn("damage to the store while it is closed will go unnoticed: its inventory could not be written", zap.Error(err))
 	}
 }

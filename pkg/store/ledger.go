@@ -70,6 +70,15 @@ func (l *ledger) mark(seq uint64) {
 	l.advance()
 }
 
+// through marks everything up to an event.
+func (l *ledger) through(seq uint64, now time.Time) {
+	if seq < l.gone || seq <= l.loose[""].seq {
+		return
+	}
+	l.base, l.words, l.old = seq+1, nil, 0
+	l.loose[""] = loosened{seq, now} // no conversation has this name: only the watermark removes it
+}
+
 func (l *ledger) advance() {
 	for len(l.words) > 0 {
 		n := uint64(bits.TrailingZeros64(^(l.words[0] | (1<<(l.base%64) - 1))))

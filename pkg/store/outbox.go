@@ -56,58 +56,65 @@ func outboxConfig(o *Options) stream.Config {
 
 func outSubject(component string) string { return "out." + Conversation(component, "") }
 
-// PutOutgoing stores a stanza and returns when it is on disk.
+// Outbox holds the stanzas that wait for the XMPP server.
+type Outbox struct {
+	st         *stream.Stream
+	disk       *disk
+	log        *zap.Logger
+	bytes, max int64 // its bounds; max is of records
+}
+
+// Put stores a stanza and returns when it is on disk.
 //
 // Killed before it returns: the stanza is stored, and is sent, or is not; nobody was
 // told that it is. Errors: gateway.ErrFull over a bound of the outbox.
-func (s *Store) PutOutgoing(ctx context.Context, r Outgoing) error {
-	if err := s.refuses(); err != nil {
+func (o *Outbox) Put(ctx context.Context, r Outgoing) error {
+	if err := o.disk.refuses(); err != nil {
 		return err
 	}
-	_, err := s.outbox.Put(ctx, &stream.Message{
+	_, err := o.st.Put(ctx, &stream.Message{
 		Subject: outSubject(r.Component), ID: r.ID, Data: []byte(r.Stanza),
 		Header: stream.Header{headComponent: {r.Component}, headReceived: {strconv.FormatInt(r.Queued.UnixMilli(), 10)}},
 	})
 	return err
 }
 
-// CountOutgoing returns how many stanzas of a component wait.
-func (s *Store) CountOutgoing(ctx context.Context, component string) (int, error) {
+// Count returns how many stanzas of a component wait.
+func (o *Outbox) Count(ctx context.Context, component string) (int, error) {
 	subject := outSubject(component)
-	state, err := s.outbox.StateOf(ctx, subject)
+	state, err := o.st.StateOf(ctx, subject)
 	if err != nil {
 		return 0, fmt.Errorf("outbox: %w", err)
 	}
 	return int(state.Subjects[subject]), nil
 }
 
-// ConsumeOutgoing hands every stanza of a component that waits to take, in
-// order, those of the process before first. At most MaxOutgoing are
-// outstanding; the others wait on disk until some are acknowledged. take is
-// called from one goroutine and should not wait long; it may get a record
-// again that it has, when the store had to be opened anew. stop ends it; what
-// is outstanding stays in the store.
-func (s *Store) ConsumeOutgoing(ctx context.Context, component string, take func(*OutgoingDelivery)) (stop func(), err error) {
-	return s.outbox.Consume(ctx, Conversation(component, ""), outSubject(component), MaxOutgoing, func(d *stream.Delivery) {
+// Consume hands every waiting stanza of a component to handle, in order, those of
+// earlier processes first. At most MaxOutgoing are outstanding; the others wait on disk
+// until some are acknowledged. handle is called from one goroutine and should not wait
+// long; it may get a record a second time when the store had to be opened anew. stop ends
+// it; what is outstanding stays in the store.
+func (o *Outbox) Consume(ctx context.Context, component string, handle func(*OutgoingDelivery)) (stop func(), err error) {
+	return o.st.Consume(ctx, Conversation(component, ""), outSubject(component), MaxOutgoing, func(d *stream.Delivery) {
 		ms, err := strconv.ParseInt(d.Header.Get(headReceived), 10, 64)
 		if err != nil { // not ours, or damaged on disk: it can never be sent
-			s.log.Error("an outbox record is damaged; it is removed", zap.String("record", d.ID), zap.Any("headers", d.Header))
+			o.log.Error("an outbox record is damaged; it is removed", zap.String("record", d.ID), zap.Any("headers", d.Header))
 			_ = d.Ack()
 			return
 		}
-		take(&OutgoingDelivery{Outgoing{d.ID, d.Header.Get(headComponent), time.UnixMilli(ms), string(d.Data)}, d})
+		handle(&OutgoingDelivery{Outgoing{d.ID, d.Header.Get(headComponent), time.UnixMilli(ms), string(d.Data)}, d})
 	})
 }
 
-// OutgoingShares returns the shares of callers in the outbox. A stanza takes what it is
-// long, and no less than what keeps the bound on their count.
-func (s *Store) OutgoingShares() *Shares { return NewShares(s.o.OutboxBytes) }
+// Shares returns the shares of callers in the outbox.
+func (o *Outbox) Shares() *Shares { return NewShares(o.bytes) }
 
-// OutgoingSize is what a stanza takes of the outbox.
-func (s *Store) OutgoingSize(stanza string) int64 {
+// Size is what a stanza takes of a share: its length, and no less than what keeps the
+// bound on the count of stanzas.
+func (o *Outbox) Size(stanza string) int64 {
 	size := int64(len(stanza) + recordBytes)
-	if s.o.OutboxCount > 0 {
-		size = max(size, s.o.OutboxBytes/s.o.OutboxCount)
+	if o.max > 0 {
+		size = max(size, o.bytes/o.max)
 	}
 	return size
 }

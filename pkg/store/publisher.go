@@ -20,7 +20,8 @@ const (
 //
 // Killed: what waits here is lost, as if it had still been in the socket.
 type publisher struct {
-	s *Store
+	srv  *stream.Server
+	disk *disk
 
 	mu     sync.Mutex
 	queue  []stream.Append
@@ -31,14 +32,14 @@ type publisher struct {
 	wg sync.WaitGroup
 }
 
-func newPublisher(s *Store) *publisher {
-	p := &publisher{s: s, wake: make(chan struct{}, 1)}
+func newPublisher(srv *stream.Server, d *disk) *publisher {
+	p := &publisher{srv: srv, disk: d, wake: make(chan struct{}, 1)}
 	p.wg.Go(p.publish)
 	return p
 }
 
 func (p *publisher) add(a *stream.Append) error {
-	if err := p.s.refuses(); err != nil {
+	if err := p.disk.refuses(); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -66,7 +67,7 @@ func (p *publisher) publish() {
 		p.queue, p.bytes = spare[:0], 0
 		p.mu.Unlock()
 		for i := range batch {
-			p.s.srv.Append(&batch[i])
+			p.srv.Append(&batch[i])
 		}
 		clear(batch)
 		if spare = batch; cap(spare) > maxSpare {
@@ -87,5 +88,12 @@ func (p *publisher) close() {
 	default:
 	}
 	p.wg.Wait()
-	p.s.srv.Wait()
+	p.srv.Wait()
+}
+
+// waiting returns how many events wait here.
+func (p *publisher) waiting() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.queue)
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,7 +24,7 @@ const (
 // those in flight in memory; the queue is what a restart reads, and where the
 // events wait that do not fit into memory.
 type Queue struct {
-	s    *Store
+	qs   *Queues
 	name string
 	st   *stream.Stream
 	// onResult is q.appended, made once and not for each event.
@@ -34,7 +33,7 @@ type Queue struct {
 	mu      sync.Mutex
 	led     ledger
 	top     uint64 // the last event that was stored and said so
-	marked  bool   // is in s.dirty
+	marked  bool   // is in qs.dirty
 	backlog map[string]int
 	charged map[uint64]charge // by place, of what was stored since the start
 	through uint64            // AckThrough was called with
@@ -43,25 +42,10 @@ type Queue struct {
 	pending atomic.Int64 // appended, and done was not called yet
 }
 
-// Queue opens the queue of an endpoint, and makes it if it is not there.
-func (s *Store) Queue(ctx context.Context, endpoint string) (*Queue, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if q := s.queues[endpoint]; q != nil {
-		return q, nil
-	}
-	q := s.newQueue(endpoint)
-	if err := q.open(ctx); err != nil {
-		return nil, err
-	}
-	s.queues[endpoint] = q
-	return q, nil
-}
-
-func (s *Store) newQueue(endpoint string) *Queue {
-	q := &Queue{s: s, name: endpoint, charged: make(map[uint64]charge)}
+func newQueue(qs *Queues, endpoint string) *Queue {
+	q := &Queue{qs: qs, name: endpoint, charged: make(map[uint64]charge)}
 	q.onResult = q.appended
-	q.st = s.srv.Stream(stream.Config{
+	q.st = qs.srv.Stream(stream.Config{
 		Name: queuePrefix + endpoint, About: "queue of " + endpoint, Subjects: q.subject("*"),
 		RefuseNew: true, RefusePerSubject: true, MaxPerSubject: maxPerConversation,
 	})
@@ -122,14 +106,14 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 		Subject: q.subject(r.Conversation), Data: r.data(), Result: q.onResult,
 		Owner: r.Sender, Size: int64(len(r.Stanza) + recordBytes), Done: done,
 	}
-	if !q.s.Senders.Take(a.Owner, a.Size) {
+	if !q.qs.Senders.Take(a.Owner, a.Size) {
 		return errSender
 	}
 	q.pending.Add(1)
-	err := q.s.pub.add(&a)
+	err := q.qs.pub.add(&a)
 	if err != nil {
 		q.pending.Add(-1)
-		q.s.Senders.Give(a.Owner, a.Size)
+		q.qs.Senders.Give(a.Owner, a.Size)
 	}
 	return err
 }
@@ -137,7 +121,7 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 // appended notes that an event was stored, or was not, and says so to its sender.
 func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 	if err == nil {
-		q.s.held.Add(int64(len(a.Data)))
+		q.qs.disk.events.Add(int64(len(a.Data)))
 		q.mu.Lock()
 		q.top = seq
 		if a.Owner != "" {
@@ -145,7 +129,7 @@ func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 		}
 		q.mu.Unlock()
 	} else {
-		q.s.Senders.Give(a.Owner, a.Size)
+		q.qs.Senders.Give(a.Owner, a.Size)
 	}
 	a.Done(seq, err)
 	q.pending.Add(-1)
@@ -163,7 +147,7 @@ var errSender = fmt.Errorf("%w: what waits of this sender takes a quarter of it,
 func (q *Queue) refund(seq uint64) {
 	if c, ok := q.charged[seq]; ok {
 		delete(q.charged, seq)
-		q.s.Senders.Give(c.sender, c.size)
+		q.qs.Senders.Give(c.sender, c.size)
 	}
 }
 
@@ -251,7 +235,7 @@ func (q *Queue) state(ctx context.Context) (stream.State, error) {
 	return state, nil
 }
 
-func (q *Queue) counted(bytes int64) { q.s.held.Add(bytes - q.bytes.Swap(bytes)) }
+func (q *Queue) counted(bytes int64) { q.qs.disk.events.Add(bytes - q.bytes.Swap(bytes)) }
 
 // mark puts the queue on the list of those that have something to remove; q.mu
 // is held.
@@ -260,47 +244,8 @@ func (q *Queue) mark() {
 		return
 	}
 	select {
-	case q.s.dirty <- q:
+	case q.qs.dirty <- q:
 		q.marked = true
 	default: // at the next event
 	}
-}
-
-// UnclaimedQueues returns the names of queues that no endpoint has opened.
-func (s *Store) UnclaimedQueues(ctx context.Context) ([]string, error) {
-	var names []string
-	for name, err := range s.srv.Names(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("list the queues: %w", err)
-		}
-		endpoint, ok := strings.CutPrefix(name, queuePrefix)
-		s.mu.Lock()
-		open := s.queues[endpoint] != nil
-		s.mu.Unlock()
-		if ok && !open {
-			names = append(names, endpoint)
-		}
-	}
-	return names, nil
-}
-
-// RemoveQueue removes a queue and whatever is in it.
-//
-// Killed before it returns: the queue is there or not.
-func (s *Store) RemoveQueue(ctx context.Context, endpoint string) error {
-	if err := s.newQueue(endpoint).st.Remove(ctx); err != nil {
-		return fmt.Errorf("remove the queue of %s: %w", endpoint, err)
-	}
-	s.mu.Lock()
-	if q := s.queues[endpoint]; q != nil {
-		q.counted(0)
-		q.mu.Lock()
-		for seq := range q.charged {
-			q.refund(seq)
-		}
-		q.mu.Unlock()
-		delete(s.queues, endpoint)
-	}
-	s.mu.Unlock()
-	return nil
 }

@@ -53,7 +53,7 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 			}
 			r, err := readRecord(m.Subject, m.Data)
 			if err != nil {
-				q.s.log.Error(err.Error() + "; it is removed")
+				q.qs.log.Error(err.Error() + "; it is removed")
 				if err := q.Drop(ctx, m.Seq); err != nil {
 					return list, lost, err
 				}
@@ -89,13 +89,4 @@ func (q *Queue) AckThrough(seq uint64) {
 	q.through = max(q.through, seq)
 	q.mark()
 	q.mu.Unlock()
-}
-
-// through marks everything up to an event.
-func (l *ledger) through(seq uint64, now time.Time) {
-	if seq < l.gone || seq <= l.loose[""].seq {
-		return
-	}
-	l.base, l.words, l.old = seq+1, nil, 0
-	l.loose[""] = loosened{seq, now} // no conversation has this name: only the watermark removes it
 }

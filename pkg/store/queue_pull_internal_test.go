@@ -21,7 +21,7 @@ func openInternal(t testing.TB) *Store {
 // there, over a restart of the queue too.
 func TestPagesAndAckThrough(t *testing.T) {
 	s := openInternal(t)
-	q, err := s.Queue(t.Context(), "bot")
+	q, err := s.Queues().Open(t.Context(), "bot")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -79,11 +79,11 @@ func TestPagesAndAckThrough(t *testing.T) {
 	if n := first(); n != 41 {
 		t.Errorf("the first is at %d", n)
 	}
-	s.mu.Lock()
-	delete(s.queues, "bot")
-	s.mu.Unlock()
+	s.queues.mu.Lock()
+	delete(s.queues.open, "bot")
+	s.queues.mu.Unlock()
 	made := at.Made
-	if q, err = s.Queue(t.Context(), "bot"); err != nil { // as after a restart: all of it is old
+	if q, err = s.Queues().Open(t.Context(), "bot"); err != nil { // as after a restart: all of it is old
 		t.Fatal(err)
 	}
 	if at, err = q.Places(t.Context()); err != nil || at.First != 41 || !at.Made.Equal(made) {

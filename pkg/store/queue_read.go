@@ -25,7 +25,7 @@ func (q *Queue) Read(ctx context.Context, conversation string, after uint64, n i
 			}
 			r, err := readRecord(m.Subject, m.Data)
 			if err != nil {
-				q.s.log.Error(err.Error() + "; it is removed")
+				q.qs.log.Error(err.Error() + "; it is removed")
 				if err := q.Drop(ctx, m.Seq); err != nil {
 					return list, err
 				}

@@ -23,7 +23,7 @@ func TestShareOfASender(t *testing.T) {
 	most := int(s.Load().MaxEventBytes / 4 / size)
 	var queues []*store.Queue
 	for _, name := range []string{"hook", "pulled"} {
-		q, err := s.Queue(t.Context(), name)
+		q, err := s.Queues().Open(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -66,34 +65,21 @@ type Store struct {
 	log     *zap.Logger
 	srv     *stream.Server
 	streams []*stream.Stream // but for those of the queues and the delivery log
-	pub     *publisher
+	disk    *disk
+	watcher *watcher
+	stop    context.CancelFunc
+	wg      sync.WaitGroup
 
-	outbox          *stream.Stream
-	dead            *stream.Stream
+	queues          *Queues
+	outbox          Outbox
+	dead            DeadLetters
 	deliveries      *deliverylog.Log
-	endpoints       bucket
-	features        Features
+	endpoints       States[EndpointState]
+	features        States[HostFeatures]
 	subscribers     Subscribers
 	rosters         Rosters
 	sent            SentMessages
 	idempotencyKeys IdempotencyKeys
-
-	mu     sync.Mutex
-	queues map[string]*Queue
-
-	deadShares *deadShares
-	// Senders are the shares of senders in the queues of events.
-	Senders *Shares
-	// Evicted counts dead letters that were removed because their sender had more than
-	// his share.
-	Evicted atomic.Int64
-
-	held    atomic.Int64              // bytes of the queues, about
-	full    atomic.Pointer[error]     // why nothing may be stored now; nil: it may
-	watched atomic.Pointer[time.Time] // when watch came by last
-	dirty   chan *Queue               // queues with something to remove
-	stop    context.CancelFunc
-	wg      sync.WaitGroup
 }
 
 // Errors.
@@ -115,7 +101,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store.dir %s: the directory cannot be made: %w; make it (install -d -m 0700 -o the user that stanzahook runs as), or write another one", o.Dir, err)
 	}
-	s := &Store{o: o, log: o.Log, queues: make(map[string]*Queue), dirty: make(chan *Queue, 1024), deadShares: newDeadShares(&o), Senders: NewShares(eventBytes(&o))}
+	s := &Store{o: o, log: o.Log}
 	var err error
 	if s.lock, err = lockDir(o.Dir); err == nil {
 		if err = s.open(ctx); err != nil {
@@ -125,13 +111,14 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
-	s.pub = newPublisher(s)
-	s.checkDisk()
+	s.queues = newQueues(s.srv, s.disk, s.log)
+	s.watcher = &watcher{srv: s.srv, disk: s.disk, queues: s.queues, reopen: s.reopen, onHung: o.OnHung, log: s.log}
+	s.disk.check()
+	s.watcher.seen()
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
-	s.seen()
-	s.wg.Go(func() { s.sweep(run) })
-	s.wg.Go(func() { s.watch(run) })
+	s.wg.Go(func() { s.queues.sweep(run) })
+	s.wg.Go(func() { s.watcher.run(run) })
 	return s, nil
 }
 
@@ -171,11 +158,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 			s.srv.Stop()
 		}
 	}()
-	s.outbox = s.stream(outboxConfig(&s.o))
-	s.dead = s.stream(deadConfig(&s.o))
-	s.endpoints = s.bucket(endpointsConfig())
+	s.disk = &disk{dir: s.o.Dir, maxEvents: eventBytes(&s.o), srv: s.srv, log: s.log}
+	s.outbox = Outbox{s.stream(outboxConfig(&s.o)), s.disk, s.log, s.o.OutboxBytes, s.o.OutboxCount}
+	s.dead.st, s.dead.disk, s.dead.log, s.dead.shares = s.stream(deadConfig(&s.o)), s.disk, s.log, newDeadShares(deadBytes(&s.o))
+	s.openStates()
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
-	s.features = Features{s.bucket(featuresConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
@@ -183,12 +170,12 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	s.deliveries, err = deliverylog.Open(ctx, s.srv, deliverylog.Options{
-		Keep: s.o.LogKeep, Count: s.o.LogCount, MaxBytes: logBytes(&s.o), Refuses: s.refusesHistory, Log: s.log,
+		Keep: s.o.LogKeep, Count: s.o.LogCount, MaxBytes: logBytes(&s.o), Refuses: s.disk.refusesHistory, Log: s.log,
 	})
 	if err != nil {
 		return err
 	}
-	return s.checkIntegrity(ctx)
+	return checkIntegrity(ctx, s.srv, s.o.Dir, s.log)
 }
 
 // stream returns a stream that openStreams opens.
@@ -208,6 +195,26 @@ func (s *Store) openStreams(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// reopen opens the files anew after a write has failed.
+func (s *Store) reopen(ctx context.Context) error {
+	if err := s.srv.Restart(); err != nil {
+		return err
+	}
+	if err := s.openStreams(ctx); err != nil {
+		return err
+	}
+	s.dead.shares.reset()
+	if err := s.deliveries.Reopen(ctx); err != nil {
+		return err
+	}
+	for _, q := range s.queues.all() {
+		if err := q.discardUnacknowledged(ctx); err != nil {
+			return err
+		}
+	}
+	return s.srv.Resume(ctx)
 }
 
 // lockName is the file in a store's directory that a process locks which has it
@@ -239,7 +246,7 @@ func flock(f *os.File) error {
 
 // Ready returns nil if the store can be written to.
 func (s *Store) Ready(ctx context.Context) error {
-	if err := s.refuses(); err != nil {
+	if err := s.disk.refuses(); err != nil {
 		return fmt.Errorf("store: %w", err)
 	}
 	// The client library does not heed ctx where the server hangs.
@@ -259,26 +266,28 @@ func (s *Store) Ready(ctx context.Context) error {
 	}
 }
 
-// Waiting returns how many events have not been acknowledged.
-func (s *Store) Waiting(ctx context.Context) (uint64, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	var n uint64
-	for _, q := range s.queues {
-		state, err := q.state(ctx)
-		if err != nil {
-			return 0, err
-		}
-		n += state.Records
-	}
-	return n, nil
-}
+// Alive returns nil as long as the store watches itself: its server answers, or
+// is about to be restarted, or has been silent for less than it may be, and if it
+// stays so, Options.OnHung is called. An error means that only a new process helps.
+func (s *Store) Alive() error { return s.watcher.alive() }
+
+// Queues are the queues of the endpoints.
+func (s *Store) Queues() *Queues { return s.queues }
+
+// Outbox holds the stanzas that wait for the XMPP server.
+func (s *Store) Outbox() *Outbox { return &s.outbox }
+
+// DeadLetters are the stanzas that could not be delivered.
+func (s *Store) DeadLetters() *DeadLetters { return &s.dead }
 
 // DeliveryLog is the log of what became of deliveries.
 func (s *Store) DeliveryLog() *deliverylog.Log { return s.deliveries }
 
+// Endpoints are the states of endpoints.
+func (s *Store) Endpoints() *States[EndpointState] { return &s.endpoints }
+
 // Features are what the hosts of the XMPP server have.
-func (s *Store) Features() *Features { return &s.features }
+func (s *Store) Features() *States[HostFeatures] { return &s.features }
 
 // Subscribers are the users who see the presence of bots.
 func (s *Store) Subscribers() *Subscribers { return &s.subscribers }
@@ -295,13 +304,13 @@ func (s *Store) IdempotencyKeys() *IdempotencyKeys { return &s.idempotencyKeys }
 // Close waits for publishes that are under way, removes what is acknowledged, and
 // closes the store.
 func (s *Store) Close() {
-	s.pub.close()
+	s.queues.pub.close()
 	s.stop()
 	s.wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	s.deliveries.Close(ctx)
-	s.writeAccount(ctx)
+	writeInventory(ctx, s.srv, s.o.Dir, s.log)
 	s.srv.Stop()
 	_ = s.lock.Close() // releases the lock
 }

@@ -34,7 +34,7 @@ func record(i, conversation int) *store.Record {
 
 func queue(t *testing.T, s *store.Store, name string) *store.Queue {
 	t.Helper()
-	q, err := s.Queue(t.Context(), name)
+	q, err := s.Queues().Open(t.Context(), name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,7 +80,7 @@ func waiting(t *testing.T, s *store.Store, want uint64) {
 	var n uint64
 	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var err error
-		if n, err = s.Waiting(t.Context()); err != nil {
+		if n, err = s.Queues().Waiting(t.Context()); err != nil {
 			t.Fatal(err)
 		} else if n == want {
 			return
@@ -172,7 +172,7 @@ func TestQueuesOfEndpointsThatAreGone(t *testing.T) {
 	s = open(t, dir)
 	defer s.Close()
 	queue(t, s, "new")
-	if names, err := s.UnclaimedQueues(t.Context()); err != nil || !slices.Equal(names, []string{"old"}) {
+	if names, err := s.Queues().Unclaimed(t.Context()); err != nil || !slices.Equal(names, []string{"old"}) {
 		t.Errorf("orphans %v %v", names, err)
 	}
 }
@@ -265,7 +265,7 @@ func TestOutbox(t *testing.T) {
 		t.Fatal(err)
 	}
 	put := func(i int, component string) error {
-		return s.PutOutgoing(t.Context(), store.Outgoing{ID: fmt.Sprint(component, i), Component: component, Queued: time.UnixMilli(5), Stanza: fmt.Sprint(i)})
+		return s.Outbox().Put(t.Context(), store.Outgoing{ID: fmt.Sprint(component, i), Component: component, Queued: time.UnixMilli(5), Stanza: fmt.Sprint(i)})
 	}
 	for i := range 3 {
 		if err := put(i, "a.example.com"); err != nil {
@@ -286,12 +286,12 @@ func TestOutbox(t *testing.T) {
 	}
 	defer s.Close()
 	for component, want := range map[string]int{"a.example.com": 3, "b.example.com": 2, "c.example.com": 0} {
-		if n, err := s.CountOutgoing(t.Context(), component); err != nil || n != want {
+		if n, err := s.Outbox().Count(t.Context(), component); err != nil || n != want {
 			t.Errorf("%s: %d %v, want %d", component, n, err, want)
 		}
 	}
 	ch := make(chan *store.OutgoingDelivery, 10)
-	stop, err := s.ConsumeOutgoing(t.Context(), "a.example.com", func(d *store.OutgoingDelivery) { ch <- d })
+	stop, err := s.Outbox().Consume(t.Context(), "a.example.com", func(d *store.OutgoingDelivery) { ch <- d })
 	if err != nil {
 		t.Fatal(err)
 	}

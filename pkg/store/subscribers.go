@@ -36,9 +36,6 @@ func (s *Subscribers) Put(ctx context.Context, sub Subscriber) error {
 //
 // Killed before it returns: the subscriber may still be stored.
 func (s *Subscribers) Remove(ctx context.Context, sub Subscriber) error {
-	if err := s.refuses(); err != nil {
-		return err
-	}
 	if err := s.st.Erase(context.WithoutCancel(ctx), s.prefix+Conversation(sub.User, sub.Bot)); err != nil {
 		return fmt.Errorf("remove a subscriber: %w", err)
 	}
@@ -51,7 +48,7 @@ func (s *Subscribers) All(ctx context.Context) ([]Subscriber, error) {
 	err := s.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
 		var sub Subscriber
 		if err := json.Unmarshal(r.Data, &sub); err != nil {
-			s.s.log.Error("a subscriber in the store is damaged", zap.Error(err))
+			s.log.Error("a subscriber in the store is damaged", zap.Error(err))
 			return nil
 		}
 		all = append(all, sub)

@@ -8,14 +8,16 @@ import (
 // Usage is how much of the store is used.
 type Usage struct {
 	Bytes, MaxBytes int64
-	Refuses         error // why nothing more is taken now; nil: it is
+	Free, Reserve   uint64 // bytes of the disk, and below how many nothing more is accepted
+	Refuses         error  // why nothing more is taken now; nil: it is
 }
 
 // Usage returns how much of the store is used.
 func (s *Store) Usage(ctx context.Context) (Usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	u := Usage{MaxBytes: s.o.MaxBytes, Refuses: s.refuses()}
+	u := Usage{MaxBytes: s.o.MaxBytes, Refuses: s.disk.refuses()}
+	u.Free, u.Reserve = s.disk.room()
 	var err error
 	if u.Bytes, err = s.srv.Used(ctx); err != nil {
 		return u, fmt.Errorf("store: %w", err)
@@ -35,11 +37,8 @@ type Load struct {
 // Load returns what is known of the store without asking its files; it answers
 // also when they do not.
 func (s *Store) Load() Load {
-	s.pub.mu.Lock()
-	unwritten := len(s.pub.queue)
-	s.pub.mu.Unlock()
 	return Load{
-		MaxBytes: s.o.MaxBytes, EventBytes: s.held.Load(), MaxEventBytes: eventBytes(&s.o), Refuses: s.refuses(),
-		Unwritten: unwritten, UnwrittenLog: s.deliveries.Unwritten(),
+		MaxBytes: s.o.MaxBytes, EventBytes: s.disk.events.Load(), MaxEventBytes: s.disk.maxEvents,
+		Refuses: s.disk.refuses(), Unwritten: s.queues.pub.waiting(), UnwrittenLog: s.deliveries.Unwritten(),
 	}
 }

@@ -42,7 +42,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "removed", Queued: waiting[name]}, Delivery: config.DeliveryQueued}
 		var err error
-		if e.DeadLetters, err = s.store.CountDeadLetters(ctx, name); err != nil {
+		if e.DeadLetters, err = s.store.DeadLetters().Count(ctx, name); err != nil {
 			return nil, err
 		}
 		all = append(all, e)
@@ -88,7 +88,7 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoi
 	var err error
 	if c.Queued {
 		e.Delivery = config.DeliveryQueued
-		q, err := s.store.Queue(ctx, c.Name)
+		q, err := s.store.Queues().Open(ctx, c.Name)
 		if err != nil {
 			return e, err
 		}
@@ -100,7 +100,7 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoi
 			e.Oldest = timeOrNil(oldest)
 		}
 	}
-	e.DeadLetters, err = s.store.CountDeadLetters(ctx, c.Name)
+	e.DeadLetters, err = s.store.DeadLetters().Count(ctx, c.Name)
 	return e, err
 }
 

@@ -35,7 +35,7 @@ func (a *App) makeLinks(context.Context) error {
 	}
 	a.forward = forward.New(a.workers, &a.echoes, a.log)
 	a.current.Store(&current{a.cfg, a.workers})
-	a.outboxShares = a.store.OutgoingShares() // a caller has one share over all components
+	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)
 		if err != nil {

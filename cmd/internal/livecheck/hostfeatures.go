@@ -29,13 +29,15 @@ const (
 
 // HostFeatures keeps what hosts of the server have, to tell what they have lost.
 type HostFeatures struct {
-	store *store.Features
+	store *store.States[store.HostFeatures]
 	now   func() time.Time
 	mu    sync.Mutex // of the records
 }
 
 // NewHostFeatures returns the features that a store keeps.
-func NewHostFeatures(s *store.Features) *HostFeatures { return &HostFeatures{store: s, now: time.Now} }
+func NewHostFeatures(s *store.States[store.HostFeatures]) *HostFeatures {
+	return &HostFeatures{store: s, now: time.Now}
+}
 
 // observation is the state of one host.
 type observation struct {

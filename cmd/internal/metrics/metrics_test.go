@@ -26,7 +26,7 @@ func TestStoreThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(from.Store.Close)
-	from.OutboxShares = from.Store.OutgoingShares()
+	from.OutboxShares = from.Store.Outbox().Shares()
 	if from.Subscribers, err = presence.LoadSubscribers(t.Context(), from.Store.Subscribers(), from.Log); err != nil {
 		t.Fatal(err)
 	}

@@ -64,9 +64,9 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.unwritten.count(ch, int64(n.Unwritten))
 	m.unwrittenLog.count(ch, int64(n.UnwrittenLog))
 	m.dropped.count(ch, int64(m.from.Store.DeliveryLog().Dropped()))
-	m.overShare.count(ch, m.from.Store.Senders.Refused.Load(), "events")
+	m.overShare.count(ch, m.from.Store.Queues().Senders.Refused.Load(), "events")
 	m.overShare.count(ch, m.from.OutboxShares.Refused.Load(), "outbox")
-	m.overShare.count(ch, m.from.Store.Evicted.Load(), "dead_letters")
+	m.overShare.count(ch, m.from.Store.DeadLetters().Evicted.Load(), "dead_letters")
 	m.overShare.count(ch, m.from.Subscribers.Refused.Load(), "subscribers")
 	m.maxBytes.count(ch, n.MaxBytes)
 	got, complete := m.reader.read()
@@ -86,17 +86,17 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 	report := func(f family, value float64, labels ...string) {
 		got = append(got, func(ch chan<- prometheus.Metric) { f.set(ch, value, labels...) })
 	}
-	free, keep := m.from.Store.Room()
-	report(m.diskFree, float64(free))
-	report(m.diskKeep, float64(keep))
-	if u, err := m.from.Store.Usage(ctx); err != nil {
+	u, err := m.from.Store.Usage(ctx)
+	report(m.diskFree, float64(u.Free))
+	report(m.diskKeep, float64(u.Reserve))
+	if err != nil {
 		failed(err)
 	} else {
 		report(m.bytes, float64(u.Bytes))
 	}
 	for _, w := range m.workers {
 		name := w.Endpoint().Name
-		if n, err := m.from.Store.CountDeadLetters(ctx, name); err != nil {
+		if n, err := m.from.Store.DeadLetters().Count(ctx, name); err != nil {
 			failed(err)
 		} else {
 			report(m.dead, float64(n), name)
@@ -116,7 +116,7 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 		report(m.queuedBytes, float64(bytes), name)
 		report(m.oldest, age, name)
 	}
-	if n, err := m.from.Store.CountDeadLetters(ctx, ""); err != nil {
+	if n, err := m.from.Store.DeadLetters().Count(ctx, ""); err != nil {
 		failed(err)
 	} else {
 		report(m.outboxDead, float64(n))

@@ -202,7 +202,7 @@ func StoredEvents(t testing.TB, dir string, endpoints ...string) map[string]stri
 	defer s.Close()
 	held := make(map[string]string)
 	for _, name := range endpoints {
-		q, err := s.Queue(t.Context(), name)
+		q, err := s.Queues().Open(t.Context(), name)
 		if err != nil {
 			t.Fatal(err)
 		}

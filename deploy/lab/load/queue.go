@@ -24,7 +24,7 @@ func FillQueue(t testing.TB, dir string, n int) {
 	t.Helper()
 	s := OpenStore(t, dir)
 	defer s.Close()
-	q, err := s.Queue(t.Context(), "echo")
+	q, err := s.Queues().Open(t.Context(), "echo")
 	if err != nil {
 		t.Fatal(err)
 	}

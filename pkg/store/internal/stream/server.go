@@ -21,10 +21,11 @@ import (
 const (
 	// startTimeout is how long the server may take to open; a million stored records
 	// take about two seconds.
-	startTimeout = 60 * time.Second
-	putTimeout   = 10 * time.Second
-	readTimeout  = 10 * time.Second
-	overhead     = 64 << 10 // bytes of a record for its subject and headers
+	startTimeout    = 60 * time.Second
+	putTimeout      = 10 * time.Second
+	keyValueTimeout = 5 * time.Second
+	readTimeout     = 10 * time.Second
+	overhead        = 64 << 10 // bytes of a record for its subject and headers
 )
 
 // Options configure a server.

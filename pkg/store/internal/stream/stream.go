@@ -28,7 +28,9 @@ type Config struct {
 	RefuseNew        bool  // at a bound, instead of the oldest going
 	RefusePerSubject bool  // also at that of the subject
 	ConsumeOnce      bool  // a record is removed when it was consumed; records with the same ID are one
-	KeyValue         bool  // with the settings of a key-value bucket of NATS
+	// KeyValue gives it the settings of a key-value bucket of NATS. A put waits for 5 s at
+	// most; one that gets no answer fails alone and does not make the server broken.
+	KeyValue bool
 }
 
 // Stream is a stream of a server, whichever engine that has.
@@ -128,7 +130,7 @@ type Message struct {
 }
 
 // Put puts a record into the stream, and returns its place when it is stored. It waits
-// for 10 s, or as long as ctx says.
+// for 10 s (KeyValue: 5 s), or as long as ctx says.
 //
 // Errors: gateway.ErrFull; ErrBroken, also if nobody answers in time; that ctx was cancelled:
 // then it is not known whether the record is stored.
@@ -155,8 +157,12 @@ func isErased(h nats.Header) bool { return len(h) > 0 && h.Get(operationHeader) 
 
 func (st *Stream) put(ctx context.Context, m *Message, opts ...jetstream.PublishOpt) (uint64, error) {
 	if _, ok := ctx.Deadline(); !ok {
+		timeout := putTimeout
+		if st.c.KeyValue {
+			timeout = keyValueTimeout
+		}
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, putTimeout)
+		ctx, cancel = context.WithTimeout(ctx, timeout)
 		defer cancel()
 	}
 	msg := &nats.Msg{Subject: m.Subject, Header: nats.Header(m.Header), Data: m.Data}
@@ -172,6 +178,10 @@ func (st *Stream) put(ctx context.Context, m *Message, opts ...jetstream.Publish
 		return 0, err
 	case errors.Is(err, nats.ErrMaxPayload), len(m.Data) > st.s.o.MaxRecordBytes:
 		return 0, fmt.Errorf("%w: %d bytes are too many for one record", gateway.ErrFull, len(m.Data))
+	}
+	var api *jetstream.APIError
+	if st.c.KeyValue && !errors.As(err, &api) {
+		return 0, err
 	}
 	return 0, e.failure(err)
 }

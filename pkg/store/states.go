@@ -1,0 +1,43 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// EndpointState is what of an endpoint holds over restarts.
+type EndpointState struct {
+	Disabled bool      `json:"disabled"`
+	Reason   string    `json:"reason,omitempty"`
+	Since    time.Time `json:"since,omitzero"`
+}
+
+// HostFeatures are what a host of the XMPP server has said that it has, each with
+// the time since when it is missing; zero: it is there.
+type HostFeatures map[string]time.Time
+
+// States are the states of things that have a name. T becomes JSON.
+type States[T any] struct {
+	bucket
+	key func(name string) string
+}
+
+// Put stores the state of a thing.
+//
+// Killed before it returns: the state is the old one or the new one.
+func (s *States[T]) Put(ctx context.Context, name string, state T) error {
+	return s.putJSON(ctx, s.key(name), state)
+}
+
+// Get returns the state of a thing; of one that has none, the zero state.
+func (s *States[T]) Get(ctx context.Context, name string) (state T, err error) {
+	_, err = s.getJSON(ctx, s.key(name), &state)
+	return state, err
+}
+
+func (s *Store) openStates() {
+	endpoints := bucketConfig{Config: keyValue("endpoints", "which endpoints are disabled"), what: "the state of an endpoint", always: true}
+	features := bucketConfig{Config: keyValue("features", "what hosts of the server have"), what: "the features of a host", always: true}
+	s.endpoints = States[EndpointState]{s.bucket(endpoints), func(name string) string { return name }}
+	s.features = States[HostFeatures]{s.bucket(features), readable}
+}
