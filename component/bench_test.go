@@ -1,18 +1,12 @@
 package component_test
 
 import (
-	"context"
 	"io"
 	"net"
-	"sync"
 	"testing"
-
-	"go.uber.org/zap"
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
-	"stanzahook/pkg/jid"
-	"stanzahook/pkg/secret"
 )
 
 // benchLink is a link to an in-process peer that routes markers back and
@@ -21,15 +15,7 @@ func benchLink(b *testing.B) *component.Link {
 	b.Helper()
 	srv := componenttest.NewServer(b, domain, "secret")
 	srv.Forget()
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: srv.Addr(), Secret: secret.New("secret"), Handler: component.Chain{}, Log: zap.NewNop()})
-	wg.Go(func() { l.Run(ctx) })
-	b.Cleanup(func() { cancel(); wg.Wait() })
-	if err := l.WaitConnected(b.Context()); err != nil {
-		b.Fatal(err)
-	}
-	return l
+	return srv.Connect(component.Options{})
 }
 
 // One stanza at a time: the round trip of a marker.

@@ -26,13 +26,11 @@ func (l *Link) dial(ctx context.Context) (net.Conn, error) {
 	if tcp, ok := conn.(*net.TCPConn); ok {
 		conn = ackQuickly(tcp)
 	}
-	l.mu.Lock()
-	how := l.o.TLS
-	l.mu.Unlock()
-	if how == nil {
+	config := l.tls.Load()
+	if config == nil {
 		return conn, nil
 	}
-	secured := tls.Client(conn, how)
+	secured := tls.Client(conn, config)
 	if err := secured.HandshakeContext(ctx); err != nil {
 		_ = conn.Close() // the TLS error is the one to report
 		return nil, &tlsError{err}
@@ -43,14 +41,12 @@ func (l *Link) dial(ctx context.Context) (net.Conn, error) {
 // Trust replaces the authorities that are trusted, nil for the system's, from the next
 // connection on, which is tried at once if there is none. Without TLS it does nothing.
 func (l *Link) Trust(cas *x509.CertPool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	if l.o.TLS == nil {
+	config := l.tls.Load().Clone() // of nil: nil
+	if config == nil {
 		return
 	}
-	how := l.o.TLS.Clone()
-	how.RootCAs = cas
-	l.o.TLS = how
+	config.RootCAs = cas
+	l.tls.Store(config)
 	select {
 	case l.retry <- struct{}{}:
 	default:

@@ -34,42 +34,42 @@ func (e *StreamError) Error() string {
 // handshake opens the stream and authenticates (XEP-0114 section 3). The
 // reader goes on behind the server's <handshake/>: the first stanzas may be in
 // the same segment.
-func (l *Link) handshake(conn net.Conn) (*stanza.Reader, *stanza.Parser, error) {
+func (l *Link) handshake(conn net.Conn) (*connection, error) {
 	if err := conn.SetDeadline(time.Now().Add(handshakeTimeout)); err != nil {
-		return nil, nil, fmt.Errorf("set deadline: %w", err)
+		return nil, fmt.Errorf("set deadline: %w", err)
 	}
 	open := stanza.AppendAttr([]byte("<?xml version='1.0'?><stream:stream xmlns='"+stanza.NSComponent+"' xmlns:stream='"+stanza.NSStream+"'"), "to", l.o.Domain.String())
 	if _, err := conn.Write(append(open, '>')); err != nil {
-		return nil, nil, fmt.Errorf("open stream: %w", err)
+		return nil, fmt.Errorf("open stream: %w", err)
 	}
 	r := stanza.NewReader(conn, l.o.Limits)
 	header, err := r.Open()
 	if err != nil {
-		return nil, nil, &notXMPP{err}
+		return nil, &notXMPP{err}
 	}
 	if header.ID != "" {
 		// #nosec G401 -- the SHA-1 of XEP-0114 section 3
 		sum := sha1.Sum([]byte(header.ID + l.o.Secret.Reveal()))
 		if _, err := io.WriteString(conn, "<handshake>"+hex.EncodeToString(sum[:])+"</handshake>"); err != nil {
-			return nil, nil, fmt.Errorf("send handshake: %w", err)
+			return nil, fmt.Errorf("send handshake: %w", err)
 		}
 	} // without an id a stream error follows (Prosody: host-unknown)
 	answer, err := r.Next()
 	if err != nil {
-		return nil, nil, fmt.Errorf("wait for the handshake's answer: %w", err)
+		return nil, fmt.Errorf("wait for the handshake's answer: %w", err)
 	}
 	parser := stanza.NewParser(l.o.Limits, header.Scope).DropUndeclared()
 	if e := streamError(string(answer), parser); e != nil {
 		e.content = header.Content
-		return nil, nil, e
+		return nil, e
 	}
 	if e, err := parser.Element(string(answer)); err != nil || e.Local != "handshake" {
-		return nil, nil, &notXMPP{fmt.Errorf("instead of <handshake/> the server sent %.100q", answer)}
+		return nil, &notXMPP{fmt.Errorf("instead of <handshake/> the server sent %.100q", answer)}
 	}
 	if err := conn.SetDeadline(time.Time{}); err != nil {
-		return nil, nil, fmt.Errorf("clear deadline: %w", err)
+		return nil, fmt.Errorf("clear deadline: %w", err)
 	}
-	return r, parser, nil
+	return &connection{l: l, conn: conn, r: r, parser: parser, began: time.Now()}, nil
 }
 
 // notXMPP means that something else than a component listener answered.

@@ -60,7 +60,7 @@ func (in *Incoming) Link() *Link { return in.link }
 func (in *Incoming) Result(payload string) {
 	r, err := in.Stanza.Result(payload, in.link.o.Limits)
 	if err != nil {
-		in.link.repeats.Error(in.link.log, "an IQ result could not be built", zap.String("stanza_id", in.ID), zap.Error(err))
+		in.link.repeats.Error(in.link.log, "answer not sent", zap.String("reason", "it cannot be built"), zap.String("stanza_id", in.ID), zap.Error(err))
 		in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError})
 		return
 	}
@@ -75,7 +75,7 @@ func (in *Incoming) Fail(e *stanza.Error) {
 	}
 	r, err := in.ErrorReply(e, in.link.o.Limits)
 	if err != nil {
-		in.link.repeats.Error(in.link.log, "an error reply could not be built", zap.String("stanza_id", in.ID), zap.Error(err))
+		in.link.repeats.Error(in.link.log, "answer not sent", zap.String("reason", "it cannot be built"), zap.String("stanza_id", in.ID), zap.Error(err))
 		return
 	}
 	in.Answer(r)

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -65,19 +65,12 @@ type Options struct {
 type Link struct {
 	o       Options
 	log     *zap.Logger
+	tls     atomic.Pointer[tls.Config] // nil: plain TCP
+	state   state
 	tracker tracker
 	out     outgoing
 	repeats loglimit.Limiter // of what an outsider can make happen at will
-
-	mu     sync.Mutex // of o.TLS, too
-	status Status
-	told   string        // the trouble that was logged last
-	shared bool          // somebody else has connected under our name
-	stray  time.Time     // when a marker went to somebody else, or theirs came to us
-	inARow int           // markers that came back since then
-	silent time.Time     // when a connection was lost that the server may still take for alive; zero: none was
-	isUp   chan struct{} // closed while connected
-	retry  chan struct{} // the next attempt is to be made at once
+	retry   chan struct{}    // the next attempt is to be made at once
 
 	Counters Counters
 }
@@ -94,11 +87,11 @@ func New(o Options) *Link {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	l := &Link{o: o, log: o.Log.With(zap.String("component", o.Domain.String()))}
+	l := &Link{o: o, log: o.Log.With(zap.String("component", o.Domain.String())), retry: make(chan struct{}, 1)}
+	l.tls.Store(o.TLS)
+	l.state.init(&l.o, l.log)
 	l.tracker.init()
-	l.isUp, l.retry = make(chan struct{}), make(chan struct{}, 1)
 	l.out.init(o.Domain)
-	l.status = Status{Domain: o.Domain.String(), Addr: o.Addr, State: Connecting, Since: time.Now(), Reason: "not connected yet"}
 	return l
 }
 
@@ -111,13 +104,13 @@ func (l *Link) Run(ctx context.Context) {
 	delay := time.Duration(0)
 	for {
 		began := time.Now()
-		err := l.once(ctx)
+		err := l.connect(ctx)
 		if ctx.Err() != nil {
 			l.lost(trouble{what: "stopped"}, nil)
 			return
 		}
 		l.Counters.Reconnects.Add(1)
-		t := l.explain(err)
+		t := explain(err, l.o.Addr, l.o.Domain.String())
 		l.lost(t, err)
 		if time.Since(began) > steady {
 			delay = 0
@@ -147,62 +140,36 @@ func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))
 }
 
-// once is one connection, from dialing to its end; the error says why it ended.
-func (l *Link) once(ctx context.Context) error {
+// connect makes one connection and serves it to its end; the error says why it ended.
+func (l *Link) connect(ctx context.Context) error {
 	conn, err := l.dial(ctx)
 	if err != nil {
 		return err
 	}
 	defer conn.Close()
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
-	r, p, err := l.handshake(conn)
+	c, err := l.handshake(conn)
 	if !stop() {
 		return ctx.Err()
 	}
 	if err != nil {
 		return err
 	}
-	return l.serve(ctx, conn, r, p)
+	return c.serve(ctx)
 }
 
-// up notes a connection, lost its end or failure. What cannot be sent again is
-// answered here: pending requests fail, IQs leave the queue, messages and
-// presence wait in memory for the next connection.
-func (l *Link) up() {
-	l.Counters.Connects.Add(1)
-	l.mu.Lock()
-	l.status.State, l.status.Since, l.status.Reason = Up, time.Now(), ""
-	if l.shared { // until the markers tell otherwise
-		l.status.State, l.status.Reason = Shared, l.sharedReason()
-	}
-	l.told = ""
-	close(l.isUp)
-	l.mu.Unlock()
-	l.log.Info("connected", zap.String("server", l.o.Addr))
-}
-
+// lost notes the end of a connection, or that there is none. What cannot be sent again
+// is answered here: pending requests fail, IQs leave the queue, messages and presence
+// wait in memory for the next connection.
 func (l *Link) lost(t trouble, err error) {
-	l.mu.Lock()
-	if l.status.State == Up || l.status.State == Shared {
-		l.isUp = make(chan struct{})
-		if t.silent && l.silent.IsZero() {
-			l.silent, l.inARow = time.Now(), 0
-		}
-	}
-	if l.status.State != Down || l.status.Reason != t.what {
-		l.status.State, l.status.Since = Down, time.Now()
-	}
-	l.status.Reason = t.what
-	tell := l.told != t.what && err != nil
-	l.told = t.what
-	l.mu.Unlock()
+	isNew := l.state.down(t) && err != nil
 	l.tracker.failAll(gateway.ErrDown)
 	if it := l.out.disconnected(refusal(err)); it != nil {
 		l.Counters.Rejected.Add(1)
-		l.log.Error("the XMPP server closes the stream over a stanza of ours; it is dropped. If it is too large for the server, set components[].max_stanza_bytes to the server's limit (Prosody: component_stanza_size_limit, ejabberd: max_stanza_size)",
-			zap.Int("bytes", len(it.xml)), zap.String("stanza", startTag(it.xml)), zap.Error(err))
+		l.log.Error("stanza rejected: the XMPP server closes the stream over it", zap.Int("bytes", len(it.xml)), zap.String("stanza", startTag(it.xml)), zap.Error(err),
+			zap.String("hint", "if it is too large for the server, set components[].max_stanza_bytes to the server's limit (Prosody: component_stanza_size_limit, ejabberd: max_stanza_size)"))
 	}
-	if tell { // once for each reason, not once for each attempt
+	if isNew {
 		log := l.log.Warn
 		if t.config {
 			log = l.log.Error

@@ -1,11 +1,11 @@
 package component_test
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -30,48 +30,27 @@ type fixture struct {
 }
 
 // connect runs a link against an in-process server until the test ends.
-func connect(t *testing.T, h component.Handler, change ...func(*component.Options)) fixture {
+func connect(t *testing.T, o component.Options) fixture {
 	t.Helper()
-	srv := componenttest.NewServer(t, domain, "secret")
-	f := run(t, srv, h, change...)
-	eventually(t, "connected", func() bool { return f.Status().State == component.Up })
+	f := run(componenttest.NewServer(t, domain, "secret"), o)
+	componenttest.Eventually(t, "connected", func() bool { return f.Status().State == component.Up })
 	return f
 }
 
-func run(t *testing.T, srv *componenttest.Server, h component.Handler, change ...func(*component.Options)) fixture {
-	t.Helper()
+func run(srv *componenttest.Server, o component.Options) fixture {
 	core, logs := observer.New(zapcore.InfoLevel)
-	o := component.Options{Domain: jid.MustParse(domain), Addr: srv.Addr(), Secret: secret.New("secret"), Keepalive: time.Minute, Handler: h, Log: zap.New(core)}
-	for _, c := range change {
-		c(&o)
-	}
-	if o.Handler == nil {
-		o.Handler = component.Chain{}
-	}
-	l := component.New(o)
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	t.Cleanup(func() { cancel(); wg.Wait() })
+	o.Keepalive, o.Log = cmp.Or(o.Keepalive, time.Minute), zap.New(core)
+	l, _ := srv.Run(o)
 	return fixture{l, srv, logs}
 }
 
-// eventually waits for a condition that other goroutines bring about.
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: did not happen within 10 s", what)
-		}
-	}
+func message(id, to string) *stanza.Stanza {
+	return stanza.Must(stanza.Chat(jid.MustParse("echo@"+domain), jid.MustParse(to), id, "hello "+id))
 }
 
-func message(id, to string) *stanza.Stanza {
-	s, err := stanza.Chat(jid.MustParse("echo@"+domain), jid.MustParse(to), id, "hello "+id)
-	if err != nil {
-		panic(err)
-	}
-	return s
+// query is an IQ of type get from the component.
+func query(id, to, payload string) *stanza.Stanza {
+	return stanza.Must(stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "get", ID: id, From: jid.MustParse(domain), To: jid.MustParse(to)}, payload, stanza.Limits{}))
 }
 
 func TestEveryIQIsAnsweredOnce(t *testing.T) {
@@ -95,7 +74,7 @@ func TestEveryIQIsAnsweredOnce(t *testing.T) {
 		}
 		return true
 	})
-	f := connect(t, h)
+	f := connect(t, component.Options{Handler: h})
 	for _, tc := range []struct{ to, want string }{
 		{"answers", "result"}, {"twice", "result"}, {"later", "result"},
 		{"nobody", "service-unavailable"}, {"takes", "service-unavailable"}, {"panics", "internal-server-error"},
@@ -142,12 +121,12 @@ func isBadRequest(s *stanza.Stanza) bool {
 func TestFirstStanzasWithTheHandshake(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	srv.Prelude("296<message from='example.com' to='bot.example.com' id='first'><x xmlns='urn:x'/></message>")
-	run(t, srv, nil)
+	run(srv, component.Options{})
 	srv.ExpectID("first")
 }
 
 func TestStanzasInPieces(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	raw := "<iq type='get' id='slow' from='ü@example.com/r' to='bot.example.com'><a b='>'><![CDATA[</iq>]]></a></iq>"
 	for i := range len(raw) {
 		f.srv.Send(raw[i : i+1])
@@ -156,7 +135,7 @@ func TestStanzasInPieces(t *testing.T) {
 }
 
 func TestBadInputLeavesTheStreamAlone(t *testing.T) {
-	f := connect(t, nil, func(o *component.Options) { o.Limits.MaxBytes = 10_000 })
+	f := connect(t, component.Options{Limits: stanza.Limits{MaxBytes: 10_000}})
 	from := "from='u@example.com/r' to='x@bot.example.com'"
 	f.srv.Send("text between " + "<unknown xmlns='urn:x'/>" + "\n" +
 		"<message id='bad' " + from + "><body>\x01</body></message>" +
@@ -196,26 +175,22 @@ func TestWrongSettingsAreSaidOnce(t *testing.T) {
 	}
 	for _, tc := range []struct {
 		name, refuse, want string
-		change             func(*component.Options)
+		o                  component.Options
 	}{
-		{"wrong secret", "", "components[].secret must be the same", func(o *component.Options) { o.Secret = secret.New("wrong") }},
-		{"unknown domain", streamError("host-unknown"), "does not know bot.example.com", nil},
-		{"conflict", streamError("conflict"), "another connection uses the name", nil},
-		{"client port", streamError("invalid-namespace"), "not the component port", nil},
-		{"nobody there", "", "nothing listens at", func(o *component.Options) { o.Addr = "127.0.0.1:1" }},
-		{"no such host", "", "cannot be resolved", func(o *component.Options) { o.Addr = "no-such-host.invalid:5347" }},
+		{"wrong secret", "", "components[].secret must be the same", component.Options{Secret: secret.New("wrong")}},
+		{"unknown domain", streamError("host-unknown"), "does not know bot.example.com", component.Options{}},
+		{"conflict", streamError("conflict"), "another connection uses the name", component.Options{}},
+		{"client port", streamError("invalid-namespace"), "not the component port", component.Options{}},
+		{"nobody there", "", "nothing listens at", component.Options{Addr: "127.0.0.1:1"}},
+		{"no such host", "", "cannot be resolved", component.Options{Addr: "no-such-host.invalid:5347"}},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			srv := componenttest.NewServer(t, domain, "secret")
 			srv.Refuse(tc.refuse)
-			f := run(t, srv, nil, func(o *component.Options) {
-				if tc.change != nil {
-					tc.change(o)
-				}
-			})
-			eventually(t, "status", func() bool { return strings.Contains(f.Status().Reason, tc.want) })
+			f := run(srv, tc.o)
+			componenttest.Eventually(t, "status", func() bool { return strings.Contains(f.Status().Reason, tc.want) })
 			if tc.name != "conflict" {
-				eventually(t, "a second attempt", func() bool { return f.Counters.Reconnects.Load() >= 2 })
+				componenttest.Eventually(t, "a second attempt", func() bool { return f.Counters.Reconnects.Load() >= 2 })
 			}
 			logged := f.logs.FilterMessageSnippet(tc.want).Len()
 			if logged != 1 {
@@ -232,18 +207,18 @@ func TestWrongSettingsAreSaidOnce(t *testing.T) {
 func TestSilentConnection(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	srv.SwallowMarkers(true)
-	f := run(t, srv, nil, func(o *component.Options) { o.Keepalive = 40 * time.Millisecond })
+	f := run(srv, component.Options{Keepalive: 40 * time.Millisecond})
 	srv.WaitConnected(2)
-	eventually(t, "reason", func() bool { return f.logs.FilterMessageSnippet("within two keepalives").Len() > 0 })
+	componenttest.Eventually(t, "reason", func() bool { return f.logs.FilterMessageSnippet("within two keepalives").Len() > 0 })
 }
 
 // Stanzas come in but markers do not come back: somebody shares the name.
 func TestSharedName(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	srv.SwallowMarkers(true)
-	f := run(t, srv, nil, func(o *component.Options) { o.Keepalive = 200 * time.Millisecond })
+	f := run(srv, component.Options{Keepalive: 200 * time.Millisecond})
 	srv.WaitConnected(1)
-	eventually(t, "state shared", func() bool {
+	componenttest.Eventually(t, "state shared", func() bool {
 		_ = srv.TrySend("<message type='error' from='u@example.com' to='bot.example.com'/>")
 		return f.Status().State == component.Shared
 	})
@@ -251,20 +226,14 @@ func TestSharedName(t *testing.T) {
 		t.Error("the connection was given up, though stanzas came")
 	}
 	srv.SwallowMarkers(false)
-	eventually(t, "state up again", func() bool { return f.Status().State == component.Up })
+	componenttest.Eventually(t, "state up again", func() bool { return f.Status().State == component.Up })
 }
 
 func TestRequest(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	iq := func(id, to string) *stanza.Stanza {
-		s, err := stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "get", ID: id, From: jid.MustParse(domain), To: jid.MustParse(to)}, "<ping xmlns='urn:xmpp:ping'/>", stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
+	iq := func(id, to string) *stanza.Stanza { return query(id, to, "<ping xmlns='urn:xmpp:ping'/>") }
 	type result struct {
 		s   *stanza.Stanza
 		err error
@@ -323,7 +292,7 @@ func TestRequest(t *testing.T) {
 		t.Errorf("sent again after the reconnect: %s", s.XML())
 	}
 	c := &f.Counters
-	eventually(t, "a second connection", func() bool { return c.Connects.Load() == 2 })
+	componenttest.Eventually(t, "a second connection", func() bool { return c.Connects.Load() == 2 })
 	if answered, not, n := c.Answered.Snapshot().Count, c.Unanswered.Load(), f.Load(); answered != 2 || not != 2 || n.Requests != 0 || n.Unconfirmed != 0 {
 		t.Errorf("%d requests are counted as answered and %d as not; in memory is %+v", answered, not, n)
 	}

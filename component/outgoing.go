@@ -2,8 +2,6 @@ package component
 
 import (
 	"crypto/rand"
-	"errors"
-	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -216,22 +214,4 @@ func (q *outgoing) whenIdle() <-chan struct{} {
 	ch := q.idle
 	q.signalIdle()
 	return ch
-}
-
-// checkOutgoing refuses what would make the server close the stream: a foreign
-// from (both servers), a missing to (ejabberd), more bytes than it takes.
-func (l *Link) checkOutgoing(s *stanza.Stanza) error {
-	if !gateway.InDomain(s.From, l.o.Domain.Domain()) {
-		return fmt.Errorf("from: %q is not in the component's domain %s", s.From, l.o.Domain)
-	}
-	if s.To.IsZero() {
-		return errors.New("to: missing")
-	}
-	if foreignMarker(s) {
-		return fmt.Errorf("to: resources that begin with %q are the link's own", markerPrefix)
-	}
-	if n, limit := len(s.XML()), l.o.Limits.Max(); n > limit {
-		return fmt.Errorf("the stanza has %d bytes; max_stanza_bytes of %s allows %d", n, l.o.Domain, limit)
-	}
-	return nil
 }

@@ -1,17 +1,13 @@
 package component_test
 
 import (
-	"context"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
-	"stanzahook/pkg/jid"
-	"stanzahook/pkg/secret"
 )
 
 // A program of forty lines in a module of its own is a component.
@@ -66,19 +62,10 @@ func TestOutsideOfTheModule(t *testing.T) {
 // takes what comes, and the link answers where an answer is due.
 func TestZeroOptions(t *testing.T) {
 	server := componenttest.NewServer(t, domain, "secret")
-	runUntilEnd(t, component.New(component.Options{Domain: jid.MustParse(domain), Addr: server.Addr(), Secret: secret.New("secret")}))
+	server.Run(component.Options{})
 	server.WaitConnected(1)
 	server.Send("<iq type='get' from='u@example.com/r' to='" + domain + "' id='1'><query xmlns='urn:x'/></iq>")
 	if e, ok := server.ExpectID("1").StanzaError(); !ok || e.Condition != "service-unavailable" {
 		t.Errorf("the answer is %v", e)
 	}
-}
-
-// runUntilEnd runs a link until the test ends.
-func runUntilEnd(t *testing.T, l *component.Link) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	t.Cleanup(func() { cancel(); wg.Wait() })
 }

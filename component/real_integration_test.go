@@ -14,6 +14,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"stanzahook/component"
+	"stanzahook/component/componenttest"
 	"stanzahook/deploy/lab"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
@@ -48,25 +49,14 @@ func onServers(t *testing.T, test func(t *testing.T, ctx context.Context, s *lab
 
 func realLink(t *testing.T, s *lab.Server, h component.Handler) *component.Link {
 	t.Helper()
-	if h == nil {
-		h = component.Chain{}
-	}
 	l := component.New(component.Options{Domain: jid.MustParse(realDomain), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Keepalive: 2 * time.Second, Handler: h, Log: zaptest.NewLogger(t)})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	t.Cleanup(func() { cancel(); wg.Wait() })
-	eventually(t, "connected", func() bool { return l.Status().State == component.Up })
+	componenttest.Run(t, l)
+	componenttest.Eventually(t, "connected", func() bool { return l.Status().State == component.Up })
 	return l
 }
 
-func toJuliet(t *testing.T, id string) *stanza.Stanza {
-	t.Helper()
-	s, err := stanza.Chat(jid.MustParse("echo@"+realDomain), jid.MustParse("juliet@localhost/r"), id, "body "+id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+func toJuliet(id string) *stanza.Stanza {
+	return stanza.Must(stanza.Chat(jid.MustParse("echo@"+realDomain), jid.MustParse("juliet@localhost/r"), id, "body "+id))
 }
 
 // Markers come back on real servers, in order: what is confirmed has arrived
@@ -80,7 +70,7 @@ func TestRealConfirmedSends(t *testing.T) {
 		defer juliet.Close()
 		l := realLink(t, s, nil)
 		for i := range 200 {
-			if err := confirm(ctx, l, toJuliet(t, fmt.Sprint(i))); err != nil {
+			if err := confirm(ctx, l, toJuliet(fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -88,7 +78,7 @@ func TestRealConfirmedSends(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := 200; i < n; i++ {
 			wg.Add(1)
-			if err := l.Send(toJuliet(t, fmt.Sprint(i)), func(err error) {
+			if err := l.Send(toJuliet(fmt.Sprint(i)), func(err error) {
 				defer wg.Done()
 				if err != nil {
 					t.Error(err)
@@ -115,7 +105,7 @@ func TestRealConfirmedSends(t *testing.T) {
 func TestRealServerKilled(t *testing.T) {
 	onServers(t, func(t *testing.T, ctx context.Context, s *lab.Server) {
 		l := realLink(t, s, nil)
-		if err := confirm(ctx, l, toJuliet(t, "before")); err != nil {
+		if err := confirm(ctx, l, toJuliet("before")); err != nil {
 			t.Fatal(err)
 		}
 		if err := s.Kill(); err != nil {
@@ -123,11 +113,11 @@ func TestRealServerKilled(t *testing.T) {
 		}
 		confirmed := make(chan error, 50)
 		for i := range 50 {
-			if err := l.Send(toJuliet(t, fmt.Sprint(i)), func(err error) { confirmed <- err }); err != nil {
+			if err := l.Send(toJuliet(fmt.Sprint(i)), func(err error) { confirmed <- err }); err != nil {
 				t.Fatal(err)
 			}
 		}
-		eventually(t, "down", func() bool { return l.Status().State == component.Down })
+		componenttest.Eventually(t, "down", func() bool { return l.Status().State == component.Down })
 		if err := s.Restart(ctx); err != nil {
 			t.Fatal(err)
 		}
@@ -152,23 +142,15 @@ func TestRealServerKilled(t *testing.T) {
 func TestRealLimits(t *testing.T) {
 	onServers(t, func(t *testing.T, ctx context.Context, s *lab.Server) {
 		l := realLink(t, s, nil)
-		big, err := stanza.Chat(jid.MustParse(realDomain), jid.MustParse("juliet@localhost"), "big", strings.Repeat("<&>", 5000))
-		if err != nil {
-			t.Fatal(err)
-		}
+		big := stanza.Must(stanza.Chat(jid.MustParse(realDomain), jid.MustParse("juliet@localhost"), "big", strings.Repeat("<&>", 5000)))
 		if len(big.XML()) < 60_000 || len(big.XML()) > 65_536 {
 			t.Fatalf("the test's stanza has %d bytes", len(big.XML()))
 		}
 		if err := confirm(ctx, l, big); err != nil {
 			t.Fatal(err)
 		}
-		odd, err := stanza.Parse("<message from='"+realDomain+"' to='juliet@localhost' xmlns='jabber:client' xmlns:a='urn:a'><body xmlns='jabber:client'>\u0085\U0001F600&#x9;</body><a:x a:y='&#10;'/><b xmlns='urn:b' xmlns:c='urn:c'><c:d/></b></message>", stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if odd, err = odd.With(odd.Header, stanza.Limits{}); err != nil {
-			t.Fatal(err)
-		}
+		odd := stanza.Must(stanza.Parse("<message from='"+realDomain+"' to='juliet@localhost' xmlns='jabber:client' xmlns:a='urn:a'><body xmlns='jabber:client'>\u0085\U0001F600&#x9;</body><a:x a:y='&#10;'/><b xmlns='urn:b' xmlns:c='urn:c'><c:d/></b></message>", stanza.Limits{}))
+		odd = stanza.Must(odd.With(odd.Header, stanza.Limits{}))
 		if err := confirm(ctx, l, odd); err != nil {
 			t.Fatal(err)
 		}

@@ -1,14 +1,10 @@
 package component_test
 
 import (
-	"context"
 	"os"
 	"runtime"
-	"sync"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
@@ -37,31 +33,24 @@ func TestAThousandReconnects(t *testing.T) {
 // the connection that is up.
 func thousandReconnects(t *testing.T, domain, addr string, drop func()) {
 	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	defer wg.Wait()
-	defer cancel()
-	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Handler: component.Chain{}, Log: zap.NewNop(),
+	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"),
 		Pace: component.Pace{First: time.Microsecond, Max: time.Microsecond, MaxSlow: time.Microsecond, Conflict: time.Microsecond}})
-	wg.Go(func() { l.Run(ctx) })
+	defer componenttest.Run(t, l)()
 	round := func() {
 		t.Helper()
-		s, err := stanza.Chat(jid.MustParse(domain), jid.MustParse("nobody@localhost"), "x", "hello")
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := stanza.Must(stanza.Chat(jid.MustParse(domain), jid.MustParse("nobody@localhost"), "x", "hello"))
 		if err := confirm(t.Context(), l, s); err != nil {
 			t.Fatal(err)
 		}
 		before := l.Counters.Reconnects.Load()
 		drop()
-		eventually(t, "the end of the connection", func() bool { return l.Counters.Reconnects.Load() > before })
+		componenttest.Eventually(t, "the end of the connection", func() bool { return l.Counters.Reconnects.Load() > before })
 	}
 	for range 50 {
 		round()
 	}
 	settle := func() (int, int, uint64) {
-		eventually(t, "connected", l.Connected)
+		componenttest.Eventually(t, "connected", l.Connected)
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)
@@ -73,7 +62,7 @@ func thousandReconnects(t *testing.T, domain, addr string, drop func()) {
 	}
 	var g, f int
 	var h uint64
-	eventually(t, "as few goroutines and descriptors as before", func() bool {
+	componenttest.Eventually(t, "as few goroutines and descriptors as before", func() bool {
 		g, f, h = settle()
 		return g <= goroutines+2 && f <= files+2
 	})

@@ -2,10 +2,13 @@ package component
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
@@ -23,15 +26,30 @@ func (l *Link) Send(s *stanza.Stanza, done func(error)) error { return l.send(s,
 func (l *Link) SendWithMore(s *stanza.Stanza, done func(error)) error { return l.send(s, true, done) }
 
 func (l *Link) send(s *stanza.Stanza, more bool, done func(error)) error {
-	if err := l.checkOutgoing(s); err != nil {
+	if err := l.Check(s); err != nil {
 		return err
 	}
 	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, more: more, done: done}, softBytes)
 }
 
-// Check reports why a stanza must not be sent over this link: a from outside
-// of the component's domain, no to, too many bytes.
-func (l *Link) Check(s *stanza.Stanza) error { return l.checkOutgoing(s) }
+// Check reports why a stanza must not be sent over this link, as the server would close
+// the stream: a from outside of the component's domain (both servers), a missing to
+// (ejabberd), too many bytes.
+func (l *Link) Check(s *stanza.Stanza) error {
+	if !gateway.InDomain(s.From, l.o.Domain.Domain()) {
+		return fmt.Errorf("from: %q is not in the component's domain %s", s.From, l.o.Domain)
+	}
+	if s.To.IsZero() {
+		return errors.New("to: missing")
+	}
+	if foreignMarker(s) {
+		return fmt.Errorf("to: resources that begin with %q are the link's own", markerPrefix)
+	}
+	if n, limit := len(s.XML()), l.o.Limits.Max(); n > limit {
+		return fmt.Errorf("the stanza has %d bytes; max_stanza_bytes of %s allows %d", n, l.o.Domain, limit)
+	}
+	return nil
+}
 
 // Flush waits until everything sent so far is confirmed, or ctx is done.
 func (l *Link) Flush(ctx context.Context) error {
@@ -64,8 +82,8 @@ func (l *Link) RoundTrip(ctx context.Context) (time.Duration, error) {
 // answer sends what a handler answers. It is not refused before the hard
 // bound: the reader never waits.
 func (l *Link) answer(s *stanza.Stanza) {
-	if err := l.checkOutgoing(s); err != nil {
-		l.repeats.Error(l.log, "an answer was not sent", zap.Error(err))
+	if err := l.Check(s); err != nil {
+		l.repeats.Error(l.log, "answer not sent", zap.Error(err))
 		return
 	}
 	// gateway.ErrBusy closes the connection, gateway.ErrDown means it is closed: the server

@@ -31,7 +31,7 @@ func confirm(ctx context.Context, l *component.Link, s *stanza.Stanza) error {
 }
 
 func TestSendIsConfirmedByTheMarker(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for i := range 100 {
@@ -48,9 +48,23 @@ func TestSendIsConfirmedByTheMarker(t *testing.T) {
 	}
 }
 
+// inOrder fails if the server has not received the stanzas 0 to n-1, in order.
+func inOrder(t *testing.T, srv *componenttest.Server, n int) {
+	t.Helper()
+	got := srv.Received()
+	if len(got) != n {
+		t.Fatalf("%d stanzas, want %d:\n%s", len(got), n, srv.Transcript())
+	}
+	for i, s := range got {
+		if s.ID != fmt.Sprint(i) {
+			t.Fatalf("stanza %d has id %s: order is lost", i, s.ID)
+		}
+	}
+}
+
 // A stanza that may wait for more is sent though none comes, and in its order.
 func TestSendWithMore(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	done := make(chan error, 10)
 	n := 0
 	for round := range 60 {
@@ -71,15 +85,11 @@ func TestSendWithMore(t *testing.T) {
 			}
 		}
 	}
-	for i, s := range f.srv.Received() {
-		if s.ID != fmt.Sprint(i) {
-			t.Fatalf("stanza %d has id %s: order is lost", i, s.ID)
-		}
-	}
+	inOrder(t, f.srv, n)
 }
 
 func TestOneMarkerForManyStanzas(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	const n = 5000
 	done := make(chan error, n)
 	for i := range n {
@@ -92,11 +102,7 @@ func TestOneMarkerForManyStanzas(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	for i, s := range f.srv.Received() {
-		if s.ID != fmt.Sprint(i) {
-			t.Fatalf("stanza %d has id %s: order is lost", i, s.ID)
-		}
-	}
+	inOrder(t, f.srv, n)
 	if m := f.Counters.Markers.Load(); m > n/10 {
 		t.Errorf("%d markers for %d stanzas", m, n)
 	}
@@ -105,7 +111,7 @@ func TestOneMarkerForManyStanzas(t *testing.T) {
 // What was written and not confirmed when the connection broke is sent again,
 // in order and with the same ids; so is what came meanwhile.
 func TestUnconfirmedIsSentAgain(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	f.srv.SwallowMarkers(true)
 	done := make(chan error, 20)
 	send := func(i int) {
@@ -132,19 +138,11 @@ func TestUnconfirmedIsSentAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	got := f.srv.Received()
-	if len(got) != 20 {
-		t.Fatalf("%d stanzas after the reconnect, want 20:\n%s", len(got), f.srv.Transcript())
-	}
-	for i, s := range got {
-		if s.ID != fmt.Sprint(i) {
-			t.Errorf("stanza %d has id %s", i, s.ID)
-		}
-	}
+	inOrder(t, f.srv, 20)
 }
 
 func TestSendRefusesWhatWouldCloseTheStream(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	for _, h := range []stanza.Header{
 		{Kind: stanza.Message, From: jid.MustParse("u@example.com"), To: jid.MustParse("u@example.com")},
 		{Kind: stanza.Message, From: jid.MustParse("sub." + domain), To: jid.MustParse("u@example.com")},
@@ -152,23 +150,17 @@ func TestSendRefusesWhatWouldCloseTheStream(t *testing.T) {
 		{Kind: stanza.Message, From: jid.MustParse(domain)},
 		{Kind: stanza.Message, From: jid.MustParse(domain + "/stanzahook-x"), To: jid.MustParse(domain + "/stanzahook-x")},
 	} {
-		s, err := stanza.Build(h, "", stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := stanza.Must(stanza.Build(h, "", stanza.Limits{}))
 		if err := f.Send(s, nil); err == nil {
 			t.Errorf("sent: %s", s.XML())
 		}
 	}
-	big, err := stanza.Chat(jid.MustParse(domain), jid.MustParse("u@example.com"), "big", strings.Repeat("x", 262000))
-	if err != nil {
-		t.Fatal(err)
-	}
+	big := stanza.Must(stanza.Chat(jid.MustParse(domain), jid.MustParse("u@example.com"), "big", strings.Repeat("x", 262000)))
 	if err := f.Send(big, nil); err != nil {
 		t.Errorf("a stanza within the limit: %v", err)
 	}
 	f.srv.ExpectID("big")
-	small := connect(t, nil, func(o *component.Options) { o.Limits.MaxBytes = 20_000 })
+	small := connect(t, component.Options{Limits: stanza.Limits{MaxBytes: 20_000}})
 	if err := small.Send(big, nil); err == nil || !strings.Contains(err.Error(), "max_stanza_bytes") {
 		t.Errorf("a stanza over the limit: %v", err)
 	}
@@ -182,7 +174,7 @@ func TestSendRefusesWhatWouldCloseTheStream(t *testing.T) {
 // A server that does not read must not make us hold everything: callers are
 // refused at the bound.
 func TestQueueIsBounded(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	f.srv.SwallowMarkers(true)
 	body := message("x", "u@example.com")
 	var err error
@@ -197,7 +189,7 @@ func TestQueueIsBounded(t *testing.T) {
 
 func TestFlushAndGoodbye(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
-	f := run(t, srv, nil)
+	f := run(srv, component.Options{})
 	srv.WaitConnected(1)
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
@@ -219,12 +211,9 @@ func TestFlushAndGoodbye(t *testing.T) {
 func TestRejectedStanza(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	srv.Limit(5000)
-	f := run(t, srv, nil, func(o *component.Options) { o.Pace = component.Pace{First: time.Millisecond, Max: time.Millisecond} })
-	eventually(t, "connected", f.Connected)
-	big, err := stanza.Chat(jid.MustParse(domain), jid.MustParse("u@example.com"), "big", strings.Repeat("x", 6000))
-	if err != nil {
-		t.Fatal(err)
-	}
+	f := run(srv, component.Options{Pace: component.Pace{First: time.Millisecond, Max: time.Millisecond}})
+	componenttest.Eventually(t, "connected", f.Connected)
+	big := stanza.Must(stanza.Chat(jid.MustParse(domain), jid.MustParse("u@example.com"), "big", strings.Repeat("x", 6000)))
 	done := make(map[string]chan error)
 	send := func(s *stanza.Stanza) {
 		ch := make(chan error, 1)
@@ -270,7 +259,7 @@ func TestRejectedStanza(t *testing.T) {
 
 // A marker alone tells whether the way through the server is open.
 func TestRoundTrip(t *testing.T) {
-	f := connect(t, nil)
+	f := connect(t, component.Options{})
 	before := f.Counters.Out[0].Load()
 	if d, err := f.RoundTrip(t.Context()); err != nil || d <= 0 {
 		t.Errorf("%v, %v", d, err)
@@ -285,7 +274,7 @@ func TestRoundTrip(t *testing.T) {
 		t.Errorf("swallowed: %v", err)
 	}
 	f.srv.Close()
-	eventually(t, "down", func() bool { return !f.Connected() })
+	componenttest.Eventually(t, "down", func() bool { return !f.Connected() })
 	if _, err := f.RoundTrip(t.Context()); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("down: %v", err)
 	}

@@ -90,12 +90,12 @@ func TestTLS(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			srv := componenttest.NewServer(t, domain, "secret")
 			addr, cas := secured(t, srv, "xmpp.example.com")
-			f := run(t, srv, nil, func(o *component.Options) { o.Addr, o.TLS = addr, tc.tls(cas) })
+			f := run(srv, component.Options{Addr: addr, TLS: tc.tls(cas)})
 			if tc.want == "" {
-				eventually(t, "connected", f.Connected)
+				componenttest.Eventually(t, "connected", f.Connected)
 				return
 			}
-			eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, tc.want) })
+			componenttest.Eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, tc.want) })
 			if f.Status().State != component.Down {
 				t.Errorf("state %s", f.Status().State)
 			}
@@ -104,14 +104,11 @@ func TestTLS(t *testing.T) {
 	t.Run("another CA", func(t *testing.T) {
 		srv := componenttest.NewServer(t, domain, "secret")
 		addr, cas := secured(t, srv, "xmpp.example.com")
-		f := run(t, srv, nil, func(o *component.Options) {
-			o.Addr, o.TLS = addr, &tls.Config{ServerName: "xmpp.example.com"}
-			o.Pace = component.Pace{First: time.Hour, Max: time.Hour, MaxSlow: time.Hour}
-		})
-		eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, "is not trusted") })
-		eventually(t, "the second attempt is over", func() bool { return f.Counters.Reconnects.Load() >= 2 })
+		f := run(srv, component.Options{Addr: addr, TLS: &tls.Config{ServerName: "xmpp.example.com"}, Pace: component.Pace{First: time.Hour, Max: time.Hour, MaxSlow: time.Hour}})
+		componenttest.Eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, "is not trusted") })
+		componenttest.Eventually(t, "the second attempt is over", func() bool { return f.Counters.Reconnects.Load() >= 2 })
 		f.Trust(cas)
-		eventually(t, "connected", f.Connected)
+		componenttest.Eventually(t, "connected", f.Connected)
 	})
 	t.Run("TLS to plain", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -130,9 +127,7 @@ func TestTLS(t *testing.T) {
 			}
 		}()
 		srv := componenttest.NewServer(t, domain, "secret")
-		f := run(t, srv, nil, func(o *component.Options) {
-			o.Addr, o.TLS = l.Addr().String(), &tls.Config{ServerName: "xmpp.example.com"}
-		})
-		eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, "set components[].tls.mode to none") })
+		f := run(srv, component.Options{Addr: l.Addr().String(), TLS: &tls.Config{ServerName: "xmpp.example.com"}})
+		componenttest.Eventually(t, "reason", func() bool { return strings.Contains(f.Status().Reason, "set components[].tls.mode to none") })
 	})
 }

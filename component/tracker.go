@@ -77,7 +77,7 @@ func (t *tracker) failAll(err error) {
 // Errors: gateway.ErrDown (no connection, or lost while waiting), gateway.ErrBusy,
 // gateway.ErrSameID, and ctx's error.
 func (l *Link) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
-	if err := l.checkOutgoing(s); err != nil {
+	if err := l.Check(s); err != nil {
 		return nil, err
 	}
 	ch := make(chan answered, 1)

@@ -2,8 +2,6 @@ package component
 
 import (
 	"fmt"
-	"net"
-	"sync/atomic"
 	"time"
 )
 
@@ -19,7 +17,8 @@ const maxUnheard = 4
 // write is the write side of one connection: it takes everything that waits in
 // one go, and watches the markers. It ends when stop is closed, or with the
 // reason why the connection is no good.
-func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard *atomic.Int64) error {
+func (c *connection) write(stop <-chan struct{}) error {
+	l := c.l
 	tick := time.NewTicker(l.o.Keepalive / 4)
 	defer tick.Stop()
 	gathered := time.NewTimer(time.Hour)
@@ -47,13 +46,13 @@ func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard
 				if now.Sub(lastWrite) < patience && l.Status().State != Shared {
 					continue
 				}
-			case now.Sub(oldest) >= patience && heard.Load() < int64(oldest.Sub(began)) && (unheard >= maxUnheard || !l.mayHaveOld()):
+			case now.Sub(oldest) >= patience && c.heard.Load() < int64(oldest.Sub(c.began)) && (unheard >= maxUnheard || !l.state.mayHaveOld()):
 				return ErrSilent
 			case now.Sub(oldest) >= patience:
 				// Stanzas come, the markers do not: they went to somebody else. On a quiet
 				// link no stanzas may come either.
 				unheard++
-				l.markerAstray()
+				l.state.markerAstray()
 				l.out.forget()
 			case now.Sub(newest) < l.o.Keepalive/4:
 				continue
@@ -65,10 +64,10 @@ func (l *Link) write(conn net.Conn, stop <-chan struct{}, began time.Time, heard
 			continue
 		}
 		lastWrite = time.Now()
-		if err := conn.SetWriteDeadline(lastWrite.Add(writeTimeout)); err != nil {
+		if err := c.conn.SetWriteDeadline(lastWrite.Add(writeTimeout)); err != nil {
 			return fmt.Errorf("set deadline: %w", err)
 		}
-		if _, err := conn.Write(buf); err != nil {
+		if _, err := c.conn.Write(buf); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
 		if cap(buf) > 1<<20 {

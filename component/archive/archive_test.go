@@ -14,30 +14,23 @@ import (
 
 const peer = "room@muc.example.com"
 
-func parse(t *testing.T, xml string) *stanza.Stanza {
-	t.Helper()
-	s, err := stanza.Parse(xml, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+func parse(xml string) *stanza.Stanza { return stanza.Must(stanza.Parse(xml, stanza.Limits{})) }
 
-func question(t *testing.T, queryID string) *stanza.Stanza {
-	return parse(t, "<iq type='set' id='1' from='bot.example.com' to='"+peer+"'><query xmlns='urn:xmpp:mam:2' queryid='"+queryID+"'/></iq>")
+func question(queryID string) *stanza.Stanza {
+	return parse("<iq type='set' id='1' from='bot.example.com' to='" + peer + "'><query xmlns='urn:xmpp:mam:2' queryid='" + queryID + "'/></iq>")
 }
 
 func result(id, queryID string) string {
 	return fmt.Sprintf("<message from='%s' to='bot.example.com' id='%s'><result xmlns='urn:xmpp:mam:2' queryid='%s' id='x'/></message>", peer, id, queryID)
 }
 
-func (c *Collector) take(t *testing.T, xml string) bool {
-	return c.Handle(&component.Incoming{Stanza: parse(t, xml)})
+func (c *Collector) take(xml string) bool {
+	return c.Handle(&component.Incoming{Stanza: parse(xml)})
 }
 
 func TestQuery(t *testing.T) {
 	var c Collector
-	all, err := c.Query(t.Context(), question(t, "q"), func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
+	all, err := c.Query(t.Context(), question("q"), func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
 		for _, xml := range []string{
 			result("a", "q"),
 			strings.Replace(result("forged", "q"), peer, "mallory@example.com", 1),
@@ -48,7 +41,7 @@ func TestQuery(t *testing.T) {
 			strings.Replace(result("no queryid", "q"), " queryid='q'", "", 1),
 			result("b", "q"),
 		} {
-			if !c.take(t, xml) {
+			if !c.take(xml) {
 				t.Errorf("left to others: %s", xml)
 			}
 		}
@@ -57,11 +50,11 @@ func TestQuery(t *testing.T) {
 			"<message from='" + peer + "' to='bot.example.com'><x xmlns='urn:x'><result xmlns='urn:xmpp:mam:2'/></x></message>",
 			strings.Replace(result("error", "q"), "<message", "<message type='error'", 1),
 		} {
-			if c.take(t, xml) {
+			if c.take(xml) {
 				t.Errorf("taken: %s", xml)
 			}
 		}
-		return parse(t, "<iq type='result' id='fin'/>"), nil
+		return parse("<iq type='result' id='fin'/>"), nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -73,7 +66,7 @@ func TestQuery(t *testing.T) {
 	if got := strings.Join(ids, " "); got != "a b fin" || c.Ignored.Load() != 6 {
 		t.Errorf("%q, %d ignored", got, c.Ignored.Load())
 	}
-	if !c.take(t, result("late", "q")) || c.Ignored.Load() != 7 || len(c.queries) != 0 {
+	if !c.take(result("late", "q")) || c.Ignored.Load() != 7 || len(c.queries) != 0 {
 		t.Error("what comes late goes somewhere")
 	}
 }
@@ -83,9 +76,9 @@ func TestOwnAccount(t *testing.T) {
 	xml := "<message to='bot.example.com'><result xmlns='urn:xmpp:mam:2'/></message>"
 	for to, want := range map[string]int{"bot.example.com": 2, peer: 1} {
 		var c Collector
-		s := parse(t, "<iq type='set' id='1' from='bot.example.com' to='"+to+"'><query xmlns='urn:xmpp:mam:2'/></iq>")
+		s := parse("<iq type='set' id='1' from='bot.example.com' to='" + to + "'><query xmlns='urn:xmpp:mam:2'/></iq>")
 		all, err := c.Query(t.Context(), s, func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
-			c.take(t, xml)
+			c.take(xml)
 			return s, nil
 		})
 		if err != nil || len(all) != want {
@@ -98,9 +91,9 @@ func TestBounds(t *testing.T) {
 	large := strings.Replace(result("a", "q"), "id='x'/>", "id='x'>"+strings.Repeat("x", 100_000)+"</result>", 1)
 	for name, xml := range map[string]string{"count": result("a", "q"), "bytes": large} {
 		var c Collector
-		_, err := c.Query(t.Context(), question(t, "q"), func(ctx context.Context, _ *stanza.Stanza) (*stanza.Stanza, error) {
+		_, err := c.Query(t.Context(), question("q"), func(ctx context.Context, _ *stanza.Stanza) (*stanza.Stanza, error) {
 			for i := 0; ctx.Err() == nil; i++ {
-				if c.take(t, xml); i > maxResults {
+				if c.take(xml); i > maxResults {
 					t.Fatalf("%s: there is no end", name)
 				}
 			}
@@ -121,9 +114,9 @@ func TestQueriesUnderWay(t *testing.T) {
 	var c Collector
 	var ask func(i int) error
 	ask = func(i int) error {
-		_, err := c.Query(t.Context(), question(t, fmt.Sprint(i)), func(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+		_, err := c.Query(t.Context(), question(fmt.Sprint(i)), func(_ context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
 			if i == 1 {
-				if _, err := c.Query(t.Context(), question(t, "0"), nil); !errors.Is(err, gateway.ErrSameID) {
+				if _, err := c.Query(t.Context(), question("0"), nil); !errors.Is(err, gateway.ErrSameID) {
 					t.Errorf("the same queryid: %v", err)
 				}
 			}
@@ -140,8 +133,8 @@ func TestQueriesUnderWay(t *testing.T) {
 func TestRequestFails(t *testing.T) {
 	var c Collector
 	broken := errors.New("broken")
-	_, err := c.Query(t.Context(), question(t, "q"), func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
-		c.take(t, result("a", "q"))
+	_, err := c.Query(t.Context(), question("q"), func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) {
+		c.take(result("a", "q"))
 		return nil, broken
 	})
 	if !errors.Is(err, broken) || len(c.queries) != 0 {

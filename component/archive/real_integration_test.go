@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"stanzahook/component"
+	"stanzahook/component/componenttest"
 	"stanzahook/deploy/lab"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
@@ -75,26 +76,14 @@ func TestArchiveOfARoom(t *testing.T) {
 	link := component.New(component.Options{
 		Domain: jid.MustParse("bot.localhost"), Addr: srv.ComponentAddr(), Secret: secret.New("s"), Handler: &c, Log: zaptest.NewLogger(t),
 	})
-	run, stop := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		link.Run(run)
-	}()
-	t.Cleanup(func() {
-		stop()
-		<-done
-	})
+	componenttest.Run(t, link)
 	if err := link.WaitConnected(ctx); err != nil {
 		t.Fatal(err)
 	}
 	var got []string
 	for i, page := range []string{"<max>2</max>", "<max>2</max><before/>"} {
-		s, err := stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "set", ID: fmt.Sprint(i), From: jid.MustParse("asker@bot.localhost/x"), To: jid.MustParse(room)},
-			"<query xmlns='urn:xmpp:mam:2' queryid='q'><set xmlns='http://jabber.org/protocol/rsm'>"+page+"</set></query>", stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := stanza.Must(stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "set", ID: fmt.Sprint(i), From: jid.MustParse("asker@bot.localhost/x"), To: jid.MustParse(room)},
+			"<query xmlns='urn:xmpp:mam:2' queryid='q'><set xmlns='http://jabber.org/protocol/rsm'>"+page+"</set></query>", stanza.Limits{}))
 		all, err := c.Query(ctx, s, link.Request)
 		if err != nil {
 			t.Fatal(err)

@@ -14,13 +14,8 @@ var (
 	juliet = jid.MustParse("juliet@example.com")
 )
 
-func handle(t *testing.T, w *Watcher, xml string) bool {
-	t.Helper()
-	s, err := stanza.Parse(xml, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return w.Handle(&component.Incoming{Stanza: s})
+func handle(w *Watcher, xml string) bool {
+	return w.Handle(&component.Incoming{Stanza: stanza.Must(stanza.Parse(xml, stanza.Limits{}))})
 }
 
 func failed(kind, typ, id, from, to string) string {
@@ -46,7 +41,7 @@ func TestHandle(t *testing.T) {
 			seen := 0
 			w.Seen = func(*stanza.Stanza) { seen++ }
 			x := w.Expect(bot, juliet, "1")
-			if got := handle(t, &w, c.xml); got != c.taken {
+			if got := handle(&w, c.xml); got != c.taken {
 				t.Errorf("taken %v", got)
 			}
 			came := false
@@ -68,7 +63,7 @@ func TestHandle(t *testing.T) {
 			if want := c.name != "no error" && c.name != "an iq"; (seen == 1) != want {
 				t.Errorf("seen %d times", seen)
 			}
-			if handle(t, &w, failed("message", "error", "1", "juliet@example.com", "bot@bot.example.com")) {
+			if handle(&w, failed("message", "error", "1", "juliet@example.com", "bot@bot.example.com")) {
 				t.Error("taken after the end")
 			}
 		})
@@ -80,10 +75,10 @@ func TestSameID(t *testing.T) {
 	var w Watcher
 	a, b := w.Expect(bot, juliet, "1"), w.Expect(bot, juliet, "1")
 	xml := failed("message", "error", "1", "juliet@example.com", "bot@bot.example.com")
-	if !handle(t, &w, xml) || a.End() == nil || b.bounce != nil {
+	if !handle(&w, xml) || a.End() == nil || b.bounce != nil {
 		t.Error("the first error is not the first one's")
 	}
-	if !handle(t, &w, xml) || b.End() == nil || handle(t, &w, xml) {
+	if !handle(&w, xml) || b.End() == nil || handle(&w, xml) {
 		t.Error("the second error is not the second one's")
 	}
 }
@@ -94,7 +89,7 @@ func TestBound(t *testing.T) {
 		w.Expect(bot, juliet, fmt.Sprint(i))
 	}
 	x := w.Expect(bot, juliet, "over")
-	if handle(t, &w, failed("message", "error", "over", "juliet@example.com", "bot@bot.example.com")) || x.End() != nil || w.count != maxWatches {
+	if handle(&w, failed("message", "error", "over", "juliet@example.com", "bot@bot.example.com")) || x.End() != nil || w.count != maxWatches {
 		t.Error("the table has no bound")
 	}
 }

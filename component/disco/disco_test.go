@@ -2,31 +2,24 @@ package disco_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
-	"sync"
+	"slices"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/disco"
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
 )
 
 func TestAnswers(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	now := time.Date(2026, 11, 20, 18, 0, 0, 0, time.FixedZone("", 3600))
 	r := &disco.Responder{Identity: disco.Identity{Name: "Bots & <co>", Category: "component", Type: "generic"}, Version: "1.2", Started: now.Add(-time.Minute), Now: func() time.Time { return now }}
-	l := component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Handler: r.Handler(), Log: zap.NewNop()})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	defer wg.Wait()
-	defer cancel()
-	srv.WaitConnected(1)
+	srv.Connect(component.Options{Handler: r.Handler()})
 
 	features := ""
 	for _, f := range []string{"http://jabber.org/protocol/disco#info", "http://jabber.org/protocol/disco#items", "urn:xmpp:ping", "jabber:iq:version", "urn:xmpp:time", "jabber:iq:last", "urn:xmpp:receipts"} {
@@ -50,6 +43,46 @@ func TestAnswers(t *testing.T) {
 		got := srv.ExpectID(id)
 		if got.Type != tc.typ || got.Inner() != tc.want || got.From.String() != tc.to {
 			t.Errorf("%s to %s:\ngot  %s\nwant %s %s", tc.payload, tc.to, got.XML(), tc.typ, tc.want)
+		}
+	}
+}
+
+func TestFeatures(t *testing.T) {
+	const info = "<query xmlns='http://jabber.org/protocol/disco#info'>"
+	failed := func(condition string) string {
+		return "<error type='cancel'><" + condition + " xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>"
+	}
+	answers := map[string]struct {
+		typ, inner string
+		want       []string
+		condition  stanza.Condition // of the error; "": another one
+		fails      bool
+	}{
+		"two.example":     {typ: "result", inner: info + "<identity category='server' type='im'/><feature var='a&amp;b'/><feature var='c'/></query>", want: []string{"a&b", "c"}},
+		"none.example":    {typ: "result", inner: info + "</query>"},
+		"unknown.example": {typ: "error", inner: failed("service-unavailable")},
+		"old.example":     {typ: "error", inner: failed("feature-not-implemented")},
+		"away.example":    {typ: "error", inner: failed("remote-server-not-found"), fails: true, condition: stanza.RemoteServerNotFound},
+		"other.example":   {typ: "result", inner: "<query xmlns='jabber:iq:version'><feature var='a'/></query>", fails: true},
+		"empty.example":   {typ: "result", fails: true},
+	}
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	srv.Answer(func(s *stanza.Stanza) string {
+		a := answers[s.To.Domain()]
+		if p, _ := s.Payload(); s.Type != "get" || p.Space != "http://jabber.org/protocol/disco#info" {
+			return ""
+		}
+		// Somebody else's answer does not count.
+		return fmt.Sprintf("<iq type='result' id='%[1]s' from='liar.example' to='%[2]s'>%[3]s<feature var='x'/></query></iq><iq type='%[4]s' id='%[1]s' from='%[5]s' to='%[2]s'>%[6]s</iq>",
+			s.ID, s.From, info, a.typ, s.To, a.inner)
+	})
+	l := srv.Connect(component.Options{})
+	for host, want := range answers {
+		ctx, done := context.WithTimeout(t.Context(), 10*time.Second)
+		got, err := disco.Features(ctx, l, jid.MustParse(host))
+		done()
+		if !slices.Equal(got, want.want) || (err != nil) != want.fails || want.condition != "" && !errors.Is(err, &stanza.Error{Condition: want.condition}) || errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%s: %q, %v", host, got, err)
 		}
 	}
 }

@@ -1,7 +1,7 @@
 package forward
 
 import (
-	"sync"
+	lru "github.com/hashicorp/golang-lru/v2"
 
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/stanza"
@@ -18,15 +18,16 @@ const maxEchoes = 10_000
 // Echoes keeps its table in memory only: if the process is killed between a reply and
 // its return, the endpoint gets that reply. It does not recognise replies in rooms
 // that change the id of messages.
-type Echoes struct {
-	mu      sync.Mutex
-	waiting map[echo]bool
-	order   []echo // in the order of sending; includes those that came back
-	next    int    // index of the oldest, once there are maxEchoes
-}
+type Echoes struct{ sent *lru.Cache[echo, struct{}] }
 
 // echo identifies a message to a room that its author gets back.
 type echo struct{ author, room, id string }
+
+// NewEchoes returns Echoes without replies.
+func NewEchoes() *Echoes {
+	sent, _ := lru.New[echo, struct{}](maxEchoes) // fails for a bound below 1
+	return &Echoes{sent}
+}
 
 // Over returns a sender that remembers the messages to rooms.
 func (e *Echoes) Over(s delivery.Sender) delivery.Sender { return echoing{s, e} }
@@ -39,41 +40,13 @@ type echoing struct {
 // Send implements delivery.Sender.
 func (s echoing) Send(component string, x *stanza.Stanza, more bool, done func(error)) error {
 	if x.Kind == stanza.Message && x.Type == "groupchat" && x.ID != "" {
-		s.echoes.remember(echo{x.From.Bare().String(), x.To.Bare().String(), x.ID})
+		s.echoes.sent.Add(echo{x.From.Bare().String(), x.To.Bare().String(), x.ID}, struct{}{})
 	}
 	return s.Sender.Send(component, x, more, done)
 }
 
-func (e *Echoes) remember(m echo) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	switch {
-	case e.waiting[m]: // sent again after the link refused it
-		return
-	case e.waiting == nil:
-		e.waiting = make(map[echo]bool)
-	}
-	e.waiting[m] = true
-	if len(e.order) < maxEchoes {
-		e.order = append(e.order, m)
-		return
-	}
-	delete(e.waiting, e.order[e.next])
-	e.order[e.next] = m
-	e.next = (e.next + 1) % maxEchoes
-}
-
 // take reports whether a stanza is a remembered reply, and forgets it.
 func (e *Echoes) take(s *stanza.Stanza) bool {
-	if s.Type != "groupchat" || s.Kind != stanza.Message || s.ID == "" {
-		return false
-	}
-	m := echo{s.To.Bare().String(), s.From.Bare().String(), s.ID}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	if !e.waiting[m] {
-		return false
-	}
-	delete(e.waiting, m)
-	return true
+	return s.Type == "groupchat" && s.Kind == stanza.Message && s.ID != "" &&
+		e.sent.Remove(echo{s.To.Bare().String(), s.From.Bare().String(), s.ID})
 }

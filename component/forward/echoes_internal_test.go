@@ -12,14 +12,10 @@ type taker struct{}
 func (taker) Send(_ string, _ *stanza.Stanza, _ bool, done func(error)) error { done(nil); return nil }
 
 func TestEchoes(t *testing.T) {
-	var e Echoes
+	e := NewEchoes()
 	s := e.Over(taker{})
 	read := func(text string, args ...any) *stanza.Stanza {
-		x, err := stanza.Parse(fmt.Sprintf(text, args...), stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		return x
+		return stanza.Must(stanza.Parse(fmt.Sprintf(text, args...), stanza.Limits{}))
 	}
 	send := func(id string) {
 		out := read("<message type='groupchat' from='echo@bot.example.com/r' to='room@rooms.example.com' id='%s'/>", id)
@@ -46,10 +42,10 @@ func TestEchoes(t *testing.T) {
 		send(fmt.Sprint("n", i))
 		send(fmt.Sprint("n", i)) // the link had no room for the first
 	}
-	if len(e.waiting) != maxEchoes || len(e.order) != maxEchoes || back("n0", "groupchat", room, bot) || !back(fmt.Sprint("n", maxEchoes), "groupchat", room, bot) {
-		t.Errorf("%d are remembered in %d places", len(e.waiting), len(e.order))
+	if e.sent.Len() != maxEchoes || back("n0", "groupchat", room, bot) || !back(fmt.Sprint("n", maxEchoes), "groupchat", room, bot) {
+		t.Errorf("%d are remembered", e.sent.Len())
 	}
-	if err := s.Send("bot.example.com", read("<message type='chat' from='echo@bot.example.com' to='u@example.com' id='chat'/>"), false, func(error) {}); err != nil || len(e.waiting) != maxEchoes-1 {
+	if err := s.Send("bot.example.com", read("<message type='chat' from='echo@bot.example.com' to='u@example.com' id='chat'/>"), false, func(error) {}); err != nil || e.sent.Len() != maxEchoes-1 {
 		t.Errorf("a chat message is remembered, or %v", err)
 	}
 }

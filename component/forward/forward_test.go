@@ -1,12 +1,10 @@
 package forward_test
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -16,8 +14,6 @@ import (
 	"stanzahook/component/componenttest"
 	"stanzahook/component/forward"
 	"stanzahook/pkg/delivery"
-	"stanzahook/pkg/jid"
-	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
@@ -27,15 +23,6 @@ type sender struct{ l **component.Link }
 
 func (s sender) Send(_ string, x *stanza.Stanza, _ bool, done func(error)) error {
 	return (*s.l).Send(x, done)
-}
-
-func eventually(t *testing.T, what string, cond func() bool) {
-	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal(what + ": not within 10 s")
-		}
-	}
 }
 
 func TestForward(t *testing.T) {
@@ -49,10 +36,10 @@ func TestForward(t *testing.T) {
 	}))
 	defer bot.Close()
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
-	var l *component.Link
+	var link *component.Link
 	worker := func(name, path string, queued bool, kinds ...stanza.Kind) *delivery.Worker {
 		return newWorker(t, &webhook.Endpoint{Name: name, URL: bot.URL + path, Kinds: kinds, Format: webhook.FormatComponentHTTP, Queued: queued,
-			Timeout: 200 * time.Millisecond, Concurrency: 4, Schedule: []time.Duration{time.Second}, MaxAge: time.Hour}, sender{&l}, zap.NewNop())
+			Timeout: 200 * time.Millisecond, Concurrency: 4, Schedule: []time.Duration{time.Second}, MaxAge: time.Hour}, sender{&link})
 	}
 	other := worker("other", "/message", true, stanza.Message)
 	other.Endpoint().Component = "other.example.com"
@@ -60,10 +47,7 @@ func TestForward(t *testing.T) {
 	audit.Endpoint().Copy = true
 	workers := []*delivery.Worker{other, audit, worker("queued", "/message", true, stanza.Message), worker("shadowed", "/slow", true, stanza.Message),
 		worker("presence", "/message", false, stanza.Presence), worker("iq", "/iq", false, stanza.IQ)}
-	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openStore(t)
 	defer s.Close()
 	for _, w := range workers {
 		if err := w.Open(t.Context(), s); err != nil {
@@ -71,13 +55,9 @@ func TestForward(t *testing.T) {
 		}
 		defer w.Stop(t.Context())
 	}
-	l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
-		Handler: forward.New(workers, &forward.Echoes{}, zap.NewNop())})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	defer wg.Wait()
-	defer cancel()
+	l, stop := srv.Run(component.Options{Handler: forward.New(workers, forward.NewEchoes(), zap.NewNop())})
+	defer stop()
+	link = l
 	srv.WaitConnected(1)
 
 	// a queued message: the first endpoint that takes it answers it, once; the
@@ -87,7 +67,7 @@ func TestForward(t *testing.T) {
 	if body, _ := reply.Body(); body != "direct" || reply.To.String() != "u@example.com/r" {
 		t.Errorf("reply %s", reply.XML())
 	}
-	eventually(t, "the copy", func() bool { return audit.Counters.Delivered.Load() == 1 })
+	componenttest.Eventually(t, "the copy", func() bool { return audit.Counters.Delivered.Load() == 1 })
 	if n := workers[3].Counters.Attempts.Load() + other.Counters.Attempts.Load(); n != 0 {
 		t.Errorf("%d attempts at endpoints that are not asked", n)
 	}
@@ -117,34 +97,32 @@ func TestForward(t *testing.T) {
 // What cannot be taken is bounced; the reader goes on.
 func TestOverloaded(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
-	var l *component.Link
 	w := newWorker(t, &webhook.Endpoint{Name: "echo", URL: "http://127.0.0.1:1/", Kinds: []stanza.Kind{stanza.Message}, Queued: true, Timeout: time.Second,
-		Concurrency: 1, Schedule: []time.Duration{time.Hour}, MaxAge: time.Hour}, sender{&l}, zap.NewNop())
-	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+		Concurrency: 1, Schedule: []time.Duration{time.Hour}, MaxAge: time.Hour}, sender{})
+	s := openStore(t)
 	if err := w.Open(t.Context(), s); err != nil {
 		t.Fatal(err)
 	}
 	s.Close() // it takes nothing any more
-	l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
-		Handler: forward.New([]*delivery.Worker{w}, &forward.Echoes{}, zap.NewNop())})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	defer wg.Wait()
-	defer cancel()
-	srv.WaitConnected(1)
+	srv.Connect(component.Options{Handler: forward.New([]*delivery.Worker{w}, forward.NewEchoes(), zap.NewNop())})
 	srv.Send("<message id='full' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>")
 	if e, _ := srv.ExpectID("full").StanzaError(); e == nil || e.Condition != stanza.ResourceConstraint || e.Type != stanza.Wait {
 		t.Errorf("the sender got %v", e)
 	}
 }
 
-func newWorker(t testing.TB, e *webhook.Endpoint, sender delivery.Sender, log *zap.Logger) *delivery.Worker {
+func openStore(t *testing.T) *store.Store {
 	t.Helper()
-	w, err := delivery.NewWorker(e, sender, log)
+	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func newWorker(t *testing.T, e *webhook.Endpoint, sender delivery.Sender) *delivery.Worker {
+	t.Helper()
+	w, err := delivery.NewWorker(e, sender, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

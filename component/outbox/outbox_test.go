@@ -1,7 +1,6 @@
 package outbox_test
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -34,52 +33,53 @@ type process struct {
 
 func start(t *testing.T, addr, dir string, wait, maxAge time.Duration) *process {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 64 << 20, OutboxBytes: 1 << 20, OutboxCount: 30, Log: zap.NewNop()})
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, OutboxBytes: 1 << 20, OutboxCount: 30})
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Handler: component.Chain{}, Log: zap.NewNop()})
+	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret")})
 	o := outbox.New(l, s, wait, maxAge, zap.NewNop())
 	stop, err := o.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
+	unlink := componenttest.Run(t, l)
 	p := &process{Outbox: o, link: l, store: s}
 	p.end = sync.OnceFunc(func() {
 		stop()
-		cancel()
-		wg.Wait()
+		unlink()
 		s.Close()
 	})
 	t.Cleanup(p.end)
 	return p
 }
 
-func message(t *testing.T, i int) *stanza.Stanza {
-	t.Helper()
-	s, err := stanza.Chat(jid.MustParse("echo@"+domain), jid.MustParse("u@example.com"), fmt.Sprint(i), "hello")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+func message(i int) *stanza.Stanza {
+	return stanza.Must(stanza.Chat(jid.MustParse("echo@"+domain), jid.MustParse("u@example.com"), fmt.Sprint(i), "hello"))
 }
 
 func (p *process) send(t *testing.T, i int, want gateway.State) {
 	t.Helper()
-	if got, err := p.Send(t.Context(), "", message(t, i)); err != nil || got != want {
+	if got, err := p.Send(t.Context(), "", message(i)); err != nil || got != want {
 		t.Fatalf("message %d: %q %v, want %q", i, got, err, want)
 	}
 }
 
-func waitFor(t *testing.T, what string, cond func() bool) {
+// empty waits until nothing is stored any more.
+func (p *process) empty(t *testing.T) {
 	t.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !cond(); time.Sleep(2 * time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatalf("%s: did not happen within 10 s", what)
-		}
+	componenttest.Eventually(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+}
+
+// away is the address of a server that is not there, and how to start it.
+func away(t *testing.T) (addr string, back func() *componenttest.Server) {
+	t.Helper()
+	srv := componenttest.NewServer(t, domain, "secret")
+	srv.Close()
+	return srv.Addr(), func() *componenttest.Server {
+		srv := componenttest.Start(t, srv.Addr(), domain, "secret")
+		t.Cleanup(srv.Close)
+		return srv
 	}
 }
 
@@ -100,7 +100,7 @@ func numbers(from, to int) (all []string) {
 func TestConfirmedWhileTheLinkIsUp(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	p := start(t, srv.Addr(), t.TempDir(), 10*time.Second, time.Hour)
-	waitFor(t, "connected", p.link.Connected)
+	componenttest.Eventually(t, "connected", p.link.Connected)
 	for i := range 20 {
 		p.send(t, i, gateway.Confirmed)
 	}
@@ -112,9 +112,7 @@ func TestConfirmedWhileTheLinkIsUp(t *testing.T) {
 // What was taken while there was no link arrives when there is one, in order,
 // also after a restart in between.
 func TestQueuedWhileTheLinkIsDown(t *testing.T) {
-	srv := componenttest.NewServer(t, domain, "secret")
-	addr := srv.Addr()
-	srv.Close()
+	addr, back := away(t)
 	dir := t.TempDir()
 	p := start(t, addr, dir, time.Second, time.Hour)
 	for i := range 10 {
@@ -128,14 +126,13 @@ func TestQueuedWhileTheLinkIsDown(t *testing.T) {
 	for i := 10; i < 15; i++ {
 		p.send(t, i, gateway.Queued)
 	}
-	srv = componenttest.Start(t, addr, domain, "secret")
-	defer srv.Close()
-	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	srv := back()
+	p.empty(t)
 	p.send(t, 15, gateway.Confirmed)
 	if got, want := fmt.Sprint(ids(srv.Received())), fmt.Sprint(numbers(0, 16)); got != want {
 		t.Errorf("arrived %s, want %s", got, want)
 	}
-	waitFor(t, "no record left", func() bool {
+	componenttest.Eventually(t, "no record left", func() bool {
 		n, err := p.store.Outbox().Count(t.Context(), domain)
 		return n == 0 && err == nil
 	})
@@ -146,13 +143,13 @@ func TestQueuedWhileTheLinkIsDown(t *testing.T) {
 func TestLateConfirmation(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	p := start(t, srv.Addr(), t.TempDir(), 20*time.Millisecond, time.Hour)
-	waitFor(t, "connected", p.link.Connected)
+	componenttest.Eventually(t, "connected", p.link.Connected)
 	srv.SwallowMarkers(true)
 	p.send(t, 0, gateway.Queued)
 	p.send(t, 1, gateway.Queued) // behind the first one: order
 	srv.SwallowMarkers(false)
 	srv.Drop() // now both go again, in order
-	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	p.empty(t)
 	p.send(t, 2, gateway.Confirmed)
 	got := ids(srv.Received())
 	if s := fmt.Sprint(got); s != "[0 0 1 2]" && s != "[0 1 0 1 2]" && s != "[0 1 2]" && s != "[0 0 1 1 2]" {
@@ -165,14 +162,14 @@ func TestLateSendSurvivesARestart(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	dir := t.TempDir()
 	p := start(t, srv.Addr(), dir, 20*time.Millisecond, time.Hour)
-	waitFor(t, "connected", p.link.Connected)
+	componenttest.Eventually(t, "connected", p.link.Connected)
 	srv.SwallowMarkers(true)
 	p.send(t, 7, gateway.Queued)
 	p.end()
 	srv.SwallowMarkers(false)
 	before := len(srv.Received())
 	p = start(t, srv.Addr(), dir, time.Second, time.Hour)
-	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 && len(srv.Received()) > before })
+	componenttest.Eventually(t, "empty outbox", func() bool { return p.Waiting() == 0 && len(srv.Received()) > before })
 	for _, s := range srv.Received() {
 		if s.ID != "7" {
 			t.Errorf("arrived %s", s.XML())
@@ -181,32 +178,27 @@ func TestLateSendSurvivesARestart(t *testing.T) {
 }
 
 func TestFullOutbox(t *testing.T) {
-	srv := componenttest.NewServer(t, domain, "secret")
-	addr := srv.Addr()
-	srv.Close()
+	addr, back := away(t)
 	p := start(t, addr, t.TempDir(), time.Second, time.Hour)
 	for i := range 30 {
 		p.send(t, i, gateway.Queued)
 	}
-	if _, err := p.Send(t.Context(), "", message(t, 30)); !errors.Is(err, gateway.ErrFull) {
+	if _, err := p.Send(t.Context(), "", message(30)); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("over the bound: %v", err)
 	}
-	srv = componenttest.Start(t, addr, domain, "secret")
-	defer srv.Close()
-	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	srv := back()
+	p.empty(t)
 	p.send(t, 31, gateway.Confirmed)
 }
 
 // A caller who has his share waiting is refused, and nobody else; when it is sent he
 // may go on.
 func TestShareOfACaller(t *testing.T) {
-	srv := componenttest.NewServer(t, domain, "secret")
-	addr := srv.Addr()
-	srv.Close()
+	addr, back := away(t)
 	p := start(t, addr, t.TempDir(), time.Second, time.Hour)
 	p.Shares = p.store.Outbox().Shares() // of 30 stanzas
 	send := func(caller string, i int) error {
-		_, err := p.Send(t.Context(), caller, message(t, i))
+		_, err := p.Send(t.Context(), caller, message(i))
 		return err
 	}
 	n := 0
@@ -226,32 +218,25 @@ func TestShareOfACaller(t *testing.T) {
 			t.Errorf("somebody else: %v", err)
 		}
 	}
-	srv = componenttest.Start(t, addr, domain, "secret")
-	defer srv.Close()
-	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	srv := back()
+	p.empty(t)
 	if err := send("mallory", 200); err != nil {
 		t.Errorf("after all was sent: %v", err)
 	}
 }
 
 func TestTooOldIsGivenUp(t *testing.T) {
-	srv := componenttest.NewServer(t, domain, "secret")
-	addr := srv.Addr()
-	srv.Close()
+	addr, back := away(t)
 	p := start(t, addr, t.TempDir(), time.Second, time.Nanosecond)
-	s := message(t, 0)
+	s := message(0)
 	h := s.Header
 	h.Type = "" // as which a message is normal
-	s, err := s.With(h, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s = stanza.Must(s.With(h, stanza.Limits{}))
 	if state, err := p.Send(t.Context(), "", s); err != nil || state != gateway.Queued {
 		t.Fatal(state, err)
 	}
-	srv = componenttest.Start(t, addr, domain, "secret")
-	defer srv.Close()
-	waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+	srv := back()
+	p.empty(t)
 	if n := len(srv.Received()); n != 0 || p.Expired.Load() != 1 {
 		t.Errorf("%d arrived, %d expired", n, p.Expired.Load())
 	}
@@ -269,10 +254,7 @@ func TestRefused(t *testing.T) {
 		{Kind: stanza.Message, From: jid.MustParse("u@example.com"), To: jid.MustParse("u@example.com")},
 		{Kind: stanza.Message, From: jid.MustParse(domain)},
 	} {
-		s, err := stanza.Build(h, "", stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := stanza.Must(stanza.Build(h, "", stanza.Limits{}))
 		if _, err := p.Send(t.Context(), "", s); err == nil {
 			t.Errorf("taken: %s", s.XML())
 		}
@@ -281,9 +263,7 @@ func TestRefused(t *testing.T) {
 
 // What became of a stanza that was stored is told, once.
 func TestEnded(t *testing.T) {
-	srv := componenttest.NewServer(t, domain, "secret")
-	addr := srv.Addr()
-	srv.Close()
+	addr, back := away(t)
 	for _, c := range []struct {
 		maxAge time.Duration
 		want   error
@@ -297,7 +277,7 @@ func TestEnded(t *testing.T) {
 			ends <- err
 		}
 		p.send(t, 0, gateway.Queued)
-		srv = componenttest.Start(t, addr, domain, "secret")
+		srv := back()
 		select {
 		case err := <-ends:
 			if !errors.Is(err, c.want) {
@@ -306,7 +286,7 @@ func TestEnded(t *testing.T) {
 		case <-time.After(10 * time.Second):
 			t.Error("nothing is told")
 		}
-		waitFor(t, "empty outbox", func() bool { return p.Waiting() == 0 })
+		p.empty(t)
 		p.end()
 		srv.Close()
 		if len(ends) != 0 {

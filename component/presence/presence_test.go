@@ -19,7 +19,7 @@ import (
 
 func openStore(t *testing.T, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 64 << 20, Log: zap.NewNop()})
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -44,16 +44,16 @@ func TestSubscribersAreKept(t *testing.T) {
 		st := openStore(t, dir)
 		defer st.Close()
 		subs := load(t, st)
-		var l *component.Link
-		l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(),
-			Handler: &presence.Auto{Subscribers: subs, Log: zap.NewNop()},
-			OnUp:    func(ctx context.Context) { subs.Announce(ctx, l, "") }})
 		ctx, cancel := context.WithCancel(context.Background())
 		var wg sync.WaitGroup
-		wg.Go(func() { l.Run(ctx) })
 		wg.Go(func() { subs.Run(ctx) })
 		defer wg.Wait()
 		defer cancel()
+		var l *component.Link
+		l = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"),
+			Handler: &presence.Auto{Subscribers: subs, Log: zap.NewNop()},
+			OnUp:    func(ctx context.Context) { subs.Announce(ctx, l, "") }})
+		defer componenttest.Run(t, l)()
 		if err := l.WaitConnected(t.Context()); err != nil {
 			t.Fatal(err)
 		}
@@ -95,12 +95,8 @@ func TestAuto(t *testing.T) {
 		}
 		return in.ID == "taken"
 	}), component.HandlerFunc(presence.Swallow)}
-	l := component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Handler: h, Log: zap.NewNop()})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	defer wg.Wait()
-	defer cancel()
+	_, stop := srv.Run(component.Options{Handler: h})
+	defer stop()
 	srv.WaitConnected(1)
 
 	tag := func(typ string) string {

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -15,7 +14,6 @@ import (
 	"stanzahook/component/componenttest"
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 )
 
@@ -26,15 +24,7 @@ func connected(t *testing.T, hosts ...string) (*componenttest.Server, *component
 	t.Helper()
 	srv := componenttest.NewServer(t, domain, "secret")
 	k := &privilege.Keeper{Log: zap.NewNop(), Hosts: hosts}
-	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: srv.Addr(), Secret: secret.New("secret"), Log: zap.NewNop(), Handler: k,
-		Pace: component.Pace{First: time.Millisecond, Max: 5 * time.Millisecond}})
-	ctx, cancel := context.WithCancel(t.Context())
-	var wg sync.WaitGroup
-	wg.Go(func() { l.Run(ctx) })
-	t.Cleanup(func() { cancel(); wg.Wait() })
-	if err := l.WaitConnected(ctx); err != nil {
-		t.Fatal(err)
-	}
+	l := srv.Connect(component.Options{Handler: k, Pace: component.Pace{First: time.Millisecond, Max: 5 * time.Millisecond}})
 	return srv, l, k
 }
 
@@ -43,6 +33,16 @@ func settled(t *testing.T, srv *componenttest.Server) {
 	t.Helper()
 	srv.Send("<iq type='get' from='example.com' to='" + domain + "' id='settled'><query xmlns='urn:example'/></iq>")
 	srv.ExpectID("settled")
+}
+
+// reconnect makes the first connection end.
+func reconnect(t *testing.T, srv *componenttest.Server, l *component.Link) {
+	t.Helper()
+	srv.Drop()
+	srv.WaitConnected(2)
+	if err := l.WaitConnected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func advert(host, namespace, perms string) string {
@@ -91,11 +91,7 @@ func TestStrangers(t *testing.T) {
 		srv.Send(advert(fmt.Sprintf("s%d.example.org", i), "urn:xmpp:privilege:2", perms))
 	}
 	settled(t, srv)
-	srv.Drop()
-	srv.WaitConnected(2)
-	if err := l.WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	reconnect(t, srv, l)
 	srv.Send(advert("example.net", "urn:xmpp:privilege:2", perms))
 	settled(t, srv)
 	if k.Granted("example.net").MaySend() {
@@ -124,11 +120,7 @@ func TestGrantsEnd(t *testing.T) {
 	if !k.Granted("example.com").MaySend() {
 		t.Fatal("not granted")
 	}
-	srv.Drop()
-	srv.WaitConnected(2)
-	if err := l.WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	reconnect(t, srv, l)
 	settled(t, srv)
 	if g := k.Granted("example.com"); g.MaySend() || len(k.All()) != 0 {
 		t.Errorf("on the next connection: %v", g)
@@ -156,20 +148,15 @@ func deliver(l *component.Link) func(context.Context, *stanza.Stanza) error {
 	}
 }
 
-func chat(t *testing.T, from, id string) *stanza.Stanza {
-	t.Helper()
-	s, err := stanza.Chat(jid.MustParse(from), jid.MustParse("romeo@example.org"), id, "hello")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+func chat(from, id string) *stanza.Stanza {
+	return stanza.Must(stanza.Chat(jid.MustParse(from), jid.MustParse("romeo@example.org"), id, "hello"))
 }
 
 func TestSendAsUser(t *testing.T) {
 	for _, namespace := range []string{"urn:xmpp:privilege:1", "urn:xmpp:privilege:2"} {
 		srv, l, k := connected(t)
 		m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: jid.MustParse(domain)}}, Deliver: deliver(l)}
-		if done, err := m.Send(t.Context(), chat(t, "juliet@example.com", "1")); done || !errors.Is(err, privilege.ErrNotGranted) {
+		if done, err := m.Send(t.Context(), chat("juliet@example.com", "1")); done || !errors.Is(err, privilege.ErrNotGranted) {
 			t.Errorf("before the grant: %v %v", done, err)
 		}
 		srv.Send(advert("example.com", namespace, "<perm access='message' type='outgoing'/>"))
@@ -177,7 +164,7 @@ func TestSendAsUser(t *testing.T) {
 		if !m.Granted("example.com") || m.Granted("example.net") {
 			t.Error("what is granted is not what was")
 		}
-		if done, err := m.Send(t.Context(), chat(t, "juliet@example.com", "2")); !done || err != nil {
+		if done, err := m.Send(t.Context(), chat("juliet@example.com", "2")); !done || err != nil {
 			t.Fatal(done, err)
 		}
 		s := srv.Expect("the wrapping", func(s *stanza.Stanza) bool { return s.To == jid.MustParse("example.com") })
@@ -196,7 +183,7 @@ func TestSendAsUserIsRefused(t *testing.T) {
 	srv.SwallowMarkers(true)
 	result := make(chan error)
 	go func() {
-		done, err := m.Send(t.Context(), chat(t, "juliet@example.com", "1"))
+		done, err := m.Send(t.Context(), chat("juliet@example.com", "1"))
 		if done {
 			err = errors.New("done")
 		}
@@ -219,7 +206,7 @@ func TestSendAsUserTooLarge(t *testing.T) {
 	m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: jid.MustParse(domain), Limits: stanza.Limits{MaxBytes: 250}}}, Deliver: deliver(l)}
 	srv.Send(advert("example.com", "urn:xmpp:privilege:2", "<perm access='message' type='outgoing'/>"))
 	settled(t, srv)
-	if done, err := m.Send(t.Context(), chat(t, "juliet@example.com", "1")); done || !errors.Is(err, privilege.ErrNotGranted) {
+	if done, err := m.Send(t.Context(), chat("juliet@example.com", "1")); done || !errors.Is(err, privilege.ErrNotGranted) {
 		t.Errorf("%v %v", done, err)
 	}
 }

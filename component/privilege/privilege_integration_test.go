@@ -13,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/component/componenttest"
 	"stanzahook/component/privilege"
 	"stanzahook/deploy/lab"
 	"stanzahook/pkg/jid"
@@ -41,13 +42,9 @@ func TestManagedPresence(t *testing.T) {
 					return false
 				}
 			}
-			l := component.New(component.Options{Domain: jid.MustParse("bots.localhost"), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Log: zap.NewNop(),
+			l := component.New(component.Options{Domain: jid.MustParse("bots.localhost"), Addr: s.ComponentAddr(), Secret: secret.New("secret"),
 				Handler: component.Chain{note(&seen), &privilege.Keeper{Log: zap.NewNop()}, note(&passed)}})
-			run, stop := context.WithCancel(ctx)
-			var wg sync.WaitGroup
-			wg.Go(func() { l.Run(run) })
-			defer wg.Wait()
-			defer stop()
+			componenttest.Run(t, l)
 			if err := l.WaitConnected(ctx); err != nil {
 				t.Fatal(err)
 			}
@@ -114,14 +111,10 @@ func TestBelieved(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			run, stop := context.WithCancel(ctx)
-			var wg sync.WaitGroup
-			defer wg.Wait()
-			defer stop()
 			for _, d := range domains {
 				k := &privilege.Keeper{Log: zap.NewNop()}
 				advertised := make(chan struct{}, 10)
-				l := component.New(component.Options{Domain: jid.MustParse(d), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Log: zap.NewNop(),
+				l := component.New(component.Options{Domain: jid.MustParse(d), Addr: s.ComponentAddr(), Secret: secret.New("secret"),
 					Handler: component.HandlerFunc(func(in *component.Incoming) bool {
 						taken := k.Handle(in)
 						if in.ClaimsPrivilege() {
@@ -129,7 +122,7 @@ func TestBelieved(t *testing.T) {
 						}
 						return taken
 					})})
-				wg.Go(func() { l.Run(run) })
+				componenttest.Run(t, l)
 				select {
 				case <-advertised:
 				case <-ctx.Done():
@@ -141,7 +134,7 @@ func TestBelieved(t *testing.T) {
 				if d == "bots.localhost" {
 					m := &privilege.Messages{Routes: []privilege.Route{{Keeper: k, Domain: l.Domain()}}, Deliver: deliver(l)}
 					for range 50 { // the server refuses a full address, and says so before the confirmation
-						if done, err := m.Send(ctx, chat(t, "me@localhost/desk", "refused")); done || err == nil || !strings.Contains(err.Error(), "forbidden") {
+						if done, err := m.Send(ctx, chat("me@localhost/desk", "refused")); done || err == nil || !strings.Contains(err.Error(), "forbidden") {
 							t.Fatalf("%v %v", done, err)
 						}
 					}

@@ -310,7 +310,10 @@ func (b *testbed) replies(n int) []*stanza.Stanza {
 // waiting waits until the store has n events.
 func (b *testbed) waiting(n int) {
 	b.t.Helper()
-	b.until(fmt.Sprint(n, " stored"), func() bool { got, err := b.s.Queues().Waiting(context.Background()); return err == nil && got == uint64(n) })
+	b.until(fmt.Sprint(n, " stored"), func() bool {
+		got, err := b.s.Queues().Waiting(context.Background())
+		return err == nil && got == uint64(n)
+	})
 }
 
 func (b *testbed) total() (n int) {

@@ -12,6 +12,16 @@ func Build(h Header, inner string, lim Limits) (*Stanza, error) {
 	return build(h, "", inner, lim)
 }
 
+// Must returns s, and panics on an error, for constants and tests:
+//
+//	ping := stanza.Must(stanza.Parse("<iq type='get'><ping xmlns='urn:xmpp:ping'/></iq>", stanza.Limits{}))
+func Must(s *Stanza, err error) *Stanza {
+	if err != nil {
+		panic(err)
+	}
+	return s
+}
+
 func build(h Header, extra, inner string, lim Limits) (*Stanza, error) {
 	if err := h.check(); err != nil {
 		return nil, err

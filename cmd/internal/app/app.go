@@ -46,7 +46,7 @@ type App struct {
 	triggers     triggers                    // of refreshes of rosters
 	features     *livecheck.HostFeatures     // of the server's hosts
 	forward      *forward.Forward
-	echoes       forward.Echoes // of replies to rooms
+	echoes       *forward.Echoes // of replies to rooms
 	server       *httpapi.Server
 	metrics      *metrics.Metrics
 	accounts     *account.Pool // sessions of /msg; nil: none

@@ -26,6 +26,7 @@ func (a *App) makeLinks(context.Context) error {
 	a.links, a.outboxes, a.grants = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
 	a.sent = newSentMessages(a.store.SentMessages(), a.log)
 	a.onStop("outcomes of messages", a.sent.start())
+	a.echoes = forward.NewEchoes()
 	for _, e := range webhooks(a.cfg) {
 		w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
 		if err != nil {
@@ -33,7 +34,7 @@ func (a *App) makeLinks(context.Context) error {
 		}
 		a.workers = append(a.workers, w)
 	}
-	a.forward = forward.New(a.workers, &a.echoes, a.log)
+	a.forward = forward.New(a.workers, a.echoes, a.log)
 	a.current.Store(&current{a.cfg, a.workers})
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
 	for _, c := range a.cfg.Components {

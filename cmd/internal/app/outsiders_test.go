@@ -103,7 +103,7 @@ http: {listen: "127.0.0.1:0", tls: {cert_file: %[2]q, key_file: %[3]q}}
 			t.Errorf("nothing is said of a privilege advertisement: %s", reason)
 		}
 	}
-	for _, must := range []string{"a stanza that cannot be taken", "over max_stanza_bytes", "HTTP connection failed"} {
+	for _, must := range []string{"malformed stanza refused", "large stanza refused", "HTTP connection failed"} {
 		if logs.FilterMessageSnippet(must).Len() == 0 {
 			t.Errorf("nothing is said of: %s", must)
 		}

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -16,7 +15,6 @@ import (
 	"stanzahook/component/componenttest"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -47,14 +45,7 @@ func newAskedHost(t *testing.T) *askedHost {
 	}
 	t.Cleanup(func() { st.Close() })
 	h.HostFeatures = &HostFeatures{store: st.Features(), now: func() time.Time { return h.at }}
-	h.link = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"), Handler: &component.Mux{}, Log: zap.NewNop()})
-	ctx, cancel := context.WithCancel(context.Background())
-	var wg sync.WaitGroup
-	wg.Go(func() { h.link.Run(ctx) })
-	t.Cleanup(func() {
-		cancel()
-		wg.Wait()
-	})
+	h.link, _ = srv.Run(component.Options{})
 	awaitAttempt(t.Context(), h.link)
 	return h
 }

@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap/zaptest"
 
 	"stanzahook/component"
+	"stanzahook/component/componenttest"
 	"stanzahook/deploy/lab"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
@@ -18,9 +19,9 @@ import (
 // The ports of clients are none of components, and the domain is not to blame.
 func TestRealClientPort(t *testing.T) {
 	onServers(t, func(t *testing.T, ctx context.Context, s *lab.Server) {
-		l := component.New(component.Options{Domain: jid.MustParse(realDomain), Addr: s.ClientAddr(), Secret: secret.New("secret"), Handler: component.Chain{}, Log: zaptest.NewLogger(t)})
-		runUntilEnd(t, l)
-		eventually(t, "a reason", func() bool {
+		l := component.New(component.Options{Domain: jid.MustParse(realDomain), Addr: s.ClientAddr(), Secret: secret.New("secret"), Log: zaptest.NewLogger(t)})
+		componenttest.Run(t, l)
+		componenttest.Eventually(t, "a reason", func() bool {
 			return strings.Contains(l.Status().Reason, s.ClientAddr()+" is not the component port of the server (")
 		})
 		if reason := l.Status().Reason; !strings.Contains(reason, "the one for clients") || !strings.Contains(reason, "usually port 5347") {
@@ -40,11 +41,11 @@ func TestRealKickOld(t *testing.T) {
 	}
 	defer s.Close()
 	first := realLink(t, s, nil)
-	second := component.New(component.Options{Domain: jid.MustParse(realDomain), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Handler: component.Chain{}, Log: zaptest.NewLogger(t)})
-	runUntilEnd(t, second)
-	eventually(t, "the first is thrown out", func() bool { return first.Status().State == component.Down })
+	second := component.New(component.Options{Domain: jid.MustParse(realDomain), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Log: zaptest.NewLogger(t)})
+	componenttest.Run(t, second)
+	componenttest.Eventually(t, "the first is thrown out", func() bool { return first.Status().State == component.Down })
 	if reason := first.Status().Reason; !strings.Contains(reason, "somebody else has connected as "+realDomain) || !strings.Contains(reason, "stop it") || strings.Contains(reason, "helps") {
 		t.Error(reason)
 	}
-	eventually(t, "the second is connected", func() bool { return second.Status().State == component.Up })
+	componenttest.Eventually(t, "the second is connected", func() bool { return second.Status().State == component.Up })
 }

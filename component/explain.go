@@ -27,8 +27,8 @@ var ErrShared = errors.New("the markers of this connection do not come back alth
 // ErrSilent means that the connection is dead without saying so.
 var ErrSilent = errors.New("the server has not sent anything back within two keepalives")
 
-func (l *Link) explain(err error) trouble {
-	addr, domain := l.o.Addr, l.o.Domain.String()
+// explain says why the connection of a domain to an address ended, or could not be made.
+func explain(err error, addr, domain string) trouble {
 	var (
 		se    *StreamError
 		dns   *net.DNSError
