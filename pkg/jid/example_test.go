@@ -52,14 +52,6 @@ func ExampleJID_WithResource() {
 	// Output: room@muc.example/Juliet C. <nil>
 }
 
-func ExampleJID_mapKey() {
-	unread := map[jid.JID]int{}
-	unread[jid.MustParse("juliet@example.com")]++
-	unread[jid.MustParse("JULIET@example.com.")]++
-	fmt.Println(unread)
-	// Output: map[juliet@example.com:2]
-}
-
 func ExampleGlob() {
 	for _, pattern := range []string{"example.com", "*@example.com", "*.example.com", "*"} {
 		g, err := jid.ParseGlob(pattern)

@@ -42,6 +42,7 @@ func TestParts(t *testing.T) {
 	}
 }
 
+// Spellings of one address are one key of a map.
 func TestMapKey(t *testing.T) {
 	m := map[JID]int{}
 	for _, s := range []string{"a@b/c", "A@B/c", "Ａ@b./c", "a@xn--tda", "a@ü", "a@U\u0308"} {

@@ -83,7 +83,7 @@ func TestAddressIsReadBack(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := get(t, outbound.NewClient(outbound.NewGuard(networks(t, "127.0.0.0/8")), outbound.ClientOptions{}), u.String()); err != nil || got != value+" "+value {
+		if _, err := get(t, loopback(outbound.ClientOptions{}), u.String()); err != nil || got != value+" "+value {
 			t.Errorf("%q: %q, %v", fixed, got, err)
 		}
 	}
@@ -152,6 +152,19 @@ func TestAddressesThatAreNone(t *testing.T) {
 	} {
 		if _, err := endpointAddress(text); err == nil || !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestPublicURL(t *testing.T) {
+	for in, want := range map[string]string{
+		"http://example.com/hook":                                  "http://example.com/hook",
+		"https://user:secret@example.com/h/{to}?k=secret&f={from}": "https://example.com/h/{to}?k=***&f={from}",
+		"https://a@b:secret@example.com?secret":                    "https://example.com?***",
+		"":                                                         "",
+	} {
+		if got := outbound.PublicURL(in); got != want || strings.Contains(got, "secret") {
+			t.Errorf("%s: %s, want %s", in, got, want)
 		}
 	}
 }

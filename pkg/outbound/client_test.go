@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/netip"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -47,6 +49,12 @@ func serve(t *testing.T, h http.HandlerFunc) *server {
 
 func get(t *testing.T, c *http.Client, address string) (int, error) {
 	t.Helper()
+	status, _, err := fetch(t, c, address)
+	return status, err
+}
+
+func fetch(t *testing.T, c *http.Client, address string) (status int, body []byte, err error) {
+	t.Helper()
 	t.Cleanup(c.CloseIdleConnections)
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
@@ -56,10 +64,19 @@ func get(t *testing.T, c *http.Client, address string) (int, error) {
 	}
 	resp, err := c.Do(r)
 	if err != nil {
-		return 0, err
+		return 0, nil, err
 	}
-	return resp.StatusCode, resp.Body.Close()
+	defer resp.Body.Close()
+	body, err = io.ReadAll(resp.Body)
+	return resp.StatusCode, body, err
 }
+
+// loopback is a client that may connect to loopback.
+func loopback(o outbound.ClientOptions) *http.Client {
+	return outbound.NewClient(loopbackGuard, o)
+}
+
+var loopbackGuard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 
 // resolver answers every name with these addresses, from a DNS server on
 // loopback.
@@ -125,7 +142,7 @@ func TestRefusedAddressIsNotConnectedTo(t *testing.T) {
 		}
 	}
 	// The one that is let through is the only one that was there.
-	if status, err := get(t, outbound.NewClient(outbound.NewGuard(networks(t, "127.0.0.1")), outbound.ClientOptions{}), s.URL); status != 200 {
+	if status, err := get(t, loopback(outbound.ClientOptions{}), s.URL); status != 200 {
 		t.Errorf("allowed: %d, %v", status, err)
 	}
 	if n := s.connections.Load(); n != 1 {
@@ -144,7 +161,7 @@ func TestNameOfARefusedAddress(t *testing.T) {
 	if n := s.connections.Load(); n != 0 {
 		t.Fatalf("%d connections", n)
 	}
-	if status, err := get(t, outbound.NewClient(outbound.NewGuard(networks(t, "127.0.0.0/8")), o), address); status != 200 {
+	if status, err := get(t, loopback(o), address); status != 200 {
 		t.Errorf("allowed: %d, %v", status, err)
 	}
 }
@@ -153,7 +170,7 @@ func TestNameOfARefusedAddress(t *testing.T) {
 func TestNetworkErrorIsNoRefusal(t *testing.T) {
 	s := serve(t, nil)
 	s.Close()
-	_, err := get(t, outbound.NewClient(outbound.NewGuard(networks(t, "127.0.0.0/8")), outbound.ClientOptions{}), s.URL)
+	_, err := get(t, loopback(outbound.ClientOptions{}), s.URL)
 	if err == nil || errors.Is(err, outbound.ErrRefused) {
 		t.Errorf("got %v", err)
 	}
@@ -164,7 +181,7 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, target.URL, http.StatusTemporaryRedirect)
 	})
-	status, err := get(t, outbound.NewClient(outbound.NewGuard(networks(t, "127.0.0.0/8")), outbound.ClientOptions{}), s.URL)
+	status, err := get(t, loopback(outbound.ClientOptions{}), s.URL)
 	if status != 307 || err != nil || target.connections.Load() != 0 {
 		t.Errorf("%d, %v, %d connections to the target", status, err, target.connections.Load())
 	}
@@ -178,7 +195,7 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 	// net/http never takes a proxy of the environment for loopback: the name
 	// has to be another.
 	o := outbound.ClientOptions{Resolver: resolver(t, [4]byte{127, 0, 0, 1})}
-	c := outbound.NewClient(outbound.NewGuard(networks(t, "127.0.0.0/8")), o)
+	c := loopback(o)
 	if status, err := get(t, c, "http://example.com:"+portOf(t, s)+"/"); status != 200 || err != nil {
 		t.Errorf("%d, %v", status, err)
 	}
@@ -189,7 +206,6 @@ func TestProxyOfTheEnvironmentIsIgnored(t *testing.T) {
 
 func TestConfiguredProxy(t *testing.T) {
 	proxy := serve(t, nil)
-	loopback := outbound.NewGuard(networks(t, "127.0.0.1"))
 	client := func(g *outbound.Guard, r *net.Resolver) *http.Client {
 		return outbound.NewClient(g, outbound.ClientOptions{Proxy: parse(t, proxy.URL), Resolver: r})
 	}
@@ -201,15 +217,15 @@ func TestConfiguredProxy(t *testing.T) {
 		passes   bool
 		wantWhat string
 	}{
-		{"public name", client(loopback, public), "http://example.com/a", true, ""},
-		{"public address", client(loopback, public), "http://9.9.9.9/b", true, ""},
-		{"name not known here", client(loopback, unknown), "http://inside.example.com/c", true, ""},
-		{"one address of the name is private", client(loopback, private), "http://example.com/", false, "10.1.2.3"},
-		{"private address", client(loopback, public), "http://10.1.2.3/", false, "10.1.2.3"},
-		{"metadata", client(loopback, public), "http://169.254.169.254/", false, "always refused"},
-		{"address in digits of another script", client(loopback, public), "http://１６９.254.169.254/", false, "always refused"},
-		{"address that only the proxy would know", client(loopback, unknown), "http://0x7f.1/", false, "four decimal numbers"},
-		{"tunnel to a private address", client(loopback, public), "https://10.1.2.3/", false, "10.1.2.3"},
+		{"public name", client(loopbackGuard, public), "http://example.com/a", true, ""},
+		{"public address", client(loopbackGuard, public), "http://9.9.9.9/b", true, ""},
+		{"name not known here", client(loopbackGuard, unknown), "http://inside.example.com/c", true, ""},
+		{"one address of the name is private", client(loopbackGuard, private), "http://example.com/", false, "10.1.2.3"},
+		{"private address", client(loopbackGuard, public), "http://10.1.2.3/", false, "10.1.2.3"},
+		{"metadata", client(loopbackGuard, public), "http://169.254.169.254/", false, "always refused"},
+		{"address in digits of another script", client(loopbackGuard, public), "http://１６９.254.169.254/", false, "always refused"},
+		{"address that only the proxy would know", client(loopbackGuard, unknown), "http://0x7f.1/", false, "four decimal numbers"},
+		{"tunnel to a private address", client(loopbackGuard, public), "https://10.1.2.3/", false, "10.1.2.3"},
 		{"proxy itself not allowed", client(outbound.NewGuard(nil), public), "http://example.com/", false, "loopback"},
 	} {
 		before := proxy.requests.Load()
@@ -230,17 +246,15 @@ func TestClientWithTLS(t *testing.T) {
 	s := httptest.NewTLSServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 	t.Cleanup(s.Close)
 	trusting := &tls.Config{RootCAs: s.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs, MinVersion: tls.VersionTLS12}
-	g := outbound.NewGuard(networks(t, "127.0.0.0/8"))
-	if status, err := get(t, outbound.NewClient(g, outbound.ClientOptions{TLS: trusting}), s.URL); status != 200 || err != nil {
+	if status, err := get(t, loopback(outbound.ClientOptions{TLS: trusting}), s.URL); status != 200 || err != nil {
 		t.Errorf("%d, %v", status, err)
 	}
-	if _, err := get(t, outbound.NewClient(g, outbound.ClientOptions{}), s.URL); err == nil {
+	if _, err := get(t, loopback(outbound.ClientOptions{}), s.URL); err == nil {
 		t.Error("an unknown authority is trusted")
 	}
 }
 
 func TestCheckURL(t *testing.T) {
-	g := outbound.NewGuard(networks(t, "127.0.0.0/8"))
 	public, mixed, private, unknown := resolver(t, [4]byte{8, 8, 8, 8}), resolver(t, [4]byte{10, 1, 2, 3}, [4]byte{8, 8, 8, 8}),
 		resolver(t, [4]byte{10, 1, 2, 3}, [4]byte{169, 254, 169, 254}), resolver(t)
 	for _, test := range []struct {
@@ -263,7 +277,7 @@ func TestCheckURL(t *testing.T) {
 		{"http://0x7f000001/", unknown, "four decimal numbers"},
 		{"http:///", unknown, "no host"},
 	} {
-		err := g.CheckURL(t.Context(), test.resolver, parse(t, test.url))
+		err := loopbackGuard.CheckURL(t.Context(), test.resolver, parse(t, test.url))
 		if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%s: got %v, want %q", test.url, err, test.want)
 		}

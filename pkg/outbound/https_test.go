@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
-	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -19,30 +18,15 @@ import (
 func TestWantsTLS(t *testing.T) {
 	server := httptest.NewTLSServer(http.NotFoundHandler())
 	defer server.Close()
-	client := outbound.NewClient(outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), outbound.ClientOptions{})
-	get := func(url string) (*http.Response, error) {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-		t.Cleanup(cancel)
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return client.Do(r)
-	}
-	resp, err := get(strings.Replace(server.URL, "https:", "http:", 1))
-	if err != nil {
-		t.Fatal(err)
-	}
-	body, err := io.ReadAll(resp.Body)
-	resp.Body.Close()
-	if err != nil || !outbound.WantsTLS(resp.StatusCode, body) {
-		t.Errorf("%v, %v, %q", resp.StatusCode, err, body)
+	status, body, err := fetch(t, loopback(outbound.ClientOptions{}), strings.Replace(server.URL, "https:", "http:", 1))
+	if err != nil || !outbound.WantsTLS(status, body) {
+		t.Errorf("%v, %v, %q", status, err, body)
 	}
 	if outbound.WantsTLS(400, []byte("bad request")) || outbound.WantsTLS(200, body) {
 		t.Error("other answers are taken for it")
 	}
 
-	_, err = get("http://" + serveBytes(t, "\x15\x03\x01\x00\x02\x02\x46") + "/")
+	_, err = get(t, loopback(outbound.ClientOptions{}), "http://"+listenBytes(t, "\x15\x03\x01\x00\x02\x02\x46")+"/")
 	if got := outbound.Explain(err); got != outbound.ErrWantsTLS {
 		t.Errorf("got %v", got)
 	}
@@ -56,7 +40,6 @@ func TestWantsTLS(t *testing.T) {
 func TestSpeaksHTTP(t *testing.T) {
 	plain := httptest.NewServer(http.NotFoundHandler())
 	defer plain.Close()
-	guard := outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
 	for _, c := range []struct {
@@ -67,18 +50,12 @@ func TestSpeaksHTTP(t *testing.T) {
 		{"a page alone", listenBytes(t, "<!DOCTYPE HTML>\n<html>"), true},
 		{"SSH", listenBytes(t, "SSH-2.0-OpenSSH\r\n"), false},
 	} {
-		r, err := http.NewRequestWithContext(ctx, http.MethodGet, "https://"+c.address+"/", nil)
-		if err != nil {
-			t.Fatal(err)
-		}
-		resp, err := outbound.NewClient(guard, outbound.ClientOptions{}).Do(r)
-		if err == nil {
-			resp.Body.Close()
-		}
+		address := "https://" + c.address + "/"
+		_, err := get(t, loopback(outbound.ClientOptions{}), address)
 		if got := outbound.Explain(err); (got == outbound.ErrSpeaksHTTP) != c.is {
 			t.Errorf("%s: the client says %v", c.name, got)
 		}
-		if got := outbound.Reach(ctx, guard, outbound.ClientOptions{}, r.URL); got == nil || (got == outbound.ErrSpeaksHTTP) != c.is {
+		if got := outbound.Reach(ctx, loopbackGuard, outbound.ClientOptions{}, parse(t, address)); got == nil || (got == outbound.ErrSpeaksHTTP) != c.is {
 			t.Errorf("%s: Reach says %v", c.name, got)
 		}
 	}
@@ -103,19 +80,4 @@ func listenBytes(t *testing.T, answer string) (address string) {
 		}
 	}()
 	return l.Addr().String()
-}
-
-// serveBytes answers whatever comes with these bytes, and closes the connection.
-func serveBytes(t *testing.T, answer string) (address string) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
-		conn, _, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			t.Error(err)
-			return
-		}
-		_, _ = io.WriteString(conn, answer)
-		_ = conn.Close()
-	}))
-	t.Cleanup(server.Close)
-	return strings.TrimPrefix(server.URL, "http://")
 }

@@ -81,7 +81,7 @@ func TestAnswerNobodyAskedFor(t *testing.T) {
 					read, said = make(chan struct{}), make(chan struct{}, 1000)
 				}
 				chatty(t, l, read, said)
-				c := outbound.NewClient(outbound.NewGuard(networks(t, "127.0.0.0/8")), outbound.ClientOptions{TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
+				c := loopback(outbound.ClientOptions{TLS: &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}})
 				defer c.CloseIdleConnections()
 				for range 100 {
 					r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader("x"))
@@ -211,15 +211,14 @@ func TestTLSIsForTheTarget(t *testing.T) {
 	roots := x509.NewCertPool()
 	roots.AddCert(proxy.Certificate())
 	o := outbound.ClientOptions{TLS: &tls.Config{RootCAs: roots, Certificates: proxy.TLS.Certificates, MinVersion: tls.VersionTLS12}}
-	g := outbound.NewGuard(networks(t, "127.0.0.0/8"))
-	if status, err := get(t, outbound.NewClient(g, o), proxy.URL); status != 200 || err != nil || shown != 1 {
+	if status, err := get(t, loopback(o), proxy.URL); status != 200 || err != nil || shown != 1 {
 		t.Errorf("as a target: %d, %v, %d certificates", status, err, shown)
 	}
 	o.Proxy, _ = url.Parse(proxy.URL)
-	_, err := get(t, outbound.NewClient(g, o), "http://8.8.8.8/")
+	_, err := get(t, loopback(o), "http://8.8.8.8/")
 	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 	defer cancel()
-	reach := outbound.Reach(ctx, g, o, parse(t, "http://8.8.8.8/"))
+	reach := outbound.Reach(ctx, loopbackGuard, o, parse(t, "http://8.8.8.8/"))
 	if err == nil || reach == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(reach.Error(), "certificate") || shown != 1 {
 		t.Errorf("as a proxy: %v, %v, %d certificates", err, reach, shown)
 	}

@@ -9,19 +9,20 @@ import (
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
+	"stanzahook/pkg/roster/rostertest"
 )
 
 // ejabberd is a server whose IQs keep subscriptions, and an API that sets them.
 func ejabberd(t *testing.T, with23 bool, api bool) *rig {
 	r := newRig(t, nil)
-	r.server.twist = func(old, item roster.Item) roster.Item {
+	r.server.Twist = func(_ jid.JID, old, item roster.Item) roster.Item {
 		if item.Subscription = old.Subscription; item.Subscription == "" {
 			item.Subscription = roster.None
 		}
 		return item
 	}
 	if with23 {
-		r.server.fail = func(what string, _, _ jid.JID) error {
+		r.server.Fail = func(what string, _, _ jid.JID) error {
 			if what == "get" {
 				return nil
 			}
@@ -29,33 +30,25 @@ func ejabberd(t *testing.T, with23 bool, api bool) *rig {
 		}
 	}
 	if api {
-		a := newServer("ejabberd-api")
-		a.rosters = r.server.rosters
-		r.ways.API = a
+		a := rostertest.NewServer("ejabberd-api")
+		a.Has = r.server.Has
+		r.backends.API = a
 	}
 	return r
 }
 
 // Where the privilege does not do it, the API is tried, at once and from then on.
-func TestLearns(t *testing.T) {
-	for _, tc := range []struct {
-		name    string
-		with23  bool
-		tried   string
-		results []string
-	}{
-		{"subscriptions stay", false, `set marie@example.com ("", groups [], subscription both)`, []string{"applied: 1 added", "applied: 1 added"}},
-		{"sets fail", true, `set marie@example.com ("", groups [], subscription both)`, []string{"applied: 1 added", "applied: 1 added"}},
-	} {
-		t.Run(tc.name, func(t *testing.T) {
-			r := ejabberd(t, tc.with23, true)
+func TestObserves(t *testing.T) {
+	for name, with23 := range map[string]bool{"subscriptions stay": false, "sets fail": true} {
+		t.Run(name, func(t *testing.T) {
+			r := ejabberd(t, with23, true)
 			r.app.says("john", `{"marie@example.com": {}}`)
-			want(t, "first", r.refresh(t), tc.results[0])
-			want(t, "first", r.server.taken(), tc.tried)
+			want(t, "first", r.refresh(t), "applied: 1 added")
+			want(t, "first", r.server.Changes(), `set marie@example.com ("", groups [], subscription both)`)
 			r.app.says("john", `{"marie@example.com": {}, "zoe@example.com": {}}`)
-			want(t, "second", r.refresh(t), tc.results[1])
-			want(t, "second", r.server.taken(), "")
-			want(t, "in the end", shown(r.server.rosters[john]), "marie@example.com (\"\", groups [], subscription both)\nzoe@example.com (\"\", groups [], subscription both)")
+			want(t, "second", r.refresh(t), "applied: 1 added")
+			want(t, "second", r.server.Changes(), "")
+			want(t, "in the end", shown(r.server.Has[john]), "marie@example.com (\"\", groups [], subscription both)\nzoe@example.com (\"\", groups [], subscription both)")
 		})
 	}
 }
@@ -65,12 +58,12 @@ func TestDegraded(t *testing.T) {
 	r := ejabberd(t, false, false)
 	r.app.says("john", `{"marie@example.com": {"name": "Marie"}}`)
 	want(t, "first", r.refresh(t), "degraded: 1 added; the server has kept other subscriptions: marie@example.com none instead of both")
-	r.server.taken()
+	r.server.Changes()
 	want(t, "again", r.refresh(t), "degraded: nothing could be changed; the server has kept other subscriptions: marie@example.com none instead of both")
-	want(t, "again", r.server.taken(), "")
+	want(t, "again", r.server.Changes(), "")
 	r.app.says("john", `{"marie@example.com": {"name": "Mary"}}`)
 	want(t, "renamed", r.refresh(t), "degraded: 1 renamed; the server has kept other subscriptions: marie@example.com none instead of both")
-	r.server.put(john, item("marie@example.com", "Mary", roster.Both))
+	r.server.Put(john, item("marie@example.com", "Mary", roster.Both))
 	want(t, "they have subscribed", r.refresh(t), "unchanged")
 }
 
@@ -84,31 +77,31 @@ func TestCannot(t *testing.T) {
 // that has set subscriptions before.
 func TestOneOddRoster(t *testing.T) {
 	r := newRig(t, nil)
-	a := newServer("ejabberd-api")
-	r.ways.API = a
+	a := rostertest.NewServer("ejabberd-api")
+	r.backends.API = a
 	r.app.says("john", `{"marie@example.com": {}}`)
 	want(t, "works", r.refresh(t), "applied: 1 added")
-	r.server.twist = func(_, item roster.Item) roster.Item { item.Subscription = roster.From; return item }
+	r.server.Twist = func(_ jid.JID, _, item roster.Item) roster.Item { item.Subscription = roster.From; return item }
 	r.app.says("john", `{"marie@example.com": {}, "zoe@example.com": {}}`)
 	want(t, "odd", r.refresh(t), "degraded: 1 added; the server has kept other subscriptions: zoe@example.com from instead of both")
-	r.server.twist = nil
+	r.server.Twist = nil
 	want(t, "works", r.refresh(t), "applied: 1 with another subscription")
-	want(t, "the API is left alone", a.taken(), "")
+	want(t, "the API is left alone", a.Changes(), "")
 }
 
 func TestChoose(t *testing.T) {
-	privilege, api, remote := newServer("privilege"), newServer("ejabberd-api"), newServer("remote-roster")
-	no := newServer("remote-roster")
-	no.fail = func(string, jid.JID, jid.JID) error { return roster.ErrForbidden }
-	silent := newServer("remote-roster")
-	silent.fail = func(string, jid.JID, jid.JID) error { return roster.ErrTimeout }
+	privilege, api, remote := rostertest.NewServer("privilege"), rostertest.NewServer("ejabberd-api"), rostertest.NewServer("remote-roster")
+	no := rostertest.NewServer("remote-roster")
+	no.Fail = func(string, jid.JID, jid.JID) error { return roster.ErrForbidden }
+	silent := rostertest.NewServer("remote-roster")
+	silent.Fail = func(string, jid.JID, jid.JID) error { return roster.ErrTimeout }
 	up := func(r string) roster.Grants { return roster.Grants{Connected: true, Roster: r} }
 	for _, tc := range []struct {
-		name   string
-		ways   *roster.Backends
-		grants roster.Grants
-		want   string
-		err    error
+		name     string
+		backends *roster.Backends
+		grants   roster.Grants
+		want     string
+		err      error
 	}{
 		{"auto, granted", &roster.Backends{Privilege: privilege, RemoteItems: remote}, up("both"), "privilege", nil},
 		{"auto, granted, API", &roster.Backends{Privilege: privilege, RemoteItems: remote, API: api}, up("both"), "privilege", nil},
@@ -129,42 +122,42 @@ func TestChoose(t *testing.T) {
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, nil)
-			tc.ways.Log, tc.ways.Host = r.Log, "example.com"
-			tc.ways.Grants = func(context.Context) roster.Grants { return tc.grants }
+			tc.backends.Log, tc.backends.Host = r.Log, "example.com"
+			tc.backends.Grants = func(context.Context) roster.Grants { return tc.grants }
 			for range 2 {
-				c, err := tc.ways.Choose(t.Context(), john)
+				c, err := tc.backends.Choose(t.Context(), john)
 				if !errors.Is(err, tc.err) || err == nil && c.Name() != tc.want {
 					t.Fatalf("%v, %v", c.Backend, err)
 				}
 			}
 		})
 	}
-	if no.reads != 1 || silent.reads != 1 {
-		t.Errorf("XEP-0321 was tried %d times, and %d without an answer", no.reads, silent.reads)
+	if no.Reads() != 1 || silent.Reads() != 1 {
+		t.Errorf("XEP-0321 was tried %d times, and %d without an answer", no.Reads(), silent.Reads())
 	}
 }
 
-// What was learnt is of one connection: another server may be behind the next.
+// An observation is about one connection: another server may be behind the next.
 func TestForgets(t *testing.T) {
 	r := ejabberd(t, true, true)
 	connection := int64(1)
-	r.ways.Grants = func(context.Context) roster.Grants {
+	r.backends.Grants = func(context.Context) roster.Grants {
 		return roster.Grants{Connected: true, Connection: connection, Roster: "both"}
 	}
 	r.app.says("john", `{"marie@example.com": {}}`)
 	want(t, "learns", r.refresh(t), "applied: 1 added")
-	r.server.fail, r.server.twist = nil, nil
-	r.server.taken()
+	r.server.Fail, r.server.Twist = nil, nil
+	r.server.Changes()
 	connection++
 	r.app.says("john", `{}`)
 	want(t, "with another", r.refresh(t), "applied: 1 removed")
-	want(t, "with another", r.server.taken(), "remove marie@example.com")
+	want(t, "with another", r.server.Changes(), "remove marie@example.com")
 }
 
 // XEP-0321 reaches the component's own contacts only.
 func TestBeyond(t *testing.T) {
 	r := newRig(t, nil)
-	r.server.reach = func(contact jid.JID) bool { return contact.Domain() == "bot.example.com" }
+	r.server.Reach = func(contact jid.JID) bool { return contact.Domain() == "bot.example.com" }
 	r.app.says("john", `{"echo@bot.example.com": {}, "marie@example.com": {}}`)
 	want(t, "half", r.refresh(t), "degraded: 1 added; the backend privilege cannot hold these contacts: marie@example.com")
 	want(t, "again", r.refresh(t), "degraded: nothing could be changed; the backend privilege cannot hold these contacts: marie@example.com")
@@ -172,4 +165,27 @@ func TestBeyond(t *testing.T) {
 	if err != nil || changes.Len() != 0 {
 		t.Errorf("%v, %v", changes, err)
 	}
+}
+
+// Operators see the outcome of the last choice.
+func TestChosen(t *testing.T) {
+	grants := roster.Grants{Connected: true, Connection: 1, Roster: "both"}
+	b := newRig(t, nil).backends
+	b.Grants = func(context.Context) roster.Grants { return grants }
+	is := func(what string, want roster.Chosen) {
+		t.Helper()
+		if c := b.Chosen(); c != want {
+			t.Errorf("%s: %+v", what, c)
+		}
+	}
+	is("before anything", roster.Chosen{})
+	if _, err := b.Choose(t.Context(), john); err != nil {
+		t.Fatal(err)
+	}
+	is("granted", roster.Chosen{Backend: "privilege", Reason: "the server grants it"})
+	grants = roster.Grants{}
+	if _, err := b.Choose(t.Context(), john); !errors.Is(err, gateway.ErrDown) {
+		t.Fatal(err)
+	}
+	is("down", roster.Chosen{Reason: gateway.ErrDown.Error()})
 }

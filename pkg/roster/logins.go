@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -46,8 +47,8 @@ type Logins struct {
 	repeats loglimit.Limiter
 
 	mu      sync.Mutex
-	online  map[jid.JID]time.Time // full address -> time of its login
-	waiting map[jid.JID]bool      // bare addresses in the queue
+	online  *lru.Cache[jid.JID, time.Time] // full address -> time of its login
+	waiting map[jid.JID]bool               // bare addresses in the queue
 	queue   chan login
 }
 
@@ -61,21 +62,14 @@ func (l *Logins) Presence(from jid.JID, available, repeated bool) {
 	now := l.Syncer.Now()
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.online == nil {
-		l.online = make(map[jid.JID]time.Time)
-	}
 	if !available {
-		delete(l.online, from)
+		l.online.Remove(from)
 		return
 	}
-	last, known := l.online[from]
-	if known && now.Sub(last) < again {
+	if last, known := l.online.Get(from); known && now.Sub(last) < again {
 		return
 	}
-	if len(l.online) >= maxOnline && !known {
-		l.forget(now)
-	}
-	l.online[from] = now
+	l.online.Add(from, now)
 	if owner := from.Bare(); !repeated && !l.waiting[owner] {
 		select {
 		case l.queue <- login{owner, now.Add(quiet)}:
@@ -86,24 +80,10 @@ func (l *Logins) Presence(from jid.JID, available, repeated bool) {
 	}
 }
 
-// forget makes room for new addresses.
-func (l *Logins) forget(now time.Time) {
-	for from, at := range l.online {
-		if now.Sub(at) >= again {
-			delete(l.online, from)
-		}
-	}
-	for from := range l.online {
-		if len(l.online) < maxOnline/2 {
-			return
-		}
-		delete(l.online, from)
-	}
-}
-
 // NewLogins returns the Logins of a host.
 func NewLogins(h *Syncer, log *zap.Logger) *Logins {
-	return &Logins{Syncer: h, Log: log, waiting: make(map[jid.JID]bool), queue: make(chan login, maxLogins)}
+	online, _ := lru.New[jid.JID, time.Time](maxOnline) // fails for a bound below 1
+	return &Logins{Syncer: h, Log: log, online: online, waiting: make(map[jid.JID]bool), queue: make(chan login, maxLogins)}
 }
 
 // Run refreshes until ctx is done.

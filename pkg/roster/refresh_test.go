@@ -43,7 +43,7 @@ func TestRefresh(t *testing.T) {
 			r.app.says("john", s.answer)
 		}
 		want(t, s.name, r.refresh(t), s.result)
-		want(t, s.name, r.server.taken(), s.asked)
+		want(t, s.name, r.server.Changes(), s.asked)
 	}
 }
 
@@ -70,17 +70,17 @@ func TestByHand(t *testing.T) {
 			})
 			r.app.says("john", `{"marie@example.com": {"name": "Marie"}}`)
 			want(t, "first", r.refresh(t), "applied: 1 added")
-			r.server.taken()
+			r.server.Changes()
 			bot := item("echo@bot.example.com", "Echo", roster.Both)
-			r.server.put(john, item("friend@example.com", "mine", roster.To), item("marie@example.com", "Maria", roster.Both), bot)
+			r.server.Put(john, item("friend@example.com", "mine", roster.To), item("marie@example.com", "Maria", roster.Both), bot)
 			want(t, "edited", r.refresh(t), tc.result)
-			want(t, "edited", r.server.taken(), strings.TrimPrefix(strings.TrimSuffix(tc.renamed+"\n"+tc.added, "\n"), "\n"))
-			r.server.drop(john, jid.MustParse("marie@example.com"))
+			want(t, "edited", r.server.Changes(), strings.TrimPrefix(strings.TrimSuffix(tc.renamed+"\n"+tc.added, "\n"), "\n"))
+			r.server.Drop(john, jid.MustParse("marie@example.com"))
 			want(t, "deleted", r.refresh(t), tc.result2)
-			want(t, "deleted", r.server.taken(), tc.gone)
+			want(t, "deleted", r.server.Changes(), tc.gone)
 			r.app.says("john", `{}`)
 			want(t, "the source drops her", r.refresh(t), "applied: 1 removed")
-			want(t, "left", shown(r.server.rosters[john]), strings.TrimSuffix(bot.String()+"\n"+tc.after, "\n"))
+			want(t, "left", shown(r.server.Has[john]), strings.TrimSuffix(bot.String()+"\n"+tc.after, "\n"))
 		})
 	}
 }
@@ -89,12 +89,12 @@ func TestByHand(t *testing.T) {
 // when the source does not have it any more.
 func TestAdditiveLeavesWhatWasThere(t *testing.T) {
 	r := newRig(t, func(o *roster.Options, _ *roster.Backends) { o.Mode = roster.Additive })
-	r.server.put(john, item("marie@example.com", "", roster.Both))
+	r.server.Put(john, item("marie@example.com", "", roster.Both))
 	r.app.says("john", `{"marie@example.com": {"name": "Marie"}, "zoe@example.com": {}}`)
 	want(t, "named", r.refresh(t), "applied: 1 added, 1 renamed")
 	r.app.says("john", `{}`)
 	want(t, "dropped", r.refresh(t), "applied: 1 removed")
-	want(t, "left", shown(r.server.rosters[john]), `marie@example.com ("Marie", groups [], subscription both)`)
+	want(t, "left", shown(r.server.Has[john]), `marie@example.com ("Marie", groups [], subscription both)`)
 }
 
 // Killed between the server's taking a contact and the record's: the contact
@@ -103,18 +103,18 @@ func TestAdditiveOverAKill(t *testing.T) {
 	r := newRig(t, func(o *roster.Options, _ *roster.Backends) { o.Mode = roster.Additive })
 	r.app.says("john", `{"marie@example.com": {}, "zoe@example.com": {}}`)
 	kill := errors.New("killed")
-	r.server.fail = func(what string, _, contact jid.JID) error {
+	r.server.Fail = func(what string, _, contact jid.JID) error {
 		if what == "set" && contact.Local() == "zoe" {
-			r.cache.broken = kill // nothing is stored from here on
+			r.cache.Broken = kill // nothing is stored from here on
 			return kill
 		}
 		return nil
 	}
 	_ = r.refresh(t)
-	if len(r.server.rosters[john]) != 1 {
-		t.Fatalf("the kill should have come between two contacts: %v", r.server.rosters[john])
+	if len(r.server.Has[john]) != 1 {
+		t.Fatalf("the kill should have come between two contacts: %v", r.server.Has[john])
 	}
-	r.cache.broken, r.server.fail = nil, nil
+	r.cache.Broken, r.server.Fail = nil, nil
 	r.app.says("john", `{}`)
 	want(t, "after the restart", r.refresh(t), "applied: 1 removed")
 }
@@ -125,11 +125,11 @@ func TestGuard(t *testing.T) {
 	all := manyContacts(30)
 	r.app.says("john", all)
 	r.refresh(t)
-	r.server.taken()
+	r.server.Changes()
 	r.app.says("john", manyContacts(14))
 	want(t, "16 of 30", r.refresh(t), "source-error: the web application dropped 16 of the 30 contacts; if that is right, refresh with force (?force=1, --force); nothing was changed")
 	want(t, "16 of 30", r.refresh(t), "source-error: the web application dropped 16 of the 30 contacts; if that is right, refresh with force (?force=1, --force); nothing was changed")
-	want(t, "16 of 30", r.server.taken(), "")
+	want(t, "16 of 30", r.server.Changes(), "")
 	r.app.says("john", manyContacts(15))
 	want(t, "half", r.refresh(t), "applied: 15 removed")
 	r.app.says("john", manyContacts(5))
@@ -144,7 +144,7 @@ func TestSourceErrors(t *testing.T) {
 	r := newRig(t, nil)
 	r.app.says("john", `{"marie@example.com": {}}`)
 	r.refresh(t)
-	r.server.taken()
+	r.server.Changes()
 	for _, tc := range []struct{ answer, want string }{
 		{"!", "source-error: the web application answered 500 Internal Server Error; 200 with the contacts, or 304, is expected"},
 		{`{"marie@example.com": {}, "no address@": {}}`, `source-error: the web application's answer: contact "no address@": is not an address: localpart: contains a space`},
@@ -153,7 +153,7 @@ func TestSourceErrors(t *testing.T) {
 	} {
 		r.app.says("john", tc.answer)
 		want(t, tc.answer[:1], r.refresh(t), tc.want)
-		want(t, tc.answer[:1], r.server.taken(), "")
+		want(t, tc.answer[:1], r.server.Changes(), "")
 	}
 	r.app.says("john", `{"marie@example.com": {}}`)
 	want(t, "right again", r.refresh(t), "unchanged")
@@ -166,7 +166,7 @@ func TestUnknownUser(t *testing.T) {
 	r := newRig(t, func(o *roster.Options, _ *roster.Backends) { o.Log = zap.New(core) })
 	other := jid.MustParse("other@example.com")
 	want(t, "not known", r.refreshOf(t, other, false), "unknown: the web application does not know this user (404 Not Found)")
-	want(t, "not known", r.server.taken(), "")
+	want(t, "not known", r.server.Changes(), "")
 	if n := r.Counters.Count(roster.Unknown); n != 1 || roster.Unknown.Updated() {
 		t.Errorf("counted %d; counts as updated: %v", n, roster.Unknown.Updated())
 	}
@@ -210,12 +210,12 @@ func TestServerErrors(t *testing.T) {
 		t.Run(tc.name, func(t *testing.T) {
 			r := newRig(t, nil)
 			r.app.says("john", `{"marie@example.com": {}, "aaron@example.com": {}, "zoe@example.com": {}}`)
-			r.server.fail = tc.fail
+			r.server.Fail = tc.fail
 			want(t, tc.name, r.refresh(t), tc.want)
-			if n := len(r.server.rosters[john]); n != tc.done {
+			if n := len(r.server.Has[john]); n != tc.done {
 				t.Errorf("%d contacts, want %d", n, tc.done)
 			}
-			r.server.fail = nil
+			r.server.Fail = nil
 			want(t, "the second refresh does the rest", r.refresh(t), fmt.Sprintf("applied: %d added", 3-tc.done))
 		})
 	}
@@ -225,11 +225,11 @@ func TestServerErrors(t *testing.T) {
 func TestReadBack(t *testing.T) {
 	r := newRig(t, nil)
 	r.app.says("john", `{"marie@example.com": {"name": "Marie"}}`)
-	r.server.twist = func(_, item roster.Item) roster.Item { item.Name = ""; return item }
+	r.server.Twist = func(_ jid.JID, _, item roster.Item) roster.Item { item.Name = ""; return item }
 	want(t, "no names", r.refresh(t), "forbidden: 1 added; the server has accepted the changes, but these are not there: marie@example.com")
 	// Somebody else who changes it at the same time is another matter.
 	once := false
-	r.server.twist = func(_, item roster.Item) roster.Item {
+	r.server.Twist = func(_ jid.JID, _, item roster.Item) roster.Item {
 		if !once {
 			once, item.Name = true, "by hand"
 		}
@@ -241,10 +241,13 @@ func TestReadBack(t *testing.T) {
 func TestStoreErrors(t *testing.T) {
 	r := newRig(t, func(o *roster.Options, _ *roster.Backends) { o.Log = zap.NewNop() })
 	r.app.says("john", `{"marie@example.com": {}}`)
-	r.cache.broken = errors.New("the disk is broken")
+	r.cache.Broken = errors.New("the disk is broken")
 	want(t, "reading", r.refresh(t), "source-error: the record of this roster cannot be read from the store; nothing was changed; the log has the reason")
-	want(t, "reading", r.server.taken(), "")
-	r.cache.broken = nil
-	r.cache.records[john] = []byte("\x00damaged")
+	want(t, "reading", r.server.Changes(), "")
+	r.cache.Broken = nil
+	_, revision, _ := r.cache.Roster(t.Context(), john)
+	if _, err := r.cache.PutRoster(t.Context(), john, []byte("\x00damaged"), revision); err != nil {
+		t.Fatal(err)
+	}
 	want(t, "damaged", r.refresh(t), "applied: 1 added")
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -17,6 +16,7 @@ import (
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
+	"stanzahook/pkg/roster/rostertest"
 )
 
 // static is a source that always says the same.
@@ -40,7 +40,7 @@ func still(t testing.TB, answer string, concurrency int) *rig {
 func TestOneAfterIt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := still(t, `{}`, 4)
-		r.server.slow = time.Second
+		r.server.Slow = time.Second
 		var wg sync.WaitGroup
 		ask := func() {
 			wg.Go(func() {
@@ -55,8 +55,8 @@ func TestOneAfterIt(t *testing.T) {
 			ask()
 		}
 		wg.Wait()
-		if r.server.readCount() != 2 || r.Running() != 0 {
-			t.Errorf("%d refreshes, %d under way", r.server.readCount(), r.Running())
+		if r.server.Reads() != 2 || r.Running() != 0 {
+			t.Errorf("%d refreshes, %d under way", r.server.Reads(), r.Running())
 		}
 	})
 }
@@ -66,9 +66,9 @@ func TestJoinsWhatWaits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := still(t, `{}`, 1)
 		for i := range 20 {
-			r.server.put(john, item(fmt.Sprintf("c%d@example.com", i), "", roster.Both))
+			r.server.Put(john, item(fmt.Sprintf("c%d@example.com", i), "", roster.Both))
 		}
-		r.server.slow = time.Second
+		r.server.Slow = time.Second
 		var wg sync.WaitGroup
 		refresh := func(user string, force bool, want roster.Result) {
 			wg.Go(func() {
@@ -83,8 +83,8 @@ func TestJoinsWhatWaits(t *testing.T) {
 		refresh("john@example.com", true, roster.Applied)
 		refresh("john@example.com", false, roster.Applied)
 		wg.Wait()
-		if r.server.readCount() != 3 { // of first, and of john before and after
-			t.Errorf("%d reads", r.server.readCount())
+		if r.server.Reads() != 3 { // of first, and of john before and after
+			t.Errorf("%d reads", r.server.Reads())
 		}
 	})
 }
@@ -93,21 +93,21 @@ func TestJoinsWhatWaits(t *testing.T) {
 func TestGoesOn(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := still(t, `{"marie@example.com": {}}`, 1)
-		r.server.slow = time.Second
+		r.server.Slow = time.Second
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
 		if _, err := r.Refresh(ctx, john, false); !errors.Is(err, context.DeadlineExceeded) {
 			t.Error(err)
 		}
 		time.Sleep(10 * time.Second)
-		want(t, "after it", r.server.taken(), `set marie@example.com ("", groups [], subscription both)`)
+		want(t, "after it", r.server.Changes(), `set marie@example.com ("", groups [], subscription both)`)
 	})
 }
 
 func TestStop(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := still(t, `{}`, 1)
-		r.server.slow = time.Second
+		r.server.Slow = time.Second
 		go func() {
 			if o, err := r.Refresh(context.Background(), john, false); err != nil || o.Result != roster.Unchanged {
 				t.Errorf("what was under way: %v, %v", o, err)
@@ -207,7 +207,7 @@ func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		r := still(t, `{}`, 1)
 		rosters := roster.New(r.cache, zap.NewNop(), r.Syncer)
-		r.server.slow = time.Second
+		r.server.Slow = time.Second
 		var owners []jid.JID
 		for i := range 10 {
 			owners = append(owners, jid.MustParse(fmt.Sprintf("u%d@example.com", i)))
@@ -240,8 +240,8 @@ func TestLogins(t *testing.T) {
 		reads := func(what string, want int) {
 			t.Helper()
 			time.Sleep(10 * time.Second)
-			if r.server.readCount() != want {
-				t.Errorf("%s: %d refreshes, want %d", what, r.server.readCount(), want)
+			if r.server.Reads() != want {
+				t.Errorf("%s: %d refreshes, want %d", what, r.server.Reads(), want)
 			}
 		}
 		for i := range 1000 { // what the server repeats when we connect
@@ -277,15 +277,15 @@ func TestEvery(t *testing.T) {
 		time.Sleep(150 * time.Minute)
 		cancel()
 		wg.Wait()
-		if r.server.readCount() != 9 {
-			t.Errorf("%d refreshes", r.server.readCount())
+		if r.server.Reads() != 9 {
+			t.Errorf("%d refreshes", r.server.Reads())
 		}
 	})
 }
 
 func TestOwner(t *testing.T) {
-	one := roster.New(newCache(), zap.NewNop(), roster.NewSyncer(roster.Options{Domain: "example.com", Concurrency: 1}))
-	two := roster.New(newCache(), zap.NewNop(), roster.NewSyncer(roster.Options{Domain: "example.com", Concurrency: 1}), roster.NewSyncer(roster.Options{Domain: "example.org", Concurrency: 1}))
+	one, _ := rostertest.New("example.com")
+	two, _ := rostertest.New("example.com", "example.org")
 	for _, tc := range []struct {
 		r          *roster.Rosters
 		name, host string
@@ -310,24 +310,6 @@ func TestOwner(t *testing.T) {
 	}
 }
 
-// The source's request is what the web application expects.
-func TestSourceRequest(t *testing.T) {
-	var got []string
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		got = append(got, r.Method+" "+r.RequestURI+" "+r.Header.Get("Authorization")+" "+r.Header.Get("Accept")+" "+r.Header.Get("User-Agent"))
-		_, _ = w.Write([]byte("{}"))
-	}))
-	defer srv.Close()
-	s := &roster.HTTPSource{URL: srv.URL + "/c/%s?u=%s&x=100%25", UserAgent: "stanzahook/test", Timeout: time.Second, Client: srv.Client(), Headers: http.Header{"Authorization": {"Bearer x"}}}
-	for _, user := range []string{"john", "j+ö?%=#"} {
-		if _, err := s.Fetch(t.Context(), jid.FromServer(user+"@example.com"), ""); err != nil {
-			t.Error(err)
-		}
-	}
-	want(t, "requests", strings.Join(got, "\n"), `GET /c/john?u=john&x=100%25 Bearer x application/json, text/plain, */* stanzahook/test
-GET /c/j%2B%C3%B6%3F%25%3D%23?u=j%2B%C3%B6%3F%25%3D%23&x=100%25 Bearer x application/json, text/plain, */* stanzahook/test`)
-}
-
 func TestView(t *testing.T) {
 	r := newRig(t, nil)
 	r.app.says("john", `{"marie@example.com": {"name": "Marie"}, "zoe@example.com": {}}`)
@@ -336,15 +318,15 @@ func TestView(t *testing.T) {
 		t.Errorf("before: %+v, %v", v, err)
 	}
 	r.refresh(t)
-	r.server.put(john, item("marie@example.com", "Maria", roster.To))
-	r.server.drop(john, jid.MustParse("zoe@example.com"))
+	r.server.Put(john, item("marie@example.com", "Maria", roster.To))
+	r.server.Drop(john, jid.MustParse("zoe@example.com"))
 	v, err = r.View(t.Context(), john)
 	if err != nil || v.ReadErr != nil || len(v.Wanted) != 2 || shown(v.Actual) != `marie@example.com ("Maria", groups [], subscription to)` || v.Last.Result != roster.Applied || v.Backend != "privilege" {
 		t.Errorf("edited: %+v, %v", v, err)
 	}
 	c, err := r.Preview(t.Context(), john)
 	want(t, "preview", fmt.Sprint(c, err), "1 added, 1 renamed <nil>")
-	r.server.fail = func(string, jid.JID, jid.JID) error { return gateway.ErrDown }
+	r.server.Fail = func(string, jid.JID, jid.JID) error { return gateway.ErrDown }
 	v, err = r.View(t.Context(), john)
 	if err != nil || !errors.Is(v.ReadErr, gateway.ErrDown) || len(v.Actual) != 2 || v.ReadAt.IsZero() {
 		t.Errorf("no link: %+v, %v", v, err)

@@ -3,22 +3,14 @@ package store_test
 import (
 	"testing"
 
-	"go.uber.org/zap"
-
 	"stanzahook/pkg/store"
 )
 
 // BenchmarkQueue is the cost of an event from Append to its removal.
 func BenchmarkQueue(b *testing.B) {
-	s, err := store.Open(b.Context(), store.Options{Dir: b.TempDir(), Sync: store.SyncInterval, MaxBytes: 4 << 30, Log: zap.NewNop()})
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := openWith(b, store.Options{Dir: b.TempDir(), MaxBytes: 4 << 30})
 	defer s.Close()
-	q, err := s.Queues().Open(b.Context(), "echo")
-	if err != nil {
-		b.Fatal(err)
-	}
+	q := queue(b, s, "echo")
 	records := make([]*store.Record, 64)
 	for i := range records {
 		records[i] = record(i, i)
@@ -46,25 +38,11 @@ func BenchmarkQueue(b *testing.B) {
 
 // BenchmarkQueueRead reads what waits of a conversation, a page at a time.
 func BenchmarkQueueRead(b *testing.B) {
-	s, err := store.Open(b.Context(), store.Options{Dir: b.TempDir(), Sync: store.SyncInterval, MaxBytes: 4 << 30, Log: zap.NewNop()})
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := openWith(b, store.Options{Dir: b.TempDir(), MaxBytes: 4 << 30})
 	defer s.Close()
-	q, err := s.Queues().Open(b.Context(), "echo")
-	if err != nil {
-		b.Fatal(err)
-	}
+	q := queue(b, s, "echo")
 	const n = 7000
-	stored := make(chan struct{}, n)
-	for i := range n {
-		if err := q.Append(record(i, i%7), func(uint64, error) { stored <- struct{}{} }); err != nil {
-			b.Fatal(err)
-		}
-	}
-	for range n {
-		<-stored
-	}
+	fill(b, q, 0, n)
 	b.ReportAllocs()
 	b.ResetTimer()
 	for range b.N {

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"go.uber.org/zap/zaptest"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
@@ -120,10 +119,7 @@ func TestDeadLetters(t *testing.T) {
 // A sender whose dead letters take more than a quarter of the room loses the oldest of
 // his own, whatever resource he used; those of others stay.
 func TestShareOfDeadLetters(t *testing.T) {
-	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, DeadBytes: 4 << 20, Log: zaptest.NewLogger(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := openWith(t, store.Options{Dir: t.TempDir(), DeadBytes: 4 << 20})
 	defer s.Close()
 	putDeadLetter(t, s, dead(0, "echo"))
 	const letters = 60
@@ -172,23 +168,5 @@ func TestLargestDeadLetter(t *testing.T) {
 	got, _, err := s.DeadLetters().Get(t.Context(), d.ID)
 	if err != nil || got.Stanza != d.Stanza || len(got.Attempts) != 50 || len(got.Attempts[49].Answer) != 4096 || len(got.Attempts[0].Answer) != 128 || len(got.Attempts[49].Note) != 256 || len(got.Attempts[49].ContentType) != 64 {
 		t.Errorf("%d attempts, %v", len(got.Attempts), err)
-	}
-}
-
-func TestStateOfAnEndpoint(t *testing.T) {
-	dir := t.TempDir()
-	s := open(t, dir)
-	if st, err := s.Endpoints().Get(t.Context(), "echo"); err != nil || st != (store.EndpointState{}) {
-		t.Errorf("at first: %+v, %v", st, err)
-	}
-	want := store.EndpointState{Disabled: true, Reason: "410 Gone", Since: time.UnixMilli(1_700_000_000_000).UTC()}
-	if err := s.Endpoints().Put(t.Context(), "echo", want); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	s = open(t, dir)
-	defer s.Close()
-	if st, err := s.Endpoints().Get(t.Context(), "echo"); err != nil || st != want {
-		t.Errorf("after a restart: %+v, %v", st, err)
 	}
 }

@@ -4,15 +4,12 @@ package store_test
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
 	"testing"
 	"time"
-
-	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
@@ -57,96 +54,185 @@ func hog(t *testing.T, dir string) func() {
 	}
 }
 
-// The disk fills up under load: whoever is told that an event is stored finds
-// it again, everybody else is told at once that it is not, and when there is
-// room the store takes events again by itself.
-func TestDiskFull(t *testing.T) {
-	dir := smallDisk(t, "64m")
-	o := store.Options{Dir: filepath.Join(dir, "store"), Sync: store.SyncInterval, MaxBytes: 1 << 30, Log: zap.NewNop()}
-	s, err := store.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { s.Close() }()
-	q := queue(t, s, "echo")
-	var mu sync.Mutex
-	kept, refused := map[string]bool{}, 0
-	n := 0
-	put := func() bool {
-		r := record(n, n%7)
-		n++
-		done := make(chan error, 1)
-		err := q.Append(r, func(_ uint64, err error) { done <- err })
+// feeder appends events to a queue on a small disk, and notes what became of them.
+type feeder struct {
+	t             *testing.T
+	disk          string
+	o             store.Options
+	s             *store.Store
+	q             *store.Queue
+	conversations int
+	n             int // events so far
+	flying        sync.WaitGroup
+
+	mu            sync.Mutex
+	kept, refused map[string]bool
+}
+
+func newFeeder(t *testing.T, size string, conversations int) *feeder {
+	t.Helper()
+	disk := smallDisk(t, size)
+	f := &feeder{t: t, disk: disk, o: store.Options{Dir: filepath.Join(disk, "store"), MaxBytes: 1 << 30}, conversations: conversations,
+		kept: make(map[string]bool), refused: make(map[string]bool)}
+	f.open()
+	return f
+}
+
+func (f *feeder) open() {
+	f.s = openWith(f.t, f.o)
+	f.q = queue(f.t, f.s, "echo")
+}
+
+// put appends an event. done, which may be nil, is called when its result is known; an
+// error of Append is returned too.
+func (f *feeder) put(done func(error)) error {
+	r := record(f.n, f.n%f.conversations)
+	f.n++
+	f.flying.Add(1)
+	result := func(err error) {
+		defer f.flying.Done()
+		f.mu.Lock()
 		if err == nil {
-			select {
-			case err = <-done:
-			case <-time.After(20 * time.Second):
-				t.Fatal("no answer for 20 s")
-			}
+			f.kept[r.ID] = true
+		} else {
+			f.refused[r.ID] = true
 		}
-		mu.Lock()
-		defer mu.Unlock()
-		switch {
-		case err == nil:
-			kept[r.ID] = true
-		case errors.Is(err, gateway.ErrFull):
-			refused++
-		default:
-			t.Fatalf("an error that does not say the store is full: %v", err)
+		f.mu.Unlock()
+		if done != nil {
+			done(err)
+		}
+	}
+	err := f.q.Append(r, func(_ uint64, err error) { result(err) })
+	if err != nil {
+		result(err)
+	}
+	return err
+}
+
+// offer puts an event, and reports whether Append accepts it.
+func (f *feeder) offer() bool { return !errors.Is(f.put(nil), gateway.ErrFull) }
+
+// store puts an event, and reports whether it is stored.
+func (f *feeder) store() bool {
+	f.t.Helper()
+	result := make(chan error, 1)
+	_ = f.put(func(err error) { result <- err })
+	select {
+	case err := <-result:
+		if err != nil && !errors.Is(err, gateway.ErrFull) {
+			f.t.Fatalf("an error that does not say the store is full: %v", err)
 		}
 		return err == nil
+	case <-time.After(20 * time.Second):
+		f.t.Fatal("no answer for 20 s")
+		return false
 	}
-	until := func(want bool) {
-		t.Helper()
-		for deadline := time.Now().Add(30 * time.Second); put() != want; {
-			if time.Now().After(deadline) {
-				t.Fatalf("events are taken: still not %v", want)
-			}
+}
+
+// until puts events until they are accepted, or are not.
+func (f *feeder) until(want bool, put func() bool) {
+	f.t.Helper()
+	tick := time.NewTicker(50 * time.Microsecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); put() != want; <-tick.C {
+		if time.Now().After(deadline) {
+			f.t.Fatalf("events are accepted: still not %v", want)
 		}
 	}
+}
+
+// check fails if an event that was said to be stored is lost, or, with all, if one that
+// was refused is there.
+func (f *feeder) check(all bool) {
+	f.t.Helper()
+	found := map[string]bool{}
+	for c := range f.conversations {
+		for _, r := range read(f.t, f.q, c) {
+			found[r.ID] = true
+		}
+	}
+	for id := range f.kept {
+		if !found[id] {
+			f.t.Errorf("%s was said to be stored, and is lost", id)
+		}
+	}
+	for id := range found {
+		if all && !f.kept[id] {
+			f.t.Errorf("%s was refused, and is there", id)
+		}
+	}
+}
+
+// The disk fills up under load: every event that is said to be stored is found
+// again, every other one is refused at once, and when there is room the store accepts
+// events again by itself.
+func TestDiskFull(t *testing.T) {
+	f := newFeeder(t, "64m", 7)
+	defer func() { f.s.Close() }()
 	for round := range 3 {
 		for range 500 {
-			put()
+			f.store()
 		}
-		free := hog(t, dir)
-		until(false)
+		free := hog(t, f.disk)
+		f.until(false, f.store)
 		for range 100 {
-			put()
+			f.store()
 		}
-		if err := s.Ready(t.Context()); err == nil {
+		if err := f.s.Ready(t.Context()); err == nil {
 			t.Error("the store says that it is ready")
 		}
 		free()
-		until(true)
-		if err := s.Ready(t.Context()); err != nil {
+		f.until(true, f.store)
+		if err := f.s.Ready(t.Context()); err != nil {
 			t.Errorf("round %d: %v", round, err)
 		}
 	}
-	check := func() {
-		t.Helper()
-		found := map[string]bool{}
-		for c := range 7 {
-			for _, r := range read(t, q, c) {
-				found[r.ID] = true
-			}
+	f.check(true)
+	f.s.Close()
+	f.open()
+	f.check(true)
+	t.Logf("%d stored, %d refused", len(f.kept), len(f.refused))
+}
+
+// Senders go on while the store is opened anew after a failed write: what it
+// says it has stored then is there as well.
+func TestDiskFullUnderLoad(t *testing.T) {
+	for range 8 {
+		f := newFeeder(t, "128m", 1)
+		filled := make(chan func(), 1)
+		go func() { filled <- hog(t, f.disk) }()
+		f.until(false, f.offer) // a write fails, or the store looks at the disk in time
+		(<-filled)()
+		f.until(true, f.offer)
+		for range 50 {
+			_ = f.put(nil)
 		}
-		for id := range kept {
-			if !found[id] {
-				t.Errorf("%s was said to be stored, and is lost", id)
-			}
-		}
-		for id := range found {
-			if !kept[id] {
-				t.Errorf("%s was refused, and is there", id)
-			}
-		}
+		f.flying.Wait()
+		f.s.Close() // and with that, what is removed by mistake is gone
+		f.open()
+		f.check(false)
+		f.s.Close()
 	}
-	check()
-	s.Close()
-	if s, err = store.Open(t.Context(), o); err != nil {
-		t.Fatal(err)
+}
+
+// Many events are under way when a write fails: none that was refused is read
+// afterwards.
+func TestDiskFullRefusedIsGone(t *testing.T) {
+	for range 8 {
+		f := newFeeder(t, "128m", 1)
+		filled := make(chan func(), 1)
+		go func() { filled <- hog(t, f.disk) }()
+		for f.offer() && f.n < 8000 {
+		}
+		free := <-filled
+		f.flying.Wait()
+		free()
+		for deadline := time.Now().Add(30 * time.Second); f.s.Ready(t.Context()) != nil; {
+			if time.Now().After(deadline) {
+				t.Fatal("still not ready")
+			}
+		}
+		f.check(true)
+		f.s.Close()
 	}
-	q = queue(t, s, "echo")
-	check()
-	t.Log(fmt.Sprint(len(kept), " stored, ", refused, " refused"))
 }

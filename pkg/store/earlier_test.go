@@ -63,11 +63,8 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 	ctx := t.Context()
 	core, logs := observer.New(zap.WarnLevel)
 	const always = 200 * 365 * 24 * time.Hour // as it was written: what it has must not be too old
-	s, err := store.Open(ctx, store.Options{Dir: unpack(t, filepath.Join("testdata", "earlier.tar.gz")), MaxBytes: 64 << 20,
+	s := openWith(t, store.Options{Dir: unpack(t, filepath.Join("testdata", "earlier.tar.gz")),
 		OutboxBytes: 1 << 20, OutboxCount: 100, LogKeep: always, DeadKeep: always, JobKeep: always, Log: zap.New(core)})
-	if err != nil {
-		t.Fatal(err)
-	}
 	defer s.Close()
 	if logs.Len() > 0 {
 		t.Errorf("log %v", logs.All())

@@ -6,8 +6,6 @@ import (
 	"path/filepath"
 	"testing"
 
-	"go.uber.org/zap/zaptest"
-
 	"stanzahook/pkg/store"
 )
 
@@ -30,7 +28,7 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, Log: zaptest.NewLogger(t)}); !errors.Is(err, store.ErrLocked) {
+	if _, err := store.Open(t.Context(), store.Options{Dir: dir}); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("while it is looked at: %v", err)
 	}
 	release()

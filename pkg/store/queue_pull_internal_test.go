@@ -8,19 +8,14 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-func openInternal(t testing.TB) *Store {
+// What was damaged on disk costs itself only, and what is done is removed up to
+// there, over a restart of the queue too.
+func TestPagesAndAckThrough(t *testing.T) {
 	s, err := Open(t.Context(), Options{Dir: t.TempDir(), MaxBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	return s
-}
-
-// What was damaged on disk costs itself only, and what is done is removed up to
-// there, over a restart of the queue too.
-func TestPagesAndAckThrough(t *testing.T) {
-	s := openInternal(t)
 	q, err := s.Queues().Open(t.Context(), "bot")
 	if err != nil {
 		t.Fatal(err)

@@ -5,8 +5,6 @@ import (
 	"strings"
 	"testing"
 
-	"go.uber.org/zap/zaptest"
-
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
@@ -14,22 +12,11 @@ import (
 // A sender has a quarter of what events may take, in all queues together; others go on,
 // and so does he when his are answered.
 func TestShareOfASender(t *testing.T) {
-	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, Log: zaptest.NewLogger(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := open(t, t.TempDir())
 	defer s.Close()
 	const size = 100_000
 	most := int(s.Load().MaxEventBytes / 4 / size)
-	var queues []*store.Queue
-	for _, name := range []string{"hook", "pulled"} {
-		q, err := s.Queues().Open(t.Context(), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		queues = append(queues, q)
-	}
-	hook, pulled := queues[0], queues[1]
+	hook, pulled := queue(t, s, "hook"), queue(t, s, "pulled")
 	places := make(map[*store.Queue][]uint64)
 	put := func(q *store.Queue, sender string, n int) error {
 		r := record(n, n)
@@ -42,7 +29,7 @@ func TestShareOfASender(t *testing.T) {
 	}
 	n := 0
 	for ; n <= most; n++ {
-		if err := put(queues[n%2], "mallory@example.com", n); err != nil {
+		if err := put([]*store.Queue{hook, pulled}[n%2], "mallory@example.com", n); err != nil {
 			if !errors.Is(err, gateway.ErrFull) || !strings.Contains(err.Error(), "share") {
 				t.Errorf("%d: %v", n, err)
 			}

@@ -1,7 +1,7 @@
 package store_test
 
 import (
-	"context"
+	"cmp"
 	"errors"
 	"fmt"
 	"os"
@@ -18,9 +18,18 @@ import (
 	"stanzahook/pkg/store"
 )
 
-func open(t *testing.T, dir string) *store.Store {
+func open(t testing.TB, dir string) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, Log: zaptest.NewLogger(t)})
+	return openWith(t, store.Options{Dir: dir})
+}
+
+func openWith(t testing.TB, o store.Options) *store.Store {
+	t.Helper()
+	o.MaxBytes, o.MaxStanzaBytes = cmp.Or(o.MaxBytes, 64<<20), 1<<18
+	if o.Log == nil {
+		o.Log = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
+	}
+	s, err := store.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -32,7 +41,7 @@ func record(i, conversation int) *store.Record {
 		Received: time.UnixMilli(int64(i)), Since: time.UnixMilli(int64(i + 1)), Stanza: fmt.Sprintf("<message id='%d'>\n</message>", i)}
 }
 
-func queue(t *testing.T, s *store.Store, name string) *store.Queue {
+func queue(t testing.TB, s *store.Store, name string) *store.Queue {
 	t.Helper()
 	q, err := s.Queues().Open(t.Context(), name)
 	if err != nil {
@@ -42,7 +51,7 @@ func queue(t *testing.T, s *store.Store, name string) *store.Queue {
 }
 
 // fill stores records and returns their places.
-func fill(t *testing.T, q *store.Queue, from, to int) []uint64 {
+func fill(t testing.TB, q *store.Queue, from, to int) []uint64 {
 	t.Helper()
 	type result struct {
 		seq uint64
@@ -227,21 +236,14 @@ func TestDamageIsReported(t *testing.T) {
 		t.Fatal(err)
 	}
 	core, logs := observer.New(zap.ErrorLevel)
-	s, err = store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, Log: zap.New(core)})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
+	openWith(t, store.Options{Dir: dir, Log: zap.New(core)}).Close()
 	entries := logs.FilterMessageSnippet("records of the store are lost").All()
 	if len(entries) != 1 || entries[0].ContextMap()["stream"] != "EV_echo" {
 		t.Errorf("log %v", logs.All())
 	}
 	// what is left is taken as it is
 	core, logs = observer.New(zap.ErrorLevel)
-	if s, err = store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, Log: zap.New(core)}); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
+	openWith(t, store.Options{Dir: dir, Log: zap.New(core)}).Close()
 	if logs.Len() != 0 {
 		t.Errorf("said twice: %v", logs.All())
 	}
@@ -250,7 +252,7 @@ func TestDamageIsReported(t *testing.T) {
 func TestOneProcessPerDirectory(t *testing.T) {
 	dir := t.TempDir()
 	s := open(t, dir)
-	if _, err := store.Open(context.Background(), store.Options{Dir: dir, MaxBytes: 1 << 20, Log: zaptest.NewLogger(t)}); !errors.Is(err, store.ErrLocked) {
+	if _, err := store.Open(t.Context(), store.Options{Dir: dir}); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("a second store in the same directory: %v", err)
 	}
 	s.Close()
@@ -258,22 +260,13 @@ func TestOneProcessPerDirectory(t *testing.T) {
 }
 
 func TestOutbox(t *testing.T) {
-	dir := t.TempDir()
-	o := store.Options{Dir: dir, Sync: store.SyncAlways, MaxBytes: 64 << 20, OutboxBytes: 1 << 20, OutboxCount: 5, Log: zaptest.NewLogger(t)}
-	s, err := store.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	o := store.Options{Dir: t.TempDir(), Sync: store.SyncAlways, OutboxBytes: 1 << 20, OutboxCount: 5}
+	s := openWith(t, o)
 	put := func(i int, component string) error {
 		return s.Outbox().Put(t.Context(), store.Outgoing{ID: fmt.Sprint(component, i), Component: component, Queued: time.UnixMilli(5), Stanza: fmt.Sprint(i)})
 	}
-	for i := range 3 {
-		if err := put(i, "a.example.com"); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for i := range 2 {
-		if err := put(i, "b.example.com"); err != nil {
+	for i := range 5 {
+		if err := put(i%3, []string{"a.example.com", "b.example.com"}[i/3]); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -281,9 +274,7 @@ func TestOutbox(t *testing.T) {
 		t.Errorf("over the bound: %v", err)
 	}
 	s.Close()
-	if s, err = store.Open(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
+	s = openWith(t, o)
 	defer s.Close()
 	for component, want := range map[string]int{"a.example.com": 3, "b.example.com": 2, "c.example.com": 0} {
 		if n, err := s.Outbox().Count(t.Context(), component); err != nil || n != want {

@@ -18,8 +18,8 @@ import (
 
 // Memory is everything that a [roster.Syncer] needs. Set its fields before it is used.
 type Memory struct {
-	Wants map[jid.JID]string        // by owner, for [roster.Decode]; the source fails for others
-	Has   map[jid.JID]roster.Roster // by owner: the rosters on the server
+	*Server
+	Wants map[jid.JID]string // by owner, for [roster.Decode]; the source fails for others
 	// Fails has the server's error for all requests about an owner.
 	Fails map[jid.JID]error
 	// Keeps has the owners for whose contacts the server sets no subscriptions.
@@ -45,8 +45,15 @@ type record struct {
 // the end.
 func New(domains ...string) (*roster.Rosters, *Memory) {
 	m := &Memory{
-		Wants: make(map[jid.JID]string), Has: make(map[jid.JID]roster.Roster), Fails: make(map[jid.JID]error), Keeps: make(map[jid.JID]bool),
+		Server: NewServer("memory"), Wants: make(map[jid.JID]string), Fails: make(map[jid.JID]error), Keeps: make(map[jid.JID]bool),
 		records: make(map[jid.JID]record), jobs: make(map[string][]byte),
+	}
+	m.Fail = func(_ string, owner, _ jid.JID) error { return m.Fails[owner] }
+	m.Twist = func(owner jid.JID, _, item roster.Item) roster.Item {
+		if m.Keeps[owner] {
+			item.Subscription = roster.None
+		}
+		return item
 	}
 	var hosts []*roster.Syncer
 	for _, d := range domains {
@@ -94,44 +101,6 @@ func (m *Memory) Choose(context.Context, jid.JID) (roster.Choice, error) {
 
 // Observe implements roster.Chooser.
 func (m *Memory) Observe(roster.Choice, roster.Observation) bool { return false }
-
-// Name implements roster.Backend.
-func (m *Memory) Name() string { return "memory" }
-
-// Reaches implements roster.Backend.
-func (m *Memory) Reaches(jid.JID) bool { return true }
-
-// Get implements roster.Backend.
-func (m *Memory) Get(_ context.Context, owner jid.JID) (roster.Roster, error) {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.Fails[owner]; err != nil {
-		return nil, err
-	}
-	return maps.Clone(m.Has[owner]), nil
-}
-
-// Set implements roster.Backend.
-func (m *Memory) Set(_ context.Context, owner jid.JID, item roster.Item) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.Keeps[owner] {
-		item.Subscription = roster.None
-	}
-	if m.Has[owner] == nil {
-		m.Has[owner] = make(roster.Roster)
-	}
-	m.Has[owner][item.JID] = item
-	return nil
-}
-
-// Remove implements roster.Backend.
-func (m *Memory) Remove(_ context.Context, owner, contact jid.JID) error {
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	delete(m.Has[owner], contact)
-	return nil
-}
 
 // Roster implements roster.Cache.
 func (m *Memory) Roster(_ context.Context, owner jid.JID) ([]byte, uint64, error) {

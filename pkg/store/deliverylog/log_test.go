@@ -1,6 +1,7 @@
 package deliverylog_test
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
@@ -38,9 +38,10 @@ func entry(n int, at time.Time) deliverylog.Entry {
 	}
 }
 
-func open(t *testing.T, dir string) *store.Store {
+func open(t testing.TB, o store.Options) *store.Store {
 	t.Helper()
-	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20})
+	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
+	s, err := store.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +67,7 @@ func ids(list []deliverylog.Delivery) []string {
 // batches and a restart.
 func TestEntriesOfAnEventAreOneDelivery(t *testing.T) {
 	dir := t.TempDir()
-	s := open(t, dir)
+	s := open(t, store.Options{Dir: dir})
 	now := time.Now().Truncate(time.Millisecond)
 	e := entry(1, now)
 	for i := range 60 {
@@ -85,7 +86,7 @@ func TestEntriesOfAnEventAreOneDelivery(t *testing.T) {
 	s.DeliveryLog().Add(&e)
 	flush(t, s)
 	s.Close()
-	s = open(t, dir)
+	s = open(t, store.Options{Dir: dir})
 	defer s.Close()
 	d, err = s.DeliveryLog().Get(t.Context(), e.ID)
 	if err != nil {
@@ -110,7 +111,7 @@ func TestEntriesOfAnEventAreOneDelivery(t *testing.T) {
 }
 
 func TestDeliveriesInPages(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, store.Options{Dir: t.TempDir()})
 	defer s.Close()
 	start := time.Now().Add(-time.Hour)
 	var want []string
@@ -169,13 +170,10 @@ func TestDeliveriesInPages(t *testing.T) {
 // The log keeps the latest deliveries when there are too many, and counts them
 // anew at start.
 func TestLogIsBounded(t *testing.T) {
-	o := store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, LogCount: 500, Log: zap.NewNop()}
+	o := store.Options{Dir: t.TempDir(), LogCount: 500}
 	start := time.Now().Add(-time.Hour)
 	for run := range 2 {
-		s, err := store.Open(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := open(t, o)
 		for i := range 1000 {
 			e := entry(i, start.Add(time.Duration(run*1000+i)*time.Second))
 			s.DeliveryLog().Add(&e)
@@ -194,7 +192,7 @@ func TestLogIsBounded(t *testing.T) {
 
 // A large stanza does not need a larger record than the store takes.
 func TestLogOfLargeStanzas(t *testing.T) {
-	s := open(t, t.TempDir())
+	s := open(t, store.Options{Dir: t.TempDir()})
 	defer s.Close()
 	var want []string
 	for i := range 20 {
@@ -204,7 +202,11 @@ func TestLogOfLargeStanzas(t *testing.T) {
 		want = append(want, e.Stanza)
 		flush(t, s)
 	}
-	for i, d := range first(s.DeliveryLog().List(t.Context(), deliverylog.Filter{})) {
+	list, _, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range list {
 		whole, err := s.DeliveryLog().Get(t.Context(), d.ID)
 		if err != nil || !slices.Contains(want, whole.Stanza) {
 			t.Errorf("%d: %v", i, err)
@@ -215,21 +217,10 @@ func TestLogOfLargeStanzas(t *testing.T) {
 	}
 }
 
-func first[T any](v T, _ string, err error) T {
-	if err != nil {
-		panic(err)
-	}
-	return v
-}
-
 // BenchmarkLog is the cost of an entry with its writing, in entries that are
 // as like each other as those of many users' chats.
 func BenchmarkLog(b *testing.B) {
-	o := store.Options{Dir: b.TempDir(), Sync: store.SyncInterval, MaxBytes: 4 << 30, Log: zap.NewNop()}
-	s, err := store.Open(b.Context(), o)
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := open(b, store.Options{Dir: b.TempDir(), MaxBytes: 4 << 30})
 	defer s.Close()
 	all := make([]deliverylog.Entry, 4096)
 	for i := range all {
