@@ -1,14 +1,9 @@
 package component_test
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"io"
-	"math/big"
 	"net"
 	"strings"
 	"sync"
@@ -17,27 +12,15 @@ import (
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
+	"stanzahook/pkg/account/accounttest"
 )
 
 // secured puts TLS in front of a server, with a certificate of its own CA for
 // a name, and returns the address and the CA.
 func secured(t *testing.T, srv *componenttest.Server, name string) (string, *x509.CertPool) {
 	t.Helper()
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		t.Fatal(err)
-	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, IsCA: true, BasicConstraintsValid: true,
-		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour), KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign}
-	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cert, err := x509.ParseCertificate(der)
-	if err != nil {
-		t.Fatal(err)
-	}
-	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	cert, cas := accounttest.NewCertificate(t, name)
+	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,8 +35,6 @@ func secured(t *testing.T, srv *componenttest.Server, name string) (string, *x50
 		}
 	})
 	t.Cleanup(func() { _ = l.Close(); wg.Wait() })
-	cas := x509.NewCertPool()
-	cas.AddCert(cert)
 	return l.Addr().String(), cas
 }
 

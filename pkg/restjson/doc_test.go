@@ -1,7 +1,6 @@
 package restjson
 
 import (
-	"go/format"
 	"os"
 	"strings"
 	"testing"
@@ -9,7 +8,7 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// documented returns the tables of the package's documentation.
+// documented returns the tables of the guide's page.
 func documented() string {
 	var b strings.Builder
 	for _, part := range []struct {
@@ -21,16 +20,16 @@ func documented() string {
 		{"Keys of presence", presenceKeys},
 		{"Keys of IQs", iqKeys},
 	} {
-		b.WriteString("// # " + part.title + "\n//\n")
+		b.WriteString("\n## " + part.title + "\n\n```text\n")
 		width := 0
 		for _, k := range part.keys {
 			width = max(width, len(k.name))
 		}
 		for _, k := range part.keys {
 			pad := strings.Repeat(" ", width)
-			b.WriteString("//\t" + (k.name + pad)[:width] + "  " + k.xml() + "\n//\t" + pad + "    " + k.shape.doc() + k.note() + "\n")
+			b.WriteString((k.name + pad)[:width] + "  " + k.xml() + "\n" + pad + "    " + k.shape.doc() + k.note() + "\n")
 		}
-		b.WriteString("//\n")
+		b.WriteString("```\n")
 	}
 	return b.String()
 }
@@ -69,53 +68,37 @@ func (k *key) note() string {
 	return ""
 }
 
-// The tables of keys are in the documentation.
-func TestDocumentation(t *testing.T) {
-	data, err := os.ReadFile("doc.go")
+// The tables of keys are in the guide.
+func TestKeysInTheGuide(t *testing.T) {
+	const page = "../../examples/guide/keys.md"
+	data, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	text := string(data)
-	from, to := strings.Index(text, "// # Keys of all kinds"), strings.Index(text, "package restjson")
-	if from < 0 || to < from {
-		t.Fatal("doc.go has no tables")
-	}
-	if update := os.Getenv("UPDATE_DOC") != ""; update {
-		out, err := format.Source([]byte(text[:from] + strings.TrimSuffix(documented(), "//\n") + text[to:]))
-		if err == nil {
-			err = os.WriteFile("doc.go", out, 0o644)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+	head, tables, _ := strings.Cut(string(data), "\n## ")
+	if tables = "\n## " + tables; tables == documented() {
 		return
 	}
-	if text[from:to] != strings.TrimSuffix(documented(), "//\n") {
-		t.Errorf("doc.go differs from the tables; run the test with UPDATE_DOC=1\n%s", documented())
+	if !*update {
+		t.Fatalf("%s differs from the tables; run the test with -update", page)
+	}
+	if err := os.WriteFile(page, []byte(head+documented()), 0o644); err != nil {
+		t.Fatal(err)
 	}
 }
 
 // testdata/mapping.txt has each key in both directions.
 func TestExamplesHaveAllKeys(t *testing.T) {
-	data, err := os.ReadFile("testdata/mapping.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
 	out, in := map[string]bool{}, map[string]bool{}
-	for _, block := range strings.Split(string(data), "\n\n")[1:] {
-		lines := strings.SplitN(strings.TrimSpace(block), "\n", 4)
-		s, err := stanza.Parse(lines[1], stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		members, err := object([]byte(lines[3]))
+	for _, e := range examples(t) {
+		members, err := object([]byte(e.json))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, m := range members {
-			id := s.Kind.String() + " " + m.key
-			out[id] = out[id] || lines[2] != "<-"
-			in[id] = in[id] || lines[2] != "->"
+			id := parse(e.xml).Kind.String() + " " + m.key
+			out[id] = out[id] || e.encodes()
+			in[id] = in[id] || e.decodes()
 		}
 	}
 	for k := stanza.Message; k <= stanza.IQ; k++ {

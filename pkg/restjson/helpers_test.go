@@ -1,4 +1,4 @@
-package restjson_test
+package restjson
 
 import (
 	"cmp"
@@ -25,7 +25,7 @@ func canonical(t testing.TB, s *stanza.Stanza) []string {
 			t.Fatal(err)
 		}
 		if start, ok := token.(xml.StartElement); ok {
-			_, kids := element(t, d, start, 0)
+			_, kids := readElement(t, d, start, 0)
 			return kids
 		}
 	}
@@ -33,7 +33,7 @@ func canonical(t testing.TB, s *stanza.Stanza) []string {
 
 type sorted struct{ name, xml string }
 
-func element(t testing.TB, d *xml.Decoder, start xml.StartElement, depth int) (string, []string) {
+func readElement(t testing.TB, d *xml.Decoder, start xml.StartElement, depth int) (string, []string) {
 	var kids []sorted
 	var text strings.Builder
 	for {
@@ -46,7 +46,7 @@ func element(t testing.TB, d *xml.Decoder, start xml.StartElement, depth int) (s
 		}
 		switch token := token.(type) {
 		case xml.StartElement:
-			xml, _ := element(t, d, token, depth+1)
+			xml, _ := readElement(t, d, token, depth+1)
 			kids = append(kids, sorted{token.Name.Space + " " + token.Name.Local, xml})
 		case xml.CharData:
 			text.Write(token)
@@ -61,21 +61,21 @@ func element(t testing.TB, d *xml.Decoder, start xml.StartElement, depth int) (s
 			for i := range kids {
 				all[i] = kids[i].xml
 			}
-			return fmt.Sprintf("{%s %s %s %q %s}", space(start.Name.Space, depth), start.Name.Local, attributes(start), content(text.String(), all), all), all
+			return fmt.Sprintf("{%s %s %s %q %s}", spaceOf(start.Name.Space, depth), start.Name.Local, attributes(start), contentOf(text.String(), all), all), all
 		}
 	}
 }
 
-// space is the namespace; the stanza's own has many names.
-func space(s string, depth int) string {
+// spaceOf is the namespace; the stanza's own has many names.
+func spaceOf(s string, depth int) string {
 	if depth == 1 && (s == "jabber:client" || s == "jabber:component:accept") {
 		return ""
 	}
 	return s
 }
 
-// content is the text; white space between elements is none.
-func content(text string, kids []string) string {
+// contentOf is the text; white space between elements is none.
+func contentOf(text string, kids []string) string {
 	if strings.Trim(text, " \t\r\n") == "" {
 		return ""
 	}

@@ -1,11 +1,8 @@
-package restjson_test
+package restjson
 
 import (
 	"encoding/json"
 	"testing"
-
-	"stanzahook/pkg/restjson"
-	"stanzahook/pkg/stanza"
 )
 
 // Which of several bodies and subjects an event has; in the module's own JSON it
@@ -28,24 +25,18 @@ func TestLanguages(t *testing.T) {
 			lang = " xml:lang='" + c.lang + "'"
 		}
 		xml := "<message from='u@example.com' to='b@example.com'" + lang + ">" + c.inner + "</message>"
-		s, err := stanza.Parse(xml, stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := parse(xml)
 		var got struct{ Body, Subject, Lang, XML, Stanza string }
-		if err := json.Unmarshal(restjson.AppendWithStanza(nil, s), &got); err != nil {
-			t.Fatalf("%s: %v: %s", c.name, err, restjson.AppendWithStanza(nil, s))
+		if err := json.Unmarshal(AppendWithStanza(nil, s), &got); err != nil {
+			t.Fatalf("%s: %v: %s", c.name, err, AppendWithStanza(nil, s))
 		}
 		if got.Body != c.body || got.Subject != c.subject || got.Lang != c.want || got.XML != c.xml || got.Stanza != xml {
 			t.Errorf("%s: %+v", c.name, got)
 		}
 	}
-	s, err := stanza.Parse("<message xml:lang='en'><body xml:lang='de'>Ja</body><body>No</body></message>", stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := parse("<message xml:lang='en'><body xml:lang='de'>Ja</body><body>No</body></message>")
 	var got struct{ Body, Lang string }
-	if err := json.Unmarshal(restjson.Append(nil, s), &got); err != nil || got.Body != "Ja" || got.Lang != "en" {
+	if err := json.Unmarshal(Append(nil, s), &got); err != nil || got.Body != "Ja" || got.Lang != "en" {
 		t.Errorf("as the module: %+v, %v", got, err)
 	}
 }

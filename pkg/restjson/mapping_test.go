@@ -1,16 +1,15 @@
-package restjson_test
+package restjson
 
 import (
-	"flag"
+	commandline "flag"
 	"os"
 	"strings"
 	"testing"
 
-	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
-var update = flag.Bool("update", false, "write what comes out into testdata and doc.go")
+var update = commandline.Bool("update", false, "write what comes out into testdata and the guide")
 
 // example is one of testdata/mapping.txt: a title, XML, JSON, and an arrow
 // where it holds in one direction only.
@@ -37,17 +36,15 @@ func examples(t testing.TB) (list []example) {
 func (e example) encodes() bool { return e.arrow != "<-" }
 func (e example) decodes() bool { return e.arrow != "->" }
 
-func parse(t testing.TB, xml string) *stanza.Stanza {
-	s, err := stanza.Parse(xml, stanza.Limits{})
-	if err != nil {
-		t.Fatalf("%s: %v", xml, err)
-	}
-	return s
-}
+func parse(xml string) *stanza.Stanza { return stanza.Must(stanza.Parse(xml, stanza.Limits{})) }
 
 // build is what a caller makes of JSON.
 func build(data string) (*stanza.Stanza, error) {
-	f, err := restjson.Decode([]byte(data))
+	f, err := Decode([]byte(data))
+	return made(f, err)
+}
+
+func made(f *Fields, err error) (*stanza.Stanza, error) {
 	if err == nil {
 		err = f.UnknownKey()
 	}
@@ -67,7 +64,7 @@ func TestMapping(t *testing.T) {
 		b.WriteString(head + "\n")
 		for _, e := range list {
 			if e.encodes() {
-				e.json = string(restjson.Append(nil, parse(t, e.xml)))
+				e.json = string(Append(nil, parse(e.xml)))
 			}
 			b.WriteString("\n" + strings.Join([]string{e.title, e.xml, e.arrow, e.json}, "\n") + "\n")
 		}
@@ -78,8 +75,8 @@ func TestMapping(t *testing.T) {
 	for _, e := range list {
 		t.Run(e.title, func(t *testing.T) {
 			if e.encodes() {
-				s := parse(t, e.xml)
-				if got := string(restjson.Append(nil, s)); got != e.json {
+				s := parse(e.xml)
+				if got := string(Append(nil, s)); got != e.json {
 					t.Errorf("%s\ngot  %s\nwant %s", e.xml, got, e.json)
 				}
 			}

@@ -1,4 +1,4 @@
-package restjson_test
+package restjson
 
 import (
 	"errors"
@@ -10,7 +10,6 @@ import (
 	"testing"
 
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
@@ -70,7 +69,7 @@ func nested(n int) string {
 // roundTrip checks that stanza -> JSON -> stanza keeps every element.
 func roundTrip(t testing.TB, s *stanza.Stanza) {
 	t.Helper()
-	data := string(restjson.Append(nil, s))
+	data := string(Append(nil, s))
 	again, err := build(data)
 	if err != nil {
 		t.Fatalf("%s\n-> %s\n-> %v", s.XML(), data, err)
@@ -100,14 +99,14 @@ func TestRoundTrip(t *testing.T) {
 		all = append(all, e.xml)
 	}
 	for _, xml := range all {
-		t.Run("", func(t *testing.T) { roundTrip(t, parse(t, xml)) })
+		t.Run("", func(t *testing.T) { roundTrip(t, parse(xml)) })
 	}
 }
 
 // A stanza of the largest size and depth must not take long, nor grow much.
 func TestForwardedIsLinear(t *testing.T) {
-	s := parse(t, strings.Replace(nested(30), "x</body>", strings.Repeat("x", 200000)+"</body>", 1))
-	data := restjson.Append(nil, s)
+	s := parse(strings.Replace(nested(30), "x</body>", strings.Repeat("x", 200000)+"</body>", 1))
+	data := Append(nil, s)
 	if len(data) > 12*len(s.XML()) {
 		t.Errorf("%d bytes of XML are %d bytes of JSON", len(s.XML()), len(data))
 	}
@@ -128,7 +127,7 @@ func TestManyElementsAreLinear(t *testing.T) {
 			least := math.Inf(1)
 			for range 3 {
 				before := usedCPU(t)
-				roundTrip(t, manyElements(t, elements, bytes))
+				roundTrip(t, manyElements(elements, bytes))
 				least = min(least, usedCPU(t)-before)
 			}
 			return least
@@ -140,14 +139,14 @@ func TestManyElementsAreLinear(t *testing.T) {
 }
 
 // manyElements is a message with so many bytes of elements, beside two long ones.
-func manyElements(t *testing.T, elements string, bytes int) *stanza.Stanza {
+func manyElements(elements string, bytes int) *stanza.Stanza {
 	long := strings.Repeat("x", bytes/5)
 	var b strings.Builder
 	b.WriteString(`<message><body>` + long + `</body><payload xmlns='urn:xmpp:json-msg:0'><json xmlns='urn:xmpp:json:0'>["` + long + `"]</json></payload>`)
 	for i := 0; b.Len() < bytes; i++ {
 		b.WriteString(strings.ReplaceAll(elements, "N", strconv.Itoa(i)))
 	}
-	return parse(t, b.String()+`</message>`)
+	return parse(b.String() + `</message>`)
 }
 
 // usedCPU is this process's, in seconds.
@@ -192,10 +191,10 @@ func FuzzDecode(f *testing.F) {
 		f.Add([]byte(e.json))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		fields, err := restjson.Decode(data)
+		fields, err := Decode(data)
 		if err != nil {
-			var fe *restjson.FieldError
-			if !errors.Is(err, restjson.ErrNotObject) && (!errors.As(err, &fe) || fe.Field == "" || fe.Reason == "") {
+			var fe *FieldError
+			if !errors.Is(err, ErrNotObject) && (!errors.As(err, &fe) || fe.Field == "" || fe.Reason == "") {
 				t.Fatalf("an error that names nothing: %v", err)
 			}
 			return

@@ -11,7 +11,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
-	"stanzahook/deploy/lab/harness"
+	"stanzahook/pkg/account/accounttest"
 	"stanzahook/pkg/stanza"
 )
 
@@ -28,7 +28,7 @@ func TestOutsidersDoNotFillTheLog(t *testing.T) {
 	})
 	srv := newServer(t)
 	core, logs := observer.New(zap.InfoLevel)
-	certFile, keyFile := harness.Certificate(t, t.TempDir(), "localhost")
+	certFile, keyFile, _ := accounttest.WriteCertificate(t, "localhost", t.TempDir())
 	a := start(t, srv, zap.New(core), fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: %s, max_stanza_bytes: 20000}]\n", srv.Addr(), testSecret), fmt.Sprintf(`
 endpoints:
   - {name: direct, url: %q, match: {to: "direct@bot.example.com"}, delivery: direct}

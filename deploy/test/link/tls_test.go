@@ -12,14 +12,15 @@ import (
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
+	"stanzahook/pkg/account/accounttest"
 )
 
 // The component link of ejabberd over TLS: its listener with tls and a certificate, as
 // the operator's guide has it. What is wrong is told in words that help.
 func TestLinkOverTLS(t *testing.T) {
 	dir := t.TempDir()
-	cert, key := harness.Certificate(t, dir, "example.com")
-	other, _ := harness.Certificate(t, dir, "other.example.com")
+	cert, key, _ := accounttest.WriteCertificate(t, "example.com", dir)
+	other, _, _ := accounttest.WriteCertificate(t, "other.example.com", dir)
 	both := filepath.Join(dir, "both.pem")
 	var text []byte
 	for _, file := range []string{key, cert} {

@@ -14,13 +14,9 @@ import (
 	"time"
 )
 
-// certificate is a self-signed certificate.
-type certificate struct {
-	pair tls.Certificate
-	pool *x509.CertPool
-}
-
-func newCertificate(t TB, host string) certificate {
+// NewCertificate creates a self-signed certificate for a host, and a pool that trusts
+// it.
+func NewCertificate(t TB, host string) (tls.Certificate, *x509.CertPool) {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -42,26 +38,26 @@ func newCertificate(t TB, host string) certificate {
 	}
 	pool := x509.NewCertPool()
 	pool.AddCert(parsed)
-	return certificate{tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}, pool
 }
 
 // WriteCertificate creates a certificate for a host and writes it and its key as PEM
 // files into a directory, for servers other than [Server].
 func WriteCertificate(t TB, host, dir string) (certFile, keyFile string, pool *x509.CertPool) {
 	t.Helper()
-	c := newCertificate(t, host)
-	key, err := x509.MarshalPKCS8PrivateKey(c.pair.PrivateKey)
+	pair, pool := NewCertificate(t, host)
+	key, err := x509.MarshalPKCS8PrivateKey(pair.PrivateKey)
 	if err != nil {
 		t.Fatal(err)
 	}
 	certFile, keyFile = filepath.Join(dir, host+".crt"), filepath.Join(dir, host+".key")
 	for file, block := range map[string]*pem.Block{
-		certFile: {Type: "CERTIFICATE", Bytes: c.pair.Certificate[0]},
+		certFile: {Type: "CERTIFICATE", Bytes: pair.Certificate[0]},
 		keyFile:  {Type: "PRIVATE KEY", Bytes: key},
 	} {
 		if err := os.WriteFile(file, pem.EncodeToMemory(block), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
-	return certFile, keyFile, c.pool
+	return certFile, keyFile, pool
 }

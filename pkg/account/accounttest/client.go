@@ -41,7 +41,7 @@ func (c *client) serve() {
 }
 
 func (c *client) encrypt() bool {
-	secure := tls.Server(c.conn, &tls.Config{Certificates: []tls.Certificate{c.server.cert.pair}, NextProtos: []string{"xmpp-client"}})
+	secure := tls.Server(c.conn, &tls.Config{Certificates: []tls.Certificate{c.server.cert}, NextProtos: []string{"xmpp-client"}})
 	if secure.Handshake() != nil {
 		return false
 	}

@@ -4,6 +4,7 @@
 package accounttest
 
 import (
+	"crypto/tls"
 	"crypto/x509"
 	"net"
 	"sync"
@@ -38,7 +39,8 @@ type Server struct {
 	t    TB
 	o    Options
 	l    net.Listener
-	cert certificate
+	cert tls.Certificate
+	pool *x509.CertPool
 	wg   sync.WaitGroup
 
 	mu       sync.Mutex
@@ -79,7 +81,7 @@ func Start(t TB, addr string, o Options) *Server {
 	s := &Server{t: t, o: o, l: l, conns: make(map[*client]bool)}
 	s.cond = sync.NewCond(&s.mu)
 	if o.StartTLS || o.DirectTLS {
-		s.cert = newCertificate(t, o.Host)
+		s.cert, s.pool = NewCertificate(t, o.Host)
 	}
 	s.wg.Go(s.accept)
 	t.Cleanup(s.Close)
@@ -111,7 +113,7 @@ func (s *Server) accept() {
 func (s *Server) Addr() string { return s.l.Addr().String() }
 
 // CAs returns the certificate authorities of the server.
-func (s *Server) CAs() *x509.CertPool { return s.cert.pool }
+func (s *Server) CAs() *x509.CertPool { return s.pool }
 
 // Close ends the server and its connections.
 func (s *Server) Close() {
