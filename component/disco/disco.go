@@ -37,42 +37,41 @@ type Responder struct {
 // Handler returns the handler that answers these queries and passes on all other
 // stanzas.
 func (r *Responder) Handler() component.Handler {
-	m := &component.Mux{}
-	for _, h := range []struct {
-		space, local string
-		answer       func(*component.Incoming) (any, error)
-	}{
-		{payload.NSDiscoInfo, "query", r.info},
-		{payload.NSDiscoItems, "query", r.items},
-		{nsPing, "ping", func(*component.Incoming) (any, error) { return nil, nil }},
-		{nsVers, "query", r.version},
-		{nsTime, "time", r.time},
-		{nsLast, "query", r.last},
-	} {
-		m.Register(component.Pattern{Kind: stanza.IQ, Type: "get", Space: h.space, Local: h.local}, answering(h.answer))
+	answers := map[[2]string]func(*component.Incoming) (any, error){
+		{payload.NSDiscoInfo, "query"}:  r.info,
+		{payload.NSDiscoItems, "query"}: r.items,
+		{nsPing, "ping"}:                func(*component.Incoming) (any, error) { return nil, nil },
+		{nsVers, "query"}:               r.version,
+		{nsTime, "time"}:                r.time,
+		{nsLast, "query"}:               r.last,
 	}
-	return m
+	return component.HandlerFunc(func(in *component.Incoming) bool {
+		if in.Kind != stanza.IQ || in.Type != "get" {
+			return false
+		}
+		c, _ := in.Payload()
+		answer := answers[[2]string{c.Space, c.Local}]
+		return answer != nil && respond(in, answer)
+	})
 }
 
-// answering returns the handler for a function that returns a payload or an error.
-func answering(f func(*component.Incoming) (any, error)) component.Handler {
-	return component.HandlerFunc(func(in *component.Incoming) bool {
-		p, err := f(in)
-		if err != nil {
-			in.Fail(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ItemNotFound, Text: err.Error()})
-			return true
-		}
-		if p == nil {
-			in.Result("")
-			return true
-		}
-		x, err := xml.Marshal(p)
-		if err != nil {
-			return false // the link answers service-unavailable
-		}
-		in.Result(string(x))
+// respond answers a query with the payload or the error that answer returns.
+func respond(in *component.Incoming, answer func(*component.Incoming) (any, error)) bool {
+	p, err := answer(in)
+	if err != nil {
+		in.Fail(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ItemNotFound, Text: err.Error()})
 		return true
-	})
+	}
+	if p == nil {
+		in.Result("")
+		return true
+	}
+	x, err := xml.Marshal(p)
+	if err != nil {
+		return false // the link answers service-unavailable
+	}
+	in.Result(string(x))
+	return true
 }
 
 // node returns the node of a query.

@@ -134,13 +134,13 @@ func (e *entry) opened() bool {
 
 // over reports whether the session has ended or could not be opened.
 func (e *entry) over() bool {
-	if !e.opened() {
-		select {
-		case <-e.ready:
-			return true
-		default:
-			return false
-		}
+	select {
+	case <-e.ready:
+	default:
+		return false
+	}
+	if e.session == nil {
+		return true
 	}
 	select {
 	case <-e.session.Ended():

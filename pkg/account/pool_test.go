@@ -32,7 +32,7 @@ func TestPoolLogsInOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
-				if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", fmt.Sprint(i))); err != nil {
+				if err := p.Send(ctx(t), juliet, right, message(fmt.Sprint(i))); err != nil {
 					t.Error(err)
 				}
 			})
@@ -50,7 +50,7 @@ func TestPoolLogsInOnce(t *testing.T) {
 		}
 		p.Close()
 		srv.Await("a goodbye", func() bool { return srv.Goodbyes() == 1 && srv.Open() == 0 })
-		if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "late")); !errors.Is(err, gateway.ErrDown) {
+		if err := p.Send(ctx(t), juliet, right, message("late")); !errors.Is(err, gateway.ErrDown) {
 			t.Errorf("after Close: %v", err)
 		}
 	})
@@ -68,7 +68,7 @@ func TestPoolDoesNotKeepWhatFailed(t *testing.T) {
 	if err := p.Login(ctx(t), juliet, right, false); err != nil || p.Open() != 0 {
 		t.Errorf("verified only: %v, %d open", err, p.Open())
 	}
-	if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "1")); err != nil {
+	if err := p.Send(ctx(t), juliet, right, message("1")); err != nil {
 		t.Error(err)
 	}
 }
@@ -77,7 +77,7 @@ func TestPoolClosesIdleSessions(t *testing.T) {
 	srv := accounttest.NewServer(t, accounttest.Options{Users: users})
 	p := pool(t, srv, 10, 10*time.Millisecond)
 	for i := range 3 {
-		if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", fmt.Sprint(i))); err != nil {
+		if err := p.Send(ctx(t), juliet, right, message(fmt.Sprint(i))); err != nil {
 			t.Fatal(err)
 		}
 		srv.Await("the session is closed", func() bool { return srv.Goodbyes() == i+1 && p.Open() == 0 })
@@ -87,11 +87,11 @@ func TestPoolClosesIdleSessions(t *testing.T) {
 func TestPoolIsBounded(t *testing.T) {
 	srv := accounttest.NewServer(t, accounttest.Options{Users: users})
 	p := pool(t, srv, 1, time.Minute)
-	if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "1")); err != nil {
+	if err := p.Send(ctx(t), juliet, right, message("1")); err != nil {
 		t.Fatal(err)
 	}
 	// Hers is not in use, so it makes room.
-	if err := p.Send(ctx(t), romeo, secret.New("pw"), message(t, "juliet@example.com", "2")); err != nil {
+	if err := p.Send(ctx(t), romeo, secret.New("pw"), messageTo("juliet@example.com", "2")); err != nil {
 		t.Fatal(err)
 	}
 	srv.Await("hers is closed", func() bool { return srv.Goodbyes() == 1 && srv.Open() == 1 })
@@ -99,9 +99,9 @@ func TestPoolIsBounded(t *testing.T) {
 	srv.Silence(true)
 	var wg sync.WaitGroup
 	defer wg.Wait()
-	wg.Go(func() { _ = p.Send(ctx(t), romeo, secret.New("pw"), message(t, "juliet@example.com", "3")) })
+	wg.Go(func() { _ = p.Send(ctx(t), romeo, secret.New("pw"), messageTo("juliet@example.com", "3")) })
 	srv.Await("his is in use", func() bool { return len(srv.Received()) == 1 })
-	if err := p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "4")); !errors.Is(err, gateway.ErrBusy) {
+	if err := p.Send(ctx(t), juliet, right, message("4")); !errors.Is(err, gateway.ErrBusy) {
 		t.Errorf("over the bound: %v", err)
 	}
 	p.Close()
@@ -116,7 +116,7 @@ func TestPoolSendsAgain(t *testing.T) {
 		}
 		srv.Silence(true)
 		sent := make(chan error)
-		go func() { sent <- p.Send(ctx(t), juliet, right, message(t, "romeo@example.com", "1")) }()
+		go func() { sent <- p.Send(ctx(t), juliet, right, message("1")) }()
 		srv.Await("the message", func() bool { return len(srv.Received()) == 1 })
 		srv.Silence(false)
 		srv.Drop()

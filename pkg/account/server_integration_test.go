@@ -57,7 +57,7 @@ func TestRealServers(t *testing.T) {
 			p := account.NewPool(d, 2, time.Minute)
 			defer p.Close()
 			for i := range 50 {
-				if err := p.Send(ctx(t), juliet, secret.New(password), message(t, "romeo@localhost", fmt.Sprint("m", i))); err != nil {
+				if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("romeo@localhost", fmt.Sprint("m", i))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -78,7 +78,7 @@ func TestRealServers(t *testing.T) {
 					}
 				}
 			}
-			if err := p.Send(ctx(t), juliet, secret.New(password), message(t, "nobody@localhost", "b1")); err != nil {
+			if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("nobody@localhost", "b1")); err != nil {
 				t.Error(err)
 			}
 			if id := <-bounces; id != "b1" {
@@ -90,7 +90,7 @@ func TestRealServers(t *testing.T) {
 			if err := s.Restart(start); err != nil {
 				t.Fatal(err)
 			}
-			if err := p.Send(ctx(t), juliet, secret.New(password), message(t, "nobody@localhost", "b2")); err != nil {
+			if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("nobody@localhost", "b2")); err != nil {
 				t.Errorf("after a restart: %v", err)
 			}
 			if err := s.Stop(start); err != nil {

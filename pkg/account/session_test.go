@@ -16,13 +16,10 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-func message(t *testing.T, to, id string) *stanza.Stanza {
-	t.Helper()
-	s, err := stanza.Chat(jid.JID{}, jid.MustParse(to), id, "text "+id)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+func message(id string) *stanza.Stanza { return messageTo("romeo@example.com", id) }
+
+func messageTo(to, id string) *stanza.Stanza {
+	return stanza.Must(stanza.Chat(jid.JID{}, jid.MustParse(to), id, "text "+id))
 }
 
 func dial(t *testing.T, d account.Dialer) *account.Session {
@@ -49,7 +46,7 @@ func TestSend(t *testing.T) {
 	both(t, func(t *testing.T, srv *accounttest.Server, d account.Dialer) {
 		s := dial(t, d)
 		for i := range 100 {
-			if err := s.Send(ctx(t), message(t, "romeo@example.com", fmt.Sprint(i))); err != nil {
+			if err := s.Send(ctx(t), message(fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -65,7 +62,7 @@ func TestSend(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range 50 {
 			wg.Go(func() {
-				if err := s.Send(ctx(t), message(t, "romeo@example.com", fmt.Sprint("p", i))); err != nil {
+				if err := s.Send(ctx(t), message(fmt.Sprint("p", i))); err != nil {
 					t.Error(err)
 				}
 			})
@@ -73,7 +70,7 @@ func TestSend(t *testing.T) {
 		wg.Wait()
 		s.Close()
 		srv.Await("a goodbye", func() bool { return srv.Goodbyes() == 1 })
-		if err := s.Send(ctx(t), message(t, "romeo@example.com", "late")); !errors.Is(err, gateway.ErrDown) {
+		if err := s.Send(ctx(t), message("late")); !errors.Is(err, gateway.ErrDown) {
 			t.Errorf("after the end: %v", err)
 		}
 	})
@@ -85,17 +82,17 @@ func TestSendIsNotConfirmed(t *testing.T) {
 		s := dial(t, d)
 		gone, cancel := context.WithTimeout(ctx(t), 20*time.Millisecond)
 		defer cancel()
-		if err := s.Send(gone, message(t, "romeo@example.com", "1")); !errors.Is(err, gateway.ErrUnconfirmed) || !errors.Is(err, context.DeadlineExceeded) {
+		if err := s.Send(gone, message("1")); !errors.Is(err, gateway.ErrUnconfirmed) || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("a caller who has gone: %v", err)
 		}
 		srv.Silence(false)
-		if err := s.Send(ctx(t), message(t, "romeo@example.com", "2")); err != nil {
+		if err := s.Send(ctx(t), message("2")); err != nil {
 			t.Errorf("the session is of no use after that: %v", err)
 		}
 		srv.Silence(true)
 		d.Confirm = 20 * time.Millisecond
 		s = dial(t, d)
-		if err := s.Send(ctx(t), message(t, "romeo@example.com", "3")); !errors.Is(err, gateway.ErrUnconfirmed) {
+		if err := s.Send(ctx(t), message("3")); !errors.Is(err, gateway.ErrUnconfirmed) {
 			t.Errorf("a silent server: %v", err)
 		}
 		<-s.Ended()
@@ -103,7 +100,7 @@ func TestSendIsNotConfirmed(t *testing.T) {
 		s = dial(t, d)
 		srv.Received()
 		failed := make(chan error)
-		go func() { failed <- s.Send(ctx(t), message(t, "romeo@example.com", "4")) }()
+		go func() { failed <- s.Send(ctx(t), message("4")) }()
 		srv.Await("the message", func() bool { return len(srv.Received()) == 1 })
 		srv.Drop()
 		if err := <-failed; !errors.Is(err, gateway.ErrUnconfirmed) {
@@ -116,10 +113,7 @@ func TestSendIsRejected(t *testing.T) {
 	both(t, func(t *testing.T, srv *accounttest.Server, d account.Dialer) {
 		srv.Limit(200)
 		s := dial(t, d)
-		m, err := stanza.Chat(jid.JID{}, jid.MustParse("romeo@example.com"), "1", strings.Repeat("long ", 50))
-		if err != nil {
-			t.Fatal(err)
-		}
+		m := stanza.Must(stanza.Chat(jid.JID{}, jid.MustParse("romeo@example.com"), "1", strings.Repeat("long ", 50)))
 		if err := s.Send(ctx(t), m); !errors.Is(err, gateway.ErrRejected) {
 			t.Error(err)
 		}
@@ -139,7 +133,7 @@ func TestIncoming(t *testing.T) {
 			"<iq from='example.com' to='juliet@example.com/r' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>" +
 			"<iq from='romeo@example.com/x' to='juliet@example.com/r' type='result' id='stanzahook-99999'/>" +
 			"<presence from='romeo@example.com/x' to='juliet@example.com/r'/>")
-		if err := s.Send(ctx(t), message(t, "bounce@example.com", "b")); err != nil {
+		if err := s.Send(ctx(t), messageTo("bounce@example.com", "b")); err != nil {
 			t.Fatal(err)
 		}
 		if id := <-bounces; id != "b" {
@@ -164,7 +158,7 @@ func TestKeepalive(t *testing.T) {
 	s := dial(t, account.Dialer{Server: srv.Addr(), Mode: account.None, Keepalive: 5 * time.Millisecond})
 	tick := time.NewTimer(50 * time.Millisecond) // some spaces go
 	<-tick.C
-	if err := s.Send(ctx(t), message(t, "romeo@example.com", "1")); err != nil {
+	if err := s.Send(ctx(t), message("1")); err != nil {
 		t.Error(err)
 	}
 	srv.Drop()

@@ -113,7 +113,7 @@ func TestProsodyWithTLS(t *testing.T) {
 			t.Fatal(err)
 		}
 		for n := range 20 {
-			if err := s.Send(ctx, message(t, "nobody@localhost", fmt.Sprint(n))); err != nil {
+			if err := s.Send(ctx, messageTo("nobody@localhost", fmt.Sprint(n))); err != nil {
 				t.Errorf("%s: %v", mode, err)
 			}
 		}

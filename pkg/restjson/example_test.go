@@ -10,11 +10,7 @@ import (
 )
 
 func ExampleAppend() {
-	s, err := stanza.Parse(`<message type='chat' from='juliet@example.com/balcony' to='echo@bot.example.com'><body>Hello</body><request xmlns='urn:xmpp:receipts'/><x xmlns='urn:example:x'/></message>`, stanza.Limits{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	s := stanza.Must(stanza.Parse(`<message type='chat' from='juliet@example.com/balcony' to='echo@bot.example.com'><body>Hello</body><request xmlns='urn:xmpp:receipts'/><x xmlns='urn:example:x'/></message>`, stanza.Limits{}))
 	fmt.Println(string(restjson.Append(nil, s)))
 	// Output:
 	// {"kind":"message","type":"chat","to":"echo@bot.example.com","from":"juliet@example.com/balcony","body":"Hello","receipt_request":true,"xml":"<x xmlns='urn:example:x'/>"}
@@ -27,11 +23,7 @@ func ExampleDecode() {
 		return
 	}
 	f.Guess()
-	s, err := stanza.Build(f.Header, f.Inner, stanza.Limits{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	s := stanza.Must(stanza.Build(f.Header, f.Inner, stanza.Limits{}))
 	fmt.Println(s.XML())
 
 	_, err = restjson.Decode([]byte(`{"dataform": {"fields": [{"required": 1}]}}`))

@@ -18,8 +18,10 @@ import (
 	"stanzahook/pkg/roster"
 )
 
-func loopbackClient(o outbound.ClientOptions) *http.Client {
-	return outbound.NewClient(outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), o)
+// sourceAt is a source that may be on loopback.
+func sourceAt(url string) *roster.HTTPSource {
+	guard := outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
+	return &roster.HTTPSource{URL: url, Timeout: 10 * time.Second, Client: outbound.NewClient(guard, outbound.ClientOptions{})}
 }
 
 // A user "..", who may log in, does not choose the path that is asked with the
@@ -38,7 +40,7 @@ func TestUserWhoIsADotSegment(t *testing.T) {
 		"/contacts?user=%s":  {"..": "/contacts?user=.."},
 		"/é|/%s":             {"..": "", "a b?&": "/%C3%A9%7C/a%20b%3F%26"},
 	} {
-		s := &roster.HTTPSource{URL: srv.URL + url, Timeout: 10 * time.Second, Client: loopbackClient(outbound.ClientOptions{})}
+		s := sourceAt(srv.URL + url)
 		for user, want := range users {
 			asked = ""
 			_, err := s.Fetch(t.Context(), jid.FromServer(user+"@example.com"), "")
@@ -63,8 +65,7 @@ func TestCompressedRoster(t *testing.T) {
 			_ = z.Close()
 			_, _ = w.Write(b.Bytes())
 		}))
-		s := &roster.HTTPSource{URL: srv.URL + "/%s", Timeout: 10 * time.Second, Client: loopbackClient(outbound.ClientOptions{})}
-		w, err := s.Fetch(t.Context(), john, "")
+		w, err := sourceAt(srv.URL+"/%s").Fetch(t.Context(), john, "")
 		if want == "" && (err != nil || len(w.Roster) != 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%s: %v, %v", coding, w.Roster, err)
 		}
@@ -119,9 +120,8 @@ func TestETagThatIsNotTaken(t *testing.T) {
 			}
 			_, _ = w.Write([]byte("{}"))
 		}))
-		s := &roster.HTTPSource{URL: srv.URL + "/%s", Timeout: 10 * time.Second, Client: srv.Client()}
 		got := ""
-		switch w, err := s.Fetch(t.Context(), john, c.known); {
+		switch w, err := sourceAt(srv.URL+"/%s").Fetch(t.Context(), john, c.known); {
 		case err != nil:
 			got = err.Error()
 		case w.NotModified:

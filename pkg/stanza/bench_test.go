@@ -99,10 +99,7 @@ func BenchmarkGosrcNextPacket(b *testing.B) {
 }
 
 func BenchmarkChatReply(b *testing.B) {
-	s, err := Parse(chat400, Limits{})
-	if err != nil {
-		b.Fatal(err)
-	}
+	s := Must(Parse(chat400, Limits{}))
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := Chat(s.To, s.From, s.ID, "You said: But soft"); err != nil {

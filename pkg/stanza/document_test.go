@@ -80,10 +80,7 @@ func TestEmptyID(t *testing.T) {
 		`<iq type='get' id='1' from='a@b' to='c@d'><q xmlns='urn:q'/></iq>`:       ` id='1'`,
 		`<message type='chat' id="" from='a@b' to='c@d'><body>x</body></message>`: ` id=''`,
 	} {
-		s, err := Parse(in, Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := Must(Parse(in, Limits{}))
 		result, err := s.Result("", Limits{})
 		if err != nil || s.Kind == IQ && result.XML() != `<iq type='result'`+want+` from='c@d' to='a@b'/>` {
 			t.Errorf("%s: %s, %v", in, result.XML(), err)

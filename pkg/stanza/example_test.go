@@ -9,14 +9,10 @@ import (
 )
 
 func ExampleParse() {
-	s, err := stanza.Parse(`<message type='chat' from='juliet@example.com/balcony' to='echo@bot.example.com'><body>hi</body><x xmlns='urn:x'/></message>`, stanza.Limits{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	s := stanza.Must(stanza.Parse(`<message type='chat' from='juliet@example.com/balcony' to='echo@bot.example.com'><body>hi</body><x xmlns='urn:x'/></message>`, stanza.Limits{}))
 	body, _ := s.Body()
 	fmt.Println(s.Kind, s.Type, s.From.Bare(), body)
-	_, err = stanza.Parse(`<message><body>a & b</body></message>`, stanza.Limits{})
+	_, err := stanza.Parse(`<message><body>a & b</body></message>`, stanza.Limits{})
 	fmt.Println(err)
 	// Output:
 	// message chat juliet@example.com hi
@@ -24,16 +20,8 @@ func ExampleParse() {
 }
 
 func ExampleStanza_ErrorReply() {
-	s, err := stanza.Parse(`<iq type='get' id='1' from='juliet@example.com/balcony' to='bot.example.com'><x xmlns='urn:x'/></iq>`, stanza.Limits{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
-	reply, err := s.ErrorReply(stanza.FromHTTP(404), stanza.Limits{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	s := stanza.Must(stanza.Parse(`<iq type='get' id='1' from='juliet@example.com/balcony' to='bot.example.com'><x xmlns='urn:x'/></iq>`, stanza.Limits{}))
+	reply := stanza.Must(s.ErrorReply(stanza.FromHTTP(404), stanza.Limits{}))
 	fmt.Println(reply.XML())
 	// Output:
 	// <iq type='error' id='1' from='bot.example.com' to='juliet@example.com/balcony'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>404 Not Found</text></error></iq>
@@ -66,11 +54,7 @@ func ExampleChat() {
 }
 
 func ExampleStanza_Element() {
-	s, err := stanza.Parse(`<iq type='result' id='1'><query xmlns='jabber:iq:roster'><item jid='romeo@example.net' name='Romeo'><group>Friends</group></item></query></iq>`, stanza.Limits{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	s := stanza.Must(stanza.Parse(`<iq type='result' id='1'><query xmlns='jabber:iq:roster'><item jid='romeo@example.net' name='Romeo'><group>Friends</group></item></query></iq>`, stanza.Limits{}))
 	query, _ := s.Payload()
 	for _, item := range s.Element(query).Children {
 		name, _ := item.Attr("name")
@@ -82,11 +66,7 @@ func ExampleStanza_Element() {
 
 func ExampleBuild() {
 	h := stanza.Header{Kind: stanza.Presence, Type: "subscribed", From: jid.MustParse("echo@bot.example.com"), To: jid.MustParse("juliet@example.com")}
-	s, err := stanza.Build(h, stanza.TextElement("status", "at your service"), stanza.Limits{})
-	if err != nil {
-		fmt.Println(err)
-		return
-	}
+	s := stanza.Must(stanza.Build(h, stanza.TextElement("status", "at your service"), stanza.Limits{}))
 	fmt.Println(s.XML())
 	// Output:
 	// <presence type='subscribed' from='echo@bot.example.com' to='juliet@example.com'><status>at your service</status></presence>

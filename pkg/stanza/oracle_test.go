@@ -11,61 +11,53 @@ import (
 
 const testHead = "<stream:stream xmlns='jabber:component:accept' xmlns:stream='http://etherx.jabber.org/streams' id='1'>"
 
-type oracleChild struct{ space, local, text string }
-
-type oracleStanza struct {
-	space, local string
-	attrs        map[string]string
-	children     []oracleChild
-	depth        int
-}
-
-// oracleParse reads one element the slow way.
-func oracleParse(raw string) (*oracleStanza, error) {
+// oracleParse reads one element, as it may stand in a stream.
+func oracleParse(raw string) (*Element, error) {
 	d := xml.NewDecoder(strings.NewReader(testHead + raw))
 	if _, err := d.Token(); err != nil {
 		return nil, err
 	}
-	var o *oracleStanza
-	depth := 0
+	token, err := d.Token()
+	for err == nil {
+		switch t := token.(type) {
+		case xml.StartElement:
+			e, err := oracleElement(d, t)
+			if err == nil && int(d.InputOffset()) != len(testHead)+len(raw) {
+				err = errors.New("something behind the end")
+			}
+			return e, err
+		case xml.EndElement:
+			return nil, errors.New("no element")
+		}
+		token, err = d.Token()
+	}
+	return nil, err
+}
+
+// oracleElement reads the rest of an element.
+func oracleElement(d *xml.Decoder, start xml.StartElement) (*Element, error) {
+	e := &Element{Space: start.Name.Space, Local: start.Name.Local}
+	for _, a := range start.Attr {
+		if a.Name.Space != "xmlns" && a.Name != (xml.Name{Local: "xmlns"}) {
+			e.Attrs = append(e.Attrs, Attr{Space: a.Name.Space, Local: a.Name.Local, Value: a.Value})
+		}
+	}
 	for {
-		t, err := d.Token()
+		token, err := d.Token()
 		if err != nil {
 			return nil, err
 		}
-		switch t := t.(type) {
+		switch t := token.(type) {
 		case xml.StartElement:
-			depth++
-			switch depth {
-			case 1:
-				if o != nil {
-					return nil, errors.New("a second element")
-				}
-				o = &oracleStanza{space: t.Name.Space, local: t.Name.Local, attrs: map[string]string{}}
-				for _, a := range t.Attr {
-					switch {
-					case a.Name.Space == "":
-						o.attrs[a.Name.Local] = a.Value
-					case a.Name.Local == "lang" && a.Name.Space == NSXML:
-						o.attrs["xml:lang"] = a.Value
-					}
-				}
-			case 2:
-				o.children = append(o.children, oracleChild{space: t.Name.Space, local: t.Name.Local})
+			child, err := oracleElement(d, t)
+			if err != nil {
+				return nil, err
 			}
-			o.depth = max(o.depth, depth)
+			e.Children = append(e.Children, *child)
 		case xml.CharData:
-			if depth == 2 {
-				o.children[len(o.children)-1].text += string(t)
-			}
+			e.Text += string(t)
 		case xml.EndElement:
-			depth--
-			if depth == 0 {
-				if int(d.InputOffset()) != len(testHead)+len(raw) {
-					return nil, errors.New("something behind the end")
-				}
-				return o, nil
-			}
+			return e, nil
 		}
 	}
 }

@@ -9,17 +9,8 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-func mustParse(t *testing.T, raw string) *Stanza {
-	t.Helper()
-	s, err := Parse(raw, Limits{})
-	if err != nil {
-		t.Fatalf("%v: %s", err, raw)
-	}
-	return s
-}
-
 func TestParseHeader(t *testing.T) {
-	s := mustParse(t, `<message type="chat" id='a&amp;b' from='Juliet@Example.com/b' to='bot@c.example' xml:lang='de' other='x'><body>hi</body></message>`)
+	s := Must(Parse(`<message type="chat" id='a&amp;b' from='Juliet@Example.com/b' to='bot@c.example' xml:lang='de' other='x'><body>hi</body></message>`, Limits{}))
 	want := Header{Kind: Message, Type: "chat", ID: "a&b", Lang: "de", From: jid.MustParse("juliet@example.com/b"), To: jid.MustParse("bot@c.example")}
 	if s.Header != want {
 		t.Errorf("header %+v, want %+v", s.Header, want)
@@ -40,12 +31,12 @@ func TestBodyIsADirectChild(t *testing.T) {
 		{"empty", `<message><body/></message>`, ""},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
-			if got, ok := mustParse(t, tc.raw).Body(); !ok || got != tc.want {
+			if got, ok := Must(Parse(tc.raw, Limits{})).Body(); !ok || got != tc.want {
 				t.Errorf("body %q (%v), want %q", got, ok, tc.want)
 			}
 		})
 	}
-	if _, ok := mustParse(t, `<message><forwarded xmlns='urn:xmpp:forward:0'><body xmlns='jabber:client'>no</body></forwarded></message>`).Body(); ok {
+	if _, ok := Must(Parse(`<message><forwarded xmlns='urn:xmpp:forward:0'><body xmlns='jabber:client'>no</body></forwarded></message>`, Limits{})).Body(); ok {
 		t.Error("a body inside a forwarded message was taken for the message's own")
 	}
 }
@@ -188,7 +179,7 @@ func TestWith(t *testing.T) {
 			`<message type='chat' from='bot@c.example' to='u@h' xmlns:a='urn:a'><a:x/></message>`},
 		{`<message/>`, `<message type='chat' from='bot@c.example' to='u@h'/>`},
 	} {
-		s, err := mustParse(t, tc.raw).With(h, Limits{})
+		s, err := Must(Parse(tc.raw, Limits{})).With(h, Limits{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -219,7 +210,7 @@ func TestBuildRefuses(t *testing.T) {
 }
 
 func TestErrorReply(t *testing.T) {
-	s := mustParse(t, `<iq type='get' id='q1' from='u@h/r' to='bot@c.example'><ping xmlns='urn:xmpp:ping'/></iq>`)
+	s := Must(Parse(`<iq type='get' id='q1' from='u@h/r' to='bot@c.example'><ping xmlns='urn:xmpp:ping'/></iq>`, Limits{}))
 	e := &Error{Type: Cancel, Condition: ServiceUnavailable, Text: "no <bot> \x00 here"}
 	r, err := s.ErrorReply(e, Limits{})
 	if err != nil {
@@ -252,7 +243,7 @@ func TestMayBounce(t *testing.T) {
 		`<presence from='u@h' type='subscribe'/>`:  true,
 		`<presence from='u@h' type='subscribed'/>`: false,
 	} {
-		if got := mustParse(t, raw).MayBounce(); got != want {
+		if got := Must(Parse(raw, Limits{})).MayBounce(); got != want {
 			t.Errorf("%s: %v", raw, got)
 		}
 	}
@@ -271,7 +262,7 @@ func TestClaimsPrivilege(t *testing.T) {
 		`<message><x xmlns='jabber:iq:roster'/></message>`:                                                   false,
 		`<iq type='get'><query xmlns='http://jabber.org/protocol/disco#info' node='jabber:iq:roster'/></iq>`: false,
 	} {
-		if got := mustParse(t, raw).ClaimsPrivilege(); got != want {
+		if got := Must(Parse(raw, Limits{})).ClaimsPrivilege(); got != want {
 			t.Errorf("%s: %v", raw, got)
 		}
 	}

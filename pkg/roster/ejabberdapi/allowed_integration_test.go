@@ -5,16 +5,12 @@ package ejabberdapi
 import (
 	"bytes"
 	"errors"
-	"net/netip"
 	"strings"
 	"testing"
-	"time"
 
 	"stanzahook/deploy/lab"
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
-	"stanzahook/pkg/secret"
 )
 
 // A permission that is not there is noticed, and nothing is changed by that.
@@ -26,14 +22,8 @@ func TestRealAllowed(t *testing.T) {
 			o.Edit = func(config []byte) ([]byte, error) {
 				return bytes.Replace(config, []byte("      - "+missing+"\n"), nil, 1), nil
 			}
-			s, err := lab.Start(ctx, o)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = s.Close() })
-			guard := outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
-			b := &Backend{URL: s.APIURL(), User: "admin@localhost", Password: secret.New("a"), Client: outbound.NewClient(guard, outbound.ClientOptions{}), UserAgent: "test", Timeout: 10 * time.Second}
-			err = b.Allowed(ctx, "localhost")
+			_, b := start(t, ctx, o)
+			err := b.Allowed(ctx, "localhost")
 			if missing == "" {
 				if err != nil {
 					t.Error(err)

@@ -17,6 +17,7 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
+	"stanzahook/pkg/roster/rostertest"
 	"stanzahook/pkg/secret"
 )
 
@@ -24,10 +25,15 @@ import (
 // returns a backend for it.
 func startEjabberd(t *testing.T, ctx context.Context) (*lab.Server, *Backend) {
 	t.Helper()
-	s, err := lab.Start(ctx, lab.Options{
+	return start(t, ctx, lab.Options{
 		Kind: lab.Ejabberd, API: true, Admin: "admin",
 		Users: map[string]string{"admin": `p w"ë`, "alice": "a", "bob": "b"},
 	})
+}
+
+func start(t *testing.T, ctx context.Context, o lab.Options) (*lab.Server, *Backend) {
+	t.Helper()
+	s, err := lab.Start(ctx, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +47,7 @@ func startEjabberd(t *testing.T, ctx context.Context) (*lab.Server, *Backend) {
 	})
 	guard := outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	return s, &Backend{
-		URL: s.APIURL(), User: "admin@localhost", Password: secret.New(`p w"ë`),
+		URL: s.APIURL(), User: "admin@localhost", Password: secret.New(o.Users["admin"]),
 		Client: outbound.NewClient(guard, outbound.ClientOptions{}), UserAgent: "test", Timeout: 10 * time.Second,
 	}
 }
@@ -196,32 +202,16 @@ func TestRealErrors(t *testing.T) {
 	expect(t, ctx, b, owner, contact)
 }
 
-// source wants the same roster of everybody.
-type source struct{ want roster.Roster }
-
-func (source) ID() string { return "test" }
-
-func (s source) Fetch(context.Context, jid.JID, string) (roster.Wanted, error) {
-	return roster.Wanted{Roster: s.want, Answer: []byte("{}")}, nil
-}
-
-// nowhere keeps no records.
-type nowhere struct{ roster.Cache }
-
-func (nowhere) Roster(context.Context, jid.JID) ([]byte, uint64, error) { return nil, 0, nil }
-
-func (nowhere) PutRoster(context.Context, jid.JID, []byte, uint64) (uint64, error) { return 1, nil }
-
 // A refresh from end to end.
 func TestRealRefresh(t *testing.T) {
 	ctx := limited(t)
 	_, b := startEjabberd(t, ctx)
-	want := roster.Roster{}
-	for _, i := range []roster.Item{item("bob@localhost", "Bob", roster.Both, "A", "B"), item("x.org", "", roster.To)} {
-		want[i.JID] = i
+	_, memory := rostertest.New()
+	for _, user := range []string{"alice", "nobody"} {
+		memory.Wants[jid.MustParse(user+"@localhost")] = `{"bob@localhost": {"name": "Bob", "groups": ["A", "B"]}, "x.org": {"subscription": "to"}}`
 	}
 	h := roster.NewSyncer(roster.Options{
-		Domain: "localhost", Source: source{want}, Cache: nowhere{}, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
+		Domain: "localhost", Source: memory, Cache: memory, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
 		Backends: &roster.Backends{Host: "localhost", API: b, Log: zap.NewNop()},
 	})
 	defer h.Stop(ctx)
