@@ -26,25 +26,12 @@ func (g *Guard) CheckHost(host string) error {
 	case name == "":
 		return refused("no host to connect to")
 	case name == "localhost" || strings.HasSuffix(name, ".localhost"):
-		return g.checkAny([]netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()})
+		if g.allows(netip.IPv6Loopback()) {
+			return nil
+		}
+		return g.Check(netip.AddrFrom4([4]byte{127, 0, 0, 1}))
 	case endsInNumber(name):
 		return refused(strconv.Quote(host) + " is a number in place of a name; write an address as four decimal numbers")
-	}
-	return nil
-}
-
-// CheckURL checks a URL as the dialer of [NewClient] does, without connecting. It
-// checks a literal address without DNS. It resolves a name, and refuses it if none of
-// its addresses may be reached (the dialer skips those that may not). A nil resolver
-// is net.DefaultResolver. The error wraps [ErrRefused], or is that of the resolver.
-// For a client with a proxy use [Guard.CheckProxied].
-func (g *Guard) CheckURL(ctx context.Context, resolver *net.Resolver, u *url.URL) error {
-	addrs, err := g.resolve(ctx, resolver, u)
-	if err != nil || len(addrs) == 0 {
-		return err
-	}
-	if err := g.checkAny(addrs); err != nil {
-		return fmt.Errorf("%s: %w", strconv.Quote(u.Hostname()), err)
 	}
 	return nil
 }
@@ -87,17 +74,6 @@ func (g *Guard) resolve(ctx context.Context, resolver *net.Resolver, u *url.URL)
 		return nil, fmt.Errorf("resolve the host: %w", err)
 	}
 	return addrs, nil
-}
-
-// checkAny returns nil if one of the addresses may be reached, else the refusal of
-// the first.
-func (g *Guard) checkAny(addrs []netip.Addr) error {
-	for _, addr := range addrs {
-		if g.allows(addr) {
-			return nil
-		}
-	}
-	return g.Check(addrs[0])
 }
 
 // endsInNumber reports whether the last label of a host is a decimal or hexadecimal

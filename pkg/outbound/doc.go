@@ -15,8 +15,7 @@
 // rebinding) gains nothing. The client follows no redirects and ignores the proxy of
 // the environment.
 //
-// [Guard.CheckURL] does the same check in advance. [Guard.CheckHost] does the part
-// that needs no DNS, for a configuration.
+// [Guard.CheckHost] does the part of the check that needs no DNS, for a configuration.
 //
 // # Unix sockets
 //
