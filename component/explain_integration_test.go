@@ -12,6 +12,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 )
@@ -33,14 +34,10 @@ func TestRealClientPort(t *testing.T) {
 // Two programs of the same name on a Prosody that is set to kick_old take the name from
 // each other; the advice is not to set it.
 func TestRealKickOld(t *testing.T) {
-	s, err := lab.Start(t.Context(), lab.Options{Kind: lab.Prosody, Components: []lab.Component{{Domain: realDomain, Secret: "secret"}}, Edit: func(config []byte) ([]byte, error) {
+	s := harness.StartServer(t, lab.Options{Kind: lab.Prosody, Components: []lab.Component{{Domain: realDomain, Secret: "secret"}}, Edit: func(config []byte) ([]byte, error) {
 		return append([]byte("component_conflict_resolve = \"kick_old\"\n"), config...), nil
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer s.Close()
-	first := realLink(t, s, nil)
+	first := realLink(t, s)
 	second := component.New(component.Options{Domain: jid.MustParse(realDomain), Addr: s.ComponentAddr(), Secret: secret.New("secret"), Log: zaptest.NewLogger(t)})
 	componenttest.Run(t, second)
 	componenttest.Eventually(t, "the first is thrown out", func() bool { return first.Status().State == component.Down })

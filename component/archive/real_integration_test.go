@@ -5,9 +5,6 @@ package archive
 import (
 	"context"
 	"fmt"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -17,41 +14,26 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 )
 
-// withRooms is a prosody whose configuration has rooms with archives besides.
-const withRooms = `#!/bin/sh
-set -eu
-cat >>"$3" <<'END'
+// withRooms has rooms with archives.
+const withRooms = `
 Component "rooms.localhost" "muc"
 	modules_enabled = { "muc_mam" }
 	muc_log_by_default = true
 	restrict_room_creation = false
-END
-exec PROSODY "$@"
 `
 
 // TestArchiveOfARoom asks a real archive, page by page.
 func TestArchiveOfARoom(t *testing.T) {
-	prosody, err := exec.LookPath("prosody")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "prosody"), []byte(strings.ReplaceAll(withRooms, "PROSODY", prosody)), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	t.Setenv("PATH", dir+string(os.PathListSeparator)+os.Getenv("PATH"))
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
-	srv, err := lab.Start(ctx, lab.Options{Kind: lab.Prosody, Users: map[string]string{"u": "p"}, Components: []lab.Component{{Domain: "bot.localhost", Secret: "s"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = srv.Close() })
+	srv := harness.StartServer(t, lab.Options{Kind: lab.Prosody, Users: map[string]string{"u": "p"}, Components: []lab.Component{{Domain: "bot.localhost", Secret: "s"}},
+		Edit: func(config []byte) ([]byte, error) { return append(config, withRooms...), nil }})
 
 	const room = "room@rooms.localhost"
 	u, err := srv.Login(ctx, "u", "r")

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
@@ -20,85 +21,78 @@ import (
 // Logins and messages on real servers.
 func TestRealServers(t *testing.T) {
 	const password = "pass, =\u00fcord"
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			t.Parallel()
-			start, cancel := context.WithTimeout(t.Context(), 60*time.Second)
-			defer cancel()
-			s, err := lab.Start(start, lab.Options{Kind: kind, Users: map[string]string{"juliet": password, "romeo": password}})
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		start, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+		defer cancel()
+		s := harness.StartServer(t, lab.Options{Kind: kind, Users: map[string]string{"juliet": password, "romeo": password}})
+		bounces := make(chan string, 10)
+		d := account.Dialer{Server: s.ClientAddr(), Mode: account.None, Timeout: 10 * time.Second, Bounced: func(s *stanza.Stanza) { bounces <- s.ID }}
+		juliet := jid.MustParse("juliet@localhost")
+		if err := d.Verify(ctx(t), juliet, secret.New(password)); err != nil {
+			t.Fatal(err)
+		}
+		for who, wrong := range map[string]string{"juliet@localhost": "wrong", "nobody@localhost": password} {
+			if err := d.Verify(ctx(t), jid.MustParse(who), secret.New(wrong)); !errors.Is(err, account.ErrPassword) {
+				t.Errorf("%s: %v", who, err)
+			}
+		}
+		if err := d.Verify(ctx(t), jid.MustParse("juliet@elsewhere.localhost"), secret.New(password)); !errors.Is(err, account.ErrUnreachable) {
+			t.Errorf("a host that the server does not have: %v", err)
+		}
+		tls := d
+		tls.Mode = account.StartTLS
+		if err := tls.Verify(ctx(t), juliet, secret.New(password)); !errors.Is(err, account.ErrTLS) {
+			t.Errorf("a server without TLS: %v", err)
+		}
+		romeo, err := s.Login(ctx(t), "romeo", "balcony")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer romeo.Close()
+		p := account.NewPool(d, 2, time.Minute)
+		defer p.Close()
+		for i := range 50 {
+			if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("romeo@localhost", fmt.Sprint("m", i))); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for i := range 50 {
+			m, err := romeo.Next(ctx(t), func(r lab.Received) bool { return r.Kind == "message" })
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer s.Close()
-			bounces := make(chan string, 10)
-			d := account.Dialer{Server: s.ClientAddr(), Mode: account.None, Timeout: 10 * time.Second, Bounced: func(s *stanza.Stanza) { bounces <- s.ID }}
-			juliet := jid.MustParse("juliet@localhost")
-			if err := d.Verify(ctx(t), juliet, secret.New(password)); err != nil {
-				t.Fatal(err)
+			if bare, _, _ := strings.Cut(m.From, "/"); bare != "juliet@localhost" || m.ID != fmt.Sprint("m", i) || m.Body != "text "+m.ID {
+				t.Fatalf("message %d: %+v", i, m)
 			}
-			for who, wrong := range map[string]string{"juliet@localhost": "wrong", "nobody@localhost": password} {
-				if err := d.Verify(ctx(t), jid.MustParse(who), secret.New(wrong)); !errors.Is(err, account.ErrPassword) {
-					t.Errorf("%s: %v", who, err)
-				}
-			}
-			if err := d.Verify(ctx(t), jid.MustParse("juliet@elsewhere.localhost"), secret.New(password)); !errors.Is(err, account.ErrUnreachable) {
-				t.Errorf("a host that the server does not have: %v", err)
-			}
-			tls := d
-			tls.Mode = account.StartTLS
-			if err := tls.Verify(ctx(t), juliet, secret.New(password)); !errors.Is(err, account.ErrTLS) {
-				t.Errorf("a server without TLS: %v", err)
-			}
-			romeo, err := s.Login(ctx(t), "romeo", "balcony")
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer romeo.Close()
-			p := account.NewPool(d, 2, time.Minute)
-			defer p.Close()
-			for i := range 50 {
-				if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("romeo@localhost", fmt.Sprint("m", i))); err != nil {
+			if i == 0 { // nobody reads there
+				if err := romeo.SendRaw("<message to='" + m.From + "' type='chat' id='back'><body>and thou</body></message>"); err != nil {
 					t.Fatal(err)
 				}
-			}
-			for i := range 50 {
-				m, err := romeo.Next(ctx(t), func(r lab.Received) bool { return r.Kind == "message" })
-				if err != nil {
-					t.Fatal(err)
-				}
-				if bare, _, _ := strings.Cut(m.From, "/"); bare != "juliet@localhost" || m.ID != fmt.Sprint("m", i) || m.Body != "text "+m.ID {
-					t.Fatalf("message %d: %+v", i, m)
-				}
-				if i == 0 { // nobody reads there
-					if err := romeo.SendRaw("<message to='" + m.From + "' type='chat' id='back'><body>and thou</body></message>"); err != nil {
-						t.Fatal(err)
-					}
-					if e, err := romeo.Next(ctx(t), func(r lab.Received) bool { return r.ID == "back" }); err != nil || e.Error != "service-unavailable" {
-						t.Errorf("an answer to the session: %+v %v", e, err)
-					}
+				if e, err := romeo.Next(ctx(t), func(r lab.Received) bool { return r.ID == "back" }); err != nil || e.Error != "service-unavailable" {
+					t.Errorf("an answer to the session: %+v %v", e, err)
 				}
 			}
-			if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("nobody@localhost", "b1")); err != nil {
-				t.Error(err)
-			}
-			if id := <-bounces; id != "b1" {
-				t.Errorf("the bounce of %s", id)
-			}
-			if err := s.Stop(start); err != nil {
-				t.Fatal(err)
-			}
-			if err := s.Restart(start); err != nil {
-				t.Fatal(err)
-			}
-			if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("nobody@localhost", "b2")); err != nil {
-				t.Errorf("after a restart: %v", err)
-			}
-			if err := s.Stop(start); err != nil {
-				t.Fatal(err)
-			}
-			if err := d.Verify(ctx(t), juliet, secret.New(password)); !errors.Is(err, account.ErrUnreachable) {
-				t.Errorf("no server: %v", err)
-			}
-		})
-	}
+		}
+		if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("nobody@localhost", "b1")); err != nil {
+			t.Error(err)
+		}
+		if id := <-bounces; id != "b1" {
+			t.Errorf("the bounce of %s", id)
+		}
+		if err := s.Stop(start); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Restart(start); err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("nobody@localhost", "b2")); err != nil {
+			t.Errorf("after a restart: %v", err)
+		}
+		if err := s.Stop(start); err != nil {
+			t.Fatal(err)
+		}
+		if err := d.Verify(ctx(t), juliet, secret.New(password)); !errors.Is(err, account.ErrUnreachable) {
+			t.Errorf("no server: %v", err)
+		}
+	})
 }

@@ -4,55 +4,15 @@ package store_test
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
-
-// smallDisk mounts a file system of its own. It needs the right to mount.
-func smallDisk(t *testing.T, size string) string {
-	t.Helper()
-	dir := t.TempDir()
-	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size="+size); err != nil {
-		t.Fatalf("this test needs a small file system, and mounting one failed (%v); run it as root", err)
-	}
-	t.Cleanup(func() {
-		if err := syscall.Unmount(dir, syscall.MNT_DETACH); err != nil {
-			t.Error(err)
-		}
-	})
-	return dir
-}
-
-// hog takes all the space that is left, and returns how to give it back.
-func hog(t *testing.T, dir string) func() {
-	t.Helper()
-	f, err := os.Create(filepath.Join(dir, "hog"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	for size := int64(1 << 30); size >= 4096; size /= 2 {
-		var at int64
-		if st, err := f.Stat(); err == nil {
-			at = st.Size()
-		}
-		for syscall.Fallocate(int(f.Fd()), 0, at, size) == nil {
-			at += size
-		}
-	}
-	return func() {
-		if err := os.Remove(f.Name()); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // feeder appends events to a queue on a small disk, and notes what became of them.
 type feeder struct {
@@ -71,7 +31,7 @@ type feeder struct {
 
 func newFeeder(t *testing.T, size string, conversations int) *feeder {
 	t.Helper()
-	disk := smallDisk(t, size)
+	disk := harness.SmallDisk(t, size)
 	f := &feeder{t: t, disk: disk, o: store.Options{Dir: filepath.Join(disk, "store"), MaxBytes: 1 << 30}, conversations: conversations,
 		kept: make(map[string]bool), refused: make(map[string]bool)}
 	f.open()
@@ -173,7 +133,7 @@ func TestDiskFull(t *testing.T) {
 		for range 500 {
 			f.store()
 		}
-		free := hog(t, f.disk)
+		free := harness.FillDisk(t, f.disk)
 		f.until(false, f.store)
 		for range 100 {
 			f.store()
@@ -200,7 +160,7 @@ func TestDiskFullUnderLoad(t *testing.T) {
 	for range 8 {
 		f := newFeeder(t, "128m", 1)
 		filled := make(chan func(), 1)
-		go func() { filled <- hog(t, f.disk) }()
+		go func() { filled <- harness.FillDisk(t, f.disk) }()
 		f.until(false, f.offer) // a write fails, or the store looks at the disk in time
 		(<-filled)()
 		f.until(true, f.offer)
@@ -221,7 +181,7 @@ func TestDiskFullRefusedIsGone(t *testing.T) {
 	for range 8 {
 		f := newFeeder(t, "128m", 1)
 		filled := make(chan func(), 1)
-		go func() { filled <- hog(t, f.disk) }()
+		go func() { filled <- harness.FillDisk(t, f.disk) }()
 		for f.offer() && f.n < 8000 {
 		}
 		free := <-filled

@@ -1,12 +1,8 @@
 package store_test
 
 import (
-	"archive/tar"
-	"compress/gzip"
-	"errors"
-	"io"
 	"maps"
-	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"testing"
@@ -19,51 +15,17 @@ import (
 	"stanzahook/pkg/store/deliverylog"
 )
 
-// unpack unpacks a store that was closed, and returns its directory.
-func unpack(t *testing.T, name string) string {
-	t.Helper()
-	f, err := os.Open(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir := t.TempDir()
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if errors.Is(err, io.EOF) {
-			return filepath.Join(dir, "store")
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		path := filepath.Join(dir, filepath.FromSlash(h.Name))
-		if h.Typeflag == tar.TypeDir {
-			if err := os.MkdirAll(path, 0o700); err != nil {
-				t.Fatal(err)
-			}
-			continue
-		}
-		data, err := io.ReadAll(r)
-		if err == nil {
-			err = os.WriteFile(path, data, 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // A store that was written before there were buckets, when the key-value buckets of NATS
 // were used for some records, opens, and has all that was in it.
 func TestStoreOfEarlierVersion(t *testing.T) {
 	ctx := t.Context()
+	dir := t.TempDir()
+	if out, err := exec.Command("tar", "-xzf", filepath.Join("testdata", "earlier.tar.gz"), "-C", dir).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
 	core, logs := observer.New(zap.WarnLevel)
 	const always = 200 * 365 * 24 * time.Hour // as it was written: what it has must not be too old
-	s := openWith(t, store.Options{Dir: unpack(t, filepath.Join("testdata", "earlier.tar.gz")),
+	s := openWith(t, store.Options{Dir: filepath.Join(dir, "store"),
 		OutboxBytes: 1 << 20, OutboxCount: 100, LogKeep: always, DeadKeep: always, JobKeep: always, Log: zap.New(core)})
 	defer s.Close()
 	if logs.Len() > 0 {

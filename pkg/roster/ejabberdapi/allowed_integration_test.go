@@ -22,7 +22,7 @@ func TestRealAllowed(t *testing.T) {
 			o.Edit = func(config []byte) ([]byte, error) {
 				return bytes.Replace(config, []byte("      - "+missing+"\n"), nil, 1), nil
 			}
-			_, b := start(t, ctx, o)
+			_, b := start(t, o)
 			err := b.Allowed(ctx, "localhost")
 			if missing == "" {
 				if err != nil {

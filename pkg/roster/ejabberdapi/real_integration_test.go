@@ -10,41 +10,28 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/roster"
-	"stanzahook/pkg/roster/rostertest"
 	"stanzahook/pkg/secret"
 )
 
 // startEjabberd starts ejabberd, that of EJABBERD_ROOT if that is set, and
 // returns a backend for it.
-func startEjabberd(t *testing.T, ctx context.Context) (*lab.Server, *Backend) {
+func startEjabberd(t *testing.T) (*lab.Server, *Backend) {
 	t.Helper()
-	return start(t, ctx, lab.Options{
+	return start(t, lab.Options{
 		Kind: lab.Ejabberd, API: true, Admin: "admin",
 		Users: map[string]string{"admin": `p w"ë`, "alice": "a", "bob": "b"},
 	})
 }
 
-func start(t *testing.T, ctx context.Context, o lab.Options) (*lab.Server, *Backend) {
+func start(t *testing.T, o lab.Options) (*lab.Server, *Backend) {
 	t.Helper()
-	s, err := lab.Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if t.Failed() {
-			t.Log(s.Logs())
-		}
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
+	s := harness.StartServer(t, o)
 	guard := outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")})
 	return s, &Backend{
 		URL: s.APIURL(), User: "admin@localhost", Password: secret.New(o.Users["admin"]),
@@ -74,7 +61,7 @@ func expect(t *testing.T, ctx context.Context, b *Backend, owner jid.JID, items 
 
 func TestReal(t *testing.T) {
 	ctx := limited(t)
-	s, b := startEjabberd(t, ctx)
+	s, b := startEjabberd(t)
 	owner := jid.MustParse("alice@localhost")
 	expect(t, ctx, b, owner)
 
@@ -149,7 +136,7 @@ func TestReal(t *testing.T) {
 
 func TestRealErrors(t *testing.T) {
 	ctx := limited(t)
-	s, b := startEjabberd(t, ctx)
+	s, b := startEjabberd(t)
 	contact := item("marie@x.org", "Marie", roster.Both)
 	for _, stranger := range []string{"nobody@localhost", "alice@example.org"} {
 		owner := jid.MustParse(stranger)
@@ -200,32 +187,4 @@ func TestRealErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, ctx, b, owner, contact)
-}
-
-// A refresh from end to end.
-func TestRealRefresh(t *testing.T) {
-	ctx := limited(t)
-	_, b := startEjabberd(t, ctx)
-	_, memory := rostertest.New()
-	for _, user := range []string{"alice", "nobody"} {
-		memory.Wants[jid.MustParse(user+"@localhost")] = `{"bob@localhost": {"name": "Bob", "groups": ["A", "B"]}, "x.org": {"subscription": "to"}}`
-	}
-	h := roster.NewSyncer(roster.Options{
-		Domain: "localhost", Source: memory, Cache: memory, Mode: roster.Authoritative, Concurrency: 4, Log: zap.NewNop(),
-		Backends: &roster.Backends{Host: "localhost", API: b, Log: zap.NewNop()},
-	})
-	defer h.Stop(ctx)
-	refresh := func(user string, result roster.Result) {
-		t.Helper()
-		o, err := h.Refresh(ctx, jid.MustParse(user+"@localhost"), false)
-		if err != nil || o.Result != result {
-			t.Errorf("%s: %v (%s), error %v, want %v", user, o.Result, o.Detail, err, result)
-		}
-	}
-	if err := b.Set(ctx, jid.MustParse("alice@localhost"), item("own@x.org", "", roster.Both)); err != nil {
-		t.Fatal(err)
-	}
-	refresh("alice", roster.Applied)
-	refresh("alice", roster.Unchanged)
-	refresh("nobody", roster.NoSuchUser)
 }
