@@ -77,7 +77,7 @@ func (c *connection) serve(ctx context.Context) error {
 	return reason
 }
 
-// lastWords is how long to go on reading when a connection is over: after a
-// write that failed, because the server's stream error says why; after our own
-// goodbye, because what the server had written before its own is still to come.
+// lastWords is how long to go on reading at the end of a connection: after a write that
+// failed, for the server's stream error, which says why; after our own end of the
+// stream, for what the server had written before its own.
 const lastWords = time.Second

@@ -2,53 +2,49 @@
 // (XEP-0114): it dials, shakes hands, reads and writes stanzas, and does so
 // again when the connection is lost.
 //
-// # What the link promises
+// # What the link guarantees
 //
-//  1. Handlers run on the reader's goroutine, in the order of the stream. They
-//     may answer, send or enqueue; they must not wait, neither for the network
-//     nor for a full queue: a reader that stops would also stop the markers
-//     that confirm what was sent. What cannot be taken is bounced. The write
-//     side is bounded too; at its bound the connection is closed and opened
-//     anew.
-//  2. Every IQ of type get or set is answered exactly once (RFC 6120 section
-//     8.2.3). The link guarantees it, not each handler: see [Incoming].
-//     Results, errors and stanzas of type error are never answered with an
-//     error.
-//  3. Each pending request is keyed by peer and id, the table is bounded, and
-//     every way out (answer, deadline, lost connection, full table) has its
-//     own error.
-//  4. Control flow is the state: [Link.Run] dials, shakes hands, serves,
-//     returns from that, waits and begins again.
-//  5. A stanza leaves memory only when it is answered, stored, or confirmed by
-//     the server.
+//  1. Handlers run on the reader's goroutine, in the order of the stream. They may
+//     answer, send or enqueue; they must not wait, neither for the network nor for a
+//     full queue: a reader that stops would also stop the markers that confirm what
+//     was sent. A stanza that cannot be enqueued is bounced. The write side is bounded
+//     too; at its bound the connection is closed and opened anew.
+//  2. Every IQ of type get or set is answered exactly once (RFC 6120 section 8.2.3).
+//     The link guarantees it, not each handler: see [Incoming]. Results, errors and
+//     stanzas of type error are never answered with an error.
+//  3. Each pending request is keyed by peer and id, the table is bounded, and every way
+//     out (answer, deadline, lost connection, full table) has its own error.
+//  4. A stanza leaves memory only when it is answered, stored, or confirmed by the
+//     server.
+//
+// [Link.Run] dials, shakes hands, serves the connection to its end, waits and begins
+// again.
 //
 // # Confirmed sends
 //
-// XEP-0114 has no acknowledgements: what was written into a socket that then
-// breaks may be lost, and nobody says so. But a server handles the stanzas of
-// one stream in order. So behind what it writes the link puts a marker, a
-// message from and to a full JID of its own domain; when the server delivers
-// it back, everything written before it has been taken by the server. One
-// marker is open at a time; the next one goes with the first write after it
-// came back. An idle link sends one per keepalive, which is also how a dead
-// connection is noticed. If one does not come back, others follow it: when a
-// later one returns and the earlier did not, somebody else is connected under
-// our name (servers keep order); when none does and nothing else comes either,
-// the connection is dead.
+// XEP-0114 has no acknowledgements: a stanza that was written into a socket that then
+// breaks may be lost without an error. But a server handles the stanzas of one stream
+// in order. So after what it writes, the link sends a marker, a message from and to a
+// full JID of its own domain. When the server delivers the marker back, it has accepted
+// everything written before it. One marker is open at a time; the next one goes with the
+// first write after it came back. An idle link sends one per keepalive, which is also how
+// it notices a dead connection. If a marker does not come back, others follow it: when a
+// later one returns and the earlier did not, another connection uses our name (servers
+// keep order); when none does and nothing else comes either, the connection is dead.
 //
-// A stanza over which the server closes the stream would be sent again with
-// every connection, and end it. So after such an end what was unconfirmed goes
-// out one by one, and the one that ends the stream again is given up.
+// A stanza over which the server closes the stream would be sent again with every
+// connection, and end it. So after such an end the unconfirmed stanzas go out one by
+// one, and the one that ends the stream again is given up.
 //
-// What others follow soon may wait for them, for up to a millisecond
-// ([Link.SendWithMore]): at full load the replies of bots, which would come to the
-// server one by one otherwise, each at the cost of a system call or two on both
-// sides. Who has one message on its way waits no longer, nor does who waits for a
-// confirmation. In process that is some 3 % more events/s (BenchmarkEventQueued), on
-// Prosody up to as much; on ejabberd nothing was to be seen.
+// A stanza that others will follow soon may wait for them, for up to a millisecond
+// ([Link.SendWithMore]): at full load the replies of bots would otherwise reach the
+// server one by one, each at the cost of a system call or two on both sides. A lone
+// message, or one whose sender waits for confirmation, is never delayed. In process this
+// gives some 3 % more events/s (BenchmarkEventQueued), on Prosody up to as much, on
+// ejabberd none.
 //
-// "Taken by the server" is what a confirmation means, not "received by the
-// user", and not "survives a crash of the server".
+// Confirmed means that the server has accepted the stanza, not that the user has
+// received it, nor that it survives a crash of the server.
 //
 // # Use of gosrc.io/xmpp
 //

@@ -13,18 +13,15 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// trouble is why there is no link, in the words of an operator.
+// trouble is why there is no connection, for an operator.
 type trouble struct {
 	what     string // what is wrong and what to do about it
-	config   bool   // it will not mend itself: slow retries
-	conflict bool   // somebody else has the name: a fixed delay
+	config   bool   // only a change of the configuration helps: slow retries
+	conflict bool   // another connection has the name: a fixed delay
 	silent   bool   // the server may not know that the connection is lost
 }
 
-// ErrShared means that somebody else is connected under the same name.
-var ErrShared = errors.New("the markers of this connection do not come back although stanzas arrive")
-
-// ErrSilent means that the connection is dead without saying so.
+// ErrSilent means that nothing comes over the connection any more.
 var ErrSilent = errors.New("the server has not sent anything back within two keepalives")
 
 // explain says why the connection of a domain to an address ended, or could not be made.
@@ -66,7 +63,7 @@ func explain(err error, addr, domain string) trouble {
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return trouble{what: fmt.Sprintf("%s does not answer in time: is it the server's component port, and is a firewall between?", addr)}
 	}
-	// Whatever the network says, the server may have heard nothing of it.
+	// The server may not have noticed the error of the network.
 	return trouble{silent: true, what: fmt.Sprintf("the connection to %s failed: %s", addr, err)}
 }
 

@@ -9,10 +9,9 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Handler takes what the server sends. It runs on the reader's goroutine and
-// must not wait. It reports whether it took the stanza; if not, the next
-// handler is asked, and at the end the link answers service-unavailable where
-// an answer is due.
+// Handler handles what the server sends. It runs on the reader's goroutine and must
+// not wait. It reports whether it consumed the stanza; if not, the next handler gets it,
+// and at the end the link answers service-unavailable where an answer is due.
 type Handler interface {
 	Handle(in *Incoming) bool
 }
@@ -23,7 +22,7 @@ type HandlerFunc func(in *Incoming) bool
 // Handle calls f.
 func (f HandlerFunc) Handle(in *Incoming) bool { return f(in) }
 
-// Chain asks handlers in order until one takes the stanza.
+// Chain calls handlers in order until one consumes the stanza.
 type Chain []Handler
 
 // Handle implements Handler.
@@ -36,15 +35,15 @@ func (c Chain) Handle(in *Incoming) bool {
 	return false
 }
 
-// holdTimeout is when the link answers an IQ that a handler held and forgot.
+// holdTimeout is when the link answers an IQ that a handler held and never answered.
 const holdTimeout = 6 * time.Minute
 
 // Incoming is a stanza from the server, together with the right to answer it,
 // once. The first of Result, Fail and Answer counts; later ones do nothing.
 //
-// Killed while a handler has it: an IQ's sender gets an error from the server
-// when the connection breaks, or its own timeout; messages and presence of
-// format event are in the store as soon as the publish is through.
+// Killed while a handler has it: an IQ's sender gets an error from the server when the
+// connection breaks, or its own timeout; messages and presence of format event survive
+// once they are stored.
 type Incoming struct {
 	*stanza.Stanza
 	link  *Link
@@ -95,8 +94,8 @@ func (in *Incoming) Answer(s *stanza.Stanza) {
 // Answered reports whether the answer was given.
 func (in *Incoming) Answered() bool { return in.done.Load() }
 
-// Hold says that the handler will answer later. If it has not after six
-// minutes, the link answers remote-server-timeout.
+// Hold says that the handler will answer later. If it has not after six minutes, the
+// link answers remote-server-timeout.
 func (in *Incoming) Hold() {
 	in.held = true
 	if in.NeedsAnswer() {

@@ -25,8 +25,8 @@ import (
 type Pace struct {
 	First    time.Duration // default 200 ms
 	Max      time.Duration // default 10 s
-	MaxSlow  time.Duration // for what only a changed configuration mends; default 60 s
-	Conflict time.Duration // while somebody else has the name; default 10 s
+	MaxSlow  time.Duration // while the configuration is wrong; default 60 s
+	Conflict time.Duration // while another connection has the name; default 10 s
 }
 
 func (p Pace) withDefaults() Pace {
@@ -41,7 +41,7 @@ func (p Pace) withDefaults() Pace {
 	return p
 }
 
-// steady is how long a connection must have lived to count as one that worked.
+// steady is how long a connection must have lasted to count as one that worked.
 const steady = 5 * time.Second
 
 // Options configure a [Link].
@@ -53,7 +53,7 @@ type Options struct {
 	Keepalive time.Duration // a marker this often when idle; default 30 s
 	Pace      Pace
 	Limits    stanza.Limits // of stanzas in both directions
-	Handler   Handler       // takes what the server sends; nil: nobody does
+	Handler   Handler       // handles what the server sends; nil: the link answers all
 	// OnUp, which may be nil, runs on a goroutine of its own after each
 	// handshake; its context ends with the connection.
 	OnUp func(context.Context)
@@ -178,7 +178,7 @@ func (l *Link) lost(t trouble, err error) {
 	}
 }
 
-// rootCause keeps log lines short: the words are in the message already.
+// rootCause keeps log lines short: the message already says what failed.
 func rootCause(err error) error {
 	var op *net.OpError
 	if errors.As(err, &op) {

@@ -32,10 +32,9 @@ func (q *outgoing) appendMarker(buf []byte) []byte {
 	return append(buf, "'/>"...)
 }
 
-// marked takes a marker that came back and confirms what it covers. ours says
-// that s was a marker of this link at all; astray, that an earlier one did not
-// come back. As servers keep the order of a stream, that one went to somebody
-// else.
+// marked handles a marker that came back: it confirms what the marker covers. ours says
+// that s is a marker of this link; astray, that an earlier one did not come back. As
+// servers keep the order of a stream, that one went to another connection.
 func (q *outgoing) marked(s *stanza.Stanza, c *Counters) (ours, astray bool) {
 	if s.Kind != stanza.Message || s.To != q.self || s.From != q.self {
 		return false, false
@@ -86,8 +85,8 @@ func foreignMarker(s *stanza.Stanza) bool {
 	return s.Kind == stanza.Message && s.From == s.To && strings.HasPrefix(s.To.Resource(), markerPrefix)
 }
 
-// waiting returns when the oldest and the newest marker were sent that are not
-// back; zero if there are none.
+// waiting returns when the oldest and the newest open marker were sent; zero if there
+// are none.
 func (q *outgoing) waiting() (oldest, newest time.Time) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -97,8 +96,7 @@ func (q *outgoing) waiting() (oldest, newest time.Time) {
 	return q.marks[0].sent, q.marks[len(q.marks)-1].sent
 }
 
-// forget gives up the markers that did not come back; the next one covers
-// everything.
+// forget gives up the open markers; the next one covers everything.
 func (q *outgoing) forget() {
 	q.mu.Lock()
 	q.marks = q.marks[:0]

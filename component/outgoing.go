@@ -11,9 +11,9 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Bounds of what waits to be written or confirmed. Over softBytes callers are
-// refused; what handlers answer is taken up to hardBytes, and then the
-// connection is closed: a server that does not read is no server.
+// Bounds of what waits to be written or confirmed. Over softBytes callers are refused;
+// answers of handlers are accepted up to hardBytes, and then the connection is closed,
+// since the server does not read.
 const (
 	softBytes = 32 << 20
 	hardBytes = 64 << 20
@@ -22,9 +22,9 @@ const (
 
 // item is one stanza on its way out.
 //
-// Killed while it is here: it is gone. What was told to nobody is lost to
-// nobody: HTTP callers have no 202 yet, and the event whose reply this is has
-// not been acknowledged and is delivered again.
+// Killed while it is here: it is gone. That loses nothing that was reported as sent: HTTP
+// callers have no 202 yet, and the event whose reply this is has not been acknowledged
+// and is delivered again.
 type item struct {
 	xml  string
 	kind stanza.Kind
@@ -103,16 +103,15 @@ func (q *outgoing) connected(breakup func()) {
 }
 
 // maxBreaks is how many connections may end with one and the same stanza alone
-// unconfirmed, without a stream error that says so, until it is held for the
+// unconfirmed, without a stream error that says so, until the stanza counts as the
 // cause.
 const maxBreaks = 10
 
-// disconnected keeps what survives a connection, in order, and fails the rest.
-// refused is the stream error if the server ended the stream because of what we
-// wrote: if one stanza alone was not confirmed, it was that one, and it is
-// returned, out of the queue; if several, they are sent one by one next time.
-// Otherwise one bad stanza would be sent again with every connection, and end
-// it, for ever.
+// disconnected keeps the items that survive a connection, in order, and fails the rest.
+// refused is the stream error if the server ended the stream because of what we wrote. If
+// one stanza alone was not confirmed, it is the cause: it leaves the queue and is
+// returned. If several were not, they are sent one by one next time. Otherwise one bad
+// stanza would be sent again with every connection, and end it, for ever.
 func (q *outgoing) disconnected(refused error) (rejected *item) {
 	q.mu.Lock()
 	q.live, q.breakup = false, nil
@@ -160,8 +159,8 @@ func (it *item) finish(err error) {
 	}
 }
 
-// wait reports whether all that is not written yet may wait for what follows, and so
-// may all that is written and has no marker behind it yet.
+// wait reports whether every item may wait for what follows that is not written yet, or
+// is written and has no marker behind it yet.
 func (q *outgoing) wait() bool {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -173,8 +172,8 @@ func (q *outgoing) wait() bool {
 	return q.gather
 }
 
-// take returns the bytes to write now: what is not written yet, and a marker
-// if none is open. Ping asks for a marker in any case.
+// take returns the bytes to write now: the items that are not written yet, and a marker
+// if none is open, or if ping is set.
 func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -204,7 +203,7 @@ func (q *outgoing) signalIdle() {
 	}
 }
 
-// whenIdle returns a channel that is closed when nothing waits any more.
+// whenIdle returns a channel that is closed when the queue is empty.
 func (q *outgoing) whenIdle() <-chan struct{} {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -88,7 +88,7 @@ func (l *Link) dispatch(s *stanza.Stanza) {
 	}
 	in := &Incoming{Stanza: s, link: l}
 	defer func() {
-		if p := recover(); p != nil { // one stanza must not take the others down
+		if p := recover(); p != nil { // one stanza must not end the others
 			l.repeats.Error(l.log, "handler panicked", zap.String("stanza_id", s.ID), zap.Any("panic", p), zap.Stack("stack"))
 			in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError})
 		}
@@ -140,7 +140,7 @@ func (l *Link) unreadable(h stanza.Header, why *stanza.Error) {
 func (c *connection) refuse(head string, e *stanza.Error) {
 	s, err := c.parser.Parse(head)
 	if err != nil {
-		return // not even that: nobody to answer
+		return // not even the start tag can be read: there is no address to answer
 	}
 	if s.Kind == stanza.IQ && (s.Type == "result" || s.Type == "error") {
 		c.l.unreadable(s.Header, e)

@@ -14,15 +14,15 @@ import (
 
 // Send queues a stanza; it does not wait. From must be in the component's
 // domain and to present. done, which may be nil, is called once, on a goroutine
-// of the link, so it must not wait: with nil when the server has taken the
+// of the link, so it must not wait: with nil when the server has accepted the
 // stanza, with gateway.ErrDown when an IQ's connection is lost. Messages and presence
 // stay queued over reconnects, in order, with the same id.
 // Errors: gateway.ErrBusy over the bound, gateway.ErrDown for an IQ without a connection.
 func (l *Link) Send(s *stanza.Stanza, done func(error)) error { return l.send(s, false, done) }
 
-// SendWithMore is Send for a stanza that others will follow soon: it may be held for a
-// millisecond, to be written with them. What is sent meanwhile without more takes it
-// along at once.
+// SendWithMore is Send for a stanza that others will follow soon: it may wait for a
+// millisecond, to be written with them. A stanza that is sent by Send meanwhile is
+// written with it at once.
 func (l *Link) SendWithMore(s *stanza.Stanza, done func(error)) error { return l.send(s, true, done) }
 
 func (l *Link) send(s *stanza.Stanza, more bool, done func(error)) error {
@@ -79,14 +79,14 @@ func (l *Link) RoundTrip(ctx context.Context) (time.Duration, error) {
 	}
 }
 
-// answer sends what a handler answers. It is not refused before the hard
+// answer sends the answer of a handler. It is not refused before the hard
 // bound: the reader never waits.
 func (l *Link) answer(s *stanza.Stanza) {
 	if err := l.Check(s); err != nil {
 		l.repeats.Error(l.log, "answer not sent", zap.Error(err))
 		return
 	}
-	// gateway.ErrBusy closes the connection, gateway.ErrDown means it is closed: the server
-	// answers for us then.
+	// gateway.ErrBusy closes the connection, gateway.ErrDown means that it is closed: the
+	// server then answers in our place.
 	_ = l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ}, hardBytes)
 }

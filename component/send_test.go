@@ -243,7 +243,7 @@ func TestRejectedStanza(t *testing.T) {
 			t.Fatalf("%s: no word; the server got:\n%s", id, srv.Transcript())
 		}
 	}
-	if n := f.logs.FilterMessageSnippet("max_stanza_bytes").Len(); n != 1 {
+	if n := f.logs.FilterMessageSnippet("stanza rejected").Len(); n != 1 {
 		t.Errorf("said %d times, want once", n)
 	}
 	var first []string // each comes at least once, in order

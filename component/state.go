@@ -18,10 +18,10 @@ type state struct {
 	mu     sync.Mutex
 	status Status
 	logged string        // the trouble that was logged last
-	shared bool          // somebody else has connected under our name
-	stray  time.Time     // when a marker went to somebody else, or theirs came to us
+	shared bool          // another connection uses our name
+	stray  time.Time     // when a marker went to another connection, or theirs came to us
 	inARow int           // markers that came back since then
-	silent time.Time     // when a connection was lost that the server may still take for alive; zero: none was
+	silent time.Time     // when a connection was lost that the server may still believe alive; zero: none was
 	isUp   chan struct{} // closed while connected
 }
 
@@ -109,8 +109,8 @@ func (s *state) markerBack() {
 	}
 }
 
-// markerAstray notes that a marker went to somebody else, or somebody else's
-// came to us.
+// markerAstray notes that a marker went to another connection, or that the marker of
+// another one came to us.
 func (s *state) markerAstray() {
 	s.mu.Lock()
 	s.inARow, s.stray = 0, time.Now()
@@ -126,8 +126,8 @@ func (s *state) markerAstray() {
 	}
 }
 
-// mayHaveOld reports whether the server may still have a connection of ours that was
-// lost without a word.
+// mayHaveOld reports whether the server may still believe in a connection of ours that
+// was lost.
 func (s *state) mayHaveOld() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -137,7 +137,7 @@ func (s *state) mayHaveOld() bool {
 // age returns how long the link is in its state.
 func (s *state) age() time.Duration { return time.Since(s.get().Since) }
 
-// sharedReason says why markers go to somebody else. ejabberd (23.01 and 24.12) has no
+// sharedReason says why markers go to another connection. ejabberd (23.01 and 24.12) has no
 // option of a listener that would end a connection which does not answer: the kernel
 // under it does. s.mu is held.
 func (s *state) sharedReason() string {

@@ -16,7 +16,7 @@ const (
 	Connecting State = "connecting" // no attempt has ended yet
 	Up         State = "up"
 	Down       State = "down"
-	Shared     State = "shared" // connected, but so is somebody else under the same name
+	Shared     State = "shared" // connected, and so is another connection of the same name
 )
 
 // Status is a snapshot of a link for people and /readyz.
@@ -52,13 +52,13 @@ type Counters struct {
 	Malformed  atomic.Int64 // stanzas the server sent that are not XML as RFC 6120 allows it
 	TooLarge   atomic.Int64 // stanzas over the size limit
 	Unknown    atomic.Int64 // top-level elements that are no stanzas
-	Stray      atomic.Int64 // IQ results and errors nobody waits for
+	Stray      atomic.Int64 // IQ results and errors for which no request waits
 	Rejected   atomic.Int64 // stanzas of ours over which the server closed the stream
 	Untaken    atomic.Int64 // messages, presence and requests that no handler consumed
 
 	Confirmed  timing.Histogram // from writing a marker until it was back
 	Answered   timing.Histogram // from sending an IQ until its answer
-	Unanswered atomic.Int64     // IQs whose answer was not waited for any longer, or lost with the connection
+	Unanswered atomic.Int64     // IQs whose answer came too late, or was lost with the connection
 }
 
 // Load is what a link has in memory.

@@ -19,12 +19,10 @@ type pendingKey struct {
 	id   string
 }
 
-// tracker matches the answers of IQs with those who wait for them, by peer and
-// id (RFC 6120 section 8.2.3): an answer with the right id from somebody else
-// is none.
+// tracker matches the answers of IQs with the requests, by peer and id (RFC 6120
+// section 8.2.3): an answer with the right id from another address does not count.
 //
-// Killed while a request waits: the HTTP caller's connection breaks, which
-// tells it.
+// Killed while a request waits: the HTTP caller's connection breaks.
 type tracker struct {
 	mu      sync.Mutex
 	pending map[pendingKey]chan<- answered
@@ -50,7 +48,7 @@ func (t *tracker) add(k pendingKey, ch chan<- answered) error {
 	return nil
 }
 
-// resolve hands an answer to who waits for it, and reports whether anybody did.
+// resolve passes an answer to its request, and reports whether one waited for it.
 func (t *tracker) resolve(k pendingKey, a answered) bool {
 	t.mu.Lock()
 	ch, ok := t.pending[k]

@@ -5,18 +5,17 @@ import (
 	"time"
 )
 
-// gatherTime is how long what may wait for more waits at most, from one write to the
-// next. A server takes a few stanzas that come together for much less than each alone,
-// and passes them on together.
+// gatherTime is how long items that may wait for others wait at most, from one write to
+// the next. A few stanzas that come together cost a server much less than each alone.
 const gatherTime = time.Millisecond
 
 // maxUnheard is how often markers may go to an old connection, one time after the other,
-// while nothing else comes, until this one is taken for dead, too.
+// while nothing else comes, until this connection counts as dead too.
 const maxUnheard = 4
 
-// write is the write side of one connection: it takes everything that waits in
-// one go, and watches the markers. It ends when stop is closed, or with the
-// reason why the connection is no good.
+// write is the write side of the connection: it writes everything that waits at once,
+// and watches the markers. It ends when stop is closed, or with the reason why the
+// connection cannot be used any more.
 func (c *connection) write(stop <-chan struct{}) error {
 	l := c.l
 	tick := time.NewTicker(l.o.Keepalive / 4)
@@ -49,15 +48,15 @@ func (c *connection) write(stop <-chan struct{}) error {
 			case now.Sub(oldest) >= patience && c.heard.Load() < int64(oldest.Sub(c.began)) && (unheard >= maxUnheard || !l.state.mayHaveOld()):
 				return ErrSilent
 			case now.Sub(oldest) >= patience:
-				// Stanzas come, the markers do not: they went to somebody else. On a quiet
-				// link no stanzas may come either.
+				// Stanzas come, the markers do not: they went to another connection. On a
+				// quiet link no stanzas may come either.
 				unheard++
 				l.state.markerAstray()
 				l.out.forget()
 			case now.Sub(newest) < l.o.Keepalive/4:
 				continue
 			}
-			ping = true // if one is missing, another tells whether that is all that is
+			ping = true // if one is missing, another shows whether others are too
 		}
 		buf = l.out.take(buf[:0], ping, &l.Counters)
 		if len(buf) == 0 {

@@ -58,7 +58,7 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 // forward sends a stored stanza when the link is up. It is called for one record
 // after the other.
 //
-// Killed at any point: the record stays in the store until settle.
+// Killed at any point: the record stays in the store until remove.
 func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 	if o.known(d) || o.inFlight(d) {
 		return
@@ -66,7 +66,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 	s, err := stanza.Parse(d.Stanza, stanza.Limits{MaxBytes: len(d.Stanza) + 1})
 	if err != nil { // it parsed before it was stored: the disk changed it
 		o.log.Error("outbox stanza discarded", zap.String("reason", "damaged"), zap.String("record", d.ID), zap.Error(err))
-		o.settle(d)
+		o.remove(d)
 		return
 	}
 	if o.link.WaitConnected(ctx) != nil {
@@ -79,7 +79,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 	for {
 		err := o.link.Send(s, func(err error) { // nil, or the server refused it and the link has logged that
 			o.log.Debug("outbox stanza finished", zap.String("stanza_id", s.ID), zap.Error(err))
-			o.settle(d)
+			o.remove(d)
 			o.ended(s, err)
 		})
 		switch {
@@ -87,7 +87,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 			return
 		case !errors.Is(err, gateway.ErrBusy):
 			o.log.Error("outbox stanza discarded", zap.String("reason", "cannot be sent"), zap.String("stanza_id", s.ID), zap.Error(err))
-			o.settle(d)
+			o.remove(d)
 			o.ended(s, err)
 			return
 		}
@@ -134,12 +134,12 @@ func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanz
 	}
 	o.Expired.Add(1)
 	o.log.Warn("outbox stanza expired", zap.String("stanza_id", s.ID), zap.Duration("age", time.Since(d.Queued)), zap.String("hint", "it is a dead letter now; outbox.max_age is the limit"))
-	o.settle(d)
+	o.remove(d)
 	o.ended(s, ErrExpired)
 }
 
 // inFlight reports whether the link already has the stanza of a record. The record
-// is then settled when the server confirms the stanza.
+// is then removed when the server confirms the stanza.
 func (o *Outbox) inFlight(d *store.OutgoingDelivery) bool {
 	o.mu.Lock()
 	f := o.sent[d.ID]
@@ -153,7 +153,7 @@ func (o *Outbox) inFlight(d *store.OutgoingDelivery) bool {
 	}
 	o.mu.Unlock()
 	if landed {
-		o.settle(d)
+		o.remove(d)
 	}
 	return true
 }

@@ -40,7 +40,7 @@ type Outbox struct {
 
 	mu   sync.Mutex
 	sent map[string]*flight // by record: stored stanzas that the link has too
-	has  map[string]bool    // records that were read and not settled
+	has  map[string]bool    // records that were read and not removed
 	owed map[string]charge  // by record: its part of a caller's share
 
 	Expired atomic.Int64
@@ -197,15 +197,15 @@ func (o *Outbox) landed(f *flight, err error) {
 	o.mu.Unlock()
 	close(f.done)
 	if record != nil {
-		o.settle(record)
+		o.remove(record)
 	}
 	if kept {
 		o.ended(f.stanza, err)
 	}
 }
 
-// settle removes a record.
-func (o *Outbox) settle(d *store.OutgoingDelivery) {
+// remove removes a record.
+func (o *Outbox) remove(d *store.OutgoingDelivery) {
 	o.mu.Lock()
 	delete(o.sent, d.ID)
 	delete(o.has, d.ID)

@@ -186,7 +186,7 @@ func TestFullOutbox(t *testing.T) {
 	if _, err := p.Send(t.Context(), "", message(30)); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("over the bound: %v", err)
 	}
-	srv := back()
+	back()
 	p.empty(t)
 	p.send(t, 31, gateway.Confirmed)
 }
@@ -218,7 +218,7 @@ func TestShareOfACaller(t *testing.T) {
 			t.Errorf("somebody else: %v", err)
 		}
 	}
-	srv := back()
+	back()
 	p.empty(t)
 	if err := send("mallory", 200); err != nil {
 		t.Errorf("after all was sent: %v", err)

@@ -21,8 +21,8 @@ const (
 	deadPrefix = "dlq." // of subjects
 	// deadOutbox stands for no endpoint; no endpoint can have this name.
 	deadOutbox = "_outbox"
-	// wholeAnswers is how many answers of a dead letter are kept as they were,
-	// those of the latest attempts; of the others, only the beginning is.
+	// wholeAnswers is how many answers of a dead letter are kept whole, those of the
+	// latest attempts; the others are cut.
 	wholeAnswers = 4
 	shortAnswer  = 128
 	shortNote    = 64
@@ -46,8 +46,7 @@ func deadConfig(o *Options) stream.Config {
 
 // DeadLetters are the dead letters of all endpoints and of the outbox.
 type DeadLetters struct {
-	// Evicted counts those that were removed because their sender had more than his
-	// share.
+	// Evicted counts those that were removed because their sender exceeded its share.
 	Evicted atomic.Int64
 
 	st     *stream.Stream
@@ -63,9 +62,9 @@ func deadSubject(endpoint, id string) string {
 // isToken reports whether an id can be a part of a subject.
 func isToken(id string) bool { return id != "" && !strings.ContainsAny(id, ".*> \t\r\n\x00") }
 
-// Put stores a dead letter and returns when it is on disk. Only then the
-// original may be removed. One of the same endpoint and id takes the place of
-// the older one; of a sender who has more than his share, the oldest go.
+// Put stores a dead letter and returns when it is on disk. Only then the original may be
+// removed. It replaces an older one of the same endpoint and id. If the sender exceeds
+// its share, its oldest dead letters are removed.
 //
 // Killed before it returns: the original is still where it was, and becomes a dead
 // letter again.
@@ -126,7 +125,7 @@ func (l *DeadLetters) List(ctx context.Context, f deliverylog.Filter) (list []De
 		}
 		d, err := readDeadLetter(r.Data, true)
 		if err != nil {
-			l.log.Error("a dead letter cannot be read", zap.Uint64("place", r.Seq), zap.Error(err))
+			l.log.Error("dead letter unreadable", zap.Uint64("place", r.Seq), zap.Error(err))
 			return true
 		}
 		if !f.Matches(d.Endpoint, d.From, d.To, d.Died) {

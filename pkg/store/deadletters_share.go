@@ -8,9 +8,8 @@ import (
 	"sync"
 )
 
-// deadShares are the dead letters of each sender that were stored since the start. A
-// sender has a quarter of what they may take; who is over it loses the oldest of his
-// own, and nobody else does.
+// deadShares counts the dead letters of each sender since the start. A sender may use a
+// quarter of the room; over it, the oldest of its own are removed, and no others.
 type deadShares struct {
 	most int64
 
@@ -21,7 +20,7 @@ type deadShares struct {
 }
 
 type deadShare struct {
-	turn    sync.Mutex   // of letters that another one has to make room for
+	turn    sync.Mutex   // held while letters are removed for another one
 	bytes   int64        // with those that are being stored
 	letters []deadLetter // those that are stored, about in the order of their places
 }
@@ -31,14 +30,14 @@ type deadLetter struct {
 	size int64
 }
 
-// sweepDead is after how many letters what is gone from the store is forgotten.
+// sweepDead is after how many letters those that have left the store are forgotten.
 const sweepDead = 1000
 
 func newDeadShares(bytes int64) *deadShares {
 	return &deadShares{most: bytes / 4, all: make(map[string]*deadShare)}
 }
 
-// owner is whose share a dead letter takes: the sender's, whatever resource he used.
+// owner returns whose share a dead letter uses: its sender, without the resource.
 func (d *DeadLetter) owner() string {
 	bare, _, _ := strings.Cut(d.From, "/")
 	return cmp.Or(d.Sender, bare)
@@ -56,7 +55,7 @@ func (d *deadShares) of(owner string) *deadShare {
 	return s
 }
 
-// reset forgets everything: a stream that was opened anew may begin to count anew.
+// reset forgets all letters: a stream that was opened anew may count from 1 again.
 func (d *deadShares) reset() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -64,7 +63,7 @@ func (d *deadShares) reset() {
 	clear(d.all)
 }
 
-// admit takes room for a letter if there is any in the share.
+// admit reserves room for a letter if the share has enough.
 func (d *deadShares) admit(s *deadShare, size int64) bool {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -75,7 +74,7 @@ func (d *deadShares) admit(s *deadShare, size int64) bool {
 	return true
 }
 
-// evict takes room for a letter, and returns which of the share have to go for it.
+// evict reserves room for a letter, and returns the letters to remove for it.
 func (d *deadShares) evict(s *deadShare, size int64) (over []uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -90,8 +89,8 @@ func (d *deadShares) evict(s *deadShare, size int64) (over []uint64) {
 	return over
 }
 
-// stored notes a letter for which there was room; first is asked for the first place
-// that is still in the store. Without a place it was not stored.
+// stored notes a letter with reserved room; first returns the first place that is still
+// in the store. A letter without a place was not stored.
 func (d *deadShares) stored(s *deadShare, l deadLetter, first func() uint64) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -106,7 +105,7 @@ func (d *deadShares) stored(s *deadShare, l deadLetter, first func() uint64) {
 	}
 }
 
-// sweep forgets what has left the store. d.mu is held.
+// sweep forgets letters that have left the store. d.mu is held.
 func (d *deadShares) sweep(first uint64) {
 	for owner, s := range d.all {
 		d.forget(s, func(l deadLetter) bool { return l.seq < first })
@@ -117,7 +116,7 @@ func (d *deadShares) sweep(first uint64) {
 	d.swept = d.count
 }
 
-// forget takes the oldest letters of a share away, as long as they are gone. d.mu is
+// forget removes the oldest letters of a share as long as gone reports true. d.mu is
 // held.
 func (d *deadShares) forget(s *deadShare, gone func(deadLetter) bool) {
 	n := 0
@@ -131,8 +130,9 @@ func (d *deadShares) forget(s *deadShare, gone func(deadLetter) bool) {
 	d.count -= n
 }
 
-// inShare stores a letter with put, which returns its place, in the share of its
-// owner: what has to go for it goes first, so that it pushes out nobody else's.
+// inShare stores a letter with put, which returns its place, in the share of its owner.
+// It first removes the owner's oldest letters if the share is full, so that the stream
+// never removes those of others.
 func (l *DeadLetters) inShare(ctx context.Context, d *DeadLetter, size int, put func() (uint64, error)) error {
 	share, bytes := l.shares.of(d.owner()), int64(size+recordBytes)
 	if !l.shares.admit(share, bytes) {
@@ -151,7 +151,7 @@ func (l *DeadLetters) inShare(ctx context.Context, d *DeadLetter, size int, put 
 	l.shares.stored(share, deadLetter{seq, bytes}, func() uint64 {
 		state, err := l.st.State(ctx)
 		if err != nil {
-			return 0 // the next sweep will tell
+			return 0 // the next sweep tries again
 		}
 		return state.First
 	})

@@ -11,8 +11,8 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// reserve is what is left free on the disk: nothing is accepted below it, so
-// that what is stored can still be removed, which needs room as well.
+// reserve is how much of the disk stays free: nothing is accepted below it, so that
+// records can still be removed, which needs room as well.
 const reserve = 64 << 20
 
 // disk decides whether anything may be stored.
@@ -37,8 +37,8 @@ func (d *disk) refuses() error {
 	return nil
 }
 
-// refusesHistory returns why nothing may be stored now of what could be left out, or
-// nil: it may even when the queues of events have grown too large.
+// refusesHistory is refuses for dead letters and the delivery log, which may be stored
+// even while the queues are too large.
 func (d *disk) refusesHistory() error {
 	if free, keep := d.room(); d.srv.Broken() || free < keep {
 		return stream.ErrBroken
@@ -65,15 +65,14 @@ func (d *disk) check() {
 	}
 }
 
-// room returns how much of the disk is free for the store, and below how much it
-// accepts nothing more.
+// room returns how much of the disk is free, and below how much nothing is accepted.
 func (d *disk) room() (free, keep uint64) {
 	free, total := diskSpace(d.dir)
 	return free, min(reserve, total/10)
 }
 
-// diskSpace returns what is free for us, and the size of the file system; a
-// large number for both if it cannot be told.
+// diskSpace returns the free bytes and the size of the file system; large numbers if
+// they are not known.
 func diskSpace(dir string) (free, total uint64) {
 	var st syscall.Statfs_t
 	if syscall.Statfs(dir, &st) != nil {

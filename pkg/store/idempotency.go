@@ -16,10 +16,10 @@ import (
 // idempotencyKeep is how long a request is known by its key.
 const idempotencyKeep = 24 * time.Hour
 
-// IdempotentRequest is what is kept of a request of an HTTP caller that has a key, so
-// that he can repeat it.
+// IdempotentRequest is a request of an HTTP caller with a key, stored so that the caller
+// can repeat it.
 type IdempotentRequest struct {
-	Hash   string `json:"hash"` // of what was asked
+	Hash   string `json:"hash"` // of the request
 	ID     string `json:"id"`   // of the stanza
 	Status int    `json:"status,omitempty"`
 	Type   string `json:"type,omitempty"` // media type of the answer
@@ -38,30 +38,29 @@ func idempotencyConfig(o *Options) bucketConfig {
 	}, what: "a request with an Idempotency-Key"}
 }
 
-// idempotencyKey has the caller, which is what is before the first NUL of a key, and
-// the key; they may have any characters.
+// idempotencyKey returns the key of the bucket for a caller's key, which begins with the
+// caller's name and a NUL.
 func idempotencyKey(key string) string {
 	caller, _, _ := strings.Cut(key, "\x00")
 	sum := sha256.Sum256([]byte(key))
 	return callerToken(caller) + "." + token.EncodeToString(sum[:])
 }
 
-// Begin stores a request under a key that is new, and returns when it is
-// on disk. If the key is known, what is stored under it is returned instead, and
-// created is false.
+// Begin stores a request under a new key, and returns when it is on disk. If the key is
+// known, it returns the stored request instead, and created is false.
 //
-// Killed before it returns: the request may be stored; who repeats it gets the
-// stanza id that was stored.
+// Killed before it returns: the request may be stored; a repetition then gets the stored
+// stanza id.
 //
 // Errors: gateway.ErrFull.
 func (k *IdempotencyKeys) Begin(ctx context.Context, key string, r IdempotentRequest) (stored IdempotentRequest, created bool, err error) {
 	at := idempotencyKey(key)
-	if k.crowded(at, uint32(len(r.ID)+len(r.Hash))+200) { // what is known must not go for itself
+	if k.crowded(at, uint32(len(r.ID)+len(r.Hash))+200) { // a known key must not be evicted for itself
 		if revision, err := k.getJSON(ctx, at, &stored); err != nil || revision > 0 {
 			return stored, false, err
 		}
 	}
-	for range 3 { // what is there may expire in between
+	for range 3 { // the stored request may expire in between
 		err = k.put(ctx, at, r, func(ctx context.Context, m *stream.Message) (uint64, error) { return k.st.Replace(ctx, m, 0) })
 		if !errors.Is(err, gateway.ErrChanged) {
 			return r, err == nil, err
@@ -73,16 +72,15 @@ func (k *IdempotencyKeys) Begin(ctx context.Context, key string, r IdempotentReq
 	return IdempotentRequest{}, false, err
 }
 
-// End stores the answer of a request that was begun. Its 24 hours begin
-// anew.
+// End stores the answer of a request. Its 24 hours begin anew.
 //
-// Killed before it returns: the request is known without its answer, and is
-// done again with the same stanza id. Errors: gateway.ErrFull.
+// Killed before it returns: the request is known without its answer, and is executed
+// again with the same stanza id. Errors: gateway.ErrFull.
 func (k *IdempotencyKeys) End(ctx context.Context, key string, r IdempotentRequest) error {
 	return k.put(ctx, idempotencyKey(key), r, k.st.Put)
 }
 
-// put stores a record, when there is room for it.
+// put stores a record if there is room for it.
 func (k *IdempotencyKeys) put(ctx context.Context, key string, r IdempotentRequest, put func(context.Context, *stream.Message) (uint64, error)) error {
 	m := stream.Message{Subject: k.prefix + key}
 	var err error

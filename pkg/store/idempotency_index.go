@@ -21,17 +21,16 @@ const (
 	// answeredHeader marks a request that has its answer, so that the index can be
 	// made without reading answers.
 	answeredHeader = "A"
-	// earlyEvery is how often it is logged that keys of a caller go early.
+	// earlyEvery is how often it is logged that keys of a caller are removed early.
 	earlyEvery = time.Hour
 )
 
-// IdempotencyKeys are the requests that have a key, with an index: of each caller which
-// requests are kept, and in which order they were answered, 24 bytes for each. It bounds
-// what one caller takes: over his share, and where all together are over the bound,
-// answered requests go before their time, the oldest first. Those without an answer
-// stay, as what is forgotten of them would be sent twice.
+// IdempotencyKeys are the requests with a key, and an index of them: the stored requests
+// of each caller in the order of their answers, 24 bytes each. The index bounds the room
+// of one caller and of all: over a bound, answered requests are removed early, the oldest
+// first. Requests without an answer stay, since they would be sent twice.
 //
-// The index is made from the stream after a start. Killed: nothing is lost with it.
+// The index is made from the stream after a start; a kill loses nothing.
 type IdempotencyKeys struct {
 	bucket
 	most int64 // bytes of all
@@ -46,8 +45,8 @@ type callerRequests struct {
 	bytes    int64
 	answered []keptRequest          // the oldest first
 	open     map[string]keptRequest // without an answer, by key
-	early    int64                  // that went before their time
-	logged   time.Time              // that some did
+	early    int64                  // that were removed early
+	logged   time.Time              // when that was logged last
 }
 
 type keptRequest struct {
@@ -76,7 +75,7 @@ func callerName(written string) string {
 	return written
 }
 
-// load reads what is stored, once. k.mu is held.
+// load makes the index, once. k.mu is held.
 func (k *IdempotencyKeys) load(ctx context.Context) error {
 	if k.loaded {
 		return nil
@@ -96,7 +95,7 @@ func (k *IdempotencyKeys) load(ctx context.Context) error {
 	return nil
 }
 
-// requestSize is what a record takes in the file.
+// requestSize is the size of a record in the file.
 func requestSize(subject string, data int, answered bool) uint32 {
 	size := 30 + len(subject) + data
 	if answered {
@@ -115,7 +114,7 @@ func (k *IdempotencyKeys) of(key string) *callerRequests {
 	return c
 }
 
-// add notes a record that takes the place of the one before of its key.
+// add notes a record, which replaces an older one of its key.
 func (k *IdempotencyKeys) add(key string, r keptRequest, answered bool) {
 	c := k.of(key)
 	if before, ok := c.open[key]; ok {
@@ -135,7 +134,7 @@ func (k *IdempotencyKeys) count(c *callerRequests, bytes int64) {
 	k.bytes += bytes
 }
 
-// expire forgets what the stream has let go of by its age.
+// expire forgets records that the stream has removed because of their age.
 func (k *IdempotencyKeys) expire(c *callerRequests, now time.Time) {
 	over := uint32(now.Add(-idempotencyKeep).Unix())
 	for len(c.answered) > 0 && c.answered[0].at < over {
@@ -143,7 +142,7 @@ func (k *IdempotencyKeys) expire(c *callerRequests, now time.Time) {
 		c.answered = c.answered[1:]
 	}
 	if c.bytes < k.most/requestShare/2 {
-		return // what has no answer is seldom much
+		return // requests without an answer are few
 	}
 	for key, r := range c.open {
 		if r.at < over {
@@ -165,10 +164,10 @@ func (k *IdempotencyKeys) largest(now time.Time) *callerRequests {
 	return most
 }
 
-// makeRoom makes room for a record, by removing answered ones: of the caller's over his
-// share, of the one with the most where all is full. k.mu is held.
+// makeRoom makes room for a record by removing answered ones: of the caller if it exceeds
+// its share, of the caller with the most if all exceed the bound. k.mu is held.
 //
-// Killed at any point: what is removed is removed. Errors: gateway.ErrFull.
+// Killed at any point: some of them are removed. Errors: gateway.ErrFull.
 func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32) error {
 	own, now := k.of(key), time.Now()
 	k.expire(own, now)
@@ -177,11 +176,11 @@ func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32)
 		switch {
 		case own.bytes+int64(size) > k.most/requestShare:
 			if len(own.answered) == 0 {
-				return fmt.Errorf("%w: this caller has a quarter of the room for Idempotency-Keys, and none of his requests has its answer yet", gateway.ErrFull)
+				return fmt.Errorf("%w: this caller uses a quarter of the room for Idempotency-Keys, and none of its requests is answered yet", gateway.ErrFull)
 			}
 		case k.bytes+int64(size) > k.most:
 			if from = k.largest(now); from == nil {
-				return fmt.Errorf("%w: there is no more room for Idempotency-Keys", gateway.ErrFull)
+				return fmt.Errorf("%w: no more room for Idempotency-Keys", gateway.ErrFull)
 			}
 		default:
 			return nil
@@ -197,7 +196,7 @@ func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32)
 	}
 }
 
-// logEarly logs once an hour that answered keys of a caller go before their time.
+// logEarly logs once an hour that answered keys of a caller are removed early.
 func (k *IdempotencyKeys) logEarly(c *callerRequests, now time.Time) {
 	if now.Sub(c.logged) < earlyEvery {
 		return
@@ -205,24 +204,24 @@ func (k *IdempotencyKeys) logEarly(c *callerRequests, now time.Time) {
 	c.logged = now
 	for caller, other := range k.callers {
 		if other == c {
-			k.log.Warn("Idempotency-Keys of a token are forgotten before their 24 hours, as it uses too many: a request that is repeated later than that is sent again",
-				zap.String("token", callerName(caller)), zap.Int("keys", len(c.answered)+len(c.open)), zap.Int64("forgotten", c.early))
+			k.log.Warn("Idempotency-Keys forgotten early", zap.String("token", callerName(caller)), zap.Int("keys", len(c.answered)+len(c.open)), zap.Int64("forgotten", c.early),
+				zap.String("hint", "the token uses too many keys within 24 hours; a request that is repeated after its key is forgotten is sent again"))
 		}
 	}
 }
 
-// crowded reports whether something would have to go for a record.
+// crowded reports whether another record would have to be removed for a new one.
 func (k *IdempotencyKeys) crowded(key string, size uint32) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	return k.loaded && (k.of(key).bytes+int64(size) > k.most/requestShare || k.bytes+int64(size) > k.most)
 }
 
-// KeyCount is how many requests of a caller are known by their keys.
+// KeyCount is how many keys of a caller are known.
 type KeyCount struct {
 	Caller string
 	Keys   int
-	Early  int64 // that were forgotten before their time
+	Early  int64 // that were forgotten before their 24 hours
 }
 
 // Counts returns the counts of all callers, in the order of their names.

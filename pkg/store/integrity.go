@@ -58,15 +58,15 @@ func checkIntegrity(ctx context.Context, srv *stream.Server, dir string, log *za
 		err = json.Unmarshal(data, &was)
 	}
 	if err != nil {
-		log.Warn("what the store held when it was closed cannot be read", zap.Error(err))
+		log.Warn("store inventory unreadable", zap.Error(err))
 	}
 	is, err := inventory(ctx, srv)
 	if err != nil {
-		return fmt.Errorf("look at what is in the store: %w", err)
+		return fmt.Errorf("list the streams: %w", err)
 	}
 	for name, before := range was {
 		if now := is[name]; now.Records < before.Records {
-			log.Error("records of the store are lost: its files were damaged while it was closed; restore them from a backup, or go on without",
+			log.Error("records of the store are lost", zap.String("hint", "files were damaged while the store was closed; restore a backup, or go on without"),
 				zap.String("stream", name), zap.Uint64("lost", before.Records-now.Records), zap.Uint64("left", now.Records))
 		}
 	}
@@ -90,6 +90,6 @@ func writeInventory(ctx context.Context, srv *stream.Server, dir string, log *za
 		err = os.WriteFile(filepath.Join(dir, inventoryFile), data, 0o600)
 	}
 	if err != nil {
-		log.Warn("damage to the store while it is closed will go unnoticed: its inventory could not be written", zap.Error(err))
+		log.Warn("store inventory not written", zap.Error(err), zap.String("hint", "damage to the store while it is closed will not be noticed"))
 	}
 }

@@ -66,8 +66,8 @@ type Outbox struct {
 
 // Put stores a stanza and returns when it is on disk.
 //
-// Killed before it returns: the stanza is stored, and is sent, or is not; nobody was
-// told that it is. Errors: gateway.ErrFull over a bound of the outbox.
+// Killed before it returns: the stanza is stored, and is sent, or is not; its sender got
+// no answer. Errors: gateway.ErrFull over a bound of the outbox.
 func (o *Outbox) Put(ctx context.Context, r Outgoing) error {
 	if err := o.disk.refuses(); err != nil {
 		return err
@@ -98,7 +98,7 @@ func (o *Outbox) Consume(ctx context.Context, component string, handle func(*Out
 	return o.st.Consume(ctx, Conversation(component, ""), outSubject(component), MaxOutgoing, func(d *stream.Delivery) {
 		ms, err := strconv.ParseInt(d.Header.Get(headReceived), 10, 64)
 		if err != nil { // not ours, or damaged on disk: it can never be sent
-			o.log.Error("an outbox record is damaged; it is removed", zap.String("record", d.ID), zap.Any("headers", d.Header))
+			o.log.Error("outbox record removed", zap.String("reason", "damaged"), zap.String("record", d.ID), zap.Any("headers", d.Header))
 			_ = d.Ack()
 			return
 		}

@@ -9,10 +9,10 @@ import (
 	"syscall"
 )
 
-// Probe looks at a directory that a store is in, or is to be in, without opening
-// the store and without making anything. It returns what is free on the disk,
-// and how much of that is kept free, in bytes. Until release is called, nobody
-// can open a store that is there: Probe holds its lock.
+// Probe examines the directory of a store, which need not exist, without opening the
+// store and without making anything. It returns the free bytes of the disk, and how many
+// of them are kept free. Until release is called, a store in it cannot be opened: Probe
+// holds its lock.
 // Errors: ErrLocked; one that says that the directory cannot be written to.
 func Probe(dir string) (free, keep uint64, release func(), err error) {
 	release = func() {}

@@ -8,7 +8,7 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// What may wait in front of the store; the reader of a link must not wait.
+// Bounds of the events that wait for the store; the reader of a link must not wait.
 const (
 	maxWaiting      = 8192
 	maxWaitingBytes = 64 << 20
@@ -18,7 +18,7 @@ const (
 // publisher appends events to their streams in order, from one goroutine; the results
 // come in order too.
 //
-// Killed: what waits here is lost, as if it had still been in the socket.
+// Killed: events that wait here are lost, as if they had still been in the socket.
 type publisher struct {
 	srv  *stream.Server
 	disk *disk

@@ -19,10 +19,9 @@ const (
 	maxPerConversation = 10_000
 )
 
-// Queue holds the events of one endpoint until they are acknowledged: a stream,
-// with a subject for each conversation. Whoever delivers the events keeps
-// those in flight in memory; the queue is what a restart reads, and where the
-// events wait that do not fit into memory.
+// Queue holds the events of one endpoint until they are acknowledged: a stream, with a
+// subject for each conversation. The events in flight are in the memory of the worker as
+// well; the queue is read after a restart, and for events that do not fit into memory.
 type Queue struct {
 	qs   *Queues
 	name string
@@ -32,7 +31,7 @@ type Queue struct {
 
 	mu      sync.Mutex
 	led     ledger
-	top     uint64 // the last event that was stored and said so
+	top     uint64 // the last event that was reported as stored
 	marked  bool   // is in qs.dirty
 	backlog map[string]int
 	charged map[uint64]charge // by place, of what was stored since the start
@@ -82,8 +81,8 @@ func (q *Queue) subject(conversation string) string { return "ev." + q.name + ".
 // Name returns the name of the endpoint.
 func (q *Queue) Name() string { return q.name }
 
-// Backlog returns how many events of each conversation were there when the
-// queue was opened. It can be asked for once.
+// Backlog returns how many events of each conversation there were when the queue was
+// opened, or at Recount. Only the first call returns it.
 func (q *Queue) Backlog() map[string]int {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -118,7 +117,7 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 	return err
 }
 
-// appended notes that an event was stored, or was not, and says so to its sender.
+// appended notes the result of Append and passes it to done.
 func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 	if err == nil {
 		q.qs.disk.events.Add(int64(len(a.Data)))
@@ -135,15 +134,15 @@ func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 	q.pending.Add(-1)
 }
 
-// charge is what an event takes of its sender's share.
+// charge is how much of its sender's share an event uses.
 type charge struct {
 	sender string
 	size   int64
 }
 
-var errSender = fmt.Errorf("%w: what waits of this sender takes a quarter of it, his share", gateway.ErrFull)
+var errSender = fmt.Errorf("%w: the waiting events of this sender use up its share, a quarter of the queues", gateway.ErrFull)
 
-// refund gives back what an event has taken of its sender's share; q.mu is held.
+// refund returns the charge of an event to its sender's share. q.mu is held.
 func (q *Queue) refund(seq uint64) {
 	if c, ok := q.charged[seq]; ok {
 		delete(q.charged, seq)
@@ -151,9 +150,9 @@ func (q *Queue) refund(seq uint64) {
 	}
 }
 
-// Recount counts anew what each conversation has left, for who takes the queue
-// over from somebody who does not append to it any more: Backlog can be asked for
-// once more then. It waits until what was appended is stored.
+// Recount counts the events of each conversation anew, and Backlog returns them once
+// more, for a worker that takes over the queue. It waits until all appended events are
+// stored. The worker before must not append any more.
 func (q *Queue) Recount(ctx context.Context) error {
 	for q.pending.Load() > 0 { // the store answers in some milliseconds, or refuses
 		pause(ctx, 5*time.Millisecond)
@@ -161,7 +160,7 @@ func (q *Queue) Recount(ctx context.Context) error {
 			return fmt.Errorf("count the events of %s: %w", q.name, err)
 		}
 	}
-	q.remove() // of what is acknowledged, as much as can be removed now
+	q.remove() // as many acknowledged events as possible now
 	state, err := q.st.StateOf(ctx, q.subject("*"))
 	if err != nil {
 		return fmt.Errorf("count the events of %s: %w", q.name, err)
@@ -173,11 +172,10 @@ func (q *Queue) Recount(ctx context.Context) error {
 	return nil
 }
 
-// discardUnacknowledged removes what the stream has after the last event that was said
-// to be stored: the senders of those were refused.
+// discardUnacknowledged removes the events after the last one that was reported as
+// stored: they were reported as refused.
 //
-// Killed before: they are delivered after the restart, although their senders
-// were told that they are not.
+// Killed before: they are delivered after the restart all the same.
 func (q *Queue) discardUnacknowledged(ctx context.Context) error {
 	state, err := q.st.State(ctx)
 	if err != nil {
@@ -200,8 +198,8 @@ func (q *Queue) discardUnacknowledged(ctx context.Context) error {
 	return nil
 }
 
-// Ack says that an event is finished and may be removed. The events of a
-// conversation are acknowledged in their order.
+// Ack notes that an event is finished and may be removed. The events of a conversation
+// are acknowledged in their order.
 //
 // Killed before the removal, which comes some milliseconds later: the event is
 // delivered again, with the same id.
@@ -225,7 +223,7 @@ func (q *Queue) Drop(ctx context.Context, seq uint64) error {
 	return nil
 }
 
-// state is what the store counts.
+// state returns what the stream has, and updates the estimate of the queue's bytes.
 func (q *Queue) state(ctx context.Context) (stream.State, error) {
 	state, err := q.st.State(ctx)
 	if err != nil {

@@ -8,12 +8,12 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// findSpan is how far behind its arrival an event is looked for first: it is
-// stored at once, unless it is replayed later.
+// findSpan is how long after its arrival an event is stored at the latest, unless it is
+// replayed.
 const findSpan = time.Minute
 
-// Load returns the bytes on disk of what waits, and since when the oldest
-// event does; zero if none waits.
+// Load returns the bytes on disk of the waiting events, and since when the oldest waits;
+// zero if none does.
 func (q *Queue) Load(ctx context.Context) (bytes uint64, oldest time.Time, err error) {
 	state, err := q.state(ctx)
 	if err != nil || state.Records == 0 {
@@ -22,8 +22,8 @@ func (q *Queue) Load(ctx context.Context) (bytes uint64, oldest time.Time, err e
 	return state.Bytes, state.Oldest, nil
 }
 
-// List returns events that wait, at most n, those stored last first. before is
-// a place: of what it returned last, the Seq, for the next page; 0 begins.
+// List returns waiting events, at most n, those stored last first. before is the Seq of
+// the last one of the page before; 0 for the first page.
 func (q *Queue) List(ctx context.Context, before uint64, n int) ([]Stored, error) {
 	var list []Stored
 	err := q.each(ctx, before, func(r *Stored, _ time.Time) bool {
@@ -35,9 +35,8 @@ func (q *Queue) List(ctx context.Context, before uint64, n int) ([]Stored, error
 	return list, err
 }
 
-// Find returns an event that waits, by its id. It reads from the newest back
-// to the time of the id, all of the queue at worst: some 100,000 events in a
-// second.
+// Find returns a waiting event by its id. It reads from the newest back to the time of
+// the id, all of the queue at worst: some 100,000 events in a second.
 func (q *Queue) Find(ctx context.Context, id string) (Stored, bool, error) {
 	var found Stored
 	received := deliverylog.IDTime(id)
@@ -50,12 +49,12 @@ func (q *Queue) Find(ctx context.Context, id string) (Stored, bool, error) {
 	return found, found.ID != "", err
 }
 
-// each shows what waits, the last first, until visit returns false.
+// each visits waiting events, the last first, until visit returns false.
 func (q *Queue) each(ctx context.Context, before uint64, visit func(r *Stored, at time.Time) bool) error {
 	return q.st.Walk(ctx, "", before, func(m *stream.Record) bool {
 		r, err := readRecord(m.Subject, m.Data)
 		if err != nil {
-			return true // Read will find it, and say so
+			return true // damaged: Read removes and logs it
 		}
 		q.mu.Lock()
 		done := q.led.isDone(r.Conversation, m.Seq)

@@ -6,8 +6,8 @@ import (
 	"time"
 )
 
-// A queue that is pulled is read and acknowledged in the order of its stream,
-// across conversations: a place in it says all there is to say.
+// A queue that is pulled is read and acknowledged in the order of its stream, across
+// conversations: one place says what is acknowledged.
 
 const (
 	pageCount = 32      // events of one request to the store
@@ -16,7 +16,7 @@ const (
 
 // Places are where the events of a queue are.
 type Places struct {
-	First uint64    // nothing that waits is before it
+	First uint64    // of the first waiting event, or before it
 	Made  time.Time // the queue; a queue that was removed and made again counts from 1
 }
 
@@ -29,7 +29,7 @@ func (q *Queue) Places(ctx context.Context) (Places, error) {
 	return Places{First: state.First, Made: state.Made}, nil
 }
 
-// Top returns the place of the last event that was stored and said to be.
+// Top returns the place of the last event that was reported as stored.
 func (q *Queue) Top() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -49,7 +49,7 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 		for _, m := range records {
 			next = m.Seq + 1
 			if m.Seq > top {
-				return list, lost, nil // the store has not said so yet
+				return list, lost, nil // not yet reported as stored
 			}
 			r, err := readRecord(m.Subject, m.Data)
 			if err != nil {
@@ -67,8 +67,8 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 	return list, lost, nil
 }
 
-// AckThrough says that everything up to a place is finished and may be
-// removed. Ack is not called for such a queue.
+// AckThrough notes that all events up to a place are finished and may be removed. Ack is
+// not called for such a queue.
 //
 // Killed before the removal, which comes some milliseconds later: the events
 // are delivered again, with the same ids.

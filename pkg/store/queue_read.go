@@ -18,7 +18,7 @@ func (q *Queue) Read(ctx context.Context, conversation string, after uint64, n i
 		for _, m := range records {
 			next = m.Seq + 1
 			q.mu.Lock()
-			done := q.led.isDone(conversation, m.Seq) || m.Seq > q.top // not ours to deliver: refused, or not said to be stored yet
+			done := q.led.isDone(conversation, m.Seq) || m.Seq > q.top // refused, or not yet reported as stored
 			q.mu.Unlock()
 			if done {
 				continue

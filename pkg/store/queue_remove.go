@@ -7,10 +7,10 @@ import (
 	"go.uber.org/zap"
 )
 
-// remove removes from the stream what is acknowledged. What cannot be removed now
-// is tried again with the next event.
+// remove removes acknowledged events from the stream. Those that cannot be removed now
+// are tried again with the next event.
 //
-// Killed at any point: what is not removed yet is delivered again, with the same ids.
+// Killed at any point: the others are delivered again, with the same ids.
 func (q *Queue) remove() {
 	now := time.Now()
 	q.mu.Lock()
@@ -46,7 +46,7 @@ func (q *Queue) purge(ctx context.Context, subject string, before uint64) bool {
 	}
 	err := q.st.Purge(ctx, subject, before)
 	if err != nil {
-		q.qs.log.Warn("acknowledged events could not be removed yet", zap.String("endpoint", q.name), zap.Error(err))
+		q.qs.log.Warn("acknowledged events not removed yet", zap.String("endpoint", q.name), zap.Error(err))
 	}
 	return err == nil
 }

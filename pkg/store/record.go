@@ -18,7 +18,7 @@ type Record struct {
 	Since        time.Time // from when its age counts: Received, or when it was replayed
 	Stanza       string    // exact XML
 
-	// Sender is whose share of the queues the event takes. It is not stored.
+	// Sender owns the share of the queues that the event uses. It is not stored.
 	Sender string
 }
 
@@ -28,8 +28,8 @@ type Stored struct {
 	Seq uint64
 }
 
-// Conversation returns the key of what must stay in order: the two bare
-// addresses, as a token without personal data.
+// Conversation returns the key of a conversation, whose order is kept: a hash of the two
+// bare addresses.
 func Conversation(from, to string) string {
 	b := make([]byte, 0, 128)
 	b = append(b, from...)

@@ -11,19 +11,19 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// sentKeep is how long it is known what became of a message.
+// sentKeep is how long the state of a message is kept.
 const sentKeep = 24 * time.Hour
 
 // SentState is what became of a message of an HTTP caller.
 type SentState string
 
-// The states. One of a higher rank takes the place of one of a lower, never the
-// other way round: they may become known in any order.
+// The states. A higher rank replaces a lower one, never the other way round: they may
+// become known in any order.
 const (
 	SentQueued    SentState = "queued"    // it is in the outbox
 	SentConfirmed SentState = "confirmed" // the XMPP server has it
 	SentExpired   SentState = "expired"   // it waited in the outbox for too long
-	SentRejected  SentState = "rejected"  // the XMPP server does not take it
+	SentRejected  SentState = "rejected"  // the XMPP server refused it
 	SentBounced   SentState = "bounced"   // it came back as an error
 )
 
@@ -48,7 +48,7 @@ type SentMessage struct {
 	To      string    `json:"to"`
 	State   SentState `json:"state"`
 	Caller  string    `json:"caller"` // the token's name
-	Time    time.Time `json:"time"`   // when it was taken
+	Time    time.Time `json:"time"`   // when it was accepted
 	Changed time.Time `json:"changed"`
 	Stanza  string    `json:"stanza,omitempty"` // XML of a stanza with the error of a bounce
 }
@@ -62,10 +62,9 @@ func sentConfig(o *Options) bucketConfig {
 	}, what: "the state of a message"}
 }
 
-// sentKey is what a message is known by: its id, its addresses and its
-// caller, as two may use the same id. Of the receiver's address the bare part
-// counts, because a client's error comes from its full one. What is empty
-// matches any.
+// sentKey identifies a message by its id, its addresses and its caller, as two may use
+// the same id. Of the receiver's address the bare part counts, because a client's error
+// comes from its full one. Empty values match any.
 func sentKey(id, from, to, caller string) string {
 	addresses, by := "*", "*"
 	if from != "" {
@@ -78,11 +77,11 @@ func sentKey(id, from, to, caller string) string {
 	return Conversation(id, "") + "." + addresses + "." + by
 }
 
-// Put notes a message and its state. Of a message that was accepted at the
-// same time, the state of the highest rank stays.
+// Put stores a message and its state. Of a message that was accepted at the same time,
+// the state of the highest rank stays. When there are too many, the oldest are removed.
 //
-// Killed before it returns: the state is not known, or one too old; what was
-// accepted is sent all the same. When the share of these is full, the oldest go.
+// Killed before it returns: the stored state is missing or an older one; the message is
+// sent all the same.
 func (s *SentMessages) Put(ctx context.Context, m SentMessage) error {
 	key := sentKey(m.ID, m.From, m.To, m.Caller)
 	return s.change(ctx, key, true, func(known *SentMessage) (string, SentMessage, bool) {
@@ -93,10 +92,10 @@ func (s *SentMessages) Put(ctx context.Context, m SentMessage) error {
 	})
 }
 
-// End notes what became of a message, if it is known: of those with this id
-// and these addresses, the one that was accepted last.
+// End stores the final state of a message, if it is known: of those with this id and
+// these addresses, the one that was accepted last.
 //
-// Killed before it returns: the state is one too old.
+// Killed before it returns: the stored state is an older one.
 func (s *SentMessages) End(ctx context.Context, end SentMessage) error {
 	return s.change(ctx, sentKey(end.ID, end.From, end.To, ""), false, func(known *SentMessage) (string, SentMessage, bool) {
 		if known == nil || known.State.rank() >= end.State.rank() {
@@ -118,8 +117,8 @@ func (s *SentMessages) Get(ctx context.Context, id, caller string) (SentMessage,
 	return known, err
 }
 
-// change replaces what is known of a message by what next makes of it; nil
-// is nothing. Of a new one that is tried without having looked.
+// change replaces the stored message by the one that next returns; known is nil if there
+// is none. With isNew it first assumes that there is none.
 func (s *SentMessages) change(ctx context.Context, key string, isNew bool, next func(known *SentMessage) (key string, m SentMessage, ok bool)) error {
 	for ; ; isNew = false {
 		var known *SentMessage

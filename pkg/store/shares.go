@@ -5,17 +5,17 @@ import (
 	"sync/atomic"
 )
 
-// recordBytes is about what a record takes besides its stanza.
+// recordBytes is about the size of a record without its stanza.
 const recordBytes = 256
 
-// Shares says how much of something that is there for all each owner has taken, so
-// that none takes it all. Owners without a name have no bound.
+// Shares bounds how much of a common resource each owner uses. Owners without a name have
+// no bound.
 //
-// It is kept in memory alone: what a process before has stored belongs to nobody.
+// It is kept in memory: records of earlier processes belong to no owner.
 type Shares struct {
 	most int64
 
-	// Refused counts what was over its owner's share.
+	// Refused counts what exceeded its owner's share.
 	Refused atomic.Int64
 
 	mu   sync.Mutex
@@ -27,8 +27,8 @@ func NewShares(bytes int64) *Shares {
 	return &Shares{most: bytes / 4, used: make(map[string]int64)}
 }
 
-// Take gives an owner what something of this size takes, and reports false if it is over
-// his share. Who has nothing may take anything.
+// Take charges an owner, and reports false if that exceeds the share. The first charge of
+// an owner always fits.
 func (s *Shares) Take(owner string, size int64) bool {
 	if s == nil || owner == "" {
 		return true
@@ -44,7 +44,7 @@ func (s *Shares) Take(owner string, size int64) bool {
 	return true
 }
 
-// Give takes back what Take gave.
+// Give undoes Take.
 func (s *Shares) Give(owner string, size int64) {
 	if s == nil || owner == "" {
 		return

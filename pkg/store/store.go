@@ -17,7 +17,7 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// Sync says when what was written is forced to the disk.
+// Sync is when writes are forced to the disk.
 type Sync string
 
 // The ways to sync.
@@ -122,7 +122,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	return s, nil
 }
 
-// complete sets what is not set.
+// complete sets the defaults.
 func (o *Options) complete() error {
 	if o.Dir == "" {
 		return errors.New("store: Options.Dir is empty; it names the directory to store in")
@@ -280,7 +280,7 @@ func (s *Store) Outbox() *Outbox { return &s.outbox }
 // DeadLetters are the stanzas that could not be delivered.
 func (s *Store) DeadLetters() *DeadLetters { return &s.dead }
 
-// DeliveryLog is the log of what became of deliveries.
+// DeliveryLog is the log of deliveries.
 func (s *Store) DeliveryLog() *deliverylog.Log { return s.deliveries }
 
 // Endpoints are the states of endpoints.
@@ -301,7 +301,7 @@ func (s *Store) SentMessages() *SentMessages { return &s.sent }
 // IdempotencyKeys are the requests of HTTP callers that have a key.
 func (s *Store) IdempotencyKeys() *IdempotencyKeys { return &s.idempotencyKeys }
 
-// Close waits for publishes that are under way, removes what is acknowledged, and
+// Close waits for publishes that are under way, removes acknowledged events, and
 // closes the store.
 func (s *Store) Close() {
 	s.queues.pub.close()

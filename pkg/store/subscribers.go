@@ -26,8 +26,8 @@ func subscribersConfig() bucketConfig {
 
 // Put stores a subscriber.
 //
-// Killed before it returns: the subscriber is stored or not; the server tells again
-// who is subscribed.
+// Killed before it returns: the subscriber is stored or not; the user's server probes the
+// bot again at the next login.
 func (s *Subscribers) Put(ctx context.Context, sub Subscriber) error {
 	return s.putJSON(ctx, Conversation(sub.User, sub.Bot), sub)
 }
@@ -48,7 +48,7 @@ func (s *Subscribers) All(ctx context.Context) ([]Subscriber, error) {
 	err := s.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
 		var sub Subscriber
 		if err := json.Unmarshal(r.Data, &sub); err != nil {
-			s.log.Error("a subscriber in the store is damaged", zap.Error(err))
+			s.log.Error("subscriber unreadable", zap.Error(err))
 			return nil
 		}
 		all = append(all, sub)

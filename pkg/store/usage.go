@@ -9,7 +9,7 @@ import (
 type Usage struct {
 	Bytes, MaxBytes int64
 	Free, Reserve   uint64 // bytes of the disk, and below how many nothing more is accepted
-	Refuses         error  // why nothing more is taken now; nil: it is
+	Refuses         error  // why nothing more is accepted now; nil: it is
 }
 
 // Usage returns how much of the store is used.
@@ -25,7 +25,7 @@ func (s *Store) Usage(ctx context.Context) (Usage, error) {
 	return u, nil
 }
 
-// Load is what is known of the store without asking its files.
+// Load is the load of the store, as far as it is known in memory.
 type Load struct {
 	MaxBytes                  int64 // as in Usage
 	EventBytes, MaxEventBytes int64 // of the queues of events, about, and what they may take
@@ -34,8 +34,7 @@ type Load struct {
 	UnwrittenLog              int   // bytes of the delivery log in memory, in batches that are full
 }
 
-// Load returns what is known of the store without asking its files; it answers
-// also when they do not.
+// Load returns the load of the store. It does not wait for the disk.
 func (s *Store) Load() Load {
 	return Load{
 		MaxBytes: s.o.MaxBytes, EventBytes: s.disk.events.Load(), MaxEventBytes: s.disk.maxEvents,

@@ -114,7 +114,7 @@ func (l *Log) trim(ctx context.Context) int {
 	}
 	if before > 0 {
 		if err := l.st.Purge(ctx, "", before); err != nil {
-			l.o.Log.Warn("the delivery log cannot be shortened yet", zap.Error(err))
+			l.o.Log.Warn("delivery log not trimmed", zap.Error(err))
 		}
 	}
 	return total

@@ -119,7 +119,7 @@ func (l *Log) search(ctx context.Context, c *collector) error {
 		}
 		if !c.skips(r.Header.Get(headFirstID), r.Header.Get(headLastID)) {
 			if err := c.batch(r.Data); err != nil {
-				l.o.Log.Error("a part of the delivery log cannot be read", zap.Uint64("batch", r.Seq), zap.Error(err))
+				l.o.Log.Error("delivery log batch unreadable", zap.Uint64("batch", r.Seq), zap.Error(err))
 			}
 		}
 		return ctx.Err() == nil

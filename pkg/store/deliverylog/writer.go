@@ -41,7 +41,7 @@ type writer struct {
 	armed  bool     // write will be called
 	closed bool
 
-	writing  chan struct{} // one token: whoever has it writes
+	writing  chan struct{} // one token: its holder writes
 	packed   []byte        // belongs to the token
 	count    int           // entries in the stream, about; belongs to the token
 	reported uint64        // dropped entries that were logged; belongs to the token
@@ -60,10 +60,9 @@ func newWriter() writer { return writer{writing: make(chan struct{}, 1)} }
 // counted (see Dropped). It costs the caller well under a microsecond, and nearly always
 // no allocation.
 //
-// The log is an account of what was done, not the queue: nothing is delivered
-// or kept from being delivered by what it holds. Killed: the entries of the
-// last quarter second are lost, and the events they were about are in the
-// queue or acknowledged, as they were.
+// The log is separate from the queue: no delivery depends on it. Killed: the entries of
+// the last quarter second are lost; their events are in the queue or acknowledged, as they
+// were.
 func (l *Log) Add(e *Entry) {
 	size := e.sizeBound()
 	l.mu.Lock()
@@ -107,8 +106,7 @@ func (l *Log) fresh() *batch {
 	return &batch{data: make([]byte, 0, 16<<10)}
 }
 
-// arm sees to it that what waits is written; l.mu is held. An idle log has
-// no goroutine and no timer.
+// arm makes run be called; l.mu is held. An idle log has no goroutine and no timer.
 func (l *Log) arm(after time.Duration) {
 	switch {
 	case after == 0:
@@ -125,7 +123,7 @@ func (l *Log) arm(after time.Duration) {
 	}
 }
 
-// run writes what waits, unless somebody does already.
+// run writes the batches that wait, unless another goroutine does already.
 func (l *Log) run() {
 	select {
 	case l.writing <- struct{}{}:
@@ -163,7 +161,7 @@ func (l *Log) write() error {
 		}
 		if err != nil {
 			l.dropped.Add(uint64(b.n))
-			l.o.Log.Warn("entries of the delivery log are lost", zap.Int("entries", b.n), zap.Error(err))
+			l.o.Log.Warn("delivery log entries lost", zap.Int("entries", b.n), zap.Error(err))
 		}
 		l.mu.Lock()
 		l.full = l.full[1:]
@@ -179,12 +177,12 @@ func (l *Log) write() error {
 // report logs that entries were dropped, once they can be written again.
 func (l *Log) report() {
 	if n := l.dropped.Load(); n > l.reported {
-		l.o.Log.Warn("entries of the delivery log were dropped; the deliveries themselves are not affected", zap.Uint64("entries", n-l.reported))
+		l.o.Log.Warn("delivery log entries dropped", zap.Uint64("entries", n-l.reported), zap.String("hint", "deliveries are not affected"))
 		l.reported = n
 	}
 }
 
-// errRefused means that a batch will never be taken.
+// errRefused means that a batch will never be accepted.
 var errRefused = errors.New("the store does not take it")
 
 // put writes one batch. After any other error than errRefused it may be tried again.
@@ -236,7 +234,7 @@ func (l *Log) Flush(ctx context.Context) error {
 // Close writes what waits. What is added later is dropped.
 func (l *Log) Close(ctx context.Context) {
 	if err := l.Flush(ctx); err != nil {
-		l.o.Log.Warn("the last entries of the delivery log are lost", zap.Error(err))
+		l.o.Log.Warn("delivery log entries lost", zap.String("reason", "the store is closing"), zap.Error(err))
 	}
 	l.mu.Lock()
 	l.closed, l.batch, l.full = true, nil, nil

@@ -100,7 +100,7 @@ func (c *consumer) open(ctx context.Context, e *engine) error {
 		c.take(d)
 	}, jetstream.PullMaxMessages(500), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
 		if !e.broken.Load() {
-			c.st.s.o.Log.Warn("the outbox cannot be read", zap.Error(err))
+			c.st.s.o.Log.Warn("outbox not readable", zap.Error(err))
 		}
 	}))
 	if err != nil {

@@ -164,7 +164,7 @@ func (e *engine) open(o *Options) error {
 }
 
 // fail notes that a write failed: nothing more can be put into this engine. It does not
-// wait: the server calls it too, with who knows what locked.
+// wait, since the server calls it with its own locks held.
 func (e *engine) fail() {
 	if !e.broken.Swap(true) {
 		go e.window.fail()

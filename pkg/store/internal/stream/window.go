@@ -33,9 +33,9 @@ type Append struct {
 // Append puts a record into its stream, at the same time as others. It waits only while
 // very many are under way. It does not keep a.
 //
-// When one is refused because the disk has failed, all later ones are, whatever became
-// of them: so what is stored and what is not is divided by one place in each stream, and
-// what lies behind it is removed before anything can be put again.
+// When one is refused because the disk has failed, all later ones are refused too, stored
+// or not: so in each stream one place divides stored from refused records, and those
+// behind it are removed before anything can be put again.
 //
 // Killed before Result: the record is lost if its stream had not written it, as if it
 // had still been in the socket.
@@ -57,9 +57,9 @@ type window struct {
 	list       [inFlight]pending
 	head, tail uint64    // list[head%n:tail%n] are under way
 	moved      sync.Cond // head has
-	settling   bool      // somebody hands out results
+	delivering bool      // results are being handed out
 	broken     bool      // the engine is: what is under way gets no answer
-	refused    bool      // one was, because the engine is broken: so are all that follow
+	refused    bool      // an append was refused because the engine is broken: so are all that follow
 	armed      bool      // late will be called
 }
 
@@ -103,14 +103,14 @@ func (e *engine) append(a *Append) {
 	w.list[place] = pending{Append: *a}
 	w.tail++
 	if w.broken || e.broken.Load() {
-		w.settle() // what is broken is refused here, or by fail, which is on its way
+		w.deliver() // it is refused here, or by fail, which is on its way
 		w.mu.Unlock()
 		return
 	}
 	w.arm()
 	w.mu.Unlock()
 	if err := e.nc.PublishRequest(a.Subject, w.reply[place], a.Data); err != nil {
-		e.s.repeats.Warn(e.s.o.Log, "an event could not be handed to the store", zap.Error(err))
+		e.s.repeats.Warn(e.s.o.Log, "event not passed to the store", zap.Error(err))
 		w.answer(place, 0, err)
 	}
 }
@@ -152,16 +152,16 @@ func (w *window) answer(place, seq uint64, err error) {
 		return // not under way
 	}
 	p.answered, p.seq, p.err = true, seq, err
-	w.settle()
+	w.deliver()
 }
 
-// settle hands out the results that are there; w.mu is held, but not while a
-// result is handed out.
-func (w *window) settle() {
-	if w.settling {
+// deliver hands out the known results in order. w.mu is held, but not while a result is
+// handed out.
+func (w *window) deliver() {
+	if w.delivering {
 		return
 	}
-	w.settling = true
+	w.delivering = true
 	for w.head < w.tail {
 		place := &w.list[w.head%inFlight]
 		if !place.answered && !w.broken {
@@ -169,18 +169,18 @@ func (w *window) settle() {
 		}
 		answered, seq, err := place.answered, place.seq, place.err
 		w.mu.Unlock()
-		w.conclude(&place.Append, answered, seq, err) // nobody else writes to these fields
+		w.result(&place.Append, answered, seq, err) // no other goroutine writes to these fields
 		w.mu.Lock()
 		*place = pending{}
 		if w.head++; w.tail-w.head == inFlight-1 || w.head == w.tail {
 			w.moved.Broadcast()
 		}
 	}
-	w.settling = false
+	w.delivering = false
 }
 
-// conclude hands out one result. refused belongs to whoever settles.
-func (w *window) conclude(a *Append, answered bool, seq uint64, err error) {
+// result hands out one result. w.refused belongs to the caller of deliver.
+func (w *window) result(a *Append, answered bool, seq uint64, err error) {
 	if w.refused || !answered {
 		seq, err = 0, ErrBroken
 	} else if err != nil {
@@ -198,7 +198,7 @@ func (w *window) conclude(a *Append, answered bool, seq uint64, err error) {
 func (w *window) resume() bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	for w.head < w.tail { // and with that nobody settles
+	for w.head < w.tail { // then no result is being handed out
 		w.moved.Wait()
 	}
 	if w.e.broken.Load() {
@@ -209,11 +209,11 @@ func (w *window) resume() bool {
 	return true
 }
 
-// fail gives up what is under way.
+// fail refuses all appends that are under way.
 func (w *window) fail() {
 	w.mu.Lock()
 	w.broken = true
-	w.settle()
+	w.deliver()
 	w.mu.Unlock()
 }
 
@@ -226,8 +226,7 @@ func (w *window) wait() {
 	w.mu.Unlock()
 }
 
-// arm sees to it that late is called while something is under way; w.mu is
-// held.
+// arm makes a timer call late while appends are under way. w.mu is held.
 func (w *window) arm() {
 	if !w.armed && w.head < w.tail {
 		w.armed = true
@@ -236,11 +235,11 @@ func (w *window) arm() {
 	}
 }
 
-// late looks whether the stream is silent: a write failed then.
+// late checks whether the streams are silent: then a write has failed.
 func (w *window) late(head uint64) {
 	w.mu.Lock()
 	w.armed = false
-	silent := w.head == head && w.head < w.tail && !w.settling
+	silent := w.head == head && w.head < w.tail && !w.delivering
 	w.arm()
 	w.mu.Unlock()
 	if silent {
