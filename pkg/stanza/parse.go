@@ -36,7 +36,7 @@ func (p *Parser) DropUndeclared() *Parser {
 
 // Parse reads one stanza. The XML must be exactly one well-formed element, without
 // anything that RFC 6120 section 11.1 forbids, and within the limits. The stanza
-// shares the memory of raw. Addresses that are not RFC 7622 JIDs are kept
+// shares the memory of raw, but for the id and the addresses of a large one. Addresses that are not RFC 7622 JIDs are kept
 // unchanged, since a stanza from the server must stay answerable; for stanzas from
 // elsewhere, check From and To with jid.Parse. Errors: [*ParseError],
 // [*NotStanza].
@@ -261,12 +261,12 @@ func (x *scanner) root(s *Stanza) {
 		case "type":
 			s.Type = a.text()
 		case "id":
-			s.ID = a.text()
+			s.ID = x.own(a.text())
 			s.EmptyID = s.ID == ""
 		case "from":
-			s.From = jid.FromServer(a.text())
+			s.From = jid.FromServer(x.own(a.text()))
 		case "to":
-			s.To = jid.FromServer(a.text())
+			s.To = jid.FromServer(x.own(a.text()))
 		case "xml:lang":
 			s.Lang = a.text()
 		case "xmlns":
@@ -283,6 +283,18 @@ func (x *scanner) root(s *Stanza) {
 			}
 		}
 	}
+}
+
+// ownAbove is from how many bytes of a stanza on its id and addresses are copies. Tables
+// that are kept for long have them as keys, and a key that is a part of a large stanza
+// would keep all of it in memory. In a small one it is not worth an allocation.
+const ownAbove = 1024
+
+func (x *scanner) own(text string) string {
+	if len(x.s) > ownAbove {
+		return strings.Clone(text)
+	}
+	return text
 }
 
 // StreamHeader is the start tag of the server's stream (RFC 6120 section 4.7).

@@ -3,6 +3,7 @@ package stanza
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -296,4 +297,31 @@ func TestFrameAndParseAllocations(t *testing.T) {
 	if n > 2 {
 		t.Errorf("%v allocations per stanza, at most 2 are allowed", n)
 	}
+}
+
+// Tables that outlive a stanza have its addresses and its id as keys.
+func TestKeysLeaveLargeStanzas(t *testing.T) {
+	const n, size = 500, 100_000
+	heap := func() int64 {
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		return int64(m.HeapAlloc)
+	}
+	type keys struct {
+		from, to jid.JID
+		id       string
+	}
+	kept, before := make([]keys, n), heap()
+	for i := range kept {
+		s, err := Parse("<message from='alice@example.com/a' to='bot.example.com' id='1'><body>"+strings.Repeat("x", size)+"</body></message>", Limits{MaxBytes: 2 * size})
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept[i] = keys{s.From.Bare(), s.To, s.ID}
+	}
+	if more := heap() - before; more > n*size/4 {
+		t.Errorf("%d keys keep %d bytes in memory", n, more)
+	}
+	runtime.KeepAlive(kept)
 }
