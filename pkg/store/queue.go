@@ -121,10 +121,11 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 	if err == nil {
 		q.qs.disk.events.Add(int64(len(a.Data)))
+		sender := q.qs.Senders.name(a.Owner)
 		q.mu.Lock()
 		q.top = seq
-		if a.Owner != "" {
-			q.charged[seq] = charge{a.Owner, a.Size}
+		if sender != "" {
+			q.charged[seq] = charge{sender, a.Size}
 		}
 		q.mu.Unlock()
 	} else {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"strings"
 	"sync"
 	"sync/atomic"
 )
@@ -19,12 +20,19 @@ type Shares struct {
 	Refused atomic.Int64
 
 	mu   sync.Mutex
-	used map[string]int64
+	used map[string]share
+}
+
+// share is what one owner has taken. The name is a copy: an owner's own may be cut out of
+// a stanza, and would keep all of it in memory.
+type share struct {
+	name  string
+	bytes int64
 }
 
 // NewShares returns the shares of so many bytes: an owner may take a quarter.
 func NewShares(bytes int64) *Shares {
-	return &Shares{most: bytes / 4, used: make(map[string]int64)}
+	return &Shares{most: bytes / 4, used: make(map[string]share)}
 }
 
 // Take charges an owner, and reports false if that exceeds the share. The first charge of
@@ -35,13 +43,25 @@ func (s *Shares) Take(owner string, size int64) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	used := s.used[owner]
-	if used > 0 && used+size > s.most {
+	of := s.used[owner]
+	if of.bytes > 0 && of.bytes+size > s.most {
 		s.Refused.Add(1)
 		return false
 	}
-	s.used[owner] = used + size
+	if of.name == "" {
+		of.name = strings.Clone(owner)
+	}
+	of.bytes += size
+	s.used[of.name] = of
 	return true
+}
+
+// name returns the name of an owner who has taken something, as a string that all of
+// his records share.
+func (s *Shares) name(owner string) string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.used[owner].name
 }
 
 // Give undoes Take.
@@ -51,7 +71,10 @@ func (s *Shares) Give(owner string, size int64) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.used[owner] -= size; s.used[owner] <= 0 {
+	of := s.used[owner]
+	if of.bytes -= size; of.bytes <= 0 {
 		delete(s.used, owner)
+		return
 	}
+	s.used[owner] = of
 }

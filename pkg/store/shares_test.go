@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"errors"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -58,4 +59,37 @@ func TestShareOfASender(t *testing.T) {
 			break
 		}
 	}
+}
+
+// A sender's name is cut out of a stanza. What the queue keeps of an event in memory does
+// not keep the stanza.
+func TestWaitingEventsLeaveMemory(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	q := queue(t, s, "hook")
+	const n, size = 500, 100_000
+	stored := make(chan error, n)
+	before := heap()
+	for i := range n {
+		r := record(i, i)
+		r.Sender = strings.Repeat("x", size)[:3] // of all of them the same
+		if err := q.Append(r, func(_ uint64, err error) { stored <- err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range n {
+		if err := <-stored; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if more := heap() - before; more > n*size/4 {
+		t.Errorf("%d events that wait keep %d bytes in memory", n, more)
+	}
+}
+
+func heap() int64 {
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return int64(m.HeapAlloc)
 }
