@@ -95,8 +95,12 @@ func names(found [][]string) []string {
 	return all
 }
 
-func readAlerts(t *testing.T) alertRules {
-	t.Helper()
+// Every metric and label that the alert rules use is exported, and every rule
+// says what is wrong and what to do.
+func TestAlertsUseWhatIsExported(t *testing.T) {
+	m := startMeasured(t)
+	m.exercise()
+	_, all := m.scrape()
 	data, err := os.ReadFile(alertsPath)
 	if err != nil {
 		t.Fatal(err)
@@ -105,17 +109,8 @@ func readAlerts(t *testing.T) alertRules {
 	if err := yaml.Unmarshal(data, &rules); err != nil {
 		t.Fatal(err)
 	}
-	return rules
-}
-
-// Every metric and label that the alert rules use is exported, and every rule
-// says what is wrong and what to do.
-func TestAlertsUseWhatIsExported(t *testing.T) {
-	m := startMeasured(t)
-	m.exercise()
-	_, all := m.scrape()
 	n := 0
-	for _, g := range readAlerts(t).Groups {
+	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
 			n++
 			summary, action := r.Annotations["summary"], r.Annotations["action"]

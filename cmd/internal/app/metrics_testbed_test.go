@@ -4,10 +4,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"io"
-	"maps"
 	"net/http"
 	"net/http/httptest"
-	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -122,35 +121,21 @@ func (m *measured) scrape() (string, map[string]*dto.MetricFamily) {
 	return string(text), parsed
 }
 
-// value returns the value of a series, written as name{label="value",…} with the
-// labels in order; of a histogram, how much was observed. Without one it is -1.
-func value(all map[string]*dto.MetricFamily, series string) float64 {
-	name, _, _ := strings.Cut(series, "{")
-	for _, s := range all[name].GetMetric() {
-		if seriesName(name, s) != series {
-			continue
-		}
-		switch {
-		case s.Counter != nil:
-			return s.Counter.GetValue()
-		case s.Gauge != nil:
-			return s.Gauge.GetValue()
-		case s.Histogram != nil:
-			return float64(s.Histogram.GetSampleCount())
+// values are the values of all series, by name{label="value",…}.
+func (m *measured) values() map[string]float64 {
+	m.t.Helper()
+	text, _ := m.scrape()
+	all := make(map[string]float64)
+	for line := range strings.Lines(text) {
+		if at := strings.LastIndexByte(line, ' '); line[0] != '#' {
+			value, err := strconv.ParseFloat(strings.TrimSpace(line[at:]), 64)
+			if err != nil {
+				m.t.Fatalf("%s: %v", line, err)
+			}
+			all[line[:at]] = value
 		}
 	}
-	return -1
-}
-
-func seriesName(name string, s *dto.Metric) string {
-	var labels []string
-	for _, l := range s.Label {
-		labels = append(labels, fmt.Sprintf("%s=%q", l.GetName(), l.GetValue()))
-	}
-	if len(labels) == 0 {
-		return name
-	}
-	return name + "{" + strings.Join(labels, ",") + "}"
+	return all
 }
 
 // until scrapes until the series have these values, as Prometheus would: nobody is
@@ -164,11 +149,11 @@ func (m *measured) until(want map[string]float64) {
 		}
 	}()
 	harness.Eventually(m.t, "the values of the metrics", func() bool {
-		_, all := m.scrape()
+		all := m.values()
 		wrong = nil
-		for _, series := range slices.Sorted(maps.Keys(want)) {
-			if got := value(all, series); got != want[series] {
-				wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", series, got, want[series]))
+		for series, value := range want {
+			if got, there := all[series]; got != value || !there {
+				wrong = append(wrong, fmt.Sprintf("%s is %v, want %v", series, got, value))
 			}
 		}
 		return len(wrong) == 0

@@ -132,7 +132,7 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 }
 
 // unchanged names the endpoints that are the same in another configuration. They
-// are left alone: what failed goes on waiting, and pauses that they asked for hold.
+// are left alone: retries keep their time, and pauses that they asked for hold.
 func (a *App) unchanged(cfg *config.Config) map[string]bool {
 	same := make(map[string]bool)
 	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(a.cfg.OwnHosts(), cfg.OwnHosts()) {
@@ -193,7 +193,7 @@ func (a *App) openFresh(ctx context.Context, fresh []*delivery.Worker) error {
 		}
 		if err != nil {
 			w.Stop(ctx)
-			if waited != nil { // it goes on waiting
+			if waited != nil { // its events wait on
 				a.removed.Add(w.Endpoint().Name, waited)
 			}
 			for _, opened := range fresh[:i] {

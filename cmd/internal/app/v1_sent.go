@@ -190,7 +190,7 @@ func ofOutbox(key sentKey, err error) store.SentMessage {
 	return store.SentMessage{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: state, Changed: time.Now().UTC()}
 }
 
-// maxErrorText bounds what is kept of the text of an error.
+// maxErrorText bounds the stored text of an error.
 const maxErrorText = 1000
 
 func ofBounce(s *stanza.Stanza) store.SentMessage {

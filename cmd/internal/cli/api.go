@@ -204,8 +204,7 @@ func (a *api) problemOf(answer *http.Response, body []byte) error {
 	case http.StatusUnauthorized:
 		text += "\n" + a.needsToken()
 	case http.StatusForbidden:
-		// The instance says which addresses it allows; another token is for
-		// what is refused to this one.
+		// A refusal of from names the allowed addresses; others need another token.
 		if !strings.HasPrefix(text, "from: ") {
 			text += "\n" + a.needsToken()
 		}

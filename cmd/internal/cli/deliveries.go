@@ -171,7 +171,7 @@ func (a *api) each(cmd *cobra.Command, ids []string, done, method, verb string) 
 	return nil
 }
 
-// shownDelivery is what is printed of a delivery in the API.
+// shownDelivery is the printed part of a delivery in the API.
 type shownDelivery struct {
 	ID, State, Type, From, To string
 	Endpoint, Reason, Note    *string

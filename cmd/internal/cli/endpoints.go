@@ -107,7 +107,7 @@ count. The exit code is 1 if the endpoint failed or refused the event.`,
 	return cmd
 }
 
-// testedEndpoint is what is printed of the answer of POST /v1/endpoints/X/test.
+// testedEndpoint is the printed part of the answer of POST /v1/endpoints/X/test.
 type testedEndpoint struct {
 	OK          bool
 	Status      *int

@@ -31,7 +31,7 @@ type initialised struct {
 	Paste []paste  `json:"paste"`
 	Run   []string `json:"run"`  // on the server's machine, afterwards
 	Then  []string `json:"then"` // on this machine
-	Note  string   `json:"note"` // what is left to do besides; may be empty
+	Note  string   `json:"note"` // what else is left to do; may be empty
 }
 
 func initCommand() *cobra.Command {
@@ -155,9 +155,8 @@ func then(file string) []string {
 	return []string{check, "stanzahook serve --config " + file}
 }
 
-// writeNew writes a file for its owner alone, or for the group of a directory that
-// is kept for one. One that is there is left as it is, or with force replaced as a
-// whole.
+// writeNew writes a file for its owner alone, or for the group of a directory that is
+// kept for one. It replaces an existing file only with force, and then atomically.
 func writeNew(file, text string, force bool) error {
 	f, err := os.CreateTemp(filepath.Dir(file), "."+configName+"-") // mode 0600
 	if err != nil {

@@ -113,7 +113,7 @@ func (a attachment) pastes() ([]paste, error) {
 	return all, err
 }
 
-// note says what is left to do besides. A host grants privileges to components below
+// note says what else is left to do. A host grants privileges to components below
 // it, and to those that have it in their configuration.
 func (a attachment) note() string {
 	if a.Host == "" || strings.HasSuffix(a.Domain, "."+a.Host) {
@@ -122,7 +122,7 @@ func (a attachment) note() string {
 	return a.Domain + " is not below " + a.Host + ": what that grants counts only when it is in the configuration, under rosters or in http.basic.accounts.hosts."
 }
 
-// commands are what has to be run on the server's machine.
+// commands are to be run on the machine of the server.
 func (a attachment) commands() []string {
 	if !a.Ejabberd() {
 		return []string{"systemctl restart prosody"}

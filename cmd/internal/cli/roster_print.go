@@ -29,7 +29,7 @@ func (c shownContact) row(row func(...any), first, contact string, last ...any) 
 	row(append(append(cells, contact, c.Name, strings.Join(c.Groups, ", "), c.Subscription), last...)...)
 }
 
-// shownRoster is what is printed of a roster in the API.
+// shownRoster is the printed part of a roster in the API.
 type shownRoster struct {
 	JID            string
 	Backend        *string

@@ -82,7 +82,7 @@ type refresher struct {
 	sum   refreshed
 }
 
-// refreshed is what came of all jobs together.
+// refreshed is the result of all jobs together.
 type refreshed struct {
 	Jobs     []string          `json:"jobs"` // their ids
 	Total    int               `json:"total"`
@@ -101,8 +101,8 @@ type refreshRequest struct {
 	Force bool     `json:"force,omitempty"`
 }
 
-// refresh refreshes the rosters of some users, or all. With an error, the sum is
-// of what was done before.
+// refresh refreshes the rosters of some users, or all. After an error, the sum has the
+// jobs before it.
 func (f *refresher) refresh(ctx context.Context, all bool, users []string) error {
 	if all {
 		return f.job(ctx, refreshRequest{All: true, Host: f.host, Force: f.force}, 0)

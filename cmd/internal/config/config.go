@@ -1,7 +1,7 @@
 // Package config reads a configuration file, the environment and the defaults into a
-// [Config]: load.go lays one over the other, validate*.go checks what came of it, and
-// problem.go says what is wrong, with the line and what to do. It uses nothing of its
-// neighbours in cmd/internal.
+// [Config]: load.go lays one over the other, validate*.go checks the result, section by
+// section, and problem.go describes mistakes, with the line and what to do. It uses
+// nothing of its neighbours in cmd/internal.
 package config
 
 import (
@@ -199,7 +199,7 @@ type Accounts struct {
 	TLS    string         `mapstructure:"tls"`    // starttls, direct or none
 	CAFile string         `mapstructure:"ca_file"`
 	CAs    *x509.CertPool `mapstructure:"-"` // from ca_file; nil: the system's
-	// AllowPlain lets a password be sent as it is over loopback without TLS.
+	// AllowPlain lets passwords go in the clear over loopback without TLS.
 	AllowPlain bool `mapstructure:"allow_plain"`
 }
 
@@ -241,7 +241,7 @@ type Deliveries struct {
 	MaxCount int           `mapstructure:"max_count"`
 }
 
-// DeadLetters bounds what is kept of stanzas that could not be delivered.
+// DeadLetters bounds the stored dead letters.
 type DeadLetters struct {
 	Keep     time.Duration `mapstructure:"keep"`
 	MaxBytes ByteSize      `mapstructure:"max_bytes"` // at most a quarter of store.max_bytes is used
@@ -254,7 +254,7 @@ type Store struct {
 	MaxBytes ByteSize `mapstructure:"max_bytes"`
 }
 
-// Log says what is logged and how.
+// Log is the level and the format of the log.
 type Log struct {
 	Level  string `mapstructure:"level"`
 	Format string `mapstructure:"format"`

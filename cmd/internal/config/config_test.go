@@ -71,15 +71,29 @@ func dump(b *strings.Builder, path string, v reflect.Value) {
 }
 
 // A file with the keys that are needed alone has the defaults, which are written out
-// and not taken from the constants; one with every key has them all.
+// and not taken from the constants; one with every key has them all; the environment
+// overrides both.
 //
 //	go test ./cmd/internal/config -run TestLoad -update
 func TestLoad(t *testing.T) {
-	for _, name := range []string{"minimal", "full"} {
-		c := load(t, name+".yaml")
+	for _, test := range []struct {
+		name, file string
+		env        []string
+	}{
+		{"minimal", "minimal.yaml", nil},
+		{"full", "full.yaml", nil},
+		{"environment", "full.yaml", []string{
+			"STANZAHOOK_HTTP_LISTEN=[::1]:1234", "STANZAHOOK_HTTP_MAX_BODY_BYTES=1MiB", "STANZAHOOK_HTTP_IQ_TIMEOUT=50s", "STANZAHOOK_HTTP_IQ_MAX_TIMEOUT=55s",
+			"STANZAHOOK_HTTP_INSECURE_NO_AUTH=false", "STANZAHOOK_OUTBOUND_PROXY=http://app:hunter6@127.0.0.1:3128",
+			"STANZAHOOK_STORE_DIR=elsewhere", // relative to where the program is started
+			"STANZAHOOK_STORE_SYNC=interval", "STANZAHOOK_STORE_MAX_BYTES=2GiB", "STANZAHOOK_DELIVERIES_KEEP=2h", "STANZAHOOK_DELIVERIES_MAX_COUNT=8",
+			"STANZAHOOK_DEAD_LETTERS_KEEP=3h", "STANZAHOOK_DEAD_LETTERS_MAX_BYTES=2MiB", "STANZAHOOK_DRAIN=1m", "STANZAHOOK_LOG_LEVEL=warn", "STANZAHOOK_LOG_FORMAT=json",
+		}},
+	} {
+		c := load(t, test.file, test.env...)
 		var got strings.Builder
 		dump(&got, "", reflect.ValueOf(*c))
-		file := "testdata/" + name + ".loaded.txt"
+		file := "testdata/" + test.name + ".loaded.txt"
 		if *update {
 			if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
 				t.Fatal(err)

@@ -63,8 +63,8 @@ func defaultEndpoint() Endpoint {
 	}
 }
 
-// DefaultRoster is what an element of rosters is decoded over.
-func DefaultRoster() Roster {
+// defaultRoster is what an element of rosters is decoded over.
+func defaultRoster() Roster {
 	return Roster{
 		Backend:        BackendAuto,
 		Mode:           ModeAuthoritative,

@@ -3,49 +3,7 @@ package config
 import (
 	"strings"
 	"testing"
-	"time"
 )
-
-func TestEnvironment(t *testing.T) {
-	c := load(t, "full.yaml",
-		"STANZAHOOK_HTTP_LISTEN=[::1]:1234",
-		"STANZAHOOK_HTTP_MAX_BODY_BYTES=1MiB",
-		"STANZAHOOK_HTTP_IQ_TIMEOUT=50s",
-		"STANZAHOOK_HTTP_IQ_MAX_TIMEOUT=55s",
-		"STANZAHOOK_HTTP_INSECURE_NO_AUTH=false",
-		"STANZAHOOK_STORE_DIR=elsewhere", // relative to where the program is started
-		"STANZAHOOK_STORE_SYNC=interval",
-		"STANZAHOOK_STORE_MAX_BYTES=2GiB",
-		"STANZAHOOK_OUTBOUND_PROXY=http://app:hunter6@127.0.0.1:3128",
-		"STANZAHOOK_DELIVERIES_KEEP=2h",
-		"STANZAHOOK_DELIVERIES_MAX_COUNT=8",
-		"STANZAHOOK_DEAD_LETTERS_KEEP=3h",
-		"STANZAHOOK_DEAD_LETTERS_MAX_BYTES=2MiB",
-		"STANZAHOOK_DRAIN=1m",
-		"STANZAHOOK_LOG_LEVEL=warn",
-		"STANZAHOOK_LOG_FORMAT=json",
-	)
-	h := c.HTTP
-	if h.Listen != "[::1]:1234" || h.MaxBodyBytes != 1<<20 || h.IQTimeout != 50*time.Second ||
-		h.IQMaxTimeout != 55*time.Second || h.InsecureNoAuth {
-		t.Errorf("http is %+v", h)
-	}
-	if len(h.Tokens) != 2 {
-		t.Errorf("the tokens of the file are gone: %+v", h.Tokens)
-	}
-	if want := (Store{"elsewhere", "interval", 2 << 30}); c.Store != want {
-		t.Errorf("store is %+v", c.Store)
-	}
-	if got := c.Outbound.Proxy.Reveal(); got != "http://app:hunter6@127.0.0.1:3128" || len(c.Outbound.Networks) != 4 {
-		t.Errorf("the proxy is %s, the networks are %v", got, c.Outbound.Networks)
-	}
-	if c.Deliveries != (Deliveries{2 * time.Hour, 8}) || c.DeadLetters != (DeadLetters{3 * time.Hour, 2 << 20}) {
-		t.Errorf("deliveries is %+v, dead_letters is %+v", c.Deliveries, c.DeadLetters)
-	}
-	if c.Drain != time.Minute || c.Log != (Log{"warn", "json"}) {
-		t.Errorf("drain is %v, log is %+v", c.Drain, c.Log)
-	}
-}
 
 // The process's own environment is not the one to read.
 func TestEnvironmentIsTheArgument(t *testing.T) {

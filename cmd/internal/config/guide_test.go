@@ -27,11 +27,16 @@ func TestConfigurationGuide(t *testing.T) {
 		described[key] = strings.Join(strings.Fields(text), " ")
 	}
 	keys := make(map[string]reflect.Value)
-	collectKeys(keys, reflect.ValueOf(Default()), "")
-	collectKeys(keys, reflect.ValueOf(defaultComponent()), "components[]")
-	collectKeys(keys, reflect.ValueOf(defaultEndpoint()), "endpoints[]")
-	collectKeys(keys, reflect.ValueOf(DefaultRoster()), "rosters[]")
-	collectKeys(keys, reflect.ValueOf(Token{}), "http.tokens[]")
+	for _, section := range []struct {
+		path     string
+		defaults any
+	}{{"", Default()}, {"components[]", defaultComponent()}, {"endpoints[]", defaultEndpoint()}, {"rosters[]", defaultRoster()}} {
+		walk(reflect.ValueOf(section.defaults), section.path, func(path, name string, value reflect.Value) {
+			if path == "" || value.Kind() != reflect.Struct || isLeaf(value.Type()) { // of sections, only the outermost have a heading
+				keys[join(path, name)] = value
+			}
+		})
+	}
 	shown := regexp.MustCompile("Default: `([^`]*)`")
 	for key, value := range keys {
 		text, found := described[key]
@@ -51,21 +56,6 @@ func TestConfigurationGuide(t *testing.T) {
 		if _, known := keys[key]; !known {
 			t.Errorf("the guide has a heading for %s, which is no key", key)
 		}
-	}
-}
-
-// collectKeys adds the keys of a section, with their default values, and those of the
-// sections in it. Of the sections themselves, only the outermost have a heading.
-func collectKeys(keys map[string]reflect.Value, section reflect.Value, path string) {
-	for _, f := range fieldsOf(section.Type()) {
-		key, value := join(path, nameOf(f)), section.FieldByIndex(f.Index)
-		if f.Type.Kind() == reflect.Struct && !isLeaf(f.Type) {
-			collectKeys(keys, value, key)
-			if path != "" {
-				continue
-			}
-		}
-		keys[key] = value
 	}
 }
 

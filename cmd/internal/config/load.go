@@ -17,8 +17,8 @@ import (
 	"stanzahook/pkg/document"
 )
 
-// maxFile bounds what is read as a configuration. A thousand endpoints
-// fit; a disk image given by mistake does not.
+// maxFile bounds a configuration file. A thousand endpoints fit; a disk image given by
+// mistake does not.
 const maxFile = 1 << 20
 
 // Find returns the configuration file to load: the one that --config
@@ -72,7 +72,7 @@ func Parse(path string, text []byte, env []string) (*Config, error) {
 	r := newReport(path)
 	root, ok := parseYAML(r, text)
 	if !ok {
-		// Without the file's keys every check would report what is missing.
+		// Without the file's keys every check would report a missing key.
 		return nil, r.err()
 	}
 
@@ -147,7 +147,7 @@ func overDefaults(from, to reflect.Value) (any, error) {
 	case reflect.TypeFor[Endpoint]():
 		to.Set(reflect.ValueOf(defaultEndpoint()))
 	case reflect.TypeFor[Roster]():
-		to.Set(reflect.ValueOf(DefaultRoster()))
+		to.Set(reflect.ValueOf(defaultRoster()))
 	}
 	return from.Interface(), nil
 }

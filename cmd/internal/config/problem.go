@@ -51,8 +51,8 @@ func (ps Problems) Error() string {
 // report collects the problems of one loading and knows where each value came
 // from, so that the checks need to name the key only.
 //
-// One mistake gives one problem: what has been reported is not reported again
-// under the same key or a key below it. A secret of the wrong type, say, is
+// One mistake gives one problem: a key that has been reported, and the keys below it,
+// are not reported again. A secret of the wrong type, say, is
 // left out of the values, and would otherwise be missing as well.
 type report struct {
 	file      string

@@ -188,7 +188,7 @@ func isValue(t reflect.Type, text string) bool {
 	return err == nil
 }
 
-// bareKey is said of an entry that is bare.
+// bareKey is the problem of a bare entry.
 const bareKey = "a key without a value; put a text with a comma in it in quotes, and a space after each colon"
 
 // unknown reports a key that the section does not have. If another one is

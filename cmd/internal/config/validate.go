@@ -188,7 +188,8 @@ func (s scope) requests(timeout time.Duration, concurrency int, example string) 
 // HasControl reports whether a text has a control character in it.
 func HasControl(text string) bool { return strings.ContainsFunc(text, unicode.IsControl) }
 
-// contradictions checks what is right by itself and wrong together, across sections.
+// contradictions checks keys of several sections that are right by themselves and wrong
+// together.
 func (s scope) contradictions() {
 	for i := range s.c.Components {
 		component, key := &s.c.Components[i], at("components", i)

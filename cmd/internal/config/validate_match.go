@@ -82,7 +82,7 @@ func (m *Match) checkTypes(s scope, kinds []string) {
 
 // typesOf are the types of a kind of stanza that can come to an endpoint
 // (RFC 6121, sections 4.7.1 and 5.2.2; RFC 6120, section 8.2.3). The answers of
-// IQs cannot: they belong to who asked. It is nil for what is no kind.
+// IQs cannot: they go to the sender of the IQ. It is nil for another kind.
 func typesOf(kind string) []string {
 	switch kind {
 	case StanzaMessage:

@@ -114,7 +114,7 @@ func TestSecretsAreKept(t *testing.T) {
 	runs([]string{env[0], "STANZAHOOK_TOKEN=hunter2-wrong"}, "deliveries list", local+" --live", "send --to alice@localhost --body x")
 	runs([]string{"STANZAHOOK_API=http://user:hunter2-address@127.0.0.1:9"}, "deliveries list", local+" --live", "roster show alice --json")
 	runs([]string{"STANZAHOOK_API=hunter2-no-url"}, "deliveries list")
-	for _, path := range []string{"/v1/status", "/v1/endpoints", "/v1/endpoints/signed", "/v1/deliveries", "/openapi.json", "/readyz"} {
+	for _, path := range []string{"/v1/status", "/v1/endpoints", "/v1/endpoints/signed", "/v1/deliveries", "/openapi.json", "/readyz", "/metrics"} {
 		r, err := p.Call("GET", path, token, "", "")
 		if err != nil || r.Status != 200 {
 			t.Errorf("%s: %d %v", path, r.Status, err)
