@@ -30,22 +30,24 @@ type Deliveries interface {
 	ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error)
 }
 
-type deliveryJSON struct {
-	ID          string        `json:"id"`
-	Endpoint    *string       `json:"endpoint"`
-	State       string        `json:"state"`
-	Type        string        `json:"type"`
-	From        string        `json:"from"`
-	To          string        `json:"to"`
-	Received    time.Time     `json:"received"`
-	NextAttempt *time.Time    `json:"next_attempt"`
-	Reason      *string       `json:"reason"`
-	Note        *string       `json:"note"` // of the last attempt
-	Attempts    []attemptJSON `json:"attempts"`
-	Stanza      string        `json:"stanza,omitempty"`
+// Delivery is a delivery or a dead letter.
+type Delivery struct {
+	ID          string     `json:"id"`
+	Endpoint    *string    `json:"endpoint"`
+	State       string     `json:"state"`
+	Type        string     `json:"type"`
+	From        string     `json:"from"`
+	To          string     `json:"to"`
+	Received    time.Time  `json:"received"`
+	NextAttempt *time.Time `json:"next_attempt"`
+	Reason      *string    `json:"reason"`
+	Note        *string    `json:"note"` // of the last attempt
+	Attempts    []Attempt  `json:"attempts"`
+	Stanza      string     `json:"stanza,omitempty"`
 }
 
-type attemptJSON struct {
+// Attempt is one attempt of a delivery.
+type Attempt struct {
 	Time        time.Time `json:"time"`
 	Status      *int      `json:"status"`
 	Duration    float64   `json:"duration_ms"`
@@ -55,13 +57,13 @@ type attemptJSON struct {
 	Answer      string    `json:"answer,omitempty"`
 }
 
-func jsonOfAttempt(a *delivery.Attempt) attemptJSON {
-	return attemptJSON{a.Time.UTC(), optional(a.Status), milliseconds(a.Duration), optional(a.ContentType), optional(a.Error), optional(a.Note), a.Answer}
+func jsonOfAttempt(a *delivery.Attempt) Attempt {
+	return Attempt{a.Time.UTC(), optional(a.Status), milliseconds(a.Duration), optional(a.ContentType), optional(a.Error), optional(a.Note), a.Answer}
 }
 
-func jsonOf(d *delivery.Delivery) deliveryJSON {
-	v := deliveryJSON{ID: d.ID, Endpoint: optional(d.Endpoint), State: string(d.State), Type: d.Type, From: d.From, To: d.To,
-		Received: d.Received.UTC(), NextAttempt: moment(d.Next), Reason: optional(d.Reason), Attempts: []attemptJSON{}, Stanza: d.Stanza}
+func jsonOf(d *delivery.Delivery) Delivery {
+	v := Delivery{ID: d.ID, Endpoint: optional(d.Endpoint), State: string(d.State), Type: d.Type, From: d.From, To: d.To,
+		Received: d.Received.UTC(), NextAttempt: moment(d.Next), Reason: optional(d.Reason), Attempts: []Attempt{}, Stanza: d.Stanza}
 	for i := range d.Attempts {
 		v.Attempts = append(v.Attempts, jsonOfAttempt(&d.Attempts[i]))
 		v.Note = optional(d.Attempts[i].Note)
@@ -108,7 +110,7 @@ func answerPage(w http.ResponseWriter, found []delivery.Delivery, next string, e
 	if err != nil {
 		return err
 	}
-	var items []deliveryJSON
+	var items []Delivery
 	for i := range found {
 		v := jsonOf(&found[i])
 		v.Stanza = ""

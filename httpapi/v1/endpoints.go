@@ -61,10 +61,11 @@ type TestResult struct {
 	OK      bool     // a real event would count as delivered
 }
 
-type testJSON struct {
+// Tested is the answer of a test.
+type Tested struct {
 	ID string `json:"id"`
 	OK bool   `json:"ok"`
-	attemptJSON
+	Attempt
 	Answer  string   `json:"answer"` // also if it is empty
 	Replies []string `json:"replies"`
 }
@@ -144,7 +145,7 @@ func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {
 	if t.Replies == nil {
 		t.Replies = []string{}
 	}
-	return answer(w, http.StatusOK, testJSON{t.ID, t.OK, jsonOfAttempt(&t.Attempt), t.Attempt.Answer, t.Replies})
+	return answer(w, http.StatusOK, Tested{t.ID, t.OK, jsonOfAttempt(&t.Attempt), t.Attempt.Answer, t.Replies})
 }
 
 func (p endpoints) enable(w http.ResponseWriter, r *http.Request) error {

@@ -8,12 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
-	"time"
 
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/plural"
+	"stanzahook/httpapi/v1"
 )
 
 func deliveriesCommand() *cobra.Command {
@@ -171,38 +171,17 @@ func (a *api) each(cmd *cobra.Command, ids []string, done, method, verb string) 
 	return nil
 }
 
-// shownDelivery is the printed part of a delivery in the API.
-type shownDelivery struct {
-	ID, State, Type, From, To string
-	Endpoint, Reason, Note    *string
-	Received                  time.Time
-	NextAttempt               *time.Time `json:"next_attempt"`
-	Stanza                    string
-	Attempts                  []shownAttempt
-}
-
-type shownAttempt struct {
-	Time     time.Time
-	Status   *int
-	Duration float64 `json:"duration_ms"`
-	Type     *string `json:"content_type"`
-	Error    *string
-	Note     *string
-	Answer   string
-}
-
-type shownDeliveries struct {
-	Items []shownDelivery
+func printList(w io.Writer, list *struct {
+	Items []v1.Delivery
 	Next  *string
-}
-
-func printList(w io.Writer, list *shownDeliveries) error {
+}) error {
 	if len(list.Items) == 0 {
 		_, err := fmt.Fprintln(w, "nothing found")
 		return err
 	}
 	err := printTable(w, "RECEIVED\tSTATE\tENDPOINT\tTYPE\tFROM\tTO\tTRIES\tID\tREASON", func(row func(...any)) {
-		for _, d := range list.Items {
+		for i := range list.Items {
+			d := &list.Items[i]
 			row(d.Received, d.State, text(d.Endpoint, "(outbox)"), d.Type, d.From, d.To, len(d.Attempts), d.ID, shortened(cmp.Or(shown(d.Reason), shown(d.Note))))
 		}
 	})
@@ -212,7 +191,7 @@ func printList(w io.Writer, list *shownDeliveries) error {
 	return err
 }
 
-func printDelivery(w io.Writer, d *shownDelivery) error {
+func printDelivery(w io.Writer, d *v1.Delivery) error {
 	var f facts
 	f.add("id", d.ID)
 	f.add("endpoint", text(d.Endpoint, "(outbox: for the XMPP server)"))
@@ -231,7 +210,7 @@ func printDelivery(w io.Writer, d *shownDelivery) error {
 		case a.Error == nil:
 			what = "read" // of an endpoint without a URL
 		}
-		for _, more := range []*string{a.Type, a.Error} {
+		for _, more := range []*string{a.ContentType, a.Error} {
 			if more != nil {
 				what += ", " + *more
 			}

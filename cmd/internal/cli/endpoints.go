@@ -93,7 +93,7 @@ count. The exit code is 1 if the endpoint failed or refused the event.`,
 			if err != nil {
 				return failed(err)
 			}
-			t, err := decode[testedEndpoint](answer)
+			t, err := decode[v1.Tested](answer)
 			if err == nil {
 				err = printAnswer(cmd, answer, as(printTest))
 			}
@@ -107,18 +107,7 @@ count. The exit code is 1 if the endpoint failed or refused the event.`,
 	return cmd
 }
 
-// testedEndpoint is the printed part of the answer of POST /v1/endpoints/X/test.
-type testedEndpoint struct {
-	OK          bool
-	Status      *int
-	Duration    float64 `json:"duration_ms"`
-	ContentType *string `json:"content_type"`
-	Answer      string
-	Replies     []string
-	Note, Error *string
-}
-
-func printTest(w io.Writer, t *testedEndpoint) error {
+func printTest(w io.Writer, t *v1.Tested) error {
 	var f facts
 	if t.Status == nil {
 		fmt.Fprintf(&f, "no answer, after %.1f ms\n", t.Duration)

@@ -18,7 +18,7 @@ func TestManual(t *testing.T) {
 	for name, wants := range map[string][]string{
 		"stanzahook.1":           {`.TH "STANZAHOOK" "1" "Jan 1970" "stanzahook"`, "stanzahook - A bridge", `\fBstanzahook-serve(1)\fP`, ".SH EXIT STATUS"},
 		"stanzahook-serve.1":     {`\fB--config\fP=`, `\fBstanzahook(1)\fP`, ".BR stanzahook.yaml (5)"},
-		"stanzahook-token-new.1": {`.TH "STANZAHOOK\-TOKEN\-NEW" "1"`, "SCOPE,…"},
+		"stanzahook-token-new.1": {`.TH "STANZAHOOK-TOKEN-NEW" "1"`, "SCOPE,…"},
 	} {
 		page, err := os.ReadFile(filepath.Join(dir, name))
 		if err != nil {
