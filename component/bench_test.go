@@ -23,7 +23,7 @@ func BenchmarkConfirmedOneByOne(b *testing.B) {
 	l := benchLink(b)
 	s := message("x", "u@example.com")
 	for b.Loop() {
-		if err := confirm(b.Context(), l, s); err != nil {
+		if err := componenttest.Confirm(b.Context(), l, s); err != nil {
 			b.Fatal(err)
 		}
 	}

@@ -58,10 +58,7 @@ func TestOutgoingGathers(t *testing.T) {
 		t.Error("with a marker open one may not wait")
 	}
 	marker := fmt.Sprintf("<message from='%s' to='%s' id='1'/>", q.marker, q.marker)
-	s, err := stanza.Parse(marker, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := stanza.Must(stanza.Parse(marker, stanza.Limits{}))
 	if ours, _ := q.marked(s, &c); !ours || len(q.marks) != 0 {
 		t.Fatalf("%s is no marker, or %d are open", marker, len(q.marks))
 	}

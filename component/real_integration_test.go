@@ -45,21 +45,17 @@ func realLink(t *testing.T, s *lab.Server) *component.Link {
 }
 
 func toJuliet(id string) *stanza.Stanza {
-	return stanza.Must(stanza.Chat(jid.MustParse("echo@"+realDomain), jid.MustParse("juliet@localhost/r"), id, "body "+id))
+	return stanza.Must(stanza.Chat(jid.MustParse("echo@"+realDomain), jid.MustParse("juliet@localhost/test"), id, "body "+id))
 }
 
 // Markers come back on real servers, in order: what is confirmed has arrived
 // at the client that is online, and in order.
 func TestRealConfirmedSends(t *testing.T) {
 	onServers(t, func(t *testing.T, ctx context.Context, s *lab.Server) {
-		juliet, err := s.Login(ctx, "juliet", "r")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer juliet.Close()
+		juliet := harness.Login(t, s, "juliet")
 		l := realLink(t, s)
 		for i := range 200 {
-			if err := confirm(ctx, l, toJuliet(fmt.Sprint(i))); err != nil {
+			if err := componenttest.Confirm(ctx, l, toJuliet(fmt.Sprint(i))); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -78,9 +74,9 @@ func TestRealConfirmedSends(t *testing.T) {
 		}
 		wg.Wait()
 		for i := range n {
-			got, err := juliet.Next(ctx, func(r lab.Received) bool { return r.Type == "chat" })
-			if err != nil || got.ID != fmt.Sprint(i) || got.Body != "body "+got.ID {
-				t.Fatalf("message %d: %+v %v", i, got, err)
+			got := juliet.Await("a message", func(r lab.Received) bool { return r.Type == "chat" })
+			if got.ID != fmt.Sprint(i) || got.Body != "body "+got.ID {
+				t.Fatalf("message %d: %+v", i, got)
 			}
 		}
 		if m := l.Counters.Markers.Load(); m < 200 || m > 200+n/4 {
@@ -98,12 +94,12 @@ func TestRealLimits(t *testing.T) {
 		if len(big.XML()) < 60_000 || len(big.XML()) > 65_536 {
 			t.Fatalf("the test's stanza has %d bytes", len(big.XML()))
 		}
-		if err := confirm(ctx, l, big); err != nil {
+		if err := componenttest.Confirm(ctx, l, big); err != nil {
 			t.Fatal(err)
 		}
 		odd := stanza.Must(stanza.Parse("<message from='"+realDomain+"' to='juliet@localhost' xmlns='jabber:client' xmlns:a='urn:a'><body xmlns='jabber:client'>\u0085\U0001F600&#x9;</body><a:x a:y='&#10;'/><b xmlns='urn:b' xmlns:c='urn:c'><c:d/></b></message>", stanza.Limits{}))
 		odd = stanza.Must(odd.With(odd.Header, stanza.Limits{}))
-		if err := confirm(ctx, l, odd); err != nil {
+		if err := componenttest.Confirm(ctx, l, odd); err != nil {
 			t.Fatal(err)
 		}
 		if n := l.Counters.Reconnects.Load(); n != 0 {

@@ -39,7 +39,7 @@ func thousandReconnects(t *testing.T, domain, addr string, drop func()) {
 	round := func() {
 		t.Helper()
 		s := stanza.Must(stanza.Chat(jid.MustParse(domain), jid.MustParse("nobody@localhost"), "x", "hello"))
-		if err := confirm(t.Context(), l, s); err != nil {
+		if err := componenttest.Confirm(t.Context(), l, s); err != nil {
 			t.Fatal(err)
 		}
 		before := l.Counters.Reconnects.Load()

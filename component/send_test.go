@@ -16,26 +16,12 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// confirm sends and waits for the server's confirmation.
-func confirm(ctx context.Context, l *component.Link, s *stanza.Stanza) error {
-	done := make(chan error, 1)
-	if err := l.Send(s, func(err error) { done <- err }); err != nil {
-		return err
-	}
-	select {
-	case err := <-done:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 func TestSendIsConfirmedByTheMarker(t *testing.T) {
 	f := connect(t, component.Options{})
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
 	for i := range 100 {
-		if err := confirm(ctx, f.Link, message(fmt.Sprint(i), "u@example.com")); err != nil {
+		if err := componenttest.Confirm(ctx, f.Link, message(fmt.Sprint(i), "u@example.com")); err != nil {
 			t.Fatal(err)
 		}
 		// confirmed means: the server has it, before done is called

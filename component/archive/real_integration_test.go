@@ -36,22 +36,12 @@ func TestArchiveOfARoom(t *testing.T) {
 		Edit: func(config []byte) ([]byte, error) { return append(config, withRooms...), nil }})
 
 	const room = "room@rooms.localhost"
-	u, err := srv.Login(ctx, "u", "r")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = u.Close() })
-	if err := u.SendRaw("<presence to='" + room + "/u'><x xmlns='http://jabber.org/protocol/muc'/></presence>" +
-		"<iq type='set' id='unlock' to='" + room + "'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>"); err != nil {
-		t.Fatal(err)
-	}
+	u := harness.Login(t, srv, "u")
+	u.Send("<presence to='%[1]s/u'><x xmlns='http://jabber.org/protocol/muc'/></presence>"+
+		"<iq type='set' id='unlock' to='%[1]s'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>", room)
 	for i := range 3 {
-		if err := u.SendRaw(fmt.Sprintf("<message type='groupchat' to='%s' id='m%d'><body>text %[2]d</body></message>", room, i)); err != nil {
-			t.Fatal(err)
-		}
-		if _, err := u.Next(ctx, func(r lab.Received) bool { return r.Body == fmt.Sprint("text ", i) }); err != nil {
-			t.Fatal(err)
-		}
+		u.Send("<message type='groupchat' to='%s' id='m%d'><body>text %[2]d</body></message>", room, i)
+		u.Await("own message", func(r lab.Received) bool { return r.Body == fmt.Sprint("text ", i) })
 	}
 
 	var c Collector

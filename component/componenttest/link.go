@@ -9,6 +9,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
 )
 
 // Connect runs a link to the server and waits until it is connected, see
@@ -46,6 +47,20 @@ func Run(t testing.TB, l *component.Link) (stop func()) {
 	stop = func() { cancel(); wg.Wait() }
 	t.Cleanup(stop)
 	return stop
+}
+
+// Confirm sends a stanza and waits for the server's confirmation.
+func Confirm(ctx context.Context, l *component.Link, s *stanza.Stanza) error {
+	done := make(chan error, 1)
+	if err := l.Send(s, func(err error) { done <- err }); err != nil {
+		return err
+	}
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Eventually waits up to ten seconds for a condition that other goroutines bring

@@ -134,18 +134,7 @@ func TestGrantsEnd(t *testing.T) {
 
 // deliver sends over a link and waits for the confirmation.
 func deliver(l *component.Link) func(context.Context, *stanza.Stanza) error {
-	return func(ctx context.Context, s *stanza.Stanza) error {
-		done := make(chan error, 1)
-		if err := l.Send(s, func(err error) { done <- err }); err != nil {
-			return err
-		}
-		select {
-		case err := <-done:
-			return err
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	return func(ctx context.Context, s *stanza.Stanza) error { return componenttest.Confirm(ctx, l, s) }
 }
 
 func chat(from, id string) *stanza.Stanza {

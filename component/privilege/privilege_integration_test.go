@@ -62,27 +62,17 @@ func TestManagedPresence(t *testing.T) {
 			}
 		}
 		wait("the advertisement", &seen, "message  localhost → bots.localhost")
-		juliet, err := s.Login(ctx, "juliet", "r")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer juliet.Close()
-		wait("managed presence", &seen, "presence  juliet@localhost/r → bots.localhost")
-		if err := juliet.SendRaw("<presence to='echo@bots.localhost'/><message to='echo@bots.localhost' type='chat'><privilege xmlns='urn:xmpp:privilege:2'><perm access='presence' type='none'/></privilege></message>"); err != nil {
-			t.Fatal(err)
-		}
-		wait("presence for a bot", &passed, "presence  juliet@localhost/r → echo@bots.localhost")
-		wait("a user's own advertisement", &seen, "message chat juliet@localhost/r → echo@bots.localhost")
-		romeo, err := s.Login(ctx, "romeo", "r")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer romeo.Close()
-		wait("managed presence", &seen, "presence  romeo@localhost/r → bots.localhost")
+		juliet := harness.Login(t, s, "juliet")
+		wait("managed presence", &seen, "presence  juliet@localhost/test → bots.localhost")
+		juliet.Send("<presence to='echo@bots.localhost'/><message to='echo@bots.localhost' type='chat'><privilege xmlns='urn:xmpp:privilege:2'><perm access='presence' type='none'/></privilege></message>")
+		wait("presence for a bot", &passed, "presence  juliet@localhost/test → echo@bots.localhost")
+		wait("a user's own advertisement", &seen, "message chat juliet@localhost/test → echo@bots.localhost")
+		harness.Login(t, s, "romeo")
+		wait("managed presence", &seen, "presence  romeo@localhost/test → bots.localhost")
 		mu.Lock()
 		defer mu.Unlock()
 		for _, x := range passed {
-			if x != "presence  juliet@localhost/r → echo@bots.localhost" {
+			if x != "presence  juliet@localhost/test → echo@bots.localhost" {
 				t.Errorf("reached endpoints: %s", x)
 			}
 		}

@@ -10,8 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"go.uber.org/zap"
-
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/bounce"
@@ -50,10 +48,7 @@ func (b *bridge) Handle(in *component.Incoming) bool {
 // sent waits for the stanza of a case. The server in process routes those to
 // ourselves back.
 func (b *bridge) sent(t *testing.T, c *conformance.Case) *stanza.Stanza {
-	want, err := stanza.Parse(c.Sent, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	want := stanza.Must(stanza.Parse(c.Sent, stanza.Limits{}))
 	if want.From != want.To {
 		return b.srv.Expect("the stanza of "+c.Title, func(*stanza.Stanza) bool { return true })
 	}
@@ -69,24 +64,10 @@ func (b *bridge) sent(t *testing.T, c *conformance.Case) *stanza.Stanza {
 func newBridge(t *testing.T) *bridge {
 	const domain = "bot.example.com"
 	b := &bridge{srv: componenttest.NewServer(t, domain, "secret"), own: make(chan *stanza.Stanza, 1)}
-	b.link = component.New(component.Options{
-		Domain: jid.MustParse(domain), Addr: b.srv.Addr(), Secret: secret.New("secret"),
+	b.link = b.srv.Connect(component.Options{
 		Keepalive: 80 * time.Millisecond, // so that a marker that was swallowed is soon written again
-		Handler:   component.Chain{&b.bounces, &b.results, b}, Log: zap.NewNop(),
+		Handler:   component.Chain{&b.bounces, &b.results, b},
 	})
-	ctx, cancel := context.WithCancel(t.Context())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		b.link.Run(ctx)
-	}()
-	t.Cleanup(func() {
-		cancel()
-		<-done
-	})
-	if err := b.link.WaitConnected(ctx); err != nil {
-		t.Fatal(err)
-	}
 	b.handler = conform.Must(httpapi.New(httpapi.Options{Tokens: tokens(), MaxBodyBytes: 4000}, rest.New(rest.Options{
 		Sender: b, Query: b.query, Secrets: map[string]secret.String{domain: secret.New("secret")},
 	})))
@@ -98,15 +79,7 @@ func (b *bridge) Limits(jid.JID) stanza.Limits { return stanza.Limits{MaxBytes: 
 
 func (b *bridge) Send(ctx context.Context, s *stanza.Stanza, _ gateway.Sending) (gateway.State, error) {
 	x := b.bounces.Expect(s.From, s.To, s.ID)
-	done := make(chan error, 1)
-	err := b.link.Send(s, func(err error) { done <- err })
-	if err == nil {
-		select {
-		case err = <-done:
-		case <-ctx.Done():
-			err = ctx.Err()
-		}
-	}
+	err := componenttest.Confirm(ctx, b.link, s)
 	if back := x.End(); back != nil && err == nil {
 		err = &gateway.Bounced{Stanza: back}
 	}

@@ -44,11 +44,7 @@ func TestRealServers(t *testing.T) {
 		if err := tls.Verify(ctx(t), juliet, secret.New(password)); !errors.Is(err, account.ErrTLS) {
 			t.Errorf("a server without TLS: %v", err)
 		}
-		romeo, err := s.Login(ctx(t), "romeo", "balcony")
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer romeo.Close()
+		romeo := harness.Login(t, s, "romeo")
 		p := account.NewPool(d, 2, time.Minute)
 		defer p.Close()
 		for i := range 50 {
@@ -57,19 +53,14 @@ func TestRealServers(t *testing.T) {
 			}
 		}
 		for i := range 50 {
-			m, err := romeo.Next(ctx(t), func(r lab.Received) bool { return r.Kind == "message" })
-			if err != nil {
-				t.Fatal(err)
-			}
+			m := romeo.Await("a message", func(r lab.Received) bool { return r.Kind == "message" })
 			if bare, _, _ := strings.Cut(m.From, "/"); bare != "juliet@localhost" || m.ID != fmt.Sprint("m", i) || m.Body != "text "+m.ID {
 				t.Fatalf("message %d: %+v", i, m)
 			}
 			if i == 0 { // nobody reads there
-				if err := romeo.SendRaw("<message to='" + m.From + "' type='chat' id='back'><body>and thou</body></message>"); err != nil {
-					t.Fatal(err)
-				}
-				if e, err := romeo.Next(ctx(t), func(r lab.Received) bool { return r.ID == "back" }); err != nil || e.Error != "service-unavailable" {
-					t.Errorf("an answer to the session: %+v %v", e, err)
+				romeo.Send("<message to='%s' type='chat' id='back'><body>and thou</body></message>", m.From)
+				if e := romeo.Await("the error", func(r lab.Received) bool { return r.ID == "back" }); e.Error != "service-unavailable" {
+					t.Errorf("an answer to the session: %+v", e)
 				}
 			}
 		}

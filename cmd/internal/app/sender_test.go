@@ -48,17 +48,8 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		l.Run(ctx)
-	}()
-	t.Cleanup(func() {
-		end()
-		cancel()
-		<-done
-	})
+	componenttest.Run(t, l)
+	t.Cleanup(end)
 	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, []jid.JID{jid.MustParse(domain)},
 		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
@@ -71,12 +62,7 @@ func (v *service) connected() {
 }
 
 func (v *service) message(id string) *stanza.Stanza {
-	v.t.Helper()
-	s, err := stanza.Chat(v.domains[0], jid.MustParse("u@example.com/r"), id, "hi")
-	if err != nil {
-		v.t.Fatal(err)
-	}
-	return s
+	return stanza.Must(stanza.Chat(v.domains[0], jid.MustParse("u@example.com/r"), id, "hi"))
 }
 
 // sends sends a message, of which this state is to be told.

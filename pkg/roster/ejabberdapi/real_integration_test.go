@@ -65,23 +65,13 @@ func TestReal(t *testing.T) {
 	owner := jid.MustParse("alice@localhost")
 	expect(t, ctx, b, owner)
 
-	client, err := s.Login(ctx, "alice", "test")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	if err := client.SendRaw("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>"); err != nil {
-		t.Fatal(err)
-	}
+	client := harness.Login(t, s, "alice")
+	client.Send("<iq type='get' id='r'><query xmlns='jabber:iq:roster'/></iq>")
 	pushed := func(part string) {
 		t.Helper()
-		short, cancel := context.WithTimeout(ctx, 10*time.Second)
-		defer cancel()
-		if _, err := client.Next(short, func(r lab.Received) bool {
+		client.Await("a push with "+part, func(r lab.Received) bool {
 			return r.Kind == "iq" && r.Type == "set" && strings.Contains(r.Inner, part)
-		}); err != nil {
-			t.Errorf("no push with %q: %v", part, err)
-		}
+		})
 	}
 
 	all := []roster.Item{
