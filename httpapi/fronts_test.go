@@ -153,10 +153,7 @@ func TestWhoMayReplyFromWhere(t *testing.T) {
 				}
 				_, _ = io.WriteString(w, fmt.Sprintf(answer, field))
 			}))
-			s, err := stanza.Parse(`<message from='u@example.org/r' to='echo@bot.example.com' type='chat' id='1'><body>hi</body></message>`, stanza.Limits{})
-			if err != nil {
-				t.Fatal(err)
-			}
+			s := stanza.Must(stanza.Parse(`<message from='u@example.org/r' to='echo@bot.example.com' type='chat' id='1'><body>hi</body></message>`, stanza.Limits{}))
 			c, err := webhook.NewClient(&webhook.Endpoint{Name: "e", URL: endpoint.URL, Format: format, Timeout: 5 * time.Second, Kinds: []stanza.Kind{stanza.Message}})
 			if err != nil {
 				t.Fatal(err)

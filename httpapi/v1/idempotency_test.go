@@ -51,7 +51,7 @@ func TestAfterAnAnswer(t *testing.T) {
 		sent           int
 		sameID, replay bool
 	}{
-		{"a bounce", bouncing(t), 422, 422, 1, true, true},
+		{"a bounce", bouncing(), 422, 422, 1, true, true},
 		{"refused by the server", gateway.ErrRejected, 422, 422, 1, true, true},
 		{"busy", gateway.ErrBusy, 503, 202, 2, true, false},
 		{"unconfirmed", gateway.ErrUnconfirmed, 503, 202, 2, true, false},

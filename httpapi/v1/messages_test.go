@@ -88,13 +88,8 @@ func xml(n *gatewaytest.Network) (all []string) {
 func silent(ctx context.Context) error { <-ctx.Done(); return ctx.Err() }
 
 // bouncing is what Send returns for a message that came back.
-func bouncing(t *testing.T) error {
-	t.Helper()
-	s, err := stanza.Parse(bounceXML, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return &gateway.Bounced{Stanza: s}
+func bouncing() error {
+	return &gateway.Bounced{Stanza: stanza.Must(stanza.Parse(bounceXML, stanza.Limits{}))}
 }
 
 const bounceXML = "<message type='error' id='1' from='u@example.com' to='bot.example.com'><error type='cancel' by='example.com'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>gone</text></error></message>"
@@ -102,7 +97,7 @@ const bounceXML = "<message type='error' id='1' from='u@example.com' to='bot.exa
 // TestSending has what is sent and answered.
 func TestSending(t *testing.T) {
 	confirmed, queued := &gatewaytest.Network{}, &gatewaytest.Network{State: gateway.Queued}
-	back := &gatewaytest.Network{Err: bouncing(t)}
+	back := &gatewaytest.Network{Err: bouncing()}
 	const ping = "<iq type='result' id='$ID' from='u@example.com' to='bot.example.com'/>"
 	for _, c := range []struct {
 		name, token, path, body string

@@ -95,7 +95,7 @@ func TestSlots(t *testing.T) {
 func (b *testbed) poison(from string, n int) {
 	b.t.Helper()
 	for i := range n {
-		s := parsed(b.t, fmt.Sprintf("<message type='chat' id='%d' from='%s@example.com/r' to='p%d@bot.example.com'><body>x</body></message>", i, from, i))
+		s := parsed(fmt.Sprintf("<message type='chat' id='%d' from='%s@example.com/r' to='p%d@bot.example.com'><body>x</body></message>", i, from, i))
 		if !b.give(&webhook.Event{ID: fmt.Sprintf("evt_%s-p%d", from, i), Component: domain, Stanza: s}) {
 			b.t.Fatal("refused")
 		}

@@ -261,7 +261,7 @@ func (b *testbed) must(err error) {
 func (b *testbed) event(user string) *webhook.Event {
 	n := b.sent[user]
 	return &webhook.Event{ID: fmt.Sprintf("evt_%s-%d", user, n), Component: domain, Received: time.Now(),
-		Stanza: parsed(b.t, fmt.Sprintf("<message type='chat' id='%d' from='%s@example.com/r' to='echo@bot.example.com'><body>%s</body></message>", n, user, strings.Repeat("x", 100)))}
+		Stanza: parsed(fmt.Sprintf("<message type='chat' id='%d' from='%s@example.com/r' to='echo@bot.example.com'><body>%s</body></message>", n, user, strings.Repeat("x", 100)))}
 }
 
 // put delivers the next event of a user. It reports false if there is no room.
@@ -338,18 +338,13 @@ func (b *testbed) empty() {
 	})
 }
 
-func parsed(t testing.TB, xml string) *stanza.Stanza {
-	t.Helper()
-	s, err := stanza.Parse(xml, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+func parsed(xml string) *stanza.Stanza {
+	return stanza.Must(stanza.Parse(xml, stanza.Limits{}))
 }
 
 func eventOf(t testing.TB, xml string) *webhook.Event {
 	t.Helper()
-	return &webhook.Event{ID: "evt_1", Component: domain, Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(t, xml)}
+	return &webhook.Event{ID: "evt_1", Component: domain, Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(xml)}
 }
 
 func newWorker(t testing.TB, e *webhook.Endpoint, sender Sender, log *zap.Logger) *Worker {

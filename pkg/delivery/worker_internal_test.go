@@ -133,7 +133,7 @@ func TestRepliesWithMore(t *testing.T) {
 
 // The result of an attempt is counted under one name.
 func TestResults(t *testing.T) {
-	message, iq := parsed(t, "<message from='u@example.com' to='b@example.net'/>"), parsed(t, "<iq type='get' id='1' from='u@example.com' to='b@example.net'/>")
+	message, iq := parsed("<message from='u@example.com' to='b@example.net'/>"), parsed("<iq type='get' id='1' from='u@example.com' to='b@example.net'/>")
 	for _, c := range []struct {
 		name   string
 		queued bool

@@ -69,10 +69,7 @@ func TestMaySend(t *testing.T) {
 		{"send", "<iq type='get'/>", false}, {"query", "<iq type='get'/>", true},
 		{"send", privileged, false}, {"admin", privileged, false}, {"send admin", privileged, true},
 	} {
-		s, err := stanza.Parse(strings.Replace(c.xml, " ", " from='bot.example.com' ", 1), stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := stanza.Must(stanza.Parse(strings.Replace(c.xml, " ", " from='bot.example.com' ", 1), stanza.Limits{}))
 		who := gateway.Caller{Name: "x", Scopes: strings.Fields(c.scopes)}
 		if err := who.MaySend(s, []jid.JID{jid.MustParse("bot.example.com")}); (err == nil) != c.ok {
 			t.Errorf("%s: %s: %v", c.scopes, c.xml, err)

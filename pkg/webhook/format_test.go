@@ -19,7 +19,7 @@ import (
 const chat = `<message type='chat' id='m1' from='u@example.com/r' to='echo@bot.example.com' xml:lang='de-AT'><body>hi &lt;</body></message>`
 
 func eventOf(t testing.TB, xml string) *Event {
-	return &Event{ID: "evt_1", Component: "bot.example.com", Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(t, xml)}
+	return &Event{ID: "evt_1", Component: "bot.example.com", Received: time.Date(2026, 11, 20, 18, 0, 0, 123e6, time.UTC), Stanza: parsed(xml)}
 }
 
 // Every format describes itself.
@@ -168,7 +168,7 @@ func TestRepliesAreBounded(t *testing.T) {
 }
 
 func TestURLPlaceholders(t *testing.T) {
-	s := parsed(t, `<message from='ü &amp;/@example.com/a b?c' to='echo@bot.example.com'><body>{to}</body></message>`)
+	s := parsed(`<message from='ü &amp;/@example.com/a b?c' to='echo@bot.example.com'><body>{to}</body></message>`)
 	const want = "http://h/message/normal?to=echo%40bot.example.com&from=%C3%BC%20%26%2F%40example.com%2Fa%20b%3Fc"
 	address, err := outbound.ParseAddress("http://h/{kind}/{type}?to={to}&from={from}", Placeholders()...)
 	if err != nil {
@@ -183,7 +183,7 @@ func TestURLPlaceholders(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		ev := &Event{Stanza: parsed(t, xml)}
+		ev := &Event{Stanza: parsed(xml)}
 		if got, err := typed.URL(ev.value); err != nil || got.String() != want {
 			t.Errorf("%s: %s, want %s", xml, got, want)
 		}

@@ -20,13 +20,8 @@ func globs(t testing.TB, patterns ...string) []jid.Glob {
 	return list
 }
 
-func parsed(t testing.TB, xml string) *stanza.Stanza {
-	t.Helper()
-	s, err := stanza.Parse(xml, stanza.Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
+func parsed(xml string) *stanza.Stanza {
+	return stanza.Must(stanza.Parse(xml, stanza.Limits{}))
 }
 
 const receiptWanted = `<message type='chat' id='m1' from='u@example.com/r' to='Echo@bot.example.com/x'><body>hi</body><thread>t</thread><request xmlns='urn:xmpp:receipts'/></message>`
@@ -58,7 +53,7 @@ func TestMatch(t *testing.T) {
 	} {
 		for want, list := range map[bool][]string{true: tc.yes, false: tc.not} {
 			for _, xml := range list {
-				if got := tc.m.Matches(parsed(t, xml)); got != want {
+				if got := tc.m.Matches(parsed(xml)); got != want {
 					t.Errorf("%s: %s: %v", tc.name, xml, got)
 				}
 			}
@@ -67,7 +62,7 @@ func TestMatch(t *testing.T) {
 }
 
 func TestMatchAllocatesNothing(t *testing.T) {
-	s := parsed(t, receiptWanted)
+	s := parsed(receiptWanted)
 	for _, m := range []Match{{}, fullMatch(t)} {
 		if n := testing.AllocsPerRun(100, func() { m.Matches(s) }); n != 0 {
 			t.Errorf("%v allocations", n)
@@ -81,7 +76,7 @@ func fullMatch(t testing.TB) Match {
 }
 
 func BenchmarkMatch(b *testing.B) {
-	s := parsed(b, receiptWanted)
+	s := parsed(receiptWanted)
 	for name, m := range map[string]Match{"empty": {}, "full": fullMatch(b)} {
 		b.Run(name, func(b *testing.B) {
 			b.ReportAllocs()
@@ -97,16 +92,16 @@ func BenchmarkMatch(b *testing.B) {
 func TestEndpointMatches(t *testing.T) {
 	e := &Endpoint{Component: "bot.example.com", Kinds: []stanza.Kind{stanza.Message}, Match: Match{Types: []string{"chat"}}}
 	for xml, want := range map[string]bool{receiptWanted: true, `<message/>`: false, `<presence/>`: false, `<iq type='get'/>`: false} {
-		if got := e.Matches("bot.example.com", parsed(t, xml)); got != want {
+		if got := e.Matches("bot.example.com", parsed(xml)); got != want {
 			t.Errorf("%s: %v", xml, got)
 		}
 	}
-	if e.Matches("other.example.com", parsed(t, receiptWanted)) {
+	if e.Matches("other.example.com", parsed(receiptWanted)) {
 		t.Error("another component's stanza")
 	}
 	e.Component, e.Kinds, e.Match = "", nil, Match{}
-	iq := parsed(t, `<iq type='get' id='1' from='u@example.com/r' to='echo@bot.example.com'><ping xmlns='urn:xmpp:ping'/></iq>`)
-	if !e.Matches("other.example.com", parsed(t, receiptWanted)) || e.Matches("other.example.com", iq) {
+	iq := parsed(`<iq type='get' id='1' from='u@example.com/r' to='echo@bot.example.com'><ping xmlns='urn:xmpp:ping'/></iq>`)
+	if !e.Matches("other.example.com", parsed(receiptWanted)) || e.Matches("other.example.com", iq) {
 		t.Error("an endpoint without a URL gets all but IQs")
 	}
 	if e.URL = "http://127.0.0.1/"; !e.Matches("other.example.com", iq) {

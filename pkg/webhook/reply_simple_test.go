@@ -15,7 +15,7 @@ func sameReply(t *testing.T, data []byte) (short bool) {
 		"<message from='room@example.com/r' to='echo@bot.example.com' type='groupchat'><body>hi</body></message>",
 		"<iq type='get' id='q1' from='u@example.com/r' to='echo@bot.example.com'><query xmlns='urn:x'/></iq>",
 	} {
-		ev := &Event{ID: "evt_1", Component: "bot.example.com", Stanza: parsed(t, xml)}
+		ev := &Event{ID: "evt_1", Component: "bot.example.com", Stanza: parsed(xml)}
 		for _, fill := range []func(*replier, stanza.Header) stanza.Header{fillEvent, fillRest} {
 			e := &Endpoint{Name: "echo"}
 			one, err1 := (&replier{e: e, ev: ev, fill: fill, note: new(Note)}).object(data)

@@ -135,10 +135,7 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		"<message from='u@example.com' to='bot@bot.example.com'><active xmlns='http://jabber.org/protocol/chatstates'/></message>",
 		"<presence type='subscribe' from='u@example.com' to='bot@bot.example.com'/>",
 	} {
-		s, err := stanza.Parse(text, stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		s := stanza.Must(stanza.Parse(text, stanza.Limits{}))
 		if !worker.Deliver(&webhook.Event{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
 			t.Fatal("not taken")
 		}

@@ -139,10 +139,7 @@ func (b *tableBot) play(t *testing.T, u harness.User, format string, c behaviour
 		return strings.HasSuffix(r.From, "format.localhost") || strings.Contains(r.From, "@format.localhost")
 	}
 	for _, xml := range back.Stanzas {
-		want, err := stanza.Parse(localize.Replace(xml), stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		want := stanza.Must(stanza.Parse(localize.Replace(xml), stanza.Limits{}))
 		got := u.Await(want.XML(), fromBot)
 		body, _ := want.Body()
 		condition := ""
