@@ -5,6 +5,7 @@ package attack
 import (
 	"context"
 	"os"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -24,10 +25,9 @@ type attack struct {
 	holds  func(st *stage)                      // what must hold besides, after the last strike
 }
 
-// attacks lists all of them: those that take what others need. What else hostile users and
-// callers can try is tested where it is refused.
+// attacks lists all of them, a group for each subject.
 func attacks() []attack {
-	return []attack{failingMessages(), waitingQueries(), hangingLogins(), slowMessages(), storedMessages(), refusedMessages(), waitingPosts(), slowBodies()}
+	return slices.Concat(endpointAttacks(), chainAttacks(), streamAttacks(), requestAttacks(), accountAttacks(), webAttacks(), linkAttacks(), parserAttacks(), rosterAttacks(), shareAttacks())
 }
 
 // fullAttacks reports whether the attacks are to run in their full size: only then is

@@ -3,20 +3,30 @@
 package attack
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
+
+// What somebody writes must not count against the endpoint, and its answer is his alone.
+func endpointAttacks() []attack {
+	return []attack{failingMessages(), secondAnswers(), strangeTypes()}
+}
 
 // requestLine is the longest that the bot takes.
 const requestLine = 8 << 10
@@ -95,4 +105,137 @@ func certificateOf(t *testing.T, s *httptest.Server) string {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// A bot that says more than it was asked does not speak to the next sender.
+func secondAnswers() attack {
+	var b *twiceBot
+	var mallory, carol *lab.Client
+	return attack{
+		name: "second answers",
+		set: func(st *stage) {
+			b = newTwiceBot(st.t)
+			st.endpoints = append([]string{fmt.Sprintf(`{name: twice, url: "http://%s/hook", match: {to: "twice@*"}}`, b.addr)}, st.endpoints...)
+		},
+		ready: func(st *stage) { mallory, carol = st.mallory("attack"), harness.Login(st.t, st.server, "carol").Client },
+		strike: func(ctx context.Context, st *stage) {
+			for n := range 10 {
+				before := b.second.Load()
+				if !st.say(mallory, "<message to='twice@%s' type='chat'><body>twice</body></message>", st.domain) {
+					return
+				}
+				for b.second.Load() == before {
+					if !lastsUntil(ctx, 5*time.Millisecond) {
+						st.t.Error("the bot was not asked")
+						return
+					}
+				}
+				// The answer has been read, too: it came first.
+				text := fmt.Sprint("carol-", n)
+				if !st.say(carol, "<message to='twice@%s' type='chat'><body>%s</body></message>", st.domain, text) {
+					return
+				}
+				r, err := carol.Next(ctx, func(r lab.Received) bool { return r.Kind == "message" && r.Body != "" })
+				if err != nil || r.Body != text {
+					st.t.Errorf("instead of the answer to %s came %q %v", text, r.Body, err)
+					return
+				}
+			}
+		},
+	}
+}
+
+// twiceBot echoes, but answers "twice" with two answers, the second a moment later.
+type twiceBot struct {
+	addr   string
+	second atomic.Int64 // how many second answers were written
+}
+
+func newTwiceBot(t *testing.T) *twiceBot {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	b := &twiceBot{addr: l.Addr().String()}
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go b.serve(conn)
+		}
+	}()
+	return b
+}
+
+func (b *twiceBot) serve(conn net.Conn) {
+	defer conn.Close()
+	in := bufio.NewReader(conn)
+	for {
+		r, err := http.ReadRequest(in)
+		if err != nil {
+			return
+		}
+		raw, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		text := harness.ParseHook(r.Header, raw).Body
+		if answerPlainly(conn, text) != nil {
+			return
+		}
+		if text == "twice" {
+			time.Sleep(50 * time.Millisecond) // so that the first is read by itself
+			if answerPlainly(conn, "the secret of mallory") != nil {
+				return
+			}
+			b.second.Add(1)
+		}
+	}
+}
+
+func answerPlainly(conn net.Conn, text string) error {
+	body, err := json.Marshal(map[string]string{"body": text})
+	if err == nil {
+		_, err = fmt.Fprintf(conn, "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
+	}
+	return err
+}
+
+// What stands where a URL has a placeholder leads nowhere else.
+func strangeTypes() attack {
+	var wrong atomic.Int64
+	return attack{
+		name: "strange types",
+		set: func(st *stage) {
+			paths := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if !strings.HasPrefix(r.URL.EscapedPath(), "/users/chat/") && !strings.HasPrefix(r.URL.EscapedPath(), "/users/normal/") {
+					wrong.Add(1)
+				}
+				st.bot.Serve(w, r)
+			}))
+			st.t.Cleanup(paths.Close)
+			st.endpoints = []string{fmt.Sprintf(`{name: typed, url: "%s/users/{type}/{kind}", match: {to: "echo@*"}}`, paths.URL)}
+		},
+		strike: func(_ context.Context, st *stage) {
+			c := st.mallory("attack")
+			for _, typ := range []string{"..", ".", "...", "../..", "%2e%2e", ""} {
+				if !st.say(c, "<message to='echo@%s' type='%s'><body>%s</body></message>", st.domain, typ, typ) {
+					return
+				}
+			}
+			_, err := c.Next(st.t.Context(), func(r lab.Received) bool { return r.Kind == "message" })
+			if err != nil {
+				st.t.Error(err)
+			}
+		},
+		holds: func(st *stage) {
+			if n := wrong.Load(); n > 0 {
+				st.t.Errorf("%d requests went elsewhere", n)
+			}
+		},
+	}
 }

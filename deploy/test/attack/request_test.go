@@ -6,14 +6,15 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"testing"
 	"time"
 )
+
+// What callers share, no token can have for itself.
+func requestAttacks() []attack { return []attack{waitingQueries(), manyKeys()} }
 
 // Queries that nobody answers hold requests of one token alone.
 func waitingQueries() attack {
@@ -75,72 +76,70 @@ func waitingQueries() attack {
 	}
 }
 
-// silentServer is a listener in the place of a server's for clients, which says nothing.
-func silentServer(t *testing.T) (addr string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = l.Close() })
-	go func() {
-		for {
-			conn, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				_ = conn.SetDeadline(time.Now().Add(time.Minute))
-				_, _ = io.Copy(io.Discard, conn)
-			}()
-		}
-	}()
-	return l.Addr().String()
-}
-
-// Logins that hang, which need no credentials, take no requests from those who have a
-// token.
-func hangingLogins() attack {
-	const logins = 1100
+// Keys of one token push out none of another's, and leave room for those to come.
+func manyKeys() attack {
+	n := 0
 	return attack{
-		name: "hanging logins",
+		name: "many keys",
 		set: func(st *stage) {
-			silent := silentServer(st.t)
-			st.http = fmt.Sprintf("basic: {accounts: {server: %q, hosts: [localhost], tls: none}}", silent)
-		},
-		strike: func(ctx context.Context, st *stage) {
-			ctx, cancel := context.WithTimeout(ctx, 2*attackTime())
-			defer cancel()
-			caller := &http.Client{Transport: &http.Transport{}}
-			var wg sync.WaitGroup
-			for n := range logins {
-				if !pace(ctx, 5*time.Millisecond) {
-					break
+			st.more = "store: {dir: store, max_bytes: 16MiB}" // 1 MiB of it for keys
+			st.post = func(ctx context.Context, text string) (*http.Request, error) {
+				req, err := st.request(ctx, "POST", "/v1/messages", "victim", fmt.Sprintf(`{"to":"bob@localhost","from":"echo@%s","type":"headline","body":%q}`, st.domain, text))
+				if err == nil && strings.HasSuffix(text, "0") { // few: its own are not what is to push out its first
+					req.Header.Set("Idempotency-Key", text)
 				}
+				return req, err
+			}
+		},
+		ready: func(st *stage) { keyAgain(st, http.StatusAccepted) },
+		before: func(ctx context.Context, st *stage) {
+			var wg sync.WaitGroup
+			work := make(chan int)
+			for range 8 {
 				wg.Go(func() {
-					req, err := http.NewRequestWithContext(ctx, "POST", "http://"+st.program.Addr+"/msg/bob", strings.NewReader("hello"))
-					if err != nil {
-						st.t.Error(err)
-						return
-					}
-					req.Header.Set("Content-Type", "text/plain")
-					req.SetBasicAuth(fmt.Sprintf("user%d@localhost", n), "x")
-					resp, err := caller.Do(req)
-					if err != nil {
-						return // the time is over
-					}
-					_ = resp.Body.Close()
-					if resp.StatusCode != http.StatusServiceUnavailable {
-						st.t.Errorf("a login that hangs: %d", resp.StatusCode)
+					for n := range work {
+						req, err := st.request(ctx, "POST", "/v1/messages", "mallory", fmt.Sprintf(`{"to":"bob@localhost","from":"x@%s","type":"headline","id":"%d%s","body":"x"}`, st.domain, n, strings.Repeat("i", 800)))
+						if err != nil {
+							st.t.Error(err)
+							return
+						}
+						req.Header.Set("Idempotency-Key", fmt.Sprint("m-", n))
+						resp, err := http.DefaultClient.Do(req)
+						if err != nil {
+							continue // the time is over
+						}
+						_, _ = io.Copy(io.Discard, resp.Body)
+						_ = resp.Body.Close()
 					}
 				})
 			}
-			status, _, body := st.call("GET", "/v1/status", "admin", "")
-			if status != http.StatusOK {
-				st.t.Errorf("the admin: %d %s", status, body)
+			for range 1000 {
+				work <- n
+				n++
 			}
+			close(work)
 			wg.Wait()
 		},
+		holds: func(st *stage) { keyAgain(st, http.StatusAccepted) },
+	}
+}
+
+// keyAgain makes a request of the victim's whose key must be known for long.
+func keyAgain(st *stage, want int) {
+	st.t.Helper()
+	req, err := st.request(st.t.Context(), "POST", "/v1/messages", "victim", fmt.Sprintf(`{"to":"bob@localhost","from":"echo@%s","type":"headline","body":"once"}`, st.domain))
+	if err != nil {
+		st.t.Fatal(err)
+	}
+	req.Header.Set("Idempotency-Key", "the first")
+	status, _, body := st.do(http.DefaultClient, req)
+	if status != want {
+		st.t.Errorf("%d %s", status, body)
+	}
+	if st.firstAnswer == "" {
+		st.firstAnswer = body
+	}
+	if body != st.firstAnswer {
+		st.t.Errorf("the same request again: %s, first %s", body, st.firstAnswer)
 	}
 }

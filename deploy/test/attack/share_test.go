@@ -14,6 +14,11 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
+// What is there for all, one sender or one token can have a share of.
+func shareAttacks() []attack {
+	return []attack{slowMessages(), storedMessages(), refusedMessages(), waitingPosts(), slowBodies()}
+}
+
 // Messages that a bot takes long for, in as many conversations as the sender likes,
 // leave it time for others.
 func slowMessages() attack {

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -34,26 +35,44 @@ type stage struct {
 	http, more                    string
 	env                           []string // of the program, NAME=value
 
+	firstAnswer string // to the request of keyAgain
+
 	victims []string // the bot's addresses that the victim writes to
 	// post is the request by which the victim posts.
 	post func(ctx context.Context, text string) (*http.Request, error)
 }
 
-// attackServer has a component for each attack.
+// attackServer has a component for each attack, and users who need not be good.
 func attackServer(kind lab.Kind, all []attack) lab.Options {
 	o := harness.ServerOptions(kind)
+	o.Users[".."] = harness.Password
+	if kind == lab.Ejabberd {
+		o.API, o.Admin = true, harness.RosterAdmin
+		o.Users[harness.RosterAdmin] = harness.RosterPassword
+	}
 	for _, a := range all {
-		o.Components = append(o.Components, lab.Component{Domain: a.domain(), Secret: harness.Secret})
+		o.Components = append(o.Components, lab.Component{Domain: a.domain(), Secret: harness.Secret, Privileged: strings.HasPrefix(a.name, "roster")})
+	}
+	for _, more := range []string{ancestor, evilDomain, secondBot, deepBot} {
+		o.Components = append(o.Components, lab.Component{Domain: more, Secret: harness.Secret})
 	}
 	return o
 }
+
+// Further components on the server.
+const (
+	ancestor   = "com"             // a domain over deepBot, not its parent
+	deepBot    = "bot.example.com" // a component of ours
+	secondBot  = "second.localhost"
+	evilDomain = "evil.localhost" // a component of somebody else
+)
 
 // newStage is one with an endpoint that echoes.
 func newStage(t *testing.T, s *lab.Server, domain string) *stage {
 	t.Helper()
 	st := &stage{t: t, server: s, domain: domain, bot: harness.NewBot(t)}
 	st.file = filepath.Join(t.TempDir(), "stanzahook.yaml")
-	st.components = []string{fmt.Sprintf("{domain: %s, server: %q, secret: %s}", domain, s.ComponentAddr(), harness.Secret)}
+	st.addComponent(domain)
 	st.addToken("victim", "send", "query")
 	st.addToken("mallory", "send", "query")
 	st.addToken("admin", "admin", "roster")
@@ -65,9 +84,23 @@ func newStage(t *testing.T, s *lab.Server, domain string) *stage {
 	return st
 }
 
+func (st *stage) addComponent(domain string) {
+	st.components = append(st.components, fmt.Sprintf("{domain: %s, server: %q, secret: %s}", domain, st.server.ComponentAddr(), harness.Secret))
+}
+
 // addToken adds the token NAME-token.
 func (st *stage) addToken(name string, scopes ...string) {
 	st.tokens = append(st.tokens, fmt.Sprintf("{name: %s, hash: \"sha256:%x\", scopes: [%s]}", name, sha256.Sum256([]byte(name+"-token")), strings.Join(scopes, ", ")))
+}
+
+// removeToken takes a token out of the configuration; reload makes it so.
+func (st *stage) removeToken(name string) {
+	for i, line := range st.tokens {
+		if strings.HasPrefix(line, "{name: "+name+",") {
+			st.tokens = append(st.tokens[:i:i], st.tokens[i+1:]...)
+			return
+		}
+	}
 }
 
 func (st *stage) write() {
@@ -101,6 +134,14 @@ func (st *stage) start() {
 	st.write()
 	st.program = harness.CommandUnder(st.t, append([]string{"env"}, st.env...), "serve", "--config", st.file).Started()
 	st.program.AwaitLinks(len(st.components))
+}
+
+func (st *stage) reload() {
+	st.t.Helper()
+	st.write()
+	if status, _, body := st.call("POST", "/v1/reload", "admin", ""); status != http.StatusOK {
+		st.t.Errorf("reload: %d %s", status, body)
+	}
 }
 
 // request is one of a token's, by its name; without a name there is none.
@@ -144,6 +185,12 @@ func (st *stage) do(c *http.Client, req *http.Request) (status int, header http.
 	return resp.StatusCode, resp.Header, string(text)
 }
 
+// callerFrom is an HTTP client with a loopback address of its own.
+func callerFrom(address string) *http.Client {
+	dialer := net.Dialer{LocalAddr: &net.TCPAddr{IP: net.ParseIP(address)}}
+	return &http.Client{Timeout: harness.Patience, Transport: &http.Transport{DialContext: dialer.DialContext, MaxIdleConnsPerHost: 8}}
+}
+
 // list returns the items of a list of /v1.
 func (st *stage) list(path string) (items []map[string]any) {
 	st.t.Helper()
@@ -155,12 +202,27 @@ func (st *stage) list(path string) (items []map[string]any) {
 	return page.Items
 }
 
+// deadReasons counts the dead letters by reason.
+func (st *stage) deadReasons() map[string]int {
+	st.t.Helper()
+	all := make(map[string]int)
+	for _, d := range st.list("/v1/dead-letters?limit=500") {
+		all[fmt.Sprint(d["reason"])]++
+	}
+	return all
+}
+
 // notOpened fails if a breaker ever opened.
 func (st *stage) notOpened() {
 	st.t.Helper()
 	if strings.Contains(st.program.Log.String(), "endpoint down") {
 		st.t.Error("the breaker opened although the endpoint answered everybody else")
 	}
+}
+
+// lines counts the lines of the program's log, without the one that each request has.
+func (st *stage) lines() int {
+	return st.program.Log.Count(func(e harness.LogEntry) bool { return e.Level != "debug" && e.Msg != "request" })
 }
 
 // mallory logs the attacker in.
@@ -183,20 +245,6 @@ func (st *stage) say(c *lab.Client, format string, args ...any) bool {
 		return false
 	}
 	return true
-}
-
-// quiesce waits until what the attacker has sent has been dealt with: an answer to him
-// comes behind it.
-func (st *stage) quiesce(c *lab.Client) {
-	st.t.Helper()
-	if !st.say(c, "<iq type='get' id='quiet' to='%s'><ping xmlns='urn:xmpp:ping'/></iq>", st.domain) {
-		return
-	}
-	ctx, cancel := context.WithTimeout(st.t.Context(), harness.Patience)
-	defer cancel()
-	if _, err := c.Next(ctx, func(r lab.Received) bool { return r.ID == "quiet" }); err != nil {
-		st.t.Error(err)
-	}
 }
 
 // pace waits a little between the blows of an attack, in full size. What is compared
