@@ -72,6 +72,11 @@ func Helper(t testing.TB, name string, args ...string) helperProcess {
 	return helperProcess{cmd.Process.Pid, line}
 }
 
+// CPUTime is the CPU time that the program has used so far.
+func (p *Program) CPUTime() time.Duration {
+	return time.Duration(ProcessCPU(p.Cmd.Process.Pid)) * time.Microsecond
+}
+
 // ProcessCPU is the user and system time of a process, in µs.
 func ProcessCPU(pid int) float64 {
 	// proc(5): utime and stime are the 12th and 13th field after the name.
