@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// Hidden is what every String shows instead of its text.
+// Hidden is shown by every String instead of its text.
 const Hidden = "<secret>"
 
 // String is a text that is never printed. The zero value is an unset secret; it

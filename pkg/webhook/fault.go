@@ -48,9 +48,8 @@ func (e *unsendable) Error() string { return e.reason }
 // recommends that servers accept so many.
 const maxURL = 8000
 
-// sendable refuses a URL of which a stanza makes something that nobody takes: one
-// with length bytes, or, with the error of outbound.Address, one that leads
-// elsewhere.
+// sendable refuses a URL that a stanza makes unusable: too long with length bytes, or, by
+// the error of outbound.Address, leading elsewhere.
 func sendable(length int, err error) error {
 	switch {
 	case err != nil:

@@ -36,7 +36,7 @@ func TestLanguageTag(t *testing.T) {
 	}
 }
 
-// A URL is bounded by what it is with the addresses escaped, for both clients.
+// A URL is bounded with its addresses escaped, for both clients.
 func TestURLBound(t *testing.T) {
 	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }))
 	defer srv.Close()

@@ -85,6 +85,15 @@ func pause(a *Answer) time.Duration {
 	return 0
 }
 
+// accepted returns the verdict on an answer of success with these replies, or with replies
+// that cannot be read.
+func accepted(replies []*stanza.Stanza, err error) Verdict {
+	if err != nil {
+		return invalidReply(err)
+	}
+	return Verdict{Replies: replies}
+}
+
 // invalidReply returns the verdict on an answer of success that cannot be read: the
 // endpoint has accepted the event, so it is not retried, but the sender gets an error.
 func invalidReply(err error) Verdict {

@@ -42,14 +42,7 @@ func judgeComponentHTTP(e *Endpoint, ev *Event, a *Answer) Verdict {
 		return Verdict{}
 	}
 	r := &replier{e: e, ev: ev, note: &a.note}
-	s, err := r.componentHTTP(a)
-	switch {
-	case err != nil:
-		return invalidReply(err)
-	case s == nil:
-		return Verdict{}
-	}
-	return Verdict{Replies: []*stanza.Stanza{s}}
+	return accepted(one(r.componentHTTP(a)))
 }
 
 // componentHTTP reads a reply, nil if there is none. Its keys are those of a request;
@@ -145,36 +138,30 @@ func (r *replier) addressed(h stanza.Header) stanza.Header {
 // componentHTTPError is mod_component_http's status table, which differs
 // from mod_rest's for 500 and 502 to 504.
 func componentHTTPError(status int) *stanza.Error {
-	e := func(t stanza.ErrorType, c stanza.Condition, text string) *stanza.Error {
-		return &stanza.Error{Type: t, Condition: c, Text: text}
+	for _, row := range [...]struct {
+		status    int
+		typ       stanza.ErrorType
+		condition stanza.Condition
+		text      string
+	}{
+		{0, stanza.Cancel, stanza.RemoteServerTimeout, "Connection failure"},
+		{400, stanza.Modify, stanza.BadRequest, ""},
+		{401, stanza.Auth, stanza.NotAuthorized, ""},
+		{402, stanza.Auth, stanza.Forbidden, "Payment required"},
+		{403, stanza.Auth, stanza.Forbidden, ""},
+		{404, stanza.Cancel, stanza.ItemNotFound, ""},
+		{410, stanza.Cancel, stanza.Gone, ""},
+		{414, stanza.Modify, stanza.NotAcceptable, ""}, // our own, as 431
+		{431, stanza.Modify, stanza.NotAcceptable, ""},
+		{500, stanza.Cancel, stanza.InternalServerError, ""},
+		{501, stanza.Cancel, stanza.FeatureNotImplemented, ""},
+		{502, stanza.Cancel, stanza.RemoteServerTimeout, "Bad gateway"},
+		{503, stanza.Wait, stanza.RemoteServerTimeout, "Service temporarily unavailable"},
+		{504, stanza.Wait, stanza.RemoteServerTimeout, "Gateway timeout"},
+	} {
+		if row.status == status {
+			return &stanza.Error{Type: row.typ, Condition: row.condition, Text: row.text}
+		}
 	}
-	switch status {
-	case 0:
-		return e(stanza.Cancel, stanza.RemoteServerTimeout, "Connection failure")
-	case 400:
-		return e(stanza.Modify, stanza.BadRequest, "")
-	case 401:
-		return e(stanza.Auth, stanza.NotAuthorized, "")
-	case 402:
-		return e(stanza.Auth, stanza.Forbidden, "Payment required")
-	case 403:
-		return e(stanza.Auth, stanza.Forbidden, "")
-	case 404:
-		return e(stanza.Cancel, stanza.ItemNotFound, "")
-	case 410:
-		return e(stanza.Cancel, stanza.Gone, "")
-	case 414, 431: // not in its table: our own
-		return e(stanza.Modify, stanza.NotAcceptable, "")
-	case 500:
-		return e(stanza.Cancel, stanza.InternalServerError, "")
-	case 501:
-		return e(stanza.Cancel, stanza.FeatureNotImplemented, "")
-	case 502:
-		return e(stanza.Cancel, stanza.RemoteServerTimeout, "Bad gateway")
-	case 503:
-		return e(stanza.Wait, stanza.RemoteServerTimeout, "Service temporarily unavailable")
-	case 504:
-		return e(stanza.Wait, stanza.RemoteServerTimeout, "Gateway timeout")
-	}
-	return e(stanza.Cancel, stanza.ServiceUnavailable, "")
+	return &stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}
 }

@@ -56,11 +56,7 @@ func TestEvent(component, id string, now time.Time) (*Event, error) {
 // message. 410 asks to disable the endpoint (Standard Webhooks 1.0.0).
 func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 	if success(a.Status) {
-		replies, err := eventReplies(e, ev, a)
-		if err != nil {
-			return invalidReply(err)
-		}
-		return Verdict{Replies: replies}
+		return accepted(eventReplies(e, ev, a))
 	}
 	reason := fmt.Sprintf("HTTP %d", a.Status)
 	err := stanza.FromHTTP(a.Status)
@@ -83,12 +79,12 @@ func eventReplies(e *Endpoint, ev *Event, a *Answer) ([]*stanza.Stanza, error) {
 	switch {
 	case a.MediaType == mediaText:
 		read = func(body []byte) ([]*stanza.Stanza, error) {
-			return r.one(r.threaded(r.text(string(body), stanza.Header{Kind: stanza.Message})))
+			return one(r.threaded(r.text(string(body), stanza.Header{Kind: stanza.Message})))
 		}
 	case isJSON(a.MediaType):
 		read = r.eventJSON
 	case isXML(a.MediaType):
-		read = func(body []byte) ([]*stanza.Stanza, error) { return r.one(r.threaded(r.xml(string(body)))) }
+		read = func(body []byte) ([]*stanza.Stanza, error) { return one(r.threaded(r.xml(string(body)))) }
 	default:
 		a.otherType("text/plain or JSON")
 		return nil, nil

@@ -31,8 +31,7 @@ func restHeader(mediaType string) func(func(name, value string), *Event) {
 	}
 }
 
-// judgeRest judges an answer as mod_rest does, with three exceptions that nobody can want
-// otherwise: a status that is no success is always an error, never a
+// judgeRest judges an answer as mod_rest does, with three exceptions: a status that is no success is always an error, never a
 // message to a person; an empty answer sends nothing; and one that
 // cannot be read is an error.
 func judgeRest(e *Endpoint, ev *Event, a *Answer) Verdict {
@@ -47,14 +46,7 @@ func judgeRest(e *Endpoint, ev *Event, a *Answer) Verdict {
 		return Verdict{}
 	}
 	r := &replier{e: e, ev: ev, fill: fillRest, silent: ev.Stanza.Kind, note: &a.note}
-	s, err := r.rest(a)
-	switch {
-	case err != nil:
-		return invalidReply(err)
-	case s == nil:
-		return Verdict{}
-	}
-	return Verdict{Replies: []*stanza.Stanza{s}}
+	return accepted(one(r.rest(a)))
 }
 
 // rest reads the reply of an answer, nil if there is none: an empty body, a

@@ -7,9 +7,9 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// Whatever an endpoint answers, in whatever format: what is sent for it is well
-// formed and within the limits, comes from our domain, goes to somebody, claims
-// no privilege, and never answers an error or a result.
+// Whatever an endpoint answers, in whatever format: the stanzas for it are well
+// formed and within the limits, come from our domain, have a recipient, claim
+// no privilege, and never answer an error or a result.
 func FuzzAnswer(f *testing.F) {
 	for _, body := range []string{
 		`hello`, `{"body":"x"}`, `[{"body":"x"},{"body":"y"}]`, `{"stanza":"<message to='a@b'/>"}`, `<message><body>x</body></message>`,

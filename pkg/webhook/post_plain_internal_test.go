@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// plainFor returns what makes the requests to a server.
+// plainFor returns the fast client of an endpoint.
 func plainFor(t *testing.T, e *Endpoint, target string) *plain {
 	t.Helper()
 	if e.Timeout == 0 {
@@ -104,7 +104,7 @@ func TestPlainRequest(t *testing.T) {
 	}
 }
 
-// What becomes of the connection; what single answers mean is in oddAnswers.
+// Connections are reused or not; what single answers mean is in oddAnswers.
 func TestPlainAnswers(t *testing.T) {
 	long := strings.Repeat("x", maxAnswer+1)
 	for name, test := range map[string]struct {

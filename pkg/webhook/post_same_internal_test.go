@@ -37,9 +37,8 @@ func withLength(head, body string) string {
 	return fmt.Sprintf("%s\r\nContent-Length: %d\r\n\r\n%s", head, len(body), body)
 }
 
-// oddAnswers are answers that not everybody writes, and what is made of them;
-// "error " begins what is none. Who closes the connection behind its answer has
-// the word close in it.
+// oddAnswers returns unusual answers and their meaning, by describeAnswer. An answer with
+// the word close in it closes the connection.
 func oddAnswers() map[string][2]string {
 	const ok = "HTTP/1.1 200 OK"
 	long := strings.Repeat("x", maxAnswer+1)

@@ -21,7 +21,8 @@ type replier struct {
 	note   *Note                                           // of the answer
 }
 
-func (r *replier) one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
+// one returns a reply as a list; nil is none.
+func one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
 	if err != nil || s == nil {
 		return nil, err
 	}

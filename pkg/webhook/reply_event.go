@@ -44,7 +44,7 @@ func defaultKind(orig *stanza.Stanza) stanza.Kind {
 // null, {}, "" and objects without content.
 func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 	if body[0] != '[' {
-		return r.one(r.threaded(r.value(body)))
+		return one(r.threaded(r.value(body)))
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(body, &list) != nil {

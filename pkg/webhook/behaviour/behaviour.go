@@ -42,7 +42,7 @@ import (
 
 // Table is a file of cases.
 type Table struct {
-	Intro string // what stands before the first case
+	Intro string // before the first case
 	Cases []Case
 
 	format string
