@@ -81,7 +81,7 @@ type Trial struct {
 var errPulled = errors.New("the endpoint has no url: its events are pulled, and there is nobody to send a test to")
 
 // Test makes one attempt with a made-up event, even if the endpoint is disabled. The
-// replies are sent to nobody, and the state of the endpoint does not change. The error is
+// replies are not sent, and the state of the endpoint does not change. The error is
 // the format's judgement of the answer, or that there was none.
 func (w *Worker) Test(ctx context.Context, component, id string) (Trial, error) {
 	ctx, cancel := context.WithCancel(ctx)

@@ -198,8 +198,8 @@ const (
 )
 
 // logAnswer logs the note on an answer once, and refused messages and unreadable answers
-// once a minute for each status. In the formats of the modules most other errors are what
-// a bot says to people.
+// once a minute for each status. In the formats of the modules most other errors are a
+// bot's answers to people.
 func (a *attempter) logAnswer(ev *webhook.Event, v *webhook.Verdict, at *deliverylog.Attempt) {
 	now := a.current.Load()
 	first := func(note uint32) bool { return now.logged.Or(note)&note == 0 }

@@ -87,10 +87,9 @@ func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
 
 func isWaiting(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
 
-// waiting returns the delivery of a queued event, from queue, memory and log.
-func (d *Deliveries) waiting(q queued, logged Delivery) Delivery {
-	v := ofQueue(&q)
-	attempts, next, _, known := d.worker(q.endpoint).Pending(q.ID)
+// waiting adds to the delivery of a queued event what memory and log know of it.
+func (d *Deliveries) waiting(v, logged Delivery) Delivery {
+	attempts, next, _, known := d.worker(v.Endpoint).Pending(v.ID)
 	tried := len(attempts) > 0 || logged.State == deliverylog.Retrying
 	if len(attempts) < len(logged.Attempts) {
 		attempts = logged.Attempts
@@ -109,7 +108,7 @@ func (d *Deliveries) waiting(q queued, logged Delivery) Delivery {
 }
 
 // find looks for an event in the queue of an endpoint, or in all.
-func (d *Deliveries) find(ctx context.Context, id, endpoint string) (queued, bool, error) {
+func (d *Deliveries) find(ctx context.Context, id, endpoint string) (Delivery, bool, error) {
 	for _, w := range d.workers {
 		e := w.Endpoint()
 		if !e.Queued || endpoint != "" && e.Name != endpoint {
@@ -117,14 +116,14 @@ func (d *Deliveries) find(ctx context.Context, id, endpoint string) (queued, boo
 		}
 		q, err := d.store.Queues().Open(ctx, e.Name)
 		if err != nil {
-			return queued{}, false, err
+			return Delivery{}, false, err
 		}
 		r, ok, err := q.Find(ctx, id)
 		if err != nil || ok {
-			return newQueued(e.Name, &r), ok, err
+			return ofQueue(e.Name, &r), ok, err
 		}
 	}
-	return queued{}, false, nil
+	return Delivery{}, false, nil
 }
 
 // Drop removes a dead letter, or an event that waits and is not in flight.
@@ -167,22 +166,13 @@ func (d *Deliveries) log(r *store.Record, known Delivery, state deliverylog.Stat
 	_ = d.store.DeliveryLog().Flush(ctx) // a failed flush is repeated later
 }
 
-// queued is an event in a queue, with the type and addresses of its stanza.
-type queued struct {
-	store.Stored
-	endpoint, typ, from, to string
-}
-
-func newQueued(endpoint string, r *store.Stored) queued {
-	q := queued{Stored: *r, endpoint: endpoint}
+// ofQueue returns the delivery of an event in a queue.
+func ofQueue(endpoint string, r *store.Stored) Delivery {
+	d := Delivery{ID: r.ID, Endpoint: endpoint, State: deliverylog.Queued, Received: r.Received, Stanza: r.Stanza}
 	if s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1}); err == nil {
-		q.typ, q.from, q.to = s.EventType(), s.From.String(), s.To.String()
+		d.Type, d.From, d.To = s.EventType(), s.From.String(), s.To.String()
 	}
-	return q
-}
-
-func ofQueue(q *queued) Delivery {
-	return Delivery{ID: q.ID, Endpoint: q.endpoint, State: deliverylog.Queued, Type: q.typ, From: q.from, To: q.to, Received: q.Received, Stanza: q.Stanza}
+	return d
 }
 
 func ofDead(d *store.DeadLetter) Delivery {

@@ -38,11 +38,10 @@ func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, er
 		return nil, "", err
 	}
 	if next != "" { // deliveries older than the log's page belong to a later one
-		found = slices.DeleteFunc(found, func(q queued) bool { return q.ID < next })
+		found = slices.DeleteFunc(found, func(v Delivery) bool { return v.ID < next })
 	}
-	for i := range found {
-		if !seen[found[i].ID] {
-			v := ofQueue(&found[i])
+	for _, v := range found {
+		if !seen[v.ID] {
 			v.Stanza = ""
 			all = append(all, v)
 		}
@@ -76,12 +75,11 @@ func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, stri
 		known[l.ID] = l
 	}
 	var all []Delivery
-	for i := range found {
-		l, ok := known[found[i].ID]
+	for _, v := range found {
+		l, ok := known[v.ID]
 		if ok && l.State != deliverylog.Queued {
 			continue
 		}
-		v := ofQueue(&found[i])
 		v.Stanza, v.Attempts, v.Reason = "", l.Attempts, l.Reason
 		all = append(all, v)
 	}
@@ -94,7 +92,7 @@ func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, stri
 
 // queues returns a page of the events in the queues, those received last
 // first, and whether there are more.
-func (d *Deliveries) queues(ctx context.Context, f Filter) (page []queued, more bool, err error) {
+func (d *Deliveries) queues(ctx context.Context, f Filter) (page []Delivery, more bool, err error) {
 	for _, w := range d.workers {
 		e := w.Endpoint()
 		if !e.Queued || f.Endpoint != "" && f.Endpoint != e.Name {
@@ -118,7 +116,7 @@ func (d *Deliveries) queues(ctx context.Context, f Filter) (page []queued, more 
 // needs. Events are in the queue in the order in which they were received: so the
 // first one that is too old for a full page ends the search. A replayed event does not: its
 // place is that of the replay.
-func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, page []queued) ([]queued, error) {
+func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, page []Delivery) ([]Delivery, error) {
 	for before := uint64(0); ; {
 		list, err := q.List(ctx, before, listPage)
 		if err != nil || len(list) == 0 {
@@ -134,11 +132,11 @@ func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, 
 			if full || f.Cursor != "" && r.ID >= f.Cursor || !f.After.IsZero() && !r.Received.After(f.After) || !f.Before.IsZero() && !r.Received.Before(f.Before) {
 				continue
 			}
-			v := newQueued(endpoint, r)
-			if f.JID != "" && !isOf(f.JID, v.from) && !isOf(f.JID, v.to) {
+			v := ofQueue(endpoint, r)
+			if f.JID != "" && !isOf(f.JID, v.From) && !isOf(f.JID, v.To) {
 				continue
 			}
-			at, _ := slices.BinarySearchFunc(page, r.ID, func(q queued, id string) int { return strings.Compare(id, q.ID) })
+			at, _ := slices.BinarySearchFunc(page, r.ID, func(v Delivery, id string) int { return strings.Compare(id, v.ID) })
 			page = slices.Insert(page, at, v)
 			page = page[:min(len(page), f.Limit+1)]
 		}

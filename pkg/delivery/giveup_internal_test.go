@@ -73,8 +73,7 @@ func TestAllFail(t *testing.T) {
 	}
 }
 
-// An endpoint that may not be tried at all: what gets too old is given up all
-// the same, in memory or not.
+// The events of a disabled endpoint expire as well, in memory or not.
 func TestExpiryWhileDisabled(t *testing.T) {
 	b := newTestbed(t, nil, func(b *testbed) { b.e.MaxAge = 200 * time.Millisecond })
 	b.must(b.w.Disable(t.Context(), "test"))
@@ -97,8 +96,7 @@ func TestExpiryWhileDisabled(t *testing.T) {
 	b.empty()
 }
 
-// Events can be taken out of a queue, and put into it again; both keep the
-// order of the others.
+// Dropping an event and replaying one keep the order of the others.
 func TestDropAndReplay(t *testing.T) {
 	b := newTestbed(t, nil)
 	b.must(b.w.Disable(t.Context(), "test"))

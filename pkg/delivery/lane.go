@@ -29,7 +29,7 @@ const (
 	unstored // the store has refused it
 )
 
-// lane is the queue of one conversation: first what is in memory, then what is
+// lane is the queue of one conversation: its first events are in memory, the others
 // only in the store. Its fields belong to the queue's mutex.
 type lane struct {
 	conversation string

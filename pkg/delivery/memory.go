@@ -57,7 +57,7 @@ func (m *memory) source(sender jid.JID) *source {
 	return s
 }
 
-// leave takes a lane off a source.
+// leave removes a lane from its source.
 func (m *memory) leave(s *source) {
 	if s.lanes--; s.lanes == 0 {
 		delete(m.sources, s.sender)

@@ -160,8 +160,7 @@ func TestPullDropAndReplay(t *testing.T) {
 	}
 }
 
-// An endpoint that had a URL before, and now has none, keeps what waits; and
-// the other way round.
+// An endpoint that loses its URL, or gets one, keeps its waiting events.
 func TestPullTakesOver(t *testing.T) {
 	b := newTestbed(t, func(_ string, n int) int {
 		if n < 10 {

@@ -25,7 +25,7 @@ func (b *testbed) ack(cursor string) {
 	b.must(b.w.Pull().Ack(b.t.Context(), cursor))
 }
 
-// stored waits until the store has said what became of all events.
+// stored waits until all events are stored.
 func (b *testbed) stored() {
 	b.t.Helper()
 	b.until("all events stored", func() bool {

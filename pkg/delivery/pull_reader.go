@@ -155,8 +155,7 @@ func (p *Puller) handOut(from, to uint64) {
 	p.handouts = append(p.handouts, handout{from, to, time.Now()})
 }
 
-// shown returns the times that a reader got an event: what attempts are for an
-// endpoint with a URL.
+// shown returns the times that a reader got an event, which stand for attempts.
 func (p *Puller) shown(seq uint64) []deliverylog.Attempt {
 	p.mu.Lock()
 	defer p.mu.Unlock()

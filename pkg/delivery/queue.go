@@ -48,7 +48,7 @@ func newQueue(r *responder, a *attempter, disk *store.Queue) *queue {
 	return q
 }
 
-// restore takes over the events in the store, by conversation.
+// restore adds the events in the store, by conversation.
 func (q *queue) restore(backlog map[string]int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -162,7 +162,7 @@ func (q *queue) onConfirmed(l *lane, it *item) {
 	q.mu.Unlock()
 }
 
-// close lets no runner take another lane, and waits for them.
+// close stops the runners after their current lane, and waits for them.
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true

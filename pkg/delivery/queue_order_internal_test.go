@@ -65,7 +65,7 @@ func TestQueueOrderUnderEverything(t *testing.T) {
 }
 
 // A conversation that is stuck with more events than fit into memory keeps
-// nobody waiting; and comes in order when it is let go.
+// no other waiting, and is delivered in order when it goes on.
 func TestStuckConversation(t *testing.T) {
 	var open atomic.Bool
 	b := newTestbed(t, func(user string, _ int) int {

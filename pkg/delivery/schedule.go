@@ -21,8 +21,8 @@ func (s *schedule) wantsRunner(concurrency int) bool {
 	return !s.closed && !s.blocked && s.running < concurrency && s.starting < s.ready.lanes && s.ready.any(concurrency-s.busy)
 }
 
-// next takes a lane that may be worked on now, and reports whether the attempt is a
-// probe. It returns nil if there is none.
+// next returns a lane that may be worked on now, which is busy then, and whether the
+// attempt is a probe; nil if there is none.
 func (s *schedule) next(b *breaker, concurrency int, atMost time.Duration) (l *lane, probe bool) {
 	if s.closed || s.blocked || s.ready.lanes == 0 && len(s.waits) == 0 {
 		return nil, false
@@ -101,7 +101,7 @@ func (s *schedule) delay(l *lane, d time.Duration) {
 // are.
 const maxUnknown = 1000
 
-// stale takes the lanes whose first event may have expired at maxAge.
+// stale returns the lanes whose first event may be older than maxAge, which are busy then.
 func (s *schedule) stale(now time.Time, maxAge time.Duration) []*lane {
 	var stale []*lane
 	unknown := 0

@@ -39,7 +39,7 @@ func TestSender(t *testing.T) {
 
 func user(n int) jid.JID { return jid.MustParse(fmt.Sprintf("u%d@example.com", n)) }
 
-// One sender alone has half of the slots, and those who wait take turns.
+// One sender alone has half of the slots, and waiting senders take turns.
 func TestSlots(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newSlots(8)
@@ -76,7 +76,7 @@ func TestSlots(t *testing.T) {
 		}
 		s.give(user(0))
 		synctest.Wait()
-		if list := drain(); list != "" { // it is for who has none
+		if list := drain(); list != "" { // it is for a sender without one
 			t.Errorf("after one was given back: %s", list)
 		}
 		s.give(user(0))
@@ -145,8 +145,7 @@ func TestHangingSender(t *testing.T) {
 	}
 }
 
-// One sender fills half of what memory holds of a queue, and half of what may be
-// under way directly.
+// One sender fills half of a queue's memory, and half of the direct attempts.
 func TestSharesOfMemory(t *testing.T) {
 	b := newTestbed(t, nil)
 	b.must(b.w.Disable(t.Context(), "test"))

@@ -2,7 +2,7 @@ package delivery
 
 import "stanzahook/pkg/jid"
 
-// source is the sender of some lanes, with what they hold together. Its fields belong to
+// source is the sender of some lanes, with the room that they share. Its fields belong to
 // the queue's mutex. Lanes of the backlog belong to the zero sender until their first
 // event is read.
 type source struct {

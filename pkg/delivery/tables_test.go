@@ -89,7 +89,7 @@ func checkCase(t *testing.T, format webhook.Format, c *behaviour.Case) {
 	}
 }
 
-// atOnce delivers an event in one attempt and returns what goes back.
+// atOnce delivers an event directly and returns the stanzas for its sender.
 func atOnce(t *testing.T, e webhook.Endpoint, ev *webhook.Event, a behaviour.Answer) ([]string, *behaviour.Request) {
 	t.Helper()
 	request := &behaviour.Request{Header: http.Header{}}
@@ -116,7 +116,7 @@ func atOnce(t *testing.T, e webhook.Endpoint, ev *webhook.Event, a behaviour.Ans
 	for w.Counters.Attempts.Load() == 0 && ctx.Err() == nil {
 		time.Sleep(time.Millisecond)
 	}
-	w.Stop(ctx) // waits for what follows from the attempt
+	w.Stop(ctx) // waits for the stanzas
 	return xmlOf(sent.sent), request
 }
 
@@ -136,7 +136,7 @@ func iqAnswer(t *testing.T, ev *webhook.Event, v webhook.Verdict) string {
 	return s.XML()
 }
 
-// fromQueue is what an attempt for a queued event leads to, and what is noted of its
+// fromQueue returns the effect of an attempt for a queued event, and the note on its
 // answer.
 func fromQueue(t *testing.T, e *webhook.Endpoint, ev *webhook.Event, a behaviour.Answer) (behaviour.Back, string) {
 	t.Helper()

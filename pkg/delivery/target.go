@@ -15,8 +15,8 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// target is an endpoint as every path of delivery sees it: its current setup, the store,
-// and what is logged, counted and kept of its events.
+// target is an endpoint as every path of delivery sees it: its current setup, and the
+// store, logs and counters of its events.
 type target struct {
 	name    string
 	current atomic.Pointer[setup]

@@ -47,7 +47,8 @@ func TestBusyLink(t *testing.T) {
 	}
 }
 
-// A reply that the server never takes: the sender is told, the event is over.
+// The sender of an event whose reply the server rejects gets an error; the event is
+// finished.
 func TestRejectedReply(t *testing.T) {
 	b := newTestbed(t, nil, func(b *testbed) { b.bot.answer, b.link.reject = text("answer"), "evt_u-0-1" })
 	b.put("u")
@@ -60,7 +61,7 @@ func TestRejectedReply(t *testing.T) {
 	}
 }
 
-// Stopping breaks off what hangs, and leaves it in the store.
+// Stopping aborts hanging attempts, and leaves their events in the store.
 func TestStopLeavesUnansweredInTheStore(t *testing.T) {
 	hang := make(chan struct{})
 	b := newTestbed(t, nil, func(b *testbed) {
