@@ -112,7 +112,7 @@ func (h *Handler) who(r *http.Request, m *Mount) (Identity, *Fault) {
 	}
 	key, address := canonical(name), network(requestOf(r.Context()).addr)
 	if wait := h.o.Failures.Wait(key, address); wait > 0 { // also for the right password: it might be a guess
-		return Identity{}, tooOften(wait)
+		return Identity{}, TooOften(wait)
 	}
 	if !ok {
 		h.o.Failures.Note(key, address, Wrong)
@@ -134,8 +134,8 @@ func canonical(name string) string {
 	return name
 }
 
-// tooOften is the refusal after too many guesses.
-func tooOften(wait time.Duration) *Fault {
+// TooOften returns the refusal of a login after too many failures; see [Failures].
+func TooOften(wait time.Duration) *Fault {
 	return &Fault{
 		Status:     http.StatusTooManyRequests,
 		Text:       "too many failed logins for this name or from this address; wait as long as Retry-After says",

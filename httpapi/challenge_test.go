@@ -37,8 +37,7 @@ func TestChallenge(t *testing.T) {
 	}
 }
 
-// Who guesses keeps nobody out who has the right token, though both come from one
-// address.
+// Guesses do not keep out the right token, though both come from one address.
 func TestRightTokenDoesNotWait(t *testing.T) {
 	h := httpapi.New(httpapi.Options{Tokens: tokensOf(map[string]string{"ops": ""})}, mountOf(ok))
 	for range 5 {

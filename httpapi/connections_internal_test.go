@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 )
 
-// queued is a listener whose connections are there already.
+// queued is a listener with waiting connections.
 type queued struct{ all []net.Conn }
 
 func (q *queued) Accept() (net.Conn, error) {
@@ -43,8 +43,8 @@ func (f *far) Close() error {
 	return nil
 }
 
-// One address has half of the connections; where it has one without a request, that
-// makes room for a new one of its own.
+// One address has at most half of the connections; one of them without a request makes
+// room for a new one.
 func TestConnectionsHaveShares(t *testing.T) {
 	q := &queued{}
 	l := &connections{Listener: q, most: 8, log: zap.NewNop()}

@@ -35,8 +35,8 @@ func (f logins) Send(ctx context.Context, who jid.JID, _ secret.String, s *stanz
 	return err
 }
 
-// Who may send from which address is the same for every API, and for the replies of
-// endpoints. Each row is asked of all that can express it.
+// The rule who may send from which address is the same for every API. Each row is asked
+// of all APIs that can express it.
 func TestWhoMaySendFromWhere(t *testing.T) {
 	const bot, news = "bot.example.com", "news.example.com"
 	both := []string{bot, news}

@@ -11,7 +11,7 @@ import (
 	"stanzahook/httpapi"
 )
 
-// notes is an observer that writes down what it is told.
+// notes is an observer that records its calls.
 type notes struct {
 	mu    sync.Mutex
 	began int
@@ -32,8 +32,7 @@ func (n *notes) Ended(route string, status int, took time.Duration) {
 	}
 }
 
-// The observer gets every request, whatever becomes of it, and never a
-// path.
+// The observer gets every request, with the route and never the path.
 func TestObserver(t *testing.T) {
 	var n notes
 	f := start(t, httpapi.Options{Observer: &n}, func(w http.ResponseWriter, r *http.Request) {

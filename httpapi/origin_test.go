@@ -8,8 +8,8 @@ import (
 	"stanzahook/httpapi"
 )
 
-// What a page of another site makes a browser send is refused, whatever the browser
-// adds by itself.
+// Requests that a page of another site makes a browser send are refused, whatever the
+// browser adds by itself.
 func TestCrossOrigin(t *testing.T) {
 	const basic, bearer = "Basic b3BzOm9wcw==", "Bearer ops" // ops:ops
 	for _, c := range []struct {
@@ -43,8 +43,7 @@ func TestCrossOrigin(t *testing.T) {
 	}
 }
 
-// Without authentication, other names that lead here are refused, but for what
-// everybody may see anyway.
+// Without authentication, other host names are refused, except for open routes.
 func TestHosts(t *testing.T) {
 	for _, c := range []struct {
 		host   string

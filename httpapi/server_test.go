@@ -60,7 +60,7 @@ func mountOf(h http.HandlerFunc) httpapi.Mount {
 	}}
 }
 
-// tokensOf are tokens whose names are their secrets too, each with a scope.
+// tokensOf returns tokens with their scopes; the names are the secrets too.
 func tokensOf(scopes map[string]string) (all []httpapi.Token) {
 	for name, scope := range scopes {
 		all = append(all, httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: strings.Fields(scope)})

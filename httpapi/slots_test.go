@@ -12,7 +12,7 @@ import (
 	"stanzahook/pkg/gateway"
 )
 
-// crowded is a server whose handler holds requests until they may go.
+// crowded is a handler that holds requests until the end of the test.
 type crowded struct {
 	server *httpapi.Handler
 	inside chan struct{}
@@ -89,7 +89,7 @@ func TestSlotsAreShared(t *testing.T) {
 	}
 }
 
-// All accounts have together what a token has, and each a part of it.
+// All accounts together have the share of one token, and each a part of it.
 func TestAccountsShareSlots(t *testing.T) {
 	c := newCrowded(t, 80)
 	for i := range 4 {
@@ -104,7 +104,7 @@ func TestAccountsShareSlots(t *testing.T) {
 	}
 }
 
-// Who has not shown yet who he is holds nothing that others need.
+// A request that is not authenticated yet holds no slot.
 func TestLoginsHoldNoSlots(t *testing.T) {
 	c := newCrowded(t, 8)
 	for i := range 50 {
@@ -131,7 +131,7 @@ func TestSlotsOutliveReload(t *testing.T) {
 	c.asks(t, "other", 200)
 }
 
-// Without authentication it is the address that has a share.
+// Without authentication each address has a share.
 func TestSlotsOfAddresses(t *testing.T) {
 	inside, leave := make(chan struct{}), make(chan struct{})
 	s := httpapi.New(httpapi.Options{NoAuth: true, MaxConcurrent: 8}, mountOf(func(http.ResponseWriter, *http.Request) {

@@ -57,7 +57,7 @@ func TestSlowClientsStopNobody(t *testing.T) {
 	}
 }
 
-// endless is a body that counts how much of it was taken.
+// endless is a body that counts how much of it was read.
 type endless struct{ taken atomic.Int64 }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -114,8 +114,8 @@ func TestHugeBody(t *testing.T) {
 	}
 }
 
-// Many bodies on the way take memory for what has come of them, and no more than
-// there is for all; those of one caller no more than half of it.
+// Bodies reserve memory for what has arrived of them, within the bound for all; those of one
+// caller at most half of it.
 func TestBodiesAreBounded(t *testing.T) {
 	const size, each = 1 << 20, 50 // 64 MiB for all
 	leave := make(chan struct{})

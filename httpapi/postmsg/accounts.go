@@ -43,11 +43,6 @@ type flight struct {
 	waiting int // requests, by accounts.mu
 }
 
-// errTooOften is the error of a login that was refused after too many failures.
-type errTooOften struct{ wait time.Duration }
-
-func (errTooOften) Error() string { return "too many failed logins" }
-
 func newAccounts(o Options) *accounts {
 	return &accounts{
 		o: o, verified: newVerified(rememberFor, maxVerified), flying: make(map[fingerprint]*flight),
@@ -143,7 +138,7 @@ func (a *accounts) login(r *http.Request, who jid.JID, password secret.String, s
 func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String, address string) error {
 	failures := a.o.Failures
 	if wait := failures.Wait(who.String(), address); wait > 0 { // before it takes a place
-		return errTooOften{wait}
+		return httpapi.TooOften(wait)
 	}
 	leave, err := a.o.Logins.take(ctx, address)
 	if err != nil {
@@ -151,7 +146,7 @@ func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String,
 	}
 	defer leave()
 	if wait := failures.Begin(who.String(), address); wait > 0 {
-		return errTooOften{wait}
+		return httpapi.TooOften(wait)
 	}
 	keep := a.o.Privileged == nil || !a.o.Privileged.Granted(who.Domain())
 	err = a.o.Accounts.Login(ctx, who, password, keep)
@@ -168,12 +163,12 @@ func (a *accounts) try(ctx context.Context, who jid.JID, password secret.String,
 
 // fault returns the refusal for an error of login.
 func (a *accounts) fault(r *http.Request, err error) *httpapi.Fault {
-	var often errTooOften
+	if f, ok := errors.AsType[*httpapi.Fault](err); ok { // too many have failed
+		return f
+	}
 	switch {
 	case err == nil:
 		return nil
-	case errors.As(err, &often):
-		return later(http.StatusTooManyRequests, seconds(often.wait), "too many failed logins for this account or from this address; wait as long as Retry-After says")
 	case r.Context().Err() != nil:
 		return refuse(httpapi.StatusGone, "the caller has closed the connection during the login") // only in the access log
 	}
@@ -182,5 +177,3 @@ func (a *accounts) fault(r *http.Request, err error) *httpapi.Fault {
 	}
 	return a.o.loginFailed(r, fmt.Errorf("%w: %w", account.ErrUnreachable, err))
 }
-
-func seconds(d time.Duration) int { return max(1, int((d+time.Second-1)/time.Second)) }

@@ -12,8 +12,8 @@ import (
 	"testing"
 )
 
-// conformance is one file of testdata/conformance: what is asked, what is
-// answered, and what has gone out by which way.
+// conformance is one file of testdata/conformance: a request, its answer, and the sent
+// stanzas with the way that they took.
 type conformance struct {
 	setup                 string
 	request, answer, sent string

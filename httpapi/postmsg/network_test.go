@@ -66,11 +66,10 @@ func newNetwork(t *testing.T, setup string) *network {
 	return n
 }
 
-// forget is a reload: what is known of right passwords goes, what is known of wrong
-// ones stays.
+// forget is a reload, which forgets right passwords and keeps the failures.
 func (n *network) forget() { n.renew() }
 
-// tokens are tokens whose names are their secrets too.
+// tokens returns tokens; the names are the secrets too.
 func tokens(t *testing.T) []httpapi.Token {
 	t.Helper()
 	glob := func(text string) []jid.Glob {
@@ -133,7 +132,7 @@ func (n privileged) Send(_ context.Context, s *stanza.Stanza) (bool, error) {
 	return true, nil
 }
 
-// sent is all that has gone out, with its ways; ids become ID.
+// sent returns all stanzas with the way that they took; ids become ID.
 func (n *network) sent() string {
 	n.mu.Lock()
 	defer n.mu.Unlock()

@@ -10,8 +10,7 @@ import (
 	"stanzahook/pkg/gateway"
 )
 
-// The places of logins are bounded, those who wait for one too, and one address
-// does not have all of them.
+// The logins in progress and those that wait are bounded, of all and of one address.
 func TestPlacesOfLogins(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())

@@ -4,7 +4,6 @@ import (
 	"context"
 	"net/http"
 	"strings"
-	"time"
 
 	"github.com/gorilla/mux"
 	"go.uber.org/zap"
@@ -36,7 +35,7 @@ type Privileged interface {
 	Send(ctx context.Context, s *stanza.Stanza) (done bool, err error)
 }
 
-// Options are what the API works with. A zero duration means its default.
+// Options are what the API works with.
 type Options struct {
 	Sender gateway.Sender // for callers with a token
 
@@ -47,9 +46,8 @@ type Options struct {
 	Failures *httpapi.Failures
 	Logins   *Logins // limits logins in progress; nil: its own
 
-	SendTimeout time.Duration // for the server to confirm; default 10 s
-	Log         *zap.Logger
-	repeats     *loglimit.Limiter
+	Log     *zap.Logger
+	repeats *loglimit.Limiter
 }
 
 type handler struct {
@@ -62,9 +60,6 @@ const recipient = "recipient"
 
 // New returns the API, to be given to httpapi.New.
 func New(o Options) httpapi.Mount {
-	if o.SendTimeout == 0 {
-		o.SendTimeout = 10 * time.Second
-	}
 	if o.Logins == nil {
 		o.Logins = new(Logins)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -16,12 +17,15 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
+// sendTimeout bounds the wait for the confirmation.
+const sendTimeout = 10 * time.Second
+
 // send sends a message from one of our components.
 //
 // Killed before the 201: the caller has no answer, and repeats. After it: the XMPP
 // server has the message, or it is on our disk.
 func (h handler) send(r *http.Request, s *stanza.Stanza) *httpapi.Fault {
-	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), sendTimeout)
 	defer cancel()
 	_, err := h.Sender.Send(ctx, s, gateway.Sending{ReportBounce: true})
 	return h.outcome(r, s, err)
@@ -33,7 +37,7 @@ func (h handler) send(r *http.Request, s *stanza.Stanza) *httpapi.Fault {
 // Killed before the 201: the caller has no answer, and repeats. After it: the XMPP
 // server has the message, or it is on our disk.
 func (h handler) sendAs(r *http.Request, who jid.JID, s *stanza.Stanza) *httpapi.Fault {
-	ctx, cancel := context.WithTimeout(r.Context(), h.SendTimeout)
+	ctx, cancel := context.WithTimeout(r.Context(), sendTimeout)
 	defer cancel()
 	if p := h.Privileged; p != nil && p.Granted(who.Domain()) {
 		done, err := p.Send(ctx, s)
@@ -74,15 +78,6 @@ func later(status, seconds int, text string) *httpapi.Fault {
 	return &httpapi.Fault{Status: status, Text: text, RetryAfter: seconds}
 }
 
-func isAny(err error, targets ...error) bool {
-	for _, t := range targets {
-		if errors.Is(err, t) {
-			return true
-		}
-	}
-	return false
-}
-
 // loginFailed returns the refusal for an error of a login; nil for other errors.
 func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
 	id := httpapi.RequestID(r.Context())
@@ -91,7 +86,7 @@ func (o Options) loginFailed(r *http.Request, err error) *httpapi.Fault {
 		return refuse(http.StatusUnauthorized, "Credentials not accepted: the account or its password is wrong")
 	case errors.Is(err, account.ErrDisabled):
 		return refuse(http.StatusForbidden, "Credentials not accepted: the XMPP server says that the account is disabled")
-	case isAny(err, account.ErrTLS, account.ErrMechanism): // for the operator
+	case errors.Is(err, account.ErrTLS), errors.Is(err, account.ErrMechanism): // for the operator
 		o.repeats.Error(o.Log, "account login impossible", zap.String("hint", "see http.basic.accounts"), zap.Error(err), zap.String("request_id", id))
 		return later(http.StatusServiceUnavailable, 60, "accounts cannot log in at the XMPP server in a safe way; the log has more under request id "+id)
 	case errors.Is(err, account.ErrUnreachable):

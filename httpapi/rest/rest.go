@@ -25,7 +25,6 @@ type Options struct {
 	// secret Basic credentials.
 	Secrets map[string]secret.String
 
-	SendTimeout  time.Duration // for the server to confirm; default 10 s
 	IQTimeout    time.Duration // where the caller does not say; default 120 s
 	IQMaxTimeout time.Duration // whatever the caller says; default 300 s
 
@@ -36,9 +35,6 @@ type handler struct{ Options }
 
 // New returns the API, to be given to httpapi.New.
 func New(o Options) httpapi.Mount {
-	if o.SendTimeout == 0 {
-		o.SendTimeout = 10 * time.Second
-	}
 	if o.IQTimeout == 0 {
 		o.IQTimeout = 120 * time.Second
 	}

@@ -93,8 +93,8 @@ func TestWholeStanzaInJSON(t *testing.T) {
 	checkError(t, post(surface(&gatewaytest.Network{}), jsonType, `{"stanza":"<message>"}`, "Accept", jsonType), 400, "not-well-formed", "")
 }
 
-// What became of a stanza that was not sent, or of a query that was not answered. Inner
-// errors do not reach the caller.
+// The outcomes of stanzas that were not sent and queries that were not answered. Errors of
+// ours do not reach the caller.
 func TestSendingThatFails(t *testing.T) {
 	const archive = "<iq type='set' to='room@example.com'><query xmlns='urn:xmpp:mam:2'/></iq>"
 	for _, c := range []struct {

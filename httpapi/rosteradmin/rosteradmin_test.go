@@ -84,7 +84,7 @@ type answer struct {
 
 const complete = `{"status":"ok","message":"roster update complete","updated":%d,"errors":0}` + "\n"
 
-// What all succeed in is answered as the module does, byte for byte.
+// The answer to a complete success is that of the module, byte for byte.
 func TestComplete(t *testing.T) {
 	for _, c := range []struct {
 		method, path, body string
@@ -113,7 +113,7 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// The words tell the truth.
+// The answer to a partial success says what failed.
 func TestNotComplete(t *testing.T) {
 	for _, c := range []struct {
 		name, body              string
@@ -219,7 +219,7 @@ func TestSeveralHosts(t *testing.T) {
 	}
 }
 
-// faulty says what kept it.
+// faulty fails as its fields say.
 type faulty struct {
 	*roster.Rosters
 	available, start error
@@ -297,7 +297,7 @@ func TestGone(t *testing.T) {
 	}
 }
 
-// The process stops, and the caller is told what was not done.
+// If the process stops, the answer says what was not done.
 func TestStopping(t *testing.T) {
 	rosters, m := newRosters(t, "example.com")
 	m.Hold = make(chan struct{})

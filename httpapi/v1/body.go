@@ -58,14 +58,3 @@ func body(w http.ResponseWriter, r *http.Request, v any) error {
 	}
 	return nil
 }
-
-// noBody refuses a body with fields.
-func noBody(w http.ResponseWriter, r *http.Request) error { return body(w, r, &struct{}{}) }
-
-// noInput refuses query parameters and a body with fields.
-func noInput(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
-	return noBody(w, r)
-}

@@ -3,6 +3,7 @@ package v1
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 
 	"github.com/gorilla/mux"
 
@@ -18,13 +19,13 @@ type deadLetters struct {
 
 func (d deadLetters) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/dead-letters", gateway.ScopeAdmin, d.list),
-		e.route(http.MethodPost, "/v1/endpoints/{name}/replay", gateway.ScopeAdmin, d.replay),
+		e.route(http.MethodGet, "/v1/dead-letters", gateway.ScopeAdmin, with(d.list, "endpoint", "jid", "after", "before", "limit", "cursor")),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/replay", gateway.ScopeAdmin, with(d.replay, "since")),
 	}
 }
 
-func (d deadLetters) list(w http.ResponseWriter, r *http.Request) error {
-	f, err := d.now.filter(r, "endpoint", "jid", "after", "before", "limit", "cursor")
+func (d deadLetters) list(w http.ResponseWriter, r *http.Request, values url.Values) error {
+	f, err := d.now.filter(values)
 	if err != nil {
 		return err
 	}
@@ -33,16 +34,12 @@ func (d deadLetters) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 // replay replays all dead letters of an endpoint.
-func (d deadLetters) replay(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "since")
-	if err != nil {
-		return err
-	}
+func (d deadLetters) replay(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	since, err := d.now.moment(values, "since")
 	if err != nil {
 		return err
 	}
-	if err := noBody(w, r); err != nil {
+	if err := body(w, r, &struct{}{}); err != nil {
 		return err
 	}
 	name := mux.Vars(r)["name"]

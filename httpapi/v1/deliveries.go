@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -89,15 +90,15 @@ type deliveries struct {
 
 func (d deliveries) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/deliveries", gateway.ScopeAdmin, d.list),
-		e.route(http.MethodGet, "/v1/deliveries/{id}", gateway.ScopeAdmin, d.show),
-		e.route(http.MethodDelete, "/v1/deliveries/{id}", gateway.ScopeAdmin, d.drop),
-		e.route(http.MethodPost, "/v1/deliveries/{id}/replay", gateway.ScopeAdmin, d.replay),
+		e.route(http.MethodGet, "/v1/deliveries", gateway.ScopeAdmin, with(d.list, "endpoint", "state", "jid", "after", "before", "limit", "cursor")),
+		e.route(http.MethodGet, "/v1/deliveries/{id}", gateway.ScopeAdmin, without(d.show)),
+		e.route(http.MethodDelete, "/v1/deliveries/{id}", gateway.ScopeAdmin, without(empty(d.drop))),
+		e.route(http.MethodPost, "/v1/deliveries/{id}/replay", gateway.ScopeAdmin, without(empty(d.replay))),
 	}
 }
 
-func (d deliveries) list(w http.ResponseWriter, r *http.Request) error {
-	f, err := d.now.filter(r, "endpoint", "state", "jid", "after", "before", "limit", "cursor")
+func (d deliveries) list(w http.ResponseWriter, r *http.Request, values url.Values) error {
+	f, err := d.now.filter(values)
 	if err != nil {
 		return err
 	}
@@ -123,9 +124,6 @@ func answerPage(w http.ResponseWriter, found []delivery.Delivery, next string, e
 }
 
 func (d deliveries) show(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	id := mux.Vars(r)["id"]
 	found, err := d.all.Get(r.Context(), id)
 	if err != nil {
@@ -143,9 +141,6 @@ func ofDelivery(id string, err error) error {
 }
 
 func (d deliveries) drop(w http.ResponseWriter, r *http.Request) error {
-	if err := noInput(w, r); err != nil {
-		return err
-	}
 	id := mux.Vars(r)["id"]
 	if err := d.all.Drop(r.Context(), id); err != nil {
 		return ofDelivery(id, err)
@@ -155,9 +150,6 @@ func (d deliveries) drop(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d deliveries) replay(w http.ResponseWriter, r *http.Request) error {
-	if err := noInput(w, r); err != nil {
-		return err
-	}
 	id := mux.Vars(r)["id"]
 	if err := d.all.Replay(r.Context(), id); err != nil {
 		return ofDelivery(id, err)

@@ -85,18 +85,15 @@ type endpoints struct{ all Endpoints }
 
 func (p endpoints) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/endpoints", gateway.ScopeAdmin, p.list),
-		e.route(http.MethodGet, "/v1/endpoints/{name}", gateway.ScopeAdmin, p.show),
-		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, p.test),
-		e.route(http.MethodPost, "/v1/endpoints/{name}/enable", gateway.ScopeAdmin, p.enable),
-		e.route(http.MethodPost, "/v1/endpoints/{name}/disable", gateway.ScopeAdmin, p.disable),
+		e.route(http.MethodGet, "/v1/endpoints", gateway.ScopeAdmin, without(p.list)),
+		e.route(http.MethodGet, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.show)),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, without(empty(p.test))),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/enable", gateway.ScopeAdmin, without(empty(p.enable))),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/disable", gateway.ScopeAdmin, without(p.disable)),
 	}
 }
 
 func (p endpoints) list(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	all, err := p.all.List(r.Context())
 	if err != nil {
 		return err
@@ -105,9 +102,6 @@ func (p endpoints) list(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p endpoints) show(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	return p.answer(w, r, nil)
 }
 
@@ -134,9 +128,6 @@ func ofEndpoint(name string, err error) error {
 }
 
 func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {
-	if err := noInput(w, r); err != nil {
-		return err
-	}
 	name := mux.Vars(r)["name"]
 	t, err := p.all.Test(r.Context(), name)
 	if err != nil {
@@ -149,9 +140,6 @@ func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p endpoints) enable(w http.ResponseWriter, r *http.Request) error {
-	if err := noInput(w, r); err != nil {
-		return err
-	}
 	return p.answer(w, r, p.all.Enable(r.Context(), mux.Vars(r)["name"]))
 }
 
@@ -159,9 +147,6 @@ func (p endpoints) enable(w http.ResponseWriter, r *http.Request) error {
 const maxReason = 500
 
 func (p endpoints) disable(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	var ask struct{ Reason string }
 	if err := body(w, r, &ask); err != nil {
 		return err

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -50,8 +51,8 @@ type events struct {
 
 func (v events) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/endpoints/{name}/events", gateway.ScopeEvents, explained(v.pull)),
-		e.route(http.MethodPost, "/v1/endpoints/{name}/events/ack", gateway.ScopeEvents, explained(v.ack)),
+		e.route(http.MethodGet, "/v1/endpoints/{name}/events", gateway.ScopeEvents, explained(v.pullOrStream)),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/events/ack", gateway.ScopeEvents, explained(without(v.ack))),
 	}
 }
 
@@ -71,16 +72,17 @@ func explained(serve handler) handler {
 	}
 }
 
+// pullOrStream answers as the caller accepts: with a page, or with a stream.
+func (v events) pullOrStream(w http.ResponseWriter, r *http.Request) error {
+	if wantsStream(r) {
+		return with(v.stream, "cursor")(w, r)
+	}
+	return with(v.pull, "cursor", "max", "wait")(w, r)
+}
+
 // pull answers with the next events as soon as there is one, or with none when the time
 // is over.
-func (v events) pull(w http.ResponseWriter, r *http.Request) error {
-	if wantsStream(r) {
-		return v.stream(w, r)
-	}
-	values, err := parameters(r, "cursor", "max", "wait")
-	if err != nil {
-		return err
-	}
+func (v events) pull(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	n, err := number(values, "max", defaultEvents, maxEvents)
 	if err != nil {
 		return err
@@ -119,9 +121,6 @@ func (v events) pull(w http.ResponseWriter, r *http.Request) error {
 
 // ack acknowledges all events up to a cursor.
 func (v events) ack(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	var ask struct {
 		Cursor string `json:"cursor"`
 	}

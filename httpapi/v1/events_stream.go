@@ -5,6 +5,7 @@ import (
 	"errors"
 	"mime"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -45,11 +46,7 @@ func wantsStream(r *http.Request) bool {
 // stream answers with server-sent events until the caller goes; the id of each event is
 // its cursor. Sending an event does not acknowledge it: the Last-Event-ID of the next
 // request does, or a POST meanwhile.
-func (v events) stream(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "cursor")
-	if err != nil {
-		return err
-	}
+func (v events) stream(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	cursor := values.Get("cursor")
 	if last := r.Header.Get("Last-Event-ID"); last != "" { // newer than the cursor in the URL
 		cursor = last

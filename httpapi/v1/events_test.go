@@ -16,7 +16,7 @@ import (
 	"stanzahook/pkg/gateway"
 )
 
-// fakeEvents are pages that come one after the other, and then an error.
+// fakeEvents are pages of events, one after the other, and then an error.
 type fakeEvents struct {
 	*fake
 	pages chan []delivery.Pulled
@@ -175,7 +175,7 @@ data: {"detail":"a newer request reads the events of this endpoint, and there is
 	}
 }
 
-// What comes is sent at once, and a caller who goes is noticed.
+// Events are sent at once, and the stream ends when the caller goes.
 func TestStreamFlushes(t *testing.T) {
 	f, h := serveEvents(nil)
 	s := httptest.NewServer(h)

@@ -49,38 +49,15 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
-// Once has the requests in progress that have a key. The APIs of two configurations
-// share one, so that a reload does not let a request through twice. The zero Once is
-// ready to use.
-type Once struct {
-	mu     sync.Mutex
-	hashes map[string]string // by key
-}
+// InProgress has the requests in progress that have a key. The APIs of two configurations
+// share one, so that a reload does not let a request through twice. The zero InProgress
+// is ready to use.
+type InProgress struct{ hashes sync.Map } // by key
 
-// begin reports whether the key is free, and if not, the hash of its request.
-func (u *Once) begin(key, hash string) (other string, ok bool) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	if other, taken := u.hashes[key]; taken {
-		return other, false
-	}
-	if u.hashes == nil {
-		u.hashes = make(map[string]string)
-	}
-	u.hashes[key] = hash
-	return "", true
-}
-
-func (u *Once) end(key string) {
-	u.mu.Lock()
-	defer u.mu.Unlock()
-	delete(u.hashes, key)
-}
-
-// once serves each request with a key only once.
-type once struct {
+// idempotent serves each request with a key only once.
+type idempotent struct {
 	requests Requests
-	running  *Once
+	running  *InProgress
 	log      *zap.Logger
 }
 
@@ -91,7 +68,7 @@ type once struct {
 // one. Killed before the answer is stored: the repeated request sends the stanza again,
 // with the id that was stored with the key, so that the recipient can tell. Killed
 // after that: the repeated request gets the same answer, and nothing is sent.
-func (o once) serve(w http.ResponseWriter, r *http.Request, d *draft, send func(context.Context, *stanza.Stanza) reply) error {
+func (o idempotent) serve(w http.ResponseWriter, r *http.Request, d *draft, send func(context.Context, *stanza.Stanza) reply) error {
 	key, err := idempotencyKey(r)
 	if err != nil {
 		return err
@@ -101,13 +78,13 @@ func (o once) serve(w http.ResponseWriter, r *http.Request, d *draft, send func(
 		return nil
 	}
 	key = httpapi.IdentityOf(r.Context()).Name + "\x00" + r.Method + r.URL.Path + "\x00" + key
-	if other, ok := o.running.begin(key, d.hash); !ok {
+	if other, running := o.running.hashes.LoadOrStore(key, d.hash); running {
 		if other != d.hash {
 			return otherBody()
 		}
 		return &httpapi.Fault{Status: http.StatusConflict, Text: keyHeader + ": the request with this key is in progress; try again", RetryAfter: 1}
 	}
-	defer o.running.end(key)
+	defer o.running.hashes.Delete(key)
 	ctx := context.WithoutCancel(r.Context()) // the answer is stored also if the caller goes
 	known, created, err := o.requests.Begin(ctx, key, store.IdempotentRequest{Hash: d.hash, ID: d.stanza.ID})
 	switch {

@@ -42,7 +42,7 @@ func TestSentOnce(t *testing.T) {
 	}
 }
 
-// What the second of two requests gets.
+// The answer to the second of two requests with one key.
 func TestAfterAnAnswer(t *testing.T) {
 	for _, c := range []struct {
 		name           string

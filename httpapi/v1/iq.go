@@ -3,6 +3,7 @@ package v1
 import (
 	"context"
 	"net/http"
+	"net/url"
 	"time"
 
 	"stanzahook/httpapi"
@@ -14,21 +15,17 @@ import (
 // queries serves IQs.
 type queries struct {
 	sender gateway.Sender
-	once
+	idempotent
 	errorLog
 	timeout, maxTimeout time.Duration
 }
 
 func (q queries) routes(e errorLog) []httpapi.Route {
-	return []httpapi.Route{e.route(http.MethodPost, "/v1/iq", gateway.ScopeQuery, q.post)}
+	return []httpapi.Route{e.route(http.MethodPost, "/v1/iq", gateway.ScopeQuery, with(q.post, "timeout"))}
 }
 
 // post sends an IQ and answers with its result.
-func (q queries) post(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "timeout")
-	if err != nil {
-		return err
-	}
+func (q queries) post(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	wait, err := duration(values, "timeout", q.timeout, q.maxTimeout)
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -22,26 +23,22 @@ const maxSendWait = 60 * time.Second
 type messages struct {
 	sender gateway.Sender
 	sent   func(ctx context.Context, id, caller string) (store.SentMessage, error)
-	once
+	idempotent
 	errorLog
 }
 
 func (m messages) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodPost, "/v1/messages", gateway.ScopeSend, m.post(stanza.Message)),
-		e.route(http.MethodGet, "/v1/messages/{id:.+}", gateway.ScopeSend, m.show),
-		e.route(http.MethodPost, "/v1/presence", gateway.ScopeSend, m.post(stanza.Presence)),
+		e.route(http.MethodPost, "/v1/messages", gateway.ScopeSend, with(m.post(stanza.Message), "wait")),
+		e.route(http.MethodGet, "/v1/messages/{id:.+}", gateway.ScopeSend, without(m.show)),
+		e.route(http.MethodPost, "/v1/presence", gateway.ScopeSend, with(m.post(stanza.Presence), "wait")),
 	}
 }
 
 // post sends a stanza. Presence with muc joins a room (XEP-0045 section 7.2); the
 // answers of the room and what is said there go to the endpoints.
-func (m messages) post(kind stanza.Kind) handler {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		values, err := parameters(r, "wait")
-		if err != nil {
-			return err
-		}
+func (m messages) post(kind stanza.Kind) func(http.ResponseWriter, *http.Request, url.Values) error {
+	return func(w http.ResponseWriter, r *http.Request, values url.Values) (err error) {
 		how := gateway.Sending{Caller: httpapi.IdentityOf(r.Context()).Name}
 		if how.Wait, err = duration(values, "wait", 0, maxSendWait); err != nil {
 			return err
@@ -108,9 +105,6 @@ type messageJSON struct {
 
 // show shows callers their own messages, and operators all.
 func (m messages) show(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	who := httpapi.IdentityOf(r.Context())
 	caller := who.Name
 	if who.Can(gateway.ScopeAdmin) {

@@ -38,20 +38,21 @@ type process struct {
 }
 
 func (p process) routes(e errorLog) []httpapi.Route {
-	routes := []httpapi.Route{e.route(http.MethodPost, "/v1/reload", gateway.ScopeAdmin, p.readAgain)}
+	reload := without(empty(p.readAgain))
+	if p.reload == nil {
+		reload = func(http.ResponseWriter, *http.Request) error { return gateway.ErrNotFound }
+	}
+	routes := []httpapi.Route{e.route(http.MethodPost, "/v1/reload", gateway.ScopeAdmin, reload)}
 	if p.status != nil {
-		routes = append(routes, e.route(http.MethodGet, "/v1/status", "", p.show))
+		routes = append(routes, e.route(http.MethodGet, "/v1/status", "", without(p.show)))
 	}
 	if p.check != nil {
-		routes = append(routes, e.route(http.MethodPost, "/v1/check", gateway.ScopeAdmin, p.inspect))
+		routes = append(routes, e.route(http.MethodPost, "/v1/check", gateway.ScopeAdmin, without(p.inspect)))
 	}
 	return routes
 }
 
 func (p process) show(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	ctx, cancel := context.WithTimeout(r.Context(), statusTimeout)
 	defer cancel()
 	st, err := p.status(ctx)
@@ -63,9 +64,6 @@ func (p process) show(w http.ResponseWriter, r *http.Request) error {
 
 // inspect checks everything now. It changes nothing, and no endpoint gets a request.
 func (p process) inspect(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	var ask struct{ User, Config string }
 	if err := body(w, r, &ask); err != nil {
 		return err
@@ -89,12 +87,6 @@ func (p process) inspect(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (p process) readAgain(w http.ResponseWriter, r *http.Request) error {
-	if p.reload == nil {
-		return gateway.ErrNotFound
-	}
-	if err := noInput(w, r); err != nil {
-		return err
-	}
 	changed, err := p.reload(context.WithoutCancel(r.Context()))
 	if no, ok := errors.AsType[*Refusal](err); ok {
 		return &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: no.Error(), Members: map[string]any{"problems": no.Problems}}

@@ -19,13 +19,30 @@ const (
 	maxLimit     = 500
 )
 
-// parameters returns the query parameters. It refuses unknown and repeated ones.
-func parameters(r *http.Request, known ...string) (url.Values, error) {
-	values, f := httpapi.Parameters(r, known...)
-	if f != nil {
-		return nil, f
+// with gives serve the query parameters. It refuses unknown and repeated ones.
+func with(serve func(http.ResponseWriter, *http.Request, url.Values) error, known ...string) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		values, f := httpapi.Parameters(r, known...)
+		if f != nil {
+			return f
+		}
+		return serve(w, r, values)
 	}
-	return values, nil
+}
+
+// without refuses all query parameters.
+func without(serve handler) handler {
+	return with(func(w http.ResponseWriter, r *http.Request, _ url.Values) error { return serve(w, r) })
+}
+
+// empty refuses a body with fields.
+func empty(serve handler) handler {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		if err := body(w, r, &struct{}{}); err != nil {
+			return err
+		}
+		return serve(w, r)
+	}
 }
 
 // clock tells the time.
@@ -51,12 +68,8 @@ func (now clock) moment(values url.Values, name string) (time.Time, error) {
 var states = [...]string{"queued", "retrying", "delivered", "dead", "dropped"}
 
 // filter reads the query parameters of a list of deliveries.
-func (now clock) filter(r *http.Request, known ...string) (delivery.Filter, error) {
-	values, err := parameters(r, known...)
-	if err != nil {
-		return delivery.Filter{}, err
-	}
-	f := delivery.Filter{Endpoint: values.Get("endpoint"), State: deliverylog.State(values.Get("state")), Cursor: values.Get("cursor")}
+func (now clock) filter(values url.Values) (f delivery.Filter, err error) {
+	f = delivery.Filter{Endpoint: values.Get("endpoint"), State: deliverylog.State(values.Get("state")), Cursor: values.Get("cursor")}
 	if f.State != "" && !slices.Contains(states[:], string(f.State)) {
 		return f, wrongf("state: %q is not one of %s", f.State, strings.Join(states[:], ", "))
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -53,12 +54,12 @@ func (x rosters) routes(e errorLog) []httpapi.Route {
 		})
 	}
 	return []httpapi.Route{
-		route(http.MethodGet, "/v1/rosters", x.list),
-		route(http.MethodPost, "/v1/rosters/refresh", x.refreshMany),
-		route(http.MethodGet, "/v1/rosters/{jid}", x.show),
-		route(http.MethodGet, "/v1/rosters/{jid}/diff", x.diff),
-		route(http.MethodPost, "/v1/rosters/{jid}/refresh", x.refresh),
-		route(http.MethodGet, "/v1/jobs/{id}", x.showJob),
+		route(http.MethodGet, "/v1/rosters", with(x.list, "limit", "cursor", "host")),
+		route(http.MethodPost, "/v1/rosters/refresh", without(x.refreshMany)),
+		route(http.MethodGet, "/v1/rosters/{jid}", x.of(x.show)),
+		route(http.MethodGet, "/v1/rosters/{jid}/diff", x.of(x.diff)),
+		route(http.MethodPost, "/v1/rosters/{jid}/refresh", with(x.refresh, "host", "force", "async")),
+		route(http.MethodGet, "/v1/jobs/{id}", with(x.showJob, "results")),
 	}
 }
 
@@ -102,6 +103,17 @@ func (x rosters) owner(r *http.Request, host string) (jid.JID, error) {
 	return owner, nil
 }
 
+// of gives serve the user in the path.
+func (x rosters) of(serve func(http.ResponseWriter, *http.Request, jid.JID) error) handler {
+	return with(func(w http.ResponseWriter, r *http.Request, values url.Values) error {
+		owner, err := x.owner(r, values.Get("host"))
+		if err != nil {
+			return err
+		}
+		return serve(w, r, owner)
+	}, "host")
+}
+
 // host parses a configured host; empty: any.
 func (x rosters) host(text string) (string, error) {
 	if text == "" {
@@ -123,11 +135,7 @@ type ownerJSON struct {
 	JID jid.JID `json:"jid"`
 }
 
-func (x rosters) list(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "limit", "cursor", "host")
-	if err != nil {
-		return err
-	}
+func (x rosters) list(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	host, err := x.host(values.Get("host"))
 	if err != nil {
 		return fmt.Errorf("%w: %w", gateway.ErrNotFound, err)
@@ -201,15 +209,7 @@ type lastJSON struct {
 	Detail *string       `json:"detail"`
 }
 
-func (x rosters) show(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "host")
-	if err != nil {
-		return err
-	}
-	owner, err := x.owner(r, values.Get("host"))
-	if err != nil {
-		return err
-	}
+func (x rosters) show(w http.ResponseWriter, r *http.Request, owner jid.JID) error {
 	v, err := x.all.View(r.Context(), owner)
 	if err != nil {
 		return unavailable(r, err)
@@ -241,15 +241,7 @@ type diffJSON struct {
 	Remove []itemJSON   `json:"remove"`
 }
 
-func (x rosters) diff(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "host")
-	if err != nil {
-		return err
-	}
-	owner, err := x.owner(r, values.Get("host"))
-	if err != nil {
-		return err
-	}
+func (x rosters) diff(w http.ResponseWriter, r *http.Request, owner jid.JID) error {
 	c, err := x.all.Preview(r.Context(), owner)
 	if err != nil {
 		return unavailable(r, err)

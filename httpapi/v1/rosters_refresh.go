@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -51,11 +52,7 @@ func NewJob(j roster.Job) Job {
 func JobPath(id string) string { return "/v1/jobs/" + id }
 
 // refresh refreshes one roster. It goes on if the caller goes.
-func (x rosters) refresh(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "host", "force", "async")
-	if err != nil {
-		return err
-	}
+func (x rosters) refresh(w http.ResponseWriter, r *http.Request, values url.Values) error {
 	force, err := flag(values, "force")
 	if err != nil {
 		return err
@@ -64,7 +61,7 @@ func (x rosters) refresh(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	if err := noBody(w, r); err != nil {
+	if err := body(w, r, &struct{}{}); err != nil {
 		return err
 	}
 	owner, err := x.owner(r, values.Get("host"))
@@ -110,9 +107,6 @@ func FollowJob(ctx context.Context, job *roster.Running) {
 
 // refreshMany starts the refresh of several rosters, or of all known ones.
 func (x rosters) refreshMany(w http.ResponseWriter, r *http.Request) error {
-	if _, err := parameters(r); err != nil {
-		return err
-	}
 	var ask struct {
 		Users []*string
 		All   bool
@@ -151,12 +145,8 @@ func (x rosters) refreshMany(w http.ResponseWriter, r *http.Request) error {
 	return x.start(w, r, owners, ask.Force)
 }
 
-func (x rosters) showJob(w http.ResponseWriter, r *http.Request) error {
-	values, err := parameters(r, "results")
-	if err != nil {
-		return err
-	}
-	with, err := flag(values, "results")
+func (x rosters) showJob(w http.ResponseWriter, r *http.Request, values url.Values) error {
+	listed, err := flag(values, "results")
 	if err != nil {
 		return err
 	}
@@ -168,7 +158,7 @@ func (x rosters) showJob(w http.ResponseWriter, r *http.Request) error {
 	if !known {
 		return fmt.Errorf("%w: no job has the id %q, or not any more; jobs expire after %d hours", gateway.ErrNotFound, id, int(roster.JobKeep.Hours()))
 	}
-	if values.Has("results") && !with {
+	if values.Has("results") && !listed {
 		j.Results, j.LeftOut = nil, j.LeftOut+len(j.Results)
 	}
 	return answer(w, http.StatusOK, NewJob(j))

@@ -22,13 +22,13 @@ type Options struct {
 	Sender     gateway.Sender // nil: nothing can be sent
 	// Sent returns what became of a message of a caller; of any caller if that is
 	// empty. Error: gateway.ErrNotFound.
-	Sent     func(ctx context.Context, id, caller string) (store.SentMessage, error)
-	Rosters  Rosters  // nil: none are configured
-	Requests Requests // nil: an Idempotency-Key is ignored
-	Once     *Once    // the requests in progress with such a key; nil: its own
-	Reload   Reload   // nil: the configuration cannot be reloaded
-	Status   func(context.Context) (Status, error)
-	Check    func(context.Context, CheckFor) []Check // nil: nothing can be checked
+	Sent       func(ctx context.Context, id, caller string) (store.SentMessage, error)
+	Rosters    Rosters     // nil: none are configured
+	Requests   Requests    // nil: an Idempotency-Key is ignored
+	InProgress *InProgress // the requests in progress with such a key; nil: its own
+	Reload     Reload      // nil: the configuration cannot be reloaded
+	Status     func(context.Context) (Status, error)
+	Check      func(context.Context, CheckFor) []Check // nil: nothing can be checked
 	// How long an IQ may wait: by default (120 s), and at most (300 s).
 	IQTimeout, IQMaxTimeout time.Duration
 	Now                     func() time.Time // nil: time.Now
@@ -49,8 +49,8 @@ func New(o Options) httpapi.Mount {
 	if o.IQMaxTimeout == 0 {
 		o.IQMaxTimeout = 300 * time.Second
 	}
-	if o.Once == nil {
-		o.Once = new(Once)
+	if o.InProgress == nil {
+		o.InProgress = new(InProgress)
 	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = defaultHeartbeat
@@ -65,10 +65,10 @@ func New(o Options) httpapi.Mount {
 		process{o.Reload, o.Status, o.Check}.routes(e),
 	)
 	if o.Sender != nil {
-		once := once{o.Requests, o.Once, o.Log}
+		keys := idempotent{o.Requests, o.InProgress, o.Log}
 		routes = slices.Concat(routes,
-			messages{o.Sender, o.Sent, once, e}.routes(e),
-			queries{o.Sender, once, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
+			messages{o.Sender, o.Sent, keys, e}.routes(e),
+			queries{o.Sender, keys, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
 	}
 	return httpapi.Mount{Prefix: "/v1", Challenge: true, Routes: routes}
 }

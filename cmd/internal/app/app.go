@@ -50,7 +50,7 @@ type App struct {
 	server       *httpapi.Server
 	metrics      *metrics.Metrics
 	accounts     *account.Pool // sessions of /msg; nil: none
-	once         v1.Once
+	inProgress   v1.InProgress
 	failures     httpapi.Failures // of logins, kept over reloads
 	logins       postmsg.Logins
 	reloader     v1.Reload // nil: none

@@ -1,6 +1,6 @@
-// Package conformance reads the cases that say how the surface of mod_rest
-// behaves, and judges answers by them. The cases are text, so that they can be
-// read without Go, and sent to a mod_rest as well:
+// Package conformance reads the cases that specify the API of mod_rest, and checks answers
+// by them. The cases are text, so that they can be read without Go, and sent to a
+// mod_rest too:
 //
 //	### a message in JSON
 //	POST /rest
