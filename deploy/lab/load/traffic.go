@@ -253,7 +253,7 @@ func (k *Person) post() int {
 	defer k.Mu.Unlock()
 	switch r.Status {
 	case 0, http.StatusAccepted:
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests, http.StatusInsufficientStorage: // the last if the disk is too slow
 		if r.Header.Get("Retry-After") == "" {
 			k.strange = append(k.strange, fmt.Sprintf("%s: %d without Retry-After", text, r.Status))
 		}
