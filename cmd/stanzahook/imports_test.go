@@ -1,7 +1,11 @@
 package main
 
 import (
+	"io/fs"
+	"os"
 	"os/exec"
+	"path"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -61,5 +65,36 @@ func TestImports(t *testing.T) {
 				}
 			}
 		}
+	}
+}
+
+// The documents of packages name files by which a reader walks. Each is in the package,
+// beside the file that was named before it, or at the path that is given.
+func TestDocsNameFiles(t *testing.T) {
+	root := os.DirFS("../..")
+	name, n := regexp.MustCompile(`[\w*/]*\w[\w*]*\.go\b`), 0
+	err := fs.WalkDir(root, ".", func(doc string, _ fs.DirEntry, err error) error {
+		if err != nil || path.Base(doc) != "doc.go" {
+			return err
+		}
+		text, err := fs.ReadFile(root, doc)
+		last := "."
+		for _, named := range name.FindAllString(string(text), -1) {
+			n++
+			var found []string
+			for _, dir := range []string{".", path.Dir(doc), last} {
+				if all, _ := fs.Glob(root, path.Join(dir, named)); len(all) > 0 {
+					found, last = all, path.Dir(all[0])
+					break
+				}
+			}
+			if len(found) == 0 {
+				t.Errorf("%s names %s, which is not there", doc, named)
+			}
+		}
+		return err
+	})
+	if err != nil || n < 50 {
+		t.Errorf("%d files are named (%v)", n, err)
 	}
 }

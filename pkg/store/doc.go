@@ -26,7 +26,7 @@
 // becomes a dead letter before it is acknowledged (deadletters.go), and each attempt is
 // an entry of the delivery log (package deliverylog).
 //
-// Everything else is the latest record of a key (bucket.go): endpoints.go, features.go,
+// Everything else is the latest record of a key (bucket.go): states.go (endpoints, features),
 // subscribers.go, rosters.go, sent.go, idempotency.go. Stanzas for the XMPP server wait
 // in outbox.go. How the disk is divided is in budget.go.
 //
@@ -39,7 +39,7 @@
 // A disk that is nearly full is recognised before it is: [gateway.ErrFull]. A write that fails
 // all the same breaks the streams of the embedded server for good, so the server is
 // started again on the same files when there is room; nothing that was said to be stored
-// is lost by that, and what was refused is removed (disk.go, recover.go). If the server hangs
+// is lost by that, and what was refused is removed (disk.go, watcher.go). If the server hangs
 // itself up, Options.OnHung is called. A file that was damaged while the store was closed
 // is reported when it is opened (integrity.go).
 package store

@@ -1,5 +1,3 @@
-// Package app is the running program: it makes the parts that a configuration asks
-// for, connects them with each other, and starts and stops them in order.
 package app
 
 import (
