@@ -134,17 +134,19 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 // unchanged names the endpoints that are the same in another configuration. They
 // are left alone: retries keep their time, and pauses that they asked for hold.
 func (a *App) unchanged(cfg *config.Config) map[string]bool {
-	same := make(map[string]bool)
 	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(a.cfg.OwnHosts(), cfg.OwnHosts()) {
-		return same
+		return nil
 	}
-	was := make(map[string]config.Endpoint)
-	for _, e := range a.cfg.Endpoints {
-		was[e.Name] = e
-	}
-	for _, e := range cfg.Endpoints {
-		before, there := was[e.Name]
-		same[e.Name] = there && reflect.DeepEqual(before, e)
+	return sameEndpoints(a.cfg, cfg)
+}
+
+// sameEndpoints says of each endpoint of a configuration whether another has the same.
+func sameEndpoints(old, next *config.Config) map[string]bool {
+	same := make(map[string]bool)
+	for _, e := range next.Endpoints {
+		same[e.Name] = slices.ContainsFunc(old.Endpoints, func(before config.Endpoint) bool {
+			return before.Name == e.Name && reflect.DeepEqual(before, e)
+		})
 	}
 	return same
 }
@@ -262,18 +264,13 @@ func differences(old, next *config.Config) []string {
 			all = append(all, name)
 		}
 	}
-	was := make(map[string]config.Endpoint)
-	for _, e := range old.Endpoints {
-		was[e.Name] = e
-	}
+	same := sameEndpoints(old, next)
 	for _, e := range next.Endpoints {
-		before, there := was[e.Name]
-		say(there && reflect.DeepEqual(before, e), "endpoint "+e.Name)
-		delete(was, e.Name)
+		say(same[e.Name], "endpoint "+e.Name)
 	}
 	for _, e := range old.Endpoints {
-		_, gone := was[e.Name]
-		say(!gone, "endpoint "+e.Name+" (removed)")
+		_, there := same[e.Name]
+		say(there, "endpoint "+e.Name+" (removed)")
 	}
 	for i, c := range next.Components {
 		say(sameTrust(old.Components[i].TLS.CAs, c.TLS.CAs), "component "+c.Domain+" (ca_file)")
