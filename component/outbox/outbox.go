@@ -38,10 +38,10 @@ type Outbox struct {
 
 	waiting atomic.Int64 // stored and unconfirmed
 
-	mu   sync.Mutex
-	sent map[string]*flight // by record: stored stanzas that the link has too
-	has  map[string]bool    // records that were read and not removed
-	owed map[string]charge  // by record: its part of a caller's share
+	mu      sync.Mutex
+	sent    map[string]*flight // by record: stored stanzas that the link has too
+	has     map[string]bool    // records that were read and not removed
+	charged map[string]charge  // by record: its part of a caller's share
 
 	Expired atomic.Int64
 
@@ -83,7 +83,7 @@ type flight struct {
 // New returns the outbox of a link. wait is how long Send waits for the server's
 // confirmation before it stores the stanza. Stanzas older than maxAge expire.
 func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *zap.Logger) *Outbox {
-	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), has: make(map[string]bool), owed: make(map[string]charge)}
+	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), has: make(map[string]bool), charged: make(map[string]charge)}
 }
 
 // Waiting returns how many stanzas are stored and unconfirmed.
@@ -129,7 +129,7 @@ func (o *Outbox) Send(ctx context.Context, caller string, s *stanza.Stanza) (gat
 // keep stores a stanza. With a flight, the link has the stanza too and sends it;
 // the record then only matters if the process is killed before that.
 func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *flight) (gateway.State, error) {
-	id, owed := ulid.Make().String(), charge{caller, o.store.Outbox().Size(s.XML())}
+	id, c := ulid.Make().String(), charge{caller, o.store.Outbox().Size(s.XML())}
 	if f != nil {
 		o.mu.Lock()
 		if f.landed {
@@ -141,9 +141,9 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 	}
 	o.waiting.Add(1)
 	err := errShare
-	if o.Shares.Take(caller, owed.size) {
+	if o.Shares.Take(caller, c.size) {
 		o.mu.Lock()
-		o.owed[id] = owed
+		o.charged[id] = c
 		o.mu.Unlock()
 		err = o.put(ctx, id, s)
 	}
@@ -173,11 +173,11 @@ func (o *Outbox) put(ctx context.Context, id string, s *stanza.Stanza) error {
 // release returns the part of a caller's share that a record used.
 func (o *Outbox) release(id string) {
 	o.mu.Lock()
-	owed, ok := o.owed[id]
-	delete(o.owed, id)
+	c, ok := o.charged[id]
+	delete(o.charged, id)
 	o.mu.Unlock()
 	if ok {
-		o.Shares.Give(owed.caller, owed.size)
+		o.Shares.Give(c.caller, c.size)
 	}
 }
 

@@ -157,7 +157,7 @@ func TestLateConfirmation(t *testing.T) {
 	}
 }
 
-// Killed after a late send was told "queued": its record is sent again.
+// Killed after a late send returned "queued": its record is sent again.
 func TestLateSendSurvivesARestart(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	dir := t.TempDir()
@@ -261,7 +261,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// What became of a stanza that was stored is told, once.
+// The end of a stored stanza is reported, once.
 func TestEnded(t *testing.T) {
 	addr, back := away(t)
 	for _, c := range []struct {
@@ -284,13 +284,13 @@ func TestEnded(t *testing.T) {
 				t.Errorf("%v, want %v", err, c.want)
 			}
 		case <-time.After(10 * time.Second):
-			t.Error("nothing is told")
+			t.Error("no end reported")
 		}
 		p.empty(t)
 		p.end()
 		srv.Close()
 		if len(ends) != 0 {
-			t.Error("told again")
+			t.Error("reported again")
 		}
 	}
 }

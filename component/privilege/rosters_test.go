@@ -150,15 +150,15 @@ func TestRemoteRosters(t *testing.T) {
 	}
 }
 
-// Presence of managed users is told, with what is only repeated marked.
+// Presence of managed users is reported; repeated presence is marked.
 func TestPresenceOfManagedUsers(t *testing.T) {
 	srv, _, k := connected(t)
 	var mu sync.Mutex
-	var told []string
+	var seen []string
 	k.Presence = func(from jid.JID, available, repeated bool) {
 		mu.Lock()
 		defer mu.Unlock()
-		told = append(told, fmt.Sprint(from, " ", available, " ", repeated))
+		seen = append(seen, fmt.Sprint(from, " ", available, " ", repeated))
 	}
 	presence := func(attrs, inner string) {
 		srv.Send("<presence to='" + domain + "' " + attrs + ">" + inner + "</presence>")
@@ -174,8 +174,8 @@ func TestPresenceOfManagedUsers(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	want := "john@example.com/phone true true\njohn@example.com/laptop true false\njohn@example.com/laptop false false"
-	if got := strings.Join(told, "\n"); got != want {
-		t.Errorf("told\n%s\nwant\n%s", got, want)
+	if got := strings.Join(seen, "\n"); got != want {
+		t.Errorf("presence\n%s\nwant\n%s", got, want)
 	}
 }
 
