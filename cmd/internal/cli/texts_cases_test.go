@@ -52,6 +52,11 @@ var textCases = []textCase{
 	{name: "secrets in the clear", run: "check", config: textClear},
 	{name: "passwords in the clear", run: "check", config: textPlain},
 	{name: "hosts that count", run: "check", config: textConfigShort + "http: {hosts: [bots.example.com], insecure_no_auth: true}\n"},
+	{name: "a good configuration", run: "check", config: smallConfig},
+	{name: "a good configuration, as JSON", run: "check --json", config: smallConfig},
+	{name: "mistakes", run: "check", config: textMistakes},
+	{name: "mistakes, as JSON", run: "check --json", config: textMistakes},
+	{name: "no such configuration", run: "check --config none.yaml"},
 	{name: "no configuration", run: "check"},
 	{name: "no configuration to run with", run: "serve"},
 	{name: "one token", run: "check", config: textConfig},
@@ -148,6 +153,8 @@ const (
 	textDelivery = `{"id":"evt_2","endpoint":"echo","state":"retrying","type":"message.chat","from":"u@example.com/x","to":"echo@bot.example.com","received":"2026-11-20T18:00:00Z",
  "next_attempt":"2026-11-20T18:01:00Z","reason":"503","attempts":[{"time":"2026-11-20T18:00:00Z","status":503,"duration_ms":1.5,"content_type":"text/plain","error":"busy","note":"3 replaced","answer":"later\n\u001b[2J"},
  {"time":"2026-11-20T18:00:05Z","status":null,"duration_ms":0,"error":"refused"}],"stanza":"<message/>"}`
+	textMistakes = smallConfig + "    server: nowhere\nendpoint: []\n"
+
 	textSent   = `200 {"id":"m1","state":"confirmed"}`
 	textBounce = `422 {"status":422,"detail":"juliet@example.com answered\u001b with the error service-unavailable","id":"m1","condition":"service-unavailable","stanza_error":{}}`
 	textJob    = `{"id":"j/1","state":"running","total":3,"done":1}`
