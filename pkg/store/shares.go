@@ -76,5 +76,5 @@ func (s *Shares) Give(owner string, size int64) {
 		delete(s.used, owner)
 		return
 	}
-	s.used[owner] = of
+	s.used[of.name] = of
 }

@@ -313,7 +313,11 @@ func TestSubscribers(t *testing.T) {
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()
+	began := time.Now()
 	if all, err := s.Subscribers().All(t.Context()); err != nil || !slices.Equal(all, []store.Subscriber{a}) {
 		t.Errorf("subscribers %v %v", all, err)
+	}
+	if took := time.Since(began); took > 10*time.Second { // 30 s is how long it waits for records that do not come
+		t.Errorf("it waited %v for more subscribers than there are", took)
 	}
 }

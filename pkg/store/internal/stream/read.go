@@ -218,6 +218,9 @@ func (st *Stream) between(ctx context.Context, subject string, low, high uint64)
 	return list, more, nil
 }
 
+// eachWait is how long Each waits for a thousand records.
+const eachWait = 30 * time.Second
+
 // Each shows the records that are there, the oldest first, until visit returns an error.
 // bare leaves out what they hold; size is how much that is.
 func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at time.Time, size int) error) error {
@@ -233,34 +236,47 @@ func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at 
 	if err != nil {
 		return err
 	}
-	for left := uint64(1); left > 0; {
-		batch, err := all.Fetch(1000, jetstream.FetchMaxWait(5*time.Second))
+	for left := state.Records; left > 0; {
+		// A batch of no more than there are ends with its last record, and does not wait.
+		wait, cancel := context.WithTimeout(ctx, eachWait)
+		next, err := visitBatch(wait, all, int(min(1000, left)), bare, visit)
+		cancel()
 		if err != nil {
 			return err
 		}
-		n := 0
-		for m := range batch.Messages() {
-			n++
-			meta, err := m.Metadata()
-			if err != nil {
-				return err
-			}
-			left = meta.NumPending
-			size := len(m.Data())
-			if bare {
-				size, _ = strconv.Atoi(m.Headers().Get(nats.MsgSize))
-			}
-			r := Record{m.Subject(), meta.Sequence.Stream, m.Data(), Header(m.Headers())}
-			if isErased(m.Headers()) {
-				continue
-			}
-			if err := visit(&r, meta.Timestamp, size); err != nil {
-				return err
-			}
-		}
-		if n == 0 || ctx.Err() != nil {
-			return errors.Join(errors.New("not all records came"), batch.Error(), ctx.Err())
-		}
+		left = next
 	}
 	return nil
+}
+
+// visitBatch shows the next n records, and returns how many are left.
+func visitBatch(ctx context.Context, all jetstream.Consumer, n int, bare bool, visit func(r *Record, at time.Time, size int) error) (left uint64, err error) {
+	batch, err := all.Fetch(n, jetstream.FetchContext(ctx))
+	if err != nil {
+		return 0, err
+	}
+	got := 0
+	for m := range batch.Messages() {
+		got++
+		meta, err := m.Metadata()
+		if err != nil {
+			return 0, err
+		}
+		left = meta.NumPending
+		size := len(m.Data())
+		if bare {
+			size, _ = strconv.Atoi(m.Headers().Get(nats.MsgSize))
+		}
+		if isErased(m.Headers()) {
+			continue
+		}
+		r := Record{m.Subject(), meta.Sequence.Stream, m.Data(), Header(m.Headers())}
+		if err := visit(&r, meta.Timestamp, size); err != nil {
+			return 0, err
+		}
+	}
+	if got == 0 || ctx.Err() != nil {
+		return 0, errors.Join(errors.New("not all records came"), batch.Error(), ctx.Err())
+	}
+	return left, nil
 }

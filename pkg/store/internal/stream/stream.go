@@ -171,16 +171,17 @@ func (st *Stream) put(ctx context.Context, m *Message, opts ...jetstream.Publish
 	}
 	e := st.s.engine.Load()
 	ack, err := e.js.PublishMsg(ctx, msg, append(opts, jetstream.WithExpectStream(st.c.Name))...)
+	var api *jetstream.APIError
+	answered := errors.As(err, &api)
 	switch {
 	case err == nil:
 		return ack.Sequence, nil
 	case errors.Is(err, context.Canceled):
 		return 0, err
-	case errors.Is(err, nats.ErrMaxPayload), len(m.Data) > st.s.o.MaxRecordBytes:
+	case errors.Is(err, nats.ErrMaxPayload), answered && len(m.Data) > st.s.o.MaxRecordBytes:
 		return 0, fmt.Errorf("%w: %d bytes are too many for one record", gateway.ErrFull, len(m.Data))
 	}
-	var api *jetstream.APIError
-	if st.c.KeyValue && !errors.As(err, &api) {
+	if st.c.KeyValue && !answered {
 		return 0, err
 	}
 	return 0, e.failure(err)
