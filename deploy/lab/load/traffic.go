@@ -65,6 +65,7 @@ type Person struct {
 	Mu      sync.Mutex
 	client  harness.User
 	back    chan struct{} // closed when the client is a new one
+	reads   chan struct{} // closed when everything from the client is noted
 	Said    []time.Time   // by number, when
 	echoes  arrivals
 	Errors  map[int]string // by number: the condition
@@ -119,8 +120,16 @@ func (tr *Traffic) Login() {
 		k.client = c
 		close(k.back)
 		k.back = make(chan struct{})
+		before, reads := k.reads, make(chan struct{})
+		k.reads = reads
 		k.Mu.Unlock()
-		go k.read(c)
+		go func() {
+			defer close(reads)
+			if before != nil {
+				<-before // what came by the old connection came first
+			}
+			k.read(c)
+		}()
 	}
 }
 
