@@ -23,6 +23,11 @@ func TestMetricsAreDocumented(t *testing.T) {
 	m := startMeasured(t)
 	m.exercise()
 	text, all := m.scrape()
+	for _, private := range []string{measuredToken, "a-secret", "secret-in-a-query", m.bot.URL, "juliet", "answer this"} {
+		if strings.Contains(text, private) {
+			t.Errorf("%q is in it", private)
+		}
+	}
 	var exported []string
 	for name, f := range all {
 		if strings.HasPrefix(name, "stanzahook_") {
