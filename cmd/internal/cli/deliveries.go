@@ -166,7 +166,7 @@ func (a *api) each(cmd *cobra.Command, ids []string, done, method, verb string) 
 		}
 	}
 	if refused > 0 {
-		return failed(fmt.Errorf("%d of %d were not %s", refused, len(ids), done))
+		return failed(fmt.Errorf("not %s: %d of %d", done, refused, len(ids)))
 	}
 	return nil
 }

@@ -13,8 +13,8 @@ import (
 )
 
 var (
-	inlineCommand = regexp.MustCompile("`(?:sudo )?(?:bin/)?stanzahook ([a-z-][^`]*)`")
-	lineCommand   = regexp.MustCompile(`(?m)^ *(?:sudo )?(?:bin/)?stanzahook ([a-z-].*)$`)
+	inlineCommand = regexp.MustCompile("`(?:sudo (?:-E )?)?(?:bin/)?stanzahook ([a-z-][^`]*)`")
+	lineCommand   = regexp.MustCompile(`(?m)^ *(?:sudo (?:-E )?)?(?:bin/)?stanzahook ([a-z-].*)$`)
 	codeInPage    = regexp.MustCompile("(?ms)^```sh\n.*?^```|^    [^ ].*?$")
 	quotedWord    = regexp.MustCompile(`'[^']*'|"[^"]*"`)
 )

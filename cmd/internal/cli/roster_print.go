@@ -82,8 +82,12 @@ func printRoster(w io.Writer, v *shownRoster) error {
 			return err
 		}
 	}
-	if v.Wanted == nil {
+	switch {
+	case v.Wanted != nil:
+	case v.Last == nil:
 		f.WriteString("The web application has not been asked yet: refresh the roster, or see 'roster diff'.\n")
+	default:
+		f.WriteString("The web application has not said yet which contacts are wanted.\n")
 	}
 	return f.print(w)
 }

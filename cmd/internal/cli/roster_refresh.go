@@ -59,7 +59,7 @@ The exit code is 1 if a roster was not updated.`,
 				f.print(cmd.OutOrStdout(), cmd.ErrOrStderr())
 			}
 			if err == nil && f.sum.Errors > 0 {
-				err = fmt.Errorf("%d of %d rosters were not updated", f.sum.Errors, f.sum.Total)
+				err = fmt.Errorf("not updated: %d of %s", f.sum.Errors, plural.Count(f.sum.Total, "roster"))
 			}
 			return failed(err)
 		},

@@ -68,7 +68,7 @@ func TestRosterCommands(t *testing.T) {
 		{[]string{"refresh", "--file", list}, "", "2 rosters: 2 updated, 0 failed\n", ""},
 		{[]string{"refresh", "--file", "-"}, "# nobody\n\n", "0 rosters: 0 updated, 0 failed\n", ""},
 		{[]string{"refresh", "--file", "-", "--host", "example.com", "--force"}, "kept\nghost", "2 rosters: 1 updated (1 of them only in part), 1 failed\n",
-			"kept@example.com: degraded: 1 added; the server has kept other subscriptions: marie@example.com none instead of both\nghost@example.com: no-such-user: the roster cannot be read: the server does not know this user [2J\n1 of 2 rosters were not updated\n"},
+			"kept@example.com: degraded: 1 added; the server has kept other subscriptions: marie@example.com none instead of both\nghost@example.com: no-such-user: the roster cannot be read: the server does not know this user [2J\nnot updated: 1 of 2 rosters\n"},
 		{[]string{"refresh", "--all", "--host", "example.com"}, "", "4 rosters: 3 updated (1 of them only in part), 1 failed\n", "ghost@example.com: no-such-user"},
 		{[]string{"show", "kept"}, "", "wanted, otherwise on the server\nmarie@example.com  Ma rie  A, B    none          on the server\n", ""},
 		{[]string{"refresh", "john@example.net"}, "", "", `"john@example.net" is not a user of a host`},
@@ -90,7 +90,7 @@ func TestRosterRefreshAsJSON(t *testing.T) {
 	rosterInstance(t)
 	code, out, errs := inRoster(t, "", "refresh", "john", "ghost", "--json")
 	var sum refreshed
-	if err := json.Unmarshal([]byte(out), &sum); err != nil || code != exitFailed || errs != "1 of 2 rosters were not updated\n" {
+	if err := json.Unmarshal([]byte(out), &sum); err != nil || code != exitFailed || errs != "not updated: 1 of 2 rosters\n" {
 		t.Fatalf("%s%s%v", out, errs, err)
 	}
 	if len(sum.Jobs) != 1 || sum.Total != 2 || sum.Done != 2 || sum.Updated != 1 || sum.Errors != 1 || len(sum.Results) != 2 {
