@@ -178,7 +178,7 @@ func (b *breaker) failed(now time.Time, a failing, f Failure, after time.Duratio
 		began, b.firstFail = true, now
 	}
 	b.blame(a)
-	// A Retry-After for one sender alone holds up that sender alone.
+	// A Retry-After for one sender alone holds up that conversation alone: see retry.
 	if after > 0 && (a.fault == webhook.OfEndpoint || len(b.senders) >= 2) {
 		b.paused = now.Add(after)
 	}

@@ -55,8 +55,8 @@
 // sender is a bare JID, a room too; of a domain that is not the operator's
 // (Endpoint.Hosts) the whole domain, for it can have as many users as it likes. A
 // sender has as many conversations as it likes, so nothing is counted or shared by
-// those. A Retry-After of 503 holds the endpoint back; one of 429 the sender, and the
-// endpoint once it is failing for two senders.
+// those. A Retry-After of 503 holds the endpoint back; one of 429 the conversation
+// alone, and the endpoint once it is failing for two senders.
 //
 // The breaker opens after ten failures in a row over five seconds: ten of the
 // endpoint, or of two senders at least. Then the endpoint is probed, by the

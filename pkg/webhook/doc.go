@@ -11,7 +11,7 @@
 //	endpoint.go, match.go      Matches: which endpoints get the stanza
 //	event.go, hops.go          for each an event; Admit and Looped end loops of bots that answer
 //	                           each other
-//	format.go, format_*.go     encode: the body of the request; a fifth format begins in formatOf
+//	format.go, format_*.go     encode: the body of the request
 //	post.go                    Post: one request, with the headers of Standard Webhooks, signed
 //	post_plain*.go, post_pool.go   the same over the fast client for http and sockets
 //	answer.go                  the body of the answer
@@ -19,6 +19,12 @@
 //	reply*.go                  the stanzas that the body makes
 //	fault.go, verdict.go       the verdict; of a failure, whose fault it is
 //	receipt.go                 Receipt: the answer to a request for a receipt (XEP-0184)
+//
+// A fifth format is a file format_*.go, a constant (endpoint.go) and a case in formatOf
+// (format.go). Outside this package: in cmd/internal/config its name, where that is
+// checked, and the delivery that it has by default; in package delivery, what looks at
+// FormatEvent: whether a refusal is logged, and makes a dead letter; what is shown by
+// the OpenAPI document; the pages on configuration and webhooks.
 //
 // A pulled event has no request: EncodeEvent (format_event.go) encodes it for its reader.
 // format_rest_probe.go asks an endpoint for its format before the first stanza.

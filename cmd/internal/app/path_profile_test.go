@@ -22,7 +22,7 @@ import (
 )
 
 // TestPathProfile shows where the CPU goes at full load on real servers, in the groups
-// of pkg/webhook/doc.go: format event, queued, a text as the reply. For that the
+// that deploy/guide/performance.md sums up: format event, queued, a text as the reply. For that the
 // program runs in the process of the test, beside the load, whose samples are left
 // out. It fails if an answer is missing or out of order, and judges nothing else. The
 // profiles stay in BENCH_DIR, for "go tool pprof".
@@ -78,7 +78,7 @@ type cost struct {
 	functions []string
 }
 
-// costGroups are those of pkg/webhook/doc.go. A stack belongs to the first that it
+// costGroups are those that deploy/guide/performance.md sums up. A stack belongs to the first that it
 // fits; one that fits no other is the scheduler's.
 func costGroups() []cost {
 	return []cost{

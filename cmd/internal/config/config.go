@@ -1,7 +1,8 @@
 // Package config reads a configuration file, the environment and the defaults into a
-// [Config]: load.go lays one over the other, validate*.go checks the result, section by
-// section, and problem.go describes mistakes, with the line and what to do. It uses
-// nothing of its neighbours in cmd/internal.
+// [Config]: read.go reads the keys of the file and refuses unknown ones, load.go lays one
+// over the other, validate*.go checks the result, section by section, and problem.go
+// describes mistakes, with the line and what to do. It uses nothing of its neighbours in
+// cmd/internal.
 package config
 
 import (
