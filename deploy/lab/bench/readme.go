@@ -69,8 +69,8 @@ func (r *benchRun) table() string {
 			return fmt.Sprintf("%.0f/s: we make %.2f times that", theirs.Median, ours.Median/theirs.Median)
 		}))
 	}
-	for _, c := range []struct{ connections, aim string }{{"1", "0.9×"}, {"16", "2×"}, {"64", "2.7×"}} {
-		post("`POST /rest`, "+c.connections+" connections, 202 when Prosody has it", c.aim+" mod_rest", "POST /rest, c = "+c.connections, "mod_rest")
+	for _, c := range []struct{ n, connections, aim string }{{"1", "connection", "0.9×"}, {"16", "connections", "2×"}, {"64", "connections", "2.7×"}} {
+		post("`POST /rest`, "+c.n+" "+c.connections+", 202 when Prosody has it", c.aim+" mod_rest", "POST /rest, c = "+c.n, "mod_rest")
 	}
 	row("`POST /v1/messages`, 16 connections, 202 when Prosody has it", "", fmt.Sprintf("%.0f/s", r.get("POST /v1/messages, c = 16", "prosody", "stanzahook", "").Median), "")
 	post("`POST /msg` with an account, 16 connections, 201 when Prosody has it", "", "POST /msg, c = 16", "mod_post_msg")
