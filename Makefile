@@ -57,7 +57,7 @@ run: build ## start the same as demo, and leave it running for you to try; BOT=h
 	@exec bin/demo --server $(SERVER) --keep $(if $(BOT),--bot-url '$(BOT)')
 
 .PHONY: test
-test: ## run all tests, with the race detector, on real servers too
+test: ## run the tests, with the race detector, on real servers too; not the larger ones of the targets below
 	@sh deploy/lab/install.sh tests
 # What is covered is counted in the tests and in the programs that they start. Some of the
 # fault tests take long, and run in "make faults" alone. Tests of servers mostly wait, and
