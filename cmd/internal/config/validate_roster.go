@@ -99,9 +99,9 @@ func (api *EjabberdAPI) check(s scope, backend string) {
 	}
 	switch a, err := outbound.ParseAddress(api.URL); {
 	case api.URL == "":
-		s.add("url", "is missing; write for example http://127.0.0.1:5280/api")
+		s.add("url", "is missing; write for example http://127.0.0.1:5281/api")
 	case err != nil || strings.ContainsAny(api.URL, "?{}"):
-		s.add("url", "is not an http or https URL without a query; write for example http://127.0.0.1:5280/api")
+		s.add("url", "is not an http or https URL without a query; write for example http://127.0.0.1:5281/api")
 	default:
 		api.Address = a
 		s.reachable("url", a)
