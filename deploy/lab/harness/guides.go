@@ -73,17 +73,17 @@ func ReadRostersGuide(t testing.TB) RostersGuide {
 	t.Helper()
 	text := Page(t, "deploy/guide/rosters.md")
 	lua, answers, blocks := CodeBlocks(text, "lua"), CodeBlocks(text, "json"), CodeBlocks(text, "yaml")
-	if len(lua) != 1 || len(answers) != 1 || len(blocks) != 3 {
+	if len(lua) != 1 || len(answers) != 1 || len(blocks) != 4 {
 		t.Fatalf("%d blocks of Lua, %d of JSON, %d of YAML", len(lua), len(answers), len(blocks))
 	}
-	g := RostersGuide{Prosody: lua[0], Ejabberd: blocks[0], Contacts: answers[0]}
-	whole, part := ReadYAML(t, blocks[1]), ReadYAML(t, blocks[2])
+	g := RostersGuide{Prosody: lua[0], Ejabberd: blocks[0] + blocks[1], Contacts: answers[0]}
+	whole, part := ReadYAML(t, blocks[2]), ReadYAML(t, blocks[3])
 	maps.Copy(whole, part)
 	out, err := yaml.Marshal(whole)
 	if err != nil {
 		t.Fatal(err)
 	}
-	g.Configs = map[string]string{"prosody": blocks[1], "ejabberd": string(out)}
+	g.Configs = map[string]string{"prosody": blocks[2], "ejabberd": string(out)}
 	for line := range strings.Lines(text) {
 		if code, ok := strings.CutPrefix(line, "    "); ok && (strings.HasPrefix(code, "curl ") || strings.HasPrefix(code, "stanzahook ") || code[0] == '{') {
 			g.Lines = append(g.Lines, strings.TrimSpace(code))

@@ -37,7 +37,7 @@ func TestRostersGuide(t *testing.T) {
 		dir := t.TempDir()
 		config := strings.NewReplacer(
 			"127.0.0.1:5347", component,
-			"127.0.0.1:5280", "127.0.0.1:"+api,
+			"127.0.0.1:5281", "127.0.0.1:"+api,
 			"127.0.0.1:8081", "127.0.0.1:"+source,
 			"sha256:…", harness.HashOf(guideToken),
 			"/var/lib/stanzahook", filepath.Join(dir, "store"),
@@ -67,7 +67,7 @@ func startGuideServer(t *testing.T, kind lab.Kind, g harness.RostersGuide) (s *l
 	} else {
 		port := harness.FreePort(t)
 		component, api = "127.0.0.1:"+port, harness.FreePort(t)
-		more := harness.ReadYAML(t, strings.NewReplacer("port: 5347", "port: "+port, "port: 5280", "port: "+api).Replace(g.Ejabberd))
+		more := harness.ReadYAML(t, strings.NewReplacer("port: 5347", "port: "+port, "port: 5281", "port: "+api).Replace(g.Ejabberd))
 		o.Edit = func(config []byte) ([]byte, error) { return harness.AddYAML(config, more) }
 	}
 	s = harness.StartServer(t, o)

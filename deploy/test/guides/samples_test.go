@@ -194,7 +194,7 @@ func sampleEjabberd(t *testing.T, dir, port string) *exec.Cmd {
 	text := sample(t, "samples/ejabberd.yml", map[string]string{
 		"- port: 5222\n":          "- port: " + harness.FreePort(t) + "\n    ip: \"127.0.0.1\"\n",
 		"- port: 5347\n":          "- port: " + port + "\n",
-		"- port: 5280\n":          "- port: " + harness.FreePort(t) + "\n",
+		"- port: 5281\n":          "- port: " + harness.FreePort(t) + "\n",
 		"starttls_required: true": "starttls_required: false", // there is no certificate here
 	})
 	config := filepath.Join(dir, "ejabberd.yml")
