@@ -100,8 +100,8 @@ func refusedMessages() attack {
 		},
 		strike: func(ctx context.Context, st *stage) {
 			c := st.mallory("refused")
-			count, size := 60, 100_000
-			if fullAttacks() { // the server reads a large one for as long as a whole answer takes
+			count, size := 90, 30_000 // more than all dead letters may take
+			if fullAttacks() {        // the server reads a large one for as long as a whole answer takes
 				count, size = 400, 15_000
 			}
 			for n := range count {
