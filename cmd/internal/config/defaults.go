@@ -75,15 +75,15 @@ func defaultRoster() Roster {
 }
 
 // fillDependent sets the defaults that follow from another key's value.
-func (c *Config) fillDependent() {
-	for i := range c.Components {
-		component := &c.Components[i]
+func (cfg *Config) fillDependent() {
+	for i := range cfg.Components {
+		component := &cfg.Components[i]
 		if component.TLS.Mode == TLSDirect && component.TLS.ServerName == "" {
 			component.TLS.ServerName, _, _ = net.SplitHostPort(component.Server)
 		}
 	}
-	for i := range c.Endpoints {
-		endpoint := &c.Endpoints[i]
+	for i := range cfg.Endpoints {
+		endpoint := &cfg.Endpoints[i]
 		if endpoint.Delivery != "" {
 			continue
 		}

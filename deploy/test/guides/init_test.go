@@ -117,11 +117,11 @@ func TestInitAttaches(t *testing.T) {
 		defer source.Close()
 		b := harness.NewBot(t)
 		s := attach(t, kind, b.URL(), source.URL)
-		firstSteps(t, s)
+		firstSteps(t, kind, s)
 	})
 }
 
-func firstSteps(t *testing.T, s attached) {
+func firstSteps(t *testing.T, kind lab.Kind, s attached) {
 	env := []string{"STANZAHOOK_TOKEN=" + s.token}
 	expect := func(code int, wants []string, env []string, args ...string) {
 		t.Helper()
@@ -143,7 +143,12 @@ func firstSteps(t *testing.T, s attached) {
 	expect(0, []string{"1 roster: 1 updated, 0 failed"}, api, "roster", "refresh", "alice")
 	expect(0, []string{"bob@localhost", "as wanted"}, api, "roster", "show", "alice")
 	granted := "localhost grants roster=both message=outgoing presence=managed_entity"
-	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contact", "1 contact on the server", "MiB used", "takes connections", "as that of localhost"}
+	asks := []string{"the secret is accepted", granted, "5 messages to ourselves", "it wants 1 contact", "1 contact on the server", "MiB used", "takes connections"}
+	clock := "as that of localhost"
+	if kind == lab.Ejabberd && os.Getenv("EJABBERD_ROOT") != "" {
+		clock = "localhost does not report its time" // 24.12: see limitations.md
+	}
+	asks = append(asks, clock)
 	expect(0, asks, env, live...)
 	expect(1, []string{"the scope admin"}, nil, live...)
 	expect(0, []string{"sent: the XMPP server has accepted it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
