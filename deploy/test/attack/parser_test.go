@@ -76,7 +76,7 @@ func namespaceFlood() attack {
 			}
 			c := st.mallory("attack")
 			var attributes strings.Builder
-			for i := range 400 {
+			for i := range 260 { // more than 256; Prosody 13 holds back a tag over some 6 KB until more comes
 				fmt.Fprintf(&attributes, " xmlns:n%d='u:%d' n%d:a='1'", i, i, i)
 			}
 			st.say(c, "<message to='echo@%s' type='chat'><body>x</body><x xmlns='y'%s/></message>", st.domain, attributes.String())
