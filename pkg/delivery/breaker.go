@@ -20,8 +20,8 @@ const (
 // breaker decides whether an attempt may begin. It opens when
 // attempts fail one after the other: those without an answer whoever they are for,
 // others if they are of two senders at least. Then one attempt at a time probes
-// whether the endpoint is back. Other senders are held back only when so many
-// have failed that they cannot be the cause.
+// whether the endpoint is back. The breaker holds back the other senders only when the
+// failures of so many show that the endpoint is the cause.
 type breaker struct {
 	mu       sync.Mutex
 	disabled bool

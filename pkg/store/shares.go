@@ -56,8 +56,8 @@ func (s *Shares) Take(owner string, size int64) bool {
 	return true
 }
 
-// name returns the name of an owner who has taken something, as a string that all of
-// his records share.
+// name returns the copy of an owner's name that all records of the owner share; "" if the
+// owner has no charge.
 func (s *Shares) name(owner string) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()

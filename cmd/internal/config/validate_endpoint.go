@@ -73,8 +73,8 @@ func parseEndpointURL(text string) (*outbound.Address, error) {
 	return a, err
 }
 
-// checkPulled checks what makes no sense for an endpoint without a URL: nothing is
-// sent to it, a bot pulls its events. Its owner may have forgotten the URL.
+// checkPulled reports keys that have no effect without a URL: stanzahook sends nothing to
+// such an endpoint, a bot pulls its events. You may have forgotten the URL.
 func (e *Endpoint) checkPulled(s scope) {
 	const without = "an endpoint without url, whose events a bot pulls from /v1"
 	if e.Format != FormatEvent {
@@ -167,8 +167,8 @@ func (r *Retry) check(s scope) {
 	}
 }
 
-// checkDirect checks what makes no sense for an endpoint with one attempt only.
-// Silence would let its owner believe in retries.
+// checkDirect reports keys that have no effect on an endpoint with one attempt, so that
+// nobody expects retries.
 func (e *Endpoint) checkDirect(s scope) {
 	if e.Delivery != DeliveryDirect || e.Copy {
 		return
@@ -185,8 +185,8 @@ func (e *Endpoint) checkDirect(s scope) {
 	}
 }
 
-// checkCopy checks what makes no sense for an endpoint that only gets copies: it sends
-// no replies, and its failures bounce nothing.
+// checkCopy reports keys that have no effect on an endpoint that gets copies: it sends no
+// replies, and its failures bounce no stanza.
 func (e *Endpoint) checkCopy(s scope) {
 	if !e.Copy {
 		return

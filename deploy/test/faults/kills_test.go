@@ -69,7 +69,7 @@ func TestFaultsKills(t *testing.T) {
 			tr.During("the server is killed", load.LostByServer, load.LostByServer, restart(s.Kill, func() {}))
 			tr.During("the server is stopped, and we are killed meanwhile", load.LostOnTheWay, "", restart(func() error { way.Cut(); return stop() }, func() {
 				awaitPosted(tr, 20)
-				tr.Now().Kill() // what was taken without a server is stored
+				tr.Now().Kill() // accepted posts are stored while the server is away
 				tr.Runs(harness.LaunchIn(t, dir, c))
 			}))
 			if harness.FullFaults() {

@@ -14,7 +14,7 @@ import (
 )
 
 // The disk fills up at full speed, with writes to the store under way in numbers: each
-// message is answered by the bot or refused with an error that says to come again, none
+// message is answered by the bot or refused with an error of type wait, none
 // both or neither; and when there is room again the service goes on by itself.
 func TestQueueDiskFullAtSpeed(t *testing.T) {
 	rounds, each := 1, 700
