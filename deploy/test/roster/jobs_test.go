@@ -83,7 +83,7 @@ func rosterCommands(t *testing.T, p *harness.Program, app *harness.ContactsApp) 
 		{[]string{"diff", "john@localhost"}, "", "no changes: the server has the wanted roster\n", "", 0},
 		{[]string{"show", "john"}, "", "michael@localhost  Michael          both", "", 0},
 		{[]string{"refresh", "--file", "-"}, "# of the first floor\njohn\nnobody\n", "2 rosters: 1 updated, 1 failed\n", "nobody@localhost: no-such-user: ", 1},
-		{[]string{"refresh", "--all"}, "", "7 rosters: 6 updated, 1 failed\n", "1 of 7 rosters were not updated", 1},
+		{[]string{"refresh", "--all"}, "", "7 rosters: 6 updated, 1 failed\n", "not updated: 1 of 7 rosters", 1},
 		{[]string{"refresh", "john@elsewhere.example"}, "", "", "not a user of a host", 1},
 		{[]string{"refresh"}, "", "", "give users", 2},
 	} {
