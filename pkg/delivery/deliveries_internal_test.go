@@ -56,7 +56,7 @@ func (w *idleWorker) Drop(ctx context.Context, id string) error {
 	if err != nil || !ok {
 		return errors.Join(err, errUnknown)
 	}
-	return w.disk.Drop(ctx, r.Seq)
+	return w.disk.Drop(ctx, r.Conversation, r.Seq)
 }
 
 // desk is the service over a store of its own, with one endpoint, echo.

@@ -53,11 +53,14 @@ type Puller struct {
 }
 
 func openPuller(ctx context.Context, r *responder, b *breaker, disk *store.Queue) (*Puller, error) {
+	if err := disk.Pull(ctx); err != nil {
+		return nil, err
+	}
 	at, err := disk.Places(ctx)
 	if err != nil {
 		return nil, err
 	}
-	p := &Puller{r: r, breaker: b, disk: disk, mark: markOfTime(at.Made), acked: max(at.First, 1) - 1, acking: make(chan struct{}, 1)}
+	p := &Puller{r: r, breaker: b, disk: disk, mark: markOfQueue(disk.Name(), at.Made), acked: max(at.First, 1) - 1, acking: make(chan struct{}, 1)}
 	for _, n := range disk.Backlog() {
 		p.count += n
 	}
@@ -170,7 +173,7 @@ func (p *Puller) drop(ctx context.Context, id string) error {
 	if !ok || r.Seq <= p.place() {
 		return errUnknown
 	}
-	if err := p.disk.Drop(ctx, r.Seq); err != nil {
+	if err := p.disk.Drop(ctx, r.Conversation, r.Seq); err != nil {
 		return err
 	}
 	p.subtract(1)

@@ -49,4 +49,6 @@ func markOf(id string) uint32 {
 	return max(h.Sum32(), 1)
 }
 
-func markOfTime(t time.Time) uint32 { return markOf(t.UTC().Format(time.RFC3339Nano)) }
+func markOfQueue(endpoint string, made time.Time) uint32 {
+	return markOf(endpoint + " " + made.UTC().Format(time.RFC3339Nano))
+}

@@ -204,7 +204,7 @@ func (q *queue) drop(ctx context.Context, id string) error {
 	if err := q.dropFromMemory(&r); err != nil {
 		return err
 	}
-	if err := q.disk.Drop(ctx, r.Seq); err != nil {
+	if err := q.disk.Drop(ctx, r.Conversation, r.Seq); err != nil {
 		return err
 	}
 	if ev, err := readEvent(&r.Record); err == nil {

@@ -50,11 +50,7 @@ func (r *Removed) Waiting() map[string]int {
 // Run sweeps the queues until ctx ends. It is called when the endpoints of the
 // configuration have opened their queues.
 func (r *Removed) Run(ctx context.Context) {
-	names, err := r.Store.Queues().Unclaimed(ctx)
-	if err != nil {
-		r.log().Error("queues of removed endpoints not listed", zap.Error(err))
-	}
-	for _, name := range names {
+	for _, name := range r.Store.Queues().Unclaimed() {
 		q, err := r.Store.Queues().Open(ctx, name)
 		if err != nil {
 			r.log().Error("queue of a removed endpoint not opened", zap.String("endpoint", name), zap.Error(err))

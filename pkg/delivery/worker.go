@@ -65,6 +65,7 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 		w.pull, err = openPuller(ctx, w.responder, &w.attempts.breaker, disk)
 		return err
 	}
+	disk.Push()
 	w.queue = newQueue(w.responder, w.attempts, disk)
 	w.queue.restore(disk.Backlog())
 	return nil

@@ -28,7 +28,7 @@ type holding struct {
 
 // countable reports whether nothing leaves a stream by itself.
 func countable(stream string) bool {
-	return strings.HasPrefix(stream, queuePrefix) || stream == outboxName || strings.HasPrefix(stream, "KV_")
+	return stream == recentName || strings.HasPrefix(stream, earlierPrefix) || stream == olderName || stream == outboxName || strings.HasPrefix(stream, "KV_")
 }
 
 func inventory(ctx context.Context, srv *stream.Server) (map[string]holding, error) {

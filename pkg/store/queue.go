@@ -2,8 +2,8 @@ package store
 
 import (
 	"context"
-	"errors"
 	"fmt"
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -12,71 +12,64 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-const (
-	queuePrefix = "EV_" // of stream names
-	// maxPerConversation bounds what one conversation may have waiting, so
-	// that one flood does not fill the store for all.
-	maxPerConversation = 10_000
-)
-
-// Queue holds the events of one endpoint until they are acknowledged: a stream, with a
-// subject for each conversation. The events in flight are in the memory of the worker as
+// Queue holds the events of one endpoint until they are acknowledged. Its first events
+// may be in WAITING, and the others are in EVENTS (recent.go); those of a pulled endpoint
+// are in WAITING all of them. The events in flight are in the memory of the worker as
 // well; the queue is read after a restart, and for events that do not fit into memory.
 type Queue struct {
 	qs   *Queues
 	name string
-	st   *stream.Stream
 	// onResult is q.appended, made once and not for each event.
 	onResult func(a *stream.Append, seq uint64, err error)
 
-	mu      sync.Mutex
-	led     ledger
-	top     uint64 // the last event that was reported as stored
-	marked  bool   // is in qs.dirty
-	backlog map[string]int
-	charged map[uint64]charge // by place, of what was stored since the start
-	through uint64            // AckThrough was called with
+	mu     sync.Mutex
+	pulled bool
+	// inRecent: some of its events may be in EVENTS.
+	inRecent bool
+	backlog  map[string]int
+	charged  map[uint64]charge // by place, of what was stored since the start
+	// Of a pulled endpoint: the places of what is charged, what AckThrough was called with
+	// plus 1, and how many it has refunded that are not removed.
+	places   []uint64
+	through  uint64
+	refunded int
+	bytes    int64 // about, of what is not acknowledged
+	uncharged
+	older
 
-	bytes   atomic.Int64 // when they were last counted
 	pending atomic.Int64 // appended, and done was not called yet
 }
 
-func newQueue(qs *Queues, endpoint string) *Queue {
+// uncharged are the events that an earlier process stored.
+type uncharged struct {
+	count int
+	size  int64 // of one, about
+}
+
+func newQueue(qs *Queues, endpoint string, found *backlog) *Queue {
 	q := &Queue{qs: qs, name: endpoint, charged: make(map[uint64]charge)}
+	q.conversations, q.finished, q.over = make(map[string]int), make(map[string]uint64), make(map[uint64]bool)
 	q.onResult = q.appended
-	q.st = qs.srv.Stream(stream.Config{
-		Name: queuePrefix + endpoint, About: "queue of " + endpoint, Subjects: q.subject("*"),
-		RefuseNew: true, RefusePerSubject: true, MaxPerSubject: maxPerConversation,
-	})
+	if found != nil {
+		maps.Copy(q.conversations, found.older)
+		q.backlog, q.inRecent = found.all(), len(found.recent) > 0
+		q.last = qs.waiting.top.Load()
+		for _, n := range q.backlog {
+			q.uncharged.count += n
+		}
+		q.uncharged.size = found.size
+		q.bytes = int64(q.uncharged.count) * found.size
+	}
 	return q
 }
 
-func (q *Queue) open(ctx context.Context) error {
-	if err := q.st.Open(ctx); err != nil {
-		return err
-	}
-	state, err := q.st.FullState(ctx)
-	if err != nil {
-		return fmt.Errorf("open the queue of %s: %w", q.name, err)
-	}
-	q.led = newLedger(state.First, state.Last+1, state.Deleted)
-	q.top = state.Last
-	q.backlog = q.conversations(state.Subjects)
-	q.counted(int64(state.Bytes))
-	return nil
+func (q *Queue) recentSubject(conversation string) string {
+	return "event." + q.name + "." + conversation
 }
 
-// conversations returns how many events each conversation has.
-func (q *Queue) conversations(subjects map[string]uint64) map[string]int {
-	all := make(map[string]int, len(subjects))
-	prefix := len(q.subject(""))
-	for subject, n := range subjects {
-		all[subject[prefix:]] = int(n)
-	}
-	return all
+func (q *Queue) olderSubject(conversation string) string {
+	return "waiting." + q.name + "." + conversation
 }
-
-func (q *Queue) subject(conversation string) string { return "ev." + q.name + "." + conversation }
 
 // Name returns the name of the endpoint.
 func (q *Queue) Name() string { return q.name }
@@ -102,8 +95,18 @@ func (q *Queue) Backlog() map[string]int {
 // Errors: gateway.ErrFull, also over the sender's share; ErrClosed.
 func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 	a := stream.Append{
-		Subject: q.subject(r.Conversation), Data: r.data(), Result: q.onResult,
+		Data: r.data(), Result: q.onResult,
 		Owner: r.Sender, Size: int64(len(r.Stanza) + recordBytes), Done: done,
+	}
+	q.mu.Lock()
+	pulled, full := q.pulled, !q.pulled && q.conversations[r.Conversation] >= maxPerConversation
+	q.inRecent = q.inRecent || !q.pulled
+	q.mu.Unlock()
+	if full {
+		return errConversation
+	}
+	if a.Subject = q.recentSubject(r.Conversation); pulled {
+		a.Subject = q.olderSubject(r.Conversation)
 	}
 	if !q.qs.Senders.Take(a.Owner, a.Size) {
 		return errSender
@@ -120,12 +123,13 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 // appended notes the result of Append and passes it to done.
 func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 	if err == nil {
-		q.qs.disk.events.Add(int64(len(a.Data)))
-		sender := q.qs.Senders.name(a.Owner)
+		q.qs.stored(seq, len(a.Data))
+		c := charge{q.qs.Senders.name(a.Owner), a.Size}
 		q.mu.Lock()
-		q.top = seq
-		if sender != "" {
-			q.charged[seq] = charge{sender, a.Size}
+		q.charged[seq] = c
+		q.bytes += a.Size
+		if q.pulled {
+			q.places = append(q.places, seq)
 		}
 		q.mu.Unlock()
 	} else {
@@ -135,25 +139,34 @@ func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 	q.pending.Add(-1)
 }
 
-// charge is how much of its sender's share an event uses.
+// charge is the size of an event, and whose share it uses.
 type charge struct {
 	sender string
 	size   int64
 }
 
-var errSender = fmt.Errorf("%w: the waiting events of this sender use up its share, a quarter of the queues", gateway.ErrFull)
+var (
+	errSender       = fmt.Errorf("%w: the waiting events of this sender use up its share, a quarter of the queues", gateway.ErrFull)
+	errConversation = fmt.Errorf("%w: too many events of this conversation wait", gateway.ErrFull)
+)
 
-// refund returns the charge of an event to its sender's share. q.mu is held.
-func (q *Queue) refund(seq uint64) {
-	if c, ok := q.charged[seq]; ok {
-		delete(q.charged, seq)
+// refund takes an event off the queue's bytes and its sender's share. q.mu is held.
+func (q *Queue) refund(place uint64) {
+	c, ok := q.charged[place]
+	switch {
+	case ok:
+		delete(q.charged, place)
 		q.qs.Senders.Give(c.sender, c.size)
+	case q.uncharged.count > 0:
+		q.uncharged.count--
+		c.size = q.uncharged.size
 	}
+	q.bytes -= c.size
 }
 
 // Recount counts the events of each conversation anew, and Backlog returns them once
 // more, for a worker that takes over the queue. It waits until all appended events are
-// stored. The worker before must not append any more.
+// stored, and moves them to WAITING. The worker before must not append any more.
 func (q *Queue) Recount(ctx context.Context) error {
 	for q.pending.Load() > 0 { // the store answers in some milliseconds, or refuses
 		pause(ctx, 5*time.Millisecond)
@@ -161,41 +174,16 @@ func (q *Queue) Recount(ctx context.Context) error {
 			return fmt.Errorf("count the events of %s: %w", q.name, err)
 		}
 	}
-	q.remove() // as many acknowledged events as possible now
-	state, err := q.st.StateOf(ctx, q.subject("*"))
+	err := q.moveAll(ctx)
+	if err == nil && q.pulled {
+		err = q.countPulled(ctx)
+	}
 	if err != nil {
 		return fmt.Errorf("count the events of %s: %w", q.name, err)
 	}
 	q.mu.Lock()
-	q.backlog = q.conversations(state.Subjects)
-	q.mu.Unlock()
-	q.counted(int64(state.Bytes))
-	return nil
-}
-
-// discardUnacknowledged removes the events after the last one that was reported as
-// stored: they were reported as refused.
-//
-// Killed before: they are delivered after the restart all the same.
-func (q *Queue) discardUnacknowledged(ctx context.Context) error {
-	state, err := q.st.State(ctx)
-	if err != nil {
-		return fmt.Errorf("queue %s: %w", q.name, err)
-	}
-	q.mu.Lock()
-	from := q.top + 1
-	q.mu.Unlock()
-	for seq := from; seq <= state.Last; seq++ {
-		if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
-			return fmt.Errorf("queue %s: remove what was refused: %w", q.name, err)
-		}
-	}
-	q.mu.Lock()
 	defer q.mu.Unlock()
-	for seq := from; seq <= state.Last; seq++ {
-		q.led.mark(seq)
-	}
-	q.top = max(q.top, state.Last)
+	q.backlog = q.older.waiting()
 	return nil
 }
 
@@ -204,47 +192,19 @@ func (q *Queue) discardUnacknowledged(ctx context.Context) error {
 //
 // Killed before the removal, which comes some milliseconds later: the event is
 // delivered again, with the same id.
-func (q *Queue) Ack(conversation string, seq uint64) {
+func (q *Queue) Ack(conversation string, place uint64) {
 	q.mu.Lock()
-	q.led.done(conversation, seq, time.Now())
-	q.refund(seq)
-	q.mark()
+	q.ack(conversation, place)
 	q.mu.Unlock()
+	q.qs.wake()
 }
 
-// Drop removes one event, out of its order.
-func (q *Queue) Drop(ctx context.Context, seq uint64) error {
-	if err := q.st.Delete(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
-		return fmt.Errorf("remove an event: %w", err)
-	}
-	q.mu.Lock()
-	q.led.mark(seq)
-	q.refund(seq)
-	q.mu.Unlock()
-	return nil
-}
-
-// state returns what the stream has, and updates the estimate of the queue's bytes.
-func (q *Queue) state(ctx context.Context) (stream.State, error) {
-	state, err := q.st.State(ctx)
-	if err != nil {
-		return state, fmt.Errorf("store: queue %s: %w", q.name, err)
-	}
-	q.counted(int64(state.Bytes))
-	return state, nil
-}
-
-func (q *Queue) counted(bytes int64) { q.qs.disk.events.Add(bytes - q.bytes.Swap(bytes)) }
-
-// mark puts the queue on the list of those that have something to remove; q.mu
-// is held.
-func (q *Queue) mark() {
-	if q.marked {
+// ack is Ack; q.mu is held.
+func (q *Queue) ack(conversation string, place uint64) {
+	q.refund(place)
+	if seq, ok := q.older.placeOf(place); ok {
+		q.older.finish(conversation, seq)
 		return
 	}
-	select {
-	case q.qs.dirty <- q:
-		q.marked = true
-	default: // at the next event
-	}
+	q.qs.recent.mark(place)
 }

@@ -12,14 +12,23 @@ import (
 // replayed.
 const findSpan = time.Minute
 
-// Load returns the bytes on disk of the waiting events, and since when the oldest waits;
+// Load returns the bytes of the waiting events, about, and since when the oldest waits;
 // zero if none does.
 func (q *Queue) Load(ctx context.Context) (bytes uint64, oldest time.Time, err error) {
-	state, err := q.state(ctx)
-	if err != nil || state.Records == 0 {
+	q.mu.Lock()
+	size, inRecent := max(0, q.bytes), q.inRecent
+	q.mu.Unlock()
+	if size == 0 {
+		return 0, time.Time{}, nil
+	}
+	first, err := q.qs.waiting.st.Page(ctx, q.olderSubject(allConversations), 1, 1)
+	if err == nil && len(first) == 0 && inRecent {
+		first, err = q.qs.recent.st.Page(ctx, q.recentSubject(allConversations), 1, 1)
+	}
+	if err != nil || len(first) == 0 {
 		return 0, time.Time{}, err
 	}
-	return state.Bytes, state.Oldest, nil
+	return uint64(size), first[0].Time(), nil
 }
 
 // List returns waiting events, at most n, those stored last first. before is the Seq of
@@ -51,14 +60,27 @@ func (q *Queue) Find(ctx context.Context, id string) (Stored, bool, error) {
 
 // each visits waiting events, the last first, until visit returns false.
 func (q *Queue) each(ctx context.Context, before uint64, visit func(r *Stored, at time.Time) bool) error {
-	return q.st.Walk(ctx, "", before, func(m *stream.Record) bool {
-		r, err := readRecord(m.Subject, m.Data)
-		if err != nil {
-			return true // damaged: Read removes and logs it
+	q.mu.Lock()
+	inRecent, movedTo := q.inRecent, q.movedTo
+	q.mu.Unlock()
+	on := true
+	show := func(m *stream.Record) bool {
+		if m.Seq >= firstRecent && m.Seq <= movedTo {
+			return true // shown where it has moved to
 		}
+		r, ok, err := q.read(ctx, m)
+		on = err == nil && (!ok || visit(&r, m.Time()))
+		return on
+	}
+	if inRecent && (before == 0 || before > movedTo) {
+		if err := q.qs.recent.st.Walk(ctx, q.recentSubject(allConversations), before, show); err != nil || !on {
+			return err
+		}
+	}
+	if before >= firstRecent {
 		q.mu.Lock()
-		done := q.led.isDone(r.Conversation, m.Seq)
+		before = q.after(before-1) + 1
 		q.mu.Unlock()
-		return done || visit(&Stored{r, m.Seq}, m.Time())
-	})
+	}
+	return q.qs.waiting.st.Walk(ctx, q.olderSubject(allConversations), before, show)
 }

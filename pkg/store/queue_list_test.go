@@ -19,7 +19,7 @@ func TestListOfAQueue(t *testing.T) {
 	var want []string
 	for i, seq := range seqs {
 		if !keep(i) {
-			if err := q.Drop(t.Context(), seq); err != nil {
+			if err := q.Drop(t.Context(), record(i, i%7).Conversation, seq); err != nil {
 				t.Fatal(err)
 			}
 			continue

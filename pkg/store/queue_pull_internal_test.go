@@ -11,13 +11,17 @@ import (
 // What was damaged on disk costs itself only, and what is done is removed up to
 // there, over a restart of the queue too.
 func TestPagesAndAckThrough(t *testing.T) {
-	s, err := Open(t.Context(), Options{Dir: t.TempDir(), MaxBytes: 1 << 30})
+	dir := t.TempDir()
+	s, err := Open(t.Context(), Options{Dir: dir, MaxBytes: 1 << 30})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(s.Close)
+	defer func() { s.Close() }()
 	q, err := s.Queues().Open(t.Context(), "bot")
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Pull(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	at, err := q.Places(t.Context())
@@ -38,7 +42,7 @@ func TestPagesAndAckThrough(t *testing.T) {
 	for i := range 50 {
 		put(i)
 	}
-	if _, err := q.st.Put(t.Context(), &stream.Message{Subject: q.subject("xx"), Data: []byte("no record")}); err != nil {
+	if _, err := q.qs.waiting.st.Put(t.Context(), &stream.Message{Subject: q.olderSubject("xx"), Data: []byte("no record")}); err != nil {
 		t.Fatal(err)
 	}
 	for i := 50; i < 100; i++ {
@@ -63,7 +67,7 @@ func TestPagesAndAckThrough(t *testing.T) {
 	}
 	first := func() uint64 {
 		t.Helper()
-		q.remove()
+		q.remove(t.Context(), false)
 		at, err := q.Places(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -74,11 +78,15 @@ func TestPagesAndAckThrough(t *testing.T) {
 	if n := first(); n != 41 {
 		t.Errorf("the first is at %d", n)
 	}
-	s.queues.mu.Lock()
-	delete(s.queues.open, "bot")
-	s.queues.mu.Unlock()
 	made := at.Made
-	if q, err = s.Queues().Open(t.Context(), "bot"); err != nil { // as after a restart: all of it is old
+	s.Close()
+	if s, err = Open(t.Context(), Options{Dir: dir, MaxBytes: 1 << 30}); err != nil {
+		t.Fatal(err)
+	}
+	if q, err = s.Queues().Open(t.Context(), "bot"); err != nil {
+		t.Fatal(err)
+	}
+	if err := q.Pull(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	if at, err = q.Places(t.Context()); err != nil || at.First != 41 || !at.Made.Equal(made) {

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -19,143 +18,161 @@ type Queues struct {
 	// Senders are the shares of senders in the queues.
 	Senders *Shares
 
-	srv   *stream.Server
-	disk  *disk
-	log   *zap.Logger
-	pub   *publisher
-	dirty chan *Queue // with something to remove
+	srv     *stream.Server
+	disk    *disk
+	log     *zap.Logger
+	pub     *publisher
+	recent  recent
+	waiting waiting
+	dirty   chan struct{} // there is something to remove
 
-	mu   sync.Mutex
-	open map[string]*Queue // by endpoint
+	mu    sync.Mutex
+	open  map[string]*Queue   // by endpoint
+	found map[string]*backlog // of queues that are not open, by endpoint
 }
 
-func newQueues(srv *stream.Server, d *disk, log *zap.Logger) *Queues {
+// backlog is what the store had of a queue when it was opened: events by conversation.
+type backlog struct {
+	recent, older map[string]int
+	size          int64 // of an event, about
+}
+
+func (b *backlog) all() map[string]int {
+	all := maps.Clone(b.older)
+	for conversation, n := range b.recent {
+		all[conversation] += n
+	}
+	return all
+}
+
+func newQueues(s *Store) *Queues {
 	return &Queues{
-		Senders: NewShares(d.maxEvents), srv: srv, disk: d, log: log, pub: newPublisher(srv, d),
-		dirty: make(chan *Queue, 1024), open: make(map[string]*Queue),
+		Senders: NewShares(s.disk.maxEvents), srv: s.srv, disk: s.disk, log: s.log,
+		recent: recent{st: s.stream(recentConfig()), heldFor: heldFor, settleFor: settleFor}, waiting: waiting{st: s.stream(olderConfig())},
+		dirty: make(chan struct{}, 1), open: make(map[string]*Queue), found: make(map[string]*backlog),
 	}
 }
 
-// Open opens the queue of an endpoint, and makes it if it is not there.
+// load looks for what the store has.
+func (qs *Queues) load(ctx context.Context) error {
+	waiting, err := qs.waiting.st.StateOf(ctx, qs.waiting.st.Subjects())
+	if err != nil {
+		return fmt.Errorf("open the events that wait: %w", err)
+	}
+	qs.waiting.made = waiting.Made
+	qs.waiting.top.Store(waiting.Last)
+	recent, err := qs.recent.load(ctx)
+	if err != nil {
+		return err
+	}
+	size := int64(recent.Bytes+waiting.Bytes) / int64(max(1, recent.Records+waiting.Records))
+	add := func(subject string, n uint64, part func(*backlog) map[string]int) {
+		tokens := strings.Split(subject, ".")
+		b := qs.found[tokens[1]]
+		if b == nil {
+			b = &backlog{recent: make(map[string]int), older: make(map[string]int), size: size}
+			qs.found[tokens[1]] = b
+		}
+		part(b)[tokens[2]] = int(n)
+	}
+	for subject, n := range recent.Subjects {
+		add(subject, n, func(b *backlog) map[string]int { return b.recent })
+	}
+	for subject, n := range waiting.Subjects {
+		add(subject, n, func(b *backlog) map[string]int { return b.older })
+	}
+	if err := qs.takeOver(ctx); err != nil {
+		return err
+	}
+	qs.disk.events.Store(int64(recent.Bytes + waiting.Bytes))
+	return nil
+}
+
+// Open opens the queue of an endpoint, which need not have been there.
 func (qs *Queues) Open(ctx context.Context, endpoint string) (*Queue, error) {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	if q := qs.open[endpoint]; q != nil {
 		return q, nil
 	}
-	q := newQueue(qs, endpoint)
-	if err := q.open(ctx); err != nil {
-		return nil, err
+	if found := qs.found[endpoint]; found != nil && len(found.recent) > 0 && len(found.older) > 0 {
+		if err := qs.resume(ctx, endpoint); err != nil {
+			return nil, fmt.Errorf("open the queue of %s: %w", endpoint, err)
+		}
 	}
+	q := newQueue(qs, endpoint, qs.found[endpoint])
+	delete(qs.found, endpoint)
 	qs.open[endpoint] = q
 	return q, nil
 }
 
-// Unclaimed returns the names of queues that no endpoint has opened.
-func (qs *Queues) Unclaimed(ctx context.Context) ([]string, error) {
-	var names []string
-	for name, err := range qs.srv.Names(ctx) {
-		if err != nil {
-			return nil, fmt.Errorf("list the queues: %w", err)
-		}
-		endpoint, ok := strings.CutPrefix(name, queuePrefix)
-		qs.mu.Lock()
-		open := qs.open[endpoint] != nil
-		qs.mu.Unlock()
-		if ok && !open {
-			names = append(names, endpoint)
-		}
-	}
-	return names, nil
+// Unclaimed returns the names of queues that have events, and that no endpoint has opened.
+func (qs *Queues) Unclaimed() []string {
+	qs.mu.Lock()
+	defer qs.mu.Unlock()
+	return slices.Collect(maps.Keys(qs.found))
 }
 
 // Remove removes a queue and whatever is in it.
 //
-// Killed before it returns: the queue is there or not.
+// Killed before it returns: some of its events are there.
 func (qs *Queues) Remove(ctx context.Context, endpoint string) error {
-	if err := newQueue(qs, endpoint).st.Remove(ctx); err != nil {
+	q, err := qs.Open(ctx, endpoint)
+	if err == nil {
+		_, err = qs.recent.st.Purge(ctx, q.recentSubject(allConversations), 0)
+	}
+	if err == nil {
+		_, err = qs.waiting.st.Purge(ctx, q.olderSubject(allConversations), 0)
+	}
+	if err != nil {
 		return fmt.Errorf("remove the queue of %s: %w", endpoint, err)
 	}
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
-	if q := qs.open[endpoint]; q != nil {
-		q.counted(0)
-		q.mu.Lock()
-		for seq := range q.charged {
-			q.refund(seq)
-		}
-		q.mu.Unlock()
-		delete(qs.open, endpoint)
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for place := range q.charged {
+		q.refund(place)
 	}
+	delete(qs.open, endpoint)
 	return nil
 }
 
-// Waiting returns how many events have not been acknowledged. It brings the estimate of
-// what the queues hold up to date.
+// Waiting returns how many events are stored. It brings the estimate of what the queues
+// hold up to date.
 func (qs *Queues) Waiting(ctx context.Context) (uint64, error) {
-	var n uint64
-	for _, q := range qs.all() {
-		state, err := q.state(ctx)
+	var n, bytes uint64
+	for _, st := range []*stream.Stream{qs.recent.st, qs.waiting.st} {
+		state, err := st.State(ctx)
 		if err != nil {
-			return 0, err
+			return 0, fmt.Errorf("count the events: %w", err)
 		}
-		n += state.Records
+		n, bytes = n+state.Records, bytes+state.Bytes
 	}
+	qs.disk.events.Store(int64(bytes))
 	return n, nil
+}
+
+// stored notes that an event was stored, and reported as such.
+func (qs *Queues) stored(place uint64, size int) {
+	qs.disk.events.Add(int64(size))
+	if place < firstRecent {
+		qs.waiting.top.Store(place)
+	} else {
+		qs.recent.stored(place)
+	}
+}
+
+// discard removes what was refused, and stored all the same.
+func (qs *Queues) discard(ctx context.Context) error {
+	if err := discard(ctx, qs.recent.st, qs.recent.last(), qs.recent.mark); err != nil {
+		return err
+	}
+	return discard(ctx, qs.waiting.st, qs.waiting.top.Load(), func(uint64) {})
 }
 
 func (qs *Queues) all() []*Queue {
 	qs.mu.Lock()
 	defer qs.mu.Unlock()
 	return slices.Collect(maps.Values(qs.open))
-}
-
-// sweepPause is how long acknowledged events are gathered before they are removed
-// together: the window in which a kill brings them back. A removal costs the
-// server about 0.7 ms, because it writes the index of the stream anew; so with many
-// busy queues, or a slow disk, more is gathered: removals take a tenth of the time, until
-// maxSweepPause.
-const (
-	sweepPause    = 50 * time.Millisecond
-	sweepShare    = 10
-	maxSweepPause = 2 * time.Second
-)
-
-// sweep removes acknowledged events, until ctx ends and once more then.
-func (qs *Queues) sweep(ctx context.Context) {
-	var took time.Duration
-	for {
-		select {
-		case q := <-qs.dirty:
-			batch := []*Queue{q}
-			pause(ctx, min(max(sweepPause, took*(sweepShare-1)), maxSweepPause))
-			for more := true; more; {
-				select {
-				case q := <-qs.dirty:
-					batch = append(batch, q)
-				default:
-					more = false
-				}
-			}
-			began := time.Now()
-			for _, q := range batch {
-				q.remove()
-			}
-			took = time.Since(began)
-		case <-ctx.Done():
-			for _, q := range qs.all() {
-				q.remove()
-			}
-			return
-		}
-	}
-}
-
-func pause(ctx context.Context, d time.Duration) {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-	case <-ctx.Done():
-	}
 }

@@ -52,12 +52,40 @@ func (r *Record) data() []byte {
 	return append(b, r.Stanza...)
 }
 
-// readRecord is the way back from data; subject is ev.<endpoint>.<conversation>.
+// withOrigin returns the data of a record that moves from a place in another stream: the
+// line of fields ends with that.
+func withOrigin(data []byte, place uint64) []byte {
+	line, stanza, ok := bytes.Cut(data, []byte{'\n'})
+	if !ok {
+		return data // it is damaged, and stays so
+	}
+	if fields := bytes.Fields(line); len(fields) > 4 {
+		line = bytes.Join(fields[:4], []byte{' '})
+	}
+	b := make([]byte, 0, len(data)+22)
+	b = append(append(b, line...), ' ')
+	b = append(strconv.AppendUint(b, place, 10), '\n')
+	return append(b, stanza...)
+}
+
+// originOf returns the place of withOrigin, 0 if there is none.
+func originOf(data []byte) uint64 {
+	line, _, _ := bytes.Cut(data, []byte{'\n'})
+	fields := bytes.Fields(line)
+	if len(fields) < 5 {
+		return 0
+	}
+	place, _ := strconv.ParseUint(string(fields[4]), 10, 64) // 0 if it is damaged
+	return place
+}
+
+// readRecord is the way back from data; subject is event.<endpoint>.<conversation>, or
+// waiting.<endpoint>.<conversation>.
 func readRecord(subject string, data []byte) (Record, error) {
 	line, stanza, ok := bytes.Cut(data, []byte{'\n'})
 	fields := strings.Fields(string(line))
 	tokens := strings.Split(subject, ".")
-	if !ok || len(fields) != 4 || len(tokens) != 3 {
+	if !ok || len(fields) < 4 || len(fields) > 5 || len(tokens) != 3 {
 		return Record{}, fmt.Errorf("a record of the queue is damaged: subject %q, %q", subject, clip(line))
 	}
 	received, err1 := strconv.ParseInt(fields[2], 10, 64)

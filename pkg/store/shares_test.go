@@ -18,6 +18,9 @@ func TestShareOfASender(t *testing.T) {
 	const size = 100_000
 	most := int(s.Load().MaxEventBytes / 4 / size)
 	hook, pulled := queue(t, s, "hook"), queue(t, s, "pulled")
+	if err := pulled.Pull(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	places := make(map[*store.Queue][]uint64)
 	put := func(q *store.Queue, sender string, n int) error {
 		r := record(n, n)

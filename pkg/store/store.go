@@ -64,7 +64,7 @@ type Store struct {
 	lock    *os.File
 	log     *zap.Logger
 	srv     *stream.Server
-	streams []*stream.Stream // but for those of the queues and the delivery log
+	streams []*stream.Stream // but for that of the delivery log
 	disk    *disk
 	watcher *watcher
 	stop    context.CancelFunc
@@ -111,7 +111,7 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
-	s.queues = newQueues(s.srv, s.disk, s.log)
+	s.queues.pub = newPublisher(s.srv, s.disk)
 	s.watcher = &watcher{srv: s.srv, disk: s.disk, queues: s.queues, reopen: s.reopen, onHung: o.OnHung, log: s.log}
 	s.disk.check()
 	s.watcher.seen()
@@ -144,7 +144,7 @@ func (o *Options) complete() error {
 	return nil
 }
 
-// open starts the server and opens everything but the queues.
+// open starts the server and opens everything.
 func (s *Store) open(ctx context.Context) (err error) {
 	s.srv, err = stream.Start(stream.Options{
 		Dir: s.o.Dir, MaxBytes: s.o.MaxBytes, SyncAlways: s.o.Sync == SyncAlways, Log: s.log,
@@ -166,6 +166,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
+	s.queues = newQueues(s)
 	if err := s.openStreams(ctx); err != nil {
 		return err
 	}
@@ -175,7 +176,10 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	return checkIntegrity(ctx, s.srv, s.o.Dir, s.log)
+	if err := checkIntegrity(ctx, s.srv, s.o.Dir, s.log); err != nil {
+		return err
+	}
+	return s.queues.load(ctx)
 }
 
 // stream returns a stream that openStreams opens.
@@ -209,10 +213,8 @@ func (s *Store) reopen(ctx context.Context) error {
 	if err := s.deliveries.Reopen(ctx); err != nil {
 		return err
 	}
-	for _, q := range s.queues.all() {
-		if err := q.discardUnacknowledged(ctx); err != nil {
-			return err
-		}
+	if err := s.queues.discard(ctx); err != nil {
+		return err
 	}
 	return s.srv.Resume(ctx)
 }

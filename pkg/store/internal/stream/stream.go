@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -20,6 +21,7 @@ var ErrBroken = fmt.Errorf("%w: the disk is full, or cannot be written", gateway
 type Config struct {
 	Name, About string
 	Subjects    string // a filter
+	First       uint64 // place of the first record; 0: 1
 	// MaxAge, MaxBytes and MaxRecords bound it; 0: no bound.
 	MaxAge           time.Duration
 	MaxBytes         int64
@@ -59,6 +61,7 @@ func (st *Stream) Open(ctx context.Context) error {
 		Subjects:             []string{st.c.Subjects},
 		Retention:            jetstream.LimitsPolicy,
 		Storage:              jetstream.FileStorage,
+		FirstSeq:             st.c.First,
 		Discard:              jetstream.DiscardOld,
 		DiscardNewPerSubject: st.c.RefusePerSubject,
 		MaxAge:               st.c.MaxAge,
@@ -226,19 +229,35 @@ func (st *Stream) Delete(ctx context.Context, seq uint64) error {
 	return err
 }
 
-// Purge deletes the records before a place, of one subject or, if it is empty, of all.
+// Purge deletes the records before a place, of one subject or, if it is empty, of all,
+// and returns how many.
 //
 // Killed before it returns: some of them may still be there.
-func (st *Stream) Purge(ctx context.Context, subject string, before uint64) error {
-	stream, err := st.handle(ctx)
+func (st *Stream) Purge(ctx context.Context, subject string, before uint64) (int, error) {
+	request, err := json.Marshal(struct {
+		Subject string `json:"filter,omitempty"`
+		Before  uint64 `json:"seq,omitempty"`
+	}{subject, before})
 	if err != nil {
-		return err
+		return 0, err
 	}
-	opts := []jetstream.StreamPurgeOpt{jetstream.WithPurgeSequence(before)}
-	if subject != "" {
-		opts = append(opts, jetstream.WithPurgeSubject(subject))
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	m, err := st.s.engine.Load().nc.RequestWithContext(ctx, "$JS.API.STREAM.PURGE."+st.c.Name, request)
+	if err != nil {
+		return 0, err
 	}
-	return stream.Purge(ctx, opts...)
+	var answer struct {
+		Error  *jetstream.APIError `json:"error"`
+		Purged int                 `json:"purged"`
+	}
+	if err := json.Unmarshal(m.Data, &answer); err != nil {
+		return 0, err
+	}
+	if answer.Error != nil {
+		return 0, answer.Error
+	}
+	return answer.Purged, nil
 }
 
 // State is what a stream has.
@@ -266,6 +285,9 @@ func (st *Stream) State(ctx context.Context) (State, error) { return st.state(ct
 func (st *Stream) StateOf(ctx context.Context, subjects string) (State, error) {
 	return st.state(ctx, jetstream.WithSubjectFilter(subjects))
 }
+
+// Subjects returns the filter of all the stream's subjects.
+func (st *Stream) Subjects() string { return st.c.Subjects }
 
 // FullState returns also which places are empty.
 func (st *Stream) FullState(ctx context.Context) (State, error) {

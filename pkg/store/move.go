@@ -1,0 +1,196 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/store/internal/stream"
+)
+
+// movePage is how many events are copied at a time, of the places that all appends share.
+const movePage = 256
+
+// move copies the queue's events in EVENTS that are not finished, up to a place and at
+// most maxMove, to the end of WAITING, and takes them for moved. It reports whether there
+// are more.
+//
+// Killed before it returns: the next start finds the copies beside their originals, and
+// goes on from there (settle). Killed after that: the same, until the originals are
+// removed; no copy is removed before (Queue.remove).
+func (q *Queue) move(ctx context.Context, upTo uint64) (more bool, err error) {
+	q.moving.Lock()
+	defer q.moving.Unlock()
+	if err := q.mend(ctx); err != nil {
+		return false, err
+	}
+	q.mu.Lock()
+	from := max(q.movedTo+1, firstRecent)
+	q.mu.Unlock()
+	m := q.qs.recent.begin(from)
+	list, last, err := q.copy(ctx, q.qs.recent.st, q.recentSubject(allConversations), from, upTo, q.qs.recent.isOver)
+	if err != nil {
+		q.broken = m
+		return false, err
+	}
+	q.adopt(m, list, last)
+	return last < upTo, nil
+}
+
+// moveAll moves all that the queue has.
+func (q *Queue) moveAll(ctx context.Context) error {
+	q.mu.Lock()
+	there := q.inRecent
+	q.mu.Unlock()
+	for there {
+		var err error
+		if there, err = q.move(ctx, q.qs.recent.last()); err != nil {
+			return err
+		}
+	}
+	q.mu.Lock()
+	q.inRecent = false
+	q.mu.Unlock()
+	return nil
+}
+
+// mend ends a move that was broken off; q.moving is held.
+func (q *Queue) mend(ctx context.Context) error {
+	if q.broken == nil {
+		return nil
+	}
+	list, err := q.settle(ctx, q.qs.recent.st, q.recentSubject(allConversations))
+	if err != nil {
+		return err
+	}
+	last := uint64(0)
+	if len(list) > 0 {
+		last = list[len(list)-1].from
+	}
+	q.adopt(q.broken, list, last)
+	q.broken = nil
+	return nil
+}
+
+// adopt takes events for moved, and whatever the queue has up to a place.
+func (q *Queue) adopt(m *move, list []copied, upTo uint64) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.older.add(list, upTo)
+	for _, c := range q.qs.recent.end(m, list) {
+		q.older.gone(c.conversation, c.to)
+		q.older.over[c.to] = true
+	}
+}
+
+// copy copies events of a stream from a place up to another one, but for those that are
+// over, to the end of WAITING. last is up to where it has come.
+func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, from, upTo uint64, isOver func(place uint64) bool) (list []copied, last uint64, err error) {
+	for len(list) < maxMove && from <= upTo {
+		page, err := st.Page(ctx, subject, from, movePage)
+		if err != nil {
+			return nil, 0, err
+		}
+		if len(page) == 0 {
+			return list, upTo, nil
+		}
+		var some []copied
+		results := make(chan error, len(page))
+		for i := range page {
+			m := &page[i]
+			if from = m.Seq + 1; m.Seq > upTo {
+				break
+			}
+			if isOver(m.Seq) {
+				continue
+			}
+			some = append(some, copied{from: m.Seq, conversation: conversationOf(m.Subject)})
+		}
+		next := 0 // of some; results come in order, from one goroutine
+		for i := range page {
+			m := &page[i]
+			if next == len(some) || m.Seq != some[next].from {
+				continue
+			}
+			c := &some[next]
+			next++
+			q.qs.srv.Append(&stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq), Result: func(_ *stream.Append, seq uint64, err error) {
+				if c.to = seq; err == nil {
+					q.qs.waiting.top.Store(seq)
+				}
+				results <- err
+			}})
+		}
+		for range some {
+			if failed := <-results; failed != nil {
+				err = failed
+			}
+		}
+		if err != nil {
+			return nil, 0, err
+		}
+		list = append(list, some...)
+	}
+	return list, min(from-1, upTo), nil
+}
+
+// settle ends a move of the queue's events out of a stream that was broken off. The copies
+// before the first original that has none are right, and returned; those behind it are
+// removed, so that their originals count.
+//
+// Killed before it returns: the next start does the same.
+func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) ([]copied, error) {
+	q.mu.Lock()
+	from := q.movedTo + 1
+	q.mu.Unlock()
+	page, err := st.Page(ctx, subject, from, 1)
+	if err != nil || len(page) == 0 {
+		return nil, err
+	}
+	first := page[0].Seq
+	copies := make(map[uint64]copied)
+	err = q.qs.waiting.st.Walk(ctx, q.olderSubject(allConversations), 0, func(r *stream.Record) bool {
+		switch origin := originOf(r.Data); {
+		case origin == 0 || origin >= firstRecent && first < firstRecent: // did not come from there
+		case origin < first:
+			return false
+		default:
+			copies[origin] = copied{from: origin, to: r.Seq, conversation: conversationOf(r.Subject)}
+		}
+		return true
+	})
+	if err != nil || len(copies) == 0 {
+		return nil, err
+	}
+	// An original may be removed already, but not one whose copy was not stored.
+	alone := uint64(math.MaxUint64)
+	for from = first; alone == math.MaxUint64; from = page[len(page)-1].Seq + 1 {
+		if page, err = st.Page(ctx, subject, from, movePage); err != nil {
+			return nil, err
+		}
+		if len(page) == 0 {
+			break
+		}
+		if i := slices.IndexFunc(page, func(r stream.Record) bool { return copies[r.Seq].to == 0 }); i >= 0 {
+			alone = page[i].Seq
+		}
+	}
+	var list []copied
+	for origin, c := range copies {
+		if origin < alone {
+			list = append(list, c)
+		} else if err := q.qs.waiting.st.Delete(ctx, c.to); err != nil && !errors.Is(err, gateway.ErrNotFound) {
+			return nil, fmt.Errorf("remove a copy: %w", err)
+		}
+	}
+	slices.SortFunc(list, func(a, b copied) int { return cmp.Compare(a.from, b.from) })
+	return list, nil
+}
+
+// conversationOf returns the last token of a record's subject.
+func conversationOf(subject string) string { return subject[strings.LastIndexByte(subject, '.')+1:] }

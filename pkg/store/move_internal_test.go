@@ -1,0 +1,277 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/store/internal/stream"
+)
+
+// lanes is what a store ought to hold: by endpoint and conversation, the ids of what waits,
+// in order, and what was acknowledged since the start.
+type lanes struct {
+	t     *testing.T
+	rnd   *rand.Rand
+	dir   string
+	s     *Store
+	next  int
+	wait  map[lane][]Stored
+	acked map[string]bool // before a kill, it may come again
+}
+
+type lane struct{ endpoint, conversation string }
+
+func (l *lanes) open() {
+	l.t.Helper()
+	var err error
+	if l.s, err = Open(l.t.Context(), Options{Dir: l.dir, MaxBytes: 1 << 30}); err != nil {
+		l.t.Fatal(err)
+	}
+	l.hold(5 * time.Millisecond)
+}
+
+// hold sets how long an event may hold up others.
+func (l *lanes) hold(d time.Duration) {
+	r := &l.s.queues.recent
+	r.mu.Lock()
+	r.heldFor, r.settleFor = d, 4*d
+	r.mu.Unlock()
+}
+
+// kill ends the store as a kill does: nothing more is written, and nothing removed.
+func (l *lanes) kill() {
+	l.s.srv.Stop()
+	_ = l.s.lock.Close()
+	l.s.stop()
+	l.s.wg.Wait()
+}
+
+func (l *lanes) queue(endpoint string) *Queue {
+	l.t.Helper()
+	q, err := l.s.Queues().Open(l.t.Context(), endpoint)
+	if err != nil {
+		l.t.Fatal(err)
+	}
+	return q
+}
+
+func (l *lanes) put(at lane, n int) {
+	l.t.Helper()
+	type result struct {
+		r   Record
+		seq uint64
+		err error
+	}
+	results := make(chan result, n)
+	for range n {
+		r := Record{ID: fmt.Sprintf("evt_%d", l.next), Component: "bot.example.com", Conversation: at.conversation, Received: time.UnixMilli(1), Since: time.UnixMilli(2), Stanza: "<message/>"}
+		l.next++
+		if err := l.queue(at.endpoint).Append(&r, func(seq uint64, err error) { results <- result{r, seq, err} }); err != nil {
+			l.t.Fatal(err)
+		}
+	}
+	for range n {
+		r := <-results
+		if r.err != nil {
+			l.t.Fatal(r.err)
+		}
+		l.wait[at] = append(l.wait[at], Stored{r.r, r.seq})
+	}
+}
+
+func (l *lanes) ack(at lane, n int) {
+	for ; n > 0 && len(l.wait[at]) > 0; n-- {
+		r := l.wait[at][0]
+		l.wait[at] = l.wait[at][1:]
+		l.acked[r.ID] = true
+		l.queue(at.endpoint).Ack(at.conversation, r.Seq)
+	}
+}
+
+// check reads all conversations, from a random place on.
+func (l *lanes) check() {
+	l.t.Helper()
+	for at, want := range l.wait {
+		after := uint64(0)
+		if len(want) > 0 && l.rnd.IntN(2) == 0 {
+			i := l.rnd.IntN(len(want))
+			after, want = want[i].Seq, want[i+1:]
+		}
+		for len(want) > 0 || after == 0 {
+			n := 1 + l.rnd.IntN(40)
+			list, err := l.queue(at.endpoint).Read(l.t.Context(), at.conversation, after, n)
+			if err != nil {
+				l.t.Fatal(err)
+			}
+			if len(list) != min(n, len(want)) || !slices.EqualFunc(list, want[:len(list)], func(a, b Stored) bool { return a == b }) {
+				l.t.Fatalf("%v after %d: %d of %d events, want %d: %v\nwant %v", at, after, len(list), n, len(want), places(list), places(want))
+			}
+			if len(list) == 0 {
+				break
+			}
+			after, want = list[len(list)-1].Seq, want[len(list):]
+		}
+	}
+}
+
+func places(list []Stored) (s []string) {
+	for _, r := range list[:min(len(list), 20)] {
+		s = append(s, fmt.Sprintf("%s@%d", r.ID, r.Seq))
+	}
+	return s
+}
+
+// reread takes over what a store that was opened again has: all that waits, in order, and
+// before it only what was acknowledged shortly before a kill.
+func (l *lanes) reread(killed bool) {
+	l.t.Helper()
+	for at, want := range l.wait {
+		q := l.queue(at.endpoint)
+		list, err := q.Read(l.t.Context(), at.conversation, 0, 1<<20)
+		if err != nil {
+			l.t.Fatal(err)
+		}
+		again := len(list) - len(want)
+		if again < 0 || again > 0 && !killed || !slices.EqualFunc(list[max(0, again):], want, func(a, b Stored) bool { return a.Record == b.Record }) {
+			l.t.Fatalf("%v, killed %v: %v\nwant %v", at, killed, places(list), places(want))
+		}
+		for i := range list[:again] {
+			if !l.acked[list[i].ID] || i > 0 && list[i-1].Seq >= list[i].Seq {
+				l.t.Fatalf("%v: %s is there", at, list[i].ID)
+			}
+		}
+		l.wait[at] = list
+	}
+	for endpoint := range map[string]bool{"a": true, "b": true, "c": true} {
+		for conversation, n := range l.queue(endpoint).Backlog() {
+			if len(l.wait[lane{endpoint, conversation}]) != n {
+				l.t.Fatalf("%s: the backlog of %s is %d, want %d", endpoint, conversation, n, len(l.wait[lane{endpoint, conversation}]))
+			}
+		}
+	}
+}
+
+// Whatever is stuck, moved, and killed in between: all that waits is there, in the order
+// of each conversation, and nothing twice but what was acknowledged just before a kill.
+func TestMoves(t *testing.T) {
+	for seed := range uint64(8) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			t.Parallel()
+			l := &lanes{t: t, rnd: rand.New(rand.NewPCG(seed, 2)), dir: t.TempDir(), wait: make(map[lane][]Stored), acked: make(map[string]bool)}
+			l.open()
+			defer func() { l.s.Close() }()
+			stuck := lane{"a", "x"}
+			moved := 0
+			for range 150 {
+				at := lane{string(rune('a' + l.rnd.IntN(3))), string(rune('x' + l.rnd.IntN(3)))}
+				switch n := l.rnd.IntN(100); {
+				case n < 45:
+					l.put(at, 1+l.rnd.IntN(300))
+				case n < 80:
+					if at != stuck {
+						l.ack(at, 1+l.rnd.IntN(400))
+					}
+				case n < 85:
+					stuck = at
+				case n < 88 && len(l.wait[at]) > 0:
+					i := l.rnd.IntN(len(l.wait[at]))
+					if err := l.queue(at.endpoint).Drop(t.Context(), at.conversation, l.wait[at][i].Seq); err != nil {
+						t.Fatal(err)
+					}
+					l.wait[at] = slices.Delete(l.wait[at], i, i+1)
+				case n < 90:
+					if err := l.queue(at.endpoint).Recount(t.Context()); err != nil {
+						t.Fatal(err)
+					}
+					b := l.queue(at.endpoint).Backlog()
+					for _, c := range []string{"x", "y", "z"} {
+						if b[c] != len(l.wait[lane{at.endpoint, c}]) {
+							t.Fatalf("%s: counted %v, want %d of %s", at.endpoint, b, len(l.wait[lane{at.endpoint, c}]), c)
+						}
+					}
+				case n < 92:
+					l.s.Close()
+					l.open()
+					l.reread(false)
+				case n < 94:
+					l.kill()
+					l.open()
+					l.reread(true)
+				case n < 96:
+					time.Sleep(time.Duration(l.rnd.IntN(150)) * time.Millisecond)
+				default:
+					l.check()
+				}
+				for _, q := range l.s.queues.all() {
+					q.mu.Lock()
+					moved = max(moved, len(q.moved))
+					q.mu.Unlock()
+				}
+			}
+			l.check()
+			for at := range l.wait {
+				l.ack(at, 1<<20)
+			}
+			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+				n, err := l.s.Queues().Waiting(t.Context())
+				if err == nil && n == 0 {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Fatalf("%d events are left, %v", n, err)
+				}
+			}
+			t.Logf("%d events; at most %d of one queue moved at a time", l.next, moved)
+		})
+	}
+}
+
+// A move is broken off at each point: after some copies, with a hole among them, before and
+// after its originals are gone.
+func TestMoveIsKilled(t *testing.T) {
+	const n = 10
+	at := lane{"a", "x"}
+	for _, c := range []struct {
+		name   string
+		copies []int // of the events there are
+		gone   []int // originals that are removed
+	}{
+		{"no copy", nil, nil},
+		{"some", []int{0, 1, 2}, nil},
+		{"a hole", []int{0, 1, 3, 4}, nil},
+		{"all", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, nil},
+		{"all, and some originals are gone", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, []int{0, 1, 5}},
+		{"the first not", []int{1, 2, 3}, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			l := &lanes{t: t, rnd: rand.New(rand.NewPCG(1, 2)), dir: t.TempDir(), wait: make(map[lane][]Stored), acked: make(map[string]bool)}
+			l.open()
+			l.hold(time.Hour)
+			l.put(at, n)
+			for i := range n {
+				original := l.wait[at][i]
+				if slices.Contains(c.copies, i) {
+					if _, err := l.s.queues.waiting.st.Put(t.Context(), &stream.Message{Subject: l.queue("a").olderSubject("x"), Data: withOrigin(original.data(), original.Seq)}); err != nil {
+						t.Fatal(err)
+					}
+				}
+			}
+			for _, i := range c.gone {
+				if err := l.s.queues.recent.st.Delete(context.Background(), l.wait[at][i].Seq); err != nil {
+					t.Fatal(err)
+				}
+			}
+			l.kill()
+			l.open()
+			defer func() { l.s.Close() }()
+			l.reread(false)
+			l.put(at, 3)
+			l.check()
+			l.ack(at, 1<<20)
+		})
+	}
+}

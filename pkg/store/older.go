@@ -1,0 +1,134 @@
+package store
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stanzahook/pkg/store/internal/stream"
+)
+
+// waiting is the stream of the events that wait for long: those of pulled endpoints, and
+// those that held up EVENTS. They are removed by endpoint and conversation.
+//
+// Killed: as in EVENTS.
+type waiting struct {
+	st   *stream.Stream
+	made time.Time
+	top  atomic.Uint64 // the last event that was reported as stored
+}
+
+// older is what a queue has in WAITING; the queue's lock guards it.
+type older struct {
+	last          uint64         // place of its last event, but for those of a move under way
+	conversations map[string]int // events that are not acknowledged; not of a pulled endpoint
+	// What is acknowledged and not yet removed: of a conversation up to a place, and places.
+	finished map[string]uint64
+	over     map[uint64]bool
+	// Events that have moved since the start keep the place they had in EVENTS:
+	// they are in memory with that. All of the queue up to movedTo have moved.
+	moved   []copied
+	movedTo uint64
+
+	moving sync.Mutex
+	broken *move // one that was broken off; moving guards it
+}
+
+// allConversations is the name in finished that stands for all of them.
+const allConversations = "*"
+
+// copied is an event that has moved: from a place in EVENTS to one in WAITING.
+type copied struct {
+	from, to     uint64
+	conversation string
+	done         bool
+}
+
+// waiting returns how many events of each conversation are not acknowledged.
+func (o *older) waiting() map[string]int { return maps.Clone(o.conversations) }
+
+// placeOf returns where in WAITING the event of a place is; false if it is in EVENTS.
+func (o *older) placeOf(place uint64) (uint64, bool) {
+	if place < firstRecent {
+		return place, true
+	}
+	if i, ok := o.find(place); ok {
+		return o.moved[i].to, true
+	}
+	return 0, false
+}
+
+// find returns where in moved a place is, or would be.
+func (o *older) find(place uint64) (int, bool) {
+	return slices.BinarySearchFunc(o.moved, place, func(c copied, place uint64) int { return cmp.Compare(c.from, place) })
+}
+
+// after returns the place in WAITING after which the events after a place are.
+func (o *older) after(place uint64) uint64 {
+	if place < firstRecent || len(o.moved) == 0 {
+		return min(place, firstRecent-1)
+	}
+	i, ok := o.find(place)
+	switch {
+	case ok:
+		return o.moved[i].to
+	case i == 0:
+		return o.moved[0].to - 1
+	}
+	return o.moved[i-1].to
+}
+
+// origin returns the place that an event in WAITING has for the queue's worker.
+func (o *older) origin(seq uint64) uint64 {
+	i, ok := slices.BinarySearchFunc(o.moved, seq, func(c copied, seq uint64) int { return cmp.Compare(c.to, seq) })
+	if ok {
+		return o.moved[i].from
+	}
+	return seq
+}
+
+// isFinished reports whether an event in WAITING is acknowledged and not yet removed.
+func (o *older) isFinished(conversation string, seq uint64) bool {
+	return seq <= o.finished[conversation] || seq <= o.finished[allConversations] || o.over[seq]
+}
+
+// add adds events that have moved, all of the queue up to a place.
+func (o *older) add(list []copied, movedTo uint64) {
+	for i := range list {
+		o.conversations[list[i].conversation]++
+	}
+	o.moved = append(o.moved, list...)
+	if len(list) > 0 {
+		o.last = max(o.last, list[len(list)-1].to)
+	}
+	o.movedTo = max(o.movedTo, movedTo)
+}
+
+// finish notes that an event, and all of its conversation before it, is acknowledged.
+func (o *older) finish(conversation string, seq uint64) {
+	o.gone(conversation, seq)
+	if o.finished[conversation] = max(o.finished[conversation], seq); len(o.conversations) == 0 {
+		o.finished = map[string]uint64{allConversations: o.last}
+	}
+}
+
+// gone notes that an event is acknowledged or was removed.
+func (o *older) gone(conversation string, seq uint64) {
+	if o.conversations[conversation]--; o.conversations[conversation] <= 0 {
+		delete(o.conversations, conversation)
+	}
+	place := o.origin(seq)
+	if place == seq {
+		return
+	}
+	i, _ := o.find(place)
+	o.moved[i].done = true
+	for i = 0; i < len(o.moved) && o.moved[i].done; i++ {
+	}
+	if o.moved = o.moved[i:]; len(o.moved) == 0 {
+		o.moved = nil
+	}
+}
