@@ -138,10 +138,17 @@ func TestConversationOverItsBound(t *testing.T) {
 				b = newTestbed(t, nil)
 				b.must(b.w.Disable(t.Context(), "test"))
 			}
-			for range room + more {
+			for range room {
 				b.putAll("u1")
 			}
-			b.until("the refusals", func() bool { return b.link.failed() == more })
+			b.waiting(room)
+			refused := 0 // at once; the others later, with an error
+			for range more {
+				if !b.put("u1") {
+					refused++
+				}
+			}
+			b.until("the refusals", func() bool { return b.link.failed() == more-refused })
 			for id, c := range b.link.errors {
 				if c != stanza.ResourceConstraint {
 					t.Errorf("%s: %s", id, c)

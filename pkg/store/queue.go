@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -28,12 +29,8 @@ type Queue struct {
 	inRecent bool
 	backlog  map[string]int
 	charged  map[uint64]charge // by place, of what was stored since the start
-	// Of a pulled endpoint: the places of what is charged, what AckThrough was called with
-	// plus 1, and how many it has refunded that are not removed.
-	places   []uint64
-	through  uint64
-	refunded int
-	bytes    int64 // about, of what is not acknowledged
+	places   [2][]placed       // of what is charged, of a pulled endpoint: read by Page, and stored since the start
+	bytes    int64             // about, of what is not acknowledged
 	uncharged
 	older
 
@@ -99,8 +96,11 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 		Owner: r.Sender, Size: int64(len(r.Stanza) + recordBytes), Done: done,
 	}
 	q.mu.Lock()
-	pulled, full := q.pulled, !q.pulled && q.conversations[r.Conversation] >= maxPerConversation
+	pulled, full := q.pulled, q.conversations[r.Conversation] >= maxPerConversation
 	q.inRecent = q.inRecent || !q.pulled
+	if pulled && !full {
+		q.conversations[r.Conversation]++
+	}
 	q.mu.Unlock()
 	if full {
 		return errConversation
@@ -109,6 +109,7 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 		a.Subject = q.olderSubject(r.Conversation)
 	}
 	if !q.qs.Senders.Take(a.Owner, a.Size) {
+		q.refused(&a)
 		return errSender
 	}
 	q.pending.Add(1)
@@ -116,8 +117,18 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 	if err != nil {
 		q.pending.Add(-1)
 		q.qs.Senders.Give(a.Owner, a.Size)
+		q.refused(&a)
 	}
 	return err
+}
+
+// refused takes an event that was not stored off its conversation's count.
+func (q *Queue) refused(a *stream.Append) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.pulled {
+		q.gone(conversationOf(a.Subject), math.MaxUint64)
+	}
 }
 
 // appended notes the result of Append and passes it to done.
@@ -129,14 +140,21 @@ func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 		q.charged[seq] = c
 		q.bytes += a.Size
 		if q.pulled {
-			q.places = append(q.places, seq)
+			q.places[1] = append(q.places[1], placed{seq, conversationOf(a.Subject)})
 		}
 		q.mu.Unlock()
 	} else {
 		q.qs.Senders.Give(a.Owner, a.Size)
+		q.refused(a)
 	}
 	a.Done(seq, err)
 	q.pending.Add(-1)
+}
+
+// placed is an event of a pulled queue.
+type placed struct {
+	place        uint64
+	conversation string
 }
 
 // charge is the size of an event, and whose share it uses.
@@ -174,11 +192,7 @@ func (q *Queue) Recount(ctx context.Context) error {
 			return fmt.Errorf("count the events of %s: %w", q.name, err)
 		}
 	}
-	err := q.moveAll(ctx)
-	if err == nil && q.pulled {
-		err = q.countPulled(ctx)
-	}
-	if err != nil {
+	if err := q.moveAll(ctx); err != nil {
 		return fmt.Errorf("count the events of %s: %w", q.name, err)
 	}
 	q.mu.Lock()

@@ -31,7 +31,7 @@ func (q *Queue) Push() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.pulled {
-		q.pulled, q.places, q.last = false, nil, q.qs.waiting.top.Load()
+		q.pulled, q.places, q.last = false, [2][]placed{}, q.qs.waiting.top.Load()
 	}
 }
 
@@ -44,7 +44,7 @@ type Places struct {
 // Places returns where the events are.
 func (q *Queue) Places(ctx context.Context) (Places, error) {
 	q.mu.Lock()
-	empty := len(q.conversations)+len(q.charged) == 0
+	empty := len(q.conversations) == 0
 	q.mu.Unlock()
 	p := Places{First: q.Top() + 1, Made: q.qs.waiting.made}
 	if empty {
@@ -85,6 +85,9 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 				lost++
 				continue
 			}
+			q.mu.Lock()
+			q.charge(&r, m.Seq)
+			q.mu.Unlock()
 			size += len(r.Stanza)
 			list = append(list, Stored{r, m.Seq})
 		}
@@ -92,53 +95,38 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 	return list, lost, nil
 }
 
-// AckThrough notes that all events up to a place are finished and may be removed. Ack is
-// not called for such a queue.
+// charge notes an event that an earlier process has stored; q.mu is held.
+func (q *Queue) charge(r *Record, place uint64) {
+	if _, ok := q.charged[place]; ok || q.uncharged.count == 0 {
+		return
+	}
+	q.uncharged.count--
+	c := charge{size: int64(len(r.Stanza) + recordBytes)}
+	q.bytes += c.size - q.uncharged.size
+	q.charged[place] = c
+	q.places[0] = append(q.places[0], placed{place, r.Conversation})
+}
+
+// AckThrough notes that all events up to a place, which Page has returned, are finished
+// and may be removed. Ack is not called for such a queue.
 //
 // Killed before the removal, which comes some milliseconds later: the events
 // are delivered again, with the same ids.
 func (q *Queue) AckThrough(place uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if place <= q.finished[allConversations] || place < q.through {
-		return
-	}
-	n := 0
-	for ; n < len(q.places) && q.places[n] <= place; n++ {
-		if _, ok := q.charged[q.places[n]]; ok {
-			q.refund(q.places[n])
-			q.refunded++
+	for i, list := range q.places {
+		n := 0
+		for ; n < len(list) && list[n].place <= place; n++ {
+			if _, ok := q.charged[list[n].place]; ok {
+				q.refund(list[n].place)
+				q.gone(list[n].conversation, list[n].place)
+				q.finished[allConversations] = max(q.finished[allConversations], list[n].place)
+			}
+		}
+		if q.places[i] = list[n:]; n == len(list) {
+			q.places[i] = nil
 		}
 	}
-	q.places = q.places[n:]
-	q.through, q.finished[allConversations] = place+1, place
 	q.qs.wake()
-}
-
-// purged notes that events of a pulled queue were removed; q.mu is held. What
-// AckThrough has not refunded is of an earlier process.
-func (q *Queue) purged(n int) {
-	before := min(max(0, n-q.refunded), q.uncharged.count)
-	q.refunded = 0
-	q.uncharged.count -= before
-	q.bytes -= int64(before) * q.uncharged.size
-}
-
-// countPulled counts what is left of the conversations of a pulled queue, when all that
-// is acknowledged is removed.
-func (q *Queue) countPulled(ctx context.Context) error {
-	for q.remove(ctx, false) {
-		pause(ctx, sweepPause)
-		if err := ctx.Err(); err != nil {
-			return err
-		}
-	}
-	state, err := q.qs.waiting.st.StateOf(ctx, q.olderSubject(allConversations))
-	if err != nil {
-		return err
-	}
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	q.conversations = conversations(state)
-	return nil
 }

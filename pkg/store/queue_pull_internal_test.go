@@ -92,6 +92,9 @@ func TestPagesAndAckThrough(t *testing.T) {
 	if at, err = q.Places(t.Context()); err != nil || at.First != 41 || !at.Made.Equal(made) {
 		t.Errorf("%+v %v", at, err)
 	}
+	if list, _, err = q.Page(t.Context(), 40, 1000); err != nil || len(list) != 60 {
+		t.Fatalf("%d events, %v", len(list), err)
+	}
 	q.AckThrough(60)
 	q.AckThrough(59) // later, and less
 	if n := first(); n != 61 {

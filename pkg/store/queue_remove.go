@@ -78,16 +78,12 @@ func (q *Queue) remove(ctx context.Context, drained bool) (more bool) {
 		q.mu.Unlock()
 	}
 	for conversation, seq := range finished {
-		n, ok := q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), seq+1)
-		if !ok {
+		if !q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), seq+1) {
 			return true
 		}
 		q.mu.Lock()
 		if q.finished[conversation] == seq {
 			delete(q.finished, conversation)
-		}
-		if q.pulled {
-			q.purged(n)
 		}
 		q.mu.Unlock()
 	}
@@ -95,14 +91,14 @@ func (q *Queue) remove(ctx context.Context, drained bool) (more bool) {
 }
 
 // purge removes the events of a subject before a place, of all if it is empty.
-func (qs *Queues) purge(ctx context.Context, st *stream.Stream, subject string, before uint64) (n int, ok bool) {
+func (qs *Queues) purge(ctx context.Context, st *stream.Stream, subject string, before uint64) bool {
 	// With a disk that is full a purge would fail half-way; see watcher.hung.
 	if free, keep := qs.disk.room(); qs.srv.Broken() || free < keep/2 {
-		return 0, false
+		return false
 	}
-	n, err := st.Purge(ctx, subject, before)
+	err := st.Purge(ctx, subject, before)
 	if err != nil {
 		qs.log.Warn("acknowledged events not removed yet", zap.Error(err))
 	}
-	return n, err == nil
+	return err == nil
 }

@@ -119,10 +119,10 @@ func (qs *Queues) Unclaimed() []string {
 func (qs *Queues) Remove(ctx context.Context, endpoint string) error {
 	q, err := qs.Open(ctx, endpoint)
 	if err == nil {
-		_, err = qs.recent.st.Purge(ctx, q.recentSubject(allConversations), 0)
+		err = qs.recent.st.Purge(ctx, q.recentSubject(allConversations), 0)
 	}
 	if err == nil {
-		_, err = qs.waiting.st.Purge(ctx, q.olderSubject(allConversations), 0)
+		err = qs.waiting.st.Purge(ctx, q.olderSubject(allConversations), 0)
 	}
 	if err != nil {
 		return fmt.Errorf("remove the queue of %s: %w", endpoint, err)

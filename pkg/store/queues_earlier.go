@@ -93,7 +93,7 @@ func (qs *Queues) resume(ctx context.Context, endpoint string) error {
 	}
 	if len(list) > 0 {
 		syscall.Sync() // the copies first; no power cut may take them after their originals
-		if _, err := qs.recent.st.Purge(ctx, q.recentSubject(allConversations), list[len(list)-1].from+1); err != nil {
+		if err := qs.recent.st.Purge(ctx, q.recentSubject(allConversations), list[len(list)-1].from+1); err != nil {
 			return err
 		}
 		for _, c := range list {

@@ -53,7 +53,7 @@ func (qs *Queues) remove(closing bool) (more bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	if before, some := qs.recent.watermark(time.Now(), closing); some {
-		if _, ok := qs.purge(ctx, qs.recent.st, "", before); ok {
+		if qs.purge(ctx, qs.recent.st, "", before) {
 			qs.recent.removedBefore(before)
 		}
 	}

@@ -113,7 +113,7 @@ func (l *Log) trim(ctx context.Context) int {
 		}
 	}
 	if before > 0 {
-		if _, err := l.st.Purge(ctx, "", before); err != nil {
+		if err := l.st.Purge(ctx, "", before); err != nil {
 			l.o.Log.Warn("delivery log not trimmed", zap.Error(err))
 		}
 	}

@@ -2,7 +2,6 @@ package stream
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"sync/atomic"
@@ -229,35 +228,23 @@ func (st *Stream) Delete(ctx context.Context, seq uint64) error {
 	return err
 }
 
-// Purge deletes the records before a place, of one subject or, if it is empty, of all,
-// and returns how many.
+// Purge deletes the records before a place (0: all), of one subject or, if it is empty, of
+// all.
 //
 // Killed before it returns: some of them may still be there.
-func (st *Stream) Purge(ctx context.Context, subject string, before uint64) (int, error) {
-	request, err := json.Marshal(struct {
-		Subject string `json:"filter,omitempty"`
-		Before  uint64 `json:"seq,omitempty"`
-	}{subject, before})
+func (st *Stream) Purge(ctx context.Context, subject string, before uint64) error {
+	stream, err := st.handle(ctx)
 	if err != nil {
-		return 0, err
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, readTimeout)
-	defer cancel()
-	m, err := st.s.engine.Load().nc.RequestWithContext(ctx, "$JS.API.STREAM.PURGE."+st.c.Name, request)
-	if err != nil {
-		return 0, err
+	var opts []jetstream.StreamPurgeOpt
+	if before > 0 {
+		opts = append(opts, jetstream.WithPurgeSequence(before))
 	}
-	var answer struct {
-		Error  *jetstream.APIError `json:"error"`
-		Purged int                 `json:"purged"`
+	if subject != "" {
+		opts = append(opts, jetstream.WithPurgeSubject(subject))
 	}
-	if err := json.Unmarshal(m.Data, &answer); err != nil {
-		return 0, err
-	}
-	if answer.Error != nil {
-		return 0, answer.Error
-	}
-	return answer.Purged, nil
+	return stream.Purge(ctx, opts...)
 }
 
 // State is what a stream has.
