@@ -2,7 +2,8 @@
 // NATS JetStream server (see internal/stream, which alone knows NATS).
 //
 //	stream         holds                                        until
-//	EV_<endpoint>  events, a subject for each conversation      they are acknowledged
+//	EVENTS         events of all endpoints, as they come        they are acknowledged, or move
+//	WAITING        events that wait for long                    they are acknowledged
 //	OUT            stanzas for the XMPP server (the outbox)     the server has them
 //	DLQ            dead letters, a subject for each             Options.DeadKeep
 //	LOG            the delivery log, many entries in a record   Options.LogKeep
@@ -13,18 +14,33 @@
 // # One stanza through the files
 //
 // [Queue.Append] (queue.go) takes the sender's share (shares.go), encodes the event
-// (record.go) and leaves it to the publisher (publisher.go), which hands it to the
-// stream; up to 1,024 events are under way at once (internal/stream/window.go). When the
+// (record.go) and leaves it to the publisher (publisher.go), which hands it to EVENTS;
+// up to 1,024 events are under way at once (internal/stream/window.go). When the
 // stream has written the event, Append's callback gets its place. Meanwhile the caller
 // delivers the event from memory; only what did not fit into memory is read from the
 // stream (queue_read.go, queue_pull.go), and after a restart all of it.
 //
-// When the event is finished, [Queue.Ack] marks it in the ledger (ledger.go). Some
-// milliseconds later the stream is purged by watermark: everything up to the first event
-// that is not acknowledged goes at once. Behind a conversation that is stuck, the
-// others are removed one by one (queue_remove.go). An event that cannot be delivered
+// When the event is finished, [Queue.Ack] marks it (marks.go). Some milliseconds later
+// EVENTS is purged by watermark: everything up to the first event that is not
+// finished goes at once, of all endpoints (recent.go, queues_sweep.go). So a thousand
+// endpoints cost what one does. An event that cannot be delivered
 // becomes a dead letter before it is acknowledged (deadletters.go), and each attempt is
 // an entry of the delivery log (package deliverylog).
+//
+// # What waits
+//
+// An event that is not finished holds up the watermark. If it does so for a second while
+// others behind it are finished, it moves to the end of WAITING, with all that
+// its endpoint has before it (move.go). So what an endpoint has in WAITING is always older
+// than what it has in EVENTS, and its worker reads the one and then the other; an event that
+// moved keeps its place for the worker (older.go). WAITING is removed by endpoint and
+// conversation (queue_remove.go), which costs more for each event. Events of a pulled
+// endpoint wait by nature, and go there at once.
+//
+// The originals in EVENTS go when the disk has the copies, two seconds later, and no copy goes
+// before its original. So whenever the process is killed, the next one finds copies and
+// originals side by side, and knows which count (Queue.settle). Queues of versions that had
+// a stream for each endpoint are moved to WAITING in the same way (queues_earlier.go).
 //
 // Everything else is the latest record of a key (bucket.go): states.go (endpoints, features),
 // subscribers.go, rosters.go, sent.go, idempotency.go. Stanzas for the XMPP server wait
