@@ -2,7 +2,7 @@
 
 // Command bench measures how fast stanzahook is on real servers, beside others that do
 // the same: see "make bench". Its arguments are what to measure (path, post, roster,
-// start; all of them by default), or "figures" for the tables of what was measured.
+// endpoints, start; all of them by default), or "figures" for the tables of what was measured.
 package main
 
 import (
@@ -25,6 +25,9 @@ func main() {
 		onServers(m, "post", postSpeed)
 		onServers(m, "path", pathSpeed)
 		onServers(m, "roster", rosterSpeed)
+		if wanted("endpoints") {
+			m.Run("endpoints", func(m *harness.Measurement) { endpointsSpeed(m) })
+		}
 		for _, n := range []int{0, 100_000, 1_000_000} {
 			if wanted("start") {
 				m.Run("start/"+strconv.Itoa(n), func(m *harness.Measurement) { startSpeed(m, n) })

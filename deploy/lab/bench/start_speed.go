@@ -92,14 +92,20 @@ func removeIndex(t testing.TB, dir string) {
 // startReady starts the program and returns when it says that it is ready.
 func startReady(t testing.TB, dir, server, url string) (*harness.Program, time.Duration) {
 	t.Helper()
+	return startWith(t, dir, server, fmt.Sprintf("  - {name: echo, url: %q}\n", url))
+}
+
+// startWith is startReady with any endpoints.
+func startWith(t testing.TB, dir, server, endpoints string) (*harness.Program, time.Duration) {
+	t.Helper()
 	file := filepath.Join(dir, "stanzahook.yaml")
 	addr := harness.FreeAddress(t)
 	if err := os.WriteFile(file, fmt.Appendf(nil, `
 components: [{domain: load.localhost, server: %q, secret: %q}]
-endpoints: [{name: echo, url: %q}]
-http: {listen: %q}
+endpoints:
+%shttp: {listen: %q}
 store: {dir: %q}
-`, server, harness.Secret, url, addr, filepath.Join(dir, "store")), 0o600); err != nil {
+`, server, harness.Secret, endpoints, addr, filepath.Join(dir, "store")), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	client := &http.Client{Timeout: harness.Patience, Transport: &http.Transport{DisableKeepAlives: true}}
