@@ -28,6 +28,7 @@ type older struct {
 	// What is acknowledged and not yet removed: of a conversation up to a place, and places.
 	finished map[string]uint64
 	over     map[uint64]bool
+	removals int // counts what was taken out of finished and over, since it is removed
 	// Events that have moved since the start keep the place they had in EVENTS:
 	// they are in memory with that. All of the queue up to movedTo have moved.
 	moved   []copied

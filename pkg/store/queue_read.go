@@ -11,7 +11,8 @@ import (
 func (q *Queue) Read(ctx context.Context, conversation string, after uint64, n int) ([]Stored, error) {
 	for {
 		q.mu.Lock()
-		movedTo, from, there := q.movedTo, q.older.after(after)+1, (after < firstRecent || after <= q.movedTo) && q.conversations[conversation] > 0
+		movedTo, removals := q.movedTo, q.removals
+		from, there := q.older.after(after)+1, (after < firstRecent || after <= q.movedTo) && q.conversations[conversation] > 0
 		q.mu.Unlock()
 		var list []Stored
 		var err error
@@ -24,9 +25,9 @@ func (q *Queue) Read(ctx context.Context, conversation string, after uint64, n i
 			list = append(list, rest...)
 		}
 		q.mu.Lock()
-		moved := q.movedTo != movedTo
+		same := q.movedTo == movedTo && q.removals == removals
 		q.mu.Unlock()
-		if err != nil || !moved {
+		if err != nil || same {
 			return list, err
 		}
 	}

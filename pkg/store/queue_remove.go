@@ -18,18 +18,23 @@ import (
 func (q *Queue) Drop(ctx context.Context, conversation string, place uint64) error {
 	q.moving.Lock()
 	defer q.moving.Unlock()
+	q.mu.Lock()
+	seq, older := q.placeOf(place)
+	over := older && q.isFinished(conversation, seq) || !older && q.qs.recent.isOver(place)
+	q.mu.Unlock()
+	if over {
+		return nil
+	}
 	if place >= firstRecent { // of one that has moved, the original
 		if err := remove(ctx, q.qs.recent.st, place); err != nil {
 			return err
 		}
-		q.qs.recent.mark(place)
 	}
-	q.mu.Lock()
-	seq, older := q.placeOf(place)
-	q.mu.Unlock()
 	if older {
-		if err := remove(ctx, q.qs.waiting.st, seq); err != nil {
-			return err
+		if err := q.qs.waiting.st.Delete(ctx, seq); errors.Is(err, gateway.ErrNotFound) {
+			return nil
+		} else if err != nil {
+			return fmt.Errorf("remove an event: %w", err)
 		}
 	}
 	q.mu.Lock()
@@ -37,6 +42,8 @@ func (q *Queue) Drop(ctx context.Context, conversation string, place uint64) err
 	q.refund(place)
 	if older {
 		q.gone(conversation, seq)
+	} else {
+		q.qs.recent.mark(place)
 	}
 	return nil
 }
@@ -75,6 +82,7 @@ func (q *Queue) remove(ctx context.Context, drained bool) (more bool) {
 		}
 		q.mu.Lock()
 		delete(q.over, seq)
+		q.removals++
 		q.mu.Unlock()
 	}
 	for conversation, seq := range finished {
@@ -84,6 +92,7 @@ func (q *Queue) remove(ctx context.Context, drained bool) (more bool) {
 		q.mu.Lock()
 		if q.finished[conversation] == seq {
 			delete(q.finished, conversation)
+			q.removals++
 		}
 		q.mu.Unlock()
 	}
