@@ -36,6 +36,7 @@ func (q *Queue) move(ctx context.Context, upTo uint64) (more bool, err error) {
 	list, last, err := q.copy(ctx, q.qs.recent.st, q.recentSubject(allConversations), from, upTo, q.qs.recent.isOver)
 	if err != nil {
 		q.broken = m
+		q.qs.touch(q)
 		return false, err
 	}
 	q.adopt(m, list, last)
@@ -85,6 +86,7 @@ func (q *Queue) adopt(m *move, list []copied, upTo uint64) {
 	for _, c := range q.qs.recent.end(m, list) {
 		q.older.gone(c.conversation, c.to)
 		q.older.over[c.to] = true
+		q.qs.touch(q)
 	}
 }
 

@@ -206,7 +206,8 @@ func TestMoves(t *testing.T) {
 				default:
 					l.check()
 				}
-				for _, q := range l.s.queues.all() {
+				for _, endpoint := range []string{"a", "b", "c"} {
+					q := l.queue(endpoint)
 					q.mu.Lock()
 					moved = max(moved, len(q.moved))
 					q.mu.Unlock()

@@ -218,6 +218,7 @@ func (q *Queue) ack(conversation string, place uint64) {
 	q.refund(place)
 	if seq, ok := q.older.placeOf(place); ok {
 		q.older.finish(conversation, seq)
+		q.qs.touch(q)
 		return
 	}
 	q.qs.recent.mark(place)

@@ -128,5 +128,6 @@ func (q *Queue) AckThrough(place uint64) {
 			q.places[i] = nil
 		}
 	}
+	q.qs.touch(q)
 	q.qs.wake()
 }

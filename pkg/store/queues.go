@@ -26,6 +26,9 @@ type Queues struct {
 	waiting waiting
 	dirty   chan struct{} // there is something to remove
 
+	touching sync.Mutex
+	touched  map[*Queue]bool // with something to remove in WAITING
+
 	mu    sync.Mutex
 	open  map[string]*Queue   // by endpoint
 	found map[string]*backlog // of queues that are not open, by endpoint
@@ -49,7 +52,7 @@ func newQueues(s *Store) *Queues {
 	return &Queues{
 		Senders: NewShares(s.disk.maxEvents), srv: s.srv, disk: s.disk, log: s.log,
 		recent: recent{st: s.stream(recentConfig()), heldFor: heldFor, settleFor: settleFor}, waiting: waiting{st: s.stream(olderConfig())},
-		dirty: make(chan struct{}, 1), open: make(map[string]*Queue), found: make(map[string]*backlog),
+		dirty: make(chan struct{}, 1), touched: make(map[*Queue]bool), open: make(map[string]*Queue), found: make(map[string]*backlog),
 	}
 }
 
@@ -169,10 +172,4 @@ func (qs *Queues) discard(ctx context.Context) error {
 		return err
 	}
 	return discard(ctx, qs.waiting.st, qs.waiting.top.Load(), func(uint64) {})
-}
-
-func (qs *Queues) all() []*Queue {
-	qs.mu.Lock()
-	defer qs.mu.Unlock()
-	return slices.Collect(maps.Values(qs.open))
 }

@@ -12,12 +12,11 @@ import (
 // together: the window in which a kill brings them back. A removal costs the
 // server about 0.7 ms, because it writes the index of the stream anew; so on a slow disk,
 // or where many events have to move, more is gathered: removals take a tenth of the time,
-// until maxSweepPause. maxMoves is how many queues have events moved at a time.
+// until maxSweepPause.
 const (
 	sweepPause    = 50 * time.Millisecond
 	sweepShare    = 10
 	maxSweepPause = 2 * time.Second
-	maxMoves      = 32
 )
 
 // wake lets sweep look for something to remove.
@@ -26,6 +25,13 @@ func (qs *Queues) wake() {
 	case qs.dirty <- struct{}{}:
 	default:
 	}
+}
+
+// touch notes that a queue has something to remove in WAITING.
+func (qs *Queues) touch(q *Queue) {
+	qs.touching.Lock()
+	qs.touched[q] = true
+	qs.touching.Unlock()
 }
 
 // sweep removes acknowledged events, until ctx ends and once more then.
@@ -50,7 +56,7 @@ func (qs *Queues) sweep(ctx context.Context) {
 // remove removes what can be removed, and moves what holds it up. It reports whether
 // something is left to do. Closing, it leaves nothing that is acknowledged.
 func (qs *Queues) remove(closing bool) (more bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
+	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	if before, some := qs.recent.watermark(time.Now(), closing); some {
 		if qs.purge(ctx, qs.recent.st, "", before) {
@@ -63,15 +69,23 @@ func (qs *Queues) remove(closing bool) (more bool) {
 	} else {
 		qs.unblock(ctx)
 	}
-	for _, q := range qs.all() {
-		more = q.remove(ctx, drained) || more
+	qs.touching.Lock()
+	touched := qs.touched
+	qs.touched = make(map[*Queue]bool)
+	qs.touching.Unlock()
+	for q := range touched {
+		if q.remove(ctx, drained) {
+			qs.touch(q)
+			more = true
+		}
 	}
 	return more || qs.recent.waits()
 }
 
-// unblock moves the events of the queues that hold up the removal of others' events.
+// unblock moves the events of the queues that hold up the removal of others' events, for
+// a second at most.
 func (qs *Queues) unblock(ctx context.Context) {
-	for range maxMoves {
+	for began := time.Now(); time.Since(began) < time.Second; {
 		place, upTo, ok := qs.recent.held(time.Now())
 		if !ok || qs.disk.refuses() != nil {
 			return

@@ -122,7 +122,7 @@ func (r *recent) last() uint64 {
 func (r *recent) begin(from uint64) *move {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	m := &move{from: from}
+	m := &move{from: max(from, r.marks.base)}
 	r.moves = append(r.moves, m)
 	return m
 }

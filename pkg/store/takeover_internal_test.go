@@ -167,6 +167,7 @@ func TestMoveFails(t *testing.T) {
 			l.put(at, 10)
 			q := l.queue("a")
 			q.moving.Lock()
+			l.s.queues.touch(q)
 			q.broken = l.s.queues.recent.begin(l.wait[at][0].Seq)
 			for _, i := range c {
 				original := l.wait[at][i]
