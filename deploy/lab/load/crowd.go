@@ -19,8 +19,8 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// Crowd are the users of the in-process server who write to one address. Each
-// of them is a conversation.
+// Crowd are the users of the in-process server who write to one address; with "#" in it,
+// the number of the user stands there. Each of them is a conversation.
 type Crowd struct {
 	Srv      *componenttest.Server
 	to, name string // of the users: name0, name1, …
@@ -64,7 +64,7 @@ func (c *Crowd) accepted() int {
 func (c *Crowd) Put(i int) error {
 	text := NumberedText(c.User(i), c.Next[i])
 	at := time.Now()
-	err := c.Srv.TrySend("<message type='chat' id='" + text + "' from='" + c.User(i) + "@example.com/r' to='" + c.to + "'><body>" + text + "</body><pad xmlns='urn:example:pad'>" + stanzaPadding + "</pad></message>")
+	err := c.Srv.TrySend("<message type='chat' id='" + text + "' from='" + c.User(i) + "@example.com/r' to='" + strings.Replace(c.to, "#", strconv.Itoa(i), 1) + "'><body>" + text + "</body><pad xmlns='urn:example:pad'>" + stanzaPadding + "</pad></message>")
 	if err == nil {
 		c.Next[i]++
 		c.Sent = append(c.Sent, sending{text, at})

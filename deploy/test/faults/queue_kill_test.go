@@ -36,7 +36,7 @@ func TestQueueKillAtFullLoad(t *testing.T) {
 	const users = 500
 	kills, each, window := 3, 500, 1000
 	if harness.FullFaults() {
-		kills, each, window = 10, 10_000, 4000
+		kills, each, window = 100, 2_000, 4000
 		harness.WithoutRace(t)
 	}
 	srv := componenttest.NewServer(t, "bot.example.com", "secret of the server")
