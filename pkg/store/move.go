@@ -40,6 +40,7 @@ func (q *Queue) move(ctx context.Context, upTo uint64) (more bool, err error) {
 		return false, err
 	}
 	q.adopt(m, list, last)
+	q.qs.moved.Add(int64(len(list)))
 	return last < upTo, nil
 }
 

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"go.uber.org/zap"
 
@@ -25,6 +26,7 @@ type Queues struct {
 	recent  recent
 	waiting waiting
 	dirty   chan struct{} // there is something to remove
+	moved   atomic.Int64  // events, since the start
 
 	touching sync.Mutex
 	touched  map[*Queue]bool // with something to remove in WAITING

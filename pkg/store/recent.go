@@ -182,6 +182,13 @@ func (r *recent) held(now time.Time) (place, upTo uint64, ok bool) {
 	return r.marks.base, r.settled, r.marks.ahead > 0 && r.marks.base <= r.settled
 }
 
+// ahead returns how many events behind one that is not finished are.
+func (r *recent) ahead() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.marks.ahead
+}
+
 // waits reports whether finished events wait to be removed.
 func (r *recent) waits() bool {
 	r.mu.Lock()

@@ -32,6 +32,8 @@ type Load struct {
 	Refuses                   error // as in Usage
 	Unwritten                 int   // events in memory that are not yet handed to the files
 	UnwrittenLog              int   // bytes of the delivery log in memory, in batches that are full
+	Held                      int   // finished events behind one that is not
+	Moved                     int64 // events that have moved out of the way of others since the start
 }
 
 // Load returns the load of the store. It does not wait for the disk.
@@ -39,5 +41,6 @@ func (s *Store) Load() Load {
 	return Load{
 		MaxBytes: s.o.MaxBytes, EventBytes: s.disk.events.Load(), MaxEventBytes: s.disk.maxEvents,
 		Refuses: s.disk.refuses(), Unwritten: s.queues.pub.waiting(), UnwrittenLog: s.deliveries.Unwritten(),
+		Held: s.queues.recent.ahead(), Moved: s.queues.moved.Load(),
 	}
 }

@@ -26,6 +26,7 @@ type storeMetrics struct {
 	eventBytes, maxEventBytes             family
 	diskFree, diskKeep                    family
 	unwritten, unwrittenLog, dropped      family
+	held, moved                           family
 	overShare                             family
 	queuedBytes, oldest, dead, outboxDead family
 	keys, keysEarly                       family
@@ -43,6 +44,8 @@ func newStoreMetrics(from *Sources, workers []*delivery.Worker) *storeMetrics {
 	m.diskFree = m.gauge("store_disk_free_bytes", "Free bytes on the disk of store.dir.")
 	m.diskKeep = m.gauge("store_disk_reserve_bytes", "Bytes kept free there; below, nothing more is accepted.")
 	m.unwritten = m.gauge("store_unwritten_events", "Events in memory that are not yet written; at most 8192.")
+	m.held = m.gauge("store_held_events", "Finished events that cannot be removed yet, because one before them is not finished.")
+	m.moved = m.counter("store_moved_events_total", "Events that moved out of the way of finished ones.")
 	m.unwrittenLog = m.gauge("delivery_log_unwritten_bytes", "Bytes of the delivery log that are not yet written; at most 8 MiB.")
 	m.dropped = m.counter("delivery_log_dropped_total", "Entries of the delivery log that could not be written; deliveries are not affected.")
 	m.overShare = m.counter("over_share_total", "Refused or evicted, because the sender or caller exceeded its share: events, outbox, dead_letters (its own oldest), subscribers.", "of")
@@ -62,6 +65,8 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.eventBytes.count(ch, n.EventBytes)
 	m.maxEventBytes.count(ch, n.MaxEventBytes)
 	m.unwritten.count(ch, int64(n.Unwritten))
+	m.held.count(ch, int64(n.Held))
+	m.moved.count(ch, n.Moved)
 	m.unwrittenLog.count(ch, int64(n.UnwrittenLog))
 	m.dropped.count(ch, int64(m.from.Store.DeliveryLog().Dropped()))
 	m.overShare.count(ch, m.from.Store.Queues().Senders.Refused.Load(), "events")
