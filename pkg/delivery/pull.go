@@ -211,7 +211,7 @@ func (p *Puller) expireAll(ctx context.Context) (next time.Duration, err error) 
 	defer p.unlockAck()
 	defer p.ackStore()
 	every := sweepEvery(p.r.Endpoint().MaxAge)
-	for {
+	for p.len() > 0 {
 		list, err := p.page(ctx, p.place(), 1)
 		if err != nil || len(list) == 0 {
 			return every, err
@@ -223,6 +223,7 @@ func (p *Puller) expireAll(ctx context.Context) (next time.Duration, err error) 
 			return every, err
 		}
 	}
+	return every, nil
 }
 
 // expire gives up the first event.
