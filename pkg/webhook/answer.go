@@ -29,19 +29,23 @@ type Answer struct {
 // they may expect.
 type Note struct {
 	NoReply  string // why there is no reply in it
+	LeftOut  string // keys that are not known, beside those that make the reply
 	Replaced int    // characters that no stanza can carry
 }
 
 // String returns the text of the note; it may be empty.
 func (n *Note) String() string {
-	text := n.NoReply
-	if n.Replaced > 0 {
-		if text != "" {
-			text += "; "
-		}
-		text += fmt.Sprintf("characters that no stanza can carry, replaced by U+FFFD: %d", n.Replaced)
+	var parts []string
+	if n.NoReply != "" {
+		parts = append(parts, n.NoReply)
 	}
-	return text
+	if n.LeftOut != "" {
+		parts = append(parts, "keys that are not known, left out of the reply: "+n.LeftOut)
+	}
+	if n.Replaced > 0 {
+		parts = append(parts, fmt.Sprintf("characters that no stanza can carry, replaced by U+FFFD: %d", n.Replaced))
+	}
+	return strings.Join(parts, "; ")
 }
 
 // content returns the body of an answer for its format: valid UTF-8, and

@@ -75,11 +75,7 @@ func (r *replier) value(data []byte) (*stanza.Stanza, error) {
 	}
 	switch kind {
 	case "":
-		s, err := r.object(data)
-		if s == nil && err == nil {
-			r.unused(data)
-		}
-		return s, err
+		return r.noted(data)
 	case "string":
 		var text string
 		if err := json.Unmarshal(data, &text); err != nil {
@@ -95,31 +91,47 @@ func (r *replier) value(data []byte) (*stanza.Stanza, error) {
 	}
 }
 
-// unused notes an object that makes no reply because its keys are unknown, if it has
-// more than numbers, true and false: {"ok":true} is common and harmless.
-func (r *replier) unused(data []byte) {
+// noted makes the reply of an object, and notes the keys that are not known.
+func (r *replier) noted(data []byte) (*stanza.Stanza, error) {
+	if h, body, ok := simple(data); ok {
+		return r.text(body, h)
+	}
 	var m members
-	_ = json.Unmarshal(data, &m) // it was read before
+	if json.Unmarshal(data, &m) != nil {
+		return nil, notObject(data)
+	}
+	unknown := m.unknown()
+	s, err := r.ofMembers(m, data)
+	switch {
+	case err != nil || unknown == "":
+	case s == nil:
+		r.note.NoReply = fmt.Sprintf("answered JSON without a key that makes a reply (%s); write {\"body\": \"…\"}", unknown)
+	default:
+		r.note.LeftOut = unknown
+	}
+	return s, err
+}
+
+// unknown returns the names of the keys that are not known, if they have more than
+// numbers, true and false: {"ok":true} is common and harmless.
+func (m members) unknown() string {
 	var names []string
 	says := false
 	for key, v := range m {
-		switch {
-		case key == "to" || key == "from" || key == "id":
+		if restjson.Known(key) {
 			continue
-		case restjson.Known(key):
-			return
 		}
 		says = says || v[0] == '{' || v[0] == '[' || v[0] == '"' && len(v) > len(`""`)
 		names = append(names, fmt.Sprintf("%.40s", key))
 	}
 	if !says {
-		return
+		return ""
 	}
 	slices.Sort(names)
 	if len(names) > 3 {
 		names = append(names[:3], "…")
 	}
-	r.note.NoReply = fmt.Sprintf("answered JSON without a key that makes a reply (%s); write {\"body\": \"…\"}", strings.Join(names, ", "))
+	return strings.Join(names, ", ")
 }
 
 // threaded adds the thread of the answered message to a reply without one (RFC 6121

@@ -60,6 +60,11 @@ func (r *replier) anyObject(data []byte) (*stanza.Stanza, error) {
 	if json.Unmarshal(data, &m) != nil {
 		return nil, notObject(data)
 	}
+	return r.ofMembers(m, data)
+}
+
+// ofMembers makes a reply of the members of an object.
+func (r *replier) ofMembers(m members, data []byte) (*stanza.Stanza, error) {
 	return r.decoded(m, func(kind stanza.Kind) (*restjson.Fields, error) {
 		if cleaned := r.cleanMembers(m); r.prune(m) || cleaned {
 			var err error
