@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store/deliverylog"
@@ -70,6 +71,19 @@ func TestAllFail(t *testing.T) {
 				t.Errorf("sent %s", s.XML())
 			}
 		}
+	}
+}
+
+// An event without its dead letter stays, and has not expired.
+func TestExpiryThatFails(t *testing.T) {
+	core, logged := observer.New(zap.ErrorLevel)
+	b := newTestbed(t, nil, func(b *testbed) { b.log, b.e.MaxAge = zap.New(core), time.Nanosecond })
+	ev := b.event("u1")
+	ev.ID = "no id" // a dead letter needs one
+	b.give(ev)
+	b.until("it fails", func() bool { return logged.FilterMessage(noDeadLetter).Len() > 0 })
+	if c := &b.w.Counters; c.Expired.Load() != 0 || c.Dead.Load() != 0 || b.w.Status().Queued != 1 {
+		t.Errorf("%d expired, %d dead letters, %+v", c.Expired.Load(), c.Dead.Load(), b.w.Status())
 	}
 }
 

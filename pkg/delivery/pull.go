@@ -10,6 +10,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
@@ -39,6 +40,7 @@ type Puller struct {
 
 	// acking is the right to move acked, for an acknowledgement or expiry.
 	acking chan struct{}
+	given  givenUp // of the first event; whoever has acking may use it
 
 	mu          sync.Mutex
 	acked       uint64        // everything up to here is acknowledged, or given up
@@ -226,22 +228,37 @@ func (p *Puller) expireAll(ctx context.Context) (next time.Duration, err error) 
 	return every, nil
 }
 
-// expire gives up the first event.
+// givenUp is an event that has its dead letter, and stays first until what its sender gets
+// can be sent.
+type givenUp struct {
+	seq    uint64
+	reason string
+	shown  []deliverylog.Attempt
+	bounce *stanza.Stanza
+}
+
+// expire gives up the first event. If the link is full its sender is told later; that
+// makes no second dead letter.
 func (p *Puller) expire(ctx context.Context, r *store.Stored) error {
 	ev, err := readEvent(&r.Record)
 	if err != nil {
 		return p.complete(r) // logs that it is damaged
 	}
-	shown := p.shown(r.Seq)
-	reason := fmt.Sprintf("nobody acknowledged it within %v", p.r.Endpoint().MaxAge)
-	bounce, err := p.r.giveUp(ctx, ev, r.Since, reason, shown, tooLate())
-	if err != nil {
+	if p.given.seq != r.Seq {
+		g := givenUp{seq: r.Seq, reason: fmt.Sprintf("nobody acknowledged it within %v", p.r.Endpoint().MaxAge), shown: p.shown(r.Seq)}
+		if g.bounce, err = p.r.giveUpExpired(ctx, ev, r.Since, g.reason, g.shown); err != nil {
+			return err
+		}
+		p.given = g
+	}
+	return p.bury(ev)
+}
+
+// bury ends the first event, which was given up.
+func (p *Puller) bury(ev *webhook.Event) error {
+	if err := p.finish(ev, p.given.seq, p.given.bounce); err != nil {
 		return err
 	}
-	if err := p.finish(ev, r.Seq, bounce); err != nil {
-		return err
-	}
-	p.r.Counters.Expired.Add(1)
-	p.logEnd(ev, deliverylog.Dead, reason, shown)
+	p.logEnd(ev, deliverylog.Dead, p.given.reason, p.given.shown)
 	return nil
 }

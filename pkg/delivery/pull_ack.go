@@ -119,13 +119,16 @@ func (p *Puller) checkCursor(ctx context.Context, c cursor) error {
 	return nil
 }
 
-// complete ends the first event as delivered.
+// complete ends the first event as delivered, or as dead if it was given up before.
 func (p *Puller) complete(r *store.Stored) error {
 	ev, err := readEvent(&r.Record)
 	if err != nil { // no reader got it
 		p.r.log.Error("damaged event removed", zap.String("event", r.ID), zap.Error(err))
 		p.advance(r.Seq)
 		return nil
+	}
+	if p.given.seq == r.Seq {
+		return p.bury(ev)
 	}
 	shown := p.shown(r.Seq)
 	var receipt *stanza.Stanza

@@ -84,6 +84,38 @@ func TestPullExpires(t *testing.T) {
 	}
 }
 
+// While the link is full an expired event stays first, with the one dead letter that it has;
+// an acknowledgement that comes now finds it given up.
+func TestPullExpiresWhileTheLinkIsFull(t *testing.T) {
+	for _, acknowledged := range []bool{false, true} {
+		t.Run(fmt.Sprintf("acknowledged %v", acknowledged), func(t *testing.T) {
+			b := newPulled(t)
+			b.link.busy = 3
+			b.put("u")
+			b.stored()
+			cursor := b.read("", 1)[0].cursor
+			e := *b.e
+			e.MaxAge = time.Nanosecond
+			b.must(b.w.Reconfigure(&e))
+			for range 3 {
+				if _, err := b.w.pull.expireAll(t.Context()); !errors.Is(err, gateway.ErrBusy) {
+					t.Errorf("the link is full: %v", err)
+				}
+			}
+			if acknowledged {
+				b.ack(cursor)
+			} else if _, err := b.w.pull.expireAll(t.Context()); err != nil {
+				t.Error(err)
+			}
+			b.gone()
+			c := &b.w.Counters
+			if c.Dead.Load() != 1 || c.Expired.Load() != 1 || c.Delivered.Load() != 0 || b.link.failed() != 1 {
+				t.Errorf("%d dead letters, %d expired, %d delivered, %d senders were told", c.Dead.Load(), c.Expired.Load(), c.Delivered.Load(), b.link.failed())
+			}
+		})
+	}
+}
+
 // A page is bounded in events and in bytes, so a backlog of any size needs no
 // memory; and it is all acknowledged by one cursor.
 func TestPullBacklog(t *testing.T) {

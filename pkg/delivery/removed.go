@@ -170,7 +170,7 @@ func (q *removedQueue) giveUp(ctx context.Context, r *store.Record) error {
 	if err != nil {
 		return q.r.store.DeadLetters().Put(ctx, &store.DeadLetter{Record: *r, Endpoint: q.r.name, Reason: reason, Died: time.Now()})
 	}
-	bounce, err := q.r.giveUp(ctx, ev, r.Since, reason, nil, tooLate())
+	bounce, err := q.r.giveUpExpired(ctx, ev, r.Since, reason, nil)
 	if err != nil {
 		return err
 	}

@@ -200,6 +200,15 @@ func (r *responder) giveUp(ctx context.Context, ev *webhook.Event, since time.Ti
 	return r.errorTo(ev, e), nil
 }
 
+// giveUpExpired gives up an event that is too old, see giveUp.
+func (r *responder) giveUpExpired(ctx context.Context, ev *webhook.Event, since time.Time, reason string, attempts []deliverylog.Attempt) (*stanza.Stanza, error) {
+	bounce, err := r.giveUp(ctx, ev, since, reason, attempts, tooLate())
+	if err == nil {
+		r.Counters.Expired.Add(1)
+	}
+	return bounce, err
+}
+
 // loopReason is the reason in the dead letter of a loop.
 const loopReason = "loop"
 

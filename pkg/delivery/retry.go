@@ -39,7 +39,8 @@ func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 	if l.alone >= len(e.Schedule) {
 		reason := fmt.Sprintf("failed %d times while others of the endpoint succeeded; last: %s", l.fails, v.Reason)
 		q.mu.Unlock()
-		return q.abandon(l, it, reason, v.Err)
+		bounce, err := q.giveUp(q.run, it.Event, it.since, reason, l.history, v.Err)
+		return q.abandon(l, it, reason, bounce, err)
 	}
 	defer q.mu.Unlock()
 	wait := max(jitter(e.Schedule[min(l.fails, len(e.Schedule))-1]), v.After)
@@ -53,10 +54,9 @@ func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 	return false
 }
 
-// abandon gives up the first event of a lane. It reports false if that failed: then the
-// lane waits.
-func (q *queue) abandon(l *lane, it *item, reason string, e *stanza.Error) (ours bool) {
-	bounce, err := q.giveUp(q.run, it.Event, it.since, reason, l.history, e)
+// abandon ends the first event of a lane, which was given up with a stanza for its sender.
+// It reports false if that failed: then the lane waits.
+func (q *queue) abandon(l *lane, it *item, reason string, bounce *stanza.Stanza, err error) (ours bool) {
 	if err != nil {
 		q.pause(l, noDeadLetter, err)
 		return false

@@ -186,10 +186,10 @@ func (q *queue) expired(it *item) bool { return time.Since(it.since) >= q.Endpoi
 
 // expire gives up an event that is too old.
 func (q *queue) expire(l *lane, it *item) (ours bool) {
-	q.Counters.Expired.Add(1)
 	reason := fmt.Sprintf("the endpoint did not take it within %v", q.Endpoint().MaxAge)
 	if n := len(l.history); n > 0 {
 		reason += "; last: " + l.history[n-1].Error
 	}
-	return q.abandon(l, it, reason, tooLate())
+	bounce, err := q.giveUpExpired(q.run, it.Event, it.since, reason, l.history)
+	return q.abandon(l, it, reason, bounce, err)
 }
