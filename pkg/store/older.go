@@ -2,7 +2,6 @@ package store
 
 import (
 	"cmp"
-	"maps"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -47,9 +46,6 @@ type copied struct {
 	conversation string
 	done         bool
 }
-
-// waiting returns how many events of each conversation are not acknowledged.
-func (o *older) waiting() map[string]int { return maps.Clone(o.conversations) }
 
 // placeOf returns where in WAITING the event of a place is; false if it is in EVENTS.
 func (o *older) placeOf(place uint64) (uint64, bool) {

@@ -184,7 +184,7 @@ func (q *Queue) refund(place uint64) {
 
 // Recount counts the events of each conversation anew, and Backlog returns them once
 // more, for a worker that takes over the queue. It waits until all appended events are
-// stored, and moves them to WAITING. The worker before must not append any more.
+// stored. The worker before must not append any more.
 func (q *Queue) Recount(ctx context.Context) error {
 	for q.pending.Load() > 0 { // the store answers in some milliseconds, or refuses
 		pause(ctx, 5*time.Millisecond)
@@ -192,12 +192,26 @@ func (q *Queue) Recount(ctx context.Context) error {
 			return fmt.Errorf("count the events of %s: %w", q.name, err)
 		}
 	}
-	if err := q.moveAll(ctx); err != nil {
-		return fmt.Errorf("count the events of %s: %w", q.name, err)
+	q.moving.Lock()
+	defer q.moving.Unlock()
+	q.mu.Lock()
+	counts, inRecent, from := maps.Clone(q.conversations), q.inRecent, max(q.movedTo+1, firstRecent)
+	q.mu.Unlock()
+	for inRecent {
+		page, err := q.qs.recent.st.Page(ctx, q.recentSubject(allConversations), from, movePage)
+		if err != nil {
+			return fmt.Errorf("count the events of %s: %w", q.name, err)
+		}
+		for i := range page {
+			if from = page[i].Seq + 1; !q.qs.recent.isOver(page[i].Seq) {
+				counts[conversationOf(page[i].Subject)]++
+			}
+		}
+		inRecent = len(page) > 0
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.backlog = q.older.waiting()
+	q.backlog = counts
 	return nil
 }
 
