@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -42,11 +43,34 @@ func noFields(func(name, value string)) {}
 // the connection where they are empty.
 func raw(t *testing.T, answers ...string) (target string, dialed *atomic.Int32) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	return rawOver(t, "tcp", answers...)
+}
+
+// networks are those over which answers mean the same.
+func networks() []string { return []string{"tcp", "unix"} }
+
+// listen listens at an address of a network, and returns the URL of it.
+func listen(t testing.TB, network string) (l net.Listener, target string) {
+	t.Helper()
+	at := "127.0.0.1:0"
+	if network == "unix" {
+		at = filepath.Join(t.TempDir(), "s")
+	}
+	l, err := net.Listen(network, at)
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = l.Close() })
+	if network == "unix" {
+		return l, "unix:" + at + ":/hook?a=b"
+	}
+	return l, "http://" + l.Addr().String() + "/hook?a=b"
+}
+
+// rawOver is raw over a network.
+func rawOver(t *testing.T, network string, answers ...string) (target string, dialed *atomic.Int32) {
+	t.Helper()
+	l, target := listen(t, network)
 	dialed = new(atomic.Int32)
 	var n atomic.Int32
 	go func() {
@@ -76,7 +100,7 @@ func raw(t *testing.T, answers ...string) (target string, dialed *atomic.Int32) 
 			}()
 		}
 	}()
-	return "http://" + l.Addr().String() + "/hook?a=b", dialed
+	return target, dialed
 }
 
 func TestPlainRequest(t *testing.T) {
@@ -120,22 +144,24 @@ func TestPlainAnswers(t *testing.T) {
 		"too long a head":   {[]string{"HTTP/1.1 200 OK\r\nX: " + long[:80<<10] + "\r\nContent-Length: 0\r\n\r\n"}, "the head of the answer is longer than 64 KiB", 1, 1},
 		"no answer in time": {[]string{"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nhi"}, "no answer within", 1, 1},
 	} {
-		t.Run(name, func(t *testing.T) {
-			target, dialed := raw(t, test.answers...)
-			p := plainFor(t, &Endpoint{Timeout: 300 * time.Millisecond}, target)
-			var a *Answer
-			var err error
-			for range test.posts {
-				a, err = p.post(noValues, noFields, []byte("x"))
-			}
-			got := describeAnswer(a, err)
-			if err == nil && got != test.want || !strings.Contains(got, test.want) {
-				t.Errorf("got %q", got)
-			}
-			if n := dialed.Load(); n != test.dials {
-				t.Errorf("%d connections", n)
-			}
-		})
+		for _, network := range networks() {
+			t.Run(name+"/"+network, func(t *testing.T) {
+				target, dialed := rawOver(t, network, test.answers...)
+				p := plainFor(t, &Endpoint{Timeout: 300 * time.Millisecond}, target)
+				var a *Answer
+				var err error
+				for range test.posts {
+					a, err = p.post(noValues, noFields, []byte("x"))
+				}
+				got := describeAnswer(a, err)
+				if err == nil && got != test.want || !strings.Contains(got, test.want) {
+					t.Errorf("got %q", got)
+				}
+				if n := dialed.Load(); n != test.dials {
+					t.Errorf("%d connections", n)
+				}
+			})
+		}
 	}
 }
 

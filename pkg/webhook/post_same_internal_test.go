@@ -139,34 +139,44 @@ func describeAnswer(a *Answer, err error) string {
 	return fmt.Sprintf("%d %s %s", a.Status, a.MediaType, a.Body)
 }
 
-// The same answer means the same over our own client and over net/http's.
+// The same answer means the same over our own client and over net/http's, and over a
+// socket what it does over TCP.
 func TestSameAnswerOverBothClients(t *testing.T) {
 	cases := oddAnswers()
 	for _, name := range slices.Sorted(maps.Keys(cases)) {
 		test := cases[name]
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			target, _ := raw(t, test[0])
-			e := &Endpoint{URL: target, Timeout: 10 * time.Second}
-			r := client(t, e)
-			defer r.Close()
-			own := describeAnswer(r.plain.post(noValues, noFields, []byte("x")))
-			target, _ = raw(t, test[0])
-			e.URL = target
-			other := client(t, e)
-			defer other.Close()
-			u, err := other.address.URL(noValues)
-			if err != nil {
-				t.Fatal(err)
-			}
-			theirs := describeAnswer(other.full(t.Context(), u, make(http.Header), []byte("x")))
-			if own != test[1] && !(test[1] == "error " && strings.HasPrefix(own, test[1])) {
-				t.Errorf("own client: %.200s", own)
-			}
-			if theirs != own && !strings.Contains(theirs, "server response headers exceeded") { // its words for the long head
-				t.Errorf("net/http: %.200s\nown client: %.200s", theirs, own)
-			}
-		})
+		for _, network := range networks() {
+			t.Run(name+"/"+network, func(t *testing.T) {
+				t.Parallel()
+				sameAnswer(t, network, test[0], test[1])
+			})
+		}
+	}
+}
+
+func sameAnswer(t *testing.T, network, answer, want string) {
+	t.Helper()
+	target, _ := rawOver(t, network, answer)
+	e := &Endpoint{URL: target, Timeout: 10 * time.Second}
+	r := client(t, e)
+	defer r.Close()
+	if r.plain == nil {
+		t.Fatal("requests go by net/http")
+	}
+	own := describeAnswer(r.plain.post(noValues, noFields, []byte("x")))
+	e.URL, _ = rawOver(t, network, answer)
+	other := client(t, e)
+	defer other.Close()
+	u, err := other.address.URL(noValues)
+	if err != nil {
+		t.Fatal(err)
+	}
+	theirs := describeAnswer(other.full(t.Context(), u, make(http.Header), []byte("x")))
+	if own != want && !(want == "error " && strings.HasPrefix(own, want)) {
+		t.Errorf("own client: %.200s", own)
+	}
+	if theirs != own && !strings.Contains(theirs, "server response headers exceeded") { // its words for the long head
+		t.Errorf("net/http: %.200s\nown client: %.200s", theirs, own)
 	}
 }
 

@@ -4,9 +4,7 @@ import (
 	"bufio"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"path/filepath"
 	"testing"
 	"time"
 )
@@ -14,17 +12,9 @@ import (
 // A bot that answers one message twice does not answer the next one with that,
 // whoever sent it; and a connection that it has closed costs no try.
 func TestAnswerNobodyAskedFor(t *testing.T) {
-	for _, network := range []string{"tcp", "unix"} {
+	for _, network := range networks() {
 		for _, end := range []bool{false, true} {
-			at := "127.0.0.1:0"
-			if network == "unix" {
-				at = filepath.Join(t.TempDir(), "s")
-			}
-			l, err := net.Listen(network, at)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer l.Close()
+			l, target := listen(t, network)
 			read, said, requests := make(chan struct{}), make(chan struct{}), 0
 			go func() {
 				for {
@@ -52,10 +42,6 @@ func TestAnswerNobodyAskedFor(t *testing.T) {
 					_ = c.Close()
 				}
 			}()
-			target := "http://" + l.Addr().String()
-			if network == "unix" {
-				target = "unix:" + at + ":/hook"
-			}
 			p := plainFor(t, &Endpoint{Timeout: 10 * time.Second}, target)
 			for n, who := range []string{"alice", "bob", "carol"} {
 				a, err := p.post(noValues, noFields, []byte(who))

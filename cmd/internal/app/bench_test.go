@@ -3,7 +3,9 @@ package app
 import (
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,11 +18,16 @@ import (
 // The whole walk without an XMPP server: stanza in, POST, reply, confirmed by
 // the in-process peer; 50 conversations, 200 messages unanswered.
 func benchmarkEvents(b *testing.B, format, delivery string) {
-	bot := newWeb(b, func(w http.ResponseWriter, r *http.Request) {
-		w.Header().Set("Content-Type", "application/json")
-		fmt.Fprint(w, `{"body":"pong"}`)
-	})
-	srv := startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]\n", bot.URL, format, delivery)).srv
+	benchmarkEndpoint(b, newWeb(b, pong).URL, format, delivery)
+}
+
+func pong(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprint(w, `{"body":"pong"}`)
+}
+
+func benchmarkEndpoint(b *testing.B, url, format, delivery string) {
+	srv := startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]\n", url, format, delivery)).srv
 	body := strings.Repeat("x", 300)
 	isReply := func(s *stanza.Stanza) bool { return s.Kind == stanza.Message }
 	sent, answered := 0, 0
@@ -54,7 +61,22 @@ func processTime(b *testing.B) int64 {
 
 func BenchmarkEventQueued(b *testing.B)         { benchmarkEvents(b, "event", "queued") }
 func BenchmarkEventDirect(b *testing.B)         { benchmarkEvents(b, "event", "direct") }
+func BenchmarkEventQueuedSocket(b *testing.B)   { benchmarkSocket(b, "queued") }
+func BenchmarkEventDirectSocket(b *testing.B)   { benchmarkSocket(b, "direct") }
 func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-http", "direct") }
+
+// benchmarkSocket is benchmarkEvents with a bot at a Unix socket.
+func benchmarkSocket(b *testing.B, delivery string) {
+	socket := filepath.Join(b.TempDir(), "s")
+	l, err := net.Listen("unix", socket)
+	if err != nil {
+		b.Fatal(err)
+	}
+	bot := &http.Server{Handler: http.HandlerFunc(pong)}
+	go func() { _ = bot.Serve(l) }() // until the end
+	b.Cleanup(func() { _ = bot.Close() })
+	benchmarkEndpoint(b, "unix:"+socket+":/", "event", delivery)
+}
 
 // POST without an XMPP server: a message in JSON, 202 when the in-process peer has
 // confirmed it.
