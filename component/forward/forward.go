@@ -27,20 +27,29 @@ type Forward struct {
 
 	mu      sync.RWMutex // readers wait only for Set
 	workers []*delivery.Worker
+	index   *webhook.Index // of their endpoints, as they were when they were set
 }
 
 // New returns a Forward over the workers in the order of the configuration. The
 // workers must send their replies through [Echoes.Over].
 func New(workers []*delivery.Worker, echoes *Echoes, log *zap.Logger) *Forward {
-	return &Forward{workers: workers, echoes: echoes, log: log}
+	f := &Forward{echoes: echoes, log: log}
+	f.Set(workers)
+	return f
 }
 
-// Set replaces the workers. After it returns, the removed ones get no more
-// events.
+// Set replaces the workers, also when their endpoints were reconfigured: until then the
+// endpoint of a stanza is picked by what they were before. After it returns, the removed
+// ones get no more events.
 func (f *Forward) Set(workers []*delivery.Worker) {
+	endpoints := make([]*webhook.Endpoint, len(workers))
+	for i, w := range workers {
+		endpoints[i] = w.Endpoint()
+	}
+	index := webhook.NewIndex(endpoints)
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.workers = workers
+	f.workers, f.index = workers, index
 }
 
 // Handle implements component.Handler. It never blocks: a stanza that cannot be
@@ -50,9 +59,8 @@ func (f *Forward) Handle(in *component.Incoming) bool {
 	own := f.echoes.take(in.Stanza)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	for _, w := range f.workers {
-		switch e := w.Endpoint(); {
-		case !e.Matches(domain, in.Stanza):
+	for i := f.index.Next(0, domain, in.Stanza); i >= 0; i = f.index.Next(i+1, domain, in.Stanza) {
+		switch w, e := f.workers[i], f.index.Endpoint(i); {
 		case !e.Copy && own:
 			return true
 		case !e.Copy:

@@ -117,6 +117,16 @@ func foldPattern(s string) (out, fault string) {
 // String returns the text given to ParseGlob.
 func (g Glob) String() string { return g.text }
 
+// Exact returns the one bare address, or the one domain with all addresses at it, that a
+// pattern without wildcards matches, in lower case; a domain has no '@'. It reports false
+// for other patterns.
+func (g Glob) Exact() (s string, ok bool) {
+	if len(g.segs) != 1 || strings.Contains(g.segs[0], "?") {
+		return "", false
+	}
+	return g.segs[0], true
+}
+
 // Match reports whether the pattern matches bare; it ignores a resourcepart. It ignores
 // case, also in a JID that FromServer could not normalise. No pattern matches the
 // zero JID.

@@ -8,7 +8,7 @@
 //
 // # The walk of one stanza
 //
-//	endpoint.go, match.go      Matches: which endpoints get the stanza
+//	endpoint.go, match*.go     Matches: which endpoints get the stanza; Index finds them
 //	event.go, hops.go          for each an event; Admit and Looped end loops of bots that answer
 //	                           each other
 //	format.go, format_*.go     encode: the body of the request

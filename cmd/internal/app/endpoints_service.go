@@ -20,7 +20,7 @@ import (
 // endpoints implements v1.Endpoints.
 type endpoints struct {
 	store   *store.Store
-	workers delivery.Workers
+	workers *delivery.Workers
 	removed *delivery.Removed // endpoints that are not in the configuration; may be nil
 	domain  string            // of a component, for tests of endpoints of all components
 }
@@ -28,7 +28,7 @@ type endpoints struct {
 // List implements v1.Endpoints.
 func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	var all []v1.Endpoint
-	for _, w := range s.workers {
+	for _, w := range s.workers.All {
 		e, err := s.describe(ctx, w)
 		if err != nil {
 			return nil, err

@@ -8,7 +8,7 @@ import (
 )
 
 // events implements v1.Events over the workers.
-type events struct{ workers delivery.Workers }
+type events struct{ workers *delivery.Workers }
 
 // Read implements v1.Events.
 func (s events) Read(ctx context.Context, endpoint, cursor string) (v1.EventReader, error) {

@@ -48,7 +48,7 @@ func (a *App) listen(context.Context) error {
 			a.log.Warn("HTTP requests aborted", zap.Error(err))
 		}
 	})
-	a.onStop("readers of events", func(context.Context) { delivery.Workers(a.workers).Hangup() })
+	a.onStop("readers of events", func(context.Context) { delivery.NewWorkers(a.workers).Hangup() })
 	return nil
 }
 
@@ -72,7 +72,8 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	if len(cfg.Rosters) > 0 {
 		rosters = a.rosters
 	}
-	targets := &endpoints{a.store, a.workers, a.removed, cfg.Components[0].Domain}
+	workers := delivery.NewWorkers(a.workers)
+	targets := &endpoints{a.store, workers, a.removed, cfg.Components[0].Domain}
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
@@ -83,7 +84,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	}, rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), v1.New(v1.Options{
-		Deliveries: delivery.NewDeliveries(a.store, a.workers, a.resend), Endpoints: targets, Events: events{a.workers},
+		Deliveries: delivery.NewDeliveries(a.store, a.workers, a.resend), Endpoints: targets, Events: events{workers},
 		Sender: send, Sent: a.sent.store.Get, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))

@@ -142,11 +142,14 @@ func (a *App) unchanged(cfg *config.Config) map[string]bool {
 
 // sameEndpoints says of each endpoint of a configuration whether another has the same.
 func sameEndpoints(old, next *config.Config) map[string]bool {
+	before := make(map[string]*config.Endpoint)
+	for i := range old.Endpoints {
+		before[old.Endpoints[i].Name] = &old.Endpoints[i]
+	}
 	same := make(map[string]bool)
-	for _, e := range next.Endpoints {
-		same[e.Name] = slices.ContainsFunc(old.Endpoints, func(before config.Endpoint) bool {
-			return before.Name == e.Name && reflect.DeepEqual(before, e)
-		})
+	for i := range next.Endpoints {
+		e := &next.Endpoints[i]
+		same[e.Name] = before[e.Name] != nil && reflect.DeepEqual(before[e.Name], e)
 	}
 	return same
 }
