@@ -58,7 +58,7 @@ var (
 // randomTable makes endpoints of random numbers below a bound.
 func randomTable(t testing.TB, below func(n int) int) []*Endpoint {
 	t.Helper()
-	all := make([]*Endpoint, below(9))
+	all := make([]*Endpoint, below(13))
 	for i := range all {
 		e := &Endpoint{Name: fmt.Sprint("e", i), URL: []string{"", "http://127.0.0.1/"}[below(2)], Component: []string{"", "", "bot.example.com", "other.example.com"}[below(4)], Copy: below(3) == 0}
 		for range below(4) {
