@@ -1,4 +1,5 @@
-// Echo-go is a bot that answers each message with its text.
+// Echo-go is a bot that answers each message with its text. It takes events one by one,
+// and several in an array (batch), which it answers by an array.
 //
 //	go run ./examples/echo-go [-listen 127.0.0.1:8080]
 //
@@ -6,9 +7,11 @@
 package main
 
 import (
+	"bytes"
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"log"
 	"net"
 	"net/http"
@@ -25,18 +28,41 @@ func main() {
 	log.Fatal(http.Serve(l, http.HandlerFunc(answer)))
 }
 
-func answer(w http.ResponseWriter, r *http.Request) {
-	var event struct {
-		Data struct{ Body string }
+type event struct {
+	Data struct{ Body string }
+}
+
+// reply is the answer to an event: a text; nil: there is nothing to say.
+func (e *event) reply() any {
+	if e.Data.Body == "" {
+		return nil
 	}
-	if err := json.NewDecoder(r.Body).Decode(&event); err != nil {
+	return "You said: " + e.Data.Body
+}
+
+func answer(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // there is nobody to tell
+	}
+	var replies any
+	if bytes.HasPrefix(body, []byte("[")) {
+		var events []event
+		err = json.Unmarshal(body, &events)
+		all := make([]any, len(events))
+		for i := range events {
+			all[i] = events[i].reply()
+		}
+		replies = all
+	} else {
+		var one event
+		err = json.Unmarshal(body, &one)
+		replies = one.reply()
+	}
+	if err != nil {
 		http.Error(w, "this is no event: "+err.Error(), http.StatusBadRequest)
 		return
 	}
-	if event.Data.Body == "" {
-		w.WriteHeader(http.StatusNoContent)
-		return
-	}
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	fmt.Fprintf(w, "You said: %s", event.Data.Body)
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(replies) // the client sees what is missing
 }

@@ -10,6 +10,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
@@ -50,38 +51,52 @@ func (a *attempter) attempt(ev *webhook.Event, probe bool) (verdict, bool) {
 		return verdict{}, false
 	}
 	now := time.Now()
-	at := attemptOf(&v.Verdict, began, now)
+	a.record(ev, &v, attemptOf(&v.Verdict, began, now), now, probe)
+	return v, true
+}
+
+// record counts and logs an attempt, and tells the breaker.
+func (a *attempter) record(ev *webhook.Event, v *verdict, at *deliverylog.Attempt, now time.Time, probe bool) {
 	a.count(ev, &v.Verdict, at.Duration)
 	a.logAnswer(ev, &v.Verdict, at)
 	if v.Outcome != webhook.Done {
 		at.Error, at.Answer = v.Reason, string(v.Body[:min(len(v.Body), keptAnswer)])
 		v.attempt = at
 	}
-	a.updateBreaker(ev, &v, now, probe)
-	a.logAttempt(ev, &v, at)
-	return v, true
+	a.updateBreaker(ev, v, now, probe)
+	a.logAttempt(ev, v, at)
 }
 
 // post makes the request in one of the endpoint's slots.
 func (a *attempter) post(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
-	if a.stopping.Err() != nil {
-		return verdict{}, began, false
-	}
-	now := a.current.Load()
-	sender := senderOf(now.e, ev.Stanza.From)
-	if !now.slots.take(sender, a.stopping.Done()) {
+	now, sender, ok := a.begin(ev)
+	if !ok {
 		return verdict{}, began, false
 	}
 	defer now.slots.give(sender)
-	if a.tracing() {
-		a.trace("attempt started", ev)
-	}
 	began = time.Now()
 	v = verdict{Verdict: now.client.Post(a.run, ev), setup: now}
 	if v.Outcome == webhook.Again && a.run.Err() != nil {
 		return verdict{}, began, false
 	}
 	return v, began, true
+}
+
+// begin takes one of the endpoint's slots for the sender of an event. It reports false if
+// the worker stopped before there was one.
+func (a *attempter) begin(ev *webhook.Event) (now *setup, sender jid.JID, ok bool) {
+	if a.stopping.Err() != nil {
+		return nil, sender, false
+	}
+	now = a.current.Load()
+	sender = senderOf(now.e, ev.Stanza.From)
+	if !now.slots.take(sender, a.stopping.Done()) {
+		return nil, sender, false
+	}
+	if a.tracing() {
+		a.trace("attempt started", ev)
+	}
+	return now, sender, true
 }
 
 // attemptOf returns an attempt for the delivery log.
@@ -180,7 +195,7 @@ func (a *attempter) disable(ctx context.Context, reason string) error {
 func (a *attempter) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.Attempt) {
 	state := deliverylog.Delivered
 	switch {
-	case v.Outcome == webhook.Again && a.queued(ev):
+	case v.Outcome == webhook.Behind, v.Outcome == webhook.Again && a.queued(ev):
 		state = deliverylog.Retrying
 	case a.dead(&v.Verdict) && !ev.Stanza.NeedsAnswer():
 		state = deliverylog.Dead

@@ -37,7 +37,7 @@
 // # The queue
 //
 // Events of a conversation (the two bare addresses) form a lane, and have one
-// attempt in flight; lanes do not wait for each other. An event is delivered from memory
+// request in flight, with one event or, if the endpoint wants that, several; lanes do not wait for each other. An event is delivered from memory
 // while it is being stored; events that do not fit into memory are read from the store when
 // their lane gets there, and so is the backlog of the previous process. A failing lane waits
 // by itself, and keeps only its first event in memory. When attempts fail in a row, the

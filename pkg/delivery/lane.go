@@ -41,6 +41,9 @@ type lane struct {
 	tailStoring  int    // of these: not stored or refused yet
 	last         uint64 // the last place that was in memory
 
+	flight int // of mem: in the request under way, with endpoints that get several
+	single int // so many of the next events go alone: a request with them together failed
+
 	trail []*item // finished but for ack, in order
 
 	// of the first event
@@ -73,6 +76,9 @@ func (l *lane) workable() bool {
 	return len(l.mem) > 0 || l.tail > l.tailStoring && l.storing == 0
 }
 
+// busyWith reports whether a runner has the event at a place in memory.
+func (l *lane) busyWith(i int) bool { return l.state == busy && i >= 0 && i < max(1, l.flight) }
+
 // pop moves the first event to the trail: it was answered or given up.
 func (l *lane) pop() {
 	l.trail = append(l.trail, l.mem[0])
@@ -80,6 +86,7 @@ func (l *lane) pop() {
 	if l.mem = l.mem[1:]; len(l.mem) == 0 {
 		l.mem = nil
 	}
+	l.single = max(0, l.single-1)
 	l.renew()
 }
 

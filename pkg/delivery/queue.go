@@ -2,6 +2,7 @@ package delivery
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,7 +20,7 @@ import (
 // and is read when the lane gets there. So a conversation that is stuck, an
 // endpoint that is down, and the backlog of the previous process are one case.
 //
-// A lane has one event in flight; as many lanes as the endpoint allows are
+// A lane has one event in flight, or several in one request (Endpoint.Batch); as many lanes as the endpoint allows are
 // worked on at a time. A lane whose event failed waits by itself.
 //
 // Killed: stored events are delivered after the restart, in
@@ -184,11 +185,12 @@ func (q *queue) pending(id string) (attempts []deliverylog.Attempt, next time.Ti
 	defer q.mu.Unlock()
 	l, i := q.find(id)
 	if l != nil && i == 0 {
-		attempts, inFlight = append(attempts, l.history...), l.state == busy
+		attempts = append(attempts, l.history...)
 		if l.state == waiting {
 			next = l.until
 		}
 	}
+	inFlight = l != nil && l.busyWith(i)
 	return attempts, next, inFlight, l != nil
 }
 
@@ -220,7 +222,7 @@ func (q *queue) dropFromMemory(r *store.Stored) error {
 	switch {
 	case l == nil:
 		return errUnknown
-	case l.state == busy && (len(l.mem) == 0 || l.mem[0].seq == r.Seq):
+	case l.state == busy && len(l.mem) == 0, l.busyWith(slices.IndexFunc(l.mem, func(it *item) bool { return it.seq == r.Seq })):
 		return errInFlight
 	case !q.discard(l, r.Seq):
 		return errUnknown

@@ -81,7 +81,8 @@ func (q *queue) resume() {
 	q.start()
 }
 
-// work makes one attempt for the first event of a lane. It reports false if
+// work makes one attempt for the first event of a lane, or one request for several of its
+// events (batch.go). It reports false if
 // the lane waits now, and is not the caller's any more.
 func (q *queue) work(l *lane, probe bool) (ours bool) {
 	it, err := q.first(l)
@@ -98,10 +99,19 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 		}
 		return q.expire(l, it)
 	}
+	if q.Endpoint().Batch > 1 {
+		return q.workBatch(l, it, probe)
+	}
 	v, ok := q.attempts.attempt(it.Event, probe)
 	if !ok {
 		return true // stopping: the event stays in the store
 	}
+	return q.settle(l, it, v)
+}
+
+// settle does what follows from an attempt for the first event of a lane. It reports false
+// if the lane waits now.
+func (q *queue) settle(l *lane, it *item, v verdict) (ours bool) {
 	if v.Outcome == webhook.Again {
 		return q.retry(l, it, v)
 	}

@@ -14,6 +14,7 @@
 //	format.go, format_*.go     encode: the body of the request
 //	post.go                    Post: one request, with the headers of Standard Webhooks, signed
 //	post_plain*.go, post_pool.go   the same over the fast client for http and sockets
+//	batch.go                   PostBatch: one request for several events, and an answer for each
 //	answer.go                  the body of the answer
 //	format_*.go                judge: what status and body mean
 //	reply*.go                  the stanzas that the body makes

@@ -35,6 +35,7 @@ type Endpoint struct {
 	Copy        bool               // gets a copy: no replies, receipts or bounces
 	Format      Format             // empty: FormatEvent
 	Queued      bool               // through the durable queue, with retries; else one attempt
+	Batch       int                // events of one conversation in a request at most, MaxBatch at most; 0, 1: one, and no array. Of FormatEvent
 	Timeout     time.Duration      // of one attempt; 0: DefaultTimeout
 	Concurrency int                // attempts in flight at most; 0: DefaultConcurrency
 	Headers     http.Header        // sent with every attempt

@@ -97,8 +97,11 @@ func accepted(replies []*stanza.Stanza, err error) Verdict {
 // invalidReply returns the verdict on an answer of success that cannot be read: the
 // endpoint has accepted the event, so it is not retried, but the sender gets an error.
 func invalidReply(err error) Verdict {
-	return Verdict{Outcome: Refused, Reason: "invalid reply: " + err.Error(),
-		Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be read"}}
+	return Verdict{Outcome: Refused, Reason: "invalid reply: " + err.Error(), Err: unreadable()}
+}
+
+func unreadable() *stanza.Error {
+	return &stanza.Error{Type: stanza.Wait, Condition: stanza.InternalServerError, Text: "the answer of the service could not be read"}
 }
 
 // answerable reports whether replies to a stanza make sense: not to errors and

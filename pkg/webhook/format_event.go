@@ -12,17 +12,21 @@ import (
 
 // EncodeEvent encodes an event; its data is mod_rest's JSON and the exact XML.
 func EncodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
+	b := make([]byte, 0, 3*len(ev.Stanza.XML())+256) // once as it is, once in keys, and escaped
+	return appendEvent(b, e, ev), nil
+}
+
+func appendEvent(b []byte, e *Endpoint, ev *Event) []byte {
 	t := ev.Stanza.EventType()
 	if ev.Test {
 		t = "test"
 	}
-	b := make([]byte, 0, 3*len(ev.Stanza.XML())+256) // once as it is, once in keys, and escaped
 	b = appendText(append(b, `{"id":`...), ev.ID)
 	b = appendText(append(b, `,"type":`...), t)
 	b = ev.Received.UTC().AppendFormat(append(b, `,"timestamp":"`...), `2006-01-02T15:04:05.000Z"`)
 	b = appendText(append(b, `,"endpoint":`...), e.Name)
 	b = appendText(append(b, `,"component":`...), ev.Component)
-	return append(restjson.AppendWithStanza(append(b, `,"data":`...), ev.Stanza), '}'), nil
+	return append(restjson.AppendWithStanza(append(b, `,"data":`...), ev.Stanza), '}')
 }
 
 // appendText appends a JSON string.

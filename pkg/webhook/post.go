@@ -45,6 +45,9 @@ func NewClient(e *Endpoint) (*Client, error) {
 	if f == nil {
 		return nil, fmt.Errorf("endpoint %s: no format is named %q", e.Name, e.Format)
 	}
+	if e.Batch > 1 && e.Format != FormatEvent {
+		return nil, fmt.Errorf("endpoint %s: Batch is for format %s", e.Name, FormatEvent)
+	}
 	address, err := outbound.ParseAddress(e.URL, Placeholders()...)
 	if err != nil {
 		return nil, fmt.Errorf("endpoint %s: the URL %w", e.Name, err)
@@ -84,6 +87,9 @@ func (c *Client) Unreachable() *stanza.Error { return c.format.Load().network }
 
 // Post makes one request for an event, and judges the answer.
 func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
+	if c.e.Batch > 1 {
+		return c.PostBatch(ctx, []*Event{ev})[0]
+	}
 	f := c.format.Load()
 	body, err := f.encode(c.e, ev)
 	if err != nil {
@@ -93,21 +99,32 @@ func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
 	if err != nil {
 		return f.unanswered(err)
 	}
+	return c.judged(f, ev, a)
+}
+
+// judged returns the verdict on the answer to a request for one event.
+func (c *Client) judged(f *format, ev *Event, a *Answer) Verdict {
 	var v Verdict
 	if a.Unread != nil && success(a.Status) && a.Status != http.StatusAccepted && a.Status != http.StatusNoContent {
 		v = invalidReply(a.Unread)
 	} else {
 		v = f.judge(c.e, ev, a)
 	}
-	v.Status, v.Body, v.ContentType = a.Status, a.Body, a.Type
+	v = c.completed(v, a)
 	if v.Outcome != Done {
 		v.Fault = faultOf(a.Status)
+		if outbound.WantsTLS(a.Status, a.Body) {
+			v.Note.NoReply = outbound.ErrWantsTLS.Error()
+		}
 	}
+	return v
+}
+
+// completed returns a verdict with what every verdict has of its answer.
+func (c *Client) completed(v Verdict, a *Answer) Verdict {
+	v.Status, v.Body, v.ContentType = a.Status, a.Body, a.Type
 	if !c.e.Copy { // a copy makes no reply, so none is missed
 		v.Note = a.note
-	}
-	if v.Outcome != Done && outbound.WantsTLS(a.Status, a.Body) {
-		v.Note.NoReply = outbound.ErrWantsTLS.Error()
 	}
 	return v
 }

@@ -14,6 +14,7 @@ const (
 	Done    Outcome = iota // the endpoint accepted the event
 	Refused                // the endpoint refused it: error stanza to the sender
 	Again                  // neither: retry if the event is queued
+	Behind                 // of a batch only: the endpoint did not get to it, so it was not tried
 )
 
 // String returns the outcome for the log.
@@ -23,6 +24,8 @@ func (o Outcome) String() string {
 		return "done"
 	case Refused:
 		return "refused"
+	case Behind:
+		return "behind"
 	}
 	return "again"
 }

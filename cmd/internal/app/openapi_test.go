@@ -108,11 +108,15 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		bodies <- body
 		w.WriteHeader(http.StatusNoContent)
 	})
-	worker, err := delivery.NewWorker(&webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
+	newWorker := func(batch int) *delivery.Worker {
+		w, err := delivery.NewWorker(&webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Batch: batch, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { w.Stop(context.Background()) })
+		return w
 	}
-	defer worker.Stop(t.Context())
+	worker, together := newWorker(1), newWorker(2)
 	check := func(name string) {
 		t.Helper()
 		var v any
@@ -129,6 +133,10 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		t.Fatal(err)
 	}
 	check("test")
+	if _, err := together.Test(t.Context(), "bot.example.com", "evt_test"); err != nil {
+		t.Fatal(err)
+	}
+	check("batch")
 	for i, text := range []string{
 		"<message type='chat' id='1' from='u@example.com/r' to='bot@bot.example.com'><body>hi</body><thread>t</thread><x xmlns='urn:x' a='1'>y</x></message>",
 		"<message type='error' id='2' from='u@example.com' to='bot@bot.example.com'><error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>",
@@ -136,9 +144,11 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		"<presence type='subscribe' from='u@example.com' to='bot@bot.example.com'/>",
 	} {
 		s := stanza.Must(stanza.Parse(text, stanza.Limits{}))
-		if !worker.Deliver(&webhook.Event{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
-			t.Fatal("not taken")
+		for name, w := range map[string]*delivery.Worker{"event": worker, "batch": together} {
+			if !w.Deliver(&webhook.Event{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Received: time.Now(), Stanza: s}) {
+				t.Fatal("not taken")
+			}
+			check(name)
 		}
-		check("event")
 	}
 }

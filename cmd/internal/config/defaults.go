@@ -50,6 +50,7 @@ func defaultEndpoint() Endpoint {
 	return Endpoint{
 		Format:      FormatEvent,
 		Stanzas:     []string{StanzaMessage},
+		Batch:       1,
 		Timeout:     15 * time.Second,
 		Concurrency: 32,
 		Retry: Retry{

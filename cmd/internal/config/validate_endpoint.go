@@ -39,6 +39,7 @@ func (e *Endpoint) check(s scope, before []Endpoint) {
 	s.someOf("stanzas", e.Stanzas, StanzaMessage, StanzaPresence, StanzaIQ)
 	e.Match.check(s, e)
 	s.oneOf("delivery", e.Delivery, DeliveryQueued, DeliveryDirect)
+	e.checkBatch(s)
 	s.requests(e.Timeout, e.Concurrency, "15s")
 	e.checkSigning(s)
 	s.in("headers").headers(e.Headers, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
@@ -86,10 +87,24 @@ func (e *Endpoint) checkPulled(s scope) {
 	if i := slices.Index(e.Stanzas, StanzaIQ); i >= 0 {
 		s.add(at("stanzas", i), "iq is not for %s: an IQ has one answer, at once; add url, or remove iq", without)
 	}
-	for _, name := range [...]string{"timeout", "concurrency", "signing_secrets", "headers", "tls", "retry.schedule"} {
+	for _, name := range [...]string{"batch", "timeout", "concurrency", "signing_secrets", "headers", "tls", "retry.schedule"} {
 		if s.isSet(name) {
 			s.add(name, "has no effect for %s; add url, or remove it", without)
 		}
+	}
+}
+
+// checkBatch checks how many events go in a request. Without a URL there are none, which
+// checkPulled says.
+func (e *Endpoint) checkBatch(s scope) {
+	switch {
+	case e.Batch < 1 || e.Batch > webhook.MaxBatch:
+		s.add("batch", "%d is not between 1 and %d", e.Batch, webhook.MaxBatch)
+	case e.Batch == 1 || e.URL == "":
+	case e.Format != FormatEvent:
+		s.add("batch", "is for format: event only; a request in format %s has one stanza; remove batch, or write format: event", e.Format)
+	case e.Delivery == DeliveryDirect && !e.Copy:
+		s.add("batch", "has no effect with delivery: direct, where no events wait; write delivery: queued, or remove it")
 	}
 }
 

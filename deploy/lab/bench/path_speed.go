@@ -29,6 +29,7 @@ func pathSpeed(t testing.TB, kind lab.Kind) {
 	}
 	bot := harness.Helper(t, filepath.Join(bin, "echobot"), "-listen", "127.0.0.1:0")
 	url := "http://" + bot.Said + "/"
+	near := harness.Helper(t, filepath.Join(bin, "echobot"), "-listen", filepath.Join(bin, "bot.sock"))
 	o := harness.ServerOptions(kind, "raw", "load", "other")
 	o.Nagle = true // as it is in a Prosody that nobody has tuned
 	var modules *others
@@ -40,7 +41,8 @@ func pathSpeed(t testing.TB, kind lab.Kind) {
 	s := harness.StartServer(t, o)
 	raw := harness.Helper(t, filepath.Join(bin, "rawecho"), "-addr", s.ComponentAddr(), "-domain", "raw.localhost", "-secret", harness.Secret)
 	walkers := []*load.Walker{{Name: "raw echo", Address: "echo@raw.localhost", Pid: raw.Pid, Count: load.PathCount}}
-	walkers = append(walkers, pathProgram(t, s, "load.localhost", url)...)
+	walkers = append(walkers, pathProgram(t, s, "load.localhost", url,
+		variant{"socket", fmt.Sprintf("url: %q", "unix:"+near.Said+":/")}, variant{"batch", fmt.Sprintf("url: %q, batch: 20", url)})...)
 	if other := os.Getenv("OTHER"); other != "" {
 		was := harness.Binary
 		harness.Binary = other
@@ -66,7 +68,11 @@ func pathSpeed(t testing.TB, kind lab.Kind) {
 		for _, w := range walkers[1:] { // each right behind the raw echo: a machine has moods
 			first.Round(t, clients, s.Group(), bot.Pid)
 			w.Raw = append(w.Raw, first.Rates[len(first.Rates)-1])
-			w.Round(t, clients, s.Group(), bot.Pid)
+			asked := bot.Pid
+			if strings.HasSuffix(w.Name, ", socket") {
+				asked = near.Pid
+			}
+			w.Round(t, clients, s.Group(), asked)
 		}
 	}
 	first.Raw = first.Rates
@@ -83,9 +89,12 @@ func pathSpeed(t testing.TB, kind lab.Kind) {
 	load.KeepFigures(t, "path-"+string(kind), figures)
 }
 
-// pathProgram starts stanzahook with an endpoint for each format, queued and direct,
-// and besides that as it is without configuration.
-func pathProgram(t testing.TB, s *lab.Server, domain, url string) []*load.Walker {
+// variant is a further endpoint of format event, queued, with keys of its own.
+type variant struct{ name, keys string }
+
+// pathProgram starts stanzahook with an endpoint for each format, queued and direct, and
+// for each variant, and besides that as it is without configuration.
+func pathProgram(t testing.TB, s *lab.Server, domain, url string, variants ...variant) []*load.Walker {
 	t.Helper()
 	var endpoints strings.Builder
 	var walkers []*load.Walker
@@ -96,6 +105,11 @@ func pathProgram(t testing.TB, s *lab.Server, domain, url string) []*load.Walker
 			fmt.Fprintf(&endpoints, "  - {name: %s, url: %q, format: %s, delivery: %s, match: {to: %q}}\n", name, url, format, delivery, address)
 			walkers = append(walkers, &load.Walker{Name: "stanzahook, " + format + ", " + delivery, Address: address, Count: load.PathCount})
 		}
+	}
+	for _, v := range variants {
+		address := v.name + "@" + domain
+		fmt.Fprintf(&endpoints, "  - {name: %s, %s, match: {to: %q}}\n", v.name, v.keys, address)
+		walkers = append(walkers, &load.Walker{Name: "stanzahook, event, queued, " + v.name, Address: address, Count: load.PathCount})
 	}
 	dir := t.TempDir()
 	file := harness.WriteConfig(t, dir, fmt.Sprintf(`

@@ -58,8 +58,11 @@ func (r *benchRun) table() string {
 	both := []string{"mod_rest", "mod_component_http"}
 	row("user → Prosody → bot → user at full load, of the raw echo; `event`, stored and confirmed", "0.75", path("prosody", "stanzahook, event, queued"),
 		modules(both, func(name string) string { return path("prosody", name) }))
+	row("the same, with the bot at a Unix socket", "0.80", path("prosody", "stanzahook, event, queued, socket"), "")
+	row("the same, with `batch: 20`", "0.85", path("prosody", "stanzahook, event, queued, batch"), "")
 	row("the same as mod_component_http, one attempt", "", path("prosody", "stanzahook, component-http, direct"), "")
 	row("the same on ejabberd; `event`, stored and confirmed", "0.50", path("ejabberd", "stanzahook, event, queued"), "")
+	row("the same on ejabberd, with the bot at a Unix socket", "0.50", path("ejabberd", "stanzahook, event, queued, socket"), "")
 	row("one at a time on Prosody, median; `event`, stored and confirmed", "mod_component_http + 0.1 ms", single("prosody", "stanzahook, event, queued"),
 		modules(both, func(name string) string { return single("prosody", name) }))
 	post := func(what, aim, group, module string) {

@@ -3,7 +3,8 @@
 //
 //	go run ./deploy/lab/echobot -listen 127.0.0.1:8080
 //
-// It prints the address it listens on when it is ready; port 0 picks a free one.
+// It prints the address it listens on when it is ready; port 0 picks a free one. An
+// address that begins with / is that of a Unix socket.
 package main
 
 import (
@@ -15,12 +16,17 @@ import (
 	"log"
 	"net"
 	"net/http"
+	"strings"
 )
 
 func main() {
 	listen := flag.String("listen", "127.0.0.1:0", "address to take events on")
 	flag.Parse()
-	l, err := net.Listen("tcp", *listen)
+	network := "tcp"
+	if strings.HasPrefix(*listen, "/") {
+		network = "unix"
+	}
+	l, err := net.Listen(network, *listen)
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -47,18 +53,43 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(reply) // the client sees what is missing
 }
 
-// asJSON answers JSON; nil: there is no text.
-func asJSON(request []byte) []byte {
-	var in struct {
-		Body string
-		Data struct{ Body string }
-	}
-	if err := json.Unmarshal(request, &in); err != nil || in.Body+in.Data.Body == "" {
+// message is what is read of an event, and of the JSON of a module.
+type message struct {
+	Body string
+	Data struct{ Body string }
+}
+
+// reply is the answer to a message; nil: there is no text.
+func (m *message) reply() map[string]string {
+	if m.Body+m.Data.Body == "" {
 		return nil
 	}
-	out, err := json.Marshal(map[string]string{"body": in.Body + in.Data.Body})
+	return map[string]string{"body": m.Body + m.Data.Body}
+}
+
+// asJSON answers JSON, an array of events by an array; nil: there is no text.
+func asJSON(request []byte) []byte {
+	var answer any
+	if bytes.HasPrefix(request, []byte("[")) {
+		var several []message
+		if json.Unmarshal(request, &several) != nil {
+			return nil
+		}
+		replies := make([]map[string]string, len(several))
+		for i := range several {
+			replies[i] = several[i].reply()
+		}
+		answer = replies
+	} else {
+		var one message
+		if json.Unmarshal(request, &one) != nil || one.reply() == nil {
+			return nil
+		}
+		answer = one.reply()
+	}
+	out, err := json.Marshal(answer)
 	if err != nil {
-		return nil // a string can be written
+		return nil // strings can be written
 	}
 	return out
 }

@@ -145,6 +145,7 @@ type QueueEndpoint struct {
 	Bot      *tally
 	Timeout  string   // default: 15s
 	Schedule []string // default: the product's
+	Batch    int      // 0: each event alone
 }
 
 // ManySteps is a schedule by which nothing is given up while a test runs,
@@ -160,6 +161,9 @@ func QueueConfig(t testing.TB, server, domain, secret, storeDir string, endpoint
 		fmt.Fprintf(&b, "  - {name: %s, url: %q, match: {to: %q}", e.Name, e.Bot.URL(), e.To)
 		if e.Timeout != "" {
 			fmt.Fprintf(&b, ", timeout: %s", e.Timeout)
+		}
+		if e.Batch > 0 {
+			fmt.Fprintf(&b, ", batch: %d", e.Batch)
 		}
 		if len(e.Schedule) > 0 {
 			fmt.Fprintf(&b, ", retry: {schedule: [%s]}", strings.Join(e.Schedule, ", "))

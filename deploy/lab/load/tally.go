@@ -3,6 +3,7 @@
 package load
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -50,6 +51,7 @@ type tally struct {
 	Again    map[string]int       // by text: how often it came again
 	bounced  map[string]bool      // by id: what we have sent came back as an error
 	problems []string
+	Most     int // events in one request
 }
 
 func NewTally(t testing.TB) *tally {
@@ -110,37 +112,68 @@ func AnswerStatus(code int) answering {
 	}
 }
 
+// tallied is an event, as far as a tally reads it.
+type tallied struct {
+	ID, Type string
+	Data     struct{ From, Body, ID string }
+}
+
+// serve answers an event with its text, and an array of events with an array of these.
 func (b *tally) serve(w http.ResponseWriter, r *http.Request) {
-	var event struct {
-		Type string
-		Data struct{ From, Body, ID string }
-	}
 	raw, err := io.ReadAll(r.Body)
-	if err == nil {
-		err = json.Unmarshal(raw, &event)
-	}
 	if err != nil {
 		return // the program was killed in the middle
 	}
-	if event.Type == "message.error" { // of what we have sent
+	together := bytes.HasPrefix(raw, []byte("["))
+	var events []tallied
+	if together {
+		err = json.Unmarshal(raw, &events)
+	} else {
+		events = make([]tallied, 1)
+		err = json.Unmarshal(raw, &events[0])
+	}
+	if err != nil || len(events) == 0 {
+		return
+	}
+	b.note(len(events), r.Header.Get("Webhook-Id") == events[0].ID)
+	answers := make([]string, len(events))
+	for i := range events {
+		ev := &events[i]
+		answers[i] = "null"
+		if ev.Type == "message.error" { // of what we have sent
+			b.Mu.Lock()
+			b.bounced[ev.Data.ID] = true
+			b.Mu.Unlock()
+			continue
+		}
+		b.Requests.Add(1)
+		text := ev.Data.Body
+		user, n, ok := ReadNumbered(text)
 		b.Mu.Lock()
-		b.bounced[event.Data.ID] = true
+		answer := b.answer
 		b.Mu.Unlock()
-		w.WriteHeader(http.StatusNoContent)
-		return
+		if i == 0 && answer != nil && !answer(user, w, r) { // all of them
+			return
+		}
+		b.accept(text, user, n, ok && strings.HasPrefix(ev.Data.From, user+"@"), ev.ID)
+		answers[i] = fmt.Sprintf(`{"body":%q}`, text)
 	}
-	b.Requests.Add(1)
-	text := event.Data.Body
-	user, n, ok := ReadNumbered(text)
-	b.Mu.Lock()
-	answer := b.answer
-	b.Mu.Unlock()
-	if answer != nil && !answer(user, w, r) {
-		return
-	}
-	b.accept(text, user, n, ok && strings.HasPrefix(event.Data.From, user+"@"), r.Header.Get("Webhook-Id"))
 	w.Header().Set("Content-Type", "application/json")
-	fmt.Fprintf(w, `{"body":%q}`, text)
+	if body := strings.Join(answers, ","); together {
+		fmt.Fprintf(w, "[%s]", body)
+	} else {
+		fmt.Fprint(w, body)
+	}
+}
+
+// note notes how many events a request had, and whether webhook-id was the first one's.
+func (b *tally) note(events int, named bool) {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	b.Most = max(b.Most, events)
+	if !named {
+		b.problems = append(b.problems, "a webhook-id is not that of the first event")
+	}
 }
 
 func (b *tally) accept(text, user string, n int, ok bool, id string) {

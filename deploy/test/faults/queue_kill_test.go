@@ -32,8 +32,14 @@ type crash struct {
 // the restart, all of it; what is lost was sent after everything that it held.
 // The order of each conversation stays, repetitions have the same webhook-id,
 // and what was stored is answered.
-func TestQueueKillAtFullLoad(t *testing.T) {
-	const users = 500
+func TestQueueKillAtFullLoad(t *testing.T) { queueKills(t, 500, 0) }
+
+// The same where many events of a conversation wait, and go in one request: each is
+// answered and finished for itself.
+func TestQueueKillWithBatches(t *testing.T) { queueKills(t, 20, 25) }
+
+func queueKills(t *testing.T, users, batch int) {
+	t.Helper()
 	kills, each, window := 3, 500, 1000
 	if harness.FullFaults() {
 		kills, each, window = 100, 2_000, 4000
@@ -42,7 +48,7 @@ func TestQueueKillAtFullLoad(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret of the server")
 	b := load.NewTally(t)
 	dir := t.TempDir()
-	file := load.QueueConfig(t, srv.Addr(), "bot.example.com", "secret of the server", dir, load.QueueEndpoint{Name: "echo", To: "*", Bot: b})
+	file := load.QueueConfig(t, srv.Addr(), "bot.example.com", "secret of the server", dir, load.QueueEndpoint{Name: "echo", To: "*", Bot: b, Batch: batch})
 	c := load.NewCrowd(srv, b, "user", "echo@bot.example.com", users)
 	var crashes []crash
 	var p *harness.Program
@@ -85,6 +91,9 @@ func TestQueueKillAtFullLoad(t *testing.T) {
 		t.Errorf("%d events are still in the store", len(left))
 	}
 	accountOfKills(t, c, crashes)
+	if batch > 0 && b.Most < 2 {
+		t.Errorf("no request had more than %d event", b.Most)
+	}
 }
 
 // accountOfKills compares what was sent with what was accepted, stored and answered.
