@@ -70,7 +70,7 @@ func TestBatchKilled(t *testing.T) {
 			if i := slices.Index(texts, "7"); i >= 0 {
 				answers[i] = map[string]int{"status": 422}
 			}
-			if i := slices.Index(texts, "12"); i >= 0 && !failed {
+			if i := slices.Index(texts, "12"); i >= 0 && request > 2 && !failed {
 				failed = true
 				answers[i] = map[string]int{"status": 500}
 			}
@@ -107,7 +107,7 @@ store: {dir: %q}
 		for next < n {
 			r := u.Await(fmt.Sprint("the answer to ", next), func(r lab.Received) bool { return r.Kind == "message" })
 			switch {
-			case r.Type == "error" && r.ID == "m7" && next <= 8:
+			case r.Type == "error" && r.ID == "m7" && next >= 7: // perhaps again
 				next = max(next, 8)
 			case r.Body == fmt.Sprint(next):
 				next++
