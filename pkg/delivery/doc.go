@@ -16,6 +16,7 @@
 //	               sender (source.go)
 //	attempt.go     one request by webhook.Client, in one of the endpoint's slots (slots.go); the
 //	               result goes to the delivery log and the breaker (breaker.go)
+//	batch.go       the same for several events of a lane, if the endpoint wants that
 //	retry.go       after a failure: backoff; the lane waits. After too many, or too late (sweep.go):
 //	respond.go     the event is given up: a dead letter, then an error to its sender. Otherwise
 //	               the receipt, replies or error go to the XMPP server
@@ -36,8 +37,9 @@
 //
 // # The queue
 //
-// Events of a conversation (the two bare addresses) form a lane, and have one
-// request in flight, with one event or, if the endpoint wants that, several; lanes do not wait for each other. An event is delivered from memory
+// Events of a conversation (the two bare addresses) form a lane, and have one request in
+// flight, with one event or, if the endpoint wants that, several; lanes do not wait for
+// each other. An event is delivered from memory
 // while it is being stored; events that do not fit into memory are read from the store when
 // their lane gets there, and so is the backlog of the previous process. A failing lane waits
 // by itself, and keeps only its first event in memory. When attempts fail in a row, the

@@ -82,8 +82,8 @@ func (q *queue) resume() {
 }
 
 // work makes one attempt for the first event of a lane, or one request for several of its
-// events (batch.go). It reports false if
-// the lane waits now, and is not the caller's any more.
+// events (batch.go). It reports false if the lane waits now, and is not the caller's any
+// more.
 func (q *queue) work(l *lane, probe bool) (ours bool) {
 	it, err := q.first(l)
 	if it == nil || q.expired(it) {
