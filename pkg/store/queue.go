@@ -109,7 +109,7 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 		a.Subject = q.olderSubject(r.Conversation)
 	}
 	if !q.qs.Senders.Take(a.Owner, a.Size) {
-		q.refused(&a)
+		q.refused(r.Conversation)
 		return errSender
 	}
 	q.pending.Add(1)
@@ -117,17 +117,17 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 	if err != nil {
 		q.pending.Add(-1)
 		q.qs.Senders.Give(a.Owner, a.Size)
-		q.refused(&a)
+		q.refused(r.Conversation)
 	}
 	return err
 }
 
 // refused takes an event that was not stored off its conversation's count.
-func (q *Queue) refused(a *stream.Append) {
+func (q *Queue) refused(conversation string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.pulled {
-		q.gone(conversationOf(a.Subject), math.MaxUint64)
+		q.gone(conversation, math.MaxUint64)
 	}
 }
 
@@ -145,7 +145,7 @@ func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 		q.mu.Unlock()
 	} else {
 		q.qs.Senders.Give(a.Owner, a.Size)
-		q.refused(a)
+		q.refused(conversationOf(a.Subject))
 	}
 	a.Done(seq, err)
 	q.pending.Add(-1)
