@@ -53,6 +53,7 @@ type window struct {
 	prefix string // of the reply subjects
 	reply  [inFlight]string
 
+	appending  sync.Mutex // held from taking a place to passing it on: both have one order
 	mu         sync.Mutex
 	list       [inFlight]pending
 	head, tail uint64    // list[head%n:tail%n] are under way
@@ -95,6 +96,8 @@ func (w *window) open(nc *nats.Conn) error {
 // append hands a record to its stream. It waits for room in the window.
 func (e *engine) append(a *Append) {
 	w := e.window
+	w.appending.Lock()
+	defer w.appending.Unlock()
 	w.mu.Lock()
 	for w.tail-w.head == inFlight {
 		w.moved.Wait()

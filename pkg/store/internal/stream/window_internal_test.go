@@ -121,3 +121,42 @@ func TestHeldWindow(t *testing.T) {
 		t.Errorf("%q", *results)
 	}
 }
+
+// Those who append at the same time get the results in the order of the places: one place
+// divides what is stored from what is refused.
+func TestAppendsAtTheSameTime(t *testing.T) {
+	s, err := Start(Options{Dir: t.TempDir(), MaxBytes: 1 << 30, MaxRecordBytes: 1 << 20, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Stop()
+	st := s.Stream(Config{Name: "X", Subjects: "x.*"})
+	if err := st.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	const each, goroutines = 5000, 8
+	last, swapped := uint64(0), 0 // of the goroutine that hands out results
+	done := make(chan error, each*goroutines)
+	for range goroutines {
+		go func() {
+			for range each {
+				s.Append(&Append{Subject: "x.x", Data: []byte("x"), Result: func(_ *Append, seq uint64, err error) {
+					if seq < last {
+						swapped++
+					}
+					last = seq
+					done <- err
+				}})
+			}
+		}()
+	}
+	for range each * goroutines {
+		if err := <-done; err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Wait()
+	if swapped > 0 {
+		t.Errorf("%d results came after one of a later place", swapped)
+	}
+}
