@@ -46,6 +46,13 @@ func (d *disk) refusesHistory() error {
 	return nil
 }
 
+// mayRemove reports whether events may be removed, and moved for that. With a disk that is
+// full a purge would fail half-way; see watcher.hung.
+func (d *disk) mayRemove() bool {
+	free, keep := d.room()
+	return !d.srv.Broken() && free >= keep/2
+}
+
 // check decides whether anything may be stored.
 func (d *disk) check() {
 	var err error

@@ -16,8 +16,11 @@ import (
 // movePage is how many events are copied at a time, of the places that all appends share.
 const movePage = 256
 
+// maxMoveBytes is about how much moves at a time: so much more room than before it takes.
+const maxMoveBytes = 16 << 20
+
 // move copies the queue's events in EVENTS that are not finished, up to a place and at
-// most maxMove, to the end of WAITING, and takes them for moved. It reports whether there
+// most maxMove or about maxMoveBytes, to the end of WAITING, and takes them for moved. It reports whether there
 // are more.
 //
 // Killed before it returns: the next start finds the copies beside their originals, and
@@ -94,7 +97,7 @@ func (q *Queue) adopt(m *move, list []copied, upTo uint64) {
 // copy copies events of a stream from a place up to another one, but for those that are
 // over, to the end of WAITING. last is up to where it has come.
 func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, from, upTo uint64, isOver func(place uint64) bool) (list []copied, last uint64, err error) {
-	for len(list) < maxMove && from <= upTo {
+	for size := 0; len(list) < maxMove && size < maxMoveBytes && from <= upTo; {
 		page, err := st.Page(ctx, subject, from, movePage)
 		if err != nil {
 			return nil, 0, err
@@ -122,6 +125,7 @@ func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, fro
 			}
 			c := &some[next]
 			next++
+			size += len(m.Data)
 			q.qs.srv.Append(&stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq), Result: func(_ *stream.Append, seq uint64, err error) {
 				if c.to = seq; err == nil {
 					q.qs.waiting.top.Store(seq)
@@ -156,9 +160,10 @@ func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) (
 		return nil, err
 	}
 	first := page[0].Seq
-	copies := make(map[uint64]copied)
+	copies, top := make(map[uint64]copied), q.qs.waiting.top.Load()
 	err = q.qs.waiting.st.Walk(ctx, q.olderSubject(allConversations), 0, func(r *stream.Record) bool {
 		switch origin := originOf(r.Data); {
+		case r.Seq > top: // reported as refused; Queues.discard removes it
 		case origin == 0 || origin >= firstRecent && first < firstRecent: // did not come from there
 		case origin < first:
 			return false

@@ -30,8 +30,10 @@ type older struct {
 	removals int // counts what was taken out of finished and over, since it is removed
 	// Events that have moved since the start keep the place they had in EVENTS:
 	// they are in memory with that. All of the queue up to movedTo have moved.
-	moved   []copied
-	movedTo uint64
+	moved     []copied
+	movedDone int // of these
+	movedTo   uint64
+	original  uint64 // the last one that was copied; no copy is removed before it
 
 	moving sync.Mutex
 	broken *move // one that was broken off; moving guards it
@@ -100,6 +102,7 @@ func (o *older) add(list []copied, movedTo uint64) {
 	o.moved = append(o.moved, list...)
 	if len(list) > 0 {
 		o.last = max(o.last, list[len(list)-1].to)
+		o.original = max(o.original, list[len(list)-1].from)
 	}
 	o.movedTo = max(o.movedTo, movedTo)
 }
@@ -123,9 +126,24 @@ func (o *older) gone(conversation string, seq uint64) {
 	}
 	i, _ := o.find(place)
 	o.moved[i].done = true
-	for i = 0; i < len(o.moved) && o.moved[i].done; i++ {
+	o.movedDone++
+	o.trim()
+}
+
+// manyDone is how many of the places in moved may be of no use.
+const manyDone = 1024
+
+// trim forgets those that have moved and are done: the first ones, and all if they are many.
+func (o *older) trim() {
+	i := 0
+	for ; i < len(o.moved) && o.moved[i].done; i++ {
 	}
-	if o.moved = o.moved[i:]; len(o.moved) == 0 {
+	o.moved = o.moved[i:]
+	if o.movedDone -= i; o.movedDone > max(manyDone, len(o.moved)/2) {
+		o.moved = slices.DeleteFunc(o.moved, func(c copied) bool { return c.done })
+		o.movedDone = 0
+	}
+	if len(o.moved) == 0 {
 		o.moved = nil
 	}
 }

@@ -29,8 +29,10 @@ type Queue struct {
 	inRecent bool
 	backlog  map[string]int
 	charged  map[uint64]charge // by place, of what was stored since the start
-	places   [2][]placed       // of what is charged, of a pulled endpoint: read by Page, and stored since the start
-	bytes    int64             // about, of what is not acknowledged
+	// Of what is charged, of a pulled endpoint: read by Page, and stored since it is pulled.
+	places   [2][]placed
+	unlisted map[uint64]bool // charged, and not in places: stored before that, and not read
+	bytes    int64           // about, of what is not acknowledged
 	uncharged
 	older
 

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 	"time"
 )
 
@@ -22,7 +23,17 @@ func (q *Queue) Pull(ctx context.Context) error {
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	q.pulled, q.moved = true, nil
+	q.unlisted, q.places = make(map[uint64]bool), [2][]placed{}
+	for i := range q.moved {
+		if c, ok := q.charged[q.moved[i].from]; ok {
+			delete(q.charged, q.moved[i].from)
+			q.charged[q.moved[i].to] = c
+		}
+	}
+	for place := range q.charged {
+		q.unlisted[place] = true
+	}
+	q.pulled, q.moved, q.movedDone = true, nil, 0
 	return nil
 }
 
@@ -31,7 +42,7 @@ func (q *Queue) Push() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.pulled {
-		q.pulled, q.places, q.last = false, [2][]placed{}, q.qs.waiting.top.Load()
+		q.pulled, q.places, q.unlisted, q.last = false, [2][]placed{}, nil, q.qs.waiting.top.Load()
 	}
 }
 
@@ -61,20 +72,31 @@ func (q *Queue) Places(ctx context.Context) (Places, error) {
 // was reported as stored.
 func (q *Queue) Top() uint64 { return q.qs.waiting.top.Load() }
 
-// Page returns the next events after a place, of all conversations, at most n
-// and not many more bytes than pageBytes. Records that are damaged are removed,
+// Page returns the next events after a place that are not acknowledged, of all
+// conversations, at most n and not many more bytes than pageBytes. Records that are damaged are removed,
 // and logged; lost is how many.
 func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, lost int, err error) {
 	top, size, next := q.Top(), 0, after+1
 	for len(list) < n && size < pageBytes && next <= top {
+		q.mu.Lock()
+		removals := q.removals
+		q.mu.Unlock()
 		records, err := q.qs.waiting.st.Page(ctx, q.olderSubject(allConversations), next, min(pageCount, n-len(list)))
 		if err != nil || len(records) == 0 {
 			return list, lost, err
 		}
 		for _, m := range records {
-			next = m.Seq + 1
 			if m.Seq > top {
 				return list, lost, nil // not yet reported as stored
+			}
+			q.mu.Lock()
+			same, over := q.removals == removals, q.isFinished(conversationOf(m.Subject), m.Seq)
+			q.mu.Unlock()
+			if !same {
+				break // it may have been removed: read again
+			}
+			if next = m.Seq + 1; over {
+				continue
 			}
 			r, err := readRecord(m.Subject, m.Data)
 			if err != nil {
@@ -95,16 +117,24 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 	return list, lost, nil
 }
 
-// charge notes an event that an earlier process has stored; q.mu is held.
+// charge notes an event that was stored by an earlier process, or before the queue was
+// pulled; q.mu is held. Pages may be read in any order.
 func (q *Queue) charge(r *Record, place uint64) {
-	if _, ok := q.charged[place]; ok || q.uncharged.count == 0 {
+	switch _, ok := q.charged[place]; {
+	case ok && q.unlisted[place]:
+		delete(q.unlisted, place)
+	case ok || q.uncharged.count == 0:
 		return
+	default:
+		q.uncharged.count--
+		c := charge{size: int64(len(r.Stanza) + recordBytes)}
+		q.bytes += c.size - q.uncharged.size
+		q.charged[place] = c
 	}
-	q.uncharged.count--
-	c := charge{size: int64(len(r.Stanza) + recordBytes)}
-	q.bytes += c.size - q.uncharged.size
-	q.charged[place] = c
-	q.places[0] = append(q.places[0], placed{place, r.Conversation})
+	i := len(q.places[0])
+	for ; i > 0 && q.places[0][i-1].place > place; i-- {
+	}
+	q.places[0] = slices.Insert(q.places[0], i, placed{place, r.Conversation})
 }
 
 // AckThrough notes that all events up to a place, which Page has returned, are finished

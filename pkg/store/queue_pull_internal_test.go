@@ -67,7 +67,7 @@ func TestPagesAndAckThrough(t *testing.T) {
 	}
 	first := func() uint64 {
 		t.Helper()
-		q.remove(t.Context(), false)
+		q.remove(t.Context(), false, time.Now().Add(time.Minute))
 		at, err := q.Places(t.Context())
 		if err != nil {
 			t.Fatal(err)

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -18,6 +19,9 @@ import (
 func (q *Queue) Drop(ctx context.Context, conversation string, place uint64) error {
 	q.moving.Lock()
 	defer q.moving.Unlock()
+	if err := q.mend(ctx); err != nil { // its copy would come back
+		return err
+	}
 	q.mu.Lock()
 	seq, older := q.placeOf(place)
 	over := older && q.isFinished(conversation, seq) || !older && q.qs.recent.isOver(place)
@@ -58,10 +62,11 @@ func remove(ctx context.Context, st *stream.Stream, place uint64) error {
 
 // remove removes acknowledged events from WAITING, and reports whether some are left.
 // None goes as long as originals of the queue's events are in EVENTS: they would be
-// delivered again after a kill. drained says that there are no such originals.
+// delivered again after a kill. drained says that there are no such originals. It stops
+// at a time, for others.
 //
 // Killed at any point: the others are delivered again, with the same ids.
-func (q *Queue) remove(ctx context.Context, drained bool) (more bool) {
+func (q *Queue) remove(ctx context.Context, drained bool, until time.Time) (more bool) {
 	if q.moving.TryLock() {
 		err := q.mend(ctx)
 		more = q.broken != nil
@@ -71,38 +76,46 @@ func (q *Queue) remove(ctx context.Context, drained bool) (more bool) {
 		}
 	}
 	q.mu.Lock()
-	finished, over, held := maps.Clone(q.finished), maps.Clone(q.over), !drained && q.movedTo > 0 && !q.qs.recent.isRemoved(q.movedTo)
+	finished, over, held := maps.Clone(q.finished), maps.Clone(q.over), !drained && q.original > 0 && !q.qs.recent.isRemoved(q.original)
 	q.mu.Unlock()
 	if held {
 		return more || len(finished)+len(over) > 0
 	}
+	var places []uint64
+	var conversations []string
 	for seq := range over {
-		if err := remove(ctx, q.qs.waiting.st, seq); err != nil {
-			return true // purge logs it
+		if time.Now().After(until) || remove(ctx, q.qs.waiting.st, seq) != nil { // purge logs it
+			more = true
+			break
 		}
-		q.mu.Lock()
-		delete(q.over, seq)
-		q.removals++
-		q.mu.Unlock()
+		places = append(places, seq)
 	}
 	for conversation, seq := range finished {
-		if !q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), seq+1) {
-			return true
+		if time.Now().After(until) && len(conversations) > 0 || !q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), seq+1) {
+			more = true
+			break
 		}
-		q.mu.Lock()
-		if q.finished[conversation] == seq {
+		conversations = append(conversations, conversation)
+	}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, seq := range places {
+		delete(q.over, seq)
+	}
+	for _, conversation := range conversations {
+		if q.finished[conversation] == finished[conversation] {
 			delete(q.finished, conversation)
-			q.removals++
 		}
-		q.mu.Unlock()
+	}
+	if len(places)+len(conversations) > 0 {
+		q.removals++ // once for all of them: who reads meanwhile reads again
 	}
 	return more
 }
 
 // purge removes the events of a subject before a place, of all if it is empty.
 func (qs *Queues) purge(ctx context.Context, st *stream.Stream, subject string, before uint64) bool {
-	// With a disk that is full a purge would fail half-way; see watcher.hung.
-	if free, keep := qs.disk.room(); qs.srv.Broken() || free < keep/2 {
+	if !qs.disk.mayRemove() {
 		return false
 	}
 	err := st.Purge(ctx, subject, before)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -28,8 +29,9 @@ type Queues struct {
 	dirty   chan struct{} // there is something to remove
 	moved   atomic.Int64  // events, since the start
 
-	touching sync.Mutex
-	touched  map[*Queue]bool // with something to remove in WAITING
+	touching  sync.Mutex
+	touched   map[*Queue]bool // with something to remove in WAITING
+	removeFor time.Duration   // the constant, but in tests
 
 	mu    sync.Mutex
 	open  map[string]*Queue   // by endpoint
@@ -54,7 +56,7 @@ func newQueues(s *Store) *Queues {
 	return &Queues{
 		Senders: NewShares(s.disk.maxEvents), srv: s.srv, disk: s.disk, log: s.log,
 		recent: recent{st: s.stream(recentConfig()), heldFor: heldFor, settleFor: settleFor}, waiting: waiting{st: s.stream(olderConfig())},
-		dirty: make(chan struct{}, 1), touched: make(map[*Queue]bool), open: make(map[string]*Queue), found: make(map[string]*backlog),
+		dirty: make(chan struct{}, 1), removeFor: removeFor, touched: make(map[*Queue]bool), open: make(map[string]*Queue), found: make(map[string]*backlog),
 	}
 }
 

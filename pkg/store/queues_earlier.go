@@ -61,6 +61,7 @@ func (qs *Queues) takeOverQueue(ctx context.Context, endpoint string) (n int, er
 		}
 		n, from = n+len(list), last+1
 	}
+	syscall.Sync() // the copies first; no power cut may take them after their originals
 	if err := st.Remove(ctx); err != nil {
 		return n, err
 	}

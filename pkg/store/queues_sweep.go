@@ -19,6 +19,10 @@ const (
 	maxSweepPause = 2 * time.Second
 )
 
+// removeFor is how long WAITING may be removed from at a time: one endpoint with
+// very many conversations keeps the others' events in EVENTS for no longer.
+const removeFor = time.Second
+
 // wake lets sweep look for something to remove.
 func (qs *Queues) wake() {
 	select {
@@ -42,10 +46,13 @@ func (qs *Queues) sweep(ctx context.Context) {
 		case <-qs.dirty:
 			pause(ctx, min(max(sweepPause, took*(sweepShare-1)), maxSweepPause))
 			began := time.Now()
-			if qs.remove(false) {
+			more, cut := qs.remove(false)
+			if took = time.Since(began); cut {
+				took = 0 // there is very much to do
+			}
+			if more {
 				qs.wake()
 			}
-			took = time.Since(began)
 		case <-ctx.Done():
 			qs.remove(true)
 			return
@@ -54,8 +61,9 @@ func (qs *Queues) sweep(ctx context.Context) {
 }
 
 // remove removes what can be removed, and moves what holds it up. It reports whether
-// something is left to do. Closing, it leaves nothing that is acknowledged.
-func (qs *Queues) remove(closing bool) (more bool) {
+// something is left to do, and whether it was cut short. Closing, it leaves nothing that is
+// acknowledged.
+func (qs *Queues) remove(closing bool) (more, cut bool) {
 	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
 	defer cancel()
 	if before, some := qs.recent.watermark(time.Now(), closing); some {
@@ -72,14 +80,18 @@ func (qs *Queues) remove(closing bool) (more bool) {
 	qs.touching.Lock()
 	touched := qs.touched
 	qs.touched = make(map[*Queue]bool)
+	until := time.Now().Add(qs.removeFor)
 	qs.touching.Unlock()
-	for q := range touched {
-		if q.remove(ctx, drained) {
+	if closing {
+		until = until.Add(openTimeout)
+	}
+	for q := range touched { // in another order each time
+		if time.Now().After(until) || q.remove(ctx, drained, until) {
 			qs.touch(q)
 			more = true
 		}
 	}
-	return more || qs.recent.waits()
+	return more || qs.recent.waits(), time.Now().After(until)
 }
 
 // unblock moves the events of the queues that hold up the removal of others' events, for
@@ -87,7 +99,7 @@ func (qs *Queues) remove(closing bool) (more bool) {
 func (qs *Queues) unblock(ctx context.Context) {
 	for began := time.Now(); time.Since(began) < time.Second; {
 		place, upTo, ok := qs.recent.held(time.Now())
-		if !ok || qs.disk.refuses() != nil {
+		if !ok || !qs.disk.mayRemove() {
 			return
 		}
 		r, err := qs.recent.holder(ctx, place)

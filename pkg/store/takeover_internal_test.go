@@ -170,10 +170,7 @@ func TestMoveFails(t *testing.T) {
 			l.s.queues.touch(q)
 			q.broken = l.s.queues.recent.begin(l.wait[at][0].Seq)
 			for _, i := range c {
-				original := l.wait[at][i]
-				if _, err := l.s.queues.waiting.st.Put(t.Context(), &stream.Message{Subject: q.olderSubject("x"), Data: withOrigin(original.data(), original.Seq)}); err != nil {
-					t.Fatal(err)
-				}
+				l.copyOf(q, &l.wait[at][i], true)
 			}
 			l.check()
 			l.ack(at, 1)
