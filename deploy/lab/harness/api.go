@@ -142,7 +142,7 @@ func (p *Program) Queued(endpoint string) int {
 type v1Answer struct {
 	ID, State, Kind, Type, From, Condition string
 	Error                                  *struct{ Type, Condition string } `json:"stanza_error"`
-	Links                                  []struct{ Component, State string }
+	Links                                  []struct{ Component, State, Reason string }
 	Endpoints                              []struct{ Name, State string }
 	Store                                  struct {
 		Bytes int64

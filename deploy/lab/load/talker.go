@@ -30,17 +30,26 @@ type Talker struct {
 
 func NewTalker(t testing.TB, s *lab.Server, name, to string) *Talker {
 	t.Helper()
-	k := &Talker{User: harness.Login(t, s, name), Name: name, To: to, echoes: make(map[int]string), errors: make(map[int]bool), last: -1}
+	k := &Talker{Name: name, To: to, echoes: make(map[int]string), errors: make(map[int]bool), last: -1}
+	k.Login(t, s)
+	return k
+}
+
+// Login logs the user in; again, if the server was away.
+func (k *Talker) Login(t testing.TB, s *lab.Server) {
+	t.Helper()
+	u := harness.Login(t, s, k.Name)
+	k.User = u
 	ctx, cancel := context.WithCancel(t.Context())
 	var reader sync.WaitGroup
 	reader.Go(func() {
 		for {
 			// Prosody's mod_privilege tells users, too, what they may do: nothing.
-			r, err := k.Next(ctx, func(r lab.Received) bool {
+			r, err := u.Next(ctx, func(r lab.Received) bool {
 				return r.Kind == "message" && !strings.Contains(r.Inner, "'urn:xmpp:privilege:")
 			})
 			if err != nil {
-				return // the test is over
+				return // the test is over, or the server is gone
 			}
 			k.note(r)
 		}
@@ -49,7 +58,6 @@ func NewTalker(t testing.TB, s *lab.Server, name, to string) *Talker {
 		cancel()
 		reader.Wait()
 	})
-	return k
 }
 
 func (k *Talker) note(r lab.Received) {

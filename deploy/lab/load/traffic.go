@@ -27,7 +27,7 @@ const trafficPace = 10 * time.Millisecond
 type Traffic struct {
 	T      testing.TB
 	server *lab.Server
-	bot    *tally
+	Bot    *tally
 	People []*Person
 	stop   func() // returns when nothing more is sent
 
@@ -92,7 +92,7 @@ func TrafficConfig(s *lab.Server, name, url string) harness.Config {
 // StartTraffic logs the users in and lets the load begin.
 func StartTraffic(t testing.TB, s *lab.Server, p *harness.Program, b *tally, to ...string) *Traffic {
 	t.Helper()
-	tr := &Traffic{T: t, server: s, bot: b, program: p}
+	tr := &Traffic{T: t, server: s, Bot: b, program: p}
 	for _, name := range trafficUsers {
 		tr.People = append(tr.People, &Person{
 			Traffic: tr, Name: name, to: to, back: make(chan struct{}),

@@ -42,13 +42,13 @@ func (tr *Traffic) Finish() (users, callers Balance) {
 	for _, k := range tr.People {
 		k.account(&users, &callers)
 	}
-	tr.bot.Mu.Lock()
-	defer tr.bot.Mu.Unlock()
-	users.Delivered = len(tr.bot.Ids)
-	for _, n := range tr.bot.Again {
+	tr.Bot.Mu.Lock()
+	defer tr.Bot.Mu.Unlock()
+	users.Delivered = len(tr.Bot.Ids)
+	for _, n := range tr.Bot.Again {
 		users.Duplicates += n
 	}
-	for user, numbers := range tr.bot.First {
+	for user, numbers := range tr.Bot.First {
 		order := newArrivals(len(tr.People[0].to))
 		for _, n := range numbers {
 			order.came(n, "")
@@ -58,7 +58,7 @@ func (tr *Traffic) Finish() (users, callers Balance) {
 			tr.T.Errorf("the bot: %s of %s", p, user)
 		}
 	}
-	tr.bot.NoProblems()
+	tr.Bot.NoProblems()
 	users.Dead = tr.Now().Count("/v1/dead-letters?limit=500")
 	return users, callers
 }
@@ -92,7 +92,7 @@ func (k *Person) account(users, callers *Balance) {
 			if p.status != http.StatusAccepted && p.status != 0 {
 				k.strange = append(k.strange, fmt.Sprintf("post %d has arrived, but its answer was %d", n, p.status))
 			}
-		case p.status != http.StatusAccepted || k.bot.returned("post-"+NumberedText(k.Name, n)):
+		case p.status != http.StatusAccepted || k.Bot.returned("post-"+NumberedText(k.Name, n)):
 			callers.Bounced++
 		default:
 			callers.Loses(k.lost("post", n, p.at, fromCallers))

@@ -70,3 +70,22 @@ func TestLoopsEnd(t *testing.T) {
 		}
 	})
 }
+
+// A message of a type that there is not is a normal one (RFC 6121, 5.2.2), and such a
+// presence is refused, also where the server passes them on.
+func TestTypesThatThereAreNot(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		p := harness.LaunchConnected(t, harness.OneComponent(s, "event", harness.NewBot(t)))
+		alice := harness.Login(t, s, "alice")
+		alice.Send("<presence to='echo@event.localhost' type='..' id='odd'/>")
+		if got := alice.Await("the refusal", func(r lab.Received) bool { return r.Kind == "presence" && r.Type == "error" }); got.Error != "bad-request" {
+			t.Errorf("%+v", got)
+		}
+		alice.Send("<message to='echo@event.localhost' type='..' id='odd'><body>hi</body></message>")
+		alice.Await("the answer", func(r lab.Received) bool { return r.Kind == "message" && r.Body == "hi" })
+		harness.Eventually(t, "the event", func() bool {
+			r, err := p.Call("GET", "/v1/deliveries?jid=alice@localhost", "token-admin", "", "")
+			return err == nil && strings.Contains(r.Body, `"message.normal"`)
+		})
+	})
+}
