@@ -68,6 +68,23 @@ func (b *bucket) put(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
+// add stores the record of a key that has none. Many are stored at a time.
+//
+// Killed before it returns: there is none, or the new one. Errors: gateway.ErrFull,
+// gateway.ErrChanged.
+func (b *bucket) add(key string, data []byte) error {
+	err := b.refuses()
+	if err == nil {
+		done := make(chan error, 1)
+		b.disk.srv.Append(&stream.Append{Subject: b.prefix + key, Data: data, First: true, Result: func(_ *stream.Append, _ uint64, err error) { done <- err }})
+		err = <-done
+	}
+	if err != nil {
+		err = fmt.Errorf("store %s: %w", b.what, err)
+	}
+	return err
+}
+
 // replace stores the record of a key in the place of the one with this revision (0:
 // there is none), and returns the new revision.
 //

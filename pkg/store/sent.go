@@ -140,7 +140,12 @@ func (s *SentMessages) change(ctx context.Context, key string, isNew bool, next 
 		if err != nil {
 			return err
 		}
-		if _, err = s.replace(ctx, at, data, revision); !errors.Is(err, gateway.ErrChanged) || ctx.Err() != nil {
+		if known == nil {
+			err = s.add(at, data)
+		} else {
+			_, err = s.replace(ctx, at, data, revision)
+		}
+		if !errors.Is(err, gateway.ErrChanged) || ctx.Err() != nil {
 			return err
 		}
 		// another one was faster

@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"errors"
+	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -58,4 +60,38 @@ func TestSent(t *testing.T) {
 	is(store.SentQueued, "app")
 	end(store.SentExpired, m.From)
 	is(store.SentExpired, "app")
+}
+
+// A hundred callers who use the same ids at the same time: each finds its own message as
+// soon as it is put, and an outcome goes to the message with its addresses.
+func TestSentByManyCallers(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	var wg sync.WaitGroup
+	for c := range 100 {
+		wg.Go(func() {
+			m := store.SentMessage{From: "bot.example.com", To: fmt.Sprintf("u%d@example.com/r", c), Caller: fmt.Sprint("app", c), Time: time.UnixMilli(int64(c)).UTC()}
+			is := func(want store.SentState) {
+				if got, err := s.SentMessages().Get(t.Context(), m.ID, m.Caller); err != nil || got.To != m.To || got.State != want {
+					t.Errorf("%+v is %+v, %v; want %s", m, got, err, want)
+				}
+			}
+			for i := range 20 {
+				m.ID, m.State = fmt.Sprint(i), store.SentQueued
+				if err := s.SentMessages().Put(t.Context(), m); err != nil {
+					t.Error(err)
+				}
+				is(store.SentQueued)
+				if i%2 == 0 {
+					continue
+				}
+				m.State = store.SentConfirmed
+				if err := s.SentMessages().End(t.Context(), m); err != nil {
+					t.Error(err)
+				}
+				is(store.SentConfirmed)
+			}
+		})
+	}
+	wg.Wait()
 }

@@ -20,6 +20,7 @@ const inFlight = 1024
 type Append struct {
 	Subject string // which says in which stream
 	Data    []byte
+	First   bool // gateway.ErrChanged if the subject has a record
 	// Result is called once, with the place or why the record is not stored. The calls
 	// come from one goroutine at a time, in the order of the appends, of all streams.
 	Result func(a *Append, seq uint64, err error)
@@ -112,10 +113,18 @@ func (e *engine) append(a *Append) {
 	}
 	w.arm()
 	w.mu.Unlock()
-	if err := e.nc.PublishRequest(a.Subject, w.reply[place], a.Data); err != nil {
+	if err := e.publish(a, w.reply[place]); err != nil {
 		e.s.repeats.Warn(e.s.o.Log, "event not passed to the store", zap.Error(err))
 		w.answer(place, 0, err)
 	}
+}
+
+// publish sends a record to its stream, which answers to reply.
+func (e *engine) publish(a *Append, reply string) error {
+	if !a.First {
+		return e.nc.PublishRequest(a.Subject, reply, a.Data)
+	}
+	return e.nc.PublishMsg(&nats.Msg{Subject: a.Subject, Reply: reply, Header: nats.Header{jetstream.ExpectedLastSubjSeqHeader: {"0"}}, Data: a.Data})
 }
 
 // readAck reads what a stream answers to a publish. Its usual answer, a JSON
