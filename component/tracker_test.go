@@ -14,21 +14,21 @@ func TestTrackerIsBounded(t *testing.T) {
 	var tr tracker
 	tr.init()
 	peer := jid.MustParse("u@example.com/r")
-	chans := make([]chan answered, maxPending)
+	chans := make([]<-chan answered, maxPending)
 	for i := range chans {
-		chans[i] = make(chan answered, 1)
-		if err := tr.add(pendingKey{peer, fmt.Sprint(i)}, chans[i]); err != nil {
+		var err error
+		if chans[i], err = tr.add(pendingKey{peer, fmt.Sprint(i)}, 1); err != nil {
 			t.Fatal(err)
 		}
 	}
 	over := pendingKey{peer, "one more"}
-	if err := tr.add(over, make(chan answered, 1)); !errors.Is(err, gateway.ErrBusy) {
+	if _, err := tr.add(over, 1); !errors.Is(err, gateway.ErrBusy) {
 		t.Errorf("over the bound: %v", err)
 	}
 	if !tr.resolve(pendingKey{peer, "0"}, answered{}) || tr.resolve(pendingKey{peer, "0"}, answered{}) {
 		t.Error("an answer counts once")
 	}
-	if err := tr.add(over, make(chan answered, 1)); err != nil {
+	if _, err := tr.add(over, 1); err != nil {
 		t.Errorf("after an answer there is room: %v", err)
 	}
 	tr.failAll(gateway.ErrDown)

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.uber.org/zap"
+
 	"stanzahook/component"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
@@ -27,18 +29,21 @@ type Rosters struct {
 	own     bool
 	prefix  string
 	n       atomic.Uint64
+	log     *zap.Logger
+	// single is the number of the connection, from 1, whose server takes one contact an IQ.
+	single atomic.Int64
 }
 
 // NewRosters returns the backend that uses XEP-0356. timeout is for each IQ. The
 // requests come from a resource of the component's domain: if Prosody's
 // mod_remote_roster is loaded besides mod_privilege, it handles requests of the
 // domain itself.
-func NewRosters(l *component.Link, lim stanza.Limits, timeout time.Duration) (*Rosters, error) {
+func NewRosters(l *component.Link, lim stanza.Limits, timeout time.Duration, log *zap.Logger) (*Rosters, error) {
 	from, err := jid.Parse(l.Domain().Domain() + "/roster")
 	if err != nil {
 		return nil, fmt.Errorf("the component's address: %w", err)
 	}
-	return &Rosters{link: l, from: from, timeout: timeout, limits: lim, prefix: "roster-" + rand.Text() + "-"}, nil
+	return &Rosters{link: l, from: from, timeout: timeout, limits: lim, prefix: "roster-" + rand.Text() + "-", log: log}, nil
 }
 
 // NewRemoteRosters returns the backend that uses XEP-0321, as Prosody's
@@ -62,49 +67,22 @@ func (r *Rosters) Reaches(contact jid.JID) bool {
 
 // Get implements roster.Backend.
 func (r *Rosters) Get(ctx context.Context, owner jid.JID) (roster.Roster, error) {
-	answer, err := r.request(ctx, owner, "get", "<query xmlns='jabber:iq:roster'/>")
+	answers, err := r.request(ctx, owner, "get", "<query xmlns='jabber:iq:roster'/>", 1)
+	if err == nil {
+		err = refusal(answers[0])
+	}
 	if err != nil {
 		return nil, r.explain(err)
 	}
-	return readRoster(answer), nil
+	return readRoster(answers[0]), nil
 }
 
-// Set implements roster.Backend.
-func (r *Rosters) Set(ctx context.Context, owner jid.JID, item roster.Item) error {
-	return r.change(ctx, owner, itemXML(item))
-}
-
-// Remove implements roster.Backend.
-func (r *Rosters) Remove(ctx context.Context, owner, contact jid.JID) error {
-	b := stanza.AppendAttr([]byte("<query xmlns='jabber:iq:roster'><item"), "jid", contact.String())
-	err := r.change(ctx, owner, string(b)+" subscription='remove'/></query>")
-	if errors.Is(err, &stanza.Error{Condition: stanza.ItemNotFound}) {
-		return nil
-	}
-	return err
-}
-
-// change sends one change.
-func (r *Rosters) change(ctx context.Context, owner jid.JID, payload string) error {
-	_, err := r.request(ctx, owner, "set", payload)
-	switch {
-	case errors.Is(err, &stanza.Error{Condition: stanza.ServiceUnavailable}):
-		// Prosody answers so for a user that does not exist.
-		return fmt.Errorf("%w (%w)", roster.ErrNoSuchUser, err)
-	case errors.Is(err, &stanza.Error{Condition: stanza.InternalServerError}):
-		// COMPAT: ejabberd 23.01 and older fail at every set by a component (its
-		// issue 3942).
-		return fmt.Errorf("%w: %w; ejabberd before 23.10 cannot set contacts by XEP-0356: set rosters[].ejabberd_api with backend: auto, or update ejabberd", roster.ErrCannot, err)
-	}
-	return r.explain(err)
-}
-
-// request sends a roster IQ to the owner's server. An error stanza becomes a
-// *stanza.Error.
+// request sends a roster IQ with n contacts to the owner's server, and returns up to n
+// answers, see [component.Link.RequestEach].
 //
-// Killed before the answer: the server may or may not have made the change; the
-// next refresh reads the roster.
-func (r *Rosters) request(ctx context.Context, owner jid.JID, kind, payload string) (*stanza.Stanza, error) {
+// Killed before the answers: the server may or may not have made the changes; the next
+// refresh reads the roster.
+func (r *Rosters) request(ctx context.Context, owner jid.JID, kind, payload string, n int) ([]*stanza.Stanza, error) {
 	h := stanza.Header{Kind: stanza.IQ, Type: kind, ID: r.prefix + strconv.FormatUint(r.n.Add(1), 36), From: r.from, To: owner}
 	s, err := stanza.Build(h, payload, r.limits)
 	if err != nil {
@@ -112,17 +90,18 @@ func (r *Rosters) request(ctx context.Context, owner jid.JID, kind, payload stri
 	}
 	ctx, cancel := context.WithTimeout(ctx, r.timeout)
 	defer cancel()
-	answer, err := r.link.Request(ctx, s)
-	if err != nil {
-		return nil, err
-	}
+	return r.link.RequestEach(ctx, s, n)
+}
+
+// refusal returns the *stanza.Error of an answer that is no result.
+func refusal(answer *stanza.Stanza) error {
 	if e, failed := answer.StanzaError(); failed {
-		return nil, e
+		return e
 	}
 	if answer.Type != "result" {
-		return nil, &stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition, Text: "the answer is an error without a condition"}
+		return &stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition, Text: "the answer is an error without a condition"}
 	}
-	return answer, nil
+	return nil
 }
 
 // explain maps errors to those of package roster.
@@ -146,20 +125,6 @@ func (r *Rosters) explain(err error) error {
 		}
 	}
 	return err
-}
-
-// itemXML is the payload that sets a contact.
-func itemXML(i roster.Item) string {
-	b := stanza.AppendAttr([]byte("<query xmlns='jabber:iq:roster'><item"), "jid", i.JID.String())
-	if i.Name != "" {
-		b = stanza.AppendAttr(b, "name", i.Name)
-	}
-	b = stanza.AppendAttr(b, "subscription", string(i.Subscription))
-	b = append(b, '>')
-	for _, g := range i.Groups {
-		b = append(stanza.AppendText(append(b, "<group>"...), g), "</group>"...)
-	}
-	return string(append(b, "</item></query>"...))
 }
 
 // readRoster reads the roster in a result. A missing or unknown subscription counts

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"go.uber.org/zap"
+
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
@@ -18,11 +20,25 @@ import (
 
 var john = jid.MustParse("john@example.com")
 
+// edit makes one edit of john's roster.
+func edit(t *testing.T, r *privilege.Rosters, e roster.Edit) error {
+	t.Helper()
+	results := r.Change(t.Context(), john, []roster.Edit{e})
+	if len(results) != 1 {
+		t.Fatalf("%d results of one edit", len(results))
+	}
+	return results[0]
+}
+
+func gone(name string) roster.Edit {
+	return roster.Edit{Item: roster.Item{JID: jid.MustParse(name + "@example.com")}, Remove: true}
+}
+
 // The IQs are those of RFC 6121, one contact each, from an address that
 // Prosody's mod_remote_roster leaves alone.
 func TestRosterIQs(t *testing.T) {
 	srv, l, _ := connected(t)
-	r, err := privilege.NewRosters(l, stanza.Limits{}, 10*time.Second)
+	r, err := privilege.NewRosters(l, stanza.Limits{}, 10*time.Second, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,13 +64,13 @@ func TestRosterIQs(t *testing.T) {
 	if !have.Equal(want) {
 		t.Errorf("got  %v\nwant %v", have, want)
 	}
-	if err := r.Set(t.Context(), john, roster.NewItem(jid.MustParse("marie@example.com"), `<&'">`, []string{"B&", "A"}, roster.Both)); err != nil {
+	if err := edit(t, r, roster.Edit{Item: roster.NewItem(jid.MustParse("marie@example.com"), `<&'">`, []string{"B&", "A"}, roster.Both)}); err != nil {
 		t.Error(err)
 	}
-	if err := r.Set(t.Context(), john, roster.Item{JID: jid.MustParse("bot.example.com"), Subscription: roster.None}); err != nil {
+	if err := edit(t, r, roster.Edit{Item: roster.Item{JID: jid.MustParse("bot.example.com"), Subscription: roster.None}}); err != nil {
 		t.Error(err)
 	}
-	if err := r.Remove(t.Context(), john, jid.MustParse("marie@example.com")); err != nil {
+	if err := edit(t, r, gone("marie")); err != nil {
 		t.Error(err)
 	}
 	got, expect := strings.Join(asked, "\n"), `bot.example.com/roster get to john@example.com: <query xmlns='jabber:iq:roster'/>
@@ -69,15 +85,15 @@ bot.example.com/roster set to john@example.com: <query xmlns='jabber:iq:roster'>
 // What servers answer, in the words of package roster.
 func TestRosterErrors(t *testing.T) {
 	srv, l, _ := connected(t)
-	r, err := privilege.NewRosters(l, stanza.Limits{}, 10*time.Second)
+	r, err := privilege.NewRosters(l, stanza.Limits{}, 10*time.Second, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
 	item := roster.Item{JID: jid.MustParse("marie@example.com"), Subscription: roster.Both}
 	do := map[string]func() error{
 		"get":    func() error { _, err := r.Get(t.Context(), john); return err },
-		"set":    func() error { return r.Set(t.Context(), john, item) },
-		"remove": func() error { return r.Remove(t.Context(), john, item.JID) },
+		"set":    func() error { return edit(t, r, roster.Edit{Item: item}) },
+		"remove": func() error { return edit(t, r, gone("marie")) },
 	}
 	for _, tc := range []struct {
 		what, error string
@@ -104,7 +120,7 @@ func TestRosterErrors(t *testing.T) {
 		}
 	}
 	srv.Answer(nil)
-	quick, err := privilege.NewRosters(l, stanza.Limits{}, time.Millisecond)
+	quick, err := privilege.NewRosters(l, stanza.Limits{}, time.Millisecond, zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,12 +19,31 @@ type Backend interface {
 	// Get reads an owner's roster. An owner whom the server does not know may
 	// have an empty one.
 	Get(ctx context.Context, owner jid.JID) (Roster, error)
-	// Set adds a contact, or replaces its name, groups and subscription.
-	Set(ctx context.Context, owner jid.JID, item Item) error
-	// Remove removes a contact. A contact that is not there is not an error.
-	Remove(ctx context.Context, owner, contact jid.JID) error
+	// Change makes edits of an owner's roster, in order, and returns for each nil, or
+	// why it was not made. After an error that [EndsAll] it makes no more, and the rest
+	// has no result.
+	Change(ctx context.Context, owner jid.JID, edits []Edit) []error
 	// Reaches reports whether the backend can hold a contact at all.
 	Reaches(contact jid.JID) bool
+}
+
+// Edit sets a contact, with its name, groups and subscription, or removes it. To remove
+// one that is not there is not an error.
+type Edit struct {
+	Item
+	Remove bool
+}
+
+// OneByOne makes edits with a request each, as [Backend].Change demands.
+func OneByOne(ctx context.Context, edits []Edit, request func(Edit) error) []error {
+	var results []error
+	for _, e := range edits {
+		err := request(e)
+		if results = append(results, err); EndsAll(err) || err != nil && ctx.Err() != nil {
+			break
+		}
+	}
+	return results
 }
 
 // Errors of a [Backend].
@@ -38,6 +57,17 @@ var (
 	// ErrCannot means that the server cannot do this for any roster.
 	ErrCannot = errors.New("the server cannot do this")
 )
+
+// EndsAll reports whether an error is about more than one contact, so that other edits
+// would fail as well.
+func EndsAll(err error) bool {
+	for _, all := range []error{ErrForbidden, ErrNoSuchUser, ErrTimeout, gateway.ErrDown, ErrCannot} {
+		if errors.Is(err, all) {
+			return true
+		}
+	}
+	return false
+}
 
 // resultOf returns the result of a refresh that ended with a backend's error.
 func resultOf(err error) Result {

@@ -81,6 +81,21 @@ func (p Policy) removes(contact jid.JID) bool {
 // Len returns the number of changes.
 func (c Changes) Len() int { return len(c.Add) + len(c.Change) + len(c.Remove) }
 
+// Edits returns the changes in the order in which they are made: additions first.
+func (c Changes) Edits() []Edit {
+	var all []Edit
+	for _, item := range c.Add {
+		all = append(all, Edit{Item: item})
+	}
+	for _, ch := range c.Change {
+		all = append(all, Edit{Item: ch.To})
+	}
+	for _, item := range c.Remove {
+		all = append(all, Edit{Item: item, Remove: true})
+	}
+	return all
+}
+
 // String counts the changes, as "2 added, 1 renamed, 3 removed".
 func (c Changes) String() string {
 	var renamed, regrouped, subscription int

@@ -4,10 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 )
 
@@ -171,16 +171,20 @@ func (r *run) push(ctx context.Context, b Choice, want Roster) (o Outcome, again
 			return r.outcome(SourceError, "the contacts to be added cannot be recorded in the store; nothing was changed; the log has the reason"), false
 		}
 	}
-	if r.plan == nil {
+	first := r.plan == nil
+	if first {
 		r.plan = &changes
 	}
-	made := r.apply(ctx, b, changes)
+	made := r.apply(ctx, b, changes, first)
 	if errors.Is(made.err, ErrCannot) && r.Backends.Observe(b, SetsFail) {
 		return r.outcome(Forbidden, "%v", made.err), true
 	}
 	after, err := b.Get(ctx, r.owner)
 	if err != nil {
 		return r.outcome(resultOf(err), "%s, but the roster cannot be read back: %v", made, err), false
+	}
+	if made.err != nil {
+		made.count(after)
 	}
 	r.rec.setKnown(want, after, r.Now().UTC())
 	r.keepAdded(want, after)
@@ -240,39 +244,40 @@ func (m made) String() string {
 	return fmt.Sprintf("%d of %d changes were made (%s)", m.done, m.changes.Len(), m.changes)
 }
 
-// apply makes the changes one after the other, additions first. A refusal for one
-// contact does not stop the others.
-func (r *run) apply(ctx context.Context, b Backend, c Changes) made {
+// apply makes the changes. A refusal for one contact does not stop the others. A second
+// try makes them one by one: the server may have taken several and made one.
+func (r *run) apply(ctx context.Context, b Backend, c Changes, first bool) made {
 	m := made{plan: *r.plan, changes: c}
-	do := func(contact jid.JID, err error) bool {
-		if err == nil {
-			m.done++
-			return true
-		}
-		if m.err == nil {
-			m.err, m.at = err, contact
-		}
-		for _, all := range []error{ErrForbidden, ErrNoSuchUser, ErrTimeout, gateway.ErrDown, ErrCannot} {
-			if errors.Is(err, all) {
-				return false
+	edits := c.Edits()
+	size := len(edits)
+	if !first {
+		size = 1
+	}
+	for some := range slices.Chunk(edits, size) {
+		results := b.Change(ctx, r.owner, some)
+		for i, err := range results {
+			switch {
+			case err == nil:
+				m.done++
+			case m.err == nil:
+				m.err, m.at = err, some[i].JID
 			}
 		}
-		return ctx.Err() == nil
-	}
-	for _, item := range c.Add {
-		if !do(item.JID, b.Set(ctx, r.owner, item)) {
-			return m
-		}
-	}
-	for _, change := range c.Change {
-		if !do(change.To.JID, b.Set(ctx, r.owner, change.To)) {
-			return m
-		}
-	}
-	for _, item := range c.Remove {
-		if !do(item.JID, b.Remove(ctx, r.owner, item.JID)) {
-			return m
+		if len(results) < len(some) || EndsAll(results[len(results)-1]) {
+			break
 		}
 	}
 	return m
+}
+
+// count corrects done by the roster that the server has after an error: changes may have
+// been made whose answers did not come.
+func (m *made) count(after Roster) {
+	there := 0
+	for _, e := range m.changes.Edits() {
+		if item, has := after[e.JID]; e.Remove && !has || !e.Remove && has && item.Equal(e.Item) {
+			there++
+		}
+	}
+	m.done = max(m.done, there)
 }

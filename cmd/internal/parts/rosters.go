@@ -59,7 +59,7 @@ func RosterBackends(cfg *config.Config, c *config.Roster, link *component.Link, 
 		}
 	}
 	if c.Backend == config.BackendAuto || c.Backend == config.BackendPrivilege {
-		p, err := privilege.NewRosters(link, lim, c.Timeout)
+		p, err := privilege.NewRosters(link, lim, c.Timeout, log)
 		if err != nil {
 			return nil, fmt.Errorf("rosters of %s: %w", c.Host, err)
 		}

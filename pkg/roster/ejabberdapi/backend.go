@@ -98,25 +98,15 @@ func (b *Backend) Get(ctx context.Context, owner jid.JID) (roster.Roster, error)
 	return have, nil
 }
 
-// Set implements roster.Backend. An error that names a group means that this version
-// of ejabberd does not support its name.
-func (b *Backend) Set(ctx context.Context, owner jid.JID, item roster.Item) error {
-	return b.change(ctx, owner, func(d dialect) (dialect, error) { return b.set(ctx, owner, item, d) })
-}
-
-// Remove implements roster.Backend.
-func (b *Backend) Remove(ctx context.Context, owner, contact jid.JID) error {
-	return b.change(ctx, owner, func(d dialect) (dialect, error) {
-		return d, b.do(ctx, deleteItem, map[string]any{
-			"localuser": owner.Local(), "localhost": owner.Domain(),
-			"user": contact.Local(), "host": contact.Domain(),
-		})
-	})
+// Change implements roster.Backend; ejabberd has no command for several contacts. An
+// error that names a group means that this version of ejabberd does not support its name.
+func (b *Backend) Change(ctx context.Context, owner jid.JID, edits []roster.Edit) []error {
+	return roster.OneByOne(ctx, edits, func(e roster.Edit) error { return b.change(ctx, owner, e) })
 }
 
 // change makes one change to an owner's roster. Before the first change of a refresh
 // it checks that the owner exists, since ejabberd would create a roster for anybody.
-func (b *Backend) change(ctx context.Context, owner jid.JID, do func(dialect) (dialect, error)) error {
+func (b *Backend) change(ctx context.Context, owner jid.JID, e roster.Edit) error {
 	b.mu.Lock()
 	d, begun := b.begun[owner]
 	b.mu.Unlock()
@@ -125,7 +115,12 @@ func (b *Backend) change(ctx context.Context, owner jid.JID, do func(dialect) (d
 			return err
 		}
 	}
-	d, err := do(d)
+	var err error
+	if e.Remove {
+		err = b.remove(ctx, owner, e.JID)
+	} else {
+		d, err = b.set(ctx, owner, e.Item, d)
+	}
 	if err != nil {
 		// No Get may follow. Checking the owner once more does no harm.
 		b.end(owner)
@@ -138,6 +133,13 @@ func (b *Backend) change(ctx context.Context, owner jid.JID, do func(dialect) (d
 	}
 	b.begun[owner] = d
 	return nil
+}
+
+func (b *Backend) remove(ctx context.Context, owner, contact jid.JID) error {
+	return b.do(ctx, deleteItem, map[string]any{
+		"localuser": owner.Local(), "localhost": owner.Domain(),
+		"user": contact.Local(), "host": contact.Domain(),
+	})
 }
 
 func (b *Backend) end(owner jid.JID) {

@@ -1,6 +1,7 @@
 package ejabberdapi
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -90,14 +91,22 @@ func same(t *testing.T, got, want []string) {
 	}
 }
 
+func set(ctx context.Context, b *Backend, owner jid.JID, i roster.Item) error {
+	return b.Change(ctx, owner, []roster.Edit{{Item: i}})[0]
+}
+
+func remove(ctx context.Context, b *Backend, owner, contact jid.JID) error {
+	return b.Change(ctx, owner, []roster.Edit{{Item: roster.Item{JID: contact}, Remove: true}})[0]
+}
+
 const check = `check_account {"user": "alice", "host": "example.com"}`
 
 func TestSetAndRemove(t *testing.T) {
 	f, b := newFake(t, nil)
 	for _, err := range []error{
-		b.Set(t.Context(), alice, item("marie@x.org", `M & <"'😀`, roster.Both, "b;c", "a")),
-		b.Set(t.Context(), alice, item("x.org", "", roster.None)),
-		b.Remove(t.Context(), alice, jid.MustParse("old@x.org")),
+		set(t.Context(), b, alice, item("marie@x.org", `M & <"'😀`, roster.Both, "b;c", "a")),
+		set(t.Context(), b, alice, item("x.org", "", roster.None)),
+		remove(t.Context(), b, alice, jid.MustParse("old@x.org")),
 	} {
 		if err != nil {
 			t.Error(err)
@@ -119,7 +128,7 @@ func TestOlderServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			f, b := newFake(t, map[string]string{addItem + "/v1": refusal, getRoster: "200 []"})
 			for _, c := range []roster.Item{item("a@x.org", "A", roster.To, "k", "g h"), item("b@x.org", "B", roster.From)} {
-				if err := b.Set(t.Context(), alice, c); err != nil {
+				if err := set(t.Context(), b, alice, c); err != nil {
 					t.Error(err)
 				}
 			}
@@ -130,7 +139,7 @@ func TestOlderServer(t *testing.T) {
 				`add_rosteritem {"localuser": "alice", "localhost": "example.com", "user": "b", "host": "x.org", "nick": "B", "group": "", "subs": "from"}`,
 			})
 			n := len(f.calls)
-			err := b.Set(t.Context(), alice, item("c@x.org", "C", roster.Both, "one; two"))
+			err := set(t.Context(), b, alice, item("c@x.org", "C", roster.Both, "one; two"))
 			if err == nil || !strings.Contains(err.Error(), `"one; two" has a semicolon`) {
 				t.Errorf("error %v", err)
 			}
@@ -142,7 +151,7 @@ func TestOlderServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			f.answers = nil
-			if err := b.Set(t.Context(), alice, item("c@x.org", "C", roster.Both, "one; two")); err != nil {
+			if err := set(t.Context(), b, alice, item("c@x.org", "C", roster.Both, "one; two")); err != nil {
 				t.Error(err)
 			}
 		})
@@ -173,10 +182,10 @@ func TestGet(t *testing.T) {
 
 func TestNoSuchUser(t *testing.T) {
 	f, b := newFake(t, map[string]string{checkAccount: "200 1"})
-	if err := b.Set(t.Context(), alice, item("a@x.org", "", roster.Both)); !errors.Is(err, roster.ErrNoSuchUser) {
+	if err := set(t.Context(), b, alice, item("a@x.org", "", roster.Both)); !errors.Is(err, roster.ErrNoSuchUser) {
 		t.Errorf("set: %v", err)
 	}
-	if err := b.Remove(t.Context(), alice, jid.MustParse("a@x.org")); !errors.Is(err, roster.ErrNoSuchUser) {
+	if err := remove(t.Context(), b, alice, jid.MustParse("a@x.org")); !errors.Is(err, roster.ErrNoSuchUser) {
 		t.Errorf("remove: %v", err)
 	}
 	same(t, f.calls, []string{check, check})
@@ -190,7 +199,7 @@ func TestBegun(t *testing.T) {
 	f, b := newFake(t, map[string]string{getRoster: "200 []"})
 	for range 2 {
 		for range 2 {
-			if err := b.Set(t.Context(), alice, item("a@x.org", "", roster.Both)); err != nil {
+			if err := set(t.Context(), b, alice, item("a@x.org", "", roster.Both)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -211,7 +220,7 @@ func TestBegun(t *testing.T) {
 		t.Errorf("looked up %d times: %s", n, f.calls)
 	}
 	f.answers = map[string]string{deleteItem: "200 1"}
-	if err := b.Remove(t.Context(), alice, jid.MustParse("a@x.org")); err == nil {
+	if err := remove(t.Context(), b, alice, jid.MustParse("a@x.org")); err == nil {
 		t.Error("the answer 1 was taken for success")
 	}
 	if len(b.begun) != 0 {

@@ -84,7 +84,7 @@ func TestReal(t *testing.T) {
 		item("bob@localhost", " spaces ", roster.Both, " in front and behind "),
 	}
 	for _, i := range all {
-		if err := b.Set(ctx, owner, i); err != nil {
+		if err := set(ctx, b, owner, i); err != nil {
 			t.Errorf("%s: %v", i, err)
 		}
 	}
@@ -98,7 +98,7 @@ func TestReal(t *testing.T) {
 	all[4].Subscription = roster.None
 	all[5].Name = ""
 	for _, i := range all {
-		if err := b.Set(ctx, owner, i); err != nil {
+		if err := set(ctx, b, owner, i); err != nil {
 			t.Errorf("%s: %v", i, err)
 		}
 	}
@@ -106,18 +106,18 @@ func TestReal(t *testing.T) {
 	pushed("renamed")
 
 	for _, i := range all[:6] {
-		if err := b.Remove(ctx, owner, i.JID); err != nil {
+		if err := remove(ctx, b, owner, i.JID); err != nil {
 			t.Errorf("remove %s: %v", i.JID, err)
 		}
 	}
-	if err := b.Remove(ctx, owner, jid.MustParse("never@x.org")); err != nil {
+	if err := remove(ctx, b, owner, jid.MustParse("never@x.org")); err != nil {
 		t.Errorf("remove one who is not there: %v", err)
 	}
 	expect(t, ctx, b, owner, all[6])
 	expect(t, ctx, b, jid.MustParse("bob@localhost")) // one side only
 
 	semicolon := item("semi@x.org", "Semi", roster.Both, "a;b")
-	if err := b.Set(ctx, owner, semicolon); err == nil {
+	if err := set(ctx, b, owner, semicolon); err == nil {
 		expect(t, ctx, b, owner, all[6], semicolon)
 	} else if expect(t, ctx, b, owner, all[6]); !strings.Contains(err.Error(), "semicolon") {
 		t.Errorf("a group with a semicolon: %v", err)
@@ -130,10 +130,10 @@ func TestRealErrors(t *testing.T) {
 	contact := item("marie@x.org", "Marie", roster.Both)
 	for _, stranger := range []string{"nobody@localhost", "alice@example.org"} {
 		owner := jid.MustParse(stranger)
-		if err := b.Set(ctx, owner, contact); !errors.Is(err, roster.ErrNoSuchUser) {
+		if err := set(ctx, b, owner, contact); !errors.Is(err, roster.ErrNoSuchUser) {
 			t.Errorf("%s: set: %v", owner, err)
 		}
-		if err := b.Remove(ctx, owner, contact.JID); !errors.Is(err, roster.ErrNoSuchUser) {
+		if err := remove(ctx, b, owner, contact.JID); !errors.Is(err, roster.ErrNoSuchUser) {
 			t.Errorf("%s: remove: %v", owner, err)
 		}
 		expect(t, ctx, b, owner)
@@ -143,7 +143,7 @@ func TestRealErrors(t *testing.T) {
 	refused := func(b *Backend, text string) {
 		t.Helper()
 		_, get := b.Get(ctx, owner)
-		for _, err := range []error{get, b.Set(ctx, owner, contact), b.Remove(ctx, owner, contact.JID)} {
+		for _, err := range []error{get, set(ctx, b, owner, contact), remove(ctx, b, owner, contact.JID)} {
 			if !errors.Is(err, roster.ErrForbidden) || !strings.Contains(err.Error(), text) {
 				t.Errorf("error %v, want %q", err, text)
 			}
@@ -161,7 +161,7 @@ func TestRealErrors(t *testing.T) {
 		t.Errorf("another path: %v", err)
 	}
 
-	if err := b.Set(ctx, owner, contact); err != nil {
+	if err := set(ctx, b, owner, contact); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Stop(ctx); err != nil {
@@ -170,7 +170,7 @@ func TestRealErrors(t *testing.T) {
 	if _, err := b.Get(ctx, owner); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("stopped: %v", err)
 	}
-	if err := b.Set(ctx, owner, contact); !errors.Is(err, gateway.ErrDown) {
+	if err := set(ctx, b, owner, contact); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("stopped: set: %v", err)
 	}
 	if err := s.Restart(ctx); err != nil {

@@ -57,33 +57,30 @@ func (s *Server) Get(_ context.Context, owner jid.JID) (roster.Roster, error) {
 	return maps.Clone(s.Has[owner]), s.fail("get", owner, jid.JID{})
 }
 
-// Set implements roster.Backend.
-func (s *Server) Set(_ context.Context, owner jid.JID, item roster.Item) error {
-	time.Sleep(s.Slow)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.changes = append(s.changes, "set "+item.String())
-	if err := s.fail("set", owner, item.JID); err != nil {
-		return err
-	}
-	if s.Twist != nil {
-		item = s.Twist(owner, s.Has[owner][item.JID], item)
-	}
-	s.put(owner, item)
-	return nil
-}
-
-// Remove implements roster.Backend.
-func (s *Server) Remove(_ context.Context, owner, contact jid.JID) error {
-	time.Sleep(s.Slow)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.changes = append(s.changes, "remove "+contact.String())
-	if err := s.fail("remove", owner, contact); err != nil {
-		return err
-	}
-	delete(s.Has[owner], contact)
-	return nil
+// Change implements roster.Backend. Twist and Fail see one contact after the other.
+func (s *Server) Change(ctx context.Context, owner jid.JID, edits []roster.Edit) []error {
+	return roster.OneByOne(ctx, edits, func(e roster.Edit) error {
+		time.Sleep(s.Slow)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if e.Remove {
+			s.changes = append(s.changes, "remove "+e.JID.String())
+			if err := s.fail("remove", owner, e.JID); err != nil {
+				return err
+			}
+			delete(s.Has[owner], e.JID)
+			return nil
+		}
+		s.changes = append(s.changes, "set "+e.Item.String())
+		if err := s.fail("set", owner, e.JID); err != nil {
+			return err
+		}
+		if s.Twist != nil {
+			e.Item = s.Twist(owner, s.Has[owner][e.JID], e.Item)
+		}
+		s.put(owner, e.Item)
+		return nil
+	})
 }
 
 // put puts an item into a roster. s.mu is held.
