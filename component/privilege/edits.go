@@ -12,8 +12,12 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// maxEdits is how many contacts an IQ has at most. Prosody does nothing else meanwhile.
-const maxEdits = 20
+// Prosody does nothing else while it stores the contacts of an IQ, some 1 ms each. An IQ
+// has at most maxEdits, and maxSeveral IQs with more than one are on their way.
+const (
+	maxEdits   = 20
+	maxSeveral = 2
+)
 
 // Change implements roster.Backend. RFC 6121 section 2.1.5 has one contact an IQ.
 // Prosody's mod_privilege takes any number and answers each, in order; ejabberd refuses
@@ -61,6 +65,14 @@ func (r *Rosters) fit(edits []roster.Edit) int {
 // together sends edits in one IQ. It returns a result for each, fewer if an error ended
 // them, or ok false if the answers do not say what became of each.
 func (r *Rosters) together(ctx context.Context, owner jid.JID, edits []roster.Edit) (results []error, ok bool) {
+	if len(edits) > 1 {
+		select {
+		case r.several <- struct{}{}:
+			defer func() { <-r.several }()
+		case <-ctx.Done():
+			return []error{ctx.Err()}, true
+		}
+	}
 	b := []byte("<query xmlns='jabber:iq:roster'>")
 	for _, e := range edits {
 		b = appendItem(b, e)

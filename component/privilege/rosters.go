@@ -31,19 +31,20 @@ type Rosters struct {
 	n       atomic.Uint64
 	log     *zap.Logger
 	// single is the number of the connection, from 1, whose server takes one contact an IQ.
-	single atomic.Int64
+	single  atomic.Int64
+	several chan struct{} // has the IQs with several contacts that are on their way
 }
 
-// NewRosters returns the backend that uses XEP-0356. timeout is for each IQ. The
-// requests come from a resource of the component's domain: if Prosody's
-// mod_remote_roster is loaded besides mod_privilege, it handles requests of the
-// domain itself.
+// NewRosters returns the backend that uses XEP-0356. timeout is for each IQ; each
+// further contact in it adds a tenth. The requests come from a resource of the
+// component's domain: if Prosody's mod_remote_roster is loaded besides mod_privilege, it
+// handles requests of the domain itself.
 func NewRosters(l *component.Link, lim stanza.Limits, timeout time.Duration, log *zap.Logger) (*Rosters, error) {
 	from, err := jid.Parse(l.Domain().Domain() + "/roster")
 	if err != nil {
 		return nil, fmt.Errorf("the component's address: %w", err)
 	}
-	return &Rosters{link: l, from: from, timeout: timeout, limits: lim, prefix: "roster-" + rand.Text() + "-", log: log}, nil
+	return &Rosters{link: l, from: from, timeout: timeout, limits: lim, prefix: "roster-" + rand.Text() + "-", log: log, several: make(chan struct{}, maxSeveral)}, nil
 }
 
 // NewRemoteRosters returns the backend that uses XEP-0321, as Prosody's
@@ -88,7 +89,7 @@ func (r *Rosters) request(ctx context.Context, owner jid.JID, kind, payload stri
 	if err != nil {
 		return nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, r.timeout)
+	ctx, cancel := context.WithTimeout(ctx, r.timeout*time.Duration(9+n)/10)
 	defer cancel()
 	return r.link.RequestEach(ctx, s, n)
 }

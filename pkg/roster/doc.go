@@ -3,8 +3,8 @@
 //
 // A [Syncer] handles the rosters of one host. A refresh of one owner asks the
 // [Source] for the wanted roster, reads the server's roster through a [Backend],
-// computes the difference ([Diff]), sets one contact after the other, reads the
-// roster again, and compares. A [Cache] keeps what is known.
+// computes the difference ([Diff]), makes the changes, reads the roster again, and
+// compares. A [Cache] keeps what is known.
 //
 //	syncer := roster.NewSyncer(roster.Options{
 //		Domain: "example.com",

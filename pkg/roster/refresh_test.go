@@ -238,6 +238,42 @@ func TestReadBack(t *testing.T) {
 	want(t, "by hand", r.refresh(t), "applied: 1 renamed")
 }
 
+// Of several changes a server may make one and report all; sent alone, each is made.
+func TestOnlyTheFirst(t *testing.T) {
+	r := newRig(t, nil)
+	r.server.First = true
+	r.app.says("john", `{"marie@example.com": {}, "aaron@example.com": {}, "zoe@example.com": {}}`)
+	want(t, "three", r.refresh(t), "applied: 3 added")
+	if n := len(r.server.Has[john]); n != 3 {
+		t.Errorf("%d contacts", n)
+	}
+}
+
+// A change whose answer is lost is counted by what the server has afterwards.
+func TestLostAnswers(t *testing.T) {
+	r := newRig(t, nil)
+	r.app.says("john", `{"marie@example.com": {}, "aaron@example.com": {}, "zoe@example.com": {}}`)
+	lost := "marie"
+	r.server.Fail = func(what string, owner, contact jid.JID) error {
+		if what != "set" || contact.Local() != lost {
+			return nil
+		}
+		r.server.Has[owner][contact] = item(contact.String(), "", roster.Both)
+		return roster.ErrTimeout
+	}
+	want(t, "the second of three", r.refresh(t), "timeout: 2 of 3 changes were made (3 added); marie@example.com: the server did not answer in time")
+	lost = "zoe"
+	want(t, "the last", r.refresh(t), "applied: 1 added")
+	r.app.says("john", `{"marie@example.com": {"subscription": "to"}, "aaron@example.com": {}, "zoe@example.com": {}}`)
+	r.server.Fail = func(what string, _, _ jid.JID) error {
+		if what == "set" {
+			return roster.ErrTimeout
+		}
+		return nil
+	}
+	want(t, "not made", r.refresh(t), "timeout: none of 1 changes was made (1 with another subscription); marie@example.com: the server did not answer in time")
+}
+
 func TestStoreErrors(t *testing.T) {
 	r := newRig(t, func(o *roster.Options, _ *roster.Backends) { o.Log = zap.NewNop() })
 	r.app.says("john", `{"marie@example.com": {}}`)

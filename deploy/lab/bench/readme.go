@@ -79,6 +79,11 @@ func (r *benchRun) table() string {
 	post("`POST /msg` with an account, 16 connections, 201 when Prosody has it", "", "POST /msg, c = 16", "mod_post_msg")
 	post("refresh of 100 rosters of 50 contacts, users/s, Prosody, nothing new", "", "refresh, 50 contacts, unchanged", "mod_http_roster_admin")
 	post("the same, 5 contacts are others; stored by Prosody, by the module not", "", "refresh, 50 contacts, 5 others", "mod_http_roster_admin")
+	roster := func(server string) load.Figure {
+		return r.get("refresh, 50 contacts, 5 others", server, "stanzahook", "")
+	}
+	row("the same, of a raw component with the same IQs; IQs a user", "0.9; 3", fmt.Sprintf("%.2f; %.1f", roster("prosody").Ratio, roster("prosody").Others["IQs a user"]), "")
+	row("the same on ejabberd, of a raw caller of its API", "0.9", fmt.Sprintf("%.2f (%.0f/s)", roster("ejabberd").Ratio, roster("ejabberd").Median), "")
 	events := func(name string) string {
 		return fmt.Sprintf("%.0f/s, %.0f µs", 1e9/r.get("in process", "", name, "ns/op").Median, r.get("in process", "", name, "cpu-ns/op").Median/1e3)
 	}

@@ -133,7 +133,7 @@ func goBenchmarks(text string) []load.Figure {
 // everything lists all figures.
 func (r *benchRun) everything() string {
 	var b strings.Builder
-	b.WriteString("| | server | | median | of the raw echo | beside |\n|---|---|---|---|---|---|\n")
+	b.WriteString("| | server | | median | of the raw component | beside |\n|---|---|---|---|---|---|\n")
 	for _, f := range r.Figures {
 		ratio := ""
 		if len(f.Ratios) > 0 {

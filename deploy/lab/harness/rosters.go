@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -139,6 +140,22 @@ func (p *Program) RosterCall(method, path, body string, status int, into any) {
 	if err := json.Unmarshal([]byte(r.Body), into); err != nil {
 		p.T.Fatalf("%s %s: %s: %v", method, path, r.Body, err)
 	}
+}
+
+// IQsSent are the IQs that the program has written to the XMPP server.
+func (p *Program) IQsSent() int {
+	p.T.Helper()
+	r, err := p.Call("GET", "/metrics", "", AsJSON, "")
+	if err != nil || r.Status != 200 {
+		p.T.Fatalf("the metrics: %d %v", r.Status, err)
+	}
+	_, rest, _ := strings.Cut(r.Body, `direction="out",kind="iq"} `)
+	number, _, _ := strings.Cut(rest, "\n")
+	n, err := strconv.ParseFloat(number, 64)
+	if err != nil {
+		p.T.Fatalf("the metrics: %v", err)
+	}
+	return int(n)
 }
 
 // rosterView is what the API shows of a roster.

@@ -14,8 +14,9 @@ import (
 )
 
 // Figure is what was measured of one thing, over the rounds of a run. A program that
-// the server and the load share the cores with is measured beside the raw echo of the
-// same round, which is what the server can do there.
+// the server and the load share the cores with is measured beside a raw component of the
+// same round, which is what the server can do there: the raw echo, or one that sends the
+// same roster IQs.
 type Figure struct {
 	Group  string    `json:"group"`  // what is done, such as "user to bot and back"
 	Server string    `json:"server"` // prosody or ejabberd; empty: none
@@ -23,8 +24,8 @@ type Figure struct {
 	Unit   string    `json:"unit"`
 	Rounds []float64 `json:"rounds"`
 	Median float64   `json:"median"`
-	// Raw are the raw echo's messages/s in the same rounds, in which the load was 4
-	// clients with 50 unanswered messages each; Ratios are Rounds by Raw.
+	// Raw are those of the raw component in the same rounds (the raw echo's load is 4
+	// clients with 50 unanswered messages each); Ratios are Rounds by Raw.
 	Raw    []float64          `json:"raw,omitempty"`
 	Ratios []float64          `json:"ratios,omitempty"`
 	Ratio  float64            `json:"ratio,omitempty"`  // their median
@@ -45,7 +46,7 @@ func NewFigure(group, server, name, unit string, rounds, raw []float64) Figure {
 func (f Figure) String() string {
 	s := fmt.Sprintf("%s, %s: %s: %.*f %s", f.Server, f.Group, f.Name, Digits(f.Median), f.Median, f.Unit)
 	if len(f.Ratios) > 0 {
-		s += fmt.Sprintf(", %.2f of the raw echo (%.2f to %.2f)", f.Ratio, slices.Min(f.Ratios), slices.Max(f.Ratios))
+		s += fmt.Sprintf(", %.2f of the raw component (%.2f to %.2f)", f.Ratio, slices.Min(f.Ratios), slices.Max(f.Ratios))
 	}
 	for _, name := range SortedKeys(f.Others) {
 		s += fmt.Sprintf("; %s %.*f", name, Digits(f.Others[name]), f.Others[name])

@@ -23,6 +23,8 @@ type Server struct {
 	Twist func(owner jid.JID, old, item roster.Item) roster.Item
 	Reach func(contact jid.JID) bool
 	Slow  time.Duration // each request takes so long
+	// First makes it take only the first of several edits, and report them all as made.
+	First bool
 
 	name    string
 	mu      sync.Mutex
@@ -59,6 +61,9 @@ func (s *Server) Get(_ context.Context, owner jid.JID) (roster.Roster, error) {
 
 // Change implements roster.Backend. Twist and Fail see one contact after the other.
 func (s *Server) Change(ctx context.Context, owner jid.JID, edits []roster.Edit) []error {
+	if s.First && len(edits) > 1 {
+		return append(s.Change(ctx, owner, edits[:1]), make([]error, len(edits)-1)...)
+	}
 	return roster.OneByOne(ctx, edits, func(e roster.Edit) error {
 		time.Sleep(s.Slow)
 		s.mu.Lock()
