@@ -117,14 +117,18 @@ func foldPattern(s string) (out, fault string) {
 // String returns the text given to ParseGlob.
 func (g Glob) String() string { return g.text }
 
-// Exact returns the one bare address, or the one domain with all addresses at it, that a
-// pattern without wildcards matches, in lower case; a domain has no '@'. It reports false
-// for other patterns.
-func (g Glob) Exact() (s string, ok bool) {
-	if len(g.segs) != 1 || strings.Contains(g.segs[0], "?") {
+// Key returns what all addresses that the pattern matches have in common, in lower case:
+// the one bare address, the one domain, or of a pattern with wildcards in its domainpart
+// the localpart with its '@'. It reports false for other patterns.
+func (g Glob) Key() (s string, ok bool) {
+	if len(g.segs) == 0 {
 		return "", false
 	}
-	return g.segs[0], true
+	first, at := g.segs[0], strings.IndexByte(g.segs[0], '@')
+	if len(g.segs) > 1 || strings.Contains(first, "?") {
+		first = first[:at+1]
+	}
+	return first, first != "" && !strings.Contains(first, "?")
 }
 
 // Match reports whether the pattern matches bare; it ignores a resourcepart. It ignores

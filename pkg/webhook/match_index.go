@@ -9,13 +9,13 @@ import (
 )
 
 // Index finds the endpoints that a stanza is for, in the order of the configuration. An
-// endpoint whose Match.To has only addresses and domains without wildcards is found by
-// those; each of the others is asked. So a thousand bots, each with an address
+// endpoint whose Match.To has only addresses, domains, and localparts at any domain is found
+// by those; each of the others is asked. So a thousand bots, each with an address
 // of its own, cost what one does. The endpoints must not change.
 type Index struct {
-	all   []*Endpoint
-	exact map[string][]int // by address or domain: the places of the endpoints that are found by it
-	rest  []int            // the places of the others
+	all  []*Endpoint
+	keys map[string][]int // by jid.Glob.Key: the places of the endpoints that are found by it
+	rest []int            // the places of the others
 }
 
 // few endpoints are asked one by one in less time than an address is looked up.
@@ -23,27 +23,26 @@ const few = 3
 
 // NewIndex returns the index of some endpoints.
 func NewIndex(all []*Endpoint) *Index {
-	x := &Index{all: all, exact: make(map[string][]int)}
+	x := &Index{all: all, keys: make(map[string][]int)}
 	for i, e := range all {
-		keys := exactKeys(e.Match.To)
+		keys := keysOf(e.Match.To)
 		if keys == nil || len(all) <= few {
 			x.rest, keys = append(x.rest, i), nil
 		}
 		for _, key := range keys {
-			if places := x.exact[key]; len(places) == 0 || places[len(places)-1] != i {
-				x.exact[key] = append(places, i)
+			if places := x.keys[key]; len(places) == 0 || places[len(places)-1] != i {
+				x.keys[key] = append(places, i)
 			}
 		}
 	}
 	return x
 }
 
-// exactKeys returns the addresses and domains of patterns that have no wildcard; nil if
-// one of them has, or there is none.
-func exactKeys(patterns []jid.Glob) []string {
+// keysOf returns the keys of patterns; nil if one has none, or there is none.
+func keysOf(patterns []jid.Glob) []string {
 	var keys []string
 	for _, p := range patterns {
-		key, ok := p.Exact()
+		key, ok := p.Key()
 		if !ok {
 			return nil
 		}
@@ -58,11 +57,11 @@ func (x *Index) Endpoint(place int) *Endpoint { return x.all[place] }
 // Next returns the place of the first endpoint, from a place on, that a stanza is for;
 // -1 if there is none. The stanza came over a component's link.
 func (x *Index) Next(from int, component string, s *stanza.Stanza) int {
-	lists := [3][]int{x.rest}
-	if len(x.exact) > 0 {
+	lists := [4][]int{x.rest}
+	if len(x.keys) > 0 {
 		address, domain := strings.ToLower(s.To.Bare().String()), strings.ToLower(s.To.Domain())
-		if lists[1] = x.exact[address]; domain != address {
-			lists[2] = x.exact[domain]
+		if lists[1] = x.keys[address]; domain != address {
+			lists[2], lists[3] = x.keys[domain], x.keys[address[:strings.IndexByte(address, '@')+1]]
 		}
 	}
 	for i := range lists {

@@ -49,7 +49,7 @@ func describe(all []*Endpoint) string {
 // patterns that fit many or none of them.
 var (
 	indexPatterns = []string{"a@bot.example.com", "A@bot.example.com", "b@bot.example.com", "bot.example.com", "BOT.example.com", "other.example.com", "*", "*@bot.example.com", "?@bot.example.com",
-		"*.example.com", "a@*", "bücher@bot.example.com", "Ꭰ@bot.example.com", "xn--bcher-kva.example", "a@a.bot.example.com"}
+		"*.example.com", "a@*", "b@*.example.com", "a@?ot.example.com", "a*@bot.example.com", "?@*", "bücher@bot.example.com", "Ꭰ@bot.example.com", "xn--bcher-kva.example", "a@a.bot.example.com"}
 	indexTo    = []string{"a@bot.example.com", "A@BOT.example.com/r", "b@bot.example.com/bot.example.com", "c@bot.example.com", "bot.example.com", "bot.example.com/a", "other.example.com", "a@other.example.com", "BÜCHER@bot.example.com", "ꭰ@bot.example.com", "a@bücher.example", "x@a.bot.example.com", ""}
 	indexFrom  = []string{"u@example.com/r", "a@bot.example.com"}
 	indexKinds = []stanza.Kind{stanza.Message, stanza.Presence, stanza.IQ}
