@@ -1,6 +1,7 @@
 package app
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"net"
@@ -26,8 +27,16 @@ func pong(w http.ResponseWriter, _ *http.Request) {
 	fmt.Fprint(w, `{"body":"pong"}`)
 }
 
-func benchmarkEndpoint(b *testing.B, url, format, delivery string) {
-	srv := startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: %s, delivery: %s}]\n", url, format, delivery)).srv
+// pongs answers each event of an array.
+func pongs(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	n := bytes.Count(body, []byte(`,"data":{`)) // of the events, whose texts escape it
+	w.Header().Set("Content-Type", "application/json")
+	fmt.Fprintf(w, "[%s]", strings.TrimSuffix(strings.Repeat(`{"body":"pong"},`, n), ","))
+}
+
+func benchmarkEndpoint(b *testing.B, url, format, delivery string, more ...string) {
+	srv := startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: %s, delivery: %s%s}]\n", url, format, delivery, strings.Join(more, ""))).srv
 	body := strings.Repeat("x", 300)
 	isReply := func(s *stanza.Stanza) bool { return s.Kind == stanza.Message }
 	sent, answered := 0, 0
@@ -59,8 +68,11 @@ func processTime(b *testing.B) int64 {
 	return r.Utime.Nano() + r.Stime.Nano()
 }
 
-func BenchmarkEventQueued(b *testing.B)         { benchmarkEvents(b, "event", "queued") }
-func BenchmarkEventDirect(b *testing.B)         { benchmarkEvents(b, "event", "direct") }
+func BenchmarkEventQueued(b *testing.B) { benchmarkEvents(b, "event", "queued") }
+func BenchmarkEventDirect(b *testing.B) { benchmarkEvents(b, "event", "direct") }
+func BenchmarkEventQueuedBatch(b *testing.B) {
+	benchmarkEndpoint(b, newWeb(b, pongs).URL, "event", "queued", ", batch: 20")
+}
 func BenchmarkEventQueuedSocket(b *testing.B)   { benchmarkSocket(b, "queued") }
 func BenchmarkEventDirectSocket(b *testing.B)   { benchmarkSocket(b, "direct") }
 func BenchmarkComponentHTTPDirect(b *testing.B) { benchmarkEvents(b, "component-http", "direct") }
