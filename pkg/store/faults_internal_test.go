@@ -162,6 +162,37 @@ func TestRemovalBesideAnotherQueue(t *testing.T) {
 	}
 }
 
+// A power cut takes the end of EVENTS, and leaves the copies in WAITING: the places that come
+// again are of new events.
+func TestOriginalsAreLost(t *testing.T) {
+	l := newLanes(t)
+	l.hold(time.Hour)
+	at := lane{"a", "x"}
+	l.put(at, 10)
+	q, st := l.queue("a"), l.s.queues.recent.st
+	if err := st.Remove(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	for i := range l.wait[at] {
+		r := &l.wait[at][i]
+		l.copyOf(q, r, true)
+		if i < 5 {
+			if _, err := st.Put(t.Context(), &stream.Message{Subject: q.recentSubject("x"), Data: r.data()}); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	l.kill()
+	l.open()
+	l.hold(time.Hour)
+	l.reread(false)
+	l.put(at, 10)
+	l.check()
+}
+
 // An operator drops the first event while a move is broken off: it does not come back.
 func TestDropWhileAMoveIsBrokenOff(t *testing.T) {
 	l := newLanes(t)

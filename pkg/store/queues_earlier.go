@@ -97,8 +97,11 @@ func (qs *Queues) resume(ctx context.Context, endpoint string) error {
 		if err := qs.recent.st.Purge(ctx, q.recentSubject(allConversations), list[len(list)-1].from+1); err != nil {
 			return err
 		}
+		top := qs.recent.last()
 		for _, c := range list {
-			qs.recent.mark(c.from)
+			if c.from <= top { // a power cut may have taken the original, and its place comes again
+				qs.recent.mark(c.from)
+			}
 		}
 		state, err := qs.recent.st.StateOf(ctx, q.recentSubject(allConversations))
 		if err != nil {
