@@ -184,6 +184,24 @@ func TestConversationOverItsBound(t *testing.T) {
 	}
 }
 
+// The queue of a removed endpoint that could not be counted when the worker ended is not
+// taken for empty: it is counted by the sweep.
+func TestRemovedIsCountedLater(t *testing.T) {
+	b := newTestbed(t, nil)
+	b.must(b.w.Disable(t.Context(), "test"))
+	for i := range 20 {
+		b.put(fmt.Sprint("u", i%3))
+	}
+	b.waiting(20)
+	b.w.Stop(t.Context())
+	r := &Removed{Store: b.s, Sender: b.link, MaxAge: time.Hour, Log: zap.NewNop()}
+	r.Add("echo", b.w.disk())
+	r.sweep(t.Context())
+	if n, err := b.s.Queues().Waiting(t.Context()); err != nil || n < 20 || r.Waiting()["echo"] != 20 {
+		t.Errorf("%d events are stored, %v wait, %v", n, r.Waiting(), err)
+	}
+}
+
 // The queue of a removed endpoint becomes dead letters, and is removed.
 func TestRemoved(t *testing.T) {
 	b := newTestbed(t, nil)

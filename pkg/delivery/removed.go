@@ -32,7 +32,7 @@ type Removed struct {
 type removedQueue struct {
 	r     *responder
 	disk  *store.Queue
-	lanes map[string]int // events by conversation
+	lanes map[string]int // events by conversation; nil: not counted yet
 	count int
 }
 
@@ -70,14 +70,21 @@ func (r *Removed) Run(ctx context.Context) {
 	}
 }
 
-// Add adds the queue of an endpoint that was removed, with its backlog.
+// counted takes over what the store has counted.
+func (q *removedQueue) counted() {
+	q.lanes, q.count = q.disk.Backlog(), 0
+	for _, n := range q.lanes {
+		q.count += n
+	}
+}
+
+// Add adds the queue of an endpoint that was removed, with its backlog. One that could not
+// be counted is counted by a sweep.
 func (r *Removed) Add(name string, disk *store.Queue) {
 	t := newTarget(&setup{e: &webhook.Endpoint{Name: name, Queued: true}}, r.log())
 	t.store = r.Store
-	e := &removedQueue{r: &responder{t, r.Sender}, disk: disk, lanes: disk.Backlog()}
-	for _, n := range e.lanes {
-		e.count += n
-	}
+	e := &removedQueue{r: &responder{t, r.Sender}, disk: disk}
+	e.counted()
 	r.mu.Lock()
 	if r.queues == nil {
 		r.queues = make(map[string]*removedQueue)
@@ -118,6 +125,15 @@ func (r *Removed) sweep(ctx context.Context) {
 	queues := maps.Clone(r.queues)
 	r.mu.Unlock()
 	for name, q := range queues {
+		if q.lanes == nil {
+			if err := q.disk.Recount(ctx); err != nil {
+				r.log().Warn("events of a removed endpoint not counted; retrying", zap.String("endpoint", name), zap.Error(err))
+				continue
+			}
+			r.mu.Lock()
+			q.counted()
+			r.mu.Unlock()
+		}
 		for conversation := range q.lanes {
 			if err := r.expire(ctx, q, conversation); err != nil {
 				r.log().Warn("events of a removed endpoint not expired; retrying", zap.String("endpoint", name), zap.Error(err))

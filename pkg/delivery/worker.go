@@ -214,7 +214,8 @@ func (w *Worker) Reconfigure(e *webhook.Endpoint) error {
 }
 
 // Remove stops the worker of an endpoint that is not in the configuration any
-// more, as Stop does, and returns its queue with all that is stored; nil if it had none.
+// more, as Stop does, and returns its queue with all that is stored, also if that could
+// not be counted; nil if it had none.
 //
 // Killed at any point: the events are in the store, and wait there for the
 // endpoint to come back, or expire.

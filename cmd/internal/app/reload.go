@@ -216,10 +216,11 @@ func (a *App) remove(ctx context.Context, w *delivery.Worker) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
 	defer cancel()
 	name := w.Endpoint().Name
-	switch queue, err := w.Remove(ctx); {
-	case err != nil:
-		a.log.Error("queue of removed endpoint not opened", zap.String("endpoint", name), zap.Error(err), zap.String("hint", "its events wait until the next start"))
-	case queue != nil:
+	queue, err := w.Remove(ctx)
+	if err != nil {
+		a.log.Error("queue of removed endpoint not counted; retrying", zap.String("endpoint", name), zap.Error(err))
+	}
+	if queue != nil {
 		a.removed.Add(name, queue)
 	}
 }
