@@ -242,9 +242,9 @@ func TestReadBack(t *testing.T) {
 func TestOnlyTheFirst(t *testing.T) {
 	r := newRig(t, nil)
 	r.server.First = true
-	r.app.says("john", `{"marie@example.com": {}, "aaron@example.com": {}, "zoe@example.com": {}}`)
-	want(t, "three", r.refresh(t), "applied: 3 added")
-	if n := len(r.server.Has[john]); n != 3 {
+	r.app.says("john", manyContacts(9))
+	want(t, "nine", r.refresh(t), "applied: 9 added")
+	if n := len(r.server.Has[john]); n != 9 {
 		t.Errorf("%d contacts", n)
 	}
 }
