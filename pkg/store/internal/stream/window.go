@@ -98,7 +98,6 @@ func (w *window) open(nc *nats.Conn) error {
 func (e *engine) append(a *Append) {
 	w := e.window
 	w.appending.Lock()
-	defer w.appending.Unlock()
 	w.mu.Lock()
 	for w.tail-w.head == inFlight {
 		w.moved.Wait()
@@ -107,13 +106,16 @@ func (e *engine) append(a *Append) {
 	w.list[place] = pending{Append: *a}
 	w.tail++
 	if w.broken || e.broken.Load() {
+		w.appending.Unlock()
 		w.deliver() // it is refused here, or by fail, which is on its way
 		w.mu.Unlock()
 		return
 	}
 	w.arm()
 	w.mu.Unlock()
-	if err := e.publish(a, w.reply[place]); err != nil {
+	err := e.publish(a, w.reply[place])
+	w.appending.Unlock() // before results are handed out: whoever gets one may append
+	if err != nil {
 		e.s.repeats.Warn(e.s.o.Log, "event not passed to the store", zap.Error(err))
 		w.answer(place, 0, err)
 	}
