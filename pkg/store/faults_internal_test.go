@@ -308,7 +308,7 @@ func TestManyConversationsFinish(t *testing.T) {
 	}
 	time.Sleep(50 * time.Millisecond) // the originals may go
 	l.s.queues.touching.Lock()
-	l.s.queues.removeFor = time.Millisecond
+	l.s.queues.removeFor = 1 // one conversation at a time
 	l.s.queues.touching.Unlock()
 	q.mu.Lock() // all at once
 	for i := range n {

@@ -63,7 +63,7 @@ func remove(ctx context.Context, st *stream.Stream, place uint64) error {
 // remove removes acknowledged events from WAITING, and reports whether some are left.
 // None goes as long as originals of the queue's events are in EVENTS: they would be
 // delivered again after a kill. drained says that there are no such originals. It stops
-// at a time, for others.
+// at a time, for others, but removes something.
 //
 // Killed at any point: the others are delivered again, with the same ids.
 func (q *Queue) remove(ctx context.Context, drained bool, until time.Time) (more bool) {
@@ -84,7 +84,7 @@ func (q *Queue) remove(ctx context.Context, drained bool, until time.Time) (more
 	var places []uint64
 	var conversations []string
 	for seq := range over {
-		if time.Now().After(until) || remove(ctx, q.qs.waiting.st, seq) != nil { // purge logs it
+		if time.Now().After(until) && len(places) > 0 || remove(ctx, q.qs.waiting.st, seq) != nil { // purge logs it
 			more = true
 			break
 		}

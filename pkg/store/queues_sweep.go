@@ -86,7 +86,7 @@ func (qs *Queues) remove(closing bool) (more, cut bool) {
 		until = until.Add(openTimeout)
 	}
 	for q := range touched { // in another order each time
-		if time.Now().After(until) || q.remove(ctx, drained, until) {
+		if q.remove(ctx, drained, until) {
 			qs.touch(q)
 			more = true
 		}
