@@ -81,14 +81,14 @@ func TestPushedBecomesPulled(t *testing.T) {
 			q := l.queue("a")
 			for range turns {
 				l.put(at, 10)
-				if err := q.Recount(t.Context()); err != nil {
+				if err := q.moveAll(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				if err := q.Pull(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				l.put(at, 10)
-				if err := q.Recount(t.Context()); err != nil {
+				if err := q.moveAll(t.Context()); err != nil {
 					t.Fatal(err)
 				}
 				q.Push()
@@ -122,7 +122,7 @@ func TestPageOfWhatIsAcknowledged(t *testing.T) {
 	at := lane{"a", "x"}
 	l.put(at, 10)
 	q := l.queue("a")
-	if err := q.Recount(t.Context()); err != nil {
+	if err := q.moveAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l.hold(time.Hour) // the originals stay, and so the copies do
@@ -147,7 +147,7 @@ func TestRemovalBesideAnotherQueue(t *testing.T) {
 	a, b := lane{"a", "x"}, lane{"b", "x"}
 	l.put(b, 5)
 	l.put(a, 1) // waits, and nothing behind it is finished
-	if err := l.queue("b").Recount(t.Context()); err != nil {
+	if err := l.queue("b").moveAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	l.ack(b, 5)
@@ -210,6 +210,9 @@ func TestDropWhileAMoveIsBrokenOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.wait[at] = l.wait[at][1:]
+	if err := q.moveAll(t.Context()); err != nil {
+		t.Fatal(err)
+	}
 	if err := q.Recount(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -278,7 +281,7 @@ func TestMovedAreForgotten(t *testing.T) {
 	at := lane{"a", "x"}
 	for range 20 {
 		l.put(at, 200)
-		if err := q.Recount(t.Context()); err != nil {
+		if err := q.moveAll(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		l.check()
@@ -303,7 +306,7 @@ func TestManyConversationsFinish(t *testing.T) {
 	for i := range n {
 		l.put(lane{"a", fmt.Sprint(i)}, 1)
 	}
-	if err := q.Recount(t.Context()); err != nil {
+	if err := q.moveAll(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	time.Sleep(50 * time.Millisecond) // the originals may go
