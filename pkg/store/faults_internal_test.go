@@ -189,7 +189,18 @@ func TestOriginalsAreLost(t *testing.T) {
 	l.open()
 	l.hold(time.Hour)
 	l.reread(false)
-	l.put(at, 10)
+	l.put(at, 10) // at the places of those that are lost
+	l.check()
+	for range 2 {
+		l.kill()
+		l.open()
+		l.hold(time.Hour)
+		l.reread(false)
+		if err := l.queue("a").moveAll(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		l.put(at, 3)
+	}
 	l.check()
 }
 

@@ -3,13 +3,10 @@ package store
 import (
 	"cmp"
 	"context"
-	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
 
-	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -148,7 +145,8 @@ func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, fro
 
 // settle ends a move of the queue's events out of a stream that was broken off. The copies
 // before the first original that has none are right, and returned; those behind it are
-// removed, so that their originals count.
+// removed, so that their originals count. A copy and its original have the same id: a
+// place alone can come again, after a power cut.
 //
 // Killed before it returns: the next start does the same.
 func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) ([]copied, error) {
@@ -160,15 +158,15 @@ func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) (
 		return nil, err
 	}
 	first := page[0].Seq
-	copies, top := make(map[uint64]copied), q.qs.waiting.top.Load()
+	copies, ids, top := make(map[uint64]copied), make(map[uint64]string), q.qs.waiting.top.Load()
 	err = q.qs.waiting.st.Walk(ctx, q.olderSubject(allConversations), 0, func(r *stream.Record) bool {
 		switch origin := originOf(r.Data); {
 		case r.Seq > top: // reported as refused; Queues.discard removes it
-		case origin == 0 || origin >= firstRecent && first < firstRecent: // did not come from there
+		case origin == 0 || origin >= firstRecent && first < firstRecent || copies[origin].to > 0: // of another move
 		case origin < first:
 			return false
 		default:
-			copies[origin] = copied{from: origin, to: r.Seq, conversation: conversationOf(r.Subject)}
+			copies[origin], ids[origin] = copied{from: origin, to: r.Seq, conversation: conversationOf(r.Subject)}, idOf(r.Data)
 		}
 		return true
 	})
@@ -177,23 +175,30 @@ func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) (
 	}
 	// An original may be removed already, but not one whose copy was not stored.
 	alone := uint64(math.MaxUint64)
-	for from = first; alone == math.MaxUint64; from = page[len(page)-1].Seq + 1 {
+	for from = first; ; from = page[len(page)-1].Seq + 1 {
 		if page, err = st.Page(ctx, subject, from, movePage); err != nil {
 			return nil, err
 		}
 		if len(page) == 0 {
 			break
 		}
-		if i := slices.IndexFunc(page, func(r stream.Record) bool { return copies[r.Seq].to == 0 }); i >= 0 {
-			alone = page[i].Seq
+		for i := range page {
+			m := &page[i]
+			c, ok := copies[m.Seq]
+			switch {
+			case !ok || ids[m.Seq] != idOf(m.Data):
+				alone = min(alone, m.Seq)
+			case m.Seq > alone:
+				if err := remove(ctx, q.qs.waiting.st, c.to); err != nil {
+					return nil, err
+				}
+			}
 		}
 	}
 	var list []copied
 	for origin, c := range copies {
 		if origin < alone {
 			list = append(list, c)
-		} else if err := q.qs.waiting.st.Delete(ctx, c.to); err != nil && !errors.Is(err, gateway.ErrNotFound) {
-			return nil, fmt.Errorf("remove a copy: %w", err)
 		}
 	}
 	slices.SortFunc(list, func(a, b copied) int { return cmp.Compare(a.from, b.from) })

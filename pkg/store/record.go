@@ -79,6 +79,12 @@ func originOf(data []byte) uint64 {
 	return place
 }
 
+// idOf returns the id of a record's data.
+func idOf(data []byte) string {
+	id, _, _ := bytes.Cut(data, []byte{' '})
+	return string(id)
+}
+
 // readRecord is the way back from data; subject is event.<endpoint>.<conversation>, or
 // waiting.<endpoint>.<conversation>.
 func readRecord(subject string, data []byte) (Record, error) {
