@@ -50,23 +50,28 @@ func (r *Removed) Waiting() map[string]int {
 // Run sweeps the queues until ctx ends. It is called when the endpoints of the
 // configuration have opened their queues.
 func (r *Removed) Run(ctx context.Context) {
-	for _, name := range r.Store.Queues().Unclaimed() {
-		q, err := r.Store.Queues().Open(ctx, name)
-		if err != nil {
-			r.log().Error("queue of a removed endpoint not opened", zap.String("endpoint", name), zap.Error(err))
-			continue
-		}
-		r.Add(name, q)
-	}
 	tick := time.NewTicker(sweepEvery(r.MaxAge))
 	defer tick.Stop()
 	for {
+		r.claim(ctx)
 		r.sweep(ctx)
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// claim opens the queues that no endpoint has opened.
+func (r *Removed) claim(ctx context.Context) {
+	for _, name := range r.Store.Queues().Unclaimed() {
+		q, err := r.Store.Queues().Open(ctx, name)
+		if err != nil {
+			r.log().Error("queue of a removed endpoint not opened; retrying", zap.String("endpoint", name), zap.Error(err))
+			continue
+		}
+		r.Add(name, q)
 	}
 }
 
