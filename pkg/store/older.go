@@ -3,6 +3,7 @@ package store
 import (
 	"cmp"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -30,7 +31,7 @@ type older struct {
 	removals int // counts what was taken out of finished and over, since it is removed
 	// Events that have moved since the start keep the place they had in EVENTS:
 	// they are in memory with that. All of the queue up to movedTo have moved.
-	moved     []copied
+	moved     []pair
 	movedDone int // of these
 	movedTo   uint64
 	original  uint64 // the last one that was copied; no copy is removed before it
@@ -45,8 +46,13 @@ const allConversations = "*"
 // copied is an event that has moved: from a place in EVENTS to one in WAITING.
 type copied struct {
 	from, to     uint64
-	conversation string
-	done         bool
+	conversation string // cut out of a record
+}
+
+// pair is what is kept in memory of an event that has moved.
+type pair struct {
+	from, to uint64
+	done     bool
 }
 
 // placeOf returns where in WAITING the event of a place is; false if it is in EVENTS.
@@ -62,7 +68,7 @@ func (o *older) placeOf(place uint64) (uint64, bool) {
 
 // find returns where in moved a place is, or would be.
 func (o *older) find(place uint64) (int, bool) {
-	return slices.BinarySearchFunc(o.moved, place, func(c copied, place uint64) int { return cmp.Compare(c.from, place) })
+	return slices.BinarySearchFunc(o.moved, place, func(p pair, place uint64) int { return cmp.Compare(p.from, place) })
 }
 
 // after returns the place in WAITING after which the events after a place are.
@@ -82,7 +88,7 @@ func (o *older) after(place uint64) uint64 {
 
 // origin returns the place that an event in WAITING has for the queue's worker.
 func (o *older) origin(seq uint64) uint64 {
-	i, ok := slices.BinarySearchFunc(o.moved, seq, func(c copied, seq uint64) int { return cmp.Compare(c.to, seq) })
+	i, ok := slices.BinarySearchFunc(o.moved, seq, func(p pair, seq uint64) int { return cmp.Compare(p.to, seq) })
 	if ok {
 		return o.moved[i].from
 	}
@@ -96,10 +102,15 @@ func (o *older) isFinished(conversation string, seq uint64) bool {
 
 // add adds events that have moved, all of the queue up to a place.
 func (o *older) add(list []copied, movedTo uint64) {
+	o.moved = slices.Grow(o.moved, len(list))
 	for i := range list {
-		o.conversations[list[i].conversation]++
+		c := &list[i]
+		if o.conversations[c.conversation] == 0 { // a map keeps its first key, and that the record
+			c.conversation = strings.Clone(c.conversation)
+		}
+		o.conversations[c.conversation]++
+		o.moved = append(o.moved, pair{from: c.from, to: c.to})
 	}
-	o.moved = append(o.moved, list...)
 	if len(list) > 0 {
 		o.last = max(o.last, list[len(list)-1].to)
 		o.original = max(o.original, list[len(list)-1].from)
@@ -140,7 +151,7 @@ func (o *older) trim() {
 	}
 	o.moved = o.moved[i:]
 	if o.movedDone -= i; o.movedDone > max(manyDone, len(o.moved)/2) {
-		o.moved = slices.DeleteFunc(o.moved, func(c copied) bool { return c.done })
+		o.moved = slices.DeleteFunc(o.moved, func(p pair) bool { return p.done })
 		o.movedDone = 0
 	}
 	if len(o.moved) == 0 {
