@@ -40,7 +40,7 @@ type Puller struct {
 
 	// acking is the right to move acked, for an acknowledgement or expiry.
 	acking chan struct{}
-	given  givenUp // of the first event; whoever has acking may use it
+	given  givenUp // the first event, if it is given up; acking guards it
 
 	mu          sync.Mutex
 	acked       uint64        // everything up to here is acknowledged, or given up

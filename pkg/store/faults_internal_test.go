@@ -43,16 +43,24 @@ func (l *lanes) copyOf(q *Queue, r *Stored, answered bool) {
 	}
 }
 
+// breakOff stores ten events, and begins a move of them that does not end until
+// q.moving is unlocked.
+func (l *lanes) breakOff(at lane) *Queue {
+	l.t.Helper()
+	l.hold(time.Hour)
+	l.put(at, 10)
+	q := l.queue(at.endpoint)
+	q.moving.Lock()
+	q.broken = l.s.queues.recent.begin(l.wait[at][0].Seq)
+	return q
+}
+
 // A write fails while events move: copies that are stored, and were reported as refused, are
 // removed when the store is opened anew. Their originals stay.
 func TestRefusedCopies(t *testing.T) {
 	l := newLanes(t)
-	l.hold(time.Hour)
 	at := lane{"a", "x"}
-	l.put(at, 10)
-	q := l.queue("a")
-	q.moving.Lock()
-	q.broken = l.s.queues.recent.begin(l.wait[at][0].Seq)
+	q := l.breakOff(at)
 	for i := range 6 {
 		l.copyOf(q, &l.wait[at][i], i < 2)
 	}
@@ -207,12 +215,8 @@ func TestOriginalsAreLost(t *testing.T) {
 // An operator drops the first event while a move is broken off: it does not come back.
 func TestDropWhileAMoveIsBrokenOff(t *testing.T) {
 	l := newLanes(t)
-	l.hold(time.Hour)
 	at := lane{"a", "x"}
-	l.put(at, 10)
-	q := l.queue("a")
-	q.moving.Lock()
-	q.broken = l.s.queues.recent.begin(l.wait[at][0].Seq)
+	q := l.breakOff(at)
 	for i := range 6 {
 		l.copyOf(q, &l.wait[at][i], true)
 	}

@@ -3,7 +3,6 @@ package store
 import (
 	"cmp"
 	"slices"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,7 +23,7 @@ type waiting struct {
 // older is what a queue has in WAITING; the queue's lock guards it.
 type older struct {
 	last          uint64         // place of its last event, but for those of a move under way
-	conversations map[string]int // events that are not acknowledged; not of a pulled endpoint
+	conversations map[string]int // events that are not acknowledged
 	// What is acknowledged and not yet removed: of a conversation up to a place, and places.
 	finished map[string]uint64
 	over     map[uint64]bool
@@ -46,7 +45,7 @@ const allConversations = "*"
 // copied is an event that has moved: from a place in EVENTS to one in WAITING.
 type copied struct {
 	from, to     uint64
-	conversation string // cut out of a record
+	conversation string
 }
 
 // pair is what is kept in memory of an event that has moved.
@@ -104,12 +103,8 @@ func (o *older) isFinished(conversation string, seq uint64) bool {
 func (o *older) add(list []copied, movedTo uint64) {
 	o.moved = slices.Grow(o.moved, len(list))
 	for i := range list {
-		c := &list[i]
-		if o.conversations[c.conversation] == 0 { // a map keeps its first key, and that the record
-			c.conversation = strings.Clone(c.conversation)
-		}
-		o.conversations[c.conversation]++
-		o.moved = append(o.moved, pair{from: c.from, to: c.to})
+		o.conversations[list[i].conversation]++
+		o.moved = append(o.moved, pair{from: list[i].from, to: list[i].to})
 	}
 	if len(list) > 0 {
 		o.last = max(o.last, list[len(list)-1].to)

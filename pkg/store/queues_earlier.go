@@ -11,7 +11,7 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// earlierPrefix is that of the streams in which versions before 0.2 kept a queue each.
+// earlierPrefix is that of the streams of the earlier layout, one for each queue.
 const earlierPrefix = "EV_"
 
 // takeOver moves the events of queues that had a stream of their own.

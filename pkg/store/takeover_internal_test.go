@@ -18,7 +18,7 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// A store in which each queue has a stream of its own, as a version before 0.2 left it
+// A store in which each queue has a stream of its own, as commit 153c162 left it
 // when it was killed, opens: each event is there once, in the order of its conversation.
 func TestQueuesOfAnEarlierVersion(t *testing.T) {
 	dir := t.TempDir()

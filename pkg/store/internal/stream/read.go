@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -145,7 +146,8 @@ func (st *Stream) batch(ctx context.Context, a ask) ([]Record, error) {
 func readRecord(m *nats.Msg) (r Record, end bool, err error) {
 	switch status := m.Header.Get("Status"); status {
 	case "":
-		r = Record{Subject: m.Header.Get("Nats-Subject"), Data: m.Data, Header: Header(m.Header)}
+		// A copy: who keeps a part of the subject would keep all headers.
+		r = Record{Subject: strings.Clone(m.Header.Get("Nats-Subject")), Data: m.Data, Header: Header(m.Header)}
 		r.Seq, err = strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 		return r, false, err
 	case "204", "404": // the end; nothing there
