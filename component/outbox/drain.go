@@ -20,6 +20,13 @@ const busyDelay = 200 * time.Millisecond
 // buryDelay is the delay before the next try when a dead letter cannot be stored.
 const buryDelay = 2 * time.Second
 
+// Bounds of the stored stanzas that are under way: replies to users wait behind what the
+// link has, and must not wait behind all that was stored while the server was away.
+const (
+	maxUnderway  = 64 << 10
+	stanzaWeight = 1 << 10 // bytes of a stanza at least: a server takes some time for each
+)
+
 // Start starts sending the stored stanzas, those of earlier processes first. stop
 // ends it; unconfirmed stanzas stay in the store.
 func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
@@ -76,9 +83,14 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		o.expire(ctx, d, s)
 		return
 	}
+	weight := max(len(d.Stanza), stanzaWeight)
+	if !o.depart(ctx, weight) {
+		return
+	}
 	for {
 		err := o.link.Send(s, func(err error) { // nil, or the server refused it and the link has logged that
 			o.log.Debug("outbox stanza finished", zap.String("stanza_id", s.ID), zap.Error(err))
+			o.land(weight)
 			o.remove(d)
 			o.ended(s, err)
 		})
@@ -87,6 +99,7 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 			return
 		case !errors.Is(err, gateway.ErrBusy):
 			o.log.Error("outbox stanza discarded", zap.String("reason", "cannot be sent"), zap.String("stanza_id", s.ID), zap.Error(err))
+			o.land(weight)
 			o.remove(d)
 			o.ended(s, err)
 			return
@@ -96,6 +109,38 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// depart waits until a stored stanza may be sent, one at least at any time. It reports
+// whether that was before ctx ended.
+func (o *Outbox) depart(ctx context.Context, weight int) bool {
+	for {
+		o.mu.Lock()
+		free := o.underway == 0 || o.underway+weight <= maxUnderway
+		if free {
+			o.underway += weight
+		}
+		o.mu.Unlock()
+		if free {
+			return true
+		}
+		select {
+		case <-o.landing:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// land makes room for the next stored stanza.
+func (o *Outbox) land(weight int) {
+	o.mu.Lock()
+	o.underway -= weight
+	o.mu.Unlock()
+	select {
+	case o.landing <- struct{}{}:
+	default:
 	}
 }
 

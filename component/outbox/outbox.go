@@ -38,10 +38,12 @@ type Outbox struct {
 
 	waiting atomic.Int64 // stored and unconfirmed
 
-	mu      sync.Mutex
-	sent    map[string]*flight // by record: stored stanzas that the link has too
-	has     map[string]bool    // records that were read and not removed
-	charged map[string]charge  // by record: its part of a caller's share
+	mu       sync.Mutex
+	sent     map[string]*flight // by record: stored stanzas that the link has too
+	has      map[string]bool    // records that were read and not removed
+	charged  map[string]charge  // by record: its part of a caller's share
+	underway int                // bytes of stored stanzas that the link has and the server has not confirmed
+	landing  chan struct{}      // underway has become less
 
 	Expired atomic.Int64
 
@@ -83,7 +85,7 @@ type flight struct {
 // New returns the outbox of a link. wait is how long Send waits for the server's
 // confirmation before it stores the stanza. Stanzas older than maxAge expire.
 func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *zap.Logger) *Outbox {
-	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), has: make(map[string]bool), charged: make(map[string]charge)}
+	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), has: make(map[string]bool), charged: make(map[string]charge), landing: make(chan struct{}, 1)}
 }
 
 // Waiting returns how many stanzas are stored and unconfirmed.

@@ -294,3 +294,30 @@ func TestEnded(t *testing.T) {
 		}
 	}
 }
+
+// A reply waits behind a small part of what was stored while the server was away.
+func TestReplyBetweenStoredStanzas(t *testing.T) {
+	addr, back := away(t)
+	p := start(t, addr, t.TempDir(), time.Second, time.Hour)
+	for i := range 20 {
+		s := stanza.Must(stanza.Chat(jid.MustParse("echo@"+domain), jid.MustParse("u@example.com"), fmt.Sprint(i), strings.Repeat("x", 15_000)))
+		if state, err := p.Send(t.Context(), "", s); err != nil || state != gateway.Queued {
+			t.Fatal(state, err)
+		}
+	}
+	srv := back()
+	srv.SwallowMarkers(true)
+	srv.WaitConnected(1)
+	srv.ExpectID("3")
+	time.Sleep(200 * time.Millisecond) // in which all others would come
+	if err := p.link.Send(message(100), nil); err != nil {
+		t.Fatal(err)
+	}
+	srv.ExpectID("100")
+	if got, want := fmt.Sprint(ids(srv.Received())), fmt.Sprint(numbers(0, 3)); got != want {
+		t.Errorf("besides the fourth, before the reply: %s; want %s", got, want)
+	}
+	srv.SwallowMarkers(false)
+	srv.Drop()
+	p.empty(t)
+}
