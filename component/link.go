@@ -57,7 +57,9 @@ type Options struct {
 	// OnUp, which may be nil, runs on a goroutine of its own after each
 	// handshake; its context ends with the connection.
 	OnUp func(context.Context)
-	Log  *zap.Logger // nil: none
+	// OnState, which may be nil, gets each new state. It must not block.
+	OnState func(Status)
+	Log     *zap.Logger // nil: none
 }
 
 // Link is one component's connection to its server, over all reconnects.

@@ -14,6 +14,7 @@ type state struct {
 	domain    string
 	keepalive time.Duration
 	log       *zap.Logger
+	onState   func(Status)
 
 	mu     sync.Mutex
 	status Status
@@ -26,7 +27,7 @@ type state struct {
 }
 
 func (s *state) init(o *Options, log *zap.Logger) {
-	s.domain, s.keepalive, s.log, s.isUp = o.Domain.String(), o.Keepalive, log, make(chan struct{})
+	s.domain, s.keepalive, s.log, s.onState, s.isUp = o.Domain.String(), o.Keepalive, log, o.OnState, make(chan struct{})
 	s.status = Status{Domain: s.domain, Addr: o.Addr, State: Connecting, Since: time.Now(), Reason: "not connected yet"}
 }
 
@@ -39,6 +40,9 @@ func (s *state) get() Status {
 // set begins a state. s.mu is held.
 func (s *state) set(to State, reason string) {
 	s.status.State, s.status.Since, s.status.Reason = to, time.Now(), reason
+	if s.onState != nil {
+		s.onState(s.status)
+	}
 }
 
 // wait waits until the link is connected, or ctx is done.
@@ -57,9 +61,10 @@ func (s *state) wait(ctx context.Context) error {
 // up notes a connection.
 func (s *state) up() {
 	s.mu.Lock()
-	s.set(Up, "")
 	if s.shared { // until the markers show otherwise
 		s.set(Shared, s.sharedReason())
+	} else {
+		s.set(Up, "")
 	}
 	s.logged = ""
 	close(s.isUp)

@@ -36,6 +36,9 @@ func (h *Handler) logAccess(next http.Handler) http.Handler {
 			}
 			took := time.Since(start)
 			h.o.Observer.Ended(route, status, took)
+			if h.o.OnRequest != nil && level == zapcore.InfoLevel {
+				h.o.OnRequest(Request{q.who.Name, r.Method, route, status, took})
+			}
 			fields := [...]zap.Field{
 				zap.String("method", r.Method), zap.String("route", route), zap.Int("status", status),
 				zap.Int64("bytes", a.bytes), zap.Duration("duration", took),

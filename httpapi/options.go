@@ -32,12 +32,24 @@ type Options struct {
 	// Observer observes every request; it may be nil.
 	Observer Observer
 
+	// OnRequest gets each answered request but health checks and scrapes that succeed. It
+	// must not block; it may be nil.
+	OnRequest func(Request)
+
 	// Open are routes without authentication.
 	Open []Route
 
 	// Ready returns why the process cannot do its work now; no reasons: it is ready. Nil
 	// means always ready.
 	Ready func(ctx context.Context) []string
+}
+
+// Request is a request that was answered.
+type Request struct {
+	Caller        string // the name of the token; empty without a known one
+	Method, Route string // Route is as in Observer
+	Status        int
+	Took          time.Duration
 }
 
 // Observer observes requests. Its methods must not block.

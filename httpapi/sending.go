@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"net/http"
+	"slices"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
@@ -18,15 +19,15 @@ func Refused(err error) *Fault {
 }
 
 // Lacks returns the refusal of a caller without a scope.
-func Lacks(scope string) *Fault { return Refused(gateway.Lacks(scope)) }
+func Lacks(anyOf ...string) *Fault { return Refused(gateway.Lacks(anyOf...)) }
 
-// Needs returns the may of [Hold] for one scope.
-func Needs(scope string) func(Identity) *Fault {
+// Needs returns the may of [Hold] for callers with one of some scopes.
+func Needs(anyOf ...string) func(Identity) *Fault {
 	return func(id Identity) *Fault {
-		if id.Can(scope) {
+		if slices.ContainsFunc(anyOf, id.Can) {
 			return nil
 		}
-		return Lacks(scope)
+		return Lacks(anyOf...)
 	}
 }
 

@@ -30,11 +30,11 @@ const (
 // Start starts sending the stored stanzas, those of earlier processes first. stop
 // ends it; unconfirmed stanzas stay in the store.
 func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
-	n, err := o.store.Outbox().Count(ctx, o.link.Domain().String())
+	n, bytes, err := o.store.Outbox().Load(ctx, o.link.Domain().String())
 	if err != nil {
 		return nil, err
 	}
-	o.waiting.Add(int64(n))
+	o.change(n, bytes)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	// The store's goroutine must not wait for a link that is down: the channel has
 	// room for everything it can hand out.

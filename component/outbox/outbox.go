@@ -37,6 +37,7 @@ type Outbox struct {
 	log    *zap.Logger
 
 	waiting atomic.Int64 // stored and unconfirmed
+	bytes   atomic.Int64 // of these, about
 
 	mu       sync.Mutex
 	sent     map[string]*flight // by record: stored stanzas that the link has too
@@ -55,6 +56,10 @@ type Outbox struct {
 	// returns Queued: nil if the server confirmed it, ErrExpired if it expired, any
 	// other error if it was refused. It must not block. Set it before Start.
 	Ended func(s *stanza.Stanza, err error)
+
+	// Changed, if not nil, is called when more or less waits. It must not block. Set it
+	// before Start.
+	Changed func()
 }
 
 // ErrExpired means that a stanza waited in the outbox for too long.
@@ -90,6 +95,21 @@ func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *
 
 // Waiting returns how many stanzas are stored and unconfirmed.
 func (o *Outbox) Waiting() int { return int(o.waiting.Load()) }
+
+// Bytes returns how large the stored and unconfirmed stanzas are, about.
+func (o *Outbox) Bytes() int64 { return max(0, o.bytes.Load()) }
+
+// change counts stanzas that wait from now on, or no longer.
+func (o *Outbox) change(n int, bytes int64) {
+	if o.waiting.Add(int64(n)) == 0 {
+		o.bytes.Store(0)
+	} else {
+		o.bytes.Add(bytes)
+	}
+	if o.Changed != nil {
+		o.Changed()
+	}
+}
 
 // Send sends a message or presence of a caller. What it stores counts towards the
 // caller's share, unless caller is empty.
@@ -141,7 +161,7 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 		o.sent[id], f.kept = f, true
 		o.mu.Unlock()
 	}
-	o.waiting.Add(1)
+	o.change(1, int64(len(s.XML())))
 	err := errShare
 	if o.Shares.Take(caller, c.size) {
 		o.mu.Lock()
@@ -152,7 +172,7 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 	if err == nil {
 		return gateway.Queued, nil
 	}
-	o.waiting.Add(-1)
+	o.change(-1, -int64(len(s.XML())))
 	o.mu.Lock()
 	delete(o.sent, id)
 	o.mu.Unlock()
@@ -216,5 +236,5 @@ func (o *Outbox) remove(d *store.OutgoingDelivery) {
 	if err := d.Ack(); err != nil {
 		o.log.Warn("outbox stanza not removed", zap.String("record", d.ID), zap.Error(err), zap.String("hint", "it is sent again after a restart"))
 	}
-	o.waiting.Add(-1)
+	o.change(-1, -int64(len(d.Stanza)))
 }

@@ -19,7 +19,7 @@ type deadLetters struct {
 
 func (d deadLetters) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/dead-letters", gateway.ScopeAdmin, with(d.list, "endpoint", "jid", "after", "before", "limit", "cursor")),
+		e.view(http.MethodGet, "/v1/dead-letters", gateway.ScopeAdmin, with(d.list, "endpoint", "jid", "after", "before", "limit", "cursor")),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/replay", gateway.ScopeAdmin, with(d.replay, "since")),
 	}
 }
@@ -30,7 +30,7 @@ func (d deadLetters) list(w http.ResponseWriter, r *http.Request, values url.Val
 		return err
 	}
 	items, next, err := d.all.DeadLetters(r.Context(), f)
-	return answerPage(w, items, next, err)
+	return answerPage(w, r, items, next, err)
 }
 
 // replay replays all dead letters of an endpoint.

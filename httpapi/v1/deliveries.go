@@ -90,8 +90,8 @@ type deliveries struct {
 
 func (d deliveries) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/deliveries", gateway.ScopeAdmin, with(d.list, "endpoint", "state", "jid", "after", "before", "limit", "cursor")),
-		e.route(http.MethodGet, "/v1/deliveries/{id}", gateway.ScopeAdmin, without(d.show)),
+		e.view(http.MethodGet, "/v1/deliveries", gateway.ScopeAdmin, with(d.list, "endpoint", "state", "jid", "after", "before", "limit", "cursor")),
+		e.view(http.MethodGet, "/v1/deliveries/{id}", gateway.ScopeAdmin, without(d.show)),
 		e.route(http.MethodDelete, "/v1/deliveries/{id}", gateway.ScopeAdmin, without(empty(d.drop))),
 		e.route(http.MethodPost, "/v1/deliveries/{id}/replay", gateway.ScopeAdmin, without(empty(d.replay))),
 	}
@@ -103,11 +103,11 @@ func (d deliveries) list(w http.ResponseWriter, r *http.Request, values url.Valu
 		return err
 	}
 	items, next, err := d.all.List(r.Context(), f)
-	return answerPage(w, items, next, err)
+	return answerPage(w, r, items, next, err)
 }
 
 // answerPage answers with deliveries, without stanzas and answers, which may be large.
-func answerPage(w http.ResponseWriter, found []delivery.Delivery, next string, err error) error {
+func answerPage(w http.ResponseWriter, r *http.Request, found []delivery.Delivery, next string, err error) error {
 	if err != nil {
 		return err
 	}
@@ -117,6 +117,9 @@ func answerPage(w http.ResponseWriter, found []delivery.Delivery, next string, e
 		v.Stanza = ""
 		for k := range v.Attempts {
 			v.Attempts[k].Answer = ""
+		}
+		if limited(r, gateway.ScopeAdmin) {
+			v = v.forReader()
 		}
 		items = append(items, v)
 	}
@@ -129,7 +132,11 @@ func (d deliveries) show(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return ofDelivery(id, err)
 	}
-	return answer(w, http.StatusOK, jsonOf(&found))
+	v := jsonOf(&found)
+	if limited(r, gateway.ScopeAdmin) {
+		v = v.forReader()
+	}
+	return answer(w, http.StatusOK, v)
 }
 
 // ofDelivery names the delivery that was not found.

@@ -85,8 +85,8 @@ type endpoints struct{ all Endpoints }
 
 func (p endpoints) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/endpoints", gateway.ScopeAdmin, without(p.list)),
-		e.route(http.MethodGet, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.show)),
+		e.view(http.MethodGet, "/v1/endpoints", gateway.ScopeAdmin, without(p.list)),
+		e.view(http.MethodGet, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.show)),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, without(empty(p.test))),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/enable", gateway.ScopeAdmin, without(empty(p.enable))),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/disable", gateway.ScopeAdmin, without(p.disable)),
@@ -97,6 +97,11 @@ func (p endpoints) list(w http.ResponseWriter, r *http.Request) error {
 	all, err := p.all.List(r.Context())
 	if err != nil {
 		return err
+	}
+	if limited(r, gateway.ScopeAdmin) {
+		for i := range all {
+			all[i] = all[i].forReader()
+		}
 	}
 	return answer(w, http.StatusOK, newPage(all, ""))
 }
@@ -115,6 +120,9 @@ func (p endpoints) answer(w http.ResponseWriter, r *http.Request, err error) err
 	found, err := p.all.Get(r.Context(), name)
 	if err != nil {
 		return ofEndpoint(name, err)
+	}
+	if limited(r, gateway.ScopeAdmin) {
+		found = found.forReader()
 	}
 	return answer(w, http.StatusOK, found)
 }

@@ -56,12 +56,7 @@ func (v events) stream(w http.ResponseWriter, r *http.Request, values url.Values
 		return err
 	}
 	defer reader.Close()
-	header := w.Header()
-	header.Set("Content-Type", mediaStream)
-	header.Set("Cache-Control", "no-store")
-	header.Set("X-Accel-Buffering", "no") // nginx would buffer the events
-	w.WriteHeader(http.StatusOK)
-	s := stream{w, http.NewResponseController(w)}
+	s := beginStream(w)
 	// From here on an error of a write means that the caller has gone.
 	may := httpapi.Needs(gateway.ScopeEvents)
 	ctx, release := httpapi.Hold(r.Context(), may)
@@ -128,12 +123,25 @@ type stream struct {
 	c *http.ResponseController
 }
 
+// beginStream begins an answer of server-sent events.
+func beginStream(w http.ResponseWriter) stream {
+	header := w.Header()
+	header.Set("Content-Type", mediaStream)
+	header.Set("Cache-Control", "no-store")
+	header.Set("X-Accel-Buffering", "no") // nginx would buffer the events
+	w.WriteHeader(http.StatusOK)
+	return stream{w, http.NewResponseController(w)}
+}
+
 // write sends text now. It reports false if the caller has gone.
-func (s stream) write(text string) bool {
+func (s stream) write(text string) bool { return s.send([]byte(text)) }
+
+// send is write for bytes.
+func (s stream) send(b []byte) bool {
 	// An error is that of a recorder in a test, or of a closed connection, which Write
 	// reports too.
 	_ = s.c.SetWriteDeadline(time.Now().Add(streamTime))
-	if _, err := s.w.Write([]byte(text)); err != nil {
+	if _, err := s.w.Write(b); err != nil {
 		return false
 	}
 	return s.c.Flush() == nil

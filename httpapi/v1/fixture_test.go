@@ -19,7 +19,7 @@ import (
 func serve(o v1.Options) http.Handler {
 	var tokens []httpapi.Token
 	for name, scopes := range map[string]string{
-		"sender": "send", "asker": "query", "all": "send query admin", "none": "", "admin": "admin", "events": "events", "roster": "roster", "bound": "send",
+		"sender": "send", "asker": "query", "all": "send query admin", "none": "", "admin": "admin", "events": "events", "roster": "roster", "reader": "read", "bound": "send",
 	} {
 		t := httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: strings.Fields(scopes)}
 		if name == "bound" {

@@ -43,6 +43,7 @@ func (p process) routes(e errorLog) []httpapi.Route {
 		reload = func(http.ResponseWriter, *http.Request) error { return gateway.ErrNotFound }
 	}
 	routes := []httpapi.Route{e.route(http.MethodPost, "/v1/reload", gateway.ScopeAdmin, reload)}
+	routes = append(routes, e.route(http.MethodGet, "/v1/self", "", without(showSelf)))
 	if p.status != nil {
 		routes = append(routes, e.route(http.MethodGet, "/v1/status", "", without(p.show)))
 	}
@@ -58,6 +59,9 @@ func (p process) show(w http.ResponseWriter, r *http.Request) error {
 	st, err := p.status(ctx)
 	if err != nil {
 		return err
+	}
+	if limited(r, gateway.ScopeAdmin) {
+		st = st.forReader()
 	}
 	return answer(w, http.StatusOK, st)
 }

@@ -29,6 +29,8 @@ type Rosters interface {
 	// if that is empty.
 	Known(ctx context.Context, host string) ([]jid.JID, error)
 	View(ctx context.Context, owner jid.JID) (roster.View, error)
+	// Last returns the result of the last refresh, without asking the XMPP server.
+	Last(ctx context.Context, owner jid.JID) (roster.Last, error)
 	// Preview returns what a refresh would change. Errors: those of a
 	// [roster.Backend], [*roster.SourceFailure], [*roster.StoreFailure].
 	Preview(ctx context.Context, owner jid.JID) (roster.Changes, error)
@@ -45,18 +47,24 @@ type Rosters interface {
 type rosters struct{ all Rosters }
 
 func (x rosters) routes(e errorLog) []httpapi.Route {
-	route := func(method, path string, serve handler) httpapi.Route {
-		return e.route(method, path, gateway.ScopeRoster, func(w http.ResponseWriter, r *http.Request) error {
+	known := func(serve handler) handler {
+		return func(w http.ResponseWriter, r *http.Request) error {
 			if x.all == nil {
 				return fmt.Errorf("%w: the configuration has no rosters", gateway.ErrNotFound)
 			}
 			return serve(w, r)
-		})
+		}
+	}
+	route := func(method, path string, serve handler) httpapi.Route {
+		return e.route(method, path, gateway.ScopeRoster, known(serve))
+	}
+	view := func(method, path string, serve handler) httpapi.Route {
+		return e.view(method, path, gateway.ScopeRoster, known(serve))
 	}
 	return []httpapi.Route{
-		route(http.MethodGet, "/v1/rosters", with(x.list, "limit", "cursor", "host")),
+		view(http.MethodGet, "/v1/rosters", with(x.list, "limit", "cursor", "host")),
 		route(http.MethodPost, "/v1/rosters/refresh", without(x.refreshMany)),
-		route(http.MethodGet, "/v1/rosters/{jid}", x.of(x.show)),
+		view(http.MethodGet, "/v1/rosters/{jid}", x.of(x.show)),
 		route(http.MethodGet, "/v1/rosters/{jid}/diff", x.of(x.diff)),
 		route(http.MethodPost, "/v1/rosters/{jid}/refresh", with(x.refresh, "host", "force", "async")),
 		route(http.MethodGet, "/v1/jobs/{id}", with(x.showJob, "results")),
@@ -210,6 +218,9 @@ type lastJSON struct {
 }
 
 func (x rosters) show(w http.ResponseWriter, r *http.Request, owner jid.JID) error {
+	if limited(r, gateway.ScopeRoster) {
+		return x.showLast(w, r, owner)
+	}
 	v, err := x.all.View(r.Context(), owner)
 	if err != nil {
 		return unavailable(r, err)
@@ -218,9 +229,7 @@ func (x rosters) show(w http.ResponseWriter, r *http.Request, owner jid.JID) err
 	if v.ReadErr != nil {
 		a.ActualError = new(v.ReadErr.Error())
 	}
-	if v.Last.Result != "" {
-		a.Last = &lastJSON{v.Last.Time.UTC(), v.Last.Result, optional(v.Last.Detail)}
-	}
+	a.Last = newLast(v.Last)
 	return answer(w, http.StatusOK, a)
 }
 

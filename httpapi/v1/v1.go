@@ -11,6 +11,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/tail"
 )
 
 // Options are what the API works with.
@@ -23,6 +24,8 @@ type Options struct {
 	// Sent returns what became of a message of a caller; of any caller if that is
 	// empty. Error: gateway.ErrNotFound.
 	Sent       func(ctx context.Context, id, caller string) (store.SentMessage, error)
+	Tail       *tail.Tail  // nil: there is no /v1/tail
+	Summary    Summary     // nil: there is no /v1/summary
 	Rosters    Rosters     // nil: none are configured
 	Requests   Requests    // nil: an Idempotency-Key is ignored
 	InProgress *InProgress // the requests in progress with such a key; nil: its own
@@ -64,6 +67,12 @@ func New(o Options) httpapi.Mount {
 		rosters{o.Rosters}.routes(e),
 		process{o.Reload, o.Status, o.Check}.routes(e),
 	)
+	if o.Tail != nil {
+		routes = append(routes, tailing{o.Tail, o.Heartbeat}.routes(e)...)
+	}
+	if o.Summary != nil {
+		routes = append(routes, o.Summary.routes(e)...)
+	}
 	if o.Sender != nil {
 		keys := idempotent{o.Requests, o.InProgress, o.Log}
 		routes = slices.Concat(routes,

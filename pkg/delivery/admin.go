@@ -142,6 +142,15 @@ func (w *Worker) Pending(id string) (attempts []deliverylog.Attempt, next time.T
 	return w.queue.pending(id)
 }
 
+// InMemory returns an unfinished event that is in memory, and is perhaps not stored yet;
+// nil if there is none.
+func (w *Worker) InMemory(id string) *webhook.Event {
+	if w.queue == nil {
+		return nil
+	}
+	return w.queue.inMemory(id)
+}
+
 // Drop removes an unfinished event from the queue.
 func (w *Worker) Drop(ctx context.Context, id string) error {
 	switch {

@@ -37,12 +37,13 @@ func newAttempter(t *target) *attempter {
 type verdict struct {
 	webhook.Verdict
 	attempt *deliverylog.Attempt // unless Done
+	n       int                  // the number of the attempt
 	setup   *setup               // that the attempt was made with
 }
 
-// attempt posts an event once, and records the result. It reports false if the worker
-// stopped before there was an answer.
-func (a *attempter) attempt(ev *webhook.Event, probe bool) (verdict, bool) {
+// attempt posts an event once, for the n-th time, and records the result. It reports false
+// if the worker stopped before there was an answer.
+func (a *attempter) attempt(ev *webhook.Event, n int, probe bool) (verdict, bool) {
 	v, began, ok := a.post(ev)
 	if !ok {
 		if probe {
@@ -51,20 +52,24 @@ func (a *attempter) attempt(ev *webhook.Event, probe bool) (verdict, bool) {
 		return verdict{}, false
 	}
 	now := time.Now()
-	a.record(ev, &v, attemptOf(&v.Verdict, began, now), now, probe)
+	v.n = n
+	a.conclude(ev, &v, attemptOf(&v.Verdict, began, now), now, probe)
 	return v, true
 }
 
-// record counts and logs an attempt, and tells the breaker.
-func (a *attempter) record(ev *webhook.Event, v *verdict, at *deliverylog.Attempt, now time.Time, probe bool) {
+// conclude counts and logs an attempt, and tells the breaker.
+func (a *attempter) conclude(ev *webhook.Event, v *verdict, at *deliverylog.Attempt, now time.Time, probe bool) {
 	a.count(ev, &v.Verdict, at.Duration)
+	if v.Outcome != webhook.Again && !v.Unsent {
+		a.Counters.Answered.Observe(now.Sub(ev.Received))
+	}
 	a.logAnswer(ev, &v.Verdict, at)
 	if v.Outcome != webhook.Done {
 		at.Error, at.Answer = v.Reason, string(v.Body[:min(len(v.Body), keptAnswer)])
 		v.attempt = at
 	}
-	a.updateBreaker(ev, v, now, probe)
 	a.logAttempt(ev, v, at)
+	a.updateBreaker(ev, v, now, probe)
 }
 
 // post makes the request in one of the endpoint's slots.
@@ -148,6 +153,7 @@ func (a *attempter) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, 
 		ended, closed := a.breaker.succeeded(now)
 		if ended {
 			a.repeats.Log(a.log, zap.InfoLevel, "again", "endpoint recovered", about(ev)...)
+			a.tellState("ok", "")
 		}
 		if closed || probe {
 			a.onRecovered()
@@ -166,8 +172,10 @@ func (a *attempter) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, 
 		}
 	case opened:
 		a.log.Error("endpoint down; probing", zap.String("reason", v.Reason))
+		a.tellState("open", v.Reason)
 	case began:
 		a.repeats.Warn(a.log, "endpoint failing", about(ev, zap.String("reason", v.Reason))...)
+		a.tellState("failing", v.Reason)
 	}
 	if probe || opened {
 		a.onDown(now, a.breaker.untilProbe(now))
@@ -182,6 +190,7 @@ func (a *attempter) disable(ctx context.Context, reason string) error {
 	now := time.Now()
 	a.breaker.disable(reason, now)
 	a.log.Error("endpoint disabled", zap.String("reason", reason), zap.String("hint", enableHint))
+	a.tellState("disabled", reason)
 	if a.store == nil {
 		return nil
 	}
@@ -204,6 +213,9 @@ func (a *attempter) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.At
 		a.trace("attempt ended", ev, zap.Stringer("outcome", v.Outcome), zap.Int("status", v.Status), zap.Int("replies", len(v.Replies)), zap.Duration("took", at.Duration), zap.String("reason", v.Reason))
 	}
 	a.logDelivery(ev, state, v.Reason, at)
+	if v.Outcome != webhook.Behind {
+		a.tell(ev, state, v.Reason, at, v.n)
+	}
 }
 
 // Notes on the answers of an endpoint that are logged once for each setup.

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -55,7 +56,7 @@ func (q *queue) together(l *lane, first *item, probe bool) []*item {
 			items = items[:i]
 			break
 		}
-		it.begun = true
+		it.begun, it.n = true, l.fails+1
 	}
 	l.flight = len(items)
 	return items
@@ -76,6 +77,7 @@ func (q *queue) giveBack(l *lane, untried []*item, single int) {
 	}
 	q.mu.Unlock()
 	for _, it := range lost {
+		q.record(it.Event, deliverylog.Dropped, notStored)
 		q.sendError(it.Event, q.errorTo(it.Event, overloaded))
 	}
 }
@@ -107,14 +109,14 @@ func (a *attempter) attemptBatch(items []*item, probe bool) []verdict {
 	verdicts := make([]verdict, len(posted))
 	for i := range posted {
 		v := &verdicts[i]
-		*v = verdict{Verdict: posted[i], setup: now}
+		*v = verdict{Verdict: posted[i], n: items[i].n, setup: now}
 		at := attemptOf(&v.Verdict, began, ended)
 		if v.Outcome == webhook.Behind { // no attempt: it says nothing about the event
 			at.Error = v.Reason
 			a.logAttempt(events[i], v, at)
 			continue
 		}
-		a.record(events[i], v, at, ended, probe)
+		a.conclude(events[i], v, at, ended, probe)
 	}
 	return verdicts
 }

@@ -8,6 +8,7 @@ import (
 
 // Counters count the work of a worker since the start of the process.
 type Counters struct {
+	Received  atomic.Int64 // events that came for the endpoint, IQs too
 	Attempts  atomic.Int64
 	Failures  atomic.Int64 // of these: not Done
 	Delivered atomic.Int64 // events, as the rest: accepted by the endpoint, or acknowledged by its reader
@@ -21,6 +22,7 @@ type Counters struct {
 
 	Results  Results
 	Duration timing.Histogram // of the attempts
+	Answered timing.Histogram // from receiving an event until the endpoint has accepted or refused it
 }
 
 // Results count attempts by result.

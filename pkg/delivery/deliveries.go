@@ -19,6 +19,7 @@ import (
 type deliveryWorker interface {
 	Endpoint() *webhook.Endpoint
 	Replay(ctx context.Context, r store.Record) error
+	InMemory(id string) *webhook.Event
 	Pending(id string) (attempts []deliverylog.Attempt, next time.Time, inFlight, known bool)
 	Drop(ctx context.Context, id string) error
 }
@@ -33,6 +34,7 @@ type Deliveries struct {
 	store   *store.Store
 	workers []deliveryWorker // in the order of the configuration
 	resend  Resend
+	watch   Watch
 }
 
 // NewDeliveries returns the deliveries of the workers' endpoints.
@@ -44,6 +46,9 @@ func NewDeliveries(s *store.Store, workers []*Worker, resend Resend) *Deliveries
 	return d
 }
 
+// Watch reports the dead letters that operators remove from now on.
+func (d *Deliveries) Watch(by Watch) { d.watch = by }
+
 func (d *Deliveries) worker(endpoint string) deliveryWorker {
 	for _, w := range d.workers {
 		if w.Endpoint().Name == endpoint {
@@ -54,8 +59,19 @@ func (d *Deliveries) worker(endpoint string) deliveryWorker {
 }
 
 // Get returns a delivery: from the queue if it waits, from the dead letters if it died,
-// else from the log.
+// else from the log. It knows all that was reported to a [Watch]: the log is flushed
+// before, and again if an event seems to have left the queue meanwhile.
 func (d *Deliveries) Get(ctx context.Context, id string) (Delivery, error) {
+	d.flush()
+	v, err := d.get(ctx, id)
+	if errors.Is(err, gateway.ErrNotFound) {
+		d.flush()
+		v, err = d.get(ctx, id)
+	}
+	return v, err
+}
+
+func (d *Deliveries) get(ctx context.Context, id string) (Delivery, error) {
 	logged, err := d.store.DeliveryLog().Get(ctx, id)
 	if err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return Delivery{}, err
@@ -122,6 +138,10 @@ func (d *Deliveries) find(ctx context.Context, id, endpoint string) (Delivery, b
 		if err != nil || ok {
 			return ofQueue(e.Name, &r), ok, err
 		}
+		if ev := w.InMemory(id); ev != nil { // it is being stored
+			s := ev.Stanza
+			return Delivery{ID: id, Endpoint: e.Name, State: deliverylog.Queued, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Received: ev.Received, Stanza: s.XML()}, true, nil
+		}
 	}
 	return Delivery{}, false, nil
 }
@@ -133,7 +153,11 @@ func (d *Deliveries) Drop(ctx context.Context, id string) error {
 		if err := d.store.DeadLetters().Remove(ctx, seq); err != nil {
 			return err
 		}
-		d.log(&dead.Record, ofDead(&dead), deliverylog.Dropped, "dead letter removed by an operator")
+		const reason = "dead letter removed by an operator"
+		d.log(&dead.Record, ofDead(&dead), deliverylog.Dropped, reason)
+		if d.watch.OnChange != nil {
+			d.watch.OnChange(Change{dead.ID, dead.Endpoint, dead.Type, dead.From, dead.To, deliverylog.Dropped, reason, newest(dead.Attempts), len(dead.Attempts)})
+		}
 		return nil
 	}
 	if !errors.Is(err, gateway.ErrNotFound) {
@@ -161,6 +185,11 @@ func (d *Deliveries) Drop(ctx context.Context, id string) error {
 func (d *Deliveries) log(r *store.Record, known Delivery, state deliverylog.State, reason string) {
 	d.store.DeliveryLog().Add(&deliverylog.Entry{ID: r.ID, Endpoint: known.Endpoint, Component: r.Component, Type: known.Type, From: known.From, To: known.To,
 		Received: r.Received, State: state, Reason: reason, Stanza: r.Stanza})
+	d.flush()
+}
+
+// flush writes what the log has in memory, if that can be done now.
+func (d *Deliveries) flush() {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
 	defer cancel()
 	_ = d.store.DeliveryLog().Flush(ctx) // a failed flush is repeated later

@@ -44,6 +44,8 @@ func (w *idleWorker) Replay(ctx context.Context, r store.Record) error {
 	return err
 }
 
+func (w *idleWorker) InMemory(string) *webhook.Event { return nil }
+
 func (w *idleWorker) Pending(id string) ([]deliverylog.Attempt, time.Time, bool, bool) {
 	return nil, time.Time{}, id == w.busy, true
 }

@@ -54,7 +54,7 @@ func (d *direct) attempt(ev *webhook.Event) webhook.Verdict {
 		d.Counters.Refused.Add(1)
 		return webhook.Verdict{Outcome: webhook.Refused, Reason: "the endpoint is down or disabled", Err: d.current.Load().client.Unreachable()}
 	}
-	v, ok := d.attempts.attempt(ev, probe)
+	v, ok := d.attempts.attempt(ev, 1, probe)
 	if !ok { // an event in memory only ends with the process
 		return webhook.Verdict{Outcome: webhook.Refused, Reason: "stopping", Err: &stanza.Error{Type: stanza.Wait, Condition: stanza.ServiceUnavailable, Text: "the service is stopping"}}
 	}

@@ -22,6 +22,8 @@
 //	               the receipt, replies or error go to the XMPP server
 //	queue.go       ack: when the server has confirmed them, the store removes the event
 //
+// Each change of state is reported to those who watch (watch.go).
+//
 // Events without a queue, and IQs, go by direct.go and keyedrunner.go. target.go is what
 // all paths know of an endpoint and write about its events. For operators there are
 // admin.go, of one endpoint, and deliveries*.go, of all.

@@ -16,6 +16,7 @@ type item struct {
 	state     itemState
 	read      bool // from the store
 	begun     bool // an attempt was made, or is under way
+	n         int  // the number of that attempt
 	confirmed bool // finished: the server has confirmed what was sent for it
 	size      int
 	onStored  func(error) // called when it is stored or refused; may be nil

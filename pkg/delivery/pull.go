@@ -85,6 +85,7 @@ func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 			if p.r.tracing() {
 				p.r.trace("event stored", ev, zap.Uint64("place", seq))
 			}
+			p.r.tell(ev, deliverylog.Queued, "", nil, 0)
 			p.wake()
 		}
 		if onStored != nil {
@@ -184,7 +185,7 @@ func (p *Puller) drop(ctx context.Context, id string) error {
 		p.r.log.Warn("damaged event dropped; not in the delivery log", zap.String("event", id), zap.Error(err))
 		return nil
 	}
-	p.r.logDelivery(ev, deliverylog.Dropped, "by an operator", nil)
+	p.r.record(ev, deliverylog.Dropped, "by an operator")
 	return nil
 }
 

@@ -139,6 +139,7 @@ func (p *Puller) complete(r *store.Stored) error {
 		return err
 	}
 	p.r.Counters.Delivered.Add(1)
+	p.r.Counters.Answered.Observe(time.Since(ev.Received))
 	p.breaker.succeeded(time.Now())
 	p.logEnd(ev, deliverylog.Delivered, "", shown)
 	return nil

@@ -179,4 +179,5 @@ func (p *Puller) logEnd(ev *webhook.Event, state deliverylog.State, reason strin
 		last = &shown[i]
 	}
 	p.r.logDelivery(ev, state, reason, last)
+	p.r.tell(ev, state, reason, last, len(shown))
 }

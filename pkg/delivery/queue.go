@@ -79,6 +79,7 @@ func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)
 	}
 	q.count++
 	if inMemory {
+		q.tell(ev, deliverylog.Queued, "", nil, 0)
 		l.storing++
 		q.load(l, it)
 		q.place(l)
@@ -112,10 +113,15 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 			l.tail--
 			q.count--
 			refused = true
+		} else { // it can be found from now on, and be read by place
+			q.tell(it.Event, deliverylog.Queued, "", nil, 0)
 		}
 	}
 	q.place(l)
 	q.mu.Unlock()
+	if refused && inMemory {
+		q.record(it.Event, deliverylog.Dropped, "could not be stored: "+err.Error())
+	}
 	if err != nil {
 		q.onUnstored(it.Event, err, refused && it.onStored == nil)
 	} else if q.tracing() {
@@ -194,6 +200,16 @@ func (q *queue) pending(id string) (attempts []deliverylog.Attempt, next time.Ti
 	return attempts, next, inFlight, l != nil
 }
 
+// inMemory is [Worker.InMemory].
+func (q *queue) inMemory(id string) *webhook.Event {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if l, i := q.find(id); l != nil {
+		return l.mem[i].Event
+	}
+	return nil
+}
+
 // drop is [Worker.Drop].
 func (q *queue) drop(ctx context.Context, id string) error {
 	r, ok, err := q.disk.Find(ctx, id)
@@ -210,7 +226,7 @@ func (q *queue) drop(ctx context.Context, id string) error {
 		return err
 	}
 	if ev, err := readEvent(&r.Record); err == nil {
-		q.logDelivery(ev, deliverylog.Dropped, "by an operator", nil)
+		q.record(ev, deliverylog.Dropped, "by an operator")
 	}
 	return nil
 }

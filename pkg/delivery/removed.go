@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
 
@@ -23,6 +24,7 @@ type Removed struct {
 	Sender Sender
 	MaxAge time.Duration
 	Log    *zap.Logger
+	Watch  Watch
 
 	sweeping sync.Mutex // held while queues are swept or released
 	mu       sync.Mutex
@@ -87,7 +89,7 @@ func (q *removedQueue) counted() {
 // be counted is counted by a sweep.
 func (r *Removed) Add(name string, disk *store.Queue) {
 	t := newTarget(&setup{e: &webhook.Endpoint{Name: name, Queued: true}}, r.log())
-	t.store = r.Store
+	t.store, t.watch = r.Store, r.Watch
 	e := &removedQueue{r: &responder{t, r.Sender}, disk: disk}
 	e.counted()
 	r.mu.Lock()
@@ -195,6 +197,7 @@ func (q *removedQueue) giveUp(ctx context.Context, r *store.Record) error {
 	if err != nil {
 		return err
 	}
+	q.r.record(ev, deliverylog.Dead, reason)
 	q.r.sendError(ev, bounce)
 	return nil
 }

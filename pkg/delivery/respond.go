@@ -223,7 +223,7 @@ func (r *responder) endLoop(ev *webhook.Event, more bool) {
 		if err := r.putDeadLetter(r.run, ev, ev.Received, loopReason, nil); err != nil {
 			r.repeats.Error(r.log, "dead letter not stored", about(ev, zap.Error(err))...)
 		}
-		r.logDelivery(ev, deliverylog.Dead, loopReason, nil)
+		r.record(ev, deliverylog.Dead, loopReason)
 	}
 	refusal := &stanza.Error{Type: stanza.Cancel, Condition: stanza.PolicyViolation, Text: "the answers of services have gone to and fro " + strconv.Itoa(webhook.MaxHops) + " times"}
 	r.respond(ev, webhook.Verdict{Outcome: webhook.Refused, Err: refusal, Reason: loopReason}, more, func() {})

@@ -12,6 +12,9 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
+// notStored is the reason of an event that ends because the store has refused it.
+const notStored = "failed, and could not be stored"
+
 // storePause is how long a lane waits when the store fails.
 const storePause = 2 * time.Second
 
@@ -25,8 +28,9 @@ func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 	q.mu.Lock()
 	if it.state == unstored { // it would be lost with the process: the sender must know now
 		q.mu.Unlock()
+		q.record(it.Event, deliverylog.Dropped, notStored)
 		q.finish(l, it)
-		q.respond(it.Event, webhook.Verdict{Outcome: webhook.Refused, Err: overloaded, Reason: "failed, and could not be stored"}, false, func() { q.onConfirmed(l, it) })
+		q.respond(it.Event, webhook.Verdict{Outcome: webhook.Refused, Err: overloaded, Reason: notStored}, false, func() { q.onConfirmed(l, it) })
 		return true
 	}
 	// A failure counts against the event alone if others of the endpoint have
@@ -62,6 +66,7 @@ func (q *queue) abandon(l *lane, it *item, reason string, bounce *stanza.Stanza,
 		return false
 	}
 	q.logDelivery(it.Event, deliverylog.Dead, reason, nil)
+	q.tell(it.Event, deliverylog.Dead, reason, newest(l.history), l.fails)
 	q.finish(l, it)
 	q.send(it.Event, list(bounce), false, func() { q.onConfirmed(l, it) })
 	return true

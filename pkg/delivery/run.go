@@ -102,7 +102,7 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 	if q.Endpoint().Batch > 1 {
 		return q.workBatch(l, it, probe)
 	}
-	v, ok := q.attempts.attempt(it.Event, probe)
+	v, ok := q.attempts.attempt(it.Event, it.n, probe)
 	if !ok {
 		return true // stopping: the event stays in the store
 	}
@@ -148,7 +148,7 @@ func (q *queue) first(l *lane) (*item, error) {
 		known := l.tail - l.tailStoring
 		if len(l.mem) > 0 {
 			it := l.mem[0]
-			it.begun = true
+			it.begun, it.n = true, l.fails+1
 			q.mu.Unlock()
 			return it, nil
 		}

@@ -21,6 +21,7 @@ type target struct {
 	name    string
 	current atomic.Pointer[setup]
 	store   *store.Store // nil before Open: no delivery log, no dead letters
+	watch   Watch
 	log     *zap.Logger
 	repeats loglimit.Limiter // messages that a sender can cause at will
 

@@ -195,6 +195,7 @@ type testbed struct {
 	link *link
 	log  *zap.Logger
 	e    *webhook.Endpoint
+	by   Watch
 	s    *store.Store
 	w    *Worker
 	sent map[string]int
@@ -233,6 +234,7 @@ func (b *testbed) open() {
 	b.t.Helper()
 	b.s = openStore(b.t, b.dir)
 	b.w = newWorker(b.t, b.e, b.link, b.log)
+	b.w.Watch(b.by)
 	if err := b.w.Open(b.t.Context(), b.s); err != nil {
 		b.t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func TestImpossibleEvents(t *testing.T) {
 		e.URL = srv.URL + "/{to}?from={from}"
 		w := newWorker(t, e, &link{}, nil)
 		for range 20 {
-			v, _ := w.attempts.attempt(eventOf(t, "<message id='1' xml:lang='a\u007fb' from='u@example.com/r' to='bot.example.com'><body>x</body></message>"), false)
+			v, _ := w.attempts.attempt(eventOf(t, "<message id='1' xml:lang='a\u007fb' from='u@example.com/r' to='bot.example.com'><body>x</body></message>"), 1, false)
 			if v.Outcome != webhook.Done {
 				t.Fatalf("secure %v: a language that is none: %+v", secure, v)
 			}
@@ -49,7 +49,7 @@ func TestImpossibleEvents(t *testing.T) {
 		long := eventOf(t, fmt.Sprintf("<message id='2' from='u@example.com/%s' to='bot.example.com/%s'/>", far[:1000], far))
 		w.attempts.breaker.failed(time.Now(), failing{fault: webhook.OfSender}, Failure{}, 0)
 		for range 20 {
-			v, _ := w.attempts.attempt(long, false)
+			v, _ := w.attempts.attempt(long, 1, false)
 			if v.Outcome != webhook.Refused || v.Fault != webhook.OfMessage || v.Err == nil || v.Err.Type != stanza.Modify || v.Err.Condition != stanza.NotAcceptable || !strings.HasPrefix(v.Reason, "not sent: the URL has ") {
 				t.Fatalf("secure %v: a URL of more than 8000 bytes: %+v", secure, v)
 			}
@@ -105,7 +105,7 @@ func TestDotsInTheURL(t *testing.T) {
 			e.Proxy, _ = url.Parse(srv.URL)
 		}
 		w := newWorker(t, e, &link{}, nil)
-		v, _ := w.attempts.attempt(eventOf(t, "<message id='1' from='..' to='bot.example.com'><body>x</body></message>"), false)
+		v, _ := w.attempts.attempt(eventOf(t, "<message id='1' from='..' to='bot.example.com'><body>x</body></message>"), 1, false)
 		if v.Outcome != webhook.Refused || v.Fault != webhook.OfMessage || v.Err == nil || v.Err.Condition != stanza.NotAcceptable || !strings.Contains(v.Reason, `".." as a segment`) || asked != 0 {
 			t.Errorf("proxied %v: %+v, asked %d times", proxied, v, asked)
 		}

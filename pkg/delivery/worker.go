@@ -41,6 +41,9 @@ func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, er
 	return w, nil
 }
 
+// Watch reports what happens from now on. It is called before Open.
+func (w *Worker) Watch(by Watch) { w.watch = by }
+
 // Open opens the endpoint's queue, continues with the backlog of the previous process,
 // and begins to keep the delivery log. It is called once, before Enqueue.
 func (w *Worker) Open(ctx context.Context, s *store.Store) error {
@@ -76,6 +79,7 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 // the caller returns an error to the sender; if the store refuses the event
 // later, the worker does.
 func (w *Worker) Enqueue(ev *webhook.Event) bool {
+	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)
 	if looped, ok := w.direct.refuseLoop(ev); looped {
 		return ok
@@ -111,6 +115,7 @@ var errNoQueue = errors.New("the endpoint has no queue (delivery: direct)")
 // Killed before the endpoint has answered: the stanza is lost, as with the modules whose
 // formats are delivered directly; a queue does not lose it.
 func (w *Worker) Deliver(ev *webhook.Event) bool {
+	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)
 	return w.direct.deliver(ev)
 }
@@ -120,6 +125,7 @@ func (w *Worker) Deliver(ev *webhook.Event) bool {
 //
 // Killed before the answer: the asker gets an error from its server, or times out.
 func (w *Worker) Request(ev *webhook.Event, answer func(webhook.Verdict)) bool {
+	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)
 	return w.direct.request(ev, answer)
 }
@@ -156,6 +162,7 @@ func (w *Worker) Enable(ctx context.Context) error {
 	}
 	w.attempts.breaker.enable()
 	w.log.Info("endpoint enabled")
+	w.tellState("ok", "")
 	if w.queue != nil {
 		w.queue.resume()
 	}
@@ -202,7 +209,11 @@ func (w *Worker) Reconfigure(e *webhook.Endpoint) error {
 		return err
 	}
 	old := w.current.Swap(fresh)
+	before := w.attempts.breaker.status(time.Now())
 	w.attempts.breaker.renew()
+	if after := w.attempts.breaker.status(time.Now()); after.State() != before.State() {
+		w.tellState(after.State(), after.Reason)
+	}
 	if old.client != nil {
 		old.client.Retire()
 	}

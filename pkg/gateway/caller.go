@@ -3,20 +3,28 @@ package gateway
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
-// The scopes: what a caller may do. No scope implies another.
+// The scopes: what a caller may do. No scope implies another, but who has admin or roster
+// may see what read shows.
 const (
 	ScopeSend   = "send"   // messages and presence
 	ScopeQuery  = "query"  // IQs
 	ScopeRoster = "roster" // reading and refreshing rosters
 	ScopeEvents = "events" // pulling events
+	ScopeRead   = "read"   // seeing what happens, without messages and secrets; what admin sees, with less in it
 	ScopeAdmin  = "admin"  // also stanzas that act with the component's own privileges
 )
+
+// Scopes returns all scopes.
+func Scopes() []string {
+	return []string{ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeRead, ScopeAdmin}
+}
 
 // Caller is a sender of stanzas through stanzahook: an HTTP client with a token or other
 // credentials, or an endpoint that replies to an event. The zero Caller may do nothing.
@@ -56,9 +64,13 @@ func (c Caller) MaySendKind(k stanza.Kind) error {
 	return nil
 }
 
-// Lacks returns the refusal of a caller without a scope.
-func Lacks(scope string) *Refusal {
-	return &Refusal{text: fmt.Sprintf("the token lacks the scope %q", scope)}
+// Lacks returns the refusal of a caller without one of some scopes.
+func Lacks(anyOf ...string) *Refusal {
+	var names []string
+	for _, scope := range anyOf {
+		names = append(names, strconv.Quote(scope))
+	}
+	return &Refusal{text: "the token lacks the scope " + strings.Join(names, " or ")}
 }
 
 // MayContain is the part of [Caller.MaySend] about the content of a stanza: by XEP-0356

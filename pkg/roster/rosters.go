@@ -110,6 +110,15 @@ func (r *Rosters) View(ctx context.Context, owner jid.JID) (View, error) {
 	return h.View(ctx, owner)
 }
 
+// Last returns the result of the last refresh, as [Syncer.Last] does.
+func (r *Rosters) Last(ctx context.Context, owner jid.JID) (Last, error) {
+	h, err := r.of(owner)
+	if err != nil {
+		return Last{}, err
+	}
+	return h.Last(ctx, owner)
+}
+
 // Preview returns what a refresh would change, as [Syncer.Preview] does.
 func (r *Rosters) Preview(ctx context.Context, owner jid.JID) (Changes, error) {
 	h, err := r.of(owner)

@@ -25,6 +25,7 @@ type Options struct {
 	Concurrency int // owners at a time
 	Log         *zap.Logger
 	Now         func() time.Time // nil: time.Now
+	OnEnd       func(Outcome)    // gets the outcome of each refresh, and must not block; nil: nobody
 }
 
 // Syncer refreshes the rosters of one host's users. It runs one refresh of an
@@ -182,6 +183,9 @@ func (h *Syncer) run(owner jid.JID, f *flight) {
 				t.outcome = Outcome{} // it was aborted: gateway.ErrStopping
 			}
 			h.Counters.count(t.outcome.Result)
+			if on := h.options().OnEnd; on != nil && t.outcome.Result != "" {
+				on(t.outcome)
+			}
 		}
 		close(t.done)
 		h.mu.Lock()

@@ -44,6 +44,13 @@ func (h *Syncer) View(ctx context.Context, owner jid.JID) (View, error) {
 	return v, nil
 }
 
+// Last returns the result of an owner's last refresh. It asks only the store. Errors:
+// [*StoreFailure].
+func (h *Syncer) Last(ctx context.Context, owner jid.JID) (Last, error) {
+	rec, _, err := h.load(ctx, owner)
+	return rec.Last, err
+}
+
 // Preview returns what a refresh would change, without changing it. Errors:
 // those of a [Backend], [*SourceFailure] and [*StoreFailure].
 func (h *Syncer) Preview(ctx context.Context, owner jid.JID) (Changes, error) {

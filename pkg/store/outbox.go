@@ -81,12 +81,20 @@ func (o *Outbox) Put(ctx context.Context, r Outgoing) error {
 
 // Count returns how many stanzas of a component wait.
 func (o *Outbox) Count(ctx context.Context, component string) (int, error) {
+	n, _, err := o.Load(ctx, component)
+	return n, err
+}
+
+// Load returns how many stanzas of a component wait, and their bytes, about: its part of
+// those of all components.
+func (o *Outbox) Load(ctx context.Context, component string) (n int, bytes int64, err error) {
 	subject := outSubject(component)
 	state, err := o.st.StateOf(ctx, subject)
 	if err != nil {
-		return 0, fmt.Errorf("outbox: %w", err)
+		return 0, 0, fmt.Errorf("outbox: %w", err)
 	}
-	return int(state.Subjects[subject]), nil
+	count := state.Subjects[subject]
+	return int(count), int64(state.Bytes / max(1, state.Records) * count), nil
 }
 
 // Consume hands every waiting stanza of a component to handle, in order, those of

@@ -54,3 +54,45 @@ func (h *Histogram) Snapshot() Snapshot {
 	}
 	return s
 }
+
+// Since returns the durations that were observed after another snapshot of the same
+// histogram; all of s if that has more, and so is of another one.
+func (s Snapshot) Since(before Snapshot) Snapshot {
+	if before.Count > s.Count || len(before.Buckets) == 0 {
+		return s
+	}
+	d := Snapshot{Count: s.Count - before.Count, Sum: s.Sum - before.Sum, Buckets: make([]uint64, len(s.Buckets))}
+	for i := range s.Buckets {
+		d.Buckets[i] = max(s.Buckets[i], before.Buckets[i]) - before.Buckets[i]
+	}
+	return d
+}
+
+// Plus returns the durations of both.
+func (s Snapshot) Plus(other Snapshot) Snapshot {
+	d := Snapshot{Count: s.Count + other.Count, Sum: s.Sum + other.Sum, Buckets: make([]uint64, len(bounds))}
+	for _, part := range []Snapshot{s, other} {
+		for i, n := range part.Buckets {
+			d.Buckets[i] += n
+		}
+	}
+	return d
+}
+
+// Quantile returns the duration that a part of all, from 0 to 1, is not above, as if the
+// durations of a bucket were spread over it evenly; 0 if there are none.
+func (s Snapshot) Quantile(part float64) time.Duration {
+	rank := part * float64(s.Count)
+	var below time.Duration
+	var count uint64
+	for i, n := range s.Buckets {
+		if n > count && float64(n) >= rank {
+			return below + time.Duration((rank-float64(count))/float64(n-count)*float64(bounds[i]-below)).Round(time.Microsecond)
+		}
+		below, count = bounds[i], n
+	}
+	if s.Count == 0 {
+		return 0
+	}
+	return bounds[len(bounds)-1]
+}

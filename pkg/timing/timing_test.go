@@ -28,6 +28,31 @@ func TestHistogram(t *testing.T) {
 	}
 }
 
+// What was observed between two snapshots, of two histograms together, and its quantiles.
+func TestQuantiles(t *testing.T) {
+	var h, other timing.Histogram
+	if q := h.Snapshot().Quantile(0.5); q != 0 {
+		t.Errorf("of nothing: %v", q)
+	}
+	h.Observe(time.Minute)
+	before := h.Snapshot()
+	for range 3 {
+		h.Observe(2 * time.Millisecond)
+	}
+	other.Observe(400 * time.Millisecond)
+	s := h.Snapshot().Since(before).Plus(other.Snapshot()).Plus(timing.Snapshot{})
+	if s.Count != 4 || s.Sum != 406*time.Millisecond || s.Quantile(0.5) != 2*time.Millisecond || s.Quantile(0.99) != 490*time.Millisecond || s.Quantile(0) > time.Millisecond {
+		t.Errorf("%+v: %v, %v", s, s.Quantile(0.5), s.Quantile(0.99))
+	}
+	if s := other.Snapshot().Since(h.Snapshot()); s.Count != 1 {
+		t.Errorf("since a snapshot of another histogram: %+v", s)
+	}
+	other.Observe(time.Hour)
+	if q := other.Snapshot().Quantile(1); q != 5*time.Minute {
+		t.Errorf("beyond all buckets: %v", q)
+	}
+}
+
 func TestHistogramConcurrent(t *testing.T) {
 	var h timing.Histogram
 	var wg sync.WaitGroup

@@ -40,7 +40,7 @@ func (n *Note) String() string {
 		parts = append(parts, n.NoReply)
 	}
 	if n.LeftOut != "" {
-		parts = append(parts, "keys that are not known, left out of the reply: "+n.LeftOut)
+		parts = append(parts, leftOut+": "+n.LeftOut)
 	}
 	if n.Replaced > 0 {
 		parts = append(parts, fmt.Sprintf("characters that no stanza can carry, replaced by U+FFFD: %d", n.Replaced))

@@ -97,7 +97,7 @@ func accepted(replies []*stanza.Stanza, err error) Verdict {
 // invalidReply returns the verdict on an answer of success that cannot be read: the
 // endpoint has accepted the event, so it is not retried, but the sender gets an error.
 func invalidReply(err error) Verdict {
-	return Verdict{Outcome: Refused, Reason: "invalid reply: " + err.Error(), Err: unreadable()}
+	return Verdict{Outcome: Refused, Reason: invalid + ": " + err.Error(), Err: unreadable()}
 }
 
 func unreadable() *stanza.Error {

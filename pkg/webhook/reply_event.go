@@ -105,7 +105,7 @@ func (r *replier) noted(data []byte) (*stanza.Stanza, error) {
 	switch {
 	case err != nil || unknown == "":
 	case s == nil:
-		r.note.NoReply = fmt.Sprintf("answered JSON without a key that makes a reply (%s); write {\"body\": \"…\"}", unknown)
+		r.note.NoReply = fmt.Sprintf(keyless+" (%s); write {\"body\": \"…\"}", unknown)
 	default:
 		r.note.LeftOut = unknown
 	}

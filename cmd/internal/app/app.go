@@ -25,6 +25,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/summary"
 )
 
 // App is the running program.
@@ -47,6 +48,8 @@ type App struct {
 	echoes       *forward.Echoes // of replies to rooms
 	server       *httpapi.Server
 	metrics      *metrics.Metrics
+	happenings   *happenings
+	day          *summary.Day
 	accounts     *account.Pool // sessions of /msg; nil: none
 	inProgress   v1.InProgress
 	failures     httpapi.Failures // of logins, kept over reloads
@@ -79,11 +82,11 @@ type undo struct {
 // It calls onStoreHung when only a new process can go on. r, which may be nil, reloads
 // the configuration.
 func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader) (*App, error) {
-	a := &App{cfg: cfg, log: log, onStoreHung: onStoreHung, started: time.Now()}
+	a := &App{cfg: cfg, log: log, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings()}
 	if r != nil {
 		r.app, a.reloader = a, r.reload
 	}
-	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.listen} {
+	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.keepSummary, a.listen} {
 		if err := step(ctx); err != nil {
 			a.Stop()
 			return nil, err

@@ -36,7 +36,12 @@ func pongs(w http.ResponseWriter, r *http.Request) {
 }
 
 func benchmarkEndpoint(b *testing.B, url, format, delivery string, more ...string) {
-	srv := startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: %s, delivery: %s%s}]\n", url, format, delivery, strings.Join(more, ""))).srv
+	startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: %s, delivery: %s%s}]\n", url, format, delivery, strings.Join(more, ""))).benchmark(b)
+}
+
+// benchmark sends messages to the endpoint echo, and waits for the replies.
+func (x *running) benchmark(b *testing.B) {
+	srv := x.srv
 	body := strings.Repeat("x", 300)
 	isReply := func(s *stanza.Stanza) bool { return s.Kind == stanza.Message }
 	sent, answered := 0, 0

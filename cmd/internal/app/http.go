@@ -35,7 +35,7 @@ func (a *App) listen(context.Context) error {
 	a.metrics = metrics.New(metrics.Sources{
 		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, SelfSends: a.sent.between.counts,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store,
-		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tokens: a.tokenNames, Log: a.log,
+		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Log: a.log,
 	})
 	a.server = httpapi.NewServer(a.surfaces(a.cfg))
 	addr, err := a.server.Start()
@@ -48,7 +48,10 @@ func (a *App) listen(context.Context) error {
 			a.log.Warn("HTTP requests aborted", zap.Error(err))
 		}
 	})
-	a.onStop("readers of events", func(context.Context) { delivery.NewWorkers(a.workers).Hangup() })
+	a.onStop("readers of events", func(context.Context) {
+		delivery.NewWorkers(a.workers).Hangup()
+		a.happenings.Close()
+	})
 	return nil
 }
 
@@ -73,6 +76,8 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		rosters = a.rosters
 	}
 	workers := delivery.NewWorkers(a.workers)
+	deliveries := delivery.NewDeliveries(a.store, a.workers, a.resend)
+	deliveries.Watch(a.happenings.watch())
 	targets := &endpoints{a.store, workers, a.removed, cfg.Components[0].Domain}
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
@@ -80,11 +85,11 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
 		Open: []httpapi.Route{openapi.Route(build.Version), a.metrics.Route(a.workers)}, Observer: a.metrics.Observer(),
-		Failures: &a.failures,
+		Failures: &a.failures, OnRequest: a.happenings.onRequest,
 	}, rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), v1.New(v1.Options{
-		Deliveries: delivery.NewDeliveries(a.store, a.workers, a.resend), Endpoints: targets, Events: events{workers},
+		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(workers), Endpoints: targets, Events: events{workers},
 		Sender: send, Sent: a.sent.store.Get, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))

@@ -18,6 +18,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
 )
 
 // makeLinks makes the links of all components and the workers of all
@@ -28,7 +29,7 @@ func (a *App) makeLinks(context.Context) error {
 	a.onStop("outcomes of messages", a.sent.start())
 	a.echoes = forward.NewEchoes()
 	for _, e := range webhooks(a.cfg) {
-		w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
+		w, err := a.newWorker(e)
 		if err != nil {
 			return err
 		}
@@ -57,13 +58,23 @@ func (a *App) makeLinks(context.Context) error {
 			}
 			a.features.Watch(ctx, link, func() []jid.JID { return a.current.Load().cfg.HostsBehind(c.Domain) })
 		}
+		o.OnState = a.happenings.onState
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
-		box.Ended, box.Shares = a.sent.onEnd, a.outboxShares
+		box.Ended, box.Shares, box.Changed = a.sent.onEnd, a.outboxShares, a.happenings.changed(c.Domain, box)
 		a.outboxes[c.Domain] = box
 	}
 	return nil
+}
+
+// newWorker makes the worker of an endpoint.
+func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
+	w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
+	if err == nil {
+		w.Watch(a.happenings.watch())
+	}
+	return w, err
 }
 
 func (a *App) newGrants(domain string) *privilege.Keeper {

@@ -167,7 +167,7 @@ func (a *App) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.
 		switch {
 		case w == nil:
 			var err error
-			if w, err = delivery.NewWorker(e, a.echoes.Over(a.links), a.log); err != nil {
+			if w, err = a.newWorker(e); err != nil {
 				no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d]: %v", i, err))
 			}
 			fresh = append(fresh, w)

@@ -298,6 +298,7 @@ const (
 	ScopeQuery  = "query"
 	ScopeRoster = "roster"
 	ScopeEvents = "events"
+	ScopeRead   = "read"
 	ScopeAdmin  = "admin"
 
 	SyncInterval = "interval"

@@ -41,7 +41,7 @@ func (t *Token) check(s scope, before []Token) {
 		unique(s, "name", before, func(other *Token) bool { return other.Name == t.Name }, t.Name, "is the name of http.tokens[%d] already; write another")
 	}
 	t.checkHash(s, before)
-	s.someOf("scopes", t.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeAdmin)
+	s.someOf("scopes", t.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeRead, ScopeAdmin)
 	t.checkFrom(s)
 }
 

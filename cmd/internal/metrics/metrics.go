@@ -23,6 +23,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/tail"
 	"stanzahook/pkg/timing"
 )
 
@@ -47,6 +48,7 @@ type Sources struct {
 	Server       func() *httpapi.Server // asked only while the server runs
 	Failures     *httpapi.Failures
 	Logins       *postmsg.Logins
+	Tail         *tail.Tail
 	Tokens       func() []string // the names of the tokens, as configured now
 	Log          *zap.Logger
 }
@@ -64,7 +66,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newRosterMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newRosterMetrics(&from), newTailMetrics(&from), m.http)
 	return m
 }
 

@@ -1,0 +1,100 @@
+package app
+
+import (
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"stanzahook/component"
+	"stanzahook/component/outbox"
+	"stanzahook/httpapi"
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/roster"
+	"stanzahook/pkg/tail"
+	"stanzahook/pkg/webhook"
+)
+
+// happenings puts what happens in the program into the tail. Its functions never wait.
+type happenings struct {
+	*tail.Tail
+	strangers strangers
+}
+
+func newHappenings() *happenings { return &happenings{Tail: tail.New(webhook.WithoutQuotes)} }
+
+// watch is for deliveries and endpoints.
+func (h *happenings) watch() delivery.Watch {
+	return delivery.Watch{
+		OnChange: func(c delivery.Change) {
+			d := tail.Delivery{ID: c.ID, Endpoint: c.Endpoint, State: string(c.State), Type: c.Type, From: c.From, To: c.To, Reason: c.Reason}
+			if a := c.Attempt; a != nil {
+				d.N, d.Status, d.Took, d.Error, d.Note = max(1, c.N), a.Status, a.Duration, a.Error, a.Note
+			}
+			h.Delivery(&d)
+		},
+		OnState: func(endpoint, state, reason string) {
+			h.Endpoint(tail.Endpoint{Endpoint: endpoint, State: state, Reason: reason})
+		},
+	}
+}
+
+// onState is component.Options.OnState.
+func (h *happenings) onState(st component.Status) {
+	h.Link(tail.Link{Component: st.Domain, State: string(st.State), Reason: st.Reason})
+}
+
+// onEnd is roster.Options.OnEnd.
+func (h *happenings) onEnd(o roster.Outcome) {
+	h.Roster(tail.Roster{User: o.Owner.String(), Result: string(o.Result), Detail: o.Detail})
+}
+
+// outboxPause is how often an outbox is reported at most: a stanza that comes or goes is
+// no event, what waits then is.
+const outboxPause = 250 * time.Millisecond
+
+// changed returns outbox.Outbox.Changed.
+func (h *happenings) changed(domain string, box *outbox.Outbox) func() {
+	var pending atomic.Bool
+	var told atomic.Int64 // the last count
+	return func() {
+		if pending.Swap(true) {
+			return
+		}
+		time.AfterFunc(outboxPause, func() {
+			pending.Store(false)
+			if n := box.Waiting(); told.Swap(int64(n)) != int64(n) {
+				h.Outbox(tail.Outbox{Component: domain, Count: n, Bytes: box.Bytes()})
+			}
+		})
+	}
+}
+
+// onRequest is httpapi.Options.OnRequest.
+func (h *happenings) onRequest(r httpapi.Request) {
+	if r.Caller == "" && !h.strangers.may(time.Now().Unix()) {
+		return
+	}
+	h.Request(tail.Request{Token: r.Caller, Method: r.Method, Route: r.Route, Status: r.Status, Took: r.Took})
+}
+
+// maxStrangers bounds the requests a second without a known token that are shown: anybody
+// can send any number, and would push everything else out.
+const maxStrangers = 10
+
+// strangers counts requests without a known token.
+type strangers struct {
+	mu     sync.Mutex
+	second int64
+	n      int
+}
+
+// may counts a request in a second, and reports whether it is shown.
+func (s *strangers) may(second int64) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.second != second {
+		s.second, s.n = second, 0
+	}
+	s.n++
+	return s.n <= maxStrangers
+}

@@ -1,0 +1,31 @@
+package v1
+
+import (
+	"net/http"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
+)
+
+// selfJSON is what a token may do.
+type selfJSON struct {
+	Name   string   `json:"name"`
+	Scopes []string `json:"scopes"`
+	From   []string `json:"from"`  // patterns of the addresses that it may send from; none: all
+	Rooms  []string `json:"rooms"` // in which it may send; none: all
+}
+
+// showSelf answers with what the caller may do.
+func showSelf(w http.ResponseWriter, r *http.Request) error {
+	who := httpapi.IdentityOf(r.Context())
+	me := selfJSON{Name: who.Name, Scopes: []string{}, From: []string{}, Rooms: []string{}}
+	for _, scope := range gateway.Scopes() {
+		if who.Can(scope) {
+			me.Scopes = append(me.Scopes, scope)
+		}
+	}
+	for _, g := range who.From {
+		me.From = append(me.From, g.String())
+	}
+	return answer(w, http.StatusOK, me)
+}

@@ -1,0 +1,114 @@
+package tail
+
+import (
+	"strings"
+	"time"
+)
+
+// Kind is what an event is about.
+type Kind uint8
+
+// The kinds. Nothing adds events of rooms and hooks yet.
+const (
+	OfDelivery Kind = iota
+	OfLink
+	OfEndpoint
+	OfRoster
+	OfOutbox
+	OfRoom
+	OfHook
+	OfHTTP
+)
+
+var kinds = [...]string{"delivery", "link", "endpoint", "roster", "outbox", "room", "hook", "http"}
+
+// String returns the name of a kind.
+func (k Kind) String() string { return kinds[k] }
+
+// Delivery is a change of state of a delivery, with its newest attempt.
+type Delivery struct {
+	ID, Endpoint, State, Type, From, To, Reason string
+
+	N           int // the number of the attempt; 0: none was made
+	Status      int // of the answer; 0: there was none
+	Took        time.Duration
+	Error, Note string
+}
+
+// Delivery adds a change of a delivery. It keeps nothing of d.
+func (t *Tail) Delivery(d *Delivery) {
+	texts := [...]string{
+		endpointText: d.Endpoint, fromText: d.From, toText: d.To, idText: d.ID, stateText: d.State, typeText: d.Type,
+		reasonText: cut(d.Reason, maxReason), errorText: cut(d.Error, maxError), noteText: cut(d.Note, maxNote),
+	}
+	t.mu.Lock()
+	s := t.next(OfDelivery)
+	s.fill(texts[:])
+	s.n, s.status, s.took = d.N, d.Status, d.Took
+	t.added()
+	t.mu.Unlock()
+}
+
+// Link is a new state of the link of a component.
+type Link struct{ Component, State, Reason string }
+
+// Link adds a new state of a link.
+func (t *Tail) Link(l Link) { t.add(OfLink, "", "", l) }
+
+// Endpoint is a new state of an endpoint.
+type Endpoint struct{ Endpoint, State, Reason string }
+
+// Endpoint adds a new state of an endpoint.
+func (t *Tail) Endpoint(e Endpoint) { t.add(OfEndpoint, e.Endpoint, "", e) }
+
+// Roster is the end of a refresh.
+type Roster struct{ User, Result, Detail string }
+
+// Roster adds the end of a refresh.
+func (t *Tail) Roster(r Roster) { t.add(OfRoster, "", r.User, r) }
+
+// Outbox is what waits for the XMPP server.
+type Outbox struct {
+	Component string
+	Count     int
+	Bytes     int64
+}
+
+// Outbox adds what waits in an outbox.
+func (t *Tail) Outbox(o Outbox) { t.add(OfOutbox, "", "", o) }
+
+// Request is a request that our HTTP server has answered.
+type Request struct {
+	Token, Method, Route string
+	Status               int
+	Took                 time.Duration
+}
+
+// Request adds an answered request.
+func (t *Tail) Request(r Request) { t.add(OfHTTP, "", "", r) }
+
+// add adds an event of a kind whose data stays as it is.
+func (t *Tail) add(kind Kind, endpoint, jid string, data any) {
+	texts := [...]string{endpointText: endpoint, fromText: jid, toText: ""}
+	t.mu.Lock()
+	s := t.next(kind)
+	s.fill(texts[:])
+	s.data = data
+	t.added()
+	t.mu.Unlock()
+}
+
+// Bounds of texts, in bytes; those of the delivery log.
+const (
+	maxReason = 1 << 10
+	maxError  = 512
+	maxNote   = 256
+)
+
+// cut shortens a text to most bytes.
+func cut(s string, most int) string {
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
