@@ -113,7 +113,9 @@ func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
 		if body, err = json.Marshal(q.body); err != nil {
 			return nil, err
 		}
-		method = http.MethodPost
+		if method == "" {
+			method = http.MethodPost
+		}
 	}
 	if len(q.query) > 0 {
 		q.path += "?" + q.query.Encode()
@@ -144,6 +146,9 @@ func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
 	}
 	if answer.StatusCode/100 != 2 {
 		return nil, a.problemOf(answer, text)
+	}
+	if answer.StatusCode == http.StatusNoContent {
+		return json.RawMessage("{}"), nil
 	}
 	return text, nil
 }
