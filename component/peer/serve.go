@@ -1,4 +1,4 @@
-package componenttest
+package peer
 
 import (
 	"crypto/sha1" // #nosec G505 -- XEP-0114
@@ -112,14 +112,19 @@ func (s *Server) read(conn net.Conn, r *stanza.Reader) {
 				continue
 			}
 			s.mu.Lock()
-			s.inbox = append(s.inbox, x)
-			fmt.Fprintf(&s.transcript, "component: %.500s\n", raw)
-		case s.forget:
+			s.keep(x, raw)
 		default:
-			s.inbox = append(s.inbox, x)
-			fmt.Fprintf(&s.transcript, "component: %.500s\n", raw)
+			s.keep(x, raw)
 		}
 		s.mu.Unlock()
 		s.cond.Broadcast()
+	}
+}
+
+// keep keeps a stanza for Expect and Received.
+func (s *Server) keep(x *stanza.Stanza, raw []byte) {
+	if !s.forget {
+		s.inbox = append(s.inbox, x)
+		fmt.Fprintf(&s.transcript, "component: %.500s\n", raw)
 	}
 }
