@@ -60,12 +60,12 @@ func numbered(t *testing.T, n int) *webhook.Event {
 	return ev
 }
 
-// The note on an answer is with the attempt, in the log once for an endpoint, and of
+// The answer is kept of failures, and of all if that is asked for. The note on an answer is with the attempt, in the log once for an endpoint, and of
 // refused messages once a minute for each status.
 func TestNotesOnAnswers(t *testing.T) {
 	for _, queued := range []bool{true, false} {
 		t.Run(fmt.Sprintf("queued %v", queued), func(t *testing.T) {
-			b, logs := newAnswering(t, func(b *testbed) { b.e.Queued = queued })
+			b, logs := newAnswering(t, func(b *testbed) { b.e.Queued, b.e.KeepAnswers = queued, queued })
 			for n := range answers() {
 				if !b.give(numbered(t, n)) {
 					t.Fatal("not taken")
@@ -81,6 +81,9 @@ func TestNotesOnAnswers(t *testing.T) {
 				got := d.Attempts[0]
 				if got.ContentType != a.media || !strings.HasPrefix(got.Note, a.note) || (got.Note == "") != (a.note == "") {
 					t.Errorf("%d: %+v", n, got)
+				}
+				if kept := queued || got.Error != ""; (got.Answer == a.body) != kept {
+					t.Errorf("%d: the answer %q is kept", n, got.Answer)
 				}
 			}
 			if n := b.w.Counters.Attempts.Load(); n != int64(len(answers())) {

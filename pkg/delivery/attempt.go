@@ -16,7 +16,7 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// keptAnswer is how much of the answer to a failed attempt is kept, in bytes.
+// keptAnswer is how much of an answer is kept, in bytes.
 const keptAnswer = 4096
 
 // attempter makes the attempts of an endpoint, and keeps its circuit breaker.
@@ -65,8 +65,11 @@ func (a *attempter) conclude(ev *webhook.Event, v *verdict, at *deliverylog.Atte
 	}
 	a.logAnswer(ev, &v.Verdict, at)
 	if v.Outcome != webhook.Done {
-		at.Error, at.Answer = v.Reason, string(v.Body[:min(len(v.Body), keptAnswer)])
+		at.Error = v.Reason
 		v.attempt = at
+	}
+	if v.Outcome != webhook.Done || a.Endpoint().KeepAnswers {
+		at.Answer = string(v.Body[:min(len(v.Body), keptAnswer)])
 	}
 	a.logAttempt(ev, v, at)
 	a.updateBreaker(ev, v, now, probe)

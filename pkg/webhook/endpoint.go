@@ -43,6 +43,7 @@ type Endpoint struct {
 	MaxAge      time.Duration      // of a queued event, until it is given up; 0: DefaultMaxAge
 	Components  []string           // domains of all our components, between which hops count: see nsHops
 	Hosts       []string           // domains, with subdomains, whose users count one by one; nil: all domains
+	KeepAnswers bool               // the delivery log gets the beginning of answers of success, too
 	DropOld     bool               // give up without an error stanza to the sender
 	Limits      stanza.Limits      // of replies
 	Secrets     []signature.Secret // that requests are signed with
@@ -88,21 +89,10 @@ func (e *Endpoint) WithDefaults() *Endpoint {
 // Matches reports whether a stanza that came over a component's link is for
 // this endpoint.
 func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
-	return e.Mismatch(component, s) == ""
-}
-
-// Mismatch returns the key of the configuration by which a stanza that came over a
-// component's link is not for this endpoint; empty if it is for it.
-func (e *Endpoint) Mismatch(component string, s *stanza.Stanza) string {
-	switch {
-	case e.Pulled() && s.Kind == stanza.IQ: // a reader could not answer it in time
-		return "url"
-	case e.Component != "" && e.Component != component:
-		return "component"
-	case len(e.Kinds) > 0 && !slices.Contains(e.Kinds, s.Kind):
-		return "stanzas"
+	if e.Pulled() && s.Kind == stanza.IQ { // a reader could not answer it in time
+		return false
 	}
-	return e.Match.mismatch(s)
+	return (e.Component == "" || e.Component == component) && (len(e.Kinds) == 0 || slices.Contains(e.Kinds, s.Kind)) && e.Match.Matches(s)
 }
 
 // Pulled reports whether the endpoint has no URL, and its events are read instead.

@@ -142,29 +142,57 @@ func (f *format) unanswered(err error) Verdict {
 // both and the body).
 func (c *Client) post(ctx context.Context, f *format, ev *Event, body []byte) (*Answer, error) {
 	now := time.Now()
-	fields := func(add func(name, value string)) {
-		f.header(add, ev)
-		add(signature.HeaderID, ev.ID)
-		add(signature.HeaderTimestamp, strconv.FormatInt(now.Unix(), 10))
-		if len(c.e.Secrets) > 0 {
-			add(signature.HeaderSignature, c.signer.Sign(ev.ID, now, body))
-		}
-	}
+	fields := func(add func(name, value string)) { c.fields(f, ev, now, body, add) }
 	if c.plain != nil {
 		return c.plain.post(ev.value, fields, body)
 	}
+	u, h, err := c.head(ev, fields)
+	if err != nil {
+		return nil, err
+	}
+	return c.full(ctx, u, h, body)
+}
+
+// fields adds the headers of a request that differ from event to event.
+func (c *Client) fields(f *format, ev *Event, now time.Time, body []byte, add func(name, value string)) {
+	f.header(add, ev)
+	add(signature.HeaderID, ev.ID)
+	add(signature.HeaderTimestamp, strconv.FormatInt(now.Unix(), 10))
+	if len(c.e.Secrets) > 0 {
+		add(signature.HeaderSignature, c.signer.Sign(ev.ID, now, body))
+	}
+}
+
+// head returns the URL and the headers of a request.
+func (c *Client) head(ev *Event, fields func(add func(name, value string))) (*url.URL, http.Header, error) {
 	u, err := c.address.URL(ev.value)
 	if err != nil {
-		return nil, sendable(0, err)
+		return nil, nil, sendable(0, err)
 	}
 	if err := sendable(len(u.String()), nil); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	h := make(http.Header, len(c.e.Headers)+8)
 	maps.Copy(h, c.e.Headers)
 	h["User-Agent"] = []string{c.e.UserAgent}
 	fields(func(name, value string) { h[name] = []string{value} })
-	return c.full(ctx, u, h, body)
+	return u, h, nil
+}
+
+// Request returns the request that Post would make for an event now, for people to look
+// at; in a batch of several it would be an element of an array.
+func (c *Client) Request(ev *Event) (*http.Request, error) {
+	f := c.format.Load()
+	body, err := f.encode(c.e, ev)
+	if err != nil {
+		return nil, err
+	}
+	now := time.Now()
+	u, h, err := c.head(ev, func(add func(name, value string)) { c.fields(f, ev, now, body, add) })
+	if err != nil {
+		return nil, err
+	}
+	return &http.Request{Method: http.MethodPost, URL: u, Host: u.Host, Header: h, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body))}, nil
 }
 
 // full makes a request with all that HTTP has: TLS, HTTP/2, a proxy.

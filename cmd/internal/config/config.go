@@ -39,8 +39,7 @@ type Config struct {
 	Drain       time.Duration `mapstructure:"drain"`
 	Log         Log           `mapstructure:"log"`
 
-	Sum   [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
-	Files fileReader        `mapstructure:"-"` // reads what the configuration names, also for MakeEndpoint
+	Sum [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
 }
 
 // Component is one XEP-0114 connection.
@@ -93,7 +92,6 @@ type Endpoint struct {
 	OnExhausted    string                   `mapstructure:"on_exhausted"` // drop for every copy
 	Address        *outbound.Address        `mapstructure:"-"`            // URL, parsed; nil: none
 	SigningKeys    []signature.Secret       `mapstructure:"-"`            // SigningSecrets, parsed
-	Given          map[string]any           `mapstructure:"-"`            // by the API: its keys, with secrets masked; nil: it is of the file
 }
 
 // Match says which stanzas of its kinds go to an endpoint: those that match each key that
@@ -241,8 +239,9 @@ type Outbox struct {
 
 // Deliveries bounds the log of deliveries, all endpoints together.
 type Deliveries struct {
-	Keep     time.Duration `mapstructure:"keep"`
-	MaxCount int           `mapstructure:"max_count"`
+	Keep        time.Duration `mapstructure:"keep"`
+	MaxCount    int           `mapstructure:"max_count"`
+	KeepAnswers bool          `mapstructure:"keep_answers"` // of success too; those of failure are kept always
 }
 
 // DeadLetters bounds the stored dead letters.

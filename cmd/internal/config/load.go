@@ -96,8 +96,7 @@ func Parse(path string, text []byte, env []string) (*Config, error) {
 	}
 
 	c.fillDependent()
-	c.Files = newFileReader(path, env)
-	validate(r, &c, c.Files)
+	validate(r, &c, newFileReader(path, env))
 	if err := r.err(); err != nil {
 		return nil, err
 	}
