@@ -15,5 +15,5 @@ import (
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr, serve))
+	os.Exit(cli.Run(ctx, os.Args[1:], os.Stdout, os.Stderr, cli.Bridge{Serve: serve, Start: start}))
 }

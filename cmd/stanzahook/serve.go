@@ -78,6 +78,20 @@ func serve(ctx context.Context, file string) error {
 	return nil
 }
 
+// start runs the bridge for a command that needs one in its own process. What there is to
+// tell its user knows from the HTTP API.
+func start(ctx context.Context, load func() (*config.Config, error), onBroken func()) (addr string, stop func(), err error) {
+	cfg, err := load()
+	if err != nil {
+		return "", nil, err
+	}
+	a, err := app.Start(ctx, cfg, zap.NewNop(), onBroken, &app.Reloader{Level: zap.NewAtomicLevel(), Load: load})
+	if err != nil {
+		return "", nil, err
+	}
+	return a.Addr, a.Stop, nil
+}
+
 // restart replaces the process by a fresh one with the same id, when a part hangs that
 // cannot be replaced alone. It is like a kill and a start: what is durable stays, what is
 // in flight is delivered again.

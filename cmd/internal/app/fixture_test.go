@@ -157,7 +157,7 @@ func (x *running) hears(user, body string) {
 func inProgram(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
-	code = cli.Run(t.Context(), args, &out, &errs, nil)
+	code = cli.Run(t.Context(), args, &out, &errs, cli.Bridge{})
 	return code, out.String(), errs.String()
 }
 

@@ -2,12 +2,14 @@ package cli
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -33,6 +35,7 @@ const (
 // api asks a running instance.
 type api struct {
 	url, tokenFile string
+	bearer         string // the token, if it is known already
 	scope          string // that a token needs
 	client         http.Client
 }
@@ -62,7 +65,10 @@ func (a *api) base() (string, error) {
 }
 
 func (a *api) token() (string, error) {
-	if a.tokenFile == "" {
+	switch {
+	case a.bearer != "":
+		return a.bearer, nil
+	case a.tokenFile == "":
 		return os.Getenv(envToken), nil
 	}
 	data, err := os.ReadFile(a.tokenFile)
@@ -100,6 +106,17 @@ func (a *api) command(cmd *cobra.Command, print printer, ask func(args []string)
 // send makes a request, and returns the body of the answer. An answer that is not a
 // success becomes an error that says why, and what to do.
 func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
+	answer, err := a.ask(ctx, &a.client, q, nil)
+	if err != nil {
+		return nil, err
+	}
+	defer answer.Body.Close()
+	return readBodyOf(answer)
+}
+
+// ask makes a request over a client, with additional headers, and returns the answer of
+// success, whose body the caller closes. Errors are those of send.
+func (a *api) ask(ctx context.Context, client *http.Client, q request, header http.Header) (*http.Response, error) {
 	base, err := a.base()
 	if err != nil {
 		return nil, err
@@ -113,9 +130,7 @@ func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
 		if body, err = json.Marshal(q.body); err != nil {
 			return nil, err
 		}
-		if method == "" {
-			method = http.MethodPost
-		}
+		method = cmp.Or(method, http.MethodPost)
 	}
 	if len(q.query) > 0 {
 		q.path += "?" + q.query.Encode()
@@ -124,6 +139,7 @@ func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(r.Header, header)
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -131,7 +147,7 @@ func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
 	r.Header.Set("User-Agent", build.UserAgent())
-	answer, err := a.client.Do(r)
+	answer, err := client.Do(r)
 	if err != nil {
 		var u *url.Error
 		if errors.As(err, &u) {
@@ -139,16 +155,21 @@ func (a *api) send(ctx context.Context, q request) (json.RawMessage, error) {
 		}
 		return nil, fmt.Errorf("no answer from stanzahook at %s: %w\n%s", public(base), err, adviceOnConnection(err))
 	}
+	if answer.StatusCode/100 == 2 {
+		return answer, nil
+	}
 	defer answer.Body.Close()
+	text, err := readBodyOf(answer)
+	if err != nil {
+		return nil, err
+	}
+	return nil, a.problemOf(answer, text)
+}
+
+func readBodyOf(answer *http.Response) ([]byte, error) {
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAPIBytes))
 	if err != nil {
-		return nil, fmt.Errorf("the answer of stanzahook at %s broke off: %w", public(base), err)
-	}
-	if answer.StatusCode/100 != 2 {
-		return nil, a.problemOf(answer, text)
-	}
-	if answer.StatusCode == http.StatusNoContent {
-		return json.RawMessage("{}"), nil
+		return nil, fmt.Errorf("the answer of stanzahook at %s broke off: %w", public(answer.Request.URL.Scheme+"://"+answer.Request.URL.Host), err)
 	}
 	return text, nil
 }

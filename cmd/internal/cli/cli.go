@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/build"
+	"stanzahook/cmd/internal/config"
 )
 
 // Exit codes.
@@ -19,9 +20,19 @@ const (
 	exitUsage  = 2
 )
 
+// Bridge runs the bridge in this process; only main can.
+type Bridge struct {
+	Serve ServeFunc
+	Start StartFunc
+}
+
 // ServeFunc runs the bridge with the configuration file that --config names; "" if
 // it names none.
 type ServeFunc func(ctx context.Context, file string) error
+
+// StartFunc starts the bridge with the configuration that load returns, also at a reload.
+// The bridge calls onBroken when only a new process can go on. stop ends it.
+type StartFunc func(ctx context.Context, load func() (*config.Config, error), onBroken func()) (addr string, stop func(), err error)
 
 // failure is an error that is no usage error.
 type failure struct{ error }
@@ -34,7 +45,7 @@ func failed(err error) error {
 	return failure{err}
 }
 
-func rootCommand(serve ServeFunc) *cobra.Command {
+func rootCommand(b Bridge) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "stanzahook",
 		Version: build.Version,
@@ -42,22 +53,22 @@ func rootCommand(serve ServeFunc) *cobra.Command {
 		Long: `A bridge between XMPP and HTTP: what users write to bots goes to webhooks, and
 what programs POST goes out as stanzas.
 
-Begin with "stanzahook init". "stanzahook check" finds mistakes, "stanzahook serve"
-runs the bridge, "stanzahook status" shows its state. The exit code is 0 for success,
+Begin with "stanzahook init", or with "stanzahook dev" to write a bot. "stanzahook check"
+finds mistakes, "stanzahook serve" runs the bridge, "stanzahook status" shows its state,
+"stanzahook tail" what happens. The exit code is 0 for success,
 1 for a failure and 2 for a usage error.`,
 		SilenceErrors:     true,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // completion.go
 	}
 	root.SetVersionTemplate("stanzahook {{.Version}}\n") // as the first line of "stanzahook version"
-	root.AddCommand(initCommand(), checkCommand(), serveCommand(serve), statusCommand(), reloadCommand(), sendCommand(), rosterCommand(), deliveriesCommand(), endpointsCommand(), tokenCommand(), completionCommand(), versionCommand(), manCommand())
+	root.AddCommand(initCommand(), checkCommand(), serveCommand(b.Serve), devCommand(b.Start), statusCommand(), tailCommand(), reloadCommand(), sendCommand(), rosterCommand(), deliveriesCommand(), endpointsCommand(), tokenCommand(), completionCommand(), versionCommand(), manCommand())
 	return root
 }
 
-// Run runs a command line, and returns its exit code. Of all commands only serve
-// needs more than this package has.
-func Run(ctx context.Context, args []string, stdout, stderr io.Writer, serve ServeFunc) int {
-	root := rootCommand(serve)
+// Run runs a command line, and returns its exit code.
+func Run(ctx context.Context, args []string, stdout, stderr io.Writer, b Bridge) int {
+	root := rootCommand(b)
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)

@@ -12,7 +12,7 @@ import (
 // the usage errors.
 func TestExitCodes(t *testing.T) {
 	t.Setenv(EnvAPI, "http://127.0.0.1:9") // nobody is asked, and nobody is there
-	for _, line := range []string{"serve --config /none", "check --config /none", "send --to a@b --body x", "roster show a", "deliveries list", "endpoints list", "endpoints test a", "status", "reload"} {
+	for _, line := range []string{"serve --config /none", "check --config /none", "send --to a@b --body x", "roster show a", "deliveries list", "endpoints list", "endpoints test a", "status", "reload", "tail", "deliveries list --follow", "dev --script /none"} {
 		if code, out, errs := inProgram(t, strings.Fields(line)...); code != exitFailed || out != "" || errs == "" || strings.HasPrefix(errs, "stanzahook: ") {
 			t.Errorf("%s: %d %s%s", line, code, out, errs)
 		}
@@ -38,12 +38,12 @@ func everyCommand(cmd *cobra.Command, f func(*cobra.Command)) {
 // Every command says what it does, by an example too, and speaks JSON.
 func TestHelp(t *testing.T) {
 	n := 0
-	everyCommand(rootCommand(nil), func(c *cobra.Command) {
+	everyCommand(rootCommand(Bridge{}), func(c *cobra.Command) {
 		n++
 		if c.Short == "" || c.Long == "" || !strings.Contains(c.Example, "  stanzahook ") {
 			t.Errorf("%s: the help is not complete", c.CommandPath())
 		}
-		if json := c.Flags().Lookup("json"); (json == nil) != (c.Name() == "serve" || c.Name() == "completion") {
+		if json := c.Flags().Lookup("json"); (json == nil) != (c.Name() == "serve" || c.Name() == "dev" || c.Name() == "completion") {
 			t.Errorf("%s: --json %v", c.CommandPath(), json)
 		}
 		for _, line := range strings.Split(c.Long+"\n"+c.Example, "\n") {
@@ -72,7 +72,7 @@ func TestCompletion(t *testing.T) {
 		"completion ":              "fish",
 	} {
 		var out strings.Builder
-		root := rootCommand(nil)
+		root := rootCommand(Bridge{})
 		root.SetArgs(append([]string{cobra.ShellCompNoDescRequestCmd}, strings.Split(line, " ")...))
 		root.SetOut(&out)
 		root.SetErr(io.Discard)

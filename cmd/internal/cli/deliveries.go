@@ -2,12 +2,14 @@ package cli
 
 import (
 	"cmp"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -28,18 +30,24 @@ the XMPP server did not get in time.`, "list", "show", "replay", "drop")
 
 func deliveriesList(a *api) *cobra.Command {
 	var endpoint, state, jid, since, cursor string
-	var dead bool
+	var dead, follow bool
 	var limit int
-	cmd := a.command(&cobra.Command{
+	cmd := &cobra.Command{
 		Use:   "list",
 		Short: "List deliveries, those received last first",
-		Long:  `List deliveries, those received last first, or with --dead the dead letters.`,
+		Long: `List deliveries, those received last first, or with --dead the dead letters. With
+--follow the list is followed by each change from then on, a line each as "stanzahook
+tail" prints it, until Ctrl-C.`,
 		Example: `  stanzahook deliveries list --endpoint echo --state retrying
+  stanzahook deliveries list --endpoint echo --follow
   stanzahook deliveries list --dead --since 2h --json`,
 		Args: cobra.NoArgs,
-	}, as(printList), func([]string) (request, error) {
+	}
+	ask := func([]string) (request, error) {
 		r := request{path: "/v1/deliveries", query: url.Values{"limit": {strconv.Itoa(limit)}}}
 		switch {
+		case follow && (dead || cursor != ""):
+			return r, errors.New("--follow goes with neither --dead nor --cursor; --state dead follows what dies")
 		case dead && state != "":
 			return r, errors.New("--dead and --state exclude each other")
 		case limit < 1 || limit > 500:
@@ -53,7 +61,18 @@ func deliveriesList(a *api) *cobra.Command {
 			}
 		}
 		return r, nil
-	})
+	}
+	a.command(cmd, as(printList), ask)
+	list := cmd.RunE
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if !follow {
+			return list(cmd, args)
+		}
+		if _, err := ask(args); err != nil {
+			return err
+		}
+		return failed(a.followDeliveries(cmd, endpoint, jid, state, func() error { return list(cmd, args) }))
+	}
 	f := cmd.Flags()
 	f.StringVar(&endpoint, "endpoint", "", "only of this endpoint")
 	f.StringVar(&state, "state", "", "only in this state: queued, retrying, delivered, dead or dropped")
@@ -61,9 +80,32 @@ func deliveriesList(a *api) *cobra.Command {
 	f.StringVar(&since, "since", "", "only what was received since then: a time (RFC 3339) or a duration such as 2h; with --dead, what died since then")
 	f.StringVar(&cursor, "cursor", "", "go on where another list ended")
 	f.BoolVar(&dead, "dead", false, "the dead letters, those that died last first")
+	f.BoolVar(&follow, "follow", false, "go on with what changes")
 	f.IntVar(&limit, "limit", 50, "at most so many, up to 500")
 	chooses(cmd, "state", "queued", "retrying", "delivered", "dead", "dropped")
 	return cmd
+}
+
+// followDeliveries lists once it is connected, so that no change is missed between the
+// list and what follows.
+func (a *api) followDeliveries(cmd *cobra.Command, endpoint, jid, state string, list func() error) error {
+	query := url.Values{"kinds": {"delivery"}}
+	bare, _, _ := strings.Cut(jid, "/")
+	for name, value := range map[string]string{"endpoint": endpoint, "jid": bare} {
+		if value != "" {
+			query.Set(name, value)
+		}
+	}
+	print := tailPrinter(cmd)
+	f := &follower{api: a, query: query, notices: cmd.ErrOrStderr(), onConnected: list}
+	f.onEvent = func(e streamEvent) error {
+		var d deliveryEvent
+		if err := json.Unmarshal(e.Data, &d); err == nil && state != "" && e.Event == "delivery" && d.State != state {
+			return nil
+		}
+		return print(e)
+	}
+	return f.follow(cmd.Context())
 }
 
 func deliveriesShow(a *api) *cobra.Command {

@@ -42,7 +42,7 @@ func TestDocumentedCommands(t *testing.T) {
 				continue // it names several
 			}
 			commands++
-			cmd, args, err := rootCommand(nil).Find(strings.Fields(line))
+			cmd, args, err := rootCommand(Bridge{}).Find(strings.Fields(line))
 			if err == nil {
 				err = cmd.ParseFlags(args)
 			}

@@ -12,7 +12,7 @@ func TestManual(t *testing.T) {
 	t.Setenv("SOURCE_DATE_EPOCH", "86400")
 	dir := t.TempDir()
 	var out bytes.Buffer
-	if code := Run(t.Context(), []string{"man", dir}, &out, &out, nil); code != 0 || out.Len() > 0 {
+	if code := Run(t.Context(), []string{"man", dir}, &out, &out, Bridge{}); code != 0 || out.Len() > 0 {
 		t.Fatalf("exit code %d, output %q", code, out.String())
 	}
 	for name, wants := range map[string][]string{
@@ -36,7 +36,7 @@ func TestManual(t *testing.T) {
 			t.Errorf("there is a page %s", name)
 		}
 	}
-	if code := Run(t.Context(), []string{"man", filepath.Join(dir, "none")}, &out, &out, nil); code != 1 {
+	if code := Run(t.Context(), []string{"man", filepath.Join(dir, "none")}, &out, &out, Bridge{}); code != 1 {
 		t.Errorf("without the directory: exit code %d", code)
 	}
 }

@@ -9,7 +9,7 @@ const (
 "removed_endpoints":[{"name":"old","queued":1,"oldest":"2026-11-20T17:00:00Z"}],
 "rosters":[{"host":"example.com","component":"bot.example.com","backend":"privilege","reason":"the server grants it","running":0,"refreshed":{}}],
 "store":{"bytes":12582912,"max_bytes":4294967296,"full":false,"reason":null}}`
-	textEndpoint = `{"name":"shop","source":"api","url":"http://127.0.0.1:8080/hook","component":null,"format":"event","delivery":"queued","copy":false,
+	textEndpoint = `{"name":"shop","url":"http://127.0.0.1:8080/hook","component":null,"format":"event","delivery":"queued","copy":false,
 "state":"open","reason":"connection refused","since":"2026-11-20T20:00:00Z","paused_until":null,"queued":12,"bytes":4096,"oldest":"2026-11-20T19:59:00Z",
 "in_flight":1,"dead_letters":1,"last_success":"2026-11-20T19:58:00Z","last_error":{"time":"2026-11-20T20:00:00Z","status":503,"error":"the answer was 503"},
 "attempts":20,"failures":8,"delivered":11,"refused":1,"expired":0}`
@@ -81,16 +81,6 @@ var textCases = []textCase{
 	{name: "a test with a note", run: "endpoints test shop", answers: map[string]string{"POST /v1/endpoints/shop/test": `200 {"id":"evt_1","ok":true,"status":200,"duration_ms":1.25,"content_type":"text/html","answer":"<p>x","replies":[],"note":"answered text/html; no reply is made of that: use text/plain or JSON","error":null}`}},
 	{name: "a test that fails", run: "endpoints test shop", answers: map[string]string{"POST /v1/endpoints/shop/test": `200 {"id":"evt_1","ok":false,"status":null,"duration_ms":0.4,"answer":"","error":"connection refused"}`}},
 	{name: "a test that fails, as JSON", run: "endpoints test shop --json", answers: map[string]string{"POST /v1/endpoints/shop/test": `200 {"ok":false,"status":500,"duration_ms":0.4,"answer":"oops","error":"the answer was 500"}`}},
-	{name: "an endpoint is put", run: "endpoints put -", stdin: "name: shop\nurl: http://127.0.0.1:8080/hook\nmatch: {to: 'shop@*'}\nbatch: 2\n", answers: map[string]string{"PUT /v1/endpoints/shop": "201 " + textEndpoint}},
-	{name: "an endpoint is put, in JSON, as JSON", run: "endpoints put stanzahook.yaml --json", config: `{"name":"shop","signing_secrets":["whsec_x"]}`, answers: map[string]string{"PUT /v1/endpoints/shop": `200 {"name":"shop"}`}},
-	{name: "a wrong endpoint is put", run: "endpoints put -", stdin: "{name: shop, rul: x}", answers: map[string]string{"PUT /v1/endpoints/shop": `400 {"detail":"rul: unknown key; did you mean \"url\"?","problems":["rul: unknown key; did you mean \"url\"?"]}`}},
-	{name: "an endpoint without a name is put", run: "endpoints put -", stdin: "url: x\n"},
-	{name: "what is no endpoint is put", run: "endpoints put -", stdin: "- name: shop\n"},
-	{name: "what is no YAML is put", run: "endpoints put -", stdin: "name: shop\nsigning_secrets: [*hunter2]\n"},
-	{name: "what cannot be a key is put", run: "endpoints put -", stdin: "name: shop\nmatch: {{a: b}: c}\n"},
-	{name: "no file is put", run: "endpoints put none.yaml"},
-	{name: "an endpoint is deleted", run: "endpoints delete shop", answers: map[string]string{"DELETE /v1/endpoints/shop": "204 "}},
-	{name: "an endpoint of the file is deleted", run: "endpoints delete shop --json", answers: map[string]string{"DELETE /v1/endpoints/shop": `409 {"detail":"this cannot be done now: the endpoint \"shop\" is one of the configuration file"}`}},
 
 	{name: "reload", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":["endpoints: echo","log.level"]}`}},
 	{name: "reload of the same", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":[]}`}},
@@ -119,6 +109,10 @@ var textCases = []textCase{
 	{name: "a password in the address", run: "deliveries list --api http://user:hunter2@127.0.0.1:1"},
 	{name: "an address that is none", run: "deliveries list --api localhost:5290"},
 	{name: "no such token file", run: "deliveries list --token-file none"},
+
+	{name: "no token to tail", run: "tail", script: []string{`401 {"detail":"No credentials"}`}},
+	{name: "an unknown kind", run: "tail --kinds x", script: []string{`400 {"detail":"kinds: \"x\" is not one of delivery, link"}`}},
+	{name: "no such script", run: "dev --script none.dev"},
 
 	{name: "sent", args: []string{"send", "--to", "juliet@example.com", "--body", "-x <ü>"}, script: []string{textSent}},
 	{name: "sent from stdin", run: "send --to juliet@example.com --body - --from a@bot.example.com --type groupchat --subject s --wait 0", stdin: "one\n\ntwo\r\n", script: []string{`202 {"id":"m1","state":"queued"}`}},
@@ -149,6 +143,8 @@ var usageErrors = []string{
 	"token", "token frob", "token new", "token new x", "token new --name a", "token new --name a:b --scopes send", "token new --name a --scopes send,sudo", "token new --name a --scopes send,send", "token new --name a --scopes send --from a@b/c",
 	"roster", "roster frob", "roster refresh", "roster refresh john --all", "roster refresh --all --file x", "roster show", "roster show --x", "roster diff a b",
 	"deliveries", "deliveries frob", "deliveries show", "deliveries list --limit 0", "deliveries list --limit 501", "deliveries list --dead --state dead", "deliveries list --x",
+	"deliveries list --follow --dead", "deliveries list --follow --limit 0", "tail x", "tail --kind link",
+	"dev x", "dev --format xml", "dev --bot ftp://a/", "dev --timeout 0s", "dev --patience soon", "dev --secret whsec_short",
 	"deliveries drop", "deliveries replay", "deliveries replay x --endpoint echo", "deliveries replay x --since 2h",
 	"endpoints", "endpoints frob", "endpoints test", "endpoints show a b",
 	"init", "init --x", "init --domain bot.example.com", "init --server tigase --domain bot.example.com", "init --server prosody", "init --server prosody --domain a@b",

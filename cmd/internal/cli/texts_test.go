@@ -24,7 +24,7 @@ import (
 func inProgram(t *testing.T, args ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	var out, errs strings.Builder
-	code = Run(t.Context(), args, &out, &errs, func(ctx context.Context, file string) error {
+	code = Run(t.Context(), args, &out, &errs, Bridge{Serve: func(ctx context.Context, file string) error {
 		path, err := config.Find(file)
 		if err != nil {
 			return err
@@ -39,7 +39,7 @@ func inProgram(t *testing.T, args ...string) (code int, stdout, stderr string) {
 		}
 		s.Close()
 		return nil
-	})
+	}})
 	return code, out.String(), errs.String()
 }
 

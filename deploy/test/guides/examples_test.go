@@ -4,6 +4,7 @@ package guides
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
@@ -13,8 +14,9 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-// The bots of the README answer a user, as they stand.
-func TestExampleBots(t *testing.T) {
+// startExampleBots starts the bots of the guide, and returns their ports by language.
+func startExampleBots(t *testing.T) map[string]string {
+	t.Helper()
 	python, shell, node, php := harness.FreePort(t), harness.FreePort(t), harness.FreePort(t), harness.FreePort(t)
 	examples := filepath.Join("..", "..", "..", "examples")
 	harness.StartProcess(t, exec.Command("/usr/bin/python3", filepath.Join(examples, "echo-python", "bot.py"), python), python)
@@ -23,9 +25,43 @@ func TestExampleBots(t *testing.T) {
 	harness.StartProcess(t, socat, shell)
 	harness.StartProcess(t, exec.Command("node", filepath.Join(examples, "echo-node", "bot.js"), node), node)
 	harness.StartProcess(t, exec.Command("php", "-S", "127.0.0.1:"+php, filepath.Join(examples, "echo-php", "bot.php")), php)
+	return map[string]string{"python": python, "shell": shell, "node": node, "php": php}
+}
+
+// The script of the guide's page for beginners passes with every bot.
+func TestExampleBotsInDev(t *testing.T) {
+	bots := startExampleBots(t)
+	bots["go"] = harness.FreePort(t)
+	program := filepath.Join(t.TempDir(), "echo-go")
+	if out, err := exec.CommandContext(t.Context(), "go", "build", "-o", program, "stanzahook/examples/echo-go").CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	harness.StartProcess(t, exec.Command(program, "-listen", "127.0.0.1:"+bots["go"]), bots["go"])
+	_, page, ok := strings.Cut(harness.Page(t, "examples/guide/ten-minutes.md"), "# greeting.dev\n")
+	text, _, ok2 := strings.Cut(page, "```")
+	if !ok || !ok2 {
+		t.Fatal("the page has no script greeting.dev")
+	}
+	script := filepath.Join(t.TempDir(), "greeting.dev")
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for name, port := range bots {
+		t.Run(name, func(t *testing.T) {
+			code, out, errs := harness.RunProgram(t, nil, "dev", "--bot", "http://127.0.0.1:"+port+"/hook", "--listen", "127.0.0.1:0", "--script", script)
+			if code != 0 || !strings.Contains(out, "as expected: 4 of 4") {
+				t.Errorf("exit code %d\n%s%s", code, out, errs)
+			}
+		})
+	}
+}
+
+// The bots of the README answer a user, as they stand.
+func TestExampleBots(t *testing.T) {
+	bots := startExampleBots(t)
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
 		u := harness.Login(t, s, "sybil")
-		for name, port := range map[string]string{"python": python, "shell": shell, "node": node, "php": php} {
+		for name, port := range bots {
 			c := harness.OneComponent(s, "example", harness.NewBot(t))
 			c.Endpoints[0].URL = "http://127.0.0.1:" + port + "/hook"
 			p := harness.LaunchConnected(t, c)

@@ -1,0 +1,197 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"stanzahook/pkg/document"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// devSession is a conversation of users with the bot.
+type devSession struct {
+	bridge  *devBridge
+	options devOptions
+	screen  *devScreen
+
+	user string // who types; only its own goroutine changes these three
+	to   string // the localpart of the bot that is written to
+	room string // where it is written; empty: to the bot alone
+
+	mu       sync.Mutex
+	changed  chan struct{}          // closed when one of the following has changed
+	got      map[string][]devStanza // what came for a user or a room and nobody expected yet, by bare JID
+	sent     int
+	attempts map[string]int    // by conversation
+	unsure   map[string]string // the conversations of deliveries that will be tried again, by id
+	why      []string          // what became known of deliveries since an expectation was met
+	last     string            // the delivery that was attempted last
+}
+
+// devStanza is what a user or a room got.
+type devStanza struct {
+	body      string
+	condition string // of a stanza error; empty: it is none
+	text      string // of the error
+}
+
+func (x devStanza) String() string {
+	if x.condition == "" {
+		return strconv.Quote(x.body)
+	}
+	return strings.TrimSuffix(fmt.Sprintf("the stanza error %s (%s)", x.condition, x.text), " ()")
+}
+
+func newDevSession(b *devBridge, o devOptions, screen *devScreen) *devSession {
+	return &devSession{bridge: b, options: o, screen: screen, user: "alice", to: "bot", changed: make(chan struct{}),
+		got: make(map[string][]devStanza), attempts: make(map[string]int), unsure: make(map[string]string)}
+}
+
+// converse does what is typed, until there is nothing more.
+func (s *devSession) converse(ctx context.Context) error {
+	for {
+		line, ok := s.screen.line(ctx, s.prompt())
+		if !ok {
+			break
+		}
+		if strings.TrimSpace(line) == "" {
+			continue
+		}
+		s.screen.typed(s.prompt(), line)
+		if err := s.do(ctx, line); err != nil {
+			s.screen.print(red, err.Error())
+		}
+		if s.screen.editor == nil { // nobody reads what comes before the next line is typed
+			s.wait(ctx, devLag, s.caughtUp)
+		}
+	}
+	if s.screen.editor == nil { // a pipe has ended; the last answers may be on their way
+		s.wait(ctx, s.options.patience, s.caughtUp)
+	}
+	return nil
+}
+
+// prompt says who writes to whom.
+func (s *devSession) prompt() string {
+	switch {
+	case s.room != "":
+		return s.user + " in " + s.room + "> "
+	case s.to != "bot":
+		return s.user + " to " + s.to + "> "
+	}
+	return s.user + "> "
+}
+
+// inbox is whose stanzas are looked at now: the user's, or the room's.
+func (s *devSession) inbox() string {
+	if s.room != "" {
+		return s.room + "@" + devRooms
+	}
+	return s.user + "@" + devHost
+}
+
+// say sends a message to the bot.
+func (s *devSession) say(text string) error {
+	text, _ = document.CleanString(strings.ToValidUTF8(text, "\uFFFD"))
+	from, kind := s.user+"@"+devHost+"/dev", "chat"
+	if s.room != "" {
+		from, kind = s.inbox()+"/"+s.user, "groupchat"
+	}
+	f, err := jid.Parse(from)
+	if err != nil {
+		return err
+	}
+	to, err := jid.Parse(s.to + "@" + devBots)
+	if err != nil {
+		return err
+	}
+	s.mu.Lock()
+	s.sent++
+	h := stanza.Header{Kind: stanza.Message, Type: kind, ID: "dev-" + strconv.Itoa(s.sent), From: f, To: to}
+	conversation := conversationOf(f.String(), to.String())
+	before, waits := s.attempts[conversation], s.isUnsure(conversation)
+	s.mu.Unlock()
+	m, err := stanza.BuildText(h, "body", text, stanza.Limits{})
+	if err != nil {
+		return err
+	}
+	if err := s.bridge.peer.Send(m.XML()); err != nil {
+		return err
+	}
+	if waits {
+		s.tell(yellow, "it waits: the message before it is tried again first, since the order is kept")
+		return nil
+	}
+	time.AfterFunc(devSlow, func() {
+		s.mu.Lock()
+		silent := s.attempts[conversation] == before
+		s.mu.Unlock()
+		if silent {
+			s.tell(yellow, fmt.Sprintf("the bot has not answered for %v; it may take %v (--timeout)", devSlow, s.options.timeout))
+		}
+	})
+	return nil
+}
+
+// devSlow is after how long one is told that the bot has not answered.
+const devSlow = time.Second
+
+// conversationOf is a conversation, whose order is kept.
+func conversationOf(from, to string) string {
+	from, _, _ = strings.Cut(from, "/")
+	to, _, _ = strings.Cut(to, "/")
+	return from + " " + to
+}
+
+// isUnsure reports whether a delivery of a conversation will be tried again. The caller
+// holds the lock.
+func (s *devSession) isUnsure(conversation string) bool {
+	for _, c := range s.unsure {
+		if c == conversation {
+			return true
+		}
+	}
+	return false
+}
+
+// tell prints what became of a message, and keeps it as a reason.
+func (s *devSession) tell(c colour, text string) {
+	s.screen.print(c, "  "+text)
+	s.change(func() { s.why = append(s.why, text) })
+}
+
+// change changes what wait looks at.
+func (s *devSession) change(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	f()
+	close(s.changed)
+	s.changed = make(chan struct{})
+}
+
+// wait waits until done, which is called with the lock held, and reports whether it was in
+// time.
+func (s *devSession) wait(ctx context.Context, patience time.Duration, done func() bool) bool {
+	late := time.NewTimer(patience)
+	defer late.Stop()
+	for {
+		s.mu.Lock()
+		ok, changed := done(), s.changed
+		s.mu.Unlock()
+		if ok {
+			return true
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return false
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
