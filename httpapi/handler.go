@@ -13,7 +13,7 @@ type Handler struct {
 	mounts  []Mount
 	serve   http.Handler
 	live    *live
-	rate    limiter
+	rate    *limiter
 	repeats loglimit.Limiter
 }
 
@@ -26,6 +26,7 @@ func New(o Options, mounts ...Mount) *Handler {
 		slots: slots, bodies: bodies{refused: slots.refuse, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
 	}}
 	h.live.current.Store(h)
+	h.rate = new(limiter)
 	h.rate.set(o.Rate)
 	h.serve = h.identify(h.logAccess(h.recoverPanics(h.boundArrival(h.underBase(h.ownHost(h.routes()))))))
 	return h
@@ -36,7 +37,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve.Se
 
 // Replace makes next the successor of h, for a reload: the requests in progress of h
 // count for the slots of next, and end when they lose their right by next; see [Hold].
+//
+// What callers have used of their rate stays used, unless the limit has changed.
 func (h *Handler) Replace(next *Handler) {
+	if next.o.Rate == h.o.Rate {
+		next.rate = h.rate
+	}
 	next.live = h.live
 	h.live.current.Store(next)
 	h.live.review()

@@ -2,6 +2,9 @@ package httpapi
 
 import (
 	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"slices"
 	"testing"
 	"time"
 )
@@ -50,5 +53,28 @@ func TestBucketsAreBounded(t *testing.T) {
 	}
 	if l.buckets.Len() > maxBuckets {
 		t.Errorf("%d buckets", l.buckets.Len())
+	}
+}
+
+// A handler that takes the place of another with the same limit does not give callers
+// another burst.
+func TestRateStaysOverReplace(t *testing.T) {
+	limited := func(limit RateLimit) *Handler {
+		return New(Options{Rate: limit, NoAuth: true, Listen: "127.0.0.1:0"}, Mount{Prefix: "/x", Routes: []Route{{http.MethodGet, "/x", http.NotFoundHandler()}}})
+	}
+	get := func(h *Handler) int {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, "http://127.0.0.1/x", nil)
+		h.ServeHTTP(w, r)
+		return w.Code
+	}
+	one, same, other := limited(RateLimit{1, 1}), limited(RateLimit{1, 1}), limited(RateLimit{1, 2})
+	got := []int{get(one), get(one)}
+	one.Replace(same)
+	got = append(got, get(same))
+	same.Replace(other)
+	got = append(got, get(other))
+	if want := []int{404, 429, 429, 404}; !slices.Equal(got, want) {
+		t.Errorf("%v, want %v", got, want)
 	}
 }

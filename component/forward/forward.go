@@ -75,6 +75,22 @@ func (f *Forward) Handle(in *component.Incoming) bool {
 	return false
 }
 
+// Route returns the endpoint that a stanza which comes over a component's link goes to, nil
+// for none, and those that get a copy; an endpoint's own reply from a room aside.
+func (f *Forward) Route(component string, s *stanza.Stanza) (to *webhook.Endpoint, copies []*webhook.Endpoint) {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for i := f.index.Next(0, component, s); i >= 0; i = f.index.Next(i+1, component, s) {
+		switch e := f.index.Endpoint(i); {
+		case !e.Copy:
+			return e, copies
+		case !s.NeedsAnswer():
+			copies = append(copies, e)
+		}
+	}
+	return nil, copies
+}
+
 func event(in *component.Incoming, domain string) *webhook.Event {
 	return &webhook.Event{ID: "evt_" + ulid.Make().String(), Component: domain, Received: time.Now(), Stanza: in.Stanza}
 }

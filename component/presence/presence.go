@@ -26,7 +26,7 @@ type Auto struct {
 
 // Handle implements component.Handler.
 func (a *Auto) Handle(in *component.Incoming) bool {
-	if in.Kind != stanza.Presence {
+	if !Answers(in.Stanza) {
 		return false
 	}
 	switch in.Type {
@@ -41,12 +41,20 @@ func (a *Auto) Handle(in *component.Incoming) bool {
 		a.Subscribers.set(in.To, in.From, false)
 		a.send(in, "unsubscribed", false)
 		a.send(in, "unavailable", true)
-	case "subscribed", "unsubscribed":
-		// bots request no subscriptions
-	default:
-		return false
 	}
 	return true
+}
+
+// Answers reports whether Auto answers or swallows a stanza, so that no endpoint gets it.
+func Answers(s *stanza.Stanza) bool {
+	if s.Kind != stanza.Presence {
+		return false
+	}
+	switch s.Type {
+	case "subscribe", "probe", "unsubscribe", "subscribed", "unsubscribed": // bots request no subscriptions
+		return true
+	}
+	return false
 }
 
 // send answers a presence stanza from the address it was sent to. Subscriptions are

@@ -12,12 +12,14 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/stanza"
 )
 
 // Endpoint is the state of an endpoint. It has no credentials.
 type Endpoint struct {
 	EndpointStatus
-	URL       string  `json:"url"` // without credentials
+	Source    *string `json:"source"` // file, or api; null: not known any more
+	URL       string  `json:"url"`    // without credentials
 	Component *string `json:"component"`
 	Format    string  `json:"format"`
 	Delivery  string  `json:"delivery"` // queued or direct
@@ -29,6 +31,9 @@ type Endpoint struct {
 	Delivered int64 `json:"delivered"`
 	Refused   int64 `json:"refused"`
 	Expired   int64 `json:"expired"`
+	// Keys are the keys of an endpoint of the API, as they were put, with secrets masked.
+	// Lists leave them out.
+	Keys map[string]any `json:"keys,omitempty"`
 }
 
 // EndpointStatus is the part of an endpoint that every token may see.
@@ -70,14 +75,19 @@ type Tested struct {
 	Replies []string `json:"replies"`
 }
 
-// Endpoints are the endpoints of the configuration, and removed ones whose queues
-// wait. Errors: gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull.
+// Endpoints are the endpoints of the configuration, those of the API, and removed ones
+// whose queues wait. Errors: gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull.
 type Endpoints interface {
 	List(ctx context.Context) ([]Endpoint, error)
 	Get(ctx context.Context, name string) (Endpoint, error)
 	Test(ctx context.Context, name string) (TestResult, error)
 	Enable(ctx context.Context, name string) error
 	Disable(ctx context.Context, name, reason string) error
+	// Put makes an endpoint of a JSON object, or replaces one, and reports whether it is
+	// new. It fails as a whole, with a [*WrongEndpoint] for mistakes.
+	Put(ctx context.Context, name string, keys []byte) (e Endpoint, fresh bool, err error)
+	Delete(ctx context.Context, name string) error
+	Match(name string, s *stanza.Stanza) (Matched, error)
 }
 
 // endpoints serves /v1/endpoints.
@@ -87,6 +97,9 @@ func (p endpoints) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
 		e.view(http.MethodGet, "/v1/endpoints", gateway.ScopeAdmin, without(p.list)),
 		e.view(http.MethodGet, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.show)),
+		e.route(http.MethodPut, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.put)),
+		e.route(http.MethodDelete, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(empty(p.remove))),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/match", gateway.ScopeAdmin, without(p.match)),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, without(empty(p.test))),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/enable", gateway.ScopeAdmin, without(empty(p.enable))),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/disable", gateway.ScopeAdmin, without(p.disable)),

@@ -48,6 +48,7 @@ func (d Delivery) forReader() Delivery {
 func (e Endpoint) forReader() Endpoint {
 	e.EndpointStatus = e.EndpointStatus.forReader()
 	e.URL, _, _ = strings.Cut(e.URL, "?")
+	e.Keys = nil
 	return e
 }
 

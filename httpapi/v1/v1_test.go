@@ -12,6 +12,7 @@ import (
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/stanza"
 )
 
 var now = time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
@@ -71,6 +72,16 @@ func (f fakeEndpoints) Disable(_ context.Context, name, reason string) error {
 	return f.note("disable %s: %s", name, reason)
 }
 
+func (f fakeEndpoints) Put(_ context.Context, name string, keys []byte) (v1.Endpoint, bool, error) {
+	api := "api"
+	e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "ok"}, Source: &api, Keys: map[string]any{"timeout": "1s"}}
+	return e, name == "fresh", f.note("put %s %s", name, keys)
+}
+func (f fakeEndpoints) Delete(_ context.Context, name string) error { return f.note("delete %s", name) }
+func (f fakeEndpoints) Match(name string, s *stanza.Stanza) (v1.Matched, error) {
+	return v1.Matched{Match: true, TakenBy: &name, Copies: []string{"audit"}, Why: "it is the first"}, f.note("match %s %s", name, s.XML())
+}
+
 func call(f *fake, token, method, path, body string) *httptest.ResponseRecorder {
 	return ask(serve(v1.Options{Deliveries: f, Endpoints: fakeEndpoints{f}, Now: func() time.Time { return now }}), token, method, path, body)
 }
@@ -83,7 +94,7 @@ func TestRoutes(t *testing.T) {
 	const attempts = `[{"time":"2026-11-20T18:00:00Z","status":503,"duration_ms":1.5,"content_type":"text/plain","error":"503","note":null%s},{"time":"2026-11-20T18:00:00Z","status":null,"duration_ms":0,"content_type":null,"error":"refused","note":"a note"}]`
 	const item = `{"id":"evt_1","endpoint":"echo","state":"retrying","type":"message.chat","from":"u@example.com/x","to":"echo@bot.example.com",` +
 		`"received":"2026-11-20T17:59:00Z","next_attempt":"2026-11-20T18:01:00Z","reason":"503","note":"a note","attempts":` + attempts + `%s}`
-	const echo = `{"name":"echo","url":"","component":null,"format":"","delivery":"","copy":false,"state":"ok","reason":null,"since":null,"paused_until":null,"queued":0,"bytes":0,"oldest":null,` +
+	const echo = `{"name":"echo","source":null,"url":"","component":null,"format":"","delivery":"","copy":false,"state":"ok","reason":null,"since":null,"paused_until":null,"queued":0,"bytes":0,"oldest":null,` +
 		`"in_flight":0,"dead_letters":0,"last_success":null,"last_error":null,"attempts":0,"failures":0,"delivered":0,"refused":0,"expired":0}`
 	for _, c := range []struct {
 		method, path, body string
@@ -104,6 +115,11 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/v1/endpoints/echo/enable", "", 200, "enable echo, endpoint echo", echo},
 		{"POST", "/v1/endpoints/echo/disable", "", 200, "disable echo: by an operator, endpoint echo", echo},
 		{"POST", "/v1/endpoints/echo/disable", `{"reason":"moving"}`, 200, "disable echo: moving, endpoint echo", echo},
+		{"PUT", "/v1/endpoints/fresh", `{"timeout":"1s"}`, 201, `put fresh {"timeout":"1s"}`, ""},
+		{"PUT", "/v1/endpoints/echo", `{"timeout":"1s"}`, 200, `put echo {"timeout":"1s"}`, strings.Replace(strings.Replace(echo, `"source":null`, `"source":"api"`, 1), `"expired":0`, `"expired":0,"keys":{"timeout":"1s"}`, 1)},
+		{"DELETE", "/v1/endpoints/echo", "", 204, "delete echo", ""},
+		{"POST", "/v1/endpoints/echo/match", `{"to":"a@b","body":"x"}`, 200, "match echo <message type='chat' to='a@b'><body>x</body></message>", `{"match":true,"taken_by":"echo","copies":["audit"],"why":"it is the first"}`},
+		{"POST", "/v1/endpoints/echo/match", `{"stanza":"<presence to='a@b'/>"}`, 200, "match echo <presence to='a@b'/>", ""},
 		{"POST", "/v1/endpoints/echo/replay", "", 202, "replay all echo 0001-01-01T00:00:00Z", `{"endpoint":"echo","replayed":3}`},
 		{"POST", "/v1/endpoints/echo/replay?since=90m", "", 202, "replay all echo 2026-11-20T16:30:00Z", ""},
 	} {
@@ -164,6 +180,12 @@ func TestRefusals(t *testing.T) {
 		{"drop of an unknown id", "admin", "DELETE", "/v1/deliveries/evt_9", "", gateway.ErrNotFound, 404, `"evt_9"`},
 		{"unknown endpoint", "admin", "GET", "/v1/endpoints/ehco", "", gateway.ErrNotFound, 404, `"ehco"`},
 		{"test of an unknown endpoint", "admin", "POST", "/v1/endpoints/ehco/test", "", gateway.ErrNotFound, 404, `"ehco"`},
+		{"delete of an unknown endpoint", "admin", "DELETE", "/v1/endpoints/ehco", "", gateway.ErrNotFound, 404, `"ehco"`},
+		{"match of an unknown endpoint", "admin", "POST", "/v1/endpoints/ehco/match", `{"to":"a@b"}`, gateway.ErrNotFound, 404, `"ehco"`},
+		{"a wrong endpoint", "admin", "PUT", "/v1/endpoints/echo", "{}", &v1.WrongEndpoint{Problems: []string{"url: no", "b: 2", "c: 3", "d: 4", "e: 5", "f: 6"}}, 400, "url: no; b: 2; c: 3; d: 4; e: 5; and 1 more"},
+		{"a forbidden endpoint", "admin", "PUT", "/v1/endpoints/echo", "{}", &v1.WrongEndpoint{Problems: []string{"url: no"}, Forbidden: true}, 422, "url: no"},
+		{"an endpoint of the file", "admin", "PUT", "/v1/endpoints/echo", "{}", fmt.Errorf("%w: it is of the file", gateway.ErrConflict), 409, "of the file"},
+		{"too many endpoints", "admin", "PUT", "/v1/endpoints/echo", "{}", gateway.ErrFull, 507, "full"},
 		{"not now", "admin", "POST", "/v1/deliveries/evt_1/replay", "", fmt.Errorf("%w: it is queued", gateway.ErrConflict), 409, "it is queued"},
 		{"in flight", "admin", "DELETE", "/v1/deliveries/evt_1", "", gateway.ErrConflict, 409, "cannot be done now"},
 		{"cursor", "admin", "GET", "/v1/dead-letters?cursor=x", "", gateway.ErrCursor, 400, "cursor: "},

@@ -26,7 +26,7 @@ type Removed struct {
 	Log    *zap.Logger
 	Watch  Watch
 
-	sweeping sync.Mutex // held while queues are swept or released
+	sweeping sync.Mutex // held while queues are claimed, swept or released
 	mu       sync.Mutex
 	queues   map[string]*removedQueue
 }
@@ -38,13 +38,16 @@ type removedQueue struct {
 	count int
 }
 
-// Waiting returns how many events each removed endpoint has left.
+// Waiting returns how many events each removed endpoint has left, without those that have
+// none.
 func (r *Removed) Waiting() map[string]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	n := make(map[string]int, len(r.queues))
 	for name, q := range r.queues {
-		n[name] = q.count
+		if q.count > 0 || q.lanes == nil { // or it is not counted yet
+			n[name] = q.count
+		}
 	}
 	return n
 }
@@ -67,6 +70,8 @@ func (r *Removed) Run(ctx context.Context) {
 
 // claim opens the queues that no endpoint has opened.
 func (r *Removed) claim(ctx context.Context) {
+	r.sweeping.Lock()
+	defer r.sweeping.Unlock()
 	for _, name := range r.Store.Queues().Unclaimed() {
 		q, err := r.Store.Queues().Open(ctx, name)
 		if err != nil {
@@ -104,8 +109,8 @@ func (r *Removed) Add(name string, disk *store.Queue) {
 	}
 }
 
-// Release gives back the queue of an endpoint that is in the configuration again, ready to
-// be opened; nil if there was none.
+// Release gives back the queue of an endpoint that is in the configuration again, or is
+// new, ready to be opened.
 func (r *Removed) Release(ctx context.Context, name string) (*store.Queue, error) {
 	r.sweeping.Lock()
 	defer r.sweeping.Unlock()
@@ -113,7 +118,7 @@ func (r *Removed) Release(ctx context.Context, name string) (*store.Queue, error
 	q := r.queues[name]
 	r.mu.Unlock()
 	if q == nil {
-		return nil, nil
+		return r.Store.Queues().Open(ctx, name) // so that claim leaves it alone
 	}
 	if err := q.disk.Recount(ctx); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"time"
 )
 
@@ -33,6 +34,16 @@ func (s *States[T]) Put(ctx context.Context, name string, state T) error {
 func (s *States[T]) Get(ctx context.Context, name string) (state T, err error) {
 	_, err = s.getJSON(ctx, s.key(name), &state)
 	return state, err
+}
+
+// Remove forgets the state of a thing, and leaves nothing behind.
+//
+// Killed before it returns: the state may still be there.
+func (s *States[T]) Remove(ctx context.Context, name string) error {
+	if err := s.st.Purge(context.WithoutCancel(ctx), s.prefix+s.key(name), 0); err != nil {
+		return fmt.Errorf("remove %s: %w", s.what, err)
+	}
+	return nil
 }
 
 func (s *Store) openStates() {

@@ -75,6 +75,7 @@ type Store struct {
 	dead            DeadLetters
 	deliveries      *deliverylog.Log
 	endpoints       States[EndpointState]
+	madeEndpoints   MadeEndpoints
 	features        States[HostFeatures]
 	subscribers     Subscribers
 	rosters         Rosters
@@ -162,6 +163,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.outbox = Outbox{s.stream(outboxConfig(&s.o)), s.disk, s.log, s.o.OutboxBytes, s.o.OutboxCount}
 	s.dead.st, s.dead.disk, s.dead.log, s.dead.shares = s.stream(deadConfig(&s.o)), s.disk, s.log, newDeadShares(deadBytes(&s.o))
 	s.openStates()
+	s.madeEndpoints = MadeEndpoints{s.bucket(madeEndpointsConfig())}
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
@@ -287,6 +289,9 @@ func (s *Store) DeliveryLog() *deliverylog.Log { return s.deliveries }
 
 // Endpoints are the states of endpoints.
 func (s *Store) Endpoints() *States[EndpointState] { return &s.endpoints }
+
+// MadeEndpoints are the endpoints that were made by the API.
+func (s *Store) MadeEndpoints() *MadeEndpoints { return &s.madeEndpoints }
 
 // Features are what the hosts of the XMPP server have.
 func (s *Store) Features() *States[HostFeatures] { return &s.features }

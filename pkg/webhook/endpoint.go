@@ -89,10 +89,21 @@ func (e *Endpoint) WithDefaults() *Endpoint {
 // Matches reports whether a stanza that came over a component's link is for
 // this endpoint.
 func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
-	if e.Pulled() && s.Kind == stanza.IQ { // a reader could not answer it in time
-		return false
+	return e.Mismatch(component, s) == ""
+}
+
+// Mismatch returns the key of the configuration by which a stanza that came over a
+// component's link is not for this endpoint; empty if it is for it.
+func (e *Endpoint) Mismatch(component string, s *stanza.Stanza) string {
+	switch {
+	case e.Pulled() && s.Kind == stanza.IQ: // a reader could not answer it in time
+		return "url"
+	case e.Component != "" && e.Component != component:
+		return "component"
+	case len(e.Kinds) > 0 && !slices.Contains(e.Kinds, s.Kind):
+		return "stanzas"
 	}
-	return (e.Component == "" || e.Component == component) && (len(e.Kinds) == 0 || slices.Contains(e.Kinds, s.Kind)) && e.Match.Matches(s)
+	return e.Match.mismatch(s)
 }
 
 // Pulled reports whether the endpoint has no URL, and its events are read instead.

@@ -21,16 +21,28 @@ type Match struct {
 type Payload struct{ NS, Name string }
 
 // Matches reports whether a stanza is selected.
-func (m *Match) Matches(s *stanza.Stanza) bool {
+func (m *Match) Matches(s *stanza.Stanza) bool { return m.mismatch(s) == "" }
+
+// mismatch returns the key of the configuration by which a stanza is not selected; empty
+// if it is.
+func (m *Match) mismatch(s *stanza.Stanza) string {
 	if len(m.Types) > 0 && !slices.Contains(m.Types, s.EffectiveType()) {
-		return false
+		return "match.type"
 	}
 	if m.Body {
 		if _, ok := s.Child("", "body"); !ok {
-			return false
+			return "match.body"
 		}
 	}
-	return matchPayload(m.Payloads, s) && matchAddress(m.To, s.To) && matchAddress(m.From, s.From)
+	switch {
+	case !matchPayload(m.Payloads, s):
+		return "match.payload"
+	case !matchAddress(m.To, s.To):
+		return "match.to"
+	case !matchAddress(m.From, s.From):
+		return "match.from"
+	}
+	return ""
 }
 
 func matchAddress(globs []jid.Glob, j jid.JID) bool {

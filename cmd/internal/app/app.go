@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -56,8 +55,11 @@ type App struct {
 	logins       postmsg.Logins
 	reloader     v1.Reload // nil: none
 
-	current  atomic.Pointer[current] // to read without reloadMu
-	reloadMu sync.Mutex              // held by a reload and by the stop; guards cfg, workers, backends, accounts
+	current   atomic.Pointer[current] // to read outside a change
+	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, workers, backends, accounts
+	stopping  context.Context
+	beginStop context.CancelFunc
+	made      madeEndpoints
 
 	sent        *sentMessages
 	archives    archive.Collector
@@ -71,6 +73,7 @@ type App struct {
 type current struct {
 	cfg     *config.Config
 	workers []*delivery.Worker
+	made    madeEndpoints
 }
 
 type undo struct {
@@ -82,11 +85,12 @@ type undo struct {
 // It calls onStoreHung when only a new process can go on. r, which may be nil, reloads
 // the configuration.
 func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader) (*App, error) {
-	a := &App{cfg: cfg, log: log, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings()}
+	a := &App{cfg: cfg, log: log, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1)}
+	a.stopping, a.beginStop = context.WithCancel(context.Background())
 	if r != nil {
 		r.app, a.reloader = a, r.reload
 	}
-	for _, step := range []func(context.Context) error{a.openStore, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.keepSummary, a.listen} {
+	for _, step := range []func(context.Context) error{a.openStore, a.loadMade, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.keepSummary, a.listen} {
 		if err := step(ctx); err != nil {
 			a.Stop()
 			return nil, err
@@ -99,8 +103,9 @@ func (a *App) onStop(name string, do func(context.Context)) { a.undo = append(a.
 
 // Stop ends everything in the reverse order, within the drain time.
 func (a *App) Stop() {
-	a.reloadMu.Lock()
-	defer a.reloadMu.Unlock()
+	a.beginStop()
+	a.changing <- struct{}{}
+	defer a.endChange()
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain)
 	defer cancel()
 	for i := len(a.undo) - 1; i >= 0; i-- {

@@ -36,6 +36,14 @@
 //	pkg/roster/diff.go                the difference, contact by contact
 //	pkg/store/rosters.go              what is known now
 //
+// # The walk of an endpoint that is put
+//
+//	httpapi/v1/endpoints_put.go       the request: a JSON object
+//	cmd/internal/config/made.go       it is read and checked as one of the file
+//	cmd/internal/app/endpoints_made.go    its place; when nothing else can fail, it is stored
+//	pkg/store/endpoints.go            the record
+//	cmd/internal/app/endpoints_change.go  the change over, as at a reload: workers, queues, routes
+//
 // No package of a walk imports one above it: app gives each the next, as an
 // interface or a function.
 package app

@@ -14,35 +14,44 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/outbound"
-	"stanzahook/pkg/store"
 )
 
-// endpoints implements v1.Endpoints.
+// endpoints implements v1.Endpoints, as long as the app has this configuration.
 type endpoints struct {
-	store   *store.Store
+	app     *App
+	cfg     *config.Config
+	made    madeEndpoints // of the API, also those that the configuration does not allow
 	workers *delivery.Workers
-	removed *delivery.Removed // endpoints that are not in the configuration; may be nil
-	domain  string            // of a component, for tests of endpoints of all components
+}
+
+// endpoints returns the endpoints of the current configuration.
+func (a *App) endpoints() *endpoints {
+	now := a.current.Load()
+	return &endpoints{a, now.cfg, now.made, delivery.NewWorkers(now.workers)}
 }
 
 // List implements v1.Endpoints.
 func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	var all []v1.Endpoint
-	for _, w := range s.workers.All {
-		e, err := s.describe(ctx, w)
+	for i, w := range s.workers.All {
+		e, err := s.describe(ctx, w, s.cfg.Endpoints[i].ByAPI())
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, e)
 	}
-	if s.removed == nil {
-		return all, nil
+	waiting := make(map[string]int)
+	if s.app.removed != nil {
+		waiting = s.app.removed.Waiting()
 	}
-	waiting := s.removed.Waiting()
+	for _, m := range s.made {
+		if s.made.unused(m.Name) != "" && s.workers.Named(m.Name) == nil {
+			waiting[m.Name] += 0 // it is shown, whether events wait for it or not
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "removed", Queued: waiting[name]}, Delivery: config.DeliveryQueued}
-		var err error
-		if e.DeadLetters, err = s.store.DeadLetters().Count(ctx, name); err != nil {
+		e, err := s.describeRemoved(ctx, name, waiting[name])
+		if err != nil {
 			return nil, err
 		}
 		all = append(all, e)
@@ -52,21 +61,60 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 
 // Get implements v1.Endpoints.
 func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
-	w := s.workers.Named(name)
-	if w == nil {
-		return v1.Endpoint{}, gateway.ErrNotFound
+	w, err := s.worker(name)
+	switch {
+	case err == nil:
+	case s.made.unused(name) != "":
+		return s.describeRemoved(ctx, name, s.app.removed.Waiting()[name])
+	default:
+		return v1.Endpoint{}, err
 	}
-	return s.describe(ctx, w)
+	i := slices.Index(s.workers.All, w)
+	e, err := s.describe(ctx, w, s.cfg.Endpoints[i].ByAPI())
+	e.Keys = s.cfg.Endpoints[i].Given
+	return e, err
 }
 
-func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoint, error) {
+// worker returns the worker of an endpoint. Errors: gateway.ErrNotFound; gateway.ErrConflict
+// for an endpoint of the API that the configuration does not allow.
+func (s *endpoints) worker(name string) (*delivery.Worker, error) {
+	if w := s.workers.Named(name); w != nil {
+		return w, nil
+	}
+	if why := s.made.unused(name); why != "" {
+		return nil, fmt.Errorf("%w: %s", gateway.ErrConflict, why)
+	}
+	return nil, gateway.ErrNotFound
+}
+
+// describeRemoved describes an endpoint that is not in the configuration.
+func (s *endpoints) describeRemoved(ctx context.Context, name string, waiting int) (v1.Endpoint, error) {
+	e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "removed", Queued: waiting}, Delivery: config.DeliveryQueued}
+	if why := s.made.unused(name); why != "" && s.workers.Named(name) == nil {
+		e.Reason, e.Source = &why, source(true)
+	}
+	var err error
+	e.DeadLetters, err = s.app.store.DeadLetters().Count(ctx, name)
+	return e, err
+}
+
+// source says where an endpoint comes from.
+func source(byAPI bool) *string {
+	from := "file"
+	if byAPI {
+		from = "api"
+	}
+	return &from
+}
+
+func (s *endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
 		EndpointStatus: v1.EndpointStatus{
 			Name: c.Name, Since: timeOrNil(st.Since), PausedUntil: timeOrNil(st.PausedUntil),
 			Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess),
 		},
-		URL: outbound.PublicURL(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,
+		Source: source(byAPI), URL: outbound.PublicURL(c.URL), Format: string(c.Format), Delivery: config.DeliveryDirect, Copy: c.Copy,
 		Attempts: w.Counters.Attempts.Load(), Failures: w.Counters.Failures.Load(), Delivered: w.Counters.Delivered.Load(),
 		Refused: w.Counters.Refused.Load(), Expired: w.Counters.Expired.Load(),
 	}
@@ -88,7 +136,7 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoi
 	var err error
 	if c.Queued {
 		e.Delivery = config.DeliveryQueued
-		q, err := s.store.Queues().Open(ctx, c.Name)
+		q, err := s.app.store.Queues().Open(ctx, c.Name)
 		if err != nil {
 			return e, err
 		}
@@ -100,7 +148,7 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker) (v1.Endpoi
 			e.Oldest = timeOrNil(oldest)
 		}
 	}
-	e.DeadLetters, err = s.store.DeadLetters().Count(ctx, c.Name)
+	e.DeadLetters, err = s.app.store.DeadLetters().Count(ctx, c.Name)
 	return e, err
 }
 
@@ -114,16 +162,16 @@ func timeOrNil(t time.Time) *time.Time {
 
 // Test implements v1.Endpoints.
 func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error) {
-	w := s.workers.Named(name)
-	if w == nil {
-		return v1.TestResult{}, gateway.ErrNotFound
+	w, err := s.worker(name)
+	if err != nil {
+		return v1.TestResult{}, err
 	}
 	if w.Endpoint().Pulled() {
 		return v1.TestResult{}, fmt.Errorf("%w: the endpoint has no url", gateway.ErrConflict)
 	}
 	domain := w.Endpoint().Component
 	if domain == "" {
-		domain = s.domain
+		domain = s.cfg.Components[0].Domain
 	}
 	id := "evt_" + ulid.Make().String()
 	trial, err := w.Test(ctx, domain, id)
@@ -142,18 +190,33 @@ func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error
 
 // Enable implements v1.Endpoints.
 func (s *endpoints) Enable(ctx context.Context, name string) error {
-	w := s.workers.Named(name)
-	if w == nil {
-		return gateway.ErrNotFound
+	w, err := s.worker(name)
+	if err != nil {
+		return err
 	}
 	return w.Enable(ctx)
 }
 
 // Disable implements v1.Endpoints.
 func (s *endpoints) Disable(ctx context.Context, name, reason string) error {
-	w := s.workers.Named(name)
-	if w == nil {
-		return gateway.ErrNotFound
+	w, err := s.worker(name)
+	if err != nil {
+		return err
 	}
 	return w.Disable(ctx, reason)
+}
+
+// Put implements v1.Endpoints.
+func (s *endpoints) Put(ctx context.Context, name string, keys []byte) (v1.Endpoint, bool, error) {
+	fresh, err := s.app.putEndpoint(ctx, name, keys)
+	if err != nil {
+		return v1.Endpoint{}, false, err
+	}
+	e, err := s.app.endpoints().Get(ctx, name)
+	return e, fresh, err
+}
+
+// Delete implements v1.Endpoints.
+func (s *endpoints) Delete(ctx context.Context, name string) error {
+	return s.app.deleteEndpoint(ctx, name)
 }

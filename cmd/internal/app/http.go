@@ -34,7 +34,7 @@ func (a *App) listen(context.Context) error {
 	})
 	a.metrics = metrics.New(metrics.Sources{
 		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, SelfSends: a.sent.between.counts,
-		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store,
+		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) },
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Log: a.log,
 	})
 	a.server = httpapi.NewServer(a.surfaces(a.cfg))
@@ -75,10 +75,9 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	if len(cfg.Rosters) > 0 {
 		rosters = a.rosters
 	}
-	workers := delivery.NewWorkers(a.workers)
 	deliveries := delivery.NewDeliveries(a.store, a.workers, a.resend)
 	deliveries.Watch(a.happenings.watch())
-	targets := &endpoints{a.store, workers, a.removed, cfg.Components[0].Domain}
+	targets := a.endpoints()
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
@@ -89,7 +88,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	}, rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), v1.New(v1.Options{
-		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(workers), Endpoints: targets, Events: events{workers},
+		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Events: events{targets.workers},
 		Sender: send, Sent: a.sent.store.Get, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
 		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))

@@ -36,7 +36,7 @@ func (a *App) makeLinks(context.Context) error {
 		a.workers = append(a.workers, w)
 	}
 	a.forward = forward.New(a.workers, a.echoes, a.log)
-	a.current.Store(&current{a.cfg, a.workers})
+	a.use(a.cfg, a.made)
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
 	for _, c := range a.cfg.Components {
 		domain, err := jid.Parse(c.Domain)

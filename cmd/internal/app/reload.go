@@ -13,9 +13,6 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
-	"stanzahook/pkg/delivery"
-	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/webhook"
 )
 
 // Reloader reads the configuration of a running app again.
@@ -32,6 +29,10 @@ type Reloader struct {
 // Killed during it: what is durable does not depend on the configuration, and
 // the next process reads the new one.
 func (r *Reloader) reload(ctx context.Context) ([]string, error) {
+	if err := r.app.beginChange(ctx); err != nil {
+		return nil, err
+	}
+	defer r.app.endChange()
 	cfg, err := r.Load()
 	if problems, ok := errors.AsType[config.Problems](err); ok {
 		no := &v1.Refusal{}
@@ -67,28 +68,24 @@ func (r *Reloader) ReloadAndLog(ctx context.Context) {
 	}
 }
 
-// apply changes over to another configuration, and returns the sections that changed.
-func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
-	// Stop waits for requests in progress, and so for this one: apply must not wait for
-	// Stop.
-	if !a.reloadMu.TryLock() {
-		return nil, fmt.Errorf("%w: another reload is in progress, or stanzahook is stopping", gateway.ErrConflict)
-	}
-	defer a.reloadMu.Unlock()
-	if fixed := needRestart(a.cfg, cfg); len(fixed) > 0 {
+// apply changes over to another configuration, and returns the sections that changed. The
+// endpoints of the API stay, as far as it allows them.
+func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) {
+	if fixed := needRestart(a.cfg, file); len(fixed) > 0 {
 		return nil, &v1.Refusal{Problems: fixed}
 	}
-	changed := differences(a.cfg, cfg)
-	targets := webhooks(cfg)
-	workers, fresh, gone, err := a.assign(targets)
+	made, err := a.readMade(ctx, file)
 	if err != nil {
 		return nil, err
 	}
+	cfg := made.over(file)
+	changed := differences(a.cfg, cfg)
 	rosterOptions, err := a.rosterOptions(cfg)
 	if err != nil {
 		return nil, err
 	}
-	if err := a.openFresh(ctx, fresh); err != nil {
+	endpoints, err := a.prepareEndpoints(ctx, cfg)
+	if err != nil {
 		return nil, err
 	}
 
@@ -98,28 +95,19 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 			a.links[c.Domain].Trust(c.TLS.CAs)
 		}
 	}
-	same := a.unchanged(cfg)
-	for i, w := range workers {
-		if w.Endpoint() != targets[i] && !same[w.Endpoint().Name] {
-			_ = w.Reconfigure(targets[i]) // assign has asked whether it may
-		}
-	}
-	a.forward.Set(workers)
-	a.workers = workers
+	a.switchEndpoints(endpoints)
 	oldHosts := a.setRosters(cfg, rosterOptions)
 	for domain, grants := range a.grants {
 		grants.SetHosts(cfg.ServerHosts(domain))
 	}
 	oldAccounts := a.setAccounts(cfg)
+	a.use(cfg, made)
+	a.logUnused()
 	err = a.server.Replace(a.surfaces(cfg))
-	a.cfg = cfg
-	a.current.Store(&current{cfg, workers})
 	if oldAccounts != nil {
 		oldAccounts.Close() // requests that wait for a session get an error, and may be repeated
 	}
-	for _, w := range gone {
-		a.remove(ctx, w)
-	}
+	a.removeEndpoints(ctx, endpoints.gone)
 	for _, h := range oldHosts {
 		drain, cancel := context.WithTimeout(ctx, cfg.Drain)
 		h.Stop(drain)
@@ -129,100 +117,6 @@ func (a *App) apply(ctx context.Context, cfg *config.Config) ([]string, error) {
 		return changed, fmt.Errorf("http.tls not reloaded, all else is: %w", err)
 	}
 	return changed, nil
-}
-
-// unchanged names the endpoints that are the same in another configuration. They
-// are left alone: retries keep their time, and pauses that they asked for hold.
-func (a *App) unchanged(cfg *config.Config) map[string]bool {
-	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(a.cfg.OwnHosts(), cfg.OwnHosts()) {
-		return nil
-	}
-	return sameEndpoints(a.cfg, cfg)
-}
-
-// sameEndpoints says of each endpoint of a configuration whether another has the same.
-func sameEndpoints(old, next *config.Config) map[string]bool {
-	before := make(map[string]*config.Endpoint)
-	for i := range old.Endpoints {
-		before[old.Endpoints[i].Name] = &old.Endpoints[i]
-	}
-	same := make(map[string]bool)
-	for i := range next.Endpoints {
-		e := &next.Endpoints[i]
-		same[e.Name] = before[e.Name] != nil && reflect.DeepEqual(before[e.Name], e)
-	}
-	return same
-}
-
-// assign finds the workers of endpoints: those that there are, by name, and new
-// ones; and the workers whose endpoint is gone.
-func (a *App) assign(targets []*webhook.Endpoint) (all, fresh, gone []*delivery.Worker, err error) {
-	left := make(map[string]*delivery.Worker)
-	for _, w := range a.workers {
-		left[w.Endpoint().Name] = w
-	}
-	no := &v1.Refusal{}
-	for i, e := range targets {
-		w := left[e.Name]
-		switch {
-		case w == nil:
-			var err error
-			if w, err = a.newWorker(e); err != nil {
-				no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d]: %v", i, err))
-			}
-			fresh = append(fresh, w)
-		case w.CanReconfigure(e) != nil:
-			no.Problems = append(no.Problems, fmt.Sprintf("endpoints[%d] (%s): %v", i, e.Name, w.CanReconfigure(e)))
-		}
-		delete(left, e.Name)
-		all = append(all, w)
-	}
-	if len(no.Problems) > 0 {
-		return nil, nil, nil, no
-	}
-	for _, w := range a.workers {
-		if left[w.Endpoint().Name] != nil {
-			gone = append(gone, w)
-		}
-	}
-	return all, fresh, gone, nil
-}
-
-// openFresh opens the queues of new endpoints, which may be of endpoints that
-// there were before.
-func (a *App) openFresh(ctx context.Context, fresh []*delivery.Worker) error {
-	for i, w := range fresh {
-		waited, err := a.removed.Release(ctx, w.Endpoint().Name)
-		if err == nil {
-			err = w.Open(ctx, a.store)
-		}
-		if err != nil {
-			w.Stop(ctx)
-			if waited != nil { // its events wait on
-				a.removed.Add(w.Endpoint().Name, waited)
-			}
-			for _, opened := range fresh[:i] {
-				a.remove(ctx, opened)
-			}
-			return err
-		}
-	}
-	return nil
-}
-
-// remove ends the worker of an endpoint that is gone. Its queue waits, in case
-// the endpoint comes back.
-func (a *App) remove(ctx context.Context, w *delivery.Worker) {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
-	defer cancel()
-	name := w.Endpoint().Name
-	queue, err := w.Remove(ctx)
-	if err != nil {
-		a.log.Error("queue of removed endpoint not counted; retrying", zap.String("endpoint", name), zap.Error(err))
-	}
-	if queue != nil {
-		a.removed.Add(name, queue)
-	}
 }
 
 // needRestart are the changes between two configurations that take a new

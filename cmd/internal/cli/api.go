@@ -171,6 +171,9 @@ func readBodyOf(answer *http.Response) ([]byte, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the answer of stanzahook at %s broke off: %w", public(answer.Request.URL.Scheme+"://"+answer.Request.URL.Host), err)
 	}
+	if answer.StatusCode == http.StatusNoContent {
+		return json.RawMessage("{}"), nil
+	}
 	return text, nil
 }
 

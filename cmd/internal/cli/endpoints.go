@@ -15,11 +15,11 @@ import (
 )
 
 func endpointsCommand() *cobra.Command {
-	cmd := group("endpoints", "Show, test, enable and disable endpoints of the running instance",
-		`Show, test, enable and disable the endpoints of the running instance, with a token
-of the scope admin.`, "list", "show", "test", "enable", "disable")
+	cmd := group("endpoints", "Show, test, enable, disable and make endpoints of the running instance",
+		`Show, test, enable, disable and make endpoints of the running instance, with a token
+of the scope admin.`, "list", "show", "test", "enable", "disable", "put", "delete")
 	a := apiFlags(cmd, config.ScopeAdmin)
-	cmd.AddCommand(endpointsList(a), endpointsShow(a), endpointsTest(a), endpointsEnable(a), endpointsDisable(a))
+	cmd.AddCommand(endpointsList(a), endpointsShow(a), endpointsTest(a), endpointsEnable(a), endpointsDisable(a), endpointsPut(a), endpointsDelete(a))
 	return cmd
 }
 
@@ -125,13 +125,13 @@ func printTest(w io.Writer, t *v1.Tested) error {
 
 func printEndpoints(w io.Writer, list *struct{ Items []v1.Endpoint }) error {
 	if len(list.Items) == 0 {
-		_, err := fmt.Fprintln(w, "there is no endpoint; add one under endpoints in the configuration")
+		_, err := fmt.Fprintln(w, "there is no endpoint; add one under endpoints in the configuration, or with \"stanzahook endpoints put\"")
 		return err
 	}
-	return printTable(w, "NAME\tSTATE\tQUEUED\tOLDEST\tDEAD\tFORMAT\tDELIVERY\tURL\tREASON", func(row func(...any)) {
+	return printTable(w, "NAME\tSTATE\tQUEUED\tOLDEST\tDEAD\tFROM\tFORMAT\tDELIVERY\tURL\tREASON", func(row func(...any)) {
 		for i := range list.Items {
 			e := &list.Items[i]
-			row(e.Name, e.State, e.Queued, e.Oldest, e.DeadLetters, e.Format, e.Delivery, shownURL(e), shortened(shown(e.Reason)))
+			row(e.Name, e.State, e.Queued, e.Oldest, e.DeadLetters, e.Source, e.Format, e.Delivery, shownURL(e), shortened(shown(e.Reason)))
 		}
 	})
 }
@@ -153,6 +153,7 @@ func printEndpoint(w io.Writer, e *v1.Endpoint) error {
 	}
 	f.add("state", state)
 	f.add("reason", e.Reason)
+	f.add("from", e.Source)
 	f.add("url", shownURL(e))
 	f.add("component", text(e.Component, "all"))
 	f.add("format", e.Format)

@@ -9,7 +9,7 @@ const (
 "removed_endpoints":[{"name":"old","queued":1,"oldest":"2026-11-20T17:00:00Z"}],
 "rosters":[{"host":"example.com","component":"bot.example.com","backend":"privilege","reason":"the server grants it","running":0,"refreshed":{}}],
 "store":{"bytes":12582912,"max_bytes":4294967296,"full":false,"reason":null}}`
-	textEndpoint = `{"name":"shop","url":"http://127.0.0.1:8080/hook","component":null,"format":"event","delivery":"queued","copy":false,
+	textEndpoint = `{"name":"shop","source":"api","url":"http://127.0.0.1:8080/hook","component":null,"format":"event","delivery":"queued","copy":false,
 "state":"open","reason":"connection refused","since":"2026-11-20T20:00:00Z","paused_until":null,"queued":12,"bytes":4096,"oldest":"2026-11-20T19:59:00Z",
 "in_flight":1,"dead_letters":1,"last_success":"2026-11-20T19:58:00Z","last_error":{"time":"2026-11-20T20:00:00Z","status":503,"error":"the answer was 503"},
 "attempts":20,"failures":8,"delivered":11,"refused":1,"expired":0}`
@@ -81,6 +81,16 @@ var textCases = []textCase{
 	{name: "a test with a note", run: "endpoints test shop", answers: map[string]string{"POST /v1/endpoints/shop/test": `200 {"id":"evt_1","ok":true,"status":200,"duration_ms":1.25,"content_type":"text/html","answer":"<p>x","replies":[],"note":"answered text/html; no reply is made of that: use text/plain or JSON","error":null}`}},
 	{name: "a test that fails", run: "endpoints test shop", answers: map[string]string{"POST /v1/endpoints/shop/test": `200 {"id":"evt_1","ok":false,"status":null,"duration_ms":0.4,"answer":"","error":"connection refused"}`}},
 	{name: "a test that fails, as JSON", run: "endpoints test shop --json", answers: map[string]string{"POST /v1/endpoints/shop/test": `200 {"ok":false,"status":500,"duration_ms":0.4,"answer":"oops","error":"the answer was 500"}`}},
+	{name: "an endpoint is put", run: "endpoints put -", stdin: "name: shop\nurl: http://127.0.0.1:8080/hook\nmatch: {to: 'shop@*'}\nbatch: 2\n", answers: map[string]string{"PUT /v1/endpoints/shop": "201 " + textEndpoint}},
+	{name: "an endpoint is put, in JSON, as JSON", run: "endpoints put stanzahook.yaml --json", config: `{"name":"shop","signing_secrets":["whsec_x"]}`, answers: map[string]string{"PUT /v1/endpoints/shop": `200 {"name":"shop"}`}},
+	{name: "a wrong endpoint is put", run: "endpoints put -", stdin: "{name: shop, rul: x}", answers: map[string]string{"PUT /v1/endpoints/shop": `400 {"detail":"rul: unknown key; did you mean \"url\"?","problems":["rul: unknown key; did you mean \"url\"?"]}`}},
+	{name: "an endpoint without a name is put", run: "endpoints put -", stdin: "url: x\n"},
+	{name: "what is no endpoint is put", run: "endpoints put -", stdin: "- name: shop\n"},
+	{name: "what is no YAML is put", run: "endpoints put -", stdin: "name: shop\nsigning_secrets: [*hunter2]\n"},
+	{name: "what cannot be a key is put", run: "endpoints put -", stdin: "name: shop\nmatch: {{a: b}: c}\n"},
+	{name: "no file is put", run: "endpoints put none.yaml"},
+	{name: "an endpoint is deleted", run: "endpoints delete shop", answers: map[string]string{"DELETE /v1/endpoints/shop": "204 "}},
+	{name: "an endpoint of the file is deleted", run: "endpoints delete shop --json", answers: map[string]string{"DELETE /v1/endpoints/shop": `409 {"detail":"this cannot be done now: the endpoint \"shop\" is one of the configuration file"}`}},
 
 	{name: "reload", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":["endpoints: echo","log.level"]}`}},
 	{name: "reload of the same", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":[]}`}},

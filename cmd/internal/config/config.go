@@ -39,7 +39,8 @@ type Config struct {
 	Drain       time.Duration `mapstructure:"drain"`
 	Log         Log           `mapstructure:"log"`
 
-	Sum [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
+	Sum   [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
+	Files fileReader        `mapstructure:"-"` // reads what the configuration names, also for MakeEndpoint
 }
 
 // Component is one XEP-0114 connection.
@@ -92,6 +93,7 @@ type Endpoint struct {
 	OnExhausted    string                   `mapstructure:"on_exhausted"` // drop for every copy
 	Address        *outbound.Address        `mapstructure:"-"`            // URL, parsed; nil: none
 	SigningKeys    []signature.Secret       `mapstructure:"-"`            // SigningSecrets, parsed
+	Given          map[string]any           `mapstructure:"-"`            // by the API: its keys, with secrets masked; nil: it is of the file
 }
 
 // Match says which stanzas of its kinds go to an endpoint: those that match each key that

@@ -96,7 +96,8 @@ func Parse(path string, text []byte, env []string) (*Config, error) {
 	}
 
 	c.fillDependent()
-	validate(r, &c, newFileReader(path, env))
+	c.Files = newFileReader(path, env)
+	validate(r, &c, c.Files)
 	if err := r.err(); err != nil {
 		return nil, err
 	}

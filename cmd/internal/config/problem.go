@@ -21,13 +21,13 @@ func (p Problem) String() string {
 	var b strings.Builder
 	switch {
 	case p.Variable != "":
-		b.WriteString(p.Variable)
+		b.WriteString(p.Variable + ": ")
+	case p.File == "": // an endpoint of the API
 	case p.Line > 0:
-		fmt.Fprintf(&b, "%s:%d", p.File, p.Line)
+		fmt.Fprintf(&b, "%s:%d: ", p.File, p.Line)
 	default:
-		b.WriteString(p.File)
+		b.WriteString(p.File + ": ")
 	}
-	b.WriteString(": ")
 	if p.Key != "" {
 		b.WriteString(p.Key + ": ")
 	}

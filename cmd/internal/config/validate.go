@@ -204,14 +204,19 @@ func (s scope) contradictions() {
 		}
 	}
 	for i := range s.c.Endpoints {
-		if s.c.HTTP.isOurAddress(s.c.Endpoints[i].Address) {
-			s.add(at("endpoints", i)+".url", "is the address of http.listen: stanzahook would get its own events; write the address of the bot")
-		}
+		s.element("endpoints", i).elsewhere(s.c.Endpoints[i].Address)
 	}
 	for i := range s.c.Rosters {
 		if s.c.HTTP.isOurAddress(s.c.Rosters[i].Address) {
 			s.add(at("rosters", i)+".url", "is the address of http.listen: stanzahook would ask itself; write the address of the web application")
 		}
+	}
+}
+
+// elsewhere checks that the events of an endpoint would not come to us.
+func (s scope) elsewhere(a *outbound.Address) {
+	if s.c.HTTP.isOurAddress(a) {
+		s.add("url", "is the address of http.listen: stanzahook would get its own events; write the address of the bot")
 	}
 }
 

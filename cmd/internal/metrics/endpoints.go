@@ -11,17 +11,17 @@ import (
 type endpointMetrics struct {
 	families
 	workers []*delivery.Worker
-	removed *delivery.Removed
+	from    *Sources
 
 	state, lastSuccess                            family
 	queued, inMemory, direct, failingSenders      family
 	inFlight, concurrency, attempts, took         family
 	delivered, refused, overflowed, expired, dead family
-	replies, replaced, removedEvents, loops       family
+	replies, replaced, removedEvents, loops, made family
 }
 
-func newEndpointMetrics(workers []*delivery.Worker, removed *delivery.Removed) *endpointMetrics {
-	m := &endpointMetrics{workers: workers, removed: removed}
+func newEndpointMetrics(workers []*delivery.Worker, from *Sources) *endpointMetrics {
+	m := &endpointMetrics{workers: workers, from: from}
 	m.state = m.gauge("endpoint_state", "1 for the state of the endpoint, 0 for the others: ok, failing (the last attempt failed), open (the circuit breaker is open, and probes) or disabled.", "endpoint", "state")
 	m.failingSenders = m.gauge("endpoint_failing_senders", "Senders whose attempts have failed since the last success; at most 10 are counted.", "endpoint")
 	m.lastSuccess = m.gauge("endpoint_last_success_timestamp_seconds", "When the endpoint last accepted an event; absent before the first.", "endpoint")
@@ -41,6 +41,7 @@ func newEndpointMetrics(workers []*delivery.Worker, removed *delivery.Removed) *
 	m.replies = m.counter("endpoint_replies_total", "Replies of the endpoint that were sent.", "endpoint")
 	m.replaced = m.counter("endpoint_replaced_characters_total", "Characters of the endpoint's answers that no stanza can carry (control characters, halves of surrogate pairs), replaced by U+FFFD.", "endpoint")
 	m.removedEvents = m.gauge("removed_endpoints_events", "Events that wait for endpoints that were removed from the configuration.")
+	m.made = m.gauge("api_endpoints", "Endpoints that were made by the API; at most 1000.")
 	return m
 }
 
@@ -75,8 +76,9 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.replaced.count(ch, c.Replaced.Load(), name)
 	}
 	waiting := 0
-	for _, n := range m.removed.Waiting() {
+	for _, n := range m.from.Removed.Waiting() {
 		waiting += n
 	}
 	m.removedEvents.count(ch, int64(waiting))
+	m.made.count(ch, int64(m.from.Made()))
 }

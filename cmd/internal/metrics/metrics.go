@@ -44,6 +44,7 @@ type Sources struct {
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
 	Removed      *delivery.Removed
+	Made         func() int // endpoints of the API
 	Store        *store.Store
 	Server       func() *httpapi.Server // asked only while the server runs
 	Failures     *httpapi.Failures
@@ -77,7 +78,7 @@ func (m *Metrics) Observer() httpapi.Observer { return m.http }
 // everybody: see httpapi.Options.Open.
 func (m *Metrics) Route(workers []*delivery.Worker) httpapi.Route {
 	theirs := prometheus.NewRegistry()
-	theirs.MustRegister(newEndpointMetrics(workers, m.sources.Removed), newStoreMetrics(m.sources, workers))
+	theirs.MustRegister(newEndpointMetrics(workers, m.sources), newStoreMetrics(m.sources, workers))
 	all := prometheus.Gatherers{m.registry, theirs}
 	return httpapi.Route{Method: http.MethodGet, Path: Path, Handler: promhttp.HandlerFor(all, promhttp.HandlerOpts{
 		ErrorLog: scrapeLog{m.sources.Log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes,

@@ -55,15 +55,15 @@ func New() (*Checker, error) {
 }
 
 // pattern returns what a template matches. The last variable of a path may have slashes
-// or be empty: it is an address, or an id of somebody else. A path without variables may
-// end in a slash.
+// or be empty: it is an address, or an id of somebody else, but not a name. A path without
+// variables may end in a slash.
 func pattern(template string) *regexp.Regexp {
 	parts := strings.Split(template, "/")
 	for i, part := range parts {
 		switch {
 		case !strings.HasPrefix(part, "{"):
 			parts[i] = regexp.QuoteMeta(part)
-		case i == len(parts)-1:
+		case i == len(parts)-1 && part != "{name}":
 			parts[i] = ".*"
 		default:
 			parts[i] = "[^/]+"

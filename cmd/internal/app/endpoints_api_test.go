@@ -1,0 +1,502 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"stanzahook/deploy/lab/harness"
+	"stanzahook/httpapi/v1"
+)
+
+// put puts an endpoint, and checks the status of the answer.
+func (x *running) put(name, keys string, want int) v1.Endpoint {
+	x.t.Helper()
+	status, body := x.call("", "PUT", "/v1/endpoints/"+name, keys)
+	var e v1.Endpoint
+	if status != want || json.Unmarshal([]byte(body), &e) != nil {
+		x.t.Errorf("PUT %s %s: %d %s, want %d", name, keys, status, body, want)
+	}
+	return e
+}
+
+// deletes deletes an endpoint, and checks the status of the answer.
+func (x *running) deletes(name string, want int) {
+	x.t.Helper()
+	if status, body := x.call("", "DELETE", "/v1/endpoints/"+name, ""); status != want {
+		x.t.Errorf("DELETE %s: %d %s, want %d", name, status, body, want)
+	}
+}
+
+// finishes waits until nothing of an endpoint's queue is stored.
+func (x *running) finishes(name string) {
+	x.t.Helper()
+	harness.Eventually(x.t, "the queue of "+name+" is empty", func() bool {
+		var e v1.Endpoint
+		x.get("/v1/endpoints/"+name, &e)
+		return e.Queued == 0 && e.Bytes == 0
+	})
+}
+
+// names lists the endpoints, as name:source:state.
+func (x *running) names() string {
+	x.t.Helper()
+	var list struct{ Items []v1.Endpoint }
+	x.get("/v1/endpoints", &list)
+	var all []string
+	for _, e := range list.Items {
+		source := "?"
+		if e.Source != nil {
+			source = *e.Source
+		}
+		all = append(all, e.Name+":"+source+":"+e.State)
+	}
+	return strings.Join(all, " ")
+}
+
+// restart starts the program again with what its store has; dir is another store.
+func (x *running) restart(dir string) {
+	x.t.Helper()
+	x.Stop()
+	cfg, err := x.r.Load()
+	if err != nil {
+		x.t.Fatal(err)
+	}
+	if dir != "" {
+		cfg.Store.Dir = dir
+	}
+	if x.App, err = Start(x.t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
+		x.t.Fatal(err)
+	}
+	x.t.Cleanup(x.Stop)
+	for _, l := range x.links {
+		if err := l.WaitConnected(x.t.Context()); err != nil {
+			x.t.Fatal(err)
+		}
+	}
+}
+
+func hook(url, rest string) string { return fmt.Sprintf(`{"url":%q%s}`, url, rest) }
+
+// An endpoint that is put is there at once and over restarts, behind those of the file; it
+// is replaced in its place, and its waiting events go to where it is then, in order.
+func TestEndpointByAPI(t *testing.T) {
+	file, old, next := newBot(t, "file"), newBot(t, "old"), newBot(t, "new")
+	x := startApp(t, noAuth+fmt.Sprintf("endpoints: [{name: file, url: %q, match: {to: \"f@*\"}}]\n", file.URL))
+	x.put("second", hook(file.URL, `,"match":{"to":"nobody@*"}`), 201)
+	const slow = `,"retry":{"schedule":["1h"]}`
+	if e := x.put("echo", hook(old.URL, slow), 201); *e.Source != "api" || e.Name != "echo" || e.Keys["retry"] == nil {
+		t.Errorf("%+v", e)
+	}
+	x.put("last", hook(file.URL, ""), 201)
+	x.send("juliet", "echo", "0")
+	x.hears("juliet", "old: 0")
+	x.send("juliet", "f", "x")
+	x.hears("juliet", "file: x")
+	old.answer(http.StatusInternalServerError)
+	for i := 1; i <= 5; i++ {
+		x.send("juliet", "echo", fmt.Sprint(i))
+	}
+	<-old.asked // for 0
+	<-old.asked
+	const want = "file:file:ok second:api:ok echo:api:ok last:api:ok"
+	x.put("echo", hook(next.URL, slow), 200)
+	x.send("juliet", "echo", "6")
+	for i := 1; i <= 6; i++ {
+		x.hears("juliet", fmt.Sprintf("new: %d", i))
+	}
+	if want := []string{"1", "2", "3", "4", "5", "6"}; !slices.Equal(next.got(), want) {
+		t.Errorf("the new one got %q", next.got())
+	}
+	if got := x.names(); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	if n := x.srv.Accepted(); n != 1 {
+		t.Errorf("%d connections", n)
+	}
+	x.restart("")
+	if got := x.names(); got != want {
+		t.Errorf("after a restart %s, want %s", got, want)
+	}
+	x.send("juliet", "echo", "7")
+	x.hears("juliet", "new: 7")
+	x.finishes("echo")
+	x.deletes("echo", 204)
+	x.deletes("echo", 404)
+	x.send("juliet", "echo", "8")
+	x.hears("juliet", "file: 8") // last takes it
+	x.restart("")
+	if got, want := x.names(), "file:file:ok second:api:ok last:api:ok"; got != want {
+		t.Errorf("after a deletion and a restart %s, want %s", got, want)
+	}
+}
+
+// While an endpoint is replaced again and again, each event is delivered once, and those of
+// a conversation in their order, wherever they go.
+func TestReplaceWhileEventsFlow(t *testing.T) {
+	const users, each = 4, 60
+	var mu sync.Mutex
+	got := make(map[string][]string)
+	bot := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
+		var event struct{ Data struct{ From, Body string } }
+		if err := json.NewDecoder(r.Body).Decode(&event); err != nil {
+			t.Error(err)
+		}
+		user, _, _ := strings.Cut(event.Data.From, "@")
+		mu.Lock()
+		got[user] = append(got[user], event.Data.Body)
+		mu.Unlock()
+		w.WriteHeader(http.StatusNoContent)
+	})
+	x := startApp(t, noAuth)
+	x.put("echo", hook(bot.URL+"/0", ""), 201)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range each {
+			for u := range users {
+				x.send(fmt.Sprint("u", u), "echo", fmt.Sprintf("%03d", i))
+			}
+		}
+	}()
+	for i, flowing := 0, true; flowing; i++ {
+		x.put("echo", hook(fmt.Sprintf("%s/%d", bot.URL, i), fmt.Sprintf(`,"concurrency":%d`, 1+i%5)), 200)
+		select {
+		case <-done:
+			flowing = false
+		default:
+		}
+	}
+	harness.Eventually(t, "all events", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		n := 0
+		for _, list := range got {
+			n += len(list)
+		}
+		return n >= users*each
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	for user, list := range got {
+		if !slices.IsSorted(list) || len(slices.Compact(slices.Clone(list))) != each || len(list) != each {
+			t.Errorf("%s: %q", user, list)
+		}
+	}
+}
+
+// The events of a deleted endpoint wait for one of its name, and are delivered in order; one
+// that is delivered directly leaves them where they are.
+func TestDeleteWhileEventsWait(t *testing.T) {
+	bot := newBot(t, "bot")
+	bot.answer(http.StatusServiceUnavailable)
+	x := startApp(t, noAuth)
+	x.put("echo", hook(bot.URL, ""), 201)
+	for i := range 3 {
+		x.send("juliet", "echo", fmt.Sprint(i))
+	}
+	<-bot.asked
+	if status, body := x.call("", "POST", "/v1/endpoints/echo/disable", ""); status != 200 {
+		t.Fatalf("%d %s", status, body)
+	}
+	x.deletes("echo", 204)
+	waiting := func(want int) {
+		t.Helper()
+		var st v1.Status
+		x.get("/v1/status", &st)
+		if len(st.Removed) != 1 || st.Removed[0].Queued != want {
+			t.Errorf("%+v, want %d", st.Removed, want)
+		}
+	}
+	waiting(3)
+	x.restart("")
+	harness.Eventually(t, "its queue is found", func() bool { return x.names() == "echo:?:removed" })
+	waiting(3)
+	bot.answer(0)
+	x.put("echo", hook(bot.URL, `,"format":"rest-json"`), 201) // direct
+	waiting(3)
+	x.deletes("echo", 204)
+	x.put("echo", hook(bot.URL, ""), 201)
+	for i := range 3 {
+		x.hears("juliet", fmt.Sprintf("bot: %d", i))
+	}
+	if got := x.names(); got != "echo:api:ok" {
+		t.Error(got)
+	}
+	x.finishes("echo")
+	x.put("echo", hook(bot.URL, `,"delivery":"direct"`), 409)
+	x.put("echo", `{}`, 409) // pulled
+	x.deletes("echo", 204)
+	if got := x.names(); got != "" {
+		t.Errorf("without events %q is left", got)
+	}
+}
+
+// kill -9 between what is stored and what is changed leaves what is stored, and nothing that
+// does not start.
+func TestKilledInAChange(t *testing.T) {
+	bot := newBot(t, "bot")
+	x := startApp(t, noAuth)
+	x.put("gone", hook(bot.URL, `,"match":{"to":"gone@*"}`), 201)
+	x.put("moved", hook("http://127.0.0.1:1/", ""), 201)
+
+	// The files as they are when the process is killed.
+	files := func() string {
+		t.Helper()
+		for range 10 {
+			dir := filepath.Join(t.TempDir(), "store")
+			err := os.CopyFS(dir, os.DirFS(x.cfg.Store.Dir))
+			if err == nil {
+				return dir
+			}
+			t.Log(err) // a file has come or gone meanwhile
+		}
+		t.Fatal("the files cannot be copied")
+		return ""
+	}
+	killed := errors.New("killed")
+	change := func(made madeEndpoints, commit func(context.Context) error) (dir string) {
+		t.Helper()
+		err := x.changeMade(t.Context(), made, func(ctx context.Context) error {
+			if err := commit(ctx); err != nil {
+				return err
+			}
+			dir = files()
+			return killed
+		})
+		if !errors.Is(err, killed) {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	made := slices.Clone(x.made)
+	afterDelete := change(slices.Delete(slices.Clone(made), 0, 1), func(ctx context.Context) error {
+		return x.store.MadeEndpoints().Remove(ctx, made[0].Slot)
+	})
+	moved, record := slices.Clone(made), made[1].MadeEndpoint
+	record.Keys = json.RawMessage(hook(bot.URL, ""))
+	var err error
+	if moved[1].endpoint, err = x.cfg.MakeEndpoint("moved", record.Keys); err != nil {
+		t.Fatal(err)
+	}
+	afterPut := change(moved, func(ctx context.Context) error { return x.store.MadeEndpoints().Put(ctx, &record) })
+	if got, want := x.names(), "gone:api:ok moved:api:ok"; got != want { // what failed has changed nothing
+		t.Errorf("%s, want %s", got, want)
+	}
+	x.restart(afterDelete)
+	if got, want := x.names(), "moved:api:ok"; got != want {
+		t.Errorf("killed after the removal: %s, want %s", got, want)
+	}
+	x.restart(afterPut)
+	x.send("juliet", "moved", "1")
+	x.hears("juliet", "bot: 1")
+}
+
+// An endpoint of the file hides one of the API of the same name, whose events it gets, and
+// which is back when the file's is gone.
+func TestFileHasTheName(t *testing.T) {
+	mine, theirs := newBot(t, "api"), newBot(t, "file")
+	core, logs := observer.New(zap.WarnLevel)
+	x := startAt(t, newServer(t), zap.New(core), noAuth)
+	x.put("echo", hook(mine.URL, `,"retry":{"schedule":["1h"]}`), 201)
+	mine.answer(http.StatusInternalServerError)
+	for i := range 3 {
+		x.send("juliet", "echo", fmt.Sprint(i))
+	}
+	<-mine.asked
+	text := noAuth + fmt.Sprintf("endpoints: [{name: echo, url: %q, retry: {schedule: [1h]}}]\n", theirs.URL)
+	x.reloads(text, "endpoint echo")
+	for i := range 3 {
+		x.hears("juliet", fmt.Sprintf("file: %d", i))
+	}
+	if logs.FilterMessage("endpoint of the API unused: the file has one of this name").Len() != 1 {
+		t.Errorf("%v", logs.All())
+	}
+	x.put("echo", hook(mine.URL, ""), 409)
+	x.deletes("echo", 409)
+	if got := x.names(); got != "echo:file:ok" {
+		t.Error(got)
+	}
+	mine.answer(0)
+	x.reloads(noAuth, "endpoint echo")
+	x.send("juliet", "echo", "3")
+	x.hears("juliet", "api: 3")
+	x.reloads(noAuth, "")
+	if got := x.names(); got != "echo:api:ok" {
+		t.Error(got)
+	}
+}
+
+// When the configuration does not allow an endpoint any more, it is out of use, with the
+// reason, and its events wait; it is back when it is allowed, or put again.
+func TestEndpointIsNotAllowedAnyMore(t *testing.T) {
+	bot := newBot(t, "bot")
+	bot.answer(http.StatusServiceUnavailable)
+	x := startApp(t, noAuth)
+	x.put("echo", hook(bot.URL, ""), 201)
+	x.send("juliet", "echo", "1")
+	<-bot.asked
+	forbidden := noAuth + "outbound: {allow_networks: [10.0.0.0/8]}\n"
+	x.reloads(forbidden, "endpoint echo (removed), outbound")
+	var e v1.Endpoint
+	x.get("/v1/endpoints/echo", &e)
+	if e.State != "removed" || e.Queued != 1 || !strings.Contains(*e.Reason, "outbound.allow_networks") || *e.Source != "api" {
+		t.Errorf("%+v", e)
+	}
+	if status, body := x.call("", "POST", "/v1/endpoints/echo/test", ""); status != 409 || !strings.Contains(body, "outbound.allow_networks") {
+		t.Errorf("%d %s", status, body)
+	}
+	x.put("echo", hook(bot.URL, ""), 422)
+	x.restart("")
+	if got := x.names(); got != "echo:api:removed" {
+		t.Error(got)
+	}
+	bot.answer(0)
+	x.reloads(noAuth, "endpoint echo, outbound")
+	x.hears("juliet", "bot: 1")
+	x.finishes("echo")
+	x.reloads(forbidden, "endpoint echo (removed), outbound")
+	x.deletes("echo", 204)
+	if got := x.names(); got != "" {
+		t.Error(got)
+	}
+}
+
+// There is a bound; what there is can be replaced and deleted all the same.
+func TestTooManyEndpoints(t *testing.T) {
+	x := startApp(t, noAuth)
+	x.put("one", `{"match":{"to":"one@*"}}`, 201)
+	for i := 1; len(x.made) < maxMade; i++ {
+		x.made = x.made.add(fmt.Sprint("n", i))
+	}
+	status, body := x.call("", "PUT", "/v1/endpoints/more", `{}`)
+	if status != 507 || !strings.Contains(body, "there are 1000 endpoints of the API") {
+		t.Errorf("%d %s", status, body)
+	}
+	x.put("one", `{"match":{"to":"two@*"}}`, 200)
+	x.deletes("n7", 204)
+	if e := x.put("more", `{"match":{"to":"more@*"}}`, 201); e.Name != "more" {
+		t.Errorf("%+v", e)
+	}
+	if last := x.made[len(x.made)-1]; last.Name != "more" || last.Slot != 7 {
+		t.Errorf("%+v", last)
+	}
+}
+
+// What is wrong with an endpoint changes nothing, and is said with the key.
+func TestWrongEndpoints(t *testing.T) {
+	x := startApp(t, "http: {listen: \"127.0.0.1:0\", tokens: ["+token("boss", "admin")+", "+token("worker", "send, query, roster, events")+"]}\n")
+	for _, c := range []struct {
+		token, method, path, body string
+		status                    int
+		want                      string
+	}{
+		{"worker", "PUT", "/v1/endpoints/e", "{}", 403, "admin"},
+		{"worker", "DELETE", "/v1/endpoints/e", "", 403, "admin"},
+		{"worker", "POST", "/v1/endpoints/e/match", `{"to":"a@bot.example.com"}`, 403, "admin"},
+		{"boss", "PUT", "/v1/endpoints/e", `{"url":"http://10.1.2.3/"}`, 422, `"problems":["url: 10.1.2.3 is a private address`},
+		{"boss", "PUT", "/v1/endpoints/e", `{"url":"http://10.1.2.3/","batch":0}`, 400, "batch: 0 is not between"},
+		{"boss", "PUT", "/v1/endpoints/e", `{"rul":"x"}`, 400, `did you mean \"url\"?`},
+		{"boss", "PUT", "/v1/endpoints/e", `{"match":{"to":"` + strings.Repeat("x", 64<<10) + `"}}`, 413, "64 KiB"},
+		{"boss", "PUT", "/v1/endpoints/E", `{}`, 400, "name: "},
+		{"boss", "PUT", "/v1/endpoints/e?x=1", `{}`, 400, "x"},
+		{"boss", "DELETE", "/v1/endpoints/e", "", 404, "no endpoint is named"},
+		{"boss", "POST", "/v1/endpoints/e/match", `{"to":"a@bot.example.com"}`, 404, "no endpoint is named"},
+		{"boss", "GET", "/v1/endpoints", "", 200, `{"items":[],"next":null}`},
+	} {
+		if status, body := x.call(c.token, c.method, c.path, c.body); status != c.status || !strings.Contains(body, c.want) {
+			t.Errorf("%s %s %.80s: %d %s, want %d %s", c.method, c.path, c.body, status, body, c.status, c.want)
+		}
+	}
+	if all, err := x.store.MadeEndpoints().All(t.Context()); err != nil || len(all) != 0 {
+		t.Errorf("%v %v are stored", all, err)
+	}
+}
+
+// The secrets of an endpoint are in no answer, no metric and no log line.
+func TestSecretsOfEndpoints(t *testing.T) {
+	bot := newBot(t, "bot")
+	core, logs := observer.New(zap.DebugLevel)
+	x := startAt(t, newServer(t), zap.New(core), noAuth)
+	keys := hook(bot.URL+"/hook?key=hunter2", `,"headers":{"Authorization":"Bearer hunter2"},"signing_secrets":["whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg=="]`)
+	var shown []string
+	for _, c := range [][3]string{
+		{"PUT", "/v1/endpoints/echo", keys}, {"PUT", "/v1/endpoints/echo", keys}, {"GET", "/v1/endpoints/echo", ""}, {"GET", "/v1/endpoints", ""}, {"GET", "/v1/status", ""},
+		{"POST", "/v1/check", "{}"}, {"POST", "/v1/endpoints/echo/test", ""}, {"POST", "/v1/endpoints/echo/match", `{"to":"a@bot.example.com"}`}, {"GET", "/metrics", ""},
+		{"PUT", "/v1/endpoints/bad", strings.Replace(keys, `"url"`, `"rul"`, 1)}, {"PUT", "/v1/endpoints/bad", strings.Replace(keys, `"]}`, `]}`, 1)}, {"PUT", "/v1/endpoints/bad", strings.Replace(keys, "whsec_", "", 1)},
+		{"POST", "/v1/reload", ""},
+	} {
+		status, body := x.call("", c[0], c[1], c[2])
+		shown = append(shown, fmt.Sprint(c[0], " ", c[1], " ", status, " ", body))
+	}
+	x.send("juliet", "echo", "1")
+	x.hears("juliet", "bot: 1")
+	for _, e := range logs.All() {
+		text, _ := json.Marshal(e.ContextMap())
+		shown = append(shown, e.Message+" "+string(text))
+	}
+	for _, text := range append(shown, fmt.Sprintf("%v %+v %#v", x.made, x.cfg, x.cfg.Endpoints)) {
+		if strings.Contains(text, "hunter2") && !strings.Contains(text, "URL:") || strings.Contains(text, "aHVudGVyMm") {
+			t.Errorf("a secret is shown: %s", text)
+		}
+	}
+}
+
+// Who gets a stanza, and why, by the index that incoming stanzas are routed by.
+func TestMatch(t *testing.T) {
+	x := startApp(t, noAuth+`endpoints:
+  - {name: audit, url: "http://127.0.0.1:1/", copy: true, stanzas: [message, presence]}
+  - {name: first, url: "http://127.0.0.1:1/", match: {to: "first@*", from: "*@example.com"}}
+  - {name: iqs, url: "http://127.0.0.1:1/", stanzas: [iq]}
+`)
+	x.put("rest", `{"match":{"type":"chat","body":true}}`, 201)
+	for _, c := range []struct{ name, body, want string }{
+		{"first", `{"to":"first@bot.example.com","from":"u@example.com/r","body":"x"}`, `true first [audit] it is the first that matches`},
+		{"first", `{"stanza":"<message type='chat' to='first@bot.example.com' from='u@example.com/r'><body>x</body></message>"}`, `true first [audit] it is the first that matches`},
+		{"rest", `{"to":"first@bot.example.com","from":"u@example.com/r","body":"x"}`, `true first [audit] it matches, but first stands before it, and gets the stanza`},
+		{"audit", `{"to":"first@bot.example.com","from":"u@example.com/r","body":"x"}`, `true first [audit] it gets a copy`},
+		{"first", `{"to":"other@bot.example.com","from":"u@example.com/r","body":"x"}`, `false rest [audit] match.to: no pattern fits other@bot.example.com`},
+		{"first", `{"to":"first@bot.example.com","from":"u@example.net","body":"x"}`, `false rest [audit] match.from: no pattern fits u@example.net`},
+		{"rest", `{"to":"x@bot.example.com","type":"groupchat","body":"x"}`, `false null [audit] match.type: the type groupchat is not among chat`},
+		{"rest", `{"to":"x@bot.example.com","state":"composing"}`, `false null [audit] match.body: the stanza has no body`},
+		{"rest", `{"to":"x@bot.example.com","kind":"iq","ping":true}`, `false iqs [] url: an endpoint without url gets no IQs, which need an answer at once`},
+		{"first", `{"to":"x@bot.example.com","kind":"iq","ping":true}`, `false iqs [] stanzas: it gets message, and this is iq`},
+		{"audit", `{"to":"x@bot.example.com","type":"unavailable"}`, `true null [audit] it gets a copy`},
+		{"audit", `{"to":"x@bot.example.com","type":"subscribe"}`, `false null [] type: presence of type subscribe is answered by stanzahook itself, with components[0].presence: auto`},
+		{"iqs", `{"to":"x@bot.example.com","type":"result","kind":"iq","ping":true}`, `false null [] type: the answer of an IQ goes to who asked, and to no endpoint`},
+		{"first", `{"to":"u@example.com","body":"x"}`, `false null [] to: example.com is not the domain of a component, so the server does not send the stanza here`},
+	} {
+		status, body := x.call("", "POST", "/v1/endpoints/"+c.name+"/match", c.body)
+		var m v1.Matched
+		if err := json.Unmarshal([]byte(body), &m); err != nil {
+			t.Errorf("%d %s", status, body)
+			continue
+		}
+		by := "null"
+		if m.TakenBy != nil {
+			by = *m.TakenBy
+		}
+		if got := fmt.Sprint(m.Match, " ", by, " ", m.Copies, " ", m.Why); got != c.want || status != 200 {
+			t.Errorf("%s %s\ngot  %s\nwant %s", c.name, c.body, got, c.want)
+		}
+	}
+	for body, want := range map[string]string{
+		``: "not a JSON object", `{}`: "to: is missing", `{"body":"x"}`: "to: is missing", `{"to":"a@bot.example.com","bdoy":"x"}`: `unknown key`,
+		`{"stanza":"<message"}`: "stanza: ", `{"stanza":"<message/>"}`: "stanza: has no to", `{"stanza":"<message to='a@b'/>","to":"c@d"}`: "without other keys", `{"stanza":5}`: "as a string",
+	} {
+		if status, got := x.call("", "POST", "/v1/endpoints/first/match", body, "Content-Type", "application/json"); status != 400 || !strings.Contains(got, want) {
+			t.Errorf("%s: %d %s, want %s", body, status, got, want)
+		}
+	}
+}

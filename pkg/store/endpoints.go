@@ -1,0 +1,74 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
+)
+
+// MadeEndpoint is an endpoint that was made by the API.
+type MadeEndpoint struct {
+	// Slot is where its record is. Records are kept by slot and not by name: a removed
+	// record leaves a small one behind, and there are few slots and no end of names.
+	Slot  int             `json:"-"`
+	Name  string          `json:"name"`
+	Order uint64          `json:"order"` // they are matched in this order
+	Keys  json.RawMessage `json:"keys"`  // its configuration, with its secrets
+}
+
+// MadeEndpoints are the endpoints that were made by the API.
+type MadeEndpoints struct{ bucket }
+
+func madeEndpointsConfig() bucketConfig {
+	return bucketConfig{Config: keyValue("made_endpoints", "the endpoints that were made by the API"), what: "an endpoint", always: true}
+}
+
+// Put stores an endpoint in its slot.
+//
+// Killed before it returns: the slot has the old endpoint, or the new one.
+func (m *MadeEndpoints) Put(ctx context.Context, e *MadeEndpoint) error {
+	return m.putJSON(ctx, strconv.Itoa(e.Slot), e)
+}
+
+// Remove makes a slot empty.
+//
+// Killed before it returns: the endpoint may still be there.
+func (m *MadeEndpoints) Remove(ctx context.Context, slot int) error {
+	if err := m.st.Erase(context.WithoutCancel(ctx), m.prefix+strconv.Itoa(slot)); err != nil {
+		return fmt.Errorf("remove an endpoint: %w", err)
+	}
+	return nil
+}
+
+// All returns the endpoints in their order.
+func (m *MadeEndpoints) All(ctx context.Context) ([]MadeEndpoint, error) {
+	var all []MadeEndpoint
+	err := m.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+		var e MadeEndpoint
+		slot, err := strconv.Atoi(strings.TrimPrefix(r.Subject, m.prefix))
+		if err == nil {
+			err = json.Unmarshal(r.Data, &e)
+		}
+		if err != nil {
+			m.log.Error("endpoint of the API unreadable", zap.String("slot", r.Subject), zap.Error(err))
+			return nil
+		}
+		e.Slot = slot
+		all = append(all, e)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the endpoints of the API: %w", err)
+	}
+	slices.SortFunc(all, func(a, b MadeEndpoint) int { return cmp.Compare(a.Order, b.Order) })
+	return all, nil
+}
