@@ -20,7 +20,7 @@ SOAK ?= 10m
 RATE ?= 1200
 
 # Every tag that some file is built with.
-TAGS := integration,bench,compat,deb,promtool
+TAGS := integration,bench,compat,console,deb,promtool
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -64,6 +64,18 @@ test: ## run the tests, with the race detector, on real servers too; not the lar
 # more of them than there are cores run side by side. "make lint" vets them.
 	@rm -rf bin/cover && mkdir -p bin/cover
 	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 30m -vet=off -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
+
+# The modules of npm are for the test alone; their versions stand in package.json.
+.PHONY: console-test
+console-test: ## check the types of the console, and its pages in Chromium, on both servers; screenshots go into bin/console
+	@sh deploy/lab/install.sh tests
+	@sh deploy/lab/install.sh console
+	@mkdir -p bin/console
+	@cmp -s deploy/test/console/package.json bin/console/package.json || { \
+		cp deploy/test/console/package.json bin/console/ && \
+		npm install --prefix bin/console --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error || { rm bin/console/package.json; exit 1; }; }
+	bin/console/node_modules/.bin/tsc -p httpapi/console
+	STANZAHOOK_CONSOLE=$(CURDIR)/bin/console CGO_ENABLED=1 go test -tags integration,console -count=1 -timeout 6m -vet=off -v ./deploy/test/console
 
 .PHONY: cover
 cover: ## what the last "make test" covered, by package and in all

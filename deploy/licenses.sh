@@ -1,5 +1,6 @@
 #!/bin/sh
-# Prints the licenses of the modules that the program is built of besides our own:
+# Prints the licenses of the modules, and of the files in the console, that the program is
+# built of besides our own:
 #
 #   licenses.sh          their texts, for what is given away with the program
 #   licenses.sh --list   one line for each module, with the name of its license; fails
@@ -53,3 +54,13 @@ GOOS=linux GOARCH=amd64 go list -deps -f '{{with .Module}}{{if not .Main}}{{.Pat
 		tr -d '\r\f' <"$text"
 	done
 done
+
+# The console has files of other programs in it.
+console=httpapi/console
+if [ -n "$list" ]; then
+	tr -d '\n' <$console/vendored.json | tr '{' '\n' | sed -n 's/.*"package": "\([^"]*\)", "version": "\([^"]*\)", "license": "\([^"]*\)".*/\3 \1 \2/p' | sort -u |
+		while read -r license name version; do printf '%-14s %s %s\n' "$license" "$name" "$version"; done
+else
+	printf '\n==== the console\n\n'
+	cat $console/files/vendored/licenses.txt
+fi

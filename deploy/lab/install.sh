@@ -8,6 +8,7 @@
 #   install.sh modules     what the Prosody modules need that we are compared with
 #   install.sh package     what the tests of the Debian package need
 #   install.sh plots       gnuplot, which draws what was measured
+#   install.sh console     what the tests of the console need: Chromium, Node and npm
 #   install.sh trial       what boots a Debian of its own
 #   install.sh newer DIR   Prosody and ejabberd of the next Debian, unpacked into DIR
 #                          for PROSODY_ROOT and EJABBERD_ROOT; nothing is installed
@@ -109,10 +110,14 @@ ejabberd) packages="ejabberd" ;;
 tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev strace" ;;
 package) packages="lintian man-db systemd" ;;
 trial) packages="debootstrap systemd-container curl" ;;
+console)
+	packages="chromium nodejs"
+	command -v npm >/dev/null || packages="$packages npm" # other packages of Node bring their own
+	;;
 promtool) packages="prometheus" ;;
 modules) packages="lua-cjson" ;;
 plots) packages="gnuplot-nox" ;;
-*) fail "usage: install.sh prosody|ejabberd|tests|modules|package|plots|promtool|trial, or newer DIR" ;;
+*) fail "usage: install.sh prosody|ejabberd|tests|console|modules|package|plots|promtool|trial, or newer DIR" ;;
 esac
 
 # Sets $missing to those of $packages that are not installed.

@@ -19,7 +19,9 @@ type deadLetters struct {
 
 func (d deadLetters) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
-		e.view(http.MethodGet, "/v1/dead-letters", gateway.ScopeAdmin, with(d.list, "endpoint", "jid", "after", "before", "limit", "cursor")),
+		e.view(http.MethodGet, "/v1/dead-letters", gateway.ScopeAdmin, with(d.list, "endpoint", "jid", "after", "before", "limit", "cursor", "group")),
+		e.route(http.MethodPost, "/v1/deliveries/replay", gateway.ScopeAdmin, without(d.replayMatching)),
+		e.route(http.MethodPost, "/v1/deliveries/drop", gateway.ScopeAdmin, without(d.dropMatching)),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/replay", gateway.ScopeAdmin, with(d.replay, "since")),
 	}
 }
@@ -28,6 +30,9 @@ func (d deadLetters) list(w http.ResponseWriter, r *http.Request, values url.Val
 	f, err := d.now.filter(values)
 	if err != nil {
 		return err
+	}
+	if values.Has("group") {
+		return d.groups(w, r, f, values)
 	}
 	items, next, err := d.all.DeadLetters(r.Context(), f)
 	return answerPage(w, r, items, next, err)

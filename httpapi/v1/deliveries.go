@@ -29,6 +29,12 @@ type Deliveries interface {
 	// ReplayAll replays the dead letters of an endpoint since a time, or all if that
 	// is zero. It returns how many, also with an error.
 	ReplayAll(ctx context.Context, endpoint string, since time.Time) (int, error)
+	// Groups counts dead letters by endpoint and reason.
+	Groups(ctx context.Context, f delivery.Filter) ([]delivery.Group, error)
+	// ReplayMatching and DropMatching do that to dead letters if they are as many as
+	// expected; else gateway.ErrConflict. They return how many, also with an error.
+	ReplayMatching(ctx context.Context, f delivery.Filter, expected int) (int, error)
+	DropMatching(ctx context.Context, f delivery.Filter, expected int) (int, error)
 }
 
 // Delivery is a delivery or a dead letter.

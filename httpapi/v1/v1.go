@@ -32,6 +32,7 @@ type Options struct {
 	Reload     Reload      // nil: the configuration cannot be reloaded
 	Status     func(context.Context) (Status, error)
 	Check      func(context.Context, CheckFor) []Check // nil: nothing can be checked
+	Config     func() Config                           // the configuration in force
 	// How long an IQ may wait: by default (120 s), and at most (300 s).
 	IQTimeout, IQMaxTimeout time.Duration
 	Now                     func() time.Time // nil: time.Now
@@ -66,6 +67,7 @@ func New(o Options) httpapi.Mount {
 		events{o.Events, o.Heartbeat, e}.routes(e),
 		rosters{o.Rosters}.routes(e),
 		process{o.Reload, o.Status, o.Check}.routes(e),
+		configuration(o.Config).routes(e),
 	)
 	if o.Tail != nil {
 		routes = append(routes, tailing{o.Tail, o.Heartbeat}.routes(e)...)

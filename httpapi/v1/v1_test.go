@@ -54,6 +54,18 @@ func (f *fake) ReplayAll(_ context.Context, name string, since time.Time) (int, 
 	return 3, f.note("replay all %s %s", name, since.Format(time.RFC3339))
 }
 
+func (f *fake) Groups(_ context.Context, q delivery.Filter) ([]delivery.Group, error) {
+	return []delivery.Group{{Endpoint: "echo", Reason: "too old", Count: 2, Oldest: now.Add(-time.Hour), Newest: now}, {Count: 1, Oldest: now, Newest: now}}, f.note("groups %s %s", q.Endpoint, q.JID)
+}
+
+func (f *fake) ReplayMatching(_ context.Context, q delivery.Filter, n int) (int, error) {
+	return n, f.note("replay %d of %s %s", n, q.Endpoint, q.After.Format(time.RFC3339))
+}
+
+func (f *fake) DropMatching(_ context.Context, q delivery.Filter, n int) (int, error) {
+	return n, f.note("drop %d of %s", n, q.JID)
+}
+
 type fakeEndpoints struct{ *fake }
 
 func (f fakeEndpoints) List(context.Context) ([]v1.Endpoint, error) {
@@ -105,6 +117,10 @@ func TestRoutes(t *testing.T) {
 		{"GET", "/v1/deliveries?endpoint=echo&state=dead&jid=U%40EXAMPLE.com&after=2h&before=2026-11-20T17:00:00%2B01:00&limit=7&cursor=c", "", 200,
 			"list {Endpoint:echo State:dead JID:u@example.com After:2026-11-20 16:00:00 +0000 UTC Before:2026-11-20 17:00:00 +0100 +0100 IDs:map[] Cursor:c Limit:7}", ""},
 		{"GET", "/v1/dead-letters?endpoint=echo", "", 200, "dead {Endpoint:echo State: JID: After:" + none + " Before:" + none + " IDs:map[] Cursor: Limit:50}", page("")},
+		{"GET", "/v1/dead-letters?group=reason&endpoint=echo&jid=a@b", "", 200, "groups echo a@b", page(`{"endpoint":"echo","reason":"too old","count":2,"oldest":"2026-11-20T17:00:00Z","newest":"2026-11-20T18:00:00Z"},` +
+			`{"endpoint":null,"reason":null,"count":1,"oldest":"2026-11-20T18:00:00Z","newest":"2026-11-20T18:00:00Z"}`)},
+		{"POST", "/v1/deliveries/replay", `{"filter":{"endpoint":"echo","after":"2h","state":"dead"},"expect":4}`, 202, "replay 4 of echo 2026-11-20T16:00:00Z", `{"replayed":4}`},
+		{"POST", "/v1/deliveries/drop", `{"filter":{"jid":"A@B"},"expect":0}`, 200, "drop 0 of a@b", `{"dropped":0}`},
 		{"GET", "/v1/deliveries/evt_1", "", 200, "get evt_1", fmt.Sprintf(item, `,"answer":"<later>"`, `,"stanza":"<message/>"`)},
 		{"POST", "/v1/deliveries/evt_1/replay", "", 202, "replay evt_1", `{"id":"evt_1","state":"queued"}`},
 		{"POST", "/v1/deliveries/evt_1/replay", "{}", 202, "replay evt_1", ""},
@@ -168,6 +184,12 @@ func TestRefusals(t *testing.T) {
 		{"after", "admin", "GET", "/v1/deliveries?after=yesterday", "", nil, 400, "after: "},
 		{"before", "admin", "GET", "/v1/deliveries?before=-2h", "", nil, 400, "before: "},
 		{"since", "admin", "POST", "/v1/endpoints/echo/replay?since=x", "", nil, 400, "since: "},
+		{"another group", "admin", "GET", "/v1/dead-letters?group=jid", "", nil, 400, `group: "jid" is not known`},
+		{"pages of groups", "admin", "GET", "/v1/dead-letters?group=reason&limit=3", "", nil, 400, "group: "},
+		{"how many", "admin", "POST", "/v1/deliveries/replay", `{"filter":{}}`, nil, 400, "expect: "},
+		{"of those that wait", "admin", "POST", "/v1/deliveries/drop", `{"filter":{"state":"queued"},"expect":1}`, nil, 400, "filter.state: "},
+		{"a wrong filter", "admin", "POST", "/v1/deliveries/drop", `{"filter":{"jid":"a b@c"},"expect":1}`, nil, 400, "filter.jid: "},
+		{"another number", "admin", "POST", "/v1/deliveries/drop", `{"expect":1}`, fmt.Errorf("%w: 2 dead letters match", gateway.ErrConflict), 409, "2 dead letters match"},
 		{"a body of a form", "admin", "POST", "/v1/endpoints/echo/disable", `reason=x`, nil, 400, `it looks like a form; write a JSON object`},
 		{"a body cut off", "admin", "POST", "/v1/endpoints/echo/disable", `{"reason":`, nil, 400, `not JSON: it ends too early`},
 		{"unknown field", "admin", "POST", "/v1/endpoints/echo/disable", `{"raeson":"x"}`, nil, 400, `"raeson"`},

@@ -148,19 +148,7 @@ func (d *Deliveries) find(ctx context.Context, id, endpoint string) (Delivery, b
 
 // Drop removes a dead letter, or an event that waits and is not in flight.
 func (d *Deliveries) Drop(ctx context.Context, id string) error {
-	dead, seq, err := d.store.DeadLetters().Get(ctx, id)
-	if err == nil {
-		if err := d.store.DeadLetters().Remove(ctx, seq); err != nil {
-			return err
-		}
-		const reason = "dead letter removed by an operator"
-		d.log(&dead.Record, ofDead(&dead), deliverylog.Dropped, reason)
-		if d.watch.OnChange != nil {
-			d.watch.OnChange(Change{dead.ID, dead.Endpoint, dead.Type, dead.From, dead.To, deliverylog.Dropped, reason, newest(dead.Attempts), len(dead.Attempts)})
-		}
-		return nil
-	}
-	if !errors.Is(err, gateway.ErrNotFound) {
+	if err := d.dropDead(ctx, id); !errors.Is(err, gateway.ErrNotFound) {
 		return err
 	}
 	for _, w := range d.workers {
@@ -178,6 +166,23 @@ func (d *Deliveries) Drop(ctx context.Context, id string) error {
 		return err
 	}
 	return fmt.Errorf("%w: it does not wait; its state is %q", gateway.ErrConflict, logged.State)
+}
+
+// dropDead removes a dead letter. Errors: gateway.ErrNotFound.
+func (d *Deliveries) dropDead(ctx context.Context, id string) error {
+	dead, seq, err := d.store.DeadLetters().Get(ctx, id)
+	if err != nil {
+		return err
+	}
+	if err := d.store.DeadLetters().Remove(ctx, seq); err != nil {
+		return err
+	}
+	const reason = "dead letter removed by an operator"
+	d.log(&dead.Record, ofDead(&dead), deliverylog.Dropped, reason)
+	if d.watch.OnChange != nil {
+		d.watch.OnChange(Change{dead.ID, dead.Endpoint, dead.Type, dead.From, dead.To, deliverylog.Dropped, reason, newest(dead.Attempts), len(dead.Attempts)})
+	}
+	return nil
 }
 
 // log logs an operator's action, and flushes the log: the operator may ask for the

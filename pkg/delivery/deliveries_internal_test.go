@@ -261,6 +261,52 @@ func TestReplayAllInTheirOrder(t *testing.T) {
 	}
 }
 
+// What is done to many dead letters is done to as many as the caller has seen, and to
+// those alone that match.
+func TestBulk(t *testing.T) {
+	d := newDesk(t)
+	for _, n := range []int{5, 3, 9} {
+		d.died(n, "echo")
+	}
+	other := d.died(2, "direct")
+	groups, err := d.Groups(t.Context(), Filter{})
+	if err != nil || len(groups) != 2 || groups[0].Endpoint != "echo" || groups[0].Count != 3 || groups[0].Reason != "too old" || groups[0].Oldest.After(groups[0].Newest) || groups[1].Count != 1 {
+		t.Errorf("%+v, %v", groups, err)
+	}
+	echo := Filter{Endpoint: "echo", Limit: 1, Cursor: "1"} // of a page that was looked at
+	for name, do := range map[string]func(context.Context, Filter, int) (int, error){"replay": d.ReplayMatching, "drop": d.DropMatching} {
+		if n, err := do(t.Context(), echo, 2); n != 0 || !errors.Is(err, gateway.ErrConflict) {
+			t.Errorf("%s of another number: %d, %v", name, n, err)
+		}
+	}
+	if n, err := d.ReplayMatching(t.Context(), echo, 3); n != 3 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	if n, err := d.DropMatching(t.Context(), Filter{JID: "u@example.com"}, 1); n != 1 || err != nil {
+		t.Errorf("%d, %v", n, err)
+	}
+	d.expect(other.ID, "dropped", other.Stanza)
+	if queued, err := d.echo.disk.Read(t.Context(), "c", 0, 10); err != nil || len(queued) != 3 {
+		t.Errorf("%d events are in the queue, %v", len(queued), err)
+	}
+}
+
+// Groups are bounded, whatever reasons there are.
+func TestGroupsAreBounded(t *testing.T) {
+	d := newDesk(t)
+	for n := range maxGroups + 3 {
+		r := d.record(n)
+		dead := store.DeadLetter{Record: r, Endpoint: "echo", Reason: fmt.Sprint("422 ", n), Died: time.Now()}
+		if err := d.store.DeadLetters().Put(t.Context(), &dead); err != nil {
+			t.Fatal(err)
+		}
+	}
+	groups, err := d.Groups(t.Context(), Filter{})
+	if err != nil || len(groups) != maxGroups+1 || groups[0].Count != 3 || groups[0].Reason != "" {
+		t.Errorf("%d groups, %v", len(groups), err)
+	}
+}
+
 func TestDrop(t *testing.T) {
 	d := newDesk(t)
 	dead, waiting, busy, delivered := d.died(1, "echo"), d.waits(2), d.waits(3), d.logged(4, deliverylog.Delivered)

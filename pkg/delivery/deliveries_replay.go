@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"time"
 
 	"stanzahook/pkg/gateway"
@@ -96,35 +95,13 @@ func (d *Deliveries) ReplayAll(ctx context.Context, endpoint string, since time.
 	if d.worker(endpoint) == nil {
 		return 0, gateway.ErrNotFound
 	}
-	f := deliverylog.Filter{Endpoint: endpoint, Limit: deliverylog.MaxLimit}
+	f := deliverylog.Filter{Endpoint: endpoint}
 	if !since.IsZero() {
 		f.After = since.Add(-time.Millisecond)
 	}
-	var ids []string
-	for more := true; more; more = f.Cursor != "" {
-		list, next, err := d.store.DeadLetters().List(ctx, f)
-		if err != nil {
-			return 0, err
-		}
-		for i := range list {
-			ids = append(ids, list[i].ID)
-		}
-		f.Cursor = next
+	ids, err := d.deadIDs(ctx, f)
+	if err != nil {
+		return 0, err
 	}
-	slices.Sort(ids)
-	n := 0
-	for _, id := range ids {
-		dead, seq, err := d.store.DeadLetters().Get(ctx, id)
-		if errors.Is(err, gateway.ErrNotFound) {
-			continue // replayed or dropped meanwhile
-		}
-		if err == nil {
-			err = d.revive(ctx, &dead, seq)
-		}
-		if err != nil {
-			return n, err
-		}
-		n++
-	}
-	return n, nil
+	return d.replayEach(ctx, ids)
 }

@@ -13,6 +13,7 @@ import (
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/console"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
@@ -83,15 +84,24 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
 		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
-		Open: []httpapi.Route{openapi.Route(build.Version), a.metrics.Route(a.workers)}, Observer: a.metrics.Observer(),
+		Open: a.openRoutes(cfg), Observer: a.metrics.Observer(),
 		Failures: &a.failures, OnRequest: a.happenings.onRequest,
 	}, rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Events: events{targets.workers},
-		Sender: send, Sent: a.sent.store.Get, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets),
+		Sender: send, Sent: a.sent.store.Get, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
 		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
+}
+
+// openRoutes are the routes that need no token.
+func (a *App) openRoutes(cfg *config.Config) []httpapi.Route {
+	routes := []httpapi.Route{openapi.Route(build.Version), a.metrics.Route(a.workers)}
+	if cfg.HTTP.HasConsole() {
+		routes = append(routes, console.Routes(console.Options{NoAuth: cfg.HTTP.InsecureNoAuth})...)
+	}
+	return routes
 }
 
 // resend sends a dead letter of the outbox again.

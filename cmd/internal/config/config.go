@@ -39,8 +39,9 @@ type Config struct {
 	Drain       time.Duration `mapstructure:"drain"`
 	Log         Log           `mapstructure:"log"`
 
-	Sum   [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
-	Files fileReader        `mapstructure:"-"` // reads what the configuration names, also for MakeEndpoint
+	Sum     [sha256.Size]byte `mapstructure:"-"` // of the file's content, to tell whether it was edited
+	Files   fileReader        `mapstructure:"-"` // reads what the configuration names, also for MakeEndpoint
+	Origins Origins           `mapstructure:"-"` // where each value came from
 }
 
 // Component is one XEP-0114 connection.
@@ -180,7 +181,8 @@ type HTTP struct {
 	IQMaxTimeout   time.Duration  `mapstructure:"iq_max_timeout"`
 	RateLimit      RateLimit      `mapstructure:"rate_limit"`
 	InsecureNoAuth bool           `mapstructure:"insecure_no_auth"`
-	Proxies        []netip.Prefix `mapstructure:"-"` // TrustedProxies, parsed
+	Console        string         `mapstructure:"console"` // auto, on or off; see HasConsole
+	Proxies        []netip.Prefix `mapstructure:"-"`       // TrustedProxies, parsed
 }
 
 // HTTPTLS is the certificate of the HTTP server; both files or none.
@@ -303,6 +305,10 @@ const (
 	ScopeEvents = "events"
 	ScopeRead   = "read"
 	ScopeAdmin  = "admin"
+
+	ConsoleAuto = "auto" // on if listen is a loopback address
+	ConsoleOn   = "on"
+	ConsoleOff  = "off"
 
 	SyncInterval = "interval"
 	SyncAlways   = "always"

@@ -25,7 +25,7 @@ func load(t *testing.T, name string, env ...string) *Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Sum, c.Files = [32]byte{}, fileReader{}
+	c.Sum, c.Files, c.Origins = [32]byte{}, fileReader{}, Origins{}
 	return c
 }
 

@@ -17,6 +17,7 @@ func Default() Config {
 			MaxBodyBytes: 192 * KiB,
 			IQTimeout:    120 * time.Second,
 			IQMaxTimeout: 300 * time.Second,
+			Console:      ConsoleAuto,
 		},
 		Outbound:    Outbound{AllowNetworks: []string{"127.0.0.0/8", "::1/128"}},
 		Outbox:      Outbox{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},

@@ -101,6 +101,7 @@ func Parse(path string, text []byte, env []string) (*Config, error) {
 	if err := r.err(); err != nil {
 		return nil, err
 	}
+	c.Origins = r.origins()
 	return &c, nil
 }
 

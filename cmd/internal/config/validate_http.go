@@ -24,6 +24,7 @@ func (h *HTTP) check(s scope) {
 	case h.IQMaxTimeout < h.IQTimeout:
 		s.add("iq_max_timeout", "%v is less than iq_timeout (%v); make it larger, or the other smaller", h.IQMaxTimeout, h.IQTimeout)
 	}
+	s.oneOf("console", h.Console, ConsoleAuto, ConsoleOn, ConsoleOff)
 	h.checkServer(s)
 	h.Basic.Accounts.check(s.in("basic.accounts"))
 	for i := range h.Tokens {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"errors"
+	"net"
 	"net/netip"
 	"strings"
 
@@ -47,6 +48,13 @@ func (h *HTTP) checkServer(s scope) {
 	case rate.Burst > 0 && rate.PerSecond == 0:
 		s.add("rate_limit.burst", "has no effect without per_second; write that too, or remove it")
 	}
+}
+
+// HasConsole reports whether /console/ is served. It does not ask who is in front: a proxy
+// on this machine makes the console as public as the rest.
+func (h *HTTP) HasConsole() bool {
+	host, _, _ := net.SplitHostPort(h.Listen)
+	return h.Console == ConsoleOn || h.Console == ConsoleAuto && IsLoopback(host)
 }
 
 // isBasePath reports whether a text is one or more segments that need no

@@ -1,0 +1,137 @@
+package config
+
+import (
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/secret"
+)
+
+// Item is one key of a configuration in force.
+type Item struct {
+	Key string // its path, as endpoints[1].timeout
+	// Value is a bool, a number, a text or a list of texts; secrets and hashes are masked.
+	Value  any
+	Source string // file, environment, default or api
+	Line   int    // in the file; 0: it is not there
+}
+
+// The sources of an item.
+const (
+	FromFile        = "file"
+	FromEnvironment = "environment"
+	FromDefault     = "default"
+	FromAPI         = "api"
+)
+
+// Origins tell where the values of a configuration came from.
+type Origins struct {
+	File      string          // as it was named
+	lines     map[string]int  // of the keys that the file sets
+	variables map[string]bool // the keys that the environment sets
+}
+
+// origins returns where the values came from.
+func (r *report) origins() Origins {
+	o := Origins{File: r.file, lines: make(map[string]int), variables: make(map[string]bool)}
+	for key, set := range r.set {
+		if set {
+			o.lines[key] = r.lineOf(key)
+		}
+	}
+	for key := range r.variables {
+		o.variables[key] = true
+	}
+	return o
+}
+
+// of returns the source of a key, and its line in the file.
+func (o Origins) of(key string) (source string, line int) {
+	if o.variables[key] {
+		return FromEnvironment, 0
+	}
+	// A secret, or the hash of a token, may come from a file of its own.
+	for _, name := range [...]string{key, key + "_file", strings.TrimSuffix(key, "hash") + "token_file"} {
+		if line := o.lines[name]; line > 0 {
+			return FromFile, line
+		}
+	}
+	return FromDefault, 0
+}
+
+// Items returns all keys in the order of the reference, with their values and where these
+// came from.
+func (cfg *Config) Items() []Item {
+	var all []Item
+	cfg.list(reflect.ValueOf(*cfg), "", func(key string, value any) {
+		source, line := cfg.Origins.of(key)
+		if cfg.isByAPI(key) {
+			source, line = FromAPI, 0
+		}
+		all = append(all, Item{key, value, source, line})
+	})
+	return all
+}
+
+// isByAPI reports whether a key is that of an endpoint that was made by the API.
+func (cfg *Config) isByAPI(key string) bool {
+	rest, ok := strings.CutPrefix(key, "endpoints[")
+	number, _, _ := strings.Cut(rest, "]")
+	i, err := strconv.Atoi(number)
+	return ok && err == nil && cfg.Endpoints[i].ByAPI()
+}
+
+// list visits the keys of a section, and of the sections and lists in it.
+func (cfg *Config) list(section reflect.Value, path string, visit func(key string, value any)) {
+	for _, f := range fieldsOf(section.Type()) {
+		v, key := section.FieldByIndex(f.Index), join(path, nameOf(f))
+		switch {
+		case isLeaf(f.Type):
+			visit(key, visible(key, v))
+		case f.Type.Kind() == reflect.Struct:
+			cfg.list(v, key, visit)
+		case f.Type.Kind() == reflect.Map: // headers
+			for _, name := range slices.Sorted(maps.Keys(v.Interface().(map[string]secret.String))) {
+				visit(join(key, name), secret.Hidden)
+			}
+		case isLeaf(f.Type.Elem()):
+			texts := []string{}
+			for i := range v.Len() {
+				texts = append(texts, fmt.Sprint(visible(key, v.Index(i))))
+			}
+			visit(key, texts)
+		default:
+			for i := range v.Len() {
+				cfg.list(v.Index(i), at(key, i), visit)
+			}
+		}
+	}
+}
+
+// visible returns a value as it may be shown.
+func visible(key string, v reflect.Value) any {
+	switch value := v.Interface().(type) {
+	case secret.String:
+		if value.Reveal() == "" {
+			return ""
+		}
+		return secret.Hidden
+	case [32]byte:
+		return HashPrefix + "***"
+	case string:
+		if strings.HasSuffix(key, "url") {
+			return outbound.PublicURL(value)
+		}
+		return value
+	case time.Duration, ByteSize:
+		return fmt.Sprint(value)
+	default:
+		return value
+	}
+}

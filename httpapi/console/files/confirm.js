@@ -1,0 +1,26 @@
+// A question before what cannot be taken back.
+import { html, useEffect, useRef, useState } from './parts.js';
+
+/** @type {((q: {text: string, button: string, resolve: (yes: boolean) => void}) => void)|null} */
+let open = null;
+
+/** Asks, and returns whether the answer was yes. @param {string} text @param {string} button @returns {Promise<boolean>} */
+export function confirm(text, button) {
+  return new Promise((resolve) => { if (open) open({ text, button, resolve }); else resolve(false); });
+}
+
+export function Confirm() {
+  const [asked, ask] = useState(/** @type {any} */ (null));
+  const dialog = useRef(/** @type {any} */ (null));
+  useEffect(() => { open = ask; return () => { open = null; }; }, []);
+  useEffect(() => { if (asked && !dialog.current.open) dialog.current.showModal(); }, [asked]);
+  if (!asked) return null;
+  const end = (yes) => { ask(null); asked.resolve(yes); };
+  return html`<dialog ref=${dialog} onCancel=${() => end(false)} aria-labelledby="confirm-text">
+    <p id="confirm-text" data-testid="confirm-text">${asked.text}</p>
+    <div class="row">
+      <button type="button" onClick=${() => end(false)}>Cancel</button>
+      <button type="button" data-testid="confirm" data-tone="bad" onClick=${() => end(true)}>${asked.button}</button>
+    </div>
+  </dialog>`;
+}

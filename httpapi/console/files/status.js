@@ -1,0 +1,109 @@
+// Status: one sentence, then a card for each thing that can be well or not.
+import { call, get, query, session } from './session.js';
+import { Action, Empty, Failure, Same, State, Time, ago, bytes, count, curl, html, span, useEffect, useLoad, useState, useTail } from './parts.js';
+import { Chart, Spark } from './chart.js';
+import { link } from './route.js';
+
+const SHOWN = 60; // cards of endpoints; the rest on request
+const SPARKS = 24; // of which so many have a line
+const ranks = { open: 0, failing: 1, disabled: 2 };
+
+/** The worst that is to say, in the words of /readyz. */
+export function sentence(st) {
+  const said = [];
+  for (const l of st.links) if (l.state !== 'up') said.push(`component ${l.component}: ${l.reason || l.state}`);
+  if (st.store.full) said.push(st.store.reason || 'the store is full');
+  const bad = worstFirst(st.endpoints).filter((e) => e.state === 'open' || e.state === 'failing');
+  if (bad.length > 0) {
+    const e = bad[0];
+    said.push(`endpoint ${e.name} ${e.state === 'open' ? 'does not work' : 'fails'}: ${e.last_error?.error || e.reason || e.state}` + (bad.length > 1 ? `; and ${bad.length - 1} more` : ''));
+  }
+  const off = st.endpoints.filter((e) => e.state === 'disabled' && e.queued > 0);
+  if (off.length > 0) said.push(`endpoint ${off[0].name} is disabled, and ${count(off[0].queued, 'event')} wait`);
+  return said;
+}
+
+function worstFirst(all) { return [...all].sort((a, b) => (ranks[a.state] ?? 3) - (ranks[b.state] ?? 3)); }
+
+export function Status() {
+  const { value: st, error, reload } = useLoad((s) => get('v1/status', s), [], 2000);
+  useTail((row) => row.kind === 'endpoint' || row.kind === 'link' || row.kind === 'delivery', reload, [], 1000);
+  if (!st) return html`<h1>Status</h1><${Failure} error=${error} />`;
+  const said = sentence(st);
+  return html`
+    <h1>Status</h1>
+    <p class="sentence" data-testid="status-sentence" data-tone=${said.length ? 'bad' : 'good'} aria-live="polite">${said[0] || 'All well'}</p>
+    ${said.length > 1 && html`<ul class="also">${said.slice(1).map((s) => html`<li>${s}</li>`)}</ul>`}
+    <${Failure} error=${error} />
+    <${Endpoints} all=${st.endpoints} removed=${st.removed_endpoints} />
+    <${Rates} />
+    <section aria-labelledby="links"><h2 id="links">Links</h2><div class="cards">
+      ${st.links.map((l) => html`<article class="card" key=${l.component} data-tone=${l.state === 'up' ? 'good' : 'bad'}>
+        <h3>${l.component}</h3><${State} state=${l.state} />
+        <p>${l.server}, since <${Time} of=${l.since} /></p>
+        ${l.reason && html`<p class="why">${l.reason}</p>`}
+        ${Object.entries(l.privileges || {}).map(([host, granted]) => html`<p class="hint">${host}: ${granted}</p>`)}
+        ${st.outbox.filter((o) => o.component === l.component).map((o) => html`<p>Outbox: ${count(o.waiting, 'stanza')} wait${o.expired ? `, ${o.expired} expired` : ''}</p>`)}
+      </article>`)}
+    </div></section>
+    <section aria-labelledby="rest"><h2 id="rest">Store and rosters</h2><div class="cards">
+      <article class="card" data-tone=${st.store.full ? 'bad' : 'good'}><h3>Store</h3><${State} state=${st.store.full ? 'full' : 'ok'} />
+        <p>${bytes(st.store.bytes)} of ${bytes(st.store.max_bytes)}</p>
+        <meter min="0" max="1" high="0.8" value=${st.store.max_bytes ? st.store.bytes / st.store.max_bytes : 0} aria-label="used">${bytes(st.store.bytes)}</meter>
+        ${st.store.reason && html`<p class="why">${st.store.reason}</p>`}</article>
+      ${st.rosters.map((r) => html`<article class="card" key=${r.host}><h3>Rosters of ${r.host}</h3>
+        <p>${r.backend || 'no backend yet'}${r.running ? `, ${r.running} running` : ''}</p>
+        ${r.reason && html`<p class="hint">${r.reason}</p>`}
+        <p>${Object.entries(r.refreshed || {}).filter(([, n]) => n).map(([result, n]) => `${n} ${result}`).join(', ') || 'none refreshed yet'}</p></article>`)}
+    </div></section>
+    <${Tools} />
+    <p class="hint">stanzahook ${st.version}, running for ${span(st.uptime_s)}</p>`;
+}
+
+function Endpoints({ all, removed }) {
+  const [every, showEvery] = useState(false);
+  const sorted = worstFirst(all);
+  const shown = every ? sorted : sorted.slice(0, SHOWN);
+  const mayOpen = session.can('read', 'admin');
+  return html`<section aria-labelledby="endpoints"><h2 id="endpoints">Endpoints</h2>
+    ${all.length === 0 && html`<${Empty}>No endpoint yet. Write one under <code>endpoints:</code> in the configuration, and reload it: what users write to your component is then sent to your bot.</${Empty}>`}
+    <div class="cards">${shown.map((e, i) => html`<article class="card" key=${e.name} data-testid="endpoint-card" data-endpoint=${e.name} data-state=${e.state} data-tone=${{ ok: 'good', failing: 'bad', open: 'bad' }[e.state] || 'calm'}>
+      <h3>${mayOpen ? html`<a href=${link('endpoints', e.name)}>${e.name}</a>` : e.name}</h3><${State} state=${e.state} />
+      <p><span data-testid="queue" data-value=${e.queued}>${e.queued.toLocaleString()}</span> queued${e.oldest ? `, oldest ${ago(e.oldest)}` : ''}${e.in_flight ? `, ${e.in_flight} in flight` : ''}</p>
+      ${e.dead_letters > 0 && html`<p>${mayOpen ? html`<a href=${link('deliveries', '', { endpoint: e.name, state: 'dead' })}>${count(e.dead_letters, 'dead letter')}</a>` : count(e.dead_letters, 'dead letter')}</p>`}
+      ${e.reason && html`<p class="why">${e.reason}</p>`}
+      ${e.paused_until && html`<p class="hint">next attempt <${Time} of=${e.paused_until} /></p>`}
+      ${e.last_error && html`<p class=${e.state === 'ok' ? 'hint' : 'why'}>Last error <${Time} of=${e.last_error.time} />: ${e.last_error.status ? e.last_error.status + ' ' : ''}${e.last_error.error}</p>`}
+      ${mayOpen && i < SPARKS && html`<${Spark} endpoint=${e.name} />`}
+    </article>`)}</div>
+    ${shown.length < all.length && html`<button type="button" onClick=${() => showEvery(true)}>Show all ${all.length}</button>`}
+    ${(removed || []).length > 0 && html`<p class="hint">Not in the configuration any more, with events that wait: ${removed.map((r) => `${r.name} (${r.queued})`).join(', ')}</p>`}
+  </section>`;
+}
+
+function Rates() {
+  if (!session.can('read', 'admin')) return null;
+  const { value } = useLoad((s) => get('v1/summary' + query({ range: '1h' }), s), [], 30000);
+  if (!value) return null;
+  return html`<section aria-labelledby="rates"><h2 id="rates">The last hour</h2><${Chart} items=${value.items} /></section>`;
+}
+
+function Tools() {
+  const [checked, set] = useState(/** @type {any} */ (null));
+  if (!session.can('admin')) return null;
+  return html`<section aria-labelledby="tools"><h2 id="tools">Check</h2>
+    <div class="row"><${Action} act=${async () => set(await call('POST', 'v1/check', { body: {} }))}>Check everything</${Action}><${Reload} /></div>
+    ${checked && html`<table><thead><tr><th>What</th><th>Of</th><th>Verdict</th><th>Found</th></tr></thead><tbody>
+      ${checked.checks.map((c) => html`<tr><td>${c.what}</td><td>${c.subject}</td><td><${State} state=${c.verdict} /></td><td>${c.found}${c.advice && html`<br /><span class="hint">${c.advice}</span>`}</td></tr>`)}
+    </tbody></table>`}
+    <${Same} lines=${[['curl', curl('POST', 'v1/check', {})], ['stanzahook', 'stanzahook check --live']]} />
+  </section>`;
+}
+
+/** Reloads the configuration. The lines of one that was rejected are shown. */
+export function Reload() {
+  const [done, set] = useState(/** @type {any} */ (null));
+  const act = async () => { set(null); set(await call('POST', 'v1/reload', { body: {} })); };
+  return html`<${Action} act=${act}>Reload the configuration</${Action}>
+    ${done && html`<span role="status">${done.changed.length ? 'Reloaded; changed: ' + done.changed.join(', ') : 'Reloaded; nothing has changed'}</span>`}`;
+}
