@@ -23,6 +23,8 @@ type Deliveries interface {
 	List(ctx context.Context, f delivery.Filter) (items []delivery.Delivery, next string, err error)
 	DeadLetters(ctx context.Context, f delivery.Filter) (items []delivery.Delivery, next string, err error)
 	Get(ctx context.Context, id string) (delivery.Delivery, error)
+	// Behind returns how many events wait behind one, if that is known.
+	Behind(endpoint, id string) (n int, known bool)
 	// Replay returns after the event was queued.
 	Replay(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
@@ -50,6 +52,7 @@ type Delivery struct {
 	Reason      *string    `json:"reason"`
 	Note        *string    `json:"note"` // of the last attempt
 	Attempts    []Attempt  `json:"attempts"`
+	Waiting     *int       `json:"waiting,omitempty"` // events of its conversation behind it
 	Stanza      string     `json:"stanza,omitempty"`
 }
 
@@ -139,6 +142,9 @@ func (d deliveries) show(w http.ResponseWriter, r *http.Request) error {
 		return ofDelivery(id, err)
 	}
 	v := jsonOf(&found)
+	if n, known := d.all.Behind(found.Endpoint, id); known {
+		v.Waiting = &n
+	}
 	if limited(r, gateway.ScopeAdmin) {
 		v = v.forReader()
 	}

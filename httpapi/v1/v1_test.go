@@ -48,6 +48,7 @@ func (f *fake) DeadLetters(_ context.Context, q delivery.Filter) ([]delivery.Del
 func (f *fake) Get(_ context.Context, id string) (delivery.Delivery, error) {
 	return retrying(), f.note("get %s", id)
 }
+func (f *fake) Behind(string, string) (int, bool)         { return 2, true }
 func (f *fake) Replay(_ context.Context, id string) error { return f.note("replay %s", id) }
 func (f *fake) Drop(_ context.Context, id string) error   { return f.note("drop %s", id) }
 func (f *fake) ReplayAll(_ context.Context, name string, since time.Time) (int, error) {
@@ -121,7 +122,7 @@ func TestRoutes(t *testing.T) {
 			`{"endpoint":null,"reason":null,"count":1,"oldest":"2026-11-20T18:00:00Z","newest":"2026-11-20T18:00:00Z"}`)},
 		{"POST", "/v1/deliveries/replay", `{"filter":{"endpoint":"echo","after":"2h","state":"dead"},"expect":4}`, 202, "replay 4 of echo 2026-11-20T16:00:00Z", `{"replayed":4}`},
 		{"POST", "/v1/deliveries/drop", `{"filter":{"jid":"A@B"},"expect":0}`, 200, "drop 0 of a@b", `{"dropped":0}`},
-		{"GET", "/v1/deliveries/evt_1", "", 200, "get evt_1", fmt.Sprintf(item, `,"answer":"<later>"`, `,"stanza":"<message/>"`)},
+		{"GET", "/v1/deliveries/evt_1", "", 200, "get evt_1", fmt.Sprintf(item, `,"answer":"<later>"`, `,"waiting":2,"stanza":"<message/>"`)},
 		{"POST", "/v1/deliveries/evt_1/replay", "", 202, "replay evt_1", `{"id":"evt_1","state":"queued"}`},
 		{"POST", "/v1/deliveries/evt_1/replay", "{}", 202, "replay evt_1", ""},
 		{"DELETE", "/v1/deliveries/evt_1", "", 204, "drop evt_1", ""},

@@ -151,6 +151,15 @@ func (w *Worker) InMemory(id string) *webhook.Event {
 	return w.queue.inMemory(id)
 }
 
+// Behind returns how many events of the same conversation wait behind an unfinished one;
+// known is false if it is not in memory, or not there.
+func (w *Worker) Behind(id string) (n int, known bool) {
+	if w.queue == nil {
+		return 0, false
+	}
+	return w.queue.behind(id)
+}
+
 // Drop removes an unfinished event from the queue.
 func (w *Worker) Drop(ctx context.Context, id string) error {
 	switch {

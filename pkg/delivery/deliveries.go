@@ -20,6 +20,7 @@ type deliveryWorker interface {
 	Endpoint() *webhook.Endpoint
 	Replay(ctx context.Context, r store.Record) error
 	InMemory(id string) *webhook.Event
+	Behind(id string) (n int, known bool)
 	Pending(id string) (attempts []deliverylog.Attempt, next time.Time, inFlight, known bool)
 	Drop(ctx context.Context, id string) error
 }
@@ -102,6 +103,16 @@ func (d *Deliveries) get(ctx context.Context, id string) (Delivery, error) {
 }
 
 func isWaiting(s deliverylog.State) bool { return s == deliverylog.Queued || s == deliverylog.Retrying }
+
+// Behind returns how many events of the same conversation wait behind an unfinished one of
+// an endpoint, if that is known.
+func (d *Deliveries) Behind(endpoint, id string) (n int, known bool) {
+	w := d.worker(endpoint)
+	if w == nil {
+		return 0, false
+	}
+	return w.Behind(id)
+}
 
 // waiting adds to the delivery of a queued event what memory and log know of it.
 func (d *Deliveries) waiting(v, logged Delivery) Delivery {

@@ -45,6 +45,7 @@ func (w *idleWorker) Replay(ctx context.Context, r store.Record) error {
 }
 
 func (w *idleWorker) InMemory(string) *webhook.Event { return nil }
+func (w *idleWorker) Behind(string) (int, bool)      { return 0, false }
 
 func (w *idleWorker) Pending(id string) ([]deliverylog.Attempt, time.Time, bool, bool) {
 	return nil, time.Time{}, id == w.busy, true

@@ -210,6 +210,17 @@ func (q *queue) inMemory(id string) *webhook.Event {
 	return nil
 }
 
+// behind is [Worker.Behind].
+func (q *queue) behind(id string) (n int, known bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l, i := q.find(id)
+	if l == nil {
+		return 0, false
+	}
+	return len(l.mem) - i - 1 + l.tail, true
+}
+
 // drop is [Worker.Drop].
 func (q *queue) drop(ctx context.Context, id string) error {
 	r, ok, err := q.disk.Find(ctx, id)

@@ -12,13 +12,14 @@ const { chromium } = need('playwright-core');
 const axe = readFileSync(need.resolve('axe-core/axe.min.js'), 'utf8');
 const stages = JSON.parse(process.env.STAGES);
 const only = process.env.ONLY || '';
+const slack = Number(process.env.SLACK || 1); // how many times slower than usual this machine may be
 
 let passed = 0, failed = 0;
 const assert = (holds, text) => { if (!holds) throw new Error(text); };
 const sleep = (ms) => new Promise((r) => { setTimeout(r, ms); });
 
 async function eventually(what, holds, within = 10000) {
-  for (const end = Date.now() + within; ;) {
+  for (const end = Date.now() + within * slack; ;) {
     if (await holds()) return;
     if (Date.now() > end) throw new Error('in vain: ' + what);
     await sleep(50);
@@ -51,7 +52,7 @@ class Stage {
   async open(size = { width: 1440, height: 900 }, more = {}) {
     const context = await browser.newContext({ viewport: size, reducedMotion: 'reduce', ...more });
     const page = await context.newPage();
-    page.setDefaultTimeout(10000);
+    page.setDefaultTimeout(10000 * slack);
     page.on('dialog', (d) => { this.troubles.push('dialog: ' + d.message()); d.dismiss(); });
     page.on('pageerror', (e) => this.troubles.push('error: ' + e.stack));
     page.on('console', (m) => {
@@ -132,7 +133,7 @@ async function all(s) {
     const row = at(page, 'live-row', '[data-kind="delivery"][data-state="delivered"]').first();
     await row.waitFor();
     const took = Date.now() - began;
-    assert(took < 1000, `${took} ms`);
+    assert(took < 1000 * slack, `${took} ms`);
     // Pause, and go on.
     await at(page, 'live-pause').click();
     const before = await at(page, 'live-row').count();
@@ -329,7 +330,7 @@ async function all(s) {
     await at(page, 'banner').waitFor();
     assert(await at(page, 'endpoint-card').count() > 0, 'the page is blank');
     await s.order({ Do: 'start' });
-    await at(page, 'banner').waitFor({ state: 'detached', timeout: 20000 });
+    await at(page, 'banner').waitFor({ state: 'detached', timeout: 20000 * slack });
     await s.order({ Do: 'say', To: 'echo@bots.localhost', Text: 'back again' });
     await at(page, 'nav-live').click();
     await at(page, 'live-row', '[data-state="delivered"]').first().waitFor();
@@ -348,7 +349,7 @@ async function once(s) {
       await page.context().close();
     }
     console.log(`     first paint after ${times.map(Math.round).join(', ')} ms`);
-    assert(Math.min(...times) < 300, times.join(', '));
+    assert(Math.min(...times) < 300 * slack, times.join(', '));
   });
   await s.step('10,000 events in Live take little memory', async () => {
     const page = await s.open();
