@@ -71,7 +71,7 @@ function Endpoints({ all, removed }) {
       <h3>${mayOpen ? html`<a href=${link('endpoints', e.name)}>${e.name}</a>` : e.name}</h3><${State} state=${e.state} />
       <p><span data-testid="queue" data-value=${e.queued}>${e.queued.toLocaleString()}</span> queued${e.oldest ? `, oldest ${ago(e.oldest)}` : ''}${e.in_flight ? `, ${e.in_flight} in flight` : ''}</p>
       ${e.dead_letters > 0 && html`<p>${mayOpen ? html`<a href=${link('deliveries', '', { endpoint: e.name, state: 'dead' })}>${count(e.dead_letters, 'dead letter')}</a>` : count(e.dead_letters, 'dead letter')}</p>`}
-      ${e.reason && html`<p class="why">${e.reason}</p>`}
+      ${e.reason && e.reason !== e.last_error?.error && html`<p class="why">${e.reason}</p>`}
       ${e.paused_until && html`<p class="hint">next attempt <${Time} of=${e.paused_until} /></p>`}
       ${e.last_error && html`<p class=${e.state === 'ok' ? 'hint' : 'why'}>Last error <${Time} of=${e.last_error.time} />: ${e.last_error.status ? e.last_error.status + ' ' : ''}${e.last_error.error}</p>`}
       ${mayOpen && i < SPARKS && html`<${Spark} endpoint=${e.name} />`}
