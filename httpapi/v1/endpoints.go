@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/gorilla/mux"
@@ -12,7 +14,9 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
 )
 
 // Endpoint is the state of an endpoint. It has no credentials.
@@ -80,7 +84,7 @@ type Tested struct {
 type Endpoints interface {
 	List(ctx context.Context) ([]Endpoint, error)
 	Get(ctx context.Context, name string) (Endpoint, error)
-	Test(ctx context.Context, name string) (TestResult, error)
+	Test(ctx context.Context, name string, like webhook.Like) (TestResult, error)
 	Enable(ctx context.Context, name string) error
 	Disable(ctx context.Context, name, reason string) error
 	// Put makes an endpoint of a JSON object, or replaces one, and reports whether it is
@@ -100,7 +104,7 @@ func (p endpoints) routes(e errorLog) []httpapi.Route {
 		e.route(http.MethodPut, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.put)),
 		e.route(http.MethodDelete, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(empty(p.remove))),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/match", gateway.ScopeAdmin, without(p.match)),
-		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, without(empty(p.test))),
+		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, without(p.test)),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/enable", gateway.ScopeAdmin, without(empty(p.enable))),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/disable", gateway.ScopeAdmin, without(p.disable)),
 	}
@@ -150,7 +154,11 @@ func ofEndpoint(name string, err error) error {
 
 func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {
 	name := mux.Vars(r)["name"]
-	t, err := p.all.Test(r.Context(), name)
+	like, err := likeOf(w, r)
+	if err != nil {
+		return err
+	}
+	t, err := p.all.Test(r.Context(), name, like)
 	if err != nil {
 		return ofEndpoint(name, err)
 	}
@@ -158,6 +166,32 @@ func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {
 		t.Replies = []string{}
 	}
 	return answer(w, http.StatusOK, Tested{t.ID, t.OK, jsonOfAttempt(&t.Attempt), t.Attempt.Answer, t.Replies})
+}
+
+// likeOf reads what a test event is to be like.
+func likeOf(w http.ResponseWriter, r *http.Request) (like webhook.Like, err error) {
+	var ask struct{ Body, From, To, Type string }
+	if err := body(w, r, &ask); err != nil {
+		return like, err
+	}
+	like.Body, like.Type = ask.Body, ask.Type
+	if stanza.CheckText(like.Body) >= 0 {
+		return like, wrongf("body: holds a character that no stanza can carry")
+	}
+	if like.Type != "" && !slices.Contains(types[stanza.Message], like.Type) {
+		return like, wrongf("type: %q is not that of a message; write %s", like.Type, strings.Join(types[stanza.Message], ", "))
+	}
+	if ask.From != "" {
+		if like.From, err = jid.Parse(ask.From); err != nil {
+			return like, wrongf("from: %s", err)
+		}
+	}
+	if ask.To != "" {
+		if like.To, err = jid.Parse(ask.To); err != nil {
+			return like, wrongf("to: %s", err)
+		}
+	}
+	return like, nil
 }
 
 func (p endpoints) enable(w http.ResponseWriter, r *http.Request) error {

@@ -13,6 +13,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
 )
 
 var now = time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
@@ -77,8 +78,8 @@ func (f fakeEndpoints) Get(_ context.Context, name string) (v1.Endpoint, error) 
 	return v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "ok"}}, f.note("endpoint %s", name)
 }
 
-func (f fakeEndpoints) Test(_ context.Context, name string) (v1.TestResult, error) {
-	return v1.TestResult{ID: "evt_t", OK: true, Attempt: delivery.Attempt{Time: now, Status: 204, Duration: time.Millisecond, ContentType: "text/html", Note: "no reply", Answer: "ok"}, Replies: []string{"<message/>"}}, f.note("test %s", name)
+func (f fakeEndpoints) Test(_ context.Context, name string, like webhook.Like) (v1.TestResult, error) {
+	return v1.TestResult{ID: "evt_t", OK: true, Attempt: delivery.Attempt{Time: now, Status: 204, Duration: time.Millisecond, ContentType: "text/html", Note: "no reply", Answer: "ok"}, Replies: []string{"<message/>"}}, f.note("test %s %+v", name, like)
 }
 func (f fakeEndpoints) Enable(_ context.Context, name string) error { return f.note("enable %s", name) }
 func (f fakeEndpoints) Disable(_ context.Context, name, reason string) error {
@@ -128,7 +129,8 @@ func TestRoutes(t *testing.T) {
 		{"DELETE", "/v1/deliveries/evt_1", "", 204, "drop evt_1", ""},
 		{"GET", "/v1/endpoints", "", 200, "endpoints", page(echo)},
 		{"GET", "/v1/endpoints/echo", "", 200, "endpoint echo", echo},
-		{"POST", "/v1/endpoints/echo/test", "", 200, "test echo", `{"id":"evt_t","ok":true,"time":"2026-11-20T18:00:00Z","status":204,"duration_ms":1,"content_type":"text/html","error":null,"note":"no reply","answer":"ok","replies":["<message/>"]}`},
+		{"POST", "/v1/endpoints/echo/test", "", 200, "test echo {From: To: Type: Body:}", `{"id":"evt_t","ok":true,"time":"2026-11-20T18:00:00Z","status":204,"duration_ms":1,"content_type":"text/html","error":null,"note":"no reply","answer":"ok","replies":["<message/>"]}`},
+		{"POST", "/v1/endpoints/echo/test", `{"body":"hi","from":"U@example.com/x","to":"echo@bot.example.com","type":"groupchat"}`, 200, "test echo {From:u@example.com/x To:echo@bot.example.com Type:groupchat Body:hi}", ""},
 		{"POST", "/v1/endpoints/echo/enable", "", 200, "enable echo, endpoint echo", echo},
 		{"POST", "/v1/endpoints/echo/disable", "", 200, "disable echo: by an operator, endpoint echo", echo},
 		{"POST", "/v1/endpoints/echo/disable", `{"reason":"moving"}`, 200, "disable echo: moving, endpoint echo", echo},
@@ -191,6 +193,9 @@ func TestRefusals(t *testing.T) {
 		{"of those that wait", "admin", "POST", "/v1/deliveries/drop", `{"filter":{"state":"queued"},"expect":1}`, nil, 400, "filter.state: "},
 		{"a wrong filter", "admin", "POST", "/v1/deliveries/drop", `{"filter":{"jid":"a b@c"},"expect":1}`, nil, 400, "filter.jid: "},
 		{"another number", "admin", "POST", "/v1/deliveries/drop", `{"expect":1}`, fmt.Errorf("%w: 2 dead letters match", gateway.ErrConflict), 409, "2 dead letters match"},
+		{"a test from nowhere", "admin", "POST", "/v1/endpoints/echo/test", `{"from":"a b@c"}`, nil, 400, "from: "},
+		{"a test of no message", "admin", "POST", "/v1/endpoints/echo/test", `{"type":"subscribe"}`, nil, 400, `type: "subscribe"`},
+		{"a test that no stanza carries", "admin", "POST", "/v1/endpoints/echo/test", `{"body":"\u0001"}`, nil, 400, "body: "},
 		{"a body of a form", "admin", "POST", "/v1/endpoints/echo/disable", `reason=x`, nil, 400, `it looks like a form; write a JSON object`},
 		{"a body cut off", "admin", "POST", "/v1/endpoints/echo/disable", `{"reason":`, nil, 400, `not JSON: it ends too early`},
 		{"unknown field", "admin", "POST", "/v1/endpoints/echo/disable", `{"raeson":"x"}`, nil, 400, `"raeson"`},

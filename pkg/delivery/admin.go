@@ -83,7 +83,7 @@ var errPulled = errors.New("the endpoint has no url: its events are pulled, and 
 // Test makes one attempt with a made-up event, even if the endpoint is disabled. The
 // replies are not sent, and the state of the endpoint does not change. The error is
 // the format's judgement of the answer, or that there was none.
-func (w *Worker) Test(ctx context.Context, component, id string) (Trial, error) {
+func (w *Worker) Test(ctx context.Context, component, id string, like webhook.Like) (Trial, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(w.run, cancel)()
@@ -91,7 +91,7 @@ func (w *Worker) Test(ctx context.Context, component, id string) (Trial, error) 
 	if w.Endpoint().Pulled() {
 		return Trial{}, errPulled
 	}
-	ev, err := webhook.TestEvent(component, id, began)
+	ev, err := webhook.TestEvent(component, id, began, like)
 	if err != nil {
 		return Trial{}, err
 	}

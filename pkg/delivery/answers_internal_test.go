@@ -124,7 +124,7 @@ func TestTrial(t *testing.T) {
 		replies string
 	}{{true, ""}, {true, ""}, {true, "<body>\ufffd[1mx\ufffd</body>"}, {true, "<body>hi</body>"}, {false, ""}, {false, ""}} {
 		a := answers()[n]
-		got, err := b.w.Test(t.Context(), domain, fmt.Sprintf("evt_%d", n))
+		got, err := b.w.Test(t.Context(), domain, fmt.Sprintf("evt_%d", n), webhook.Like{})
 		xml := ""
 		for _, s := range got.Replies {
 			xml += s.XML()

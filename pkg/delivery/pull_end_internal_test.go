@@ -187,7 +187,7 @@ func TestPullDropAndReplay(t *testing.T) {
 	}
 	b.ack(got[1].cursor)
 	b.gone()
-	if _, err := b.w.Test(t.Context(), "bot.example.com", "evt_t"); err == nil {
+	if _, err := b.w.Test(t.Context(), "bot.example.com", "evt_t", webhook.Like{}); err == nil {
 		t.Error("a test event was sent to nowhere")
 	}
 }

@@ -2,6 +2,8 @@ package webhook
 
 import (
 	"bytes"
+	"cmp"
+	"errors"
 	"fmt"
 	"time"
 
@@ -40,14 +42,30 @@ func appendText(b []byte, s string) []byte {
 	return append(append(append(b, '"'), s...), '"')
 }
 
-// TestEvent returns a made-up event to test an endpoint: a message of the component to
-// itself.
-func TestEvent(component, id string, now time.Time) (*Event, error) {
+// Like is what the message of a made-up event is like. Without a field: from the component
+// to itself, of type chat, "test".
+type Like struct {
+	From, To   jid.JID
+	Type, Body string
+}
+
+// TestEvent returns a made-up event to test an endpoint.
+func TestEvent(component, id string, now time.Time, like Like) (*Event, error) {
 	self, err := jid.Parse(component)
 	if err != nil {
 		return nil, fmt.Errorf("test event: %w", err)
 	}
-	s, err := stanza.Chat(self, self, id, "test")
+	if like.From.IsZero() {
+		like.From = self
+	}
+	if like.To.IsZero() {
+		like.To = self
+	}
+	body := cmp.Or(like.Body, "test")
+	if stanza.CheckText(body) >= 0 {
+		return nil, errors.New("test event: body: holds a character XML forbids")
+	}
+	s, err := stanza.Build(stanza.Header{Kind: stanza.Message, Type: cmp.Or(like.Type, "chat"), ID: id, From: like.From, To: like.To}, stanza.TextElement("body", body), stanza.Limits{})
 	if err != nil {
 		return nil, fmt.Errorf("test event: %w", err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/stanza"
 )
@@ -121,7 +122,7 @@ func TestEventCarriesTheExactStanza(t *testing.T) {
 func TestTestEvent(t *testing.T) {
 	now := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
 	e := &Endpoint{Name: "echo"}
-	ev, err := TestEvent("bot.example.com", "evt_7", now)
+	ev, err := TestEvent("bot.example.com", "evt_7", now, Like{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +136,18 @@ func TestTestEvent(t *testing.T) {
 	if text, _ := ev.Stanza.Body(); text != "test" {
 		t.Error(text)
 	}
-	if _, err := TestEvent("not a domain", "evt_7", now); err == nil {
+	if _, err := TestEvent("not a domain", "evt_7", now, Like{}); err == nil {
 		t.Error("a component that is none")
+	}
+	like := Like{From: jid.MustParse("u@example.com/x"), To: jid.MustParse("echo@bot.example.com"), Type: "groupchat", Body: "a < b"}
+	if ev, err = TestEvent("bot.example.com", "evt_8", now, like); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := ev.Stanza.Body(); text != like.Body || ev.Stanza.From != like.From || ev.Stanza.To != like.To || ev.Stanza.Type != "groupchat" || !ev.Test {
+		t.Errorf("%s", ev.Stanza.XML())
+	}
+	if _, err := TestEvent("bot.example.com", "evt_9", now, Like{Body: "\x00"}); err == nil {
+		t.Error("a body that no stanza carries")
 	}
 }
 

@@ -14,6 +14,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/webhook"
 )
 
 // endpoints implements v1.Endpoints, as long as the app has this configuration.
@@ -161,7 +162,7 @@ func timeOrNil(t time.Time) *time.Time {
 }
 
 // Test implements v1.Endpoints.
-func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error) {
+func (s *endpoints) Test(ctx context.Context, name string, like webhook.Like) (v1.TestResult, error) {
 	w, err := s.worker(name)
 	if err != nil {
 		return v1.TestResult{}, err
@@ -174,7 +175,7 @@ func (s *endpoints) Test(ctx context.Context, name string) (v1.TestResult, error
 		domain = s.cfg.Components[0].Domain
 	}
 	id := "evt_" + ulid.Make().String()
-	trial, err := w.Test(ctx, domain, id)
+	trial, err := w.Test(ctx, domain, id, like)
 	t := v1.TestResult{ID: id, OK: err == nil, Attempt: trial.Attempt}
 	for _, s := range trial.Replies {
 		t.Replies = append(t.Replies, s.XML())

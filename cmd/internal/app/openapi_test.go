@@ -133,11 +133,11 @@ func TestWebhooksAreDescribed(t *testing.T) {
 			t.Errorf("%s: %s: %v", name, body, err)
 		}
 	}
-	if _, err := worker.Test(t.Context(), "bot.example.com", "evt_test"); err != nil {
+	if _, err := worker.Test(t.Context(), "bot.example.com", "evt_test", webhook.Like{}); err != nil {
 		t.Fatal(err)
 	}
 	check("test")
-	if _, err := together.Test(t.Context(), "bot.example.com", "evt_test"); err != nil {
+	if _, err := together.Test(t.Context(), "bot.example.com", "evt_test", webhook.Like{}); err != nil {
 		t.Fatal(err)
 	}
 	check("batch")

@@ -27,19 +27,22 @@ The exit code is 1 if no instance answers, or if its console is off.`,
 			if err != nil {
 				return err
 			}
-			_, err = a.send(cmd.Context(), request{path: consolePath})
+			_, err = a.send(cmd.Context(), request{path: console.Path})
 			if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusNotFound {
 				err = errors.New("the console is off at " + public(base) + "; write http.console: on into the configuration, and reload it")
 			}
-			if err == nil {
-				_, err = fmt.Fprintln(cmd.OutOrStdout(), public(base)+consolePath)
+			if err != nil {
+				return failed(err)
 			}
+			url := public(base) + console.Path
+			if asJSON(cmd) {
+				return failed(encodeJSON(cmd.OutOrStdout(), map[string]string{"url": url}))
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), url)
 			return failed(err)
 		},
 	}
 	a = apiFlags(cmd, "")
+	jsonFlag(cmd, "as JSON")
 	return cmd
 }
-
-// consolePath is that of the console.
-const consolePath = console.Path

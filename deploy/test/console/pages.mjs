@@ -200,6 +200,7 @@ async function all(s) {
     await dead.first().click();
     await onPage(page, 'delivery');
     await at(page, 'attempt', '[data-status="422"]').first().waitFor();
+    await at(page, 'reveal').click();
     await page.getByText('no such order').first().waitFor();
     await s.order({ Do: 'answer', Status: 200 });
     await at(page, 'replay').click();
@@ -356,7 +357,7 @@ async function once(s) {
     const event = (i) => `id: 9-${i}\nevent: delivery\ndata: ${JSON.stringify({ time: new Date().toISOString(), id: 'evt_' + i, endpoint: 'echo', state: 'delivered', type: 'message.chat', from: `u${i}@localhost/r`, to: 'echo@bots.localhost', attempt: { n: 1, status: 200, duration_ms: 1, error: null, note: null }, reason: null })}\n\n`;
     const body = Array.from({ length: 10000 }, (_, i) => event(i)).join('');
     let sent = 0;
-    await page.route('**/v1/tail', (r) => r.fulfill({ status: 200, contentType: 'text/event-stream', body: sent++ ? ': none\n\n' : body }));
+    await page.route('**/v1/tail*', (r) => r.fulfill({ status: 200, contentType: 'text/event-stream', body: sent++ ? ': none\n\n' : body }));
     await s.login(page, 'token-ops', '#/live');
     await at(page, 'live-row', '[data-id="evt_9999"]').waitFor();
     const rows = await at(page, 'live-row').count();
