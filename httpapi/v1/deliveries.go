@@ -25,6 +25,8 @@ type Deliveries interface {
 	Get(ctx context.Context, id string) (delivery.Delivery, error)
 	// Behind returns how many events wait behind one, if that is known.
 	Behind(endpoint, id string) (n int, known bool)
+	// Request returns the request of a delivery, as it would be made now.
+	Request(ctx context.Context, id string) (*delivery.Request, error)
 	// Replay returns after the event was queued.
 	Replay(ctx context.Context, id string) error
 	Drop(ctx context.Context, id string) error
@@ -101,6 +103,7 @@ func (d deliveries) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
 		e.view(http.MethodGet, "/v1/deliveries", gateway.ScopeAdmin, with(d.list, "endpoint", "state", "jid", "after", "before", "limit", "cursor")),
 		e.view(http.MethodGet, "/v1/deliveries/{id}", gateway.ScopeAdmin, without(d.show)),
+		e.route(http.MethodGet, "/v1/deliveries/{id}/request", gateway.ScopeAdmin, without(d.request)),
 		e.route(http.MethodDelete, "/v1/deliveries/{id}", gateway.ScopeAdmin, without(empty(d.drop))),
 		e.route(http.MethodPost, "/v1/deliveries/{id}/replay", gateway.ScopeAdmin, without(empty(d.replay))),
 	}

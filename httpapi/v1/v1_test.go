@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -54,6 +55,10 @@ func (f *fake) Replay(_ context.Context, id string) error { return f.note("repla
 func (f *fake) Drop(_ context.Context, id string) error   { return f.note("drop %s", id) }
 func (f *fake) ReplayAll(_ context.Context, name string, since time.Time) (int, error) {
 	return 3, f.note("replay all %s %s", name, since.Format(time.RFC3339))
+}
+
+func (f *fake) Request(_ context.Context, id string) (*delivery.Request, error) {
+	return &delivery.Request{URL: "http://bot/hook", Header: http.Header{"Webhook-Id": {id}}, Body: []byte("{}")}, f.note("request %s", id)
 }
 
 func (f *fake) Groups(_ context.Context, q delivery.Filter) ([]delivery.Group, error) {
@@ -124,6 +129,7 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/v1/deliveries/replay", `{"filter":{"endpoint":"echo","after":"2h","state":"dead"},"expect":4}`, 202, "replay 4 of echo 2026-11-20T16:00:00Z", `{"replayed":4}`},
 		{"POST", "/v1/deliveries/drop", `{"filter":{"jid":"A@B"},"expect":0}`, 200, "drop 0 of a@b", `{"dropped":0}`},
 		{"GET", "/v1/deliveries/evt_1", "", 200, "get evt_1", fmt.Sprintf(item, `,"answer":"<later>"`, `,"waiting":2,"stanza":"<message/>"`)},
+		{"GET", "/v1/deliveries/evt_1/request", "", 200, "request evt_1", `{"method":"POST","url":"http://bot/hook","headers":{"Webhook-Id":"evt_1"},"body":"{}"}`},
 		{"POST", "/v1/deliveries/evt_1/replay", "", 202, "replay evt_1", `{"id":"evt_1","state":"queued"}`},
 		{"POST", "/v1/deliveries/evt_1/replay", "{}", 202, "replay evt_1", ""},
 		{"DELETE", "/v1/deliveries/evt_1", "", 204, "drop evt_1", ""},

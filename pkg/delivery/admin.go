@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"stanzahook/pkg/stanza"
@@ -103,6 +104,15 @@ func (w *Worker) Test(ctx context.Context, component, id string, like webhook.Li
 	}
 	t.Error = v.Reason
 	return t, errors.New(v.Reason)
+}
+
+// HTTPRequest returns the request that would be made for an event now. It fails for an
+// endpoint without a URL.
+func (w *Worker) HTTPRequest(ev *webhook.Event) (*http.Request, error) {
+	if w.Endpoint().Pulled() {
+		return nil, errors.New("the endpoint has no url: its events are pulled")
+	}
+	return w.current.Load().client.Request(ev)
 }
 
 // Replay puts an event into the queue again, under its id, behind the waiting events of

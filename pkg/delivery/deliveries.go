@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"time"
@@ -21,6 +22,7 @@ type deliveryWorker interface {
 	Replay(ctx context.Context, r store.Record) error
 	InMemory(id string) *webhook.Event
 	Behind(id string) (n int, known bool)
+	HTTPRequest(ev *webhook.Event) (*http.Request, error)
 	Pending(id string) (attempts []deliverylog.Attempt, next time.Time, inFlight, known bool)
 	Drop(ctx context.Context, id string) error
 }

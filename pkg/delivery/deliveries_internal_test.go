@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -46,6 +48,14 @@ func (w *idleWorker) Replay(ctx context.Context, r store.Record) error {
 
 func (w *idleWorker) InMemory(string) *webhook.Event { return nil }
 func (w *idleWorker) Behind(string) (int, bool)      { return 0, false }
+
+func (w *idleWorker) HTTPRequest(ev *webhook.Event) (*http.Request, error) {
+	c, err := webhook.NewClient(&w.e)
+	if err != nil {
+		return nil, err
+	}
+	return c.Request(ev)
+}
 
 func (w *idleWorker) Pending(id string) ([]deliverylog.Attempt, time.Time, bool, bool) {
 	return nil, time.Time{}, id == w.busy, true
@@ -259,6 +269,30 @@ func TestReplayAllInTheirOrder(t *testing.T) {
 	}
 	if _, err := d.ReplayAll(t.Context(), "gone", time.Time{}); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("of nobody: %v", err)
+	}
+}
+
+// The request of a delivery is as it would be made now, with a signature, and without the
+// secrets of the configuration.
+func TestRequest(t *testing.T) {
+	d := newDesk(t)
+	d.echo.e.URL = "http://u:p@127.0.0.1:8080/hook?key=secret"
+	d.echo.e.Headers = http.Header{"Authorization": {"Bearer secret"}}
+	waiting, dead, gone := d.waits(1), d.died(2, "echo"), d.died(3, "old")
+	for _, r := range []store.Record{waiting, dead} {
+		got, err := d.Request(t.Context(), r.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got.URL != "http://127.0.0.1:8080/hook?key=***" || got.Header.Get("Authorization") != "<secret>" || got.Header["webhook-id"] == nil && got.Header.Get("Webhook-Id") != r.ID || !strings.Contains(string(got.Body), r.ID) {
+			t.Errorf("%+v %s", got, got.Body)
+		}
+	}
+	if _, err := d.Request(t.Context(), gone.ID); !errors.Is(err, gateway.ErrConflict) {
+		t.Errorf("of an endpoint that is not there: %v", err)
+	}
+	if _, err := d.Request(t.Context(), "evt_x"); !errors.Is(err, gateway.ErrNotFound) {
+		t.Errorf("of none: %v", err)
 	}
 }
 
