@@ -67,7 +67,7 @@ test: ## run the tests, with the race detector, on real servers too; not the lar
 
 # The modules of npm are for the test alone; their versions stand in package.json.
 .PHONY: console-test
-console-test: ## check the types of the console, and its pages in Chromium, on both servers; screenshots go into bin/console
+console-test: ## check the types of the console, and its pages in Chromium, on both servers; screenshots go into bin/console, that of the README to README_SCREENSHOT
 	@sh deploy/lab/install.sh tests
 	@sh deploy/lab/install.sh console
 	@mkdir -p bin/console

@@ -65,7 +65,7 @@ install -d "$guide/deploy/guide/migrate" "$guide/deploy/guide/growth" "$guide/ex
 install -m 644 "$top/README.md" "$guide/"
 install -m 644 "$top"/deploy/guide/growth/*.md "$top"/deploy/guide/growth/*.svg "$guide/deploy/guide/growth/"
 install -m 644 "$top"/examples/guide/*.md "$guide/examples/guide/"
-install -m 644 "$top"/deploy/guide/*.md "$guide/deploy/guide/"
+install -m 644 "$top"/deploy/guide/*.md "$top"/deploy/guide/*.png "$guide/deploy/guide/"
 install -m 644 "$top"/deploy/guide/migrate/*.md "$guide/deploy/guide/migrate/"
 for link in samples prometheus grafana; do
 	ln -s ../../examples "$guide/deploy/$link"

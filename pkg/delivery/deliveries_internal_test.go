@@ -276,7 +276,7 @@ func TestReplayAllInTheirOrder(t *testing.T) {
 // secrets of the configuration.
 func TestRequest(t *testing.T) {
 	d := newDesk(t)
-	d.echo.e.URL = "http://u:p@127.0.0.1:8080/hook?key=secret"
+	d.echo.e.URL = "http://127.0.0.1:8080/hook?key=secret"
 	d.echo.e.Headers = http.Header{"Authorization": {"Bearer secret"}}
 	waiting, dead, gone := d.waits(1), d.died(2, "echo"), d.died(3, "old")
 	for _, r := range []store.Record{waiting, dead} {
