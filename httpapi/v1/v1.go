@@ -26,6 +26,7 @@ type Options struct {
 	Sent       func(ctx context.Context, id, caller string) (store.SentMessage, error)
 	Tail       *tail.Tail  // nil: there is no /v1/tail
 	Summary    Summary     // nil: there is no /v1/summary
+	Listeners  Listeners   // nil: nobody can listen
 	Rosters    Rosters     // nil: none are configured
 	Requests   Requests    // nil: an Idempotency-Key is ignored
 	InProgress *InProgress // the requests in progress with such a key; nil: its own
@@ -74,6 +75,9 @@ func New(o Options) httpapi.Mount {
 	}
 	if o.Summary != nil {
 		routes = append(routes, o.Summary.routes(e)...)
+	}
+	if o.Listeners != nil {
+		routes = append(routes, listening{o.Listeners}.routes(e)...)
 	}
 	if o.Sender != nil {
 		keys := idempotent{o.Requests, o.InProgress, o.Log}

@@ -8,6 +8,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
@@ -23,6 +24,7 @@ type Removed struct {
 	Store  *store.Store
 	Sender Sender
 	MaxAge time.Duration
+	Route  func(component string, s *stanza.Stanza) *Worker // the endpoint that gets a stanza now; nil: none. It may be nil
 	Log    *zap.Logger
 	Watch  Watch
 
@@ -145,6 +147,10 @@ func (r *Removed) sweep(ctx context.Context) {
 			r.mu.Lock()
 			q.counted()
 			r.mu.Unlock()
+		}
+		if err := r.rehome(ctx, name, q); err != nil {
+			r.log().Warn("events of a temporary endpoint not moved; retrying", zap.String("endpoint", name), zap.Error(err))
+			continue
 		}
 		for conversation := range q.lanes {
 			if err := r.expire(ctx, q, conversation); err != nil {

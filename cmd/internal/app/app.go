@@ -38,6 +38,7 @@ type App struct {
 	subscribers  *presence.Subscribers
 	workers      []*delivery.Worker
 	removed      *delivery.Removed
+	listeners    listeners
 	grants       map[string]*privilege.Keeper // by domain
 	rosters      *roster.Rosters
 	backends     map[string]*roster.Backends // of rosters, by host

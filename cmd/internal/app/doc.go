@@ -44,6 +44,14 @@
 //	pkg/store/endpoints.go            the record
 //	cmd/internal/app/endpoints_change.go  the change over, as at a reload: workers, queues, routes
 //
+// # The walk of a request to who listens
+//
+//	cmd/internal/cli/listen.go        "stanzahook listen", on another machine perhaps
+//	httpapi/v1/listen.go              the stream that it reads, and its answers
+//	cmd/internal/app/listeners.go     the temporary endpoint, in front of all others
+//	cmd/internal/app/tunnel.go        its bot on this side: requests wait here for their answers
+//	pkg/delivery/removed_home.go      at the end, what waits goes to the other endpoints
+//
 // No package of a walk imports one above it: app gives each the next, as an
 // interface or a function.
 package app

@@ -67,8 +67,8 @@ func (a *App) switchEndpoints(c *endpointChange) {
 			_ = w.Reconfigure(c.targets[i]) // assign has asked whether it may
 		}
 	}
-	a.forward.Set(c.workers)
 	a.workers = c.workers
+	a.route()
 }
 
 // unchanged names the endpoints that are the same in another configuration. They

@@ -38,11 +38,12 @@ func everyMount() []httpapi.Mount {
 		postmsg.New(postmsg.Options{}),
 		rosteradmin.New(rosteradmin.Options{}),
 		v1.New(v1.Options{
-			Sender:  &gatewaytest.Network{},
-			Status:  func(context.Context) (v1.Status, error) { return v1.Status{}, nil },
-			Check:   func(context.Context, v1.CheckFor) []v1.Check { return nil },
-			Tail:    tail.New(nil),
-			Summary: func(int, string) ([]summary.Row, error) { return nil, nil },
+			Sender:    &gatewaytest.Network{},
+			Status:    func(context.Context) (v1.Status, error) { return v1.Status{}, nil },
+			Check:     func(context.Context, v1.CheckFor) []v1.Check { return nil },
+			Tail:      tail.New(nil),
+			Summary:   func(int, string) ([]summary.Row, error) { return nil, nil },
+			Listeners: (*App)(nil),
 		}),
 	}
 }

@@ -97,7 +97,7 @@ func (a *api) followDeliveries(cmd *cobra.Command, endpoint, jid, state string, 
 		}
 	}
 	print := tailPrinter(cmd)
-	f := &follower{api: a, query: query, notices: cmd.ErrOrStderr(), onConnected: list}
+	f := &follower{api: a, request: tailRequest(query), notices: cmd.ErrOrStderr(), onConnected: list}
 	f.onEvent = func(e streamEvent) error {
 		var d deliveryEvent
 		if err := json.Unmarshal(e.Data, &d); err == nil && state != "" && e.Event == "delivery" && d.State != state {

@@ -116,7 +116,7 @@ func runDev(cmd *cobra.Command, start StartFunc, o devOptions) error {
 	if err != nil {
 		return err
 	}
-	screen := newDevScreen(cmd)
+	screen := newDevScreen(cmd.InOrStdin(), cmd.OutOrStdout(), o.script == "")
 	s := newDevSession(b, o, screen)
 	defer screen.close()
 	defer b.stop()

@@ -18,7 +18,7 @@ import (
 // channel closes. If that fails it calls cancel.
 func (s *devSession) followDeliveries(ctx context.Context, cancel context.CancelCauseFunc) (<-chan struct{}, error) {
 	connected, ended := make(chan struct{}), make(chan struct{})
-	f := &follower{api: s.bridge.api, query: url.Values{"kinds": {"delivery"}}, notices: io.Discard}
+	f := &follower{api: s.bridge.api, request: tailRequest(url.Values{"kinds": {"delivery"}}), notices: io.Discard}
 	f.onConnected = func() error { close(connected); return nil }
 	f.onEvent = func(e streamEvent) error { return s.onDelivery(ctx, e) }
 	go func() {

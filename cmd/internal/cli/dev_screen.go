@@ -8,7 +8,6 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/spf13/cobra"
 	"golang.org/x/term"
 )
 
@@ -23,11 +22,12 @@ type devScreen struct {
 	restore func()
 }
 
-func newDevScreen(cmd *cobra.Command) *devScreen {
-	d := &devScreen{out: cmd.OutOrStdout(), scanner: bufio.NewScanner(cmd.InOrStdin()), paint: painterFor(cmd.OutOrStdout()), restore: func() {}}
-	in, ok := cmd.InOrStdin().(*os.File)
-	out, ok2 := d.out.(*os.File)
-	if cmd.Flag("script").Value.String() != "" || !ok || !ok2 || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
+// newDevScreen returns a screen; if it is to have a prompt, and there is a terminal, it has.
+func newDevScreen(from io.Reader, to io.Writer, prompt bool) *devScreen {
+	d := &devScreen{out: to, scanner: bufio.NewScanner(from), paint: painterFor(to), restore: func() {}}
+	in, ok := from.(*os.File)
+	out, ok2 := to.(*os.File)
+	if !prompt || !ok || !ok2 || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
 		return d
 	}
 	before, err := term.MakeRaw(int(in.Fd()))

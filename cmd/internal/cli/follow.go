@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"time"
 )
 
@@ -20,10 +19,10 @@ const (
 	firstReconnect, lastReconnect = 200 * time.Millisecond, 15 * time.Second
 )
 
-// follower reads GET /v1/tail over any number of connections.
+// follower reads a stream over any number of connections.
 type follower struct {
 	*api
-	query       url.Values
+	request     request
 	onEvent     func(streamEvent) error // ends the reading with its error
 	onConnected func() error            // called once, on the first connection; ends the reading with its error
 	notices     io.Writer               // of connections that are lost, and there again
@@ -78,7 +77,7 @@ func (f *follower) read(ctx context.Context) error {
 	client.Timeout = 0 // the stream has no end; its silence has
 	silent := time.AfterFunc(streamSilence, func() { cancel(errors.New("nothing came for " + streamSilence.String())) })
 	defer silent.Stop()
-	answer, err := f.ask(ctx, &client, request{path: "/v1/tail", query: f.query}, header)
+	answer, err := f.ask(ctx, &client, f.request, header)
 	if err != nil {
 		return err
 	}

@@ -53,7 +53,7 @@ The exit code is 1 if there is no instance, or if the token may not read.`,
 					query.Set(name, value)
 				}
 			}
-			f := &follower{api: a, query: query, notices: cmd.ErrOrStderr(), onEvent: tailPrinter(cmd)}
+			f := &follower{api: a, request: tailRequest(query), notices: cmd.ErrOrStderr(), onEvent: tailPrinter(cmd)}
 			return failed(f.follow(cmd.Context()))
 		},
 	}
@@ -65,6 +65,8 @@ The exit code is 1 if there is no instance, or if the token may not read.`,
 	jsonFlag(cmd, "an object a line, with event, id and data")
 	return cmd
 }
+
+func tailRequest(query url.Values) request { return request{path: "/v1/tail", query: query} }
 
 func kindsOfTail() []string {
 	var all []string

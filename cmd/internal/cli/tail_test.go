@@ -85,7 +85,7 @@ func TestTail(t *testing.T) {
 	if code != 0 || out != want {
 		t.Errorf("exit code %d\n%s\nwant\n%s", code, out, want)
 	}
-	if want := "the instance closed the stream\nconnecting again …\nconnected again\nthe instance ended the stream: stanzahook is stopping\nconnecting again …\n"; errs != want {
+	if want := "the instance closed the stream\nconnecting again …\nconnected again\nthe instance ended the stream: stanzahook is stopping\nconnecting again …\n"; strings.TrimSuffix(errs, "connected again\n") != want { // it may see the connection that ends it
 		t.Errorf("%s\nwant\n%s", errs, want)
 	}
 	const query = "text/event-stream endpoint=echo&jid=u%40example.com&kinds=delivery%2Clink "

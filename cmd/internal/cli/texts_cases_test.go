@@ -154,6 +154,8 @@ var usageErrors = []string{
 	"roster", "roster frob", "roster refresh", "roster refresh john --all", "roster refresh --all --file x", "roster show", "roster show --x", "roster diff a b",
 	"deliveries", "deliveries frob", "deliveries show", "deliveries list --limit 0", "deliveries list --limit 501", "deliveries list --dead --state dead", "deliveries list --x",
 	"deliveries list --follow --dead", "deliveries list --follow --limit 0", "tail x", "tail --kind link",
+	"listen --print", "listen --to echo@bot.example.com", "listen --to echo@bot.example.com/x --print", "listen --to echo@bot.example.com --print --forward http://127.0.0.1/",
+	"listen --to echo@bot.example.com --forward 127.0.0.1:80", "listen --to echo@bot.example.com --print --secret x",
 	"dev x", "dev --format xml", "dev --bot ftp://a/", "dev --timeout 0s", "dev --patience soon", "dev --secret whsec_short",
 	"deliveries drop", "deliveries replay", "deliveries replay x --endpoint echo", "deliveries replay x --since 2h",
 	"endpoints", "endpoints frob", "endpoints test", "endpoints show a b",

@@ -13,11 +13,11 @@ type endpointMetrics struct {
 	workers []*delivery.Worker
 	from    *Sources
 
-	state, lastSuccess                            family
-	queued, inMemory, direct, failingSenders      family
-	inFlight, concurrency, attempts, took         family
-	delivered, refused, overflowed, expired, dead family
-	replies, replaced, removedEvents, loops, made family
+	state, lastSuccess                                       family
+	queued, inMemory, direct, failingSenders                 family
+	inFlight, concurrency, attempts, took                    family
+	delivered, refused, overflowed, expired, dead            family
+	replies, replaced, removedEvents, loops, made, listeners family
 }
 
 func newEndpointMetrics(workers []*delivery.Worker, from *Sources) *endpointMetrics {
@@ -42,6 +42,7 @@ func newEndpointMetrics(workers []*delivery.Worker, from *Sources) *endpointMetr
 	m.replaced = m.counter("endpoint_replaced_characters_total", "Characters of the endpoint's answers that no stanza can carry (control characters, halves of surrogate pairs), replaced by U+FFFD.", "endpoint")
 	m.removedEvents = m.gauge("removed_endpoints_events", "Events that wait for endpoints that were removed from the configuration.")
 	m.made = m.gauge("api_endpoints", "Endpoints that were made by the API; at most 1000.")
+	m.listeners = m.gauge("listeners", "Temporary endpoints of those who listen in place of an endpoint; at most 16.")
 	return m
 }
 
@@ -81,4 +82,5 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 	}
 	m.removedEvents.count(ch, int64(waiting))
 	m.made.count(ch, int64(m.from.Made()))
+	m.listeners.count(ch, int64(m.from.Listeners()))
 }

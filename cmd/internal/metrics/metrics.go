@@ -45,6 +45,7 @@ type Sources struct {
 	Rosters      *roster.Rosters
 	Removed      *delivery.Removed
 	Made         func() int // endpoints of the API
+	Listeners    func() int // temporary endpoints
 	Store        *store.Store
 	Server       func() *httpapi.Server // asked only while the server runs
 	Failures     *httpapi.Failures

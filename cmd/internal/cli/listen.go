@@ -1,0 +1,193 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/signature"
+	"stanzahook/pkg/webhook"
+)
+
+func listenCommand() *cobra.Command {
+	var l listener
+	var print bool
+	cmd := &cobra.Command{
+		Use:   "listen --to JID (--forward URL | --print)",
+		Short: "Give what is written to an address to a bot on this machine, for a while",
+		Long: `Give what is written to an address to a bot on this machine, for a while. The running
+instance makes a temporary endpoint in front of all others; its requests come here, and go
+to the bot with all their headers, signed. The bot's answers count as those of an endpoint:
+they become replies, or errors, and what failed is tried again. Request and answer are
+shown. With --print there is no bot: what comes is shown, and answered with 204.
+
+The endpoint is gone when the command ends. What waits then goes to the endpoint that
+would have got it. A token of the scope admin is needed.`,
+		Example: `  stanzahook listen --to echo@bot.example.com --forward http://127.0.0.1:3000/hook
+  stanzahook listen --to echo@bot.example.com --print --copy`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if err := l.check(print); err != nil {
+				return err
+			}
+			l.screen = newDevScreen(cmd.InOrStdin(), cmd.OutOrStdout(), false)
+			return failed(l.run(cmd))
+		},
+	}
+	l.api = apiFlags(cmd, config.ScopeAdmin)
+	f := cmd.Flags()
+	f.StringVar(&l.ask.To, "to", "", "the address: a bare JID of a component")
+	f.StringVar(&l.forward, "forward", "", "the bot's URL")
+	f.BoolVar(&print, "print", false, "show what comes; no bot gets it")
+	f.BoolVar(&l.ask.Copy, "copy", false, "only copies: the usual endpoint answers")
+	f.StringVar(&l.ask.Secret, "secret", "", "whsec_… to sign the requests with (default: a new one, which is shown)")
+	return cmd
+}
+
+// listener passes requests of the running instance to a bot.
+type listener struct {
+	*api
+	ask struct {
+		To     string `json:"to"`
+		Copy   bool   `json:"copy"`
+		Secret string `json:"secret"`
+	}
+	forward string // empty: there is no bot
+	screen  *devScreen
+	bot     http.Client
+	working sync.WaitGroup
+}
+
+// check returns what is wrong with the flags.
+func (l *listener) check(print bool) error {
+	if j, err := jid.Parse(l.ask.To); l.ask.To == "" || err != nil || !j.IsBare() {
+		return errors.New("--to: write the bare address that users write to, for example echo@bot.example.com")
+	}
+	u, err := url.Parse(l.forward)
+	switch {
+	case print == (l.forward != ""):
+		return errors.New("say --forward with the bot's URL, or --print")
+	case !print && (err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == ""):
+		return errors.New("--forward: write the bot's URL, for example http://127.0.0.1:3000/hook")
+	case l.ask.Secret == "":
+		return nil
+	}
+	if _, err := signature.ParseSecret(l.ask.Secret); err != nil {
+		return fmt.Errorf("--secret: %w", err)
+	}
+	return nil
+}
+
+func (l *listener) run(cmd *cobra.Command) error {
+	if l.ask.Secret == "" {
+		key := make([]byte, 32)
+		_, _ = rand.Read(key) // it does not fail
+		l.ask.Secret = "whsec_" + base64.StdEncoding.EncodeToString(key)
+		l.screen.print(plain, "Requests are signed with "+l.ask.Secret)
+	}
+	l.bot = http.Client{Timeout: webhook.DefaultTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	ctx, cancel := context.WithCancel(cmd.Context())
+	defer l.working.Wait()
+	defer cancel()
+	name := ""
+	f := &follower{api: l.api, request: request{method: http.MethodPost, path: "/v1/listen", body: &l.ask}, notices: cmd.ErrOrStderr()}
+	f.onEvent = func(e streamEvent) error {
+		switch e.Event {
+		case "listening":
+			var named struct{ Endpoint string }
+			if err := json.Unmarshal(e.Data, &named); err != nil {
+				return err
+			}
+			name = named.Endpoint
+			l.screen.print(dim, "What is written to "+l.ask.To+" comes here; Ctrl-C ends that.")
+		case "request":
+			q := new(v1.ListenRequest)
+			if err := json.Unmarshal(e.Data, q); err != nil {
+				return err
+			}
+			l.working.Go(func() { l.pass(ctx, name, q) })
+		}
+		return nil
+	}
+	return f.follow(ctx)
+}
+
+// pass gives a request to the bot, and its answer to the instance.
+func (l *listener) pass(ctx context.Context, name string, q *v1.ListenRequest) {
+	l.screen.print(plain, describeEvent(q.Body))
+	began := time.Now()
+	a := v1.ListenAnswer{Status: http.StatusNoContent}
+	if l.forward != "" {
+		a = l.post(ctx, q)
+	}
+	if ctx.Err() != nil {
+		return // the event goes elsewhere
+	}
+	c, text := dim, fmt.Sprintf("  answered %d %s%s, in %.1f ms", a.Status, http.StatusText(a.Status), after(", ", a.ContentType), float64(time.Since(began).Microseconds())/1000)
+	if a.Error != "" {
+		c, text = red, "  no answer: "+a.Error
+	} else if len(a.Body) > 0 {
+		text += ": " + quotedAnswer(string(a.Body))
+	}
+	if a.Status >= 300 {
+		c = red
+	}
+	l.screen.print(c, text)
+	if _, err := l.send(ctx, request{path: "/v1/listen/" + url.PathEscape(name) + "/answers/" + url.PathEscape(q.ID), body: a}); err != nil && ctx.Err() == nil {
+		l.screen.print(red, "  the answer came to nothing: "+err.Error())
+	}
+}
+
+// maxBotAnswer bounds what is read of the bot's answer; an endpoint may answer a mebibyte.
+const maxBotAnswer = 1<<20 + 1
+
+// post asks the bot.
+func (l *listener) post(ctx context.Context, q *v1.ListenRequest) v1.ListenAnswer {
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, l.forward, strings.NewReader(q.Body))
+	if err != nil {
+		return v1.ListenAnswer{Error: err.Error()}
+	}
+	for name, value := range q.Header {
+		r.Header.Set(name, value)
+	}
+	answer, err := l.bot.Do(r)
+	if err != nil {
+		var u *url.Error
+		if errors.As(err, &u) {
+			err = u.Err // without the URL
+		}
+		return v1.ListenAnswer{Error: err.Error()}
+	}
+	defer answer.Body.Close()
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBotAnswer))
+	if err != nil {
+		return v1.ListenAnswer{Error: "the answer broke off: " + err.Error()}
+	}
+	return v1.ListenAnswer{Status: answer.StatusCode, ContentType: answer.Header.Get("Content-Type"), RetryAfter: answer.Header.Get("Retry-After"), Body: body}
+}
+
+// describeEvent is an event in a line.
+func describeEvent(body string) string {
+	var e struct {
+		ID, Type string
+		Data     struct{ From, To, Body string }
+	}
+	if json.Unmarshal([]byte(body), &e) != nil {
+		return body
+	}
+	return fmt.Sprintf("%s %s → %s: %q (%s)", e.Type, e.Data.From, e.Data.To, e.Data.Body, e.ID)
+}
