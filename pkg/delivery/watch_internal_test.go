@@ -84,6 +84,7 @@ func TestWatchOfAQueue(t *testing.T) {
 	d.Watch(w.by)
 	w.must(d.Replay(t.Context(), "evt_u-1"))
 	w.sees("u-1 queued", "u-1 delivered 1 204")
+	w.empty()
 	w.must(w.w.Disable(t.Context(), "a test"))
 	w.becomes("echo disabled a test")
 	w.put("u")
