@@ -15,7 +15,7 @@ const (
 	early = Kept / 2
 	// perSecond bounds the events that all readers together get, in the long run: full
 	// load makes more than anybody reads. Each may get burst of them at once.
-	perSecond = 6000
+	perSecond = 4000
 	burst     = 5 * Kept
 	// maxPage bounds the bytes of one page, give or take an event.
 	maxPage = 256 << 10
