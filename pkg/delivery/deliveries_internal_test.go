@@ -25,6 +25,7 @@ type idleWorker struct {
 	disk *store.Queue
 	err  error // of Replay
 	busy string
+	held *webhook.Event
 	over func() // called when an event was replayed
 }
 
@@ -46,8 +47,14 @@ func (w *idleWorker) Replay(ctx context.Context, r store.Record) error {
 	return err
 }
 
-func (w *idleWorker) InMemory(string) *webhook.Event { return nil }
-func (w *idleWorker) Behind(string) (int, bool)      { return 0, false }
+func (w *idleWorker) InMemory(id string) *webhook.Event {
+	if w.held == nil || w.held.ID != id {
+		return nil
+	}
+	return w.held
+}
+
+func (w *idleWorker) Behind(string) (int, bool) { return 0, false }
 
 func (w *idleWorker) HTTPRequest(ev *webhook.Event) (*http.Request, error) {
 	c, err := webhook.NewClient(&w.e)
@@ -70,6 +77,16 @@ func (w *idleWorker) Drop(ctx context.Context, id string) error {
 		return errors.Join(err, errUnknown)
 	}
 	return w.disk.Drop(ctx, r.Conversation, r.Seq)
+}
+
+// An event that is not stored yet is known.
+func TestGetOfAnEventInMemory(t *testing.T) {
+	d := newDesk(t)
+	d.echo.held = eventOf(t, "<message type='chat' from='u@example.com/x' to='echo@bot.example.com'/>")
+	v, err := d.Get(t.Context(), "evt_1")
+	if err != nil || v.State != deliverylog.Queued || v.Type != "message.chat" || v.From != "u@example.com/x" || v.To != "echo@bot.example.com" || v.Stanza != d.echo.held.Stanza.XML() || v.Received.IsZero() {
+		t.Errorf("%+v %v", v, err)
+	}
 }
 
 // desk is the service over a store of its own, with one endpoint, echo.

@@ -160,4 +160,12 @@ func TestReportedIsKnown(t *testing.T) {
 			ended++
 		}
 	}
+	w.must(w.w.Disable(t.Context(), "a test")) // so that an event is only queued
+	for range each {
+		w.put("w")
+		c := <-w.changes
+		if known, err := d.Get(context.Background(), c.ID); err != nil || known.State != deliverylog.Queued || known.From != c.From || known.Stanza == "" {
+			t.Fatalf("%+v was reported, and is %+v: %v", c, known, err)
+		}
+	}
 }

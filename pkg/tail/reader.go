@@ -264,11 +264,15 @@ func (r *Reader) encode() {
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	r.tokens += float64(len(r.matched) - shown)
-	r.next, r.pause = r.matched[shown], time.Time{}
-	if gone := t.head + 1 - remembered; r.next < gone && t.head >= t.first-1+remembered {
-		r.lost += gone - r.next
-		r.next = gone
+	rest := r.matched[shown:]
+	r.tokens += float64(len(rest))
+	for len(rest) > 0 && t.slots[rest[0]%remembered].id != rest[0] {
+		r.lost++
+		rest = rest[1:]
 	}
+	if len(rest) > 0 { // so overwrite has counted nothing behind it
+		r.next = rest[0]
+	}
+	r.pause = time.Time{}
 	t.findBehind()
 }

@@ -293,7 +293,7 @@ func TestReadersComeAndGo(t *testing.T) {
 	for i := range 8 {
 		f := filter(t, []string{"", "http", "delivery"}[i%3], "", "")
 		reading.Go(func() {
-			for range 5 {
+			for range 2 {
 				r, err := all.Open(tail.Opening{Filter: f, Limited: i%2 == 0, Last: "1"})
 				if err != nil {
 					t.Error(err)
