@@ -227,3 +227,22 @@ func TestRemoved(t *testing.T) {
 		t.Errorf("senders got %v", b.link.errors)
 	}
 }
+
+// The queue of an endpoint that is there again has one owner, also if nobody has claimed it
+// yet.
+func TestReleaseBeforeClaim(t *testing.T) {
+	b := newTestbed(t, nil)
+	b.must(b.w.Disable(t.Context(), "test"))
+	b.put("u")
+	b.waiting(1)
+	b.close()
+	b.e.Name = "another"
+	b.open()
+	r := &Removed{Store: b.s, Sender: b.link, MaxAge: time.Hour, Log: zap.NewNop()}
+	q, err := r.Release(t.Context(), "echo")
+	b.must(err)
+	r.claim(t.Context())
+	if n := r.Waiting(); len(n) != 0 || len(q.Backlog()) != 1 {
+		t.Errorf("%v wait for a removed endpoint, and %v for this one", n, q.Backlog())
+	}
+}
