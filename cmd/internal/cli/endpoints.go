@@ -79,17 +79,31 @@ func endpointCommand(a *api, cmd *cobra.Command, method, verb string, body any) 
 	})
 }
 
+// likeEvent is what a test event is to be like; empty: as made up.
+type likeEvent struct {
+	Body string `json:"body,omitempty"`
+	From string `json:"from,omitempty"`
+	To   string `json:"to,omitempty"`
+	Type string `json:"type,omitempty"`
+}
+
 func endpointsTest(a *api) *cobra.Command {
+	var like likeEvent
 	cmd := &cobra.Command{
 		Use:   "test NAME",
 		Short: "Send a made-up event to an endpoint, and show its answer",
 		Long: `Send a made-up event to an endpoint, as a delivery would, and show the answer and the
 replies that would be sent for it. Nothing is sent to anybody else, and it does not
 count. The exit code is 1 if the endpoint failed or refused the event.`,
-		Example: "  stanzahook endpoints test echo",
-		Args:    cobra.ExactArgs(1),
+		Example: `  stanzahook endpoints test echo
+  stanzahook endpoints test echo --body '/help' --from juliet@example.com --type groupchat`,
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			answer, err := a.send(cmd.Context(), request{method: http.MethodPost, path: endpointPath(args[0]) + "/test"})
+			ask := request{method: http.MethodPost, path: endpointPath(args[0]) + "/test"}
+			if like != (likeEvent{}) {
+				ask.body = like
+			}
+			answer, err := a.send(cmd.Context(), ask)
 			if err != nil {
 				return failed(err)
 			}
@@ -103,6 +117,12 @@ count. The exit code is 1 if the endpoint failed or refused the event.`,
 			return failed(err)
 		},
 	}
+	f := cmd.Flags()
+	f.StringVar(&like.Body, "body", "", "the text of the message")
+	f.StringVar(&like.From, "from", "", "the sender")
+	f.StringVar(&like.To, "to", "", "the recipient, at a component")
+	f.StringVar(&like.Type, "type", "", "the type of the message: chat, normal, groupchat, headline or error")
+	chooses(cmd, "type", "chat", "normal", "groupchat", "headline", "error")
 	jsonFlag(cmd, "as JSON, as the API gives it")
 	return cmd
 }
