@@ -38,6 +38,16 @@ type Endpoint struct {
 	// Keys are the keys of an endpoint of the API, as they were put, with secrets masked.
 	// Lists leave them out.
 	Keys map[string]any `json:"keys,omitempty"`
+	// History are its latest states since the start of the process, the newest first. Lists
+	// leave them out.
+	History []StateJSON `json:"history,omitempty"`
+}
+
+// StateJSON is a state that an endpoint had.
+type StateJSON struct {
+	Time   time.Time `json:"time"`
+	State  string    `json:"state"`
+	Reason *string   `json:"reason"`
 }
 
 // EndpointStatus is the part of an endpoint that every token may see.

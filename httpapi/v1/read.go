@@ -49,6 +49,11 @@ func (e Endpoint) forReader() Endpoint {
 	e.EndpointStatus = e.EndpointStatus.forReader()
 	e.URL, _, _ = strings.Cut(e.URL, "?")
 	e.Keys = nil
+	all := make([]StateJSON, len(e.History))
+	for i, s := range e.History {
+		all[i] = StateJSON{s.Time, s.State, unquoted(s.Reason)}
+	}
+	e.History = all
 	return e
 }
 

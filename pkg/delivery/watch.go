@@ -1,6 +1,10 @@
 package delivery
 
 import (
+	"slices"
+	"sync"
+	"time"
+
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
@@ -45,8 +49,43 @@ func (t *target) record(ev *webhook.Event, state deliverylog.State, reason strin
 	t.tell(ev, state, reason, nil, 0)
 }
 
+// StateChange is a new state of an endpoint.
+type StateChange struct {
+	Time          time.Time
+	State, Reason string
+}
+
+// maxStates bounds the states that an endpoint remembers.
+const maxStates = 50
+
+// states are the latest states of an endpoint since the start of the process.
+type states struct {
+	mu  sync.Mutex
+	all []StateChange
+}
+
+func (s *states) add(c StateChange) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if len(s.all) == maxStates {
+		s.all = s.all[:copy(s.all, s.all[1:])]
+	}
+	s.all = append(s.all, c)
+}
+
+// States returns the latest states of the endpoint since the start of the process, the
+// newest first.
+func (w *Worker) States() []StateChange {
+	w.states.mu.Lock()
+	defer w.states.mu.Unlock()
+	all := slices.Clone(w.states.all)
+	slices.Reverse(all)
+	return all
+}
+
 // tellState reports a new state of the endpoint.
 func (t *target) tellState(state, reason string) {
+	t.states.add(StateChange{time.Now(), state, reason})
 	if t.watch.OnState != nil {
 		t.watch.OnState(t.name, state, reason)
 	}

@@ -73,6 +73,13 @@ func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 	i := slices.Index(s.workers.All, w)
 	e, err := s.describe(ctx, w, s.cfg.Endpoints[i].ByAPI())
 	e.Keys = s.cfg.Endpoints[i].Given
+	for _, c := range w.States() {
+		change := v1.StateJSON{Time: c.Time.UTC(), State: c.State}
+		if c.Reason != "" {
+			change.Reason = &c.Reason
+		}
+		e.History = append(e.History, change)
+	}
 	return e, err
 }
 

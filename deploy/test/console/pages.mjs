@@ -152,6 +152,7 @@ async function all(s) {
     assert(!(await page.content()).includes('good morning'), 'a text is in the page before it is asked for');
     await at(page, 'reveal').click();
     await page.getByText('good morning').first().waitFor();
+    await page.locator('pre', { hasText: /webhook-id: evt_/i }).waitFor(); // the request as it would be sent
   });
 
   await s.step('a bot that is down: the card is red and the queue grows; it drains', async () => {
@@ -168,6 +169,7 @@ async function all(s) {
     await eventually('it drains', async () => await card.getAttribute('data-state') === 'ok' && await card.getByTestId('queue').getAttribute('data-value') === '0');
     await card.locator('a').first().click();
     await onPage(page, 'endpoint');
+    await page.locator('.timeline li', { hasText: /failing|open/ }).first().waitFor(); // the breaker's history
   });
 
   await s.step('test, match, disable and enable', async () => {
