@@ -55,6 +55,11 @@ func Routes(o Options) []httpapi.Route {
 		add(Path+"{hash}/{name:.+}", f.serveAsset)
 		add(Path+"{name:.+}", notFound)
 	}
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions} {
+		for _, path := range []string{strings.TrimSuffix(Path, "/"), Path, Path + "{name:.+}"} {
+			routes = append(routes, httpapi.Route{Method: method, Path: path, Handler: secured(notAllowed)})
+		}
+	}
 	return routes
 }
 
@@ -95,7 +100,7 @@ func read(o Options) *files {
 }
 
 // secured adds the headers that every answer here has.
-func secured(next http.Handler) http.Handler {
+func secured(next http.HandlerFunc) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
 		h.Set("Content-Security-Policy", policy)
@@ -103,7 +108,7 @@ func secured(next http.Handler) http.Handler {
 		h.Set("Referrer-Policy", "no-referrer")
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-cache")
-		next.ServeHTTP(w, r)
+		next(w, r)
 	})
 }
 
@@ -137,6 +142,11 @@ func redirect(w http.ResponseWriter, r *http.Request) {
 
 func notFound(w http.ResponseWriter, r *http.Request) {
 	httpapi.WriteProblem(w, r, &httpapi.Fault{Status: http.StatusNotFound, Text: "there is nothing at this path"})
+}
+
+func notAllowed(w http.ResponseWriter, r *http.Request) {
+	w.Header().Set("Allow", "GET, HEAD") // RFC 9110 section 15.5.6
+	httpapi.WriteProblem(w, r, &httpapi.Fault{Status: http.StatusMethodNotAllowed, Text: "use GET, HEAD here"})
 }
 
 func (f *files) servePage(w http.ResponseWriter, _ *http.Request) {

@@ -93,6 +93,13 @@ func TestPage(t *testing.T) {
 			}
 			isSecured(path, r)
 		}
+		for _, path := range []string{"/console", "/console/", "/console/" + assets[0][1]} {
+			r := get(h, "POST", base+path)
+			if r.StatusCode != 405 || r.Header.Get("Allow") != "GET, HEAD" {
+				t.Errorf("POST %s: %d %v", path, r.StatusCode, r.Header)
+			}
+			isSecured("POST "+path, r)
+		}
 	}
 	if page := text(t, get(serve("", console.Options{NoAuth: true}), "GET", "/console/")); !strings.Contains(page, `content="none"`) {
 		t.Errorf("without authentication: %s", page)
