@@ -8,16 +8,16 @@ import (
 // An event tells how many of its conversation wait for it: those in memory, and those that
 // are in the store alone.
 func TestBehind(t *testing.T) {
-	const n = 40 // more than a lane keeps in memory
+	const n = 40
 	b := newTestbed(t, func(string, int) int { return 503 })
 	for range n {
 		b.putAll("u")
 	}
 	b.put("v")
-	b.until("all are counted", func() bool {
-		first, known := b.w.Behind("evt_u-0")
-		return known && first == n-1
-	})
+	b.until("most are in the store alone", func() bool { return b.w.Status().InMemory < n/2 })
+	if first, known := b.w.Behind("evt_u-0"); !known || first != n-1 {
+		t.Errorf("%d wait behind the first, %v", first, known)
+	}
 	if second, known := b.w.Behind("evt_u-1"); known && second != n-2 {
 		t.Errorf("%d wait behind the second", second)
 	}
