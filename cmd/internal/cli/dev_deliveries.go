@@ -43,11 +43,7 @@ func (s *devSession) onDelivery(ctx context.Context, e streamEvent) error {
 		return fmt.Errorf("an event of the tail cannot be read: %w", err)
 	}
 	if d.Attempt != nil {
-		answer, err := s.bridge.api.send(ctx, request{path: deliveryPath(d.ID)})
-		if err != nil {
-			return err
-		}
-		v, err := decode[v1.Delivery](answer)
+		v, err := ask[v1.Delivery](ctx, s.bridge.api, deliveryPath(d.ID))
 		if err != nil {
 			return err
 		}
@@ -145,19 +141,15 @@ func (s *devSession) show(ctx context.Context, _ string) error {
 	if id == "" {
 		return errors.New("there was no request yet")
 	}
-	answer, err := s.bridge.api.send(ctx, request{path: deliveryPath(id)})
+	d, err := ask[v1.Delivery](ctx, s.bridge.api, deliveryPath(id))
 	if err != nil {
 		return err
 	}
-	d, err := decode[v1.Delivery](answer)
+	r, err := ask[v1.Request](ctx, s.bridge.api, deliveryPath(id)+"/request")
 	if err != nil {
 		return err
 	}
-	request, err := s.requestOf(d)
-	if err != nil {
-		return err
-	}
-	s.screen.print(plain, request)
+	s.screen.print(plain, shownRequest(r))
 	if len(d.Attempts) == 0 {
 		return nil
 	}
@@ -168,4 +160,13 @@ func (s *devSession) show(ctx context.Context, _ string) error {
 		s.screen.print(plain, "\n"+a.Answer)
 	}
 	return nil
+}
+
+// ask asks the API for what is at a path.
+func ask[T any](ctx context.Context, a *api, path string) (*T, error) {
+	answer, err := a.send(ctx, request{path: path})
+	if err != nil {
+		return nil, err
+	}
+	return decode[T](answer)
 }

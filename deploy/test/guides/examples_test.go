@@ -48,6 +48,7 @@ func TestExampleBotsInDev(t *testing.T) {
 	}
 	for name, port := range bots {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			code, out, errs := harness.RunProgram(t, nil, "dev", "--bot", "http://127.0.0.1:"+port+"/hook", "--listen", "127.0.0.1:0", "--script", script)
 			if code != 0 || !strings.Contains(out, "as expected: 4 of 4") {
 				t.Errorf("exit code %d\n%s%s", code, out, errs)
@@ -71,6 +72,39 @@ func TestExampleBots(t *testing.T) {
 				t.Errorf("%s: %+v, want %q", name, r, want)
 			}
 			p.StopWell()
+		}
+	})
+}
+
+// A bot on a developer's machine answers in place of the endpoint, until "stanzahook
+// listen" ends or is killed; then the endpoint answers again.
+func TestExampleBotsListen(t *testing.T) {
+	bots := startExampleBots(t)
+	token := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(token, []byte("token-all\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		u := harness.Login(t, s, "sybil")
+		p := harness.LaunchConnected(t, harness.OneComponent(s, "listen", harness.NewBot(t)))
+		says := func(id, want string) {
+			t.Helper()
+			u.Send("<message to='echo@listen.localhost' type='chat' id='%s'><body>%s</body></message>", id, id)
+			if r := u.Await("the answer to "+id, func(r lab.Received) bool { return r.Kind == "message" && r.Type == "chat" }); r.Body != want {
+				t.Errorf("%s: %q, want %q", id, r.Body, want)
+			}
+		}
+		names := map[lab.Kind][]string{lab.Prosody: {"python", "node"}, lab.Ejabberd: {"shell", "php"}}[s.Kind()]
+		for i, name := range names {
+			l := harness.Command(t, "listen", "--api", "http://"+p.Addr, "--token-file", token, "--to", "echo@listen.localhost", "--forward", "http://127.0.0.1:"+bots[name]+"/hook")
+			harness.Eventually(t, "it listens", func() bool { return strings.Contains(l.Log.String(), "comes here") })
+			says(name, "You said: "+name)
+			if i == 0 {
+				l.Kill()
+			} else {
+				l.StopWell()
+			}
+			says("after-"+name, "after-"+name)
 		}
 	})
 }
