@@ -81,22 +81,22 @@ func TestExampleBots(t *testing.T) {
 func TestExampleBotsListen(t *testing.T) {
 	bots := startExampleBots(t)
 	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte("token-all\n"), 0o600); err != nil {
+	if err := os.WriteFile(token, []byte("token-admin\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
 		u := harness.Login(t, s, "sybil")
-		p := harness.LaunchConnected(t, harness.OneComponent(s, "listen", harness.NewBot(t)))
+		p := harness.LaunchConnected(t, harness.OneComponent(s, "example", harness.NewBot(t)))
 		says := func(id, want string) {
 			t.Helper()
-			u.Send("<message to='echo@listen.localhost' type='chat' id='%s'><body>%s</body></message>", id, id)
+			u.Send("<message to='echo@example.localhost' type='chat' id='%s'><body>%s</body></message>", id, id)
 			if r := u.Await("the answer to "+id, func(r lab.Received) bool { return r.Kind == "message" && r.Type == "chat" }); r.Body != want {
 				t.Errorf("%s: %q, want %q", id, r.Body, want)
 			}
 		}
 		names := map[lab.Kind][]string{lab.Prosody: {"python", "node"}, lab.Ejabberd: {"shell", "php"}}[s.Kind()]
 		for i, name := range names {
-			l := harness.Command(t, "listen", "--api", "http://"+p.Addr, "--token-file", token, "--to", "echo@listen.localhost", "--forward", "http://127.0.0.1:"+bots[name]+"/hook")
+			l := harness.Command(t, "listen", "--api", "http://"+p.Addr, "--token-file", token, "--to", "echo@example.localhost", "--forward", "http://127.0.0.1:"+bots[name]+"/hook")
 			harness.Eventually(t, "it listens", func() bool { return strings.Contains(l.Log.String(), "comes here") })
 			says(name, "You said: "+name)
 			if i == 0 {
