@@ -440,7 +440,7 @@ func TestSecretsOfEndpoints(t *testing.T) {
 	keys := hook(bot.URL+"/hook?key=hunter2", `,"headers":{"Authorization":"Bearer hunter2"},"signing_secrets":["whsec_aHVudGVyMmh1bnRlcjJodW50ZXIyaHVudGVyMg=="]`)
 	var shown []string
 	for _, c := range [][3]string{
-		{"PUT", "/v1/endpoints/echo", keys}, {"PUT", "/v1/endpoints/echo", keys}, {"GET", "/v1/endpoints/echo", ""}, {"GET", "/v1/endpoints", ""}, {"GET", "/v1/status", ""},
+		{"PUT", "/v1/endpoints/echo", keys}, {"PUT", "/v1/endpoints/echo", keys}, {"GET", "/v1/endpoints/echo", ""}, {"GET", "/v1/endpoints", ""}, {"GET", "/v1/status", ""}, {"GET", "/v1/config", ""},
 		{"POST", "/v1/endpoints/echo/test", ""}, {"POST", "/v1/endpoints/echo/match", `{"to":"a@bot.example.com"}`}, {"GET", "/metrics", ""},
 		{"PUT", "/v1/endpoints/bad", strings.Replace(keys, `"url"`, `"rul"`, 1)}, {"PUT", "/v1/endpoints/bad", strings.Replace(keys, `"]}`, `]}`, 1)}, {"PUT", "/v1/endpoints/bad", strings.Replace(keys, "whsec_", "", 1)},
 		{"POST", "/v1/reload", ""},
@@ -450,6 +450,9 @@ func TestSecretsOfEndpoints(t *testing.T) {
 	}
 	x.send("juliet", "echo", "1")
 	x.hears("juliet", "bot: 1")
+	if config := shown[5]; !strings.Contains(config, `{"key":"endpoints[0].headers.Authorization","value":"<secret>","source":"api","line":null}`) {
+		t.Errorf("the configuration is %s", config)
+	}
 	for _, e := range logs.All() {
 		text, _ := json.Marshal(e.ContextMap())
 		shown = append(shown, e.Message+" "+string(text))
