@@ -166,5 +166,7 @@ function App() {
   return starting ? null : html`<${Login} key=${session.note} />`;
 }
 
-render(html`<${App} />`, /** @type {Element} */ (document.getElementById('root')));
+const root = /** @type {Element} */ (document.getElementById('root'));
+root.replaceChildren(); // what was shown before the scripts
+render(html`<${App} />`, root);
 changed.emit();
