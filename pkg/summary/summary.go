@@ -153,7 +153,9 @@ func (d *Day) since(now *reading, at int64) minute {
 		m.all.Delivered += row.Delivered
 		m.all.Failed += row.Failed
 		m.all.Dead += row.Dead
-		all = all.Plus(answered)
+		if answered.Count > 0 {
+			all = all.Plus(answered)
+		}
 	}
 	m.all.P50, m.all.P99 = all.Quantile(0.5), all.Quantile(0.99)
 	return m

@@ -58,8 +58,11 @@ func (h *Histogram) Snapshot() Snapshot {
 // Since returns the durations that were observed after another snapshot of the same
 // histogram; all of s if that has more, and so is of another one.
 func (s Snapshot) Since(before Snapshot) Snapshot {
-	if before.Count > s.Count || len(before.Buckets) == 0 {
+	switch {
+	case before.Count > s.Count || len(before.Buckets) == 0:
 		return s
+	case before.Count == s.Count:
+		return Snapshot{}
 	}
 	d := Snapshot{Count: s.Count - before.Count, Sum: s.Sum - before.Sum, Buckets: make([]uint64, len(s.Buckets))}
 	for i := range s.Buckets {
