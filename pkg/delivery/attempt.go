@@ -217,7 +217,7 @@ func (a *attempter) logAttempt(ev *webhook.Event, v *verdict, at *deliverylog.At
 	}
 	a.logDelivery(ev, state, v.Reason, at)
 	if v.Outcome != webhook.Behind {
-		a.tell(ev, state, v.Reason, at, v.n)
+		a.tellAttempt(ev, state, v.Reason, at, v.n)
 	}
 }
 

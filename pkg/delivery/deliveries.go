@@ -193,7 +193,7 @@ func (d *Deliveries) dropDead(ctx context.Context, id string) error {
 	const reason = "dead letter removed by an operator"
 	d.log(&dead.Record, ofDead(&dead), deliverylog.Dropped, reason)
 	if d.watch.OnChange != nil {
-		d.watch.OnChange(Change{dead.ID, dead.Endpoint, dead.Type, dead.From, dead.To, deliverylog.Dropped, reason, newest(dead.Attempts), len(dead.Attempts)})
+		d.watch.OnChange(Change{time.Now(), dead.ID, dead.Endpoint, dead.Type, dead.From, dead.To, deliverylog.Dropped, reason, newest(dead.Attempts), len(dead.Attempts)})
 	}
 	return nil
 }

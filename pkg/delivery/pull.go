@@ -85,7 +85,7 @@ func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 			if p.r.tracing() {
 				p.r.trace("event stored", ev, zap.Uint64("place", seq))
 			}
-			p.r.tell(ev, deliverylog.Queued, "", nil, 0)
+			p.r.tellQueued(ev, since)
 			p.wake()
 		}
 		if onStored != nil {

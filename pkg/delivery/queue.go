@@ -79,7 +79,7 @@ func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)
 	}
 	q.count++
 	if inMemory {
-		q.tell(ev, deliverylog.Queued, "", nil, 0)
+		q.tellQueued(ev, since)
 		l.storing++
 		q.load(l, it)
 		q.place(l)
@@ -114,7 +114,7 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 			q.count--
 			refused = true
 		} else { // it can be found from now on, and be read by place
-			q.tell(it.Event, deliverylog.Queued, "", nil, 0)
+			q.tellQueued(it.Event, it.since)
 		}
 	}
 	q.place(l)

@@ -11,6 +11,7 @@ import (
 
 // Change is a change of state of a delivery: queued, each attempt, given up, dropped.
 type Change struct {
+	Time                         time.Time
 	ID, Endpoint, Type, From, To string
 	State                        deliverylog.State
 	Reason                       string
@@ -28,18 +29,28 @@ type Watch struct {
 	OnState func(endpoint, state, reason string)
 }
 
-// change reports a change of a delivery.
-func (w *Watch) change(endpoint string, ev *webhook.Event, state deliverylog.State, reason string, at *deliverylog.Attempt, n int) {
+// change reports a change of a delivery at a time.
+func (w *Watch) change(when time.Time, endpoint string, ev *webhook.Event, state deliverylog.State, reason string, at *deliverylog.Attempt, n int) {
 	if w.OnChange == nil || ev.Test {
 		return
 	}
 	s := ev.Stanza
-	w.OnChange(Change{ev.ID, endpoint, s.EventType(), s.From.String(), s.To.String(), state, reason, at, n})
+	w.OnChange(Change{when, ev.ID, endpoint, s.EventType(), s.From.String(), s.To.String(), state, reason, at, n})
 }
 
 // tell reports a change of a delivery to those who watch.
 func (t *target) tell(ev *webhook.Event, state deliverylog.State, reason string, at *deliverylog.Attempt, n int) {
-	t.watch.change(t.name, ev, state, reason, at, n)
+	t.watch.change(time.Now(), t.name, ev, state, reason, at, n)
+}
+
+// tellQueued is tell for an event that was queued at a time.
+func (t *target) tellQueued(ev *webhook.Event, when time.Time) {
+	t.watch.change(when, t.name, ev, deliverylog.Queued, "", nil, 0)
+}
+
+// tellAttempt is tell for an attempt, when it has ended.
+func (t *target) tellAttempt(ev *webhook.Event, state deliverylog.State, reason string, at *deliverylog.Attempt, n int) {
+	t.watch.change(at.Time.Add(at.Duration), t.name, ev, state, reason, at, n)
 }
 
 // record reports a change of a delivery that is no attempt, and writes it into the

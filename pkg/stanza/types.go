@@ -42,4 +42,19 @@ func (h *Header) EffectiveType() string {
 
 // EventType returns the kind and the effective type of a stanza: "message.chat",
 // "presence.available", "iq.get".
-func (h *Header) EventType() string { return h.Kind.String() + "." + h.EffectiveType() }
+func (h *Header) EventType() string {
+	t := h.EffectiveType()
+	switch { // most stanzas, without an allocation
+	case h.Kind == Message && t == "chat":
+		return "message.chat"
+	case h.Kind == Message && t == "groupchat":
+		return "message.groupchat"
+	case h.Kind == Message && t == "normal":
+		return "message.normal"
+	case h.Kind == Presence && t == "available":
+		return "presence.available"
+	case h.Kind == Presence && t == "unavailable":
+		return "presence.unavailable"
+	}
+	return h.Kind.String() + "." + t
+}

@@ -27,6 +27,8 @@ func (k Kind) String() string { return kinds[k] }
 
 // Delivery is a change of state of a delivery, with its newest attempt.
 type Delivery struct {
+	Time time.Time
+
 	ID, Endpoint, State, Type, From, To, Reason string
 
 	N           int // the number of the attempt; 0: none was made
@@ -42,7 +44,7 @@ func (t *Tail) Delivery(d *Delivery) {
 		reasonText: cut(d.Reason, maxReason), errorText: cut(d.Error, maxError), noteText: cut(d.Note, maxNote),
 	}
 	t.mu.Lock()
-	s := t.next(OfDelivery)
+	s := t.next(OfDelivery, d.Time)
 	s.fill(texts[:])
 	s.n, s.status, s.took = d.N, d.Status, d.Took
 	t.added()
@@ -89,9 +91,9 @@ func (t *Tail) Request(r Request) { t.add(OfHTTP, "", "", r) }
 
 // add adds an event of a kind whose data stays as it is.
 func (t *Tail) add(kind Kind, endpoint, jid string, data any) {
-	texts := [...]string{endpointText: endpoint, fromText: jid, toText: ""}
+	texts, now := [...]string{endpointText: endpoint, fromText: jid, toText: ""}, time.Now()
 	t.mu.Lock()
-	s := t.next(kind)
+	s := t.next(kind, now)
 	s.fill(texts[:])
 	s.data = data
 	t.added()

@@ -23,7 +23,7 @@ type slot struct {
 	at   int64  // in microseconds since 1970
 	kind Kind
 	text []byte
-	ends [allTexts]int
+	ends [allTexts]uint32
 	data any // of all kinds but deliveries
 
 	// of the attempt of a delivery
@@ -39,7 +39,7 @@ func (s *slot) fill(texts []string) {
 	s.text, s.data = empty(s.text), nil
 	for i, t := range texts {
 		s.text = append(s.text, t...)
-		s.ends[i] = len(s.text)
+		s.ends[i] = uint32(len(s.text))
 	}
 }
 

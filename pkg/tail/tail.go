@@ -78,13 +78,13 @@ func (t *Tail) Counts() Counts {
 
 // next returns the slot of the next event, empty; t.mu is held. Call added when it is
 // filled.
-func (t *Tail) next(kind Kind) *slot {
+func (t *Tail) next(kind Kind, at time.Time) *slot {
 	id := t.head + 1
 	s := &t.slots[id%remembered]
 	if s.id >= t.behind {
 		t.overwrite(s)
 	}
-	s.id, s.kind, s.at = id, kind, time.Now().UnixMicro()
+	s.id, s.kind, s.at = id, kind, at.UnixMicro()
 	return s
 }
 

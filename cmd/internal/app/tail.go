@@ -26,7 +26,7 @@ func newHappenings() *happenings { return &happenings{Tail: tail.New(webhook.Wit
 func (h *happenings) watch() delivery.Watch {
 	return delivery.Watch{
 		OnChange: func(c delivery.Change) {
-			d := tail.Delivery{ID: c.ID, Endpoint: c.Endpoint, State: string(c.State), Type: c.Type, From: c.From, To: c.To, Reason: c.Reason}
+			d := tail.Delivery{Time: c.Time, ID: c.ID, Endpoint: c.Endpoint, State: string(c.State), Type: c.Type, From: c.From, To: c.To, Reason: c.Reason}
 			if a := c.Attempt; a != nil {
 				d.N, d.Status, d.Took, d.Error, d.Note = max(1, c.N), a.Status, a.Duration, a.Error, a.Note
 			}
