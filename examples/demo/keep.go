@@ -108,6 +108,7 @@ What %s gets is shown below. Try, in another terminal:
   stanzahook status
   stanzahook endpoints test echo
   stanzahook tail                                # what happens, as it happens
+  stanzahook console                             # the same and more in a browser: its URL
   stanzahook deliveries list                     # what came for the bot, and what it answered
   stanzahook deliveries list --dead              # what was given up
   stanzahook deliveries replay --endpoint echo   # … once more

@@ -150,6 +150,19 @@ func TestListenCopies(t *testing.T) {
 	}
 }
 
+// Whoever listens reads why there is no reply.
+func TestListenSaysWhy(t *testing.T) {
+	x := startApp(t, noAuth)
+	html := newWeb(t, func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<p>hi") })
+	l := listen(t, x.App, "--to echo@bot.example.com --forward "+html.URL)
+	say(x, "one")
+	l.shows("→ delivered; answered text/html; no reply is made of that: use text/plain or JSON")
+	down := listen(t, x.App, "--to shop@bot.example.com --forward http://127.0.0.1:1/")
+	x.srv.Send("<message type='chat' from='u@example.com/r' to='shop@bot.example.com' id='two'><body>two</body></message>")
+	down.shows("connection refused")
+	down.shows("→ retrying; HTTP 502")
+}
+
 // Without a bot, what comes is shown. Nobody listens at a foreign address, or twice 16 times.
 func TestListenPrints(t *testing.T) {
 	x := startApp(t, noAuth)

@@ -70,6 +70,7 @@ type listener struct {
 	screen  *devScreen
 	bot     http.Client
 	working sync.WaitGroup
+	unwatch context.CancelFunc // ends the watch of the endpoint before
 }
 
 // check returns what is wrong with the flags.
@@ -103,6 +104,7 @@ func (l *listener) run(cmd *cobra.Command) error {
 	ctx, cancel := context.WithCancel(cmd.Context())
 	defer l.working.Wait()
 	defer cancel()
+	l.unwatch = func() {}
 	name := ""
 	f := &follower{api: l.api, request: request{method: http.MethodPost, path: "/v1/listen", body: &l.ask}, notices: cmd.ErrOrStderr()}
 	f.onEvent = func(e streamEvent) error {
@@ -113,6 +115,7 @@ func (l *listener) run(cmd *cobra.Command) error {
 				return err
 			}
 			name = named.Endpoint
+			l.watch(ctx, name)
 			l.screen.print(dim, "What is written to "+l.ask.To+" comes here; Ctrl-C ends that.")
 		case "request":
 			q := new(v1.ListenRequest)
@@ -124,6 +127,27 @@ func (l *listener) run(cmd *cobra.Command) error {
 		return nil
 	}
 	return f.follow(ctx)
+}
+
+// watch shows what becomes of the requests of a temporary endpoint. It returns when that
+// has begun.
+func (l *listener) watch(ctx context.Context, name string) {
+	l.unwatch()
+	ctx, l.unwatch = context.WithCancel(ctx)
+	begun := make(chan error, 2) // that, and the end of follow
+	f := &follower{api: l.api, request: tailRequest(url.Values{"kinds": {"delivery"}, "endpoint": {name}}), notices: io.Discard}
+	f.onConnected = func() error { begun <- nil; return nil }
+	f.onEvent = func(e streamEvent) error {
+		var d deliveryEvent
+		if err := json.Unmarshal(e.Data, &d); err == nil && d.Attempt != nil {
+			l.screen.print(colourOf(d.State), "  → "+d.State+after("; ", text(d.Attempt.Error, ""))+after("; ", text(d.Attempt.Note, "")))
+		}
+		return nil
+	}
+	l.working.Go(func() { begun <- f.follow(ctx) })
+	if err := <-begun; err != nil {
+		l.screen.print(yellow, "What becomes of them is not shown: "+err.Error())
+	}
 }
 
 // pass gives a request to the bot, and its answer to the instance.
