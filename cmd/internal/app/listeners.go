@@ -165,6 +165,12 @@ func (l *listener) Close() {
 	ctx, cancel := context.WithTimeout(context.Background(), a.DrainTime())
 	defer cancel()
 	l.worker.Stop(ctx)
+	// What was answered goes with the server's confirmation, and is not to go to another bot.
+	flush, done := context.WithTimeout(ctx, flushTime)
+	defer done()
+	if err := a.links[l.worker.Endpoint().Component].Flush(flush); err != nil {
+		a.log.Warn("stanzas unconfirmed at the end of a listener", zap.String("endpoint", l.name), zap.String("hint", "their events are delivered again"))
+	}
 	if err := a.removed.Move(ctx, l.worker); err != nil {
 		a.log.Warn("events of a listener not moved; retrying", zap.String("endpoint", l.name), zap.Error(err))
 	}
