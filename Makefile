@@ -63,7 +63,7 @@ test: ## run the tests, with the race detector, on real servers too; not the lar
 # fault tests take long, and run in "make faults" alone. Tests of servers mostly wait, and
 # more of them than there are cores run side by side. "make lint" vets them.
 	@rm -rf bin/cover && mkdir -p bin/cover
-	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 30m -vet=off -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
+	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 30m -vet=off -p 3 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
 
 # The modules of npm are for the test alone; their versions stand in package.json.
 .PHONY: console-test
