@@ -52,12 +52,12 @@ func TestAloneFails(t *testing.T) {
 func TestAllFail(t *testing.T) {
 	for _, drop := range []bool{false, true} {
 		b := newTestbed(t, func(string, int) int { return 404 }, func(b *testbed) {
-			b.e.Format, b.e.Schedule, b.e.MaxAge, b.e.DropOld = webhook.FormatEvent, []time.Duration{time.Millisecond}, 300*time.Millisecond, drop
+			b.e.Format, b.e.Schedule, b.e.MaxAge, b.e.DropOld = webhook.FormatEvent, []time.Duration{time.Millisecond}, time.Second, drop
 		})
 		for range 5 {
 			b.put("u1")
 		}
-		b.until("many attempts", func() bool { return b.w.Counters.Attempts.Load() > 20 })
+		b.until("many attempts", func() bool { return b.w.Counters.Attempts.Load() > 10 })
 		b.empty()
 		if b.w.Counters.Expired.Load() != 5 || b.w.Counters.Dead.Load() != 5 {
 			t.Errorf("%d expired, %d dead letters", b.w.Counters.Expired.Load(), b.w.Counters.Dead.Load())
