@@ -138,7 +138,7 @@ func TestDevelopersLines(t *testing.T) {
 			}
 		}
 	}
-	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 7 || len(routes) != 11 {
+	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 9 || len(routes) != 11 {
 		t.Fatalf("%q\n%q\n%q\n%q\n%q", commands, endpoints, pulls, others, routes)
 	}
 	u := harness.Login(t, s, "juliet")
