@@ -177,7 +177,7 @@ anybody?
 	}
 }
 
-// A mistake in a script is told with its line, before anything starts.
+// A mistake in a script is reported with its line, before anything starts.
 func TestDevScriptMistakes(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{

@@ -47,8 +47,8 @@ func TestImports(t *testing.T) {
 		{"stanzahook/pkg/", "testing", ""},
 		{"stanzahook/component", "testing", "stanzahook/component/componenttest"},
 	}
-	// The seam between HTTP and XMPP knows only stanzas and addresses; the tail is told what
-	// happens, and knows none of those who tell it.
+	// The seam between HTTP and XMPP knows only stanzas and addresses; the tail gets events,
+	// and imports none of the packages that they come from.
 	only := map[string][]string{"stanzahook/pkg/gateway": {"stanzahook/pkg/jid", "stanzahook/pkg/stanza"}, "stanzahook/pkg/tail": {"stanzahook/pkg/jid"}}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) < 8 {

@@ -182,7 +182,7 @@ func TestListenPrints(t *testing.T) {
 	}
 }
 
-// Who loses the token loses the endpoint.
+// A listener whose token is removed loses its endpoint.
 func TestListenLosesItsToken(t *testing.T) {
 	usual := newBot(t, "usual")
 	with := func(name string) string {

@@ -138,7 +138,7 @@ func (s *devSession) say(text string) error {
 	return nil
 }
 
-// devSlow is after how long one is told that the bot has not answered.
+// devSlow is how long dev waits for the bot before it says that there is no answer yet.
 const devSlow = time.Second
 
 // conversationOf is a conversation, whose order is kept.

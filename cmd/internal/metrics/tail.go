@@ -17,7 +17,7 @@ func newTailMetrics(from *Sources) *tailMetrics {
 	m := &tailMetrics{tail: from.Tail}
 	m.readers = m.gauge("tail_readers", "Readers of /v1/tail; at most 32, half of them of one token, and 4 places are for the scope admin.")
 	m.events = m.counter("tail_events_total", "Events of the tail, whether or not somebody reads them.")
-	m.lost = m.counter("tail_lost_events_total", "Events that readers of the tail did not get, and were told of by an event gap.")
+	m.lost = m.counter("tail_lost_events_total", "Events that readers of the tail missed; an event gap counted them for the reader.")
 	m.refused = m.counter("tail_refused_readers_total", "Readers of the tail without a place.")
 	return m
 }
