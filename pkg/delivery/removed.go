@@ -185,16 +185,21 @@ func (r *Removed) expire(ctx context.Context, q *removedQueue, conversation stri
 			if err := q.giveUp(ctx, &list[i].Record); err != nil {
 				return err
 			}
-			q.disk.Ack(conversation, list[i].Seq)
-			r.mu.Lock()
-			q.count--
-			r.mu.Unlock()
+			r.ack(q, conversation, list[i].Seq)
 		}
 		if len(list) == 0 {
 			delete(q.lanes, conversation)
 			return nil
 		}
 	}
+}
+
+// ack takes an event that is finished off its queue.
+func (r *Removed) ack(q *removedQueue, conversation string, place uint64) {
+	q.disk.Ack(conversation, place)
+	r.mu.Lock()
+	q.count--
+	r.mu.Unlock()
 }
 
 // giveUp gives up an event. A damaged one has no sender.

@@ -76,10 +76,7 @@ func (r *Removed) rehomeLane(ctx context.Context, q *removedQueue, conversation 
 			if err != nil {
 				return err
 			}
-			q.disk.Ack(conversation, list[i].Seq)
-			r.mu.Lock()
-			q.count--
-			r.mu.Unlock()
+			r.ack(q, conversation, list[i].Seq)
 		}
 		if len(list) == 0 {
 			delete(q.lanes, conversation)
