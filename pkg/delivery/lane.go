@@ -19,7 +19,8 @@ type item struct {
 	n         int  // the number of that attempt
 	confirmed bool // finished: the server has confirmed what was sent for it
 	size      int
-	onStored  func(error) // called when it is stored or refused; may be nil
+	onStored  func(error)   // called when it is stored or refused; may be nil
+	settled   chan struct{} // closed then; nil: nobody waits for it
 }
 
 type itemState uint8

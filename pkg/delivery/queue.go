@@ -106,6 +106,9 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 			it.state = unstored
 			refused = !it.begun && q.withdraw(l, it) // else the attempt decides
 		}
+		if it.settled != nil {
+			close(it.settled)
+		}
 		q.ack(l)
 	} else {
 		l.tailStoring--
@@ -223,6 +226,9 @@ func (q *queue) behind(id string) (n int, known bool) {
 
 // drop is [Worker.Drop].
 func (q *queue) drop(ctx context.Context, id string) error {
+	if err := q.awaitStored(ctx, id); err != nil {
+		return err
+	}
 	r, ok, err := q.disk.Find(ctx, id)
 	if err != nil {
 		return err
@@ -240,6 +246,28 @@ func (q *queue) drop(ctx context.Context, id string) error {
 		q.record(ev, deliverylog.Dropped, "by an operator")
 	}
 	return nil
+}
+
+// awaitStored waits while an event is being stored: its place is not known before.
+func (q *queue) awaitStored(ctx context.Context, id string) error {
+	q.mu.Lock()
+	l, i := q.find(id)
+	if l == nil || l.mem[i].state != storing {
+		q.mu.Unlock()
+		return nil
+	}
+	it := l.mem[i]
+	if it.settled == nil {
+		it.settled = make(chan struct{})
+	}
+	settled := it.settled
+	q.mu.Unlock()
+	select {
+	case <-settled:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 func (q *queue) dropFromMemory(r *store.Stored) error {

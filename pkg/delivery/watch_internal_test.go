@@ -102,6 +102,22 @@ func TestWatchOfAQueue(t *testing.T) {
 	w.sees("u-3 dropped 1 422 dead letter removed by an operator")
 }
 
+// What was reported as queued can be dropped at once, while it is being stored, too.
+func TestDropWhileStored(t *testing.T) {
+	w := watch(t, nil)
+	d := NewDeliveries(w.s, []*Worker{w.w}, nil)
+	w.must(w.w.Disable(t.Context(), "a test"))
+	w.becomes("echo disabled a test")
+	for i := range 50 {
+		w.put("u")
+		w.sees(fmt.Sprintf("u-%d queued", i))
+		w.must(d.Drop(t.Context(), fmt.Sprintf("evt_u-%d", i)))
+		w.sees(fmt.Sprintf("u-%d dropped by an operator", i))
+	}
+	w.must(w.w.Enable(t.Context()))
+	w.empty()
+}
+
 // An event that is given up has its last attempt.
 func TestWatchOfAnEventGivenUp(t *testing.T) {
 	w := watch(t, func(string, int) int { return 500 }, func(b *testbed) { b.e.MaxAge = 50 * time.Millisecond })
