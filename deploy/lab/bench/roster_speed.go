@@ -21,9 +21,10 @@ import (
 
 // What rosterSpeed refreshes.
 const (
-	speedUsers    = 100
-	speedContacts = 50
-	speedChanges  = 5
+	speedUsers     = 100
+	speedContacts  = 50
+	speedChanges   = 5
+	speedUnchanged = 5 // refreshes without a change in a round: each is over in half a second
 )
 
 // rosterEdit is a change of a contact.
@@ -128,14 +129,19 @@ func rosterSpeed(t testing.TB, kind lab.Kind) {
 	for _, r := range all {
 		r.round(t, speedEdits(-1, 0)) // the first one fills the rosters
 	}
+	turn := 0
+	inTurn := func(refresh func(*contender)) { // each is the first as often as the last
+		for i := range all {
+			refresh(all[(turn+i)%len(all)])
+		}
+		turn++
+	}
 	for range load.BenchRounds(t) {
-		for _, r := range all {
-			r.same = append(r.same, r.round(t, nil))
+		for range speedUnchanged {
+			inTurn(func(r *contender) { r.same = append(r.same, r.round(t, nil)) })
 		}
 		to := version.Add(1)
-		for _, r := range all {
-			r.changed = append(r.changed, r.round(t, speedEdits(to-1, to)))
-		}
+		inTurn(func(r *contender) { r.changed = append(r.changed, r.round(t, speedEdits(to-1, to))) })
 	}
 	var figures []load.Figure
 	for _, r := range all {
