@@ -79,7 +79,7 @@ func pathSpeed(t testing.TB, kind lab.Kind) {
 	for range 3 {
 		for _, w := range walkers {
 			_, waited := load.PathRound(t, clients[:1], w, 1, load.PathSingles)
-			w.Singles = append(w.Singles, float64(waited.Microseconds())/1e3)
+			w.Singles = append(w.Singles, waited...)
 		}
 	}
 	var figures []load.Figure

@@ -59,7 +59,7 @@ type Walker struct {
 	Disorder      bool      // it does not keep the order
 	Rates, Raw    []float64 // messages/s, and of the raw echo before it
 	usages        []usage
-	Singles       []float64 // medians in ms of the rounds with one message at a time
+	Singles       []time.Duration // until each answer came, in the rounds with one message at a time
 }
 
 func (w *Walker) Round(t testing.TB, clients []*PathClient, server, bot int) {
@@ -79,16 +79,23 @@ func (w *Walker) of(what func(usage) float64) float64 {
 	return harness.Median(all)
 }
 
+// single is the time in ms in which this share of the answers to single messages came.
+func (w *Walker) single(share float64) float64 {
+	sorted := slices.Sorted(slices.Values(w.Singles))
+	return float64(sorted[int(share*float64(len(sorted)))].Microseconds()) / 1e3
+}
+
 // Figure sums the rounds up.
 func (w *Walker) Figure(kind lab.Kind) Figure {
 	f := NewFigure("user, bot and back", string(kind), w.Name, "messages/s", w.Rates, w.Raw)
 	f.Others = map[string]float64{
-		"one at a time, p50 in ms": harness.Median(w.Singles),
-		"µs of CPU, server":        w.of(func(u usage) float64 { return u.server }),
-		"µs of CPU, bot":           w.of(func(u usage) float64 { return u.bot }),
-		"µs of CPU, load":          w.of(func(u usage) float64 { return u.load }),
-		"µs of CPU, others":        w.of(func(u usage) float64 { return u.foreign }),
-		"µs idle":                  w.of(func(u usage) float64 { return u.idle }),
+		"one at a time, p50 in ms":   w.single(0.5),
+		"one at a time, p99.9 in ms": w.single(0.999),
+		"µs of CPU, server":          w.of(func(u usage) float64 { return u.server }),
+		"µs of CPU, bot":             w.of(func(u usage) float64 { return u.bot }),
+		"µs of CPU, load":            w.of(func(u usage) float64 { return u.load }),
+		"µs of CPU, others":          w.of(func(u usage) float64 { return u.foreign }),
+		"µs idle":                    w.of(func(u usage) float64 { return u.idle }),
 	}
 	if w.Pid != 0 {
 		f.Others["µs of CPU, own"] = w.of(func(u usage) float64 { return u.own })
@@ -140,9 +147,8 @@ func (c *PathClient) Ask(text, want string) {
 }
 
 // PathRound lets clients write n messages in all, each at most window without
-// an answer. It returns how long it took, and the median of the times until an
-// answer came.
-func PathRound(t testing.TB, clients []*PathClient, w *Walker, window, n int) (took, waited time.Duration) {
+// an answer. It returns how long it took, and the times until the answers came.
+func PathRound(t testing.TB, clients []*PathClient, w *Walker, window, n int) (took time.Duration, waited []time.Duration) {
 	t.Helper()
 	began := time.Now()
 	all := make([][]time.Duration, len(clients))
@@ -158,7 +164,7 @@ func PathRound(t testing.TB, clients []*PathClient, w *Walker, window, n int) (t
 			t.Fatal(err)
 		}
 	}
-	return took, harness.Median(slices.Concat(all...))
+	return took, slices.Concat(all...)
 }
 
 // walk writes n messages to a bot. All answers must come, in order if it keeps that.
