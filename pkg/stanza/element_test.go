@@ -52,6 +52,14 @@ func FuzzElement(f *testing.F) {
 			if e.Space != c.Space || e.Local != c.Local || e.XML() != s.ChildXML(c) {
 				t.Errorf("{%s}%s %s\nis the child {%s}%s %s", e.Space, e.Local, e.XML(), c.Space, c.Local, s.ChildXML(c))
 			}
+			for _, a := range e.Attrs {
+				if v, ok := s.ChildAttr(c, a.Local); a.Space == "" && (!ok || v != a.Value) {
+					t.Errorf("%s: the attribute %s is %q, %v", e.XML(), a.Local, v, ok)
+				}
+			}
+			if v, ok := s.ChildAttr(c, "no-such-attribute"); ok && !strings.Contains(e.XML(), "no-such-attribute") {
+				t.Errorf("%s: an attribute that is not there is %q", e.XML(), v)
+			}
 			want, err := oracleParse(s.Standalone(c))
 			if err != nil || dump(e) != dump(want) {
 				t.Errorf("%s\ngot  %s\nwant %v (%v)", s.ChildXML(c), dump(e), want, err)

@@ -1,6 +1,10 @@
 package stanza
 
-import "stanzahook/pkg/jid"
+import (
+	"strings"
+
+	"stanzahook/pkg/jid"
+)
 
 // Kind is the element name of a stanza (RFC 6120 section 8).
 type Kind uint8
@@ -113,6 +117,33 @@ func (s *Stanza) ChildXML(c Child) string { return s.raw[c.outer.from:c.outer.to
 // ChildText returns the character data directly in a child, unescaped.
 func (s *Stanza) ChildText(c Child) string {
 	return unescape(s.raw[c.inner.from:c.inner.to], false)
+}
+
+// ChildAttr returns the value of an attribute of a child itself, of a name without a
+// prefix. It reads the start tag only, which Parse has checked, and allocates only for a
+// value with references.
+func (s *Stanza) ChildAttr(c Child, local string) (string, bool) {
+	tag := s.raw[c.outer.from+1 : c.outer.to]
+	for tag[0] != '>' && tag[0] != '/' {
+		if tag[0] > ' ' { // the name of the element, or of an attribute
+			n := 1
+			for nameClass[tag[n]] != 0 {
+				n++
+			}
+			name := tag[:n]
+			if tag = strings.TrimLeft(tag[n:], " \t\r\n"); tag[0] != '=' {
+				continue
+			}
+			tag = strings.TrimLeft(tag[1:], " \t\r\n")
+			end := strings.IndexByte(tag[1:], tag[0]) + 1
+			if name == local {
+				return unescape(tag[1:end], true), true
+			}
+			tag = tag[end:]
+		}
+		tag = tag[1:]
+	}
+	return "", false
 }
 
 // Text returns the text of the first child of that name in the stanza's own

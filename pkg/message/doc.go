@@ -1,0 +1,12 @@
+// Package message knows what people do with messages besides writing them: reply, react,
+// correct, retract, mark as read, write at this moment. Each of these has a XEP that refers
+// to another message by an id of its own choice; a [Ref] holds them all, and is the one
+// reference that HTTP callers and bots see.
+//
+// It follows XEP-0359 (stable ids), 0461 (replies), 0444 (reactions), 0308 (corrections),
+// 0424 and 0425 (retraction, by the author and by a room), 0333 (markers), 0184 (receipts),
+// 0085 (chat states) and 0428 (fallback).
+//
+// ref.go is the text of a Ref, ref_of.go that of a message, and ref_id.go the id that each
+// XEP takes of it.
+package message
