@@ -1,0 +1,70 @@
+package muc
+
+import (
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"golang.org/x/text/cases"
+)
+
+// Mentions reports whether a text has a nick in it, as a word, whatever its case.
+func Mentions(text, nick string) bool {
+	text, nick = fold(text), fold(nick)
+	if nick == "" {
+		return false
+	}
+	for from := 0; ; {
+		i := strings.Index(text[from:], nick)
+		if i < 0 {
+			return false
+		}
+		begin := from + i
+		end := begin + len(nick)
+		before, _ := utf8.DecodeLastRuneInString(text[:begin])
+		after, _ := utf8.DecodeRuneInString(text[end:])
+		first, _ := utf8.DecodeRuneInString(nick)
+		last, _ := utf8.DecodeLastRuneInString(nick)
+		if !(begin > 0 && inWord(before) && inWord(first)) && !(end < len(text) && inWord(after) && inWord(last)) {
+			return true
+		}
+		_, n := utf8.DecodeRuneInString(text[begin:])
+		from = begin + n
+	}
+}
+
+func fold(s string) string { return cases.Fold().String(s) }
+
+func inWord(r rune) bool {
+	return unicode.IsLetter(r) || unicode.IsDigit(r) || unicode.IsMark(r) || r == '_'
+}
+
+// WithoutMention returns a text without the nick at its beginning ("Echo: deploy" is
+// "deploy"), if ':', ',', a blank or the end follows.
+func WithoutMention(text, nick string) string {
+	rest, ok := cutFold(strings.TrimLeftFunc(text, unicode.IsSpace), nick)
+	if !ok || nick == "" {
+		return text
+	}
+	if rest == "" {
+		return ""
+	}
+	r, n := utf8.DecodeRuneInString(rest)
+	if r != ':' && r != ',' && !unicode.IsSpace(r) {
+		return text
+	}
+	return strings.TrimLeftFunc(rest[n:], unicode.IsSpace)
+}
+
+// cutFold cuts a prefix off a text, whatever its case.
+func cutFold(text, prefix string) (rest string, ok bool) {
+	want := fold(prefix)
+	for end := range text + " " { // a folded text may have another length
+		if f := fold(text[:end]); f == want {
+			return text[end:], true
+		} else if len(f) > len(want)+utf8.UTFMax {
+			break
+		}
+	}
+	return "", false
+}

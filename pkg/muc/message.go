@@ -1,0 +1,140 @@
+package muc
+
+import (
+	"time"
+
+	"stanzahook/pkg/stanza"
+)
+
+// Receive handles a stanza from the room, or one of its occupants, to Self.
+func (r *Room) Receive(now time.Time, s *stanza.Stanza) Output {
+	if s.From.Bare() != r.o.Room {
+		return r.take()
+	}
+	r.heard = now
+	switch s.Kind {
+	case stanza.Presence:
+		r.onPresence(now, s)
+	case stanza.IQ:
+		r.onAnswer(now, s)
+	case stanza.Message:
+		r.onMessage(now, s)
+	}
+	return r.take()
+}
+
+// onAnswer handles the answer to an IQ of ours.
+func (r *Room) onAnswer(now time.Time, s *stanza.Stanza) {
+	if s.ID == "" {
+		return
+	}
+	for t := range timers {
+		if r.iqs[t] != s.ID {
+			continue
+		}
+		r.stop(t)
+		switch t {
+		case pongTimer:
+			r.onPong(now, s)
+		case formTimer:
+			r.onForm(now, s)
+		case catchTimer:
+			r.onTraits(now, s)
+		}
+		return
+	}
+}
+
+func (r *Room) onMessage(now time.Time, s *stanza.Stanza) {
+	if s.Type == "error" {
+		r.onBounce(now, s)
+		return
+	}
+	if result := element(s, nsArchive, "result"); result != nil {
+		r.onResult(result)
+		return
+	}
+	nick := s.From.Resource()
+	switch {
+	case s.Type == "groupchat" && r.state == Joining && r.itself && stampOf(s, r.o.Room) != nil:
+		r.onHistory(now, s)
+	case s.Type == "groupchat":
+		r.onGroupchat(now, s)
+	case nick != "":
+		r.report(Event{Kind: Private, Stanza: s, Occupant: r.author(nick)})
+	default:
+		r.onNotice(s)
+	}
+}
+
+// onBounce joins again when the room says of our own words that we are not in it.
+func (r *Room) onBounce(now time.Time, s *stanza.Stanza) {
+	e, _ := s.StanzaError()
+	if r.state == Joined && s.From.IsBare() && e.Condition == stanza.NotAcceptable {
+		r.join(now)
+	}
+}
+
+func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
+	nick := s.From.Resource()
+	subject, isSubject := subjectOf(s)
+	if isSubject {
+		changed := r.subject != subject
+		r.subject = subject
+		if r.state == Joining && r.itself && !r.at[subjectTimer].IsZero() {
+			r.stop(subjectTimer)
+			r.complete(now)
+			return
+		}
+		if !changed && nick != r.nick {
+			return
+		}
+	}
+	if r.state != Joined && r.state != Joining {
+		return
+	}
+	if nick == "" && !isSubject {
+		r.onNotice(s)
+		if _, has := s.Child("", "body"); !has {
+			return
+		}
+	}
+	e := Event{Kind: Message, Stanza: s, Occupant: r.author(nick), Own: nick != "" && nick == r.nick, StanzaID: r.stanzaID(s), key: keyOf(s, r.o.Room), when: now}
+	if isSubject {
+		e.Kind, e.Text = Subject, subject
+	}
+	if e.Own {
+		if e.Sent = r.echoOf(s); e.Sent != "" && !r.stanzaIDs {
+			if id := idBy(s, r.o.Room); id != "" { // ours had none by the room
+				r.stanzaIDs, e.StanzaID = true, id
+			}
+		}
+	}
+	r.hold(e)
+}
+
+// onNotice handles a message of the room itself.
+func (r *Room) onNotice(s *stanza.Stanza) {
+	u := readUser(element(s, nsUser, "x"))
+	for _, code := range u.codes {
+		switch code {
+		case 172: // now non-anonymous
+			r.anonymous = false
+		case 173, 174:
+			r.anonymous = true
+		}
+		if code == 104 || code >= 170 && code <= 174 {
+			r.known = false // for the next join
+			r.report(Event{Kind: Config, Stanza: s, Code: code})
+			return
+		}
+	}
+}
+
+// stanzaID returns the room's id of a message, if that can be trusted.
+func (r *Room) stanzaID(s *stanza.Stanza) string {
+	if !r.stanzaIDs {
+		return ""
+	}
+	return idBy(s, r.o.Room)
+}

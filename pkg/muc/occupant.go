@@ -1,0 +1,108 @@
+package muc
+
+import (
+	"cmp"
+	"slices"
+
+	"stanzahook/pkg/jid"
+)
+
+// Occupant is somebody in a room, as the presence from the room says.
+type Occupant struct {
+	Nick        string
+	ID          string  // occupant-id (XEP-0421); empty where the room does not set it
+	JID         jid.JID // zero if the room hides it
+	Affiliation string  // owner, admin, member, none
+	Role        string  // moderator, participant, visitor
+	Show        string
+	Status      string
+
+	generation int // the join that showed it
+}
+
+// occupants are those of a room.
+type occupants struct {
+	byNick     map[string]*Occupant
+	uncounted  int // beyond MaxOccupants
+	generation int // number of the join
+}
+
+// put notes an occupant, and returns what it was before, nil if it is new.
+func (r *Room) put(o Occupant) (before *Occupant) {
+	o.generation = r.generation
+	if before = r.byNick[o.Nick]; before == nil && len(r.byNick) >= r.o.MaxOccupants && o.Nick != r.nick {
+		r.uncounted++
+		return nil
+	}
+	if r.byNick == nil {
+		r.byNick = make(map[string]*Occupant)
+	}
+	r.byNick[o.Nick] = &o
+	return before
+}
+
+// remove takes an occupant out, and returns it.
+func (r *Room) remove(nick string) Occupant {
+	o := r.byNick[nick]
+	if o == nil {
+		r.uncounted = max(0, r.uncounted-1)
+		return Occupant{Nick: nick}
+	}
+	delete(r.byNick, nick)
+	return r.trusted(*o)
+}
+
+// rename moves an occupant to another nick.
+func (r *Room) rename(old, nick string) {
+	if o := r.byNick[old]; o != nil {
+		delete(r.byNick, old)
+		o.Nick = nick
+		r.byNick[nick] = o
+	}
+}
+
+// sweep removes those whom the last join did not show.
+func (r *Room) sweep() {
+	for nick, o := range r.byNick {
+		if o.generation != r.generation {
+			delete(r.byNick, nick)
+		}
+	}
+}
+
+// reset forgets everybody.
+func (r *Room) reset() { r.byNick, r.uncounted, r.nick = nil, 0, r.o.Nick }
+
+// author returns the occupant of a nick.
+func (r *Room) author(nick string) Occupant {
+	if o := r.byNick[nick]; o != nil {
+		return r.trusted(*o)
+	}
+	return Occupant{Nick: nick}
+}
+
+// trusted returns an occupant without what its own client may have written.
+func (r *Room) trusted(o Occupant) Occupant {
+	if !r.occupantIDs {
+		o.ID = ""
+	}
+	return o
+}
+
+// Occupants returns those who are known, by nick.
+func (r *Room) Occupants() []Occupant {
+	all := make([]Occupant, 0, len(r.byNick))
+	for _, o := range r.byNick {
+		all = append(all, r.trusted(*o))
+	}
+	slices.SortFunc(all, func(a, b Occupant) int { return cmp.Compare(a.Nick, b.Nick) })
+	return all
+}
+
+// Occupant returns the occupant with a nick.
+func (r *Room) Occupant(nick string) (Occupant, bool) {
+	if o := r.byNick[nick]; o != nil {
+		return r.trusted(*o), true
+	}
+	return Occupant{}, false
+}

@@ -1,0 +1,189 @@
+package muc
+
+import (
+	"strconv"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// user is what <x xmlns='…muc#user'/> says (XEP-0045).
+type user struct {
+	codes         []int
+	items         []*stanza.Element // a nick of several sessions has several
+	actor, reason string
+}
+
+func readUser(x *stanza.Element) user {
+	var u user
+	if x == nil {
+		return u
+	}
+	for i := range x.Children {
+		switch c := &x.Children[i]; c.Local {
+		case "status":
+			if code, err := strconv.Atoi(attr(c, "code")); err == nil {
+				u.codes = append(u.codes, code)
+			}
+		case "item":
+			u.items = append(u.items, c)
+			if a := c.Child(nsUser, "actor"); a != nil {
+				if u.actor = attr(a, "nick"); u.actor == "" {
+					u.actor = jid.FromServer(attr(a, "jid")).Bare().String()
+				}
+			}
+			if t := c.Child(nsUser, "reason"); t != nil {
+				u.reason = t.Text
+			}
+		}
+	}
+	return u
+}
+
+func (u *user) has(code int) bool {
+	for _, c := range u.codes {
+		if c == code {
+			return true
+		}
+	}
+	return false
+}
+
+// item returns an attribute of the first item.
+func (u *user) item(name string) string {
+	if len(u.items) == 0 {
+		return ""
+	}
+	return attr(u.items[0], name)
+}
+
+// maxStatus is how much of a status is kept, in bytes.
+const maxStatus = 1000
+
+func occupantOf(s *stanza.Stanza, u *user) Occupant {
+	o := Occupant{Nick: s.From.Resource(), Affiliation: u.item("affiliation"), Role: u.item("role"), JID: jid.FromServer(u.item("jid"))}
+	o.ID = attr(element(s, nsOccupant, "occupant-id"), "id")
+	o.Show, _ = s.Text("show")
+	o.Status, _ = s.Text("status")
+	if len(o.Status) > maxStatus {
+		o.Status = stanza.Clean(o.Status[:maxStatus])
+	}
+	return o
+}
+
+// onPresence handles presence from the room. That of its bare address (ejabberd's caps,
+// Prosody's avatar) says nothing about us, also when it is unavailable.
+func (r *Room) onPresence(now time.Time, s *stanza.Stanza) {
+	if r.state != Joining && r.state != Joined {
+		return
+	}
+	if s.Type == "error" {
+		r.onJoinError(now, s)
+		return
+	}
+	nick := s.From.Resource()
+	if nick == "" || s.Type != "" && s.Type != "unavailable" {
+		return
+	}
+	x := element(s, nsUser, "x")
+	u := readUser(x)
+	own := nick == r.nick || u.has(110) && r.state == Joining && !r.itself // the room may have changed our nick
+	switch {
+	case s.Type == "unavailable" && own:
+		status, _ := s.Text("status")
+		var destroy *stanza.Element
+		if x != nil {
+			destroy = x.Child(nsUser, "destroy")
+		}
+		if destroy != nil {
+			if t := destroy.Child(nsUser, "reason"); t != nil {
+				u.reason = t.Text
+			}
+		}
+		r.onOwnLeave(now, u, attr(destroy, "jid"), destroy != nil, status)
+	case s.Type == "unavailable":
+		r.onLeave(now, s, &u)
+	case own:
+		r.onOwnPresence(now, s, &u)
+	default:
+		r.onOther(s, &u)
+	}
+}
+
+// onOwnPresence handles the presence that says that we are in, and with which nick.
+func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
+	nick := s.From.Resource()
+	if r.nick != nick {
+		delete(r.byNick, r.nick)
+		r.nick = nick
+	}
+	r.put(occupantOf(s, u))
+	r.used(nick)
+	if r.state != Joining || r.itself {
+		return
+	}
+	r.itself = true
+	r.at[joinTimer] = time.Time{}
+	if u.has(201) {
+		if !r.o.Create {
+			r.sendPresence(nick, "unavailable", "")
+			r.refuse(now, Refusal{stanza.ItemNotFound, "the room does not exist"})
+			return
+		}
+		r.arranged = false
+		r.configure(now)
+	}
+	r.joined(now)
+	r.at[subjectTimer] = now.Add(subjectWait)
+}
+
+// onLeave handles that another occupant goes, or changes the nick.
+func (r *Room) onLeave(now time.Time, s *stanza.Stanza, u *user) {
+	nick := s.From.Resource()
+	if to := u.item("nick"); u.has(303) && to != "" {
+		r.rename(nick, to)
+		r.report(Event{Kind: OccupantHas, Stanza: s, Occupant: r.author(to), Change: ChangeNick, OldNick: nick})
+	} else {
+		gone := r.remove(nick)
+		e := Event{Kind: OccupantHas, Stanza: s, Occupant: gone, Change: ChangeLeft, Actor: u.actor, Text: u.reason}
+		for _, code := range u.codes {
+			e.Code = code
+		}
+		r.report(e)
+	}
+	if r.state == Joined && r.nick != r.o.Nick && nick == r.o.Nick {
+		r.sendPresence(r.o.Nick, "", "")
+	}
+}
+
+// onOther handles the presence of another occupant.
+func (r *Room) onOther(s *stanza.Stanza, u *user) {
+	o := occupantOf(s, u)
+	_, known := r.byNick[o.Nick]
+	full := !known && len(r.byNick) >= r.o.MaxOccupants
+	before := r.put(o)
+	e := Event{Kind: OccupantHas, Stanza: s, Occupant: r.trusted(o)}
+	switch {
+	case full:
+		return
+	case before == nil:
+		e.Change = ChangeJoined
+	case before.Affiliation != o.Affiliation:
+		e.Change = ChangeAffiliation
+	case before.Role != o.Role:
+		e.Change = ChangeRole
+	case before.Show != o.Show || before.Status != o.Status:
+		e.Change = ChangeStatus
+	default:
+		return
+	}
+	r.report(e)
+}
+
+// report emits an event about others, once we are in.
+func (r *Room) report(e Event) {
+	if r.state == Joined {
+		r.hold(e)
+	}
+}

@@ -1,0 +1,289 @@
+package muc
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"strconv"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// State is where a bot stands with a room.
+type State string
+
+// The states.
+const (
+	Waiting State = "waiting" // for the connection, or for the end of a pause
+	Joining State = "joining"
+	Joined  State = "joined"
+	Refused State = "refused" // by the room: it is not joined again
+	Left    State = "left"    // because Leave was called
+)
+
+// Missed as Options.History asks for what was said since the mark; a number, for the
+// first join, for so many messages.
+const (
+	Missed    = -1
+	NoHistory = 0
+)
+
+// Options configure a [Room].
+type Options struct {
+	Room     jid.JID // bare
+	Self     jid.JID // the bot, with a resource
+	Nick     string  // wanted; another one is taken while somebody else has it
+	Password string
+	History  int // Missed, NoHistory, or how many messages at the first join
+	// MaxAge and MaxMissed bound what is asked for of the past. Zero: 24 hours, 500.
+	MaxAge    time.Duration
+	MaxMissed int
+	Create    bool                // make the room if it is not there
+	Config    map[string][]string // of a room that is made, by variable; "muc#roomconfig_" may be left out
+	Rejoin    bool                // join again after a kick: a minute later, three times an hour at most
+	SelfPing  time.Duration       // after so much silence; 0: never
+	// Mute says that the room's service answers no IQs to bare addresses: nothing is asked.
+	Mute         bool
+	MaxOccupants int            // known by nick; 0: 5000
+	Jitter       func() float64 // from 0 to 1; nil: random
+	NewID        func() string  // of stanzas; nil: numbers
+}
+
+// Output is what follows from an input: stanzas to send, then events to handle.
+type Output struct {
+	Send   []*stanza.Stanza
+	Events []Event
+}
+
+// Refusal is an error of a room, or the end of the stay in it.
+type Refusal struct {
+	Condition stanza.Condition // of the error; empty after a kick and the like
+	Text      string
+}
+
+// timer is something that waits for its time.
+type timer int
+
+const (
+	joinTimer    timer = iota // the answer to a join
+	subjectTimer              // the subject, after the own presence
+	retryTimer                // the next attempt
+	pingTimer                 // the next self-ping
+	pongTimer                 // its answer
+	formTimer                 // the answers of a configuration
+	catchTimer                // the answers of disco and of the archive
+	timers
+)
+
+// How long to wait for answers.
+const (
+	joinWait    = 30 * time.Second
+	subjectWait = 15 * time.Second
+	pongWait    = 30 * time.Second
+	iqWait      = 5 * time.Second
+	firstPause  = 5 * time.Second
+	longPause   = 5 * time.Minute
+	kickPause   = time.Minute
+	maxRejoins  = 3 // after kicks, an hour
+)
+
+// Room is one bot in one room.
+type Room struct {
+	o    Options
+	out  Output
+	at   [timers]time.Time
+	iqs  [timers]string // the ids of the IQs whose answers the timers wait for
+	last int            // number of the last id
+
+	state   State
+	since   time.Time
+	refusal Refusal
+	pause   time.Duration
+	online  bool        // there is a connection
+	heard   time.Time   // of the last stanza from the room
+	kicks   []time.Time // of the last hour, for Rejoin
+
+	remark   string // on the configuration of a new room
+	nick     string // own: true while joined, asked for while joining
+	try      int    // of nicks, see tryNick
+	itself   bool   // the own presence has come
+	arranged bool   // the configuration of a new room is done, or there is none
+	subject  string
+
+	occupants
+	echoes
+	mark
+	catchUp
+	traits
+}
+
+// traits are what the room says about itself (XEP-0045 section 6.4).
+type traits struct {
+	known       bool
+	archive     bool // it has one (XEP-0313)
+	stanzaIDs   bool // it sets them
+	occupantIDs bool
+	anonymous   bool
+}
+
+// New returns a room that is not joined yet, with the mark of an earlier stay.
+func New(o Options, m Mark) (*Room, error) {
+	if !o.Room.IsBare() || o.Room.Local() == "" {
+		return nil, fmt.Errorf("room: %q is not the address of a room, such as ops@rooms.example.com", o.Room)
+	}
+	if !o.Self.IsFull() {
+		return nil, fmt.Errorf("self: %q has no resource", o.Self)
+	}
+	if err := CheckNick(o.Nick); err != nil {
+		return nil, err
+	}
+	if stanza.CheckText(o.Password) >= 0 {
+		return nil, errors.New("password: holds a character XML forbids")
+	}
+	if o.MaxAge == 0 {
+		o.MaxAge = 24 * time.Hour
+	}
+	if o.MaxMissed == 0 {
+		o.MaxMissed = 500
+	}
+	if o.MaxOccupants == 0 {
+		o.MaxOccupants = 5000
+	}
+	if o.Jitter == nil {
+		o.Jitter = rand.Float64
+	}
+	r := &Room{o: o, state: Waiting, nick: o.Nick}
+	r.mark.set(m)
+	return r, nil
+}
+
+// CheckNick returns why a text cannot be a nick.
+func CheckNick(nick string) error {
+	room := jid.MustParse("room@example.com")
+	full, err := room.WithResource(nick)
+	if err != nil {
+		return fmt.Errorf("nick: %w", err)
+	}
+	if len(full.Resource()) > maxNick {
+		return fmt.Errorf("nick: has %d bytes; %d are allowed", len(nick), maxNick)
+	}
+	return nil
+}
+
+// maxNick is below what a resource can hold, for the "-2" of another try.
+const maxNick = 1000
+
+// take returns the output so far.
+func (r *Room) take() Output {
+	out := r.out
+	r.out = Output{}
+	return out
+}
+
+func (r *Room) emit(e Event) { r.out.Events = append(r.out.Events, e) }
+
+func (r *Room) become(now time.Time, s State) {
+	if r.state != s {
+		r.state, r.since = s, now
+	}
+}
+
+func (r *Room) stop(list ...timer) {
+	for _, t := range list {
+		r.at[t], r.iqs[t] = time.Time{}, ""
+	}
+}
+
+func (r *Room) stopAll() {
+	for t := range timers {
+		r.stop(t)
+	}
+}
+
+// newID returns the id of a stanza, and notes that a timer waits for its answer.
+func (r *Room) newID(t timer, until time.Time) string {
+	r.last++
+	id := strconv.Itoa(r.last)
+	if r.o.NewID != nil {
+		id = r.o.NewID()
+	}
+	r.at[t], r.iqs[t] = until, id
+	return id
+}
+
+// Deadline returns when Advance has something to do; zero for never.
+func (r *Room) Deadline() time.Time {
+	var first time.Time
+	for _, t := range r.at {
+		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
+			first = t
+		}
+	}
+	return first
+}
+
+// Advance does what is due.
+func (r *Room) Advance(now time.Time) Output {
+	for t := range timers {
+		if r.at[t].IsZero() || now.Before(r.at[t]) {
+			continue
+		}
+		if t == pingTimer {
+			r.ping(now)
+			continue
+		}
+		r.stop(t)
+		switch t {
+		case joinTimer:
+			r.pauseFor(now, Refusal{stanza.RemoteServerTimeout, "the room did not answer"})
+		case subjectTimer:
+			r.complete(now)
+		case retryTimer:
+			r.join(now)
+		case pongTimer:
+			r.pauseFor(now, Refusal{stanza.RemoteServerTimeout, "the room did not answer a ping"})
+		case formTimer:
+			r.configured(now, "its service does not answer IQs")
+		case catchTimer:
+			r.unanswered()
+		}
+	}
+	return r.take()
+}
+
+// Status is a snapshot of a room, for people.
+type Status struct {
+	State       State
+	Since       time.Time
+	Refusal     Refusal   // of the last attempt, unless it is joined
+	NextAttempt time.Time // zero: none is planned
+	Nick        string
+	Affiliation string
+	Role        string
+	Subject     string
+	Occupants   int
+	Cut         bool // there are more occupants than are known by nick
+	Anonymous   bool
+	Archive     bool
+	StanzaIDs   bool // of the room can be trusted
+	Remark      string
+}
+
+// Status returns where the bot stands.
+func (r *Room) Status() Status {
+	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Subject: r.subject,
+		Occupants: len(r.byNick) + r.uncounted, Cut: r.uncounted > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark}
+	if own := r.byNick[r.nick]; own != nil && r.state == Joined {
+		st.Affiliation, st.Role = own.Affiliation, own.Role
+	}
+	return st
+}
+
+// Options returns what the room was made with.
+func (r *Room) Options() Options { return r.o }
+
+// SetMute says from now on that the service does not answer IQs to bare addresses, or
+// that it does.
+func (r *Room) SetMute(mute bool) { r.o.Mute = mute }
