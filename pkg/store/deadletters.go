@@ -157,3 +157,20 @@ func (l *DeadLetters) Remove(ctx context.Context, seq uint64) error {
 func (l *DeadLetters) Count(ctx context.Context, endpoint string) (int, error) {
 	return l.st.Count(ctx, deadSubject(endpoint, "*"))
 }
+
+// Counts is Count for several endpoints, by their names.
+func (l *DeadLetters) Counts(ctx context.Context, endpoints []string) (map[string]int, error) {
+	subjects := make([]string, len(endpoints))
+	for i, name := range endpoints {
+		subjects[i] = deadSubject(name, "*")
+	}
+	list, err := l.st.Counts(ctx, subjects)
+	if err != nil {
+		return nil, err
+	}
+	counts := make(map[string]int, len(endpoints))
+	for i, name := range endpoints {
+		counts[name] = list[i]
+	}
+	return counts, nil
+}

@@ -69,6 +69,10 @@ func TestDeadLetters(t *testing.T) {
 			t.Errorf("%q has %d, want %d (%v)", endpoint, got, n, err)
 		}
 	}
+	counts, err := s.DeadLetters().Counts(t.Context(), []string{"echo", "", "nobody", "other"})
+	if err != nil || !reflect.DeepEqual(counts, map[string]int{"echo": 196, "": 1, "nobody": 0, "other": 4}) {
+		t.Error(counts, err)
+	}
 	seen := make(map[string]bool)
 	pages := 0
 	for cursor, more := "", true; more; more = cursor != "" {

@@ -34,12 +34,13 @@ func (a *App) endpoints() *endpoints {
 // List implements v1.Endpoints.
 func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	var all []v1.Endpoint
+	var names []string
 	for i, w := range s.workers.All {
 		e, err := s.describe(ctx, w, s.cfg.Endpoints[i].ByAPI())
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, e)
+		all, names = append(all, e), append(names, e.Name)
 	}
 	waiting := make(map[string]int)
 	if s.app.removed != nil {
@@ -51,22 +52,34 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
-		e, err := s.describeRemoved(ctx, name, waiting[name])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
+		all, names = append(all, s.describeRemoved(name, waiting[name])), append(names, name)
+	}
+	dead, err := s.app.store.DeadLetters().Counts(ctx, names) // one by one they would take long
+	if err != nil {
+		return nil, err
+	}
+	for i := range all {
+		all[i].DeadLetters = dead[all[i].Name]
 	}
 	return all, nil
 }
 
 // Get implements v1.Endpoints.
 func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
+	e, err := s.found(ctx, name)
+	if err == nil {
+		e.DeadLetters, err = s.app.store.DeadLetters().Count(ctx, name)
+	}
+	return e, err
+}
+
+// found is Get without the dead letters.
+func (s *endpoints) found(ctx context.Context, name string) (v1.Endpoint, error) {
 	w, err := s.worker(name)
 	switch {
 	case err == nil:
 	case s.made.unused(name) != "":
-		return s.describeRemoved(ctx, name, s.app.removed.Waiting()[name])
+		return s.describeRemoved(name, s.app.removed.Waiting()[name]), nil
 	default:
 		return v1.Endpoint{}, err
 	}
@@ -95,15 +108,14 @@ func (s *endpoints) worker(name string) (*delivery.Worker, error) {
 	return nil, gateway.ErrNotFound
 }
 
-// describeRemoved describes an endpoint that is not in the configuration.
-func (s *endpoints) describeRemoved(ctx context.Context, name string, waiting int) (v1.Endpoint, error) {
+// describeRemoved describes an endpoint that is not in the configuration, but for its dead
+// letters.
+func (s *endpoints) describeRemoved(name string, waiting int) v1.Endpoint {
 	e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "removed", Queued: waiting}, Delivery: config.DeliveryQueued}
 	if why := s.made.unused(name); why != "" && s.workers.Named(name) == nil {
 		e.Reason, e.Source = &why, source(true)
 	}
-	var err error
-	e.DeadLetters, err = s.app.store.DeadLetters().Count(ctx, name)
-	return e, err
+	return e
 }
 
 // source says where an endpoint comes from.
@@ -115,6 +127,7 @@ func source(byAPI bool) *string {
 	return &from
 }
 
+// describe describes an endpoint, but for its dead letters.
 func (s *endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
@@ -141,7 +154,6 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool
 	case "open", "failing":
 		e.Reason = &st.LastFailure.Error
 	}
-	var err error
 	if c.Queued {
 		e.Delivery = config.DeliveryQueued
 		q, err := s.app.store.Queues().Open(ctx, c.Name)
@@ -156,8 +168,7 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool
 			e.Oldest = timeOrNil(oldest)
 		}
 	}
-	e.DeadLetters, err = s.app.store.DeadLetters().Count(ctx, c.Name)
-	return e, err
+	return e, nil
 }
 
 func timeOrNil(t time.Time) *time.Time {

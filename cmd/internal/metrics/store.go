@@ -99,13 +99,20 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 	} else {
 		report(m.bytes, float64(u.Bytes))
 	}
+	names := []string{""} // the outbox
+	for _, w := range m.workers {
+		names = append(names, w.Endpoint().Name)
+	}
+	if dead, err := m.from.Store.DeadLetters().Counts(ctx, names); err != nil {
+		failed(err)
+	} else {
+		report(m.outboxDead, float64(dead[""]))
+		for _, name := range names[1:] {
+			report(m.dead, float64(dead[name]), name)
+		}
+	}
 	for _, w := range m.workers {
 		name := w.Endpoint().Name
-		if n, err := m.from.Store.DeadLetters().Count(ctx, name); err != nil {
-			failed(err)
-		} else {
-			report(m.dead, float64(n), name)
-		}
 		if !w.Endpoint().Queued {
 			continue
 		}
@@ -120,11 +127,6 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 		}
 		report(m.queuedBytes, float64(bytes), name)
 		report(m.oldest, age, name)
-	}
-	if n, err := m.from.Store.DeadLetters().Count(ctx, ""); err != nil {
-		failed(err)
-	} else {
-		report(m.outboxDead, float64(n))
 	}
 	counts, err := m.from.Store.IdempotencyKeys().Counts(ctx)
 	if err != nil {

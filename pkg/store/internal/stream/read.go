@@ -20,6 +20,10 @@ const (
 	pageBytes = 8 << 20 // after which a page ends early
 	walkPage  = 256     // records that are read, and held, at a time
 	walkSpan  = 1 << 22 // places looked at together at most, where nearly all are empty
+	maxPage   = 1000    // records of a page
+	// maxAnswers is how many answers to a request may wait. The room for them is made with
+	// each request, so it should be small; what exceeds it is lost.
+	maxAnswers = 1024
 )
 
 // Record is a record of a stream.
@@ -62,15 +66,15 @@ type ask struct {
 	MaxBytes int    `json:"max_bytes,omitempty"`
 }
 
-// Page reads records from a place on, n or fewer; none if there are none. An empty
-// subject means all.
+// Page reads records from a place on, n or fewer, and maxPage at most; none if there are
+// none. An empty subject means all.
 func (st *Stream) Page(ctx context.Context, subject string, from uint64, n int) ([]Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	if n == 1 {
 		return st.single(ctx, subject, from)
 	}
-	list, err := st.batch(ctx, ask{from, subject, n, pageBytes})
+	list, err := st.batch(ctx, ask{from, subject, min(n, maxPage), pageBytes})
 	if err != nil {
 		return nil, fmt.Errorf("read from the store: %w", err)
 	}
@@ -79,17 +83,41 @@ func (st *Stream) Page(ctx context.Context, subject string, from uint64, n int) 
 
 // Count returns how many records of a subject there are.
 func (st *Stream) Count(ctx context.Context, subject string) (int, error) {
+	counts, err := st.Counts(ctx, []string{subject})
+	if err != nil {
+		return 0, err
+	}
+	return counts[0], nil
+}
+
+// countWindow bounds the counts that are asked for at a time. The first record comes with
+// each, and is held.
+const countWindow = 32
+
+// Counts returns how many records of each subject there are.
+func (st *Stream) Counts(ctx context.Context, subjects []string) ([]int, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
-	list, err := st.batch(ctx, ask{1, subject, 1, pageBytes})
-	if err != nil {
-		return 0, fmt.Errorf("read from the store: %w", err)
+	counts := make([]int, 0, len(subjects))
+	for some := range slices.Chunk(subjects, countWindow) {
+		asks := make([]ask, len(some))
+		for i, subject := range some {
+			asks[i] = ask{1, subject, 1, pageBytes}
+		}
+		answers, err := st.batches(ctx, asks)
+		if err != nil {
+			return nil, fmt.Errorf("read from the store: %w", err)
+		}
+		for _, list := range answers {
+			n := 0
+			if len(list) > 0 {
+				left, _ := strconv.Atoi(list[0].Header.Get("Nats-Num-Pending")) // 0 where it is not said
+				n = 1 + left
+			}
+			counts = append(counts, n)
+		}
 	}
-	if len(list) == 0 {
-		return 0, nil
-	}
-	left, _ := strconv.Atoi(list[0].Header.Get("Nats-Num-Pending")) // 0 where it is not said
-	return 1 + left, nil
+	return counts, nil
 }
 
 // single reads one record. For a batch the server counts what follows, over the
@@ -115,31 +143,50 @@ func (st *Stream) single(ctx context.Context, subject string, from uint64) ([]Re
 
 // batch reads many records with one request.
 func (st *Stream) batch(ctx context.Context, a ask) ([]Record, error) {
-	request, err := json.Marshal(a)
+	answers, err := st.batches(ctx, []ask{a})
 	if err != nil {
 		return nil, err
 	}
-	nc, inbox := st.s.engine.Load().nc, nats.NewInbox()
-	sub, err := nc.SubscribeSync(inbox)
+	return answers[0], nil
+}
+
+// batches reads the records of several requests, which wait for their answers together.
+func (st *Stream) batches(ctx context.Context, asks []ask) ([][]Record, error) {
+	nc, inbox := st.s.engine.Load().nc, nats.NewInbox()+"."
+	sub, err := nc.SubscribeSync(inbox + "*")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection is gone, or it is
-	if err := nc.PublishRequest("$JS.API.DIRECT.GET."+st.c.Name, inbox, request); err != nil {
-		return nil, err
+	for i, a := range asks {
+		request, err := json.Marshal(a)
+		if err == nil {
+			err = nc.PublishRequest("$JS.API.DIRECT.GET."+st.c.Name, inbox+strconv.Itoa(i), request)
+		}
+		if err != nil {
+			return nil, err
+		}
 	}
-	var list []Record
-	for {
+	answers := make([][]Record, len(asks))
+	for left := len(asks); left > 0; {
 		m, err := sub.NextMsgWithContext(ctx)
 		if err != nil {
 			return nil, err
 		}
 		r, end, err := readRecord(m)
-		if err != nil || end {
-			return list, err
+		i, wrong := strconv.Atoi(strings.TrimPrefix(m.Subject, inbox))
+		switch {
+		case err != nil:
+			return nil, err
+		case wrong != nil || i >= len(asks):
+			return nil, fmt.Errorf("an answer to %q was not asked for", m.Subject)
+		case end:
+			left--
+		default:
+			answers[i] = append(answers[i], r)
 		}
-		list = append(list, r)
 	}
+	return answers, nil
 }
 
 // readRecord reads an answer to a direct get.

@@ -150,7 +150,7 @@ func (e *engine) open(o *Options) error {
 	if !srv.ReadyForConnections(startTimeout) {
 		return errors.New("it did not open within a minute; see the log lines of \"store\"")
 	}
-	e.nc, err = nats.Connect("", nats.InProcessServer(srv), nats.MaxReconnects(-1), nats.Timeout(startTimeout))
+	e.nc, err = nats.Connect("", nats.InProcessServer(srv), nats.MaxReconnects(-1), nats.Timeout(startTimeout), nats.SyncQueueLen(maxAnswers))
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}

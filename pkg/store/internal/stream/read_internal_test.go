@@ -1,0 +1,99 @@
+package stream
+
+import (
+	"fmt"
+	"runtime"
+	"testing"
+
+	"go.uber.org/zap"
+)
+
+func openStream(t *testing.T, c Config) *Stream {
+	t.Helper()
+	srv, err := Start(Options{Dir: t.TempDir(), MaxBytes: 1 << 26, MaxRecordBytes: 1 << 10, Log: zap.NewNop()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Stop)
+	st := srv.Stream(c)
+	if err := st.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return st
+}
+
+func put(t *testing.T, st *Stream, subject string) {
+	t.Helper()
+	if _, err := st.Put(t.Context(), &Message{Subject: subject, Data: []byte("x")}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Who asks for more records than there is room for gets fewer, and none is lost.
+func TestLargePage(t *testing.T) {
+	st := openStream(t, Config{Name: "X", Subjects: "x.*"})
+	const all = maxPage + 50
+	for i := range all {
+		put(t, st, fmt.Sprint("x.", i))
+	}
+	next := uint64(1)
+	for _, want := range []int{maxPage, all - maxPage, 0} {
+		page, err := st.Page(t.Context(), "", next, 10*maxPage)
+		if err != nil || len(page) != want {
+			t.Fatalf("%d records, %v, want %d", len(page), err, want)
+		}
+		for i := range page {
+			if page[i].Seq != next {
+				t.Fatalf("place %d, want %d", page[i].Seq, next)
+			}
+			next++
+		}
+	}
+}
+
+// Many subjects are counted with few bytes of memory: the room for the answers to a
+// request is made with each.
+func TestCounts(t *testing.T) {
+	st := openStream(t, Config{Name: "X", Subjects: "x.*.*"})
+	const names = 3*countWindow + 7
+	subjects := make([]string, names)
+	for i := range names {
+		subjects[i] = fmt.Sprintf("x.%d.*", i)
+		for n := range i % 4 {
+			put(t, st, fmt.Sprintf("x.%d.%d", i, n))
+		}
+	}
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	counts, err := st.Counts(t.Context(), subjects)
+	runtime.ReadMemStats(&after)
+	if err != nil || len(counts) != names {
+		t.Fatal(counts, err)
+	}
+	for i, n := range counts {
+		if n != i%4 {
+			t.Errorf("%s has %d records, want %d", subjects[i], n, i%4)
+		}
+	}
+	if each := (after.TotalAlloc - before.TotalAlloc) / names; each > 50_000 {
+		t.Errorf("a count takes %d bytes", each)
+	}
+}
+
+// A reader of one record makes no room for thousands.
+func TestPageTakesLittle(t *testing.T) {
+	st := openStream(t, Config{Name: "X", Subjects: "x.*"})
+	put(t, st, "x.1")
+	const reads = 50
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	for range reads {
+		if page, err := st.Page(t.Context(), "", 1, 64); err != nil || len(page) != 1 {
+			t.Fatal(page, err)
+		}
+	}
+	runtime.ReadMemStats(&after)
+	if each := (after.TotalAlloc - before.TotalAlloc) / reads; each > 100_000 {
+		t.Errorf("a page of one record takes %d bytes", each)
+	}
+}
