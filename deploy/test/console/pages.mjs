@@ -92,6 +92,23 @@ const at = (page, id, more = '') => page.locator(`[data-testid="${id}"]${more}`)
 const go = (page, hash) => page.evaluate((h) => { location.hash = h; }, hash);
 const onPage = (page, name) => at(page, 'page', `[data-page="${name}"]`).waitFor();
 
+/** Opens deliveries one after the other and shows all their texts, in the page: a click from outside of it takes long. */
+async function showAll(ids) {
+  const until = async (what, holds) => {
+    for (const end = performance.now() + 10000; !holds();) {
+      if (performance.now() > end) throw new Error('in vain: ' + what);
+      await new Promise((r) => { setTimeout(r, 5); });
+    }
+  };
+  const find = (selector) => document.querySelector(selector);
+  for (const id of ids) {
+    location.hash = '#/deliveries/' + id;
+    await until(id, () => find('main h1')?.textContent.includes(id) && find('button[data-testid="reveal"]'));
+    find('button[data-testid="reveal"]').click();
+    await until('the texts of ' + id, () => find('[data-testid="reveal"][data-shown="true"]')?.textContent.includes('The request as it would be sent now'));
+  }
+}
+
 async function all(s) {
   await s.step('login with a wrong, a limited and a right token', async () => {
     const page = s.page = await s.open();
@@ -236,6 +253,32 @@ async function all(s) {
     await eventually('all are delivered', async () => await at(page, 'delivery-row', ':not([data-state="delivered"])').count() === 0);
   });
 
+  await s.step('many are dropped, after a question with their number', async () => {
+    await s.order({ Do: 'answer', Status: 422, ContentType: 'text/plain', Text: 'no such order' });
+    await s.order({ Do: 'say', To: 'echo@bots.localhost', Texts: ['fourth', 'fifth'] });
+    await go(page, '#/deliveries?endpoint=echo&state=dead');
+    const dead = at(page, 'delivery-row', '[data-state="dead"]');
+    await eventually('two are dead', async () => await dead.count() === 2);
+    const question = async () => {
+      await at(page, 'bulk-drop').click();
+      const text = await at(page, 'confirm-text').innerText();
+      assert(/\b2\b/.test(text) && text.includes('endpoint echo') && text.includes('lost'), text);
+    };
+    await question();
+    const dialog = page.locator('dialog');
+    await dialog.getByText('copy as curl').click();
+    const line = await dialog.locator('code').innerText();
+    assert(line.includes('/v1/deliveries/drop') && line.includes('{"filter":{"endpoint":"echo"},"expect":2}'), line);
+    await dialog.getByRole('button', { name: 'Cancel' }).click();
+    assert(await dead.count() === 2, 'a drop that was not confirmed');
+    await question();
+    await at(page, 'confirm').click();
+    await page.getByText('2 dead letters dropped').waitFor();
+    await eventually('none is there', async () => await dead.count() === 0);
+    assert((await s.api('GET', '/v1/dead-letters')).body.items.length === 0, 'the server has dead letters');
+    await s.order({ Do: 'answer', Status: 200 });
+  });
+
   await s.step('send: confirmed, bounced, an error', async () => {
     await at(page, 'nav-send').click();
     const send = async (to, from, state) => {
@@ -252,6 +295,32 @@ async function all(s) {
     await page.getByText("it'\\''s a test").first().waitFor();
   });
 
+  await s.step('send: presence, and queries', async () => {
+    await at(page, 'nav-send').click();
+    const choose = (kind) => page.getByLabel('What').selectOption(kind);
+    const send = async (to, more, state) => {
+      await at(page, 'send-to').fill(to);
+      await page.getByLabel(/^More keys/).fill(more);
+      await at(page, 'send-submit').click();
+      await at(page, 'send-result', `[data-state="${state}"]`).waitFor();
+    };
+    await choose('presence');
+    await at(page, 'send-from').fill('echo@bots.localhost');
+    await at(page, 'send-body').fill('back at noon');
+    await send('alice@localhost', '', 'confirmed');
+    await s.order({ Do: 'hear', Text: 'back at noon' });
+    await choose('iq');
+    await send('localhost', '', 'error');
+    await at(page, 'send-result').getByText(/An IQ asks for something/).waitFor();
+    await send('localhost', '{"ping": true', 'error');
+    await at(page, 'send-result').getByText(/no JSON/).waitFor();
+    await send('localhost', '{"disco": true}', 'confirmed');
+    await at(page, 'send-result').getByText('This is the answer').waitFor();
+    await at(page, 'send-result').locator('pre', { hasText: 'urn:xmpp:ping' }).waitFor();
+    await send('nobody@localhost/gone', '{"ping": true}', 'bounced');
+    await at(page, 'send-result').getByText(/service-unavailable/).first().waitFor();
+  });
+
   await s.step('a roster: the difference before and after', async () => {
     await s.order({ Do: 'contacts', Text: JSON.stringify({ 'alice@localhost': { name: 'Alice', groups: ['Friends'], subscription: 'both' } }) });
     await at(page, 'nav-rosters').click();
@@ -260,6 +329,33 @@ async function all(s) {
     await at(page, 'roster-diff', '[data-add="1"]').getByText('alice@localhost').first().waitFor();
     await at(page, 'roster-refresh').click();
     await at(page, 'roster-diff', '[data-add="0"]').waitFor();
+  });
+
+  await s.step('all rosters are refreshed, with progress', async () => {
+    await s.order({ Do: 'contacts', Text: JSON.stringify({ 'alice@localhost': { name: 'Alice A.', groups: ['Friends'], subscription: 'both' } }) });
+    await at(page, 'nav-rosters').click();
+    await page.getByRole('link', { name: 'bob@localhost' }).waitFor();
+    await page.getByRole('button', { name: 'Refresh all' }).click();
+    await at(page, 'confirm').click();
+    await page.getByText('1 of 1 roster, 1 updated, 0 failed (done)').waitFor();
+    assert(await page.getByRole('progressbar').getAttribute('value') === '1', 'the bar is not full');
+    await page.getByRole('link', { name: 'bob@localhost' }).click();
+    await at(page, 'roster-diff', '[data-change="0"]').waitFor();
+    await page.getByText('Alice A.').first().waitFor();
+  });
+
+  await s.step('everything is checked', async () => {
+    await at(page, 'nav-status').click();
+    await page.getByRole('button', { name: 'Check everything' }).click();
+    const row = (what) => page.locator('tr', { hasText: what });
+    for (const what of ['bots.localhost', 'echo', 'localhost']) await row(what).first().waitFor();
+    const verdicts = await page.locator('section[aria-labelledby="tools"] tbody .state').allInnerTexts();
+    assert(verdicts.length > 3 && !verdicts.includes('fail'), verdicts.join());
+    // The same of a bot that is down says so.
+    await s.order({ Do: 'bot down' });
+    await page.getByRole('button', { name: 'Check everything' }).click();
+    await page.locator('section[aria-labelledby="tools"] tr', { hasText: 'refused' }).first().waitFor();
+    await s.order({ Do: 'bot up' });
   });
 
   await s.step('a reload with a broken file shows its lines', async () => {
@@ -289,12 +385,7 @@ async function all(s) {
     const dead = await list();
     await go(page, '#/deliveries?state=dead');
     await at(page, 'delivery-row').first().waitFor();
-    for (const d of dead) {
-      await go(page, '#/deliveries/' + d.id);
-      await page.locator('h1', { hasText: d.id }).waitFor();
-      await at(page, 'reveal').click();
-      await page.locator('[data-testid="reveal"][data-shown="true"] pre').first().waitFor();
-    }
+    await page.evaluate(showAll, dead.map((d) => d.id));
     const names = Object.fromEntries(corpus.map((name, i) => [`contact${i}@localhost`, { name, groups: [name], subscription: 'both' }]));
     await s.order({ Do: 'contacts', Text: JSON.stringify(names) });
     await go(page, '#/rosters/bob@localhost');
@@ -322,12 +413,13 @@ async function all(s) {
     for (const [width, colorScheme] of [[1440, 'light'], [360, 'dark']]) {
       const small = await s.open({ width, height: 800 }, { colorScheme });
       await s.login(small);
+      await small.evaluate(axe);
       for (const hash of ['#/status', '#/live', '#/deliveries', '#/endpoints/echo', '#/send', '#/rosters/bob@localhost', '#/setup']) {
         await go(small, hash);
         await small.locator('h1').waitFor();
         await sleep(250);
         const name = hash.split('/')[1];
-        const found = await small.evaluate(`${axe}; axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.nodes.map((n) => n.html + ' ' + n.failureSummary).slice(0, 3).join('; ')))`);
+        const found = await small.evaluate(`axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.nodes.map((n) => n.html + ' ' + n.failureSummary).slice(0, 3).join('; ')))`);
         assert(found.length === 0, `${name} at ${width}: ${found.join('\n')}`);
         const wide = await small.evaluate(() => document.documentElement.scrollWidth);
         assert(wide <= width, `${name} is ${wide} px wide at ${width}`);

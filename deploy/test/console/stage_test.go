@@ -125,6 +125,11 @@ func (s *stage) follow(o order) error {
 				return err
 			}
 		}
+	case "hear": // the user has got this, or gets it
+		ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+		defer cancel()
+		_, err := s.user.Next(ctx, func(r lab.Received) bool { return strings.Contains(r.Inner, o.Text) })
+		return err
 	case "answer": // 200 without a text is the echo
 		if o.Status == http.StatusOK && o.Text == "" {
 			s.bot.AnswerWith(nil)

@@ -1,12 +1,18 @@
 // A question before what cannot be taken back.
-import { html, useEffect, useRef, useState } from './parts.js';
+import { Same, html, useEffect, useRef, useState } from './parts.js';
 
-/** @type {((q: {text: string, button: string, resolve: (yes: boolean) => void}) => void)|null} */
+/** @type {((q: {text: string, button: string, lines: Array<[string, string]>, resolve: (yes: boolean) => void}) => void)|null} */
 let open = null;
 
-/** Asks, and returns whether the answer was yes. @param {string} text @param {string} button @returns {Promise<boolean>} */
-export function confirm(text, button) {
-  return new Promise((resolve) => { if (open) open({ text, button, resolve }); else resolve(false); });
+/**
+ * Asks, and returns whether the answer was yes. lines do the same by other means.
+ * @param {string} text
+ * @param {string} button
+ * @param {Array<[string, string]>} [lines]
+ * @returns {Promise<boolean>}
+ */
+export function confirm(text, button, lines = []) {
+  return new Promise((resolve) => { if (open) open({ text, button, lines, resolve }); else resolve(false); });
 }
 
 export function Confirm() {
@@ -22,5 +28,6 @@ export function Confirm() {
       <button type="button" onClick=${() => end(false)}>Cancel</button>
       <button type="button" data-testid="confirm" data-tone="bad" onClick=${() => end(true)}>${asked.button}</button>
     </div>
+    ${asked.lines.length > 0 && html`<${Same} lines=${asked.lines} />`}
   </dialog>`;
 }

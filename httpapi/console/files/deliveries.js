@@ -84,8 +84,12 @@ function Bulk({ filter, done }) {
     if (n === 0) { say(`There are no dead letters${where ? ' with ' + where : ''}.`); return; }
     const what = count(n, 'dead letter');
     const loss = verb === 'drop' ? ' They are lost then.' : '';
-    if (!await confirm(`${verb === 'drop' ? 'Drop' : 'Replay'} ${what}${where ? ' with ' + where : ''}?${loss}`, `${verb === 'drop' ? 'Drop' : 'Replay'} ${n}`)) return;
-    const result = await call('POST', 'v1/deliveries/' + verb, { body: { filter, expect: n } });
+    const path = 'v1/deliveries/' + verb, body = { filter, expect: n };
+    /** @type {Array<[string, string]>} */
+    const lines = [['curl', curl('POST', path, body)]];
+    if (verb === 'replay' && Object.keys(filter).join() === 'endpoint') lines.push(['stanzahook', line('stanzahook deliveries replay', filter)]);
+    if (!await confirm(`${verb === 'drop' ? 'Drop' : 'Replay'} ${what}${where ? ' with ' + where : ''}?${loss}`, `${verb === 'drop' ? 'Drop' : 'Replay'} ${n}`, lines)) return;
+    const result = await call('POST', path, { body });
     say(`${count(result[past] ?? n, 'dead letter')} ${past}.`);
     done();
   };

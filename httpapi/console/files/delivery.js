@@ -12,6 +12,7 @@ export function Delivery({ arg: id }) {
   if (!d) return html`<h1>Delivery</h1><${Failure} error=${error} />`;
   const admin = session.can('admin');
   const waits = d.state === 'queued' || d.state === 'retrying';
+  const drops = d.state !== 'dropped' && d.state !== 'delivered';
   return html`<h1>Delivery <code>${d.id}</code></h1>
     <p><span data-testid="delivery-state" data-state=${d.state}><${State} state=${d.state} /></span> ${d.reason && html`<span class="why">${d.reason}</span>`}</p>
     ${!(error instanceof Problem && error.status === 404) && html`<${Failure} error=${error} />`}
@@ -22,9 +23,10 @@ export function Delivery({ arg: id }) {
     ]} />
     ${admin && html`<div class="row">
       <${Action} testid="replay" act=${async () => { await call('POST', path + '/replay', { body: {} }); reload(); }}>${waits ? 'Try now' : 'Replay'}</${Action}>
-      ${d.state !== 'dropped' && d.state !== 'delivered' && html`<${Action} testid="drop" tone="bad" act=${async () => { await call('DELETE', path); await get(path).then(reload, () => drop(true)); }}>Drop</${Action}>`}
+      ${drops && html`<${Action} testid="drop" tone="bad" act=${async () => { await call('DELETE', path); await get(path).then(reload, () => drop(true)); }}>Drop</${Action}>`}
     </div>
-    <${Same} lines=${[['curl', curl('POST', path + '/replay', {})], ['stanzahook', 'stanzahook deliveries replay ' + d.id]]} />`}
+    <${Same} lines=${[['curl', curl('POST', path + '/replay', {})], ['stanzahook', 'stanzahook deliveries replay ' + d.id],
+      ...(drops ? [['curl to drop', curl('DELETE', path)], ['stanzahook to drop', 'stanzahook deliveries drop ' + d.id]] : [])]} />`}
     <h2>Attempts</h2>
     ${d.attempts.length === 0 && html`<p class="empty">None yet.</p>`}
     <ol class="timeline">${d.attempts.map((a, i) => html`<li key=${i} data-testid="attempt" data-status=${a.status ?? ''} data-tone=${a.status >= 200 && a.status < 300 && !a.error ? 'good' : 'bad'}>

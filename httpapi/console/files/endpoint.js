@@ -1,7 +1,7 @@
 // One endpoint: its state, a test, "would this match?", and its configuration. Those made
 // by the API can be edited here.
 import { Problem, call, get, query, session } from './session.js';
-import { Action, Facts, Failure, Same, Source, State, Time, ago, bytes, count, curl, html, useForm, useLoad, useState, useTail } from './parts.js';
+import { Action, Facts, Failure, Same, Source, State, Time, ago, bytes, count, curl, html, quote, useForm, useLoad, useState, useTail } from './parts.js';
 import { Chart } from './chart.js';
 import { confirm } from './confirm.js';
 import { go, link } from './route.js';
@@ -57,8 +57,11 @@ function ReplaySince({ name, path, reload }) {
   const { values, bind } = useForm({ since: '24h' });
   const [said, say] = useState('');
   const act = async () => {
-    if (!await confirm(`Replay all dead letters of ${name} of the last ${values.since}?`, 'Replay')) return;
-    const done = await call('POST', path + '/replay' + query({ since: values.since }), { body: {} });
+    const replay = path + '/replay' + query({ since: values.since });
+    /** @type {Array<[string, string]>} */
+    const lines = [['curl', curl('POST', replay, {})], ['stanzahook', `stanzahook deliveries replay --endpoint ${name} --since ${quote(values.since)}`]];
+    if (!await confirm(`Replay all dead letters of ${name} of the last ${values.since}?`, 'Replay', lines)) return;
+    const done = await call('POST', replay, { body: {} });
     say(`${count(done.replayed, 'dead letter')} replayed.`);
     reload();
   };
@@ -130,7 +133,7 @@ function Configuration({ of: e, path }) {
       <td><code>${i.key.slice(prefix.length)}</code></td><td>${typeof i.value === 'string' ? i.value : JSON.stringify(i.value)}</td><td>${i.source}${i.line ? `, line ${i.line}` : ''}</td></tr>`)}</tbody></table></div>`}
     ${byAPI && config && (editing ? html`<${Edit} name=${e.name} config=${config} done=${() => edit(false)} />` : html`<div class="row">
       <button type="button" onClick=${() => edit(true)}>Edit</button>
-      <${Action} tone="bad" act=${async () => { if (await confirm(`Delete the endpoint ${e.name}? ${count(e.queued, 'event')} in its queue are kept as those of a removed endpoint.`, 'Delete')) { await call('DELETE', path); go(link('status')); } }}>Delete</${Action}></div>`)}
+      <${Action} tone="bad" act=${async () => { if (await confirm(`Delete the endpoint ${e.name}? ${count(e.queued, 'event')} in its queue are kept as those of a removed endpoint.`, 'Delete', [['curl', curl('DELETE', path)], ['stanzahook', 'stanzahook endpoints delete ' + quote(e.name)]])) { await call('DELETE', path); go(link('status')); } }}>Delete</${Action}></div>`)}
     ${!byAPI && html`<p class="hint">It stands in the configuration file; edit it there, and reload. <a href=${link('endpoints', '+new')}>Make one by the API</a></p>`}
   </section>`;
 }
@@ -150,5 +153,6 @@ function Edit({ name, config, done = () => {} }) {
     <label>Keys, as those of an endpoint in the configuration <textarea rows="12" spellcheck="false" ...${bind('json')}></textarea></label>
     <p class="hint">Secrets are given in the clear and never shown again; one that is left out is removed.</p>
     <${Action} act=${act}>${name ? 'Replace' : 'Make'}</${Action}>
+    <${Same} lines=${[['curl', curl('PUT', 'v1/endpoints/' + encodeURIComponent(values.name || 'NAME')) + ' -d @endpoint.json'], ['stanzahook', 'stanzahook endpoints put endpoint.json']]} />
   </form>`;
 }

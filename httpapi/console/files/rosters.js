@@ -67,8 +67,9 @@ function All() {
   const { value, error } = useLoad((s) => get('v1/rosters' + query({ limit: 100, cursor }), s), [cursor]);
   const [job, set] = useState(/** @type {any} */ (null));
   const refresh = async () => {
-    if (!await confirm('Refresh every roster that was refreshed before?', 'Refresh all')) return;
-    let j = await call('POST', 'v1/rosters/refresh', { body: { all: true } });
+    const path = 'v1/rosters/refresh', body = { all: true };
+    if (!await confirm('Refresh every roster that was refreshed before?', 'Refresh all', [['curl', curl('POST', path, body)], ['stanzahook', 'stanzahook roster refresh --all']])) return;
+    let j = await call('POST', path, { body });
     for (set(j); j.state === 'running'; set(j)) {
       await new Promise((r) => { setTimeout(r, 500); });
       j = await get('v1/jobs/' + encodeURIComponent(j.id));

@@ -20,7 +20,7 @@ export function Send({ query: q }) {
     if (wrong) { tell({ state: 'error', text: wrong }); return; }
     try {
       const answer = await call('POST', path, { body });
-      if (kind === 'iq') { tell({ state: answer.type === 'error' ? 'bounced' : 'confirmed', answer }); return; }
+      if (kind === 'iq') { tell({ state: answer.type === 'error' ? 'bounced' : 'confirmed', answer, text: answer.type === 'error' ? '' : 'This is the answer:' }); return; }
       tell(answer);
       if (kind === 'message') follow(answer.id, tell, () => mine === running.current);
     } catch (e) {
@@ -60,7 +60,7 @@ function bodyOf({ kind, to, from, body, type, more }) {
 
 function meaning({ state, text, condition }) {
   switch (state) {
-    case 'confirmed': return 'The server has it.';
+    case 'confirmed': return text || 'The server has it.';
     case 'queued': return 'It is on disk, and goes out when the server is back.';
     case 'bounced': return text || `It came back: ${condition || 'an error'}.`;
   }

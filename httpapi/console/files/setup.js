@@ -2,7 +2,7 @@
 // configuration in force.
 import { get, query, session } from './session.js';
 import { Action, Failure, Same, Source, curl, html, useForm, useLoad, useState } from './parts.js';
-import { Reload } from './status.js';
+import { Reload, reloadLines } from './status.js';
 import { hash } from './sha256.js';
 
 const scopes = ['send', 'query', 'roster', 'events', 'read', 'admin'];
@@ -61,7 +61,7 @@ function Configuration() {
       <label class="check"><input type="checkbox" checked=${all} onChange=${(e) => showAll(e.currentTarget.checked)} /> defaults, too</label></form>
       <div class="table" tabindex="0"><table><thead><tr><th>Key</th><th>Value</th><th>From</th></tr></thead><tbody>${items.slice(0, 400).map((i) => html`<tr key=${i.key}><td><code>${i.key}</code></td><td>${typeof i.value === 'string' ? i.value : JSON.stringify(i.value)}</td><td>${i.source}${i.line ? `, line ${i.line}` : ''}</td></tr>`)}</tbody></table></div>
       ${items.length > 400 && html`<p class="hint">and ${items.length - 400} more; write a part of the key</p>`}`}
-    <${Same} lines=${[['curl', curl('GET', 'v1/config')], ['stanzahook', 'stanzahook check']]} /></section>`;
+    <${Same} lines=${[['curl', curl('GET', 'v1/config')], ['stanzahook', 'stanzahook check'], ...reloadLines()]} /></section>`;
 }
 
 /** The OpenAPI document, one line an operation. */

@@ -96,9 +96,12 @@ function Tools() {
     ${checked && html`<table><thead><tr><th>What</th><th>Of</th><th>Verdict</th><th>Found</th></tr></thead><tbody>
       ${checked.checks.map((c) => html`<tr><td>${c.what}</td><td>${c.subject}</td><td><${State} state=${c.verdict} /></td><td>${c.found}${c.advice && html`<br /><span class="hint">${c.advice}</span>`}</td></tr>`)}
     </tbody></table>`}
-    <${Same} lines=${[['curl', curl('POST', 'v1/check', {})], ['stanzahook', 'stanzahook check --live']]} />
+    <${Same} lines=${[['curl', curl('POST', 'v1/check', {})], ['stanzahook', 'stanzahook check --live'], ...reloadLines()]} />
   </section>`;
 }
+
+/** What reloads the configuration by other means. */
+export function reloadLines() { return [['curl to reload', curl('POST', 'v1/reload', {})], ['stanzahook to reload', 'stanzahook reload']]; }
 
 /** Reloads the configuration. The lines of one that was rejected are shown. */
 export function Reload() {
