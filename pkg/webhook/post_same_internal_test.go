@@ -157,7 +157,11 @@ func TestSameAnswerOverBothClients(t *testing.T) {
 func sameAnswer(t *testing.T, network, answer, want string) {
 	t.Helper()
 	target, _ := rawOver(t, network, answer)
-	e := &Endpoint{URL: target, Timeout: 10 * time.Second}
+	timeout := 10 * time.Second
+	if strings.Contains(answer, "Content-Length : ") {
+		timeout = time.Second // an answer without a length, for whose end both wait in vain
+	}
+	e := &Endpoint{URL: target, Timeout: timeout}
 	r := client(t, e)
 	defer r.Close()
 	if r.plain == nil {
