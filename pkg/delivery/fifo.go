@@ -1,5 +1,7 @@
 package delivery
 
+import "slices"
+
 // fifo is a queue in memory.
 type fifo[T any] struct {
 	list []T
@@ -21,6 +23,13 @@ func (f *fifo[T]) pop() T {
 		f.list, f.head = f.list[:n], 0
 	}
 	return x
+}
+
+// keep removes those that are not to be kept.
+func (f *fifo[T]) keep(yes func(T) bool) {
+	list := f.list[f.head:]
+	kept := slices.DeleteFunc(list, func(x T) bool { return !yes(x) })
+	f.list, f.head = append([]T(nil), kept...), 0
 }
 
 func (f *fifo[T]) len() int { return len(f.list) - f.head }

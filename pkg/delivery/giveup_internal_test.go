@@ -246,3 +246,35 @@ func TestReleaseBeforeClaim(t *testing.T) {
 		t.Errorf("%v wait for a removed endpoint, and %v for this one", n, q.Backlog())
 	}
 }
+
+// When all that waits for a disabled endpoint is dropped, nothing of it is left in memory:
+// no lane that waits for its turn, and no sender.
+func TestDropForgetsLanes(t *testing.T) {
+	b := newTestbed(t, nil)
+	b.must(b.w.Disable(t.Context(), "test"))
+	const users = 9
+	for range 2 {
+		for i := range users {
+			b.put(fmt.Sprint("u", i))
+		}
+	}
+	b.waiting(2 * users)
+	for n := range 2 {
+		for i := range users {
+			b.must(b.w.Drop(t.Context(), fmt.Sprintf("evt_u%d-%d", i, n)))
+		}
+	}
+	q := b.w.queue
+	q.mu.Lock()
+	if len(q.lanes) != 0 || len(q.sources) != 0 || q.ready.lanes != 0 || q.ready.ring.len() != 0 || q.count != 0 {
+		t.Errorf("%d lanes, %d senders, %d lanes and %d senders have their turn, %d events", len(q.lanes), len(q.sources), q.ready.lanes, q.ready.ring.len(), q.count)
+	}
+	q.mu.Unlock()
+	b.sent = map[string]int{}
+	for i := range users { // the same ids, and the same conversations
+		b.put(fmt.Sprint("u", i))
+	}
+	b.must(b.w.Enable(t.Context()))
+	b.empty()
+	b.bot.inOrder(t, b.sent, false)
+}

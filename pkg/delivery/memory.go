@@ -125,8 +125,24 @@ func (m *memory) withdraw(l *lane, it *item) bool {
 }
 
 // discard removes the event at a place in the store from a lane, in memory or not. It reports
-// false if the event is finished, or not in the lane.
+// false if the event is finished, or not in the lane. A lane that has its turn to come, or
+// waits, and has no event any more has nothing to come to.
 func (m *memory) discard(l *lane, seq uint64) bool {
+	if !m.remove(l, seq) {
+		return false
+	}
+	switch {
+	case l.workable():
+	case l.state == ready:
+		m.ready.forget(l)
+	case l.state == waiting:
+		m.waits.remove(l)
+		l.state = idle
+	}
+	return true
+}
+
+func (m *memory) remove(l *lane, seq uint64) bool {
 	for i, it := range l.mem {
 		if it.seq != seq {
 			continue

@@ -19,7 +19,8 @@ type source struct {
 // of them has.
 type turns struct {
 	ring  fifo[*source]
-	lanes int // with those that a probe took out of turn
+	lanes int // with those that a probe took out of turn, and the forgotten ones
+	gone  int // forgotten ones, since they were tidied away
 }
 
 func (t *turns) push(l *lane) {
@@ -52,6 +53,22 @@ func (t *turns) pop(free int) *lane {
 		}
 	}
 	return nil
+}
+
+// forget takes a lane out of its turn: nothing of it is left. Its place is tidied away when
+// half of all places are such, so that many lanes cost no more than a look at each.
+func (t *turns) forget(l *lane) {
+	l.state = idle
+	if t.gone++; t.gone <= t.lanes/2 {
+		return
+	}
+	t.gone, t.lanes = 0, 0
+	t.ring.keep(func(s *source) bool {
+		s.ready.keep(func(l *lane) bool { return l.state == ready })
+		t.lanes += s.ready.len()
+		s.turn = s.ready.len() > 0
+		return s.turn
+	})
 }
 
 // any reports whether pop is likely to return a lane.
