@@ -1,10 +1,9 @@
 package v1
 
 import (
-	"cmp"
 	"context"
+	"errors"
 	"net/http"
-	"time"
 
 	"github.com/gorilla/mux"
 
@@ -20,6 +19,8 @@ type Listeners interface {
 	Listen(ctx context.Context, ask Listen) (Listener, error)
 	// AnswerListen answers a request of a listener. Error: gateway.ErrNotFound.
 	AnswerListen(listener, request string, answer ListenAnswer) error
+	// HearListen notes that a listener is there. Error: gateway.ErrNotFound.
+	HearListen(listener string) error
 }
 
 // Listen says what a temporary endpoint gets.
@@ -27,17 +28,24 @@ type Listen struct {
 	To     jid.JID          // a bare address
 	Copy   bool             // copies, beside the endpoint that answers
 	Secret signature.Secret // that the requests are signed with
+	Caller string           // whose listener it is; empty: nobody's in particular
 }
 
 // Listener is a temporary endpoint.
 type Listener interface {
 	Name() string
-	// Next returns the next request; nil if none came within wait, or ctx ended. Error:
-	// gateway.ErrStopping.
-	Next(ctx context.Context, wait time.Duration) (*ListenRequest, error)
+	// Next returns the next request; nil if ctx ended, or the listener is to be asked
+	// whether it is still there. Errors: ErrTakenOver, ErrSilent, gateway.ErrStopping.
+	Next(ctx context.Context) (*ListenRequest, error)
 	// Close ends the endpoint.
 	Close()
 }
+
+// Errors of Listener.Next.
+var (
+	ErrTakenOver = errors.New("another listener with this token has taken the address over")
+	ErrSilent    = errors.New("the listener was silent: it neither answered a request nor said that it is there")
+)
 
 // ListenRequest is a request of a temporary endpoint.
 type ListenRequest struct {
@@ -55,9 +63,8 @@ type ListenAnswer struct {
 	Error       string `json:"error"`
 }
 
-// listenBeat is how often a stream of requests has something to write: so long a listener
-// that is gone keeps its endpoint at most, and some seconds.
-const listenBeat = 5 * time.Second
+// ListenHere is where a listener says that it is there.
+const ListenHere = "/v1/listen/{name}/here"
 
 // listening serves /v1/listen.
 type listening struct{ all Listeners }
@@ -66,6 +73,7 @@ func (x listening) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
 		e.route(http.MethodPost, "/v1/listen", gateway.ScopeAdmin, without(x.listen)),
 		e.route(http.MethodPost, "/v1/listen/{name}/answers/{id}", gateway.ScopeAdmin, without(x.answer)),
+		e.route(http.MethodPost, ListenHere, gateway.ScopeAdmin, without(x.hear)),
 	}
 }
 
@@ -76,33 +84,26 @@ func (x listening) listen(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	if who := httpapi.IdentityOf(r.Context()); !who.AllScopes { // who needs no token is nobody in particular
+		ask.Caller = who.Name
+	}
 	l, err := x.all.Listen(r.Context(), ask)
 	if err != nil {
 		return err
 	}
 	defer l.Close()
-	s := beginStream(w)
-	may := httpapi.Needs(gateway.ScopeAdmin)
-	ctx, release := httpapi.Hold(r.Context(), may)
-	defer release()
-	for ok := s.write("event: listening\ndata: " + string(httpapi.JSON(map[string]string{"endpoint": l.Name()})) + "\n"); ok; {
-		q, err := l.Next(ctx, listenBeat)
-		if f := cmp.Or(httpapi.Lost(ctx), httpapi.Still(ctx, may)); f != nil {
-			s.end(endOfRight(f))
-			return nil
-		}
-		switch {
-		case r.Context().Err() != nil:
-			return nil
-		case err != nil:
-			s.end(ended{"stopping", err.Error()})
-			return nil
-		case q == nil:
-			ok = s.write(": heartbeat\n\n")
-		default:
-			ok = s.write("event: request\ndata: " + string(httpapi.JSON(q)) + "\n")
-		}
-	}
+	stream{
+		first: event("listening", map[string]string{"endpoint": l.Name()}),
+		beat:  event("ping", struct{}{}),
+		may:   httpapi.Needs(gateway.ScopeAdmin),
+		next: func(ctx context.Context) ([]byte, error) {
+			q, err := l.Next(ctx)
+			if q == nil {
+				return nil, err
+			}
+			return event("request", q), err
+		},
+	}.serve(w, r)
 	return nil
 }
 
@@ -137,6 +138,14 @@ func (x listening) answer(w http.ResponseWriter, r *http.Request) error {
 		return wrongf("status: %d is not the status of an answer", a.Status)
 	}
 	if err := x.all.AnswerListen(mux.Vars(r)["name"], mux.Vars(r)["id"], a); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusNoContent)
+	return nil
+}
+
+func (x listening) hear(w http.ResponseWriter, r *http.Request) error {
+	if err := x.all.HearListen(mux.Vars(r)["name"]); err != nil {
 		return err
 	}
 	w.WriteHeader(http.StatusNoContent)

@@ -1,7 +1,7 @@
 package v1
 
 import (
-	"cmp"
+	"context"
 	"errors"
 	"net/http"
 	"net/url"
@@ -47,26 +47,9 @@ func (x tailing) stream(w http.ResponseWriter, r *http.Request, values url.Value
 		return wrongf("%s", err)
 	}
 	defer reader.Close()
-	s := beginStream(w)
-	ctx, release := httpapi.Hold(r.Context(), may)
-	defer release()
-	for ok := s.write(": events follow\n\n"); ok; {
-		page, err := reader.Next(ctx, x.heartbeat)
-		if f := cmp.Or(httpapi.Lost(ctx), httpapi.Still(ctx, may)); f != nil {
-			s.end(endOfRight(f))
-			return nil
-		}
-		switch {
-		case r.Context().Err() != nil:
-			return nil
-		case err != nil:
-			s.end(ended{"stopping", err.Error()})
-			return nil
-		case len(page) == 0:
-			ok = s.write(": heartbeat\n\n")
-		default:
-			ok = s.send(page)
-		}
-	}
+	stream{
+		first: opening, beat: heartbeat, may: may,
+		next: func(ctx context.Context) ([]byte, error) { return reader.Next(ctx, x.heartbeat) },
+	}.serve(w, r)
 	return nil
 }

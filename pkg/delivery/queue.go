@@ -32,7 +32,8 @@ type queue struct {
 	disk     *store.Queue
 	runners  sync.WaitGroup
 
-	mu sync.Mutex
+	mu       sync.Mutex
+	handover *handover // nil: it is not handed over
 	schedule
 }
 
@@ -69,6 +70,9 @@ func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)
 	it := &item{Event: ev, since: since, size: len(r.Stanza), onStored: onStored}
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if q.handover != nil && q.lanes[r.Conversation] == nil {
+		return errHandedOver
+	}
 	l := q.lane(r.Conversation, sender)
 	// An event that comes while the process ends is stored for the next one.
 	inMemory := !q.closed && l.tail == 0 && q.fits(l)
@@ -121,6 +125,12 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 		}
 	}
 	q.place(l)
+	if q.handover != nil {
+		select {
+		case q.handover.stored <- struct{}{}:
+		default:
+		}
+	}
 	q.mu.Unlock()
 	if refused && inMemory {
 		q.record(it.Event, deliverylog.Dropped, "could not be stored: "+err.Error())

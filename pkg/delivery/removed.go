@@ -8,7 +8,6 @@ import (
 
 	"go.uber.org/zap"
 
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
@@ -24,7 +23,7 @@ type Removed struct {
 	Store  *store.Store
 	Sender Sender
 	MaxAge time.Duration
-	Route  func(component string, s *stanza.Stanza) *Worker // the endpoint that gets a stanza now; nil: none. It may be nil
+	Route  Route // it may be nil
 	Log    *zap.Logger
 	Watch  Watch
 

@@ -2,10 +2,7 @@ package delivery
 
 import (
 	"context"
-	"fmt"
 	"strings"
-
-	"stanzahook/pkg/gateway"
 )
 
 // Beginnings of the names of temporary endpoints, which no other endpoint may have: what
@@ -18,20 +15,6 @@ const (
 
 // Sweep does at once what Run does from time to time.
 func (r *Removed) Sweep(ctx context.Context) { r.sweep(ctx) }
-
-// Move gives what waits for a temporary endpoint to the endpoints that would have got it.
-// Its worker has stopped, and may still get events: those that it misses wait for Sweep.
-func (r *Removed) Move(ctx context.Context, w *Worker) error {
-	q := &removedQueue{disk: w.disk()}
-	if strings.HasPrefix(w.name, TemporaryCopy) {
-		return nil
-	}
-	if err := q.disk.Recount(ctx); err != nil {
-		return err
-	}
-	q.counted()
-	return r.rehome(ctx, w.name, q)
-}
 
 // rehome empties the queue of a temporary endpoint. What no endpoint gets waits on.
 //
@@ -59,24 +42,12 @@ func (r *Removed) rehomeLane(ctx context.Context, q *removedQueue, conversation 
 		if err != nil {
 			return err
 		}
-		for i := range list {
-			ev, err := readEvent(&list[i].Record)
-			if err != nil {
-				return nil // it expires
-			}
-			w := r.Route(ev.Component, ev.Stanza)
-			switch {
-			case w == nil:
-				return nil
-			case w.Endpoint().Queued:
-				err = w.Replay(ctx, list[i].Record)
-			case !w.Deliver(ev):
-				err = fmt.Errorf("%w: too many direct deliveries", gateway.ErrBusy)
-			}
-			if err != nil {
-				return err
-			}
+		n, err := passOn(ctx, list, r.Route)
+		for i := range list[:n] {
 			r.ack(q, conversation, list[i].Seq)
+		}
+		if err != nil || n < len(list) { // one that stays expires
+			return err
 		}
 		if len(list) == 0 {
 			delete(q.lanes, conversation)

@@ -100,7 +100,11 @@ func (w *Worker) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 	case w.pull != nil:
 		return w.pull.enqueue(ev, since, onStored)
 	case w.queue != nil:
-		return w.queue.enqueue(ev, since, onStored)
+		err := w.queue.enqueue(ev, since, onStored)
+		if errors.Is(err, errHandedOver) {
+			err = w.queue.pass(ev, since, onStored)
+		}
+		return err
 	}
 	w.repeats.Error(w.log, "event refused: the endpoint has no queue", about(ev, zap.String("hint", "set Queued, and call Open before Enqueue"))...)
 	return errNoQueue

@@ -86,7 +86,7 @@ type undo struct {
 // It calls onStoreHung when only a new process can go on. r, which may be nil, reloads
 // the configuration.
 func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader) (*App, error) {
-	a := &App{cfg: cfg, log: log, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1), listeners: listeners{silence: listenerSilence}}
 	a.stopping, a.beginStop = context.WithCancel(context.Background())
 	if r != nil {
 		r.app, a.reloader = a, r.reload

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -18,6 +19,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/signature"
@@ -25,12 +27,23 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// maxListeners bounds the listeners: each has a queue.
-const maxListeners = 16
+const (
+	// maxListeners bounds the listeners: each has a queue. One token has half of them at
+	// most, so that it keeps nobody else out.
+	maxListeners = 16
+	maxOfToken   = maxListeners / 2
+	// listenerSilence is how long a listener may be silent. It is asked three times before.
+	listenerSilence = 15 * time.Second
+	// handOverTime bounds how long the end of a listener holds up other changes, if the
+	// store is slow, or a user writes faster than events are handed over.
+	handOverTime = 2 * time.Second
+)
 
 // listeners are the temporary endpoints of those who listen. A change of the configuration
 // guards them, as it does the other endpoints; mu is for those who only look.
 type listeners struct {
+	silence time.Duration // listenerSilence
+
 	mu  sync.Mutex
 	all []*listener
 }
@@ -41,19 +54,47 @@ func (ls *listeners) get() []*listener {
 	return slices.Clone(ls.all)
 }
 
+// put adds a listener behind the others.
+func (ls *listeners) put(l *listener) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.all = append(ls.all, l)
+}
+
+func (ls *listeners) remove(l *listener) {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	ls.all = slices.DeleteFunc(ls.all, func(other *listener) bool { return other == l })
+}
+
+// hear returns the listener with a name, who has given a sign of life.
+func (ls *listeners) hear(name string) (*listener, error) {
+	for _, l := range ls.get() {
+		if l.name == name {
+			l.silence.Reset(ls.silence)
+			return l, nil
+		}
+	}
+	return nil, &httpapi.Fault{Status: http.StatusNotFound, Text: fmt.Sprintf("nobody listens as %q", name)}
+}
+
 // hangup ends all of them: their requests would hold up the end of the process.
 func (ls *listeners) hangup() {
 	for _, l := range ls.get() {
-		l.tunnel.close()
+		l.tunnel.close(gateway.ErrStopping)
 	}
 }
 
 // listener is a temporary endpoint in front of all others.
 type listener struct {
-	app    *App
-	name   string
-	tunnel *tunnel
-	worker *delivery.Worker
+	app     *App
+	name    string
+	ask     v1.Listen
+	tunnel  *tunnel
+	worker  *delivery.Worker
+	silence *time.Timer // ends it
+	ending  atomic.Bool // it gets no events of other listeners any more
+	closing sync.Once
 }
 
 // Listen implements v1.Listeners.
@@ -77,25 +118,29 @@ func (a *App) Listen(ctx context.Context, ask v1.Listen) (v1.Listener, error) {
 	if ask.Copy {
 		name = delivery.TemporaryCopy
 	}
-	l := &listener{app: a, name: name + strings.ToLower(rand.Text()), tunnel: t}
-	if err := l.begin(ctx, ask, glob); err != nil {
-		t.close()
+	l := &listener{app: a, name: name + strings.ToLower(rand.Text()), ask: ask, tunnel: t}
+	before, err := l.begin(ctx, glob)
+	if err != nil {
 		t.shut()
 		return nil, err
+	}
+	for _, other := range before { // it stands behind them until they have ended
+		other.end(v1.ErrTakenOver)
 	}
 	a.log.Info("listener began", zap.String("endpoint", l.name), zap.String("to", ask.To.String()), zap.Bool("copy", ask.Copy))
 	return l, nil
 }
 
-// begin makes the endpoint, and puts it in front of the others.
-func (l *listener) begin(ctx context.Context, ask v1.Listen, to jid.Glob) error {
-	a := l.app
+// begin makes the endpoint, and puts it in front of the others. It returns the listeners
+// whose address it takes over.
+func (l *listener) begin(ctx context.Context, to jid.Glob) (before []*listener, err error) {
+	a, ask := l.app, l.ask
 	if err := a.beginChange(ctx); err != nil {
-		return err
+		return nil, err
 	}
 	defer a.endChange()
-	if len(a.listeners.get()) >= maxListeners {
-		return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: fmt.Sprintf("%d listen already, as many as may; end one of them", maxListeners)}
+	if before, err = a.listeners.admit(ask); err != nil {
+		return nil, err
 	}
 	e := &webhook.Endpoint{
 		Name: l.name, URL: l.tunnel.url, Kinds: a.kindsAt(ask.To), Match: webhook.Match{To: []jid.Glob{to}}, Copy: ask.Copy, Queued: true, Concurrency: 8,
@@ -110,19 +155,43 @@ func (l *listener) begin(ctx context.Context, ask v1.Listen, to jid.Glob) error 
 	}
 	w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	l.worker = w
 	w.Watch(a.happenings.watch())
 	if err := w.Open(ctx, a.store); err != nil {
 		w.Stop(ctx)
-		return err
+		return nil, err
 	}
-	a.listeners.mu.Lock()
-	a.listeners.all = append(a.listeners.all, l)
-	a.listeners.mu.Unlock()
+	l.silence = time.AfterFunc(a.listeners.silence, func() { l.end(v1.ErrSilent) })
+	a.listeners.put(l)
 	a.route()
-	return nil
+	return before, nil
+}
+
+// admit returns the listeners that another one takes over: those of the same token and
+// address. It fails if there is no place.
+func (ls *listeners) admit(ask v1.Listen) (before []*listener, err error) {
+	all, own := 0, 0
+	for _, l := range ls.get() {
+		switch {
+		case l.ask.To == ask.To && l.ask.Copy == ask.Copy && l.ask.Caller == ask.Caller:
+			before = append(before, l)
+			continue
+		case l.ask.To == ask.To && !l.ask.Copy && !ask.Copy:
+			return nil, fmt.Errorf("%w: the token %q listens to %s; end that, or listen to copies (copy)", gateway.ErrConflict, l.ask.Caller, ask.To)
+		case l.ask.Caller == ask.Caller:
+			own++
+		}
+		all++
+	}
+	switch {
+	case all >= maxListeners:
+		return nil, &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: fmt.Sprintf("%d listen already, as many as may; end one of them", all)}
+	case ask.Caller != "" && own >= maxOfToken:
+		return nil, &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: fmt.Sprintf("this token listens %d times already, as often as one may; end one of them", own)}
+	}
+	return before, nil
 }
 
 // kindsAt are the kinds of stanzas of the endpoint that gets messages to an address;
@@ -149,19 +218,28 @@ func (a *App) route() {
 func (l *listener) Name() string { return l.name }
 
 // Next implements v1.Listener.
-func (l *listener) Next(ctx context.Context, wait time.Duration) (*v1.ListenRequest, error) {
-	return l.tunnel.next(ctx, wait)
+func (l *listener) Next(ctx context.Context) (*v1.ListenRequest, error) {
+	return l.tunnel.next(ctx, l.app.listeners.silence/3)
 }
 
-// Close implements v1.Listener: what waits goes to the endpoints that would have got it.
-// Most of it goes before the next stanzas do, so that conversations keep their order.
+// Close implements v1.Listener.
+func (l *listener) Close() { l.end(gateway.ErrStopping) }
+
+// end ends the endpoint: what waits goes to the endpoints that would have got it, in the
+// order of each conversation. It returns when the endpoint has ended.
 //
 // Killed at any point: see Listen. An event may be in two queues then, and is delivered
 // twice under one id.
-func (l *listener) Close() {
+func (l *listener) end(why error) {
+	l.tunnel.close(why)
+	l.closing.Do(l.hand)
+}
+
+// hand gives what waits to others.
+func (l *listener) hand() {
 	a := l.app
-	l.tunnel.close()
 	defer l.tunnel.shut()
+	l.silence.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), a.DrainTime())
 	defer cancel()
 	l.worker.Stop(ctx)
@@ -171,15 +249,18 @@ func (l *listener) Close() {
 	if err := a.links[l.worker.Endpoint().Component].Flush(flush); err != nil {
 		a.log.Warn("stanzas unconfirmed at the end of a listener", zap.String("endpoint", l.name), zap.String("hint", "their events are delivered again"))
 	}
-	if err := a.removed.Move(ctx, l.worker); err != nil {
-		a.log.Warn("events of a listener not moved; retrying", zap.String("endpoint", l.name), zap.Error(err))
-	}
-	if err := a.beginChange(ctx); err != nil { // stanzahook stops: the next process does it
+	if err := a.beginChange(context.Background()); err != nil { // stanzahook stops: the next process does it
 		return
 	}
-	a.listeners.mu.Lock()
-	a.listeners.all = slices.DeleteFunc(a.listeners.all, func(other *listener) bool { return other == l })
-	a.listeners.mu.Unlock()
+	l.ending.Store(true)
+	if !l.ask.Copy {
+		hand, done := context.WithTimeout(ctx, handOverTime)
+		defer done()
+		if err := l.worker.HandOver(hand, a.heir); err != nil {
+			a.log.Warn("events of a listener not moved; retrying", zap.String("endpoint", l.name), zap.Error(err), zap.String("hint", "they come behind newer ones"))
+		}
+	}
+	a.listeners.remove(l)
 	a.route()
 	a.endChange()
 	a.remove(ctx, l.worker)
@@ -187,14 +268,30 @@ func (l *listener) Close() {
 	a.log.Info("listener ended", zap.String("endpoint", l.name))
 }
 
-// AnswerListen implements v1.Listeners.
-func (a *App) AnswerListen(name, id string, answer v1.ListenAnswer) error {
+// heir returns the worker that gets a stanza when a listener has ended: that of another
+// listener, or of the configuration; nil if there is none.
+func (a *App) heir(component string, s *stanza.Stanza) *delivery.Worker {
 	for _, l := range a.listeners.get() {
-		if l.name == name {
-			return l.tunnel.answer(id, answer)
+		if e := l.worker.Endpoint(); !l.ending.Load() && !e.Copy && e.Matches(component, s) {
+			return l.worker
 		}
 	}
-	return &httpapi.Fault{Status: http.StatusNotFound, Text: fmt.Sprintf("nobody listens as %q", name)}
+	return a.workerFor(component, s)
+}
+
+// AnswerListen implements v1.Listeners.
+func (a *App) AnswerListen(name, id string, answer v1.ListenAnswer) error {
+	l, err := a.listeners.hear(name)
+	if err != nil {
+		return err
+	}
+	return l.tunnel.answer(id, answer)
+}
+
+// HearListen implements v1.Listeners.
+func (a *App) HearListen(name string) error {
+	_, err := a.listeners.hear(name)
+	return err
 }
 
 // workerFor returns the worker of the endpoint of the configuration that gets a stanza;

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -8,6 +9,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/tail"
@@ -71,7 +73,10 @@ func (h *happenings) changed(domain string, box *outbox.Outbox) func() {
 
 // onRequest is httpapi.Options.OnRequest.
 func (h *happenings) onRequest(r httpapi.Request) {
-	if r.Caller == "" && !h.strangers.may(time.Now().Unix()) {
+	switch {
+	case r.Caller == "" && !h.strangers.may(time.Now().Unix()):
+		return
+	case r.Route == v1.ListenHere && r.Status == http.StatusNoContent: // one every few seconds says nothing
 		return
 	}
 	h.Request(tail.Request{Token: r.Caller, Method: r.Method, Route: r.Route, Status: r.Status, Took: r.Took})

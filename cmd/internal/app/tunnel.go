@@ -28,7 +28,7 @@ type tunnel struct {
 
 	mu      sync.Mutex
 	waiting map[string]chan v1.ListenAnswer // by the id of the request
-	ended   bool
+	why     error                           // over is closed; nil: it is not
 }
 
 func openTunnel() (*tunnel, error) {
@@ -43,14 +43,15 @@ func openTunnel() (*tunnel, error) {
 	return t, nil
 }
 
-// close lets requests in progress fail, to be tried elsewhere.
-func (t *tunnel) close() {
+// close lets requests in progress fail, to be tried elsewhere. Whoever listens learns why,
+// the first time.
+func (t *tunnel) close(why error) {
 	t.mu.Lock()
-	if !t.ended {
-		t.ended = true
+	defer t.mu.Unlock()
+	if t.why == nil {
+		t.why = why
 		close(t.over)
 	}
-	t.mu.Unlock()
 }
 
 // shut ends the server, when the endpoint has ended.
@@ -135,7 +136,9 @@ func (t *tunnel) next(ctx context.Context, wait time.Duration) (*v1.ListenReques
 	case <-ctx.Done():
 		return nil, nil
 	case <-t.over:
-		return nil, gateway.ErrStopping
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		return nil, t.why
 	}
 }
 

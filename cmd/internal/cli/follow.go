@@ -30,7 +30,7 @@ type follower struct {
 	connections int                     // that there were
 }
 
-// errEndOfRight means that the token may read no more.
+// errEndOfRight means that the token may read no more, or that another reader has its place.
 var errEndOfRight = errors.New("the instance ended the stream")
 
 // follow calls onEvent with every event until the context is done, which is no error. It
@@ -112,7 +112,8 @@ func endOf(e streamEvent) error {
 	var why struct{ Reason, Detail string }
 	_ = json.Unmarshal(e.Data, &why) // without a reason the stream has ended all the same
 	text := cmp.Or(why.Detail, why.Reason, "no reason given")
-	if why.Reason == "unauthorized" || why.Reason == "forbidden" {
+	switch why.Reason {
+	case "unauthorized", "forbidden", "replaced":
 		return fmt.Errorf("%w: %s", errEndOfRight, onTerminal(text))
 	}
 	return errors.New("the instance ended the stream: " + onTerminal(text))

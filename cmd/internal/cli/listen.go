@@ -122,7 +122,11 @@ func (l *listener) run(cmd *cobra.Command) error {
 			if err := json.Unmarshal(e.Data, q); err != nil {
 				return err
 			}
-			l.working.Go(func() { l.pass(ctx, name, q) })
+			of := name
+			l.working.Go(func() { l.pass(ctx, of, q) })
+		case "ping": // a listener who does not answer loses its endpoint
+			here := request{method: http.MethodPost, path: "/v1/listen/" + url.PathEscape(name) + "/here"}
+			l.working.Go(func() { _, _ = l.send(ctx, here) }) // there is another ping soon
 		}
 		return nil
 	}
