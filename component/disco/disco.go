@@ -21,6 +21,8 @@ const (
 	nsTime = "urn:xmpp:time"
 	nsLast = "jabber:iq:last"
 	nsVers = "jabber:iq:version"
+
+	nsPubSub = "http://jabber.org/protocol/pubsub"
 )
 
 // Identity is the identity of a component (XEP-0030 section 3.1).
@@ -44,6 +46,7 @@ func (r *Responder) Handler() component.Handler {
 		{nsVers, "query"}:               r.version,
 		{nsTime, "time"}:                r.time,
 		{nsLast, "query"}:               r.last,
+		{nsPubSub, "pubsub"}:            devices,
 	}
 	return component.HandlerFunc(func(in *component.Incoming) bool {
 		if in.Kind != stanza.IQ || in.Type != "get" {
@@ -51,6 +54,9 @@ func (r *Responder) Handler() component.Handler {
 		}
 		c, _ := in.Payload()
 		answer := answers[[2]string{c.Space, c.Local}]
+		if c.Space == nsPubSub && !asksForDevices(in) {
+			return false
+		}
 		return answer != nil && respond(in, answer)
 	})
 }

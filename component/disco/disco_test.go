@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -26,6 +27,7 @@ func TestAnswers(t *testing.T) {
 		features += `<feature var="` + f + `"></feature>`
 	}
 	notFound := `<error type='cancel'><item-not-found xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>there is no node "x"</text></error>`
+	noDevices := strings.Replace(notFound, `there is no node "x"`, "bots have no OMEMO devices", 1)
 	for i, tc := range []struct{ to, payload, typ, want string }{
 		{"bot.example.com", `<query xmlns='http://jabber.org/protocol/disco#info'/>`, "result", `<query xmlns="http://jabber.org/protocol/disco#info"><identity name="Bots &amp; &lt;co&gt;" category="component" type="generic"></identity>` + features + `</query>`},
 		{"echo@bot.example.com", `<query xmlns='http://jabber.org/protocol/disco#info'/>`, "result", `<query xmlns="http://jabber.org/protocol/disco#info"><identity name="echo" category="client" type="bot"></identity>` + features + `</query>`},
@@ -36,6 +38,10 @@ func TestAnswers(t *testing.T) {
 		{"bot.example.com", `<query xmlns='jabber:iq:version'/>`, "result", `<query xmlns="jabber:iq:version"><name>stanzahook</name><version>1.2</version></query>`},
 		{"bot.example.com", `<time xmlns='urn:xmpp:time'/>`, "result", `<time xmlns="urn:xmpp:time"><tzo>+01:00</tzo><utc>2026-11-20T17:00:00Z</utc></time>`},
 		{"bot.example.com", `<query xmlns='jabber:iq:last'/>`, "result", `<query xmlns="jabber:iq:last" seconds="60"></query>`},
+		{"echo@bot.example.com", `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='eu.siacs.conversations.axolotl.devicelist'/></pubsub>`, "error", noDevices},
+		{"echo@bot.example.com", `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='eu.siacs.conversations.axolotl.bundles:7'/></pubsub>`, "error", noDevices},
+		{"echo@bot.example.com", `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:omemo:2:devices'/></pubsub>`, "error", noDevices},
+		{"echo@bot.example.com", `<pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='urn:xmpp:avatar:metadata'/></pubsub>`, "error", `<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`},
 		{"bot.example.com", `<query xmlns='jabber:iq:register'/>`, "error", `<error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error>`},
 	} {
 		id := fmt.Sprint(i)

@@ -6,15 +6,15 @@ package forward
 
 import (
 	"sync"
-	"time"
+	"sync/atomic"
 
-	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/component"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/loglimit"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -24,6 +24,11 @@ type Forward struct {
 	log    *zap.Logger
 	echoes *Echoes
 	copies loglimit.Limiter // by endpoint: dropped copies
+	recent *message.Recent
+	unread *Unreadable
+
+	// Unlisted counts the messages that an endpoint would have got if its events listed them.
+	Unlisted atomic.Int64
 
 	mu      sync.RWMutex // readers wait only for Set
 	workers []*delivery.Worker
@@ -31,9 +36,10 @@ type Forward struct {
 }
 
 // New returns a Forward over the workers in the order of the configuration. The
-// workers must send their replies through [Echoes.Over].
-func New(workers []*delivery.Worker, echoes *Echoes, log *zap.Logger) *Forward {
-	f := &Forward{echoes: echoes, log: log}
+// workers must send their replies through [Echoes.Over]. It notes messages in recent, and
+// answers encrypted ones by unread; nil: not.
+func New(workers []*delivery.Worker, echoes *Echoes, recent *message.Recent, unread *Unreadable, log *zap.Logger) *Forward {
+	f := &Forward{echoes: echoes, recent: recent, unread: unread, log: log}
 	f.Set(workers)
 	return f
 }
@@ -57,17 +63,23 @@ func (f *Forward) Set(workers []*delivery.Worker) {
 func (f *Forward) Handle(in *component.Incoming) bool {
 	domain := in.Link().Domain().String()
 	own := f.echoes.take(in.Stanza)
+	m := f.describe(in.Stanza)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for i := f.index.Next(0, domain, in.Stanza); i >= 0; i = f.index.Next(i+1, domain, in.Stanza) {
 		switch w, e := f.workers[i], f.index.Endpoint(i); {
 		case !e.Copy && own:
 			return true
+		case !e.Wants(m.Event):
+			if !e.Copy {
+				f.leave(in, e, m.Event)
+				return true
+			}
 		case !e.Copy:
-			f.deliver(in, w, domain)
+			f.deliver(in, w, f.event(in, &m, domain))
 			return true
 		case !in.NeedsAnswer():
-			if !w.Enqueue(event(in, domain)) {
+			if !w.Enqueue(f.event(in, &m, domain)) {
 				f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "copy dropped", zap.String("reason", "the queue is full"), zap.String("component", domain), zap.String("endpoint", e.Name), zap.String("stanza_id", in.ID))
 			}
 		}
@@ -91,8 +103,16 @@ func (f *Forward) Route(component string, s *stanza.Stanza) (to *webhook.Endpoin
 	return nil, copies
 }
 
-func event(in *component.Incoming, domain string) *webhook.Event {
-	return &webhook.Event{ID: "evt_" + ulid.Make().String(), Component: domain, Received: time.Now(), Stanza: in.Stanza}
+// leave ends a message that its endpoint does not get as an event: a kind that it does not
+// list, or one that nobody here can read.
+//
+// Killed here: the message is not delivered, as it would not have been; the sender of an
+// encrypted one is answered at the next.
+func (f *Forward) leave(in *component.Incoming, e *webhook.Endpoint, event message.Event) {
+	f.Unlisted.Add(1)
+	if text := e.SaysUnreadable(); text != "" && event == message.Encrypted && f.unread != nil {
+		f.unread.answer(in.Stanza, text)
+	}
 }
 
 // deliver turns a stanza into an event of an endpoint.
@@ -100,8 +120,7 @@ func event(in *component.Incoming, domain string) *webhook.Event {
 // Killed before the event is stored: the stanza is lost, as if it had still been
 // in the socket; its delivery may have begun. Killed after: it is delivered after
 // the restart.
-func (f *Forward) deliver(in *component.Incoming, w *delivery.Worker, domain string) {
-	ev := event(in, domain)
+func (f *Forward) deliver(in *component.Incoming, w *delivery.Worker, ev *webhook.Event) {
 	in.Hold()
 	accepted := false
 	switch {

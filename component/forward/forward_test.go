@@ -55,7 +55,7 @@ func TestForward(t *testing.T) {
 		}
 		defer w.Stop(t.Context())
 	}
-	l, stop := srv.Run(component.Options{Handler: forward.New(workers, forward.NewEchoes(), zap.NewNop())})
+	l, stop := srv.Run(component.Options{Handler: forward.New(workers, forward.NewEchoes(), nil, nil, zap.NewNop())})
 	defer stop()
 	link = l
 	srv.WaitConnected(1)
@@ -104,7 +104,7 @@ func TestOverloaded(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.Close() // it takes nothing any more
-	srv.Connect(component.Options{Handler: forward.New([]*delivery.Worker{w}, forward.NewEchoes(), zap.NewNop())})
+	srv.Connect(component.Options{Handler: forward.New([]*delivery.Worker{w}, forward.NewEchoes(), nil, nil, zap.NewNop())})
 	srv.Send("<message id='full' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>")
 	if e, _ := srv.ExpectID("full").StanzaError(); e == nil || e.Condition != stanza.ResourceConstraint || e.Type != stanza.Wait {
 		t.Errorf("the sender got %v", e)

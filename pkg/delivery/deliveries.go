@@ -153,7 +153,7 @@ func (d *Deliveries) find(ctx context.Context, id, endpoint string) (Delivery, b
 		}
 		if ev := w.InMemory(id); ev != nil { // it is being stored
 			s := ev.Stanza
-			return Delivery{ID: id, Endpoint: e.Name, State: deliverylog.Queued, Type: s.EventType(), From: s.From.String(), To: s.To.String(), Received: ev.Received, Stanza: s.XML()}, true, nil
+			return Delivery{ID: id, Endpoint: e.Name, State: deliverylog.Queued, Type: webhook.TypeOf(s), From: s.From.String(), To: s.To.String(), Received: ev.Received, Stanza: s.XML()}, true, nil
 		}
 	}
 	return Delivery{}, false, nil
@@ -217,7 +217,7 @@ func (d *Deliveries) flush() {
 func ofQueue(endpoint string, r *store.Stored) Delivery {
 	d := Delivery{ID: r.ID, Endpoint: endpoint, State: deliverylog.Queued, Received: r.Received, Stanza: r.Stanza}
 	if s, err := stanza.Parse(r.Stanza, stanza.Limits{MaxBytes: len(r.Stanza) + 1}); err == nil {
-		d.Type, d.From, d.To = s.EventType(), s.From.String(), s.To.String()
+		d.Type, d.From, d.To = webhook.TypeOf(s), s.From.String(), s.To.String()
 	}
 	return d
 }

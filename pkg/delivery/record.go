@@ -24,7 +24,7 @@ func conversationOf(ev *webhook.Event) string {
 
 // recordOf returns an event as the store keeps it. Its age counts from since.
 func recordOf(ev *webhook.Event, sender jid.JID, since time.Time) store.Record {
-	return store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev), Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Sender: sender.String()}
+	return store.Record{ID: ev.ID, Component: ev.Component, Conversation: conversationOf(ev), Received: ev.Received, Since: since, Stanza: ev.Stanza.XML(), Facts: ev.Facts.Encode(), Sender: sender.String()}
 }
 
 // readEvent reads an event of the store. It fails for a damaged record only: the stanza
@@ -34,5 +34,5 @@ func readEvent(r *store.Record) (*webhook.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s}, nil
+	return &webhook.Event{ID: r.ID, Component: r.Component, Received: r.Received, Stanza: s, Facts: webhook.DecodeFacts(r.Facts)}, nil
 }

@@ -8,5 +8,7 @@
 // 0085 (chat states) and 0428 (fallback).
 //
 // ref.go is the text of a Ref, ref_of.go that of a message, and ref_id.go the id that each
-// XEP takes of it.
+// XEP takes of it. read.go finds what a message is, type.go names its event, text.go has what
+// somebody has written, files.go the files, and encrypted.go the kind of encryption. recent.go
+// remembers messages for a day, so that authors are known.
 package message

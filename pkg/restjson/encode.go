@@ -2,6 +2,7 @@ package restjson
 
 import (
 	"bytes"
+	"slices"
 
 	"stanzahook/pkg/stanza"
 )
@@ -19,7 +20,8 @@ type encoder struct {
 	inXML []bool // the children that are in the key xml
 	any   bool   // one of them is
 
-	byLanguage bool // pick the body and subject in the stanza's language
+	omit       []string // keys that are left out
+	byLanguage bool     // pick the body and subject in the stanza's language
 }
 
 func encode(dst []byte, s *stanza.Stanza, at level) []byte {
@@ -81,6 +83,9 @@ next:
 		k := e.key(c)
 		if k == nil {
 			e.toXML(i)
+			continue
+		}
+		if len(e.omit) > 0 && slices.Contains(e.omit, k.name) {
 			continue
 		}
 		for _, other := range known {

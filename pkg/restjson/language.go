@@ -9,9 +9,10 @@ import (
 // AppendWithStanza is Append for events: it adds the member stanza, the exact XML. Of
 // several bodies or subjects it picks the one in the language of the stanza, which
 // has no xml:lang or an equal one (RFC 6121 section 5.2.3), else the first. lang is
-// the language of the body, or of the subject if there is no body.
-func AppendWithStanza(dst []byte, s *stanza.Stanza) []byte {
-	e := encoder{s: s, dst: dst, at: level{depth: 1}, byLanguage: s.Kind == stanza.Message}
+// the language of the body, or of the subject if there is no body. The members in omit
+// are left out, and their elements are in stanza only.
+func AppendWithStanza(dst []byte, s *stanza.Stanza, omit []string) []byte {
+	e := encoder{s: s, dst: dst, at: level{depth: 1}, byLanguage: s.Kind == stanza.Message, omit: omit}
 	dst = e.object()
 	dst = append(dst[:len(dst)-1], `,"stanza":`...)
 	return append(appendString(dst, s.XML()), '}')

@@ -25,7 +25,11 @@ func (d *DeadLetter) data() []byte {
 		}
 		b = a.AppendTo(b)
 	}
-	return fields.AppendText(b, d.Stanza)
+	b = fields.AppendText(b, d.Stanza)
+	if d.Facts != "" {
+		b = fields.AppendText(b, d.Facts)
+	}
+	return b
 }
 
 // readDeadLetter is the way back from data. bare leaves out the stanza and the
@@ -48,6 +52,9 @@ func readDeadLetter(data []byte, bare bool) (DeadLetter, error) {
 	stanza := f.Bytes()
 	if !bare {
 		d.Stanza = string(stanza)
+	}
+	if len(f.Rest) > 0 {
+		d.Facts = f.Text()
 	}
 	if f.Damaged {
 		return DeadLetter{}, fields.ErrDamaged

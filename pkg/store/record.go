@@ -17,6 +17,7 @@ type Record struct {
 	Received     time.Time
 	Since        time.Time // from when its age counts: Received, or when it was replayed
 	Stanza       string    // exact XML
+	Facts        string    // what was known of it when it came, without white space; may be empty
 
 	// Sender owns the share of the queues that the event uses. It is not stored.
 	Sender string
@@ -44,28 +45,33 @@ func Conversation(from, to string) string {
 // data is a record's bytes: a line of fields, and the stanza. (Headers of the
 // store would say the same at more than twice the cost.)
 func (r *Record) data() []byte {
-	b := make([]byte, 0, len(r.ID)+len(r.Component)+len(r.Stanza)+48)
+	b := make([]byte, 0, len(r.ID)+len(r.Component)+len(r.Stanza)+len(r.Facts)+48)
 	b = append(append(b, r.ID...), ' ')
 	b = append(append(b, r.Component...), ' ')
 	b = append(strconv.AppendInt(b, r.Received.UnixMilli(), 10), ' ')
-	b = append(strconv.AppendInt(b, r.Since.UnixMilli(), 10), '\n')
+	b = strconv.AppendInt(b, r.Since.UnixMilli(), 10)
+	if r.Facts != "" { // behind the place of withOrigin
+		b = append(append(b, " 0 "...), r.Facts...)
+	}
+	b = append(b, '\n')
 	return append(b, r.Stanza...)
 }
 
-// withOrigin returns the data of a record that moves from a place in another stream: the
-// line of fields ends with that.
+// withOrigin returns the data of a record that moves from a place in another stream: that
+// is the fifth field.
 func withOrigin(data []byte, place uint64) []byte {
 	line, stanza, ok := bytes.Cut(data, []byte{'\n'})
 	if !ok {
 		return data // it is damaged, and stays so
 	}
-	if fields := bytes.Fields(line); len(fields) > 4 {
-		line = bytes.Join(fields[:4], []byte{' '})
-	}
+	fields := bytes.Fields(line)
 	b := make([]byte, 0, len(data)+22)
-	b = append(append(b, line...), ' ')
-	b = append(strconv.AppendUint(b, place, 10), '\n')
-	return append(b, stanza...)
+	b = append(append(b, bytes.Join(fields[:min(len(fields), 4)], []byte{' '})...), ' ')
+	b = strconv.AppendUint(b, place, 10)
+	if len(fields) > 5 {
+		b = append(append(b, ' '), fields[5]...)
+	}
+	return append(append(b, '\n'), stanza...)
 }
 
 // originOf returns the place of withOrigin, 0 if there is none.
@@ -91,7 +97,7 @@ func readRecord(subject string, data []byte) (Record, error) {
 	line, stanza, ok := bytes.Cut(data, []byte{'\n'})
 	fields := strings.Fields(string(line))
 	tokens := strings.Split(subject, ".")
-	if !ok || len(fields) < 4 || len(fields) > 5 || len(tokens) != 3 {
+	if !ok || len(fields) < 4 || len(fields) > 6 || len(tokens) != 3 {
 		return Record{}, fmt.Errorf("a record of the queue is damaged: subject %q, %q", subject, clip(line))
 	}
 	received, err1 := strconv.ParseInt(fields[2], 10, 64)
@@ -99,7 +105,11 @@ func readRecord(subject string, data []byte) (Record, error) {
 	if err1 != nil || err2 != nil {
 		return Record{}, fmt.Errorf("a record of the queue is damaged: subject %q, %q", subject, clip(line))
 	}
-	return Record{ID: fields[0], Component: fields[1], Conversation: tokens[2], Received: time.UnixMilli(received), Since: time.UnixMilli(since), Stanza: string(stanza)}, nil
+	r := Record{ID: fields[0], Component: fields[1], Conversation: tokens[2], Received: time.UnixMilli(received), Since: time.UnixMilli(since), Stanza: string(stanza)}
+	if len(fields) > 5 {
+		r.Facts = fields[5]
+	}
+	return r, nil
 }
 
 func clip(b []byte) []byte { return b[:min(len(b), 100)] }

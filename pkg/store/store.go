@@ -80,6 +80,7 @@ type Store struct {
 	subscribers     Subscribers
 	rosters         Rosters
 	sent            SentMessages
+	answered        Answered
 	idempotencyKeys IdempotencyKeys
 }
 
@@ -167,6 +168,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
+	s.answered = Answered{s.bucket(answeredConfig())}
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
 	s.queues = newQueues(s)
 	if err := s.openStreams(ctx); err != nil {
@@ -301,6 +303,9 @@ func (s *Store) Subscribers() *Subscribers { return &s.subscribers }
 
 // Rosters are the records of rosters and roster jobs.
 func (s *Store) Rosters() *Rosters { return &s.rosters }
+
+// Answered are the conversations whose encrypted messages were answered.
+func (s *Store) Answered() *Answered { return &s.answered }
 
 // SentMessages are the states of messages of HTTP callers.
 func (s *Store) SentMessages() *SentMessages { return &s.sent }

@@ -11,6 +11,7 @@
 //	endpoint.go, match*.go     Matches: which endpoints get the stanza; Index finds them
 //	event.go, hops.go          for each an event; Admit and Looped end loops of bots that answer
 //	                           each other
+//	events.go, facts.go        what of messages it gets, and what was known when they came
 //	format.go, format_*.go     encode: the body of the request
 //	post.go                    Post: one request, with the headers of Standard Webhooks, signed
 //	post_plain*.go, post_pool.go   the same over the fast client for http and sockets

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/signature"
 	"stanzahook/pkg/stanza"
@@ -35,6 +36,9 @@ type Endpoint struct {
 	Copy        bool               // gets a copy: no replies, receipts or bounces
 	Format      Format             // empty: FormatEvent
 	Queued      bool               // through the durable queue, with retries; else one attempt
+	Events      []message.Event    // which messages it gets of FormatEvent; empty: message.DefaultEvents
+	Encrypted   Encrypted          // what becomes of encrypted messages in FormatEvent; empty: EncryptedReply
+	NotReadable string             // the text of EncryptedReply; empty: DefaultNotReadable
 	Batch       int                // events of one conversation in a request at most, MaxBatch at most; 0, 1: one, and no array. Of FormatEvent
 	Timeout     time.Duration      // of one attempt; 0: DefaultTimeout
 	Concurrency int                // attempts in flight at most; 0: DefaultConcurrency
@@ -71,6 +75,11 @@ func (e *Endpoint) WithDefaults() *Endpoint {
 	d := *e
 	d.Format = cmp.Or(d.Format, FormatEvent)
 	d.UserAgent = cmp.Or(d.UserAgent, DefaultUserAgent)
+	d.Encrypted = cmp.Or(d.Encrypted, EncryptedReply)
+	d.NotReadable = cmp.Or(d.NotReadable, DefaultNotReadable)
+	if len(d.Events) == 0 {
+		d.Events = message.DefaultEvents()
+	}
 	if d.Timeout <= 0 {
 		d.Timeout = DefaultTimeout
 	}

@@ -13,6 +13,7 @@ type Event struct {
 	Received  time.Time
 	Test      bool // made up, to try an endpoint
 	Stanza    *stanza.Stanza
+	Facts     Facts
 }
 
 // value returns the value of a placeholder.

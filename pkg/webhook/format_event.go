@@ -8,18 +8,17 @@ import (
 	"time"
 
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
 // EncodeEvent encodes an event; its data is mod_rest's JSON and the exact XML.
 func EncodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
-	b := make([]byte, 0, 3*len(ev.Stanza.XML())+256) // once as it is, once in keys, and escaped
+	b := make([]byte, 0, 3*len(ev.Stanza.XML())+640) // once as it is, once in keys, and escaped; and the reference
 	return appendEvent(b, e, ev), nil
 }
 
 func appendEvent(b []byte, e *Endpoint, ev *Event) []byte {
-	t := ev.Stanza.EventType()
+	t := TypeOf(ev.Stanza)
 	if ev.Test {
 		t = "test"
 	}
@@ -28,7 +27,7 @@ func appendEvent(b []byte, e *Endpoint, ev *Event) []byte {
 	b = ev.Received.UTC().AppendFormat(append(b, `,"timestamp":"`...), `2006-01-02T15:04:05.000Z"`)
 	b = appendText(append(b, `,"endpoint":`...), e.Name)
 	b = appendText(append(b, `,"component":`...), ev.Component)
-	return append(restjson.AppendWithStanza(append(b, `,"data":`...), ev.Stanza), '}')
+	return append(appendData(append(b, `,"data":`...), ev), '}')
 }
 
 // appendText appends a JSON string.

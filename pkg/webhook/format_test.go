@@ -77,7 +77,8 @@ func TestPost(t *testing.T) {
 	want := map[string]any{
 		"id": "evt_1", "type": "message.chat", "timestamp": "2026-11-20T18:00:00.123Z", "endpoint": "echo", "component": "bot.example.com",
 		"data": map[string]any{"kind": "message", "type": "chat", "from": "u@example.com/r", "to": "echo@bot.example.com", "id": "7", "body": "outer & right", "stanza": xml,
-			"forwarded": map[string]any{"message": map[string]any{"kind": "message", "body": "inner"}}, "html": "<body><p>x</p></body>", "xml": "<unknown xmlns='urn:x' a='\"'/>"},
+			"forwarded": map[string]any{"message": map[string]any{"kind": "message", "body": "inner"}}, "html": "<body><p>x</p></body>", "xml": "<unknown xmlns='urn:x' a='\"'/>",
+			"event": "message", "ref": "r1_GBRlY2hvQGJvdC5leGFtcGxlLmNvbQ11QGV4YW1wbGUuY29tATcAAAFy6LA", "text": "outer & right", "attachments": []any{}},
 	}
 	if fmt.Sprint(body) != fmt.Sprint(want) {
 		t.Errorf("body %v\nwant %v", body, want)

@@ -22,6 +22,7 @@ import (
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/summary"
@@ -46,6 +47,8 @@ type App struct {
 	features     *livecheck.HostFeatures     // of the server's hosts
 	forward      *forward.Forward
 	echoes       *forward.Echoes // of replies to rooms
+	recent       *message.Recent
+	unreadable   *forward.Unreadable
 	server       *httpapi.Server
 	metrics      *metrics.Metrics
 	happenings   *happenings

@@ -8,6 +8,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/presence"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -46,6 +47,8 @@ func (s *endpoints) Match(name string, x *stanza.Stanza) (v1.Matched, error) {
 		m.Why = mismatch(w.Endpoint(), key, domain, x)
 	case slices.Contains(m.Copies, name):
 		m.Why = "it gets a copy"
+	case to != nil && to.Name == name && !to.Wants(message.Read(x).Event):
+		m.Why = "events: " + unlisted(to, message.Read(x).Event)
 	case to != nil && to.Name == name:
 		m.Why = "it is the first that matches"
 	case to != nil:
@@ -54,6 +57,14 @@ func (s *endpoints) Match(name string, x *stanza.Stanza) (v1.Matched, error) {
 		m.Why = "it matches, but gets copies, and an IQ is not copied"
 	}
 	return m, nil
+}
+
+// unlisted says why an endpoint gets no event of a message that is for it.
+func unlisted(e *webhook.Endpoint, event message.Event) string {
+	if event == message.Encrypted && e.Encrypted != webhook.EncryptedForward {
+		return fmt.Sprintf("the message is encrypted, and encrypted is %s: there is no event", e.WithDefaults().Encrypted)
+	}
+	return fmt.Sprintf("the stanza is for it, but it does not list %s, so there is no event", event)
 }
 
 // mismatch says why an endpoint does not match a stanza, by the key that does not.

@@ -17,6 +17,7 @@ import (
 	"stanzahook/component/privilege"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -27,7 +28,7 @@ func (a *App) makeLinks(context.Context) error {
 	a.links, a.outboxes, a.grants = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
 	a.sent = newSentMessages(a.store.SentMessages(), a.log)
 	a.onStop("outcomes of messages", a.sent.start())
-	a.echoes = forward.NewEchoes()
+	a.echoes, a.recent = forward.NewEchoes(), message.NewRecent(message.RecentBytes)
 	for _, e := range webhooks(a.cfg) {
 		w, err := a.newWorker(e)
 		if err != nil {
@@ -35,7 +36,8 @@ func (a *App) makeLinks(context.Context) error {
 		}
 		a.workers = append(a.workers, w)
 	}
-	a.forward = forward.New(a.workers, a.echoes, a.log)
+	a.unreadable = forward.NewUnreadable(a.store.Answered(), a.links, a.log)
+	a.forward = forward.New(a.workers, a.echoes, a.recent, a.unreadable, a.log)
 	a.use(a.cfg, a.made)
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
 	for _, c := range a.cfg.Components {
@@ -106,6 +108,7 @@ func (a *App) connect(start context.Context) error {
 		wg.Go(func() { l.Run(ctx) })
 	}
 	wg.Go(func() { a.subscribers.Run(ctx) })
+	wg.Go(func() { a.unreadable.Run(ctx) })
 	a.onStop("links", func(ctx context.Context) {
 		for _, c := range a.cfg.Components {
 			if l := a.links[c.Domain]; c.Presence == config.PresenceAuto && l.Connected() {

@@ -8,6 +8,7 @@ import (
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -36,6 +37,12 @@ func newWebhook(cfg *config.Config, c config.Endpoint) *webhook.Endpoint {
 		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, KeepAnswers: cfg.Deliveries.KeepAnswers, DropOld: c.OnExhausted == config.ExhaustedDrop,
 		UserAgent: build.UserAgent(), Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
 		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body},
+	}
+	if e.Format == webhook.FormatEvent {
+		e.Encrypted, e.NotReadable = webhook.Encrypted(c.Encrypted), c.EncryptedText
+		for _, word := range c.Events {
+			e.Events = append(e.Events, message.Event(word))
+		}
 	}
 	for _, p := range c.Match.Payloads {
 		e.Match.Payloads = append(e.Match.Payloads, webhook.Payload{NS: p.Space, Name: p.Local})

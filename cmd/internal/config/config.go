@@ -84,7 +84,10 @@ type Endpoint struct {
 	Match          Match                    `mapstructure:"match"`
 	Copy           bool                     `mapstructure:"copy"`     // gets what matches besides the endpoint that answers
 	Delivery       string                   `mapstructure:"delivery"` // always set: its default depends on format and copy
-	Batch          int                      `mapstructure:"batch"`    // 1: each event is sent alone, and is no array
+	Events         []string                 `mapstructure:"events"`   // which messages it gets in format event
+	Encrypted      string                   `mapstructure:"encrypted"`
+	EncryptedText  string                   `mapstructure:"encrypted_text"`
+	Batch          int                      `mapstructure:"batch"` // 1: each event is sent alone, and is no array
 	Timeout        time.Duration            `mapstructure:"timeout"`
 	Concurrency    int                      `mapstructure:"concurrency"`
 	SigningSecrets []secret.String          `mapstructure:"signing_secrets"` // none: requests are not signed

@@ -5,6 +5,9 @@ import (
 	"net/netip"
 	"strings"
 	"time"
+
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/webhook"
 )
 
 // Default is what holds for every key outside lists that neither the
@@ -51,6 +54,8 @@ func defaultEndpoint() Endpoint {
 	return Endpoint{
 		Format:      FormatEvent,
 		Stanzas:     []string{StanzaMessage},
+		Events:      eventWords(message.DefaultEvents()),
+		Encrypted:   string(webhook.EncryptedReply),
 		Batch:       1,
 		Timeout:     15 * time.Second,
 		Concurrency: 32,

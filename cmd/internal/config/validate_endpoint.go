@@ -39,6 +39,7 @@ func (e *Endpoint) check(s scope, before []Endpoint) {
 	s.someOf("stanzas", e.Stanzas, StanzaMessage, StanzaPresence, StanzaIQ)
 	e.Match.check(s, e)
 	s.oneOf("delivery", e.Delivery, DeliveryQueued, DeliveryDirect)
+	e.checkEvents(s)
 	e.checkBatch(s)
 	s.requests(e.Timeout, e.Concurrency, "15s")
 	e.checkSigning(s)

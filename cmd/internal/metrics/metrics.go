@@ -40,6 +40,7 @@ type Sources struct {
 	Outboxes     map[string]*outbox.Outbox  // by domain
 	OutboxShares *store.Shares
 	Bounces      *bounce.Watcher
+	Messages     Messages
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
@@ -68,7 +69,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newRosterMetrics(&from), newTailMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRosterMetrics(&from), newTailMetrics(&from), m.http)
 	return m
 }
 

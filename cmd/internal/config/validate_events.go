@@ -1,0 +1,46 @@
+package config
+
+import (
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+// maxEncryptedText bounds the text for senders of encrypted messages, in bytes.
+const maxEncryptedText = 4096
+
+// eventWords are events as the configuration has them.
+func eventWords(events []message.Event) []string {
+	words := make([]string, len(events))
+	for i, e := range events {
+		words[i] = string(e)
+	}
+	return words
+}
+
+// checkEvents checks which messages the endpoint gets, and what becomes of encrypted ones.
+func (e *Endpoint) checkEvents(s scope) {
+	s.someOf("events", e.Events, eventWords(message.Events())...)
+	s.oneOf("encrypted", e.Encrypted, string(webhook.EncryptedReply), string(webhook.EncryptedForward), string(webhook.EncryptedDrop))
+	if e.Format != FormatEvent {
+		for _, name := range [...]string{"events", "encrypted", "encrypted_text"} {
+			if s.isSet(name) {
+				s.add(name, "is for format: event only; format %s has all messages as they are; remove it, or write format: event", e.Format)
+			}
+		}
+		return
+	}
+	switch {
+	case !s.isSet("encrypted_text"):
+	case e.Encrypted != string(webhook.EncryptedReply):
+		s.add("encrypted_text", "is only sent with encrypted: reply; remove it")
+	case e.Copy:
+		s.add("encrypted_text", "cannot be used with copy: true (copies never answer); remove it")
+	case e.EncryptedText == "":
+		s.add("encrypted_text", "is empty; write a text, or encrypted: drop to send none")
+	case stanza.CheckText(e.EncryptedText) >= 0:
+		s.add("encrypted_text", "holds a character XML forbids; remove it")
+	case len(e.EncryptedText) > maxEncryptedText:
+		s.add("encrypted_text", "has %d bytes; %d are allowed", len(e.EncryptedText), maxEncryptedText)
+	}
+}

@@ -1,0 +1,292 @@
+package message
+
+import (
+	"encoding/binary"
+	"hash/maphash"
+	"sync"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// Recent remembers the messages of the last day, as far as a bound allows: who has written
+// them, and what. So a correction is believed only from the author, a reaction to a message
+// of ours has the Ref that its sender got, and a reply can quote.
+//
+// It is memory only. Killed: it begins empty; then a correction of an earlier message is
+// marked as foreign, and nothing is quoted. References need no memory.
+type Recent struct {
+	mu       sync.Mutex
+	seed     maphash.Seed
+	places   map[uint64]place // of the latest entry of each key
+	segments []*segment       // the oldest first
+	made     uint32           // segments so far; the last one has this number
+	most     int              // segments
+}
+
+const (
+	// RecentBytes bounds what is remembered.
+	RecentBytes  = 16 << 20
+	segmentBytes = 256 << 10
+	recentFor    = 24 * time.Hour
+	// maxRecentBody bounds what is remembered of one body. A quote needs no more.
+	maxRecentBody = 4 << 10
+)
+
+// place is where an entry begins: the number of its segment, and the offset in there.
+type place struct{ segment, at uint32 }
+
+// segment has entries one after the other. The oldest is dropped as a whole.
+type segment struct {
+	number uint32
+	data   []byte
+	keys   []uint64
+}
+
+// NewRecent returns an empty memory of so many bytes.
+func NewRecent(bytes int) *Recent {
+	return &Recent{seed: maphash.MakeSeed(), places: make(map[uint64]place), most: max(2, bytes/segmentBytes)}
+}
+
+// Known is what is remembered of a message.
+type Known struct {
+	Ref    string // of the first version
+	Author string // as Add got it
+	Body   string // of the latest version; perhaps cut
+}
+
+// idKind is what an id is.
+type idKind byte
+
+const (
+	byID     idKind = 'i' // that of the stanza, or the origin-id
+	byRoomID idKind = 's' // the stanza-id that a room gave
+)
+
+func (r *Recent) key(own, peer jid.JID, kind idKind, id string) uint64 {
+	var h maphash.Hash
+	h.SetSeed(r.seed)
+	_ = h.WriteByte(byte(kind)) // a hash does not fail
+	for _, s := range [...]string{own.String(), peer.String(), id} {
+		_, _ = h.WriteString(s)
+		_ = h.WriteByte(0)
+	}
+	return h.Sum64()
+}
+
+// Add remembers a message under its ids.
+func (r *Recent) Add(ref Ref, author, body string, now time.Time) {
+	var space [MaxRef]byte
+	if text := ref.Append(space[:0]); len(text) > 0 {
+		r.add(ref, text, author, body, now)
+	}
+}
+
+// add is Add with another text for the Ref: that of the first version.
+func (r *Recent) add(ids Ref, text []byte, author, body string, now time.Time) {
+	body = body[:min(len(body), maxRecentBody)]
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	g := r.room(8 + 3*binary.MaxVarintLen32 + len(text) + len(author) + len(body))
+	if g == nil {
+		return
+	}
+	at := place{g.number, uint32(len(g.data))}
+	g.data = binary.BigEndian.AppendUint64(g.data, uint64(now.Unix()))
+	g.data = append(binary.AppendUvarint(g.data, uint64(len(text))), text...)
+	g.data = appendField(appendField(g.data, author), body)
+	r.put(g, at, ids.Own, ids.Peer, byID, ids.ID)
+	if ids.OriginID != ids.ID {
+		r.put(g, at, ids.Own, ids.Peer, byID, ids.OriginID)
+	}
+	r.put(g, at, ids.Own, ids.Peer, byRoomID, ids.StanzaID)
+}
+
+func (r *Recent) put(g *segment, at place, own, peer jid.JID, kind idKind, id string) {
+	if id == "" {
+		return
+	}
+	key := r.key(own, peer, kind, id)
+	r.places[key] = at
+	g.keys = append(g.keys, key)
+}
+
+// room returns the segment for the next entry of a size; nil if none can take it.
+func (r *Recent) room(size int) *segment {
+	if size > segmentBytes {
+		return nil
+	}
+	if n := len(r.segments); n > 0 && len(r.segments[n-1].data)+size <= segmentBytes {
+		return r.segments[n-1]
+	}
+	var g *segment
+	if len(r.segments) < r.most {
+		g = &segment{data: make([]byte, 0, segmentBytes)}
+		r.segments = append(r.segments, g)
+	} else {
+		g = r.segments[0]
+		copy(r.segments, r.segments[1:])
+		r.segments[len(r.segments)-1] = g
+		for _, key := range g.keys {
+			if r.places[key].segment == g.number {
+				delete(r.places, key)
+			}
+		}
+		g.data, g.keys = g.data[:0], g.keys[:0]
+	}
+	r.made++
+	g.number = r.made
+	return g
+}
+
+// Find returns what is remembered of the message with an id in a conversation. inRoom says
+// that the id is a stanza-id.
+func (r *Recent) Find(own, peer jid.JID, id string, inRoom bool, now time.Time) (Known, bool) {
+	if id == "" {
+		return Known{}, false
+	}
+	kind := byID
+	if inRoom {
+		kind = byRoomID
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	at, ok := r.places[r.key(own, peer, kind, id)]
+	if !ok {
+		return Known{}, false
+	}
+	data := r.segments[len(r.segments)-1-int(r.made-at.segment)].data[at.at:]
+	if since := time.Unix(int64(binary.BigEndian.Uint64(data)), 0); now.Sub(since) >= recentFor {
+		return Known{}, false
+	}
+	rest := fields{b: data[8:]}
+	return Known{rest.next(), rest.next(), rest.next()}, true
+}
+
+// FindRef returns what is remembered of the message of a Ref.
+func (r *Recent) FindRef(ref Ref, now time.Time) (Known, bool) {
+	if known, ok := r.Find(ref.Own, ref.Peer, ref.StanzaID, true, now); ok {
+		return known, true
+	}
+	return r.Find(ref.Own, ref.Peer, ref.ID, false, now)
+}
+
+// Echoed completes a message that we have sent to a room, which has given it a stanza-id:
+// what refers to that has the Ref that the sender got.
+func (r *Recent) Echoed(room Ref, now time.Time) {
+	known, ok := r.Find(room.Own, room.Peer, room.ID, false, now)
+	if !ok || room.StanzaID == "" {
+		return
+	}
+	r.add(Ref{Own: room.Own, Peer: room.Peer, StanzaID: room.StanzaID}, []byte(known.Ref), known.Author, known.Body, now)
+	// And the other way round, under a peer that no message has: from the id to the stanza-id.
+	r.add(Ref{Own: room.Own, ID: room.ID}, []byte(room.String()), room.Peer.String(), "", now)
+}
+
+// Complete returns a Ref with the stanza-id that a room has given meanwhile.
+func (r *Recent) Complete(ref Ref, now time.Time) Ref {
+	if ref.Kind != Room || ref.StanzaID != "" {
+		return ref
+	}
+	known, ok := r.Find(ref.Own, jid.JID{}, ref.ID, false, now)
+	if whole, err := ParseRef(known.Ref); ok && err == nil && known.Author == ref.Peer.String() {
+		ref.StanzaID = whole.StanzaID
+	}
+	return ref
+}
+
+// Len returns how many ids, and how many bytes, are remembered.
+func (r *Recent) Len() (ids, bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, g := range r.segments {
+		bytes += cap(g.data) + 8*cap(g.keys)
+	}
+	return len(r.places), bytes
+}
+
+// Heard is what an event tells about a message besides what is in it.
+type Heard struct {
+	Ref     Ref
+	RefOf   string // the message that it is about; empty: none
+	Foreign bool   // a correction or retraction that is not, or perhaps not, by the author
+	By      string // who has retracted
+}
+
+// Hear takes note of a message that came to one of our bots. What is known of a room (the
+// zero RoomIDs without a room) and who has written, by something that others cannot claim:
+// in a room the occupant-id, or the nickname and its session; empty if that is not known.
+// Without a room Hear knows the author.
+func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string, now time.Time) Heard {
+	h := Heard{}
+	if s.Type == "groupchat" {
+		h.Ref = InRoom(s, room)
+	} else {
+		h.Ref = Received(s)
+		author = h.Ref.Peer.String()
+	}
+	switch f.Event {
+	case Said, Correction, Reaction, Retraction, Marker, Receipt:
+	default:
+		return h
+	}
+	known, found := Known{}, false
+	if id := f.Of(s); id != "" {
+		known, found = r.about(&h, f, id, now)
+	}
+	if f.Event == Correction || f.Event == Retraction {
+		h.Foreign = !found || author == "" || known.Author != author
+	}
+	if f.Event == Retraction {
+		h.By = s.From.String()
+		if by, moderated := f.Moderator(s); moderated {
+			if h.Foreign = s.Type != "groupchat" || !s.From.IsBare(); !h.Foreign {
+				h.By = by
+			}
+		}
+	}
+	r.remember(s, f, &h, known, author, now)
+	return h
+}
+
+// about finds the message that another one is about.
+func (r *Recent) about(h *Heard, f *Features, id string, now time.Time) (Known, bool) {
+	inRoom := h.Ref.Kind == Room && f.ByStanzaID()
+	known, found := r.Find(h.Ref.Own, h.Ref.Peer, id, inRoom, now)
+	if found {
+		h.RefOf = known.Ref
+		return known, true
+	}
+	of := Ref{Kind: h.Ref.Kind, Own: h.Ref.Own, Peer: h.Ref.Peer}
+	switch {
+	case inRoom:
+		of.StanzaID = id
+	default:
+		of.ID, of.OriginID, of.Mine = id, id, isReply(id)
+	}
+	h.RefOf = of.String()
+	return known, false
+}
+
+// isReply reports whether an id is one that replies of webhooks have: nobody else makes
+// these, and whoever does gains nothing.
+func isReply(id string) bool { return len(id) > len("evt_")+26 && id[:4] == "evt_" }
+
+// remember keeps a message that says something. A correction by the author counts as its
+// first version; what is about it has that version's Ref.
+func (r *Recent) remember(s *stanza.Stanza, f *Features, h *Heard, known Known, author string, now time.Time) {
+	switch {
+	case f.Event == Said && (f.hasBody || f.files):
+		r.Add(h.Ref, author, f.Text(s), now)
+	case f.Event == Correction && !h.Foreign:
+		first, err := ParseRef(known.Ref)
+		if err != nil {
+			return
+		}
+		body := f.Text(s)
+		r.add(h.Ref, []byte(known.Ref), author, body, now)
+		r.add(first, []byte(known.Ref), author, body, now)
+		h.Ref = first
+	}
+}

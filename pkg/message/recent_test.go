@@ -1,0 +1,186 @@
+package message
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+var noon = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+func heard(r *Recent, room RoomIDs, author, xml string, args ...any) Heard {
+	s := parsed(fmt.Sprintf(xml, args...))
+	f := Read(s)
+	return r.Hear(s, &f, room, author, noon)
+}
+
+const (
+	fromAlice = `<message type='chat' id='%s' to='echo@bot.example.com' from='alice@example.com/cli'>%s</message>`
+	inLounge  = `<message type='groupchat' id='%s' to='echo@bot.example.com/room' from='lounge@rooms.example.com/%s'>%s</message>`
+)
+
+func TestHearChat(t *testing.T) {
+	r := NewRecent(RecentBytes)
+	sent := parsed(`<message type='chat' id='b1' from='echo@bot.example.com/r' to='alice@example.com'><body>hello</body><origin-id xmlns='urn:xmpp:sid:0' id='b1'/></message>`)
+	post := Sent(sent, false)
+	r.Add(post, "echo@bot.example.com", "hello", noon)
+	first := heard(r, RoomIDs{}, "", fromAlice, "a1", `<body>hi</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/>`)
+	unknown := Ref{Own: post.Own, Peer: post.Peer, ID: "x", OriginID: "x"}
+	reply := unknown
+	reply.ID, reply.OriginID, reply.Mine = "evt_01M8G0K6JBKZ8681HKZJKAHM8C-1", "evt_01M8G0K6JBKZ8681HKZJKAHM8C-1", true
+	for _, c := range []struct {
+		name, id, inner string
+		of, by          string
+		foreign         bool
+		ref             Ref // if it is not the message's own
+	}{
+		{"a reaction to ours", "a2", `<reactions id='b1' xmlns='urn:xmpp:reactions:0'><reaction>👍</reaction></reactions>`, post.String(), "", false, Ref{}},
+		{"a reply to ours", "a3", `<body>x</body><reply id='b1' to='echo@bot.example.com' xmlns='urn:xmpp:reply:0'/>`, post.String(), "", false, Ref{}},
+		{"displayed", "a4", `<displayed id='b1' xmlns='urn:xmpp:chat-markers:0'/>`, post.String(), "", false, Ref{}},
+		{"a reaction to an unknown one", "a5", `<reactions id='x' xmlns='urn:xmpp:reactions:0'/>`, unknown.String(), "", false, Ref{}},
+		{"a reaction to a reply of a webhook", "a6", `<reactions id='evt_01M8G0K6JBKZ8681HKZJKAHM8C-1' xmlns='urn:xmpp:reactions:0'/>`, reply.String(), "", false, Ref{}},
+		{"a correction of her own", "a7", `<body>ho</body><replace id='a1' xmlns='urn:xmpp:message-correct:0'/>`, first.Ref.String(), "", false, first.Ref},
+		{"a second one", "a8", `<body>hu</body><replace id='a1' xmlns='urn:xmpp:message-correct:0'/>`, first.Ref.String(), "", false, first.Ref},
+		{"a reaction to the correction", "a9", `<reactions id='a7' xmlns='urn:xmpp:reactions:0'/>`, first.Ref.String(), "", false, Ref{}},
+		{"a correction of ours", "a10", `<body>ho</body><replace id='b1' xmlns='urn:xmpp:message-correct:0'/>`, post.String(), "", true, Ref{}},
+		{"a correction of an unknown one", "a11", `<body>ho</body><replace id='x' xmlns='urn:xmpp:message-correct:0'/>`, unknown.String(), "", true, Ref{}},
+		{"a retraction", "a12", retractOf("o1"), first.Ref.String(), "alice@example.com/cli", false, Ref{}},
+		{"a retraction of ours", "a13", retractOf("b1"), post.String(), "alice@example.com/cli", true, Ref{}},
+		{"a moderation without a room", "a14", strings.ReplaceAll(moderate1, "s1", "o1"), first.Ref.String(), "alice@example.com/cli", true, Ref{}},
+		{"a text", "a15", `<body>x</body>`, "", "", false, Ref{}},
+		{"typing", "a16", `<composing xmlns='http://jabber.org/protocol/chatstates'/>`, "", "", false, Ref{}},
+	} {
+		h := heard(r, RoomIDs{}, "", fromAlice, c.id, c.inner)
+		if h.RefOf != c.of || h.By != c.by || h.Foreign != c.foreign {
+			t.Errorf("%s: %+v", c.name, h)
+		}
+		want := c.ref
+		if want == (Ref{}) {
+			want = Received(parsed(fmt.Sprintf(fromAlice, c.id, c.inner)))
+		}
+		if h.Ref != want {
+			t.Errorf("%s: ref %+v", c.name, h.Ref)
+		}
+	}
+	if known, ok := r.FindRef(first.Ref, noon); !ok || known.Body != "hu" {
+		t.Errorf("the latest version is %+v, %v", known, ok)
+	}
+	// the same ids in another conversation are others
+	if h := heard(r, RoomIDs{}, "", strings.Replace(fromAlice, "alice", "mallory", 1), "m1", `<body>ho</body><replace id='a1' xmlns='urn:xmpp:message-correct:0'/>`); !h.Foreign || h.RefOf == first.Ref.String() {
+		t.Errorf("%+v", h)
+	}
+	if _, ok := r.FindRef(first.Ref, noon.Add(recentFor)); ok {
+		t.Error("remembered for more than a day")
+	}
+}
+
+func retractOf(id string) string { return strings.Replace(retract1, "'c1'", "'"+id+"'", 1) }
+
+func TestHearRoom(t *testing.T) {
+	r := NewRecent(RecentBytes)
+	ids := RoomIDs{StanzaIDs: true, Own: jid.MustParse("lounge@rooms.example.com/Echo")}
+	const sid = `<stanza-id xmlns='urn:xmpp:sid:0' by='lounge@rooms.example.com' id='%s'/>`
+	said := func(id, nick, occupant, inner string) Heard {
+		return heard(r, ids, occupant, inLounge, id, nick, inner+fmt.Sprintf(sid, "s"+id))
+	}
+	sent := Sent(parsed(`<message type='groupchat' id='b1' from='echo@bot.example.com/room' to='lounge@rooms.example.com'><body>hello</body><origin-id xmlns='urn:xmpp:sid:0' id='b1'/></message>`), false)
+	r.Add(sent, "me", "hello", noon)
+	if c := r.Complete(sent, noon); c != sent {
+		t.Errorf("before the echo: %+v", c)
+	}
+	echo := InRoom(parsed(fmt.Sprintf(inLounge, "b1", "Echo", `<body>hello</body>`+fmt.Sprintf(sid, "sb1"))), ids)
+	r.Echoed(echo, noon)
+	if c := r.Complete(sent, noon); c.StanzaID != "sb1" || c.ID != "b1" {
+		t.Errorf("after the echo: %+v", c)
+	}
+	a1 := said("a1", "Alice", "occ-alice", `<body>hi</body>`)
+	reaction := `<reactions id='%s' xmlns='urn:xmpp:reactions:0'/>`
+	if h := said("c1", "Bob", "occ-bob", fmt.Sprintf(reaction, "sb1")); h.RefOf != sent.String() {
+		t.Errorf("a reaction to ours has %q, the sender got %q", h.RefOf, sent)
+	}
+	if h := said("c2", "Bob", "occ-bob", fmt.Sprintf(reaction, "sa1")); h.RefOf != a1.Ref.String() || a1.Ref.StanzaID != "sa1" {
+		t.Errorf("%+v", h)
+	}
+	const correction = `<body>ho</body><replace id='a1' xmlns='urn:xmpp:message-correct:0'/>`
+	if h := said("c3", "Alice", "occ-alice", correction); h.Foreign || h.Ref != a1.Ref {
+		t.Errorf("her own: %+v", h)
+	}
+	for name, occupant := range map[string]string{"another occupant of the same nick": "occ-mallory", "nobody knows who": ""} {
+		if h := said("c4", "Alice", occupant, correction); !h.Foreign {
+			t.Errorf("%s: %+v", name, h)
+		}
+	}
+	moderated := strings.ReplaceAll(moderate1, "s1", "sa1")
+	if h := said("c5", "Mallory", "occ-mallory", moderated); !h.Foreign || h.By != "lounge@rooms.example.com/Mallory" {
+		t.Errorf("an occupant moderates: %+v", h)
+	}
+	room := heard(r, ids, "", `<message type='groupchat' id='%s' to='echo@bot.example.com/room' from='lounge@rooms.example.com'>%s</message>`, "c6", moderated)
+	if room.Foreign || room.By != "r@rooms/mod" || room.RefOf != a1.Ref.String() {
+		t.Errorf("the room moderates: %+v", room)
+	}
+}
+
+// The memory has a bound; the oldest goes, and what is left is found.
+func TestRecentIsBounded(t *testing.T) {
+	r := NewRecent(3 * segmentBytes)
+	body := strings.Repeat("x", 5000)
+	ref := func(i int) Ref {
+		return Ref{Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse("alice@example.com"), ID: fmt.Sprint("id", i), OriginID: fmt.Sprint("o", i)}
+	}
+	const n = 2000
+	for i := range n {
+		r.Add(ref(i), "a", body, noon)
+	}
+	found := 0
+	for i := range n {
+		known, ok := r.FindRef(ref(i), noon)
+		if !ok {
+			if found > 0 {
+				t.Fatalf("%d is gone, and an older one is not", i)
+			}
+			continue
+		}
+		if found++; known.Ref != ref(i).String() || len(known.Body) != maxRecentBody {
+			t.Fatalf("%d: %q, %d bytes", i, known.Ref, len(known.Body))
+		}
+	}
+	if ids, bytes := r.Len(); found < 100 || found > 190 || ids != 2*found || bytes > 4*segmentBytes {
+		t.Errorf("%d of %d are known, %d ids, %d bytes", found, n, ids, bytes)
+	}
+	r.Add(ref(0), strings.Repeat("x", segmentBytes), "", noon) // does not fit: not remembered
+	if _, ok := r.FindRef(ref(0), noon); ok {
+		t.Error("more than a segment is remembered")
+	}
+}
+
+// A text costs no allocation, once the memory has its size.
+func TestHearAllocatesNothing(t *testing.T) {
+	r := NewRecent(2 * segmentBytes)
+	s := parsed(fmt.Sprintf(fromAlice, "a1", `<body>hi</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/>`))
+	f := Read(s)
+	hear := func() { r.Hear(s, &f, RoomIDs{}, "", noon) }
+	for range 20_000 {
+		hear()
+	}
+	if n := testing.AllocsPerRun(1000, hear); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
+func BenchmarkHear(b *testing.B) {
+	r := NewRecent(RecentBytes)
+	all := make([]*stanza.Stanza, 1000)
+	for i := range all {
+		all[i] = parsed(fmt.Sprintf(fromAlice, fmt.Sprint("a", i), `<body>hi there, how are you</body>`))
+	}
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		s := all[i%len(all)]
+		f := Read(s)
+		r.Hear(s, &f, RoomIDs{}, "", noon)
+	}
+}
