@@ -1,6 +1,7 @@
 package delivery
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,10 +16,12 @@ import (
 // Route returns the worker of the endpoint that gets a stanza; nil if there is none.
 type Route func(component string, s *stanza.Stanza) *Worker
 
-// handover is what a queue needs that is handed over.
+// handover is what a queue needs that is handed over. The queue's mutex guards it.
 type handover struct {
-	to     Route
-	stored chan struct{} // the store has answered
+	to      Route
+	stirred chan struct{} // the store has answered
+	under   int           // events that another endpoint is storing
+	err     error         // of one that it could not store
 }
 
 // errHandedOver means that a queue takes no events of a conversation any more.
@@ -26,117 +29,140 @@ var errHandedOver = errors.New("the queue is handed over")
 
 // HandOver gives what waits in the queue of a temporary endpoint to the endpoints that get
 // it from now on. Its worker has stopped, and may still get events: those of a conversation
-// with events here wait behind them, and others go on at once. So each conversation keeps
-// its order, nobody waits, and after HandOver nothing comes into the queue; but for
-// conversations that no endpoint gets, or that have a damaged event: these are left.
+// with events here wait in memory until these are gone, and others go on at once. So each
+// conversation keeps its order, nobody waits, and after HandOver nothing comes into the
+// queue. With an error some events are left; so are those that no endpoint gets, or that
+// are damaged.
 //
 // Killed on the way: an event is in this queue until the other endpoint has stored it. It
-// may be in both then, and is delivered twice under one id.
+// may be in both then, and is delivered twice under one id. One that waits in memory is
+// lost, as if it had still been in the socket.
 func (w *Worker) HandOver(ctx context.Context, to Route) error {
 	q := w.queue
 	q.mu.Lock()
-	q.handover = &handover{to, make(chan struct{}, 1)}
+	h := &handover{to: to, stirred: make(chan struct{}, 1)}
+	q.handover = h
 	all := make([]*lane, 0, len(q.lanes)) // there will be no others
 	for _, l := range q.lanes {
 		all = append(all, l)
 	}
 	q.mu.Unlock()
-	err := q.handOver(ctx, all)
+	var err error
+	for _, l := range all {
+		err = cmp.Or(err, q.handOver(ctx, l))
+		q.passLate(l)
+	}
+	err = cmp.Or(err, q.await(ctx, func() bool { return h.under == 0 }))
+	if err == nil {
+		q.mu.Lock()
+		err = h.err
+		q.mu.Unlock()
+	}
 	if err != nil {
 		err = fmt.Errorf("hand over the events of %s: %w", w.name, err)
 	}
 	return err
 }
 
-// handOver gives conversations away, some events of each in turn: one that gets events
-// faster than they go holds up no other.
-func (q *queue) handOver(ctx context.Context, left []*lane) error {
-	for _, l := range left {
-		if err := q.leaveToStore(ctx, l); err != nil {
+// handOver gives the stored events of a conversation away.
+func (q *queue) handOver(ctx context.Context, l *lane) error {
+	err := q.await(ctx, func() bool { return l.storing == 0 && l.tailStoring == 0 })
+	q.leaveToStore(l)
+	for after := uint64(0); err == nil; {
+		var list []store.Stored
+		if list, err = q.disk.Read(ctx, l.conversation, after, usual.read); err != nil || len(list) == 0 {
 			return err
 		}
-	}
-	for {
-		wait, rest := true, left[:0]
-		for _, l := range left {
-			known, over := q.toHandOver(l)
-			more := !over
-			if known > 0 {
-				var err error
-				if more, err = q.handNext(ctx, l, known); err != nil {
-					return err
-				}
-				wait = false
-			}
-			if more {
-				rest = append(rest, l)
-			}
+		n, failed := passOn(list, q.handover.to, func(i int) func(error) { return q.handing(l, list[i].Seq) })
+		if n > 0 {
+			after = list[n-1].Seq
 		}
-		if left = rest; len(left) == 0 {
+		if failed == nil && n < len(list) { // the next one stays
 			return nil
 		}
-		if wait {
-			if err := q.awaitStore(ctx); err != nil {
-				return err
-			}
+		if failed != nil {
+			q.notHanded(l)
+			err = retryable(ctx, failed)
 		}
 	}
+	return err
 }
 
-// toHandOver returns how many events of a conversation are stored. If there are none, and
-// none are being stored, the next event goes on at once: the queue forgets the conversation.
-func (q *queue) toHandOver(l *lane) (known int, over bool) {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if l.tail <= 0 {
-		l.state = idle
-		q.forgetIfDone(l)
-		return 0, true
-	}
-	return l.tail - l.tailStoring, false
-}
-
-// handedTogether bounds the events of a conversation that are handed over together.
-const handedTogether = 256
-
-// handNext gives the next events of a conversation away, of known ones in the store. It
-// reports false if the next one stays.
-func (q *queue) handNext(ctx context.Context, l *lane, known int) (more bool, err error) {
-	list, err := q.disk.Read(ctx, l.conversation, 0, min(known, handedTogether))
-	if err != nil {
-		return false, err
-	}
-	n, err := passOn(ctx, list, q.handover.to)
-	for _, r := range list[:n] {
-		q.disk.Ack(l.conversation, r.Seq)
-	}
-	gone := n
-	if len(list) == 0 { // removed by an operator
-		gone = known
-	}
-	q.mu.Lock()
-	l.tail -= gone
-	q.count -= gone
-	q.mu.Unlock()
+// retryable waits before another attempt after an error, or returns it.
+func retryable(ctx context.Context, err error) error {
 	if errors.Is(err, gateway.ErrBusy) || errors.Is(err, gateway.ErrFull) {
 		select {
 		case <-time.After(busyDelay):
-			return true, nil
+			return nil
 		case <-ctx.Done():
 		}
 	}
-	return gone > 0, err
+	return err
+}
+
+// handing notes that another endpoint stores an event, and returns what to call then.
+func (q *queue) handing(l *lane, seq uint64) func(error) {
+	it := &item{seq: seq, state: stored}
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.trail = append(l.trail, it)
+	l.tail--
+	q.count--
+	q.handover.under++
+	return func(err error) {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		if err == nil {
+			it.confirmed = true
+			q.ack(l)
+			q.forgetIfDone(l)
+		} else {
+			q.handover.err = err
+		}
+		q.handover.under--
+		q.handover.stir()
+	}
+}
+
+// notHanded takes the last handing back.
+func (q *queue) notHanded(l *lane) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	l.trail = l.trail[:len(l.trail)-1]
+	l.tail++
+	q.count++
+	q.handover.under--
+}
+
+// stir ends an await.
+func (h *handover) stir() {
+	select {
+	case h.stirred <- struct{}{}:
+	default:
+	}
+}
+
+// await waits until a condition holds, which is tried with the queue's mutex held.
+func (q *queue) await(ctx context.Context, cond func() bool) error {
+	for {
+		q.mu.Lock()
+		ok := cond()
+		q.mu.Unlock()
+		if ok {
+			return nil
+		}
+		select {
+		case <-q.handover.stirred:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
 }
 
 // leaveToStore takes the events of a lane out of memory. Those whose replies the server
 // has not confirmed are delivered again.
-func (q *queue) leaveToStore(ctx context.Context, l *lane) error {
-	for q.mu.Lock(); l.storing > 0; q.mu.Lock() {
-		q.mu.Unlock()
-		if err := q.awaitStore(ctx); err != nil {
-			return err
-		}
-	}
+func (q *queue) leaveToStore(l *lane) {
+	q.mu.Lock()
 	if l.state == waiting {
 		q.waits.remove(l)
 	}
@@ -158,20 +184,53 @@ func (q *queue) leaveToStore(ctx context.Context, l *lane) error {
 	l.trail, l.mem = nil, nil
 	q.mu.Unlock()
 	for _, it := range refused {
-		if err := q.pass(it.Event, it.since, nil); err != nil {
-			q.onUnstored(it.Event, err, true)
-		}
+		q.passItem(it)
 	}
+}
+
+// enqueueLate keeps an event until the earlier ones of its lane are handed over. q.mu is held.
+func (q *queue) enqueueLate(l *lane, it *item) error {
+	switch {
+	case l == nil || l.handed:
+		return errHandedOver
+	case !q.room(l) || len(l.late) >= q.max.ahead:
+		return fmt.Errorf("%w: too many events of a conversation that is handed over", gateway.ErrFull)
+	}
+	l.late = append(l.late, it)
+	q.charge(l, it)
 	return nil
 }
 
-// awaitStore waits until the store has answered.
-func (q *queue) awaitStore(ctx context.Context) error {
-	select {
-	case <-q.handover.stored:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
+// passLate gives the events away that came meanwhile. Those that come after it go on at once.
+func (q *queue) passLate(l *lane) {
+	for {
+		q.mu.Lock()
+		late := l.late
+		l.late = nil
+		for _, it := range late {
+			q.unload(l, it)
+		}
+		if len(late) == 0 {
+			l.handed, l.state = true, idle
+			q.forgetIfDone(l)
+		}
+		q.mu.Unlock()
+		if len(late) == 0 {
+			return
+		}
+		for _, it := range late {
+			q.passItem(it)
+		}
+	}
+}
+
+// passItem is pass for an event whose sender is to learn if it comes to nothing.
+func (q *queue) passItem(it *item) {
+	if err := q.pass(it.Event, it.since, it.onStored); err != nil {
+		q.onUnstored(it.Event, err, it.onStored == nil)
+		if it.onStored != nil {
+			it.onStored(err)
+		}
 	}
 }
 
@@ -202,42 +261,22 @@ func (w *Worker) inherit(ev *webhook.Event, since time.Time, onStored func(error
 }
 
 // passOn gives stored events to the endpoints that get them now, in order, and returns how
-// many of the first ones these have. It stops at an event that no endpoint gets, or that is
-// damaged.
-func passOn(ctx context.Context, list []store.Stored, to Route) (n int, err error) {
-	type result struct {
-		i   int
-		err error
-	}
-	results := make(chan result, len(list))
-	there := make([]bool, 0, len(list))
+// many of the first ones these store; onStored is called with the place of each, and what
+// it returns when it is stored or refused. It stops at an event that no endpoint gets, or
+// that is damaged.
+func passOn(list []store.Stored, to Route, onStored func(i int) func(error)) (n int, err error) {
 	for i := range list {
 		ev, damaged := readEvent(&list[i].Record)
 		if damaged != nil {
-			break
+			return i, nil
 		}
 		w := to(ev.Component, ev.Stanza)
 		if w == nil {
-			break
+			return i, nil
 		}
-		if err = w.inherit(ev, time.Now(), func(err error) { results <- result{i, err} }); err != nil {
-			break
-		}
-		there = append(there, false)
-	}
-	for range there {
-		select {
-		case r := <-results:
-			there[r.i] = r.err == nil
-			if err == nil {
-				err = r.err
-			}
-		case <-ctx.Done():
-			return 0, ctx.Err()
+		if err := w.inherit(ev, time.Now(), onStored(i)); err != nil {
+			return i, err
 		}
 	}
-	for n < len(there) && there[n] {
-		n++
-	}
-	return n, err
+	return len(list), nil
 }

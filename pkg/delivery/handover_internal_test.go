@@ -69,8 +69,8 @@ func TestHandOver(t *testing.T) {
 		}
 		return h.usual
 	}))
-	if h.put("nobody"); h.w.Status().Queued != 4 {
-		t.Errorf("%d are left", h.w.Status().Queued)
+	if h.put("nobody") || h.w.Status().Queued != 3 {
+		t.Errorf("another is taken, or %d are left", h.w.Status().Queued)
 	}
 	h.put("u2")
 	delete(h.sent, "nobody")
@@ -113,6 +113,29 @@ func TestHandOverKilled(t *testing.T) {
 			h.heir.inOrder(t, h.sent, true)
 		})
 	}
+}
+
+// What the other endpoint cannot store stays, and is moved later.
+func TestHandOverRefused(t *testing.T) {
+	h := newHanding(t)
+	for range 20 {
+		h.put("u1")
+	}
+	h.waiting(20)
+	h.stop()
+	full := &testbed{t: t, s: openStore(t, t.TempDir()), link: h.link, log: h.log}
+	refuses := h.open(full)
+	full.s.Close()
+	if err := h.w.HandOver(t.Context(), func(string, *stanza.Stanza) *Worker { return refuses }); err == nil {
+		t.Error("it is handed over")
+	}
+	disk, err := h.w.Remove(t.Context())
+	h.must(err)
+	removed := &Removed{Store: h.s, Sender: h.link, MaxAge: time.Hour, Route: func(string, *stanza.Stanza) *Worker { return h.usual }}
+	removed.Add(h.w.name, disk)
+	removed.Sweep(t.Context())
+	h.until("all has come", func() bool { return h.heir.accepted() >= h.total() })
+	h.heir.inOrder(t, h.sent, false)
 }
 
 // ids returns the webhook-ids that were accepted.

@@ -48,6 +48,9 @@ type lane struct {
 
 	trail []*item // finished but for ack, in order
 
+	late   []*item // of a queue that is handed over: they wait for the events in the store
+	handed bool    // of such a queue: events of the conversation go on to another endpoint
+
 	// of the first event
 	history []deliverylog.Attempt
 	fails   int

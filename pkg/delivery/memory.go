@@ -84,12 +84,22 @@ func (m *memory) forgetIfDone(l *lane) {
 // fits reports whether one more event of a lane may be in memory: by the share of its
 // sender, and by its own.
 func (m *memory) fits(l *lane) bool {
-	return mayTake(l.of.held, m.max.held-m.held) && mayTake(l.of.bytes, m.max.bytes-m.bytes) && len(l.mem) < m.max.ahead && (l.fails == 0 || len(l.mem) == 0)
+	return m.room(l) && len(l.mem) < m.max.ahead && (l.fails == 0 || len(l.mem) == 0)
+}
+
+// room reports whether the sender of a lane may have one more event in memory.
+func (m *memory) room(l *lane) bool {
+	return mayTake(l.of.held, m.max.held-m.held) && mayTake(l.of.bytes, m.max.bytes-m.bytes)
 }
 
 // load adds an event to the end of a lane.
 func (m *memory) load(l *lane, it *item) {
 	l.mem = append(l.mem, it)
+	m.charge(l, it)
+}
+
+// charge counts an event that is in memory.
+func (m *memory) charge(l *lane, it *item) {
 	m.held++
 	m.bytes += it.size
 	l.of.held++

@@ -70,8 +70,8 @@ func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)
 	it := &item{Event: ev, since: since, size: len(r.Stanza), onStored: onStored}
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.handover != nil && q.lanes[r.Conversation] == nil {
-		return errHandedOver
+	if q.handover != nil {
+		return q.enqueueLate(q.lanes[r.Conversation], it)
 	}
 	l := q.lane(r.Conversation, sender)
 	// An event that comes while the process ends is stored for the next one.
@@ -126,10 +126,7 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 	}
 	q.place(l)
 	if q.handover != nil {
-		select {
-		case q.handover.stored <- struct{}{}:
-		default:
-		}
+		q.handover.stir()
 	}
 	q.mu.Unlock()
 	if refused && inMemory {

@@ -42,12 +42,21 @@ func (r *Removed) rehomeLane(ctx context.Context, q *removedQueue, conversation 
 		if err != nil {
 			return err
 		}
-		n, err := passOn(ctx, list, r.Route)
-		for i := range list[:n] {
+		for i := range list {
+			stored := make(chan error, 1)
+			n, err := passOn(list[i:i+1], r.Route, func(int) func(error) { return func(err error) { stored <- err } })
+			if n == 0 {
+				return err // without an error it expires
+			}
+			select {
+			case err = <-stored:
+			case <-ctx.Done():
+				err = ctx.Err()
+			}
+			if err != nil {
+				return err
+			}
 			r.ack(q, conversation, list[i].Seq)
-		}
-		if err != nil || n < len(list) { // one that stays expires
-			return err
 		}
 		if len(list) == 0 {
 			delete(q.lanes, conversation)

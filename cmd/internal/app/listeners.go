@@ -35,7 +35,7 @@ const (
 	// listenerSilence is how long a listener may be silent. It is asked three times before.
 	listenerSilence = 15 * time.Second
 	// handOverTime bounds how long the end of a listener holds up other changes, if the
-	// store is slow, or a user writes faster than events are handed over.
+	// store is slow.
 	handOverTime = 2 * time.Second
 )
 
