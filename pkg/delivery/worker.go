@@ -78,13 +78,20 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 // the event is stored while it is delivered. It reports false if there is no room, and
 // the caller returns an error to the sender; if the store refuses the event
 // later, the worker does.
-func (w *Worker) Enqueue(ev *webhook.Event) bool {
+func (w *Worker) Enqueue(ev *webhook.Event) bool { return w.EnqueueStored(ev, nil) }
+
+// EnqueueStored is Enqueue, and calls onStored, unless it is nil or the result is false,
+// when the store has the event or has refused it. That must not wait.
+func (w *Worker) EnqueueStored(ev *webhook.Event, onStored func(error)) bool {
 	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)
 	if looped, ok := w.direct.refuseLoop(ev); looped {
+		if ok && onStored != nil {
+			onStored(nil)
+		}
 		return ok
 	}
-	if w.enqueue(ev, ev.Received, nil) != nil {
+	if w.enqueue(ev, ev.Received, onStored) != nil {
 		w.Counters.Overflow.Add(1)
 		return false
 	}

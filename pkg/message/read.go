@@ -61,6 +61,10 @@ const (
 	nsOTR        = "urn:xmpp:otr:0"
 )
 
+// NSRoom is the namespace of what stanzahook itself adds to the messages of rooms: they say
+// nothing by it.
+const NSRoom = "urn:stanzahook:room:0"
+
 // Features are what [Read] finds in a message.
 type Features struct {
 	Event Event
@@ -148,7 +152,7 @@ func classify(s *stanza.Stanza, c stanza.Child) (Event, rank) {
 		case "thread":
 			return Said, rankBeside
 		}
-	case nsStanzaID, nsHints, nsDelay, nsOccupantID:
+	case nsStanzaID, nsHints, nsDelay, nsOccupantID, NSRoom:
 		return Said, rankBeside
 	case nsChatStates:
 		return Typing, rankTyping

@@ -57,6 +57,7 @@ func (r *Room) past(s *stanza.Stanza, stamp time.Time) (Event, bool) {
 		return Event{}, false
 	}
 	e := Event{Kind: Message, Stanza: s, Occupant: Occupant{Nick: nick}, Missed: true, Stamp: stamp, key: key, when: stamp}
+	e.named()
 	if e.Own = r.ownInPast(nick); e.Own {
 		e.Sent = r.echoOf(s)
 	}

@@ -59,6 +59,15 @@ type Event struct {
 	Text        string // subject, reason given by people, remark
 	Alternative string // of LeftDestroyed: another room
 
-	key  uint64    // of a message, for the mark
+	Key  uint64    // of a message: the same when it comes again; 0: it has no id
+	key  uint64    // the same for the mark, also without an id
 	when time.Time // of a message, for the mark
+}
+
+// named sets the key of an event whose message has an id. (A client that sets none may say
+// the same twice.)
+func (e *Event) named() {
+	if _, has := e.Stanza.Child(nsID, "stanza-id"); has || e.Stanza.ID != "" {
+		e.Key = e.key
+	}
 }

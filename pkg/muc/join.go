@@ -136,6 +136,9 @@ func (r *Room) jittered(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.75 + r.o.Jitter()/2))
 }
 
+// Refuse puts a room that refused us before a restart back into that state.
+func (r *Room) Refuse(now time.Time, why Refusal) { r.refuse(now, why) }
+
 // refuse ends the stay, or the attempt, for good.
 func (r *Room) refuse(now time.Time, why Refusal) {
 	r.abort()

@@ -100,6 +100,7 @@ func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
 		}
 	}
 	e := Event{Kind: Message, Stanza: s, Occupant: r.author(nick), Own: nick != "" && nick == r.nick, StanzaID: r.stanzaID(s), key: keyOf(s, r.o.Room), when: now}
+	e.named()
 	if isSubject {
 		e.Kind, e.Text = Subject, subject
 	}

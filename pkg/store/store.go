@@ -79,6 +79,7 @@ type Store struct {
 	features        States[HostFeatures]
 	subscribers     Subscribers
 	rosters         Rosters
+	rooms           Rooms
 	sent            SentMessages
 	answered        Answered
 	idempotencyKeys IdempotencyKeys
@@ -167,6 +168,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.madeEndpoints = MadeEndpoints{s.bucket(madeEndpointsConfig())}
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
+	s.rooms = Rooms{s.bucket(roomsConfig())}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.answered = Answered{s.bucket(answeredConfig())}
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
@@ -306,6 +308,9 @@ func (s *Store) Rosters() *Rosters { return &s.rosters }
 
 // Answered are the conversations whose encrypted messages were answered.
 func (s *Store) Answered() *Answered { return &s.answered }
+
+// Rooms are the rooms that bots are in.
+func (s *Store) Rooms() *Rooms { return &s.rooms }
 
 // SentMessages are the states of messages of HTTP callers.
 func (s *Store) SentMessages() *SentMessages { return &s.sent }

@@ -33,6 +33,7 @@ type Endpoint struct {
 	Component   string             // domain; empty: all
 	Kinds       []stanza.Kind      // which stanzas it gets; empty: all
 	Match       Match              // which of these
+	Rooms       []string           // groups of the events of rooms that it gets; empty: RoomMessages and RoomSelf
 	Copy        bool               // gets a copy: no replies, receipts or bounces
 	Format      Format             // empty: FormatEvent
 	Queued      bool               // through the durable queue, with retries; else one attempt
@@ -104,6 +105,10 @@ func (e *Endpoint) Matches(component string, s *stanza.Stanza) bool {
 // Mismatch returns the key of the configuration by which a stanza that came over a
 // component's link is not for this endpoint; empty if it is for it.
 func (e *Endpoint) Mismatch(component string, s *stanza.Stanza) string {
+	return e.mismatch(component, s, RoomOf(s))
+}
+
+func (e *Endpoint) mismatch(component string, s *stanza.Stanza, room *Room) string {
 	switch {
 	case e.Pulled() && s.Kind == stanza.IQ: // a reader could not answer it in time
 		return "url"
@@ -112,7 +117,17 @@ func (e *Endpoint) Mismatch(component string, s *stanza.Stanza) string {
 	case len(e.Kinds) > 0 && !slices.Contains(e.Kinds, s.Kind):
 		return "stanzas"
 	}
-	return e.Match.mismatch(s)
+	return e.Match.mismatch(s, room, e.Copy)
+}
+
+// WantsRoom reports whether the endpoint gets an event of a room that matches. One that it
+// does not get goes to no other endpoint.
+func (e *Endpoint) WantsRoom(r *Room) bool {
+	group := r.group()
+	if len(e.Rooms) == 0 {
+		return group == RoomMessages || group == RoomSelf
+	}
+	return slices.Contains(e.Rooms, group)
 }
 
 // Pulled reports whether the endpoint has no URL, and its events are read instead.

@@ -22,8 +22,18 @@ const (
 // DefaultNotReadable is what EncryptedReply says.
 const DefaultNotReadable = "I cannot read encrypted messages (OMEMO). Please turn encryption off for this chat and send it again."
 
-// TypeOf returns the type of the event of a stanza: "message.chat", "message.reaction".
-func TypeOf(s *stanza.Stanza) string { return message.Type(s) }
+// TypeOf returns the type of the event of a stanza: "message.chat", "message.reaction",
+// "room.joined".
+func TypeOf(s *stanza.Stanza) string {
+	t := message.Type(s)
+	switch r := RoomOf(s); {
+	case r.Happening():
+		return r.Type
+	case r != nil && r.Type != "" && t == s.EventType(): // nothing is done with another message
+		return r.Type
+	}
+	return t
+}
 
 // Wants reports whether the endpoint gets events of messages of this kind. The formats of
 // the modules have all messages.

@@ -20,7 +20,7 @@ type componentHTTPBody struct {
 }
 
 func encodeComponentHTTP(_ *Endpoint, ev *Event) ([]byte, error) {
-	s := ev.Stanza
+	s := ev.given()
 	b := componentHTTPBody{To: s.To.String(), From: s.From.String(), Kind: s.Kind.String(), Stanza: s.XML()}
 	if body, ok := s.Body(); ok && s.Kind == stanza.Message {
 		b.Body = &body

@@ -2,29 +2,38 @@ package webhook
 
 import (
 	"stanzahook/pkg/message"
+	"stanzahook/pkg/muc"
 	"stanzahook/pkg/restjson"
 )
 
 // appendData appends the data of an event: mod_rest's JSON, the exact stanza, and of a
 // message what it is, its reference, and what somebody has written.
 func appendData(b []byte, ev *Event) []byte {
-	s := ev.Stanza
+	s, room := ev.Stanza, RoomOf(ev.Stanza)
+	if room.Happening() {
+		b = restjson.Append(b, ev.given())
+		return append(appendRoom(b[:len(b)-1], room), '}')
+	}
 	f := message.Read(s)
 	if f.Event == message.None {
-		return restjson.AppendWithStanza(b, s, nil)
+		return restjson.AppendWithStanza(b, ev.given(), nil)
 	}
 	encrypted := f.Event == message.Encrypted
 	var omit []string
 	if encrypted { // the body is for clients that cannot read the message, and nobody has said it
 		omit = []string{"body"}
 	}
-	b = restjson.AppendWithStanza(b, s, omit)
+	b = restjson.AppendWithStanza(b, ev.given(), omit)
 	b = append(append(append(b[:len(b)-1], `,"event":"`...), f.Event...), '"')
 	b = appendRef(b, ev)
 	switch f.Event {
 	case message.Said, message.Correction:
 		if f.HasBody() {
-			b = appendText(append(b, `,"text":`...), f.Text(s))
+			text := f.Text(s)
+			if room != nil {
+				text = muc.WithoutMention(text, room.OwnNick)
+			}
+			b = appendText(append(b, `,"text":`...), text)
 		}
 		b = appendAttachments(b, f.Attachments(s))
 	case message.Reaction:
@@ -36,6 +45,9 @@ func appendData(b []byte, ev *Event) []byte {
 		if body, ok := s.Body(); ok {
 			b = appendText(append(b, `,"fallback_body":`...), body)
 		}
+	}
+	if room != nil {
+		b = appendRoom(b, room)
 	}
 	if ev.Facts.Members != "" {
 		b = append(append(b, ','), ev.Facts.Members...)

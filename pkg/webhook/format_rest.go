@@ -14,10 +14,10 @@ import (
 )
 
 // encodeRestXML encodes the exact stanza, as mod_rest's callback does.
-func encodeRestXML(_ *Endpoint, ev *Event) ([]byte, error) { return []byte(ev.Stanza.XML()), nil }
+func encodeRestXML(_ *Endpoint, ev *Event) ([]byte, error) { return []byte(ev.given().XML()), nil }
 
 func encodeRestJSON(_ *Endpoint, ev *Event) ([]byte, error) {
-	return restjson.Append(nil, ev.Stanza), nil
+	return restjson.Append(nil, ev.given()), nil
 }
 
 // restHeader adds the headers of mod_rest's callback.

@@ -57,6 +57,7 @@ func (x *Index) Endpoint(place int) *Endpoint { return x.all[place] }
 // Next returns the place of the first endpoint, from a place on, that a stanza is for;
 // -1 if there is none. The stanza came over a component's link.
 func (x *Index) Next(from int, component string, s *stanza.Stanza) int {
+	room := RoomOf(s)
 	lists := [4][]int{x.rest}
 	if len(x.keys) > 0 {
 		address, domain := strings.ToLower(s.To.Bare().String()), strings.ToLower(s.To.Domain())
@@ -75,7 +76,7 @@ func (x *Index) Next(from int, component string, s *stanza.Stanza) int {
 				next = list[0]
 			}
 		}
-		if next < 0 || x.all[next].Matches(component, s) {
+		if next < 0 || x.all[next].mismatch(component, s, room) == "" {
 			return next
 		}
 		for i, list := range lists {

@@ -1,0 +1,75 @@
+package forward
+
+import (
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/webhook"
+)
+
+// OfRoom is an event of a room that a bot is kept in, whose stanza webhook.WithRoom or
+// webhook.RoomEvent made.
+type OfRoom struct {
+	*webhook.Event
+	IDs    message.RoomIDs
+	Author string // as for message.Recent.Hear
+	// OnStored, which may be nil, is called once: when the endpoint's queue has the event on
+	// disk, or has refused it, or no queue is to have it.
+	OnStored func(error)
+}
+
+// Deliver passes on an event of a room. It never blocks. Nobody is told of an event that is
+// refused: messages in a room are not bounced.
+//
+// Killed before OnStored: the event is lost here; a room that is asked for what was said
+// since then brings its message again.
+func (f *Forward) Deliver(o OfRoom) {
+	onStored := o.OnStored
+	if onStored == nil {
+		onStored = func(error) {}
+	}
+	room := webhook.RoomOf(o.Stanza)
+	m := message.Read(o.Stanza)
+	if room.Happening() {
+		if m.Event = message.None; room.Type == "room.invite" {
+			m.Event = message.Invite
+		}
+	} else if f.recent != nil && m.Event != message.None {
+		o.Facts = FactsOf(f.recent.Hear(o.Stanza, &m, o.IDs, o.Author, o.Received), m.Event)
+	}
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	for i := f.index.Next(0, o.Component, o.Stanza); i >= 0; i = f.index.Next(i+1, o.Component, o.Stanza) {
+		w, e := f.workers[i], f.index.Endpoint(i)
+		ev := *o.Event // an endpoint may change it
+		switch wants := e.WantsRoom(room) && e.Wants(m.Event); {
+		case !e.Copy && !wants:
+			f.Unlisted.Add(1)
+			onStored(nil)
+			return
+		case !e.Copy:
+			f.give(&ev, w, onStored)
+			return
+		case wants && !w.Enqueue(&ev):
+			f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "copy dropped", zap.String("reason", "the queue is full"), zap.String("component", o.Component), zap.String("endpoint", e.Name), zap.String("stanza_id", o.Stanza.ID))
+		}
+	}
+	onStored(nil)
+}
+
+// give hands an event of a room to its endpoint.
+func (f *Forward) give(ev *webhook.Event, w *delivery.Worker, onStored func(error)) {
+	e := w.Endpoint()
+	if e.Queued && w.EnqueueStored(ev, onStored) {
+		return
+	}
+	if !e.Queued && w.Deliver(ev) {
+		onStored(nil)
+		return
+	}
+	f.copies.Log(f.log, zapcore.ErrorLevel, "room "+e.Name, "event of a room dropped", zap.String("reason", "the queue is full"), zap.String("endpoint", e.Name), zap.String("room", ev.Stanza.From.Bare().String()))
+	onStored(gateway.ErrFull)
+}

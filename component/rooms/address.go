@@ -1,0 +1,115 @@
+package rooms
+
+import (
+	"context"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+// Address returns a message to a room, or to somebody in it, with the bot's address that the
+// room knows; other stanzas as they are. The room's copy of it is recognised, see
+// Options.Echoed; so call it once for each message that is sent.
+func (r *Rooms) Address(s *stanza.Stanza) *stanza.Stanza {
+	to, _ := r.address(s)
+	return to
+}
+
+func (r *Rooms) address(s *stanza.Stanza) (*stanza.Stanza, *session) {
+	if s.Kind != stanza.Message {
+		return s, nil
+	}
+	x := r.sessionOf(s.To, s.From)
+	if x == nil {
+		return s, nil
+	}
+	if s.From != x.self {
+		h := s.Header
+		h.From = x.self
+		moved, err := s.With(h, stanza.Limits{MaxBytes: len(s.XML()) + 64})
+		if err != nil {
+			return s, nil
+		}
+		s = moved
+	}
+	if s.Type == "groupchat" {
+		x.mu.Lock()
+		x.room.Sent(s)
+		x.mu.Unlock()
+	}
+	return s, x
+}
+
+// sessionOf returns the session of a bot in the room of an address; nil if there is none.
+func (r *Rooms) sessionOf(to, from jid.JID) *session {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for _, s := range r.byRoom[to.Bare()] {
+		if s.self.Bare() == from.Bare() && (from.IsBare() || from == s.self) {
+			return s
+		}
+	}
+	return nil
+}
+
+// IsIn reports whether a bot is kept in a room, so that a message to it is a groupchat.
+func (r *Rooms) IsIn(room, bot jid.JID) bool {
+	return room.IsBare() && r.sessionOf(room, bot.Bare()) != nil
+}
+
+// Over returns a sender of the answers of webhooks: it addresses those to rooms, drops those
+// that are too many, and joins where the answer accepts an invitation.
+func (r *Rooms) Over(s delivery.Sender) delivery.Sender { return addressing{s, r} }
+
+type addressing struct {
+	delivery.Sender
+	rooms *Rooms
+}
+
+// Send implements delivery.Sender.
+//
+// Killed before done: the event is delivered again, and so is its answer.
+func (a addressing) Send(component string, s *stanza.Stanza, more bool, done func(error)) error {
+	if password, join := webhook.JoinOf(s); join {
+		err := a.rooms.Keep(context.Background(), Settings{Room: s.To.Bare(), Bot: s.From.Bare(), Password: secret.New(password), History: muc.Missed, Source: FromInvite})
+		if err != nil {
+			a.rooms.log.Warn("invitation not accepted", zap.Stringer("room", s.To), zap.Stringer("bot", s.From), zap.Error(err))
+		}
+		done(nil)
+		return nil
+	}
+	s, x := a.rooms.address(s)
+	if x != nil && s.Type == "groupchat" && !x.mayAnswer() {
+		a.rooms.Counters.Muted.Add(1)
+		done(nil)
+		return nil
+	}
+	return a.Sender.Send(component, s, more, done)
+}
+
+// mayAnswer takes one of the answers that a room gets in a minute.
+func (s *session) mayAnswer() bool {
+	s.all.mu.RLock()
+	most := s.all.policy.MaxAnswers
+	s.all.mu.RUnlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	ok, first := s.guard.take(time.Now(), most)
+	if !first {
+		return ok
+	}
+	s.all.log.Error("answers to a room dropped", zap.Stringer("room", s.key.room), zap.Stringer("bot", s.self.Bare()), zap.Int("a_minute", most),
+		zap.String("hint", "do bots answer each other? room_policy.max_answers_per_minute is the limit"))
+	w := &webhook.Room{Type: "room.muted", JID: s.key.room.String(), Nick: s.room.Status().Nick}
+	if st, err := webhook.RoomEvent(s.key.room, s.bareBot(), w); err == nil {
+		s.deliver(st, &muc.Event{})
+	}
+	return false
+}

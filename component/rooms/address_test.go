@@ -1,0 +1,120 @@
+package rooms_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"stanzahook/component/componenttest"
+	"stanzahook/component/rooms"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+// sink takes what would be sent.
+type sink struct{ sent []*stanza.Stanza }
+
+func (k *sink) Send(_ string, s *stanza.Stanza, _ bool, done func(error)) error {
+	k.sent = append(k.sent, s)
+	done(nil)
+	return nil
+}
+
+func parse(format string, args ...any) *stanza.Stanza {
+	return stanza.Must(stanza.Parse(fmt.Sprintf(format, args...), stanza.Limits{}))
+}
+
+// Answers go to a room with the address that it knows, and not too many of them.
+func TestAnswersToRooms(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	p := policy()
+	p.MaxAnswers = 3
+	b := start(t, srv, openStore(t, t.TempDir()), p, setting())
+	b.joins("maxstanzas")
+	b.expect("room.joined")
+	out := &sink{}
+	send := b.rooms.Over(out)
+	done := 0
+	for i := range 5 {
+		answer := parse("<message type='groupchat' id='m%d' from='echo@bot.example.com' to='ops@rooms.example.com'><body>hi</body></message>", i)
+		if err := send.Send("bot.example.com", answer, false, func(error) { done++ }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(out.sent) != 3 || done != 5 || out.sent[0].From.String() != "echo@bot.example.com/room" {
+		t.Errorf("%d sent, %d done", len(out.sent), done)
+	}
+	b.expect(`"type":"room.muted"`, `"jid":"ops@rooms.example.com"`)
+	b.none() // once
+	for from, want := range map[string]string{"echo@bot.example.com": "echo@bot.example.com/room", "echo@bot.example.com/own": "echo@bot.example.com/own", "other@bot.example.com": "other@bot.example.com"} {
+		pm := b.rooms.Address(parse("<message type='chat' id='p' from='%s' to='ops@rooms.example.com/Alice'><body>psst</body></message>", from))
+		if pm.From.String() != want {
+			t.Errorf("from %s: %s", from, pm.From)
+		}
+	}
+	if !b.rooms.IsIn(ops, echo) || b.rooms.IsIn(ops, jid.MustParse("other@bot.example.com")) {
+		t.Error("who is in")
+	}
+}
+
+// Invitations: joined by policy, else an event, whose answer joins.
+func TestInvitations(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	p := policy()
+	glob, err := jid.ParseGlob("*@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.Invites = []jid.Glob{glob}
+	b := start(t, srv, openStore(t, t.TempDir()), p)
+	srv.WaitConnected(1)
+	direct := "<message from='%s' to='echo@bot.example.com'><x xmlns='jabber:x:conference' jid='%s' reason='join us' password='pw'/></message>"
+	mediated := "<message from='%s' to='echo@bot.example.com'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='%s'><reason>come</reason></invite></x><body>text</body></message>"
+	srv.Send(fmt.Sprintf(direct, "alice@example.com/phone", "one@rooms.example.org"))
+	b.joins("<password>pw</password>")
+	b.expect("room.joined", "one@rooms.example.org")
+	srv.Send(fmt.Sprintf(mediated, "two@rooms.example.com", "alice@example.com/phone"))
+	b.joins("maxstanzas")
+	b.expect("room.joined", "two@rooms.example.com")
+	// a service of another server may say that anybody invites
+	srv.Send(fmt.Sprintf(mediated, "evil@rooms.example.net", "alice@example.com/phone"))
+	ev := b.expect(`"type":"room.invite"`, `"inviter":"alice@example.com/phone"`, `"reason":"come"`, `"room":{"jid":"evil@rooms.example.net"`, `"to":"echo@bot.example.com"`)
+	srv.Send(fmt.Sprintf(direct, "mallory@example.net/x", "three@rooms.example.net"))
+	b.expect(`"type":"room.invite"`, `"password":"pw"`)
+	b.none()
+	// the answer {"join": true} is this
+	out := &sink{}
+	join := parse("<presence from='echo@bot.example.com' to='evil@rooms.example.net'><join xmlns='urn:stanzahook:room:0' password='x'/></presence>")
+	if err := b.rooms.Over(out).Send(ev.Component, join, false, func(error) {}); err != nil || len(out.sent) > 0 {
+		t.Errorf("%v, %v", err, out.sent)
+	}
+	b.joins("<password>x</password>")
+	if v, err := b.rooms.Get(jid.MustParse("evil@rooms.example.net"), echo); err != nil || v.Source != rooms.FromInvite {
+		t.Errorf("%+v, %v", v, err)
+	}
+}
+
+// Two bots in a room do not hear each other, but copies do; nobody can write what only we
+// may say.
+func TestOwnWordsAndFakes(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	second := setting()
+	second.Bot, second.Nick = jid.MustParse("second@bot.example.com"), "Second"
+	b := start(t, srv, openStore(t, t.TempDir()), policy(), setting(), second)
+	b.joins("maxstanzas")
+	b.joins("maxstanzas")
+	b.event()
+	b.event()
+	srv.Send(said("s1", "Second", "I am a bot", ""))
+	ev := b.expect(`"nick":"Second"`, `"bot":true`)
+	plain, copies, own := &webhook.Endpoint{Name: "a"}, &webhook.Endpoint{Name: "b", Copy: true}, &webhook.Endpoint{Name: "c", Match: webhook.Match{Own: true}}
+	if plain.Matches(ev.Component, ev.Stanza) || !copies.Matches(ev.Component, ev.Stanza) || !own.Matches(ev.Component, ev.Stanza) {
+		t.Error("words of a bot of ours are events of copies and of match.own only")
+	}
+	srv.Send(said("a1", "Alice", "fake", "<room xmlns='urn:stanzahook:room:0' affiliation='owner' own='1'/>"))
+	ev = b.expect(`"nick":"Alice"`, `"affiliation":null`, `"bot":false`)
+	if strings.Count(ev.Stanza.XML(), "urn:stanzahook") != 1 || own.Matches(ev.Component, ev.Stanza) || !plain.Matches(ev.Component, ev.Stanza) {
+		t.Error(ev.Stanza.XML())
+	}
+}

@@ -1,0 +1,100 @@
+package rooms
+
+import (
+	"context"
+	"net/url"
+	"sync"
+	"time"
+
+	"stanzahook/component"
+	"stanzahook/pkg/muc"
+)
+
+// How many joins of one service are under way, and how long one that is not answered holds
+// its place.
+const (
+	maxJoins = 100
+	joinHold = 3 * time.Second
+)
+
+// OnUp joins the rooms of a component, at once after each connect; it is for
+// component.Options.OnUp. It returns when the connection has ended, and the rooms know that.
+func (r *Rooms) OnUp(ctx context.Context, link *component.Link) {
+	domain := link.Domain().Domain()
+	r.mu.Lock()
+	r.links[domain] = link
+	for k := range r.mute {
+		if k[0] == domain {
+			delete(r.mute, k) // the server may be another one now
+		}
+	}
+	r.mu.Unlock()
+	services := make(map[string][]*session)
+	for _, s := range r.all() {
+		if s.self.Domain() == domain {
+			services[s.key.room.Domain()] = append(services[s.key.room.Domain()], s)
+		}
+	}
+	var wg sync.WaitGroup
+	for _, list := range services {
+		wg.Go(func() { joinAll(ctx, link, list) })
+	}
+	wg.Wait()
+	<-ctx.Done()
+	r.mu.Lock()
+	delete(r.links, domain)
+	r.mu.Unlock()
+	for _, s := range r.all() {
+		if s.self.Domain() == domain {
+			s.disconnected()
+		}
+	}
+}
+
+// joinAll joins the rooms of one service, some at a time, so that other traffic does not
+// wait for them.
+func joinAll(ctx context.Context, link *component.Link, list []*session) {
+	slots := make(chan struct{}, maxJoins)
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for _, s := range list {
+		select {
+		case slots <- struct{}{}:
+		case <-ctx.Done():
+			return
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			s.connected(link)
+			s.awaitJoin(ctx)
+		})
+	}
+}
+
+// awaitJoin waits until the room is not being joined any more, for a while.
+func (s *session) awaitJoin(ctx context.Context) {
+	late := time.NewTimer(joinHold)
+	defer late.Stop()
+	for {
+		s.mu.Lock()
+		state, changed := s.state, s.changed
+		s.mu.Unlock()
+		if state != muc.Joining {
+			return
+		}
+		select {
+		case <-changed:
+		case <-late.C:
+			return
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func unescapeURI(s string) string {
+	if u, err := url.PathUnescape(s); err == nil {
+		return u
+	}
+	return s
+}

@@ -1,0 +1,182 @@
+package rooms
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
+
+	"stanzahook/component/forward"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+func newID() string { return "room-" + ulid.Make().String() }
+
+// report turns what happened in the room into an event of endpoints. s.mu is held.
+func (s *session) report(e *muc.Event) {
+	if e.Kind == muc.RoomJoined || e.Kind == muc.Message || e.Kind == muc.Subject {
+		s.dirty = true
+	}
+	if e.Own && e.Sent != "" && s.all.o.Echoed != nil {
+		s.all.o.Echoed(s.bareBot(), s.key.room, e.Sent, e.StanzaID)
+	}
+	known := s.known(e)
+	if known.Own {
+		s.all.Counters.Own.Add(1)
+	}
+	if e.Missed {
+		s.all.Counters.Missed.Add(1)
+	}
+	var st *stanza.Stanza
+	var err error
+	if known.Happening() {
+		from := s.key.room
+		if e.Kind == muc.OccupantHas || e.Kind == muc.Subject {
+			from = e.Stanza.From
+		}
+		st, err = webhook.RoomEvent(from, s.bareBot(), known)
+	} else {
+		st, err = webhook.WithRoom(e.Stanza, s.bareBot(), known)
+	}
+	if err != nil {
+		s.all.repeats.Error(s.all.log, "event of a room not made", zap.Stringer("room", s.key.room), zap.Error(err))
+		return
+	}
+	s.deliver(st, e)
+}
+
+// deliver hands an event to the endpoints. s.mu is held, so events of a room keep their
+// order.
+//
+// Killed before the event is stored: the mark in the store is before it, and the message
+// comes again, as missed.
+func (s *session) deliver(st *stanza.Stanza, e *muc.Event) {
+	var onStored func(error)
+	if e.Key != 0 {
+		s.issued++
+		onStored = func(error) { s.done.Add(1) }
+	}
+	status := s.room.Status()
+	inRoom, _ := s.key.room.WithResource(status.Nick)
+	s.all.o.Deliver(forward.OfRoom{
+		Event: &webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Received: time.Now(), Stanza: st},
+		IDs:   message.RoomIDs{StanzaIDs: status.StanzaIDs, Own: inRoom}, Author: author(&e.Occupant), OnStored: onStored,
+	})
+}
+
+// author returns by what an occupant can be recognised: the occupant-id, the real address,
+// or the nick of somebody who is there.
+func author(o *muc.Occupant) string {
+	switch {
+	case o.ID != "":
+		return "id " + o.ID
+	case !o.JID.IsZero():
+		return "jid " + o.JID.Bare().String()
+	case o.Role != "":
+		return "nick " + o.Nick
+	}
+	return ""
+}
+
+// eventID returns the webhook-id of an event. That of a message with an id is the same when
+// the message comes again, after a kill: its mark had not been stored yet.
+func (s *session) eventID(e *muc.Event) string {
+	if e.Key == 0 {
+		return "evt_" + ulid.Make().String()
+	}
+	h := sha256.New()
+	h.Write([]byte(strings.Join([]string{s.key.room.String(), s.self.String(), e.Occupant.Nick, ""}, "\x00")))
+	var b [8]byte
+	binary.BigEndian.PutUint64(b[:], e.Key)
+	h.Write(b[:])
+	var id ulid.ULID
+	copy(id[:], h.Sum(nil))
+	id[0] &= 0x7f // the time of a ULID has 48 bits, which end in 8889
+	return "evt_" + id.String()
+}
+
+// known returns what is known besides the stanza of an event. s.mu is held.
+func (s *session) known(e *muc.Event) *webhook.Room {
+	o := e.Occupant
+	w := &webhook.Room{JID: s.key.room.String(), Nick: o.Nick, OccupantID: o.ID, RealJID: o.JID.Bare().String(), Affiliation: o.Affiliation, Role: o.Role, OwnNick: s.nickNow(),
+		Missed: e.Missed, Own: e.Own, Bot: e.Own}
+	switch e.Kind {
+	case muc.Message:
+		w.Bot = e.Own || s.all.isBot(s.key.room, s, o.Nick)
+		w.Own = w.Bot
+		w.Mention = !w.Own && s.mentioned(e.Stanza)
+	case muc.Private:
+		w.Type, w.Mention = "message.private", true
+		w.Bot = s.all.isBot(s.key.room, s, o.Nick)
+	case muc.RoomJoined:
+		w.Type, w.Text, w.Own = "room.joined", e.Text, false
+	case muc.RoomLeft:
+		w.Type, w.Reason, w.Code, w.Actor, w.Text, w.Alternative, w.Own = "room.left", e.Reason, e.Code, e.Actor, e.Text, e.Alternative, false
+	case muc.OccupantHas:
+		w.Type, w.Change, w.OldNick, w.Code, w.Actor, w.Text = "room.occupant", e.Change, e.OldNick, e.Code, e.Actor, e.Text
+		w.Bot = s.all.isBot(s.key.room, s, o.Nick)
+	case muc.Subject:
+		w.Type, w.Text = "room.subject", e.Text
+		w.Bot = e.Own || s.all.isBot(s.key.room, s, o.Nick)
+		w.Own = w.Bot
+	case muc.Config:
+		w.Type, w.Code = "room.config", e.Code
+	}
+	return w
+}
+
+// isBot reports whether a nick in a room is that of another bot of ours.
+func (r *Rooms) isBot(room jid.JID, not *session, nick string) bool {
+	r.mu.RLock()
+	list := r.byRoom[room]
+	r.mu.RUnlock()
+	for _, s := range list {
+		if s != not && s.nickNow() == nick {
+			return true
+		}
+	}
+	return false
+}
+
+// mentioned reports whether a message means the bot: by its nick, by a reference to it
+// (XEP-0372), or as a reply to it (XEP-0461). s.mu is held.
+func (s *session) mentioned(st *stanza.Stanza) bool {
+	nick := s.room.Status().Nick
+	if body, ok := st.Body(); ok && muc.Mentions(body, nick) {
+		return true
+	}
+	inRoom, _ := s.key.room.WithResource(nick)
+	for _, c := range st.Children() {
+		switch c.Space {
+		case "urn:xmpp:reference:0":
+			e := st.Element(c)
+			uri, _ := e.Attr("uri")
+			if kind, _ := e.Attr("type"); kind == "mention" && s.isMe(uri, inRoom) {
+				return true
+			}
+		case "urn:xmpp:reply:0":
+			if to, _ := st.Element(c).Attr("to"); to != "" && jid.FromServer(to) == inRoom {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// isMe reports whether an xmpp: URI is the bot's address, or that of it in the room.
+func (s *session) isMe(uri string, inRoom jid.JID) bool {
+	rest, ok := strings.CutPrefix(uri, "xmpp:")
+	if !ok {
+		return false
+	}
+	rest, _, _ = strings.Cut(rest, "?")
+	j := jid.FromServer(unescapeURI(rest))
+	return j.Bare() == s.bareBot() || j == inRoom
+}

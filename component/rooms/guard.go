@@ -1,0 +1,28 @@
+package rooms
+
+import "time"
+
+// guard counts the answers of webhooks into a room, so that bots that answer each other
+// stop. It is a window of a minute.
+type guard struct {
+	times []time.Time
+	muted bool
+}
+
+// take notes an answer, or says that it is one too many; first says that the one before was
+// not.
+func (g *guard) take(now time.Time, most int) (ok, first bool) {
+	if most <= 0 {
+		return true, false
+	}
+	for len(g.times) > 0 && now.Sub(g.times[0]) >= time.Minute {
+		g.times = g.times[1:]
+	}
+	if len(g.times) >= most {
+		first, g.muted = !g.muted, true
+		return false, first
+	}
+	g.muted = false
+	g.times = append(g.times, now)
+	return true, false
+}

@@ -1,0 +1,35 @@
+package rooms
+
+import (
+	"stanzahook/component"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+// Handle implements component.Handler. It comes before all handlers that pass stanzas on:
+// only this package may say what is known about rooms. It consumes what rooms send to the
+// resource of their bots, and invitations.
+func (r *Rooms) Handle(in *component.Incoming) bool {
+	if clean, err := webhook.WithoutRoom(in.Stanza); err == nil {
+		in.Stanza = clean
+	}
+	if in.Kind == stanza.IQ {
+		return false
+	}
+	if in.To.Resource() != Resource {
+		return in.Kind == stanza.Message && r.onInvite(in)
+	}
+	r.mu.RLock()
+	s := r.sessions[key{in.From.Bare(), in.To}]
+	r.mu.RUnlock()
+	if s == nil {
+		return in.Kind == stanza.Presence && in.From.IsFull() // of a room that we have left
+	}
+	if in.Kind == stanza.Message && in.Type != "error" {
+		if _, result := in.Child(nsArchive, "result"); result {
+			return false
+		}
+	}
+	s.receive(in.Stanza)
+	return in.Kind != stanza.Message || in.Type != "error" // who has sent it wants to know
+}

@@ -1,0 +1,359 @@
+package rooms_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"stanzahook/component"
+	"stanzahook/component/archive"
+	"stanzahook/component/componenttest"
+	"stanzahook/component/forward"
+	"stanzahook/component/rooms"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
+)
+
+var (
+	ops  = jid.MustParse("ops@rooms.example.com")
+	echo = jid.MustParse("echo@bot.example.com")
+)
+
+func policy() rooms.Policy {
+	return rooms.Policy{MaxRooms: 1000, SelfPing: time.Minute, LeaveOnStop: true, CatchUpMax: 500, CatchUpAge: time.Hour, MaxAnswers: 30}
+}
+
+func setting() rooms.Settings {
+	return rooms.Settings{Room: ops, Bot: echo, Nick: "Echo", History: muc.Missed}
+}
+
+// bench is a process: rooms over a link to a server, and what came out as events.
+type bench struct {
+	t     *testing.T
+	srv   *componenttest.Server
+	link  *component.Link
+	rooms *rooms.Rooms
+	logs  *observer.ObservedLogs
+	stop  func() // kills it: nothing is left, nothing is written
+	run   context.CancelFunc
+
+	mu     sync.Mutex
+	events []*webhook.Event
+	hold   []func(error) // with holding: the calls that say that an event is stored
+	holds  bool
+}
+
+func start(t *testing.T, srv *componenttest.Server, s *store.Store, p rooms.Policy, configured ...rooms.Settings) *bench {
+	t.Helper()
+	b := &bench{t: t, srv: srv}
+	core, logs := observer.New(zap.InfoLevel)
+	b.logs = logs
+	archives := &archive.Collector{}
+	var err error
+	b.rooms, err = rooms.New(t.Context(), rooms.Options{Store: s.Rooms(), Archive: archives, Deliver: b.deliver, Log: zap.New(core)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.rooms.Set(configured, p)
+	var link *component.Link
+	link = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"),
+		Handler: component.Chain{archives, b.rooms}, OnUp: func(ctx context.Context) { b.rooms.OnUp(ctx, link) }})
+	stopLink := componenttest.Run(t, link)
+	b.link = link
+	ctx, cancel := context.WithCancel(context.Background())
+	var wg sync.WaitGroup
+	wg.Go(func() { b.rooms.Run(ctx) })
+	once := sync.OnceFunc(func() { stopLink(); cancel(); wg.Wait() })
+	b.stop = once
+	t.Cleanup(once)
+	return b
+}
+
+func (b *bench) deliver(o forward.OfRoom) {
+	ev, onStored := o.Event, o.OnStored
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.events = append(b.events, ev)
+	switch {
+	case onStored == nil:
+	case b.holds:
+		b.hold = append(b.hold, onStored)
+	default:
+		onStored(nil)
+	}
+}
+
+// event waits for the next event, and returns its data.
+func (b *bench) event() (ev *webhook.Event, data string) {
+	b.t.Helper()
+	componenttest.Eventually(b.t, "an event", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if len(b.events) == 0 {
+			return false
+		}
+		ev, b.events = b.events[0], b.events[1:]
+		return true
+	})
+	json, err := webhook.EncodeEvent(&webhook.Endpoint{Name: "echo"}, ev)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return ev, string(json)
+}
+
+// expect is event for one whose JSON has all parts.
+func (b *bench) expect(parts ...string) *webhook.Event {
+	b.t.Helper()
+	ev, data := b.event()
+	for _, p := range parts {
+		if !strings.Contains(data, p) {
+			b.t.Fatalf("no %s in %s", p, data)
+		}
+	}
+	return ev
+}
+
+func (b *bench) none() {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.events) > 0 {
+		b.t.Fatalf("%d events, first %s", len(b.events), b.events[0].Stanza.XML())
+	}
+}
+
+// joins waits for the presence of a join, and lets the bot in.
+func (b *bench) joins(history string, between ...string) {
+	b.t.Helper()
+	p := b.srv.Expect("the join", isJoin)
+	if !strings.Contains(p.XML(), history) {
+		b.t.Fatalf("no %s in %s", history, p.XML())
+	}
+	b.srv.Send(in(p.To.String(), p.From.String()))
+	for _, xml := range between {
+		b.srv.Send(xml)
+	}
+	b.srv.Send(fmt.Sprintf("<message type='groupchat' from='%s' to='%s'><subject/></message>", p.To.Bare(), p.From))
+	ask := b.srv.Expect("disco", func(s *stanza.Stanza) bool { return s.Kind == stanza.IQ })
+	b.srv.Send(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", ask.ID, ask.To, ask.From))
+}
+
+func isJoin(s *stanza.Stanza) bool {
+	_, ok := s.Child("http://jabber.org/protocol/muc", "x")
+	return ok && s.Kind == stanza.Presence
+}
+
+func in(nick, self string) string {
+	return fmt.Sprintf("<presence from='%s' to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='member' role='participant' jid='%[2]s'/><status code='110'/></x></presence>", nick, self)
+}
+
+func said(id, nick, body, more string) string {
+	return fmt.Sprintf("<message type='groupchat' id='%s' from='ops@rooms.example.com/%s' to='echo@bot.example.com/room'><body>%s</body>%s</message>", id, nick, body, more)
+}
+
+const alice = "<presence from='ops@rooms.example.com/Alice' to='echo@bot.example.com/room'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='moderator' jid='alice@example.com/phone'/></x></presence>"
+
+func openStore(t *testing.T, dir string) *store.Store {
+	t.Helper()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func stamp(ago time.Duration) string {
+	return fmt.Sprintf("<delay xmlns='urn:xmpp:delay' from='ops@rooms.example.com' stamp='%s'/>", time.Now().Add(-ago).UTC().Format(time.RFC3339))
+}
+
+// A room of the configuration: joined, heard, joined again after each connect, and after a
+// kill; what was said meanwhile comes once.
+func TestKilledAndStartedAgain(t *testing.T) {
+	dir := t.TempDir()
+	s := openStore(t, dir)
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	b := start(t, srv, s, policy(), setting())
+	b.joins("maxstanzas='0'", alice)
+	b.expect(`"type":"room.joined"`, `"to":"echo@bot.example.com"`, `"jid":"ops@rooms.example.com","nick":"Echo"`, `"affiliation":"member"`)
+	srv.Send(said("a1", "Alice", "hey echo", "<x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' jid='boss@example.com'/></x>"))
+	first := b.expect(`"type":"message.groupchat"`, `"to":"echo@bot.example.com"`, `"nick":"Alice"`, `"real_jid":"alice@example.com"`, `"affiliation":"owner","role":"moderator","mention":true,"missed":false,"bot":false`)
+	if strings.Contains(first.Stanza.From.String(), "boss") {
+		t.Error(first.Stanza.XML())
+	}
+	srv.Send(said("o1", "Echo", "my own words", ""))
+	b.expect(`"nick":"Echo"`, `"bot":true`)
+
+	srv.Drop() // the link is lost and comes back
+	srv.WaitConnected(2)
+	b.joins("since=", said("a1", "Alice", "hey echo", stamp(0)), said("a2", "Alice", "while away", stamp(0)))
+	b.expect(`"type":"room.joined"`)
+	b.expect(`"body":"while away"`, `"missed":true`)
+	componenttest.Eventually(t, "the mark", func() bool { return strings.Contains(storedMark(t, s), "Echo") && b.rooms.Counts()[muc.Joined] == 1 })
+	time.Sleep(time.Second) // the mark is durable within a second
+
+	b.stop() // killed
+	b = start(t, srv, s, policy(), setting())
+	b.joins("since=", said("a1", "Alice", "hey echo", stamp(2*time.Second)), said("a2", "Alice", "while away", stamp(2*time.Second)), said("a3", "Alice", "while dead", stamp(0)))
+	b.expect(`"type":"room.joined"`)
+	b.expect(`"body":"while dead"`, `"missed":true`)
+	b.none()
+}
+
+func storedMark(t *testing.T, s *store.Store) string {
+	t.Helper()
+	all, err := s.Rooms().All(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := ""
+	for _, r := range all {
+		text += string(r.Mark)
+	}
+	return text
+}
+
+// Killed between an event and its place in the queue: the mark stays before it, so that the
+// message comes again, with the same webhook-id.
+func TestKilledBeforeStored(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	b := start(t, srv, s, policy(), setting())
+	b.joins("maxstanzas='0'", alice)
+	b.expect("room.joined")
+	componenttest.Eventually(t, "the mark of the join", func() bool { return storedMark(t, s) != "" })
+	b.mu.Lock()
+	b.holds = true
+	b.mu.Unlock()
+	srv.Send(said("a1", "Alice", "hi", ""))
+	first := b.expect(`"body":"hi"`)
+	time.Sleep(time.Second)
+	b.stop()
+	b = start(t, srv, s, policy(), setting())
+	b.joins("since=", said("a1", "Alice", "hi", stamp(time.Second)))
+	b.expect("room.joined")
+	if again := b.expect(`"body":"hi"`, `"missed":true`); again.ID != first.ID {
+		t.Errorf("webhook-id %s, before %s", again.ID, first.ID)
+	}
+}
+
+// A room of the API is kept with its password, which nobody sees; a refusal too.
+func TestKeptRoom(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	b := start(t, srv, s, policy())
+	srv.WaitConnected(1)
+	set := setting()
+	set.Password = secret.New("letmein")
+	if err := b.rooms.Keep(t.Context(), set); err != nil {
+		t.Fatal(err)
+	}
+	b.joins("<password>letmein</password>")
+	if v, err := b.rooms.Await(t.Context(), ops, jid.JID{}); err != nil || v.State != muc.Joined || v.Source != rooms.FromAPI || v.Affiliation != "member" || strings.Contains(fmt.Sprint(v), "letmein") {
+		t.Errorf("%+v, %v", v, err)
+	}
+	b.stop()
+	b = start(t, srv, s, policy())
+	b.joins("<password>letmein</password>")
+	srv.Send("<presence type='unavailable' from='ops@rooms.example.com/Echo' to='echo@bot.example.com/room'><x xmlns='http://jabber.org/protocol/muc#user'><item role='none'><actor nick='Alice'/></item><status code='307'/></x></presence>")
+	b.expect("room.joined")
+	b.expect(`"type":"room.left"`, `"reason":"kicked"`, `"code":307`, `"actor":"Alice"`)
+	componenttest.Eventually(t, "the refusal in the store", func() bool {
+		all, _ := s.Rooms().All(t.Context())
+		return len(all) == 1 && len(all[0].Refused) > 0
+	})
+	b.stop()
+	b = start(t, srv, s, policy())
+	srv.WaitConnected(3)
+	if v, err := b.rooms.Await(t.Context(), ops, echo); err != nil || v.State != muc.Refused || v.Refusal.Text != "kicked" {
+		t.Errorf("%+v, %v", v, err)
+	}
+	if err := b.rooms.Keep(t.Context(), set); err != nil { // once more
+		t.Fatal(err)
+	}
+	b.joins("since=")
+	if err := b.rooms.Leave(t.Context(), ops, jid.JID{}, false, "bye"); err != nil {
+		t.Fatal(err)
+	}
+	srv.Expect("the leave", func(s *stanza.Stanza) bool { return s.Type == "unavailable" && strings.Contains(s.XML(), "bye") })
+	if all, _ := s.Rooms().All(t.Context()); len(all) > 0 || len(b.rooms.List()) > 0 {
+		t.Errorf("%v is stored, %v listed", all, b.rooms.List())
+	}
+	if err := b.rooms.Leave(t.Context(), ops, echo, false, ""); err != rooms.ErrNone {
+		t.Errorf("%v", err)
+	}
+}
+
+// A reload joins and leaves; Keep does not change rooms of the configuration, nor goes over
+// the bound.
+func TestReloaded(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	p := policy()
+	p.MaxRooms = 2
+	b := start(t, srv, s, p, setting())
+	b.joins("maxstanzas")
+	other := setting()
+	other.Room = jid.MustParse("dev@rooms.example.com")
+	if err := b.rooms.Keep(t.Context(), setting()); err != rooms.ErrConfigured {
+		t.Errorf("%v", err)
+	}
+	renamed := setting()
+	renamed.Nick = "Bot"
+	b.rooms.Set([]rooms.Settings{renamed, other}, p)
+	srv.Expect("the new nick", func(s *stanza.Stanza) bool { return s.To.String() == "ops@rooms.example.com/Bot" })
+	b.joins("maxstanzas")
+	third := setting()
+	third.Room = jid.MustParse("third@rooms.example.com")
+	if err := b.rooms.Keep(t.Context(), third); err != rooms.ErrFull {
+		t.Errorf("%v", err)
+	}
+	b.rooms.Set([]rooms.Settings{other}, p)
+	srv.Expect("the leave", func(s *stanza.Stanza) bool { return s.Type == "unavailable" && s.To.Bare() == ops })
+	if n := len(b.rooms.List()); n != 1 {
+		t.Errorf("%d rooms", n)
+	}
+}
+
+// At most so many joins are under way, however many rooms there are; a room that does not
+// answer holds its place for a while only.
+func TestJoinsArePaced(t *testing.T) {
+	s := openStore(t, t.TempDir())
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	var mu sync.Mutex
+	asked, seen := 0, 0
+	srv.Answer(func(x *stanza.Stanza) string {
+		mu.Lock()
+		defer mu.Unlock()
+		if isJoin(x) {
+			asked++
+			seen = max(seen, asked)
+		}
+		return "<message from='u@example.com' to='bot.example.com'/>"
+	})
+	var all []rooms.Settings
+	for i := range 150 {
+		set := setting()
+		set.Room = jid.MustParse(fmt.Sprintf("r%d@rooms.example.com", i))
+		all = append(all, set)
+	}
+	start(t, srv, s, policy(), all...)
+	componenttest.Eventually(t, "the first joins", func() bool { mu.Lock(); defer mu.Unlock(); return asked == 100 })
+	time.Sleep(200 * time.Millisecond)
+	mu.Lock()
+	if asked != 100 {
+		t.Errorf("%d joins under way", asked)
+	}
+	mu.Unlock()
+	componenttest.Eventually(t, "the others", func() bool { mu.Lock(); defer mu.Unlock(); return asked == 150 })
+}

@@ -1,0 +1,373 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// session is one bot in one room.
+type session struct {
+	all *Rooms
+	key
+
+	set  atomic.Pointer[Settings]
+	nick atomic.Pointer[string] // own, as last known
+
+	// mu is never taken while Rooms.mu is held; the other way round is right.
+	mu      sync.Mutex
+	room    *muc.Room
+	link    *component.Link // nil: not connected
+	state   muc.State
+	changed chan struct{} // closed at the next change of the state
+	guard   guard
+
+	issued        uint64        // events with a key, so far
+	done          atomic.Uint64 // of these, those that are stored or refused
+	dirty         bool          // the mark moved since the last snapshot
+	snapshot      *snapshot     // waits for its events
+	refusedStored bool
+
+	saving  sync.Mutex // one write to the store at a time
+	mark    []byte     // as it was snapshot last; saving is held
+	removed bool       // saving is held
+}
+
+// snapshot is a mark that may be stored once its events are.
+type snapshot struct {
+	mark   muc.Mark
+	issued uint64
+}
+
+func (s *session) options(set Settings, p Policy) muc.Options {
+	nick := set.Nick
+	if nick == "" {
+		nick = s.self.Local()
+	}
+	return muc.Options{Room: s.key.room, Self: s.self, Nick: nick, Password: set.Password.Reveal(), History: set.History, MaxAge: p.CatchUpAge, MaxMissed: p.CatchUpMax,
+		Create: set.Create, Config: set.Config, Rejoin: set.Rejoin, SelfPing: p.SelfPing, NewID: newID}
+}
+
+func (s *session) settings() Settings { return *s.set.Load() }
+
+// nickNow returns the bot's nick in the room.
+func (s *session) nickNow() string {
+	if nick := s.nick.Load(); nick != nil {
+		return *nick
+	}
+	return ""
+}
+
+// change takes over other settings, which were checked, or another policy.
+func (s *session) change(set Settings, p Policy) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	old := s.room.Options()
+	next := s.options(set, p)
+	sameRest := same(s.settings(), set) && old.SelfPing == next.SelfPing && old.MaxAge == next.MaxAge && old.MaxMissed == next.MaxMissed
+	s.set.Store(&set)
+	if sameRest {
+		s.room.SetPassword(next.Password)
+		if old.Nick != next.Nick {
+			s.apply(s.room.SetNick(time.Now(), next.Nick))
+		}
+		return
+	}
+	was := s.room.Status()
+	s.apply(s.room.Disconnected(time.Now()))
+	room, err := muc.New(next, s.room.Mark())
+	if err != nil {
+		return // it was checked
+	}
+	s.room = room
+	if was.State == muc.Refused {
+		s.room.Refuse(time.Now(), was.Refusal)
+	} else if s.link != nil {
+		s.apply(s.room.Connected(time.Now())) // joined again while joined: nobody sees it
+	}
+	s.settle()
+}
+
+// connected joins the room over a link.
+func (s *session) connected(link *component.Link) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.link = link
+	s.room.SetMute(s.all.isMute(s.key))
+	s.apply(s.room.Connected(time.Now()))
+}
+
+// disconnected notes the end of the connection.
+func (s *session) disconnected() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.link = nil
+	s.apply(s.room.Disconnected(time.Now()))
+}
+
+// retry joins a room that has refused us, or, if it is asked for, one that waits.
+func (s *session) retry(waiting bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch s.room.Status().State {
+	case muc.Refused:
+	case muc.Waiting:
+		if !waiting || s.link == nil {
+			return
+		}
+	default:
+		return
+	}
+	s.apply(s.room.Retry(time.Now()))
+}
+
+func (s *session) leave(status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apply(s.room.Leave(time.Now(), status))
+}
+
+// receive handles a stanza of the room.
+func (s *session) receive(st *stanza.Stanza) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.apply(s.room.Receive(time.Now(), st))
+}
+
+// advance does what is due, and returns when to come again.
+func (s *session) advance(now time.Time) time.Time {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if d := s.room.Deadline(); !d.IsZero() && !now.Before(d) {
+		s.apply(s.room.Advance(now))
+	}
+	next := s.room.Deadline()
+	if s.dirty || s.snapshot != nil || s.refusedStored != (s.state == muc.Refused) {
+		if soon := now.Add(markPause); next.IsZero() || soon.Before(next) {
+			next = soon
+		}
+	}
+	return next
+}
+
+// apply sends and reports what follows from an input. s.mu is held.
+//
+// Killed in the middle: the mark in the store is before the events that are not stored.
+func (s *session) apply(out muc.Output) {
+	for _, st := range out.Send {
+		s.send(st)
+	}
+	for i := range out.Events {
+		s.report(&out.Events[i])
+	}
+	s.settle()
+	if len(out.Send) > 0 || len(out.Events) > 0 {
+		s.all.poke()
+	}
+}
+
+// settle notes a change of the state. s.mu is held.
+func (s *session) settle() {
+	st := s.room.Status()
+	if st.Nick != s.nickNow() {
+		s.nick.Store(&st.Nick)
+	}
+	if st.State == s.state {
+		return
+	}
+	s.state = st.State
+	close(s.changed)
+	s.changed = make(chan struct{})
+	about := []zap.Field{zap.Stringer("room", s.key.room), zap.Stringer("bot", s.self.Bare())}
+	switch st.State {
+	case muc.Joined:
+		s.all.Counters.Joins.Add(1)
+		s.all.log.Info("room joined", append(about, zap.String("nick", st.Nick))...)
+		if st.Remark != "" {
+			s.all.log.Warn("room not configured as asked", append(about, zap.String("reason", st.Remark))...)
+		}
+	case muc.Refused:
+		s.all.Counters.Refusals.Add(1)
+		s.all.log.Warn("room refused", append(about, zap.String("condition", string(st.Refusal.Condition)), zap.String("reason", st.Refusal.Text),
+			zap.String("hint", "it is not joined again by itself: reload the configuration, or PUT the room, to try again"))...)
+	case muc.Waiting:
+		if s.link != nil {
+			s.all.repeats.Warn(s.all.log, "room not joined yet", append(about, zap.String("condition", string(st.Refusal.Condition)), zap.String("reason", st.Refusal.Text), zap.Time("next_attempt", st.NextAttempt))...)
+		}
+	}
+}
+
+// send sends a stanza of the room's state machine. s.mu is held.
+//
+// Killed: nothing is lost; after the restart the room is joined anew. A link that is full
+// loses a join, which is tried again when the room has not answered in time.
+func (s *session) send(st *stanza.Stanza) {
+	if s.link == nil {
+		return
+	}
+	if st.Kind == stanza.IQ {
+		go s.request(s.link, st)
+		return
+	}
+	if err := s.link.Send(st, nil); err != nil {
+		s.all.repeats.Warn(s.all.log, "stanza to a room not sent", zap.Stringer("room", s.key.room), zap.Error(err))
+	}
+}
+
+// iqTimeout is longer than the state machine waits.
+const iqTimeout = 40 * time.Second
+
+// request sends an IQ and hands its answers to the room. Who does not answer IQs to a bare
+// address of a service never does.
+func (s *session) request(link *component.Link, st *stanza.Stanza) {
+	ctx, cancel := context.WithTimeout(context.Background(), iqTimeout)
+	defer cancel()
+	p, _ := st.Payload()
+	quiet := (*time.Timer)(nil)
+	if p.Space == nsDisco {
+		quiet = time.AfterFunc(muteAfter, func() { s.all.setMute(s.key) })
+	}
+	var answers []*stanza.Stanza
+	var err error
+	if p.Space == nsArchive {
+		answers, err = s.all.o.Archive.Query(ctx, st, link.Request)
+	} else {
+		var answer *stanza.Stanza
+		answer, err = link.Request(ctx, st)
+		answers = []*stanza.Stanza{answer}
+	}
+	if quiet != nil {
+		quiet.Stop()
+	}
+	if err != nil {
+		return // the room goes on without
+	}
+	for _, a := range answers {
+		s.receive(a)
+	}
+}
+
+// muteAfter is a little less than the state machine waits.
+const muteAfter = 4900 * time.Millisecond
+
+const (
+	nsDisco   = "http://jabber.org/protocol/disco#info"
+	nsArchive = "urn:xmpp:mam:2"
+)
+
+const storeTimeout = 10 * time.Second
+
+// record returns what is stored of the room. s.saving is held.
+func (s *session) record() (store.RoomRecord, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec := store.RoomRecord{Room: s.key.room.String(), Bot: s.self.Bare().String(), Mark: s.mark}
+	set := s.settings()
+	var err error
+	if set.Source != FromConfig {
+		rec.Kept, err = json.Marshal(kept{set.Nick, set.Password.Reveal(), set.History, set.Create, set.Config, set.Rejoin, set.Source})
+	}
+	if s.refusedStored = s.state == muc.Refused; s.refusedStored && err == nil {
+		rec.Refused, err = json.Marshal(s.room.Status().Refusal)
+	}
+	return rec, err
+}
+
+// save stores the room.
+func (s *session) save(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if s.removed {
+		return nil
+	}
+	rec, err := s.record()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	return s.all.o.Store.Put(ctx, rec)
+}
+
+// erase takes the room out of the store.
+func (s *session) erase(context.Context) {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.removed = true
+	s.all.forget(s.key.room.String(), s.self.Bare().String())
+}
+
+// saveMark stores the mark, as far as its events are stored; and that the room refused us.
+func (s *session) saveMark(ctx context.Context) {
+	s.mu.Lock()
+	refusal := s.refusedStored != (s.state == muc.Refused)
+	var ready *snapshot
+	if s.snapshot != nil && s.done.Load() >= s.snapshot.issued {
+		ready, s.snapshot = s.snapshot, nil
+	}
+	if s.snapshot == nil && s.dirty {
+		s.snapshot, s.dirty = &snapshot{s.room.Mark(), s.issued}, false
+		if ready == nil && s.done.Load() >= s.issued {
+			ready, s.snapshot = s.snapshot, nil
+		}
+	}
+	s.mu.Unlock()
+	if ready != nil {
+		data, err := json.Marshal(ready.mark)
+		if err != nil {
+			return
+		}
+		s.saving.Lock()
+		s.mark = data
+		s.saving.Unlock()
+	}
+	if ready == nil && !refusal {
+		return
+	}
+	if err := s.save(ctx); err != nil && !errors.Is(err, context.Canceled) {
+		s.all.repeats.Warn(s.all.log, "mark of a room not stored", zap.Stringer("room", s.key.room), zap.Error(err))
+		s.mu.Lock()
+		s.dirty = true
+		s.mu.Unlock()
+	}
+}
+
+// isMute reports whether the service of a room answers no IQs.
+func (r *Rooms) isMute(k key) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	return r.mute[[2]string{k.self.Domain(), k.room.Domain()}]
+}
+
+// setMute notes that, until the next connection.
+func (r *Rooms) setMute(k key) {
+	r.mu.Lock()
+	was := r.mute[[2]string{k.self.Domain(), k.room.Domain()}]
+	r.mute[[2]string{k.self.Domain(), k.room.Domain()}] = true
+	r.mu.Unlock()
+	if was {
+		return
+	}
+	r.log.Warn("the service of a room does not answer IQs", zap.String("service", k.room.Domain()), zap.String("hint", "ejabberd 24.10 or newer with mod_privilege answers no IQ of a component to rooms: joins and messages work; configuration and archive need a server without mod_privilege"))
+	for _, s := range r.all() {
+		if s.key.room.Domain() == k.room.Domain() && s.self.Domain() == k.self.Domain() {
+			s.mu.Lock()
+			s.room.SetMute(true)
+			s.mu.Unlock()
+		}
+	}
+}
+
+// bareBot is the bot as events name it.
+func (s *session) bareBot() jid.JID { return s.self.Bare() }

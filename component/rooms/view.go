@@ -1,0 +1,100 @@
+package rooms
+
+import (
+	"cmp"
+	"context"
+	"slices"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/muc"
+)
+
+// View is a bot in a room, for people and the API.
+type View struct {
+	muc.Status
+	Room, Bot jid.JID
+	Source    string
+}
+
+// List returns all bots in rooms, by room and bot.
+func (r *Rooms) List() []View {
+	var all []View
+	for _, s := range r.all() {
+		all = append(all, s.view())
+	}
+	slices.SortFunc(all, func(a, b View) int {
+		return cmp.Or(cmp.Compare(a.Room.String(), b.Room.String()), cmp.Compare(a.Bot.String(), b.Bot.String()))
+	})
+	return all
+}
+
+// Get returns a bot in a room; without a bot, the only one in it. Errors: ErrNone,
+// ErrSeveral.
+func (r *Rooms) Get(room, bot jid.JID) (View, error) {
+	s, err := r.find(room, bot)
+	if err != nil {
+		return View{}, err
+	}
+	return s.view(), nil
+}
+
+func (s *session) view() View {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return View{Status: s.room.Status(), Room: s.key.room, Bot: s.self.Bare(), Source: s.settings().Source}
+}
+
+// Await waits until a room is joined or has refused, or ctx is done, and returns what is
+// then. Errors: ErrNone, ErrSeveral.
+func (r *Rooms) Await(ctx context.Context, room, bot jid.JID) (View, error) {
+	s, err := r.find(room, bot)
+	if err != nil {
+		return View{}, err
+	}
+	for {
+		s.mu.Lock()
+		state, changed := s.state, s.changed
+		s.mu.Unlock()
+		if state == muc.Joined || state == muc.Refused || state == muc.Left {
+			return s.view(), nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return s.view(), nil
+		}
+	}
+}
+
+// Occupant is somebody in a room.
+type Occupant struct {
+	muc.Occupant
+	Bot bool // one of ours
+}
+
+// Occupants returns who is in a room. Errors: ErrNone, ErrSeveral.
+func (r *Rooms) Occupants(room, bot jid.JID) ([]Occupant, error) {
+	s, err := r.find(room, bot)
+	if err != nil {
+		return nil, err
+	}
+	s.mu.Lock()
+	list, nick := s.room.Occupants(), s.room.Status().Nick
+	s.mu.Unlock()
+	all := make([]Occupant, len(list))
+	for i, o := range list {
+		all[i] = Occupant{o, o.Nick == nick || r.isBot(s.key.room, s, o.Nick)}
+	}
+	return all, nil
+}
+
+// Counts returns how many bots are in rooms, by state.
+func (r *Rooms) Counts() map[muc.State]int {
+	n := map[muc.State]int{muc.Waiting: 0, muc.Joining: 0, muc.Joined: 0, muc.Refused: 0}
+	for _, s := range r.all() {
+		s.mu.Lock()
+		n[s.state]++
+		s.mu.Unlock()
+	}
+	return n
+}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/store/internal/stream"
+)
+
+// RoomRecord is what of a bot in a room holds over restarts.
+type RoomRecord struct {
+	Room string `json:"room"`           // bare JID
+	Bot  string `json:"bot"`            // bare JID
+	Kept []byte `json:"kept,omitempty"` // how it is joined, with its password; empty: the configuration says that
+	Mark []byte `json:"mark,omitempty"` // up to where its messages were seen
+	// Refused is why the room is not joined any more; empty: it is.
+	Refused []byte `json:"refused,omitempty"`
+}
+
+// Rooms are the rooms that bots are in.
+type Rooms struct{ bucket }
+
+func roomsConfig() bucketConfig {
+	return bucketConfig{Config: keyValue("rooms", "the rooms of the bots"), what: "a room", always: true}
+}
+
+// Put stores a record.
+//
+// Killed before it returns: the record is the old one or the new one.
+func (r *Rooms) Put(ctx context.Context, rec RoomRecord) error {
+	return r.putJSON(ctx, Conversation(rec.Room, rec.Bot), rec)
+}
+
+// Remove removes the record of a room and a bot, and leaves nothing behind.
+//
+// Killed before it returns: the record may still be there.
+func (r *Rooms) Remove(ctx context.Context, room, bot string) error {
+	if err := r.st.Purge(context.WithoutCancel(ctx), r.prefix+Conversation(room, bot), 0); err != nil {
+		return fmt.Errorf("remove a room: %w", err)
+	}
+	return nil
+}
+
+// All returns all records.
+func (r *Rooms) All(ctx context.Context) ([]RoomRecord, error) {
+	var all []RoomRecord
+	err := r.st.Each(ctx, false, func(m *stream.Record, _ time.Time, _ int) error {
+		var rec RoomRecord
+		if err := json.Unmarshal(m.Data, &rec); err != nil {
+			r.log.Error("room unreadable", zap.Error(err))
+			return nil
+		}
+		all = append(all, rec)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the rooms: %w", err)
+	}
+	return all, nil
+}

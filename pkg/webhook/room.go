@@ -1,0 +1,231 @@
+package webhook
+
+import (
+	"encoding/json"
+	"strconv"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/stanza"
+)
+
+// nsRoom is the namespace of the element by which an event of a room carries what is known
+// about it besides its stanza. It is the last child of the stanza in memory and in the
+// store, and not part of what an endpoint gets. Nobody else can write it: it is removed
+// from every stanza that comes in, see [WithoutRoom].
+const nsRoom = message.NSRoom
+
+// Room is what an event of a room has besides its stanza. Who spoke is known from the
+// presence that the room sent, and not from what a message says.
+type Room struct {
+	Type string // of the event, such as "room.joined" or "message.private"; empty: that of the stanza
+	JID  string // of the room
+
+	Nick, OccupantID, RealJID string // RealJID is bare; empty if the room hides it
+	Affiliation, Role         string
+	OwnNick                   string // the bot's
+
+	Mention, Missed bool
+	Own             bool // the words of a bot of ours
+	Bot             bool // the author is one of our bots
+
+	// Of room.* events.
+	Change, OldNick, Reason, Actor, Text, Alternative, Inviter, Password string
+	Code                                                                 int
+}
+
+// fields are those that are attributes of the element.
+func (r *Room) fields() ([]roomText, []roomFlag) {
+	return []roomText{
+			{"type", &r.Type}, {"jid", &r.JID}, {"nick", &r.Nick}, {"occupant", &r.OccupantID}, {"real", &r.RealJID}, {"affiliation", &r.Affiliation}, {"role", &r.Role},
+			{"own-nick", &r.OwnNick}, {"change", &r.Change}, {"old", &r.OldNick}, {"reason", &r.Reason}, {"actor", &r.Actor}, {"text", &r.Text}, {"alternative", &r.Alternative},
+			{"inviter", &r.Inviter}, {"password", &r.Password},
+		}, []roomFlag{
+			{"mention", &r.Mention}, {"missed", &r.Missed}, {"own", &r.Own}, {"bot", &r.Bot},
+		}
+}
+
+type roomText struct {
+	name  string
+	value *string
+}
+
+type roomFlag struct {
+	name  string
+	value *bool
+}
+
+func (r *Room) xml() string {
+	b := []byte("<room xmlns='" + nsRoom + "'")
+	texts, flags := r.fields()
+	for _, f := range texts {
+		if *f.value != "" {
+			b = stanza.AppendAttr(b, f.name, stanza.Clean(*f.value))
+		}
+	}
+	for _, f := range flags {
+		if *f.value {
+			b = stanza.AppendAttr(b, f.name, "1")
+		}
+	}
+	if r.Code != 0 {
+		b = stanza.AppendAttr(b, "code", strconv.Itoa(r.Code))
+	}
+	return string(append(b, "/>"...))
+}
+
+// WithRoom returns the stanza of an event of a room: to an address, with what is known
+// besides.
+func WithRoom(s *stanza.Stanza, to jid.JID, r *Room) (*stanza.Stanza, error) {
+	with, add := *s, r.xml()
+	with.To = to
+	return with.Append(add, stanza.Limits{MaxBytes: len(s.XML()) + len(add) + 256, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512})
+}
+
+// RoomEvent returns the stanza of a room.* event, which has none of its own.
+func RoomEvent(from, to jid.JID, r *Room) (*stanza.Stanza, error) {
+	return stanza.Build(stanza.Header{Kind: stanza.Message, Type: "groupchat", From: from, To: to}, r.xml(), stanza.Limits{})
+}
+
+// RoomOf returns what is known besides the stanza of an event of a room; nil of others.
+func RoomOf(s *stanza.Stanza) *Room {
+	c, has := s.Child(nsRoom, "room")
+	if !has {
+		return nil
+	}
+	e, r := s.Element(c), &Room{}
+	texts, flags := r.fields()
+	for _, a := range e.Attrs {
+		for _, f := range texts {
+			if f.name == a.Local {
+				*f.value = a.Value
+			}
+		}
+		for _, f := range flags {
+			if f.name == a.Local {
+				*f.value = true
+			}
+		}
+		if a.Local == "code" {
+			r.Code, _ = strconv.Atoi(a.Value) // we wrote it
+		}
+	}
+	return r
+}
+
+// WithoutRoom returns a stanza without the element of nsRoom, whoever wrote it.
+func WithoutRoom(s *stanza.Stanza) (*stanza.Stanza, error) {
+	if _, has := s.Child(nsRoom, ""); !has {
+		return s, nil
+	}
+	return s.Without(nsRoom, stanza.Limits{MaxBytes: len(s.XML()) + 1, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512})
+}
+
+// given is the stanza of an event as endpoints get it.
+func (ev *Event) given() *stanza.Stanza {
+	s, err := WithoutRoom(ev.Stanza)
+	if err != nil {
+		return ev.Stanza
+	}
+	return s
+}
+
+// Happening reports whether the event is a room.* event: something that happened in a
+// room, and no message.
+func (r *Room) Happening() bool {
+	return r != nil && len(r.Type) > len("room.") && r.Type[:len("room.")] == "room."
+}
+
+// Groups of the events of rooms, which an endpoint gets or not.
+const (
+	RoomMessages  = "messages"  // message.groupchat, message.private
+	RoomSelf      = "self"      // room.joined, room.left, room.invite, room.config, room.muted
+	RoomOccupants = "occupants" // room.occupant
+	RoomSubject   = "subject"   // room.subject
+)
+
+// group returns the group of the event.
+func (r *Room) group() string {
+	switch {
+	case !r.Happening():
+		return RoomMessages
+	case r.Type == "room.occupant":
+		return RoomOccupants
+	case r.Type == "room.subject":
+		return RoomSubject
+	}
+	return RoomSelf
+}
+
+// appendRoom appends the member "room", and of a room.* event its values.
+func appendRoom(b []byte, r *Room) []byte {
+	if r.Happening() {
+		if r.Type == "room.invite" {
+			b = append(b, `,"event":"invite"`...)
+		}
+		b = appendMember(b, "reason", r.Reason)
+		if r.Code != 0 {
+			b = strconv.AppendInt(append(b, `,"code":`...), int64(r.Code), 10)
+		}
+		b = appendMember(b, "actor", r.Actor)
+		b = appendMember(b, "text", r.Text)
+		b = appendMember(b, "alternative", r.Alternative)
+		b = appendMember(b, "change", r.Change)
+		b = appendMember(b, "old_nick", r.OldNick)
+		b = appendMember(b, "inviter", r.Inviter)
+		b = appendMember(b, "password", r.Password)
+	}
+	b = appendText(append(b, `,"room":{"jid":`...), r.JID)
+	for _, f := range [...]struct{ name, value string }{{"nick", r.Nick}, {"occupant_id", r.OccupantID}, {"real_jid", r.RealJID}, {"affiliation", r.Affiliation}, {"role", r.Role}} {
+		b = append(append(append(b, `,"`...), f.name...), `":`...)
+		if f.value == "" {
+			b = append(b, "null"...)
+		} else {
+			b = appendText(b, f.value)
+		}
+	}
+	for _, f := range [...]roomFlag{{"mention", &r.Mention}, {"missed", &r.Missed}, {"bot", &r.Bot}} {
+		b = strconv.AppendBool(append(append(append(b, `,"`...), f.name...), `":`...), *f.value)
+	}
+	return append(b, '}')
+}
+
+func appendMember(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return appendText(append(append(append(b, `,"`...), name...), `":`...), value)
+}
+
+// joinReply reads the answer to a room.* event. Only one does something: {"join": true}
+// accepts an invitation. It becomes a presence of the bot to the room, which [JoinOf]
+// recognises; it is not sent as it is.
+func joinReply(ev *Event, room *Room, a *Answer) ([]*stanza.Stanza, error) {
+	if room.Type != "room.invite" || !isJSON(a.MediaType) {
+		return nil, nil
+	}
+	body, err := content(a)
+	if err != nil {
+		return nil, err
+	}
+	var answer struct {
+		Join bool `json:"join"`
+	}
+	if json.Unmarshal(body, &answer) != nil || !answer.Join {
+		return nil, nil
+	}
+	to := jid.FromServer(room.JID)
+	b := append(stanza.AppendAttr([]byte("<join xmlns='"+nsRoom+"'"), "password", room.Password), "/>"...)
+	return one(stanza.Build(stanza.Header{Kind: stanza.Presence, ID: ev.ID + "-1", From: ev.Stanza.To.Bare(), To: to}, string(b), stanza.Limits{}))
+}
+
+// JoinOf reports whether a reply accepts an invitation, and returns the password of the
+// room, which may be empty.
+func JoinOf(s *stanza.Stanza) (password string, ok bool) {
+	c, ok := s.Child(nsRoom, "join")
+	if !ok || s.Kind != stanza.Presence {
+		return "", false
+	}
+	password, _ = s.Element(c).Attr("password")
+	return password, true
+}
