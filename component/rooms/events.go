@@ -3,6 +3,7 @@ package rooms
 import (
 	"crypto/sha256"
 	"encoding/binary"
+	"strconv"
 	"strings"
 	"time"
 
@@ -80,7 +81,7 @@ func author(o *muc.Occupant) string {
 	case !o.JID.IsZero():
 		return "jid " + o.JID.Bare().String()
 	case o.Role != "":
-		return "nick " + o.Nick
+		return "nick " + strconv.Itoa(o.Stay) + " " + o.Nick
 	}
 	return ""
 }

@@ -16,6 +16,7 @@ type Occupant struct {
 	Role        string  // moderator, participant, visitor
 	Show        string
 	Status      string
+	Stay        int // another one when somebody comes with a nick that was free
 
 	generation int // the join that showed it
 }
@@ -25,6 +26,7 @@ type occupants struct {
 	byNick     map[string]*Occupant
 	uncounted  int // beyond MaxOccupants
 	generation int // number of the join
+	stays      int // number of the last stay
 }
 
 // put notes an occupant, and returns what it was before, nil if it is new.
@@ -36,6 +38,12 @@ func (r *Room) put(o Occupant) (before *Occupant) {
 	}
 	if r.byNick == nil {
 		r.byNick = make(map[string]*Occupant)
+	}
+	if before == nil {
+		r.stays++
+		o.Stay = r.stays
+	} else {
+		o.Stay = before.Stay
 	}
 	r.byNick[o.Nick] = &o
 	return before
