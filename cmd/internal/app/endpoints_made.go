@@ -72,8 +72,11 @@ func (all madeEndpoints) find(name string) int {
 
 // add adds an endpoint behind all others. There is room for it.
 func (all madeEndpoints) add(name string) madeEndpoints {
-	next := store.MadeEndpoint{Name: name}
-	for slices.ContainsFunc(all, func(m madeEndpoint) bool { return m.Slot == next.Slot }) {
+	next, taken := store.MadeEndpoint{Name: name}, make(map[int]bool, len(all))
+	for _, m := range all {
+		taken[m.Slot] = true
+	}
+	for taken[next.Slot] {
 		next.Slot++
 	}
 	if n := len(all); n > 0 {
