@@ -53,3 +53,16 @@ func TestURLBound(t *testing.T) {
 		}
 	}
 }
+
+// A redirect says what to do about it.
+func TestReasonOfRedirect(t *testing.T) {
+	for status, want := range map[int]string{
+		302: "HTTP 302: redirects are not followed; write the URL that it leads to",
+		308: "HTTP 308: redirects are not followed; write the URL that it leads to",
+		304: "HTTP 304", 404: "HTTP 404", 500: "HTTP 500",
+	} {
+		if got := reasonOf(status); got != want {
+			t.Errorf("%d: %s", status, got)
+		}
+	}
+}

@@ -69,7 +69,7 @@ func passing(status int) bool {
 // refusal returns the verdict of a module's format on a status that is no success:
 // it is the bot's answer to this stanza. Only a queued event is retried.
 func refusal(e *Endpoint, a *Answer, err *stanza.Error) Verdict {
-	v := Verdict{Outcome: Refused, Err: err, Reason: fmt.Sprintf("HTTP %d", a.Status)}
+	v := Verdict{Outcome: Refused, Err: err, Reason: reasonOf(a.Status)}
 	if e.Queued && passing(a.Status) {
 		v.Outcome, v.After = Again, pause(a)
 	}

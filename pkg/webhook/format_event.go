@@ -79,7 +79,7 @@ func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 	if success(a.Status) {
 		return accepted(eventReplies(e, ev, a))
 	}
-	reason := fmt.Sprintf("HTTP %d", a.Status)
+	reason := reasonOf(a.Status)
 	err := stanza.FromHTTP(a.Status)
 	if faultOf(a.Status) == OfMessage {
 		if a.Status == 414 || a.Status == 431 { // its addresses, or its language
@@ -88,6 +88,14 @@ func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 		return Verdict{Outcome: Refused, Err: err, Reason: reason}
 	}
 	return Verdict{Outcome: Again, Err: err, After: pause(a), Disable: a.Status == 410 && !e.hasPlaceholders(), Reason: reason}
+}
+
+// reasonOf is the reason of an attempt that failed by the answer's status.
+func reasonOf(status int) string {
+	if status >= 300 && status < 400 && status != 304 {
+		return fmt.Sprintf("HTTP %d: redirects are not followed; write the URL that it leads to", status)
+	}
+	return fmt.Sprintf("HTTP %d", status)
 }
 
 // eventReplies reads the replies of an answer of success.

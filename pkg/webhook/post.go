@@ -208,18 +208,19 @@ func (c *Client) full(ctx context.Context, u *url.URL, h http.Header, body []byt
 	h["Idempotency-Key"] = nil // it is not sent, but lets net/http repeat the request
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return nil, failure(err, c.e.Timeout)
+		return nil, NoAnswer(err, c.e.Timeout)
 	}
 	defer resp.Body.Close()
 	a, err := readAnswer(resp)
 	if err != nil {
-		return nil, failure(err, c.e.Timeout)
+		return nil, NoAnswer(err, c.e.Timeout)
 	}
 	return a, nil
 }
 
-// failure returns why there is no answer, in the same words for both clients.
-func failure(err error, timeout time.Duration) error {
+// NoAnswer returns why there is no answer, in the same words for all clients, from the error
+// of a client with a timeout.
+func NoAnswer(err error, timeout time.Duration) error {
 	if outer, ok := errors.AsType[*url.Error](err); ok {
 		err = outer.Err // without method and URL, which may be long
 	}

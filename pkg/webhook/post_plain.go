@@ -94,7 +94,7 @@ func (p *plain) abort() { p.pool.abort() }
 func (p *plain) post(value func(placeholder string) string, fields func(add func(name, value string)), body []byte) (*Answer, error) {
 	c, err := p.pool.get()
 	if err != nil {
-		return nil, failure(err, p.timeout)
+		return nil, NoAnswer(err, p.timeout)
 	}
 	out, used := append(c.out[:0], p.target...), c.used
 	if p.target == nil {
@@ -119,12 +119,12 @@ func (p *plain) post(value func(placeholder string) string, fields func(add func
 		// An idle connection may be gone: the request is sent again, with the same
 		// webhook-id.
 		if c, err = p.pool.dial(); err != nil {
-			return nil, failure(err, p.timeout)
+			return nil, NoAnswer(err, p.timeout)
 		}
 		a, err = c.ask(out, p.timeout)
 	}
 	if err != nil {
-		return nil, failure(err, p.timeout)
+		return nil, NoAnswer(err, p.timeout)
 	}
 	return a, nil
 }

@@ -62,7 +62,12 @@ tail" prints it, until Ctrl-C.`,
 		}
 		return r, nil
 	}
-	a.command(cmd, as(printList), ask)
+	a.command(cmd, as(func(w io.Writer, list *deliveryList) error {
+		if len(list.Items) == 0 && follow {
+			return nil
+		}
+		return printList(w, list)
+	}), ask)
 	list := cmd.RunE
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		if !follow {
@@ -213,10 +218,13 @@ func (a *api) each(cmd *cobra.Command, ids []string, done, method, verb string) 
 	return nil
 }
 
-func printList(w io.Writer, list *struct {
+// deliveryList is a page of deliveries.
+type deliveryList struct {
 	Items []v1.Delivery
 	Next  *string
-}) error {
+}
+
+func printList(w io.Writer, list *deliveryList) error {
 	if len(list.Items) == 0 {
 		_, err := fmt.Fprintln(w, "nothing found")
 		return err

@@ -144,7 +144,11 @@ func (l *listener) watch(ctx context.Context, name string) {
 	f.onEvent = func(e streamEvent) error {
 		var d deliveryEvent
 		if err := json.Unmarshal(e.Data, &d); err == nil && d.Attempt != nil {
-			l.screen.print(colourOf(d.State), "  → "+d.State+after("; ", text(d.Attempt.Error, ""))+after("; ", text(d.Attempt.Note, "")))
+			why := text(d.Attempt.Error, "")
+			if strings.HasPrefix(why, "HTTP ") { // the bot's status, which was shown, or that it gave none
+				why = ""
+			}
+			l.screen.print(colourOf(d.State), "  → "+d.State+after("; ", why)+after("; ", text(d.Attempt.Note, "")))
 		}
 		return nil
 	}
@@ -194,16 +198,12 @@ func (l *listener) post(ctx context.Context, q *v1.ListenRequest) v1.ListenAnswe
 	}
 	answer, err := l.bot.Do(r)
 	if err != nil {
-		var u *url.Error
-		if errors.As(err, &u) {
-			err = u.Err // without the URL
-		}
-		return v1.ListenAnswer{Error: err.Error()}
+		return v1.ListenAnswer{Error: webhook.NoAnswer(err, webhook.DefaultTimeout).Error()}
 	}
 	defer answer.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBotAnswer))
 	if err != nil {
-		return v1.ListenAnswer{Error: "the answer broke off: " + err.Error()}
+		return v1.ListenAnswer{Error: "the answer broke off: " + webhook.NoAnswer(err, webhook.DefaultTimeout).Error()}
 	}
 	return v1.ListenAnswer{Status: answer.StatusCode, ContentType: answer.Header.Get("Content-Type"), RetryAfter: answer.Header.Get("Retry-After"), Body: body}
 }

@@ -122,7 +122,7 @@ func TestDeliveriesFollow(t *testing.T) {
 	stream := "id: 1\nevent: delivery\ndata: " + fmt.Sprintf(textDeliveryEvent, "queued", "null", "null") + "\n\n" +
 		"id: 2\nevent: delivery\ndata: " + fmt.Sprintf(textDeliveryEvent, "dead", "null", `"given up"`) + "\n\n"
 	code, out, _, c := inTail(t, "deliveries list --follow --endpoint echo --jid u@example.com/x --state dead", stream)
-	if want := "nothing found\n18:00:00.123 delivery dead echo message.chat u@example.com/x → echo@bot.example.com (given up) evt_1\n"; code != 0 || out != want {
+	if want := "18:00:00.123 delivery dead echo message.chat u@example.com/x → echo@bot.example.com (given up) evt_1\n"; code != 0 || out != want {
 		t.Errorf("exit code %d\n%s\nwant\n%s", code, out, want)
 	}
 	if want := `text/event-stream endpoint=echo&jid=u%40example.com&kinds=delivery ""`; c.asked[0] != want {
