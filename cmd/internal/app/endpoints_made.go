@@ -15,12 +15,17 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// maxMade bounds the endpoints of the API.
-const maxMade = 1000
+// maxMade bounds the endpoints of the API, and maxMadeBytes their JSON together: what they
+// match is compared with each stanza.
+const (
+	maxMade      = 1000
+	maxMadeBytes = 4 << 20
+)
 
 // madeEndpoint is an endpoint of the API.
 type madeEndpoint struct {
 	store.MadeEndpoint                  // without its keys, which have its secrets
+	size               int              // of the keys
 	endpoint           *config.Endpoint // nil: the configuration does not allow it
 	problems           string           // why not
 }
@@ -36,7 +41,7 @@ func (a *App) readMade(ctx context.Context, file *config.Config) (madeEndpoints,
 	}
 	var all madeEndpoints
 	for _, s := range stored {
-		m := madeEndpoint{MadeEndpoint: s}
+		m := madeEndpoint{MadeEndpoint: s, size: len(s.Keys)}
 		m.Keys = nil
 		if m.endpoint, err = file.MakeEndpoint(s.Name, s.Keys); err != nil {
 			m.problems = err.Error()
@@ -70,7 +75,7 @@ func (all madeEndpoints) find(name string) int {
 	return slices.IndexFunc(all, func(m madeEndpoint) bool { return m.Name == name })
 }
 
-// add adds an endpoint behind all others. There is room for it.
+// add adds an endpoint behind all others.
 func (all madeEndpoints) add(name string) madeEndpoints {
 	next, taken := store.MadeEndpoint{Name: name}, make(map[int]bool, len(all))
 	for _, m := range all {
@@ -83,6 +88,21 @@ func (all madeEndpoints) add(name string) madeEndpoints {
 		next.Order = all[n-1].Order + 1
 	}
 	return append(all, madeEndpoint{MadeEndpoint: next})
+}
+
+// fit returns why there is no room for so many endpoints, or so large ones.
+func (all madeEndpoints) fit() error {
+	bytes := 0
+	for _, m := range all {
+		bytes += m.size
+	}
+	switch {
+	case len(all) > maxMade:
+		return fmt.Errorf("%w: there are %d endpoints of the API, and there may be no more; delete one, or write endpoints into the configuration file", gateway.ErrFull, maxMade)
+	case bytes > maxMadeBytes:
+		return fmt.Errorf("%w: the endpoints of the API would have %d bytes of JSON together, and may have %d; write shorter lists into match, or delete one", gateway.ErrFull, bytes, maxMadeBytes)
+	}
+	return nil
 }
 
 // loadMade adds the endpoints of the API to the configuration that the process starts with.
@@ -150,13 +170,13 @@ func (a *App) putEndpoint(ctx context.Context, name string, keys []byte) (fresh 
 	made := slices.Clone(a.made)
 	i := made.find(name)
 	if fresh = i < 0; fresh {
-		if len(made) >= maxMade {
-			return false, fmt.Errorf("%w: there are %d endpoints of the API, and there may be no more; delete one, or write endpoints into the configuration file", gateway.ErrFull, len(made))
-		}
 		made = made.add(name)
 		i = len(made) - 1
 	}
-	made[i].endpoint, made[i].problems = e, ""
+	made[i].endpoint, made[i].problems, made[i].size = e, "", len(keys)
+	if err := made.fit(); err != nil {
+		return false, err
+	}
 	record := made[i].MadeEndpoint
 	record.Keys = keys
 	err = a.changeMade(ctx, made, func(ctx context.Context) error { return a.store.MadeEndpoints().Put(ctx, &record) })

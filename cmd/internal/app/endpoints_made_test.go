@@ -1,0 +1,28 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"testing"
+
+	"stanzahook/pkg/gateway"
+)
+
+// There is room for so many endpoints of the API, and for so much in them.
+func TestMadeEndpointsFit(t *testing.T) {
+	many := func(n, size int) (all madeEndpoints) {
+		for i := range n {
+			all = all.add(fmt.Sprint(i))
+			all[i].size = size
+		}
+		return all
+	}
+	for _, x := range []struct {
+		n, size int
+		full    bool
+	}{{maxMade, 4000, false}, {maxMade + 1, 1, true}, {64, 64 << 10, false}, {65, 64 << 10, true}} {
+		if err := many(x.n, x.size).fit(); (err != nil) != x.full || x.full && !errors.Is(err, gateway.ErrFull) {
+			t.Errorf("%d of %d bytes: %v", x.n, x.size, err)
+		}
+	}
+}
