@@ -22,7 +22,7 @@ import (
 // Endpoint is the state of an endpoint. It has no credentials.
 type Endpoint struct {
 	EndpointStatus
-	Source    *string `json:"source"` // file, or api; null: not known any more
+	Source    *string `json:"source"` // file, api, or listen (a temporary one: see /v1/listen); null: not known any more
 	URL       string  `json:"url"`    // without credentials
 	Component *string `json:"component"`
 	Format    string  `json:"format"`

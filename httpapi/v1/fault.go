@@ -102,7 +102,9 @@ func needed(t reflect.Type) string {
 		return "an object"
 	case reflect.Pointer:
 		return needed(t.Elem())
-	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64, reflect.Float64:
+	case reflect.Int, reflect.Int64, reflect.Uint, reflect.Uint64:
+		return "a whole number that is not too large"
+	case reflect.Float64:
 		return "a number"
 	}
 	return fmt.Sprint(t)

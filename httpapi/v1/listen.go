@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"strings"
 
 	"github.com/gorilla/mux"
 
@@ -121,6 +122,9 @@ func readListen(w http.ResponseWriter, r *http.Request) (ask Listen, err error) 
 	}
 	if !ask.To.IsBare() {
 		return ask, wrongf("to: %q has a resource; write the bare address %s", given.To, ask.To.Bare())
+	}
+	if strings.Contains(given.To, "*") {
+		return ask, wrongf("to: %q has a *; one address is listened to, write it out", given.To)
 	}
 	if ask.Secret, err = signature.ParseSecret(given.Secret); err != nil {
 		return ask, wrongf("secret: %v", err)

@@ -61,6 +61,9 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	for i := range all {
 		all[i].DeadLetters = dead[all[i].Name]
 	}
+	for _, l := range s.app.listeners.get() {
+		all = append(all, l.describe())
+	}
 	return all, nil
 }
 

@@ -217,6 +217,23 @@ func (a *App) route() {
 // Name implements v1.Listener.
 func (l *listener) Name() string { return l.name }
 
+// describe describes the endpoint for a list, and who listens: an operator looks for the
+// messages that the usual endpoint does not get.
+func (l *listener) describe() v1.Endpoint {
+	st, from, to := l.worker.Status(), "listen", l.ask.To.String()
+	why := "somebody listens to " + to
+	if l.ask.Caller != "" {
+		why = fmt.Sprintf("the token %s listens to %s", l.ask.Caller, to)
+	}
+	if l.ask.Copy {
+		why += " (copies)"
+	}
+	return v1.Endpoint{
+		EndpointStatus: v1.EndpointStatus{Name: l.name, State: st.State(), Reason: &why, Queued: st.Queued, InFlight: st.InFlight, LastSuccess: timeOrNil(st.LastSuccess)},
+		Source:         &from, Format: string(webhook.FormatEvent), Delivery: config.DeliveryQueued, Copy: l.ask.Copy,
+	}
+}
+
 // Next implements v1.Listener.
 func (l *listener) Next(ctx context.Context) (*v1.ListenRequest, error) {
 	return l.tunnel.next(ctx, l.app.listeners.silence/3)

@@ -157,6 +157,9 @@ func TestListenerTakesOver(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	one.shows("another listener with this token has taken the address over")
+	if code, out, _ := inProgram(t, "endpoints", "list"); code != 0 || !strings.Contains(out, "the token dev listens to echo@bot.example.com") || strings.Contains(out, x.listeners.get()[0].tunnel.path) {
+		t.Errorf("exit code %d: %s", code, out)
+	}
 	t.Setenv("STANZAHOOK_TOKEN", "ops")
 	if code, _, errs := inProgram(t, "listen", "--to", "echo@bot.example.com", "--print"); code != 1 || !strings.Contains(errs, `the token "dev" listens to echo@bot.example.com`) {
 		t.Errorf("exit code %d: %s", code, errs)

@@ -160,7 +160,11 @@ func TestListenSaysWhy(t *testing.T) {
 	down := listen(t, x.App, "--to shop@bot.example.com --forward http://127.0.0.1:1/")
 	x.srv.Send("<message type='chat' from='u@example.com/r' to='shop@bot.example.com' id='two'><body>two</body></message>")
 	down.shows("connection refused")
-	down.shows("→ retrying; HTTP 502")
+	down.shows("  → retrying\n")
+	hangsUp := newWeb(t, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) })
+	gone := listen(t, x.App, "--to gone@bot.example.com --forward "+hangsUp.URL)
+	x.srv.Send("<message type='chat' from='u@example.com/r' to='gone@bot.example.com' id='three'><body>three</body></message>")
+	gone.shows("no answer: the endpoint closed the connection without an answer")
 }
 
 // Without a bot, what comes is shown. Nobody listens at a foreign address, or to more than 16.
@@ -172,6 +176,9 @@ func TestListenPrints(t *testing.T) {
 	l.shows("answered 204 No Content")
 	code, _, errs := inProgram(t, "listen", "--to", "echo@example.net", "--print")
 	if code != 1 || errs != "to: echo@example.net is not at the domain of a component; write an address that users write to, for example echo@bot.example.com\n" {
+		t.Errorf("exit code %d: %s", code, errs)
+	}
+	if code, _, errs := inProgram(t, "listen", "--to", "*@bot.example.com", "--print"); code != 1 || !strings.Contains(errs, "one address is listened to") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
 	for i := range maxListeners - 1 {
