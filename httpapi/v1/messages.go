@@ -12,6 +12,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -23,42 +24,87 @@ const maxSendWait = 60 * time.Second
 type messages struct {
 	sender gateway.Sender
 	sent   func(ctx context.Context, id, caller string) (store.SentMessage, error)
+	news   func() <-chan struct{} // closed when a message has another state
+	recent *message.Recent
+	now    clock
 	idempotent
 	errorLog
 }
 
 func (m messages) routes(e errorLog) []httpapi.Route {
-	return []httpapi.Route{
-		e.route(http.MethodPost, "/v1/messages", gateway.ScopeSend, with(m.post(stanza.Message), "wait")),
-		e.route(http.MethodGet, "/v1/messages/{id:.+}", gateway.ScopeSend, without(m.show)),
-		e.route(http.MethodPost, "/v1/presence", gateway.ScopeSend, with(m.post(stanza.Presence), "wait")),
+	route := func(method, path string, read func(http.ResponseWriter, *http.Request) (*draft, error), known ...string) httpapi.Route {
+		return e.route(method, path, gateway.ScopeSend, with(m.post(read), known...))
 	}
+	return []httpapi.Route{
+		route(http.MethodPost, "/v1/messages", func(w http.ResponseWriter, r *http.Request) (*draft, error) {
+			return m.compose(w, r, &message.Draft{}, nil)
+		}, "wait", "wait_for"),
+		e.route(http.MethodGet, "/v1/messages/{id:.+}", gateway.ScopeSend, with(m.show, "wait", "wait_for")),
+		route(http.MethodPatch, "/v1/messages/{id:.+}", m.by(message.Correction), "wait"),
+		route(http.MethodDelete, "/v1/messages/{id:.+}", m.by(message.Retraction), "wait"),
+		route(http.MethodPut, "/v1/messages/{id:.+}/reactions", m.reactions, "wait"),
+		route(http.MethodPost, "/v1/presence", func(w http.ResponseWriter, r *http.Request) (*draft, error) {
+			return read(w, r, stanza.Presence, m.sender)
+		}, "wait"),
+	}
+}
+
+// pathRef is the reference, or id, in the path of a request.
+func pathRef(r *http.Request) string { return mux.Vars(r)["id"] }
+
+// sentJSON is the answer of a message or presence that was sent.
+type sentJSON struct {
+	ID     string `json:"id"`
+	State  string `json:"state"`
+	Ref    string `json:"ref,omitempty"`
+	Reply  *bool  `json:"reply,omitempty"`
+	Quoted *bool  `json:"quoted,omitempty"`
 }
 
 // post sends a stanza. Presence with muc joins a room (XEP-0045 section 7.2); the
 // answers of the room and what is said there go to the endpoints.
-func (m messages) post(kind stanza.Kind) func(http.ResponseWriter, *http.Request, url.Values) error {
+func (m messages) post(read func(http.ResponseWriter, *http.Request) (*draft, error)) func(http.ResponseWriter, *http.Request, url.Values) error {
 	return func(w http.ResponseWriter, r *http.Request, values url.Values) (err error) {
 		how := gateway.Sending{Caller: httpapi.IdentityOf(r.Context()).Name}
 		if how.Wait, err = duration(values, "wait", 0, maxSendWait); err != nil {
 			return err
 		}
 		how.ReportBounce = how.Wait > 0
-		d, err := read(w, r, kind, m.sender)
+		goal, err := goalOf(values)
+		if err != nil {
+			return err
+		}
+		d, err := read(w, r)
 		if err != nil {
 			return err
 		}
 		return m.serve(w, r, d, func(ctx context.Context, s *stanza.Stanza) reply {
+			began := time.Now()
+			v := sentJSON{ID: s.ID}
+			if s.Kind == stanza.Message {
+				v.Ref = d.ref().String()
+				how.Ref = v.Ref
+			}
 			// Send ends by itself, and its result is recorded also if the caller goes.
 			state, err := m.send(context.WithoutCancel(ctx), s, how)
 			if err != nil {
 				return m.problem(r, s, err)
 			}
+			if goal != "" {
+				state = m.await(ctx, s.ID, how.Caller, goal, how.Wait-time.Since(began), state)
+			}
+			if no := false; d.written.NoReply {
+				v.Reply = &no
+			}
+			if no := false; d.written.NotQuote {
+				v.Quoted = &no
+			}
 			status := http.StatusAccepted
-			if how.ReportBounce && state == gateway.Confirmed {
+			if how.ReportBounce && state != gateway.Queued || r.Method != http.MethodPost || goal != "" {
 				status = http.StatusOK
 			}
-			return reply{status: status, media: "application/json", body: httpapi.JSON(map[string]string{"id": s.ID, "state": string(state)})}
+			v.State = string(state)
+			return reply{status: status, media: "application/json", body: httpapi.JSON(v)}
 		})
 	}
 }
@@ -94,33 +140,64 @@ func (e errorLog) problem(r *http.Request, s *stanza.Stanza, err error) reply {
 }
 
 type messageJSON struct {
-	ID      string               `json:"id"`
-	State   string               `json:"state"`
-	From    string               `json:"from"`
-	To      string               `json:"to"`
-	Time    time.Time            `json:"time"`
-	Changed time.Time            `json:"changed"`
-	Error   *httpapi.StanzaError `json:"stanza_error"`
+	ID        string               `json:"id"`
+	Ref       string               `json:"ref,omitempty"`
+	State     string               `json:"state"`
+	From      string               `json:"from"`
+	To        string               `json:"to"`
+	Time      time.Time            `json:"time"`
+	Changed   time.Time            `json:"changed"`
+	Received  *time.Time           `json:"received"`
+	Displayed *time.Time           `json:"displayed"`
+	Error     *httpapi.StanzaError `json:"stanza_error"`
 }
 
-// show shows callers their own messages, and operators all.
-func (m messages) show(w http.ResponseWriter, r *http.Request) error {
+// find returns a message of the caller; for operators, of any.
+func (m messages) find(r *http.Request, id string) (store.SentMessage, error) {
 	who := httpapi.IdentityOf(r.Context())
 	caller := who.Name
 	if who.Can(gateway.ScopeAdmin) {
 		caller = ""
 	}
-	id := mux.Vars(r)["id"]
 	found, err := m.sent(r.Context(), id, caller)
 	if errors.Is(err, gateway.ErrNotFound) {
-		return fmt.Errorf("%w: this token sent no message with the id %q by POST /v1/messages in the last 24 hours", gateway.ErrNotFound, id)
+		err = fmt.Errorf("%w: this token sent no message with the id %q by POST /v1/messages in the last 24 hours", gateway.ErrNotFound, id)
 	}
+	return found, err
+}
+
+// show shows callers their own messages, and operators all.
+func (m messages) show(w http.ResponseWriter, r *http.Request, values url.Values) error {
+	wait, err := duration(values, "wait", 0, maxSendWait)
 	if err != nil {
 		return err
+	}
+	goal, err := goalOf(values)
+	if err != nil {
+		return err
+	}
+	id := pathRef(r)
+	if message.IsRef(id) {
+		ref, err := m.ref(r, id)
+		if err != nil {
+			return err
+		}
+		id = ref.ID
+	}
+	found, err := m.find(r, id)
+	if err != nil {
+		return err
+	}
+	if goal != "" {
+		m.await(r.Context(), id, found.Caller, goal, wait, "")
+		if found, err = m.find(r, id); err != nil {
+			return err
+		}
 	}
 	var e *stanza.Error
 	if s, err := stanza.Parse(found.Stanza, stanza.Limits{MaxBytes: len(found.Stanza) + 1}); err == nil {
 		e, _ = s.StanzaError()
 	}
-	return answer(w, http.StatusOK, messageJSON{found.ID, string(found.State), found.From, found.To, found.Time.UTC(), found.Changed.UTC(), httpapi.NewStanzaError(e)})
+	return answer(w, http.StatusOK, messageJSON{found.ID, found.Ref, string(found.State), found.From, found.To, found.Time.UTC(), found.Changed.UTC(),
+		optional(found.Received), optional(found.Displayed), httpapi.NewStanzaError(e)})
 }

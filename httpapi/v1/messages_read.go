@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -11,17 +12,22 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
 // draft is a stanza that the caller may send. Only its id may change.
 type draft struct {
-	header stanza.Header
-	inner  string
-	limits stanza.Limits
-	hash   string // of the body, byte for byte
-	stanza *stanza.Stanza
+	header  stanza.Header
+	inner   string
+	origin  bool // the stanza gets its id as an origin-id, too (XEP-0359)
+	limits  stanza.Limits
+	hash    string // of the body, byte for byte
+	stanza  *stanza.Stanza
+	written message.Written
+	private bool        // it goes to an occupant of a room
+	about   message.Ref // the message that it corrects or retracts; the zero Ref if none
 }
 
 // types are those of each kind, the default first (RFC 6121 sections 5.2.2 and 4.7.1,
@@ -38,28 +44,47 @@ func read(w http.ResponseWriter, r *http.Request, kind stanza.Kind, over gateway
 	if fault != nil {
 		return nil, fault
 	}
-	f, err := restjson.DecodeAs(data, kind)
+	f, err := fields(data, kind, nil)
+	if err != nil {
+		return nil, err
+	}
+	return finish(r, data, f, kind, over)
+}
+
+// fields reads a stanza in JSON. take is asked for each key first; nil: the keys are those
+// of the mapping.
+func fields(data []byte, kind stanza.Kind, take restjson.Take) (*restjson.Fields, error) {
+	f, err := restjson.DecodeWith(data, kind, take)
 	if err == nil {
 		if err := belongs(f, kind); err != nil {
 			return nil, err
 		}
 		err = f.UnknownKey()
 	}
+	if two, ok := errors.AsType[*message.TwoThings](err); ok {
+		return nil, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: two.Error()}
+	}
 	if err != nil {
 		return nil, wrongf("%s", err)
 	}
+	return f, nil
+}
+
+// finish makes a stanza of what was read, if the caller may send it.
+func finish(r *http.Request, data []byte, f *restjson.Fields, kind stanza.Kind, over gateway.Sender) (*draft, error) {
 	if err := complete(f, kind); err != nil {
 		return nil, err
 	}
 	who := httpapi.IdentityOf(r.Context())
-	if f.From, err = who.Sender(f.From, over.Domains()); err != nil {
+	from, err := who.Sender(f.From, over.Domains())
+	if f.From = from; err != nil {
 		return nil, httpapi.Refused(err)
 	}
 	if f.ID == "" {
 		f.ID = rand.Text()
 	}
 	sum := sha256.Sum256(data)
-	d := &draft{header: f.Header, inner: f.Inner, limits: over.Limits(f.From), hash: hex.EncodeToString(sum[:])}
+	d := &draft{header: f.Header, inner: f.Inner, origin: kind == stanza.Message && f.Type != "error", limits: over.Limits(f.From), hash: hex.EncodeToString(sum[:])}
 	if err := d.build(f.ID); err != nil {
 		return nil, err
 	}
@@ -70,6 +95,14 @@ func read(w http.ResponseWriter, r *http.Request, kind stanza.Kind, over gateway
 		return nil, httpapi.Refused(err)
 	}
 	return d, nil
+}
+
+// ref returns the reference that the answer has: a correction is its first version.
+func (d *draft) ref() message.Ref {
+	if !d.about.Own.IsZero() {
+		return d.about
+	}
+	return message.Sent(d.stanza, d.private)
 }
 
 // belongs checks that kind and type are those of the route.
@@ -116,7 +149,11 @@ func complete(f *restjson.Fields, kind stanza.Kind) error {
 // build builds the stanza with an id.
 func (d *draft) build(id string) error {
 	d.header.ID = id
-	s, err := stanza.Build(d.header, d.inner, d.limits)
+	inner := d.inner
+	if d.origin {
+		inner += message.Origin(id, inner)
+	}
+	s, err := stanza.Build(d.header, inner, d.limits)
 	if err != nil {
 		// its parts are valid, so the whole is over a limit
 		return &httpapi.Fault{Status: http.StatusRequestEntityTooLarge, Text: "the stanza is over a limit: " + err.Error()}

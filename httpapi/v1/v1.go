@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/tail"
 )
@@ -24,13 +25,15 @@ type Options struct {
 	// Sent returns what became of a message of a caller; of any caller if that is
 	// empty. Error: gateway.ErrNotFound.
 	Sent       func(ctx context.Context, id, caller string) (store.SentMessage, error)
-	Tail       *tail.Tail  // nil: there is no /v1/tail
-	Summary    Summary     // nil: there is no /v1/summary
-	Listeners  Listeners   // nil: nobody can listen
-	Rosters    Rosters     // nil: none are configured
-	Requests   Requests    // nil: an Idempotency-Key is ignored
-	InProgress *InProgress // the requests in progress with such a key; nil: its own
-	Reload     Reload      // nil: the configuration cannot be reloaded
+	News       func() <-chan struct{} // closed when a message of Sent has another state; nil: nobody waits for one
+	Recent     *message.Recent        // what quotes are made of; nil: nothing is remembered
+	Tail       *tail.Tail             // nil: there is no /v1/tail
+	Summary    Summary                // nil: there is no /v1/summary
+	Listeners  Listeners              // nil: nobody can listen
+	Rosters    Rosters                // nil: none are configured
+	Requests   Requests               // nil: an Idempotency-Key is ignored
+	InProgress *InProgress            // the requests in progress with such a key; nil: its own
+	Reload     Reload                 // nil: the configuration cannot be reloaded
 	Status     func(context.Context) (Status, error)
 	Check      func(context.Context, CheckFor) []Check // nil: nothing can be checked
 	Config     func() Config                           // the configuration in force
@@ -57,6 +60,12 @@ func New(o Options) httpapi.Mount {
 	if o.InProgress == nil {
 		o.InProgress = new(InProgress)
 	}
+	if o.Recent == nil {
+		o.Recent = message.NewRecent(0)
+	}
+	if o.News == nil {
+		o.News = func() <-chan struct{} { return nil }
+	}
 	if o.Heartbeat == 0 {
 		o.Heartbeat = defaultHeartbeat
 	}
@@ -82,7 +91,7 @@ func New(o Options) httpapi.Mount {
 	if o.Sender != nil {
 		keys := idempotent{o.Requests, o.InProgress, o.Log}
 		routes = slices.Concat(routes,
-			messages{o.Sender, o.Sent, keys, e}.routes(e),
+			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), keys, e}.routes(e),
 			queries{o.Sender, keys, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
 	}
 	return httpapi.Mount{Prefix: "/v1", Challenge: true, Routes: routes}

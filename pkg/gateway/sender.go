@@ -29,6 +29,9 @@ type Sender interface {
 type Sending struct {
 	// Caller is who may ask later what became of the message; empty: nobody.
 	Caller string
+	// Ref is the text of the message's message.Ref, for those who ask later; empty: the
+	// stanza says all of it.
+	Ref string
 	// ReportBounce makes an error that comes back before the confirmation an error of
 	// Send, and no event.
 	ReportBounce bool

@@ -53,17 +53,47 @@ var headerKeys = []string{"kind", "type", "to", "from", "id", "lang"}
 // Decode reads a JSON object. Wrong types, invalid JIDs, and text that XML cannot
 // carry are a [*FieldError] that names the key. The header has only what the object
 // says; [Fields.Guess] completes it.
-func Decode(data []byte) (*Fields, error) { return decode(data, 0, level{depth: 1}) }
+func Decode(data []byte) (*Fields, error) { return decode(data, 0, level{depth: 1}, nil) }
 
 // DecodeAs is Decode with a default kind: the object has that kind unless its "kind"
 // or "type" says otherwise. The answer to an IQ is an example. The other keys do not
 // decide the kind.
 func DecodeAs(data []byte, kind stanza.Kind) (*Fields, error) {
-	return decode(data, kind, level{depth: 1})
+	return decode(data, kind, level{depth: 1}, nil)
 }
 
-func decode(data []byte, kind stanza.Kind, at level) (*Fields, error) {
+// Take is asked for each key of an object first. A key that it takes is not one of the
+// mapping; its error is that of the key.
+type Take func(key string, value json.RawMessage) (taken bool, err error)
+
+// DecodeWith is DecodeAs for an object that has keys of the caller's own.
+func DecodeWith(data []byte, kind stanza.Kind, take Take) (*Fields, error) {
+	return decode(data, kind, level{depth: 1}, take)
+}
+
+// leave removes the members that are taken.
+func leave(members []member, take Take) ([]member, error) {
+	if take == nil {
+		return members, nil
+	}
+	left := members[:0]
+	for _, m := range members {
+		taken, err := take(m.key, m.value)
+		if err != nil {
+			return nil, err
+		}
+		if !taken {
+			left = append(left, m)
+		}
+	}
+	return left, nil
+}
+
+func decode(data []byte, kind stanza.Kind, at level, take Take) (*Fields, error) {
 	members, err := object(data)
+	if err == nil {
+		members, err = leave(members, take)
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -59,7 +59,7 @@ func (inner) decode(e *builder, v json.RawMessage, at level) error {
 	if v[0] != '{' {
 		return wrong("", "an object with the keys of a message is expected")
 	}
-	f, err := decode(v, stanza.Message, level{at.depth, at.forwarded + 1})
+	f, err := decode(v, stanza.Message, level{at.depth, at.forwarded + 1}, nil)
 	if err == nil {
 		err = f.UnknownKey()
 	}

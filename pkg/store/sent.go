@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -25,7 +26,14 @@ const (
 	SentExpired   SentState = "expired"   // it waited in the outbox for too long
 	SentRejected  SentState = "rejected"  // the XMPP server refused it
 	SentBounced   SentState = "bounced"   // it came back as an error
+	SentReceived  SentState = "received"  // a program of the recipient has it (XEP-0184)
+	SentDisplayed SentState = "displayed" // the recipient has seen it (XEP-0333)
 )
+
+// Final reports whether a message in this state has reached another one, or will not.
+func (s SentState) Final(goal SentState) bool {
+	return s.rank() >= goal.rank() || s == SentExpired || s == SentRejected || s == SentBounced
+}
 
 func (s SentState) rank() int {
 	switch s {
@@ -37,6 +45,10 @@ func (s SentState) rank() int {
 		return 3
 	case SentBounced:
 		return 4
+	case SentReceived:
+		return 5
+	case SentDisplayed:
+		return 6
 	}
 	return 0
 }
@@ -50,7 +62,11 @@ type SentMessage struct {
 	Caller  string    `json:"caller"` // the token's name
 	Time    time.Time `json:"time"`   // when it was accepted
 	Changed time.Time `json:"changed"`
-	Stanza  string    `json:"stanza,omitempty"` // XML of a stanza with the error of a bounce
+	Ref     string    `json:"ref,omitempty"` // the text of its message.Ref
+
+	Received  time.Time `json:"received,omitzero"`
+	Displayed time.Time `json:"displayed,omitzero"` // never without Received
+	Stanza    string    `json:"stanza,omitempty"`   // XML of a stanza with the error of a bounce
 }
 
 // SentMessages are the states of messages of HTTP callers.
@@ -102,6 +118,12 @@ func (s *SentMessages) End(ctx context.Context, end SentMessage) error {
 			return "", SentMessage{}, false
 		}
 		known.State, known.Changed, known.Stanza = end.State, end.Changed, end.Stanza
+		if known.Displayed.IsZero() {
+			known.Displayed = end.Displayed
+		}
+		if known.Received.IsZero() {
+			known.Received = end.Received
+		}
 		return sentKey(known.ID, known.From, known.To, known.Caller), *known, true
 	})
 }
@@ -115,6 +137,22 @@ func (s *SentMessages) Get(ctx context.Context, id, caller string) (SentMessage,
 		err = gateway.ErrNotFound
 	}
 	return known, err
+}
+
+// All returns all messages, in no order.
+func (s *SentMessages) All(ctx context.Context) ([]SentMessage, error) {
+	var all []SentMessage
+	err := s.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+		var m SentMessage
+		if json.Unmarshal(r.Data, &m) == nil {
+			all = append(all, m)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read the states of messages: %w", err)
+	}
+	return all, nil
 }
 
 // change replaces the stored message by the one that next returns; known is nil if there

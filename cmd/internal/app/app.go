@@ -13,6 +13,7 @@ import (
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/component"
 	"stanzahook/component/archive"
+	"stanzahook/component/bounce"
 	"stanzahook/component/forward"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
@@ -48,6 +49,7 @@ type App struct {
 	forward      *forward.Forward
 	echoes       *forward.Echoes // of replies to rooms
 	recent       *message.Recent
+	quiet        *bounce.Quiet
 	unreadable   *forward.Unreadable
 	server       *httpapi.Server
 	metrics      *metrics.Metrics

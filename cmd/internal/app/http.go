@@ -34,7 +34,7 @@ func (a *App) listen(context.Context) error {
 		}
 	})
 	a.metrics = metrics.New(metrics.Sources{
-		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent}, SelfSends: a.sent.between.counts,
+		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Quiet: a.quiet}, SelfSends: a.sent.between.counts,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Log: a.log,
 	})
@@ -69,7 +69,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 			secrets[c.Domain] = c.Secret
 		}
 	}
-	send := &sender{a.links, a.outboxes, a.sent, domains, limits}
+	send := &sender{a.links, a.outboxes, a.sent, a.recent, a.quiet, domains, limits}
 	query := func(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
 		return a.archives.Query(ctx, s, send.Request)
 	}
@@ -91,7 +91,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Events: events{targets.workers},
-		Sender: send, Sent: a.sent.store.Get, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
+		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
 		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
 }

@@ -11,6 +11,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/component"
+	"stanzahook/component/bounce"
 	"stanzahook/component/forward"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
@@ -24,11 +25,16 @@ import (
 
 // makeLinks makes the links of all components and the workers of all
 // endpoints, which need each other; nothing runs yet.
-func (a *App) makeLinks(context.Context) error {
+func (a *App) makeLinks(ctx context.Context) error {
 	a.links, a.outboxes, a.grants = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
 	a.sent = newSentMessages(a.store.SentMessages(), a.log)
 	a.onStop("outcomes of messages", a.sent.start())
-	a.echoes, a.recent = forward.NewEchoes(), message.NewRecent(message.RecentBytes)
+	a.echoes, a.recent, a.quiet = forward.NewEchoes(), message.NewRecent(message.RecentBytes), bounce.NewQuiet()
+	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
+		recall(earlier, a.recent)
+	} else {
+		a.log.Warn("messages of the last day not read", zap.Error(err))
+	}
 	for _, e := range webhooks(a.cfg) {
 		w, err := a.newWorker(e)
 		if err != nil {
@@ -36,7 +42,7 @@ func (a *App) makeLinks(context.Context) error {
 		}
 		a.workers = append(a.workers, w)
 	}
-	a.unreadable = forward.NewUnreadable(a.store.Answered(), a.links, a.log)
+	a.unreadable = forward.NewUnreadable(a.store.Answered(), a.quiet.Over(a.links), a.log)
 	a.forward = forward.New(a.workers, a.echoes, a.recent, a.unreadable, a.log)
 	a.use(a.cfg, a.made)
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
@@ -45,7 +51,7 @@ func (a *App) makeLinks(context.Context) error {
 		if err != nil {
 			return fmt.Errorf("components: domain: %w", err)
 		}
-		handlers := component.Chain{a.newGrants(c.Domain), &a.sent.bounces, &a.archives}
+		handlers := component.Chain{a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives}
 		if c.Presence == config.PresenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.subscribers, Log: a.log})
 		}
@@ -72,7 +78,7 @@ func (a *App) makeLinks(context.Context) error {
 
 // newWorker makes the worker of an endpoint.
 func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
-	w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
+	w, err := delivery.NewWorker(e, a.echoes.Over(noting{a.links, a.quiet, a.recent}), a.log)
 	if err == nil {
 		w.Watch(a.happenings.watch())
 	}

@@ -9,6 +9,7 @@ import (
 	"stanzahook/component/outbox"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -19,6 +20,8 @@ type sender struct {
 	links    links
 	outboxes map[string]*outbox.Outbox // by domain
 	sent     *sentMessages
+	recent   *message.Recent
+	quiet    *bounce.Quiet
 	domains  []jid.JID
 	limits   map[string]stanza.Limits // by domain
 }
@@ -37,6 +40,7 @@ func (d *sender) Send(ctx context.Context, s *stanza.Stanza, how gateway.Sending
 	if d.outboxes[s.From.Domain()] == nil {
 		return "", fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
+	d.note(s, how.Ref)
 	var watch *bounce.Watch
 	if how.ReportBounce {
 		watch = d.sent.bounces.Expect(s.From, s.To, s.ID)
@@ -63,7 +67,7 @@ func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway
 		}
 		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
 	}
-	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC()}
+	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC(), Ref: how.Ref}
 	back := end(watch) // errors that come from now on go to the endpoints
 	if back != nil {
 		err = nil // the server has the stanza, whatever the outbox knows
@@ -73,6 +77,19 @@ func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway
 		err = &gateway.Bounced{Stanza: back}
 	}
 	return state, err
+}
+
+// note remembers what is sent, before somebody can react to it.
+func (d *sender) note(s *stanza.Stanza, text string) {
+	if s.Kind != stanza.Message || d.recent == nil {
+		return
+	}
+	d.quiet.Note(s)
+	ref, err := message.ParseRef(text)
+	if err != nil {
+		ref = message.Sent(s, false)
+	}
+	d.recent.Say(s, ref, time.Now())
 }
 
 func (d *sender) give(ctx context.Context, s *stanza.Stanza) (gateway.State, error) {

@@ -11,10 +11,12 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/component/bounce"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/outbox"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -50,7 +52,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	}
 	componenttest.Run(t, l)
 	t.Cleanup(end)
-	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, []jid.JID{jid.MustParse(domain)},
+	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, message.NewRecent(0), bounce.NewQuiet(), []jid.JID{jid.MustParse(domain)},
 		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
 

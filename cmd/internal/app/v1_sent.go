@@ -29,7 +29,8 @@ type sentMessages struct {
 
 	mu      sync.Mutex
 	sending map[sentKey][]*sentFlight
-	lost    int // ends that found no room, since the last that did
+	news    chan struct{} // see News; nil: nobody waits
+	lost    int           // ends that found no room, since the last that did
 }
 
 // maxEnds bounds the outcomes that wait for the store. Over it they are lost: the
@@ -74,6 +75,7 @@ func (m *sentMessages) start() (stop func(context.Context)) {
 				if err := m.store.End(ctx, end); err != nil && ctx.Err() == nil {
 					m.log.Warn("message outcome not stored", zap.String("stanza_id", end.ID), zap.Error(err))
 				}
+				m.announce()
 			case <-ctx.Done():
 				return
 			}

@@ -3,6 +3,7 @@ package metrics
 import (
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stanzahook/component/bounce"
 	"stanzahook/component/forward"
 	"stanzahook/pkg/message"
 )
@@ -12,6 +13,7 @@ type Messages struct {
 	Forward    *forward.Forward
 	Unreadable *forward.Unreadable
 	Recent     *message.Recent
+	Quiet      *bounce.Quiet
 }
 
 // messageMetrics are about what people do with messages.
@@ -19,7 +21,7 @@ type messageMetrics struct {
 	families
 	from *Sources
 
-	unlisted, ids, bytes, unreadable family
+	unlisted, ids, bytes, unreadable, quiet family
 }
 
 func newMessageMetrics(from *Sources) *messageMetrics {
@@ -28,6 +30,7 @@ func newMessageMetrics(from *Sources) *messageMetrics {
 	m.ids = m.gauge("recent_message_ids", "Ids of messages of the last day that are remembered, to know authors and to quote.")
 	m.bytes = m.gauge("recent_message_bytes", "Bytes that these take; at most 16 MiB and some for the ids.")
 	m.unreadable = m.counter("encrypted_messages_answered_total", "Answers to encrypted messages: answered, or dropped (too many at once).", "outcome")
+	m.quiet = m.counter("quiet_bounces_total", "Errors of our typing, markers, receipts and reactions that came back and are no event.")
 	return m
 }
 
@@ -40,4 +43,5 @@ func (m *messageMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.bytes.count(ch, int64(bytes))
 	m.unreadable.count(ch, x.Unreadable.Answers.Load(), "answered")
 	m.unreadable.count(ch, x.Unreadable.Dropped.Load(), "dropped")
+	m.quiet.count(ch, x.Quiet.Swallowed.Load())
 }

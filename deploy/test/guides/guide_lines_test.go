@@ -24,7 +24,7 @@ import (
 func developersLines(t *testing.T) []string {
 	t.Helper()
 	var guide strings.Builder
-	for _, page := range []string{"webhooks", "sending", "pull", "rooms"} {
+	for _, page := range []string{"webhooks", "sending", "messages", "pull", "rooms"} {
 		data, err := os.ReadFile("../../../examples/guide/" + page + ".md")
 		if err != nil {
 			t.Fatal(err)
@@ -52,6 +52,7 @@ type developer struct {
 	t   *testing.T
 	p   *harness.Program
 	dir string
+	env []string // of the commands, besides the usual
 }
 
 func (d developer) run(line string) string {
@@ -61,6 +62,7 @@ func (d developer) run(line string) string {
 	line = strings.ReplaceAll(strings.Replace(line, "curl ", "curl --silent --show-error --fail ", 1), "127.0.0.1:5290", d.p.Addr)
 	cmd := exec.CommandContext(ctx, "sh", "-c", line)
 	cmd.Env = append(os.Environ(), "PATH="+d.dir+":"+os.Getenv("PATH"), "TOKEN="+guideToken, "STANZAHOOK_TOKEN="+guideToken, "STANZAHOOK_API=http://"+d.p.Addr)
+	cmd.Env = append(cmd.Env, d.env...)
 	out, err := cmd.CombinedOutput()
 	if err != nil {
 		d.t.Fatalf("%s: %v: %s", line, err, out)
@@ -83,7 +85,7 @@ func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 		s.ComponentAddr(), harness.Secret, url, harness.HashOf(guideToken))
 	file := harness.WriteConfig(t, dir, config)
 	p := harness.LaunchLinked(t, file)
-	return developer{t, p, dir}
+	return developer{t: t, p: p, dir: dir}
 }
 
 // awaitDead waits until the endpoint has one dead letter, and returns its id.
@@ -116,7 +118,7 @@ func TestDevelopersLines(t *testing.T) {
 	o := lab.Options{Kind: lab.Prosody, Host: "example.com", Users: map[string]string{"juliet": harness.Password},
 		Components: []lab.Component{{Domain: "bot.example.com", Secret: harness.Secret}}}
 	s := harness.StartServer(t, o)
-	var commands, endpoints, routes, pulls, others []string
+	var commands, endpoints, routes, pulls, others, refs []string
 	for _, line := range developersLines(t) {
 		switch {
 		case strings.HasPrefix(line, "stanzahook deliveries "):
@@ -126,6 +128,8 @@ func TestDevelopersLines(t *testing.T) {
 		case strings.Contains(line, "/events?wait="):
 			pulls = append(pulls, line)
 		case strings.HasPrefix(line, `{"events":`):
+		case strings.Contains(line, "$REF"), strings.Contains(line, "$MINE"):
+			refs = append(refs, line)
 		case strings.HasPrefix(line, "curl "), strings.HasPrefix(line, "stanzahook send "):
 			others = append(others, line)
 		default:
@@ -138,8 +142,8 @@ func TestDevelopersLines(t *testing.T) {
 			}
 		}
 	}
-	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 9 || len(routes) != 11 {
-		t.Fatalf("%q\n%q\n%q\n%q\n%q", commands, endpoints, pulls, others, routes)
+	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 11 || len(routes) != 11 || len(refs) != 6 {
+		t.Fatalf("%q\n%q\n%q\n%q\n%q\n%q", commands, endpoints, pulls, others, routes, refs)
 	}
 	u := harness.Login(t, s, "juliet")
 	write := func(id string) {
@@ -172,7 +176,7 @@ func TestDevelopersLines(t *testing.T) {
 			}
 		}
 		for _, line := range others {
-			d.run(line)
+			d.run(strings.ReplaceAll(line, "wait=30s", "wait=1s"))
 		}
 		d.p.Stop()
 	})
@@ -196,12 +200,22 @@ func TestDevelopersLines(t *testing.T) {
 		var page struct {
 			Events []struct {
 				ID, Type string
-				Data     struct{ Body string }
+				Data     struct{ Body, Ref string }
 			}
 			Cursor string
 		}
 		if said := d.run(pulls[0]); json.Unmarshal([]byte(said), &page) != nil || len(page.Events) != 1 || page.Events[0].Data.Body != "hello" || page.Events[0].Type != "message.chat" {
 			t.Fatalf("%s", said)
+		}
+		var sent struct{ Ref string }
+		if r, err := d.p.Call("POST", "/v1/messages", guideToken, harness.AsJSON, `{"from":"echo@bot.example.com","to":"juliet@example.com","body":"At one."}`); err != nil || json.Unmarshal([]byte(r.Body), &sent) != nil {
+			t.Fatalf("%s %v", r.Body, err)
+		}
+		d.env = []string{"REF=" + page.Events[0].Data.Ref, "MINE=" + sent.Ref}
+		for _, line := range refs {
+			if said := d.run(line); !strings.Contains(said, `"ref":"r1_`) {
+				t.Errorf("%s: %s", line, said)
+			}
 		}
 		quick := strings.NewReplacer("C1", page.Cursor, "wait=30s", "wait=1s")
 		if said := d.run(quick.Replace(pulls[1])); !strings.Contains(said, `"events":[]`) {

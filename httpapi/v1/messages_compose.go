@@ -1,0 +1,162 @@
+package v1
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/document"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/restjson"
+	"stanzahook/pkg/stanza"
+)
+
+// compose makes a message of the body of a request. what says what the path says of it
+// already; take has keys of the path's own.
+func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.Draft, take restjson.Take) (*draft, error) {
+	data, fault := httpapi.ReadText(w, r, document.JSON)
+	if fault != nil {
+		return nil, fault
+	}
+	text := data
+	if len(text) == 0 && what.Key() != "" {
+		text = []byte("{}")
+	}
+	f, err := fields(text, stanza.Message, func(key string, value json.RawMessage) (bool, error) {
+		if take != nil {
+			if taken, err := take(key, value); taken || err != nil {
+				return taken, err
+			}
+		}
+		return what.Take(key, value)
+	})
+	if err != nil {
+		return nil, err
+	}
+	if what.Key() == "" && !what.Track && !what.Quote {
+		return finish(r, data, f, stanza.Message, m.sender)
+	}
+	ref, err := m.about(r, what, f)
+	if err != nil {
+		return nil, err
+	}
+	if what.Needs() && f.Inner == "" {
+		return nil, wrongf("body: is missing; the message is empty")
+	}
+	if !what.Needs() && f.Has("body") {
+		return nil, wrongf("body: goes not with %s; send two messages", what.Key())
+	}
+	inner, written, err := what.Write(ref, f.Inner, m.quoted(ref, what))
+	switch {
+	case errors.Is(err, message.ErrNotOwn):
+		return nil, &httpapi.Fault{Status: http.StatusForbidden, Text: what.Key() + ": " + err.Error()}
+	case err != nil:
+		return nil, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: what.Key() + ": " + err.Error(), Members: map[string]any{"condition": "no-stable-id"}}
+	}
+	f.Inner = inner
+	d, err := finish(r, data, f, stanza.Message, m.sender)
+	if err != nil {
+		return nil, err
+	}
+	d.written, d.private = written, ref.Kind == message.Chat && ref.Peer.IsFull()
+	if what.Does == message.Correction || what.Does == message.Retraction {
+		d.about = ref
+	}
+	return d, nil
+}
+
+// about finds the message that a draft is about, and completes the addresses by it.
+func (m messages) about(r *http.Request, what *message.Draft, f *restjson.Fields) (ref message.Ref, err error) {
+	if what.To == "" {
+		return ref, nil
+	}
+	if ref, err = m.ref(r, what.To); err != nil {
+		return ref, err
+	}
+	key := what.Key()
+	if f.From.IsZero() {
+		f.From = ref.Own
+	}
+	if f.From.Bare() != ref.Own {
+		return ref, &httpapi.Fault{Status: http.StatusForbidden, Text: key + ": the message is one of another bot, " + ref.Own.String()}
+	}
+	if !f.To.IsZero() && !same(f.To, ref.Peer) {
+		return ref, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: key + ": the message is of the conversation with " + ref.Peer.String() + ", and to is another; leave out to"}
+	}
+	if f.To.IsZero() || !what.Needs() {
+		f.To = ref.Peer
+	}
+	if f.Type == "" {
+		f.Type = ref.Type()
+	}
+	return m.recent.Complete(ref, m.now()), nil
+}
+
+// same reports whether an address is in the conversation with a peer, which is bare, or an
+// occupant of a room.
+func same(to, peer jid.JID) bool {
+	return to == peer || peer.IsBare() && to.Bare() == peer
+}
+
+// ref reads a reference: its text, or the id of a message of this caller.
+func (m messages) ref(r *http.Request, text string) (message.Ref, error) {
+	if message.IsRef(text) {
+		ref, err := message.ParseRef(text)
+		if err != nil {
+			return ref, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: "ref: " + err.Error()}
+		}
+		return ref, nil
+	}
+	found, err := m.find(r, text)
+	if err != nil {
+		return message.Ref{}, err
+	}
+	ref, err := message.ParseRef(found.Ref)
+	if err != nil {
+		return ref, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: "the message with the id " + found.ID + " has no ref; write the ref of the answer or the event"}
+	}
+	return ref, nil
+}
+
+// quoted returns the text of the message that a draft replies to, if it is remembered.
+func (m messages) quoted(ref message.Ref, what *message.Draft) string {
+	if what.Does != message.Said || !what.Quote {
+		return ""
+	}
+	known, _ := m.recent.FindRef(ref, m.now())
+	return known.Body
+}
+
+// by serves a request about the message of the path.
+func (m messages) by(event message.Event) func(http.ResponseWriter, *http.Request) (*draft, error) {
+	return func(w http.ResponseWriter, r *http.Request) (*draft, error) {
+		var what message.Draft
+		if err := what.About(event, pathRef(r)); err != nil {
+			return nil, err
+		}
+		return m.compose(w, r, &what, nil)
+	}
+}
+
+// reactions serves PUT of the reactions to the message of the path.
+func (m messages) reactions(w http.ResponseWriter, r *http.Request) (*draft, error) {
+	what, given := message.Draft{}, false
+	_ = what.React(pathRef(r), nil) // the path is not empty
+	d, err := m.compose(w, r, &what, func(key string, value json.RawMessage) (bool, error) {
+		if key != "emoji" {
+			return false, nil
+		}
+		given = true
+		var emoji []string
+		if json.Unmarshal(value, &emoji) != nil || emoji == nil {
+			return true, errors.New(`emoji: an array is expected, such as ["👍"]`)
+		}
+		return true, what.React(pathRef(r), emoji)
+	})
+	if err == nil && !given {
+		return nil, wrongf("emoji: is missing; write the whole set, and [] for none")
+	}
+	return d, err
+}

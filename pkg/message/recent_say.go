@@ -1,0 +1,27 @@
+package message
+
+import (
+	"time"
+
+	"stanzahook/pkg/stanza"
+)
+
+// Say takes note of a message of ours, which has a Ref; that of a correction is the first
+// version's.
+func (r *Recent) Say(s *stanza.Stanza, ref Ref, now time.Time) {
+	f := Read(s)
+	author := ref.Own.String()
+	switch {
+	case f.Event == Said && (f.hasBody || f.files):
+		r.Add(ref, author, f.Text(s), now)
+	case f.Event == Correction:
+		body := f.Text(s)
+		var space [MaxRef]byte
+		text := ref.Append(space[:0])
+		if len(text) == 0 {
+			return
+		}
+		r.add(Sent(s, ref.Kind == Chat && ref.Peer.IsFull()), text, author, body, now)
+		r.add(ref, text, author, body, now)
+	}
+}
