@@ -18,12 +18,16 @@ import (
 // trafficUsers are who the load of the fault tests comes from and goes to.
 var trafficUsers = []string{"alice", "bob", "carol", "dave"}
 
-// trafficPace is how often each of them writes, and is written to. The tests in their small
-// form, with the race detector and others beside them, get as much as they can carry: what
-// is more only waits, and takes the time of others.
-func trafficPace() time.Duration {
+// Dense is how often each of them writes, and is written to, where something has to happen
+// many times.
+const Dense = 10 * time.Millisecond
+
+// Moderate is Dense in the full form of the tests. In the small form, with the race
+// detector and others beside them, it is what the machine can carry: what is more only
+// waits, and takes the time of others.
+func Moderate() time.Duration {
 	if harness.FullFaults() {
-		return 10 * time.Millisecond
+		return Dense
 	}
 	return 25 * time.Millisecond
 }
@@ -36,6 +40,7 @@ type Traffic struct {
 	server *lab.Server
 	Bot    *tally
 	People []*Person
+	pace   time.Duration
 	stop   func() // returns when nothing more is sent
 
 	killed time.Time     // when we were, of the mishap that is under way
@@ -96,10 +101,10 @@ func TrafficConfig(s *lab.Server, name, url string) harness.Config {
 	}
 }
 
-// StartTraffic logs the users in and lets the load begin.
-func StartTraffic(t testing.TB, s *lab.Server, p *harness.Program, b *tally, to ...string) *Traffic {
+// StartTraffic logs the users in and lets the load begin: Dense or Moderate.
+func StartTraffic(t testing.TB, s *lab.Server, p *harness.Program, b *tally, pace time.Duration, to ...string) *Traffic {
 	t.Helper()
-	tr := &Traffic{T: t, server: s, Bot: b, program: p}
+	tr := &Traffic{T: t, server: s, Bot: b, program: p, pace: pace}
 	for _, name := range trafficUsers {
 		tr.People = append(tr.People, &Person{
 			Traffic: tr, Name: name, to: to, back: make(chan struct{}),
@@ -207,8 +212,7 @@ func (k *Person) hopeful() bool {
 // write sends to the bot. What the client's own connection does not take is not
 // sent.
 func (k *Person) write(ctx context.Context) {
-	pace := trafficPace()
-	tick := time.NewTicker(pace)
+	tick := time.NewTicker(k.pace)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		select {
@@ -216,7 +220,7 @@ func (k *Person) write(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		}
-		if n%int(slowly/pace) != 0 && !k.hopeful() {
+		if n%int(slowly/k.pace) != 0 && !k.hopeful() {
 			continue
 		}
 		if back := k.say(); back != nil {
@@ -245,7 +249,7 @@ func (k *Person) say() (back <-chan struct{}) {
 
 // receive posts to the user.
 func (k *Person) receive(ctx context.Context) {
-	tick := time.NewTicker(trafficPace())
+	tick := time.NewTicker(k.pace)
 	defer tick.Stop()
 	for {
 		select {

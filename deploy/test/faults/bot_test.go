@@ -33,7 +33,7 @@ func TestFaultsBotNetwork(t *testing.T) {
 		c := load.TrafficConfig(s, "net2", "http://"+way.Addr()+"/hook")
 		c.Endpoints[0].Timeout = "1s"
 		p := harness.LaunchConnected(t, c)
-		tr := load.StartTraffic(t, s, p, b, "echo@net2.localhost")
+		tr := load.StartTraffic(t, s, p, b, load.Dense, "echo@net2.localhost")
 		failed := func() int {
 			return p.Log.Count(func(e harness.LogEntry) bool { return strings.HasPrefix(e.Msg, "endpoint failing") })
 		}
@@ -206,7 +206,7 @@ func TestFaultsBotGarbage(t *testing.T) {
 			}
 			return false
 		}
-		tr := load.StartTraffic(t, s, p, b, "echo@bots.localhost")
+		tr := load.StartTraffic(t, s, p, b, load.Dense, "echo@bots.localhost")
 		tr.During("garbage", "", "", func() {
 			b.AnswerWith(garbage)
 			harness.Await(t, "each kind of garbage was said", 2*time.Minute, func() bool { return int(requests.Load()) > (rounds+1)*3*len(answers) })

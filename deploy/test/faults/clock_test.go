@@ -35,7 +35,7 @@ func TestFaultsClock(t *testing.T) {
 		way.Cut()
 		way.Silence(false)
 		p.AwaitLinks(2)
-		tr := load.StartTraffic(t, s, p, b, "echo@clock.localhost")
+		tr := load.StartTraffic(t, s, p, b, load.Dense, "echo@clock.localhost")
 		set := func(d time.Duration) {
 			clock.set(d)
 			awaitClock(p, d)

@@ -42,7 +42,7 @@ func TestFaultsSlowDisk(t *testing.T) {
 		}
 		slow := []string{"fsync:delay_enter=200ms", "ftruncate:delay_enter=20ms"}
 		hangs := []string{fmt.Sprintf("pwrite64:delay_enter=%s:when=100+2000", hang), "fsync:delay_enter=50ms"}
-		tr := load.StartTraffic(t, s, start(slow...), b, "echo@slow.localhost")
+		tr := load.StartTraffic(t, s, start(slow...), b, load.Dense, "echo@slow.localhost")
 		for range rounds {
 			for i, what := range []string{"syncing takes long", "some writes hang"} {
 				rules := [][]string{slow, hangs}[i]

@@ -31,7 +31,7 @@ func TestFaultsFloods(t *testing.T) {
 		c := load.TrafficConfig(s, "flood", b.URL())
 		c.PerSecond = 20
 		p := harness.LaunchConnected(t, c)
-		tr := load.StartTraffic(t, s, p, b, "echo@flood.localhost")
+		tr := load.StartTraffic(t, s, p, b, load.Dense, "echo@flood.localhost")
 		var crowd []*load.Talker
 		for _, name := range []string{"erin", "frank", "grace", "heidi", "ivan", "judy", "olivia", "peggy"} {
 			crowd = append(crowd, load.NewTalker(t, s, name, "echo@flood.localhost"))

@@ -23,7 +23,7 @@ func TestFaultsKills(t *testing.T) {
 		c := load.TrafficConfig(s, "kills", b.URL())
 		c.Components[0].Server = way.Addr()
 		p := harness.LaunchLinked(t, c.Write(t, dir))
-		tr := load.StartTraffic(t, s, p, b, "echo@kills.localhost")
+		tr := load.StartTraffic(t, s, p, b, load.Moderate(), "echo@kills.localhost")
 		o := newOutage(t, tr, s, way)
 		for range rounds {
 			tr.During("we are killed", load.LostUnstored, "", func() {

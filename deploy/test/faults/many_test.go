@@ -49,7 +49,7 @@ func TestFaultsManyEndpoints(t *testing.T) {
 			c.Endpoints = append(c.Endpoints, e)
 			to = append(to, fmt.Sprintf("e%d@many.localhost", i))
 		}
-		tr := load.StartTraffic(t, s, harness.LaunchConnected(t, c), b, to...)
+		tr := load.StartTraffic(t, s, harness.LaunchConnected(t, c), b, load.Dense, to...)
 		awaitSaid(tr, each*endpoints)
 		users, callers := tr.Finish()
 		failed := 0

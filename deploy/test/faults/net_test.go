@@ -24,7 +24,7 @@ func TestFaultsServerNetwork(t *testing.T) {
 		c := load.TrafficConfig(s, "net", b.URL())
 		c.Components[0].Server, c.Components[0].Keepalive = way.Addr(), "1s"
 		p := harness.LaunchConnected(t, c)
-		tr := load.StartTraffic(t, s, p, b, "echo@net.localhost")
+		tr := load.StartTraffic(t, s, p, b, load.Moderate(), "echo@net.localhost")
 		again := func(happens func()) func() {
 			return func() {
 				n := p.Connects()
