@@ -1,9 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"slices"
+	"strings"
 	"time"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
 // A queue that is pulled is read and acknowledged in the order of WAITING, across
@@ -12,6 +16,7 @@ import (
 const (
 	pageCount = 32      // events of one request to the store
 	pageBytes = 1 << 20 // stanzas of one page, about
+	fewPlaces = 8       // events that are read one by one
 )
 
 // Pull makes the queue one that is pulled, whatever it was.
@@ -81,7 +86,7 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 		q.mu.Lock()
 		removals := q.removals
 		q.mu.Unlock()
-		records, err := q.qs.waiting.st.Page(ctx, q.olderSubject(allConversations), next, min(pageCount, n-len(list)))
+		records, err := q.records(ctx, next, min(pageCount, n-len(list)))
 		if err != nil || len(records) == 0 {
 			return list, lost, err
 		}
@@ -115,6 +120,52 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 		}
 	}
 	return list, lost, nil
+}
+
+// records reads records from a place on. A request for several makes the store look at
+// what all endpoints have there, so a few whose places are known are read one by one.
+func (q *Queue) records(ctx context.Context, from uint64, n int) ([]stream.Record, error) {
+	places, known := q.few(from)
+	if !known {
+		return q.qs.waiting.st.Page(ctx, q.olderSubject(allConversations), from, n)
+	}
+	own := q.olderSubject("") // how the subjects of its events begin
+	var list []stream.Record
+	for _, place := range places {
+		one, err := q.qs.waiting.st.Page(ctx, "", place, 1) // none if it was removed meanwhile
+		if err != nil {
+			return nil, err
+		}
+		if len(one) > 0 && strings.HasPrefix(one[0].Subject, own) {
+			list = append(list, one[0])
+		}
+		if len(list) == n {
+			break
+		}
+	}
+	return list, nil
+}
+
+// few returns the places of all waiting events from a place on, if they are known and few.
+func (q *Queue) few(from uint64) (places []uint64, known bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.uncharged.count > 0 || len(q.unlisted) > 0 || q.pending.Load() > 0 { // what is pending may be stored, and has no place yet
+		return nil, false
+	}
+	for _, list := range q.places {
+		i, _ := slices.BinarySearchFunc(list, from, func(p placed, place uint64) int { return cmp.Compare(p.place, place) })
+		if len(places)+len(list)-i > fewPlaces {
+			return nil, false
+		}
+		for _, p := range list[i:] {
+			if _, ok := q.charged[p.place]; ok {
+				places = append(places, p.place)
+			}
+		}
+	}
+	slices.Sort(places)
+	return places, true
 }
 
 // charge notes an event that was stored by an earlier process, or before the queue was

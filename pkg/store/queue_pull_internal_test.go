@@ -109,3 +109,77 @@ func TestPagesAndAckThrough(t *testing.T) {
 		t.Errorf("%d events, %v", len(list), err)
 	}
 }
+
+// A reader of an endpoint where little waits does not pay for what waits elsewhere.
+func TestPageOfAFew(t *testing.T) {
+	s, err := Open(t.Context(), Options{Dir: t.TempDir(), MaxBytes: 1 << 30})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	open := func(name string) *Queue {
+		q, err := s.Queues().Open(t.Context(), name)
+		if err == nil {
+			err = q.Pull(t.Context())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q
+	}
+	bot, other := open("bot"), open("other")
+	put := func(q *Queue, n int) {
+		t.Helper()
+		done := make(chan error, n)
+		for i := range n {
+			r := Record{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Conversation: Conversation("u", fmt.Sprint(i%10)), Received: time.Now(), Since: time.Now(), Stanza: "<message/>"}
+			if err := q.Append(&r, func(_ uint64, err error) { done <- err }); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range n {
+			if err := <-done; err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	// The shortest of many times: the machine may be busy.
+	shortest := func(after uint64, want int) time.Duration {
+		t.Helper()
+		least := time.Hour
+		for range 30 {
+			began := time.Now()
+			list, lost, err := bot.Page(t.Context(), after, 100)
+			if err != nil || len(list) != want || lost > 0 {
+				t.Fatalf("%d events, %d lost, %v", len(list), lost, err)
+			}
+			least = min(least, time.Since(began))
+		}
+		return least
+	}
+	put(bot, 3)
+	alone := shortest(1, 2)
+	put(other, 4000)
+	put(bot, 3)
+	put(other, 4000)
+	if beside := shortest(3, 3); beside > 5*alone {
+		t.Errorf("a page takes %v, and took %v before others had events", beside, alone)
+	}
+	put(bot, fewPlaces) // they are many now
+	if list, _, err := bot.Page(t.Context(), 1, 100); err != nil || len(list) != 5+fewPlaces {
+		t.Errorf("%d events, %v", len(list), err)
+	}
+	// One that is dropped is not read, and does not hide others.
+	list, _, err := bot.Page(t.Context(), 4003, 2)
+	if err != nil || len(list) != 2 {
+		t.Fatal(list, err)
+	}
+	for _, r := range list[:1] {
+		if err := bot.Drop(t.Context(), r.Conversation, r.Seq); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if again, _, err := bot.Page(t.Context(), 4003, 1); err != nil || len(again) != 1 || again[0].Seq != list[1].Seq {
+		t.Errorf("%+v, %v, want %+v", again, err, list[1])
+	}
+}
