@@ -94,7 +94,7 @@ func (r *Rooms) onInvite(in *component.Incoming) bool {
 	}
 	if !policy.allows(&i) {
 		w := &webhook.Room{Type: "room.invite", JID: i.room.String(), Inviter: i.inviter.String(), Reason: i.reason, Password: i.password}
-		st, err := webhook.RoomEvent(i.room, bot, w)
+		st, err := webhook.WithRoom(in.Stanza, bot, w)
 		if err != nil {
 			return false
 		}

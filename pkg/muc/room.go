@@ -161,6 +161,9 @@ func New(o Options, m Mark) (*Room, error) {
 
 // CheckNick returns why a text cannot be a nick.
 func CheckNick(nick string) error {
+	if nick == "" {
+		return errors.New("nick: is empty")
+	}
 	room := jid.MustParse("room@example.com")
 	full, err := room.WithResource(nick)
 	if err != nil {

@@ -123,6 +123,9 @@ func (e *Endpoint) mismatch(component string, s *stanza.Stanza, room *Room) stri
 // WantsRoom reports whether the endpoint gets an event of a room that matches. One that it
 // does not get goes to no other endpoint.
 func (e *Endpoint) WantsRoom(r *Room) bool {
+	if e.Format != FormatEvent && e.Format != "" { // the modules' formats have stanzas, and no others
+		return !r.Happening() || r.Type == "room.invite"
+	}
 	group := r.group()
 	if len(e.Rooms) == 0 {
 		return group == RoomMessages || group == RoomSelf

@@ -18,6 +18,7 @@ import (
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
 	"stanzahook/component/privilege"
+	"stanzahook/component/rooms"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/v1"
@@ -48,6 +49,7 @@ type App struct {
 	features     *livecheck.HostFeatures     // of the server's hosts
 	forward      *forward.Forward
 	echoes       *forward.Echoes // of replies to rooms
+	rooms        *rooms.Rooms    // that bots are kept in
 	recent       *message.Recent
 	quiet        *bounce.Quiet
 	unreadable   *forward.Unreadable

@@ -30,6 +30,9 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.sent = newSentMessages(a.store.SentMessages(), a.log)
 	a.onStop("outcomes of messages", a.sent.start())
 	a.echoes, a.recent, a.quiet = forward.NewEchoes(), message.NewRecent(message.RecentBytes), bounce.NewQuiet()
+	if err := a.makeRooms(ctx); err != nil {
+		return err
+	}
 	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
 		recall(earlier, a.recent)
 	} else {
@@ -44,6 +47,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	}
 	a.unreadable = forward.NewUnreadable(a.store.Answered(), a.quiet.Over(a.links), a.log)
 	a.forward = forward.New(a.workers, a.echoes, a.recent, a.unreadable, a.log)
+	a.rooms.Set(roomSettings(a.cfg), roomPolicy(a.cfg))
 	a.use(a.cfg, a.made)
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
 	for _, c := range a.cfg.Components {
@@ -51,7 +55,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("components: domain: %w", err)
 		}
-		handlers := component.Chain{a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives}
+		handlers := component.Chain{a.rooms, a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives}
 		if c.Presence == config.PresenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.subscribers, Log: a.log})
 		}
@@ -61,6 +65,9 @@ func (a *App) makeLinks(ctx context.Context) error {
 		o := parts.LinkOptions(&c, domain, handlers, a.log)
 		var link *component.Link
 		o.OnUp = func(ctx context.Context) {
+			var joins sync.WaitGroup
+			defer joins.Wait()
+			joins.Go(func() { a.rooms.OnUp(ctx, link) })
 			if c.Presence == config.PresenceAuto {
 				a.subscribers.Announce(ctx, link, "")
 			}
@@ -78,7 +85,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 
 // newWorker makes the worker of an endpoint.
 func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
-	w, err := delivery.NewWorker(e, a.echoes.Over(noting{a.links, a.quiet, a.recent}), a.log)
+	w, err := delivery.NewWorker(e, a.echoes.Over(a.rooms.Over(noting{a.links, a.quiet, a.recent})), a.log)
 	if err == nil {
 		w.Watch(a.happenings.watch())
 	}
@@ -114,6 +121,10 @@ func (a *App) connect(start context.Context) error {
 		wg.Go(func() { l.Run(ctx) })
 	}
 	wg.Go(func() { a.subscribers.Run(ctx) })
+	clock, stopClock := context.WithCancel(context.Background())
+	clockDone := make(chan struct{})
+	go func() { defer close(clockDone); a.rooms.Run(clock) }()
+	a.onStop("clock of rooms", func(context.Context) { stopClock(); <-clockDone })
 	wg.Go(func() { a.unreadable.Run(ctx) })
 	a.onStop("links", func(ctx context.Context) {
 		for _, c := range a.cfg.Components {
@@ -131,6 +142,7 @@ func (a *App) connect(start context.Context) error {
 		cancel()
 		wg.Wait()
 	})
+	a.onStop("rooms", a.rooms.Stop)
 	for domain, box := range a.outboxes {
 		stop, err := box.Start(start)
 		if err != nil {

@@ -101,6 +101,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 		grants.SetHosts(cfg.ServerHosts(domain))
 	}
 	oldAccounts := a.setAccounts(cfg)
+	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
 	a.use(cfg, made)
 	a.logUnused()
 	err = a.server.Replace(a.surfaces(cfg))
@@ -174,6 +175,8 @@ func differences(old, next *config.Config) []string {
 		say(sameTrust(old.Components[i].TLS.CAs, c.TLS.CAs), "component "+c.Domain+" (ca_file)")
 	}
 	say(reflect.DeepEqual(old.Rosters, next.Rosters), "rosters")
+	say(reflect.DeepEqual(old.Rooms, next.Rooms), "rooms")
+	say(reflect.DeepEqual(old.RoomPolicy, next.RoomPolicy), "room_policy")
 	say(reflect.DeepEqual(old.HTTP.Tokens, next.HTTP.Tokens), "http.tokens")
 	a, b := old.HTTP, next.HTTP
 	a.Tokens, b.Tokens, a.Basic.Accounts.CAs, b.Basic.Accounts.CAs = nil, nil, nil, nil

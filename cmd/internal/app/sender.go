@@ -7,6 +7,7 @@ import (
 
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
+	"stanzahook/component/rooms"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
@@ -22,6 +23,7 @@ type sender struct {
 	sent     *sentMessages
 	recent   *message.Recent
 	quiet    *bounce.Quiet
+	rooms    *rooms.Rooms
 	domains  []jid.JID
 	limits   map[string]stanza.Limits // by domain
 }
@@ -40,6 +42,7 @@ func (d *sender) Send(ctx context.Context, s *stanza.Stanza, how gateway.Sending
 	if d.outboxes[s.From.Domain()] == nil {
 		return "", fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
+	s = d.rooms.Address(s)
 	d.note(s, how.Ref)
 	var watch *bounce.Watch
 	if how.ReportBounce {

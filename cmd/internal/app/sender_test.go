@@ -14,6 +14,7 @@ import (
 	"stanzahook/component/bounce"
 	"stanzahook/component/componenttest"
 	"stanzahook/component/outbox"
+	"stanzahook/component/rooms"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
@@ -52,7 +53,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	}
 	componenttest.Run(t, l)
 	t.Cleanup(end)
-	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, message.NewRecent(0), bounce.NewQuiet(), []jid.JID{jid.MustParse(domain)},
+	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, message.NewRecent(0), bounce.NewQuiet(), &rooms.Rooms{}, []jid.JID{jid.MustParse(domain)},
 		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
 

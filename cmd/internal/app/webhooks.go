@@ -36,7 +36,9 @@ func newWebhook(cfg *config.Config, c config.Endpoint) *webhook.Endpoint {
 		Batch: c.Batch, Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
 		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, KeepAnswers: cfg.Deliveries.KeepAnswers, DropOld: c.OnExhausted == config.ExhaustedDrop,
 		UserAgent: build.UserAgent(), Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
-		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body},
+		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body,
+			Mention: c.Match.Mention, Own: c.Match.Own, Affiliations: c.Match.Affiliation, Roles: c.Match.Role, RealFrom: c.Match.RealFromGlobs},
+		Rooms: c.Rooms,
 	}
 	if e.Format == webhook.FormatEvent {
 		e.Encrypted, e.NotReadable = webhook.Encrypted(c.Encrypted), c.EncryptedText

@@ -30,6 +30,8 @@ type Config struct {
 	Components  []Component   `mapstructure:"components"`
 	Endpoints   []Endpoint    `mapstructure:"endpoints"`
 	Rosters     []Roster      `mapstructure:"rosters"`
+	Rooms       []Room        `mapstructure:"rooms"`
+	RoomPolicy  RoomPolicy    `mapstructure:"room_policy"`
 	HTTP        HTTP          `mapstructure:"http"`
 	Outbound    Outbound      `mapstructure:"outbound"`
 	Outbox      Outbox        `mapstructure:"outbox"`
@@ -82,6 +84,7 @@ type Endpoint struct {
 	Format         string                   `mapstructure:"format"`
 	Stanzas        []string                 `mapstructure:"stanzas"`
 	Match          Match                    `mapstructure:"match"`
+	Rooms          []string                 `mapstructure:"rooms"`    // which events of rooms it gets
 	Copy           bool                     `mapstructure:"copy"`     // gets what matches besides the endpoint that answers
 	Delivery       string                   `mapstructure:"delivery"` // always set: its default depends on format and copy
 	Events         []string                 `mapstructure:"events"`   // which messages it gets in format event
@@ -103,14 +106,20 @@ type Endpoint struct {
 // Match says which stanzas of its kinds go to an endpoint: those that match each key that
 // is set; a list matches if one of its elements does.
 type Match struct {
-	To        oneOrMore     `mapstructure:"to"`      // patterns of the addressed bare JID
-	From      oneOrMore     `mapstructure:"from"`    // patterns of the sender's bare JID
-	Type      oneOrMore     `mapstructure:"type"`    // normal is also no type of a message, available no type of a presence
-	Payload   oneOrMore     `mapstructure:"payload"` // "NS" or "NS name" of any direct child
-	Body      bool          `mapstructure:"body"`    // it has a body; there is no key for having none
-	ToGlobs   []jid.Glob    `mapstructure:"-"`       // To, parsed
-	FromGlobs []jid.Glob    `mapstructure:"-"`       // From, parsed
-	Payloads  []PayloadName `mapstructure:"-"`       // Payload, parsed
+	To            oneOrMore     `mapstructure:"to"`          // patterns of the addressed bare JID
+	From          oneOrMore     `mapstructure:"from"`        // patterns of the sender's bare JID
+	Type          oneOrMore     `mapstructure:"type"`        // normal is also no type of a message, available no type of a presence
+	Payload       oneOrMore     `mapstructure:"payload"`     // "NS" or "NS name" of any direct child
+	Body          bool          `mapstructure:"body"`        // it has a body; there is no key for having none
+	Mention       bool          `mapstructure:"mention"`     // in a room: the bot is meant
+	Own           bool          `mapstructure:"own"`         // in a room: the bot's own words, and no others
+	Affiliation   oneOrMore     `mapstructure:"affiliation"` // in a room: of the author
+	Role          oneOrMore     `mapstructure:"role"`        // in a room: of the author
+	RealFrom      oneOrMore     `mapstructure:"real_from"`   // in a room: patterns of the author's bare JID
+	ToGlobs       []jid.Glob    `mapstructure:"-"`           // To, parsed
+	FromGlobs     []jid.Glob    `mapstructure:"-"`           // From, parsed
+	Payloads      []PayloadName `mapstructure:"-"`           // Payload, parsed
+	RealFromGlobs []jid.Glob    `mapstructure:"-"`           // RealFrom, parsed
 }
 
 // PayloadName names children of a stanza: one element, or, with an empty Local,

@@ -61,6 +61,12 @@ func dump(b *strings.Builder, path string, v reflect.Value) {
 				dump(b, fmt.Sprintf("%s[%d]", path, i), v.Index(i))
 			}
 		case reflect.Map:
+			if all, ok := value.(Variables); ok {
+				for _, name := range slices.Sorted(maps.Keys(all)) {
+					fmt.Fprintf(b, "%s.%s: %q\n", path, name, all[name])
+				}
+				return
+			}
 			for _, key := range slices.Sorted(maps.Keys(v.Interface().(map[string]secret.String))) {
 				dump(b, path+"."+key, v.MapIndex(reflect.ValueOf(key)))
 			}

@@ -22,6 +22,7 @@ func Default() Config {
 			IQMaxTimeout: 300 * time.Second,
 			Console:      ConsoleAuto,
 		},
+		RoomPolicy:  defaultRoomPolicy(),
 		Outbound:    Outbound{AllowNetworks: []string{"127.0.0.0/8", "::1/128"}},
 		Outbox:      Outbox{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},
 		Deliveries:  Deliveries{Keep: 24 * time.Hour, MaxCount: 100_000},
@@ -54,6 +55,7 @@ func defaultEndpoint() Endpoint {
 	return Endpoint{
 		Format:      FormatEvent,
 		Stanzas:     []string{StanzaMessage},
+		Rooms:       []string{webhook.RoomMessages, webhook.RoomSelf},
 		Events:      eventWords(message.DefaultEvents()),
 		Encrypted:   string(webhook.EncryptedReply),
 		Batch:       1,

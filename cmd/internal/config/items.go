@@ -96,6 +96,10 @@ func (cfg *Config) list(section reflect.Value, path string, visit func(key strin
 			visit(key, visible(key, v))
 		case f.Type.Kind() == reflect.Struct:
 			cfg.list(v, key, visit)
+		case f.Type == typeOfVariables:
+			for _, name := range slices.Sorted(maps.Keys(v.Interface().(Variables))) {
+				visit(join(key, name), strings.Join(v.Interface().(Variables)[name], ", "))
+			}
 		case f.Type.Kind() == reflect.Map: // headers
 			for _, name := range slices.Sorted(maps.Keys(v.Interface().(map[string]secret.String))) {
 				visit(join(key, name), secret.Hidden)
@@ -129,7 +133,7 @@ func visible(key string, v reflect.Value) any {
 			return outbound.PublicURL(value)
 		}
 		return value
-	case time.Duration, ByteSize:
+	case time.Duration, ByteSize, History:
 		return fmt.Sprint(value)
 	default:
 		return value

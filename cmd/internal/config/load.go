@@ -83,6 +83,7 @@ func Parse(path string, text []byte, env []string) (*Config, error) {
 		}
 	})
 	v.SetDefault("outbound.allow_networks", Default().Outbound.AllowNetworks) // a list, so no leaf
+	v.SetDefault("room_policy.invites", []string(Default().RoomPolicy.Invites))
 	if err := v.MergeConfigMap(readKeys(r, root)); err != nil {
 		return nil, fmt.Errorf("load %s: %w", path, err)
 	}
@@ -150,6 +151,8 @@ func overDefaults(from, to reflect.Value) (any, error) {
 		to.Set(reflect.ValueOf(defaultEndpoint()))
 	case reflect.TypeFor[Roster]():
 		to.Set(reflect.ValueOf(defaultRoster()))
+	case reflect.TypeFor[Room]():
+		to.Set(reflect.ValueOf(defaultRoom()))
 	}
 	return from.Interface(), nil
 }

@@ -61,6 +61,9 @@ func (k *keyReader) value(n *yaml.Node, t reflect.Type, path string) (any, bool)
 		list, ok := k.list(n, t.Elem(), path)
 		return list, ok
 	default:
+		if t == typeOfVariables {
+			return k.variables(n, path)
+		}
 		headers, ok := k.headers(n, path)
 		return headers, ok
 	}

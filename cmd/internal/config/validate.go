@@ -77,6 +77,10 @@ func validate(r *report, c *Config, files fileReader) {
 	for i := range c.Rosters {
 		c.Rosters[i].check(s.element("rosters", i), c.Rosters[:i])
 	}
+	for i := range c.Rooms {
+		c.Rooms[i].check(s.element("rooms", i), c.Rooms[:i])
+	}
+	c.RoomPolicy.check(s.in("room_policy"))
 	c.HTTP.check(s.in("http"))
 	c.Outbox.check(s.in("outbox"))
 	c.Deliveries.check(s.in("deliveries"))

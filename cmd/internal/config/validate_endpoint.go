@@ -40,6 +40,7 @@ func (e *Endpoint) check(s scope, before []Endpoint) {
 	e.Match.check(s, e)
 	s.oneOf("delivery", e.Delivery, DeliveryQueued, DeliveryDirect)
 	e.checkEvents(s)
+	e.checkRooms(s)
 	e.checkBatch(s)
 	s.requests(e.Timeout, e.Concurrency, "15s")
 	e.checkSigning(s)

@@ -23,6 +23,7 @@ func (m *Match) check(ofEndpoint scope, e *Endpoint) {
 	m.FromGlobs = s.patterns("from", m.From, func(string, string, string) {})
 	m.checkTypes(s, e.Stanzas)
 	m.checkPayloads(s)
+	m.checkRooms(s)
 	switch {
 	case s.isSet("body") && !m.Body:
 		s.add("body", "false has no meaning; write true for stanzas that have a body, or remove it")

@@ -43,6 +43,8 @@ func parseValue(t reflect.Type, text string) (any, error) {
 		return d, nil
 	case reflect.TypeFor[ByteSize]():
 		return parseByteSize(text)
+	case typeOfHistory:
+		return parseHistory(text)
 	case reflect.TypeFor[[32]byte]():
 		return ParseHash(text)
 	}

@@ -18,6 +18,7 @@ import (
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
+	"stanzahook/component/rooms"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/pkg/delivery"
@@ -41,6 +42,7 @@ type Sources struct {
 	OutboxShares *store.Shares
 	Bounces      *bounce.Watcher
 	Messages     Messages
+	Rooms        *rooms.Rooms
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
@@ -69,7 +71,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRosterMetrics(&from), newTailMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newTailMetrics(&from), m.http)
 	return m
 }
 

@@ -1,0 +1,127 @@
+package config
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+const (
+	maxRooms   = 10_000
+	maxMissed  = 10_000
+	maxAnswers = 10_000
+)
+
+func (r *Room) check(s scope, before []Room) {
+	if r.JID == "" {
+		s.add("jid", "is missing; write the address of the room, for example ops@rooms.example.com")
+	} else if j, err := jid.Parse(r.JID); err != nil || !j.IsBare() || j.Local() == "" {
+		s.add("jid", "%s %v", quote(r.JID), errNotRoom)
+	} else {
+		r.JID, r.Address = j.String(), j
+	}
+	r.checkBot(s)
+	if r.Nick == "" && !s.isSet("nick") {
+		r.Nick = r.Bot.Local()
+	} else if err := muc.CheckNick(r.Nick); err != nil {
+		s.add("nick", "%s cannot be a nick: %s; write for example Echo", quote(r.Nick), strings.TrimPrefix(err.Error(), "nick: "))
+	}
+	if s.isSet("password") || s.isSet("password_file") {
+		if s.secretOrFile("password", &r.Password, &r.PasswordFile) && stanza.CheckText(r.Password.Reveal()) >= 0 {
+			s.add("password", "holds a character XML forbids; remove it")
+		}
+	}
+	for name, values := range r.Config {
+		if slices.ContainsFunc(append(values, name), func(t string) bool { return stanza.CheckText(t) >= 0 }) {
+			s.add("config", "%s or its value holds a character XML forbids; remove it", quote(name))
+		}
+	}
+	if len(r.Config) > 0 && !r.Create {
+		s.add("config", "has no effect without create: true: only a new room is configured; add that, or remove it")
+	}
+	for i := range before {
+		if !r.Address.IsZero() && before[i].Address == r.Address && before[i].Bot == r.Bot {
+			s.add("jid", "%s is the room of rooms[%d] already, with the same bot; keep one", quote(r.JID), i)
+		}
+	}
+}
+
+// checkBot checks which bot is in the room.
+func (r *Room) checkBot(s scope) {
+	if s.report.isReported("components") || len(s.c.Components) == 0 {
+		return
+	}
+	if r.From == "" {
+		s.add("from", "is missing; write the address of the bot, for example echo@%s", s.c.Components[0].Domain)
+		return
+	}
+	j, err := jid.Parse(r.From)
+	if err != nil || !j.IsBare() || j.Local() == "" {
+		s.add("from", "%s is not the address of a bot; write for example echo@%s", quote(r.From), s.c.Components[0].Domain)
+		return
+	}
+	ours := slices.ContainsFunc(s.c.Components, func(c Component) bool { return strings.EqualFold(c.Domain, j.Domain()) })
+	if !ours {
+		s.add("from", "%s is in the domain of no component; write for example echo@%s", quote(r.From), s.c.Components[0].Domain)
+		return
+	}
+	r.From, r.Bot = j.String(), j
+}
+
+func (p *RoomPolicy) check(s scope) {
+	switch {
+	case len(p.Invites) == 1 && p.Invites[0] == "none":
+	case len(p.Invites) == 1 && p.Invites[0] == "any":
+		p.AnyInvite = true
+	case len(p.Invites) == 0:
+		s.add("invites", "is an empty list; write none, any, or patterns as *@example.com")
+	default:
+		p.InviteGlobs = s.patterns("invites", p.Invites, func(string, string, string) {})
+	}
+	if p.MaxRooms < 1 || p.MaxRooms > maxRooms {
+		s.add("max_rooms", "%d is not between 1 and %d", p.MaxRooms, maxRooms)
+	}
+	if p.SelfPing != 0 && p.SelfPing < 10*time.Second {
+		s.add("self_ping", "%v is too often; write 10s or more, or 0s for never", p.SelfPing)
+	}
+	if p.CatchUp.Max < 1 || p.CatchUp.Max > maxMissed {
+		s.add("catch_up.max", "%d is not between 1 and %d", p.CatchUp.Max, maxMissed)
+	}
+	if p.CatchUp.Age < time.Minute {
+		s.add("catch_up.age", "%v is too short; write 1m or more (rooms[].history: none delivers nothing of the past)", p.CatchUp.Age)
+	}
+	if p.MaxAnswers < 1 || p.MaxAnswers > maxAnswers {
+		s.add("max_answers_per_minute", "%d is not between 1 and %d", p.MaxAnswers, maxAnswers)
+	}
+}
+
+// checkRooms checks which events of rooms the endpoint gets.
+func (e *Endpoint) checkRooms(s scope) {
+	s.someOf("rooms", e.Rooms, webhook.RoomMessages, webhook.RoomSelf, webhook.RoomOccupants, webhook.RoomSubject)
+}
+
+// checkRooms checks the keys for events of rooms.
+func (m *Match) checkRooms(s scope) {
+	for _, name := range [...]string{"mention", "own"} {
+		if s.isSet(name) && !map[string]bool{"mention": m.Mention, "own": m.Own}[name] {
+			s.add(name, "false has no meaning; write true, or remove it")
+		}
+	}
+	if m.Mention && m.Own {
+		s.add("own", "cannot be used with mention: nobody is meant by the bot's own words; keep one of them")
+	}
+	s.notEmpty("affiliation", m.Affiliation, "an affiliation, as owner")
+	for i, a := range m.Affiliation {
+		s.oneOf(s.elementOrList("affiliation", i), a, "owner", "admin", "member", "none")
+	}
+	s.notEmpty("role", m.Role, "a role, as moderator")
+	for i, r := range m.Role {
+		s.oneOf(s.elementOrList("role", i), r, "moderator", "participant", "visitor")
+	}
+	m.RealFromGlobs = s.patterns("real_from", m.RealFrom, func(string, string, string) {})
+}

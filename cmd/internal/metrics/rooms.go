@@ -1,0 +1,44 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stanzahook/component/rooms"
+)
+
+// roomMetrics are about the rooms that bots are kept in.
+type roomMetrics struct {
+	families
+	from *rooms.Rooms
+
+	rooms, joins, refusals, missed, own, muted, invites family
+}
+
+func newRoomMetrics(from *Sources) *roomMetrics {
+	m := &roomMetrics{from: from.Rooms}
+	m.rooms = m.gauge("rooms", "Bots in rooms, by state: waiting, joining, joined or refused.", "state")
+	m.joins = m.counter("room_joins_total", "Joins that succeeded; after each connection all rooms are joined again.")
+	m.refusals = m.counter("room_refusals_total", "Rooms that have refused a bot, or put it out.")
+	m.missed = m.counter("room_missed_messages_total", "Messages that were said while a bot was away, and found afterwards.")
+	m.own = m.counter("room_own_messages_total", "Messages of our own bots that rooms have sent back; they are no events.")
+	m.muted = m.counter("room_answers_dropped_total", "Answers of webhooks to rooms over room_policy.max_answers_per_minute.")
+	m.invites = m.counter("room_invitations_total", "Invitations of bots to rooms.")
+	return m
+}
+
+// Collect implements prometheus.Collector.
+func (m *roomMetrics) Collect(ch chan<- prometheus.Metric) {
+	if m.from == nil {
+		return
+	}
+	for state, n := range m.from.Counts() {
+		m.rooms.count(ch, int64(n), string(state))
+	}
+	c := &m.from.Counters
+	m.joins.count(ch, c.Joins.Load())
+	m.refusals.count(ch, c.Refusals.Load())
+	m.missed.count(ch, c.Missed.Load())
+	m.own.count(ch, c.Own.Load())
+	m.muted.count(ch, c.Muted.Load())
+	m.invites.count(ch, c.Invites.Load())
+}
