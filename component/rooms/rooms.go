@@ -264,7 +264,7 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	s.state = s.room.Status().State
 	nick := s.room.Options().Nick
 	s.nick.Store(&nick)
-	s.mark = rec.Mark
+	s.mark, s.marked = rec.Mark, len(rec.Mark) > 0
 	r.sessions[k] = s
 	r.byRoom[k.room] = append(r.byRoom[k.room], s)
 	return s, nil

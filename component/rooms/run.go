@@ -32,7 +32,7 @@ func (r *Rooms) Run(ctx context.Context) {
 		}
 		next := now.Add(time.Minute)
 		for _, s := range r.all() {
-			if marks {
+			if marks || s.unmarked() {
 				s.saveMark(ctx)
 			}
 			if at := s.advance(now); !at.IsZero() && at.Before(next) {
@@ -76,6 +76,14 @@ func (r *Rooms) Stop(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+}
+
+// unmarked reports whether the room was joined for the first time, and its mark is not
+// stored: a kill would take it for new.
+func (s *session) unmarked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dirty && !s.marked
 }
 
 // clean reports whether the mark is stored.

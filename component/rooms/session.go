@@ -36,6 +36,7 @@ type session struct {
 	issued        uint64        // events with a key, so far
 	done          atomic.Uint64 // of these, those that are stored or refused
 	dirty         bool          // the mark moved since the last snapshot
+	marked        bool          // a mark was stored
 	snapshot      *snapshot     // waits for its events
 	refusedStored bool
 
@@ -322,6 +323,7 @@ func (s *session) saveMark(ctx context.Context) {
 			ready, s.snapshot = s.snapshot, nil
 		}
 	}
+	s.marked = s.marked || ready != nil
 	s.mu.Unlock()
 	if ready != nil {
 		data, err := json.Marshal(ready.mark)
