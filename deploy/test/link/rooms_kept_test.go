@@ -53,7 +53,7 @@ func newStage(t *testing.T, kind lab.Kind) *stage {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.login()
+	s.login("alice")
 	s.alice.Send("<iq type='set' id='open' to='kept@rooms.localhost'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field><field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query></iq>")
 	s.alice.Await("the room is open", func(r lab.Received) bool { return r.Kind == "iq" && r.ID == "open" && r.Type == "result" })
 	s.p = harness.LaunchFile(t, s.file)
@@ -61,11 +61,11 @@ func newStage(t *testing.T, kind lab.Kind) *stage {
 }
 
 // login lets alice join the room.
-func (s *stage) login() {
+func (s *stage) login(nick string) {
 	s.alice = harness.Login(s.T, s.server, "alice")
-	s.alice.Send("<presence to='kept@rooms.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>")
+	s.alice.Send("<presence to='kept@rooms.localhost/%s'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>", nick)
 	s.alice.Await("her own presence in the room", func(r lab.Received) bool {
-		return r.Kind == "presence" && strings.HasSuffix(r.From, "/alice") && strings.Contains(r.Inner, "110")
+		return r.Kind == "presence" && strings.HasSuffix(r.From, "/"+nick) && strings.Contains(r.Inner, "110")
 	})
 }
 
@@ -132,7 +132,7 @@ func TestKeptRooms(t *testing.T) {
 		if err := s.server.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		s.login()
+		s.login("boss") // the bot has taken its nick back meanwhile
 		harness.Eventually(t, "joined again", func() bool { return s.count("room.joined", toEcho, "kept@rooms.localhost") > joined })
 		s.says("m5", "after the restart")
 		s.event(toEcho, `"body":"after the restart"`)
@@ -144,10 +144,10 @@ func TestKeptRooms(t *testing.T) {
 
 		// kicked: no rejoin
 		s.alice.Send("<iq type='set' id='kick' to='kept@rooms.localhost'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Echo' role='none'><reason>enough</reason></item></query></iq>")
-		s.event("room.left", toEcho, `"reason":"kicked"`, `"code":307`, `"actor":"alice"`, `"text":"enough"`)
+		s.event("room.left", toEcho, `"reason":"kicked"`, `"code":307`, `"actor":"boss"`, `"text":"enough"`)
 		s.p.StopWell()
 		s.alice.Await("the other bot leaves", func(r lab.Received) bool {
-			return r.Kind == "presence" && r.Type == "unavailable" && strings.HasSuffix(r.From, "/alice-2")
+			return r.Kind == "presence" && r.Type == "unavailable" && strings.HasSuffix(r.From, "/alice")
 		})
 	})
 }
