@@ -60,15 +60,3 @@ func TestDeliverOfRoom(t *testing.T) {
 		}
 	}
 }
-
-func globs(t *testing.T, patterns ...string) (list []jid.Glob) {
-	t.Helper()
-	for _, p := range patterns {
-		g, err := jid.ParseGlob(p)
-		if err != nil {
-			t.Fatal(err)
-		}
-		list = append(list, g)
-	}
-	return list
-}
