@@ -18,7 +18,8 @@
 //	batch.go                   PostBatch: one request for several events, and an answer for each
 //	answer.go                  the body of the answer
 //	format_*.go                judge: what status and body mean
-//	reply*.go                  the stanzas that the body makes
+//	reply*.go                  the stanzas that the body makes; reply_message.go: reactions and
+//	                           others that refer to a message
 //	fault.go, verdict.go       the verdict; of a failure, whose fault it is
 //	receipt.go                 Receipt: the answer to a request for a receipt (XEP-0184)
 //

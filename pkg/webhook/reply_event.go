@@ -100,6 +100,13 @@ func (r *replier) noted(data []byte) (*stanza.Stanza, error) {
 	if json.Unmarshal(data, &m) != nil {
 		return nil, notObject(data)
 	}
+	draft, err := m.draft()
+	switch {
+	case err != nil:
+		return nil, err
+	case draft != nil:
+		return r.doing(draft, m)
+	}
 	unknown := m.unknown()
 	s, err := r.ofMembers(m, data)
 	switch {
