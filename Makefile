@@ -123,10 +123,10 @@ soak: ## steady load for SOAK (10m) on SERVER, RATE (1200) messages/s; bin/soak 
 	exit $$code
 
 .PHONY: growth
-growth: ## measure how costs grow with endpoints, conversations, sizes and what waits; writes deploy/guide/growth
+growth: ## measure how costs grow with endpoints, conversations, sizes and what waits; writes deploy/guide/growth; AXES=endpoints,… for some
 	@sh deploy/lab/install.sh plots
-	GROWTH_DIR=$(CURDIR)/deploy/guide/growth go run ./deploy/lab/growth | grep -vE '^ *\{'
-	@cd deploy/guide/growth && for a in endpoints:1:1 conversations:1:1 bytes:0:1024 waiting:1:1; do IFS=: read -r axis logs unit <<<"$$a"; \
+	AXES=$(AXES) GROWTH_DIR=$(CURDIR)/deploy/guide/growth go run ./deploy/lab/growth | grep -vE '^ *\{'
+	@cd deploy/guide/growth && for a in endpoints:1:1 pulled:1:1 conversations:1:1 bytes:0:1024 waiting:1:1; do IFS=: read -r axis logs unit <<<"$$a"; [ -e $$axis.csv ] || continue; \
 		gnuplot -e "csv='$$axis.csv'; axis='$$axis'; logs=$$logs; unit=$$unit" ../../lab/growth/growth.gnuplot >$$axis.svg; done
 
 .PHONY: compat

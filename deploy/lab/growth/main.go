@@ -1,7 +1,7 @@
 //go:build linux
 
-// Command growth measures how costs grow with the number of endpoints, of conversations
-// and of waiting events, and with the size of stanzas: see "make growth".
+// Command growth measures how costs grow with the number of endpoints, pushed and pulled,
+// of conversations and of waiting events, and with the size of stanzas: see "make growth".
 package main
 
 import (
@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -34,9 +35,10 @@ func main() {
 
 // measureGrowth measures how costs grow with the number of endpoints, of conversations
 // and of waiting events, and with the size of stanzas: events/s, the program's CPU for
-// an event, and its memory, from a lean peer to a bot and back, format event, queued. It
-// leaves a CSV file for each in GROWTH_DIR, and the tables in the README.md there. It
-// fails only if an answer is missing.
+// an event, and its memory, from a lean peer to a bot and back, format event, queued, or
+// from the peer to readers that pull. It leaves a CSV file for each in GROWTH_DIR, and the
+// tables in the README.md there. AXES names those to measure; empty: all. It fails only
+// if an answer is missing.
 func measureGrowth(t *harness.Measurement) {
 	harness.WithoutRace(t)
 	dir := os.Getenv("GROWTH_DIR")
@@ -55,11 +57,19 @@ func measureGrowth(t *harness.Measurement) {
 		values []int
 		set    func(p *growthPoint, n int)
 	}{
-		{"endpoints", []int{1, 10, 100, 1000}, func(p *growthPoint, n int) { p.endpoints = n }},
+		{"endpoints", []int{1, 10, 100, 1000, 10_000}, func(p *growthPoint, n int) { p.endpoints = n }},
+		{"pulled", []int{1, 10, 100, 1000, 10_000}, func(p *growthPoint, n int) { p.pulled = n }},
 		{"conversations", []int{10, 100, 1000, 10_000, 100_000}, func(p *growthPoint, n int) { p.conversations = n }},
 		{"bytes", []int{250, 1 << 10, 4 << 10, 16 << 10, 64 << 10}, func(p *growthPoint, n int) { p.bytes = n }},
 		{"waiting", []int{0, 1000, 100_000, 1_000_000}, func(p *growthPoint, n int) { p.waiting = n }},
 	} {
+		file := filepath.Join(dir, axis.name+".csv")
+		if only := os.Getenv("AXES"); only != "" && !slices.Contains(strings.Split(only, ","), axis.name) {
+			if _, err := os.Stat(file); err == nil { // of an earlier run
+				tables.WriteString(growthTable(t, file))
+			}
+			continue
+		}
 		t.Run(axis.name, func(t *harness.Measurement) {
 			lines := []string{axis.name + ",events/s,µs of CPU an event,MiB"}
 			for _, n := range axis.values {
@@ -69,11 +79,11 @@ func measureGrowth(t *harness.Measurement) {
 				t.Logf("%s %d: events/s, µs of CPU, MiB: %s", axis.name, n, line)
 				lines = append(lines, fmt.Sprintf("%d,%s", n, line))
 			}
-			if err := os.WriteFile(filepath.Join(dir, axis.name+".csv"), []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
+			if err := os.WriteFile(file, []byte(strings.Join(lines, "\n")+"\n"), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		})
-		tables.WriteString(growthTable(t, filepath.Join(dir, axis.name+".csv")))
+		tables.WriteString(growthTable(t, file))
 	}
 	harness.PutFigures(t, filepath.Join(dir, "README.md"), "make growth", tables.String())
 }
@@ -100,7 +110,7 @@ func growthTable(t testing.TB, file string) string {
 type growth struct{ bot string }
 
 // growthPoint is what is measured.
-type growthPoint struct{ endpoints, conversations, bytes, waiting int }
+type growthPoint struct{ endpoints, pulled, conversations, bytes, waiting int }
 
 // measure runs the program for one point, and returns its medians for CSV.
 func (g growth) measure(t testing.TB, p growthPoint) string {
@@ -108,6 +118,9 @@ func (g growth) measure(t testing.TB, p growthPoint) string {
 	var endpoints strings.Builder
 	for i := range p.endpoints {
 		fmt.Fprintf(&endpoints, "  - {name: e%d, url: %q, match: {to: \"e%[1]d@load.localhost\"}}\n", i, g.bot)
+	}
+	for i := range p.pulled {
+		fmt.Fprintf(&endpoints, "  - {name: p%d, match: {to: \"p%[1]d@load.localhost\"}}\n", i)
 	}
 	if p.waiting > 0 { // for a bot that is dead
 		load.FillQueue(t, filepath.Join(dir, "store"), p.waiting)
@@ -118,7 +131,7 @@ func (g growth) measure(t testing.TB, p growthPoint) string {
 		t.Fatal(err)
 	}
 	defer l.Close()
-	file := harness.WriteConfig(t, dir, fmt.Sprintf("components: [{domain: load.localhost, server: %q, secret: %q}]\nendpoints:\n%shttp: {listen: \"127.0.0.1:0\"}\nstore: {dir: %q}\n",
+	file := harness.WriteConfig(t, dir, fmt.Sprintf("components: [{domain: load.localhost, server: %q, secret: %q}]\nendpoints:\n%shttp: {listen: \"127.0.0.1:0\", insecure_no_auth: true}\nstore: {dir: %q}\n",
 		l.Addr(), harness.Secret, &endpoints, filepath.Join(dir, "store")))
 	accepted := make(chan *leanServer, 1)
 	go func() { accepted <- acceptComponent(t, l) }()
@@ -133,6 +146,15 @@ func (g growth) measure(t testing.TB, p growthPoint) string {
 			sent++
 			return sent, growthMessage(sent, sent%p.conversations, fmt.Sprint("e", sent%p.endpoints), p.bytes)
 		})
+	}
+	if p.pulled > 0 {
+		readers := newReaders(t, program, p.pulled)
+		round = func(n int) {
+			readers.converse(s, n, window, func(name string) string {
+				sent++
+				return growthMessage(sent, sent%p.conversations, name, p.bytes)
+			})
+		}
 	}
 	round(max(n/4, min(p.conversations, n))) // to warm up
 	var rates, cpu, memory []float64
