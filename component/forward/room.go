@@ -38,7 +38,11 @@ func (f *Forward) Deliver(o OfRoom) {
 			m.Event = message.Invite
 		}
 	} else if f.recent != nil && m.Event != message.None {
-		o.Facts = FactsOf(f.recent.Hear(o.Stanza, &m, o.IDs, o.Author, o.Received), m.Event)
+		heard := f.recent.Hear(o.Stanza, &m, o.IDs, o.Author, o.Received)
+		if heard.Ref.Mine {
+			f.recent.Echoed(heard.Ref, o.Received)
+		}
+		o.Facts = FactsOf(heard, m.Event)
 	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()

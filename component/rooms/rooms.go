@@ -72,9 +72,9 @@ type Options struct {
 	Archive *archive.Collector
 	// Deliver passes an event to the endpoints: forward.Forward.Deliver.
 	Deliver func(forward.OfRoom)
-	// Echoed, which may be nil, is called when a room has sent back a message of a bot: the
-	// id that it was sent with, and the room's id of it, which may be empty. It must not block.
-	Echoed func(bot, room jid.JID, id, stanzaID string)
+	// Echoed, which may be nil, is called when a room has sent back a message: with the address
+	// that Address gave it, and its id. It must not block.
+	Echoed func(self, room jid.JID, id string)
 	Log    *zap.Logger
 }
 

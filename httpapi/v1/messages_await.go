@@ -16,10 +16,10 @@ func goalOf(values url.Values) (store.SentState, error) {
 		return "", nil
 	case values.Get("wait") == "":
 		return "", wrongf("wait_for: needs wait; write for example wait=30s")
-	case text == string(store.SentReceived), text == string(store.SentDisplayed):
+	case text == string(store.SentEchoed), text == string(store.SentReceived), text == string(store.SentDisplayed):
 		return store.SentState(text), nil
 	default:
-		return "", wrongf("wait_for: %q is not one of received, displayed", text)
+		return "", wrongf("wait_for: %q is not one of echoed, received, displayed", text)
 	}
 }
 

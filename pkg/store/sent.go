@@ -26,6 +26,7 @@ const (
 	SentExpired   SentState = "expired"   // it waited in the outbox for too long
 	SentRejected  SentState = "rejected"  // the XMPP server refused it
 	SentBounced   SentState = "bounced"   // it came back as an error
+	SentEchoed    SentState = "echoed"    // the room has sent it back: all in it have it
 	SentReceived  SentState = "received"  // a program of the recipient has it (XEP-0184)
 	SentDisplayed SentState = "displayed" // the recipient has seen it (XEP-0333)
 )
@@ -45,10 +46,12 @@ func (s SentState) rank() int {
 		return 3
 	case SentBounced:
 		return 4
-	case SentReceived:
+	case SentEchoed:
 		return 5
-	case SentDisplayed:
+	case SentReceived:
 		return 6
+	case SentDisplayed:
+		return 7
 	}
 	return 0
 }

@@ -53,6 +53,7 @@ type sentFlight struct {
 	resolved bool
 	err      error          // from the outbox, when resolved
 	bounce   *stanza.Stanza // that came back
+	echoed   bool           // the room has sent it back
 }
 
 func newSentMessages(s *store.SentMessages, log *zap.Logger) *sentMessages {
@@ -115,6 +116,9 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 	if note && f.bounce != nil {
 		m.write(ofBounce(f.bounce))
 	}
+	if note && f.echoed {
+		m.write(ofEcho(f.key))
+	}
 }
 
 // await waits for the outcome of a stanza that the outbox has stored, or for its bounce,
@@ -166,6 +170,24 @@ func (m *sentMessages) onBounce(s *stanza.Stanza) {
 	if s.Kind == stanza.Message {
 		m.write(ofBounce(s))
 	}
+}
+
+// onEcho records that a room has sent back a message. It does not wait.
+func (m *sentMessages) onEcho(self, room jid.JID, id string) {
+	key := keyOf(self, room, id)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, f := range m.sending[key] {
+		if !f.echoed {
+			f.echoed = true
+			return
+		}
+	}
+	m.write(ofEcho(key))
+}
+
+func ofEcho(key sentKey) store.SentMessage {
+	return store.SentMessage{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: store.SentEchoed, Changed: time.Now().UTC()}
 }
 
 // write hands an end to the writer; m.mu is held.

@@ -109,6 +109,13 @@ func TestKeptRooms(t *testing.T) {
 		s.says("m1", "hello Echo")
 		s.event(toEcho, `"body":"hello Echo"`, `"nick":"alice"`, `"affiliation":"owner"`, `"mention":true,"missed":false`)
 
+		// sent by the API: the room's echo is no event, and says that all have it
+		r, err := s.p.Call("POST", "/v1/messages?wait=30s&wait_for=echoed", "token-all", harness.AsJSON, `{"from":"echo@event.localhost","to":"kept@rooms.localhost","type":"groupchat","body":"by API"}`)
+		if err != nil || r.Status != 200 || !strings.Contains(r.Body, `"echoed"`) {
+			t.Errorf("%+v %v", r, err)
+		}
+		s.alice.Await("what the API sent", func(r lab.Received) bool { return r.Body == "by API" && strings.HasSuffix(r.From, "/Echo") })
+
 		// killed
 		s.p.Kill()
 		s.says("m2", "while dead")
@@ -136,6 +143,9 @@ func TestKeptRooms(t *testing.T) {
 		harness.Eventually(t, "joined again", func() bool { return s.count("room.joined", toEcho, "kept@rooms.localhost") > joined })
 		s.says("m5", "after the restart")
 		s.event(toEcho, `"body":"after the restart"`)
+		if n := s.count(`"body":"by API"`); n != 0 {
+			t.Errorf("own words are %d events", n)
+		}
 		for _, text := range []string{"hello Echo", "while dead", "while cut", "back again", "after the restart"} {
 			if n := s.count(toEcho, `"body":"`+text+`"`); n != 1 {
 				t.Errorf("%q came %d times", text, n)
