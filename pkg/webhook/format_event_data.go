@@ -11,7 +11,7 @@ import (
 func appendData(b []byte, ev *Event) []byte {
 	s, room := ev.Stanza, RoomOf(ev.Stanza)
 	if room.Happening() {
-		b = restjson.Append(b, ev.given())
+		b = restjson.AppendWithStanza(b, ev.given(), nil)
 		return append(appendRoom(b[:len(b)-1], room), '}')
 	}
 	f := message.Read(s)
