@@ -124,15 +124,29 @@ type sse struct {
 	close func()
 }
 
+// OpenStream opens the events of the endpoint bot behind an id.
 func OpenStream(t testing.TB, p *Program, last string) *sse {
+	t.Helper()
+	return openStream(t, p, "/v1/endpoints/bot/events", "token-pull", last)
+}
+
+// OpenTail opens the tail.
+func OpenTail(t testing.TB, p *Program, query string) *sse {
+	t.Helper()
+	s := openStream(t, p, "/v1/tail?"+query, "token-admin", "")
+	s.lines.Scan() // the comment that it begins with: from here on nothing is missed
+	return s
+}
+
+func openStream(t testing.TB, p *Program, path, token, last string) *sse {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	t.Cleanup(cancel)
-	r, err := http.NewRequestWithContext(ctx, "GET", "http://"+p.Addr+"/v1/endpoints/bot/events", nil)
+	r, err := http.NewRequestWithContext(ctx, "GET", "http://"+p.Addr+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	r.Header.Set("Authorization", "Bearer token-pull")
+	r.Header.Set("Authorization", "Bearer "+token)
 	r.Header.Set("Accept", "text/event-stream")
 	if last != "" {
 		r.Header.Set("Last-Event-ID", last)
