@@ -51,7 +51,8 @@ func (s *Server) Start() (addr string, err error) {
 			return "", err
 		}
 	}
-	l, err := net.Listen("tcp", s.o.Listen)
+	listen := net.ListenConfig{Control: giveUpTheDead}
+	l, err := listen.Listen(context.Background(), "tcp", s.o.Listen)
 	if err != nil {
 		return "", fmt.Errorf("http.listen: cannot listen on %q; choose an address of this host and a port nothing else uses: %w", s.o.Listen, err)
 	}

@@ -1,0 +1,40 @@
+package httpapi
+
+import (
+	"net"
+	"syscall"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+)
+
+// A connection whose other side is gone without a word ends soon.
+func TestVanishedCallers(t *testing.T) {
+	s := NewServer(New(Options{Listen: "127.0.0.1:0", NoAuth: true, Log: zap.NewNop()}))
+	addr, err := s.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = s.Stop(t.Context()) })
+	c, err := net.Dial("tcp", addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	var first *connection
+	for first == nil {
+		s.connections.mu.Lock()
+		first = s.connections.line.oldest()
+		s.connections.mu.Unlock()
+		time.Sleep(time.Millisecond)
+	}
+	raw, err := first.Conn.(*net.TCPConn).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got int
+	if err := raw.Control(func(fd uintptr) { got, err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout) }); err != nil || got != 30_000 {
+		t.Errorf("%d ms, %v", got, err)
+	}
+}
