@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"math"
@@ -44,6 +45,27 @@ func (h *Handler) authenticate(m *Mount, next http.Handler) http.Handler {
 		next.ServeHTTP(w, r)
 	})
 }
+
+// identifyBy passes requests that Mount.Identify knows.
+func (h *Handler) identifyBy(m *Mount, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		known, who, maxBody, f := m.Identify(r)
+		if f != nil {
+			if f.Status == http.StatusUnauthorized {
+				Challenge(w.Header(), r)
+			}
+			h.refuse(w, r, f)
+			return
+		}
+		q := requestOf(r.Context())
+		q.who, q.maxBody = who, maxBody
+		next.ServeHTTP(w, known)
+	})
+}
+
+// Disown makes the caller of a request unknown: its body has shown that it is not who
+// Mount.Identify took it for. It is logged as other requests of unknown callers.
+func Disown(ctx context.Context) { requestOf(ctx).who = Identity{} }
 
 // Challenge adds WWW-Authenticate (RFC 7617 section 2, RFC 6750 section 3): only Bearer,
 // with the error, if the request has a Bearer token.

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -22,13 +23,19 @@ const (
 // not read at all.
 func (h *Handler) limitBody(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ContentLength > h.o.MaxBodyBytes {
-			h.refuse(w, r, tooLarge(h.o.MaxBodyBytes))
+		most := h.maxBody(r)
+		if r.ContentLength > most {
+			h.refuse(w, r, tooLarge(most))
 			return
 		}
-		r.Body = http.MaxBytesReader(w, r.Body, h.o.MaxBodyBytes)
+		r.Body = http.MaxBytesReader(w, r.Body, most)
 		next.ServeHTTP(w, r)
 	})
+}
+
+// maxBody returns how large the body of a request may be.
+func (h *Handler) maxBody(r *http.Request) int64 {
+	return cmp.Or(requestOf(r.Context()).maxBody, h.o.MaxBodyBytes)
 }
 
 // boundArrival sets the deadline for the body. It also bounds how long net/http reads a
@@ -102,7 +109,7 @@ func (h *Handler) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault)
 	for {
 		if len(data) == cap(data) {
 			if data != nil {
-				size = min(2*size, h.o.MaxBodyBytes+1)
+				size = min(2*size, h.maxBody(r)+1)
 			}
 			if f := h.live.bodies.take(of, size-*held, max(bodiesBytes, 4*h.o.MaxBodyBytes)); f != nil {
 				return nil, f
@@ -147,6 +154,6 @@ func ReadBody(_ http.ResponseWriter, r *http.Request) ([]byte, *Fault) {
 func tooLarge(limit int64) *Fault {
 	return &Fault{
 		Status: http.StatusRequestEntityTooLarge,
-		Text:   fmt.Sprintf("Payload too large: a body may have %d bytes (http.max_body_bytes)", limit),
+		Text:   fmt.Sprintf("Payload too large: a body may have %d bytes (http.max_body_bytes, or max_body of a hook)", limit),
 	}
 }

@@ -20,6 +20,8 @@ type request struct {
 	addr  netip.Addr
 	who   Identity
 	live  *live
+
+	maxBody int64 // of this request; 0: Options.MaxBodyBytes
 }
 
 func requestOf(ctx context.Context) *request {

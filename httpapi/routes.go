@@ -22,6 +22,11 @@ type Mount struct {
 	Basic func(r *http.Request, user, password string) (who Identity, f *Fault, known bool)
 	// Limits says that Basic limits guessing itself; else the handler does.
 	Limits bool
+	// Identify authenticates in place of tokens and Basic, for callers that show something
+	// else: it returns who calls, and how large the body may be; 0: as Options say. The
+	// handler gets the request that it returns. Such callers have no rate of
+	// Options.Rate. Nil: tokens and Basic count.
+	Identify func(r *http.Request) (known *http.Request, who Identity, maxBody int64, f *Fault)
 	// Known reports whether a caller that Basic has authenticated may still call. Nil
 	// knows none.
 	Known func(name string) bool
@@ -59,7 +64,12 @@ func (h *Handler) routes() http.Handler {
 	}
 	for _, m := range h.mounts {
 		for _, route := range m.Routes {
-			route.Handler = h.sameOrigin(h.authenticate(&m, h.limitRate(h.limitBody(h.arrive(h.bound(route.Handler))))))
+			body := h.limitBody(h.arrive(h.bound(route.Handler)))
+			if m.Identify != nil {
+				route.Handler = h.sameOrigin(h.identifyBy(&m, body))
+			} else {
+				route.Handler = h.sameOrigin(h.authenticate(&m, h.limitRate(body)))
+			}
 			add(route)
 		}
 	}

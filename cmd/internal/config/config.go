@@ -32,6 +32,7 @@ type Config struct {
 	Rosters     []Roster      `mapstructure:"rosters"`
 	Rooms       []Room        `mapstructure:"rooms"`
 	RoomPolicy  RoomPolicy    `mapstructure:"room_policy"`
+	Hooks       []Hook        `mapstructure:"hooks"`
 	HTTP        HTTP          `mapstructure:"http"`
 	Outbound    Outbound      `mapstructure:"outbound"`
 	Outbox      Outbox        `mapstructure:"outbox"`

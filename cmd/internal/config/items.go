@@ -100,6 +100,10 @@ func (cfg *Config) list(section reflect.Value, path string, visit func(key strin
 			for _, name := range slices.Sorted(maps.Keys(v.Interface().(Variables))) {
 				visit(join(key, name), strings.Join(v.Interface().(Variables)[name], ", "))
 			}
+		case f.Type == reflect.TypeFor[map[string]string](): // targets
+			for _, name := range slices.Sorted(maps.Keys(v.Interface().(map[string]string))) {
+				visit(join(key, name), v.Interface().(map[string]string)[name])
+			}
 		case f.Type.Kind() == reflect.Map: // headers
 			for _, name := range slices.Sorted(maps.Keys(v.Interface().(map[string]secret.String))) {
 				visit(join(key, name), secret.Hidden)

@@ -49,6 +49,15 @@ func (k *keyReader) value(n *yaml.Node, t reflect.Type, path string) (any, bool)
 	if isNull(n) && !texts {
 		return nil, false // a section or list of which everything is commented out
 	}
+	switch {
+	case t == reflect.TypeFor[Verify]() && n.Kind == yaml.ScalarNode: // the kind alone
+		kind, ok := k.leaf(n, reflect.TypeFor[string](), path)
+		k.r.set[join(path, "kind")], k.r.lines[join(path, "kind")] = true, n.Line
+		return map[string]any{"kind": kind}, ok
+	case t == reflect.TypeFor[map[string]string]():
+		names, ok := k.names(n, path)
+		return names, ok
+	}
 	switch t.Kind() {
 	case reflect.Struct:
 		section, ok := k.section(n, t, path)
@@ -154,6 +163,27 @@ func (k *keyReader) headers(n *yaml.Node, path string) (map[string]any, bool) {
 			value = secret.String{} // the name is still to be checked
 		}
 		values[name] = value
+	}
+	return values, true
+}
+
+// names reads a mapping of names of the user's choice to texts.
+func (k *keyReader) names(n *yaml.Node, path string) (map[string]any, bool) {
+	if n.Kind != yaml.MappingNode {
+		k.r.reject(n.Line, path, "is %s where names with addresses are needed; write for example {ops: ops@example.com}", kindOf(n))
+		return nil, false
+	}
+	values := make(map[string]any)
+	for _, e := range k.entries(n, path) {
+		key := join(path, e.shown())
+		if e.bare {
+			k.r.addLine(e.line, key, bareKey)
+			continue
+		}
+		k.r.lines[key], k.r.set[key] = e.line, true
+		if value, ok := k.value(e.value, reflect.TypeFor[string](), key); ok {
+			values[e.name] = value
+		}
 	}
 	return values, true
 }

@@ -82,6 +82,9 @@ func validate(r *report, c *Config, files fileReader) {
 	}
 	c.RoomPolicy.check(s.in("room_policy"))
 	c.HTTP.check(s.in("http"))
+	for i := range c.Hooks { // behind the listener, on which depends whether they need a secret
+		c.Hooks[i].check(s.element("hooks", i), c.Hooks[:i])
+	}
 	c.Outbox.check(s.in("outbox"))
 	c.Deliveries.check(s.in("deliveries"))
 	c.DeadLetters.check(s.in("dead_letters"))

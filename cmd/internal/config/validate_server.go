@@ -40,13 +40,17 @@ func (h *HTTP) checkServer(s scope) {
 			h.TLS = HTTPTLS{CertFile: cert, KeyFile: key}
 		}
 	}
-	switch rate := h.RateLimit; {
-	case rate.PerSecond < 0:
-		s.add("rate_limit.per_second", "%d is less than nothing; write 0 for no limit", rate.PerSecond)
-	case rate.Burst < 0:
-		s.add("rate_limit.burst", "%d is less than nothing; write 0 for as many as per_second", rate.Burst)
-	case rate.Burst > 0 && rate.PerSecond == 0:
-		s.add("rate_limit.burst", "has no effect without per_second; write that too, or remove it")
+	h.RateLimit.check(s.in("rate_limit"))
+}
+
+func (l RateLimit) check(s scope) {
+	switch {
+	case l.PerSecond < 0:
+		s.add("per_second", "%d is less than nothing; write 0 for no limit", l.PerSecond)
+	case l.Burst < 0:
+		s.add("burst", "%d is less than nothing; write 0 for as many as per_second", l.Burst)
+	case l.Burst > 0 && l.PerSecond == 0:
+		s.add("burst", "has no effect without per_second; write that too, or remove it")
 	}
 }
 

@@ -1,0 +1,23 @@
+// Package hooks serves the addresses that other tools post to: what they say becomes
+// messages.
+//
+//	hooks.go      the routes, and which hook a request is for
+//	identify.go   the secret of a hook: in the path, or where tools put it
+//	serve.go      one request: signature, rate, payload, messages
+//	once.go       a delivery that comes again
+//	answer.go     what each tool wants to hear
+//	status.go     what became of the requests of each hook
+//
+// The routes are those that tools build of what one types into them:
+//
+//	/hooks/{name}/{secret}          also /hooks/{name} with the secret in a header
+//	/hooks/{secret}, /services/…    tools that take only a host and a token
+//	/hooks/{name}/…/{topic}         ntfy, and a target of any other hook
+//	/hooks/{name}/…/message         Gotify
+//	/api/chat.postMessage           Slack's API; auth.test too
+//
+// A wrong secret has one answer, whatever the hook is and whether there is one. It is
+// refused before the body is read; signatures need the body, and a request that has only
+// that counts for the bounds of its hook meanwhile. All hooks together have at most half
+// of the slots of the server, and each an eighth.
+package hooks

@@ -1,0 +1,103 @@
+package hooks
+
+import (
+	"context"
+	"crypto/sha256"
+	"net/http"
+	"time"
+
+	"go.uber.org/zap"
+	"golang.org/x/time/rate"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/hook"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/loglimit"
+	"stanzahook/pkg/store"
+)
+
+// Hook is one address for a tool.
+type Hook struct {
+	Name    string
+	Adapter string
+	Hashes  [][32]byte     // of its secrets, SHA-256; none: only the signature counts
+	Verify  *hook.Verifier // nil: requests are not signed
+	Reader  *hook.Hook
+	From    jid.JID
+	To      []jid.JID
+	Targets map[string]jid.JID // by name, for requests that name one
+	Get     bool               // GET is taken
+	MaxBody int64
+	Rate    httpapi.RateLimit
+}
+
+// Requests stores what was done already; see v1.Requests.
+type Requests interface {
+	Begin(ctx context.Context, key string, r store.IdempotentRequest) (stored store.IdempotentRequest, created bool, err error)
+	End(ctx context.Context, key string, r store.IdempotentRequest) error
+}
+
+// Options are what the routes work with.
+type Options struct {
+	Hooks    []*Hook
+	Sender   gateway.Sender
+	Requests Requests  // nil: a delivery that comes again is sent again
+	Statuses *Statuses // kept over reloads; nil: its own
+	Log      *zap.Logger
+}
+
+// handler serves the hooks of one configuration.
+type handler struct {
+	Options
+	byName   map[string]*known
+	bySecret map[[32]byte]*known
+	unknown  *known // stands for hooks that are not there, so that they take as long
+	repeats  *loglimit.Limiter
+}
+
+// known is a hook with what belongs to it.
+type known struct {
+	*Hook
+	limit  *rate.Limiter // nil: none
+	status *status
+}
+
+// New returns the routes. Nothing is under them without hooks.
+func New(o Options) []httpapi.Mount {
+	if o.Statuses == nil {
+		o.Statuses = new(Statuses)
+	}
+	if o.Log == nil {
+		o.Log = zap.NewNop()
+	}
+	h := &handler{Options: o, byName: make(map[string]*known), bySecret: make(map[[32]byte]*known), repeats: new(loglimit.Limiter)}
+	h.unknown = &known{Hook: &Hook{Hashes: [][32]byte{sha256.Sum256([]byte(time.Now().String()))}}}
+	for _, one := range o.Hooks {
+		k := &known{Hook: one, status: o.Statuses.of(one)}
+		if one.Rate.PerSecond > 0 {
+			k.limit = rate.NewLimiter(rate.Limit(one.Rate.PerSecond), max(one.Rate.Burst, one.Rate.PerSecond))
+		}
+		h.byName[one.Name] = k
+		for _, hash := range one.Hashes {
+			h.bySecret[hash] = k
+		}
+	}
+	o.Statuses.keep(o.Hooks)
+	mount := func(prefix string, identify func(*http.Request) (*known, string), routes ...httpapi.Route) httpapi.Mount {
+		return httpapi.Mount{Prefix: prefix, Routes: routes, Identify: h.identified(identify)}
+	}
+	serve := http.HandlerFunc(h.serve)
+	var own, services []httpapi.Route
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet} {
+		own = append(own, httpapi.Route{Method: method, Path: "/hooks/{name}", Handler: serve}, httpapi.Route{Method: method, Path: "/hooks/{name}/{rest:.*}", Handler: serve})
+	}
+	services = append(services, httpapi.Route{Method: http.MethodPost, Path: "/services/{rest:.+}", Handler: serve})
+	return []httpapi.Mount{
+		mount("/hooks", h.byPath, own...),
+		mount("/services", h.byLastElement, services...),
+		mount("/api", h.byToken,
+			httpapi.Route{Method: http.MethodPost, Path: "/api/chat.postMessage", Handler: serve},
+			httpapi.Route{Method: http.MethodPost, Path: "/api/auth.test", Handler: http.HandlerFunc(h.authTest)}),
+	}
+}

@@ -1,0 +1,199 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
+
+	"stanzahook/httpapi"
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/hook"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// sendTimeout bounds the wait for the outbox, as a tool waits some seconds for its answer.
+const sendTimeout = 10 * time.Second
+
+// serve serves a request of a tool.
+//
+// Killed before the answer: the tool has none, and repeats. What it repeats has the same
+// id, if the tool sends one; then the messages have the same ids as those that may have
+// gone. Killed after it: the XMPP server has the messages, or they are on our disk.
+func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
+	m := matchOf(r.Context())
+	body, f := httpapi.ReadBody(w, r)
+	if f != nil {
+		httpapi.WriteProblem(w, r, f)
+		return
+	}
+	q := &hook.Request{Method: r.Method, Path: m.rest, Header: r.Header, Query: r.URL.Query(), Body: body, Time: time.Now()}
+	if err := m.Verify.Verify(q); err != nil {
+		httpapi.Disown(r.Context())
+		httpapi.WriteProblem(w, r, unauthorized())
+		return
+	}
+	a := h.handle(r, m, q)
+	m.status.note(a)
+	if a.failed() {
+		h.repeats.Warn(h.Log, "hook request refused", zap.String("hook", m.Name), zap.Int("status", a.status), zap.String("reason", a.text), zap.String("request_id", httpapi.RequestID(r.Context())))
+	}
+	write(w, r, m, q, a)
+}
+
+// outcome is what became of a request.
+type outcome struct {
+	status     int    // of HTTP: 202, or that of a failure
+	reason     string // the word of Slack for a failure
+	text       string // what is wrong
+	retryAfter int
+
+	id       string
+	messages []message
+	notice   hook.Notice
+	repeated bool // it was answered before; nothing was sent
+}
+
+// message is what became of one message.
+type message struct {
+	To    string `json:"to"`
+	ID    string `json:"id"`
+	State string `json:"state"`
+	Error string `json:"error,omitempty"`
+}
+
+func (o *outcome) failed() bool { return o.status >= 400 }
+
+func refuse(status int, reason, text string) *outcome {
+	return &outcome{status: status, reason: reason, text: text}
+}
+
+// handle reads a request that is authenticated, and sends what it says.
+func (h *handler) handle(r *http.Request, m *match, q *hook.Request) *outcome {
+	if r.Method == http.MethodGet && !m.Get {
+		return refuse(http.StatusMethodNotAllowed, "invalid_payload", "this hook does not take GET; use POST, or write get: true")
+	}
+	if coding := r.Header.Get("Content-Encoding"); coding != "" && coding != "identity" {
+		return refuse(http.StatusUnsupportedMediaType, "invalid_payload", "Content-Encoding is not supported; send the body without one")
+	}
+	if m.limit != nil {
+		if wait := m.limit.Reserve(); wait.Delay() > 0 {
+			after := int(math.Ceil(wait.Delay().Seconds()))
+			wait.Cancel()
+			// Not 429: Alertmanager repeats only after 5xx.
+			return &outcome{status: http.StatusServiceUnavailable, reason: "rate_limited", text: "too many requests for this hook; wait as long as Retry-After says (rate_limit)", retryAfter: after}
+		}
+	}
+	n, err := m.Reader.Read(q)
+	switch {
+	case errors.Is(err, hook.ErrNoText):
+		return refuse(http.StatusBadRequest, "no_text", err.Error())
+	case err != nil:
+		return refuse(http.StatusBadRequest, "invalid_payload", err.Error())
+	}
+	to, f := m.recipients(n, q)
+	if f != nil {
+		return f
+	}
+	for _, t := range n.Texts {
+		if t.Cut != nil {
+			h.repeats.Warn(h.Log, "text of hook cut", zap.String("hook", m.Name), zap.Error(t.Cut), zap.String("hint", "see its template"))
+		}
+	}
+	if len(n.Texts) == 0 {
+		return &outcome{status: http.StatusAccepted, notice: n}
+	}
+	return h.once(r.Context(), m, n, to)
+}
+
+// recipients are those of a request. A target that is not listed is refused, never guessed.
+// A hook without targets ignores the channel or topic that a tool needs to be given.
+func (m *match) recipients(n hook.Notice, q *hook.Request) ([]jid.JID, *outcome) {
+	name := n.Target
+	if name == "" && m.Adapter != "gotify" && m.Adapter != "ntfy" {
+		name, _, _ = strings.Cut(q.Path, "/")
+	}
+	if name = strings.ToLower(strings.TrimLeft(name, "#@")); len(m.Targets) == 0 || name == "" {
+		if len(m.To) == 0 {
+			return nil, refuse(http.StatusNotFound, "channel_not_found", "this hook needs one of its targets: a channel, a topic, or the last element of the path")
+		}
+		return m.To, nil
+	}
+	to, ok := m.Targets[name]
+	if !ok {
+		return nil, refuse(http.StatusNotFound, "channel_not_found", "this hook has no target of this name")
+	}
+	return []jid.JID{to}, nil
+}
+
+// send sends the texts of a notice, each to every recipient; the ids of the messages follow
+// from id.
+func (h *handler) send(ctx context.Context, m *match, n hook.Notice, to []jid.JID, id string) *outcome {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout) // a tool that goes has posted all the same
+	defer cancel()
+	o := &outcome{status: http.StatusAccepted, id: id, notice: n}
+	var worst *gateway.Outcome
+	sent := 0
+	for i, t := range n.Texts {
+		for j, recipient := range to {
+			one := message{To: recipient.String(), ID: id}
+			if number := i*len(to) + j; number > 0 {
+				one.ID += "." + strconv.Itoa(number)
+			}
+			state, bad := h.sendOne(ctx, m, recipient, one.ID, t.Body)
+			if one.State = string(state); bad != nil {
+				one.State, one.Error, worst = "failed", bad.Text(), bad
+			} else {
+				sent++
+			}
+			o.messages = append(o.messages, one)
+		}
+	}
+	if sent == 0 {
+		o.status, o.reason, o.text, o.retryAfter = worst.Status, "internal_error", worst.Text(), worst.RetryAfter
+		if o.status == http.StatusTooManyRequests || o.status == http.StatusUnprocessableEntity {
+			o.status = http.StatusServiceUnavailable
+		}
+	} else if worst != nil {
+		o.text = worst.Text()
+	}
+	return o
+}
+
+// sendOne sends one message. It goes through the outbox: without a connection it waits on
+// disk.
+func (h *handler) sendOne(ctx context.Context, m *match, to jid.JID, id, body string) (gateway.State, *gateway.Outcome) {
+	s, err := stanza.Build(stanza.Header{Kind: stanza.Message, Type: "chat", From: m.From, To: to, ID: id}, stanza.TextElement("body", body), h.Sender.Limits(m.From))
+	if err != nil {
+		return "", &gateway.Outcome{Status: http.StatusRequestEntityTooLarge, What: "the message is over a limit: " + err.Error()}
+	}
+	h.Statuses.expect(m.Name, s)
+	state, err := h.Sender.Send(ctx, s, gateway.Sending{Caller: Caller(m.Name)})
+	if err != nil {
+		o := gateway.OutcomeOf(s, err)
+		if o.Result == gateway.Failed {
+			h.repeats.Error(h.Log, "message of hook not sent", zap.String("hook", m.Name), zap.String("stanza_id", id), zap.Error(err))
+			o.What = "internal error; the log has it under the hook's name"
+		}
+		return "", &o
+	}
+	return state, nil
+}
+
+// newID returns an id for messages; timeOf reads when it was made.
+func newID() string { return ulid.Make().String() }
+
+func timeOf(id string) (time.Time, bool) {
+	u, err := ulid.ParseStrict(id)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return ulid.Time(u.Time()), true
+}

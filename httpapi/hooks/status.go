@@ -1,0 +1,168 @@
+package hooks
+
+import (
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// Statuses are what became of the requests of all hooks since the process started. The
+// hooks of two configurations share them. The zero Statuses is ready to use.
+type Statuses struct {
+	mu       sync.Mutex
+	hooks    map[string]*status
+	messages *simplelru.LRU[messageKey, string] // the hook of a message, so that its error is found
+	running  map[string]bool                    // deliveries in progress, by key
+}
+
+// maxMessages bounds the messages whose errors are told apart. The error of an older one
+// does not count for its hook; it is an event as any error is.
+const maxMessages = 10_000
+
+type messageKey struct {
+	to jid.JID // bare
+	id string
+}
+
+// status is what became of the requests of one hook.
+type status struct {
+	mu sync.Mutex
+	Status
+}
+
+// Status is what became of the requests of a hook. Requests with a wrong secret do not
+// count: anybody can send them.
+type Status struct {
+	Name      string
+	Requests  int64 // that were answered
+	Sent      int64 // messages
+	Failed    int64 // requests that were refused or not sent, and messages that came back
+	LastTime  time.Time
+	LastError string
+	ErrorTime time.Time
+}
+
+// of returns the status of a hook.
+func (s *Statuses) of(h *Hook) *status {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.hooks == nil {
+		s.hooks = make(map[string]*status)
+		s.running = make(map[string]bool)
+		s.messages, _ = simplelru.NewLRU[messageKey, string](maxMessages, nil) // fails only for size 0
+	}
+	if s.hooks[h.Name] == nil {
+		s.hooks[h.Name] = &status{Status: Status{Name: h.Name}}
+	}
+	return s.hooks[h.Name]
+}
+
+// keep forgets the hooks that are gone.
+func (s *Statuses) keep(hooks []*Hook) {
+	there := make(map[string]bool)
+	for _, h := range hooks {
+		there[h.Name] = true
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name := range s.hooks {
+		if !there[name] {
+			delete(s.hooks, name)
+		}
+	}
+}
+
+// Get returns the status of a hook; the zero Status if there is none.
+func (s *Statuses) Get(name string) Status {
+	s.mu.Lock()
+	one := s.hooks[name]
+	s.mu.Unlock()
+	if one == nil {
+		return Status{Name: name}
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	return one.Status
+}
+
+// note counts a request. A repeated delivery that was answered before is no new one.
+func (s *status) note(o *outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.LastTime = time.Now()
+	s.Requests++
+	if !o.repeated {
+		for _, m := range o.messages {
+			if m.Error == "" {
+				s.Sent++
+			}
+		}
+	}
+	if o.failed() || o.text != "" {
+		s.fail(http.StatusText(o.status) + ": " + o.text)
+	}
+}
+
+func (s *status) fail(text string) {
+	s.Failed++
+	s.LastError, s.ErrorTime = text, time.Now()
+}
+
+// expect remembers which hook a message is of.
+func (s *Statuses) expect(name string, m *stanza.Stanza) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.messages.Add(messageKey{m.To.Bare(), m.ID}, name)
+}
+
+// Bounced reports an error stanza. If it is of a message of a hook, it counts as a failure
+// of the hook, whose name is returned.
+func (s *Statuses) Bounced(m *stanza.Stanza) (name string, ok bool) {
+	s.mu.Lock()
+	if s.messages == nil {
+		s.mu.Unlock()
+		return "", false
+	}
+	key := messageKey{m.From.Bare(), m.ID}
+	name, ok = s.messages.Peek(key)
+	s.messages.Remove(key)
+	one := s.hooks[name]
+	s.mu.Unlock()
+	if !ok || one == nil {
+		return name, ok
+	}
+	e, _ := m.StanzaError()
+	text := m.From.String() + " answered with an error"
+	if e != nil {
+		text = m.From.String() + " answered with the error " + string(e.Condition)
+		if e.Text != "" {
+			text += ": " + e.Text
+		}
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.fail(text)
+	return name, true
+}
+
+// begin marks a delivery as in progress; false: it is already.
+func (s *Statuses) begin(key string) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.running[key] {
+		return false
+	}
+	s.running[key] = true
+	return true
+}
+
+func (s *Statuses) end(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.running, key)
+}
