@@ -72,7 +72,7 @@ func (h *handler) byPath(r *http.Request) (*known, string) {
 		return k, behind
 	case there && (elsewhere == 1 || len(k.Hashes) == 0):
 		return k, rest
-	case alone != nil:
+	case !there && alone != nil:
 		return alone, rest
 	}
 	return nil, ""

@@ -1,7 +1,9 @@
 package hooks
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -88,6 +90,18 @@ func (s *Statuses) Get(name string) Status {
 	one.mu.Lock()
 	defer one.mu.Unlock()
 	return one.Status
+}
+
+// All returns the statuses of all hooks, by name.
+func (s *Statuses) All() []Status {
+	s.mu.Lock()
+	names := slices.Sorted(maps.Keys(s.hooks))
+	s.mu.Unlock()
+	var all []Status
+	for _, name := range names {
+		all = append(all, s.Get(name))
+	}
+	return all
 }
 
 // note counts a request. A repeated delivery that was answered before is no new one.

@@ -20,6 +20,7 @@ import (
 	"stanzahook/component/privilege"
 	"stanzahook/component/rooms"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account"
@@ -61,7 +62,8 @@ type App struct {
 	inProgress   v1.InProgress
 	failures     httpapi.Failures // of logins, kept over reloads
 	logins       postmsg.Logins
-	reloader     v1.Reload // nil: none
+	hooks        hooks.Statuses // kept over reloads
+	reloader     v1.Reload      // nil: none
 
 	current   atomic.Pointer[current] // to read outside a change
 	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, workers, backends, accounts

@@ -36,7 +36,7 @@ func (a *App) listen(context.Context) error {
 	a.metrics = metrics.New(metrics.Sources{
 		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Quiet: a.quiet}, Rooms: a.rooms, SelfSends: a.sent.between.counts,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
-		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Log: a.log,
+		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, Log: a.log,
 	})
 	a.server = httpapi.NewServer(a.surfaces(a.cfg))
 	addr, err := a.server.Start()
@@ -87,13 +87,13 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
 		Open: a.openRoutes(cfg), Observer: a.metrics.Observer(),
 		Failures: &a.failures, OnRequest: a.happenings.onRequest,
-	}, rest.New(rest.Options{
+	}, append(a.hookRoutes(cfg, send), rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Events: events{targets.workers},
 		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
 		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
+	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))...)
 }
 
 // openRoutes are the routes that need no token.

@@ -28,6 +28,7 @@ import (
 func (a *App) makeLinks(ctx context.Context) error {
 	a.links, a.outboxes, a.grants = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
 	a.sent = newSentMessages(a.store.SentMessages(), a.log)
+	a.sent.bounced = a.onBounce
 	a.onStop("outcomes of messages", a.sent.start())
 	a.echoes, a.recent, a.quiet = forward.NewEchoes(), message.NewRecent(message.RecentBytes), bounce.NewQuiet()
 	if err := a.makeRooms(ctx); err != nil {

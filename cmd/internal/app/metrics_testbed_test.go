@@ -64,6 +64,7 @@ endpoints:
 - {name: direct, url: %q, delivery: direct, stanzas: [message, iq], match: {to: "direct@*"}}
 - {name: pulled, match: {to: "pulled@*"}}
 - {name: bot, url: %q, headers: {Authorization: "Bearer a-secret-of-the-bot"}, retry: {schedule: [10ms]}}
+hooks: [{name: alerts, adapter: text, verify: none, from: alerts@bot.example.com, to: [juliet@example.com]}]
 http: {listen: "127.0.0.1:0", tokens: [{name: ops, hash: "sha256:%x", scopes: [send, query, roster, admin]}]}
 `, contacts, bot.URL+"/direct?key=secret-in-a-query", bot.URL, sha256.Sum256([]byte(measuredToken)))
 	core, logs := observer.New(zapcore.InfoLevel)

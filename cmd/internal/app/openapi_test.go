@@ -17,6 +17,7 @@ import (
 
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/httpapi/postmsg"
@@ -33,7 +34,7 @@ import (
 
 // everyMount is all that listen mounts, with nothing behind it.
 func everyMount() []httpapi.Mount {
-	return []httpapi.Mount{
+	return append(hooks.New(hooks.Options{}),
 		rest.New(rest.Options{}),
 		postmsg.New(postmsg.Options{}),
 		rosteradmin.New(rosteradmin.Options{}),
@@ -45,7 +46,7 @@ func everyMount() []httpapi.Mount {
 			Summary:   func(int, string) ([]summary.Row, error) { return nil, nil },
 			Listeners: (*App)(nil),
 		}),
-	}
+	)
 }
 
 // The OpenAPI document has every operation of the server, and no other.

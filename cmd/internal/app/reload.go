@@ -177,6 +177,7 @@ func differences(old, next *config.Config) []string {
 	say(reflect.DeepEqual(old.Rosters, next.Rosters), "rosters")
 	say(reflect.DeepEqual(old.Rooms, next.Rooms), "rooms")
 	say(reflect.DeepEqual(old.RoomPolicy, next.RoomPolicy), "room_policy")
+	say(sameHooks(old.Hooks, next.Hooks), "hooks")
 	say(reflect.DeepEqual(old.HTTP.Tokens, next.HTTP.Tokens), "http.tokens")
 	a, b := old.HTTP, next.HTTP
 	a.Tokens, b.Tokens, a.Basic.Accounts.CAs, b.Basic.Accounts.CAs = nil, nil, nil, nil

@@ -24,6 +24,7 @@ type sentMessages struct {
 	bounces bounce.Watcher // a handler of all components
 	between selfSending    // of our own addresses
 	store   *store.SentMessages
+	bounced func(*stanza.Stanza) // is told of each error, and does not wait; nil: nobody
 	log     *zap.Logger
 	ends    chan store.SentMessage
 
@@ -159,6 +160,9 @@ func (m *sentMessages) onEnd(s *stanza.Stanza, err error) {
 
 // onBounce records an error stanza; the links call it for each. It does not wait.
 func (m *sentMessages) onBounce(s *stanza.Stanza) {
+	if m.bounced != nil {
+		m.bounced(s)
+	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range m.sending[keyOf(s.To, s.From, s.ID)] {

@@ -101,8 +101,13 @@ func (t *newToken) make() {
 	random := make([]byte, 32)
 	_, _ = rand.Read(random) // it never fails: see crypto/rand
 	t.Token = tokenPrefix + base64.RawURLEncoding.EncodeToString(random)
-	sum := sha256.Sum256([]byte(t.Token))
-	t.Hash = config.HashPrefix + hex.EncodeToString(sum[:])
+	t.Hash = hashOf(t.Token)
+}
+
+// hashOf is the hash of a secret, as the configuration has it.
+func hashOf(secret string) string {
+	sum := sha256.Sum256([]byte(secret))
+	return config.HashPrefix + hex.EncodeToString(sum[:])
 }
 
 func (t *newToken) print(w io.Writer) error {

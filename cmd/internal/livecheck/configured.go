@@ -8,6 +8,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/hook"
 	"stanzahook/pkg/outbound"
 )
 
@@ -37,6 +38,10 @@ func Configured(path string, cfg *config.Config) []v1.Check {
 		r := &cfg.Rosters[i]
 		all = append(all, fine("roster", r.Host, fmt.Sprintf("%s, backend: %s, mode: %s", outbound.PublicURL(r.URL), r.Backend, r.Mode)))
 	}
+	for i := range cfg.Hooks {
+		h := &cfg.Hooks[i]
+		all = append(all, fine("hook", h.Name, fmt.Sprintf("%s, to %s; its sample: %s", h.Adapter, recipients(h), sampleOf(h))))
+	}
 	h := &cfg.HTTP
 	switch {
 	case h.InsecureNoAuth:
@@ -51,4 +56,26 @@ func Configured(path string, cfg *config.Config) []v1.Check {
 	}
 	all = append(all, inTheClear(cfg)...)
 	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))
+}
+
+// recipients are those of a hook, in few words.
+func recipients(h *config.Hook) string {
+	switch n := len(h.To); {
+	case n == 0:
+		return plural.Count(len(h.Targets), "target")
+	case n == 1:
+		return h.To[0]
+	default:
+		return fmt.Sprintf("%s and %d more", h.To[0], n-1)
+	}
+}
+
+// sampleOf is the first line of what the sample of a hook's tool becomes.
+func sampleOf(h *config.Hook) string {
+	n, err := h.Reader.Read(hook.Sample(h.Adapter))
+	if err != nil || len(n.Texts) == 0 {
+		return "no text"
+	}
+	line, _, _ := strings.Cut(n.Texts[0].Body, "\n")
+	return line
 }

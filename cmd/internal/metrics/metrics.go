@@ -20,6 +20,7 @@ import (
 	"stanzahook/component/presence"
 	"stanzahook/component/rooms"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/roster"
@@ -55,6 +56,7 @@ type Sources struct {
 	Logins       *postmsg.Logins
 	Tail         *tail.Tail
 	Tokens       func() []string // the names of the tokens, as configured now
+	Hooks        func() []hooks.Status
 	Log          *zap.Logger
 }
 
@@ -71,7 +73,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newTailMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), m.http)
 	return m
 }
 

@@ -23,7 +23,8 @@ type Config struct {
 	Components   []Component
 	Endpoints    []Endpoint
 	MaxBodyBytes int
-	PerSecond    int // requests of a token; 0: any
+	PerSecond    int    // requests of a token; 0: any
+	Hooks        string // the YAML of hooks
 }
 
 type Component struct {

@@ -1,0 +1,68 @@
+package app
+
+import (
+	"reflect"
+	"slices"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/httpapi"
+	"stanzahook/httpapi/hooks"
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/tail"
+)
+
+// hookRoutes are the addresses of the hooks of a configuration. What they count stays over
+// reloads.
+func (a *App) hookRoutes(cfg *config.Config, send gateway.Sender) []httpapi.Mount {
+	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Requests: a.store.IdempotencyKeys(), Statuses: &a.hooks, Log: a.log})
+}
+
+// hooksOf are the hooks of a configuration, in its order.
+func hooksOf(cfg *config.Config) []*hooks.Hook {
+	var all []*hooks.Hook
+	for i := range cfg.Hooks {
+		c := &cfg.Hooks[i]
+		all = append(all, &hooks.Hook{
+			Name: c.Name, Adapter: c.Adapter, Hashes: c.Hashes, Verify: c.Verifier, Reader: c.Reader, From: c.Sender, To: c.Recipients, Targets: c.TargetJIDs,
+			Get: c.Get, MaxBody: int64(c.MaxBody), Rate: httpapi.RateLimit(c.RateLimit),
+		})
+	}
+	return all
+}
+
+// sameHooks compares hooks by their keys.
+func sameHooks(a, b []config.Hook) bool {
+	return slices.EqualFunc(a, b, func(x, y config.Hook) bool {
+		x.Reader, y.Reader = nil, nil // made of the keys
+		return reflect.DeepEqual(x, y)
+	})
+}
+
+// onBounce finds the hook of a message that came back: its status and the delivery log say
+// so. It does not wait.
+//
+// Killed before the log is written: the state of the message has the error.
+func (a *App) onBounce(s *stanza.Stanza) {
+	name, ok := a.hooks.Bounced(s)
+	if !ok {
+		return
+	}
+	reason := "the message came back as an error"
+	if e, _ := s.StanzaError(); e != nil {
+		reason = string(e.Condition)
+		if e.Text != "" {
+			reason += ": " + e.Text
+		}
+	}
+	a.log.Warn("message of hook came back", zap.String("hook", name), zap.Stringer("to", s.From), zap.String("stanza_id", s.ID), zap.String("reason", reason))
+	now, endpoint := time.Now(), hooks.Caller(name)
+	a.store.DeliveryLog().Add(&deliverylog.Entry{
+		ID: s.ID, Endpoint: endpoint, Component: s.To.Domain(), Type: "message.chat", From: s.To.String(), To: s.From.String(), Received: now, State: deliverylog.Dropped, Reason: reason,
+	})
+	a.happenings.Delivery(&tail.Delivery{Time: now, ID: s.ID, Endpoint: endpoint, State: string(deliverylog.Dropped), Type: "message.chat", From: s.To.String(), To: s.From.String(), Reason: reason})
+}
