@@ -30,6 +30,7 @@ type Options struct {
 	Tail       *tail.Tail             // nil: there is no /v1/tail
 	Summary    Summary                // nil: there is no /v1/summary
 	Listeners  Listeners              // nil: nobody can listen
+	Hooks      Hooks                  // nil: there is no /v1/hooks
 	Rosters    Rosters                // nil: none are configured
 	Requests   Requests               // nil: an Idempotency-Key is ignored
 	InProgress *InProgress            // the requests in progress with such a key; nil: its own
@@ -84,6 +85,9 @@ func New(o Options) httpapi.Mount {
 	}
 	if o.Summary != nil {
 		routes = append(routes, o.Summary.routes(e)...)
+	}
+	if o.Hooks != nil {
+		routes = append(routes, hooks{o.Hooks}.routes(e)...)
 	}
 	if o.Listeners != nil {
 		routes = append(routes, listening{o.Listeners}.routes(e)...)

@@ -15,7 +15,7 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// MadeEndpoint is an endpoint that was made by the API.
+// MadeEndpoint is an endpoint, or a hook, that was made by the API.
 type MadeEndpoint struct {
 	// Slot is where its record is. Records are kept by slot and not by name: a removed
 	// record leaves a small one behind, and there are few slots and no end of names.
@@ -25,11 +25,11 @@ type MadeEndpoint struct {
 	Keys  json.RawMessage `json:"keys"`  // its configuration, with its secrets
 }
 
-// MadeEndpoints are the endpoints that were made by the API.
+// MadeEndpoints are the endpoints, or the hooks, that were made by the API.
 type MadeEndpoints struct{ bucket }
 
-func madeEndpointsConfig() bucketConfig {
-	return bucketConfig{Config: keyValue("made_endpoints", "the endpoints that were made by the API"), what: "an endpoint", always: true}
+func madeConfig(bucket, what string) bucketConfig {
+	return bucketConfig{Config: keyValue(bucket, "the "+what+"s that were made by the API"), what: "the " + what, always: true}
 }
 
 // Put stores an endpoint in its slot.
@@ -44,7 +44,7 @@ func (m *MadeEndpoints) Put(ctx context.Context, e *MadeEndpoint) error {
 // Killed before it returns: the endpoint may still be there.
 func (m *MadeEndpoints) Remove(ctx context.Context, slot int) error {
 	if err := m.st.Erase(context.WithoutCancel(ctx), m.prefix+strconv.Itoa(slot)); err != nil {
-		return fmt.Errorf("remove an endpoint: %w", err)
+		return fmt.Errorf("remove %s: %w", m.what, err)
 	}
 	return nil
 }
@@ -59,7 +59,7 @@ func (m *MadeEndpoints) All(ctx context.Context) ([]MadeEndpoint, error) {
 			err = json.Unmarshal(r.Data, &e)
 		}
 		if err != nil {
-			m.log.Error("endpoint of the API unreadable", zap.String("slot", r.Subject), zap.Error(err))
+			m.log.Error("record of the API unreadable", zap.String("slot", r.Subject), zap.Error(err))
 			return nil
 		}
 		e.Slot = slot
@@ -67,7 +67,7 @@ func (m *MadeEndpoints) All(ctx context.Context) ([]MadeEndpoint, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the endpoints of the API: %w", err)
+		return nil, fmt.Errorf("read %s: %w", m.About, err)
 	}
 	slices.SortFunc(all, func(a, b MadeEndpoint) int { return cmp.Compare(a.Order, b.Order) })
 	return all, nil

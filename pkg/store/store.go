@@ -76,6 +76,7 @@ type Store struct {
 	deliveries      *deliverylog.Log
 	endpoints       States[EndpointState]
 	madeEndpoints   MadeEndpoints
+	madeHooks       MadeEndpoints
 	features        States[HostFeatures]
 	subscribers     Subscribers
 	rosters         Rosters
@@ -165,7 +166,8 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.outbox = Outbox{s.stream(outboxConfig(&s.o)), s.disk, s.log, s.o.OutboxBytes, s.o.OutboxCount}
 	s.dead.st, s.dead.disk, s.dead.log, s.dead.shares = s.stream(deadConfig(&s.o)), s.disk, s.log, newDeadShares(deadBytes(&s.o))
 	s.openStates()
-	s.madeEndpoints = MadeEndpoints{s.bucket(madeEndpointsConfig())}
+	s.madeEndpoints = MadeEndpoints{s.bucket(madeConfig("made_endpoints", "endpoint"))}
+	s.madeHooks = MadeEndpoints{s.bucket(madeConfig("made_hooks", "hook"))}
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.rooms = Rooms{s.bucket(roomsConfig())}
@@ -293,6 +295,10 @@ func (s *Store) DeliveryLog() *deliverylog.Log { return s.deliveries }
 
 // Endpoints are the states of endpoints.
 func (s *Store) Endpoints() *States[EndpointState] { return &s.endpoints }
+
+// MadeHooks are the hooks that were made by the API; their records are as those of
+// endpoints.
+func (s *Store) MadeHooks() *MadeEndpoints { return &s.madeHooks }
 
 // MadeEndpoints are the endpoints that were made by the API.
 func (s *Store) MadeEndpoints() *MadeEndpoints { return &s.madeEndpoints }

@@ -66,10 +66,11 @@ type App struct {
 	reloader     v1.Reload      // nil: none
 
 	current   atomic.Pointer[current] // to read outside a change
-	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, workers, backends, accounts
+	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeHooks, workers, backends, accounts
 	stopping  context.Context
 	beginStop context.CancelFunc
 	made      madeEndpoints
+	madeHooks []madeHook
 
 	sent        *sentMessages
 	archives    archive.Collector

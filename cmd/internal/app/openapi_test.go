@@ -45,6 +45,7 @@ func everyMount() []httpapi.Mount {
 			Tail:      tail.New(nil),
 			Summary:   func(int, string) ([]summary.Row, error) { return nil, nil },
 			Listeners: (*App)(nil),
+			Hooks:     hookService{},
 		}),
 	)
 }

@@ -78,7 +78,10 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	if err != nil {
 		return nil, err
 	}
-	cfg := made.over(file)
+	madeHooks, cfg, err := a.readMadeHooks(ctx, made.over(file))
+	if err != nil {
+		return nil, err
+	}
 	changed := differences(a.cfg, cfg)
 	rosterOptions, err := a.rosterOptions(cfg)
 	if err != nil {
@@ -102,6 +105,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	}
 	oldAccounts := a.setAccounts(cfg)
 	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
+	a.madeHooks = madeHooks
 	a.use(cfg, made)
 	a.logUnused()
 	err = a.server.Replace(a.surfaces(cfg))

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -12,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/hook"
 	"stanzahook/pkg/jid"
 )
@@ -31,9 +34,75 @@ type newHook struct {
 }
 
 func hookCommand() *cobra.Command {
-	cmd := group("hook", "Make addresses for other tools, whose requests become messages", "Make addresses for other tools, whose requests become messages.", "new")
-	cmd.AddCommand(hookNewCommand())
+	cmd := group("hook", "Make, list and test addresses for other tools, whose requests become messages",
+		`Make addresses for other tools, whose requests become messages; list and test those of
+the running instance, with a token of the scope admin.`, "new", "list", "test")
+	a := apiFlags(cmd, config.ScopeAdmin)
+	cmd.AddCommand(hookNewCommand(), hookList(a), hookTest(a))
 	return cmd
+}
+
+func hookList(a *api) *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:     "list",
+		Short:   "List the hooks, with what became of their requests",
+		Long:    "List the hooks of the running instance, with what became of their requests since it\nstarted.",
+		Example: "  stanzahook hook list",
+		Args:    cobra.NoArgs,
+	}, as(printHooks), func([]string) (request, error) { return request{path: "/v1/hooks"}, nil })
+}
+
+func printHooks(w io.Writer, page *struct{ Items []v1.Hook }) error {
+	if len(page.Items) == 0 {
+		_, err := fmt.Fprintln(w, "there are no hooks")
+		return err
+	}
+	return printTable(w, "NAME\tADAPTER\tFROM\tREQUESTS\tFAILED\tLAST ERROR", func(row func(...any)) {
+		for _, h := range page.Items {
+			last := ""
+			if h.LastError != nil {
+				last = h.LastError.Error
+			}
+			row(h.Name, h.Adapter, h.Source, h.Count, h.Failed, last)
+		}
+	})
+}
+
+func hookTest(a *api) *cobra.Command {
+	var send bool
+	cmd := a.command(&cobra.Command{
+		Use:   "test NAME [--send]",
+		Short: "Show what a sample of the hook's tool becomes",
+		Long: `Show what a sample of the hook's tool becomes, by the hook's template. Nothing is sent,
+but with --send.`,
+		Example: "  stanzahook hook test alerts --send",
+		Args:    cobra.ExactArgs(1),
+	}, as(printHookTest), func(args []string) (request, error) {
+		r := request{method: http.MethodPost, path: "/v1/hooks/" + url.PathEscape(args[0]) + "/test"}
+		if send {
+			r.path += "?send=1"
+		}
+		return r, nil
+	})
+	cmd.Flags().BoolVar(&send, "send", false, "send it too")
+	return cmd
+}
+
+func printHookTest(w io.Writer, test *struct{ Messages []v1.HookMessage }) error {
+	if len(test.Messages) == 0 {
+		_, err := fmt.Fprintln(w, "nothing is sent: the text is empty")
+		return err
+	}
+	for _, m := range test.Messages {
+		state := "not sent"
+		if m.State != "" {
+			state = m.State
+		}
+		if _, err := fmt.Fprintf(w, "to %s (%s):\n%s\n", m.To, state, m.Body); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func hookNewCommand() *cobra.Command {
@@ -45,8 +114,9 @@ func hookNewCommand() *cobra.Command {
 			"The secret in the address is not stored. If you lose it, make a new one. Adapters are\n" +
 			wrapped(hook.Adapters()) + ".\n" +
 			"The address begins with --url; without it, with http.listen of the configuration.",
-		Example: "  stanzahook hook new --name alerts --adapter alertmanager --from alerts@bot.example.com --to juliet@example.com",
-		Args:    cobra.NoArgs,
+		Example: "  stanzahook hook new --name alerts --adapter alertmanager \\\n" +
+			"    --from alerts@bot.example.com --to juliet@example.com",
+		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := h.check(); err != nil {
 				return err

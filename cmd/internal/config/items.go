@@ -79,12 +79,18 @@ func (cfg *Config) Items() []Item {
 	return all
 }
 
-// isByAPI reports whether a key is that of an endpoint that was made by the API.
+// isByAPI reports whether a key is that of an endpoint or hook that was made by the API.
 func (cfg *Config) isByAPI(key string) bool {
-	rest, ok := strings.CutPrefix(key, "endpoints[")
+	list, rest, ok := strings.Cut(key, "[")
 	number, _, _ := strings.Cut(rest, "]")
 	i, err := strconv.Atoi(number)
-	return ok && err == nil && cfg.Endpoints[i].ByAPI()
+	switch {
+	case !ok || err != nil:
+		return false
+	case list == "endpoints":
+		return cfg.Endpoints[i].ByAPI()
+	}
+	return list == "hooks" && cfg.Hooks[i].ByAPI()
 }
 
 // list visits the keys of a section, and of the sections and lists in it.

@@ -1,0 +1,85 @@
+package app
+
+import (
+	"crypto/sha256"
+	"fmt"
+	"strings"
+	"testing"
+
+	"go.uber.org/zap"
+
+	"stanzahook/httpapi/v1"
+)
+
+// hookKeys are the keys of a hook of the API; its secret is "s3cret".
+func hookKeys(more string) string {
+	return fmt.Sprintf(`{"adapter":"text","secret_hash":"sha256:%x","from":"alerts@bot.example.com","to":["juliet@example.com"]%s}`, sha256.Sum256([]byte("s3cret")), more)
+}
+
+// A hook of the API is there at once and after a restart, until it is deleted. What has
+// mistakes, or is of the file, changes nothing.
+func TestHooksByAPI(t *testing.T) {
+	srv := newServer(t)
+	config := noAuth + "hooks: [" + alertsHook("filed", "text", "") + "]\n"
+	x := startAt(t, srv, zap.NewNop(), config)
+	call := func(method, path, body string, want int, part string) string {
+		t.Helper()
+		status, answer := x.call("", method, path, body)
+		if status != want || !strings.Contains(answer, part) {
+			t.Fatalf("%s %s: %d %s, want %d %s", method, path, status, answer, want, part)
+		}
+		return answer
+	}
+	call("PUT", "/v1/hooks/ci", hookKeys(""), 201, `"source":"api","count":0`)
+	call("POST", "/hooks/ci/s3cret", "by the API", 202, "")
+	x.hears("juliet", "by the API")
+	call("PUT", "/v1/hooks/ci", hookKeys(`,"verify":{"kind":"github","secret":"hunter2"},"template":"{{.text}}!"`), 200, `"keys":{"adapter"`)
+	if one := call("GET", "/v1/hooks/ci", "", 200, `"count":1`); strings.Contains(one, "hunter2") {
+		t.Errorf("shows the secret: %s", one)
+	}
+	call("POST", "/hooks/ci/s3cret", "without a signature", 401, "")
+	call("PUT", "/v1/hooks/ci", hookKeys(`,"template":"{{.text}}!"`), 200, "")
+
+	for body, part := range map[string]string{
+		hookKeys(`,"template":"{{range 5}}{{end}}"`):                        "template: ci: line 1:8: range over a number",
+		hookKeys(`,"verify":{"kind":"github","secret_file":"/etc/passwd"}`): "only the configuration file can name",
+		hookKeys(`,"verify":{"kind":"github","secret":"<secret>"}`):         "mask of a secret",
+		hookKeys(`,"nope":1`): "unknown key",
+		`{"adapter":"text","from":"alerts@bot.example.com","to":["j@example.com"]}`: "secret_hash: is missing",
+		`[`: "hook",
+	} {
+		call("PUT", "/v1/hooks/ci", body, 400, part)
+	}
+	call("PUT", "/v1/hooks/filed", hookKeys(""), 409, "configuration file")
+	call("DELETE", "/v1/hooks/filed", "", 409, "configuration file")
+	call("DELETE", "/v1/hooks/none", "", 404, "no hook is named")
+	call("POST", "/v1/hooks/ci/test", "", 200, `{"messages":[{"to":"juliet@example.com","body":"The washing machine has finished.\n!"}]}`)
+	call("POST", "/v1/hooks/ci/test?send=1", "", 200, `"state":"confirmed"`)
+	x.hears("juliet", "The washing machine has finished.\n!")
+	call("POST", "/v1/hooks/none/test", "", 404, "")
+
+	var page struct{ Items []v1.Hook }
+	x.get("/v1/hooks", &page)
+	if len(page.Items) != 2 || page.Items[0].Source != "config" || page.Items[1].Name != "ci" || page.Items[1].Keys != nil {
+		t.Errorf("%+v", page)
+	}
+	if _, err := x.reload(config); err != nil { // which keeps those of the API
+		t.Fatal(err)
+	}
+	call("PUT", "/v1/endpoints/bot", `{}`, 201, "")
+	call("POST", "/hooks/ci/s3cret", "after a reload", 202, "")
+	x.hears("juliet", "after a reload!")
+
+	x.Stop()
+	cfg, err := x.r.Load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
+		t.Fatal(err)
+	}
+	call("POST", "/hooks/ci/s3cret", "after a restart", 202, "")
+	x.hears("juliet", "after a restart!")
+	call("DELETE", "/v1/hooks/ci", "", 204, "")
+	call("POST", "/hooks/ci/s3cret", "deleted", 401, "")
+}

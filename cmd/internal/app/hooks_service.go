@@ -1,0 +1,129 @@
+package app
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/httpapi/hooks"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
+	tools "stanzahook/pkg/hook"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+// hookService implements [v1.Hooks] for a configuration.
+type hookService struct {
+	app  *App
+	cfg  *config.Config
+	send gateway.Sender
+}
+
+// List implements v1.Hooks.
+func (s hookService) List() []v1.Hook {
+	var all []v1.Hook
+	for i := range s.cfg.Hooks {
+		all = append(all, s.describe(&s.cfg.Hooks[i]))
+	}
+	return all
+}
+
+func (s hookService) describe(h *config.Hook) v1.Hook {
+	st := s.app.hooks.Get(h.Name)
+	one := v1.Hook{Name: h.Name, Adapter: h.Adapter, Source: "config", Count: st.Requests, Failed: st.Failed, LastTime: timeOrNil(st.LastTime)}
+	if h.ByAPI() {
+		one.Source, one.Keys = "api", h.Given
+	}
+	if st.LastError != "" {
+		one.LastError = &v1.HookError{Time: st.ErrorTime.UTC(), Error: st.LastError}
+	}
+	return one
+}
+
+func (s hookService) find(name string) (*config.Hook, error) {
+	cfg := s.app.current.Load().cfg // a put has changed it
+	for i := range cfg.Hooks {
+		if cfg.Hooks[i].Name == name {
+			return &cfg.Hooks[i], nil
+		}
+	}
+	return nil, gateway.ErrNotFound
+}
+
+// Get implements v1.Hooks.
+func (s hookService) Get(name string) (v1.Hook, error) {
+	h, err := s.find(name)
+	if err != nil {
+		return v1.Hook{}, err
+	}
+	return s.describe(h), nil
+}
+
+// Put implements v1.Hooks.
+func (s hookService) Put(ctx context.Context, name string, keys []byte) (v1.Hook, bool, error) {
+	fresh, err := s.app.putHook(ctx, name, keys)
+	if err != nil {
+		return v1.Hook{}, false, err
+	}
+	h, err := s.Get(name)
+	return h, fresh, err
+}
+
+// Delete implements v1.Hooks.
+func (s hookService) Delete(ctx context.Context, name string) error {
+	return s.app.deleteHook(ctx, name)
+}
+
+// Test implements v1.Hooks.
+func (s hookService) Test(ctx context.Context, name string, send bool) ([]v1.HookMessage, error) {
+	h, err := s.find(name)
+	if err != nil {
+		return nil, err
+	}
+	sample := tools.Sample(h.Adapter)
+	sample.Time = time.Now()
+	n, err := h.Reader.Read(sample)
+	if err != nil {
+		return nil, &v1.WrongHook{Text: err.Error()}
+	}
+	to := h.Recipients
+	if len(to) == 0 {
+		for _, j := range h.TargetJIDs {
+			to = append(to, j)
+		}
+	}
+	all := []v1.HookMessage{}
+	for _, t := range n.Texts {
+		if t.Cut != nil {
+			return nil, &v1.WrongHook{Text: "template: " + t.Cut.Error()}
+		}
+		for _, j := range to {
+			one := v1.HookMessage{To: j.String(), Body: t.Body}
+			if send {
+				if one.ID, one.State, err = s.sendTest(ctx, h, j, t.Body); err != nil {
+					return nil, err
+				}
+			}
+			all = append(all, one)
+		}
+	}
+	return all, nil
+}
+
+// sendTest sends one message of a test.
+//
+// Killed before it returns: the message was sent or not, and the caller may test again.
+func (s hookService) sendTest(ctx context.Context, h *config.Hook, to jid.JID, body string) (id, state string, err error) {
+	m, err := stanza.Chat(h.Sender, to, rand.Text(), body)
+	if err != nil {
+		return "", "", err
+	}
+	st, err := s.send.Send(ctx, m, gateway.Sending{Caller: hooks.Caller(h.Name)})
+	if err != nil {
+		o := gateway.OutcomeOf(m, err)
+		return "", "", &v1.WrongHook{Text: o.Text(), Status: o.Status, RetryAfter: o.RetryAfter}
+	}
+	return m.ID, string(st), nil
+}
