@@ -17,6 +17,7 @@ import (
 type madeHook struct {
 	store.MadeEndpoint              // without its keys, which have its secrets
 	hook               *config.Hook // nil: the configuration does not allow it
+	size               int          // of its keys, in bytes
 }
 
 // readMadeHooks reads the hooks of the API, as a configuration allows them, and lays them
@@ -29,7 +30,7 @@ func (a *App) readMadeHooks(ctx context.Context, file *config.Config) ([]madeHoo
 	var all []madeHook
 	cfg := file
 	for _, s := range stored {
-		m := madeHook{MadeEndpoint: s}
+		m := madeHook{MadeEndpoint: s, size: len(s.Keys)}
 		m.Keys = nil
 		if m.hook, err = cfg.MakeHook(s.Name, s.Keys); err != nil {
 			a.log.Error("hook of the API unused: the configuration does not allow it", zap.String("hook", s.Name), zap.Error(err), zap.String("hint", "put it again, or delete it"))
@@ -84,9 +85,6 @@ func (a *App) putHook(ctx context.Context, name string, keys []byte) (fresh bool
 	made := slices.Clone(a.madeHooks)
 	i := slices.IndexFunc(made, func(m madeHook) bool { return m.Name == name })
 	if fresh = i < 0; fresh {
-		if len(made) >= maxMade {
-			return false, fmt.Errorf("%w: there are %d hooks of the API, and there may be no more; delete one, or write hooks into the configuration file", gateway.ErrFull, len(made))
-		}
 		next := store.MadeEndpoint{Name: name}
 		for slices.ContainsFunc(made, func(m madeHook) bool { return m.Slot == next.Slot }) {
 			next.Slot++
@@ -97,7 +95,14 @@ func (a *App) putHook(ctx context.Context, name string, keys []byte) (fresh bool
 		made = append(made, madeHook{MadeEndpoint: next})
 		i = len(made) - 1
 	}
-	made[i].hook = h
+	made[i].hook, made[i].size = h, len(keys)
+	bytes := 0
+	for _, m := range made {
+		bytes += m.size
+	}
+	if len(made) > maxMade || bytes > maxMadeBytes {
+		return false, fmt.Errorf("%w: the hooks of the API may be %d, with %d bytes of JSON together; delete one, or write hooks into the configuration file", gateway.ErrFull, maxMade, maxMadeBytes)
+	}
 	record := made[i].MadeEndpoint
 	record.Keys = keys
 	if err := a.store.MadeHooks().Put(ctx, &record); err != nil {
