@@ -19,8 +19,8 @@ const (
 )
 
 var (
-	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "large", "auto", "slix", "term", "over", "table", "example", "format", "hand", "kill", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost", "batch"}
-	Users       = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier"}
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "large", "auto", "slix", "term", "over", "table", "example", "format", "hand", "kill", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost", "batch", "notify", "alertmanager"}
+	Users       = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier", "yolanda", "trudy"}
 )
 
 // ServerLimit is what the servers take of a component in one stanza. A larger

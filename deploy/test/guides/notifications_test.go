@@ -28,18 +28,19 @@ func TestNotificationLines(t *testing.T) {
 		lines = append(lines, m[1])
 	}
 	var want []string
-	for _, m := range regexp.MustCompile("(?ms)^```\n(.*?)\n```$").FindAllStringSubmatch(string(page), -1) {
+	answers := regexp.MustCompile("(?ms)^```yaml\n.*?^```$").ReplaceAllString(string(page), "")
+	for _, m := range regexp.MustCompile("(?ms)^```\n(.*?)\n```$").FindAllStringSubmatch(answers, -1) {
 		want = append(want, m[1])
 	}
-	if len(lines) != 15 || len(want) != 13 {
+	if len(lines) != 14 || len(want) != 12 {
 		t.Fatalf("%d lines and %d answers", len(lines), len(want))
 	}
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
-		u := harness.Login(t, s, "wendy")
+		u := harness.Login(t, s, "yolanda")
 		c := harness.OneComponent(s, "notify", harness.NewBot(t))
 		var all []string
 		for _, name := range hook.Adapters() {
-			all = append(all, fmt.Sprintf("{name: %s, adapter: %s, secret_hash: %q, from: alerts@notify.localhost, to: [wendy@localhost/test]}", name, name, harness.HashOf("s3cret-"+name)))
+			all = append(all, fmt.Sprintf("{name: %s, adapter: %s, secret_hash: %q, from: alerts@notify.localhost, to: [yolanda@localhost/test]}", name, name, harness.HashOf("s3cret-"+name)))
 		}
 		c.Hooks = "[" + strings.Join(all, ", ") + "]"
 		p := harness.LaunchConnected(t, c)
