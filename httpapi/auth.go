@@ -16,14 +16,16 @@ import (
 // Token is the rights of an API token. The token itself is not stored.
 type Token struct {
 	Name        string
-	Hash        [32]byte   // SHA-256 of the token
-	Scopes      []string   // see gateway.ScopeSend
-	From        []jid.Glob // match the bare JID; empty: every address of every component
-	DefaultFrom jid.JID    // the first of From without a wildcard; may be zero
+	Hash        [32]byte           // SHA-256 of the token
+	Scopes      []string           // see gateway.ScopeSend
+	From        []jid.Glob         // match the bare JID; empty: every address of every component
+	DefaultFrom jid.JID            // the first of From without a wildcard; may be zero
+	Rooms       []jid.Glob         // that it may use; empty: all
+	IsRoom      func(jid.JID) bool // see gateway.Caller; may be nil
 }
 
 func (t *Token) identity() Identity {
-	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From}, hash: t.Hash}
+	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From, Rooms: t.Rooms, IsRoom: t.IsRoom}, hash: t.Hash}
 }
 
 // authenticate passes requests with known credentials. Without credentials, or with an

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/stanza"
@@ -118,7 +119,7 @@ func (r *Rooms) Invite(room, bot, user jid.JID, reason, how string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.link == nil {
-		return errNotConnected
+		return gateway.ErrDown
 	}
 	if how != InviteDirect {
 		b := append(stanza.AppendAttr([]byte("<x xmlns='"+nsUser+"'><invite"), "to", user.Bare().String()), ">"+reasonElement(reason)+"</invite></x>"...)
@@ -150,11 +151,20 @@ func (s *session) sendMessage(to jid.JID, inner string) error {
 
 // ask sends an IQ to the room and returns its answer.
 func (s *session) ask(ctx context.Context, typ, inner string) (*stanza.Stanza, error) {
+	return s.askBy(ctx, typ, inner, func(ctx context.Context, iq *stanza.Stanza, request request) (*stanza.Stanza, error) {
+		return request(ctx, iq)
+	})
+}
+
+type request = func(context.Context, *stanza.Stanza) (*stanza.Stanza, error)
+
+// askBy is ask with a way of its own to make the request.
+func (s *session) askBy(ctx context.Context, typ, inner string, by func(context.Context, *stanza.Stanza, request) (*stanza.Stanza, error)) (*stanza.Stanza, error) {
 	s.mu.Lock()
 	link := s.link
 	s.mu.Unlock()
 	if link == nil {
-		return nil, errNotConnected
+		return nil, gateway.ErrDown
 	}
 	if s.all.isMute(s.key) {
 		return nil, ErrMute
@@ -163,7 +173,7 @@ func (s *session) ask(ctx context.Context, typ, inner string) (*stanza.Stanza, e
 	if err != nil {
 		return nil, err
 	}
-	answer, err := link.Request(ctx, iq)
+	answer, err := by(ctx, iq, link.Request)
 	if err != nil {
 		return nil, err
 	}

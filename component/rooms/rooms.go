@@ -20,7 +20,6 @@ import (
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/secret"
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
 
@@ -420,5 +419,3 @@ func same(a, b Settings) bool {
 	a.Nick, b.Nick, a.Password, b.Password = "", "", secret.String{}, secret.String{}
 	return reflect.DeepEqual(a, b)
 }
-
-var errNotConnected = &stanza.Error{Type: stanza.Wait, Condition: stanza.RemoteServerTimeout, Text: "there is no connection to the XMPP server"}

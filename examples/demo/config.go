@@ -33,7 +33,7 @@ http:
   tokens:
     - name: demo
       hash: "sha256:{{.Hash}}"
-      scopes: [send, query, roster, events, admin]
+      scopes: [send, query, roster, rooms, events, admin]
 store:
   dir: {{printf "%q" .Store}}
 drain: 2s

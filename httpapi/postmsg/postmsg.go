@@ -109,6 +109,10 @@ func (h handler) post(w http.ResponseWriter, r *http.Request) {
 		fail(w, r, f)
 		return
 	}
+	if err := who.MayContain(s); err != nil {
+		fail(w, r, httpapi.Refused(err))
+		return
+	}
 	if !who.Account.IsZero() {
 		f = h.sendAs(r, from, s)
 	} else {

@@ -19,7 +19,7 @@ import (
 func serve(o v1.Options) http.Handler {
 	var tokens []httpapi.Token
 	for name, scopes := range map[string]string{
-		"sender": "send", "asker": "query", "all": "send query admin", "none": "", "admin": "admin", "events": "events", "roster": "roster", "reader": "read", "bound": "send",
+		"sender": "send", "asker": "query", "all": "send query admin", "none": "", "admin": "admin", "events": "events", "roster": "roster", "reader": "read", "bound": "send", "roomer": "rooms", "opsonly": "rooms send",
 	} {
 		t := httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: strings.Fields(scopes)}
 		if name == "bound" {
@@ -28,6 +28,13 @@ func serve(o v1.Options) http.Handler {
 				panic(err)
 			}
 			t.From, t.DefaultFrom = []jid.Glob{g}, jid.MustParse("alice@bot.example.com")
+		}
+		if name == "opsonly" {
+			g, err := jid.ParseGlob("ops@*")
+			if err != nil {
+				panic(err)
+			}
+			t.Rooms = []jid.Glob{g}
 		}
 		tokens = append(tokens, t)
 	}

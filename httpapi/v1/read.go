@@ -18,8 +18,13 @@ import (
 // view is an operation for callers with a scope, and for those with the scope read, whose
 // answers are limited.
 func (e errorLog) view(method, path, scope string, serve handler) httpapi.Route {
+	return e.routeForAny(method, path, serve, scope, gateway.ScopeRead)
+}
+
+// routeForAny is an operation for callers with one of some scopes.
+func (e errorLog) routeForAny(method, path string, serve handler, scopes ...string) httpapi.Route {
 	return e.route(method, path, "", func(w http.ResponseWriter, r *http.Request) error {
-		if f := httpapi.Needs(scope, gateway.ScopeRead)(httpapi.IdentityOf(r.Context())); f != nil {
+		if f := httpapi.Needs(scopes...)(httpapi.IdentityOf(r.Context())); f != nil {
 			return f
 		}
 		return serve(w, r)

@@ -12,7 +12,7 @@ type selfJSON struct {
 	Name   string   `json:"name"`
 	Scopes []string `json:"scopes"`
 	From   []string `json:"from"`  // patterns of the addresses that it may send from; none: all
-	Rooms  []string `json:"rooms"` // in which it may send; none: all
+	Rooms  []string `json:"rooms"` // that it may use; none: all
 }
 
 // showSelf answers with what the caller may do.
@@ -26,6 +26,9 @@ func showSelf(w http.ResponseWriter, r *http.Request) error {
 	}
 	for _, g := range who.From {
 		me.From = append(me.From, g.String())
+	}
+	for _, g := range who.Rooms {
+		me.Rooms = append(me.Rooms, g.String())
 	}
 	return answer(w, http.StatusOK, me)
 }

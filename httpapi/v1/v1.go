@@ -32,6 +32,7 @@ type Options struct {
 	Listeners  Listeners              // nil: nobody can listen
 	Hooks      Hooks                  // nil: there is no /v1/hooks
 	Rosters    Rosters                // nil: none are configured
+	Rooms      Rooms                  // nil: there is no /v1/rooms
 	Requests   Requests               // nil: an Idempotency-Key is ignored
 	InProgress *InProgress            // the requests in progress with such a key; nil: its own
 	Reload     Reload                 // nil: the configuration cannot be reloaded
@@ -97,6 +98,9 @@ func New(o Options) httpapi.Mount {
 		routes = slices.Concat(routes,
 			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), keys, e}.routes(e),
 			queries{o.Sender, keys, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
+	}
+	if o.Rooms != nil && o.Sender != nil {
+		routes = append(routes, rooms{o.Rooms, o.Sender.Domains, clock(o.Now)}.routes(e)...)
 	}
 	return httpapi.Mount{Prefix: "/v1", Challenge: true, Routes: routes}
 }

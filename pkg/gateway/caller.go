@@ -16,6 +16,7 @@ const (
 	ScopeSend   = "send"   // messages and presence
 	ScopeQuery  = "query"  // IQs
 	ScopeRoster = "roster" // reading and refreshing rosters
+	ScopeRooms  = "rooms"  // joining, leaving and changing rooms
 	ScopeEvents = "events" // pulling events
 	ScopeRead   = "read"   // seeing what happens, without messages and secrets; what admin sees, with less in it
 	ScopeAdmin  = "admin"  // also stanzas that act with the component's own privileges
@@ -23,7 +24,7 @@ const (
 
 // Scopes returns all scopes.
 func Scopes() []string {
-	return []string{ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeRead, ScopeAdmin}
+	return []string{ScopeSend, ScopeQuery, ScopeRoster, ScopeRooms, ScopeEvents, ScopeRead, ScopeAdmin}
 }
 
 // Caller is a sender of stanzas through stanzahook: an HTTP client with a token or other
@@ -35,6 +36,10 @@ type Caller struct {
 	Account     jid.JID    // the XMPP account that has logged in, and the only address it sends from; may be zero
 	DefaultFrom jid.JID    // the sender if a request has none; may be zero
 	From        []jid.Glob // the bare addresses that it may send from; empty: all
+	Rooms       []jid.Glob // the rooms that it may use; empty: all
+	// IsRoom reports whether a bare address is a room that one of our bots is in; nil: none
+	// is known. It is asked only if Rooms limits the caller.
+	IsRoom func(jid.JID) bool
 }
 
 // Can reports whether the caller has a scope.
@@ -73,9 +78,15 @@ func Lacks(anyOf ...string) *Refusal {
 	return &Refusal{text: "the token lacks the scope " + strings.Join(names, " or ")}
 }
 
-// MayContain is the part of [Caller.MaySend] about the content of a stanza: by XEP-0356
-// and XEP-0321 a component can act for users of its server, which needs [ScopeAdmin].
+// MayContain is the part of [Caller.MaySend] about the content of a stanza and the room that
+// it is for: by XEP-0356 and XEP-0321 a component can act for users of its server, which
+// needs [ScopeAdmin].
 func (c Caller) MayContain(s *stanza.Stanza) error {
+	if len(c.Rooms) > 0 && c.isForRoom(s) {
+		if err := c.MayUseRoom(s.To); err != nil {
+			return err
+		}
+	}
 	if s.ClaimsPrivilege() && !c.Can(ScopeAdmin) {
 		return &Refusal{text: fmt.Sprintf("the stanza would act with the component's own privileges at the server; that needs the scope %q", ScopeAdmin)}
 	}
@@ -108,7 +119,7 @@ func (c Caller) Sender(from jid.JID, domains []jid.JID) (jid.JID, error) {
 		return from, &Refusal{Address: true, text: fmt.Sprintf("%s is not at a component; allowed are addresses at %s", from, list(domains))}
 	}
 	if len(c.From) > 0 && !slices.ContainsFunc(c.From, func(g jid.Glob) bool { return g.Match(from.Bare()) }) {
-		return from, &Refusal{Address: true, text: fmt.Sprintf("the token may not use %s; allowed are %s", from, c.patterns())}
+		return from, &Refusal{Address: true, text: fmt.Sprintf("the token may not use %s; allowed are %s", from, patterns(c.From))}
 	}
 	return from, nil
 }
@@ -135,9 +146,9 @@ func (r *Refusal) Error() string {
 // Text returns the reason without the name of the field.
 func (r *Refusal) Text() string { return r.text }
 
-func (c Caller) patterns() string {
-	texts := make([]string, len(c.From))
-	for i, g := range c.From {
+func patterns(globs []jid.Glob) string {
+	texts := make([]string, len(globs))
+	for i, g := range globs {
 		texts[i] = g.String()
 	}
 	return strings.Join(texts, ", ")

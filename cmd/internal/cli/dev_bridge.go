@@ -76,7 +76,7 @@ outbound:
 http:
   listen: %q
   tokens:
-    - {name: dev, hash: "sha256:%x", scopes: [send, query, roster, events, admin]}
+    - {name: dev, hash: "sha256:%x", scopes: [send, query, roster, rooms, events, admin]}
 store: {dir: %q}
 drain: 2s
 `

@@ -121,7 +121,7 @@ func (a attachment) write(dir string, force bool) (*initialised, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--dir: %w", err)
 	}
-	token := newToken{Name: "ops", Scopes: []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeAdmin}}
+	token := newToken{Name: "ops", Scopes: []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeRooms, config.ScopeEvents, config.ScopeAdmin}}
 	token.make()
 	a.Secret, a.Password, a.Token = rand.Text(), rand.Text(), token.line()
 	a.Store = "store    # beside this file"

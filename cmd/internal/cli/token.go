@@ -44,9 +44,9 @@ func tokenNewCommand() *cobra.Command {
 		Short: "Print a new token, once, and its line for the configuration",
 		Long: "Print a new token, once, and its line for http.tokens in the configuration.\n\n" +
 			"The token is not stored. If you lose it, create a new one. Scopes are send (messages\n" +
-			"and presence), query (IQs), roster, events (pulling), read (see what happens, without\n" +
-			"message texts) and admin. --from are the bare addresses it may send from, * and ? being\n" +
-			"wildcards; without it, all.",
+			"and presence), query (IQs), roster, rooms (join, leave and change rooms), events (pulling),\n" +
+			"read (see what happens, without message texts) and admin. --from are the bare addresses\n" +
+			"it may send from, * and ? being wildcards; without it, all.",
 		Example: "  stanzahook token new --name ops --scopes send,query,admin\n" +
 			"  stanzahook token new --name shop --scopes send --from shop@bot.example.com",
 		Args: cobra.NoArgs,
@@ -62,16 +62,16 @@ func tokenNewCommand() *cobra.Command {
 		},
 	}
 	cmd.Flags().StringVar(&t.Name, "name", "", "who uses it; shown in the log")
-	cmd.Flags().StringSliceVar(&t.Scopes, "scopes", nil, "what it may do: send, query, roster, events, read, admin")
+	cmd.Flags().StringSliceVar(&t.Scopes, "scopes", nil, "what it may do: send, query, roster, rooms, events, read, admin")
 	cmd.Flags().StringSliceVar(&t.From, "from", nil, "addresses it may send from (default: all)")
 	jsonFlag(cmd, "as JSON")
-	chooses(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeRead, config.ScopeAdmin)
+	chooses(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeRooms, config.ScopeEvents, config.ScopeRead, config.ScopeAdmin)
 	return cmd
 }
 
 // check applies the rules of the configuration.
 func (t *newToken) check() error {
-	known := []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeEvents, config.ScopeRead, config.ScopeAdmin}
+	known := []string{config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeRooms, config.ScopeEvents, config.ScopeRead, config.ScopeAdmin}
 	switch {
 	case t.Name == "":
 		return errors.New("--name is missing; write who uses the token, for example ops")

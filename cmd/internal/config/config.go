@@ -235,8 +235,10 @@ type Token struct {
 	Hash      [32]byte   `mapstructure:"hash"` // SHA-256 of the token, also when it came from token_file
 	TokenFile string     `mapstructure:"token_file"`
 	Scopes    []string   `mapstructure:"scopes"`
-	From      []string   `mapstructure:"from"` // lower-case patterns; none: every JID of every component
-	FromGlobs []jid.Glob `mapstructure:"-"`    // From, parsed
+	From      []string   `mapstructure:"from"`  // lower-case patterns; none: every JID of every component
+	FromGlobs []jid.Glob `mapstructure:"-"`     // From, parsed
+	Rooms     []string   `mapstructure:"rooms"` // patterns of the rooms that it may use; none: all
+	RoomGlobs []jid.Glob `mapstructure:"-"`     // Rooms, parsed
 }
 
 // Outbound says where requests to webhooks may go.
@@ -315,6 +317,7 @@ const (
 	ScopeSend   = "send"
 	ScopeQuery  = "query"
 	ScopeRoster = "roster"
+	ScopeRooms  = "rooms"
 	ScopeEvents = "events"
 	ScopeRead   = "read"
 	ScopeAdmin  = "admin"

@@ -42,8 +42,9 @@ func (t *Token) check(s scope, before []Token) {
 		unique(s, "name", before, func(other *Token) bool { return other.Name == t.Name }, t.Name, "is the name of http.tokens[%d] already; write another")
 	}
 	t.checkHash(s, before)
-	s.someOf("scopes", t.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeEvents, ScopeRead, ScopeAdmin)
+	s.someOf("scopes", t.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeRooms, ScopeEvents, ScopeRead, ScopeAdmin)
 	t.checkFrom(s)
+	t.checkRooms(s)
 }
 
 // checkHash checks that exactly one of hash and token_file is set, and hashes the
@@ -94,6 +95,23 @@ func (t *Token) checkFrom(s scope) {
 			continue
 		}
 		t.FromGlobs = append(t.FromGlobs, glob)
+	}
+}
+
+// checkRooms checks the patterns of the rooms that a token may use.
+func (t *Token) checkRooms(s scope) {
+	if s.isSet("rooms") && len(t.Rooms) == 0 {
+		s.add("rooms", "is an empty list; write a pattern, as *@rooms.example.com, or remove the key to allow every room")
+	}
+	for i, text := range t.Rooms {
+		canonical, glob, ok := s.pattern(at("rooms", i), text)
+		switch {
+		case !ok:
+		case !strings.ContainsAny(canonical, "@*"):
+			s.add(at("rooms", i), "%s matches no room, which has a name before an @; write for example *@%s", quote(text), canonical)
+		default:
+			t.RoomGlobs = append(t.RoomGlobs, glob)
+		}
 	}
 }
 

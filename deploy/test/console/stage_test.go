@@ -54,7 +54,7 @@ rosters:
 http:
   listen: %s
   tokens:
-    - {name: ops, hash: "sha256:%x", scopes: [send, query, roster, events, admin]}
+    - {name: ops, hash: "sha256:%x", scopes: [send, query, roster, rooms, events, admin]}
     - {name: look, hash: "sha256:%x", scopes: [read]}
     - {name: shop, hash: "sha256:%x", scopes: [send]}
 store: {dir: store}

@@ -1,0 +1,127 @@
+package rooms
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"time"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
+)
+
+const (
+	nsForward = "urn:xmpp:forward:0"
+	nsDelay   = "urn:xmpp:delay"
+	nsRSM     = "http://jabber.org/protocol/rsm"
+)
+
+// ErrNoArchive means that a room keeps no archive.
+var ErrNoArchive = errors.New("the room has no archive")
+
+// Page says which messages of an archive are wanted (XEP-0313, XEP-0059).
+type Page struct {
+	Before, After string // ids of the archive; both empty: the newest
+	Start, End    time.Time
+	Max           int
+}
+
+// Archived is a message of an archive.
+type Archived struct {
+	ID     string // of the archive
+	Time   time.Time
+	Stanza *stanza.Stanza // to the bare bot
+}
+
+// History returns a page of the room's archive, in the order of the archive, and whether it
+// has more of them. Errors: as of Configuration, and ErrNoArchive.
+func (r *Rooms) History(ctx context.Context, room, bot jid.JID, p Page) (list []Archived, more bool, err error) {
+	s, err := r.find(room, bot)
+	if err != nil {
+		return nil, false, err
+	}
+	all, err := s.query(ctx, p)
+	if e, refused := errors.AsType[*stanza.Error](err); refused && (e.Condition == stanza.ServiceUnavailable || e.Condition == stanza.FeatureNotImplemented) {
+		return nil, false, ErrNoArchive
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	for _, m := range all[:len(all)-1] {
+		if one, ok := s.archived(m); ok {
+			list = append(list, one)
+		}
+	}
+	fin, ok := all[len(all)-1].Child(nsArchive, "fin")
+	complete := ""
+	if ok {
+		complete, _ = all[len(all)-1].ChildAttr(fin, "complete")
+	}
+	return list, complete != "true" && complete != "1", nil
+}
+
+// query asks the archive; the last stanza is the answer.
+func (s *session) query(ctx context.Context, p Page) ([]*stanza.Stanza, error) {
+	id := newID()
+	b := stanza.AppendAttr([]byte("<query xmlns='"+nsArchive+"'"), "queryid", id)
+	b = append(b, "><x xmlns='"+nsData+"' type='submit'><field var='FORM_TYPE' type='hidden'><value>"+nsArchive+"</value></field>"...)
+	for name, t := range map[string]time.Time{"start": p.Start, "end": p.End} {
+		if !t.IsZero() {
+			b = append(b, "<field var='"+name+"'><value>"+t.UTC().Format(time.RFC3339Nano)+"</value></field>"...)
+		}
+	}
+	b = append(b, "</x><set xmlns='"+nsRSM+"'><max>"+strconv.Itoa(p.Max)+"</max>"...)
+	if p.After != "" {
+		b = append(b, stanza.TextElement("after", p.After)...)
+	} else {
+		b = append(b, stanza.TextElement("before", p.Before)...)
+	}
+	var all []*stanza.Stanza
+	_, err := s.askBy(ctx, "set", string(append(b, "</set></query>"...)), func(ctx context.Context, iq *stanza.Stanza, request request) (*stanza.Stanza, error) {
+		var err error
+		if all, err = s.all.o.Archive.Query(ctx, iq, request); err != nil {
+			return nil, err
+		}
+		return all[len(all)-1], nil
+	})
+	return all, err
+}
+
+// archived returns the message that a result of the archive carries.
+func (s *session) archived(m *stanza.Stanza) (Archived, bool) {
+	c, ok := m.Child(nsArchive, "result")
+	if !ok {
+		return Archived{}, false
+	}
+	result := m.Element(c)
+	id, _ := result.Attr("id")
+	forwarded := result.Child(nsForward, "forwarded")
+	if forwarded == nil {
+		return Archived{}, false
+	}
+	var stamp string
+	if delay := forwarded.Child(nsDelay, "delay"); delay != nil {
+		stamp, _ = delay.Attr("stamp")
+	}
+	at, err := time.Parse(time.RFC3339Nano, stamp)
+	if err != nil {
+		return Archived{}, false
+	}
+	for i := range forwarded.Children {
+		e := &forwarded.Children[i]
+		if e.Local != "message" {
+			continue
+		}
+		said, err := stanza.Parse(e.XML(), stanza.Limits{MaxBytes: len(e.XML()) + 1})
+		if err != nil || said.From.Bare() != s.key.room {
+			return Archived{}, false // an archive of a room has what the room has sent
+		}
+		h := said.Header
+		h.To = s.bareBot()
+		if said, err = said.With(h, stanza.Limits{MaxBytes: len(e.XML()) + len(h.To.String()) + 64}); err != nil {
+			return Archived{}, false
+		}
+		return Archived{id, at, said}, true
+	}
+	return Archived{}, false
+}
