@@ -12,6 +12,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -27,6 +28,7 @@ type messages struct {
 	news   func() <-chan struct{} // closed when a message has another state
 	recent *message.Recent
 	now    clock
+	isIn   func(room, bot jid.JID) bool // nil: no bot is kept in a room
 	idempotent
 	errorLog
 }

@@ -36,7 +36,7 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 		return nil, err
 	}
 	if what.Key() == "" && !what.Track && !what.Quote {
-		return finish(r, data, f, stanza.Message, m.sender)
+		return finish(r, data, f, stanza.Message, m.sender, m.isIn)
 	}
 	ref, err := m.about(r, what, f)
 	if err != nil {
@@ -56,7 +56,7 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 		return nil, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: what.Key() + ": " + err.Error(), Members: map[string]any{"condition": "no-stable-id"}}
 	}
 	f.Inner = inner
-	d, err := finish(r, data, f, stanza.Message, m.sender)
+	d, err := finish(r, data, f, stanza.Message, m.sender, m.isIn)
 	if err != nil {
 		return nil, err
 	}

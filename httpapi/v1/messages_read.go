@@ -12,6 +12,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
@@ -48,7 +49,7 @@ func read(w http.ResponseWriter, r *http.Request, kind stanza.Kind, over gateway
 	if err != nil {
 		return nil, err
 	}
-	return finish(r, data, f, kind, over)
+	return finish(r, data, f, kind, over, nil)
 }
 
 // fields reads a stanza in JSON. take is asked for each key first; nil: the keys are those
@@ -70,8 +71,10 @@ func fields(data []byte, kind stanza.Kind, take restjson.Take) (*restjson.Fields
 	return f, nil
 }
 
-// finish makes a stanza of what was read, if the caller may send it.
-func finish(r *http.Request, data []byte, f *restjson.Fields, kind stanza.Kind, over gateway.Sender) (*draft, error) {
+// finish makes a stanza of what was read, if the caller may send it. A message without a
+// type is a groupchat if isIn, which may be nil, says that the bot is kept in that room.
+func finish(r *http.Request, data []byte, f *restjson.Fields, kind stanza.Kind, over gateway.Sender, isIn func(room, bot jid.JID) bool) (*draft, error) {
+	noType := f.Type == "" && !f.Has("error")
 	if err := complete(f, kind); err != nil {
 		return nil, err
 	}
@@ -79,6 +82,9 @@ func finish(r *http.Request, data []byte, f *restjson.Fields, kind stanza.Kind, 
 	from, err := who.Sender(f.From, over.Domains())
 	if f.From = from; err != nil {
 		return nil, httpapi.Refused(err)
+	}
+	if noType && isIn != nil && isIn(f.To, f.From) {
+		f.Type = "groupchat"
 	}
 	if f.ID == "" {
 		f.ID = rand.Text()

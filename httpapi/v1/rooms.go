@@ -50,6 +50,7 @@ type Occupant struct {
 type Rooms interface {
 	List() []Room
 	Get(room, bot jid.JID) (Room, error)
+	IsIn(room, bot jid.JID) bool
 	// Keep puts a bot into a room and keeps it there. It does not wait for the join.
 	Keep(ctx context.Context, set RoomSettings) error
 	// SetNick changes the nick in a room of the configuration, until the next reload.

@@ -41,6 +41,8 @@ func (f fakeRooms) Get(room, bot jid.JID) (v1.Room, error) {
 	return r, nil
 }
 
+func (f fakeRooms) IsIn(jid.JID, jid.JID) bool { return false }
+
 func (f fakeRooms) Keep(_ context.Context, s v1.RoomSettings) error {
 	if r := f.rooms[s.Room.String()]; r.Source == "config" {
 		return fmt.Errorf("%w: it is one of the configuration", gateway.ErrConflict)

@@ -83,7 +83,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
-		Tokens: tokens(cfg.HTTP.Tokens), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
+		Tokens: tokens(cfg.HTTP.Tokens, a.rooms.IsRoom), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
 		Open: a.openRoutes(cfg), Observer: a.metrics.Observer(),
 		Failures: &a.failures, OnRequest: a.happenings.onRequest,
@@ -92,7 +92,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	}), a.messages(cfg, send), v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
 		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
-		Rosters: rosters, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+		Rosters: rosters, Rooms: roomService{a.rooms}, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))...)
 }
 
@@ -136,10 +136,10 @@ func (a *App) tokenNames() []string {
 	return names
 }
 
-func tokens(configured []config.Token) []httpapi.Token {
+func tokens(configured []config.Token, isRoom func(jid.JID) bool) []httpapi.Token {
 	var all []httpapi.Token
 	for _, c := range configured {
-		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs}
+		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs, Rooms: c.RoomGlobs, IsRoom: isRoom}
 		for _, from := range c.From {
 			if j, err := jid.Parse(from); err == nil && !strings.ContainsAny(from, "*?") {
 				t.DefaultFrom = j

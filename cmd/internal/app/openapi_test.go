@@ -46,6 +46,7 @@ func everyMount() []httpapi.Mount {
 			Summary:   func(int, string) ([]summary.Row, error) { return nil, nil },
 			Listeners: (*App)(nil),
 			Hooks:     hookService{},
+			Rooms:     roomService{},
 		}),
 	)
 }
