@@ -13,6 +13,7 @@ const (
 "state":"open","reason":"connection refused","since":"2026-11-20T20:00:00Z","paused_until":null,"queued":12,"bytes":4096,"oldest":"2026-11-20T19:59:00Z",
 "in_flight":1,"dead_letters":1,"last_success":"2026-11-20T19:58:00Z","last_error":{"time":"2026-11-20T20:00:00Z","status":503,"error":"the answer was 503"},
 "attempts":20,"failures":8,"delivered":11,"refused":1,"expired":0}`
+	textRoom   = `{"room":"ops@rooms.example.com","from":"echo@bot.example.com","nick":"Echo","state":"joined","condition":null,"text":null,"role":"participant","next_attempt":null,"occupants":12,"source":"api"}`
 	textConfig = `components: [{domain: bot.example.com, secret: secret}]
 endpoints: [{name: echo, url: "http://127.0.0.1:8080/hook"}]
 http: {tokens: [{name: ops, hash: "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", scopes: [admin]}]}
@@ -93,6 +94,13 @@ var textCases = []textCase{
 	{name: "an endpoint is deleted", run: "endpoints delete shop", answers: map[string]string{"DELETE /v1/endpoints/shop": "204 "}},
 	{name: "an endpoint of the file is deleted", run: "endpoints delete shop --json", answers: map[string]string{"DELETE /v1/endpoints/shop": `409 {"detail":"this cannot be done now: the endpoint \"shop\" is one of the configuration file"}`}},
 
+	{name: "rooms", run: "rooms list", answers: map[string]string{"GET /v1/rooms": `200 {"items":[` + textRoom + `,{"room":"vip@rooms.example.com","from":"echo@bot.example.com","nick":"Echo","state":"refused","condition":"registration-required","text":"members only","occupants":0,"source":"config"}],"next":null}`}},
+	{name: "no rooms", run: "rooms list", answers: map[string]string{"GET /v1/rooms": `200 {"items":[],"next":null}`}},
+	{name: "a room is joined", run: "rooms join ops@rooms.example.com --from echo@bot.example.com --nick Echo --create", answers: map[string]string{"PUT /v1/rooms/ops@rooms.example.com": "200 " + textRoom}},
+	{name: "a room that refuses", run: "rooms join vip@rooms.example.com --wait 5s", answers: map[string]string{"PUT /v1/rooms/vip@rooms.example.com": `422 {"detail":"the room refuses the bot: registration-required","condition":"registration-required","kept":false}`}},
+	{name: "a room is left", run: "rooms leave ops@rooms.example.com --destroy --reason over", answers: map[string]string{"DELETE /v1/rooms/ops@rooms.example.com": "204 "}},
+	{name: "members of a room", run: "rooms members ops@rooms.example.com --from echo@bot.example.com", answers: map[string]string{"GET /v1/rooms/ops@rooms.example.com/occupants": `200 {"items":[{"nick":"Juliet","jid":"juliet@example.com/balcony","affiliation":"owner","role":"moderator","show":"away","bot":false},{"nick":"Echo","jid":null,"affiliation":"none","role":"participant","show":null,"bot":true}],"next":null}`}},
+
 	{name: "reload", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":["endpoints: echo","log.level"]}`}},
 	{name: "reload of the same", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":[]}`}},
 	{name: "a reload that is rejected", run: "reload", answers: map[string]string{"POST /v1/reload": `422 {"detail":"configuration rejected; still running with the previous one","problems":["stanzahook.yaml:3: drain: \"x\" is not a duration","stanzahook.yaml:5: endpoint: unknown key"]}`}},
@@ -151,6 +159,7 @@ var usageErrors = []string{
 	"frob", "--frob", "serve x", "serve --frob", "check x", "status x", "reload x", "version x", "completion", "completion tcsh", "completion bash zsh",
 	"check --user a@b", "check --live --user b",
 	"send", "send --to", "send --to a@b", "send --body x", "send --to a@b --body x --wait 1h", "send --to a@b --body x y",
+	"rooms", "rooms frob", "rooms list x", "rooms join", "rooms leave", "rooms members a b",
 	"token", "token frob", "token new", "token new x", "token new --name a", "token new --name a:b --scopes send", "token new --name a --scopes send,sudo", "token new --name a --scopes send,send", "token new --name a --scopes send --from a@b/c",
 	"roster", "roster frob", "roster refresh", "roster refresh john --all", "roster refresh --all --file x", "roster show", "roster show --x", "roster diff a b",
 	"deliveries", "deliveries frob", "deliveries show", "deliveries list --limit 0", "deliveries list --limit 501", "deliveries list --dead --state dead", "deliveries list --x",

@@ -1,0 +1,175 @@
+package cli
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/config"
+)
+
+func roomsCommand() *cobra.Command {
+	cmd := group("rooms", "Show, join and leave rooms, through the running instance",
+		`Show, join and leave rooms, through the running instance, with a token of the scope
+rooms. Rooms of the configuration are joined and left there.`, "list", "join", "leave", "members")
+	a := apiFlags(cmd, config.ScopeRooms)
+	cmd.AddCommand(roomsList(a), roomsJoin(a), roomsLeave(a), roomsMembers(a))
+	return cmd
+}
+
+// room is a bot in a room, as far as it is printed.
+type room struct {
+	Room, From, Nick, State string
+	Condition, Text, Role   *string
+	NextAttempt             *time.Time `json:"next_attempt"`
+	Occupants               int
+	Source                  string
+}
+
+func roomsList(a *api) *cobra.Command {
+	return a.command(&cobra.Command{
+		Use:   "list",
+		Short: "List the rooms that bots are in",
+		Long: `List the rooms that bots are in, or should be. States are joined, joining, waiting (for
+the connection, or the next attempt) and refused (by the room).`,
+		Example: "  stanzahook rooms list",
+		Args:    cobra.NoArgs,
+	}, as(printRooms), func([]string) (request, error) { return request{path: "/v1/rooms"}, nil })
+}
+
+func printRooms(w io.Writer, list *struct{ Items []room }) error {
+	if len(list.Items) == 0 {
+		_, err := fmt.Fprintln(w, "no bot is in a room; add one under rooms in the configuration, or with \"stanzahook rooms join\"")
+		return err
+	}
+	return printTable(w, "ROOM\tBOT\tNICK\tSTATE\tROLE\tOCCUPANTS\tFROM\tNEXT\tWHY", func(row func(...any)) {
+		for _, r := range list.Items {
+			row(r.Room, r.From, r.Nick, r.State, r.Role, r.Occupants, r.Source, r.NextAttempt, r.why())
+		}
+	})
+}
+
+func (r *room) why() string {
+	why := text(r.Condition, "")
+	if r.Text != nil {
+		if why != "" {
+			why += ": "
+		}
+		why += *r.Text
+	}
+	return why
+}
+
+// roomRequest is a request about a room and, if it is said, a bot in it.
+func roomRequest(method, room, path, bot string) request {
+	r := request{method: method, path: "/v1/rooms/" + url.PathEscape(room) + path, query: url.Values{}}
+	if bot != "" {
+		r.query.Set("from", bot)
+	}
+	return r
+}
+
+func botFlag(cmd *cobra.Command, bot *string) {
+	cmd.Flags().StringVar(bot, "from", "", "the bot; not needed if there is one alone")
+}
+
+func roomsJoin(a *api) *cobra.Command {
+	var bot, wait string
+	var ask struct {
+		Nick     string `json:"nick,omitempty"`
+		Password string `json:"password,omitempty"`
+		Create   bool   `json:"create,omitempty"`
+	}
+	cmd := a.command(&cobra.Command{
+		Use:   "join ROOM",
+		Short: "Put a bot into a room, and keep it there over restarts",
+		Long: `Put a bot into a room, and keep it there over restarts. It waits for the join; a room
+that refuses is not kept.`,
+		Example: "  stanzahook rooms join ops@rooms.example.com --from echo@bot.example.com --nick Echo",
+		Args:    cobra.ExactArgs(1),
+	}, as(printJoined), func(args []string) (request, error) {
+		r := roomRequest(http.MethodPut, args[0], "", bot)
+		r.query.Set("wait", wait)
+		r.body = ask
+		return r, nil
+	})
+	botFlag(cmd, &bot)
+	f := cmd.Flags()
+	f.StringVar(&ask.Nick, "nick", "", "the nickname (default: the bot's name)")
+	f.StringVar(&ask.Password, "password", "", "the room's password")
+	f.BoolVar(&ask.Create, "create", false, "make the room if it is not there")
+	f.StringVar(&wait, "wait", "30s", "how long to wait for the join")
+	return cmd
+}
+
+func printJoined(w io.Writer, r *room) error {
+	_, err := fmt.Fprintf(w, "%s is %s as %s: %s\n", r.From, r.State, r.Nick, r.Room)
+	return err
+}
+
+func roomsLeave(a *api) *cobra.Command {
+	var bot, reason string
+	var destroy bool
+	cmd := a.command(&cobra.Command{
+		Use:     "leave ROOM",
+		Short:   "Take a bot out of a room",
+		Long:    "Take a bot out of a room. With --destroy the room itself ends, if the bot owns it.",
+		Example: "  stanzahook rooms leave ops@rooms.example.com",
+		Args:    cobra.ExactArgs(1),
+	}, func(w io.Writer, _ json.RawMessage) error {
+		_, err := fmt.Fprintln(w, "left")
+		return err
+	}, func(args []string) (request, error) {
+		r := roomRequest(http.MethodDelete, args[0], "", bot)
+		if reason != "" {
+			r.query.Set("reason", reason)
+		}
+		if destroy {
+			r.query.Set("destroy", "1")
+		}
+		return r, nil
+	})
+	botFlag(cmd, &bot)
+	cmd.Flags().StringVar(&reason, "reason", "", "what people in the room see")
+	cmd.Flags().BoolVar(&destroy, "destroy", false, "end the room itself")
+	return cmd
+}
+
+func roomsMembers(a *api) *cobra.Command {
+	var bot string
+	cmd := a.command(&cobra.Command{
+		Use:     "members ROOM",
+		Short:   "List who is in a room",
+		Long:    "List who is in a room. An address is empty where the room hides it.",
+		Example: "  stanzahook rooms members ops@rooms.example.com",
+		Args:    cobra.ExactArgs(1),
+	}, as(printMembers), func(args []string) (request, error) {
+		return roomRequest("", args[0], "/occupants", bot), nil
+	})
+	botFlag(cmd, &bot)
+	return cmd
+}
+
+func printMembers(w io.Writer, list *struct {
+	Items []struct {
+		Nick              string
+		JID, Show         *string
+		Affiliation, Role string
+		Bot               bool
+	}
+}) error {
+	return printTable(w, "NICK\tADDRESS\tROLE\tAFFILIATION\tSHOW\tBOT", func(row func(...any)) {
+		for _, o := range list.Items {
+			bot := ""
+			if o.Bot {
+				bot = "bot"
+			}
+			row(o.Nick, o.JID, o.Role, o.Affiliation, o.Show, bot)
+		}
+	})
+}
