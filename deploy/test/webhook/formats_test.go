@@ -75,10 +75,15 @@ func TestFormatsOnServers(t *testing.T) {
 		t.Cleanup(srv.Close)
 		dir := t.TempDir()
 		formats := []string{"event", "rest-json", "rest-xml", "component-http"}
-		endpoints := fmt.Sprintf("  - {name: audit, url: %q, copy: true, stanzas: [message], signing_secrets: [%s]}\n", srv.URL+"/copy", harness.SigningSecret)
+		const all = ", encrypted: forward, events: [message, correction, reaction, retraction, marker, receipt, typing, invite, encrypted]"
+		endpoints := fmt.Sprintf("  - {name: audit, url: %q, copy: true, stanzas: [message], signing_secrets: [%s]%s}\n", srv.URL+"/copy", harness.SigningSecret, all)
 		for _, f := range formats {
-			endpoints += fmt.Sprintf("  - {name: %s, url: %q, format: %s, stanzas: [message, presence, iq], match: {to: %q}, signing_secrets: [%s]}\n",
-				f, srv.URL+"/"+f, f, f+"@format.localhost", harness.SigningSecret)
+			events := ""
+			if f == "event" {
+				events = all
+			}
+			endpoints += fmt.Sprintf("  - {name: %s, url: %q, format: %s, stanzas: [message, presence, iq], match: {to: %q}, signing_secrets: [%s]%s}\n",
+				f, srv.URL+"/"+f, f, f+"@format.localhost", harness.SigningSecret, events)
 		}
 		file := harness.WriteConfig(t, dir, fmt.Sprintf(`
 components: [{domain: format.localhost, server: %q, secret: %q, presence: forward}]
