@@ -26,6 +26,16 @@
 //	pkg/gateway/outcome.go            the result in one word
 //	httpapi/outcome.go                the result as an HTTP answer
 //
+// # The walk of a tool's request
+//
+//	httpapi/hooks/identify.go         the hook, by the secret in the path or where the tool puts it
+//	httpapi/hooks/serve.go            the signature, the rate, the recipients
+//	pkg/hook/hook.go                  the adapter of the tool and a template make texts of the payload
+//	httpapi/hooks/once.go             was this delivery answered before?
+//	cmd/internal/app/sender.go        each text to each recipient, as above
+//	httpapi/hooks/answer.go           what the tool wants to hear
+//	cmd/internal/app/hooks.go         a message that comes back counts for its hook
+//
 // # The walk of a refresh
 //
 //	httpapi/v1/rosters_refresh.go     the list of owners, or httpapi/rosteradmin/refresh.go
