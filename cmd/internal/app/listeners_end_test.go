@@ -76,11 +76,23 @@ func TestListenEndsInOrder(t *testing.T) {
 	l.ends(x.App)
 	close(ended)
 	n := <-sent
-	componenttest.Eventually(t, "all has come", func() bool { return len(usual.got())+len(mine.got()) >= users*n })
+	componenttest.Eventually(t, "all has come", func() bool {
+		got := usual.got()
+		for u := range users {
+			if !slices.Contains(got, fmt.Sprint(u, " ", n-1)) {
+				return false
+			}
+		}
+		return true
+	})
 	next := make(map[string]int)
 	for _, body := range append(mine.got(), usual.got()...) {
 		u, number, _ := strings.Cut(body, " ")
-		if got, err := strconv.Atoi(number); err != nil || got != next[u] {
+		got, err := strconv.Atoi(number)
+		if err == nil && got == next[u]-1 {
+			continue // accepted, but its answer was lost with the listener: delivered again
+		}
+		if err != nil || got != next[u] {
 			t.Fatalf("user %s: %d came, %d was due; of %d", u, got, next[u], n)
 		}
 		next[u]++
