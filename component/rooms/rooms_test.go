@@ -45,7 +45,6 @@ type bench struct {
 	rooms *rooms.Rooms
 	logs  *observer.ObservedLogs
 	stop  func() // kills it: nothing is left, nothing is written
-	run   context.CancelFunc
 
 	mu     sync.Mutex
 	events []*webhook.Event
