@@ -12,15 +12,12 @@ import (
 // answeredKeep is for how long a conversation counts as answered.
 const answeredKeep = 24 * time.Hour
 
-// answeredBytes bounds the records of all conversations: some 40,000. The oldest go.
-const answeredBytes = 4 << 20
-
 // Answered are the conversations whose encrypted messages were answered lately.
 type Answered struct{ bucket }
 
-func answeredConfig() bucketConfig {
+func answeredConfig(o *Options) bucketConfig {
 	return bucketConfig{Config: stream.Config{
-		Name: "ANSWERED", About: "who was told that messages cannot be read", Subjects: "answered.*", MaxAge: answeredKeep, MaxBytes: answeredBytes,
+		Name: "ANSWERED", About: "who was told that messages cannot be read", Subjects: "answered.*", MaxAge: answeredKeep, MaxBytes: answeredBytes(o),
 	}, what: "an answered conversation", always: true}
 }
 

@@ -18,3 +18,6 @@ func rosterBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/16) }
 func idempotencyBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/32) }
 
 func sentBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/64) }
+
+// answeredBytes is for some 40,000 conversations, fewer in a small store. The oldest go.
+func answeredBytes(o *Options) int64 { return min(4<<20, o.MaxBytes/256) }

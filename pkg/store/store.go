@@ -172,7 +172,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.rooms = Rooms{s.bucket(roomsConfig())}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
-	s.answered = Answered{s.bucket(answeredConfig())}
+	s.answered = Answered{s.bucket(answeredConfig(&s.o))}
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
 	s.queues = newQueues(s)
 	if err := s.openStreams(ctx); err != nil {

@@ -42,14 +42,14 @@ func (st *Store) check(s scope) {
 		st.Dir = filepath.Join(s.files.base, st.Dir)
 	}
 	s.oneOf("sync", st.Sync, SyncInterval, SyncAlways)
-	least := MiB
+	var stanza ByteSize
 	for i := range s.c.Components {
-		least = max(least, s.c.Components[i].MaxStanzaBytes)
+		stanza = max(stanza, s.c.Components[i].MaxStanzaBytes)
 	}
 	switch {
-	case st.MaxBytes < MiB:
-		s.add("max_bytes", "%v is too little for a store; write at least 1MiB, better 4GiB", st.MaxBytes)
-	case st.MaxBytes < least:
-		s.add("max_bytes", "%v has no room for one stanza of max_stanza_bytes (%v); make it larger", st.MaxBytes, least)
+	case st.MaxBytes < stanza:
+		s.add("max_bytes", "%v has no room for one stanza of max_stanza_bytes (%v); make it larger", st.MaxBytes, stanza)
+	case st.MaxBytes < 16*MiB: // what the kinds of records reserve
+		s.add("max_bytes", "%v is too little for a store; write at least 16MiB, better 4GiB", st.MaxBytes)
 	}
 }
