@@ -218,6 +218,9 @@ func (r *Room) onOwnLeave(now time.Time, u user, alternative string, destroyed b
 		r.used(nick)
 		return
 	}
+	if r.state == Joining && !r.itself {
+		return // it ends an earlier stay; the answer to the join is behind it
+	}
 	left := Event{Kind: RoomLeft, Reason: LeftServer, Occupant: Occupant{Nick: r.nick}, Actor: u.actor, Text: u.reason, Alternative: alternative, Own: true}
 	if left.Text == "" {
 		left.Text = status
