@@ -105,7 +105,7 @@ func TestTemplateBounds(t *testing.T) {
 		want error
 	}{
 		"loops that write nothing": {`{{range .}}{{range $}}{{range $}}{{range $}}{{end}}{{end}}{{end}}{{end}}`, hook.ErrTime},
-		"loops that write":         {`{{range .}}{{range $}}xxxxxxxx{{end}}{{end}}`, hook.ErrSize},
+		"loops that write":         {`{{range .}}{{range $}}` + strings.Repeat("x", 256) + `{{end}}{{end}}`, hook.ErrSize},
 		"a number of the payload":  {`{{range index . 0}}x{{end}}`, nil},
 		"doubling":                 {`{{$x := "x"}}{{range .}}{{$x = print $x $x}}{{$x = printf "%s%s" $x $x}}{{$x = join $x (split "" $x)}}{{$x = replace "x" $x $x}}{{end}}{{len $x}}`, nil},
 		"includes that double":     {bomb + `{{template "{x"}}`, hook.ErrTime},
