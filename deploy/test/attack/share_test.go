@@ -85,7 +85,7 @@ func refusedMessages() attack {
 	return attack{
 		name: "refused messages",
 		set: func(st *stage) {
-			st.more = "dead_letters: {max_bytes: 2MiB}\n"
+			st.more = "dead_letters: {max_bytes: 1MiB}\n"
 			st.bot.AnswerWith(func(h *harness.Hook) (int, string, string) {
 				if strings.HasPrefix(h.Body, "refused") {
 					return http.StatusUnprocessableEntity, "", ""
@@ -100,7 +100,7 @@ func refusedMessages() attack {
 		},
 		strike: func(ctx context.Context, st *stage) {
 			c := st.mallory("refused")
-			count, size := 90, 30_000 // more than all dead letters may take
+			count, size := 45, 30_000 // more than all dead letters may take
 			if fullAttacks() {        // the server reads a large one for as long as a whole answer takes
 				count, size = 400, 15_000
 			}
