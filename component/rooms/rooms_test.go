@@ -324,6 +324,17 @@ func TestReloaded(t *testing.T) {
 	}
 }
 
+// At the stop the rooms are left, so that nobody sees a ghost.
+func TestLeavesAtTheStop(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	b := start(t, srv, openStore(t, t.TempDir()), policy(), setting())
+	b.joins("maxstanzas")
+	b.rooms.Stop(t.Context())
+	srv.Expect("the leave", func(s *stanza.Stanza) bool {
+		return s.Type == "unavailable" && s.To.Bare() == ops && strings.Contains(s.XML(), "restarting")
+	})
+}
+
 // At most so many joins are under way, however many rooms there are; a room that does not
 // answer holds its place for a while only.
 func TestJoinsArePaced(t *testing.T) {

@@ -136,7 +136,7 @@ func TestTemplateBounds(t *testing.T) {
 
 // What was written until then is told, and marked.
 func TestCutText(t *testing.T) {
-	n, err := read(t, hook.Options{Adapter: "json", MaxChars: 100000, Template: `a{{range .}}{{range $}}xxxxxxxx{{end}}{{end}}`}, post("["+strings.Repeat("1,", 999)+"1]"))
+	n, err := read(t, hook.Options{Adapter: "json", MaxChars: 100000, Template: `a{{range .}}{{range $}}` + strings.Repeat("x", 256) + `{{end}}{{end}}`}, post("["+strings.Repeat("1,", 999)+"1]"))
 	if err != nil || !errors.Is(n.Texts[0].Cut, hook.ErrSize) || !strings.HasPrefix(n.Texts[0].Body, "axxx") || !strings.HasSuffix(n.Texts[0].Body, "x…") {
 		t.Errorf("%v, %v", n.Texts[0].Cut, err)
 	}
