@@ -133,7 +133,7 @@ func TestMessageEvents(t *testing.T) {
 
 const encryptedBody = "<body>I sent you an OMEMO encrypted message</body><encrypted xmlns='eu.siacs.conversations.axolotl'/><encryption xmlns='urn:xmpp:eme:0' name='OMEMO' namespace='eu.siacs.conversations.axolotl'/>"
 
-// Who sends encrypted messages is told once a day, also by the next process; a room is not.
+// A sender of encrypted messages gets an answer once a day, also over restarts; a room gets none.
 func TestEncryptedMessages(t *testing.T) {
 	s := openStore(t)
 	defer s.Close()

@@ -26,7 +26,7 @@ const (
 // Unreadable tells people whose message is encrypted that nobody here can read it: once a
 // day in a conversation, also over restarts, and never in rooms, where others would read it.
 //
-// Killed before the answer is confirmed: the sender is told at the next encrypted message.
+// Killed before the answer is confirmed: the next encrypted message is answered.
 // Killed between that and the record of it: perhaps once more on that day.
 type Unreadable struct {
 	store   *store.Answered

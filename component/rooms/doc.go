@@ -27,7 +27,7 @@
 // mark is written within a second, after the events before it are in the queues of their
 // endpoints.
 //
-// Killed: what was said since the stored mark comes again as missed, with the webhook-id
+// Killed: messages after the stored mark are delivered again, as missed, with the webhook-id
 // that it had before, if the message has an id.
 //
 // # File by file

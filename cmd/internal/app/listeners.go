@@ -67,7 +67,7 @@ func (ls *listeners) remove(l *listener) {
 	ls.all = slices.DeleteFunc(ls.all, func(other *listener) bool { return other == l })
 }
 
-// hear returns the listener with a name, who has given a sign of life.
+// hear notes a sign of life of the listener with a name, and returns it.
 func (ls *listeners) hear(name string) (*listener, error) {
 	for _, l := range ls.get() {
 		if l.name == name {

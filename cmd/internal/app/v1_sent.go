@@ -24,7 +24,7 @@ type sentMessages struct {
 	bounces bounce.Watcher // a handler of all components
 	between selfSending    // of our own addresses
 	store   *store.SentMessages
-	bounced func(*stanza.Stanza) // is told of each error, and does not wait; nil: nobody
+	bounced func(*stanza.Stanza) // called with each error; must not block; may be nil
 	log     *zap.Logger
 	ends    chan store.SentMessage
 

@@ -156,5 +156,8 @@ func TestKeptRooms(t *testing.T) {
 		s.alice.Send("<iq type='set' id='kick' to='kept@rooms.localhost'><query xmlns='http://jabber.org/protocol/muc#admin'><item nick='Echo' role='none'><reason>enough</reason></item></query></iq>")
 		s.event("room.left", toEcho, `"reason":"kicked"`, `"code":307`, `"actor":"boss"`, `"text":"enough"`)
 		s.p.StopWell()
+		s.alice.Await("the other bot leaves", func(r lab.Received) bool {
+			return r.Kind == "presence" && r.Type == "unavailable" && strings.HasSuffix(r.From, "/alice")
+		})
 	})
 }
