@@ -51,19 +51,29 @@ func (r *Rooms) Await(ctx context.Context, room, bot jid.JID) (View, error) {
 	if err != nil {
 		return View{}, err
 	}
+	return s.await(ctx), nil
+}
+
+func (s *session) await(ctx context.Context) View {
 	for {
 		s.mu.Lock()
 		state, changed := s.state, s.changed
 		s.mu.Unlock()
 		if state == muc.Joined || state == muc.Refused || state == muc.Left {
-			return s.view(), nil
+			return s.view()
 		}
 		select {
 		case <-changed:
 		case <-ctx.Done():
-			return s.view(), nil
+			return s.view()
 		}
 	}
+}
+
+func (s *session) stateNow() muc.State {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.state
 }
 
 // Occupant is somebody in a room.
