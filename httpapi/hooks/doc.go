@@ -6,7 +6,8 @@
 //	serve.go      one request: signature, rate, payload, messages
 //	once.go       a delivery that comes again
 //	answer.go     what each tool wants to hear
-//	status.go     what became of the requests of each hook
+//	status.go     what became of the requests of each hook, counted
+//	requests.go   the latest of them, one by one
 //
 // The routes are those that tools build of what one types into them:
 //

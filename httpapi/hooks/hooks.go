@@ -44,7 +44,10 @@ type Options struct {
 	Sender   gateway.Sender
 	Requests Requests  // nil: a delivery that comes again is sent again
 	Statuses *Statuses // kept over reloads; nil: its own
-	Log      *zap.Logger
+	// OnRequest, which may be nil, is called with what became of each authenticated request.
+	// It must not block, nor change or keep the request.
+	OnRequest func(*Hook, *Request)
+	Log       *zap.Logger
 }
 
 // handler serves the hooks of one configuration.

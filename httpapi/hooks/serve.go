@@ -41,7 +41,10 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := h.handle(r, m, q)
-	m.status.note(a)
+	kept := m.status.note(a, share(len(h.Hooks)))
+	if h.OnRequest != nil {
+		h.OnRequest(m.Hook, kept)
+	}
 	if a.failed() {
 		h.repeats.Warn(h.Log, "hook request refused", zap.String("hook", m.Name), zap.Int("status", a.status), zap.String("reason", a.text), zap.String("request_id", httpapi.RequestID(r.Context())))
 	}

@@ -35,12 +35,14 @@ type messageKey struct {
 type status struct {
 	mu sync.Mutex
 	Status
+	requests []*Request // the latest, oldest first
 }
 
 // Status is what became of the requests of a hook. Requests with a wrong secret do not
 // count: anybody can send them.
 type Status struct {
 	Name      string
+	Adapter   string
 	Requests  int64 // that were answered
 	Sent      int64 // messages
 	Failed    int64 // requests that were refused or not sent, and messages that came back
@@ -58,10 +60,15 @@ func (s *Statuses) of(h *Hook) *status {
 		s.running = make(map[string]bool)
 		s.messages, _ = simplelru.NewLRU[messageKey, string](maxMessages, nil) // fails only for size 0
 	}
-	if s.hooks[h.Name] == nil {
-		s.hooks[h.Name] = &status{Status: Status{Name: h.Name}}
+	one := s.hooks[h.Name]
+	if one == nil {
+		one = &status{Status: Status{Name: h.Name}}
+		s.hooks[h.Name] = one
 	}
-	return s.hooks[h.Name]
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.Adapter = h.Adapter
+	return one
 }
 
 // keep forgets the hooks that are gone.
@@ -104,12 +111,15 @@ func (s *Statuses) All() []Status {
 	return all
 }
 
-// note counts a request. A repeated delivery that was answered before is no new one.
-func (s *status) note(o *outcome) {
+// note counts a request, and keeps what became of it: of so many requests. A repeated
+// delivery that was answered before is no new one.
+func (s *status) note(o *outcome, share int) *Request {
+	r := newRequest(o, time.Now())
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.LastTime = time.Now()
+	s.LastTime = r.Time
 	s.Requests++
+	s.keep(r, share)
 	if !o.repeated {
 		for _, m := range o.messages {
 			if m.Error == "" {
@@ -120,6 +130,7 @@ func (s *status) note(o *outcome) {
 	if o.failed() || o.text != "" {
 		s.fail(http.StatusText(o.status) + ": " + o.text)
 	}
+	return r
 }
 
 func (s *status) fail(text string) {

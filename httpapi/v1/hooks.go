@@ -13,6 +13,7 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/store"
 )
 
 // Hook is an address for another tool. It has no secrets.
@@ -63,10 +64,16 @@ type Hooks interface {
 	// Test returns what the sample of the hook's tool becomes, and sends it if asked to.
 	// Errors: [*WrongHook].
 	Test(ctx context.Context, name string, send bool) ([]HookMessage, error)
+	// Requests returns the latest authenticated requests, the newest first. States of
+	// messages may be those of then.
+	Requests(name string) ([]HookRequest, error)
 }
 
 // hooks serves /v1/hooks.
-type hooks struct{ all Hooks }
+type hooks struct {
+	all  Hooks
+	sent func(ctx context.Context, id, caller string) (store.SentMessage, error) // nil: states are those of then
+}
 
 func (p hooks) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
@@ -74,6 +81,7 @@ func (p hooks) routes(e errorLog) []httpapi.Route {
 		e.route(http.MethodGet, "/v1/hooks/{name}", gateway.ScopeAdmin, without(p.show)),
 		e.route(http.MethodPut, "/v1/hooks/{name}", gateway.ScopeAdmin, without(p.put)),
 		e.route(http.MethodDelete, "/v1/hooks/{name}", gateway.ScopeAdmin, without(empty(p.remove))),
+		e.route(http.MethodGet, "/v1/hooks/{name}/requests", gateway.ScopeAdmin, without(p.requests)),
 		e.route(http.MethodPost, "/v1/hooks/{name}/test", gateway.ScopeAdmin, with(p.test, "send")),
 	}
 }

@@ -89,7 +89,7 @@ func New(o Options) httpapi.Mount {
 		routes = append(routes, o.Summary.routes(e)...)
 	}
 	if o.Hooks != nil {
-		routes = append(routes, hooks{o.Hooks}.routes(e)...)
+		routes = append(routes, hooks{o.Hooks, o.Sent}.routes(e)...)
 	}
 	if o.Listeners != nil {
 		routes = append(routes, listening{o.Listeners}.routes(e)...)

@@ -24,12 +24,13 @@ func TestFilters(t *testing.T) {
 		all.Endpoint(tail.Endpoint{Endpoint: "echo", State: "ok"})
 		all.Roster(tail.Roster{User: "u@example.com", Result: "applied"})
 		all.Outbox(tail.Outbox{Component: "echo"})
+		all.Hook(tail.Hook{Hook: "echo", Adapter: "text", Result: "sent", Messages: 1})
 		all.Request(tail.Request{Token: "echo", Method: "GET", Route: "/"})
 	}
 	for _, c := range []struct{ kinds, endpoint, jid, want string }{
-		{"", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox http"},
-		{"delivery,link,endpoint,roster,outbox,room,hook,http", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox http"},
-		{"room,hook", "", "", ""},
+		{"", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox hook http"},
+		{"delivery,link,endpoint,roster,outbox,room,hook,http", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox hook http"},
+		{"room,hook", "", "", "hook"},
 		{"http,link,link", "", "", "link http"},
 		{"", "echo", "", "evt_1 evt_3 endpoint"},
 		{"delivery", "echo", "", "evt_1 evt_3"},

@@ -8,7 +8,7 @@ import (
 // Kind is what an event is about.
 type Kind uint8
 
-// The kinds. Nothing adds events of rooms and hooks yet.
+// The kinds. Nothing adds events of rooms yet.
 const (
 	OfDelivery Kind = iota
 	OfLink
@@ -78,6 +78,16 @@ type Outbox struct {
 
 // Outbox adds what waits in an outbox.
 func (t *Tail) Outbox(o Outbox) { t.add(OfOutbox, "", "", o) }
+
+// Hook is a request of another tool to one of our hooks, or a message of a hook that came
+// back.
+type Hook struct {
+	Hook, Adapter, Result string
+	Messages              int
+}
+
+// Hook adds a request to a hook.
+func (t *Tail) Hook(h Hook) { t.add(OfHook, "", "", h) }
 
 // Request is a request that our HTTP server has answered.
 type Request struct {

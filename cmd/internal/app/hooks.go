@@ -19,7 +19,7 @@ import (
 // hookRoutes are the addresses of the hooks of a configuration. What they count stays over
 // reloads.
 func (a *App) hookRoutes(cfg *config.Config, send gateway.Sender) []httpapi.Mount {
-	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Requests: a.store.IdempotencyKeys(), Statuses: &a.hooks, Log: a.log})
+	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Requests: a.store.IdempotencyKeys(), Statuses: &a.hooks, OnRequest: a.happenings.onHook, Log: a.log})
 }
 
 // hooksOf are the hooks of a configuration, in its order.
@@ -60,6 +60,7 @@ func (a *App) onBounce(s *stanza.Stanza) {
 		}
 	}
 	a.log.Warn("message of hook came back", zap.String("hook", name), zap.Stringer("to", s.From), zap.String("stanza_id", s.ID), zap.String("reason", reason))
+	a.happenings.Hook(tail.Hook{Hook: name, Adapter: a.hooks.Get(name).Adapter, Result: "returned", Messages: 1})
 	now, endpoint := time.Now(), hooks.Caller(name)
 	a.store.DeliveryLog().Add(&deliverylog.Entry{
 		ID: s.ID, Endpoint: endpoint, Component: s.To.Domain(), Type: "message.chat", From: s.To.String(), To: s.From.String(), Received: now, State: deliverylog.Dropped, Reason: reason,

@@ -57,6 +57,11 @@ func TestHooksByAPI(t *testing.T) {
 	call("POST", "/v1/hooks/ci/test?send=1", "", 200, `"state":"confirmed"`)
 	x.hears("juliet", "The washing machine has finished.\n!")
 	call("POST", "/v1/hooks/none/test", "", 404, "")
+	call("POST", "/hooks/ci/wrong", "a stranger", 401, "")
+	if all := call("GET", "/v1/hooks/ci/requests", "", 200, `"result":"sent","error":null,"count":1,"messages":[{"to":"juliet@example.com"`); strings.Count(all, `"result"`) != 1 || strings.Contains(all, "by the API") {
+		t.Errorf("%s", all) // the others were refused before they were requests of the hook
+	}
+	call("GET", "/v1/hooks/none/requests", "", 404, "no hook is named")
 
 	var page struct{ Items []v1.Hook }
 	x.get("/v1/hooks", &page)

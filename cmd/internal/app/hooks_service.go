@@ -76,6 +76,22 @@ func (s hookService) Delete(ctx context.Context, name string) error {
 	return s.app.deleteHook(ctx, name)
 }
 
+// Requests implements v1.Hooks.
+func (s hookService) Requests(name string) ([]v1.HookRequest, error) {
+	if _, err := s.find(name); err != nil {
+		return nil, err
+	}
+	var all []v1.HookRequest
+	for _, r := range s.app.hooks.Requests(name) {
+		one := v1.HookRequest{Time: r.Time, ID: r.ID, Result: string(r.Result), Error: r.Error, Count: r.Count}
+		for _, m := range r.Messages {
+			one.Messages = append(one.Messages, v1.HookRequestMessage(m))
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
 // Test implements v1.Hooks.
 func (s hookService) Test(ctx context.Context, name string, send bool) ([]v1.HookMessage, error) {
 	h, err := s.find(name)

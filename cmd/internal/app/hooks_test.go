@@ -67,10 +67,11 @@ func TestHookWithoutConnection(t *testing.T) {
 	x.hears("juliet", "while the link is down")
 }
 
-// A recipient that is not there: the hook's status, the delivery log and the state of the
-// message say so.
+// A recipient that is not there: the hook's status and its requests, the delivery log, the
+// tail and the state of the message say so.
 func TestHookBounces(t *testing.T) {
 	x := startApp(t, noAuth+"hooks: ["+alertsHook("text", "text", "")+"]\n")
+	events := x.follow("", "?kinds=hook")
 	if status, answer := x.call("", "POST", "/hooks/text/text", "to nobody"); status != 202 {
 		t.Fatalf("%d %s", status, answer)
 	}
@@ -90,6 +91,13 @@ func TestHookBounces(t *testing.T) {
 	if err != nil || d.Endpoint != "hook text" || d.State != deliverylog.Dropped || d.Reason != "item-not-found" || d.To != "juliet@example.com" {
 		t.Errorf("%+v, %v", d, err)
 	}
+	for _, result := range []string{"sent", "returned"} {
+		comes(t, events, result, func(e tailed) bool { return e.Event == "hook" && e.Data.Hook == "text" && e.Data.Result == result })
+	}
+	componenttest.Eventually(t, "its requests say so", func() bool {
+		_, all := x.call("", "GET", "/v1/hooks/text/requests", "")
+		return strings.Contains(all, `"result":"sent","error":null,"count":1,"messages":[{"to":"juliet@example.com","id":"`+sent.ID+`","state":"bounced","error":"item-not-found"}]`)
+	})
 	if status, metrics := x.call("", "GET", "/metrics", ""); status != 200 || !strings.Contains(metrics, `stanzahook_hook_failures_total{hook="text"} 1`) {
 		t.Errorf("%d, without the failure", status)
 	}

@@ -9,6 +9,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/roster"
@@ -69,6 +70,11 @@ func (h *happenings) changed(domain string, box *outbox.Outbox) func() {
 			}
 		})
 	}
+}
+
+// onHook is hooks.Options.OnRequest.
+func (h *happenings) onHook(to *hooks.Hook, r *hooks.Request) {
+	h.Hook(tail.Hook{Hook: to.Name, Adapter: to.Adapter, Result: string(r.Result), Messages: r.Count})
 }
 
 // onRequest is httpapi.Options.OnRequest.
