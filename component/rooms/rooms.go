@@ -13,6 +13,8 @@ import (
 	"stanzahook/component/forward"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
 
@@ -25,7 +27,10 @@ type Options struct {
 	// Echoed, which may be nil, is called when a room has sent back a message: with the address
 	// that Address gave it, and its id. It must not block.
 	Echoed func(self, room jid.JID, id string)
-	Log    *zap.Logger
+	// OnState, which may be nil, is called with each new state of a bot in a room, and why it
+	// is refused. It must not block.
+	OnState func(room, bot jid.JID, state muc.State, why stanza.Condition)
+	Log     *zap.Logger
 }
 
 // Counters count since the start of the process.

@@ -190,6 +190,9 @@ func (s *session) settle() {
 	s.state = st.State
 	close(s.changed)
 	s.changed = make(chan struct{})
+	if s.all.o.OnState != nil {
+		s.all.o.OnState(s.key.room, s.self.Bare(), st.State, st.Refusal.Condition)
+	}
 	about := []zap.Field{zap.Stringer("room", s.key.room), zap.Stringer("bot", s.self.Bare())}
 	switch st.State {
 	case muc.Joined:

@@ -72,6 +72,9 @@ func (s *slot) append(b []byte, public func(string) string) []byte {
 	case Outbox:
 		b = number(text(b, "component", v.Component), "count", int64(v.Count))
 		return number(b, "bytes", v.Bytes)
+	case Room:
+		b = text(text(text(b, "room", v.Room), "from", v.From), "state", v.State)
+		return optional(b, "condition", v.Condition)
 	case Hook:
 		b = text(text(text(b, "hook", v.Hook), "adapter", v.Adapter), "result", v.Result)
 		return number(b, "messages", int64(v.Messages))

@@ -24,13 +24,16 @@ func TestFilters(t *testing.T) {
 		all.Endpoint(tail.Endpoint{Endpoint: "echo", State: "ok"})
 		all.Roster(tail.Roster{User: "u@example.com", Result: "applied"})
 		all.Outbox(tail.Outbox{Component: "echo"})
+		all.Room(tail.Room{Room: "ops@rooms.example.com", From: "echo@bot.example.com", State: "joined"})
 		all.Hook(tail.Hook{Hook: "echo", Adapter: "text", Result: "sent", Messages: 1})
 		all.Request(tail.Request{Token: "echo", Method: "GET", Route: "/"})
 	}
 	for _, c := range []struct{ kinds, endpoint, jid, want string }{
-		{"", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox hook http"},
-		{"delivery,link,endpoint,roster,outbox,room,hook,http", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox hook http"},
-		{"room,hook", "", "", "hook"},
+		{"", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox room hook http"},
+		{"delivery,link,endpoint,roster,outbox,room,hook,http", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox room hook http"},
+		{"room,hook", "", "", "room hook"},
+		{"", "", "ops@rooms.example.com", "room"},
+		{"", "", "echo@bot.example.com", "room"},
 		{"http,link,link", "", "", "link http"},
 		{"", "echo", "", "evt_1 evt_3 endpoint"},
 		{"delivery", "echo", "", "evt_1 evt_3"},

@@ -8,7 +8,7 @@ import (
 // Kind is what an event is about.
 type Kind uint8
 
-// The kinds. Nothing adds events of rooms yet.
+// The kinds.
 const (
 	OfDelivery Kind = iota
 	OfLink
@@ -78,6 +78,20 @@ type Outbox struct {
 
 // Outbox adds what waits in an outbox.
 func (t *Tail) Outbox(o Outbox) { t.add(OfOutbox, "", "", o) }
+
+// Room is a new state of a bot in a room.
+type Room struct{ Room, From, State, Condition string }
+
+// Room adds a new state of a bot in a room.
+func (t *Tail) Room(r Room) {
+	texts, now := [...]string{endpointText: "", fromText: r.From, toText: r.Room}, time.Now()
+	t.mu.Lock()
+	s := t.next(OfRoom, now)
+	s.fill(texts[:])
+	s.data = r
+	t.added()
+	t.mu.Unlock()
+}
 
 // Hook is a request of another tool to one of our hooks, or a message of a hook that came
 // back.

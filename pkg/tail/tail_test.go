@@ -114,6 +114,7 @@ func TestFrames(t *testing.T) {
 	all.Endpoint(tail.Endpoint{Endpoint: "echo", State: "failing", Reason: "secret"})
 	all.Roster(tail.Roster{User: "u@example.com", Result: "applied", Detail: "added 1"})
 	all.Outbox(tail.Outbox{Component: "bot.example.com", Count: 3, Bytes: 900})
+	all.Room(tail.Room{Room: "ops@rooms.example.com", From: "echo@bot.example.com", State: "refused", Condition: "forbidden"})
 	all.Hook(tail.Hook{Hook: "alerts", Adapter: "alertmanager", Result: "sent", Messages: 2})
 	all.Request(tail.Request{Token: "ops", Method: "POST", Route: "/v1/messages", Status: 202, Took: 2 * time.Millisecond})
 	all.Request(tail.Request{Method: "GET", Route: "none", Status: 404})
@@ -124,6 +125,7 @@ link {"component":"bot.example.com","state":"up","reason":null}
 endpoint {"endpoint":"echo","state":"failing","reason":"secret"}
 roster {"user":"u@example.com","result":"applied","detail":"added 1"}
 outbox {"component":"bot.example.com","count":3,"bytes":900}
+room {"room":"ops@rooms.example.com","from":"echo@bot.example.com","state":"refused","condition":"forbidden"}
 hook {"hook":"alerts","adapter":"alertmanager","result":"sent","messages":2}
 http {"token":"ops","method":"POST","route":"/v1/messages","status":202,"ms":2}
 http {"token":null,"method":"GET","route":"none","status":404,"ms":0}

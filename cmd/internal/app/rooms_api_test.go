@@ -43,7 +43,7 @@ func (x *running) answers(space, local, typ, inner string, before ...string) {
 
 // A bot joins a room by the API, works in it, and leaves, against a server that the test plays.
 func TestRoomsByAPI(t *testing.T) {
-	x := startApp(t, "http: {listen: \"127.0.0.1:0\", tokens: ["+token("boss", "rooms, send")+", "+
+	x := startApp(t, "http: {listen: \"127.0.0.1:0\", tokens: ["+token("boss", "rooms, send")+", "+token("look", "read")+", "+
 		strings.Replace(token("narrow", "rooms, send"), "scopes", `rooms: ["lounge@*"], scopes`, 1)+"]}\n")
 	type answer struct {
 		status int
@@ -65,9 +65,13 @@ func TestRoomsByAPI(t *testing.T) {
 			}
 		}
 	}
+	events := x.follow("look", "?kinds=room&jid=ops@rooms.example.com")
 	joining := asks("PUT", roomPath+"?wait=10s", `{"from":"echo@bot.example.com","nick":"Echo"}`)
 	x.lets()
 	wants(<-joining, 200, `"state":"joined"`, `"subject":"fire"`, `"occupants":2`, `"affiliation":"owner"`)
+	comes(t, events, "the tail says so", func(e tailed) bool {
+		return e.Event == "room" && e.Data.From == "echo@bot.example.com" && e.Data.State == "joined"
+	})
 	wants(<-asks("GET", roomPath+"/occupants", ""), 200, `"nick":"Alice","occupant_id":null,"jid":"alice@example.com/phone"`, `"bot":true`)
 
 	owner, admin, archive := "http://jabber.org/protocol/muc#owner", "http://jabber.org/protocol/muc#admin", "urn:xmpp:mam:2"

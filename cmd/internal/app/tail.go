@@ -12,7 +12,10 @@ import (
 	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/muc"
 	"stanzahook/pkg/roster"
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/tail"
 	"stanzahook/pkg/webhook"
 )
@@ -70,6 +73,11 @@ func (h *happenings) changed(domain string, box *outbox.Outbox) func() {
 			}
 		})
 	}
+}
+
+// onRoom is rooms.Options.OnState.
+func (h *happenings) onRoom(room, bot jid.JID, state muc.State, why stanza.Condition) {
+	h.Room(tail.Room{Room: room.String(), From: bot.String(), State: string(state), Condition: string(why)})
 }
 
 // onHook is hooks.Options.OnRequest.
