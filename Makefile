@@ -87,7 +87,7 @@ console-test: ## check the types of the console, and its pages in Chromium, on b
 	bin/console/node_modules/.bin/tsc -p httpapi/console
 # The program is that of "make test", which counts what is covered.
 	@mkdir -p bin/console/cover
-	STANZAHOOK_CONSOLE=$(CURDIR)/bin/console STANZAHOOK_COVER=$(CURDIR)/bin/console/cover CGO_ENABLED=1 go test -tags integration,console -count=1 -timeout 6m -vet=off -v ./deploy/test/console
+	STANZAHOOK_CONSOLE=$(CURDIR)/bin/console STANZAHOOK_COVER=$(CURDIR)/bin/console/cover CGO_ENABLED=1 go test -tags integration,console -count=1 -timeout 9m -vet=off -v ./deploy/test/console
 
 .PHONY: cover
 cover: ## what the last "make test" covered, by package and in all

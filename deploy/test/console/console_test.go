@@ -23,7 +23,7 @@ func TestConsole(t *testing.T) {
 	if dir == "" {
 		t.Fatal(`STANZAHOOK_CONSOLE is not set: run "make console-test"`)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Minute)
+	ctx, cancel := context.WithTimeout(t.Context(), 8*time.Minute)
 	defer cancel()
 	type page struct{ Kind, URL, Control string }
 	stages, orders := make(map[string]*stage), make(chan given)

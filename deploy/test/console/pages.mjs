@@ -5,6 +5,8 @@ import { readFileSync } from 'node:fs';
 import { gzipSync } from 'node:zlib';
 import { webcrypto } from 'node:crypto';
 import { corpus } from './corpus.mjs';
+import { rooms } from './rooms.mjs';
+import { hooks } from './hooks.mjs';
 
 const dir = process.env.STANZAHOOK_CONSOLE;
 const need = createRequire(dir + '/');
@@ -118,7 +120,7 @@ async function all(s) {
     await at(page, 'login-token').fill('nonsense');
     await at(page, 'login-submit').click();
     await at(page, 'login-error').waitFor();
-    for (const [token, none] of [['token-shop', ['live', 'deliveries', 'rosters', 'rooms', 'hooks']], ['token-look', ['send', 'rooms', 'hooks']]]) {
+    for (const [token, none] of [['token-shop', ['live', 'deliveries', 'rosters', 'hooks']], ['token-look', ['send', 'hooks']]]) {
       await at(page, 'login-token').fill(token);
       await at(page, 'login-submit').click();
       await at(page, 'page').waitFor();
@@ -140,7 +142,8 @@ async function all(s) {
     await page.evaluate(() => { location.hash = ''; });
     await onPage(page, 'status');
   });
-  const page = s.page;
+  const page = s.page ||= await s.open();
+  if (await at(page, 'page').count() === 0) await s.login(page); // a test of some steps alone
 
   await s.step('a message appears in Live within a second, and opens', async () => {
     await at(page, 'nav-live').click();
@@ -344,6 +347,10 @@ async function all(s) {
     await page.getByText('Alice A.').first().waitFor();
   });
 
+  const tools = { assert, eventually, at, go, onPage };
+  await rooms(s, tools);
+  await hooks(s, tools);
+
   await s.step('everything is checked', async () => {
     await at(page, 'nav-status').click();
     await page.getByRole('button', { name: 'Check everything' }).click();
@@ -414,11 +421,11 @@ async function all(s) {
       const small = await s.open({ width, height: 800 }, { colorScheme });
       await s.login(small);
       await small.evaluate(axe);
-      for (const hash of ['#/status', '#/live', '#/deliveries', '#/endpoints/echo', '#/send', '#/rosters/bob@localhost', '#/setup']) {
+      for (const hash of ['#/status', '#/live', '#/deliveries', '#/endpoints/echo', '#/send', '#/rosters/bob@localhost', '#/rooms', '#/rooms/ops@rooms.localhost', '#/hooks', '#/hooks/alerts', '#/hooks/+new', '#/setup']) {
         await go(small, hash);
         await small.locator('h1').waitFor();
         await sleep(250);
-        const name = hash.split('/')[1];
+        const name = { '#/rooms/ops@rooms.localhost': 'room', '#/hooks/alerts': 'hook', '#/hooks/+new': 'new-hook' }[hash] || hash.split('/')[1];
         const found = await small.evaluate(`axe.run(document, {resultTypes: ['violations']}).then((r) => r.violations.filter((v) => ['serious', 'critical'].includes(v.impact)).map((v) => v.id + ': ' + v.nodes.map((n) => n.html + ' ' + n.failureSummary).slice(0, 3).join('; ')))`);
         assert(found.length === 0, `${name} at ${width}: ${found.join('\n')}`);
         const wide = await small.evaluate(() => document.documentElement.scrollWidth);

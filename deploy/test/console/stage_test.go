@@ -57,13 +57,18 @@ http:
     - {name: ops, hash: "sha256:%x", scopes: [send, query, roster, rooms, events, admin]}
     - {name: look, hash: "sha256:%x", scopes: [read]}
     - {name: shop, hash: "sha256:%x", scopes: [send]}
+    - {name: lounge, hash: "sha256:%x", scopes: [send, rooms], rooms: ["lounge@*"]}
+rooms:
+  - {jid: lobby@rooms.localhost, from: echo@bots.localhost, nick: Echo, create: true}
+hooks:
+  - {name: alerts, adapter: text, secret_hash: "sha256:%x", from: alerts@bots.localhost, to: [alice@localhost]}
 store: {dir: store}
 drain: 1s
 `
 
 func newStage(t *testing.T, kind lab.Kind) *stage {
 	s := &stage{t: t, bot: &harness.Bot{Forget: true}, app: harness.NewContactsApp(t), address: harness.FreeAddress(t), listen: harness.FreeAddress(t)}
-	s.server = harness.StartServer(t, harness.RosterOptions(kind, []string{"alice", "bob"}, harness.Privileged("bots")))
+	s.server = harness.StartServer(t, harness.WithRooms(harness.RosterOptions(kind, []string{"alice", "bob"}, harness.Privileged("bots"))))
 	s.up()
 	t.Cleanup(s.down)
 	api := ""
@@ -71,7 +76,7 @@ func newStage(t *testing.T, kind lab.Kind) *stage {
 		api = fmt.Sprintf("    ejabberd_api: {url: %q, user: %s@localhost, password: %s}", s.server.APIURL(), harness.RosterAdmin, harness.RosterPassword)
 	}
 	s.config = fmt.Sprintf(config, s.server.ComponentAddr(), harness.Secret, s.address, s.app.Server.URL, api, s.listen,
-		sha256.Sum256([]byte("token-ops")), sha256.Sum256([]byte("token-look")), sha256.Sum256([]byte("token-shop")))
+		sha256.Sum256([]byte("token-ops")), sha256.Sum256([]byte("token-look")), sha256.Sum256([]byte("token-shop")), sha256.Sum256([]byte("token-lounge")), sha256.Sum256([]byte("s3cret")))
 	s.file = harness.WriteConfig(t, t.TempDir(), s.config)
 	s.program = harness.LaunchLinked(t, s.file)
 	var err error
@@ -129,6 +134,16 @@ func (s *stage) follow(o order) error {
 		ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
 		defer cancel()
 		_, err := s.user.Next(ctx, func(r lab.Received) bool { return strings.Contains(r.Inner, o.Text) })
+		return err
+	case "raw": // the user sends this
+		return s.user.SendRaw(o.Text)
+	case "answered": // the user has the answer of this id, or gets it
+		ctx, cancel := context.WithTimeout(s.t.Context(), harness.Patience)
+		defer cancel()
+		r, err := s.user.Next(ctx, func(r lab.Received) bool { return r.Kind == "iq" && r.ID == o.Text })
+		if err == nil && r.Type != "result" {
+			err = fmt.Errorf("the answer is an error: %s", r.Inner)
+		}
 		return err
 	case "answer": // 200 without a text is the echo
 		if o.Status == http.StatusOK && o.Text == "" {

@@ -21,7 +21,7 @@ function told({ kind, data: d }) {
     case 'roster': return some(d.user, d.detail);
     case 'outbox': return some(d.component, `${d.count} stanzas, ${d.bytes} bytes`);
     case 'room': return some(d.room, d.from, d.condition);
-    case 'hook': return some(d.hook, d.adapter, d.messages);
+    case 'hook': return some(d.hook, d.adapter, d.messages === 1 ? '1 message' : `${d.messages} messages`);
     case 'http': return some(d.token, d.method, d.route, d.ms !== undefined && `${Math.round(d.ms)} ms`);
     case 'gap': return `${d.lost} events are missing here`;
   }
@@ -66,7 +66,7 @@ export function Live({ query }) {
       <button type="button" data-testid="live-pause" aria-pressed=${paused ? 'true' : 'false'} onClick=${toggle}>${paused ? 'Go on' : 'Pause'}</button>
       <span role="status" class="hint">${state}</span>
     </form>
-    ${rows.length === 0 && html`<${Empty}>Nothing yet. Each change of an event, a link, an endpoint or a roster is a line here, as it happens.
+    ${rows.length === 0 && html`<${Empty}>Nothing yet. Each change of an event, a link, an endpoint, a roster or a room, and each request to a hook, is a line here, as it happens.
       Write to your bot from a client, or <a href=${link('send')}>send a message</a>.</${Empty}>`}
     <${Rows} rows=${rows} />
     <${Same} lines=${[['curl', curl('GET', 'v1/tail' + (Object.keys(filters).length ? '?' + new URLSearchParams(filters) : '')).replace('curl', 'curl -N')],
@@ -103,11 +103,13 @@ function Rows({ rows }) {
 }
 
 function Row({ row, top }) {
-  const text = told(row), state = stateOf(row);
+  const text = told(row), state = stateOf(row), d = row.data;
   const inside = html`<${Time} of=${row.data.time} /><${State} state=${state} /><span class="kind">${row.kind}</span><span class="text" title=${text}>${text}</span>`;
   const same = { class: 'live-row', 'data-testid': 'live-row', 'data-kind': row.kind, 'data-state': state, 'data-id': row.id, style: { transform: `translateY(${top}px)` } };
   if (row.kind === 'delivery' && row.id && mayTail()) return html`<a href=${link('deliveries', row.id)} ...${same}>${inside}</a>`;
   if (row.kind === 'endpoint' && row.data.endpoint) return html`<a href=${link('endpoints', row.data.endpoint)} ...${same}>${inside}</a>`;
   if (row.kind === 'roster' && row.data.user && session.can('roster', 'read')) return html`<a href=${link('rosters', row.data.user)} ...${same}>${inside}</a>`;
+  if (row.kind === 'room' && d.room && session.can('rooms', 'send', 'read', 'admin')) return html`<a href=${link('rooms', d.room, { from: d.from })} ...${same}>${inside}</a>`;
+  if (row.kind === 'hook' && d.hook && session.can('admin')) return html`<a href=${link('hooks', d.hook)} ...${same}>${inside}</a>`;
   return html`<div ...${same}>${inside}</div>`;
 }

@@ -12,6 +12,8 @@ import { Delivery } from './delivery.js';
 import { Endpoint } from './endpoint.js';
 import { Send } from './send.js';
 import { Rosters } from './rosters.js';
+import { Rooms } from './rooms.js';
+import { Hooks } from './hooks.js';
 import { Setup } from './setup.js';
 
 /** Each page: its title, the scopes of which its token needs one, and its key after g. */
@@ -23,6 +25,8 @@ const pages = {
   endpoint: { title: 'Endpoint', scopes: ['read', 'admin'], show: Endpoint },
   send: { title: 'Send', scopes: ['send', 'query'], key: 'm', show: Send },
   rosters: { title: 'Rosters', scopes: ['roster', 'read'], key: 'r', show: Rosters },
+  rooms: { title: 'Rooms', scopes: ['rooms', 'send', 'read', 'admin'], key: 'o', show: Rooms },
+  hooks: { title: 'Hooks', scopes: ['admin'], key: 'h', show: Hooks },
   setup: { title: 'Setup', scopes: [], key: 'u', show: Setup },
 };
 

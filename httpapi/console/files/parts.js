@@ -116,9 +116,9 @@ export function State({ state }) {
 }
 
 const tones = {
-  good: ['ok', 'up', 'delivered', 'confirmed', 'applied', 'unchanged', 'done', 'granted'],
-  bad: ['open', 'down', 'dead', 'bounced', 'error', 'fail', 'rejected', 'shared', 'failing', 'expired', 'forbidden', 'source-error', 'no-such-user', 'timeout'],
-  warn: ['retrying', 'warn', 'degraded', 'connecting', 'full', 'gap'],
+  good: ['ok', 'up', 'delivered', 'confirmed', 'applied', 'unchanged', 'done', 'granted', 'joined', 'sent', 'echoed', 'received', 'displayed'],
+  bad: ['open', 'down', 'dead', 'bounced', 'error', 'fail', 'rejected', 'shared', 'failing', 'expired', 'forbidden', 'source-error', 'no-such-user', 'timeout', 'refused', 'failed', 'returned'],
+  warn: ['retrying', 'warn', 'degraded', 'connecting', 'full', 'gap', 'waiting', 'joining', 'queued', 'partly'],
 };
 
 /** @param {string} word */

@@ -5,7 +5,7 @@ import { Action, Failure, Same, Source, curl, html, useForm, useLoad, useState }
 import { Reload, reloadLines } from './status.js';
 import { hash } from './sha256.js';
 
-const scopes = ['send', 'query', 'roster', 'events', 'read', 'admin'];
+const scopes = ['send', 'query', 'roster', 'rooms', 'events', 'read', 'admin'];
 
 export function Setup() {
   const { value: st, error } = useLoad((s) => get('v1/status', s), []);
@@ -29,19 +29,19 @@ function Servers({ links }) {
 
 /** Makes a token here, and tells the server nothing: only its hash goes into the configuration. */
 function Tokens() {
-  const { values, bind } = useForm({ name: 'ops', from: '' });
+  const { values, bind } = useForm({ name: 'ops', from: '', rooms: '' });
   const [chosen, choose] = useState(['read']);
   const [made, set] = useState(/** @type {any} */ (null));
   const make = async () => {
     const random = crypto.getRandomValues(new Uint8Array(32));
     const token = 'sh_' + btoa(String.fromCharCode(...random)).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
-    const from = values.from.split(/[,\s]+/).filter(Boolean);
-    const line = `- {name: ${JSON.stringify(values.name)}, hash: "sha256:${await hash(token)}", scopes: [${chosen.join(', ')}]${from.length ? `, from: [${from.map((f) => JSON.stringify(f)).join(', ')}]` : ''}}`;
+    const patterns = (key, text) => { const all = text.split(/[,\s]+/).filter(Boolean); return all.length ? `, ${key}: [${all.map((f) => JSON.stringify(f)).join(', ')}]` : ''; };
+    const line = `- {name: ${JSON.stringify(values.name)}, hash: "sha256:${await hash(token)}", scopes: [${chosen.join(', ')}]${patterns('from', values.from)}${patterns('rooms', values.rooms)}}`;
     set({ token, line });
   };
   return html`<section aria-labelledby="tokens"><h2 id="tokens">Make a token</h2>
     <form class="filters" onSubmit=${(e) => e.preventDefault()}>
-      <label>Who uses it <input ...${bind('name')} /></label><label>May send from <input placeholder="every address" ...${bind('from')} /></label>
+      <label>Who uses it <input ...${bind('name')} /></label><label>May send from <input placeholder="every address" ...${bind('from')} /></label><label>Rooms that it may use <input placeholder="every room" ...${bind('rooms')} /></label>
       <fieldset><legend>Scopes</legend>${scopes.map((s) => html`<label class="check"><input type="checkbox" checked=${chosen.includes(s)} onChange=${() => choose(chosen.includes(s) ? chosen.filter((x) => x !== s) : [...chosen, s])} /> ${s}</label>`)}</fieldset>
       <${Action} disabled=${!chosen.length || !values.name.trim()} act=${make}>Make</${Action}>
     </form>

@@ -3,6 +3,8 @@ import { call, get, query, session } from './session.js';
 import { Action, Empty, Failure, Same, State, Time, ago, bytes, count, curl, html, span, useEffect, useLoad, useState, useTail } from './parts.js';
 import { Chart, Spark } from './chart.js';
 import { link } from './route.js';
+import { Advice, why } from './rooms.js';
+import { fails } from './hooks.js';
 
 const SHOWN = 60; // cards of endpoints; the rest on request
 const SPARKS = 24; // of which so many have a line
@@ -56,6 +58,8 @@ export function Status() {
         ${r.reason && html`<p class="hint">${r.reason}</p>`}
         <p>${Object.entries(r.refreshed || {}).filter(([, n]) => n).map(([result, n]) => `${n} ${result}`).join(', ') || 'none refreshed yet'}</p></article>`)}
     </div></section>
+    <${Rooms} counts=${st.rooms} />
+    <${Hooks} />
     <${Tools} />
     <p class="hint">stanzahook ${st.version}, running for ${span(st.uptime_s)}</p>`;
 }
@@ -86,6 +90,44 @@ function Rates() {
   const { value } = useLoad((s) => get('v1/summary' + query({ range: '1h' }), s), [], 30000);
   if (!value) return null;
   return html`<section aria-labelledby="rates"><h2 id="rates">The last hour</h2><${Chart} items=${value.items} /></section>`;
+}
+
+const states = ['joined', 'joining', 'waiting', 'refused'];
+
+/** The rooms as a card, and each in which a bot should be and is not. */
+function Rooms({ counts }) {
+  const may = session.can('rooms', 'send', 'read', 'admin');
+  const { value, error, reload } = useLoad(async (s) => (may ? get('v1/rooms', s) : null), [], 15000);
+  useTail((row) => row.kind === 'room', reload, [], 1000);
+  const all = value?.items;
+  const n = all ? Object.fromEntries(states.map((s) => [s, all.filter((r) => r.state === s).length])) : counts;
+  if (!n) return html`<${Failure} error=${error} />`;
+  const out = (all || []).filter((r) => r.state === 'refused' || r.state === 'waiting');
+  return html`<section aria-labelledby="rooms"><h2 id="rooms">Rooms</h2><${Advice} /><div class="cards">
+    <article class="card" data-testid="rooms-card" data-tone=${n.refused ? 'bad' : n.waiting ? 'warn' : 'good'} ...${Object.fromEntries(states.map((s) => ['data-' + s, n[s]]))}>
+      <h3>${may ? html`<a href=${link('rooms')}>Bots in rooms</a>` : 'Bots in rooms'}</h3>
+      <p>${states.filter((s) => n[s] || s === 'joined').map((s) => `${n[s]} ${s}`).join(', ')}</p>
+      ${all && all.length === 0 && html`<p class="hint">A bot that is kept in a room answers there, too.</p>`}</article>
+    ${out.slice(0, 12).map((r) => html`<article class="card" key=${r.room + r.from} data-testid="room-card" data-room=${r.room} data-state=${r.state} data-tone=${r.state === 'refused' ? 'bad' : 'warn'}>
+      <h3><a href=${link('rooms', r.room, { from: r.from })}>${r.room}</a></h3><${State} state=${r.state} /><p>${r.from}</p><p class="why">${why(r)}</p></article>`)}
+    ${out.length > 12 && html`<p><a href=${link('rooms')}>and ${out.length - 12} more</a></p>`}
+  </div></section>`;
+}
+
+/** The hooks as a card, and each whose latest request went wrong. */
+function Hooks() {
+  const may = session.can('admin');
+  const { value, reload } = useLoad(async (s) => (may ? get('v1/hooks', s) : null), [], 15000);
+  useTail((row) => row.kind === 'hook', reload, [], 1000);
+  if (!value) return null;
+  const all = value.items, sum = (k) => all.reduce((n, h) => n + h[k], 0), bad = all.filter(fails);
+  return html`<section aria-labelledby="hooks"><h2 id="hooks">Hooks</h2><div class="cards">
+    <article class="card" data-testid="hooks-card" data-hooks=${all.length} data-requests=${sum('count')} data-failed=${sum('failed')} data-tone=${bad.length ? 'warn' : 'good'}>
+      <h3><a href=${link('hooks')}>${count(all.length, 'hook')}</a></h3>
+      ${all.length === 0 ? html`<p class="hint">An address for another tool, whose requests become messages.</p>` : html`<p>${count(sum('count'), 'request')}, ${sum('failed')} failed</p>`}</article>
+    ${bad.slice(0, 12).map((h) => html`<article class="card" key=${h.name} data-testid="hook-card" data-hook=${h.name} data-tone="bad">
+      <h3><a href=${link('hooks', h.name)}>${h.name}</a></h3><p>${h.adapter}</p><p class="why"><${Time} of=${h.last_error.time} /> ${h.last_error.error}</p></article>`)}
+  </div></section>`;
 }
 
 function Tools() {
