@@ -16,13 +16,14 @@ import (
 //
 // It is memory only. Killed: it begins empty; then a correction of an earlier message is
 // marked as foreign, and nothing is quoted. References need no memory.
+//
+// Every message is remembered, and few are ever asked for. So Add only appends, and a segment
+// gets an index when Find first looks into it after it is full.
 type Recent struct {
 	mu       sync.Mutex
 	seed     maphash.Seed
-	places   map[uint64]place // of the latest entry of each key
-	segments []*segment       // the oldest first
-	made     uint32           // segments so far; the last one has this number
-	most     int              // segments
+	segments []*segment // the oldest first
+	most     int        // segments
 }
 
 const (
@@ -34,19 +35,37 @@ const (
 	maxRecentBody = 4 << 10
 )
 
-// place is where an entry begins: the number of its segment, and the offset in there.
-type place struct{ segment, at uint32 }
-
 // segment has entries one after the other. The oldest is dropped as a whole.
 type segment struct {
-	number uint32
-	data   []byte
-	keys   []uint64
+	data  []byte
+	keys  []uint64          // of the ids of all entries
+	at    []uint32          // where the entry of each key begins
+	index map[uint64]uint32 // of at by key, the latest of each; nil: there is none yet
+}
+
+// find returns where the latest entry of a key begins. A segment that is full gets an index.
+func (g *segment) find(key uint64, full bool) (at uint32, ok bool) {
+	if !full {
+		for i := len(g.keys) - 1; i >= 0; i-- {
+			if g.keys[i] == key {
+				return g.at[i], true
+			}
+		}
+		return 0, false
+	}
+	if g.index == nil {
+		g.index = make(map[uint64]uint32, len(g.keys))
+		for i, k := range g.keys {
+			g.index[k] = g.at[i]
+		}
+	}
+	at, ok = g.index[key]
+	return at, ok
 }
 
 // NewRecent returns an empty memory of so many bytes.
 func NewRecent(bytes int) *Recent {
-	return &Recent{seed: maphash.MakeSeed(), places: make(map[uint64]place), most: max(2, bytes/segmentBytes)}
+	return &Recent{seed: maphash.MakeSeed(), most: max(2, bytes/segmentBytes)}
 }
 
 // Known is what is remembered of a message.
@@ -65,14 +84,12 @@ const (
 )
 
 func (r *Recent) key(own, peer jid.JID, kind idKind, id string) uint64 {
-	var h maphash.Hash
-	h.SetSeed(r.seed)
-	_ = h.WriteByte(byte(kind)) // a hash does not fail
+	var space [256]byte
+	b := append(space[:0], byte(kind))
 	for _, s := range [...]string{own.String(), peer.String(), id} {
-		_, _ = h.WriteString(s)
-		_ = h.WriteByte(0)
+		b = append(append(b, s...), 0)
 	}
-	return h.Sum64()
+	return maphash.Bytes(r.seed, b)
 }
 
 // Add remembers a message under its ids.
@@ -92,7 +109,7 @@ func (r *Recent) add(ids Ref, text []byte, author, body string, now time.Time) {
 	if g == nil {
 		return
 	}
-	at := place{g.number, uint32(len(g.data))}
+	at := uint32(len(g.data))
 	g.data = binary.BigEndian.AppendUint64(g.data, uint64(now.Unix()))
 	g.data = append(binary.AppendUvarint(g.data, uint64(len(text))), text...)
 	g.data = appendField(appendField(g.data, author), body)
@@ -103,13 +120,11 @@ func (r *Recent) add(ids Ref, text []byte, author, body string, now time.Time) {
 	r.put(g, at, ids.Own, ids.Peer, byRoomID, ids.StanzaID)
 }
 
-func (r *Recent) put(g *segment, at place, own, peer jid.JID, kind idKind, id string) {
+func (r *Recent) put(g *segment, at uint32, own, peer jid.JID, kind idKind, id string) {
 	if id == "" {
 		return
 	}
-	key := r.key(own, peer, kind, id)
-	r.places[key] = at
-	g.keys = append(g.keys, key)
+	g.keys, g.at = append(g.keys, r.key(own, peer, kind, id)), append(g.at, at)
 }
 
 // room returns the segment for the next entry of a size; nil if none can take it.
@@ -120,23 +135,15 @@ func (r *Recent) room(size int) *segment {
 	if n := len(r.segments); n > 0 && len(r.segments[n-1].data)+size <= segmentBytes {
 		return r.segments[n-1]
 	}
-	var g *segment
 	if len(r.segments) < r.most {
-		g = &segment{data: make([]byte, 0, segmentBytes)}
+		g := &segment{data: make([]byte, 0, segmentBytes)}
 		r.segments = append(r.segments, g)
-	} else {
-		g = r.segments[0]
-		copy(r.segments, r.segments[1:])
-		r.segments[len(r.segments)-1] = g
-		for _, key := range g.keys {
-			if r.places[key].segment == g.number {
-				delete(r.places, key)
-			}
-		}
-		g.data, g.keys = g.data[:0], g.keys[:0]
+		return g
 	}
-	r.made++
-	g.number = r.made
+	g := r.segments[0]
+	copy(r.segments, r.segments[1:])
+	r.segments[len(r.segments)-1] = g
+	g.data, g.keys, g.at, g.index = g.data[:0], g.keys[:0], g.at[:0], nil
 	return g
 }
 
@@ -152,16 +159,21 @@ func (r *Recent) Find(own, peer jid.JID, id string, inRoom bool, now time.Time) 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	at, ok := r.places[r.key(own, peer, kind, id)]
-	if !ok {
-		return Known{}, false
+	key := r.key(own, peer, kind, id)
+	for i := len(r.segments) - 1; i >= 0; i-- {
+		g := r.segments[i]
+		at, ok := g.find(key, i < len(r.segments)-1)
+		if !ok {
+			continue
+		}
+		data := g.data[at:]
+		if since := time.Unix(int64(binary.BigEndian.Uint64(data)), 0); now.Sub(since) >= recentFor {
+			return Known{}, false
+		}
+		rest := fields{b: data[8:]}
+		return Known{rest.next(), rest.next(), rest.next()}, true
 	}
-	data := r.segments[len(r.segments)-1-int(r.made-at.segment)].data[at.at:]
-	if since := time.Unix(int64(binary.BigEndian.Uint64(data)), 0); now.Sub(since) >= recentFor {
-		return Known{}, false
-	}
-	rest := fields{b: data[8:]}
-	return Known{rest.next(), rest.next(), rest.next()}, true
+	return Known{}, false
 }
 
 // FindRef returns what is remembered of the message of a Ref.
@@ -201,9 +213,10 @@ func (r *Recent) Len() (ids, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, g := range r.segments {
-		bytes += cap(g.data) + 8*cap(g.keys)
+		ids += len(g.keys)
+		bytes += cap(g.data) + 12*cap(g.keys) + 16*len(g.index)
 	}
-	return len(r.places), bytes
+	return ids, bytes
 }
 
 // Heard is what an event tells about a message besides what is in it.

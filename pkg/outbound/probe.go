@@ -15,8 +15,13 @@ import (
 type Probe struct {
 	raw    syscall.RawConn
 	look   func(fd uintptr)
+	ask    func(fd uintptr) bool
 	buffer [1]byte
 	silent bool
+
+	request []byte // that ask writes
+	written int
+	asked   bool // ask has written
 }
 
 // NewProbe returns a probe of a TCP or Unix socket connection. The error is that of the
@@ -40,7 +45,31 @@ func NewProbe(conn net.Conn) (*Probe, error) {
 			}
 		}
 	}
+	p.ask = func(fd uintptr) bool {
+		if p.asked {
+			return true // there is something to read
+		}
+		p.asked = true
+		if p.look(fd); !p.silent {
+			return true
+		}
+		n, err := syscall.Write(int(fd), p.request)
+		p.written = max(n, 0)
+		return err != nil || n < len(p.request)
+	}
 	return p, nil
+}
+
+// Ask writes a request to an idle connection if there is nothing to read, and waits until
+// there is something, or until the deadline for reading. It costs a read less than Silent,
+// a write and a read that has to wait. If it returns false, nothing was written, and the
+// connection is to be closed. If fewer bytes than all are written, write the others. Errors
+// are left to the next write and read. Only one goroutine at a time may call it.
+func (p *Probe) Ask(request []byte) (written int, silent bool) {
+	p.silent, p.asked, p.written, p.request = false, false, 0, request
+	_ = p.raw.Read(p.ask) // the next read says the same
+	p.request = nil
+	return p.written, p.silent
 }
 
 // Silent reports, without blocking, whether there is nothing to read: no byte, no

@@ -51,7 +51,7 @@ func entity(s string, i int) (rune, int) {
 // sections. It normalises line ends (XML 1.0 section 2.11), and white space in
 // attribute values (section 3.3.3). It skips child elements.
 func unescape(s string, attr bool) string {
-	if !strings.ContainsAny(s, "&\r<") && !(attr && strings.ContainsAny(s, "\t\n")) {
+	if literal(s) && !(attr && (strings.IndexByte(s, '\t') >= 0 || strings.IndexByte(s, '\n') >= 0)) {
 		return s
 	}
 	var b strings.Builder
@@ -93,6 +93,12 @@ func unescape(s string, attr bool) string {
 		}
 	}
 	return b.String()
+}
+
+// literal reports whether character data is its own value. It looks for one byte at a time, as
+// a long body is read that way ten times as fast as for any of three.
+func literal(s string) bool {
+	return strings.IndexByte(s, '&') < 0 && strings.IndexByte(s, '<') < 0 && strings.IndexByte(s, '\r') < 0
 }
 
 func newlines(s string) string {

@@ -116,8 +116,8 @@ func (p *plain) post(value func(placeholder string) string, fields func(add func
 	out = append(append(out, "\r\n\r\n"...), body...)
 	a, err := c.ask(out, p.timeout)
 	if used && gone(err) {
-		// An idle connection may be gone: the request is sent again, with the same
-		// webhook-id.
+		// An idle connection may be gone, or has bytes that nobody asked for: the request is
+		// sent again, with the same webhook-id.
 		if c, err = p.pool.dial(); err != nil {
 			return nil, NoAnswer(err, p.timeout)
 		}
@@ -129,13 +129,17 @@ func (p *plain) post(value func(placeholder string) string, fields func(add func
 	return a, nil
 }
 
-// gone reports whether the other side had closed the connection.
+// gone reports whether the other side had closed the connection, or had said something on it
+// that would be read as the answer.
 func gone(err error) bool {
-	return errors.Is(err, errNothing) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+	return errors.Is(err, errNothing) || errors.Is(err, errUnasked) || errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
 }
 
 // errNothing means that a connection ended before the first byte of an answer.
 var errNothing = fmt.Errorf("no byte of an answer: %w", io.EOF)
+
+// errUnasked means that a connection had bytes to read before a request was written.
+var errUnasked = errors.New("bytes that nobody asked for")
 
 // ask writes a request and reads the answer; the connection goes back to the pool, or is
 // closed. It keeps the memory of the request for the next one.
@@ -150,8 +154,17 @@ func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, agai
 	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, false, err
 	}
-	if _, err := c.Write(out); err != nil {
-		return nil, false, err
+	n := 0
+	if c.used {
+		var silent bool
+		if n, silent = c.probe.Ask(out); !silent {
+			return nil, false, errUnasked
+		}
+	}
+	if n < len(out) {
+		if _, err := c.Write(out[n:]); err != nil {
+			return nil, false, err
+		}
 	}
 	c.left = outbound.MaxHeadBytes
 	if _, err := c.in.Peek(1); err == io.EOF {

@@ -59,21 +59,12 @@ func (p *pool) init(network, addr string, dialer *net.Dialer, timeout time.Durat
 	p.network, p.addr, p.dialer, p.timeout, p.conns = network, addr, dialer, timeout, make(map[*plainConn]struct{})
 }
 
-// get returns an idle connection, or a new one. It closes an idle connection with unread
-// bytes: they would be read as the next answer.
+// get returns an idle connection, or a new one.
 func (p *pool) get() (*plainConn, error) {
-	for {
-		c := p.take()
-		if c == nil {
-			return p.dial()
-		}
-		if c.probe.Silent() {
-			return c, nil
-		}
-		p.mu.Lock()
-		p.drop(c)
-		p.mu.Unlock()
+	if c := p.take(); c != nil {
+		return c, nil
 	}
+	return p.dial()
 }
 
 // take returns the idle connection that was used last; nil if there is none.
