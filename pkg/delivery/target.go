@@ -98,7 +98,7 @@ func (t *target) logDelivery(ev *webhook.Event, state deliverylog.State, reason 
 		return
 	}
 	s := ev.Stanza
-	e := deliverylog.Entry{ID: ev.ID, Endpoint: t.name, Component: ev.Component, Type: webhook.TypeOf(s), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
+	e := deliverylog.Entry{ID: ev.ID, Endpoint: t.name, Component: ev.Component, Type: ev.TypeName(), From: s.From.String(), To: s.To.String(), Received: ev.Received, State: state, Reason: reason, Attempt: at}
 	if state != deliverylog.Retrying {
 		e.Stanza = s.XML()
 	}
@@ -110,7 +110,7 @@ func (t *target) logDelivery(ev *webhook.Event, state deliverylog.State, reason 
 func (t *target) putDeadLetter(ctx context.Context, ev *webhook.Event, since time.Time, reason string, attempts []deliverylog.Attempt) error {
 	s := ev.Stanza
 	err := t.store.DeadLetters().Put(ctx, &store.DeadLetter{
-		Record: recordOf(ev, senderOf(t.Endpoint(), s.From), since), Endpoint: t.name, Type: webhook.TypeOf(s), From: s.From.String(), To: s.To.String(),
+		Record: recordOf(ev, senderOf(t.Endpoint(), s.From), since), Endpoint: t.name, Type: ev.TypeName(), From: s.From.String(), To: s.To.String(),
 		Reason: reason, Died: time.Now(), Attempts: attempts,
 	})
 	if err != nil {

@@ -35,7 +35,7 @@ func (w *Watch) change(when time.Time, endpoint string, ev *webhook.Event, state
 		return
 	}
 	s := ev.Stanza
-	w.OnChange(Change{when, ev.ID, endpoint, webhook.TypeOf(s), s.From.String(), s.To.String(), state, reason, at, n})
+	w.OnChange(Change{when, ev.ID, endpoint, ev.TypeName(), s.From.String(), s.To.String(), state, reason, at, n})
 }
 
 // tell reports a change of a delivery to those who watch.

@@ -2,13 +2,11 @@ package message
 
 import "stanzahook/pkg/stanza"
 
-// Type returns the type of the event that a stanza is: the kind and type of the stanza, as
-// [stanza.Header.EventType] has it, or what somebody does with the message.
-func Type(s *stanza.Stanza) string {
-	if s.Kind != stanza.Message {
-		return s.EventType()
-	}
-	switch Read(s).Event {
+// Type returns the type of the event that a stanza is: what somebody does with the message,
+// as [Read] has found it, or the kind and type of the stanza, as [stanza.Header.EventType]
+// has it.
+func Type(s *stanza.Stanza, event Event) string {
+	switch event {
 	case Correction:
 		return "message.correction"
 	case Reaction:

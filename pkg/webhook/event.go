@@ -14,6 +14,15 @@ type Event struct {
 	Test      bool // made up, to try an endpoint
 	Stanza    *stanza.Stanza
 	Facts     Facts
+	Type      string // as TypeOf has it; empty: it is found whenever it is needed
+}
+
+// TypeName returns the type.
+func (ev *Event) TypeName() string {
+	if ev.Type != "" {
+		return ev.Type
+	}
+	return TypeOf(ev.Stanza)
 }
 
 // value returns the value of a placeholder.

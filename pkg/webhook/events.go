@@ -24,8 +24,11 @@ const DefaultNotReadable = "I cannot read encrypted messages (OMEMO). Please tur
 
 // TypeOf returns the type of the event of a stanza: "message.chat", "message.reaction",
 // "room.joined".
-func TypeOf(s *stanza.Stanza) string {
-	t := message.Type(s)
+func TypeOf(s *stanza.Stanza) string { return TypeWith(s, message.Read(s).Event) }
+
+// TypeWith is TypeOf for a stanza of which is known what somebody does with the message.
+func TypeWith(s *stanza.Stanza, event message.Event) string {
+	t := message.Type(s, event)
 	switch r := RoomOf(s); {
 	case r.Happening():
 		return r.Type

@@ -18,7 +18,7 @@ func EncodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
 }
 
 func appendEvent(b []byte, e *Endpoint, ev *Event) []byte {
-	t := TypeOf(ev.Stanza)
+	t := ev.TypeName()
 	if ev.Test {
 		t = "test"
 	}
