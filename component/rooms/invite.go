@@ -80,10 +80,11 @@ func (p *Policy) allows(i *invitation) bool {
 // onInvite handles an invitation: it joins, or makes an event of it. It reports whether the
 // stanza is one.
 func (r *Rooms) onInvite(in *component.Incoming) bool {
-	i, ok := invitationOf(in.Stanza)
+	found, ok := invitationOf(in.Stanza)
 	if !ok || in.To.IsDomain() {
 		return false
 	}
+	i := found // on the heap, where few messages get
 	r.Counters.Invites.Add(1)
 	r.mu.RLock()
 	policy := r.policy
