@@ -162,7 +162,7 @@ func (l *Link) connect(ctx context.Context) error {
 
 // lost notes the end of a connection, or that there is none. What cannot be sent again
 // is answered here: pending requests fail, IQs leave the queue, messages and presence
-// wait in memory for the next connection.
+// wait in memory for the next connection, unless SendOnce has sent them.
 func (l *Link) lost(t trouble, err error) {
 	isNew := l.state.down(t) && err != nil
 	l.tracker.failAll(gateway.ErrDown)

@@ -28,7 +28,7 @@ const (
 type item struct {
 	xml  string
 	kind stanza.Kind
-	keep bool        // survives a lost connection; IQs do not
+	keep bool        // survives a lost connection; IQs and what SendOnce sends do not
 	more bool        // others follow soon: this one may wait for them
 	done func(error) // called once, not on a lock; may be nil
 

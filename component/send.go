@@ -18,18 +18,29 @@ import (
 // stanza, with gateway.ErrDown when an IQ's connection is lost. Messages and presence
 // stay queued over reconnects, in order, with the same id.
 // Errors: gateway.ErrBusy over the bound, gateway.ErrDown for an IQ without a connection.
-func (l *Link) Send(s *stanza.Stanza, done func(error)) error { return l.send(s, false, done) }
+func (l *Link) Send(s *stanza.Stanza, done func(error)) error {
+	return l.send(s, done, s.Kind != stanza.IQ, false)
+}
+
+// SendOnce is Send for a stanza that means nothing on a later connection, such as the
+// presence that joins a room: it is dropped with the connection, as IQs are. Errors: those of
+// Send, and gateway.ErrDown without a connection.
+func (l *Link) SendOnce(s *stanza.Stanza, done func(error)) error {
+	return l.send(s, done, false, false)
+}
 
 // SendWithMore is Send for a stanza that others will follow soon: it may wait for a
 // millisecond, to be written with them. A stanza that is sent by Send meanwhile is
 // written with it at once.
-func (l *Link) SendWithMore(s *stanza.Stanza, done func(error)) error { return l.send(s, true, done) }
+func (l *Link) SendWithMore(s *stanza.Stanza, done func(error)) error {
+	return l.send(s, done, s.Kind != stanza.IQ, true)
+}
 
-func (l *Link) send(s *stanza.Stanza, more bool, done func(error)) error {
+func (l *Link) send(s *stanza.Stanza, done func(error), keep, more bool) error {
 	if err := l.Check(s); err != nil {
 		return err
 	}
-	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, more: more, done: done}, softBytes)
+	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, done: done}, softBytes)
 }
 
 // Check reports why a stanza must not be sent over this link, as the server would close

@@ -127,6 +127,35 @@ func TestUnconfirmedIsSentAgain(t *testing.T) {
 	inOrder(t, f.srv, 20)
 }
 
+// What SendOnce sends is dropped with its connection; what Send sends is not.
+func TestSendOnce(t *testing.T) {
+	f := connect(t, component.Options{})
+	f.srv.SwallowMarkers(true)
+	once, kept := make(chan error, 1), make(chan error, 1)
+	if err := f.SendOnce(message("once", "u@example.com"), func(err error) { once <- err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Send(message("kept", "u@example.com"), func(err error) { kept <- err }); err != nil {
+		t.Fatal(err)
+	}
+	f.srv.ExpectID("once")
+	f.srv.ExpectID("kept")
+	f.srv.SwallowMarkers(false)
+	f.srv.Drop()
+	if err := <-once; !errors.Is(err, gateway.ErrDown) {
+		t.Errorf("SendOnce: %v", err)
+	}
+	if err := <-kept; err != nil {
+		t.Errorf("Send: %v", err)
+	}
+	f.srv.Expect("what is sent again", func(s *stanza.Stanza) bool {
+		if s.ID == "once" {
+			t.Error("what SendOnce has sent is sent again")
+		}
+		return s.ID == "kept"
+	})
+}
+
 func TestSendRefusesWhatWouldCloseTheStream(t *testing.T) {
 	f := connect(t, component.Options{})
 	for _, h := range []stanza.Header{

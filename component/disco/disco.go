@@ -1,6 +1,6 @@
 // Package disco answers the common queries of XMPP for the component's host and
 // every JID in its domain: identity and features (XEP-0030), ping (XEP-0199),
-// software version (XEP-0092), time (XEP-0202) and uptime (XEP-0012). [Features]
+// software version (XEP-0092), time (XEP-0202) and uptime (XEP-0012). [Ask]
 // asks other hosts.
 package disco
 

@@ -23,11 +23,6 @@ func (r *Rooms) OnUp(ctx context.Context, link *component.Link) {
 	domain := link.Domain().Domain()
 	r.mu.Lock()
 	r.links[domain] = link
-	for k := range r.mute {
-		if k[0] == domain {
-			delete(r.mute, k) // the server may be another one now
-		}
-	}
 	r.mu.Unlock()
 	services := make(map[string][]*session)
 	for _, s := range r.all() {
@@ -37,10 +32,14 @@ func (r *Rooms) OnUp(ctx context.Context, link *component.Link) {
 	}
 	var wg sync.WaitGroup
 	for _, list := range services {
+		list[0].askService(link) // before the joins, which may keep it busy
 		wg.Go(func() { joinAll(ctx, link, list) })
 	}
 	wg.Wait()
 	<-ctx.Done()
+	if r.o.Services != nil {
+		r.o.Services.Forget(domain)
+	}
 	r.mu.Lock()
 	delete(r.links, domain)
 	r.mu.Unlock()

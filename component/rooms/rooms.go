@@ -11,6 +11,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/forward"
+	"stanzahook/component/services"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/muc"
@@ -22,6 +23,9 @@ import (
 type Options struct {
 	Store   *store.Rooms
 	Archive *archive.Collector
+	// Services knows what the services of rooms offer; nil: nothing is known, and a service
+	// that does not answer is waited for each time.
+	Services *services.Services
 	// Deliver passes an event to the endpoints: forward.Forward.Deliver.
 	Deliver func(forward.OfRoom)
 	// Echoed, which may be nil, is called when a room has sent back a message: with the address
@@ -51,7 +55,7 @@ type Rooms struct {
 	sessions map[key]*session
 	byRoom   map[jid.JID][]*session
 	links    map[string]*component.Link // that are connected, by domain
-	mute     map[[2]string]bool         // component and service: it answers no IQs to bare addresses
+	created  map[[2]string]Creation     // component and service: what came of the last try to make a room, see creation
 	stored   map[key]store.RoomRecord   // of the process before, not used yet
 	stopped  bool
 }
@@ -65,7 +69,10 @@ func New(ctx context.Context, o Options) (*Rooms, error) {
 		o.Log = zap.NewNop()
 	}
 	r := &Rooms{o: o, log: o.Log, wake: make(chan struct{}, 1), sessions: make(map[key]*session), byRoom: make(map[jid.JID][]*session),
-		links: make(map[string]*component.Link), mute: make(map[[2]string]bool), stored: make(map[key]store.RoomRecord)}
+		links: make(map[string]*component.Link), created: make(map[[2]string]Creation), stored: make(map[key]store.RoomRecord)}
+	if o.Services != nil {
+		o.Services.OnSilent = r.setMute
+	}
 	all, err := o.Store.All(ctx)
 	if err != nil {
 		return nil, err

@@ -16,6 +16,7 @@ import (
 	"stanzahook/component/componenttest"
 	"stanzahook/component/forward"
 	"stanzahook/component/rooms"
+	"stanzahook/component/services"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/secret"
@@ -54,12 +55,18 @@ type bench struct {
 
 func start(t *testing.T, srv *componenttest.Server, s *store.Store, p rooms.Policy, configured ...rooms.Settings) *bench {
 	t.Helper()
+	return startWith(t, srv, s, nil, p, configured...)
+}
+
+// startWith is start with services that are asked what they offer.
+func startWith(t *testing.T, srv *componenttest.Server, s *store.Store, offers *services.Services, p rooms.Policy, configured ...rooms.Settings) *bench {
+	t.Helper()
 	b := &bench{t: t, srv: srv}
 	core, logs := observer.New(zap.InfoLevel)
 	b.logs = logs
 	archives := &archive.Collector{}
 	var err error
-	b.rooms, err = rooms.New(t.Context(), rooms.Options{Store: s.Rooms(), Archive: archives, Deliver: b.deliver, Log: zap.New(core)})
+	b.rooms, err = rooms.New(t.Context(), rooms.Options{Store: s.Rooms(), Archive: archives, Services: offers, Deliver: b.deliver, Log: zap.New(core)})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -322,6 +329,29 @@ func TestReloaded(t *testing.T) {
 	if n := len(b.rooms.List()); n != 1 {
 		t.Errorf("%d rooms", n)
 	}
+}
+
+// A change of the nick that was on its way when the connection was lost is not sent on the
+// next one: there, before the join, it would be a join of its own.
+func TestNickChangeEndsWithItsConnection(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	b := start(t, srv, openStore(t, t.TempDir()), policy(), setting())
+	p := srv.Expect("the join", isJoin)
+	srv.Send(fmt.Sprintf("<presence type='error' from='%s' to='%s'><error type='cancel'><conflict xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>", p.To, p.From))
+	b.joins("maxstanzas", strings.ReplaceAll(alice, "/Alice", "/Echo"))
+	b.expect("room.joined", `"nick":"Echo-2"`)
+	srv.SwallowMarkers(true) // the server does not confirm any more what it gets
+	srv.Send("<presence type='unavailable' from='ops@rooms.example.com/Echo' to='echo@bot.example.com/room'/>")
+	srv.Expect("the change of the nick", func(s *stanza.Stanza) bool { return s.Kind == stanza.Presence && s.To.Resource() == "Echo" })
+	srv.SwallowMarkers(false)
+	srv.Drop()
+	srv.WaitConnected(2)
+	srv.Expect("the join", func(s *stanza.Stanza) bool {
+		if s.Kind == stanza.Presence && !isJoin(s) {
+			t.Errorf("before the join: %s", s.XML())
+		}
+		return isJoin(s)
+	})
 }
 
 // At the stop the rooms are left, so that nobody sees a ghost.

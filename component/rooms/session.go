@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/stanza"
@@ -105,6 +106,7 @@ func (s *session) connected(link *component.Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.link = link
+	s.askService(link)
 	s.room.SetMute(s.all.isMute(s.key))
 	s.apply(s.room.Connected(time.Now()))
 }
@@ -197,12 +199,14 @@ func (s *session) settle() {
 	switch st.State {
 	case muc.Joined:
 		s.all.Counters.Joins.Add(1)
+		s.triedToCreate(&st)
 		s.all.log.Info("room joined", append(about, zap.String("nick", st.Nick))...)
 		if st.Remark != "" {
 			s.all.log.Warn("room not configured as asked", append(about, zap.String("reason", st.Remark))...)
 		}
 	case muc.Refused:
 		s.all.Counters.Refusals.Add(1)
+		s.triedToCreate(&st)
 		s.all.log.Warn("room refused", append(about, zap.String("condition", string(st.Refusal.Condition)), zap.String("reason", st.Refusal.Text),
 			zap.String("hint", "it is not joined again by itself: reload the configuration, or PUT the room, to try again"))...)
 	case muc.Waiting:
@@ -214,6 +218,9 @@ func (s *session) settle() {
 
 // send sends a stanza of the room's state machine. s.mu is held.
 //
+// Presence belongs to its connection: on the next one, where the room is joined anew, an old
+// join or change of the nick would be another one.
+//
 // Killed: nothing is lost; after the restart the room is joined anew. A link that is full
 // loses a join, which is tried again when the room has not answered in time.
 func (s *session) send(st *stanza.Stanza) {
@@ -224,7 +231,7 @@ func (s *session) send(st *stanza.Stanza) {
 		go s.request(s.link, st)
 		return
 	}
-	if err := s.link.Send(st, nil); err != nil {
+	if err := s.link.SendOnce(st, nil); err != nil && !errors.Is(err, gateway.ErrDown) {
 		s.all.repeats.Warn(s.all.log, "stanza to a room not sent", zap.Stringer("room", s.key.room), zap.Error(err))
 	}
 }
@@ -232,16 +239,11 @@ func (s *session) send(st *stanza.Stanza) {
 // iqTimeout is longer than the state machine waits.
 const iqTimeout = 40 * time.Second
 
-// request sends an IQ and hands its answers to the room. Who does not answer IQs to a bare
-// address of a service never does.
+// request sends an IQ and hands its answers to the room.
 func (s *session) request(link *component.Link, st *stanza.Stanza) {
 	ctx, cancel := context.WithTimeout(context.Background(), iqTimeout)
 	defer cancel()
 	p, _ := st.Payload()
-	quiet := (*time.Timer)(nil)
-	if p.Space == nsDisco {
-		quiet = time.AfterFunc(muteAfter, func() { s.all.setMute(s.key) })
-	}
 	var answers []*stanza.Stanza
 	var err error
 	if p.Space == nsArchive {
@@ -251,9 +253,6 @@ func (s *session) request(link *component.Link, st *stanza.Stanza) {
 		answer, err = link.Request(ctx, st)
 		answers = []*stanza.Stanza{answer}
 	}
-	if quiet != nil {
-		quiet.Stop()
-	}
 	if err != nil {
 		return // the room goes on without
 	}
@@ -262,13 +261,7 @@ func (s *session) request(link *component.Link, st *stanza.Stanza) {
 	}
 }
 
-// muteAfter is a little less than the state machine waits.
-const muteAfter = 4900 * time.Millisecond
-
-const (
-	nsDisco   = "http://jabber.org/protocol/disco#info"
-	nsArchive = "urn:xmpp:mam:2"
-)
+const nsArchive = "urn:xmpp:mam:2"
 
 const storeTimeout = 10 * time.Second
 
@@ -345,32 +338,6 @@ func (s *session) saveMark(ctx context.Context) {
 		s.mu.Lock()
 		s.dirty = true
 		s.mu.Unlock()
-	}
-}
-
-// isMute reports whether the service of a room answers no IQs.
-func (r *Rooms) isMute(k key) bool {
-	r.mu.RLock()
-	defer r.mu.RUnlock()
-	return r.mute[[2]string{k.self.Domain(), k.room.Domain()}]
-}
-
-// setMute notes that, until the next connection.
-func (r *Rooms) setMute(k key) {
-	r.mu.Lock()
-	was := r.mute[[2]string{k.self.Domain(), k.room.Domain()}]
-	r.mute[[2]string{k.self.Domain(), k.room.Domain()}] = true
-	r.mu.Unlock()
-	if was {
-		return
-	}
-	r.log.Warn("the service of a room does not answer IQs", zap.String("service", k.room.Domain()), zap.String("hint", "ejabberd 24.10 or newer with mod_privilege answers no IQ of a component to rooms: joins and messages work; configuration and archive need a server without mod_privilege"))
-	for _, s := range r.all() {
-		if s.key.room.Domain() == k.room.Domain() && s.self.Domain() == k.self.Domain() {
-			s.mu.Lock()
-			s.room.SetMute(true)
-			s.mu.Unlock()
-		}
 	}
 }
 

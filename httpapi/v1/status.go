@@ -17,7 +17,40 @@ type Status struct {
 	Endpoints []EndpointStatus `json:"endpoints"`
 	Removed   []RemovedStatus  `json:"removed_endpoints"`
 	Rosters   []RosterStatus   `json:"rosters"`
+	Rooms     RoomCounts       `json:"rooms"`
+	Services  []ServiceStatus  `json:"services"`
 	Store     StoreStatus      `json:"store"`
+}
+
+// RoomCounts counts bots in rooms, by state.
+type RoomCounts struct {
+	Waiting int `json:"waiting"`
+	Joining int `json:"joining"`
+	Joined  int `json:"joined"`
+	Refused int `json:"refused"`
+}
+
+// Kinds of services.
+const (
+	ServiceRooms  = "rooms"  // XEP-0045
+	ServiceServer = "server" // a host of the server
+)
+
+// ServiceStatus is what a service of the XMPP server offers to a component. Services are asked
+// once a connection.
+type ServiceStatus struct {
+	JID       string  `json:"jid"`
+	Kind      string  `json:"kind"` // ServiceRooms or ServiceServer
+	Component string  `json:"component"`
+	Answers   *bool   `json:"answers"`   // whether it answers IQs; null: not known yet, or no connection
+	Condition *string `json:"condition"` // of the error that it answers with
+	Software  *string `json:"software"`  // Prosody or ejabberd, where it says so
+	// Features are those of XEP-0030.
+	Features []string `json:"features"`
+	// Limits are those that were met: rooms_of_a_bot.
+	Limits map[string]int `json:"limits"`
+	Rooms  *RoomCounts    `json:"rooms"`  // null: it is no service of rooms
+	Advice *string        `json:"advice"` // what to change, one thing a line; null: nothing
 }
 
 // LinkStatus is the state of the link of a component.

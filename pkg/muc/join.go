@@ -92,7 +92,7 @@ func (r *Room) attempt(now time.Time) {
 	r.abort()
 	r.stopAll()
 	r.become(now, Joining)
-	r.itself, r.arranged, r.remark = false, true, ""
+	r.itself, r.arranged, r.remark, r.made = false, true, "", false
 	r.generation++
 	r.uncounted = 0
 	r.begin(now)
@@ -163,7 +163,12 @@ func (r *Room) onJoinError(now time.Time, s *stanza.Stanza) {
 			return
 		}
 	}
-	why := Refusal{e.Condition, e.Text}
+	why := Refusal{Condition: e.Condition, Text: e.Text}
+	if deniesCreation(e) {
+		if why.Creation = r.o.Create; !r.o.Create {
+			why = notThere
+		}
+	}
 	if final(e) && !unreachable(e) {
 		r.refuse(now, why)
 	} else {
@@ -184,6 +189,16 @@ func final(e *stanza.Error) bool {
 		return true
 	}
 	return false
+}
+
+// notThere is why a bot is not in a room that it must not make.
+var notThere = Refusal{Condition: stanza.ItemNotFound, Text: "the room does not exist"}
+
+// deniesCreation reports whether an error says that the room is not there, and that we may
+// not make it. XEP-0045 section 10.1.1 has not-allowed for that, so does Prosody; ejabberd
+// says forbidden. Both have a text: others refuse with these conditions for other reasons.
+func deniesCreation(e *stanza.Error) bool {
+	return (e.Condition == stanza.NotAllowed || e.Condition == stanza.Forbidden) && strings.Contains(strings.ToLower(e.Text), "room creation")
 }
 
 // unreachable reports whether not the room has refused us but its server, which does not
@@ -211,11 +226,16 @@ func (r *Room) complete(now time.Time) {
 }
 
 // onOwnLeave handles the unavailable presence of the own nick.
-func (r *Room) onOwnLeave(now time.Time, u user, alternative string, destroyed bool, status string) {
+func (r *Room) onOwnLeave(now time.Time, from string, u user, alternative string, destroyed bool, status string) {
 	if nick := u.item("nick"); u.has(303) && nick != "" {
 		r.rename(r.nick, nick)
 		r.nick = nick
 		r.used(nick)
+		if r.state == Joining && !r.itself && from != nick {
+			// The room still had us, with another nick than that of the join, and has changed
+			// it: ejabberd does not send its state then. With the nick that we have now, it does.
+			r.join(now)
+		}
 		return
 	}
 	if r.state == Joining && !r.itself {
@@ -283,7 +303,7 @@ func (r *Room) onPong(now time.Time, s *stanza.Stanza) {
 	switch e.Condition {
 	case stanza.ServiceUnavailable, stanza.FeatureNotImplemented: // of the room, or another client of ours
 	case stanza.RemoteServerNotFound, stanza.RemoteServerTimeout:
-		r.pauseFor(now, Refusal{e.Condition, e.Text})
+		r.pauseFor(now, Refusal{Condition: e.Condition, Text: e.Text})
 	default:
 		r.join(now)
 	}

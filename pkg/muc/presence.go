@@ -101,7 +101,7 @@ func (r *Room) onPresence(now time.Time, s *stanza.Stanza) {
 				u.reason = t.Text
 			}
 		}
-		r.onOwnLeave(now, u, attr(destroy, "jid"), destroy != nil, status)
+		r.onOwnLeave(now, nick, u, attr(destroy, "jid"), destroy != nil, status)
 	case s.Type == "unavailable":
 		r.onLeave(now, s, &u)
 	case own:
@@ -128,9 +128,10 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 	if u.has(201) {
 		if !r.o.Create {
 			r.sendPresence(nick, "unavailable", "")
-			r.refuse(now, Refusal{stanza.ItemNotFound, "the room does not exist"})
+			r.refuse(now, notThere)
 			return
 		}
+		r.made = true
 		r.arranged = false
 		r.configure(now)
 	}

@@ -61,6 +61,7 @@ type Output struct {
 type Refusal struct {
 	Condition stanza.Condition // of the error; empty after a kick and the like
 	Text      string
+	Creation  bool `json:",omitempty"` // the room is not there, and the bot may not make it
 }
 
 // timer is something that waits for its time.
@@ -106,6 +107,7 @@ type Room struct {
 	kicks   []time.Time // of the last hour, for Rejoin
 
 	remark   string // on the configuration of a new room
+	made     bool   // by the last join
 	nick     string // own: true while joined, asked for while joining
 	try      int    // of nicks, see tryNick
 	itself   bool   // the own presence has come
@@ -240,13 +242,13 @@ func (r *Room) Advance(now time.Time) Output {
 		r.stop(t)
 		switch t {
 		case joinTimer:
-			r.pauseFor(now, Refusal{stanza.RemoteServerTimeout, "the room did not answer"})
+			r.pauseFor(now, Refusal{Condition: stanza.RemoteServerTimeout, Text: "the room did not answer"})
 		case subjectTimer:
 			r.complete(now)
 		case retryTimer:
 			r.join(now)
 		case pongTimer:
-			r.pauseFor(now, Refusal{stanza.RemoteServerTimeout, "the room did not answer a ping"})
+			r.pauseFor(now, Refusal{Condition: stanza.RemoteServerTimeout, Text: "the room did not answer a ping"})
 		case formTimer:
 			r.configured(now, "its service does not answer IQs")
 		case catchTimer:
@@ -272,12 +274,13 @@ type Status struct {
 	Archive     bool
 	StanzaIDs   bool // of the room can be trusted
 	Remark      string
+	Made        bool // the last join has made the room
 }
 
 // Status returns where the bot stands.
 func (r *Room) Status() Status {
 	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Subject: r.subject,
-		Occupants: len(r.byNick) + r.uncounted, Cut: r.uncounted > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark}
+		Occupants: len(r.byNick) + r.uncounted, Cut: r.uncounted > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made}
 	if own := r.byNick[r.nick]; own != nil && r.state == Joined {
 		st.Affiliation, st.Role = own.Affiliation, own.Role
 	}

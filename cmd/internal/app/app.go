@@ -19,6 +19,7 @@ import (
 	"stanzahook/component/presence"
 	"stanzahook/component/privilege"
 	"stanzahook/component/rooms"
+	"stanzahook/component/services"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/postmsg"
@@ -51,6 +52,7 @@ type App struct {
 	forward      *forward.Forward
 	echoes       *forward.Echoes // of replies to rooms
 	rooms        *rooms.Rooms    // that bots are kept in
+	services     *services.Services
 	recent       *message.Recent
 	quiet        *bounce.Quiet
 	unreadable   *forward.Unreadable

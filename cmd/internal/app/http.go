@@ -91,7 +91,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
-		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
+		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.services, a.store, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
 		Rosters: rosters, Rooms: roomService{a.rooms}, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))...)
 }

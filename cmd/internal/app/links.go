@@ -66,6 +66,9 @@ func (a *App) makeLinks(ctx context.Context) error {
 		o := parts.LinkOptions(&c, domain, handlers, a.log)
 		var link *component.Link
 		o.OnUp = func(ctx context.Context) {
+			for _, host := range a.current.Load().cfg.HostsBehind(c.Domain) {
+				a.services.Ask(link, host)
+			}
 			var joins sync.WaitGroup
 			defer joins.Wait()
 			joins.Go(func() { a.rooms.OnUp(ctx, link) })

@@ -6,12 +6,14 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/forward"
 	"stanzahook/component/rooms"
+	"stanzahook/component/services"
 )
 
 // makeRooms makes the rooms that bots are kept in; those of the configuration come later.
 func (a *App) makeRooms(ctx context.Context) (err error) {
+	a.services = services.New(a.log)
 	a.rooms, err = rooms.New(ctx, rooms.Options{
-		Store: a.store.Rooms(), Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.onEcho, OnState: a.happenings.onRoom, Log: a.log,
+		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.onEcho, OnState: a.happenings.onRoom, Log: a.log,
 	})
 	return err
 }

@@ -3,13 +3,17 @@ package app
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/outbox"
 	"stanzahook/component/privilege"
+	"stanzahook/component/rooms"
+	"stanzahook/component/services"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/muc"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 )
@@ -23,6 +27,8 @@ type status struct {
 	endpoints v1.Endpoints
 	rosters   *roster.Rosters
 	backends  map[string]*roster.Backends // by host
+	rooms     *rooms.Rooms
+	offers    *services.Services
 	store     *store.Store
 	started   time.Time
 }
@@ -32,6 +38,7 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	st := v1.Status{
 		Version: build.Version, Started: s.started.UTC(), Uptime: int64(time.Since(s.started).Seconds()),
 		Links: []v1.LinkStatus{}, Outbox: []v1.OutboxStatus{}, Endpoints: []v1.EndpointStatus{}, Removed: []v1.RemovedStatus{}, Rosters: s.rosterStatus(),
+		Rooms: roomCounts(s.rooms.Counts()), Services: s.serviceStatus(),
 	}
 	for _, c := range s.cfg.Components {
 		l := s.links[c.Domain].Status()
@@ -67,6 +74,49 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		st.Store.Reason = &reason
 	}
 	return st, nil
+}
+
+// serviceStatus is what the services offer that rooms are of, and the hosts behind components.
+func (s *status) serviceStatus() []v1.ServiceStatus {
+	all := []v1.ServiceStatus{}
+	for _, r := range s.rooms.Services() {
+		counts := roomCounts(r.States)
+		st := serviceStatus(v1.ServiceRooms, r.Offer, r.Software, r.Advice())
+		st.Rooms = &counts
+		if r.Limit > 0 {
+			st.Limits["rooms_of_a_bot"] = r.Limit
+		}
+		all = append(all, st)
+	}
+	for _, c := range s.cfg.Components {
+		for _, host := range s.cfg.HostsBehind(c.Domain) {
+			o := s.offers.Get(c.Domain, host)
+			var advice []string
+			if o.Silent() {
+				advice = append(advice, services.Silence)
+			}
+			all = append(all, serviceStatus(v1.ServiceServer, o, s.offers.Software(c.Domain, host), advice))
+		}
+	}
+	return all
+}
+
+func serviceStatus(kind string, o services.Offer, software string, advice []string) v1.ServiceStatus {
+	return v1.ServiceStatus{
+		JID: o.Service.String(), Kind: kind, Component: o.Component, Answers: o.Answers, Condition: orNull(string(o.Condition)), Software: orNull(software),
+		Features: append([]string{}, o.Features...), Limits: make(map[string]int), Advice: orNull(strings.Join(advice, "\n")),
+	}
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+func roomCounts(n map[muc.State]int) v1.RoomCounts {
+	return v1.RoomCounts{Waiting: n[muc.Waiting], Joining: n[muc.Joining], Joined: n[muc.Joined], Refused: n[muc.Refused]}
 }
 
 // rosterStatus is the state of the rosters of each host.

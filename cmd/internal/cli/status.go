@@ -20,7 +20,8 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show how the running instance is: links, endpoints, queues, store",
 		Long: `Show how the running instance is: its links to the XMPP server, endpoints and what
-waits for them, rosters, and the store. Any token will do.
+waits for them, rosters, services of the XMPP server and how many rooms of them
+bots are in, and the store. Any token will do.
 
 The exit code is 1 if no instance answers, or if it is not ready: a component is not
 connected, or nothing can be stored. It says why.`,
@@ -100,10 +101,42 @@ func printStatus(w io.Writer, st *v1.Status, ready bool) error {
 			}
 		}))
 	}
+	if len(st.Services) > 0 {
+		errs = append(errs, printServices(w, st, table))
+	}
 	store := fmt.Sprintf("\nstore: %d of %d MiB used", st.Store.Bytes>>20, st.Store.MaxBytes>>20)
 	if st.Store.Reason != nil {
 		store += "; " + shown(st.Store.Reason)
 	}
 	_, err := fmt.Fprintln(w, store)
 	return errors.Join(append(errs, err)...)
+}
+
+// printServices prints what services of the XMPP server offer, how many rooms of them are
+// joined, and then what to change at the server.
+func printServices(w io.Writer, st *v1.Status, table func(string, func(func(...any))) error) error {
+	err := table("SERVICE\tKIND\tSOFTWARE\tANSWERS IQS\tROOMS", func(row func(...any)) {
+		for i := range st.Services {
+			s := &st.Services[i]
+			answers, counts := "not known", ""
+			switch {
+			case s.Answers != nil && *s.Answers && s.Condition != nil:
+				answers = "yes: " + *s.Condition
+			case s.Answers != nil:
+				answers = map[bool]string{true: "yes", false: "no"}[*s.Answers]
+			}
+			if r := s.Rooms; r != nil {
+				counts = fmt.Sprintf("%d joined, %d joining, %d waiting, %d refused", r.Joined, r.Joining, r.Waiting, r.Refused)
+			}
+			row(s.JID, s.Kind, text(s.Software, "not known"), answers, counts)
+		}
+	})
+	for i := range st.Services {
+		if s := &st.Services[i]; s.Advice != nil {
+			for line := range strings.SplitSeq(*s.Advice, "\n") {
+				fmt.Fprintf(w, "%s: %s\n", onTerminal(s.JID), onTerminal(line))
+			}
+		}
+	}
+	return err
 }

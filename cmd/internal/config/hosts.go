@@ -22,14 +22,19 @@ func (cfg *Config) ServerHosts(component string) []string {
 }
 
 // HostsBehind are the hosts of the server that matter to a component: those of
-// the users whose rosters and passwords it has, and the domain above its own. A host
+// the users whose rosters and passwords it has, and the domain above its own, unless that
+// is one under which anybody may have a domain, such as com. A host
 // of two components matters to the first only.
 func (cfg *Config) HostsBehind(domain string) []jid.JID {
 	seen := make(map[string]bool)
 	for i := range cfg.Components {
 		c := cfg.Components[i].Domain
 		var own []jid.JID
-		for _, host := range append(cfg.ServerHosts(c), Parent(c)) {
+		hosts := cfg.ServerHosts(c)
+		if parent := Parent(c); !isSuffix(parent) {
+			hosts = append(hosts, parent)
+		}
+		for _, host := range hosts {
 			if j, err := jid.Parse(host); err == nil && !seen[j.Domain()] {
 				seen[j.Domain()] = true
 				own = append(own, j)

@@ -139,7 +139,10 @@ func TestKeptRooms(t *testing.T) {
 		if err := s.server.Restart(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		s.login("boss") // the bot has taken its nick back meanwhile
+		s.login("boss")
+		s.alice.Await("the bot that has taken its nick back", func(r lab.Received) bool {
+			return r.Kind == "presence" && r.Type == "" && strings.HasSuffix(r.From, "/alice")
+		})
 		harness.Eventually(t, "joined again", func() bool { return s.count("room.joined", toEcho, "kept@rooms.localhost") > joined })
 		s.says("m5", "after the restart")
 		s.event(toEcho, `"body":"after the restart"`)
