@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"fmt"
-	"strings"
 
 	"stanzahook/component/services"
 	"stanzahook/pkg/stanza"
@@ -17,29 +16,47 @@ const (
 	prosodyRooms  = 100
 )
 
-// Advice returns what to change in the configuration of the server, as sentences; nil if
-// nothing is known that would help.
-func (s *Service) Advice() []string {
-	var all []string
-	add := func(format string, args ...any) { all = append(all, fmt.Sprintf(format, args...)) }
+// Finding is something about a service that a change of the server's configuration would
+// mend.
+type Finding struct {
+	Found, Advice string
+	Met           bool // it was met; else it may be, by the server's defaults
+}
+
+// Findings returns what is known to be in the way at a service.
+func (s *Service) Findings() []Finding {
+	var all []Finding
+	add := func(met bool, advice, found string, args ...any) {
+		all = append(all, Finding{fmt.Sprintf(found, args...), advice, met})
+	}
 	if s.Silent() {
-		add("%s", services.Silence)
+		add(true, services.Silence, "it answers no IQs")
 	}
 	switch s.Condition {
 	case "", stanza.ServiceUnavailable, stanza.FeatureNotImplemented:
 	default:
-		add("the server answers %s: is there a service %s? Prosody: Component %q \"muc\"; ejabberd: mod_muc with this host", s.Condition, s.Offer.Service, s.Offer.Service)
+		add(true, fmt.Sprintf("is there such a service? Prosody: Component %q \"muc\"; ejabberd: mod_muc with this host", s.Offer.Service), "the server answers %s", s.Condition)
 	}
 	if s.Limit > 0 {
-		add("the server lets a bot be in %d rooms, and the others wait: set max_user_conferences: 2000 in ejabberd's mod_muc", s.Limit)
+		add(true, "ejabberd: set max_user_conferences: 2000 in mod_muc", "a bot can be in %d rooms, and the others wait", s.Limit)
 	} else if s.Software == services.Ejabberd && s.Most > manyRooms && s.MostJoined <= ejabberdRooms {
-		add("a bot has %d rooms, and ejabberd lets it be in %d by default: set max_user_conferences: 2000 in mod_muc", s.Most, ejabberdRooms)
+		add(false, "set max_user_conferences: 2000 in mod_muc", "a bot has %d rooms, and ejabberd lets it be in %d by default", s.Most, ejabberdRooms)
 	}
 	if s.Software == services.Prosody && s.Rooms > manyRooms {
-		add("bots are in %d rooms, and Prosody keeps %d in memory by default; with more, each access reads the disk: set muc_room_cache_size = 2000 in Component %q \"muc\", if it is not set", s.Rooms, prosodyRooms, s.Offer.Service)
+		add(false, fmt.Sprintf("set muc_room_cache_size = 2000 in Component %q \"muc\", if it is not set", s.Offer.Service),
+			"bots are in %d rooms, and Prosody keeps %d in memory by default; with more, each access reads the disk", s.Rooms, prosodyRooms)
 	}
 	if s.Creation.Denied() {
-		add("bots cannot make rooms (%s): %s", strings.TrimSuffix(string(s.Creation), "."), s.creationLines())
+		add(true, s.creationLines(), "bots cannot make rooms (%s)", s.Creation)
+	}
+	return all
+}
+
+// Advice returns the findings as sentences; nil if there are none.
+func (s *Service) Advice() []string {
+	var all []string
+	for _, f := range s.Findings() {
+		all = append(all, f.Found+": "+f.Advice)
 	}
 	return all
 }

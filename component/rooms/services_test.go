@@ -102,7 +102,7 @@ func TestAdvice(t *testing.T) {
 		{rooms.Service{Offer: offer, Software: services.Ejabberd, Rooms: 80, Most: 80}, ""},
 		{rooms.Service{Offer: offer, Software: services.Ejabberd, Rooms: 81, Most: 81, MostJoined: 81}, "a bot has 81 rooms, and ejabberd lets it be in 100 by default: set max_user_conferences: 2000"},
 		{rooms.Service{Offer: offer, Software: services.Ejabberd, Rooms: 150, Most: 150, MostJoined: 150}, ""}, // it is set
-		{rooms.Service{Offer: offer, Software: services.Ejabberd, Rooms: 150, Most: 150, MostJoined: 100, Limit: 100}, "lets a bot be in 100 rooms"},
+		{rooms.Service{Offer: offer, Software: services.Ejabberd, Rooms: 150, Most: 150, MostJoined: 100, Limit: 100}, "a bot can be in 100 rooms, and the others wait: ejabberd: set max_user_conferences: 2000"},
 		{rooms.Service{Offer: offer, Software: services.Prosody, Rooms: 80}, ""},
 		{rooms.Service{Offer: offer, Software: services.Prosody, Rooms: 81}, `muc_room_cache_size = 2000 in Component "rooms.example.com" "muc"`},
 		{rooms.Service{Offer: offer, Rooms: 500, Most: 500}, ""},

@@ -172,10 +172,13 @@ const (
 // Software returns what a service is made of, as far as it, or the server whose subdomain it
 // is, says so; else "".
 func (s *Services) Software(component string, service jid.JID) string {
-	own := s.Get(component, service)
 	_, parent, _ := strings.Cut(service.Domain(), ".")
-	server := s.Get(component, jid.FromServer(parent))
-	for _, o := range []Offer{own, server} {
+	return SoftwareOf(s.Get(component, service), s.Get(component, jid.FromServer(parent)))
+}
+
+// SoftwareOf returns what the first of these services is made of that says so; else "".
+func SoftwareOf(all ...Offer) string {
+	for _, o := range all {
 		switch {
 		case strings.HasPrefix(o.Name, Prosody):
 			return Prosody

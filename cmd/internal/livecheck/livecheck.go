@@ -16,6 +16,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component"
 	"stanzahook/component/privilege"
+	"stanzahook/component/rooms"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
@@ -32,6 +33,7 @@ type Inspection struct {
 	Sources   map[string]*roster.HTTPSource // by host
 	Endpoints v1.Endpoints                  // nil: no instance runs here
 	Features  *HostFeatures                 // of hosts; nil: no instance runs here
+	Rooms     func() []rooms.Service        // services of rooms; nil: no instance runs here
 	Store     func(context.Context) v1.Check
 	User      jid.JID // whose roster is read; may be zero
 }
@@ -74,6 +76,9 @@ func (i *Inspection) Run(ctx context.Context) []v1.Check {
 	}
 	for _, host := range i.Config.HTTP.Basic.Accounts.Hosts {
 		one(func(ctx context.Context) v1.Check { return i.accounts(ctx, host) })
+	}
+	for _, s := range i.roomServices() {
+		probes = append(probes, func(ctx context.Context) []v1.Check { return i.rooms(ctx, &s) })
 	}
 	one(i.Store)
 	found := make([][]v1.Check, len(probes))
