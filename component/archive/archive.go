@@ -97,11 +97,11 @@ func (c *Collector) add(k key, q *query) error {
 }
 
 // Handle implements component.Handler. It consumes every message with a result of
-// an archive. A result belongs to a query if it comes from the queried archive to
+// an archive, but for groupchats, which no archive sends. A result belongs to a query if it comes from the queried archive to
 // the querying address; without a from it comes from the account of that address
 // (XEP-0313 section 8.3).
 func (c *Collector) Handle(in *component.Incoming) bool {
-	if in.Kind != stanza.Message || in.Type == "error" {
+	if in.Kind != stanza.Message || in.Type == "error" || in.Type == "groupchat" { // what people say in a room
 		return false
 	}
 	result, ok := resultOf(in.Stanza)

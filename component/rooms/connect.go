@@ -70,15 +70,16 @@ func joinAll(ctx context.Context, link *component.Link, list []*session) {
 	}
 }
 
-// awaitJoin waits until the room is not being joined any more, for a while.
+// awaitJoin waits, for a while, until the room is not being joined any more, and what was
+// missed has come.
 func (s *session) awaitJoin(ctx context.Context) {
 	late := time.NewTimer(joinHold)
 	defer late.Stop()
 	for {
 		s.mu.Lock()
-		state, changed := s.state, s.changed
+		state, behind, changed := s.state, s.behind, s.changed
 		s.mu.Unlock()
-		if state != muc.Joining {
+		if state != muc.Joining && !behind {
 			return
 		}
 		select {

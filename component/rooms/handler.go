@@ -25,7 +25,7 @@ func (r *Rooms) Handle(in *component.Incoming) bool {
 	if s == nil {
 		return in.Kind == stanza.Presence && in.From.IsFull() // of a room that we have left
 	}
-	if in.Kind == stanza.Message && in.Type != "error" {
+	if in.Kind == stanza.Message && in.Type != "error" && in.Type != "groupchat" {
 		if _, result := in.Child(nsArchive, "result"); result {
 			return false
 		}

@@ -48,6 +48,7 @@ type Rooms struct {
 	log      *zap.Logger
 	repeats  loglimit.Limiter
 	wake     chan struct{}
+	queries  chan struct{} // places of those that ask an archive
 	Counters Counters
 
 	mu       sync.RWMutex
@@ -69,7 +70,7 @@ func New(ctx context.Context, o Options) (*Rooms, error) {
 		o.Log = zap.NewNop()
 	}
 	r := &Rooms{o: o, log: o.Log, wake: make(chan struct{}, 1), sessions: make(map[key]*session), byRoom: make(map[jid.JID][]*session),
-		links: make(map[string]*component.Link), created: make(map[[2]string]Creation), stored: make(map[key]store.RoomRecord)}
+		links: make(map[string]*component.Link), created: make(map[[2]string]Creation), queries: make(chan struct{}, maxQueries), stored: make(map[key]store.RoomRecord)}
 	if o.Services != nil {
 		o.Services.OnSilent = r.setMute
 	}

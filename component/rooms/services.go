@@ -137,6 +137,12 @@ func (r *Rooms) isMute(k key) bool {
 	return o.Silent()
 }
 
+// answers reports whether the service of a room has answered an IQ over this connection.
+func (r *Rooms) answers(k key) bool {
+	o := r.offer(k.self.Domain(), jid.FromServer(k.room.Domain()))
+	return o.Answers != nil && *o.Answers
+}
+
 // setMute notes that a service answers no IQs, or that it does after all.
 func (r *Rooms) setMute(component, service string, mute bool) {
 	for _, s := range r.all() {

@@ -31,7 +31,8 @@ type session struct {
 	room    *muc.Room
 	link    *component.Link // nil: not connected
 	state   muc.State
-	changed chan struct{} // closed at the next change of the state
+	behind  bool          // it waits for what was missed
+	changed chan struct{} // closed at the next change of these
 	guard   guard
 
 	issued        uint64        // events with a key, so far
@@ -145,6 +146,9 @@ func (s *session) leave(status string) {
 func (s *session) receive(st *stanza.Stanza) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.state == muc.Joining {
+		s.room.SetAnswers(s.all.answers(s.key))
+	}
 	s.apply(s.room.Receive(time.Now(), st))
 }
 
@@ -186,12 +190,16 @@ func (s *session) settle() {
 	if st.Nick != s.nickNow() {
 		s.nick.Store(&st.Nick)
 	}
-	if st.State == s.state {
+	if st.State == s.state && st.CatchingUp == s.behind {
 		return
 	}
-	s.state = st.State
+	was := s.state
+	s.state, s.behind = st.State, st.CatchingUp
 	close(s.changed)
 	s.changed = make(chan struct{})
+	if was == s.state {
+		return
+	}
 	if s.all.o.OnState != nil {
 		s.all.o.OnState(s.key.room, s.self.Bare(), st.State, st.Refusal.Condition)
 	}
@@ -247,7 +255,7 @@ func (s *session) request(link *component.Link, st *stanza.Stanza) {
 	var answers []*stanza.Stanza
 	var err error
 	if p.Space == nsArchive {
-		answers, err = s.all.o.Archive.Query(ctx, st, link.Request)
+		answers, err = s.askArchive(ctx, st, link)
 	} else {
 		var answer *stanza.Stanza
 		answer, err = link.Request(ctx, st)
@@ -260,6 +268,33 @@ func (s *session) request(link *component.Link, st *stanza.Stanza) {
 		s.receive(a)
 	}
 }
+
+// askArchive asks an archive, when there is a place for it: after a connect all rooms ask.
+// Others take places, too, so it tries again until there is one.
+func (s *session) askArchive(ctx context.Context, st *stanza.Stanza, link *component.Link) (answers []*stanza.Stanza, err error) {
+	select {
+	case s.all.queries <- struct{}{}:
+		defer func() { <-s.all.queries }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
+	for {
+		if answers, err = s.all.o.Archive.Query(ctx, st, link.Request); !errors.Is(err, gateway.ErrBusy) {
+			return answers, err
+		}
+		select {
+		case <-time.After(busyPause):
+		case <-ctx.Done():
+			return nil, err
+		}
+	}
+}
+
+// maxQueries is how many archives are asked at a time; package archive has room for more.
+const (
+	maxQueries = 50
+	busyPause  = 50 * time.Millisecond
+)
 
 const nsArchive = "urn:xmpp:mam:2"
 

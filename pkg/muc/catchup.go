@@ -9,8 +9,11 @@ import (
 )
 
 const (
-	maxHeld  = 1000 // events that wait for what was missed before them
-	pageSize = 100  // of an archive
+	maxHeld  = 1000    // events that wait for what was missed before them
+	maxBytes = 4 << 20 // of the stanzas of these, and of what was missed
+	pageSize = 100     // of an archive
+	// archiveWait is for a page of an archive: who has answered other questions is slow, not mute.
+	archiveWait = 30 * time.Second
 	// historyEnd is how long a join waits for more history behind a subject that has a stamp.
 	historyEnd = 200 * time.Millisecond
 )
@@ -22,6 +25,7 @@ type catchUp struct {
 	pages    [][]Event // from the archive, the newest page first
 	page     []Event
 	held     []Event
+	bytes    int // of all these stanzas
 }
 
 // historyElement returns what a join asks for of the history (XEP-0045 section 7.2.14).
@@ -39,12 +43,13 @@ func (r *Room) historyElement() string {
 func (r *Room) onHistory(now time.Time, s *stanza.Stanza) {
 	if subject, is := subjectOf(s); is {
 		// It ends the history, if it is not part of it: nothing follows then.
-		r.subject = subject
+		r.setSubject(subject)
 		r.at[subjectTimer] = now.Add(historyEnd)
 		return
 	}
-	if e, ok := r.past(s, *stampOf(s, r.o.Room)); ok && len(r.history) < r.o.MaxMissed {
+	if e, ok := r.past(s, *stampOf(s, r.o.Room)); ok && len(r.history) < r.o.MaxMissed && r.bytes < maxBytes {
 		r.history = append(r.history, e)
+		r.bytes += len(s.XML())
 	}
 }
 
@@ -56,12 +61,38 @@ func (r *Room) past(s *stanza.Stanza, stamp time.Time) (Event, bool) {
 	if nick == "" || isSubject || r.o.History == NoHistory || !r.missed(key, stamp) {
 		return Event{}, false
 	}
+	if stamp.After(r.heard) { // else the mark would be there, and what is said until then be old
+		stamp = r.heard
+	}
 	e := Event{Kind: Message, Stanza: s, Occupant: Occupant{Nick: nick}, Missed: true, Stamp: stamp, key: key, when: stamp}
 	e.named()
 	if e.Own = r.ownInPast(nick); e.Own {
 		e.Sent = r.echoOf(s)
 	}
-	return e, !e.Own || e.Sent != ""
+	return e, true
+}
+
+// ownWords reports whether a message of the past is the bot's, and nobody waits for it: it
+// is no event. Somebody else may have had the nick meanwhile; then the occupant-id says so,
+// where the room sets it.
+func (r *Room) ownWords(e *Event) bool {
+	if !e.Own || e.Sent != "" {
+		return false
+	}
+	id, own := attr(element(e.Stanza, nsOccupant, "occupant-id"), "id"), r.author(r.nick)
+	e.Own = id == "" || own.ID == "" || id == own.ID
+	return e.Own
+}
+
+// others returns events without the bot's own words.
+func (r *Room) others(all []Event) []Event {
+	kept := all[:0]
+	for i := range all {
+		if !r.ownWords(&all[i]) {
+			kept = append(kept, all[i])
+		}
+	}
+	return kept
 }
 
 // authorInPast returns who said something. Who has the nick now may be somebody else: only
@@ -84,7 +115,11 @@ func (r *Room) look(now time.Time) {
 		if !r.catching {
 			r.release(r.history)
 		}
-		r.ask(r.newID(catchTimer, now.Add(iqWait)), "get", "<query xmlns='"+nsDisco+"'/>")
+		wait := iqWait
+		if r.o.Answers {
+			wait = archiveWait
+		}
+		r.ask(r.newID(catchTimer, now.Add(wait)), "get", "<query xmlns='"+nsDisco+"'/>")
 	default:
 		r.askArchive(now, "")
 	}
@@ -123,7 +158,7 @@ func (r *Room) askArchive(now time.Time, before string) {
 		r.release(r.history)
 		return
 	}
-	id := r.newID(catchTimer, now.Add(iqWait))
+	id := r.newID(catchTimer, now.Add(archiveWait))
 	r.ask(id, "set", "<query xmlns='"+nsArchive+"' queryid='"+id+"'><x xmlns='"+nsData+"' type='submit'><field var='FORM_TYPE' type='hidden'><value>"+nsArchive+
 		"</value></field><field var='start'><value>"+r.cut.UTC().Format(time.RFC3339)+"</value></field></x><set xmlns='"+nsRSM+"'><max>"+strconv.Itoa(min(pageSize, r.o.MaxMissed))+"</max>"+
 		stanza.TextElement("before", before)+"</set></query>")
@@ -155,7 +190,7 @@ func (r *Room) onResult(result *stanza.Element) {
 	if s, err = r.asHistory(s, attr(result, "id"), stamp); err != nil {
 		return
 	}
-	if e, ok := r.past(s, stamp); ok {
+	if e, ok := r.past(s, stamp); ok && !r.ownWords(&e) {
 		e.StanzaID = attr(result, "id")
 		r.page = append(r.page, e)
 	}
@@ -168,7 +203,13 @@ func (r *Room) asHistory(s *stanza.Stanza, id string, stamp time.Time) (*stanza.
 	h := s.Header
 	h.To = r.o.Self
 	add := ""
-	if stampOf(s, r.o.Room) == nil {
+	if had := stampOf(s, r.o.Room); had == nil || !had.Equal(stamp) {
+		if had != nil { // somebody else wrote it
+			var err error
+			if s, err = s.Without(nsDelay, limits); err != nil {
+				return nil, err
+			}
+		}
 		add = string(append(stanza.AppendAttr(stanza.AppendAttr([]byte("<delay xmlns='"+nsDelay+"'"), "from", r.o.Room.String()), "stamp", stamp.UTC().Format(time.RFC3339Nano)), "/>"...))
 	}
 	if had := idBy(s, r.o.Room); had != id {
@@ -216,6 +257,7 @@ func (r *Room) onPage(now time.Time, s *stanza.Stanza) {
 
 // together returns what was missed of both sources, each message once, in order.
 func (r *Room) together() []Event {
+	r.history = r.others(r.history)
 	var all []Event
 	known := make(map[uint64]bool)
 	for _, p := range slices.Backward(append([][]Event{r.history}, r.pages...)) {
@@ -235,6 +277,9 @@ func (r *Room) together() []Event {
 
 // unanswered goes on without an answer of disco or of the archive.
 func (r *Room) unanswered() {
+	if len(r.page) > 0 {
+		r.pages = append(r.pages, r.page)
+	}
 	r.release(r.together())
 }
 
@@ -249,7 +294,7 @@ func (r *Room) release(missed []Event) {
 	}
 	held := r.held
 	r.catchUp = catchUp{}
-	for _, e := range missed {
+	for _, e := range r.others(missed) {
 		if !live[e.key] {
 			e.Occupant = r.authorInPast(e.Stanza, e.Occupant.Nick)
 			r.pass(e)
@@ -283,7 +328,8 @@ func (r *Room) hold(e Event) {
 		return
 	}
 	r.held = append(r.held, e)
-	if len(r.held) >= maxHeld && r.catching {
+	r.bytes += len(e.Stanza.XML())
+	if len(r.held) >= maxHeld || r.bytes >= maxBytes {
 		r.release(r.together())
 	}
 }

@@ -1,6 +1,10 @@
 package muc
 
-import "stanzahook/pkg/stanza"
+import (
+	"strings"
+
+	"stanzahook/pkg/stanza"
+)
 
 // maxSent bounds what the bot said and has not seen again.
 const maxSent = 100
@@ -10,7 +14,7 @@ type echoes struct{ sent []sent }
 
 type sent struct {
 	id, origin string
-	subject    string
+	subject    uint64 // its hash
 	isSubject  bool
 }
 
@@ -24,9 +28,8 @@ func (r *Room) Sent(s *stanza.Stanza) {
 	if len(r.sent) >= maxSent {
 		r.sent = append(r.sent[:0], r.sent[1:]...)
 	}
-	e := sent{id: s.ID, origin: attr(element(s, nsID, "origin-id"), "id")}
-	e.subject, e.isSubject = subjectOf(s)
-	r.sent = append(r.sent, e)
+	subject, isSubject := subjectOf(s)
+	r.sent = append(r.sent, sent{strings.Clone(s.ID), strings.Clone(attr(element(s, nsID, "origin-id"), "id")), hash(subject), isSubject})
 }
 
 // subjectOf returns the subject that a message sets (XEP-0045 section 8.1).
@@ -42,7 +45,7 @@ func (r *Room) echoOf(s *stanza.Stanza) string {
 	origin := attr(element(s, nsID, "origin-id"), "id")
 	subject, isSubject := subjectOf(s)
 	for i, e := range r.sent {
-		if e.id == s.ID || e.origin != "" && e.origin == origin || s.ID == "" && isSubject && e.isSubject && e.subject == subject {
+		if e.id == s.ID || e.origin != "" && e.origin == origin || s.ID == "" && isSubject && e.isSubject && e.subject == hash(subject) {
 			r.sent = append(r.sent[:i], r.sent[i+1:]...)
 			return e.id
 		}

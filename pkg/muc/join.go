@@ -227,7 +227,7 @@ func (r *Room) complete(now time.Time) {
 
 // onOwnLeave handles the unavailable presence of the own nick.
 func (r *Room) onOwnLeave(now time.Time, from string, u user, alternative string, destroyed bool, status string) {
-	if nick := u.item("nick"); u.has(303) && nick != "" {
+	if nick := strings.Clone(u.item("nick")); u.has(303) && nick != "" && len(nick) <= maxResource {
 		r.rename(r.nick, nick)
 		r.nick = nick
 		r.used(nick)
@@ -289,6 +289,7 @@ func (r *Room) ping(now time.Time) {
 	if err != nil {
 		return
 	}
+	r.pinged = to
 	r.send(stanza.Header{Kind: stanza.IQ, Type: "get", ID: r.newID(pongTimer, now.Add(pongWait)), From: r.o.Self, To: to}, "<ping xmlns='urn:xmpp:ping'/>")
 }
 

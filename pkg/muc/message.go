@@ -3,6 +3,7 @@ package muc
 import (
 	"time"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
@@ -29,7 +30,7 @@ func (r *Room) onAnswer(now time.Time, s *stanza.Stanza) {
 		return
 	}
 	for t := range timers {
-		if r.iqs[t] != s.ID {
+		if r.iqs[t] != s.ID || s.From != r.asked(t) {
 			continue
 		}
 		r.stop(t)
@@ -45,13 +46,23 @@ func (r *Room) onAnswer(now time.Time, s *stanza.Stanza) {
 	}
 }
 
+// asked returns whom the IQ was sent to whose answer a timer waits for.
+func (r *Room) asked(t timer) jid.JID {
+	if t == pongTimer {
+		return r.pinged
+	}
+	return r.o.Room
+}
+
 func (r *Room) onMessage(now time.Time, s *stanza.Stanza) {
 	if s.Type == "error" {
 		r.onBounce(now, s)
 		return
 	}
-	if result := element(s, nsArchive, "result"); result != nil {
-		r.onResult(result)
+	if result := element(s, nsArchive, "result"); result != nil && s.From == r.o.Room && s.Type != "groupchat" {
+		if id := attr(result, "queryid"); id != "" && id == r.iqs[catchTimer] {
+			r.onResult(result)
+		}
 		return
 	}
 	nick := s.From.Resource()
@@ -79,8 +90,7 @@ func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
 	nick := s.From.Resource()
 	subject, isSubject := subjectOf(s)
 	if isSubject {
-		changed := r.subject != subject
-		r.subject = subject
+		changed := r.setSubject(subject)
 		if r.state == Joining && r.itself && !r.at[subjectTimer].IsZero() {
 			r.stop(subjectTimer)
 			r.complete(now)
@@ -112,6 +122,16 @@ func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
 		}
 	}
 	r.hold(e)
+}
+
+// maxSubject is how much of a subject is kept, in bytes.
+const maxSubject = 4096
+
+// setSubject notes a subject, and reports whether it is another one.
+func (r *Room) setSubject(subject string) bool {
+	was := r.topic
+	r.subject, r.topic = cut(subject, maxSubject), hash(subject)
+	return r.topic != was
 }
 
 // onNotice handles a message of the room itself.

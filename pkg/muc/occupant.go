@@ -3,6 +3,7 @@ package muc
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"stanzahook/pkg/jid"
 )
@@ -62,10 +63,10 @@ func (r *Room) remove(nick string) Occupant {
 
 // rename moves an occupant to another nick.
 func (r *Room) rename(old, nick string) {
-	if o := r.byNick[old]; o != nil {
+	if o := r.byNick[old]; o != nil && len(nick) <= maxResource {
 		delete(r.byNick, old)
-		o.Nick = nick
-		r.byNick[nick] = o
+		o.Nick = strings.Clone(nick)
+		r.byNick[o.Nick] = o
 	}
 }
 

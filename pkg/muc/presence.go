@@ -2,6 +2,7 @@ package muc
 
 import (
 	"strconv"
+	"strings"
 	"time"
 
 	"stanzahook/pkg/jid"
@@ -58,18 +59,52 @@ func (u *user) item(name string) string {
 	return attr(u.items[0], name)
 }
 
-// maxStatus is how much of a status is kept, in bytes.
-const maxStatus = 1000
+// How much is kept of what people write into their presence, and of what rooms say of them,
+// in bytes.
+const (
+	maxStatus  = 1000
+	maxID      = 512
+	maxAddress = 3071 // RFC 7622 section 3.1
+	maxWord    = 32
+)
 
+// occupantOf returns who a presence is of. What it keeps has memory of its own: else all of
+// the stanza would stay.
 func occupantOf(s *stanza.Stanza, u *user) Occupant {
-	o := Occupant{Nick: s.From.Resource(), Affiliation: u.item("affiliation"), Role: u.item("role"), JID: jid.FromServer(u.item("jid"))}
-	o.ID = attr(element(s, nsOccupant, "occupant-id"), "id")
-	o.Show, _ = s.Text("show")
-	o.Status, _ = s.Text("status")
-	if len(o.Status) > maxStatus {
-		o.Status = stanza.Clean(o.Status[:maxStatus])
+	o := Occupant{Nick: strings.Clone(s.From.Resource()), Affiliation: word(u.item("affiliation")), Role: word(u.item("role"))}
+	if address := u.item("jid"); len(address) <= maxAddress {
+		o.JID = jid.FromServer(strings.Clone(address))
 	}
+	if o.ID = strings.Clone(attr(element(s, nsOccupant, "occupant-id"), "id")); len(o.ID) > maxID {
+		o.ID = ""
+	}
+	o.Show, _ = s.Text("show")
+	o.Show = word(o.Show)
+	o.Status, _ = s.Text("status")
+	o.Status = cut(o.Status, maxStatus)
 	return o
+}
+
+// word returns one of the words of the protocol, without memory of its own; another one if
+// it is short.
+func word(text string) string {
+	for _, known := range [...]string{"owner", "admin", "member", "none", "outcast", "moderator", "participant", "visitor", "away", "chat", "dnd", "xa"} {
+		if text == known {
+			return known
+		}
+	}
+	if len(text) > maxWord {
+		return ""
+	}
+	return strings.Clone(text)
+}
+
+// cut returns the beginning of a text, with memory of its own.
+func cut(text string, most int) string {
+	if len(text) > most {
+		return strings.Clone(stanza.Clean(text[:most]))
+	}
+	return strings.Clone(text)
 }
 
 // onPresence handles presence from the room. That of its bare address (ejabberd's caps,
@@ -83,7 +118,7 @@ func (r *Room) onPresence(now time.Time, s *stanza.Stanza) {
 		return
 	}
 	nick := s.From.Resource()
-	if nick == "" || s.Type != "" && s.Type != "unavailable" {
+	if nick == "" || len(nick) > maxResource || s.Type != "" && s.Type != "unavailable" {
 		return
 	}
 	x := element(s, nsUser, "x")
@@ -113,12 +148,13 @@ func (r *Room) onPresence(now time.Time, s *stanza.Stanza) {
 
 // onOwnPresence handles the presence that says that we are in, and with which nick.
 func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
-	nick := s.From.Resource()
+	o := occupantOf(s, u)
+	nick := o.Nick
 	if r.nick != nick {
 		delete(r.byNick, r.nick)
 		r.nick = nick
 	}
-	r.put(occupantOf(s, u))
+	r.put(o)
 	r.used(nick)
 	if r.state != Joining || r.itself {
 		return
@@ -142,7 +178,7 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 // onLeave handles that another occupant goes, or changes the nick.
 func (r *Room) onLeave(now time.Time, s *stanza.Stanza, u *user) {
 	nick := s.From.Resource()
-	if to := u.item("nick"); u.has(303) && to != "" {
+	if to := u.item("nick"); u.has(303) && to != "" && to != r.nick {
 		r.rename(nick, to)
 		r.report(Event{Kind: OccupantHas, Stanza: s, Occupant: r.author(to), Change: ChangeNick, OldNick: nick})
 	} else {

@@ -45,7 +45,10 @@ type Options struct {
 	Rejoin    bool                // join again after a kick: a minute later, three times an hour at most
 	SelfPing  time.Duration       // after so much silence; 0: never
 	// Mute says that the room's service answers no IQs to bare addresses: nothing is asked.
-	Mute         bool
+	Mute bool
+	// Answers says that the service has answered others: an answer that does not come at once
+	// is waited for, instead of doing without an archive.
+	Answers      bool
 	MaxOccupants int            // known by nick; 0: 5000
 	Jitter       func() float64 // from 0 to 1; nil: random
 	NewID        func() string  // of stanzas; nil: numbers
@@ -104,6 +107,7 @@ type Room struct {
 	pause   time.Duration
 	online  bool        // there is a connection
 	heard   time.Time   // of the last stanza from the room
+	pinged  jid.JID     // ourselves in the room, as the last self-ping had it
 	kicks   []time.Time // of the last hour, for Rejoin
 
 	remark   string // on the configuration of a new room
@@ -112,7 +116,8 @@ type Room struct {
 	try      int    // of nicks, see tryNick
 	itself   bool   // the own presence has come
 	arranged bool   // the configuration of a new room is done, or there is none
-	subject  string
+	subject  string // its beginning
+	topic    uint64 // the hash of all of it
 
 	occupants
 	echoes
@@ -156,7 +161,7 @@ func New(o Options, m Mark) (*Room, error) {
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
-	r := &Room{o: o, state: Waiting, nick: o.Nick}
+	r := &Room{o: o, state: Waiting, nick: o.Nick, topic: hash("")}
 	r.mark.set(m)
 	return r, nil
 }
@@ -177,8 +182,12 @@ func CheckNick(nick string) error {
 	return nil
 }
 
-// maxNick is below what a resource can hold, for the "-2" of another try.
-const maxNick = 1000
+// maxNick is below what a resource can hold (RFC 7622 section 3.4), for the "-2" of another
+// try.
+const (
+	maxNick     = 1000
+	maxResource = 1023
+)
 
 // take returns the output so far.
 func (r *Room) take() Output {
@@ -275,12 +284,13 @@ type Status struct {
 	StanzaIDs   bool // of the room can be trusted
 	Remark      string
 	Made        bool // the last join has made the room
+	CatchingUp  bool // it waits for what was missed
 }
 
 // Status returns where the bot stands.
 func (r *Room) Status() Status {
 	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Subject: r.subject,
-		Occupants: len(r.byNick) + r.uncounted, Cut: r.uncounted > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made}
+		Occupants: len(r.byNick) + r.uncounted, Cut: r.uncounted > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching}
 	if own := r.byNick[r.nick]; own != nil && r.state == Joined {
 		st.Affiliation, st.Role = own.Affiliation, own.Role
 	}
@@ -293,3 +303,6 @@ func (r *Room) Options() Options { return r.o }
 // SetMute says from now on that the service does not answer IQs to bare addresses, or
 // that it does.
 func (r *Room) SetMute(mute bool) { r.o.Mute = mute }
+
+// SetAnswers says from now on that the service has answered others, or that it is not known to.
+func (r *Room) SetAnswers(answers bool) { r.o.Answers = answers }

@@ -82,7 +82,7 @@ func (p *player) play(line string) {
 	case "mark":
 		seconds, _ := strconv.Atoi(rest)
 		at := p.now.Add(-time.Duration(seconds) * time.Second)
-		p.mark = muc.Mark{First: at.Add(-time.Hour), Last: at, Nicks: []string{"echo"}}
+		p.mark = muc.Mark{First: at.Add(-time.Hour), Last: at, Nicks: []string{p.o.Nick}}
 		return
 	case ">":
 		if len(p.sent) == 0 || p.sent[0] != p.stamped(rest) {

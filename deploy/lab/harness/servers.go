@@ -87,6 +87,28 @@ func WithRooms(o lab.Options) lab.Options {
 	return o
 }
 
+// WithManyRooms is WithRooms for bots in many rooms, as the operator guide advises, and whose
+// rooms can have archives (XEP-0313): that is asked for with ArchivedRoom.
+func WithManyRooms(o lab.Options) lab.Options {
+	o.Edit = func(config []byte) ([]byte, error) {
+		if o.Kind == lab.Prosody {
+			return append(config, "\nComponent \"rooms.localhost\" \"muc\"\n\tmodules_enabled = { \"muc_mam\" }\n\tmuc_log_by_default = false\n\tmuc_room_cache_size = 2000\n"...), nil
+		}
+		return AddYAML(config, map[string]any{"modules": map[string]any{"mod_mam": map[string]any{},
+			"mod_muc": map[string]any{"host": "rooms.localhost", "max_user_conferences": 2000}}})
+	}
+	return o
+}
+
+// ArchivedRoom is what the owner of a room submits to let it have an archive.
+func ArchivedRoom(kind lab.Kind) string {
+	name := "muc#roomconfig_enablearchiving"
+	if kind == lab.Ejabberd {
+		name = "mam"
+	}
+	return "<field var='" + name + "'><value>1</value></field>"
+}
+
 // StartServer starts a server for this test alone.
 func StartServer(t testing.TB, o lab.Options) *lab.Server {
 	t.Helper()

@@ -33,6 +33,8 @@ type Balance struct {
 	Lost     int            `json:"lost"`
 	Promised int            `json:"lost_promised"`
 	Reasons  map[string]int `json:"reasons,omitempty"`
+
+	Figures map[string]float64 `json:"figures,omitempty"` // what else was measured, by name and unit
 }
 
 // way is where messages went.
@@ -40,6 +42,7 @@ type way string
 
 const (
 	FromUsers   way = "users"   // user, server, us, bot, and the answer back
+	FromRooms   way = "rooms"   // what a room had of its people, us, bot; no answers
 	fromCallers way = "callers" // HTTP caller, us, server, user
 )
 
@@ -69,6 +72,9 @@ func (a Balance) String() string {
 		a.Way, a.Sent, a.Delivered, a.Answered, a.Bounced, a.Dead, a.Duplicates, a.Disorder, a.Lost, a.Promised)
 	for _, reason := range slices.Sorted(maps.Keys(a.Reasons)) {
 		s += fmt.Sprintf("; %d: %s", a.Reasons[reason], reason)
+	}
+	for _, name := range SortedKeys(a.Figures) {
+		s += fmt.Sprintf("; %s %.*f", name, Digits(a.Figures[name]), a.Figures[name])
 	}
 	return s
 }
