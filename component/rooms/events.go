@@ -65,7 +65,10 @@ func (s *session) deliver(st *stanza.Stanza, e *muc.Event) {
 		onStored = func(error) { s.done.Add(1) }
 	}
 	status := s.room.Status()
-	inRoom, _ := s.key.room.WithResource(status.Nick)
+	var inRoom jid.JID // of others, also of those who had the nick while we were away
+	if e.Own {
+		inRoom, _ = s.key.room.WithResource(status.Nick)
+	}
 	s.all.o.Deliver(forward.OfRoom{
 		Event: &webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Received: time.Now(), Stanza: st},
 		IDs:   message.RoomIDs{StanzaIDs: status.StanzaIDs, Own: inRoom}, Author: author(&e.Occupant), OnStored: onStored,

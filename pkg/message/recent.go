@@ -234,7 +234,9 @@ type Heard struct {
 func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string, now time.Time) Heard {
 	h := Heard{}
 	if s.Type == "groupchat" {
-		h.Ref = InRoom(s, room)
+		if h.Ref = InRoom(s, room); h.Ref.Mine {
+			author = h.Ref.Own.String() // as Say has it
+		}
 	} else {
 		h.Ref = Received(s)
 		author = h.Ref.Peer.String()
@@ -291,6 +293,11 @@ func isReply(id string) bool { return len(id) > len("evt_")+26 && id[:4] == "evt
 func (r *Recent) remember(s *stanza.Stanza, f *Features, h *Heard, known Known, author string, now time.Time) {
 	switch {
 	case f.Event == Said && (f.hasBody || f.files):
+		if h.Ref.Mine { // who sent it has its Ref already
+			if _, said := r.Find(h.Ref.Own, h.Ref.Peer, h.Ref.ID, false, now); said {
+				return
+			}
+		}
 		r.Add(h.Ref, author, f.Text(s), now)
 	case f.Event == Correction && !h.Foreign:
 		first, err := ParseRef(known.Ref)

@@ -184,3 +184,31 @@ func BenchmarkHear(b *testing.B) {
 		r.Hear(s, &f, RoomIDs{}, "", noon)
 	}
 }
+
+// What comes to a message of ours in a room has the Ref that its sender got, also when the
+// room has sent the message back: that has a Ref of its own, with the stanza-id.
+func TestEchoKeepsTheRef(t *testing.T) {
+	r := NewRecent(RecentBytes)
+	ids := RoomIDs{StanzaIDs: true, Own: jid.MustParse("ops@rooms.example.com/Echo")}
+	said := func(inner string) string {
+		return "<message type='groupchat' to='echo@bot.example.com' from='ops@rooms.example.com/" + inner + "</message>"
+	}
+	ours := parsed(`<message type='groupchat' id='m1' from='echo@bot.example.com/room' to='ops@rooms.example.com'><body>hi</body><origin-id xmlns='urn:xmpp:sid:0' id='m1'/></message>`)
+	ref := Sent(ours, false)
+	r.Say(ours, ref, noon)
+	back := parsed(said("Echo' id='m1'><body>hi</body><origin-id xmlns='urn:xmpp:sid:0' id='m1'/><stanza-id xmlns='urn:xmpp:sid:0' by='ops@rooms.example.com' id='s1'/>"))
+	f := Read(back)
+	r.Echoed(r.Hear(back, &f, ids, "id ofEcho", noon).Ref, noon)
+	for _, about := range []string{"<reactions xmlns='urn:xmpp:reactions:0' id='s1'><reaction>x</reaction></reactions>", "<body>hi bot</body><reply xmlns='urn:xmpp:reply:0' id='s1'/>"} {
+		s := parsed(said("Alice' id='a1'>" + about))
+		f := Read(s)
+		if h := r.Hear(s, &f, RoomIDs{StanzaIDs: true}, "id ofAlice", noon); h.RefOf != ref.String() {
+			t.Errorf("%s is about %s, not %s", about, h.RefOf, ref)
+		}
+	}
+	again := parsed(said("Echo' id='m2'><body>hello</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/>"))
+	f = Read(again)
+	if h := r.Hear(again, &f, ids, "id ofEcho", noon); h.Foreign || h.RefOf != ref.String() {
+		t.Errorf("our own correction: %+v", h)
+	}
+}

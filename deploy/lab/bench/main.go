@@ -2,7 +2,7 @@
 
 // Command bench measures how fast stanzahook is on real servers, beside others that do
 // the same: see "make bench". Its arguments are what to measure (path, post, roster,
-// endpoints, start; all of them by default), or "figures" for the tables of what was measured.
+// endpoints, rooms, start; all of them by default), or "figures" for the tables of what was measured.
 package main
 
 import (
@@ -28,6 +28,10 @@ func main() {
 		if wanted("endpoints") {
 			m.Run("endpoints", func(m *harness.Measurement) { endpointsSpeed(m) })
 		}
+		if wanted("rooms") {
+			m.Run("rooms", func(m *harness.Measurement) { roomsCost(m) })
+		}
+		onServers(m, "rooms", roomsSpeed)
 		for _, n := range []int{0, 100_000, 1_000_000} {
 			if wanted("start") {
 				m.Run("start/"+strconv.Itoa(n), func(m *harness.Measurement) { startSpeed(m, n) })

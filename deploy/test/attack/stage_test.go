@@ -56,7 +56,7 @@ func attackServer(kind lab.Kind, all []attack) lab.Options {
 	for _, more := range []string{ancestor, evilDomain, secondBot, deepBot} {
 		o.Components = append(o.Components, lab.Component{Domain: more, Secret: harness.Secret})
 	}
-	return o
+	return harness.WithRooms(o)
 }
 
 // Further components on the server.

@@ -199,7 +199,7 @@ func (g *gathering) archive(room string) (texts []string) {
 	after := ""
 	for page := 0; ; page++ {
 		id := fmt.Sprintf("%s-%d-%d", room, page, time.Now().UnixNano())
-		u.Send("<iq type='set' id='%s' to='%s'><query xmlns='urn:xmpp:mam:2' queryid='%[1]s'><set xmlns='http://jabber.org/protocol/rsm'><max>50</max>%s</set></query></iq>", id, room, after)
+		u.Send("<iq type='set' id='%s' to='%s'><query xmlns='urn:xmpp:mam:2' queryid='%[1]s'><set xmlns='http://jabber.org/protocol/rsm'><max>50</max>%[3]s</set></query></iq>", id, room, after)
 		var fin lab.Received
 		for fin.Kind == "" {
 			r := u.Await("the archive of "+room, func(r lab.Received) bool {

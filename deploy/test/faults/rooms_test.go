@@ -102,7 +102,7 @@ func newRoomFaults(t *testing.T, kind lab.Kind, rooms int) *roomFaults {
 
 // joined counts the joins of this process.
 func (f *roomFaults) joined() int {
-	return f.p.Log.Count(func(e harness.LogEntry) bool { return e.Msg == "room joined" })
+	return strings.Count(f.p.Log.String(), `"msg":"room joined"`)
 }
 
 func (f *roomFaults) awaitJoined(n int) {

@@ -1,0 +1,265 @@
+//go:build integration
+
+package webhook
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// person is somebody with slixmpp.
+type person struct {
+	t  *testing.T
+	in io.Writer
+	n  int
+
+	mu   sync.Mutex
+	came []heard
+}
+
+// heard is a message as slixmpp reads it.
+type heard struct {
+	From, Type, ID, Body, Receipt, Replace, Displayed, Retract, Said string
+	OriginID                                                         string `json:"origin_id"`
+	StanzaID                                                         string `json:"stanza_id"`
+	ChatState                                                        string `json:"chat_state"`
+	WantsReceipt                                                     bool   `json:"wants_receipt"`
+	Markable                                                         bool
+	React                                                            *struct {
+		To    string
+		Emoji []string
+	}
+	Reply *struct{ ID, To string }
+	Hints []string
+}
+
+type doing map[string]any
+
+func newPerson(t *testing.T, s *lab.Server, user string) *person {
+	t.Helper()
+	host, port, err := net.SplitHostPort(s.ClientAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/people.py", user+"@localhost/slix", harness.Password, host, port)
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	errs := &harness.Logbook{}
+	cmd.Stderr = errs
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = in.Close()
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	harness.ShowLog(t, "slixmpp", errs.String)
+	p := &person{t: t, in: in}
+	ready := make(chan bool)
+	go func() {
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if lines.Text() == `"ready"` {
+				close(ready)
+				continue
+			}
+			var h heard
+			if err := json.Unmarshal(lines.Bytes(), &h); err == nil {
+				p.mu.Lock()
+				p.came = append(p.came, h)
+				p.mu.Unlock()
+			}
+		}
+	}()
+	harness.Eventually(t, "slixmpp is logged in", func() bool {
+		select {
+		case <-ready:
+			return true
+		default:
+			return false
+		}
+	})
+	return p
+}
+
+// does lets them do something, and returns the id of the message.
+func (p *person) does(what string, o doing) string {
+	p.t.Helper()
+	p.n++
+	id := fmt.Sprint(what, "-", p.n)
+	o["do"], o["id"] = what, id
+	line, err := json.Marshal(o)
+	if err == nil {
+		_, err = p.in.Write(append(line, '\n'))
+	}
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return id
+}
+
+// gets waits for a message, and takes it.
+func (p *person) gets(what string, is func(h heard) bool) (found heard) {
+	p.t.Helper()
+	harness.Eventually(p.t, "slixmpp gets "+what, func() bool {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		for i, h := range p.came {
+			if is(h) {
+				found, p.came = h, append(p.came[:i:i], p.came[i+1:]...)
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// said is an event of a bot, as far as these tests read it.
+type said struct {
+	Type string
+	Data struct {
+		ID, Body, Text, Event, Ref, Reason, Inviter string
+		RefOf                                       string `json:"ref_of"`
+		Foreign                                     *bool
+		Emoji                                       []string
+		Attachments                                 []struct {
+			URL, Source string
+			Name        *string
+			Size        *int64
+		}
+		Encrypted struct{ Name, Namespace string }
+		Fallback  string `json:"fallback_body"`
+		Room      struct{ JID, Nick string }
+	}
+	raw string
+}
+
+// listener is a bot that hears everything.
+type listener struct {
+	t   *testing.T
+	url string
+
+	mu   sync.Mutex
+	came []said
+}
+
+func newListener(t *testing.T) *listener {
+	l := &listener{t: t}
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var ev said
+		if data, _ := io.ReadAll(r.Body); json.Unmarshal(data, &ev) == nil {
+			ev.raw = string(data)
+			l.mu.Lock()
+			l.came = append(l.came, ev)
+			l.mu.Unlock()
+		}
+		w.WriteHeader(http.StatusNoContent)
+	}))
+	t.Cleanup(s.Close)
+	l.url = s.URL
+	return l
+}
+
+// event waits for an event of a type, of the message with this id unless it is empty, and
+// takes it.
+func (l *listener) event(typ, id string) (found said) {
+	l.t.Helper()
+	harness.Eventually(l.t, typ+" "+id, func() bool {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		for i, ev := range l.came {
+			if ev.Type == typ && (id == "" || ev.Data.ID == id) {
+				found, l.came = ev, append(l.came[:i:i], l.came[i+1:]...)
+				return true
+			}
+		}
+		return false
+	})
+	return found
+}
+
+// peopleStage is a bot in two rooms, one with an archive, and somebody who talks to it there
+// and alone.
+type peopleStage struct {
+	*testing.T
+	*person
+	*listener
+	p *harness.Program
+}
+
+const (
+	slixBot  = "echo@people.localhost"
+	archived = "archived@rooms.localhost"
+	plain    = "plain@rooms.localhost"
+)
+
+func newPeopleStage(t *testing.T, kind lab.Kind) *peopleStage {
+	s := harness.StartServer(t, harness.WithManyRooms(harness.ServerOptions(kind, "people")))
+	alice := harness.Login(t, s, "alice")
+	for i, room := range []string{plain, archived} {
+		more := ""
+		if room == archived {
+			more = harness.ArchivedRoom(kind)
+		}
+		alice.Send("<presence to='%s/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>", room)
+		alice.Send("<iq type='set' id='c%d' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>%s</x></query></iq>", i, room, more)
+		if r := alice.Await("the configuration", func(r lab.Received) bool { return r.Kind == "iq" && r.ID == fmt.Sprint("c", i) }); r.Type != "result" {
+			t.Fatalf("%+v", r)
+		}
+	}
+	l := newListener(t)
+	dir := t.TempDir()
+	file := harness.WriteConfig(t, dir, fmt.Sprintf(`
+components: [{domain: people.localhost, server: %q, secret: %q}]
+endpoints: [{name: bot, url: %q, encrypted: forward, events: [message, correction, reaction, retraction, marker, receipt, typing, invite, encrypted]}]
+rooms:
+  - {jid: %s, from: %s, nick: Echo}
+  - {jid: %s, from: %s, nick: Echo}
+http: {listen: "127.0.0.1:0", insecure_no_auth: true}
+store: {dir: %q}
+`, s.ComponentAddr(), harness.Secret, l.url, archived, slixBot, plain, slixBot, filepath.Join(dir, "store")))
+	if _, err := os.Stat(file); err != nil {
+		t.Fatal(err)
+	}
+	st := &peopleStage{T: t, listener: l, p: harness.LaunchLinked(t, file)}
+	for range 2 {
+		l.event("room.joined", "")
+	}
+	st.person = newPerson(t, s, "sybil")
+	return st
+}
+
+// sent is what POST, PATCH and PUT answer.
+type sent struct {
+	ID, Ref, State, Condition string
+	Reply, Quoted             *bool
+}
+
+func (st *peopleStage) call(status int, method, path, body string) (v sent) {
+	st.T.Helper()
+	r, err := st.p.Call(method, path, "", harness.AsJSON, body)
+	if err != nil || r.Status != status || json.Unmarshal([]byte(r.Body), &v) != nil && status != http.StatusNoContent {
+		st.Fatalf("%s %s %s: %d %s %v", method, path, body, r.Status, r.Body, err)
+	}
+	return v
+}
