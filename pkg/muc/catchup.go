@@ -47,7 +47,7 @@ func (r *Room) onHistory(now time.Time, s *stanza.Stanza) {
 		r.at[subjectTimer] = now.Add(historyEnd)
 		return
 	}
-	if e, ok := r.past(s, *stampOf(s, r.o.Room)); ok && len(r.history) < r.o.MaxMissed && r.bytes < maxBytes {
+	if e, ok := r.past(s, r.plausible(*stampOf(s, r.o.Room))); ok && len(r.history) < r.o.MaxMissed && r.bytes < maxBytes {
 		r.history = append(r.history, e)
 		r.bytes += len(s.XML())
 	}
@@ -64,12 +64,50 @@ func (r *Room) past(s *stanza.Stanza, stamp time.Time) (Event, bool) {
 	if stamp.After(r.heard) { // else the mark would be there, and what is said until then be old
 		stamp = r.heard
 	}
+	s, err := r.stamped(s, stamp)
+	if err != nil {
+		return Event{}, false
+	}
 	e := Event{Kind: Message, Stanza: s, Occupant: Occupant{Nick: nick}, Missed: true, Stamp: stamp, key: key, when: stamp}
 	e.named()
 	if e.Own = r.ownInPast(nick); e.Own {
 		e.Sent = r.echoOf(s)
 	}
 	return e, true
+}
+
+// plausible returns the stamp of a message of the history. People can write a stamp in the
+// room's name: ejabberd 23.01 then sends theirs, and none of its own. But what comes was said
+// since the time that the join asks for, and after what came before it.
+func (r *Room) plausible(stamp time.Time) time.Time {
+	if stamp.Before(r.cut) {
+		stamp = r.cut
+	}
+	if n := len(r.history); n > 0 && stamp.Before(r.history[n-1].Stamp) {
+		stamp = r.history[n-1].Stamp
+	}
+	return stamp
+}
+
+// stamped returns a message with a stamp of the room, and no other: people may have written
+// some.
+func (r *Room) stamped(s *stanza.Stanza, stamp time.Time) (*stanza.Stanza, error) {
+	n := 0
+	for _, c := range s.Children() {
+		if c.Space == nsDelay {
+			n++
+		}
+	}
+	if had := stampOf(s, r.o.Room); n == 1 && had != nil && had.Equal(stamp) {
+		return s, nil
+	}
+	limits := stanza.Limits{MaxBytes: len(s.XML()) + 4096, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512}
+	s, err := s.Without(nsDelay, limits)
+	if err != nil {
+		return nil, err
+	}
+	delay := stanza.AppendAttr(stanza.AppendAttr([]byte("<delay xmlns='"+nsDelay+"'"), "from", r.o.Room.String()), "stamp", stamp.UTC().Format(time.RFC3339Nano))
+	return s.Append(string(append(delay, "/>"...)), limits)
 }
 
 // ownWords reports whether a message of the past is the bot's, and nobody waits for it: it
@@ -187,7 +225,7 @@ func (r *Room) onResult(result *stanza.Element) {
 	if err != nil || s.From.Bare() != r.o.Room || s.Type != "groupchat" {
 		return
 	}
-	if s, err = r.asHistory(s, attr(result, "id"), stamp); err != nil {
+	if s, err = r.asHistory(s, attr(result, "id")); err != nil {
 		return
 	}
 	if e, ok := r.past(s, stamp); ok && !r.ownWords(&e) {
@@ -197,21 +235,12 @@ func (r *Room) onResult(result *stanza.Element) {
 }
 
 // asHistory returns a message of the archive as the room's history would have it: to us,
-// with its stamp and the room's id.
-func (r *Room) asHistory(s *stanza.Stanza, id string, stamp time.Time) (*stanza.Stanza, error) {
+// with the room's id.
+func (r *Room) asHistory(s *stanza.Stanza, id string) (*stanza.Stanza, error) {
 	limits := stanza.Limits{MaxBytes: len(s.XML()) + 4096}
 	h := s.Header
 	h.To = r.o.Self
 	add := ""
-	if had := stampOf(s, r.o.Room); had == nil || !had.Equal(stamp) {
-		if had != nil { // somebody else wrote it
-			var err error
-			if s, err = s.Without(nsDelay, limits); err != nil {
-				return nil, err
-			}
-		}
-		add = string(append(stanza.AppendAttr(stanza.AppendAttr([]byte("<delay xmlns='"+nsDelay+"'"), "from", r.o.Room.String()), "stamp", stamp.UTC().Format(time.RFC3339Nano)), "/>"...))
-	}
 	if had := idBy(s, r.o.Room); had != id {
 		if had != "" { // somebody else wrote it
 			var err error

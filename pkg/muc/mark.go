@@ -154,19 +154,21 @@ func idBy(s *stanza.Stanza, by jid.JID) string {
 }
 
 // stampOf returns when the room says that a message was said (XEP-0203); nil if it does
-// not.
-func stampOf(s *stanza.Stanza, room jid.JID) *time.Time {
+// not. Of several it is the last one in the room's own name, else the last one that might be.
+func stampOf(s *stanza.Stanza, room jid.JID) (stamp *time.Time) {
+	itself := false
 	for _, c := range s.Children() {
 		if c.Space != nsDelay || c.Local != "delay" {
 			continue
 		}
 		e := s.Element(c)
-		if from := jid.FromServer(attr(e, "from")).Bare(); !from.IsZero() && from != room && from.String() != room.Domain() {
+		from := jid.FromServer(attr(e, "from"))
+		if !from.IsZero() && from.Bare() != room && from.String() != room.Domain() || itself && from != room {
 			continue
 		}
 		if t, err := time.Parse(time.RFC3339Nano, attr(e, "stamp")); err == nil {
-			return &t
+			stamp, itself = &t, from == room
 		}
 	}
-	return nil
+	return stamp
 }

@@ -216,10 +216,13 @@ const (
 func newPeopleStage(t *testing.T, kind lab.Kind) *peopleStage {
 	s := harness.StartServer(t, harness.WithManyRooms(harness.ServerOptions(kind, "people")))
 	alice := harness.Login(t, s, "alice")
-	for i, room := range []string{plain, archived} {
+	for i, room := range []string{plain, archived, "invited-invite@rooms.localhost", "invited-mediated@rooms.localhost"} {
 		more := ""
+		if kind == lab.Ejabberd {
+			more = "<field var='muc#roomconfig_allowinvites'><value>1</value></field>"
+		}
 		if room == archived {
-			more = harness.ArchivedRoom(kind)
+			more += harness.ArchivedRoom(kind)
 		}
 		alice.Send("<presence to='%s/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>", room)
 		alice.Send("<iq type='set' id='c%d' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>%s</x></query></iq>", i, room, more)
