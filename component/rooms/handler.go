@@ -1,6 +1,8 @@
 package rooms
 
 import (
+	"go.uber.org/zap"
+
 	"stanzahook/component"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -10,9 +12,12 @@ import (
 // only this package may say what is known about rooms. It consumes what rooms send to the
 // resource of their bots, and invitations.
 func (r *Rooms) Handle(in *component.Incoming) bool {
-	if clean, err := webhook.WithoutRoom(in.Stanza); err == nil {
-		in.Stanza = clean
+	clean, err := webhook.WithoutRoom(in.Stanza)
+	if err != nil {
+		r.repeats.Warn(r.log, "stanza dropped", zap.Stringer("from", in.From), zap.String("reason", "it claims to come from this program"), zap.Error(err))
+		return true
 	}
+	in.Stanza = clean
 	if in.Kind == stanza.IQ {
 		return false
 	}

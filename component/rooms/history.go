@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
 )
 
 const (
@@ -115,6 +116,9 @@ func (s *session) archived(m *stanza.Stanza) (Archived, bool) {
 		said, err := stanza.Parse(e.XML(), stanza.Limits{MaxBytes: len(e.XML()) + 1})
 		if err != nil || said.From.Bare() != s.key.room {
 			return Archived{}, false // an archive of a room has what the room has sent
+		}
+		if said, err = webhook.WithoutRoom(said); err != nil {
+			return Archived{}, false
 		}
 		h := said.Header
 		h.To = s.bareBot()

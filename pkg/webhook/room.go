@@ -75,8 +75,12 @@ func (r *Room) xml() string {
 }
 
 // WithRoom returns the stanza of an event of a room: to an address, with what is known
-// besides.
+// besides. What claims to be that already is left out: an archive returns what people wrote.
 func WithRoom(s *stanza.Stanza, to jid.JID, r *Room) (*stanza.Stanza, error) {
+	s, err := WithoutRoom(s)
+	if err != nil {
+		return nil, err
+	}
 	with, add := *s, r.xml()
 	with.To = to
 	return with.Append(add, stanza.Limits{MaxBytes: len(s.XML()) + len(add) + 256, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512})
