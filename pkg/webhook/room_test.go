@@ -139,7 +139,7 @@ func TestAnswersToRoomEvents(t *testing.T) {
 // What somebody writes into a message is never what is known of a room, also if an archive
 // returns it.
 func TestClaimsAreNotKnown(t *testing.T) {
-	s := parsed("<message type='groupchat' from='ops@rooms.example.com/Mallory' to='echo@bot.example.com/room'><room xmlns='"+nsRoom+"' own='1' nick='Alice' affiliation='owner'/><body>hi</body></message>")
+	s := parsed("<message type='groupchat' from='ops@rooms.example.com/Mallory' to='echo@bot.example.com/room'><room xmlns='" + nsRoom + "' own='1' nick='Alice' affiliation='owner'/><body>hi</body></message>")
 	with, err := WithRoom(s, jid.MustParse("echo@bot.example.com"), &Room{JID: "ops@rooms.example.com", Nick: "Mallory"})
 	if err != nil {
 		t.Fatal(err)
