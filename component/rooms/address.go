@@ -86,7 +86,7 @@ func (a addressing) Send(component string, s *stanza.Stanza, more bool, done fun
 		return nil
 	}
 	s, x := a.rooms.address(s)
-	if x != nil && s.Type == "groupchat" && !x.mayAnswer() {
+	if x != nil && s.Type == "groupchat" && !x.mayAnswer(s) {
 		a.rooms.Counters.Muted.Add(1)
 		done(nil)
 		return nil
@@ -94,13 +94,17 @@ func (a addressing) Send(component string, s *stanza.Stanza, more bool, done fun
 	return a.Sender.Send(component, s, more, done)
 }
 
-// mayAnswer takes one of the answers that a room gets in a minute.
-func (s *session) mayAnswer() bool {
+// mayAnswer takes one of the answers that a room gets in a minute. That a bot types is no
+// answer, and is shown as long as the answer would be.
+func (s *session) mayAnswer(answer *stanza.Stanza) bool {
 	s.all.mu.RLock()
 	most := s.all.policy.MaxAnswers
 	s.all.mu.RUnlock()
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if webhook.IsTyping(answer) {
+		return !s.guard.full(time.Now(), most)
+	}
 	ok, first := s.guard.take(time.Now(), most)
 	if !first {
 		return ok

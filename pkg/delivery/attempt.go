@@ -22,6 +22,7 @@ const keptAnswer = 4096
 // attempter makes the attempts of an endpoint, and keeps its circuit breaker.
 type attempter struct {
 	*target
+	sender      Sender // of what shows that the endpoint works
 	breaker     breaker
 	negotiation sync.WaitGroup
 
@@ -83,7 +84,9 @@ func (a *attempter) post(ev *webhook.Event) (v verdict, began time.Time, ok bool
 	}
 	defer now.slots.give(sender)
 	began = time.Now()
+	t := a.showTyping(now.e, ev)
 	v = verdict{Verdict: now.client.Post(a.run, ev), setup: now}
+	t.end(v.Verdict)
 	if v.Outcome == webhook.Again && a.run.Err() != nil {
 		return verdict{}, began, false
 	}

@@ -18,6 +18,7 @@ type Counters struct {
 	Loops     atomic.Int64 // refused: webhooks answer each other
 	Replies   atomic.Int64 // stanzas
 	Replaced  atomic.Int64 // characters of answers that no stanza can carry
+	Typing    atomic.Int64 // requests that were shown to a sender, who waited for the answer
 	Overflow  atomic.Int64 // refused, or not stored: no room
 
 	Results  Results

@@ -91,6 +91,7 @@ type Endpoint struct {
 	Events         []string                 `mapstructure:"events"`   // which messages it gets in format event
 	Encrypted      string                   `mapstructure:"encrypted"`
 	EncryptedText  string                   `mapstructure:"encrypted_text"`
+	Typing         Typing                   `mapstructure:"typing"`
 	Batch          int                      `mapstructure:"batch"` // 1: each event is sent alone, and is no array
 	Timeout        time.Duration            `mapstructure:"timeout"`
 	Concurrency    int                      `mapstructure:"concurrency"`
@@ -135,6 +136,12 @@ type oneOrMore []string
 type Retry struct {
 	Schedule []time.Duration `mapstructure:"schedule"`
 	MaxAge   time.Duration   `mapstructure:"max_age"`
+}
+
+// Typing says when the sender of a message sees that the endpoint works on it.
+type Typing struct {
+	After time.Duration `mapstructure:"after"` // since the request was sent; 0: never
+	Rooms bool          `mapstructure:"rooms"` // in rooms, too
 }
 
 // Roster says where the rosters of one host's users come from, and how

@@ -1,6 +1,8 @@
 package config
 
 import (
+	"slices"
+
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -16,6 +18,24 @@ func eventWords(events []message.Event) []string {
 		words[i] = string(e)
 	}
 	return words
+}
+
+// check checks when the sender sees that the endpoint works. Without a URL it never does,
+// which checkPulled says.
+func (t *Typing) check(s scope, e *Endpoint) {
+	switch {
+	case t.After < 0:
+		s.add("after", "%v is no time to wait; write for example 1s", t.After)
+	case t.After == 0 && t.Rooms:
+		s.add("rooms", "has no effect without after; write typing: {after: 1s, rooms: true}")
+	case t.After == 0 || e.URL == "":
+	case e.Copy:
+		s.add("after", "cannot be used with copy: true (copies never answer); remove typing")
+	case !slices.Contains(e.Stanzas, StanzaMessage):
+		s.add("after", "has no effect without messages; add message to stanzas, or remove typing")
+	case t.After >= e.Timeout:
+		s.add("after", "%v is not over before the timeout of a request (%v), so nobody would see it; write for example 1s", t.After, e.Timeout)
+	}
 }
 
 // checkEvents checks which messages the endpoint gets, and what becomes of encrypted ones.

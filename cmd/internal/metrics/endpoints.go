@@ -18,6 +18,7 @@ type endpointMetrics struct {
 	inFlight, concurrency, attempts, took                    family
 	delivered, refused, overflowed, expired, dead            family
 	replies, replaced, removedEvents, loops, made, listeners family
+	typing                                                   family
 }
 
 func newEndpointMetrics(workers []*delivery.Worker, from *Sources) *endpointMetrics {
@@ -40,6 +41,7 @@ func newEndpointMetrics(workers []*delivery.Worker, from *Sources) *endpointMetr
 	m.loops = m.counter("endpoint_loops_total", "Events that were refused because webhooks answer each other in a loop.", "endpoint")
 	m.replies = m.counter("endpoint_replies_total", "Replies of the endpoint that were sent.", "endpoint")
 	m.replaced = m.counter("endpoint_replaced_characters_total", "Characters of the endpoint's answers that no stanza can carry (control characters, halves of surrogate pairs), replaced by U+FFFD.", "endpoint")
+	m.typing = m.counter("endpoint_typing_total", "Requests whose senders saw that the bot types, as the answer took longer than typing.after.", "endpoint")
 	m.removedEvents = m.gauge("removed_endpoints_events", "Events that wait for endpoints that were removed from the configuration.")
 	m.made = m.gauge("api_endpoints", "Endpoints that were made by the API; at most 1000.")
 	m.listeners = m.gauge("listeners", "Temporary endpoints of those who listen in place of an endpoint; at most 16.")
@@ -75,6 +77,7 @@ func (m *endpointMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.took.times(ch, &c.Duration, name)
 		m.replies.count(ch, c.Replies.Load(), name)
 		m.replaced.count(ch, c.Replaced.Load(), name)
+		m.typing.count(ch, c.Typing.Load(), name)
 	}
 	waiting := 0
 	for _, n := range m.from.Removed.Waiting() {
