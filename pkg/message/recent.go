@@ -22,8 +22,9 @@ import (
 type Recent struct {
 	mu       sync.Mutex
 	seed     maphash.Seed
-	segments []*segment // the oldest first
-	most     int        // segments
+	segments []*segment    // the oldest first
+	most     int           // segments
+	echoes   chan struct{} // closed at the next Echoed; nil: nobody waits
 }
 
 const (
@@ -182,30 +183,6 @@ func (r *Recent) FindRef(ref Ref, now time.Time) (Known, bool) {
 		return known, true
 	}
 	return r.Find(ref.Own, ref.Peer, ref.ID, false, now)
-}
-
-// Echoed completes a message that we have sent to a room, which has given it a stanza-id:
-// what refers to that has the Ref that the sender got.
-func (r *Recent) Echoed(room Ref, now time.Time) {
-	known, ok := r.Find(room.Own, room.Peer, room.ID, false, now)
-	if !ok || room.StanzaID == "" {
-		return
-	}
-	r.add(Ref{Own: room.Own, Peer: room.Peer, StanzaID: room.StanzaID}, []byte(known.Ref), known.Author, known.Body, now)
-	// And the other way round, under a peer that no message has: from the id to the stanza-id.
-	r.add(Ref{Own: room.Own, ID: room.ID}, []byte(room.String()), room.Peer.String(), "", now)
-}
-
-// Complete returns a Ref with the stanza-id that a room has given meanwhile.
-func (r *Recent) Complete(ref Ref, now time.Time) Ref {
-	if ref.Kind != Room || ref.StanzaID != "" {
-		return ref
-	}
-	known, ok := r.Find(ref.Own, jid.JID{}, ref.ID, false, now)
-	if whole, err := ParseRef(known.Ref); ok && err == nil && known.Author == ref.Peer.String() {
-		ref.StanzaID = whole.StanzaID
-	}
-	return ref
 }
 
 // Len returns how many ids, and how many bytes, are remembered.

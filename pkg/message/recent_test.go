@@ -1,6 +1,7 @@
 package message
 
 import (
+	"context"
 	"fmt"
 	"strings"
 	"testing"
@@ -210,5 +211,49 @@ func TestEchoKeepsTheRef(t *testing.T) {
 	f = Read(again)
 	if h := r.Hear(again, &f, ids, "id ofEcho", noon); h.Foreign || h.RefOf != ref.String() {
 		t.Errorf("our own correction: %+v", h)
+	}
+}
+
+// Await waits for the room's copy of what was sent, with or without an id; not for the rest.
+func TestAwaitEcho(t *testing.T) {
+	r := NewRecent(RecentBytes)
+	now := func() time.Time { return noon }
+	ours := func(id string) Ref {
+		return Ref{Kind: Room, Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse("lounge@rooms.example.com"), ID: id, OriginID: id, Mine: true}
+	}
+	for _, stanzaID := range []string{"s1", ""} {
+		sent := ours("with" + stanzaID)
+		r.Add(sent, "me", "hello", noon)
+		done := make(chan Ref)
+		go func() { done <- r.Await(t.Context(), sent, now) }()
+		other := ours("other" + stanzaID)
+		r.Add(other, "me", "hello", noon)
+		r.Echoed(other, noon)
+		select {
+		case got := <-done:
+			t.Fatalf("before the echo: %+v", got)
+		default:
+		}
+		echo := sent
+		echo.StanzaID = stanzaID
+		r.Echoed(echo, noon)
+		if got := <-done; got != echo {
+			t.Errorf("%+v, not %+v", got, echo)
+		}
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	late := ours("late")
+	r.Add(late, "me", "hello", noon)
+	theirs := ours("theirs")
+	theirs.Mine = false
+	for _, ref := range []Ref{late, ours("yesterday"), theirs, {Own: late.Own, Peer: late.Peer, ID: "x", Mine: true}} {
+		c := t.Context()
+		if ref == late {
+			c = ctx
+		}
+		if got := r.Await(c, ref, now); got != ref {
+			t.Errorf("%+v, not %+v", got, ref)
+		}
 	}
 }
