@@ -81,6 +81,13 @@ func (w *Watcher) Expect(from, to jid.JID, id string) *Watch {
 // Bounced returns a channel that is closed when the error arrives.
 func (x *Watch) Bounced() <-chan struct{} { return x.bounced }
 
+// Bounce returns the error that has arrived; nil: none has, or End has returned it.
+func (x *Watch) Bounce() *stanza.Stanza {
+	x.w.mu.Lock()
+	defer x.w.mu.Unlock()
+	return x.bounce
+}
+
 // End stops the watch. Its first call returns the error stanza, if one arrived.
 func (x *Watch) End() *stanza.Stanza {
 	x.w.mu.Lock()

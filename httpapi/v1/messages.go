@@ -12,7 +12,6 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -28,7 +27,7 @@ type messages struct {
 	news   func() <-chan struct{} // closed when a message has another state
 	recent *message.Recent
 	now    clock
-	isIn   func(room, bot jid.JID) bool // nil: no bot is kept in a room
+	rooms  Rooms // nil: no bot is kept in a room
 	idempotent
 	errorLog
 }
@@ -40,7 +39,7 @@ func (m messages) routes(e errorLog) []httpapi.Route {
 	return []httpapi.Route{
 		route(http.MethodPost, "/v1/messages", func(w http.ResponseWriter, r *http.Request) (*draft, error) {
 			return m.compose(w, r, &message.Draft{}, nil)
-		}, "wait", "wait_for"),
+		}, "wait", "wait_for", "join"),
 		e.route(http.MethodGet, "/v1/messages/{id:.+}", gateway.ScopeSend, with(m.show, "wait", "wait_for")),
 		route(http.MethodPatch, "/v1/messages/{id:.+}", m.by(message.Correction), "wait"),
 		route(http.MethodDelete, "/v1/messages/{id:.+}", m.by(message.Retraction), "wait"),
@@ -76,9 +75,18 @@ func (m messages) post(read func(http.ResponseWriter, *http.Request) (*draft, er
 		if err != nil {
 			return err
 		}
+		join, err := flag(values, "join")
+		if err != nil {
+			return err
+		}
 		d, err := read(w, r)
 		if err != nil {
 			return err
+		}
+		if join {
+			if err := m.mayJoin(r, d); err != nil {
+				return err
+			}
 		}
 		return m.serve(w, r, d, func(ctx context.Context, s *stanza.Stanza) reply {
 			began := time.Now()
@@ -87,13 +95,20 @@ func (m messages) post(read func(http.ResponseWriter, *http.Request) (*draft, er
 				v.Ref = d.ref().String()
 				how.Ref = v.Ref
 			}
+			if join {
+				if err := m.join(ctx, s, how.Wait); err != nil {
+					return refusal(r, m.fault(r, err))
+				}
+				how.Wait = left(how.Wait, began)
+			}
+			how.Echo = how.Wait > 0 && (goal == "" || goal == store.SentEchoed) && s.Type == "groupchat" && m.isIn(s.To, s.From)
 			// Send ends by itself, and its result is recorded also if the caller goes.
 			state, err := m.send(context.WithoutCancel(ctx), s, how)
 			if err != nil {
 				return m.problem(r, s, err)
 			}
 			if goal != "" {
-				state = m.await(ctx, s.ID, how.Caller, goal, how.Wait-time.Since(began), state)
+				state = m.await(ctx, s.ID, how.Caller, goal, left(how.Wait, began), state)
 			}
 			if no := false; d.written.NoReply {
 				v.Reply = &no
@@ -138,6 +153,10 @@ func (e errorLog) problem(r *http.Request, s *stanza.Stanza, err error) reply {
 	if f == nil {
 		f = e.fault(r, err)
 	}
+	return refusal(r, f)
+}
+
+func refusal(r *http.Request, f *httpapi.Fault) reply {
 	return reply{f.Status, httpapi.ProblemType, f.Problem(r.Context()), f.RetryAfter}
 }
 

@@ -1,9 +1,11 @@
 package v1
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"net/http"
+	"time"
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
@@ -91,8 +93,17 @@ func (m messages) about(r *http.Request, what *message.Draft, f *restjson.Fields
 	if f.Type == "" {
 		f.Type = ref.Type()
 	}
-	return m.recent.Complete(ref, m.now()), nil
+	if what.Does == message.Correction { // it goes by the id
+		return m.recent.Complete(ref, m.now()), nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), echoWait)
+	defer cancel()
+	return m.recent.Await(ctx, ref, m.now), nil
 }
+
+// echoWait is how long what is about a message of ours in a room waits until the room has
+// sent that message back, with the id that others know it by.
+const echoWait = 5 * time.Second
 
 // same reports whether an address is in the conversation with a peer, which is bare, or an
 // occupant of a room.

@@ -27,6 +27,7 @@ type draft struct {
 	hash    string // of the body, byte for byte
 	stanza  *stanza.Stanza
 	written message.Written
+	noType  bool        // the caller gives none
 	private bool        // it goes to an occupant of a room
 	about   message.Ref // the message that it corrects or retracts; the zero Ref if none
 }
@@ -90,7 +91,7 @@ func finish(r *http.Request, data []byte, f *restjson.Fields, kind stanza.Kind, 
 		f.ID = rand.Text()
 	}
 	sum := sha256.Sum256(data)
-	d := &draft{header: f.Header, inner: f.Inner, origin: kind == stanza.Message && f.Type != "error", limits: over.Limits(f.From), hash: hex.EncodeToString(sum[:])}
+	d := &draft{header: f.Header, inner: f.Inner, noType: noType, origin: kind == stanza.Message && f.Type != "error", limits: over.Limits(f.From), hash: hex.EncodeToString(sum[:])}
 	if err := d.build(f.ID); err != nil {
 		return nil, err
 	}

@@ -53,6 +53,9 @@ type Rooms interface {
 	IsIn(room, bot jid.JID) bool
 	// Keep puts a bot into a room and keeps it there. It does not wait for the join.
 	Keep(ctx context.Context, set RoomSettings) error
+	// Join puts a bot into a room, as Keep does, unless it is in it, and returns when the room
+	// is joined, has refused, or ctx is done; and whether it is kept then.
+	Join(ctx context.Context, set RoomSettings) (now Room, kept bool, err error)
 	// SetNick changes the nick in a room of the configuration, until the next reload.
 	SetNick(room, bot jid.JID, nick string) error
 	// Await returns when the room is joined or has refused, or ctx is done.
@@ -216,6 +219,8 @@ func refusedByRoom(err error) error {
 	switch {
 	case errors.Is(err, gateway.ErrDown):
 		return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: gateway.ErrDown.Error() + "; try again later, /readyz says when", RetryAfter: 5}
+	case errors.Is(err, gateway.ErrStopping):
+		return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: gateway.ErrStopping.Error() + "; try again", RetryAfter: 5}
 	case errors.Is(err, gateway.ErrBusy):
 		return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: gateway.ErrBusy.Error(), RetryAfter: 1}
 	case errors.Is(err, context.DeadlineExceeded):

@@ -24,6 +24,7 @@ type fakeRooms struct {
 	*fake
 	rooms map[string]v1.Room
 	await muc.Status // what comes of a join
+	isIn  bool       // for messages
 }
 
 func (f fakeRooms) List() []v1.Room {
@@ -41,7 +42,11 @@ func (f fakeRooms) Get(room, bot jid.JID) (v1.Room, error) {
 	return r, nil
 }
 
-func (f fakeRooms) IsIn(jid.JID, jid.JID) bool { return false }
+func (f fakeRooms) IsIn(room, _ jid.JID) bool { return f.isIn && f.rooms[room.String()].Source != "" }
+
+func (f fakeRooms) Join(_ context.Context, s v1.RoomSettings) (v1.Room, bool, error) {
+	return v1.Room{Status: f.await, Room: s.Room, Bot: s.Bot}, f.await.State != muc.Refused, f.note("join %s %s", s.Room, s.Bot)
+}
 
 func (f fakeRooms) Keep(_ context.Context, s v1.RoomSettings) error {
 	if r := f.rooms[s.Room.String()]; r.Source == "config" {

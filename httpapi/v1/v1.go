@@ -10,7 +10,6 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/tail"
@@ -95,13 +94,9 @@ func New(o Options) httpapi.Mount {
 		routes = append(routes, listening{o.Listeners}.routes(e)...)
 	}
 	if o.Sender != nil {
-		var isIn func(room, bot jid.JID) bool
-		if o.Rooms != nil {
-			isIn = o.Rooms.IsIn
-		}
 		keys := idempotent{o.Requests, o.InProgress, o.Log}
 		routes = slices.Concat(routes,
-			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), isIn, keys, e}.routes(e),
+			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), o.Rooms, keys, e}.routes(e),
 			queries{o.Sender, keys, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
 	}
 	if o.Rooms != nil && o.Sender != nil {

@@ -35,9 +35,12 @@ type Sending struct {
 	// ReportBounce makes an error that comes back before the confirmation an error of
 	// Send, and no event.
 	ReportBounce bool
-	// Wait is how long to wait for the confirmation of a stanza that had to be stored.
-	// Without a connection Send does not wait.
+	// Wait is how long to wait for the confirmation of a stanza that had to be stored, and
+	// for the echo. Without a connection Send does not wait.
 	Wait time.Duration
+	// Echo waits until the room has sent a groupchat message back to all in it. An error that
+	// comes until then is one that comes before the confirmation.
+	Echo bool
 }
 
 // State is the state of an accepted stanza.
@@ -47,4 +50,5 @@ type State string
 const (
 	Confirmed State = "confirmed" // the XMPP server has it
 	Queued    State = "queued"    // it is stored on disk
+	Echoed    State = "echoed"    // the room has sent it back: all in it have it
 )

@@ -12,6 +12,7 @@ import (
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
+	"stanzahook/pkg/muc"
 )
 
 // roomService is v1.Rooms.
@@ -36,6 +37,15 @@ func (r roomService) Get(room, bot jid.JID) (v1.Room, error) {
 // Keep implements [v1.Rooms].
 func (r roomService) Keep(ctx context.Context, s v1.RoomSettings) error {
 	return roomError(r.Rooms.Keep(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config}))
+}
+
+// Join implements [v1.Rooms].
+func (r roomService) Join(ctx context.Context, s v1.RoomSettings) (v1.Room, bool, error) {
+	err := r.Rooms.Join(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config})
+	if no, ok := errors.AsType[*rooms.NotJoined](err); ok {
+		return v1.Room(no.View), no.Kept, nil
+	}
+	return v1.Room{Status: muc.Status{State: muc.Joined}}, true, roomError(err)
 }
 
 // SetNick implements [v1.Rooms].

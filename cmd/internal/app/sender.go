@@ -70,8 +70,14 @@ func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway
 		}
 		state, err = f.await(ctx, how.Wait-time.Since(began), bounced)
 	}
+	if err == nil && state == gateway.Confirmed && how.Echo {
+		state = f.awaitEcho(ctx, how.Wait-time.Since(began), watch)
+	}
 	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC(), Ref: how.Ref}
 	back := end(watch) // errors that come from now on go to the endpoints
+	if how.Echo && back != nil && back.From.IsFull() {
+		back = nil
+	}
 	if back != nil {
 		err = nil // the server has the stanza, whatever the outbox knows
 	}

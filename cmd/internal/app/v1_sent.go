@@ -49,6 +49,7 @@ func keyOf(ours, theirs jid.JID, id string) sentKey { return sentKey{ours, their
 type sentFlight struct {
 	key     sentKey
 	settled chan struct{} // closed when the outbox has reported the outcome
+	back    chan struct{} // closed when the room has sent it back
 
 	// guarded by sentMessages.mu
 	resolved bool
@@ -91,7 +92,7 @@ func (m *sentMessages) start() (stop func(context.Context)) {
 
 // begin is called before a stanza is sent, end afterwards.
 func (m *sentMessages) begin(s *stanza.Stanza) *sentFlight {
-	f := &sentFlight{key: keyOf(s.From, s.To, s.ID), settled: make(chan struct{})}
+	f := &sentFlight{key: keyOf(s.From, s.To, s.ID), settled: make(chan struct{}), back: make(chan struct{})}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sending[f.key] = append(m.sending[f.key], f)
@@ -141,6 +142,33 @@ func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-
 	return gateway.Queued, nil
 }
 
+// awaitEcho waits until the room has sent back a message that the server has, or refuses it,
+// but not longer than a time. The error of an occupant says nothing: ejabberd lets those whose
+// connection is lost stay in the room, and answers each message for them.
+func (f *sentFlight) awaitEcho(ctx context.Context, within time.Duration, watch *bounce.Watch) gateway.State {
+	late := time.NewTimer(within)
+	defer late.Stop()
+	var bounced <-chan struct{}
+	if watch != nil {
+		bounced = watch.Bounced()
+	}
+	for {
+		select {
+		case <-f.back:
+			return gateway.Echoed
+		case <-bounced:
+			if !watch.Bounce().From.IsFull() {
+				return gateway.Confirmed
+			}
+			bounced = nil
+		case <-late.C:
+			return gateway.Confirmed
+		case <-ctx.Done():
+			return gateway.Confirmed
+		}
+	}
+}
+
 // onEnd records the outcome of a stanza; the outbox calls it. It does not wait.
 func (m *sentMessages) onEnd(s *stanza.Stanza, err error) {
 	key := keyOf(s.From, s.To, s.ID)
@@ -184,6 +212,7 @@ func (m *sentMessages) onEcho(self, room jid.JID, id string) {
 	for _, f := range m.sending[key] {
 		if !f.echoed {
 			f.echoed = true
+			close(f.back)
 			return
 		}
 	}

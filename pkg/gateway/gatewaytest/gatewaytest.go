@@ -28,6 +28,7 @@ type Network struct {
 
 	mu   sync.Mutex
 	sent []*stanza.Stanza
+	how  []gateway.Sending
 }
 
 // Domains implements [gateway.Sender].
@@ -53,6 +54,9 @@ func (n *Network) note(s *stanza.Stanza) {
 
 // Send implements [gateway.Sender]. Without how.ReportBounce nothing bounces.
 func (n *Network) Send(_ context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
+	n.mu.Lock()
+	n.how = append(n.how, how)
+	n.mu.Unlock()
 	n.note(s)
 	err := n.Err
 	if _, bounced := err.(*gateway.Bounced); bounced && !how.ReportBounce {
@@ -79,6 +83,13 @@ func (n *Network) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza
 		return s.Result("", stanza.Limits{})
 	}
 	return stanza.Parse(strings.ReplaceAll(n.Reply, "$ID", s.ID), stanza.Limits{})
+}
+
+// How returns how the messages and presence were to be sent, in order.
+func (n *Network) How() []gateway.Sending {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.how
 }
 
 // Sent returns the stanzas that came, in order.
