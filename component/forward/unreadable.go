@@ -94,7 +94,7 @@ func (u *Unreadable) send(ctx context.Context, x unreadable) error {
 	}
 	h := s.Reply()
 	h.Type, h.ID = "chat", "evt_"+ulid.Make().String()+"-unreadable"
-	answer, err := stanza.Build(h, stanza.TextElement("body", x.text), stanza.Limits{})
+	answer, err := stanza.BuildMessage(h, x.text, stanza.Limits{})
 	if err != nil {
 		return err
 	}

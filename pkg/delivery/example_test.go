@@ -69,6 +69,6 @@ func Example() {
 	fmt.Println(<-link)
 	fmt.Println(worker.Counters.Attempts.Load(), "attempts")
 	// Output:
-	// <message type='chat' id='evt_1-1' from='echo@bot.example.com' to='juliet@example.com/balcony'><body>Hello, Juliet!</body></message>
+	// <message type='chat' id='evt_1-1' from='echo@bot.example.com' to='juliet@example.com/balcony'><body>Hello, Juliet!</body><origin-id xmlns='urn:xmpp:sid:0' id='evt_1-1'/></message>
 	// 2 attempts
 }

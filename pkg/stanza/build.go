@@ -44,6 +44,20 @@ func build(h Header, extra, inner string, lim Limits) (*Stanza, error) {
 // BuildText is Build for a single child with text, in the stanza's own namespace,
 // such as "body". It is faster, since it need not parse what it wrote.
 func BuildText(h Header, local, text string, lim Limits) (*Stanza, error) {
+	return buildText(h, local, text, false, lim)
+}
+
+// BuildMessage is Build for a message with a body and its own id as an origin-id (XEP-0359
+// section 4), at the cost of BuildText.
+func BuildMessage(h Header, body string, lim Limits) (*Stanza, error) {
+	h.Kind = Message
+	return buildText(h, "body", body, true, lim)
+}
+
+// nsStanzaID is the namespace of XEP-0359.
+const nsStanzaID = "urn:xmpp:sid:0"
+
+func buildText(h Header, local, text string, origin bool, lim Limits) (*Stanza, error) {
 	if at := CheckText(text); at >= 0 {
 		return nil, fmt.Errorf("%s: holds a character XML forbids, at byte %d", local, at)
 	}
@@ -51,7 +65,11 @@ func BuildText(h Header, local, text string, lim Limits) (*Stanza, error) {
 		return nil, err
 	}
 	name := h.Kind.String()
-	b := make([]byte, 0, 160+len(text)+len(text)/8)
+	size := 160 + len(text) + len(text)/8
+	if origin {
+		size += 48 + len(h.ID)
+	}
+	b := make([]byte, 0, size)
 	b = append(h.appendTag(b, ""), '>')
 	c := Child{Local: local}
 	c.outer.from = int32(len(b))
@@ -61,12 +79,22 @@ func BuildText(h Header, local, text string, lim Limits) (*Stanza, error) {
 	c.inner.to = int32(len(b))
 	b = append(append(append(b, '<', '/'), local...), '>')
 	c.outer.to = int32(len(b))
+	end, id := c.outer.to, Child{Space: nsStanzaID, Local: "origin-id"}
+	if origin {
+		id.outer.from = int32(len(b))
+		b = append(AppendAttr(append(b, "<origin-id xmlns='"+nsStanzaID+"'"...), "id", h.ID), '/', '>')
+		end = int32(len(b))
+		id.inner, id.outer.to = span{end, end}, end
+	}
 	b = append(append(append(b, '<', '/'), name...), '>')
 	if limit := lim.Max(); len(b) > limit {
 		return nil, fmt.Errorf("build %s: the stanza has %d bytes; %d are allowed", name, len(b), limit)
 	}
-	s := &Stanza{Header: h, raw: string(b), inner: span{c.outer.from, c.outer.to}}
+	s := &Stanza{Header: h, raw: string(b), inner: span{c.outer.from, end}}
 	s.children = append(s.childSpace[:0], c)
+	if origin {
+		s.children = append(s.children, id)
+	}
 	return s, nil
 }
 

@@ -12,13 +12,22 @@ import (
 func sameAsBuild(t *testing.T, h Header, text string, lim Limits) {
 	t.Helper()
 	got, err := BuildText(h, "body", text, lim)
+	checkSame(t, got, err, h, text, "", lim)
+	if h.Kind == Message {
+		got, err = BuildMessage(h, text, lim)
+		checkSame(t, got, err, h, text, string(append(AppendAttr([]byte("<origin-id xmlns='urn:xmpp:sid:0'"), "id", h.ID), '/', '>')), lim)
+	}
+}
+
+func checkSame(t *testing.T, got *Stanza, err error, h Header, text, more string, lim Limits) {
+	t.Helper()
 	if CheckText(text) >= 0 {
 		if err == nil {
 			t.Fatalf("built with %q", text)
 		}
 		return
 	}
-	want, err2 := Build(h, TextElement("body", text), lim)
+	want, err2 := Build(h, TextElement("body", text)+more, lim)
 	if (err == nil) != (err2 == nil) {
 		t.Fatalf("%v, but %v", err, err2)
 	}

@@ -37,5 +37,5 @@ func Example() {
 	// Output:
 	// the bot gets evt_1
 	// done 200
-	// <message type='chat' id='evt_1-1' from='echo@bot.example.com' to='juliet@example.com/balcony'><body>Hello, Juliet!</body></message>
+	// <message type='chat' id='evt_1-1' from='echo@bot.example.com' to='juliet@example.com/balcony'><body>Hello, Juliet!</body><origin-id xmlns='urn:xmpp:sid:0' id='evt_1-1'/></message>
 }

@@ -106,7 +106,7 @@ func eventReplies(e *Endpoint, ev *Event, a *Answer) ([]*stanza.Stanza, error) {
 	if room := RoomOf(ev.Stanza); room.Happening() {
 		return joinReply(ev, room, a)
 	}
-	r := &replier{e: e, ev: ev, fill: fillEvent, silent: defaultKind(ev.Stanza), note: &a.note}
+	r := &replier{e: e, ev: ev, fill: fillEvent, silent: defaultKind(ev.Stanza), note: &a.note, origin: true}
 	var read func([]byte) ([]*stanza.Stanza, error)
 	switch {
 	case a.MediaType == mediaText:

@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 )
 
@@ -19,6 +20,7 @@ type replier struct {
 	silent stanza.Kind                                     // of JSON that does not say its kind
 	n      int                                             // replies so far
 	note   *Note                                           // of the answer
+	origin bool                                            // messages get their ids as origin-ids, too (XEP-0359)
 }
 
 // one returns a reply as a list; nil is none.
@@ -31,7 +33,11 @@ func one(s *stanza.Stanza, err error) ([]*stanza.Stanza, error) {
 
 // text makes a reply with a body.
 func (r *replier) text(body string, h stanza.Header) (*stanza.Stanza, error) {
-	s, err := stanza.BuildText(r.fill(r, h), "body", body, r.e.Limits)
+	h = r.fill(r, h)
+	if r.origin && h.Kind == stanza.Message && h.Type != "error" {
+		return r.whole(stanza.BuildMessage(h, body, r.e.Limits))
+	}
+	s, err := stanza.BuildText(h, "body", body, r.e.Limits)
 	return r.whole(s, err)
 }
 
@@ -73,12 +79,17 @@ func (r *replier) cleaned(text string) string {
 }
 
 // whole gives an error stanza the <error/> it must have (RFC 6120 section
-// 8.3.1) and checks the reply.
+// 8.3.1), a message its origin-id, and checks the reply.
 func (r *replier) whole(s *stanza.Stanza, err error) (*stanza.Stanza, error) {
 	if err == nil && s.Type == "error" {
 		if _, has := s.Child("", "error"); !has {
 			e := stanza.Error{Type: stanza.Cancel, Condition: stanza.UndefinedCondition}
 			s, err = s.Append(e.XML(), r.e.Limits)
+		}
+	}
+	if err == nil && r.origin && s.Kind == stanza.Message && s.Type != "error" {
+		if _, has := s.Child("urn:xmpp:sid:0", "origin-id"); !has {
+			s, err = s.Append(message.Origin(s.ID, ""), r.e.Limits)
 		}
 	}
 	if err == nil {
