@@ -1,6 +1,8 @@
 package forward
 
 import (
+	"fmt"
+
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
@@ -16,20 +18,28 @@ type OfRoom struct {
 	*webhook.Event
 	IDs    message.RoomIDs
 	Author string // as for message.Recent.Hear
-	// OnStored, which may be nil, is called once: when the endpoint's queue has the event on
-	// disk, or has refused it, or no queue is to have it.
+	// OnStored, which may be nil, is called once, perhaps before Deliver returns: with nil when
+	// the endpoint's queue has the event on disk, or no queue is to have it; with an error when
+	// the queue has no room for it.
 	OnStored func(error)
+	// Again says that the event was refused before: copies have had it.
+	Again bool
 }
 
-// Deliver passes on an event of a room. It never blocks. Nobody is told of an event that is
-// refused: messages in a room are not bounced.
+// Deliver passes on an event of a room. It never blocks. A message in a room is not bounced,
+// so nobody learns that a queue has no room for it but OnStored: who gave it keeps the event,
+// and delivers it Again later. Without OnStored it is dropped, and logged.
 //
 // Killed before OnStored: the event is lost here; a room that is asked for what was said
 // since then brings its message again.
 func (f *Forward) Deliver(o OfRoom) {
 	onStored := o.OnStored
 	if onStored == nil {
-		onStored = func(error) {}
+		onStored = func(err error) {
+			if err != nil {
+				f.copies.Log(f.log, zapcore.ErrorLevel, "room", "event of a room dropped", zap.Error(err), zap.String("room", o.Stanza.From.Bare().String()))
+			}
+		}
 	}
 	room := webhook.RoomOf(o.Stanza)
 	m := message.Read(o.Stanza)
@@ -37,7 +47,7 @@ func (f *Forward) Deliver(o OfRoom) {
 		if m.Event = message.None; room.Type == "room.invite" {
 			m.Event = message.Invite
 		}
-	} else if f.recent != nil && m.Event != message.None {
+	} else if f.recent != nil && m.Event != message.None && !o.Again {
 		heard := f.recent.Hear(o.Stanza, &m, o.IDs, o.Author, o.Received)
 		if heard.Ref.Mine {
 			f.recent.Echoed(heard.Ref, o.Received)
@@ -57,7 +67,7 @@ func (f *Forward) Deliver(o OfRoom) {
 		case !e.Copy:
 			f.give(&ev, w, onStored)
 			return
-		case wants && !w.Enqueue(&ev):
+		case wants && !o.Again && !w.Enqueue(&ev):
 			f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "copy dropped", zap.String("reason", "the queue is full"), zap.String("component", o.Component), zap.String("endpoint", e.Name), zap.String("stanza_id", o.Stanza.ID))
 		}
 	}
@@ -66,14 +76,11 @@ func (f *Forward) Deliver(o OfRoom) {
 
 // give hands an event of a room to its endpoint.
 func (f *Forward) give(ev *webhook.Event, w *delivery.Worker, onStored func(error)) {
-	e := w.Endpoint()
-	if e.Queued && w.EnqueueStored(ev, onStored) {
-		return
-	}
-	if !e.Queued && w.Deliver(ev) {
+	switch e := w.Endpoint(); {
+	case e.Queued && w.EnqueueStored(ev, onStored):
+	case !e.Queued && w.Deliver(ev):
 		onStored(nil)
-		return
+	default:
+		onStored(fmt.Errorf("%w: the queue of endpoint %s has no room", gateway.ErrFull, e.Name))
 	}
-	f.copies.Log(f.log, zapcore.ErrorLevel, "room "+e.Name, "event of a room dropped", zap.String("reason", "the queue is full"), zap.String("endpoint", e.Name), zap.String("room", ev.Stanza.From.Bare().String()))
-	onStored(gateway.ErrFull)
 }

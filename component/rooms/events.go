@@ -54,25 +54,20 @@ func (s *session) report(e *muc.Event) {
 }
 
 // deliver hands an event to the endpoints. s.mu is held, so events of a room keep their
-// order.
+// order. One that the queue of its endpoint refuses waits, with those behind it.
 //
 // Killed before the event is stored: the mark in the store is before it, and the message
 // comes again, as missed.
 func (s *session) deliver(st *stanza.Stanza, e *muc.Event) {
-	var onStored func(error)
-	if e.Key != 0 {
-		s.issued++
-		onStored = func(error) { s.done.Add(1) }
-	}
 	status := s.room.Status()
 	var inRoom jid.JID // of others, also of those who had the nick while we were away
 	if e.Own {
 		inRoom, _ = s.key.room.WithResource(status.Nick)
 	}
-	s.all.o.Deliver(forward.OfRoom{
+	s.hand(offer{keyed: e.Key != 0, OfRoom: forward.OfRoom{
 		Event: &webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Received: time.Now(), Stanza: st},
-		IDs:   message.RoomIDs{StanzaIDs: status.StanzaIDs, Own: inRoom}, Author: author(&e.Occupant), OnStored: onStored,
-	})
+		IDs:   message.RoomIDs{StanzaIDs: status.StanzaIDs, Own: inRoom}, Author: author(&e.Occupant),
+	}})
 }
 
 // author returns by what an occupant can be recognised: the occupant-id, the real address,

@@ -128,6 +128,7 @@ func (r *Rooms) drop(ctx context.Context, s *session, status string) {
 		delete(r.byRoom, s.key.room)
 	}
 	r.mu.Unlock()
+	s.forgetWaiting()
 	s.erase(ctx)
 }
 

@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"sync"
@@ -34,12 +35,17 @@ type Options struct {
 	// OnState, which may be nil, is called with each new state of a bot in a room, and why it
 	// is refused. It must not block.
 	OnState func(room, bot jid.JID, state muc.State, why stanza.Condition)
-	Log     *zap.Logger
+	// MaxWaiting bounds the events of all rooms that wait for room in the queues of their
+	// endpoints, in bytes; 0: 16 MiB.
+	MaxWaiting int
+	Log        *zap.Logger
 }
 
 // Counters count since the start of the process.
 type Counters struct {
 	Joins, Refusals, Missed, Own, Muted, Invites atomic.Int64
+	Deferred                                     atomic.Int64 // events that a queue had no room for, each time
+	Dropped                                      atomic.Int64 // events that found no room to wait; most come again as missed
 }
 
 // Rooms are all bots in rooms.
@@ -49,6 +55,7 @@ type Rooms struct {
 	repeats  loglimit.Limiter
 	wake     chan struct{}
 	queries  chan struct{} // places of those that ask an archive
+	waits    waits
 	Counters Counters
 
 	mu       sync.RWMutex
@@ -74,6 +81,7 @@ func New(ctx context.Context, o Options) (*Rooms, error) {
 	if o.Services != nil {
 		o.Services.OnSilent = r.setMute
 	}
+	r.waits.max = cmp.Or(o.MaxWaiting, maxWaiting)
 	all, err := o.Store.All(ctx)
 	if err != nil {
 		return nil, err

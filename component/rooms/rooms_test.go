@@ -17,6 +17,7 @@ import (
 	"stanzahook/component/forward"
 	"stanzahook/component/rooms"
 	"stanzahook/component/services"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/secret"
@@ -51,6 +52,7 @@ type bench struct {
 	events []*webhook.Event
 	hold   []func(error) // with holding: the calls that say that an event is stored
 	holds  bool
+	full   func(webhookID string) bool // nil: the queue has room for all
 }
 
 func start(t *testing.T, srv *componenttest.Server, s *store.Store, p rooms.Policy, configured ...rooms.Settings) *bench {
@@ -61,12 +63,18 @@ func start(t *testing.T, srv *componenttest.Server, s *store.Store, p rooms.Poli
 // startWith is start with services that are asked what they offer.
 func startWith(t *testing.T, srv *componenttest.Server, s *store.Store, offers *services.Services, p rooms.Policy, configured ...rooms.Settings) *bench {
 	t.Helper()
+	return startOptions(t, srv, s, rooms.Options{Services: offers}, p, configured...)
+}
+
+func startOptions(t *testing.T, srv *componenttest.Server, s *store.Store, o rooms.Options, p rooms.Policy, configured ...rooms.Settings) *bench {
+	t.Helper()
 	b := &bench{t: t, srv: srv}
 	core, logs := observer.New(zap.InfoLevel)
 	b.logs = logs
 	archives := &archive.Collector{}
 	var err error
-	b.rooms, err = rooms.New(t.Context(), rooms.Options{Store: s.Rooms(), Archive: archives, Services: offers, Deliver: b.deliver, Log: zap.New(core)})
+	o.Store, o.Archive, o.Deliver, o.Log = s.Rooms(), archives, b.deliver, zap.New(core)
+	b.rooms, err = rooms.New(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -89,6 +97,12 @@ func (b *bench) deliver(o forward.OfRoom) {
 	ev, onStored := o.Event, o.OnStored
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.full != nil && b.full(ev.ID) {
+		if onStored != nil {
+			onStored(gateway.ErrFull)
+		}
+		return
+	}
 	b.events = append(b.events, ev)
 	switch {
 	case onStored == nil:

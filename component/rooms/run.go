@@ -19,7 +19,7 @@ func (r *Rooms) Run(ctx context.Context) {
 		select {
 		case <-ctx.Done():
 			for _, s := range r.all() { // the last events; those that are not stored come again
-				s.saveMark(context.WithoutCancel(ctx))
+				_ = s.saveMark(context.WithoutCancel(ctx))
 			}
 			return
 		case <-timer.C:
@@ -33,7 +33,7 @@ func (r *Rooms) Run(ctx context.Context) {
 		next := now.Add(time.Minute)
 		for _, s := range r.all() {
 			if marks || s.unmarked() {
-				s.saveMark(ctx)
+				_ = s.saveMark(ctx)
 			}
 			if at := s.advance(now); !at.IsZero() && at.Before(next) {
 				next = at
@@ -66,12 +66,12 @@ func (r *Rooms) Stop(ctx context.Context) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			for range 20 { // the events before the mark are being stored
-				s.saveMark(ctx)
-				if s.clean() || ctx.Err() != nil {
+			for s.saveMark(ctx) == nil && !s.clean() {
+				select { // the events before the mark are being stored
+				case <-s.progress:
+				case <-ctx.Done():
 					return
 				}
-				time.Sleep(10 * time.Millisecond)
 			}
 		})
 	}
@@ -86,9 +86,10 @@ func (s *session) unmarked() bool {
 	return s.dirty && !s.marked
 }
 
-// clean reports whether the mark is stored.
+// clean reports whether the mark is stored, or cannot be: events that wait come again after
+// the restart.
 func (s *session) clean() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.dirty && s.snapshot == nil
+	return !s.dirty && s.snapshot == nil || s.lost.Load() || s.waiting.any()
 }

@@ -35,11 +35,17 @@ type session struct {
 	changed chan struct{} // closed at the next change of these
 	guard   guard
 
-	issued        uint64        // events with a key, so far
-	done          atomic.Uint64 // of these, those that are stored or refused
-	dirty         bool          // the mark moved since the last snapshot
-	marked        bool          // a mark was stored
-	snapshot      *snapshot     // waits for its events
+	offered       uint64                   // events, so far
+	issued        uint64                   // of these, those with a key
+	done          atomic.Uint64            // of these, those that are stored, or dropped
+	waiting       waiting                  // those that were refused
+	lost          atomic.Bool              // events were dropped: the mark stays, and the room is asked for them
+	asked         time.Time                // when it was, last
+	progress      chan struct{}            // an event was stored or refused; one that nobody has read is enough
+	safe          atomic.Pointer[muc.Mark] // the last one whose events are stored
+	dirty         bool                     // the mark moved since the last snapshot
+	marked        bool                     // a mark was stored
+	snapshot      *snapshot                // waits for its events
 	refusedStored bool
 
 	saving  sync.Mutex // one write to the store at a time
@@ -159,7 +165,15 @@ func (s *session) advance(now time.Time) time.Time {
 	if d := s.room.Deadline(); !d.IsZero() && !now.Before(d) {
 		s.apply(s.room.Advance(now))
 	}
+	s.offerAgain(now)
 	next := s.room.Deadline()
+	due := s.waiting.due()
+	if due.IsZero() && s.lost.Load() {
+		due = now.Add(offerPause)
+	}
+	if !due.IsZero() && (next.IsZero() || due.Before(next)) {
+		next = due
+	}
 	if s.dirty || s.snapshot != nil || s.refusedStored != (s.state == muc.Refused) {
 		if soon := now.Add(markPause); next.IsZero() || soon.Before(next) {
 			next = soon
@@ -341,39 +355,49 @@ func (s *session) erase(context.Context) {
 }
 
 // saveMark stores the mark, as far as its events are stored; and that the room refused us.
-func (s *session) saveMark(ctx context.Context) {
+// The error is logged.
+func (s *session) saveMark(ctx context.Context) error {
 	s.mu.Lock()
 	refusal := s.refusedStored != (s.state == muc.Refused)
 	var ready *snapshot
-	if s.snapshot != nil && s.done.Load() >= s.snapshot.issued {
+	done := s.done.Load() // before lost, which is set first
+	if s.lost.Load() {
+		s.snapshot, s.dirty = nil, false
+	}
+	if s.snapshot != nil && done >= s.snapshot.issued {
 		ready, s.snapshot = s.snapshot, nil
 	}
 	if s.snapshot == nil && s.dirty {
 		s.snapshot, s.dirty = &snapshot{s.room.Mark(), s.issued}, false
-		if ready == nil && s.done.Load() >= s.issued {
+		if ready == nil && done >= s.issued {
 			ready, s.snapshot = s.snapshot, nil
 		}
 	}
-	s.marked = s.marked || ready != nil
+	if ready != nil {
+		s.marked = true
+		s.safe.Store(&ready.mark)
+	}
 	s.mu.Unlock()
 	if ready != nil {
 		data, err := json.Marshal(ready.mark)
 		if err != nil {
-			return
+			return err
 		}
 		s.saving.Lock()
 		s.mark = data
 		s.saving.Unlock()
 	}
 	if ready == nil && !refusal {
-		return
+		return nil
 	}
-	if err := s.save(ctx); err != nil && !errors.Is(err, context.Canceled) {
+	err := s.save(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
 		s.all.repeats.Warn(s.all.log, "mark of a room not stored", zap.Stringer("room", s.key.room), zap.Error(err))
 		s.mu.Lock()
 		s.dirty = true
 		s.mu.Unlock()
 	}
+	return err
 }
 
 // bareBot is the bot as events name it.

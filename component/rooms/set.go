@@ -102,7 +102,7 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	if n >= r.policy.MaxRooms {
 		return nil, ErrFull
 	}
-	s := &session{all: r, key: k, changed: make(chan struct{})}
+	s := &session{all: r, key: k, changed: make(chan struct{}), progress: make(chan struct{}, 1)}
 	s.set.Store(&set)
 	rec := r.stored[k]
 	delete(r.stored, k)
@@ -127,6 +127,9 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	nick := s.room.Options().Nick
 	s.nick.Store(&nick)
 	s.mark, s.marked = rec.Mark, len(rec.Mark) > 0
+	if s.marked {
+		s.safe.Store(&m)
+	}
 	r.sessions[k] = s
 	r.byRoom[k.room] = append(r.byRoom[k.room], s)
 	return s, nil

@@ -1,9 +1,11 @@
 package delivery
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
@@ -71,12 +73,17 @@ func (q *queue) giveBack(l *lane, untried []*item, single int) {
 	var lost []*item
 	for _, it := range untried {
 		it.begun = false
-		if it.state == unstored && q.withdraw(l, it) && it.onStored == nil {
+		if it.state == unstored && q.withdraw(l, it) {
+			it.ended = true
 			lost = append(lost, it)
 		}
 	}
 	q.mu.Unlock()
 	for _, it := range lost {
+		if it.onStored != nil {
+			it.onStored(fmt.Errorf("%w: %s", gateway.ErrFull, notStored))
+			continue
+		}
 		q.record(it.Event, deliverylog.Dropped, notStored)
 		q.sendError(it.Event, q.errorTo(it.Event, overloaded))
 	}
@@ -97,7 +104,9 @@ func (a *attempter) attemptBatch(items []*item, probe bool) []verdict {
 		events[i] = it.Event
 	}
 	began := time.Now()
+	t := a.showTyping(now.e, events...)
 	posted := now.client.PostBatch(a.run, events)
+	t.end(posted...)
 	now.slots.give(sender)
 	if posted[0].Outcome == webhook.Again && a.run.Err() != nil {
 		if probe {

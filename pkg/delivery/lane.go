@@ -19,7 +19,9 @@ type item struct {
 	n         int  // the number of that attempt
 	confirmed bool // finished: the server has confirmed what was sent for it
 	size      int
-	onStored  func(error)   // called when it is stored or refused; may be nil
+	onStored  func(error)   // called when it is stored, or finished without that, or refused; may be nil
+	ended     bool          // it is in no lane any more
+	lost      error         // ended neither stored nor finished; onStored gets it
 	settled   chan struct{} // closed then; nil: nobody waits for it
 }
 

@@ -100,7 +100,7 @@ func (q *queue) enqueue(ev *webhook.Event, since time.Time, onStored func(error)
 // onStored is called when the store has stored an event or refused it.
 func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error) {
 	q.mu.Lock()
-	refused := false
+	refused, decided := false, true
 	if inMemory {
 		l.storing--
 		if err == nil {
@@ -108,7 +108,8 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 			l.last = max(l.last, seq)
 		} else {
 			it.state = unstored
-			refused = !it.begun && q.withdraw(l, it) // else the attempt decides
+			refused = !it.begun && q.withdraw(l, it) // else the attempt decides, or has
+			decided = refused || it.ended
 		}
 		if it.settled != nil {
 			close(it.settled)
@@ -137,7 +138,11 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 	} else if q.tracing() {
 		q.trace("event stored", it.Event, zap.Uint64("place", seq))
 	}
-	if it.onStored != nil {
+	switch {
+	case it.onStored == nil || !decided:
+	case err != nil && inMemory && !refused: // its attempt was faster, and needs no store
+		it.onStored(nil)
+	default:
 		it.onStored(err)
 	}
 }

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
@@ -27,9 +28,14 @@ func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 	now, e := time.Now(), q.Endpoint()
 	q.mu.Lock()
 	if it.state == unstored { // it would be lost with the process: the sender must know now
+		it.lost = fmt.Errorf("%w: %s", gateway.ErrFull, notStored)
 		q.mu.Unlock()
 		q.record(it.Event, deliverylog.Dropped, notStored)
 		q.finish(l, it)
+		if it.onStored != nil { // who waits for that has it, and offers it again
+			q.onConfirmed(l, it)
+			return true
+		}
 		q.respond(it.Event, webhook.Verdict{Outcome: webhook.Refused, Err: overloaded, Reason: notStored}, false, func() { q.onConfirmed(l, it) })
 		return true
 	}

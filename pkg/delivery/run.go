@@ -135,9 +135,15 @@ const noDeadLetter = "dead letter not stored; the event stays in the queue"
 // finish removes the first event from its lane, and reports whether there is another.
 func (q *queue) finish(l *lane, it *item) (more bool) {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.pop(l, it)
-	return len(l.mem) > 0
+	it.ended = true
+	more = len(l.mem) > 0
+	decides := it.state == unstored && it.onStored != nil
+	q.mu.Unlock()
+	if decides {
+		it.onStored(it.lost)
+	}
+	return more
 }
 
 // first returns the first event of a lane, from memory or from the store; nil

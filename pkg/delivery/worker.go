@@ -37,6 +37,7 @@ func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, er
 	}
 	w := &Worker{responder: &responder{newTarget(s, log), sender}}
 	w.attempts = newAttempter(w.target)
+	w.attempts.sender = sender
 	w.direct.responder, w.direct.attempts = w.responder, w.attempts
 	return w, nil
 }
@@ -81,7 +82,9 @@ func (w *Worker) Open(ctx context.Context, s *store.Store) error {
 func (w *Worker) Enqueue(ev *webhook.Event) bool { return w.EnqueueStored(ev, nil) }
 
 // EnqueueStored is Enqueue, and calls onStored, unless it is nil or the result is false,
-// when the store has the event or has refused it. That must not wait.
+// once: with nil when the store has the event, or does not need it any more as the endpoint
+// has answered; with an error when the store has refused it, and it is nowhere any more. Then
+// its sender is told nothing. onStored must not wait.
 func (w *Worker) EnqueueStored(ev *webhook.Event, onStored func(error)) bool {
 	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)

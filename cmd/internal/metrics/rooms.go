@@ -11,7 +11,7 @@ type roomMetrics struct {
 	families
 	from *rooms.Rooms
 
-	rooms, joins, refusals, missed, own, muted, invites family
+	rooms, joins, refusals, missed, own, muted, invites, waiting, bytes, deferred, dropped family
 }
 
 func newRoomMetrics(from *Sources) *roomMetrics {
@@ -23,6 +23,10 @@ func newRoomMetrics(from *Sources) *roomMetrics {
 	m.own = m.counter("room_own_messages_total", "Messages of our own bots that rooms have sent back; they are no events.")
 	m.muted = m.counter("room_answers_dropped_total", "Answers of webhooks to rooms over room_policy.max_answers_per_minute.")
 	m.invites = m.counter("room_invitations_total", "Invitations of bots to rooms.")
+	m.waiting = m.gauge("room_events_waiting", "Events of rooms that wait in memory, as the queue of their endpoint has no room.")
+	m.bytes = m.gauge("room_events_waiting_bytes", "Bytes of these events; at most 16 MiB.")
+	m.deferred = m.counter("room_events_deferred_total", "Events of rooms that a queue had no room for; they are offered again.")
+	m.dropped = m.counter("room_events_dropped_total", "Events of rooms that found no room to wait, either. The room is asked for its messages again.")
 	return m
 }
 
@@ -41,4 +45,9 @@ func (m *roomMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.own.count(ch, c.Own.Load())
 	m.muted.count(ch, c.Muted.Load())
 	m.invites.count(ch, c.Invites.Load())
+	events, bytes := m.from.Waiting()
+	m.waiting.count(ch, int64(events))
+	m.bytes.count(ch, int64(bytes))
+	m.deferred.count(ch, c.Deferred.Load())
+	m.dropped.count(ch, c.Dropped.Load())
 }
