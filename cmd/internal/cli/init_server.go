@@ -2,6 +2,7 @@ package cli
 
 import (
 	"embed"
+	"errors"
 	"fmt"
 	"net"
 	"net/netip"
@@ -41,6 +42,7 @@ type attachment struct {
 	Password string // of the account that may use ejabberd's API
 	Token    string // its line in the configuration
 	Store    string
+	HasRooms bool // the server's lines for rooms are wanted
 }
 
 // Ejabberd, Loopback, Name and the others are for the templates.
@@ -54,6 +56,18 @@ func (a attachment) Commands() []string { return ejabberdapi.Commands() }
 // Name is one for rules of ejabberd: of each component its own.
 func (a attachment) Name() string {
 	return "stanzahook_" + regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(a.Domain, "_")
+}
+
+// Rooms is the service of rooms that a new one would be.
+func (a attachment) Rooms() string {
+	base := a.Host
+	if base == "" {
+		base = a.Domain
+		if _, parent, ok := strings.Cut(a.Domain, "."); ok && strings.Contains(parent, ".") {
+			base = parent
+		}
+	}
+	return "rooms." + base
 }
 
 // at sets the address of the server for components.
@@ -99,6 +113,10 @@ func (a attachment) pastes() ([]paste, error) {
 		if err == nil && a.Host != "" {
 			err = add("ejabberd.yml.tmpl", "modules", "those of these modules that are not there yet; Debian's has both")
 		}
+		if err == nil && a.HasRooms {
+			err = errors.Join(add("ejabberd.yml.tmpl", "rooms", "at the end, too"),
+				add("ejabberd.yml.tmpl", "mod_muc", "into the options of mod_muc that you have, or as they are"))
+		}
 		return all, err
 	}
 	if err := add("prosody.lua.tmpl", "top", "near the top, before the first VirtualHost"); err != nil {
@@ -110,6 +128,9 @@ func (a attachment) pastes() ([]paste, error) {
 		}
 	}
 	err := add("prosody.lua.tmpl", "component", "at the end")
+	if err == nil && a.HasRooms {
+		err = add("prosody.lua.tmpl", "rooms", "at the end; if you have a Component … \"muc\" already, add the lines below the first to that one instead")
+	}
 	return all, err
 }
 

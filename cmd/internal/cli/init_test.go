@@ -85,6 +85,38 @@ func TestInit(t *testing.T) {
 	}
 }
 
+// With --rooms, the lines have what bots in rooms need of each server.
+func TestInitRooms(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{[]string{"prosody", "--host", "example.com"}, []string{`Component "rooms.example.com" "muc"`, `modules_enabled = { "muc_mam" }`, "muc_room_cache_size = 2000", `restrict_room_creation must not be "local"`}},
+		{[]string{"prosody"}, []string{`Component "rooms.example.com" "muc"`}},
+		{[]string{"ejabberd"}, []string{"max_user_conferences: 2000", "access_create: stanzahook_bot_example_com_rooms", "mam: true", "server: bot.example.com"}},
+	} {
+		texts := func(more ...string) (text string) {
+			made := initJSON(t, append(append([]string{"--domain", "bot.example.com", "--dir", filepath.Join(t.TempDir(), "new"), "--server"}, c.args...), more...)...)
+			for _, p := range made.Paste {
+				if p.File == "ejabberd.yml" {
+					var v map[string]any
+					if err := yaml.Unmarshal([]byte(p.Text), &v); err != nil {
+						t.Errorf("%v:\n%s", err, p.Text)
+					}
+				}
+				text += p.Text
+			}
+			return text
+		}
+		with, without := texts("--rooms"), texts()
+		for _, want := range c.want {
+			if !strings.Contains(with, want) || strings.Contains(without, want) && !strings.HasPrefix(want, "server:") {
+				t.Errorf("%v: %q\n%s", c.args, want, with)
+			}
+		}
+	}
+}
+
 func TestInitOverwritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"init", "--server", "ejabberd", "--domain", "bot.example.com", "--dir", dir}

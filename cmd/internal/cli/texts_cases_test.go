@@ -160,7 +160,7 @@ var usageErrors = []string{
 	"check --user a@b", "check --live --user b",
 	"send", "send --to", "send --to a@b", "send --body x", "send --to a@b --body x --wait 1h", "send --to a@b --body x y",
 	"rooms", "rooms frob", "rooms list x", "rooms join", "rooms leave", "rooms members a b",
-	"token", "token frob", "token new", "token new x", "token new --name a", "token new --name a:b --scopes send", "token new --name a --scopes send,sudo", "token new --name a --scopes send,send", "token new --name a --scopes send --from a@b/c",
+	"token", "token frob", "token new", "token new x", "token new --name a", "token new --name a:b --scopes send", "token new --name a --scopes send,sudo", "token new --name a --scopes send,send", "token new --name a --scopes send --from a@b/c", "token new --name a --scopes send --rooms a@b/c",
 	"roster", "roster frob", "roster refresh", "roster refresh john --all", "roster refresh --all --file x", "roster show", "roster show --x", "roster diff a b",
 	"deliveries", "deliveries frob", "deliveries show", "deliveries list --limit 0", "deliveries list --limit 501", "deliveries list --dead --state dead", "deliveries list --x",
 	"deliveries list --follow --dead", "deliveries list --follow --limit 0", "tail x", "tail --kind link",

@@ -29,6 +29,7 @@ type newToken struct {
 	Hash   string   `json:"hash"`
 	Scopes []string `json:"scopes"`
 	From   []string `json:"from,omitempty"`
+	Rooms  []string `json:"rooms,omitempty"`
 }
 
 func tokenCommand() *cobra.Command {
@@ -40,15 +41,17 @@ func tokenCommand() *cobra.Command {
 func tokenNewCommand() *cobra.Command {
 	var t newToken
 	cmd := &cobra.Command{
-		Use:   "new --name NAME --scopes SCOPE,… [--from JID,…]",
+		Use:   "new --name NAME --scopes SCOPE,… [--from JID,…] [--rooms JID,…]",
 		Short: "Print a new token, once, and its line for the configuration",
 		Long: "Print a new token, once, and its line for http.tokens in the configuration.\n\n" +
 			"The token is not stored. If you lose it, create a new one. Scopes are send (messages\n" +
 			"and presence), query (IQs), roster, rooms (join, leave and change rooms), events (pulling),\n" +
 			"read (see what happens, without message texts) and admin. --from are the bare addresses\n" +
-			"it may send from, * and ? being wildcards; without it, all.",
+			"it may send from, * and ? being wildcards; without it, all. --rooms are the rooms that it\n" +
+			"may read, speak in and change; without it, all.",
 		Example: "  stanzahook token new --name ops --scopes send,query,admin\n" +
-			"  stanzahook token new --name shop --scopes send --from shop@bot.example.com",
+			"  stanzahook token new --name shop --scopes send --from shop@bot.example.com\n" +
+			"  stanzahook token new --name ops --scopes send,rooms --rooms '*@rooms.example.com'",
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := t.check(); err != nil {
@@ -64,6 +67,7 @@ func tokenNewCommand() *cobra.Command {
 	cmd.Flags().StringVar(&t.Name, "name", "", "who uses it; shown in the log")
 	cmd.Flags().StringSliceVar(&t.Scopes, "scopes", nil, "what it may do: send, query, roster, rooms, events, read, admin")
 	cmd.Flags().StringSliceVar(&t.From, "from", nil, "addresses it may send from (default: all)")
+	cmd.Flags().StringSliceVar(&t.Rooms, "rooms", nil, "rooms it may use (default: all)")
 	jsonFlag(cmd, "as JSON")
 	chooses(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeRooms, config.ScopeEvents, config.ScopeRead, config.ScopeAdmin)
 	return cmd
@@ -93,6 +97,11 @@ func (t *newToken) check() error {
 			return fmt.Errorf("--from: %q is no pattern of bare JIDs; write for example bot.example.com or *@bot.example.com", from)
 		}
 	}
+	for _, room := range t.Rooms {
+		if _, err := jid.ParseGlob(strings.ToLower(room)); err != nil || config.HasControl(room) {
+			return fmt.Errorf("--rooms: %q is no pattern of rooms; write for example ops@rooms.example.com or *@rooms.example.com", room)
+		}
+	}
 	return nil
 }
 
@@ -117,13 +126,18 @@ func (t *newToken) print(w io.Writer) error {
 
 // line is the token's element of http.tokens, in YAML.
 func (t *newToken) line() string {
-	quoted := make([]string, len(t.From))
-	for i, from := range t.From {
-		quoted[i] = strconv.Quote(from) // a pattern may begin with *, which YAML takes for an alias
+	return fmt.Sprintf("- {name: %s, hash: %q, scopes: [%s]%s%s}", strconv.Quote(t.Name), t.Hash, strings.Join(t.Scopes, ", "), patterns("from", t.From), patterns("rooms", t.Rooms))
+}
+
+// patterns is a key with patterns, in YAML; empty without any. A pattern may begin with *,
+// which YAML takes for an alias.
+func patterns(key string, list []string) string {
+	if len(list) == 0 {
+		return ""
 	}
-	from := ""
-	if len(quoted) > 0 {
-		from = ", from: [" + strings.Join(quoted, ", ") + "]"
+	quoted := make([]string, len(list))
+	for i, p := range list {
+		quoted[i] = strconv.Quote(p)
 	}
-	return fmt.Sprintf("- {name: %s, hash: %q, scopes: [%s]%s}", strconv.Quote(t.Name), t.Hash, strings.Join(t.Scopes, ", "), from)
+	return ", " + key + ": [" + strings.Join(quoted, ", ") + "]"
 }

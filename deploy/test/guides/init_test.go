@@ -62,7 +62,7 @@ type attached struct {
 func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 	t.Helper()
 	address, dir := "127.0.0.1:"+harness.FreePort(t), t.TempDir()
-	code, out, errs := harness.RunProgram(t, nil, "init", "--json", "--server", string(kind), "--domain", "bot.localhost", "--host", "localhost", "--address", address, "--dir", dir)
+	code, out, errs := harness.RunProgram(t, nil, "init", "--json", "--server", string(kind), "--domain", "bot.localhost", "--host", "localhost", "--rooms", "--address", address, "--dir", dir)
 	var made initAnswer
 	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
 		t.Fatalf("%d %s%s %v", code, out, errs, err)
@@ -98,11 +98,19 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 	}
 	o.Edit = func(config []byte) ([]byte, error) {
 		// What servers have loaded out of the box, and those of the tests have not.
-		text := strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n").Replace(string(config))
+		text := strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n  mod_mam: {}\n").Replace(string(config))
 		return []byte(pasteInto(t, text, made)), nil
 	}
 	s := harness.StartServer(t, o)
 	return attached{s, made.File, made.Token}
+}
+
+// roomsOf is the service of rooms: ejabberd names its own.
+func roomsOf(kind lab.Kind) string {
+	if kind == lab.Ejabberd {
+		return "conference.localhost"
+	}
+	return "rooms.localhost"
 }
 
 func portOnly(address string) string { return address[strings.LastIndexByte(address, ':')+1:] }
@@ -154,6 +162,15 @@ func firstSteps(t *testing.T, kind lab.Kind, s attached) {
 	expect(0, []string{"sent: the XMPP server has accepted it"}, api, "send", "--to", "alice@localhost", "--body", "hello")
 	expect(1, []string{"the message bounced ("}, api, "send", "--to", "nobody@localhost", "--body", "hello")
 	expect(0, []string{"nothing found"}, api, "deliveries", "list")
+	// A bot makes a room, which has an archive.
+	expect(0, []string{"echo@bot.localhost is joined as Echo"}, api, "rooms", "join", "ops@"+roomsOf(kind), "--from", "echo@bot.localhost", "--nick", "Echo", "--create")
+	if os.Getenv("EJABBERD_ROOT") == "" { // 24.12 answers no IQ of a component to rooms: see limitations.md
+		r, err := p.Call("GET", "/v1/rooms/ops@"+roomsOf(kind)+"/history", s.token, "", "")
+		if err != nil || r.Status != 200 {
+			t.Errorf("the archive: %d %s %v", r.Status, r.Body, err)
+		}
+	}
+	expect(0, []string{"left"}, api, "rooms", "leave", "ops@"+roomsOf(kind))
 
 	// Where the instance cannot be asked, its store tells that it is there.
 	elsewhere := filepath.Join(filepath.Dir(s.file), "other.yaml")
