@@ -12,7 +12,7 @@ import (
 
 // converse holds the conversations and checks what comes of them.
 func (s *stage) converse(ctx context.Context) error {
-	for _, step := range []func(context.Context) error{s.chat, s.sendOverHTTP, s.askOverHTTP, s.befriend} {
+	for _, step := range []func(context.Context) error{s.chat, s.sendOverHTTP, s.askOverHTTP, s.meet, s.befriend} {
 		if err := s.bounded(ctx, step); err != nil {
 			return err
 		}
