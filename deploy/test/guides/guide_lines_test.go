@@ -81,7 +81,7 @@ func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 	if url != "" {
 		url = ", url: \"" + url + "\""
 	}
-	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: %q, scopes: [send, query, events, admin]}\nstore: {dir: store}\n",
+	config := fmt.Sprintf("components:\n  - {domain: bot.example.com, server: \"%s\", secret: %s}\nendpoints:\n  - {name: echo%s}\nhttp:\n  listen: 127.0.0.1:0\n  tokens:\n    - {name: all, hash: %q, scopes: [send, query, rooms, events, admin]}\nstore: {dir: store}\n",
 		s.ComponentAddr(), harness.Secret, url, harness.HashOf(guideToken))
 	file := harness.WriteConfig(t, dir, config)
 	p := harness.LaunchLinked(t, file)
