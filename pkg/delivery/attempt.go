@@ -84,9 +84,14 @@ func (a *attempter) post(ev *webhook.Event) (v verdict, began time.Time, ok bool
 	}
 	defer now.slots.give(sender)
 	began = time.Now()
-	t := a.showTyping(now.e, ev)
+	var t *typing
+	if now.e.Typing.After > 0 {
+		t = a.showTyping(now.e, ev)
+	}
 	v = verdict{Verdict: now.client.Post(a.run, ev), setup: now}
-	t.end(v.Verdict)
+	if t != nil {
+		t.end(v.Verdict)
+	}
 	if v.Outcome == webhook.Again && a.run.Err() != nil {
 		return verdict{}, began, false
 	}

@@ -114,6 +114,7 @@ func printSent(w io.Writer, sent *struct{ ID, State string }) error {
 	text := map[string]string{
 		"confirmed": "sent: the XMPP server has accepted it",
 		"queued":    "queued: stored until the XMPP server accepts it",
+		"echoed":    "sent: everybody in the room has it",
 	}[sent.State]
 	if text == "" {
 		text = sent.State
