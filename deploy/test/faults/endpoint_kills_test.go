@@ -3,10 +3,13 @@
 package faults
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -80,4 +83,81 @@ func TestKillInPut(t *testing.T) {
 	load.AwaitAccepted(t, b.Accepted, n)
 	b.Complete(c.SentBy, false)
 	p.StopWell()
+}
+
+// kill -9 between PUT and DELETE of an endpoint, and after DELETE, while users write: the
+// endpoint is there after the one, and gone after the other. What was stored is delivered
+// when the endpoint is there, in order, once it is put back; see accountOfKills.
+func TestKillBetweenPutAndDelete(t *testing.T) {
+	rounds, each, window, users := 2, 300, 500, 100
+	if harness.FullFaults() {
+		rounds, each, window = 20, 2_000, 4000
+	}
+	srv := componenttest.NewServer(t, "bot.example.com", harness.Secret)
+	b, dir := load.NewTally(t), t.TempDir()
+	file := configFile(t, srv, dir)()
+	c := load.NewCrowd(srv, b, "user", "echo@bot.example.com", users)
+	var p *harness.Program
+	call := func(want int, method, body string) {
+		t.Helper()
+		if r, err := p.Call(method, "/v1/endpoints/echo", "", "application/json", body); err != nil || r.Status != want {
+			t.Fatalf("%s: %v %+v, want %d", method, err, r, want)
+		}
+	}
+	keys := fmt.Sprintf(`{"url":%q,"match":{"to":"echo@*"}}`, b.URL())
+	var crashes []crash
+	from := 0
+	// write lets the users write until some more messages are accepted, and then calls a function.
+	write := func(then func()) {
+		t.Helper()
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		var sender sync.WaitGroup
+		sender.Go(func() { c.Run(ctx, 0, window) })
+		awaitCount(t, b.Accepted, b.Accepted()+each)
+		then()
+		cancel()
+		sender.Wait()
+	}
+	// killed notes what the store has after a kill.
+	killed := func(at time.Time) {
+		t.Helper()
+		held, waiting := load.StoredEvents(t, filepath.Join(dir, "store"), "echo"), 0
+		crashes = append(crashes, crash{at, from, len(c.Sent), held})
+		for text := range held {
+			if !b.Has(text) {
+				waiting++
+			}
+		}
+		from, c.Gone = len(c.Sent), len(c.Sent)-b.Accepted()-waiting
+	}
+	for range rounds {
+		p = harness.LaunchLinked(t, file)
+		call(http.StatusCreated, http.MethodPut, keys)
+		var at time.Time
+		write(func() { at = time.Now(); p.Kill() })
+		killed(at)
+		p = harness.LaunchLinked(t, file)
+		call(http.StatusOK, http.MethodPut, keys)
+		write(func() {})
+		call(http.StatusNoContent, http.MethodDelete, "")
+		at = time.Now()
+		p.Kill()
+		killed(at)
+	}
+	p = harness.LaunchLinked(t, file)
+	call(http.StatusNotFound, http.MethodGet, "")
+	call(http.StatusCreated, http.MethodPut, keys)
+	c.Gone = len(c.Sent)
+	c.Run(t.Context(), users, window)
+	crashes = append(crashes, crash{at: time.Now().Add(time.Hour), from: from, to: len(c.Sent)}) // none, in fact
+	for i := range users {
+		last := load.NumberedText(c.User(i), c.Next[i]-1)
+		harness.Eventually(t, last+" is accepted", func() bool { return b.Has(last) })
+	}
+	p.StopWell()
+	if left := load.StoredEvents(t, filepath.Join(dir, "store"), "echo"); len(left) > 0 {
+		t.Errorf("%d events are still in the store", len(left))
+	}
+	accountOfKills(t, c, crashes)
 }

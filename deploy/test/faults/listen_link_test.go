@@ -1,0 +1,126 @@
+//go:build integration
+
+package faults
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// A developer listens from another machine, and the line between is cut without a word: the
+// temporary endpoint ends by itself, and the usual one gets what was written, in order. When
+// the line is back, so is the listener.
+func TestListenBehindACutLine(t *testing.T) {
+	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
+		n := map[lab.Kind]int{lab.Prosody: 1, lab.Ejabberd: 2}[s.Kind()]
+		far := newFarMachine(t, n)
+		dir := t.TempDir()
+		file := harness.OneComponent(s, "line", harness.NewBot(t)).Write(t, dir)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := harness.LaunchLinked(t, harness.WriteConfig(t, dir, strings.Replace(string(text), "listen: 127.0.0.1:0", "listen: "+far.here+":0", 1)))
+		token := filepath.Join(dir, "token")
+		if err := os.WriteFile(token, []byte("token-admin\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		u := harness.Login(t, s, "peggy")
+		says := func(text string) {
+			u.Send("<message to='echo@line.localhost' type='chat' id='%s'><body>%[1]s</body></message>", text)
+		}
+		hears := func(text string) {
+			t.Helper()
+			if r := u.Await("the answer to "+text, func(r lab.Received) bool { return r.Kind == "message" }); r.Body != text || r.Type != "chat" {
+				t.Errorf("%+v came, want %s", r, text)
+			}
+		}
+		listeners := func() int {
+			return strings.Count(p.V1Raw("/v1/endpoints", "", "Authorization", "Bearer token-admin").Body, `"name":"_listen-`)
+		}
+
+		says("before")
+		hears("before")
+		l := harness.CommandUnder(t, far.within, "listen", "--api", "http://"+p.Addr, "--token-file", token, "--to", "echo@line.localhost", "--print")
+		shows := func(text string) {
+			t.Helper()
+			harness.Eventually(t, "the listener shows "+text, func() bool { return strings.Contains(l.Log.String(), text) })
+		}
+		shows("comes here")
+		says("printed")
+		shows(`"printed" (evt_`)
+		shows("→ delivered")
+
+		began := time.Now()
+		far.cut(true)
+		for _, text := range []string{"one", "two", "three"} {
+			says(text)
+		}
+		if n := listeners(); n != 1 {
+			t.Errorf("there are %d temporary endpoints when the line has just been cut", n)
+		}
+		for _, text := range []string{"one", "two", "three"} {
+			hears(text)
+		}
+		harness.Eventually(t, "the temporary endpoint is gone", func() bool { return listeners() == 0 })
+		t.Logf("the temporary endpoint was gone %v after the line was cut", time.Since(began).Round(100*time.Millisecond))
+		if strings.Contains(l.Log.String(), `"one"`) {
+			t.Error("the listener has got what was written behind the cut")
+		}
+
+		far.cut(false)
+		harness.Await(t, "it listens again", 3*time.Minute, func() bool { return listeners() == 1 && strings.Count(l.Log.String(), "comes here") == 2 })
+		says("again")
+		shows(`"again" (evt_`)
+		harness.Eventually(t, "that is delivered", func() bool { return strings.Count(l.Log.String(), "→ delivered") == 2 })
+		l.StopWell()
+		harness.Eventually(t, "nobody listens", func() bool { return listeners() == 0 })
+		says("after")
+		hears("after")
+	})
+}
+
+// farMachine is a network namespace: a machine with one line to this one.
+type farMachine struct {
+	t      *testing.T
+	here   string   // the address of this machine at the line
+	line   string   // its name here
+	within []string // what a command line begins with that runs there
+}
+
+func newFarMachine(t *testing.T, n int) *farMachine {
+	name := fmt.Sprintf("far%d-%d", n, os.Getpid()%10000)
+	net := fmt.Sprintf("10.213.%d.", n)
+	f := &farMachine{t: t, here: net + "1", line: name, within: []string{"ip", "netns", "exec", name}}
+	f.ip("netns", "add", name)
+	t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", name).Run() }) // with it, both ends of the line
+	f.ip("link", "add", name, "type", "veth", "peer", "name", "line", "netns", name)
+	f.ip("address", "add", net+"1/24", "dev", name)
+	f.ip("link", "set", name, "up")
+	f.ip("-n", name, "address", "add", net+"2/24", "dev", "line")
+	f.ip("-n", name, "link", "set", "line", "up")
+	return f
+}
+
+// cut cuts the line, or mends it. Neither side is told: what is sent gets lost.
+func (f *farMachine) cut(yes bool) {
+	f.t.Helper()
+	how := map[bool]string{true: "down", false: "up"}[yes]
+	f.ip("-n", f.line, "link", "set", "line", how)
+}
+
+// ip configures the network, which takes root.
+func (f *farMachine) ip(args ...string) {
+	f.t.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		f.t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
