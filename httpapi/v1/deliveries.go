@@ -2,8 +2,6 @@ package v1
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -156,19 +154,12 @@ func (d deliveries) show(w http.ResponseWriter, r *http.Request) error {
 
 // ofDelivery names the delivery that was not found.
 func ofDelivery(id string, err error) error {
-	if errors.Is(err, gateway.ErrNotFound) {
-		return fmt.Errorf("%w: no delivery has the id %q, or not any more; the delivery log and dead letters expire", gateway.ErrNotFound, id)
-	}
-	return err
+	return notFound(err, "no delivery has the id %q, or not any more; the delivery log and dead letters expire", id)
 }
 
 func (d deliveries) drop(w http.ResponseWriter, r *http.Request) error {
 	id := mux.Vars(r)["id"]
-	if err := d.all.Drop(r.Context(), id); err != nil {
-		return ofDelivery(id, err)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return answerNone(w, ofDelivery(id, d.all.Drop(r.Context(), id)))
 }
 
 func (d deliveries) replay(w http.ResponseWriter, r *http.Request) error {

@@ -2,8 +2,6 @@ package v1
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -156,10 +154,7 @@ func (p endpoints) answer(w http.ResponseWriter, r *http.Request, err error) err
 
 // ofEndpoint names the endpoint that was not found.
 func ofEndpoint(name string, err error) error {
-	if errors.Is(err, gateway.ErrNotFound) {
-		return fmt.Errorf("%w: no endpoint is named %q; GET /v1/endpoints lists them", gateway.ErrNotFound, name)
-	}
-	return err
+	return notFound(err, "no endpoint is named %q; GET /v1/endpoints lists them", name)
 }
 
 func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {

@@ -2,7 +2,6 @@ package v1
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -35,38 +34,17 @@ func (w *WrongEndpoint) Error() string {
 
 func (p endpoints) put(w http.ResponseWriter, r *http.Request) error {
 	name := mux.Vars(r)["name"]
-	keys, f := httpapi.ReadText(w, r, document.JSON)
-	if f != nil {
-		return f
-	}
-	if len(keys) > maxEndpointBytes {
-		return &httpapi.Fault{Status: http.StatusRequestEntityTooLarge, Text: fmt.Sprintf("the endpoint is larger than %d KiB", maxEndpointBytes>>10)}
-	}
-	e, fresh, err := p.all.Put(r.Context(), name, keys)
-	if wrong, ok := errors.AsType[*WrongEndpoint](err); ok {
-		f := &httpapi.Fault{Status: http.StatusBadRequest, Text: wrong.Error(), Members: map[string]any{"problems": wrong.Problems}}
-		if wrong.Forbidden {
-			f.Status = http.StatusUnprocessableEntity
-		}
-		return f
-	}
+	keys, err := keysOf(w, r, "endpoint")
 	if err != nil {
 		return err
 	}
-	status := http.StatusOK
-	if fresh {
-		status = http.StatusCreated
-	}
-	return answer(w, status, e)
+	e, fresh, err := p.all.Put(r.Context(), name, keys)
+	return answerPut(w, e, fresh, err)
 }
 
 func (p endpoints) remove(w http.ResponseWriter, r *http.Request) error {
 	name := mux.Vars(r)["name"]
-	if err := p.all.Delete(r.Context(), name); err != nil {
-		return ofEndpoint(name, err)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return answerNone(w, ofEndpoint(name, p.all.Delete(r.Context(), name)))
 }
 
 // Matched says what would become of a stanza.

@@ -3,7 +3,6 @@ package v1
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 	"time"
@@ -11,7 +10,6 @@ import (
 	"github.com/gorilla/mux"
 
 	"stanzahook/httpapi"
-	"stanzahook/pkg/document"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
@@ -105,42 +103,22 @@ func (p hooks) show(w http.ResponseWriter, r *http.Request) error {
 
 // ofHook names the hook that was not found.
 func ofHook(name string, err error) error {
-	if errors.Is(err, gateway.ErrNotFound) {
-		return fmt.Errorf("%w: no hook is named %q; GET /v1/hooks lists them", gateway.ErrNotFound, name)
-	}
-	return err
+	return notFound(err, "no hook is named %q; GET /v1/hooks lists them", name)
 }
 
 func (p hooks) put(w http.ResponseWriter, r *http.Request) error {
 	name := mux.Vars(r)["name"]
-	keys, f := httpapi.ReadText(w, r, document.JSON)
-	if f != nil {
-		return f
-	}
-	if len(keys) > maxEndpointBytes {
-		return &httpapi.Fault{Status: http.StatusRequestEntityTooLarge, Text: fmt.Sprintf("the hook is larger than %d KiB", maxEndpointBytes>>10)}
-	}
-	h, fresh, err := p.all.Put(r.Context(), name, keys)
-	if wrong, ok := errors.AsType[*WrongEndpoint](err); ok {
-		return &httpapi.Fault{Status: http.StatusBadRequest, Text: wrong.Error(), Members: map[string]any{"problems": wrong.Problems}}
-	}
+	keys, err := keysOf(w, r, "hook")
 	if err != nil {
 		return err
 	}
-	status := http.StatusOK
-	if fresh {
-		status = http.StatusCreated
-	}
-	return answer(w, status, h)
+	h, fresh, err := p.all.Put(r.Context(), name, keys)
+	return answerPut(w, h, fresh, err)
 }
 
 func (p hooks) remove(w http.ResponseWriter, r *http.Request) error {
 	name := mux.Vars(r)["name"]
-	if err := p.all.Delete(r.Context(), name); err != nil {
-		return ofHook(name, err)
-	}
-	w.WriteHeader(http.StatusNoContent)
-	return nil
+	return answerNone(w, ofHook(name, p.all.Delete(r.Context(), name)))
 }
 
 func (p hooks) test(w http.ResponseWriter, r *http.Request, values url.Values) error {

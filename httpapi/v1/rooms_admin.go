@@ -39,17 +39,10 @@ func (x rooms) configure(w http.ResponseWriter, r *http.Request, values url.Valu
 	if err != nil {
 		return err
 	}
-	room, err := x.find(r, values)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), roomTimeout)
-	defer cancel()
-	form, err := x.all.Configure(ctx, room.Room, room.Bot, change)
-	if err != nil {
-		return refusedByRoom(err)
-	}
-	return answer(w, http.StatusOK, formJSON(form))
+	return x.change(w, r, values, func(ctx context.Context, room *Room) (any, error) {
+		form, err := x.all.Configure(ctx, room.Room, room.Bot, change)
+		return formJSON(form), err
+	})
 }
 
 // formJSON returns the variables of a form: a text for one value, a list for none or more.
@@ -148,16 +141,10 @@ func (x rooms) setAffiliation(w http.ResponseWriter, r *http.Request, values url
 	if err != nil {
 		return err
 	}
-	room, err := x.find(r, values)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), roomTimeout)
-	defer cancel()
-	if err := x.all.SetAffiliation(ctx, room.Room, room.Bot, user, ask.Affiliation, ask.Reason); err != nil {
-		return refusedByRoom(err)
-	}
-	return answer(w, http.StatusOK, map[string]string{"jid": user.String(), "affiliation": ask.Affiliation})
+	return x.change(w, r, values, func(ctx context.Context, room *Room) (any, error) {
+		err := x.all.SetAffiliation(ctx, room.Room, room.Bot, user, ask.Affiliation, ask.Reason)
+		return map[string]string{"jid": user.String(), "affiliation": ask.Affiliation}, err
+	})
 }
 
 func (x rooms) setRole(w http.ResponseWriter, r *http.Request, values url.Values) error {
@@ -172,18 +159,12 @@ func (x rooms) setRole(w http.ResponseWriter, r *http.Request, values url.Values
 	if err != nil {
 		return err
 	}
-	room, err := x.find(r, values)
-	if err != nil {
-		return err
-	}
-	nick := mux.Vars(r)["nick"]
-	if _, err := room.Room.WithResource(nick); err != nil {
-		return wrongf("nick: %q cannot be a nickname", nick)
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), roomTimeout)
-	defer cancel()
-	if err := x.all.SetRole(ctx, room.Room, room.Bot, nick, ask.Role, ask.Reason); err != nil {
-		return refusedByRoom(err)
-	}
-	return answer(w, http.StatusOK, map[string]string{"nick": nick, "role": ask.Role})
+	return x.change(w, r, values, func(ctx context.Context, room *Room) (any, error) {
+		nick := mux.Vars(r)["nick"]
+		if _, err := room.Room.WithResource(nick); err != nil {
+			return nil, wrongf("nick: %q cannot be a nickname", nick)
+		}
+		err := x.all.SetRole(ctx, room.Room, room.Bot, nick, ask.Role, ask.Reason)
+		return map[string]string{"nick": nick, "role": ask.Role}, err
+	})
 }

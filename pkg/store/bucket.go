@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"iter"
 	"strings"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -153,4 +154,23 @@ func (b *bucket) putJSON(ctx context.Context, key string, v any) error {
 		return fmt.Errorf("store %s: %w", b.what, err)
 	}
 	return b.put(ctx, key, data)
+}
+
+// allJSON returns the records of a bucket, in no order. One that is unreadable is logged and
+// left out.
+func allJSON[T any](ctx context.Context, b *bucket) ([]T, error) {
+	var all []T
+	err := b.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+		var v T
+		if err := json.Unmarshal(r.Data, &v); err != nil {
+			b.log.Error("record unreadable", zap.String("record", b.what), zap.Error(err))
+			return nil
+		}
+		all = append(all, v)
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", b.About, err)
+	}
+	return all, nil
 }

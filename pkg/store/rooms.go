@@ -2,13 +2,7 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"time"
-
-	"go.uber.org/zap"
-
-	"stanzahook/pkg/store/internal/stream"
 )
 
 // RoomRecord is what of a bot in a room holds over restarts.
@@ -47,18 +41,5 @@ func (r *Rooms) Remove(ctx context.Context, room, bot string) error {
 
 // All returns all records.
 func (r *Rooms) All(ctx context.Context) ([]RoomRecord, error) {
-	var all []RoomRecord
-	err := r.st.Each(ctx, false, func(m *stream.Record, _ time.Time, _ int) error {
-		var rec RoomRecord
-		if err := json.Unmarshal(m.Data, &rec); err != nil {
-			r.log.Error("room unreadable", zap.Error(err))
-			return nil
-		}
-		all = append(all, rec)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the rooms: %w", err)
-	}
-	return all, nil
+	return allJSON[RoomRecord](ctx, &r.bucket)
 }

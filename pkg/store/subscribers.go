@@ -2,13 +2,7 @@ package store
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
-	"time"
-
-	"go.uber.org/zap"
-
-	"stanzahook/pkg/store/internal/stream"
 )
 
 // Subscriber is a user who sees the presence of a bot.
@@ -44,18 +38,5 @@ func (s *Subscribers) Remove(ctx context.Context, sub Subscriber) error {
 
 // All returns all subscribers.
 func (s *Subscribers) All(ctx context.Context) ([]Subscriber, error) {
-	var all []Subscriber
-	err := s.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
-		var sub Subscriber
-		if err := json.Unmarshal(r.Data, &sub); err != nil {
-			s.log.Error("subscriber unreadable", zap.Error(err))
-			return nil
-		}
-		all = append(all, sub)
-		return nil
-	})
-	if err != nil {
-		return nil, fmt.Errorf("read the subscribers: %w", err)
-	}
-	return all, nil
+	return allJSON[Subscriber](ctx, &s.bucket)
 }

@@ -138,24 +138,14 @@ func (k *keyReader) list(n *yaml.Node, t reflect.Type, path string) ([]any, bool
 
 // headers reads a mapping of names of the user's choice to secrets.
 func (k *keyReader) headers(n *yaml.Node, path string) (map[string]any, bool) {
-	if n.Kind != yaml.MappingNode {
-		k.r.reject(n.Line, path, "is %s where header names with values are needed; write for example {Authorization: \"Bearer …\"}", kindOf(n))
-		return nil, false
-	}
 	values := make(map[string]any)
 	lines := make(map[string]int)
-	for _, e := range k.entries(n, path) {
-		key := join(path, e.shown())
-		if e.bare {
-			k.r.addLine(e.line, key, bareKey)
-			continue
-		}
-		k.r.lines[key], k.r.set[key] = e.line, true
+	return values, k.chosen(n, path, "header names with values are needed; write for example {Authorization: \"Bearer …\"}", func(e *entry, key string) {
 		// HTTP does not tell the names apart by case, and neither does viper.
 		name := http.CanonicalHeaderKey(e.name)
 		if first, twice := lines[name]; twice {
 			k.r.addLine(e.line, key, "is the same header as in line %d; keep one", first)
-			continue
+			return
 		}
 		lines[name] = e.line
 		value, ok := k.value(e.value, reflect.TypeFor[secret.String](), key)
@@ -163,17 +153,26 @@ func (k *keyReader) headers(n *yaml.Node, path string) (map[string]any, bool) {
 			value = secret.String{} // the name is still to be checked
 		}
 		values[name] = value
-	}
-	return values, true
+	})
 }
 
 // names reads a mapping of names of the user's choice to texts.
 func (k *keyReader) names(n *yaml.Node, path string) (map[string]any, bool) {
-	if n.Kind != yaml.MappingNode {
-		k.r.reject(n.Line, path, "is %s where names with addresses are needed; write for example {ops: ops@example.com}", kindOf(n))
-		return nil, false
-	}
 	values := make(map[string]any)
+	return values, k.chosen(n, path, "names with addresses are needed; write for example {ops: ops@example.com}", func(e *entry, key string) {
+		if value, ok := k.value(e.value, reflect.TypeFor[string](), key); ok {
+			values[e.name] = value
+		}
+	})
+}
+
+// chosen calls take for each entry of a mapping whose keys are of the user's choice. It reports
+// false if it is no mapping; needed says what is.
+func (k *keyReader) chosen(n *yaml.Node, path, needed string, take func(e *entry, key string)) bool {
+	if n.Kind != yaml.MappingNode {
+		k.r.reject(n.Line, path, "is %s where "+needed, kindOf(n))
+		return false
+	}
 	for _, e := range k.entries(n, path) {
 		key := join(path, e.shown())
 		if e.bare {
@@ -181,11 +180,9 @@ func (k *keyReader) names(n *yaml.Node, path string) (map[string]any, bool) {
 			continue
 		}
 		k.r.lines[key], k.r.set[key] = e.line, true
-		if value, ok := k.value(e.value, reflect.TypeFor[string](), key); ok {
-			values[e.name] = value
-		}
+		take(&e, key)
 	}
-	return values, true
+	return true
 }
 
 // leaf reads a single value.
