@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -137,4 +138,52 @@ func TestExampleAlert(t *testing.T) {
 			}
 		}
 	})
+}
+
+// The first lines of the guide's page for beginners lead from a checkout to a bot that answers.
+func TestTenMinutes(t *testing.T) {
+	_, page, ok := strings.Cut(harness.Page(t, "examples/guide/ten-minutes.md"), "## 1. Talk to it\n")
+	page, _, ok2 := strings.Cut(page, "| at the prompt |")
+	if !ok || !ok2 {
+		t.Fatal("the page does not begin with: Talk to it")
+	}
+	var lines []string
+	for line := range strings.Lines(page) {
+		if code, ok := strings.CutPrefix(line, "    "); ok {
+			lines = append(lines, strings.TrimSpace(code))
+		}
+	}
+	if want := []string{"make build", "cp examples/echo-python/bot.py .", "python3 bot.py", "bin/stanzahook dev"}; !slices.Equal(lines, want) {
+		t.Fatalf("the lines are %q, want %q", lines, want)
+	}
+	// What "make build" leaves in a checkout; the usual port may be somebody's.
+	dir, port := t.TempDir(), harness.FreePort(t)
+	for name, to := range map[string]string{"examples": harness.Path(t, "examples"), "bin/stanzahook": harness.Binary} {
+		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	line := func(text string) *exec.Cmd {
+		cmd := exec.CommandContext(t.Context(), "sh", "-c", "exec "+text)
+		cmd.Dir = dir
+		return cmd
+	}
+	if out, err := line(lines[1]).CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	harness.StartProcess(t, line(lines[2]+" "+port), port)
+	talk := line(lines[3] + " --listen 127.0.0.1:0 --bot http://127.0.0.1:" + port + "/hook")
+	talk.Stdin = strings.NewReader("hello\n")
+	out, err := talk.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	_, shown, _ := strings.Cut(page, "```\n")
+	shown, _, _ = strings.Cut(shown, " in 1.9 ms\n```")
+	if !strings.Contains(string(out), shown) {
+		t.Errorf("the page shows\n%s\nand dev shows\n%s", shown, out)
+	}
 }
