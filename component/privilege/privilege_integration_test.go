@@ -46,7 +46,7 @@ func TestManagedPresence(t *testing.T) {
 		}
 		wait := func(what string, list *[]string, want string) {
 			t.Helper()
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				mu.Lock()
 				for _, x := range *list {
 					if x == want {

@@ -2,6 +2,7 @@ package rooms_test
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"strings"
 	"sync"
@@ -220,7 +221,7 @@ func TestKilledAndStartedAgain(t *testing.T) {
 	b.expect(`"type":"room.joined"`)
 	b.expect(`"body":"while away"`, `"missed":true`)
 	componenttest.Eventually(t, "the mark", func() bool { return strings.Contains(storedMark(t, s), "Echo") && b.rooms.Counts()[muc.Joined] == 1 })
-	time.Sleep(time.Second) // the mark is durable within a second
+	awaitSeen(t, s, "ops@rooms.example.com", 3) // what Alice has said, and the bot itself
 
 	b.stop() // killed
 	b = start(t, srv, s, policy(), setting())
@@ -243,24 +244,54 @@ func storedMark(t *testing.T, s *store.Store) string {
 	return text
 }
 
+// awaitSeen waits until the mark that is stored of a room has n messages.
+func awaitSeen(t *testing.T, s *store.Store, room string, n int) {
+	t.Helper()
+	componenttest.Eventually(t, fmt.Sprintf("%d messages of %s are marked", n, room), func() bool {
+		all, err := s.Rooms().All(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, r := range all {
+			var m muc.Mark
+			if r.Room == room && json.Unmarshal(r.Mark, &m) == nil && len(m.Seen) >= n {
+				return true
+			}
+		}
+		return false
+	})
+}
+
 // Killed between an event and its place in the queue: the mark stays before it, so that the
 // message comes again, with the same webhook-id.
 func TestKilledBeforeStored(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	other := setting()
+	other.Room = jid.MustParse("dev@rooms.example.com")
 	b := start(t, srv, s, policy(), setting())
 	b.joins("maxstanzas='0'", alice)
 	b.expect("room.joined")
 	componenttest.Eventually(t, "the mark of the join", func() bool { return storedMark(t, s) != "" })
+	b.rooms.Set([]rooms.Settings{setting(), other}, policy())
+	b.joins("maxstanzas='0'")
+	b.expect("room.joined")
 	b.mu.Lock()
 	b.holds = true
 	b.mu.Unlock()
 	srv.Send(said("a1", "Alice", "hi", ""))
 	first := b.expect(`"body":"hi"`)
-	time.Sleep(time.Second)
+	b.mu.Lock()
+	b.holds = false
+	b.mu.Unlock()
+	for i := range 2 { // when the second is marked, the room had its turn
+		srv.Send(strings.ReplaceAll(said(fmt.Sprint("d", i), "Dave", "elsewhere", ""), "ops@", "dev@"))
+		b.expect(`"body":"elsewhere"`)
+		awaitSeen(t, s, "dev@rooms.example.com", i+1)
+	}
 	b.stop()
 	b = start(t, srv, s, policy(), setting())
-	b.joins("since=", said("a1", "Alice", "hi", stamp(time.Second)))
+	b.joins("since=", said("a1", "Alice", "hi", stamp(0)))
 	b.expect("room.joined")
 	if again := b.expect(`"body":"hi"`, `"missed":true`); again.ID != first.ID {
 		t.Errorf("webhook-id %s, before %s", again.ID, first.ID)
@@ -385,13 +416,12 @@ func TestJoinsArePaced(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	var mu sync.Mutex
-	asked, seen := 0, 0
+	var asked []time.Time
 	srv.Answer(func(x *stanza.Stanza) string {
 		mu.Lock()
 		defer mu.Unlock()
 		if isJoin(x) {
-			asked++
-			seen = max(seen, asked)
+			asked = append(asked, time.Now())
 		}
 		return "<message from='u@example.com' to='bot.example.com'/>"
 	})
@@ -402,12 +432,10 @@ func TestJoinsArePaced(t *testing.T) {
 		all = append(all, set)
 	}
 	start(t, srv, s, policy(), all...)
-	componenttest.Eventually(t, "the first joins", func() bool { mu.Lock(); defer mu.Unlock(); return asked == 100 })
-	time.Sleep(200 * time.Millisecond)
-	mu.Lock()
-	if asked != 100 {
-		t.Errorf("%d joins under way", asked)
+	componenttest.Eventually(t, "all joins", func() bool { mu.Lock(); defer mu.Unlock(); return len(asked) == 150 })
+	for i, at := range asked[100:] { // nobody was answered, so each holds its place for 3 s
+		if waited := at.Sub(asked[i]); waited < time.Second {
+			t.Fatalf("join %d came %v after join %d", 101+i, waited, 1+i)
+		}
 	}
-	mu.Unlock()
-	componenttest.Eventually(t, "the others", func() bool { mu.Lock(); defer mu.Unlock(); return asked == 150 })
 }

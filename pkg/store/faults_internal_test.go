@@ -20,7 +20,7 @@ func newLanes(t *testing.T) *lanes {
 // empty waits until nothing is stored.
 func (l *lanes) empty(what string) {
 	l.t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		n, err := l.s.Queues().Waiting(l.t.Context())
 		if err == nil && n == 0 {
 			return
@@ -159,7 +159,7 @@ func TestRemovalBesideAnotherQueue(t *testing.T) {
 		t.Fatal(err)
 	}
 	l.ack(b, 5)
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		state, err := l.s.queues.waiting.st.State(t.Context())
 		if err == nil && state.Records == 0 {
 			return
@@ -278,7 +278,7 @@ func TestFullBehindOneEvent(t *testing.T) {
 		}
 		q.Ack("x", place)
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(50 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
 		if _, err := put("busy", 10); err == nil {
 			return
 		} else if time.Now().After(deadline) {
@@ -336,7 +336,7 @@ func TestManyConversationsFinish(t *testing.T) {
 	until := func(what string, st *stream.Stream, fewer uint64) {
 		t.Helper()
 		l.s.queues.wake()
-		for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 			state, err := st.State(t.Context())
 			if err == nil && state.Records < fewer {
 				return

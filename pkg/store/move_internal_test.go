@@ -217,7 +217,7 @@ func TestMoves(t *testing.T) {
 			for at := range l.wait {
 				l.ack(at, 1<<20)
 			}
-			for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 				n, err := l.s.Queues().Waiting(t.Context())
 				if err == nil && n == 0 {
 					break

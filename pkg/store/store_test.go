@@ -87,7 +87,7 @@ func read(t *testing.T, q *store.Queue, conversation int) []store.Stored {
 func waiting(t *testing.T, s *store.Store, want uint64) {
 	t.Helper()
 	var n uint64
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(5 * time.Millisecond) {
 		var err error
 		if n, err = s.Queues().Waiting(t.Context()); err != nil {
 			t.Fatal(err)

@@ -177,7 +177,7 @@ func TestMoveFails(t *testing.T) {
 			l.check()
 			q.moving.Unlock()
 			l.put(at, 10)
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				q.moving.Lock()
 				mended := q.broken == nil
 				q.moving.Unlock()
@@ -192,7 +192,7 @@ func TestMoveFails(t *testing.T) {
 			l.check()
 			l.hold(time.Millisecond)
 			l.ack(at, 1<<20)
-			for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 				if n, err := l.s.Queues().Waiting(t.Context()); err == nil && n == 0 {
 					break
 				}

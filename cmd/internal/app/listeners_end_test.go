@@ -21,16 +21,18 @@ import (
 type counting struct {
 	*httptest.Server
 	refuses atomic.Bool
+	asked   func() // called at each request
 
 	mu     sync.Mutex
 	bodies []string
 }
 
-func newCounting(t *testing.T) *counting {
-	b := &counting{}
+func newCounting(t *testing.T, asked func()) *counting {
+	b := &counting{asked: asked}
 	b.Server = newWeb(t, func(w http.ResponseWriter, r *http.Request) {
 		var event struct{ Data struct{ Body string } }
 		_ = json.NewDecoder(r.Body).Decode(&event)
+		b.asked()
 		if b.refuses.Load() {
 			w.WriteHeader(http.StatusInternalServerError)
 			return
@@ -51,21 +53,36 @@ func (b *counting) got() []string {
 
 // However fast users write while a listener ends, each conversation keeps its order.
 func TestListenEndsInOrder(t *testing.T) {
-	usual, mine := newCounting(t), newCounting(t)
+	// What is written is at most so much ahead of what the bots were asked.
+	const users, after, ahead = 3, 20, 300
+	room := make(chan struct{}, ahead)
+	asked := func() {
+		select {
+		case room <- struct{}{}:
+		default:
+		}
+	}
+	for range ahead {
+		asked()
+	}
+	usual, mine := newCounting(t, asked), newCounting(t, asked)
 	x := startApp(t, noAuth+fmt.Sprintf(listenedEndpoint, usual.URL))
 	l := listen(t, x.App, "--to echo@bot.example.com --forward "+mine.URL)
-	const users, after = 3, 20
 	ended, sent := make(chan struct{}), make(chan int)
 	go func() {
 		n := 0
 		for left := after; left > 0; n++ {
 			for u := range users {
+				select {
+				case <-room:
+				case <-ended:
+				}
 				x.srv.Send(fmt.Sprintf("<message type='chat' from='u%d@example.com/r' to='echo@bot.example.com' id='m%d-%d'><body>%d %d</body></message>", u, u, n, u, n))
 			}
 			select {
 			case <-ended:
 				left--
-			case <-time.After(time.Millisecond):
+			default:
 			}
 		}
 		sent <- n

@@ -103,7 +103,7 @@ func follow(t *testing.T, logs *observer.ObservedLogs, stanzaID, endpoint string
 func awaitSteps(t *testing.T, entries func() []observer.LoggedEntry, steps ...string) {
 	t.Helper()
 	var got []string
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) { // an observed log tells nobody of a new entry
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) { // an observed log tells nobody of a new entry
 		got = nil
 		for _, e := range entries() {
 			got = append(got, e.Message)
