@@ -57,11 +57,13 @@ type ListenRequest struct {
 
 // ListenAnswer is the answer to a request; with an error there was none.
 type ListenAnswer struct {
-	Status      int    `json:"status"`
-	ContentType string `json:"content_type"`
-	RetryAfter  string `json:"retry_after"`
-	Body        []byte `json:"body"` // in base64
-	Error       string `json:"error"`
+	Status          int    `json:"status"`
+	ContentType     string `json:"content_type"`
+	ContentEncoding string `json:"content_encoding"`
+	RetryAfter      string `json:"retry_after"`
+	Body            []byte `json:"body"`   // in base64
+	Length          int    `json:"length"` // of a body that is too long to be passed on, in place of Body
+	Error           string `json:"error"`
 }
 
 // ListenHere is where a listener says that it is there.
@@ -140,6 +142,9 @@ func (x listening) answer(w http.ResponseWriter, r *http.Request) error {
 	}
 	if a.Error == "" && (a.Status < 200 || a.Status > 599) {
 		return wrongf("status: %d is not the status of an answer", a.Status)
+	}
+	if a.Length < 0 {
+		return wrongf("length: %d is no number of bytes", a.Length)
 	}
 	if err := x.all.AnswerListen(mux.Vars(r)["name"], mux.Vars(r)["id"], a); err != nil {
 		return err

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"net/http"
 	"strings"
 	"time"
 
@@ -29,6 +30,7 @@ type Answer struct {
 // they may expect.
 type Note struct {
 	NoReply  string // why there is no reply in it
+	Empty    bool   // it has no body, and its status promises one
 	LeftOut  string // keys that are not known, beside those that make the reply
 	Replaced int    // characters that no stanza can carry
 }
@@ -36,6 +38,9 @@ type Note struct {
 // String returns the text of the note; it may be empty.
 func (n *Note) String() string {
 	var parts []string
+	if n.Empty {
+		parts = append(parts, "the answer is empty; no reply is made of that")
+	}
 	if n.NoReply != "" {
 		parts = append(parts, n.NoReply)
 	}
@@ -82,6 +87,11 @@ func isJSON(mediaType string) bool {
 
 func isXML(mediaType string) bool {
 	return mediaType == mediaXMPP || mediaType == "application/xml" || mediaType == "text/xml"
+}
+
+// empty reports whether there is nothing in the answer, although its status does not say so.
+func (a *Answer) empty() bool {
+	return a.Status != http.StatusAccepted && a.Status != http.StatusNoContent && a.Unread == nil && len(bytes.TrimSpace(a.Body)) == 0
 }
 
 // otherType notes that answers of this media type are not read. Web

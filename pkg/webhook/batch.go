@@ -142,7 +142,10 @@ func (a *Answer) elements() (list []json.RawMessage, given bool, err error) {
 		return nil, true, err
 	}
 	switch {
-	case len(body) == 0 || isJSON(a.MediaType) && string(body) == "null":
+	case len(body) == 0:
+		a.note.Empty = true
+		return nil, false, nil
+	case isJSON(a.MediaType) && string(body) == "null":
 		return nil, false, nil
 	case !isJSON(a.MediaType):
 		return nil, true, fmt.Errorf("a JSON array with an answer for each event is expected, not %s", a.MediaType)

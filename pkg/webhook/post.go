@@ -111,6 +111,9 @@ func (c *Client) judged(f *format, ev *Event, a *Answer) Verdict {
 		v = f.judge(c.e, ev, a)
 	}
 	v = c.completed(v, a)
+	if v.Outcome == Done && !c.e.Copy && answerable(ev.Stanza) {
+		v.Note.Empty = a.empty()
+	}
 	if v.Outcome != Done {
 		v.Fault = faultOf(a.Status)
 		if outbound.WantsTLS(a.Status, a.Body) {

@@ -37,6 +37,9 @@ const (
 	// handOverTime bounds how long the end of a listener holds up other changes, if the
 	// store is slow.
 	handOverTime = 2 * time.Second
+	// listenTimeout is how long an answer may take. The listener gives its bot the usual time,
+	// and then says that there was no answer; that is on the way when the time is over.
+	listenTimeout = webhook.DefaultTimeout + 2*time.Second
 )
 
 // listeners are the temporary endpoints of those who listen. A change of the configuration
@@ -143,7 +146,7 @@ func (l *listener) begin(ctx context.Context, to jid.Glob) (before []*listener, 
 		return nil, err
 	}
 	e := &webhook.Endpoint{
-		Name: l.name, URL: l.tunnel.url, Kinds: a.kindsAt(ask.To), Match: webhook.Match{To: []jid.Glob{to}}, Copy: ask.Copy, Queued: true, Concurrency: 8,
+		Name: l.name, URL: l.tunnel.url, Kinds: a.kindsAt(ask.To), Match: webhook.Match{To: []jid.Glob{to}}, Copy: ask.Copy, Queued: true, Concurrency: 8, Timeout: listenTimeout,
 		Hosts: a.cfg.OwnHosts(), UserAgent: build.UserAgent(), Secrets: []signature.Secret{ask.Secret}, DropOld: ask.Copy,
 		Guard: outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}), // the tunnel, whatever the configuration allows
 	}
@@ -163,7 +166,9 @@ func (l *listener) begin(ctx context.Context, to jid.Glob) (before []*listener, 
 		w.Stop(ctx)
 		return nil, err
 	}
-	l.silence = time.AfterFunc(a.listeners.silence, func() { l.end(v1.ErrSilent) })
+	armed := make(chan struct{}) // the end stops the timer
+	l.silence = time.AfterFunc(a.listeners.silence, func() { <-armed; l.end(v1.ErrSilent) })
+	close(armed)
 	a.listeners.put(l)
 	a.route()
 	return before, nil

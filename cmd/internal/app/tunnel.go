@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strconv"
 	"sync"
 	"time"
 
@@ -113,12 +114,15 @@ func passBack(w http.ResponseWriter, a *v1.ListenAnswer) {
 		http.Error(w, a.Error, http.StatusBadGateway)
 		return
 	}
-	for name, value := range map[string]string{"Content-Type": a.ContentType, "Retry-After": a.RetryAfter} {
+	for name, value := range map[string]string{"Content-Type": a.ContentType, "Content-Encoding": a.ContentEncoding, "Retry-After": a.RetryAfter} {
 		if value != "" {
 			w.Header().Set(name, value)
 		} else {
 			w.Header()[name] = nil // net/http would guess a type
 		}
+	}
+	if a.Length > 0 { // the endpoint reads no more than this
+		w.Header().Set("Content-Length", strconv.Itoa(a.Length))
 	}
 	w.WriteHeader(a.Status)
 	_, _ = w.Write(a.Body) // the endpoint sees what is missing

@@ -145,8 +145,8 @@ func (l *listener) watch(ctx context.Context, name string) {
 		var d deliveryEvent
 		if err := json.Unmarshal(e.Data, &d); err == nil && d.Attempt != nil {
 			why := text(d.Attempt.Error, "")
-			if strings.HasPrefix(why, "HTTP ") { // the bot's status, which was shown, or that it gave none
-				why = ""
+			if status, alone := strings.CutPrefix(why, "HTTP "); alone && !strings.Contains(status, " ") {
+				why = "" // the bot's status, which was shown, or that it gave none
 			}
 			l.screen.print(colourOf(d.State), "  → "+d.State+after("; ", why)+after("; ", text(d.Attempt.Note, "")))
 		}
@@ -179,13 +179,20 @@ func (l *listener) pass(ctx context.Context, name string, q *v1.ListenRequest) {
 		c = red
 	}
 	l.screen.print(c, text)
-	if _, err := l.send(ctx, request{path: "/v1/listen/" + url.PathEscape(name) + "/answers/" + url.PathEscape(q.ID), body: a}); err != nil && ctx.Err() == nil {
+	answer := request{path: "/v1/listen/" + url.PathEscape(name) + "/answers/" + url.PathEscape(q.ID), body: a}
+	_, err := l.send(ctx, answer)
+	if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusRequestEntityTooLarge {
+		// The event is not to wait for it. The first error says why.
+		answer.body = v1.ListenAnswer{Error: fmt.Sprintf("the answer of %d bytes is too long to be passed on", len(a.Body))}
+		_, _ = l.send(ctx, answer)
+	}
+	if err != nil && ctx.Err() == nil {
 		l.screen.print(red, "  the answer came to nothing: "+err.Error())
 	}
 }
 
-// maxBotAnswer bounds what is read of the bot's answer; an endpoint may answer a mebibyte.
-const maxBotAnswer = 1<<20 + 1
+// maxBotAnswer is how long an endpoint's answer may be, in bytes.
+const maxBotAnswer = 1 << 20
 
 // post asks the bot.
 func (l *listener) post(ctx context.Context, q *v1.ListenRequest) v1.ListenAnswer {
@@ -201,11 +208,16 @@ func (l *listener) post(ctx context.Context, q *v1.ListenRequest) v1.ListenAnswe
 		return v1.ListenAnswer{Error: webhook.NoAnswer(err, webhook.DefaultTimeout).Error()}
 	}
 	defer answer.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBotAnswer))
+	body, err := io.ReadAll(io.LimitReader(answer.Body, maxBotAnswer+1))
 	if err != nil {
 		return v1.ListenAnswer{Error: "the answer broke off: " + webhook.NoAnswer(err, webhook.DefaultTimeout).Error()}
 	}
-	return v1.ListenAnswer{Status: answer.StatusCode, ContentType: answer.Header.Get("Content-Type"), RetryAfter: answer.Header.Get("Retry-After"), Body: body}
+	h := answer.Header
+	a := v1.ListenAnswer{Status: answer.StatusCode, ContentType: h.Get("Content-Type"), ContentEncoding: h.Get("Content-Encoding"), RetryAfter: h.Get("Retry-After"), Body: body}
+	if len(body) > maxBotAnswer {
+		a.Body, a.Length = nil, len(body)
+	}
+	return a
 }
 
 // describeEvent is an event in a line.

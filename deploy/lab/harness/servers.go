@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "large", "auto", "slix", "term", "over", "table", "example", "format", "hand", "kill", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost", "batch", "notify", "alertmanager"}
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "large", "auto", "slix", "term", "over", "table", "example", "format", "hand", "kill", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost", "batch", "notify", "alertmanager", "wrong", "line"}
 	Users       = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier", "yolanda", "trudy"}
 )
 

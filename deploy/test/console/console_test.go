@@ -14,6 +14,7 @@ import (
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
+	"stanzahook/deploy/lab/wrongbot"
 )
 
 // The pages, in a browser, against both servers. STANZAHOOK_CONSOLE is the directory
@@ -51,8 +52,12 @@ func TestConsole(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	wrong, err := json.Marshal(wrongbot.All())
+	if err != nil {
+		t.Fatal(err)
+	}
 	cmd := exec.CommandContext(ctx, "node", harness.Path(t, "deploy/test/console/pages.mjs"))
-	cmd.Env = append(os.Environ(), "STAGES="+string(text), "README_SCREENSHOT="+os.Getenv("README_SCREENSHOT"))
+	cmd.Env = append(os.Environ(), "STAGES="+string(text), "WRONG_BOTS="+string(wrong), "README_SCREENSHOT="+os.Getenv("README_SCREENSHOT"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Run() }()

@@ -16,6 +16,7 @@ import (
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
+	"stanzahook/deploy/lab/wrongbot"
 )
 
 // stage is one server with a bot, a user, a web application with contacts, and a
@@ -24,6 +25,7 @@ type stage struct {
 	t       *testing.T
 	server  *lab.Server
 	bot     *harness.Bot
+	wrong   *wrongbot.Handler
 	hook    *http.Server // of the bot; nil while it is down
 	address string       // of the bot
 	app     *harness.ContactsApp
@@ -46,6 +48,7 @@ endpoints:
     match: {to: echo@bots.localhost}
     retry: {schedule: [200ms], max_age: 1h}
   - {name: other, url: "http://%[3]s/hook", match: {to: other@bots.localhost}}
+  - {name: wrong, url: "http://%[3]s/wrong", match: {to: "wrong-*@bots.localhost"}, timeout: 1s, retry: {schedule: [200ms], max_age: 1h}}
 rosters:
   - host: localhost
     url: "%s/contacts/%%s"
@@ -67,7 +70,7 @@ drain: 1s
 `
 
 func newStage(t *testing.T, kind lab.Kind) *stage {
-	s := &stage{t: t, bot: &harness.Bot{Forget: true}, app: harness.NewContactsApp(t), address: harness.FreeAddress(t), listen: harness.FreeAddress(t)}
+	s := &stage{t: t, bot: &harness.Bot{Forget: true}, wrong: &wrongbot.Handler{}, app: harness.NewContactsApp(t), address: harness.FreeAddress(t), listen: harness.FreeAddress(t)}
 	s.server = harness.StartServer(t, harness.WithRooms(harness.RosterOptions(kind, []string{"alice", "bob"}, harness.Privileged("bots"))))
 	s.up()
 	t.Cleanup(s.down)
@@ -87,13 +90,16 @@ func newStage(t *testing.T, kind lab.Kind) *stage {
 	return s
 }
 
-// up starts the bot.
+// up starts the bot, and the wrong ones.
 func (s *stage) up() {
 	l, err := net.Listen("tcp", s.address)
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	s.hook = &http.Server{Handler: http.HandlerFunc(s.bot.Serve)}
+	web := http.NewServeMux()
+	web.HandleFunc("/hook", s.bot.Serve)
+	web.Handle("/wrong", s.wrong)
+	s.hook = &http.Server{Handler: web}
 	go func(h *http.Server) { _ = h.Serve(l) }(s.hook) // its error is that of Close
 }
 
@@ -168,6 +174,7 @@ func (s *stage) follow(o order) error {
 		return os.WriteFile(s.file, []byte(strings.Replace(s.config, "name: echo", "nam: echo", 1)), 0o600)
 	case "repair":
 		return os.WriteFile(s.file, []byte(s.config), 0o600)
+	case "when": // the answer is when a wrong bot had answered
 	case "contacts":
 		s.app.Want("bob", o.Text)
 	default:
@@ -198,6 +205,10 @@ func control(ctx context.Context, stages map[string]*stage, orders chan<- given)
 		}
 		if err := <-g.done; err != nil {
 			http.Error(w, err.Error(), http.StatusInternalServerError)
+			return
+		}
+		if at := g.wrong.Answered(g.Text); g.Do == "when" && !at.IsZero() {
+			fmt.Fprintf(w, `{"answered":%d}`, at.UnixMilli())
 		}
 	})
 }
