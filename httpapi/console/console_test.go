@@ -19,6 +19,7 @@ import (
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/console"
+	"stanzahook/pkg/hook"
 )
 
 // serve serves the console under a base path.
@@ -206,6 +207,25 @@ func TestOwnFilesMakeNoMarkup(t *testing.T) {
 		if !forbidden.MatchString(bad) {
 			t.Errorf("%s is not found", bad)
 		}
+	}
+}
+
+// The form for hooks knows every adapter.
+func TestAdapters(t *testing.T) {
+	content, err := os.ReadFile("files/hook.js")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, list, _ := strings.Cut(string(content), "const adapters = [")
+	list, _, _ = strings.Cut(list, "]")
+	known := strings.Split(strings.ReplaceAll(list, "'", ""), ", ")
+	for _, name := range hook.Adapters() {
+		if !slices.Contains(known, name) {
+			t.Errorf("files/hook.js does not know the adapter %s", name)
+		}
+	}
+	if len(known) != len(hook.Adapters()) {
+		t.Errorf("files/hook.js has %v", known)
 	}
 }
 

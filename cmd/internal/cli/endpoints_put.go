@@ -27,7 +27,7 @@ left out is removed. The order of its events stays.`,
   stanzahook endpoints put - < shop.json`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			name, keys, err := readEndpoint(args[0], cmd.InOrStdin())
+			name, keys, err := readNamed(args[0], "endpoint", cmd.InOrStdin())
 			if err != nil {
 				return failed(err)
 			}
@@ -42,9 +42,9 @@ left out is removed. The order of its events stays.`,
 	return cmd
 }
 
-// readEndpoint reads the keys of an endpoint, and takes its name from them. Its errors do
-// not show the file, which has secrets.
-func readEndpoint(file string, stdin io.Reader) (name string, keys json.RawMessage, err error) {
+// readNamed reads the keys of an endpoint or a hook, and takes its name from them. Its errors
+// do not show the file, which has secrets.
+func readNamed(file, what string, stdin io.Reader) (name string, keys json.RawMessage, err error) {
 	in := stdin
 	if file != "-" {
 		f, err := os.Open(file)
@@ -60,21 +60,28 @@ func readEndpoint(file string, stdin io.Reader) (name string, keys json.RawMessa
 	}
 	var e map[string]any
 	if err := yaml.Unmarshal(text, &e); err != nil {
-		why := "; write the keys of one endpoint, as an element of endpoints has them"
+		why := "; write the keys of one " + what + ", as an element of " + what + "s has them"
 		if line, _, ok := strings.Cut(strings.TrimPrefix(err.Error(), "yaml: "), ":"); ok && strings.HasPrefix(line, "line ") {
 			why = " (" + line + ")" + why
 		}
-		return "", nil, fmt.Errorf("%s: is not the YAML or JSON of an endpoint%s", file, why)
+		return "", nil, fmt.Errorf("%s: is not the YAML or JSON of %s %s%s", file, article(what), what, why)
 	}
 	name, _ = e["name"].(string)
 	if name == "" {
-		return "", nil, fmt.Errorf("%s: name: is missing; write the name of the endpoint", file)
+		return "", nil, fmt.Errorf("%s: name: is missing; write the name of the %s", file, what)
 	}
 	keys, err = json.Marshal(e)
 	if err != nil {
 		return "", nil, fmt.Errorf("%s: has a key that is no text", file)
 	}
 	return name, keys, nil
+}
+
+func article(what string) string {
+	if what == "endpoint" {
+		return "an"
+	}
+	return "a"
 }
 
 func endpointsDelete(a *api) *cobra.Command {

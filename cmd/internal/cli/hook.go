@@ -36,9 +36,9 @@ type newHook struct {
 func hookCommand() *cobra.Command {
 	cmd := group("hook", "Make, list and test addresses for other tools, whose requests become messages",
 		`Make addresses for other tools, whose requests become messages; list and test those of
-the running instance, with a token of the scope admin.`, "new", "list", "test")
+the running instance, with a token of the scope admin.`, "new", "list", "test", "requests", "put", "delete")
 	a := apiFlags(cmd, config.ScopeAdmin)
-	cmd.AddCommand(hookNewCommand(), hookList(a), hookTest(a))
+	cmd.AddCommand(hookNewCommand(), hookList(a), hookTest(a), hookRequests(a), hookPut(a), hookDelete(a))
 	return cmd
 }
 

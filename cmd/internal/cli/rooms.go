@@ -14,11 +14,11 @@ import (
 )
 
 func roomsCommand() *cobra.Command {
-	cmd := group("rooms", "Show, join and leave rooms, through the running instance",
-		`Show, join and leave rooms, through the running instance, with a token of the scope
-rooms. Rooms of the configuration are joined and left there.`, "list", "join", "leave", "members")
+	cmd := group("rooms", "Show, join, leave and change rooms, through the running instance",
+		`Show, join, leave and change rooms, through the running instance, with a token of the scope
+rooms. Rooms of the configuration are joined and left there.`, "list", "join", "leave", "members", "invite", "role", "affiliation", "config")
 	a := apiFlags(cmd, config.ScopeRooms)
-	cmd.AddCommand(roomsList(a), roomsJoin(a), roomsLeave(a), roomsMembers(a))
+	cmd.AddCommand(roomsList(a), roomsJoin(a), roomsLeave(a), roomsMembers(a), roomsInvite(a), roomsRole(a), roomsAffiliation(a), roomsConfig(a))
 	return cmd
 }
 

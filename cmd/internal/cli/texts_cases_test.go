@@ -101,6 +101,18 @@ var textCases = []textCase{
 	{name: "a room is left", run: "rooms leave ops@rooms.example.com --destroy --reason over", answers: map[string]string{"DELETE /v1/rooms/ops@rooms.example.com": "204 "}},
 	{name: "members of a room", run: "rooms members ops@rooms.example.com --from echo@bot.example.com", answers: map[string]string{"GET /v1/rooms/ops@rooms.example.com/occupants": `200 {"items":[{"nick":"Juliet","jid":"juliet@example.com/balcony","affiliation":"owner","role":"moderator","show":"away","bot":false},{"nick":"Echo","jid":null,"affiliation":"none","role":"participant","show":null,"bot":true}],"next":null}`}},
 
+	{name: "a user is invited", run: "rooms invite ops@rooms.example.com juliet@example.com --how direct", answers: map[string]string{"POST /v1/rooms/ops@rooms.example.com/invite": `202 {"jid":"juliet@example.com","how":"direct"}`}},
+	{name: "a kick", args: []string{"rooms", "role", "ops@rooms.example.com", "Romeo M.", "none", "--reason", "off topic"}, answers: map[string]string{"PUT /v1/rooms/ops@rooms.example.com/roles/Romeo M.": `200 {"nick":"Romeo M.","role":"none"}`}},
+	{name: "an affiliation", run: "rooms affiliation ops@rooms.example.com romeo@example.com outcast --from echo@bot.example.com", answers: map[string]string{"PUT /v1/rooms/ops@rooms.example.com/affiliations/romeo@example.com": `200 {"jid":"romeo@example.com","affiliation":"outcast"}`}},
+	{name: "the configuration of a room", run: "rooms config ops@rooms.example.com", answers: map[string]string{"GET /v1/rooms/ops@rooms.example.com/config": `200 {"muc#roomconfig_roomname":"Ops","muc#roomconfig_membersonly":[],"muc#roomconfig_presencebroadcast":["moderator","visitor"]}`}},
+	{name: "the configuration of a room changes", run: "rooms config ops@rooms.example.com roomname=Ops moderatedroom=true presencebroadcast=moderator presencebroadcast=visitor", answers: map[string]string{"PATCH /v1/rooms/ops@rooms.example.com/config": `200 {"muc#roomconfig_roomname":"Ops"}`}},
+
+	{name: "a hook is put", run: "hook put -", stdin: "name: ci\nadapter: text\nfrom: ci@bot.example.com\nto: [juliet@example.com]\n", answers: map[string]string{"PUT /v1/hooks/ci": `201 {"name":"ci","adapter":"text"}`}},
+	{name: "a hook without a name", run: "hook put -", stdin: "adapter: text\n"},
+	{name: "a hook is deleted", run: "hook delete ci", answers: map[string]string{"DELETE /v1/hooks/ci": "204 "}},
+	{name: "the requests to a hook", run: "hook requests ci", answers: map[string]string{"GET /v1/hooks/ci/requests": `200 {"items":[{"time":"2026-11-20T18:00:01Z","id":"01","result":"partly","error":"one is full","count":3,"messages":[{"to":"juliet@example.com","id":"01","state":"bounced","error":"service-unavailable"},{"to":"romeo@example.com","id":"01.1","state":"confirmed","error":null}]},{"time":"2026-11-20T18:00:00Z","id":null,"result":"refused","error":"the body is not JSON","count":0,"messages":[]}],"next":null}`}},
+	{name: "no requests to a hook", run: "hook requests ci", answers: map[string]string{"GET /v1/hooks/ci/requests": `200 {"items":[],"next":null}`}},
+
 	{name: "reload", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":["endpoints: echo","log.level"]}`}},
 	{name: "reload of the same", run: "reload", answers: map[string]string{"POST /v1/reload": `200 {"changed":[]}`}},
 	{name: "a reload that is rejected", run: "reload", answers: map[string]string{"POST /v1/reload": `422 {"detail":"configuration rejected; still running with the previous one","problems":["stanzahook.yaml:3: drain: \"x\" is not a duration","stanzahook.yaml:5: endpoint: unknown key"]}`}},
@@ -159,7 +171,7 @@ var usageErrors = []string{
 	"frob", "--frob", "serve x", "serve --frob", "check x", "status x", "reload x", "version x", "completion", "completion tcsh", "completion bash zsh",
 	"check --user a@b", "check --live --user b",
 	"send", "send --to", "send --to a@b", "send --body x", "send --to a@b --body x --wait 1h", "send --to a@b --body x y",
-	"rooms", "rooms frob", "rooms list x", "rooms join", "rooms leave", "rooms members a b",
+	"rooms", "rooms frob", "rooms list x", "rooms join", "rooms leave", "rooms members a b", "rooms invite a", "rooms role a b", "rooms affiliation a", "rooms config", "rooms config a roomname", "hook requests", "hook put", "hook delete",
 	"token", "token frob", "token new", "token new x", "token new --name a", "token new --name a:b --scopes send", "token new --name a --scopes send,sudo", "token new --name a --scopes send,send", "token new --name a --scopes send --from a@b/c", "token new --name a --scopes send --rooms a@b/c",
 	"roster", "roster frob", "roster refresh", "roster refresh john --all", "roster refresh --all --file x", "roster show", "roster show --x", "roster diff a b",
 	"deliveries", "deliveries frob", "deliveries show", "deliveries list --limit 0", "deliveries list --limit 501", "deliveries list --dead --state dead", "deliveries list --x",

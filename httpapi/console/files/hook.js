@@ -129,7 +129,7 @@ function Requests({ of: { value, error }, path }) {
       <td class="tight"><${Time} of=${r.time} /></td><td><${State} state=${r.result} />${r.error && html`<br /><span class="why">${r.error}</span>`}</td>
       <td>${r.messages.map((m) => html`<div data-testid="hook-message" data-state=${m.state} data-id=${m.id}>${m.to} <${State} state=${m.state} /> ${m.error && html`<span class="why">${m.error}</span>`} <span class="hint">${m.id}</span></div>`)}
         ${r.count > r.messages.length && html`<span class="hint">and ${r.count - r.messages.length} more</span>`}${r.count === 0 && r.result === 'empty' && html`<span class="hint">nothing to send: an empty text, or an event that is not wanted</span>`}</td></tr>`)}</tbody></table></div>`}
-    <${Same} lines=${[['curl', curl('GET', path + '/requests')], ['stanzahook', 'stanzahook tail --kinds hook']]} /></section>`;
+    <${Same} lines=${[['curl', curl('GET', path + '/requests')], ['stanzahook', 'stanzahook hook requests ' + quote(path.split('/').pop())]]} /></section>`;
 }
 
 const fields = ['adapter', 'from', 'to', 'template', 'update', 'secret_hash'];
@@ -185,6 +185,6 @@ export function Edit({ of: h = null, done = () => {} }) {
     ${keys.verify && html`<p class="hint">The secrets of <code>verify</code> are not shown: write them again.</p>`}
     <label class="check"><input type="checkbox" data-testid="hook-fresh" checked=${fresh} onChange=${(e) => renew(e.currentTarget.checked)} /> ${h ? 'make a new secret; the old address ends' : 'make a secret (without one, the signature alone counts)'}</label>
     <div class="row"><${Action} testid="hook-save" disabled=${!values.name.trim()} act=${act}>${h ? 'Replace' : 'Make'}</${Action}>${h && html`<button type="button" onClick=${done}>Cancel</button>`}</div>
-    <${Same} lines=${[['curl', curl('PUT', 'v1/hooks/' + encodeURIComponent(values.name || 'NAME'), shown())], ['stanzahook', `stanzahook hook new --name ${quote(values.name || 'NAME')} --adapter ${values.adapter} --from ${quote(values.from || 'JID')} --to ${quote(split(values.to).join(',') || 'JID')}`]]} />
+    <${Same} lines=${[['curl', curl('PUT', 'v1/hooks/' + encodeURIComponent(values.name || 'NAME'), shown())], ['stanzahook', 'stanzahook hook put hook.yaml']]} />
   </form>`;
 }

@@ -31,8 +31,8 @@ function All({ filter }) {
       <span role="status" class="hint">${rows.length === all.length ? count(all.length, 'hook') : `${rows.length} of ${count(all.length, 'hook')}`}</span></form>`}</div>
     ${all.length > 0 && html`<div class="table" tabindex="0"><table class="stack"><thead><tr><th>Hook</th><th>Tool</th><th>From</th><th>Requests</th><th>Failed</th><th>Last</th><th>Last error</th></tr></thead><tbody>
       ${rows.slice(0, SHOWN).map((h) => html`<tr key=${h.name} data-testid="hook-row" data-hook=${h.name} data-adapter=${h.adapter} data-source=${h.source} data-tone=${fails(h) ? 'bad' : undefined}>
-        <td><a href=${link('hooks', h.name)}>${h.name}</a></td><td>${h.adapter}</td><td>${h.source === 'config' ? 'the file' : 'the API'}</td><td>${h.count}</td><td>${h.failed}</td>
-        <td class="tight"><${Time} of=${h.last_time} /></td><td>${h.last_error && html`<span class=${fails(h) ? 'why' : 'hint'}>${h.last_error.error}</span> <span class="hint"><${Time} of=${h.last_error.time} /></span>`}</td></tr>`)}</tbody></table></div>
+        <td><a href=${link('hooks', h.name)}>${h.name}</a></td><td data-label="Tool">${h.adapter}</td><td data-label="From">${h.source === 'config' ? 'the file' : 'the API'}</td><td data-label="Requests">${h.count}</td><td data-label="Failed">${h.failed}</td>
+        <td class="tight" data-label="Last"><${Time} of=${h.last_time} /></td><td>${h.last_error && html`<span class=${fails(h) ? 'why' : 'hint'}>${h.last_error.error}</span> <span class="hint"><${Time} of=${h.last_error.time} /></span>`}</td></tr>`)}</tbody></table></div>
     ${rows.length > SHOWN && html`<p class="hint">and ${rows.length - SHOWN} more; write a part of the name</p>`}
     <p class="hint">Counted since stanzahook was started. A request with a wrong secret counts nowhere, as anybody can send one.</p>`}
     <${Same} lines=${[['curl', curl('GET', 'v1/hooks')], ['stanzahook', 'stanzahook hook list']]} />`;

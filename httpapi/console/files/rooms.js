@@ -73,9 +73,9 @@ function All({ filter }) {
 function Row({ r }) {
   return html`<tr data-testid="room-row" data-room=${r.room} data-from=${r.from} data-state=${r.state}>
     <td><a href=${link('rooms', r.room, { from: r.from })}>${r.room}</a></td>
-    <td>${r.from}${r.nick && html`<br /><span class="hint">as ${r.nick}</span>`}</td>
+    <td data-label="Bot">${r.from}${r.nick && html`<br /><span class="hint">as ${r.nick}</span>`}</td>
     <td><${State} state=${r.state} />${r.state !== 'joined' && why(r) && html`<br /><span class="why">${why(r)}</span>`}${r.next_attempt && html`<br /><span class="hint">next attempt <${Time} of=${r.next_attempt} /></span>`}</td>
-    <td class="tight"><${Time} of=${r.since} /></td><td>${r.state === 'joined' ? r.occupants : '–'}</td><td>${{ config: 'the file', api: 'the API', invite: 'an invitation' }[r.source] || r.source}</td></tr>`;
+    <td class="tight" data-label="Since"><${Time} of=${r.since} /></td><td data-label="In it">${r.state === 'joined' ? r.occupants : '–'}</td><td data-label="From">${{ config: 'the file', api: 'the API', invite: 'an invitation' }[r.source] || r.source}</td></tr>`;
 }
 
 /** What the services of rooms should be told, by their administrator. */
