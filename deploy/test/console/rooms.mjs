@@ -163,6 +163,30 @@ export async function rooms(s, { assert, eventually, at, go, onPage }) {
     await other.context().close();
   });
 
+  await s.step('rooms: the advice for a service of rooms', async () => {
+    const other = await s.open();
+    await other.route('**/v1/status', async (r) => {
+      const answer = await r.fetch();
+      const status = await answer.json();
+      const one = { component: 'bots.localhost', answers: true, condition: null, features: [], limits: {}, rooms: null };
+      status.services = [
+        { ...one, jid: 'rooms.localhost', kind: 'rooms', software: '<b>ejabberd</b>', advice: 'max_user_conferences: 2000 <img src=x onerror=alert(1)>\nanother line' },
+        { ...one, jid: 'other.localhost', kind: 'rooms', software: null, advice: null },
+        { ...one, jid: 'localhost', kind: 'server', software: null, advice: 'of the server' },
+      ];
+      await r.fulfill({ response: answer, json: status });
+    });
+    await s.login(other, 'token-ops', '#/rooms');
+    for (const hash of ['#/rooms', '#/rooms/' + room, '#/status']) {
+      await go(other, hash);
+      const advice = at(other, 'room-advice', '[data-service="rooms.localhost"]');
+      await advice.getByText('max_user_conferences: 2000 <img src=x onerror=alert(1)>').waitFor();
+      assert(await advice.locator('li').count() === 2, 'not a line for each');
+      assert(await at(other, 'room-advice').count() === 1, 'advice of others');
+    }
+    await other.context().close();
+  });
+
   await s.step('rooms: hostile texts stay texts', async () => {
     await go(page, `#/rooms/${room}?from=${bot}`);
     for (const nick of ['<img src=x onerror=alert(1)>', '"><script>alert(1)</script>', "' onfocus='alert(1)' autofocus='", '__proto__', 'a/../../b?c#d', '..']) {
