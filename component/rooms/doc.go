@@ -14,7 +14,8 @@
 // # For the HTTP API
 //
 // [Rooms.Keep] joins a room and keeps it over restarts, [Rooms.Await] waits for the end of a
-// join, [Rooms.List], [Rooms.Get] and [Rooms.Occupants] show what is, [Rooms.Leave] ends it.
+// join, [Rooms.Join] does both for what is to be said there, [Rooms.List], [Rooms.Get] and
+// [Rooms.Occupants] show what is, [Rooms.Leave] ends it.
 // [Rooms.Address] must see each message of a caller before it is sent: it gives it the
 // address that the room knows, and its echo is recognised, see Options.Echoed.
 // admin.go asks the room itself: its configuration, affiliations, roles, invitations, its
@@ -25,14 +26,17 @@
 // A record for each room and bot: how it is joined, if the API or an invitation made it (with
 // the password), up to where its messages were seen, and whether it has refused us. The
 // mark is written within a second, after the events before it are in the queues of their
-// endpoints.
+// endpoints. An event that its queue refuses waits in memory, with those behind it, and the
+// mark before it.
 //
 // Killed: messages after the stored mark are delivered again, as missed, with the webhook-id
 // that it had before, if the message has an id.
 //
 // # File by file
 //
-// rooms.go has the table; session.go drives one room; handler.go takes stanzas; events.go
+// rooms.go has the table; set.go takes over a configuration; keep.go and join.go add and
+// remove rooms of the API; session.go drives one room; marks.go stores it; waiting.go keeps
+// what a queue has no room for; handler.go takes stanzas; events.go
 // makes events; connect.go joins after each connect; run.go has the clock and writes marks;
 // address.go and guard.go see what goes to rooms; invite.go handles invitations; view.go
 // shows; admin.go asks rooms.

@@ -77,19 +77,3 @@ func (r *Rooms) Stop(ctx context.Context) {
 	}
 	wg.Wait()
 }
-
-// unmarked reports whether the room was joined for the first time, and its mark is not
-// stored: a kill would take it for new.
-func (s *session) unmarked() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.dirty && !s.marked
-}
-
-// clean reports whether the mark is stored, or cannot be: events that wait come again after
-// the restart.
-func (s *session) clean() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return !s.dirty && s.snapshot == nil || s.lost.Load() || s.waiting.any()
-}

@@ -1,0 +1,123 @@
+package rooms
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/store"
+)
+
+// snapshot is a mark that may be stored once its events are.
+type snapshot struct {
+	mark   muc.Mark
+	issued uint64
+}
+
+const storeTimeout = 10 * time.Second
+
+// record returns what is stored of the room. s.saving is held.
+func (s *session) record() (store.RoomRecord, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	rec := store.RoomRecord{Room: s.key.room.String(), Bot: s.self.Bare().String(), Mark: s.mark}
+	set := s.settings()
+	var err error
+	if set.Source != FromConfig {
+		rec.Kept, err = json.Marshal(kept{set.Nick, set.Password.Reveal(), set.History, set.Create, set.Config, set.Rejoin, set.Source})
+	}
+	if s.refusedStored = s.state == muc.Refused; s.refusedStored && err == nil {
+		rec.Refused, err = json.Marshal(s.room.Status().Refusal)
+	}
+	return rec, err
+}
+
+// save stores the room.
+func (s *session) save(ctx context.Context) error {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	if s.removed {
+		return nil
+	}
+	rec, err := s.record()
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	return s.all.o.Store.Put(ctx, rec)
+}
+
+// erase takes the room out of the store.
+func (s *session) erase(context.Context) {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.removed = true
+	s.all.forget(s.key.room.String(), s.self.Bare().String())
+}
+
+// saveMark stores the mark, as far as its events are stored; and that the room refused us.
+// The error is logged.
+func (s *session) saveMark(ctx context.Context) error {
+	s.mu.Lock()
+	refusal := s.refusedStored != (s.state == muc.Refused)
+	var ready *snapshot
+	done := s.done.Load() // before lost, which is set first
+	if s.lost.Load() {
+		s.snapshot, s.dirty = nil, false
+	}
+	if s.snapshot != nil && done >= s.snapshot.issued {
+		ready, s.snapshot = s.snapshot, nil
+	}
+	if s.snapshot == nil && s.dirty {
+		s.snapshot, s.dirty = &snapshot{s.room.Mark(), s.issued}, false
+		if ready == nil && done >= s.issued {
+			ready, s.snapshot = s.snapshot, nil
+		}
+	}
+	if ready != nil {
+		s.marked = true
+		s.safe.Store(&ready.mark)
+	}
+	s.mu.Unlock()
+	if ready != nil {
+		data, err := json.Marshal(ready.mark)
+		if err != nil {
+			return err
+		}
+		s.saving.Lock()
+		s.mark = data
+		s.saving.Unlock()
+	}
+	if ready == nil && !refusal {
+		return nil
+	}
+	err := s.save(ctx)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		s.all.repeats.Warn(s.all.log, "mark of a room not stored", zap.Stringer("room", s.key.room), zap.Error(err))
+		s.mu.Lock()
+		s.dirty = true
+		s.mu.Unlock()
+	}
+	return err
+}
+
+// unmarked reports whether the room was joined for the first time, and its mark is not
+// stored: a kill would take it for new.
+func (s *session) unmarked() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.dirty && !s.marked
+}
+
+// clean reports whether the mark is stored, or cannot be: events that wait come again after
+// the restart.
+func (s *session) clean() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return !s.dirty && s.snapshot == nil || s.lost.Load() || s.waiting.any()
+}
