@@ -41,7 +41,10 @@ func (f *Forward) Deliver(o OfRoom) {
 			}
 		}
 	}
-	room := webhook.RoomOf(o.Stanza)
+	room := o.Room
+	if room == nil {
+		room = webhook.RoomOf(o.Stanza)
+	}
 	m := message.Read(o.Stanza)
 	if room.Happening() {
 		if m.Event = message.None; room.Type == "room.invite" {
@@ -54,9 +57,10 @@ func (f *Forward) Deliver(o OfRoom) {
 		}
 		o.Facts = FactsOf(heard, m.Event)
 	}
+	o.Room, o.Type = room, room.TypeWith(o.Stanza, message.Read(o.Stanza).Event)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
-	for i := f.index.Next(0, o.Component, o.Stanza); i >= 0; i = f.index.Next(i+1, o.Component, o.Stanza) {
+	for i := f.index.NextIn(0, o.Component, o.Stanza, room); i >= 0; i = f.index.NextIn(i+1, o.Component, o.Stanza, room) {
 		w, e := f.workers[i], f.index.Endpoint(i)
 		ev := *o.Event // an endpoint may change it
 		switch wants := e.WantsRoom(room) && e.Wants(m.Event); {

@@ -11,10 +11,11 @@ import (
 )
 
 // How many joins of one service are under way, and how long one that is not answered holds
-// its place.
+// its place. Prosody 0.12 takes 2 ms for a join, and nobody is served meanwhile: with twelve
+// of them before it, a message comes 25 ms later. With more the joins are not through sooner.
 const (
-	maxJoins = 100
-	joinHold = 3 * time.Second
+	maxJoins = 12
+	joinHold = time.Second
 )
 
 // OnUp joins the rooms of a component, at once after each connect; it is for

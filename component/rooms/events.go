@@ -50,7 +50,7 @@ func (s *session) report(e *muc.Event) {
 		s.all.repeats.Error(s.all.log, "event of a room not made", zap.Stringer("room", s.key.room), zap.Error(err))
 		return
 	}
-	s.deliver(st, e)
+	s.deliver(st, known, e)
 }
 
 // deliver hands an event to the endpoints. s.mu is held, so events of a room keep their
@@ -58,14 +58,14 @@ func (s *session) report(e *muc.Event) {
 //
 // Killed before the event is stored: the mark in the store is before it, and the message
 // comes again, as missed.
-func (s *session) deliver(st *stanza.Stanza, e *muc.Event) {
+func (s *session) deliver(st *stanza.Stanza, known *webhook.Room, e *muc.Event) {
 	status := s.room.Status()
 	var inRoom jid.JID // of others, also of those who had the nick while we were away
 	if e.Own {
 		inRoom, _ = s.key.room.WithResource(status.Nick)
 	}
 	s.hand(offer{keyed: e.Key != 0, OfRoom: forward.OfRoom{
-		Event: &webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Received: time.Now(), Stanza: st},
+		Event: &webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Received: time.Now(), Stanza: st, Room: known},
 		IDs:   message.RoomIDs{StanzaIDs: status.StanzaIDs, Own: inRoom}, Author: author(&e.Occupant),
 	}})
 }

@@ -15,6 +15,15 @@ type Event struct {
 	Stanza    *stanza.Stanza
 	Facts     Facts
 	Type      string // as TypeOf has it; empty: it is found whenever it is needed
+	Room      *Room  // as RoomOf has it; nil: so is that
+}
+
+// room returns what is known of the room that an event is from; nil of others.
+func (ev *Event) room() *Room {
+	if ev.Room != nil {
+		return ev.Room
+	}
+	return RoomOf(ev.Stanza)
 }
 
 // TypeName returns the type.

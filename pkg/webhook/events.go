@@ -27,9 +27,12 @@ const DefaultNotReadable = "I cannot read encrypted messages (OMEMO). Please tur
 func TypeOf(s *stanza.Stanza) string { return TypeWith(s, message.Read(s).Event) }
 
 // TypeWith is TypeOf for a stanza of which is known what somebody does with the message.
-func TypeWith(s *stanza.Stanza, event message.Event) string {
+func TypeWith(s *stanza.Stanza, event message.Event) string { return RoomOf(s).TypeWith(s, event) }
+
+// TypeWith is TypeWith for a stanza whose room is known; nil if it has none.
+func (r *Room) TypeWith(s *stanza.Stanza, event message.Event) string {
 	t := message.Type(s, event)
-	switch r := RoomOf(s); {
+	switch {
 	case r.Happening():
 		return r.Type
 	case r != nil && r.Type != "" && t == s.EventType(): // nothing is done with another message

@@ -103,7 +103,7 @@ func eventReplies(e *Endpoint, ev *Event, a *Answer) ([]*stanza.Stanza, error) {
 	if a.Status == 202 || a.Status == 204 || !answerable(ev.Stanza) {
 		return nil, nil
 	}
-	if room := RoomOf(ev.Stanza); room.Happening() {
+	if room := ev.room(); room.Happening() {
 		return joinReply(ev, room, a)
 	}
 	r := &replier{e: e, ev: ev, fill: fillEvent, silent: defaultKind(ev.Stanza), note: &a.note, origin: true}

@@ -9,7 +9,7 @@ import (
 // appendData appends the data of an event: mod_rest's JSON, the exact stanza, and of a
 // message what it is, its reference, and what somebody has written.
 func appendData(b []byte, ev *Event) []byte {
-	s, room := ev.Stanza, RoomOf(ev.Stanza)
+	s, room := ev.Stanza, ev.room()
 	if room.Happening() {
 		b = restjson.AppendWithStanza(b, ev.given(), nil)
 		return append(appendRoom(b[:len(b)-1], room), '}')

@@ -57,7 +57,11 @@ func (x *Index) Endpoint(place int) *Endpoint { return x.all[place] }
 // Next returns the place of the first endpoint, from a place on, that a stanza is for;
 // -1 if there is none. The stanza came over a component's link.
 func (x *Index) Next(from int, component string, s *stanza.Stanza) int {
-	room := RoomOf(s)
+	return x.NextIn(from, component, s, RoomOf(s))
+}
+
+// NextIn is Next for a stanza whose room is known; nil if it has none.
+func (x *Index) NextIn(from int, component string, s *stanza.Stanza, room *Room) int {
 	lists := [4][]int{x.rest}
 	if len(x.keys) > 0 {
 		address, domain := strings.ToLower(s.To.Bare().String()), strings.ToLower(s.To.Domain())

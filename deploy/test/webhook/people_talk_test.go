@@ -213,7 +213,8 @@ func (st *peopleStage) inPlainRoom() {
 func (st *peopleStage) invites() {
 	for _, how := range []string{"invite", "mediated"} {
 		room := "invited-" + how + "@rooms.localhost"
-		st.does("join", doing{"to": room, "nick": "Sybil"}) // who is not in may not invite
+		st.does("join", doing{"to": room, "nick": "Sybil"})
+		st.gets("the subject of "+room, func(h heard) bool { return h.From == room && h.Type == "groupchat" }) // who is not in may not invite
 		st.does(how, doing{"to": slixBot, "room": room, "reason": "come in"})
 		ev := st.event("room.invite", "")
 		if ev.Data.Event != "invite" || ev.Data.Reason != "come in" || ev.Data.Room.JID != room {

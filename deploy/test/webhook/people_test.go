@@ -74,10 +74,12 @@ func newPerson(t *testing.T, s *lab.Server, user string) *person {
 		_ = cmd.Wait()
 	})
 	harness.ShowLog(t, "slixmpp", errs.String)
-	p := &person{t: t, in: in}
+	p, came := &person{t: t, in: in}, &harness.Logbook{}
+	harness.ShowLog(t, "what came to slixmpp", came.String)
 	ready := make(chan bool)
 	go func() {
 		for lines := bufio.NewScanner(out); lines.Scan(); {
+			_, _ = came.Write(append(lines.Bytes(), '\n'))
 			if lines.Text() == `"ready"` {
 				close(ready)
 				continue

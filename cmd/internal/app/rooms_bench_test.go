@@ -1,0 +1,68 @@
+package app
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+)
+
+// A message of a room beside one of a chat: stanza in, POST, accepted; 100 rooms or users, 100
+// messages unanswered. The bot and the peer are in the CPU time of both.
+func BenchmarkAcceptedChat(b *testing.B) {
+	benchmarkAccepted(b, "<message type='chat' id='%d' from='u%d@rooms.example.com/n1' to='echo@bot.example.com'><body>%s</body></message>")
+}
+
+func BenchmarkAcceptedGroupchat(b *testing.B) {
+	benchmarkAccepted(b, "<message type='groupchat' id='%d' from='r%d@rooms.example.com/n1' to='echo@bot.example.com/room'><body>%s</body></message>")
+}
+
+func benchmarkAccepted(b *testing.B, message string) {
+	const rooms, window = 100, 100
+	var taken atomic.Int64
+	bot := newWeb(b, func(w http.ResponseWriter, _ *http.Request) {
+		taken.Add(1)
+		w.WriteHeader(http.StatusNoContent)
+	})
+	srv := newServer(b)
+	srv.Answer(func(s *stanza.Stanza) string {
+		switch s.Kind {
+		case stanza.Presence:
+			return fmt.Sprintf("<presence from='%s/n1' to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>"+
+				"<presence from='%s' to='%[2]s'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/><status code='110'/></x></presence>"+
+				"<message type='groupchat' from='%[1]s' to='%[2]s'><subject/></message>", s.To.Bare(), s.From, s.To)
+		case stanza.IQ:
+			return fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", s.ID, s.To, s.From)
+		}
+		return ""
+	})
+	kept := "rooms:\n"
+	for i := range rooms {
+		kept += fmt.Sprintf("  - {jid: r%d@rooms.example.com, from: echo@bot.example.com, nick: Echo}\n", i)
+	}
+	startAt(b, srv, zap.NewNop(), noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q}]\n", bot.URL)+kept)
+	await := func(n int64) {
+		for taken.Load() < n {
+			time.Sleep(50 * time.Microsecond)
+		}
+	}
+	await(rooms) // room.joined
+	taken.Store(0)
+	body := strings.Repeat("x", 300)
+	sent := int64(0)
+	cpu := processTime(b)
+	for b.Loop() {
+		if sent++; sent > window {
+			await(sent - window)
+		}
+		srv.Send(fmt.Sprintf(message, sent, sent%rooms, body))
+	}
+	await(sent)
+	b.ReportMetric(float64(processTime(b)-cpu)/float64(b.N), "cpu-ns/op")
+}
