@@ -107,7 +107,7 @@ func TestAdvice(t *testing.T) {
 		{rooms.Service{Offer: offer, Software: services.Prosody, Rooms: 81}, `muc_room_cache_size = 2000 in Component "rooms.example.com" "muc"`},
 		{rooms.Service{Offer: offer, Rooms: 500, Most: 500}, ""},
 		{rooms.Service{Offer: services.Offer{Answers: &silent}}, "mod_privilege"},
-		{rooms.Service{Offer: services.Offer{Answers: &answers, Condition: stanza.RemoteServerNotFound}}, "is there a service"},
+		{rooms.Service{Offer: services.Offer{Answers: &answers, Condition: stanza.RemoteServerNotFound}}, "is there such a service"},
 		{rooms.Service{Offer: offer, Software: services.Prosody, Creation: "Room creation is restricted"}, "restrict_room_creation = false"},
 		{rooms.Service{Offer: offer, Creation: rooms.Created}, ""},
 	} {
