@@ -1,10 +1,8 @@
 package hooks
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"stanzahook/httpapi"
@@ -23,8 +21,8 @@ func write(w http.ResponseWriter, r *http.Request, m *match, q *hook.Request, o 
 		w.Header().Set("Idempotency-Replayed", "true")
 	}
 	switch {
-	case strings.HasSuffix(r.URL.Path, "/api/chat.postMessage"):
-		writeSlackAPI(w, q, o)
+	case m.api != nil:
+		writeSlackAPI(w, m.api, o)
 	case m.Adapter == "slack" || m.Adapter == "mattermost":
 		writeSlack(w, o)
 	case m.Adapter == "discord":
@@ -39,8 +37,8 @@ func write(w http.ResponseWriter, r *http.Request, m *match, q *hook.Request, o 
 		w.WriteHeader(http.StatusNoContent)
 	default:
 		httpapi.WriteJSON(w, http.StatusAccepted, struct {
-			ID       string    `json:"id"`
-			Messages []message `json:"messages"`
+			ID       string        `json:"id"`
+			Messages []sentMessage `json:"messages"`
 		}{o.id, o.messages})
 	}
 }
@@ -52,32 +50,6 @@ func writeSlack(w http.ResponseWriter, o *outcome) {
 		return
 	}
 	httpapi.WriteBody(w, http.StatusOK, "text/plain; charset=utf-8", []byte("ok"))
-}
-
-// writeSlackAPI answers as the methods of Slack's API do: 200, and ok says more. What a
-// caller should repeat has its own status.
-func writeSlackAPI(w http.ResponseWriter, q *hook.Request, o *outcome) {
-	if o.failed() {
-		status := http.StatusOK
-		if o.status >= 500 {
-			status = o.status
-		}
-		httpapi.WriteJSON(w, status, map[string]any{"ok": false, "error": o.reason})
-		return
-	}
-	text := ""
-	if len(o.notice.Texts) > 0 {
-		text = o.notice.Texts[0].Body
-	}
-	httpapi.WriteJSON(w, http.StatusOK, map[string]any{
-		"ok": true, "channel": o.notice.Target, "ts": fmt.Sprintf("%d.%06d", q.Time.Unix(), q.Time.Nanosecond()/1000), "message": map[string]any{"type": "message", "text": text},
-	})
-}
-
-// authTest answers auth.test, by which clients of Slack see whether their token is right.
-func (h *handler) authTest(w http.ResponseWriter, r *http.Request) {
-	m := matchOf(r.Context())
-	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"ok": true, "team": "stanzahook", "user": m.Name, "team_id": "T0", "user_id": "U0", "bot_id": "B0"})
 }
 
 func writeDiscord(w http.ResponseWriter, r *http.Request, o *outcome) {
@@ -102,12 +74,8 @@ func writeNtfy(w http.ResponseWriter, q *hook.Request, o *outcome) {
 		httpapi.WriteJSON(w, o.status, map[string]any{"code": o.status*100 + 1, "http": o.status, "error": o.text})
 		return
 	}
-	text := ""
-	if len(o.notice.Texts) > 0 {
-		text = o.notice.Texts[0].Body
-	}
 	topic := o.notice.Target
-	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"id": o.id, "time": q.Time.Unix(), "expires": q.Time.Add(12 * time.Hour).Unix(), "event": "message", "topic": topic, "message": text})
+	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"id": o.id, "time": q.Time.Unix(), "expires": q.Time.Add(12 * time.Hour).Unix(), "event": "message", "topic": topic, "message": o.text0()})
 }
 
 func writeGotify(w http.ResponseWriter, o *outcome) {
@@ -115,9 +83,5 @@ func writeGotify(w http.ResponseWriter, o *outcome) {
 		httpapi.WriteJSON(w, o.status, map[string]any{"error": http.StatusText(o.status), "errorCode": o.status, "errorDescription": o.text})
 		return
 	}
-	text := ""
-	if len(o.notice.Texts) > 0 {
-		text = o.notice.Texts[0].Body
-	}
-	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"id": time.Now().UnixMilli() % 1_000_000_000, "appid": 1, "message": text, "title": "", "priority": 0, "date": time.Now().UTC().Format(time.RFC3339)})
+	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"id": time.Now().UnixMilli() % 1_000_000_000, "appid": 1, "message": o.text0(), "title": "", "priority": 0, "date": time.Now().UTC().Format(time.RFC3339)})
 }

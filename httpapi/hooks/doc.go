@@ -3,7 +3,10 @@
 //
 //	hooks.go      the routes, and which hook a request is for
 //	identify.go   the secret of a hook: in the path, or where tools put it
-//	serve.go      one request: signature, rate, payload, messages
+//	serve.go      one request: signature, rate, payload
+//	send.go       its messages
+//	threads.go    the first message of each thread, which later states refer to
+//	slackapi.go   chat.postMessage and chat.update of Slack
 //	once.go       a delivery that comes again
 //	answer.go     what each tool wants to hear
 //	status.go     what became of the requests of each hook, counted
@@ -15,7 +18,7 @@
 //	/hooks/{secret}, /services/…    tools that take only a host and a token
 //	/hooks/{name}/…/{topic}         ntfy, and a target of any other hook
 //	/hooks/{name}/…/message         Gotify
-//	/api/chat.postMessage           Slack's API; auth.test too
+//	/api/chat.postMessage           Slack's API; chat.update and auth.test too
 //
 // A wrong secret has one answer, whatever the hook is and whether there is one. It is
 // refused before the body is read; signatures need the body, and a request that has only

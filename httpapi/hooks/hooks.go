@@ -14,6 +14,7 @@ import (
 	"stanzahook/pkg/hook"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
 
@@ -27,6 +28,7 @@ type Hook struct {
 	From    jid.JID
 	To      []jid.JID
 	Targets map[string]jid.JID // by name, for requests that name one
+	Rooms   []jid.JID          // of To and Targets, those that are rooms whatever their service says
 	Get     bool               // GET is taken
 	MaxBody int64
 	Rate    httpapi.RateLimit
@@ -38,11 +40,24 @@ type Requests interface {
 	End(ctx context.Context, key string, r store.IdempotentRequest) error
 }
 
+// Rooms knows rooms, and brings messages into them.
+type Rooms interface {
+	// IsRoom reports whether a recipient of a bot is a room; known is false if that cannot be
+	// said now.
+	IsRoom(ctx context.Context, to, bot jid.JID) (room, known bool)
+	// Send sends a message of type groupchat: at once if the bot is in the room, else when it
+	// has joined. If the recipient turns out to be none, it is a chat. Errors: those of
+	// gateway.Sender.
+	Send(ctx context.Context, hook string, s *stanza.Stanza, how gateway.Sending) (gateway.State, error)
+}
+
 // Options are what the routes work with.
 type Options struct {
 	Hooks    []*Hook
 	Sender   gateway.Sender
+	Rooms    Rooms     // nil: Sender gets what is for rooms too
 	Requests Requests  // nil: a delivery that comes again is sent again
+	Threads  *Threads  // kept over reloads; nil: each text is a message of its own
 	Statuses *Statuses // kept over reloads; nil: its own
 	// OnRequest, which may be nil, is called with what became of each authenticated request.
 	// It must not block, nor change or keep the request.
@@ -100,7 +115,8 @@ func New(o Options) []httpapi.Mount {
 		mount("/hooks", h.byPath, own...),
 		mount("/services", h.byLastElement, services...),
 		mount("/api", h.byToken,
-			httpapi.Route{Method: http.MethodPost, Path: "/api/chat.postMessage", Handler: serve},
+			httpapi.Route{Method: http.MethodPost, Path: "/api/chat.postMessage", Handler: h.slackAPI(slackCall{})},
+			httpapi.Route{Method: http.MethodPost, Path: "/api/chat.update", Handler: h.slackAPI(slackCall{update: true})},
 			httpapi.Route{Method: http.MethodPost, Path: "/api/auth.test", Handler: http.HandlerFunc(h.authTest)}),
 	}
 }

@@ -61,11 +61,17 @@ type rig struct {
 	net      *gatewaytest.Network
 	requests *memory
 	statuses *hooks.Statuses
+	threads  *hooks.Threads
 }
 
 func newRig(t testing.TB, change func(*hooks.Hook)) *rig {
 	t.Helper()
-	g := &rig{net: &gatewaytest.Network{}, requests: &memory{}, statuses: &hooks.Statuses{}}
+	return newRigWith(t, change, nil)
+}
+
+func newRigWith(t testing.TB, change func(*hooks.Hook), threads *hooks.Threads) *rig {
+	t.Helper()
+	g := &rig{net: &gatewaytest.Network{}, requests: &memory{}, statuses: &hooks.Statuses{}, threads: threads}
 	var all []*hooks.Hook
 	for _, name := range hook.Adapters() {
 		reader, err := hook.New(hook.Options{Adapter: name})
@@ -79,7 +85,7 @@ func newRig(t testing.TB, change func(*hooks.Hook)) *rig {
 		}
 		all = append(all, h)
 	}
-	g.Handler = httpapi.New(httpapi.Options{MaxBodyBytes: 1000}, hooks.New(hooks.Options{Hooks: all, Sender: g.net, Requests: g.requests, Statuses: g.statuses})...)
+	g.Handler = httpapi.New(httpapi.Options{MaxBodyBytes: 1000}, hooks.New(hooks.Options{Hooks: all, Sender: g.net, Requests: g.requests, Threads: threads, Statuses: g.statuses})...)
 	return g
 }
 

@@ -20,7 +20,8 @@ type hookKey struct{}
 // match is the hook that a request is for.
 type match struct {
 	*known
-	rest string // of the path, behind the address of the hook
+	rest string     // of the path, behind the address of the hook
+	api  *slackCall // nil: it is no call of Slack's API
 }
 
 func matchOf(ctx context.Context) *match {
@@ -37,7 +38,7 @@ func (h *handler) identified(find func(*http.Request) (*known, string)) func(*ht
 			return nil, httpapi.Identity{}, 0, unauthorized()
 		}
 		who := httpapi.Identity{Caller: gateway.Caller{Name: Caller(k.Name)}, Group: "hooks"}
-		return r.WithContext(context.WithValue(r.Context(), hookKey{}, &match{k, rest})), who, k.MaxBody, nil
+		return r.WithContext(context.WithValue(r.Context(), hookKey{}, &match{known: k, rest: rest})), who, k.MaxBody, nil
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 // Killed after it: a repetition sends nothing.
 func (h *handler) once(ctx context.Context, m *match, n hook.Notice, to []jid.JID) *outcome {
 	if n.Once == "" || h.Requests == nil {
-		return h.send(ctx, m, n, to, newID())
+		return h.send(ctx, m, n, to, h.newID(m))
 	}
 	key := Caller(m.Name) + "\x00" + n.Once
 	if !h.Statuses.begin(key) {
@@ -30,7 +30,7 @@ func (h *handler) once(ctx context.Context, m *match, n hook.Notice, to []jid.JI
 	}
 	defer h.Statuses.end(key)
 	ctx = context.WithoutCancel(ctx) // the answer is stored also if the caller goes
-	id := newID()
+	id := h.newID(m)
 	stored, created, err := h.Requests.Begin(ctx, key, store.IdempotentRequest{ID: id})
 	switch {
 	case err != nil:

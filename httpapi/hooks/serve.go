@@ -1,11 +1,9 @@
 package hooks
 
 import (
-	"context"
 	"errors"
 	"math"
 	"net/http"
-	"strconv"
 	"strings"
 	"time"
 
@@ -13,14 +11,9 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
-	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/hook"
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/stanza"
 )
-
-// sendTimeout bounds the wait for the outbox, as a tool waits some seconds for its answer.
-const sendTimeout = 10 * time.Second
 
 // serve serves a request of a tool.
 //
@@ -59,13 +52,13 @@ type outcome struct {
 	retryAfter int
 
 	id       string
-	messages []message
+	messages []sentMessage
 	notice   hook.Notice
 	repeated bool // it was answered before; nothing was sent
 }
 
-// message is what became of one message.
-type message struct {
+// sentMessage is what became of one message.
+type sentMessage struct {
 	To    string `json:"to"`
 	ID    string `json:"id"`
 	State string `json:"state"`
@@ -73,6 +66,14 @@ type message struct {
 }
 
 func (o *outcome) failed() bool { return o.status >= 400 }
+
+// text0 is the first text of the request; empty: it has none.
+func (o *outcome) text0() string {
+	if len(o.notice.Texts) == 0 {
+		return ""
+	}
+	return o.notice.Texts[0].Body
+}
 
 func refuse(status int, reason, text string) *outcome {
 	return &outcome{status: status, reason: reason, text: text}
@@ -136,62 +137,13 @@ func (m *match) recipients(n hook.Notice, q *hook.Request) ([]jid.JID, *outcome)
 	return []jid.JID{to}, nil
 }
 
-// send sends the texts of a notice, each to every recipient; the ids of the messages follow
-// from id.
-func (h *handler) send(ctx context.Context, m *match, n hook.Notice, to []jid.JID, id string) *outcome {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sendTimeout) // a tool that goes has posted all the same
-	defer cancel()
-	o := &outcome{status: http.StatusAccepted, id: id, notice: n}
-	var worst *gateway.Outcome
-	sent := 0
-	for i, t := range n.Texts {
-		for j, recipient := range to {
-			one := message{To: recipient.String(), ID: id}
-			if number := i*len(to) + j; number > 0 {
-				one.ID += "." + strconv.Itoa(number)
-			}
-			state, bad := h.sendOne(ctx, m, recipient, one.ID, t.Body)
-			if one.State = string(state); bad != nil {
-				one.State, one.Error, worst = "failed", bad.Text(), bad
-			} else {
-				sent++
-			}
-			o.messages = append(o.messages, one)
-		}
-	}
-	if sent == 0 {
-		o.status, o.reason, o.text, o.retryAfter = worst.Status, "internal_error", worst.Text(), worst.RetryAfter
-		if o.status == http.StatusTooManyRequests || o.status == http.StatusUnprocessableEntity {
-			o.status = http.StatusServiceUnavailable
-		}
-	} else if worst != nil {
-		o.text = worst.Text()
-	}
-	return o
-}
-
-// sendOne sends one message. It goes through the outbox: without a connection it waits on
-// disk.
-func (h *handler) sendOne(ctx context.Context, m *match, to jid.JID, id, body string) (gateway.State, *gateway.Outcome) {
-	s, err := stanza.Build(stanza.Header{Kind: stanza.Message, Type: "chat", From: m.From, To: to, ID: id}, stanza.TextElement("body", body), h.Sender.Limits(m.From))
-	if err != nil {
-		return "", &gateway.Outcome{Status: http.StatusRequestEntityTooLarge, What: "the message is over a limit: " + err.Error()}
-	}
-	h.Statuses.expect(m.Name, s)
-	state, err := h.Sender.Send(ctx, s, gateway.Sending{Caller: Caller(m.Name)})
-	if err != nil {
-		o := gateway.OutcomeOf(s, err)
-		if o.Result == gateway.Failed {
-			h.repeats.Error(h.Log, "message of hook not sent", zap.String("hook", m.Name), zap.String("stanza_id", id), zap.Error(err))
-			o.What = "internal error; the log has it under the hook's name"
-		}
-		return "", &o
-	}
-	return state, nil
-}
-
 // newID returns an id for messages; timeOf reads when it was made.
-func newID() string { return ulid.Make().String() }
+func (h *handler) newID(m *match) string {
+	if m.api != nil {
+		return h.Statuses.slackID()
+	}
+	return ulid.Make().String()
+}
 
 func timeOf(id string) (time.Time, bool) {
 	u, err := ulid.ParseStrict(id)

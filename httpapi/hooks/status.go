@@ -20,6 +20,7 @@ type Statuses struct {
 	hooks    map[string]*status
 	messages *simplelru.LRU[messageKey, string] // the hook of a message, so that its error is found
 	running  map[string]bool                    // deliveries in progress, by key
+	lastTS   int64                              // of Slack's API, in microseconds since 1970
 }
 
 // maxMessages bounds the messages whose errors are told apart. The error of an older one

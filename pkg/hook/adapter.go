@@ -13,6 +13,7 @@ type adapter struct {
 	read      func(h *Hook, r *Request) (reading, error)
 	events    []string // the words for options.Events
 	splits    bool     // a text for each alert is possible
+	threads   bool     // its texts may have threads
 	needsText bool     // a request without a text is a mistake
 }
 
@@ -21,6 +22,7 @@ type reading struct {
 	event  string
 	parts  []part
 	target string
+	of     string
 	once   string // the id of the delivery
 	state  string // stands for what is reported, if there is no id
 }

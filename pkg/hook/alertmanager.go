@@ -6,7 +6,7 @@ import "strings"
 // no id; that it reports the same states of the same alerts makes it the same.
 func alertmanager() adapter {
 	t := own("alertmanager")
-	return adapter{splits: true, read: func(h *Hook, r *Request) (reading, error) { return readAlerts(h, r, t) }}
+	return adapter{splits: true, threads: true, read: func(h *Hook, r *Request) (reading, error) { return readAlerts(h, r, t) }}
 }
 
 // readAlerts reads a group of alerts, as Alertmanager and Grafana write them.

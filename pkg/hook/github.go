@@ -22,7 +22,7 @@ func forge(h forgeHeaders, prefix string, events ...string) adapter {
 	for _, e := range events {
 		known[e] = own(prefix + "-" + e)
 	}
-	return adapter{events: events, read: func(_ *Hook, r *Request) (reading, error) {
+	return adapter{events: events, threads: true, read: func(_ *Hook, r *Request) (reading, error) {
 		event := r.header(h.event...)
 		if event == "" {
 			return reading{}, unreadable("the header %s is missing, which names the event", h.event[0])

@@ -7,7 +7,7 @@ func gitlab() adapter {
 	for _, e := range events {
 		known[e] = own("gitlab-" + e)
 	}
-	return adapter{events: events, read: func(_ *Hook, r *Request) (reading, error) {
+	return adapter{events: events, threads: true, read: func(_ *Hook, r *Request) (reading, error) {
 		o, err := r.object()
 		if err != nil {
 			return reading{}, err

@@ -4,5 +4,5 @@ package hook
 // it.
 func grafana() adapter {
 	t := own("grafana")
-	return adapter{splits: true, read: func(h *Hook, r *Request) (reading, error) { return readAlerts(h, r, t) }}
+	return adapter{splits: true, threads: true, read: func(h *Hook, r *Request) (reading, error) { return readAlerts(h, r, t) }}
 }

@@ -12,6 +12,7 @@ type Options struct {
 	Adapter  string
 	Template string   // of texts; empty: the adapter's own
 	Thread   string   // a template of Text.Thread; empty: the adapter's own
+	Update   string   // what a later text of a thread becomes: one of Updates; empty: UpdateReply
 	Events   []string // the ones that are told; empty: all
 	Split    bool     // a text for each alert
 	MaxChars int      // of a text; 0: 4000
@@ -25,6 +26,16 @@ type Hook struct {
 	template *Template // nil: the adapter's own
 	thread   *Template // nil: the adapter's own
 }
+
+// What a later text of a thread becomes.
+const (
+	UpdateReply   = "reply"   // a reply to the first message (XEP-0461), which a client shows as new
+	UpdateCorrect = "correct" // a correction of the first message (XEP-0308), which no client rings for
+	UpdateNew     = "new"     // a message of its own
+)
+
+// Updates are the words for Options.Update, the default first.
+func Updates() []string { return []string{UpdateReply, UpdateCorrect, UpdateNew} }
 
 // DefaultChars is how many characters a text may have if the options do not say.
 const DefaultChars = 4000
@@ -50,6 +61,17 @@ func New(o Options) (*Hook, error) {
 	if o.Split && !h.adapter.splits {
 		return nil, fmt.Errorf("split: is for alertmanager and grafana only; remove it")
 	}
+	switch o.Update {
+	case "":
+		h.Update = UpdateReply
+	case UpdateReply, UpdateNew:
+	case UpdateCorrect:
+		if o.Thread == "" && !h.adapter.threads {
+			return nil, fmt.Errorf("update: nothing that the adapter %s reads is a later state of something else; write thread, or remove it", o.Adapter)
+		}
+	default:
+		return nil, fmt.Errorf("update: %q is none of %s", o.Update, strings.Join(Updates(), ", "))
+	}
 	for _, t := range []struct {
 		key, text string
 		into      **Template
@@ -73,7 +95,7 @@ func (h *Hook) Read(r *Request) (Notice, error) {
 	if err != nil {
 		return Notice{}, err
 	}
-	n := Notice{Target: got.target, Once: got.once, Within: onceWithin, Event: got.event}
+	n := Notice{Target: got.target, Of: got.of, Once: got.once, Within: onceWithin, Event: got.event}
 	if n.Once == "" && got.state != "" {
 		n.Once, n.Within = got.state, sameWithin
 	}

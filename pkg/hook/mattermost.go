@@ -3,7 +3,7 @@ package hook
 // mattermost reads what incoming webhooks of Mattermost take: as those of Slack, with
 // Markdown.
 func mattermost() adapter {
-	return adapter{needsText: true, read: func(_ *Hook, r *Request) (reading, error) {
+	return adapter{needsText: true, threads: true, read: func(_ *Hook, r *Request) (reading, error) {
 		o, err := slackPayload(r)
 		if err != nil {
 			return reading{}, err

@@ -10,6 +10,7 @@ import (
 type Notice struct {
 	Texts  []Text
 	Target string // the one of the hook's targets that the request names; empty: none
+	Of     string // the ts of the message that chat.update of Slack changes
 	// Once names this delivery, or the state that it reports; empty: nothing does. It counts
 	// for Within.
 	Once   string

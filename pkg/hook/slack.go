@@ -5,7 +5,7 @@ import "strings"
 // slack reads what incoming webhooks and chat.postMessage of Slack take: text, blocks and
 // attachments.
 func slack() adapter {
-	return adapter{needsText: true, read: func(_ *Hook, r *Request) (reading, error) {
+	return adapter{needsText: true, threads: true, read: func(_ *Hook, r *Request) (reading, error) {
 		o, err := slackPayload(r)
 		if err != nil {
 			return reading{}, err
@@ -15,7 +15,7 @@ func slack() adapter {
 			body = slackOwn(o)
 		}
 		body = lines(body, slackAttachments(o, slacktext))
-		return reading{once: r.header("Idempotency-Key"), target: text(o, "channel"), parts: []part{{data: o, text: body, thread: text(o, "thread_ts")}}}, nil
+		return reading{once: r.header("Idempotency-Key"), target: text(o, "channel"), of: text(o, "ts"), parts: []part{{data: o, text: body, thread: text(o, "thread_ts")}}}, nil
 	}}
 }
 

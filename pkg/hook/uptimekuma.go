@@ -6,7 +6,7 @@ import "net/http"
 // hook takes GET, msg in the query. A test has no monitor.
 func uptimeKuma() adapter {
 	t := own("uptime-kuma")
-	return adapter{read: func(_ *Hook, r *Request) (reading, error) {
+	return adapter{threads: true, read: func(_ *Hook, r *Request) (reading, error) {
 		var o map[string]any
 		if r.Method == http.MethodGet {
 			o = map[string]any{"msg": r.Query.Get("msg")}

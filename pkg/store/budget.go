@@ -21,3 +21,6 @@ func sentBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/64) }
 
 // answeredBytes is for some 40,000 conversations, fewer in a small store. The oldest go.
 func answeredBytes(o *Options) int64 { return min(4<<20, o.MaxBytes/256) }
+
+// threadBytes is for MaxThreads, fewer in a small store. The oldest go.
+func threadBytes(o *Options) int64 { return min(8<<20, o.MaxBytes/128) }

@@ -9,6 +9,7 @@
 //	LOG            the delivery log, many entries in a record   Options.LogKeep
 //	SENT, REQ      states of sent messages, idempotency keys    24 hours
 //	ROSTERS, JOBS  records of rosters, roster jobs              they are replaced; Options.JobKeep
+//	THREADS        first messages of what hooks report on       30 days
 //	KV_…           subscribers, disabled endpoints, features    they are replaced or removed
 //
 // # One stanza through the files

@@ -83,6 +83,7 @@ type Store struct {
 	rooms           Rooms
 	sent            SentMessages
 	answered        Answered
+	threads         Threads
 	idempotencyKeys IdempotencyKeys
 }
 
@@ -173,6 +174,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.rooms = Rooms{s.bucket(roomsConfig())}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.answered = Answered{s.bucket(answeredConfig(&s.o))}
+	s.threads = newThreads(s.bucket(threadsConfig(&s.o)))
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
 	s.queues = newQueues(s)
 	if err := s.openStreams(ctx); err != nil {
@@ -185,6 +187,9 @@ func (s *Store) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := checkIntegrity(ctx, s.srv, s.o.Dir, s.log); err != nil {
+		return err
+	}
+	if err := s.threads.load(ctx); err != nil {
 		return err
 	}
 	return s.queues.load(ctx)
@@ -317,6 +322,9 @@ func (s *Store) Answered() *Answered { return &s.answered }
 
 // Rooms are the rooms that bots are in.
 func (s *Store) Rooms() *Rooms { return &s.rooms }
+
+// Threads are the first messages of what hooks report on.
+func (s *Store) Threads() *Threads { return &s.threads }
 
 // SentMessages are the states of messages of HTTP callers.
 func (s *Store) SentMessages() *SentMessages { return &s.sent }

@@ -1,0 +1,84 @@
+package store_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/store"
+)
+
+// A thread is known over a restart, for 30 days, until it is removed.
+func TestThreads(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	began := time.Now().Add(-time.Hour).UTC()
+	one := store.Thread{Hook: "alerts", Key: "group", To: "juliet@example.com", Ref: "r1_x", Time: began}
+	old := store.Thread{Hook: "alerts", Key: "old", To: "juliet@example.com", Ref: "r1_y", Time: began.Add(-store.ThreadKeep)}
+	for _, put := range []store.Thread{one, old} {
+		if err := s.Threads().Put(t.Context(), put); err != nil {
+			t.Fatal(err)
+		}
+	}
+	is := func(want string) {
+		t.Helper()
+		got, ok := s.Threads().Get("alerts", "group", "juliet@example.com")
+		if ok != (want != "") || got.Ref != want || ok && !got.Time.Equal(began) {
+			t.Errorf("%+v %v, want %q", got, ok, want)
+		}
+	}
+	is("r1_x")
+	one.Ref = "r1_z"
+	if err := s.Threads().Put(t.Context(), one); err != nil {
+		t.Fatal(err)
+	}
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	is("r1_z")
+	for _, other := range [][3]string{{"other", "group", "juliet@example.com"}, {"alerts", "x", "juliet@example.com"}, {"alerts", "group", "romeo@example.com"}, {"alerts", "old", "juliet@example.com"}} {
+		if got, ok := s.Threads().Get(other[0], other[1], other[2]); ok {
+			t.Errorf("%v is %+v", other, got)
+		}
+	}
+	if n := s.Threads().Count("alerts"); n != 1 {
+		t.Errorf("%d threads", n)
+	}
+	if one.Ref = "r1_known"; !s.Threads().Know(one) || s.Threads().Know(old) {
+		t.Error("what is known can be changed, and nothing else")
+	}
+	is("r1_known")
+}
+
+// Over the bound the oldest of the hook with the most goes, in memory and on disk.
+func TestThreadShares(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	s.Threads().SetMost(10)
+	put := func(hook string, i int) {
+		t.Helper()
+		if err := s.Threads().Put(t.Context(), store.Thread{Hook: hook, Key: fmt.Sprint(i), To: "u@example.com", Ref: "r", Time: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("few", 0)
+	for i := range 15 {
+		put("many", i)
+	}
+	check := func() {
+		t.Helper()
+		if few, many := s.Threads().Count("few"), s.Threads().Count("many"); few != 1 || many != 9 {
+			t.Errorf("%d of few and %d of many", few, many)
+		}
+		for i := range 15 {
+			if _, ok := s.Threads().Get("many", fmt.Sprint(i), "u@example.com"); ok != (i >= 6) {
+				t.Errorf("%d: %v", i, ok)
+			}
+		}
+	}
+	check()
+	s.Close()
+	s = open(t, dir)
+	defer s.Close()
+	check()
+}
