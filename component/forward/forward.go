@@ -30,6 +30,10 @@ type Forward struct {
 	// Unlisted counts the messages that an endpoint would have got if its events listed them.
 	Unlisted atomic.Int64
 
+	// Echoed, if not nil, is called with the Ref of each message of ours that a room has sent
+	// back, as the room has it. It must not block. Set it before the first event.
+	Echoed func(message.Ref)
+
 	mu      sync.RWMutex // readers wait only for Set
 	workers []*delivery.Worker
 	index   *webhook.Index // of their endpoints, as they were when they were set

@@ -54,6 +54,9 @@ func (f *Forward) Deliver(o OfRoom) {
 		heard := f.recent.Hear(o.Stanza, &m, o.IDs, o.Author, o.Received)
 		if heard.Ref.Mine {
 			f.recent.Echoed(heard.Ref, o.Received)
+			if f.Echoed != nil {
+				f.Echoed(heard.Ref)
+			}
 		}
 		o.Facts = FactsOf(heard, m.Event)
 	}

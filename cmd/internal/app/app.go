@@ -65,6 +65,7 @@ type App struct {
 	failures     httpapi.Failures // of logins, kept over reloads
 	logins       postmsg.Logins
 	hooks        hooks.Statuses // kept over reloads
+	threads      *hooks.Threads // of hooks
 	reloader     v1.Reload      // nil: none
 
 	current   atomic.Pointer[current] // to read outside a change

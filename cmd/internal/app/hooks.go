@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"reflect"
 	"slices"
 	"time"
@@ -19,7 +20,7 @@ import (
 // hookRoutes are the addresses of the hooks of a configuration. What they count stays over
 // reloads.
 func (a *App) hookRoutes(cfg *config.Config, send gateway.Sender) []httpapi.Mount {
-	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Requests: a.store.IdempotencyKeys(), Statuses: &a.hooks, OnRequest: a.happenings.onHook, Log: a.log})
+	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Requests: a.store.IdempotencyKeys(), Threads: a.threads, Statuses: &a.hooks, OnRequest: a.happenings.onHook, Log: a.log})
 }
 
 // hooksOf are the hooks of a configuration, in its order.
@@ -28,11 +29,20 @@ func hooksOf(cfg *config.Config) []*hooks.Hook {
 	for i := range cfg.Hooks {
 		c := &cfg.Hooks[i]
 		all = append(all, &hooks.Hook{
-			Name: c.Name, Adapter: c.Adapter, Hashes: c.Hashes, Verify: c.Verifier, Reader: c.Reader, From: c.Sender, To: c.Recipients, Targets: c.TargetJIDs,
+			Name: c.Name, Adapter: c.Adapter, Hashes: c.Hashes, Verify: c.Verifier, Reader: c.Reader, From: c.Sender, To: c.Recipients, Targets: c.TargetJIDs, Rooms: c.Rooms,
 			Get: c.Get, MaxBody: int64(c.MaxBody), Rate: httpapi.RateLimit(c.RateLimit),
 		})
 	}
 	return all
+}
+
+// startThreads begins to keep the threads of hooks; their last ids are stored at the stop.
+func (a *App) startThreads() {
+	a.threads = hooks.NewThreads(a.store.Threads(), a.log)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() { defer close(done); a.threads.Run(ctx) }()
+	a.onStop("threads of hooks", func(context.Context) { cancel(); <-done })
 }
 
 // sameHooks compares hooks by their keys.

@@ -18,6 +18,7 @@ type Hook struct {
 	Targets      map[string]string  `mapstructure:"targets"` // JIDs by name
 	Template     string             `mapstructure:"template"`
 	Thread       string             `mapstructure:"thread"`
+	Update       string             `mapstructure:"update"`
 	Events       []string           `mapstructure:"events"`
 	Split        bool               `mapstructure:"split"`
 	Get          bool               `mapstructure:"get"`
@@ -30,6 +31,7 @@ type Hook struct {
 	Sender       jid.JID            `mapstructure:"-"` // From, parsed
 	Recipients   []jid.JID          `mapstructure:"-"` // To, parsed
 	TargetJIDs   map[string]jid.JID `mapstructure:"-"` // Targets, parsed
+	Rooms        []jid.JID          `mapstructure:"-"` // of both, those that are written as rooms
 	Given        map[string]any     `mapstructure:"-"` // by the API: its keys, with secrets masked; nil: it is of the file
 }
 
@@ -45,5 +47,5 @@ type Verify struct {
 
 // defaultHook is what an element of hooks is decoded over.
 func defaultHook() Hook {
-	return Hook{MaxChars: hook.DefaultChars, MaxBody: MiB}
+	return Hook{Update: hook.UpdateReply, MaxChars: hook.DefaultChars, MaxBody: MiB}
 }

@@ -20,8 +20,9 @@ hooks:
     secret_hashes: ["`+hash("b")+`"]
     from: Alerts@bot.example.com
     to: [juliet@example.com, "romeo@example.com"]
-    targets: {ops: ops@example.com}
+    targets: {ops: ops@example.com, dev: "xmpp:dev@rooms.example.com?join"}
     split: true
+    update: correct
   - name: local
     adapter: json
     verify: none
@@ -43,6 +44,9 @@ hooks:
 	}
 	h := c.Hooks[0]
 	if len(h.Hashes) != 2 || h.Hashes[1] != sha256.Sum256([]byte("b")) || h.From != "alerts@bot.example.com" || len(h.Recipients) != 2 || h.TargetJIDs["ops"] != jid.MustParse("ops@example.com") || h.MaxChars != 4000 || h.MaxBody != MiB || h.Verifier != nil || h.Reader == nil {
+		t.Errorf("%+v", h)
+	}
+	if dev := jid.MustParse("dev@rooms.example.com"); h.TargetJIDs["dev"] != dev || len(h.Rooms) != 1 || h.Rooms[0] != dev || h.Reader.Update != "correct" || c.Hooks[1].Reader.Update != "reply" {
 		t.Errorf("%+v", h)
 	}
 	if local := c.Hooks[1]; len(local.Hashes) != 0 || local.Verify.Kind != "none" {

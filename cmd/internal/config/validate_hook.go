@@ -148,9 +148,15 @@ func (h *Hook) checkAddresses(s scope) {
 		s.add("from", "%s is of no component; write for example alerts@%s", quote(h.From), s.exampleDomain())
 	}
 	recipient := func(name, text string) jid.JID {
-		to, err := jid.Parse(text)
-		if err != nil {
+		address, isRoom := roomURI(text)
+		to, err := jid.Parse(address)
+		switch {
+		case err != nil:
 			s.add(name, "%s is not an address; write for example juliet@example.com", quote(text))
+		case isRoom && (to.Local() == "" || !to.IsBare()):
+			s.add(name, "%s is not a room; write for example xmpp:ops@rooms.example.com?join", quote(text))
+		case isRoom:
+			h.Rooms = append(h.Rooms, to)
 		}
 		return to
 	}
@@ -176,6 +182,15 @@ func (h *Hook) checkAddresses(s scope) {
 	}
 }
 
+// roomURI returns the address of xmpp:room@service?join (XEP-0045 section 17.2.1), by which
+// a recipient is written that is a room for certain.
+func roomURI(text string) (address string, isRoom bool) {
+	if rest, ok := strings.CutPrefix(text, "xmpp:"); ok {
+		return strings.CutSuffix(rest, "?join")
+	}
+	return text, false
+}
+
 // exampleDomain is the domain of a component, for advice.
 func (s scope) exampleDomain() string {
 	if len(s.c.Components) == 0 {
@@ -189,8 +204,11 @@ func (h *Hook) checkReader(s scope) {
 	if s.isReported("adapter") {
 		return
 	}
+	if s.oneOf("update", h.Update, hook.Updates()...); s.isReported("update") {
+		return
+	}
 	var err error
-	h.Reader, err = hook.New(hook.Options{Adapter: h.Adapter, Template: h.Template, Thread: h.Thread, Events: h.Events, Split: h.Split, MaxChars: h.MaxChars, Get: h.Get})
+	h.Reader, err = hook.New(hook.Options{Adapter: h.Adapter, Template: h.Template, Thread: h.Thread, Update: h.Update, Events: h.Events, Split: h.Split, MaxChars: h.MaxChars, Get: h.Get})
 	if err != nil {
 		key, text, _ := strings.Cut(err.Error(), ": ")
 		s.add(key, "%s: %s", h.Name, text)

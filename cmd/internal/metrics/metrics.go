@@ -57,6 +57,7 @@ type Sources struct {
 	Tail         *tail.Tail
 	Tokens       func() []string // the names of the tokens, as configured now
 	Hooks        func() []hooks.Status
+	HookThreads  func(hook string) int
 	Log          *zap.Logger
 }
 
