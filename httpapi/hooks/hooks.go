@@ -46,9 +46,9 @@ type Rooms interface {
 	// said now.
 	IsRoom(ctx context.Context, to, bot jid.JID) (room, known bool)
 	// Send sends a message of type groupchat: at once if the bot is in the room, else when it
-	// has joined. If the recipient turns out to be none, it is a chat. Errors: those of
-	// gateway.Sender.
-	Send(ctx context.Context, hook string, s *stanza.Stanza, how gateway.Sending) (gateway.State, error)
+	// has joined. If it is not certain that the recipient is a room, and it turns out to be
+	// none, the message is a chat. Errors: those of gateway.Sender.
+	Send(ctx context.Context, hook string, s *stanza.Stanza, certain bool, how gateway.Sending) (gateway.State, error)
 }
 
 // Options are what the routes work with.

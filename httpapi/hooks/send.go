@@ -111,11 +111,11 @@ func (h *handler) sendInTurn(ctx context.Context, m *match, one say) (gateway.St
 	}
 	header := stanza.Header{Kind: stanza.Message, Type: "chat", From: m.From, To: one.to, ID: one.id}
 	send := h.Sender.Send
-	if h.mayBeRoom(ctx, m, one.to) {
+	if may, certain := h.mayBeRoom(ctx, m.Hook, one.to); may {
 		header.Type, header.From = "groupchat", m.From.Bare()
 		if h.Rooms != nil {
 			send = func(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
-				return h.Rooms.Send(ctx, m.Name, s, how)
+				return h.Rooms.Send(ctx, m.Name, s, certain, how)
 			}
 		}
 	}
@@ -139,15 +139,15 @@ func (h *handler) sendInTurn(ctx context.Context, m *match, one say) (gateway.St
 }
 
 // mayBeRoom reports whether a recipient is a room, or may be one.
-func (h *handler) mayBeRoom(ctx context.Context, m *match, to jid.JID) bool {
-	if slices.Contains(m.Rooms, to) {
-		return true
+func (h *handler) mayBeRoom(ctx context.Context, k *Hook, to jid.JID) (may, certain bool) {
+	if slices.Contains(k.Rooms, to) {
+		return true, true
 	}
 	if h.Rooms == nil || !to.IsBare() || to.Local() == "" {
-		return false
+		return false, true
 	}
-	room, known := h.Rooms.IsRoom(ctx, to, m.From.Bare())
-	return room || !known
+	room, known := h.Rooms.IsRoom(ctx, to, k.From.Bare())
+	return room || !known, known
 }
 
 // give sends a message. Without a connection it waits on disk.

@@ -176,6 +176,19 @@ func (s *Statuses) Bounced(m *stanza.Stanza) (name string, ok bool) {
 	return name, true
 }
 
+// Fail counts a message that could not be sent as a failure of its hook.
+func (s *Statuses) Fail(name, text string) {
+	s.mu.Lock()
+	one := s.hooks[name]
+	s.mu.Unlock()
+	if one == nil {
+		return
+	}
+	one.mu.Lock()
+	defer one.mu.Unlock()
+	one.fail(text)
+}
+
 // begin marks a delivery as in progress; false: it is already.
 func (s *Statuses) begin(key string) bool {
 	s.mu.Lock()

@@ -24,3 +24,6 @@ func answeredBytes(o *Options) int64 { return min(4<<20, o.MaxBytes/256) }
 
 // threadBytes is for MaxThreads, fewer in a small store. The oldest go.
 func threadBytes(o *Options) int64 { return min(8<<20, o.MaxBytes/128) }
+
+// waitingBytes is for the messages that wait for their rooms.
+func waitingBytes(o *Options) int64 { return min(32<<20, o.MaxBytes/64) }

@@ -84,6 +84,7 @@ type Store struct {
 	sent            SentMessages
 	answered        Answered
 	threads         Threads
+	waiting         WaitingMessages
 	idempotencyKeys IdempotencyKeys
 }
 
@@ -175,6 +176,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.answered = Answered{s.bucket(answeredConfig(&s.o))}
 	s.threads = newThreads(s.bucket(threadsConfig(&s.o)))
+	s.waiting = newWaiting(&s.o, s.bucket(waitingConfig(&s.o)))
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
 	s.queues = newQueues(s)
 	if err := s.openStreams(ctx); err != nil {
@@ -322,6 +324,9 @@ func (s *Store) Answered() *Answered { return &s.answered }
 
 // Rooms are the rooms that bots are in.
 func (s *Store) Rooms() *Rooms { return &s.rooms }
+
+// WaitingMessages are the messages that wait for their rooms.
+func (s *Store) WaitingMessages() *WaitingMessages { return &s.waiting }
 
 // Threads are the first messages of what hooks report on.
 func (s *Store) Threads() *Threads { return &s.threads }

@@ -20,6 +20,7 @@ import (
 	"stanzahook/component/privilege"
 	"stanzahook/component/rooms"
 	"stanzahook/component/services"
+	"stanzahook/component/waiting"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/postmsg"
@@ -64,9 +65,10 @@ type App struct {
 	inProgress   v1.InProgress
 	failures     httpapi.Failures // of logins, kept over reloads
 	logins       postmsg.Logins
-	hooks        hooks.Statuses // kept over reloads
-	threads      *hooks.Threads // of hooks
-	reloader     v1.Reload      // nil: none
+	hooks        hooks.Statuses    // kept over reloads
+	threads      *hooks.Threads    // of hooks
+	waiting      *waiting.Messages // of hooks, for rooms
+	reloader     v1.Reload         // nil: none
 
 	current   atomic.Pointer[current] // to read outside a change
 	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeHooks, workers, backends, accounts

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -9,9 +10,11 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/component/waiting"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/tail"
@@ -20,7 +23,7 @@ import (
 // hookRoutes are the addresses of the hooks of a configuration. What they count stays over
 // reloads.
 func (a *App) hookRoutes(cfg *config.Config, send gateway.Sender) []httpapi.Mount {
-	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Requests: a.store.IdempotencyKeys(), Threads: a.threads, Statuses: &a.hooks, OnRequest: a.happenings.onHook, Log: a.log})
+	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Rooms: a.waiting, Requests: a.store.IdempotencyKeys(), Threads: a.threads, Statuses: &a.hooks, OnRequest: a.happenings.onHook, Log: a.log})
 }
 
 // hooksOf are the hooks of a configuration, in its order.
@@ -53,11 +56,11 @@ func sameHooks(a, b []config.Hook) bool {
 	})
 }
 
-// onBounce finds the hook of a message that came back: its status and the delivery log say
-// so. It does not wait.
-//
-// Killed before the log is written: the state of the message has the error.
+// onBounce finds the hook of a message that came back. It does not wait.
 func (a *App) onBounce(s *stanza.Stanza) {
+	if a.waiting.Bounced(s) {
+		return
+	}
 	name, ok := a.hooks.Bounced(s)
 	if !ok {
 		return
@@ -70,10 +73,48 @@ func (a *App) onBounce(s *stanza.Stanza) {
 		}
 	}
 	a.log.Warn("message of hook came back", zap.String("hook", name), zap.Stringer("to", s.From), zap.String("stanza_id", s.ID), zap.String("reason", reason))
+	a.logFailed(name, s.Type, s.ID, s.To, s.From, reason)
+}
+
+// onNotSent notes a message that could not be brought into its room. It does not wait.
+func (a *App) onNotSent(name string, s *stanza.Stanza, reason string) {
+	a.hooks.Fail(name, s.To.String()+": "+reason)
+	a.log.Warn("message of hook not sent", zap.String("hook", name), zap.Stringer("to", s.To), zap.String("stanza_id", s.ID), zap.String("reason", reason))
+	a.logFailed(name, s.Type, s.ID, s.From, s.To, reason)
+}
+
+// logFailed puts a message that has failed into the delivery log and the tail.
+//
+// Killed before the log is written: the state of the message has the error, if it was sent.
+func (a *App) logFailed(name, typ, id string, from, to jid.JID, reason string) {
+	if typ != "groupchat" {
+		typ = "chat"
+	}
 	a.happenings.Hook(tail.Hook{Hook: name, Adapter: a.hooks.Get(name).Adapter, Result: "returned", Messages: 1})
 	now, endpoint := time.Now(), hooks.Caller(name)
 	a.store.DeliveryLog().Add(&deliverylog.Entry{
-		ID: s.ID, Endpoint: endpoint, Component: s.To.Domain(), Type: "message.chat", From: s.To.String(), To: s.From.String(), Received: now, State: deliverylog.Dropped, Reason: reason,
+		ID: id, Endpoint: endpoint, Component: from.Domain(), Type: "message." + typ, From: from.String(), To: to.String(), Received: now, State: deliverylog.Dropped, Reason: reason,
 	})
-	a.happenings.Delivery(&tail.Delivery{Time: now, ID: s.ID, Endpoint: endpoint, State: string(deliverylog.Dropped), Type: "message.chat", From: s.To.String(), To: s.From.String(), Reason: reason})
+	a.happenings.Delivery(&tail.Delivery{Time: now, ID: id, Endpoint: endpoint, State: string(deliverylog.Dropped), Type: "message." + typ, From: from.String(), To: to.String(), Reason: reason})
+}
+
+// newWaiting makes the messages of hooks that wait for their rooms.
+func (a *App) newWaiting() *waiting.Messages {
+	send := &sender{links: a.links, outboxes: a.outboxes, sent: a.sent, recent: a.recent, quiet: a.quiet, rooms: a.rooms}
+	return waiting.New(waiting.Options{
+		Rooms: a.rooms, Store: a.store.WaitingMessages(), Send: send.Send, Request: send.Request, Failed: a.onNotSent, MaxAge: a.cfg.Outbox.MaxAge, Log: a.log,
+		Up: func(ctx context.Context, domain string) error {
+			l, ok := a.links[domain]
+			if !ok {
+				return fmt.Errorf("no component has the domain %s", domain)
+			}
+			return l.WaitConnected(ctx)
+		},
+		HasUsers: func(domain string) bool {
+			cfg := a.current.Load().cfg
+			return slices.ContainsFunc(cfg.Components, func(c config.Component) bool {
+				return c.Domain == domain || slices.ContainsFunc(cfg.HostsBehind(c.Domain), func(h jid.JID) bool { return h.Domain() == domain })
+			})
+		},
+	})
 }

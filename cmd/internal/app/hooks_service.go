@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"slices"
 	"time"
 
 	"stanzahook/cmd/internal/config"
@@ -132,11 +133,26 @@ func (s hookService) Test(ctx context.Context, name string, send bool) ([]v1.Hoo
 //
 // Killed before it returns: the message was sent or not, and the caller may test again.
 func (s hookService) sendTest(ctx context.Context, h *config.Hook, to jid.JID, body string) (id, state string, err error) {
-	m, err := stanza.Chat(h.Sender, to, rand.Text(), body)
+	header := stanza.Header{Kind: stanza.Message, Type: "chat", From: h.Sender, To: to, ID: rand.Text()}
+	certain := slices.Contains(h.Rooms, to)
+	room, known := certain, certain
+	if !certain {
+		room, known = s.app.waiting.IsRoom(ctx, to, h.Sender.Bare())
+	}
+	if room || !known {
+		header.Type, header.From = "groupchat", h.Sender.Bare()
+	}
+	m, err := stanza.Build(header, stanza.TextElement("body", body), s.send.Limits(h.Sender))
 	if err != nil {
 		return "", "", err
 	}
-	st, err := s.send.Send(ctx, m, gateway.Sending{Caller: hooks.Caller(h.Name)})
+	how := gateway.Sending{Caller: hooks.Caller(h.Name)}
+	var st gateway.State
+	if room || !known {
+		st, err = s.app.waiting.Send(ctx, h.Name, m, known, how)
+	} else {
+		st, err = s.send.Send(ctx, m, how)
+	}
 	if err != nil {
 		o := gateway.OutcomeOf(m, err)
 		return "", "", &v1.WrongHook{Text: o.Text(), Status: o.Status, RetryAfter: o.RetryAfter}

@@ -34,6 +34,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	if err := a.makeRooms(ctx); err != nil {
 		return err
 	}
+	a.waiting = a.newWaiting()
 	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
 		recall(earlier, a.recent)
 	} else {
@@ -156,6 +157,11 @@ func (a *App) connect(start context.Context) error {
 		}
 		a.onStop("outbox of "+domain, func(context.Context) { stop() })
 	}
+	stop, err := a.waiting.Start(start)
+	if err != nil {
+		return err
+	}
+	a.onStop("messages that wait for rooms", func(context.Context) { stop() })
 	a.onStop("endpoints", a.drain)
 	return nil
 }

@@ -58,6 +58,7 @@ type Sources struct {
 	Tokens       func() []string // the names of the tokens, as configured now
 	Hooks        func() []hooks.Status
 	HookThreads  func(hook string) int
+	HookWaiting  func() int
 	Log          *zap.Logger
 }
 
