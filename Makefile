@@ -20,7 +20,7 @@ SOAK ?= 10m
 RATE ?= 1200
 
 # Every tag that some file is built with.
-TAGS := integration,bench,compat,console,deb,promtool
+TAGS := integration,bench,compat,console,deb,npm,promtool
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -74,6 +74,17 @@ test: ## run the tests, with the race detector, on real servers too; not the lar
 	@rm -rf bin/cover && mkdir -p bin/cover
 	go test -tags integration -cover -covermode=atomic -count=1 -vet=off -run '$(TABLES)' $(TABLES_OF) -args -test.gocoverdir=$(CURDIR)/bin/cover
 	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 30m -vet=off -p 3 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$|$(TABLES)' ./... -args -test.gocoverdir=$(CURDIR)/bin/cover
+
+# The clients that npm has for Slack, ntfy and Gotify; their versions stand in package.json.
+.PHONY: tools-test
+tools-test: ## post with the clients that npm has for Slack, ntfy and Gotify, to a user and into a room, on both servers
+	@sh deploy/lab/install.sh tests
+	@sh deploy/lab/install.sh console
+	@mkdir -p bin/tools
+	@cmp -s deploy/test/hooks/package.json bin/tools/package.json || { \
+		cp deploy/test/hooks/package.json bin/tools/ && \
+		npm install --prefix bin/tools --no-package-lock --ignore-scripts --no-audit --no-fund --loglevel=error || { rm bin/tools/package.json; exit 1; }; }
+	STANZAHOOK_TOOLS=$(CURDIR)/bin/tools CGO_ENABLED=1 go test -tags integration,npm -count=1 -timeout 9m -vet=off -v -run TestNpmClients ./deploy/test/hooks
 
 # The modules of npm are for the test alone; their versions stand in package.json.
 .PHONY: console-test

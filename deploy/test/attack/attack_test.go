@@ -27,7 +27,7 @@ type attack struct {
 
 // attacks lists all of them, a group for each subject.
 func attacks() []attack {
-	return slices.Concat(endpointAttacks(), chainAttacks(), streamAttacks(), requestAttacks(), accountAttacks(), webAttacks(), linkAttacks(), parserAttacks(), rosterAttacks(), shareAttacks(), roomAttacks())
+	return slices.Concat(endpointAttacks(), chainAttacks(), streamAttacks(), requestAttacks(), accountAttacks(), webAttacks(), linkAttacks(), parserAttacks(), rosterAttacks(), shareAttacks(), roomAttacks(), hookAttacks())
 }
 
 // fullAttacks reports whether the attacks are to run in their full size: only then is
