@@ -38,6 +38,7 @@ func TestPayloads(t *testing.T) {
 		{"gitea", "X-Gitea-Event: pull_request", `{"action":"opened","number":1,"pull_request":{"title":"t","html_url":"https://g/1","head":{"ref":"c"},"base":{"ref":"m"}},` + repo + `}`, "[a/b] mona opened pull request #1: t (c → m)\nhttps://g/1"},
 		{"gitlab", "", `{"object_kind":"tag_push","ref":"refs/tags/v1","checkout_sha":"a","user_name":"Jo","project":{"path_with_namespace":"m/d"}}`, "[m/d] Jo pushed the tag v1"},
 		{"gitlab", "", `{"object_kind":"tag_push","ref":"refs/tags/v1","checkout_sha":null,"user_name":"Jo","project":{"path_with_namespace":"m/d"}}`, "[m/d] Jo deleted the tag v1"},
+		{"gitlab", "", `{"object_kind":"push","ref":"refs/heads/old","after":"0000000000000000000000000000000000000000","checkout_sha":null,"user_name":"Jo","commits":[],"total_commits_count":0,"project":{"path_with_namespace":"m/d"}}`, "[m/d] Jo deleted old"},
 		{"gitlab", "", `{"object_kind":"merge_request","user":{"name":"Jo"},"project":{"path_with_namespace":"m/d"},"object_attributes":{"action":"open","iid":4,"title":"T","source_branch":"s","target_branch":"t","url":"https://l/4"}}`, "[m/d] Jo opened merge request !4: T (s → t)\nhttps://l/4"},
 		{"gitlab", "", `{"object_kind":"merge_request","user":{"name":"Jo"},"project":{"path_with_namespace":"m/d"},"object_attributes":{"action":"update","iid":4}}`, ""},
 		{"gitlab", "", `{"object_kind":"issue","user":{"name":"Jo"},"project":{"path_with_namespace":"m/d"},"object_attributes":{"action":"close","iid":4,"title":"T","url":"https://l/4"}}`, "[m/d] Jo closed issue #4: T\nhttps://l/4"},
