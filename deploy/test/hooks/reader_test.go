@@ -125,7 +125,7 @@ func newStage(t *testing.T, kind lab.Kind, more string, adapters ...string) *sta
 	c := harness.OneComponent(s.server, "hooks", harness.NewBot(t))
 	var all []string
 	for _, name := range adapters {
-		all = append(all, fmt.Sprintf("{name: %s, adapter: %[1]s, secret_hash: %q, from: %[1]s@hooks.localhost, to: [alice@localhost, %s]%s}", name, harness.HashOf("s3cret-"+name), room, more))
+		all = append(all, fmt.Sprintf("{name: %[1]s, adapter: %[1]s, secret_hash: %[2]q, from: %[1]s@hooks.localhost, to: [alice@localhost, %[3]s]%[4]s}", name, harness.HashOf("s3cret-"+name), room, more))
 	}
 	c.Hooks = "[" + strings.Join(all, ", ") + "]"
 	s.file = c.Write(t, t.TempDir())
