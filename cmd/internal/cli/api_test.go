@@ -7,7 +7,7 @@ import (
 )
 
 func TestTokenFile(t *testing.T) {
-	asked := instance(t, `200 {"items":[]}`)
+	asked := standIn(t, `200 {"items":[]}`)
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte("from-file\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -61,7 +61,7 @@ The exit code is 1 if a check failed; warn is for what works only in part.`,
 					return errors.New("--user goes with --live")
 				}
 			}
-			c.explicit = c.api.url != "" || os.Getenv(EnvAPI) != ""
+			c.explicit = c.api.URL != "" || os.Getenv(EnvAPI) != ""
 			return c.run(cmd)
 		},
 	}

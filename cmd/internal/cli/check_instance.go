@@ -13,6 +13,7 @@ import (
 	"syscall"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/httpapi/v1"
 )
@@ -20,7 +21,7 @@ import (
 // lookAround asks the running instance, or connects if there is none. Without cfg it
 // may only ask an instance that --api names.
 func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
-	base := c.api.url
+	base := c.api.URL
 	if !c.explicit {
 		base = c.api.own(cfg)
 	}
@@ -33,7 +34,7 @@ func (c *checking) lookAround(ctx context.Context, cfg *config.Config) error {
 		}
 	}
 	if base != "" {
-		base = public(base)
+		base = instance.Public(base)
 	}
 	checks, err := livecheck.Alone(ctx, cfg, c.user, base)
 	c.found.Checks = append(c.found.Checks, checks...)
@@ -49,11 +50,11 @@ func (c *checking) ask(ctx context.Context, cfg *config.Config) error {
 	if cfg != nil {
 		about["config"] = hex.EncodeToString(cfg.Sum[:])
 	}
-	answer, err := c.api.send(ctx, request{path: "/v1/check", body: about})
+	answer, err := c.api.Send(ctx, instance.Request{Path: "/v1/check", Body: about})
 	if err != nil {
 		return err
 	}
-	got, err := decode[v1.Checked](answer)
+	got, err := instance.Decode[v1.Checked](answer)
 	if err != nil {
 		return err
 	}
@@ -71,12 +72,12 @@ func (a *api) own(cfg *config.Config) string {
 	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
-	a.url = "http://" + net.JoinHostPort(host, port) + cfg.HTTP.BasePath
+	a.URL = "http://" + net.JoinHostPort(host, port) + cfg.HTTP.BasePath
 	if cfg.HTTP.TLS.CertFile != "" {
-		a.url = "https" + a.url[len("http"):]
-		a.client.Transport = &http.Transport{TLSClientConfig: trustOwn(cfg.HTTP.TLS.CertFile)}
+		a.URL = "https" + a.URL[len("http"):]
+		a.Client.Transport = &http.Transport{TLSClientConfig: trustOwn(cfg.HTTP.TLS.CertFile)}
 	}
-	return a.url
+	return a.URL
 }
 
 // trustOwn trusts the certificate in a file, whatever name it is for: the

@@ -15,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -141,7 +142,7 @@ func TestCheckLiveAlone(t *testing.T) {
 	}
 
 	// So where it does answer, but not to us.
-	instance(t, `401 {"detail":"No credentials"}`)
+	standIn(t, `401 {"detail":"No credentials"}`)
 	t.Setenv(envToken, "")
 	if code, _, errs = inProgram(t, "check", "--live", "--config", file); code != 1 || !strings.Contains(errs, "the scope admin") || srv.Accepted() != 1 {
 		t.Errorf("%d %s", code, errs)
@@ -180,7 +181,7 @@ func TestCheckLiveFails(t *testing.T) {
 
 // A running instance is asked, and not only for what it says of itself.
 func TestCheckLiveAsks(t *testing.T) {
-	asked := instance(t, `200 {"ok":false,"checks":[{"what":"link","subject":"bot\u001b","verdict":"fail","found":"down","advice":"do\u0007"}]}`)
+	asked := standIn(t, `200 {"ok":false,"checks":[{"what":"link","subject":"bot\u001b","verdict":"fail","found":"down","advice":"do\u0007"}]}`)
 	t.Chdir(t.TempDir())
 	code, out, errs := inProgram(t, "check", "--live")
 	if code != 1 || out != "fail  link  bot   down\n                  → do \n" || !strings.Contains(errs, "1 of 1 checks failed") {
@@ -201,13 +202,13 @@ func TestOwnAPI(t *testing.T) {
 		{"127.0.0.1:0", "", ""},
 	} {
 		cfg := &config.Config{HTTP: config.HTTP{Listen: c.listen, BasePath: c.base}}
-		if got := new(api).own(cfg); got != c.want {
+		if got := (&api{new(instance.API)}).own(cfg); got != c.want {
 			t.Errorf("%s: %s", c.listen, got)
 		}
 	}
 	cfg := &config.Config{HTTP: config.HTTP{Listen: "127.0.0.1:1", TLS: config.HTTPTLS{CertFile: "../config/testdata/server.pem"}}}
-	a := new(api)
-	if got := a.own(cfg); got != "https://127.0.0.1:1" || a.client.Transport == nil {
+	a := &api{new(instance.API)}
+	if got := a.own(cfg); got != "https://127.0.0.1:1" || a.Client.Transport == nil {
 		t.Error(got)
 	}
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/build"
-	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/dev"
 )
 
 // Exit codes.
@@ -23,16 +23,12 @@ const (
 // Bridge runs the bridge in this process; only main can.
 type Bridge struct {
 	Serve ServeFunc
-	Start StartFunc
+	Start dev.StartFunc
 }
 
 // ServeFunc runs the bridge with the configuration file that --config names; "" if
 // it names none.
 type ServeFunc func(ctx context.Context, file string) error
-
-// StartFunc starts the bridge with the configuration that load returns, also at a reload.
-// The bridge calls onBroken when only a new process can go on. stop ends it.
-type StartFunc func(ctx context.Context, load func() (*config.Config, error), onBroken func()) (addr string, stop func(), err error)
 
 // failure is an error that is no usage error.
 type failure struct{ error }

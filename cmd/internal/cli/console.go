@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/httpapi/console"
 )
 
@@ -23,18 +24,18 @@ The exit code is 1 if no instance answers, or if its console is off.`,
   xdg-open "$(stanzahook console)"`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			base, err := a.base()
+			base, err := a.Base()
 			if err != nil {
 				return err
 			}
-			_, err = a.send(cmd.Context(), request{path: console.Path})
-			if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusNotFound {
-				err = errors.New("the console is off at " + public(base) + "; write http.console: on into the configuration, and reload it")
+			_, err = a.Send(cmd.Context(), instance.Request{Path: console.Path})
+			if no, ok := errors.AsType[*instance.Error](err); ok && no.Status == http.StatusNotFound {
+				err = errors.New("the console is off at " + instance.Public(base) + "; write http.console: on into the configuration, and reload it")
 			}
 			if err != nil {
 				return failed(err)
 			}
-			url := public(base) + console.Path
+			url := instance.Public(base) + console.Path
 			if asJSON(cmd) {
 				return failed(encodeJSON(cmd.OutOrStdout(), map[string]string{"url": url}))
 			}

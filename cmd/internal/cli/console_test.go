@@ -8,7 +8,7 @@ import (
 
 // The URL is printed if the console is there, and has no password in it.
 func TestConsoleURL(t *testing.T) {
-	asked := instance(t, `200 {}`, `200 {}`, `404 {"detail":"there is nothing at this path"}`)
+	asked := standIn(t, `200 {}`, `200 {}`, `404 {"detail":"there is nothing at this path"}`)
 	url := strings.TrimSuffix(os.Getenv(EnvAPI), "/") + "/console/"
 	if code, out, errs := inProgram(t, "console"); code != 0 || out != url+"\n" || !strings.HasPrefix((*asked)[0], "GET /console/") {
 		t.Errorf("%d %q %q, asked %q", code, out, errs, *asked)

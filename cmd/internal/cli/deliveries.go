@@ -14,7 +14,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/cmd/internal/plural"
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/httpapi/v1"
 )
 
@@ -43,8 +45,8 @@ tail" prints it, until Ctrl-C.`,
   stanzahook deliveries list --dead --since 2h --json`,
 		Args: cobra.NoArgs,
 	}
-	ask := func([]string) (request, error) {
-		r := request{path: "/v1/deliveries", query: url.Values{"limit": {strconv.Itoa(limit)}}}
+	ask := func([]string) (instance.Request, error) {
+		r := instance.Request{Path: "/v1/deliveries", Query: url.Values{"limit": {strconv.Itoa(limit)}}}
 		switch {
 		case follow && (dead || cursor != ""):
 			return r, errors.New("--follow goes with neither --dead nor --cursor; --state dead follows what dies")
@@ -53,11 +55,11 @@ tail" prints it, until Ctrl-C.`,
 		case limit < 1 || limit > 500:
 			return r, errors.New("--limit: write a number from 1 to 500")
 		case dead:
-			r.path = "/v1/dead-letters"
+			r.Path = "/v1/dead-letters"
 		}
 		for name, value := range map[string]string{"endpoint": endpoint, "state": state, "jid": jid, "after": since, "cursor": cursor} {
 			if value != "" {
-				r.query.Set(name, value)
+				r.Query.Set(name, value)
 			}
 		}
 		return r, nil
@@ -102,15 +104,15 @@ func (a *api) followDeliveries(cmd *cobra.Command, endpoint, jid, state string, 
 		}
 	}
 	print := tailPrinter(cmd)
-	f := &follower{api: a, request: tailRequest(query), notices: cmd.ErrOrStderr(), onConnected: list}
-	f.onEvent = func(e streamEvent) error {
-		var d deliveryEvent
+	f := &instance.Follower{API: a.API, Request: instance.TailRequest(query), Notices: cmd.ErrOrStderr(), OnConnected: list}
+	f.OnEvent = func(e instance.Event) error {
+		var d instance.Delivery
 		if err := json.Unmarshal(e.Data, &d); err == nil && state != "" && e.Event == "delivery" && d.State != state {
 			return nil
 		}
 		return print(e)
 	}
-	return f.follow(cmd.Context())
+	return f.Follow(cmd.Context())
 }
 
 func deliveriesShow(a *api) *cobra.Command {
@@ -120,10 +122,10 @@ func deliveriesShow(a *api) *cobra.Command {
 		Long:    "Show a delivery, or a dead letter, with its attempts and its stanza.",
 		Example: "  stanzahook deliveries show evt_01K…",
 		Args:    cobra.ExactArgs(1),
-	}, as(printDelivery), func(args []string) (request, error) { return request{path: deliveryPath(args[0])}, nil })
+	}, as(printDelivery), func(args []string) (instance.Request, error) {
+		return instance.Request{Path: instance.DeliveryPath(args[0])}, nil
+	})
 }
-
-func deliveryPath(id string) string { return "/v1/deliveries/" + url.PathEscape(id) }
 
 func deliveriesReplay(a *api) *cobra.Command {
 	var endpoint, since string
@@ -149,7 +151,7 @@ all dead letters of an endpoint.`,
 			if since != "" {
 				query.Set("since", since)
 			}
-			answer, err := a.send(cmd.Context(), request{method: http.MethodPost, path: endpointPath(endpoint) + "/replay", query: query})
+			answer, err := a.Send(cmd.Context(), instance.Request{Method: http.MethodPost, Path: endpointPath(endpoint) + "/replay", Query: query})
 			if err == nil {
 				err = printAnswer(cmd, answer, as(func(w io.Writer, done *struct{ Replayed int }) error {
 					_, err := fmt.Fprintf(w, "replayed: %s of %s\n", plural.Count(done.Replayed, "dead letter"), endpoint)
@@ -191,18 +193,18 @@ func (a *api) each(cmd *cobra.Command, ids []string, done, method, verb string) 
 	var results []result
 	refused := 0
 	for _, id := range ids {
-		_, err := a.send(cmd.Context(), request{method: method, path: deliveryPath(id) + verb})
-		no, refusal := errors.AsType[*apiError](err)
+		_, err := a.Send(cmd.Context(), instance.Request{Method: method, Path: instance.DeliveryPath(id) + verb})
+		no, refusal := errors.AsType[*instance.Error](err)
 		switch {
 		case err == nil:
 			results = append(results, result{id, true, nil})
 			if !asJSON(cmd) {
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %s\n", id, done)
 			}
-		case refusal && (no.status == http.StatusNotFound || no.status == http.StatusConflict):
+		case refusal && (no.Status == http.StatusNotFound || no.Status == http.StatusConflict):
 			refused++
-			results = append(results, result{id, false, &no.text})
-			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", id, no.text)
+			results = append(results, result{id, false, &no.Text})
+			fmt.Fprintf(cmd.ErrOrStderr(), "%s: %s\n", id, no.Text)
 		default:
 			return failed(err)
 		}
@@ -236,7 +238,7 @@ func printList(w io.Writer, list *deliveryList) error {
 		}
 	})
 	if err == nil && list.Next != nil {
-		_, err = fmt.Fprintf(w, "There are more: --cursor %s\n", onTerminal(*list.Next))
+		_, err = fmt.Fprintf(w, "There are more: --cursor %s\n", terminal.Harmless(*list.Next))
 	}
 	return err
 }

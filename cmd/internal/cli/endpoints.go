@@ -10,6 +10,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/cmd/internal/plural"
 	"stanzahook/httpapi/v1"
 )
@@ -34,7 +35,7 @@ and are retried), open (the circuit breaker is open, and probes the endpoint), d
 and removed (from the configuration; its queue waits).`,
 		Example: "  stanzahook endpoints list",
 		Args:    cobra.NoArgs,
-	}, as(printEndpoints), func([]string) (request, error) { return request{path: "/v1/endpoints"}, nil })
+	}, as(printEndpoints), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/endpoints"}, nil })
 }
 
 func endpointsShow(a *api) *cobra.Command {
@@ -74,8 +75,8 @@ events of direct endpoints are refused.`,
 // endpointCommand completes a command that asks for one endpoint and prints it.
 func endpointCommand(a *api, cmd *cobra.Command, method, verb string, body any) *cobra.Command {
 	cmd.Args = cobra.ExactArgs(1)
-	return a.command(cmd, as(printEndpoint), func(args []string) (request, error) {
-		return request{method: method, path: endpointPath(args[0]) + verb, body: body}, nil
+	return a.command(cmd, as(printEndpoint), func(args []string) (instance.Request, error) {
+		return instance.Request{Method: method, Path: endpointPath(args[0]) + verb, Body: body}, nil
 	})
 }
 
@@ -99,15 +100,15 @@ count. The exit code is 1 if the endpoint failed or refused the event.`,
   stanzahook endpoints test echo --body '/help' --from juliet@example.com --type groupchat`,
 		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			ask := request{method: http.MethodPost, path: endpointPath(args[0]) + "/test"}
+			ask := instance.Request{Method: http.MethodPost, Path: endpointPath(args[0]) + "/test"}
 			if like != (likeEvent{}) {
-				ask.body = like
+				ask.Body = like
 			}
-			answer, err := a.send(cmd.Context(), ask)
+			answer, err := a.Send(cmd.Context(), ask)
 			if err != nil {
 				return failed(err)
 			}
-			t, err := decode[v1.Tested](answer)
+			t, err := instance.Decode[v1.Tested](answer)
 			if err == nil {
 				err = printAnswer(cmd, answer, as(printTest))
 			}

@@ -10,6 +10,8 @@ import (
 
 	"github.com/spf13/cobra"
 	"go.yaml.in/yaml/v3"
+
+	"stanzahook/cmd/internal/instance"
 )
 
 // maxEndpointFile bounds the file of an endpoint; the instance takes less.
@@ -31,7 +33,7 @@ left out is removed. The order of its events stays.`,
 			if err != nil {
 				return failed(err)
 			}
-			answer, err := a.send(cmd.Context(), request{method: http.MethodPut, path: endpointPath(name), body: keys})
+			answer, err := a.Send(cmd.Context(), instance.Request{Method: http.MethodPut, Path: endpointPath(name), Body: keys})
 			if err == nil {
 				err = printAnswer(cmd, answer, as(printEndpoint))
 			}
@@ -95,7 +97,7 @@ Its events wait for an endpoint of its name, and become dead letters after a day
 	}, func(w io.Writer, _ json.RawMessage) error {
 		_, err := fmt.Fprintln(w, "deleted")
 		return err
-	}, func(args []string) (request, error) {
-		return request{method: http.MethodDelete, path: endpointPath(args[0])}, nil
+	}, func(args []string) (instance.Request, error) {
+		return instance.Request{Method: http.MethodDelete, Path: endpointPath(args[0])}, nil
 	})
 }

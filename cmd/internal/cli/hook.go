@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/hook"
 	"stanzahook/pkg/jid"
@@ -49,7 +50,7 @@ func hookList(a *api) *cobra.Command {
 		Long:    "List the hooks of the running instance, with what became of their requests since it\nstarted.",
 		Example: "  stanzahook hook list",
 		Args:    cobra.NoArgs,
-	}, as(printHooks), func([]string) (request, error) { return request{path: "/v1/hooks"}, nil })
+	}, as(printHooks), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/hooks"}, nil })
 }
 
 func printHooks(w io.Writer, page *struct{ Items []v1.Hook }) error {
@@ -77,10 +78,10 @@ func hookTest(a *api) *cobra.Command {
 but with --send.`,
 		Example: "  stanzahook hook test alerts --send",
 		Args:    cobra.ExactArgs(1),
-	}, as(printHookTest), func(args []string) (request, error) {
-		r := request{method: http.MethodPost, path: "/v1/hooks/" + url.PathEscape(args[0]) + "/test"}
+	}, as(printHookTest), func(args []string) (instance.Request, error) {
+		r := instance.Request{Method: http.MethodPost, Path: "/v1/hooks/" + url.PathEscape(args[0]) + "/test"}
 		if send {
-			r.path += "?send=1"
+			r.Path += "?send=1"
 		}
 		return r, nil
 	})

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/instance"
 )
 
 func hookPath(name string) string { return "/v1/hooks/" + url.PathEscape(name) }
@@ -27,7 +29,7 @@ secret that is left out is removed. "stanzahook hook new" prints a secret and it
 			if err != nil {
 				return failed(err)
 			}
-			answer, err := a.send(cmd.Context(), request{method: http.MethodPut, path: hookPath(name), body: keys})
+			answer, err := a.Send(cmd.Context(), instance.Request{Method: http.MethodPut, Path: hookPath(name), Body: keys})
 			if err == nil {
 				err = printAnswer(cmd, answer, as(func(w io.Writer, h *struct{ Name, Adapter string }) error {
 					_, err := fmt.Fprintf(w, "the hook %s takes what %s posts\n", h.Name, h.Adapter)
@@ -51,8 +53,8 @@ func hookDelete(a *api) *cobra.Command {
 	}, func(w io.Writer, _ json.RawMessage) error {
 		_, err := fmt.Fprintln(w, "deleted")
 		return err
-	}, func(args []string) (request, error) {
-		return request{method: http.MethodDelete, path: hookPath(args[0])}, nil
+	}, func(args []string) (instance.Request, error) {
+		return instance.Request{Method: http.MethodDelete, Path: hookPath(args[0])}, nil
 	})
 }
 
@@ -77,8 +79,8 @@ what became of each message. A request with a wrong secret or signature is not a
 them, as anybody can send those.`,
 		Example: "  stanzahook hook requests alerts",
 		Args:    cobra.ExactArgs(1),
-	}, as(printHookRequests), func(args []string) (request, error) {
-		return request{path: hookPath(args[0]) + "/requests"}, nil
+	}, as(printHookRequests), func(args []string) (instance.Request, error) {
+		return instance.Request{Path: hookPath(args[0]) + "/requests"}, nil
 	})
 }
 

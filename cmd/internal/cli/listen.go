@@ -17,6 +17,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/signature"
@@ -44,7 +46,7 @@ would have got it. A token of the scope admin is needed.`,
 			if err := l.check(print); err != nil {
 				return err
 			}
-			l.screen = newDevScreen(cmd.InOrStdin(), cmd.OutOrStdout(), false)
+			l.screen = terminal.NewScreen(cmd.InOrStdin(), cmd.OutOrStdout(), false)
 			return failed(l.run(cmd))
 		},
 	}
@@ -67,7 +69,7 @@ type listener struct {
 		Secret string `json:"secret"`
 	}
 	forward string // empty: there is no bot
-	screen  *devScreen
+	screen  *terminal.Screen
 	bot     http.Client
 	working sync.WaitGroup
 	unwatch context.CancelFunc // ends the watch of the endpoint before
@@ -98,7 +100,7 @@ func (l *listener) run(cmd *cobra.Command) error {
 		key := make([]byte, 32)
 		_, _ = rand.Read(key) // it does not fail
 		l.ask.Secret = "whsec_" + base64.StdEncoding.EncodeToString(key)
-		l.screen.print(plain, "Requests are signed with "+l.ask.Secret)
+		l.screen.Print(terminal.Plain, "Requests are signed with "+l.ask.Secret)
 	}
 	l.bot = http.Client{Timeout: webhook.DefaultTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	ctx, cancel := context.WithCancel(cmd.Context())
@@ -106,8 +108,8 @@ func (l *listener) run(cmd *cobra.Command) error {
 	defer cancel()
 	l.unwatch = func() {}
 	name := ""
-	f := &follower{api: l.api, request: request{method: http.MethodPost, path: "/v1/listen", body: &l.ask}, notices: cmd.ErrOrStderr()}
-	f.onEvent = func(e streamEvent) error {
+	f := &instance.Follower{API: l.API, Request: instance.Request{Method: http.MethodPost, Path: "/v1/listen", Body: &l.ask}, Notices: cmd.ErrOrStderr()}
+	f.OnEvent = func(e instance.Event) error {
 		switch e.Event {
 		case "listening":
 			var named struct{ Endpoint string }
@@ -116,7 +118,7 @@ func (l *listener) run(cmd *cobra.Command) error {
 			}
 			name = named.Endpoint
 			l.watch(ctx, name)
-			l.screen.print(dim, "What is written to "+l.ask.To+" comes here; Ctrl-C ends that.")
+			l.screen.Print(terminal.Dim, "What is written to "+l.ask.To+" comes here; Ctrl-C ends that.")
 		case "request":
 			q := new(v1.ListenRequest)
 			if err := json.Unmarshal(e.Data, q); err != nil {
@@ -125,12 +127,12 @@ func (l *listener) run(cmd *cobra.Command) error {
 			of := name
 			l.working.Go(func() { l.pass(ctx, of, q) })
 		case "ping": // a listener who does not answer loses its endpoint
-			here := request{method: http.MethodPost, path: "/v1/listen/" + url.PathEscape(name) + "/here"}
-			l.working.Go(func() { _, _ = l.send(ctx, here) }) // there is another ping soon
+			here := instance.Request{Method: http.MethodPost, Path: "/v1/listen/" + url.PathEscape(name) + "/here"}
+			l.working.Go(func() { _, _ = l.Send(ctx, here) }) // there is another ping soon
 		}
 		return nil
 	}
-	return f.follow(ctx)
+	return f.Follow(ctx)
 }
 
 // watch shows what becomes of the requests of a temporary endpoint. It returns when that
@@ -139,28 +141,28 @@ func (l *listener) watch(ctx context.Context, name string) {
 	l.unwatch()
 	ctx, l.unwatch = context.WithCancel(ctx)
 	begun := make(chan error, 2) // that, and the end of follow
-	f := &follower{api: l.api, request: tailRequest(url.Values{"kinds": {"delivery"}, "endpoint": {name}}), notices: io.Discard}
-	f.onConnected = func() error { begun <- nil; return nil }
-	f.onEvent = func(e streamEvent) error {
-		var d deliveryEvent
+	f := &instance.Follower{API: l.API, Request: instance.TailRequest(url.Values{"kinds": {"delivery"}, "endpoint": {name}}), Notices: io.Discard}
+	f.OnConnected = func() error { begun <- nil; return nil }
+	f.OnEvent = func(e instance.Event) error {
+		var d instance.Delivery
 		if err := json.Unmarshal(e.Data, &d); err == nil && d.Attempt != nil {
 			why := text(d.Attempt.Error, "")
 			if status, alone := strings.CutPrefix(why, "HTTP "); alone && !strings.Contains(status, " ") {
 				why = "" // the bot's status, which was shown, or that it gave none
 			}
-			l.screen.print(colourOf(d.State), "  → "+d.State+after("; ", why)+after("; ", text(d.Attempt.Note, "")))
+			l.screen.Print(terminal.ColourOf(d.State), "  → "+d.State+terminal.After("; ", why)+terminal.After("; ", text(d.Attempt.Note, "")))
 		}
 		return nil
 	}
-	l.working.Go(func() { begun <- f.follow(ctx) })
+	l.working.Go(func() { begun <- f.Follow(ctx) })
 	if err := <-begun; err != nil {
-		l.screen.print(yellow, "What becomes of them is not shown: "+err.Error())
+		l.screen.Print(terminal.Yellow, "What becomes of them is not shown: "+err.Error())
 	}
 }
 
 // pass gives a request to the bot, and its answer to the instance.
 func (l *listener) pass(ctx context.Context, name string, q *v1.ListenRequest) {
-	l.screen.print(plain, describeEvent(q.Body))
+	l.screen.Print(terminal.Plain, describeEvent(q.Body))
 	began := time.Now()
 	a := v1.ListenAnswer{Status: http.StatusNoContent}
 	if l.forward != "" {
@@ -169,25 +171,25 @@ func (l *listener) pass(ctx context.Context, name string, q *v1.ListenRequest) {
 	if ctx.Err() != nil {
 		return // the event goes elsewhere
 	}
-	c, text := dim, fmt.Sprintf("  answered %d %s%s, in %.1f ms", a.Status, http.StatusText(a.Status), after(", ", a.ContentType), float64(time.Since(began).Microseconds())/1000)
+	c, text := terminal.Dim, fmt.Sprintf("  answered %d %s%s, in %.1f ms", a.Status, http.StatusText(a.Status), terminal.After(", ", a.ContentType), float64(time.Since(began).Microseconds())/1000)
 	if a.Error != "" {
-		c, text = red, "  no answer: "+a.Error
+		c, text = terminal.Red, "  no answer: "+a.Error
 	} else if len(a.Body) > 0 {
-		text += ": " + quotedAnswer(string(a.Body))
+		text += ": " + terminal.Quoted(string(a.Body))
 	}
 	if a.Status >= 300 {
-		c = red
+		c = terminal.Red
 	}
-	l.screen.print(c, text)
-	answer := request{path: "/v1/listen/" + url.PathEscape(name) + "/answers/" + url.PathEscape(q.ID), body: a}
-	_, err := l.send(ctx, answer)
-	if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusRequestEntityTooLarge {
+	l.screen.Print(c, text)
+	answer := instance.Request{Path: "/v1/listen/" + url.PathEscape(name) + "/answers/" + url.PathEscape(q.ID), Body: a}
+	_, err := l.Send(ctx, answer)
+	if no, ok := errors.AsType[*instance.Error](err); ok && no.Status == http.StatusRequestEntityTooLarge {
 		// The event is not to wait for it. The first error says why.
-		answer.body = v1.ListenAnswer{Error: fmt.Sprintf("the answer of %d bytes is too long to be passed on", len(a.Body))}
-		_, _ = l.send(ctx, answer)
+		answer.Body = v1.ListenAnswer{Error: fmt.Sprintf("the answer of %d bytes is too long to be passed on", len(a.Body))}
+		_, _ = l.Send(ctx, answer)
 	}
 	if err != nil && ctx.Err() == nil {
-		l.screen.print(red, "  the answer came to nothing: "+err.Error())
+		l.screen.Print(terminal.Red, "  the answer came to nothing: "+err.Error())
 	}
 }
 

@@ -8,9 +8,11 @@ import (
 	"strings"
 	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 )
 
 // jsonFlag gives a command the flag --json.
@@ -24,20 +26,12 @@ type printer func(w io.Writer, answer json.RawMessage) error
 // as is a printer of an answer of type T.
 func as[T any](print func(w io.Writer, v *T) error) printer {
 	return func(w io.Writer, answer json.RawMessage) error {
-		v, err := decode[T](answer)
+		v, err := instance.Decode[T](answer)
 		if err != nil {
 			return err
 		}
 		return print(w, v)
 	}
-}
-
-func decode[T any](answer json.RawMessage) (*T, error) {
-	v := new(T)
-	if err := json.Unmarshal(answer, v); err != nil {
-		return nil, fmt.Errorf("the answer cannot be read: %w", err)
-	}
-	return v, nil
 }
 
 // printAnswer prints an answer of the API; with --json, as it came.
@@ -61,16 +55,6 @@ func encodeJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// onTerminal makes a text from strangers harmless for a terminal.
-func onTerminal(s string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, s)
-}
-
 const (
 	shownTime      = "2006-01-02 15:04:05"
 	maxShownReason = 60 // characters of a reason in a table
@@ -83,7 +67,7 @@ func shown(v any) string {
 		if v == nil {
 			return ""
 		}
-		return onTerminal(*v)
+		return terminal.Harmless(*v)
 	case *time.Time:
 		if v == nil {
 			return ""
@@ -92,16 +76,11 @@ func shown(v any) string {
 	case time.Time:
 		return v.Local().Format(shownTime)
 	}
-	return onTerminal(fmt.Sprint(v))
+	return terminal.Harmless(fmt.Sprint(v))
 }
 
 // text is a text of the API, or another in place of none.
-func text(s *string, none string) string {
-	if s == nil {
-		return none
-	}
-	return onTerminal(*s)
-}
+func text(s *string, none string) string { return terminal.Text(s, none) }
 
 // shortened is a reason for a table.
 func shortened(s string) string {

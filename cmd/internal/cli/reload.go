@@ -11,6 +11,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 )
 
 func reloadCommand() *cobra.Command {
@@ -25,8 +27,8 @@ a restart can change.`,
 		Example: "  stanzahook reload",
 		Args:    cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			answer, err := a.send(cmd.Context(), request{method: http.MethodPost, path: "/v1/reload"})
-			if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusUnprocessableEntity {
+			answer, err := a.Send(cmd.Context(), instance.Request{Method: http.MethodPost, Path: "/v1/reload"})
+			if no, ok := errors.AsType[*instance.Error](err); ok && no.Status == http.StatusUnprocessableEntity {
 				err = rejected(cmd, no)
 			} else if err == nil {
 				err = printAnswer(cmd, answer, as(printReload))
@@ -44,22 +46,22 @@ func printReload(w io.Writer, done *struct{ Changed []string }) error {
 	if len(done.Changed) > 0 {
 		said = "reloaded; changed: " + strings.Join(done.Changed, ", ")
 	}
-	_, err := fmt.Fprintln(w, onTerminal(said))
+	_, err := fmt.Fprintln(w, terminal.Harmless(said))
 	return err
 }
 
 // rejected shows each mistake of a configuration.
-func rejected(cmd *cobra.Command, no *apiError) error {
+func rejected(cmd *cobra.Command, no *instance.Error) error {
 	if asJSON(cmd) {
-		if err := printJSON(cmd.OutOrStdout(), no.body); err != nil {
+		if err := printJSON(cmd.OutOrStdout(), no.Body); err != nil {
 			return err
 		}
 	}
 	var why struct{ Problems []string }
-	_ = json.Unmarshal(no.body, &why) // without problems, the text says it
-	lines := []string{no.text}
+	_ = json.Unmarshal(no.Body, &why) // without problems, the text says it
+	lines := []string{no.Text}
 	for _, p := range why.Problems {
-		lines = append(lines, onTerminal(p))
+		lines = append(lines, terminal.Harmless(p))
 	}
 	return errors.New(strings.Join(lines, "\n"))
 }

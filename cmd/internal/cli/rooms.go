@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 )
 
 func roomsCommand() *cobra.Command {
@@ -39,7 +40,7 @@ func roomsList(a *api) *cobra.Command {
 the connection, or the next attempt) and refused (by the room).`,
 		Example: "  stanzahook rooms list",
 		Args:    cobra.NoArgs,
-	}, as(printRooms), func([]string) (request, error) { return request{path: "/v1/rooms"}, nil })
+	}, as(printRooms), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/rooms"}, nil })
 }
 
 func printRooms(w io.Writer, list *struct{ Items []room }) error {
@@ -66,10 +67,10 @@ func (r *room) why() string {
 }
 
 // roomRequest is a request about a room and, if it is said, a bot in it.
-func roomRequest(method, room, path, bot string) request {
-	r := request{method: method, path: "/v1/rooms/" + url.PathEscape(room) + path, query: url.Values{}}
+func roomRequest(method, room, path, bot string) instance.Request {
+	r := instance.Request{Method: method, Path: "/v1/rooms/" + url.PathEscape(room) + path, Query: url.Values{}}
 	if bot != "" {
-		r.query.Set("from", bot)
+		r.Query.Set("from", bot)
 	}
 	return r
 }
@@ -92,10 +93,10 @@ func roomsJoin(a *api) *cobra.Command {
 that refuses is not kept.`,
 		Example: "  stanzahook rooms join ops@rooms.example.com --from echo@bot.example.com --nick Echo",
 		Args:    cobra.ExactArgs(1),
-	}, as(printJoined), func(args []string) (request, error) {
+	}, as(printJoined), func(args []string) (instance.Request, error) {
 		r := roomRequest(http.MethodPut, args[0], "", bot)
-		r.query.Set("wait", wait)
-		r.body = ask
+		r.Query.Set("wait", wait)
+		r.Body = ask
 		return r, nil
 	})
 	botFlag(cmd, &bot)
@@ -124,13 +125,13 @@ func roomsLeave(a *api) *cobra.Command {
 	}, func(w io.Writer, _ json.RawMessage) error {
 		_, err := fmt.Fprintln(w, "left")
 		return err
-	}, func(args []string) (request, error) {
+	}, func(args []string) (instance.Request, error) {
 		r := roomRequest(http.MethodDelete, args[0], "", bot)
 		if reason != "" {
-			r.query.Set("reason", reason)
+			r.Query.Set("reason", reason)
 		}
 		if destroy {
-			r.query.Set("destroy", "1")
+			r.Query.Set("destroy", "1")
 		}
 		return r, nil
 	})
@@ -148,7 +149,7 @@ func roomsMembers(a *api) *cobra.Command {
 		Long:    "List who is in a room. An address is empty where the room hides it.",
 		Example: "  stanzahook rooms members ops@rooms.example.com",
 		Args:    cobra.ExactArgs(1),
-	}, as(printMembers), func(args []string) (request, error) {
+	}, as(printMembers), func(args []string) (instance.Request, error) {
 		return roomRequest("", args[0], "/occupants", bot), nil
 	})
 	botFlag(cmd, &bot)

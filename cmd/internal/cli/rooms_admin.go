@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/instance"
 )
 
 func roomsInvite(a *api) *cobra.Command {
@@ -29,10 +31,10 @@ func roomsInvite(a *api) *cobra.Command {
 	}, as(func(w io.Writer, done *struct{ JID string }) error {
 		_, err := fmt.Fprintf(w, "the invitation to %s is on its way\n", done.JID)
 		return err
-	}), func(args []string) (request, error) {
+	}), func(args []string) (instance.Request, error) {
 		r := roomRequest(http.MethodPost, args[0], "/invite", bot)
 		ask.JID = args[1]
-		r.body = ask
+		r.Body = ask
 		return r, nil
 	})
 	botFlag(cmd, &bot)
@@ -57,9 +59,9 @@ none, which is a kick.`,
 	}, as(func(w io.Writer, done *struct{ Nick, Role string }) error {
 		_, err := fmt.Fprintf(w, "%s: %s\n", shown(done.Nick), shown(done.Role))
 		return err
-	}), func(args []string) (request, error) {
+	}), func(args []string) (instance.Request, error) {
 		r := roomRequest(http.MethodPut, args[0], "/roles/"+url.PathEscape(args[1]), bot)
-		r.body = withReason("role", args[2], reason)
+		r.Body = withReason("role", args[2], reason)
 		return r, nil
 	})
 	botFlag(cmd, &bot)
@@ -79,9 +81,9 @@ outcast, which is a ban.`,
 	}, as(func(w io.Writer, done *struct{ JID, Affiliation string }) error {
 		_, err := fmt.Fprintf(w, "%s: %s\n", done.JID, done.Affiliation)
 		return err
-	}), func(args []string) (request, error) {
+	}), func(args []string) (instance.Request, error) {
 		r := roomRequest(http.MethodPut, args[0], "/affiliations/"+url.PathEscape(args[1]), bot)
-		r.body = withReason("affiliation", args[2], reason)
+		r.Body = withReason("affiliation", args[2], reason)
 		return r, nil
 	})
 	botFlag(cmd, &bot)
@@ -108,7 +110,7 @@ makes a list.`,
 		Example: `  stanzahook rooms config ops@rooms.example.com
   stanzahook rooms config ops@rooms.example.com roomname=Ops moderatedroom=true`,
 		Args: cobra.MinimumNArgs(1),
-	}, as(printRoomConfig), func(args []string) (request, error) {
+	}, as(printRoomConfig), func(args []string) (instance.Request, error) {
 		r := roomRequest(http.MethodGet, args[0], "/config", bot)
 		if len(args) == 1 {
 			return r, nil
@@ -121,7 +123,7 @@ makes a list.`,
 			}
 			all[name] = another(all[name], value)
 		}
-		r.method, r.body = http.MethodPatch, all
+		r.Method, r.Body = http.MethodPatch, all
 		return r, nil
 	})
 	botFlag(cmd, &bot)

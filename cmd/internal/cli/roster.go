@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 )
 
 func rosterCommand() *cobra.Command {
@@ -31,10 +32,10 @@ func rosterOf(a *api, verb, short, path string, print printer) *cobra.Command {
 A USER is name@host, or the name alone if there is one host, or --host says which.`,
 		Example: "  stanzahook roster " + verb + " juliet@example.com",
 		Args:    cobra.ExactArgs(1),
-	}, print, func(args []string) (request, error) {
-		r := request{path: "/v1/rosters/" + url.PathEscape(args[0]) + path, query: url.Values{}}
+	}, print, func(args []string) (instance.Request, error) {
+		r := instance.Request{Path: "/v1/rosters/" + url.PathEscape(args[0]) + path, Query: url.Values{}}
 		if host != "" {
-			r.query.Set("host", host)
+			r.Query.Set("host", host)
 		}
 		return r, nil
 	})

@@ -12,7 +12,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/cmd/internal/plural"
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/roster"
 )
@@ -132,9 +134,9 @@ var ofUser = regexp.MustCompile(`^users\[\d+\]: `)
 // job does one job and adds it to the sum. total is that of all jobs; 0: of
 // this one.
 func (f *refresher) job(ctx context.Context, q refreshRequest, total int) error {
-	j, err := f.ask(ctx, request{path: "/v1/rosters/refresh", body: q})
-	if no, ok := errors.AsType[*apiError](err); ok {
-		no.text = ofUser.ReplaceAllString(no.text, "") // it names the user; there was no such list on the command line
+	j, err := f.ask(ctx, instance.Request{Path: "/v1/rosters/refresh", Body: q})
+	if no, ok := errors.AsType[*instance.Error](err); ok {
+		no.Text = ofUser.ReplaceAllString(no.Text, "") // it names the user; there was no such list on the command line
 	}
 	if err != nil {
 		return err
@@ -154,12 +156,12 @@ func (f *refresher) job(ctx context.Context, q refreshRequest, total int) error 
 		if err := pause(ctx, wait); err != nil {
 			return ended(err)
 		}
-		if j, err = f.ask(ctx, request{path: path, query: url.Values{"results": {"0"}}}); err != nil {
+		if j, err = f.ask(ctx, instance.Request{Path: path, Query: url.Values{"results": {"0"}}}); err != nil {
 			return ended(err)
 		}
 	}
 	f.bar.show(f.sum.Done+j.Done, total)
-	if j, err = f.ask(ctx, request{path: path}); err != nil {
+	if j, err = f.ask(ctx, instance.Request{Path: path}); err != nil {
 		return ended(err)
 	}
 	f.sum.add(j)
@@ -170,16 +172,16 @@ func (f *refresher) job(ctx context.Context, q refreshRequest, total int) error 
 }
 
 // ask makes a request whose answer is a job, and repeats it while there are too many.
-func (f *refresher) ask(ctx context.Context, r request) (*v1.Job, error) {
+func (f *refresher) ask(ctx context.Context, r instance.Request) (*v1.Job, error) {
 	for {
-		answer, err := f.send(ctx, r)
-		if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusTooManyRequests && pause(ctx, max(no.retryAfter, pollEvery)) == nil {
+		answer, err := f.Send(ctx, r)
+		if no, ok := errors.AsType[*instance.Error](err); ok && no.Status == http.StatusTooManyRequests && pause(ctx, max(no.RetryAfter, pollEvery)) == nil {
 			continue
 		}
 		if err != nil {
 			return nil, err
 		}
-		return decode[v1.Job](answer)
+		return instance.Decode[v1.Job](answer)
 	}
 }
 
@@ -222,7 +224,7 @@ func (f *refresher) print(stdout, stderr io.Writer) {
 			continue
 		}
 		printed++
-		fmt.Fprintf(stderr, "%s: %s: %s\n", onTerminal(one.User), onTerminal(string(one.Result)), text(one.Detail, ""))
+		fmt.Fprintf(stderr, "%s: %s: %s\n", terminal.Harmless(one.User), terminal.Harmless(string(one.Result)), text(one.Detail, ""))
 	}
 	if more := s.Errors + s.Degraded - printed; more > 0 {
 		fmt.Fprintf(stderr, "… and %d more\n", more)

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
@@ -127,10 +128,10 @@ func TestRosterRefreshOfMany(t *testing.T) {
 
 // A refresh that is broken off asks nothing.
 func TestRosterRefreshBrokenOff(t *testing.T) {
-	asked := instance(t, "202 "+textJob)
+	asked := standIn(t, "202 "+textJob)
 	ctx, stop := context.WithCancel(t.Context())
 	stop()
-	err := (&refresher{api: &api{}, bar: &progress{}}).refresh(ctx, true, nil)
+	err := (&refresher{api: &api{new(instance.API)}, bar: &progress{}}).refresh(ctx, true, nil)
 	if err == nil || len(*asked) > 0 {
 		t.Errorf("%v, asked %q", err, *asked)
 	}

@@ -12,6 +12,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/pkg/document"
 )
 
@@ -100,8 +102,8 @@ func send(cmd *cobra.Command, a *api, m outgoingMessage, wait time.Duration) err
 	if wait > 0 {
 		query.Set("wait", wait.String())
 	}
-	answer, err := a.send(cmd.Context(), request{path: "/v1/messages", query: query, body: m})
-	if refused, ok := errors.AsType[*apiError](err); ok {
+	answer, err := a.Send(cmd.Context(), instance.Request{Path: "/v1/messages", Query: query, Body: m})
+	if refused, ok := errors.AsType[*instance.Error](err); ok {
 		return notSent(cmd, refused, m.To)
 	}
 	if err != nil {
@@ -119,21 +121,21 @@ func printSent(w io.Writer, sent *struct{ ID, State string }) error {
 	if text == "" {
 		text = sent.State
 	}
-	_, err := fmt.Fprintf(w, "%s (id %s)\n", onTerminal(text), onTerminal(sent.ID))
+	_, err := fmt.Fprintf(w, "%s (id %s)\n", terminal.Harmless(text), terminal.Harmless(sent.ID))
 	return err
 }
 
 // notSent says why a message bounced or was not sent.
-func notSent(cmd *cobra.Command, e *apiError, to string) error {
-	if asJSON(cmd) && e.condition != "" {
-		if err := printJSON(cmd.OutOrStdout(), e.body); err != nil {
+func notSent(cmd *cobra.Command, e *instance.Error, to string) error {
+	if asJSON(cmd) && e.Condition != "" {
+		if err := printJSON(cmd.OutOrStdout(), e.Body); err != nil {
 			return err
 		}
 	}
 	switch {
-	case e.condition != "":
-		return fmt.Errorf("the message bounced (%s): %w\n%s", onTerminal(e.condition), e, adviceOn(e.condition, to))
-	case e.status == http.StatusServiceUnavailable, e.status == http.StatusInsufficientStorage:
+	case e.Condition != "":
+		return fmt.Errorf("the message bounced (%s): %w\n%s", terminal.Harmless(e.Condition), e, adviceOn(e.Condition, to))
+	case e.Status == http.StatusServiceUnavailable, e.Status == http.StatusInsufficientStorage:
 		return fmt.Errorf("%w\n\"stanzahook check --live\" looks for the cause", e)
 	}
 	return e
@@ -144,9 +146,9 @@ func notSent(cmd *cobra.Command, e *apiError, to string) error {
 func adviceOn(condition, to string) string {
 	switch condition {
 	case "service-unavailable", "item-not-found":
-		return "Is there an account " + onTerminal(to) + "? Some servers also say so for one that is offline"
+		return "Is there an account " + terminal.Harmless(to) + "? Some servers also say so for one that is offline"
 	case "remote-server-not-found", "remote-server-timeout":
-		return "The XMPP server does not reach the domain of " + onTerminal(to) + "; is it written right?"
+		return "The XMPP server does not reach the domain of " + terminal.Harmless(to) + "; is it written right?"
 	case "forbidden", "not-authorized", "not-allowed", "policy-violation":
 		return "The receiver's side does not want messages from this address"
 	case "not-acceptable":

@@ -11,6 +11,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/httpapi/v1"
 )
 
@@ -40,7 +42,7 @@ func showStatus(cmd *cobra.Command, a *api) error {
 	if err != nil {
 		return err
 	}
-	answer, err := a.send(cmd.Context(), request{path: "/v1/status"})
+	answer, err := a.Send(cmd.Context(), instance.Request{Path: "/v1/status"})
 	if err == nil {
 		err = printAnswer(cmd, answer, as(func(w io.Writer, st *v1.Status) error { return printStatus(w, st, trouble == nil) }))
 		return errors.Join(err, trouble)
@@ -52,11 +54,11 @@ func showStatus(cmd *cobra.Command, a *api) error {
 // readiness asks GET /readyz. It returns why the instance is not ready, and apart
 // from that why there is no answer.
 func (a *api) readiness(ctx context.Context) (trouble, err error) {
-	_, err = a.send(ctx, request{path: "/readyz"})
-	if no, ok := errors.AsType[*apiError](err); ok && no.status == http.StatusServiceUnavailable {
-		lines := strings.Split(strings.TrimSpace(string(no.body)), "\n")
+	_, err = a.Send(ctx, instance.Request{Path: "/readyz"})
+	if no, ok := errors.AsType[*instance.Error](err); ok && no.Status == http.StatusServiceUnavailable {
+		lines := strings.Split(strings.TrimSpace(string(no.Body)), "\n")
 		for i, line := range lines {
-			lines[i] = "not ready: " + onTerminal(line)
+			lines[i] = "not ready: " + terminal.Harmless(line)
 		}
 		return errors.New(strings.Join(lines, "\n")), nil
 	}
@@ -68,7 +70,7 @@ func printStatus(w io.Writer, st *v1.Status, ready bool) error {
 	if !ready {
 		word = "not ready"
 	}
-	fmt.Fprintf(w, "stanzahook %s: %s, running for %v\n", onTerminal(st.Version), word, time.Duration(st.Uptime)*time.Second)
+	fmt.Fprintf(w, "stanzahook %s: %s, running for %v\n", terminal.Harmless(st.Version), word, time.Duration(st.Uptime)*time.Second)
 	table := func(heads string, rows func(row func(cells ...any))) error {
 		fmt.Fprintln(w)
 		return printTable(w, heads, rows)
@@ -134,7 +136,7 @@ func printServices(w io.Writer, st *v1.Status, table func(string, func(func(...a
 	for i := range st.Services {
 		if s := &st.Services[i]; s.Advice != nil {
 			for line := range strings.SplitSeq(*s.Advice, "\n") {
-				fmt.Fprintf(w, "%s: %s\n", onTerminal(s.JID), onTerminal(line))
+				fmt.Fprintf(w, "%s: %s\n", terminal.Harmless(s.JID), terminal.Harmless(line))
 			}
 		}
 	}

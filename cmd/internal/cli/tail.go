@@ -13,6 +13,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 )
 
 // tailKinds are the kinds of events, and what is shown of each. It is in their order.
@@ -53,8 +55,8 @@ The exit code is 1 if there is no instance, or if the token may not read.`,
 					query.Set(name, value)
 				}
 			}
-			f := &follower{api: a, request: tailRequest(query), notices: cmd.ErrOrStderr(), onEvent: tailPrinter(cmd)}
-			return failed(f.follow(cmd.Context()))
+			f := &instance.Follower{API: a.API, Request: instance.TailRequest(query), Notices: cmd.ErrOrStderr(), OnEvent: tailPrinter(cmd)}
+			return failed(f.Follow(cmd.Context()))
 		},
 	}
 	a = apiFlags(cmd, config.ScopeRead)
@@ -66,8 +68,6 @@ The exit code is 1 if there is no instance, or if the token may not read.`,
 	return cmd
 }
 
-func tailRequest(query url.Values) request { return request{path: "/v1/tail", query: query} }
-
 func kindsOfTail() []string {
 	var all []string
 	for _, k := range tailKinds {
@@ -77,24 +77,24 @@ func kindsOfTail() []string {
 }
 
 // tailPrinter prints events as a command was asked to.
-func tailPrinter(cmd *cobra.Command) func(streamEvent) error {
+func tailPrinter(cmd *cobra.Command) func(instance.Event) error {
 	out := cmd.OutOrStdout()
 	if asJSON(cmd) {
-		return func(e streamEvent) error { return encodeJSON(out, e) }
+		return func(e instance.Event) error { return encodeJSON(out, e) }
 	}
-	paint := painterFor(out)
-	return func(e streamEvent) error {
+	paint := terminal.PainterFor(out)
+	return func(e instance.Event) error {
 		_, err := io.WriteString(out, tailLine(e, paint)+"\n")
 		return err
 	}
 }
 
 // tailLine is an event in a line.
-func tailLine(e streamEvent, paint painter) string {
+func tailLine(e instance.Event, paint terminal.Painter) string {
 	if e.Event == "delivery" {
-		var d deliveryEvent
+		var d instance.Delivery
 		if err := json.Unmarshal(e.Data, &d); err == nil {
-			return d.line(paint)
+			return deliveryLine(&d, paint)
 		}
 	}
 	var values map[string]any
@@ -109,41 +109,24 @@ func tailLine(e streamEvent, paint painter) string {
 	}
 	switch {
 	case e.Event == "gap":
-		return paint.paint(red, fmt.Sprintf("gap: %v events were lost", values["lost"]))
+		return paint.Paint(terminal.Red, fmt.Sprintf("gap: %v events were lost", values["lost"]))
 	case keys == "":
-		return onTerminal(e.Event + " " + string(e.Data))
+		return terminal.Harmless(e.Event + " " + string(e.Data))
 	}
 	at, _ := time.Parse(time.RFC3339, fmt.Sprint(values["time"]))
 	words := []string{tailTime(at), e.Event}
 	for _, key := range strings.Fields(keys) {
 		if v := values[key]; v != nil && v != "" {
-			words = append(words, paint.paint(colourOf(fmt.Sprint(v)), shown(v)))
+			words = append(words, paint.Paint(terminal.ColourOf(fmt.Sprint(v)), shown(v)))
 		}
 	}
 	return strings.Join(words, " ")
 }
 
-// deliveryEvent is a change of a delivery, as GET /v1/tail tells it.
-type deliveryEvent struct {
-	Time     time.Time
-	ID       string
-	Endpoint string
-	State    string
-	Type     string
-	From, To string
-	Attempt  *struct {
-		N        int
-		Status   *int
-		Duration float64 `json:"duration_ms"`
-		Error    *string
-		Note     *string
-	}
-	Reason *string
-}
-
-func (d *deliveryEvent) line(paint painter) string {
-	words := []string{tailTime(d.Time), "delivery", paint.paint(colourOf(d.State), onTerminal(d.State)), onTerminal(cmp.Or(d.Endpoint, "(outbox)")),
-		onTerminal(d.Type), onTerminal(d.From), "→", onTerminal(d.To)}
+// deliveryLine is a change of a delivery in a line.
+func deliveryLine(d *instance.Delivery, paint terminal.Painter) string {
+	words := []string{tailTime(d.Time), "delivery", paint.Paint(terminal.ColourOf(d.State), terminal.Harmless(d.State)), terminal.Harmless(cmp.Or(d.Endpoint, "(outbox)")),
+		terminal.Harmless(d.Type), terminal.Harmless(d.From), "→", terminal.Harmless(d.To)}
 	why := ""
 	if a := d.Attempt; a != nil {
 		what := "no answer"
@@ -157,9 +140,9 @@ func (d *deliveryEvent) line(paint painter) string {
 		why = strings.TrimPrefix(why+"; "+reason, "; ")
 	}
 	if why != "" {
-		words = append(words, paint.paint(dim, "("+why+")"))
+		words = append(words, paint.Paint(terminal.Dim, "("+why+")"))
 	}
-	return strings.Join(append(words, paint.paint(dim, onTerminal(d.ID))), " ")
+	return strings.Join(append(words, paint.Paint(terminal.Dim, terminal.Harmless(d.ID))), " ")
 }
 
 // tailTime is the time of an event, for people.

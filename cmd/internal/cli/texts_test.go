@@ -62,9 +62,9 @@ func stdin(t *testing.T, text string) {
 	os.Stdin = f
 }
 
-// instance answers as a running stanzahook does, "STATUS BODY", one answer after the
+// standIn answers as a running stanzahook does, "STATUS BODY", one answer after the
 // other and then the last again.
-func instance(t *testing.T, script ...string) (asked *[]string) {
+func standIn(t *testing.T, script ...string) (asked *[]string) {
 	c := textCase{script: script}
 	t.Setenv(EnvAPI, c.serve(t).URL+"/")
 	t.Setenv(envToken, "t")

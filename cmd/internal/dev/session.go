@@ -1,4 +1,4 @@
-package cli
+package dev
 
 import (
 	"context"
@@ -8,24 +8,25 @@ import (
 	"sync"
 	"time"
 
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
-// devSession is a conversation of users with the bot.
-type devSession struct {
-	bridge  *devBridge
-	options devOptions
-	screen  *devScreen
+// session is a conversation of users with the bot.
+type session struct {
+	bridge  *bridge
+	options Options
+	screen  *terminal.Screen
 
 	user string // who types; only its own goroutine changes these three
 	to   string // the localpart of the bot that is written to
 	room string // where it is written; empty: to the bot alone
 
 	mu       sync.Mutex
-	changed  chan struct{}          // closed when one of the following has changed
-	got      map[string][]devStanza // what came for a user or a room and nobody expected yet, by bare JID
+	changed  chan struct{}         // closed when one of the following has changed
+	got      map[string][]received // what came for a user or a room and nobody expected yet, by bare JID
 	sent     int
 	attempts map[string]int    // by conversation
 	unsure   map[string]string // the conversations of deliveries that will be tried again, by id
@@ -33,51 +34,51 @@ type devSession struct {
 	last     string            // the delivery that was attempted last
 }
 
-// devStanza is what a user or a room got.
-type devStanza struct {
+// received is what a user or a room got.
+type received struct {
 	body      string
 	condition string // of a stanza error; empty: it is none
 	text      string // of the error
 }
 
-func (x devStanza) String() string {
+func (x received) String() string {
 	if x.condition == "" {
 		return strconv.Quote(x.body)
 	}
 	return strings.TrimSuffix(fmt.Sprintf("the stanza error %s (%s)", x.condition, x.text), " ()")
 }
 
-func newDevSession(b *devBridge, o devOptions, screen *devScreen) *devSession {
-	return &devSession{bridge: b, options: o, screen: screen, user: "alice", to: "bot", changed: make(chan struct{}),
-		got: make(map[string][]devStanza), attempts: make(map[string]int), unsure: make(map[string]string)}
+func newSession(b *bridge, o Options, screen *terminal.Screen) *session {
+	return &session{bridge: b, options: o, screen: screen, user: "alice", to: "bot", changed: make(chan struct{}),
+		got: make(map[string][]received), attempts: make(map[string]int), unsure: make(map[string]string)}
 }
 
 // converse does what is typed, until there is nothing more.
-func (s *devSession) converse(ctx context.Context) error {
+func (s *session) converse(ctx context.Context) error {
 	for {
-		line, ok := s.screen.line(ctx, s.prompt())
+		line, ok := s.screen.Line(ctx, s.prompt())
 		if !ok {
 			break
 		}
 		if strings.TrimSpace(line) == "" {
 			continue
 		}
-		s.screen.typed(s.prompt(), line)
+		s.screen.Typed(s.prompt(), line)
 		if err := s.do(ctx, line); err != nil {
-			s.screen.print(red, err.Error())
+			s.screen.Print(terminal.Red, err.Error())
 		}
-		if s.screen.editor == nil { // nobody reads what comes before the next line is typed
-			s.wait(ctx, devLag, s.caughtUp)
+		if !s.screen.Interactive() { // nobody reads what comes before the next line is typed
+			s.wait(ctx, lag, s.caughtUp)
 		}
 	}
-	if s.screen.editor == nil { // a pipe has ended; the last answers may be on their way
-		s.wait(ctx, s.options.patience, s.caughtUp)
+	if !s.screen.Interactive() { // a pipe has ended; the last answers may be on their way
+		s.wait(ctx, s.options.Patience, s.caughtUp)
 	}
 	return nil
 }
 
 // prompt says who writes to whom.
-func (s *devSession) prompt() string {
+func (s *session) prompt() string {
 	switch {
 	case s.room != "":
 		return s.user + " in " + s.room + "> "
@@ -88,17 +89,17 @@ func (s *devSession) prompt() string {
 }
 
 // inbox is whose stanzas are looked at now: the user's, or the room's.
-func (s *devSession) inbox() string {
+func (s *session) inbox() string {
 	if s.room != "" {
-		return s.room + "@" + devRooms
+		return s.room + "@" + roomHost
 	}
-	return s.user + "@" + devHost
+	return s.user + "@" + userHost
 }
 
 // say sends a message to the bot.
-func (s *devSession) say(text string) error {
+func (s *session) say(text string) error {
 	text, _ = document.CleanString(strings.ToValidUTF8(text, "\uFFFD"))
-	from, kind := s.user+"@"+devHost+"/dev", "chat"
+	from, kind := s.user+"@"+userHost+"/dev", "chat"
 	if s.room != "" {
 		from, kind = s.inbox()+"/"+s.user, "groupchat"
 	}
@@ -106,7 +107,7 @@ func (s *devSession) say(text string) error {
 	if err != nil {
 		return err
 	}
-	to, err := jid.Parse(s.to + "@" + devBots)
+	to, err := jid.Parse(s.to + "@" + botHost)
 	if err != nil {
 		return err
 	}
@@ -124,22 +125,22 @@ func (s *devSession) say(text string) error {
 		return err
 	}
 	if waits {
-		s.tell(yellow, "it waits: the message before it is tried again first, since the order is kept")
+		s.tell(terminal.Yellow, "it waits: the message before it is tried again first, since the order is kept")
 		return nil
 	}
-	time.AfterFunc(devSlow, func() {
+	time.AfterFunc(slow, func() {
 		s.mu.Lock()
 		silent := s.attempts[conversation] == before
 		s.mu.Unlock()
 		if silent {
-			s.tell(yellow, fmt.Sprintf("the bot has not answered for %v; it may take %v (--timeout)", devSlow, s.options.timeout))
+			s.tell(terminal.Yellow, fmt.Sprintf("the bot has not answered for %v; it may take %v (--timeout)", slow, s.options.Timeout))
 		}
 	})
 	return nil
 }
 
-// devSlow is how long dev waits for the bot before it says that there is no answer yet.
-const devSlow = time.Second
+// slow is how long dev waits for the bot before it says that there is no answer yet.
+const slow = time.Second
 
 // conversationOf is a conversation, whose order is kept.
 func conversationOf(from, to string) string {
@@ -150,7 +151,7 @@ func conversationOf(from, to string) string {
 
 // isUnsure reports whether a delivery of a conversation will be tried again. The caller
 // holds the lock.
-func (s *devSession) isUnsure(conversation string) bool {
+func (s *session) isUnsure(conversation string) bool {
 	for _, c := range s.unsure {
 		if c == conversation {
 			return true
@@ -160,13 +161,13 @@ func (s *devSession) isUnsure(conversation string) bool {
 }
 
 // tell prints what became of a message, and keeps it as a reason.
-func (s *devSession) tell(c colour, text string) {
-	s.screen.print(c, "  "+text)
+func (s *session) tell(c terminal.Colour, text string) {
+	s.screen.Print(c, "  "+text)
 	s.change(func() { s.why = append(s.why, text) })
 }
 
 // change changes what wait looks at.
-func (s *devSession) change(f func()) {
+func (s *session) change(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	f()
@@ -176,7 +177,7 @@ func (s *devSession) change(f func()) {
 
 // wait waits until done, which is called with the lock held, and reports whether it was in
 // time.
-func (s *devSession) wait(ctx context.Context, patience time.Duration, done func() bool) bool {
+func (s *session) wait(ctx context.Context, patience time.Duration, done func() bool) bool {
 	late := time.NewTimer(patience)
 	defer late.Stop()
 	for {

@@ -1,4 +1,4 @@
-package cli
+package dev
 
 import (
 	"context"
@@ -9,10 +9,12 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"stanzahook/cmd/internal/terminal"
 )
 
-// devStep is a line of a script.
-type devStep struct {
+// step is a line of a script.
+type step struct {
 	line   int
 	text   string       // as it stands there
 	expect *expectation // nil: it is done as if it was typed
@@ -21,28 +23,28 @@ type devStep struct {
 // expectation is what must come next for the user.
 type expectation struct {
 	wanted string // for people
-	met    func(devStanza) bool
+	met    func(received) bool
 	none   time.Duration // nothing must come within this time; else 0
 }
 
 // readScript reads a script, and reports each mistake in it with its line.
-func readScript(file string) ([]devStep, error) {
+func readScript(file string) ([]step, error) {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("--script: %w", err)
 	}
-	var steps []devStep
+	var steps []step
 	var wrong []error
 	for i, line := range strings.Split(string(text), "\n") {
 		line = strings.TrimSuffix(line, "\r")
 		if strings.TrimSpace(line) == "" || strings.HasPrefix(line, "#") {
 			continue
 		}
-		step := devStep{line: i + 1, text: line}
+		step := step{line: i + 1, text: line}
 		if strings.HasPrefix(line, "<") {
 			step.expect, err = parseExpectation(line)
 		} else {
-			_, _, err = devWordOf(line)
+			_, _, err = wordOf(line)
 		}
 		if err != nil {
 			wrong = append(wrong, fmt.Errorf("%s:%d: %w", file, i+1, err))
@@ -57,15 +59,15 @@ func parseExpectation(line string) (*expectation, error) {
 	how, arg, _ := strings.Cut(line, " ")
 	switch {
 	case how == "<" && arg != "":
-		return &expectation{wanted: strconv.Quote(arg), met: func(x devStanza) bool { return x.condition == "" && x.body == arg }}, nil
+		return &expectation{wanted: strconv.Quote(arg), met: func(x received) bool { return x.condition == "" && x.body == arg }}, nil
 	case how == "<~" && arg != "":
 		re, err := regexp.Compile(arg)
 		if err != nil {
 			return nil, err
 		}
-		return &expectation{wanted: "a text that matches " + arg, met: func(x devStanza) bool { return x.condition == "" && re.MatchString(x.body) }}, nil
+		return &expectation{wanted: "a text that matches " + arg, met: func(x received) bool { return x.condition == "" && re.MatchString(x.body) }}, nil
 	case how == "<!" && arg != "":
-		return &expectation{wanted: "the stanza error " + arg, met: func(x devStanza) bool { return x.condition == arg }}, nil
+		return &expectation{wanted: "the stanza error " + arg, met: func(x received) bool { return x.condition == arg }}, nil
 	case how == "<none":
 		d, err := time.ParseDuration(arg)
 		if err != nil || d <= 0 {
@@ -77,14 +79,14 @@ func parseExpectation(line string) (*expectation, error) {
 }
 
 // play does what a script says, up to the first expectation that is not met.
-func (s *devSession) play(ctx context.Context, file string, steps []devStep) error {
+func (s *session) play(ctx context.Context, file string, steps []step) error {
 	met := 0
 	for _, step := range steps {
 		if ctx.Err() != nil {
 			return errors.New("interrupted")
 		}
 		if step.expect == nil {
-			s.screen.typed(s.prompt(), step.text)
+			s.screen.Typed(s.prompt(), step.text)
 			if err := s.do(ctx, step.text); err != nil {
 				return fmt.Errorf("%s:%d: %w", file, step.line, err)
 			}
@@ -95,16 +97,16 @@ func (s *devSession) play(ctx context.Context, file string, steps []devStep) err
 		}
 		met++
 	}
-	s.screen.print(plain, fmt.Sprintf("as expected: %d of %d", met, met))
+	s.screen.Print(terminal.Plain, fmt.Sprintf("as expected: %d of %d", met, met))
 	return nil
 }
 
-// devLag is how long what is known of deliveries may be behind what they cause.
-const devLag = time.Second
+// lag is how long what is known of deliveries may be behind what they cause.
+const lag = time.Second
 
 // caughtUp reports whether it is known what became of each message, or that some wait. The
 // caller holds the lock.
-func (s *devSession) caughtUp() bool {
+func (s *session) caughtUp() bool {
 	known := 0
 	for _, n := range s.attempts {
 		known += n
@@ -114,12 +116,12 @@ func (s *devSession) caughtUp() bool {
 
 // expect waits for what is expected, and takes it from what came. Its error says what came
 // instead, and why.
-func (s *devSession) expect(ctx context.Context, e *expectation) error {
-	inbox, patience := s.inbox(), s.options.patience
+func (s *session) expect(ctx context.Context, e *expectation) error {
+	inbox, patience := s.inbox(), s.options.Patience
 	if e.none > 0 {
 		patience = e.none
 	}
-	var next devStanza
+	var next received
 	came := s.wait(ctx, patience, func() bool {
 		if len(s.got[inbox]) == 0 {
 			return false
@@ -128,11 +130,11 @@ func (s *devSession) expect(ctx context.Context, e *expectation) error {
 		return true
 	})
 	if e.none > 0 && !came || e.none == 0 && came && e.met(next) {
-		s.wait(ctx, devLag, s.caughtUp)
+		s.wait(ctx, lag, s.caughtUp)
 		s.change(func() { s.why = nil })
 		return nil
 	}
-	s.wait(ctx, devLag, func() bool { return len(s.why) > 0 })
+	s.wait(ctx, lag, func() bool { return len(s.why) > 0 })
 	got := "nothing within " + patience.String()
 	if came {
 		got = next.String()

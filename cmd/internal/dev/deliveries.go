@@ -1,4 +1,4 @@
-package cli
+package dev
 
 import (
 	"context"
@@ -11,19 +11,21 @@ import (
 	"strconv"
 	"strings"
 
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/httpapi/v1"
 )
 
 // followDeliveries shows what becomes of deliveries, until the context is done; then the
 // channel closes. If that fails it calls cancel.
-func (s *devSession) followDeliveries(ctx context.Context, cancel context.CancelCauseFunc) (<-chan struct{}, error) {
+func (s *session) followDeliveries(ctx context.Context, cancel context.CancelCauseFunc) (<-chan struct{}, error) {
 	connected, ended := make(chan struct{}), make(chan struct{})
-	f := &follower{api: s.bridge.api, request: tailRequest(url.Values{"kinds": {"delivery"}}), notices: io.Discard}
-	f.onConnected = func() error { close(connected); return nil }
-	f.onEvent = func(e streamEvent) error { return s.onDelivery(ctx, e) }
+	f := &instance.Follower{API: s.bridge.api, Request: instance.TailRequest(url.Values{"kinds": {"delivery"}}), Notices: io.Discard}
+	f.OnConnected = func() error { close(connected); return nil }
+	f.OnEvent = func(e instance.Event) error { return s.onDelivery(ctx, e) }
 	go func() {
 		defer close(ended)
-		cancel(f.follow(ctx))
+		cancel(f.Follow(ctx))
 	}()
 	select {
 	case <-connected:
@@ -34,16 +36,16 @@ func (s *devSession) followDeliveries(ctx context.Context, cancel context.Cancel
 }
 
 // onDelivery shows a change of a delivery.
-func (s *devSession) onDelivery(ctx context.Context, e streamEvent) error {
+func (s *session) onDelivery(ctx context.Context, e instance.Event) error {
 	if e.Event != "delivery" {
 		return nil
 	}
-	var d deliveryEvent
+	var d instance.Delivery
 	if err := json.Unmarshal(e.Data, &d); err != nil {
 		return fmt.Errorf("an event of the tail cannot be read: %w", err)
 	}
 	if d.Attempt != nil {
-		v, err := ask[v1.Delivery](ctx, s.bridge.api, deliveryPath(d.ID))
+		v, err := instance.Get[v1.Delivery](ctx, s.bridge.api, instance.DeliveryPath(d.ID))
 		if err != nil {
 			return err
 		}
@@ -51,7 +53,7 @@ func (s *devSession) onDelivery(ctx context.Context, e streamEvent) error {
 			s.tell(s.outcome(d.State, &v.Attempts[n-1], n == 1))
 		}
 	} else if d.State == "dead" || d.State == "dropped" {
-		s.tell(red, "given up: "+text(d.Reason, "no reason"))
+		s.tell(terminal.Red, "given up: "+terminal.Text(d.Reason, "no reason"))
 	}
 	conversation := conversationOf(d.From, d.To)
 	s.change(func() {
@@ -69,28 +71,28 @@ func (s *devSession) onDelivery(ctx context.Context, e streamEvent) error {
 
 // outcome says what became of an attempt, and why; of the first one of a delivery, also what
 // to look at.
-func (s *devSession) outcome(state string, a *v1.Attempt, first bool) (colour, string) {
+func (s *session) outcome(state string, a *v1.Attempt, first bool) (terminal.Colour, string) {
 	var b strings.Builder
-	c := dim
+	c := terminal.Dim
 	if a.Status == nil {
 		fmt.Fprintf(&b, "no answer, after %.1f ms", a.Duration)
 	} else {
-		fmt.Fprintf(&b, "answered %d %s%s, in %.1f ms", *a.Status, http.StatusText(*a.Status), after(", ", text(a.ContentType, "")), a.Duration)
+		fmt.Fprintf(&b, "answered %d %s%s, in %.1f ms", *a.Status, http.StatusText(*a.Status), terminal.After(", ", terminal.Text(a.ContentType, "")), a.Duration)
 	}
 	if a.Error != nil {
-		c = red
+		c = terminal.Red
 		if why := "HTTP " + strconv.Itoa(statusOf(a)); *a.Error != why {
-			b.WriteString(": " + onTerminal(*a.Error))
+			b.WriteString(": " + terminal.Harmless(*a.Error))
 		}
 	}
 	if strings.TrimSpace(a.Answer) != "" && (a.Error != nil || a.Note != nil) {
-		b.WriteString("; it says " + quotedAnswer(a.Answer))
+		b.WriteString("; it says " + terminal.Quoted(a.Answer))
 	}
 	if a.Note != nil {
-		if c == dim {
-			c = yellow
+		if c == terminal.Dim {
+			c = terminal.Yellow
 		}
-		b.WriteString("; " + onTerminal(*a.Note))
+		b.WriteString("; " + terminal.Harmless(*a.Note))
 	} else if a.Error == nil && strings.TrimSpace(a.Answer) == "" {
 		b.WriteString("; no reply is made of that: it is empty")
 	}
@@ -100,18 +102,10 @@ func (s *devSession) outcome(state string, a *v1.Attempt, first bool) (colour, s
 	case "dead":
 		b.WriteString("; it is not tried again")
 	}
-	if first && strings.Contains(text(a.Error, ""), "connection refused") && !s.bridge.down.Load() {
-		b.WriteString("; does the bot run at " + s.options.bot + "?")
+	if first && strings.Contains(terminal.Text(a.Error, ""), "connection refused") && !s.bridge.down.Load() {
+		b.WriteString("; does the bot run at " + s.options.Bot + "?")
 	}
 	return c, b.String()
-}
-
-// after is a text behind another; empty if it is.
-func after(before, text string) string {
-	if text == "" {
-		return ""
-	}
-	return before + text
 }
 
 func statusOf(a *v1.Attempt) int {
@@ -121,52 +115,31 @@ func statusOf(a *v1.Attempt) int {
 	return *a.Status
 }
 
-// maxShownAnswer bounds what is shown of an answer in a line.
-const maxShownAnswer = 200
-
-// quotedAnswer is the beginning of an answer in a line.
-func quotedAnswer(answer string) string {
-	all := []rune(answer)
-	if len(all) > maxShownAnswer {
-		return strconv.Quote(string(all[:maxShownAnswer])) + " …"
-	}
-	return strconv.Quote(answer)
-}
-
 // show shows the last request and its answer.
-func (s *devSession) show(ctx context.Context, _ string) error {
+func (s *session) show(ctx context.Context, _ string) error {
 	s.mu.Lock()
 	id := s.last
 	s.mu.Unlock()
 	if id == "" {
 		return errors.New("there was no request yet")
 	}
-	d, err := ask[v1.Delivery](ctx, s.bridge.api, deliveryPath(id))
+	d, err := instance.Get[v1.Delivery](ctx, s.bridge.api, instance.DeliveryPath(id))
 	if err != nil {
 		return err
 	}
-	r, err := ask[v1.Request](ctx, s.bridge.api, deliveryPath(id)+"/request")
+	r, err := instance.Get[v1.Request](ctx, s.bridge.api, instance.DeliveryPath(id)+"/request")
 	if err != nil {
 		return err
 	}
-	s.screen.print(plain, shownRequest(r))
+	s.screen.Print(terminal.Plain, shownRequest(r))
 	if len(d.Attempts) == 0 {
 		return nil
 	}
 	a := &d.Attempts[len(d.Attempts)-1]
 	c, outcome := s.outcome(d.State, a, true)
-	s.screen.print(c, "\n"+outcome)
+	s.screen.Print(c, "\n"+outcome)
 	if a.Answer != "" {
-		s.screen.print(plain, "\n"+a.Answer)
+		s.screen.Print(terminal.Plain, "\n"+a.Answer)
 	}
 	return nil
-}
-
-// ask asks the API for what is at a path.
-func ask[T any](ctx context.Context, a *api, path string) (*T, error) {
-	answer, err := a.send(ctx, request{path: path})
-	if err != nil {
-		return nil, err
-	}
-	return decode[T](answer)
 }

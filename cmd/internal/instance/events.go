@@ -1,4 +1,4 @@
-package cli
+package instance
 
 import (
 	"bufio"
@@ -12,9 +12,9 @@ import (
 // maxSSELine bounds one line of a stream.
 const maxSSELine = 1 << 20
 
-// streamEvent is one event of a stream (WHATWG HTML, server-sent events). Its JSON is
+// Event is one event of a stream (WHATWG HTML, server-sent events). Its JSON is
 // what "tail --json" prints.
-type streamEvent struct {
+type Event struct {
 	Event string          `json:"event"`
 	ID    string          `json:"id"`
 	Data  json.RawMessage `json:"data"`
@@ -22,10 +22,10 @@ type streamEvent struct {
 
 // readStream calls on with every event of a stream, and alive with every line, until the
 // stream ends.
-func readStream(r io.Reader, alive func(), on func(streamEvent) error) error {
+func readStream(r io.Reader, alive func(), on func(Event) error) error {
 	lines := bufio.NewScanner(r)
 	lines.Buffer(nil, maxSSELine)
-	var e streamEvent
+	var e Event
 	for lines.Scan() {
 		alive()
 		if len(lines.Bytes()) == 0 { // the end of an event
@@ -40,7 +40,7 @@ func readStream(r io.Reader, alive func(), on func(streamEvent) error) error {
 					return err
 				}
 			}
-			e = streamEvent{ID: e.ID}
+			e = Event{ID: e.ID}
 			continue
 		}
 		name, value, _ := strings.Cut(lines.Text(), ":")

@@ -1,16 +1,17 @@
-package cli
+package dev
 
 import (
 	"fmt"
 	"strings"
 
+	"stanzahook/cmd/internal/terminal"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
 // onStanza shows what the bot sends, and answers as a server with these users and rooms
 // would.
-func (s *devSession) onStanza(x *stanza.Stanza) string {
+func (s *session) onStanza(x *stanza.Stanza) string {
 	switch x.Kind {
 	case stanza.IQ:
 		return s.onIQ(x)
@@ -18,26 +19,26 @@ func (s *devSession) onStanza(x *stanza.Stanza) string {
 		return s.onPresence(x)
 	}
 	s.onMessage(x)
-	if x.Type == "groupchat" && x.To.Domain() == devRooms {
+	if x.Type == "groupchat" && x.To.Domain() == roomHost {
 		return echo(x)
 	}
 	return ""
 }
 
 // onMessage shows a message, and keeps it for expectations.
-func (s *devSession) onMessage(x *stanza.Stanza) {
+func (s *session) onMessage(x *stanza.Stanza) {
 	body, hasBody := x.Body()
 	head := s.nameOf(x.From) + s.receiverOf(x) + ": "
-	got := devStanza{body: body}
+	got := received{body: body}
 	switch e, isError := x.StanzaError(); {
 	case isError:
-		got = devStanza{condition: string(e.Condition), text: e.Text}
-		s.screen.print(red, head+got.String())
+		got = received{condition: string(e.Condition), text: e.Text}
+		s.screen.Print(terminal.Red, head+got.String())
 	case hasBody:
-		s.screen.print(plain, head+strings.ReplaceAll(body, "\n", "\n  "))
+		s.screen.Print(terminal.Plain, head+strings.ReplaceAll(body, "\n", "\n  "))
 	default: // a receipt, or a chat state
 		if c, ok := x.Payload(); ok {
-			s.screen.print(dim, fmt.Sprintf("%s<%s xmlns='%s'>", head, c.Local, c.Space))
+			s.screen.Print(terminal.Dim, fmt.Sprintf("%s<%s xmlns='%s'>", head, c.Local, c.Space))
 		}
 		return
 	}
@@ -46,13 +47,13 @@ func (s *devSession) onMessage(x *stanza.Stanza) {
 }
 
 // onIQ shows a request to a user. No user's client answers any.
-func (s *devSession) onIQ(x *stanza.Stanza) string {
+func (s *session) onIQ(x *stanza.Stanza) string {
 	if x.Type != "get" && x.Type != "set" {
 		return ""
 	}
-	if x.To.Domain() == devHost && x.To.Local() != "" {
+	if x.To.Domain() == userHost && x.To.Local() != "" {
 		if c, ok := x.Payload(); ok {
-			s.screen.print(dim, fmt.Sprintf("%s%s: iq %s <%s xmlns='%s'>, which is answered with service-unavailable", s.nameOf(x.From), s.receiverOf(x), x.Type, c.Local, c.Space))
+			s.screen.Print(terminal.Dim, fmt.Sprintf("%s%s: iq %s <%s xmlns='%s'>, which is answered with service-unavailable", s.nameOf(x.From), s.receiverOf(x), x.Type, c.Local, c.Space))
 		}
 	}
 	answer, err := x.ErrorReply(&stanza.Error{Type: stanza.Cancel, Condition: stanza.ServiceUnavailable}, stanza.Limits{})
@@ -63,13 +64,13 @@ func (s *devSession) onIQ(x *stanza.Stanza) string {
 }
 
 // onPresence shows presence. A room lets everybody in.
-func (s *devSession) onPresence(x *stanza.Stanza) string {
+func (s *session) onPresence(x *stanza.Stanza) string {
 	kind := x.Type
 	if kind == "" {
 		kind = "available"
 	}
-	s.screen.print(dim, fmt.Sprintf("%s%s: presence %s", s.nameOf(x.From), s.receiverOf(x), kind))
-	if x.To.Domain() != devRooms || x.To.Resource() == "" || x.Type != "" && x.Type != "unavailable" {
+	s.screen.Print(terminal.Dim, fmt.Sprintf("%s%s: presence %s", s.nameOf(x.From), s.receiverOf(x), kind))
+	if x.To.Domain() != roomHost || x.To.Resource() == "" || x.Type != "" && x.Type != "unavailable" {
 		return ""
 	}
 	h := stanza.Header{Kind: stanza.Presence, Type: x.Type, ID: x.ID, From: x.To, To: x.From}
@@ -97,19 +98,19 @@ func echo(x *stanza.Stanza) string {
 }
 
 // nameOf is an address as it is shown: addresses of the bot without their domain.
-func (s *devSession) nameOf(j jid.JID) string {
-	if j.Domain() == devBots && j.Local() != "" {
+func (s *session) nameOf(j jid.JID) string {
+	if j.Domain() == botHost && j.Local() != "" {
 		return j.Local()
 	}
 	return j.Bare().String()
 }
 
 // receiverOf names who gets a stanza.
-func (s *devSession) receiverOf(x *stanza.Stanza) string {
+func (s *session) receiverOf(x *stanza.Stanza) string {
 	switch {
-	case x.To.Domain() == devRooms:
+	case x.To.Domain() == roomHost:
 		return " in " + x.To.Local()
-	case x.To.Domain() == devHost:
+	case x.To.Domain() == userHost:
 		return " to " + x.To.Local()
 	}
 	return " to " + x.To.Bare().String()

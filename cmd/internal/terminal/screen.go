@@ -1,4 +1,4 @@
-package cli
+package terminal
 
 import (
 	"bufio"
@@ -11,20 +11,20 @@ import (
 	"golang.org/x/term"
 )
 
-// devScreen is where a conversation is shown and typed: a terminal with a prompt, or a
+// Screen is where a conversation is shown and typed: a terminal with a prompt, or a
 // pipe.
-type devScreen struct {
+type Screen struct {
 	mu      sync.Mutex
 	out     io.Writer
 	scanner *bufio.Scanner
-	paint   painter
+	paint   Painter
 	editor  *term.Terminal // nil: no terminal
 	restore func()
 }
 
-// newDevScreen returns a screen; if it is to have a prompt, and there is a terminal, it has.
-func newDevScreen(from io.Reader, to io.Writer, prompt bool) *devScreen {
-	d := &devScreen{out: to, scanner: bufio.NewScanner(from), paint: painterFor(to), restore: func() {}}
+// NewScreen returns a screen; if it is to have a prompt, and there is a terminal, it has.
+func NewScreen(from io.Reader, to io.Writer, prompt bool) *Screen {
+	d := &Screen{out: to, scanner: bufio.NewScanner(from), paint: PainterFor(to), restore: func() {}}
 	in, ok := from.(*os.File)
 	out, ok2 := to.(*os.File)
 	if !prompt || !ok || !ok2 || !term.IsTerminal(int(in.Fd())) || !term.IsTerminal(int(out.Fd())) {
@@ -49,34 +49,37 @@ func newDevScreen(from io.Reader, to io.Writer, prompt bool) *devScreen {
 	return d
 }
 
-// close gives the terminal back. Nothing is shown any more.
-func (d *devScreen) close() {
+// Close gives the terminal back. Nothing is shown any more.
+func (d *Screen) Close() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.out = io.Discard
 	d.restore()
 }
 
-// print prints a text of any number of lines, made harmless for a terminal.
-func (d *devScreen) print(c colour, text string) {
+// Print prints a text of any number of lines, made harmless for a terminal.
+func (d *Screen) Print(c Colour, text string) {
 	lines := strings.Split(strings.TrimRight(strings.ReplaceAll(text, "\r\n", "\n"), "\n"), "\n")
 	for i, line := range lines {
-		lines[i] = d.paint.paint(c, onTerminal(line))
+		lines[i] = d.paint.Paint(c, Harmless(line))
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	_, _ = io.WriteString(d.out, strings.Join(lines, "\n")+"\n") // a reader that has gone ends the command by its own signal
 }
 
-// typed shows a line that nobody has seen being typed.
-func (d *devScreen) typed(prompt, line string) {
+// Interactive reports whether somebody sees a prompt.
+func (d *Screen) Interactive() bool { return d.editor != nil }
+
+// Typed shows a line that nobody has seen being typed.
+func (d *Screen) Typed(prompt, line string) {
 	if d.editor == nil {
-		d.print(plain, prompt+line)
+		d.Print(Plain, prompt+line)
 	}
 }
 
-// line returns the next line that is typed; false: there is none any more.
-func (d *devScreen) line(ctx context.Context, prompt string) (string, bool) {
+// Line returns the next line that is typed; false: there is none any more.
+func (d *Screen) Line(ctx context.Context, prompt string) (string, bool) {
 	read := func() (string, bool) { ok := d.scanner.Scan(); return d.scanner.Text(), ok }
 	if d.editor != nil {
 		d.editor.SetPrompt(prompt)

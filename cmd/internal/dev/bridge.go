@@ -1,4 +1,4 @@
-package cli
+package dev
 
 import (
 	"cmp"
@@ -15,40 +15,41 @@ import (
 	"time"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
 	"stanzahook/component/peer"
 )
 
 // Domains of "stanzahook dev".
 const (
-	devHost  = "dev.localhost"
-	devBots  = "bot.localhost"
-	devRooms = "rooms." + devHost
+	userHost = "dev.localhost"
+	botHost  = "bot.localhost"
+	roomHost = "rooms." + userHost
 )
 
-// devStart bounds the start of the bridge, and a reload.
-const devStart = 30 * time.Second
+// startTime bounds the start of the bridge, and a reload.
+const startTime = 30 * time.Second
 
-// devBridge is the bridge of "stanzahook dev", with a peer in place of an XMPP server.
-type devBridge struct {
+// bridge is the bridge of "stanzahook dev", with a peer in place of an XMPP server.
+type bridge struct {
 	peer *peer.Server
-	api  *api
+	api  *instance.API
 	down atomic.Bool // the bot counts as stopped
 	stop func()
 }
 
-// startDevBridge starts the bridge with its store in a directory. When only a new process
+// startBridge starts the bridge with its store in a directory. When only a new process
 // could go on, it calls cancel.
-func startDevBridge(ctx context.Context, start StartFunc, o devOptions, dir string, cancel context.CancelCauseFunc) (*devBridge, error) {
-	secret, token := rand.Text(), cmp.Or(os.Getenv(envToken), "sh_"+rand.Text())
-	srv, err := peer.Listen("127.0.0.1:0", devBots, secret)
+func startBridge(ctx context.Context, start StartFunc, o Options, dir string, cancel context.CancelCauseFunc) (*bridge, error) {
+	secret, token := rand.Text(), cmp.Or(os.Getenv(instance.EnvToken), "sh_"+rand.Text())
+	srv, err := peer.Listen("127.0.0.1:0", botHost, secret)
 	if err != nil {
 		return nil, err
 	}
 	srv.Forget()
-	b := &devBridge{peer: srv}
-	listen := cmp.Or(o.listen, freeOr(strings.TrimPrefix(defaultAPI, "http://")))
+	b := &bridge{peer: srv}
+	listen := cmp.Or(o.Listen, freeOr(strings.TrimPrefix(instance.DefaultURL, "http://")))
 	load := func() (*config.Config, error) {
-		text := fmt.Sprintf(devConfig, devBots, srv.Addr(), secret, b.botURL(o.bot), o.format, o.timeout, signing(o.secret), listen, sha256.Sum256([]byte(token)), dir)
+		text := fmt.Sprintf(configText, botHost, srv.Addr(), secret, b.botURL(o.Bot), o.Format, o.Timeout, signing(o.Secret), listen, sha256.Sum256([]byte(token)), dir)
 		return config.Parse("stanzahook dev", []byte(text), nil) // the environment is that of another stanzahook
 	}
 	addr, stop, err := start(ctx, load, func() { cancel(errors.New("the store hangs; start stanzahook dev again")) })
@@ -57,16 +58,16 @@ func startDevBridge(ctx context.Context, start StartFunc, o devOptions, dir stri
 		return nil, err
 	}
 	b.stop = func() { stop(); srv.Close() }
-	if !srv.WaitConnected(1, devStart) {
+	if !srv.WaitConnected(1, startTime) {
 		b.stop()
 		return nil, errors.New("the component did not connect")
 	}
-	b.api = &api{url: "http://" + addr, bearer: token, client: http.Client{Timeout: apiTimeout}}
+	b.api = &instance.API{URL: "http://" + addr, Bearer: token, Client: http.Client{Timeout: instance.Timeout}}
 	return b, nil
 }
 
-// devConfig is the configuration; the rest has defaults.
-const devConfig = `components:
+// configText is the configuration; the rest has defaults.
+const configText = `components:
   - {domain: %q, server: %q, secret: %q}
 endpoints:
   - {name: bot, url: %q, format: %s, timeout: %v%s}
@@ -93,7 +94,7 @@ func signing(secret string) string {
 const nobody = "http://127.0.0.1:1/"
 
 // botURL is where the bridge looks for the bot.
-func (b *devBridge) botURL(bot string) string {
+func (b *bridge) botURL(bot string) string {
 	if b.down.Load() {
 		return nobody
 	}
@@ -101,11 +102,11 @@ func (b *devBridge) botURL(bot string) string {
 }
 
 // setDown makes the bridge find nobody in the place of the bot, or the bot again.
-func (b *devBridge) setDown(ctx context.Context, down bool) error {
+func (b *bridge) setDown(ctx context.Context, down bool) error {
 	b.down.Store(down)
-	ctx, cancel := context.WithTimeout(ctx, devStart)
+	ctx, cancel := context.WithTimeout(ctx, startTime)
 	defer cancel()
-	_, err := b.api.send(ctx, request{method: http.MethodPost, path: "/v1/reload"})
+	_, err := b.api.Send(ctx, instance.Request{Method: http.MethodPost, Path: "/v1/reload"})
 	return err
 }
 
