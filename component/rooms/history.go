@@ -49,7 +49,7 @@ func (r *Rooms) History(ctx context.Context, room, bot jid.JID, p Page) (list []
 		return nil, false, err
 	}
 	for _, m := range all[:len(all)-1] {
-		if one, ok := s.archived(m); ok {
+		if one, ok := s.archived(m); ok && p.spans(one.Time) {
 			list = append(list, one)
 		}
 	}
@@ -59,6 +59,12 @@ func (r *Rooms) History(ctx context.Context, room, bot jid.JID, p Page) (list []
 		complete, _ = all[len(all)-1].ChildAttr(fin, "complete")
 	}
 	return list, complete != "true" && complete != "1", nil
+}
+
+// spans reports whether a message is of the wanted time. Prosody 13.0 returns the first one of
+// its archive when all are too late. Stamps may have no fractions.
+func (p *Page) spans(t time.Time) bool {
+	return (p.Start.IsZero() || !t.Before(p.Start.Truncate(time.Second))) && (p.End.IsZero() || !t.After(p.End))
 }
 
 // query asks the archive; the last stanza is the answer.

@@ -20,6 +20,7 @@ import (
 
 	"stanzahook/component"
 	"stanzahook/component/disco"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -113,12 +114,14 @@ func (s *Services) ask(link *component.Link, k key, o *Offer) {
 			return set(o, true)
 		})
 	case errors.Is(err, context.DeadlineExceeded):
-	default: // the connection has ended, or is full
+	case errors.Is(err, gateway.ErrDown), errors.Is(err, gateway.ErrBusy): // it was not asked, or its connection has ended
 		s.mu.Lock()
 		if s.all[k] == o {
 			delete(s.all, k)
 		}
 		s.mu.Unlock()
+	default: // what it answers says nothing
+		s.learn(k, o, func(o *Offer) bool { return set(o, true) })
 	}
 }
 
@@ -161,6 +164,17 @@ func (s *Services) Get(component string, service jid.JID) Offer {
 		return *o
 	}
 	return Offer{Component: component, Service: service}
+}
+
+// All returns what all services that were asked offer, in no order.
+func (s *Services) All() []Offer {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := make([]Offer, 0, len(s.all))
+	for _, o := range s.all {
+		all = append(all, *o)
+	}
+	return all
 }
 
 // The software of servers that is recognised.

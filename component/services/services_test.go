@@ -63,6 +63,9 @@ func TestAsk(t *testing.T) {
 		if o := all.Get("bot.example.com", jid.MustParse("gone.example.com")); !*o.Answers || o.Condition != stanza.RemoteServerNotFound {
 			t.Errorf("%+v", o)
 		}
+		if n := len(all.All()); n != 3 {
+			t.Errorf("%d services", n)
+		}
 		if o := all.Get("other.example.com", rooms); o.Answers != nil {
 			t.Errorf("of another component: %+v", o)
 		}

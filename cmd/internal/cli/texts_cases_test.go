@@ -8,6 +8,10 @@ const (
 "endpoints":[{"name":"echo","state":"ok","queued":0,"dead_letters":0},{"name":"shop","state":"open","queued":12,"oldest":"2026-11-20T19:59:00Z","dead_letters":1,"reason":"connection refused"}],
 "removed_endpoints":[{"name":"old","queued":1,"oldest":"2026-11-20T17:00:00Z"}],
 "rosters":[{"host":"example.com","component":"bot.example.com","backend":"privilege","reason":"the server grants it","running":0,"refreshed":{}}],
+"rooms":{"waiting":50,"joining":0,"joined":100,"refused":0},
+"services":[{"jid":"rooms.example.com","kind":"rooms","component":"bot.example.com","answers":true,"condition":null,"software":"ejabberd","features":[],"limits":{"rooms_of_a_bot":100},"rooms":{"waiting":50,"joining":0,"joined":100,"refused":0},"advice":"a bot can be in 100 rooms, and the others wait: ejabberd: set max_user_conferences: 2000 in mod_muc\nsecond line"},
+{"jid":"example.com","kind":"server","component":"bot.example.com","answers":false,"condition":null,"software":null,"features":[],"limits":{},"rooms":null,"advice":null},
+{"jid":"example.org","kind":"server","component":"bot.example.com","answers":true,"condition":"remote-server-not-found","software":null,"features":[],"limits":{},"rooms":null,"advice":null}],
 "store":{"bytes":12582912,"max_bytes":4294967296,"full":false,"reason":null}}`
 	textEndpoint = `{"name":"shop","source":"api","url":"http://127.0.0.1:8080/hook","component":null,"format":"event","delivery":"queued","copy":false,
 "state":"open","reason":"connection refused","since":"2026-11-20T20:00:00Z","paused_until":null,"queued":12,"bytes":4096,"oldest":"2026-11-20T19:59:00Z",

@@ -27,7 +27,9 @@ func (r *Room) check(s scope, before []Room) {
 	}
 	r.checkBot(s)
 	if r.Nick == "" && !s.isSet("nick") {
-		r.Nick = r.Bot.Local()
+		if r.Nick = r.Bot.Local(); r.Nick == "" && !r.Bot.IsZero() {
+			s.add("nick", "is missing, and from is no bot of whose name it could be made; write for example from: echo@%s", r.Bot)
+		}
 	} else if err := muc.CheckNick(r.Nick); err != nil {
 		s.add("nick", "%s cannot be a nick: %s; write for example Echo", quote(r.Nick), strings.TrimPrefix(err.Error(), "nick: "))
 	}
@@ -57,7 +59,7 @@ func (r *Room) checkBot(s scope) {
 		return
 	}
 	if r.From == "" {
-		s.add("from", "is missing; write the address of the bot, for example echo@%s", s.c.Components[0].Domain)
+		r.defaultBot(s)
 		return
 	}
 	j, err := jid.Parse(r.From)
@@ -71,6 +73,34 @@ func (r *Room) checkBot(s scope) {
 		return
 	}
 	r.From, r.Bot = j.String(), j
+}
+
+// defaultBot takes the only bot that there is: that of the other rooms, else the component.
+func (r *Room) defaultBot(s scope) {
+	if n := len(s.c.Components); n > 1 {
+		s.add("from", "is missing, and there are %d components; write the address of the bot, for example echo@%s", n, s.c.Components[0].Domain)
+		return
+	}
+	bots := make(map[jid.JID]bool)
+	for i := range s.c.Rooms {
+		if j, err := jid.Parse(s.c.Rooms[i].From); err == nil && j.IsBare() && j.Local() != "" && strings.EqualFold(j.Domain(), s.c.Components[0].Domain) {
+			bots[j] = true
+			r.Bot = j
+		}
+	}
+	switch {
+	case len(bots) > 1:
+		r.Bot = jid.JID{}
+		s.add("from", "is missing, and other rooms have %d bots; write the address of one of them", len(bots))
+		return
+	case len(bots) == 0:
+		j, err := jid.Parse(s.c.Components[0].Domain)
+		if err != nil {
+			return // it is reported
+		}
+		r.Bot = j
+	}
+	r.From = r.Bot.String()
 }
 
 func (p *RoomPolicy) check(s scope) {

@@ -19,6 +19,7 @@ import (
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
 	"stanzahook/component/rooms"
+	"stanzahook/component/services"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/postmsg"
@@ -44,6 +45,7 @@ type Sources struct {
 	Bounces      *bounce.Watcher
 	Messages     Messages
 	Rooms        *rooms.Rooms
+	Services     *services.Services // with Rooms
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters

@@ -4,18 +4,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stanzahook/component/rooms"
+	"stanzahook/component/services"
 )
 
 // roomMetrics are about the rooms that bots are kept in.
 type roomMetrics struct {
 	families
-	from *rooms.Rooms
+	from     *rooms.Rooms
+	services *services.Services
 
-	rooms, joins, refusals, missed, own, muted, invites, waiting, bytes, deferred, dropped family
+	silent, rooms, joins, refusals, missed, own, muted, invites, waiting, bytes, deferred, dropped family
 }
 
 func newRoomMetrics(from *Sources) *roomMetrics {
-	m := &roomMetrics{from: from.Rooms}
+	m := &roomMetrics{from: from.Rooms, services: from.Services}
+	m.silent = m.gauge("service_silent", "1 for a service of the XMPP server that answers no IQs of the component, 0 for one that does, or was just asked.", "component", "service")
 	m.rooms = m.gauge("rooms", "Bots in rooms, by state: waiting, joining, joined or refused.", "state")
 	m.joins = m.counter("room_joins_total", "Joins that succeeded; after each connection all rooms are joined again.")
 	m.refusals = m.counter("room_refusals_total", "Rooms that have refused a bot, or put it out.")
@@ -34,6 +37,13 @@ func newRoomMetrics(from *Sources) *roomMetrics {
 func (m *roomMetrics) Collect(ch chan<- prometheus.Metric) {
 	if m.from == nil {
 		return
+	}
+	for _, o := range m.services.All() {
+		silent := int64(0)
+		if o.Silent() {
+			silent = 1
+		}
+		m.silent.count(ch, silent, o.Component, o.Service.String())
 	}
 	for state, n := range m.from.Counts() {
 		m.rooms.count(ch, int64(n), string(state))
