@@ -31,7 +31,7 @@ func kept(s *hooks.Statuses, name string) (all []string) {
 // authenticated is not kept: it would push out those that are.
 func TestRequests(t *testing.T) {
 	var happened []string
-	signed := stageSigned(t, func(h *hooks.Hook, r *hooks.Request) { happened = append(happened, h.Name+" "+string(r.Result)) })
+	signed := newSigned(t, func(h *hooks.Hook, r *hooks.Request) { happened = append(happened, h.Name+" "+string(r.Result)) })
 	is := func(want ...string) {
 		t.Helper()
 		if got := kept(signed.statuses, "text"); strings.Join(got, "\n") != strings.Join(want, "\n") {
@@ -52,7 +52,7 @@ func TestRequests(t *testing.T) {
 	signed.net.Err = gateway.ErrFull
 	signed.call("POST", "/hooks/text/s3cret-text", "two")
 	signed.net.Err = nil
-	full := strings.TrimPrefix(strings.SplitN(signed.statuses.Get("text").LastError, ": ", 2)[1], "")
+	_, full, _ := strings.Cut(signed.statuses.Get("text").LastError, ": ")
 	is(fmt.Sprintf("failed %q 2 juliet@example.com=failed! romeo@example.com=failed!", full),
 		`refused "this hook does not take GET; use POST, or write get: true" 0`,
 		`empty "" 0`,
@@ -72,8 +72,8 @@ func TestRequests(t *testing.T) {
 	}
 }
 
-// stageSigned is a rig whose hooks have two recipients; that of GitHub is signed, too.
-func stageSigned(t *testing.T, onRequest func(*hooks.Hook, *hooks.Request)) *rig {
+// newSigned is a rig whose hooks have two recipients; that of GitHub is signed, too.
+func newSigned(t *testing.T, onRequest func(*hooks.Hook, *hooks.Request)) *rig {
 	t.Helper()
 	verifier, err := hook.NewVerifier("github", []secret.String{secret.New("signing")}, "")
 	if err != nil {
