@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -217,7 +218,8 @@ func TestEchoKeepsTheRef(t *testing.T) {
 // Await waits for the room's copy of what was sent, with or without an id; not for the rest.
 func TestAwaitEcho(t *testing.T) {
 	r := NewRecent(RecentBytes)
-	now := func() time.Time { return noon }
+	var asked atomic.Int64 // the time, by Await: twice before it waits
+	now := func() time.Time { asked.Add(1); return noon }
 	ours := func(id string) Ref {
 		return Ref{Kind: Room, Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse("lounge@rooms.example.com"), ID: id, OriginID: id, Mine: true}
 	}
@@ -225,7 +227,15 @@ func TestAwaitEcho(t *testing.T) {
 		sent := ours("with" + stanzaID)
 		r.Add(sent, "me", "hello", noon)
 		done := make(chan Ref)
+		asked.Store(0)
 		go func() { done <- r.Await(t.Context(), sent, now) }()
+		for asked.Load() < 2 {
+			select {
+			case got := <-done:
+				t.Fatalf("before the echo: %+v", got)
+			case <-time.After(time.Millisecond):
+			}
+		}
 		other := ours("other" + stanzaID)
 		r.Add(other, "me", "hello", noon)
 		r.Echoed(other, noon)
