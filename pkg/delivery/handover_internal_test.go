@@ -264,6 +264,7 @@ func TestHandOverRetried(t *testing.T) {
 	}))
 	h.until("all has come", func() bool { return h.heir.accepted() >= h.total() })
 	h.heir.inOrder(t, h.sent, false)
+	h.waiting(0) // the next process has none of it again
 }
 
 // Behind an event that no endpoint gets its conversation stays.
@@ -280,6 +281,19 @@ func TestHandOverStopsAtAnEvent(t *testing.T) {
 	}
 	h.until("the first have come", func() bool { return h.heir.accepted() >= 2 })
 	h.heir.inOrder(t, map[string]int{"u1": 2}, false)
+}
+
+// What comes while the events that came meanwhile are given away goes behind these.
+func TestHandOverWhileItEnds(t *testing.T) {
+	h, calls := newStopped(t, 5, "u1"), 0
+	h.must(h.w.HandOver(t.Context(), func(string, *stanza.Stanza) *Worker {
+		if calls++; calls <= 12 {
+			h.put("u1")
+		}
+		return h.usual
+	}))
+	h.until("all has come", func() bool { return h.heir.accepted() >= h.total() })
+	h.heir.inOrder(t, h.sent, false)
 }
 
 // What the other endpoint cannot store stays, and is moved later.
