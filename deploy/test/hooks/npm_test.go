@@ -55,7 +55,7 @@ func TestNpmClients(t *testing.T) {
 		says(`{"hook":"ok","user":"slack","ok":true}`)
 		comes("slack", "*News* from here (https://example.org)")
 		toUser, inRoom := comes("slack", "Hello world\nAnd here's an attachment!")
-		s.echoed(inRoom.ID)
+		s.echoed(2)
 		if _, err := fmt.Fprintln(in, "go on"); err != nil {
 			t.Fatal(err)
 		}

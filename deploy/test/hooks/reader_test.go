@@ -120,7 +120,16 @@ type stage struct {
 // newStage starts a program whose hooks, by the names of their adapters, write to the reader
 // and the room; more are further keys of each.
 func newStage(t *testing.T, kind lab.Kind, more string, adapters ...string) *stage {
-	s := &stage{server: harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "hooks")))}
+	o := harness.WithRooms(harness.ServerOptions(kind, "hooks"))
+	rooms := o.Edit
+	o.Edit = func(config []byte) ([]byte, error) { // with archives, so that rooms give ids to messages
+		config, err := rooms(config)
+		if err != nil || kind == lab.Prosody {
+			return append(config, "    modules_enabled = { \"muc_mam\" }\n"...), err
+		}
+		return harness.AddYAML(config, map[string]any{"modules": map[string]any{"mod_mam": map[string]any{}, "mod_muc": map[string]any{"default_room_options": map[string]any{"mam": true}}}})
+	}
+	s := &stage{server: harness.StartServer(t, o)}
 	s.reader = newReader(t, s.server, "alice")
 	c := harness.OneComponent(s.server, "hooks", harness.NewBot(t))
 	var all []string
