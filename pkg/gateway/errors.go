@@ -19,6 +19,9 @@ var (
 	ErrUnconfirmed = errors.New("the XMPP server has not confirmed the stanza in time; it may arrive or not")
 	// ErrFull means that there is no room to store the stanza, or another record.
 	ErrFull = errors.New("the store is full")
+	// ErrSilent means that a store on NATS did not answer in time: a record may be stored or
+	// not.
+	ErrSilent = errors.New("the store does not answer")
 	// ErrSameID means that the answers of two requests would look the same.
 	ErrSameID = errors.New("a request with this id to the same address is waiting already; use another id")
 	// ErrTooMuch means that an archive sent more than is kept for one query.

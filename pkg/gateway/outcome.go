@@ -70,6 +70,9 @@ func OutcomeOf(s *stanza.Stanza, err error) Outcome {
 		return Outcome{Result: Unconfirmed, Status: http.StatusServiceUnavailable, RetryAfter: 5,
 			What: "the XMPP server has not confirmed the stanza in time, and it could not be stored",
 			Hint: fmt.Sprintf("it may or may not arrive, with the id %q; send it again with the same id", s.ID)}
+	case is(ErrSilent):
+		return Outcome{Result: Unconfirmed, Status: http.StatusServiceUnavailable, RetryAfter: 1,
+			What: "the store does not answer", Hint: fmt.Sprintf("the stanza may be sent or not, with the id %q; send it again with the same id, or the same Idempotency-Key", s.ID)}
 	case is(ErrFull):
 		return Outcome{Result: NoRoom, Status: http.StatusInsufficientStorage, RetryAfter: 60,
 			What: "the outbox is full", Hint: "nothing was sent; the connection to the XMPP server has been away for long, see /readyz"}

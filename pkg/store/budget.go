@@ -8,6 +8,25 @@ func eventBytes(o *Options) int64 {
 	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-rosterBytes(o)*9/8-o.MaxBytes/16))
 }
 
+// streamBytes bounds the stream of new events and that of those that wait; 0: no bound but
+// MaxBytes. Streams of NATS reserve their bounds, so these have a half each of what events
+// may take, and what is accepted ends before: see acceptBytes.
+func streamBytes(o *Options) int64 {
+	if o.NATS == nil {
+		return 0
+	}
+	return eventBytes(o) / 2
+}
+
+// acceptBytes is what the queues may hold before nothing more is accepted. On NATS an event
+// must have room in either stream, with those that are under way.
+func acceptBytes(o *Options) int64 {
+	if o.NATS == nil {
+		return eventBytes(o)
+	}
+	return streamBytes(o) * 7 / 8
+}
+
 func deadBytes(o *Options) int64 { return max(1<<20, min(o.DeadBytes, o.MaxBytes/4)) }
 
 func logBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/8) }

@@ -1,5 +1,6 @@
 // Package store keeps on disk what must survive the process, in streams of an embedded
-// NATS JetStream server (see internal/stream, which alone knows NATS).
+// NATS JetStream server, or of an external one (see internal/stream, which alone knows
+// NATS).
 //
 //	stream         holds                                        until
 //	EVENTS         events of all endpoints, as they come        they are acknowledged, or move
@@ -47,6 +48,18 @@
 // Everything else is the latest record of a key (bucket.go): states.go (endpoints, features),
 // subscribers.go, rosters.go, sent.go, idempotency.go. Stanzas for the XMPP server wait
 // in outbox.go. How the disk is divided is in budget.go.
+//
+// # On an external NATS
+//
+// Options.NATS puts the streams there (nats.go); states of endpoints and features share one.
+// Every event carries the place that it must have, and is sent until NATS confirms it;
+// purges and deletions do not change the next place. So nothing is refused because NATS is
+// slow or elects a leader; when the publisher is full, what comes is. Copies in WAITING
+// are such events, too, with a window of their own: they make room in EVENTS while that is
+// full. At the start a fence keeps out what an earlier process has under way. How many
+// events of a conversation wait is counted in memory (Queue.recentOf): the stream may not
+// refuse one in the middle of others. There is no disk to watch, and no server to
+// restart; a store that another process has taken calls Options.OnHung.
 //
 // # What is guaranteed
 //

@@ -34,7 +34,7 @@ func (l *lanes) empty(what string) {
 // copyOf copies an event to WAITING, as a move does; answered: the store has said so.
 func (l *lanes) copyOf(q *Queue, r *Stored, answered bool) {
 	l.t.Helper()
-	seq, err := q.qs.waiting.st.Put(l.t.Context(), &stream.Message{Subject: q.olderSubject(r.Conversation), Data: withOrigin(r.data(), r.Seq)})
+	seq, err := q.qs.appendNow(q.olderSubject(r.Conversation), withOrigin(r.data(), r.Seq))
 	if err != nil {
 		l.t.Fatal(err)
 	}
@@ -244,7 +244,7 @@ func TestDropWhileAMoveIsBrokenOff(t *testing.T) {
 // events again.
 func TestFullBehindOneEvent(t *testing.T) {
 	dir := t.TempDir()
-	s, err := Open(t.Context(), Options{Dir: dir, MaxBytes: 64 << 20})
+	s, err := Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 64 << 20}))
 	if err != nil {
 		t.Fatal(err)
 	}

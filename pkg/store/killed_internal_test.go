@@ -27,7 +27,7 @@ func TestPlacesAfterAKill(t *testing.T) {
 		return <-done
 	}
 	if dir := os.Getenv("STANZAHOOK_PLACES"); dir != "" { // the process that is killed
-		s, err := Open(context.Background(), Options{Dir: dir, MaxBytes: 1 << 30, Log: zap.NewNop()})
+		s, err := Open(context.Background(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30, Log: zap.NewNop()}))
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -70,7 +70,7 @@ func TestPlacesAfterAKill(t *testing.T) {
 		}
 		last = seq
 	}
-	s, err := Open(t.Context(), Options{Dir: dir, MaxBytes: 1 << 30})
+	s, err := Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30}))
 	if err != nil {
 		t.Fatal(err)
 	}

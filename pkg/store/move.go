@@ -84,7 +84,19 @@ func (q *Queue) adopt(m *move, list []copied, upTo uint64) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.older.add(list, upTo)
-	for _, c := range q.qs.recent.end(m, list) {
+	finished := q.qs.recent.end(m, list)
+	if q.recentOf != nil {
+		was := make(map[uint64]bool, len(finished))
+		for _, c := range finished {
+			was[c.from] = true
+		}
+		for _, c := range list {
+			if !was[c.from] { // else it left when it was finished
+				q.leave(c.conversation)
+			}
+		}
+	}
+	for _, c := range finished {
 		q.older.gone(c.conversation, c.to)
 		q.older.over[c.to] = true
 		q.qs.touch(q)

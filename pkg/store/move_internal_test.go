@@ -7,8 +7,6 @@ import (
 	"slices"
 	"testing"
 	"time"
-
-	"stanzahook/pkg/store/internal/stream"
 )
 
 // lanes is what a store ought to hold: by endpoint and conversation, the ids of what waits,
@@ -28,7 +26,7 @@ type lane struct{ endpoint, conversation string }
 func (l *lanes) open() {
 	l.t.Helper()
 	var err error
-	if l.s, err = Open(l.t.Context(), Options{Dir: l.dir, MaxBytes: 1 << 30}); err != nil {
+	if l.s, err = Open(l.t.Context(), Elsewhere(Options{Dir: l.dir, MaxBytes: 1 << 30})); err != nil {
 		l.t.Fatal(err)
 	}
 	l.hold(5 * time.Millisecond)
@@ -256,7 +254,7 @@ func TestMoveIsKilled(t *testing.T) {
 			for i := range n {
 				original := l.wait[at][i]
 				if slices.Contains(c.copies, i) {
-					if _, err := l.s.queues.waiting.st.Put(t.Context(), &stream.Message{Subject: l.queue("a").olderSubject("x"), Data: withOrigin(original.data(), original.Seq)}); err != nil {
+					if _, err := l.s.queues.appendNow(l.queue("a").olderSubject("x"), withOrigin(original.data(), original.Seq)); err != nil {
 						t.Fatal(err)
 					}
 				}

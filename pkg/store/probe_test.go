@@ -28,7 +28,7 @@ func TestProbe(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := store.Open(t.Context(), store.Options{Dir: dir}); !errors.Is(err, store.ErrLocked) {
+	if _, err := store.Open(t.Context(), store.Elsewhere(store.Options{Dir: dir})); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("while it is looked at: %v", err)
 	}
 	release()

@@ -33,6 +33,9 @@ type Queue struct {
 	places   [2][]placed
 	unlisted map[uint64]bool // charged, and not in places: stored before that, and not read
 	bytes    int64           // about, of what is not acknowledged
+	// On NATS, how many events of each conversation are in EVENTS and not finished: the
+	// stream has no bound of its own (stream.Config.Sequenced). Else nil.
+	recentOf map[string]int
 	uncharged
 	older
 
@@ -49,8 +52,14 @@ func newQueue(qs *Queues, endpoint string, found *backlog) *Queue {
 	q := &Queue{qs: qs, name: endpoint, charged: make(map[uint64]charge)}
 	q.conversations, q.finished, q.over = make(map[string]int), make(map[string]uint64), make(map[uint64]bool)
 	q.onResult = q.appended
+	if qs.bounded {
+		q.recentOf = make(map[string]int)
+	}
 	if found != nil {
 		maps.Copy(q.conversations, found.older)
+		if qs.bounded {
+			maps.Copy(q.recentOf, found.recent)
+		}
 		q.backlog, q.inRecent = found.all(), len(found.recent) > 0
 		q.last = qs.waiting.top.Load()
 		for _, n := range q.backlog {
@@ -98,10 +107,13 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 		Owner: r.Sender, Size: int64(len(r.Stanza) + recordBytes), Done: done,
 	}
 	q.mu.Lock()
-	pulled, full := q.pulled, q.conversations[r.Conversation] >= maxPerConversation
+	pulled, full := q.pulled, q.conversations[r.Conversation] >= maxPerConversation || q.recentOf[r.Conversation] >= maxPerConversation
 	q.inRecent = q.inRecent || !q.pulled
 	if pulled && !full {
 		q.conversations[r.Conversation]++
+	}
+	if q.recentOf != nil && !pulled && !full {
+		q.recentOf[r.Conversation]++
 	}
 	q.mu.Unlock()
 	if full {
@@ -111,7 +123,7 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 		a.Subject = q.olderSubject(r.Conversation)
 	}
 	if !q.qs.Senders.Take(a.Owner, a.Size) {
-		q.refused(r.Conversation)
+		q.refused(a.Subject)
 		return errSender
 	}
 	q.pending.Add(1)
@@ -119,17 +131,29 @@ func (q *Queue) Append(r *Record, done func(seq uint64, err error)) error {
 	if err != nil {
 		q.pending.Add(-1)
 		q.qs.Senders.Give(a.Owner, a.Size)
-		q.refused(r.Conversation)
+		q.refused(a.Subject)
 	}
 	return err
 }
 
 // refused takes an event that was not stored off its conversation's count.
-func (q *Queue) refused(conversation string) {
+func (q *Queue) refused(subject string) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.pulled {
-		q.gone(conversation, math.MaxUint64)
+		q.gone(conversationOf(subject), math.MaxUint64)
+	} else {
+		q.leave(conversationOf(subject))
+	}
+}
+
+// leave notes that an event is not in EVENTS any more, or is finished there. q.mu is held.
+func (q *Queue) leave(conversation string) {
+	if q.recentOf == nil {
+		return
+	}
+	if q.recentOf[conversation]--; q.recentOf[conversation] <= 0 {
+		delete(q.recentOf, conversation)
 	}
 }
 
@@ -147,7 +171,7 @@ func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 		q.mu.Unlock()
 	} else {
 		q.qs.Senders.Give(a.Owner, a.Size)
-		q.refused(conversationOf(a.Subject))
+		q.refused(a.Subject)
 	}
 	a.Done(seq, err)
 	q.pending.Add(-1)
@@ -237,5 +261,6 @@ func (q *Queue) ack(conversation string, place uint64) {
 		q.qs.touch(q)
 		return
 	}
+	q.leave(conversation)
 	q.qs.recent.mark(place)
 }

@@ -47,6 +47,7 @@ func (q *Queue) Drop(ctx context.Context, conversation string, place uint64) err
 	if older {
 		q.gone(conversation, seq)
 	} else {
+		q.leave(conversation)
 		q.qs.recent.mark(place)
 	}
 	return nil

@@ -28,6 +28,7 @@ type Queues struct {
 	waiting waiting
 	dirty   chan struct{} // there is something to remove
 	moved   atomic.Int64  // events, since the start
+	bounded bool          // by conversation, in memory: on NATS
 
 	touching  sync.Mutex
 	touched   map[*Queue]bool // with something to remove in WAITING
@@ -54,8 +55,8 @@ func (b *backlog) all() map[string]int {
 
 func newQueues(s *Store) *Queues {
 	return &Queues{
-		Senders: NewShares(s.disk.maxEvents), srv: s.srv, disk: s.disk, log: s.log,
-		recent: recent{st: s.stream(recentConfig()), heldFor: heldFor, settleFor: settleFor}, waiting: waiting{st: s.stream(olderConfig())},
+		Senders: NewShares(s.disk.maxEvents), srv: s.srv, disk: s.disk, log: s.log, bounded: s.o.NATS != nil,
+		recent: recent{st: s.stream(recentConfig(&s.o)), heldFor: heldFor, settleFor: settleFor}, waiting: waiting{st: s.stream(olderConfig(&s.o))},
 		dirty: make(chan struct{}, 1), removeFor: removeFor, touched: make(map[*Queue]bool), open: make(map[string]*Queue), found: make(map[string]*backlog),
 	}
 }
@@ -88,8 +89,10 @@ func (qs *Queues) load(ctx context.Context) error {
 	for subject, n := range waiting.Subjects {
 		add(subject, n, func(b *backlog) map[string]int { return b.older })
 	}
-	if err := qs.takeOver(ctx); err != nil {
-		return err
+	if qs.srv.Health() == nil { // NATS never had a stream for each
+		if err := qs.takeOver(ctx); err != nil {
+			return err
+		}
 	}
 	qs.disk.events.Store(int64(recent.Bytes + waiting.Bytes))
 	return nil

@@ -26,18 +26,18 @@ const (
 	maxPerConversation = 10_000
 )
 
-func recentConfig() stream.Config {
+func recentConfig(o *Options) stream.Config {
 	return stream.Config{
 		Name: recentName, About: "events of all endpoints", Subjects: "event.*.*", First: firstRecent,
-		RefuseNew: true, RefusePerSubject: true, MaxPerSubject: maxPerConversation,
+		RefuseNew: true, RefusePerSubject: true, MaxPerSubject: maxPerConversation, MaxBytes: streamBytes(o), Sequenced: true,
 	}
 }
 
 // olderConfig leaves room for a conversation that is full in EVENTS and moves.
-func olderConfig() stream.Config {
+func olderConfig(o *Options) stream.Config {
 	return stream.Config{
 		Name: olderName, About: "events that wait", Subjects: "waiting.*.*",
-		RefuseNew: true, RefusePerSubject: true, MaxPerSubject: 2 * maxPerConversation,
+		RefuseNew: true, RefusePerSubject: true, MaxPerSubject: 2 * maxPerConversation, MaxBytes: streamBytes(o), Sequenced: true,
 	}
 }
 

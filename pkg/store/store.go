@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -37,10 +38,11 @@ const (
 	readTimeout = 10 * time.Second
 )
 
-// Options configure a store. Only Dir is required.
+// Options configure a store. Only Dir is required, or NATS.
 type Options struct {
 	Dir      string // made if it is not there
-	Sync     Sync   // empty: SyncInterval
+	NATS     *NATS  // instead of Dir
+	Sync     Sync   // empty: SyncInterval; of Dir
 	MaxBytes int64  // on disk, for everything; 0: 4 GiB
 	// MaxStanzaBytes is the largest stanza that can be stored; if it is less than about
 	// 2 MiB, that much can.
@@ -52,8 +54,8 @@ type Options struct {
 	DeadKeep                 time.Duration // of dead letters; 0: 14 days
 	DeadBytes                int64         // 0: 1 GiB; at most a quarter of MaxBytes
 	JobKeep                  time.Duration // of roster jobs; 0: until they are too many
-	// OnHung, which may be nil, is called when the embedded server has locked itself up;
-	// only a new process helps then.
+	// OnHung, which may be nil, is called when the embedded server has locked itself up, or
+	// another process writes into the streams of NATS; only a new process helps then.
 	OnHung func()
 	Log    *zap.Logger // nil: nothing is logged
 }
@@ -69,6 +71,7 @@ type Store struct {
 	watcher *watcher
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
+	used    atomic.Int64 // bytes; on NATS, when it answered last
 
 	queues          *Queues
 	outbox          Outbox
@@ -99,10 +102,19 @@ var (
 // Open opens the store in a directory, and recovers it if the process before
 // was killed.
 //
+// With NATS, it waits until NATS can be the store, or ctx ends.
+//
 // Errors: ErrLocked; others name the directory and what is wrong with it.
 func Open(ctx context.Context, o Options) (*Store, error) {
 	if err := o.complete(); err != nil {
 		return nil, err
+	}
+	if o.NATS != nil {
+		s, err := openNATS(ctx, o)
+		if err == nil {
+			s.run()
+		}
+		return s, err
 	}
 	if err := os.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("store.dir %s: the directory cannot be made: %w; make it (install -d -m 0700 -o the user that stanzahook runs as), or write another one", o.Dir, err)
@@ -117,20 +129,28 @@ func Open(ctx context.Context, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store.dir %s: %w", o.Dir, err)
 	}
+	s.run()
+	return s, nil
+}
+
+// run starts what an open store does by itself.
+func (s *Store) run() {
 	s.queues.pub = newPublisher(s.srv, s.disk)
-	s.watcher = &watcher{srv: s.srv, disk: s.disk, queues: s.queues, reopen: s.reopen, onHung: o.OnHung, log: s.log}
+	s.watcher = &watcher{srv: s.srv, disk: s.disk, queues: s.queues, reopen: s.reopen, onHung: s.o.OnHung, log: s.log, every: probeEvery}
+	if s.o.NATS != nil {
+		s.watcher.every = probeRemoteEvery
+	}
 	s.disk.check()
 	s.watcher.seen()
 	run, stop := context.WithCancel(context.Background())
 	s.stop = stop
 	s.wg.Go(func() { s.queues.sweep(run) })
 	s.wg.Go(func() { s.watcher.run(run) })
-	return s, nil
 }
 
 // complete sets the defaults.
 func (o *Options) complete() error {
-	if o.Dir == "" {
+	if o.Dir == "" && o.NATS == nil {
 		return errors.New("store: Options.Dir is empty; it names the directory to store in")
 	}
 	if o.MaxStanzaBytes < 0 || o.MaxStanzaBytes > maxStanza {
@@ -152,10 +172,15 @@ func (o *Options) complete() error {
 
 // open starts the server and opens everything.
 func (s *Store) open(ctx context.Context) (err error) {
-	s.srv, err = stream.Start(stream.Options{
+	o := stream.Options{
 		Dir: s.o.Dir, MaxBytes: s.o.MaxBytes, SyncAlways: s.o.Sync == SyncAlways, Log: s.log,
 		MaxRecordBytes: max(minRecord, s.o.MaxStanzaBytes),
-	})
+	}
+	if s.streams = nil; s.o.NATS != nil {
+		s.srv, err = stream.Connect(ctx, s.o.NATS.remote(s.o.OnHung), o)
+	} else {
+		s.srv, err = stream.Start(o)
+	}
 	if err != nil {
 		return err
 	}
@@ -164,7 +189,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 			s.srv.Stop()
 		}
 	}()
-	s.disk = &disk{dir: s.o.Dir, maxEvents: eventBytes(&s.o), srv: s.srv, log: s.log}
+	s.disk = &disk{dir: s.o.Dir, maxEvents: acceptBytes(&s.o), srv: s.srv, log: s.log}
 	s.outbox = Outbox{s.stream(outboxConfig(&s.o)), s.disk, s.log, s.o.OutboxBytes, s.o.OutboxCount}
 	s.dead.st, s.dead.disk, s.dead.log, s.dead.shares = s.stream(deadConfig(&s.o)), s.disk, s.log, newDeadShares(deadBytes(&s.o))
 	s.openStates()
@@ -188,8 +213,10 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err != nil {
 		return err
 	}
-	if err := checkIntegrity(ctx, s.srv, s.o.Dir, s.log); err != nil {
-		return err
+	if s.o.NATS == nil {
+		if err := checkIntegrity(ctx, s.srv, s.o.Dir, s.log); err != nil {
+			return err
+		}
 	}
 	if err := s.threads.load(ctx); err != nil {
 		return err
@@ -208,6 +235,9 @@ func (s *Store) stream(c stream.Config) *stream.Stream {
 func (s *Store) openStreams(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
+	if s.o.NATS != nil {
+		return s.openTogether(ctx)
+	}
 	for _, st := range s.streams {
 		if err := st.Open(ctx); err != nil {
 			return err
@@ -265,6 +295,9 @@ func flock(f *os.File) error {
 func (s *Store) Ready(ctx context.Context) error {
 	if err := s.disk.refuses(); err != nil {
 		return fmt.Errorf("store: %w", err)
+	}
+	if s.o.NATS != nil {
+		return s.readyRemote()
 	}
 	// The client library does not heed ctx where the server hangs.
 	answered := make(chan error, 1)
@@ -340,13 +373,21 @@ func (s *Store) IdempotencyKeys() *IdempotencyKeys { return &s.idempotencyKeys }
 // Close waits for publishes that are under way, removes acknowledged events, and
 // closes the store.
 func (s *Store) Close() {
+	if s.o.NATS != nil { // which may not answer for long
+		late := time.AfterFunc(closeWait, s.srv.Refuse)
+		defer late.Stop()
+	}
 	s.queues.pub.close()
 	s.stop()
 	s.wg.Wait()
 	ctx, cancel := context.WithTimeout(context.Background(), readTimeout)
 	defer cancel()
 	s.deliveries.Close(ctx)
-	writeInventory(ctx, s.srv, s.o.Dir, s.log)
+	if s.o.NATS == nil {
+		writeInventory(ctx, s.srv, s.o.Dir, s.log)
+	}
 	s.srv.Stop()
-	_ = s.lock.Close() // releases the lock
+	if s.lock != nil {
+		_ = s.lock.Close() // releases the lock
+	}
 }

@@ -26,7 +26,7 @@ func TestQueuesOfAnEarlierVersion(t *testing.T) {
 		t.Fatalf("%v: %s", err, out)
 	}
 	for again := range 2 { // the second time there is nothing to take over
-		s, err := Open(t.Context(), Options{Dir: filepath.Join(dir, "store"), OutboxBytes: 64 << 20})
+		s, err := Open(t.Context(), Elsewhere(Options{Dir: filepath.Join(dir, "store"), OutboxBytes: 64 << 20}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -72,14 +72,14 @@ func TestTakeOverIsKilled(t *testing.T) {
 	const events, conversations, kills = 20_000, 7, 12
 	if dir := os.Getenv("STANZAHOOK_TAKE_OVER"); dir != "" { // the process that is killed
 		fmt.Println("begin")
-		if _, err := Open(context.Background(), Options{Dir: dir, MaxBytes: 1 << 30, Log: zap.NewNop()}); err != nil {
+		if _, err := Open(context.Background(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30, Log: zap.NewNop()})); err != nil {
 			fmt.Println(err)
 		}
 		fmt.Println("end")
 		select {}
 	}
 	dir := t.TempDir()
-	s, err := Open(t.Context(), Options{Dir: dir, MaxBytes: 1 << 30})
+	s, err := Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestTakeOverIsKilled(t *testing.T) {
 		}
 		_ = child.Wait() // it was killed
 	}
-	if s, err = Open(t.Context(), Options{Dir: dir, MaxBytes: 1 << 30}); err != nil {
+	if s, err = Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30})); err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()

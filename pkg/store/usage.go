@@ -12,12 +12,17 @@ type Usage struct {
 	Refuses         error  // why nothing more is accepted now; nil: it is
 }
 
-// Usage returns how much of the store is used.
+// Usage returns how much of the store is used; of one on NATS that does not answer, how much
+// was when it did.
 func (s *Store) Usage(ctx context.Context) (Usage, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	u := Usage{MaxBytes: s.o.MaxBytes, Refuses: s.disk.refuses()}
 	u.Free, u.Reserve = s.disk.room()
+	if s.o.NATS != nil {
+		u.Bytes = s.usedRemote(ctx)
+		return u, nil
+	}
 	var err error
 	if u.Bytes, err = s.srv.Used(ctx); err != nil {
 		return u, fmt.Errorf("store: %w", err)

@@ -11,7 +11,11 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-const watchPause = 200 * time.Millisecond
+const (
+	watchPause = 200 * time.Millisecond
+	// How often the server is asked for its sizes, in pauses: an embedded one each second.
+	probeEvery, probeRemoteEvery = 5, 25
+)
 
 // watcher watches the disk and the embedded server: nothing is accepted that would fill
 // the disk, and when a write has failed and there is room again, the server is restarted.
@@ -25,6 +29,7 @@ type watcher struct {
 	reopen func(context.Context) error
 	onHung func() // nil: nobody is called
 	log    *zap.Logger
+	every  int // pauses between probes
 
 	checked atomic.Pointer[time.Time] // when run came by last
 }
@@ -53,7 +58,7 @@ func (w *watcher) run(ctx context.Context) {
 		}
 		w.disk.check()
 		switch {
-		case since.IsZero() && (n%5 == 0 || w.srv.Broken()):
+		case since.IsZero() && (n%w.every == 0 || w.srv.Broken()):
 			since = time.Now()
 			go func() {
 				w.probe(ctx)

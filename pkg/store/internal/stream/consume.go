@@ -24,9 +24,11 @@ type consumer struct {
 	max           int
 	take          func(*Delivery)
 
-	mu     sync.Mutex
-	end    func()
-	closed bool
+	mu      sync.Mutex
+	end     func()
+	closed  bool
+	looking bool   // whether it is still there; of an external server
+	current string // its name there
 }
 
 // Delivery is a record that a consumer was given. It stays in the stream until Ack.
@@ -42,6 +44,9 @@ type Delivery struct {
 //
 // Killed before it returns: the record may be handed out again after the restart.
 func (d *Delivery) Ack() error {
+	if d.e.remote != nil {
+		return d.confirm()
+	}
 	if d.st.s.engine.Load() == d.e {
 		return d.msg.Ack()
 	}
@@ -76,33 +81,48 @@ func (c *consumer) open(ctx context.Context, e *engine) error {
 	if err != nil {
 		return fmt.Errorf("open the queue %s: %w", c.name, err)
 	}
-	if err := removeConsumers(ctx, stream, c.name); err != nil {
+	if err := e.api(ctx, func(ctx context.Context) error { return removeConsumers(ctx, stream, c.name) }); err != nil {
 		return err
 	}
-	cons, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+	config := jetstream.ConsumerConfig{
 		Name:          c.name + "_e" + strconv.FormatInt(time.Now().UnixNano(), 36),
-		FilterSubject: c.subject,
+		FilterSubject: e.outer(c.subject),
 		AckPolicy:     jetstream.AckExplicitPolicy,
 		DeliverPolicy: jetstream.DeliverAllPolicy,
 		AckWait:       72 * time.Hour, // order is kept in memory; nothing is delivered twice within a process
 		MaxDeliver:    -1,
 		MaxAckPending: c.max,
 		MemoryStorage: true,
+	}
+	pull := []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(500)}
+	if e.remote != nil {
+		config.Durable, config.MemoryStorage = config.Name, false // it outlives a server
+		pull = append(pull, jetstream.PullExpiry(4*time.Second), jetstream.PullHeartbeat(time.Second))
+	}
+	c.current = config.Name
+	var cons jetstream.Consumer
+	err = e.api(ctx, func(ctx context.Context) (err error) {
+		cons, err = stream.CreateConsumer(ctx, config)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("open the queue %s: %w", c.name, err)
 	}
 	cc, err := cons.Consume(func(m jetstream.Msg) {
-		d := &Delivery{Record: Record{Subject: m.Subject(), Data: m.Data(), Header: Header(m.Headers())}, ID: m.Headers().Get(jetstream.MsgIDHeader), st: c.st, e: e, msg: m}
+		d := &Delivery{Record: Record{Subject: e.inner(m.Subject()), Data: m.Data(), Header: Header(m.Headers())}, ID: m.Headers().Get(jetstream.MsgIDHeader), st: c.st, e: e, msg: m}
 		if meta, err := m.Metadata(); err == nil {
 			d.Seq = meta.Sequence.Stream
 		}
 		c.take(d)
-	}, jetstream.PullMaxMessages(500), jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
-		if !e.broken.Load() {
+	}, append(pull, jetstream.ConsumeErrHandler(func(_ jetstream.ConsumeContext, err error) {
+		switch {
+		case e.remote != nil:
+			c.st.s.repeats.Warn(c.st.s.o.Log, "outbox not readable", zap.Error(err))
+			c.lookAfter(e, err)
+		case !e.broken.Load():
 			c.st.s.o.Log.Warn("outbox not readable", zap.Error(err))
 		}
-	}))
+	}))...)
 	if err != nil {
 		return fmt.Errorf("read the queue %s: %w", c.name, err)
 	}

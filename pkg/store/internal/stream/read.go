@@ -44,6 +44,13 @@ func (r *Record) Time() time.Time {
 func (st *Stream) Last(ctx context.Context, subject string) (Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	if e := st.s.engine.Load(); e.remote != nil {
+		r, err := e.fromLeader(ctx, st.c.Name, ask{LastFor: subject})
+		if err == nil && r.Header.Get(operationHeader) != "" {
+			return Record{}, gateway.ErrNotFound
+		}
+		return r, err
+	}
 	stream, err := st.handle(ctx)
 	if err != nil {
 		return Record{}, err
@@ -58,10 +65,11 @@ func (st *Stream) Last(ctx context.Context, subject string) (Record, error) {
 	return Record{m.Subject, m.Sequence, m.Data, Header(m.Header)}, nil
 }
 
-// ask is a direct get of JetStream, which the client library has no call for.
+// ask is a get of JetStream, which the client library has no call for.
 type ask struct {
-	Seq      uint64 `json:"seq"`
+	Seq      uint64 `json:"seq,omitempty"`
 	Subject  string `json:"next_by_subj,omitempty"`
+	LastFor  string `json:"last_by_subj,omitempty"` // not of a batch
 	Batch    int    `json:"batch,omitempty"`
 	MaxBytes int    `json:"max_bytes,omitempty"`
 }
@@ -71,10 +79,13 @@ type ask struct {
 func (st *Stream) Page(ctx context.Context, subject string, from uint64, n int) ([]Record, error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
+	if e := st.s.engine.Load(); e.remote != nil && st.c.Sequenced {
+		return st.pageOfLeader(ctx, e, subject, from, min(n, maxPage))
+	}
 	if n == 1 {
 		return st.single(ctx, subject, from)
 	}
-	list, err := st.batch(ctx, ask{from, subject, min(n, maxPage), pageBytes})
+	list, err := st.batch(ctx, ask{Seq: from, Subject: subject, Batch: min(n, maxPage), MaxBytes: pageBytes})
 	if err != nil {
 		return nil, fmt.Errorf("read from the store: %w", err)
 	}
@@ -102,7 +113,7 @@ func (st *Stream) Counts(ctx context.Context, subjects []string) ([]int, error) 
 	for some := range slices.Chunk(subjects, countWindow) {
 		asks := make([]ask, len(some))
 		for i, subject := range some {
-			asks[i] = ask{1, subject, 1, pageBytes}
+			asks[i] = ask{Seq: 1, Subject: subject, Batch: 1, MaxBytes: pageBytes}
 		}
 		answers, err := st.batches(ctx, asks)
 		if err != nil {
@@ -123,15 +134,20 @@ func (st *Stream) Counts(ctx context.Context, subjects []string) ([]int, error) 
 // single reads one record. For a batch the server counts what follows, over the
 // whole stream, and takes all of that into memory.
 func (st *Stream) single(ctx context.Context, subject string, from uint64) ([]Record, error) {
-	request, err := json.Marshal(ask{Seq: from, Subject: subject})
+	e := st.s.engine.Load()
+	request, err := json.Marshal(ask{Seq: from, Subject: e.outer(subject)})
 	if err != nil {
 		return nil, fmt.Errorf("read from the store: %w", err)
 	}
-	m, err := st.s.engine.Load().nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+st.c.Name, request)
+	var m *nats.Msg
+	err = e.api(ctx, func(ctx context.Context) (err error) {
+		m, err = e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+e.name(st.c.Name), request)
+		return err
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read from the store: %w", err)
 	}
-	r, end, err := readRecord(m)
+	r, end, err := e.readRecord(m)
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read from the store: %w", err)
@@ -151,17 +167,27 @@ func (st *Stream) batch(ctx context.Context, a ask) ([]Record, error) {
 }
 
 // batches reads the records of several requests, which wait for their answers together.
-func (st *Stream) batches(ctx context.Context, asks []ask) ([][]Record, error) {
-	nc, inbox := st.s.engine.Load().nc, nats.NewInbox()+"."
+func (st *Stream) batches(ctx context.Context, asks []ask) (answers [][]Record, err error) {
+	e := st.s.engine.Load()
+	err = e.api(ctx, func(ctx context.Context) (err error) {
+		answers, err = st.batchesOnce(ctx, e, asks)
+		return err
+	})
+	return answers, err
+}
+
+func (st *Stream) batchesOnce(ctx context.Context, e *engine, asks []ask) ([][]Record, error) {
+	nc, inbox := e.nc, e.nc.NewInbox()+"."
 	sub, err := nc.SubscribeSync(inbox + "*")
 	if err != nil {
 		return nil, err
 	}
 	defer func() { _ = sub.Unsubscribe() }() // the connection is gone, or it is
 	for i, a := range asks {
+		a.Subject = e.outer(a.Subject)
 		request, err := json.Marshal(a)
 		if err == nil {
-			err = nc.PublishRequest("$JS.API.DIRECT.GET."+st.c.Name, inbox+strconv.Itoa(i), request)
+			err = nc.PublishRequest("$JS.API.DIRECT.GET."+e.name(st.c.Name), inbox+strconv.Itoa(i), request)
 		}
 		if err != nil {
 			return nil, err
@@ -173,7 +199,7 @@ func (st *Stream) batches(ctx context.Context, asks []ask) ([][]Record, error) {
 		if err != nil {
 			return nil, err
 		}
-		r, end, err := readRecord(m)
+		r, end, err := e.readRecord(m)
 		i, wrong := strconv.Atoi(strings.TrimPrefix(m.Subject, inbox))
 		switch {
 		case err != nil:
@@ -190,15 +216,17 @@ func (st *Stream) batches(ctx context.Context, asks []ask) ([][]Record, error) {
 }
 
 // readRecord reads an answer to a direct get.
-func readRecord(m *nats.Msg) (r Record, end bool, err error) {
+func (e *engine) readRecord(m *nats.Msg) (r Record, end bool, err error) {
 	switch status := m.Header.Get("Status"); status {
 	case "":
 		// A copy: who keeps a part of the subject would keep all headers.
-		r = Record{Subject: strings.Clone(m.Header.Get("Nats-Subject")), Data: m.Data, Header: Header(m.Header)}
+		r = Record{Subject: strings.Clone(e.inner(m.Header.Get("Nats-Subject"))), Data: m.Data, Header: Header(m.Header)}
 		r.Seq, err = strconv.ParseUint(m.Header.Get("Nats-Sequence"), 10, 64)
 		return r, false, err
 	case "204", "404": // the end; nothing there
 		return r, true, nil
+	case "503":
+		return r, false, nats.ErrNoResponders
 	default:
 		return r, false, fmt.Errorf("%s %s", status, m.Header.Get("Description"))
 	}
@@ -271,8 +299,12 @@ func (st *Stream) between(ctx context.Context, subject string, low, high uint64)
 const eachWait = 30 * time.Second
 
 // Each shows the records that are there, the oldest first, until visit returns an error.
-// bare leaves out what they hold; size is how much that is.
+// bare leaves out what they hold; size is how much that is. Of an external server, it is
+// for streams with a record a subject.
 func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at time.Time, size int) error) error {
+	if e := st.s.engine.Load(); e.remote != nil {
+		return st.eachOfLeader(ctx, e, visit)
+	}
 	state, err := st.State(ctx)
 	if err != nil || state.Records == 0 {
 		return err

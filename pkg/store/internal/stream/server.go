@@ -37,7 +37,7 @@ type Options struct {
 	Log            *zap.Logger
 }
 
-// Server is an embedded JetStream server on a directory.
+// Server is a JetStream server: an embedded one on a directory, or an external one.
 type Server struct {
 	o       Options
 	engine  atomic.Pointer[engine]
@@ -45,6 +45,9 @@ type Server struct {
 
 	mu        sync.Mutex
 	consumers []*consumer // to be opened again in a new engine
+	open      []*Stream   // of an external server
+
+	confirming chan struct{} // acknowledgements of Delivery that wait for their answer
 }
 
 // engine is one run of the embedded server. After a write error the streams of
@@ -52,12 +55,13 @@ type Server struct {
 // and another one started on the same files.
 type engine struct {
 	s      *Server
-	srv    *server.Server
+	srv    *server.Server // nil: it is external
 	nc     *nats.Conn
 	js     jetstream.JetStream
 	window *window
 	broken atomic.Bool // a write failed
 	held   atomic.Bool // nothing may be put yet
+	remote *remote     // of an external server; nil: it is embedded
 }
 
 // Start starts a server on a directory, and recovers what is in it.
@@ -72,7 +76,13 @@ func Start(o Options) (*Server, error) {
 }
 
 // Stop closes the files. What is under way gets no answer.
-func (s *Server) Stop() { s.engine.Load().stop() }
+func (s *Server) Stop() {
+	e := s.engine.Load()
+	if e.remote != nil {
+		s.awaitConfirmations()
+	}
+	e.stop()
+}
 
 // Broken reports whether a write has failed: nothing can be put until Restart and
 // Resume.
@@ -166,12 +176,18 @@ func (e *engine) open(o *Options) error {
 // fail notes that a write failed: nothing more can be put into this engine. It does not
 // wait, since the server calls it with its own locks held.
 func (e *engine) fail() {
+	if e.remote != nil {
+		return // it fails for all, or for nobody: what is under way is repeated
+	}
 	if !e.broken.Swap(true) {
 		go e.window.fail()
 	}
 }
 
 func (e *engine) stop() {
+	if e.remote != nil {
+		e.remote.close()
+	}
 	if e.nc != nil {
 		e.nc.Close()
 	}
@@ -184,11 +200,30 @@ func (e *engine) stop() {
 // Used returns how many bytes the streams take. It does not heed ctx where the server
 // hangs.
 func (s *Server) Used(ctx context.Context) (int64, error) {
-	info, err := s.engine.Load().js.AccountInfo(ctx)
+	e := s.engine.Load()
+	if e.remote != nil {
+		return s.usedOfAll(ctx)
+	}
+	info, err := e.js.AccountInfo(ctx)
 	if err != nil {
 		return 0, err
 	}
 	return int64(info.Store), nil
+}
+
+// usedOfAll is Used of an external server, which has streams of others as well.
+func (s *Server) usedOfAll(ctx context.Context) (all int64, err error) {
+	s.mu.Lock()
+	open := s.open
+	s.mu.Unlock()
+	for _, st := range open {
+		state, err := st.State(ctx)
+		if err != nil {
+			return 0, err
+		}
+		all += int64(state.Bytes)
+	}
+	return all, nil
 }
 
 // States returns the state of each stream, by name.

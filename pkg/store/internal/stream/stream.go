@@ -32,6 +32,9 @@ type Config struct {
 	// KeyValue gives it the settings of a key-value bucket of NATS. A put waits for 5 s at
 	// most; one that gets no answer fails alone and does not make the server broken.
 	KeyValue bool
+	// Sequenced: an external server gets all records by Append alone, each with the place
+	// that it must have, and what is read from it decides: only the leader answers.
+	Sequenced bool
 }
 
 // Stream is a stream of a server, whichever engine that has.
@@ -81,6 +84,9 @@ func (st *Stream) Open(ctx context.Context) error {
 		c.AllowRollup, c.DenyDelete, c.Duplicates = true, true, 2*time.Minute
 	}
 	e := st.s.engine.Load()
+	if e.remote != nil {
+		return st.openRemote(ctx, e, c)
+	}
 	stream, err := e.js.CreateOrUpdateStream(ctx, c)
 	if err != nil {
 		return fmt.Errorf("open the %s: %w", st.c.About, err)
@@ -91,7 +97,8 @@ func (st *Stream) Open(ctx context.Context) error {
 
 // Remove removes the stream and all that is in it. It need not be there.
 func (st *Stream) Remove(ctx context.Context) error {
-	err := st.s.engine.Load().js.DeleteStream(ctx, st.c.Name)
+	e := st.s.engine.Load()
+	err := e.api(ctx, func(ctx context.Context) error { return e.js.DeleteStream(ctx, e.name(st.c.Name)) })
 	if errors.Is(err, jetstream.ErrStreamNotFound) {
 		return nil
 	}
@@ -104,7 +111,11 @@ func (st *Stream) handle(ctx context.Context) (jetstream.Stream, error) {
 	if b := st.bound.Load(); b != nil && b.e == e {
 		return b.stream, nil
 	}
-	stream, err := e.js.Stream(ctx, st.c.Name)
+	var stream jetstream.Stream
+	err := e.api(ctx, func(ctx context.Context) (err error) {
+		stream, err = e.js.Stream(ctx, e.name(st.c.Name))
+		return err
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +183,9 @@ func (st *Stream) put(ctx context.Context, m *Message, opts ...jetstream.Publish
 		opts = append(opts, jetstream.WithMsgID(m.ID))
 	}
 	e := st.s.engine.Load()
+	if e.remote != nil {
+		return st.putRemote(ctx, e, m, opts)
+	}
 	ack, err := e.js.PublishMsg(ctx, msg, append(opts, jetstream.WithExpectStream(st.c.Name))...)
 	var api *jetstream.APIError
 	answered := errors.As(err, &api)
@@ -216,11 +230,18 @@ func (st *Stream) Delete(ctx context.Context, seq uint64) error {
 	if err != nil {
 		return err
 	}
-	if err = stream.DeleteMsg(ctx, seq); err == nil {
+	e := st.s.engine.Load()
+	if err = e.api(ctx, func(ctx context.Context) error { return stream.DeleteMsg(ctx, seq) }); err == nil {
 		return nil
 	}
 	if errors.Is(err, jetstream.ErrMsgNotFound) {
 		return gateway.ErrNotFound
+	}
+	if e.remote != nil {
+		if _, there := e.fromLeader(ctx, st.c.Name, ask{Seq: seq}); errors.Is(there, gateway.ErrNotFound) {
+			return gateway.ErrNotFound
+		}
+		return err
 	}
 	if _, there := stream.GetMsg(ctx, seq); errors.Is(there, jetstream.ErrMsgNotFound) {
 		return gateway.ErrNotFound
@@ -242,9 +263,9 @@ func (st *Stream) Purge(ctx context.Context, subject string, before uint64) erro
 		opts = append(opts, jetstream.WithPurgeSequence(before))
 	}
 	if subject != "" {
-		opts = append(opts, jetstream.WithPurgeSubject(subject))
+		opts = append(opts, jetstream.WithPurgeSubject(st.s.engine.Load().outer(subject)))
 	}
-	return stream.Purge(ctx, opts...)
+	return st.s.engine.Load().api(ctx, func(ctx context.Context) error { return stream.Purge(ctx, opts...) })
 }
 
 // State is what a stream has.
@@ -270,7 +291,7 @@ func (st *Stream) State(ctx context.Context) (State, error) { return st.state(ct
 
 // StateOf returns also how many records each of the subjects has.
 func (st *Stream) StateOf(ctx context.Context, subjects string) (State, error) {
-	return st.state(ctx, jetstream.WithSubjectFilter(subjects))
+	return st.state(ctx, jetstream.WithSubjectFilter(st.s.engine.Load().outer(subjects)))
 }
 
 // Subjects returns the filter of all the stream's subjects.
@@ -278,7 +299,7 @@ func (st *Stream) Subjects() string { return st.c.Subjects }
 
 // FullState returns also which places are empty.
 func (st *Stream) FullState(ctx context.Context) (State, error) {
-	return st.state(ctx, jetstream.WithSubjectFilter(st.c.Subjects), jetstream.WithDeletedDetails(true))
+	return st.state(ctx, jetstream.WithSubjectFilter(st.s.engine.Load().outer(st.c.Subjects)), jetstream.WithDeletedDetails(true))
 }
 
 func (st *Stream) state(ctx context.Context, opts ...jetstream.StreamInfoOpt) (State, error) {
@@ -286,9 +307,22 @@ func (st *Stream) state(ctx context.Context, opts ...jetstream.StreamInfoOpt) (S
 	if err != nil {
 		return State{}, err
 	}
-	info, err := stream.Info(ctx, opts...)
+	e := st.s.engine.Load()
+	var info *jetstream.StreamInfo
+	err = e.api(ctx, func(ctx context.Context) (err error) {
+		info, err = stream.Info(ctx, opts...)
+		return err
+	})
 	if err != nil {
 		return State{}, err
 	}
-	return newState(info), nil
+	state := newState(info)
+	if e.remote != nil && state.Subjects != nil {
+		inner := make(map[string]uint64, len(state.Subjects))
+		for subject, n := range state.Subjects {
+			inner[e.inner(subject)] = n
+		}
+		state.Subjects = inner
+	}
+	return state, nil
 }

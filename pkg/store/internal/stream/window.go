@@ -22,7 +22,8 @@ type Append struct {
 	Data    []byte
 	First   bool // gateway.ErrChanged if the subject has a record
 	// Result is called once, with the place or why the record is not stored. The calls
-	// come from one goroutine at a time, in the order of the appends, of all streams.
+	// come from one goroutine at a time, in the order of the appends, of all streams; of an
+	// external server, of each stream.
 	Result func(a *Append, seq uint64, err error)
 
 	// What only Result needs.
@@ -38,12 +39,30 @@ type Append struct {
 // or not: so in each stream one place divides stored from refused records, and those
 // behind it are removed before anything can be put again.
 //
+// An external server refuses none: what it does not answer is published again.
+//
 // Killed before Result: the record is lost if its stream had not written it, as if it
 // had still been in the socket.
-func (s *Server) Append(a *Append) { s.engine.Load().append(a) }
+func (s *Server) Append(a *Append) {
+	e := s.engine.Load()
+	if e.remote != nil {
+		e.remote.append(a)
+		return
+	}
+	e.append(a)
+}
 
 // Wait returns when nothing is under way.
-func (s *Server) Wait() { s.engine.Load().window.wait() }
+func (s *Server) Wait() {
+	e := s.engine.Load()
+	if e.remote != nil {
+		for _, f := range e.remote.all() {
+			f.wait()
+		}
+		return
+	}
+	e.window.wait()
+}
 
 // window holds the appends of an engine that are under way, and hands out their
 // results in order. Each has a reply subject by its place in the window; the client

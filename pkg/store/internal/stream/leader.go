@@ -1,0 +1,163 @@
+package stream
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+
+	"stanzahook/pkg/gateway"
+)
+
+// Of an external server with several replicas, a direct get is answered by any of them:
+// one of many misses what was just stored, or has what was just removed. So what decides
+// anything is asked of the leader, one record with each request.
+
+// leaderReads is how many records are asked of the leader together.
+const leaderReads = 64
+
+// fromLeader reads one record of a stream. Errors: gateway.ErrNotFound.
+func (e *engine) fromLeader(ctx context.Context, stream string, a ask) (Record, error) {
+	a.Subject, a.LastFor = e.outer(a.Subject), e.outer(a.LastFor)
+	request, err := json.Marshal(a)
+	if err != nil {
+		return Record{}, err
+	}
+	var answer struct {
+		Error   *jetstream.APIError `json:"error"`
+		Message *struct {
+			Subject string    `json:"subject"`
+			Seq     uint64    `json:"seq"`
+			Header  []byte    `json:"hdrs"`
+			Data    []byte    `json:"data"`
+			Time    time.Time `json:"time"`
+		} `json:"message"`
+	}
+	err = e.api(ctx, func(ctx context.Context) error {
+		m, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+e.name(stream), request)
+		if err != nil {
+			return err
+		}
+		answer.Error, answer.Message = nil, nil
+		if err := json.Unmarshal(m.Data, &answer); err != nil {
+			return err
+		}
+		if answer.Error != nil {
+			return answer.Error
+		}
+		return nil
+	})
+	switch {
+	case errors.Is(err, jetstream.ErrMsgNotFound):
+		return Record{}, gateway.ErrNotFound
+	case err != nil:
+		return Record{}, err
+	case answer.Message == nil:
+		return Record{}, errors.New("the leader's answer has no record in it")
+	}
+	m := answer.Message
+	header := nats.Header{}
+	if len(m.Header) > 0 {
+		if header, err = nats.DecodeHeadersMsg(m.Header); err != nil {
+			return Record{}, err
+		}
+	}
+	header["Nats-Time-Stamp"] = []string{m.Time.Format(time.RFC3339Nano)} // as a direct get has it
+	return Record{Subject: e.inner(m.Subject), Seq: m.Seq, Data: m.Data, Header: Header(header)}, nil
+}
+
+// eachFromLeader reads several records together; those that are not there are left out.
+func (e *engine) eachFromLeader(ctx context.Context, stream string, asks []ask) ([]Record, error) {
+	records, failed := make([]Record, len(asks)), make([]error, len(asks))
+	free := make(chan struct{}, leaderReads)
+	var wg sync.WaitGroup
+	for i := range asks {
+		free <- struct{}{}
+		wg.Go(func() {
+			records[i], failed[i] = e.fromLeader(ctx, stream, asks[i])
+			<-free
+		})
+	}
+	wg.Wait()
+	for _, err := range failed {
+		if err != nil && !errors.Is(err, gateway.ErrNotFound) {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(records, func(r Record) bool { return r.Seq == 0 }), nil
+}
+
+// pageOfLeader is Page, as the leader has it. Where records are is asked of any replica,
+// which may be behind: it knows those up to some place. The leader has the rest.
+func (st *Stream) pageOfLeader(ctx context.Context, e *engine, subject string, from uint64, n int) ([]Record, error) {
+	var list []Record
+	for n > 1 && len(list) == 0 {
+		some, err := st.batch(ctx, ask{Seq: from, Subject: subject, Batch: n, MaxBytes: pageBytes})
+		if err != nil || len(some) == 0 {
+			break // one by one
+		}
+		asks := make([]ask, len(some))
+		for i := range some {
+			asks[i] = ask{Seq: some[i].Seq}
+		}
+		if list, err = e.eachFromLeader(ctx, st.c.Name, asks); err != nil {
+			return nil, fmt.Errorf("read from the store: %w", err)
+		}
+		last := &some[len(some)-1]
+		if from = last.Seq + 1; last.Header.Get("Nats-Num-Pending") == "0" {
+			break
+		}
+		if len(list) > 0 {
+			return list, nil
+		}
+	}
+	for len(list) < n {
+		r, err := e.fromLeader(ctx, st.c.Name, ask{Seq: from, Subject: cmp.Or(subject, st.c.Subjects)})
+		if errors.Is(err, gateway.ErrNotFound) {
+			break
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read from the store: %w", err)
+		}
+		list, from = append(list, r), r.Seq+1
+	}
+	return list, nil
+}
+
+// eachOfLeader is Each of a stream with a record a subject, as the leader has it.
+func (st *Stream) eachOfLeader(ctx context.Context, e *engine, visit func(r *Record, at time.Time, size int) error) error {
+	state, err := st.StateOf(ctx, st.c.Subjects)
+	if err != nil {
+		return err
+	}
+	asks := make([]ask, 0, len(state.Subjects))
+	for subject := range state.Subjects {
+		asks = append(asks, ask{LastFor: subject})
+	}
+	all := make([]Record, 0, len(asks))
+	for some := range slices.Chunk(asks, maxPage) {
+		list, err := e.eachFromLeader(ctx, st.c.Name, some)
+		if err != nil {
+			return err
+		}
+		all = append(all, list...)
+	}
+	slices.SortFunc(all, func(a, b Record) int { return cmp.Compare(a.Seq, b.Seq) })
+	for i := range all {
+		r := &all[i]
+		if r.Header.Get(operationHeader) != "" {
+			continue
+		}
+		if err := visit(r, r.Time(), len(r.Data)); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,290 @@
+package stream
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/gateway"
+)
+
+const (
+	// apiTimeout is how long one request to JetStream may take before it is repeated: one
+	// that is lost while the servers elect a leader is never answered.
+	apiTimeout    = 1500 * time.Millisecond
+	maxAPITimeout = 6 * time.Second        // of a request that was repeated some times
+	apiPause      = 100 * time.Millisecond // between an error and the next request
+	// dedupeFor is how long the servers know a record by its id, so that a put that is
+	// repeated is stored once. It is longer than any put is repeated.
+	dedupeFor = 30 * time.Second
+	// The least of a bucket, and which part of MaxBytes it may have.
+	minBucketBytes, bucketShare = 1 << 20, 512
+)
+
+// Remote says how an external NATS is reached.
+type Remote struct {
+	URL      string // of one server or of several, with commas between them
+	Name     string // what streams and subjects begin with
+	Replicas int    // of every stream
+	// Credentials: one of a file of credentials, one of an nkey, a user; or none.
+	CredsFile, NKeyFile, User, Password string
+	TLS                                 *tls.Config // nil: as the URL says
+	// OnLost is called once when records that were reported as stored are gone, or when
+	// another process writes into the streams; only a new process helps then.
+	OnLost func(reason string)
+}
+
+// remote is what an engine has of an external NATS.
+type remote struct {
+	Remote
+	prefix       string // of subjects
+	opening      sync.Mutex
+	flows        atomic.Pointer[map[string]*flow] // by the first token of their subjects; replaced as a whole
+	reconnects   atomic.Int64
+	disconnected atomic.Pointer[time.Time] // since when; nil: connected
+}
+
+// Connect connects to an external NATS. It does not wait for one that is not there.
+//
+// Errors say what is wrong and name the server.
+func Connect(ctx context.Context, r Remote, o Options) (*Server, error) {
+	s := &Server{o: o, confirming: make(chan struct{}, confirmations)}
+	e := &engine{s: s, remote: &remote{Remote: r, prefix: r.Name + "."}}
+	e.window = newWindow(e, false)
+	options, err := e.options()
+	if err != nil {
+		return nil, err
+	}
+	if e.nc, err = nats.Connect(r.URL, options...); err != nil {
+		return nil, fmt.Errorf("connect to NATS at %s: %w", r.URL, explain(err))
+	}
+	if e.js, err = jetstream.New(e.nc); err == nil {
+		err = e.suits(ctx)
+	}
+	if err != nil {
+		e.stop()
+		return nil, fmt.Errorf("NATS at %s: %w", r.URL, err)
+	}
+	s.engine.Store(e)
+	return s, nil
+}
+
+func (e *engine) options() ([]nats.Option, error) {
+	r, log := e.remote, e.s.o.Log.Named("store")
+	list := []nats.Option{
+		nats.Name("stanzahook " + r.Name), nats.CustomInboxPrefix("_INBOX." + r.Name),
+		nats.Timeout(2 * time.Second), nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectJitter(20*time.Millisecond, 20*time.Millisecond), nats.MaxReconnects(-1),
+		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2),
+		// Nothing may be sent later than it seems.
+		nats.ReconnectBufSize(-1),
+		nats.IgnoreAuthErrorAbort(),
+		nats.DisconnectErrHandler(func(nc *nats.Conn, err error) {
+			if nc.IsClosed() {
+				return
+			}
+			now := time.Now()
+			r.disconnected.CompareAndSwap(nil, &now)
+			log.Warn("NATS connection lost; reconnecting", zap.Error(err))
+		}),
+		nats.ReconnectHandler(func(nc *nats.Conn) {
+			r.disconnected.Store(nil)
+			r.reconnects.Add(1)
+			log.Info("NATS connected again", zap.String("server", nc.ConnectedUrlRedacted()))
+			for _, f := range r.all() {
+				f.reconnected()
+			}
+		}),
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) {
+			e.s.repeats.Warn(log, "NATS reports an error", zap.Error(explain(err)))
+		}),
+	}
+	switch {
+	case r.CredsFile != "":
+		list = append(list, nats.UserCredentials(r.CredsFile))
+	case r.NKeyFile != "":
+		nkey, err := nats.NkeyOptionFromSeed(r.NKeyFile)
+		if err != nil {
+			return nil, fmt.Errorf("store.nats.nkey_file %s: %w", r.NKeyFile, err)
+		}
+		list = append(list, nkey)
+	case r.User != "":
+		list = append(list, nats.UserInfo(r.User, r.Password))
+	}
+	if r.TLS != nil {
+		list = append(list, nats.Secure(r.TLS))
+	}
+	return list, nil
+}
+
+// suits reports why the server that was reached cannot be the store.
+func (e *engine) suits(ctx context.Context) error {
+	if err := e.fits(); err != nil {
+		return err
+	}
+	err := e.api(ctx, func(ctx context.Context) error {
+		_, err := e.js.AccountInfo(ctx)
+		return err
+	})
+	if err != nil {
+		return explain(err)
+	}
+	return nil
+}
+
+// fits reports whether the servers take the largest record.
+func (e *engine) fits() error {
+	if need := int64(e.s.o.MaxRecordBytes + overhead); e.nc.MaxPayload() < need {
+		return fmt.Errorf("max_payload is %d bytes, and the largest record takes %d; set max_payload: 8MB in the configuration of every NATS server", e.nc.MaxPayload(), need)
+	}
+	return nil
+}
+
+// api does a request to JetStream. An external server is asked again as long as ctx allows,
+// or for 10 s. Errors: gateway.ErrSilent, and those of the request.
+func (e *engine) api(ctx context.Context, do func(context.Context) error) error {
+	if e.remote == nil {
+		return do(ctx)
+	}
+	if _, ok := ctx.Deadline(); !ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, putTimeout)
+		defer cancel()
+	}
+	var last error // that says more than that nobody answers
+	for timeout := apiTimeout; ; timeout = min(2*timeout, maxAPITimeout) {
+		once, cancel := context.WithTimeout(ctx, timeout)
+		err := do(once)
+		cancel()
+		if err == nil || !isSilence(err) {
+			return err
+		}
+		if !errors.Is(err, context.DeadlineExceeded) || last == nil {
+			last = err
+		}
+		select {
+		case <-time.After(apiPause):
+		case <-ctx.Done():
+		}
+		if ctx.Err() != nil {
+			return fmt.Errorf("%w: %w", gateway.ErrSilent, last)
+		}
+	}
+}
+
+// Health is how a connection to an external NATS is.
+type Health struct {
+	Connected    bool
+	Since        time.Time // of a connection that is lost, when that was
+	Server       string    // address of the server that is used, without credentials
+	Replicas     int
+	Reconnects   int64
+	Republished  int64         // appends that were sent once more
+	Unwritten    int           // appends under way
+	UnwrittenFor time.Duration // since the oldest of them
+}
+
+// Health returns how the connection is; nil of an embedded server.
+func (s *Server) Health() *Health {
+	e := s.engine.Load()
+	r := e.remote
+	if r == nil {
+		return nil
+	}
+	h := &Health{Connected: e.nc.IsConnected(), Server: e.nc.ConnectedUrlRedacted(), Replicas: r.Replicas, Reconnects: r.reconnects.Load()}
+	if since := r.disconnected.Load(); since != nil && !h.Connected {
+		h.Since = *since
+	}
+	for _, f := range r.all() {
+		n, oldest := f.load()
+		h.Unwritten, h.UnwrittenFor = h.Unwritten+n, max(h.UnwrittenFor, oldest)
+		h.Republished += f.republished.Load()
+	}
+	return h
+}
+
+// Refuse refuses what an external server has not answered, and all that follows: at the end,
+// when it does not answer any more.
+func (s *Server) Refuse() {
+	if r := s.engine.Load().remote; r != nil {
+		r.close()
+	}
+}
+
+func (r *remote) close() {
+	for _, f := range r.all() {
+		f.close()
+	}
+}
+
+// all are the flows of the streams that are open.
+func (r *remote) all() map[string]*flow {
+	if all := r.flows.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// follow lets a stream have appends. next is the place of the first one; 0 if they are not
+// sequenced.
+func (e *engine) follow(token, stream string, next uint64) error {
+	r := e.remote
+	r.opening.Lock()
+	defer r.opening.Unlock()
+	if f := r.all()[token]; f != nil {
+		f.begin(next)
+		return nil
+	}
+	f := newFlow(e, token, stream)
+	f.begin(next)
+	if err := f.subscribe(e.nc); err != nil {
+		return err
+	}
+	all := map[string]*flow{token: f}
+	maps.Copy(all, r.all())
+	r.flows.Store(&all)
+	return nil
+}
+
+// append hands a record to the flow of its stream.
+func (r *remote) append(a *Append) {
+	token, _, _ := strings.Cut(a.Subject, ".")
+	f := r.all()[token]
+	if f == nil {
+		a.Result(a, 0, fmt.Errorf("no stream that is open has the subject %s", a.Subject))
+		return
+	}
+	f.append(a)
+}
+
+// name returns the name of a stream on the server.
+func (e *engine) name(logical string) string {
+	if e.remote == nil {
+		return logical
+	}
+	return e.remote.Name + "_" + logical
+}
+
+// outer returns a subject as the server has it, inner the other way.
+func (e *engine) outer(subject string) string {
+	if e.remote == nil || subject == "" {
+		return subject
+	}
+	return e.remote.prefix + subject
+}
+
+func (e *engine) inner(subject string) string {
+	if e.remote == nil {
+		return subject
+	}
+	return strings.TrimPrefix(subject, e.remote.prefix)
+}

@@ -1,0 +1,152 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+	"github.com/oklog/ulid/v2"
+
+	"stanzahook/pkg/gateway"
+)
+
+// kvToken is how the subjects of all buckets begin.
+const kvToken = "$KV"
+
+// openRemote makes the stream on an external server, or brings its settings up to date.
+func (st *Stream) openRemote(ctx context.Context, e *engine, c jetstream.StreamConfig) error {
+	c.Name, c.Subjects, c.Replicas = e.name(c.Name), []string{e.outer(st.c.Subjects)}, e.remote.Replicas
+	if st.c.KeyValue && c.MaxBytes == 0 {
+		c.MaxBytes = max(minBucketBytes, st.s.o.MaxBytes/bucketShare)
+	}
+	switch {
+	case st.c.Sequenced:
+		// A refusal in the middle of those under way would hold up all behind it: the
+		// store bounds conversations itself.
+		c.MaxMsgsPerSubject, c.DiscardNewPerSubject = 0, false
+	case !st.c.ConsumeOnce:
+		c.Duplicates = dedupeFor
+	}
+	if c.MaxAge > 0 {
+		c.Duplicates = min(c.Duplicates, c.MaxAge)
+	}
+	var stream jetstream.Stream
+	err := e.api(ctx, func(ctx context.Context) (err error) {
+		stream, err = e.js.CreateOrUpdateStream(ctx, c)
+		return err
+	})
+	if err != nil {
+		return fmt.Errorf("open the %s (stream %s): %w", st.c.About, c.Name, explain(err))
+	}
+	st.bound.Store(&binding{e, stream})
+	st.s.mu.Lock()
+	if !slices.Contains(st.s.open, st) {
+		st.s.open = append(slices.Clone(st.s.open), st)
+	}
+	st.s.mu.Unlock()
+	token, _, _ := strings.Cut(st.c.Subjects, ".")
+	next := uint64(0)
+	if st.c.Sequenced {
+		if next, err = st.fence(ctx, e, token); err != nil {
+			return fmt.Errorf("open the %s (stream %s): %w", st.c.About, c.Name, explain(err))
+		}
+	}
+	if token == kvToken { // the streams of buckets have no appends
+		return nil
+	}
+	return e.follow(token, st.c.Name, next)
+}
+
+// fenceWidth is how many records a fence has. One would not do: of the appends that another
+// process has under way, the second expects the place that the fence has, and would be
+// stored behind it. All of them expect places that a fence of this width has taken.
+const fenceWidth = inFlight + 1
+
+// fence writes records after the last one, removes them, and returns the place after them.
+// Whoever wrote into the stream before can put nothing into it any more, whatever of it is
+// still under way, and what is read from now on is complete.
+//
+// Killed before it returns: fence records may be there; the next one removes them.
+func (st *Stream) fence(ctx context.Context, e *engine, token string) (next uint64, err error) {
+	subject := token + "._.fence"
+	for next == 0 {
+		state, err := st.State(ctx)
+		if err != nil {
+			return 0, err
+		}
+		once, cancel := context.WithTimeout(ctx, apiTimeout)
+		next, err = st.fenceAfter(once, e, e.outer(subject), state.Last)
+		cancel()
+		if err != nil {
+			next = 0
+		}
+		if err != nil && !isWrongLast(err) && !isSilence(err) || ctx.Err() != nil {
+			return 0, errors.Join(err, ctx.Err())
+		}
+	}
+	return next, st.Purge(ctx, subject, 0)
+}
+
+// fenceAfter writes a fence behind a place. Each of its records expects the one before,
+// so the last one is stored only if all are.
+func (st *Stream) fenceAfter(ctx context.Context, e *engine, subject string, last uint64) (next uint64, err error) {
+	var m *nats.Msg
+	for i := range uint64(fenceWidth) {
+		m = &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(last+i, 10)}}}
+		if i == fenceWidth-1 {
+			break
+		}
+		if err := e.nc.PublishMsg(m); err != nil {
+			return 0, err
+		}
+	}
+	answer, err := e.nc.RequestMsgWithContext(ctx, m)
+	if err != nil {
+		return 0, err
+	}
+	seq, err := readAck(answer)
+	return seq + 1, err
+}
+
+// putRemote is put into an external server. It is repeated until it is answered: the server
+// knows a record that it has by its id.
+func (st *Stream) putRemote(ctx context.Context, e *engine, m *Message, opts []jetstream.PublishOpt) (uint64, error) {
+	if len(m.Data) > st.s.o.MaxRecordBytes {
+		return 0, fmt.Errorf("%w: %d bytes are too many for one record", gateway.ErrFull, len(m.Data))
+	}
+	id := m.ID
+	if id == "" {
+		id = ulid.Make().String()
+	}
+	opts = append(opts, jetstream.WithExpectStream(e.name(st.c.Name)), jetstream.WithMsgID(id))
+	var ack *jetstream.PubAck
+	tries := 0
+	err := e.api(ctx, func(ctx context.Context) (err error) {
+		tries++
+		msg := &nats.Msg{Subject: e.outer(m.Subject), Header: make(nats.Header, len(m.Header)+3), Data: m.Data} // it is given more headers
+		for name, values := range m.Header {
+			msg.Header[name] = values
+		}
+		ack, err = e.js.PublishMsg(ctx, msg, opts...)
+		return err
+	})
+	switch {
+	case err == nil:
+		return ack.Sequence, nil
+	case errors.Is(err, context.Canceled):
+		return 0, err
+	case isWrongLast(err) && tries > 1: // by the try before, whose answer was lost?
+		if r, err := e.fromLeader(ctx, st.c.Name, ask{LastFor: m.Subject}); err == nil && r.Header.Get(jetstream.MsgIDHeader) == id {
+			return r.Seq, nil
+		}
+		return 0, gateway.ErrChanged
+	case isSilence(err), errors.Is(err, context.DeadlineExceeded):
+		return 0, errSilent
+	}
+	return 0, failure(err)
+}

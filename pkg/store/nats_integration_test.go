@@ -1,0 +1,233 @@
+//go:build integration
+
+package store_test
+
+import (
+	"bytes"
+	"fmt"
+	"os"
+	"os/exec"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
+	"stanzahook/deploy/lab/natsserver"
+	"stanzahook/pkg/store"
+)
+
+// local are the tests that are about files, about one server that is opened anew after a
+// write has failed, or about stores of earlier versions, which were all embedded.
+const local = "^(TestOnNATS|TestNATS.*|TestDiskFull.*|TestStoredWhileBroken|TestRefusedCopies|TestStoreOfEarlierVersion|TestDamageIsReported|TestOneProcessPerDirectory|TestProbe|TestQueuesOfAnEarlierVersion|TestTakeOverIsKilled|TestMoveFails|Example.*)$"
+
+// Everything that is tested of the embedded store holds on NATS as well: on one server, and
+// on a cluster of three that each have all records.
+func TestOnNATS(t *testing.T) {
+	for _, nodes := range []int{1, 3} {
+		t.Run(fmt.Sprint(nodes), func(t *testing.T) {
+			c := natsserver.Start(t, natsserver.Options{Nodes: nodes, MaxStore: "40GB"})
+			cmd := exec.CommandContext(t.Context(), os.Args[0], "-test.v", "-test.timeout=20m", "-test.skip="+local)
+			cmd.Env = append(os.Environ(), "STANZAHOOK_TEST_NATS="+c.URL(), fmt.Sprintf("STANZAHOOK_TEST_NATS_REPLICAS=%d", nodes))
+			out, err := cmd.CombinedOutput()
+			if n := bytes.Count(out, []byte("--- PASS: ")); err != nil || n < 40 {
+				t.Errorf("%d tests passed, %v\n%s", n, err, failures(string(out)))
+			}
+		})
+	}
+}
+
+// failures are the lines of a test's output that are about failures.
+func failures(out string) string {
+	var lines []string
+	for line := range strings.Lines(out) {
+		if !strings.HasPrefix(line, "=== ") && !strings.Contains(line, "--- PASS") {
+			lines = append(lines, line)
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-200):], "")
+}
+
+// More than half of the servers are gone: what comes waits in memory until that is full,
+// then is refused, and goes on by itself when they are back. Nothing that was said to be
+// stored is lost, and the order of each conversation stays.
+func TestNATSWithoutQuorum(t *testing.T) {
+	c := natsserver.Start(t, natsserver.Options{Nodes: 3})
+	hung := make(chan struct{}, 1)
+	o := store.Options{NATS: &store.NATS{URL: c.URL(), Name: "lab", Replicas: 3}, MaxBytes: 1 << 30, Log: zap.NewNop(), OnHung: func() { hung <- struct{}{} }}
+	s, err := store.Open(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	q := queue(t, s, "echo")
+	var mu sync.Mutex
+	var stored []string
+	var under sync.WaitGroup
+	refused := 0
+	put := func(i int) bool {
+		r := record(i, i%5)
+		under.Add(1)
+		err := q.Append(r, func(_ uint64, err error) {
+			defer under.Done()
+			mu.Lock()
+			defer mu.Unlock()
+			if err != nil {
+				t.Errorf("%s: %v", r.ID, err)
+			} else {
+				stored = append(stored, r.ID)
+			}
+		})
+		if err != nil {
+			under.Done()
+			refused++
+		}
+		return err == nil
+	}
+	i := 0
+	for ; i < 500; i++ {
+		put(i)
+	}
+	under.Wait()
+	if _, err := s.Usage(t.Context()); err != nil {
+		t.Error(err)
+	}
+	c.Nodes[0].Kill()
+	c.Nodes[1].Kill()
+	for ; refused == 0; i++ { // 8192 wait, and those under way
+		put(i)
+		if i > 20_000 {
+			t.Fatal("nothing is refused")
+		}
+	}
+	if err := s.Ready(t.Context()); err == nil {
+		t.Error("ready, and can take nothing")
+	}
+	if u, err := s.Usage(t.Context()); err != nil || u.Bytes == 0 {
+		t.Errorf("%+v %v", u, err)
+	}
+	if r := s.Remote(); r.Unwritten < 8192 || r.UnwrittenFor == 0 {
+		t.Errorf("%+v", r)
+	}
+	c.Nodes[0].Start()
+	c.Nodes[1].Start()
+	under.Wait()
+	for deadline := time.Now().Add(time.Minute); s.Ready(t.Context()) != nil; time.Sleep(50 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal(s.Ready(t.Context()))
+		}
+	}
+	if !put(i) {
+		t.Error("refused, and the servers are back")
+	}
+	under.Wait()
+	s.Close()
+	if s, err = store.Open(t.Context(), o); err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	q = queue(t, s, "echo")
+	found := make(map[string]bool)
+	for conversation := range 5 {
+		last := -1
+		for _, r := range read(t, q, conversation) {
+			var n int
+			if _, err := fmt.Sscanf(r.ID, "evt_%d", &n); err != nil || n <= last {
+				t.Fatalf("%s after %d, %v", r.ID, last, err)
+			}
+			last, found[r.ID] = n, true
+		}
+	}
+	for _, id := range stored {
+		if !found[id] {
+			t.Errorf("%s is lost", id)
+		}
+	}
+	if len(hung) > 0 || len(stored) < 8192 {
+		t.Errorf("%d stored; given up: %v", len(stored), len(hung) > 0)
+	}
+}
+
+// The account of the samples lets its user do all that the store does, and the probe of
+// check; without one of its permissions, the reason says so.
+func TestNATSPermissions(t *testing.T) {
+	account, err := os.ReadFile("../../deploy/samples/nats/account.conf")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := natsserver.Start(t, natsserver.Options{Config: string(account)})
+	for i := range 3 {
+		if err := c.CheckConfig(fmt.Sprintf("../../deploy/samples/nats/n%d.conf", i+1)); err != nil {
+			t.Error(err)
+		}
+	}
+	n := store.NATS{URL: c.URL(), Name: "stanzahook", Replicas: 1, User: "stanzahook", Password: "change-me"}
+	probe := func(want string, n store.NATS) {
+		t.Helper()
+		text := ""
+		for _, f := range store.ProbeNATS(t.Context(), n, 64<<20, 1<<18) {
+			text += fmt.Sprintf("%s: %s %v %s\n", f.About, f.Found, f.Err, f.Advice)
+		}
+		if !strings.Contains(text, want) || want != "no instance is using them" && strings.Contains(text, "no instance") {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	probe("no instance is using them", n)
+	core, log := observer.New(zap.WarnLevel)
+	o := store.Options{NATS: &n, MaxBytes: 64 << 20, Log: zap.New(core)}
+	for range 2 {
+		s, err := store.Open(t.Context(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := queue(t, s, "echo")
+		places := fill(t, q, 0, 20)
+		if err := q.Drop(t.Context(), record(3, 3).Conversation, places[3]); err != nil {
+			t.Fatal(err)
+		}
+		for i, place := range places {
+			if i != 3 {
+				q.Ack(record(i, i%7).Conversation, place)
+			}
+		}
+		done := make(chan struct{}, 1)
+		stop, err := s.Outbox().Consume(t.Context(), "bot.example.com", func(d *store.OutgoingDelivery) {
+			if err := d.Ack(); err != nil {
+				t.Error(err)
+			}
+			done <- struct{}{}
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Outbox().Put(t.Context(), store.Outgoing{ID: fmt.Sprint(time.Now()), Component: "bot.example.com", Queued: time.Now(), Stanza: "<message/>"}); err != nil {
+			t.Fatal(err)
+		}
+		<-done
+		probe("an instance is using them", n)
+		stop()
+		if err := s.Endpoints().Put(t.Context(), "echo", store.EndpointState{Disabled: true}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Endpoints().Remove(t.Context(), "echo"); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.DeadLetters().Put(t.Context(), &store.DeadLetter{Record: *record(1, 1), Endpoint: "echo", Died: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		if counts, err := s.DeadLetters().Counts(t.Context(), []string{"echo"}); err != nil || counts["echo"] != 1 {
+			t.Error(counts, err)
+		}
+		s.Close()
+	}
+	for _, e := range log.All() {
+		t.Error(e.Message, e.ContextMap())
+	}
+	wrong := n
+	wrong.Password = "x"
+	probe("compare store.nats", wrong)
+	other := n
+	other.Name = "another"
+	probe("permissions", other)
+}
