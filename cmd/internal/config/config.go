@@ -276,11 +276,42 @@ type DeadLetters struct {
 	MaxBytes ByteSize      `mapstructure:"max_bytes"` // at most a quarter of store.max_bytes is used
 }
 
-// Store is the embedded store.
+// Store is the store: an embedded one in a directory, or one on an external NATS.
 type Store struct {
-	Dir      string   `mapstructure:"dir"`
-	Sync     string   `mapstructure:"sync"`
-	MaxBytes ByteSize `mapstructure:"max_bytes"`
+	Dir      string    `mapstructure:"dir"` // empty: it is on NATS
+	NATS     StoreNATS `mapstructure:"nats"`
+	Sync     string    `mapstructure:"sync"`
+	MaxBytes ByteSize  `mapstructure:"max_bytes"`
+}
+
+// StoreNATS says how an external NATS is reached.
+type StoreNATS struct {
+	URL          string        `mapstructure:"url"` // one or several, with commas between them; empty: the store is embedded
+	CredsFile    string        `mapstructure:"creds_file"`
+	NKeyFile     string        `mapstructure:"nkey_file"`
+	User         string        `mapstructure:"user"`
+	Password     secret.String `mapstructure:"password"`
+	PasswordFile string        `mapstructure:"password_file"`
+	TLS          ClientTLS     `mapstructure:"tls"`
+	Replicas     int           `mapstructure:"replicas"` // of every stream
+	Name         string        `mapstructure:"name"`     // what streams and subjects begin with
+}
+
+// LargestStanza is the largest max_stanza_bytes of the components.
+func (cfg *Config) LargestStanza() int {
+	largest := ByteSize(0)
+	for i := range cfg.Components {
+		largest = max(largest, cfg.Components[i].MaxStanzaBytes)
+	}
+	return int(largest)
+}
+
+// Place is where the store is, for people.
+func (st *Store) Place() string {
+	if st.NATS.URL != "" {
+		return "NATS at " + st.NATS.URL
+	}
+	return st.Dir
 }
 
 // Log is the level and the format of the log.

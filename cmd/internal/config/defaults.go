@@ -29,6 +29,7 @@ func Default() Config {
 		DeadLetters: DeadLetters{Keep: 14 * 24 * time.Hour, MaxBytes: GiB},
 		Store: Store{
 			Dir:      "/var/lib/stanzahook",
+			NATS:     StoreNATS{Name: "stanzahook"},
 			Sync:     SyncInterval,
 			MaxBytes: 4 * GiB,
 		},

@@ -33,7 +33,21 @@ func (d *DeadLetters) check(s scope) {
 }
 
 func (st *Store) check(s scope) {
+	onNATS := st.NATS.URL != "" || s.isSet("nats")
 	switch {
+	case onNATS && s.isSet("dir"):
+		s.add("dir", "is here together with nats; keep dir for the embedded store, or nats for a NATS of your own")
+	case onNATS:
+		st.Dir = ""
+		if s.isSet("sync") {
+			s.add("sync", "has no effect with nats; remove it, and set sync_interval in the configuration of the NATS servers")
+		}
+		st.NATS.check(s.in("nats"))
+	default:
+		st.NATS = StoreNATS{}
+	}
+	switch {
+	case onNATS:
 	case st.Dir == "":
 		s.add("dir", "is empty; write the directory that queues and dead letters are kept in")
 	case !filepath.IsAbs(st.Dir) && s.variables["store.dir"] == "":
