@@ -35,6 +35,7 @@ func (e errorLog) fault(r *http.Request, err error) *httpapi.Fault {
 		{gateway.ErrNotFound, http.StatusNotFound, 0},
 		{gateway.ErrConflict, http.StatusConflict, 0},
 		{gateway.ErrCursor, http.StatusBadRequest, 0},
+		{gateway.ErrSilent, http.StatusServiceUnavailable, 1}, // it may be an ErrFull, too
 		{gateway.ErrFull, http.StatusInsufficientStorage, 60},
 	} {
 		if errors.Is(err, row.is) {

@@ -51,7 +51,9 @@ func (b *book) End(_ context.Context, key string, r store.IdempotentRequest) err
 func api(n *gatewaytest.Network, b *book) http.Handler {
 	n.MaxBytes = 10_000
 	o := v1.Options{Deliveries: &fake{}, Sender: n, Sent: sent, IQTimeout: 20 * time.Millisecond, IQMaxTimeout: time.Minute,
-		Status: func(context.Context) (v1.Status, error) { return v1.Status{Version: "1"}, nil }}
+		Status: func(context.Context) (v1.Status, error) {
+			return v1.Status{Version: "1", Store: v1.StoreStatus{Kind: "embedded"}}, nil
+		}}
 	if b != nil {
 		o.Requests = b
 	}

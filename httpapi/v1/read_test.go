@@ -80,7 +80,7 @@ func TestScopeRead(t *testing.T) {
 	o := v1.Options{
 		Deliveries: f, Endpoints: wordsOfEndpoints{}, Rosters: wordsOfRosters{}, Tail: all, Now: func() time.Time { return now }, Sender: &gatewaytest.Network{},
 		Status: func(context.Context) (v1.Status, error) {
-			return v1.Status{Endpoints: []v1.EndpointStatus{wordsOfEndpoints{}.endpoint().EndpointStatus}}, nil
+			return v1.Status{Store: v1.StoreStatus{Kind: "embedded"}, Endpoints: []v1.EndpointStatus{wordsOfEndpoints{}.endpoint().EndpointStatus}}, nil
 		},
 		Summary: func(int, string) ([]summary.Row, error) { return nil, nil },
 		Check:   func(context.Context, v1.CheckFor) []v1.Check { return nil },

@@ -92,8 +92,20 @@ type RosterStatus struct {
 
 // StoreStatus is the size of the store.
 type StoreStatus struct {
+	Kind     string  `json:"kind"` // embedded or nats
 	Bytes    int64   `json:"bytes"`
 	MaxBytes int64   `json:"max_bytes"`
 	Full     bool    `json:"full"`
 	Reason   *string `json:"reason"` // why it accepts nothing more
+	*RemoteStore
+}
+
+// RemoteStore is how a store on NATS is connected.
+type RemoteStore struct {
+	Server      string `json:"server"` // address of the NATS server that is used
+	Replicas    int    `json:"replicas"`
+	Connected   bool   `json:"connected"`
+	Reconnects  int64  `json:"reconnects"`
+	Unwritten   int    `json:"unwritten"`    // events that NATS has not confirmed
+	UnwrittenMS int64  `json:"unwritten_ms"` // for how long the oldest of them is not
 }

@@ -131,26 +131,6 @@ func (a *App) Stop() {
 	a.undo = nil
 }
 
-func (a *App) openStore(ctx context.Context) error {
-	largest := 0
-	for _, c := range a.cfg.Components {
-		largest = max(largest, int(c.MaxStanzaBytes))
-	}
-	s, err := store.Open(ctx, store.Options{
-		Dir: a.cfg.Store.Dir, Sync: store.Sync(a.cfg.Store.Sync), MaxBytes: int64(a.cfg.Store.MaxBytes), MaxStanzaBytes: largest, Log: a.log,
-		OutboxBytes: min(int64(a.cfg.Outbox.MaxBytes), int64(a.cfg.Store.MaxBytes)/4), OutboxCount: int64(a.cfg.Outbox.MaxCount),
-		JobKeep: roster.JobKeep, LogKeep: a.cfg.Deliveries.Keep, LogCount: a.cfg.Deliveries.MaxCount,
-		OnHung: a.onStoreHung, DeadKeep: a.cfg.DeadLetters.Keep, DeadBytes: min(int64(a.cfg.DeadLetters.MaxBytes), int64(a.cfg.Store.MaxBytes)/4),
-	})
-	if err != nil {
-		return err
-	}
-	a.store, a.features = s, livecheck.NewHostFeatures(s.Features())
-	a.onStop("store", func(context.Context) { s.Close() })
-	a.subscribers, err = presence.LoadSubscribers(ctx, s.Subscribers(), a.log)
-	return err
-}
-
 // DrainTime is how long the stop may take.
 func (a *App) DrainTime() time.Duration { return a.current.Load().cfg.Drain }
 

@@ -33,6 +33,8 @@ func (a *App) endpoints() *endpoints {
 
 // List implements v1.Endpoints.
 func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
+	ctx, cancel := s.app.statusTime(ctx)
+	defer cancel()
 	var all []v1.Endpoint
 	var names []string
 	for i, w := range s.workers.All {
@@ -55,7 +57,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 		all, names = append(all, s.describeRemoved(name, waiting[name])), append(names, name)
 	}
 	dead, err := s.app.store.DeadLetters().Counts(ctx, names) // one by one they would take long
-	if err != nil {
+	if err != nil && s.app.store.Remote() == nil {
 		return nil, err
 	}
 	for i := range all {
@@ -164,7 +166,7 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool
 			return e, err
 		}
 		bytes, oldest, err := q.Load(ctx)
-		if err != nil {
+		if err != nil && s.app.store.Remote() == nil {
 			return e, err
 		}
 		if e.Bytes = bytes; st.Queued > 0 {

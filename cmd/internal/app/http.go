@@ -122,7 +122,7 @@ func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Con
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
 		i := &livecheck.Inspection{Config: cfg, Links: a.links, Grants: a.grants, Backends: backends, Sources: sources, User: about.User}
 		i.Endpoints, i.Features, i.Rooms = targets, a.features, a.rooms.Services
-		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Dir) }
+		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Place()) }
 		return append(livecheck.SameConfig(cfg, about.Config), i.Run(ctx)...)
 	}
 }

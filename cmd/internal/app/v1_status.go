@@ -68,10 +68,16 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	if err != nil {
 		return st, err
 	}
-	st.Store = v1.StoreStatus{Bytes: u.Bytes, MaxBytes: u.MaxBytes, Full: u.Refuses != nil}
+	st.Store = v1.StoreStatus{Kind: "embedded", Bytes: u.Bytes, MaxBytes: u.MaxBytes, Full: u.Refuses != nil}
 	if u.Refuses != nil {
 		reason := u.Refuses.Error()
 		st.Store.Reason = &reason
+	}
+	if r := s.store.Remote(); r != nil {
+		st.Store.Kind = "nats"
+		st.Store.RemoteStore = &v1.RemoteStore{
+			Server: r.Server, Replicas: r.Replicas, Connected: r.Connected, Reconnects: r.Reconnects, Unwritten: r.Unwritten, UnwrittenMS: r.UnwrittenFor.Milliseconds(),
+		}
 	}
 	return st, nil
 }

@@ -49,11 +49,15 @@ domain's users, send messages as they, and see when they log in (XEP-0356). The
 section rosters of the configuration is there to be filled in. With --rooms, there are
 lines for rooms, too: an archive, many rooms, and bots that may make them.
 
+With --nats, everything is stored on NATS servers of yours, three or five of which
+keep each record if there are as many, and not in a directory.
+
 The token is shown only once. An existing configuration is not overwritten.
 Only its owner can read it; in a directory that root keeps for a group, such as
 /etc/stanzahook of the package, that group can read it too: the service is in it.`,
 		Example: `  stanzahook init --server prosody --domain bot.example.com
-  stanzahook init --server ejabberd --domain bot.example.com --host example.com --dir /etc/stanzahook`,
+  stanzahook init --server ejabberd --domain bot.example.com --host example.com --dir /etc/stanzahook
+  stanzahook init --server prosody --domain bot.example.com --nats nats://n1:4222,nats://n2:4222`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			if err := a.check(address); err != nil {
@@ -75,6 +79,7 @@ Only its owner can read it; in a directory that root keeps for a group, such as
 	f.StringVar(&a.Host, "host", "", "the domain of users whose rosters to keep, for example example.com (default: none)")
 	f.StringVar(&address, "address", "127.0.0.1:5347", "the address of the server for components")
 	f.BoolVar(&a.HasRooms, "rooms", false, "print what the server needs for bots in rooms, too")
+	f.StringVar(&a.NATS, "nats", "", "NATS servers to store on, with commas between (default: an embedded store)")
 	f.StringVar(&dir, "dir", ".", "where to write "+configName)
 	f.BoolVar(&force, "force", false, "overwrite a configuration that is there, its secrets and tokens included")
 	jsonFlag(cmd, "as JSON")

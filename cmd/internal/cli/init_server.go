@@ -41,8 +41,20 @@ type attachment struct {
 	Secret   string
 	Password string // of the account that may use ejabberd's API
 	Token    string // its line in the configuration
-	Store    string
-	HasRooms bool // the server's lines for rooms are wanted
+	Store    string // directory
+	NATS     string // URL of an external NATS; empty: the store is embedded
+	HasRooms bool   // the server's lines for rooms are wanted
+}
+
+// Replicas is how many of the NATS servers keep each record.
+func (a attachment) Replicas() int {
+	switch n := strings.Count(a.NATS, ",") + 1; {
+	case n >= 5:
+		return 5
+	case n >= 3:
+		return 3
+	}
+	return 1
 }
 
 // Ejabberd, Loopback, Name and the others are for the templates.

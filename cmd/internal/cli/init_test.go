@@ -186,3 +186,28 @@ func TestInitSaysWhatIsLeft(t *testing.T) {
 		}
 	}
 }
+
+// With --nats the configuration has a store on NATS, which is right, and Prosody lets the
+// next connection in.
+func TestInitOnNATS(t *testing.T) {
+	for urls, replicas := range map[string]int{"nats://127.0.0.1:4222": 1, "nats://n1:4222,nats://n2:4222,nats://n3:4222": 3} {
+		made := initJSON(t, "--server", "prosody", "--domain", "bot.example.com", "--nats", urls, "--dir", t.TempDir())
+		cfg, err := config.Load(made.File, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := cfg.Store.NATS; n.URL != urls || n.Replicas != replicas || n.Name != "stanzahook" || cfg.Store.Dir != "" {
+			t.Errorf("%+v", cfg.Store)
+		}
+		var pasted strings.Builder
+		for _, p := range made.Paste {
+			pasted.WriteString(p.Text)
+		}
+		if !strings.Contains(pasted.String(), `component_conflict_resolve = "kick_old"`) {
+			t.Error(pasted.String())
+		}
+	}
+	if code, _, errs := inProgram(t, "init", "--server", "prosody", "--domain", "bot.example.com", "--nats", "http://n1", "--dir", t.TempDir()); code == 0 || !strings.Contains(errs, "store.nats.url") {
+		t.Errorf("%d %s", code, errs)
+	}
+}

@@ -107,6 +107,13 @@ func printStatus(w io.Writer, st *v1.Status, ready bool) error {
 		errs = append(errs, printServices(w, st, table))
 	}
 	store := fmt.Sprintf("\nstore: %d of %d MiB used", st.Store.Bytes>>20, st.Store.MaxBytes>>20)
+	if r := st.Store.RemoteStore; r != nil {
+		connected := "connected to " + r.Server
+		if !r.Connected {
+			connected = "not connected"
+		}
+		store += fmt.Sprintf(", on NATS with %d replicas, %s, %d events not confirmed", r.Replicas, connected, r.Unwritten)
+	}
 	if st.Store.Reason != nil {
 		store += "; " + shown(st.Store.Reason)
 	}

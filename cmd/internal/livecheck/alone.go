@@ -28,6 +28,9 @@ const connectTimeout = 20 * time.Second
 // has the store open. address is where an instance with this configuration would
 // listen; empty if unknown.
 func Alone(ctx context.Context, cfg *config.Config, user jid.JID, address string) ([]v1.Check, error) {
+	if cfg.Store.NATS.URL != "" {
+		return aloneOnNATS(ctx, cfg, user)
+	}
 	const what = "store"
 	dir := cfg.Store.Dir
 	free, reserve, release, err := store.Probe(dir)

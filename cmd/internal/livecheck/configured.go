@@ -55,6 +55,9 @@ func Configured(path string, cfg *config.Config) []v1.Check {
 		all = append(all, warning("http", h.Listen, "http.hosts has no effect without insecure_no_auth: with tokens the API answers to every name", "remove it"))
 	}
 	all = append(all, inTheClear(cfg)...)
+	if n := &cfg.Store.NATS; n.URL != "" {
+		return append(all, fine("store", "", fmt.Sprintf("%s, name: %s, replicas: %d, at most %v", cfg.Store.Place(), n.Name, n.Replicas, cfg.Store.MaxBytes)))
+	}
 	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))
 }
 

@@ -25,9 +25,13 @@ func SameConfig(cfg *config.Config, sum []byte) []v1.Check {
 		"run stanzahook reload, or restart it; or the instance at this address is not the one of this file: say with --api where that is")}
 }
 
-// Store checks the store that this process has open.
-func Store(ctx context.Context, s *store.Store, dir string) v1.Check {
-	const what, advice = "store", "make room on the disk, or raise store.max_bytes"
+// Store checks the store that this process has open, and that is at a place.
+func Store(ctx context.Context, s *store.Store, place string) v1.Check {
+	const what = "store"
+	advice := "make room on the disk, or raise store.max_bytes"
+	if s.Remote() != nil {
+		advice = "raise store.max_bytes, and the limits of the NATS account and servers"
+	}
 	u, err := s.Usage(ctx)
 	switch {
 	case err != nil:
@@ -38,5 +42,5 @@ func Store(ctx context.Context, s *store.Store, dir string) v1.Check {
 	if err := s.Ready(ctx); err != nil {
 		return failing(what, "", err.Error(), "see the log")
 	}
-	return fine(what, "", fmt.Sprintf("%s: %d of %d MiB used", dir, u.Bytes>>20, u.MaxBytes>>20))
+	return fine(what, "", fmt.Sprintf("%s: %d of %d MiB used", place, u.Bytes>>20, u.MaxBytes>>20))
 }

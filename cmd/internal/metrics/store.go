@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/store"
 )
 
 // storePatience is how long a scrape waits for the store.
@@ -26,6 +27,8 @@ type storeMetrics struct {
 	eventBytes, maxEventBytes             family
 	diskFree, diskKeep                    family
 	unwritten, unwrittenLog, dropped      family
+	connected, reconnects, republished    family
+	unconfirmed, unconfirmedFor           family
 	held, moved                           family
 	overShare                             family
 	queuedBytes, oldest, dead, outboxDead family
@@ -44,6 +47,11 @@ func newStoreMetrics(from *Sources, workers []*delivery.Worker) *storeMetrics {
 	m.diskFree = m.gauge("store_disk_free_bytes", "Free bytes on the disk of store.dir.")
 	m.diskKeep = m.gauge("store_disk_reserve_bytes", "Bytes kept free there; below, nothing more is accepted.")
 	m.unwritten = m.gauge("store_unwritten_events", "Events in memory that are not yet written; at most 8192.")
+	m.connected = m.gauge("store_connected", "Whether the store is reached: 0 while a NATS of yours is not connected.")
+	m.reconnects = m.counter("store_reconnects_total", "Connections to NATS that were lost and made again.")
+	m.republished = m.counter("store_republished_total", "Events that were sent to NATS once more, because it had not confirmed them.")
+	m.unconfirmed = m.gauge("store_unwritten", "Events that the store has not confirmed; with NATS, at most 8192 and those under way.")
+	m.unconfirmedFor = m.gauge("store_unwritten_seconds", "For how long NATS has not confirmed the oldest of them.")
 	m.held = m.gauge("store_held_events", "Finished events that cannot be removed yet, because one before them is not finished.")
 	m.moved = m.counter("store_moved_events_total", "Events that moved out of the way of finished ones.")
 	m.unwrittenLog = m.gauge("delivery_log_unwritten_bytes", "Bytes of the delivery log that are not yet written; at most 8 MiB.")
@@ -65,6 +73,15 @@ func (m *storeMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.eventBytes.count(ch, n.EventBytes)
 	m.maxEventBytes.count(ch, n.MaxEventBytes)
 	m.unwritten.count(ch, int64(n.Unwritten))
+	r := m.from.Store.Remote()
+	if r == nil {
+		r = &store.Remote{Connected: true, Unwritten: n.Unwritten}
+	}
+	m.connected.flag(ch, r.Connected)
+	m.reconnects.count(ch, r.Reconnects)
+	m.republished.count(ch, r.Republished)
+	m.unconfirmed.count(ch, int64(r.Unwritten))
+	m.unconfirmedFor.set(ch, r.UnwrittenFor.Seconds())
 	m.held.count(ch, int64(n.Held))
 	m.moved.count(ch, n.Moved)
 	m.unwrittenLog.count(ch, int64(n.UnwrittenLog))
@@ -92,8 +109,10 @@ func (m *storeMetrics) ask(ctx context.Context) (got []func(chan<- prometheus.Me
 		got = append(got, func(ch chan<- prometheus.Metric) { f.set(ch, value, labels...) })
 	}
 	u, err := m.from.Store.Usage(ctx)
-	report(m.diskFree, float64(u.Free))
-	report(m.diskKeep, float64(u.Reserve))
+	if m.from.Store.Remote() == nil { // the disks of NATS are its own matter
+		report(m.diskFree, float64(u.Free))
+		report(m.diskKeep, float64(u.Reserve))
+	}
 	if err != nil {
 		failed(err)
 	} else {

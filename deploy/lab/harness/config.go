@@ -25,6 +25,7 @@ type Config struct {
 	MaxBodyBytes int
 	PerSecond    int    // requests of a token; 0: any
 	Hooks        string // the YAML of hooks
+	Store        string // that of store; empty: a directory beside the file
 }
 
 type Component struct {
