@@ -23,7 +23,7 @@ const (
 	probeTimeout = 5 * time.Second
 	clockSlack   = time.Second // by which clocks may differ
 	// maxStreams is how many streams and buckets there are.
-	maxStreams = 15
+	maxStreams = 17
 )
 
 // Probe examines an external NATS as a store: whether it is reached, has JetStream, room and
