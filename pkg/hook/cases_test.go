@@ -279,3 +279,26 @@ func TestSettings(t *testing.T) {
 		}
 	}
 }
+
+// The key of a thread is short: the hash of a long one stands for it, so that two with the
+// same beginning stay two.
+func TestLongThreads(t *testing.T) {
+	long := strings.Repeat("x", 2000)
+	for _, o := range []hook.Options{{Adapter: "slack"}, {Adapter: "mattermost"}, {Adapter: "json", Template: "x", Thread: "{{.root_id}}"}} {
+		h, err := hook.New(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys := make(map[string]bool)
+		for _, id := range []string{long + "1", long + "2", long + "1"} {
+			n, err := h.Read(&hook.Request{Method: "POST", Header: http.Header{}, Body: []byte(`{"text":"x","thread_ts":"` + id + `","root_id":"` + id + `"}`)})
+			if err != nil || len(n.Texts) != 1 || len(n.Texts[0].Thread) > 500 || n.Texts[0].Thread == "" {
+				t.Fatalf("%s: %v, %v", o.Adapter, n.Texts, err)
+			}
+			keys[n.Texts[0].Thread] = true
+		}
+		if len(keys) != 2 {
+			t.Errorf("%s: %d threads, want 2", o.Adapter, len(keys))
+		}
+	}
+}

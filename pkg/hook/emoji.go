@@ -1,11 +1,17 @@
 package hook
 
-import "regexp"
+import (
+	"regexp"
+	"strings"
+)
 
 var emojiName = regexp.MustCompile(`(^|[^\w:/]):([a-z0-9_+-]+):`)
 
 // emoji writes the names of common emoji as such; other names stay.
 func emoji(s string) string {
+	if strings.IndexByte(s, ':') < 0 {
+		return s
+	}
 	for range 2 { // two side by side share a colon with nothing between
 		s = emojiName.ReplaceAllStringFunc(s, func(found string) string {
 			m := emojiName.FindStringSubmatch(found)

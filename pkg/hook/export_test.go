@@ -5,5 +5,9 @@ var (
 	Decode    = decode
 	Slacktext = slacktext
 	Mdtext    = mdtext
+	Emoji     = emoji
 	SignedHex = signedHex
 )
+
+// MaxMarkup is how much of a text is read.
+const MaxMarkup = maxMarkup

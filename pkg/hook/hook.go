@@ -134,10 +134,13 @@ func (h *Hook) text(p part, r *Request) (t Text, ok bool) {
 		if err != nil {
 			t.Cut = errors.Join(t.Cut, err)
 		}
-		t.Thread = clean(key, maxThread)
+		t.Thread = clean(key, 0)
+	}
+	if len(t.Thread) > maxThread { // not cut: two of the same beginning are two threads
+		t.Thread = stateOf(t.Thread)
 	}
 	return t, true
 }
 
-// maxThread bounds the key of a thread.
+// maxThread bounds the key of a thread, in bytes; the hash of a longer one stands for it.
 const maxThread = 500

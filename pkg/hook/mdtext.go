@@ -28,8 +28,9 @@ var mdRules = [...]mdRule{
 }
 
 // mdtext makes plain text of Markdown: links and images, tags of HTML, emphasis as in
-// XEP-0393. Code stays as it is.
+// XEP-0393. Code stays as it is. It reads maxMarkup bytes.
 func mdtext(s string) string {
+	s = ofMarkup(s)
 	var b strings.Builder
 	for s != "" {
 		open := strings.IndexByte(s, '`')

@@ -1,7 +1,10 @@
 package hook_test
 
 import (
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"stanzahook/pkg/hook"
 )
@@ -28,6 +31,47 @@ func TestMdtext(t *testing.T) {
 	} {
 		if got := hook.Mdtext(in); got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)
+		}
+	}
+}
+
+// Sixteen times the text takes about sixteen times as long, whatever it is; were it the
+// square, it would be 256 times.
+func TestMarkupIsLinear(t *testing.T) {
+	took := func(make func(string) string, unit string, n int) time.Duration {
+		text := strings.Repeat(unit, n/len(unit)+1)[:n]
+		least := time.Hour
+		for range 3 {
+			start := time.Now()
+			make(text)
+			least = min(least, time.Since(start))
+		}
+		return max(least, time.Microsecond)
+	}
+	for name, make := range map[string]func(string) string{"slacktext": hook.Slacktext, "mdtext": hook.Mdtext, "emoji": hook.Emoji} {
+		for _, unit := range []string{"<", "<\n", "<<>", "`", "` ``", "[", "[a](", "[a](b", "![", "<!--", "**", "~~a", "__", ":a", "::", "<a", "<br", "![a](u \""} {
+			const n = 16 << 10
+			var ratio float64
+			for range 5 { // others use the machine too
+				if ratio = float64(took(make, unit, 16*n)) / float64(took(make, unit, n)); ratio < 96 {
+					break
+				}
+			}
+			if ratio >= 96 {
+				t.Errorf("%s of %q: 16 times as long takes %.0f times the time", name, unit, ratio)
+			}
+		}
+	}
+}
+
+// Of a text that is longer than any body, only the first part is read.
+func TestMarkupIsBounded(t *testing.T) {
+	for name, make := range map[string]func(string) string{"slacktext": hook.Slacktext, "mdtext": hook.Mdtext} {
+		for _, text := range []string{strings.Repeat("<", 1<<20), strings.Repeat("<", 1<<20-1) + ">", strings.Repeat("ä", 1<<19), "x" + strings.Repeat("ä", 1<<19)} {
+			got := make(text)
+			if len(got) > hook.MaxMarkup || len(got) < hook.MaxMarkup-1 || !utf8.ValidString(got) || !strings.HasPrefix(text, got) {
+				t.Errorf("%s of %.5s…: %d bytes", name, text, len(got))
+			}
 		}
 	}
 }

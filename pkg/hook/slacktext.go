@@ -6,25 +6,24 @@ import "strings"
 var slackEntities = strings.NewReplacer("&lt;", "<", "&gt;", ">", "&amp;", "&")
 
 // slacktext makes plain text of the markup of Slack: links, mentions and escapes. Bold,
-// italic, struck and code are written as in XEP-0393, and stay.
+// italic, struck and code are written as in XEP-0393, and stay. It takes time in proportion
+// to the length, whatever the text is, and reads maxMarkup bytes of it.
 func slacktext(s string) string {
+	s = ofMarkup(s)
 	var b strings.Builder
 	for {
 		before, rest, ok := strings.Cut(s, "<")
-		inside, after, closed := strings.Cut(rest, ">")
-		if !ok || !closed || strings.ContainsAny(inside, "<\n") {
-			if !ok {
-				b.WriteString(emoji(slackEntities.Replace(s)))
-				return b.String()
-			}
-			b.WriteString(emoji(slackEntities.Replace(before)))
-			b.WriteByte('<')
-			s = rest
+		b.WriteString(emoji(slackEntities.Replace(before)))
+		if !ok {
+			return b.String()
+		}
+		if end := strings.IndexAny(rest, "<>\n"); end >= 0 && rest[end] == '>' {
+			b.WriteString(slackEntities.Replace(slackLink(rest[:end])))
+			s = rest[end+1:]
 			continue
 		}
-		b.WriteString(emoji(slackEntities.Replace(before)))
-		b.WriteString(slackEntities.Replace(slackLink(inside)))
-		s = after
+		b.WriteByte('<')
+		s = rest
 	}
 }
 

@@ -74,11 +74,18 @@ func jsonText(v any) string {
 }
 
 // bound cuts a text to MaxText bytes, between characters.
-func bound(s string) string {
-	if len(s) <= MaxText {
+func bound(s string) string { return boundTo(s, MaxText) }
+
+// maxMarkup bounds the markup of which plain text is made, in bytes: a body needs less, even
+// with characters of four bytes.
+const maxMarkup = 5 * MaxText
+
+func ofMarkup(s string) string { return boundTo(s, maxMarkup) }
+
+func boundTo(s string, n int) string {
+	if len(s) <= n {
 		return s
 	}
-	n := MaxText
 	for n > 0 && !utf8.RuneStart(s[n]) {
 		n--
 	}
