@@ -108,22 +108,23 @@ func (s *session) known(e *muc.Event) *webhook.Room {
 		Missed: e.Missed, Own: e.Own, Bot: e.Own}
 	switch e.Kind {
 	case muc.Message:
-		w.Bot = e.Own || s.all.isBot(s.key.room, s, o.Nick)
+		w.Bot = e.Own || s.isBot(&o, e.Kind, e.Missed)
 		w.Own = w.Bot
 		w.Mention = !w.Own && s.mentioned(e.Stanza)
 	case muc.Private:
-		w.Type, w.Mention = "message.private", true
-		w.Bot = s.all.isBot(s.key.room, s, o.Nick)
+		w.Type = "message.private"
+		w.Bot = s.isBot(&o, e.Kind, e.Missed)
+		w.Own, w.Mention = w.Bot, !w.Bot
 	case muc.RoomJoined:
 		w.Type, w.Text, w.Own = "room.joined", e.Text, false
 	case muc.RoomLeft:
 		w.Type, w.Reason, w.Code, w.Actor, w.Text, w.Alternative, w.Own = "room.left", e.Reason, e.Code, e.Actor, e.Text, e.Alternative, false
 	case muc.OccupantHas:
 		w.Type, w.Change, w.OldNick, w.Code, w.Actor, w.Text = "room.occupant", e.Change, e.OldNick, e.Code, e.Actor, e.Text
-		w.Bot = s.all.isBot(s.key.room, s, o.Nick)
+		w.Bot = s.isBot(&o, e.Kind, e.Missed)
 	case muc.Subject:
 		w.Type, w.Text = "room.subject", e.Text
-		w.Bot = e.Own || s.all.isBot(s.key.room, s, o.Nick)
+		w.Bot = e.Own || s.isBot(&o, e.Kind, e.Missed)
 		w.Own = w.Bot
 	case muc.Config:
 		w.Type, w.Code = "room.config", e.Code
@@ -131,13 +132,26 @@ func (s *session) known(e *muc.Event) *webhook.Room {
 	return w
 }
 
-// isBot reports whether a nick in a room is that of another bot of ours.
-func (r *Rooms) isBot(room jid.JID, not *session, nick string) bool {
-	r.mu.RLock()
-	list := r.byRoom[room]
-	r.mu.RUnlock()
-	for _, s := range list {
-		if s != not && s.nickNow() == nick {
+// isBot reports whether what happened is the doing of another bot of ours: of the one with
+// the real address, where the room shows it, else of the one with the nick in the room. In
+// what was missed, that is the nick of its last stay, also if it is not back yet; somebody who
+// comes may be one whose own join is not through.
+func (s *session) isBot(o *muc.Occupant, kind muc.EventKind, missed bool) bool {
+	s.all.mu.RLock()
+	list := s.all.byRoom[s.key.room]
+	s.all.mu.RUnlock()
+	for _, other := range list {
+		if other == s {
+			continue
+		}
+		if !o.JID.IsZero() {
+			if o.JID.Bare() == other.self.Bare() {
+				return true
+			}
+			continue
+		}
+		by := other.ours.Load()
+		if o.Nick != "" && (o.Nick == by.there || missed && o.Nick == by.had || kind == muc.OccupantHas && o.Nick == by.asked) {
 			return true
 		}
 	}

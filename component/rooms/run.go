@@ -47,7 +47,8 @@ func (r *Rooms) Run(ctx context.Context) {
 	}
 }
 
-// Stop leaves the rooms, if the policy says so, and writes the marks. Events and joins that
+// Stop leaves the rooms, if the policy says so, and writes the marks. A room that has refused
+// us stays so, also in the store: the next process does not join it. Events and joins that
 // come later are dropped.
 func (r *Rooms) Stop(ctx context.Context) {
 	r.mu.Lock()
@@ -57,7 +58,7 @@ func (r *Rooms) Stop(ctx context.Context) {
 	all := r.all()
 	if leave {
 		for _, s := range all {
-			s.leave("restarting")
+			s.leaveForNow("restarting")
 		}
 	}
 	var wg sync.WaitGroup

@@ -23,6 +23,7 @@ type session struct {
 
 	set  atomic.Pointer[Settings]
 	nick atomic.Pointer[string] // own, as last known
+	ours atomic.Pointer[ours]   // see isBot
 
 	// mu is never taken while Rooms.mu is held; the other way round is right.
 	mu      sync.Mutex
@@ -70,6 +71,31 @@ func (s *session) nickNow() string {
 	return ""
 }
 
+// ours are the nicks of a bot by which the other bots in its room recognise it. A nick that a
+// bot only wants is not its own: somebody else may have it.
+type ours struct {
+	there string // as long as the bot is in the room
+	asked string // as long as the join is under way
+	had   string // of the last stay; empty once the room has refused us
+}
+
+// noteNicks notes the nicks for the other bots in the room. s.mu is held.
+func (s *session) noteNicks(st *muc.Status) {
+	next := *s.ours.Load()
+	next.there, next.asked = "", ""
+	switch {
+	case st.Present:
+		next.there, next.had = st.Nick, st.Nick
+	case st.State == muc.Joining:
+		next.asked = st.Nick
+	case st.State == muc.Refused:
+		next.had = ""
+	}
+	if next != *s.ours.Load() {
+		s.ours.Store(&next)
+	}
+}
+
 // change takes over other settings, which were checked, or another policy.
 func (s *session) change(set Settings, p Policy) {
 	s.mu.Lock()
@@ -92,10 +118,12 @@ func (s *session) change(set Settings, p Policy) {
 		return // it was checked
 	}
 	s.room = room
+	s.room.SetMute(s.all.isMute(s.key))
 	if was.State == muc.Refused {
 		s.room.Refuse(time.Now(), was.Refusal)
-	} else if s.link != nil {
-		s.apply(s.room.Connected(time.Now())) // joined again while joined: nobody sees it
+	}
+	if s.link != nil {
+		s.apply(s.room.Connected(time.Now())) // joined again while joined: nobody sees it; one that has refused only notes that there is a connection
 	}
 	s.settle()
 }
@@ -138,6 +166,16 @@ func (s *session) leave(status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.apply(s.room.Leave(time.Now(), status))
+}
+
+// leaveForNow leaves the room until the next start; there is nothing to leave where the room
+// has refused us, and that is kept.
+func (s *session) leaveForNow(status string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.room.Status().State != muc.Refused {
+		s.apply(s.room.Leave(time.Now(), status))
+	}
 }
 
 // receive handles a stanza of the room.
@@ -196,6 +234,7 @@ func (s *session) settle() {
 	if st.Nick != s.nickNow() {
 		s.nick.Store(&st.Nick)
 	}
+	s.noteNicks(&st)
 	if st.State == s.state && st.CatchingUp == s.behind {
 		return
 	}

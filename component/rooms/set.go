@@ -126,6 +126,11 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	s.state = s.room.Status().State
 	nick := s.room.Options().Nick
 	s.nick.Store(&nick)
+	last := ""
+	if n := len(m.Nicks); n > 0 && s.state != muc.Refused {
+		last = m.Nicks[n-1]
+	}
+	s.ours.Store(&ours{had: last})
 	s.mark, s.marked = rec.Mark, len(rec.Mark) > 0
 	if s.marked {
 		s.safe.Store(&m)

@@ -93,7 +93,7 @@ func (r *Rooms) Occupants(room, bot jid.JID) ([]Occupant, error) {
 	s.mu.Unlock()
 	all := make([]Occupant, len(list))
 	for i, o := range list {
-		all[i] = Occupant{o, o.Nick == nick || r.isBot(s.key.room, s, o.Nick)}
+		all[i] = Occupant{o, o.Nick == nick || s.isBot(&o, muc.OccupantHas, false)}
 	}
 	return all, nil
 }

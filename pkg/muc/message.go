@@ -72,9 +72,29 @@ func (r *Room) onMessage(now time.Time, s *stanza.Stanza) {
 	case s.Type == "groupchat":
 		r.onGroupchat(now, s)
 	case nick != "":
-		r.report(Event{Kind: Private, Stanza: s, Occupant: r.author(nick)})
+		r.onPrivate(nick, s)
 	default:
 		r.onNotice(s)
+	}
+}
+
+// onPrivate handles a message of an occupant to the bot alone. The bot may still be an
+// occupant when we do not know that: until the answer to a join, and while we wait for the
+// next try. Who the sender is, presence of this stay says, or nobody: the nick may be another
+// one's than before.
+//
+// What is held is bounded as all is that waits for a join, see hold. Killed: a private message
+// is in no history, so one that is held is lost.
+func (r *Room) onPrivate(nick string, s *stanza.Stanza) {
+	e := Event{Kind: Private, Stanza: s, Occupant: Occupant{Nick: nick}}
+	if o := r.byNick[nick]; o != nil && o.generation == r.generation && r.state != Waiting {
+		e.Occupant = r.trusted(*o)
+	}
+	switch r.state {
+	case Waiting:
+		r.pass(e)
+	case Joining, Joined:
+		r.hold(e)
 	}
 }
 

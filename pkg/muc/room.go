@@ -274,6 +274,7 @@ type Status struct {
 	Refusal     Refusal   // of the last attempt, unless it is joined
 	NextAttempt time.Time // zero: none is planned
 	Nick        string
+	Present     bool // the room says that the bot is in it, with this nick
 	Affiliation string
 	Role        string
 	Subject     string
@@ -289,13 +290,16 @@ type Status struct {
 
 // Status returns where the bot stands.
 func (r *Room) Status() Status {
-	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Subject: r.subject,
+	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Present: r.present(), Subject: r.subject,
 		Occupants: len(r.byNick) + r.uncounted, Cut: r.uncounted > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching}
 	if own := r.byNick[r.nick]; own != nil && r.state == Joined {
 		st.Affiliation, st.Role = own.Affiliation, own.Role
 	}
 	return st
 }
+
+// present reports whether the room has said that the bot is in it, and has not said otherwise.
+func (r *Room) present() bool { return r.state == Joined || r.state == Joining && r.itself }
 
 // Options returns what the room was made with.
 func (r *Room) Options() Options { return r.o }
