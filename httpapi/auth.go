@@ -60,7 +60,7 @@ func (h *Handler) identifyBy(m *Mount, next http.Handler) http.Handler {
 			return
 		}
 		q := requestOf(r.Context())
-		q.who, q.maxBody = who, maxBody
+		q.who, q.maxBody, q.refused = who, maxBody, m.Refused
 		next.ServeHTTP(w, known)
 	})
 }

@@ -9,22 +9,24 @@ import (
 // need more.
 const bodiesBytes = 64 << 20
 
-// bodies counts the memory of bodies. No caller may have more than half of it.
+// bodies counts the memory of bodies. Each holder may have the part of it that it may have of
+// the slots: no caller more than half.
 type bodies struct {
 	refused func(why string)
+	slots   int // all, of which bound.most is a part
 
 	mu   sync.Mutex
 	used int64
 	held map[holder]int64 // without those that have none
 }
 
-// take reserves memory for a body, of most bytes for all, or returns why not. A caller
-// without any may reserve whatever fits.
-func (b *bodies) take(of bounds, more, most int64) *Fault {
+// take reserves more memory for a body that has own already, of most bytes for all, or
+// returns why not. A holder without another body may reserve whatever fits.
+func (b *bodies) take(of bounds, own, more, most int64) *Fault {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for _, h := range of.all() {
-		if held := b.held[h.holder]; held > 0 && held+more > most/2 {
+		if held := b.held[h.holder]; held > own && held+more > b.part(h, most) {
 			b.refused(refusedShare)
 			return &Fault{Status: http.StatusTooManyRequests, Text: "the bodies of your other requests take as much memory as one caller may have; wait until some of them have ended", RetryAfter: 1}
 		}
@@ -38,6 +40,11 @@ func (b *bodies) take(of bounds, more, most int64) *Fault {
 		b.held[h.holder] += more
 	}
 	return nil
+}
+
+// part returns how much of most bytes a holder may have.
+func (b *bodies) part(of bound, most int64) int64 {
+	return min(most/2, most*int64(of.most)/int64(b.slots))
 }
 
 // give returns the memory of a body.

@@ -111,7 +111,7 @@ func (h *Handler) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault)
 			if data != nil {
 				size = min(2*size, h.maxBody(r)+1)
 			}
-			if f := h.live.bodies.take(of, size-*held, max(bodiesBytes, 4*h.o.MaxBodyBytes)); f != nil {
+			if f := h.live.bodies.take(of, *held, size-*held, max(bodiesBytes, 4*h.o.MaxBodyBytes)); f != nil {
 				return nil, f
 			}
 			*held = size

@@ -31,6 +31,9 @@ func (f *Fault) setRetryAfter(h http.Header) {
 // refuse writes a fault in the format of the mount that the path belongs to.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
 	h.linger(w, r)
+	if refused := requestOf(r.Context()).refused; refused != nil {
+		refused(r, f)
+	}
 	f.setRetryAfter(w.Header())
 	for i := range h.mounts {
 		if m := &h.mounts[i]; m.Fail != nil && m.owns(r.URL.Path) {

@@ -23,7 +23,7 @@ func New(o Options, mounts ...Mount) *Handler {
 	o = o.withDefaults()
 	slots := newSlots(o.MaxConcurrent)
 	h := &Handler{o: o, mounts: mounts, live: &live{
-		slots: slots, bodies: bodies{refused: slots.refuse, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
+		slots: slots, bodies: bodies{refused: slots.refuse, slots: slots.most, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
 	}}
 	h.live.current.Store(h)
 	h.rate = new(limiter)

@@ -21,7 +21,8 @@ type request struct {
 	who   Identity
 	live  *live
 
-	maxBody int64 // of this request; 0: Options.MaxBodyBytes
+	maxBody int64                       // of this request; 0: Options.MaxBodyBytes
+	refused func(*http.Request, *Fault) // Mount.Refused, once Identify has let it in
 }
 
 func requestOf(ctx context.Context) *request {

@@ -27,6 +27,9 @@ type Mount struct {
 	// handler gets the request that it returns. Such callers have no rate of
 	// Options.Rate. Nil: tokens and Basic count.
 	Identify func(r *http.Request) (known *http.Request, who Identity, maxBody int64, f *Fault)
+	// Refused, which may be nil, is told of a request that Identify has let in and that is
+	// refused before its handler: its body, or too many at once. It may change the fault.
+	Refused func(known *http.Request, f *Fault)
 	// Known reports whether a caller that Basic has authenticated may still call. Nil
 	// knows none.
 	Known func(name string) bool

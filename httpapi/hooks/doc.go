@@ -23,5 +23,6 @@
 // A wrong secret has one answer, whatever the hook is and whether there is one. It is
 // refused before the body is read; signatures need the body, and a request that has only
 // that counts for the bounds of its hook meanwhile. All hooks together have at most half
-// of the slots of the server, and each an eighth.
+// of the slots of the server and of the memory for bodies, and each an eighth; over that the
+// answer is 503, and counts for the hook.
 package hooks

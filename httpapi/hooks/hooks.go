@@ -103,7 +103,7 @@ func New(o Options) []httpapi.Mount {
 	}
 	o.Statuses.keep(o.Hooks)
 	mount := func(prefix string, identify func(*http.Request) (*known, string), routes ...httpapi.Route) httpapi.Mount {
-		return httpapi.Mount{Prefix: prefix, Routes: routes, Identify: h.identified(identify)}
+		return httpapi.Mount{Prefix: prefix, Routes: routes, Identify: h.identified(identify), Refused: h.refused}
 	}
 	serve := http.HandlerFunc(h.serve)
 	var own, services []httpapi.Route

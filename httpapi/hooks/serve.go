@@ -34,14 +34,44 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	a := h.handle(r, m, q)
+	h.note(r, m, a)
+	write(w, r, m, q, a)
+}
+
+// note counts what became of a request.
+func (h *handler) note(r *http.Request, m *match, a *outcome) {
 	kept := m.status.note(a, share(len(h.Hooks)))
 	if h.OnRequest != nil {
 		h.OnRequest(m.Hook, kept)
 	}
 	if a.failed() {
-		h.repeats.Warn(h.Log, "hook request refused", zap.String("hook", m.Name), zap.Int("status", a.status), zap.String("reason", a.text), zap.String("request_id", httpapi.RequestID(r.Context())))
+		h.warn(r, m, a.status, a.text)
 	}
-	write(w, r, m, q, a)
+}
+
+func (h *handler) warn(r *http.Request, m *match, status int, reason string) {
+	h.repeats.Warn(h.Log, "hook request refused", zap.String("hook", m.Name), zap.Int("status", status), zap.String("reason", reason), zap.String("request_id", httpapi.RequestID(r.Context())))
+}
+
+// refused is Mount.Refused: a request without a slot, or whose body is not taken. Too many at
+// once are 503: Alertmanager repeats only after 5xx. Without a secret, which is known before
+// the body is, anybody can send what is refused: then only that there are too many counts, as
+// others of the tool are refused as well.
+func (h *handler) refused(r *http.Request, f *httpapi.Fault) {
+	m := matchOf(r.Context())
+	if m == nil { // the handler has panicked: the fault is ours
+		return
+	}
+	if f.Status == http.StatusTooManyRequests {
+		f.Status = http.StatusServiceUnavailable
+	}
+	switch {
+	case len(m.Hashes) > 0:
+		h.note(r, m, &outcome{status: f.Status, text: f.Text, retryAfter: f.RetryAfter})
+	case f.Status == http.StatusServiceUnavailable:
+		h.Statuses.Fail(m.Name, http.StatusText(f.Status)+": "+f.Text)
+		h.warn(r, m, f.Status, f.Text)
+	}
 }
 
 // outcome is what became of a request.
