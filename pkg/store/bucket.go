@@ -69,16 +69,15 @@ func (b *bucket) put(ctx context.Context, key string, data []byte) error {
 	return err
 }
 
-// add stores the record of a key that has none. Many are stored at a time.
+// add stores the record of a key that has none. Many are stored at a time. ctx matters on
+// NATS alone, which has 5 s at most.
 //
 // Killed before it returns: there is none, or the new one. Errors: gateway.ErrFull,
 // gateway.ErrChanged.
-func (b *bucket) add(key string, data []byte) error {
+func (b *bucket) add(ctx context.Context, key string, data []byte) error {
 	err := b.refuses()
 	if err == nil {
-		done := make(chan error, 1)
-		b.disk.srv.Append(&stream.Append{Subject: b.prefix + key, Data: data, First: true, Result: func(_ *stream.Append, _ uint64, err error) { done <- err }})
-		err = <-done
+		err = b.disk.srv.AppendWait(ctx, stream.Append{Subject: b.prefix + key, Data: data, First: true})
 	}
 	if err != nil {
 		err = fmt.Errorf("store %s: %w", b.what, err)

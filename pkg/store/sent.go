@@ -182,7 +182,7 @@ func (s *SentMessages) change(ctx context.Context, key string, isNew bool, next 
 			return err
 		}
 		if known == nil {
-			err = s.add(at, data)
+			err = s.add(ctx, at, data)
 		} else {
 			_, err = s.replace(ctx, at, data, revision)
 		}

@@ -162,6 +162,9 @@ func (o *Options) complete() error {
 		return fmt.Errorf("store: Options.Sync is %q; it is %q or %q", o.Sync, SyncInterval, SyncAlways)
 	}
 	o.MaxBytes = cmp.Or(o.MaxBytes, defaultBytes)
+	if o.OnHung != nil {
+		o.OnHung = sync.OnceFunc(o.OnHung) // whoever notices it
+	}
 	o.LogKeep, o.LogCount = cmp.Or(o.LogKeep, 24*time.Hour), cmp.Or(o.LogCount, 100_000)
 	o.DeadKeep, o.DeadBytes = cmp.Or(o.DeadKeep, 14*24*time.Hour), cmp.Or(o.DeadBytes, 1<<30)
 	if o.Log == nil {

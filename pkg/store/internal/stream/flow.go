@@ -39,6 +39,7 @@ type flow struct {
 	post func(a *Append, header nats.Header, reply string) error
 	read func(ctx context.Context, stream string, ask ask) (Record, error)
 	lost func(reason string)
+	warn func(err error) // may be nil
 
 	log         *zap.Logger
 	prefix      string // of the reply subjects
@@ -50,11 +51,12 @@ type flow struct {
 	sending    sync.Mutex // held while something is published
 	mu         sync.Mutex
 	list       [inFlight]parcel
-	head, tail uint64 // list[head%n:tail%n] are under way
-	next       uint64 // place of the next append; 0: the stream is not sequenced
-	open       int    // appends that are not answered
-	since      time.Time
-	stalled    bool // nothing is published until again
+	head, tail uint64    // list[head%n:tail%n] are under way
+	next       uint64    // place of the next append; 0: the stream is not sequenced
+	open       int       // appends that are not answered
+	since      time.Time // when the first of them became that, or all were published again
+	trouble    error     // what was answered last instead of a place; nil: the first one was answered since
+	stalled    bool      // nothing is published until again
 	again      time.Time
 	pause      time.Duration
 	doubt      time.Time // since when the first open append does not fit
@@ -86,11 +88,9 @@ func newFlow(e *engine, token, name string) *flow {
 		},
 		read: e.fromLeader, log: e.s.o.Log, prefix: e.nc.NewInbox() + ".",
 	}
-	f.lost = func(reason string) {
-		f.log.Error("store lost", zap.String("reason", reason), zap.String("hint", "the process starts anew, and reads what NATS has"))
-		if e.remote.OnLost != nil {
-			e.remote.OnLost(reason)
-		}
+	f.lost = e.lost
+	f.warn = func(err error) {
+		e.s.repeats.Log(f.log, zap.WarnLevel, "not stored in "+name, "records not stored by NATS; retrying", zap.String("stream", e.name(name)), zap.Error(explain(err)))
 	}
 	f.init()
 	return f
@@ -156,7 +156,7 @@ func (f *flow) append(a *Append) {
 	}
 	if err := f.publish(&p, n); err != nil {
 		f.mu.Lock()
-		f.stall()
+		f.stall(err)
 		f.mu.Unlock()
 	}
 }
@@ -188,6 +188,8 @@ func (f *flow) answer(n, seq uint64, err error) {
 		f.settle(p, seq, nil)
 	case err == nil:
 		f.end(fmt.Sprintf("stream %s has put a record at place %d and not %d", f.name, seq, p.place))
+	case p.place == 0 && p.tries > 0 && isFull(err): // an earlier try may be stored
+		f.settle(p, 0, errSilent)
 	case p.place == 0 && isConclusive(err) && (p.tries == 0 || !isWrongLast(err)):
 		f.settle(p, 0, err)
 	case p.place == 0 && isWrongLast(err), p.place > 0 && isWrongLast(err) && lastOf(err) >= p.place:
@@ -198,10 +200,10 @@ func (f *flow) answer(n, seq uint64, err error) {
 			f.end(fmt.Sprintf("stream %s ends at place %d, and %d was acknowledged", f.name, lastOf(err), p.place-1))
 			return
 		}
-		f.stall()
+		f.stall(nil)
 	default:
 		f.doubt = time.Time{}
-		f.stall()
+		f.stall(err)
 	}
 }
 
@@ -221,7 +223,7 @@ func (f *flow) at(n uint64) *parcel {
 func (f *flow) settle(p *parcel, seq uint64, err error) {
 	p.answered, p.seq, p.err = true, seq, err
 	f.open--
-	f.since, f.pause, f.doubt = time.Now(), 0, time.Time{}
+	f.pause, f.doubt = 0, time.Time{}
 	f.deliver()
 }
 
@@ -243,6 +245,7 @@ func (f *flow) deliver() {
 		f.mu.Lock()
 		*p = parcel{}
 		f.head++
+		f.since, f.trouble = time.Now(), nil
 		f.moved.Broadcast()
 	}
 	f.delivering = false
@@ -296,4 +299,11 @@ func (f *flow) load() (n int, oldest time.Duration) {
 		return 0, 0
 	}
 	return int(f.tail - f.head), time.Since(f.list[f.head%inFlight].at)
+}
+
+// refused returns why the first append is not stored, as far as NATS says; or nil.
+func (f *flow) refused() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.trouble
 }

@@ -32,6 +32,8 @@ type leader struct {
 	net     []packet
 	healthy bool // no faults
 	away    bool // no leader answers
+	full    bool // nothing more fits
+	lose    func(p packet) bool
 	stored  int
 }
 
@@ -69,7 +71,7 @@ func (l *leader) post(a *Append, header nats.Header, reply string) error {
 // twice; l.mu is held.
 func (l *leader) send(p packet) {
 	switch {
-	case l.chance(0.003): // lost
+	case l.lose != nil && l.lose(p), l.chance(0.003): // lost
 	case l.chance(0.002):
 		time.AfterFunc(time.Duration(l.rnd.IntN(4000))*time.Millisecond, func() {
 			l.mu.Lock()
@@ -119,7 +121,7 @@ func (l *leader) store(a *Append, header nats.Header) (uint64, error) {
 	switch {
 	case l.away:
 		return 0, &jetstream.APIError{Code: 503, ErrorCode: 10008, Description: "JetStream system temporarily unavailable"}
-	case l.chance(0.002):
+	case l.full, header.Get(jetstream.MsgIDHeader) == "" && l.chance(0.002):
 		return 0, &jetstream.APIError{Code: 503, ErrorCode: 10077, Description: "maximum bytes exceeded"}
 	}
 	token, _, _ := strings.Cut(a.Subject, ".")

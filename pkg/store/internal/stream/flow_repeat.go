@@ -10,8 +10,15 @@ import (
 	"stanzahook/pkg/gateway"
 )
 
-// stall makes what is unanswered be published again, in a while. f.mu is held.
-func (f *flow) stall() {
+// stall makes what is unanswered be published again, in a while. err says why; nil: one
+// before it is missing. f.mu is held.
+func (f *flow) stall(err error) {
+	if err != nil {
+		f.trouble = err
+		if f.warn != nil {
+			f.warn(err)
+		}
+	}
 	if f.stalled {
 		return
 	}
@@ -77,7 +84,7 @@ func (f *flow) repeat() {
 	for i := range list {
 		if err := f.publish(&list[i].p, list[i].n); err != nil {
 			f.mu.Lock()
-			f.stall()
+			f.stall(err)
 			f.mu.Unlock()
 			return
 		}
@@ -120,8 +127,10 @@ func (f *flow) check(n uint64, p *parcel) {
 			f.end(fmt.Sprintf("another process writes into stream %s: it has taken place %d", f.name, place))
 		case errors.Is(err, gateway.ErrNotFound) && place > 0 && f.isFirst(n) && f.doubts():
 			f.end(fmt.Sprintf("place %d of stream %s is empty: another process has taken it, or a record is lost", place, f.name))
-		default: // it is under way, or no leader answers
-			f.stall()
+		case errors.Is(err, gateway.ErrNotFound): // it is under way
+			f.stall(nil)
+		default: // no leader answers
+			f.stall(err)
 		}
 	}()
 }

@@ -90,7 +90,7 @@ func (e *engine) probeAccount(ctx context.Context) (f Finding, err error) {
 
 func (e *engine) probePayload(context.Context) (f Finding, err error) {
 	f.About, f.Found = "max_payload", fmt.Sprintf("%d bytes", e.nc.MaxPayload())
-	return f, e.fits()
+	return f, e.fits(e.nc)
 }
 
 // probeStream does with a stream of its own what the store does with others.

@@ -49,9 +49,12 @@ type remote struct {
 	Remote
 	prefix       string // of subjects
 	opening      sync.Mutex
+	adding       chan struct{}                    // has one of each append whose sender waits, or has given up
+	losing       sync.Once                        // OnLost is called once, whoever notices it
 	flows        atomic.Pointer[map[string]*flow] // by the first token of their subjects; replaced as a whole
 	reconnects   atomic.Int64
 	disconnected atomic.Pointer[time.Time] // since when; nil: connected
+	unfit        atomic.Pointer[error]     // why the server that is connected cannot be the store
 }
 
 // Connect connects to an external NATS. It does not wait for one that is not there.
@@ -59,7 +62,7 @@ type remote struct {
 // Errors say what is wrong and name the server.
 func Connect(ctx context.Context, r Remote, o Options) (*Server, error) {
 	s := &Server{o: o, confirming: make(chan struct{}, confirmations)}
-	e := &engine{s: s, remote: &remote{Remote: r, prefix: r.Name + "."}}
+	e := &engine{s: s, remote: newRemote(r)}
 	e.window = newWindow(e, false)
 	options, err := e.options()
 	if err != nil {
@@ -79,12 +82,20 @@ func Connect(ctx context.Context, r Remote, o Options) (*Server, error) {
 	return s, nil
 }
 
+func newRemote(r Remote) *remote {
+	return &remote{Remote: r, prefix: r.Name + ".", adding: make(chan struct{}, inFlight)}
+}
+
 func (e *engine) options() ([]nats.Option, error) {
 	r, log := e.remote, e.s.o.Log.Named("store")
 	list := []nats.Option{
 		nats.Name("stanzahook " + r.Name), nats.CustomInboxPrefix("_INBOX." + r.Name),
 		nats.Timeout(2 * time.Second), nats.ReconnectWait(50 * time.Millisecond), nats.ReconnectJitter(20*time.Millisecond, 20*time.Millisecond), nats.MaxReconnects(-1),
 		nats.PingInterval(time.Second), nats.MaxPingsOutstanding(2),
+		// A server that has stopped reading blocks a write, and with it the pings, for no
+		// longer than that.
+		nats.FlusherTimeout(2 * time.Second),
+		nats.SyncQueueLen(maxAnswers),
 		// Nothing may be sent later than it seems.
 		nats.ReconnectBufSize(-1),
 		nats.IgnoreAuthErrorAbort(),
@@ -99,6 +110,7 @@ func (e *engine) options() ([]nats.Option, error) {
 		nats.ReconnectHandler(func(nc *nats.Conn) {
 			r.disconnected.Store(nil)
 			r.reconnects.Add(1)
+			e.refit(nc)
 			log.Info("NATS connected again", zap.String("server", nc.ConnectedUrlRedacted()))
 			for _, f := range r.all() {
 				f.reconnected()
@@ -128,7 +140,7 @@ func (e *engine) options() ([]nats.Option, error) {
 
 // suits reports why the server that was reached cannot be the store.
 func (e *engine) suits(ctx context.Context) error {
-	if err := e.fits(); err != nil {
+	if err := e.fits(e.nc); err != nil {
 		return err
 	}
 	err := e.api(ctx, func(ctx context.Context) error {
@@ -142,11 +154,31 @@ func (e *engine) suits(ctx context.Context) error {
 }
 
 // fits reports whether the servers take the largest record.
-func (e *engine) fits() error {
-	if need := int64(e.s.o.MaxRecordBytes + overhead); e.nc.MaxPayload() < need {
-		return fmt.Errorf("max_payload is %d bytes, and the largest record takes %d; set max_payload: 8MB in the configuration of every NATS server", e.nc.MaxPayload(), need)
+func (e *engine) fits(nc *nats.Conn) error {
+	if need := int64(e.s.o.MaxRecordBytes + overhead); nc.MaxPayload() < need {
+		return fmt.Errorf("max_payload is %d bytes, and the largest record takes %d; set max_payload: 8MB in the configuration of every NATS server", nc.MaxPayload(), need)
 	}
 	return nil
+}
+
+// refit looks whether the server of a new connection is as it has to be.
+func (e *engine) refit(nc *nats.Conn) {
+	if err := e.fits(nc); err != nil {
+		e.remote.unfit.Store(&err)
+		e.s.o.Log.Error("this NATS server cannot be the store", zap.String("server", nc.ConnectedUrlRedacted()), zap.Error(err))
+		return
+	}
+	e.remote.unfit.Store(nil)
+}
+
+// lost reports, once, that only a new process helps.
+func (e *engine) lost(reason string) {
+	e.remote.losing.Do(func() {
+		e.s.o.Log.Error("store lost", zap.String("reason", reason), zap.String("hint", "the process starts anew, and reads what NATS has"))
+		if e.remote.OnLost != nil {
+			e.remote.OnLost(reason)
+		}
+	})
 }
 
 // api does a request to JetStream. An external server is asked again as long as ctx allows,
@@ -191,6 +223,9 @@ type Health struct {
 	Republished  int64         // appends that were sent once more
 	Unwritten    int           // appends under way
 	UnwrittenFor time.Duration // since the oldest of them
+	// Trouble is what NATS answers to appends instead of storing them, with what to do; nil:
+	// nothing, or they are stored.
+	Trouble error
 }
 
 // Health returns how the connection is; nil of an embedded server.
@@ -208,6 +243,12 @@ func (s *Server) Health() *Health {
 		n, oldest := f.load()
 		h.Unwritten, h.UnwrittenFor = h.Unwritten+n, max(h.UnwrittenFor, oldest)
 		h.Republished += f.republished.Load()
+		if err := f.refused(); err != nil {
+			h.Trouble = explain(err)
+		}
+	}
+	if unfit := r.unfit.Load(); unfit != nil {
+		h.Trouble = *unfit
 	}
 	return h
 }
@@ -264,6 +305,29 @@ func (r *remote) append(a *Append) {
 		return
 	}
 	f.append(a)
+}
+
+// appendWait is append that waits for the result, which is sent to done, for
+// keyValueTimeout at most.
+func (r *remote) appendWait(ctx context.Context, a *Append, done chan error) error {
+	ctx, cancel := context.WithTimeout(ctx, keyValueTimeout)
+	defer cancel()
+	select {
+	case r.adding <- struct{}{}:
+	case <-ctx.Done():
+		return errSilent
+	}
+	a.Result = func(_ *Append, _ uint64, err error) {
+		<-r.adding
+		done <- err
+	}
+	go r.append(a) // it waits while the window is full
+	select {
+	case err := <-done:
+		return err
+	case <-ctx.Done():
+		return errSilent
+	}
 }
 
 // name returns the name of a stream on the server.

@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strconv"
 	"strings"
 
@@ -46,6 +48,8 @@ func explain(err error) error {
 		advice = "switch JetStream on in the servers (jetstream {}) and in this account"
 	case errors.As(err, &api) && (api.ErrorCode == 10005 || api.ErrorCode == 10074):
 		advice = "there are fewer NATS servers with JetStream than store.nats.replicas; start the others, or write replicas: 1"
+	case errors.As(err, &api) && api.ErrorCode == 10077:
+		advice = "the stream is full: raise store.max_bytes"
 	case errors.As(err, &api) && (api.ErrorCode == 10047 || api.ErrorCode == 10023 || api.ErrorCode == 10028 || api.ErrorCode == 10026 || api.ErrorCode == 10027 || api.ErrorCode == 10002):
 		advice = "the account or the servers have no room for the streams: raise their limit, or lower store.max_bytes"
 	case errors.Is(err, context.DeadlineExceeded):
@@ -60,11 +64,15 @@ func explain(err error) error {
 // isSilence reports whether an error means that no leader has answered.
 func isSilence(err error) bool {
 	var api *jetstream.APIError
+	var network *net.OpError
 	if errors.As(err, &api) {
-		return api.Code == 503 || api.ErrorCode == 10158 // a repeated put whose first one is under way
+		return api.Code == 503 && !isFull(err) || api.ErrorCode == 10158 // a repeated put whose first one is under way
+	}
+	if errors.As(err, &network) {
+		return true
 	}
 	for _, silent := range []error{
-		context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting, nats.ErrDisconnected,
+		io.EOF, context.DeadlineExceeded, nats.ErrTimeout, nats.ErrNoResponders, jetstream.ErrNoStreamResponse, nats.ErrReconnectBufExceeded, nats.ErrConnectionReconnecting, nats.ErrDisconnected,
 	} {
 		if errors.Is(err, silent) {
 			return !errors.Is(err, jetstream.ErrJetStreamNotEnabled)
@@ -91,7 +99,23 @@ func lastOf(err error) uint64 {
 // isConclusive reports whether an error says that a record is not stored, and never will be.
 func isConclusive(err error) bool {
 	var api *jetstream.APIError
-	return errors.As(err, &api) && api.Code != 503 && api.ErrorCode != 10158
+	return errors.As(err, &api) && (api.Code != 503 || isFull(err)) && api.ErrorCode != 10158
+}
+
+// isFull reports whether a stream, its account or the servers have no room: a server says
+// so before it stores anything, and again until there is room.
+func isFull(err error) bool {
+	var api *jetstream.APIError
+	if !errors.As(err, &api) {
+		return false
+	}
+	switch api.ErrorCode {
+	case 10077, // limits of the stream
+		10002, 10023, // of the account, of the server
+		10047: // no storage left
+		return true
+	}
+	return false
 }
 
 // failure is what the sender of a record learns of an error.
@@ -102,7 +126,7 @@ func failure(err error) error {
 		return nil
 	case isWrongLast(err):
 		return gateway.ErrChanged
-	case errors.As(err, &api) && (api.ErrorCode == 10077 || api.ErrorCode == 10023 || api.ErrorCode == 10047):
+	case isFull(err) && errors.As(err, &api):
 		return fmt.Errorf("%w: %s", gateway.ErrFull, api.Description)
 	case errors.As(err, &api):
 		return fmt.Errorf("store a record: %w", err)

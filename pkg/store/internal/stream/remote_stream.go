@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -82,35 +83,68 @@ func (st *Stream) fence(ctx context.Context, e *engine, token string) (next uint
 		once, cancel := context.WithTimeout(ctx, apiTimeout)
 		next, err = st.fenceAfter(once, e, e.outer(subject), state.Last)
 		cancel()
-		if err != nil {
-			next = 0
+		if err == nil {
+			break
 		}
-		if err != nil && !isWrongLast(err) && !isSilence(err) || ctx.Err() != nil {
+		next = 0
+		if isFull(err) { // of its own records, perhaps
+			_ = st.Purge(ctx, subject, 0)
+		}
+		if !isWrongLast(err) && !isSilence(err) {
+			return 0, err
+		}
+		select {
+		case <-time.After(apiPause):
+		case <-ctx.Done():
 			return 0, errors.Join(err, ctx.Err())
 		}
 	}
 	return next, st.Purge(ctx, subject, 0)
 }
 
-// fenceAfter writes a fence behind a place. Each of its records expects the one before,
-// so the last one is stored only if all are.
+// fenceAfter writes a fence behind a place. The first of its records has to get the very
+// next one: then what another process has under way expects places of the fence alone. Each
+// of the others expects the one before, so the last one is stored only if the places between
+// are taken.
+//
+// If a process is faster, records behind where the stream is now stop it, and the error
+// says that the last place was another one.
 func (st *Stream) fenceAfter(ctx context.Context, e *engine, subject string, last uint64) (next uint64, err error) {
-	var m *nats.Msg
-	for i := range uint64(fenceWidth) {
-		m = &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(last+i, 10)}}}
-		if i == fenceWidth-1 {
-			break
-		}
-		if err := e.nc.PublishMsg(m); err != nil {
+	first, err := e.fencePost(ctx, subject, last)
+	overtaken := err
+	switch {
+	case err == nil && first == last+1:
+		last = first
+	case err == nil:
+		return 0, fmt.Errorf("a fence record is at place %d and not %d", first, last+1)
+	case isWrongLast(err) && lastOf(err) > 0:
+		last = lastOf(err)
+	default:
+		return 0, err
+	}
+	for i := range uint64(fenceWidth - 2) {
+		if err := e.nc.PublishMsg(fenceRecord(subject, last+i)); err != nil {
 			return 0, err
 		}
 	}
-	answer, err := e.nc.RequestMsgWithContext(ctx, m)
+	next, err = e.fencePost(ctx, subject, last+fenceWidth-2)
+	if overtaken != nil {
+		return 0, overtaken
+	}
+	return next + 1, err
+}
+
+// fencePost writes a fence record behind a place, and returns its own.
+func (e *engine) fencePost(ctx context.Context, subject string, last uint64) (uint64, error) {
+	answer, err := e.nc.RequestMsgWithContext(ctx, fenceRecord(subject, last))
 	if err != nil {
 		return 0, err
 	}
-	seq, err := readAck(answer)
-	return seq + 1, err
+	return readAck(answer)
+}
+
+func fenceRecord(subject string, last uint64) *nats.Msg {
+	return &nats.Msg{Subject: subject, Header: nats.Header{jetstream.ExpectedLastSeqHeader: {strconv.FormatUint(last, 10)}}}
 }
 
 // putRemote is put into an external server. It is repeated until it is answered: the server
@@ -145,6 +179,8 @@ func (st *Stream) putRemote(ctx context.Context, e *engine, m *Message, opts []j
 			return r.Seq, nil
 		}
 		return 0, gateway.ErrChanged
+	case isFull(err) && tries > 1: // an earlier try may be stored
+		return 0, errSilent
 	case isSilence(err), errors.Is(err, context.DeadlineExceeded):
 		return 0, errSilent
 	}

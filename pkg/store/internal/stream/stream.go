@@ -311,6 +311,9 @@ func (st *Stream) state(ctx context.Context, opts ...jetstream.StreamInfoOpt) (S
 	var info *jetstream.StreamInfo
 	err = e.api(ctx, func(ctx context.Context) (err error) {
 		info, err = stream.Info(ctx, opts...)
+		if err == nil && e.remote != nil && info.Cluster != nil && info.Cluster.Leader == "" {
+			return nats.ErrNoResponders // of a server that may not know everything
+		}
 		return err
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -50,6 +51,23 @@ func (s *Server) Append(a *Append) {
 		return
 	}
 	e.append(a)
+}
+
+// AppendWait is Append of a record whose sender waits, without Result. An external server has
+// 5 s for it, or as long as ctx says.
+//
+// Errors: gateway.ErrFull, gateway.ErrChanged; errSilent: it may be stored or not, now or later.
+//
+// Killed before it returns: the record is stored or not.
+func (s *Server) AppendWait(ctx context.Context, a Append) error {
+	done := make(chan error, 1)
+	e := s.engine.Load()
+	if e.remote != nil {
+		return e.remote.appendWait(ctx, &a, done)
+	}
+	a.Result = func(_ *Append, _ uint64, err error) { done <- err }
+	e.append(&a)
+	return <-done
 }
 
 // Wait returns when nothing is under way.
