@@ -155,11 +155,21 @@ func (b *bucket) putJSON(ctx context.Context, key string, v any) error {
 	return b.put(ctx, key, data)
 }
 
+// each calls do for each record of a bucket.
+func (b *bucket) each(ctx context.Context, do func(*stream.Record) error) error {
+	return b.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+		if !strings.HasPrefix(r.Subject, b.prefix) {
+			return nil // of another bucket in the same stream
+		}
+		return do(r)
+	})
+}
+
 // allJSON returns the records of a bucket, in no order. One that is unreadable is logged and
 // left out.
 func allJSON[T any](ctx context.Context, b *bucket) ([]T, error) {
 	var all []T
-	err := b.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+	err := b.each(ctx, func(r *stream.Record) error {
 		var v T
 		if err := json.Unmarshal(r.Data, &v); err != nil {
 			b.log.Error("record unreadable", zap.String("record", b.what), zap.Error(err))

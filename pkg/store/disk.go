@@ -53,6 +53,10 @@ func (d *disk) mayRemove() bool {
 	return !d.srv.Broken() && free >= keep/2
 }
 
+// over reports whether the queues take more than they may. Where they took all of
+// store.max_bytes, what holds up others could not move any more, and nothing would be removed.
+func (d *disk) over() bool { return d.events.Load() > d.maxEvents }
+
 // check decides whether anything may be stored.
 func (d *disk) check() {
 	var err error
@@ -64,11 +68,13 @@ func (d *disk) check() {
 	was := d.full.Load()
 	switch {
 	case err != nil && was == nil:
-		d.log.Error("store full: accepting nothing more", zap.Error(err))
-		d.full.Store(&err)
+		if d.full.CompareAndSwap(nil, &err) {
+			d.log.Error("store full: accepting nothing more", zap.Error(err))
+		}
 	case err == nil && was != nil:
-		d.log.Info("store accepts events again")
-		d.full.Store(nil)
+		if d.full.CompareAndSwap(was, nil) {
+			d.log.Info("store accepts events again")
+		}
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"go.uber.org/zap"
 
@@ -52,7 +51,7 @@ func (m *MadeEndpoints) Remove(ctx context.Context, slot int) error {
 // All returns the endpoints in their order.
 func (m *MadeEndpoints) All(ctx context.Context) ([]MadeEndpoint, error) {
 	var all []MadeEndpoint
-	err := m.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+	err := m.each(ctx, func(r *stream.Record) error {
 		var e MadeEndpoint
 		slot, err := strconv.Atoi(strings.TrimPrefix(r.Subject, m.prefix))
 		if err == nil {

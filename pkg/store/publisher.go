@@ -39,6 +39,9 @@ func newPublisher(srv *stream.Server, d *disk) *publisher {
 }
 
 func (p *publisher) add(a *stream.Append) error {
+	if p.disk.over() && p.disk.full.Load() == nil {
+		p.disk.check() // a quick disk takes much until somebody looks
+	}
 	if err := p.disk.refuses(); err != nil {
 		return err
 	}

@@ -49,19 +49,20 @@ func (s *States[T]) Remove(ctx context.Context, name string) error {
 func (s *Store) openStates() {
 	endpoints := bucketConfig{Config: keyValue("endpoints", "which endpoints are disabled"), what: "the state of an endpoint", always: true}
 	features := bucketConfig{Config: keyValue("features", "what hosts of the server have"), what: "the features of a host", always: true}
-	if s.o.NATS == nil {
-		s.endpoints = States[EndpointState]{s.bucket(endpoints), func(name string) string { return name }}
-		s.features = States[HostFeatures]{s.bucket(features), readable}
-		return
-	}
-	// Each stream of NATS costs its servers something: these two share one.
-	shared := s.bucket(bucketConfig{Config: keyValue("states", "the states of endpoints and hosts"), always: true})
-	part := func(name string, c bucketConfig) bucket {
-		b := shared
-		b.prefix += name + "."
-		b.what = c.what
-		return b
+	madeEndpoints, madeHooks := madeConfig("made_endpoints", "endpoint"), madeConfig("made_hooks", "hook")
+	part := func(_ string, c bucketConfig) bucket { return s.bucket(c) }
+	if s.o.NATS != nil {
+		// Each stream of NATS costs its servers something: these share one.
+		shared := s.bucket(bucketConfig{Config: keyValue("states", "the states of endpoints and hosts, and what was made by the API"), always: true})
+		part = func(name string, c bucketConfig) bucket {
+			b := shared
+			b.prefix += name + "."
+			b.what = c.what
+			return b
+		}
 	}
 	s.endpoints = States[EndpointState]{part("endpoints", endpoints), func(name string) string { return name }}
 	s.features = States[HostFeatures]{part("features", features), readable}
+	s.madeEndpoints = MadeEndpoints{part("made_endpoints", madeEndpoints)}
+	s.madeHooks = MadeEndpoints{part("made_hooks", madeHooks)}
 }

@@ -196,8 +196,6 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.outbox = Outbox{s.stream(outboxConfig(&s.o)), s.disk, s.log, s.o.OutboxBytes, s.o.OutboxCount}
 	s.dead.st, s.dead.disk, s.dead.log, s.dead.shares = s.stream(deadConfig(&s.o)), s.disk, s.log, newDeadShares(deadBytes(&s.o))
 	s.openStates()
-	s.madeEndpoints = MadeEndpoints{s.bucket(madeConfig("made_endpoints", "endpoint"))}
-	s.madeHooks = MadeEndpoints{s.bucket(madeConfig("made_hooks", "hook"))}
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.rooms = Rooms{s.bucket(roomsConfig())}
