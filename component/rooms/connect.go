@@ -25,6 +25,7 @@ func (r *Rooms) OnUp(ctx context.Context, link *component.Link) {
 	r.mu.Lock()
 	r.links[domain] = link
 	r.mu.Unlock()
+	r.tellDeparted(link)
 	services := make(map[string][]*session)
 	for _, s := range r.all() {
 		if s.self.Domain() == domain {

@@ -38,6 +38,7 @@
 // remove rooms of the API; session.go drives one room; marks.go stores it; waiting.go keeps
 // what a queue has no room for; handler.go takes stanzas; events.go
 // makes events; connect.go joins after each connect; run.go has the clock and writes marks;
-// address.go and guard.go see what goes to rooms; invite.go handles invitations; view.go
+// address.go and guard.go see what goes to rooms; departed.go leaves rooms
+// that were given up without a connection; invite.go handles invitations; view.go
 // shows; admin.go asks rooms.
 package rooms

@@ -28,7 +28,7 @@ func (r *Rooms) Handle(in *component.Incoming) bool {
 	s := r.sessions[key{in.From.Bare(), in.To}]
 	r.mu.RUnlock()
 	if s == nil {
-		return in.Kind == stanza.Presence && in.From.IsFull() // of a room that we have left
+		return r.fromDeparted(in)
 	}
 	if in.Kind == stanza.Message && in.Type != "error" && in.Type != "groupchat" {
 		if _, result := in.Child(nsArchive, "result"); result {

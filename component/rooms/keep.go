@@ -36,30 +36,15 @@ func (r *Rooms) keep(ctx context.Context, set Settings) (*session, error) {
 	if err != nil {
 		return nil, err
 	}
-	r.mu.Lock()
-	if r.stopped {
-		r.mu.Unlock()
-		return nil, gateway.ErrStopping
+	r.forgetting.Lock()
+	s, isNew, err := r.take(k, &set)
+	r.forgetting.Unlock()
+	if err != nil {
+		return nil, err
 	}
-	s := r.sessions[k]
-	if s != nil && s.settings().Source == FromConfig {
-		r.mu.Unlock()
-		return nil, ErrConfigured
-	}
-	isNew := s == nil
-	if isNew {
-		if set.Source == "" {
-			set.Source = FromAPI
-		}
-		if s, err = r.add(k, set); err != nil {
-			r.mu.Unlock()
-			return nil, err
-		}
-	} else {
-		set.Source = s.settings().Source
-	}
+	r.mu.RLock()
 	link, policy := r.links[k.self.Domain()], r.policy
-	r.mu.Unlock()
+	r.mu.RUnlock()
 	if !isNew {
 		if err := checkSettings(s.options(set, policy)); err != nil {
 			return nil, err
@@ -80,6 +65,26 @@ func (r *Rooms) keep(ctx context.Context, set Settings) (*session, error) {
 	}
 	r.poke()
 	return s, nil
+}
+
+// take returns the session of a room, which it makes if there is none.
+func (r *Rooms) take(k key, set *Settings) (s *session, isNew bool, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.stopped {
+		return nil, false, gateway.ErrStopping
+	}
+	if s = r.sessions[k]; s != nil {
+		if set.Source = s.settings().Source; set.Source == FromConfig {
+			return nil, false, ErrConfigured
+		}
+		return s, false, nil
+	}
+	if set.Source == "" {
+		set.Source = FromAPI
+	}
+	s, err = r.add(k, *set)
+	return s, true, err
 }
 
 func checkSettings(o muc.Options) error {
@@ -110,7 +115,9 @@ func (r *Rooms) Leave(ctx context.Context, room, bot jid.JID, destroy bool, reas
 
 // drop leaves a room and forgets it.
 func (r *Rooms) drop(ctx context.Context, s *session, status string) {
-	s.leave(status)
+	nick, told := s.leave(status)
+	r.forgetting.Lock()
+	defer r.forgetting.Unlock()
 	r.mu.Lock()
 	if r.sessions[s.key] != s { // somebody else was faster, and it may be kept anew
 		r.mu.Unlock()
@@ -127,9 +134,14 @@ func (r *Rooms) drop(ctx context.Context, s *session, status string) {
 	if len(r.byRoom[s.key.room]) == 0 {
 		delete(r.byRoom, s.key.room)
 	}
+	r.depart(s.key, nick, !told)
 	r.mu.Unlock()
 	s.forgetWaiting()
-	s.erase(ctx)
+	if told {
+		s.erase(ctx)
+	} else {
+		s.entomb(ctx, nick)
+	}
 }
 
 func (r *Rooms) forget(room, bot string) {

@@ -60,6 +60,21 @@ func (s *session) erase(context.Context) {
 	s.all.forget(s.key.room.String(), s.self.Bare().String())
 }
 
+// entomb stores that the room was left and does not know it, see departed.
+func (s *session) entomb(ctx context.Context, nick string) {
+	s.saving.Lock()
+	defer s.saving.Unlock()
+	s.removed = true
+	s.mu.Lock()
+	rec := s.tombstone(nick)
+	s.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTimeout)
+	defer cancel()
+	if err := s.all.o.Store.Put(ctx, rec); err != nil {
+		s.all.log.Warn("room not forgotten", zap.Stringer("room", s.key.room), zap.Error(err))
+	}
+}
+
 // saveMark stores the mark, as far as its events are stored; and that the room refused us.
 // The error is logged.
 func (s *session) saveMark(ctx context.Context) error {

@@ -65,7 +65,12 @@ type Rooms struct {
 	links    map[string]*component.Link // that are connected, by domain
 	created  map[[2]string]Creation     // component and service: what came of the last try to make a room, see creation
 	stored   map[key]store.RoomRecord   // of the process before, not used yet
+	departed map[key]*departed
 	stopped  bool
+
+	// forgetting is held while a record is taken out of the store, so that one that is made
+	// meanwhile is not the one that goes. It is taken before mu.
+	forgetting sync.Mutex
 }
 
 // key is a room, bare, and the bot in it, with its resource.
@@ -77,7 +82,7 @@ func New(ctx context.Context, o Options) (*Rooms, error) {
 		o.Log = zap.NewNop()
 	}
 	r := &Rooms{o: o, log: o.Log, wake: make(chan struct{}, 1), sessions: make(map[key]*session), byRoom: make(map[jid.JID][]*session),
-		links: make(map[string]*component.Link), created: make(map[[2]string]Creation), queries: make(chan struct{}, maxQueries), stored: make(map[key]store.RoomRecord)}
+		links: make(map[string]*component.Link), created: make(map[[2]string]Creation), queries: make(chan struct{}, maxQueries), stored: make(map[key]store.RoomRecord), departed: make(map[key]*departed)}
 	if o.Services != nil {
 		o.Services.OnSilent = r.setMute
 	}

@@ -54,6 +54,14 @@ type bench struct {
 	hold   []func(error) // with holding: the calls that say that an event is stored
 	holds  bool
 	full   func(webhookID string) bool // nil: the queue has room for all
+	others []string                    // the stanzas that rooms leave to other handlers
+}
+
+func (b *bench) rest(in *component.Incoming) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.others = append(b.others, in.Stanza.XML())
+	return false
 }
 
 func start(t *testing.T, srv *componenttest.Server, s *store.Store, p rooms.Policy, configured ...rooms.Settings) *bench {
@@ -82,7 +90,7 @@ func startOptions(t *testing.T, srv *componenttest.Server, s *store.Store, o roo
 	b.rooms.Set(configured, p)
 	var link *component.Link
 	link = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"),
-		Handler: component.Chain{archives, b.rooms}, OnUp: func(ctx context.Context) { b.rooms.OnUp(ctx, link) }})
+		Handler: component.Chain{archives, b.rooms, component.HandlerFunc(b.rest)}, OnUp: func(ctx context.Context) { b.rooms.OnUp(ctx, link) }})
 	stopLink := componenttest.Run(t, link)
 	b.link = link
 	ctx, cancel := context.WithCancel(context.Background())

@@ -162,10 +162,14 @@ func (s *session) retry(waiting bool) {
 	s.apply(s.room.Retry(time.Now()))
 }
 
-func (s *session) leave(status string) {
+// leave leaves the room. It returns the nick there, and whether the room knows: without a
+// connection only one that has refused us does.
+func (s *session) leave(status string) (nick string, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	st := s.room.Status()
 	s.apply(s.room.Leave(time.Now(), status))
+	return st.Nick, s.link != nil || st.State == muc.Refused
 }
 
 // leaveForNow leaves the room until the next start; there is nothing to leave where the room

@@ -58,6 +58,11 @@ func (r *Rooms) Set(configured []Settings, p Policy) {
 			s.connected(link)
 		}
 	}
+	if first {
+		for _, link := range links {
+			r.tellDeparted(link)
+		}
+	}
 	for _, s := range leave {
 		r.drop(context.Background(), s, "")
 	}
@@ -75,7 +80,9 @@ func (r *Rooms) Set(configured []Settings, p Policy) {
 func (r *Rooms) addStored() {
 	for k, rec := range r.stored {
 		if len(rec.Kept) == 0 {
-			go r.forget(rec.Room, rec.Bot)
+			if !r.departStored(k, rec) {
+				go r.forget(rec.Room, rec.Bot)
+			}
 			continue
 		}
 		var o kept
@@ -136,6 +143,7 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 		s.safe.Store(&m)
 	}
 	r.sessions[k] = s
+	delete(r.departed, k)
 	r.byRoom[k.room] = append(r.byRoom[k.room], s)
 	return s, nil
 }

@@ -62,7 +62,8 @@ func (r *Room) SetNick(now time.Time, nick string) Output {
 
 // Leave leaves the room for good.
 func (r *Room) Leave(now time.Time, status string) Output {
-	if r.online && (r.state == Joined || r.state == Joining) {
+	// While it waits, the room may still have the bot of an earlier stay.
+	if r.online && (r.state == Joined || r.state == Joining || r.state == Waiting && r.lastNick() != "") {
 		inner := ""
 		if status != "" {
 			inner = stanza.TextElement("status", status)

@@ -1,0 +1,167 @@
+package rooms
+
+import (
+	"encoding/json"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/component"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// departed is a room that a bot was in, and is kept in no longer.
+//
+// Without a connection the room cannot be told, and ejabberd keeps the bot as an occupant: it
+// is told at the next connect. Until then its record stays in the store, without the settings
+// of a room that is kept.
+//
+// Killed before it is told: a record without settings, of a room that the configuration does
+// not have, is told after the restart.
+type departed struct {
+	nick   string
+	untold bool      // the room does not know that the bot has left
+	next   time.Time // when a room that still sends messages is told again
+}
+
+const (
+	maxDeparted = 10_000 // rooms and bots; of more, one whose room was told is forgotten first
+	tellPause   = 10 * time.Second
+)
+
+// depart notes that a bot is kept in a room no longer. r.mu is held.
+func (r *Rooms) depart(k key, nick string, untold bool) {
+	if _, had := r.departed[k]; !had && len(r.departed) >= maxDeparted {
+		var drop key
+		for k, d := range r.departed {
+			if drop = k; !d.untold {
+				break
+			}
+		}
+		delete(r.departed, drop)
+	}
+	r.departed[k] = &departed{nick: nick, untold: untold}
+}
+
+// departStored notes a room of the process before, which nobody keeps. It reports whether the
+// room has to be told; else nothing is to be kept of it. r.mu is held.
+func (r *Rooms) departStored(k key, rec store.RoomRecord) bool {
+	var m muc.Mark
+	if len(rec.Refused) > 0 || json.Unmarshal(rec.Mark, &m) != nil || len(m.Nicks) == 0 {
+		return false
+	}
+	r.depart(k, m.Nicks[len(m.Nicks)-1], true)
+	return true
+}
+
+// tellDeparted tells the rooms of a component which do not know it yet that bots have left.
+func (r *Rooms) tellDeparted(link *component.Link) {
+	r.mu.RLock()
+	var all []key
+	for k, d := range r.departed {
+		if d.untold && k.self.Domain() == link.Domain().Domain() {
+			all = append(all, k)
+		}
+	}
+	r.mu.RUnlock()
+	for _, k := range all {
+		r.tell(link, k)
+	}
+}
+
+// tell tells a room that the bot has left. The presence is of this connection only: if it is
+// lost, the room is told on the next one.
+func (r *Rooms) tell(link *component.Link, k key) {
+	r.mu.Lock()
+	d := r.departed[k]
+	if d == nil {
+		r.mu.Unlock()
+		return
+	}
+	d.next = time.Now().Add(tellPause)
+	nick := d.nick
+	r.mu.Unlock()
+	to, err := k.room.WithResource(nick)
+	if err != nil {
+		return
+	}
+	p, err := stanza.Build(stanza.Header{Kind: stanza.Presence, Type: "unavailable", From: k.self, To: to}, "", stanza.Limits{})
+	if err == nil {
+		err = link.SendOnce(p, func(err error) {
+			if err == nil {
+				go r.told(k) // the link must not wait for the store
+			}
+		})
+	}
+	if err != nil {
+		r.repeats.Warn(r.log, "room not left yet", zap.Stringer("room", k.room), zap.Stringer("bot", k.self.Bare()), zap.Error(err))
+	}
+}
+
+// told forgets the record of a room that knows that the bot has left, unless it is kept anew.
+func (r *Rooms) told(k key) {
+	r.forgetting.Lock()
+	defer r.forgetting.Unlock()
+	r.mu.Lock()
+	d := r.departed[k]
+	was := d != nil && d.untold
+	if was {
+		d.untold = false
+	}
+	kept := r.sessions[k] != nil
+	r.mu.Unlock()
+	if was && !kept {
+		r.forget(k.room.String(), k.self.Bare().String())
+		r.log.Info("room left", zap.Stringer("room", k.room), zap.Stringer("bot", k.self.Bare()))
+	}
+}
+
+// fromDeparted handles a stanza to the resource of bots in rooms, from a room in which the bot
+// is not kept. Nothing of it is for the endpoints: neither its presence, nor what is said in
+// it, to all or to the bot alone. A room that still sends messages is told once more that the
+// bot has left.
+func (r *Rooms) fromDeparted(in *component.Incoming) bool {
+	if in.Kind == stanza.Presence {
+		return in.From.IsFull()
+	}
+	if in.Type == "error" || in.Type != "groupchat" && in.From.IsBare() {
+		return false
+	}
+	k := key{in.From.Bare(), in.To}
+	r.mu.RLock()
+	d := r.departed[k]
+	again := d != nil && !time.Now().Before(d.next)
+	r.mu.RUnlock()
+	switch {
+	case again:
+		r.tell(in.Link(), k)
+		return true
+	case d != nil:
+		return true
+	}
+	return in.Type == "groupchat" && r.isService(in.From.Domain())
+}
+
+// isService reports whether bots are kept in rooms of a service.
+func (r *Rooms) isService(domain string) bool {
+	r.mu.RLock()
+	defer r.mu.RUnlock()
+	for room := range r.byRoom {
+		if room.Domain() == domain {
+			return true
+		}
+	}
+	return false
+}
+
+// tombstone is what is stored of a room that was left without a connection. s.mu is held.
+func (s *session) tombstone(nick string) store.RoomRecord {
+	m := s.room.Mark()
+	if len(m.Nicks) == 0 {
+		m.Nicks = []string{nick}
+	}
+	mark, _ := json.Marshal(m) // it has nothing that cannot be encoded
+	return store.RoomRecord{Room: s.key.room.String(), Bot: s.self.Bare().String(), Mark: mark}
+}
