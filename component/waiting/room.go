@@ -45,11 +45,36 @@ func (r *room) run(ctx context.Context) {
 			return
 		case err != nil && !time.Now().Before(deadline):
 			r.fail(one, fmt.Sprintf("waited for %v: %v", r.all.MaxAge, err))
-		case err != nil:
+		case final(err):
 			r.failAll(ctx, err.Error())
+		case err != nil:
+			r.all.repeats.Warn(r.all.Log, "room not entered yet", zap.Stringer("room", r.place.room), zap.Stringer("bot", r.bot), zap.Error(err), zap.String("hint", "the messages that wait for it go on waiting"))
+			r.pause(ctx)
 		default:
 			r.send(ctx, one, isRoom, deadline)
 		}
+	}
+}
+
+// badSettings is an error of room and bot themselves: no other attempt can do better.
+type badSettings struct{ error }
+
+// final reports whether an error of enter is an answer: the room has refused the bot, or the
+// two can never be joined. All others may go away: the store does not answer, the component has
+// as many rooms as it may have, there is no connection.
+func final(err error) bool {
+	if no, ok := errors.AsType[*rooms.NotJoined](err); ok {
+		return no.State == muc.Refused || no.State == muc.Left
+	}
+	_, ok := errors.AsType[badSettings](err)
+	return ok
+}
+
+// pause waits until the next attempt.
+func (r *room) pause(ctx context.Context) {
+	select {
+	case <-time.After(retryPause):
+	case <-ctx.Done():
 	}
 }
 
@@ -88,6 +113,13 @@ func (r *room) enter(ctx context.Context, certain bool) (isRoom bool, err error)
 	if nick == "" {
 		nick = r.bot.Domain()
 	}
+	self, err := r.bot.WithResource(rooms.Resource)
+	if err == nil {
+		_, err = muc.New(muc.Options{Room: r.place.room, Self: self, Nick: nick}, muc.Mark{})
+	}
+	if err != nil {
+		return true, badSettings{err}
+	}
 	return true, r.all.Rooms.Join(ctx, rooms.Settings{Room: r.place.room, Bot: r.bot, Nick: nick, History: muc.Missed})
 }
 
@@ -101,10 +133,7 @@ func (r *room) failAll(ctx context.Context, reason string) {
 		if time.Now().After(until) {
 			return
 		}
-		select {
-		case <-ctx.Done():
-		case <-time.After(retryPause):
-		}
+		r.pause(ctx)
 	}
 }
 
@@ -146,14 +175,18 @@ func (r *room) send(ctx context.Context, one message, isRoom bool, deadline time
 			return
 		case ctx.Err() != nil:
 			return
-		case !time.Now().Before(deadline) || !errors.Is(err, gateway.ErrFull) && !errors.Is(err, gateway.ErrBusy) && !errors.Is(err, gateway.ErrUnconfirmed):
+		case !time.Now().Before(deadline) || !passing(err):
 			r.fail(one, err.Error())
 			return
 		}
-		select {
-		case <-time.After(retryPause):
-		case <-ctx.Done():
+		if r.pause(ctx); ctx.Err() != nil {
 			return
 		}
 	}
+}
+
+// passing reports whether an error of Options.Send may be gone with the next attempt.
+func passing(err error) bool {
+	_, often := errors.AsType[*gateway.TooOften](err)
+	return often || slices.ContainsFunc([]error{gateway.ErrFull, gateway.ErrBusy, gateway.ErrUnconfirmed, gateway.ErrDown, gateway.ErrSilent, gateway.ErrStopping}, func(one error) bool { return errors.Is(err, one) })
 }
