@@ -115,3 +115,20 @@ func TestBounced(t *testing.T) {
 		t.Error("without hooks")
 	}
 }
+
+// An error of one occupant is not one of the message, which the room has sent to all.
+func TestBouncedByAnOccupant(t *testing.T) {
+	room := jid.MustParse("ops@rooms.example.com")
+	g := newRig(t, func(h *hooks.Hook) { h.To, h.Rooms = []jid.JID{room}, []jid.JID{room} })
+	g.call("POST", "/hooks/text/s3cret-text", "x")
+	sent := g.net.Sent()[0]
+	bounce := func(from string) *stanza.Stanza {
+		return stanza.Must(stanza.Parse("<message type='error' from='"+from+"' to='alerts@bot.example.com' id='"+sent.ID+"'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>", stanza.Limits{}))
+	}
+	if name, ok := g.statuses.Bounced(bounce("ops@rooms.example.com/Ghost")); ok || name != "" || g.statuses.Get("text").Failed != 0 {
+		t.Errorf("of an occupant: %q, %+v", name, g.statuses.Get("text"))
+	}
+	if name, ok := g.statuses.Bounced(bounce("ops@rooms.example.com")); !ok || name != "text" || g.statuses.Get("text").Failed != 1 {
+		t.Errorf("of the room: %q, %+v", name, g.statuses.Get("text"))
+	}
+}

@@ -18,9 +18,9 @@ import (
 type Statuses struct {
 	mu       sync.Mutex
 	hooks    map[string]*status
-	messages *simplelru.LRU[messageKey, string] // the hook of a message, so that its error is found
-	running  map[string]bool                    // deliveries in progress, by key
-	lastTS   int64                              // of Slack's API, in microseconds since 1970
+	messages *simplelru.LRU[messageKey, ownMessage] // so that the error of a message is found
+	running  map[string]bool                        // deliveries in progress, by key
+	lastTS   int64                                  // of Slack's API, in microseconds since 1970
 }
 
 // maxMessages bounds the messages whose errors are told apart. The error of an older one
@@ -30,6 +30,12 @@ const maxMessages = 10_000
 type messageKey struct {
 	to jid.JID // bare
 	id string
+}
+
+// ownMessage is a message of a hook.
+type ownMessage struct {
+	hook  string
+	group bool // of type groupchat
 }
 
 // status is what became of the requests of one hook.
@@ -59,7 +65,7 @@ func (s *Statuses) of(h *Hook) *status {
 	if s.hooks == nil {
 		s.hooks = make(map[string]*status)
 		s.running = make(map[string]bool)
-		s.messages, _ = simplelru.NewLRU[messageKey, string](maxMessages, nil) // fails only for size 0
+		s.messages, _ = simplelru.NewLRU[messageKey, ownMessage](maxMessages, nil) // fails only for size 0
 	}
 	one := s.hooks[h.Name]
 	if one == nil {
@@ -143,11 +149,13 @@ func (s *status) fail(text string) {
 func (s *Statuses) expect(name string, m *stanza.Stanza) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.messages.Add(messageKey{m.To.Bare(), m.ID}, name)
+	s.messages.Add(messageKey{m.To.Bare(), m.ID}, ownMessage{name, m.Type == "groupchat"})
 }
 
 // Bounced reports an error stanza. If it is of a message of a hook, it counts as a failure
-// of the hook, whose name is returned.
+// of the hook, whose name is returned. An error of one occupant of a room is not: the room has
+// sent the message to all (XEP-0045 section 7.4), and one of them, or a connection that the
+// server has not noticed to be gone, has answered.
 func (s *Statuses) Bounced(m *stanza.Stanza) (name string, ok bool) {
 	s.mu.Lock()
 	if s.messages == nil {
@@ -155,8 +163,13 @@ func (s *Statuses) Bounced(m *stanza.Stanza) (name string, ok bool) {
 		return "", false
 	}
 	key := messageKey{m.From.Bare(), m.ID}
-	name, ok = s.messages.Peek(key)
+	own, ok := s.messages.Peek(key)
+	if own.group && m.From.IsFull() {
+		s.mu.Unlock()
+		return "", false
+	}
 	s.messages.Remove(key)
+	name = own.hook
 	one := s.hooks[name]
 	s.mu.Unlock()
 	if !ok || one == nil {

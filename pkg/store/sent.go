@@ -65,7 +65,8 @@ type SentMessage struct {
 	Caller  string    `json:"caller"` // the token's name
 	Time    time.Time `json:"time"`   // when it was accepted
 	Changed time.Time `json:"changed"`
-	Ref     string    `json:"ref,omitempty"` // the text of its message.Ref
+	Ref     string    `json:"ref,omitempty"`   // the text of its message.Ref
+	Group   bool      `json:"group,omitempty"` // of type groupchat
 
 	Received  time.Time `json:"received,omitzero"`
 	Displayed time.Time `json:"displayed,omitzero"` // never without Received
@@ -117,7 +118,7 @@ func (s *SentMessages) Put(ctx context.Context, m SentMessage) error {
 // Killed before it returns: the stored state is an older one.
 func (s *SentMessages) End(ctx context.Context, end SentMessage) error {
 	return s.change(ctx, sentKey(end.ID, end.From, end.To, ""), false, func(known *SentMessage) (string, SentMessage, bool) {
-		if known == nil || known.State.rank() >= end.State.rank() {
+		if known == nil || known.State.rank() >= end.State.rank() || known.Group && end.State == SentBounced && strings.Contains(end.To, "/") {
 			return "", SentMessage{}, false
 		}
 		known.State, known.Changed, known.Stanza = end.State, end.Changed, end.Stanza

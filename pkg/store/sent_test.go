@@ -62,6 +62,28 @@ func TestSent(t *testing.T) {
 	is(store.SentExpired, "app")
 }
 
+// An error of one occupant of a room is not that of the message, which all got.
+func TestSentToARoom(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	for _, c := range []struct {
+		group bool
+		from  string
+		want  store.SentState
+	}{{true, "ops@rooms.example.com/Ghost", store.SentConfirmed}, {true, "ops@rooms.example.com", store.SentBounced}, {false, "ops@rooms.example.com/Ghost", store.SentBounced}} {
+		id := fmt.Sprint(c.group, c.from)
+		if err := s.SentMessages().Put(t.Context(), store.SentMessage{ID: id, From: "bot.example.com", To: "ops@rooms.example.com", Caller: "app", Time: time.Now(), State: store.SentConfirmed, Group: c.group}); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.SentMessages().End(t.Context(), store.SentMessage{ID: id, From: "bot.example.com", To: c.from, State: store.SentBounced}); err != nil {
+			t.Fatal(err)
+		}
+		if got, err := s.SentMessages().Get(t.Context(), id, "app"); err != nil || got.State != c.want {
+			t.Errorf("%s: %+v %v, want %s", id, got, err, c.want)
+		}
+	}
+}
+
 // A hundred callers who use the same ids at the same time: each finds its own message as
 // soon as it is put, and an outcome goes to the message with its addresses.
 func TestSentByManyCallers(t *testing.T) {

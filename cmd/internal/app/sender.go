@@ -73,9 +73,9 @@ func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway
 	if err == nil && state == gateway.Confirmed && how.Echo {
 		state = f.awaitEcho(ctx, how.Wait-time.Since(began), watch)
 	}
-	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC(), Ref: how.Ref}
+	m := store.SentMessage{ID: s.ID, From: s.From.String(), To: s.To.String(), State: store.SentState(state), Caller: how.Caller, Time: began.UTC(), Changed: time.Now().UTC(), Ref: how.Ref, Group: s.Type == "groupchat"}
 	back := end(watch) // errors that come from now on go to the endpoints
-	if how.Echo && back != nil && back.From.IsFull() {
+	if (how.Echo || s.Type == "groupchat") && back != nil && back.From.IsFull() {
 		back = nil
 	}
 	if back != nil {

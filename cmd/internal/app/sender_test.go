@@ -110,6 +110,38 @@ func (v *service) poll(holds func() bool) bool {
 
 const gone = "<message type='error' id='%s' from='u@example.com/r' to='bot.example.com'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
 
+// An error of one occupant of a room does not end a message to all, whether it comes while the
+// caller waits or later.
+func TestStateOfARoomMessage(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	v := newService(t, srv.Addr(), 10*time.Second, time.Hour)
+	v.connected()
+	to := stanza.Must(stanza.Parse("<message type='groupchat' id='1' from='bot.example.com' to='ops@rooms.example.com'><body>hi</body></message>", stanza.Limits{}))
+	if state, err := v.Send(t.Context(), to, gateway.Sending{Caller: "app", ReportBounce: true, Wait: time.Minute}); err != nil || state != gateway.Confirmed {
+		t.Fatal(state, err)
+	}
+	const occupant = "<message type='error' id='1' from='ops@rooms.example.com/Ghost' to='bot.example.com'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
+	before := v.sent.bounces.Counters.Others.Load()
+	srv.Send(occupant)
+	if !v.poll(func() bool { return v.sent.bounces.Counters.Others.Load() > before }) {
+		t.Fatal("the error of the occupant did not come")
+	}
+	v.sends("2", 0, "confirmed") // what is written about later messages comes behind it
+	srv.Send(fmt.Sprintf(gone, "2"))
+	v.becomes("2", "bounced")
+	v.becomes("1", "confirmed")
+
+	f := v.sent.begin(to) // while it is sent
+	v.sent.onBounce(stanza.Must(stanza.Parse(occupant, stanza.Limits{})))
+	if f.bounce != nil {
+		t.Errorf("the error of an occupant is that of the message: %v", f.bounce)
+	}
+	v.sent.onBounce(stanza.Must(stanza.Parse(strings.Replace(occupant, "/Ghost", "", 1), stanza.Limits{})))
+	if f.bounce == nil {
+		t.Error("the error of the room is not that of the message")
+	}
+}
+
 func TestMessageStates(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	v := newService(t, srv.Addr(), 10*time.Second, time.Hour)

@@ -48,6 +48,7 @@ func keyOf(ours, theirs jid.JID, id string) sentKey { return sentKey{ours, their
 // sentFlight is a stanza whose HTTP request is being served.
 type sentFlight struct {
 	key     sentKey
+	group   bool          // of type groupchat
 	settled chan struct{} // closed when the outbox has reported the outcome
 	back    chan struct{} // closed when the room has sent it back
 
@@ -92,7 +93,7 @@ func (m *sentMessages) start() (stop func(context.Context)) {
 
 // begin is called before a stanza is sent, end afterwards.
 func (m *sentMessages) begin(s *stanza.Stanza) *sentFlight {
-	f := &sentFlight{key: keyOf(s.From, s.To, s.ID), settled: make(chan struct{}), back: make(chan struct{})}
+	f := &sentFlight{key: keyOf(s.From, s.To, s.ID), group: s.Type == "groupchat", settled: make(chan struct{}), back: make(chan struct{})}
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.sending[f.key] = append(m.sending[f.key], f)
@@ -194,6 +195,9 @@ func (m *sentMessages) onBounce(s *stanza.Stanza) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range m.sending[keyOf(s.To, s.From, s.ID)] {
+		if f.group && s.From.IsFull() { // of one occupant; the room has it
+			return
+		}
 		if f.bounce == nil {
 			f.bounce = s
 			return
