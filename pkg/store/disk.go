@@ -23,6 +23,7 @@ type disk struct {
 	log       *zap.Logger
 
 	events atomic.Int64          // bytes of the queues, about
+	coming func() int64          // bytes that are on their way into the queues; nil: they are not counted
 	full   atomic.Pointer[error] // why nothing may be stored now; nil: it may
 }
 
@@ -62,7 +63,7 @@ func (d *disk) check() {
 	var err error
 	if free, keep := d.room(); free < keep {
 		err = fmt.Errorf("%w: the disk of store.dir has %d MiB left, of which %d are kept free", gateway.ErrFull, free>>20, keep>>20)
-	} else if events := d.events.Load(); events > d.maxEvents {
+	} else if events := d.held(); events > d.maxEvents {
 		err = fmt.Errorf("%w: the events take %d MiB, and may take %d of store.max_bytes", gateway.ErrFull, events>>20, d.maxEvents>>20)
 	}
 	was := d.full.Load()
@@ -76,6 +77,16 @@ func (d *disk) check() {
 			d.log.Info("store accepts events again")
 		}
 	}
+}
+
+// held returns how many bytes the queues have, about; of NATS, with those that it has not
+// confirmed: a stream of it that is full would hold up all that is on its way.
+func (d *disk) held() int64 {
+	events := d.events.Load()
+	if d.coming != nil {
+		events += d.coming()
+	}
+	return events
 }
 
 // room returns how much of the disk is free, and below how much nothing is accepted.

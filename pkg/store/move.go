@@ -3,10 +3,12 @@ package store
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"math"
 	"slices"
 	"strings"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -63,6 +65,9 @@ func (q *Queue) moveAll(ctx context.Context) error {
 
 // mend ends a move that was broken off; q.moving is held.
 func (q *Queue) mend(ctx context.Context) error {
+	if !q.copying.over() {
+		return errUnderWay
+	}
 	if q.broken == nil {
 		return nil
 	}
@@ -126,6 +131,7 @@ func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, fro
 			}
 			some = append(some, copied{from: m.Seq, conversation: conversationOf(m.Subject)})
 		}
+		appends := make([]stream.Append, 0, len(some))
 		next := 0 // of some; results come in order, from one goroutine
 		for i := range page {
 			m := &page[i]
@@ -135,24 +141,76 @@ func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, fro
 			c := &some[next]
 			next++
 			size += len(m.Data)
-			q.qs.srv.Append(&stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq), Result: func(_ *stream.Append, seq uint64, err error) {
+			appends = append(appends, stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq), Result: func(_ *stream.Append, seq uint64, err error) {
 				if c.to = seq; err == nil {
 					q.qs.waiting.top.Store(seq)
 				}
 				results <- err
 			}})
 		}
-		for range some {
-			if failed := <-results; failed != nil {
-				err = failed
-			}
-		}
-		if err != nil {
+		if err := q.appendAll(ctx, appends, results); err != nil {
 			return nil, 0, err
 		}
 		list = append(list, some...)
 	}
 	return list, min(from-1, upTo), nil
+}
+
+// errUnderWay means that copies of a move before have no result yet: NATS does not answer.
+var errUnderWay = fmt.Errorf("%w: events that move have no result yet", gateway.ErrSilent)
+
+// copying is copies that had no result when ctx ended.
+type copying struct {
+	results <-chan error
+	n       int
+}
+
+// over reports whether all of them have one by now.
+func (c *copying) over() bool {
+	for ; c.n > 0; c.n-- {
+		select {
+		case <-c.results:
+		default:
+			return false
+		}
+	}
+	return true
+}
+
+// isCopied reports whether all copies of the moves before have a result.
+func (q *Queue) isCopied() bool {
+	q.moving.Lock()
+	defer q.moving.Unlock()
+	return q.copying.over()
+}
+
+// appendAll appends copies and waits for their results; on NATS, which may take none for
+// long, until ctx ends: then q.copying has those that are still under way.
+func (q *Queue) appendAll(ctx context.Context, list []stream.Append, results <-chan error) (err error) {
+	put := func() {
+		for i := range list {
+			q.qs.srv.Append(&list[i])
+		}
+	}
+	var gone <-chan struct{}
+	if q.qs.bounded {
+		gone = ctx.Done()
+		go put() // it waits while the window is full; it ends with the results
+	} else {
+		put()
+	}
+	for n := len(list); n > 0; n-- {
+		select {
+		case failed := <-results:
+			if failed != nil {
+				err = failed
+			}
+		case <-gone:
+			q.copying = copying{results, n}
+			return fmt.Errorf("move events to those that wait: %w", ctx.Err())
+		}
+	}
+	return err
 }
 
 // settle ends a move of the queue's events out of a stream that was broken off. The copies

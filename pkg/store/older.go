@@ -35,8 +35,9 @@ type older struct {
 	movedTo   uint64
 	original  uint64 // the last one that was copied; no copy is removed before it
 
-	moving sync.Mutex
-	broken *move // one that was broken off; moving guards it
+	moving  sync.Mutex
+	broken  *move   // one that was broken off; moving guards it
+	copying copying // on NATS: of a move that was broken off, what has no result yet; moving guards it
 }
 
 // allConversations is the name in finished that stands for all of them.

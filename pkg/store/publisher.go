@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
@@ -28,6 +29,8 @@ type publisher struct {
 	bytes  int
 	closed bool
 	wake   chan struct{}
+
+	unpassed atomic.Int64 // bytes that wait here, with those of the batch that is passed on
 
 	wg sync.WaitGroup
 }
@@ -55,6 +58,7 @@ func (p *publisher) add(a *stream.Append) error {
 	}
 	p.queue = append(p.queue, *a)
 	p.bytes += len(a.Data)
+	p.unpassed.Add(int64(len(a.Data) + recordBytes))
 	select {
 	case p.wake <- struct{}{}:
 	default:
@@ -71,6 +75,7 @@ func (p *publisher) publish() {
 		p.mu.Unlock()
 		for i := range batch {
 			p.srv.Append(&batch[i])
+			p.unpassed.Add(-int64(len(batch[i].Data) + recordBytes))
 		}
 		clear(batch)
 		if spare = batch; cap(spare) > maxSpare {

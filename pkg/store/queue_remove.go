@@ -120,7 +120,7 @@ func (qs *Queues) purge(ctx context.Context, st *stream.Stream, subject string, 
 		return false
 	}
 	err := st.Purge(ctx, subject, before)
-	if err != nil {
+	if err != nil && !errors.Is(ctx.Err(), context.Canceled) {
 		qs.log.Warn("acknowledged events not removed yet", zap.Error(err))
 	}
 	return err == nil

@@ -128,6 +128,9 @@ func (qs *Queues) Unclaimed() []string {
 // Killed before it returns: some of its events are there.
 func (qs *Queues) Remove(ctx context.Context, endpoint string) error {
 	q, err := qs.Open(ctx, endpoint)
+	if err == nil && qs.bounded && !q.isCopied() { // what is on its way would come after that
+		err = errUnderWay
+	}
 	if err == nil {
 		err = qs.recent.st.Purge(ctx, q.recentSubject(allConversations), 0)
 	}

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -46,7 +47,7 @@ func (qs *Queues) sweep(ctx context.Context) {
 		case <-qs.dirty:
 			pause(ctx, min(max(sweepPause, took*(sweepShare-1)), maxSweepPause))
 			began := time.Now()
-			more, cut := qs.remove(false)
+			more, cut := qs.remove(ctx, false)
 			if took = time.Since(began); cut {
 				took = 0 // there is very much to do
 			}
@@ -54,7 +55,7 @@ func (qs *Queues) sweep(ctx context.Context) {
 				qs.wake()
 			}
 		case <-ctx.Done():
-			qs.remove(true)
+			qs.remove(ctx, true)
 			return
 		}
 	}
@@ -62,9 +63,17 @@ func (qs *Queues) sweep(ctx context.Context) {
 
 // remove removes what can be removed, and moves what holds it up. It reports whether
 // something is left to do, and whether it was cut short. Closing, it leaves nothing that is
-// acknowledged.
-func (qs *Queues) remove(closing bool) (more, cut bool) {
-	ctx, cancel := context.WithTimeout(context.Background(), openTimeout)
+// acknowledged. On NATS, which may not answer, a round ends with run, and the closing one
+// after closeWait.
+func (qs *Queues) remove(run context.Context, closing bool) (more, cut bool) {
+	limit := openTimeout
+	if closing || !qs.bounded {
+		run = context.WithoutCancel(run)
+	}
+	if closing && qs.bounded {
+		limit = closeWait
+	}
+	ctx, cancel := context.WithTimeout(run, limit)
 	defer cancel()
 	if before, some := qs.recent.watermark(time.Now(), closing); some {
 		if qs.purge(ctx, qs.recent.st, "", before) {
@@ -83,7 +92,7 @@ func (qs *Queues) remove(closing bool) (more, cut bool) {
 	until := time.Now().Add(qs.removeFor)
 	qs.touching.Unlock()
 	if closing {
-		until = until.Add(openTimeout)
+		until = until.Add(limit)
 	}
 	for q := range touched { // in another order each time
 		if q.remove(ctx, drained, until) {
@@ -104,7 +113,7 @@ func (qs *Queues) unblock(ctx context.Context) {
 		}
 		r, err := qs.recent.holder(ctx, place)
 		if err != nil {
-			qs.log.Warn("events not moved; retrying", zap.Error(err))
+			qs.notMoved(ctx, "", err)
 			return
 		}
 		if r == nil || r.Seq != place {
@@ -118,9 +127,17 @@ func (qs *Queues) unblock(ctx context.Context) {
 			return // its endpoint has not opened it yet
 		}
 		if _, err := q.move(ctx, upTo); err != nil {
-			qs.log.Warn("events not moved; retrying", zap.String("endpoint", endpoint), zap.Error(err))
+			qs.notMoved(ctx, endpoint, err)
 			return
 		}
+	}
+}
+
+// notMoved logs why events were not moved, but not what ends with the process, or what was
+// logged when it began.
+func (qs *Queues) notMoved(ctx context.Context, endpoint string, err error) {
+	if !errors.Is(ctx.Err(), context.Canceled) && !errors.Is(err, errUnderWay) {
+		qs.log.Warn("events not moved; retrying", zap.String("endpoint", endpoint), zap.Error(err))
 	}
 }
 

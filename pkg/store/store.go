@@ -139,6 +139,7 @@ func (s *Store) run() {
 	s.watcher = &watcher{srv: s.srv, disk: s.disk, queues: s.queues, reopen: s.reopen, onHung: s.o.OnHung, log: s.log, every: probeEvery}
 	if s.o.NATS != nil {
 		s.watcher.every = probeRemoteEvery
+		s.disk.coming = func() int64 { return s.queues.pub.unpassed.Load() + s.srv.Unconfirmed() }
 	}
 	s.disk.check()
 	s.watcher.seen()

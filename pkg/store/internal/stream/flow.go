@@ -53,6 +53,7 @@ type flow struct {
 	list       [inFlight]parcel
 	head, tail uint64    // list[head%n:tail%n] are under way
 	next       uint64    // place of the next append; 0: the stream is not sequenced
+	bytes      int       // under way
 	open       int       // appends that are not answered
 	since      time.Time // when the first of them became that, or all were published again
 	trouble    error     // what was answered last instead of a place; nil: the first one was answered since
@@ -143,6 +144,7 @@ func (f *flow) append(a *Append) {
 	}
 	f.list[n%inFlight] = p
 	f.tail++
+	f.bytes += len(p.Data)
 	if f.closed {
 		go f.refuse()
 		f.mu.Unlock()
@@ -243,6 +245,7 @@ func (f *flow) deliver() {
 		f.mu.Unlock()
 		a.Result(a, seq, err) // no other goroutine writes to these fields
 		f.mu.Lock()
+		f.bytes -= len(p.Data)
 		*p = parcel{}
 		f.head++
 		f.since, f.trouble = time.Now(), nil

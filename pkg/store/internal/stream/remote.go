@@ -253,6 +253,21 @@ func (s *Server) Health() *Health {
 	return h
 }
 
+// Unconfirmed returns how many bytes are on their way into streams of an external server
+// that are appended to.
+func (s *Server) Unconfirmed() int64 {
+	r, all := s.engine.Load().remote, 0
+	if r == nil {
+		return 0
+	}
+	for _, f := range r.all() {
+		f.mu.Lock()
+		all += f.bytes
+		f.mu.Unlock()
+	}
+	return int64(all)
+}
+
 // Refuse refuses what an external server has not answered, and all that follows: at the end,
 // when it does not answer any more.
 func (s *Server) Refuse() {
