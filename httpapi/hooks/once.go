@@ -37,6 +37,9 @@ func (h *handler) once(ctx context.Context, m *match, n hook.Notice, to []jid.JI
 		return refused(err)
 	case created:
 	case !h.fresh(stored.ID, n.Within): // the state is reported again, after a while
+		if err := h.Requests.End(ctx, key, store.IdempotentRequest{ID: id}); err != nil { // so that a repetition of this one has the same id
+			return refused(err)
+		}
 	case stored.Answered():
 		o := &outcome{status: http.StatusAccepted, id: stored.ID, notice: n, repeated: true}
 		if err := json.Unmarshal(stored.Answer, &o.messages); err != nil {

@@ -79,7 +79,15 @@ func TestSameStateOnce(t *testing.T) {
 		r.ID = "01HZX0000000000000000000ZZ"
 		g.requests.all[key] = r
 	}
-	if w := call(); w.Code != 202 || len(g.net.Sent()) != 2 {
-		t.Errorf("%d %s, sent %d", w.Code, w.Body, len(g.net.Sent()))
+	g.net.Err = gateway.ErrUnconfirmed
+	if w := call(); w.Code != 503 {
+		t.Errorf("not confirmed: %d %s", w.Code, w.Body)
+	}
+	g.net.Err = nil
+	if w := call(); w.Code != 202 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if sent := g.net.Sent(); len(sent) != 3 || sent[1].ID != sent[2].ID || sent[0].ID == sent[1].ID {
+		t.Errorf("sent %v", sent)
 	}
 }

@@ -105,7 +105,11 @@ func (h *handler) sendInTurn(ctx context.Context, m *match, one say) (gateway.St
 	how := gateway.Sending{Caller: Caller(m.Name)}
 	inner := stanza.TextElement("body", one.body)
 	if later {
-		if inner, _ = refer(one.update, first, inner); one.update == hook.UpdateCorrect {
+		// What nobody can refer to is no first message: this one is.
+		switch inner, later = refer(one.update, first, inner); {
+		case !later && one.must:
+			return "", &gateway.Outcome{Status: http.StatusNotFound, What: noMessage}
+		case later && one.update == hook.UpdateCorrect:
 			how.Ref = first.String()
 		}
 	}

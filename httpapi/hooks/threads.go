@@ -12,6 +12,7 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/message"
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
 
@@ -194,6 +195,33 @@ func (t *Threads) drop(ref message.Ref, f *firstOf) {
 			t.open.Remove(key)
 		}
 	}
+}
+
+// Failed removes a message that could not be sent, after all, from the threads whose first
+// message it is. It waits for messages of these threads that are being sent, and for the store.
+//
+// Killed before it returns: a later state may correct a message that nobody has, which clients
+// show as a new one; none replies to it.
+func (t *Threads) Failed(ctx context.Context, s *stanza.Stanza) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	key := messageKey{s.To.Bare(), s.ID}
+	t.mu.Lock()
+	of, _ := t.open.Peek(key)
+	t.mu.Unlock()
+	for _, f := range of {
+		done, err := t.take(ctx, f.thread.Hook, f.thread.Key)
+		if err != nil {
+			done = func() {}
+		}
+		if err := t.store.Forget(ctx, f.thread); err != nil {
+			t.repeats.Warn(t.log, "thread of hook not removed", zap.String("hook", f.thread.Hook), zap.Error(err), zap.String("hint", "after a restart, later states may correct a message that was not sent"))
+		}
+		done()
+	}
+	t.mu.Lock()
+	t.open.Remove(key)
+	t.mu.Unlock()
 }
 
 // put stores the first message of a thread.

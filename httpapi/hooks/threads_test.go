@@ -183,6 +183,41 @@ func TestThreadsInRooms(t *testing.T) {
 	}
 }
 
+// A message in a room that nobody can reply to does not spoil its thread: the next one is the
+// first. One that could not be sent is none, also over a restart.
+func TestFirstsThatNobodyHas(t *testing.T) {
+	room := jid.MustParse("ops@rooms.example.com")
+	g := newThreadRig(t, "", func(h *hooks.Hook) { h.To = []jid.JID{room}; h.Rooms = []jid.JID{room} })
+	echo := func(id string) {
+		m := stanza.Must(stanza.Parse("<message type='groupchat' from='ops@rooms.example.com/alerts' to='alerts@bot.example.com' id='"+id+"'><body>x</body><stanza-id xmlns='urn:xmpp:sid:0' by='ops@rooms.example.com' id='room-"+id+"'/></message>", stanza.Limits{}))
+		g.threads.Echoed(message.InRoom(m, message.RoomIDs{StanzaIDs: true, Own: jid.MustParse("ops@rooms.example.com/alerts")}))
+	}
+	g.group("g", "firing") // its copy never comes
+	g.group("g", "resolved")
+	second := g.net.Sent()[1].ID
+	g.again() // a state counts once an hour, so the next one needs another process
+	echo(second)
+	if g.group("g", "firing"); g.last(nsReply, "reply") != "room-"+second {
+		t.Errorf("refers to %q, not to the second message: room-%s", g.last(nsReply, "reply"), second)
+	}
+
+	g = newThreadRig(t, hook.UpdateCorrect, func(h *hooks.Hook) { h.To = []jid.JID{room}; h.Rooms = []jid.JID{room} })
+	g.group("g", "firing")
+	failed := g.net.Sent()[0]
+	g.threads.Failed(t.Context(), failed)
+	if n := g.store.Threads().Count("alertmanager"); n != 0 {
+		t.Errorf("%d threads, want none", n)
+	}
+	g.again()
+	if g.group("g", "resolved"); g.last(nsCorrect, "replace") != "" {
+		t.Errorf("corrects %q, which was not sent", g.last(nsCorrect, "replace"))
+	}
+	g.threads.Failed(t.Context(), failed) // once more: the thread has begun anew
+	if n := g.store.Threads().Count("alertmanager"); n != 1 {
+		t.Errorf("%d threads, want 1", n)
+	}
+}
+
 // The ts of chat.postMessage is a handle over restarts: thread_ts replies to the message,
 // chat.update corrects it, in the channel where it is.
 func TestSlackMessages(t *testing.T) {

@@ -124,6 +124,25 @@ func (t *Threads) Know(one Thread) bool {
 	return true
 }
 
+// Forget removes a thread, unless it has begun anew.
+//
+// Killed before it returns: the thread may still be there.
+func (t *Threads) Forget(ctx context.Context, one Thread) error {
+	at := threadKey(one.Hook, one.Key, one.To)
+	t.mu.Lock()
+	e := t.all[at]
+	if e == nil || !e.Value.(keptThread).Time.Equal(one.Time) {
+		t.mu.Unlock()
+		return nil
+	}
+	t.forget(e)
+	t.mu.Unlock()
+	if err := t.st.Purge(ctx, t.prefix+at, 0); err != nil {
+		return fmt.Errorf("remove a thread: %w", err)
+	}
+	return nil
+}
+
 // All returns all threads, in no order.
 func (t *Threads) All() []Thread {
 	t.mu.Lock()

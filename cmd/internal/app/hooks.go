@@ -76,8 +76,9 @@ func (a *App) onBounce(s *stanza.Stanza) {
 	a.logFailed(name, s.Type, s.ID, s.To, s.From, reason)
 }
 
-// onNotSent notes a message that could not be brought into its room. It does not wait.
+// onNotSent notes a message that could not be brought into its room. It waits for the store.
 func (a *App) onNotSent(name string, s *stanza.Stanza, reason string) {
+	a.threads.Failed(context.Background(), s)
 	a.hooks.Fail(name, s.To.String()+": "+reason)
 	a.log.Warn("message of hook not sent", zap.String("hook", name), zap.Stringer("to", s.To), zap.String("stanza_id", s.ID), zap.String("reason", reason))
 	a.logFailed(name, s.Type, s.ID, s.From, s.To, reason)
