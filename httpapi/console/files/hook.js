@@ -154,25 +154,33 @@ export function Edit({ of: h = null, done = () => {} }) {
     const b = /** @type {Record<string, any>} */ ({ adapter: values.adapter, from: values.from.trim(), to: split(values.to) });
     if (values.template.trim()) b.template = values.template;
     if (values.update) b.update = values.update;
-    if (values.signing) b.verify = { kind: values.adapter, secret: values.signing };
-    let more = {};
+    let more = /** @type {Record<string, any>} */ ({});
     try { more = values.more.trim() ? JSON.parse(values.more) : {}; } catch (e) { throw new Problem(400, { detail: `More keys: this is no JSON: ${e instanceof Error ? e.message : e}` }); }
+    if (values.signing) { // only the secret is another one: a kind that is not the tool's own stays, and timestamp_header
+      const old = more?.verify && typeof more.verify === 'object' ? more.verify : {};
+      b.verify = { ...old, kind: old.kind && old.kind !== keys.adapter ? old.kind : values.adapter, secret: values.signing };
+    }
     if (b.to.length === 0 && Object.hasOwn(more, 'targets')) delete b.to;
     return { ...(keys.secret_hash && { secret_hash: keys.secret_hash }), ...more, ...b };
   };
   const act = async () => {
-    const name = values.name.trim(), b = body();
+    const name = values.name.trim(), b = body(), put = 'v1/hooks/' + encodeURIComponent(name);
+    const replaces = !h && (await get('v1/hooks')).items.some((other) => other.name === name && other.source !== 'config');
+    /** @type {Array<[string, string]>} */
+    const lines = [['curl', curl('PUT', put, shown())], ['stanzahook', 'stanzahook hook put hook.yaml']];
+    if (replaces && !await confirm(`There is a hook ${name}. Replace it?${fresh ? ' Its address answers 401 from then on.' : ''}`, 'Replace', lines)) return;
+    if (h && fresh && !await confirm(`Make a new secret for the hook ${name}? Its old address answers 401 from then on.`, 'Replace', lines)) return;
     let secret = '';
     if (fresh) {
       secret = btoa(String.fromCharCode(...crypto.getRandomValues(new Uint8Array(32)))).replaceAll('+', '-').replaceAll('/', '_').replaceAll('=', '');
       b.secret_hash = 'sha256:' + await hash(secret);
     }
-    await call('PUT', 'v1/hooks/' + encodeURIComponent(name), { body: b });
+    await call('PUT', put, { body: b });
     if (secret) set({ name, adapter: values.adapter, secret }); else done();
   };
   if (made) return html`<div class="result" role="status" data-tone="good" data-testid="hook-made"><p><strong>The hook ${made.name} is made.</strong> Its secret is shown this once:</p>
     <${Address} ...${made} /><p><button type="button" onClick=${() => { done(); go(link('hooks', made.name)); }}>I have typed it into the tool</button></p></div>`;
-  const shown = () => { try { return { ...body(), ...(fresh && { secret_hash: 'sha256:…' }), ...(values.signing && { verify: { kind: values.adapter, secret: '…' } }) }; } catch { return {}; } };
+  const shown = () => { try { const b = body(); return { ...b, ...(fresh && { secret_hash: 'sha256:…' }), ...(values.signing && { verify: { ...b.verify, secret: '…' } }) }; } catch { return {}; } };
   return html`<form class="edit" onSubmit=${(e) => e.preventDefault()}>
     <label>Name, part of the address <input data-testid="hook-name" autocomplete="off" spellcheck="false" placeholder="alerts" readonly=${!!h} ...${bind('name')} /></label>
     <label>Tool <select data-testid="hook-adapter" ...${bind('adapter')}>${adapters.map((a) => html`<option value=${a}>${{ text: 'text: what is posted', json: 'json: a key of it, or a template' }[a] || a}</option>`)}</select></label>
