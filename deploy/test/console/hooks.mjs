@@ -101,6 +101,7 @@ export async function hooks(s, { assert, eventually, at, go, onPage }) {
       assert(put.status === 201, JSON.stringify(put.body));
       await go(page, '#/hooks/tool-' + adapter);
       await page.getByRole('heading', { name: 'Hook tool-' + adapter }).waitFor();
+      await at(page, 'hook-url').locator('dd').first().waitFor();
       const shown = await at(page, 'hook-url').locator('dd').allInnerTexts();
       const status = await request(shown.map((text) => text.replace('SECRET', secret)));
       assert(status === 200, `${adapter}: ${status} of ${shown}`);
