@@ -9,7 +9,6 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
-	"stanzahook/pkg/secret"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -78,7 +77,7 @@ type addressing struct {
 // Killed before done: the event is delivered again, and so is its answer.
 func (a addressing) Send(component string, s *stanza.Stanza, more bool, done func(error)) error {
 	if password, join := webhook.JoinOf(s); join {
-		err := a.rooms.Keep(context.Background(), Settings{Room: s.To.Bare(), Bot: s.From.Bare(), Password: secret.New(password), History: muc.Missed, Source: FromInvite})
+		err := a.rooms.accept(context.Background(), s.To.Bare(), s.From.Bare(), password)
 		if err != nil {
 			a.rooms.log.Warn("invitation not accepted", zap.Stringer("room", s.To), zap.Stringer("bot", s.From), zap.Error(err))
 		}

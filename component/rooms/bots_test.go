@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"stanzahook/component/componenttest"
 	"stanzahook/component/rooms"
@@ -121,5 +122,50 @@ func TestRefusedRoomAfterAStop(t *testing.T) {
 	srv.WaitConnected(2)
 	if v, err := b.rooms.Get(ops, echo); err != nil || v.State != muc.Refused {
 		t.Errorf("after the start %s, %v", v.State, err)
+	}
+}
+
+// An invitation to a room that has refused the bot is one as any other: it is accepted, with
+// its password, or an event.
+func TestInvitedAfterARefusal(t *testing.T) {
+	invite := "<message from='ops@rooms.example.com' to='echo@bot.example.com'><x xmlns='http://jabber.org/protocol/muc#user'><invite from='alice@example.com'/><password>letmein</password></x></message>"
+	for _, any := range []bool{true, false} {
+		srv := componenttest.NewServer(t, "bot.example.com", "secret")
+		p := policy()
+		p.AnyInvite = any
+		b := start(t, srv, openStore(t, t.TempDir()), p, setting())
+		b.joins("maxstanzas")
+		b.expect("room.joined")
+		srv.Send(invite) // it is in
+		srv.Send(kicked)
+		b.expect("room.left")
+		srv.Send(invite)
+		if !any {
+			b.expect("room.invite", "letmein")
+			continue
+		}
+		b.joins("<password>letmein</password>")
+		b.expect("room.joined", `"nick":"Echo"`)
+	}
+}
+
+// A store that takes its time does not delay what is due in rooms.
+func TestSlowStore(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	p := policy()
+	p.SelfPing = 40 * time.Millisecond
+	b := start(t, srv, openStore(t, t.TempDir()), p, setting())
+	b.joins("maxstanzas")
+	b.expect("room.joined")
+	release, err := b.rooms.HoldWrites(ops, echo)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(release) // before the rooms stop
+	srv.Send(said("m1", "Alice", "hi", ""))
+	b.expect(`"body":"hi"`)
+	for range 25 { // in more time than there is between two marks
+		ping := srv.Expect("a ping", func(s *stanza.Stanza) bool { return s.Kind == stanza.IQ && strings.Contains(s.XML(), "urn:xmpp:ping") })
+		srv.Send(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'/>", ping.ID, ping.To, ping.From))
 	}
 }

@@ -2,7 +2,6 @@ package rooms
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -90,8 +89,8 @@ func (r *Rooms) onInvite(in *component.Incoming) bool {
 	policy := r.policy
 	r.mu.RUnlock()
 	bot := in.To.Bare()
-	if r.IsIn(i.room, bot) {
-		return true
+	if s := r.sessionOf(i.room, bot); s != nil && s.stateNow() != muc.Refused {
+		return true // it is in, or will be
 	}
 	if !policy.allows(&i) {
 		w := &webhook.Room{Type: "room.invite", JID: i.room.String(), Inviter: i.inviter.String(), Reason: i.reason, Password: i.password}
@@ -105,10 +104,38 @@ func (r *Rooms) onInvite(in *component.Incoming) bool {
 	}
 	// The reader must not wait for the store.
 	go func() {
-		err := r.Keep(context.Background(), Settings{Room: i.room, Bot: bot, Password: secret.New(i.password), History: muc.Missed, Source: FromInvite})
-		if err != nil && !errors.Is(err, ErrConfigured) {
+		err := r.accept(context.Background(), i.room, bot, i.password)
+		if err != nil {
 			r.repeats.Warn(r.log, "invitation not accepted", zap.Stringer("room", i.room), zap.Stringer("bot", bot), zap.Stringer("inviter", i.inviter), zap.Error(err))
 		}
 	}()
 	return true
+}
+
+// accept accepts an invitation: it joins and keeps the room. A room that is kept stays as it
+// is kept, but for the password, and is tried again if it has refused the bot.
+//
+// Killed before it returns: the room is kept or not.
+func (r *Rooms) accept(ctx context.Context, room, bot jid.JID, password string) error {
+	s := r.sessionOf(room, bot)
+	if s == nil {
+		return r.Keep(ctx, Settings{Room: room, Bot: bot, Password: secret.New(password), History: muc.Missed, Source: FromInvite})
+	}
+	if password != "" {
+		r.mu.RLock()
+		policy := r.policy
+		r.mu.RUnlock()
+		set := s.settings()
+		set.Password = secret.New(password)
+		if err := checkSettings(s.options(set, policy)); err != nil {
+			return err
+		}
+		s.change(set, policy)
+		if err := s.save(ctx); err != nil {
+			return err
+		}
+	}
+	s.retry(false)
+	r.poke()
+	return nil
 }

@@ -9,15 +9,19 @@ import (
 // markPause is the time between two writes of a mark.
 const markPause = 400 * time.Millisecond
 
-// Run is the clock of the rooms, and writes their marks, until ctx is done.
+// Run is the clock of the rooms, and writes their marks, until ctx is done. The marks are
+// written beside the clock: a slow store must not delay joins and pings.
 func (r *Rooms) Run(ctx context.Context) {
 	const pause = 20 * time.Millisecond // between two looks at all sessions
 	timer := time.NewTimer(0)
 	defer timer.Stop()
-	lastMarks := time.Time{}
+	look := make(chan struct{}, 1)
+	var wg sync.WaitGroup
+	wg.Go(func() { r.writeMarks(ctx, look) })
 	for {
 		select {
 		case <-ctx.Done():
+			wg.Wait()
 			for _, s := range r.all() { // the last events; those that are not stored come again
 				_ = s.saveMark(context.WithoutCancel(ctx))
 			}
@@ -25,16 +29,13 @@ func (r *Rooms) Run(ctx context.Context) {
 		case <-timer.C:
 		case <-r.wake:
 		}
-		now := time.Now()
-		marks := now.Sub(lastMarks) >= markPause
-		if marks {
-			lastMarks = now
+		select {
+		case look <- struct{}{}:
+		default: // it has not looked yet since the last time
 		}
+		now := time.Now()
 		next := now.Add(time.Minute)
 		for _, s := range r.all() {
-			if marks || s.unmarked() {
-				_ = s.saveMark(ctx)
-			}
 			if at := s.advance(now); !at.IsZero() && at.Before(next) {
 				next = at
 			}
@@ -43,6 +44,32 @@ func (r *Rooms) Run(ctx context.Context) {
 		select { // a busy room pokes with every message
 		case <-ctx.Done():
 		case <-time.After(pause):
+		}
+	}
+}
+
+// writeMarks writes the marks that moved, each time that it is told to look, until ctx is done.
+// It is told often: advance wants to come again as long as a mark is not stored.
+func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
+	last := time.Time{}
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-look:
+		}
+		now := time.Now()
+		all := now.Sub(last) >= markPause
+		if all {
+			last = now
+		}
+		for _, s := range r.all() {
+			if ctx.Err() != nil {
+				return
+			}
+			if all || s.unmarked() {
+				_ = s.saveMark(ctx)
+			}
 		}
 	}
 }
