@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go/jetstream"
@@ -24,11 +25,17 @@ type consumer struct {
 	max           int
 	take          func(*Delivery)
 
+	// Of an external server.
+	run     context.Context // ends with stop
+	cancel  func()
+	stamp   string                 // in its names there
+	current atomic.Pointer[string] // of these, the last one
+
 	mu      sync.Mutex
 	end     func()
 	closed  bool
-	looking bool   // whether it is still there; of an external server
-	current string // its name there
+	looking bool // whether it is still there
+	made    int  // names
 }
 
 // Delivery is a record that a consumer was given. It stays in the stream until Ack.
@@ -38,6 +45,9 @@ type Delivery struct {
 	st  *Stream
 	e   *engine
 	msg jetstream.Msg
+
+	from     *consumer
+	fromName string
 }
 
 // Ack removes the record.
@@ -45,7 +55,8 @@ type Delivery struct {
 // Killed before it returns: the record may be handed out again after the restart.
 func (d *Delivery) Ack() error {
 	if d.e.remote != nil {
-		return d.confirm()
+		d.confirm()
+		return nil
 	}
 	if d.st.s.engine.Load() == d.e {
 		return d.msg.Ack()
@@ -61,8 +72,14 @@ func (d *Delivery) Ack() error {
 // that it has, after Resume. The name is the consumer's alone. stop ends it; what is
 // outstanding stays in the stream.
 func (st *Stream) Consume(ctx context.Context, name, subject string, max int, take func(*Delivery)) (stop func(), err error) {
-	c := &consumer{st: st, name: name, subject: subject, max: max, take: take}
-	if err := c.open(ctx, st.s.engine.Load()); err != nil {
+	c := &consumer{st: st, name: name, subject: subject, max: max, take: take, stamp: strconv.FormatInt(time.Now().UnixNano(), 36)}
+	c.run, c.cancel = context.WithCancel(context.Background())
+	err = c.open(ctx, st.s.engine.Load())
+	for tries := 1; isNotUnique(err) && tries < openTries && ctx.Err() == nil; tries++ {
+		err = c.open(ctx, st.s.engine.Load())
+	}
+	if err != nil {
+		c.cancel()
 		return nil, err
 	}
 	st.s.mu.Lock()
@@ -96,10 +113,12 @@ func (c *consumer) open(ctx context.Context, e *engine) error {
 	}
 	pull := []jetstream.PullConsumeOpt{jetstream.PullMaxMessages(500)}
 	if e.remote != nil {
+		config.Name = c.newName()
 		config.Durable, config.MemoryStorage = config.Name, false // it outlives a server
 		pull = append(pull, jetstream.PullExpiry(4*time.Second), jetstream.PullHeartbeat(time.Second))
 	}
-	c.current = config.Name
+	name := config.Name
+	c.current.Store(&name)
 	var cons jetstream.Consumer
 	err = e.api(ctx, func(ctx context.Context) (err error) {
 		cons, err = stream.CreateConsumer(ctx, config)
@@ -109,7 +128,7 @@ func (c *consumer) open(ctx context.Context, e *engine) error {
 		return fmt.Errorf("open the queue %s: %w", c.name, err)
 	}
 	cc, err := cons.Consume(func(m jetstream.Msg) {
-		d := &Delivery{Record: Record{Subject: e.inner(m.Subject()), Data: m.Data(), Header: Header(m.Headers())}, ID: m.Headers().Get(jetstream.MsgIDHeader), st: c.st, e: e, msg: m}
+		d := &Delivery{Record: Record{Subject: e.inner(m.Subject()), Data: m.Data(), Header: Header(m.Headers())}, ID: m.Headers().Get(jetstream.MsgIDHeader), st: c.st, e: e, msg: m, from: c, fromName: name}
 		if meta, err := m.Metadata(); err == nil {
 			d.Seq = meta.Sequence.Stream
 		}
@@ -134,6 +153,7 @@ func (c *consumer) open(ctx context.Context, e *engine) error {
 }
 
 func (c *consumer) stop() {
+	c.cancel()
 	c.mu.Lock()
 	c.closed = true
 	end := c.end
@@ -150,7 +170,7 @@ func (c *consumer) stop() {
 func removeConsumers(ctx context.Context, stream jetstream.Stream, owner string) error {
 	names := stream.ConsumerNames(ctx)
 	for name := range names.Name() {
-		if !strings.HasPrefix(name, owner+"_e") || strings.Contains(name[len(owner)+2:], "_") {
+		if !isOf(name, owner) {
 			continue
 		}
 		if err := stream.DeleteConsumer(ctx, name); err != nil && !errors.Is(err, jetstream.ErrConsumerNotFound) {
@@ -161,4 +181,9 @@ func removeConsumers(ctx context.Context, stream jetstream.Stream, owner string)
 		return fmt.Errorf("list consumers: %w", err)
 	}
 	return nil
+}
+
+// isOf reports whether a consumer's name is one of an owner.
+func isOf(name, owner string) bool {
+	return strings.HasPrefix(name, owner+"_e") && !strings.Contains(name[len(owner)+2:], "_")
 }

@@ -46,7 +46,12 @@ func connectFrozen(t *testing.T, address string, options []nats.Option) *nats.Co
 // serveNATS runs a NATS server in this process that listens, with JetStream.
 func serveNATS(t *testing.T, jetStream bool) *server.Server {
 	t.Helper()
-	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, JetStream: jetStream, StoreDir: t.TempDir(), MaxPayload: 8 << 20})
+	return serveNATSWith(t, &server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, JetStream: jetStream, StoreDir: t.TempDir(), MaxPayload: 8 << 20})
+}
+
+func serveNATSWith(t *testing.T, o *server.Options) *server.Server {
+	t.Helper()
+	srv, err := server.NewServer(o)
 	if err != nil {
 		t.Fatal(err)
 	}

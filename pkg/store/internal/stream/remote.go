@@ -61,7 +61,7 @@ type remote struct {
 //
 // Errors say what is wrong and name the server.
 func Connect(ctx context.Context, r Remote, o Options) (*Server, error) {
-	s := &Server{o: o, confirming: make(chan struct{}, confirmations)}
+	s := &Server{o: o, confirming: newConfirmer()}
 	e := &engine{s: s, remote: newRemote(r)}
 	e.window = newWindow(e, false)
 	options, err := e.options()

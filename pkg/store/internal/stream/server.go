@@ -47,7 +47,7 @@ type Server struct {
 	consumers []*consumer // to be opened again in a new engine
 	open      []*Stream   // of an external server
 
-	confirming chan struct{} // acknowledgements of Delivery that wait for their answer
+	confirming *confirmer // of an external server
 }
 
 // engine is one run of the embedded server. After a write error the streams of
@@ -79,7 +79,7 @@ func Start(o Options) (*Server, error) {
 func (s *Server) Stop() {
 	e := s.engine.Load()
 	if e.remote != nil {
-		s.awaitConfirmations()
+		s.confirming.end(s.o.Log)
 	}
 	e.stop()
 }
