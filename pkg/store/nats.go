@@ -101,11 +101,14 @@ func (s *Store) openTogether(ctx context.Context) error {
 // kept in memory, and the store is ready until that is full.
 func (s *Store) readyRemote() error {
 	h := s.srv.Health()
+	full := fmt.Errorf("%w: NATS has not confirmed anything for %v", gateway.ErrFull, h.UnwrittenFor.Round(time.Second))
 	switch lost := time.Since(h.Since); {
 	case !h.Connected && !h.Since.IsZero() && lost > disconnectedFor:
 		return fmt.Errorf("store: there is no connection to NATS for %v; see store.nats.url and the log of NATS", lost.Round(time.Second))
+	case s.queues.pub.waiting() >= maxWaiting && h.Trouble != nil:
+		return fmt.Errorf("store: %w, and as much waits as may; it says: %w", full, h.Trouble)
 	case s.queues.pub.waiting() >= maxWaiting:
-		return fmt.Errorf("store: %w: NATS has not confirmed anything for %v, and as much waits as may; more than half of its servers have to run", gateway.ErrFull, h.UnwrittenFor.Round(time.Second))
+		return fmt.Errorf("store: %w, and as much waits as may; more than half of its servers have to run", full)
 	}
 	return nil
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -103,6 +104,15 @@ func TestMoveEndsWhileWaitingIsFull(t *testing.T) {
 	if h := s.srv.Health(); h.Trouble == nil {
 		t.Error("the reason is not known")
 	}
+	s.queues.pub.mu.Lock()
+	s.queues.pub.queue = make([]stream.Append, maxWaiting) // as much as may wait
+	s.queues.pub.mu.Unlock()
+	if err := s.readyRemote(); err == nil || !strings.Contains(err.Error(), "raise store.max_bytes") {
+		t.Error(err)
+	}
+	s.queues.pub.mu.Lock()
+	s.queues.pub.queue = nil
+	s.queues.pub.mu.Unlock()
 	bound(-1)
 	for err = errUnderWay; errors.Is(err, errUnderWay); time.Sleep(10 * time.Millisecond) {
 		err = q.moveAll(t.Context())
