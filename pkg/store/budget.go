@@ -1,12 +1,28 @@
 package store
 
+import "stanzahook/pkg/store/internal/stream"
+
 // What each kind of record may take of the disk.
 
 // eventBytes is what the queues of events may hold: half of all, or what the
 // outbox, the delivery log and the dead letters leave if that is less.
 func eventBytes(o *Options) int64 {
-	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-rosterBytes(o)*9/8-o.MaxBytes/16))
+	return max(o.MaxBytes/8, min(o.MaxBytes/2, o.MaxBytes-o.OutboxBytes-logBytes(o)-deadBytes(o)-rosterBytes(o)*9/8-smallBytes(o)))
 }
+
+// smallBytes is what everything else may take. The streams of NATS reserve what they may
+// take, so there must be room for the sum of all.
+func smallBytes(o *Options) int64 {
+	small := max(o.MaxBytes/16, idempotencyBytes(o)+sentBytes(o)+answeredBytes(o)+threadBytes(o)+waitingBytes(o))
+	if o.NATS != nil {
+		small += natsBuckets * stream.BucketBytes(o.MaxBytes)
+	}
+	return small
+}
+
+// natsBuckets is how many buckets there are that have no bound of their own: rooms,
+// subscribers, and what states.go has.
+const natsBuckets = 3
 
 // streamBytes bounds the stream of new events and that of those that wait; 0: no bound but
 // MaxBytes. Streams of NATS reserve their bounds, so these have a half each of what events

@@ -31,6 +31,10 @@ const (
 	minBucketBytes, bucketShare = 1 << 20, 512
 )
 
+// BucketBytes is how much a bucket without a bound of its own may take on an external
+// server, whose store may take maxBytes.
+func BucketBytes(maxBytes int64) int64 { return max(minBucketBytes, maxBytes/bucketShare) }
+
 // Remote says how an external NATS is reached.
 type Remote struct {
 	URL      string // of one server or of several, with commas between them

@@ -23,7 +23,7 @@ const kvToken = "$KV"
 func (st *Stream) openRemote(ctx context.Context, e *engine, c jetstream.StreamConfig) error {
 	c.Name, c.Subjects, c.Replicas = e.name(c.Name), []string{e.outer(st.c.Subjects)}, e.remote.Replicas
 	if st.c.KeyValue && c.MaxBytes == 0 {
-		c.MaxBytes = max(minBucketBytes, st.s.o.MaxBytes/bucketShare)
+		c.MaxBytes = BucketBytes(st.s.o.MaxBytes)
 	}
 	switch {
 	case st.c.Sequenced:
