@@ -131,7 +131,14 @@ func TestKillBetweenPutAndDelete(t *testing.T) {
 		}
 		from, c.Gone = len(c.Sent), len(c.Sent)-b.Accepted()-waiting
 	}
-	for range rounds {
+	// passed waits until everything sent so far was passed to its endpoint: what comes later is
+	// for nobody, and is answered with an error.
+	passed := func(id string) {
+		t.Helper()
+		srv.Send("<iq type='get' id='" + id + "' from='user0@example.com/r' to='bot.example.com'><ping xmlns='urn:xmpp:ping'/></iq>")
+		srv.ExpectID(id)
+	}
+	for round := range rounds {
 		p = harness.LaunchLinked(t, file)
 		call(http.StatusCreated, http.MethodPut, keys)
 		var at time.Time
@@ -140,6 +147,7 @@ func TestKillBetweenPutAndDelete(t *testing.T) {
 		p = harness.LaunchLinked(t, file)
 		call(http.StatusOK, http.MethodPut, keys)
 		write(func() {})
+		passed(fmt.Sprint("ping", round))
 		call(http.StatusNoContent, http.MethodDelete, "")
 		at = time.Now()
 		p.Kill()
