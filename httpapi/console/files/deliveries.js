@@ -1,7 +1,7 @@
 // Deliveries: a list with filters, by cursor; dead letters by reason; replaying and
 // dropping many at once.
 import { call, get, query as asQuery, session } from './session.js';
-import { Action, Empty, Failure, Same, State, Time, ago, count, curl, html, quote, useEffect, useForm, useLoad, useState, useTail } from './parts.js';
+import { Action, Empty, Failure, Same, State, Time, ago, count, curl, html, quote, useChange, useForm, useLoad, useState, useTail } from './parts.js';
 import { confirm } from './confirm.js';
 import { go, link } from './route.js';
 
@@ -13,7 +13,7 @@ export function Deliveries({ query }) {
   const { values, bind, set } = useForm({ ...none, ...query });
   const [cursors, turn] = useState(/** @type {string[]} */ ([]));
   // The hash has the filters, so that a link to them can be kept.
-  useEffect(() => { set({ ...none, ...query }); turn([]); }, [JSON.stringify(query)]);
+  useChange(JSON.stringify(query), () => { set({ ...none, ...query }); turn([]); });
   const apply = (e) => { e.preventDefault(); go(link('deliveries', '', values)); };
   const filter = pick({ ...none, ...query }, 'endpoint', 'jid', 'after', 'before');
   const state = query.state || '';

@@ -214,6 +214,21 @@ export function useForm(initial) {
   return { values, set, bind };
 }
 
+/**
+ * Calls change when a value has become another one, and not for the first: what somebody
+ * types before effects run would be lost.
+ * @param {any} value
+ * @param {() => void} change
+ */
+export function useChange(value, change) {
+  const was = useRef(value);
+  useEffect(() => {
+    if (was.current === value) return;
+    was.current = value;
+    change();
+  });
+}
+
 /** Whether enough is the case to show a part that needs a scope. */
 export function Lacks({ scopes }) {
   return html`<p class="empty">This token lacks the scope ${scopes.map((s, i) => html`${i > 0 && ' or '}<code>${s}</code>`)}. Log out, and log in with one that has it; <code>stanzahook token new</code> makes one.</p>`;

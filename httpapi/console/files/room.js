@@ -1,6 +1,6 @@
 // One room: a bot's state in it, who is there, and what the bot may change.
 import { Problem, call, get, query, session } from './session.js';
-import { Action, Facts, Failure, Same, State, Time, count, curl, html, quote, useEffect, useForm, useLoad, useState, useTail } from './parts.js';
+import { Action, Facts, Failure, Same, State, Time, count, curl, html, quote, useChange, useForm, useLoad, useState, useTail } from './parts.js';
 import { confirm } from './confirm.js';
 import { go, link } from './route.js';
 import { Advice, Join, pathOf, why } from './rooms.js';
@@ -157,7 +157,7 @@ function Configuration({ r }) {
 function Form({ r, form, path, done }) {
   const names = Object.keys(form).sort((a, b) => (short(a) < short(b) ? -1 : 1));
   const { values, bind, set } = useForm(Object.fromEntries(names.map((n) => [n, textOf(n, form[n])])));
-  useEffect(() => set(Object.fromEntries(names.map((n) => [n, textOf(n, form[n])]))), [form]);
+  useChange(form, () => set(Object.fromEntries(names.map((n) => [n, textOf(n, form[n])]))));
   const changed = names.filter((n) => values[n] !== textOf(n, form[n]));
   const body = Object.fromEntries(changed.map((n) => [short(n), Array.isArray(form[n]) && !isFlag(n, form[n]) ? String(values[n]).split('\n').filter(Boolean) : values[n]]));
   const may = session.can('rooms');

@@ -1,12 +1,12 @@
 // Rosters: what a user's contacts should be, what they are, and the difference.
 import { call, get, query, session } from './session.js';
-import { Action, Empty, Facts, Failure, Same, State, Time, count, curl, html, quote, useEffect, useForm, useLoad, useState } from './parts.js';
+import { Action, Empty, Facts, Failure, Same, State, Time, count, curl, html, quote, useChange, useForm, useLoad, useState } from './parts.js';
 import { confirm } from './confirm.js';
 import { go, link } from './route.js';
 
 export function Rosters({ arg: jid }) {
   const { values, bind, set } = useForm({ jid });
-  useEffect(() => set({ jid }), [jid]);
+  useChange(jid, () => set({ jid }));
   return html`<h1>Rosters</h1>
     <form class="filters" onSubmit=${(e) => { e.preventDefault(); if (values.jid.trim()) go(link('rosters', values.jid.trim())); }}>
       <label>User <input data-testid="roster-jid" autocomplete="off" spellcheck="false" placeholder="juliet@example.com" ...${bind('jid')} /></label>
