@@ -461,6 +461,7 @@ async function all(s) {
   await s.step('the server stops and starts under the page', async () => {
     await go(page, '#/status');
     await onPage(page, 'status');
+    await at(page, 'endpoint-card').first().waitFor();
     await s.order({ Do: 'stop' });
     await at(page, 'banner').waitFor();
     assert(await at(page, 'endpoint-card').count() > 0, 'the page is blank');
