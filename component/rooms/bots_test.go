@@ -32,8 +32,8 @@ func refusal(p *stanza.Stanza, condition string) string {
 	return fmt.Sprintf("<presence type='error' from='%s' to='%s'><error type='auth'><%s xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>", p.To, p.From, condition)
 }
 
-// A nick that a bot wants, and does not have, is that of the person who has it: what they say
-// is an event.
+// A bot's configured nick counts as the bot's only while the bot is in the room: if a person
+// has the nick, their messages are events.
 func TestNickOfABotThatIsNotThere(t *testing.T) {
 	for state, condition := range map[muc.State]string{muc.Refused: "forbidden", muc.Waiting: "service-unavailable"} {
 		t.Run(string(state), func(t *testing.T) {

@@ -14,16 +14,15 @@ import (
 
 // departed is a room that a bot was in, and is kept in no longer.
 //
-// Without a connection the room cannot be told, and ejabberd keeps the bot as an occupant: it
-// is told at the next connect. Until then its record stays in the store, without the settings
-// of a room that is kept.
+// Without a connection the room cannot be told, and ejabberd keeps the bot as an occupant: the
+// bot sends its leave after the next connect. Until then the store has a record of the room
+// without settings.
 //
-// Killed before it is told: a record without settings, of a room that the configuration does
-// not have, is told after the restart.
+// Killed before that: the next process finds the record, and sends the leave.
 type departed struct {
 	nick   string
 	untold bool      // the room does not know that the bot has left
-	next   time.Time // when a room that still sends messages is told again
+	next   time.Time // when the leave may be sent again, if the room still sends messages
 }
 
 const (

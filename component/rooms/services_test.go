@@ -52,8 +52,8 @@ func TestServices(t *testing.T) {
 	b := startWith(t, srv, kept, offers, policy(), all...)
 	var got []rooms.Service
 	componenttest.Eventually(t, "the joins and answers", func() bool {
-		got = b.rooms.Services()
 		n := b.rooms.Counts()
+		got = b.rooms.Services() // after the counts, so that it is not older
 		return n[muc.Joined] == 2 && n[muc.Waiting] == 1 && n[muc.Refused] == 2 && !slices.ContainsFunc(got, func(s rooms.Service) bool { return s.Software != services.Ejabberd })
 	})
 	var told []string

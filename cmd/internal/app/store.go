@@ -122,6 +122,6 @@ func (w *waitingRoom) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	if w.srv != nil {
-		_ = w.srv.Close() // who waits for an answer asks again
+		_ = w.srv.Close() // a client whose request ends here repeats it
 	}
 }
