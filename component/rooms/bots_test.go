@@ -144,7 +144,9 @@ func TestInvitedAfterARefusal(t *testing.T) {
 			b.expect("room.invite", "letmein")
 			continue
 		}
-		srv.Expect("a join with the password", func(x *stanza.Stanza) bool { return isJoin(x) && strings.Contains(x.XML(), "<password>letmein</password>") })
+		srv.Expect("a join with the password", func(x *stanza.Stanza) bool {
+			return isJoin(x) && strings.Contains(x.XML(), "<password>letmein</password>")
+		})
 	}
 }
 
