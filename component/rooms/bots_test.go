@@ -144,9 +144,8 @@ func TestInvitedAfterARefusal(t *testing.T) {
 			b.expect("room.invite", "letmein")
 			continue
 		}
-		srv.Expect("a join with the password", func(x *stanza.Stanza) bool {
-			return isJoin(x) && strings.Contains(x.XML(), "<password>letmein</password>")
-		})
+		b.joins("<password>letmein</password>")
+		b.expect("room.joined", `"nick":"Echo"`)
 	}
 }
 

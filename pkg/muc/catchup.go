@@ -143,24 +143,21 @@ func (r *Room) authorInPast(s *stanza.Stanza, nick string) Occupant {
 	return Occupant{Nick: nick}
 }
 
-// look asks what the room can do, once a connection, and then for what was missed.
+// look asks what the room can do, once a join, and then for what was missed.
 func (r *Room) look(now time.Time) {
 	r.catching = r.wanted
-	switch {
-	case r.o.Mute:
+	if r.o.Mute {
 		r.release(r.history)
-	case !r.known:
-		if !r.catching {
-			r.release(r.history)
-		}
-		wait := iqWait
-		if r.o.Answers {
-			wait = archiveWait
-		}
-		r.ask(r.newID(catchTimer, now.Add(wait)), "get", "<query xmlns='"+nsDisco+"'/>")
-	default:
-		r.askArchive(now, "")
+		return
 	}
+	if !r.catching {
+		r.release(r.history)
+	}
+	wait := iqWait
+	if r.o.Answers {
+		wait = archiveWait
+	}
+	r.ask(r.newID(catchTimer, now.Add(wait)), "get", "<query xmlns='"+nsDisco+"'/>")
 }
 
 // Traits of a room, as features (XEP-0030).
@@ -330,6 +327,9 @@ func (r *Room) release(missed []Event) {
 		}
 	}
 	for _, e := range held {
+		if e.key != 0 { // what the room can do is known now
+			e.StanzaID = r.stanzaID(e.Stanza)
+		}
 		r.pass(e)
 	}
 }

@@ -27,7 +27,6 @@ func (r *Room) Disconnected(now time.Time) Output {
 		r.become(now, Waiting)
 	}
 	r.pause = 0
-	r.traits.known = false
 	r.stopAll()
 	return r.take()
 }
@@ -94,6 +93,7 @@ func (r *Room) attempt(now time.Time) {
 	r.stopAll()
 	r.become(now, Joining)
 	r.itself, r.arranged, r.remark, r.made = false, true, "", false
+	r.known = false // who is not in does not hear that the configuration changes
 	r.generation++
 	r.uncounted = 0
 	r.begin(now)
@@ -258,6 +258,7 @@ func (r *Room) onOwnLeave(now time.Time, from string, u user, alternative string
 	}
 	if destroyed {
 		left.Reason, left.Code = LeftDestroyed, 0
+		r.traits = traits{} // the next room of this name is another one
 	}
 	r.abort()
 	r.emit(left)

@@ -165,7 +165,6 @@ func (r *Room) onNotice(s *stanza.Stanza) {
 			r.anonymous = true
 		}
 		if code == 104 || code >= 170 && code <= 174 {
-			r.known = false // for the next join
 			r.report(Event{Kind: Config, Stanza: s, Code: code})
 			return
 		}

@@ -167,7 +167,7 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 			r.refuse(now, notThere)
 			return
 		}
-		r.made = true
+		r.made, r.traits = true, traits{}
 		r.arranged = false
 		r.configure(now)
 	}
