@@ -36,8 +36,7 @@ func storedRooms(t *testing.T, s *store.Store) []store.RoomRecord {
 	return all
 }
 
-// forgotten waits until the room was told, and its record is gone. (The records cannot be read
-// while one is taken out.)
+// forgotten waits until the room was told, and its record is gone.
 func (b *bench) forgotten(s *store.Store) {
 	b.t.Helper()
 	componenttest.Eventually(b.t, "the room is told", func() bool { return b.logs.FilterMessage("room left").Len() > 0 })

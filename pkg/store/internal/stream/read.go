@@ -295,12 +295,14 @@ func (st *Stream) between(ctx context.Context, subject string, low, high uint64)
 	return list, more, nil
 }
 
-// eachWait is how long Each waits for a thousand records.
+// eachWait is how long Each waits for the next records.
 const eachWait = 30 * time.Second
 
 // Each shows the records that are there, the oldest first, until visit returns an error.
 // bare leaves out what they hold; size is how much that is. Of an external server, it is
 // for streams with a record a subject.
+//
+// Records may go, and others come, meanwhile.
 func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at time.Time, size int) error) error {
 	if e := st.s.engine.Load(); e.remote != nil {
 		return st.eachOfLeader(ctx, e, visit)
@@ -317,33 +319,44 @@ func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at 
 	if err != nil {
 		return err
 	}
-	for left := state.Records; left > 0; {
+	progress, left := time.Now(), state.Records
+	for last := uint64(0); ; {
 		// A batch of no more than there are ends with its last record, and does not wait.
-		wait, cancel := context.WithTimeout(ctx, eachWait)
-		next, err := visitBatch(wait, all, int(min(1000, left)), bare, visit)
-		cancel()
-		if err != nil {
+		seen, after, err := visitBatch(all, int(min(maxPage, left)), bare, visit)
+		switch {
+		case err != nil:
 			return err
+		case seen > 0 && after == 0:
+			return nil
+		case seen > 0:
+			last, left, progress = seen, after, time.Now()
+			continue
 		}
-		left = next
+		// None came: those that were left have gone, or the server takes its time.
+		switch next, err := st.single(ctx, "", last+1); {
+		case err != nil:
+			return err
+		case len(next) == 0:
+			return nil
+		case time.Since(progress) > eachWait:
+			return errors.New("not all records came")
+		}
 	}
-	return nil
 }
 
-// visitBatch shows the next n records, and returns how many are left.
-func visitBatch(ctx context.Context, all jetstream.Consumer, n int, bare bool, visit func(r *Record, at time.Time, size int) error) (left uint64, err error) {
-	batch, err := all.Fetch(n, jetstream.FetchContext(ctx))
+// visitBatch shows the next n records, or fewer, and returns the place of the last one (0:
+// none came) and how many follow.
+func visitBatch(all jetstream.Consumer, n int, bare bool, visit func(r *Record, at time.Time, size int) error) (last, left uint64, err error) {
+	batch, err := all.FetchNoWait(n)
 	if err != nil {
-		return 0, err
+		return 0, 0, err
 	}
-	got := 0
 	for m := range batch.Messages() {
-		got++
 		meta, err := m.Metadata()
 		if err != nil {
-			return 0, err
+			return 0, 0, err
 		}
-		left = meta.NumPending
+		last, left = meta.Sequence.Stream, meta.NumPending
 		size := len(m.Data())
 		if bare {
 			size, _ = strconv.Atoi(m.Headers().Get(nats.MsgSize))
@@ -353,11 +366,8 @@ func visitBatch(ctx context.Context, all jetstream.Consumer, n int, bare bool, v
 		}
 		r := Record{m.Subject(), meta.Sequence.Stream, m.Data(), Header(m.Headers())}
 		if err := visit(&r, meta.Timestamp, size); err != nil {
-			return 0, err
+			return 0, 0, err
 		}
 	}
-	if got == 0 || ctx.Err() != nil {
-		return 0, errors.Join(errors.New("not all records came"), batch.Error(), ctx.Err())
-	}
-	return left, nil
+	return last, left, batch.Error()
 }

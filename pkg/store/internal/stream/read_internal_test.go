@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"runtime"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 )
@@ -95,5 +96,31 @@ func TestPageTakesLittle(t *testing.T) {
 	runtime.ReadMemStats(&after)
 	if each := (after.TotalAlloc - before.TotalAlloc) / reads; each > 100_000 {
 		t.Errorf("a page of one record takes %d bytes", each)
+	}
+}
+
+// Records that go while all are read are not waited for.
+func TestEachWhileRecordsGo(t *testing.T) {
+	for _, c := range []struct{ purged, want int }{{0, 2*maxPage + 10}, {maxPage + 9, maxPage + 1}, {maxPage + 10, maxPage}} {
+		t.Run(fmt.Sprint(c.purged), func(t *testing.T) {
+			st := openStream(t, Config{Name: "X", Subjects: "x.*"})
+			for i := range 2*maxPage + 10 {
+				put(t, st, fmt.Sprint("x.", i))
+			}
+			n := 0
+			err := st.Each(t.Context(), false, func(*Record, time.Time, int) error {
+				if n++; n == maxPage {
+					for i := range c.purged { // behind those that are being read
+						if err := st.Purge(t.Context(), fmt.Sprint("x.", maxPage+i), 0); err != nil {
+							return err
+						}
+					}
+				}
+				return nil
+			})
+			if err != nil || n != c.want {
+				t.Errorf("%d records, %v; want %d", n, err, c.want)
+			}
+		})
 	}
 }
