@@ -17,8 +17,7 @@ import (
 // It is memory only. Killed: it begins empty; then a correction of an earlier message is
 // marked as foreign, and nothing is quoted. References need no memory.
 //
-// Every message is remembered, and few are ever asked for. So Add only appends, and a segment
-// gets an index when Find first looks into it after it is full.
+// Every message is remembered, and few are ever asked for. So Add only appends, see segment.
 type Recent struct {
 	mu       sync.Mutex
 	seed     maphash.Seed
@@ -35,34 +34,6 @@ const (
 	// maxRecentBody bounds what is remembered of one body. A quote needs no more.
 	maxRecentBody = 4 << 10
 )
-
-// segment has entries one after the other. The oldest is dropped as a whole.
-type segment struct {
-	data  []byte
-	keys  []uint64          // of the ids of all entries
-	at    []uint32          // where the entry of each key begins
-	index map[uint64]uint32 // of at by key, the latest of each; nil: there is none yet
-}
-
-// find returns where the latest entry of a key begins. A segment that is full gets an index.
-func (g *segment) find(key uint64, full bool) (at uint32, ok bool) {
-	if !full {
-		for i := len(g.keys) - 1; i >= 0; i-- {
-			if g.keys[i] == key {
-				return g.at[i], true
-			}
-		}
-		return 0, false
-	}
-	if g.index == nil {
-		g.index = make(map[uint64]uint32, len(g.keys))
-		for i, k := range g.keys {
-			g.index[k] = g.at[i]
-		}
-	}
-	at, ok = g.index[key]
-	return at, ok
-}
 
 // NewRecent returns an empty memory of so many bytes.
 func NewRecent(bytes int) *Recent {
@@ -84,10 +55,11 @@ const (
 	byRoomID idKind = 's' // the stanza-id that a room gave
 )
 
-func (r *Recent) key(own, peer jid.JID, kind idKind, id string) uint64 {
+// key is what an index has of an id in a conversation.
+func (r *Recent) key(own, peer string, kind idKind, id string) uint64 {
 	var space [256]byte
 	b := append(space[:0], byte(kind))
-	for _, s := range [...]string{own.String(), peer.String(), id} {
+	for _, s := range [...]string{own, peer, id} {
 		b = append(append(b, s...), 0)
 	}
 	return maphash.Bytes(r.seed, b)
@@ -95,37 +67,23 @@ func (r *Recent) key(own, peer jid.JID, kind idKind, id string) uint64 {
 
 // Add remembers a message under its ids.
 func (r *Recent) Add(ref Ref, author, body string, now time.Time) {
-	var space [MaxRef]byte
-	if text := ref.Append(space[:0]); len(text) > 0 {
-		r.add(ref, text, author, body, now)
-	}
+	r.add(&ref, "", author, body, now)
 }
 
-// add is Add with another text for the Ref: that of the first version.
-func (r *Recent) add(ids Ref, text []byte, author, body string, now time.Time) {
+// add is Add with another text for the Ref: that of the first version; "" is its own.
+func (r *Recent) add(ids *Ref, text, author, body string, now time.Time) {
+	var space [maxRecord]byte
+	record, ok := ids.bounded(space[:0])
+	if !ok && text == "" || len(record) == 0 {
+		return // without a text, nothing can refer to it
+	}
 	body = body[:min(len(body), maxRecentBody)]
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	g := r.room(8 + 3*binary.MaxVarintLen32 + len(text) + len(author) + len(body))
-	if g == nil {
-		return
+	if g := r.room(8 + 4*binary.MaxVarintLen32 + len(record) + len(text) + len(author) + len(body)); g != nil {
+		g.add(entry{now, record, text, author, body})
+		g.ids += ids.count()
 	}
-	at := uint32(len(g.data))
-	g.data = binary.BigEndian.AppendUint64(g.data, uint64(now.Unix()))
-	g.data = append(binary.AppendUvarint(g.data, uint64(len(text))), text...)
-	g.data = appendField(appendField(g.data, author), body)
-	r.put(g, at, ids.Own, ids.Peer, byID, ids.ID)
-	if ids.OriginID != ids.ID {
-		r.put(g, at, ids.Own, ids.Peer, byID, ids.OriginID)
-	}
-	r.put(g, at, ids.Own, ids.Peer, byRoomID, ids.StanzaID)
-}
-
-func (r *Recent) put(g *segment, at uint32, own, peer jid.JID, kind idKind, id string) {
-	if id == "" {
-		return
-	}
-	g.keys, g.at = append(g.keys, r.key(own, peer, kind, id)), append(g.at, at)
 }
 
 // room returns the segment for the next entry of a size; nil if none can take it.
@@ -144,7 +102,7 @@ func (r *Recent) room(size int) *segment {
 	g := r.segments[0]
 	copy(r.segments, r.segments[1:])
 	r.segments[len(r.segments)-1] = g
-	g.data, g.keys, g.at, g.index = g.data[:0], g.keys[:0], g.at[:0], nil
+	g.clear()
 	return g
 }
 
@@ -160,19 +118,17 @@ func (r *Recent) Find(own, peer jid.JID, id string, inRoom bool, now time.Time) 
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	key := r.key(own, peer, kind, id)
+	key := r.key(own.String(), peer.String(), kind, id)
 	for i := len(r.segments) - 1; i >= 0; i-- {
 		g := r.segments[i]
-		at, ok := g.find(key, i < len(r.segments)-1)
+		at, ok := g.find(key, r.key, i < len(r.segments)-1)
 		if !ok {
 			continue
 		}
-		data := g.data[at:]
-		if since := time.Unix(int64(binary.BigEndian.Uint64(data)), 0); now.Sub(since) >= recentFor {
-			return Known{}, false
+		if e := g.entry(at); now.Sub(e.since) < recentFor {
+			return Known{e.ref(), e.author, e.body}, true
 		}
-		rest := fields{b: data[8:]}
-		return Known{rest.next(), rest.next(), rest.next()}, true
+		return Known{}, false
 	}
 	return Known{}, false
 }
@@ -190,8 +146,8 @@ func (r *Recent) Len() (ids, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for _, g := range r.segments {
-		ids += len(g.keys)
-		bytes += cap(g.data) + 12*cap(g.keys) + 16*len(g.index)
+		ids += g.ids
+		bytes += g.size()
 	}
 	return ids, bytes
 }
@@ -282,8 +238,8 @@ func (r *Recent) remember(s *stanza.Stanza, f *Features, h *Heard, known Known, 
 			return
 		}
 		body := f.Text(s)
-		r.add(h.Ref, []byte(known.Ref), author, body, now)
-		r.add(first, []byte(known.Ref), author, body, now)
+		r.add(&h.Ref, known.Ref, author, body, now)
+		r.add(&first, known.Ref, author, body, now)
 		h.Ref = first
 	}
 }

@@ -15,10 +15,10 @@ func (r *Recent) Echoed(room Ref, now time.Time) {
 		return
 	}
 	if room.StanzaID != "" {
-		r.add(Ref{Own: room.Own, Peer: room.Peer, StanzaID: room.StanzaID}, []byte(known.Ref), known.Author, known.Body, now)
+		r.add(&Ref{Own: room.Own, Peer: room.Peer, StanzaID: room.StanzaID}, known.Ref, known.Author, known.Body, now)
 	}
 	// And the other way round, under a peer that no message has: from the id to the stanza-id.
-	r.add(Ref{Own: room.Own, ID: room.ID}, []byte(room.String()), room.Peer.String(), "", now)
+	r.add(&Ref{Own: room.Own, ID: room.ID}, room.String(), room.Peer.String(), "", now)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.echoes != nil {

@@ -16,12 +16,12 @@ func (r *Recent) Say(s *stanza.Stanza, ref Ref, now time.Time) {
 		r.Add(ref, author, f.Text(s), now)
 	case f.Event == Correction:
 		body := f.Text(s)
-		var space [MaxRef]byte
-		text := ref.Append(space[:0])
-		if len(text) == 0 {
+		text := ref.String()
+		if text == "" {
 			return
 		}
-		r.add(Sent(s, ref.Kind == Chat && ref.Peer.IsFull()), text, author, body, now)
-		r.add(ref, text, author, body, now)
+		sent := Sent(s, ref.Kind == Chat && ref.Peer.IsFull())
+		r.add(&sent, text, author, body, now)
+		r.add(&ref, text, author, body, now)
 	}
 }

@@ -84,25 +84,51 @@ func (r Ref) String() string { return string(r.Append(nil)) }
 
 // Append appends the text of a Ref, and nothing for one that String cannot write.
 func (r Ref) Append(dst []byte) []byte {
-	if r.Own.IsZero() {
+	var space [maxRecord]byte
+	record, ok := r.bounded(space[:0])
+	if !ok {
 		return dst
 	}
-	var space [maxRecord]byte
-	record := r.record(space[:0])
-	if len(record) > maxRecord {
-		r.Author = jid.JID{}
-		if record = r.record(space[:0]); len(record) > maxRecord {
-			return dst
-		}
-	}
+	return appendRecord(dst, record)
+}
+
+// appendRecord appends the text of a record, behind which it may write.
+func appendRecord(dst, record []byte) []byte {
+	record = binary.BigEndian.AppendUint16(record, sum(record))
 	return base64.RawURLEncoding.AppendEncode(append(dst, refPrefix...), record)
 }
 
-func (r *Ref) record(b []byte) []byte {
-	atPeer := r.Author.Bare() == r.Peer.Bare()
+// bounded appends the record of a Ref, without the checksum; without the author if it is too
+// long with it. It reports false if there is no text for the Ref; then the record is too long,
+// or empty.
+func (r *Ref) bounded(b []byte) (record []byte, ok bool) {
+	if r.Own.IsZero() {
+		return nil, false
+	}
+	if record = r.record(b, true); len(record) > maxRecord-checksum {
+		record = r.record(b, false)
+	}
+	return record, len(record) <= maxRecord-checksum
+}
+
+// count is how many ids a Ref has.
+func (r *Ref) count() int {
+	n := 0
+	for _, has := range [...]bool{r.ID != "", r.OriginID != "" && r.OriginID != r.ID, r.StanzaID != ""} {
+		if has {
+			n++
+		}
+	}
+	return n
+}
+
+// record appends the fields of a Ref. The author is among them if it is known and wanted.
+func (r *Ref) record(b []byte, withAuthor bool) []byte {
+	withAuthor = withAuthor && !r.Author.IsZero()
+	atPeer := withAuthor && r.Author.Bare() == r.Peer.Bare()
 	same := r.OriginID != "" && r.OriginID == r.ID
 	flags := byte(0)
-	for i, set := range [...]bool{r.Kind == Room, r.Mine, same, !r.Author.IsZero(), atPeer && !r.Author.IsZero()} {
+	for i, set := range [...]bool{r.Kind == Room, r.Mine, same, withAuthor, atPeer} {
 		if set {
 			flags |= 1 << i
 		}
@@ -114,13 +140,13 @@ func (r *Ref) record(b []byte) []byte {
 	}
 	b = appendField(b, r.StanzaID)
 	switch {
-	case r.Author.IsZero():
+	case !withAuthor:
 	case atPeer:
 		b = appendField(b, r.Author.Resource())
 	default:
 		b = appendField(b, r.Author.String())
 	}
-	return binary.BigEndian.AppendUint16(b, sum(b))
+	return b
 }
 
 func appendField(b []byte, s string) []byte {
@@ -209,13 +235,17 @@ type fields struct {
 	short bool // there were too few
 }
 
-func (f *fields) next() string {
+func (f *fields) next() string { return string(f.take()) }
+
+// take is next without a copy; nothing can be appended to it in place.
+func (f *fields) take() []byte {
 	n, size := binary.Uvarint(f.b)
 	if size <= 0 || n > uint64(len(f.b)-size) {
 		f.b, f.short = nil, true
-		return ""
+		return nil
 	}
-	s := string(f.b[size : size+int(n)])
-	f.b = f.b[size+int(n):]
-	return s
+	end := size + int(n)
+	field := f.b[size:end:end]
+	f.b = f.b[end:]
+	return field
 }
