@@ -91,6 +91,25 @@ func TestSlots(t *testing.T) {
 	})
 }
 
+// What is remembered of senders that hold no slot is bounded, and theirs is the same share when
+// they come again.
+func TestSlotsOfManySenders(t *testing.T) {
+	s := newSlots(4)
+	for i := range 1000 {
+		if !s.take(user(i), nil) || !s.take(user(i%3), nil) {
+			t.Fatal("no slot")
+		}
+		s.give(user(i))
+		s.give(user(i % 3))
+		if len(s.of) > 2*s.all+1 || len(s.of) != s.rest || len(s.spare) > s.all {
+			t.Fatalf("%d shares, %d of them rest, %d spare", len(s.of), s.rest, len(s.spare))
+		}
+	}
+	if s.used() != 0 {
+		t.Errorf("%d used", s.used())
+	}
+}
+
 // poison gives a worker n events from one sender, each to another bot.
 func (b *testbed) poison(from string, n int) {
 	b.t.Helper()

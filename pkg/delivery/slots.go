@@ -14,7 +14,8 @@ type slots struct {
 	mu    sync.Mutex
 	all   int
 	free  int
-	of    map[jid.JID]*share // by sender that holds slots or waits for some
+	of    map[jid.JID]*share // by sender: those that hold slots or wait for some, and resting ones
+	rest  int                // shares of senders that do neither; at most all, kept for their next attempt
 	turn  []*share           // that wait, the next one first
 	spare []*share           // for reuse, at most all
 	idle  sync.Pool          // of channels for reuse
@@ -75,7 +76,8 @@ func (s *slots) take(sender jid.JID, over <-chan struct{}) bool {
 // share returns the share of a sender. s.mu is held.
 func (s *slots) share(sender jid.JID) *share {
 	h := s.of[sender]
-	if h == nil {
+	switch {
+	case h == nil:
 		if n := len(s.spare); n > 0 {
 			h, s.spare = s.spare[n-1], s.spare[:n-1]
 		} else {
@@ -83,19 +85,34 @@ func (s *slots) share(sender jid.JID) *share {
 		}
 		h.sender = sender
 		s.of[sender] = h
+	case h.resting():
+		s.rest--
 	}
 	return h
 }
 
-// release forgets an empty share. s.mu is held.
+// resting reports whether a share's sender neither holds slots nor waits for some.
+func (h *share) resting() bool { return h.held == 0 && len(h.waiting) == 0 }
+
+// release lets a share rest if it is empty. When too many do, all of them are forgotten.
+// s.mu is held.
 func (s *slots) release(h *share) {
-	if h.held > 0 || len(h.waiting) > 0 {
+	if !h.resting() {
 		return
 	}
-	delete(s.of, h.sender)
-	if h.sender = (jid.JID{}); len(s.spare) < s.all {
-		s.spare = append(s.spare, h)
+	if s.rest++; s.rest <= s.all {
+		return
 	}
+	for sender, h := range s.of {
+		if !h.resting() {
+			continue
+		}
+		delete(s.of, sender)
+		if h.sender = (jid.JID{}); len(s.spare) < s.all {
+			s.spare = append(s.spare, h)
+		}
+	}
+	s.rest = 0
 }
 
 // give frees a slot, and gives free slots to the senders whose turn it is.
