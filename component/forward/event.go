@@ -4,8 +4,6 @@ import (
 	"encoding/json"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"stanzahook/component"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
@@ -29,7 +27,7 @@ func (f *Forward) event(in *component.Incoming, m *described, domain string) *we
 	if !m.known && m.Event != message.None && f.recent != nil {
 		m.facts, m.known = f.hear(in.Stanza, &m.Features, now), true
 	}
-	return &webhook.Event{ID: "evt_" + ulid.Make().String(), Component: domain, Received: now, Stanza: in.Stanza, Facts: m.facts, Type: webhook.TypeWith(in.Stanza, m.Event)}
+	return &webhook.Event{ID: webhook.NewEventID(), Component: domain, Received: now, Stanza: in.Stanza, Facts: m.facts, Type: webhook.TypeWith(in.Stanza, m.Event)}
 }
 
 // hear notes a message, and returns what its event tells of other messages.

@@ -6,7 +6,6 @@ import (
 	"time"
 
 	lru "github.com/hashicorp/golang-lru/v2"
-	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/delivery"
@@ -14,6 +13,7 @@ import (
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/webhook"
 )
 
 const (
@@ -93,7 +93,7 @@ func (u *Unreadable) send(ctx context.Context, x unreadable) error {
 		return err
 	}
 	h := s.Reply()
-	h.Type, h.ID = "chat", "evt_"+ulid.Make().String()+"-unreadable"
+	h.Type, h.ID = "chat", webhook.NewEventID()+"-unreadable"
 	answer, err := stanza.BuildMessage(h, x.text, stanza.Limits{})
 	if err != nil {
 		return err

@@ -88,7 +88,7 @@ func author(o *muc.Occupant) string {
 // the message comes again, after a kill: its mark had not been stored yet.
 func (s *session) eventID(e *muc.Event) string {
 	if e.Key == 0 {
-		return "evt_" + ulid.Make().String()
+		return webhook.NewEventID()
 	}
 	h := sha256.New()
 	h.Write([]byte(strings.Join([]string{s.key.room.String(), s.self.String(), e.Occupant.Nick, ""}, "\x00")))

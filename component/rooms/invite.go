@@ -5,7 +5,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -98,7 +97,7 @@ func (r *Rooms) onInvite(in *component.Incoming) bool {
 		if err != nil {
 			return false
 		}
-		ev := &webhook.Event{ID: "evt_" + ulid.Make().String(), Component: in.Link().Domain().Domain(), Received: time.Now(), Stanza: st}
+		ev := &webhook.Event{ID: webhook.NewEventID(), Component: in.Link().Domain().Domain(), Received: time.Now(), Stanza: st}
 		r.o.Deliver(forward.OfRoom{Event: ev})
 		return true
 	}

@@ -3,6 +3,8 @@ package webhook
 import (
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"stanzahook/pkg/stanza"
 )
 
@@ -16,6 +18,15 @@ type Event struct {
 	Facts     Facts
 	Type      string // as TypeOf has it; empty: it is found whenever it is needed
 	Room      *Room  // as RoomOf has it; nil: so is that
+}
+
+// NewEventID returns an Event.ID.
+func NewEventID() string {
+	const prefix = "evt_"
+	var b [len(prefix) + ulid.EncodedSize]byte
+	copy(b[:], prefix)
+	_ = ulid.Make().MarshalTextTo(b[len(prefix):]) // it has the size
+	return string(b[:])
 }
 
 // room returns what is known of the room that an event is from; nil of others.

@@ -12,8 +12,8 @@ import (
 
 // format implements a [Format]: how an event is encoded, and what answers mean.
 type format struct {
-	encode  func(e *Endpoint, ev *Event) ([]byte, error)
-	header  func(add func(name, value string), ev *Event) // Content-Type, and others
+	encode  func(dst []byte, e *Endpoint, ev *Event) ([]byte, error) // appends
+	header  func(add func(name, value string), ev *Event)            // Content-Type, and others
 	judge   func(e *Endpoint, ev *Event, a *Answer) Verdict
 	network *stanza.Error // for the sender when the endpoint cannot be reached
 }
@@ -29,7 +29,7 @@ func formatOf(f Format) *format {
 	case FormatComponentHTTP:
 		return &format{encodeComponentHTTP, contentType(mediaJSON), judgeComponentHTTP, componentHTTPError(0)}
 	case FormatEvent:
-		return &format{EncodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
+		return &format{encodeEvent, contentType(mediaJSON), judgeEvent, unreachable}
 	}
 	return nil
 }

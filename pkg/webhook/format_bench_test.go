@@ -12,7 +12,7 @@ func BenchmarkFormat(b *testing.B) {
 		b.Run(string(f), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := d.encode(e, ev); err != nil {
+				if _, err := d.encode(nil, e, ev); err != nil {
 					b.Fatal(err)
 				}
 				if v := d.judge(e, ev, a); len(v.Replies) != 1 {

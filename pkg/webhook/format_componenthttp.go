@@ -19,13 +19,14 @@ type componentHTTPBody struct {
 	Body   *string `json:"body,omitempty"`
 }
 
-func encodeComponentHTTP(_ *Endpoint, ev *Event) ([]byte, error) {
+func encodeComponentHTTP(dst []byte, _ *Endpoint, ev *Event) ([]byte, error) {
 	s := ev.given()
 	b := componentHTTPBody{To: s.To.String(), From: s.From.String(), Kind: s.Kind.String(), Stanza: s.XML()}
 	if body, ok := s.Body(); ok && s.Kind == stanza.Message {
 		b.Body = &body
 	}
-	return marshal(b)
+	text, err := marshal(b)
+	return append(dst, text...), err
 }
 
 // judgeComponentHTTP judges an answer as mod_component_http

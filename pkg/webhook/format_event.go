@@ -14,7 +14,11 @@ import (
 // EncodeEvent encodes an event; its data is mod_rest's JSON and the exact XML.
 func EncodeEvent(e *Endpoint, ev *Event) ([]byte, error) {
 	b := make([]byte, 0, 3*len(ev.Stanza.XML())+640) // once as it is, once in keys, and escaped; and the reference
-	return appendEvent(b, e, ev), nil
+	return encodeEvent(b, e, ev)
+}
+
+func encodeEvent(dst []byte, e *Endpoint, ev *Event) ([]byte, error) {
+	return appendEvent(dst, e, ev), nil
 }
 
 func appendEvent(b []byte, e *Endpoint, ev *Event) []byte {
@@ -24,11 +28,32 @@ func appendEvent(b []byte, e *Endpoint, ev *Event) []byte {
 	}
 	b = appendText(append(b, `{"id":`...), ev.ID)
 	b = appendText(append(b, `,"type":`...), t)
-	b = ev.Received.UTC().AppendFormat(append(b, `,"timestamp":"`...), `2006-01-02T15:04:05.000Z"`)
+	b = append(appendTime(append(b, `,"timestamp":"`...), ev.Received), '"')
 	b = appendText(append(b, `,"endpoint":`...), e.Name)
 	b = appendText(append(b, `,"component":`...), ev.Component)
 	return append(appendData(append(b, `,"data":`...), ev), '}')
 }
+
+// appendTime appends a time to the millisecond (RFC 3339), as AppendFormat does at six times the cost.
+func appendTime(b []byte, t time.Time) []byte {
+	t = t.UTC()
+	year, month, day := t.Date()
+	if year < 0 || year > 9999 {
+		return t.AppendFormat(b, "2006-01-02T15:04:05.000Z")
+	}
+	hour, minute, second := t.Clock()
+	b = append(appendDigits(b, year/100), byte('0'+year/10%10), byte('0'+year%10), '-')
+	b = append(appendDigits(b, int(month)), '-')
+	b = append(appendDigits(b, day), 'T')
+	b = append(appendDigits(b, hour), ':')
+	b = append(appendDigits(b, minute), ':')
+	b = append(appendDigits(b, second), '.')
+	ms := t.Nanosecond() / 1e6
+	return append(appendDigits(b, ms/10), byte('0'+ms%10), 'Z')
+}
+
+// appendDigits appends a number below 100 in two digits.
+func appendDigits(b []byte, n int) []byte { return append(b, byte('0'+n/10), byte('0'+n%10)) }
 
 // appendText appends a JSON string.
 func appendText(b []byte, s string) []byte {

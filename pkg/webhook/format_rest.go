@@ -14,10 +14,12 @@ import (
 )
 
 // encodeRestXML encodes the exact stanza, as mod_rest's callback does.
-func encodeRestXML(_ *Endpoint, ev *Event) ([]byte, error) { return []byte(ev.given().XML()), nil }
+func encodeRestXML(dst []byte, _ *Endpoint, ev *Event) ([]byte, error) {
+	return append(dst, ev.given().XML()...), nil
+}
 
-func encodeRestJSON(_ *Endpoint, ev *Event) ([]byte, error) {
-	return restjson.Append(nil, ev.given()), nil
+func encodeRestJSON(dst []byte, _ *Endpoint, ev *Event) ([]byte, error) {
+	return restjson.Append(dst, ev.given()), nil
 }
 
 // restHeader adds the headers of mod_rest's callback.

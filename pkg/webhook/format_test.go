@@ -44,7 +44,7 @@ func TestFormatOf(t *testing.T) {
 		if fmt.Sprint(h) != fmt.Sprint(want.header) {
 			t.Errorf("%s: headers %v", f, h)
 		}
-		body, err := d.encode(&Endpoint{Name: "echo"}, ev)
+		body, err := d.encode(nil, &Endpoint{Name: "echo"}, ev)
 		if err != nil || !strings.HasPrefix(string(body), want.begins) {
 			t.Errorf("%s: %s %v", f, body, err)
 		}

@@ -13,6 +13,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,7 @@ type Client struct {
 	client  *http.Client
 	plain   *plain // for http and sockets without a proxy; else nil
 	signer  *signature.Signer
+	bodies  sync.Pool // of *[]byte, for the requests of plain
 }
 
 // NewClient returns the client of an endpoint. It fails without a valid URL, or for an
@@ -91,11 +93,22 @@ func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
 		return c.PostBatch(ctx, []*Event{ev})[0]
 	}
 	f := c.format.Load()
-	body, err := f.encode(c.e, ev)
+	var kept *[]byte // only plain is done with it when it returns
+	if c.plain != nil {
+		kept, _ = c.bodies.Get().(*[]byte) // only these are in it
+	}
+	if kept == nil {
+		kept = new([]byte)
+	}
+	body, err := f.encode((*kept)[:0], c.e, ev)
 	if err != nil {
 		return impossible(err)
 	}
 	a, err := c.post(ctx, f, ev, body)
+	if c.plain != nil && cap(body) <= plainKept {
+		*kept = body
+		c.bodies.Put(kept)
+	}
 	if err != nil {
 		return f.unanswered(err)
 	}
@@ -186,7 +199,7 @@ func (c *Client) head(ev *Event, fields func(add func(name, value string))) (*ur
 // at; in a batch of several it would be an element of an array.
 func (c *Client) Request(ev *Event) (*http.Request, error) {
 	f := c.format.Load()
-	body, err := f.encode(c.e, ev)
+	body, err := f.encode(nil, c.e, ev)
 	if err != nil {
 		return nil, err
 	}

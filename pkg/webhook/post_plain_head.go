@@ -28,7 +28,11 @@ func (c *plainConn) quick() (a *Answer, again bool, err error) {
 	if !ok {
 		return nil, false, nil
 	}
-	a = newAnswer(h.status, string(h.contentType), string(h.retryAfter))
+	if string(h.contentType) != c.contentType { // as a rule it is that of the last one
+		c.contentType = string(h.contentType)
+		c.mediaType = mediaType(c.contentType)
+	}
+	a = &Answer{Status: h.status, Type: c.contentType, MediaType: c.mediaType, RetryAfter: retryAfter(string(h.retryAfter))}
 	_, _ = c.in.Discard(end + 4) // does not fail
 	if h.length > 0 {
 		a.Body = make([]byte, h.length)

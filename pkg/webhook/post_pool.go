@@ -43,6 +43,8 @@ type plainConn struct {
 	probe *outbound.Probe
 	used  bool
 	since time.Time // idle
+
+	contentType, mediaType string // of the last answer that was quick
 }
 
 // Read bounds the head of an answer.

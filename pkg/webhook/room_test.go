@@ -25,7 +25,7 @@ func TestRoomGoesWithTheStanza(t *testing.T) {
 	}
 	ev := &Event{ID: "evt_1", Component: "bot.example.com", Received: time.Now(), Stanza: s}
 	for _, f := range []Format{FormatEvent, FormatRestJSON, FormatRestXML, FormatComponentHTTP} {
-		body, err := formatOf(f).encode(&Endpoint{Name: "e", Format: f}, ev)
+		body, err := formatOf(f).encode(nil, &Endpoint{Name: "e", Format: f}, ev)
 		if err != nil || strings.Contains(string(body), "urn:stanzahook") {
 			t.Errorf("%s: %s %v", f, body, err)
 		}

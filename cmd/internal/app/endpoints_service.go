@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/oklog/ulid/v2"
-
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
@@ -197,7 +195,7 @@ func (s *endpoints) Test(ctx context.Context, name string, like webhook.Like) (v
 	if domain == "" {
 		domain = s.cfg.Components[0].Domain
 	}
-	id := "evt_" + ulid.Make().String()
+	id := webhook.NewEventID()
 	trial, err := w.Test(ctx, domain, id, like)
 	t := v1.TestResult{ID: id, OK: err == nil, Attempt: trial.Attempt}
 	for _, s := range trial.Replies {
