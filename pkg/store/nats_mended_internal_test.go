@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,13 @@ import (
 // test itself sweeps.
 func onNATS(t *testing.T, events int) (*server.Server, *Store, *Queue, []uint64) {
 	t.Helper()
+	srv := startNATS(t)
+	s, q, places := overNATS(t, srv.ClientURL(), events)
+	return srv, s, q, places
+}
+
+func startNATS(t *testing.T) *server.Server {
+	t.Helper()
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, JetStream: true, StoreDir: t.TempDir(), MaxPayload: 8 << 20})
 	if err != nil {
 		t.Fatal(err)
@@ -33,7 +41,12 @@ func onNATS(t *testing.T, events int) (*server.Server, *Store, *Queue, []uint64)
 		srv.Shutdown()
 		srv.WaitForShutdown()
 	})
-	s, err := Open(t.Context(), Options{NATS: &NATS{URL: srv.ClientURL(), Name: "lab", Replicas: 1}, MaxBytes: 1 << 28})
+	return srv
+}
+
+func overNATS(t *testing.T, url string, events int) (*Store, *Queue, []uint64) {
+	t.Helper()
+	s, err := Open(t.Context(), Options{NATS: &NATS{URL: url, Name: "lab", Replicas: 1}, MaxBytes: 1 << 28})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,7 +70,7 @@ func onNATS(t *testing.T, events int) (*server.Server, *Store, *Queue, []uint64)
 			t.Fatal(err)
 		}
 	}
-	return srv, s, q, places
+	return s, q, places
 }
 
 // While nothing fits into WAITING, a move ends with its context, and is not begun again
@@ -169,4 +182,71 @@ func TestSweepEndsWhileNATSIsAway(t *testing.T) {
 	if took := time.Since(began); took > openTimeout { // of systemd's limit
 		t.Errorf("the end took %v", took)
 	}
+}
+
+// Each removal takes as long as NATS needs to answer. What is finished at a stop does not come
+// again all the same, also if much of it lies behind an event that is not.
+func TestStopOverALongWay(t *testing.T) {
+	srv := startNATS(t)
+	far := slowly(t, srv.Addr().String(), 5*time.Millisecond)
+	s, q, places := overNATS(t, "nats://"+far, 1500) // 15 s of removals, one after the other
+	s.queues.recent.mu.Lock()
+	s.queues.recent.heldFor = time.Hour // nothing moves
+	s.queues.recent.mu.Unlock()
+	for _, place := range places[1:] {
+		q.Ack(Conversation("a", "b"), place)
+	}
+	s.Close()
+	s, q, _ = overNATS(t, srv.ClientURL(), 0)
+	defer s.Close()
+	if n := q.Backlog()[Conversation("a", "b")]; n != 1 {
+		t.Errorf("%d events are there after the stop, of which 1 is not finished", n)
+	}
+}
+
+// slowly passes connections on to an address, each byte after a pause, and returns its own.
+func slowly(t *testing.T, addr string, pause time.Duration) string {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	type part struct {
+		due  time.Time
+		data []byte
+	}
+	pass := func(from, to net.Conn) {
+		parts := make(chan part, 1000)
+		go func() {
+			defer close(parts)
+			for {
+				data := make([]byte, 16<<10)
+				n, err := from.Read(data)
+				if parts <- (part{time.Now().Add(pause), data[:n]}); err != nil {
+					return
+				}
+			}
+		}()
+		for p := range parts {
+			time.Sleep(time.Until(p.due)) // that is the way
+			_, _ = to.Write(p.data)       // the other side has closed it
+		}
+		_ = to.Close()
+	}
+	go func() {
+		for {
+			here, err := l.Accept()
+			if err != nil {
+				return
+			}
+			there, err := net.Dial("tcp", addr)
+			if err != nil {
+				_ = here.Close()
+				continue
+			}
+			go pass(here, there)
+			go pass(there, here)
+		}
+	}()
+	return l.Addr().String()
 }

@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.uber.org/zap"
@@ -82,22 +85,14 @@ func (q *Queue) remove(ctx context.Context, drained bool, until time.Time) (more
 	if held {
 		return more || len(finished)+len(over) > 0
 	}
-	var places []uint64
-	var conversations []string
-	for seq := range over {
-		if time.Now().After(until) && len(places) > 0 || remove(ctx, q.qs.waiting.st, seq) != nil { // purge logs it
-			more = true
-			break
-		}
-		places = append(places, seq)
-	}
-	for conversation, seq := range finished {
-		if time.Now().After(until) && len(conversations) > 0 || !q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), seq+1) {
-			more = true
-			break
-		}
-		conversations = append(conversations, conversation)
-	}
+	places, all := together(slices.Collect(maps.Keys(over)), q.qs.width(), until, func(seq uint64) bool {
+		return remove(ctx, q.qs.waiting.st, seq) == nil // purge logs it
+	})
+	more = more || !all
+	conversations, all := together(slices.Collect(maps.Keys(finished)), q.qs.width(), until, func(conversation string) bool {
+		return q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), finished[conversation]+1)
+	})
+	more = more || !all
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	for _, seq := range places {
@@ -112,6 +107,44 @@ func (q *Queue) remove(ctx context.Context, drained bool, until time.Time) (more
 		q.removals++ // once for all of them: who reads meanwhile reads again
 	}
 	return more
+}
+
+// removals is how many removals on NATS wait for their answers at a time: each is a round of
+// its servers, and those of a stop have closeWait.
+const removals = 64
+
+func (qs *Queues) width() int {
+	if qs.bounded {
+		return removals
+	}
+	return 1
+}
+
+// together calls do for each of a list, some at a time, until one fails or the time has come,
+// but for one at least. It returns those that went well, and whether that is all of them.
+func together[T any](list []T, width int, until time.Time, do func(T) bool) (done []T, all bool) {
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	var failed atomic.Bool
+	slots := make(chan struct{}, width)
+	for i, v := range list {
+		slots <- struct{}{}
+		if failed.Load() || i > 0 && time.Now().After(until) {
+			break
+		}
+		wg.Go(func() {
+			defer func() { <-slots }()
+			if !do(v) {
+				failed.Store(true)
+				return
+			}
+			mu.Lock()
+			done = append(done, v)
+			mu.Unlock()
+		})
+	}
+	wg.Wait()
+	return done, len(done) == len(list)
 }
 
 // purge removes the events of a subject before a place, of all if it is empty.

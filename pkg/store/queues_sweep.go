@@ -82,7 +82,7 @@ func (qs *Queues) remove(run context.Context, closing bool) (more, cut bool) {
 	}
 	drained := false
 	if closing {
-		drained = qs.recent.drain(ctx, qs.log)
+		drained = qs.recent.drain(ctx, qs.width(), qs.log)
 	} else {
 		qs.unblock(ctx)
 	}

@@ -230,8 +230,9 @@ func discard(ctx context.Context, st *stream.Stream, top uint64, onGone func(pla
 }
 
 // drain removes the events that are finished and lie behind others that are not: at the
-// end of the process, so that they do not come again. It reports whether all are removed.
-func (r *recent) drain(ctx context.Context, log *zap.Logger) bool {
+// end of the process, so that they do not come again; so many at a time. It reports whether
+// all are removed.
+func (r *recent) drain(ctx context.Context, width int, log *zap.Logger) bool {
 	r.mu.Lock()
 	var list []uint64
 	for place := r.marks.base; place <= r.top && len(list) < r.marks.ahead; place++ {
@@ -240,11 +241,20 @@ func (r *recent) drain(ctx context.Context, log *zap.Logger) bool {
 		}
 	}
 	r.mu.Unlock()
-	for _, place := range list {
-		if err := remove(ctx, r.st, place); err != nil {
-			log.Warn("finished events not removed; they are delivered again", zap.Error(err))
-			return false
+	why := context.DeadlineExceeded
+	var mu sync.Mutex
+	until, _ := ctx.Deadline()
+	done, all := together(list, width, until, func(place uint64) bool {
+		err := remove(ctx, r.st, place)
+		if err != nil {
+			mu.Lock()
+			why = err
+			mu.Unlock()
 		}
+		return err == nil
+	})
+	if !all {
+		log.Warn("finished events not removed; they are delivered again", zap.Int("events", len(list)-len(done)), zap.Error(why))
 	}
-	return true
+	return all
 }
