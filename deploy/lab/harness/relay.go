@@ -23,6 +23,7 @@ type Relay struct {
 	rate   int           // bytes a second and direction; 0: any
 	half   direction     // the next piece of this direction is cut in the middle, and the connection with it
 	silent chan struct{} // not nil: nothing passes until it is closed
+	passes func(d direction, piece []byte) bool
 }
 
 // pair is one connection through the relay.
@@ -108,14 +109,14 @@ func (r *Relay) pass(p *pair, to, from net.Conn, d direction) {
 // piece passes on what was read, as the network is now.
 func (r *Relay) piece(p *pair, to net.Conn, b []byte, d direction) bool {
 	r.mu.Lock()
-	delay, rate := r.delay, r.rate
+	delay, rate, passes := r.delay, r.rate, r.passes
 	half := r.half == d && len(b) > 1
 	if half {
 		r.half = noWay
 	}
 	r.mu.Unlock()
 	r.heard()
-	if p.lost.Load() {
+	if p.lost.Load() || passes != nil && !passes(d, b) {
 		return true
 	}
 	if half {
@@ -199,6 +200,14 @@ func (r *Relay) Lose() (end func()) {
 			_ = p.out.Close()
 		}
 	}
+}
+
+// Passes asks about each piece whether it may pass; nil: each may. On a quiet connection a
+// piece is a stanza.
+func (r *Relay) Passes(passes func(d direction, piece []byte) bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.passes = passes
 }
 
 // Slow delays each piece, and limits the bytes a second; zeros: no longer.

@@ -164,3 +164,24 @@ func TestKeptRooms(t *testing.T) {
 		})
 	})
 }
+
+// A room that its owner destroys: the bot knows, and knows the other room; it does not come
+// again.
+func TestDestroyedRoom(t *testing.T) {
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		const toEcho = `"to":"echo@event.localhost"`
+		s := newStage(t, kind)
+		s.event("room.joined", toEcho, `"jid":"kept@rooms.localhost","nick":"Echo"`)
+		s.event("room.joined", "taken@event.localhost")
+		s.alice.Send("<iq type='set' id='end' to='kept@rooms.localhost'><query xmlns='http://jabber.org/protocol/muc#owner'><destroy jid='other@rooms.localhost'><reason>we have moved</reason></destroy></query></iq>")
+		s.event("room.left", toEcho, `"jid":"kept@rooms.localhost"`, `"reason":"destroyed"`, `"alternative":"other@rooms.localhost"`, `"text":"we have moved"`)
+		s.event("room.left", "taken@event.localhost", `"reason":"destroyed"`)
+		r, err := s.p.Call("GET", "/v1/rooms/kept@rooms.localhost?from=echo@event.localhost", "token-all", "", "")
+		if err != nil || !strings.Contains(r.Body, `"state":"refused"`) || !strings.Contains(r.Body, "destroyed: we have moved") {
+			t.Errorf("%+v %v", r, err)
+		}
+		if n := s.count("room.joined", toEcho, "other@rooms.localhost"); n != 0 {
+			t.Error("the other room was joined")
+		}
+	})
+}
