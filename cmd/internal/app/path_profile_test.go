@@ -24,8 +24,8 @@ import (
 // TestPathProfile shows where the CPU goes at full load on real servers, in the groups
 // that deploy/guide/performance.md sums up: format event, queued, a text as the reply. For that the
 // program runs in the process of the test, beside the load, whose samples are left
-// out. It fails if an answer is missing or out of order, and judges nothing else. The
-// profiles stay in BENCH_DIR, for "go tool pprof".
+// out. It fails if an answer is missing or out of order, or a group has no samples, and
+// judges nothing else. The profiles stay in BENCH_DIR, for "go tool pprof".
 func TestPathProfile(t *testing.T) {
 	before := runtime.GOMAXPROCS(0)
 	ShareCores() // as serve does
@@ -82,15 +82,16 @@ type cost struct {
 // fits; one that fits no other is the scheduler's.
 func costGroups() []cost {
 	return []cost{
-		{"", []string{"main.(*pathClient)", "main.pathRound"}}, // the load
+		{"", []string{"load.(*PathClient)", "load.PathRound"}}, // the load
 		{"garbage collector", []string{"runtime.gcBgMarkWorker", "runtime.gcStart", "runtime.bgsweep", "runtime.bgscavenge", "runtime.gcAssistAlloc"}},
-		{"the delivery log", []string{"store.(*journal)", "store.(*logbatch)"}},
+		{"the delivery log", []string{"deliverylog.("}},
+		{"remembering messages, watching", []string{"message.(*Recent)", "delivery.(*Watch)"}},
 		{"removing events from the store", []string{"purge", "Purge"}},
-		{"storing events", []string{"nats-server", "nats.go", "nats%2ego", "store.(*publisher)"}},
+		{"storing events", []string{"nats-server", "nats.go", "nats%2ego", "internal/stream.("}},
+		{"JSON, the reply", []string{"webhook.encodeEvent", "webhook.judgeEvent"}},
 		{"the POST: system calls", nil}, // see costOf
 		{"the POST: the rest", []string{"webhook.(*plain)", "webhook.(*Client)"}},
-		{"JSON, the reply", []string{"webhook.EncodeEvent", "webhook.judgeEvent"}},
-		{"reading from and writing to the XMPP server", []string{"component.(*Link)", "quickConn"}},
+		{"reading from and writing to the XMPP server", []string{"component.(*Link)", "component.(*connection)", "quickConn"}},
 		{"lanes", []string{"delivery.(*queue)", "delivery.(*Worker)"}},
 		{"scheduler, all else", []string{""}},
 	}
@@ -133,8 +134,8 @@ func printCosts(t *testing.T, kind lab.Kind, profile string, n int) {
 		if err != nil {
 			continue // after the last
 		}
-		if i := costOf(costs, stack); i != 0 {
-			spent[i] += took
+		i := costOf(costs, stack)
+		if spent[i] += took; i != 0 {
 			total += took
 		}
 	}
@@ -142,6 +143,11 @@ func printCosts(t *testing.T, kind lab.Kind, profile string, n int) {
 		t.Fatalf("no samples in %s", profile)
 	}
 	order := make([]int, 0, len(costs))
+	for i, c := range costs {
+		if spent[i] == 0 {
+			t.Errorf("no sample of %q: are its functions %q?", c.what, c.functions)
+		}
+	}
 	for i := range costs[1:] {
 		order = append(order, i+1)
 	}
