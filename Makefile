@@ -20,7 +20,7 @@ SOAK ?= 10m
 RATE ?= 1200
 
 # Every tag that some file is built with.
-TAGS := integration,bench,compat,console,deb,npm,promtool
+TAGS := integration,bench,compat,console,deb,kube,npm,promtool
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.8.0
 
@@ -149,6 +149,11 @@ compat: ## with the real mod_rest and mod_remote_roster: MODULES=a directory wit
 alerts: ## check the alert rules and the metrics with promtool
 	@sh deploy/lab/install.sh promtool
 	go test -tags promtool -count=1 -timeout 5m -run 'Promtool|Alerts|Dashboard' ./cmd/internal/app
+
+# Not in CI: building helm takes some minutes where it was not built before.
+.PHONY: kube-test
+kube-test: ## check the Helm chart: lint, manifests against the types of Kubernetes, its configuration
+	go test -tags kube -count=1 -timeout 30m ./deploy/helm
 
 # "make test" takes the servers of this machine. RUN names tests and PACKAGES packages; all
 # by default.
