@@ -3,6 +3,7 @@
 package natsserver
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"os"
@@ -21,6 +22,10 @@ type Options struct {
 	MaxStore   string // of each server; empty: 4GB
 	// Config is added to the configuration of each server: accounts, TLS.
 	Config string
+	// Whole returns the whole configuration of a server (from 0 on), in the place of all of the
+	// above but Nodes; nil: it is made here. It has to be that of a server that listens at
+	// 127.0.0.1 on ports[i], and for the others on ports[Nodes+i].
+	Whole func(i int, dir string, ports []int) string
 	// User and Password are for the servers' URL, if Config has users.
 	User, Password string
 }
@@ -51,26 +56,16 @@ func Start(t testing.TB, o Options) *Cluster {
 	if out, err := exec.Command("go", "build", "-o", c.bin, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
 		t.Fatalf("build nats-server: %v\n%s", err, out)
 	}
-	var routes []string
 	ports := freePorts(t, 2*o.Nodes)
 	for i := range o.Nodes {
-		routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", ports[o.Nodes+i]))
-	}
-	payload, room := o.MaxPayload, o.MaxStore
-	if payload == "" {
-		payload = "8MB"
-	}
-	if room == "" {
-		room = "4GB"
-	}
-	for i := range o.Nodes {
 		n := &Node{Port: ports[i], c: c, config: filepath.Join(dir, fmt.Sprintf("n%d.conf", i+1))}
-		text := fmt.Sprintf("server_name: n%d\nlisten: 127.0.0.1:%d\nmax_payload: %s\njetstream {\n store_dir: %q\n max_file_store: %s\n max_memory_store: 256MB\n}\n",
-			i+1, n.Port, payload, filepath.Join(dir, fmt.Sprintf("n%d", i+1)), room)
-		if o.Nodes > 1 {
-			text += fmt.Sprintf("cluster {\n name: lab\n listen: 127.0.0.1:%d\n routes: [%s]\n}\n", ports[o.Nodes+i], strings.Join(routes, ", "))
+		text := ""
+		if o.Whole != nil {
+			text = o.Whole(i, dir, ports)
+		} else {
+			text = o.text(i, dir, ports)
 		}
-		if err := os.WriteFile(n.config, []byte(text+o.Config), 0o600); err != nil {
+		if err := os.WriteFile(n.config, []byte(text), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		c.Nodes = append(c.Nodes, n)
@@ -84,6 +79,20 @@ func Start(t testing.TB, o Options) *Cluster {
 	return c
 }
 
+// text is the configuration of a server.
+func (o *Options) text(i int, dir string, ports []int) string {
+	text := fmt.Sprintf("server_name: n%d\nlisten: 127.0.0.1:%d\nmax_payload: %s\njetstream {\n store_dir: %q\n max_file_store: %s\n max_memory_store: 256MB\n}\n",
+		i+1, ports[i], cmp.Or(o.MaxPayload, "8MB"), filepath.Join(dir, fmt.Sprintf("n%d", i+1)), cmp.Or(o.MaxStore, "4GB"))
+	if o.Nodes > 1 {
+		var routes []string
+		for _, port := range ports[o.Nodes:] {
+			routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", port))
+		}
+		text += fmt.Sprintf("cluster {\n name: lab\n listen: 127.0.0.1:%d\n routes: [%s]\n}\n", ports[o.Nodes+i], strings.Join(routes, ", "))
+	}
+	return text + o.Config
+}
+
 // URL names all servers.
 func (c *Cluster) URL() string {
 	var all []string
@@ -91,14 +100,6 @@ func (c *Cluster) URL() string {
 		all = append(all, fmt.Sprintf("nats://127.0.0.1:%d", n.Port))
 	}
 	return strings.Join(all, ",")
-}
-
-// CheckConfig returns what is wrong with a configuration of a server, or nil.
-func (c *Cluster) CheckConfig(file string) error {
-	if out, err := exec.Command(c.bin, "-t", "-c", file).CombinedOutput(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", file, err, out)
-	}
-	return nil
 }
 
 // Start starts a server that does not run, and waits until it listens.

@@ -17,6 +17,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab/harness"
+	"stanzahook/deploy/lab/natsserver"
 )
 
 // The samples for the servers and for stanzahook work together as they are: only
@@ -24,15 +25,18 @@ import (
 // do those for containers.
 func TestSamples(t *testing.T) {
 	for name, server := range map[string]func(t *testing.T, dir, port string) *exec.Cmd{
-		"prosody": sampleProsody, "ejabberd": sampleEjabberd, "docker": sampleContainer,
+		"prosody": sampleProsody, "ejabberd": sampleEjabberd, "docker": sampleContainer("docker.cfg.lua"), "docker with NATS": sampleContainer("prosody-nats.cfg.lua"),
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			dir, port := t.TempDir(), harness.FreePort(t)
 			sampleServer(t, server(t, dir, port), dir, port)
 			config := sampleConfig
-			if name == "docker" {
+			switch name {
+			case "docker":
 				config = containerConfig
+			case "docker with NATS":
+				config = containerOnNATS
 			}
 			p := harness.LaunchFile(t, config(t, dir, port))
 			p.AwaitReady()
@@ -78,6 +82,31 @@ func containerConfig(t *testing.T, dir, port string) string {
 		"/run/stanzahook/":    "",
 		"/var/lib/stanzahook": filepath.Join(dir, "store"),
 		"  tokens: []":        sampleToken,
+	}), containerSecret)
+}
+
+// containerOnNATS is the same with the three NATS servers of the compose file.
+func containerOnNATS(t *testing.T, dir, port string) string {
+	t.Helper()
+	c := natsserver.Start(t, natsserver.Options{Nodes: 3, Whole: func(i int, dir string, ports []int) string {
+		name := fmt.Sprintf("n%d", i+1)
+		replaced := map[string]string{
+			"$SERVER_NAME": name, "0.0.0.0:4222": fmt.Sprintf("127.0.0.1:%d", ports[i]), "0.0.0.0:6222": fmt.Sprintf("127.0.0.1:%d", ports[3+i]), "/data": filepath.Join(dir, name),
+		}
+		for n := range 3 {
+			replaced[fmt.Sprintf("nats://n%d:6222", n+1)] = fmt.Sprintf("nats://127.0.0.1:%d", ports[3+n])
+		}
+		if err := os.WriteFile(filepath.Join(dir, "account.conf"), []byte(sample(t, "samples/nats/account.conf", nil)), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		return sample(t, "docker/nats.conf", replaced)
+	}})
+	return sampleFile(t, dir, sample(t, "docker/stanzahook-nats.yaml", map[string]string{
+		"prosody:5347":     "127.0.0.1:" + port,
+		"0.0.0.0:5290":     "127.0.0.1:0",
+		"/run/stanzahook/": "",
+		"nats://n1:4222,nats://n2:4222,nats://n3:4222": c.URL(),
+		"  tokens: []": sampleToken,
 	}), containerSecret)
 }
 
@@ -142,25 +171,28 @@ func sampleProsody(t *testing.T, dir, port string) *exec.Cmd {
 
 // sampleContainer runs what the container of Prosody does, with the files that are
 // mounted there in one directory.
-func sampleContainer(t *testing.T, dir, port string) *exec.Cmd {
-	t.Helper()
-	for name, text := range map[string]string{
-		"sample.cfg.lua": sample(t, "samples/prosody.cfg.lua", nil),
-		"docker.cfg.lua": sample(t, "docker/prosody.cfg.lua", nil),
-		"secret":         containerSecret,
-	} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+func sampleContainer(config string) func(t *testing.T, dir, port string) *exec.Cmd {
+	return func(t *testing.T, dir, port string) *exec.Cmd {
+		t.Helper()
+		for name, text := range map[string]string{
+			"sample.cfg.lua":       sample(t, "samples/prosody.cfg.lua", nil),
+			"docker.cfg.lua":       sample(t, "docker/prosody.cfg.lua", nil),
+			"prosody-nats.cfg.lua": sample(t, "docker/prosody-nats.cfg.lua", nil),
+			"secret":               containerSecret,
+		} {
+			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		start, err := filepath.Abs("../../../deploy/docker/prosody-start.sh")
+		if err != nil {
 			t.Fatal(err)
 		}
+		cmd := exec.Command("sh", start)
+		cmd.Env = append(os.Environ(), "COMPONENT_SECRET_FILE="+filepath.Join(dir, "secret"), "CERTS="+filepath.Join(dir, "certs"), "LOGIN=juliet", "DATA="+dir,
+			"PROSODY_CONFIG="+prosodyOn(t, filepath.Join(dir, config), dir, port))
+		return cmd
 	}
-	start, err := filepath.Abs("../../../deploy/docker/prosody-start.sh")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("sh", start)
-	cmd.Env = append(os.Environ(), "COMPONENT_SECRET_FILE="+filepath.Join(dir, "secret"), "CERTS="+filepath.Join(dir, "certs"), "LOGIN=juliet", "DATA="+dir,
-		"PROSODY_CONFIG="+prosodyOn(t, filepath.Join(dir, "docker.cfg.lua"), dir, port))
-	return cmd
 }
 
 // prosodyOn includes a configuration, and sets ports and directories behind it, which

@@ -3,16 +3,9 @@
 package stream
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
-	"math/big"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -98,24 +91,8 @@ func TestCredentialsFile(t *testing.T) {
 	check(t, c, Remote{CredsFile: creds(time.Now().Add(time.Hour))}, Remote{CredsFile: creds(time.Now().Add(-time.Hour))})
 }
 
-// certificates makes an authority, and a certificate of a name that it has signed.
-func certificates(t *testing.T, name string) (authority, cert, key []byte) {
-	t.Helper()
-	caKey := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "ca"}, NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign}
-	caDER := must(x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey))
-	ownKey := must(ecdsa.GenerateKey(elliptic.P256(), rand.Reader))
-	own := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: name}, EmailAddresses: []string{name}, NotAfter: time.Now().Add(time.Hour), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
-	}
-	ownDER := must(x509.CreateCertificate(rand.Reader, own, ca, &ownKey.PublicKey, caKey))
-	block := func(kind string, der []byte) []byte { return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}) }
-	return block("CERTIFICATE", caDER), block("CERTIFICATE", ownDER), block("EC PRIVATE KEY", must(x509.MarshalECPrivateKey(ownKey)))
-}
-
 func TestClientCertificate(t *testing.T) {
-	authority, cert, key := certificates(t, "stanzahook@example.com")
+	authority, cert, key := natsserver.Certificates(t, "stanzahook@example.com")
 	c := natsserver.Start(t, natsserver.Options{Config: fmt.Sprintf("tls { cert_file: %q, key_file: %q, ca_file: %q, verify_and_map: true }\nauthorization { users: [{user: stanzahook@example.com}] }\n",
 		written(t, "cert.pem", cert), written(t, "key.pem", key), written(t, "ca.pem", authority))})
 	pool := x509.NewCertPool()
