@@ -61,6 +61,13 @@
 // refuse one in the middle of others. There is no disk to watch, and no server to
 // restart; a store that another process has taken calls Options.OnHung.
 //
+// # From a directory to NATS, and back
+//
+// [Copy] copies a store into an empty one (copy.go): part by part (copy_parts.go), each in the
+// order of its places, which are new ones in the copy. A mark in the target says how far it is
+// (copy_mark.go); records behind it are compared with the source and not copied again. What has
+// moved to WAITING is settled in the source first, so no record of the copy says where it came from.
+//
 // # What is guaranteed
 //
 // With [SyncInterval] an event that was said to be stored survives a killed process, and

@@ -71,7 +71,10 @@ type Store struct {
 	watcher *watcher
 	stop    context.CancelFunc
 	wg      sync.WaitGroup
-	used    atomic.Int64 // bytes; on NATS, when it answered last
+	// admit, which may be nil, decides whether the store may be opened, before anything in it
+	// is touched; nil: unless it is a copy that was not finished.
+	admit func(context.Context) error
+	used  atomic.Int64 // bytes; on NATS, when it answered last
 
 	queues          *Queues
 	outbox          Outbox
@@ -193,6 +196,33 @@ func (s *Store) open(ctx context.Context) (err error) {
 			s.srv.Stop()
 		}
 	}()
+	s.define()
+	if s.admit == nil {
+		s.admit = s.refuseBegun
+	}
+	if err = s.admit(ctx); err != nil {
+		return err
+	}
+	if err := s.openStreams(ctx); err != nil {
+		return err
+	}
+	s.deliveries, err = deliverylog.Open(ctx, s.srv, s.logOptions())
+	if err != nil {
+		return err
+	}
+	if s.o.NATS == nil {
+		if err := checkIntegrity(ctx, s.srv, s.o.Dir, s.log); err != nil {
+			return err
+		}
+	}
+	if err := s.threads.load(ctx); err != nil {
+		return err
+	}
+	return s.queues.load(ctx)
+}
+
+// define says which streams there are, of which none is opened.
+func (s *Store) define() {
 	s.disk = &disk{dir: s.o.Dir, maxEvents: acceptBytes(&s.o), srv: s.srv, log: s.log}
 	s.outbox = Outbox{s.stream(outboxConfig(&s.o)), s.disk, s.log, s.o.OutboxBytes, s.o.OutboxCount}
 	s.dead.st, s.dead.disk, s.dead.log, s.dead.shares = s.stream(deadConfig(&s.o)), s.disk, s.log, newDeadShares(deadBytes(&s.o))
@@ -206,24 +236,10 @@ func (s *Store) open(ctx context.Context) (err error) {
 	s.waiting = newWaiting(&s.o, s.bucket(waitingConfig(&s.o)))
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
 	s.queues = newQueues(s)
-	if err := s.openStreams(ctx); err != nil {
-		return err
-	}
-	s.deliveries, err = deliverylog.Open(ctx, s.srv, deliverylog.Options{
-		Keep: s.o.LogKeep, Count: s.o.LogCount, MaxBytes: logBytes(&s.o), Refuses: s.disk.refusesHistory, Log: s.log,
-	})
-	if err != nil {
-		return err
-	}
-	if s.o.NATS == nil {
-		if err := checkIntegrity(ctx, s.srv, s.o.Dir, s.log); err != nil {
-			return err
-		}
-	}
-	if err := s.threads.load(ctx); err != nil {
-		return err
-	}
-	return s.queues.load(ctx)
+}
+
+func (s *Store) logOptions() deliverylog.Options {
+	return deliverylog.Options{Keep: s.o.LogKeep, Count: s.o.LogCount, MaxBytes: logBytes(&s.o), Refuses: s.disk.refusesHistory, Log: s.log}
 }
 
 // stream returns a stream that openStreams opens.

@@ -15,24 +15,12 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/component/presence"
-	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 )
 
-// storeOptions are the options of the store of a configuration.
-func storeOptions(cfg *config.Config, log *zap.Logger, onHung func()) store.Options {
-	o := store.Options{
-		Dir: cfg.Store.Dir, Sync: store.Sync(cfg.Store.Sync), MaxBytes: int64(cfg.Store.MaxBytes), MaxStanzaBytes: cfg.LargestStanza(), Log: log,
-		OutboxBytes: min(int64(cfg.Outbox.MaxBytes), int64(cfg.Store.MaxBytes)/4), OutboxCount: int64(cfg.Outbox.MaxCount),
-		JobKeep: roster.JobKeep, LogKeep: cfg.Deliveries.Keep, LogCount: cfg.Deliveries.MaxCount,
-		OnHung: onHung, DeadKeep: cfg.DeadLetters.Keep, DeadBytes: min(int64(cfg.DeadLetters.MaxBytes), int64(cfg.Store.MaxBytes)/4),
-	}
-	o.NATS = livecheck.NATS(cfg)
-	return o
-}
-
 func (a *App) openStore(ctx context.Context) error {
-	o := storeOptions(a.cfg, a.log, a.onStoreHung)
+	o := livecheck.StoreOptions(a.cfg)
+	o.Log, o.OnHung = a.log, a.onStoreHung
 	if o.NATS != nil {
 		w := &waitingRoom{cfg: &a.cfg.HTTP, log: a.log}
 		defer w.close()

@@ -12,12 +12,13 @@ import (
 // progress is a bar on a terminal; a pipe or a file gets nothing.
 type progress struct {
 	out io.Writer // nil: none
+	of  string    // what it counts
 	bar *progressbar.ProgressBar
 }
 
-func newProgress(out io.Writer) *progress {
+func newProgress(out io.Writer, of string) *progress {
 	if f, ok := out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		return &progress{out: out}
+		return &progress{out: out, of: of}
 	}
 	return &progress{}
 }
@@ -28,7 +29,7 @@ func (p *progress) show(done, total int) {
 		return
 	}
 	if p.bar == nil {
-		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription("rosters"),
+		p.bar = progressbar.NewOptions(total, progressbar.OptionSetWriter(p.out), progressbar.OptionSetDescription(p.of),
 			progressbar.OptionShowCount(), progressbar.OptionSetWidth(30), progressbar.OptionThrottle(50*time.Millisecond),
 			progressbar.OptionClearOnFinish(), progressbar.OptionSetRenderBlankState(true))
 	}

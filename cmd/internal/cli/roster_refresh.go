@@ -42,7 +42,7 @@ The exit code is 1 if a roster was not updated.`,
 			if given != 1 {
 				return errors.New("refresh: give users, or --file, or --all")
 			}
-			f := refresher{api: a, host: host, force: force, bar: newProgress(cmd.ErrOrStderr())}
+			f := refresher{api: a, host: host, force: force, bar: newProgress(cmd.ErrOrStderr(), "rosters")}
 			if file != "" {
 				var err error
 				if args, err = readNames(file, cmd.InOrStdin()); err != nil {

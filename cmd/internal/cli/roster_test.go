@@ -140,13 +140,13 @@ func TestRosterRefreshBrokenOff(t *testing.T) {
 // A bar is for terminals, and gone in the end.
 func TestProgress(t *testing.T) {
 	var b strings.Builder
-	p := newProgress(&b)
+	p := newProgress(&b, "rosters")
 	p.show(1, 2)
 	p.end()
 	if b.Len() > 0 {
 		t.Errorf("in a pipe: %q", b.String())
 	}
-	p = &progress{out: &b}
+	p = &progress{out: &b, of: "rosters"}
 	p.show(0, 0)
 	p.show(1, 4)
 	p.show(5, 4) // somebody was named twice

@@ -40,12 +40,17 @@ type Log struct {
 	searching chan struct{} // a token for each search
 }
 
+// Stream is the stream of a log.
+func Stream(srv *stream.Server, o Options) *stream.Stream {
+	return srv.Stream(stream.Config{
+		Name: streamName, About: "delivery log", Subjects: subjectPrefix + "*", MaxAge: o.Keep, MaxBytes: o.MaxBytes,
+	})
+}
+
 // Open opens the log in a server.
 func Open(ctx context.Context, srv *stream.Server, o Options) (*Log, error) {
 	l := &Log{o: o, writer: newWriter(), searching: make(chan struct{}, searches)}
-	l.st = srv.Stream(stream.Config{
-		Name: streamName, About: "delivery log", Subjects: subjectPrefix + "*", MaxAge: o.Keep, MaxBytes: o.MaxBytes,
-	})
+	l.st = Stream(srv, o)
 	if err := l.Reopen(ctx); err != nil {
 		return nil, err
 	}

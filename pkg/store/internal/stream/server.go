@@ -28,6 +28,9 @@ const (
 	overhead        = 64 << 10 // bytes of a record for its subject and headers
 )
 
+// Folder is what an embedded server makes in its directory.
+const Folder = "jetstream"
+
 // Options configure a server.
 type Options struct {
 	Dir            string
