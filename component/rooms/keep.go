@@ -15,6 +15,7 @@ import (
 var (
 	ErrConfigured = errors.New("the room is one of the configuration")
 	ErrFull       = errors.New("the component has as many rooms as room_policy.max_rooms allows")
+	ErrInvited    = errors.New("the rooms of invitations take up their share: half of room_policy.max_rooms, and a quarter for those of one service elsewhere")
 	ErrNone       = errors.New("the bot is not kept in this room")
 	ErrSeveral    = errors.New("several bots are in this room: say which one with from")
 )

@@ -30,7 +30,7 @@ func (x tailing) stream(w http.ResponseWriter, r *http.Request, values url.Value
 		return wrongf("%s", err)
 	}
 	who := httpapi.IdentityOf(r.Context())
-	o := tail.Opening{Filter: f, Last: r.Header.Get("Last-Event-ID"), Admin: true}
+	o := tail.Opening{Filter: f.InRooms(who.Rooms), Last: r.Header.Get("Last-Event-ID"), Admin: true}
 	may := httpapi.Needs(gateway.ScopeAdmin)
 	if limited(r, gateway.ScopeAdmin) {
 		o.Admin, o.Limited = false, true

@@ -109,6 +109,12 @@ func (r *Recent) room(size int) *segment {
 // Find returns what is remembered of the message with an id in a conversation. inRoom says
 // that the id is a stanza-id.
 func (r *Recent) Find(own, peer jid.JID, id string, inRoom bool, now time.Time) (Known, bool) {
+	return r.findBy("", own, peer, id, inRoom, now)
+}
+
+// findBy is Find for the message of an author, if there is one: senders choose the ids of their
+// messages, and somebody else may have taken the same.
+func (r *Recent) findBy(author string, own, peer jid.JID, id string, inRoom bool, now time.Time) (known Known, ok bool) {
 	if id == "" {
 		return Known{}, false
 	}
@@ -121,16 +127,21 @@ func (r *Recent) Find(own, peer jid.JID, id string, inRoom bool, now time.Time) 
 	key := r.key(own.String(), peer.String(), kind, id)
 	for i := len(r.segments) - 1; i >= 0; i-- {
 		g := r.segments[i]
-		at, ok := g.find(key, r.key, i < len(r.segments)-1)
-		if !ok {
-			continue
+		if g.find(key, r.key, i < len(r.segments)-1, func(at uint32) (end bool) {
+			e := g.entry(at)
+			if now.Sub(e.since) >= recentFor {
+				return true // and so are those before it
+			}
+			end = author == "" || e.author == author
+			if end || !ok { // without one of the author, the latest
+				known, ok = Known{e.ref(), e.author, e.body}, true
+			}
+			return end
+		}) {
+			break
 		}
-		if e := g.entry(at); now.Sub(e.since) < recentFor {
-			return Known{e.ref(), e.author, e.body}, true
-		}
-		return Known{}, false
 	}
-	return Known{}, false
+	return known, ok
 }
 
 // FindRef returns what is remembered of the message of a Ref.
@@ -138,7 +149,11 @@ func (r *Recent) FindRef(ref Ref, now time.Time) (Known, bool) {
 	if known, ok := r.Find(ref.Own, ref.Peer, ref.StanzaID, true, now); ok {
 		return known, true
 	}
-	return r.Find(ref.Own, ref.Peer, ref.ID, false, now)
+	author := ""
+	if ref.Mine {
+		author = ref.Own.String() // as Say has it
+	}
+	return r.findBy(author, ref.Own, ref.Peer, ref.ID, false, now)
 }
 
 // Len returns how many ids, and how many bytes, are remembered.
@@ -181,7 +196,7 @@ func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string
 	}
 	known, found := Known{}, false
 	if id := f.Of(s); id != "" {
-		known, found = r.about(&h, f, id, now)
+		known, found = r.about(&h, f, id, author, now)
 	}
 	if f.Event == Correction || f.Event == Retraction {
 		h.Foreign = !found || author == "" || known.Author != author
@@ -199,9 +214,12 @@ func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string
 }
 
 // about finds the message that another one is about.
-func (r *Recent) about(h *Heard, f *Features, id string, now time.Time) (Known, bool) {
+func (r *Recent) about(h *Heard, f *Features, id, author string, now time.Time) (Known, bool) {
+	if f.Event != Correction && f.Event != Retraction {
+		author = "" // anybody's message
+	}
 	inRoom := h.Ref.Kind == Room && f.ByStanzaID()
-	known, found := r.Find(h.Ref.Own, h.Ref.Peer, id, inRoom, now)
+	known, found := r.findBy(author, h.Ref.Own, h.Ref.Peer, id, inRoom, now)
 	if found {
 		h.RefOf = known.Ref
 		return known, true
@@ -227,7 +245,7 @@ func (r *Recent) remember(s *stanza.Stanza, f *Features, h *Heard, known Known, 
 	switch {
 	case f.Event == Said && (f.hasBody || f.files):
 		if h.Ref.Mine { // who sent it has its Ref already
-			if _, said := r.Find(h.Ref.Own, h.Ref.Peer, h.Ref.ID, false, now); said {
+			if said, ok := r.FindRef(h.Ref, now); ok && said.Author == author {
 				return
 			}
 		}

@@ -10,7 +10,7 @@ import (
 // Echoed notes that a room has sent back a message of ours. If it has given it a stanza-id,
 // what refers to that has the Ref that the sender got.
 func (r *Recent) Echoed(room Ref, now time.Time) {
-	known, ok := r.Find(room.Own, room.Peer, room.ID, false, now)
+	known, ok := r.findBy(room.Own.String(), room.Own, room.Peer, room.ID, false, now)
 	if !ok {
 		return
 	}
@@ -38,7 +38,7 @@ func (r *Recent) complete(ref Ref, now time.Time) (whole Ref, echoed bool) {
 	if ref.Kind != Room || ref.StanzaID != "" {
 		return ref, true
 	}
-	known, ok := r.Find(ref.Own, jid.JID{}, ref.ID, false, now)
+	known, ok := r.findBy(ref.Peer.String(), ref.Own, jid.JID{}, ref.ID, false, now)
 	if whole, err := ParseRef(known.Ref); ok && err == nil && known.Author == ref.Peer.String() {
 		ref.StanzaID = whole.StanzaID
 		return ref, true

@@ -48,18 +48,26 @@ func (g *segment) entry(at uint32) entry {
 	return entry{time.Unix(int64(binary.BigEndian.Uint64(g.data[at:])), 0), rest.take(), rest.next(), rest.next(), rest.next()}
 }
 
-// find returns where the latest entry of a key begins. keyOf makes keys; full says that
-// no entry will follow.
-func (g *segment) find(key uint64, keyOf func(own, peer string, kind idKind, id string) uint64, full bool) (at uint32, ok bool) {
+// find calls end with the place of each entry of a key, the latest first, until it is true, and
+// reports whether it was. keyOf makes keys; full says that no entry will follow. A key is there
+// several times where senders reuse ids.
+func (g *segment) find(key uint64, keyOf func(own, peer string, kind idKind, id string) uint64, full bool, end func(at uint32) bool) bool {
 	g.readKeys(keyOf)
-	if !full {
-		for i := len(g.keys) - 1; i >= 0; i-- {
-			if g.keys[i] == key {
-				return g.at[i], true
-			}
+	if full {
+		if at, ok := g.latest(key); !ok || end(at) {
+			return ok
 		}
-		return 0, false
 	}
+	for i := len(g.keys) - 1; i >= 0; i-- {
+		if g.keys[i] == key && end(g.at[i]) {
+			return true
+		}
+	}
+	return false
+}
+
+// latest returns where the latest entry of a key begins, by the index.
+func (g *segment) latest(key uint64) (at uint32, ok bool) {
 	if g.index == nil {
 		g.index = make(map[uint64]uint32, len(g.keys))
 		for i, k := range g.keys {

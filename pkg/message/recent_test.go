@@ -127,6 +127,40 @@ func TestHearRoom(t *testing.T) {
 }
 
 // The memory has a bound; the oldest goes, and what is left is found.
+// Anybody may take the id of somebody else's message: authors keep theirs, and we ours.
+func TestIDsTakenByOthers(t *testing.T) {
+	for _, full := range []bool{false, true} {
+		r := NewRecent(RecentBytes)
+		ids := RoomIDs{Own: jid.MustParse("lounge@rooms.example.com/Echo")}
+		said := func(id, nick, author, inner string) Heard { return heard(r, ids, author, inLounge, id, nick, inner) }
+		ours := parsed(`<message type='groupchat' id='b1' from='echo@bot.example.com/room' to='lounge@rooms.example.com'><body>hello</body></message>`)
+		r.Say(ours, Sent(ours, false), noon)
+		alice := said("a1", "Alice", "id alice", `<body>hi</body>`)
+		for _, id := range []string{"a1", "b1"} {
+			said(id, "Mallory", "id mallory", `<body>mine</body>`)
+		}
+		if full {
+			for i := range 1000 {
+				said(fmt.Sprint("fill", i), "Bob", "id bob", "<body>"+strings.Repeat("x", 1000)+"</body>")
+			}
+		}
+		const correction = `<body>ho</body><replace id='a1' xmlns='urn:xmpp:message-correct:0'/>`
+		if h := said("a2", "Alice", "id alice", correction); h.Foreign || h.RefOf != alice.Ref.String() {
+			t.Errorf("full %v: her own: %+v", full, h)
+		}
+		if h := said("m2", "Eve", "id eve", correction); !h.Foreign {
+			t.Errorf("full %v: another's: %+v", full, h)
+		}
+		if known, ok := r.FindRef(Sent(ours, false), noon); !ok || known.Body != "hello" {
+			t.Errorf("full %v: ours is %+v", full, known)
+		}
+		r.Echoed(InRoom(parsed(fmt.Sprintf(inLounge, "b1", "Echo", `<body>hello</body><stanza-id xmlns='urn:xmpp:sid:0' by='lounge@rooms.example.com' id='sb1'/>`)), RoomIDs{StanzaIDs: true, Own: ids.Own}), noon)
+		if known, ok := r.Find(jid.MustParse("echo@bot.example.com"), jid.MustParse("lounge@rooms.example.com"), "sb1", true, noon); !ok || known.Body != "hello" {
+			t.Errorf("full %v: by the room's id ours is %+v %v", full, known, ok)
+		}
+	}
+}
+
 func TestRecentIsBounded(t *testing.T) {
 	r := NewRecent(3 * segmentBytes)
 	body := strings.Repeat("x", 5000)

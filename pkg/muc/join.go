@@ -95,7 +95,7 @@ func (r *Room) attempt(now time.Time) {
 	r.itself, r.arranged, r.remark, r.made = false, true, "", false
 	r.known = false // who is not in does not hear that the configuration changes
 	r.generation++
-	r.uncounted = 0
+	r.uncounted = nil
 	r.begin(now)
 	r.nick = r.tryNick()
 	r.at[joinTimer] = now.Add(joinWait)

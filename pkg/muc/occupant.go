@@ -25,17 +25,28 @@ type Occupant struct {
 // occupants are those of a room.
 type occupants struct {
 	byNick     map[string]*Occupant
-	uncounted  int // beyond MaxOccupants
-	generation int // number of the join
-	stays      int // number of the last stay
+	uncounted  map[uint64]struct{} // the hashes of the nicks beyond MaxOccupants
+	generation int                 // number of the join
+	stays      int                 // number of the last stay
 }
+
+// maxUncounted bounds how many occupants are counted beyond those that are known by nick.
+const maxUncounted = 100_000
 
 // put notes an occupant, and returns what it was before, nil if it is new.
 func (r *Room) put(o Occupant) (before *Occupant) {
 	o.generation = r.generation
 	if before = r.byNick[o.Nick]; before == nil && len(r.byNick) >= r.o.MaxOccupants && o.Nick != r.nick {
-		r.uncounted++
+		if r.uncounted == nil {
+			r.uncounted = make(map[uint64]struct{})
+		}
+		if len(r.uncounted) < maxUncounted {
+			r.uncounted[hash(o.Nick)] = struct{}{}
+		}
 		return nil
+	}
+	if before == nil && len(r.uncounted) > 0 {
+		delete(r.uncounted, hash(o.Nick))
 	}
 	if r.byNick == nil {
 		r.byNick = make(map[string]*Occupant)
@@ -54,7 +65,7 @@ func (r *Room) put(o Occupant) (before *Occupant) {
 func (r *Room) remove(nick string) Occupant {
 	o := r.byNick[nick]
 	if o == nil {
-		r.uncounted = max(0, r.uncounted-1)
+		delete(r.uncounted, hash(nick))
 		return Occupant{Nick: nick}
 	}
 	delete(r.byNick, nick)
@@ -67,6 +78,9 @@ func (r *Room) rename(old, nick string) {
 		delete(r.byNick, old)
 		o.Nick = strings.Clone(nick)
 		r.byNick[o.Nick] = o
+	} else if _, counted := r.uncounted[hash(old)]; counted {
+		delete(r.uncounted, hash(old))
+		r.uncounted[hash(nick)] = struct{}{}
 	}
 }
 
@@ -80,7 +94,7 @@ func (r *Room) sweep() {
 }
 
 // reset forgets everybody.
-func (r *Room) reset() { r.byNick, r.uncounted, r.nick = nil, 0, r.o.Nick }
+func (r *Room) reset() { r.byNick, r.uncounted, r.nick = nil, nil, r.o.Nick }
 
 // author returns the occupant of a nick.
 func (r *Room) author(nick string) Occupant {

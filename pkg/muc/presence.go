@@ -199,10 +199,11 @@ func (r *Room) onOther(s *stanza.Stanza, u *user) {
 	o := occupantOf(s, u)
 	_, known := r.byNick[o.Nick]
 	full := !known && len(r.byNick) >= r.o.MaxOccupants
+	_, counted := r.uncounted[hash(o.Nick)] // there before, and known by nick from now on
 	before := r.put(o)
 	e := Event{Kind: OccupantHas, Stanza: s, Occupant: r.trusted(o)}
 	switch {
-	case full:
+	case full || counted:
 		return
 	case before == nil:
 		e.Change = ChangeJoined

@@ -100,6 +100,24 @@ func TestOccupantsAreBounded(t *testing.T) {
 	if st := r.Status(); st.Occupants != 26 || !st.Cut || len(r.Occupants()) != 11 || st.Role != "participant" {
 		t.Errorf("%+v, %d known", st, len(r.Occupants()))
 	}
+	// those who are only counted are so once, under whatever nick, until they go or are known
+	steps := []struct {
+		xml string
+		n   int
+	}{
+		{fmt.Sprintf(occupant, "n20"), 26},
+		{strings.Replace(strings.Replace(fmt.Sprintf(occupant, "n20"), "<presence ", "<presence type='unavailable' ", 1), "/></x>", " nick='z'/><status code='303'/></x>", 1), 26},
+		{fmt.Sprintf(occupant, "z"), 26},
+		{strings.Replace(fmt.Sprintf(occupant, "z"), "<presence ", "<presence type='unavailable' ", 1), 25},
+		{strings.Replace(fmt.Sprintf(occupant, "n1"), "<presence ", "<presence type='unavailable' ", 1), 24},
+		{fmt.Sprintf(occupant, "n21"), 24},
+	}
+	for _, s := range steps {
+		r.Receive(began, parsed("%s", s.xml))
+		if n := r.Status().Occupants; n != s.n {
+			t.Errorf("%d, not %d, after %s", n, s.n, s.xml)
+		}
+	}
 }
 
 // Whatever a room sends: no panic, and memory and output are bounded.

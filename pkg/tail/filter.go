@@ -2,6 +2,7 @@ package tail
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"stanzahook/pkg/jid"
@@ -12,6 +13,27 @@ type Filter struct {
 	kinds    uint16 // a bit for each kind; 0: all
 	endpoint string
 	jid      string // bare
+	rooms    *globs // of events of rooms; nil: all
+}
+
+// globs are the rooms that a reader may see.
+type globs struct{ list []jid.Glob }
+
+// InRooms returns a filter that, of rooms, wants only those of a list; an empty list is all.
+func (f Filter) InRooms(list []jid.Glob) Filter {
+	if len(list) > 0 {
+		f.rooms = &globs{list}
+	}
+	return f
+}
+
+// has reports whether an event is not of a room, or of one of these.
+func (g *globs) has(s *slot) bool {
+	if g == nil || s.kind != OfRoom {
+		return true
+	}
+	room := jid.FromServer(string(s.of(toText)))
+	return slices.ContainsFunc(g.list, func(one jid.Glob) bool { return one.Match(room) })
 }
 
 // ParseFilter reads a filter: kinds separated by commas, the name of an endpoint, a bare
@@ -60,7 +82,7 @@ func (f *Filter) all() bool { return *f == Filter{} }
 func (f *Filter) matches(s *slot) bool {
 	return (f.kinds == 0 || f.kinds&(1<<s.kind) != 0) &&
 		(f.endpoint == "" || f.endpoint == string(s.of(endpointText))) &&
-		(f.jid == "" || f.isOf(s.of(fromText)) || f.isOf(s.of(toText)))
+		(f.jid == "" || f.isOf(s.of(fromText)) || f.isOf(s.of(toText))) && f.rooms.has(s)
 }
 
 // isOf reports whether an address is the wanted one, or a resource of it.

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/tail"
 )
 
@@ -67,6 +68,28 @@ func TestFilters(t *testing.T) {
 		if !slices.Equal(got, strings.Fields(c.want)) {
 			t.Errorf("%q %q %q: %v, want %s", c.kinds, c.endpoint, c.jid, got, c.want)
 		}
+	}
+}
+
+// Of rooms, a reader may be shown only some; of all else, everything.
+func TestFilterOfRooms(t *testing.T) {
+	all := tail.New(nil)
+	glob, err := jid.ParseGlob("lounge@*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := all.Open(tail.Opening{Filter: tail.Filter{}.InRooms([]jid.Glob{glob})})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	for _, room := range []string{"ops@rooms.example.com", "lounge@rooms.example.com"} {
+		all.Room(tail.Room{Room: room, From: "echo@bot.example.com", State: "joined"})
+	}
+	all.Link(tail.Link{Component: "echo", State: "up"})
+	page, err := r.Next(t.Context(), 0)
+	if text := string(page); err != nil || strings.Contains(text, "ops@") || !strings.Contains(text, "lounge@") || !strings.Contains(text, "event: link") {
+		t.Errorf("%s %v", text, err)
 	}
 }
 
