@@ -36,6 +36,10 @@
 // connection, and end it. So after such an end the unconfirmed stanzas go out one by
 // one, and the one that ends the stream again is given up.
 //
+// What must not go out on the next connection by itself (the join of a room, and what is said
+// there before the bot is in it again) is sent by [Link.SendOnce]; who sends it hears that its
+// connection was lost.
+//
 // A stanza that others will follow soon may wait for them, for up to a millisecond
 // ([Link.SendWithMore]): at full load the replies of bots would otherwise reach the
 // server one by one, each at the cost of a system call or two on both sides. A lone

@@ -115,8 +115,7 @@ const maxBreaks = 10
 func (q *outgoing) disconnected(refused error) (rejected *item) {
 	q.mu.Lock()
 	q.live, q.breakup = false, nil
-	if q.written == 1 && q.items[0].keep {
-		it := q.items[0]
+	if it := q.onlyWritten(); it != nil {
 		it.breaks++
 		if refused != nil || it.breaks >= maxBreaks {
 			rejected = it
@@ -151,6 +150,18 @@ func (q *outgoing) disconnected(refused error) (rejected *item) {
 		rejected.finish(gateway.ErrRejected)
 	}
 	return rejected
+}
+
+// onlyWritten returns the stanza that alone is written and not confirmed, if it would be sent
+// again: by the queue, or a message of SendOnce by who gave it. q.mu is held.
+func (q *outgoing) onlyWritten() *item {
+	if q.written != 1 {
+		return nil
+	}
+	if it := q.items[0]; it.keep || it.kind == stanza.Message {
+		return it
+	}
+	return nil
 }
 
 func (it *item) finish(err error) {

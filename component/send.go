@@ -22,11 +22,13 @@ func (l *Link) Send(s *stanza.Stanza, done func(error)) error {
 	return l.send(s, done, s.Kind != stanza.IQ, false)
 }
 
-// SendOnce is Send for a stanza that means nothing on a later connection, such as the
-// presence that joins a room: it is dropped with the connection, as IQs are. Errors: those of
-// Send, and gateway.ErrDown without a connection.
-func (l *Link) SendOnce(s *stanza.Stanza, done func(error)) error {
-	return l.send(s, done, false, false)
+// SendOnce is Send for a stanza that must not go out on a later connection by itself, such as
+// the presence that joins a room, and what is said there: it is dropped with the connection, as
+// IQs are, and done has gateway.ErrDown, or gateway.ErrRejected if the server has ended the
+// stream over it. With more it may wait for others, see SendWithMore. Errors: those of Send,
+// and gateway.ErrDown without a connection.
+func (l *Link) SendOnce(s *stanza.Stanza, more bool, done func(error)) error {
+	return l.send(s, done, false, more)
 }
 
 // SendWithMore is Send for a stanza that others will follow soon: it may wait for a

@@ -132,7 +132,7 @@ func TestSendOnce(t *testing.T) {
 	f := connect(t, component.Options{})
 	f.srv.SwallowMarkers(true)
 	once, kept := make(chan error, 1), make(chan error, 1)
-	if err := f.SendOnce(message("once", "u@example.com"), func(err error) { once <- err }); err != nil {
+	if err := f.SendOnce(message("once", "u@example.com"), false, func(err error) { once <- err }); err != nil {
 		t.Fatal(err)
 	}
 	if err := f.Send(message("kept", "u@example.com"), func(err error) { kept <- err }); err != nil {

@@ -115,15 +115,17 @@ func (w *Watcher) remove(x *Watch) {
 // Handle implements component.Handler. It consumes errors of watched stanzas; each
 // error goes to the oldest watch that matches.
 func (w *Watcher) Handle(in *component.Incoming) bool {
-	if in.Type != "error" || in.Kind == stanza.IQ {
-		return false
-	}
+	return in.Type == "error" && in.Kind != stanza.IQ && w.Return(in.Stanza)
+}
+
+// Return is Handle for the error of a message or presence that we know by ourselves.
+func (w *Watcher) Return(s *stanza.Stanza) bool {
 	if w.Seen != nil {
-		w.Seen(in.Stanza)
+		w.Seen(s)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	all := w.watches[key{in.To, in.From.Bare(), in.ID}]
+	all := w.watches[key{s.To, s.From.Bare(), s.ID}]
 	if len(all) == 0 {
 		w.Counters.Others.Add(1)
 		return false
@@ -131,7 +133,7 @@ func (w *Watcher) Handle(in *component.Incoming) bool {
 	w.Counters.Awaited.Add(1)
 	x := all[0]
 	w.remove(x)
-	x.bounce = in.Stanza
+	x.bounce = s
 	close(x.bounced)
 	return true
 }

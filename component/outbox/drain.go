@@ -76,6 +76,10 @@ func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
 		o.remove(d)
 		return
 	}
+	if o.Elsewhere != nil && o.Elsewhere(ctx, s, d.Queued) {
+		o.remove(d)
+		return
+	}
 	if o.link.WaitConnected(ctx) != nil {
 		return
 	}

@@ -57,6 +57,10 @@ type Outbox struct {
 	// other error if it was refused. It must not block. Set it before Start.
 	Ended func(s *stanza.Stanza, err error)
 
+	// Elsewhere, if not nil, takes over a stored stanza that is not to be sent now, and
+	// reports whether it has. It may wait for the store. Set it before Start.
+	Elsewhere func(ctx context.Context, s *stanza.Stanza, queued time.Time) bool
+
 	// Changed, if not nil, is called when more or less waits. It must not block. Set it
 	// before Start.
 	Changed func()

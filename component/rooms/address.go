@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/stanza"
@@ -14,8 +15,7 @@ import (
 )
 
 // Address returns a message to a room, or to somebody in it, with the bot's address that the
-// room knows; other stanzas as they are. The room's copy of it is recognised, see
-// Options.Echoed; so call it once for each message that is sent.
+// room knows; other stanzas as they are.
 func (r *Rooms) Address(s *stanza.Stanza) *stanza.Stanza {
 	to, _ := r.address(s)
 	return to
@@ -38,12 +38,45 @@ func (r *Rooms) address(s *stanza.Stanza) (*stanza.Stanza, *session) {
 		}
 		s = moved
 	}
-	if s.Type == "groupchat" {
-		x.mu.Lock()
-		x.room.Sent(s)
-		x.mu.Unlock()
-	}
 	return s, x
+}
+
+// Speaks reports whether a stanza, which Address has seen, is a message to a room that its
+// sender is kept in, or to somebody there; and where the bot stands with it.
+func (r *Rooms) Speaks(s *stanza.Stanza) (state muc.State, speaks bool) {
+	if s.Kind != stanza.Message || s.Type == "error" {
+		return "", false
+	}
+	x := r.sessionOf(s.To, s.From)
+	if x == nil || s.From != x.self {
+		return "", false
+	}
+	return x.stateNow(), true
+}
+
+// Say sends a message that Speaks is true of over the connection on which the bot is in the
+// room, and on no other. done, more and errors are those of component.Link.SendOnce; the error
+// is gateway.ErrDown as long as the bot is not in the room. The room's copy of the message is
+// recognised, see Options.Echoed.
+//
+// Killed: it was sent or not.
+func (r *Rooms) Say(s *stanza.Stanza, more bool, done func(error)) error {
+	x := r.sessionOf(s.To, s.From)
+	if x == nil {
+		return gateway.ErrDown
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.state != muc.Joined || x.link == nil {
+		return gateway.ErrDown
+	}
+	if err := x.link.SendOnce(s, more, done); err != nil {
+		return err
+	}
+	if s.Type == "groupchat" { // its copy is received behind this lock
+		x.room.Sent(s)
+	}
+	return nil
 }
 
 // sessionOf returns the session of a bot in the room of an address; nil if there is none.

@@ -95,6 +95,43 @@ func TestInvitations(t *testing.T) {
 	}
 }
 
+// Those who invite leave places to others: strangers' services take a quarter, all together a half.
+func TestShareOfInvitations(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	p := policy()
+	p.AnyInvite, p.MaxRooms = true, 8
+	b := start(t, srv, openStore(t, t.TempDir()), p)
+	srv.WaitConnected(1)
+	invite := func(room string) {
+		srv.Send(fmt.Sprintf("<message from='m@evil.example/x' to='echo@bot.example.com'><x xmlns='jabber:x:conference' jid='%s'/></message>", room))
+	}
+	refused := func(n int) {
+		t.Helper()
+		componenttest.Eventually(t, "an invitation is not accepted", func() bool { return b.logs.FilterMessage("invitation not accepted").Len() >= n })
+	}
+	kept := func(n int) {
+		t.Helper()
+		componenttest.Eventually(t, "rooms", func() bool { return len(b.rooms.List()) == n })
+	}
+	for i := range 2 {
+		invite(fmt.Sprintf("r%d@evil.example", i))
+		kept(i + 1)
+	}
+	invite("r3@evil.example")
+	refused(1)
+	for i := range 2 {
+		invite(fmt.Sprintf("r%d@rooms.example.com", i))
+		kept(i + 3)
+	}
+	if err := b.rooms.Keep(t.Context(), rooms.Settings{Room: ops, Bot: echo, Nick: "Echo"}); err != nil {
+		t.Error(err)
+	}
+	kept(5)
+	invite("r3@rooms.example.com")
+	componenttest.Eventually(t, "so many invitations", func() bool { return b.rooms.Counters.Invites.Load() == 6 })
+	kept(5)
+}
+
 // Two bots in a room do not hear each other, but copies do; nobody can write what only we
 // may say.
 func TestOwnWordsAndFakes(t *testing.T) {

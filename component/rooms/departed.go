@@ -88,7 +88,7 @@ func (r *Rooms) tell(link *component.Link, k key) {
 	}
 	p, err := stanza.Build(stanza.Header{Kind: stanza.Presence, Type: "unavailable", From: k.self, To: to}, "", stanza.Limits{})
 	if err == nil {
-		err = link.SendOnce(p, func(err error) {
+		err = link.SendOnce(p, false, func(err error) {
 			if err == nil {
 				go r.told(k) // the link must not wait for the store
 			}

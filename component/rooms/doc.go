@@ -17,7 +17,8 @@
 // join, [Rooms.Join] does both for what is to be said there, [Rooms.List], [Rooms.Get] and
 // [Rooms.Occupants] show what is, [Rooms.Leave] ends it.
 // [Rooms.Address] must see each message of a caller before it is sent: it gives it the
-// address that the room knows, and its echo is recognised, see Options.Echoed.
+// address that the room knows. [Rooms.Say] sends it, once the bot is in the room on this
+// connection; its echo is recognised, see Options.Echoed. Package waiting has what comes before.
 // admin.go asks the room itself: its configuration, affiliations, roles, invitations, its
 // archive.
 //

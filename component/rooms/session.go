@@ -288,7 +288,7 @@ func (s *session) send(st *stanza.Stanza) {
 		go s.request(s.link, st)
 		return
 	}
-	if err := s.link.SendOnce(st, nil); err != nil && !errors.Is(err, gateway.ErrDown) {
+	if err := s.link.SendOnce(st, false, nil); err != nil && !errors.Is(err, gateway.ErrDown) {
 		s.all.repeats.Warn(s.all.log, "stanza to a room not sent", zap.Stringer("room", s.key.room), zap.Error(err))
 	}
 }

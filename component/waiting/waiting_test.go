@@ -36,6 +36,7 @@ type bench struct {
 	mu           sync.Mutex
 	errs         []error  // of the next attempts to send
 	sent, failed []string // ids; and ids with the reason
+	outcome      []string // of messages of callers: ids and errors
 }
 
 func policy(most int) rooms.Policy {
@@ -75,6 +76,12 @@ func start(t *testing.T, srv *componenttest.Server, s *store.Store, most int, ma
 		Request:  func(context.Context, *stanza.Stanza) (*stanza.Stanza, error) { return nil, gateway.ErrDown },
 		Up:       func(ctx context.Context, _ string) error { return link.WaitConnected(ctx) },
 		HasUsers: func(string) bool { return false },
+		Wait:     time.Minute,
+		Ended: func(s *stanza.Stanza, err error) {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.outcome = append(b.outcome, fmt.Sprintf("%s: %v", s.ID, err))
+		},
 		Failed: func(owner string, s *stanza.Stanza, reason string) {
 			b.mu.Lock()
 			defer b.mu.Unlock()

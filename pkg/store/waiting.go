@@ -19,8 +19,8 @@ const MaxWaiting = 10_000
 // WaitingMessage is a message that waits until the bot is in the room.
 type WaitingMessage struct {
 	Seq    uint64    `json:"-"`
-	Owner  string    `json:"owner"` // whose share it takes: the name of a hook
-	Caller string    `json:"caller"`
+	Owner  string    `json:"owner"`         // whose share it takes: the name of a hook, or of a caller
+	Caller string    `json:"caller"`        // as gateway.Sending has it; of hooks only
 	Ref    string    `json:"ref,omitempty"` // as gateway.Sending has it
 	Room   bool      `json:"room"`          // the recipient is a room for certain
 	Time   time.Time `json:"time"`          // when it began to wait
@@ -84,7 +84,7 @@ func (w *WaitingMessages) take(m *WaitingMessage) error {
 		w.all++
 		return nil
 	}
-	return fmt.Errorf("%w: the messages of this hook that wait for their rooms take up its share, a quarter", gateway.ErrFull)
+	return fmt.Errorf("%w: the messages of this sender that wait for their rooms take up its share, a quarter", gateway.ErrFull)
 }
 
 func (w *WaitingMessages) give(m *WaitingMessage) {

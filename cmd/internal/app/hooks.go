@@ -2,7 +2,6 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"reflect"
 	"slices"
 	"time"
@@ -10,7 +9,6 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
-	"stanzahook/component/waiting"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/pkg/gateway"
@@ -97,25 +95,4 @@ func (a *App) logFailed(name, typ, id string, from, to jid.JID, reason string) {
 		ID: id, Endpoint: endpoint, Component: from.Domain(), Type: "message." + typ, From: from.String(), To: to.String(), Received: now, State: deliverylog.Dropped, Reason: reason,
 	})
 	a.happenings.Delivery(&tail.Delivery{Time: now, ID: id, Endpoint: endpoint, State: string(deliverylog.Dropped), Type: "message." + typ, From: from.String(), To: to.String(), Reason: reason})
-}
-
-// newWaiting makes the messages of hooks that wait for their rooms.
-func (a *App) newWaiting() *waiting.Messages {
-	send := &sender{links: a.links, outboxes: a.outboxes, sent: a.sent, recent: a.recent, quiet: a.quiet, rooms: a.rooms}
-	return waiting.New(waiting.Options{
-		Rooms: a.rooms, Store: a.store.WaitingMessages(), Send: send.Send, Request: send.Request, Failed: a.onNotSent, MaxAge: a.cfg.Outbox.MaxAge, Log: a.log,
-		Up: func(ctx context.Context, domain string) error {
-			l, ok := a.links[domain]
-			if !ok {
-				return fmt.Errorf("no component has the domain %s", domain)
-			}
-			return l.WaitConnected(ctx)
-		},
-		HasUsers: func(domain string) bool {
-			cfg := a.current.Load().cfg
-			return slices.ContainsFunc(cfg.Components, func(c config.Component) bool {
-				return c.Domain == domain || slices.ContainsFunc(cfg.HostsBehind(c.Domain), func(h jid.JID) bool { return h.Domain() == domain })
-			})
-		},
-	})
 }

@@ -69,7 +69,8 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 			secrets[c.Domain] = c.Secret
 		}
 	}
-	send := &sender{a.links, a.outboxes, a.sent, a.recent, a.quiet, a.rooms, domains, limits}
+	send := a.newSender()
+	send.domains, send.limits = domains, limits
 	query := func(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
 		return a.archives.Query(ctx, s, send.Request)
 	}

@@ -34,7 +34,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	if err := a.makeRooms(ctx); err != nil {
 		return err
 	}
-	a.waiting = a.newWaiting()
+	a.makeWaiting()
 	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
 		recall(earlier, a.recent)
 	} else {
@@ -85,6 +85,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
 		box.Ended, box.Shares, box.Changed = a.sent.onEnd, a.outboxShares, a.happenings.changed(c.Domain, box)
+		box.Elsewhere = a.waiting.Divert
 		a.outboxes[c.Domain] = box
 	}
 	return nil
@@ -92,7 +93,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 
 // newWorker makes the worker of an endpoint.
 func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
-	w, err := delivery.NewWorker(e, a.echoes.Over(a.rooms.Over(noting{a.links, a.quiet, a.recent})), a.log)
+	w, err := delivery.NewWorker(e, a.answers(), a.log)
 	if err == nil {
 		w.Watch(a.happenings.watch())
 	}

@@ -156,7 +156,7 @@ func (l *listener) begin(ctx context.Context, to jid.Glob) (before []*listener, 
 			e.Component, e.Limits = c.Domain, stanza.Limits{MaxBytes: int(c.MaxStanzaBytes)}
 		}
 	}
-	w, err := delivery.NewWorker(e, a.echoes.Over(a.links), a.log)
+	w, err := delivery.NewWorker(e, a.answers(), a.log)
 	if err != nil {
 		return nil, err
 	}

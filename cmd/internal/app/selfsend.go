@@ -9,7 +9,6 @@ import (
 	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"go.uber.org/zap"
 
-	"stanzahook/component/outbox"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
@@ -75,16 +74,16 @@ func (c *selfSending) counts() (pairs int, refused int64) {
 
 // give is the function give for a stanza within the bound, without a count of hops that
 // the caller has written into it.
-func (c *selfSending) give(ctx context.Context, log *zap.Logger, outboxes map[string]*outbox.Outbox, s *stanza.Stanza) (gateway.State, error) {
+func (c *selfSending) give(ctx context.Context, log *zap.Logger, isOurs func(domain string) bool, send sending, s *stanza.Stanza) (gateway.State, error) {
 	s, err := webhook.WithoutHops(s)
 	if err != nil {
 		return "", err
 	}
-	if outboxes[s.To.Domain()] != nil {
+	if isOurs(s.To.Domain()) {
 		if wait := c.take(s.From, s.To, time.Now()); wait > 0 {
 			c.refused.Add(1)
 			return "", &gateway.TooOften{After: wait}
 		}
 	}
-	return give(ctx, log, outboxes[s.From.Domain()], s)
+	return give(ctx, log, send, s)
 }

@@ -8,6 +8,7 @@ import (
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
 	"stanzahook/component/rooms"
+	"stanzahook/component/waiting"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
@@ -24,6 +25,8 @@ type sender struct {
 	recent   *message.Recent
 	quiet    *bounce.Quiet
 	rooms    *rooms.Rooms
+	waiting  *waiting.Messages // nil: no message waits for its room
+	departs  bool              // what waited for its room has done so
 	domains  []jid.JID
 	limits   map[string]stanza.Limits // by domain
 }
@@ -101,8 +104,21 @@ func (d *sender) note(s *stanza.Stanza, text string) {
 	d.recent.Say(s, ref, time.Now())
 }
 
+// give sends a stanza: one to a room when the bot is in it, others through the outbox.
 func (d *sender) give(ctx context.Context, s *stanza.Stanza) (gateway.State, error) {
-	return d.sent.between.give(ctx, d.sent.log, d.outboxes, s)
+	box := d.outboxes[s.From.Domain()].Send
+	switch {
+	case d.waiting == nil:
+	case d.departs:
+		if _, speaks := d.rooms.Speaks(s); speaks {
+			box = func(ctx context.Context, _ string, s *stanza.Stanza) (gateway.State, error) {
+				return d.waiting.Depart(ctx, s)
+			}
+		}
+	case d.waiting.Takes(s):
+		box = d.waiting.Speak
+	}
+	return d.sent.between.give(ctx, d.sent.log, func(domain string) bool { return d.outboxes[domain] != nil }, box, s)
 }
 
 // end ends a watch, if there is one, and returns the error that came back.

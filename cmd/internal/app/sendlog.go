@@ -6,22 +6,23 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component"
-	"stanzahook/component/outbox"
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
-// give sends the stanza of a request through an outbox. At debug it logs the stanza and
-// its outcome, so that a request and its stanza lead to each other; else it costs
-// nothing.
-func give(ctx context.Context, log *zap.Logger, box *outbox.Outbox, s *stanza.Stanza) (gateway.State, error) {
+// sending sends a stanza of a caller: that of an outbox, or of messages to rooms.
+type sending = func(ctx context.Context, caller string, s *stanza.Stanza) (gateway.State, error)
+
+// give sends the stanza of a request. At debug it logs the stanza and its outcome, so that a
+// request and its stanza lead to each other; else it costs nothing.
+func give(ctx context.Context, log *zap.Logger, send sending, s *stanza.Stanza) (gateway.State, error) {
 	if !log.Core().Enabled(zap.DebugLevel) {
-		return box.Send(ctx, httpapi.IdentityOf(ctx).Name, s)
+		return send(ctx, httpapi.IdentityOf(ctx).Name, s)
 	}
 	about := ofRequest(ctx, s)
 	log.Debug("stanza send started", about...)
-	state, err := box.Send(ctx, httpapi.IdentityOf(ctx).Name, s)
+	state, err := send(ctx, httpapi.IdentityOf(ctx).Name, s)
 	log.Debug("stanza send finished", append(about, zap.String("state", string(state)), zap.Error(err))...)
 	return state, err
 }

@@ -23,7 +23,7 @@ func newHookMetrics(from *Sources) *hookMetrics {
 	m.messages = m.counter("hook_messages_total", "Messages that were sent or stored for the XMPP server.", "hook")
 	m.last = m.gauge("hook_last_request_timestamp_seconds", "When the latest request came; 0: none did.", "hook")
 	m.known = m.gauge("hook_threads", "What the messages were about, as far as later states of it refer to them; 10000 of all hooks at most.", "hook")
-	m.rooms = m.gauge("hook_waiting_messages", "Messages of hooks that wait for a room to be joined; 10000 at most.")
+	m.rooms = m.gauge("hook_waiting_messages", "Messages of hooks and of callers that wait on disk until their bot is in the room; 10000 at most.")
 	return m
 }
 
