@@ -94,7 +94,7 @@ func TestChart(t *testing.T) {
 	if _, err := helmIn(t, "lint", "--strict", "stanzahook"); err != nil {
 		t.Error("helm lint")
 	}
-	one, two := render(t), render(t, "--values", "nats-values.yaml")
+	one, two := render(t), render(t, "--values", "nats-values.yaml", "--set", "replicas=2")
 	for name, all := range map[string]map[string]manifest{"one": one, "two": two} {
 		pods := all["StatefulSet"].Spec
 		if len(pods.Template.Spec.Containers) != 1 || !pods.Template.Spec.SecurityContext.RunAsNonRoot {
