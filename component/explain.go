@@ -18,6 +18,7 @@ type trouble struct {
 	what     string // what is wrong and what to do about it
 	config   bool   // only a change of the configuration helps: slow retries
 	conflict bool   // another connection has the name: a fixed delay
+	replaced bool   // and has taken it from this one
 	silent   bool   // the server may not know that the connection is lost
 }
 
@@ -82,7 +83,7 @@ func explainStream(e *StreamError, addr, domain string) trouble {
 		return trouble{config: true, what: fmt.Sprintf("the server at %s does not know %s: add Component %q with its component_secret to prosody.cfg.lua (or the domain under hosts: of the ejabberd_service listener), or correct components[].domain", addr, domain, domain)}
 	case "conflict":
 		if e.established {
-			return trouble{conflict: true, what: fmt.Sprintf("somebody else has connected as %s, and the server has ended this connection for it (component_conflict_resolve is \"kick_old\" there): a second stanzahook, or another program, has the same domain and secret and takes the name away in turn; stop it, or give it a domain of its own (%s)", domain, e.Text)}
+			return trouble{conflict: true, replaced: true, what: fmt.Sprintf("somebody else has connected as %s, and the server has ended this connection for it (component_conflict_resolve is \"kick_old\" there): a second stanzahook, or another program, has the same domain and secret and takes the name away in turn; stop it, or give it a domain of its own (%s)", domain, e.Text)}
 		}
 		return trouble{conflict: true, what: fmt.Sprintf("another connection uses the name %s, or our old one is not yet timed out; on Prosody component_conflict_resolve = \"kick_old\" helps (%s)", domain, e.Text)}
 	case "invalid-namespace":

@@ -57,6 +57,9 @@ type Options struct {
 	// OnUp, which may be nil, runs on a goroutine of its own after each
 	// handshake; its context ends with the connection.
 	OnUp func(context.Context)
+	// OnReplaced, which may be nil, is called when the server has ended a connection because
+	// another one has the name now. It must not block.
+	OnReplaced func()
 	// OnState, which may be nil, gets each new state. It must not block.
 	OnState func(Status)
 	Log     *zap.Logger // nil: none
@@ -118,6 +121,9 @@ func (l *Link) Run(ctx context.Context) {
 			delay = 0
 		}
 		wait := jitter(delay)
+		if t.replaced && l.o.OnReplaced != nil {
+			l.o.OnReplaced()
+		}
 		switch {
 		case t.conflict:
 			wait = jitter(l.o.Pace.Conflict)

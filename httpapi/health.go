@@ -18,7 +18,7 @@ func (h *Handler) readyz(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusServiceUnavailable, strings.Join(reasons, "\n")+"\n")
 		return
 	}
-	plain(w, http.StatusOK, "ready\n")
+	plain(w, http.StatusOK, h.o.State()+"\n")
 }
 
 func plain(w http.ResponseWriter, status int, text string) {

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"time"
 
@@ -42,6 +43,13 @@ type Options struct {
 	// Ready returns why the process cannot do its work now; no reasons: it is ready. Nil
 	// means always ready.
 	Ready func(ctx context.Context) []string
+
+	// State returns what /readyz says of a process that is ready; nil: "ready".
+	State func() string
+
+	// Elsewhere, which may be nil, handles all requests that have no route here: for a process
+	// whose work another one does now.
+	Elsewhere http.Handler
 }
 
 // Request is a request that was answered.
@@ -96,6 +104,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Observer == nil {
 		o.Observer = unobserved{}
+	}
+	if o.State == nil {
+		o.State = func() string { return "ready" }
 	}
 	if o.Ready == nil {
 		o.Ready = func(context.Context) []string { return nil }

@@ -76,6 +76,10 @@ func (h *Handler) routes() http.Handler {
 			add(route)
 		}
 	}
+	if h.o.Elsewhere != nil {
+		router.NotFoundHandler, router.MethodNotAllowedHandler = named("elsewhere", h.o.Elsewhere), named("elsewhere", h.o.Elsewhere)
+		return router
+	}
 	slices.Sort(methods)
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path"})

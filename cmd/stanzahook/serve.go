@@ -46,8 +46,16 @@ func serve(ctx context.Context, file string) error {
 	signal.Notify(hangup, syscall.SIGHUP) // one during the start is handled after it
 	defer signal.Stop(hangup)
 	r := &app.Reloader{Level: level, Load: func() (*config.Config, error) { return config.Load(path, os.Environ()) }}
-	a, err := app.Start(ctx, cfg, log, func() { close(storeHung) }, r)
-	if err != nil {
+	var a *app.App
+	if cfg.Store.NATS.URL == "" {
+		a, err = app.Start(ctx, cfg, log, func() { close(storeHung) }, r)
+	} else {
+		log = log.With(zap.String("replica", app.ReplicaName(cfg)))
+		role := &role{log: log, manager: manager, hangup: hangup, ended: make(chan error, 1)}
+		a, err = role.start(ctx, cfg, r, func() { close(storeHung) })
+		defer role.end()
+	}
+	if err != nil || a == nil {
 		return err
 	}
 	log.Info("started", zap.String("version", build.Version), zap.String("config", path), zap.String("http", a.Addr))

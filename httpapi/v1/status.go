@@ -20,6 +20,27 @@ type Status struct {
 	Rooms     RoomCounts       `json:"rooms"`
 	Services  []ServiceStatus  `json:"services"`
 	Store     StoreStatus      `json:"store"`
+	Replica   *ReplicaRole     `json:"replica,omitempty"`  // of the one that answers; only with a store on NATS, as replicas
+	Replicas  []ReplicaStatus  `json:"replicas,omitempty"` // all that were heard within an hour
+}
+
+// ReplicaRole is the role of a replica.
+type ReplicaRole struct {
+	Name  string    `json:"name"`
+	Epoch uint64    `json:"epoch"` // by which it is active
+	Since time.Time `json:"since"`
+}
+
+// ReplicaStatus is a replica as the active one sees it.
+type ReplicaStatus struct {
+	Name       string    `json:"name"`
+	State      string    `json:"state"` // active, standby or silent
+	Version    string    `json:"version"`
+	Config     string    `json:"config"`      // a hash of its configuration, without secrets
+	SameConfig bool      `json:"same_config"` // as the active one has
+	Advertise  *string   `json:"advertise"`   // null: other replicas cannot reach its HTTP API
+	HeardMS    int64     `json:"heard_ms"`    // since it was heard
+	Since      time.Time `json:"since"`       // of the state
 }
 
 // RoomCounts counts bots in rooms, by state.

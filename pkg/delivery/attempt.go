@@ -109,6 +109,10 @@ func (a *attempter) begin(ev *webhook.Event) (now *setup, sender jid.JID, ok boo
 	if !now.slots.take(sender, a.stopping.Done()) {
 		return nil, sender, false
 	}
+	if a.gate != nil && !a.gate(a.stopping.Done()) {
+		now.slots.give(sender)
+		return nil, sender, false
+	}
 	if a.tracing() {
 		a.trace("attempt started", ev)
 	}

@@ -22,6 +22,7 @@ type target struct {
 	current atomic.Pointer[setup]
 	store   *store.Store // nil before Open: no delivery log, no dead letters
 	watch   Watch
+	gate    func(done <-chan struct{}) bool // nil: none
 	states  states
 	log     *zap.Logger
 	repeats loglimit.Limiter // messages that a sender can cause at will

@@ -152,10 +152,10 @@ type Finding struct {
 }
 
 // ProbeNATS examines NATS as a store of this size, as Probe does a directory. It makes a
-// stream and removes it. The first thing that is wrong is the last one that is looked at.
-func ProbeNATS(ctx context.Context, n NATS, maxBytes int64, maxStanza int) []Finding {
+// stream and removes it. Each replica that runs says something within beat. The first thing that is wrong is the last one that is looked at.
+func ProbeNATS(ctx context.Context, n NATS, maxBytes int64, maxStanza int, beat time.Duration) []Finding {
 	var all []Finding
-	for _, f := range stream.Probe(ctx, n.remote(nil), stream.Options{MaxBytes: maxBytes, MaxRecordBytes: max(minRecord, maxStanza), Log: zap.NewNop()}, outboxName) {
+	for _, f := range stream.Probe(ctx, n.remote(nil), stream.Options{MaxBytes: maxBytes, MaxRecordBytes: max(minRecord, maxStanza), Log: zap.NewNop()}, outboxName, replicasSubject, beat) {
 		all = append(all, Finding(f))
 	}
 	return all

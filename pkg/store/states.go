@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"time"
+
+	"stanzahook/pkg/store/internal/stream"
 )
 
 // EndpointState is what of an endpoint holds over restarts.
@@ -46,6 +48,13 @@ func (s *States[T]) Remove(ctx context.Context, name string) error {
 	return nil
 }
 
+// statesConfig is the stream that all small buckets share on NATS.
+func statesConfig() stream.Config {
+	c := keyValue("states", "the states of endpoints, hosts and replicas, and what was made by the API")
+	c.MaxPerSubject = 1
+	return c
+}
+
 func (s *Store) openStates() {
 	endpoints := bucketConfig{Config: keyValue("endpoints", "which endpoints are disabled"), what: "the state of an endpoint", always: true}
 	features := bucketConfig{Config: keyValue("features", "what hosts of the server have"), what: "the features of a host", always: true}
@@ -53,7 +62,7 @@ func (s *Store) openStates() {
 	part := func(_ string, c bucketConfig) bucket { return s.bucket(c) }
 	if s.o.NATS != nil {
 		// Each stream of NATS costs its servers something: these share one.
-		shared := s.bucket(bucketConfig{Config: keyValue("states", "the states of endpoints and hosts, and what was made by the API"), always: true})
+		shared := s.bucket(bucketConfig{Config: statesConfig(), always: true})
 		part = func(name string, c bucketConfig) bucket {
 			b := shared
 			b.prefix += name + "."

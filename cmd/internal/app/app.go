@@ -37,6 +37,7 @@ import (
 type App struct {
 	cfg          *config.Config
 	log          *zap.Logger
+	role         *Standby // among replicas; nil: the store is embedded
 	store        *store.Store
 	links        links
 	outboxes     map[string]*outbox.Outbox
@@ -98,10 +99,16 @@ type undo struct {
 }
 
 // Start starts everything in order; if something fails, it stops what has started.
+// The store is an embedded one; with one on NATS, see [StandBy].
 // It calls onStoreHung when only a new process can go on. r, which may be nil, reloads
 // the configuration.
 func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader) (*App, error) {
-	a := &App{cfg: cfg, log: log, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1), listeners: listeners{silence: listenerSilence}}
+	return startAs(ctx, cfg, log, onStoreHung, r, nil)
+}
+
+// startAs is Start, also with a store on NATS, for which a process needs a role.
+func startAs(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader, role *Standby) (*App, error) {
+	a := &App{cfg: cfg, log: log, role: role, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1), listeners: listeners{silence: listenerSilence}}
 	a.stopping, a.beginStop = context.WithCancel(context.Background())
 	if r != nil {
 		r.app, a.reloader = a, r.reload
@@ -144,6 +151,9 @@ func (a *App) readiness() func(ctx context.Context) []string {
 			if st := a.links[c.Domain].Status(); st.State != component.Up {
 				reasons = append(reasons, fmt.Sprintf("component %s: %s", c.Domain, st.Reason))
 			}
+		}
+		if a.role != nil && !a.role.member.Load().May() {
+			reasons = append(reasons, "replica: nothing is heard from NATS, so another replica may have taken over; nothing is delivered until that is known")
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
 		defer cancel()

@@ -80,7 +80,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 			}
 			a.features.Watch(ctx, link, func() []jid.JID { return a.current.Load().cfg.HostsBehind(c.Domain) })
 		}
-		o.OnState = a.happenings.onState
+		o.OnState, o.OnReplaced = a.happenings.onState, a.role.onReplaced(c.Domain)
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
@@ -96,6 +96,7 @@ func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
 	w, err := delivery.NewWorker(e, a.answers(), a.log)
 	if err == nil {
 		w.Watch(a.happenings.watch())
+		w.Gate(a.role.gate())
 	}
 	return w, err
 }

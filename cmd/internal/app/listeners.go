@@ -162,6 +162,7 @@ func (l *listener) begin(ctx context.Context, to jid.Glob) (before []*listener, 
 	}
 	l.worker = w
 	w.Watch(a.happenings.watch())
+	w.Gate(a.role.gate())
 	if err := w.Open(ctx, a.store); err != nil {
 		w.Stop(ctx)
 		return nil, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
@@ -20,6 +21,7 @@ import (
 
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/deploy/lab/harness"
+	"stanzahook/pkg/replica"
 	"stanzahook/pkg/stanza"
 )
 
@@ -119,7 +121,29 @@ func (m *measured) scrape() (string, map[string]*dto.MetricFamily) {
 	if err != nil {
 		m.t.Fatalf("it does not parse: %v\n%s", err, text)
 	}
+	for name, f := range replicaFamilies(m.t) {
+		if parsed[name] == nil {
+			parsed[name] = f
+		}
+	}
 	return string(text), parsed
+}
+
+// replicaFamilies are the metrics of a standby, which a process with an embedded store has not.
+func replicaFamilies(t testing.TB) map[string]*dto.MetricFamily {
+	t.Helper()
+	status := replica.Status{Name: "b", Replicas: []replica.Replica{{State: replica.Standby, Me: true}, {State: replica.Active}, {State: replica.Silent}}, Hears: true}
+	w := httptest.NewRecorder()
+	metrics.Standby(time.Now(), func() *replica.Status { return &status }, zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, metrics.Path, nil))
+	p := expfmt.NewTextParser(model.LegacyValidation)
+	parsed, err := p.TextToMetricFamilies(w.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := parsed["stanzahook_replicas_heard"]; f == nil || f.GetMetric()[0].GetGauge().GetValue() != 2 {
+		t.Errorf("replicas: %v", f)
+	}
+	return parsed
 }
 
 // values are the values of all series, by name{label="value",…}.

@@ -107,6 +107,9 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
 	a.madeHooks = madeHooks
 	a.use(cfg, made)
+	if a.role != nil {
+		a.role.describe(file)
+	}
 	a.logUnused()
 	err = a.server.Replace(a.surfaces(cfg))
 	if oldAccounts != nil {
@@ -135,6 +138,7 @@ func needRestart(old, next *config.Config) []string {
 	}
 	say(sameComponents(old.Components, next.Components), "components")
 	say(reflect.DeepEqual(old.Store, next.Store), "store")
+	say(old.Replica == next.Replica, "replica")
 	say(old.Outbox == next.Outbox, "outbox")
 	say(old.Deliveries == next.Deliveries, "deliveries")
 	say(old.DeadLetters == next.DeadLetters, "dead_letters")

@@ -30,6 +30,7 @@ type status struct {
 	rooms     *rooms.Rooms
 	offers    *services.Services
 	store     *store.Store
+	role      *Standby
 	started   time.Time
 }
 
@@ -77,6 +78,15 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		st.Store.Kind = "nats"
 		st.Store.RemoteStore = &v1.RemoteStore{
 			Server: r.Server, Replicas: r.Replicas, Connected: r.Connected, Reconnects: r.Reconnects, Unwritten: r.Unwritten, UnwrittenMS: r.UnwrittenFor.Milliseconds(),
+		}
+	}
+	if r := s.role.status(); r != nil {
+		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC()}
+		for _, one := range r.Replicas {
+			st.Replicas = append(st.Replicas, v1.ReplicaStatus{
+				Name: one.Replica, State: one.State, Version: one.Version, Config: one.Config, SameConfig: one.Config == r.Holder.Config,
+				Advertise: orNull(one.Advertise), HeardMS: one.Heard.Milliseconds(), Since: one.Since.UTC(),
+			})
 		}
 	}
 	return st, nil

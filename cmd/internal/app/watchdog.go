@@ -25,16 +25,21 @@ func (a *App) CheckAlive(ctx context.Context) error {
 	for _, w := range current.workers {
 		w.Status()
 	}
-	return a.askMyself(ctx, &current.cfg.HTTP)
+	if a.role != nil {
+		if err := a.role.member.Load().Alive(); err != nil {
+			return err
+		}
+	}
+	return askMyself(ctx, &current.cfg.HTTP, a.Addr)
 }
 
 // askMyself asks our own HTTP server, as everybody else does. Any answer will do.
-func (a *App) askMyself(ctx context.Context, c *config.HTTP) error {
+func askMyself(ctx context.Context, c *config.HTTP, addr string) error {
 	scheme := "http"
 	if c.TLS.CertFile != "" {
 		scheme = "https"
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+a.Addr+c.BasePath+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+addr+c.BasePath+"/healthz", nil)
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
 	}

@@ -106,6 +106,18 @@ func printStatus(w io.Writer, st *v1.Status, ready bool) error {
 	if len(st.Services) > 0 {
 		errs = append(errs, printServices(w, st, table))
 	}
+	if len(st.Replicas) > 0 {
+		errs = append(errs, table("REPLICA\tSTATE\tSINCE\tVERSION\tCONFIGURATION\tADDRESS", func(row func(...any)) {
+			for i := range st.Replicas {
+				r := &st.Replicas[i]
+				configuration := "as the active one"
+				if !r.SameConfig {
+					configuration = "another one (" + r.Config + ")"
+				}
+				row(r.Name, r.State, &r.Since, r.Version, configuration, text(r.Advertise, "none"))
+			}
+		}))
+	}
 	store := fmt.Sprintf("\nstore: %d of %d MiB used", st.Store.Bytes>>20, st.Store.MaxBytes>>20)
 	if r := st.Store.RemoteStore; r != nil {
 		connected := "connected to " + r.Server

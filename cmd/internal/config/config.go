@@ -39,6 +39,7 @@ type Config struct {
 	Deliveries  Deliveries    `mapstructure:"deliveries"`
 	DeadLetters DeadLetters   `mapstructure:"dead_letters"`
 	Store       Store         `mapstructure:"store"`
+	Replica     Replica       `mapstructure:"replica"`
 	Drain       time.Duration `mapstructure:"drain"`
 	Log         Log           `mapstructure:"log"`
 
@@ -297,6 +298,13 @@ type StoreNATS struct {
 	Name         string        `mapstructure:"name"`     // what streams and subjects begin with
 }
 
+// Replica is what this process is among several with one store on NATS.
+type Replica struct {
+	Name      string        `mapstructure:"name"`      // empty: the host's
+	Advertise string        `mapstructure:"advertise"` // where other replicas reach this one; empty: http.listen
+	Failover  time.Duration `mapstructure:"failover"`  // how long the active one may be silent
+}
+
 // LargestStanza is the largest max_stanza_bytes of the components.
 func (cfg *Config) LargestStanza() int {
 	largest := ByteSize(0)
@@ -308,7 +316,7 @@ func (cfg *Config) LargestStanza() int {
 
 // Place is where the store is, for people.
 func (st *Store) Place() string {
-	if st.NATS.URL != "" {
+	if st.onNATS() {
 		return "NATS at " + st.NATS.URL
 	}
 	return st.Dir

@@ -33,8 +33,9 @@ func Default() Config {
 			Sync:     SyncInterval,
 			MaxBytes: 4 * GiB,
 		},
-		Drain: 20 * time.Second,
-		Log:   Log{Level: LevelInfo, Format: LogAuto},
+		Replica: Replica{Failover: 2 * time.Second},
+		Drain:   20 * time.Second,
+		Log:     Log{Level: LevelInfo, Format: LogAuto},
 	}
 }
 

@@ -89,6 +89,7 @@ func validate(r *report, c *Config, files fileReader) {
 	c.Deliveries.check(s.in("deliveries"))
 	c.DeadLetters.check(s.in("dead_letters"))
 	c.Store.check(s.in("store"))
+	c.Replica.check(s.in("replica"))
 	if c.Drain < 0 {
 		s.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
 	}

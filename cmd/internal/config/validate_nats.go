@@ -2,7 +2,6 @@ package config
 
 import (
 	"net/url"
-	"regexp"
 	"strings"
 )
 
@@ -27,7 +26,7 @@ func (n *StoreNATS) check(s scope) {
 	case n.Replicas != 1 && n.Replicas != 3 && n.Replicas != 5:
 		s.add("replicas", "%d is not 1, 3 or 5", n.Replicas)
 	}
-	if !regexp.MustCompile(`^[A-Za-z0-9_-]{1,32}$`).MatchString(n.Name) {
+	if !isToken(n.Name) {
 		s.add("name", "%s is not a name; write 1 to 32 of the letters A to Z, digits, _ and -", quote(n.Name))
 	}
 }

@@ -33,7 +33,7 @@ func (d *DeadLetters) check(s scope) {
 }
 
 func (st *Store) check(s scope) {
-	onNATS := st.NATS.URL != "" || s.isSet("nats")
+	onNATS := st.onNATS() || s.isSet("nats")
 	switch {
 	case onNATS && s.isSet("dir"):
 		s.add("dir", "is here together with nats; keep dir for the embedded store, or nats for a NATS of your own")

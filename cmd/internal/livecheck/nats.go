@@ -25,7 +25,7 @@ func NATS(cfg *config.Config) *store.NATS {
 func aloneOnNATS(ctx context.Context, cfg *config.Config, user jid.JID) ([]v1.Check, error) {
 	const what = "store"
 	var all []v1.Check
-	for _, p := range store.ProbeNATS(ctx, *NATS(cfg), int64(cfg.Store.MaxBytes), cfg.LargestStanza()) {
+	for _, p := range store.ProbeNATS(ctx, *NATS(cfg), int64(cfg.Store.MaxBytes), cfg.LargestStanza(), cfg.Replica.Failover/7) {
 		switch {
 		case p.Err != nil:
 			return append(all, failing(what, p.About, p.Err.Error()+"; nothing else is checked, because an instance may be running", "mend that first")), nil

@@ -24,6 +24,7 @@ import (
 	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/replica"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/tail"
@@ -61,6 +62,7 @@ type Sources struct {
 	Hooks        func() []hooks.Status
 	HookThreads  func(hook string) int
 	HookWaiting  func() int
+	Replica      func() *replica.Status // nil: none
 	Log          *zap.Logger
 }
 
@@ -77,7 +79,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica), m.http)
 	return m
 }
 

@@ -26,6 +26,8 @@ type Config struct {
 	PerSecond    int    // requests of a token; 0: any
 	Hooks        string // the YAML of hooks
 	Store        string // that of store; empty: a directory beside the file
+	Replica      string // that of replica
+	Listen       string // empty: any port of loopback
 }
 
 type Component struct {

@@ -29,8 +29,9 @@ const (
 // Probe examines an external NATS as a store: whether it is reached, has JetStream, room and
 // as many servers as replicas, and lets its user do what a store does, with a stream of its
 // own that it removes. A process that uses the streams goes on. outbox is the stream whose
-// consumers show that there is one.
-func Probe(ctx context.Context, r Remote, o Options, outbox string) []Finding {
+// consumers show that there is one; replicas is the subject on which each says something
+// within beat.
+func Probe(ctx context.Context, r Remote, o Options, outbox, replicas string, beat time.Duration) []Finding {
 	e := &engine{s: &Server{o: o}, remote: &remote{Remote: r, prefix: r.Name + "."}}
 	defer e.stop()
 	options, err := e.options()
@@ -46,7 +47,7 @@ func Probe(ctx context.Context, r Remote, o Options, outbox string) []Finding {
 		return []Finding{{About: r.URL, Err: explain(err)}}
 	}
 	all := []Finding{{About: r.URL, Found: "connected to " + e.nc.ConnectedUrlRedacted() + ", nats-server " + e.nc.ConnectedServerVersion()}}
-	for _, step := range []func(context.Context) (Finding, error){e.probeAccount, e.probePayload, e.probeStream, func(ctx context.Context) (Finding, error) { return e.probeUse(ctx, outbox) }} {
+	for _, step := range []func(context.Context) (Finding, error){e.probeAccount, e.probePayload, e.probeStream, func(ctx context.Context) (Finding, error) { return e.probeReplicas(ctx, replicas, beat) }, func(ctx context.Context) (Finding, error) { return e.probeUse(ctx, outbox) }} {
 		once, cancel := context.WithTimeout(ctx, probeTimeout)
 		f, err := step(once)
 		cancel()
@@ -147,6 +148,38 @@ func (e *engine) probeStream(ctx context.Context) (f Finding, err error) {
 		f.Advice = "set both by NTP: ages of events and keys are measured by them"
 	}
 	return f, nil
+}
+
+// probeReplicas looks whether what replicas say to each other is heard, and whether somebody
+// says something.
+func (e *engine) probeReplicas(ctx context.Context, subject string, beat time.Duration) (f Finding, err error) {
+	f.About, f.Found = "replicas of "+e.remote.Name, "none is heard"
+	sub, err := e.nc.SubscribeSync(e.outer(subject))
+	if err != nil {
+		return f, fmt.Errorf("subscribe to %s: %w", e.outer(subject), err)
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the connection ends
+	const ours = "{}"
+	if err := e.nc.Publish(e.outer(subject), []byte(ours)); err != nil {
+		return f, fmt.Errorf("publish to %s: %w", e.outer(subject), err)
+	}
+	for own := false; ; {
+		m, err := sub.NextMsgWithContext(ctx)
+		switch {
+		case err != nil && own && errors.Is(err, context.DeadlineExceeded):
+			return f, nil
+		case err != nil:
+			return f, fmt.Errorf("what is published to %s is not heard: %w", e.outer(subject), err)
+		case string(m.Data) != ours:
+			f.InUse, f.Found = true, "a replica is running"
+			return f, nil
+		case !own:
+			own = true
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithTimeout(ctx, beat)
+			defer cancel()
+		}
+	}
 }
 
 // probeUse looks whether a process consumes the outbox.

@@ -1,0 +1,312 @@
+package app
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/build"
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/livecheck"
+	"stanzahook/httpapi"
+	"stanzahook/pkg/replica"
+	"stanzahook/pkg/store"
+)
+
+const (
+	retryBoard  = time.Second     // between attempts to reach NATS
+	releaseTime = 2 * time.Second // for the last words to other replicas
+)
+
+// Standby is a process whose store is on NATS until it is the active replica, and its
+// place among the replicas after that. It listens on HTTP, and has no link, no store and no event.
+type Standby struct {
+	Addr string // of the HTTP server
+
+	log     *zap.Logger
+	onLost  func(error)
+	server  *httpapi.Server
+	started time.Time
+	member  atomic.Pointer[replica.Member] // nil: NATS was not reached yet
+	joined  chan struct{}                  // closed with member
+	stop    context.CancelFunc
+	done    chan struct{}
+
+	mu    sync.Mutex
+	cfg   *config.Config
+	board *store.Board
+	why   error // NATS, or the store on it, cannot be used
+}
+
+// StandBy listens on HTTP and becomes a replica as soon as NATS is reached. onLost is called when
+// only a fresh process may go on, or none (replica.ErrTaken); it may be called at any time until
+// Close.
+func StandBy(cfg *config.Config, log *zap.Logger, onLost func(error)) (*Standby, error) {
+	s := &Standby{cfg: cfg, log: log, onLost: onLost, started: time.Now(), joined: make(chan struct{}), done: make(chan struct{})}
+	s.server = httpapi.NewServer(s.handler(cfg))
+	addr, err := s.server.Start()
+	if err != nil {
+		return nil, err
+	}
+	s.Addr = addr
+	ctx, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	go s.join(ctx)
+	return s, nil
+}
+
+// join reaches NATS, and waits until it can.
+func (s *Standby) join(ctx context.Context) {
+	defer close(s.done)
+	n := livecheck.NATS(s.cfg)
+	heard := func(data []byte) {
+		if m := s.member.Load(); m != nil {
+			m.Hear(data)
+		}
+	}
+	for {
+		board, err := store.OpenBoard(ctx, *n, int64(s.cfg.Store.MaxBytes), s.log, heard)
+		if err == nil {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.board, s.why = board, nil
+			s.member.Store(replica.Join(board, replica.Options{
+				About:    replica.About{Replica: ReplicaName(s.cfg), Advertise: s.cfg.Advertised(), Version: build.Version, Config: configHash(s.cfg)},
+				Failover: s.cfg.Replica.Failover, Log: s.log, OnLost: s.onLost,
+			}))
+			close(s.joined)
+			return
+		}
+		if s.waits(err) && ctx.Err() == nil {
+			s.log.Warn("store cannot be opened; waiting", zap.Error(err))
+		}
+		select {
+		case <-time.After(retryBoard):
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+// waits notes why the store cannot be opened; nil: it is. It reports whether that is new.
+func (s *Standby) waits(why error) (isNew bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	isNew = why != nil && (s.why == nil || s.why.Error() != why.Error())
+	s.why = why
+	return isNew
+}
+
+// Joined is closed when this process is a replica: NATS was reached.
+func (s *Standby) Joined() <-chan struct{} { return s.joined }
+
+// Wait waits until this is the active replica. Errors: that of ctx.
+func (s *Standby) Wait(ctx context.Context) error {
+	select {
+	case <-s.joined:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	select {
+	case <-s.member.Load().Active():
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// Start starts everything on this replica, which is the active one. Errors are those of [Start].
+func (s *Standby) Start(ctx context.Context, onStoreHung func(), r *Reloader) (*App, error) {
+	s.mu.Lock()
+	cfg := s.cfg
+	s.mu.Unlock()
+	return startAs(ctx, cfg, s.log, onStoreHung, r, s)
+}
+
+// Reload reads the configuration that is used when this replica becomes active.
+func (s *Standby) Reload(r *Reloader) {
+	cfg, err := r.Load()
+	if err != nil {
+		s.log.Error("configuration rejected; still standing by with the previous one", zap.Error(err))
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fixed := needStandbyRestart(s.cfg, cfg); len(fixed) > 0 {
+		s.log.Error("configuration rejected; still standing by with the previous one", zap.Strings("problems", fixed))
+		return
+	}
+	if err := s.server.Replace(s.handler(cfg)); err != nil {
+		s.log.Error("http.tls not reloaded, all else is", zap.Error(err))
+	}
+	s.cfg = cfg
+	s.describe(cfg)
+	s.log.Info("configuration reloaded")
+}
+
+// describe tells the others which configuration this replica has.
+func (s *Standby) describe(cfg *config.Config) {
+	if m := s.member.Load(); m != nil {
+		m.SetConfig(configHash(cfg))
+	}
+}
+
+// needStandbyRestart are the changes that take a new process, also of a standby.
+func needStandbyRestart(old, next *config.Config) []string {
+	var all []string
+	for _, problem := range needRestart(old, next) {
+		for _, key := range []string{"store:", "replica:", "http.listen:", "http.tls:", "log.format:"} {
+			if strings.HasPrefix(problem, key) {
+				all = append(all, problem)
+			}
+		}
+	}
+	return all
+}
+
+// Close ends the part of this process among the replicas, when the app has stopped: an active one
+// hands over.
+func (s *Standby) Close() {
+	s.stop()
+	<-s.done
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTime)
+	defer cancel()
+	if m := s.member.Load(); m != nil {
+		m.Release(ctx)
+		s.board.Close()
+	}
+	if err := s.server.Stop(ctx); err != nil {
+		s.log.Warn("HTTP requests aborted", zap.Error(err))
+	}
+}
+
+// Summary is the state in one line.
+func (s *Standby) Summary() string {
+	if reasons := s.ready(context.Background()); len(reasons) > 0 {
+		return "standby; " + reasons[0]
+	}
+	return s.text()
+}
+
+// CheckAlive returns an error if a part of the process does not respond.
+func (s *Standby) CheckAlive(ctx context.Context) error {
+	if m := s.member.Load(); m != nil {
+		if err := m.Alive(); err != nil {
+			return err
+		}
+	}
+	s.mu.Lock()
+	cfg := s.cfg
+	s.mu.Unlock()
+	return askMyself(ctx, &cfg.HTTP, s.Addr)
+}
+
+// gate returns what lets attempts begin, only while no other replica can have taken over; nil:
+// there is none.
+func (s *Standby) gate() func(done <-chan struct{}) bool {
+	if s == nil {
+		return nil
+	}
+	return s.member.Load().Await
+}
+
+// onReplaced returns what is called when another connection has taken the place of a link: the
+// next active replica's, perhaps.
+func (s *Standby) onReplaced(domain string) func() {
+	if s == nil {
+		return nil
+	}
+	return func() { s.member.Load().Check("another connection has the name " + domain) }
+}
+
+// status is what this replica knows; nil: the store is embedded, or NATS was not reached yet.
+func (s *Standby) status() *replica.Status {
+	if s == nil || s.member.Load() == nil {
+		return nil
+	}
+	st := s.member.Load().Status()
+	return &st
+}
+
+// ready says why this replica could not take over; nothing if it could.
+func (s *Standby) ready(context.Context) []string {
+	s.mu.Lock()
+	why := s.why
+	s.mu.Unlock()
+	m := s.member.Load()
+	switch {
+	case why != nil:
+		return []string{why.Error()}
+	case m == nil:
+		return []string{"store.nats: connecting"}
+	}
+	if err := m.Ready(); err != nil {
+		return []string{err.Error()}
+	}
+	if m.Status().Epoch > 0 {
+		return []string{"taking over: the store is being opened"}
+	}
+	return nil
+}
+
+// text is what a standby says that could take over.
+func (s *Standby) text() string {
+	switch st := s.member.Load().Status(); st.Holder.Replica {
+	case "":
+		return "standby, no replica is active"
+	default:
+		return "standby, active is " + st.Holder.Replica
+	}
+}
+
+// ReplicaName is the name of the replica with a configuration: by default, the first part of the
+// host's name.
+func ReplicaName(cfg *config.Config) string {
+	if cfg.Replica.Name != "" {
+		return cfg.Replica.Name
+	}
+	const most = 32
+	host, err := os.Hostname()
+	name, _, _ := strings.Cut(host, ".")
+	if err != nil || name == "" {
+		return "replica"
+	}
+	name = strings.Map(func(r rune) rune {
+		if r == '-' || r == '_' || r < 128 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
+			return r
+		}
+		return '-'
+	}, name)
+	return name[max(0, len(name)-most):] // the end tells apart what an orchestrator has made
+}
+
+// configHash is a hash of a configuration without its secrets, and without what replicas need
+// not have in common.
+func configHash(cfg *config.Config) string {
+	h := sha256.New()
+	for _, i := range cfg.Items() {
+		if i.Source == config.FromAPI || i.Key == "http.listen" || strings.HasPrefix(i.Key, "replica.") {
+			continue
+		}
+		text, err := json.Marshal([]any{i.Key, i.Value})
+		if err != nil { // no value is of such a kind
+			text = fmt.Append(nil, i.Key, err)
+		}
+		_, _ = h.Write(text) // never fails
+	}
+	return hex.EncodeToString(h.Sum(nil))[:12]
+}
+
+// IsTaken reports whether a role was lost because another process has the name: then this one
+// must not go on at all.
+func IsTaken(why error) bool { return errors.Is(why, replica.ErrTaken) }

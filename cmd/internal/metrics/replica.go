@@ -1,0 +1,59 @@
+package metrics
+
+import (
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/replica"
+)
+
+// replicaMetrics are about the role of this process among replicas. Without a store on NATS
+// there are none.
+type replicaMetrics struct {
+	families
+	status                          func() *replica.Status
+	active, epoch, heard, takeovers family
+}
+
+func newReplicaMetrics(status func() *replica.Status) *replicaMetrics {
+	m := &replicaMetrics{status: status}
+	m.active = m.gauge("replica_active", "Whether this replica is the active one.")
+	m.epoch = m.gauge("replica_epoch", "By which it is active: each takeover has a higher one; 0: it is a standby.")
+	m.heard = m.gauge("replicas_heard", "Replicas of this installation that this one hears, itself included.")
+	m.takeovers = m.counter("takeovers_total", "Times that this process became the active replica: first (there was none), silence (the one before died), bye (it has handed over).", "reason")
+	return m
+}
+
+// Collect implements prometheus.Collector.
+func (m *replicaMetrics) Collect(ch chan<- prometheus.Metric) {
+	st := m.status()
+	if st == nil {
+		return
+	}
+	m.active.flag(ch, st.Epoch > 0)
+	m.epoch.count(ch, int64(st.Epoch))
+	heard := 0
+	for _, r := range st.Replicas {
+		if r.State != replica.Silent && (!r.Me || st.Hears) {
+			heard++
+		}
+	}
+	m.heard.count(ch, int64(heard))
+	for _, reason := range replica.Reasons() {
+		m.takeovers.flag(ch, st.Reason == reason, reason)
+	}
+}
+
+// Standby serves the metrics of a standby: those of the process, and of its role. It has none of
+// links and endpoints, so that sums over all replicas are right.
+func Standby(started time.Time, status func() *replica.Status, log *zap.Logger) http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newProgramMetrics(&Sources{Started: started}), newReplicaMetrics(status))
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes})
+}

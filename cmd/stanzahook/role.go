@@ -1,0 +1,74 @@
+package main
+
+import (
+	"context"
+	"os"
+
+	"go.uber.org/zap"
+
+	"stanzahook/cmd/internal/app"
+	"stanzahook/cmd/internal/config"
+)
+
+// role is that of this process among the replicas of a store on NATS.
+type role struct {
+	log     *zap.Logger
+	manager *app.Systemd
+	hangup  <-chan os.Signal
+	standby *app.Standby
+	ended   chan error // why this process must not go on
+}
+
+// start stands by until this replica is the active one, and starts the app then. It returns nil
+// if ctx ends before.
+func (r *role) start(ctx context.Context, cfg *config.Config, reloader *app.Reloader, onStoreHung func()) (*app.App, error) {
+	var err error
+	if r.standby, err = app.StandBy(cfg, r.log, r.onLost); err != nil {
+		return nil, err
+	}
+	r.log.Info("standing by", zap.String("http", r.standby.Addr))
+	active := make(chan error, 1)
+	go func() { active <- r.standby.Wait(ctx) }() // ended by ctx, with the process
+	joined := r.standby.Joined()
+	watch, stop := context.WithCancel(ctx)
+	watched := make(chan struct{})
+	close(watched)
+	defer func() { stop(); <-watched }()
+	for {
+		select {
+		case <-joined:
+			joined = nil
+			r.manager.Started()
+			watched = make(chan struct{})
+			go func() { defer close(watched); r.manager.Watch(watch, r.standby.Summary, r.standby.CheckAlive) }()
+		case <-r.hangup:
+			r.standby.Reload(reloader)
+		case err := <-r.ended:
+			return nil, err
+		case err := <-active:
+			if err != nil {
+				return nil, nil // stopped
+			}
+			return r.standby.Start(ctx, onStoreHung, reloader)
+		}
+	}
+}
+
+// onLost ends the process, or replaces it by a fresh one, which is a standby. Nothing is
+// finished: what is under way may be another replica's by now.
+func (r *role) onLost(why error) {
+	if app.IsTaken(why) {
+		r.ended <- why
+		return
+	}
+	r.manager.Restarting()
+	err := restart(r.log) // it does not return, unless it fails
+	r.log.Fatal("no fresh process", zap.Error(err))
+}
+
+// end hands the role over, when the app has stopped.
+func (r *role) end() {
+	if r.standby != nil {
+		r.standby.Close()
+	}
+}

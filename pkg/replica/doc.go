@@ -1,0 +1,24 @@
+// Package replica decides which one of several replicas of an installation is the active
+// one: the others are standbys.
+//
+// Three things decide, and none of them alone:
+//
+//   - Liveness. Every replica sends a beat eight times within the failover time to all of them, itself
+//     included. A standby takes over after it has not heard the active one for the failover
+//     time, during which it has heard itself (state.go).
+//   - Ownership. The record of the active replica is replaced by compare-and-set, on the
+//     revision that was known while its holder was silent. So of several standbys one wins.
+//     The revision is the epoch of the one that has won.
+//   - The end. An active replica that has not heard itself for four fifths of the failover
+//     time begins nothing any more: it may have been taken for dead. It measures by when a
+//     beat was sent that it hears, and not by when it hears it: a process that was
+//     frozen finds beats of before in its sockets.
+//
+// A replica never becomes a standby again: when the role is lost, only a fresh process goes on, as
+// nobody knows what of the old one is still under way. What it has under way cannot be
+// stored any more: the store puts a fence behind what is stored when it is opened.
+//
+// A clean end hands over (Member.Release): the record is free then, and the next one begins at once.
+//
+// The package knows no NATS: [Board] is how replicas reach each other.
+package replica
