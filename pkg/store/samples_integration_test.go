@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -85,7 +86,7 @@ func TestNATSSamples(t *testing.T) {
 	copied(on, back, 40)
 	stranger := n
 	stranger.URL, stranger.TLS = fmt.Sprintf("tls://127.0.0.1:%d", c.Nodes[1].Port), &tls.Config{RootCAs: x509.NewCertPool()}
-	found := store.ProbeNATS(t.Context(), stranger, 64<<20, 1<<18)
+	found := store.ProbeNATS(t.Context(), stranger, 64<<20, 1<<18, 300*time.Millisecond)
 	if err := found[len(found)-1].Err; err == nil || !strings.Contains(err.Error(), "ca_file") {
 		t.Errorf("with another authority: %v", err)
 	}
