@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -288,9 +289,14 @@ func TestCheck(t *testing.T) {
 }
 
 // Whatever happens to two or three replicas, each revision is one takeover, no two may begin
-// something at the same time, and in the end one is active.
+// something at the same time, and in the end one is active. STANZAHOOK_FAULTS=full, as "make
+// faults" has it, goes through more of them.
 func TestInterleavings(t *testing.T) {
-	for seed := range uint64(400) {
+	seeds := uint64(60)
+	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
+		seeds = 2000
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			run(t, func(t *testing.T, n *network) {
 				r := rand.New(rand.NewPCG(seed, 18))
