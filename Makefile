@@ -114,7 +114,7 @@ ACCOUNTS ?= bin/faults.json
 faults: ## the fault tests at full size: kills, outages, bad networks, disks, clocks, bots; a table of accounts
 	@sh deploy/lab/install.sh tests
 	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
-	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 90m -v -p 1 -run 'Faults|Outages|Kill|Queue|OnNATS' ./deploy/test/faults ./deploy/test/roster ./pkg/store
+	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 90m -v -p 1 -run 'Faults|Outages|Kill|Queue|OnNATS|Interleavings' ./deploy/test/faults ./deploy/test/roster ./pkg/store ./pkg/replica
 	@.ci/accounts $(ACCOUNTS)
 
 # One server after the other, so that what is measured is not the other's load.

@@ -294,7 +294,7 @@ func TestCheck(t *testing.T) {
 func TestInterleavings(t *testing.T) {
 	seeds := uint64(60)
 	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
-		seeds = 2000
+		seeds = 400
 	}
 	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
