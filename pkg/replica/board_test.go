@@ -3,6 +3,7 @@ package replica_test
 import (
 	"context"
 	"fmt"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -232,6 +233,33 @@ func (p *process) Replace(ctx context.Context, data []byte, revision uint64) (ui
 // Reconnect implements replica.Board.
 func (p *process) Reconnect() {}
 
+// last is the revision of the record, holder who has written it, and takeovers how often it was
+// written.
+func (n *network) last() uint64 {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.revision
+}
+
+func (n *network) holder() string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.holders[n.revision]
+}
+
+func (n *network) takeovers() int {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return len(n.holders)
+}
+
+// losses are why a node has lost the role, each time.
+func (d *node) losses() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.lost)
+}
+
 // actives are the replicas that may begin something now.
 func (n *network) actives() (names []string) {
 	n.mu.Lock()
@@ -285,7 +313,7 @@ func (n *network) end() {
 func (n *network) String() (text string) {
 	for name, d := range n.nodes {
 		p, m := d.now()
-		text += fmt.Sprintf("%s: %+v, frozen %v, lost %q\n", name, m.Status(), p.thawed != nil, d.lost)
+		text += fmt.Sprintf("%s: %+v, lost %q\n", name, m.Status(), d.losses())
 	}
 	return text
 }

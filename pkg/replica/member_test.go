@@ -121,7 +121,7 @@ func TestOldOneIsStandby(t *testing.T) {
 				if who := n.await(failover / 2); who != "b" {
 					t.Errorf("%s is active", who)
 				}
-				if lost := n.nodes["a"].lost; len(lost) != 1 {
+				if lost := n.nodes["a"].losses(); len(lost) != 1 {
 					t.Errorf("lost %q", lost)
 				}
 				_, m := n.nodes["a"].now()
@@ -152,8 +152,8 @@ func TestStandbyComesBack(t *testing.T) {
 				p, _ := n.nodes["b"].now()
 				do(p)
 				time.Sleep(20 * time.Second)
-				if who := n.await(0); who != "a" || len(n.nodes["a"].lost) > 0 || n.revision > 3 {
-					t.Errorf("%s is active at revision %d\n%s", who, n.revision, n)
+				if who := n.await(0); who != "a" || len(n.nodes["a"].losses()) > 0 || n.last() > 3 {
+					t.Errorf("%s is active at revision %d\n%s", who, n.last(), n)
 				}
 			})
 		})
@@ -201,8 +201,8 @@ func TestAnswerIsLost(t *testing.T) {
 		p.kill()
 		time.Sleep(failover + failover/2)
 		b.set(func() { b.lose = false })
-		if who := n.await(3 * failover); who != "b" || len(n.holders) != 2 {
-			t.Errorf("%s is active; %v", who, n.holders)
+		if who := n.await(3 * failover); who != "b" || n.takeovers() != 2 {
+			t.Errorf("%s is active after %d takeovers", who, n.takeovers())
 		}
 	})
 }
@@ -223,8 +223,8 @@ func TestAlone(t *testing.T) {
 		time.Sleep(time.Minute)
 		p.set(func() { p.cut = false })
 		n.await(2 * failover)
-		if len(n.nodes["a"].lost) > 0 || len(n.holders) != 1 {
-			t.Errorf("lost %q, %v", n.nodes["a"].lost, n.holders)
+		if len(n.nodes["a"].losses()) > 0 || n.takeovers() != 1 {
+			t.Errorf("lost %q, %d takeovers", n.nodes["a"].losses(), n.takeovers())
 		}
 		// Another one that is started meanwhile takes over, and the old one sees it.
 		p.set(func() { p.cut = true })
@@ -236,7 +236,7 @@ func TestAlone(t *testing.T) {
 		}
 		p.set(func() { p.cut = false })
 		time.Sleep(failover)
-		if who := n.await(0); who != "b" || len(n.nodes["a"].lost) != 1 {
+		if who := n.await(0); who != "b" || len(n.nodes["a"].losses()) != 1 {
 			t.Errorf("%s is active\n%s", who, n)
 		}
 	})
@@ -249,11 +249,13 @@ func TestNameIsTaken(t *testing.T) {
 		n.start("a")
 		n.await(time.Second)
 		twin := &node{net: n, name: "a"}
+		n.mu.Lock()
 		n.nodes["twin"] = twin
+		n.mu.Unlock()
 		twin.begin()
 		time.Sleep(failover)
-		if len(twin.lost) != 1 || !strings.Contains(twin.lost[0], "replica.name") {
-			t.Errorf("the second one: %q", twin.lost)
+		if len(twin.losses()) != 1 || !strings.Contains(twin.losses()[0], "replica.name") {
+			t.Errorf("the second one: %q", twin.losses())
 		}
 		if who := n.await(0); who != "a" {
 			t.Errorf("%s is active", who)
@@ -275,14 +277,14 @@ func TestCheck(t *testing.T) {
 		p, m := n.nodes["a"].now()
 		m.Check("kicked")
 		time.Sleep(time.Second)
-		if len(n.nodes["a"].lost) > 0 || !m.May() {
-			t.Errorf("a record that is still ours: %q", n.nodes["a"].lost)
+		if len(n.nodes["a"].losses()) > 0 || !m.May() {
+			t.Errorf("a record that is still ours: %q", n.nodes["a"].losses())
 		}
 		p.set(func() { p.cut = true })
 		time.Sleep(failover)
 		m.Check("kicked")
 		time.Sleep(failover)
-		if lost := n.nodes["a"].lost; len(lost) != 1 || !strings.Contains(lost[0], "kicked") {
+		if lost := n.nodes["a"].losses(); len(lost) != 1 || !strings.Contains(lost[0], "kicked") {
 			t.Errorf("a record that cannot be read: %q", lost)
 		}
 	})
@@ -336,12 +338,12 @@ func TestInterleavings(t *testing.T) {
 				}
 				time.Sleep(4 * failover) // all faults have ended
 				who := n.await(3 * failover)
-				if r := n.revision; r > 0 && n.holders[r] != who {
-					t.Errorf("%s is active, and revision %d is of %s", who, r, n.holders[r])
+				if is := n.holder(); is != who {
+					t.Errorf("%s is active, and the record is of %s", who, is)
 				}
-				changes := len(n.holders)
+				changes := n.takeovers()
 				time.Sleep(5 * failover)
-				if now := n.await(0); now != who || len(n.holders) != changes {
+				if now := n.await(0); now != who || n.takeovers() != changes {
 					t.Errorf("%s is active after %s, without a fault\n%s", now, who, n)
 				}
 			})
