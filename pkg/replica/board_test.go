@@ -312,7 +312,7 @@ func (n *network) end() {
 
 func (n *network) String() (text string) {
 	for name, d := range n.nodes {
-		p, m := d.now()
+		_, m := d.now()
 		text += fmt.Sprintf("%s: %+v, lost %q\n", name, m.Status(), d.losses())
 	}
 	return text
