@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"net/netip"
 	"strings"
+
+	"stanzahook/pkg/tracing"
 )
 
 // requestKey is the context key of *request.
@@ -19,6 +21,7 @@ type request struct {
 	base  string // of every path
 	addr  netip.Addr
 	who   Identity
+	trace string // the only Traceparent; empty: none
 	live  *live
 
 	maxBody int64                       // of this request; 0: Options.MaxBodyBytes
@@ -35,6 +38,10 @@ func requestOf(ctx context.Context) *request {
 // RequestID returns the id of a request in the log and in X-Request-Id.
 func RequestID(ctx context.Context) string { return requestOf(ctx).id }
 
+// Parent returns the span of the caller that a request was made in; zero if there is none
+// (W3C Trace Context).
+func Parent(ctx context.Context) tracing.Context { return tracing.Parse(requestOf(ctx).trace) }
+
 // identify gives each request its id: that of the caller, so that its log and ours can be
 // compared, or a random one.
 func (h *Handler) identify(next http.Handler) http.Handler {
@@ -42,6 +49,9 @@ func (h *Handler) identify(next http.Handler) http.Handler {
 		q := &request{id: r.Header.Get("X-Request-Id"), addr: h.clientAddress(r), base: h.o.BasePath, live: h.live}
 		if !saneID(q.id) {
 			q.id = rand.Text()
+		}
+		if parents := r.Header[tracing.Header]; len(parents) == 1 {
+			q.trace = parents[0]
 		}
 		w.Header().Set("X-Request-Id", q.id)
 		if h.o.Version != "" {

@@ -32,6 +32,10 @@ func TestImports(t *testing.T) {
 		{"stanzahook/", "github.com/coreos/", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "github.com/gorilla/", "stanzahook/httpapi"},
 		{"stanzahook/", "github.com/nats-io/", "stanzahook/pkg/store/internal/stream"},
+		{"stanzahook/pkg/", "google.golang.org/", "stanzahook/pkg/tracing"},
+		{"stanzahook/c", "google.golang.org/", ""},
+		{"stanzahook/httpapi", "google.golang.org/", ""},
+		{"stanzahook/", "go.opentelemetry.io/", "stanzahook/deploy/lab/collector"},
 		{"stanzahook/pkg/jid", "stanzahook/", ""},
 		{"stanzahook/pkg/webhook", "stanzahook/pkg/delivery", ""},
 		{"stanzahook/pkg/webhook", "stanzahook/pkg/store", ""},
@@ -52,7 +56,8 @@ func TestImports(t *testing.T) {
 	}
 	// The seam between HTTP and XMPP knows only stanzas and addresses; the tail gets events,
 	// and imports none of the packages that they come from.
-	only := map[string][]string{"stanzahook/pkg/gateway": {"stanzahook/pkg/jid", "stanzahook/pkg/stanza"}, "stanzahook/pkg/tail": {"stanzahook/pkg/jid"}}
+	only := map[string][]string{"stanzahook/pkg/gateway": {"stanzahook/pkg/jid", "stanzahook/pkg/stanza"}, "stanzahook/pkg/tail": {"stanzahook/pkg/jid"},
+		"stanzahook/pkg/tracing": {"stanzahook/pkg/loglimit"}}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if len(lines) < 8 {
 		t.Fatalf("go list knows only %d packages:\n%s", len(lines), out)

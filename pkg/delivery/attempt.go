@@ -45,7 +45,7 @@ type verdict struct {
 // attempt posts an event once, for the n-th time, and records the result. It reports false
 // if the worker stopped before there was an answer.
 func (a *attempter) attempt(ev *webhook.Event, n int, probe bool) (verdict, bool) {
-	v, began, ok := a.post(ev)
+	v, began, ok := a.post(ev, n)
 	if !ok {
 		if probe {
 			a.breaker.cancelProbe()
@@ -77,7 +77,7 @@ func (a *attempter) conclude(ev *webhook.Event, v *verdict, at *deliverylog.Atte
 }
 
 // post makes the request in one of the endpoint's slots.
-func (a *attempter) post(ev *webhook.Event) (v verdict, began time.Time, ok bool) {
+func (a *attempter) post(ev *webhook.Event, n int) (v verdict, began time.Time, ok bool) {
 	now, sender, ok := a.begin(ev)
 	if !ok {
 		return verdict{}, began, false
@@ -88,7 +88,9 @@ func (a *attempter) post(ev *webhook.Event) (v verdict, began time.Time, ok bool
 	if now.e.Typing.After > 0 {
 		t = a.showTyping(now.e, ev)
 	}
-	v = verdict{Verdict: now.client.Post(a.run, ev), setup: now}
+	posted, span := beginAttempt(ev, n, began)
+	v = verdict{Verdict: now.client.Post(a.run, posted), setup: now}
+	endAttempt(span, &v.Verdict)
 	if t != nil {
 		t.end(v.Verdict)
 	}
@@ -151,8 +153,8 @@ func (a *attempter) count(ev *webhook.Event, v *webhook.Verdict, took time.Durat
 }
 
 // queued reports whether an event is in the endpoint's queue.
-func (a *attempter) queued(ev *webhook.Event) bool {
-	return a.Endpoint().Queued && !ev.Stanza.NeedsAnswer()
+func (t *target) queued(ev *webhook.Event) bool {
+	return t.Endpoint().Queued && !ev.Stanza.NeedsAnswer()
 }
 
 // updateBreaker tells the breaker the result of an attempt. An event of which no request

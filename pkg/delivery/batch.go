@@ -7,6 +7,7 @@ import (
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/tracing"
 	"stanzahook/pkg/webhook"
 )
 
@@ -105,7 +106,10 @@ func (a *attempter) attemptBatch(items []*item, probe bool) []verdict {
 	}
 	began := time.Now()
 	t := a.showTyping(now.e, events...)
+	var span *tracing.Span
+	events[0], span = beginAttempt(events[0], items[0].n, began)
 	posted := now.client.PostBatch(a.run, events)
+	traceBatchOf(items, posted, span, began)
 	t.end(posted...)
 	now.slots.give(sender)
 	if posted[0].Outcome == webhook.Again && a.run.Err() != nil {

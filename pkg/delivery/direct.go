@@ -24,14 +24,19 @@ func (d *direct) deliver(ev *webhook.Event) bool {
 	if looped, ok := d.refuseLoop(ev); looped {
 		return ok
 	}
-	return d.runner.add(conversationOf(ev), senderOf(d.Endpoint(), ev.Stanza.From), maxDirect, func(more bool) {
-		d.respond(ev, d.attempt(ev), more, func() {})
-	})
+	return accepted(ev, d.runner.add(conversationOf(ev), senderOf(d.Endpoint(), ev.Stanza.From), maxDirect, func(more bool) {
+		d.respond(ev, d.attempt(ev), more, spanEnd(ev))
+	}))
 }
 
 // request is [Worker.Request].
 func (d *direct) request(ev *webhook.Event, answer func(webhook.Verdict)) bool {
-	return d.runner.add("", senderOf(d.Endpoint(), ev.Stanza.From), maxDirect, func(bool) { answer(d.attempt(ev)) })
+	return accepted(ev, d.runner.add("", senderOf(d.Endpoint(), ev.Stanza.From), maxDirect, func(bool) {
+		v := d.attempt(ev)
+		answer(v)
+		d.noteVerdict(ev, &v)
+		ev.Span.End()
+	}))
 }
 
 // refuseLoop reports whether an event is the end of a loop, and refuses it in the order
@@ -41,7 +46,7 @@ func (d *direct) refuseLoop(ev *webhook.Event) (looped, ok bool) {
 	if !e.Looped(ev) {
 		return false, false
 	}
-	return true, d.runner.add(conversationOf(ev), senderOf(e, ev.Stanza.From), maxDirect, func(more bool) { d.endLoop(ev, more) })
+	return true, accepted(ev, d.runner.add(conversationOf(ev), senderOf(e, ev.Stanza.From), maxDirect, func(more bool) { d.endLoop(ev, more) }))
 }
 
 // attempt makes the one attempt of an event; none if the endpoint is known to be down.

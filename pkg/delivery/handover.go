@@ -179,6 +179,7 @@ func (q *queue) leaveToStore(l *lane) {
 		if it.state == stored {
 			l.tail++
 			q.count++
+			endSpan(it.Event, endStored, "")
 		}
 	}
 	l.trail, l.mem = nil, nil
@@ -252,6 +253,9 @@ func (w *Worker) inherit(ev *webhook.Event, since time.Time, onStored func(error
 	switch {
 	case w.Endpoint().Queued:
 		return w.enqueue(ev, since, onStored)
+	}
+	w.beginSpan(ev, since)
+	switch {
 	case !w.direct.deliver(ev):
 		return fmt.Errorf("%w: too many direct deliveries", gateway.ErrBusy)
 	case onStored != nil:

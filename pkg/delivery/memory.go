@@ -128,6 +128,11 @@ func (m *memory) withdraw(l *lane, it *item) bool {
 			l.mem = append(l.mem[:i:i], l.mem[i+1:]...)
 			m.unload(l, it)
 			m.count--
+			reason := ""
+			if it.state == unstored {
+				reason = notStored
+			}
+			endSpan(it.Event, endDropped, reason)
 			return true
 		}
 	}
@@ -189,6 +194,7 @@ func (m *memory) evict(l *lane, keep int) {
 		return
 	}
 	for _, it := range l.mem[n:] {
+		endSpan(it.Event, endStored, "")
 		m.unload(l, it)
 	}
 	l.tail += len(l.mem) - n

@@ -81,11 +81,13 @@ func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 		if err != nil {
 			p.subtract(1)
 			p.r.onUnstored(ev, err, onStored == nil)
+			endSpan(ev, endDropped, notStored)
 		} else {
 			if p.r.tracing() {
 				p.r.trace("event stored", ev, zap.Uint64("place", seq))
 			}
 			p.r.tellQueued(ev, since)
+			endSpan(ev, endStored, "")
 			p.wake()
 		}
 		if onStored != nil {

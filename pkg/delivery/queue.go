@@ -121,8 +121,10 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 			l.tail--
 			q.count--
 			refused = true
+			endSpan(it.Event, endDropped, notStored)
 		} else { // it can be found from now on, and be read by place
 			q.tellQueued(it.Event, it.since)
+			endSpan(it.Event, endStored, "")
 		}
 	}
 	q.place(l)
@@ -177,6 +179,7 @@ func (q *queue) onConfirmed(l *lane, it *item) {
 	if q.tracing() {
 		q.trace("event finished", it.Event)
 	}
+	it.Span.End()
 	q.mu.Lock()
 	it.confirmed = true
 	q.ack(l)
@@ -191,6 +194,13 @@ func (q *queue) close() {
 	q.timer.Stop()
 	q.mu.Unlock()
 	q.runners.Wait()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, l := range q.lanes {
+		for _, it := range l.mem {
+			endSpan(it.Event, endStored, "")
+		}
+	}
 }
 
 // len returns how many events are unfinished, and how many of them are in memory.

@@ -41,6 +41,7 @@ type responder struct {
 // again with the same ids.
 func (r *responder) respond(ev *webhook.Event, v webhook.Verdict, more bool, onConfirmed func()) {
 	var out []*stanza.Stanza
+	r.noteVerdict(ev, &v)
 	switch {
 	case v.Outcome != webhook.Done:
 		r.Counters.Refused.Add(1)
@@ -137,6 +138,7 @@ func (r *responder) send(ev *webhook.Event, out []*stanza.Stanza, more bool, onC
 			select {
 			case <-time.After(busyDelay):
 			case <-r.stopping.Done():
+				endSpan(ev, endStored, "")
 				return
 			}
 		}
@@ -226,5 +228,5 @@ func (r *responder) endLoop(ev *webhook.Event, more bool) {
 		r.record(ev, deliverylog.Dead, loopReason)
 	}
 	refusal := &stanza.Error{Type: stanza.Cancel, Condition: stanza.PolicyViolation, Text: "the answers of services have gone to and fro " + strconv.Itoa(webhook.MaxHops) + " times"}
-	r.respond(ev, webhook.Verdict{Outcome: webhook.Refused, Err: refusal, Reason: loopReason}, more, func() {})
+	r.respond(ev, webhook.Verdict{Outcome: webhook.Refused, Err: refusal, Reason: loopReason}, more, spanEnd(ev))
 }

@@ -33,6 +33,7 @@ func (q *queue) retry(l *lane, it *item, v verdict) (ours bool) {
 		q.record(it.Event, deliverylog.Dropped, notStored)
 		q.finish(l, it)
 		if it.onStored != nil { // who waits for that has it, and offers it again
+			noteEnd(it.Event, endDropped, notStored)
 			q.onConfirmed(l, it)
 			return true
 		}
@@ -71,6 +72,7 @@ func (q *queue) abandon(l *lane, it *item, reason string, bounce *stanza.Stanza,
 		q.pause(l, noDeadLetter, err)
 		return false
 	}
+	noteEnd(it.Event, endDead, reason)
 	q.logDelivery(it.Event, deliverylog.Dead, reason, nil)
 	q.tell(it.Event, deliverylog.Dead, reason, newest(l.history), l.fails)
 	q.finish(l, it)

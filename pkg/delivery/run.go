@@ -180,6 +180,9 @@ func (q *queue) first(l *lane) (*item, error) {
 			l.last = r.Seq
 			ev, err := readEvent(&r.Record)
 			it := &item{Event: ev, since: r.Since, seq: r.Seq, state: stored, read: true, size: len(r.Stanza)}
+			if err == nil {
+				q.beginSpan(ev, time.Now())
+			}
 			if err != nil {
 				q.log.Error("damaged event removed", zap.String("component", r.Component), zap.String("event", r.ID), zap.String("conversation", r.Conversation), zap.Error(err))
 				it.confirmed = true

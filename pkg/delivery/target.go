@@ -12,6 +12,7 @@ import (
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
+	"stanzahook/pkg/tracing"
 	"stanzahook/pkg/webhook"
 )
 
@@ -23,6 +24,7 @@ type target struct {
 	store   *store.Store // nil before Open: no delivery log, no dead letters
 	watch   Watch
 	gate    func(done <-chan struct{}) bool // nil: none
+	tracer  *tracing.Tracer                 // nil: no spans
 	states  states
 	log     *zap.Logger
 	repeats loglimit.Limiter // messages that a sender can cause at will

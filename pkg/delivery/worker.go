@@ -88,6 +88,7 @@ func (w *Worker) Enqueue(ev *webhook.Event) bool { return w.EnqueueStored(ev, ni
 func (w *Worker) EnqueueStored(ev *webhook.Event, onStored func(error)) bool {
 	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)
+	w.beginSpan(ev, ev.Received)
 	if looped, ok := w.direct.refuseLoop(ev); looped {
 		if ok && onStored != nil {
 			onStored(nil)
@@ -103,6 +104,15 @@ func (w *Worker) EnqueueStored(ev *webhook.Event, onStored func(error)) bool {
 
 // enqueue puts an event into the endpoint's queue, of whichever kind.
 func (w *Worker) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
+	w.beginSpan(ev, since)
+	err := w.put(ev, since, onStored)
+	if err != nil {
+		endSpan(ev, endRefused, noRoom)
+	}
+	return err
+}
+
+func (w *Worker) put(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	if w.tracing() {
 		w.trace("event accepted", ev, zap.Bool("queued", true))
 	}
@@ -131,6 +141,7 @@ var errNoQueue = errors.New("the endpoint has no queue (delivery: direct)")
 func (w *Worker) Deliver(ev *webhook.Event) bool {
 	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)
+	w.beginSpan(ev, ev.Received)
 	return w.direct.deliver(ev)
 }
 
@@ -141,6 +152,7 @@ func (w *Worker) Deliver(ev *webhook.Event) bool {
 func (w *Worker) Request(ev *webhook.Event, answer func(webhook.Verdict)) bool {
 	w.Counters.Received.Add(1)
 	w.Endpoint().Admit(ev)
+	w.beginSpan(ev, ev.Received)
 	return w.direct.request(ev, answer)
 }
 

@@ -6,6 +6,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/tracing"
 )
 
 // Event is one stanza for one endpoint.
@@ -16,8 +17,9 @@ type Event struct {
 	Test      bool // made up, to try an endpoint
 	Stanza    *stanza.Stanza
 	Facts     Facts
-	Type      string // as TypeOf has it; empty: it is found whenever it is needed
-	Room      *Room  // as RoomOf has it; nil: so is that
+	Type      string        // as TypeOf has it; empty: it is found whenever it is needed
+	Room      *Room         // as RoomOf has it; nil: so is that
+	Span      *tracing.Span // that requests are made in; nil: they are not traced
 }
 
 // NewEventID returns an Event.ID.

@@ -20,6 +20,7 @@ import (
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/signature"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/tracing"
 )
 
 // maxAnswer bounds what is read of an answer, in bytes, after decoding.
@@ -176,6 +177,9 @@ func (c *Client) fields(f *format, ev *Event, now time.Time, body []byte, add fu
 	add(signature.HeaderTimestamp, strconv.FormatInt(now.Unix(), 10))
 	if len(c.e.Secrets) > 0 {
 		add(signature.HeaderSignature, c.signer.Sign(ev.ID, now, body))
+	}
+	if ev.Span != nil {
+		add(tracing.Header, ev.Span.Traceparent())
 	}
 }
 

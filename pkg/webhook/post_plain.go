@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/tracing"
 )
 
 // plain makes the requests to endpoints with http URLs, which are bots on the same host
@@ -53,7 +54,7 @@ func newPlain(e *Endpoint, guard *outbound.Guard, address *outbound.Address) *pl
 		for _, v := range values {
 			switch name {
 			case "User-Agent":
-			case "Content-Type", "Accept", "Content-Language":
+			case "Content-Type", "Accept", "Content-Language", tracing.Header:
 				p.given = append(p.given, field{name, v})
 			default:
 				p.fixed = appendField(p.fixed, name, v)

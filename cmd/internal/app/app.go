@@ -31,6 +31,7 @@ import (
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/summary"
+	"stanzahook/pkg/tracing"
 )
 
 // App is the running program.
@@ -39,6 +40,7 @@ type App struct {
 	log          *zap.Logger
 	role         *Standby // among replicas; nil: the store is embedded
 	store        *store.Store
+	tracer       *tracing.Tracer // nil: no spans
 	links        links
 	outboxes     map[string]*outbox.Outbox
 	outboxShares *store.Shares
@@ -113,7 +115,7 @@ func startAs(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHu
 	if r != nil {
 		r.app, a.reloader = a, r.reload
 	}
-	for _, step := range []func(context.Context) error{a.openStore, a.loadMade, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.keepSummary, a.listen} {
+	for _, step := range []func(context.Context) error{a.startTraces, a.openStore, a.loadMade, a.makeLinks, a.makeRosters, a.openQueues, a.connect, a.keepRosters, a.keepSummary, a.listen} {
 		if err := step(ctx); err != nil {
 			a.Stop()
 			return nil, err

@@ -139,3 +139,12 @@ func BenchmarkPostRest(b *testing.B) {
 }
 
 func BenchmarkPostMessages(b *testing.B) { benchmarkPost(b, "/v1/messages", 16) }
+
+// With all traces recorded: a collector that only reads is in the process, too.
+func benchmarkTraced(b *testing.B, delivery string) {
+	collector := newWeb(b, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
+	startApp(b, noAuth+fmt.Sprintf("traces: {endpoint: %q}\nendpoints: [{name: echo, url: %q, format: event, delivery: %s}]\n", collector.URL, newWeb(b, pong).URL, delivery)).benchmark(b)
+}
+
+func BenchmarkEventQueuedTraced(b *testing.B) { benchmarkTraced(b, "queued") }
+func BenchmarkEventDirectTraced(b *testing.B) { benchmarkTraced(b, "direct") }

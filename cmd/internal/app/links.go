@@ -97,6 +97,7 @@ func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
 	if err == nil {
 		w.Watch(a.happenings.watch())
 		w.Gate(a.role.gate())
+		w.Trace(a.tracer)
 	}
 	return w, err
 }

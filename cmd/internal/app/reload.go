@@ -145,6 +145,7 @@ func needRestart(old, next *config.Config) []string {
 	say(old.HTTP.Listen == next.HTTP.Listen, "http.listen")
 	say((old.HTTP.TLS.CertFile == "") == (next.HTTP.TLS.CertFile == ""), "http.tls")
 	say(old.Log.Format == next.Log.Format, "log.format")
+	say(reflect.DeepEqual(old.Traces, next.Traces), "traces")
 	return all
 }
 

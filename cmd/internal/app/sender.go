@@ -14,6 +14,7 @@ import (
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/tracing"
 )
 
 // sender implements [gateway.Sender] over the links, the outboxes and the record of
@@ -27,6 +28,7 @@ type sender struct {
 	rooms    *rooms.Rooms
 	waiting  *waiting.Messages // nil: no message waits for its room
 	departs  bool              // what waited for its room has done so
+	tracer   *tracing.Tracer   // nil: no spans
 	domains  []jid.JID
 	limits   map[string]stanza.Limits // by domain
 }
@@ -37,11 +39,11 @@ func (d *sender) Domains() []jid.JID { return d.domains }
 // Limits implements [gateway.Sender].
 func (d *sender) Limits(from jid.JID) stanza.Limits { return d.limits[from.Domain()] }
 
-// Send implements [gateway.Sender].
+// send is Send without its span.
 //
 // Killed before the server's confirmation: the caller has no answer. The stanza was
 // sent or not; if it had been stored, it is sent after the restart.
-func (d *sender) Send(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
+func (d *sender) send(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
 	if d.outboxes[s.From.Domain()] == nil {
 		return "", fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
@@ -129,8 +131,8 @@ func end(w *bounce.Watch) *stanza.Stanza {
 	return w.End()
 }
 
-// Request implements [gateway.Sender].
-func (d *sender) Request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+// request is Request without its span.
+func (d *sender) request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
 	l, ok := d.links[s.From.Domain()]
 	if !ok {
 		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())

@@ -53,7 +53,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	}
 	componenttest.Run(t, l)
 	t.Cleanup(end)
-	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, message.NewRecent(0), bounce.NewQuiet(), &rooms.Rooms{}, nil, false, []jid.JID{jid.MustParse(domain)},
+	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, message.NewRecent(0), bounce.NewQuiet(), &rooms.Rooms{}, nil, false, nil, []jid.JID{jid.MustParse(domain)},
 		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
 

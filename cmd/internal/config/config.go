@@ -40,6 +40,7 @@ type Config struct {
 	DeadLetters DeadLetters   `mapstructure:"dead_letters"`
 	Store       Store         `mapstructure:"store"`
 	Replica     Replica       `mapstructure:"replica"`
+	Traces      Traces        `mapstructure:"traces"`
 	Drain       time.Duration `mapstructure:"drain"`
 	Log         Log           `mapstructure:"log"`
 
@@ -321,6 +322,19 @@ func (st *Store) Place() string {
 	}
 	return st.Dir
 }
+
+// Traces says where spans are exported to, by OTLP over HTTP.
+type Traces struct {
+	Endpoint    string                   `mapstructure:"endpoint"` // an http or https URL; empty: no traces
+	Headers     map[string]secret.String `mapstructure:"headers"`  // canonical names, as in http.Header
+	TLS         ClientTLS                `mapstructure:"tls"`      // of an https URL
+	Sample      Share                    `mapstructure:"sample"`   // of the traces that begin here
+	ServiceName string                   `mapstructure:"service_name"`
+	Address     *outbound.Address        `mapstructure:"-"` // Endpoint with its path, parsed; nil: none
+}
+
+// Share is a part of all, from 0 to 1.
+type Share float64
 
 // Log is the level and the format of the log.
 type Log struct {

@@ -34,6 +34,7 @@ func Default() Config {
 			MaxBytes: 4 * GiB,
 		},
 		Replica: Replica{Failover: 2 * time.Second},
+		Traces:  Traces{Sample: 1, ServiceName: "stanzahook"},
 		Drain:   20 * time.Second,
 		Log:     Log{Level: LevelInfo, Format: LogAuto},
 	}

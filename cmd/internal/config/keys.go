@@ -32,7 +32,7 @@ func isVariable(path string) bool { return !strings.Contains(path, "[]") }
 func isLeaf(t reflect.Type) bool {
 	switch t {
 	case reflect.TypeFor[string](), reflect.TypeFor[bool](), reflect.TypeFor[int](),
-		reflect.TypeFor[time.Duration](), reflect.TypeFor[ByteSize](), typeOfHistory,
+		reflect.TypeFor[time.Duration](), reflect.TypeFor[ByteSize](), reflect.TypeFor[Share](), typeOfHistory,
 		reflect.TypeFor[secret.String](), reflect.TypeFor[[32]byte]():
 		return true
 	}

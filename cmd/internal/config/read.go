@@ -198,7 +198,7 @@ func (k *keyReader) leaf(n *yaml.Node, t reflect.Type, path string) (any, bool) 
 		why = quote(n.Value) + " is " + kindOf(n) + " where text is needed; put it in quotes"
 	case text && tag != "!!str":
 		why = "is " + kindOf(n) + " where text is needed; put it in quotes"
-	case tag == "!!str" && (t.Kind() == reflect.Bool || t.Kind() == reflect.Int) && isValue(t, n.Value):
+	case tag == "!!str" && (t.Kind() == reflect.Bool || t.Kind() == reflect.Int || t.Kind() == reflect.Float64) && isValue(t, n.Value):
 		why = quote(n.Value) + " is text; write it without quotes"
 	}
 	if why != "" {

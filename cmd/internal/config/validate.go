@@ -90,6 +90,7 @@ func validate(r *report, c *Config, files fileReader) {
 	c.DeadLetters.check(s.in("dead_letters"))
 	c.Store.check(s.in("store"))
 	c.Replica.check(s.in("replica"))
+	c.Traces.check(s.in("traces"))
 	if c.Drain < 0 {
 		s.add("drain", "%v is less than nothing; write for example 20s, or 0s to stop at once", c.Drain)
 	}

@@ -43,6 +43,12 @@ func parseValue(t reflect.Type, text string) (any, error) {
 		return d, nil
 	case reflect.TypeFor[ByteSize]():
 		return parseByteSize(text)
+	case reflect.TypeFor[Share]():
+		n, err := strconv.ParseFloat(text, 64)
+		if err != nil || !(n >= 0 && n <= 1) {
+			return nil, errors.New("is not a number from 0 to 1; write for example 0.1 for a tenth")
+		}
+		return Share(n), nil
 	case typeOfHistory:
 		return parseHistory(text)
 	case reflect.TypeFor[[32]byte]():

@@ -80,6 +80,9 @@ func (i *Inspection) Run(ctx context.Context) []v1.Check {
 	for _, s := range i.roomServices() {
 		probes = append(probes, func(ctx context.Context) []v1.Check { return i.rooms(ctx, &s) })
 	}
+	if i.Config.Traces.Address != nil {
+		one(i.traces)
+	}
 	one(i.Store)
 	found := make([][]v1.Check, len(probes))
 	slots := make(chan struct{}, checksAtOnce)

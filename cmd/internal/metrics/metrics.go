@@ -29,6 +29,7 @@ import (
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/tail"
 	"stanzahook/pkg/timing"
+	"stanzahook/pkg/tracing"
 )
 
 // Path is that of the metrics.
@@ -63,6 +64,7 @@ type Sources struct {
 	HookThreads  func(hook string) int
 	HookWaiting  func() int
 	Replica      func() *replica.Status // nil: none
+	Traces       func() tracing.Counts
 	Log          *zap.Logger
 }
 
@@ -79,7 +81,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica), newTraceMetrics(&from), m.http)
 	return m
 }
 
