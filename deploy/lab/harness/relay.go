@@ -20,10 +20,10 @@ type Relay struct {
 	mu     sync.Mutex
 	pairs  map[*pair]bool
 	delay  time.Duration // of each piece
-	rate   int           // bytes a second and direction; 0: any
-	half   direction     // the next piece of this direction is cut in the middle, and the connection with it
+	rate   int           // bytes a second and Direction; 0: any
+	half   Direction     // the next piece of this direction is cut in the middle, and the connection with it
 	silent chan struct{} // not nil: nothing passes until it is closed
-	passes func(d direction, piece []byte) bool
+	passes func(d Direction, piece []byte) bool
 }
 
 // pair is one connection through the relay.
@@ -32,11 +32,11 @@ type pair struct {
 	lost    atomic.Bool
 }
 
-// direction is one of the two ways through a relay.
-type direction int
+// Direction is one of the two ways through a relay.
+type Direction int
 
 const (
-	noWay    direction = iota
+	noWay    Direction = iota
 	ToServer           // from who has connected
 	ToClient
 )
@@ -91,7 +91,7 @@ func (r *Relay) connect(in net.Conn, to string) {
 }
 
 // pass copies one way until one side ends, and then ends both.
-func (r *Relay) pass(p *pair, to, from net.Conn, d direction) {
+func (r *Relay) pass(p *pair, to, from net.Conn, d Direction) {
 	defer p.end()
 	buf := make([]byte, 32<<10)
 	for {
@@ -107,7 +107,7 @@ func (r *Relay) pass(p *pair, to, from net.Conn, d direction) {
 }
 
 // piece passes on what was read, as the network is now.
-func (r *Relay) piece(p *pair, to net.Conn, b []byte, d direction) bool {
+func (r *Relay) piece(p *pair, to net.Conn, b []byte, d Direction) bool {
 	r.mu.Lock()
 	delay, rate, passes := r.delay, r.rate, r.passes
 	half := r.half == d && len(b) > 1
@@ -178,7 +178,7 @@ func (r *Relay) Cut() int {
 
 // CutHalf resets the connection that next has something to say in a direction,
 // in the middle of it.
-func (r *Relay) CutHalf(d direction) {
+func (r *Relay) CutHalf(d Direction) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.half = d
@@ -204,7 +204,7 @@ func (r *Relay) Lose() (end func()) {
 
 // Passes asks about each piece whether it may pass; nil: each may. On a quiet connection a
 // piece is a stanza.
-func (r *Relay) Passes(passes func(d direction, piece []byte) bool) {
+func (r *Relay) Passes(passes func(d Direction, piece []byte) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.passes = passes
