@@ -140,7 +140,7 @@ func (m *Member) act(ctx context.Context) (next time.Duration) {
 		go m.look(ctx)
 	case take:
 		mine, revision := record{m.s.about, Format, m.s.instance, false}, m.s.known
-		mine.Since = now.UTC()
+		mine.Since = now.UTC() // state.found knows it by that
 		go m.take(ctx, &mine, revision)
 	case give, refuse:
 		why := ErrTaken
@@ -161,7 +161,7 @@ func (m *Member) act(ctx context.Context) (next time.Duration) {
 func (m *Member) gate() {
 	until := int64(0)
 	if m.s.holds(time.Now()) {
-		until = int64(m.s.echoed.Add(m.s.failover * 4 / 5).Sub(m.zero))
+		until = int64(m.s.told.Add(m.s.failover * 4 / 5).Sub(m.zero))
 	}
 	if m.until.Swap(until) < until {
 		close(m.moved)
@@ -199,7 +199,6 @@ func (m *Member) look(ctx context.Context) {
 // Killed before it returns: the record is ours or not; if it is, nobody beats for it, and
 // another one takes over after the failover time.
 func (m *Member) take(ctx context.Context, mine *record, revision uint64) {
-	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, m.o.Failover/2)
 	defer cancel()
 	data, err := json.Marshal(mine)
@@ -209,7 +208,7 @@ func (m *Member) take(ctx context.Context, mine *record, revision uint64) {
 	m.settle(func(now time.Time) {
 		switch {
 		case err == nil:
-			m.s.took(revision, began, now)
+			m.s.took(revision, now)
 		case errors.Is(err, gateway.ErrChanged):
 			m.s.asking, m.s.checked = false, true
 		default:

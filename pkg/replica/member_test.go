@@ -298,7 +298,10 @@ func TestInterleavings(t *testing.T) {
 	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
 		seeds = 400
 	}
-	for seed := range seeds {
+	for seed := range seeds + 1 {
+		if seed == seeds {
+			seed = 309 // in which answers are lost until the next one is about to take over
+		}
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			run(t, func(t *testing.T, n *network) {
 				r := rand.New(rand.NewPCG(seed, 18))

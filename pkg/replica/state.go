@@ -11,7 +11,7 @@ const (
 	closeTo  = 3   // between two beats of ours that come back, when nothing is missed in between
 	backOff  = 2   // between a request without an answer and the next
 	again    = 4   // between two looks at the record
-	steadily = 2   // that are heard again before a record shows that nothing has happened
+	steadily = 7   // that are heard again before a record shows that nothing has happened: closeTo until others hear them, and what a request takes that was begun before
 	asNew    = 16  // within which a process ends if another one has its name
 	echoes   = 256 // of ours that are known when they come back
 
@@ -19,6 +19,11 @@ const (
 	listed   = time.Hour   // for which a silent one is listed
 	lately   = time.Minute // within which another one was heard that may have taken over
 )
+
+// inTime is how long the way from the beginning of a takeover to the first beat as the active one may be.
+// Others know the record from then on, and take over when it is as old as the failover
+// time: they have to hear the beat before, which takes up to closeTo beats of those who may take over.
+func (s *state) inTime() time.Duration { return s.failover/2 + s.beat()/2 }
 
 // state is what a replica knows. It has no goroutine and no clock: who calls it says what
 // time it is, and does what it asks for.
@@ -32,6 +37,9 @@ type state struct {
 	released bool      // nothing is wanted any more
 	lost     string    // why we are not active any more
 	sure     bool      // active: nobody can have taken over
+	trying   time.Time // when the last takeover began
+	told     time.Time // active: when we said so last, in a beat that came back; before that: trying
+	before   uint64    // the last beat that was sent as a standby
 	reason   string    // why we have taken over
 	read     bool      // the record was read
 	known    uint64    // its revision, as far as we know; 0: there is none
@@ -85,7 +93,7 @@ func (s *state) hears(now time.Time) bool { return s.echo > 0 && now.Sub(s.echoe
 
 // holds reports whether the active replica may begin something.
 func (s *state) holds(now time.Time) bool {
-	return s.epoch > 0 && !s.released && s.lost == "" && s.sure && now.Sub(s.echoed) < s.failover*4/5
+	return s.epoch > 0 && !s.released && s.lost == "" && s.sure && now.Sub(s.told) < s.failover*4/5
 }
 
 // hear notes a beat.
@@ -108,11 +116,17 @@ func (s *state) hearOwn(n uint64, now time.Time) {
 	if n <= s.echo || n > s.n || s.n-n >= echoes {
 		return
 	}
+	if s.epoch > 0 {
+		s.mind(now) // the time without any has to be seen before it ends
+	}
 	at := s.sent[n%echoes]
 	if s.echo == 0 || at.Sub(s.echoed) > closeTo*s.beat() { // what others said meanwhile was not heard
 		s.quiet, s.resumed = now, now
 	}
 	s.echo, s.echoed = n, at
+	if s.epoch > 0 && n > s.before {
+		s.told = at
+	}
 }
 
 // held notes that somebody is active.
@@ -201,9 +215,10 @@ func (s *state) decide(now time.Time) action {
 	switch {
 	case s.asking, s.failed && now.Sub(s.asked) < backOff*s.beat():
 		return nothing
-	case s.checked, !s.read:
+	case s.checked, !s.read, s.doubts(now):
 		return s.ask(look, now)
 	case s.wants(now):
+		s.trying = now
 		return s.ask(take, now)
 	case now.Sub(s.asked) >= again*s.beat():
 		return s.ask(look, now)
@@ -221,9 +236,16 @@ func (s *state) wants(now time.Time) bool {
 	return s.epoch == 0 && s.read && s.format <= Format && s.hears(now) && (s.free || now.Sub(s.quiet) >= s.failover)
 }
 
+// doubts reports whether an active replica that has come back can learn now whether it still
+// is that.
+func (s *state) doubts(now time.Time) bool {
+	certain := s.resumed.Add(steadily * s.beat())
+	return s.epoch > 0 && !s.sure && s.hears(now) && !now.Before(certain) && s.asked.Before(certain)
+}
+
 // mind looks whether an active replica still is that.
 func (s *state) mind(now time.Time) {
-	silent := now.Sub(s.echoed)
+	silent := now.Sub(s.told)
 	if silent < s.failover*4/5 {
 		return
 	}
@@ -247,9 +269,9 @@ func (s *state) found(r *record, revision uint64, began, now time.Time) {
 		s.lose(fmt.Sprintf("%s has taken over", r.Replica))
 	case s.epoch > 0:
 		s.sure = s.sure || s.hears(now) && began.Sub(s.resumed) >= steadily*s.beat()
-	case revision > 0 && r.Instance == s.instance && !r.Free: // the answer to our request was lost
-		s.taken(revision, now)
-	default:
+	case revision > 0 && r.Instance == s.instance && !r.Free && r.Since.Equal(s.trying) && now.Sub(s.trying) <= s.inTime():
+		s.taken(revision, now) // the answer to our request was lost
+	default: // a record that we have written too long ago is that of a silent one, like any other
 		if !s.read || revision != s.known {
 			s.quiet = now
 		}
@@ -258,10 +280,10 @@ func (s *state) found(r *record, revision uint64, began, now time.Time) {
 	}
 }
 
-// took notes that the record is ours, by a request that began at a time.
-func (s *state) took(revision uint64, began, now time.Time) {
+// took notes that the record is ours.
+func (s *state) took(revision uint64, now time.Time) {
 	s.asking = false
-	if now.Sub(began) > s.failover/2 { // others may have taken over since: the record tells
+	if now.Sub(s.trying) > s.inTime() { // others may be about to take over, since nobody beats for it
 		s.failed, s.checked = false, true
 		return
 	}
@@ -282,5 +304,5 @@ func (s *state) taken(revision uint64, now time.Time) {
 		s.reason = silence
 	}
 	s.epoch, s.known, s.free, s.sure, s.about.Since = revision, revision, false, true, now
-	s.holder = s.about
+	s.holder, s.told, s.before = s.about, s.trying, s.n
 }
