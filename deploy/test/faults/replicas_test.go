@@ -84,14 +84,18 @@ func (p *pair) signal(name string, signal syscall.Signal) {
 
 // Two replicas: the active one is killed, is stopped and is frozen, while messages flow in both
 // directions. The other one goes on; nothing that was stored is lost, and each conversation keeps its
-// order.
+// order. STANZAHOOK_FAULTS=full, as "make faults" has it, kills ten times.
 func TestFaultsReplicas(t *testing.T) {
 	n := natsserver.Start(t, natsserver.Options{})
 	s := harness.StartServer(t, kickOld(harness.ServerOptions(lab.Prosody, "replicas")))
 	b := load.NewTally(t)
 	p := startPair(t, s, n, b.URL())
 	tr := load.StartTraffic(t, s, p.now["a"], b, load.Moderate(), "echo@replicas.localhost")
-	for i := range 5 {
+	kills := 1
+	if harness.FullFaults() {
+		kills = 10
+	}
+	for i := range kills {
 		tr.During(fmt.Sprintf("the active replica is killed, %d", i+1), load.LostUnstored, "", func() {
 			before := p.active
 			tr.Kill()
