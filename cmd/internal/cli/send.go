@@ -33,9 +33,10 @@ type outgoingMessage struct {
 func sendCommand() *cobra.Command {
 	var a *api
 	var m outgoingMessage
+	var room string
 	var wait time.Duration
 	cmd := &cobra.Command{
-		Use:   "send --to JID --body TEXT|-",
+		Use:   "send --to JID|--room ROOM --body TEXT|-",
 		Short: "Send a message, through the running instance",
 		Long: `Send a message, through the running instance, with a token of the scope send.
 
@@ -43,16 +44,21 @@ The command waits until the XMPP server accepts the message or bounces it, and s
 which. While the server is away, stanzahook stores the message and sends it later.
 The exit code is 1 if it bounced or could not be sent.`,
 		Example: `  stanzahook send --to juliet@example.com --body 'Hello!'
-  df -h | stanzahook send --to ops@rooms.example.com --type groupchat --body -`,
+  df -h | stanzahook send --room ops@rooms.example.com --body -`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
-			case m.To == "":
-				return errors.New("--to is missing; write who is to get the message, for example juliet@example.com")
+			case room != "" && (m.To != "" || cmd.Flags().Changed("type")):
+				return errors.New("--room goes not with --to or --type: it is the recipient, and the type is groupchat")
+			case m.To == "" && room == "":
+				return errors.New("--to is missing; write who is to get the message, for example juliet@example.com; --room is for a room")
 			case !cmd.Flags().Changed("body"):
 				return errors.New("--body is missing; write the text, or - to read it from stdin")
 			case wait < 0 || wait > maxSendWait:
 				return fmt.Errorf("--wait: write a duration up to %v, or 0 not to wait", maxSendWait)
+			}
+			if room != "" {
+				m.To, m.Type = room, "groupchat"
 			}
 			if m.Body == "-" {
 				text, err := readBody(cmd.InOrStdin())
@@ -71,6 +77,7 @@ The exit code is 1 if it bounced or could not be sent.`,
 	a = apiFlags(cmd, config.ScopeSend)
 	f := cmd.Flags()
 	f.StringVar(&m.To, "to", "", "who gets it")
+	f.StringVar(&room, "room", "", "the room that gets it; everybody there hears it")
 	f.StringVar(&m.From, "from", "", "who sends it: an address of the component (default: the token's first, else the component itself)")
 	f.StringVar(&m.Type, "type", "chat", "chat, normal, headline or groupchat")
 	f.StringVar(&m.Subject, "subject", "", "its subject (default: none)")
