@@ -159,7 +159,7 @@ func (s *session) isBot(o *muc.Occupant, kind muc.EventKind, missed bool) bool {
 }
 
 // mentioned reports whether a message means the bot: by its nick, by a reference to it
-// (XEP-0372), or as a reply to it (XEP-0461). s.mu is held.
+// (XEP-0372), by a mention (XEP-0513), or as a reply to it (XEP-0461). s.mu is held.
 func (s *session) mentioned(st *stanza.Stanza) bool {
 	nick := s.room.Status().Nick
 	if body, ok := st.Body(); ok && muc.Mentions(body, nick) {
@@ -174,13 +174,36 @@ func (s *session) mentioned(st *stanza.Stanza) bool {
 			if kind, _ := e.Attr("type"); kind == "mention" && s.isMe(uri, inRoom) {
 				return true
 			}
+		case "urn:xmpp:mentions:0":
+			if c.Local == "mention" && s.isMentioned(st.Element(c), inRoom) {
+				return true
+			}
 		case "urn:xmpp:reply:0":
-			if to, _ := st.Element(c).Attr("to"); to != "" && jid.FromServer(to) == inRoom {
+			e := st.Element(c)
+			if to, _ := e.Attr("to"); to != "" && jid.FromServer(to) == inRoom {
+				return true
+			}
+			if id, _ := e.Attr("id"); id != "" && s.all.o.Ours != nil && s.all.o.Ours(s.bareBot(), s.key.room, id) {
 				return true
 			}
 		}
 	}
 	return false
+}
+
+// isMentioned reports whether a mention is of the bot: by its occupant-id, where the room sets
+// them, or by its address. Those of groups are not, nor those that are to notify nobody.
+func (s *session) isMentioned(mention *stanza.Element, inRoom jid.JID) bool {
+	if _, group := mention.Attr("mentions"); group || mention.Child("urn:xmpp:mentions:0", "noping") != nil {
+		return false
+	}
+	if id, _ := mention.Attr("occupantid"); id != "" {
+		own, ok := s.room.Occupant(inRoom.Resource())
+		return ok && own.ID == id
+	}
+	address, _ := mention.Attr("jid")
+	j := jid.FromServer(address)
+	return address != "" && (j.Bare() == s.bareBot() || j == inRoom)
 }
 
 // isMe reports whether an xmpp: URI is the bot's address, or that of it in the room.

@@ -32,6 +32,9 @@ type Options struct {
 	// Echoed, which may be nil, is called when a room has sent back a message: with the address
 	// that Address gave it, and its id. It must not block.
 	Echoed func(self, room jid.JID, id string)
+	// Ours, which may be nil, reports whether a message of a room, by its id or stanza-id, is
+	// one of the bot. It must not block.
+	Ours func(bot, room jid.JID, id string) bool
 	// OnState, which may be nil, is called with each new state of a bot in a room, and why it
 	// is refused. It must not block.
 	OnState func(room, bot jid.JID, state muc.State, why stanza.Condition)

@@ -31,6 +31,7 @@ type session struct {
 	link    *component.Link // nil: not connected
 	state   muc.State
 	behind  bool          // it waits for what was missed
+	renames bool          // it has asked for another nick
 	changed chan struct{} // closed at the next change of these
 	guard   guard
 
@@ -168,6 +169,9 @@ func (s *session) leave(status string) (nick string, told bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.room.Status()
+	if st.State == muc.Joined {
+		s.report(&muc.Event{Kind: muc.RoomLeft, Reason: muc.LeftItself, Occupant: muc.Occupant{Nick: st.Nick}, Own: true, Text: status})
+	}
 	s.apply(s.room.Leave(time.Now(), status))
 	return st.Nick, s.link != nil || st.State == muc.Refused
 }
@@ -239,11 +243,11 @@ func (s *session) settle() {
 		s.nick.Store(&st.Nick)
 	}
 	s.noteNicks(&st)
-	if st.State == s.state && st.CatchingUp == s.behind {
+	if st.State == s.state && st.CatchingUp == s.behind && st.Renaming == s.renames {
 		return
 	}
 	was := s.state
-	s.state, s.behind = st.State, st.CatchingUp
+	s.state, s.behind, s.renames = st.State, st.CatchingUp, st.Renaming
 	close(s.changed)
 	s.changed = make(chan struct{})
 	if was == s.state {

@@ -44,8 +44,8 @@ func (s *session) view() View {
 	return View{Status: s.room.Status(), Room: s.key.room, Bot: s.self.Bare(), Source: s.settings().Source}
 }
 
-// Await waits until a room is joined or has refused, or ctx is done, and returns what is
-// then. Errors: ErrNone, ErrSeveral.
+// Await waits until a room is joined, with the nick that was asked for last unless somebody
+// else has it, or has refused, or ctx is done, and returns what is then. Errors: ErrNone, ErrSeveral.
 func (r *Rooms) Await(ctx context.Context, room, bot jid.JID) (View, error) {
 	s, err := r.find(room, bot)
 	if err != nil {
@@ -58,6 +58,9 @@ func (s *session) await(ctx context.Context) View {
 	for {
 		s.mu.Lock()
 		state, changed := s.state, s.changed
+		if s.renames {
+			state = muc.Joining
+		}
 		s.mu.Unlock()
 		if state == muc.Joined || state == muc.Refused || state == muc.Left {
 			return s.view()

@@ -32,10 +32,21 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 				return taken, err
 			}
 		}
+		if key == "private" {
+			if json.Unmarshal(value, &what.Private) != nil {
+				return true, errors.New("private: true or false is expected")
+			}
+			return true, nil
+		}
 		return what.Take(key, value)
 	})
 	if err != nil {
 		return nil, err
+	}
+	if what.Private && what.Key() == "" {
+		if err := toOccupant(f, message.Ref{}); err != nil {
+			return nil, err
+		}
 	}
 	if what.Key() == "" && !what.Track && !what.Quote {
 		return finish(r, data, f, stanza.Message, m.sender, m.isIn)
@@ -49,6 +60,14 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 	}
 	if !what.Needs() && f.Has("body") {
 		return nil, wrongf("body: goes not with %s; send two messages", what.Key())
+	}
+	if what.Private && what.Key() != "" {
+		if what.Does != message.Said {
+			return nil, wrongf("private: goes not with %s, which is for all in the room", what.Key())
+		}
+		if err := toOccupant(f, ref); err != nil {
+			return nil, err
+		}
 	}
 	inner, written, err := what.Write(ref, f.Inner, m.quoted(ref, what))
 	switch {
@@ -67,6 +86,23 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 		d.about = ref
 	}
 	return d, nil
+}
+
+// toOccupant makes a message one to an occupant of a room alone (XEP-0045 section 7.5): the
+// recipient, or the author of the message in a room that it replies to.
+func toOccupant(f *restjson.Fields, ref message.Ref) error {
+	if author := ref.Writer(); ref.Kind == message.Room && author.IsFull() && !f.To.IsFull() {
+		f.To = author
+	}
+	switch {
+	case !f.To.IsFull():
+		return wrongf("private: write to as room/nick, or reply_to with the ref of a message in a room")
+	case f.Type != "" && f.Type != "chat" && f.Type != "groupchat":
+		return wrongf("private: a message to one occupant has the type chat; leave out type")
+	}
+	f.Type = "chat"
+	f.Inner += message.ToOccupant
+	return nil
 }
 
 // about finds the message that a draft is about, and completes the addresses by it.

@@ -20,6 +20,9 @@ type Draft struct {
 	Quote bool   // of a reply: begin with a quote
 	Text  string // of the quote; empty: that of the message
 	Track bool   // ask for a receipt and a marker
+	// Private is for one occupant of a room: the author of the message that is replied to, or
+	// the recipient.
+	Private bool
 
 	key string // that said so
 }

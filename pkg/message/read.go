@@ -236,6 +236,9 @@ func (f *Features) Of(s *stanza.Stanza) string {
 	return id
 }
 
+// Replies reports whether a message is a reply to another one (XEP-0461).
+func (f *Features) Replies() bool { return f.Event == Said && f.child.Local == "reply" }
+
 // ByStanzaID reports whether that id is, in a room, the stanza-id that the room gave.
 func (f *Features) ByStanzaID() bool { return f.Event != Correction && f.Event != Receipt }
 

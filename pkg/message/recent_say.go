@@ -3,8 +3,19 @@ package message
 import (
 	"time"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
+
+// Wrote reports whether a message in a room, by its stanza-id or its id, is known to be ours.
+func (r *Recent) Wrote(own, room jid.JID, id string, now time.Time) bool {
+	for _, inRoom := range [...]bool{true, false} {
+		if known, ok := r.findBy(own.String(), own, room, id, inRoom, now); ok && known.Author == own.String() {
+			return true
+		}
+	}
+	return false
+}
 
 // Say takes note of a message of ours, which has a Ref; that of a correction is the first
 // version's.

@@ -79,6 +79,10 @@ func (d *Draft) Write(ref Ref, inner, quoted string) (string, Written, error) {
 	return inner, w, nil
 }
 
+// ToOccupant is the XML by which servers and clients know a message to one occupant of a room
+// (XEP-0045 section 7.5).
+const ToOccupant = "<x xmlns='http://jabber.org/protocol/muc#user'/>"
+
 // Origin returns the XML of an origin-id (XEP-0359), unless the content has one.
 func Origin(id, inner string) string {
 	if strings.Contains(inner, "<origin-id") {

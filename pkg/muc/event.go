@@ -26,6 +26,7 @@ const (
 	LeftBanned      = "banned"
 	LeftMembersOnly = "members-only"
 	LeftDestroyed   = "destroyed"
+	LeftItself      = "left"   // it was made to leave
 	LeftServer      = "server" // its server goes down, or could not reach us: we come again
 )
 

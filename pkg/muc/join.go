@@ -49,11 +49,13 @@ func (r *Room) SetPassword(password string) { r.o.Password = password }
 
 // SetNick wants another nick, which CheckNick has checked.
 func (r *Room) SetNick(now time.Time, nick string) Output {
-	r.o.Nick = nick
+	nick = prepared(nick)
+	r.o.Nick, r.renameTo = nick, ""
 	switch {
 	case r.state != Joined && r.state != Joining:
 		r.nick = nick
 	case r.state == Joined && r.nick != nick:
+		r.renameTo = nick
 		r.sendPresence(nick, "", "")
 	}
 	return r.take()
@@ -92,7 +94,7 @@ func (r *Room) attempt(now time.Time) {
 	r.abort()
 	r.stopAll()
 	r.become(now, Joining)
-	r.itself, r.arranged, r.remark, r.made = false, true, "", false
+	r.itself, r.arranged, r.remark, r.made, r.renameTo = false, true, "", false, ""
 	r.known = false // who is not in does not hear that the configuration changes
 	r.generation++
 	r.uncounted = nil
@@ -152,8 +154,12 @@ func (r *Room) refuse(now time.Time, why Refusal) {
 // onJoinError handles the error that answers a join, or a change of the nick.
 func (r *Room) onJoinError(now time.Time, s *stanza.Stanza) {
 	e, _ := s.StanzaError()
-	if r.state != Joining || s.From.Resource() != "" && s.From.Resource() != r.nick {
-		return // the nick stays as it is
+	nick := s.From.Resource()
+	if r.state == Joined && r.renameTo != "" && sameNick(nick, r.renameTo) {
+		r.renameTo = "" // the nick stays as it is
+	}
+	if r.state != Joining || nick != "" && !sameNick(nick, r.nick) {
+		return
 	}
 	if r.itself {
 		return
@@ -228,7 +234,8 @@ func (r *Room) complete(now time.Time) {
 
 // onOwnLeave handles the unavailable presence of the own nick.
 func (r *Room) onOwnLeave(now time.Time, from string, u user, alternative string, destroyed bool, status string) {
-	if nick := strings.Clone(u.item("nick")); u.has(303) && nick != "" && len(nick) <= maxResource {
+	if nick := fromServer(u.item("nick")); u.has(303) && nick != "" && len(nick) <= maxResource {
+		r.renameTo = ""
 		r.rename(r.nick, nick)
 		r.nick = nick
 		r.used(nick)

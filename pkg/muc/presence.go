@@ -154,6 +154,9 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 		delete(r.byNick, r.nick)
 		r.nick = nick
 	}
+	if sameNick(nick, r.renameTo) {
+		r.renameTo = ""
+	}
 	r.put(o)
 	r.used(nick)
 	if r.state != Joining || r.itself {
@@ -178,7 +181,7 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 // onLeave handles that another occupant goes, or changes the nick.
 func (r *Room) onLeave(now time.Time, s *stanza.Stanza, u *user) {
 	nick := s.From.Resource()
-	if to := u.item("nick"); u.has(303) && to != "" && to != r.nick {
+	if to := fromServer(u.item("nick")); u.has(303) && to != "" && to != r.nick {
 		r.rename(nick, to)
 		r.report(Event{Kind: OccupantHas, Stanza: s, Occupant: r.author(to), Change: ChangeNick, OldNick: nick})
 	} else {

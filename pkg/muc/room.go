@@ -113,6 +113,7 @@ type Room struct {
 	remark   string // on the configuration of a new room
 	made     bool   // by the last join
 	nick     string // own: true while joined, asked for while joining
+	renameTo string // the nick of a change that is not answered; empty: none
 	try      int    // of nicks, see tryNick
 	itself   bool   // the own presence has come
 	arranged bool   // the configuration of a new room is done, or there is none
@@ -161,6 +162,7 @@ func New(o Options, m Mark) (*Room, error) {
 	if o.Jitter == nil {
 		o.Jitter = rand.Float64
 	}
+	o.Nick = prepared(o.Nick)
 	r := &Room{o: o, state: Waiting, nick: o.Nick, topic: hash("")}
 	r.mark.set(m)
 	return r, nil
@@ -172,7 +174,7 @@ func CheckNick(nick string) error {
 		return errors.New("nick: is empty")
 	}
 	room := jid.MustParse("room@example.com")
-	full, err := room.WithResource(nick)
+	full, err := room.WithResource(prepared(nick))
 	if err != nil {
 		return fmt.Errorf("nick: %w", err)
 	}
@@ -286,12 +288,13 @@ type Status struct {
 	Remark      string
 	Made        bool // the last join has made the room
 	CatchingUp  bool // it waits for what was missed
+	Renaming    bool // it has asked for another nick
 }
 
 // Status returns where the bot stands.
 func (r *Room) Status() Status {
 	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Present: r.present(), Subject: r.subject,
-		Occupants: len(r.byNick) + len(r.uncounted), Cut: len(r.uncounted) > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching}
+		Occupants: len(r.byNick) + len(r.uncounted), Cut: len(r.uncounted) > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching, Renaming: r.state == Joined && r.renameTo != ""}
 	if own := r.byNick[r.nick]; own != nil && r.state == Joined {
 		st.Affiliation, st.Role = own.Affiliation, own.Role
 	}

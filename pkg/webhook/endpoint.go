@@ -28,35 +28,37 @@ const (
 
 // Endpoint is a webhook target. Unset fields have defaults: see WithDefaults.
 type Endpoint struct {
-	Name        string
-	URL         string             // as for outbound.ParseAddress, with Placeholders; empty: the events are pulled
-	Component   string             // domain; empty: all
-	Kinds       []stanza.Kind      // which stanzas it gets; empty: all
-	Match       Match              // which of these
-	Rooms       []string           // groups of the events of rooms that it gets; empty: RoomMessages and RoomSelf
-	Copy        bool               // gets a copy: no replies, receipts or bounces
-	Format      Format             // empty: FormatEvent
-	Queued      bool               // through the durable queue, with retries; else one attempt
-	Events      []message.Event    // which messages it gets of FormatEvent; empty: message.DefaultEvents
-	Encrypted   Encrypted          // what becomes of encrypted messages in FormatEvent; empty: EncryptedReply
-	NotReadable string             // the text of EncryptedReply; empty: DefaultNotReadable
-	Typing      Typing             // who is shown that the endpoint works on a message
-	Batch       int                // events of one conversation in a request at most, MaxBatch at most; 0, 1: one, and no array. Of FormatEvent
-	Timeout     time.Duration      // of one attempt; 0: DefaultTimeout
-	Concurrency int                // attempts in flight at most; 0: DefaultConcurrency
-	Headers     http.Header        // sent with every attempt
-	Schedule    []time.Duration    // waits between the attempts of a queued event, the last one repeatedly; empty: DefaultSchedule
-	MaxAge      time.Duration      // of a queued event, until it is given up; 0: DefaultMaxAge
-	Components  []string           // domains of all our components, between which hops count: see nsHops
-	Hosts       []string           // domains, with subdomains, whose users count one by one; nil: all domains
-	KeepAnswers bool               // the delivery log gets the beginning of answers of success, too
-	DropOld     bool               // give up without an error stanza to the sender
-	Limits      stanza.Limits      // of replies
-	Secrets     []signature.Secret // that requests are signed with
-	Guard       *outbound.Guard    // which addresses may be reached; nil: loopback and public ones
-	Proxy       *url.URL
-	TLS         *tls.Config // of https; nil: the system's authorities
-	UserAgent   string      // empty: DefaultUserAgent
+	Name         string
+	URL          string                        // as for outbound.ParseAddress, with Placeholders; empty: the events are pulled
+	Component    string                        // domain; empty: all
+	Kinds        []stanza.Kind                 // which stanzas it gets; empty: all
+	Match        Match                         // which of these
+	Rooms        []string                      // groups of the events of rooms that it gets; empty: RoomMessages and RoomSelf
+	ReplyInRooms string                        // ReplyAsReply: what it says in rooms refers to the message that it answers. Of FormatEvent
+	Copy         bool                          // gets a copy: no replies, receipts or bounces
+	Format       Format                        // empty: FormatEvent
+	Queued       bool                          // through the durable queue, with retries; else one attempt
+	Events       []message.Event               // which messages it gets of FormatEvent; empty: message.DefaultEvents
+	Encrypted    Encrypted                     // what becomes of encrypted messages in FormatEvent; empty: EncryptedReply
+	NotReadable  string                        // the text of EncryptedReply; empty: DefaultNotReadable
+	Typing       Typing                        // who is shown that the endpoint works on a message
+	Batch        int                           // events of one conversation in a request at most, MaxBatch at most; 0, 1: one, and no array. Of FormatEvent
+	Timeout      time.Duration                 // of one attempt; 0: DefaultTimeout
+	Concurrency  int                           // attempts in flight at most; 0: DefaultConcurrency
+	Headers      http.Header                   // sent with every attempt
+	Schedule     []time.Duration               // waits between the attempts of a queued event, the last one repeatedly; empty: DefaultSchedule
+	MaxAge       time.Duration                 // of a queued event, until it is given up; 0: DefaultMaxAge
+	Components   []string                      // domains of all our components, between which hops count: see nsHops
+	Hosts        []string                      // domains, with subdomains, whose users count one by one; nil: all domains
+	KeepAnswers  bool                          // the delivery log gets the beginning of answers of success, too
+	DropOld      bool                          // give up without an error stanza to the sender
+	Limits       stanza.Limits                 // of replies
+	Complete     func(message.Ref) message.Ref // a reference with what became known since it was made; nil: as it is
+	Secrets      []signature.Secret            // that requests are signed with
+	Guard        *outbound.Guard               // which addresses may be reached; nil: loopback and public ones
+	Proxy        *url.URL
+	TLS          *tls.Config // of https; nil: the system's authorities
+	UserAgent    string      // empty: DefaultUserAgent
 }
 
 // Defaults of an Endpoint.

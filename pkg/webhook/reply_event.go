@@ -100,12 +100,30 @@ func (r *replier) noted(data []byte) (*stanza.Stanza, error) {
 	if json.Unmarshal(data, &m) != nil {
 		return nil, notObject(data)
 	}
+	private, err := m.takePrivate()
+	if err != nil {
+		return nil, err
+	}
+	if private {
+		return r.private(r.ofObject(m, nil))
+	}
+	return r.ofObject(m, data)
+}
+
+// ofObject makes the reply of the members of an object; data is the object, nil if they are
+// others by now.
+func (r *replier) ofObject(m members, data []byte) (*stanza.Stanza, error) {
 	draft, err := m.draft()
 	switch {
 	case err != nil:
 		return nil, err
 	case draft != nil:
 		return r.doing(draft, m)
+	}
+	if data == nil {
+		if data, err = json.Marshal(m); err != nil {
+			return nil, err
+		}
 	}
 	unknown := m.unknown()
 	s, err := r.ofMembers(m, data)
@@ -144,6 +162,7 @@ func (m members) unknown() string {
 // threaded adds the thread of the answered message to a reply without one (RFC 6121
 // section 5.2.5).
 func (r *replier) threaded(s *stanza.Stanza, err error) (*stanza.Stanza, error) {
+	s, err = r.related(s, err)
 	if err != nil || s == nil || s.Kind != stanza.Message {
 		return s, err
 	}

@@ -116,5 +116,8 @@ func (r *replier) target(d *message.Draft) (message.Ref, error) {
 	if ref.Own != this.Own || ref.Peer != this.Peer {
 		return ref, fmt.Errorf("%s: the message is of another conversation; POST it to /v1/messages", d.Key())
 	}
+	if r.e.Complete != nil {
+		ref = r.e.Complete(ref)
+	}
 	return ref, nil
 }

@@ -110,6 +110,7 @@ func (a *App) assign(c *endpointChange, cfg *config.Config) error {
 		no.Problems = append(no.Problems, key+": "+err.Error())
 	}
 	for i, e := range c.targets {
+		e.Complete = a.complete
 		w := left[e.Name]
 		if w == nil {
 			var err error

@@ -93,6 +93,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 
 // newWorker makes the worker of an endpoint.
 func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
+	e.Complete = a.complete
 	w, err := delivery.NewWorker(e, a.answers(), a.log)
 	if err == nil {
 		w.Watch(a.happenings.watch())

@@ -2,21 +2,32 @@ package app
 
 import (
 	"context"
+	"time"
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/component/forward"
 	"stanzahook/component/rooms"
 	"stanzahook/component/services"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/message"
 )
 
 // makeRooms makes the rooms that bots are kept in; those of the configuration come later.
 func (a *App) makeRooms(ctx context.Context) (err error) {
 	a.services = services.New(a.log)
 	a.rooms, err = rooms.New(ctx, rooms.Options{
-		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.onEcho, OnState: a.happenings.onRoom, Log: a.log,
+		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.onEcho, Ours: a.isOurs, OnState: a.happenings.onRoom, Log: a.log,
 	})
 	return err
 }
+
+// isOurs reports whether a message of a room is one of the bot, as far as that is remembered.
+func (a *App) isOurs(bot, room jid.JID, id string) bool {
+	return a.recent.Wrote(bot, room, id, time.Now())
+}
+
+// complete returns a reference with the id that a room has given the message meanwhile.
+func (a *App) complete(ref message.Ref) message.Ref { return a.recent.Complete(ref, time.Now()) }
 
 // roomSettings are the rooms of a configuration.
 func roomSettings(cfg *config.Config) []rooms.Settings {

@@ -41,6 +41,7 @@ func newWebhook(cfg *config.Config, c config.Endpoint) *webhook.Endpoint {
 		Rooms: c.Rooms, Typing: webhook.Typing(c.Typing),
 	}
 	if e.Format == webhook.FormatEvent {
+		e.ReplyInRooms = c.ReplyInRooms
 		e.Encrypted, e.NotReadable = webhook.Encrypted(c.Encrypted), c.EncryptedText
 		for _, word := range c.Events {
 			e.Events = append(e.Events, message.Event(word))

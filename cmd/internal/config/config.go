@@ -93,6 +93,7 @@ type Endpoint struct {
 	Events         []string                 `mapstructure:"events"`   // which messages it gets in format event
 	Encrypted      string                   `mapstructure:"encrypted"`
 	EncryptedText  string                   `mapstructure:"encrypted_text"`
+	ReplyInRooms   string                   `mapstructure:"reply_in_rooms"`
 	Typing         Typing                   `mapstructure:"typing"`
 	Batch          int                      `mapstructure:"batch"` // 1: each event is sent alone, and is no array
 	Timeout        time.Duration            `mapstructure:"timeout"`

@@ -56,14 +56,15 @@ func defaultComponent() Component {
 // are new ones at every call, because the decoder writes into them.
 func defaultEndpoint() Endpoint {
 	return Endpoint{
-		Format:      FormatEvent,
-		Stanzas:     []string{StanzaMessage},
-		Rooms:       []string{webhook.RoomMessages, webhook.RoomSelf},
-		Events:      eventWords(message.DefaultEvents()),
-		Encrypted:   string(webhook.EncryptedReply),
-		Batch:       1,
-		Timeout:     15 * time.Second,
-		Concurrency: 32,
+		Format:       FormatEvent,
+		Stanzas:      []string{StanzaMessage},
+		Rooms:        []string{webhook.RoomMessages, webhook.RoomSelf},
+		Events:       eventWords(message.DefaultEvents()),
+		Encrypted:    string(webhook.EncryptedReply),
+		ReplyInRooms: webhook.ReplyPlain,
+		Batch:        1,
+		Timeout:      15 * time.Second,
+		Concurrency:  32,
 		Retry: Retry{
 			Schedule: []time.Duration{
 				time.Second, 2 * time.Second, 5 * time.Second, 15 * time.Second,

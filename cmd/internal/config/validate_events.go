@@ -42,8 +42,9 @@ func (t *Typing) check(s scope, e *Endpoint) {
 func (e *Endpoint) checkEvents(s scope) {
 	s.someOf("events", e.Events, eventWords(message.Events())...)
 	s.oneOf("encrypted", e.Encrypted, string(webhook.EncryptedReply), string(webhook.EncryptedForward), string(webhook.EncryptedDrop))
+	s.oneOf("reply_in_rooms", e.ReplyInRooms, webhook.ReplyPlain, webhook.ReplyAsReply)
 	if e.Format != FormatEvent {
-		for _, name := range [...]string{"events", "encrypted", "encrypted_text"} {
+		for _, name := range [...]string{"events", "encrypted", "encrypted_text", "reply_in_rooms"} {
 			if s.isSet(name) {
 				s.add(name, "is for format: event only; format %s has all messages as they are; remove it, or write format: event", e.Format)
 			}
