@@ -39,13 +39,19 @@ func (h *Handler) logAccess(next http.Handler) http.Handler {
 			if h.o.OnRequest != nil && level == zapcore.InfoLevel {
 				h.o.OnRequest(Request{q.who.Name, r.Method, route, status, took})
 			}
+			key := ""
+			if q.who.Name == "" && level == zapcore.InfoLevel {
+				if key = route + " " + strconv.Itoa(status); h.repeats.Repeated(h.o.Log, level, key) {
+					return
+				}
+			}
 			fields := [...]zap.Field{
 				zap.String("method", r.Method), zap.String("route", route), zap.Int("status", status),
 				zap.Int64("bytes", a.bytes), zap.Duration("duration", took),
 				zap.String("request_id", q.id), zap.String("token", q.who.Name), zap.Stringer("client", q.addr),
 			}
-			if q.who.Name == "" && level == zapcore.InfoLevel {
-				h.repeats.Log(h.o.Log, level, route+" "+strconv.Itoa(status), "request", fields[:]...)
+			if key != "" {
+				h.repeats.Log(h.o.Log, level, key, "request", fields[:]...)
 				return
 			}
 			h.o.Log.Log(level, "request", fields[:]...)

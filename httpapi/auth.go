@@ -1,7 +1,6 @@
 package httpapi
 
 import (
-	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"math"
@@ -48,38 +47,27 @@ func (h *Handler) authenticate(m *Mount, next http.Handler) http.Handler {
 	})
 }
 
-// identifyBy passes requests that Mount.Identify knows.
-func (h *Handler) identifyBy(m *Mount, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		known, who, maxBody, f := m.Identify(r)
-		if f != nil {
-			if f.Status == http.StatusUnauthorized {
-				Challenge(w.Header(), r)
-			}
-			h.refuse(w, r, f)
-			return
-		}
-		q := requestOf(r.Context())
-		q.who, q.maxBody, q.refused = who, maxBody, m.Refused
-		next.ServeHTTP(w, known)
-	})
-}
-
-// Disown makes the caller of a request unknown: its body has shown that it is not who
-// Mount.Identify took it for. It is logged as other requests of unknown callers.
-func Disown(ctx context.Context) { requestOf(ctx).who = Identity{} }
-
 // Challenge adds WWW-Authenticate (RFC 7617 section 2, RFC 6750 section 3): only Bearer,
 // with the error, if the request has a Bearer token.
 func Challenge(h http.Header, r *http.Request) {
+	for _, v := range challenges(r) {
+		h.Add("WWW-Authenticate", v)
+	}
+}
+
+func challenges(r *http.Request) []string {
 	scheme, _, _ := strings.Cut(r.Header.Get("Authorization"), " ")
 	if strings.EqualFold(scheme, "Bearer") {
-		h.Add("WWW-Authenticate", `Bearer realm="stanzahook", error="invalid_token"`)
-		return
+		return challengeInvalid[:]
 	}
-	h.Add("WWW-Authenticate", `Basic realm="stanzahook", charset="UTF-8"`)
-	h.Add("WWW-Authenticate", `Bearer realm="stanzahook"`)
+	return challengeAny[:]
 }
+
+// The values of WWW-Authenticate. Nobody changes them.
+var (
+	challengeAny     = [...]string{`Basic realm="stanzahook", charset="UTF-8"`, `Bearer realm="stanzahook"`}
+	challengeInvalid = [...]string{`Bearer realm="stanzahook", error="invalid_token"`}
+)
 
 // anonymous is every caller without authentication.
 func anonymous() Identity {

@@ -8,6 +8,9 @@
 //	-> authentication -> rate limit -> size and arrival of the body
 //	-> a slot -> handler                                          requests of a Mount
 //
+// A mount may decide itself who may, before all of that (door.go): then a stranger costs little,
+// and strangers wait for each other alone when there are many (strangers.go).
+//
 // Only /healthz, /readyz and the routes of Options.Open need no authentication.
 //
 // # Time

@@ -30,10 +30,15 @@ func (f *Fault) setRetryAfter(h http.Header) {
 
 // refuse writes a fault in the format of the mount that the path belongs to.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
-	h.linger(w, r)
-	if refused := requestOf(r.Context()).refused; refused != nil {
-		refused(r, f)
+	q := requestOf(r.Context())
+	if q.refused != nil {
+		q.refused(r, f)
 	}
+	if e := q.entry; e != nil && e.Unproven && f.Status < http.StatusInternalServerError {
+		e.stranger = true // answered by enter
+		return
+	}
+	h.linger(w, r)
 	f.setRetryAfter(w.Header())
 	for i := range h.mounts {
 		if m := &h.mounts[i]; m.Fail != nil && m.owns(r.URL.Path) {

@@ -15,6 +15,7 @@ type Handler struct {
 	live    *live
 	rate    *limiter
 	repeats loglimit.Limiter
+	server  []string // the header Server; nil: none
 }
 
 // New returns a handler. Two routes with the same method and path are a mistake of the
@@ -23,9 +24,12 @@ func New(o Options, mounts ...Mount) *Handler {
 	o = o.withDefaults()
 	slots := newSlots(o.MaxConcurrent)
 	h := &Handler{o: o, mounts: mounts, live: &live{
-		slots: slots, bodies: bodies{refused: slots.refuse, slots: slots.most, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
+		slots: slots, strangers: newStrangers(), bodies: bodies{refused: slots.refuse, slots: slots.most, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
 	}}
 	h.live.current.Store(h)
+	if o.Version != "" {
+		h.server = []string{"stanzahook/" + o.Version}
+	}
 	h.rate = new(limiter)
 	h.rate.set(o.Rate)
 	h.serve = h.identify(h.logAccess(h.recoverPanics(h.boundArrival(h.underBase(h.ownHost(h.routes()))))))
@@ -33,7 +37,13 @@ func New(o Options, mounts ...Mount) *Handler {
 }
 
 // ServeHTTP implements [http.Handler].
-func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) { h.serve.ServeHTTP(w, r) }
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if m, path := h.mountOf(r); m != nil {
+		h.admit(w, r, m, path)
+		return
+	}
+	h.serve.ServeHTTP(w, r)
+}
 
 // Replace makes next the successor of h, for a reload: the requests in progress of h
 // count for the slots of next, and end when they lose their right by next; see [Hold].

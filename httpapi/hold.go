@@ -12,6 +12,8 @@ type live struct {
 	current atomic.Pointer[Handler] // the one that serves new requests
 	slots   *slots
 	bodies  bodies
+	// of Mount.Admit
+	strangers *strangers
 
 	mu    sync.Mutex
 	holds map[*hold]struct{}

@@ -25,7 +25,8 @@ type request struct {
 	live  *live
 
 	maxBody int64                       // of this request; 0: Options.MaxBodyBytes
-	refused func(*http.Request, *Fault) // Mount.Refused, once Identify has let it in
+	refused func(*http.Request, *Fault) // Mount.Refused, once Admit has let it in
+	entry   *entry                      // of Mount.Admit; nil: the router decides
 }
 
 func requestOf(ctx context.Context) *request {
@@ -46,19 +47,34 @@ func Parent(ctx context.Context) tracing.Context { return tracing.Parse(requestO
 // compared, or a random one.
 func (h *Handler) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		q := &request{id: r.Header.Get("X-Request-Id"), addr: h.clientAddress(r), base: h.o.BasePath, live: h.live}
-		if !saneID(q.id) {
-			q.id = rand.Text()
+		q, ok := r.Context().Value(requestKey{}).(*request)
+		if !ok {
+			q = h.newRequest(r)
+			r = r.WithContext(context.WithValue(r.Context(), requestKey{}, q))
 		}
-		if parents := r.Header[tracing.Header]; len(parents) == 1 {
-			q.trace = parents[0]
-		}
-		w.Header().Set("X-Request-Id", q.id)
-		if h.o.Version != "" {
-			w.Header().Set("Server", "stanzahook/"+h.o.Version)
-		}
-		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, q)))
+		q.id = h.setIDs(w.Header(), r)
+		next.ServeHTTP(w, r)
 	})
+}
+
+func (h *Handler) newRequest(r *http.Request) *request {
+	q := &request{addr: h.clientAddress(r), base: h.o.BasePath, live: h.live}
+	if parents := r.Header[tracing.Header]; len(parents) == 1 {
+		q.trace = parents[0]
+	}
+	return q
+}
+
+// setIDs writes the id of a request, and who we are.
+func (h *Handler) setIDs(header http.Header, r *http.Request) (id string) {
+	if id = r.Header.Get("X-Request-Id"); !saneID(id) {
+		id = rand.Text()
+	}
+	header["X-Request-Id"] = []string{id}
+	if h.server != nil {
+		header["Server"] = h.server
+	}
+	return id
 }
 
 func saneID(id string) bool {

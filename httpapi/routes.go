@@ -22,12 +22,13 @@ type Mount struct {
 	Basic func(r *http.Request, user, password string) (who Identity, f *Fault, known bool)
 	// Limits says that Basic limits guessing itself; else the handler does.
 	Limits bool
-	// Identify authenticates in place of tokens and Basic, for callers that show something
-	// else: it returns who calls, and how large the body may be; 0: as Options say. The
-	// handler gets the request that it returns. Such callers have no rate of
-	// Options.Rate. Nil: tokens and Basic count.
-	Identify func(r *http.Request) (known *http.Request, who Identity, maxBody int64, f *Fault)
-	// Refused, which may be nil, is told of a request that Identify has let in and that is
+	// Admit decides in place of tokens, Basic and the router, for callers that show something
+	// else, whatever the path under the prefix is; path is that without the base. Such
+	// callers have no rate of Options.Rate. Nil: tokens and Basic count.
+	Admit func(r *http.Request, path string) Admission
+	// Stranger is the answer to those that Admit does not know.
+	Stranger *Stranger
+	// Refused, which may be nil, is told of a request that Admit has let in and that is
 	// refused before its handler: its body, or too many at once. It may change the fault.
 	Refused func(known *http.Request, f *Fault)
 	// Known reports whether a caller that Basic has authenticated may still call. Nil
@@ -66,13 +67,11 @@ func (h *Handler) routes() http.Handler {
 		add(route)
 	}
 	for _, m := range h.mounts {
+		if m.Admit != nil {
+			continue
+		}
 		for _, route := range m.Routes {
-			body := h.limitBody(h.arrive(h.bound(route.Handler)))
-			if m.Identify != nil {
-				route.Handler = h.sameOrigin(h.identifyBy(&m, body))
-			} else {
-				route.Handler = h.sameOrigin(h.authenticate(&m, h.limitRate(body)))
-			}
+			route.Handler = h.sameOrigin(h.authenticate(&m, h.limitRate(h.limitBody(h.arrive(h.bound(route.Handler))))))
 			add(route)
 		}
 	}
@@ -85,11 +84,22 @@ func (h *Handler) routes() http.Handler {
 		h.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path"})
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		allow := strings.Join(allowed(router, methods, r), ", ")
-		w.Header().Set("Allow", allow) // RFC 9110 section 15.5.6
-		h.refuse(w, r, &Fault{Status: http.StatusMethodNotAllowed, Text: "use " + allow + " here"})
+		h.refuseMethod(w, r, allowed(router, methods, r))
 	})
-	return router
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if q := requestOf(r.Context()); q.entry != nil {
+			h.enter(w, r, q)
+			return
+		}
+		router.ServeHTTP(w, r)
+	})
+}
+
+// refuseMethod refuses a method at a path that has others (RFC 9110 section 15.5.6).
+func (h *Handler) refuseMethod(w http.ResponseWriter, r *http.Request, methods []string) {
+	allow := strings.Join(methods, ", ")
+	w.Header().Set("Allow", allow)
+	h.refuse(w, r, &Fault{Status: http.StatusMethodNotAllowed, Text: "use " + allow + " here"})
 }
 
 // allowed returns the methods that match a path.

@@ -21,8 +21,10 @@
 //	/api/chat.postMessage           Slack's API; chat.update and auth.test too
 //
 // A wrong secret has one answer, whatever the hook is and whether there is one. It is
-// refused before the body is read; signatures need the body, and a request that has only
-// that counts for the bounds of its hook meanwhile. All hooks together have at most half
+// refused before the router is asked and the body is read; signatures need the body, and a
+// request that has only that counts for the bounds of its hook meanwhile. Until its signature
+// is known to be right, whatever else is wrong has the answer to a wrong secret, and the body
+// of a request with a signature is read for a hook that is not there as well. All hooks together have at most half
 // of the slots of the server and of the memory for bodies, and each an eighth; over that the
 // answer is 503, and counts for the hook.
 package hooks

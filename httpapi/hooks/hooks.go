@@ -71,6 +71,8 @@ type handler struct {
 	byName   map[string]*known
 	bySecret map[[32]byte]*known
 	unknown  *known // stands for hooks that are not there, so that they take as long
+	maxBody  int64  // the largest of all hooks
+	stranger *httpapi.Stranger
 	repeats  *loglimit.Limiter
 }
 
@@ -89,7 +91,7 @@ func New(o Options) []httpapi.Mount {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	h := &handler{Options: o, byName: make(map[string]*known), bySecret: make(map[[32]byte]*known), repeats: new(loglimit.Limiter)}
+	h := &handler{Options: o, byName: make(map[string]*known), bySecret: make(map[[32]byte]*known), repeats: new(loglimit.Limiter), stranger: stranger()}
 	h.unknown = &known{Hook: &Hook{Hashes: [][32]byte{sha256.Sum256([]byte(time.Now().String()))}}}
 	for _, one := range o.Hooks {
 		k := &known{Hook: one, status: o.Statuses.of(one)}
@@ -97,26 +99,43 @@ func New(o Options) []httpapi.Mount {
 			k.limit = rate.NewLimiter(rate.Limit(one.Rate.PerSecond), max(one.Rate.Burst, one.Rate.PerSecond))
 		}
 		h.byName[one.Name] = k
+		h.maxBody = max(h.maxBody, one.MaxBody)
 		for _, hash := range one.Hashes {
 			h.bySecret[hash] = k
 		}
 	}
 	o.Statuses.keep(o.Hooks)
-	mount := func(prefix string, identify func(*http.Request) (*known, string), routes ...httpapi.Route) httpapi.Mount {
-		return httpapi.Mount{Prefix: prefix, Routes: routes, Identify: h.identified(identify), Refused: h.refused}
+	own, services := h.routes()
+	api := func(method string, serve http.Handler) httpapi.Mount {
+		path := "/api/" + method
+		return h.mount(path, serve, h.byToken(path), httpapi.Route{Method: http.MethodPost, Path: path, Handler: serve})
 	}
 	serve := http.HandlerFunc(h.serve)
-	var own, services []httpapi.Route
-	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet} {
-		own = append(own, httpapi.Route{Method: method, Path: "/hooks/{name}", Handler: serve}, httpapi.Route{Method: method, Path: "/hooks/{name}/{rest:.*}", Handler: serve})
-	}
-	services = append(services, httpapi.Route{Method: http.MethodPost, Path: "/services/{rest:.+}", Handler: serve})
 	return []httpapi.Mount{
-		mount("/hooks", h.byPath, own...),
-		mount("/services", h.byLastElement, services...),
-		mount("/api", h.byToken,
-			httpapi.Route{Method: http.MethodPost, Path: "/api/chat.postMessage", Handler: h.slackAPI(slackCall{})},
-			httpapi.Route{Method: http.MethodPost, Path: "/api/chat.update", Handler: h.slackAPI(slackCall{update: true})},
-			httpapi.Route{Method: http.MethodPost, Path: "/api/auth.test", Handler: http.HandlerFunc(h.authTest)}),
+		h.mount("/hooks", serve, h.byPath, own...),
+		h.mount("/services", serve, h.byLastElement, services...),
+		api("chat.postMessage", h.slackAPI(slackCall{})),
+		api("chat.update", h.slackAPI(slackCall{update: true})),
+		api("auth.test", http.HandlerFunc(h.authTest)),
 	}
+}
+
+// The templates of paths, for the access log and the document of the API.
+const (
+	hookRoute     = "/hooks/{name}"
+	hookRest      = "/{rest:.*}"
+	servicesRoute = "/services/{rest:.+}"
+)
+
+// routes are the operations under /hooks and /services.
+func (h *handler) routes() (own, services []httpapi.Route) {
+	serve := http.HandlerFunc(h.serve)
+	for _, method := range []string{http.MethodPost, http.MethodPut, http.MethodGet} {
+		own = append(own, httpapi.Route{Method: method, Path: hookRoute, Handler: serve}, httpapi.Route{Method: method, Path: hookRoute + hookRest, Handler: serve})
+	}
+	return own, []httpapi.Route{{Method: http.MethodPost, Path: servicesRoute, Handler: serve}}
+}
+
+func (h *handler) mount(prefix string, serve http.Handler, find func(*http.Request, string) found, routes ...httpapi.Route) httpapi.Mount {
+	return httpapi.Mount{Prefix: prefix, Routes: routes, Admit: h.admit(prefix, serve, find), Stranger: h.stranger, Refused: h.refused}
 }

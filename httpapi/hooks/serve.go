@@ -30,7 +30,6 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 	q := &hook.Request{Method: r.Method, Path: m.rest, Header: r.Header, Query: r.URL.Query(), Body: body, Time: time.Now()}
 	if err := m.Verify.Verify(q); err != nil {
 		httpapi.Disown(r.Context())
-		httpapi.WriteProblem(w, r, unauthorized())
 		return
 	}
 	a := h.handle(r, m, q)
@@ -111,6 +110,12 @@ func refuse(status int, reason, text string) *outcome {
 
 // handle reads a request that is authenticated, and sends what it says.
 func (h *handler) handle(r *http.Request, m *match, q *hook.Request) *outcome {
+	if m.MaxBody > 0 && int64(len(q.Body)) > m.MaxBody { // only one that was unproven can have as much
+		return refuse(http.StatusRequestEntityTooLarge, "invalid_payload", "the body is larger than max_body of this hook")
+	}
+	if r.Method != http.MethodPost && r.Method != http.MethodPut && r.Method != http.MethodGet {
+		return refuse(http.StatusMethodNotAllowed, "invalid_payload", "use POST or PUT here")
+	}
 	if r.Method == http.MethodGet && !m.Get {
 		return refuse(http.StatusMethodNotAllowed, "invalid_payload", "this hook does not take GET; use POST, or write get: true")
 	}

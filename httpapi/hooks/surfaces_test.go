@@ -74,14 +74,13 @@ func TestSurfaces(t *testing.T) {
 // A wrong secret, none, and one for a hook that is not there have one answer.
 func TestUnauthorized(t *testing.T) {
 	g := newRig(t, nil)
-	id := regexp.MustCompile(`"request_id":"[^"]*"`)
 	want := ""
 	for _, c := range [][]string{
 		{"/hooks/alertmanager/wrong"}, {"/hooks/alertmanager"}, {"/hooks/nope/wrong"}, {"/hooks/nope/s3cret-slack"}, {"/hooks/nope"}, {"/hooks/slack/s3cret-github"}, {"/hooks/slack/"},
 		{"/services/a/b/c"}, {"/api/chat.postMessage"}, {"/api/auth.test"}, {"/hooks/ntfy/topic?token=x"}, {"/hooks/text/s3cret-text%00"},
 	} {
 		w := g.call("POST", c[0], `{"text":"x"}`)
-		got := fmt.Sprint(w.Code, w.Header().Values("WWW-Authenticate"), id.ReplaceAllString(w.Body.String(), ""))
+		got := fmt.Sprint(w.Code, w.Header().Values("WWW-Authenticate"), w.Body.String())
 		if want == "" {
 			want = got
 		}
@@ -95,6 +94,12 @@ func TestUnauthorized(t *testing.T) {
 	if len(g.net.Sent()) != 0 || g.statuses.Get("slack").Requests != 0 {
 		t.Error("something was sent or counted")
 	}
+}
+
+func hmacHex(key, body string) string {
+	mac := hmac.New(sha256.New, []byte(key))
+	mac.Write([]byte(body))
+	return hex.EncodeToString(mac.Sum(nil))
 }
 
 // A signature is needed beside the secret, or alone; one byte more and it is wrong.
@@ -118,9 +123,7 @@ func TestSignature(t *testing.T) {
 		}
 		body := string(hook.Sample("github").Body)
 		for _, key := range []string{"old", "new"} {
-			mac := hmac.New(sha256.New, []byte(key))
-			mac.Write([]byte(body))
-			sum := "X-Hub-Signature-256: sha256=" + hex.EncodeToString(mac.Sum(nil))
+			sum := "X-Hub-Signature-256: sha256=" + hmacHex(key, body)
 			if w := g.call("POST", path, body, "X-GitHub-Event: push", sum); w.Code != 202 {
 				t.Errorf("%s: %d %s", key, w.Code, w.Body)
 			}

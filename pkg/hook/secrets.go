@@ -29,6 +29,9 @@ func Secrets(r *http.Request) []string {
 			all = append(all, v)
 		}
 	}
+	if r.URL.RawQuery == "" {
+		return all
+	}
 	q := r.URL.Query()
 	if v := q.Get("token"); v != "" {
 		all = append(all, v)

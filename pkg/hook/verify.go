@@ -6,6 +6,7 @@ import (
 	"crypto/subtle"
 	"encoding/hex"
 	"errors"
+	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -64,6 +65,24 @@ func NewVerifier(kind string, secrets []secret.String, timestamp string) (*Verif
 		}
 	}
 	return v, nil
+}
+
+// NeedsBody reports whether Verify needs the body of a request.
+func (v *Verifier) NeedsBody() bool {
+	return v != nil && v.kind != VerifyNone && v.kind != VerifyGitLab
+}
+
+// signatures are the headers with a signature over the body, in canonical form.
+var signatures = [...]string{"X-Hub-Signature-256", "X-Gitea-Signature", "X-Forgejo-Signature", "X-Grafana-Alerting-Signature", "X-Slack-Signature", http.CanonicalHeaderKey(signature.HeaderSignature)}
+
+// Signed reports whether a request shows a signature over its body, of whatever kind.
+func Signed(h http.Header) bool {
+	for _, name := range signatures {
+		if len(h[name]) > 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // errSignature does not say what is wrong: it would help a forger more than anyone else.

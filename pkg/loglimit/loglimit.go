@@ -19,7 +19,7 @@ const (
 
 // Limiter limits log messages. The zero Limiter is ready for use by several
 // goroutines. For each message of the last minute it keeps the number of occurrences
-// and the fields of the last one.
+// and the fields of the last one for which there were any.
 //
 // Killed: the counts of the last minute are lost.
 type Limiter struct {
@@ -59,6 +59,23 @@ func (l *Limiter) Log(log *zap.Logger, level zapcore.Level, key, msg string, fie
 	log.Debug(msg, fields...)
 }
 
+// Repeated counts an occurrence of a message that was logged within the last minute, and
+// reports true: then it need not be made. It is reported with the fields of an earlier one.
+// It is also true if the level is not logged at all.
+func (l *Limiter) Repeated(log *zap.Logger, level zapcore.Level, key string) bool {
+	if core := log.Core(); !core.Enabled(level) || core.Enabled(zapcore.DebugLevel) {
+		return !core.Enabled(level)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	r := l.keys[key]
+	if r == nil {
+		return false
+	}
+	r.count++
+	return true
+}
+
 // first counts an occurrence and reports whether it is the first within a minute.
 func (l *Limiter) first(log *zap.Logger, level zapcore.Level, key, msg string, fields []zap.Field) bool {
 	l.mu.Lock()
@@ -75,7 +92,7 @@ func (l *Limiter) first(log *zap.Logger, level zapcore.Level, key, msg string, f
 		r.log, r.level, r.msg, r.fields = log, level, msg, fields
 		return false
 	}
-	l.keys[key] = &repeated{}
+	l.keys[key] = &repeated{log: log, level: level, msg: msg, fields: fields}
 	time.AfterFunc(interval, func() { l.report(key) })
 	return true
 }
@@ -87,7 +104,7 @@ func (l *Limiter) report(key string) {
 	if r.count == 0 {
 		delete(l.keys, key)
 	} else {
-		l.keys[key] = &repeated{}
+		l.keys[key] = &repeated{log: r.log, level: r.level, msg: r.msg, fields: r.fields}
 		time.AfterFunc(interval, func() { l.report(key) })
 	}
 	l.mu.Unlock()

@@ -82,6 +82,40 @@ func TestLimiterIsBounded(t *testing.T) {
 	})
 }
 
+// Repeated counts without fields, for messages of which there are many; the report has those
+// of an earlier one.
+func TestRepeated(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		core, logs := observer.New(zapcore.InfoLevel)
+		log := zap.New(core)
+		var l loglimit.Limiter
+		for i := range 5 {
+			if l.Repeated(log, zapcore.InfoLevel, "request") != (i > 0) {
+				t.Errorf("%d is wrong", i)
+			}
+			if i == 0 {
+				l.Log(log, zapcore.InfoLevel, "request", "request", zap.Int("n", i))
+			}
+		}
+		for range 2 {
+			time.Sleep(time.Minute)
+			synctest.Wait()
+			l.Repeated(log, zapcore.InfoLevel, "request")
+		}
+		if got := lines(logs); !slices.Equal(got, []string{"info request n=0", "info request n=0 repeated=4", "info request n=0 repeated=1"}) {
+			t.Errorf("%q", got)
+		}
+		if !l.Repeated(log, zapcore.DebugLevel, "other") {
+			t.Error("what is not logged need not be made")
+		}
+		debug, _ := observer.New(zapcore.DebugLevel)
+		if l.Repeated(zap.New(debug), zapcore.InfoLevel, "request") {
+			t.Error("at level debug every occurrence is logged")
+		}
+		time.Sleep(2 * time.Minute)
+	})
+}
+
 func TestLimiterAtDebug(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		core, logs := observer.New(zapcore.DebugLevel)

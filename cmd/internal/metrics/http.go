@@ -20,6 +20,7 @@ type httpMetrics struct {
 
 	slots, slotsOf, refused       family
 	logins, failing, loginsDenied family
+	strangers, strangersWaiting   family
 
 	from *Sources
 }
@@ -41,6 +42,8 @@ func newHTTPMetrics(from *Sources) *httpMetrics {
 	m.slots = m.gauge("http_slots", "Slots for authenticated requests in progress: all (most), reserved for the scope admin (kept), for one caller (share).", "bound")
 	m.slotsOf = m.gauge("http_slots_in_use", "Slots in use, by the token's name, accounts (all together), or anonymous.", "caller")
 	m.refused = m.counter("http_slots_refused_total", "Requests without a slot, or without memory for their body: their caller exceeded its share (share, 429), or all are in use (full, 503).", "reason")
+	m.strangers = m.counter("hook_wrong_secrets_total", "Requests to hooks with a wrong secret or signature: answered at once (at_once), after a wait for their turn (delayed), or with the end of their connection, as too many waited (closed).", "answer")
+	m.strangersWaiting = m.gauge("hook_wrong_secrets_waiting", "Requests to hooks with a wrong secret that wait for their turn; 2000 at most.")
 	m.logins = m.gauge("http_logins", "Logins of accounts for /msg: in progress or waiting.", "state")
 	m.loginsDenied = m.counter("http_logins_refused_total", "Logins that were not tried: too many in progress (full, 503), or too many failed before (failures, 429; also secrets of components and tokens).", "reason")
 	m.failing = m.gauge("http_login_failures", "Entries in the tables of failed logins of the last minute, by key, and addresses from which accounts logged in within 24 hours (known).", "table")
@@ -66,6 +69,11 @@ func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
 	for reason, n := range slots.Refused {
 		m.refused.count(ch, n, reason)
 	}
+	wrong := m.from.Server().Handler().Strangers()
+	m.strangers.count(ch, wrong.Answered-wrong.Delayed-wrong.Closed, "at_once")
+	m.strangers.count(ch, wrong.Delayed, "delayed")
+	m.strangers.count(ch, wrong.Closed, "closed")
+	m.strangersWaiting.count(ch, int64(wrong.Waiting))
 	logins, failures := m.from.Logins.Counts(), m.from.Failures.Counts()
 	m.logins.count(ch, int64(logins.UnderWay), "under_way")
 	m.logins.count(ch, int64(logins.Waiting), "waiting")
