@@ -24,6 +24,7 @@ type reading struct {
 	target string
 	of     string
 	once   string // the id of the delivery
+	said   Said
 	state  string // stands for what is reported, if there is no id
 }
 

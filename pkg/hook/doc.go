@@ -14,8 +14,9 @@
 // # Templates
 //
 // A template is text/template over the payload. A missing key prints nothing, at any
-// depth and whatever is in its place. A run ends after [MaxTime] or [MaxText]: each body of
-// a range and of a define checks the time, and no function makes more than that much text.
+// depth and whatever is in its place. A run ends after [MaxSteps] or [MaxText]: each body of
+// a range and of a define takes some steps, and so does each byte that a function reads; no
+// function makes more than that much text.
 // Ranging over a number, call, and a define that includes itself are refused when the
 // template is parsed.
 package hook

@@ -9,7 +9,7 @@ var githubKeys = map[string][2]string{
 
 // github reads the webhooks of GitHub. The event is in a header; a ping is told to nobody.
 func github() adapter {
-	return forge(forgeHeaders{event: []string{"X-GitHub-Event"}, id: []string{"X-GitHub-Delivery"}}, "github",
+	return forge(forgeHeaders{event: []string{"X-GitHub-Event"}, id: []string{"X-GitHub-Delivery", "Idempotency-Key"}}, "github",
 		"push", "pull_request", "pull_request_review", "issues", "issue_comment", "release", "workflow_run", "create", "delete")
 }
 

@@ -1,5 +1,7 @@
 package hook
 
+import "strings"
+
 // gotify reads what POST /message of Gotify takes: JSON or a form.
 func gotify() adapter {
 	return adapter{needsText: true, read: func(_ *Hook, r *Request) (reading, error) {
@@ -7,15 +9,17 @@ func gotify() adapter {
 		if err != nil {
 			return reading{}, err
 		}
-		body := text(o, "message")
+		said := Said{Title: text(o, "title"), Message: text(o, "message")}
+		said.Priority, _ = number(o["priority"])
+		body := said.Message
 		if body == "" {
 			return reading{}, ErrNoText // Gotify requires it
 		}
 		if text(o, "extras", "client::display", "contentType") == "text/markdown" {
 			body = mdtext(body)
 		}
-		title := text(o, "title")
-		if p, _ := number(o["priority"]); p >= 8 { // what its clients show at once
+		title := said.Title
+		if said.Priority >= 8 { // what its clients show at once
 			if title == "" {
 				body = "❗ " + body
 			} else {
@@ -23,7 +27,8 @@ func gotify() adapter {
 			}
 		}
 		body = lines(title, body, text(o, "extras", "client::notification", "click", "url"))
-		return reading{once: r.header("Idempotency-Key"), parts: []part{{data: o, text: body}}}, nil
+		target := strings.Trim(strings.TrimSuffix("/"+strings.Trim(r.Path, "/"), "/message"), "/") // what stands before /message
+		return reading{once: r.header("Idempotency-Key"), target: target, said: said, parts: []part{{data: o, text: body}}}, nil
 	}}
 }
 

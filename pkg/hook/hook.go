@@ -95,7 +95,7 @@ func (h *Hook) Read(r *Request) (Notice, error) {
 	if err != nil {
 		return Notice{}, err
 	}
-	n := Notice{Target: got.target, Of: got.of, Once: got.once, Within: onceWithin, Event: got.event}
+	n := Notice{Target: got.target, Of: got.of, Once: got.once, Within: onceWithin, Event: got.event, Said: got.said}
 	if n.Once == "" && got.state != "" {
 		n.Once, n.Within = got.state, sameWithin
 	}

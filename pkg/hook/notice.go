@@ -16,6 +16,13 @@ type Notice struct {
 	Once   string
 	Within time.Duration
 	Event  string // what has happened, in the word of the tool; empty: tools with one kind
+	Said   Said   // of gotify
+}
+
+// Said is what a request has said in so many words, for tools that want to hear it again.
+type Said struct {
+	Title, Message string
+	Priority       float64
 }
 
 // Text is the body of one message.

@@ -6,19 +6,29 @@ import (
 	"strings"
 	"sync"
 	"text/template"
-	"time"
 )
 
-// The bounds of one run of a template.
+// The bounds of one run of a template. A step takes about a nanosecond, more or less, so that
+// a run ends after some 100 ms; as steps are counted, and not the time, the same template and
+// payload have the same text on every machine.
 const (
-	MaxText = 64 << 10 // bytes
-	MaxTime = 100 * time.Millisecond
+	MaxText  = 64 << 10 // bytes
+	MaxSteps = 100_000_000
+)
+
+// What things cost, in steps.
+const (
+	callSteps  = 300 // a round of a loop, a define, a function
+	byteSteps  = 5   // a byte that a function reads
+	slackSteps = 60  // a byte of markup of Slack
+	mdSteps    = 300 // a byte of Markdown
+	verbSteps  = 200 // a byte of a format, of which three can stand for 999 spaces
 )
 
 // Why a run has ended early. Errors wrap them.
 var (
-	ErrTime = fmt.Errorf("the template takes more than %v", MaxTime)
-	ErrSize = fmt.Errorf("the template writes more than %d KiB", MaxText>>10)
+	ErrSteps = errors.New("the template takes more steps than fit in about 100 ms")
+	ErrSize  = fmt.Errorf("the template writes more than %d KiB", MaxText>>10)
 )
 
 // Template makes a text of a payload. Several goroutines may use it.
@@ -55,8 +65,7 @@ func plain(name string, err error) string {
 type run struct {
 	bound   *template.Template
 	request *Request
-	began   time.Time
-	rounds  int
+	steps   int
 	text    []byte
 }
 
@@ -71,7 +80,7 @@ func (t *Template) Run(data any, r *Request) (string, error) {
 		now = &run{}
 		now.bound = clone.Funcs(now.functions())
 	}
-	now.request, now.began, now.rounds, now.text = r, time.Now(), 0, now.text[:0]
+	now.request, now.steps, now.text = r, 0, now.text[:0]
 	err := now.bound.Execute(now, data)
 	out := string(now.text)
 	now.request = nil
@@ -79,8 +88,8 @@ func (t *Template) Run(data any, r *Request) (string, error) {
 	switch {
 	case err == nil:
 		return out, nil
-	case errors.Is(err, ErrTime):
-		return out, ErrTime
+	case errors.Is(err, ErrSteps):
+		return out, ErrSteps
 	case errors.Is(err, ErrSize):
 		return out, ErrSize
 	}
@@ -97,15 +106,13 @@ func (r *run) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// few rounds may take longer than MaxTime, ten times at most: on a busy machine a short
-// template is not cut.
-const few = 1000
+// tick is called in each round of a loop, and in each define.
+func (r *run) tick() (string, error) { return "", r.spend(0, byteSteps) }
 
-// tick is called in each round of a loop.
-func (r *run) tick() (string, error) {
-	r.rounds++
-	if took := time.Since(r.began); took > MaxTime && (r.rounds > few || took > 10*MaxTime) {
-		return "", ErrTime
+// spend counts a call that reads some bytes.
+func (r *run) spend(bytes, each int) error {
+	if r.steps += callSteps + bytes*each; r.steps > MaxSteps {
+		return ErrSteps
 	}
-	return "", nil
+	return nil
 }

@@ -1,6 +1,7 @@
 package hook
 
 import (
+	"errors"
 	"fmt"
 	"math"
 	"net/url"
@@ -13,55 +14,131 @@ import (
 	"unicode/utf8"
 )
 
-// functions are those of templates. They take any value and never fail because of it; the
-// value that a pipe hands on is the last. No result has more than MaxText bytes.
+// functions are those of templates. They take any value and never fail because of it, but when
+// the run has taken too many steps; the value that a pipe hands on is the last. No result has
+// more than MaxText bytes.
 func (r *run) functions() template.FuncMap {
 	return template.FuncMap{
 		getName: getPath, textName: func(v any, path string) string { return str(getPath(v, path)) }, printName: str, eachName: each, tickName: r.tick,
 
 		"header": func(name string) string { return r.request.Header.Get(name) },
 		"query":  func(name string) string { return r.request.Query.Get(name) },
-		"ago":    func(v any) string { return ago(r.request.Time, v) },
+		"ago":    of(r, byteSteps, func(v any) string { return ago(r.request.Time, v) }),
 
-		"upper": func(v any) string { return bound(strings.ToUpper(str(v))) },
-		"lower": func(v any) string { return bound(strings.ToLower(str(v))) },
-		"title": title,
-		"trim":  func(v any) string { return strings.TrimSpace(str(v)) },
-		"line": func(v any) string {
+		"upper": of(r, byteSteps, func(v any) string { return bound(strings.ToUpper(str(v))) }),
+		"lower": of(r, byteSteps, func(v any) string { return bound(strings.ToLower(str(v))) }),
+		"title": of(r, byteSteps, title),
+		"trim":  of(r, byteSteps, func(v any) string { return strings.TrimSpace(str(v)) }),
+		"line": of(r, byteSteps, func(v any) string {
 			first, _, _ := strings.Cut(strings.TrimSpace(str(v)), "\n")
 			return strings.TrimSpace(first)
+		}),
+		"short": of(r, byteSteps, func(v any) string { s := str(v); return s[:min(8, len(s))] }),
+		"ref":   of(r, byteSteps, ref),
+		"trunc": with(r, func(n int, v any) string { return cut(str(v), max(n, 1)) }),
+		"replace": func(old, by string, v any) (string, error) {
+			if err := r.spend(len(old)+len(by)+size(v), byteSteps); err != nil {
+				return "", err
+			}
+			return replace(old, by, v), nil
 		},
-		"short":    func(v any) string { s := str(v); return s[:min(8, len(s))] },
-		"ref":      ref,
-		"trunc":    func(n int, v any) string { return cut(str(v), max(n, 1)) },
-		"replace":  replace,
-		"join":     join,
-		"split":    split,
-		"default":  otherwise,
-		"first":    func(v any) any { return element(v, true) },
-		"last":     func(v any) any { return element(v, false) },
-		"len":      length,
-		"index":    index,
-		"date":     date,
-		"duration": duration,
-		"num":      num,
-		"json":     func(v any) string { return jsonText(v) },
-		"urlquery": func(v any) string { return bound(url.QueryEscape(str(v))) },
-		"mdtext":   func(v any) string { return bound(mdtext(str(v))) },
-		"slacktext": func(v any) string {
-			return bound(slacktext(str(v)))
-		},
+		"join":      with(r, join),
+		"split":     with(r, split),
+		"default":   otherwise,
+		"first":     func(v any) any { return element(v, true) },
+		"last":      func(v any) any { return element(v, false) },
+		"len":       of(r, byteSteps, length),
+		"index":     variadic(r, index),
+		"date":      with(r, date),
+		"duration":  of(r, byteSteps, duration),
+		"num":       of(r, byteSteps, num),
+		"json":      of(r, byteSteps, jsonText),
+		"urlquery":  of(r, byteSteps, func(v any) string { return bound(url.QueryEscape(str(v))) }),
+		"mdtext":    of(r, mdSteps, func(v any) string { return bound(mdtext(str(v))) }),
+		"slacktext": of(r, slackSteps, func(v any) string { return bound(slacktext(str(v))) }),
 
-		"eq":      func(a any, b ...any) bool { return anyEqual(a, b) },
-		"ne":      func(a, b any) bool { return !equal(a, b) },
-		"lt":      func(a, b any) bool { return compare(a, b) < 0 },
-		"le":      func(a, b any) bool { return compare(a, b) <= 0 },
-		"gt":      func(a, b any) bool { return compare(a, b) > 0 },
-		"ge":      func(a, b any) bool { return compare(a, b) >= 0 },
-		"print":   func(all ...any) string { return printAll(all, "") },
-		"println": func(all ...any) string { return printAll(all, " ") + "\n" },
-		"printf":  printf,
+		"eq":      variadic(r, func(a any, b ...any) bool { return anyEqual(a, b) }),
+		"ne":      compared(r, func(a, b any) bool { return !equal(a, b) }),
+		"lt":      compared(r, func(a, b any) bool { return compare(a, b) < 0 }),
+		"le":      compared(r, func(a, b any) bool { return compare(a, b) <= 0 }),
+		"gt":      compared(r, func(a, b any) bool { return compare(a, b) > 0 }),
+		"ge":      compared(r, func(a, b any) bool { return compare(a, b) >= 0 }),
+		"print":   allOf(r, func(all []any) string { return printAll(all, "") }),
+		"println": allOf(r, func(all []any) string { return printAll(all, " ") + "\n" }),
+		"printf": func(format string, all ...any) (string, error) {
+			if err := errors.Join(r.spend(len(format), verbSteps), r.spend(size(all), byteSteps)); err != nil {
+				return "", err
+			}
+			return printf(format, all...)
+		},
 	}
+}
+
+// of is a function of a value, of which each byte takes some steps.
+func of[T any](r *run, each int, f func(any) T) func(any) (T, error) {
+	return func(v any) (out T, err error) {
+		if err = r.spend(size(v), each); err == nil {
+			out = f(v)
+		}
+		return out, err
+	}
+}
+
+// with is a function of a value and something before it.
+func with[A, T any](r *run, f func(A, any) T) func(A, any) (T, error) {
+	return func(a A, v any) (out T, err error) {
+		if err = r.spend(size(any(a))+size(v), byteSteps); err == nil {
+			out = f(a, v)
+		}
+		return out, err
+	}
+}
+
+// compared is a function of two values.
+func compared(r *run, f func(a, b any) bool) func(a, b any) (bool, error) {
+	return with(r, f)
+}
+
+// variadic is a function of a value and others.
+func variadic[T any](r *run, f func(any, ...any) T) func(any, ...any) (T, error) {
+	return func(v any, others ...any) (out T, err error) {
+		if err = r.spend(size(v)*max(1, len(others))+size(others), byteSteps); err == nil {
+			out = f(v, others...)
+		}
+		return out, err
+	}
+}
+
+// allOf is a function of any number of values.
+func allOf(r *run, f func([]any) string) func(...any) (string, error) {
+	return func(all ...any) (string, error) {
+		if err := r.spend(size(all), byteSteps); err != nil {
+			return "", err
+		}
+		return f(all), nil
+	}
+}
+
+// size is about how many bytes a value has as text.
+func size(v any) int {
+	n := 1
+	switch v := v.(type) {
+	case string:
+		n += len(v)
+	case map[string]any:
+		for key, e := range v {
+			n += len(key) + size(e)
+		}
+	case []any:
+		for _, e := range v {
+			n += size(e)
+		}
+	case []string:
+		for _, e := range v {
+			n += len(e)
+		}
+	}
+	return n
 }
 
 // each is what a range goes over. A number would be a loop of that many rounds: it is

@@ -121,6 +121,34 @@ func TestVerifyExampleOfGitHub(t *testing.T) {
 	}
 }
 
+// docs.gitea.com and forgejo.org, "Webhooks": the hex of HMAC-SHA256 alone, in X-Gitea-Signature
+// and X-Forgejo-Signature. The vectors are those of RFC 4231 section 4, and of GitHub.
+func TestVerifyExamplesOfGitea(t *testing.T) {
+	for _, c := range []struct{ key, body, sum string }{
+		{"Jefe", "what do ya want for nothing?", "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843"},
+		{strings.Repeat("\x0b", 20), "Hi There", "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7"},
+		{strings.Repeat("\xaa", 131), "Test Using Larger Than Block-Size Key - Hash Key First", "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"},
+		{"It's a Secret to Everybody", "Hello, World!", "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
+	} {
+		v, err := hook.NewVerifier(hook.VerifyGitea, []secret.String{secret.New("old"), secret.New(c.key)}, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wrong := "0" + c.sum[1:]
+		for header, ok := range map[string]bool{
+			"X-Gitea-Signature: " + c.sum: true, "X-Forgejo-Signature: " + c.sum: true, "X-Gitea-Signature: sha256=" + c.sum: false, "X-Gitea-Signature: " + wrong: false,
+			"X-Forgejo-Signature: " + wrong: false, "X-Gitea-Signature: " + strings.ToUpper(c.sum): false, "X-Gitea-Signature: ": false, "X-Hub-Signature-256: sha256=" + c.sum: false,
+		} {
+			if err := v.Verify(post(c.body, header)); (err == nil) != ok {
+				t.Errorf("%s: %v", header, err)
+			}
+			if err := v.Verify(post(c.body+" ", header)); err == nil {
+				t.Errorf("%s with another body is taken", header)
+			}
+		}
+	}
+}
+
 func TestSecrets(t *testing.T) {
 	basic := "Basic " + base64.StdEncoding.EncodeToString([]byte("u:p"))
 	for _, c := range []struct {
