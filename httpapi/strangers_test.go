@@ -70,6 +70,9 @@ func TestStrangersWait(t *testing.T) {
 			t.Errorf("%+v", n)
 		}
 		time.Sleep(10 * time.Second) // all of them are answered
+		synctest.Wait()
+		mu.Lock()
+		defer mu.Unlock()
 		if got, want := closed["192.0.2.1"], each-1000-100; got != want {
 			t.Errorf("%d connections of the first were closed, not %d", got, want)
 		}

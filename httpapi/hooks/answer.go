@@ -1,6 +1,7 @@
 package hooks
 
 import (
+	"cmp"
 	"net/http"
 	"strconv"
 	"time"
@@ -30,7 +31,7 @@ func write(w http.ResponseWriter, r *http.Request, m *match, q *hook.Request, o 
 	case m.Adapter == "ntfy":
 		writeNtfy(w, q, o)
 	case m.Adapter == "gotify":
-		writeGotify(w, o)
+		writeGotify(w, m, o)
 	case o.failed():
 		httpapi.WriteProblem(w, r, &httpapi.Fault{Status: o.status, Text: o.text, RetryAfter: o.retryAfter})
 	case len(o.messages) == 0:
@@ -78,10 +79,14 @@ func writeNtfy(w http.ResponseWriter, q *hook.Request, o *outcome) {
 	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"id": o.id, "time": q.Time.Unix(), "expires": q.Time.Add(12 * time.Hour).Unix(), "event": "message", "topic": topic, "message": o.text0()})
 }
 
-func writeGotify(w http.ResponseWriter, o *outcome) {
+// writeGotify answers as Gotify does: a message without a title has the name of its application.
+func writeGotify(w http.ResponseWriter, m *match, o *outcome) {
 	if o.failed() {
 		httpapi.WriteJSON(w, o.status, map[string]any{"error": http.StatusText(o.status), "errorCode": o.status, "errorDescription": o.text})
 		return
 	}
-	httpapi.WriteJSON(w, http.StatusOK, map[string]any{"id": time.Now().UnixMilli() % 1_000_000_000, "appid": 1, "message": o.text0(), "title": "", "priority": 0, "date": time.Now().UTC().Format(time.RFC3339)})
+	said := o.notice.Said
+	httpapi.WriteJSON(w, http.StatusOK, map[string]any{
+		"id": time.Now().UnixMilli() % 1_000_000_000, "appid": 1, "message": said.Message, "title": cmp.Or(said.Title, m.Name), "priority": int64(max(-1e9, min(1e9, said.Priority))), "date": time.Now().UTC().Format(time.RFC3339),
+	})
 }

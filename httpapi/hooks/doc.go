@@ -6,6 +6,7 @@
 //	serve.go      one request: signature, rate, payload
 //	send.go       its messages
 //	threads.go    the first message of each thread, which later states refer to
+//	threads_back.go first messages that nobody has
 //	slackapi.go   chat.postMessage and chat.update of Slack
 //	once.go       a delivery that comes again
 //	answer.go     what each tool wants to hear

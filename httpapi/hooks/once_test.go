@@ -42,6 +42,28 @@ func TestOnce(t *testing.T) {
 	}
 }
 
+// A delivery is sent again by GitHub, Gitea and Forgejo with the id that it had; Idempotency-Key
+// is for those that have none.
+func TestRedeliveries(t *testing.T) {
+	for _, c := range [][2]string{
+		{"github", "X-GitHub-Delivery: 72d3162e-cc78-11e3-81ab-4c9367dc0958"}, {"github", "Idempotency-Key: k"}, {"gitea", "X-Gitea-Delivery: f6266f16-1bf3-46a5-9ea4-602e06ead473"},
+		{"gitea", "X-Forgejo-Delivery: f6266f16-1bf3-46a5-9ea4-602e06ead473"}, {"gitea", "X-GitHub-Delivery: f6266f16-1bf3-46a5-9ea4-602e06ead473"}, {"gitea", "Idempotency-Key: k"},
+	} {
+		g := newRig(t, nil)
+		for range 3 {
+			if w := g.call("POST", "/hooks/"+c[0]+"/s3cret-"+c[0], string(hook.Sample(c[0]).Body), "X-GitHub-Event: push", c[1]); w.Code != 202 {
+				t.Errorf("%v: %d %s", c, w.Code, w.Body)
+			}
+		}
+		if w := g.call("POST", "/hooks/"+c[0]+"/s3cret-"+c[0], string(hook.Sample(c[0]).Body), "X-GitHub-Event: push", c[1]+"2"); w.Code != 202 {
+			t.Errorf("%v, another: %d %s", c, w.Code, w.Body)
+		}
+		if n := len(g.net.Sent()); n != 2 {
+			t.Errorf("%v: %d messages, want one of each delivery", c, n)
+		}
+	}
+}
+
 // Killed after the id was stored and before the answer: the repetition sends, with the id
 // that was stored.
 func TestKilledBeforeTheAnswer(t *testing.T) {

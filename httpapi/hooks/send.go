@@ -142,6 +142,9 @@ func (h *handler) sendInTurn(ctx context.Context, m *match, one say) (gateway.St
 	return state, bad
 }
 
+// TooMuch says what to do when the XMPP server closes its stream over a message of a hook.
+const TooMuch = "most likely it is too large for the server: lower max_chars of the hook, or raise the server's limit of a stanza; the log of stanzahook says more"
+
 // mayBeRoom reports whether a recipient is a room, or may be one.
 func (h *handler) mayBeRoom(ctx context.Context, k *Hook, to jid.JID) (may, certain bool) {
 	if slices.Contains(k.Rooms, to) {
@@ -160,6 +163,9 @@ func (h *handler) give(ctx context.Context, m *match, s *stanza.Stanza, how gate
 	state, err := send(ctx, s, how)
 	if err != nil {
 		o := gateway.OutcomeOf(s, err)
+		if o.Result == gateway.Rejected {
+			o.Status, o.RetryAfter, o.Hint = http.StatusServiceUnavailable, 60, TooMuch
+		}
 		if o.Result == gateway.Failed {
 			h.repeats.Error(h.Log, "message of hook not sent", zap.String("hook", m.Name), zap.String("stanza_id", s.ID), zap.Error(err))
 			o.What = "internal error; the log has it under the hook's name"

@@ -132,3 +132,16 @@ func TestBouncedByAnOccupant(t *testing.T) {
 		t.Errorf("of the room: %q, %+v", name, g.statuses.Get("text"))
 	}
 }
+
+// What the XMPP server does not take is 503, with what to do.
+func TestRejectedByTheServer(t *testing.T) {
+	g := newRig(t, nil)
+	g.net.Err = gateway.ErrRejected
+	w := g.call("POST", "/hooks/text/s3cret-text", "hi")
+	if w.Code != 503 || w.Header().Get("Retry-After") == "" || !strings.Contains(w.Body.String(), "lower max_chars") {
+		t.Errorf("%d %v %s", w.Code, w.Header(), w.Body)
+	}
+	if st := g.statuses.Get("text"); st.Failed != 1 || !strings.Contains(st.LastError, "lower max_chars") {
+		t.Errorf("%+v", st)
+	}
+}

@@ -11,6 +11,7 @@ import (
 
 	"stanzahook/httpapi/hooks"
 	"stanzahook/pkg/hook"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/secret"
 )
 
@@ -46,6 +47,8 @@ func TestSurfaces(t *testing.T) {
 		{"POST", "/hooks/ntfy/s3cret-ntfy/t", "", "", 400, `"code":40001,"error":".*","http":400`, ""},
 		{"POST", "/hooks/gotify/message?token=s3cret-gotify", "message=hi", "Content-Type: application/x-www-form-urlencoded", 200, `"message":"hi"`, "hi"},
 		{"POST", "/hooks/gotify/message", `{"message":"hi","title":"T"}`, "X-Gotify-Key: s3cret-gotify", 200, `"appid":1`, "T\nhi"},
+		{"POST", "/hooks/gotify/message", `{"message":"**hi**","title":"T","priority":5,"extras":{"client::display":{"contentType":"text/markdown"}}}`, "X-Gotify-Key: s3cret-gotify", 200, `"message":"\*\*hi\*\*","priority":5,"title":"T"`, "T\n*hi*"},
+		{"POST", "/hooks/gotify/message?token=s3cret-gotify", "message=hi&priority=8", "Content-Type: application/x-www-form-urlencoded", 200, `"message":"hi","priority":8,"title":"gotify"`, "❗ hi"},
 		{"POST", "/hooks/gotify/s3cret-gotify/message", `{}`, "", 400, `"errorCode":400`, ""},
 		{"POST", "/hooks/text/s3cret-text", "hi", "", 202, "", "hi"},
 		{"POST", "/hooks/text/s3cret-text", "", "", 204, "^$", ""},
@@ -68,6 +71,30 @@ func TestSurfaces(t *testing.T) {
 				t.Errorf("sent %q", got)
 			}
 		})
+	}
+}
+
+// Gotify's clients put /message behind the address of the server: what stands before it is
+// one of the targets.
+func TestGotifyTargets(t *testing.T) {
+	g := newRig(t, func(h *hooks.Hook) {
+		h.Targets = map[string]jid.JID{"ops": jid.MustParse("ops@example.com"), "message": jid.MustParse("odd@example.com")}
+	})
+	for _, c := range []struct {
+		path   string
+		status int
+		to     string
+	}{
+		{"/hooks/gotify/ops/message?token=s3cret-gotify", 200, "ops@example.com"}, {"/hooks/gotify/s3cret-gotify/ops/message", 200, "ops@example.com"},
+		{"/hooks/gotify/s3cret-gotify/message", 200, "juliet@example.com"}, {"/hooks/gotify/s3cret-gotify", 200, "juliet@example.com"}, {"/hooks/gotify/s3cret-gotify/message/", 200, "juliet@example.com"},
+		{"/hooks/gotify/s3cret-gotify/message/message", 200, "odd@example.com"}, {"/hooks/gotify/s3cret-gotify/dev/message", 404, ""}, {"/hooks/gotify/s3cret-gotify/ops/x/message", 404, ""},
+	} {
+		before := len(g.net.Sent())
+		w := g.call("POST", c.path, `{"message":"hi"}`)
+		sent := g.net.Sent()[before:]
+		if w.Code != c.status || c.to == "" && len(sent) != 0 || c.to != "" && (len(sent) != 1 || sent[0].To.String() != c.to) {
+			t.Errorf("%s: %d %s, sent %v", c.path, w.Code, w.Body, sent)
+		}
 	}
 }
 

@@ -12,7 +12,6 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/message"
-	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
 
@@ -28,9 +27,12 @@ type Threads struct {
 	repeats loglimit.Limiter
 	writes  chan store.Thread
 
-	mu    sync.Mutex
-	turns map[string]*turn                                // threads that are written to now
-	open  *simplelru.LRU[messageKey, map[string]*firstOf] // messages whose copy has not come, by name of the thread
+	back chan messageKey // messages that came back
+
+	mu     sync.Mutex
+	turns  map[string]*turn                                    // threads that are written to now
+	open   *simplelru.LRU[messageKey, map[string]*firstOf]     // messages whose copy has not come, by name of the thread
+	firsts *simplelru.LRU[messageKey, map[string]store.Thread] // threads by their first messages, and by name
 }
 
 // firstOf is a first message that the room has not sent back.
@@ -60,9 +62,15 @@ type turn struct {
 // NewThreads returns the threads of a store.
 func NewThreads(s *store.Threads, log *zap.Logger) *Threads {
 	open, _ := simplelru.NewLRU[messageKey, map[string]*firstOf](maxMessages, nil) // fails only for size 0
-	t := &Threads{store: s, log: log, writes: make(chan store.Thread, maxWrites), turns: make(map[string]*turn), open: open}
+	firsts, _ := simplelru.NewLRU[messageKey, map[string]store.Thread](store.MaxThreads, nil)
+	t := &Threads{store: s, log: log, writes: make(chan store.Thread, maxWrites), back: make(chan messageKey, maxBack), turns: make(map[string]*turn), open: open, firsts: firsts}
 	for _, one := range s.All() {
-		if ref, err := message.ParseRef(one.Ref); err == nil && ref.Kind == message.Room && ref.StanzaID == "" {
+		ref, err := message.ParseRef(one.Ref)
+		if err != nil {
+			continue
+		}
+		t.index(ref, one)
+		if ref.Kind == message.Room && ref.StanzaID == "" {
 			t.await(ref, &firstOf{thread: one, stored: true, echoed: make(chan struct{})})
 		}
 	}
@@ -161,11 +169,12 @@ func (t *Threads) begin(hook, thread string, to jid.JID, ref message.Ref) (end f
 		return func(context.Context, bool) {}
 	}
 	f := &firstOf{thread: store.Thread{Hook: hook, Key: thread, To: to.String(), Ref: ref.String(), Time: time.Now().UTC()}, echoed: make(chan struct{})}
+	t.mu.Lock()
+	t.index(ref, f.thread)
 	if ref.Kind == message.Room {
-		t.mu.Lock()
 		t.await(ref, f)
-		t.mu.Unlock()
 	}
+	t.mu.Unlock()
 	return func(ctx context.Context, sent bool) {
 		if !sent {
 			t.drop(ref, f)
@@ -195,33 +204,11 @@ func (t *Threads) drop(ref message.Ref, f *firstOf) {
 			t.open.Remove(key)
 		}
 	}
-}
-
-// Failed removes a message that could not be sent, after all, from the threads whose first
-// message it is. It waits for messages of these threads that are being sent, and for the store.
-//
-// Killed before it returns: a later state may correct a message that nobody has, which clients
-// show as a new one; none replies to it.
-func (t *Threads) Failed(ctx context.Context, s *stanza.Stanza) {
-	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
-	defer cancel()
-	key := messageKey{s.To.Bare(), s.ID}
-	t.mu.Lock()
-	of, _ := t.open.Peek(key)
-	t.mu.Unlock()
-	for _, f := range of {
-		done, err := t.take(ctx, f.thread.Hook, f.thread.Key)
-		if err != nil {
-			done = func() {}
+	if of, ok := t.firsts.Peek(keyOf(ref)); ok {
+		if delete(of, name); len(of) == 0 {
+			t.firsts.Remove(keyOf(ref))
 		}
-		if err := t.store.Forget(ctx, f.thread); err != nil {
-			t.repeats.Warn(t.log, "thread of hook not removed", zap.String("hook", f.thread.Hook), zap.Error(err), zap.String("hint", "after a restart, later states may correct a message that was not sent"))
-		}
-		done()
 	}
-	t.mu.Lock()
-	t.open.Remove(key)
-	t.mu.Unlock()
 }
 
 // put stores the first message of a thread.
@@ -263,15 +250,23 @@ func (t *Threads) Echoed(ref message.Ref) {
 	}
 }
 
-// Run stores what rooms have sent back, until ctx is done.
+// Run stores what rooms have sent back, and removes what came back, until ctx is done.
 func (t *Threads) Run(ctx context.Context) {
+	var wg sync.WaitGroup
+	wg.Go(func() { each(ctx, t.writes, t.put) })
+	wg.Go(func() { each(ctx, t.back, t.failed) })
+	wg.Wait()
+}
+
+// each hands on what comes until ctx is done, and what has come by then.
+func each[T any](ctx context.Context, all <-chan T, do func(context.Context, T)) {
 	for {
 		select {
-		case one := <-t.writes:
-			t.put(ctx, one)
+		case one := <-all:
+			do(context.WithoutCancel(ctx), one)
 		case <-ctx.Done():
-			for len(t.writes) > 0 {
-				t.put(ctx, <-t.writes)
+			for len(all) > 0 {
+				do(context.WithoutCancel(ctx), <-all)
 			}
 			return
 		}

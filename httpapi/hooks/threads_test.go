@@ -1,6 +1,7 @@
 package hooks_test
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http/httptest"
@@ -215,6 +216,45 @@ func TestFirstsThatNobodyHas(t *testing.T) {
 	g.threads.Failed(t.Context(), failed) // once more: the thread has begun anew
 	if n := g.store.Threads().Count("alertmanager"); n != 1 {
 		t.Errorf("%d threads, want 1", n)
+	}
+}
+
+// A first message that comes back is none: the next state is a message of its own, and later
+// ones refer to that. One that comes back later in a thread is not missed.
+func TestFirstsThatCameBack(t *testing.T) {
+	for _, when := range []string{"same process", "after a restart"} {
+		t.Run(when, func(t *testing.T) {
+			g := newThreadRig(t, "", nil)
+			back := func(s *stanza.Stanza) {
+				ctx, cancel := context.WithCancel(t.Context())
+				cancel()
+				g.threads.Bounced(stanza.Must(stanza.Parse("<message type='error' from='juliet@example.com/x' to='alerts@bot.example.com' id='"+s.ID+"'><error type='cancel'><service-unavailable xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>", stanza.Limits{})))
+				g.threads.Run(ctx) // ends when all that came back is done
+			}
+			g.group("g", "firing")
+			g.group("other", "firing")
+			first := g.net.Sent()[0]
+			if when != "same process" {
+				g.again()
+			}
+			if back(first); g.store.Threads().Count("alertmanager") != 1 {
+				t.Errorf("%d threads, want that of the other group", g.store.Threads().Count("alertmanager"))
+			}
+			if g.group("g", "resolved"); g.last(nsReply, "reply") != "" {
+				t.Errorf("replies to %q, which came back", g.last(nsReply, "reply"))
+			}
+			second := g.net.Sent()[len(g.net.Sent())-1]
+			back(first) // once more
+			g.again()
+			g.group("g", "firing")
+			third := g.net.Sent()[len(g.net.Sent())-1]
+			if g.last(nsReply, "reply") != second.ID {
+				t.Errorf("replies to %q, not to the second message %q", g.last(nsReply, "reply"), second.ID)
+			}
+			if back(third); g.store.Threads().Count("alertmanager") != 2 {
+				t.Error("a reply that came back has ended its thread")
+			}
+		})
 	}
 }
 

@@ -39,6 +39,7 @@ type HookMessage struct {
 	Body  string `json:"body"`
 	ID    string `json:"id,omitempty"` // if it was sent
 	State string `json:"state,omitempty"`
+	Error string `json:"error,omitempty"` // why it was not sent; others were
 }
 
 // WrongHook is why the test of a hook has no messages.

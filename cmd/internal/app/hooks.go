@@ -63,6 +63,7 @@ func (a *App) onBounce(s *stanza.Stanza) {
 	if !ok {
 		return
 	}
+	a.threads.Bounced(s)
 	reason := "the message came back as an error"
 	if e, _ := s.StanzaError(); e != nil {
 		reason = string(e.Condition)

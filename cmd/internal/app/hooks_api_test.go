@@ -1,7 +1,9 @@
 package app
 
 import (
+	"context"
 	"crypto/sha256"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -9,6 +11,9 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/gateway/gatewaytest"
+	"stanzahook/pkg/stanza"
 )
 
 // hookKeys are the keys of a hook of the API; its secret is "s3cret".
@@ -87,4 +92,43 @@ func TestHooksByAPI(t *testing.T) {
 	x.hears("juliet", "after a restart!")
 	call("DELETE", "/v1/hooks/ci", "", 204, "")
 	call("POST", "/hooks/ci/s3cret", "deleted", 401, "")
+}
+
+// rejects is a network whose server does not take what is for one address.
+type rejects struct {
+	gatewaytest.Network
+	to string
+}
+
+func (r *rejects) Send(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
+	if s.To.String() == r.to {
+		return "", gateway.ErrRejected
+	}
+	return r.Network.Send(ctx, s, how)
+}
+
+// A test that is sent goes to all, whatever became of the first, and says what became of each.
+func TestHookTestGoesOn(t *testing.T) {
+	x := startApp(t, noAuth)
+	if status, answer := x.call("", "PUT", "/v1/hooks/ci", strings.Replace(hookKeys(""), `["juliet@example.com"]`, `["juliet@example.com","romeo@example.com","nurse@example.com"]`, 1)); status != 201 {
+		t.Fatalf("%d %s", status, answer)
+	}
+	for _, to := range []string{"juliet@example.com", "romeo@example.com", "nurse@example.com"} {
+		network := &rejects{to: to}
+		all, err := hookService{x.App, x.current.Load().cfg, network}.Test(t.Context(), "ci", true)
+		if err != nil || len(all) != 3 || len(network.Sent()) != 2 {
+			t.Fatalf("%s: %+v %v, sent %d", to, all, err, len(network.Sent()))
+		}
+		for _, m := range all {
+			if failed := m.To == to; failed != (m.State == "failed") || failed != strings.Contains(m.Error, "lower max_chars") || failed == (m.ID != "") {
+				t.Errorf("%+v", m)
+			}
+		}
+	}
+	network := &rejects{}
+	network.Err = gateway.ErrRejected
+	_, err := hookService{x.App, x.current.Load().cfg, network}.Test(t.Context(), "ci", true)
+	if wrong, ok := errors.AsType[*v1.WrongHook](err); !ok || wrong.Status != 503 || wrong.RetryAfter == 0 || !strings.Contains(wrong.Text, "lower max_chars") || len(network.Sent()) != 3 {
+		t.Errorf("none was sent: %v, tried %d", err, len(network.Sent()))
+	}
 }

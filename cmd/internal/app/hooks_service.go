@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"crypto/rand"
+	"net/http"
 	"slices"
 	"time"
 
@@ -112,6 +113,8 @@ func (s hookService) Test(ctx context.Context, name string, send bool) ([]v1.Hoo
 		}
 	}
 	all := []v1.HookMessage{}
+	var failed error
+	sent := 0
 	for _, t := range n.Texts {
 		if t.Cut != nil {
 			return nil, &v1.WrongHook{Text: "template: " + t.Cut.Error()}
@@ -120,11 +123,16 @@ func (s hookService) Test(ctx context.Context, name string, send bool) ([]v1.Hoo
 			one := v1.HookMessage{To: j.String(), Body: t.Body}
 			if send {
 				if one.ID, one.State, err = s.sendTest(ctx, h, j, t.Body); err != nil {
-					return nil, err
+					one.State, one.Error, failed = "failed", err.Error(), err
+				} else {
+					sent++
 				}
 			}
 			all = append(all, one)
 		}
+	}
+	if failed != nil && sent == 0 {
+		return nil, failed
 	}
 	return all, nil
 }
@@ -155,6 +163,9 @@ func (s hookService) sendTest(ctx context.Context, h *config.Hook, to jid.JID, b
 	}
 	if err != nil {
 		o := gateway.OutcomeOf(m, err)
+		if o.Result == gateway.Rejected {
+			o.Status, o.RetryAfter, o.Hint = http.StatusServiceUnavailable, 60, hooks.TooMuch
+		}
 		return "", "", &v1.WrongHook{Text: o.Text(), Status: o.Status, RetryAfter: o.RetryAfter}
 	}
 	return m.ID, string(st), nil

@@ -99,6 +99,9 @@ func printHookTest(w io.Writer, test *struct{ Messages []v1.HookMessage }) error
 		if m.State != "" {
 			state = m.State
 		}
+		if m.Error != "" {
+			state += ": " + m.Error
+		}
 		if _, err := fmt.Fprintf(w, "to %s (%s):\n%s\n", m.To, state, m.Body); err != nil {
 			return err
 		}
@@ -135,7 +138,7 @@ func hookNewCommand() *cobra.Command {
 	f.StringVar(&h.Name, "name", "", "of the hook; part of its address")
 	f.StringVar(&h.Adapter, "adapter", "", "the tool, such as alertmanager")
 	f.StringVar(&h.From, "from", "", "address of a component that the messages come from")
-	f.StringSliceVar(&h.To, "to", nil, "addresses that get the messages")
+	f.StringSliceVar(&h.To, "to", nil, "addresses that get the messages; xmpp:ROOM?join is a room for certain")
 	f.StringVar(&h.base, "url", "", "how the tool reaches stanzahook, such as https://xmpp.example.com")
 	f.StringVar(&h.file, "config", "", "configuration file, for http.listen")
 	jsonFlag(cmd, "as JSON")
@@ -159,9 +162,17 @@ func (h *newHook) check() error {
 	if len(h.To) == 0 {
 		return errors.New("--to is missing; write who gets the messages")
 	}
-	for _, text := range append([]string{h.From}, h.To...) {
-		if _, err := jid.Parse(text); err != nil {
-			return fmt.Errorf("--from, --to: %q is not an address; write for example juliet@example.com", text)
+	if _, err := jid.Parse(h.From); err != nil {
+		return fmt.Errorf("--from: %q is not an address; write for example alerts@bot.example.com", h.From)
+	}
+	for _, text := range h.To {
+		address, isRoom := config.RoomURI(text)
+		to, err := jid.Parse(address)
+		if err != nil {
+			return fmt.Errorf("--to: %q is not an address; write for example juliet@example.com", text)
+		}
+		if isRoom && (to.Local() == "" || !to.IsBare()) {
+			return fmt.Errorf("--to: %q is not a room; write for example 'xmpp:ops@rooms.example.com?join'", text)
 		}
 	}
 	return nil

@@ -148,7 +148,7 @@ func (h *Hook) checkAddresses(s scope) {
 		s.add("from", "%s is of no component; write for example alerts@%s", quote(h.From), s.exampleDomain())
 	}
 	recipient := func(name, text string) jid.JID {
-		address, isRoom := roomURI(text)
+		address, isRoom := RoomURI(text)
 		to, err := jid.Parse(address)
 		switch {
 		case err != nil:
@@ -182,9 +182,9 @@ func (h *Hook) checkAddresses(s scope) {
 	}
 }
 
-// roomURI returns the address of xmpp:room@service?join (XEP-0045 section 17.2.1), by which
+// RoomURI returns the address of xmpp:room@service?join (XEP-0045 section 17.2.1), by which
 // a recipient is written that is a room for certain.
-func roomURI(text string) (address string, isRoom bool) {
+func RoomURI(text string) (address string, isRoom bool) {
 	if rest, ok := strings.CutPrefix(text, "xmpp:"); ok {
 		return strings.CutSuffix(rest, "?join")
 	}

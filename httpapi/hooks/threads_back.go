@@ -1,0 +1,82 @@
+package hooks
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
+)
+
+// maxBack bounds the messages that came back and wait for their threads. Over it a thread
+// keeps its first message, to which later states refer though nobody has it.
+const maxBack = 1000
+
+// keyOf is the key of a message in the tables.
+func keyOf(ref message.Ref) messageKey { return messageKey{ref.Peer.Bare(), ref.ID} }
+
+// index notes a thread by its first message. t.mu is held, or nobody else has t.
+func (t *Threads) index(ref message.Ref, one store.Thread) {
+	key := keyOf(ref)
+	of, _ := t.firsts.Get(key)
+	if of == nil {
+		of = make(map[string]store.Thread)
+		t.firsts.Add(key, of)
+	}
+	of[one.Hook+"\x00"+one.Key] = one
+}
+
+// Bounced says that a message of a hook came back: no later state refers to it any more. It
+// does not wait; see Failed.
+//
+// Killed before Run has removed it: later states refer to a message that nobody has.
+func (t *Threads) Bounced(s *stanza.Stanza) {
+	key := messageKey{s.From.Bare(), s.ID}
+	t.mu.Lock()
+	_, first := t.firsts.Peek(key)
+	t.mu.Unlock()
+	if !first {
+		return
+	}
+	select {
+	case t.back <- key:
+	default:
+		t.repeats.Warn(t.log, "thread of hook not removed", zap.String("hint", "too many messages of hooks come back; later states refer to one that nobody has"))
+	}
+}
+
+// Failed removes a message that could not be sent, after all, from the threads whose first
+// message it is. It waits for messages of these threads that are being sent, and for the store.
+//
+// Killed before it returns: a later state may correct a message that nobody has, which clients
+// show as a new one; none replies to it.
+func (t *Threads) Failed(ctx context.Context, s *stanza.Stanza) {
+	t.failed(ctx, messageKey{s.To.Bare(), s.ID})
+}
+
+func (t *Threads) failed(ctx context.Context, key messageKey) {
+	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
+	defer cancel()
+	t.mu.Lock()
+	of, _ := t.firsts.Peek(key)
+	threads := slices.Collect(maps.Values(of))
+	t.mu.Unlock()
+	for _, one := range threads {
+		done, err := t.take(ctx, one.Hook, one.Key)
+		if err != nil {
+			done = func() {}
+		}
+		if err := t.store.Forget(ctx, one); err != nil {
+			t.repeats.Warn(t.log, "thread of hook not removed", zap.String("hook", one.Hook), zap.Error(err), zap.String("hint", "after a restart, later states may refer to a message that nobody has"))
+		}
+		done()
+	}
+	t.mu.Lock()
+	t.open.Remove(key)
+	t.firsts.Remove(key)
+	t.mu.Unlock()
+}
