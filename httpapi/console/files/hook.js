@@ -114,7 +114,7 @@ function Test({ h, path }) {
     <div class="row"><${Action} testid="hook-test" act=${render}>Show what it becomes</${Action}><${Action} testid="hook-send" act=${sendIt}>Send it</${Action}></div>
     ${t && html`<div class="result" role="status" data-testid="hook-test-result" data-sent=${String(t.sent)} data-count=${t.messages.length} data-tone="good">
       ${t.messages.length === 0 && html`<p>Nothing is sent: the text is empty.</p>`}
-      ${t.messages.map((m) => html`<p>to ${m.to} ${m.state ? html`<${State} state=${m.state} /> <span class="hint">id <code>${m.id}</code></span>` : html`<span class="hint">not sent</span>`}</p><${Source} text=${m.body} />`)}</div>`}
+      ${t.messages.map((m) => html`<p>to ${m.to} ${m.state ? html`<${State} state=${m.state} /> ${m.error ? html`<span class="why">${m.error}</span>` : html`<span class="hint">id <code>${m.id}</code></span>`}` : html`<span class="hint">not sent</span>`}</p><${Source} text=${m.body} />`)}</div>`}
     <${Same} lines=${lines} /></section>`;
 }
 
