@@ -3,9 +3,15 @@
 package attack
 
 import (
+	"os"
 	"testing"
 
 	"stanzahook/deploy/lab/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) {
+	if task := os.Getenv(attackerTask); task != "" { // a process of TestAttack
+		os.Exit(attackerMain(task))
+	}
+	harness.Main(m)
+}
