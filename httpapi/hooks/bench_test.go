@@ -2,10 +2,12 @@ package hooks_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -67,5 +69,46 @@ func BenchmarkHook(b *testing.B) {
 			})
 			b.ReportMetric(float64(cpu(b)-before)/float64(b.N), "cpu-ns/op")
 		})
+	}
+}
+
+// BenchmarkStranger is what a request costs that is refused, below the rate at which
+// strangers wait: rounds of 64, of one caller and of 64 at once. The time between the
+// rounds does not count.
+func BenchmarkStranger(b *testing.B) {
+	const round, pause = 64, 70 * time.Millisecond // 64 turns at 1,000 a second
+	g := newRig(b, nil)
+	body := strings.Repeat("x", 1000)
+	knock := func(path string, n int) {
+		r := httptest.NewRequest("POST", path, nil)
+		r.ContentLength = int64(len(body))
+		for range n {
+			r.Body = io.NopCloser(strings.NewReader(body))
+			w := &discard{header: make(http.Header)}
+			if g.ServeHTTP(w, r); w.status != http.StatusUnauthorized {
+				b.Errorf("%s: %d", path, w.status)
+			}
+		}
+	}
+	for _, path := range []string{"/hooks/json/s3cret-wrong", "/hooks/nope", "/services/a/b/c", "/api/chat.postMessage", "/hooks/gotify/message?token=x"} {
+		for _, callers := range []int{1, 64} {
+			b.Run(fmt.Sprintf("%s/%d", path, callers), func(b *testing.B) {
+				b.ReportAllocs()
+				var used time.Duration
+				for n := 0; n < b.N; n += round {
+					b.StopTimer()
+					time.Sleep(pause) // strangers have their burst again
+					b.StartTimer()
+					before := cpu(b)
+					var wg sync.WaitGroup
+					for range callers {
+						wg.Go(func() { knock(path, min(round, b.N-n)/callers) })
+					}
+					wg.Wait()
+					used += cpu(b) - before
+				}
+				b.ReportMetric(float64(used)/float64(b.N), "cpu-ns/op")
+			})
+		}
 	}
 }
