@@ -25,10 +25,19 @@ const (
 // strangers slows down the requests of callers that Mount.Admit does not know. Nobody else
 // waits with them, and all of them wait alike, whatever they ask for.
 type strangers struct {
-	mu    sync.Mutex
-	rate  *rate.Limiter
-	of    map[netip.Prefix]int // those that wait
-	count Strangers
+	mu     sync.Mutex
+	rate   *rate.Limiter
+	start  time.Time                // pulses count from here
+	pulses map[time.Duration]*pulse // those to come, by their time
+	of     map[netip.Prefix]int     // those that wait
+	count  Strangers
+}
+
+// pulse is the turn of many at once: they share a timer, as a timer for each wakes the
+// process for each.
+type pulse struct {
+	come     chan struct{}  // closed then
+	networks []netip.Prefix // of those whose turn it is
 }
 
 // Strangers counts the requests of callers that Mount.Admit does not know.
@@ -41,38 +50,66 @@ type Strangers struct {
 }
 
 func newStrangers() *strangers {
-	return &strangers{rate: rate.NewLimiter(strangersPerSecond, strangersBurst), of: make(map[netip.Prefix]int), count: Strangers{Most: mostStrangers}}
+	return &strangers{
+		rate: rate.NewLimiter(strangersPerSecond, strangersBurst), start: time.Now(), pulses: make(map[time.Duration]*pulse), of: make(map[netip.Prefix]int),
+		count: Strangers{Most: mostStrangers},
+	}
 }
 
 // pace waits for the turn of a stranger. It reports false at once if too many wait: the
 // caller closes the connection, so that the next request takes the trouble of a new one.
 func (s *strangers) pace(ctx context.Context, network netip.Prefix) bool {
-	s.mu.Lock()
-	s.count.Answered++
-	now := time.Now()
-	turn := s.rate.ReserveN(now, 1)
-	delay := turn.DelayFrom(now)
-	if delay <= 0 {
-		s.mu.Unlock()
-		return true
+	turn, ok := s.turn(network)
+	if turn == nil {
+		return ok
 	}
-	if !s.room(network) {
-		turn.CancelAt(now)
-		s.count.Closed++
-		s.mu.Unlock()
-		return false
-	}
-	s.count.Delayed++
-	s.mu.Unlock()
-	defer s.leave(network)
-	due := now.Add(delay)
-	t := time.NewTimer(due.Truncate(strangersPulse).Add(strangersPulse).Sub(now))
-	defer t.Stop()
 	select {
-	case <-t.C:
+	case <-turn:
 	case <-ctx.Done():
 	}
 	return true
+}
+
+// turn returns what is closed when it is the turn of a stranger; nil: it is now, or, if ok is
+// false, too many wait. Until then it has its place, also if it has gone: else those
+// that come and go would take turns without end.
+func (s *strangers) turn(network netip.Prefix) (turn <-chan struct{}, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.count.Answered++
+	now := time.Now()
+	reserved := s.rate.ReserveN(now, 1)
+	delay := reserved.DelayFrom(now)
+	if delay <= 0 {
+		return nil, true
+	}
+	if !s.room(network) {
+		reserved.CancelAt(now)
+		s.count.Closed++
+		return nil, false
+	}
+	s.count.Delayed++
+	since := now.Sub(s.start)
+	due := (since + delay).Truncate(strangersPulse) + strangersPulse
+	p := s.pulses[due]
+	if p == nil {
+		p = &pulse{come: make(chan struct{})}
+		s.pulses[due] = p
+		time.AfterFunc(due-since, func() { s.onPulse(due) })
+	}
+	p.networks = append(p.networks, network)
+	return p.come, true
+}
+
+func (s *strangers) onPulse(due time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.pulses[due]
+	delete(s.pulses, due)
+	for _, network := range p.networks {
+		s.free(network)
+	}
+	close(p.come)
 }
 
 // enter takes one of the places of those that wait, until leave; ok is false if there is none.
@@ -98,6 +135,11 @@ func (s *strangers) room(network netip.Prefix) bool {
 func (s *strangers) leave(network netip.Prefix) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.free(network)
+}
+
+// free frees a place. s.mu is held.
+func (s *strangers) free(network netip.Prefix) {
 	s.count.Waiting--
 	if s.of[network]--; s.of[network] == 0 {
 		delete(s.of, network)

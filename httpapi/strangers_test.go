@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"context"
 	"net/http"
 	"net/http/httptest"
 	"sync"
@@ -86,6 +87,34 @@ func TestStrangersWait(t *testing.T) {
 		}
 		if n := h.Strangers(); n.Waiting != 0 || int(n.Closed) != closed["192.0.2.1"]+closed["192.0.2.2"] {
 			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// Strangers that go while they wait keep their places until their turns: those behind them
+// do not wait for longer than if they had stayed.
+func TestStrangersThatGo(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h := httpapi.New(httpapi.Options{}, doorOf())
+		for range 5 {
+			ctx, gone := context.WithCancel(t.Context())
+			for range 1000 {
+				go func() {
+					r := httptest.NewRequestWithContext(ctx, "POST", "/door/wrong", nil)
+					r.RemoteAddr = "192.0.2.1:1"
+					h.ServeHTTP(httptest.NewRecorder(), r)
+				}()
+			}
+			synctest.Wait()
+			gone()
+			synctest.Wait()
+		}
+		start := time.Now()
+		if knock(h, "/door/wrong", "192.0.2.2"); time.Since(start) > 2*time.Second+10*time.Millisecond {
+			t.Errorf("one behind them waited %v", time.Since(start))
+		}
+		if time.Sleep(2 * time.Second); h.Strangers().Waiting != 0 {
+			t.Errorf("%+v", h.Strangers())
 		}
 	})
 }
