@@ -172,3 +172,21 @@ func TestParseNetwork(t *testing.T) {
 		}
 	}
 }
+
+// A guard for addresses that others choose reaches this machine only if that is listed for it.
+func TestStrict(t *testing.T) {
+	base := outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("10.0.0.0/8")})
+	strict := base.Strict().And([]netip.Prefix{netip.MustParsePrefix("127.0.0.5/32"), netip.MustParsePrefix("192.168.0.0/16")}, "components[].uploads.allow_networks")
+	for addr, want := range map[string]bool{"127.0.0.1": false, "::1": false, "::ffff:127.0.0.1": false, "127.0.0.5": true, "10.0.0.1": true, "192.168.1.1": true, "172.16.0.1": false, "8.8.8.8": true, "169.254.169.254": false} {
+		err := strict.Check(netip.MustParseAddr(addr))
+		if (err == nil) != want {
+			t.Errorf("%s: %v", addr, err)
+		}
+		if r, ok := errors.AsType[*outbound.Refusal](err); ok && !r.Always && !strings.HasSuffix(err.Error(), "components[].uploads.allow_networks") {
+			t.Error(err)
+		}
+	}
+	if err := base.Check(netip.MustParseAddr("127.0.0.1")); err != nil {
+		t.Error("the guard that it was made of has changed:", err)
+	}
+}

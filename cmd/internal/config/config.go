@@ -60,6 +60,7 @@ type Component struct {
 	Presence       string        `mapstructure:"presence"`
 	Keepalive      time.Duration `mapstructure:"keepalive"`
 	MaxStanzaBytes ByteSize      `mapstructure:"max_stanza_bytes"`
+	Uploads        Uploads       `mapstructure:"uploads"`
 }
 
 // TLS says how the connection to the XMPP server is protected.

@@ -49,6 +49,7 @@ func defaultComponent() Component {
 		Presence:       PresenceAuto,
 		Keepalive:      30 * time.Second,
 		MaxStanzaBytes: 256 * KiB,
+		Uploads:        Uploads{Service: UploadsAuto, MaxBytes: 100 * MiB, Timeout: 5 * time.Minute, Spool: 256 * MiB, Concurrency: 8},
 	}
 }
 

@@ -29,22 +29,33 @@ func (cfg *Config) HostsBehind(domain string) []jid.JID {
 	seen := make(map[string]bool)
 	for i := range cfg.Components {
 		c := cfg.Components[i].Domain
-		var own []jid.JID
-		hosts := cfg.ServerHosts(c)
-		if parent := Parent(c); !isSuffix(parent) {
-			hosts = append(hosts, parent)
-		}
-		for _, host := range hosts {
-			if j, err := jid.Parse(host); err == nil && !seen[j.Domain()] {
-				seen[j.Domain()] = true
-				own = append(own, j)
-			}
-		}
+		own := cfg.hostsOf(c, seen)
 		if c == domain {
 			return own
 		}
 	}
 	return nil
+}
+
+// AllHostsBehind are the hosts behind a component, also those that matter to another one.
+func (cfg *Config) AllHostsBehind(domain string) []jid.JID {
+	return cfg.hostsOf(domain, make(map[string]bool))
+}
+
+// hostsOf are the hosts behind a component that were not seen before.
+func (cfg *Config) hostsOf(component string, seen map[string]bool) []jid.JID {
+	var own []jid.JID
+	hosts := cfg.ServerHosts(component)
+	if parent := Parent(component); !isSuffix(parent) {
+		hosts = append(hosts, parent)
+	}
+	for _, host := range hosts {
+		if j, err := jid.Parse(host); err == nil && !seen[j.Domain()] {
+			seen[j.Domain()] = true
+			own = append(own, j)
+		}
+	}
+	return own
 }
 
 // Parent is the domain above another; empty if there is none.

@@ -38,6 +38,7 @@ func (c *Component) check(s scope, before []Component) {
 	if size := c.MaxStanzaBytes; size < minStanzaBytes || size > maxStanzaBytes {
 		s.add("max_stanza_bytes", "%v is not between %d (the least that RFC 6120 allows) and %v", size, minStanzaBytes, maxStanzaBytes)
 	}
+	c.Uploads.check(s.in("uploads"))
 }
 
 // check checks the parts of the identity: XEP-0030 wants none of them empty.

@@ -1,0 +1,136 @@
+package upload
+
+import (
+	"cmp"
+	"crypto/rand"
+	"regexp"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Bounds of what is kept of files that were uploaded.
+const (
+	keepFor    = 24 * time.Hour
+	maxRecords = 10_000 // of which one caller may have half
+)
+
+// State is the state of an upload.
+type State string
+
+// The states.
+const (
+	Uploading State = "uploading"
+	Done      State = "done"
+	Failed    State = "failed"
+)
+
+// Record is what became of an upload.
+type Record struct {
+	State      State
+	File       File
+	Caller     string
+	Sent, Size int64 // Size is -1 while it is not known
+}
+
+type record struct {
+	Record
+	sent  atomic.Int64
+	began time.Time
+}
+
+// records are the latest uploads. They are lost with the process; the addresses of the files
+// stay.
+type records struct {
+	mu    sync.Mutex
+	byID  map[string]*record
+	order map[string][]*record // by caller, the oldest first
+}
+
+// idPattern is what an id may be that a caller chooses.
+var idPattern = regexp.MustCompile(`^file_[A-Za-z0-9_-]{8,64}$`)
+
+// ValidID reports whether a caller may choose an id.
+func ValidID(id string) bool { return idPattern.MatchString(id) }
+
+// begin makes the record of an upload; nil if its id is taken.
+func (r *records) begin(id, caller string, size int64, now time.Time) *record {
+	id = cmp.Or(id, "file_"+rand.Text())
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.expire(caller, now)
+	if r.byID[id] != nil {
+		return nil
+	}
+	if r.byID == nil {
+		r.byID, r.order = make(map[string]*record), make(map[string][]*record)
+	}
+	switch {
+	case len(r.order[caller]) >= maxRecords/2:
+		r.drop(caller)
+	case len(r.byID) >= maxRecords:
+		r.drop(r.greediest())
+	}
+	x := &record{Record: Record{State: Uploading, File: File{ID: id}, Caller: caller, Size: size}, began: now}
+	r.byID[id] = x
+	r.order[caller] = append(r.order[caller], x)
+	return x
+}
+
+func (r *records) end(x *record, f File, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if x.State, x.File = Done, f; err != nil {
+		x.State, x.File = Failed, File{ID: x.File.ID}
+	}
+	if err == nil {
+		x.Size = f.Size
+	}
+}
+
+// get returns a record of a caller; of any caller if that is empty.
+func (r *records) get(id, caller string, now time.Time) (Record, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	x := r.byID[id]
+	if x == nil || caller != "" && x.Caller != caller || now.Sub(x.began) > keepFor {
+		return Record{}, false
+	}
+	v := x.Record
+	v.Sent = x.sent.Load()
+	return v, true
+}
+
+// expire drops what a caller uploaded long ago.
+func (r *records) expire(caller string, now time.Time) {
+	for len(r.order[caller]) > 0 && now.Sub(r.order[caller][0].began) > keepFor {
+		r.drop(caller)
+	}
+}
+
+// drop drops the oldest record of a caller.
+func (r *records) drop(caller string) {
+	list := r.order[caller]
+	delete(r.byID, list[0].File.ID)
+	if list = list[1:]; len(list) == 0 {
+		delete(r.order, caller)
+		return
+	}
+	r.order[caller] = list
+}
+
+func (r *records) greediest() (caller string) {
+	most := 0
+	for c, list := range r.order {
+		if len(list) > most {
+			caller, most = c, len(list)
+		}
+	}
+	return caller
+}
+
+func (r *records) count() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return len(r.byID)
+}

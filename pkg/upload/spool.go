@@ -1,0 +1,64 @@
+package upload
+
+import (
+	"errors"
+	"io"
+	"io/fs"
+	"os"
+)
+
+// spoolStep is what is reserved of the spool at a time.
+const spoolStep = 1 << 20
+
+// spooled is a file without a name: it is gone when it is closed, and when the process is
+// killed.
+type spooled struct {
+	file *os.File
+	size int64
+	done func()
+}
+
+func (s *spooled) close() {
+	if s != nil {
+		_ = s.file.Close()           // what was in it is not wanted any more
+		_ = os.Remove(s.file.Name()) // not there but on Windows
+		s.done()
+	}
+}
+
+// spool writes what a reader has to a file, up to most bytes.
+func spool(dir string, p *places, caller string, r io.Reader, most int64) (_ *spooled, err error) {
+	f, err := os.CreateTemp(dir, "upload-*")
+	if err != nil {
+		return nil, err
+	}
+	var held int64
+	s := &spooled{file: f, done: func() { p.give(caller, held) }}
+	defer func() {
+		if err != nil {
+			s.close()
+		}
+	}()
+	if err := os.Remove(f.Name()); err != nil && !errors.Is(err, fs.ErrPermission) {
+		return nil, err
+	}
+	r = io.LimitReader(r, most+1)
+	for {
+		if why := p.take(caller, spoolStep); why != "" {
+			return nil, &Error{Reason: NoRoom}
+		}
+		held += spoolStep
+		n, err := io.CopyN(f, r, spoolStep)
+		s.size += n
+		switch {
+		case s.size > most:
+			return nil, &Error{Reason: TooLarge, MaxBytes: most}
+		case err == io.EOF && s.size == 0:
+			return nil, &Error{Reason: Empty}
+		case err == io.EOF:
+			return s, nil
+		case err != nil:
+			return nil, err
+		}
+	}
+}
