@@ -60,7 +60,7 @@ func TestBucketsAreBounded(t *testing.T) {
 // another burst.
 func TestRateStaysOverReplace(t *testing.T) {
 	limited := func(limit RateLimit) *Handler {
-		return New(Options{Rate: limit, NoAuth: true, Listen: "127.0.0.1:0"}, Mount{Prefix: "/x", Routes: []Route{{http.MethodGet, "/x", http.NotFoundHandler()}}})
+		return New(Options{Rate: limit, NoAuth: true, Listen: "127.0.0.1:0"}, Mount{Prefix: "/x", Routes: []Route{{Method: http.MethodGet, Path: "/x", Handler: http.NotFoundHandler()}}})
 	}
 	get := func(h *Handler) int {
 		w := httptest.NewRecorder()

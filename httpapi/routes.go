@@ -41,6 +41,9 @@ type Route struct {
 	Method  string
 	Path    string // a template of gorilla/mux, the prefix included
 	Handler http.Handler
+	// Stream returns how large the body of a request may be that the handler reads itself as it
+	// comes, see [StreamOf]; 0, or nil: it is read before, up to Options.MaxBodyBytes.
+	Stream func(*http.Request) int64
 }
 
 func (m *Mount) owns(path string) bool {
@@ -60,8 +63,8 @@ func (h *Handler) routes() http.Handler {
 		}
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		add(Route{method, "/healthz", http.HandlerFunc(h.healthz)})
-		add(Route{method, "/readyz", http.HandlerFunc(h.readyz)})
+		add(Route{Method: method, Path: "/healthz", Handler: http.HandlerFunc(h.healthz)})
+		add(Route{Method: method, Path: "/readyz", Handler: http.HandlerFunc(h.readyz)})
 	}
 	for _, route := range h.o.Open {
 		add(route)
@@ -71,7 +74,11 @@ func (h *Handler) routes() http.Handler {
 			continue
 		}
 		for _, route := range m.Routes {
-			route.Handler = h.sameOrigin(h.authenticate(&m, h.limitRate(h.limitBody(h.arrive(h.bound(route.Handler))))))
+			body := h.limitBody(h.arrive(h.bound(route.Handler)))
+			if route.Stream != nil {
+				body = h.streamed(route.Stream, h.bound(route.Handler), body)
+			}
+			route.Handler = h.sameOrigin(h.authenticate(&m, h.limitRate(body)))
 			add(route)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
+	"stanzahook/pkg/upload"
 )
 
 // maxSendWait bounds how long a caller may wait for the confirmation of a message.
@@ -28,6 +29,8 @@ type messages struct {
 	recent *message.Recent
 	now    clock
 	rooms  Rooms // nil: no bot is kept in a room
+	// uploads has the files that go with messages; nil: none do.
+	uploads *upload.Uploads
 	idempotent
 	errorLog
 }
@@ -36,10 +39,12 @@ func (m messages) routes(e errorLog) []httpapi.Route {
 	route := func(method, path string, read func(http.ResponseWriter, *http.Request) (*draft, error), known ...string) httpapi.Route {
 		return e.route(method, path, gateway.ScopeSend, with(m.post(read), known...))
 	}
+	post := route(http.MethodPost, "/v1/messages", func(w http.ResponseWriter, r *http.Request) (*draft, error) {
+		return m.compose(w, r, &message.Draft{}, nil)
+	}, "wait", "wait_for", "join")
+	post.Stream = m.streams
 	return []httpapi.Route{
-		route(http.MethodPost, "/v1/messages", func(w http.ResponseWriter, r *http.Request) (*draft, error) {
-			return m.compose(w, r, &message.Draft{}, nil)
-		}, "wait", "wait_for", "join"),
+		post,
 		e.route(http.MethodGet, "/v1/messages/{id:.+}", gateway.ScopeSend, with(m.show, "wait", "wait_for")),
 		route(http.MethodPatch, "/v1/messages/{id:.+}", m.by(message.Correction), "wait"),
 		route(http.MethodDelete, "/v1/messages/{id:.+}", m.by(message.Retraction), "wait"),
@@ -60,6 +65,8 @@ type sentJSON struct {
 	Ref    string `json:"ref,omitempty"`
 	Reply  *bool  `json:"reply,omitempty"`
 	Quoted *bool  `json:"quoted,omitempty"`
+
+	Files []sentFileJSON `json:"files,omitempty"`
 }
 
 // post sends a stanza. Presence with muc joins a room (XEP-0045 section 7.2); the
@@ -90,6 +97,14 @@ func (m messages) post(read func(http.ResponseWriter, *http.Request) (*draft, er
 		}
 		return m.serve(w, r, d, func(ctx context.Context, s *stanza.Stanza) reply {
 			began := time.Now()
+			var following []*stanza.Stanza // the messages of the files
+			if d.sharing != nil {
+				all, err := m.upload(ctx, r, d)
+				if err != nil {
+					return refusal(r, m.fault(r, err))
+				}
+				s, following = all[0], all[1:]
+			}
 			v := sentJSON{ID: s.ID}
 			if s.Kind == stanza.Message {
 				v.Ref = d.ref().String()
@@ -106,6 +121,11 @@ func (m messages) post(read func(http.ResponseWriter, *http.Request) (*draft, er
 			state, err := m.send(context.WithoutCancel(ctx), s, how)
 			if err != nil {
 				return m.problem(r, s, err)
+			}
+			if d.sharing != nil {
+				left := how
+				left.Wait = min(how.Wait, max(time.Millisecond, how.Wait-time.Since(began)))
+				v.Files = m.sendFiles(ctx, d, s, state, following, left)
 			}
 			if goal != "" {
 				state = m.await(ctx, s.ID, how.Caller, goal, left(how.Wait, began), state)

@@ -18,15 +18,24 @@ import (
 // compose makes a message of the body of a request. what says what the path says of it
 // already; take has keys of the path's own.
 func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.Draft, take restjson.Take) (*draft, error) {
+	if stream := httpapi.StreamOf(r); stream != nil {
+		return m.composeForm(r, stream, what)
+	}
 	data, fault := httpapi.ReadText(w, r, document.JSON)
 	if fault != nil {
 		return nil, fault
 	}
+	return m.composeOf(r, data, what, take, nil)
+}
+
+// composeOf makes a message of its JSON. Files may follow in a form, which may be nil.
+func (m messages) composeOf(r *http.Request, data []byte, what *message.Draft, take restjson.Take, following *following) (*draft, error) {
 	text := data
+	sharing := sharing{form: following}
 	if len(text) == 0 && what.Key() != "" {
 		text = []byte("{}")
 	}
-	f, err := fields(text, stanza.Message, func(key string, value json.RawMessage) (bool, error) {
+	f, err := fields(text, stanza.Message, func(key string, value json.RawMessage) (_ bool, err error) {
 		if take != nil {
 			if taken, err := take(key, value); taken || err != nil {
 				return taken, err
@@ -38,6 +47,10 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 			}
 			return true, nil
 		}
+		if key == "files" && m.uploads != nil {
+			sharing.wishes, err = message.ReadFiles(value)
+			return true, err
+		}
 		return what.Take(key, value)
 	})
 	if err != nil {
@@ -48,6 +61,23 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 			return nil, err
 		}
 	}
+	if sharing.any() {
+		if what.Private {
+			return nil, wrongf("files: goes not with private; write the occupant's address, room/nick, in to")
+		}
+		if err := sharing.prepare(what, f); err != nil {
+			return nil, err
+		}
+	}
+	d, err := m.composed(r, data, what, f, &sharing)
+	if err == nil && sharing.any() {
+		d.sharing = &sharing
+	}
+	return d, err
+}
+
+// composed makes a message of what was read.
+func (m messages) composed(r *http.Request, data []byte, what *message.Draft, f *restjson.Fields, sharing *sharing) (*draft, error) {
 	if what.Key() == "" && !what.Track && !what.Quote {
 		return finish(r, data, f, stanza.Message, m.sender, m.isIn)
 	}
@@ -55,6 +85,7 @@ func (m messages) compose(w http.ResponseWriter, r *http.Request, what *message.
 	if err != nil {
 		return nil, err
 	}
+	sharing.ref = ref
 	if what.Needs() && f.Inner == "" {
 		return nil, wrongf("body: is missing; the message is empty")
 	}

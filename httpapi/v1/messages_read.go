@@ -30,6 +30,7 @@ type draft struct {
 	noType  bool        // the caller gives none
 	private bool        // it goes to an occupant of a room
 	about   message.Ref // the message that it corrects or retracts; the zero Ref if none
+	sharing *sharing    // the files that go with it; nil: none
 }
 
 // types are those of each kind, the default first (RFC 6121 sections 5.2.2 and 4.7.1,

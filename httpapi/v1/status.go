@@ -55,20 +55,21 @@ type RoomCounts struct {
 const (
 	ServiceRooms  = "rooms"  // XEP-0045
 	ServiceServer = "server" // a host of the server
+	ServiceUpload = "upload" // XEP-0363; JID is empty where none was found
 )
 
 // ServiceStatus is what a service of the XMPP server offers to a component. Services are asked
 // once a connection.
 type ServiceStatus struct {
 	JID       string  `json:"jid"`
-	Kind      string  `json:"kind"` // ServiceRooms or ServiceServer
+	Kind      string  `json:"kind"` // ServiceRooms, ServiceServer or ServiceUpload
 	Component string  `json:"component"`
 	Answers   *bool   `json:"answers"`   // whether it answers IQs; null: not known yet, or no connection
 	Condition *string `json:"condition"` // of the error that it answers with
 	Software  *string `json:"software"`  // Prosody or ejabberd, where it says so
 	// Features are those of XEP-0030.
 	Features []string `json:"features"`
-	// Limits are those that were met: rooms_of_a_bot.
+	// Limits are those that were met or told: rooms_of_a_bot, max_file_bytes.
 	Limits map[string]int `json:"limits"`
 	Rooms  *RoomCounts    `json:"rooms"`  // null: it is no service of rooms
 	Advice *string        `json:"advice"` // what to change, one thing a line; null: nothing

@@ -13,6 +13,7 @@ import (
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/tail"
+	"stanzahook/pkg/upload"
 )
 
 // Options are what the API works with.
@@ -33,6 +34,7 @@ type Options struct {
 	Hooks      Hooks                  // nil: there is no /v1/hooks
 	Rosters    Rosters                // nil: none are configured
 	Rooms      Rooms                  // nil: there is no /v1/rooms
+	Uploads    *upload.Uploads        // nil: there is no /v1/files
 	Requests   Requests               // nil: an Idempotency-Key is ignored
 	InProgress *InProgress            // the requests in progress with such a key; nil: its own
 	Reload     Reload                 // nil: the configuration cannot be reloaded
@@ -96,8 +98,11 @@ func New(o Options) httpapi.Mount {
 	if o.Sender != nil {
 		keys := idempotent{o.Requests, o.InProgress, o.Log}
 		routes = slices.Concat(routes,
-			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), o.Rooms, keys, e}.routes(e),
+			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), o.Rooms, o.Uploads, keys, e}.routes(e),
 			queries{o.Sender, keys, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
+	}
+	if o.Uploads != nil && o.Sender != nil {
+		routes = append(routes, files{o.Uploads, o.Sender.Domains, e}.routes(e)...)
 	}
 	if o.Rooms != nil && o.Sender != nil {
 		routes = append(routes, rooms{o.Rooms, o.Sender.Domains, clock(o.Now)}.routes(e)...)

@@ -59,6 +59,7 @@ type Endpoint struct {
 	Proxy        *url.URL
 	TLS          *tls.Config // of https; nil: the system's authorities
 	UserAgent    string      // empty: DefaultUserAgent
+	Files        Files       // of answers in FormatEvent; nil: they have none
 }
 
 // Defaults of an Endpoint.

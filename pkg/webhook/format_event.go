@@ -102,7 +102,11 @@ func TestEvent(component, id string, now time.Time, like Like) (*Event, error) {
 // message. 410 asks to disable the endpoint (Standard Webhooks 1.0.0).
 func judgeEvent(e *Endpoint, ev *Event, a *Answer) Verdict {
 	if success(a.Status) {
-		return accepted(eventReplies(e, ev, a))
+		replies, err := eventReplies(e, ev, a)
+		if v, late := notNow(e, err); late {
+			return v
+		}
+		return accepted(replies, err)
 	}
 	reason := reasonOf(a.Status)
 	err := stanza.FromHTTP(a.Status)

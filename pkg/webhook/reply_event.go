@@ -44,7 +44,7 @@ func defaultKind(orig *stanza.Stanza) stanza.Kind {
 // null, {}, "" and objects without content.
 func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 	if body[0] != '[' {
-		return one(r.threaded(r.value(body)))
+		return r.several(body)
 	}
 	var list []json.RawMessage
 	if json.Unmarshal(body, &list) != nil {
@@ -55,12 +55,12 @@ func (r *replier) eventJSON(body []byte) ([]*stanza.Stanza, error) {
 	}
 	var replies []*stanza.Stanza
 	for i, item := range list {
-		s, err := r.threaded(r.value(item))
+		some, err := r.several(item)
 		if err != nil {
 			return nil, fmt.Errorf("reply %d: %w", i+1, err)
 		}
-		if s != nil {
-			replies = append(replies, s)
+		if replies = append(replies, some...); len(replies) > maxReplies {
+			return nil, fmt.Errorf("JSON: more than %d replies", maxReplies)
 		}
 	}
 	return replies, nil

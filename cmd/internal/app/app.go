@@ -20,6 +20,7 @@ import (
 	"stanzahook/component/privilege"
 	"stanzahook/component/rooms"
 	"stanzahook/component/services"
+	"stanzahook/component/uploads"
 	"stanzahook/component/waiting"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
@@ -32,6 +33,7 @@ import (
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/summary"
 	"stanzahook/pkg/tracing"
+	"stanzahook/pkg/upload"
 )
 
 // App is the running program.
@@ -57,6 +59,8 @@ type App struct {
 	echoes       *forward.Echoes // of replies to rooms
 	rooms        *rooms.Rooms    // that bots are kept in
 	services     *services.Services
+	finder       *uploads.Finder
+	uploads      *upload.Uploads
 	recent       *message.Recent
 	quiet        *bounce.Quiet
 	unreadable   *forward.Unreadable

@@ -53,7 +53,7 @@ type endpointChange struct {
 //
 // Killed after it: a new queue is empty, or its events wait for the endpoint.
 func (a *App) prepareEndpoints(ctx context.Context, cfg *config.Config) (*endpointChange, error) {
-	c := &endpointChange{targets: webhooks(cfg), same: a.unchanged(cfg)}
+	c := &endpointChange{targets: a.webhooks(cfg), same: a.unchanged(cfg)}
 	if err := a.assign(c, cfg); err != nil {
 		return nil, err
 	}

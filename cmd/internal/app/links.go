@@ -35,12 +35,13 @@ func (a *App) makeLinks(ctx context.Context) error {
 		return err
 	}
 	a.makeWaiting()
+	a.makeUploads()
 	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
 		recall(earlier, a.recent)
 	} else {
 		a.log.Warn("messages of the last day not read", zap.Error(err))
 	}
-	for _, e := range webhooks(a.cfg) {
+	for _, e := range a.webhooks(a.cfg) {
 		w, err := a.newWorker(e)
 		if err != nil {
 			return err
@@ -75,6 +76,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 			var joins sync.WaitGroup
 			defer joins.Wait()
 			joins.Go(func() { a.rooms.OnUp(ctx, link) })
+			joins.Go(func() { a.finder.OnUp(ctx, link, a.current.Load().cfg.AllHostsBehind(c.Domain)) })
 			if c.Presence == config.PresenceAuto {
 				a.subscribers.Announce(ctx, link, "")
 			}

@@ -104,6 +104,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 		grants.SetHosts(cfg.ServerHosts(domain))
 	}
 	oldAccounts := a.setAccounts(cfg)
+	a.setUploadClients(cfg)
 	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
 	a.madeHooks = madeHooks
 	a.use(cfg, made)

@@ -12,6 +12,7 @@ import (
 	"stanzahook/component/privilege"
 	"stanzahook/component/rooms"
 	"stanzahook/component/services"
+	"stanzahook/component/uploads"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/roster"
@@ -29,6 +30,7 @@ type status struct {
 	backends  map[string]*roster.Backends // by host
 	rooms     *rooms.Rooms
 	offers    *services.Services
+	finder    *uploads.Finder
 	store     *store.Store
 	role      *Standby
 	started   time.Time
@@ -112,6 +114,9 @@ func (s *status) serviceStatus() []v1.ServiceStatus {
 				advice = append(advice, services.Silence)
 			}
 			all = append(all, serviceStatus(v1.ServiceServer, o, s.offers.Software(c.Domain, host), advice))
+		}
+		if st := uploadStatus(s.finder.Status(c.Domain)); st != nil {
+			all = append(all, *st)
 		}
 	}
 	return all

@@ -15,7 +15,7 @@ import (
 )
 
 // webhooks are the endpoints of a configuration, in its order.
-func webhooks(cfg *config.Config) []*webhook.Endpoint {
+func (a *App) webhooks(cfg *config.Config) []*webhook.Endpoint {
 	guard, hosts := outbound.NewGuard(cfg.Outbound.Networks), cfg.OwnHosts()
 	var components []string
 	for _, c := range cfg.Components {
@@ -25,6 +25,7 @@ func webhooks(cfg *config.Config) []*webhook.Endpoint {
 	for _, c := range cfg.Endpoints {
 		e := newWebhook(cfg, c)
 		e.Guard, e.Proxy, e.Hosts, e.Components = guard, cfg.Outbound.ProxyURL(), hosts, components
+		e.Files = a.filesOf(c.Name)
 		all = append(all, e)
 	}
 	return all

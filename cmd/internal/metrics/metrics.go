@@ -30,6 +30,7 @@ import (
 	"stanzahook/pkg/tail"
 	"stanzahook/pkg/timing"
 	"stanzahook/pkg/tracing"
+	"stanzahook/pkg/upload"
 )
 
 // Path is that of the metrics.
@@ -48,6 +49,7 @@ type Sources struct {
 	Messages     Messages
 	Rooms        *rooms.Rooms
 	Services     *services.Services // with Rooms
+	Uploads      *upload.Uploads
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
@@ -81,7 +83,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica), newTraceMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newUploadMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica), newTraceMetrics(&from), m.http)
 	return m
 }
 

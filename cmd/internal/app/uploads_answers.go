@@ -1,0 +1,37 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/message"
+	"stanzahook/pkg/upload"
+	"stanzahook/pkg/webhook"
+)
+
+// filesOf returns the files that the answers of an endpoint name. The endpoint has a share of
+// the uploads, as a caller has.
+func (a *App) filesOf(endpoint string) webhook.Files {
+	return func(ev *webhook.Event, w message.FileWish) (message.File, error) {
+		switch {
+		case w.URL != "":
+			return w.File(), nil
+		case w.ID != "":
+			v, ok := a.uploads.Get(w.ID, "")
+			if !ok || v.State == upload.Failed {
+				return message.File{}, fmt.Errorf("no file with the id %q was uploaded since the start of the process, or not in the last 24 hours", w.ID)
+			}
+			if v.State == upload.Uploading {
+				return message.File{}, &webhook.NotNow{Err: fmt.Errorf("the file %q is uploaded still", w.ID)}
+			}
+			return v.File.File, nil
+		}
+		f, err := a.uploads.Fetch(a.stopping, upload.Upload{Bot: ev.Stanza.To.Bare(), Caller: "endpoint " + endpoint, Name: w.Name, Type: w.Type}, w.Fetch)
+		if e, ok := errors.AsType[*upload.Error](err); ok && e.Temporary() || err != nil && (errors.Is(err, gateway.ErrDown) || errors.Is(err, gateway.ErrBusy) || errors.Is(err, context.Canceled)) {
+			err = &webhook.NotNow{Err: err}
+		}
+		return f.File, err
+	}
+}
