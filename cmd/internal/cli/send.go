@@ -15,6 +15,7 @@ import (
 	"stanzahook/cmd/internal/instance"
 	"stanzahook/cmd/internal/terminal"
 	"stanzahook/pkg/document"
+	"stanzahook/pkg/message"
 )
 
 // maxSendWait bounds the wait of POST /v1/messages, so that the answer comes before
@@ -27,7 +28,9 @@ type outgoingMessage struct {
 	From    string `json:"from,omitempty"`
 	Type    string `json:"type,omitempty"`
 	Subject string `json:"subject,omitempty"`
-	Body    string `json:"body"`
+	Body    string `json:"body,omitempty"`
+
+	Files []outgoingFile `json:"files,omitempty"`
 }
 
 func sendCommand() *cobra.Command {
@@ -35,16 +38,22 @@ func sendCommand() *cobra.Command {
 	var m outgoingMessage
 	var room string
 	var wait time.Duration
+	var files []string
 	cmd := &cobra.Command{
-		Use:   "send --to JID|--room ROOM --body TEXT|-",
+		Use:   "send --to JID|--room ROOM --body TEXT|- [--file FILE]...",
 		Short: "Send a message, through the running instance",
 		Long: `Send a message, through the running instance, with a token of the scope send.
 
 The command waits until the XMPP server accepts the message or bounces it, and says
 which. While the server is away, stanzahook stores the message and sends it later.
-The exit code is 1 if it bounced or could not be sent.`,
+The exit code is 1 if it bounced or could not be sent.
+
+Files are uploaded to the XMPP server first, with a bar on a terminal. Each is a message
+of its own, behind the text, which may be left out. Nothing is sent if one cannot be
+uploaded.`,
 		Example: `  stanzahook send --to juliet@example.com --body 'Hello!'
-  df -h | stanzahook send --room ops@rooms.example.com --body -`,
+  df -h | stanzahook send --room ops@rooms.example.com --body -
+  stanzahook send --to juliet@example.com --body 'Look!' --file cat.png`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			switch {
@@ -52,8 +61,10 @@ The exit code is 1 if it bounced or could not be sent.`,
 				return errors.New("--room goes not with --to or --type: it is the recipient, and the type is groupchat")
 			case m.To == "" && room == "":
 				return errors.New("--to is missing; write who is to get the message, for example juliet@example.com; --room is for a room")
-			case !cmd.Flags().Changed("body"):
+			case !cmd.Flags().Changed("body") && len(files) == 0:
 				return errors.New("--body is missing; write the text, or - to read it from stdin")
+			case len(files) > message.MaxFiles:
+				return fmt.Errorf("--file: %d at most", message.MaxFiles)
 			case wait < 0 || wait > maxSendWait:
 				return fmt.Errorf("--wait: write a duration up to %v, or 0 not to wait", maxSendWait)
 			}
@@ -71,6 +82,10 @@ The exit code is 1 if it bounced or could not be sent.`,
 			if m.Body = body; n > 0 {
 				fmt.Fprintf(cmd.ErrOrStderr(), "characters that no message can carry (colours of a terminal, for example) replaced by \uFFFD: %d\n", n)
 			}
+			var err error
+			if m.Files, err = uploadFiles(cmd.Context(), a, m.From, files, cmd.ErrOrStderr()); err != nil {
+				return failed(err)
+			}
 			return failed(send(cmd, a, m, wait))
 		},
 	}
@@ -82,6 +97,7 @@ The exit code is 1 if it bounced or could not be sent.`,
 	f.StringVar(&m.Type, "type", "chat", "chat, normal, headline or groupchat")
 	f.StringVar(&m.Subject, "subject", "", "its subject (default: none)")
 	f.StringVar(&m.Body, "body", "", "its text; - reads it from stdin")
+	f.StringArrayVar(&files, "file", nil, "a file to send; may be given several times")
 	f.DurationVar(&wait, "wait", 5*time.Second, "how long to wait until the server accepts or bounces it; 0: not at all")
 	jsonFlag(cmd, "as JSON, as the API gives it; a bounce too")
 	chooses(cmd, "type", "chat", "normal", "headline", "groupchat")

@@ -84,6 +84,9 @@ type Request struct {
 	Method, Path string // without a method: POST with a body, else GET
 	Query        url.Values
 	Body         any // its JSON is sent; nil: none
+	// Raw is sent as it is in place of Body, Length bytes of it; nil: it is not.
+	Raw    io.Reader
+	Length int64
 }
 
 // Send makes a request, and returns the body of the answer. An answer that is not a
@@ -118,9 +121,16 @@ func (a *API) Stream(ctx context.Context, client *http.Client, q Request, header
 	if len(q.Query) > 0 {
 		q.Path += "?" + q.Query.Encode()
 	}
-	r, err := http.NewRequestWithContext(ctx, method, base+q.Path, bytes.NewReader(body)) // without a method: GET
+	content := io.Reader(bytes.NewReader(body))
+	if q.Raw != nil {
+		content, method = q.Raw, cmp.Or(method, http.MethodPost)
+	}
+	r, err := http.NewRequestWithContext(ctx, method, base+q.Path, content) // without a method: GET
 	if err != nil {
 		return nil, err
+	}
+	if q.Raw != nil {
+		r.ContentLength = q.Length
 	}
 	maps.Copy(r.Header, header)
 	if body != nil {
