@@ -107,7 +107,7 @@ newer)
 	;;
 prosody) packages="prosody prosody-modules" ;;
 ejabberd) packages="ejabberd" ;;
-tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp socat jq curl nodejs php-cli gcc libc6-dev strace prometheus-alertmanager" ;;
+tests) packages="prosody prosody-modules ejabberd python3 python3-slixmpp python3-aiohttp socat jq curl nodejs php-cli gcc libc6-dev strace prometheus-alertmanager" ;;
 package) packages="lintian man-db systemd" ;;
 trial) packages="debootstrap systemd-container curl" ;;
 console)

@@ -144,7 +144,11 @@ type v1Answer struct {
 	Error                                  *struct{ Type, Condition string } `json:"stanza_error"`
 	Links                                  []struct{ Component, State, Reason string }
 	Endpoints                              []struct{ Name, State string }
-	Store                                  struct {
+	Services                               []struct {
+		JID, Kind string
+		Limits    map[string]int
+	}
+	Store struct {
 		Bytes int64
 		Full  bool
 	}
