@@ -29,6 +29,7 @@ import (
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/summary"
 	"stanzahook/pkg/tail"
+	"stanzahook/pkg/upload"
 	"stanzahook/pkg/webhook"
 )
 
@@ -47,6 +48,7 @@ func everyMount() []httpapi.Mount {
 			Listeners: (*App)(nil),
 			Hooks:     hookService{},
 			Rooms:     roomService{},
+			Uploads:   upload.New(upload.Options{}),
 		}),
 	)
 }
