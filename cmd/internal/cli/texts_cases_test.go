@@ -164,6 +164,11 @@ var textCases = []textCase{
 	{name: "no token to send", run: "send --to juliet@example.com --body x", script: []string{`401 {"detail":"No credentials"}`}},
 	{name: "too much to send", run: "send --to juliet@example.com --body x", script: []string{`503 {"detail":"too many"}`}},
 	{name: "a wrong address", run: "send --to juliet@example.com --body x", script: []string{`400 {"detail":"to: no"}`}},
+	{name: "a file sent", run: "send --to juliet@example.com --body Look! --file cat.txt --from a@bot.example.com", file: "a cat", script: []string{`201 {"id":"file_1","url":"https://upload.example.com/x/cat.txt"}`, textSent}},
+	{name: "files without a text", run: "send --to juliet@example.com --file cat.txt --file ./cat.txt", file: "a cat", script: []string{`201 {"id":"file_1"}`, `201 {"id":"file_2"}`, textSent}},
+	{name: "a file that cannot be uploaded", run: "send --to juliet@example.com --body Look! --file cat.txt", file: "a cat", script: []string{`413 {"detail":"larger than 3 bytes, the most that upload.example.com takes","max_bytes":3}`}},
+	{name: "no such file", run: "send --to juliet@example.com --file cat.txt", script: []string{textSent}},
+	{name: "a directory is no file", run: "send --to juliet@example.com --file .", script: []string{textSent}},
 
 	{name: "a refresh that takes long", run: "roster refresh john", script: []string{"202 " + textJob, "200 " + textJob, `429 {"detail":"slow"}`, "200 " + textJob, `200 {"id":"j/1","state":"done"}`, `200 {"id":"j/1","state":"done","total":3,"done":3,"updated":3}`}},
 	{name: "an interrupted refresh", run: "roster refresh john", script: []string{"202 " + textJob, `200 {"id":"j/1","state":"interrupted","total":3,"done":1,"updated":1}`}},

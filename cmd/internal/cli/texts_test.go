@@ -124,6 +124,7 @@ type textCase struct {
 	args    []string // the same, where there are spaces in it
 	stdin   string
 	config  string            // ./stanzahook.yaml; empty: there is none
+	file    string            // ./cat.txt; empty: there is none
 	answers map[string]string // of the instance, by method and path: "STATUS BODY"
 	script  []string          // the same, one after the other; neither: there is no instance
 	token   string
@@ -146,8 +147,11 @@ func (c *textCase) text(t *testing.T) string {
 		replace = append(replace, strings.TrimPrefix(strings.TrimPrefix(s.URL, "http://"), "https://"), "INSTANCE")
 	}
 	t.Setenv(envToken, c.token)
-	if c.config != "" {
-		if err := os.WriteFile("stanzahook.yaml", []byte(c.config), 0o600); err != nil {
+	for name, content := range map[string]string{"stanzahook.yaml": c.config, "cat.txt": c.file} {
+		if content == "" {
+			continue
+		}
+		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
 	}
