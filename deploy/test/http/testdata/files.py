@@ -1,8 +1,8 @@
 """Somebody with an XMPP client that owes nothing to the code under test (slixmpp).
 
-usage: files.py JID PASSWORD HOST PORT BOT
+usage: files.py JID PASSWORD HOST PORT BOT FILE
 
-Uploads a text (XEP-0363) and sends its address to the bot (XEP-0066); then prints what comes as a
+Uploads a file (XEP-0363) and sends its address to the bot (XEP-0066); then prints what comes as a
 JSON object: the body, the address in it, and the bytes that are there.
 """
 import asyncio
@@ -26,6 +26,8 @@ class Person(slixmpp.ClientXMPP):
     async def start(self, _):
         self.send_presence()
         await self.get_roster()
+        # named, as the search of slixmpp 1.8.3 needs a Python older than 3.11 (asyncio.wait)
+        self["xep_0363"].upload_service = slixmpp.JID("upload.localhost")
         with open(sys.argv[6], "rb") as f:
             url = await self["xep_0363"].upload_file("photo of me.txt", input_file=f, content_type="text/plain")
         m = self.make_message(mto=self.bot, mbody=url, mtype="chat")
