@@ -28,7 +28,7 @@ const (
 )
 
 // find connects a component to a server that answers so, and returns what was found.
-func find(t *testing.T, configured map[string]jid.JID, answers map[string]string) (upload.Service, error, *uploads.Finder) {
+func find(t *testing.T, configured map[string]jid.JID, answers map[string]string) (upload.Service, *uploads.Finder, error) {
 	t.Helper()
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
 	srv.Answer(func(s *stanza.Stanza) string {
@@ -56,12 +56,12 @@ func find(t *testing.T, configured map[string]jid.JID, answers map[string]string
 	componenttest.Run(t, link)
 	<-up
 	s, err := f.Find(t.Context(), "bot.example.com")
-	return s, err, f
+	return s, f, err
 }
 
 // The service is found among those of the server, and says how large a file may be.
 func TestFind(t *testing.T) {
-	s, err, f := find(t, nil, map[string]string{
+	s, f, err := find(t, nil, map[string]string{
 		"example.com items":       fmt.Sprintf(items, "<item jid='bot.example.com'/><item jid='rooms.example.com'/><item jid='u@example.com'/><item jid='mute.example.com'/><item jid='upload.example.com'/><item jid='other.example.com'/>"),
 		"rooms.example.com info":  nothing,
 		"upload.example.com info": fmt.Sprintf(info, "10485760"), "other.example.com info": fmt.Sprintf(info, "1"),
@@ -75,7 +75,7 @@ func TestFind(t *testing.T) {
 }
 
 func TestNone(t *testing.T) {
-	_, err, f := find(t, nil, map[string]string{"example.com items": fmt.Sprintf(items, "<item jid='rooms.example.com'/>"), "rooms.example.com info": nothing})
+	_, f, err := find(t, nil, map[string]string{"example.com items": fmt.Sprintf(items, "<item jid='rooms.example.com'/>"), "rooms.example.com info": nothing})
 	if e, ok := errors.AsType[*upload.Error](err); !ok || e.Reason != upload.NoService || !strings.Contains(err.Error(), "uploads.service") {
 		t.Error(err)
 	}
@@ -92,7 +92,7 @@ func TestConfigured(t *testing.T) {
 		if max > 0 {
 			answers["files.example.net info"] = fmt.Sprintf(info, fmt.Sprint(max))
 		}
-		s, err, _ := find(t, map[string]jid.JID{"bot.example.com": files}, answers)
+		s, _, err := find(t, map[string]jid.JID{"bot.example.com": files}, answers)
 		if err != nil || s.JID != files || s.MaxBytes != max {
 			t.Errorf("%+v %v", s, err)
 		}

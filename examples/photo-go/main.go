@@ -113,16 +113,16 @@ func (b *bot) mirrored(self, address string) (id string, err error) {
 func (b *bot) fetch(address string) ([]byte, error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Scheme != "https" && u.Scheme != "http" || len(b.hosts) > 0 && !slices.Contains(b.hosts, u.Hostname()) {
-		return nil, errors.New("I do not fetch files from there")
+		return nil, errors.New("from there I fetch no files")
 	}
 	resp, err := b.client.Get(address)
 	if err != nil {
-		return nil, errors.New("I cannot fetch it")
+		return nil, errors.New("that cannot be fetched")
 	}
 	defer resp.Body.Close()
 	photo, err := io.ReadAll(io.LimitReader(resp.Body, maxBytes+1))
 	if err != nil || resp.StatusCode != http.StatusOK || len(photo) > maxBytes {
-		return nil, errors.New("I cannot fetch it")
+		return nil, errors.New("that cannot be fetched")
 	}
 	return photo, nil
 }
