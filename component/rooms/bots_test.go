@@ -169,3 +169,18 @@ func TestSlowStore(t *testing.T) {
 		srv.Send(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'/>", ping.ID, ping.To, ping.From))
 	}
 }
+
+// A ping that is answered after the clock has looked again does not hold up the next one.
+func TestLateAnswerToPing(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	p := policy()
+	p.SelfPing = 40 * time.Millisecond
+	b := start(t, srv, openStore(t, t.TempDir()), p, setting())
+	b.joins("maxstanzas")
+	b.expect("room.joined")
+	for range 4 {
+		ping := srv.Expect("a ping", func(s *stanza.Stanza) bool { return s.Kind == stanza.IQ && strings.Contains(s.XML(), "urn:xmpp:ping") })
+		time.Sleep(60 * time.Millisecond) // the clock looks at most 20 ms after the ping, and then at its end
+		srv.Send(fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'/>", ping.ID, ping.To, ping.From))
+	}
+}

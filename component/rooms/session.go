@@ -34,6 +34,7 @@ type session struct {
 	renames bool          // it has asked for another nick
 	changed chan struct{} // closed at the next change of these
 	guard   guard
+	look    time.Time // when the clock comes again, as advance has said; zero: for no reason
 
 	offered       uint64                   // events, so far
 	issued        uint64                   // of these, those with a key
@@ -217,6 +218,7 @@ func (s *session) advance(now time.Time) time.Time {
 			next = soon
 		}
 	}
+	s.look = next
 	return next
 }
 
@@ -231,7 +233,8 @@ func (s *session) apply(out muc.Output) {
 		s.report(&out.Events[i])
 	}
 	s.settle()
-	if len(out.Send) > 0 || len(out.Events) > 0 {
+	due := s.room.Deadline()
+	if len(out.Send) > 0 || len(out.Events) > 0 || !due.IsZero() && (s.look.IsZero() || due.Before(s.look)) {
 		s.all.poke()
 	}
 }
