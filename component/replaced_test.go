@@ -9,7 +9,7 @@ import (
 	"stanzahook/component/componenttest"
 )
 
-// A connection that was taken from the link is reported once; one that never was, is not.
+// OnReplaced is called once if another process takes over the connection, and otherwise never.
 func TestReplaced(t *testing.T) {
 	const conflict = "<conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>"
 	srv := componenttest.NewServer(t, domain, "secret")

@@ -34,7 +34,7 @@ type session struct {
 	renames bool          // it has asked for another nick
 	changed chan struct{} // closed at the next change of these
 	guard   guard
-	look    time.Time // when the clock comes again, as advance has said; zero: for no reason
+	look    time.Time // when Run calls advance again; zero: nothing is due
 
 	offered       uint64                   // events, so far
 	issued        uint64                   // of these, those with a key

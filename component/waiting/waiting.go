@@ -261,7 +261,7 @@ func (m *Messages) Divert(ctx context.Context, s *stanza.Stanza, since time.Time
 	return err == nil
 }
 
-// put stores a message and lets it wait. Its place in the order is taken before.
+// put queues a message by its time, which newMessage has set, and then stores it.
 func (m *Messages) put(ctx context.Context, one *message) (gateway.State, error) {
 	m.mu.Lock()
 	r := m.rooms[one.place()]

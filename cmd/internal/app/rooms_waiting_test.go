@@ -26,8 +26,8 @@ func (x *running) isJoined() {
 	})
 }
 
-// What is posted while the room is joined again waits for it; a caller that waits is told when
-// the room refuses the bot, and so is who asks later.
+// A message that is posted while the bot joins the room again waits for the join. If the room
+// refuses the bot, the caller that waits gets the error, and the state of the message has it.
 func TestPostedBeforeTheRejoin(t *testing.T) {
 	x := startApp(t, noAuth+opsRoom)
 	x.joins()

@@ -89,8 +89,8 @@ func TestFaultsCopy(t *testing.T) {
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)
 			}
-			time.Sleep(after * time.Millisecond)
-			_ = cmd.Process.Kill() // it may have ended
+			time.Sleep(after * time.Millisecond) // so long the copy runs until it is killed
+			_ = cmd.Process.Kill()               // it may have ended
 			if cmd.Wait() == nil {
 				t.Logf("copied within %d ms", after)
 				return

@@ -113,8 +113,8 @@ func TestFiles(t *testing.T) {
 	})
 }
 
-// A server that lets components upload nothing, as ejabberd by default, is told about with the
-// lines of its configuration; Prosody has a quota.
+// If the server refuses uploads of components, as ejabberd does by default, the error has the
+// lines of its configuration that allow them. On Prosody it is a quota that refuses.
 func TestFilesRefused(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.WithUploads(t, harness.ServerOptions(kind, "files")))

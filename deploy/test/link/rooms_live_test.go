@@ -162,7 +162,7 @@ func TestRoomsLive(t *testing.T) {
 		if n := x.count("message.groupchat", `"body":"heard`); n != 0 {
 			t.Errorf("%d words of bots are events", n)
 		}
-		// Only own messages are taken back.
+		// A bot can retract its own messages only.
 		hers := x.event("message.groupchat", toEcho, `"body":"one"`)
 		x.call("DELETE", "/v1/messages/"+hers.Ref, "", 403)
 		x.call("PATCH", "/v1/messages/"+hers.Ref, `{"body":"two"}`, 403)
