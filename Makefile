@@ -62,8 +62,8 @@ run: build ## start the same as demo, and leave it running for you to try; BOT=h
 
 # Tests that walk through large tables with functions that have no goroutines. The race
 # detector can find nothing there, and makes them ten times slower: they run without it.
-TABLES := ^Test(NoSeparatorFromMapping|ReaderSkipsTooLarge|KeysLeaveLargeStanzas|IndexIsTheLinearMatch)$$
-TABLES_OF := ./pkg/jid ./pkg/stanza ./pkg/webhook
+TABLES := ^Test(MarkupIsLinear|NoSeparatorFromMapping|ReaderSkipsTooLarge|KeysLeaveLargeStanzas|IndexIsTheLinearMatch)$$
+TABLES_OF := ./pkg/hook ./pkg/jid ./pkg/stanza ./pkg/webhook
 
 .PHONY: test
 test: ## run the tests, with the race detector, on real servers too; not the larger ones of the targets below

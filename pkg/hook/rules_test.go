@@ -3,7 +3,6 @@ package hook_test
 import (
 	"strings"
 	"testing"
-	"time"
 	"unicode/utf8"
 
 	"stanzahook/pkg/hook"
@@ -31,35 +30,6 @@ func TestMdtext(t *testing.T) {
 	} {
 		if got := hook.Mdtext(in); got != want {
 			t.Errorf("%s: got %q, want %q", in, got, want)
-		}
-	}
-}
-
-// Sixteen times the text takes about sixteen times as long, whatever it is; were it the
-// square, it would be 256 times.
-func TestMarkupIsLinear(t *testing.T) {
-	took := func(make func(string) string, unit string, n int) time.Duration {
-		text := strings.Repeat(unit, n/len(unit)+1)[:n]
-		least := time.Hour
-		for range 3 {
-			start := time.Now()
-			make(text)
-			least = min(least, time.Since(start))
-		}
-		return max(least, time.Microsecond)
-	}
-	for name, make := range map[string]func(string) string{"slacktext": hook.Slacktext, "mdtext": hook.Mdtext, "emoji": hook.Emoji} {
-		for _, unit := range []string{"<", "<\n", "<<>", "`", "` ``", "[", "[a](", "[a](b", "![", "<!--", "**", "~~a", "__", ":a", "::", "<a", "<br", "![a](u \""} {
-			const n = 16 << 10
-			var ratio float64
-			for range 5 { // others use the machine too
-				if ratio = float64(took(make, unit, 16*n)) / float64(took(make, unit, n)); ratio < 96 {
-					break
-				}
-			}
-			if ratio >= 96 {
-				t.Errorf("%s of %q: 16 times as long takes %.0f times the time", name, unit, ratio)
-			}
 		}
 	}
 }

@@ -199,7 +199,10 @@ func TestAnswerIsLost(t *testing.T) {
 		b, _ := n.nodes["b"].now()
 		b.set(func() { b.lose = true })
 		p.kill()
-		time.Sleep(failover + failover/2)
+		for n.takeovers() < 2 {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(failover / 8) // the answer is gone, and there is time to find the record
 		b.set(func() { b.lose = false })
 		if who := n.await(3 * failover); who != "b" || n.takeovers() != 2 {
 			t.Errorf("%s is active after %d takeovers", who, n.takeovers())
