@@ -173,11 +173,11 @@ func (p *process) Say(data []byte) error {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for _, d := range n.nodes {
-		to, m := d.now()
-		if to == nil || deaf && to != p {
-			continue
-		}
 		time.AfterFunc(delay, func() {
+			to, m := d.now() // those who listen when it comes
+			if to == nil || deaf && to != p {
+				return
+			}
 			if cut, deaf, _, dead, _ := to.is(); cut || dead || deaf && to != p || !to.wait() {
 				return
 			}

@@ -20,12 +20,11 @@ func Eventually(t testing.TB, what string, holds func() bool) {
 // Await is Eventually for what may take longer.
 func Await(t testing.TB, what string, within time.Duration, holds func() bool) {
 	t.Helper()
-	tick := time.NewTicker(10 * time.Millisecond)
-	defer tick.Stop()
-	deadline := time.After(within)
+	began, deadline := time.Now(), time.After(within)
 	for !holds() {
+		// What takes long is looked at more and more rarely: to look costs, and others run beside it.
 		select {
-		case <-tick.C:
+		case <-time.After(min(max(time.Since(began)/20, 5*time.Millisecond), 250*time.Millisecond)):
 		case <-deadline:
 			t.Fatalf("in vain: %s", what)
 		}
