@@ -42,7 +42,7 @@ func TestLinks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	links := 0
+	links, anchors := 0, make(map[string]map[string]bool)
 	for page, text := range pages {
 		for _, m := range linkInPage.FindAllStringSubmatch(text, -1) {
 			if strings.Contains(m[1], "://") {
@@ -56,8 +56,13 @@ func TestLinks(t *testing.T) {
 			}
 			if _, err := os.Stat(target); err != nil {
 				t.Errorf("%s: there is no %s", page, m[1])
-			} else if anchor != "" && !hasAnchor(pages[target], anchor) {
-				t.Errorf("%s: there is no heading for %s", page, m[1])
+			} else if anchor != "" {
+				if anchors[target] == nil {
+					anchors[target] = anchorsOf(pages[target])
+				}
+				if !anchors[target][anchor] {
+					t.Errorf("%s: there is no heading for %s", page, m[1])
+				}
 			}
 		}
 	}
@@ -66,10 +71,11 @@ func TestLinks(t *testing.T) {
 	}
 }
 
-// hasAnchor reports whether a page has a heading that a link with this anchor leads to.
-func hasAnchor(page, anchor string) bool {
+// anchorsOf are the anchors of the headings of a page.
+func anchorsOf(page string) map[string]bool {
+	anchors := make(map[string]bool)
 	for _, m := range heading.FindAllStringSubmatch(page, -1) {
-		slug := strings.Map(func(r rune) rune {
+		anchors[strings.Map(func(r rune) rune {
 			switch {
 			case r == ' ':
 				return '-'
@@ -77,10 +83,7 @@ func hasAnchor(page, anchor string) bool {
 				return unicode.ToLower(r)
 			}
 			return -1
-		}, m[1])
-		if slug == anchor {
-			return true
-		}
+		}, m[1])] = true
 	}
-	return false
+	return anchors
 }

@@ -31,7 +31,7 @@ func TestQueueOrderUnderEverything(t *testing.T) {
 			shrink()
 			rnd := rand.New(rand.NewPCG(uint64(restarts), 2))
 			for round := range restarts + 1 {
-				for range 2000 {
+				for range 1000 {
 					if !b.put(fmt.Sprintf("u%d", rnd.IntN(30))) {
 						t.Fatal("refused")
 					}
@@ -97,11 +97,11 @@ func TestEndpointDown(t *testing.T) {
 		}
 		return 0
 	})
-	for i := range 8_000 {
+	for i := range 3_000 {
 		b.putAll(fmt.Sprintf("u%d", i%500))
 	}
-	b.waiting(8_000)
-	if st := b.w.Status(); st.InMemory > usual.held+b.e.Concurrency || st.Queued != 8_000 {
+	b.waiting(3_000)
+	if st := b.w.Status(); st.InMemory > usual.held+b.e.Concurrency || st.Queued != 3_000 {
 		t.Errorf("status %+v", st)
 	}
 	open.Store(true)

@@ -236,7 +236,7 @@ func TestCopyKilled(t *testing.T) {
 		}
 		return killed, string(text)
 	}
-	step := 3
+	step := 1
 	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
 		step = 1000
 	}

@@ -29,7 +29,7 @@ func Moderate() time.Duration {
 	if harness.FullFaults() {
 		return Dense
 	}
-	return 25 * time.Millisecond
+	return 40 * time.Millisecond
 }
 
 // Traffic is load in both directions: users of a real server write numbered

@@ -89,7 +89,7 @@ func TestKillInPut(t *testing.T) {
 // endpoint is there after the one, and gone after the other. What was stored is delivered
 // when the endpoint is there, in order, once it is put back; see accountOfKills.
 func TestKillBetweenPutAndDelete(t *testing.T) {
-	rounds, each, window, users := 2, 300, 500, 100
+	rounds, each, window, users := 2, 150, 300, 100
 	if harness.FullFaults() {
 		rounds, each, window = 20, 2_000, 4000
 	}

@@ -18,7 +18,7 @@ import (
 // in order, once each.
 func TestQueueDeadEndpoint(t *testing.T) {
 	const users, others = 500, 99
-	rounds, waiting, phase := 1, 2_000, 500
+	rounds, waiting, phase := 1, 1_000, 200
 	full := harness.FullFaults()
 	if full {
 		rounds, waiting, phase = 3, 100_000, 20_000

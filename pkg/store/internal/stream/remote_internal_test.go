@@ -51,7 +51,7 @@ func TestRemoteKills(t *testing.T) {
 	c := natsserver.Start(t, natsserver.Options{Nodes: 3})
 	s := connectTo(t, c.URL(), 3, func(reason string) { t.Errorf("lost: %s", reason) })
 	st := openEvents(t, s)
-	const n = 6000
+	const n = 3000
 	var last atomic.Uint64
 	results := make(chan error, n)
 	go func() {
