@@ -26,9 +26,12 @@ func TestManyRooms(t *testing.T) {
 		}
 		x := launchInRooms(t, s, list.String())
 		in := map[lab.Kind]int{lab.Prosody: many, lab.Ejabberd: most}[kind]
+		var last v1.RoomCounts
+		t.Cleanup(func() { t.Logf("the rooms at last: %+v", last) })
 		harness.Eventually(t, "what can be joined is joined", func() bool {
 			st, _ := x.rooms()
-			return st.Rooms == v1.RoomCounts{Joined: in, Waiting: many - in}
+			last = st.Rooms
+			return last == v1.RoomCounts{Joined: in, Waiting: many - in}
 		})
 		service := x.services()
 		if !*service.Answers || service.JID != "rooms.localhost" || service.Rooms == nil || len(service.Features) == 0 {
