@@ -20,11 +20,12 @@ type Token struct {
 	From        []jid.Glob         // match the bare JID; empty: every address of every component
 	DefaultFrom jid.JID            // the first of From without a wildcard; may be zero
 	Rooms       []jid.Glob         // that it may use; empty: all
+	Endpoint    string             // whose events alone it may pull; empty: those of all
 	IsRoom      func(jid.JID) bool // see gateway.Caller; may be nil
 }
 
 func (t *Token) identity() Identity {
-	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From, Rooms: t.Rooms, IsRoom: t.IsRoom}, hash: t.Hash}
+	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From, Rooms: t.Rooms, Endpoint: t.Endpoint, IsRoom: t.IsRoom}, hash: t.Hash}
 }
 
 // authenticate passes requests with known credentials. Without credentials, or with an

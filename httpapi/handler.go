@@ -24,7 +24,7 @@ func New(o Options, mounts ...Mount) *Handler {
 	o = o.withDefaults()
 	slots := newSlots(o.MaxConcurrent)
 	h := &Handler{o: o, mounts: mounts, live: &live{
-		slots: slots, strangers: newStrangers(), bodies: bodies{refused: slots.refuse, slots: slots.most, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
+		slots: slots, waiting: newSlots(waitingPart * o.MaxConcurrent), strangers: newStrangers(), bodies: bodies{refused: slots.refuse, slots: slots.most, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
 	}}
 	h.live.current.Store(h)
 	if o.Version != "" {

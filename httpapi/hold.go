@@ -11,6 +11,7 @@ import (
 type live struct {
 	current atomic.Pointer[Handler] // the one that serves new requests
 	slots   *slots
+	waiting *slots // places of requests that wait
 	bodies  bodies
 	// of Mount.Admit
 	strangers *strangers

@@ -23,6 +23,7 @@ type request struct {
 	who   Identity
 	trace string // the only Traceparent; empty: none
 	live  *live
+	place *place // nil: it has none yet
 
 	maxBody int64                       // of this request; 0: Options.MaxBodyBytes
 	refused func(*http.Request, *Fault) // Mount.Refused, once Admit has let it in

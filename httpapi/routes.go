@@ -44,6 +44,9 @@ type Route struct {
 	// Stream returns how large the body of a request may be that the handler reads itself as it
 	// comes, see [StreamOf]; 0, or nil: it is read before, up to Options.MaxBodyBytes.
 	Stream func(*http.Request) int64
+	// MaxBody is how large the body may be that is read before, if not Options.MaxBodyBytes; a
+	// larger one of the options counts.
+	MaxBody int64
 }
 
 func (m *Mount) owns(path string) bool {
@@ -75,6 +78,13 @@ func (h *Handler) routes() http.Handler {
 		}
 		for _, route := range m.Routes {
 			body := h.limitBody(h.arrive(h.bound(route.Handler)))
+			if most := route.MaxBody; most > h.o.MaxBodyBytes {
+				limited := body
+				body = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					requestOf(r.Context()).maxBody = most
+					limited.ServeHTTP(w, r)
+				})
+			}
 			if route.Stream != nil {
 				body = h.streamed(route.Stream, h.bound(route.Handler), body)
 			}
@@ -100,6 +110,25 @@ func (h *Handler) routes() http.Handler {
 		}
 		router.ServeHTTP(w, r)
 	})
+}
+
+// Within returns a handler of the routes of a mount for what a request of this server does
+// itself: requests with its context, which count as its caller, and for its slot.
+func Within(m Mount) http.Handler {
+	router := mux.NewRouter().SkipClean(true)
+	for _, route := range m.Routes {
+		serve := route.Handler
+		if route.Stream != nil {
+			serve = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if route.Stream(r) != 0 {
+					r.Body = &Streamed{body: r.Body, control: http.NewResponseController(w), ended: func() {}}
+				}
+				route.Handler.ServeHTTP(w, r)
+			})
+		}
+		router.Handle(route.Path, serve).Methods(route.Method)
+	}
+	return router
 }
 
 // refuseMethod refuses a method at a path that has others (RFC 9110 section 15.5.6).

@@ -17,8 +17,8 @@ const (
 	accountsPart = 4
 )
 
-// slots bounds the requests in progress, after authentication and with their whole body.
-// No caller may have more than half of the slots, and some are reserved for the scope
+// slots bounds the requests in progress, after authentication and with their whole body; of
+// those that wait, see [Wait], there is a bound of the same kind. No caller may have more than half of the slots, and some are reserved for the scope
 // admin, so that an operator can look and act while others wait for answers. Nobody waits
 // for a slot: that would only move the queue into our memory.
 type slots struct {
@@ -133,7 +133,7 @@ func overloaded() *Fault {
 	}
 }
 
-// Slots is the use of the slots.
+// Slots is the use of the slots, or of the places of those that wait.
 type Slots struct {
 	Most, Kept, Share int // all; reserved for the scope admin; for one caller
 	Used              int
@@ -149,8 +149,13 @@ type SlotsOf struct {
 }
 
 // Slots returns the current use of the slots.
-func (h *Handler) Slots() Slots {
-	l := h.live.slots
+func (h *Handler) Slots() Slots { return h.live.slots.use() }
+
+// Waiting returns the current use of the places for requests that wait: see [Wait]. Those that
+// were refused one kept their slots.
+func (h *Handler) Waiting() Slots { return h.live.waiting.use() }
+
+func (l *slots) use() Slots {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	v := Slots{Most: l.most, Kept: l.kept, Share: l.share, Used: l.used, Refused: make(map[string]int64)}
@@ -179,13 +184,15 @@ func (h *Handler) Slots() Slots {
 // for a restart.
 func (h *Handler) bound(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		slots := h.live.slots
-		held, f := slots.take(requestOf(r.Context()))
-		if f != nil {
+		q := requestOf(r.Context())
+		p := &place{of: h.live.slots}
+		var f *Fault
+		if p.bounds, f = p.of.take(q); f != nil {
 			h.refuse(w, r, f)
 			return
 		}
-		defer slots.leave(held)
+		defer p.leave()
+		q.place = p
 		next.ServeHTTP(w, r)
 	})
 }

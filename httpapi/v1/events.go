@@ -59,18 +59,31 @@ func (v events) routes(e errorLog) []httpapi.Route {
 // explained gives the errors of events their statuses.
 func explained(serve handler) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		err := serve(w, r)
-		switch {
-		case err == nil, r.Context().Err() != nil: // the caller has gone
-			return nil
-		case errors.Is(err, gateway.ErrBusy), errors.Is(err, gateway.ErrStopping):
-			return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: err.Error() + "; try again in some seconds", RetryAfter: 2}
-		case errors.Is(err, delivery.ErrReplaced), errors.Is(err, delivery.ErrDisabled):
-			return fmt.Errorf("%w: %w", gateway.ErrConflict, err)
+		name := mux.Vars(r)["name"]
+		if err := httpapi.IdentityOf(r.Context()).MayRead(name); err != nil {
+			return httpapi.Refused(err)
 		}
-		return ofEndpoint(mux.Vars(r)["name"], err)
+		err := serve(w, r)
+		if err == nil || r.Context().Err() != nil { // the caller has gone
+			return nil
+		}
+		return ofEvents(name, err)
 	}
 }
+
+// ofEvents gives an error of Events its status.
+func ofEvents(endpoint string, err error) error {
+	switch {
+	case errors.Is(err, gateway.ErrBusy), errors.Is(err, gateway.ErrStopping):
+		return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: err.Error() + "; try again in some seconds", RetryAfter: 2}
+	case errors.Is(err, delivery.ErrReplaced), errors.Is(err, delivery.ErrDisabled):
+		return fmt.Errorf("%w: %w", gateway.ErrConflict, err)
+	}
+	return ofEndpoint(endpoint, err)
+}
+
+// EventsFault returns how /v1 answers an error of [Events]; nil for an error of ours.
+func EventsFault(endpoint string, err error) *httpapi.Fault { return faultOf(ofEvents(endpoint, err)) }
 
 // pullOrStream answers as the caller accepts: with a page, or with a stream.
 func (v events) pullOrStream(w http.ResponseWriter, r *http.Request) error {
@@ -96,7 +109,7 @@ func (v events) pull(w http.ResponseWriter, r *http.Request, values url.Values) 
 		return err
 	}
 	defer reader.Close()
-	ctx, release := httpapi.Hold(r.Context(), httpapi.Needs(gateway.ScopeEvents))
+	ctx, release := httpapi.Wait(r.Context(), httpapi.Needs(gateway.ScopeEvents))
 	defer release()
 	list, err := reader.Next(ctx, n, wait)
 	if f := httpapi.Lost(ctx); f != nil {

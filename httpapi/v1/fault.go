@@ -24,6 +24,15 @@ func wrongf(format string, args ...any) error {
 
 // fault returns how an error is answered.
 func (e errorLog) fault(r *http.Request, err error) *httpapi.Fault {
+	if f := faultOf(err); f != nil {
+		return f
+	}
+	e.Error("request failed", zap.String("request_id", httpapi.RequestID(r.Context())), zap.String("path", r.URL.Path), zap.Error(err))
+	return &httpapi.Fault{Status: http.StatusInternalServerError, Text: "internal error; the log has it under the request id"}
+}
+
+// faultOf returns how an error is answered that is not ours; nil for one that is.
+func faultOf(err error) *httpapi.Fault {
 	if f, ok := errors.AsType[*httpapi.Fault](err); ok {
 		return f
 	}
@@ -42,8 +51,7 @@ func (e errorLog) fault(r *http.Request, err error) *httpapi.Fault {
 			return &httpapi.Fault{Status: row.status, Text: err.Error(), RetryAfter: row.retry}
 		}
 	}
-	e.Error("request failed", zap.String("request_id", httpapi.RequestID(r.Context())), zap.String("path", r.URL.Path), zap.Error(err))
-	return &httpapi.Fault{Status: http.StatusInternalServerError, Text: "internal error; the log has it under the request id"}
+	return nil
 }
 
 // explain says what is wrong with a body that was not read, without words of the

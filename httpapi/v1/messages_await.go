@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"time"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
@@ -24,16 +25,22 @@ func goalOf(values url.Values) (store.SentState, error) {
 }
 
 // await waits until a message of a caller has reached a state, or one that it cannot leave
-// for that, and returns the state that it has then; at the end of the wait the one so far.
+// for that, and returns the state that it has then; at the end of the wait, or of the
+// caller's right to wait, the one so far.
 func (m messages) await(ctx context.Context, id, caller string, goal store.SentState, wait time.Duration, state gateway.State) gateway.State {
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	for {
+	release := func() {}
+	defer func() { release() }()
+	for first := true; ; first = false {
 		news := m.news()
 		if found, err := m.sent(ctx, id, caller); err == nil {
 			if state = gateway.State(found.State); found.State.Final(goal) {
 				return state
 			}
+		}
+		if first {
+			ctx, release = httpapi.Wait(ctx, httpapi.Needs(gateway.ScopeSend))
 		}
 		select {
 		case <-news:

@@ -66,7 +66,7 @@ func (m messages) join(ctx context.Context, s *stanza.Stanza, wait time.Duration
 	}
 	ctx, cancel := context.WithTimeout(ctx, wait)
 	defer cancel()
-	ctx, release := httpapi.Hold(ctx, httpapi.Needs(gateway.ScopeRooms))
+	ctx, release := httpapi.Wait(ctx, httpapi.Needs(gateway.ScopeRooms))
 	defer release()
 	now, kept, err := m.rooms.Join(ctx, RoomSettings{Room: s.To.Bare(), Bot: s.From.Bare(), History: muc.Missed})
 	switch {

@@ -75,7 +75,7 @@ func (x rooms) put(w http.ResponseWriter, r *http.Request, values url.Values) er
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), wait)
 	defer cancel()
-	ctx, release := httpapi.Hold(ctx, httpapi.Needs(gateway.ScopeRooms))
+	ctx, release := httpapi.Wait(ctx, httpapi.Needs(gateway.ScopeRooms))
 	defer release()
 	now, err := x.all.Await(ctx, room, bot)
 	switch {

@@ -45,7 +45,7 @@ type stream struct {
 func (s stream) serve(w http.ResponseWriter, r *http.Request) {
 	out := beginStream(w)
 	// From here on an error of a write means that the caller has gone.
-	ctx, release := httpapi.Hold(r.Context(), s.may)
+	ctx, release := httpapi.Wait(r.Context(), s.may)
 	defer release()
 	for ok := out.write(s.first); ok; {
 		events, err := s.next(ctx)

@@ -134,9 +134,9 @@ func TestTailIsRefused(t *testing.T) {
 // What a token may do.
 func TestSelf(t *testing.T) {
 	h := serve(v1.Options{})
-	equalJSON(t, ask(h, "all", "GET", "/v1/self", ""), `{"name":"all","scopes":["send","query","admin"],"from":[],"rooms":[]}`)
-	equalJSON(t, ask(h, "bound", "GET", "/v1/self", ""), `{"name":"bound","scopes":["send"],"from":["alice@bot.example.com"],"rooms":[]}`)
-	equalJSON(t, ask(h, "none", "GET", "/v1/self", ""), `{"name":"none","scopes":[],"from":[],"rooms":[]}`)
+	equalJSON(t, ask(h, "all", "GET", "/v1/self", ""), `{"name":"all","scopes":["send","query","admin"],"from":[],"rooms":[],"endpoint":null}`)
+	equalJSON(t, ask(h, "bound", "GET", "/v1/self", ""), `{"name":"bound","scopes":["send"],"from":["alice@bot.example.com"],"rooms":[],"endpoint":null}`)
+	equalJSON(t, ask(h, "none", "GET", "/v1/self", ""), `{"name":"none","scopes":[],"from":[],"rooms":[],"endpoint":null}`)
 	isProblem(t, ask(h, "none", "GET", "/v1/self?x=1", ""), 400, "x: there are no query parameters")
 }
 

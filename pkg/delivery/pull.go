@@ -43,13 +43,15 @@ type Puller struct {
 	given  givenUp // the first event, if it is given up; acking guards it
 
 	mu          sync.Mutex
-	acked       uint64        // everything up to here is acknowledged, or given up
-	count       int           // events after that
-	unconfirmed []uint64      // acknowledged, and not removed until something is confirmed
-	reader      *Reader       // the one that may read
-	handouts    []handout     // pages with events that are not acknowledged
+	acked       uint64    // everything up to here is acknowledged, or given up
+	count       int       // events after that
+	unconfirmed []uint64  // acknowledged, and not removed until something is confirmed
+	reader      *Reader   // the one that may read
+	handouts    []handout // pages with events that are not acknowledged
+	expected    []*Expectation
 	more        chan struct{} // closed when there is more; nil: nobody waits for that
 	closed      bool
+	over        chan struct{} // closed with it
 	stopExpiry  context.CancelFunc
 	expiry      sync.WaitGroup
 }
@@ -62,7 +64,7 @@ func openPuller(ctx context.Context, r *responder, b *breaker, disk *store.Queue
 	if err != nil {
 		return nil, err
 	}
-	p := &Puller{r: r, breaker: b, disk: disk, mark: markOfQueue(disk.Name(), at.Made), acked: max(at.First, 1) - 1, acking: make(chan struct{}, 1)}
+	p := &Puller{r: r, breaker: b, disk: disk, mark: markOfQueue(disk.Name(), at.Made), acked: max(at.First, 1) - 1, acking: make(chan struct{}, 1), over: make(chan struct{})}
 	for _, n := range disk.Backlog() {
 		p.count += n
 	}
@@ -77,8 +79,10 @@ func openPuller(ctx context.Context, r *responder, b *breaker, disk *store.Queue
 func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error)) error {
 	r := recordOf(ev, senderOf(p.r.Endpoint(), ev.Stanza.From), since)
 	p.subtract(-1)
+	expected := p.claim(ev)
 	err := p.disk.Append(&r, func(seq uint64, err error) {
 		if err != nil {
+			p.settle(expected, ev, 0)
 			p.subtract(1)
 			p.r.onUnstored(ev, err, onStored == nil)
 			endSpan(ev, endDropped, notStored)
@@ -88,6 +92,7 @@ func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 			}
 			p.r.tellQueued(ev, since)
 			endSpan(ev, endStored, "")
+			p.settle(expected, ev, seq)
 			p.wake()
 		}
 		if onStored != nil {
@@ -95,6 +100,7 @@ func (p *Puller) enqueue(ev *webhook.Event, since time.Time, onStored func(error
 		}
 	})
 	if err != nil {
+		p.settle(expected, ev, 0)
 		p.subtract(1)
 	}
 	return err
@@ -139,7 +145,10 @@ func (p *Puller) nextWake() <-chan struct{} {
 func (p *Puller) Hangup() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.closed = true
+	if !p.closed {
+		p.closed = true
+		close(p.over)
+	}
 	p.endReader(gateway.ErrStopping)
 }
 

@@ -109,7 +109,15 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 			return nil, err
 		}
 		var list []Pulled
+		last := uint64(0)
 		for i := range stored {
+			if p.isClaimed(stored[i].ID) { // a wake follows when it is over, or the reader's after all
+				if len(list) == 0 {
+					return nil, nil
+				}
+				break
+			}
+			last = stored[i].Seq
 			r.at = cursor{queue: p.mark, place: stored[i].Seq, event: markOf(stored[i].ID)}
 			ev, err := readEvent(&stored[i].Record)
 			if err != nil {
@@ -123,7 +131,7 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 			list = append(list, Pulled{r.at.String(), body})
 		}
 		if len(list) > 0 {
-			p.handOut(stored[0].Seq, stored[len(stored)-1].Seq)
+			p.handOut(stored[0].Seq, last)
 			return list, nil
 		}
 	}

@@ -37,6 +37,7 @@ type Caller struct {
 	DefaultFrom jid.JID    // the sender if a request has none; may be zero
 	From        []jid.Glob // the bare addresses that it may send from; empty: all
 	Rooms       []jid.Glob // the rooms that it may use; empty: all
+	Endpoint    string     // whose events alone it may pull; empty: those of all
 	// IsRoom reports whether a bare address is a room that one of our bots is in; nil: none
 	// is known. It is asked only if Rooms limits the caller.
 	IsRoom func(jid.JID) bool
@@ -89,6 +90,15 @@ func (c Caller) MayContain(s *stanza.Stanza) error {
 	}
 	if s.ClaimsPrivilege() && !c.Can(ScopeAdmin) {
 		return &Refusal{text: fmt.Sprintf("the stanza would act with the component's own privileges at the server; that needs the scope %q", ScopeAdmin)}
+	}
+	return nil
+}
+
+// MayRead returns why the caller may not pull the events of an endpoint; nil if it may. The
+// error is a [*Refusal].
+func (c Caller) MayRead(endpoint string) error {
+	if c.Endpoint != "" && endpoint != c.Endpoint {
+		return &Refusal{text: fmt.Sprintf("the token reads the endpoint %q alone", c.Endpoint)}
 	}
 	return nil
 }

@@ -89,6 +89,12 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	deliveries := delivery.NewDeliveries(a.store, a.workers, a.resend)
 	deliveries.Watch(a.happenings.watch())
 	targets := a.endpoints()
+	api := v1.New(v1.Options{
+		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
+		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
+		Rosters: rosters, Rooms: roomService{a.rooms}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	})
+	agents := a.tools(api, targets, domains)
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
@@ -98,11 +104,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Failures: &a.failures, OnRequest: a.happenings.onRequest,
 	}, append(a.hookRoutes(cfg, send), rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), a.messages(cfg, send), v1.New(v1.Options{
-		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
-		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
-		Rosters: rosters, Rooms: roomService{a.rooms}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))...)
+	}), a.messages(cfg, send), api, agents.Mount(), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))...)
 }
 
 // openRoutes are the routes that need no token.
@@ -148,7 +150,7 @@ func (a *App) tokenNames() []string {
 func tokens(configured []config.Token, isRoom func(jid.JID) bool) []httpapi.Token {
 	var all []httpapi.Token
 	for _, c := range configured {
-		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs, Rooms: c.RoomGlobs, IsRoom: isRoom}
+		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs, Rooms: c.RoomGlobs, Endpoint: c.Endpoint, IsRoom: isRoom}
 		for _, from := range c.From {
 			if j, err := jid.Parse(from); err == nil && !strings.ContainsAny(from, "*?") {
 				t.DefaultFrom = j

@@ -23,6 +23,7 @@ import (
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
+	"stanzahook/httpapi/tools"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway/gatewaytest"
@@ -50,6 +51,7 @@ func everyMount() []httpapi.Mount {
 			Rooms:     roomService{},
 			Uploads:   upload.New(upload.Options{}),
 		}),
+		tools.NewRunner(tools.Options{}).Mount(),
 	)
 }
 

@@ -246,10 +246,11 @@ type Token struct {
 	Hash      [32]byte   `mapstructure:"hash"` // SHA-256 of the token, also when it came from token_file
 	TokenFile string     `mapstructure:"token_file"`
 	Scopes    []string   `mapstructure:"scopes"`
-	From      []string   `mapstructure:"from"`  // lower-case patterns; none: every JID of every component
-	FromGlobs []jid.Glob `mapstructure:"-"`     // From, parsed
-	Rooms     []string   `mapstructure:"rooms"` // patterns of the rooms that it may use; none: all
-	RoomGlobs []jid.Glob `mapstructure:"-"`     // Rooms, parsed
+	From      []string   `mapstructure:"from"`     // lower-case patterns; none: every JID of every component
+	FromGlobs []jid.Glob `mapstructure:"-"`        // From, parsed
+	Rooms     []string   `mapstructure:"rooms"`    // patterns of the rooms that it may use; none: all
+	RoomGlobs []jid.Glob `mapstructure:"-"`        // Rooms, parsed
+	Endpoint  string     `mapstructure:"endpoint"` // whose events alone it may pull, and agents with it by default; empty: those of all
 }
 
 // Outbound says where requests to webhooks may go.

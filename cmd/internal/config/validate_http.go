@@ -3,6 +3,7 @@ package config
 import (
 	"crypto/sha256"
 	"net"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -45,6 +46,26 @@ func (t *Token) check(s scope, before []Token) {
 	s.someOf("scopes", t.Scopes, ScopeSend, ScopeQuery, ScopeRoster, ScopeRooms, ScopeEvents, ScopeRead, ScopeAdmin)
 	t.checkFrom(s)
 	t.checkRooms(s)
+	t.checkEndpoint(s)
+}
+
+// checkEndpoint checks the endpoint whose events a token may pull. It may be one that is made
+// by the API.
+func (t *Token) checkEndpoint(s scope) {
+	if !s.isSet("endpoint") {
+		return
+	}
+	if !slices.Contains(t.Scopes, ScopeEvents) {
+		s.add("endpoint", "is for tokens with the scope %s; add it to scopes, or remove the key", ScopeEvents)
+	}
+	for i := range s.c.Endpoints {
+		if e := &s.c.Endpoints[i]; e.Name == t.Endpoint && e.URL != "" {
+			s.add("endpoint", "%s has a url, and its events are sent there; write the name of an endpoint without url", quote(t.Endpoint))
+		}
+	}
+	if t.Endpoint == "" {
+		s.add("endpoint", "is empty; write the name of an endpoint without url, or remove the key")
+	}
 }
 
 // checkHash checks that exactly one of hash and token_file is set, and hashes the

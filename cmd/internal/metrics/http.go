@@ -6,6 +6,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/timing"
 )
 
@@ -19,6 +20,7 @@ type httpMetrics struct {
 	connections, most family
 
 	slots, slotsOf, refused       family
+	places, waiting, unplaced     family
 	logins, failing, loginsDenied family
 	strangers, strangersWaiting   family
 
@@ -42,6 +44,9 @@ func newHTTPMetrics(from *Sources) *httpMetrics {
 	m.slots = m.gauge("http_slots", "Slots for authenticated requests in progress: all (most), reserved for the scope admin (kept), for one caller (share).", "bound")
 	m.slotsOf = m.gauge("http_slots_in_use", "Slots in use, by the token's name, accounts (all together), or anonymous.", "caller")
 	m.refused = m.counter("http_slots_refused_total", "Requests without a slot, or without memory for their body: their caller exceeded its share (share, 429), or all are in use (full, 503).", "reason")
+	m.places = m.gauge("http_waiting_places", "Places for authenticated requests that wait for events, answers of people or states, and have no slot: all (most), reserved for the scope admin (kept), for one caller (share).", "bound")
+	m.waiting = m.gauge("http_waiting", "Authenticated requests that wait, without a slot, by the token's name, accounts (all together), or anonymous.", "caller")
+	m.unplaced = m.counter("http_waiting_refused_total", "Requests that wait and keep their slot: their caller has its share of the places (share), or all are in use (full).", "reason")
 	m.strangers = m.counter("hook_wrong_secrets_total", "Requests to hooks with a wrong secret or signature: answered at once (at_once), after a wait for their turn (delayed), or with the end of their connection, as too many waited (closed).", "answer")
 	m.strangersWaiting = m.gauge("hook_wrong_secrets_waiting", "Requests to hooks with a wrong secret that wait for their turn; 2000 at most.")
 	m.logins = m.gauge("http_logins", "Logins of accounts for /msg: in progress or waiting.", "state")
@@ -52,24 +57,10 @@ func newHTTPMetrics(from *Sources) *httpMetrics {
 
 // collectShares reports the use of what callers share.
 func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
-	slots := m.from.Server().Handler().Slots()
-	for bound, n := range map[string]int{"most": slots.Most, "kept": slots.Kept, "share": slots.Share} {
-		m.slots.count(ch, int64(n), bound)
-	}
-	used := make(map[string]int)
-	for _, name := range m.from.Tokens() {
-		used[name] = 0
-	}
-	for _, of := range slots.By {
-		used[of.Caller] = of.Used
-	}
-	for caller, n := range used {
-		m.slotsOf.count(ch, int64(n), caller)
-	}
-	for reason, n := range slots.Refused {
-		m.refused.count(ch, n, reason)
-	}
-	wrong := m.from.Server().Handler().Strangers()
+	handler := m.from.Server().Handler()
+	m.collectSlots(ch, handler.Slots(), &m.slots, &m.slotsOf, &m.refused)
+	m.collectSlots(ch, handler.Waiting(), &m.places, &m.waiting, &m.unplaced)
+	wrong := handler.Strangers()
 	m.strangers.count(ch, wrong.Answered-wrong.Delayed-wrong.Closed, "at_once")
 	m.strangers.count(ch, wrong.Delayed, "delayed")
 	m.strangers.count(ch, wrong.Closed, "closed")
@@ -81,6 +72,26 @@ func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
 	m.loginsDenied.count(ch, failures.Refused, "failures")
 	for table, n := range map[string]int{"pairs": failures.Pairs, "names": failures.Names, "addresses": failures.Addresses, "known": failures.Known} {
 		m.failing.count(ch, int64(n), table)
+	}
+}
+
+// collectSlots reports the use of slots, or of places.
+func (m *httpMetrics) collectSlots(ch chan<- prometheus.Metric, slots httpapi.Slots, bounds, by, refused *family) {
+	for bound, n := range map[string]int{"most": slots.Most, "kept": slots.Kept, "share": slots.Share} {
+		bounds.count(ch, int64(n), bound)
+	}
+	used := make(map[string]int)
+	for _, name := range m.from.Tokens() {
+		used[name] = 0
+	}
+	for _, of := range slots.By {
+		used[of.Caller] = of.Used
+	}
+	for caller, n := range used {
+		by.count(ch, int64(n), caller)
+	}
+	for reason, n := range slots.Refused {
+		refused.count(ch, n, reason)
 	}
 }
 
