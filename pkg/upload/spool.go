@@ -5,7 +5,20 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path/filepath"
 )
+
+// spoolNames is what spooled files are called for the moment that they have a name.
+const spoolNames = "upload-*"
+
+// removeSpooled removes those of a process that was killed in this moment. Nothing is lost:
+// nobody has an answer about them.
+func removeSpooled(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, spoolNames))
+	for _, name := range left {
+		_ = os.Remove(name) // what cannot be removed is in nobody's way
+	}
+}
 
 // spoolStep is what is reserved of the spool at a time.
 const spoolStep = 1 << 20
@@ -28,7 +41,7 @@ func (s *spooled) close() {
 
 // spool writes what a reader has to a file, up to most bytes.
 func spool(dir string, p *places, caller string, r io.Reader, most int64) (_ *spooled, err error) {
-	f, err := os.CreateTemp(dir, "upload-*")
+	f, err := os.CreateTemp(dir, spoolNames)
 	if err != nil {
 		return nil, err
 	}

@@ -105,6 +105,8 @@ func New(o Options) *Uploads {
 	}
 	if o.Dir == "" {
 		o.Dir = os.TempDir()
+	} else {
+		removeSpooled(o.Dir)
 	}
 	u := &Uploads{components: make(map[string]*component), now: o.Now}
 	for domain, s := range o.Components {

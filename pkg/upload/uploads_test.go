@@ -3,7 +3,6 @@ package upload
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -266,41 +264,6 @@ func TestPlaces(t *testing.T) {
 	wg.Wait()
 	if use := r.Uses()[0]; most.Load() != 8 || use.Running != 0 || use.ByShare != 1 || use.Crowded != 1 {
 		t.Errorf("%d at a time, %+v", most.Load(), use)
-	}
-}
-
-// The spool has a bound, and one caller has half of it.
-func TestSpool(t *testing.T) {
-	r := newRig(t, func(s *Settings) { s.MaxBytes, s.Spool = 8<<20, 4<<20 })
-	_, err := r.Put(t.Context(), Upload{Bot: bot, Caller: "app", Size: -1, Body: io.LimitReader(rand.Reader, 3<<20)})
-	if reasonOf(err) != NoRoom {
-		t.Error(err)
-	}
-	if _, err := r.Put(t.Context(), Upload{Bot: bot, Caller: "app", Size: -1, Body: io.LimitReader(rand.Reader, 1<<20)}); err != nil {
-		t.Error(err)
-	}
-}
-
-// 100 MiB go through with less than 2 MiB of memory, all that is allocated counted.
-func TestMemory(t *testing.T) {
-	const size = 100 << 20
-	r := newRig(t, func(s *Settings) { s.MaxBytes = size })
-	r.put = func(w http.ResponseWriter, q *http.Request) bool {
-		if n, err := io.Copy(io.Discard, q.Body); n != size || err != nil {
-			t.Errorf("%d bytes arrived: %v", n, err)
-		}
-		w.WriteHeader(http.StatusCreated)
-		return true
-	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	if _, err := r.Put(t.Context(), Upload{Bot: bot, Type: "image/jpeg", Size: size, Body: zeros{}.limited(size)}); err != nil {
-		t.Fatal(err)
-	}
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 2<<20 {
-		t.Errorf("%d bytes were allocated for %d", n, size)
 	}
 }
 

@@ -83,7 +83,7 @@ func TestHookIntoRoom(t *testing.T) {
 	}
 	componenttest.Eventually(t, "the metrics say that nothing waits", func() bool {
 		_, metrics := x.call("", "GET", "/metrics", "")
-		return strings.Contains(metrics, "stanzahook_hook_waiting_messages 0")
+		return strings.Contains(metrics, "stanzahook_room_messages_waiting 0")
 	})
 }
 

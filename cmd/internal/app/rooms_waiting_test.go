@@ -47,7 +47,7 @@ func TestPostedBeforeTheRejoin(t *testing.T) {
 	if status, body := x.call("", "POST", "/v1/messages", strings.Replace(fmt.Sprintf(sayOps, "two"), "{", `{"id":"two",`, 1)); status != 202 || !strings.Contains(body, `"state":"queued"`) {
 		t.Fatal(status, body)
 	}
-	if _, metrics := x.call("", "GET", "/metrics", ""); !strings.Contains(metrics, "stanzahook_hook_waiting_messages 2\n") {
+	if _, metrics := x.call("", "GET", "/metrics", ""); !strings.Contains(metrics, "stanzahook_room_messages_waiting 2\n") {
 		t.Error("no metric of what waits")
 	}
 	x.srv.Send("<presence type='error' from='ops@rooms.example.com/alerts' to='alerts@bot.example.com/room'><error type='auth'><registration-required xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>")

@@ -11,27 +11,22 @@ type hookMetrics struct {
 	families
 	hooks   func() []hooks.Status
 	threads func(hook string) int
-	waiting func() int
 
-	requests, failures, messages, last, known, rooms family
+	requests, failures, messages, last, known family
 }
 
 func newHookMetrics(from *Sources) *hookMetrics {
-	m := &hookMetrics{hooks: from.Hooks, threads: from.HookThreads, waiting: from.HookWaiting}
+	m := &hookMetrics{hooks: from.Hooks, threads: from.HookThreads}
 	m.requests = m.counter("hook_requests_total", "Requests of tools that were authenticated.", "hook")
 	m.failures = m.counter("hook_failures_total", "Requests that were refused or not sent, and messages that came back as an error.", "hook")
 	m.messages = m.counter("hook_messages_total", "Messages that were sent or stored for the XMPP server.", "hook")
 	m.last = m.gauge("hook_last_request_timestamp_seconds", "When the latest request came; 0: none did.", "hook")
 	m.known = m.gauge("hook_threads", "What the messages were about, as far as later states of it refer to them; 10000 of all hooks at most.", "hook")
-	m.rooms = m.gauge("hook_waiting_messages", "Messages of hooks and of callers that wait on disk until their bot is in the room; 10000 at most.")
 	return m
 }
 
 // Collect implements prometheus.Collector.
 func (m *hookMetrics) Collect(ch chan<- prometheus.Metric) {
-	if m.waiting != nil {
-		m.rooms.set(ch, float64(m.waiting()))
-	}
 	for _, h := range m.hooks() {
 		m.requests.count(ch, h.Requests, h.Name)
 		m.failures.count(ch, h.Failed, h.Name)

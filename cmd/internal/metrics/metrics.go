@@ -64,7 +64,7 @@ type Sources struct {
 	Tokens       func() []string // the names of the tokens, as configured now
 	Hooks        func() []hooks.Status
 	HookThreads  func(hook string) int
-	HookWaiting  func() int
+	SaidWaiting  func() int
 	Replica      func() *replica.Status // nil: none
 	Traces       func() tracing.Counts
 	Log          *zap.Logger

@@ -12,12 +12,13 @@ type roomMetrics struct {
 	families
 	from     *rooms.Rooms
 	services *services.Services
+	said     func() int
 
-	silent, rooms, joins, refusals, missed, own, muted, invites, waiting, bytes, deferred, dropped family
+	unsaid, silent, rooms, joins, refusals, missed, own, muted, invites, waiting, bytes, deferred, dropped family
 }
 
 func newRoomMetrics(from *Sources) *roomMetrics {
-	m := &roomMetrics{from: from.Rooms, services: from.Services}
+	m := &roomMetrics{from: from.Rooms, services: from.Services, said: from.SaidWaiting}
 	m.silent = m.gauge("service_silent", "1 for a service of the XMPP server that answers no IQs of the component, 0 for one that does, or was just asked.", "component", "service")
 	m.rooms = m.gauge("rooms", "Bots in rooms, by state: waiting, joining, joined or refused.", "state")
 	m.joins = m.counter("room_joins_total", "Joins that succeeded; after each connection all rooms are joined again.")
@@ -26,6 +27,7 @@ func newRoomMetrics(from *Sources) *roomMetrics {
 	m.own = m.counter("room_own_messages_total", "Messages of our own bots that rooms have sent back; they are no events.")
 	m.muted = m.counter("room_answers_dropped_total", "Answers of webhooks to rooms over room_policy.max_answers_per_minute.")
 	m.invites = m.counter("room_invitations_total", "Invitations of bots to rooms.")
+	m.unsaid = m.gauge("room_messages_waiting", "Messages to rooms that wait on disk until their bot is in the room; 10000 at most.")
 	m.waiting = m.gauge("room_events_waiting", "Events of rooms that wait in memory, as the queue of their endpoint has no room.")
 	m.bytes = m.gauge("room_events_waiting_bytes", "Bytes of these events; at most 16 MiB.")
 	m.deferred = m.counter("room_events_deferred_total", "Events of rooms that a queue had no room for; they are offered again.")
@@ -37,6 +39,9 @@ func newRoomMetrics(from *Sources) *roomMetrics {
 func (m *roomMetrics) Collect(ch chan<- prometheus.Metric) {
 	if m.from == nil {
 		return
+	}
+	if m.said != nil {
+		m.unsaid.set(ch, float64(m.said()))
 	}
 	for _, o := range m.services.All() {
 		silent := int64(0)
