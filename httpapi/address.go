@@ -17,6 +17,11 @@ func ClientAddress(ctx context.Context) netip.Addr { return requestOf(ctx).addr 
 // its client, up to the first address that is not a trusted proxy: anybody could have
 // written what is before that.
 func (h *Handler) clientAddress(r *http.Request) netip.Addr {
+	if h.o.Forwarded != nil {
+		if addr := h.o.Forwarded(r); addr.IsValid() {
+			return addr
+		}
+	}
 	addr := parseAddress(r.RemoteAddr)
 	if !h.trusts(addr) {
 		return addr

@@ -86,24 +86,9 @@ func (h *Handler) who(r *http.Request, m *Mount) (Identity, *Fault) {
 			Text:   "No credentials provided: send Authorization: Bearer TOKEN, or Basic with the token's name and the token",
 		}
 	}
-	scheme, credentials, _ := strings.Cut(headers[0], " ")
-	name, token, ok := "", strings.TrimSpace(credentials), true
-	switch {
-	case strings.EqualFold(scheme, "Bearer"):
-	case strings.EqualFold(scheme, "Basic"):
-		name, token, ok = (&http.Request{Header: http.Header{"Authorization": headers}}).BasicAuth()
-		ok = ok && name != ""
-	default:
-		return Identity{}, &Fault{
-			Status: http.StatusUnauthorized,
-			Text:   "the authentication scheme is not known here: use Bearer or Basic",
-		}
-	}
-	if !ok || token == "" || len(headers) > 1 {
-		return Identity{}, &Fault{
-			Status: http.StatusForbidden,
-			Text:   "Credentials malformed: send one Authorization header with Bearer TOKEN, or Basic with the token's name and the token",
-		}
+	name, token, f := credentials(headers)
+	if f != nil {
+		return Identity{}, f
 	}
 	// A token is too long to be guessed, so the right one never has to wait.
 	if t := h.find(name, token); t != nil {
@@ -113,7 +98,7 @@ func (h *Handler) who(r *http.Request, m *Mount) (Identity, *Fault) {
 		return Identity{}, unknownToken()
 	}
 	var who Identity
-	ok = false
+	ok := false
 	if m.Basic != nil {
 		var f *Fault
 		var known bool
@@ -133,6 +118,31 @@ func (h *Handler) who(r *http.Request, m *Mount) (Identity, *Fault) {
 	}
 	h.o.Failures.Note(key, address, Right)
 	return who, nil
+}
+
+// credentials returns what the header Authorization has: a token, or a name and a token or
+// password.
+func credentials(headers []string) (name, token string, f *Fault) {
+	scheme, credentials, _ := strings.Cut(headers[0], " ")
+	token, ok := strings.TrimSpace(credentials), true
+	switch {
+	case strings.EqualFold(scheme, "Bearer"):
+	case strings.EqualFold(scheme, "Basic"):
+		name, token, ok = (&http.Request{Header: http.Header{"Authorization": headers}}).BasicAuth()
+		ok = ok && name != ""
+	default:
+		return "", "", &Fault{
+			Status: http.StatusUnauthorized,
+			Text:   "the authentication scheme is not known here: use Bearer or Basic",
+		}
+	}
+	if !ok || token == "" || len(headers) > 1 {
+		return "", "", &Fault{
+			Status: http.StatusForbidden,
+			Text:   "Credentials malformed: send one Authorization header with Bearer TOKEN, or Basic with the token's name and the token",
+		}
+	}
+	return name, token, nil
 }
 
 func unknownToken() *Fault {

@@ -101,18 +101,27 @@ func (h *Handler) arrive(next http.Handler) http.Handler {
 
 // read reads a body. held is the memory that it has reserved.
 func (h *Handler) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault) {
-	size := int64(firstBytes)
+	data, _, f := h.readUpTo(r, of, held, h.maxBody(r)+1)
+	return data, f
+}
+
+// readUpTo is read up to most bytes, and reports whether that is the whole body.
+func (h *Handler) readUpTo(r *http.Request, of bounds, held *int64, most int64) (data []byte, whole bool, f *Fault) {
+	size := min(firstBytes, most)
 	if n := r.ContentLength; n > 0 {
 		size = min(size, n+1) // one more, to see the end
 	}
-	var data []byte
 	for {
 		if len(data) == cap(data) {
-			if data != nil {
-				size = min(2*size, h.maxBody(r)+1)
+			switch {
+			case data == nil:
+			case size == most:
+				return data, false, nil
+			default:
+				size = min(2*size, most)
 			}
 			if f := h.live.bodies.take(of, *held, size-*held, max(bodiesBytes, 4*h.o.MaxBodyBytes)); f != nil {
-				return nil, f
+				return nil, false, f
 			}
 			*held = size
 			data = append(make([]byte, 0, size), data...)
@@ -121,9 +130,9 @@ func (h *Handler) read(r *http.Request, of bounds, held *int64) ([]byte, *Fault)
 		data = data[:len(data)+n]
 		switch {
 		case err == io.EOF:
-			return data, nil
+			return data, true, nil
 		case err != nil:
-			return nil, unreadable(err)
+			return nil, false, unreadable(err)
 		}
 	}
 }

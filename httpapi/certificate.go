@@ -1,7 +1,9 @@
 package httpapi
 
 import (
+	"crypto/sha256"
 	"crypto/tls"
+	"encoding/hex"
 	"fmt"
 	"sync/atomic"
 )
@@ -30,4 +32,13 @@ func (c *certificate) config() *tls.Config {
 			return c.current.Load(), nil
 		},
 	}
+}
+
+// Fingerprint returns the SHA-256 of the certificate, in hexadecimal; empty without TLS.
+func (s *Server) Fingerprint() string {
+	if s.certificate == nil {
+		return ""
+	}
+	sum := sha256.Sum256(s.certificate.current.Load().Certificate[0])
+	return hex.EncodeToString(sum[:])
 }

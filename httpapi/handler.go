@@ -16,6 +16,7 @@ type Handler struct {
 	rate    *limiter
 	repeats loglimit.Limiter
 	server  []string // the header Server; nil: none
+	replica []string // the header Stanzahook-Replica; nil: none
 }
 
 // New returns a handler. Two routes with the same method and path are a mistake of the
@@ -29,6 +30,9 @@ func New(o Options, mounts ...Mount) *Handler {
 	h.live.current.Store(h)
 	if o.Version != "" {
 		h.server = []string{"stanzahook/" + o.Version}
+	}
+	if o.Replica != "" {
+		h.replica = []string{o.Replica}
 	}
 	h.rate = new(limiter)
 	h.rate.set(o.Rate)

@@ -48,8 +48,16 @@ type Options struct {
 	State func() string
 
 	// Elsewhere, which may be nil, handles all requests that have no route here: for a process
-	// whose work another one does now.
+	// whose work another one does now. See [Whole].
 	Elsewhere http.Handler
+
+	// Forwarded returns the address of the caller of a request that another process has passed
+	// on; invalid: none has. Nil: none does.
+	Forwarded func(*http.Request) netip.Addr
+
+	// Replica is the name of this process among several, for the header Stanzahook-Replica;
+	// empty: no such header.
+	Replica string
 }
 
 // Request is a request that was answered.

@@ -28,6 +28,8 @@ type request struct {
 	maxBody int64                       // of this request; 0: Options.MaxBodyBytes
 	refused func(*http.Request, *Fault) // Mount.Refused, once Admit has let it in
 	entry   *entry                      // of Mount.Admit; nil: the router decides
+
+	elsewhere bool // it is for Options.Elsewhere
 }
 
 func requestOf(ctx context.Context) *request {
@@ -74,6 +76,9 @@ func (h *Handler) setIDs(header http.Header, r *http.Request) (id string) {
 	header["X-Request-Id"] = []string{id}
 	if h.server != nil {
 		header["Server"] = h.server
+	}
+	if h.replica != nil {
+		header["Stanzahook-Replica"] = h.replica
 	}
 	return id
 }

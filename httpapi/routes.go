@@ -93,7 +93,8 @@ func (h *Handler) routes() http.Handler {
 		}
 	}
 	if h.o.Elsewhere != nil {
-		router.NotFoundHandler, router.MethodNotAllowedHandler = named("elsewhere", h.o.Elsewhere), named("elsewhere", h.o.Elsewhere)
+		elsewhere := named("elsewhere", h.countCaller(h.keepBody(h.bound(h.o.Elsewhere))))
+		router.NotFoundHandler, router.MethodNotAllowedHandler = elsewhere, elsewhere
 		return router
 	}
 	slices.Sort(methods)

@@ -68,7 +68,7 @@ func (b *bounds) all() []bound {
 
 func (s *slots) bounds(q *request) bounds {
 	switch who := &q.who; {
-	case who.AllScopes:
+	case who.AllScopes, who.Name == "" && q.elsewhere: // whoever it is, another process knows
 		return bounds{{holder{kind: "address", network: networkOf(q.addr)}, s.share}}
 	case who.Group != "":
 		return bounds{{holder{kind: who.Group}, s.share}, {holder{kind: who.Group, name: who.Name}, max(1, s.share/accountsPart)}}

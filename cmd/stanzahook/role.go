@@ -23,7 +23,7 @@ type role struct {
 // if ctx ends before.
 func (r *role) start(ctx context.Context, cfg *config.Config, reloader *app.Reloader, onStoreHung func()) (*app.App, error) {
 	var err error
-	if r.standby, err = app.StandBy(cfg, r.log, r.onLost); err != nil {
+	if r.standby, err = app.StandBy(cfg, r.log, reloader, r.onLost); err != nil {
 		return nil, err
 	}
 	r.log.Info("standing by", zap.String("http", r.standby.Addr))
@@ -42,14 +42,14 @@ func (r *role) start(ctx context.Context, cfg *config.Config, reloader *app.Relo
 			watched = make(chan struct{})
 			go func() { defer close(watched); r.manager.Watch(watch, r.standby.Summary, r.standby.CheckAlive) }()
 		case <-r.hangup:
-			r.standby.Reload(reloader)
+			r.standby.ReloadAndLog(ctx)
 		case err := <-r.ended:
 			return nil, err
 		case err := <-active:
 			if err != nil {
 				return nil, nil // stopped
 			}
-			return r.standby.Start(ctx, onStoreHung, reloader)
+			return r.standby.Start(ctx, onStoreHung)
 		}
 	}
 }

@@ -49,6 +49,14 @@ func idempotencyKey(r *http.Request) (string, error) {
 	return key, nil
 }
 
+// Keyed reports whether a request has an Idempotency-Key, and is for a route where that counts: it may
+// be sent again, and is done once.
+func Keyed(r *http.Request) bool {
+	key, err := idempotencyKey(r)
+	path := r.URL.Path
+	return err == nil && key != "" && (path == "/v1/messages" || strings.HasPrefix(path, "/v1/messages/") || path == "/v1/presence" || path == "/v1/iq")
+}
+
 // InProgress has the requests in progress that have a key. The APIs of two configurations
 // share one, so that a reload does not let a request through twice. The zero InProgress
 // is ready to use.

@@ -25,6 +25,9 @@ func (r *Refusal) Error() string {
 	return "configuration rejected; still running with the previous one"
 }
 
+// ReloadPath is where a process reads its configuration again.
+const ReloadPath = "/v1/reload"
+
 const (
 	statusTimeout = 10 * time.Second
 	checkTimeout  = 30 * time.Second // for all checks together
@@ -42,7 +45,7 @@ func (p process) routes(e errorLog) []httpapi.Route {
 	if p.reload == nil {
 		reload = func(http.ResponseWriter, *http.Request) error { return gateway.ErrNotFound }
 	}
-	routes := []httpapi.Route{e.route(http.MethodPost, "/v1/reload", gateway.ScopeAdmin, reload)}
+	routes := []httpapi.Route{e.route(http.MethodPost, ReloadPath, gateway.ScopeAdmin, reload)}
 	routes = append(routes, e.route(http.MethodGet, "/v1/self", "", without(showSelf)))
 	if p.status != nil {
 		routes = append(routes, e.route(http.MethodGet, "/v1/status", "", without(p.show)))

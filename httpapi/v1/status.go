@@ -29,6 +29,8 @@ type ReplicaRole struct {
 	Name  string    `json:"name"`
 	Epoch uint64    `json:"epoch"` // by which it is active
 	Since time.Time `json:"since"`
+	// Problem is why the others cannot pass requests on to it; nil: they can, or there are none.
+	Problem *string `json:"problem"`
 }
 
 // ReplicaStatus is a replica as the active one sees it.

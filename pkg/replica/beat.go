@@ -15,11 +15,13 @@ const Format = 1
 
 // About is what a replica says of itself.
 type About struct {
-	Replica   string    `json:"replica"`             // its name
-	Advertise string    `json:"advertise,omitempty"` // the address at which others reach it
-	Version   string    `json:"version"`
-	Config    string    `json:"config"` // a hash of its configuration
-	Since     time.Time `json:"since"`  // of its state
+	Replica   string `json:"replica"`             // its name
+	Advertise string `json:"advertise,omitempty"` // the address at which others reach it
+	Version   string `json:"version"`
+	Config    string `json:"config"` // a hash of its configuration
+	// Certificate is the SHA-256 of that of Advertise; empty: it has none of its own.
+	Certificate string    `json:"certificate,omitempty"`
+	Since       time.Time `json:"since"` // of its state
 }
 
 // beat is what replicas tell each other.
@@ -32,6 +34,8 @@ type beat struct {
 	// Epoch is the revision of the record of an active one. Of one that has ended, it is that
 	// of the record that is free; 0: it was a standby.
 	Epoch uint64 `json:"epoch,omitempty"`
+	// Serving says that an active one answers requests: it has started, and is not about to stop.
+	Serving bool `json:"serving,omitempty"`
 }
 
 // record says who is active.

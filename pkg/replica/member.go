@@ -55,7 +55,11 @@ type Member struct {
 	s       *state
 	moved   chan struct{} // closed when the gate may have opened
 	active  chan struct{} // closed when it is the active one
-	checked time.Time     // when run came by last
+	signed  chan struct{} // closed when the active one has said that it serves; signs counts them
+	signs   uint64
+	over    chan struct{} // closed when another term begins
+	term    uint64
+	checked time.Time // when run came by last
 
 	until atomic.Int64 // for how long attempts may begin, by now
 	zero  time.Time    // of until
@@ -71,7 +75,7 @@ func Join(board Board, o Options) *Member {
 	o.About.Since = now.UTC()
 	m := &Member{
 		o: o, board: board, wake: make(chan struct{}, 1), done: make(chan struct{}), zero: now,
-		s: newState(o.Failover, o.About, ulid.Make().String(), now), moved: make(chan struct{}), active: make(chan struct{}), checked: now,
+		s: newState(o.Failover, o.About, ulid.Make().String(), now), moved: make(chan struct{}), active: make(chan struct{}), signed: make(chan struct{}), over: make(chan struct{}), checked: now,
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	m.stop = stop
@@ -225,6 +229,7 @@ func (m *Member) settle(do func(now time.Time)) {
 	was := m.s.epoch
 	do(time.Now())
 	m.gate()
+	m.tell()
 	began := m.s.epoch != was
 	if began {
 		m.o.Log.Info("active", zap.Uint64("epoch", m.s.epoch), zap.String("because", m.s.reason))
@@ -254,6 +259,7 @@ func (m *Member) Hear(data []byte) {
 	m.mu.Lock()
 	m.s.hear(&b, time.Now())
 	m.gate()
+	m.tell()
 	due := m.s.free || m.s.lost != "" || b.Instance == m.s.instance && !m.s.read
 	m.mu.Unlock()
 	if due {
@@ -272,10 +278,10 @@ func (m *Member) Check(why string) {
 	})
 }
 
-// SetConfig sets the hash of the configuration that others hear of.
-func (m *Member) SetConfig(hash string) {
+// Describe sets the hash of the configuration, and that of the certificate, that others hear of.
+func (m *Member) Describe(config, certificate string) {
 	m.mu.Lock()
-	m.s.about.Config = hash
+	m.s.about.Config, m.s.about.Certificate = config, certificate
 	m.mu.Unlock()
 }
 

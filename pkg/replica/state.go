@@ -48,6 +48,10 @@ type state struct {
 	format   int       // of the record
 	quiet    time.Time // since when its holder is silent, while we hear ourselves
 	resumed  time.Time // since when we hear ourselves
+	serves   bool      // active: we answer requests
+	serving  bool      // its holder does, as it has said last
+	signs    uint64    // how often it has said so
+	term     uint64    // counts those that were active, as far as their requests can still be answered
 
 	sent    [echoes]time.Time // when our beats were sent, by their numbers
 	n       uint64            // beats that were sent
@@ -81,7 +85,7 @@ func (s *state) beat() time.Duration { return s.failover / beats }
 func (s *state) next(now time.Time) beat {
 	s.n++
 	s.sent[s.n%echoes] = now
-	b := beat{About: s.about, Instance: s.instance, N: s.n, UptimeMS: now.Sub(s.began).Milliseconds(), State: Standby, Epoch: s.epoch}
+	b := beat{About: s.about, Instance: s.instance, N: s.n, UptimeMS: now.Sub(s.began).Milliseconds(), State: Standby, Epoch: s.epoch, Serving: s.epoch > 0 && s.serves}
 	if s.epoch > 0 {
 		b.State = Active
 	}
@@ -105,9 +109,10 @@ func (s *state) hear(b *beat, now time.Time) {
 	s.note(b, now)
 	switch {
 	case b.State == ended && b.Epoch > 0 && b.Epoch >= s.known && s.epoch == 0:
-		s.known, s.free, s.read = b.Epoch, true, true
+		s.known, s.free, s.read, s.serving = b.Epoch, true, true, false
 	case b.State == Active && b.Epoch > s.known, b.State == Active && b.Epoch == s.known && !s.free:
 		s.held(b.Epoch, b.About, now)
+		s.serve(b.Serving)
 	}
 }
 
@@ -126,6 +131,24 @@ func (s *state) hearOwn(n uint64, now time.Time) {
 	s.echo, s.echoed = n, at
 	if s.epoch > 0 && n > s.before {
 		s.told = at
+		s.serve(s.serves)
+	}
+}
+
+// serve notes what the active replica has said of requests.
+func (s *state) serve(serving bool) {
+	if s.serving = serving; serving {
+		s.signs++
+	}
+}
+
+// succeed notes that another one is active than before, as of an epoch. One that has handed over has
+// answered all its requests; of others nothing more comes.
+func (s *state) succeed(epoch uint64) {
+	if epoch != s.known {
+		if s.serving = false; !s.free {
+			s.term++
+		}
 	}
 }
 
@@ -134,6 +157,7 @@ func (s *state) held(epoch uint64, by About, now time.Time) {
 	if s.epoch > 0 && epoch > s.epoch {
 		s.lose(fmt.Sprintf("%s has taken over", by.Replica))
 	}
+	s.succeed(epoch)
 	s.known, s.holder, s.free, s.read, s.quiet = epoch, by, false, true, now
 }
 
@@ -275,6 +299,9 @@ func (s *state) found(r *record, revision uint64, began, now time.Time) {
 		if !s.read || revision != s.known {
 			s.quiet = now
 		}
+		if s.serving = s.serving && revision == s.known; !r.Free {
+			s.succeed(revision)
+		}
 		s.free = r.Free || revision == 0 && (!s.read || s.free)
 		s.read, s.known, s.format, s.holder = true, revision, r.Format, r.About
 	}
@@ -303,6 +330,7 @@ func (s *state) taken(revision uint64, now time.Time) {
 	default:
 		s.reason = silence
 	}
+	s.succeed(revision)
 	s.epoch, s.known, s.free, s.sure, s.about.Since = revision, revision, false, true, now
 	s.holder, s.told, s.before = s.about, s.trying, s.n
 }

@@ -93,3 +93,15 @@ func (m *Member) Alive() error {
 	}
 	return nil
 }
+
+// Heard returns how many other replicas are heard.
+func (m *Member) Heard() (n int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, o := range m.s.others {
+		if time.Since(o.heard) < m.s.failover {
+			n++
+		}
+	}
+	return n
+}

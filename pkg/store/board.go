@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"time"
@@ -17,6 +18,7 @@ const (
 	replicasSubject = "replicas"
 	// activeSubject is the record of the active one.
 	activeSubject = "$KV.states.replicas.active"
+	keySubject    = "$KV.states.replicas.key"
 	sayingTime    = time.Second
 	maxRecord     = 64 << 10
 )
@@ -66,6 +68,34 @@ func (b *Board) Record(ctx context.Context) (data []byte, revision uint64, err e
 // Killed before it returns: it is replaced or not.
 func (b *Board) Replace(ctx context.Context, data []byte, revision uint64) (uint64, error) {
 	return b.st.Replace(ctx, &stream.Message{Subject: activeSubject, Data: data}, revision)
+}
+
+// Key returns a key that all replicas have in common, and nobody else; the first one that asks makes
+// it, of size bytes.
+//
+// Killed before it returns: there is a key or not.
+func (b *Board) Key(ctx context.Context, size int) ([]byte, error) {
+	ctx, cancel := context.WithTimeout(ctx, readTimeout)
+	defer cancel()
+	for {
+		r, err := b.st.Last(ctx, keySubject)
+		if err == nil && len(r.Data) != size {
+			err = fmt.Errorf("%s has %d bytes, not %d", keySubject, len(r.Data), size)
+		}
+		if err == nil {
+			return r.Data, nil
+		}
+		if errors.Is(err, gateway.ErrNotFound) {
+			key := make([]byte, size)
+			_, _ = rand.Read(key) // never fails
+			if _, err = b.st.Replace(ctx, &stream.Message{Subject: keySubject, Data: key}, 0); err == nil {
+				return key, nil
+			}
+		}
+		if !errors.Is(err, gateway.ErrChanged) { // another one was faster
+			return nil, fmt.Errorf("store.nats: the key of the replicas: %w", err)
+		}
+	}
 }
 
 // Reconnect makes another connection, to another server if there are several.

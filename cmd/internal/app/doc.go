@@ -26,6 +26,14 @@
 //	pkg/gateway/outcome.go            the result in one word
 //	httpapi/outcome.go                the result as an HTTP answer
 //
+// # The walk of a request to a standby
+//
+//	httpapi/elsewhere.go              whom it counts for, and its body, which is kept
+//	httpapi/forward/exchange.go       it waits for an active replica, and is sent again if that does no harm
+//	pkg/replica/serving.go            which one that is, as its beats say
+//	httpapi/forward/attempt.go        one request to it, and its answer
+//	httpapi/forward/signature.go      there: whose request is it?
+//
 // # The walk of a tool's request
 //
 //	httpapi/hooks/identify.go         the hook, by the secret in the path or where the tool puts it

@@ -36,7 +36,7 @@ func (a *App) listen(context.Context) error {
 	a.metrics = metrics.New(metrics.Sources{
 		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Quiet: a.quiet}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, SelfSends: a.sent.between.counts,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
-		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, SaidWaiting: a.waiting.Count, Replica: a.role.status, Traces: a.tracer.Counts, Log: a.log,
+		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, SaidWaiting: a.waiting.Count, Replica: a.role.status, Forwarded: a.role.forwarded, Traces: a.tracer.Counts, Log: a.log,
 	})
 	if err := a.serve(); err != nil {
 		return err
@@ -51,6 +51,8 @@ func (a *App) listen(context.Context) error {
 		a.happenings.Close()
 		a.listeners.hangup()
 	})
+	a.role.serve(true)
+	a.onStop("requests of other replicas", func(context.Context) { a.role.serve(false) })
 	return nil
 }
 
@@ -101,7 +103,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Tokens: tokens(cfg.HTTP.Tokens, a.rooms.IsRoom), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
 		Open: a.openRoutes(cfg), Observer: a.metrics.Observer(),
-		Failures: &a.failures, OnRequest: a.happenings.onRequest,
+		Failures: &a.failures, OnRequest: a.happenings.onRequest, Forwarded: a.role.caller(), Replica: a.role.name(),
 	}, append(a.hookRoutes(cfg, send), rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), api, agents.Mount(), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))...)

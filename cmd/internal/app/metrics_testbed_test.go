@@ -21,6 +21,7 @@ import (
 
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/deploy/lab/harness"
+	"stanzahook/httpapi/forward"
 	"stanzahook/pkg/replica"
 	"stanzahook/pkg/stanza"
 )
@@ -134,7 +135,7 @@ func replicaFamilies(t testing.TB) map[string]*dto.MetricFamily {
 	t.Helper()
 	status := replica.Status{Name: "b", Replicas: []replica.Replica{{State: replica.Standby, Me: true}, {State: replica.Active}, {State: replica.Silent}}, Hears: true}
 	w := httptest.NewRecorder()
-	metrics.Standby(time.Now(), func() *replica.Status { return &status }, zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, metrics.Path, nil))
+	metrics.Standby(time.Now(), func() *replica.Status { return &status }, forward.New(forward.Options{}).Counts, zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, metrics.Path, nil))
 	p := expfmt.NewTextParser(model.LegacyValidation)
 	parsed, err := p.TextToMetricFamilies(w.Body)
 	if err != nil {

@@ -33,16 +33,9 @@ func (r *Reloader) reload(ctx context.Context) ([]string, error) {
 		return nil, err
 	}
 	defer r.app.endChange()
-	cfg, err := r.Load()
-	if problems, ok := errors.AsType[config.Problems](err); ok {
-		no := &v1.Refusal{}
-		for _, p := range problems {
-			no.Problems = append(no.Problems, p.String())
-		}
-		return nil, no
-	}
+	cfg, err := r.read()
 	if err != nil {
-		return nil, &v1.Refusal{Problems: []string{err.Error()}}
+		return nil, err
 	}
 	changed, err := r.app.apply(ctx, cfg)
 	if err != nil {
@@ -56,16 +49,35 @@ func (r *Reloader) reload(ctx context.Context) ([]string, error) {
 	return changed, nil
 }
 
+// read reads the configuration. Errors: *v1.Refusal.
+func (r *Reloader) read() (*config.Config, error) {
+	cfg, err := r.Load()
+	if problems, ok := errors.AsType[config.Problems](err); ok {
+		no := &v1.Refusal{}
+		for _, p := range problems {
+			no.Problems = append(no.Problems, p.String())
+		}
+		return nil, no
+	}
+	if err != nil {
+		return nil, &v1.Refusal{Problems: []string{err.Error()}}
+	}
+	return cfg, nil
+}
+
 // ReloadAndLog reloads, and logs a failure.
 func (r *Reloader) ReloadAndLog(ctx context.Context) {
-	_, err := r.reload(ctx)
-	no, ok := errors.AsType[*v1.Refusal](err)
-	switch {
-	case ok:
-		r.app.log.Error(no.Error(), zap.Strings("problems", no.Problems))
-	case err != nil:
-		r.app.log.Error("configuration rejected; still running with the previous one", zap.Error(err))
+	if _, err := r.reload(ctx); err != nil {
+		logRefusal(r.app.log, err)
 	}
+}
+
+func logRefusal(log *zap.Logger, err error) {
+	if no, ok := errors.AsType[*v1.Refusal](err); ok {
+		log.Error(no.Error(), zap.Strings("problems", no.Problems))
+		return
+	}
+	log.Error("configuration rejected; still running with the previous one", zap.Error(err))
 }
 
 // apply changes over to another configuration, and returns the sections that changed. The
@@ -108,11 +120,11 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
 	a.madeHooks = madeHooks
 	a.use(cfg, made)
+	a.logUnused()
+	err = a.server.Replace(a.surfaces(cfg))
 	if a.role != nil {
 		a.role.describe(file)
 	}
-	a.logUnused()
-	err = a.server.Replace(a.surfaces(cfg))
 	if oldAccounts != nil {
 		oldAccounts.Close() // requests that wait for a session get an error, and may be repeated
 	}

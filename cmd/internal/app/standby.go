@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -19,6 +20,8 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/httpapi"
+	"stanzahook/httpapi/forward"
+	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/replica"
 	"stanzahook/pkg/store"
 )
@@ -29,30 +32,38 @@ const (
 )
 
 // Standby is a process whose store is on NATS until it is the active replica, and its
-// place among the replicas after that. It listens on HTTP, and has no link, no store and no event.
+// place among the replicas after that. It listens on HTTP, passes requests on to the active one
+// (standby_http.go), and has no link, no store and no event.
 type Standby struct {
 	Addr string // of the HTTP server
 
-	log     *zap.Logger
-	onLost  func(error)
-	server  *httpapi.Server
-	started time.Time
-	member  atomic.Pointer[replica.Member] // nil: NATS was not reached yet
-	joined  chan struct{}                  // closed with member
-	stop    context.CancelFunc
-	done    chan struct{}
+	log      *zap.Logger
+	onLost   func(error)
+	reloader *Reloader
+	server   *httpapi.Server
+	forward  *forward.Forward
+	failures httpapi.Failures
+	started  time.Time
+	hidden   string                         // why other replicas cannot reach this one; empty: they can
+	warned   sync.Once                      // of that
+	member   atomic.Pointer[replica.Member] // nil: NATS was not reached yet
+	joined   chan struct{}                  // closed with member
+	stop     context.CancelFunc
+	done     chan struct{}
 
-	mu    sync.Mutex
-	cfg   *config.Config
-	board *store.Board
-	why   error // NATS, or the store on it, cannot be used
+	mu       sync.Mutex
+	cfg      *config.Config
+	starting bool // the app has cfg
+	board    *store.Board
+	why      error // NATS, or the store on it, cannot be used
 }
 
 // StandBy listens on HTTP and becomes a replica as soon as NATS is reached. onLost is called when
 // only a fresh process may go on, or none (replica.ErrTaken); it may be called at any time until
-// Close.
-func StandBy(cfg *config.Config, log *zap.Logger, onLost func(error)) (*Standby, error) {
-	s := &Standby{cfg: cfg, log: log, onLost: onLost, started: time.Now(), joined: make(chan struct{}), done: make(chan struct{})}
+// Close. r reloads the configuration.
+func StandBy(cfg *config.Config, log *zap.Logger, r *Reloader, onLost func(error)) (*Standby, error) {
+	s := &Standby{cfg: cfg, log: log, reloader: r, onLost: onLost, hidden: hidden(cfg), started: time.Now(), joined: make(chan struct{}), done: make(chan struct{})}
+	s.forward = s.newForward(cfg)
 	s.server = httpapi.NewServer(s.handler(cfg))
 	addr, err := s.server.Start()
 	if err != nil {
@@ -72,20 +83,21 @@ func (s *Standby) join(ctx context.Context) {
 	heard := func(data []byte) {
 		if m := s.member.Load(); m != nil {
 			m.Hear(data)
+			if why := s.unreached(); why != "" {
+				s.warned.Do(func() { s.log.Error("other replicas cannot reach this one", zap.String("hint", why)) })
+			}
 		}
 	}
 	for {
 		board, err := store.OpenBoard(ctx, *n, int64(s.cfg.Store.MaxBytes), s.log, heard)
 		if err == nil {
-			s.mu.Lock()
-			defer s.mu.Unlock()
-			s.board, s.why = board, nil
-			s.member.Store(replica.Join(board, replica.Options{
-				About:    replica.About{Replica: ReplicaName(s.cfg), Advertise: s.cfg.Advertised(), Version: build.Version, Config: configHash(s.cfg)},
-				Failover: s.cfg.Replica.Failover, Log: s.log, OnLost: s.onLost,
-			}))
-			close(s.joined)
-			return
+			var key []byte
+			if key, err = board.Key(ctx, forward.KeySize); err == nil {
+				s.forward.SetKey(key)
+				s.isMember(board)
+				return
+			}
+			board.Close()
 		}
 		if s.waits(err) && ctx.Err() == nil {
 			s.log.Warn("store cannot be opened; waiting", zap.Error(err))
@@ -96,6 +108,37 @@ func (s *Standby) join(ctx context.Context) {
 			return
 		}
 	}
+}
+
+// isMember makes this process a replica.
+func (s *Standby) isMember(board *store.Board) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.board, s.why = board, nil
+	s.member.Store(replica.Join(board, replica.Options{
+		About: replica.About{
+			Replica: ReplicaName(s.cfg), Advertise: s.cfg.Advertised(), Version: build.Version, Config: configHash(s.cfg), Certificate: s.server.Fingerprint(),
+		},
+		Failover: s.cfg.Replica.Failover, Log: s.log, OnLost: s.onLost,
+	}))
+	close(s.joined)
+}
+
+// hidden returns why other replicas cannot reach one with a configuration; empty: they can.
+func hidden(cfg *config.Config) string {
+	if cfg.Advertised() != "" {
+		return ""
+	}
+	return "http.listen is " + cfg.HTTP.Listen + ", which is not an address by which other machines reach this one; set replica.advertise, for example to http://10.0.0.1:5290"
+}
+
+// unreached returns why the other replicas that are heard cannot reach this one; empty: they can, or
+// there are none.
+func (s *Standby) unreached() string {
+	if m := s.member.Load(); s.hidden == "" || m == nil || m.Heard() == 0 {
+		return ""
+	}
+	return s.hidden
 }
 
 // waits notes why the store cannot be opened; nil: it is. It reports whether that is new.
@@ -126,38 +169,49 @@ func (s *Standby) Wait(ctx context.Context) error {
 }
 
 // Start starts everything on this replica, which is the active one. Errors are those of [Start].
-func (s *Standby) Start(ctx context.Context, onStoreHung func(), r *Reloader) (*App, error) {
+func (s *Standby) Start(ctx context.Context, onStoreHung func()) (*App, error) {
 	s.mu.Lock()
 	cfg := s.cfg
+	s.starting = true
 	s.mu.Unlock()
-	return startAs(ctx, cfg, s.log, onStoreHung, r, s)
+	return startAs(ctx, cfg, s.log, onStoreHung, s.reloader, s)
 }
 
-// Reload reads the configuration that is used when this replica becomes active.
-func (s *Standby) Reload(r *Reloader) {
-	cfg, err := r.Load()
+// ReloadAndLog reads the configuration that is used when this replica becomes active, and logs a
+// failure.
+func (s *Standby) ReloadAndLog(ctx context.Context) {
+	if _, err := s.reload(ctx); err != nil {
+		logRefusal(s.log, err)
+	}
+}
+
+// reload is v1.Options.Reload.
+func (s *Standby) reload(context.Context) ([]string, error) {
+	cfg, err := s.reloader.read()
 	if err != nil {
-		s.log.Error("configuration rejected; still standing by with the previous one", zap.Error(err))
-		return
+		return nil, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.starting {
+		return nil, &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: "this replica is taking over; try again in a moment", RetryAfter: 1}
+	}
 	if fixed := needStandbyRestart(s.cfg, cfg); len(fixed) > 0 {
-		s.log.Error("configuration rejected; still standing by with the previous one", zap.Strings("problems", fixed))
-		return
+		return nil, &v1.Refusal{Problems: fixed}
 	}
 	if err := s.server.Replace(s.handler(cfg)); err != nil {
-		s.log.Error("http.tls not reloaded, all else is", zap.Error(err))
+		return nil, err
 	}
 	s.cfg = cfg
 	s.describe(cfg)
 	s.log.Info("configuration reloaded")
+	return []string{"the configuration that counts when this replica becomes active"}, nil
 }
 
-// describe tells the others which configuration this replica has.
+// describe tells the others which configuration and certificate this replica has.
 func (s *Standby) describe(cfg *config.Config) {
 	if m := s.member.Load(); m != nil {
-		m.SetConfig(configHash(cfg))
+		m.Describe(configHash(cfg), s.server.Fingerprint())
 	}
 }
 
@@ -179,12 +233,18 @@ func needStandbyRestart(old, next *config.Config) []string {
 func (s *Standby) Close() {
 	s.stop()
 	<-s.done
+	s.forward.Stop()
 	ctx, cancel := context.WithTimeout(context.Background(), releaseTime)
 	defer cancel()
 	if m := s.member.Load(); m != nil {
 		m.Release(ctx)
 		s.board.Close()
 	}
+	s.mu.Lock()
+	drain := s.cfg.Drain
+	s.mu.Unlock()
+	ctx, cancel = context.WithTimeout(context.Background(), drain) // for what is passed on
+	defer cancel()
 	if err := s.server.Stop(ctx); err != nil {
 		s.log.Warn("HTTP requests aborted", zap.Error(err))
 	}
@@ -236,37 +296,6 @@ func (s *Standby) status() *replica.Status {
 	}
 	st := s.member.Load().Status()
 	return &st
-}
-
-// ready says why this replica could not take over; nothing if it could.
-func (s *Standby) ready(context.Context) []string {
-	s.mu.Lock()
-	why := s.why
-	s.mu.Unlock()
-	m := s.member.Load()
-	switch {
-	case why != nil:
-		return []string{why.Error()}
-	case m == nil:
-		return []string{"store.nats: connecting"}
-	}
-	if err := m.Ready(); err != nil {
-		return []string{err.Error()}
-	}
-	if m.Status().Epoch > 0 {
-		return []string{"taking over: the store is being opened"}
-	}
-	return nil
-}
-
-// text is what a standby says that could take over.
-func (s *Standby) text() string {
-	switch st := s.member.Load().Status(); st.Holder.Replica {
-	case "":
-		return "standby, no replica is active"
-	default:
-		return "standby, active is " + st.Holder.Replica
-	}
 }
 
 // ReplicaName is the name of the replica with a configuration: by default, the first part of the

@@ -1,11 +1,89 @@
 package app
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"io"
+	"net/http"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
 )
+
+// What a standby answers itself, and what it holds for an active replica, in the form of its API.
+func TestStandbyAnswers(t *testing.T) {
+	sum := sha256.Sum256([]byte("token"))
+	const text = `
+components: [{domain: bot.example.com, secret: one}]
+http: {listen: "127.0.0.1:0", base_path: /xmpp, tokens: [{name: ops, hash: "sha256:HASH", scopes: [admin]}]}
+store: {nats: {url: "nats://127.0.0.1:1", replicas: 1}}
+replica: {name: b, failover: 30s}
+`
+	load := func() (*config.Config, error) {
+		return config.Parse("x.yaml", []byte(strings.Replace(text, "HASH", hex.EncodeToString(sum[:]), 1)), nil)
+	}
+	cfg, err := load()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := StandBy(cfg, zap.NewNop(), &Reloader{Level: zap.NewAtomicLevel(), Load: load}, func(error) {})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(method, path string) (int, string) {
+		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Header.Set("Authorization", "Bearer token")
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Error(err)
+			return 0, ""
+		}
+		defer resp.Body.Close()
+		body, err := io.ReadAll(resp.Body)
+		if err != nil || resp.Header.Get("Stanzahook-Replica") != "b" {
+			t.Errorf("%s: %v %v", path, resp.Header, err)
+		}
+		return resp.StatusCode, string(body)
+	}
+	for _, row := range []struct {
+		method, path string
+		status       int
+		has          string
+	}{
+		{"GET", "/xmpp/healthz", 200, "ok"}, {"GET", "/xmpp/readyz", 503, "store.nats"}, {"GET", "/xmpp/metrics", 200, "stanzahook_build_info"},
+		{"GET", "/xmpp/openapi.json", 200, "openapi"}, {"GET", "/xmpp/console/", 200, "<html"}, {"POST", "/xmpp/v1/reload", 200, `"changed"`}, {"GET", "/v1/status", 404, "/xmpp"},
+	} {
+		if status, body := ask(row.method, row.path); status != row.status || !strings.Contains(body, row.has) {
+			t.Errorf("%s: %d %.300s", row.path, status, body)
+		}
+	}
+	held := []struct{ method, path string }{
+		{"GET", "/xmpp/v1/status"}, {"POST", "/xmpp/v1/messages"}, {"GET", "/xmpp/v1/reload"}, {"POST", "/xmpp/rest"}, {"POST", "/xmpp/hooks/x"}, {"GET", "/xmpp/nothing"},
+	}
+	done := make(chan struct{})
+	for _, row := range held {
+		go func() {
+			if status, body := ask(row.method, row.path); status != 503 || !strings.Contains(body, "this replica stops") || row.path == "/xmpp/rest" != strings.HasPrefix(body, "<error") {
+				t.Errorf("%s: %d %s", row.path, status, body)
+			}
+			done <- struct{}{}
+		}()
+	}
+	for _, waiting := s.forward.Counts(); waiting < int64(len(held)); _, waiting = s.forward.Counts() {
+		time.Sleep(time.Millisecond)
+	}
+	go s.Close()
+	for range held {
+		<-done
+	}
+}
 
 // Replicas have the same configuration if all but what is their own is the same; no secret is in
 // the hash.

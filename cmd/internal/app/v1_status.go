@@ -83,7 +83,7 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		}
 	}
 	if r := s.role.status(); r != nil {
-		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC()}
+		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC(), Problem: orNull(s.role.unreached())}
 		for _, one := range r.Replicas {
 			st.Replicas = append(st.Replicas, v1.ReplicaStatus{
 				Name: one.Replica, State: one.State, Version: one.Version, Config: one.Config, SameConfig: one.Config == r.Holder.Config,

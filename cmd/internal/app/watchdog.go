@@ -33,13 +33,17 @@ func (a *App) CheckAlive(ctx context.Context) error {
 	return askMyself(ctx, &current.cfg.HTTP, a.Addr)
 }
 
+// ownURL is the URL of our own server, without a path.
+func ownURL(c *config.HTTP, addr string) string {
+	if c.TLS.CertFile != "" {
+		return "https://" + addr
+	}
+	return "http://" + addr
+}
+
 // askMyself asks our own HTTP server, as everybody else does. Any answer will do.
 func askMyself(ctx context.Context, c *config.HTTP, addr string) error {
-	scheme := "http"
-	if c.TLS.CertFile != "" {
-		scheme = "https"
-	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, scheme+"://"+addr+c.BasePath+"/healthz", nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ownURL(c, addr)+c.BasePath+"/healthz", nil)
 	if err != nil {
 		return fmt.Errorf("http: %w", err)
 	}

@@ -118,6 +118,9 @@ func printStatus(w io.Writer, st *v1.Status, ready bool) error {
 			}
 		}))
 	}
+	if st.Replica != nil && st.Replica.Problem != nil {
+		fmt.Fprintf(w, "\nother replicas cannot reach %s: %s\n", terminal.Harmless(st.Replica.Name), terminal.Harmless(*st.Replica.Problem))
+	}
 	store := fmt.Sprintf("\nstore: %d of %d MiB used", st.Store.Bytes>>20, st.Store.MaxBytes>>20)
 	if r := st.Store.RemoteStore; r != nil {
 		connected := "connected to " + r.Server

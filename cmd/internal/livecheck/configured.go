@@ -56,6 +56,9 @@ func Configured(path string, cfg *config.Config) []v1.Check {
 	}
 	all = append(all, inTheClear(cfg)...)
 	if n := &cfg.Store.NATS; n.URL != "" {
+		if cfg.Advertised() == "" {
+			all = append(all, warning("replica", "", "other replicas, if there are any, cannot pass HTTP requests on to this one: http.listen is "+h.Listen, "set replica.advertise, for example to http://10.0.0.1:5290"))
+		}
 		return append(all, fine("store", "", fmt.Sprintf("%s, name: %s, replicas: %d, at most %v", cfg.Store.Place(), n.Name, n.Replicas, cfg.Store.MaxBytes)))
 	}
 	return append(all, fine("store", "", fmt.Sprintf("%s, sync: %s, at most %v", cfg.Store.Dir, cfg.Store.Sync, cfg.Store.MaxBytes)))

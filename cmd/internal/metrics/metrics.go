@@ -65,7 +65,8 @@ type Sources struct {
 	Hooks        func() []hooks.Status
 	HookThreads  func(hook string) int
 	SaidWaiting  func() int
-	Replica      func() *replica.Status // nil: none
+	Replica      func() *replica.Status           // nil: none
+	Forwarded    func() (map[string]int64, int64) // requests by outcome, and those that wait
 	Traces       func() tracing.Counts
 	Log          *zap.Logger
 }
@@ -83,7 +84,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newUploadMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica), newTraceMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newUploadMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica, from.Forwarded), newTraceMetrics(&from), m.http)
 	return m
 }
 

@@ -17,15 +17,19 @@ import (
 type replicaMetrics struct {
 	families
 	status                          func() *replica.Status
+	requests                        func() (counts map[string]int64, waiting int64)
 	active, epoch, heard, takeovers family
+	forwarded, forwarding           family
 }
 
-func newReplicaMetrics(status func() *replica.Status) *replicaMetrics {
-	m := &replicaMetrics{status: status}
+func newReplicaMetrics(status func() *replica.Status, requests func() (map[string]int64, int64)) *replicaMetrics {
+	m := &replicaMetrics{status: status, requests: requests}
 	m.active = m.gauge("replica_active", "Whether this replica is the active one.")
 	m.epoch = m.gauge("replica_epoch", "By which it is active: each takeover has a higher one; 0: it is a standby.")
 	m.heard = m.gauge("replicas_heard", "Replicas of this installation that this one hears, itself included.")
 	m.takeovers = m.counter("takeovers_total", "Times that this process became the active replica: first (there was none), silence (the one before died), bye (it has handed over).", "reason")
+	m.forwarded = m.counter("forwarded_total", "HTTP requests that this replica, as a standby, has passed on to the active one: answered, unavailable (503: none was active), lost (502: the active one died with it), cut (it died while it answered), gone (the caller went).", "outcome")
+	m.forwarding = m.gauge("forwarding", "HTTP requests that this replica passes on now, or holds until another one is active.")
 	return m
 }
 
@@ -47,13 +51,18 @@ func (m *replicaMetrics) Collect(ch chan<- prometheus.Metric) {
 	for _, reason := range replica.Reasons() {
 		m.takeovers.flag(ch, st.Reason == reason, reason)
 	}
+	counts, waiting := m.requests()
+	for outcome, n := range counts {
+		m.forwarded.count(ch, n, outcome)
+	}
+	m.forwarding.count(ch, waiting)
 }
 
 // Standby serves the metrics of a standby: those of the process, and of its role. It has none of
 // links and endpoints, so that sums over all replicas are right.
-func Standby(started time.Time, status func() *replica.Status, log *zap.Logger) http.Handler {
+func Standby(started time.Time, status func() *replica.Status, requests func() (map[string]int64, int64), log *zap.Logger) http.Handler {
 	registry := prometheus.NewRegistry()
 	registry.MustRegister(
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newProgramMetrics(&Sources{Started: started}), newReplicaMetrics(status))
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), newProgramMetrics(&Sources{Started: started}), newReplicaMetrics(status, requests))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorLog: scrapeLog{log}, ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: maxScrapes})
 }

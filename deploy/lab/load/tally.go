@@ -206,6 +206,23 @@ func (b *tally) Accepted() int {
 	return len(b.Ids)
 }
 
+// Silence returns the longest time since began in which no message came that had not come before.
+func (b *tally) Silence(began time.Time) (longest time.Duration) {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	all := []time.Time{began, time.Now()}
+	for _, at := range b.When {
+		if at.After(began) {
+			all = append(all, at)
+		}
+	}
+	slices.SortFunc(all, time.Time.Compare)
+	for i := range all[1:] {
+		longest = max(longest, all[i+1].Sub(all[i]))
+	}
+	return longest
+}
+
 // AcceptedOf counts those of one user.
 func (b *tally) AcceptedOf(user string) int {
 	b.Mu.Lock()

@@ -51,10 +51,10 @@ type Traffic struct {
 	troubles []mishap
 }
 
-// unstored is the age up to which a message may be lost that had not been stored when
+// Unstored is the age up to which a message may be lost that had not been stored when
 // we were killed. In the small form, with the race detector and other tests beside it, a
 // busy machine lets the program be a second behind what is written.
-func unstored() time.Duration {
+func Unstored() time.Duration {
 	if harness.FullFaults() {
 		return 500 * time.Millisecond
 	}
@@ -336,7 +336,7 @@ func (tr *Traffic) During(what, users, callers string, happens func()) {
 	tr.killed = time.Time{}
 	happens()
 	tr.Flows()
-	if at := tr.killed.Add(-unstored() - tr.Stalls); at.After(from) {
+	if at := tr.killed.Add(-Unstored() - tr.Stalls); at.After(from) {
 		from = at // what was taken before is stored
 	}
 	tr.troubles = append(tr.troubles, mishap{users, callers, from, time.Now()})

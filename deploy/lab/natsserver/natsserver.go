@@ -88,7 +88,7 @@ func (o *Options) text(i int, dir string, ports []int) string {
 		for _, port := range ports[o.Nodes:] {
 			routes = append(routes, fmt.Sprintf("nats://127.0.0.1:%d", port))
 		}
-		text += fmt.Sprintf("cluster {\n name: lab\n listen: 127.0.0.1:%d\n routes: [%s]\n}\n", ports[o.Nodes+i], strings.Join(routes, ", "))
+		text += fmt.Sprintf("cluster {\n name: lab\n no_advertise: true\n listen: 127.0.0.1:%d\n routes: [%s]\n}\n", ports[o.Nodes+i], strings.Join(routes, ", "))
 	}
 	return text + o.Config
 }

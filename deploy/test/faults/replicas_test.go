@@ -15,121 +15,139 @@ import (
 	"stanzahook/deploy/lab/natsserver"
 )
 
-// kickOld lets a Prosody take the newer one of two connections of a name.
-func kickOld(o lab.Options) lab.Options {
-	if o.Kind == lab.Prosody {
-		o.Edit = func(config []byte) ([]byte, error) {
-			return append([]byte("component_conflict_resolve = \"kick_old\"\n"), config...), nil
-		}
-	}
-	return o
+// replicaFault is something that happens to replicas, or to their NATS, while messages flow.
+type replicaFault struct {
+	name  string
+	short bool   // in the short form, too, once
+	full  int    // how often in the full form
+	users string // why a message may be lost
+	stays bool   // there is no takeover
+	do    func(g *group, tr *load.Traffic)
 }
 
-// pair is two replicas of one installation.
-type pair struct {
-	t       *testing.T
-	configs map[string]harness.Config
-	active  string
-	now     map[string]*harness.Program
-}
-
-func startPair(t *testing.T, s *lab.Server, n *natsserver.Cluster, url string) *pair {
-	p := &pair{t: t, configs: make(map[string]harness.Config), now: make(map[string]*harness.Program), active: "a"}
-	for _, name := range []string{"a", "b"} {
-		c := load.TrafficConfig(s, "replicas", url)
-		c.Store = fmt.Sprintf(`{nats: {url: "%s", replicas: %d}}`, n.URL(), len(n.Nodes))
-		c.Replica, c.Listen = fmt.Sprintf("{name: %s}", name), "127.0.0.1:"+harness.FreePort(t)
-		p.configs[name] = c
-		p.start(name)
-		if name == "a" {
-			p.now[name].Started().AwaitLinks(1)
-		}
-	}
-	p.standsBy("b", "a")
-	return p
-}
-
-// start starts a replica, which is a standby unless there is none.
-func (p *pair) start(name string) {
-	c := p.configs[name]
-	p.now[name] = harness.Command(p.t, "serve", "--config", c.Write(p.t, p.t.TempDir()))
-	p.now[name].Addr = c.Listen
-}
-
-// standsBy waits until a replica could take over from another.
-func (p *pair) standsBy(name, from string) {
-	p.t.Helper()
-	harness.Eventually(p.t, name+" stands by", func() bool {
-		r, err := p.now[name].Call("GET", "/readyz", "", "", "")
-		return err == nil && r.Status == 200 && r.Body == "standby, active is "+from+"\n"
-	})
-}
-
-// takes waits until the other replica is active, and returns it.
-func (p *pair) takes(links int) *harness.Program {
-	p.t.Helper()
-	before := p.active
-	p.active = map[string]string{"a": "b", "b": "a"}[before]
-	next := p.now[p.active]
-	next.AwaitLinks(links)
-	return next
-}
-
-func (p *pair) signal(name string, signal syscall.Signal) {
-	p.t.Helper()
-	if err := p.now[name].Cmd.Process.Signal(signal); err != nil {
-		p.t.Fatal(err)
-	}
-}
-
-// Two replicas: the active one is killed, is stopped and is frozen, while messages flow in both
-// directions. The other one goes on; nothing that was stored is lost, and each conversation keeps its
-// order. STANZAHOOK_FAULTS=full, as "make faults" has it, kills ten times.
+// Two replicas on three NATS servers, while messages flow in both directions. Nothing that was stored is
+// lost, and each conversation keeps its order. STANZAHOOK_FAULTS=full, as "make cluster-faults" has it, does
+// all of it, many times; the figures are what a bot notices.
 func TestFaultsReplicas(t *testing.T) {
-	n := natsserver.Start(t, natsserver.Options{})
+	n := natsserver.Start(t, natsserver.Options{Nodes: 3})
 	s := harness.StartServer(t, kickOld(harness.ServerOptions(lab.Prosody, "replicas")))
 	b := load.NewTally(t)
-	p := startPair(t, s, n, b.URL())
-	tr := load.StartTraffic(t, s, p.now["a"], b, load.Moderate(), "echo@replicas.localhost")
-	kills := 1
-	if harness.FullFaults() {
-		kills = 10
-	}
-	for i := range kills {
-		tr.During(fmt.Sprintf("the active replica is killed, %d", i+1), load.LostUnstored, "", func() {
-			before := p.active
-			tr.Kill()
-			began := time.Now()
-			tr.Runs(p.takes(1))
-			t.Logf("%s is connected %v after the death of %s", p.active, time.Since(began).Round(time.Millisecond), before)
-			p.start(before)
-			p.standsBy(before, p.active)
-		})
-	}
-	tr.During("the active replica is stopped", "", "", func() {
-		before := p.active
-		tr.Now().Terminate()
-		tr.Runs(p.takes(1))
-		if code := p.now[before].Wait(); code != 0 {
-			t.Errorf("exit code %d", code)
-		}
-		if log := p.now[p.active].Log.String(); !strings.Contains(log, `"because":"bye"`) {
-			t.Errorf("it was not handed over:\n%s", log)
-		}
-		p.start(before)
-		p.standsBy(before, p.active)
+	g := startGroup(t, n, func(g *group, name string) string {
+		c := load.TrafficConfig(s, "replicas", b.URL())
+		c.Store = fmt.Sprintf(`{nats: {url: "%s", replicas: 3}}`, g.url(name))
+		c.Listen = g.listen[name]
+		c.Replica = fmt.Sprintf(`{name: %s, advertise: "http://%s"}`, name, c.Listen)
+		return c.Write(t, t.TempDir())
 	})
-	tr.During("the active replica is frozen", load.LostUnstored, "", func() {
-		before := p.active
-		p.signal(before, syscall.SIGSTOP)
-		next := p.takes(1)
-		p.signal(before, syscall.SIGCONT)
-		tr.Runs(next)
-		p.standsBy(before, p.active)
-	})
+	tr := load.StartTraffic(t, s, g.now["a"], b, load.Moderate(), "echo@replicas.localhost")
+	figures := make(map[string]float64)
+	for _, f := range replicaFaults() {
+		times := f.full
+		if !harness.FullFaults() {
+			if times = 0; f.short {
+				times = 1
+			}
+		}
+		for i := range times {
+			epoch, began := g.epoch(), time.Now()
+			tr.During(fmt.Sprintf("%s, %d", f.name, i+1), f.users, "", func() { f.do(g, tr) })
+			silence := b.Silence(began)
+			t.Logf("the bot heard nothing for %v", silence.Round(time.Millisecond))
+			figures[f.name+", longest silence, s"] = max(figures[f.name+", longest silence, s"], silence.Seconds())
+			if now := g.epoch(); now == epoch != f.stays {
+				t.Errorf("%s: the epoch was %d, and is %d", f.name, epoch, now)
+			}
+			g.standsBy(g.other())
+		}
+	}
 	users, callers := tr.Finish()
+	users.Figures = figures
 	users.Close(t)
 	callers.Close(t)
+}
+
+func replicaFaults() []replicaFault {
+	return []replicaFault{
+		{"the active replica is killed", true, 10, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+			before := g.active
+			tr.Kill()
+			tr.Runs(g.takes(g.other()))
+			g.start(before)
+		}},
+		{"the active replica is stopped", true, 10, "", false, func(g *group, tr *load.Traffic) {
+			before := g.active
+			tr.Now().Terminate()
+			tr.Runs(g.takes(g.other()))
+			if code := g.now[before].Wait(); code != 0 {
+				g.t.Errorf("exit code %d", code)
+			}
+			if log := g.now[g.active].Log.String(); !strings.Contains(log, `"because":"bye"`) {
+				g.t.Errorf("it was not handed over:\n%s", log)
+			}
+			g.start(before)
+		}},
+		{"the active replica is frozen", true, 5, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+			before := g.active
+			g.signal(before, syscall.SIGSTOP)
+			next := g.takes(g.other())
+			g.signal(before, syscall.SIGCONT)
+			tr.Runs(next)
+		}},
+		{"the active replica is cut off from NATS", true, 5, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+			before := g.active
+			g.cut(before, true)
+			tr.Runs(g.takes(g.other()))
+			g.cut(before, false)
+		}},
+		{"the active replica is killed, with two standbys", false, 5, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+			before, second := g.active, g.other()
+			g.start("c")
+			g.standsBy("c")
+			tr.Kill()
+			tr.Runs(g.takes(second, "c"))
+			loser := map[string]string{second: "c", "c": second}[g.active]
+			g.standsBy(loser)
+			g.start(before)
+			g.standsBy(before)
+			if g.active == "c" { // the others are two again
+				g.now["c"].Terminate()
+				g.takes(before, second)
+				tr.Runs(g.now[g.active])
+				return
+			}
+			g.now["c"].StopWell()
+		}},
+		{"a NATS server is killed", false, 3, "", true, func(g *group, tr *load.Traffic) {
+			for _, node := range g.nats.Nodes {
+				node.Kill()
+				awaitSaid(tr, 50)
+				node.Start()
+				awaitPosted(tr, 20)
+			}
+		}},
+		{"a NATS server is frozen", false, 3, "", true, func(g *group, tr *load.Traffic) {
+			for _, node := range g.nats.Nodes {
+				node.Freeze()
+				time.Sleep(5 * time.Second) // so long it is frozen
+				node.Thaw()
+				awaitPosted(tr, 20)
+			}
+		}},
+		{"NATS is slower by 100 ms", false, 1, "", true, func(g *group, tr *load.Traffic) {
+			g.each([]string{"a", "b"}, func(r *harness.Relay) { r.Slow(50*time.Millisecond, 0) })
+			time.Sleep(time.Minute) // so long it is slow
+			g.each([]string{"a", "b"}, func(r *harness.Relay) { r.Slow(0, 0) })
+			awaitPosted(tr, 20)
+		}},
+		{"two NATS servers of three are gone", false, 2, "", true, func(g *group, tr *load.Traffic) {
+			g.nats.Nodes[0].Kill()
+			g.nats.Nodes[1].Kill()
+			time.Sleep(30 * time.Second) // so long there is no quorum
+			g.nats.Nodes[0].Start()
+			g.nats.Nodes[1].Start()
+			awaitPosted(tr, 20)
+		}},
+	}
 }
 
 // Processes of one name: the second with the name of a replica that runs ends, and says why;
@@ -139,8 +157,10 @@ func TestSecondProcess(t *testing.T) {
 	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, "second"))
 	b := harness.NewBot(t)
 	c := harness.OneComponent(s, "second", b)
-	c.Store, c.Replica = fmt.Sprintf(`{nats: {url: "%s", replicas: 1}}`, n.URL()), "{name: one, failover: 1s}"
+	c.Listen = "127.0.0.1:" + harness.FreePort(t)
+	c.Store, c.Replica = fmt.Sprintf(`{nats: {url: "%s", replicas: 1}}`, n.URL()), fmt.Sprintf(`{name: one, failover: 1s, advertise: "http://%s"}`, c.Listen)
 	first := harness.LaunchLinked(t, c.Write(t, t.TempDir()))
+	c.Listen = "127.0.0.1:" + harness.FreePort(t)
 	twin := harness.Command(t, "serve", "--config", c.Write(t, t.TempDir()))
 	if code := twin.Wait(); code != 1 || !strings.Contains(twin.Log.String(), "replica.name") {
 		t.Errorf("exit code %d\n%s", code, twin.Log)
@@ -152,11 +172,12 @@ func TestSecondProcess(t *testing.T) {
 		r, err := second.Call("GET", "/readyz", "", "", "")
 		return err == nil && r.Status == 200 && strings.Contains(r.Body, "active is one")
 	})
+	alice := harness.Login(t, s, "alice")
 	r, err := second.Call("POST", "/rest", "token-all", harness.AsJSON, `{"to":"alice@localhost","type":"chat","body":"x"}`)
-	if err != nil || r.Status != 503 || r.Header.Get("Retry-After") == "" || !strings.Contains(r.Body, "the active one is one") {
+	if err != nil || r.Status != 202 || r.Header.Get("Stanzahook-Replica") != "one" {
 		t.Errorf("%+v %v", r, err)
 	}
-	alice := harness.Login(t, s, "alice")
+	alice.Await("what was sent by way of the second", func(r lab.Received) bool { return r.Body == "x" })
 	alice.Send("<message to='echo@second.localhost' type='chat' id='one'><body>one</body></message>")
 	alice.Await("the bot's answer", func(r lab.Received) bool { return r.Kind == "message" && r.Body != "" })
 	if first.Connects() != 1 || second.Connects() != 0 {
