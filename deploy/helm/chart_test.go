@@ -53,6 +53,7 @@ type manifest struct {
 						AllowPrivilegeEscalation bool `yaml:"allowPrivilegeEscalation"`
 						Capabilities             struct{ Drop []string }
 					} `yaml:"securityContext"`
+					Env       []struct{ Name, Value string }
 					Liveness  probe `yaml:"livenessProbe"`
 					Readiness probe `yaml:"readinessProbe"`
 				}
@@ -94,7 +95,7 @@ func TestChart(t *testing.T) {
 	if _, err := helmIn(t, "lint", "--strict", "stanzahook"); err != nil {
 		t.Error("helm lint")
 	}
-	one, two := render(t), render(t, "--values", "nats-values.yaml", "--set", "replicas=2")
+	one, two := render(t), render(t, "--values", "nats-values.yaml")
 	for name, all := range map[string]map[string]manifest{"one": one, "two": two} {
 		pods := all["StatefulSet"].Spec
 		if len(pods.Template.Spec.Containers) != 1 || !pods.Template.Spec.SecurityContext.RunAsNonRoot {
@@ -106,6 +107,15 @@ func TestChart(t *testing.T) {
 		}
 		if c.Liveness.HTTPGet.Path != "/healthz" || c.Readiness.HTTPGet.Path != "/readyz" {
 			t.Errorf("%s: %+v", name, c)
+		}
+		advertise := "" // as the pod gets it
+		for _, v := range c.Env {
+			if v.Name == "STANZAHOOK_REPLICA_ADVERTISE" {
+				advertise = strings.ReplaceAll(v.Value, "$(POD)", "bots-0")
+			}
+		}
+		if want := map[string]string{"one": "", "two": "http://bots-0.bots-pods.default.svc:5290"}[name]; advertise != want {
+			t.Errorf("%s: others reach it at %q", name, advertise)
 		}
 		if _, budget := all["PodDisruptionBudget"]; budget != (name == "two") || len(pods.VolumeClaimTemplates) == 1 != (name == "one") {
 			t.Errorf("%s: budget %v, %d volumes", name, budget, len(pods.VolumeClaimTemplates))
