@@ -39,7 +39,7 @@ func initCommand() *cobra.Command {
 	var dir, address string
 	var force bool
 	cmd := &cobra.Command{
-		Use:   "init --server prosody|ejabberd --domain bot.example.com [--host example.com] [--rooms]",
+		Use:   "init --server prosody|ejabberd --domain bot.example.com [--host example.com] [--rooms] [--uploads]",
 		Short: "Write a configuration, and print what the XMPP server needs",
 		Long: `Write a configuration with a fresh secret and a token for the API, and print the
 lines for the configuration of the XMPP server, and the commands to run there.
@@ -47,7 +47,8 @@ lines for the configuration of the XMPP server, and the commands to run there.
 With --host, the server lets the component read and change the rosters of that
 domain's users, send messages as they, and see when they log in (XEP-0356). The
 section rosters of the configuration is there to be filled in. With --rooms, there are
-lines for rooms, too: an archive, many rooms, and bots that may make them.
+lines for rooms, too: an archive, many rooms, and bots that may make them. With
+--uploads, there are lines for the service that bots send files by.
 
 With --nats, everything is stored on NATS servers of yours, three or five of which
 keep each record if there are as many, and not in a directory.
@@ -79,6 +80,7 @@ Only its owner can read it; in a directory that root keeps for a group, such as
 	f.StringVar(&a.Host, "host", "", "the domain of users whose rosters to keep, for example example.com (default: none)")
 	f.StringVar(&address, "address", "127.0.0.1:5347", "the address of the server for components")
 	f.BoolVar(&a.HasRooms, "rooms", false, "print what the server needs for bots in rooms, too")
+	f.BoolVar(&a.HasUploads, "uploads", false, "print what the server needs for files of bots, too")
 	f.StringVar(&a.NATS, "nats", "", "NATS servers to store on, with commas between (default: an embedded store)")
 	f.StringVar(&dir, "dir", ".", "where to write "+configName)
 	f.BoolVar(&force, "force", false, "overwrite a configuration that is there, its secrets and tokens included")

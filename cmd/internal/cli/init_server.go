@@ -33,17 +33,18 @@ const (
 
 // attachment is what the configurations of stanzahook and the XMPP server share.
 type attachment struct {
-	Server   string
-	Domain   string // of the component
-	Host     string // of the users; empty: no privileges
-	Address  string // of the server, for components
-	IP, Port string // of Address; no IP: it is a name
-	Secret   string
-	Password string // of the account that may use ejabberd's API
-	Token    string // its line in the configuration
-	Store    string // directory
-	NATS     string // URL of an external NATS; empty: the store is embedded
-	HasRooms bool   // the server's lines for rooms are wanted
+	Server     string
+	Domain     string // of the component
+	Host       string // of the users; empty: no privileges
+	Address    string // of the server, for components
+	IP, Port   string // of Address; no IP: it is a name
+	Secret     string
+	Password   string // of the account that may use ejabberd's API
+	Token      string // its line in the configuration
+	Store      string // directory
+	NATS       string // URL of an external NATS; empty: the store is embedded
+	HasRooms   bool   // the server's lines for rooms are wanted
+	HasUploads bool   // and those for files
 }
 
 // Replicas is how many of the NATS servers keep each record.
@@ -70,8 +71,11 @@ func (a attachment) Name() string {
 	return "stanzahook_" + regexp.MustCompile(`[^a-z0-9]+`).ReplaceAllString(a.Domain, "_")
 }
 
-// Rooms is the service of rooms that a new one would be.
-func (a attachment) Rooms() string {
+// Rooms is the service of rooms that a new one would be, and Uploads that of files.
+func (a attachment) Rooms() string   { return a.service("rooms") }
+func (a attachment) Uploads() string { return a.service("upload") }
+
+func (a attachment) service(name string) string {
 	base := a.Host
 	if base == "" {
 		base = a.Domain
@@ -79,7 +83,7 @@ func (a attachment) Rooms() string {
 			base = parent
 		}
 	}
-	return "rooms." + base
+	return name + "." + base
 }
 
 // at sets the address of the server for components.
@@ -129,6 +133,10 @@ func (a attachment) pastes() ([]paste, error) {
 			err = errors.Join(add("ejabberd.yml.tmpl", "rooms", "at the end, too"),
 				add("ejabberd.yml.tmpl", "mod_muc", "into the options of mod_muc that you have, or as they are"))
 		}
+		if err == nil && a.HasUploads {
+			err = errors.Join(add("ejabberd.yml.tmpl", "uploads", "at the end, too"),
+				add("ejabberd.yml.tmpl", "mod_http_upload", "into the options of mod_http_upload that you have, as Debian's file does; else it also needs put_url, and a listener"))
+		}
 		return all, err
 	}
 	if err := add("prosody.lua.tmpl", "top", "near the top, before the first VirtualHost"); err != nil {
@@ -142,6 +150,9 @@ func (a attachment) pastes() ([]paste, error) {
 	err := add("prosody.lua.tmpl", "component", "at the end")
 	if err == nil && a.HasRooms {
 		err = add("prosody.lua.tmpl", "rooms", "at the end; if you have a Component … \"muc\" already, add the lines below the first to that one instead")
+	}
+	if err == nil && a.HasUploads {
+		err = add("prosody.lua.tmpl", "uploads", "at the end; if you have a Component … \"http_file_share\" already, add the lines below the first to that one instead")
 	}
 	return all, err
 }

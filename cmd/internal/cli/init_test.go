@@ -117,6 +117,25 @@ func TestInitRooms(t *testing.T) {
 	}
 }
 
+// With --uploads, there are the lines of the service for files, and they are what the server takes.
+func TestInitUploads(t *testing.T) {
+	for server, wants := range map[string][]string{
+		"prosody":  {`Component "upload.example.com" "http_file_share"`, "http_file_share_size_limit", "http_file_share_daily_quota", `add "bot.example.com" to it`},
+		"ejabberd": {"access: stanzahook_bot_example_com_uploads", "max_size: 104857600", "server: bot.example.com", "allow: local"},
+	} {
+		made := initJSON(t, "--domain", "bot.example.com", "--dir", filepath.Join(t.TempDir(), "new"), "--server", server, "--uploads")
+		text := ""
+		for _, p := range made.Paste {
+			text += p.Text
+		}
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("%s: there is no %q\n%s", server, want, text)
+			}
+		}
+	}
+}
+
 func TestInitOverwritesNothing(t *testing.T) {
 	dir := t.TempDir()
 	args := []string{"init", "--server", "ejabberd", "--domain", "bot.example.com", "--dir", dir}

@@ -3,6 +3,7 @@
 package guides
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -62,7 +63,7 @@ type attached struct {
 func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 	t.Helper()
 	address, dir := "127.0.0.1:"+harness.FreePort(t), t.TempDir()
-	code, out, errs := harness.RunProgram(t, nil, "init", "--json", "--server", string(kind), "--domain", "bot.localhost", "--host", "localhost", "--rooms", "--address", address, "--dir", dir)
+	code, out, errs := harness.RunProgram(t, nil, "init", "--json", "--server", string(kind), "--domain", "bot.localhost", "--host", "localhost", "--rooms", "--uploads", "--address", address, "--dir", dir)
 	var made initAnswer
 	if err := json.Unmarshal([]byte(out), &made); err != nil || code != 0 {
 		t.Fatalf("%d %s%s %v", code, out, errs, err)
@@ -88,6 +89,7 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 		made.Paste[i].Text = strings.ReplaceAll(made.Paste[i].Text, "port: 5281", "port: "+api)
 	}
 	o := harness.ServerOptions(kind)
+	files := harness.FreePort(t)
 	if kind == lab.Prosody { // it has one listener for all
 		if o.ComponentPort, err = strconv.Atoi(portOnly(address)); err != nil {
 			t.Fatal(err)
@@ -99,10 +101,35 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 	o.Edit = func(config []byte) ([]byte, error) {
 		// What servers have loaded out of the box, and those of the tests have not.
 		text := strings.NewReplacer(`"ping" }`, `"ping", "time" }`, "  mod_ping: {}\n", "  mod_ping: {}\n  mod_time: {}\n  mod_mam: {}\n").Replace(string(config))
-		return []byte(pasteInto(t, text, made)), nil
+		return withFiles(kind, []byte(pasteInto(t, text, made)), files, t.TempDir())
 	}
 	s := harness.StartServer(t, o)
 	return attached{s, made.File, made.Token}
+}
+
+// withFiles is what an operator has who serves files: here without TLS, at a port of loopback.
+func withFiles(kind lab.Kind, config []byte, port, dir string) ([]byte, error) {
+	if kind == lab.Prosody {
+		for old, replacement := range map[string]string{
+			"http_ports = { }\n":    fmt.Sprintf("http_ports = { %s }\nhttp_interfaces = { \"127.0.0.1\" }\nhttp_default_host = \"upload.localhost\"\n", port),
+			"\"http_file_share\"\n": fmt.Sprintf("\"http_file_share\"\n    http_external_url = \"http://127.0.0.1:%s/\"\n", port),
+		} {
+			if !bytes.Contains(config, []byte(old)) {
+				return nil, fmt.Errorf("there is no %q", old)
+			}
+			config = bytes.Replace(config, []byte(old), []byte(replacement), 1)
+		}
+		return config, nil
+	}
+	number, err := strconv.Atoi(port)
+	if err != nil {
+		return nil, err
+	}
+	return harness.AddYAML(config, map[string]any{
+		"listen":  []any{map[string]any{"port": number, "ip": "127.0.0.1", "module": "ejabberd_http", "request_handlers": map[string]any{"/upload": "mod_http_upload"}}},
+		"acl":     map[string]any{"local": map[string]any{"user_regexp": ""}},
+		"modules": map[string]any{"mod_http_upload": map[string]any{"put_url": fmt.Sprintf("http://127.0.0.1:%s/upload", port), "docroot": dir}},
+	})
 }
 
 // roomsOf is the service of rooms: ejabberd names its own.
@@ -171,6 +198,13 @@ func firstSteps(t *testing.T, kind lab.Kind, s attached) {
 		}
 	}
 	expect(0, []string{"left"}, api, "rooms", "leave", "ops@"+roomsOf(kind))
+	// A bot uploads a file.
+	if os.Getenv("EJABBERD_ROOT") == "" { // on 24.12 the service has to be named: see limitations.md
+		r, err := p.Call("POST", "/v1/files?name=a.txt&from=echo@bot.localhost", s.token, "text/plain", "hello")
+		if err != nil || r.Status != 201 {
+			t.Errorf("a file: %d %s %v", r.Status, r.Body, err)
+		}
+	}
 
 	// Where the instance cannot be asked, its store tells that it is there.
 	elsewhere := filepath.Join(filepath.Dir(s.file), "other.yaml")
