@@ -134,6 +134,12 @@ func (c Caller) Sender(from jid.JID, domains []jid.JID) (jid.JID, error) {
 	return from, nil
 }
 
+// IsOnly reports whether the caller may send messages from one bot, a bare address, and from no
+// other address: a token of that bot.
+func (c Caller) IsOnly(bot jid.JID) bool {
+	return c.Can(ScopeSend) && len(c.From) == 1 && !strings.ContainsAny(c.From[0].String(), "*?") && c.From[0].Match(bot)
+}
+
 // InDomain reports whether an address is at a domain. A component sends nothing from an
 // address outside its domain: neither for HTTP clients, nor for endpoints that reply,
 // nor for itself.

@@ -111,9 +111,11 @@ func furnish(t *testing.T, s *Store) {
 		must(t, s.Features().Put(ctx, fmt.Sprintf("h%d.example.com", i), HostFeatures{"mam": time.UnixMilli(int64(i))}))
 		must(t, s.MadeEndpoints().Put(ctx, &MadeEndpoint{Slot: i, Name: fmt.Sprintf("made%d", i), Order: uint64(i), Keys: json.RawMessage(`{}`)}))
 		must(t, s.MadeHooks().Put(ctx, &MadeEndpoint{Slot: i, Name: fmt.Sprintf("hook%d", i), Order: uint64(i), Keys: json.RawMessage(`{}`)}))
+		must(t, s.Bots().Put(ctx, BotRecord{Bot: fmt.Sprintf("b%d@bot.example.com", i), Data: json.RawMessage(`{}`)}), s.Avatars().Put(ctx, fmt.Sprintf("a%d", i), []byte("image")))
 		s.DeliveryLog().Add(&deliverylog.Entry{ID: fmt.Sprintf("evt_%d", i), Endpoint: "echo", Received: time.UnixMilli(int64(i)), State: deliverylog.Delivered})
 		must(t, s.DeliveryLog().Flush(ctx))
 	}
+	must(t, s.Bots().Remove(ctx, "b2@bot.example.com"), s.Avatars().Remove(ctx, "a5"))
 	must(t, s.MadeEndpoints().Remove(ctx, 3), s.Subscribers().Remove(ctx, Subscriber{Bot: "bot@bot.example.com", User: "u4@example.com"}))
 }
 
@@ -160,6 +162,8 @@ func contents(t *testing.T, s *Store) string {
 	say(log, err)
 	say(sorted(s.Subscribers().All(ctx)))
 	say(sorted(s.Rooms().All(ctx)))
+	say(sorted(s.Bots().All(ctx)))
+	say(sorted(s.Avatars().IDs(ctx)))
 	say(sorted(s.SentMessages().All(ctx)))
 	say(sorted(s.Threads().All(), nil))
 	say(s.MadeEndpoints().All(ctx))

@@ -46,6 +46,8 @@ func (s *Store) parts() []part {
 		{"features", "features of hosts", &s.features.bucket},
 		{"made endpoints", "endpoints made by the API", &s.madeEndpoints.bucket},
 		{"made hooks", "hooks made by the API", &s.madeHooks.bucket},
+		{"bots", "bots of the API", &s.bots.bucket},
+		{"avatars", "avatars of bots", &s.avatars.bucket},
 		{"subscribers", "subscribers", &s.subscribers.bucket},
 		{"rosters", "rosters", &s.rosters.records},
 		{"jobs", "roster jobs", &s.rosters.jobs},

@@ -87,6 +87,8 @@ type Store struct {
 	subscribers     Subscribers
 	rosters         Rosters
 	rooms           Rooms
+	bots            Bots
+	avatars         Avatars
 	sent            SentMessages
 	answered        Answered
 	threads         Threads
@@ -230,6 +232,7 @@ func (s *Store) define() {
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.rooms = Rooms{s.bucket(roomsConfig())}
+	s.avatars = Avatars{s.bucket(avatarsConfig(&s.o))}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.answered = Answered{s.bucket(answeredConfig(&s.o))}
 	s.threads = newThreads(s.bucket(threadsConfig(&s.o)))
@@ -375,6 +378,12 @@ func (s *Store) Answered() *Answered { return &s.answered }
 
 // Rooms are the rooms that bots are in.
 func (s *Store) Rooms() *Rooms { return &s.rooms }
+
+// Bots are the bots that the API has set something of.
+func (s *Store) Bots() *Bots { return &s.bots }
+
+// Avatars are the images of these bots.
+func (s *Store) Avatars() *Avatars { return &s.avatars }
 
 // WaitingMessages are the messages that wait for their rooms.
 func (s *Store) WaitingMessages() *WaitingMessages { return &s.waiting }
