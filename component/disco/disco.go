@@ -97,8 +97,13 @@ func (r *Responder) info(in *component.Incoming) (any, error) {
 	} else {
 		d.AddIdentity(in.To.Local(), "client", "bot")
 	}
-	d.AddFeatures(payload.NSDiscoInfo, payload.NSDiscoItems, nsPing, nsVers, nsTime, nsLast, "urn:xmpp:receipts")
+	d.AddFeatures(OwnFeatures()...)
 	return d, nil
+}
+
+// OwnFeatures returns the features of all addresses of a component.
+func OwnFeatures() []string {
+	return []string{payload.NSDiscoInfo, payload.NSDiscoItems, nsPing, nsVers, nsTime, nsLast, "urn:xmpp:receipts"}
 }
 
 func (r *Responder) items(in *component.Incoming) (any, error) {

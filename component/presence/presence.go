@@ -69,7 +69,7 @@ func (a *Auto) send(in *component.Incoming, typ string, full bool) {
 		}
 		h.From, h.To = from, in.From
 	}
-	s, err := stanza.Build(h, "", stanza.Limits{})
+	s, err := stanza.Build(h, a.Subscribers.content(h), stanza.Limits{})
 	if err == nil {
 		err = in.Link().Send(s, nil)
 	}

@@ -47,6 +47,14 @@ type Subscribers struct {
 	changes chan change
 	repeats loglimit.Limiter
 
+	// Content, which may be nil, returns what the available presence of a bot, a bare JID,
+	// carries. Set it before presence is sent.
+	Content func(bot jid.JID) string
+
+	// Exists, which may be nil, reports whether there is a bot, a bare JID. Subscriptions to one
+	// that there is not any more end. Set it before presence is sent.
+	Exists func(bot jid.JID) bool
+
 	// Refused counts subscriptions that are not kept, because the table, or the share
 	// of their user or domain, is full.
 	Refused atomic.Int64
@@ -166,9 +174,48 @@ func add(table map[string]int, key string, n int) {
 // domainOf returns the domain of a bare address.
 func domainOf(bare string) string { return bare[strings.IndexByte(bare, '@')+1:] }
 
+// content returns what a presence carries.
+func (p *Subscribers) content(h stanza.Header) string {
+	if p.Content == nil || h.Type != "" {
+		return ""
+	}
+	return p.Content(h.From.Bare())
+}
+
 // Announce sends presence of a link's bots to all their subscribers: available, or
 // with type "unavailable" unavailable (RFC 6121 section 4).
 func (p *Subscribers) Announce(ctx context.Context, l *component.Link, typ string) {
+	p.each(ctx, l, func(bot, user jid.JID) []*stanza.Stanza { return p.presence(bot, user, typ) })
+}
+
+// presence returns the presence of a bot for a subscriber; nothing if there can be none. A
+// subscription to a bot that does not exist any more ends (RFC 6121 section 3.2).
+//
+// Killed after it is sent and before that is stored: it is sent again after the restart.
+func (p *Subscribers) presence(bot, user jid.JID, typ string) []*stanza.Stanza {
+	from, err := bot.WithResource(resource)
+	if err != nil {
+		return nil // not a valid JID
+	}
+	headers := []stanza.Header{{Kind: stanza.Presence, Type: typ, From: from, To: user}}
+	if p.isGone(bot) {
+		headers[0].Type = "unavailable"
+		headers = append(headers, stanza.Header{Kind: stanza.Presence, Type: "unsubscribed", From: bot, To: user})
+		p.set(bot, user, false)
+	}
+	var all []*stanza.Stanza
+	for _, h := range headers {
+		if s, err := stanza.Build(h, p.content(h), stanza.Limits{}); err == nil {
+			all = append(all, s)
+		}
+	}
+	return all
+}
+
+func (p *Subscribers) isGone(bot jid.JID) bool { return p.Exists != nil && !p.Exists(bot) }
+
+// each sends what there is to send for each bot of a link and each of its subscribers.
+func (p *Subscribers) each(ctx context.Context, l *component.Link, of func(bot, user jid.JID) []*stanza.Stanza) {
 	p.mu.Lock()
 	subs := make([]store.Subscriber, 0, len(p.all))
 	for sub := range p.all {
@@ -176,23 +223,18 @@ func (p *Subscribers) Announce(ctx context.Context, l *component.Link, typ strin
 	}
 	p.mu.Unlock()
 	for _, sub := range subs {
-		bot, user := jid.FromServer(sub.Bot), jid.FromServer(sub.User)
+		bot := jid.FromServer(sub.Bot)
 		if bot.Domain() != l.Domain().Domain() {
 			continue
 		}
-		from, err := bot.WithResource(resource)
-		if err != nil {
-			continue // not a valid JID
-		}
-		s, err := stanza.Build(stanza.Header{Kind: stanza.Presence, Type: typ, From: from, To: user}, "", stanza.Limits{})
-		if err != nil {
-			continue
-		}
-		for err = l.Send(s, nil); errors.Is(err, gateway.ErrBusy); err = l.Send(s, nil) {
-			select {
-			case <-time.After(busyDelay):
-			case <-ctx.Done():
-				return
+		for _, s := range of(bot, jid.FromServer(sub.User)) {
+			err := l.Send(s, nil)
+			for ; errors.Is(err, gateway.ErrBusy); err = l.Send(s, nil) {
+				select {
+				case <-time.After(busyDelay):
+				case <-ctx.Done():
+					return
+				}
 			}
 		}
 		if ctx.Err() != nil {

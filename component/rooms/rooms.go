@@ -35,6 +35,9 @@ type Options struct {
 	// Ours, which may be nil, reports whether a message of a room, by its id or stanza-id, is
 	// one of the bot. It must not block.
 	Ours func(bot, room jid.JID, id string) bool
+	// Presence, which may be nil, returns what the available presence of a bot, a bare JID,
+	// carries. It must not block.
+	Presence func(bot jid.JID) string
 	// OnState, which may be nil, is called with each new state of a bot in a room, and why it
 	// is refused. It must not block.
 	OnState func(room, bot jid.JID, state muc.State, why stanza.Condition)
@@ -132,6 +135,28 @@ func (r *Rooms) find(room, bot jid.JID) (*session, error) {
 	}
 	return nil, ErrSeveral
 }
+
+// Update sends the presence of bots to their rooms, with what it carries now.
+//
+// Killed: the rooms see it at the next join.
+func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) {
+	n := 0
+	for _, s := range r.all() {
+		if !bots[s.self.Bare()] || ctx.Err() != nil {
+			continue
+		}
+		s.mu.Lock()
+		s.apply(s.room.Update())
+		link := s.link
+		s.mu.Unlock()
+		if n++; n%updatesAtOnce == 0 && link != nil {
+			_ = link.Flush(ctx) // without a connection the rooms are joined anew
+		}
+	}
+}
+
+// updatesAtOnce is how many rooms are told before others may send again.
+const updatesAtOnce = 100
 
 // all returns all sessions.
 func (r *Rooms) all() []*session {

@@ -59,7 +59,11 @@ func (s *session) options(set Settings, p Policy) muc.Options {
 	if nick == "" {
 		nick = s.self.Local()
 	}
-	return muc.Options{Room: s.key.room, Self: s.self, Nick: nick, Password: set.Password.Reveal(), History: set.History, MaxAge: p.CatchUpAge, MaxMissed: p.CatchUpMax,
+	var presence func() string
+	if s.all.o.Presence != nil {
+		presence = func() string { return s.all.o.Presence(s.self.Bare()) }
+	}
+	return muc.Options{Presence: presence, Room: s.key.room, Self: s.self, Nick: nick, Password: set.Password.Reveal(), History: set.History, MaxAge: p.CatchUpAge, MaxMissed: p.CatchUpMax,
 		Create: set.Create, Config: set.Config, Rejoin: set.Rejoin, SelfPing: p.SelfPing, NewID: newID}
 }
 

@@ -25,6 +25,9 @@ func (r *Room) send(h stanza.Header, inner string) {
 }
 
 func (r *Room) sendPresence(nick, typ, inner string) {
+	if typ == "" && r.o.Presence != nil {
+		inner += r.o.Presence()
+	}
 	if to, err := r.o.Room.WithResource(nick); err == nil {
 		r.send(stanza.Header{Kind: stanza.Presence, Type: typ, From: r.o.Self, To: to}, inner)
 	}

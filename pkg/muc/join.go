@@ -61,6 +61,17 @@ func (r *Room) SetNick(now time.Time, nick string) Output {
 	return r.take()
 }
 
+// Update sends what the bot's presence carries now.
+func (r *Room) Update() Output {
+	switch r.state {
+	case Joined:
+		r.sendPresence(r.nick, "", "")
+	case Joining:
+		r.outdated = true
+	}
+	return r.take()
+}
+
 // Leave leaves the room for good.
 func (r *Room) Leave(now time.Time, status string) Output {
 	// While it waits, the room may still have the bot of an earlier stay.
@@ -94,7 +105,7 @@ func (r *Room) attempt(now time.Time) {
 	r.abort()
 	r.stopAll()
 	r.become(now, Joining)
-	r.itself, r.arranged, r.remark, r.made, r.renameTo = false, true, "", false, ""
+	r.itself, r.arranged, r.remark, r.made, r.renameTo, r.outdated = false, true, "", false, "", false
 	r.known = false // who is not in does not hear that the configuration changes
 	r.generation++
 	r.uncounted = nil
@@ -229,7 +240,10 @@ func (r *Room) complete(now time.Time) {
 	r.look(now)
 	if r.nick != r.o.Nick && r.byNick[r.o.Nick] == nil {
 		r.sendPresence(r.o.Nick, "", "") // it has become free meanwhile
+	} else if r.outdated {
+		r.sendPresence(r.nick, "", "")
 	}
+	r.outdated = false
 }
 
 // onOwnLeave handles the unavailable presence of the own nick.

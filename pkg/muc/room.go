@@ -44,6 +44,8 @@ type Options struct {
 	Config    map[string][]string // of a room that is made, by variable; "muc#roomconfig_" may be left out
 	Rejoin    bool                // join again after a kick: a minute later, three times an hour at most
 	SelfPing  time.Duration       // after so much silence; 0: never
+	// Presence, which may be nil, returns what the bot's available presence carries.
+	Presence func() string
 	// Mute says that the room's service answers no IQs to bare addresses: nothing is asked.
 	Mute bool
 	// Answers says that the service has answered others: an answer that does not come at once
@@ -113,6 +115,7 @@ type Room struct {
 	remark   string // on the configuration of a new room
 	made     bool   // by the last join
 	nick     string // own: true while joined, asked for while joining
+	outdated bool   // what the presence of the join carried is not what it carries now
 	renameTo string // the nick of a change that is not answered; empty: none
 	try      int    // of nicks, see tryNick
 	itself   bool   // the own presence has come

@@ -206,3 +206,38 @@ func BenchmarkGroupchat(b *testing.B) {
 		}
 	}
 }
+
+// What the bot's presence carries goes with each presence of it, and anew when it changes.
+func TestPresenceCarries(t *testing.T) {
+	o := options()
+	status := "one"
+	o.Presence = func() string { return "<status>" + status + "</status>" }
+	r := newRoom(t, o, muc.Mark{})
+	sent := func(out muc.Output) string {
+		var all []string
+		for _, s := range out.Send {
+			if s.Kind == stanza.Presence {
+				text, _ := s.Text("status")
+				all = append(all, strings.TrimSpace(s.Type+" "+text))
+			}
+		}
+		return strings.Join(all, ", ")
+	}
+	is := func(what, got, want string) {
+		t.Helper()
+		if got != want {
+			t.Errorf("%s: sent %q, want %q", what, got, want)
+		}
+	}
+	is("not connected", sent(r.Update()), "")
+	is("the join", sent(r.Connected(began)), "one")
+	status = "two"
+	is("while it joins", sent(r.Update()), "")
+	is("in", sent(r.Receive(began, parsed("%s", ownPresence))), "")
+	is("joined", sent(r.Receive(began, parsed("%s", noSubject))), "two")
+	status = "three"
+	is("a change", sent(r.Update()), "three")
+	is("another nick", sent(r.SetNick(began, "Other")), "three")
+	is("the end", sent(r.Leave(began, "bye")), "unavailable bye")
+	is("after it", sent(r.Update()), "")
+}
