@@ -1,0 +1,107 @@
+package bots
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2/simplelru"
+	"golang.org/x/time/rate"
+
+	"stanzahook/pkg/jid"
+)
+
+// errChanged means that an image is another one than when its bot was set.
+var errChanged = errors.New("the file of the avatar was changed; reload the configuration")
+
+// cacheBytes bounds the cache of images, by their bytes.
+const cacheBytes = 16 << 20
+
+// images is a cache of images by their ids; the ones not asked for longest go first. Bots
+// with the same image share it.
+type images struct {
+	mu    sync.Mutex
+	all   *simplelru.LRU[string, []byte]
+	bytes int64
+}
+
+func newImages() *images {
+	c := &images{}
+	c.all, _ = simplelru.NewLRU(cacheBytes, func(_ string, image []byte) { c.bytes -= int64(len(image)) }) // fails for a bound below 1
+	return c
+}
+
+func (c *images) get(id string) ([]byte, bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.all.Get(id)
+}
+
+func (c *images) add(id string, image []byte) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.all.Contains(id) {
+		return // asked for by two at a time
+	}
+	c.all.Add(id, image)
+	for c.bytes += int64(len(image)); c.bytes > cacheBytes; {
+		c.all.RemoveOldest()
+	}
+}
+
+func (c *images) size() int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.bytes
+}
+
+// A question for an image is small, and its answer is large. So everybody gets images at
+// these rates, in bytes and bytes a second; a stranger's server counts as one, and all
+// strangers together as another. A client asks for each image once, and keeps it.
+const (
+	shareBurst, sharePace       = 16 << 20, 512 << 10
+	strangersBurst, strangePace = 64 << 20, 4 << 20
+	// maxShares bounds the table; who is not in it any more begins anew.
+	maxShares = 4096
+)
+
+// shares is how much everybody has been sent.
+type shares struct {
+	mu        sync.Mutex
+	all       *simplelru.LRU[string, *rate.Limiter]
+	strangers *rate.Limiter
+}
+
+func newShares() *shares {
+	all, _ := simplelru.NewLRU[string, *rate.Limiter](maxShares, nil) // fails for a bound below 1
+	return &shares{all: all, strangers: rate.NewLimiter(strangePace, strangersBurst)}
+}
+
+// take reports whether somebody may have so many bytes more.
+func (s *shares) take(from, bot jid.JID, n int) bool {
+	key, stranger := from.Bare().String(), !atHome(from, bot)
+	if stranger {
+		key = from.Domain()
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	one, ok := s.all.Get(key)
+	if !ok {
+		one = rate.NewLimiter(sharePace, shareBurst)
+		s.all.Add(strings.Clone(key), one) // it may be a part of a large stanza
+	}
+	now := time.Now()
+	if !one.AllowN(now, n) {
+		return false
+	}
+	return !stranger || s.strangers.AllowN(now, n)
+}
+
+// atHome reports whether an address is of the bot's server: the component is a subdomain of
+// it, or both are subdomains of one, as the rooms of the server are.
+func atHome(from, bot jid.JID) bool {
+	_, parent, _ := strings.Cut(bot.Domain(), ".")
+	domain := from.Domain()
+	return domain == bot.Domain() || parent != "" && (domain == parent || strings.HasSuffix(domain, "."+parent) && strings.Contains(parent, "."))
+}
