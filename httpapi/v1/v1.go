@@ -34,6 +34,7 @@ type Options struct {
 	Hooks      Hooks                  // nil: there is no /v1/hooks
 	Rosters    Rosters                // nil: none are configured
 	Rooms      Rooms                  // nil: there is no /v1/rooms
+	Bots       Bots                   // nil: there is no /v1/bots
 	Uploads    *upload.Uploads        // nil: there is no /v1/files
 	Requests   Requests               // nil: an Idempotency-Key is ignored
 	InProgress *InProgress            // the requests in progress with such a key; nil: its own
@@ -103,6 +104,9 @@ func New(o Options) httpapi.Mount {
 	}
 	if o.Uploads != nil && o.Sender != nil {
 		routes = append(routes, files{o.Uploads, o.Sender.Domains, e}.routes(e)...)
+	}
+	if o.Bots != nil {
+		routes = append(routes, bots{o.Bots, clock(o.Now)}.routes(e)...)
 	}
 	if o.Rooms != nil && o.Sender != nil {
 		routes = append(routes, rooms{o.Rooms, o.Sender.Domains, clock(o.Now)}.routes(e)...)

@@ -13,6 +13,7 @@ import (
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/component"
 	"stanzahook/component/archive"
+	"stanzahook/component/bots"
 	"stanzahook/component/bounce"
 	"stanzahook/component/forward"
 	"stanzahook/component/outbox"
@@ -28,6 +29,7 @@ import (
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
@@ -58,6 +60,8 @@ type App struct {
 	forward      *forward.Forward
 	echoes       *forward.Echoes // of replies to rooms
 	rooms        *rooms.Rooms    // that bots are kept in
+	bots         *bots.Bots      // with a profile
+	updates      *presence.Updates
 	services     *services.Services
 	finder       *uploads.Finder
 	uploads      *upload.Uploads
@@ -78,11 +82,13 @@ type App struct {
 	reloader     v1.Reload         // nil: none
 
 	current   atomic.Pointer[current] // to read outside a change
-	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeHooks, workers, backends, accounts
+	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeHooks, madeBots, botTimer, workers, backends, accounts
 	stopping  context.Context
 	beginStop context.CancelFunc
 	made      madeEndpoints
 	madeHooks []madeHook
+	madeBots  map[jid.JID]madeBot
+	botTimer  *time.Timer // for the end of a presence; nil: none has one
 
 	sent        *sentMessages
 	archives    archive.Collector

@@ -105,15 +105,17 @@ func (all madeEndpoints) fit() error {
 	return nil
 }
 
-// loadMade adds the endpoints and hooks of the API to the configuration that the process starts with.
+// loadMade adds the endpoints, hooks and bots of the API to the configuration that the process starts with.
 func (a *App) loadMade(ctx context.Context) (err error) {
 	if a.made, err = a.readMade(ctx, a.cfg); err != nil {
 		return err
 	}
 	a.cfg = a.made.over(a.cfg)
 	a.logUnused()
-	a.madeHooks, a.cfg, err = a.readMadeHooks(ctx, a.cfg)
-	return err
+	if a.madeHooks, a.cfg, err = a.readMadeHooks(ctx, a.cfg); err != nil {
+		return err
+	}
+	return a.readMadeBots(ctx)
 }
 
 // logUnused logs which endpoints of the API have no effect.

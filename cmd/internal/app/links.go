@@ -34,6 +34,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	if err := a.makeRooms(ctx); err != nil {
 		return err
 	}
+	a.makeBots()
 	a.makeWaiting()
 	a.makeUploads()
 	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
@@ -60,7 +61,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("components: domain: %w", err)
 		}
-		handlers := component.Chain{a.rooms, a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives}
+		handlers := component.Chain{a.rooms, a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives, a.bots, a.bots.Guard()}
 		if c.Presence == config.PresenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.subscribers, Log: a.log})
 		}
@@ -134,6 +135,7 @@ func (a *App) connect(start context.Context) error {
 		wg.Go(func() { l.Run(ctx) })
 	}
 	wg.Go(func() { a.subscribers.Run(ctx) })
+	wg.Go(func() { a.updates.Run(ctx) })
 	clock, stopClock := context.WithCancel(context.Background())
 	clockDone := make(chan struct{})
 	go func() { defer close(clockDone); a.rooms.Run(clock) }()

@@ -49,6 +49,7 @@ func everyMount() []httpapi.Mount {
 			Listeners: (*App)(nil),
 			Hooks:     hookService{},
 			Rooms:     roomService{},
+			Bots:      botService{},
 			Uploads:   upload.New(upload.Options{}),
 		}),
 		tools.NewRunner(tools.Options{}).Mount(),

@@ -117,6 +117,8 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	}
 	oldAccounts := a.setAccounts(cfg)
 	a.setUploadClients(cfg)
+	a.setBots(cfg)
+	a.warnOfLargeAvatars(cfg)
 	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
 	a.madeHooks = madeHooks
 	a.use(cfg, made)
@@ -199,6 +201,8 @@ func differences(old, next *config.Config) []string {
 	say(reflect.DeepEqual(old.Rosters, next.Rosters), "rosters")
 	say(reflect.DeepEqual(old.Rooms, next.Rooms), "rooms")
 	say(reflect.DeepEqual(old.RoomPolicy, next.RoomPolicy), "room_policy")
+	say(reflect.DeepEqual(old.Bots, next.Bots), "bots")
+	say(old.BotsOnly == next.BotsOnly, "bots_only")
 	say(sameHooks(old.Hooks, next.Hooks), "hooks")
 	say(reflect.DeepEqual(old.HTTP.Tokens, next.HTTP.Tokens), "http.tokens")
 	a, b := old.HTTP, next.HTTP

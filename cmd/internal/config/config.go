@@ -32,6 +32,8 @@ type Config struct {
 	Rosters     []Roster      `mapstructure:"rosters"`
 	Rooms       []Room        `mapstructure:"rooms"`
 	RoomPolicy  RoomPolicy    `mapstructure:"room_policy"`
+	Bots        []Bot         `mapstructure:"bots"`
+	BotsOnly    bool          `mapstructure:"bots_only"` // others do not exist
 	Hooks       []Hook        `mapstructure:"hooks"`
 	HTTP        HTTP          `mapstructure:"http"`
 	Outbound    Outbound      `mapstructure:"outbound"`

@@ -5,9 +5,12 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"strings"
 
+	"stanzahook/pkg/profile"
 	"stanzahook/pkg/secret"
 )
 
@@ -31,6 +34,38 @@ func (f fileReader) secret(path string) (secret.String, string, error) {
 	}
 	s, err := secret.FromFile(found)
 	return s, found, err
+}
+
+// image reads the file of an image, and returns it with the path that it was found at.
+func (f fileReader) image(path string) ([]byte, string, error) {
+	found, err := secret.Find(path, f.credentials, f.base)
+	if err != nil {
+		return nil, "", err
+	}
+	data, err := ReadImage(found)
+	return data, found, err
+}
+
+// ReadImage reads the file of an avatar, or the beginning of one that is too large for it.
+// The error does not name the file.
+func ReadImage(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err == nil && !info.Mode().IsRegular() {
+		return nil, errors.New("is not a file") // one that is no regular file might never end, or begin
+	}
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	defer f.Close() //nolint:errcheck // only read from
+	data, err := io.ReadAll(io.LimitReader(f, profile.MaxAvatar+1))
+	if err != nil {
+		return nil, cannotRead(err)
+	}
+	return data, nil
 }
 
 // pair finds the files of a certificate and its key, and checks that they belong

@@ -153,6 +153,8 @@ func overDefaults(from, to reflect.Value) (any, error) {
 		to.Set(reflect.ValueOf(defaultRoster()))
 	case reflect.TypeFor[Room]():
 		to.Set(reflect.ValueOf(defaultRoom()))
+	case reflect.TypeFor[Bot]():
+		to.Set(reflect.ValueOf(defaultBot()))
 	case reflect.TypeFor[Hook]():
 		to.Set(reflect.ValueOf(defaultHook()))
 	}

@@ -81,6 +81,7 @@ func validate(r *report, c *Config, files fileReader) {
 		c.Rooms[i].check(s.element("rooms", i), c.Rooms[:i])
 	}
 	c.RoomPolicy.check(s.in("room_policy"))
+	c.checkBots(s)
 	c.HTTP.check(s.in("http"))
 	for i := range c.Hooks { // behind the listener, on which depends whether they need a secret
 		c.Hooks[i].check(s.element("hooks", i), c.Hooks[:i])

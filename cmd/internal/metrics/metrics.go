@@ -15,6 +15,7 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/component"
+	"stanzahook/component/bots"
 	"stanzahook/component/bounce"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
@@ -50,6 +51,7 @@ type Sources struct {
 	Rooms        *rooms.Rooms
 	Services     *services.Services // with Rooms
 	Uploads      *upload.Uploads
+	Bots         *bots.Bots
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
@@ -84,7 +86,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newUploadMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica, from.Forwarded), newTraceMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newUploadMetrics(&from), newBotMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica, from.Forwarded), newTraceMetrics(&from), m.http)
 	return m
 }
 

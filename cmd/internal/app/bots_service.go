@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+
+	"stanzahook/component/bots"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
+	"stanzahook/pkg/jid"
+)
+
+// botService implements [v1.Bots].
+type botService struct{ app *App }
+
+// List implements v1.Bots.
+func (s botService) List() []v1.Bot {
+	all := s.app.bots.All()
+	list := make([]v1.Bot, len(all))
+	for i, b := range all {
+		list[i] = describeBot(b)
+	}
+	return list
+}
+
+func describeBot(b *bots.Bot) v1.Bot {
+	v := v1.Bot{JID: b.JID, Name: b.DisplayName(), Source: "config", Avatar: b.Avatar, VCard: v1.BotCard(b.Card),
+		Identity: v1.BotIdentity{Category: b.Category, Type: b.Type}, Presence: v1.BotPresence{Presence: b.Presence}, NoReply: b.NoReply}
+	if b.Made {
+		v.Source = "api"
+	}
+	if !b.Until.IsZero() {
+		v.Presence.Until = &b.Until
+	}
+	return v
+}
+
+// Get implements v1.Bots.
+func (s botService) Get(bot jid.JID) (v1.Bot, error) {
+	b := s.app.bots.Get(bot)
+	if b == nil {
+		return v1.Bot{}, gateway.ErrNotFound
+	}
+	return describeBot(b), nil
+}
+
+// Image implements v1.Bots.
+func (s botService) Image(bot jid.JID) (image []byte, media string, err error) {
+	b := s.app.bots.Get(bot)
+	if b == nil || b.Avatar == nil {
+		return nil, "", gateway.ErrNotFound
+	}
+	image, err = s.app.bots.Image(b)
+	return image, b.Avatar.Type, err
+}
+
+// Put implements v1.Bots.
+func (s botService) Put(ctx context.Context, bot jid.JID, keys, image []byte) (v1.Bot, bool, error) {
+	fresh, err := s.app.putBot(ctx, bot, keys, image)
+	if err != nil {
+		return v1.Bot{}, false, err
+	}
+	b, err := s.Get(bot)
+	return b, fresh, err
+}
+
+// Delete implements v1.Bots.
+func (s botService) Delete(ctx context.Context, bot jid.JID) error {
+	return s.app.deleteBot(ctx, bot)
+}
+
+// SetPresence implements v1.Bots.
+func (s botService) SetPresence(ctx context.Context, bot jid.JID, p v1.BotPresence) (v1.Bot, error) {
+	if err := s.app.setBotPresence(ctx, bot, p); err != nil {
+		return v1.Bot{}, err
+	}
+	return s.Get(bot)
+}

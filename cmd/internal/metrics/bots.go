@@ -1,0 +1,49 @@
+package metrics
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+
+	"stanzahook/component/bots"
+)
+
+// botMetrics are about bots with a profile.
+type botMetrics struct {
+	families
+	from *bots.Bots
+
+	bots, answers, images, read, refused, cached family
+}
+
+func newBotMetrics(from *Sources) *botMetrics {
+	m := &botMetrics{from: from.Bots}
+	m.bots = m.gauge("bots", "Bots with a profile, by source: config or api.", "source")
+	m.answers = m.counter("bot_answers_total", "Questions about bots with a profile that were answered (service discovery, vCard, avatar).")
+	m.images = m.counter("bot_avatars_sent_total", "Answers with the image of an avatar.")
+	m.read = m.counter("bot_avatars_read_total", "Images of avatars that were read, as they were not in the cache, by result: ok or failed.", "result")
+	m.refused = m.counter("bot_avatars_refused_total", "Questions for the image of an avatar that were refused, by reason: share (their sender has got as many bytes as one may have) or full (too many are being answered).", "reason")
+	m.cached = m.gauge("bot_avatars_cached_bytes", "Bytes of images in the cache; at most 16 MiB.")
+	return m
+}
+
+// Collect implements prometheus.Collector.
+func (m *botMetrics) Collect(ch chan<- prometheus.Metric) {
+	if m.from == nil {
+		return
+	}
+	made, all := int64(0), m.from.All()
+	for _, b := range all {
+		if b.Made {
+			made++
+		}
+	}
+	m.bots.count(ch, int64(len(all))-made, "config")
+	m.bots.count(ch, made, "api")
+	c := &m.from.Counters
+	m.answers.count(ch, c.Answers.Load())
+	m.images.count(ch, c.Images.Load())
+	m.read.count(ch, c.Read.Load()-c.Failed.Load(), "ok")
+	m.read.count(ch, c.Failed.Load(), "failed")
+	m.refused.count(ch, c.Refused.Load(), "share")
+	m.refused.count(ch, c.Crowded.Load(), "full")
+	m.cached.count(ch, m.from.Cached())
+}
