@@ -1,0 +1,226 @@
+//go:build integration
+
+package link
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image"
+	"image/color"
+	"image/png"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"syscall"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+	"stanzahook/pkg/profile"
+)
+
+// seen is one step of testdata/faces.py.
+type seen struct {
+	Step, Name, Note, Org, URL, Type, Item, ID, SHA1 string
+	Bytes, Width, Length                             int
+	Same                                             bool
+	Show, Status, Nick, Photo                        string
+	Verified                                         bool
+	Features                                         []string
+	Identities                                       [][]string
+}
+
+// watcher is somebody who looks at a bot.
+type watcher struct {
+	t     *testing.T
+	steps *json.Decoder
+}
+
+func watch(t *testing.T, s *lab.Server, user, bot string, room ...string) *watcher {
+	t.Helper()
+	host, port, err := net.SplitHostPort(s.ClientAddr())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", append([]string{"testdata/faces.py", user + "@localhost/faces", harness.Password, host, port, bot}, room...)...)
+	errs := &harness.Logbook{}
+	cmd.Stderr = errs
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
+	harness.ShowLog(t, "slixmpp", errs.String)
+	return &watcher{t, json.NewDecoder(out)}
+}
+
+// next returns the next step, which must be this one.
+func (w *watcher) next(step string) seen {
+	w.t.Helper()
+	var v seen
+	if err := w.steps.Decode(&v); err != nil || v.Step != step {
+		w.t.Fatalf("%+v %v, and not the step %q", v, err, step)
+	}
+	return v
+}
+
+// is checks what somebody sees of the bot of writeFaces.
+func (w *watcher) is(v seen, id string) {
+	w.t.Helper()
+	if v.Name != "Echo & co" || v.Note != "Says it <again>" || v.Org != "Example" || v.URL != "https://example.com" {
+		w.t.Errorf("the vCard: %+v", v)
+	}
+	if !v.Same || v.ID != id || v.Item != id || v.SHA1 != id || v.Length != v.Bytes || v.Width != 16 || v.Type != "image/png" {
+		w.t.Errorf("the avatar %s: %+v", id, v)
+	}
+}
+
+func (w *watcher) shows(v seen, show, status, id string) {
+	w.t.Helper()
+	if v.Show != show || v.Status != status || v.Nick != "Echo & co" || v.Photo != id || !v.Verified || !slices.Contains(v.Features, "vcard-temp") ||
+		fmt.Sprint(v.Identities) != "[[client bot Echo & co]]" {
+		w.t.Errorf("the presence: %+v", v)
+	}
+}
+
+// faces is a configuration with a bot that has a profile.
+type faces struct {
+	t         *testing.T
+	dir, text string
+}
+
+const bots = `
+bots:
+  - jid: echo@event.localhost
+    name: Echo & co
+    avatar: echo.png
+    vcard: {note: Says it <again>, url: "https://example.com", email: ops@example.com, org: Example}
+    presence: {show: %s, status: %s}
+`
+
+// write writes the configuration, and returns the id of the avatar.
+func (f *faces) write(c color.Color, show, status string) string {
+	f.t.Helper()
+	img := image.NewRGBA(image.Rect(0, 0, 16, 16))
+	for i := range 256 {
+		img.Set(i%16, i/16, c)
+	}
+	var b bytes.Buffer
+	if err := png.Encode(&b, img); err != nil {
+		f.t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(f.dir, "echo.png"), b.Bytes(), 0o600); err != nil {
+		f.t.Fatal(err)
+	}
+	harness.WriteConfig(f.t, f.dir, f.text+fmt.Sprintf(bots, show, status))
+	return profile.AvatarID(b.Bytes())
+}
+
+func (f *faces) reload(p *harness.Program) {
+	f.t.Helper()
+	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		f.t.Fatal(err)
+	}
+}
+
+// People see the name, the vCard and the avatar of a bot in each way that clients know, its
+// presence, and what changes of these, without a new login; on both servers. In a room as well.
+func TestFaces(t *testing.T) {
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event")))
+		f := &faces{t: t, dir: t.TempDir()}
+		file := harness.OneComponent(s, "event", harness.NewBot(t)).Write(t, f.dir)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.text = string(text) + "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"
+		first := f.write(color.RGBA{R: 255, A: 255}, `""`, "Ready")
+		p := harness.LaunchLinked(t, file)
+
+		alice := watch(t, s, "alice", "echo@event.localhost")
+		alice.is(alice.next("look"), first)
+		alice.shows(alice.next("subscribed"), "", "Ready", first)
+
+		harness.Eventually(t, "the bot is in the room", func() bool {
+			r, err := p.Call("GET", "/v1/rooms/ops@rooms.localhost", "token-all", "", "")
+			return err == nil && strings.Contains(r.Body, `"state":"joined"`)
+		})
+		bob := watch(t, s, "bob", "echo@event.localhost", "ops@rooms.localhost/Bot")
+		bob.shows(bob.next("room"), "", "Ready", first)
+		bob.is(bob.next("look"), first)
+
+		second := f.write(color.RGBA{B: 255, A: 255}, "dnd", "Busy")
+		f.reload(p)
+		if v := alice.next("event"); v.ID != second {
+			t.Errorf("the event: %+v", v)
+		}
+		alice.shows(alice.next("changed"), "dnd", "Busy", second)
+		alice.is(alice.next("look"), second)
+		bob.shows(bob.next("changed in the room"), "dnd", "Busy", second)
+	})
+}
+
+// With bots_only others do not exist, and their subscribers of before lose them; a bot that
+// reads no messages says so.
+func TestFacesOnly(t *testing.T) {
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.ServerOptions(kind, "event"))
+		b := harness.NewBot(t)
+		dir := t.TempDir()
+		file := harness.OneComponent(s, "event", b).Write(t, dir)
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		config := string(text) + "bots:\n  - {jid: echo@event.localhost}\n  - {jid: news@event.localhost, noreply: true}\n"
+		harness.WriteConfig(t, dir, config)
+		p := harness.LaunchLinked(t, file)
+		alice := harness.Login(t, s, "alice")
+		alice.Send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
+		presence := func(typ, from string) {
+			t.Helper()
+			alice.Await(fmt.Sprintf("presence %q from %s", typ, from), func(r lab.Received) bool {
+				return r.Kind == "presence" && r.Type == typ && r.From == from
+			})
+		}
+		for _, name := range []string{"echo", "other"} {
+			alice.Send("<presence type='subscribe' to='%s@event.localhost'/>", name)
+			presence("", name+"@event.localhost/default")
+		}
+		harness.WriteConfig(t, dir, config+"bots_only: true\n")
+		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
+			t.Fatal(err)
+		}
+		presence("unavailable", "other@event.localhost/default")
+		presence("unsubscribed", "other@event.localhost")
+		alice.Send("<presence type='subscribe' to='third@event.localhost'/>")
+		presence("unsubscribed", "third@event.localhost")
+		for to, want := range map[string]string{"other": "service-unavailable", "news": "not-acceptable"} {
+			alice.Send("<message type='chat' id='to-%s' to='%s@event.localhost'><body>hello</body></message>", to, to)
+			alice.Await("the error of "+to, func(r lab.Received) bool {
+				return r.Kind == "message" && r.ID == "to-"+to && r.Type == "error" && strings.Contains(r.Inner, want)
+			})
+		}
+		alice.Send("<message type='chat' id='to-echo' to='echo@event.localhost'><body>hello echo</body></message>")
+		alice.Await("the answer", func(r lab.Received) bool { return r.Kind == "message" && r.From == "echo@event.localhost" })
+		for _, hook := range b.Got() {
+			if !strings.Contains(hook.Raw, "hello echo") {
+				t.Errorf("the endpoint got %s", hook.Raw)
+			}
+		}
+		// The subscription is over at the server as well: the next login asks for echo alone.
+		if err := alice.Close(); err != nil {
+			t.Fatal(err)
+		}
+		alice = harness.Login(t, s, "alice")
+		presence("", "echo@event.localhost/default")
+	})
+}
