@@ -7,6 +7,7 @@ import { webcrypto } from 'node:crypto';
 import { corpus } from './corpus.mjs';
 import { rooms } from './rooms.mjs';
 import { hooks } from './hooks.mjs';
+import { bots } from './bots.mjs';
 import { wrongBots } from './wrong.mjs';
 
 const dir = process.env.STANZAHOOK_CONSOLE;
@@ -362,6 +363,7 @@ async function all(s) {
   const tools = { assert, eventually, at, go, onPage };
   await rooms(s, tools);
   await hooks(s, tools);
+  await bots(s, tools);
 
   await s.step('everything is checked', async () => {
     await at(page, 'nav-status').click();
@@ -433,7 +435,7 @@ async function all(s) {
       const small = await s.open({ width, height: 800 }, { colorScheme });
       await s.login(small);
       await small.evaluate(axe);
-      for (const hash of ['#/status', '#/live', '#/deliveries', '#/endpoints/echo', '#/send', '#/rosters/bob@localhost', '#/rooms', '#/rooms/ops@rooms.localhost', '#/hooks', '#/hooks/alerts', '#/hooks/+new', '#/setup']) {
+      for (const hash of ['#/status', '#/live', '#/deliveries', '#/endpoints/echo', '#/send', '#/rosters/bob@localhost', '#/rooms', '#/rooms/ops@rooms.localhost', '#/bots', '#/hooks', '#/hooks/alerts', '#/hooks/+new', '#/setup']) {
         await go(small, hash);
         await small.locator('h1').waitFor();
         await sleep(250);

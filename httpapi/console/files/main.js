@@ -13,6 +13,7 @@ import { Endpoint } from './endpoint.js';
 import { Send } from './send.js';
 import { Rosters } from './rosters.js';
 import { Rooms } from './rooms.js';
+import { Bots } from './bots.js';
 import { Hooks } from './hooks.js';
 import { Setup } from './setup.js';
 
@@ -26,6 +27,7 @@ const pages = {
   send: { title: 'Send', scopes: ['send', 'query'], key: 'm', show: Send },
   rosters: { title: 'Rosters', scopes: ['roster', 'read'], key: 'r', show: Rosters },
   rooms: { title: 'Rooms', scopes: ['rooms', 'send', 'read', 'admin'], key: 'o', show: Rooms },
+  bots: { title: 'Bots', scopes: ['read', 'admin'], key: 'b', show: Bots },
   hooks: { title: 'Hooks', scopes: ['admin'], key: 'h', show: Hooks },
   setup: { title: 'Setup', scopes: [], key: 'u', show: Setup },
 };
