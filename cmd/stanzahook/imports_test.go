@@ -31,6 +31,8 @@ func TestImports(t *testing.T) {
 		{"stanzahook/", "github.com/prometheus/", "stanzahook/cmd/internal/metrics"},
 		{"stanzahook/", "github.com/coreos/", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "github.com/gorilla/", "stanzahook/httpapi"},
+		{"stanzahook/", "github.com/modelcontextprotocol/", "stanzahook/httpapi/mcp"},
+		{"stanzahook/", "github.com/google/jsonschema-go", "stanzahook/httpapi/tools"},
 		{"stanzahook/", "github.com/nats-io/", "stanzahook/pkg/store/internal/stream"},
 		{"stanzahook/pkg/", "google.golang.org/", "stanzahook/pkg/tracing"},
 		{"stanzahook/c", "google.golang.org/", ""},

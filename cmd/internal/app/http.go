@@ -14,6 +14,7 @@ import (
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/console"
+	"stanzahook/httpapi/mcp"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
@@ -97,6 +98,12 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Rosters: rosters, Rooms: roomService{a.rooms}, Bots: botService{a}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	})
 	agents := a.tools(api, targets, domains)
+	mounts := append(a.hookRoutes(cfg, send), rest.New(rest.Options{
+		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	}), a.messages(cfg, send), api, agents.Mount(), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
+	if cfg.MCP.Enabled {
+		mounts = append(mounts, mcp.New(mcp.Options{Path: cfg.MCP.Path, Version: build.Version, Tools: agents}))
+	}
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
@@ -104,9 +111,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
 		Open: a.openRoutes(cfg), Observer: a.metrics.Observer(),
 		Failures: &a.failures, OnRequest: a.happenings.onRequest, Forwarded: a.role.caller(), Replica: a.role.name(),
-	}, append(a.hookRoutes(cfg, send), rest.New(rest.Options{
-		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), a.messages(cfg, send), api, agents.Mount(), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))...)
+	}, mounts...)
 }
 
 // openRoutes are the routes that need no token.

@@ -208,6 +208,7 @@ func differences(old, next *config.Config) []string {
 	a, b := old.HTTP, next.HTTP
 	a.Tokens, b.Tokens, a.Basic.Accounts.CAs, b.Basic.Accounts.CAs = nil, nil, nil, nil
 	say(reflect.DeepEqual(a, b), "http")
+	say(old.MCP == next.MCP, "mcp")
 	say(reflect.DeepEqual(old.Outbound, next.Outbound), "outbound")
 	say(old.Drain == next.Drain, "drain")
 	return all

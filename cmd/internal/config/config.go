@@ -36,6 +36,7 @@ type Config struct {
 	BotsOnly    bool          `mapstructure:"bots_only"` // others do not exist
 	Hooks       []Hook        `mapstructure:"hooks"`
 	HTTP        HTTP          `mapstructure:"http"`
+	MCP         MCP           `mapstructure:"mcp"`
 	Outbound    Outbound      `mapstructure:"outbound"`
 	Outbox      Outbox        `mapstructure:"outbox"`
 	Deliveries  Deliveries    `mapstructure:"deliveries"`
@@ -253,6 +254,12 @@ type Token struct {
 	Rooms     []string   `mapstructure:"rooms"`    // patterns of the rooms that it may use; none: all
 	RoomGlobs []jid.Glob `mapstructure:"-"`        // Rooms, parsed
 	Endpoint  string     `mapstructure:"endpoint"` // whose events alone it may pull, and agents with it by default; empty: those of all
+}
+
+// MCP says whether the tools for agents are served by the Model Context Protocol.
+type MCP struct {
+	Enabled bool   `mapstructure:"enabled"`
+	Path    string `mapstructure:"path"` // behind http.base_path
 }
 
 // Outbound says where requests to webhooks may go.

@@ -22,6 +22,7 @@ func Default() Config {
 			IQMaxTimeout: 300 * time.Second,
 			Console:      ConsoleAuto,
 		},
+		MCP:         MCP{Path: "/mcp"},
 		RoomPolicy:  defaultRoomPolicy(),
 		Outbound:    Outbound{AllowNetworks: []string{"127.0.0.0/8", "::1/128"}},
 		Outbox:      Outbox{MaxBytes: 256 * MiB, MaxCount: 100_000, MaxAge: 24 * time.Hour},

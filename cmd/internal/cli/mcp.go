@@ -1,0 +1,40 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"net/http"
+
+	"github.com/spf13/cobra"
+
+	"stanzahook/cmd/internal/build"
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/instance"
+	"stanzahook/httpapi/mcp"
+)
+
+func mcpCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "mcp",
+		Short: "Offer the tools of the running instance to a program that starts this one",
+		Long: `Offer the tools of the running instance to an agent by the Model Context Protocol over
+standard input and output: for programs that start a command for each server. Those that
+speak HTTP use the instance itself (mcp.enabled).
+
+What a tool may do is what the token may: the scopes send, events and rooms, and its
+addresses, rooms and endpoint.`,
+		Example: "  STANZAHOOK_TOKEN=sh_… stanzahook mcp",
+		Args:    cobra.NoArgs,
+	}
+	a := apiFlags(cmd, config.ScopeSend)
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if _, err := a.Base(); err != nil {
+			return err
+		}
+		return failed(mcp.ServeStreams(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), build.Version, func(ctx context.Context, name string, arguments json.RawMessage) (any, error) {
+			return a.Send(ctx, instance.Request{Method: http.MethodPost, Path: "/v1/tools/" + name, Raw: bytes.NewReader(arguments), Length: int64(len(arguments))})
+		}))
+	}
+	return cmd
+}
