@@ -72,18 +72,18 @@ func (a attachment) Name() string {
 }
 
 // Rooms is the service of rooms that a new one would be, and Uploads that of files.
-func (a attachment) Rooms() string   { return a.service("rooms") }
-func (a attachment) Uploads() string { return a.service("upload") }
+func (a attachment) Rooms() string   { return "rooms." + a.Base() }
+func (a attachment) Uploads() string { return "upload." + a.Base() }
 
-func (a attachment) service(name string) string {
-	base := a.Host
-	if base == "" {
-		base = a.Domain
-		if _, parent, ok := strings.Cut(a.Domain, "."); ok && strings.Contains(parent, ".") {
-			base = parent
-		}
+// Base is the domain of the users, as far as it is known.
+func (a attachment) Base() string {
+	if a.Host != "" {
+		return a.Host
 	}
-	return name + "." + base
+	if _, parent, ok := strings.Cut(a.Domain, "."); ok && strings.Contains(parent, ".") {
+		return parent
+	}
+	return a.Domain
 }
 
 // at sets the address of the server for components.

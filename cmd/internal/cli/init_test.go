@@ -120,7 +120,7 @@ func TestInitRooms(t *testing.T) {
 // With --uploads, there are the lines of the service for files, and they are what the server takes.
 func TestInitUploads(t *testing.T) {
 	for server, wants := range map[string][]string{
-		"prosody":  {`Component "upload.example.com" "http_file_share"`, "http_file_share_size_limit", "http_file_share_daily_quota", `add "bot.example.com" to it`},
+		"prosody":  {`Component "upload.example.com" "http_file_share"`, "http_file_share_size_limit", "http_file_share_daily_quota", `http_file_share_access = { "example.com", "bot.example.com" }`},
 		"ejabberd": {"access: stanzahook_bot_example_com_uploads", "max_size: 104857600", "server: bot.example.com", "allow: local"},
 	} {
 		made := initJSON(t, "--domain", "bot.example.com", "--dir", filepath.Join(t.TempDir(), "new"), "--server", server, "--uploads")

@@ -13,11 +13,11 @@ import (
 )
 
 // UploadLimit is the largest file that servers of WithUploads take.
-const UploadLimit = 9 << 20
+const UploadLimit = 2 << 20
 
 // WithUploads adds an upload service (XEP-0363), upload.localhost, to a server, or another
 // one below its host. bots may upload, as the guide advises; without any it is as by
-// default, where only Prosody lets components upload.
+// default, where only Prosody 0.12 lets components upload.
 func WithUploads(t testing.TB, o lab.Options, bots ...string) lab.Options {
 	t.Helper()
 	port := FreePort(t)
@@ -30,7 +30,15 @@ func WithUploads(t testing.TB, o lab.Options, bots ...string) lab.Options {
 		if o.Kind == lab.Prosody {
 			global := fmt.Sprintf("http_ports = { %s }\nhttp_interfaces = { \"127.0.0.1\" }\nhttp_default_host = %q\n", port, service)
 			config = bytes.Replace(config, []byte("http_ports = { }\n"), []byte(global), 1)
-			return append(config, fmt.Sprintf("\nComponent %q \"http_file_share\"\n\thttp_external_url = \"http://127.0.0.1:%s/\"\n\thttp_file_share_size_limit = %d\n", service, port, UploadLimit)...), nil
+			text := fmt.Sprintf("\nComponent %q \"http_file_share\"\n\thttp_external_url = \"http://127.0.0.1:%s/\"\n\thttp_file_share_size_limit = %d\n", service, port, UploadLimit)
+			if len(bots) > 0 {
+				text += fmt.Sprintf("\thttp_file_share_access = { %q", cmp.Or(o.Host, lab.DefaultHost))
+				for _, bot := range bots {
+					text += fmt.Sprintf(", %q", bot)
+				}
+				text += " }\n"
+			}
+			return append(config, text...), nil
 		}
 		module := map[string]any{"host": service, "put_url": fmt.Sprintf("http://127.0.0.1:%s/upload", port), "max_size": UploadLimit, "docroot": t.TempDir()}
 		more := map[string]any{
