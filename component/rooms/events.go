@@ -90,13 +90,14 @@ func (s *session) eventID(e *muc.Event) string {
 	if e.Key == 0 {
 		return webhook.NewEventID()
 	}
-	h := sha256.New()
-	h.Write([]byte(strings.Join([]string{s.key.room.String(), s.self.String(), e.Occupant.Nick, ""}, "\x00")))
-	var b [8]byte
-	binary.BigEndian.PutUint64(b[:], e.Key)
-	h.Write(b[:])
+	var space [256]byte
+	b := space[:0]
+	for _, part := range [...]string{s.key.room.String(), s.self.String(), e.Occupant.Nick} {
+		b = append(append(b, part...), 0)
+	}
+	sum := sha256.Sum256(binary.BigEndian.AppendUint64(b, e.Key))
 	var id ulid.ULID
-	copy(id[:], h.Sum(nil))
+	copy(id[:], sum[:])
 	id[0] &= 0x7f // the time of a ULID has 48 bits, which end in 8889
 	return "evt_" + id.String()
 }

@@ -19,7 +19,7 @@ func BenchmarkEncodeChat(b *testing.B) {
 		b.ReportAllocs()
 		var buf []byte
 		for b.Loop() {
-			buf = AppendWithStanza(buf[:0], s, nil)
+			buf = AppendWithStanza(buf[:0], s, nil, "")
 		}
 	})
 }

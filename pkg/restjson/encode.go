@@ -21,6 +21,7 @@ type encoder struct {
 	any   bool   // one of them is
 
 	omit       []string // keys that are left out
+	hidden     string   // the namespace of children that are left out; empty: none
 	byLanguage bool     // pick the body and subject in the stanza's language
 }
 
@@ -81,7 +82,10 @@ func (e *encoder) children() {
 next:
 	for i, c := range children {
 		k := e.key(c)
-		if k == nil {
+		switch {
+		case e.hidden != "" && c.Space == e.hidden:
+			continue
+		case k == nil:
 			e.toXML(i)
 			continue
 		}

@@ -10,12 +10,21 @@ import (
 // several bodies or subjects it picks the one in the language of the stanza, which
 // has no xml:lang or an equal one (RFC 6121 section 5.2.3), else the first. lang is
 // the language of the body, or of the subject if there is no body. The members in omit
-// are left out, and their elements are in stanza only.
-func AppendWithStanza(dst []byte, s *stanza.Stanza, omit []string) []byte {
-	e := encoder{s: s, dst: dst, at: level{depth: 1}, byLanguage: s.Kind == stanza.Message, omit: omit}
+// are left out, and their elements are in stanza only. Direct children in the namespace
+// hidden ("": none) are left out everywhere.
+func AppendWithStanza(dst []byte, s *stanza.Stanza, omit []string, hidden string) []byte {
+	e := encoder{s: s, dst: dst, at: level{depth: 1}, byLanguage: s.Kind == stanza.Message, omit: omit, hidden: hidden}
 	dst = e.object()
-	dst = append(dst[:len(dst)-1], `,"stanza":`...)
-	return append(appendString(dst, s.XML()), '}')
+	dst = append(dst[:len(dst)-1], `,"stanza":"`...)
+	last := 0
+	for _, c := range s.Children() {
+		if hidden != "" && c.Space == hidden {
+			from, to := s.Place(c)
+			dst = appendEscaped(dst, s.XML()[last:from])
+			last = to
+		}
+	}
+	return append(appendEscaped(dst, s.XML()[last:]), '"', '}')
 }
 
 // language returns the value of the key lang.

@@ -27,8 +27,8 @@ func TestLanguages(t *testing.T) {
 		xml := "<message from='u@example.com' to='b@example.com'" + lang + ">" + c.inner + "</message>"
 		s := parse(xml)
 		var got struct{ Body, Subject, Lang, XML, Stanza string }
-		if err := json.Unmarshal(AppendWithStanza(nil, s, nil), &got); err != nil {
-			t.Fatalf("%s: %v: %s", c.name, err, AppendWithStanza(nil, s, nil))
+		if err := json.Unmarshal(AppendWithStanza(nil, s, nil, ""), &got); err != nil {
+			t.Fatalf("%s: %v: %s", c.name, err, AppendWithStanza(nil, s, nil, ""))
 		}
 		if got.Body != c.body || got.Subject != c.subject || got.Lang != c.want || got.XML != c.xml || got.Stanza != xml {
 			t.Errorf("%s: %+v", c.name, got)

@@ -136,8 +136,13 @@ func (s *Stanza) Append(inner string, lim Limits) (*Stanza, error) {
 	return build(s.Header, s.extra, s.content()+inner, lim)
 }
 
-// Without returns the stanza without its direct children in the namespace space.
+// Without returns the stanza without its direct children in the namespace space, which is
+// not empty. The others were parsed before; of the limits only that of the bytes is sure to
+// be checked again.
 func (s *Stanza) Without(space string, lim Limits) (*Stanza, error) {
+	if s.rebuilds() {
+		return s.rebuild(s.Header, space, Child{}, nil, 0, lim)
+	}
 	var b []byte
 	last := s.inner.from
 	for _, c := range s.children {

@@ -61,6 +61,9 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("we take it, encoding/xml says %v: %q", oerr, raw)
 		}
 		compare(t, s, want, raw)
+		if with, err := s.AppendEmpty(s.Header, "urn:x", "x", []Attr{{Local: "a", Value: raw}}, Limits{}); err == nil {
+			sameAsParsed(t, with)
+		}
 		// What was accepted can be written anew, and means the same.
 		again, err := s.With(s.Header, Limits{})
 		if err != nil {

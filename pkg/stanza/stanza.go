@@ -114,6 +114,9 @@ func (s *Stanza) Child(space, local string) (Child, bool) {
 // default namespace may be declared outside of it; see Standalone.
 func (s *Stanza) ChildXML(c Child) string { return s.raw[c.outer.from:c.outer.to] }
 
+// Place returns where in XML a child begins and ends.
+func (s *Stanza) Place(c Child) (from, to int) { return int(c.outer.from), int(c.outer.to) }
+
 // ChildText returns the character data directly in a child, unescaped.
 func (s *Stanza) ChildText(c Child) string {
 	return unescape(s.raw[c.inner.from:c.inner.to], false)

@@ -11,19 +11,19 @@ import (
 func appendData(b []byte, ev *Event) []byte {
 	s, room := ev.Stanza, ev.room()
 	if room.Happening() {
-		b = restjson.AppendWithStanza(b, ev.given(), nil)
+		b = restjson.AppendWithStanza(b, s, nil, nsRoom)
 		return append(appendRoom(b[:len(b)-1], room), '}')
 	}
 	f := message.Read(s)
 	if f.Event == message.None {
-		return restjson.AppendWithStanza(b, ev.given(), nil)
+		return restjson.AppendWithStanza(b, s, nil, nsRoom)
 	}
 	encrypted := f.Event == message.Encrypted
 	var omit []string
 	if encrypted { // the body is for clients that cannot read the message, and nobody has said it
 		omit = []string{"body"}
 	}
-	b = restjson.AppendWithStanza(b, ev.given(), omit)
+	b = restjson.AppendWithStanza(b, s, omit, nsRoom)
 	b = append(append(append(b[:len(b)-1], `,"event":"`...), f.Event...), '"')
 	b = appendRef(b, ev)
 	switch f.Event {

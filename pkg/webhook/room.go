@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"encoding/json"
+	"math"
 	"strconv"
 
 	"stanzahook/pkg/jid"
@@ -34,13 +35,15 @@ type Room struct {
 	Code                                                                 int
 }
 
+const roomTexts, roomFlags = 16, 4
+
 // fields are those that are attributes of the element.
-func (r *Room) fields() ([]roomText, []roomFlag) {
-	return []roomText{
+func (r *Room) fields() ([roomTexts]roomText, [roomFlags]roomFlag) {
+	return [roomTexts]roomText{
 			{"type", &r.Type}, {"jid", &r.JID}, {"nick", &r.Nick}, {"occupant", &r.OccupantID}, {"real", &r.RealJID}, {"affiliation", &r.Affiliation}, {"role", &r.Role},
 			{"own-nick", &r.OwnNick}, {"change", &r.Change}, {"old", &r.OldNick}, {"reason", &r.Reason}, {"actor", &r.Actor}, {"text", &r.Text}, {"alternative", &r.Alternative},
 			{"inviter", &r.Inviter}, {"password", &r.Password},
-		}, []roomFlag{
+		}, [roomFlags]roomFlag{
 			{"mention", &r.Mention}, {"missed", &r.Missed}, {"own", &r.Own}, {"bot", &r.Bot},
 		}
 }
@@ -55,23 +58,23 @@ type roomFlag struct {
 	value *bool
 }
 
-func (r *Room) xml() string {
-	b := []byte("<room xmlns='" + nsRoom + "'")
+// attrs returns the attributes of the element.
+func (r *Room) attrs(list []stanza.Attr) []stanza.Attr {
 	texts, flags := r.fields()
-	for _, f := range texts {
-		if *f.value != "" {
-			b = stanza.AppendAttr(b, f.name, stanza.Clean(*f.value))
+	for i := range texts {
+		if v := *texts[i].value; v != "" {
+			list = append(list, stanza.Attr{Local: texts[i].name, Value: stanza.Clean(v)})
 		}
 	}
-	for _, f := range flags {
-		if *f.value {
-			b = stanza.AppendAttr(b, f.name, "1")
+	for i := range flags {
+		if *flags[i].value {
+			list = append(list, stanza.Attr{Local: flags[i].name, Value: "1"})
 		}
 	}
 	if r.Code != 0 {
-		b = stanza.AppendAttr(b, "code", strconv.Itoa(r.Code))
+		list = append(list, stanza.Attr{Local: "code", Value: strconv.Itoa(r.Code)})
 	}
-	return string(append(b, "/>"...))
+	return list
 }
 
 // WithRoom returns the stanza of an event of a room: to an address, with what is known
@@ -81,14 +84,25 @@ func WithRoom(s *stanza.Stanza, to jid.JID, r *Room) (*stanza.Stanza, error) {
 	if err != nil {
 		return nil, err
 	}
-	with, add := *s, r.xml()
-	with.To = to
-	return with.Append(add, stanza.Limits{MaxBytes: len(s.XML()) + len(add) + 256, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512})
+	h := s.Header
+	h.To = to
+	return r.within(s, h, stanza.Limits{MaxBytes: math.MaxInt32, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512}) // the parts are bounded
 }
 
 // RoomEvent returns the stanza of a room.* event, which has none of its own.
 func RoomEvent(from, to jid.JID, r *Room) (*stanza.Stanza, error) {
-	return stanza.Build(stanza.Header{Kind: stanza.Message, Type: "groupchat", From: from, To: to}, r.xml(), stanza.Limits{})
+	h := stanza.Header{Kind: stanza.Message, Type: "groupchat", From: from, To: to}
+	s, err := stanza.Build(h, "", stanza.Limits{})
+	if err != nil {
+		return nil, err
+	}
+	return r.within(s, h, stanza.Limits{})
+}
+
+// within returns a stanza with another header, and with the element at its end.
+func (r *Room) within(s *stanza.Stanza, h stanza.Header, lim stanza.Limits) (*stanza.Stanza, error) {
+	var space [roomTexts + roomFlags + 1]stanza.Attr
+	return s.AppendEmpty(h, nsRoom, "room", r.attrs(space[:0]), lim)
 }
 
 // RoomOf returns what is known besides the stanza of an event of a room; nil of others.
