@@ -34,6 +34,11 @@ type Forward struct {
 	// back, as the room has it. It must not block. Set it before the first event.
 	Echoed func(message.Ref)
 
+	// Proved, if not nil, is called when somebody in a room says of a message of ours that it was
+	// received or displayed, which the event says: message.Receipt or message.Marker. It must not
+	// block. Set it before the first event.
+	Proved func(of message.Ref, event message.Event)
+
 	mu      sync.RWMutex // readers wait only for Set
 	workers []*delivery.Worker
 	index   *webhook.Index // of their endpoints, as they were when they were set

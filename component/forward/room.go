@@ -46,6 +46,7 @@ func (f *Forward) Deliver(o OfRoom) {
 		room = webhook.RoomOf(o.Stanza)
 	}
 	m := message.Read(o.Stanza)
+	o.Room, o.Type = room, room.TypeWith(o.Stanza, m.Event)
 	if room.Happening() {
 		if m.Event = message.None; room.Type == "room.invite" {
 			m.Event = message.Invite
@@ -58,9 +59,11 @@ func (f *Forward) Deliver(o OfRoom) {
 				f.Echoed(heard.Ref)
 			}
 		}
+		if !room.Own {
+			f.prove(&heard, m.Event)
+		}
 		o.Facts = FactsOf(heard, m.Event)
 	}
-	o.Room, o.Type = room, room.TypeWith(o.Stanza, message.Read(o.Stanza).Event)
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	for i := f.index.NextIn(0, o.Component, o.Stanza, room); i >= 0; i = f.index.NextIn(i+1, o.Component, o.Stanza, room) {
@@ -79,6 +82,16 @@ func (f *Forward) Deliver(o OfRoom) {
 		}
 	}
 	onStored(nil)
+}
+
+// prove passes on that somebody has received or displayed a message of ours.
+func (f *Forward) prove(h *message.Heard, event message.Event) {
+	if f.Proved == nil || event != message.Receipt && event != message.Marker {
+		return
+	}
+	if of, err := message.ParseRef(h.RefOf); err == nil && of.Mine {
+		f.Proved(of, event)
+	}
 }
 
 // give hands an event of a room to its endpoint.

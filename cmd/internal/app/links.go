@@ -52,7 +52,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.unreadable = forward.NewUnreadable(a.store.Answered(), a.quiet.Over(a.links), a.log)
 	a.forward = forward.New(a.workers, a.echoes, a.recent, a.unreadable, a.log)
 	a.startThreads()
-	a.forward.Echoed = a.threads.Echoed
+	a.forward.Echoed, a.forward.Proved = a.threads.Echoed, a.sent.onRoomProof
 	a.rooms.Set(roomSettings(a.cfg), roomPolicy(a.cfg))
 	a.use(a.cfg, a.made)
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"stanzahook/component"
+	"stanzahook/component/rooms"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/store"
 )
@@ -20,15 +21,55 @@ func (m *sentMessages) onProof(in *component.Incoming) bool {
 	if id == "" {
 		return false
 	}
-	now := time.Now().UTC()
-	end := store.SentMessage{ID: id, From: in.To.String(), To: in.From.Bare().String(), State: store.SentReceived, Changed: now, Received: now}
-	if f.Event == message.Marker {
-		end.State, end.Displayed = store.SentDisplayed, now
-	}
+	m.prove(keyOf(in.To, in.From, id), f.Event)
+	return false
+}
+
+// prove records that a message was received or displayed. One that is still being sent, or
+// waited for, is not in the store yet.
+func (m *sentMessages) prove(key sentKey, event message.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	end := ofProof(key, event)
+	for _, f := range m.sending[key] {
+		if f.proof == nil || f.proof.Displayed.IsZero() {
+			f.proof = &end
+		}
+		return
+	}
 	m.write(end)
-	return false
+}
+
+func ofProof(key sentKey, event message.Event) store.SentMessage {
+	now := time.Now().UTC()
+	end := store.SentMessage{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: store.SentReceived, Changed: now, Received: now}
+	if event == message.Marker {
+		end.State, end.Displayed = store.SentDisplayed, now
+	}
+	return end
+}
+
+// maxProved bounds the messages to rooms of which is remembered that they were received or
+// displayed: everybody in a room says so, and the first one counts.
+const maxProved = 1000
+
+// onRoomProof records that somebody in a room has received or displayed a message. It does not
+// wait. What it refers to was looked up: it is a message of ours, in this room.
+func (m *sentMessages) onRoomProof(of message.Ref, event message.Event) {
+	from, err := of.Own.WithResource(rooms.Resource)
+	if err != nil || of.ID == "" {
+		return
+	}
+	key := proved{keyOf(from, of.Peer, of.ID), event}
+	if had, _ := m.proved.ContainsOrAdd(key, struct{}{}); !had {
+		m.prove(key.sentKey, event)
+	}
+}
+
+// proved is a message to a room, and what somebody there has done with it.
+type proved struct {
+	sentKey
+	event message.Event
 }
 
 // News returns a channel that is closed when a message has another state.

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	lru "github.com/hashicorp/golang-lru/v2"
 	"go.uber.org/zap"
 
 	"stanzahook/component/bounce"
@@ -27,6 +28,7 @@ type sentMessages struct {
 	bounced func(*stanza.Stanza) // called with each error; must not block; may be nil
 	log     *zap.Logger
 	ends    chan store.SentMessage
+	proved  *lru.Cache[proved, struct{}] // see onRoomProof
 
 	mu      sync.Mutex
 	sending map[sentKey][]*sentFlight
@@ -54,13 +56,15 @@ type sentFlight struct {
 
 	// guarded by sentMessages.mu
 	resolved bool
-	err      error          // from the outbox, when resolved
-	bounce   *stanza.Stanza // that came back
-	echoed   bool           // the room has sent it back
+	err      error              // from the outbox, when resolved
+	bounce   *stanza.Stanza     // that came back
+	echoed   bool               // the room has sent it back
+	proof    *store.SentMessage // that it was received or displayed
 }
 
 func newSentMessages(s *store.SentMessages, log *zap.Logger) *sentMessages {
-	m := &sentMessages{store: s, log: log, ends: make(chan store.SentMessage, maxEnds), sending: make(map[sentKey][]*sentFlight)}
+	heard, _ := lru.New[proved, struct{}](maxProved) // fails for a bound below 1
+	m := &sentMessages{store: s, log: log, ends: make(chan store.SentMessage, maxEnds), proved: heard, sending: make(map[sentKey][]*sentFlight)}
 	m.bounces.Seen = m.onBounce
 	return m
 }
@@ -121,6 +125,9 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 	}
 	if note && f.echoed {
 		m.write(ofEcho(f.key))
+	}
+	if note && f.proof != nil {
+		m.write(*f.proof)
 	}
 }
 

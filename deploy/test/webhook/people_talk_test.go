@@ -47,7 +47,7 @@ func (st *peopleStage) alone() {
 	st.refers(st.event("message.receipt", st.does("received", to(doing{"of": hello.ID}))), "receipt", post.Ref)
 	st.refers(st.event("message.marker", st.does("displayed", to(doing{"of": hello.ID}))), "marker", post.Ref)
 	state := st.call(200, "GET", "/v1/messages/"+post.ID+"?wait_for=displayed&wait=20s", "")
-	if state.State != "displayed" && state.State != "confirmed" {
+	if state.State != "displayed" || state.Displayed == "" || state.Received == "" {
 		st.Errorf("%+v", state)
 	}
 	ev := st.event("message.reaction", st.does("react", to(doing{"of": hello.OriginID, "emoji": []string{"👍", "🎉"}})))
@@ -158,6 +158,10 @@ func (st *peopleStage) inArchivedRoom() {
 		st.Errorf("%s", ev.raw)
 	}
 	st.refers(st.event("message.marker", st.does("displayed", to(doing{"of": hello.StanzaID}))), "marker", post.Ref)
+	state := st.call(200, "GET", "/v1/messages/"+post.ID+"?wait_for=displayed&wait=20s", "")
+	if state.State != "displayed" || state.Displayed == "" || state.Received == "" {
+		st.Errorf("%+v", state)
+	}
 	first := st.does("say", to(doing{"body": "wrnog"}))
 	said := st.event("message.groupchat", first)
 	mine := st.gets("her own words", func(h heard) bool { return h.ID == first })
@@ -188,9 +192,13 @@ func (st *peopleStage) inArchivedRoom() {
 	// a private message, and its answer
 	id := st.does("say", doing{"to": archived + "/Echo", "body": "psst"})
 	private := st.event("message.private", id)
-	st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"reply_to":%q,"body":"yes?"}`, private.Data.Ref))
-	if h := st.gets("the private reply", func(h heard) bool { return h.Body == "yes?" }); h.Type != "chat" || h.From != archived+"/Echo" || h.Reply == nil || h.Reply.ID != id {
+	post = st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"reply_to":%q,"body":"yes?","track":true}`, private.Data.Ref))
+	if h := st.gets("the private reply", func(h heard) bool { return h.Body == "yes?" }); h.Type != "chat" || h.From != archived+"/Echo" || h.Reply == nil || h.Reply.ID != id || !h.WantsReceipt {
 		st.Errorf("%+v %+v", h, h.Reply)
+	}
+	st.refers(st.event("message.receipt", st.does("received", doing{"to": archived + "/Echo", "of": post.ID})), "receipt", post.Ref)
+	if state := st.call(200, "GET", "/v1/messages/"+post.ID+"?wait_for=received&wait=20s", ""); state.State != "received" || state.Received == "" {
+		st.Errorf("%+v", state)
 	}
 }
 

@@ -257,6 +257,7 @@ store: {dir: %q}
 // sent is what POST, PATCH and PUT answer.
 type sent struct {
 	ID, Ref, State, Condition string
+	Received, Displayed       string
 	Reply, Quoted             *bool
 }
 
