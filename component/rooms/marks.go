@@ -75,9 +75,9 @@ func (s *session) entomb(ctx context.Context, nick string) {
 	}
 }
 
-// saveMark stores the mark, as far as its events are stored; and that the room refused us.
-// The error is logged.
-func (s *session) saveMark(ctx context.Context) error {
+// saveMark stores the mark as it was looked at, if its events are stored; and that the room
+// refused us. With anew it looks at the mark again. The error is logged.
+func (s *session) saveMark(ctx context.Context, anew bool) error {
 	s.mu.Lock()
 	refusal := s.refusedStored != (s.state == muc.Refused)
 	var ready *snapshot
@@ -88,7 +88,7 @@ func (s *session) saveMark(ctx context.Context) error {
 	if s.snapshot != nil && done >= s.snapshot.issued {
 		ready, s.snapshot = s.snapshot, nil
 	}
-	if s.snapshot == nil && s.dirty {
+	if s.snapshot == nil && s.dirty && (anew || !s.marked) {
 		s.snapshot, s.dirty = &snapshot{s.room.Mark(), s.issued}, false
 		if ready == nil && done >= s.issued {
 			ready, s.snapshot = s.snapshot, nil
@@ -121,12 +121,12 @@ func (s *session) saveMark(ctx context.Context) error {
 	return err
 }
 
-// unmarked reports whether the room was joined for the first time, and its mark is not
-// stored: a kill would take it for new.
-func (s *session) unmarked() bool {
+// waitsForMark reports whether a mark can be stored before the next look at all: the first one
+// of a room, which a kill would take for new, or one whose events are stored by now.
+func (s *session) waitsForMark() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.dirty && !s.marked
+	return s.dirty && !s.marked || s.snapshot != nil && s.done.Load() >= s.snapshot.issued
 }
 
 // clean reports whether the mark is stored, or cannot be: events that wait come again after

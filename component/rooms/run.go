@@ -6,8 +6,13 @@ import (
 	"time"
 )
 
-// markPause is the time between two writes of a mark.
-const markPause = 400 * time.Millisecond
+const (
+	// markPause is the time between two looks at a mark. It is durable within a second: as soon
+	// as the events before it are stored, see writeMarks.
+	markPause = 800 * time.Millisecond
+	// storedPause is the time between two looks whether these are stored.
+	storedPause = 50 * time.Millisecond
+)
 
 // Run is the clock of the rooms, and writes their marks, until ctx is done. The marks are
 // written beside the clock: a slow store must not delay joins and pings.
@@ -23,7 +28,7 @@ func (r *Rooms) Run(ctx context.Context) {
 		case <-ctx.Done():
 			wg.Wait()
 			for _, s := range r.all() { // the last events; those that are not stored come again
-				_ = s.saveMark(context.WithoutCancel(ctx))
+				_ = s.saveMark(context.WithoutCancel(ctx), true)
 			}
 			return
 		case <-timer.C:
@@ -48,8 +53,9 @@ func (r *Rooms) Run(ctx context.Context) {
 	}
 }
 
-// writeMarks writes the marks that moved, each time that it is told to look, until ctx is done.
-// It is told often: advance wants to come again as long as a mark is not stored.
+// writeMarks writes the marks that moved, at every markPause, until ctx is done; one whose
+// events are not stored yet as soon as they are, and the first one of a room at once. It looks
+// when it is told to, which is often: advance wants to come again as long as a mark is not stored.
 func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
 	last := time.Time{}
 	for {
@@ -67,8 +73,8 @@ func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
 			if ctx.Err() != nil {
 				return
 			}
-			if all || s.unmarked() {
-				_ = s.saveMark(ctx)
+			if all || s.waitsForMark() {
+				_ = s.saveMark(ctx, all)
 			}
 		}
 	}
@@ -94,7 +100,7 @@ func (r *Rooms) Stop(ctx context.Context) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
-			for s.saveMark(ctx) == nil && !s.clean() {
+			for s.saveMark(ctx, true) == nil && !s.clean() {
 				select { // the events before the mark are being stored
 				case <-s.progress:
 				case <-ctx.Done():

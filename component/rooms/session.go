@@ -218,7 +218,11 @@ func (s *session) advance(now time.Time) time.Time {
 		next = due
 	}
 	if s.dirty || s.snapshot != nil || s.refusedStored != (s.state == muc.Refused) {
-		if soon := now.Add(markPause); next.IsZero() || soon.Before(next) {
+		soon := now.Add(markPause)
+		if s.snapshot != nil {
+			soon = now.Add(storedPause)
+		}
+		if next.IsZero() || soon.Before(next) {
 			next = soon
 		}
 	}

@@ -1,6 +1,9 @@
 package muc
 
 import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
@@ -13,14 +16,40 @@ import (
 type Mark struct {
 	First time.Time `json:"first"` // of the first join
 	Last  time.Time `json:"last"`  // of the last message, or of the join
-	Seen  []Seen    `json:"seen,omitempty"`
+	Seen  Seens     `json:"seen,omitempty"`
 	Nicks []string  `json:"nicks,omitempty"` // that the bot had, the last one at the end
 }
 
 // Seen is a message before the mark.
 type Seen struct {
-	Key  uint64 `json:"k"`
-	Unix int64  `json:"t"`
+	Key  uint64
+	Unix int64
+}
+
+// Seens are messages before the mark. They are stored with every move of the mark, so their
+// text is short: base64 of 16 bytes for each.
+type Seens []Seen
+
+// MarshalText implements [encoding.TextMarshaler].
+func (s Seens) MarshalText() ([]byte, error) {
+	b := make([]byte, 0, 16*len(s))
+	for _, m := range s {
+		b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, m.Key), uint64(m.Unix))
+	}
+	return base64.StdEncoding.AppendEncode(nil, b), nil
+}
+
+// UnmarshalText implements [encoding.TextUnmarshaler].
+func (s *Seens) UnmarshalText(text []byte) error {
+	b, err := base64.StdEncoding.AppendDecode(nil, text)
+	if err != nil || len(b)%16 != 0 {
+		return errors.New("seen: is damaged")
+	}
+	*s = nil
+	for ; len(b) > 0; b = b[16:] {
+		*s = append(*s, Seen{binary.BigEndian.Uint64(b), int64(binary.BigEndian.Uint64(b[8:]))})
+	}
+	return nil
 }
 
 const (
