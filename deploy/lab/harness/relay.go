@@ -24,6 +24,7 @@ type Relay struct {
 	half   Direction     // the next piece of this direction is cut in the middle, and the connection with it
 	silent chan struct{} // not nil: nothing passes until it is closed
 	passes func(d Direction, piece []byte) bool
+	edit   func(d Direction, piece []byte) []byte
 }
 
 // pair is one connection through the relay.
@@ -109,7 +110,7 @@ func (r *Relay) pass(p *pair, to, from net.Conn, d Direction) {
 // piece passes on what was read, as the network is now.
 func (r *Relay) piece(p *pair, to net.Conn, b []byte, d Direction) bool {
 	r.mu.Lock()
-	delay, rate, passes := r.delay, r.rate, r.passes
+	delay, rate, passes, edit := r.delay, r.rate, r.passes, r.edit
 	half := r.half == d && len(b) > 1
 	if half {
 		r.half = noWay
@@ -118,6 +119,9 @@ func (r *Relay) piece(p *pair, to net.Conn, b []byte, d Direction) bool {
 	r.heard()
 	if p.lost.Load() || passes != nil && !passes(d, b) {
 		return true
+	}
+	if edit != nil {
+		b = edit(d, b)
 	}
 	if half {
 		_, _ = to.Write(b[:len(b)/2])
@@ -208,6 +212,14 @@ func (r *Relay) Passes(passes func(d Direction, piece []byte) bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.passes = passes
+}
+
+// Edit lets a function write anew what passes, piece by piece, in each direction on its own;
+// nil: nothing is changed. With one connection it may keep the end of a piece for the next one.
+func (r *Relay) Edit(edit func(d Direction, piece []byte) []byte) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.edit = edit
 }
 
 // Slow delays each piece, and limits the bytes a second; zeros: no longer.

@@ -44,13 +44,15 @@ func newLive(t *testing.T, s *lab.Server, more string) *live {
 func (x *live) launch() { x.p = harness.LaunchLinked(x.T, x.file) }
 
 // room makes one that stays, with alice as its owner.
-func (x *live) room(name string) {
+func (x *live) room(name string) { x.roomWith(name, "") }
+
+func (x *live) roomWith(name, fields string) {
 	x.Helper()
 	x.alice.Send("<presence to='%s@rooms.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'><history maxstanzas='0'/></x></presence>", name)
 	x.alice.Await("her own presence in the room", func(r lab.Received) bool {
 		return r.Kind == "presence" && r.From == name+"@rooms.localhost/alice" && strings.Contains(r.Inner, "110")
 	})
-	x.alice.Send(submitForm, name, "<field var='muc#roomconfig_persistentroom'><value>1</value></field><field var='muc#roomconfig_changesubject'><value>1</value></field>")
+	x.alice.Send(submitForm, name, "<field var='muc#roomconfig_persistentroom'><value>1</value></field><field var='muc#roomconfig_changesubject'><value>1</value></field>"+fields)
 	x.alice.Await("the room is open", func(r lab.Received) bool { return r.Kind == "iq" && r.ID == "open" && r.Type == "result" })
 }
 
