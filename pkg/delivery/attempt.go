@@ -25,13 +25,14 @@ type attempter struct {
 	sender      Sender // of what shows that the endpoint works
 	breaker     breaker
 	negotiation sync.WaitGroup
+	writings    *writings
 
 	onRecovered func()                               // called after a success that ended an outage, or was a probe
 	onDown      func(now time.Time, d time.Duration) // called after a failure that began an outage, or was a probe; the next probe is due in d
 }
 
 func newAttempter(t *target) *attempter {
-	return &attempter{target: t, onRecovered: func() {}, onDown: func(time.Time, time.Duration) {}}
+	return &attempter{target: t, writings: newWritings(), onRecovered: func() {}, onDown: func(time.Time, time.Duration) {}}
 }
 
 // verdict is the result of an attempt for its delivery.
@@ -91,6 +92,7 @@ func (a *attempter) post(ev *webhook.Event, n int) (v verdict, began time.Time, 
 	posted, span := beginAttempt(ev, n, began)
 	v = verdict{Verdict: now.client.Post(a.run, posted), setup: now}
 	endAttempt(span, &v.Verdict)
+	a.endWriting(ev, &v.Verdict)
 	if t != nil {
 		t.end(v.Verdict)
 	}

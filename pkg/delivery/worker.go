@@ -38,6 +38,7 @@ func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, er
 	w := &Worker{responder: &responder{newTarget(s, log), sender}}
 	w.attempts = newAttempter(w.target)
 	w.attempts.sender = sender
+	w.attempts.showWriting(s)
 	w.direct.responder, w.direct.attempts = w.responder, w.attempts
 	return w, nil
 }
@@ -234,6 +235,7 @@ func (w *Worker) Reconfigure(e *webhook.Endpoint) error {
 	if err != nil {
 		return err
 	}
+	w.attempts.showWriting(fresh)
 	old := w.current.Swap(fresh)
 	before := w.attempts.breaker.status(time.Now())
 	w.attempts.breaker.renew()

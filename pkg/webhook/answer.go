@@ -24,6 +24,8 @@ type Answer struct {
 	text []byte // the body, read; see content
 	err  error
 	read bool
+
+	stream *streamed // that was read bit by bit; nil: none was
 }
 
 // Note tells those who run an endpoint about an answer that is no error, but has no effect

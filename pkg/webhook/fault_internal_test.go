@@ -46,7 +46,7 @@ func TestURLBound(t *testing.T) {
 		r := client(t, &Endpoint{URL: srv.URL + "/" + fixed + "?{from}", Timeout: 5 * time.Second})
 		defer r.Close()
 		value := func(string) string { return strings.Repeat("ü", n) }
-		_, err := r.plain.post(value, noFields, nil)
+		_, err := r.plain.post(value, noFields, nil, watch{})
 		u, _ := r.address.URL(value)
 		if length := len(u.String()); length != maxURL-spare || (err == nil) != (spare == 0) || (sendable(length, nil) == nil) != (spare == 0) {
 			t.Errorf("%d bytes: %v", length, err)

@@ -144,6 +144,12 @@ func eventReplies(e *Endpoint, ev *Event, a *Answer) ([]*stanza.Stanza, error) {
 		}
 	case isJSON(a.MediaType):
 		read = r.eventJSON
+	case isStream(a.MediaType) && e.Batch <= 1:
+		text, err := a.streamedText()
+		if text = r.cleaned(text); err != nil || text == "" {
+			return nil, err
+		}
+		return one(r.threaded(r.text(text, stanza.Header{Kind: stanza.Message})))
 	case isXML(a.MediaType):
 		read = func(body []byte) ([]*stanza.Stanza, error) { return one(r.threaded(r.xml(string(body)))) }
 	default:

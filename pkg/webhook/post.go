@@ -36,8 +36,14 @@ type Client struct {
 	address *outbound.Address
 	client  *http.Client
 	plain   *plain // for http and sockets without a proxy; else nil
-	signer  *signature.Signer
-	bodies  sync.Pool // of *[]byte, for the requests of plain
+
+	// OnStream, which may be nil, is called when an answer to an event begins that is written
+	// bit by bit. What it returns, which may be nil, gets the text so far, good until it returns.
+	// It is set before the first request.
+	OnStream func(ev *Event) func(text []byte)
+
+	signer *signature.Signer
+	bodies sync.Pool // of *[]byte, for the requests of plain
 }
 
 // NewClient returns the client of an endpoint. It fails without a valid URL, or for an
@@ -161,13 +167,13 @@ func (c *Client) post(ctx context.Context, f *format, ev *Event, body []byte) (*
 	now := time.Now()
 	fields := func(add func(name, value string)) { c.fields(f, ev, now, body, add) }
 	if c.plain != nil {
-		return c.plain.post(ev.value, fields, body)
+		return c.plain.post(ev.value, fields, body, c.watch(ev))
 	}
 	u, h, err := c.head(ev, fields)
 	if err != nil {
 		return nil, err
 	}
-	return c.full(ctx, u, h, body)
+	return c.full(ctx, u, h, body, c.watch(ev))
 }
 
 // fields adds the headers of a request that differ from event to event.
@@ -216,9 +222,17 @@ func (c *Client) Request(ev *Event) (*http.Request, error) {
 }
 
 // full makes a request with all that HTTP has: TLS, HTTP/2, a proxy.
-func (c *Client) full(ctx context.Context, u *url.URL, h http.Header, body []byte) (*Answer, error) {
-	ctx, cancel := context.WithTimeout(ctx, c.e.Timeout)
-	defer cancel()
+func (c *Client) full(ctx context.Context, u *url.URL, h http.Header, body []byte, by watch) (*Answer, error) {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	timer := time.AfterFunc(c.e.Timeout, func() { cancel(context.DeadlineExceeded) })
+	defer timer.Stop()
+	failed := func(err error) error {
+		if context.Cause(ctx) == context.DeadlineExceeded {
+			err = context.DeadlineExceeded
+		}
+		return NoAnswer(err, c.e.Timeout)
+	}
 	req := (&http.Request{
 		Method: http.MethodPost, URL: u, Host: u.Host, Header: h, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Body: io.NopCloser(bytes.NewReader(body)), ContentLength: int64(len(body)),
@@ -228,12 +242,12 @@ func (c *Client) full(ctx context.Context, u *url.URL, h http.Header, body []byt
 	h["Idempotency-Key"] = nil // it is not sent, but lets net/http repeat the request
 	resp, err := c.client.Do(req)
 	if err != nil {
-		return nil, NoAnswer(err, c.e.Timeout)
+		return nil, failed(err)
 	}
 	defer resp.Body.Close()
-	a, err := readAnswer(resp)
+	a, err := readAnswer(resp, by, func() { timer.Reset(c.e.Timeout) })
 	if err != nil {
-		return nil, NoAnswer(err, c.e.Timeout)
+		return nil, failed(err)
 	}
 	return a, nil
 }
@@ -271,11 +285,15 @@ func newAnswer(status int, contentType, after string) *Answer {
 	return &Answer{Status: status, Type: contentType, MediaType: mediaType(contentType), RetryAfter: retryAfter(after)}
 }
 
-// readAnswer reads an answer whose head has been read.
-func readAnswer(resp *http.Response) (*Answer, error) {
+// readAnswer reads an answer whose head has been read. extend gives the rest of one that is
+// written bit by bit the time of a whole one, from now.
+func readAnswer(resp *http.Response, by watch, extend func()) (*Answer, error) {
 	a := newAnswer(resp.StatusCode, resp.Header.Get("Content-Type"), resp.Header.Get("Retry-After"))
 	if resp.ContentLength == 0 || resp.StatusCode == http.StatusSwitchingProtocols {
 		return a, nil
+	}
+	if by.c != nil && success(a.Status) && isStream(a.MediaType) {
+		return readStream(resp, a, extend, by.begin())
 	}
 	if resp.ContentLength > maxAnswer {
 		a.Unread = errLongAnswer

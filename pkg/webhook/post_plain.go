@@ -92,7 +92,7 @@ func appendField(b []byte, name, value string) []byte {
 func (p *plain) abort() { p.pool.abort() }
 
 // post makes one request.
-func (p *plain) post(value func(placeholder string) string, fields func(add func(name, value string)), body []byte) (*Answer, error) {
+func (p *plain) post(value func(placeholder string) string, fields func(add func(name, value string)), body []byte, by watch) (*Answer, error) {
 	c, err := p.pool.get()
 	if err != nil {
 		return nil, NoAnswer(err, p.timeout)
@@ -115,14 +115,14 @@ func (p *plain) post(value func(placeholder string) string, fields func(add func
 	}
 	out = strconv.AppendInt(append(out, "Content-Length: "...), int64(len(body)), 10)
 	out = append(append(out, "\r\n\r\n"...), body...)
-	a, err := c.ask(out, p.timeout)
+	a, err := c.ask(out, p.timeout, by)
 	if used && gone(err) {
 		// An idle connection may be gone, or has bytes that nobody asked for: the request is
 		// sent again, with the same webhook-id.
 		if c, err = p.pool.dial(); err != nil {
 			return nil, NoAnswer(err, p.timeout)
 		}
-		a, err = c.ask(out, p.timeout)
+		a, err = c.ask(out, p.timeout, by)
 	}
 	if err != nil {
 		return nil, NoAnswer(err, p.timeout)
@@ -144,14 +144,14 @@ var errUnasked = errors.New("bytes that nobody asked for")
 
 // ask writes a request and reads the answer; the connection goes back to the pool, or is
 // closed. It keeps the memory of the request for the next one.
-func (c *plainConn) ask(out []byte, timeout time.Duration) (*Answer, error) {
-	a, again, err := c.exchange(out, timeout)
+func (c *plainConn) ask(out []byte, timeout time.Duration, by watch) (*Answer, error) {
+	a, again, err := c.exchange(out, timeout, by)
 	c.out = out
 	c.pool.put(c, err == nil && again)
 	return a, err
 }
 
-func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, again bool, err error) {
+func (c *plainConn) exchange(out []byte, timeout time.Duration, by watch) (a *Answer, again bool, err error) {
 	if err := c.SetDeadline(time.Now().Add(timeout)); err != nil {
 		return nil, false, err
 	}
@@ -182,10 +182,11 @@ func (c *plainConn) exchange(out []byte, timeout time.Duration) (a *Answer, agai
 		return nil, false, err
 	}
 	outbound.Decode(resp)
-	if a, err = readAnswer(resp); err != nil {
+	// An error of the deadline is one of the next read, too.
+	if a, err = readAnswer(resp, by, func() { _ = c.SetDeadline(time.Now().Add(timeout)) }); err != nil {
 		return nil, false, err
 	}
-	return a, !resp.Close && a.Unread == nil && a.Status >= 200 && c.in.Buffered() == 0, nil
+	return a, !resp.Close && a.Unread == nil && a.stream == nil && a.Status >= 200 && c.in.Buffered() == 0, nil
 }
 
 // readHead reads the head of an answer, and skips interim ones (RFC 9110 section 15.2).

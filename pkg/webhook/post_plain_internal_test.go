@@ -118,7 +118,7 @@ func TestPlainRequest(t *testing.T) {
 	a, err := p.post(noValues, func(add func(name, value string)) {
 		add("Content-Type", mediaJSON)
 		add("X-Bad", "a\r\nX-Smuggled: b")
-	}, []byte("hello"))
+	}, []byte("hello"), watch{})
 	if err != nil || a.Status != 503 || a.RetryAfter != 7*time.Second {
 		t.Fatalf("%+v %v", a, err)
 	}
@@ -151,7 +151,7 @@ func TestPlainAnswers(t *testing.T) {
 				var a *Answer
 				var err error
 				for range test.posts {
-					a, err = p.post(noValues, noFields, []byte("x"))
+					a, err = p.post(noValues, noFields, []byte("x"), watch{})
 				}
 				got := describeAnswer(a, err)
 				if err == nil && got != test.want || !strings.Contains(got, test.want) {
@@ -168,7 +168,7 @@ func TestPlainAnswers(t *testing.T) {
 func TestPlainPoolForgetsWhatIsIdle(t *testing.T) {
 	target, _ := raw(t, "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n")
 	p := plainFor(t, &Endpoint{}, target)
-	if _, err := p.post(noValues, noFields, nil); err != nil {
+	if _, err := p.post(noValues, noFields, nil, watch{}); err != nil {
 		t.Fatal(err)
 	}
 	p.pool.mu.Lock()

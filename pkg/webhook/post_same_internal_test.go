@@ -167,7 +167,7 @@ func sameAnswer(t *testing.T, network, answer, want string) {
 	if r.plain == nil {
 		t.Fatal("requests go by net/http")
 	}
-	own := describeAnswer(r.plain.post(noValues, noFields, []byte("x")))
+	own := describeAnswer(r.plain.post(noValues, noFields, []byte("x"), watch{}))
 	e.URL, _ = rawOver(t, network, answer)
 	other := client(t, e)
 	defer other.Close()
@@ -175,7 +175,7 @@ func sameAnswer(t *testing.T, network, answer, want string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	theirs := describeAnswer(other.full(t.Context(), u, make(http.Header), []byte("x")))
+	theirs := describeAnswer(other.full(t.Context(), u, make(http.Header), []byte("x"), watch{}))
 	if own != want && !(want == "error " && strings.HasPrefix(own, want)) {
 		t.Errorf("own client: %.200s", own)
 	}
@@ -210,7 +210,7 @@ func FuzzQuickAnswer(f *testing.F) {
 		resp, wrong := http.ReadResponse(in, nil)
 		var want *Answer
 		if wrong == nil {
-			want, wrong = readAnswer(resp)
+			want, wrong = readAnswer(resp, watch{}, nil)
 		}
 		if (err == nil) != (wrong == nil) {
 			t.Fatalf("%v; net/http: %v", err, wrong)

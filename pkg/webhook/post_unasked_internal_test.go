@@ -44,7 +44,7 @@ func TestAnswerNobodyAskedFor(t *testing.T) {
 			}()
 			p := plainFor(t, &Endpoint{Timeout: 10 * time.Second}, target)
 			for n, who := range []string{"alice", "bob", "carol"} {
-				a, err := p.post(noValues, noFields, []byte(who))
+				a, err := p.post(noValues, noFields, []byte(who), watch{})
 				if err != nil || string(a.Body) != who {
 					t.Fatalf("%s: %s got %v, %v", network, who, a, err)
 				}

@@ -34,7 +34,7 @@ func (a *App) webhooks(cfg *config.Config) []*webhook.Endpoint {
 func newWebhook(cfg *config.Config, c config.Endpoint) *webhook.Endpoint {
 	e := &webhook.Endpoint{
 		Name: c.Name, URL: c.URL, Component: c.Component, Format: webhook.Format(c.Format), Queued: c.Delivery == config.DeliveryQueued,
-		Batch: c.Batch, Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
+		Stream: c.Stream, Batch: c.Batch, Timeout: c.Timeout, Concurrency: c.Concurrency, Headers: http.Header{},
 		Schedule: c.Retry.Schedule, MaxAge: c.Retry.MaxAge, KeepAnswers: cfg.Deliveries.KeepAnswers, DropOld: c.OnExhausted == config.ExhaustedDrop,
 		UserAgent: build.UserAgent(), Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
 		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body,

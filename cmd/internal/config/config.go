@@ -99,7 +99,8 @@ type Endpoint struct {
 	EncryptedText  string                   `mapstructure:"encrypted_text"`
 	ReplyInRooms   string                   `mapstructure:"reply_in_rooms"`
 	Typing         Typing                   `mapstructure:"typing"`
-	Batch          int                      `mapstructure:"batch"` // 1: each event is sent alone, and is no array
+	Stream         string                   `mapstructure:"stream"` // final or edits
+	Batch          int                      `mapstructure:"batch"`  // 1: each event is sent alone, and is no array
 	Timeout        time.Duration            `mapstructure:"timeout"`
 	Concurrency    int                      `mapstructure:"concurrency"`
 	SigningSecrets []secret.String          `mapstructure:"signing_secrets"` // none: requests are not signed

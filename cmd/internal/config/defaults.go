@@ -65,6 +65,7 @@ func defaultEndpoint() Endpoint {
 		Encrypted:    string(webhook.EncryptedReply),
 		ReplyInRooms: webhook.ReplyPlain,
 		Batch:        1,
+		Stream:       webhook.StreamFinal,
 		Timeout:      15 * time.Second,
 		Concurrency:  32,
 		Retry: Retry{

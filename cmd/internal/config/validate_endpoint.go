@@ -42,6 +42,7 @@ func (e *Endpoint) check(s scope, before []Endpoint) {
 	e.checkEvents(s)
 	e.checkRooms(s)
 	e.checkBatch(s)
+	e.checkStream(s)
 	e.Typing.check(s.in("typing"), e)
 	s.requests(e.Timeout, e.Concurrency, "15s")
 	e.checkSigning(s)
@@ -94,6 +95,24 @@ func (e *Endpoint) checkPulled(s scope) {
 		if s.isSet(name) {
 			s.add(name, "has no effect for %s; add url, or remove it", without)
 		}
+	}
+}
+
+// checkStream checks how an answer that is written bit by bit is shown.
+func (e *Endpoint) checkStream(s scope) {
+	s.oneOf("stream", e.Stream, webhook.StreamFinal, webhook.StreamEdits)
+	if e.Stream != webhook.StreamEdits {
+		return
+	}
+	switch {
+	case e.URL == "":
+		s.add("stream", "edits is for an endpoint with a url, whose answers are shown; remove it")
+	case e.Format != FormatEvent:
+		s.add("stream", "edits goes with format: event alone; remove it")
+	case e.Copy:
+		s.add("stream", "edits does not go with copy: true, as copies never answer; remove one of them")
+	case e.Batch > 1:
+		s.add("stream", "edits does not go with batch, whose answer is an array; remove one of them")
 	}
 }
 

@@ -1,0 +1,218 @@
+package delivery
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/golang-lru/v2"
+	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
+
+	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/webhook"
+)
+
+const (
+	// The first message of an answer that is written bit by bit goes out after firstEdit, or when
+	// it has firstText bytes; corrections of it at most every nextEdit, and maxEdits in all,
+	// before the last one.
+	firstEdit = time.Second
+	firstText = 200
+	nextEdit  = 2 * time.Second
+	maxEdits  = 30
+	// maxWritten bounds the events whose answer broke off after its first message, and that
+	// are tried again: a correction goes on where it stopped. The oldest are forgotten, and
+	// their next answer is a message of its own, with the same id.
+	maxWritten = 1000
+)
+
+// writing shows the sender of an event an answer while it is written (webhook.StreamFinal,
+// webhook.StreamEdits).
+//
+// It is in memory only. Killed meanwhile: the event is delivered again, and its answer is
+// written again, from its first message on, which has the same id.
+type writing struct {
+	a  *attempter
+	e  *webhook.Endpoint
+	ev *webhook.Event
+
+	typing *typing // nil: it is not shown
+
+	mu    sync.Mutex
+	text  string // so far
+	timer *time.Timer
+	first *stanza.Stanza // the message that was sent; nil: none yet
+	sent  string         // what the recipient has read last
+	last  time.Time      // when
+	edits int
+	ended bool
+}
+
+// writings are those in progress, and those that broke off.
+type writings struct {
+	count  atomic.Int64 // of both, so that an attempt without them costs nothing
+	mu     sync.Mutex
+	now    map[string]*writing // by event
+	broken *lru.Cache[string, *writing]
+}
+
+func newWritings() *writings {
+	broken, err := lru.New[string, *writing](maxWritten)
+	if err != nil {
+		panic(err) // of a size that is none
+	}
+	return &writings{now: make(map[string]*writing), broken: broken}
+}
+
+// counted counts after a change; it has ws.mu.
+func (ws *writings) counted() { ws.count.Store(int64(len(ws.now) + ws.broken.Len())) }
+
+// showWriting lets answers be shown while they are written, before the first request of a setup.
+func (a *attempter) showWriting(s *setup) {
+	if s.client != nil {
+		s.client.OnStream = a.onStream
+	}
+}
+
+// onStream begins to show the answer to an event, and returns what gets its text.
+func (a *attempter) onStream(ev *webhook.Event) func(text []byte) {
+	w := &writing{a: a, e: a.Endpoint(), ev: ev}
+	a.writings.mu.Lock()
+	if before, ok := a.writings.broken.Get(ev.ID); ok {
+		w.first, w.sent, w.last, w.edits = before.first, before.sent, before.last, before.edits
+		a.writings.broken.Remove(ev.ID)
+	}
+	a.writings.now[ev.ID] = w
+	a.writings.counted()
+	a.writings.mu.Unlock()
+	if w.e.WritesTo(ev, time.Now()) {
+		w.typing = &typing{a: a, e: w.e, ev: ev}
+		w.typing.mu.Lock()
+		w.typing.timer = time.AfterFunc(0, w.typing.show)
+		w.typing.mu.Unlock()
+	}
+	if w.e.Stream != webhook.StreamEdits || w.typing == nil {
+		return nil
+	}
+	return w.progress
+}
+
+// endWriting ends what onStream has begun for an event, if it did. The reply of the verdict
+// becomes the last correction of what was sent.
+func (a *attempter) endWriting(ev *webhook.Event, v *webhook.Verdict) {
+	if a.writings.count.Load() == 0 {
+		return
+	}
+	a.writings.mu.Lock()
+	w := a.writings.now[ev.ID]
+	delete(a.writings.now, ev.ID)
+	if w == nil && v.Outcome == webhook.Done { // this answer comes at once, and one before it broke off
+		if before, ok := a.writings.broken.Get(ev.ID); ok {
+			a.writings.broken.Remove(ev.ID)
+			w = &writing{a: a, e: before.e, ev: ev, first: before.first, edits: before.edits}
+		}
+	}
+	a.writings.counted()
+	a.writings.mu.Unlock()
+	if w == nil {
+		return
+	}
+	w.end(v)
+	w.typing.end(*v)
+	if w.first != nil && v.Outcome == webhook.Again {
+		a.writings.mu.Lock()
+		a.writings.broken.Add(ev.ID, w)
+		a.writings.counted()
+		a.writings.mu.Unlock()
+	}
+}
+
+// progress shows more of the text when it is time to.
+func (w *writing) progress(text []byte) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.text = string(text)
+	now := time.Now()
+	switch {
+	case w.ended || w.edits >= maxEdits:
+	case w.first == nil && len(w.text) >= firstText:
+		w.show(now)
+	case w.timer != nil:
+	case w.first == nil:
+		w.timer = time.AfterFunc(firstEdit, w.onTime)
+	default:
+		w.timer = time.AfterFunc(max(0, nextEdit-now.Sub(w.last)), w.onTime)
+	}
+}
+
+func (w *writing) onTime() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.timer = nil
+	if !w.ended {
+		w.show(time.Now())
+	}
+}
+
+// show sends the text so far: as a message, or as a correction of that. A link that is full
+// loses a correction. It has w.mu.
+func (w *writing) show(now time.Time) {
+	if w.text == "" || w.text == w.sent {
+		return
+	}
+	if w.timer != nil {
+		w.timer.Stop()
+		w.timer = nil
+	}
+	s, err := w.message(fmt.Sprint(w.ev.ID, "-edit-", ulid.Make()))
+	if err == nil {
+		err = w.a.sender.Send(w.ev.Component, s, false, func(error) {})
+	}
+	if err != nil {
+		w.a.repeats.Warn(w.a.log, "part of an answer not shown", about(w.ev, zap.Error(err))...)
+		return
+	}
+	if w.first == nil {
+		w.first = s
+	} else {
+		w.edits++
+	}
+	w.sent, w.last = w.text, now
+}
+
+// message returns the text so far as the first message, or as a correction of it.
+func (w *writing) message(id string) (*stanza.Stanza, error) {
+	if w.first == nil {
+		return w.e.Written(w.ev, w.text)
+	}
+	return w.e.Rewritten(w.ev, w.first, w.text, id)
+}
+
+// end makes the reply the last correction of what was sent. It goes out as replies do: it is
+// confirmed before the event is finished.
+func (w *writing) end(v *webhook.Verdict) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.ended = true
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+	if w.first == nil || v.Outcome != webhook.Done {
+		return
+	}
+	for i, reply := range v.Replies {
+		text, says := reply.Body()
+		if !says || reply.Kind != stanza.Message || reply.To.Bare() != w.first.To.Bare() {
+			continue
+		}
+		last, err := w.e.Rewritten(w.ev, w.first, text, w.ev.ID+"-end")
+		if err != nil {
+			w.a.log.Error("last part of an answer not sent as a correction", about(w.ev, zap.Error(err))...)
+			return
+		}
+		v.Replies[i] = last
+		return
+	}
+}
