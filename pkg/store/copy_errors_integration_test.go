@@ -8,8 +8,12 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
+
+	"go.uber.org/zap"
 
 	"stanzahook/deploy/lab/natsserver"
+	"stanzahook/pkg/replica"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -51,6 +55,16 @@ func TestCopyRefused(t *testing.T) {
 	refused(dir, at("used"), "another stanzahook is using it; stop it first")
 	stop()
 	usedNATS.Close()
+
+	// A standby uses no stream, and takes over when the copy is under way.
+	on := at("used").NATS
+	board, err := OpenBoard(t.Context(), *on, 1<<30, zap.NewNop(), func([]byte) {})
+	must(t, err)
+	standby := replica.Join(board, replica.Options{About: replica.About{Replica: "b"}, Failover: time.Second})
+	refused(at("used"), at(t.TempDir()), "a replica of stanzahook is running")
+	refused(dir, at("used"), "a replica of stanzahook is running")
+	standby.Release(t.Context())
+	board.Close()
 	used.Close()
 
 	// A source that is none.

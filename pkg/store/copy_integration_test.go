@@ -26,7 +26,7 @@ import (
 func copyOptions(url, at string) Options {
 	o := Options{Dir: at, MaxBytes: 64 << 20, MaxStanzaBytes: 1 << 18, OutboxBytes: 4 << 20, OutboxCount: 1000, Log: zap.NewNop()}
 	if !filepath.IsAbs(at) {
-		o.Dir, o.NATS = "", &NATS{URL: url, Name: at, Replicas: 1}
+		o.Dir, o.NATS = "", &NATS{URL: url, Name: at, Replicas: 1, Beat: 300 * time.Millisecond}
 	}
 	return o
 }

@@ -118,6 +118,11 @@ func (s *Store) unused(ctx context.Context) error {
 	if s.o.NATS == nil {
 		return nil
 	}
+	if heard, err := s.srv.Heard(ctx, replicasSubject, s.o.NATS.beat()); err != nil {
+		return err
+	} else if heard {
+		return errors.New("a replica of stanzahook is running, and may use it; stop all of them first")
+	}
 	there, err := s.srv.Stream(outboxConfig(&s.o)).Exists(ctx)
 	if err != nil || !there {
 		return err

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -35,10 +36,14 @@ type NATS struct {
 	// Credentials: a file of credentials, or of the seed of an nkey, or a user; or none.
 	CredsFile, NKeyFile, User, Password string
 	TLS                                 *tls.Config // nil: as the URL says
+	// Beat is within what time each replica that runs says something; 0: a second.
+	Beat time.Duration
 	// OnWaiting, which may be nil, is called when the store cannot be opened, with the
 	// reason; once for each reason, and with nil when it is open.
 	OnWaiting func(reason error)
 }
+
+func (n *NATS) beat() time.Duration { return cmp.Or(n.Beat, time.Second) }
 
 func (n *NATS) remote(onHung func()) stream.Remote {
 	return stream.Remote{
@@ -152,10 +157,10 @@ type Finding struct {
 }
 
 // ProbeNATS examines NATS as a store of this size, as Probe does a directory. It makes a
-// stream and removes it. Each replica that runs says something within beat. The first thing that is wrong is the last one that is looked at.
-func ProbeNATS(ctx context.Context, n NATS, maxBytes int64, maxStanza int, beat time.Duration) []Finding {
+// stream and removes it. The first thing that is wrong is the last one that is looked at.
+func ProbeNATS(ctx context.Context, n NATS, maxBytes int64, maxStanza int) []Finding {
 	var all []Finding
-	for _, f := range stream.Probe(ctx, n.remote(nil), stream.Options{MaxBytes: maxBytes, MaxRecordBytes: max(minRecord, maxStanza), Log: zap.NewNop()}, outboxName, replicasSubject, beat) {
+	for _, f := range stream.Probe(ctx, n.remote(nil), stream.Options{MaxBytes: maxBytes, MaxRecordBytes: max(minRecord, maxStanza), Log: zap.NewNop()}, outboxName, replicasSubject, n.beat()) {
 		all = append(all, Finding(f))
 	}
 	return all

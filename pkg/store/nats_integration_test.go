@@ -166,7 +166,7 @@ func TestNATSPermissions(t *testing.T) {
 	probe := func(want string, n store.NATS) {
 		t.Helper()
 		text := ""
-		for _, f := range store.ProbeNATS(t.Context(), n, 64<<20, 1<<18, 300*time.Millisecond) {
+		for _, f := range store.ProbeNATS(t.Context(), n, 64<<20, 1<<18) {
 			text += fmt.Sprintf("%s: %s %v %s\n", f.About, f.Found, f.Err, f.Advice)
 		}
 		if !strings.Contains(text, want) || want != "no instance is using them" && strings.Contains(text, "no instance") {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -85,9 +84,11 @@ func TestNATSSamples(t *testing.T) {
 	s.Close()
 	copied(on, back, 40)
 	stranger := n
-	stranger.URL, stranger.TLS = fmt.Sprintf("tls://127.0.0.1:%d", c.Nodes[1].Port), &tls.Config{RootCAs: x509.NewCertPool()}
-	found := store.ProbeNATS(t.Context(), stranger, 64<<20, 1<<18, 300*time.Millisecond)
-	if err := found[len(found)-1].Err; err == nil || !strings.Contains(err.Error(), "ca_file") {
-		t.Errorf("with another authority: %v", err)
+	stranger.TLS = &tls.Config{RootCAs: x509.NewCertPool()}
+	for range 5 { // they are asked in any order; one does not run
+		found := store.ProbeNATS(t.Context(), stranger, 64<<20, 1<<18)
+		if err := found[len(found)-1].Err; err == nil || !strings.Contains(err.Error(), "ca_file") {
+			t.Fatalf("with another authority: %v", err)
+		}
 	}
 }

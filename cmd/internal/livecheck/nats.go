@@ -17,6 +17,7 @@ func NATS(cfg *config.Config) *store.NATS {
 	}
 	return &store.NATS{
 		URL: n.URL, Name: n.Name, Replicas: n.Replicas, CredsFile: n.CredsFile, NKeyFile: n.NKeyFile, User: n.User, Password: n.Password.Reveal(), TLS: n.TLS.Config(),
+		Beat: cfg.Replica.Failover / 7, // they say something eight times within the failover time
 	}
 }
 
@@ -25,7 +26,7 @@ func NATS(cfg *config.Config) *store.NATS {
 func aloneOnNATS(ctx context.Context, cfg *config.Config, user jid.JID) ([]v1.Check, error) {
 	const what = "store"
 	var all []v1.Check
-	for _, p := range store.ProbeNATS(ctx, *NATS(cfg), int64(cfg.Store.MaxBytes), cfg.LargestStanza(), cfg.Replica.Failover/7) {
+	for _, p := range store.ProbeNATS(ctx, *NATS(cfg), int64(cfg.Store.MaxBytes), cfg.LargestStanza()) {
 		switch {
 		case p.Err != nil:
 			return append(all, failing(what, p.About, p.Err.Error()+"; nothing else is checked, because an instance may be running", "mend that first")), nil

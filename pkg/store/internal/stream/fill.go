@@ -51,6 +51,13 @@ func (s *Server) InUse(ctx context.Context, name string) (bool, error) {
 	return f.InUse, err
 }
 
+// Heard reports whether a process says something to all within a time. Errors say also that what is
+// said is not heard here.
+func (s *Server) Heard(ctx context.Context, subject string, within time.Duration) (bool, error) {
+	f, err := s.engine.Load().probeReplicas(ctx, subject, within)
+	return f.InUse, err
+}
+
 // Bounds returns how many bytes and records the stream may have; 0: no bound.
 func (st *Stream) Bounds() (bytes, records int64) {
 	if bytes = st.c.MaxBytes; bytes == 0 && st.c.KeyValue && st.s.engine.Load().remote != nil {

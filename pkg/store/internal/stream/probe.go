@@ -38,7 +38,7 @@ func Probe(ctx context.Context, r Remote, o Options, outbox, replicas string, be
 	var denied atomic.Pointer[error] // what the servers do not let us do
 	if err == nil {
 		options = append(options, nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied.Store(&err) }))
-		e.nc, err = nats.Connect(r.URL, options...)
+		e.nc, err = dial(r.URL, options)
 	}
 	if err == nil {
 		e.js, err = jetstream.New(e.nc)

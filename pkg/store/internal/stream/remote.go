@@ -72,7 +72,7 @@ func Connect(ctx context.Context, r Remote, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.nc, err = nats.Connect(r.URL, options...); err != nil {
+	if e.nc, err = dial(r.URL, options); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", r.URL, explain(err))
 	}
 	if e.js, err = jetstream.New(e.nc); err == nil {
@@ -84,6 +84,26 @@ func Connect(ctx context.Context, r Remote, o Options) (*Server, error) {
 	}
 	s.engine.Store(e)
 	return s, nil
+}
+
+// dial connects to one of the servers of a URL. If none can be used, the error is that of one that
+// answers, if any does: the library has only that of the last one.
+func dial(url string, options []nats.Option) (*nats.Conn, error) {
+	nc, err := nats.Connect(url, options...)
+	if err == nil || !errors.Is(err, nats.ErrNoServers) || !strings.Contains(url, ",") {
+		return nc, err
+	}
+	for one := range strings.SplitSeq(url, ",") {
+		nc, why := nats.Connect(strings.TrimSpace(one), options...)
+		switch {
+		case why == nil: // it has come up meanwhile; the next attempt knows all of them
+			nc.Close()
+			return nil, err
+		case !errors.Is(why, nats.ErrNoServers):
+			return nil, fmt.Errorf("%s: %w", one, why)
+		}
+	}
+	return nil, err
 }
 
 func newRemote(r Remote) *remote {

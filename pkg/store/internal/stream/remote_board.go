@@ -23,7 +23,7 @@ func ConnectBoard(r Remote, o Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	if e.nc, err = nats.Connect(r.URL, append(options, nats.Timeout(boardTimeout), nats.FlusherTimeout(boardTimeout))...); err != nil {
+	if e.nc, err = dial(r.URL, append(options, nats.Timeout(boardTimeout), nats.FlusherTimeout(boardTimeout))); err != nil {
 		return nil, fmt.Errorf("connect to NATS at %s: %w", r.URL, explain(err))
 	}
 	if e.js, err = jetstream.New(e.nc); err != nil {
