@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"time"
 
 	"stanzahook/cmd/internal/build"
@@ -13,6 +14,10 @@ import (
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
+
+// epochHeader has the epoch of the active replica: a bot can tell a request of one that was frozen
+// for a moment from those of the next one.
+const epochHeader = "Stanzahook-Epoch"
 
 // webhooks are the endpoints of a configuration, in its order.
 func (a *App) webhooks(cfg *config.Config) []*webhook.Endpoint {
@@ -26,6 +31,9 @@ func (a *App) webhooks(cfg *config.Config) []*webhook.Endpoint {
 		e := newWebhook(cfg, c)
 		e.Guard, e.Proxy, e.Hosts, e.Components = guard, cfg.Outbound.ProxyURL(), hosts, components
 		e.Files = a.filesOf(c.Name)
+		if st := a.role.status(); st != nil {
+			e.Headers.Set(epochHeader, strconv.FormatUint(st.Epoch, 10))
+		}
 		all = append(all, e)
 	}
 	return all
