@@ -120,6 +120,13 @@ faults: ## the fault tests at full size: kills, outages, bad networks, disks, cl
 	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 90m -v -p 1 -run 'Faults|Outages|Kill|Queue|OnNATS|Interleavings' ./deploy/test/faults ./deploy/test/roster ./pkg/store ./pkg/replica
 	@.ci/accounts $(ACCOUNTS)
 
+.PHONY: cluster-faults
+cluster-faults: ## of these, what happens to replicas and to their NATS, with the times in which a bot hears nothing
+	@sh deploy/lab/install.sh tests
+	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
+	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 60m -v -run 'FaultsReplicas|FaultsNATS' ./deploy/test/faults
+	@.ci/accounts $(ACCOUNTS)
+
 # One server after the other, so that what is measured is not the other's load.
 .PHONY: attack
 attack: ## the attacks at full size: users and callers who try to harm others, whose answers and latencies must hold

@@ -4,6 +4,7 @@ package faults
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -22,6 +23,7 @@ type replicaFault struct {
 	full  int    // how often in the full form
 	users string // why a message may be lost
 	stays bool   // there is no takeover
+	kicks bool   // it needs a server that lets a newer connection take the place of one that is silent: Prosody
 	do    func(g *group, tr *load.Traffic)
 }
 
@@ -29,8 +31,15 @@ type replicaFault struct {
 // lost, and each conversation keeps its order. STANZAHOOK_FAULTS=full, as "make cluster-faults" has it, does
 // all of it, many times; the figures are what a bot notices.
 func TestFaultsReplicas(t *testing.T) {
+	t.Run(string(lab.Prosody), func(t *testing.T) { replicasOn(t, lab.Prosody) })
+	if harness.FullFaults() {
+		t.Run(string(lab.Ejabberd), func(t *testing.T) { replicasOn(t, lab.Ejabberd) })
+	}
+}
+
+func replicasOn(t *testing.T, kind lab.Kind) {
 	n := natsserver.Start(t, natsserver.Options{Nodes: 3})
-	s := harness.StartServer(t, kickOld(harness.ServerOptions(lab.Prosody, "replicas")))
+	s := harness.StartServer(t, kickOld(harness.ServerOptions(kind, "replicas")))
 	b := load.NewTally(t)
 	g := startGroup(t, n, func(g *group, name string) string {
 		c := load.TrafficConfig(s, "replicas", b.URL())
@@ -43,14 +52,18 @@ func TestFaultsReplicas(t *testing.T) {
 	figures := make(map[string]float64)
 	for _, f := range replicaFaults() {
 		times := f.full
-		if !harness.FullFaults() {
-			if times = 0; f.short {
-				times = 1
-			}
+		switch {
+		case f.kicks && kind != lab.Prosody, !f.short && !harness.FullFaults():
+			continue
+		case !harness.FullFaults():
+			times = 1
 		}
 		for i := range times {
-			epoch, began := g.epoch(), time.Now()
-			tr.During(fmt.Sprintf("%s, %d", f.name, i+1), f.users, "", func() { f.do(g, tr) })
+			epoch, began, users := g.epoch(), time.Now(), f.users
+			if users == "" && !f.stays && kind == lab.Ejabberd {
+				users = load.LostOnTheWay // it drops what it is about to write when we say that we go
+			}
+			tr.During(fmt.Sprintf("%s, %d", f.name, i+1), users, "", func() { f.do(g, tr) })
 			silence := b.Silence(began)
 			t.Logf("the bot heard nothing for %v", silence.Round(time.Millisecond))
 			figures[f.name+", longest silence, s"] = max(figures[f.name+", longest silence, s"], silence.Seconds())
@@ -68,13 +81,13 @@ func TestFaultsReplicas(t *testing.T) {
 
 func replicaFaults() []replicaFault {
 	return []replicaFault{
-		{"the active replica is killed", true, 10, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+		{"the active replica is killed", true, 10, load.LostUnstored, false, false, func(g *group, tr *load.Traffic) {
 			before := g.active
 			tr.Kill()
 			tr.Runs(g.takes(g.other()))
 			g.start(before)
 		}},
-		{"the active replica is stopped", true, 10, "", false, func(g *group, tr *load.Traffic) {
+		{"the active replica is stopped", true, 10, "", false, false, func(g *group, tr *load.Traffic) {
 			before := g.active
 			tr.Now().Terminate()
 			tr.Runs(g.takes(g.other()))
@@ -86,20 +99,20 @@ func replicaFaults() []replicaFault {
 			}
 			g.start(before)
 		}},
-		{"the active replica is frozen", true, 5, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+		{"the active replica is frozen", true, 5, load.LostUnstored, false, true, func(g *group, tr *load.Traffic) {
 			before := g.active
 			g.signal(before, syscall.SIGSTOP)
 			next := g.takes(g.other())
 			g.signal(before, syscall.SIGCONT)
 			tr.Runs(next)
 		}},
-		{"the active replica is cut off from NATS", true, 5, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+		{"the active replica is cut off from NATS", true, 5, load.LostUnstored, false, true, func(g *group, tr *load.Traffic) {
 			before := g.active
 			g.cut(before, true)
 			tr.Runs(g.takes(g.other()))
 			g.cut(before, false)
 		}},
-		{"the active replica is killed, with two standbys", false, 5, load.LostUnstored, false, func(g *group, tr *load.Traffic) {
+		{"the active replica is killed, with two standbys", false, 5, load.LostUnstored, false, false, func(g *group, tr *load.Traffic) {
 			before, second := g.active, g.other()
 			g.start("c")
 			g.standsBy("c")
@@ -117,7 +130,7 @@ func replicaFaults() []replicaFault {
 			}
 			g.now["c"].StopWell()
 		}},
-		{"a NATS server is killed", false, 3, "", true, func(g *group, tr *load.Traffic) {
+		{"a NATS server is killed", false, 3, "", true, false, func(g *group, tr *load.Traffic) {
 			for _, node := range g.nats.Nodes {
 				node.Kill()
 				awaitSaid(tr, 50)
@@ -125,7 +138,7 @@ func replicaFaults() []replicaFault {
 				awaitPosted(tr, 20)
 			}
 		}},
-		{"a NATS server is frozen", false, 3, "", true, func(g *group, tr *load.Traffic) {
+		{"a NATS server is frozen", false, 3, "", true, false, func(g *group, tr *load.Traffic) {
 			for _, node := range g.nats.Nodes {
 				node.Freeze()
 				time.Sleep(5 * time.Second) // so long it is frozen
@@ -133,13 +146,13 @@ func replicaFaults() []replicaFault {
 				awaitPosted(tr, 20)
 			}
 		}},
-		{"NATS is slower by 100 ms", false, 1, "", true, func(g *group, tr *load.Traffic) {
+		{"NATS is slower by 100 ms", false, 1, "", true, false, func(g *group, tr *load.Traffic) {
 			g.each([]string{"a", "b"}, func(r *harness.Relay) { r.Slow(50*time.Millisecond, 0) })
 			time.Sleep(time.Minute) // so long it is slow
 			g.each([]string{"a", "b"}, func(r *harness.Relay) { r.Slow(0, 0) })
 			awaitPosted(tr, 20)
 		}},
-		{"two NATS servers of three are gone", false, 2, "", true, func(g *group, tr *load.Traffic) {
+		{"two NATS servers of three are gone", false, 2, "", true, false, func(g *group, tr *load.Traffic) {
 			g.nats.Nodes[0].Kill()
 			g.nats.Nodes[1].Kill()
 			time.Sleep(30 * time.Second) // so long there is no quorum
@@ -180,6 +193,9 @@ func TestSecondProcess(t *testing.T) {
 	alice.Await("what was sent by way of the second", func(r lab.Received) bool { return r.Body == "x" })
 	alice.Send("<message to='echo@second.localhost' type='chat' id='one'><body>one</body></message>")
 	alice.Await("the bot's answer", func(r lab.Received) bool { return r.Kind == "message" && r.Body != "" })
+	if epoch, err := strconv.Atoi(b.Got()[0].Header.Get("Stanzahook-Epoch")); err != nil || epoch == 0 {
+		t.Errorf("the bot's request has the epoch %d: %v", epoch, err)
+	}
 	if first.Connects() != 1 || second.Connects() != 0 {
 		t.Errorf("%d and %d connections", first.Connects(), second.Connects())
 	}
