@@ -155,15 +155,15 @@ func (h *Handler) Slots() Slots { return h.live.slots.use() }
 // were refused one kept their slots.
 func (h *Handler) Waiting() Slots { return h.live.waiting.use() }
 
-func (l *slots) use() Slots {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	v := Slots{Most: l.most, Kept: l.kept, Share: l.share, Used: l.used, Refused: make(map[string]int64)}
-	for why, n := range l.refused {
+func (s *slots) use() Slots {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := Slots{Most: s.most, Kept: s.kept, Share: s.share, Used: s.used, Refused: make(map[string]int64)}
+	for why, n := range s.refused {
 		v.Refused[why] = n
 	}
 	by := make(map[string]int)
-	for h, n := range l.held {
+	for h, n := range s.held {
 		switch {
 		case h.kind == "token":
 			by[h.name] += n

@@ -122,7 +122,7 @@ func TestToolsByMCP(t *testing.T) {
 func TestMCP(t *testing.T) {
 	x := startApp(t, agentConfig()+withMCP)
 	c := x.client("agent")
-	if v := c.InitializeResult(); v.Capabilities.Tools == nil || v.Capabilities.Logging != nil || v.Capabilities.Resources != nil || !strings.Contains(v.Instructions, "untrusted") {
+	if v := c.InitializeResult(); v.Capabilities.Tools == nil || v.Capabilities.Resources != nil || v.Capabilities.Prompts != nil || !strings.Contains(v.Instructions, "untrusted") {
 		t.Errorf("%+v", v)
 	}
 	list, err := c.ListTools(t.Context(), nil)
