@@ -177,8 +177,9 @@ func TestChangedImage(t *testing.T) {
 
 // Who asks for more than a share gets an error, and others get their images.
 func TestShares(t *testing.T) {
-	large := make([]byte, profile.MaxAvatar)
-	b, ask := start(t, bots.Options{Image: func(context.Context, *bots.Bot) ([]byte, error) { return large, nil }}, bot("echo@bot.example.com", large))
+	large := bot("echo@bot.example.com", picture)
+	large.Avatar.Bytes = profile.MaxAvatar // it counts as much as that
+	b, ask := start(t, bots.Options{Image: func(context.Context, *bots.Bot) ([]byte, error) { return picture, nil }}, large)
 	asks := func(from string) bool {
 		t.Helper()
 		got := ask(from, "echo@bot.example.com", items("urn:xmpp:avatar:data", ""))
@@ -219,11 +220,12 @@ func TestCache(t *testing.T) {
 		images[profile.AvatarID(image)] = image
 		all = append(all, bot(fmt.Sprintf("b%d@bot.example.com", i), image))
 	}
-	b, ask := start(t, bots.Options{Image: func(_ context.Context, b *bots.Bot) ([]byte, error) { return images[b.Avatar.ID], nil }}, all...)
+	b := bots.New(bots.Options{Image: func(_ context.Context, b *bots.Bot) ([]byte, error) { return images[b.Avatar.ID], nil }})
+	b.Set(all)
 	for i := range n {
 		for _, k := range []int{i, 0} {
-			if got := ask(fmt.Sprintf("u%d@example.com", i), fmt.Sprintf("b%d@bot.example.com", k), vcard); got.Type != "result" {
-				t.Fatal(got.XML())
+			if image, err := b.Image(b.Get(all[k].JID)); err != nil || &image[0] != &images[all[k].Avatar.ID][0] {
+				t.Fatal(err)
 			}
 		}
 	}
