@@ -18,6 +18,7 @@ const (
 "in_flight":1,"dead_letters":1,"last_success":"2026-11-20T19:58:00Z","last_error":{"time":"2026-11-20T20:00:00Z","status":503,"error":"the answer was 503"},
 "attempts":20,"failures":8,"delivered":11,"refused":1,"expired":0}`
 	textRoom   = `{"room":"ops@rooms.example.com","from":"echo@bot.example.com","nick":"Echo","state":"joined","condition":null,"text":null,"role":"participant","next_attempt":null,"occupants":12,"source":"api"}`
+	textBot    = `{"jid":"echo@bot.example.com","name":"Echo","source":"api","avatar":{"id":"01","type":"image/png","bytes":73,"width":8,"height":8},"vcard":{"note":"","url":"","email":"","org":""},"identity":{"category":"client","type":"bot"},"presence":{"show":"dnd","status":"Deploying","until":"2030-01-01T12:00:00Z"},"noreply":false}`
 	textConfig = `components: [{domain: bot.example.com, secret: secret}]
 endpoints: [{name: echo, url: "http://127.0.0.1:8080/hook"}]
 http: {tokens: [{name: ops, hash: "sha256:2bb80d537b1da3e38bd30361aa855686bde0eacd7162fef6a25fe97bf527a25b", scopes: [admin]}]}
@@ -104,6 +105,13 @@ var textCases = []textCase{
 	{name: "an endpoint of the file is deleted", run: "endpoints delete shop --json", answers: map[string]string{"DELETE /v1/endpoints/shop": `409 {"detail":"this cannot be done now: the endpoint \"shop\" is one of the configuration file"}`}},
 
 	{name: "rooms", run: "rooms list", answers: map[string]string{"GET /v1/rooms": `200 {"items":[` + textRoom + `,{"room":"vip@rooms.example.com","from":"echo@bot.example.com","nick":"Echo","state":"refused","condition":"registration-required","text":"members only","occupants":0,"source":"config"}],"next":null}`}},
+	{name: "bots", run: "bots list", answers: map[string]string{"GET /v1/bots": `200 {"items":[` + textBot + `,{"jid":"news@bot.example.com","name":"news","source":"config","avatar":null,"presence":{"show":"","status":"","until":null}}],"next":"news@bot.example.com"}`}},
+	{name: "no bots", run: "bots list", answers: map[string]string{"GET /v1/bots": `200 {"items":[],"next":null}`}},
+	{name: "a bot is put", run: "bots put echo@bot.example.com --name Echo --note again", answers: map[string]string{"PUT /v1/bots/echo@bot.example.com": "201 " + textBot}},
+	{name: "a bot with mistakes", run: "bots put echo@bot.example.com --show busy", answers: map[string]string{"PUT /v1/bots/echo@bot.example.com": `400 {"detail":"presence.show: is not known; write away, chat, dnd or xa, or leave it empty","problems":["presence.show: is not known"]}`}},
+	{name: "an avatar that is none", run: "bots put echo@bot.example.com --avatar stanzahook.yaml", config: smallConfig},
+	{name: "the presence of a bot", run: "bots presence echo@bot.example.com --show dnd --status Deploying", answers: map[string]string{"PUT /v1/bots/echo@bot.example.com/presence": "200 " + textBot}},
+	{name: "a bot is deleted", run: "bots delete echo@bot.example.com", answers: map[string]string{"DELETE /v1/bots/echo@bot.example.com": "204 "}},
 	{name: "no rooms", run: "rooms list", answers: map[string]string{"GET /v1/rooms": `200 {"items":[],"next":null}`}},
 	{name: "a room is joined", run: "rooms join ops@rooms.example.com --from echo@bot.example.com --nick Echo --create", answers: map[string]string{"PUT /v1/rooms/ops@rooms.example.com": "200 " + textRoom}},
 	{name: "a room that refuses", run: "rooms join vip@rooms.example.com --wait 5s", answers: map[string]string{"PUT /v1/rooms/vip@rooms.example.com": `422 {"detail":"the room refuses the bot: registration-required","condition":"registration-required","kept":false}`}},
