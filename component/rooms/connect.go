@@ -10,13 +10,8 @@ import (
 	"stanzahook/pkg/muc"
 )
 
-// How many joins of one service are under way, and how long one that is not answered holds
-// its place. Prosody 0.12 takes 2 ms for a join, and nobody is served meanwhile: with twelve
-// of them before it, a message comes 25 ms later. With more the joins are not through sooner.
-const (
-	maxJoins = 12
-	joinHold = time.Second
-)
+// joinHold is how long a join that is not answered holds its place.
+const joinHold = time.Second
 
 // OnUp joins the rooms of a component, at once after each connect; it is for
 // component.Options.OnUp. It returns when the connection has ended, and the rooms know that.
@@ -53,43 +48,52 @@ func (r *Rooms) OnUp(ctx context.Context, link *component.Link) {
 }
 
 // joinAll joins the rooms of one service, some at a time, so that other traffic does not
-// wait for them.
+// wait for them, see pace.
 func joinAll(ctx context.Context, link *component.Link, list []*session) {
-	slots := make(chan struct{}, maxJoins)
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	p, under, ends := newPace(), 0, make(chan time.Duration, maxJoins)
 	for _, s := range list {
-		select {
-		case slots <- struct{}{}:
-		case <-ctx.Done():
-			return
+		for under >= p.joins() {
+			select {
+			case took := <-ends:
+				if under--; took > 0 {
+					p.took(took)
+				}
+			case <-ctx.Done():
+				return
+			}
 		}
-		wg.Go(func() {
-			defer func() { <-slots }()
-			s.connected(link)
-			s.awaitJoin(ctx)
-		})
+		under++
+		wg.Go(func() { ends <- s.joinNow(ctx, link) })
 	}
 }
 
-// awaitJoin waits, for a while, until the room is not being joined any more, and what was
-// missed has come.
-func (s *session) awaitJoin(ctx context.Context) {
+// joinNow joins a room, and waits, for a while, until what was missed has come. It returns how
+// long the room took to answer; 0: it did not.
+func (s *session) joinNow(ctx context.Context, link *component.Link) (took time.Duration) {
+	began := time.Now()
+	s.connected(link)
 	late := time.NewTimer(joinHold)
 	defer late.Stop()
-	for {
+	for asked := false; ; {
 		s.mu.Lock()
 		state, behind, changed := s.state, s.behind, s.changed
 		s.mu.Unlock()
+		if state == muc.Joining {
+			asked = true
+		} else if asked && took == 0 {
+			took = time.Since(began)
+		}
 		if state != muc.Joining && !behind {
-			return
+			return took
 		}
 		select {
 		case <-changed:
 		case <-late.C:
-			return
+			return took
 		case <-ctx.Done():
-			return
+			return took
 		}
 	}
 }

@@ -38,7 +38,7 @@
 // rooms.go has the table; set.go takes over a configuration; keep.go and join.go add and
 // remove rooms of the API; session.go drives one room; marks.go stores it; waiting.go keeps
 // what a queue has no room for; handler.go takes stanzas; events.go
-// makes events; connect.go joins after each connect; run.go has the clock and writes marks;
+// makes events; connect.go joins after each connect, as many at a time as pace.go says; run.go has the clock and writes marks;
 // address.go and guard.go see what goes to rooms; departed.go leaves rooms
 // that were given up without a connection; invite.go handles invitations; view.go
 // shows; admin.go asks rooms.
