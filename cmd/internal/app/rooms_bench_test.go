@@ -3,6 +3,7 @@ package app
 import (
 	"fmt"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -30,23 +31,7 @@ func benchmarkAccepted(b *testing.B, message string) {
 		taken.Add(1)
 		w.WriteHeader(http.StatusNoContent)
 	})
-	srv := newServer(b)
-	srv.Answer(func(s *stanza.Stanza) string {
-		switch s.Kind {
-		case stanza.Presence:
-			return fmt.Sprintf("<presence from='%s/n1' to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>"+
-				"<presence from='%s' to='%[2]s'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/><status code='110'/></x></presence>"+
-				"<message type='groupchat' from='%[1]s' to='%[2]s'><subject/></message>", s.To.Bare(), s.From, s.To)
-		case stanza.IQ:
-			return fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", s.ID, s.To, s.From)
-		}
-		return ""
-	})
-	kept := "rooms:\n"
-	for i := range rooms {
-		kept += fmt.Sprintf("  - {jid: r%d@rooms.example.com, from: echo@bot.example.com, nick: Echo}\n", i)
-	}
-	startAt(b, srv, zap.NewNop(), noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q}]\n", bot.URL)+kept)
+	srv := startRooms(b, bot.URL, rooms, 1).srv
 	await := func(n int64) {
 		for taken.Load() < n {
 			time.Sleep(50 * time.Microsecond)
@@ -65,4 +50,56 @@ func benchmarkAccepted(b *testing.B, message string) {
 	}
 	await(sent)
 	b.ReportMetric(float64(processTime(b)-cpu)/float64(b.N), "cpu-ns/op")
+}
+
+// startRooms starts an App whose bot is in rooms, each with so many others, and an endpoint.
+func startRooms(b *testing.B, url string, rooms, others int) *running {
+	srv := newServer(b)
+	srv.Answer(func(s *stanza.Stanza) string {
+		switch s.Kind {
+		case stanza.Presence:
+			var x strings.Builder
+			for i := range others {
+				fmt.Fprintf(&x, "<presence from='%s/n%d' to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>", s.To.Bare(), i+1, s.From)
+			}
+			fmt.Fprintf(&x, "<presence from='%s' to='%s'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/><status code='110'/></x></presence><message type='groupchat' from='%s' to='%[2]s'><subject/></message>", s.To, s.From, s.To.Bare())
+			return x.String()
+		case stanza.IQ:
+			return fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", s.ID, s.To, s.From)
+		}
+		return ""
+	})
+	kept := "rooms:\n"
+	for i := range rooms {
+		kept += fmt.Sprintf("  - {jid: r%d@rooms.example.com, from: echo@bot.example.com, nick: Echo}\n", i)
+	}
+	return startAt(b, srv, zap.NewNop(), noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q}]\n", url)+kept)
+}
+
+// What a room with ten others takes of the memory, with all that goes with it, as its record in
+// the store: the difference between a thousand rooms and one.
+func BenchmarkRoomsMemory(b *testing.B) {
+	const rooms, others = 1000, 10
+	live := func(rooms int) float64 {
+		var taken atomic.Int64
+		bot := newWeb(b, func(w http.ResponseWriter, _ *http.Request) {
+			taken.Add(1)
+			w.WriteHeader(http.StatusNoContent)
+		})
+		x := startRooms(b, bot.URL, rooms, others)
+		for taken.Load() < int64(rooms) {
+			time.Sleep(time.Millisecond)
+		}
+		time.Sleep(2 * time.Second) // the marks are written
+		runtime.GC()
+		runtime.GC()
+		var m runtime.MemStats
+		runtime.ReadMemStats(&m)
+		x.Stop()
+		return float64(m.HeapAlloc)
+	}
+	for b.Loop() {
+		one := live(1)
+		b.ReportMetric((live(rooms)-one)/(rooms-1), "B/room")
+	}
 }
