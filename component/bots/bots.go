@@ -95,11 +95,16 @@ type Change struct {
 	Event string // what subscribers are told of the avatar; empty: it is the same
 }
 
-// Set replaces the bots, and returns whose presence has changed.
+// Set replaces the bots, and returns whose presence has changed. It is called by one at a time.
 func (b *Bots) Set(all []Bot) []Change {
 	next := make(map[jid.JID]*known, len(all))
 	shared := make(map[string][]string) // the same list once, not for every bot
+	before := *b.table.Load()
 	for i := range all {
+		if k := before[all[i].JID]; k != nil && k.Bot == all[i] {
+			next[k.JID] = k // as it was
+			continue
+		}
 		k := &known{Bot: all[i]}
 		features := k.Features(b.o.Features)
 		key := strings.Join(features, " ")
@@ -110,10 +115,10 @@ func (b *Bots) Set(all []Bot) []Change {
 		k.verification = k.Verification(k.features)
 		next[k.JID] = k
 	}
-	before := *b.table.Swap(&next)
+	b.table.Store(&next)
 	var changes []Change
 	for j, k := range next {
-		if c := (Change{Bot: j}); before[j].differs(k, &c) {
+		if c := (Change{Bot: j}); before[j] != k && before[j].differs(k, &c) {
 			changes = append(changes, c)
 		}
 	}
