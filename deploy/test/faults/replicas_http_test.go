@@ -18,6 +18,7 @@ const replicaHTTP = `components: [{domain: over.localhost, server: "%s", secret:
 endpoints: [{name: bot, component: over.localhost}]
 http:
   listen: %s
+  rate_limit: {per_second: 1000, burst: 1000} # what was held comes at once
   tokens:
     - {name: all, hash: "%s", scopes: [send]}
     - {name: pull, hash: "%s", scopes: [events]}
