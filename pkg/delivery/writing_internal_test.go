@@ -36,7 +36,6 @@ type writingBed struct {
 	out *link
 	w   *Worker
 	ev  *webhook.Event
-	n   int
 }
 
 func newWriting(t *testing.T, how string) *writingBed {

@@ -31,13 +31,14 @@ func (m *sentMessages) prove(key sentKey, event message.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	end := ofProof(key, event)
-	for _, f := range m.sending[key] {
-		if f.proof == nil || f.proof.Displayed.IsZero() {
-			f.proof = &end
-		}
+	waiting := m.sending[key]
+	if len(waiting) == 0 {
+		m.write(end)
 		return
 	}
-	m.write(end)
+	if f := waiting[0]; f.proof == nil || f.proof.Displayed.IsZero() {
+		f.proof = &end
+	}
 }
 
 func ofProof(key sentKey, event message.Event) store.SentMessage {
