@@ -49,6 +49,8 @@ type Puller struct {
 	reader      *Reader   // the one that may read
 	handouts    []handout // pages with events that are not acknowledged
 	expected    []*Expectation
+	reading     int           // pages that are being read
+	consumed    []uint64      // places of events that went to who waited for them, during that
 	more        chan struct{} // closed when there is more; nil: nobody waits for that
 	closed      bool
 	over        chan struct{} // closed with it

@@ -10,6 +10,7 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
+	"stanzahook/pkg/store"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
 )
@@ -129,11 +130,28 @@ func (p *Puller) settle(x *Expectation, ev *webhook.Event, seq uint64) {
 	close(x.got)
 }
 
-// isClaimed reports whether somebody waits for an event, so that no reader may have it yet.
-func (p *Puller) isClaimed(id string) bool {
+// isClaimed reports whether somebody waits for an event, so that no reader may have it yet, or
+// has got it since the reader has begun to read a page.
+func (p *Puller) isClaimed(e *store.Stored) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(p.expected, func(x *Expectation) bool { return x.claimed == id })
+	return slices.Contains(p.consumed, e.Seq) || slices.ContainsFunc(p.expected, func(x *Expectation) bool { return x.claimed == e.ID })
+}
+
+// beginPage and endPage stand around the reading of a page: what is consumed meanwhile may be
+// in it.
+func (p *Puller) beginPage() {
+	p.mu.Lock()
+	p.reading++
+	p.mu.Unlock()
+}
+
+func (p *Puller) endPage() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.reading--; p.reading == 0 {
+		p.consumed = nil
+	}
 }
 
 // consume ends an event out of order: it was given to the one who waited for it.
@@ -162,6 +180,11 @@ func (p *Puller) consume(ctx context.Context, ev *webhook.Event, seq uint64) err
 			return err
 		}
 		p.subtract(1)
+		p.mu.Lock()
+		if p.reading > 0 {
+			p.consumed = append(p.consumed, seq)
+		}
+		p.mu.Unlock()
 	}
 	p.r.Counters.Delivered.Add(1)
 	p.r.Counters.Answered.Observe(time.Since(ev.Received))

@@ -105,3 +105,28 @@ func TestExpectEnds(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// What somebody waited for is not shown to a reader that had read it from the disk before the
+// other one got it.
+func TestExpectedWhileReading(t *testing.T) {
+	b := newPulled(t)
+	p := b.w.Pull()
+	x := b.expect("u2@example.com")
+	b.put("u1")
+	b.put("u2")
+	b.stored()
+	p.beginPage()
+	list, err := p.page(t.Context(), 0, 10)
+	b.must(err)
+	if _, ok, err := x.Next(t.Context()); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	x.Close()
+	if len(list) != 2 || p.isClaimed(&list[0]) || !p.isClaimed(&list[1]) {
+		t.Errorf("%d are read", len(list))
+	}
+	p.endPage()
+	if p.isClaimed(&list[1]) {
+		t.Error("it is remembered for ever")
+	}
+}

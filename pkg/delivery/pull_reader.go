@@ -103,6 +103,8 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 	if place := p.place(); place > r.at.place {
 		r.at = cursor{queue: p.mark, place: place}
 	}
+	p.beginPage()
+	defer p.endPage()
 	for {
 		stored, err := p.page(ctx, r.at.place, n)
 		if err != nil || len(stored) == 0 {
@@ -111,7 +113,7 @@ func (r *Reader) page(ctx context.Context, n int) ([]Pulled, error) {
 		var list []Pulled
 		last := uint64(0)
 		for i := range stored {
-			if p.isClaimed(stored[i].ID) { // a wake follows when it is over, or the reader's after all
+			if p.isClaimed(&stored[i]) { // a wake follows when it is over, or the reader's after all
 				if len(list) == 0 {
 					return nil, nil
 				}
