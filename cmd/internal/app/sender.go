@@ -67,8 +67,10 @@ func (d *sender) send(ctx context.Context, s *stanza.Stanza, how gateway.Sending
 func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway.Sending, watch *bounce.Watch) (gateway.State, error) {
 	began := time.Now()
 	f := d.sent.begin(s)
+	link := d.links[s.From.Domain()]
+	connected := link != nil && link.Connected() // if the connection is lost from now on, the next one is waited for
 	state, err := d.give(ctx, s)
-	if err == nil && state == gateway.Queued && how.Wait > 0 && d.links[s.From.Domain()].Connected() {
+	if err == nil && state == gateway.Queued && connected && how.Wait > 0 {
 		var bounced <-chan struct{}
 		if watch != nil {
 			bounced = watch.Bounced()

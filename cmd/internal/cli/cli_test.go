@@ -43,7 +43,7 @@ func TestHelp(t *testing.T) {
 		if c.Short == "" || c.Long == "" || !strings.Contains(c.Example, "  stanzahook ") {
 			t.Errorf("%s: the help is not complete", c.CommandPath())
 		}
-		if json := c.Flags().Lookup("json"); (json == nil) != (c.Name() == "serve" || c.Name() == "dev" || c.Name() == "listen" || c.Name() == "completion") {
+		if json := c.Flags().Lookup("json"); (json == nil) != (c.Name() == "serve" || c.Name() == "dev" || c.Name() == "listen" || c.Name() == "mcp" || c.Name() == "completion") {
 			t.Errorf("%s: --json %v", c.CommandPath(), json)
 		}
 		for _, line := range strings.Split(c.Long+"\n"+c.Example, "\n") {

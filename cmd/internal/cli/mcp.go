@@ -24,7 +24,7 @@ speak HTTP use the instance itself (mcp.enabled).
 
 What a tool may do is what the token may: the scopes send, events and rooms, and its
 addresses, rooms and endpoint.`,
-		Example: "  STANZAHOOK_TOKEN=sh_… stanzahook mcp",
+		Example: "  export STANZAHOOK_TOKEN=sh_…\n  stanzahook mcp",
 		Args:    cobra.NoArgs,
 	}
 	a := apiFlags(cmd, config.ScopeSend)
