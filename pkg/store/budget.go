@@ -15,7 +15,8 @@ func eventBytes(o *Options) int64 {
 func smallBytes(o *Options) int64 {
 	small := max(o.MaxBytes/16, idempotencyBytes(o)+sentBytes(o)+answeredBytes(o)+threadBytes(o)+waitingBytes(o)+avatarBytes(o))
 	if o.NATS != nil {
-		small += natsBuckets * stream.BucketBytes(o.MaxBytes)
+		// The last is for the stream by which "check --live" tries the account.
+		small += natsBuckets*stream.BucketBytes(o.MaxBytes) + max(2<<20, o.MaxBytes/256)
 	}
 	return small
 }

@@ -24,7 +24,7 @@ func Await(t testing.TB, what string, within time.Duration, holds func() bool) {
 	for !holds() {
 		// What takes long is looked at more and more rarely: to look costs, and others run beside it.
 		select {
-		case <-time.After(min(max(time.Since(began)/20, 5*time.Millisecond), 250*time.Millisecond)):
+		case <-time.After(min(max(time.Since(began)/20, 5*time.Millisecond), 50*time.Millisecond)):
 		case <-deadline:
 			t.Fatalf("in vain: %s", what)
 		}

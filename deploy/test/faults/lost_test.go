@@ -26,7 +26,7 @@ func TestOldConnectionOnEjabberd(t *testing.T) {
 		n := p.Connects()
 		end := way.Lose()
 		t.Cleanup(end)
-		p.AwaitNotReady("not sent anything")
+		harness.Eventually(t, "the connection is given up", func() bool { return strings.Contains(p.Log.String(), "not sent anything back") })
 		p.AwaitLinks(n + 1)
 		p.AwaitNotReady("it still has our own old one, which was lost without a word at ")
 		if reply := p.Get("/readyz"); !strings.Contains(reply.Body, "net.ipv4.tcp_retries2=8") || !strings.Contains(reply.Body, "about 15 minutes") {

@@ -135,8 +135,11 @@ func TestStartBeforeNATS(t *testing.T) {
 			t.Errorf("check of the running instance:\n%s", out)
 		}
 		p.Kill()
+		var said string
+		t.Cleanup(func() { t.Log(said) })
 		harness.Eventually(t, "check sees that no instance runs", func() bool {
-			return strings.Contains(natsCheck(t, file), "a stream with 1 replicas was made, written, read, consumed and removed")
+			said = natsCheck(t, file)
+			return strings.Contains(said, "a stream with 1 replicas was made, written, read, consumed and removed")
 		})
 		n.Nodes[0].Kill()
 		if out := natsCheck(t, file); !strings.Contains(out, "is NATS running") {
