@@ -68,6 +68,7 @@ func TestReplicasOnNATS(t *testing.T) {
 		n.Start()
 		await(t, "everybody hears itself", func() bool { return a.May() && b.Ready() == nil && d.Ready() == nil })
 	}
+	await(t, "the record has a leader", func() bool { _, _, err := a.board.Record(t.Context()); return err == nil })
 	a.Release(t.Context())
 	await(t, "one takes over", func() bool { return b.May() != d.May() })
 	next, other := b, d
