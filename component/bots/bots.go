@@ -92,7 +92,7 @@ func New(o Options) *Bots {
 // Change is a bot whose presence is not what it was.
 type Change struct {
 	Bot   jid.JID
-	Event string // what subscribers are told of the avatar; empty: it is the same
+	Event string // the avatar event for subscribers (XEP-0084); empty: the avatar is the same
 }
 
 // Set replaces the bots, and returns whose presence has changed. It is called by one at a time.

@@ -66,7 +66,7 @@ const (
 )
 
 // A bot answers all that its profile has, at its bare address and at every full one: servers
-// differ in which of them a room asks. Others are left to who comes behind.
+// differ in which of them a room asks. The handler behind this one gets the others.
 func TestAnswers(t *testing.T) {
 	read := 0
 	image := func(_ context.Context, b *bots.Bot) ([]byte, error) {
@@ -175,7 +175,7 @@ func TestChangedImage(t *testing.T) {
 	}
 }
 
-// Who asks for more than a share gets an error, and others get their images.
+// A sender that asks for more than its share gets an error; the others get their images.
 func TestShares(t *testing.T) {
 	large := bot("echo@bot.example.com", picture)
 	large.Avatar.Bytes = profile.MaxAvatar // it counts as much as that

@@ -155,7 +155,7 @@ func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) {
 	}
 }
 
-// updatesAtOnce is how many rooms are told before others may send again.
+// updatesAtOnce is how many presences go to rooms before others may send again.
 const updatesAtOnce = 100
 
 // all returns all sessions.
