@@ -6,6 +6,8 @@ import (
 	"crypto/x509"
 	"net"
 	"time"
+
+	"stanzahook/pkg/socket"
 )
 
 const (
@@ -23,8 +25,8 @@ func (l *Link) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if tcp, ok := conn.(*net.TCPConn); ok {
-		conn = ackQuickly(tcp)
+	if conn, err = socket.New(conn, true); err != nil {
+		return nil, err
 	}
 	config := l.tls.Load()
 	if config == nil {

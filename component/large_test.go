@@ -23,7 +23,7 @@ func TestAnswerCannotBeAccepted(t *testing.T) {
 				return fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'><query xmlns='jabber:iq:roster'>%s</query></iq>", x.ID, x.To, x.From, tc.content)
 			})
 			ask := query("1", "john@example.com", "<query xmlns='jabber:iq:roster'/>")
-			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			answer, err := f.Request(ctx, ask)
 			if err != nil {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"sync/atomic"
 	"time"
 
@@ -57,6 +58,9 @@ type Options struct {
 	// OnUp, which may be nil, runs on a goroutine of its own after each
 	// handshake; its context ends with the connection.
 	OnUp func(context.Context)
+	// Await, which may be nil, waits until a connection may be made, and reports false if done
+	// comes before: the name may be another process's meanwhile.
+	Await func(done <-chan struct{}) bool
 	// OnReplaced, which may be nil, is called when the server has ended a connection because
 	// another one has the name now. It must not block.
 	OnReplaced func()
@@ -76,6 +80,8 @@ type Link struct {
 	out     outgoing
 	repeats loglimit.Limiter // of what an outsider can make happen at will
 	retry   chan struct{}    // the next attempt is to be made at once
+	last    atomic.Bool      // there is to be no other connection
+	local   atomic.Pointer[netip.AddrPort]
 
 	Counters Counters
 }
@@ -103,11 +109,22 @@ func New(o Options) *Link {
 // Domain returns the component's domain.
 func (l *Link) Domain() jid.JID { return l.o.Domain }
 
+// Local returns the address of this end of the connection, or of the last one; invalid if there was none.
+func (l *Link) Local() netip.AddrPort {
+	if a := l.local.Load(); a != nil {
+		return *a
+	}
+	return netip.AddrPort{}
+}
+
 // Run keeps the link until ctx is done, and then closes the stream. It returns
 // when everything it started has ended.
 func (l *Link) Run(ctx context.Context) {
 	delay := time.Duration(0)
 	for {
+		if l.o.Await != nil && !l.o.Await(ctx.Done()) {
+			return
+		}
 		began := time.Now()
 		err := l.connect(ctx)
 		if ctx.Err() != nil {
@@ -140,8 +157,15 @@ func (l *Link) Run(ctx context.Context) {
 		case <-time.After(wait):
 		case <-l.retry:
 		}
+		if l.last.Load() {
+			<-ctx.Done()
+			return
+		}
 	}
 }
+
+// Stay lets the link make no other connection when this one ends: the name is another process's by then.
+func (l *Link) Stay() { l.last.Store(true) }
 
 // jitter spreads d over 75 % to 125 %.
 func jitter(d time.Duration) time.Duration {
@@ -155,6 +179,8 @@ func (l *Link) connect(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	local, _ := netip.ParseAddrPort(conn.LocalAddr().String()) // of TCP
+	l.local.Store(&local)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })
 	c, err := l.handshake(conn)
 	if !stop() {

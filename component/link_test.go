@@ -232,7 +232,7 @@ func TestSharedName(t *testing.T) {
 
 func TestRequest(t *testing.T) {
 	f := connect(t, component.Options{})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	iq := func(id, to string) *stanza.Stanza { return query(id, to, "<ping xmlns='urn:xmpp:ping'/>") }
 	type result struct {

@@ -26,12 +26,11 @@ func descriptors() int {
 // A thousand lost connections leave nothing behind, and lose nothing.
 func TestAThousandReconnects(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
-	thousandReconnects(t, domain, srv.Addr(), srv.Drop)
+	manyReconnects(t, 1000, domain, srv.Addr(), srv.Drop)
 }
 
-// thousandReconnects has a link lose its connection a thousand times; drop ends
-// the connection that is up.
-func thousandReconnects(t *testing.T, domain, addr string, drop func()) {
+// manyReconnects has a link lose its connection n times; drop ends the connection that is up.
+func manyReconnects(t *testing.T, n int, domain, addr string, drop func()) {
 	t.Helper()
 	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"),
 		Pace: component.Pace{First: time.Microsecond, Max: time.Microsecond, MaxSlow: time.Microsecond, Conflict: time.Microsecond}})
@@ -57,7 +56,7 @@ func thousandReconnects(t *testing.T, domain, addr string, drop func()) {
 		return runtime.NumGoroutine(), descriptors(), m.HeapAlloc
 	}
 	goroutines, files, heap := settle()
-	for range 1000 {
+	for range n {
 		round()
 	}
 	var g, f int

@@ -23,3 +23,29 @@ func TestReplaced(t *testing.T) {
 		t.Errorf("replaced %d times", n)
 	}
 }
+
+// A connection is made only while the name is ours to take: the first one, and each after one that is lost.
+func TestConnectsWhenItMay(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	asked, may := make(chan struct{}, 100), make(chan struct{})
+	f := run(srv, component.Options{Pace: component.Pace{First: time.Millisecond, Conflict: time.Millisecond}, Await: func(done <-chan struct{}) bool {
+		asked <- struct{}{}
+		select {
+		case <-may:
+			return true
+		case <-done:
+			return false
+		}
+	}})
+	for n := 1; n < 3; n++ {
+		componenttest.Eventually(t, "it asks", func() bool { return len(asked) > 0 })
+		<-asked
+		if f.Connected() {
+			t.Error("it is connected, and may not be")
+		}
+		may <- struct{}{}
+		srv.WaitConnected(n)
+		srv.Send("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
+	}
+	componenttest.Eventually(t, "it asks again", func() bool { return len(asked) > 0 })
+}

@@ -18,7 +18,7 @@ import (
 
 func TestSendIsConfirmedByTheMarker(t *testing.T) {
 	f := connect(t, component.Options{})
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 100 {
 		if err := componenttest.Confirm(ctx, f.Link, message(fmt.Sprint(i), "u@example.com")); err != nil {
@@ -206,7 +206,7 @@ func TestFlushAndGoodbye(t *testing.T) {
 	srv := componenttest.NewServer(t, domain, "secret")
 	f := run(srv, component.Options{})
 	srv.WaitConnected(1)
-	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 50 {
 		if err := f.Send(message(fmt.Sprint(i), "u@example.com"), nil); err != nil {
@@ -254,7 +254,7 @@ func TestRejectedStanza(t *testing.T) {
 			if want := id == "big"; errors.Is(err, gateway.ErrRejected) != want || err != nil && !want {
 				t.Errorf("%s: %v", id, err)
 			}
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Fatalf("%s: no word; the server got:\n%s", id, srv.Transcript())
 		}
 	}

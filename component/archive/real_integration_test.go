@@ -30,7 +30,7 @@ Component "rooms.localhost" "muc"
 
 // TestArchiveOfARoom asks a real archive, page by page.
 func TestArchiveOfARoom(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
 	srv := harness.StartServer(t, lab.Options{Kind: lab.Prosody, Users: map[string]string{"u": "p"}, Components: []lab.Component{{Domain: "bot.localhost", Secret: "s"}},
 		Edit: func(config []byte) ([]byte, error) { return append(config, withRooms...), nil }})

@@ -17,6 +17,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -35,6 +36,8 @@ type Bot struct {
 	profile.Profile
 	File string // that its avatar is in; empty: Options.Image knows it by its id
 	Made bool   // by the API
+	// Commands says that it has commands (XEP-0050), and so the features for them.
+	Commands bool
 	// Until is when its presence ends; zero: when another one is set.
 	Until time.Time
 }
@@ -45,7 +48,9 @@ type Options struct {
 	Image func(ctx context.Context, b *Bot) ([]byte, error)
 	// Features are those that all addresses of a component have.
 	Features []string
-	Log      *zap.Logger // nil: nothing is logged
+	// ForCommands are those of bots with commands besides.
+	ForCommands []string
+	Log         *zap.Logger // nil: nothing is logged
 }
 
 // Counters count since the start of the process.
@@ -55,7 +60,7 @@ type Counters struct {
 	Read    atomic.Int64 // images that were not in the cache
 	Failed  atomic.Int64 // of these, those that could not be read
 	Refused atomic.Int64 // questions for images, because the share of their sender was used up
-	Crowded atomic.Int64 // the same, because too many were being answered
+	Crowded atomic.Int64 // the same, because too many were being answered, of all or of its sender
 }
 
 // Bots are all bots with a profile.
@@ -65,11 +70,15 @@ type Bots struct {
 	o       Options
 	log     *zap.Logger
 	repeats loglimit.Limiter
-	table   atomic.Pointer[map[jid.JID]*known]
-	images  *images
-	shares  *shares
-	places  chan struct{}
-	only    atomic.Bool
+	mu      sync.RWMutex
+	table   map[jid.JID]*known // guarded by mu
+	// features are those of the bots with commands or without, and of those that read messages
+	// or do not: one list for all.
+	features map[[2]bool][]string
+	images   *images
+	shares   *shares
+	places   *places
+	only     atomic.Bool
 }
 
 // known is a bot with what is worked out once.
@@ -84,9 +93,7 @@ func New(o Options) *Bots {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	b := &Bots{o: o, log: o.Log, images: newImages(), shares: newShares(), places: make(chan struct{}, maxPlaces)}
-	b.table.Store(&map[jid.JID]*known{})
-	return b
+	return &Bots{o: o, log: o.Log, images: newImages(), shares: newShares(), places: newPlaces(), table: make(map[jid.JID]*known), features: make(map[[2]bool][]string)}
 }
 
 // Change is a bot whose presence is not what it was.
@@ -95,39 +102,73 @@ type Change struct {
 	Event string // the avatar event for subscribers (XEP-0084); empty: the avatar is the same
 }
 
-// Set replaces the bots, and returns whose presence has changed. It is called by one at a time.
+// Set replaces the bots, and returns whose presence has changed. Set and SetOne are called by
+// one at a time.
 func (b *Bots) Set(all []Bot) []Change {
 	next := make(map[jid.JID]*known, len(all))
-	shared := make(map[string][]string) // the same list once, not for every bot
-	before := *b.table.Load()
+	before := b.table // nobody else writes
 	for i := range all {
 		if k := before[all[i].JID]; k != nil && k.Bot == all[i] {
 			next[k.JID] = k // as it was
 			continue
 		}
-		k := &known{Bot: all[i]}
-		features := k.Features(b.o.Features)
-		key := strings.Join(features, " ")
-		if shared[key] == nil {
-			shared[key] = features
-		}
-		k.features = shared[key]
-		k.verification = k.Verification(k.features)
-		next[k.JID] = k
+		next[all[i].JID] = b.know(&all[i])
 	}
-	b.table.Store(&next)
+	b.mu.Lock()
+	b.table = next
+	b.mu.Unlock()
 	var changes []Change
 	for j, k := range next {
-		if c := (Change{Bot: j}); before[j] != k && before[j].differs(k, &c) {
-			changes = append(changes, c)
-		}
+		changes = append(changes, changeOf(j, before[j], k)...)
 	}
 	for j, k := range before {
-		if c := (Change{Bot: j}); next[j] == nil && k.differs(nil, &c) {
-			changes = append(changes, c)
+		if next[j] == nil {
+			changes = append(changes, changeOf(j, k, nil)...)
 		}
 	}
 	return changes
+}
+
+// SetOne is Set for one bot of many: it sets the profile of one, or removes it (nil).
+func (b *Bots) SetOne(j jid.JID, one *Bot) []Change {
+	var k *known
+	if one != nil {
+		k = b.know(one)
+	}
+	b.mu.Lock()
+	before := b.table[j]
+	if k == nil {
+		delete(b.table, j)
+	} else {
+		b.table[j] = k
+	}
+	b.mu.Unlock()
+	return changeOf(j, before, k)
+}
+
+// know works out what is known of a bot.
+func (b *Bots) know(one *Bot) *known {
+	k := &known{Bot: *one}
+	kind := [2]bool{k.Commands, k.NoReply}
+	if b.features[kind] == nil {
+		others := b.o.Features
+		if k.Commands {
+			others = slices.Concat(others, b.o.ForCommands)
+		}
+		b.features[kind] = k.Features(others)
+	}
+	k.features = b.features[kind]
+	k.verification = k.Verification(k.features)
+	return k
+}
+
+// changeOf returns the change of a bot; nothing if its presence is the same.
+func changeOf(j jid.JID, before, now *known) []Change {
+	c := Change{Bot: j}
+	if before == now || !before.differs(now, &c) {
+		return nil
+	}
+	return []Change{c}
 }
 
 // differs reports whether the presence of a bot is another one now, and completes the change.
@@ -157,7 +198,11 @@ func (k *known) presence() string {
 	return k.PresenceXML(k.Profile.Presence, k.verification)
 }
 
-func (b *Bots) get(j jid.JID) *known { return (*b.table.Load())[j.Bare()] }
+func (b *Bots) get(j jid.JID) *known {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	return b.table[j.Bare()]
+}
 
 // Get returns a bot; nil if it has no profile.
 func (b *Bots) Get(j jid.JID) *Bot {
@@ -169,11 +214,12 @@ func (b *Bots) Get(j jid.JID) *Bot {
 
 // All returns all bots by their addresses.
 func (b *Bots) All() []*Bot {
-	table := *b.table.Load()
-	all := make([]*Bot, 0, len(table))
-	for _, k := range table {
+	b.mu.RLock()
+	all := make([]*Bot, 0, len(b.table))
+	for _, k := range b.table {
 		all = append(all, &k.Bot)
 	}
+	b.mu.RUnlock()
 	slices.SortFunc(all, func(x, y *Bot) int { return strings.Compare(x.JID.String(), y.JID.String()) })
 	return all
 }

@@ -209,6 +209,35 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// Images that cannot be read do not let one asker have all places.
+func TestPlaces(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	blocked := make(chan struct{})
+	b := bots.New(bots.Options{Image: func(_ context.Context, b *bots.Bot) ([]byte, error) {
+		if b.JID.Local() == "slow" {
+			<-blocked
+		}
+		return picture, nil
+	}})
+	b.Set([]bots.Bot{bot("slow@bot.example.com", []byte("another image")), bot("echo@bot.example.com", picture)})
+	srv.Connect(component.Options{Handler: b})
+	defer close(blocked)
+	ask := func(from, to, id string) {
+		srv.Send(fmt.Sprintf("<iq type='get' id='%s' from='%s' to='%s@bot.example.com'>%s</iq>", id, from, to, vcard))
+	}
+	for i := range 50 {
+		ask("greedy@example.com/r", "slow", fmt.Sprint("g", i))
+		ask(fmt.Sprintf("u@s%d.strangers.example/r", i), "slow", fmt.Sprint("s", i))
+	}
+	ask(user, "echo", "other")
+	if got := srv.ExpectID("other"); got.Type != "result" {
+		t.Error(got.XML())
+	}
+	if n := b.Counters.Crowded.Load(); n < 80 {
+		t.Errorf("%d were refused", n)
+	}
+}
+
 // The cache is bounded; what is asked for often stays.
 func TestCache(t *testing.T) {
 	const n = 200

@@ -117,9 +117,6 @@ func (b *Bots) answer(in *component.Incoming, xml string) {
 	in.Result(xml)
 }
 
-// maxPlaces bounds the answers with an image that are being made: some 300 KiB each.
-const maxPlaces = 16
-
 // readTimeout is how long an image may take to be read.
 const readTimeout = 10 * time.Second
 
@@ -133,16 +130,15 @@ func (b *Bots) withImage(in *component.Incoming, bot *known, write func(image []
 		in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "too many avatars were asked for; ask again in a minute"})
 		return
 	}
-	select {
-	case b.places <- struct{}{}:
-	default:
+	release, ok := b.places.take(in.From, in.To)
+	if !ok {
 		b.Counters.Crowded.Add(1)
 		in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint, Text: "too many avatars are being asked for; ask again"})
 		return
 	}
 	in.Hold()
 	go func() {
-		defer func() { <-b.places }()
+		defer release()
 		image, err := b.Image(&bot.Bot)
 		if err != nil {
 			b.repeats.Warn(b.log, "avatar not read", zap.Stringer("bot", bot.JID), zap.Error(err))

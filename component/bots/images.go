@@ -80,10 +80,7 @@ func newShares() *shares {
 
 // take reports whether somebody may have so many bytes more.
 func (s *shares) take(from, bot jid.JID, n int) bool {
-	key, stranger := from.Bare().String(), !atHome(from, bot)
-	if stranger {
-		key = from.Domain()
-	}
+	key, stranger := askerOf(from, bot)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	one, ok := s.all.Get(key)
@@ -96,6 +93,55 @@ func (s *shares) take(from, bot jid.JID, n int) bool {
 		return false
 	}
 	return !stranger || s.strangers.AllowN(now, n)
+}
+
+// askerOf returns whose share counts, and whether that is a stranger's.
+func askerOf(from, bot jid.JID) (key string, stranger bool) {
+	if atHome(from, bot) {
+		return from.Bare().String(), false
+	}
+	return from.Domain(), true
+}
+
+// maxPlaces bounds the answers with an image that are being made: some 300 KiB each. Everybody
+// may have a quarter of them, and all strangers together half: an image may take a while to be
+// read.
+const maxPlaces = 16
+
+// places are those of answers that are being made.
+type places struct {
+	mu              sync.Mutex
+	used, strangers int
+	held            map[string]int // by asker, without those that have none
+}
+
+func newPlaces() *places { return &places{held: make(map[string]int)} }
+
+// take takes a place, if there is one for an asker; release gives it back.
+func (p *places) take(from, bot jid.JID) (release func(), ok bool) {
+	key, stranger := askerOf(from, bot)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.used >= maxPlaces || p.held[key] >= maxPlaces/4 || stranger && p.strangers >= maxPlaces/2 {
+		return nil, false
+	}
+	key = strings.Clone(key) // it may be a part of a large stanza
+	p.add(key, stranger, 1)
+	return func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.add(key, stranger, -1)
+	}, true
+}
+
+func (p *places) add(key string, stranger bool, n int) {
+	p.used += n
+	if stranger {
+		p.strangers += n
+	}
+	if p.held[key] += n; p.held[key] == 0 {
+		delete(p.held, key)
+	}
 }
 
 // atHome reports whether an address is of the bot's server: the component is a subdomain of

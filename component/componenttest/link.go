@@ -63,7 +63,7 @@ func Confirm(ctx context.Context, l *component.Link, s *stanza.Stanza) error {
 	}
 }
 
-// Eventually waits up to ten seconds for a condition that other goroutines bring
+// Eventually waits up to a minute for a condition that other goroutines bring
 // about.
 func Eventually(t testing.TB, what string, cond func() bool) {
 	t.Helper()

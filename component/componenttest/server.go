@@ -17,7 +17,7 @@ import (
 )
 
 // expectTimeout is how long Expect waits.
-const expectTimeout = 10 * time.Second
+const expectTimeout = time.Minute
 
 // Server is the server side of component connections, one at a time.
 type Server struct {
@@ -63,8 +63,8 @@ func (s *Server) Send(xml string) {
 // TrySend is Send for tests that expect it to fail.
 func (s *Server) TrySend(xml string) error { return s.Server.Send(xml) }
 
-// Expect returns the first stanza that matches and removes it. It waits up to ten
-// seconds. what names the stanza in the failure message.
+// Expect returns the first stanza that matches and removes it. It waits up to a
+// minute. what names the stanza in the failure message.
 func (s *Server) Expect(what string, match func(*stanza.Stanza) bool) *stanza.Stanza {
 	s.t.Helper()
 	got := s.Server.Expect(match, expectTimeout)

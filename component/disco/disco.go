@@ -13,6 +13,7 @@ import (
 	payload "gosrc.io/xmpp/stanza"
 
 	"stanzahook/component"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
 
@@ -34,6 +35,8 @@ type Responder struct {
 	Version  string    // of the software
 	Started  time.Time // for XEP-0012
 	Now      func() time.Time
+	// Features are those of an address besides OwnFeatures; nil: none.
+	Features func(jid.JID) []string
 }
 
 // Handler returns the handler that answers these queries and passes on all other
@@ -98,6 +101,9 @@ func (r *Responder) info(in *component.Incoming) (any, error) {
 		d.AddIdentity(in.To.Local(), "client", "bot")
 	}
 	d.AddFeatures(OwnFeatures()...)
+	if r.Features != nil {
+		d.AddFeatures(r.Features(in.To)...)
+	}
 	return d, nil
 }
 

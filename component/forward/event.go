@@ -32,7 +32,27 @@ func (f *Forward) event(in *component.Incoming, m *described, domain string) *we
 
 // hear notes a message, and returns what its event tells of other messages.
 func (f *Forward) hear(s *stanza.Stanza, m *message.Features, now time.Time) webhook.Facts {
-	return FactsOf(f.recent.Hear(s, m, message.RoomIDs{}, "", now), m.Event)
+	heard := f.recent.Hear(s, m, message.RoomIDs{}, "", now)
+	return f.facts(s, m, &heard, nil, now)
+}
+
+// facts returns what an event tells of a message that was heard, and of the button that it
+// chooses, if it does. strip is as for message.Questions.Hear.
+func (f *Forward) facts(s *stanza.Stanza, m *message.Features, heard *message.Heard, strip func(string) string, now time.Time) webhook.Facts {
+	if f.Questions == nil {
+		return FactsOf(*heard, m.Event)
+	}
+	choice, chosen := f.Questions.Hear(s, m, heard, strip, now)
+	if chosen && heard.RefOf == "" {
+		heard.RefOf = choice.Ref
+	}
+	facts := FactsOf(*heard, m.Event)
+	if chosen {
+		f.Choices.Add(1)
+		value, _ := json.Marshal(choice.Value) // of a string
+		facts = facts.With("choice", string(value))
+	}
+	return facts
 }
 
 // FactsOf returns what an event tells of a message that was heard.

@@ -30,6 +30,10 @@ type Forward struct {
 	// Unlisted counts the messages that an endpoint would have got if its events listed them.
 	Unlisted atomic.Int64
 
+	// Questions, if not nil, knows which messages choose a button. Set it before the first event.
+	Questions *message.Questions
+	Choices   atomic.Int64 // messages that chose one
+
 	// Echoed, if not nil, is called with the Ref of each message of ours that a room has sent
 	// back, as the room has it. It must not block. Set it before the first event.
 	Echoed func(message.Ref)
@@ -38,6 +42,11 @@ type Forward struct {
 	// received or displayed, which the event says: message.Receipt or message.Marker. It must not
 	// block. Set it before the first event.
 	Proved func(of message.Ref, event message.Event)
+
+	// Taken, if not nil, is called with each event of a room that is to be delivered, and
+	// reports whether it is for nobody else. It must not block, nor call the room. Set it
+	// before the first event.
+	Taken func(*webhook.Event) bool
 
 	mu      sync.RWMutex // readers wait only for Set
 	workers []*delivery.Worker

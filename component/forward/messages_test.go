@@ -79,7 +79,7 @@ func (g *stage) next(t *testing.T) eventData {
 	select {
 	case ev := <-g.events:
 		return ev
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("no event")
 		return eventData{}
 	}

@@ -9,6 +9,7 @@ import (
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/message"
+	"stanzahook/pkg/muc"
 	"stanzahook/pkg/webhook"
 )
 
@@ -62,7 +63,16 @@ func (f *Forward) Deliver(o OfRoom) {
 		if !room.Own {
 			f.prove(&heard, m.Event)
 		}
-		o.Facts = FactsOf(heard, m.Event)
+		strip := func(text string) string { return muc.WithoutMention(text, room.OwnNick) }
+		if room.Bot { // no bot of ours answers another by chance
+			o.Facts = FactsOf(heard, m.Event)
+		} else {
+			o.Facts = f.facts(o.Stanza, &m, &heard, strip, o.Received)
+		}
+	}
+	if f.Taken != nil && !o.Again && f.Taken(o.Event) {
+		onStored(nil)
+		return
 	}
 	f.mu.RLock()
 	defer f.mu.RUnlock()

@@ -13,7 +13,7 @@ import (
 
 // Updates tells subscribers what has changed about bots: presence with its new content, and
 // events of avatars (XEP-0084 section 4.3). Of several changes of a bot that wait only the
-// last is told.
+// last is sent.
 //
 // Killed while changes wait: subscribers get the presence with its content when the component
 // is connected again, and with it the id of the avatar (XEP-0153).
@@ -29,7 +29,7 @@ type Updates struct {
 }
 
 // NewUpdates returns Updates without any. links returns those over which presence is sent.
-// others is told of each bot that has changed as well.
+// others is called with the bots that have changed, too.
 func NewUpdates(s *Subscribers, links func() []*component.Link, others func(ctx context.Context, bots map[jid.JID]bool)) *Updates {
 	return &Updates{subscribers: s, links: links, others: others, pending: make(map[jid.JID]string), wake: make(chan struct{}, 1)}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"stanzahook/pkg/form"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
@@ -14,7 +15,6 @@ import (
 const (
 	nsOwner = "http://jabber.org/protocol/muc#owner"
 	nsAdmin = "http://jabber.org/protocol/muc#admin"
-	nsData  = "jabber:x:data"
 )
 
 // ErrMute means that the service of the room answers no IQs.
@@ -35,11 +35,11 @@ func (r *Rooms) Configuration(ctx context.Context, room, bot jid.JID) (map[strin
 	if !ok {
 		return nil, errors.New("the answer has no form")
 	}
-	form := answer.Element(c).Child(nsData, "x")
-	if form == nil {
+	x := answer.Element(c).Child(form.NS, "x")
+	if x == nil {
 		return nil, errors.New("the answer has no form")
 	}
-	return muc.Variables(form), nil
+	return form.Read(x), nil
 }
 
 // UnknownVariables are those that a room's configuration does not have.
@@ -52,11 +52,11 @@ func (u UnknownVariables) Error() string {
 // Configure changes variables of a room's configuration, and returns all. Errors: as of
 // Configuration, and UnknownVariables.
 func (r *Rooms) Configure(ctx context.Context, room, bot jid.JID, change map[string][]string) (map[string][]string, error) {
-	form, err := r.Configuration(ctx, room, bot)
+	now, err := r.Configuration(ctx, room, bot)
 	if err != nil {
 		return nil, err
 	}
-	known, unknown := muc.Known(form, change)
+	known, unknown := muc.Known(now, change)
 	if len(unknown) > 0 {
 		return nil, UnknownVariables(unknown)
 	}
@@ -64,7 +64,7 @@ func (r *Rooms) Configure(ctx context.Context, room, bot jid.JID, change map[str
 	if err != nil {
 		return nil, err
 	}
-	if _, err := s.ask(ctx, "set", "<query xmlns='"+nsOwner+"'>"+muc.Submission(known)+"</query>"); err != nil {
+	if _, err := s.ask(ctx, "set", "<query xmlns='"+nsOwner+"'>"+form.Submission(muc.RoomConfig, known)+"</query>"); err != nil {
 		return nil, err
 	}
 	return r.Configuration(ctx, room, bot)

@@ -14,38 +14,38 @@ import (
 
 // departed is a room that a bot was in, and is kept in no longer.
 //
-// Without a connection the room cannot be told, and ejabberd keeps the bot as an occupant: the
+// Without a connection the leave cannot be sent, and ejabberd keeps the bot as an occupant: the
 // bot sends its leave after the next connect. Until then the store has a record of the room
 // without settings.
 //
 // Killed before that: the next process finds the record, and sends the leave.
 type departed struct {
-	nick   string
-	untold bool      // the room does not know that the bot has left
-	next   time.Time // when the leave may be sent again, if the room still sends messages
+	nick string
+	owed bool      // the leave: the room has not got it
+	next time.Time // when the leave may be sent again, if the room still sends messages
 }
 
 const (
-	maxDeparted = 10_000 // rooms and bots; of more, one whose room was told is forgotten first
+	maxDeparted = 10_000 // rooms and bots; of more, one whose room has the leave is forgotten first
 	tellPause   = 10 * time.Second
 )
 
 // depart notes that a bot is kept in a room no longer. r.mu is held.
-func (r *Rooms) depart(k key, nick string, untold bool) {
+func (r *Rooms) depart(k key, nick string, owed bool) {
 	if _, had := r.departed[k]; !had && len(r.departed) >= maxDeparted {
 		var drop key
 		for k, d := range r.departed {
-			if drop = k; !d.untold {
+			if drop = k; !d.owed {
 				break
 			}
 		}
 		delete(r.departed, drop)
 	}
-	r.departed[k] = &departed{nick: nick, untold: untold}
+	r.departed[k] = &departed{nick: nick, owed: owed}
 }
 
 // departStored notes a room of the process before, which nobody keeps. It reports whether the
-// room has to be told; else nothing is to be kept of it. r.mu is held.
+// room still has to get the leave; else nothing is to be kept of it. r.mu is held.
 func (r *Rooms) departStored(k key, rec store.RoomRecord) bool {
 	var m muc.Mark
 	if len(rec.Refused) > 0 || json.Unmarshal(rec.Mark, &m) != nil || len(m.Nicks) == 0 {
@@ -60,7 +60,7 @@ func (r *Rooms) tellDeparted(link *component.Link) {
 	r.mu.RLock()
 	var all []key
 	for k, d := range r.departed {
-		if d.untold && k.self.Domain() == link.Domain().Domain() {
+		if d.owed && k.self.Domain() == link.Domain().Domain() {
 			all = append(all, k)
 		}
 	}
@@ -70,8 +70,8 @@ func (r *Rooms) tellDeparted(link *component.Link) {
 	}
 }
 
-// tell tells a room that the bot has left. The presence is of this connection only: if it is
-// lost, the room is told on the next one.
+// tell sends the leave to a room. The presence is of this connection only: if it is
+// lost, the leave is sent on the next one.
 func (r *Rooms) tell(link *component.Link, k key) {
 	r.mu.Lock()
 	d := r.departed[k]
@@ -90,7 +90,7 @@ func (r *Rooms) tell(link *component.Link, k key) {
 	if err == nil {
 		err = link.SendOnce(p, false, func(err error) {
 			if err == nil {
-				go r.told(k) // the link must not wait for the store
+				go r.onLeave(k) // the link must not wait for the store
 			}
 		})
 	}
@@ -99,15 +99,15 @@ func (r *Rooms) tell(link *component.Link, k key) {
 	}
 }
 
-// told forgets the record of a room that knows that the bot has left, unless it is kept anew.
-func (r *Rooms) told(k key) {
+// onLeave forgets the record of a room that has the leave, unless it is kept anew.
+func (r *Rooms) onLeave(k key) {
 	r.forgetting.Lock()
 	defer r.forgetting.Unlock()
 	r.mu.Lock()
 	d := r.departed[k]
-	was := d != nil && d.untold
+	was := d != nil && d.owed
 	if was {
-		d.untold = false
+		d.owed = false
 	}
 	kept := r.sessions[k] != nil
 	r.mu.Unlock()
@@ -119,8 +119,8 @@ func (r *Rooms) told(k key) {
 
 // fromDeparted handles a stanza to the resource of bots in rooms, from a room in which the bot
 // is not kept. Nothing of it is for the endpoints: neither its presence, nor what is said in
-// it, to all or to the bot alone. A room that still sends messages is told once more that the
-// bot has left.
+// it, to all or to the bot alone. A room that still sends messages gets the leave once
+// more.
 func (r *Rooms) fromDeparted(in *component.Incoming) bool {
 	if in.Kind == stanza.Presence {
 		return in.From.IsFull()

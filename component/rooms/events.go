@@ -160,7 +160,8 @@ func (s *session) isBot(o *muc.Occupant, kind muc.EventKind, missed bool) bool {
 }
 
 // mentioned reports whether a message means the bot: by its nick, by a reference to it
-// (XEP-0372), by a mention (XEP-0513), or as a reply to it (XEP-0461). s.mu is held.
+// (XEP-0372), by a mention (XEP-0513), as a reply to it (XEP-0461), or by one of its buttons
+// (XEP-0439). s.mu is held.
 func (s *session) mentioned(st *stanza.Stanza) bool {
 	nick := s.room.Status().Nick
 	if body, ok := st.Body(); ok && muc.Mentions(body, nick) {
@@ -189,7 +190,7 @@ func (s *session) mentioned(st *stanza.Stanza) bool {
 			}
 		}
 	}
-	return false
+	return s.all.o.Chosen != nil && s.all.o.Chosen(s.bareBot(), s.key.room, nick, st)
 }
 
 // isMentioned reports whether a mention is of the bot: by its occupant-id, where the room sets

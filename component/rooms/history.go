@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"time"
 
+	"stanzahook/pkg/form"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
@@ -71,7 +72,7 @@ func (p *Page) spans(t time.Time) bool {
 func (s *session) query(ctx context.Context, p Page) ([]*stanza.Stanza, error) {
 	id := newID()
 	b := stanza.AppendAttr([]byte("<query xmlns='"+nsArchive+"'"), "queryid", id)
-	b = append(b, "><x xmlns='"+nsData+"' type='submit'><field var='FORM_TYPE' type='hidden'><value>"+nsArchive+"</value></field>"...)
+	b = append(b, "><x xmlns='"+form.NS+"' type='submit'><field var='FORM_TYPE' type='hidden'><value>"+nsArchive+"</value></field>"...)
 	for name, t := range map[string]time.Time{"start": p.Start, "end": p.End} {
 		if !t.IsZero() {
 			b = append(b, "<field var='"+name+"'><value>"+t.UTC().Format(time.RFC3339Nano)+"</value></field>"...)

@@ -116,7 +116,7 @@ func (r *Rooms) Leave(ctx context.Context, room, bot jid.JID, destroy bool, reas
 
 // drop leaves a room and forgets it.
 func (r *Rooms) drop(ctx context.Context, s *session, status string) {
-	nick, told := s.leave(status)
+	nick, announced := s.leave(status)
 	r.forgetting.Lock()
 	defer r.forgetting.Unlock()
 	r.mu.Lock()
@@ -135,10 +135,10 @@ func (r *Rooms) drop(ctx context.Context, s *session, status string) {
 	if len(r.byRoom[s.key.room]) == 0 {
 		delete(r.byRoom, s.key.room)
 	}
-	r.depart(s.key, nick, !told)
+	r.depart(s.key, nick, !announced)
 	r.mu.Unlock()
 	s.forgetWaiting()
-	if told {
+	if announced {
 		s.erase(ctx)
 	} else {
 		s.entomb(ctx, nick)

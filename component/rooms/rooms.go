@@ -35,6 +35,9 @@ type Options struct {
 	// Ours, which may be nil, reports whether a message of a room, by its id or stanza-id, is
 	// one of the bot. It must not block.
 	Ours func(bot, room jid.JID, id string) bool
+	// Chosen, which may be nil, reports whether a message of a room is an answer by a button of
+	// the bot. It must not block.
+	Chosen func(bot, room jid.JID, nick string, s *stanza.Stanza) bool
 	// Presence, which may be nil, returns what the available presence of a bot, a bare JID,
 	// carries. It must not block.
 	Presence func(bot jid.JID) string

@@ -55,7 +55,7 @@ func (r *Rooms) Run(ctx context.Context) {
 
 // writeMarks writes the marks that moved, at every markPause, until ctx is done; one whose
 // events are not stored yet as soon as they are, and the first one of a room at once. It looks
-// when it is told to, which is often: advance wants to come again as long as a mark is not stored.
+// when look has something, which is often: advance asks again as long as a mark is not stored.
 func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
 	last := time.Time{}
 	for {

@@ -170,7 +170,7 @@ func (s *session) retry(waiting bool) {
 
 // leave leaves the room. It returns the nick there, and whether the room knows: without a
 // connection only one that has refused us does.
-func (s *session) leave(status string) (nick string, told bool) {
+func (s *session) leave(status string) (nick string, announced bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st := s.room.Status()

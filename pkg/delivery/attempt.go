@@ -85,6 +85,9 @@ func (a *attempter) post(ev *webhook.Event, n int) (v verdict, began time.Time, 
 	}
 	defer now.slots.give(sender)
 	began = time.Now()
+	if n == 1 {
+		a.acknowledge(a.sender, ev, now.e.Acknowledge.Received)
+	}
 	var t *typing
 	if now.e.Typing.After > 0 {
 		t = a.showTyping(now.e, ev)

@@ -21,7 +21,8 @@ func (q *queue) workBatch(l *lane, first *item, probe bool) (ours bool) {
 	items := q.together(l, first, probe)
 	verdicts := q.attempts.attemptBatch(items, probe)
 	if len(verdicts) == 0 {
-		return true // stopping: the events stay in the store
+		q.giveBack(l, items, 0) // stopping
+		return true
 	}
 	done := slices.IndexFunc(verdicts, func(v verdict) bool { return v.Outcome == webhook.Again || v.Outcome == webhook.Behind })
 	if done < 0 {
@@ -80,6 +81,11 @@ func (q *queue) giveBack(l *lane, untried []*item, single int) {
 		}
 	}
 	q.mu.Unlock()
+	q.lose(lost)
+}
+
+// lose tells who has to know that events are neither stored nor delivered, and in no lane any more.
+func (q *queue) lose(lost []*item) {
 	for _, it := range lost {
 		if it.onStored != nil {
 			it.onStored(fmt.Errorf("%w: %s", gateway.ErrFull, notStored))
@@ -103,6 +109,9 @@ func (a *attempter) attemptBatch(items []*item, probe bool) []verdict {
 	events := make([]*webhook.Event, len(items))
 	for i, it := range items {
 		events[i] = it.Event
+		if it.n == 1 {
+			a.acknowledge(a.sender, it.Event, now.e.Acknowledge.Received)
+		}
 	}
 	began := time.Now()
 	t := a.showTyping(now.e, events...)

@@ -7,15 +7,16 @@ import (
 )
 
 // keyedRunner runs jobs: those of one key one after the other, in the order they were
-// added; keys independently of each other, each in a goroutine that exists while the key
-// has jobs.
+// added; keys independently of each other, each in a goroutine while it has jobs.
 type keyedRunner struct {
 	mu      sync.Mutex
 	waiting map[string][]job
 	jobs    int
 	of      map[jid.JID]int // by sender
 	closed  bool
-	wg      sync.WaitGroup
+	wg      sync.WaitGroup // of the goroutines that run jobs
+	// goroutines may be those of other runners, too.
+	goroutines *Goroutines
 }
 
 type job struct {
@@ -37,7 +38,7 @@ func (k *keyedRunner) add(key string, sender jid.JID, limit int, do func(more bo
 	k.jobs++
 	k.of[sender]++
 	if key == "" {
-		k.wg.Go(func() {
+		k.start(func() {
 			do(false)
 			k.done(sender)
 		})
@@ -49,9 +50,17 @@ func (k *keyedRunner) add(key string, sender jid.JID, limit int, do func(more bo
 	queue, running := k.waiting[key]
 	k.waiting[key] = append(queue, job{sender, do})
 	if !running {
-		k.wg.Go(func() { k.run(key) })
+		k.start(func() { k.run(key) })
 	}
 	return true
+}
+
+func (k *keyedRunner) start(run func()) {
+	k.wg.Add(1)
+	k.goroutines.run(func() {
+		run()
+		k.wg.Done()
+	})
 }
 
 func (k *keyedRunner) run(key string) {

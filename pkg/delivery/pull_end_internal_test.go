@@ -119,7 +119,7 @@ func TestPullExpiresWhileTheLinkIsFull(t *testing.T) {
 // A page is bounded in events and in bytes, so a backlog of any size needs no
 // memory; and it is all acknowledged by one cursor.
 func TestPullBacklog(t *testing.T) {
-	const small, large = 5000, 60
+	const small, large = 2500, 60
 	b := newPulled(t)
 	for range small {
 		b.putAll("u")

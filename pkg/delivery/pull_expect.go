@@ -22,8 +22,8 @@ const receiptWait = 2 * time.Second
 // Expectation is the wait for an answer: for the next message of one conversation. The reader
 // of the endpoint gets that message only if the wait has ended without it.
 //
-// Killed before [Expectation.Next] has returned: the message is an event as any other, and the
-// next reader gets it.
+// Killed before [Expectation.Take] has removed it: the message is an event as any other, and the
+// next reader gets it. So nothing is lost, and the one that waited may have it, too.
 type Expectation struct {
 	p        *Puller
 	from, to jid.JID
@@ -36,7 +36,8 @@ type Expectation struct {
 }
 
 // Expect begins to wait for the next message with a text from an address to one of ours. If
-// from is bare, any resource of it counts, and anybody in the room.
+// from is bare, any resource of it counts, and what anybody says in the room, but not what
+// an occupant says in private; that counts if from is the occupant's address.
 //
 // Errors: ErrDisabled, gateway.ErrStopping; gateway.ErrConflict if somebody waits for that
 // already.
@@ -51,7 +52,7 @@ func (p *Puller) Expect(from, to jid.JID) (*Expectation, error) {
 		return nil, gateway.ErrStopping
 	}
 	for _, other := range p.expected {
-		if other.to == x.to && other.from.Bare() == from.Bare() {
+		if other.event == nil && other.to == x.to && other.from.Bare() == from.Bare() && (other.from == from || other.from.IsBare() || from.IsBare()) {
 			return nil, fmt.Errorf("%w: another request waits for an answer of %s", gateway.ErrConflict, from)
 		}
 	}
@@ -59,11 +60,8 @@ func (p *Puller) Expect(from, to jid.JID) (*Expectation, error) {
 	return x, nil
 }
 
-// Next returns the message, which is no event from then on; the receipt that it asks for is
-// sent. It returns false if ctx ended before it came.
-//
-// Errors: gateway.ErrBusy if too much waits for the XMPP server, and those of the store: the
-// message stays an event.
+// Next returns the message, which no reader gets until the wait is closed. It returns false if
+// ctx ended before it came. Error: gateway.ErrStopping.
 func (x *Expectation) Next(ctx context.Context) (Pulled, bool, error) {
 	select {
 	case <-x.got:
@@ -72,18 +70,18 @@ func (x *Expectation) Next(ctx context.Context) (Pulled, bool, error) {
 	case <-x.p.over:
 		return Pulled{}, false, gateway.ErrStopping
 	}
-	ev := x.event // written before got was closed
-	body, err := webhook.EncodeEvent(x.p.r.Endpoint(), ev)
-	if err != nil {
-		return Pulled{}, false, err
-	}
-	if err := x.p.consume(ctx, ev, x.seq); err != nil {
-		return Pulled{}, false, err
-	}
-	return Pulled{JSON: body}, true, nil
+	body, err := webhook.EncodeEvent(x.p.r.Endpoint(), x.event) // written before got was closed
+	return Pulled{JSON: body}, err == nil, err
 }
 
-// Close ends the wait. A message that came and was not returned is an event.
+// Take ends the event of the message that Next has returned, now that the one who waited has it:
+// it is no event from then on. The receipt that it asks for is sent.
+//
+// Errors: gateway.ErrBusy if too much waits for the XMPP server, that of ctx, and those of the
+// store: the message stays an event.
+func (x *Expectation) Take(ctx context.Context) error { return x.p.consume(ctx, x.event, x.seq) }
+
+// Close ends the wait. A message that came and was not taken is an event.
 func (x *Expectation) Close() {
 	p := x.p
 	p.mu.Lock()
@@ -95,6 +93,12 @@ func (x *Expectation) Close() {
 // expects reports whether an event is what is waited for.
 func (x *Expectation) expects(ev *webhook.Event) bool {
 	s := ev.Stanza
+	switch r := ev.Room; {
+	case r != nil && (r.Own || r.Missed):
+		return false
+	case x.from.IsFull() && s.Type == "groupchat", x.from.IsBare() && r != nil && s.Type != "groupchat": // another conversation
+		return false
+	}
 	if x.claimed != "" || s.Kind != stanza.Message || s.To.Bare() != x.to || s.From != x.from && (x.from.IsFull() || s.From.Bare() != x.from) {
 		return false
 	}
@@ -154,13 +158,12 @@ func (p *Puller) endPage() {
 	}
 }
 
-// consume ends an event out of order: it was given to the one who waited for it.
+// consume ends an event out of order: the one who waited for it has it.
 //
 // Killed between: the event is there still, and a reader gets it; its receipt is sent again
 // with the same id. If the server has not confirmed the receipt within receiptWait, the event
 // goes all the same, and a kill after that may lose the receipt.
 func (p *Puller) consume(ctx context.Context, ev *webhook.Event, seq uint64) error {
-	ctx = context.WithoutCancel(ctx)
 	if receipt := webhook.Receipt(ev); receipt != nil && !p.r.Endpoint().Copy {
 		confirmed := make(chan struct{})
 		if err := p.r.sender.Send(ev.Component, receipt, false, func(error) { close(confirmed) }); err != nil {
@@ -169,6 +172,7 @@ func (p *Puller) consume(ctx context.Context, ev *webhook.Event, seq uint64) err
 		select {
 		case <-confirmed:
 		case <-time.After(receiptWait):
+		case <-ctx.Done():
 		}
 	}
 	if err := p.lockAck(ctx); err != nil {

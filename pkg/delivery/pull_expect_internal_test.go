@@ -9,6 +9,7 @@ import (
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/webhook"
 )
 
 // expect begins to wait for an answer of a user.
@@ -37,6 +38,7 @@ func TestExpect(t *testing.T) {
 	if err != nil || !ok || !strings.Contains(string(got.JSON), `"id":"evt_u2-0"`) {
 		t.Fatalf("%s %v %v", got.JSON, ok, err)
 	}
+	b.must(x.Take(t.Context()))
 	x.Close()
 	rest := func() {
 		t.Helper()
@@ -74,17 +76,12 @@ func TestExpectAndRead(t *testing.T) {
 	}
 	gone, cancel := context.WithCancel(t.Context())
 	cancel()
-	_, ok, err := x.Next(gone)
-	if err != nil {
+	if _, _, err := x.Next(gone); err != nil {
 		t.Fatal(err)
 	}
 	x.Close()
-	want := 2
-	if ok { // both were there, and it took the answer
-		want = 1
-	}
-	if list, err := r.Next(t.Context(), 10, time.Minute); err != nil || len(list) != want {
-		t.Errorf("%d events, want %d, %v", len(list), want, err)
+	if list, err := r.Next(t.Context(), 10, time.Minute); err != nil || len(list) != 2 {
+		t.Errorf("%d events, %v", len(list), err)
 	}
 }
 
@@ -118,15 +115,97 @@ func TestExpectedWhileReading(t *testing.T) {
 	p.beginPage()
 	list, err := p.page(t.Context(), 0, 10)
 	b.must(err)
-	if _, ok, err := x.Next(t.Context()); !ok || err != nil {
-		t.Fatal(ok, err)
-	}
-	x.Close()
+	b.answered(x, "evt_u2-0")
 	if len(list) != 2 || p.isClaimed(&list[0]) || !p.isClaimed(&list[1]) {
 		t.Errorf("%d are read", len(list))
 	}
 	p.endPage()
 	if p.isClaimed(&list[1]) {
 		t.Error("it is remembered for ever")
+	}
+}
+
+// roomEvent is an event of a message in a room, or of a private one of an occupant.
+func (b *testbed) roomEvent(id, typ, from string, about webhook.Room) {
+	b.t.Helper()
+	about.JID = "room@rooms.example.com"
+	ev := eventOf(b.t, "<message type='"+typ+"' id='"+id+"' from='"+from+"' to='echo@bot.example.com'><body>x</body></message>")
+	ev.ID, ev.Room = "evt_"+id, &about
+	if !b.give(ev) {
+		b.t.Fatal("not taken")
+	}
+}
+
+// A question to a room is answered in the room, and one to an occupant by that one in private. What
+// the bot says itself, and what was said before, answers nothing.
+func TestExpectOfRoom(t *testing.T) {
+	const room, one, two = "room@rooms.example.com", "room@rooms.example.com/one", "room@rooms.example.com/two"
+	b := newPulled(t)
+	ofRoom := b.expect(room)
+	b.roomEvent("private", "chat", one, webhook.Room{})
+	b.roomEvent("own", "groupchat", one, webhook.Room{Own: true})
+	b.roomEvent("missed", "groupchat", one, webhook.Room{Missed: true})
+	b.roomEvent("answer", "groupchat", one, webhook.Room{})
+	b.answered(ofRoom, "evt_answer")
+	ofOne, ofTwo := b.expect(one), b.expect(two)
+	b.roomEvent("public", "groupchat", two, webhook.Room{})
+	b.roomEvent("two", "chat", two, webhook.Room{})
+	b.roomEvent("one", "chat", one, webhook.Room{})
+	b.answered(ofTwo, "evt_two")
+	b.answered(ofOne, "evt_one")
+	for i, e := range b.read("", 4) {
+		if want := []string{"evt_private", "evt_own", "evt_missed", "evt_public"}[i]; e.id != want {
+			t.Errorf("%+v, want %s", e, want)
+		}
+	}
+}
+
+// answered waits for an answer.
+func (b *testbed) answered(x *Expectation, id string) {
+	b.t.Helper()
+	got, ok, err := x.Next(b.t.Context())
+	if err != nil || !ok || !strings.Contains(string(got.JSON), `"id":"`+id+`"`) {
+		b.t.Fatalf("%s %v %v, want %s", got.JSON, ok, err, id)
+	}
+	b.must(x.Take(b.t.Context()))
+	x.Close()
+}
+
+// An answer is an event until it is taken: killed before, the next process has it; the same of
+// one whose taking breaks off.
+func TestExpectUntaken(t *testing.T) {
+	b := newPulled(t)
+	x := b.expect("u1@example.com")
+	b.put("u1")
+	if _, ok, err := x.Next(t.Context()); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	b.none("") // nobody else has it yet
+	other := b.expect("u1@example.com")
+	b.close()
+	b.open()
+	if all := b.read("", 1); all[0].id != "evt_u1-0" {
+		t.Errorf("%+v", all)
+	}
+	b.ack(b.read("", 1)[0].cursor)
+
+	b.link.withhold = true
+	x = b.expect("u@example.com")
+	b.putReceipt("r1")
+	if _, ok, err := x.Next(t.Context()); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- x.Take(ctx) }()
+	b.until("the receipt is sent", func() bool { return len(b.link.all()) == 1 })
+	cancel()
+	if err := <-ended; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	x.Close()
+	other.Close()
+	if all := b.read("", 1); all[0].id != "evt_r1" {
+		t.Errorf("%+v", all)
 	}
 }

@@ -108,7 +108,9 @@ func (q *queue) onStored(l *lane, it *item, inMemory bool, seq uint64, err error
 			l.last = max(l.last, seq)
 		} else {
 			it.state = unstored
-			refused = !it.begun && q.withdraw(l, it) // else the attempt decides, or has
+			// An attempt that is under way, or one after it, decides, or one has; none does
+			// when the process ends.
+			refused = (!it.begun || q.closed && !l.busyWith(slices.Index(l.mem, it))) && q.withdraw(l, it)
 			decided = refused || it.ended
 		}
 		if it.settled != nil {
@@ -187,20 +189,28 @@ func (q *queue) onConfirmed(l *lane, it *item) {
 	q.mu.Unlock()
 }
 
-// close stops the runners after their current lane, and waits for them.
+// close stops the runners after their current lane, and waits for them. What the store has
+// refused by then, or does from now on, is lost with the process: its senders are told.
 func (q *queue) close() {
 	q.mu.Lock()
 	q.closed = true
 	q.timer.Stop()
 	q.mu.Unlock()
 	q.runners.Wait()
+	var lost []*item
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	for _, l := range q.lanes {
-		for _, it := range l.mem {
+		for _, it := range slices.Clone(l.mem) {
+			if it.state == unstored && q.withdraw(l, it) {
+				it.ended = true
+				lost = append(lost, it)
+				continue
+			}
 			endSpan(it.Event, endStored, "")
 		}
 	}
+	q.mu.Unlock()
+	q.lose(lost)
 }
 
 // len returns how many events are unfinished, and how many of them are in memory.

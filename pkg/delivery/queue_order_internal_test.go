@@ -31,7 +31,7 @@ func TestQueueOrderUnderEverything(t *testing.T) {
 			shrink()
 			rnd := rand.New(rand.NewPCG(uint64(restarts), 2))
 			for round := range restarts + 1 {
-				for range 1000 {
+				for range 600 {
 					if !b.put(fmt.Sprintf("u%d", rnd.IntN(30))) {
 						t.Fatal("refused")
 					}
@@ -74,11 +74,11 @@ func TestStuckConversation(t *testing.T) {
 		}
 		return 0
 	})
-	for i := range 5000 {
+	for i := range 2000 {
 		b.putAll("stuck")
 		b.putAll(fmt.Sprintf("u%d", i%50))
 	}
-	b.until("all the others", func() bool { return b.bot.accepted() == 5000 })
+	b.until("all the others", func() bool { return b.bot.accepted() == 2000 })
 	if st := b.w.Status(); st.InMemory > 100 {
 		t.Errorf("%d events of the stuck conversation are in memory", st.InMemory)
 	}

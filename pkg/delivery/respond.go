@@ -42,8 +42,10 @@ type responder struct {
 func (r *responder) respond(ev *webhook.Event, v webhook.Verdict, more bool, onConfirmed func()) {
 	var out []*stanza.Stanza
 	r.noteVerdict(ev, &v)
+	shown := ""
 	switch {
 	case v.Outcome != webhook.Done:
+		shown = r.Endpoint().Acknowledge.Failed
 		r.Counters.Refused.Add(1)
 		out = list(r.errorTo(ev, v.Err))
 	case r.Endpoint().Copy:
@@ -55,9 +57,13 @@ func (r *responder) respond(ev *webhook.Event, v webhook.Verdict, more bool, onC
 		if receipt := webhook.Receipt(ev); receipt != nil {
 			out = append([]*stanza.Stanza{receipt}, out...)
 		}
+		if shown = r.Endpoint().Acknowledge.Done; shown != "" && webhook.Reacts(out) { // one of ours would replace it
+			shown = ""
+		}
 		out = r.countHops(ev, out)
 	}
 	r.send(ev, out, more, onConfirmed)
+	r.acknowledge(r.sender, ev, shown)
 }
 
 // countHops returns the stanzas that follow from an event, with the count of hops in
@@ -196,6 +202,7 @@ func (r *responder) giveUp(ctx context.Context, ev *webhook.Event, since time.Ti
 		return nil, err
 	}
 	r.repeats.Warn(r.log, "event given up", about(ev, zap.String("reason", reason))...)
+	r.acknowledge(r.sender, ev, r.Endpoint().Acknowledge.Failed)
 	if r.Endpoint().DropOld {
 		return nil, nil
 	}

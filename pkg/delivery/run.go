@@ -104,7 +104,8 @@ func (q *queue) work(l *lane, probe bool) (ours bool) {
 	}
 	v, ok := q.attempts.attempt(it.Event, it.n, probe)
 	if !ok {
-		return true // stopping: the event stays in the store
+		q.giveBack(l, []*item{it}, 0) // stopping
+		return true
 	}
 	return q.settle(l, it, v)
 }

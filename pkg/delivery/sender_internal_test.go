@@ -179,7 +179,7 @@ func TestSharesOfMemory(t *testing.T) {
 	b.must(b.w.Enable(t.Context()))
 	b.empty()
 
-	var l keyedRunner
+	l := keyedRunner{goroutines: new(Goroutines)}
 	wait := make(chan struct{})
 	n := 0
 	for l.add("", user(1), 100, func(bool) { <-wait }) {
@@ -190,6 +190,7 @@ func TestSharesOfMemory(t *testing.T) {
 	}
 	close(wait)
 	l.close()
+	l.goroutines.Close()
 	if len(l.of) > 0 || l.jobs > 0 {
 		t.Errorf("left: %v, %d", l.of, l.jobs)
 	}

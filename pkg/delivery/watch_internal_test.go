@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -159,12 +160,13 @@ func TestReportedIsKnown(t *testing.T) {
 	})
 	d := NewDeliveries(w.s, []*Worker{w.w}, nil)
 	const each = 30
-	go func() {
+	var puts sync.WaitGroup
+	puts.Go(func() {
 		for range each {
 			w.putAll("u")
 			w.putAll("v")
 		}
-	}()
+	})
 	rank := map[deliverylog.State]int{deliverylog.Queued: 0, deliverylog.Retrying: 1, deliverylog.Delivered: 2, deliverylog.Dead: 2}
 	for ended := 0; ended < 2*each; {
 		c := <-w.changes
@@ -176,6 +178,7 @@ func TestReportedIsKnown(t *testing.T) {
 			ended++
 		}
 	}
+	puts.Wait()
 	w.must(w.w.Disable(t.Context(), "a test")) // so that an event is only queued
 	for range each {
 		w.put("w")

@@ -17,8 +17,9 @@ type Worker struct {
 	*responder
 	attempts *attempter
 	direct   direct
-	queue    *queue  // nil for direct delivery
-	pull     *Puller // in its place, for an endpoint without a URL
+	own      Goroutines // unless Share has given others
+	queue    *queue     // nil for direct delivery
+	pull     *Puller    // in its place, for an endpoint without a URL
 }
 
 // NewWorker returns the worker of an endpoint, whose replies go over a sender; without a
@@ -40,11 +41,15 @@ func NewWorker(e *webhook.Endpoint, sender Sender, log *zap.Logger) (*Worker, er
 	w.attempts.sender = sender
 	w.attempts.showWriting(s)
 	w.direct.responder, w.direct.attempts = w.responder, w.attempts
+	w.direct.runner.goroutines = &w.own
 	return w, nil
 }
 
 // Watch reports what happens from now on. It is called before Open.
 func (w *Worker) Watch(by Watch) { w.watch = by }
+
+// Share lets the worker use goroutines that other workers use, too. It is called before Open.
+func (w *Worker) Share(g *Goroutines) { w.direct.runner.goroutines = g }
 
 // Open opens the endpoint's queue, continues with the backlog of the previous process,
 // and begins to keep the delivery log. It is called once, before Enqueue.
@@ -177,6 +182,7 @@ func (w *Worker) Stop(ctx context.Context) {
 		w.pull.close()
 	}
 	w.direct.runner.close()
+	w.own.Close()
 	w.attempts.negotiation.Wait()
 	cancel()
 	abort()

@@ -5,6 +5,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+	"unicode/utf8"
 
 	"github.com/hashicorp/golang-lru/v2"
 	"github.com/oklog/ulid/v2"
@@ -16,7 +17,7 @@ import (
 
 const (
 	// The first message of an answer that is written bit by bit goes out after firstEdit, or when
-	// it has firstText bytes; corrections of it at most every nextEdit, and maxEdits in all,
+	// it has firstText characters; corrections of it at most every nextEdit, and maxEdits in all,
 	// before the last one.
 	firstEdit = time.Second
 	firstText = 200
@@ -137,7 +138,7 @@ func (w *writing) progress(text []byte) {
 	now := time.Now()
 	switch {
 	case w.ended || w.edits >= maxEdits:
-	case w.first == nil && len(w.text) >= firstText:
+	case w.first == nil && len(w.text) >= firstText && utf8.RuneCountInString(w.text) >= firstText:
 		w.show(now)
 	case w.timer != nil:
 	case w.first == nil:

@@ -116,7 +116,11 @@ func TestWritingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newWriting(t, webhook.StreamEdits)
 		progress := b.w.attempts.onStream(b.ev)
-		progress([]byte(strings.Repeat("x", firstText)))
+		progress([]byte(strings.Repeat("ä", firstText-1)))
+		if len(said(b.out)) != 0 {
+			t.Error("a text of less than 200 characters does not wait")
+		}
+		progress([]byte(strings.Repeat("ä", firstText)))
 		if len(said(b.out)) != 1 {
 			t.Error("a long text waits")
 		}

@@ -38,6 +38,7 @@ type Caller struct {
 	From        []jid.Glob // the bare addresses that it may send from; empty: all
 	Rooms       []jid.Glob // the rooms that it may use; empty: all
 	Endpoint    string     // whose events alone it may pull; empty: those of all
+	MaxFile     int64      // bytes of a file that it uploads; 0: as for all
 	// IsRoom reports whether a bare address is a room that one of our bots is in; nil: none
 	// is known. It is asked only if Rooms limits the caller.
 	IsRoom func(jid.JID) bool

@@ -41,6 +41,10 @@ type Sending struct {
 	// Echo waits until the room has sent a groupchat message back to all in it. An error that
 	// comes until then is one that comes before the confirmation.
 	Echo bool
+	// Edits is the id of our message that this one corrects or retracts; empty: it does
+	// not, or goes out at once all the same. A correction soon after another one waits on
+	// disk; the next one takes its place, and it is Replaced.
+	Edits string
 }
 
 // State is the state of an accepted stanza.
@@ -51,4 +55,5 @@ const (
 	Confirmed State = "confirmed" // the XMPP server has it
 	Queued    State = "queued"    // it is stored on disk
 	Echoed    State = "echoed"    // the room has sent it back: all in it have it
+	Replaced  State = "replaced"  // a correction: a newer one is sent in its place
 )

@@ -95,8 +95,11 @@ func (h *Hook) Read(r *Request) (Notice, error) {
 	if err != nil {
 		return Notice{}, err
 	}
-	n := Notice{Target: got.target, Of: got.of, Once: got.once, Within: onceWithin, Event: got.event, Said: got.said}
-	if n.Once == "" && got.state != "" {
+	n := Notice{Target: got.target, Of: got.of, Within: onceWithin, Event: got.event, Said: got.said}
+	switch {
+	case got.once != "": // what says something else is another delivery, whoever has used the id
+		n.Once = got.once + " " + stateOf(string(r.Body))
+	case got.state != "":
 		n.Once, n.Within = got.state, sameWithin
 	}
 	if len(h.Events) > 0 && !slices.Contains(h.Events, got.event) {

@@ -11,8 +11,8 @@ type Notice struct {
 	Texts  []Text
 	Target string // the one of the hook's targets that the request names; empty: none
 	Of     string // the ts of the message that chat.update of Slack changes
-	// Once names this delivery, or the state that it reports; empty: nothing does. It counts
-	// for Within.
+	// Once names this delivery, by its id and its body, or the state that it reports; empty:
+	// nothing does. It counts for Within.
 	Once   string
 	Within time.Duration
 	Event  string // what has happened, in the word of the tool; empty: tools with one kind

@@ -23,6 +23,7 @@ type Draft struct {
 	// Private is for one occupant of a room: the author of the message that is replied to, or
 	// the recipient.
 	Private bool
+	Buttons []Button // that the body offers
 
 	key string // that said so
 }
@@ -35,7 +36,7 @@ const (
 
 // Keys are those of a Draft.
 func Keys() []string {
-	return []string{"reply_to", "react", "correct", "retract", "displayed", "typing", "quote", "track"}
+	return []string{"reply_to", "react", "correct", "retract", "displayed", "typing", "quote", "track", "buttons"}
 }
 
 // TwoThings means that a message wants to do two things at once.
@@ -49,6 +50,10 @@ func (e *TwoThings) Error() string {
 // mod_rest's, with an id of a stanza; a Ref or "this" makes it one of a Draft. The error
 // names the key; it is a [*TwoThings] if the object has another one.
 func (d *Draft) Take(key string, value json.RawMessage) (taken bool, err error) {
+	if key == "buttons" {
+		d.Buttons, err = ReadButtons(value)
+		return true, err
+	}
 	taken, err = d.take(key, value)
 	if _, two := errors.AsType[*TwoThings](err); err != nil && !two {
 		err = fmt.Errorf("%s: %w", key, err)
@@ -155,6 +160,11 @@ func (d *Draft) About(event Event, to string) error {
 
 // Key returns the key that says what the Draft does.
 func (d *Draft) Key() string { return d.key }
+
+// OnlyWrites reports whether the Draft says nothing: its message is what else there is.
+func (d *Draft) OnlyWrites() bool {
+	return d.key == "" && !d.Track && !d.Quote && len(d.Buttons) == 0
+}
 
 // Needs reports whether the message needs content of its own, such as a body.
 func (d *Draft) Needs() bool {

@@ -32,6 +32,15 @@ const retracted = "/me retracted a previous message, but it's unsupported by you
 // replied to, if it is known.
 func (d *Draft) Write(ref Ref, inner, quoted string) (string, Written, error) {
 	var w Written
+	if len(d.Buttons) > 0 {
+		if !d.Needs() {
+			return "", w, &TwoThings{d.key, "buttons"}
+		}
+		var err error
+		if inner, err = withLines(inner, d.Buttons); err != nil {
+			return "", w, err
+		}
+	}
 	switch d.Does {
 	case Said:
 		inner, w = d.reply(ref, inner, quoted)
@@ -72,6 +81,12 @@ func (d *Draft) Write(ref Ref, inner, quoted string) (string, Written, error) {
 			state = "composing"
 		}
 		inner += "<" + state + " xmlns='" + nsChatStates + "'/>" + hint("no-store")
+	}
+	if len(d.Buttons) > 0 {
+		var err error
+		if inner, err = withButtons(inner, d.Buttons); err != nil {
+			return "", w, err
+		}
 	}
 	if d.Track {
 		inner += "<request xmlns='" + nsReceipts + "'/><markable xmlns='" + nsMarkers + "'/>"

@@ -13,7 +13,6 @@ const (
 	nsOccupant = "urn:xmpp:occupant-id:0"
 	nsArchive  = "urn:xmpp:mam:2"
 	nsForward  = "urn:xmpp:forward:0"
-	nsData     = "jabber:x:data"
 	nsRSM      = "http://jabber.org/protocol/rsm"
 )
 

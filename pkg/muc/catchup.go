@@ -5,6 +5,7 @@ import (
 	"strconv"
 	"time"
 
+	"stanzahook/pkg/form"
 	"stanzahook/pkg/stanza"
 )
 
@@ -194,7 +195,7 @@ func (r *Room) askArchive(now time.Time, before string) {
 		return
 	}
 	id := r.newID(catchTimer, now.Add(archiveWait))
-	r.ask(id, "set", "<query xmlns='"+nsArchive+"' queryid='"+id+"'><x xmlns='"+nsData+"' type='submit'><field var='FORM_TYPE' type='hidden'><value>"+nsArchive+
+	r.ask(id, "set", "<query xmlns='"+nsArchive+"' queryid='"+id+"'><x xmlns='"+form.NS+"' type='submit'><field var='FORM_TYPE' type='hidden'><value>"+nsArchive+
 		"</value></field><field var='start'><value>"+r.cut.UTC().Format(time.RFC3339)+"</value></field></x><set xmlns='"+nsRSM+"'><max>"+strconv.Itoa(min(pageSize, r.o.MaxMissed))+"</max>"+
 		stanza.TextElement("before", before)+"</set></query>")
 }

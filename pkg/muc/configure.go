@@ -5,8 +5,12 @@ import (
 	"strings"
 	"time"
 
+	"stanzahook/pkg/form"
 	"stanzahook/pkg/stanza"
 )
+
+// RoomConfig is the kind of the form that configures a room (XEP-0045 section 10.1).
+const RoomConfig = "http://jabber.org/protocol/muc#roomconfig"
 
 const configPrefix = "muc#roomconfig_"
 
@@ -32,11 +36,11 @@ func (r *Room) onForm(now time.Time, s *stanza.Stanza) {
 		return
 	}
 	query := element(s, nsOwner, "query")
-	if query == nil || query.Child(nsData, "x") == nil {
+	if query == nil || query.Child(form.NS, "x") == nil {
 		r.configured(now, "")
 		return
 	}
-	fields := Variables(query.Child(nsData, "x"))
+	fields := form.Read(query.Child(form.NS, "x"))
 	known, unknown := Known(fields, r.o.Config)
 	if len(unknown) > 0 {
 		r.remark = "the room's configuration has no " + strings.Join(unknown, ", ")
@@ -46,7 +50,7 @@ func (r *Room) onForm(now time.Time, s *stanza.Stanza) {
 
 // submit sends the configuration; without variables, the room's defaults.
 func (r *Room) submit(id string, values map[string][]string) {
-	r.ask(id, "set", "<query xmlns='"+nsOwner+"'>"+Submission(values)+"</query>")
+	r.ask(id, "set", "<query xmlns='"+nsOwner+"'>"+form.Submission(RoomConfig, values)+"</query>")
 }
 
 // configured ends the configuration of a new room.
@@ -57,26 +61,6 @@ func (r *Room) configured(now time.Time, trouble string) {
 	}
 	r.arranged = true
 	r.complete(now)
-}
-
-// Variables returns the variables of a form with their values (XEP-0004).
-func Variables(form *stanza.Element) map[string][]string {
-	all := make(map[string][]string)
-	for i := range form.Children {
-		f := &form.Children[i]
-		name := attr(f, "var")
-		if f.Local != "field" || name == "" || name == "FORM_TYPE" {
-			continue
-		}
-		values := []string{}
-		for k := range f.Children {
-			if f.Children[k].Local == "value" {
-				values = append(values, f.Children[k].Text)
-			}
-		}
-		all[name] = values
-	}
-	return all
 }
 
 // Known returns the wanted values by the full names of a form's variables, and the names
@@ -96,26 +80,4 @@ func Known(form, wanted map[string][]string) (known map[string][]string, unknown
 	}
 	slices.Sort(unknown)
 	return known, unknown
-}
-
-// Submission returns the form that sets variables of a room, and leaves the others as they
-// are.
-func Submission(values map[string][]string) string {
-	if len(values) == 0 {
-		return "<x xmlns='" + nsData + "' type='submit'/>"
-	}
-	b := []byte("<x xmlns='" + nsData + "' type='submit'><field var='FORM_TYPE' type='hidden'><value>http://jabber.org/protocol/muc#roomconfig</value></field>")
-	names := make([]string, 0, len(values))
-	for name := range values {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	for _, name := range names {
-		b = append(stanza.AppendAttr(append(b, "<field"...), "var", name), '>')
-		for _, v := range values[name] {
-			b = append(b, stanza.TextElement("value", v)...)
-		}
-		b = append(b, "</field>"...)
-	}
-	return string(append(b, "</x>"...))
 }

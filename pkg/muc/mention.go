@@ -34,12 +34,19 @@ func Mentions(text, nick string) bool {
 }
 
 func fold(s string) string {
+	if isASCII(s) {
+		return strings.ToLower(s)
+	}
+	return cases.Fold().String(s)
+}
+
+func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= utf8.RuneSelf {
-			return cases.Fold().String(s)
+			return false
 		}
 	}
-	return strings.ToLower(s)
+	return true
 }
 
 func inWord(r rune) bool {
@@ -65,6 +72,9 @@ func WithoutMention(text, nick string) string {
 
 // cutFold cuts a prefix off a text, whatever its case.
 func cutFold(text, prefix string) (rest string, ok bool) {
+	if n := len(prefix); n <= len(text) && isASCII(prefix) && isASCII(text[:n]) { // of ASCII, no folded text has another length
+		return text[n:], strings.EqualFold(text[:n], prefix)
+	}
 	want := fold(prefix)
 	for end := range text + " " { // a folded text may have another length
 		if f := fold(text[:end]); f == want {

@@ -69,6 +69,30 @@ type Refusal struct {
 	Creation  bool `json:",omitempty"` // the room is not there, and the bot may not make it
 }
 
+// Advice says what a refusal means, and what to do (XEP-0045 section 7.2); empty if the
+// condition does not say.
+func (r Refusal) Advice() string {
+	switch r.Condition {
+	case stanza.RegistrationRequired:
+		return "only members may enter; an owner or admin of the room can make the bot a member"
+	case stanza.NotAuthorized:
+		return "the room has a password, and it is not this one"
+	case stanza.Forbidden:
+		return "the bot is banned; an owner or admin of the room can let it in again"
+	case stanza.Conflict:
+		return "somebody else has the nick; take another one"
+	case stanza.ServiceUnavailable:
+		return "the room is full, or there is no service for rooms"
+	case stanza.NotAllowed:
+		return "the bot may not create rooms at this service"
+	case stanza.ItemNotFound:
+		return "somebody has to create the room first, or has to open it"
+	case stanza.RemoteServerNotFound, stanza.RemoteServerTimeout:
+		return "the server of the room cannot be reached; look at the address"
+	}
+	return ""
+}
+
 // timer is something that waits for its time.
 type timer int
 

@@ -56,7 +56,7 @@ func get(t *testing.T, c *http.Client, address string) (int, error) {
 func fetch(t *testing.T, c *http.Client, address string) (status int, body []byte, err error) {
 	t.Helper()
 	t.Cleanup(c.CloseIdleConnections)
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
 	if err != nil {

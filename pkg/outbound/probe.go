@@ -7,6 +7,8 @@ import (
 	"os"
 	"sync"
 	"syscall"
+
+	"stanzahook/pkg/socket"
 )
 
 // Probe detects bytes on an idle connection. After a complete answer nothing may
@@ -24,26 +26,12 @@ type Probe struct {
 	asked   bool // ask has written
 }
 
-// NewProbe returns a probe of a TCP or Unix socket connection. The error is that of the
-// connection.
-func NewProbe(conn net.Conn) (*Probe, error) {
-	c, ok := conn.(syscall.Conn)
-	if !ok {
-		return nil, syscall.EINVAL
-	}
-	raw, err := c.SyscallConn()
-	if err != nil {
-		return nil, err
-	}
-	p := &Probe{raw: raw}
+// NewProbe returns a probe of a connection.
+func NewProbe(conn *socket.Conn) *Probe {
+	p := &Probe{raw: conn.Raw()}
 	p.look = func(fd uintptr) {
-		for {
-			_, err := syscall.Read(int(fd), p.buffer[:]) // the runtime made it non-blocking
-			if err != syscall.EINTR {
-				p.silent = err == syscall.EAGAIN
-				return
-			}
-		}
+		_, err := socket.Read(fd, p.buffer[:])
+		p.silent = err == syscall.EAGAIN
 	}
 	p.ask = func(fd uintptr) bool {
 		if p.asked {
@@ -53,11 +41,11 @@ func NewProbe(conn net.Conn) (*Probe, error) {
 		if p.look(fd); !p.silent {
 			return true
 		}
-		n, err := syscall.Write(int(fd), p.request)
-		p.written = max(n, 0)
-		return err != nil || n < len(p.request)
+		var err error
+		p.written, err = socket.Write(fd, p.request)
+		return err != nil || p.written < len(p.request)
 	}
-	return p, nil
+	return p
 }
 
 // Ask writes a request to an idle connection if there is nothing to read, and waits until
@@ -93,12 +81,12 @@ type watched struct {
 }
 
 func watch(conn net.Conn) (net.Conn, error) {
-	probe, err := NewProbe(conn)
+	quick, err := socket.New(conn, false)
 	if err != nil {
 		_ = conn.Close() // nothing was sent
 		return nil, err
 	}
-	c := &watched{Conn: conn, probe: probe}
+	c := &watched{Conn: quick, probe: NewProbe(quick)}
 	c.changed.L = &c.mu
 	return c, nil
 }
@@ -113,10 +101,7 @@ func (c *watched) Read(p []byte) (n int, err error) {
 	waited := c.probe.raw.Read(func(fd uintptr) bool {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		for n, err = -1, error(syscall.EINTR); err == syscall.EINTR; {
-			n, err = syscall.Read(int(fd), p)
-		}
-		if err == syscall.EAGAIN {
+		if n, err = socket.Read(fd, p); err == syscall.EAGAIN {
 			return false
 		}
 		c.reading = false

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/socket"
 )
 
 const forMe, forNobody = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nme", "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nnobody"
@@ -132,9 +133,13 @@ func TestProbe(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = conn.SetDeadline(time.Unix(1, 0)) // counts for nothing
-			p, err := outbound.NewProbe(conn)
-			if err != nil || !p.Silent() {
-				t.Errorf("%s: not silent before anything, %v", network, err)
+			quick, err := socket.New(conn, false)
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := outbound.NewProbe(quick)
+			if !p.Silent() {
+				t.Errorf("%s: not silent before anything", network)
 			}
 			if do != nil {
 				do(other)
@@ -189,7 +194,7 @@ func TestSocket(t *testing.T) {
 	if body, err := io.ReadAll(resp.Body); string(body) != "localhost /a?b=c" || err != nil {
 		t.Errorf("%s, %v", body, err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if err := outbound.Reach(ctx, outbound.NewGuard(nil), o, a.Base()); err != nil {
 		t.Error(err)
@@ -216,7 +221,7 @@ func TestTLSIsForTheTarget(t *testing.T) {
 	}
 	o.Proxy, _ = url.Parse(proxy.URL)
 	_, err := get(t, loopback(o), "http://8.8.8.8/")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	reach := outbound.Reach(ctx, loopbackGuard, o, parse(t, "http://8.8.8.8/"))
 	if err == nil || reach == nil || !strings.Contains(err.Error(), "certificate") || !strings.Contains(reach.Error(), "certificate") || shown != 1 {

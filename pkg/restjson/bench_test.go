@@ -23,3 +23,14 @@ func BenchmarkEncodeChat(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkDecodeChat reads the JSON of a message.
+func BenchmarkDecodeChat(b *testing.B) {
+	data := []byte(`{"to":"juliet@example.com/balcony","type":"chat","id":"ktx72v49","body":"Art thou not Romeo, and a Montague?","thread":"e0ffe42b","state":"active"}`)
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Decode(data); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 
 	"stanzahook/pkg/document"
@@ -53,49 +52,6 @@ func notObject(data []byte) error {
 	return ErrNotObject
 }
 
-type member struct {
-	key   string
-	value json.RawMessage
-}
-
-// object reads the members in order. It refuses equal keys, of which encoding/json
-// would silently use the last.
-func object(data []byte) ([]member, error) {
-	d := json.NewDecoder(bytes.NewReader(data))
-	open, err := d.Token()
-	if err != nil {
-		return nil, notObject(data)
-	}
-	if open != json.Delim('{') {
-		return nil, ErrNotObject
-	}
-	var members []member
-	seen := make(map[string]bool, 16)
-	for d.More() {
-		key, err := d.Token()
-		if err != nil {
-			return nil, notObject(data)
-		}
-		name, _ := key.(string) // an object's keys are strings
-		var value json.RawMessage
-		if err := d.Decode(&value); err != nil {
-			return nil, notObject(data)
-		}
-		if seen[name] {
-			return nil, wrong(keyName(name), "the key appears twice")
-		}
-		seen[name] = true
-		members = append(members, member{name, value})
-	}
-	if _, err := d.Token(); err != nil {
-		return nil, notObject(data)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fmt.Errorf("%w: something follows it", ErrNotObject)
-	}
-	return members, nil
-}
-
 // array reads the items of a JSON array.
 func array(data json.RawMessage) ([]json.RawMessage, error) {
 	var items []json.RawMessage
@@ -107,10 +63,10 @@ func array(data json.RawMessage) ([]json.RawMessage, error) {
 
 // text reads a JSON string whose characters XML can carry.
 func text(data json.RawMessage) (string, error) {
-	var v string
-	if data[0] != '"' || json.Unmarshal(data, &v) != nil {
+	if data[0] != '"' {
 		return "", wrong("", "a string is expected")
 	}
+	v := unquote(data)
 	if at := stanza.CheckText(v); at >= 0 {
 		return "", wrong("", "holds a character XML forbids, at byte %d", at)
 	}

@@ -19,6 +19,7 @@ const (
 	// activeSubject is the record of the active one.
 	activeSubject = "$KV.states.replicas.active"
 	keySubject    = "$KV.states.replicas.key"
+	proofSubject  = "$KV.states.replicas.proof"
 	sayingTime    = time.Second
 	maxRecord     = 64 << 10
 )
@@ -60,6 +61,14 @@ func (b *Board) Record(ctx context.Context) (data []byte, revision uint64, err e
 		return nil, 0, nil
 	}
 	return r.Data, r.Seq, err
+}
+
+// Prove writes something that more than half of the servers have to take.
+//
+// Killed before it returns: it is written or not; nobody reads it.
+func (b *Board) Prove(ctx context.Context) error {
+	_, err := b.st.Put(ctx, &stream.Message{Subject: proofSubject})
+	return err
 }
 
 // Replace replaces the record of a revision. Errors: gateway.ErrChanged; others: it may be

@@ -37,7 +37,7 @@ func join(t *testing.T, c *natsserver.Cluster, name string) *member {
 		t.Fatal(err)
 	}
 	m.board = board
-	m.Member = replica.Join(board, replica.Options{About: replica.About{Replica: name}, Failover: time.Second, OnLost: func(why error) { m.lost.Store(&why) }})
+	m.Member = replica.Join(board, replica.Options{About: replica.About{Replica: name}, Failover: 2 * time.Second, OnLost: func(why error) { m.lost.Store(&why) }})
 	heard.Store(m.Member)
 	t.Cleanup(m.kill)
 	return m
@@ -91,6 +91,29 @@ func TestReplicasOnNATS(t *testing.T) {
 			t.Errorf("%s has lost the role: %v", m.Status().Name, *why)
 		}
 	}
+}
+
+// A proof needs more than half of the servers, whatever one of them says of itself.
+func TestProofNeedsMost(t *testing.T) {
+	c := natsserver.Start(t, natsserver.Options{Nodes: 3})
+	a := join(t, c, "a")
+	await(t, "a is active", a.May)
+	if err := a.board.Prove(t.Context()); err != nil {
+		t.Error(err)
+	}
+	c.Nodes[0].Kill()
+	c.Nodes[1].Kill()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+	defer cancel()
+	if a.board.Prove(ctx) == nil {
+		t.Error("a proof of one server of three")
+	}
+	c.Nodes[0].Start()
+	await(t, "a proof of two", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		return a.board.Prove(ctx) == nil
+	})
 }
 
 // await waits for an event of another process.

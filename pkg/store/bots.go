@@ -25,6 +25,17 @@ func (b *Bots) Put(ctx context.Context, rec BotRecord) error {
 	return b.putJSON(ctx, Conversation(rec.Bot, ""), rec)
 }
 
+// Get returns the record of a bot. Errors: gateway.ErrNotFound.
+func (b *Bots) Get(ctx context.Context, bot string) (rec BotRecord, err error) {
+	data, _, err := b.get(ctx, Conversation(bot, ""))
+	if err == nil {
+		if err = json.Unmarshal(data, &rec); err != nil {
+			err = fmt.Errorf("read %s: %w", b.what, err)
+		}
+	}
+	return rec, err
+}
+
 // Remove removes the record of a bot, and leaves nothing behind.
 //
 // Killed before it returns: the record may still be there.

@@ -55,6 +55,12 @@ func TestBots(t *testing.T) {
 		if got := names(s); got != "e3 x2" {
 			t.Error(got)
 		}
+		if one, err := s.Bots().Get(ctx, long); err != nil || string(one.Data) != "2" {
+			t.Errorf("%+v %v", one, err)
+		}
+		if _, err := s.Bots().Get(ctx, "news@bot.example.com"); !errors.Is(err, gateway.ErrNotFound) {
+			t.Error(err)
+		}
 		if image, err := s.Avatars().Get(ctx, "abc"); err != nil || string(image) != "image" {
 			t.Errorf("%q %v", image, err)
 		}

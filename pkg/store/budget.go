@@ -13,7 +13,7 @@ func eventBytes(o *Options) int64 {
 // smallBytes is what everything else may take. The streams of NATS reserve what they may
 // take, so there must be room for the sum of all.
 func smallBytes(o *Options) int64 {
-	small := max(o.MaxBytes/16, idempotencyBytes(o)+sentBytes(o)+answeredBytes(o)+threadBytes(o)+waitingBytes(o)+avatarBytes(o))
+	small := max(o.MaxBytes/16, idempotencyBytes(o)+sentBytes(o)+answeredBytes(o)+threadBytes(o)+questionBytes(o)+waitingBytes(o)+correctionBytes(o)+avatarBytes(o))
 	if o.NATS != nil {
 		// The last is for the stream by which "check --live" tries the account.
 		small += natsBuckets*stream.BucketBytes(o.MaxBytes) + max(2<<20, o.MaxBytes/256)
@@ -61,8 +61,14 @@ func answeredBytes(o *Options) int64 { return min(4<<20, o.MaxBytes/256) }
 // threadBytes is for MaxThreads, fewer in a small store. The oldest go.
 func threadBytes(o *Options) int64 { return min(8<<20, o.MaxBytes/128) }
 
+// questionBytes is for message.MaxQuestions, fewer in a small store. The oldest go.
+func questionBytes(o *Options) int64 { return min(8<<20, o.MaxBytes/128) }
+
 // avatarBytes is for the avatars of bots of the API.
 func avatarBytes(o *Options) int64 { return max(1<<20, o.MaxBytes/32) }
 
 // waitingBytes is for the messages that wait for their rooms.
 func waitingBytes(o *Options) int64 { return min(32<<20, o.MaxBytes/64) }
+
+// correctionBytes is for the corrections that wait.
+func correctionBytes(o *Options) int64 { return min(8<<20, o.MaxBytes/256) }

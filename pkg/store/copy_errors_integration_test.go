@@ -19,6 +19,7 @@ import (
 
 // What a copy refuses, with the reason; neither side is changed by that.
 func TestCopyRefused(t *testing.T) {
+	t.Parallel()
 	n := natsserver.Start(t, natsserver.Options{MaxStore: "100GB"})
 	at := func(place string) Options { return copyOptions(n.URL(), place) }
 	refused := func(from, to Options, want string) {

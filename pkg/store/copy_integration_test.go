@@ -110,6 +110,7 @@ func furnish(t *testing.T, s *Store) {
 		must(t, s.Endpoints().Put(ctx, fmt.Sprintf("e%d", i), EndpointState{Disabled: true, Reason: "test"}))
 		must(t, s.Features().Put(ctx, fmt.Sprintf("h%d.example.com", i), HostFeatures{"mam": time.UnixMilli(int64(i))}))
 		must(t, s.MadeEndpoints().Put(ctx, &MadeEndpoint{Slot: i, Name: fmt.Sprintf("made%d", i), Order: uint64(i), Keys: json.RawMessage(`{}`)}))
+		must(t, s.MadeCommands().Put(ctx, &MadeEndpoint{Slot: i, Name: fmt.Sprintf("command%d", i), Order: uint64(i), Keys: json.RawMessage(`{}`)}))
 		must(t, s.MadeHooks().Put(ctx, &MadeEndpoint{Slot: i, Name: fmt.Sprintf("hook%d", i), Order: uint64(i), Keys: json.RawMessage(`{}`)}))
 		must(t, s.Bots().Put(ctx, BotRecord{Bot: fmt.Sprintf("b%d@bot.example.com", i), Data: json.RawMessage(`{}`)}), s.Avatars().Put(ctx, fmt.Sprintf("a%d", i), []byte("image")))
 		s.DeliveryLog().Add(&deliverylog.Entry{ID: fmt.Sprintf("evt_%d", i), Endpoint: "echo", Received: time.UnixMilli(int64(i)), State: deliverylog.Delivered})
@@ -168,6 +169,7 @@ func contents(t *testing.T, s *Store) string {
 	say(sorted(s.Threads().All(), nil))
 	say(s.MadeEndpoints().All(ctx))
 	say(s.MadeHooks().All(ctx))
+	say(s.MadeCommands().All(ctx))
 	waiting, err := s.WaitingMessages().Load(ctx)
 	for _, w := range waiting {
 		w.Seq = 0
@@ -221,6 +223,7 @@ func TestCopyChild(t *testing.T) {
 // A copy that is killed at any point, with kill -9, goes on; in the end the copy has what the
 // source has, from a directory to NATS and back. Until then it is no store.
 func TestCopyKilled(t *testing.T) {
+	t.Parallel()
 	n := natsserver.Start(t, natsserver.Options{MaxStore: "100GB"})
 	dir := t.TempDir()
 	s := openCopy(t, copyOptions("", dir))
@@ -240,9 +243,9 @@ func TestCopyKilled(t *testing.T) {
 		}
 		return killed, string(text)
 	}
-	step := 1
-	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
-		step = 1000
+	next := func(at int) int { return 3*at + 1 }
+	if os.Getenv("STANZAHOOK_FAULTS") == "full" { // each of the first ones, then some
+		next = func(at int) int { return at + 1 + at/1000 }
 	}
 	for i, way := range []string{"to NATS", "back"} {
 		t.Run(way, func(t *testing.T) {
@@ -256,7 +259,7 @@ func TestCopyKilled(t *testing.T) {
 				}
 				return fmt.Sprintf("t%d", at)
 			}
-			for at := 1; ; at += 1 + at/step { // each of the first ones, then some
+			for at := 1; ; at = next(at) {
 				to := target(at)
 				killed, _ := child(from, to, at)
 				if !killed {

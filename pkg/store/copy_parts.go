@@ -46,6 +46,7 @@ func (s *Store) parts() []part {
 		{"features", "features of hosts", &s.features.bucket},
 		{"made endpoints", "endpoints made by the API", &s.madeEndpoints.bucket},
 		{"made hooks", "hooks made by the API", &s.madeHooks.bucket},
+		{"made commands", "commands made by the API", &s.madeCommands.bucket},
 		{"bots", "bots of the API", &s.bots.bucket},
 		{"avatars", "avatars of bots", &s.avatars.bucket},
 		{"subscribers", "subscribers", &s.subscribers.bucket},
@@ -55,7 +56,9 @@ func (s *Store) parts() []part {
 		{"sent", "states of messages", &s.sent.bucket},
 		{"answered", "answered conversations", &s.answered.bucket},
 		{"threads", "threads", &s.threads.bucket},
+		{"questions", "questions with buttons", &s.questions.bucket},
 		{"room messages", "messages that wait for rooms", &s.waiting.bucket},
+		{"corrections", "corrections that wait", &s.corrections.bucket},
 		{"requests", "Idempotency-Keys", &s.idempotencyKeys.bucket},
 	} {
 		shared := strings.TrimRight(b.b.Subjects, "*.>")+"." != b.b.prefix

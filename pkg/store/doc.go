@@ -12,6 +12,7 @@
 //	ROSTERS, JOBS  records of rosters, roster jobs              they are replaced; Options.JobKeep
 //	THREADS        first messages of what hooks report on       30 days
 //	ROOMWAIT       messages that wait for a room to be joined   they are sent, or fail
+//	CORRECTIONS    the latest correction of a message           it is sent
 //	KV_…           subscribers, disabled endpoints, features    they are replaced or removed
 //
 // # One stanza through the files

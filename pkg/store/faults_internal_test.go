@@ -270,7 +270,7 @@ func TestFullBehindOneEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.disk.events.Store(0)
-	for {
+	for range 4 * 64 * 4 { // as much as the store holds, four times, if nothing is refused before
 		place, err := put("busy", 256<<10)
 		if err != nil {
 			t.Log(err)

@@ -20,32 +20,44 @@ func TestMarks(t *testing.T) {
 			}
 		}
 		m := newMarks(first, next, removed)
-		check := func() {
-			base, ahead := max(first, 1), 0
-			for done[base] {
-				base++
+		base, ahead := max(first, 1), 0
+		for place := base; place < next; place++ {
+			if done[place] {
+				ahead++
 			}
-			for place := base; place < next; place++ {
-				if done[place] {
-					ahead++
-				}
-				if m.has(place) != done[place] {
-					t.Fatalf("seed %d: place %d: %v, want %v", seed, place, m.has(place), done[place])
-				}
+		}
+		check := func() {
+			for ; done[base]; base++ {
+				ahead--
 			}
 			if m.base != base || m.ahead != ahead || base > first && !m.has(base-1) {
 				t.Fatalf("seed %d: base %d, ahead %d; want %d, %d", seed, m.base, m.ahead, base, ahead)
 			}
 		}
-		check()
-		for range 2000 {
+		checkAll := func() {
+			check()
+			for place := base; place < next; place++ {
+				if m.has(place) != done[place] {
+					t.Fatalf("seed %d: place %d: %v, want %v", seed, place, m.has(place), done[place])
+				}
+			}
+		}
+		checkAll()
+		for i := range 2000 {
 			place := max(first, 1) + uint64(rnd.IntN(int(next-first)))
 			if place >= next {
 				continue
 			}
 			m.mark(place)
-			done[place] = true
+			if !done[place] {
+				done[place] = true
+				ahead++
+			}
 			check()
+			if i%100 == 0 { // all of them take long
+				checkAll()
+			}
 		}
+		checkAll()
 	}
 }

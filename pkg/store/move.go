@@ -4,8 +4,10 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"math"
 	"slices"
+	"sort"
 	"strings"
 
 	"stanzahook/pkg/gateway"
@@ -112,7 +114,7 @@ func (q *Queue) adopt(m *move, list []copied, upTo uint64) {
 // over, to the end of WAITING. last is up to where it has come.
 func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, from, upTo uint64, isOver func(place uint64) bool) (list []copied, last uint64, err error) {
 	for size := 0; len(list) < maxMove && size < maxMoveBytes && from <= upTo; {
-		page, err := st.Page(ctx, subject, from, movePage)
+		page, err := st.PageOf(ctx, subject, from, upTo, movePage, func(place uint64) bool { return !isOver(place) })
 		if err != nil {
 			return nil, 0, err
 		}
@@ -215,7 +217,7 @@ func (q *Queue) appendAll(ctx context.Context, list []stream.Append, results <-c
 
 // settle ends a move of the queue's events out of a stream that was broken off. The copies
 // before the first original that has none are right, and returned; those behind it are
-// removed, so that their originals count. A copy and its original have the same id: a
+// removed, so that their originals count (settleInOrder: on NATS). A copy and its original have the same id: a
 // place alone can come again, after a power cut.
 //
 // Killed before it returns: the next start does the same.
@@ -243,9 +245,13 @@ func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) (
 	if err != nil || len(copies) == 0 {
 		return nil, err
 	}
-	// An original may be removed already, but not one whose copy was not stored.
-	alone := uint64(math.MaxUint64)
-	for from = first; ; from = page[len(page)-1].Seq + 1 {
+	if q.qs.bounded {
+		return q.settleInOrder(ctx, st, subject, copies, ids)
+	}
+	// An original may be removed already, but not one whose copy was not stored. What is behind the last one
+	// with a copy was never moved, and may be very much.
+	alone, last := uint64(math.MaxUint64), slices.Max(slices.Collect(maps.Keys(copies)))
+	for from = first; from <= last; from = page[len(page)-1].Seq + 1 {
 		if page, err = st.Page(ctx, subject, from, movePage); err != nil {
 			return nil, err
 		}
@@ -273,6 +279,29 @@ func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) (
 	}
 	slices.SortFunc(list, func(a, b copied) int { return cmp.Compare(a.from, b.from) })
 	return list, nil
+}
+
+// settleInOrder is settle on NATS, where no copy is stored before all those before it: an original before the
+// last copy that has none was finished when the move passed it, and is not delivered again. So
+// nothing is removed one by one: a takeover would take longer the more had moved. If all servers have lost their last
+// writes, EVENTS gives these places to new events. The originals of the copies from there on are lost, and the copies
+// are events like any other.
+func (q *Queue) settleInOrder(ctx context.Context, st *stream.Stream, subject string, copies map[uint64]copied, ids map[uint64]string) ([]copied, error) {
+	top := q.qs.recent.last()
+	list := slices.SortedFunc(maps.Values(copies), func(a, b copied) int { return cmp.Compare(a.from, b.from) })
+	list = slices.DeleteFunc(list, func(c copied) bool { return c.from > top })
+	var failed error
+	right := sort.Search(len(list), func(i int) bool {
+		for ; i < len(list) && failed == nil; i++ {
+			var page []stream.Record
+			page, failed = st.Page(ctx, subject, list[i].from, 1)
+			if len(page) > 0 && page[0].Seq == list[i].from { // else it was dropped
+				return ids[page[0].Seq] != idOf(page[0].Data)
+			}
+		}
+		return false
+	})
+	return list[:right], failed
 }
 
 // conversationOf returns the last token of a record's subject.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -156,7 +157,11 @@ func (l *lanes) reread(killed bool) {
 // Whatever is stuck, moved, and killed in between: all that waits is there, in the order
 // of each conversation, and nothing twice but what was acknowledged just before a kill.
 func TestMoves(t *testing.T) {
-	for seed := range uint64(3) {
+	seeds := uint64(1)
+	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
+		seeds = 3
+	}
+	for seed := range seeds {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			t.Parallel()
 			l := &lanes{t: t, rnd: rand.New(rand.NewPCG(seed, 2)), dir: t.TempDir(), wait: make(map[lane][]Stored), acked: make(map[string]bool)}
@@ -231,7 +236,7 @@ func TestMoves(t *testing.T) {
 	}
 }
 
-// A move is broken off at each point: after some copies, with a hole among them, before and
+// A move is broken off at each point: after some copies, with a hole among them (settleInOrder), before and
 // after its originals are gone.
 func TestMoveIsKilled(t *testing.T) {
 	const n = 10
@@ -265,6 +270,17 @@ func TestMoveIsKilled(t *testing.T) {
 				if err := l.s.queues.recent.st.Delete(context.Background(), l.wait[at][i].Seq); err != nil {
 					t.Fatal(err)
 				}
+			}
+			if Elsewhere(Options{Dir: l.dir}).NATS != nil && len(c.copies) > 0 { // copies have no holes there: these were finished
+				var left []Stored
+				for i, e := range l.wait[at] {
+					if i > slices.Max(c.copies) || slices.Contains(c.copies, i) {
+						left = append(left, e)
+					} else {
+						l.acked[e.ID] = true
+					}
+				}
+				l.wait[at] = left
 			}
 			l.kill()
 			l.open()

@@ -41,13 +41,16 @@ type NATS struct {
 	// OnWaiting, which may be nil, is called when the store cannot be opened, with the
 	// reason; once for each reason, and with nil when it is open.
 	OnWaiting func(reason error)
+	// Holds, which may be nil, says whether this process still is the one that may open the
+	// store; nil: it is. It is asked before the streams of events are fenced off from others.
+	Holds func(context.Context) error
 }
 
 func (n *NATS) beat() time.Duration { return cmp.Or(n.Beat, time.Second) }
 
 func (n *NATS) remote(onHung func()) stream.Remote {
 	return stream.Remote{
-		URL: n.URL, Name: n.Name, Replicas: n.Replicas, CredsFile: n.CredsFile, NKeyFile: n.NKeyFile, User: n.User, Password: n.Password, TLS: n.TLS,
+		URL: n.URL, Name: n.Name, Replicas: n.Replicas, CredsFile: n.CredsFile, NKeyFile: n.NKeyFile, User: n.User, Password: n.Password, TLS: n.TLS, Holds: n.Holds,
 		OnLost: func(string) {
 			if onHung != nil {
 				onHung()
@@ -58,12 +61,12 @@ func (n *NATS) remote(onHung func()) stream.Remote {
 
 // openNATS opens a store on NATS, and waits until it can. Each new reason is logged once.
 func openNATS(ctx context.Context, o Options) (*Store, error) {
-	was := ""
+	var was error
 	for {
 		s := &Store{o: o, log: o.Log}
 		err := s.open(ctx)
 		if err == nil {
-			if was != "" {
+			if was != nil {
 				o.Log.Info("store open")
 			}
 			if o.NATS.OnWaiting != nil {
@@ -72,8 +75,8 @@ func openNATS(ctx context.Context, o Options) (*Store, error) {
 			return s, nil
 		}
 		err = fmt.Errorf("store.nats: %w", err)
-		if reason := err.Error(); reason != was && ctx.Err() == nil {
-			was = reason
+		if !SameReason(err, was) && ctx.Err() == nil {
+			was = err
 			o.Log.Warn("store cannot be opened; waiting", zap.Error(err))
 			if o.NATS.OnWaiting != nil {
 				o.NATS.OnWaiting(err)
@@ -85,6 +88,9 @@ func openNATS(ctx context.Context, o Options) (*Store, error) {
 		}
 	}
 }
+
+// SameReason reports whether two reasons why the store cannot be opened are the same, as far as it matters.
+func SameReason(a, b error) bool { return stream.SameReason(a, b) }
 
 // openTogether opens the streams at the same time: each takes some milliseconds.
 func (s *Store) openTogether(ctx context.Context) error {
@@ -146,6 +152,30 @@ func (s *Store) Remote() *Remote {
 		return nil
 	}
 	return &Remote{h.Server, h.Replicas, h.Connected, h.Reconnects, h.Republished, h.Unwritten + s.queues.pub.waiting(), h.UnwrittenFor}
+}
+
+// Settle waits until NATS has confirmed all events, or ctx ends; then it refuses what is not confirmed,
+// and all that comes from now on: nobody delivers it. Of an embedded store it does nothing.
+//
+// Killed before it returns: events without a result are stored or not, as always.
+func (s *Store) Settle(ctx context.Context) {
+	if s.o.NATS == nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for s.queues.pub.unpassed.Load() > 0 {
+			time.Sleep(time.Millisecond)
+		}
+		s.srv.Wait()
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		s.srv.Refuse()
+		<-done // each has its result
+	}
 }
 
 // Finding is what ProbeNATS has found of one thing.

@@ -20,13 +20,15 @@ import (
 )
 
 // local are the tests that are about files, about one server that is opened anew after a
-// write has failed, or about stores of earlier versions, which were all embedded.
-const local = "^(TestCopy.*|TestOnNATS|TestNATS.*|TestDiskFull.*|TestStoredWhileBroken|TestRefusedCopies|TestStoreOfEarlierVersion|TestDamageIsReported|TestOneProcessPerDirectory|TestProbe|TestQueuesOfAnEarlierVersion|TestTakeOverIsKilled|TestMoveFails|Example.*)$"
+// write has failed, or about stores of earlier versions, which were all embedded; and those that
+// open no store, or have a NATS of their own.
+const local = "^(TestMarks|TestReplicasOnNATS|TestSweepEndsWhileNATSIsAway|TestStopOverALongWay|TestMoveEndsWhileWaitingIsFull|TestCopy.*|TestOnNATS|TestNATS.*|TestDiskFull.*|TestStoredWhileBroken|TestRefusedCopies|TestStoreOfEarlierVersion|TestDamageIsReported|TestOneProcessPerDirectory|TestProbe|TestQueuesOfAnEarlierVersion|TestTakeOverIsKilled|TestMoveFails|Example.*)$"
 
 // Everything that is tested of the embedded store holds on NATS as well: on one server, and
 // on a cluster of three that each have all records, which takes minutes: with
 // STANZAHOOK_FAULTS=full, as "make faults" has it.
 func TestOnNATS(t *testing.T) {
+	t.Parallel()
 	clusters := []int{1}
 	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
 		clusters = append(clusters, 3)
@@ -59,6 +61,7 @@ func failures(out string) string {
 // then is refused, and goes on by itself when they are back. Nothing that was said to be
 // stored is lost, and the order of each conversation stays.
 func TestNATSWithoutQuorum(t *testing.T) {
+	t.Parallel()
 	c := natsserver.Start(t, natsserver.Options{Nodes: 3})
 	hung := make(chan struct{}, 1)
 	o := store.Options{NATS: &store.NATS{URL: c.URL(), Name: "lab", Replicas: 3}, MaxBytes: 1 << 30, Log: zap.NewNop(), OnHung: func() { hung <- struct{}{} }}
@@ -157,6 +160,7 @@ func TestNATSWithoutQuorum(t *testing.T) {
 // The account of the samples lets its user do all that the store does, and the probe of
 // check; without one of its permissions, the reason says so.
 func TestNATSPermissions(t *testing.T) {
+	t.Parallel()
 	account, err := os.ReadFile("../../deploy/samples/nats/account.conf")
 	if err != nil {
 		t.Fatal(err)

@@ -160,6 +160,7 @@ func TestUnpassedCounts(t *testing.T) {
 // A round of removals ends with the process, and the last one after closeWait, while NATS
 // is away.
 func TestSweepEndsWhileNATSIsAway(t *testing.T) {
+	t.Parallel()
 	srv, s, q, places := onNATS(t, 10)
 	if err := q.moveAll(t.Context()); err != nil {
 		t.Fatal(err)

@@ -2,6 +2,7 @@ package store
 
 import (
 	"cmp"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -33,7 +34,8 @@ type older struct {
 	moved     []pair
 	movedDone int // of these
 	movedTo   uint64
-	original  uint64 // the last one that was copied; no copy is removed before it
+	held      []heldMove // the oldest first
+	removed   uint64     // up to where what was acknowledged was removed last, while some are held
 
 	moving  sync.Mutex
 	broken  *move   // one that was broken off; moving guards it
@@ -47,6 +49,12 @@ const allConversations = "*"
 type copied struct {
 	from, to     uint64
 	conversation string
+}
+
+// heldMove is a move whose originals may be in EVENTS still: none of its copies is removed before them.
+type heldMove struct {
+	last uint64 // original
+	copy uint64 // of the first one
 }
 
 // pair is what is kept in memory of an event that has moved.
@@ -109,9 +117,21 @@ func (o *older) add(list []copied, movedTo uint64) {
 	}
 	if len(list) > 0 {
 		o.last = max(o.last, list[len(list)-1].to)
-		o.original = max(o.original, list[len(list)-1].from)
+		o.held = append(o.held, heldMove{list[len(list)-1].from, list[0].to})
 	}
 	o.movedTo = max(o.movedTo, movedTo)
+}
+
+// removable returns up to which place events may be removed.
+func (o *older) removable(isGone func(original uint64) bool) uint64 {
+	for len(o.held) > 0 && isGone(o.held[0].last) {
+		o.held = o.held[1:]
+	}
+	if len(o.held) == 0 {
+		o.held = nil
+		return math.MaxUint64
+	}
+	return o.held[0].copy - 1
 }
 
 // finish notes that an event, and all of its conversation before it, is acknowledged.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -65,8 +66,8 @@ func remove(ctx context.Context, st *stream.Stream, place uint64) error {
 }
 
 // remove removes acknowledged events from WAITING, and reports whether some are left.
-// None goes as long as originals of the queue's events are in EVENTS: they would be
-// delivered again after a kill. drained says that there are no such originals. It stops
+// None goes as long as its original, or one of the same move, is in EVENTS: it would be
+// delivered again after a kill. drained says that there are no originals. It stops
 // at a time, for others, but removes something.
 //
 // Killed at any point: the others are delivered again, with the same ids.
@@ -79,27 +80,41 @@ func (q *Queue) remove(ctx context.Context, drained bool, until time.Time) (more
 			return true // unblock logs it
 		}
 	}
+	upTo := uint64(math.MaxUint64)
 	q.mu.Lock()
-	finished, over, held := maps.Clone(q.finished), maps.Clone(q.over), !drained && q.original > 0 && !q.qs.recent.isRemoved(q.original)
+	if !drained {
+		upTo = q.removable(q.qs.recent.isRemoved)
+	}
+	finished, over, same := maps.Clone(q.finished), maps.Clone(q.over), upTo == q.removed && upTo < math.MaxUint64
 	q.mu.Unlock()
-	if held {
+	if same {
 		return more || len(finished)+len(over) > 0
 	}
+	left := len(over)
+	maps.DeleteFunc(over, func(seq uint64, _ bool) bool { return seq > upTo })
+	left -= len(over)
 	places, all := together(slices.Collect(maps.Keys(over)), q.qs.width(), until, func(seq uint64) bool {
 		return remove(ctx, q.qs.waiting.st, seq) == nil // purge logs it
 	})
 	more = more || !all
 	conversations, all := together(slices.Collect(maps.Keys(finished)), q.qs.width(), until, func(conversation string) bool {
-		return q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), finished[conversation]+1)
+		return q.qs.purge(ctx, q.qs.waiting.st, q.olderSubject(conversation), min(finished[conversation], upTo)+1)
 	})
 	more = more || !all
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if !more {
+		q.removed = upTo
+	}
+	more = more || left > 0
 	for _, seq := range places {
 		delete(q.over, seq)
 	}
 	for _, conversation := range conversations {
-		if q.finished[conversation] == finished[conversation] {
+		switch {
+		case finished[conversation] > upTo:
+			more = true
+		case q.finished[conversation] == finished[conversation]:
 			delete(q.finished, conversation)
 		}
 	}

@@ -93,7 +93,9 @@ func (qs *Queues) resume(ctx context.Context, endpoint string) error {
 		return err
 	}
 	if len(list) > 0 {
-		syscall.Sync() // the copies first; no power cut may take them after their originals
+		if !qs.bounded {
+			syscall.Sync() // the copies first; no power cut may take them after their originals
+		}
 		if err := qs.recent.st.Purge(ctx, q.recentSubject(allConversations), list[len(list)-1].from+1); err != nil {
 			return err
 		}

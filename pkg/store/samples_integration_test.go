@@ -22,6 +22,7 @@ import (
 // The three server files of the samples, as they are but for addresses and directories, are a
 // cluster that is a store, over TLS; it goes on without one of them.
 func TestNATSSamples(t *testing.T) {
+	t.Parallel()
 	authority, cert, key := natsserver.Certificates(t, "nats")
 	account, err := os.ReadFile("../../deploy/samples/nats/account.conf")
 	if err != nil {

@@ -25,6 +25,7 @@ const (
 	SentConfirmed SentState = "confirmed" // the XMPP server has it
 	SentExpired   SentState = "expired"   // it waited in the outbox for too long
 	SentRejected  SentState = "rejected"  // the XMPP server refused it
+	SentReplaced  SentState = "replaced"  // a correction: a newer one was sent in its place
 	SentBounced   SentState = "bounced"   // it came back as an error
 	SentEchoed    SentState = "echoed"    // the room has sent it back: all in it have it
 	SentReceived  SentState = "received"  // a program of the recipient has it (XEP-0184)
@@ -33,7 +34,7 @@ const (
 
 // Final reports whether a message in this state has reached another one, or will not.
 func (s SentState) Final(goal SentState) bool {
-	return s.rank() >= goal.rank() || s == SentExpired || s == SentRejected || s == SentBounced
+	return s.rank() >= goal.rank() || s == SentExpired || s == SentRejected || s == SentReplaced || s == SentBounced
 }
 
 func (s SentState) rank() int {
@@ -42,7 +43,7 @@ func (s SentState) rank() int {
 		return 1
 	case SentConfirmed:
 		return 2
-	case SentExpired, SentRejected:
+	case SentExpired, SentRejected, SentReplaced:
 		return 3
 	case SentBounced:
 		return 4

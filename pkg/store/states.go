@@ -59,7 +59,7 @@ func (s *Store) openStates() {
 	endpoints := bucketConfig{Config: keyValue("endpoints", "which endpoints are disabled"), what: "the state of an endpoint", always: true}
 	features := bucketConfig{Config: keyValue("features", "what hosts of the server have"), what: "the features of a host", always: true}
 	madeEndpoints, madeHooks := madeConfig("made_endpoints", "endpoint"), madeConfig("made_hooks", "hook")
-	madeBots := madeConfig("made_bots", "bot")
+	madeBots, madeCommands := madeConfig("made_bots", "bot"), madeConfig("made_commands", "command")
 	part := func(_ string, c bucketConfig) bucket { return s.bucket(c) }
 	if s.o.NATS != nil {
 		// Each stream of NATS costs its servers something: these share one.
@@ -75,5 +75,6 @@ func (s *Store) openStates() {
 	s.features = States[HostFeatures]{part("features", features), readable}
 	s.madeEndpoints = MadeEndpoints{part("made_endpoints", madeEndpoints)}
 	s.madeHooks = MadeEndpoints{part("made_hooks", madeHooks)}
+	s.madeCommands = MadeEndpoints{part("made_commands", madeCommands)}
 	s.bots = Bots{part("made_bots", madeBots)}
 }

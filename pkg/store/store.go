@@ -83,6 +83,7 @@ type Store struct {
 	endpoints       States[EndpointState]
 	madeEndpoints   MadeEndpoints
 	madeHooks       MadeEndpoints
+	madeCommands    MadeEndpoints
 	features        States[HostFeatures]
 	subscribers     Subscribers
 	rosters         Rosters
@@ -92,7 +93,9 @@ type Store struct {
 	sent            SentMessages
 	answered        Answered
 	threads         Threads
+	questions       Questions
 	waiting         WaitingMessages
+	corrections     WaitingMessages
 	idempotencyKeys IdempotencyKeys
 }
 
@@ -236,7 +239,9 @@ func (s *Store) define() {
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.answered = Answered{s.bucket(answeredConfig(&s.o))}
 	s.threads = newThreads(s.bucket(threadsConfig(&s.o)))
+	s.questions = Questions{s.bucket(questionsConfig(&s.o))}
 	s.waiting = newWaiting(&s.o, s.bucket(waitingConfig(&s.o)))
+	s.corrections = newCorrections(&s.o, s.bucket(correctionsConfig(&s.o)))
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
 	s.queues = newQueues(s)
 }
@@ -361,6 +366,10 @@ func (s *Store) Endpoints() *States[EndpointState] { return &s.endpoints }
 // endpoints.
 func (s *Store) MadeHooks() *MadeEndpoints { return &s.madeHooks }
 
+// MadeCommands are the commands that were made by the API; their records are as those of
+// endpoints, and their names are the nodes.
+func (s *Store) MadeCommands() *MadeEndpoints { return &s.madeCommands }
+
 // MadeEndpoints are the endpoints that were made by the API.
 func (s *Store) MadeEndpoints() *MadeEndpoints { return &s.madeEndpoints }
 
@@ -388,8 +397,14 @@ func (s *Store) Avatars() *Avatars { return &s.avatars }
 // WaitingMessages are the messages that wait for their rooms.
 func (s *Store) WaitingMessages() *WaitingMessages { return &s.waiting }
 
+// Corrections returns the corrections that wait because another one was sent a moment ago.
+func (s *Store) Corrections() *WaitingMessages { return &s.corrections }
+
 // Threads are the first messages of what hooks report on.
 func (s *Store) Threads() *Threads { return &s.threads }
+
+// Questions are the last messages with buttons.
+func (s *Store) Questions() *Questions { return &s.questions }
 
 // SentMessages are the states of messages of HTTP callers.
 func (s *Store) SentMessages() *SentMessages { return &s.sent }

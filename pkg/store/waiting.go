@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -13,10 +14,15 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// MaxWaiting is how many messages may wait for their rooms.
-const MaxWaiting = 10_000
+// MaxWaiting is how many messages may wait for their rooms; MaxCorrections is how many
+// corrections may wait.
+const (
+	MaxWaiting     = 10_000
+	MaxCorrections = 2000
+)
 
-// WaitingMessage is a message that waits until the bot is in the room.
+// WaitingMessage is a message that waits until the bot is in the room, or a correction that
+// waits because another one was sent a moment ago.
 type WaitingMessage struct {
 	Seq    uint64    `json:"-"`
 	Owner  string    `json:"owner"`         // whose share it takes: the name of a hook, or of a caller
@@ -29,10 +35,11 @@ type WaitingMessage struct {
 	size int64
 }
 
-// WaitingMessages are the messages that wait for their rooms, the oldest first. An owner may
+// WaitingMessages are the messages that wait for something, the oldest first. An owner may
 // take a quarter of their number and of their bytes.
 type WaitingMessages struct {
 	bucket
+	full          string // that so many wait
 	bytes, counts *Shares
 
 	mu   sync.Mutex
@@ -47,11 +54,22 @@ func waitingConfig(o *Options) bucketConfig {
 }
 
 func newWaiting(o *Options, b bucket) WaitingMessages {
-	return WaitingMessages{bucket: b, bytes: NewShares(waitingBytes(o)), counts: NewShares(MaxWaiting), most: MaxWaiting}
+	return WaitingMessages{bucket: b, full: "messages wait for their rooms", bytes: NewShares(waitingBytes(o)), counts: NewShares(MaxWaiting), most: MaxWaiting}
+}
+
+func correctionsConfig(o *Options) bucketConfig {
+	return bucketConfig{Config: stream.Config{
+		Name: "CORRECTIONS", About: "corrections that wait", Subjects: "correction.*", MaxBytes: correctionBytes(o), RefuseNew: true,
+	}, what: "a correction"}
+}
+
+func newCorrections(o *Options, b bucket) WaitingMessages {
+	return WaitingMessages{bucket: b, full: "corrections wait", bytes: NewShares(correctionBytes(o)), counts: NewShares(MaxCorrections), most: MaxCorrections}
 }
 
 // Put stores a message that is to wait, and sets its Seq. id is that of the stanza, which
-// is unique among those of the owner.
+// is unique among those of the owner; of a correction it is that of the message that it
+// corrects, so the one before goes, which is to be removed all the same.
 //
 // Killed before it returns: it may be stored, and is sent after the restart. Errors:
 // gateway.ErrFull, also over the share of the owner.
@@ -76,7 +94,7 @@ func (w *WaitingMessages) take(m *WaitingMessage) error {
 	defer w.mu.Unlock()
 	switch {
 	case w.all >= w.most:
-		return fmt.Errorf("%w: %d messages wait for their rooms", gateway.ErrFull, w.all)
+		return fmt.Errorf("%w: %d %s", gateway.ErrFull, w.all, w.full)
 	case !w.counts.Take(m.Owner, 1):
 	case !w.bytes.Take(m.Owner, m.size):
 		w.counts.Give(m.Owner, 1)
@@ -84,7 +102,7 @@ func (w *WaitingMessages) take(m *WaitingMessage) error {
 		w.all++
 		return nil
 	}
-	return fmt.Errorf("%w: the messages of this sender that wait for their rooms take up its share, a quarter", gateway.ErrFull)
+	return fmt.Errorf("%w: %s, and those of this sender take up its share, a quarter", gateway.ErrFull, w.full)
 }
 
 func (w *WaitingMessages) give(m *WaitingMessage) {
@@ -100,7 +118,7 @@ func (w *WaitingMessages) give(m *WaitingMessage) {
 // Killed before it returns: it may still be there, and is sent again with the same id.
 func (w *WaitingMessages) Remove(ctx context.Context, m *WaitingMessage) error {
 	w.give(m)
-	if err := w.st.Delete(context.WithoutCancel(ctx), m.Seq); err != nil {
+	if err := w.st.Delete(context.WithoutCancel(ctx), m.Seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return fmt.Errorf("remove %s: %w", w.what, err)
 	}
 	return nil
@@ -113,7 +131,7 @@ func (w *WaitingMessages) Load(ctx context.Context) ([]*WaitingMessage, error) {
 	err := w.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
 		m := &WaitingMessage{Seq: r.Seq, size: int64(len(r.Data))}
 		if err := json.Unmarshal(r.Data, m); err != nil {
-			w.log.Error("message to a room unreadable", zap.Error(err))
+			w.log.Error("record unreadable", zap.String("record", w.what), zap.Error(err))
 			return nil
 		}
 		w.mu.Lock()
@@ -125,7 +143,7 @@ func (w *WaitingMessages) Load(ctx context.Context) ([]*WaitingMessage, error) {
 		return nil
 	})
 	if err != nil {
-		return nil, fmt.Errorf("read the messages to rooms: %w", err)
+		return nil, fmt.Errorf("read %s: %w", w.About, err)
 	}
 	return all, nil
 }

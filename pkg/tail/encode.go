@@ -78,6 +78,11 @@ func (s *slot) append(b []byte, public func(string) string) []byte {
 	case Hook:
 		b = text(text(text(b, "hook", v.Hook), "adapter", v.Adapter), "result", v.Result)
 		return number(b, "messages", int64(v.Messages))
+	case Command:
+		b = text(text(text(b, "command", v.Command), "from", v.From), "bot", v.Bot)
+		b = number(text(optional(b, "room", v.Room), "by", v.By), "step", int64(v.Step))
+		b = milliseconds(text(optional(b, "endpoint", v.Endpoint), "result", v.Result), "ms", v.Took)
+		return optional(b, "reason", public(v.Reason))
 	case Request:
 		b = text(text(optional(b, "token", v.Token), "method", v.Method), "route", v.Route)
 		return milliseconds(number(b, "status", int64(v.Status)), "ms", v.Took)

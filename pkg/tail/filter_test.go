@@ -27,20 +27,24 @@ func TestFilters(t *testing.T) {
 		all.Outbox(tail.Outbox{Component: "echo"})
 		all.Room(tail.Room{Room: "ops@rooms.example.com", From: "echo@bot.example.com", State: "joined"})
 		all.Hook(tail.Hook{Hook: "echo", Adapter: "text", Result: "sent", Messages: 1})
+		all.Command(tail.Command{Command: "x", Endpoint: "echo", From: "w@example.com", Bot: "nurse@bot.example.com"})
 		all.Request(tail.Request{Token: "echo", Method: "GET", Route: "/"})
 	}
 	for _, c := range []struct{ kinds, endpoint, jid, want string }{
-		{"", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox room hook http"},
-		{"delivery,link,endpoint,roster,outbox,room,hook,http", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox room hook http"},
+		{"", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox room hook command http"},
+		{"delivery,link,endpoint,roster,outbox,room,hook,command,http", "", "", "evt_1 evt_2 evt_3 evt_4 link endpoint roster outbox room hook command http"},
 		{"room,hook", "", "", "room hook"},
 		{"", "", "ops@rooms.example.com", "room"},
 		{"", "", "echo@bot.example.com", "room"},
 		{"http,link,link", "", "", "link http"},
-		{"", "echo", "", "evt_1 evt_3 endpoint"},
+		{"", "echo", "", "evt_1 evt_3 endpoint command"},
 		{"delivery", "echo", "", "evt_1 evt_3"},
 		{"", "", "u@example.com", "evt_1 evt_2 roster"},
 		{"", "", "U@EXAMPLE.com", "evt_1 evt_2 roster"},
 		{"", "echo", "u@example.com", "evt_1"},
+		{"", "", "nurse@bot.example.com", "command"},
+		{"", "", "w@example.com", "command"},
+		{"command", "", "", "command"},
 		{"", "none", "", ""},
 	} {
 		r, err := all.Open(tail.Opening{Filter: filter(t, c.kinds, c.endpoint, c.jid)})
@@ -95,7 +99,7 @@ func TestFilterOfRooms(t *testing.T) {
 
 func TestBadFilters(t *testing.T) {
 	for _, c := range []struct{ kinds, jid, want string }{
-		{"delivery,bots", "", `kinds: "bots" is not one of delivery, link, endpoint, roster, outbox, room, hook, http`},
+		{"delivery,bots", "", `kinds: "bots" is not one of delivery, link, endpoint, roster, outbox, room, hook, command, http`},
 		{"delivery,", "", `kinds: "" is not one of`},
 		{"delivery, link", "", `kinds: " link" is not one of`},
 		{"gap", "", `kinds: "gap" is not one of`},

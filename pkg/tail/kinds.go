@@ -17,10 +17,11 @@ const (
 	OfOutbox
 	OfRoom
 	OfHook
+	OfCommand
 	OfHTTP
 )
 
-var kinds = [...]string{"delivery", "link", "endpoint", "roster", "outbox", "room", "hook", "http"}
+var kinds = [...]string{"delivery", "link", "endpoint", "roster", "outbox", "room", "hook", "command", "http"}
 
 // String returns the name of a kind.
 func (k Kind) String() string { return kinds[k] }
@@ -83,15 +84,7 @@ func (t *Tail) Outbox(o Outbox) { t.add(OfOutbox, "", "", o) }
 type Room struct{ Room, From, State, Condition string }
 
 // Room adds a new state of a bot in a room.
-func (t *Tail) Room(r Room) {
-	texts, now := [...]string{endpointText: "", fromText: r.From, toText: r.Room}, time.Now()
-	t.mu.Lock()
-	s := t.next(OfRoom, now)
-	s.fill(texts[:])
-	s.data = r
-	t.added()
-	t.mu.Unlock()
-}
+func (t *Tail) Room(r Room) { t.addOf(OfRoom, "", r.From, r.Room, r) }
 
 // Hook is a request of another tool to one of our hooks, or a message of a hook that came
 // back.
@@ -102,6 +95,20 @@ type Hook struct {
 
 // Hook adds a request to a hook.
 func (t *Tail) Hook(h Hook) { t.add(OfHook, "", "", h) }
+
+// Command is a step of a command of a bot that its endpoint was asked about. Room is empty, or
+// that where it was written; By is client or chat.
+type Command struct {
+	Command, Endpoint, From, Bot, Room, By, Result, Reason string
+	Step                                                   int
+	Took                                                   time.Duration
+}
+
+// Command adds a step of a command.
+func (t *Tail) Command(c Command) {
+	c.Reason = cut(c.Reason, maxReason)
+	t.addOf(OfCommand, c.Endpoint, c.From, c.Bot, c)
+}
 
 // Request is a request that our HTTP server has answered.
 type Request struct {
@@ -114,8 +121,11 @@ type Request struct {
 func (t *Tail) Request(r Request) { t.add(OfHTTP, "", "", r) }
 
 // add adds an event of a kind whose data stays as it is.
-func (t *Tail) add(kind Kind, endpoint, jid string, data any) {
-	texts, now := [...]string{endpointText: endpoint, fromText: jid, toText: ""}, time.Now()
+func (t *Tail) add(kind Kind, endpoint, jid string, data any) { t.addOf(kind, endpoint, jid, "", data) }
+
+// addOf is add for an event between two addresses.
+func (t *Tail) addOf(kind Kind, endpoint, from, to string, data any) {
+	texts, now := [...]string{endpointText: endpoint, fromText: from, toText: to}, time.Now()
 	t.mu.Lock()
 	s := t.next(kind, now)
 	s.fill(texts[:])

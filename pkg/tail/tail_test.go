@@ -116,6 +116,8 @@ func TestFrames(t *testing.T) {
 	all.Outbox(tail.Outbox{Component: "bot.example.com", Count: 3, Bytes: 900})
 	all.Room(tail.Room{Room: "ops@rooms.example.com", From: "echo@bot.example.com", State: "refused", Condition: "forbidden"})
 	all.Hook(tail.Hook{Hook: "alerts", Adapter: "alertmanager", Result: "sent", Messages: 2})
+	all.Command(tail.Command{Command: "deploy", Endpoint: "ops", From: "u@example.com", Bot: "echo@bot.example.com", Room: "ops@rooms.example.com", By: "chat", Result: "failed", Step: 1, Took: time.Millisecond, Reason: "secret"})
+	all.Command(tail.Command{Command: "now", From: "u@example.com", Bot: "echo@bot.example.com", By: "client", Result: "done"})
 	all.Request(tail.Request{Token: "ops", Method: "POST", Route: "/v1/messages", Status: 202, Took: 2 * time.Millisecond})
 	all.Request(tail.Request{Method: "GET", Route: "none", Status: 404})
 	const want = `delivery {"id":"evt_1","endpoint":"echo","state":"queued","type":"message.chat","from":"u@example.com/r","to":"bot.example.com","attempt":null,"reason":null}
@@ -127,6 +129,8 @@ roster {"user":"u@example.com","result":"applied","detail":"added 1"}
 outbox {"component":"bot.example.com","count":3,"bytes":900}
 room {"room":"ops@rooms.example.com","from":"echo@bot.example.com","state":"refused","condition":"forbidden"}
 hook {"hook":"alerts","adapter":"alertmanager","result":"sent","messages":2}
+command {"command":"deploy","from":"u@example.com","bot":"echo@bot.example.com","room":"ops@rooms.example.com","by":"chat","step":1,"endpoint":"ops","result":"failed","ms":1,"reason":"secret"}
+command {"command":"now","from":"u@example.com","bot":"echo@bot.example.com","room":null,"by":"client","step":0,"endpoint":null,"result":"done","ms":0,"reason":null}
 http {"token":"ops","method":"POST","route":"/v1/messages","status":202,"ms":2}
 http {"token":null,"method":"GET","route":"none","status":404,"ms":0}
 `

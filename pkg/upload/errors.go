@@ -2,7 +2,9 @@ package upload
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
+	"net"
 	"strings"
 
 	"stanzahook/pkg/jid"
@@ -67,6 +69,9 @@ func (e *Error) what() string {
 	case TooLarge:
 		return fmt.Sprintf("the file is larger than %d bytes, the most that is taken", e.MaxBytes)
 	case NoRoom:
+		if e.Text != "" {
+			return e.Text
+		}
 		return "the space for files whose length is not known beforehand is full (uploads.spool); send a Content-Length, or try again later"
 	case Share:
 		return "you upload as many files as one caller may at a time; wait until some of them are done"
@@ -85,7 +90,10 @@ func (e *Error) what() string {
 		if e.Status != 0 {
 			return fmt.Sprintf("the XMPP server's HTTP upload answered the PUT of the file with %d%s", e.Status, said)
 		}
-		return "the file could not be put where the XMPP server wants it" + said
+		if _, ok := errors.AsType[*net.DNSError](e.Err); ok {
+			said += "; this name of the upload service has to resolve on the machine of stanzahook"
+		}
+		return "the file could not be sent to the address that the upload service has given" + said
 	}
 	return strings.TrimPrefix(said, ": ")
 }

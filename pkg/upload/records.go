@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"crypto/rand"
 	"regexp"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -39,11 +40,14 @@ type record struct {
 	began time.Time
 }
 
+// key is an id of a caller: callers choose ids, and none takes those of another.
+type key struct{ caller, id string }
+
 // records are the latest uploads. They are lost with the process; the addresses of the files
 // stay.
 type records struct {
 	mu    sync.Mutex
-	byID  map[string]*record
+	byID  map[key]*record
 	order map[string][]*record // by caller, the oldest first
 }
 
@@ -53,26 +57,28 @@ var idPattern = regexp.MustCompile(`^file_[A-Za-z0-9_-]{8,64}$`)
 // ValidID reports whether a caller may choose an id.
 func ValidID(id string) bool { return idPattern.MatchString(id) }
 
-// begin makes the record of an upload; nil if its id is taken.
+// begin makes the record of an upload; nil if the caller has one with its id, which has not
+// failed.
 func (r *records) begin(id, caller string, size int64, now time.Time) *record {
 	id = cmp.Or(id, "file_"+rand.Text())
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.expire(caller, now)
-	if r.byID[id] != nil {
-		return nil
-	}
 	if r.byID == nil {
-		r.byID, r.order = make(map[string]*record), make(map[string][]*record)
+		r.byID, r.order = make(map[key]*record), make(map[string][]*record)
 	}
-	switch {
+	switch before := r.byID[key{caller, id}]; {
+	case before != nil && before.State != Failed:
+		return nil
+	case before != nil:
+		r.order[caller] = slices.DeleteFunc(r.order[caller], func(x *record) bool { return x == before })
 	case len(r.order[caller]) >= maxRecords/2:
 		r.drop(caller)
 	case len(r.byID) >= maxRecords:
 		r.drop(r.greediest())
 	}
 	x := &record{Record: Record{State: Uploading, File: File{ID: id}, Caller: caller, Size: size}, began: now}
-	r.byID[id] = x
+	r.byID[key{caller, id}] = x
 	r.order[caller] = append(r.order[caller], x)
 	return x
 }
@@ -88,12 +94,19 @@ func (r *records) end(x *record, f File, err error) {
 	}
 }
 
-// get returns a record of a caller; of any caller if that is empty.
+// get returns a record of a caller; the latest of any caller if that is empty.
 func (r *records) get(id, caller string, now time.Time) (Record, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	x := r.byID[id]
-	if x == nil || caller != "" && x.Caller != caller || now.Sub(x.began) > keepFor {
+	x := r.byID[key{caller, id}]
+	if caller == "" {
+		for k, one := range r.byID {
+			if k.id == id && (x == nil || one.began.After(x.began)) {
+				x = one
+			}
+		}
+	}
+	if x == nil || now.Sub(x.began) > keepFor {
 		return Record{}, false
 	}
 	v := x.Record
@@ -111,7 +124,7 @@ func (r *records) expire(caller string, now time.Time) {
 // drop drops the oldest record of a caller.
 func (r *records) drop(caller string) {
 	list := r.order[caller]
-	delete(r.byID, list[0].File.ID)
+	delete(r.byID, key{caller, list[0].File.ID})
 	if list = list[1:]; len(list) == 0 {
 		delete(r.order, caller)
 		return

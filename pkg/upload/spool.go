@@ -56,12 +56,13 @@ func spool(dir string, p *places, caller string, r io.Reader, most int64) (_ *sp
 		return nil, err
 	}
 	r = io.LimitReader(r, most+1)
+	to := struct{ io.Writer }{f} // its ReadFrom would make errors of r look like those of the disk
 	for {
 		if why := p.take(caller, spoolStep); why != "" {
 			return nil, &Error{Reason: NoRoom}
 		}
 		held += spoolStep
-		n, err := io.CopyN(f, r, spoolStep)
+		n, err := io.CopyN(to, r, spoolStep)
 		s.size += n
 		switch {
 		case s.size > most:

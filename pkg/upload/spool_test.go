@@ -2,11 +2,14 @@ package upload
 
 import (
 	"crypto/rand"
+	"fmt"
 	"io"
 	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
+	"strings"
+	"sync"
 	"testing"
 )
 
@@ -22,26 +25,42 @@ func TestSpool(t *testing.T) {
 	}
 }
 
-// 100 MiB go through with less than 2 MiB of memory, all that is allocated counted.
+// 100 MiB go through with less than 2 MiB of memory, all that is allocated counted; eight files at
+// a time, with so much each.
 func TestMemory(t *testing.T) {
-	const size = 100 << 20
-	r := newRig(t, func(s *Settings) { s.MaxBytes = size })
-	r.put = func(w http.ResponseWriter, q *http.Request) bool {
-		if n, err := io.Copy(io.Discard, q.Body); n != size || err != nil {
-			t.Errorf("%d bytes arrived: %v", n, err)
+	for _, c := range []struct {
+		files int
+		size  int64
+	}{{1, 100 << 20}, {8, 13 << 20}} {
+		r := newRig(t, func(s *Settings) { s.MaxBytes = c.size })
+		var all, here sync.WaitGroup
+		here.Add(c.files)
+		r.put = func(w http.ResponseWriter, q *http.Request) bool {
+			here.Done()
+			here.Wait() // all are under way
+			if n, err := io.Copy(io.Discard, q.Body); n != c.size || err != nil {
+				t.Errorf("%d bytes arrived: %v", n, err)
+			}
+			w.WriteHeader(http.StatusCreated)
+			return true
 		}
-		w.WriteHeader(http.StatusCreated)
-		return true
-	}
-	var before, after runtime.MemStats
-	runtime.GC()
-	runtime.ReadMemStats(&before)
-	if _, err := r.Put(t.Context(), Upload{Bot: bot, Type: "image/jpeg", Size: size, Body: zeros{}.limited(size)}); err != nil {
-		t.Fatal(err)
-	}
-	runtime.ReadMemStats(&after)
-	if n := after.TotalAlloc - before.TotalAlloc; n > 2<<20 {
-		t.Errorf("%d bytes were allocated for %d", n, size)
+		var before, after runtime.MemStats
+		runtime.GC()
+		runtime.ReadMemStats(&before)
+		for i := range c.files {
+			all.Go(func() {
+				if _, err := r.Put(t.Context(), Upload{Bot: bot, Caller: fmt.Sprint(i), Type: "image/jpeg", Size: c.size, Body: zeros{}.limited(c.size)}); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		all.Wait()
+		runtime.ReadMemStats(&after)
+		if n := after.TotalAlloc - before.TotalAlloc; n > uint64(c.files)*2<<20 {
+			t.Errorf("%d bytes were allocated for %d of %d", n, c.files, c.size)
+		} else {
+			t.Logf("%d bytes were allocated for %d of %d", n, c.files, c.size)
+		}
 	}
 }
 
@@ -58,5 +77,62 @@ func TestSpooledAreRemoved(t *testing.T) {
 	left, err := os.ReadDir(dir)
 	if err != nil || len(left) != 2 || left[0].Name() != "lock" || left[1].Name() != "upload" {
 		t.Errorf("%v %v", left, err)
+	}
+}
+
+// A disk that takes no file is none of the caller's business: it may try again, and is not told
+// where files are kept.
+func TestSpoolWithoutDisk(t *testing.T) {
+	r := newRig(t, nil)
+	for _, c := range r.components {
+		c.o.Dir = filepath.Join(t.TempDir(), "gone")
+	}
+	_, err := r.Put(t.Context(), Upload{Bot: bot, Size: -1, Body: io.LimitReader(rand.Reader, 100)})
+	if reasonOf(err) != NoRoom || strings.Contains(err.Error(), "gone") {
+		t.Errorf("%s: %v", reasonOf(err), err)
+	}
+}
+
+// An id is one of its caller: nobody can take those of another.
+func TestIDOfCaller(t *testing.T) {
+	r := newRig(t, nil)
+	put := func(caller string) error {
+		_, err := r.Put(t.Context(), Upload{Bot: bot, Caller: caller, ID: "file_invoice-1", Size: 5, Body: strings.NewReader(caller)})
+		return err
+	}
+	for _, caller := range []string{"one--", "two--"} {
+		if err := put(caller); err != nil {
+			t.Error(caller, err)
+		}
+		if v, ok := r.Get("file_invoice-1", caller); !ok || v.Caller != caller {
+			t.Errorf("%s: %+v", caller, v)
+		}
+		if err := put(caller); reasonOf(err) != Taken {
+			t.Error(err)
+		}
+	}
+	if _, ok := r.Get("file_invoice-1", "three"); ok {
+		t.Error("another one has it")
+	}
+	if _, ok := r.Get("file_invoice-1", ""); !ok {
+		t.Error("an operator has not")
+	}
+}
+
+// An id whose upload has failed can be used again.
+func TestIDOfFailed(t *testing.T) {
+	r := newRig(t, nil)
+	put := func(body string) error {
+		_, err := r.Put(t.Context(), Upload{Bot: bot, Caller: "one", ID: "file_invoice-1", Size: 5, Body: strings.NewReader(body)})
+		return err
+	}
+	if err := put("bad"); reasonOf(err) != Broken {
+		t.Error(err)
+	}
+	if err := put("whole"); err != nil {
+		t.Error(err)
+	}
+	if v, ok := r.Get("file_invoice-1", "one"); !ok || v.State != Done || r.Records() != 1 {
+		t.Errorf("%+v, %d records", v, r.Records())
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"errors"
 	"io"
+	"io/fs"
 	"net/http"
 	"os"
 	"sync/atomic"
@@ -32,6 +33,7 @@ type Upload struct {
 	Name      string  // see [Name]
 	Type      string  // empty: what it looks like
 	Size      int64   // -1: not known
+	Most      int64   // that the caller may send; 0: as much as all may
 	Body      io.Reader
 	Interrupt func() // ends a read of Body that waits; nil: nothing does
 }
@@ -183,15 +185,16 @@ func (c *component) upload(ctx context.Context, x Upload) (f File, err error) {
 		c.counters.Done.Add(1)
 		c.counters.Bytes.Add(f.Size)
 	}()
+	most := smaller(x.Most, c.MaxBytes)
 	body := &content{size: x.Size, rest: x.Body, sent: &record.sent}
 	switch {
 	case x.Size == 0:
 		return File{}, &Error{Reason: Empty}
-	case x.Size > c.MaxBytes:
-		return File{}, &Error{Reason: TooLarge, MaxBytes: c.MaxBytes}
+	case x.Size > most:
+		return File{}, &Error{Reason: TooLarge, MaxBytes: most}
 	case x.Size < 0:
 		stop := context.AfterFunc(ctx, x.interrupt)
-		s, err := spool(c.o.Dir, &c.spool, x.Caller, x.Body, c.MaxBytes)
+		s, err := spool(c.o.Dir, &c.spool, x.Caller, x.Body, most)
 		stop()
 		if err != nil {
 			return File{}, c.broken(ctx, err)
@@ -301,7 +304,10 @@ func (c *component) broken(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*Error](err); ok {
 		return e
 	}
+	disk, ours := errors.AsType[*fs.PathError](err) // of the spool
 	switch {
+	case ours:
+		return &Error{Reason: NoRoom, Err: err, Text: "no file can be kept on the disk of stanzahook now: " + disk.Err.Error() + "; send a Content-Length, or try again later"}
 	case errors.Is(ctx.Err(), context.Canceled):
 		return &Error{Reason: Stopped, Err: err, Text: "the upload was given up"}
 	case ctx.Err() != nil, errors.Is(err, os.ErrDeadlineExceeded):

@@ -361,7 +361,7 @@ func TestRecords(t *testing.T) {
 	var r records
 	now := time.Now()
 	first := r.begin("file_12345678", "a", 1, now)
-	if first == nil || r.begin("file_12345678", "b", 1, now) != nil {
+	if first == nil || r.begin("file_12345678", "a", 1, now) != nil {
 		t.Error("an id was given twice")
 	}
 	for range maxRecords {

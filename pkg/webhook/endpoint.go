@@ -42,6 +42,7 @@ type Endpoint struct {
 	Encrypted    Encrypted                     // what becomes of encrypted messages in FormatEvent; empty: EncryptedReply
 	NotReadable  string                        // the text of EncryptedReply; empty: DefaultNotReadable
 	Typing       Typing                        // who is shown that the endpoint works on a message
+	Acknowledge  Acknowledge                   // the reactions by which people see what becomes of a message
 	Stream       string                        // StreamFinal or StreamEdits; empty: StreamFinal. Of FormatEvent
 	Batch        int                           // events of one conversation in a request at most, MaxBatch at most; 0, 1: one, and no array. Of FormatEvent
 	Timeout      time.Duration                 // of one attempt; 0: DefaultTimeout

@@ -19,6 +19,7 @@ type Event struct {
 	Facts     Facts
 	Type      string        // as TypeOf has it; empty: it is found whenever it is needed
 	Room      *Room         // as RoomOf has it; nil: so is that
+	Data      []byte        // of an event with data of its own, in place of those of its stanza: see judgeOwn
 	Span      *tracing.Span // that requests are made in; nil: they are not traced
 }
 

@@ -9,6 +9,9 @@ import (
 // appendData appends the data of an event: mod_rest's JSON, the exact stanza, and of a
 // message what it is, its reference, and what somebody has written.
 func appendData(b []byte, ev *Event) []byte {
+	if ev.Data != nil {
+		return append(b, ev.Data...)
+	}
 	s, room := ev.Stanza, ev.room()
 	if room.Happening() {
 		b = restjson.AppendWithStanza(b, s, nil, nsRoom)

@@ -96,7 +96,7 @@ func (c *Client) Unreachable() *stanza.Error { return c.format.Load().network }
 
 // Post makes one request for an event, and judges the answer.
 func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
-	if c.e.Batch > 1 {
+	if c.e.Batch > 1 && ev.Data == nil {
 		return c.PostBatch(ctx, []*Event{ev})[0]
 	}
 	f := c.format.Load()
@@ -116,8 +116,13 @@ func (c *Client) Post(ctx context.Context, ev *Event) Verdict {
 		*kept = body
 		c.bodies.Put(kept)
 	}
-	if err != nil {
+	switch {
+	case err != nil && ev.Data != nil:
+		return unansweredOwn(f, err)
+	case err != nil:
 		return f.unanswered(err)
+	case ev.Data != nil:
+		return c.completed(judgeOwn(a), a)
 	}
 	return c.judged(f, ev, a)
 }
@@ -263,7 +268,7 @@ func NoAnswer(err error, timeout time.Duration) error {
 	}
 	switch {
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, os.ErrDeadlineExceeded):
-		return fmt.Errorf("no answer within %v", timeout)
+		return &lateError{timeout}
 	case errors.Is(err, io.ErrUnexpectedEOF):
 		return errors.New("the endpoint closed the connection before the end of its answer")
 	case errors.Is(err, io.EOF):

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/socket"
 )
 
 const (
@@ -90,12 +91,12 @@ func (p *pool) dial() (*plainConn, error) {
 	if err != nil {
 		return nil, err
 	}
-	probe, err := outbound.NewProbe(conn)
+	quick, err := socket.New(conn, false)
 	if err != nil {
 		_ = conn.Close() // nothing was sent
 		return nil, err
 	}
-	c := &plainConn{Conn: conn, pool: p, probe: probe}
+	c := &plainConn{Conn: quick, pool: p, probe: outbound.NewProbe(quick)}
 	c.in = bufio.NewReaderSize(c, plainBuffer)
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -86,7 +86,7 @@ func (r *replier) decoded(m members, decode func(stanza.Kind) (*restjson.Fields,
 	case whole != "":
 		return r.embedded(whole)
 	}
-	kind, told := r.kindOf(m)
+	kind, enough := r.kindOf(m)
 	if len(m) == 0 {
 		return nil, nil
 	}
@@ -94,7 +94,7 @@ func (r *replier) decoded(m members, decode func(stanza.Kind) (*restjson.Fields,
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("the fields of the reply: %w", err)
-	case f.Inner == "" && !told:
+	case f.Inner == "" && !enough:
 		return nil, nil
 	case f.Has("error"):
 		f.Type = r.erroneous(f.Type)
@@ -169,7 +169,7 @@ func (m members) pruneError() bool {
 // Without "kind" the type decides (RFC 6121 sections 4.7.1 and 5.2.2, RFC 6120
 // section 8.2.3), or keys that only messages have. Keys of presence and IQs do not:
 // {"status":"ok"}, {"version":1} and {"items":[]} are how web applications report success.
-func (r *replier) kindOf(m members) (kind stanza.Kind, told bool) {
+func (r *replier) kindOf(m members) (kind stanza.Kind, enough bool) {
 	if m.has("kind") {
 		return 0, true
 	}

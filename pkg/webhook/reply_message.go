@@ -55,7 +55,7 @@ func (r *replier) doing(d *message.Draft, m members) (*stanza.Stanza, error) {
 	}
 	inner, _, err := d.Write(ref, "", "")
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Key(), err)
+		return nil, named(d, err)
 	}
 	h := stanza.Header{Kind: stanza.Message}
 	h.ID, _ = m.text("id")
@@ -88,7 +88,7 @@ func (r *replier) saying(d *message.Draft, ref message.Ref, m members) (*stanza.
 	}
 	inner, w, err := d.Write(ref, s.Inner(), quoted)
 	if err != nil {
-		return nil, fmt.Errorf("%s: %w", d.Key(), err)
+		return nil, named(d, err)
 	}
 	switch {
 	case w.NoReply:
@@ -97,6 +97,17 @@ func (r *replier) saying(d *message.Draft, ref message.Ref, m members) (*stanza.
 		r.note.LeftOut = "quote (write the text to quote)"
 	}
 	return r.whole(stanza.Build(s.Header, inner, r.e.Limits))
+}
+
+// named returns why a draft cannot be written, with the key that it is about.
+func named(d *message.Draft, err error) error {
+	if _, two := errors.AsType[*message.TwoThings](err); two {
+		return err
+	}
+	if errors.Is(err, message.ErrNoBody) {
+		return fmt.Errorf("buttons: %w", err)
+	}
+	return fmt.Errorf("%s: %w", d.Key(), err)
 }
 
 // target finds the message that a draft is about: "this" is that of the event, and another

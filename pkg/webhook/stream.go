@@ -39,11 +39,14 @@ const (
 func isStream(mediaType string) bool { return mediaType == mediaStream || mediaType == mediaLines }
 
 // streamed is the text of an answer that is written bit by bit: server-sent events (WHATWG
-// HTML section 9.2), or a line for each object (application/x-ndjson). An object has delta
-// (more text), body (the whole text in place of what was written), done, or is a chunk of
-// OpenAI's chat completions. A JSON string is a delta.
+// HTML section 9.2), or a line for each object (application/x-ndjson). A line of events ends
+// with LF, CRLF or CR (section 9.2.6), and the first one may have a byte order mark before it.
+// An object has delta (more text), body (the whole text in place of what was written), done,
+// or is a chunk of OpenAI's chat completions. A JSON string is a delta.
 type streamed struct {
 	lines   bool // and no events
+	begun   bool // a line was read
+	cr      bool // the last line ended with CR: a LF behind it belongs to that
 	rest    []byte
 	data    []byte // of the event that is read
 	hasData bool
@@ -59,7 +62,13 @@ var errLongText = errors.New("the text of the streamed answer is longer than 1 M
 func (s *streamed) Write(p []byte) (int, error) {
 	n := len(p)
 	for len(p) > 0 && s.err == nil && !s.ended {
-		i := bytes.IndexByte(p, '\n')
+		if s.cr {
+			s.cr = false
+			if p = bytes.TrimPrefix(p, []byte("\n")); len(p) == 0 {
+				break
+			}
+		}
+		i := s.lineEnd(p)
 		if i < 0 {
 			s.rest = append(s.rest, p...)
 			if len(s.rest) > maxAnswer {
@@ -72,10 +81,20 @@ func (s *streamed) Write(p []byte) (int, error) {
 			line = append(s.rest, line...)
 			s.rest = s.rest[:0]
 		}
-		s.line(bytes.TrimSuffix(line, []byte("\r")))
+		s.cr = p[i] == '\r'
 		p = p[i+1:]
+		s.line(line)
 	}
 	return n, nil
+}
+
+// lineEnd returns where the first line ends; negative if it does not yet. Among lines of JSON a
+// CR alone ends none: it is a blank there.
+func (s *streamed) lineEnd(p []byte) int {
+	if s.lines {
+		return bytes.IndexByte(p, '\n')
+	}
+	return bytes.IndexAny(p, "\r\n")
 }
 
 // end reads what has no line break behind it.
@@ -83,7 +102,7 @@ func (s *streamed) end() {
 	if s.ended || s.err != nil {
 		return
 	}
-	s.line(bytes.TrimSuffix(s.rest, []byte("\r")))
+	s.line(s.rest)
 	s.rest = nil
 	if !s.ended {
 		s.dispatch()
@@ -91,6 +110,9 @@ func (s *streamed) end() {
 }
 
 func (s *streamed) line(line []byte) {
+	if !s.begun {
+		s.begun, line = true, document.Unmarked(line)
+	}
 	if s.lines {
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			s.object(line)
@@ -241,7 +263,7 @@ type watch struct {
 
 // watch returns that of a request for one event: the answer to a batch is an array.
 func (c *Client) watch(ev *Event) watch {
-	if c.e.Format != FormatEvent || c.e.Batch > 1 || !answerable(ev.Stanza) {
+	if c.e.Format != FormatEvent || c.e.Batch > 1 || ev.Data != nil || !answerable(ev.Stanza) {
 		return watch{}
 	}
 	return watch{c, ev}

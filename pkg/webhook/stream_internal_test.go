@@ -24,6 +24,9 @@ func TestStreamed(t *testing.T) {
 		{false, ": hi\r\nevent: x\r\nid: 7\r\ndata:{\"delta\":\r\ndata: \"ä\"}\r\n\r\ndata: \"\\n€\"", "ä\n€", ""},
 		{false, "data: {\"id\":\"c\",\"choices\":[{\"index\":0,\"delta\":{\"role\":\"assistant\",\"content\":\"\"}}]}\n\ndata: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"Hi\"}},{\"index\":1,\"delta\":{\"content\":\"other\"}}]}\n\ndata: {\"choices\":[],\"usage\":{}}\n\ndata: [DONE]\n\n", "Hi", ""},
 		{false, "event: content_block_delta\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"type\":\"text_delta\",\"text\":\"Hi\"}}\n\n", "Hi", ""},
+		{false, "\ufeffdata: {\"delta\":\"a\"}\r\rdata: {\"delta\":\rdata: \"b\"}\r\r\n\ndata: {\"delta\":\"c\"}\r\n\rdata: \"d\"\r", "abcd", ""},
+		{false, "\ufeff\ufeffdata: \"two marks\"\n\ndata: \"b\"\n\n", "b", ""},
+		{true, "\ufeff{\"delta\":\"a\"}\r\n{\"delta\":\r\"b\"}\n", "ab", ""},
 		{true, "{\"delta\":\"draft\"}\n\n{\"body\":\"final\"}\n{\"done\":true}\n{\"delta\":\"x\"}\n", "final", ""},
 		{true, "\"a\"\n\"b\"", "ab", ""},
 		{true, "{\"body\":\"a\",\"done\":true}", "a", ""},
@@ -93,7 +96,7 @@ func TestPostStreamed(t *testing.T) {
 				if got != want {
 					t.Errorf("%q, want %q", got, want)
 				}
-			case <-time.After(10 * time.Second):
+			case <-time.After(time.Minute):
 				t.Fatalf("no %q", want)
 			}
 		}

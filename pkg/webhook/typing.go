@@ -28,21 +28,10 @@ const (
 // of a message with text or files, of one program of a user, not of another bot of ours. In
 // a room it is shown to all, if Typing.Rooms says so.
 func (e *Endpoint) ShowsTyping(ev *Event, now time.Time) bool {
-	s := ev.Stanza
-	if e.Typing.After <= 0 || e.Copy || ev.Test || s.Kind != stanza.Message || now.Sub(ev.Received) >= typingFor {
+	if e.Typing.After <= 0 || now.Sub(ev.Received) >= typingFor || !e.isForPeople(ev) || ev.Stanza.Type == "groupchat" && !e.Typing.Rooms {
 		return false
 	}
-	if s.Type == "groupchat" {
-		if !e.Typing.Rooms {
-			return false
-		}
-	} else if s.From.IsBare() || s.Type == "headline" || s.Type == "error" || slices.Contains(e.Components, s.From.Domain()) {
-		return false
-	}
-	if RoomOf(s).Happening() {
-		return false
-	}
-	f := message.Read(s)
+	f := message.Read(ev.Stanza)
 	return f.Event == message.Said || f.Event == message.Correction
 }
 

@@ -119,11 +119,7 @@ func (c *consumer) open(ctx context.Context, e *engine) error {
 	}
 	name := config.Name
 	c.current.Store(&name)
-	var cons jetstream.Consumer
-	err = e.api(ctx, func(ctx context.Context) (err error) {
-		cons, err = stream.CreateConsumer(ctx, config)
-		return err
-	})
+	cons, err := api(ctx, e, func(ctx context.Context) (jetstream.Consumer, error) { return stream.CreateConsumer(ctx, config) })
 	if err != nil {
 		return fmt.Errorf("open the queue %s: %w", c.name, err)
 	}

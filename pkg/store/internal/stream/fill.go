@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -77,7 +78,7 @@ func (st *Stream) Read(ctx context.Context, subject string, from uint64, n int) 
 	if st.c.ConsumeOnce {
 		return st.oneByOne(ctx, e, subject, from, n)
 	}
-	return st.pageOfLeader(ctx, e, subject, from, min(n, maxPage))
+	return st.pageOfLeader(ctx, e, subject, from, math.MaxUint64, min(n, maxPage), nil)
 }
 
 // Message returns what a record was put as, but for its subject; false if it stands for

@@ -23,6 +23,18 @@ import (
 // leaderReads is how many records are asked of the leader together.
 const leaderReads = 64
 
+// leaderAnswer is what the leader answers to a request for one record.
+type leaderAnswer struct {
+	Error   *jetstream.APIError `json:"error"`
+	Message *struct {
+		Subject string    `json:"subject"`
+		Seq     uint64    `json:"seq"`
+		Header  []byte    `json:"hdrs"`
+		Data    []byte    `json:"data"`
+		Time    time.Time `json:"time"`
+	} `json:"message"`
+}
+
 // fromLeader reads one record of a stream. Errors: gateway.ErrNotFound.
 func (e *engine) fromLeader(ctx context.Context, stream string, a ask) (Record, error) {
 	a.Subject, a.LastFor = e.outer(a.Subject), e.outer(a.LastFor)
@@ -30,29 +42,19 @@ func (e *engine) fromLeader(ctx context.Context, stream string, a ask) (Record, 
 	if err != nil {
 		return Record{}, err
 	}
-	var answer struct {
-		Error   *jetstream.APIError `json:"error"`
-		Message *struct {
-			Subject string    `json:"subject"`
-			Seq     uint64    `json:"seq"`
-			Header  []byte    `json:"hdrs"`
-			Data    []byte    `json:"data"`
-			Time    time.Time `json:"time"`
-		} `json:"message"`
-	}
-	err = e.api(ctx, func(ctx context.Context) error {
+	answer, err := api(ctx, e, func(ctx context.Context) (*leaderAnswer, error) {
 		m, err := e.nc.RequestWithContext(ctx, "$JS.API.STREAM.MSG.GET."+e.name(stream), request)
 		if err != nil {
-			return err
+			return nil, err
 		}
-		answer.Error, answer.Message = nil, nil
-		if err := json.Unmarshal(m.Data, &answer); err != nil {
-			return err
+		answer := &leaderAnswer{}
+		if err := json.Unmarshal(m.Data, answer); err != nil {
+			return nil, err
 		}
 		if answer.Error != nil {
-			return answer.Error
+			return nil, answer.Error
 		}
-		return nil
+		return answer, nil
 	})
 	switch {
 	case errors.Is(err, jetstream.ErrMsgNotFound):
@@ -95,17 +97,21 @@ func (e *engine) eachFromLeader(ctx context.Context, stream string, asks []ask) 
 }
 
 // pageOfLeader is Page, as the leader has it. Where records are is asked of any replica,
-// which may be behind: it knows those up to some place. The leader has the rest.
-func (st *Stream) pageOfLeader(ctx context.Context, e *engine, subject string, from uint64, n int) ([]Record, error) {
+// which may be behind: it knows those up to some place. The leader has the rest. Nothing is read behind upTo, nor what
+// is not wanted; wanted may be nil: everything is.
+func (st *Stream) pageOfLeader(ctx context.Context, e *engine, subject string, from, upTo uint64, n int, wanted func(place uint64) bool) ([]Record, error) {
 	var list []Record
-	for n > 1 && len(list) == 0 {
+	skip := func(place uint64) bool { return place > upTo || wanted != nil && !wanted(place) }
+	for n > 1 && len(list) == 0 && from <= upTo {
 		some, err := st.batch(ctx, ask{Seq: from, Subject: subject, Batch: n, MaxBytes: pageBytes})
 		if err != nil || len(some) == 0 {
 			break // one by one
 		}
-		asks := make([]ask, len(some))
+		asks := make([]ask, 0, len(some))
 		for i := range some {
-			asks[i] = ask{Seq: some[i].Seq}
+			if !skip(some[i].Seq) {
+				asks = append(asks, ask{Seq: some[i].Seq})
+			}
 		}
 		if list, err = e.eachFromLeader(ctx, st.c.Name, asks); err != nil {
 			return nil, fmt.Errorf("read from the store: %w", err)
@@ -118,7 +124,7 @@ func (st *Stream) pageOfLeader(ctx context.Context, e *engine, subject string, f
 			return list, nil
 		}
 	}
-	for len(list) < n {
+	for len(list) < n && from <= upTo {
 		r, err := e.fromLeader(ctx, st.c.Name, ask{Seq: from, Subject: cmp.Or(subject, st.c.Subjects)})
 		if errors.Is(err, gateway.ErrNotFound) {
 			break
@@ -126,7 +132,9 @@ func (st *Stream) pageOfLeader(ctx context.Context, e *engine, subject string, f
 		if err != nil {
 			return nil, fmt.Errorf("read from the store: %w", err)
 		}
-		list, from = append(list, r), r.Seq+1
+		if from = r.Seq + 1; !skip(r.Seq) {
+			list = append(list, r)
+		}
 	}
 	return list, nil
 }

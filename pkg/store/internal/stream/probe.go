@@ -22,7 +22,7 @@ type Finding struct {
 const (
 	probeTimeout = 5 * time.Second
 	clockSlack   = time.Second // by which clocks may differ
-	// maxStreams is how many streams and buckets there are.
+	// maxStreams is how many streams and buckets there are, with that of a copy.
 	maxStreams = 17
 )
 
@@ -66,11 +66,7 @@ func Probe(ctx context.Context, r Remote, o Options, outbox, replicas string, be
 // probeAccount looks whether JetStream is on, and has room.
 func (e *engine) probeAccount(ctx context.Context) (f Finding, err error) {
 	f.About = "JetStream"
-	var info *jetstream.AccountInfo
-	err = e.api(ctx, func(ctx context.Context) (err error) {
-		info, err = e.js.AccountInfo(ctx)
-		return err
-	})
+	info, err := api(ctx, e, e.js.AccountInfo)
 	if err != nil {
 		return f, err
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -80,7 +81,7 @@ func (st *Stream) Page(ctx context.Context, subject string, from uint64, n int) 
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	if e := st.s.engine.Load(); e.remote != nil && st.c.Sequenced {
-		return st.pageOfLeader(ctx, e, subject, from, min(n, maxPage))
+		return st.pageOfLeader(ctx, e, subject, from, math.MaxUint64, min(n, maxPage), nil)
 	}
 	if n == 1 {
 		return st.single(ctx, subject, from)
@@ -90,6 +91,27 @@ func (st *Stream) Page(ctx context.Context, subject string, from uint64, n int) 
 		return nil, fmt.Errorf("read from the store: %w", err)
 	}
 	return list, nil
+}
+
+// PageOf is Page of the records up to a place that are wanted: of an external server, no others are asked of the
+// leader.
+func (st *Stream) PageOf(ctx context.Context, subject string, from, upTo uint64, n int, wanted func(place uint64) bool) ([]Record, error) {
+	if e := st.s.engine.Load(); e.remote != nil && st.c.Sequenced {
+		ctx, cancel := context.WithTimeout(ctx, readTimeout)
+		defer cancel()
+		return st.pageOfLeader(ctx, e, subject, from, upTo, min(n, maxPage), wanted)
+	}
+	for from <= upTo {
+		list, err := st.Page(ctx, subject, from, n)
+		if err != nil || len(list) == 0 {
+			return nil, err
+		}
+		from = list[len(list)-1].Seq + 1
+		if list = slices.DeleteFunc(list, func(r Record) bool { return r.Seq > upTo || !wanted(r.Seq) }); len(list) > 0 {
+			return list, nil
+		}
+	}
+	return nil, nil
 }
 
 // Count returns how many records of a subject there are.
@@ -139,10 +161,8 @@ func (st *Stream) single(ctx context.Context, subject string, from uint64) ([]Re
 	if err != nil {
 		return nil, fmt.Errorf("read from the store: %w", err)
 	}
-	var m *nats.Msg
-	err = e.api(ctx, func(ctx context.Context) (err error) {
-		m, err = e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+e.name(st.c.Name), request)
-		return err
+	m, err := api(ctx, e, func(ctx context.Context) (*nats.Msg, error) {
+		return e.nc.RequestWithContext(ctx, "$JS.API.DIRECT.GET."+e.name(st.c.Name), request)
 	})
 	if err != nil {
 		return nil, fmt.Errorf("read from the store: %w", err)
@@ -169,11 +189,7 @@ func (st *Stream) batch(ctx context.Context, a ask) ([]Record, error) {
 // batches reads the records of several requests, which wait for their answers together.
 func (st *Stream) batches(ctx context.Context, asks []ask) (answers [][]Record, err error) {
 	e := st.s.engine.Load()
-	err = e.api(ctx, func(ctx context.Context) (err error) {
-		answers, err = st.batchesOnce(ctx, e, asks)
-		return err
-	})
-	return answers, err
+	return api(ctx, e, func(ctx context.Context) ([][]Record, error) { return st.batchesOnce(ctx, e, asks) })
 }
 
 func (st *Stream) batchesOnce(ctx context.Context, e *engine, asks []ask) ([][]Record, error) {

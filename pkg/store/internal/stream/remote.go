@@ -14,16 +14,9 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"go.uber.org/zap"
-
-	"stanzahook/pkg/gateway"
 )
 
 const (
-	// apiTimeout is how long one request to JetStream may take before it is repeated: one
-	// that is lost while the servers elect a leader is never answered.
-	apiTimeout    = 1500 * time.Millisecond
-	maxAPITimeout = 6 * time.Second        // of a request that was repeated some times
-	apiPause      = 100 * time.Millisecond // between an error and the next request
 	// dedupeFor is how long the servers know a record by its id, so that a put that is
 	// repeated is stored once. It is longer than any put is repeated.
 	dedupeFor = 30 * time.Second
@@ -46,6 +39,9 @@ type Remote struct {
 	// OnLost is called once when records that were reported as stored are gone, or when
 	// another process writes into the streams; only a new process helps then.
 	OnLost func(reason string)
+	// Holds, which may be nil, is asked before a fence is put: an error says that another process
+	// is to write into the streams, or that nobody knows.
+	Holds func(context.Context) error
 }
 
 // remote is what an engine has of an external NATS.
@@ -203,38 +199,6 @@ func (e *engine) lost(reason string) {
 			e.remote.OnLost(reason)
 		}
 	})
-}
-
-// api does a request to JetStream. An external server is asked again as long as ctx allows,
-// or for 10 s. Errors: gateway.ErrSilent, and those of the request.
-func (e *engine) api(ctx context.Context, do func(context.Context) error) error {
-	if e.remote == nil {
-		return do(ctx)
-	}
-	if _, ok := ctx.Deadline(); !ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, putTimeout)
-		defer cancel()
-	}
-	var last error // that says more than that nobody answers
-	for timeout := apiTimeout; ; timeout = min(2*timeout, maxAPITimeout) {
-		once, cancel := context.WithTimeout(ctx, timeout)
-		err := do(once)
-		cancel()
-		if err == nil || !isSilence(err) {
-			return err
-		}
-		if !errors.Is(err, context.DeadlineExceeded) || last == nil {
-			last = err
-		}
-		select {
-		case <-time.After(apiPause):
-		case <-ctx.Done():
-		}
-		if ctx.Err() != nil {
-			return fmt.Errorf("%w: %w", gateway.ErrSilent, last)
-		}
-	}
 }
 
 // Health is how a connection to an external NATS is.

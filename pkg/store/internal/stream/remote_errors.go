@@ -33,6 +33,7 @@ func (silentError) Is(target error) bool {
 func explain(err error) error {
 	text, advice := strings.ToLower(err.Error()), ""
 	var api *jetstream.APIError
+	var network *net.OpError
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), strings.Contains(text, "authorization violation"):
 		advice = "the user or the password, the nkey or the credentials are refused: compare store.nats with the servers' accounts"
@@ -40,7 +41,7 @@ func explain(err error) error {
 		advice = "the credentials of store.nats.creds_file have expired"
 	case strings.Contains(text, "permissions violation"):
 		advice = "the user of store.nats may not do this; the guide \"More than one machine\" lists the permissions"
-	case errors.Is(err, nats.ErrNoServers), strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"), strings.Contains(text, "i/o timeout"):
+	case errors.Is(err, nats.ErrNoServers), errors.As(err, &network) && network.Op == "dial", strings.Contains(text, "connection refused"), strings.Contains(text, "no such host"), strings.Contains(text, "i/o timeout"):
 		advice = "no server of store.nats.url answers: is NATS running, and can this machine reach it?"
 	case strings.Contains(text, "x509"), strings.Contains(text, "tls:"):
 		advice = "look at store.nats.tls: ca_file has to have signed the servers' certificates"
@@ -58,7 +59,29 @@ func explain(err error) error {
 	if advice == "" {
 		return err
 	}
-	return fmt.Errorf("%w; %s", err, advice)
+	return &explained{err, advice}
+}
+
+// explained is an error of NATS with what to do.
+type explained struct {
+	err    error
+	advice string
+}
+
+// Error implements error.
+func (e *explained) Error() string { return e.err.Error() + "; " + e.advice }
+
+// Unwrap is for the errors package.
+func (e *explained) Unwrap() error { return e.err }
+
+// SameReason reports whether two errors say the same, as far as it matters: of a NATS that is not reached, which of
+// its servers was asked and how the network has failed is another with each attempt.
+func SameReason(a, b error) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	var one, other *explained
+	return a.Error() == b.Error() || errors.As(a, &one) && errors.As(b, &other) && one.advice == other.advice
 }
 
 // isSilence reports whether an error means that no leader has answered.

@@ -2,6 +2,7 @@ package stream
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -135,6 +136,53 @@ func TestFenceIsOvertaken(t *testing.T) {
 	next, err := st.fenceAfter(t.Context(), e, "lab.event._.fence", state.Last)
 	if err != nil || next != state.Last+fenceWidth+1 {
 		t.Errorf("next place %d after %d, %v", next, state.Last, err)
+	}
+}
+
+// A process that is late, because it was stopped while it opened the stream, does not fence off
+// the one that has the role by now, whenever it loses that.
+func TestFenceNeedsRole(t *testing.T) {
+	gone := errors.New("another one has the role")
+	for asked := range 2 { // the role is another one's before it is asked for, or right after
+		t.Run(strconv.Itoa(asked), func(t *testing.T) {
+			url := serveNATS(t, true).ClientURL()
+			lost := make(chan string, 1)
+			next, _ := reach(t, url, func(reason string) { lost <- reason })
+			done := make(chan error, 1)
+			appendOne := func() {
+				next.Append(&Append{Subject: "event.echo.c", Result: func(_ *Append, _ uint64, err error) { done <- err }})
+				select {
+				case err := <-done:
+					if err != nil {
+						t.Error(err)
+					}
+				case reason := <-lost:
+					t.Error(reason)
+				}
+			}
+			takes := sync.OnceFunc(func() {
+				if err := next.Stream(ordered).Open(t.Context()); err != nil {
+					t.Error(err)
+				}
+				appendOne()
+			})
+			late, _ := reach(t, url, nil)
+			holds := 0
+			late.engine.Load().remote.Holds = func(context.Context) error {
+				if holds++; holds > asked {
+					takes()
+					return gone
+				}
+				if holds == asked {
+					takes()
+				}
+				return nil
+			}
+			if err := late.Stream(ordered).Open(t.Context()); !errors.Is(err, gone) {
+				t.Errorf("it has opened the stream: %v", err)
+			}
+			appendOne()
+		})
 	}
 }
 

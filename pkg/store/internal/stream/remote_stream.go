@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -36,11 +37,7 @@ func (st *Stream) openRemote(ctx context.Context, e *engine, c jetstream.StreamC
 	if c.MaxAge > 0 {
 		c.Duplicates = min(c.Duplicates, c.MaxAge)
 	}
-	var stream jetstream.Stream
-	err := e.api(ctx, func(ctx context.Context) (err error) {
-		stream, err = e.js.CreateOrUpdateStream(ctx, c)
-		return err
-	})
+	stream, err := e.makeStream(ctx, c)
 	if err != nil {
 		return fmt.Errorf("open the %s (stream %s): %w", st.c.About, c.Name, explain(err))
 	}
@@ -72,12 +69,20 @@ const fenceWidth = inFlight + 1
 // Whoever wrote into the stream before can put nothing into it any more, whatever of it is
 // still under way, and what is read from now on is complete.
 //
+// A process that was stopped while it opened the stream, and is late, must not fence off the one
+// that has the role by now. So each fence goes behind a place that was known before Remote.Holds
+// was asked: where another one has put its fence meanwhile, that place is taken, and where it had
+// put it before, the role was not ours any more.
+//
 // Killed before it returns: fence records may be there; the next one removes them.
 func (st *Stream) fence(ctx context.Context, e *engine, token string) (next uint64, err error) {
 	subject := token + "._.fence"
 	for next == 0 {
 		state, err := st.State(ctx)
 		if err != nil {
+			return 0, err
+		}
+		if err := e.holds(ctx); err != nil {
 			return 0, err
 		}
 		once, cancel := context.WithTimeout(ctx, apiTimeout)
@@ -119,6 +124,9 @@ func (st *Stream) fenceAfter(ctx context.Context, e *engine, subject string, las
 		return 0, fmt.Errorf("a fence record is at place %d and not %d", first, last+1)
 	case isWrongLast(err) && lastOf(err) > 0:
 		last = lastOf(err)
+		if err := e.holds(ctx); err != nil {
+			return 0, err
+		}
 	default:
 		return 0, err
 	}
@@ -132,6 +140,14 @@ func (st *Stream) fenceAfter(ctx context.Context, e *engine, subject string, las
 		return 0, overtaken
 	}
 	return next + 1, err
+}
+
+// holds returns why this process must not put a fence; nil: it may.
+func (e *engine) holds(ctx context.Context) error {
+	if e.remote.Holds == nil {
+		return nil
+	}
+	return e.remote.Holds(ctx)
 }
 
 // fencePost writes a fence record behind a place, and returns its own.
@@ -158,28 +174,26 @@ func (st *Stream) putRemote(ctx context.Context, e *engine, m *Message, opts []j
 		id = ulid.Make().String()
 	}
 	opts = append(opts, jetstream.WithExpectStream(e.name(st.c.Name)), jetstream.WithMsgID(id))
-	var ack *jetstream.PubAck
-	tries := 0
-	err := e.api(ctx, func(ctx context.Context) (err error) {
-		tries++
+	var tries atomic.Int64
+	ack, err := api(ctx, e, func(ctx context.Context) (*jetstream.PubAck, error) {
+		tries.Add(1)
 		msg := &nats.Msg{Subject: e.outer(m.Subject), Header: make(nats.Header, len(m.Header)+3), Data: m.Data} // it is given more headers
 		for name, values := range m.Header {
 			msg.Header[name] = values
 		}
-		ack, err = e.js.PublishMsg(ctx, msg, opts...)
-		return err
+		return e.js.PublishMsg(ctx, msg, opts...)
 	})
 	switch {
 	case err == nil:
 		return ack.Sequence, nil
 	case errors.Is(err, context.Canceled):
 		return 0, err
-	case isWrongLast(err) && tries > 1: // by the try before, whose answer was lost?
+	case isWrongLast(err) && tries.Load() > 1: // by the try before, whose answer was lost?
 		if r, err := e.fromLeader(ctx, st.c.Name, ask{LastFor: m.Subject}); err == nil && r.Header.Get(jetstream.MsgIDHeader) == id {
 			return r.Seq, nil
 		}
 		return 0, gateway.ErrChanged
-	case isFull(err) && tries > 1: // an earlier try may be stored
+	case isFull(err) && tries.Load() > 1: // an earlier try may be stored
 		return 0, errSilent
 	case isSilence(err), errors.Is(err, context.DeadlineExceeded):
 		return 0, errSilent

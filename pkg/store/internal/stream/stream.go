@@ -111,11 +111,7 @@ func (st *Stream) handle(ctx context.Context) (jetstream.Stream, error) {
 	if b := st.bound.Load(); b != nil && b.e == e {
 		return b.stream, nil
 	}
-	var stream jetstream.Stream
-	err := e.api(ctx, func(ctx context.Context) (err error) {
-		stream, err = e.js.Stream(ctx, e.name(st.c.Name))
-		return err
-	})
+	stream, err := api(ctx, e, func(ctx context.Context) (jetstream.Stream, error) { return e.js.Stream(ctx, e.name(st.c.Name)) })
 	if err != nil {
 		return nil, err
 	}
@@ -308,13 +304,12 @@ func (st *Stream) state(ctx context.Context, opts ...jetstream.StreamInfoOpt) (S
 		return State{}, err
 	}
 	e := st.s.engine.Load()
-	var info *jetstream.StreamInfo
-	err = e.api(ctx, func(ctx context.Context) (err error) {
-		info, err = stream.Info(ctx, opts...)
+	info, err := api(ctx, e, func(ctx context.Context) (*jetstream.StreamInfo, error) {
+		info, err := stream.Info(ctx, opts...)
 		if err == nil && e.remote != nil && info.Cluster != nil && info.Cluster.Leader == "" {
-			return nats.ErrNoResponders // of a server that may not know everything
+			return nil, nats.ErrNoResponders // of a server that may not know everything
 		}
-		return err
+		return info, err
 	})
 	if err != nil {
 		return State{}, err

@@ -1,0 +1,195 @@
+package message
+
+import (
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/jid"
+)
+
+const (
+	toAlice  = `<message type='chat' id='%s' from='echo@bot.example.com/r' to='alice@example.com'>%s</message>`
+	toRoom   = `<message type='groupchat' id='%s' from='echo@bot.example.com/room' to='lounge@rooms.example.com'>%s</message>`
+	yesNo    = `<body>Deploy?</body><response xmlns='urn:xmpp:tmp:quick-response' value='yes' label='Yes'/><response xmlns='urn:xmpp:tmp:quick-response' value='no'/>`
+	toBob    = `<message type='chat' id='%s' from='echo@bot.example.com' to='bob@example.com/x'>%s</message>`
+	nurse    = `<message type='chat' id='%s' from='nurse@bot.example.com' to='alice@example.com'>%s</message>`
+	fromBob  = `<message type='chat' id='%s' to='echo@bot.example.com' from='bob@example.com/cli'>%s</message>`
+	toNick   = `<message type='chat' id='%s' from='echo@bot.example.com/room' to='lounge@rooms.example.com/Alice'>%s<x xmlns='http://jabber.org/protocol/muc#user'/></message>`
+	fromNick = `<message type='chat' id='%s' to='echo@bot.example.com/room' from='lounge@rooms.example.com/Alice'>%s<x xmlns='http://jabber.org/protocol/muc#user'/></message>`
+)
+
+// asking is a bot's memory, and what it says and hears.
+type asking struct {
+	t   *testing.T
+	q   *Questions
+	r   *Recent
+	now time.Time
+	n   int
+}
+
+func newAsking(t *testing.T) *asking {
+	return &asking{t, NewQuestions(), NewRecent(RecentBytes), noon, 0}
+}
+
+func (a *asking) say(format, id, inner string) Ref {
+	s := parsed(fmt.Sprintf(format, id, inner))
+	ref := Sent(s, false)
+	a.r.Say(s, ref, a.now)
+	a.q.Say(s, ref, a.now)
+	return ref
+}
+
+func (a *asking) hears(format, inner, want string) {
+	a.t.Helper()
+	a.n++
+	s := parsed(fmt.Sprintf(format, fmt.Sprint("h", a.n), inner))
+	f := Read(s)
+	h := a.r.Hear(s, &f, RoomIDs{}, "id alice", a.now)
+	got, ok := a.q.Hear(s, &f, &h, nil, a.now)
+	if got.Value != want || ok != (want != "") {
+		a.t.Errorf("%s: %+v %v, want %q", inner, got, ok, want)
+	}
+}
+
+func says(text string) string { return "<body>" + text + "</body>" }
+
+// Only who was asked answers, in the conversation where they were, within an hour, until there
+// are other buttons.
+func TestQuestions(t *testing.T) {
+	a := newAsking(t)
+	a.hears(fromAlice, says("1"), "")
+	ref := a.say(toAlice, "q1", yesNo)
+	for text, want := range map[string]string{"yes": "yes", "Yes": "yes", "1": "yes", "2)": "no", "no": "no", "3": "", "perhaps": ""} {
+		a.hears(fromAlice, says(text), want)
+	}
+	a.hears(fromBob, says("1"), "")
+	a.hears(fromNick, says("1"), "")
+	a.hears(fmt.Sprintf(inLounge, "%s", "Alice", "%s"), says("1"), "")
+	for _, forged := range []string{
+		"<response xmlns='urn:xmpp:tmp:quick-response' value='yes'/>", "<action-selected xmlns='urn:xmpp:tmp:quick-response' id='maybe'/>", "<action-selected xmlns='urn:xmpp:tmp:quick-response'/>",
+		"<action-selected xmlns='urn:x' id='yes'/>", says("x") + "<action-selected xmlns='urn:xmpp:tmp:quick-response' id='yes'/>", "<composing xmlns='http://jabber.org/protocol/chatstates'/>",
+	} {
+		a.hears(fromAlice, forged, "")
+	}
+	a.hears(fromAlice, "<action-selected xmlns='urn:xmpp:tmp:quick-response' id='no'/><active xmlns='http://jabber.org/protocol/chatstates'/>", "no")
+	a.hears(fromAlice, says("2")+"<reply xmlns='urn:xmpp:reply:0' id='q1'/>", "no")
+	a.hears(fromAlice, says("2")+"<reply xmlns='urn:xmpp:reply:0' id='other'/>", "")
+	a.say(toAlice, "m2", says("By the way")) // without buttons: the question stands
+	a.say(nurse, "n1", says("Tea?")+"<action xmlns='urn:xmpp:tmp:quick-response' id='tea-1' label='Tea'/>")
+	a.hears(fromAlice, says("1"), "yes")
+	s := parsed(fmt.Sprintf(fromAlice, "x", says("1")))
+	f := Read(s)
+	h := a.r.Hear(s, &f, RoomIDs{}, "", a.now)
+	if got, _ := a.q.Hear(s, &f, &h, nil, a.now); got.Ref != ref.String() {
+		t.Errorf("%+v", got)
+	}
+	a.say(toAlice, "q3", says("Sure?")+"<response xmlns='urn:xmpp:tmp:quick-response' value='sure' label='I am'/>")
+	a.hears(fromAlice, says("yes"), "")
+	a.hears(fromAlice, says("I am"), "sure")
+	a.hears(fromAlice, says("1")+"<reply xmlns='urn:xmpp:reply:0' id='q1'/>", "") // of the older one
+	a.now = a.now.Add(QuestionTime)
+	a.hears(fromAlice, says("I am"), "")
+	if n, bytes, _ := a.q.Count(a.now); n != 0 || bytes != 0 {
+		t.Errorf("%d questions, %d bytes", n, bytes)
+	}
+}
+
+// In a room all may answer, and an occupant alone is another conversation. What the bot itself
+// says is no answer.
+func TestQuestionsInRooms(t *testing.T) {
+	a := newAsking(t)
+	a.say(toRoom, "q1", yesNo)
+	for _, nick := range []string{"Alice", "Bob"} {
+		a.hears(fmt.Sprintf(inLounge, "%s", nick, "%s"), says("2"), "no")
+	}
+	a.hears(fromNick, says("2"), "")
+	a.say(toNick, "q2", says("Tea?")+"<response xmlns='urn:xmpp:tmp:quick-response' value='tea'/>")
+	a.hears(fromNick, says("1"), "tea")
+	a.hears(fmt.Sprintf(inLounge, "%s", "Alice", "%s"), says("1"), "yes")
+	own := parsed(fmt.Sprintf(inLounge, "e", "Echo", says("yes")))
+	f := Read(own)
+	h := a.r.Hear(own, &f, RoomIDs{Own: jid.MustParse("lounge@rooms.example.com/Echo")}, "", a.now)
+	if got, ok := a.q.Hear(own, &f, &h, nil, a.now); ok {
+		t.Errorf("its own words: %+v", got)
+	}
+}
+
+// A correction has other buttons, or none; a retraction has none. Others' do nothing.
+func TestQuestionsEnd(t *testing.T) {
+	a := newAsking(t)
+	var changed []Question
+	a.q.Changed = func(q Question) { changed = append(changed, q) }
+	ref := a.say(toAlice, "q1", yesNo)
+	a.say(toAlice, "c1", says("Deploy now?")+"<response xmlns='urn:xmpp:tmp:quick-response' value='now'/><replace xmlns='urn:xmpp:message-correct:0' id='q1'/>")
+	a.hears(fromAlice, says("1"), "now")
+	a.say(toAlice, "c2", says("x")+"<replace xmlns='urn:xmpp:message-correct:0' id='other'/>")
+	a.hears(fromAlice, says("1"), "now")
+	a.say(toAlice, "c3", says("Done.")+"<replace xmlns='urn:xmpp:message-correct:0' id='q1'/>")
+	a.hears(fromAlice, says("1"), "")
+	a.say(toAlice, "q1", yesNo)
+	a.hears(fromAlice, says("1"), "yes")
+	retraction := parsed(fmt.Sprintf(toAlice, "r1", "<retract xmlns='urn:xmpp:message-retract:1' id='q1'/>"))
+	a.q.Say(retraction, ref, a.now)
+	a.hears(fromAlice, says("1"), "")
+	if len(changed) != 5 || changed[1].Ref != ref.String() || len(changed[2].Buttons) != 0 || changed[4].Peer.String() != "alice@example.com" || len(changed[4].Buttons) != 0 {
+		t.Errorf("%+v", changed)
+	}
+	record, err := json.Marshal(changed[0])
+	var back Question
+	if err != nil || json.Unmarshal(record, &back) != nil || fmt.Sprint(back) != fmt.Sprint(changed[0]) {
+		t.Errorf("%s: %+v", record, back)
+	}
+	a.q.Add(back)
+	a.hears(fromAlice, says("2"), "no")
+}
+
+// A correction of an answer is an answer; one by somebody else is not.
+func TestCorrectedChoice(t *testing.T) {
+	a := newAsking(t)
+	a.say(toAlice, "q1", yesNo)
+	a.hears(fromAlice, says("1"), "yes") // as h1
+	a.hears(fromAlice, says("2")+"<replace xmlns='urn:xmpp:message-correct:0' id='h1'/>", "no")
+	a.hears(fromAlice, says("2")+"<replace xmlns='urn:xmpp:message-correct:0' id='q1'/>", "")
+}
+
+// One bot that asks many does not cost others their questions.
+func TestQuestionsAreShared(t *testing.T) {
+	a := newAsking(t)
+	a.say(nurse, "n1", yesNo)
+	one := Question{Own: jid.MustParse("echo@bot.example.com"), Time: a.now, Buttons: []Button{{"a", "a"}}}
+	for i := range MaxQuestions + 100 {
+		one.Peer = jid.MustParse(fmt.Sprintf("u%d@example.com", i))
+		a.q.Add(one)
+	}
+	a.hears(`<message type='chat' id='%s' to='nurse@bot.example.com' from='alice@example.com/cli'>%s</message>`, says("1"), "yes")
+	if n, bytes, dropped := a.q.Count(a.now); n != MaxQuestions || dropped != 101 || bytes > QuestionBytes {
+		t.Errorf("%d, %d bytes, %d dropped", n, bytes, dropped)
+	}
+	a.hears(`<message type='chat' id='%s' to='echo@bot.example.com' from='u100@example.com/x'>%s</message>`, says("1"), "")
+	a.hears(`<message type='chat' id='%s' to='echo@bot.example.com' from='u101@example.com/x'>%s</message>`, says("1"), "a")
+	for i := range MaxButtons {
+		one.Buttons = append(one.Buttons, Button{fmt.Sprint(i), string(make([]byte, maxButtonValue))})
+	}
+	for i := range 1000 {
+		one.Peer = jid.MustParse(fmt.Sprintf("v%d@example.com", i))
+		a.q.Add(one)
+	}
+	if _, bytes, _ := a.q.Count(a.now); bytes > QuestionBytes || bytes < QuestionBytes/2 {
+		t.Errorf("%d bytes", bytes)
+	}
+	a.hears(`<message type='chat' id='%s' to='nurse@bot.example.com' from='alice@example.com/cli'>%s</message>`, says("1"), "yes")
+}
+
+// A message of somebody who was not asked costs no allocation.
+func TestNoQuestionAllocatesNothing(t *testing.T) {
+	a := newAsking(t)
+	a.say(toAlice, "q1", yesNo)
+	s := parsed(fmt.Sprintf(fromBob, "b", says("1")))
+	f := Read(s)
+	h := Heard{Ref: Received(s)}
+	if n := testing.AllocsPerRun(1000, func() { a.q.Hear(s, &f, &h, nil, a.now) }); n != 0 {
+		t.Errorf("%v allocations", n)
+	}
+}

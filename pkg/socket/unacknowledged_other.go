@@ -1,0 +1,6 @@
+//go:build unix && !linux
+
+package socket
+
+// Unacknowledged returns 0: only Linux tells.
+func Unacknowledged(uintptr) (int, error) { return 0, nil }

@@ -1,0 +1,100 @@
+package stream
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// A stream that has its settings is not changed when it is opened, one with others is, and what a newer version has
+// set stays.
+func TestSettings(t *testing.T) {
+	kinds := map[string]Config{
+		"sequenced": ordered, "consumed once": {Name: "OUT", About: "outbox", Subjects: "out.>", MaxBytes: 1 << 20, MaxRecords: 1000, RefuseNew: true, ConsumeOnce: true},
+		"key value": {Name: "KV_x", About: "x", Subjects: "$KV.x.>", KeyValue: true, MaxPerSubject: 1}, "by age": {Name: "LOG", About: "log", Subjects: "log.*", MaxAge: time.Second, MaxBytes: 1 << 20},
+	}
+	for name, c := range kinds {
+		t.Run(name, func(t *testing.T) {
+			url := serveNATS(t, true).ClientURL()
+			s, js := reach(t, url, nil)
+			nc, err := nats.Connect(url)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer nc.Close()
+			// The request for a change, not what the server tells of it afterwards, which has no order with its answer.
+			changes, err := nc.SubscribeSync("$JS.API.STREAM.UPDATE.>")
+			if err != nil {
+				t.Fatal(err)
+			}
+			mark, err := nc.SubscribeSync("mark")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := nc.Flush(); err != nil {
+				t.Fatal(err)
+			}
+			// What a connection sends comes here in its order.
+			changed := func() int {
+				t.Helper()
+				if err := s.engine.Load().nc.Publish("mark", nil); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := mark.NextMsg(10 * time.Second); err != nil {
+					t.Fatal(err)
+				}
+				n, _, err := changes.Pending()
+				for range n {
+					if err == nil {
+						_, err = changes.NextMsg(time.Second)
+					}
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				return n
+			}
+			open := func(c Config) jetstream.StreamConfig {
+				t.Helper()
+				if err := s.Stream(c).Open(t.Context()); err != nil {
+					t.Fatal(err)
+				}
+				stream, err := js.Stream(t.Context(), "lab_"+c.Name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				return stream.CachedInfo().Config
+			}
+			open(c)
+			changed()
+			if open(c); changed() != 0 {
+				t.Error("a stream was changed that has its settings")
+			}
+			larger := c
+			larger.MaxBytes = 1 << 27
+			if now := open(larger); now.MaxBytes != 1<<27 || changed() != 1 {
+				t.Errorf("%d bytes, want more", now.MaxBytes)
+			}
+			newer := open(larger)
+			newer.Metadata[formatKey], newer.MaxBytes, newer.Subjects = "2", 1<<28, append(newer.Subjects, "lab.newer.>")
+			if _, err := js.UpdateStream(t.Context(), newer); err != nil {
+				t.Fatal(err)
+			}
+			changed()
+			if now := open(c); now.MaxBytes != 1<<28 || len(now.Subjects) != 2 || changed() != 0 {
+				t.Errorf("%d bytes, %s: not as the newer version has set it", now.MaxBytes, strings.Join(now.Subjects, " "))
+			}
+			earlier := newer
+			earlier.Metadata, earlier.MaxBytes, earlier.Subjects = nil, 1<<27, earlier.Subjects[:1] // of a version before formats
+			if _, err := js.UpdateStream(t.Context(), earlier); err != nil {
+				t.Fatal(err)
+			}
+			if now := open(larger); now.Metadata[formatKey] != "1" {
+				t.Errorf("%v: not as it is set now", now.Metadata)
+			}
+		})
+	}
+}
