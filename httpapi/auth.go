@@ -21,11 +21,12 @@ type Token struct {
 	DefaultFrom jid.JID            // the first of From without a wildcard; may be zero
 	Rooms       []jid.Glob         // that it may use; empty: all
 	Endpoint    string             // whose events alone it may pull; empty: those of all
+	MaxFile     int64              // bytes of a file that it uploads; 0: as for all
 	IsRoom      func(jid.JID) bool // see gateway.Caller; may be nil
 }
 
 func (t *Token) identity() Identity {
-	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From, Rooms: t.Rooms, Endpoint: t.Endpoint, IsRoom: t.IsRoom}, hash: t.Hash}
+	return Identity{Caller: gateway.Caller{Name: t.Name, DefaultFrom: t.DefaultFrom, Scopes: t.Scopes, From: t.From, Rooms: t.Rooms, Endpoint: t.Endpoint, MaxFile: t.MaxFile, IsRoom: t.IsRoom}, hash: t.Hash}
 }
 
 // authenticate passes requests with known credentials. Without credentials, or with an
@@ -34,18 +35,23 @@ func (h *Handler) authenticate(m *Mount, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who, f := h.who(r, m)
 		if f != nil {
-			if f.Status == http.StatusForbidden && m.Challenge {
-				f.Status = http.StatusUnauthorized
-			}
-			if f.Status == http.StatusUnauthorized {
-				Challenge(w.Header(), r)
-			}
+			m.challenge(w.Header(), r, f)
 			h.refuse(w, r, f)
 			return
 		}
 		requestOf(r.Context()).who = who
 		next.ServeHTTP(w, r)
 	})
+}
+
+// challenge completes the refusal of credentials.
+func (m *Mount) challenge(header http.Header, r *http.Request, f *Fault) {
+	if f.Status == http.StatusForbidden && m.Challenge {
+		f.Status = http.StatusUnauthorized
+	}
+	if f.Status == http.StatusUnauthorized {
+		Challenge(header, r)
+	}
 }
 
 // Challenge adds WWW-Authenticate (RFC 7617 section 2, RFC 6750 section 3): only Bearer,

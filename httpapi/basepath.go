@@ -21,7 +21,7 @@ func (h *Handler) underBase(next http.Handler) http.Handler {
 		path, ok := cutBase(r.URL.Path, base)
 		raw, okRaw := cutBase(r.URL.RawPath, base)
 		if !ok || r.URL.RawPath != "" && !okRaw {
-			h.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path; all of them begin with " + base})
+			h.refuse(w, r, notUnder(base))
 			return
 		}
 		short := *r
@@ -30,6 +30,10 @@ func (h *Handler) underBase(next http.Handler) http.Handler {
 		short.URL.Path, short.URL.RawPath = path, raw
 		next.ServeHTTP(w, &short)
 	})
+}
+
+func notUnder(base string) *Fault {
+	return &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path; all of them begin with " + base}
 }
 
 func cutBase(path, base string) (string, bool) {

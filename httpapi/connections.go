@@ -4,6 +4,7 @@ import (
 	"container/list"
 	"context"
 	"crypto/tls"
+	"errors"
 	"net"
 	"net/http"
 	"net/netip"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/socket"
 )
 
 // mostConnections bounds the default of Options.MaxConnections.
@@ -35,6 +38,9 @@ type connections struct {
 	most   int
 	trusts func(netip.Addr) bool // whether an address is a proxy's; nil: none is
 	log    *zap.Logger
+
+	headerTimeout time.Duration // as in net/http, for connections that it does not have yet
+	crowd         *crowd        // nil: there is none for this kind of listener
 
 	mu     sync.Mutex
 	of     map[netip.Prefix]*party // by network
@@ -88,42 +94,63 @@ type connection struct {
 // Accept implements net.Listener.
 func (l *connections) Accept() (net.Conn, error) {
 	for {
+		if c, err := l.crowd.accept(); c != nil || err != nil {
+			return c, err
+		}
 		raw, err := l.Listener.Accept()
 		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				l.crowd.close()
+			}
 			return nil, err
 		}
-		addr := parseAddress(raw.RemoteAddr().String())
-		c := &connection{Conn: raw, all: l, network: networkOf(addr)}
-		l.mu.Lock()
-		l.join(c)
-		over, among := l.open > l.most, &l.line
-		if c.party.open > l.share(addr) {
-			over, among = true, &c.party.line
-		}
-		var oldest *connection
-		if over {
-			oldest = among.oldest()
-		}
-		full := over && oldest == nil
-		warn := full && time.Since(l.warned) > time.Minute
-		if warn {
-			l.warned = time.Now()
-		}
-		if !full {
-			l.park(c)
-		}
-		l.mu.Unlock()
-		if warn {
-			l.log.Warn("connection refused", zap.String("hint", "all are busy; raise LimitNOFILE to allow more"), zap.Int("connections", l.most))
-		}
-		if oldest != nil {
-			_ = oldest.Close() // it has no whole request
-		}
-		if !full {
+		if c := l.add(quick(raw), parseAddress(raw.RemoteAddr().String())); c != nil {
 			return c, nil
 		}
-		_ = c.Close() // all the others are being served
 	}
+}
+
+// quick returns a connection that is read and written at less cost, if it is a socket.
+func quick(raw net.Conn) net.Conn {
+	if c, err := socket.New(raw, false); err == nil {
+		return c
+	}
+	return raw
+}
+
+// add makes room for a connection, and returns it; nil: there is none, and it was closed.
+func (l *connections) add(raw net.Conn, addr netip.Addr) *connection {
+	c := &connection{Conn: raw, all: l, network: networkOf(addr)}
+	l.mu.Lock()
+	l.join(c)
+	over, among := l.open > l.most, &l.line
+	if c.party.open > l.share(addr) {
+		over, among = true, &c.party.line
+	}
+	var oldest *connection
+	if over {
+		oldest = among.oldest()
+	}
+	full := over && oldest == nil
+	warn := full && time.Since(l.warned) > time.Minute
+	if warn {
+		l.warned = time.Now()
+	}
+	if !full {
+		l.park(c)
+	}
+	l.mu.Unlock()
+	if warn {
+		l.log.Warn("connection refused", zap.String("hint", "all are busy; raise LimitNOFILE to allow more"), zap.Int("connections", l.most))
+	}
+	if oldest != nil {
+		_ = oldest.Close() // it has no whole request
+	}
+	if full {
+		_ = c.Close() // all the others are being served
+		return nil
+	}
+	return c
 }
 
 // Close implements net.Conn.
@@ -208,9 +235,15 @@ func own(c net.Conn) *connection {
 	return ours
 }
 
-// state is called by net/http. A connection is active once its header was read.
+// state is called by net/http. A connection is active once its header was read. A new one awaits
+// its first since it was accepted.
 func (l *connections) state(c net.Conn, state http.ConnState) {
-	own(c).await(state == http.StateNew || state == http.StateIdle)
+	switch state {
+	case http.StateIdle:
+		own(c).await(true)
+	case http.StateActive:
+		own(c).await(false)
+	}
 }
 
 // awaiting records whether a part of the request is still to come.

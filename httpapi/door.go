@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"io"
 	"net/http"
+	"net/netip"
 	"slices"
 	"strconv"
 	"time"
@@ -91,11 +92,10 @@ func (h *Handler) enter(w http.ResponseWriter, r *http.Request, q *request) {
 		return
 	}
 	q.who = Identity{}
-	if !h.live.strangers.pace(r.Context(), networkOf(q.addr)) {
-		w.Header().Set("Connection", "close")
-	}
-	h.linger(w, r)
-	e.mount.Stranger.write(w, r)
+	h.turnDown(w, r, networkOf(q.addr), func(w http.ResponseWriter) {
+		h.linger(w, r)
+		e.mount.Stranger.write(w, r)
+	})
 }
 
 // ofMethods refuses methods that the route of a request does not have.
@@ -151,26 +151,27 @@ func (h *Handler) turnAway(w http.ResponseWriter, r *http.Request, e *entry) {
 	h.o.Observer.Began()
 	header := w.Header()
 	id := h.setIDs(header, r)
-	if r.Body != http.NoBody {
-		awaiting(r.Context(), true)
-	}
-	if !h.live.strangers.pace(r.Context(), networkOf(addr)) {
-		header.Set("Connection", "close")
-	}
-	c := http.NewResponseController(w)
-	// An error of a deadline is that of a recorder in a test, or of a closed connection.
-	if r.Body != http.NoBody {
-		_ = c.SetReadDeadline(time.Now().Add(min(lingerTimeout, h.o.BodyTimeout)))
-	}
-	_ = c.SetWriteDeadline(time.Now().Add(writeTimeout))
-	n := e.mount.Stranger.write(w, r)
-	took := time.Since(start)
-	h.o.Observer.Ended(e.Route, http.StatusUnauthorized, took)
+	n := 0
+	h.turnDown(w, r, networkOf(addr), func(w http.ResponseWriter) {
+		c := http.NewResponseController(w)
+		// An error of a deadline is that of a recorder in a test, or of a closed connection.
+		if r.Body != http.NoBody {
+			_ = c.SetReadDeadline(time.Now().Add(min(lingerTimeout, h.o.BodyTimeout)))
+		}
+		_ = c.SetWriteDeadline(time.Now().Add(writeTimeout))
+		n = e.mount.Stranger.write(w, r)
+	})
+	h.logStranger(r, e.Route, http.StatusUnauthorized, n, id, addr, time.Since(start))
+}
+
+// logStranger logs a request that was refused before the router.
+func (h *Handler) logStranger(r *http.Request, route string, status, n int, id string, addr netip.Addr, took time.Duration) {
+	h.o.Observer.Ended(route, status, took)
 	if h.o.OnRequest != nil {
-		h.o.OnRequest(Request{"", r.Method, e.Route, http.StatusUnauthorized, took})
+		h.o.OnRequest(Request{"", r.Method, route, status, took})
 	}
-	if key := e.Route + " 401"; !h.repeats.Repeated(h.o.Log, zapcore.InfoLevel, key) {
-		h.repeats.Log(h.o.Log, zapcore.InfoLevel, key, "request", zap.String("method", r.Method), zap.String("route", e.Route), zap.Int("status", http.StatusUnauthorized),
+	if key := route + " " + strconv.Itoa(status); !h.repeats.Repeated(h.o.Log, zapcore.InfoLevel, key) {
+		h.repeats.Log(h.o.Log, zapcore.InfoLevel, key, "request", zap.String("method", r.Method), zap.String("route", route), zap.Int("status", status),
 			zap.Int64("bytes", int64(n)), zap.Duration("duration", took), zap.String("request_id", id), zap.String("token", ""), zap.Stringer("client", addr))
 	}
 }

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"net/http"
 	"time"
@@ -77,6 +78,14 @@ func Whole(r *http.Request) ([]byte, bool) {
 		return nil, false
 	}
 	return whole.data, true
+}
+
+// Held gives the slot of a request for Options.Elsewhere to others, as [Wait] does: it waits for
+// the process that serves it.
+func Held(ctx context.Context) {
+	if q := requestOf(ctx); q.place != nil {
+		q.place.move(q.live.waiting, q)
+	}
 }
 
 // Refuse writes a fault in the format of the mount that the path of a request belongs to.

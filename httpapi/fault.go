@@ -28,7 +28,8 @@ func (f *Fault) setRetryAfter(h http.Header) {
 	}
 }
 
-// refuse writes a fault in the format of the mount that the path belongs to.
+// refuse writes a fault in the format of the mount that the path belongs to. A caller that nobody
+// knows gets it when it is its turn, see strangers.
 func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
 	q := requestOf(r.Context())
 	if q.refused != nil {
@@ -38,6 +39,15 @@ func (h *Handler) refuse(w http.ResponseWriter, r *http.Request, f *Fault) {
 		e.stranger = true // answered by enter
 		return
 	}
+	// The fault of a server is not the caller's; whom another process serves, that one knows.
+	if q.who.Name == "" && !q.elsewhere && f.Status < http.StatusInternalServerError {
+		h.turnDown(w, r, networkOf(q.addr), func(w http.ResponseWriter) { h.writeFault(w, r, f) })
+		return
+	}
+	h.writeFault(w, r, f)
+}
+
+func (h *Handler) writeFault(w http.ResponseWriter, r *http.Request, f *Fault) {
 	h.linger(w, r)
 	f.setRetryAfter(w.Header())
 	for i := range h.mounts {

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"net/http"
 
+	"github.com/gorilla/mux"
+
 	"stanzahook/pkg/loglimit"
 )
 
@@ -12,6 +14,7 @@ type Handler struct {
 	o       Options
 	mounts  []Mount
 	serve   http.Handler
+	open    *mux.Router // the routes without authentication
 	live    *live
 	rate    *limiter
 	repeats loglimit.Limiter
@@ -25,7 +28,7 @@ func New(o Options, mounts ...Mount) *Handler {
 	o = o.withDefaults()
 	slots := newSlots(o.MaxConcurrent)
 	h := &Handler{o: o, mounts: mounts, live: &live{
-		slots: slots, waiting: newSlots(waitingPart * o.MaxConcurrent), strangers: newStrangers(), bodies: bodies{refused: slots.refuse, slots: slots.most, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
+		slots: slots, waiting: newSlots(waitingPart * o.MaxConcurrent), strangers: newStrangers(), tarpit: newTarpit(o.MaxConnections), proven: newProven(), bodies: bodies{refused: slots.refuse, slots: slots.most, held: make(map[holder]int64)}, holds: make(map[*hold]struct{}),
 	}}
 	h.live.current.Store(h)
 	if o.Version != "" {

@@ -9,12 +9,13 @@ import (
 
 // live is what a handler hands on to its successor.
 type live struct {
-	current atomic.Pointer[Handler] // the one that serves new requests
-	slots   *slots
-	waiting *slots // places of requests that wait
-	bodies  bodies
-	// of Mount.Admit
+	current   atomic.Pointer[Handler] // the one that serves new requests
+	slots     *slots
+	waiting   *slots // places of requests that wait
+	bodies    bodies
 	strangers *strangers
+	tarpit    *tarpit
+	proven    *proven
 
 	mu    sync.Mutex
 	holds map[*hold]struct{}

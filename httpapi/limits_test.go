@@ -78,7 +78,7 @@ func TestLongHandlerAfterBody(t *testing.T) {
 	time.AfterFunc(100*time.Millisecond, func() { _ = c.Close() })
 	select {
 	case <-gone:
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Error("the handler was not told")
 	}
 }
@@ -95,8 +95,7 @@ func TestConcurrencyBound(t *testing.T) {
 	statuses := make(chan int, 2)
 	for _, token := range []string{token, "other"} { // one may have half of the slots
 		go func() {
-			resp, _ := f.do(t, "POST", "/things", "", "Authorization", "Bearer "+token)
-			statuses <- resp.StatusCode
+			statuses <- f.status(t, "POST", "/things", "", "Authorization", "Bearer "+token)
 		}()
 		<-inside
 	}

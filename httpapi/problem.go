@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 )
 
@@ -43,4 +44,21 @@ func (f *Fault) Problem(ctx context.Context) []byte {
 		b = append(b[:len(b)-len("}\n")], more...)
 	}
 	return b
+}
+
+// FaultOf returns the fault of an answer that is none of success, with the members of its
+// problem document. What has none has the text of its status.
+func FaultOf(status, retryAfter int, body []byte) *Fault {
+	f := &Fault{Status: status, Text: http.StatusText(status), RetryAfter: retryAfter}
+	var members map[string]any
+	if json.Unmarshal(body, &members) == nil {
+		if text, ok := members["detail"].(string); ok {
+			f.Text = text
+		}
+		for _, own := range []string{"type", "title", "status", "detail", "request_id"} {
+			delete(members, own)
+		}
+		f.Members = members
+	}
+	return f
 }

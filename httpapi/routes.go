@@ -65,12 +65,17 @@ func (h *Handler) routes() http.Handler {
 			methods = append(methods, route.Method)
 		}
 	}
+	h.open = mux.NewRouter().SkipClean(true)
+	open := func(route Route) {
+		add(route)
+		h.open.Handle(route.Path, route.Handler).Methods(route.Method)
+	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
-		add(Route{Method: method, Path: "/healthz", Handler: http.HandlerFunc(h.healthz)})
-		add(Route{Method: method, Path: "/readyz", Handler: http.HandlerFunc(h.readyz)})
+		open(Route{Method: method, Path: "/healthz", Handler: http.HandlerFunc(h.healthz)})
+		open(Route{Method: method, Path: "/readyz", Handler: http.HandlerFunc(h.readyz)})
 	}
 	for _, route := range h.o.Open {
-		add(route)
+		open(route)
 	}
 	for _, m := range h.mounts {
 		if m.Admit != nil {
@@ -99,7 +104,7 @@ func (h *Handler) routes() http.Handler {
 	}
 	slices.Sort(methods)
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.refuse(w, r, &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path"})
+		h.refuse(w, r, nothingHere())
 	})
 	router.MethodNotAllowedHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h.refuseMethod(w, r, allowed(router, methods, r))
@@ -111,6 +116,10 @@ func (h *Handler) routes() http.Handler {
 		}
 		router.ServeHTTP(w, r)
 	})
+}
+
+func nothingHere() *Fault {
+	return &Fault{Status: http.StatusNotFound, Text: "there is nothing at this path"}
 }
 
 // Within returns a handler of the routes of a mount for what a request of this server does

@@ -26,7 +26,7 @@ type Server struct {
 // NewServer returns a server that does not listen yet.
 func NewServer(h *Handler) *Server {
 	s := &Server{live: h.live, o: h.o}
-	s.connections = &connections{most: h.o.MaxConnections, log: h.o.Log, trusts: func(a netip.Addr) bool { return s.Handler().trusts(a) }}
+	s.connections = &connections{most: h.o.MaxConnections, log: h.o.Log, headerTimeout: headerTimeout, trusts: func(a netip.Addr) bool { return s.Handler().trusts(a) }}
 	var protocols http.Protocols
 	protocols.SetHTTP1(true)
 	s.http = &http.Server{
@@ -51,7 +51,7 @@ func (s *Server) Start() (addr string, err error) {
 			return "", err
 		}
 	}
-	listen := net.ListenConfig{Control: giveUpTheDead}
+	listen := listening()
 	l, err := listen.Listen(context.Background(), "tcp", s.o.Listen)
 	if err != nil {
 		return "", fmt.Errorf("http.listen: cannot listen on %q; choose an address of this host and a port nothing else uses: %w", s.o.Listen, err)
@@ -60,6 +60,8 @@ func (s *Server) Start() (addr string, err error) {
 	var serve net.Listener = s.connections
 	if s.certificate != nil {
 		serve = tls.NewListener(serve, s.certificate.config())
+	} else {
+		s.connections.crowd = newCrowd(s.connections, s.Handler)
 	}
 	s.served = make(chan struct{})
 	go func() {
@@ -100,6 +102,8 @@ func (s *Server) Stop(ctx context.Context) error {
 	if s.served == nil {
 		return nil
 	}
+	s.live.tarpit.close()
+	s.live.strangers.close()
 	err := s.http.Shutdown(ctx)
 	if err != nil {
 		_ = s.http.Close() // the error of Shutdown says what is wrong

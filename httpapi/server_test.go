@@ -89,9 +89,18 @@ func ask(h http.Handler, method, path, who string, headers ...string) *httptest.
 // do sends a request with the token; headers are name, value pairs.
 func (f *fixture) do(t *testing.T, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
-	r, err := http.NewRequest(method, "http://"+f.addr+path, strings.NewReader(body))
+	resp, text, err := f.try(method, path, body, headers...)
 	if err != nil {
 		t.Fatal(err)
+	}
+	return resp, text
+}
+
+// try is do for goroutines that are not the test's.
+func (f *fixture) try(method, path, body string, headers ...string) (*http.Response, string, error) {
+	r, err := http.NewRequest(method, "http://"+f.addr+path, strings.NewReader(body))
+	if err != nil {
+		return nil, "", err
 	}
 	r.Header.Set("Authorization", "Bearer "+token)
 	for i := 0; i < len(headers); i += 2 {
@@ -101,18 +110,25 @@ func (f *fixture) do(t *testing.T, method, path, body string, headers ...string)
 			r.Header.Set(headers[i], headers[i+1])
 		}
 	}
-	client := http.Client{Timeout: 10 * time.Second}
+	client := http.Client{Timeout: 2 * time.Minute} // the machine may be slow
 	defer client.CloseIdleConnections()
 	resp, err := client.Do(r)
 	if err != nil {
-		t.Fatal(err)
+		return nil, "", err
 	}
 	defer func() { _ = resp.Body.Close() }()
 	text, err := io.ReadAll(resp.Body)
+	return resp, string(text), err
+}
+
+// status is try for a status; 0 if there is no answer, which is an error of the test.
+func (f *fixture) status(t *testing.T, method, path, body string, headers ...string) int {
+	resp, _, err := f.try(method, path, body, headers...)
 	if err != nil {
-		t.Fatal(err)
+		t.Error(err)
+		return 0
 	}
-	return resp, string(text)
+	return resp.StatusCode
 }
 
 func ok(w http.ResponseWriter, r *http.Request) {

@@ -5,12 +5,15 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 	"sync"
 
 	"stanzahook/pkg/gateway"
 )
 
 const (
+	// unproven begins the kind of a holder that its body is still to prove.
+	unproven = "unproven "
 	// keptSlots is the least number of slots reserved for the scope admin.
 	keptSlots = 16
 	// accountsPart: one account may have this part of the accounts' share.
@@ -30,11 +33,12 @@ type slots struct {
 	refused map[string]int64
 }
 
-// holder has a bound: a token, all accounts together, one account, or an address without
-// authentication.
+// holder has a bound: a token, all accounts together, one account, an address without
+// authentication, or those in the name of a caller whom their body is still to prove: all
+// together, of one caller, and of one caller from one network.
 type holder struct {
 	kind, name string
-	network    netip.Prefix // of an address
+	network    netip.Prefix // of an address, or of those to be proved
 }
 
 func newSlots(most int) *slots {
@@ -56,14 +60,15 @@ type bound struct {
 	most int
 }
 
-// bounds are those that a request counts for; the second one may be empty.
-type bounds [2]bound
+// bounds are those that a request counts for; the last ones may be empty.
+type bounds [5]bound
 
 func (b *bounds) all() []bound {
-	if b[1].kind == "" {
-		return b[:1]
+	n := 1
+	for n < len(b) && b[n].kind != "" {
+		n++
 	}
-	return b[:]
+	return b[:n]
 }
 
 func (s *slots) bounds(q *request) bounds {
@@ -71,7 +76,15 @@ func (s *slots) bounds(q *request) bounds {
 	case who.AllScopes, who.Name == "" && q.elsewhere: // whoever it is, another process knows
 		return bounds{{holder{kind: "address", network: networkOf(q.addr)}, s.share}}
 	case who.Group != "":
-		return bounds{{holder{kind: who.Group}, s.share}, {holder{kind: who.Group, name: who.Name}, max(1, s.share/accountsPart)}}
+		own := max(1, s.share/accountsPart)
+		all := bounds{{holder{kind: who.Group}, s.share}, {holder{kind: who.Group, name: who.Name}, own}}
+		if network := networkOf(q.addr); q.entry != nil && q.entry.Unproven && !q.live.proven.has(who.Name, network) {
+			kind := unproven + who.Group
+			all[2] = bound{holder{kind: kind}, max(1, s.share/unprovenPart)}
+			all[3] = bound{holder{kind: kind, name: who.Name}, max(1, own/unprovenPart)}
+			all[4] = bound{holder{kind: kind, name: who.Name, network: network}, max(1, own/unprovenPart/unprovenPart)}
+		}
+		return all
 	default:
 		return bounds{{holder{kind: "token", name: who.Name}, s.share}}
 	}
@@ -169,7 +182,7 @@ func (s *slots) use() Slots {
 			by[h.name] += n
 		case h.kind == "address":
 			by["anonymous"] += n
-		case h.name == "":
+		case h.name == "" && !strings.HasPrefix(h.kind, unproven):
 			by[h.kind] += n
 		}
 	}

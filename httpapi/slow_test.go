@@ -130,8 +130,7 @@ func TestBodiesAreBounded(t *testing.T) {
 	flood := func(token string) (held int) {
 		for range each {
 			go func() {
-				resp, _ := f.do(t, "POST", "/things", text, "Authorization", "Bearer "+token)
-				statuses <- resp.StatusCode
+				statuses <- f.status(t, "POST", "/things", text, "Authorization", "Bearer "+token)
 			}()
 		}
 		for refused := 0; held+refused < each; {

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+
+	"stanzahook/pkg/socket"
 )
 
 // A connection whose other side is gone without a word ends soon.
@@ -29,12 +31,8 @@ func TestVanishedCallers(t *testing.T) {
 		s.connections.mu.Unlock()
 		time.Sleep(time.Millisecond)
 	}
-	raw, err := first.Conn.(*net.TCPConn).SyscallConn()
-	if err != nil {
-		t.Fatal(err)
-	}
 	var got int
-	if err := raw.Control(func(fd uintptr) { got, err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout) }); err != nil || got != 30_000 {
+	if err := first.Conn.(*socket.Conn).Raw().Control(func(fd uintptr) { got, err = syscall.GetsockoptInt(int(fd), syscall.IPPROTO_TCP, tcpUserTimeout) }); err != nil || got != 30_000 {
 		t.Errorf("%d ms, %v", got, err)
 	}
 }

@@ -26,6 +26,7 @@ const streamTime = 30 * time.Second
 var (
 	errStandby = errors.New("it is not active")
 	errRunning = errors.New("an attempt before is in progress")
+	errCrowd   = errors.New("its caller has too many requests")
 )
 
 // attempt sends the request to a replica, and its answer to the caller. It panics with
@@ -62,6 +63,8 @@ func (x *exchange) attempt(to *replica.Serving) (became result) {
 				return errStandby
 			case x.sent && resp.StatusCode == http.StatusConflict && resp.Header.Get("Retry-After") != "":
 				return errRunning
+			case resp.StatusCode == http.StatusTooManyRequests && resp.Header.Get("Retry-After") != "" && x.mayCrowd():
+				return errCrowd
 			}
 			for name := range resp.Header { // what this replica has said of itself
 				x.w.Header().Del(name)
@@ -75,6 +78,8 @@ func (x *exchange) attempt(to *replica.Serving) (became result) {
 				x.outcome, became = gone, done
 			case errors.Is(err, errRunning):
 				became = running
+			case errors.Is(err, errCrowd):
+				became = crowd
 			case errors.Is(err, errStandby):
 				became = untouched
 			case !connected.Load():

@@ -22,6 +22,9 @@ type exchange struct {
 	once *reader // a body that can be sent only once; nil: it is body
 
 	outcome string
+	until   time.Time   // for how long it may be held
+	held    bool        // it was, and comes with all the others that were
+	crowded bool        // the active replica has refused it for that
 	sent    bool        // an attempt had no answer: it may have been done
 	events  atomic.Bool // the answer is a stream of events
 }
@@ -43,6 +46,7 @@ const (
 	untouched               // the replica has not got the request, or has done nothing
 	unknown                 // it has no answer
 	running                 // it says that an attempt before is in progress
+	crowd                   // it says that the caller has too many requests, which were held here
 )
 
 // errStopped is why a request that is held ends when this process stops.
@@ -51,8 +55,8 @@ var errStopped = errors.New("this replica stops")
 // run sends the request until it has an answer, or there is nothing to send it to.
 func (x *exchange) run() {
 	var last *replica.Serving
-	for until := time.Now().Add(x.o.Hold); ; {
-		to, err := x.await(until, last)
+	for x.until = time.Now().Add(x.o.Hold); ; {
+		to, err := x.await(last)
 		switch {
 		case x.r.Context().Err() != nil:
 			x.end(gone, nil)
@@ -75,7 +79,11 @@ func (x *exchange) run() {
 				x.end(lost, x.lostFault(&to))
 				return
 			}
-			x.sent, until = true, time.Now().Add(x.o.Hold)
+			x.sent, x.until = true, time.Now().Add(x.o.Hold)
+		case crowd:
+			if !x.crowded {
+				x.crowded, x.until = true, time.Now().Add(x.o.Hold)
+			}
 		case untouched, running:
 		}
 		last = &to
@@ -86,11 +94,18 @@ func (x *exchange) run() {
 	}
 }
 
-// await waits for a replica until a time. Errors: errStopped, that of the request's context, and
-// context.DeadlineExceeded.
-func (x *exchange) await(until time.Time, last *replica.Serving) (replica.Serving, error) {
-	ctx, cancel := context.WithDeadline(x.r.Context(), until)
+// await waits for a replica, as long as the request may be held. Errors: errStopped, that of the
+// request's context, and context.DeadlineExceeded.
+func (x *exchange) await(last *replica.Serving) (replica.Serving, error) {
+	ctx, cancel := context.WithDeadline(x.r.Context(), x.until)
 	defer cancel()
+	now, end := context.WithCancel(ctx)
+	end()
+	if to, err := x.o.Active(now, last); err == nil && ctx.Err() == nil && x.stopping.Err() == nil {
+		return to, nil
+	}
+	x.held = true
+	httpapi.Held(x.r.Context())
 	defer context.AfterFunc(x.stopping, cancel)()
 	to, err := x.o.Active(ctx, last)
 	switch {
@@ -100,6 +115,13 @@ func (x *exchange) await(until time.Time, last *replica.Serving) (replica.Servin
 		err = ctx.Err()
 	}
 	return to, err
+}
+
+// mayCrowd reports whether a refusal for too many requests may be answered by another attempt: the
+// request was held here, with others of its caller, and all of them come at once. Near the end
+// of the time the caller gets the refusal.
+func (x *exchange) mayCrowd() bool {
+	return x.held && x.once == nil && (!x.crowded || time.Until(x.until) > x.o.Hold/4)
 }
 
 // mayRepeat reports whether a request may be sent again that may have been done.

@@ -164,8 +164,9 @@ func TestNeverTwice(t *testing.T) {
 // Events come when they are sent, and the stream breaks off with its replica.
 func TestStream(t *testing.T) {
 	of := newRole()
-	send := make(chan string)
+	send, ended := make(chan string), make(chan struct{}, 2)
 	active := start(t, "a", of, long, route("GET", "/v1/x", func(w http.ResponseWriter, r *http.Request) {
+		defer func() { ended <- struct{}{} }()
 		w.Header().Set("Content-Type", "text/event-stream")
 		for {
 			select {
@@ -201,6 +202,7 @@ func TestStream(t *testing.T) {
 			t.Errorf("%q %v", lines.Text(), lines.Err())
 		}
 		resp.Body.Close()
+		<-ended // it must not get what is for the next one
 		of.set("a", active.url)
 	}
 	became(t, standby, map[string]int64{"cut": 2})

@@ -19,12 +19,13 @@ type reach struct {
 }
 
 // Reach returns why nothing can be passed on to the active replica; nil: it can, or none is
-// active now. path is one that it answers to everybody.
+// active now. path is one that it answers to everybody. What is found holds for all callers: one
+// that goes does not end the look.
 func (f *Forward) Reach(ctx context.Context, path string) error {
 	f.reached.mu.Lock()
 	defer f.reached.mu.Unlock()
 	if time.Since(f.reached.when) >= lookEvery {
-		f.reached.err, f.reached.when = f.look(ctx, path), time.Now()
+		f.reached.err, f.reached.when = f.look(context.WithoutCancel(ctx), path), time.Now()
 	}
 	return f.reached.err
 }

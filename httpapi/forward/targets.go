@@ -10,6 +10,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"stanzahook/httpapi"
 )
 
 const (
@@ -50,7 +52,7 @@ func (t *targets) close() {
 
 // newTransport connects to replicas alone: no proxy of the environment is for them.
 func newTransport(certificate string) *http.Transport {
-	dialer := net.Dialer{Timeout: dialTimeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: vanished / 2, Interval: vanished / 10, Count: 5}}
+	dialer := net.Dialer{Timeout: dialTimeout, Control: httpapi.EndAfter(vanished), KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: vanished / 2, Interval: vanished / 10, Count: 5}}
 	return &http.Transport{
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			return dialer.DialContext(ctx, network, addr)

@@ -64,6 +64,24 @@ func TestRedeliveries(t *testing.T) {
 	}
 }
 
+// The id of a delivery that says something else, as another sender may write it, or a tool that
+// begins anew, keeps no message from being sent.
+func TestSameIDOfAnother(t *testing.T) {
+	for adapter, id := range map[string]string{"text": "Idempotency-Key: 1", "json": "Idempotency-Key: 1", "ntfy": "Idempotency-Key: 1", "slack": "Idempotency-Key: 1", "gitlab": "X-Gitlab-Event-UUID: 1", "github": "X-GitHub-Delivery: 1"} {
+		g := newRig(t, nil)
+		body := string(hook.Sample(adapter).Body)
+		for i, body := range []string{body, body + "\n", body} {
+			w := g.call("POST", "/hooks/"+adapter+"/s3cret-"+adapter, body, "X-GitHub-Event: push", id)
+			if again := w.Header().Get("Idempotency-Replayed") != ""; w.Code >= 300 || again != (i == 2) {
+				t.Errorf("%s, the request %d: %d, repeated: %v", adapter, i, w.Code, again)
+			}
+		}
+		if n := len(g.net.Sent()); n != 2 {
+			t.Errorf("%s: %d messages, not 2", adapter, n)
+		}
+	}
+}
+
 // Killed after the id was stored and before the answer: the repetition sends, with the id
 // that was stored.
 func TestKilledBeforeTheAnswer(t *testing.T) {

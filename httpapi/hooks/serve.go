@@ -32,6 +32,7 @@ func (h *handler) serve(w http.ResponseWriter, r *http.Request) {
 		httpapi.Disown(r.Context())
 		return
 	}
+	httpapi.Prove(r.Context())
 	a := h.handle(r, m, q)
 	h.note(r, m, a)
 	write(w, r, m, q, a)

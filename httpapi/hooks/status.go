@@ -7,8 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
-
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -18,13 +16,13 @@ import (
 type Statuses struct {
 	mu       sync.Mutex
 	hooks    map[string]*status
-	messages *simplelru.LRU[messageKey, ownMessage] // so that the error of a message is found
-	running  map[string]bool                        // deliveries in progress, by key
-	lastTS   int64                                  // of Slack's API, in microseconds since 1970
+	messages *shared[messageKey, ownMessage] // so that the error of a message is found
+	running  map[string]bool                 // deliveries in progress, by key
+	lastTS   int64                           // of Slack's API, in microseconds since 1970
 }
 
-// maxMessages bounds the messages whose errors are told apart. The error of an older one
-// does not count for its hook; it is an event as any error is.
+// maxMessages bounds the messages whose errors are told apart, see shared. The error of an older
+// one does not count for its hook; it is an event as any error is.
 const maxMessages = 10_000
 
 type messageKey struct {
@@ -65,7 +63,7 @@ func (s *Statuses) of(h *Hook) *status {
 	if s.hooks == nil {
 		s.hooks = make(map[string]*status)
 		s.running = make(map[string]bool)
-		s.messages, _ = simplelru.NewLRU[messageKey, ownMessage](maxMessages, nil) // fails only for size 0
+		s.messages = newShared[messageKey, ownMessage](maxMessages)
 	}
 	one := s.hooks[h.Name]
 	if one == nil {
@@ -149,7 +147,7 @@ func (s *status) fail(text string) {
 func (s *Statuses) expect(name string, m *stanza.Stanza) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.messages.Add(messageKey{m.To.Bare(), m.ID}, ownMessage{name, m.Type == "groupchat"})
+	s.messages.add(name, messageKey{m.To.Bare(), m.ID}, ownMessage{name, m.Type == "groupchat"})
 }
 
 // Bounced reports an error stanza. If it is of a message of a hook, it counts as a failure
@@ -163,12 +161,12 @@ func (s *Statuses) Bounced(m *stanza.Stanza) (name string, ok bool) {
 		return "", false
 	}
 	key := messageKey{m.From.Bare(), m.ID}
-	own, ok := s.messages.Peek(key)
+	own, ok := s.messages.get(key)
 	if own.group && m.From.IsFull() {
 		s.mu.Unlock()
 		return "", false
 	}
-	s.messages.Remove(key)
+	s.messages.remove(key)
 	name = own.hook
 	one := s.hooks[name]
 	s.mu.Unlock()

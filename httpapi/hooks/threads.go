@@ -31,7 +31,7 @@ type Threads struct {
 
 	mu     sync.Mutex
 	turns  map[string]*turn                                    // threads that are written to now
-	open   *simplelru.LRU[messageKey, map[string]*firstOf]     // messages whose copy has not come, by name of the thread
+	open   *shared[messageKey, map[string]*firstOf]            // messages whose copy has not come, by name of the thread
 	firsts *simplelru.LRU[messageKey, map[string]store.Thread] // threads by their first messages, and by name
 }
 
@@ -61,9 +61,8 @@ type turn struct {
 
 // NewThreads returns the threads of a store.
 func NewThreads(s *store.Threads, log *zap.Logger) *Threads {
-	open, _ := simplelru.NewLRU[messageKey, map[string]*firstOf](maxMessages, nil) // fails only for size 0
-	firsts, _ := simplelru.NewLRU[messageKey, map[string]store.Thread](store.MaxThreads, nil)
-	t := &Threads{store: s, log: log, writes: make(chan store.Thread, maxWrites), back: make(chan messageKey, maxBack), turns: make(map[string]*turn), open: open, firsts: firsts}
+	firsts, _ := simplelru.NewLRU[messageKey, map[string]store.Thread](store.MaxThreads, nil) // fails only for size 0
+	t := &Threads{store: s, log: log, writes: make(chan store.Thread, maxWrites), back: make(chan messageKey, maxBack), turns: make(map[string]*turn), open: newShared[messageKey, map[string]*firstOf](maxMessages), firsts: firsts}
 	for _, one := range s.All() {
 		ref, err := message.ParseRef(one.Ref)
 		if err != nil {
@@ -80,10 +79,10 @@ func NewThreads(s *store.Threads, log *zap.Logger) *Threads {
 // await notes a message whose copy will come. t.mu is held, or nobody else has t.
 func (t *Threads) await(ref message.Ref, f *firstOf) {
 	key := messageKey{ref.Peer, ref.ID}
-	of, _ := t.open.Get(key)
-	if of == nil {
+	of, ok := t.open.get(key)
+	if !ok {
 		of = make(map[string]*firstOf)
-		t.open.Add(key, of)
+		t.open.add(f.thread.Hook, key, of)
 	}
 	of[f.thread.Hook+"\x00"+f.thread.Key] = f
 }
@@ -144,7 +143,7 @@ func (t *Threads) first(ctx context.Context, hook, thread string, to jid.JID, id
 // awaitCopy waits until a room has sent back a message, and reports whether it has.
 func (t *Threads) awaitCopy(ctx context.Context, ref message.Ref, name string) bool {
 	t.mu.Lock()
-	of, _ := t.open.Peek(messageKey{ref.Peer, ref.ID})
+	of, _ := t.open.get(messageKey{ref.Peer, ref.ID})
 	f := of[name]
 	t.mu.Unlock()
 	if f == nil {
@@ -199,9 +198,9 @@ func (t *Threads) drop(ref message.Ref, f *firstOf) {
 	key, name := messageKey{ref.Peer, ref.ID}, f.thread.Hook+"\x00"+f.thread.Key
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if of, ok := t.open.Peek(key); ok && of[name] == f {
+	if of, ok := t.open.get(key); ok && of[name] == f {
 		if delete(of, name); len(of) == 0 {
-			t.open.Remove(key)
+			t.open.remove(key)
 		}
 	}
 	if of, ok := t.firsts.Peek(keyOf(ref)); ok {
@@ -231,11 +230,11 @@ func (t *Threads) Echoed(ref message.Ref) {
 	key := messageKey{ref.Peer, ref.ID}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	of, ok := t.open.Peek(key)
+	of, ok := t.open.get(key)
 	if !ok {
 		return
 	}
-	t.open.Remove(key)
+	t.open.remove(key)
 	for _, f := range of {
 		if ref.StanzaID != "" {
 			f.thread.Ref = ref.String()

@@ -76,7 +76,7 @@ func (t *Threads) failed(ctx context.Context, key messageKey) {
 		done()
 	}
 	t.mu.Lock()
-	t.open.Remove(key)
+	t.open.remove(key)
 	t.firsts.Remove(key)
 	t.mu.Unlock()
 }

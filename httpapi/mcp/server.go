@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"slices"
+	"syscall"
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
@@ -54,22 +56,50 @@ func only(next sdk.MethodHandler) sdk.MethodHandler {
 // resultOf returns what a tool has returned, also as the text of its JSON, for clients that
 // read only that.
 func resultOf(v any, err error) *sdk.CallToolResult {
+	if raw, ok := v.(json.RawMessage); ok && err == nil && !json.Valid(raw) {
+		err = errors.New("the answer is no JSON; is stanzahook at this address?")
+	}
 	if err != nil {
-		text := err.Error()
-		if f, ok := errors.AsType[*httpapi.Fault](err); ok && f.RetryAfter > 0 {
-			text += fmt.Sprintf(" (try again in %d s)", f.RetryAfter)
-		}
-		return &sdk.CallToolResult{IsError: true, Content: []sdk.Content{&sdk.TextContent{Text: text}}}
+		return failure(err)
 	}
 	text := httpapi.JSON(v)
 	return &sdk.CallToolResult{Content: []sdk.Content{&sdk.TextContent{Text: string(text)}}, StructuredContent: json.RawMessage(text)}
 }
 
-// ServeStreams serves one client over streams, a message a line, until the input ends or ctx.
-// Calls run at the same time.
+// failure returns the error of a tool: as a text for the model, and for its program what the
+// problem document of /v1 says, with retry_after in seconds if a second try may succeed.
+func failure(err error) *sdk.CallToolResult {
+	text := err.Error()
+	r := &sdk.CallToolResult{IsError: true}
+	if f, ok := errors.AsType[*httpapi.Fault](err); ok {
+		if f.RetryAfter > 0 {
+			text += fmt.Sprintf(" (try again in %d s)", f.RetryAfter)
+		}
+		r.StructuredContent = details(f)
+	}
+	r.Content = []sdk.Content{&sdk.TextContent{Text: text}}
+	return r
+}
+
+// details is a fault for programs.
+func details(f *httpapi.Fault) map[string]any {
+	all := maps.Clone(f.Members)
+	if all == nil {
+		all = make(map[string]any)
+	}
+	all["status"], all["detail"] = f.Status, f.Text
+	if f.RetryAfter > 0 {
+		all["retry_after"] = f.RetryAfter
+	}
+	return all
+}
+
+// ServeStreams serves one client over streams, a message a line, until the client has closed
+// one of them or ctx ends, which is no error. Calls run at the same time.
 func ServeStreams(ctx context.Context, in io.Reader, out io.Writer, version string, run Run) error {
 	err := newServer(version, tools.All(), run).Run(ctx, &sdk.IOTransport{Reader: io.NopCloser(in), Writer: nopCloser{out}, MaxLineLength: maxLine})
-	if errors.Is(err, io.EOF) || ctx.Err() != nil {
+	// A client that leaves closes both, and an answer may still be on its way.
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrClosedPipe) || errors.Is(err, syscall.EPIPE) || ctx.Err() != nil {
 		return nil
 	}
 	return err

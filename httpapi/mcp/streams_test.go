@@ -58,3 +58,23 @@ func TestServeStreams(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// An answer that is no JSON is an error of its tool, and ends nothing.
+func TestStreamsWithoutJSON(t *testing.T) {
+	in, toServer := io.Pipe()
+	fromServer, out := io.Pipe()
+	go func() {
+		_ = mcp.ServeStreams(t.Context(), in, out, "1.2.3", func(context.Context, string, json.RawMessage) (any, error) {
+			return json.RawMessage("<html>a proxy</html>"), nil
+		})
+	}()
+	c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.IOTransport{Reader: fromServer, Writer: toServer}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close() //nolint:errcheck // nothing is lost
+	r, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "list_rooms"})
+	if err != nil || !r.IsError || !strings.Contains(r.Content[0].(*sdk.TextContent).Text, "no JSON") {
+		t.Errorf("%+v %v", r, err)
+	}
+}

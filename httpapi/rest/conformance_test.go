@@ -55,7 +55,7 @@ func (b *bridge) sent(t *testing.T, c *conformance.Case) *stanza.Stanza {
 	select {
 	case s := <-b.own:
 		return s
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("nothing has come back")
 		return nil
 	}

@@ -8,8 +8,11 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
@@ -251,7 +254,12 @@ func ask(c *call, a *askArguments) (any, error) {
 	if err != nil {
 		return nil, ofEvents(name, err)
 	}
-	defer expected.Close()
+	held := false // until the caller has the answer
+	defer func() {
+		if !held {
+			expected.Close()
+		}
+	}()
 	v := asked{Untrusted: true}
 	if v.Question, err = c.sendMessage(map[string]any{"to": a.To, "from": a.From, "body": body}, 0); err != nil {
 		return nil, err
@@ -261,13 +269,13 @@ func ask(c *call, a *askArguments) (any, error) {
 	ctx, cancel := context.WithDeadline(wait, deadline)
 	defer cancel()
 	answer, ok, err := expected.Next(ctx)
-	if why := ended(c.ctx, wait); why != nil {
-		return nil, why
-	}
-	if err != nil {
-		return nil, ofEvents(name, err)
-	}
 	if !ok {
+		if why := ended(c.ctx, wait); why != nil {
+			return nil, why
+		}
+		if err != nil {
+			return nil, ofEvents(name, err)
+		}
 		return v, nil
 	}
 	e, _, err := readEvent(answer.JSON)
@@ -275,7 +283,28 @@ func ask(c *call, a *askArguments) (any, error) {
 		return nil, err
 	}
 	v.Answer, v.Ref, v.From = chosen(a.Options, e.Text), e.Ref, e.From
-	return v, nil
+	held = true
+	return Result{Value: v, settle: func(taken bool) { c.settle(expected, e.Ref, taken) }}, nil
+}
+
+// settleTime bounds how long the end of an event may take whose text a caller has.
+const settleTime = 10 * time.Second
+
+// settle ends the event of an answer if the caller has it; else it is an event as any other.
+//
+// Killed, or the caller gone, before the caller has it: wait_for_message returns it. Killed
+// between that and the end of the event: the caller has it, and wait_for_message returns it once
+// more, with the same ref. Killed after that: the caller has it.
+func (c *call) settle(expected *delivery.Expectation, ref string, taken bool) {
+	defer expected.Close()
+	if !taken {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(c.ctx), settleTime) // a caller that has its answer may go
+	defer cancel()
+	if err := expected.Take(ctx); err != nil {
+		c.o.Log.Warn("answer of ask not removed", zap.String("ref", ref), zap.String("request_id", httpapi.RequestID(c.ctx)), zap.Error(err), zap.String("hint", "wait_for_message returns it once more, with the same ref"))
+	}
 }
 
 // question returns the text of a question with its options.

@@ -1,10 +1,14 @@
 package tools
 
 import (
+	"cmp"
+	"crypto/sha256"
 	"encoding/base64"
+	"encoding/hex"
 	"net/http"
 	"net/url"
 
+	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
 )
 
@@ -23,6 +27,7 @@ func messageTools() []Tool {
 		define("react", "Set the bot's reactions to a message, the whole set: an empty list takes the earlier ones back. Not every program shows them.", Hints{Idempotent: true}, send, react),
 		define("send_file", "Send a file to a person or a room: one of the web by its url, which the recipient's program loads, or the content as base64, which is uploaded to the XMPP server."+noticed, Hints{}, send, sendFile),
 		define("set_typing", "Show that the bot is writing, or no longer. Programs show it for some seconds; sending a message ends it.", Hints{Idempotent: true}, send, setTyping),
+		define("set_presence", "Show how available the bot is, with a text such as what it works at. Who has subscribed to it, and everybody in its rooms, sees that until it is set again. The bot needs a profile.", Hints{Idempotent: true}, send, setPresence),
 	}
 }
 
@@ -138,7 +143,11 @@ func sendFile(c *call, a *fileArguments) (any, error) {
 	return v.Files[0], nil
 }
 
-// uploadFile uploads a file of the arguments, and returns its id.
+// uploadFile uploads a file of the arguments, and returns its id. With an Idempotency-Key the
+// same file has the same id, and is uploaded once: the message that names it is the same then,
+// and /v1 sends that once.
+//
+// Killed meanwhile: nothing was sent.
 func (c *call) uploadFile(a *fileArguments) (string, error) {
 	if a.Name == "" {
 		return "", wrongf("name: is missing; base64 needs it, such as chart.png")
@@ -157,6 +166,18 @@ func (c *call) uploadFile(a *fileArguments) (string, error) {
 	var v struct{ ID string }
 	upload := *c
 	upload.key = "" // it is that of the message
+	if c.key != "" {
+		sum := sha256.Sum256(httpapi.JSON([]string{c.key, a.To, a.From, a.Name, a.Base64}))
+		id := "file_" + hex.EncodeToString(sum[:])[:40]
+		var before struct{ State string }
+		switch err := upload.do(request{method: http.MethodGet, path: []string{"files", id}}, &before); {
+		case err == nil && before.State == "done":
+			return id, nil
+		case err == nil && before.State == "uploading":
+			return "", &httpapi.Fault{Status: http.StatusConflict, Text: "Idempotency-Key: the request with this key is in progress; try again", RetryAfter: 1}
+		}
+		query.Set("id", id)
+	}
 	err = upload.do(request{method: http.MethodPost, path: []string{"files"}, query: query, raw: data}, &v)
 	return v.ID, err
 }
@@ -169,4 +190,38 @@ type typingArguments struct {
 
 func setTyping(c *call, a *typingArguments) (any, error) {
 	return c.sendMessage(map[string]any{"to": a.To, "from": a.From, "typing": a.On}, 0)
+}
+
+type presenceArguments struct {
+	Show   string `json:"show,omitempty" jsonschema:"available, chat (glad to talk), away, xa (away for long) or dnd (busy); default: available"`
+	Status string `json:"status,omitempty" jsonschema:"a text for people, such as Deploying; default: none"`
+	From   string `json:"from,omitempty" jsonschema:"the bot; default: the token's"`
+}
+
+// shown is what is shown of a bot.
+type shown struct {
+	Bot    string `json:"bot"`
+	Show   string `json:"show"`
+	Status string `json:"status"`
+}
+
+func setPresence(c *call, a *presenceArguments) (any, error) {
+	from, err := address("from", a.From)
+	if err != nil {
+		return nil, err
+	}
+	bot, err := c.who.Sender(from, c.o.Domains())
+	if err != nil {
+		return nil, httpapi.Refused(err)
+	}
+	show := a.Show
+	if show == "available" {
+		show = ""
+	}
+	var v struct {
+		JID      string
+		Presence shown
+	}
+	err = c.do(request{method: http.MethodPut, path: []string{"bots", bot.Bare().String(), "presence"}, body: map[string]string{"show": show, "status": a.Status}}, &v)
+	return shown{v.JID, cmp.Or(v.Presence.Show, "available"), v.Presence.Status}, err
 }

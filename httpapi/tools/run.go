@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -57,10 +58,40 @@ type call struct {
 	key string // Idempotency-Key of what it sends; empty: none
 }
 
+// Result is what a tool has returned. [Result.Write] writes the answer to the caller.
+type Result struct {
+	Value  any
+	settle func(taken bool) // once it is known whether the caller has the value; nil: nothing depends on it
+}
+
+// Write writes a body that has the value. What ends with that the caller has it ends then.
+func (r Result) Write(w http.ResponseWriter, q *http.Request, status int, mediaType string, body []byte) {
+	if r.settle == nil {
+		httpapi.WriteBody(w, status, mediaType, body)
+		return
+	}
+	r.settle(httpapi.Deliver(w, q, status, mediaType, body))
+}
+
+// Drop is Write for an answer that cannot be written: what depends on it stays as it is.
+func (r Result) Drop() {
+	if r.settle != nil {
+		r.settle(false)
+	}
+}
+
 // Run runs a tool for the request of a caller, whose context it gets. The error is a
 // [*httpapi.Fault]: 404 for a name that no tool has, 400 for wrong arguments, 403 for a
-// missing scope, and what /v1 answers. It returns when the context ends.
-func (r *Runner) Run(ctx context.Context, name, key string, arguments json.RawMessage) (any, error) {
+// missing scope, and what /v1 answers; 500 for a panic, which only ends the call: package mcp
+// runs tools on goroutines where it would end the process. It returns when the context ends.
+// Write the result, or drop it, if there is no error.
+func (r *Runner) Run(ctx context.Context, name, key string, arguments json.RawMessage) (result Result, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			r.o.Log.Error("tool panicked", zap.String("tool", name), zap.String("panic", fmt.Sprint(v)), zap.String("request_id", httpapi.RequestID(ctx)), zap.Stack("stack"))
+			result, err = Result{}, internal()
+		}
+	}()
 	for i := range r.tools {
 		t := &r.tools[i]
 		if t.Name != name {
@@ -68,16 +99,23 @@ func (r *Runner) Run(ctx context.Context, name, key string, arguments json.RawMe
 		}
 		c := &call{Runner: r, ctx: ctx, who: httpapi.IdentityOf(ctx), key: key}
 		if f := t.lacks(c.who); f != nil {
-			return nil, f
+			return Result{}, f
 		}
-		result, err := t.run(c, arguments)
+		v, err := t.run(c, arguments)
 		if _, ok := errors.AsType[*httpapi.Fault](err); err == nil || ok {
-			return result, err
+			if result, ok := v.(Result); ok {
+				return result, err
+			}
+			return Result{Value: v}, err
 		}
 		r.o.Log.Error("tool failed", zap.String("tool", name), zap.String("request_id", httpapi.RequestID(ctx)), zap.Error(err))
-		return nil, &httpapi.Fault{Status: http.StatusInternalServerError, Text: "internal error; the log has it under the request id"}
+		return Result{}, internal()
 	}
-	return nil, &httpapi.Fault{Status: http.StatusNotFound, Text: "no tool is named " + strconv.QuoteToASCII(name) + "; GET /v1/tools lists them"}
+	return Result{}, &httpapi.Fault{Status: http.StatusNotFound, Text: "no tool is named " + strconv.QuoteToASCII(name) + "; GET /v1/tools lists them"}
+}
+
+func internal() error {
+	return &httpapi.Fault{Status: http.StatusInternalServerError, Text: "internal error; the log has it under the request id"}
 }
 
 // request is a request to /v1.
@@ -110,7 +148,8 @@ func (c *call) do(q request, result any) error {
 	a := answer{header: make(http.Header), status: http.StatusOK}
 	c.api.ServeHTTP(&a, r)
 	if a.status >= 300 {
-		return a.fault()
+		wait, _ := strconv.Atoi(a.header.Get("Retry-After")) // none is 0
+		return httpapi.FaultOf(a.status, wait, a.body.Bytes())
 	}
 	if result == nil {
 		return nil
@@ -128,23 +167,6 @@ type answer struct {
 func (a *answer) Header() http.Header         { return a.header }
 func (a *answer) WriteHeader(status int)      { a.status = status }
 func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
-
-// fault is the problem of an answer that is none of success, with its members.
-func (a *answer) fault() error {
-	f := &httpapi.Fault{Status: a.status, Text: http.StatusText(a.status)}
-	var members map[string]any
-	if json.Unmarshal(a.body.Bytes(), &members) == nil {
-		if text, ok := members["detail"].(string); ok {
-			f.Text = text
-		}
-		for _, own := range []string{"type", "title", "status", "detail", "request_id"} {
-			delete(members, own)
-		}
-		f.Members = members
-	}
-	f.RetryAfter, _ = strconv.Atoi(a.header.Get("Retry-After")) // none is 0
-	return f
-}
 
 // segment checks an argument that is a part of a path.
 func segment(name, value string) error {

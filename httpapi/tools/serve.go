@@ -55,16 +55,16 @@ func (r *Runner) serve(w http.ResponseWriter, q *http.Request) {
 		return
 	}
 	w.Header().Set("Cache-Control", "no-store")
-	httpapi.WriteJSON(w, http.StatusOK, result)
+	result.Write(w, q, http.StatusOK, "application/json", httpapi.JSON(result.Value))
 }
 
-func (r *Runner) runFor(w http.ResponseWriter, q *http.Request) (any, error) {
+func (r *Runner) runFor(w http.ResponseWriter, q *http.Request) (Result, error) {
 	if _, f := httpapi.Parameters(q); f != nil {
-		return nil, f
+		return Result{}, f
 	}
 	arguments, f := httpapi.ReadText(w, q, document.JSON)
 	if f != nil {
-		return nil, f
+		return Result{}, f
 	}
 	return r.Run(q.Context(), mux.Vars(q)["name"], q.Header.Get("Idempotency-Key"), arguments)
 }

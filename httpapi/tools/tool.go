@@ -18,7 +18,7 @@ type Tool struct {
 	Hints
 	Parameters *jsonschema.Schema // of the arguments, an object
 
-	run func(c *call, arguments json.RawMessage) (any, error)
+	run func(c *call, arguments json.RawMessage) (any, error) // a Result, or its value
 }
 
 // Hints say what a call does, as in the Model Context Protocol.

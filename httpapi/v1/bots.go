@@ -128,7 +128,7 @@ func (x bots) seen(r *http.Request) (Bot, error) {
 
 // ofBot names the bot that was not found.
 func ofBot(bot jid.JID, err error) error {
-	return notFound(err, "%s has no profile; GET /v1/bots lists those that have one", bot.String())
+	return notFound(err, "%s has no profile; PUT /v1/bots/%[1]s makes one, GET /v1/bots lists the bots that have one", bot.String())
 }
 
 // Bounds of a page of bots.
@@ -274,6 +274,9 @@ func (x bots) setPresence(w http.ResponseWriter, r *http.Request) error {
 	}
 	if p.Until != nil && !p.Until.After(x.clock()) {
 		return wrongf("until: is in the past; write a time to come, or leave it out")
+	}
+	if p.Until != nil && p.Until.UTC().Year() > 9999 { // JSON has no such time (RFC 3339 section 1)
+		return wrongf("until: is after the year 9999 in UTC; write an earlier time, or leave it out")
 	}
 	b, err := x.all.SetPresence(r.Context(), bot, p)
 	if err != nil {

@@ -126,7 +126,7 @@ func (x files) post(w http.ResponseWriter, r *http.Request, values url.Values) e
 	if err != nil {
 		return httpapi.Refused(err)
 	}
-	what.Bot, what.Caller = bot.Bare(), who.Name
+	what.Bot, what.Caller, what.Most = bot.Bare(), who.Name, who.MaxFile
 	ctx, release := httpapi.Hold(r.Context(), func(now httpapi.Identity) *httpapi.Fault {
 		if _, err := now.Sender(bot, x.domains()); err != nil {
 			return httpapi.Refused(err)
@@ -169,11 +169,10 @@ func (x files) show(w http.ResponseWriter, r *http.Request) error {
 // findFile returns an upload of the caller; for operators, of any.
 func findFile(r *http.Request, all *upload.Uploads, id string) (upload.Record, error) {
 	who := httpapi.IdentityOf(r.Context())
-	caller := who.Name
-	if who.Can(gateway.ScopeAdmin) {
-		caller = ""
+	v, ok := all.Get(id, who.Name)
+	if !ok && who.Can(gateway.ScopeAdmin) {
+		v, ok = all.Get(id, "")
 	}
-	v, ok := all.Get(id, caller)
 	if !ok {
 		return v, &httpapi.Fault{Status: http.StatusNotFound, Text: "this token uploaded no file with the id " + strings.ToValidUTF8(id, "") + " since the start of the process, or not in the last 24 hours; its url works all the same"}
 	}

@@ -128,6 +128,7 @@ func TestUploads(t *testing.T) {
 	late, asLate := formOf(t, "file", "x:y", "from", "bot.example.com")
 	odd, asOdd := formOf(t, "what", "x", "file", "x:y")
 	none, asNone := formOf(t, "from", "bot.example.com")
+	heavy, asHeavy := formOf(t, "message", `{"to":"u@example.com"}`, "file", "x:"+strings.Repeat("x", 11))
 	before := len(s.files)
 	for _, c := range []struct {
 		token, path, body, media string
@@ -142,6 +143,9 @@ func TestUploads(t *testing.T) {
 		{"sender", "/v1/files", "", "", 400, "empty"},
 		{"sender", "/v1/files", strings.Repeat("x", 1001), "", 413, "1000"},
 		{"sender", "/v1/files", long, asLong, 413, "1000"},
+		{"small", "/v1/files", strings.Repeat("x", 11), "", 413, "larger than 10 bytes"},
+		{"small", "/v1/files", long, asLong, 413, "larger than 10 bytes"},
+		{"small", "/v1/messages", heavy, asHeavy, 413, "larger than 10 bytes"},
 		{"sender", "/v1/files", odd, asOdd, 400, "what"},
 		{"sender", "/v1/files", none, asNone, 400, "file"},
 		{"sender", "/v1/files", "--x", "multipart/form-data", 400, "form"},
@@ -157,6 +161,9 @@ func TestUploads(t *testing.T) {
 	}
 	if len(s.files) != before {
 		t.Error("a file was sent")
+	}
+	if w := ask(s.api, "small", "POST", "/v1/files", strings.Repeat("x", 10)); w.Code != 201 {
+		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	if w := ask(s.api, "sender", "POST", "/v1/files", late, "Content-Type", asLate); w.Code != 201 { // what follows the file does not count
 		t.Errorf("%d %s", w.Code, w.Body)

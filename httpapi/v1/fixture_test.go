@@ -19,9 +19,12 @@ import (
 func serve(o v1.Options) http.Handler {
 	var tokens []httpapi.Token
 	for name, scopes := range map[string]string{
-		"sender": "send", "asker": "query", "all": "send query admin", "none": "", "admin": "admin", "events": "events", "roster": "roster", "reader": "read", "bound": "send", "roomer": "rooms", "opsonly": "rooms send",
+		"sender": "send", "asker": "query", "all": "send query admin", "none": "", "admin": "admin", "events": "events", "roster": "roster", "reader": "read", "bound": "send", "roomer": "rooms", "opsonly": "rooms send", "small": "send",
 	} {
 		t := httpapi.Token{Name: name, Hash: sha256.Sum256([]byte(name)), Scopes: strings.Fields(scopes)}
+		if name == "small" {
+			t.MaxFile = 10
+		}
 		if name == "bound" {
 			g, err := jid.ParseGlob("alice@bot.example.com")
 			if err != nil {

@@ -108,7 +108,7 @@ func (m messages) post(read func(http.ResponseWriter, *http.Request) (*draft, er
 			v := sentJSON{ID: s.ID}
 			if s.Kind == stanza.Message {
 				v.Ref = d.ref().String()
-				how.Ref = v.Ref
+				how.Ref, how.Edits = v.Ref, d.about.ID
 			}
 			if join {
 				if err := m.join(ctx, s, how.Wait); err != nil {

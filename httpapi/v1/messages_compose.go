@@ -78,8 +78,8 @@ func (m messages) composeOf(r *http.Request, data []byte, what *message.Draft, t
 
 // composed makes a message of what was read.
 func (m messages) composed(r *http.Request, data []byte, what *message.Draft, f *restjson.Fields, sharing *sharing) (*draft, error) {
-	if what.Key() == "" && !what.Track && !what.Quote {
-		return finish(r, data, f, stanza.Message, m.sender, m.isIn)
+	if what.OnlyWrites() {
+		return m.finish(r, data, f)
 	}
 	ref, err := m.about(r, what, f)
 	if err != nil {
@@ -101,18 +101,23 @@ func (m messages) composed(r *http.Request, data []byte, what *message.Draft, f 
 		}
 	}
 	inner, written, err := what.Write(ref, f.Inner, m.quoted(ref, what))
+	two, isTwo := errors.AsType[*message.TwoThings](err)
 	switch {
+	case isTwo:
+		return nil, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: two.Error()}
+	case errors.Is(err, message.ErrNoBody):
+		return nil, wrongf("buttons: %s", err)
 	case errors.Is(err, message.ErrNotOwn):
 		return nil, &httpapi.Fault{Status: http.StatusForbidden, Text: what.Key() + ": " + err.Error()}
 	case err != nil:
 		return nil, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: what.Key() + ": " + err.Error(), Members: map[string]any{"condition": "no-stable-id"}}
 	}
 	f.Inner = inner
-	d, err := finish(r, data, f, stanza.Message, m.sender, m.isIn)
+	d, err := m.finish(r, data, f)
 	if err != nil {
 		return nil, err
 	}
-	d.written, d.private = written, ref.Kind == message.Chat && ref.Peer.IsFull()
+	d.written, d.private = written, d.private || ref.Kind == message.Chat && ref.Peer.IsFull()
 	if what.Does == message.Correction || what.Does == message.Retraction {
 		d.about = ref
 	}

@@ -45,6 +45,9 @@ func (s *sharing) prepare(what *message.Draft, f *restjson.Fields) error {
 	}
 	s.what = what
 	if f.Inner == "" {
+		if len(what.Buttons) > 0 {
+			return wrongf("buttons: %s", message.ErrNoBody)
+		}
 		s.alone = true
 		f.Inner = (&message.File{}).XML()
 	}
@@ -95,7 +98,7 @@ func (m messages) upload(ctx context.Context, r *http.Request, d *draft) ([]*sta
 	var found []message.File
 	who := httpapi.IdentityOf(r.Context())
 	for i, w := range d.sharing.wishes {
-		f, err := m.wished(ctx, r, d, who.Name, w)
+		f, err := m.wished(ctx, r, d, who, w)
 		if err != nil {
 			return nil, inFile(i, notUploaded(ctx, err))
 		}
@@ -113,7 +116,7 @@ func (m messages) upload(ctx context.Context, r *http.Request, d *draft) ([]*sta
 			if part.FormName() != "file" || len(found) == message.MaxFiles {
 				return nil, wrongf("%.40q: behind the message come at most %d parts, named file", part.FormName(), message.MaxFiles)
 			}
-			f, err := m.uploads.Put(ctx, upload.Upload{Bot: d.header.From.Bare(), Caller: who.Name, Name: part.FileName(), Type: part.Header.Get("Content-Type"), Size: -1, Body: part, Interrupt: form.stream.Interrupt})
+			f, err := m.uploads.Put(ctx, upload.Upload{Bot: d.header.From.Bare(), Caller: who.Name, Most: who.MaxFile, Name: part.FileName(), Type: part.Header.Get("Content-Type"), Size: -1, Body: part, Interrupt: form.stream.Interrupt})
 			if err != nil {
 				return nil, inFile(len(found), notUploaded(ctx, err))
 			}
@@ -135,12 +138,12 @@ func inFile(i int, err error) error {
 }
 
 // wished returns the file that a caller has named.
-func (m messages) wished(ctx context.Context, r *http.Request, d *draft, caller string, w message.FileWish) (message.File, error) {
+func (m messages) wished(ctx context.Context, r *http.Request, d *draft, who httpapi.Identity, w message.FileWish) (message.File, error) {
 	switch {
 	case w.URL != "":
 		return w.File(), nil
 	case w.Fetch != "":
-		f, err := m.uploads.Fetch(ctx, upload.Upload{Bot: d.header.From.Bare(), Caller: caller, Name: w.Name, Type: w.Type}, w.Fetch)
+		f, err := m.uploads.Fetch(ctx, upload.Upload{Bot: d.header.From.Bare(), Caller: who.Name, Most: who.MaxFile, Name: w.Name, Type: w.Type}, w.Fetch)
 		return f.File, err
 	}
 	v, err := findFile(r, m.uploads, w.ID)

@@ -10,6 +10,7 @@ import (
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
+	"stanzahook/pkg/restjson"
 	"stanzahook/pkg/stanza"
 )
 
@@ -18,6 +19,23 @@ const joinWait = 10 * time.Second
 
 // isIn reports whether a bot is kept in a room.
 func (m messages) isIn(room, bot jid.JID) bool { return m.rooms != nil && m.rooms.IsIn(room, bot) }
+
+// finish makes a message of what was read. One that names no sender is from the only bot in the
+// room that it goes to, if the caller may send from there and its own default is not in the room.
+func (m messages) finish(r *http.Request, data []byte, f *restjson.Fields) (*draft, error) {
+	if f.From.IsZero() && m.rooms != nil {
+		who, domains := httpapi.IdentityOf(r.Context()), m.sender.Domains()
+		usual, err := who.Sender(f.From, domains)
+		if err != nil || !m.isIn(f.To.Bare(), usual) {
+			if only, err := m.rooms.Get(f.To.Bare(), jid.JID{}); err == nil {
+				if from, err := who.Sender(only.Bot, domains); err == nil {
+					f.From = from
+				}
+			}
+		}
+	}
+	return finish(r, data, f, stanza.Message, m.sender, m.isIn)
+}
 
 // left returns what is left of a wait, at least a millisecond: what is there already counts.
 func left(wait time.Duration, since time.Time) time.Duration {

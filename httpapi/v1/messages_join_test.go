@@ -1,6 +1,7 @@
 package v1_test
 
 import (
+	"errors"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -66,6 +67,34 @@ func TestMessageJoins(t *testing.T) {
 	f.asked = nil
 	if status, _ := post("opsonly", "", strings.Replace(toOps, `"body"`, `"type":"groupchat","body"`, 1)); status != 202 || len(f.asked) > 0 {
 		t.Errorf("%d, %q is done", status, f.asked)
+	}
+}
+
+// A message to a room that names no sender is from the only bot in it, if the caller may send from
+// there and its own default is not in the room.
+func TestMessageIsFromTheBotInTheRoom(t *testing.T) {
+	_, rooms, _ := newRooms()
+	n := &gatewaytest.Network{}
+	h := serve(v1.Options{Rooms: rooms, Sender: n, Now: func() time.Time { return now }})
+	for _, c := range []struct{ what, token, to, from, err string }{
+		{"it may not send from there", "bound", "ops@rooms.example.com", "alice@bot.example.com", ""},
+		{"its own is in the room", "sender in", "ops@rooms.example.com", "bot.example.com", ""},
+		{"the only one", "sender", "ops@rooms.example.com", "echo@bot.example.com", ""},
+		{"to somebody in it", "sender", "ops@rooms.example.com/Juliet", "echo@bot.example.com", ""},
+		{"no bot is in it", "sender", "u@rooms.example.com", "bot.example.com", ""},
+		{"several are", "sender", "ops@rooms.example.com", "bot.example.com", "several bots"},
+	} {
+		rooms.err = nil
+		if c.err != "" {
+			rooms.err = errors.New(c.err)
+		}
+		token, in := strings.CutSuffix(c.token, " in")
+		rooms.isIn = in
+		before := len(n.Sent())
+		w := ask(h, token, "POST", "/v1/messages", `{"to":"`+c.to+`","body":"hi"}`)
+		if sent := n.Sent()[before:]; w.Code != 202 || len(sent) != 1 || sent[0].From.String() != c.from {
+			t.Errorf("%s: %d %s, %v", c.what, w.Code, w.Body, sent)
+		}
 	}
 }
 

@@ -93,6 +93,7 @@ func finish(r *http.Request, data []byte, f *restjson.Fields, kind stanza.Kind, 
 	}
 	sum := sha256.Sum256(data)
 	d := &draft{header: f.Header, inner: f.Inner, noType: noType, origin: kind == stanza.Message && f.Type != "error", limits: over.Limits(f.From), hash: hex.EncodeToString(sum[:])}
+	d.private = kind == stanza.Message && f.Type != "groupchat" && f.To.IsFull() && isIn != nil && isIn(f.To.Bare(), f.From)
 	if err := d.build(f.ID); err != nil {
 		return nil, err
 	}

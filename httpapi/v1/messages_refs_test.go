@@ -70,6 +70,9 @@ func TestRefsAreWritten(t *testing.T) {
 		"typing":                      {"POST", "", `{"id":"i","to":"u@example.com","typing":true}`, chat + "<composing xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>" + end, ""},
 		"no longer typing":            {"POST", "", `{"id":"i","to":"u@example.com","typing":false}`, chat + "<active xmlns='http://jabber.org/protocol/chatstates'/><no-store xmlns='urn:xmpp:hints'/>" + end, ""},
 		"track":                       {"POST", "", `{"id":"i","to":"u@example.com","body":"x","track":true}`, chat + "<body>x</body><request xmlns='urn:xmpp:receipts'/><markable xmlns='urn:xmpp:chat-markers:0'/>" + end, ""},
+		"buttons":                     {"POST", "", `{"id":"i","to":"u@example.com","body":"Tea?","buttons":["Yes",{"label":"No","value":"n<"}]}`, chat + "<body>Tea?\n1) Yes\n2) No</body><response xmlns='urn:xmpp:tmp:quick-response' value='Yes' label='Yes'/><response xmlns='urn:xmpp:tmp:quick-response' value='n&lt;' label='No'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:tmp:quick-response'><body start='4' end='17'/></fallback>" + end, ""},
+		"buttons of a correction":     {"PATCH", "/plain", `{"id":"i","body":"Tea?","buttons":["Yes"]}`, chat + "<body>Tea?\n1) Yes</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/><response xmlns='urn:xmpp:tmp:quick-response' value='Yes' label='Yes'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:tmp:quick-response'><body start='4' end='11'/></fallback>" + end, ""},
+		"no buttons":                  {"POST", "", `{"id":"i","to":"u@example.com","body":"Tea?","buttons":[]}`, chat + "<body>Tea?</body>" + end, ""},
 		"an origin-id of the caller":  {"POST", "", `{"id":"i","to":"u@example.com","xml":"<origin-id xmlns='urn:xmpp:sid:0' id='mine'/>"}`, chat + "<origin-id xmlns='urn:xmpp:sid:0' id='mine'/></message>", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -128,6 +131,13 @@ func TestRefsAreRefused(t *testing.T) {
 		"wait_for without wait":    {"POST", "?wait_for=received", `{"to":"u@example.com","body":"x"}`, 400, "wait_for: needs wait"},
 		"wait_for something":       {"POST", "?wait=1s&wait_for=read", `{"to":"u@example.com","body":"x"}`, 400, "wait_for: \"read\""},
 		"a ref in GET of no bot":   {"GET", "/r1_xx", ``, 422, "broken ref"},
+		"buttons without a body":   {"POST", "", `{"to":"u@example.com","buttons":["a"]}`, 400, "body: is missing"},
+		"buttons of a subject":     {"POST", "", `{"to":"u@example.com","subject":"x","buttons":["a"]}`, 400, "buttons: need one body"},
+		"buttons of two languages": {"POST", "", `{"to":"u@example.com","body":"x","xml":"<body xml:lang='de'>y</body>","buttons":["a"]}`, 400, "buttons: need one body"},
+		"buttons of a reaction":    {"POST", "", `{"react":{"to":"plain","emoji":[]},"buttons":["a"]}`, 422, "buttons: goes not with react"},
+		"buttons twice the same":   {"POST", "", `{"to":"u@example.com","body":"x","buttons":["a","A"]}`, 400, `buttons[1].label: "A" is the label`},
+		"too many buttons":         {"POST", "", `{"to":"u@example.com","body":"x","buttons":["a"` + strings.Repeat(`,"a"`, 5000) + `]}`, 400, "buttons: are 5001; there may be 20"},
+		"a button by number":       {"PATCH", "/plain", `{"body":"x","buttons":[{"label":"a","value":1}]}`, 400, "buttons[0].value: a string is expected"},
 		"an unknown key is no ref": {"POST", "", `{"to":"u@example.com","body":"x","replyto":"x"}`, 400, "replyto: unknown key"},
 	} {
 		t.Run(name, func(t *testing.T) {

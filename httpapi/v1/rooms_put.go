@@ -166,5 +166,8 @@ func notJoined(why muc.Refusal, kept bool) error {
 	if why.Text != "" {
 		f.Text += ": " + why.Text
 	}
+	if advice := why.Advice(); advice != "" {
+		f.Text += "; " + advice
+	}
 	return f
 }

@@ -18,6 +18,7 @@ type Status struct {
 	Removed   []RemovedStatus  `json:"removed_endpoints"`
 	Rosters   []RosterStatus   `json:"rosters"`
 	Rooms     RoomCounts       `json:"rooms"`
+	Commands  CommandCounts    `json:"commands"`
 	Services  []ServiceStatus  `json:"services"`
 	Store     StoreStatus      `json:"store"`
 	Replica   *ReplicaRole     `json:"replica,omitempty"`  // of the one that answers; only with a store on NATS, as replicas
@@ -35,14 +36,15 @@ type ReplicaRole struct {
 
 // ReplicaStatus is a replica as the active one sees it.
 type ReplicaStatus struct {
-	Name       string    `json:"name"`
-	State      string    `json:"state"` // active, standby or silent
-	Version    string    `json:"version"`
-	Config     string    `json:"config"`      // a hash of its configuration, without secrets
-	SameConfig bool      `json:"same_config"` // as the active one has
-	Advertise  *string   `json:"advertise"`   // null: other replicas cannot reach its HTTP API
-	HeardMS    int64     `json:"heard_ms"`    // since it was heard
-	Since      time.Time `json:"since"`       // of the state
+	Name        string    `json:"name"`
+	State       string    `json:"state"` // active, standby or silent
+	Version     string    `json:"version"`
+	Config      string    `json:"config"`      // a hash of its configuration, without secrets
+	SameConfig  bool      `json:"same_config"` // as the active one has
+	SameSecrets bool      `json:"same_secrets"`
+	Advertise   *string   `json:"advertise"` // null: other replicas cannot reach its HTTP API
+	HeardMS     int64     `json:"heard_ms"`  // since it was heard
+	Since       time.Time `json:"since"`     // of the state
 }
 
 // RoomCounts counts bots in rooms, by state.
@@ -51,6 +53,14 @@ type RoomCounts struct {
 	Joining int `json:"joining"`
 	Joined  int `json:"joined"`
 	Refused int `json:"refused"`
+}
+
+// CommandCounts counts commands of bots, and since the start of the process what became of them.
+type CommandCounts struct {
+	Count    int   `json:"count"`
+	Sessions int   `json:"sessions"` // runs that are not at their end
+	Runs     int64 `json:"runs"`     // steps that an endpoint was asked about
+	Failed   int64 `json:"failed"`   // of these: refused, failed or without an answer in time
 }
 
 // Kinds of services.

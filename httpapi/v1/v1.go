@@ -35,6 +35,7 @@ type Options struct {
 	Rosters    Rosters                // nil: none are configured
 	Rooms      Rooms                  // nil: there is no /v1/rooms
 	Bots       Bots                   // nil: there is no /v1/bots
+	Commands   Commands               // nil: there is no /v1/commands
 	Uploads    *upload.Uploads        // nil: there is no /v1/files
 	Requests   Requests               // nil: an Idempotency-Key is ignored
 	InProgress *InProgress            // the requests in progress with such a key; nil: its own
@@ -107,6 +108,9 @@ func New(o Options) httpapi.Mount {
 	}
 	if o.Bots != nil {
 		routes = append(routes, bots{o.Bots, clock(o.Now)}.routes(e)...)
+	}
+	if o.Commands != nil {
+		routes = append(routes, commands{o.Commands}.routes(e)...)
 	}
 	if o.Rooms != nil && o.Sender != nil {
 		routes = append(routes, rooms{o.Rooms, o.Sender.Domains, clock(o.Now)}.routes(e)...)

@@ -5,7 +5,7 @@ import { Empty, Same, State, Time, curl, html, quote, useEffect, useForm, useRef
 import { link } from './route.js';
 
 const ROW = 32; // px, as in console.css
-const kinds = ['delivery', 'link', 'endpoint', 'roster', 'outbox', 'room', 'hook', 'http'];
+const kinds = ['delivery', 'link', 'endpoint', 'roster', 'outbox', 'room', 'hook', 'command', 'http'];
 
 /** What a row says besides its time and state. */
 function told({ kind, data: d }) {
@@ -22,6 +22,7 @@ function told({ kind, data: d }) {
     case 'outbox': return some(d.component, `${d.count} stanzas, ${d.bytes} bytes`);
     case 'room': return some(d.room, d.from, d.condition);
     case 'hook': return some(d.hook, d.adapter, d.messages === 1 ? '1 message' : `${d.messages} messages`);
+    case 'command': return some(d.command, `${d.from} → ${d.bot}`, d.room ? `in ${d.room}` : '', d.step > 0 ? `step ${d.step}` : '', `${Math.round(d.ms)} ms`, d.reason);
     case 'http': return some(d.token, d.method, d.route, d.ms !== undefined && `${Math.round(d.ms)} ms`);
     case 'gap': return `${d.lost} events are missing here`;
   }
@@ -38,7 +39,7 @@ function shows(row, { kind, endpoint, jid }) {
   if (endpoint && d.endpoint !== endpoint) return false;
   if (!jid) return true;
   const text = jid.toLowerCase();
-  return [d.from, d.to, d.user, d.room].some((a) => typeof a === 'string' && a.toLowerCase().includes(text));
+  return [d.from, d.to, d.user, d.room, d.bot].some((a) => typeof a === 'string' && a.toLowerCase().includes(text));
 }
 
 export function Live({ query }) {
@@ -66,7 +67,7 @@ export function Live({ query }) {
       <button type="button" data-testid="live-pause" aria-pressed=${paused ? 'true' : 'false'} onClick=${toggle}>${paused ? 'Go on' : 'Pause'}</button>
       <span role="status" class="hint">${state}</span>
     </form>
-    ${rows.length === 0 && html`<${Empty}>Nothing yet. Each change of an event, a link, an endpoint, a roster or a room, and each request to a hook, is a line here, as it happens.
+    ${rows.length === 0 && html`<${Empty}>Nothing yet. Each change of an event, a link, an endpoint, a roster or a room, and each request to a hook or for a command, is a line here, as it happens.
       Write to your bot from a client, or <a href=${link('send')}>send a message</a>.</${Empty}>`}
     <${Rows} rows=${rows} />
     <${Same} lines=${[['curl', curl('GET', 'v1/tail' + (Object.keys(filters).length ? '?' + new URLSearchParams(filters) : '')).replace('curl', 'curl -N')],
@@ -111,5 +112,6 @@ function Row({ row, top }) {
   if (row.kind === 'roster' && row.data.user && session.can('roster', 'read')) return html`<a href=${link('rosters', row.data.user)} ...${same}>${inside}</a>`;
   if (row.kind === 'room' && d.room && session.can('rooms', 'send', 'read', 'admin')) return html`<a href=${link('rooms', d.room, { from: d.from })} ...${same}>${inside}</a>`;
   if (row.kind === 'hook' && d.hook && session.can('admin')) return html`<a href=${link('hooks', d.hook)} ...${same}>${inside}</a>`;
+  if (row.kind === 'command' && d.command && session.can('admin')) return html`<a href=${link('commands', d.command)} ...${same}>${inside}</a>`;
   return html`<div ...${same}>${inside}</div>`;
 }

@@ -14,6 +14,7 @@ import { Send } from './send.js';
 import { Rosters } from './rosters.js';
 import { Rooms } from './rooms.js';
 import { Bots } from './bots.js';
+import { Commands } from './commands.js';
 import { Hooks } from './hooks.js';
 import { Setup } from './setup.js';
 
@@ -28,6 +29,7 @@ const pages = {
   rosters: { title: 'Rosters', scopes: ['roster', 'read'], key: 'r', show: Rosters },
   rooms: { title: 'Rooms', scopes: ['rooms', 'send', 'read', 'admin'], key: 'o', show: Rooms },
   bots: { title: 'Bots', scopes: ['read', 'admin'], key: 'b', show: Bots },
+  commands: { title: 'Commands', scopes: ['admin'], key: 'c', show: Commands },
   hooks: { title: 'Hooks', scopes: ['admin'], key: 'h', show: Hooks },
   setup: { title: 'Setup', scopes: [], key: 'u', show: Setup },
 };

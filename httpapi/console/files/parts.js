@@ -165,13 +165,18 @@ export function quote(text) {
   return /^[A-Za-z0-9_./:@%+=,-]+$/.test(s) ? s : `'${s.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The curl line of a request to the API. @param {string} method @param {string} path @param {any} [body] */
-export function curl(method, path, body) {
+/**
+ * The curl line of a request to the API.
+ * @param {string} method @param {string} path @param {any} [body]
+ * @param {string[]} [form] the parts of a form, in place of body
+ */
+export function curl(method, path, body, form = []) {
   const parts = ['curl'];
-  if (method !== 'GET' && !(method === 'POST' && body !== undefined)) parts.push('-X ' + method);
+  if (method !== 'GET' && !(method === 'POST' && (body !== undefined || form.length))) parts.push('-X ' + method);
   parts.push(quote(address(path)));
   if (!session.open) parts.push('-H "Authorization: Bearer $TOKEN"');
   if (body !== undefined) parts.push('-d ' + quote(JSON.stringify(body)));
+  for (const part of form) parts.push('-F ' + quote(part));
   return parts.join(' ');
 }
 

@@ -12,7 +12,7 @@ export function read() {
   switch (first) {
     case 'deliveries': return { page: arg ? 'delivery' : 'deliveries', arg, query };
     case 'endpoints': return { page: arg ? 'endpoint' : 'status', arg, query };
-    case 'live': case 'send': case 'rosters': case 'rooms': case 'bots': case 'hooks': case 'setup': return { page: first, arg, query };
+    case 'live': case 'send': case 'rosters': case 'rooms': case 'bots': case 'commands': case 'hooks': case 'setup': return { page: first, arg, query };
   }
   return { page: 'status', arg: '', query };
 }

@@ -8,10 +8,12 @@ export function Send({ query: q }) {
   const may = Object.keys(kinds).filter((k) => session.can(k === 'iq' ? 'query' : 'send'));
   const { values, bind } = useForm({ kind: may[0], to: q.to || '', from: q.from || '', body: '', type: '', more: '' });
   const [result, set] = useState(/** @type {any} */ (null));
+  const [chosen, choose] = useState(/** @type {File[]} */ ([]));
   const running = useRef(0);
   useEffect(() => () => { running.current++; }, []);
   const { kind } = values;
   const { body, error: wrong } = bodyOf(values);
+  const files = kind === 'message' ? chosen : [];
   const path = kinds[kind] + (kind === 'iq' ? '?timeout=30s' : '?wait=5s');
   const act = async () => {
     const mine = ++running.current;
@@ -19,7 +21,7 @@ export function Send({ query: q }) {
     set(null);
     if (wrong) { tell({ state: 'error', text: wrong }); return; }
     try {
-      const answer = await call('POST', path, { body });
+      const answer = await call('POST', path, files.length ? { form: formOf(body, files) } : { body });
       if (kind === 'iq') { tell({ state: answer.type === 'error' ? 'bounced' : 'confirmed', answer, text: answer.type === 'error' ? '' : 'This is the answer:' }); return; }
       tell(answer);
       if (kind === 'message') follow(answer.id, tell, () => mine === running.current);
@@ -34,6 +36,7 @@ export function Send({ query: q }) {
       <label>To <input data-testid="send-to" autocomplete="off" spellcheck="false" placeholder="juliet@example.com" ...${bind('to')} /></label>
       <label>From <input data-testid="send-from" autocomplete="off" spellcheck="false" placeholder=${session.self?.from?.[0] || 'the component'} ...${bind('from')} /></label>
       ${kind !== 'iq' && html`<label>${kind === 'presence' ? 'Status' : 'Body'} <textarea rows="3" data-testid="send-body" ...${bind('body')}></textarea></label>`}
+      ${kind === 'message' && html`<label>Files <input type="file" multiple data-testid="send-files" onChange=${(e) => choose([...e.currentTarget.files])} /></label>`}
       <label>Type <input placeholder=${{ message: 'chat', presence: 'available', iq: 'get' }[kind]} ...${bind('type')} /></label>
       <label>More keys, as JSON <textarea rows="2" spellcheck="false" placeholder=${kind === 'iq' ? '{"ping": true}, or {"disco": true}' : '{"subject": "…"}'} ...${bind('more')}></textarea></label>
       <${Action} testid="send-submit" act=${act}>Send</${Action}>
@@ -42,7 +45,15 @@ export function Send({ query: q }) {
       <p><${State} state=${result.state} /> ${meaning(result)}</p>
       ${result.id && html`<p class="hint">id <code>${result.id}</code></p>`}
       ${result.answer && html`<${Source} text=${JSON.stringify(result.answer, null, 2)} />`}</div>`}
-    <${Same} lines=${[['curl', curl('POST', path, body)], ...(kind === 'message' ? [['stanzahook', ['stanzahook send', '--to ' + quote(values.to || 'JID'), values.from && '--from ' + quote(values.from), '--body ' + quote(values.body)].filter(Boolean).join(' ')]] : [])]} />`;
+    <${Same} lines=${[['curl', files.length ? curl('POST', path, undefined, ['message=' + JSON.stringify(body), ...files.map((f) => 'file=@' + f.name)]) : curl('POST', path, body)], ...(kind === 'message' ? [['stanzahook', ['stanzahook send', '--to ' + quote(values.to || 'JID'), values.from && '--from ' + quote(values.from), (values.body || !files.length) && '--body ' + quote(values.body), ...files.map((f) => '--file ' + quote(f.name))].filter(Boolean).join(' ')]] : [])]} />`;
+}
+
+/** A message and its files, as POST /v1/messages takes them. @param {any} body @param {File[]} files */
+function formOf(body, files) {
+  const form = new FormData();
+  form.append('message', JSON.stringify(body)); // it comes first
+  for (const f of files) form.append('file', f);
+  return form;
 }
 
 function bodyOf({ kind, to, from, body, type, more }) {

@@ -65,7 +65,7 @@ function heard(answers) {
  * Makes a request. Errors: Problem, Gone.
  * @param {string} method
  * @param {string} path
- * @param {{body?: any, signal?: AbortSignal, headers?: Record<string, string>}} [o]
+ * @param {{body?: any, form?: FormData, signal?: AbortSignal, headers?: Record<string, string>}} [o]
  */
 export async function send(method, path, o = {}) {
   /** @type {Record<string, string>} */
@@ -76,7 +76,7 @@ export async function send(method, path, o = {}) {
   try {
     answer = await fetch(address(path), {
       method, headers, signal: o.signal, cache: 'no-store', credentials: 'omit', redirect: 'error', referrerPolicy: 'no-referrer',
-      body: o.body === undefined ? undefined : JSON.stringify(o.body),
+      body: o.body === undefined ? o.form : JSON.stringify(o.body),
     });
   } catch (e) {
     if (o.signal?.aborted) throw e;
@@ -101,7 +101,7 @@ export async function send(method, path, o = {}) {
  * Makes a request, and returns the JSON of the answer; null for an empty one.
  * @param {string} method
  * @param {string} path
- * @param {{body?: any, signal?: AbortSignal}} [o]
+ * @param {{body?: any, form?: FormData, signal?: AbortSignal}} [o]
  * @returns {Promise<any>}
  */
 export async function call(method, path, o) {

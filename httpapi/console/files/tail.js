@@ -5,7 +5,7 @@ import { Gone, Problem, send, session } from './session.js';
 export const LIMIT = 5000;
 
 // Requests are not among them unless asked for: those of this page would be most.
-const usual = 'delivery,link,endpoint,roster,outbox,room,hook';
+const usual = 'delivery,link,endpoint,roster,outbox,room,hook,command';
 
 /** @typedef {{n: number, kind: string, id: string, data: any}} Row */
 
