@@ -55,13 +55,15 @@ func (r *role) start(ctx context.Context, cfg *config.Config, reloader *app.Relo
 }
 
 // onLost ends the process, or replaces it by a fresh one, which is a standby. Nothing is
-// finished: what is under way may be another replica's by now.
+// finished: what is under way may be another replica's by now. What nobody else has goes back to
+// its senders.
 func (r *role) onLost(why error) {
 	if app.IsTaken(why) {
 		r.ended <- why
 		return
 	}
 	r.manager.Restarting()
+	r.standby.Abandon()
 	err := restart(r.log) // it does not return, unless it fails
 	r.log.Fatal("no fresh process", zap.Error(err))
 }

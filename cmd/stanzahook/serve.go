@@ -47,6 +47,7 @@ func serve(ctx context.Context, file string) error {
 	defer signal.Stop(hangup)
 	r := &app.Reloader{Level: level, Load: func() (*config.Config, error) { return config.Load(path, os.Environ()) }}
 	var a *app.App
+	abandon := func() {}
 	if cfg.Store.NATS.URL == "" {
 		a, err = app.Start(ctx, cfg, log, func() { close(storeHung) }, r)
 	} else {
@@ -54,6 +55,7 @@ func serve(ctx context.Context, file string) error {
 		role := &role{log: log, manager: manager, hangup: hangup, ended: make(chan error, 1)}
 		a, err = role.start(ctx, cfg, r, func() { close(storeHung) })
 		defer role.end()
+		abandon = role.standby.Abandon
 	}
 	if err != nil || a == nil {
 		return err
@@ -75,6 +77,7 @@ func serve(ctx context.Context, file string) error {
 			running = false
 		case <-storeHung:
 			manager.Restarting()
+			abandon()
 			return restart(log)
 		}
 	}

@@ -16,6 +16,8 @@ var configText = template.Must(template.New("").Parse(`components:
   - domain: {{printf "%q" .Domain}}
     server: {{printf "%q" .Server}}
     secret: {{printf "%q" .Secret}}
+    uploads:
+      allow_networks: [127.0.0.1/32]    # where this server's upload service is
 endpoints:
   - name: echo
     url: {{printf "%q" .Bot}}

@@ -101,7 +101,7 @@ func testOwnBot(t *testing.T, o options) {
 		if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), `"msg":"started"`) {
 			t.Errorf("the log at %q: %v\n%s", log, err, text)
 		}
-		for _, line := range [][]string{{"status"}, {"endpoints", "test", "echo"}, {"deliveries", "list"}} {
+		for _, line := range [][]string{{"status"}, {"send", "--to", "alice@localhost", "--from", "news@bot.localhost", "--file", "demo_integration_test.go"}, {"bots", "put", "echo@bot.localhost", "--name", "Echo"}, {"endpoints", "test", "echo"}, {"deliveries", "list"}} {
 			cmd := exec.CommandContext(ctx, o.stanzahook, line...)
 			cmd.Env = append(os.Environ(), "STANZAHOOK_API="+api, "STANZAHOOK_TOKEN="+token)
 			if out, err := cmd.CombinedOutput(); err != nil {

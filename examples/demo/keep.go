@@ -105,6 +105,8 @@ What %s gets is shown below. Try, in another terminal:
   PATH=$PATH:%s
 
   stanzahook send --to %s --from %s --body 'Hello!'
+  stanzahook send --to %s --from %s --file FILE
+  stanzahook bots put %s --name Echo             # and an avatar: --avatar FILE
   stanzahook status
   stanzahook endpoints test echo
   stanzahook tail                                # what happens, as it happens
@@ -145,6 +147,7 @@ Or without the program:
 		friendName+"@"+s.server.Host(), s.friendPassword,
 		s.botLine(), s.contactsURL, s.api.url, filepath.Join(s.dir, configName), filepath.Join(s.dir, bridgeName+".log"), userName,
 		s.api.url, s.api.token, programDir(s.options.stanzahook), s.userJID(), newsJID,
+		s.userJID(), newsJID, botJID,
 		auth, newsJSON(s.userJID(), "The report is ready."), s.api.url,
 		auth, s.userJID(), s.api.url,
 		auth, pingXML(s.client.JID()), s.api.url,

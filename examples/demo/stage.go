@@ -90,7 +90,9 @@ func (s *stage) startServer(ctx context.Context) error {
 		Users:      map[string]string{userName: rand.Text(), friendName: s.friendPassword},
 		Components: []lab.Component{{Domain: botDomain, Secret: s.secret, Privileged: true}},
 	}
-	o.Edit = func(config []byte) ([]byte, error) { return append(config, roomsOf(o.Kind)...), nil }
+	o.Edit = func(config []byte) ([]byte, error) {
+		return withUploads(append(config, roomsOf(o.Kind)...), o.Kind, s.dir)
+	}
 	if s.options.keep && freeOr(usualClients) == usualClients {
 		o.ClientPort = usualClientPort
 	}

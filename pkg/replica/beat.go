@@ -18,7 +18,8 @@ type About struct {
 	Replica   string `json:"replica"`             // its name
 	Advertise string `json:"advertise,omitempty"` // the address at which others reach it
 	Version   string `json:"version"`
-	Config    string `json:"config"` // a hash of its configuration
+	Config    string `json:"config"`            // a hash of its configuration, without secrets
+	Secrets   string `json:"secrets,omitempty"` // a hash of these, with a key that the replicas have in common
 	// Certificate is the SHA-256 of that of Advertise; empty: it has none of its own.
 	Certificate string    `json:"certificate,omitempty"`
 	Since       time.Time `json:"since"` // of its state

@@ -45,6 +45,7 @@ type process struct {
 	*node
 	mu     sync.Mutex
 	cut    bool          // nothing comes or goes
+	old    *stale        // what the leader of before the split has; net.mu
 	deaf   bool          // nothing of others comes: the servers are split
 	lose   bool          // answers to requests are lost
 	delay  time.Duration // each way
@@ -209,8 +210,24 @@ func (p *process) request(ctx context.Context, do func() error) error {
 	return err
 }
 
-// Record implements replica.Board.
+// Prove implements replica.Board.
+func (p *process) Prove(ctx context.Context) error {
+	return p.request(ctx, func() error { return nil })
+}
+
+// Record implements replica.Board. The leader of before the split has what it had then.
 func (p *process) Record(ctx context.Context) (data []byte, revision uint64, err error) {
+	if _, deaf, _, dead, _ := p.is(); deaf && !dead && p.wait() {
+		p.net.mu.Lock()
+		defer p.net.mu.Unlock()
+		if p.old == nil {
+			p.old = &stale{p.net.data, p.net.revision}
+		}
+		return p.old.data, p.old.revision, nil
+	}
+	p.net.mu.Lock()
+	p.old = nil
+	p.net.mu.Unlock()
 	err = p.request(ctx, func() error { data, revision = p.net.data, p.net.revision; return nil })
 	return data, revision, err
 }
@@ -316,4 +333,10 @@ func (n *network) String() (text string) {
 		text += fmt.Sprintf("%s: %+v, lost %q\n", name, m.Status(), d.losses())
 	}
 	return text
+}
+
+// stale is a record as it was.
+type stale struct {
+	data     []byte
+	revision uint64
 }

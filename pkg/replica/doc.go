@@ -12,7 +12,10 @@
 //   - The end. An active replica that has not heard itself for four fifths of the failover
 //     time begins nothing any more: it may have been taken for dead. It measures by when a
 //     beat was sent that it hears, and not by when it hears it: a process that was
-//     frozen finds beats of before in its sockets.
+//     frozen finds beats of before in its sockets. It begins nothing either while it misses
+//     another replica and cannot prove that the record is ours: NATS may be split, and it is on the
+//     smaller side. A proof is a write that more than half of the servers take; a read alone is
+//     none, as a leader that is not one any more answers for a while.
 //
 // A replica never becomes a standby again: when the role is lost, only a fresh process goes on, as
 // nobody knows what of the old one is still under way. What it has under way cannot be

@@ -23,6 +23,10 @@ type Board interface {
 	// Record returns the record of the active replica and its revision, as it is now; 0:
 	// there is none.
 	Record(ctx context.Context) (data []byte, revision uint64, err error)
+	// Prove writes something that more than half of the servers have to take. A server that is on
+	// the smaller side of a split answers Record for a while as if it still were the leader; what is read after
+	// a proof is as it is now.
+	Prove(ctx context.Context) error
 	// Replace replaces the record of a revision, and returns the new revision, which is
 	// higher. Errors: gateway.ErrChanged; others: it may be replaced or not.
 	Replace(ctx context.Context, data []byte, revision uint64) (uint64, error)
@@ -141,7 +145,7 @@ func (m *Member) act(ctx context.Context) (next time.Duration) {
 		m.o.Log.Warn("this replica does not hear itself over NATS; connecting to another server")
 		go m.board.Reconnect()
 	case look:
-		go m.look(ctx)
+		go m.look(ctx, m.s.needsProof(now))
 	case take:
 		mine, revision := record{m.s.about, Format, m.s.instance, false}, m.s.known
 		mine.Since = now.UTC() // state.found knows it by that
@@ -155,10 +159,7 @@ func (m *Member) act(ctx context.Context) (next time.Duration) {
 		m.o.Log.Error("role lost", zap.Error(why))
 		go m.o.OnLost(why)
 	}
-	if left := m.s.failover - now.Sub(m.s.quiet); m.s.epoch == 0 && left > 0 {
-		return left
-	}
-	return m.o.Failover / beats
+	return m.s.due(now)
 }
 
 // gate notes for how long attempts may begin. m.mu is held.
@@ -173,13 +174,21 @@ func (m *Member) gate() {
 	}
 }
 
-// look reads the record.
-func (m *Member) look(ctx context.Context) {
+// look reads the record. With a proof, it is that of now also if NATS is split.
+func (m *Member) look(ctx context.Context, proof bool) {
 	began := time.Now()
 	ctx, cancel := context.WithTimeout(ctx, m.o.Failover/2)
 	defer cancel()
-	data, revision, err := m.board.Record(ctx)
+	var data []byte
+	var revision uint64
 	var r record
+	var err error
+	if proof {
+		err = m.board.Prove(ctx)
+	}
+	if err == nil {
+		data, revision, err = m.board.Record(ctx)
+	}
 	if err == nil && revision > 0 {
 		if err = json.Unmarshal(data, &r); err != nil {
 			err = fmt.Errorf("the record of the active replica: %w", err)
@@ -187,11 +196,14 @@ func (m *Member) look(ctx context.Context) {
 	}
 	m.settle(func(now time.Time) {
 		if err != nil {
-			m.s.unanswered()
+			m.s.unanswered(now)
 			m.o.Log.Debug("record of the active replica not read", zap.Error(err))
 			return
 		}
 		m.s.found(&r, revision, began, now)
+		if proof {
+			m.s.proved(revision, began)
+		}
 		if r.Format > Format {
 			m.o.Log.Warn("a newer version is active; this one stays a standby", zap.String("active", r.Replica), zap.String("version", r.Version))
 		}
@@ -216,7 +228,7 @@ func (m *Member) take(ctx context.Context, mine *record, revision uint64) {
 		case errors.Is(err, gateway.ErrChanged):
 			m.s.asking, m.s.checked = false, true
 		default:
-			m.s.unanswered()
+			m.s.unanswered(now)
 			m.s.checked = true // it may be ours
 			m.o.Log.Warn("the role cannot be taken; trying again", zap.Error(err))
 		}
@@ -268,20 +280,20 @@ func (m *Member) Hear(data []byte) {
 }
 
 // Check looks at the record at once: something looks as if another one were active. Where
-// that cannot be said, because nothing is heard, the role is lost.
+// that cannot be said, because nothing is heard, or no leader has the record, the role is lost.
 func (m *Member) Check(why string) {
 	m.settle(func(now time.Time) {
-		m.s.checked, m.s.failed = true, false
+		m.s.checked, m.s.failed, m.s.suspect = true, false, why
 		if m.s.epoch > 0 && !m.s.hears(now) {
 			m.s.lose(why)
 		}
 	})
 }
 
-// Describe sets the hash of the configuration, and that of the certificate, that others hear of.
-func (m *Member) Describe(config, certificate string) {
+// Describe sets the hashes of the configuration, of its secrets, and of the certificate, that others hear of.
+func (m *Member) Describe(config, secrets, certificate string) {
 	m.mu.Lock()
-	m.s.about.Config, m.s.about.Certificate = config, certificate
+	m.s.about.Config, m.s.about.Secrets, m.s.about.Certificate = config, secrets, certificate
 	m.mu.Unlock()
 }
 

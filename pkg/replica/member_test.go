@@ -112,9 +112,7 @@ func TestOldOneIsStandby(t *testing.T) {
 				n.await(time.Second)
 				n.start("b")
 				time.Sleep(failover)
-				if name != "split" { // where it ends when it hears of the other one
-					n.watch()
-				}
+				n.watch()
 				p, _ := n.nodes["a"].now()
 				do(p)
 				time.Sleep(5*time.Second + failover)
@@ -129,6 +127,29 @@ func TestOldOneIsStandby(t *testing.T) {
 					t.Errorf("%+v, %v", st, m.Ready())
 				}
 			})
+		})
+	}
+}
+
+// An active replica that is cut off loses its role when others cannot have taken over yet, and not with its next
+// beat: what is under way has to be ended before.
+func TestEndsInTime(t *testing.T) {
+	const beat = failover / 8
+	for phase := 20 * time.Millisecond; phase < beat; phase += 60 * time.Millisecond {
+		run(t, func(t *testing.T, n *network) {
+			began := time.Now()
+			n.start("a")
+			n.await(time.Second)
+			n.start("b")
+			time.Sleep(time.Until(began.Add(failover + phase)))
+			heard := began.Add(failover) // the last of its beats
+			p, _ := n.nodes["a"].now()
+			p.set(func() { p.cut = true })
+			for len(n.nodes["a"].losses()) == 0 {
+				time.Sleep(time.Millisecond)
+			}
+			within(t, fmt.Sprint("the end, cut off ", phase, " after a beat,"), heard, failover*4/5, failover*4/5+2*time.Millisecond)
+			time.Sleep(beat) // the next process begins
 		})
 	}
 }
@@ -293,11 +314,49 @@ func TestCheck(t *testing.T) {
 	})
 }
 
+// The servers of NATS are split, and an active one is with those who have no leader: it begins nothing
+// while it misses the other, and ends in the end, or as soon as its link is taken. Without a leader, but with the
+// other one heard, it goes on: nobody can take over then.
+func TestWithoutLeader(t *testing.T) {
+	for name, row := range map[string]struct {
+		split  bool
+		kicked bool
+		lost   string
+	}{"split": {true, false, "more than half"}, "split, and kicked": {true, true, "kicked"}, "no leader": {false, false, ""}} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, n *network) {
+				n.start("a")
+				n.await(time.Second)
+				n.start("b")
+				time.Sleep(failover)
+				p, m := n.nodes["a"].now()
+				other, _ := n.nodes["b"].now()
+				p.set(func() { p.deaf, p.lose = row.split, true })
+				other.set(func() { other.lose = !row.split })
+				time.Sleep(failover)
+				if m.May() == row.split {
+					t.Errorf("it may begin something: %v", m.May())
+				}
+				if row.kicked {
+					m.Check("kicked")
+					time.Sleep(failover)
+				} else {
+					time.Sleep(7 * failover)
+				}
+				lost := n.nodes["a"].losses()
+				if row.lost == "" && (len(lost) > 0 || !m.May()) || row.lost != "" && (len(lost) != 1 || !strings.Contains(lost[0], row.lost)) {
+					t.Errorf("lost %q\n%s", lost, n)
+				}
+			})
+		})
+	}
+}
+
 // Whatever happens to two or three replicas, each revision is one takeover, no two may begin
 // something at the same time, and in the end one is active. STANZAHOOK_FAULTS=full, as "make
 // faults" has it, goes through more of them.
 func TestInterleavings(t *testing.T) {
-	seeds := uint64(60)
+	seeds := uint64(30)
 	if os.Getenv("STANZAHOOK_FAULTS") == "full" {
 		seeds = 400
 	}

@@ -11,13 +11,15 @@ const (
 	closeTo  = 3   // between two beats of ours that come back, when nothing is missed in between
 	backOff  = 2   // between a request without an answer and the next
 	again    = 4   // between two looks at the record
+	hurry    = 2   // the same, while another replica is missed
 	steadily = 7   // that are heard again before a record shows that nothing has happened: closeTo until others hear them, and what a request takes that was begun before
 	asNew    = 16  // within which a process ends if another one has its name
 	echoes   = 256 // of ours that are known when they come back
 
-	maxKnown = 64          // replicas that are known
-	listed   = time.Hour   // for which a silent one is listed
-	lately   = time.Minute // within which another one was heard that may have taken over
+	maxKnown   = 64          // replicas that are known
+	listed     = time.Hour   // for which a silent one is listed
+	lately     = time.Minute // within which another one was heard that may have taken over
+	leaderless = 5           // failover times of doubt after which a role ends: longer than servers need to elect a leader
 )
 
 // inTime is how long the way from the beginning of a takeover to the first beat as the active one may be.
@@ -39,6 +41,9 @@ type state struct {
 	sure     bool      // active: nobody can have taken over
 	trying   time.Time // when the last takeover began
 	told     time.Time // active: when we said so last, in a beat that came back; before that: trying
+	proven   time.Time // active: since when the record was ours, as far as more than half of the servers have said
+	doubted  time.Time // since when that is too long ago
+	suspect  string    // active: why the role may be another one's, until the record tells
 	before   uint64    // the last beat that was sent as a standby
 	reason   string    // why we have taken over
 	read     bool      // the record was read
@@ -97,7 +102,37 @@ func (s *state) hears(now time.Time) bool { return s.echo > 0 && now.Sub(s.echoe
 
 // holds reports whether the active replica may begin something.
 func (s *state) holds(now time.Time) bool {
-	return s.epoch > 0 && !s.released && s.lost == "" && s.sure && now.Sub(s.told) < s.failover*4/5
+	return s.epoch > 0 && !s.released && s.lost == "" && s.sure && now.Sub(s.told) < s.failover*4/5 && !s.doubtful(now)
+}
+
+// missed reports whether another replica was heard lately, and is not for some time: it may be one that
+// does not hear us either, and takes over.
+func (s *state) missed(now time.Time, least time.Duration) bool {
+	for _, o := range s.others {
+		if silent := now.Sub(o.heard); silent >= least && silent < lately {
+			return true
+		}
+	}
+	return false
+}
+
+// needsProof reports whether an active replica has to be told that the record is ours by more than half
+// of the servers: soon enough to have that before the other one may take over.
+func (s *state) needsProof(now time.Time) bool {
+	return s.epoch > 0 && (s.suspect != "" || s.missed(now, closeTo*s.beat()))
+}
+
+// doubtful reports whether an active replica that hears itself may be on the smaller side of a split
+// NATS: another one is missed, and there was no proof lately that the record is ours.
+func (s *state) doubtful(now time.Time) bool {
+	return now.Sub(s.proven) >= s.failover*4/5 && s.missed(now, s.failover*4/5)
+}
+
+// proved notes that a look which began at a time was one at the record as it is.
+func (s *state) proved(revision uint64, began time.Time) {
+	if s.epoch > 0 && s.lost == "" && revision == s.epoch {
+		s.proven, s.suspect = began, ""
+	}
 }
 
 // hear notes a beat.
@@ -207,6 +242,18 @@ func (s *state) alone(now time.Time) bool {
 	return true
 }
 
+// due returns after what time something may have to be done that no beat comes with.
+func (s *state) due(now time.Time) time.Duration {
+	left := s.failover - now.Sub(s.quiet)
+	if s.epoch > 0 {
+		left = s.failover*4/5 - now.Sub(s.told)
+	}
+	if left <= 0 {
+		return s.beat()
+	}
+	return left
+}
+
 // action is what is to be done.
 type action int
 
@@ -244,7 +291,7 @@ func (s *state) decide(now time.Time) action {
 	case s.wants(now):
 		s.trying = now
 		return s.ask(take, now)
-	case now.Sub(s.asked) >= again*s.beat():
+	case now.Sub(s.asked) >= again*s.beat(), s.epoch > 0 && now.Sub(s.asked) >= hurry*s.beat() && s.needsProof(now):
 		return s.ask(look, now)
 	}
 	return nothing
@@ -269,6 +316,14 @@ func (s *state) doubts(now time.Time) bool {
 
 // mind looks whether an active replica still is that.
 func (s *state) mind(now time.Time) {
+	switch {
+	case !s.doubtful(now):
+		s.doubted = time.Time{}
+	case s.doubted.IsZero():
+		s.doubted = now
+	case now.Sub(s.doubted) >= leaderless*s.failover:
+		s.lose("more than half of the NATS servers are not reached, and another replica is not heard: it may have taken over")
+	}
 	silent := now.Sub(s.told)
 	if silent < s.failover*4/5 {
 		return
@@ -280,7 +335,12 @@ func (s *state) mind(now time.Time) {
 }
 
 // unanswered notes that a request had no answer.
-func (s *state) unanswered() { s.asking, s.failed = false, true }
+func (s *state) unanswered(now time.Time) {
+	s.asking, s.failed = false, true
+	if s.suspect != "" && s.epoch > 0 && !s.alone(now) { // two signs are enough
+		s.lose(s.suspect + ", and NATS does not say who is active")
+	}
+}
 
 // found notes what is in the record. began is when it was asked for.
 func (s *state) found(r *record, revision uint64, began, now time.Time) {
@@ -332,5 +392,5 @@ func (s *state) taken(revision uint64, now time.Time) {
 	}
 	s.succeed(revision)
 	s.epoch, s.known, s.free, s.sure, s.about.Since = revision, revision, false, true, now
-	s.holder, s.told, s.before = s.about, s.trying, s.n
+	s.holder, s.told, s.before, s.proven = s.about, s.trying, s.n, s.trying
 }

@@ -46,7 +46,7 @@ func TestAnswerComesWithTheNextOne(t *testing.T) {
 	now := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	a, c := newHand(t, "a", now), newHand(t, "c", now)
 	written := a.takes(now)
-	a.unanswered()
+	a.unanswered(now)
 	c.found(written, 5, now, now)
 	for end := now.Add(testFailover); now.Before(end); {
 		now = now.Add(a.beat())
@@ -73,7 +73,7 @@ func TestAnswerComesWithTheNextOne(t *testing.T) {
 func TestRoleCountsFromItsBeginning(t *testing.T) {
 	for name, settle := range map[string]func(s *state, r *record, now time.Time){
 		"answered": func(s *state, _ *record, now time.Time) { s.took(5, now) },
-		"read":     func(s *state, r *record, now time.Time) { s.unanswered(); s.found(r, 5, now, now) },
+		"read":     func(s *state, r *record, now time.Time) { s.unanswered(now); s.found(r, 5, now, now) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			began := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

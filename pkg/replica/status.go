@@ -66,6 +66,13 @@ func (m *Member) Status() Status {
 	return st
 }
 
+// SameConfig reports whether a replica has the configuration of the active one, and SameSecrets whether
+// its secrets are the same.
+func (st *Status) SameConfig(r *Replica) bool { return r.Config == st.Holder.Config }
+
+// SameSecrets is next to SameConfig.
+func (st *Status) SameSecrets(r *Replica) bool { return r.Secrets == st.Holder.Secrets }
+
 // Ready returns why a standby could not take over; nil if it could.
 func (m *Member) Ready() error {
 	m.mu.Lock()

@@ -15,6 +15,8 @@ import (
 	"stanzahook/component/archive"
 	"stanzahook/component/bots"
 	"stanzahook/component/bounce"
+	"stanzahook/component/commands"
+	"stanzahook/component/corrections"
 	"stanzahook/component/forward"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
@@ -29,7 +31,6 @@ import (
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/delivery"
-	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
@@ -50,6 +51,7 @@ type App struct {
 	outboxShares *store.Shares
 	subscribers  *presence.Subscribers
 	workers      []*delivery.Worker
+	attempts     delivery.Goroutines // of direct events, of all workers
 	removed      *delivery.Removed
 	listeners    listeners
 	grants       map[string]*privilege.Keeper // by domain
@@ -61,12 +63,14 @@ type App struct {
 	echoes       *forward.Echoes // of replies to rooms
 	rooms        *rooms.Rooms    // that bots are kept in
 	bots         *bots.Bots      // with a profile
+	commands     *commands.Commands
 	updates      *presence.Updates
 	services     *services.Services
 	finder       *uploads.Finder
 	uploads      *upload.Uploads
 	recent       *message.Recent
 	quiet        *bounce.Quiet
+	questions    *message.Questions // with buttons
 	unreadable   *forward.Unreadable
 	server       *httpapi.Server
 	metrics      *metrics.Metrics
@@ -79,16 +83,20 @@ type App struct {
 	hooks        hooks.Statuses    // kept over reloads
 	threads      *hooks.Threads    // of hooks
 	waiting      *waiting.Messages // of hooks, for rooms
-	reloader     v1.Reload         // nil: none
+	corrections  *corrections.Corrections
+	reloader     v1.Reload // nil: none
 
-	current   atomic.Pointer[current] // to read outside a change
-	changing  chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeHooks, madeBots, botTimer, workers, backends, accounts
-	stopping  context.Context
-	beginStop context.CancelFunc
-	made      madeEndpoints
-	madeHooks []madeHook
-	madeBots  map[jid.JID]madeBot
-	botTimer  *time.Timer // for the end of a presence; nil: none has one
+	current        atomic.Pointer[current] // to read outside a change
+	changing       chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeHooks, madeBots, madeCommands, commandTargets, botTimer, workers, backends, accounts
+	stopping       context.Context
+	beginStop      context.CancelFunc
+	made           madeItems[config.Endpoint]
+	madeHooks      madeItems[config.Hook]
+	madeCommands   madeItems[config.Command]
+	commandTargets map[string]commandTarget // by node
+	madeBots       madeBots
+	avatars        avatarFiles // of them
+	botTimer       *time.Timer // for the end of a presence; nil: none has one
 
 	sent        *sentMessages
 	archives    archive.Collector
@@ -102,7 +110,7 @@ type App struct {
 type current struct {
 	cfg     *config.Config
 	workers []*delivery.Worker
-	made    madeEndpoints
+	made    madeItems[config.Endpoint]
 }
 
 type undo struct {

@@ -13,6 +13,7 @@ import (
 	"syscall"
 	"testing"
 
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/stanza"
 )
 
@@ -141,10 +142,49 @@ func BenchmarkPostRest(b *testing.B) {
 func BenchmarkPostMessages(b *testing.B) { benchmarkPost(b, "/v1/messages", 16) }
 
 // With all traces recorded: a collector that only reads is in the process, too.
-func benchmarkTraced(b *testing.B, delivery string) {
+func benchmarkTraced(b *testing.B, delivery string) { withTraces(b, delivery, "").benchmark(b) }
+
+func withTraces(b *testing.B, delivery, more string) *running {
 	collector := newWeb(b, func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) })
-	startApp(b, noAuth+fmt.Sprintf("traces: {endpoint: %q}\nendpoints: [{name: echo, url: %q, format: event, delivery: %s}]\n", collector.URL, newWeb(b, pong).URL, delivery)).benchmark(b)
+	return startApp(b, noAuth+fmt.Sprintf("traces: {endpoint: %q%s}\nendpoints: [{name: echo, url: %q, format: event, delivery: %s}]\n", collector.URL, more, newWeb(b, pong).URL, delivery))
 }
 
 func BenchmarkEventQueuedTraced(b *testing.B) { benchmarkTraced(b, "queued") }
 func BenchmarkEventDirectTraced(b *testing.B) { benchmarkTraced(b, "direct") }
+
+// What traces cost: without them, with a share of 0, and with all, take turns, since a machine has
+// moods. The metrics are the CPU time of an event, of the process with peer, bot and collector, and how much more it is than
+// without: medians. An operation is an event of each.
+func BenchmarkTracesCost(b *testing.B) {
+	const round = 2000 // events
+	each := []*running{
+		startApp(b, noAuth+fmt.Sprintf("endpoints: [{name: echo, url: %q, format: event}]\n", newWeb(b, pong).URL)),
+		withTraces(b, "queued", ", sample: 0"), withTraces(b, "queued", ""),
+	}
+	var cpu [3][]float64
+	for first := 0; b.Loop(); first++ {
+		for i := range each {
+			i = (i + first) % len(each)
+			before := processTime(b)
+			each[i].answered(b, round)
+			cpu[i] = append(cpu[i], float64(processTime(b)-before)/round)
+		}
+	}
+	without := harness.Median(cpu[0])
+	b.ReportMetric(without, "cpu-ns/event")
+	b.ReportMetric(100*(harness.Median(cpu[1])/without-1), "%-more-sample-0")
+	b.ReportMetric(100*(harness.Median(cpu[2])/without-1), "%-more-sample-1")
+}
+
+// answered sends so many messages to the endpoint echo, of which 200 have no answer at a time, and waits for
+// all of them.
+func (x *running) answered(b *testing.B, n int) {
+	b.Helper()
+	body := strings.Repeat("x", 300)
+	for sent, answered := 0, 0; answered < n; answered++ {
+		for ; sent < min(n, answered+200); sent++ {
+			x.srv.Send(fmt.Sprintf("<message type='chat' id='%d' from='u%d@example.com/r' to='echo@bot.example.com'><body>%s</body></message>", sent, sent%50, body))
+		}
+		x.srv.Expect("a reply", func(s *stanza.Stanza) bool { return s.Kind == stanza.Message })
+	}
+}

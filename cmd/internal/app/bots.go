@@ -11,12 +11,15 @@ import (
 	"stanzahook/component/bots"
 	"stanzahook/component/disco"
 	"stanzahook/component/presence"
+	"stanzahook/pkg/command"
+	"stanzahook/pkg/form"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/profile"
 )
 
 // makeBots makes what answers for bots with a profile, and tells of their changes.
 func (a *App) makeBots() {
-	a.bots = bots.New(bots.Options{Image: a.botImage, Features: disco.OwnFeatures(), Log: a.log})
+	a.bots = bots.New(bots.Options{Image: a.botImage, Features: disco.OwnFeatures(), ForCommands: []string{command.NS, form.NS}, Log: a.log})
 	a.bots.Set(a.botProfiles(a.cfg)) // nobody is connected yet
 	a.warnOfLargeAvatars(a.cfg)
 	a.subscribers.Content = a.bots.Presence
@@ -44,29 +47,60 @@ func (a *App) setBots(cfg *config.Config) {
 	}
 }
 
+// setBot changes over to what is set of one bot, whose presence has no end. setBots takes as
+// long as there are bots.
+func (a *App) setBot(j jid.JID) {
+	var one *bots.Bot
+	if m := a.madeBots.all[j]; m.counts() {
+		one = &bots.Bot{Profile: *m.profile, Made: true}
+	} else if b := a.fileBot(j); b != nil {
+		one = &bots.Bot{Profile: b.Profile, File: b.Avatar}
+	}
+	if one != nil {
+		if p := a.madeBots.all[j].Presence; p != nil {
+			one.Presence = p.Presence
+		}
+		one.Commands = a.hasCommands(j)
+	}
+	for _, c := range a.bots.SetOne(j, one) {
+		a.updates.Add(c.Bot, c.Event)
+	}
+}
+
+// fileBot returns a bot of the configuration file; nil: there is none.
+func (a *App) fileBot(j jid.JID) *config.Bot {
+	for i := range a.cfg.Bots {
+		if a.cfg.Bots[i].Profile.JID == j {
+			return &a.cfg.Bots[i]
+		}
+	}
+	return nil
+}
+
 // botProfiles are the bots of a configuration, and those of the API, which count more.
 func (a *App) botProfiles(cfg *config.Config) []bots.Bot {
 	now := time.Now()
 	var next time.Time
-	all := make([]bots.Bot, 0, len(cfg.Bots)+len(a.madeBots))
+	all := make([]bots.Bot, 0, len(cfg.Bots)+len(a.madeBots.all))
 	add := func(b bots.Bot) {
-		if p := a.madeBots[b.JID].Presence; p != nil && (p.Until.IsZero() || p.Until.After(now)) {
+		if p := a.madeBots.all[b.JID].Presence; p != nil && (p.Until.IsZero() || p.Until.After(now)) {
 			b.Presence, b.Until = p.Presence, p.Until
 			if !p.Until.IsZero() && (next.IsZero() || p.Until.Before(next)) {
 				next = p.Until
 			}
 		}
+		b.Commands = a.hasCommands(b.JID)
 		all = append(all, b)
 	}
 	for i := range cfg.Bots {
 		b := &cfg.Bots[i]
-		if m := a.madeBots[b.Profile.JID]; !m.counts() {
+		if m := a.madeBots.all[b.Profile.JID]; !m.counts() {
 			add(bots.Bot{Profile: b.Profile, File: b.Avatar})
 		}
 	}
-	for _, m := range a.madeBots {
+	for _, m := range a.madeBots.all {
 		if m.counts() {
-			add(bots.Bot{Profile: m.profile, Made: true})
+			add(bots.Bot{Profile: *m.profile, Made: true})
 		}
 	}
 	a.setBotsAgain(next)
@@ -103,7 +137,7 @@ func (a *App) warnOfLargeAvatars(cfg *config.Config) {
 // botImage is bots.Options.Image.
 func (a *App) botImage(ctx context.Context, b *bots.Bot) ([]byte, error) {
 	if b.Made {
-		return a.store.Avatars().Get(ctx, b.Avatar.ID)
+		return a.avatars.get(ctx, b.Avatar.ID)
 	}
 	return config.ReadImage(b.File)
 }

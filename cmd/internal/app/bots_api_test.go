@@ -155,6 +155,13 @@ func TestBotsByAPI(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	// Of the copies one is damaged, one has no bot, and one was not written whole.
+	copies := filepath.Join(cfg.Store.Dir, "avatars")
+	for _, name := range []string{profile.AvatarID(blue), "0123", "new-1"} {
+		if err := os.WriteFile(filepath.Join(copies, name), []byte("hunter2"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
 	if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
 		t.Fatal(err)
 	}
@@ -162,7 +169,13 @@ func TestBotsByAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	avatars(2)
+	if left, err := os.ReadDir(copies); err != nil || len(left) != 2 {
+		t.Errorf("%v %v", left, err)
+	}
 	shows("echo@bot.example.com", base64.StdEncoding.EncodeToString(blue))
+	if mended, err := os.ReadFile(filepath.Join(copies, profile.AvatarID(blue))); err != nil || !bytes.Equal(mended, blue) {
+		t.Errorf("%q %v", mended, err)
+	}
 	shows("filed@bot.example.com", "<FN>Of the API</FN>")
 	x.reloads(noAuth+"bots: [{jid: filed@bot.example.com, name: Changed}]\n", "bots")
 	shows("filed@bot.example.com", "<FN>Of the API</FN>")
@@ -175,6 +188,9 @@ func TestBotsByAPI(t *testing.T) {
 	avatars(1)
 	call("DELETE", echo, "", 204, "")
 	avatars(0)
+	if left, err := os.ReadDir(copies); err != nil || len(left) > 0 {
+		t.Errorf("%v %v", left, err)
+	}
 	shows("echo@bot.example.com", "service-unavailable")
 	presence("") // without anything
 	var page struct{ Items []v1.Bot }
@@ -223,6 +239,7 @@ func TestBotPresenceByAPI(t *testing.T) {
 	presence("<status>Ready</status>")
 	set(`{"show":"busy"}`, 400, "show: is not known")
 	set(`{"until":"2020-01-01T00:00:00Z"}`, 400, "until: is in the past")
+	set(`{"until":"9999-12-31T23:59:59-01:00"}`, 400, "until: is after the year 9999")
 	set(`{"status":7}`, 400, "status")
 	set(`{"nope":""}`, 400, "nope")
 	if status, answer := x.call("", "PUT", "/v1/bots/none@bot.example.com/presence", `{}`); status != 404 {

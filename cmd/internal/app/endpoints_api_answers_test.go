@@ -17,7 +17,7 @@ func TestTooManyEndpoints(t *testing.T) {
 	x := startApp(t, noAuth)
 	x.put("one", `{"match":{"to":"one@*"}}`, 201)
 	for i := 1; len(x.made) < maxMade; i++ {
-		x.made = x.made.add(fmt.Sprint("n", i))
+		x.made, _, _ = x.made.with(fmt.Sprint("n", i), nil, nil)
 	}
 	status, body := x.call("", "PUT", "/v1/endpoints/more", `{}`)
 	if status != 507 || !strings.Contains(body, "there are 1000 endpoints of the API") {

@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/httpapi/v1"
 )
@@ -79,7 +80,6 @@ func (x *running) restart(dir string) {
 	if x.App, err = Start(x.t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
 		x.t.Fatal(err)
 	}
-	x.t.Cleanup(x.Stop)
 	for _, l := range x.links {
 		if err := l.WaitConnected(x.t.Context()); err != nil {
 			x.t.Fatal(err)
@@ -266,7 +266,7 @@ func TestKilledInAChange(t *testing.T) {
 		return ""
 	}
 	killed := errors.New("killed")
-	change := func(made madeEndpoints, commit func(context.Context) error) (dir string) {
+	change := func(made madeItems[config.Endpoint], commit func(context.Context) error) (dir string) {
 		t.Helper()
 		err := x.changeMade(t.Context(), made, func(ctx context.Context) error {
 			if err := commit(ctx); err != nil {
@@ -291,12 +291,12 @@ func TestKilledInAChange(t *testing.T) {
 		}
 	}
 	same()
-	moved, record := slices.Clone(made), made[1].MadeEndpoint
-	record.Keys = json.RawMessage(hook(bot.URL, ""))
-	var err error
-	if moved[1].endpoint, err = x.cfg.MakeEndpoint("moved", record.Keys); err != nil {
+	keys := json.RawMessage(hook(bot.URL, ""))
+	e, err := x.cfg.MakeEndpoint("moved", keys)
+	if err != nil {
 		t.Fatal(err)
 	}
+	moved, record, _ := made.with("moved", e, keys)
 	afterPut := change(moved, func(ctx context.Context) error { return x.store.MadeEndpoints().Put(ctx, &record) })
 	same()
 	if url := x.workers[1].Endpoint().URL; url != "http://127.0.0.1:1/" {

@@ -32,7 +32,7 @@ func (a *App) beginChange(ctx context.Context) error {
 func (a *App) endChange() { <-a.changing }
 
 // use makes a configuration the current one. Its endpoints have been switched to.
-func (a *App) use(cfg *config.Config, made madeEndpoints) {
+func (a *App) use(cfg *config.Config, made madeItems[config.Endpoint]) {
 	a.cfg, a.made = cfg, made
 	a.current.Store(&current{cfg, a.workers, made})
 }

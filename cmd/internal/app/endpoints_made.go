@@ -5,14 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/store"
 )
 
 // maxMade bounds the endpoints of the API, and maxMadeBytes their JSON together: what they
@@ -22,80 +20,16 @@ const (
 	maxMadeBytes = 4 << 20
 )
 
-// madeEndpoint is an endpoint of the API.
-type madeEndpoint struct {
-	store.MadeEndpoint                  // without its keys, which have its secrets
-	size               int              // of the keys
-	endpoint           *config.Endpoint // nil: the configuration does not allow it
-	problems           string           // why not
+// readMadeEndpoints reads the endpoints of the API, as a configuration allows them.
+func (a *App) readMadeEndpoints(ctx context.Context, file *config.Config) (madeItems[config.Endpoint], error) {
+	return readMade(ctx, a.store.MadeEndpoints(), func(_ madeItems[config.Endpoint], name string, keys []byte) (*config.Endpoint, error) {
+		return file.MakeEndpoint(name, keys)
+	})
 }
 
-// madeEndpoints are all endpoints of the API, in their order.
-type madeEndpoints []madeEndpoint
-
-// readMade reads the endpoints of the API, as a configuration allows them.
-func (a *App) readMade(ctx context.Context, file *config.Config) (madeEndpoints, error) {
-	stored, err := a.store.MadeEndpoints().All(ctx)
-	if err != nil {
-		return nil, err
-	}
-	var all madeEndpoints
-	for _, s := range stored {
-		m := madeEndpoint{MadeEndpoint: s, size: len(s.Keys)}
-		m.Keys = nil
-		if m.endpoint, err = file.MakeEndpoint(s.Name, s.Keys); err != nil {
-			m.problems = err.Error()
-		}
-		all = append(all, m)
-	}
-	return all, nil
-}
-
-// over lays the endpoints behind those of a configuration's file.
-func (all madeEndpoints) over(file *config.Config) *config.Config {
-	var allowed []*config.Endpoint
-	for _, m := range all {
-		if m.endpoint != nil {
-			allowed = append(allowed, m.endpoint)
-		}
-	}
-	return file.WithEndpoints(allowed)
-}
-
-// unused returns why the configuration does not allow an endpoint of the API; empty if it
-// does, or there is none.
-func (all madeEndpoints) unused(name string) string {
-	if i := all.find(name); i >= 0 && all[i].endpoint == nil {
-		return "the configuration does not allow it: " + strings.ReplaceAll(all[i].problems, "\n", "; ")
-	}
-	return ""
-}
-
-func (all madeEndpoints) find(name string) int {
-	return slices.IndexFunc(all, func(m madeEndpoint) bool { return m.Name == name })
-}
-
-// add adds an endpoint behind all others.
-func (all madeEndpoints) add(name string) madeEndpoints {
-	next, taken := store.MadeEndpoint{Name: name}, make(map[int]bool, len(all))
-	for _, m := range all {
-		taken[m.Slot] = true
-	}
-	for taken[next.Slot] {
-		next.Slot++
-	}
-	if n := len(all); n > 0 {
-		next.Order = all[n-1].Order + 1
-	}
-	return append(all, madeEndpoint{MadeEndpoint: next})
-}
-
-// fit returns why there is no room for so many endpoints, or so large ones.
-func (all madeEndpoints) fit() error {
-	bytes := 0
-	for _, m := range all {
-		bytes += m.size
-	}
+// endpointsFit returns why there is no room for so many endpoints, or so large ones.
+func endpointsFit(all madeItems[config.Endpoint]) error {
+	bytes := all.bytes()
 	switch {
 	case len(all) > maxMade:
 		return fmt.Errorf("%w: there are %d endpoints of the API, and there may be no more; delete one, or write endpoints into the configuration file", gateway.ErrFull, maxMade)
@@ -105,14 +39,17 @@ func (all madeEndpoints) fit() error {
 	return nil
 }
 
-// loadMade adds the endpoints, hooks and bots of the API to the configuration that the process starts with.
+// loadMade adds the endpoints, hooks, commands and bots of the API to the configuration that the process starts with.
 func (a *App) loadMade(ctx context.Context) (err error) {
-	if a.made, err = a.readMade(ctx, a.cfg); err != nil {
+	if a.made, err = a.readMadeEndpoints(ctx, a.cfg); err != nil {
 		return err
 	}
-	a.cfg = a.made.over(a.cfg)
+	a.cfg = a.cfg.WithEndpoints(a.made.allowed())
 	a.logUnused()
 	if a.madeHooks, a.cfg, err = a.readMadeHooks(ctx, a.cfg); err != nil {
+		return err
+	}
+	if a.madeCommands, a.cfg, err = a.readMadeCommands(ctx, a.cfg); err != nil {
 		return err
 	}
 	return a.readMadeBots(ctx)
@@ -124,7 +61,7 @@ func (a *App) logUnused() {
 		switch {
 		case a.inFile(m.Name):
 			a.log.Warn("endpoint of the API unused: the file has one of this name", zap.String("endpoint", m.Name), zap.String("hint", "give one of them another name"))
-		case m.endpoint == nil:
+		case m.item == nil:
 			a.log.Error("endpoint of the API unused: the configuration does not allow it", zap.String("endpoint", m.Name), zap.String("problems", m.problems), zap.String("hint", "put it again, or delete it; its events wait, as those of a removed endpoint"))
 		}
 	}
@@ -170,18 +107,10 @@ func (a *App) putEndpoint(ctx context.Context, name string, keys []byte) (fresh 
 			return false, errDelivery
 		}
 	}
-	made := slices.Clone(a.made)
-	i := made.find(name)
-	if fresh = i < 0; fresh {
-		made = made.add(name)
-		i = len(made) - 1
-	}
-	made[i].endpoint, made[i].problems, made[i].size = e, "", len(keys)
-	if err := made.fit(); err != nil {
+	made, record, fresh := a.made.with(name, e, keys)
+	if err := endpointsFit(made); err != nil {
 		return false, err
 	}
-	record := made[i].MadeEndpoint
-	record.Keys = keys
 	err = a.changeMade(ctx, made, func(ctx context.Context) error { return a.store.MadeEndpoints().Put(ctx, &record) })
 	if err == nil {
 		a.log.Info("endpoint put by the API", zap.String("endpoint", name), zap.Bool("new", fresh))
@@ -207,8 +136,7 @@ func (a *App) deleteEndpoint(ctx context.Context, name string) error {
 		return gateway.ErrNotFound
 	}
 	slot := a.made[i].Slot
-	made := slices.Delete(slices.Clone(a.made), i, i+1)
-	if err := a.changeMade(ctx, made, func(ctx context.Context) error { return a.store.MadeEndpoints().Remove(ctx, slot) }); err != nil {
+	if err := a.changeMade(ctx, a.made.without(i), func(ctx context.Context) error { return a.store.MadeEndpoints().Remove(ctx, slot) }); err != nil {
 		return err
 	}
 	// Killed here: the next endpoint of this name is disabled if this one was.
@@ -222,8 +150,8 @@ func (a *App) deleteEndpoint(ctx context.Context, name string) error {
 // changeMade changes over to other endpoints of the API, as a reload does to those of a
 // file. commit makes the change durable, when nothing else can fail. If it fails, nothing
 // has changed but that a new endpoint may have got events which waited for its name.
-func (a *App) changeMade(ctx context.Context, made madeEndpoints, commit func(context.Context) error) error {
-	cfg := made.over(a.cfg)
+func (a *App) changeMade(ctx context.Context, made madeItems[config.Endpoint], commit func(context.Context) error) error {
+	cfg := a.cfg.WithEndpoints(made.allowed())
 	c, err := a.prepareEndpoints(ctx, cfg)
 	if err != nil {
 		return err

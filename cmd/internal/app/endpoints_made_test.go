@@ -5,14 +5,15 @@ import (
 	"fmt"
 	"testing"
 
+	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/gateway"
 )
 
 // There is room for so many endpoints of the API, and for so much in them.
 func TestMadeEndpointsFit(t *testing.T) {
-	many := func(n, size int) (all madeEndpoints) {
+	many := func(n, size int) (all madeItems[config.Endpoint]) {
 		for i := range n {
-			all = all.add(fmt.Sprint(i))
+			all, _, _ = all.with(fmt.Sprint(i), nil, nil)
 			all[i].size = size
 		}
 		return all
@@ -21,7 +22,7 @@ func TestMadeEndpointsFit(t *testing.T) {
 		n, size int
 		full    bool
 	}{{maxMade, 4000, false}, {maxMade + 1, 1, true}, {64, 64 << 10, false}, {65, 64 << 10, true}} {
-		if err := many(x.n, x.size).fit(); (err != nil) != x.full || x.full && !errors.Is(err, gateway.ErrFull) {
+		if err := endpointsFit(many(x.n, x.size)); (err != nil) != x.full || x.full && !errors.Is(err, gateway.ErrFull) {
 			t.Errorf("%d of %d bytes: %v", x.n, x.size, err)
 		}
 	}

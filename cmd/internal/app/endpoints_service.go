@@ -19,7 +19,7 @@ import (
 type endpoints struct {
 	app     *App
 	cfg     *config.Config
-	made    madeEndpoints // of the API, also those that the configuration does not allow
+	made    madeItems[config.Endpoint] // of the API, also those that the configuration does not allow
 	workers *delivery.Workers
 }
 

@@ -65,7 +65,7 @@ func start(t testing.TB, srv *componenttest.Server, log *zap.Logger, components,
 	if x.App, err = Start(t.Context(), cfg, log, nil, x.r); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(x.Stop)
+	t.Cleanup(func() { x.Stop() }) // the App that is there then
 	for _, l := range x.links {
 		if err := l.WaitConnected(t.Context()); err != nil {
 			t.Fatal(err)

@@ -6,12 +6,10 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
 // rawPoster posts the same over one connection. It is a client that takes little of the cores.
@@ -21,9 +19,9 @@ type rawPoster struct {
 	text []byte
 }
 
-func newRawPoster(b *testing.B, addr, path, body string) *rawPoster {
+func newRawPoster(b *testing.B, addr, path, body string, headers ...string) *rawPoster {
 	b.Helper()
-	p := &rawPoster{text: fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", path, addr, len(body), body)}
+	p := &rawPoster{text: fmt.Appendf(nil, "POST %s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s", path, addr, strings.Join(headers, ""), len(body), body)}
 	if err := p.dial(addr); err != nil {
 		b.Fatal(err)
 	}
@@ -90,59 +88,6 @@ func BenchmarkHooks(b *testing.B) {
 			b.StopTimer()
 			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "hooks/s")
 			b.ReportMetric(float64(processTime(b)-cpu)/float64(b.N), "cpu-ns/op") // the client's and the peer's too
-		})
-	}
-}
-
-// How long messages of another caller take while others post 10,000 times a second with wrong
-// secrets: p99 in µs, without them and with them.
-func BenchmarkHooksWrongSecrets(b *testing.B) {
-	for _, c := range []struct {
-		name    string
-		workers int // connections; over 1,000 of one network, their requests are refused and do not wait
-	}{{"calm", 0}, {"flood", 8}, {"crowd", 1_200}} {
-		b.Run(c.name, func(b *testing.B) {
-			x := startApp(b, fmt.Sprintf(benchHooks, alertsHook("in", "json", "")))
-			stop := make(chan struct{})
-			var wrong atomic.Int64
-			var wg sync.WaitGroup
-			for range c.workers {
-				p := newRawPoster(b, x.Addr, "/hooks/in/wrong", `{"text":"`+strings.Repeat("x", 1010)+`"}`)
-				wg.Go(func() {
-					pace := time.NewTicker(time.Duration(c.workers) * time.Second / 10_000)
-					defer pace.Stop()
-					for {
-						select {
-						case <-stop:
-							return
-						case <-pace.C:
-						}
-						if _, err := p.post(); err != nil { // the server has closed it
-							_ = p.conn.Close()
-							if err := p.dial(x.Addr); err != nil {
-								b.Error(err)
-								return
-							}
-						}
-						wrong.Add(1)
-					}
-				})
-			}
-			victim := newRawPoster(b, x.Addr, "/v1/messages", `{"to":"u@example.com/r","type":"chat","body":"hello"}`)
-			var took []time.Duration
-			for b.Loop() {
-				began := time.Now()
-				if status, err := victim.post(); err != nil || status != http.StatusAccepted {
-					b.Fatalf("status %d: %v", status, err)
-				}
-				took = append(took, time.Since(began))
-				time.Sleep(time.Millisecond)
-			}
-			close(stop)
-			wg.Wait()
-			slices.Sort(took)
-			b.ReportMetric(float64(took[len(took)*99/100].Microseconds()), "p99-µs")
-			b.ReportMetric(float64(wrong.Load())/b.Elapsed().Seconds(), "wrong/s")
 		})
 	}
 }

@@ -10,47 +10,22 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/store"
 )
-
-// madeHook is a hook of the API.
-type madeHook struct {
-	store.MadeEndpoint              // without its keys, which have its secrets
-	hook               *config.Hook // nil: the configuration does not allow it
-	size               int          // of its keys, in bytes
-}
 
 // readMadeHooks reads the hooks of the API, as a configuration allows them, and lays them
 // behind those of its file.
-func (a *App) readMadeHooks(ctx context.Context, file *config.Config) ([]madeHook, *config.Config, error) {
-	stored, err := a.store.MadeHooks().All(ctx)
-	if err != nil {
-		return nil, nil, err
-	}
-	var all []madeHook
-	cfg := file
-	for _, s := range stored {
-		m := madeHook{MadeEndpoint: s, size: len(s.Keys)}
-		m.Keys = nil
-		if m.hook, err = cfg.MakeHook(s.Name, s.Keys); err != nil {
-			a.log.Error("hook of the API unused: the configuration does not allow it", zap.String("hook", s.Name), zap.Error(err), zap.String("hint", "put it again, or delete it"))
-		} else if a.hookInFile(cfg, s.Name) {
-			a.log.Warn("hook of the API unused: the file has one of this name", zap.String("hook", s.Name), zap.String("hint", "give one of them another name"))
+func (a *App) readMadeHooks(ctx context.Context, file *config.Config) (madeItems[config.Hook], *config.Config, error) {
+	all, err := readMade(ctx, a.store.MadeHooks(), func(before madeItems[config.Hook], name string, keys []byte) (*config.Hook, error) {
+		cfg := file.WithHooks(before.allowed())
+		made, err := cfg.MakeHook(name, keys)
+		if err != nil {
+			a.log.Error("hook of the API unused: the configuration does not allow it", zap.String("hook", name), zap.Error(err), zap.String("hint", "put it again, or delete it"))
+		} else if a.hookInFile(cfg, name) {
+			a.log.Warn("hook of the API unused: the file has one of this name", zap.String("hook", name), zap.String("hint", "give one of them another name"))
 		}
-		all = append(all, m)
-		cfg = overHooks(file, all)
-	}
-	return all, cfg, nil
-}
-
-func overHooks(file *config.Config, made []madeHook) *config.Config {
-	var allowed []*config.Hook
-	for _, m := range made {
-		if m.hook != nil {
-			allowed = append(allowed, m.hook)
-		}
-	}
-	return file.WithHooks(allowed)
+		return made, err
+	})
+	return all, file.WithHooks(all.allowed()), err
 }
 
 func (a *App) hookInFile(cfg *config.Config, name string) bool {
@@ -82,29 +57,10 @@ func (a *App) putHook(ctx context.Context, name string, keys []byte) (fresh bool
 	if err != nil {
 		return false, err
 	}
-	made := slices.Clone(a.madeHooks)
-	i := slices.IndexFunc(made, func(m madeHook) bool { return m.Name == name })
-	if fresh = i < 0; fresh {
-		next := store.MadeEndpoint{Name: name}
-		for slices.ContainsFunc(made, func(m madeHook) bool { return m.Slot == next.Slot }) {
-			next.Slot++
-		}
-		if n := len(made); n > 0 {
-			next.Order = made[n-1].Order + 1
-		}
-		made = append(made, madeHook{MadeEndpoint: next})
-		i = len(made) - 1
-	}
-	made[i].hook, made[i].size = h, len(keys)
-	bytes := 0
-	for _, m := range made {
-		bytes += m.size
-	}
-	if len(made) > maxMade || bytes > maxMadeBytes {
+	made, record, fresh := a.madeHooks.with(name, h, keys)
+	if len(made) > maxMade || made.bytes() > maxMadeBytes {
 		return false, fmt.Errorf("%w: the hooks of the API may be %d, with %d bytes of JSON together; delete one, or write hooks into the configuration file", gateway.ErrFull, maxMade, maxMadeBytes)
 	}
-	record := made[i].MadeEndpoint
-	record.Keys = keys
 	if err := a.store.MadeHooks().Put(ctx, &record); err != nil {
 		return false, err
 	}
@@ -125,22 +81,22 @@ func (a *App) deleteHook(ctx context.Context, name string) error {
 	if a.hookInFile(a.cfg, name) {
 		return errHookInFile(name)
 	}
-	i := slices.IndexFunc(a.madeHooks, func(m madeHook) bool { return m.Name == name })
+	i := a.madeHooks.find(name)
 	if i < 0 {
 		return gateway.ErrNotFound
 	}
 	if err := a.store.MadeHooks().Remove(ctx, a.madeHooks[i].Slot); err != nil {
 		return err
 	}
-	a.useHooks(slices.Delete(slices.Clone(a.madeHooks), i, i+1))
+	a.useHooks(a.madeHooks.without(i))
 	a.log.Info("hook deleted by the API", zap.String("hook", name))
 	return nil
 }
 
 // useHooks changes over to other hooks of the API.
-func (a *App) useHooks(made []madeHook) {
+func (a *App) useHooks(made madeItems[config.Hook]) {
 	a.madeHooks = made
-	cfg := overHooks(a.cfg, made)
+	cfg := a.cfg.WithHooks(made.allowed())
 	a.use(cfg, a.made)
 	a.server.Handler().Replace(a.surfaces(cfg))
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.uber.org/zap"
@@ -35,7 +36,7 @@ func (a *App) listen(context.Context) error {
 		}
 	})
 	a.metrics = metrics.New(metrics.Sources{
-		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Quiet: a.quiet}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, SelfSends: a.sent.between.counts,
+		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Commands: a.commands, SelfSends: a.sent.between.counts,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, SaidWaiting: a.waiting.Count, Replica: a.role.status, Forwarded: a.role.forwarded, Traces: a.tracer.Counts, Log: a.log,
 	})
@@ -94,8 +95,8 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	targets := a.endpoints()
 	api := v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
-		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
-		Rosters: rosters, Rooms: roomService{a.rooms}, Bots: botService{a}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.commands, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
+		Rosters: rosters, Rooms: roomService{a.rooms}, Bots: botService{a}, Commands: commandService{a}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	})
 	agents := a.tools(api, targets, domains)
 	mounts := append(a.hookRoutes(cfg, send), rest.New(rest.Options{
@@ -141,7 +142,7 @@ func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Con
 		i := &livecheck.Inspection{Config: cfg, Links: a.links, Grants: a.grants, Backends: backends, Sources: sources, User: about.User}
 		i.Endpoints, i.Features, i.Rooms = targets, a.features, a.rooms.Services
 		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Place()) }
-		return append(livecheck.SameConfig(cfg, about.Config), i.Run(ctx)...)
+		return slices.Concat(livecheck.SameConfig(cfg, about.Config), i.Run(ctx), livecheck.Replicas(a.role.status()))
 	}
 }
 
@@ -157,7 +158,7 @@ func (a *App) tokenNames() []string {
 func tokens(configured []config.Token, isRoom func(jid.JID) bool) []httpapi.Token {
 	var all []httpapi.Token
 	for _, c := range configured {
-		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs, Rooms: c.RoomGlobs, Endpoint: c.Endpoint, IsRoom: isRoom}
+		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs, Rooms: c.RoomGlobs, Endpoint: c.Endpoint, MaxFile: int64(c.MaxBytes), IsRoom: isRoom}
 		for _, from := range c.From {
 			if j, err := jid.Parse(from); err == nil && !strings.ContainsAny(from, "*?") {
 				t.DefaultFrom = j

@@ -31,11 +31,13 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.sent.bounced = a.onBounce
 	a.onStop("outcomes of messages", a.sent.start())
 	a.echoes, a.recent, a.quiet = forward.NewEchoes(), message.NewRecent(message.RecentBytes), bounce.NewQuiet()
+	a.makeQuestions(ctx)
 	if err := a.makeRooms(ctx); err != nil {
 		return err
 	}
 	a.makeBots()
 	a.makeWaiting()
+	a.makeCorrections()
 	a.makeUploads()
 	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
 		recall(earlier, a.recent)
@@ -51,9 +53,13 @@ func (a *App) makeLinks(ctx context.Context) error {
 	}
 	a.unreadable = forward.NewUnreadable(a.store.Answered(), a.quiet.Over(a.links), a.log)
 	a.forward = forward.New(a.workers, a.echoes, a.recent, a.unreadable, a.log)
+	a.makeCommands()
 	a.startThreads()
+	a.forward.Questions = a.questions
 	a.forward.Echoed, a.forward.Proved = a.threads.Echoed, a.sent.onRoomProof
 	a.rooms.Set(roomSettings(a.cfg), roomPolicy(a.cfg))
+	a.setCommands(a.cfg)
+	a.bots.Set(a.botProfiles(a.cfg)) // with the features of their commands; nobody is connected yet
 	a.use(a.cfg, a.made)
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
 	for _, c := range a.cfg.Components {
@@ -61,12 +67,14 @@ func (a *App) makeLinks(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("components: domain: %w", err)
 		}
-		handlers := component.Chain{a.rooms, a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives, a.bots, a.bots.Guard()}
+		handlers := component.Chain{a.rooms, a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives, a.bots, a.bots.Guard(), a.commands}
 		if c.Presence == config.PresenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.subscribers, Log: a.log})
 		}
+		responder := parts.Responder(&c, a.started)
+		responder.Features = a.commands.Features
 		handlers = append(handlers, a.forward,
-			parts.Responder(&c, a.started).Handler(),
+			responder.Handler(),
 			component.HandlerFunc(presence.Swallow))
 		o := parts.LinkOptions(&c, domain, handlers, a.log)
 		var link *component.Link
@@ -83,7 +91,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 			}
 			a.features.Watch(ctx, link, func() []jid.JID { return a.current.Load().cfg.HostsBehind(c.Domain) })
 		}
-		o.OnState, o.OnReplaced = a.happenings.onState, a.role.onReplaced(c.Domain)
+		o.OnState, o.OnReplaced, o.Await = a.happenings.onState, a.role.onReplaced(c.Domain), a.role.gate()
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
@@ -99,6 +107,7 @@ func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
 	e.Complete = a.complete
 	w, err := delivery.NewWorker(e, a.answers(), a.log)
 	if err == nil {
+		w.Share(&a.attempts)
 		w.Watch(a.happenings.watch())
 		w.Gate(a.role.gate())
 		w.Trace(a.tracer)
@@ -118,6 +127,7 @@ func (a *App) drain(ctx context.Context) {
 		wg.Go(func() { w.Stop(ctx) })
 	}
 	wg.Wait()
+	a.attempts.Close()
 }
 
 // flushTime is for the last replies, whatever is left of the drain time.
@@ -157,6 +167,11 @@ func (a *App) connect(start context.Context) error {
 		cancel()
 		wg.Wait()
 	})
+	a.onStop("events that are not stored", func(ctx context.Context) {
+		settle, done := context.WithTimeout(context.WithoutCancel(ctx), confirmTime)
+		defer done()
+		a.store.Settle(settle)
+	})
 	a.onStop("rooms", a.rooms.Stop)
 	for domain, box := range a.outboxes {
 		stop, err := box.Start(start)
@@ -170,7 +185,13 @@ func (a *App) connect(start context.Context) error {
 		return err
 	}
 	a.onStop("messages that wait for rooms", func(context.Context) { stop() })
+	stopCorrections, err := a.corrections.Start(start)
+	if err != nil {
+		return err
+	}
+	a.onStop("corrections that wait", func(context.Context) { stopCorrections() })
 	a.onStop("endpoints", a.drain)
+	a.onStop("addresses of commands", a.drainTargets)
 	return nil
 }
 

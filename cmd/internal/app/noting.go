@@ -4,23 +4,66 @@ import (
 	"time"
 
 	"stanzahook/component/bounce"
+	"stanzahook/component/rooms"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 )
 
-// noting remembers what endpoints answer, before somebody can react to it.
+// notes remember what is sent, before somebody can react to it.
+type notes struct {
+	quiet     *bounce.Quiet
+	recent    *message.Recent
+	questions *message.Questions
+	rooms     *rooms.Rooms
+}
+
+// note notes a stanza that is about to be sent. text is the Ref that its sender gets; "" if it
+// gets none.
+func (n *notes) note(s *stanza.Stanza, text string) {
+	if s.Kind != stanza.Message || s.Type == "error" || n.recent == nil {
+		return
+	}
+	now := time.Now()
+	n.quiet.Note(s)
+	ref, err := message.ParseRef(text)
+	if err != nil {
+		ref = message.Sent(s, n.privately(s))
+	}
+	n.recent.Say(s, ref, now)
+	n.questions.Say(s, n.retracted(s, ref, now), now)
+}
+
+// privately reports whether a message goes to one occupant of a room that the bot is kept in.
+func (n *notes) privately(s *stanza.Stanza) bool {
+	if s.Type == "groupchat" || !s.To.IsFull() {
+		return false
+	}
+	_, speaks := n.rooms.Speaks(s)
+	return speaks
+}
+
+// retracted returns the Ref of the message that another one retracts; of others their own.
+func (n *notes) retracted(s *stanza.Stanza, ref message.Ref, now time.Time) message.Ref {
+	f := message.Read(s)
+	if f.Event != message.Retraction || ref.ID != s.ID {
+		return ref
+	}
+	known, ok := n.recent.Find(ref.Own, ref.Peer, f.Of(s), ref.Kind == message.Room, now)
+	if of, err := message.ParseRef(known.Ref); ok && err == nil {
+		return of
+	}
+	return ref
+}
+
+// noting notes what endpoints answer.
 type noting struct {
 	delivery.Sender
-	quiet  *bounce.Quiet
-	recent *message.Recent
+	*notes
 }
 
 // Send implements delivery.Sender.
 func (n noting) Send(component string, s *stanza.Stanza, more bool, done func(error)) error {
-	if s.Kind == stanza.Message && s.Type != "error" {
-		n.quiet.Note(s)
-		n.recent.Say(s, message.Sent(s, false), time.Now())
-	}
+	n.note(s, "")
 	return n.Sender.Send(component, s, more, done)
 }

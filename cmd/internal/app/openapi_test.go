@@ -50,6 +50,7 @@ func everyMount() []httpapi.Mount {
 			Hooks:     hookService{},
 			Rooms:     roomService{},
 			Bots:      botService{},
+			Commands:  commandService{},
 			Uploads:   upload.New(upload.Options{}),
 		}),
 		tools.NewRunner(tools.Options{}).Mount(),

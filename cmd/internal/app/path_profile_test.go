@@ -91,7 +91,7 @@ func costGroups() []cost {
 		{"JSON, the reply", []string{"webhook.encodeEvent", "webhook.judgeEvent"}},
 		{"the POST: system calls", nil}, // see costOf
 		{"the POST: the rest", []string{"webhook.(*plain)", "webhook.(*Client)"}},
-		{"reading from and writing to the XMPP server", []string{"component.(*Link)", "component.(*connection)", "quickConn"}},
+		{"reading from and writing to the XMPP server", []string{"component.(*Link)", "component.(*connection)", "socket.(*Conn)"}},
 		{"lanes", []string{"delivery.(*queue)", "delivery.(*Worker)"}},
 		{"scheduler, all else", []string{""}},
 	}

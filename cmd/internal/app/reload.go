@@ -86,11 +86,15 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	if fixed := needRestart(a.cfg, file); len(fixed) > 0 {
 		return nil, &v1.Refusal{Problems: fixed}
 	}
-	made, err := a.readMade(ctx, file)
+	made, err := a.readMadeEndpoints(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	madeHooks, cfg, err := a.readMadeHooks(ctx, made.over(file))
+	madeHooks, cfg, err := a.readMadeHooks(ctx, file.WithEndpoints(made.allowed()))
+	if err != nil {
+		return nil, err
+	}
+	madeCommands, cfg, err := a.readMadeCommands(ctx, cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -117,10 +121,11 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	}
 	oldAccounts := a.setAccounts(cfg)
 	a.setUploadClients(cfg)
+	a.setCommands(cfg)
 	a.setBots(cfg)
 	a.warnOfLargeAvatars(cfg)
 	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
-	a.madeHooks = madeHooks
+	a.madeHooks, a.madeCommands = madeHooks, madeCommands
 	a.use(cfg, made)
 	a.logUnused()
 	err = a.server.Replace(a.surfaces(cfg))
@@ -203,6 +208,7 @@ func differences(old, next *config.Config) []string {
 	say(reflect.DeepEqual(old.RoomPolicy, next.RoomPolicy), "room_policy")
 	say(reflect.DeepEqual(old.Bots, next.Bots), "bots")
 	say(old.BotsOnly == next.BotsOnly, "bots_only")
+	say(reflect.DeepEqual(old.Commands, next.Commands), "commands")
 	say(sameHooks(old.Hooks, next.Hooks), "hooks")
 	say(reflect.DeepEqual(old.HTTP.Tokens, next.HTTP.Tokens), "http.tokens")
 	a, b := old.HTTP, next.HTTP

@@ -10,13 +10,15 @@ import (
 	"stanzahook/component/services"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/message"
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
 )
 
 // makeRooms makes the rooms that bots are kept in; those of the configuration come later.
 func (a *App) makeRooms(ctx context.Context) (err error) {
 	a.services = services.New(a.log)
 	a.rooms, err = rooms.New(ctx, rooms.Options{
-		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.onEcho, Ours: a.isOurs, OnState: a.happenings.onRoom, Presence: func(bot jid.JID) string { return a.bots.Presence(bot) }, Log: a.log,
+		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.onEcho, Ours: a.isOurs, Chosen: a.isChoice, OnState: a.happenings.onRoom, Presence: func(bot jid.JID) string { return a.bots.Presence(bot) }, Log: a.log,
 	})
 	return err
 }
@@ -24,6 +26,14 @@ func (a *App) makeRooms(ctx context.Context) (err error) {
 // isOurs reports whether a message of a room is one of the bot, as far as that is remembered.
 func (a *App) isOurs(bot, room jid.JID, id string) bool {
 	return a.recent.Wrote(bot, room, id, time.Now())
+}
+
+// isChoice reports whether a message of a room is an answer by a button of the bot.
+func (a *App) isChoice(bot, room jid.JID, nick string, s *stanza.Stanza) bool {
+	m := message.Read(s)
+	heard := message.Heard{Ref: message.Ref{Kind: message.Room, Own: bot, Peer: room}}
+	_, is := a.questions.Hear(s, &m, &heard, func(text string) string { return muc.WithoutMention(text, nick) }, time.Now())
+	return is
 }
 
 // complete returns a reference with the id that a room has given the message meanwhile.

@@ -6,12 +6,12 @@ import (
 	"time"
 
 	"stanzahook/component/bounce"
+	"stanzahook/component/corrections"
 	"stanzahook/component/outbox"
 	"stanzahook/component/rooms"
 	"stanzahook/component/waiting"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/tracing"
@@ -23,14 +23,15 @@ type sender struct {
 	links    links
 	outboxes map[string]*outbox.Outbox // by domain
 	sent     *sentMessages
-	recent   *message.Recent
-	quiet    *bounce.Quiet
+	notes    *notes
 	rooms    *rooms.Rooms
 	waiting  *waiting.Messages // nil: no message waits for its room
 	departs  bool              // what waited for its room has done so
-	tracer   *tracing.Tracer   // nil: no spans
-	domains  []jid.JID
-	limits   map[string]stanza.Limits // by domain
+	// corrections paces those of callers; nil: they go out at once.
+	corrections *corrections.Corrections
+	tracer      *tracing.Tracer // nil: no spans
+	domains     []jid.JID
+	limits      map[string]stanza.Limits // by domain
 }
 
 // Domains implements [gateway.Sender].
@@ -47,8 +48,14 @@ func (d *sender) send(ctx context.Context, s *stanza.Stanza, how gateway.Sending
 	if d.outboxes[s.From.Domain()] == nil {
 		return "", fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
+	if d.corrections != nil {
+		if how.Edits != "" {
+			return d.corrections.Send(ctx, s, how)
+		}
+		d.corrections.Before(ctx, s)
+	}
 	s = d.rooms.Address(s)
-	d.note(s, how.Ref)
+	d.notes.note(s, how.Ref)
 	var watch *bounce.Watch
 	if how.ReportBounce {
 		watch = d.sent.bounces.Expect(s.From, s.To, s.ID)
@@ -93,19 +100,6 @@ func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway
 		err = &gateway.Bounced{Stanza: back}
 	}
 	return state, err
-}
-
-// note remembers what is sent, before somebody can react to it.
-func (d *sender) note(s *stanza.Stanza, text string) {
-	if s.Kind != stanza.Message || d.recent == nil {
-		return
-	}
-	d.quiet.Note(s)
-	ref, err := message.ParseRef(text)
-	if err != nil {
-		ref = message.Sent(s, false)
-	}
-	d.recent.Say(s, ref, time.Now())
 }
 
 // give sends a stanza: one to a room when the bot is in it, others through the outbox.

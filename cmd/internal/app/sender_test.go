@@ -53,7 +53,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	}
 	componenttest.Run(t, l)
 	t.Cleanup(end)
-	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, message.NewRecent(0), bounce.NewQuiet(), &rooms.Rooms{}, nil, false, nil, []jid.JID{jid.MustParse(domain)},
+	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, &notes{bounce.NewQuiet(), message.NewRecent(0), message.NewQuestions(), &rooms.Rooms{}}, &rooms.Rooms{}, nil, false, nil, nil, []jid.JID{jid.MustParse(domain)},
 		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
 }
 
@@ -97,7 +97,7 @@ func (v *service) becomes(id, state string) store.SentMessage {
 func (v *service) poll(holds func() bool) bool {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
-	late := time.After(10 * time.Second)
+	late := time.After(time.Minute)
 	for !holds() {
 		select {
 		case <-tick.C:

@@ -2,13 +2,10 @@ package app
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
+	"net/netip"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,10 +41,12 @@ type Standby struct {
 	forward  *forward.Forward
 	failures httpapi.Failures
 	started  time.Time
+	failover time.Duration
 	hidden   string                         // why other replicas cannot reach this one; empty: they can
 	warned   sync.Once                      // of that
 	member   atomic.Pointer[replica.Member] // nil: NATS was not reached yet
 	joined   chan struct{}                  // closed with member
+	app      atomic.Pointer[App]            // nil: this replica is not active, or is starting
 	stop     context.CancelFunc
 	done     chan struct{}
 
@@ -55,14 +54,15 @@ type Standby struct {
 	cfg      *config.Config
 	starting bool // the app has cfg
 	board    *store.Board
-	why      error // NATS, or the store on it, cannot be used
+	key      []byte // that all replicas have in common
+	why      error  // NATS, or the store on it, cannot be used
 }
 
 // StandBy listens on HTTP and becomes a replica as soon as NATS is reached. onLost is called when
 // only a fresh process may go on, or none (replica.ErrTaken); it may be called at any time until
 // Close. r reloads the configuration.
 func StandBy(cfg *config.Config, log *zap.Logger, r *Reloader, onLost func(error)) (*Standby, error) {
-	s := &Standby{cfg: cfg, log: log, reloader: r, onLost: onLost, hidden: hidden(cfg), started: time.Now(), joined: make(chan struct{}), done: make(chan struct{})}
+	s := &Standby{cfg: cfg, log: log, reloader: r, onLost: onLost, failover: cfg.Replica.Failover, hidden: hidden(cfg), started: time.Now(), joined: make(chan struct{}), done: make(chan struct{})}
 	s.forward = s.newForward(cfg)
 	s.server = httpapi.NewServer(s.handler(cfg))
 	addr, err := s.server.Start()
@@ -94,7 +94,7 @@ func (s *Standby) join(ctx context.Context) {
 			var key []byte
 			if key, err = board.Key(ctx, forward.KeySize); err == nil {
 				s.forward.SetKey(key)
-				s.isMember(board)
+				s.isMember(board, key)
 				return
 			}
 			board.Close()
@@ -111,13 +111,13 @@ func (s *Standby) join(ctx context.Context) {
 }
 
 // isMember makes this process a replica.
-func (s *Standby) isMember(board *store.Board) {
+func (s *Standby) isMember(board *store.Board, key []byte) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.board, s.why = board, nil
+	s.board, s.key, s.why = board, key, nil
 	s.member.Store(replica.Join(board, replica.Options{
 		About: replica.About{
-			Replica: ReplicaName(s.cfg), Advertise: s.cfg.Advertised(), Version: build.Version, Config: configHash(s.cfg), Certificate: s.server.Fingerprint(),
+			Replica: ReplicaName(s.cfg), Advertise: s.cfg.Advertised(), Version: build.Version, Config: configHash(s.cfg), Secrets: secretsHash(s.cfg, key), Certificate: s.server.Fingerprint(),
 		},
 		Failover: s.cfg.Replica.Failover, Log: s.log, OnLost: s.onLost,
 	}))
@@ -145,7 +145,7 @@ func (s *Standby) unreached() string {
 func (s *Standby) waits(why error) (isNew bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	isNew = why != nil && (s.why == nil || s.why.Error() != why.Error())
+	isNew = why != nil && !store.SameReason(s.why, why)
 	s.why = why
 	return isNew
 }
@@ -174,7 +174,32 @@ func (s *Standby) Start(ctx context.Context, onStoreHung func()) (*App, error) {
 	cfg := s.cfg
 	s.starting = true
 	s.mu.Unlock()
-	return startAs(ctx, cfg, s.log, onStoreHung, s.reloader, s)
+	a, err := startAs(ctx, cfg, s.log, onStoreHung, s.reloader, s)
+	if err == nil {
+		s.app.Store(a)
+	}
+	return a, err
+}
+
+// Abandon is [App.Abandon] of the active replica, for abandonTime.
+//
+// What the kernel has not brought over to bots and to NATS is dropped, from the first moment on: when a cable is
+// plugged in again, a request of before would come in the middle of the next one's. The connections to the XMPP
+// server stay as they are, for the errors; callers get their answers.
+func (s *Standby) Abandon() {
+	a := s.app.Load()
+	dropUnsent(func(local, _ netip.AddrPort) bool { return !s.accepts(local) && !a.isLink(local) })
+	if a != nil {
+		ctx, cancel := context.WithTimeout(context.Background(), abandonTime)
+		defer cancel()
+		a.Abandon(ctx)
+	}
+}
+
+// accepts reports whether connections to an address are those of callers.
+func (s *Standby) accepts(local netip.AddrPort) bool {
+	own, err := netip.ParseAddrPort(s.Addr)
+	return err == nil && own.Port() == local.Port()
 }
 
 // ReloadAndLog reads the configuration that is used when this replica becomes active, and logs a
@@ -211,7 +236,7 @@ func (s *Standby) reload(context.Context) ([]string, error) {
 // describe tells the others which configuration and certificate this replica has.
 func (s *Standby) describe(cfg *config.Config) {
 	if m := s.member.Load(); m != nil {
-		m.Describe(configHash(cfg), s.server.Fingerprint())
+		m.Describe(configHash(cfg), secretsHash(cfg, s.key), s.server.Fingerprint())
 	}
 }
 
@@ -280,6 +305,22 @@ func (s *Standby) gate() func(done <-chan struct{}) bool {
 	return s.member.Load().Await
 }
 
+// holds returns an error unless the record of the active replica is that by which this one is
+// active, as it is now. A replica that was stopped while it opened the store learns so that
+// another one has it.
+func (s *Standby) holds(ctx context.Context) error {
+	m := s.member.Load()
+	_, revision, err := s.board.Record(ctx)
+	if err != nil {
+		return err
+	}
+	if epoch := m.Status().Epoch; revision != epoch {
+		m.Check("the record of the active replica is another one's")
+		return fmt.Errorf("the epoch of this replica is %d, and that of the active one %d: another one has taken over", epoch, revision)
+	}
+	return nil
+}
+
 // onReplaced returns what is called when another connection has taken the place of a link: the
 // next active replica's, perhaps.
 func (s *Standby) onReplaced(domain string) func() {
@@ -296,44 +337,6 @@ func (s *Standby) status() *replica.Status {
 	}
 	st := s.member.Load().Status()
 	return &st
-}
-
-// ReplicaName is the name of the replica with a configuration: by default, the first part of the
-// host's name.
-func ReplicaName(cfg *config.Config) string {
-	if cfg.Replica.Name != "" {
-		return cfg.Replica.Name
-	}
-	const most = 32
-	host, err := os.Hostname()
-	name, _, _ := strings.Cut(host, ".")
-	if err != nil || name == "" {
-		return "replica"
-	}
-	name = strings.Map(func(r rune) rune {
-		if r == '-' || r == '_' || r < 128 && (r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z') {
-			return r
-		}
-		return '-'
-	}, name)
-	return name[max(0, len(name)-most):] // the end tells apart what an orchestrator has made
-}
-
-// configHash is a hash of a configuration without its secrets, and without what replicas need
-// not have in common.
-func configHash(cfg *config.Config) string {
-	h := sha256.New()
-	for _, i := range cfg.Items() {
-		if i.Source == config.FromAPI || i.Key == "http.listen" || strings.HasPrefix(i.Key, "replica.") {
-			continue
-		}
-		text, err := json.Marshal([]any{i.Key, i.Value})
-		if err != nil { // no value is of such a kind
-			text = fmt.Append(nil, i.Key, err)
-		}
-		_, _ = h.Write(text) // never fails
-	}
-	return hex.EncodeToString(h.Sum(nil))[:12]
 }
 
 // IsTaken reports whether a role was lost because another process has the name: then this one

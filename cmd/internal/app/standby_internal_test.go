@@ -94,6 +94,9 @@ func TestConfigHash(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if secrets := secretsHash(cfg, []byte("key")); len(secrets) != 12 || secrets == secretsHash(cfg, []byte("another key")) {
+			t.Errorf("secrets: %q", secrets)
+		}
 		return configHash(cfg)
 	}
 	const text = `
@@ -114,6 +117,35 @@ store: {nats: {url: "nats://n1:4222", replicas: 1}}
 	}
 	if hash(text+"drain: 3s\n") == first {
 		t.Error("the same as with another drain")
+	}
+}
+
+// The secrets are the same if all are, wherever they stand.
+func TestSecretsHash(t *testing.T) {
+	hash := func(text string) string {
+		t.Helper()
+		cfg, err := config.Parse("x.yaml", []byte(text), []string{"STANZAHOOK_OUTBOUND_PROXY=http://proxy.example.com"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return secretsHash(cfg, []byte("key"))
+	}
+	text := `
+components: [{domain: bot.example.com, secret: one}]
+endpoints: [{name: echo, url: "https://bot.example.com/", signing_secrets: [whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw], headers: {X-Key: two}}]
+http: {tokens: [{name: a, hash: "sha256:` + strings.Repeat("ab", 32) + `", scopes: [send]}]}
+store: {nats: {url: "nats://n1:4222", replicas: 1, user: u, password: three}}
+`
+	first := hash(text)
+	for _, same := range []string{text + "drain: 3s\n", text + "replica: {name: b}\n"} {
+		if hash(same) != first {
+			t.Errorf("other secrets: %s", same)
+		}
+	}
+	for _, other := range [][2]string{{"secret: one", "secret: two"}, {"MfKQ", "MfKR"}, {"X-Key: two", "X-Key: one"}, {"X-Key", "X-Key2"}, {"abab", "abac"}, {"password: three", "password: four"}} {
+		if hash(strings.Replace(text, other[0], other[1], 1)) == first {
+			t.Errorf("the same secrets with %q", other[1])
+		}
 	}
 }
 

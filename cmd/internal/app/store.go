@@ -18,6 +18,7 @@ func (a *App) openStore(ctx context.Context) error {
 		return errors.New("store.nats: this process has no role among the replicas")
 	case o.NATS != nil:
 		o.NATS.OnWaiting = func(why error) { a.role.waits(why) }
+		o.NATS.Holds = a.role.holds
 	}
 	s, err := store.Open(ctx, o)
 	if err != nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stanzahook/component"
+	"stanzahook/component/commands"
 	"stanzahook/component/outbox"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
@@ -83,6 +84,11 @@ func (h *happenings) onRoom(room, bot jid.JID, state muc.State, why stanza.Condi
 // onHook is hooks.Options.OnRequest.
 func (h *happenings) onHook(to *hooks.Hook, r *hooks.Request) {
 	h.Hook(tail.Hook{Hook: to.Name, Adapter: to.Adapter, Result: string(r.Result), Messages: r.Count})
+}
+
+// onRun is commands.Options.OnRun.
+func (h *happenings) onRun(x *commands.Command, r commands.Run) {
+	h.Command(tail.Command{Command: x.Node, Endpoint: x.Asks, From: r.From.String(), Bot: r.Bot.String(), Room: r.Room.String(), By: by(r.Chat), Result: r.Result.String(), Reason: r.Error, Step: r.Step, Took: r.Took})
 }
 
 // onRequest is httpapi.Options.OnRequest.

@@ -25,8 +25,8 @@ type tailed struct {
 			Status int
 			Note   string
 		}
-		Component, User, Result, Route, Token, Hook string
-		Count, Bytes, Status, Lost                  int
+		Component, User, Result, Route, Token, Hook, Command, By string
+		Count, Bytes, Status, Lost                               int
 	}
 }
 

@@ -20,7 +20,7 @@ func agentConfig() string {
 		limited("agent", "send, events, rooms, admin", "endpoint: agent, from: [\"echo@bot.example.com\"]"),
 		limited("other", "send, events", "endpoint: other, from: [\"other@bot.example.com\"]"),
 		token("sender", "send"), token("reader", "events"), token("looker", "read"),
-	}, ", ") + "]}\nendpoints: [{name: agent, match: {to: \"echo@*\"}}, {name: other, match: {to: \"other@*\"}}]\n"
+	}, ", ") + "]}\nendpoints: [{name: agent, match: {to: \"echo@*\"}}, {name: other, match: {to: \"other@*\"}}]\nbots: [{jid: echo@bot.example.com}]\n"
 }
 
 // caller calls a tool: over /v1/tools, or another way to the same.
@@ -104,6 +104,14 @@ func (x *running) everyTool(call caller) {
 	expect("the retraction", "urn:xmpp:message-retract:1")
 	must("agent", "set_typing", `{"to":"u@example.com","on":true}`)
 	expect("typing", "<composing")
+	x.srv.Send("<presence type='subscribe' from='u@example.com' to='echo@bot.example.com'/>")
+	if v = must("agent", "set_presence", `{"show":"dnd","status":"Deploying"}`); v["bot"] != "echo@bot.example.com" || v["show"] != "dnd" || v["status"] != "Deploying" {
+		t.Errorf("%v", v)
+	}
+	expect("its presence", "<show>dnd</show><status>Deploying</status>")
+	if v = must("agent", "set_presence", `{"show":"available"}`); v["show"] != "available" || v["status"] != "" {
+		t.Errorf("%v", v)
+	}
 	v = must("agent", "send_file", `{"to":"u@example.com","url":"https://files.example.com/a.png","caption":"look"}`)
 	if v["url"] != "https://files.example.com/a.png" || v["id"] == "" {
 		t.Errorf("%v", v)
@@ -166,6 +174,10 @@ func (x *running) everyTool(call caller) {
 	fails("looker", "room_members", `{"room":"ops@rooms.example.com"}`, `lacks the scope "rooms" or "send"`)
 	fails("agent", "send_message", `{"to":"u@example.com","body":"x","from":"other@bot.example.com"}`, "from: the token may not use other@bot.example.com")
 	fails("agent", "ask", `{"to":"u@example.com","question":"x","from":"other@bot.example.com"}`, "from: the token may not use")
+	fails("agent", "set_presence", `{"from":"other@bot.example.com"}`, "from: the token may not use")
+	fails("agent", "set_presence", `{"show":"busy"}`, "show: is not known; write away, chat, dnd")
+	fails("other", "set_presence", `{"show":"dnd"}`, "other@bot.example.com has no profile")
+	fails("sender", "set_presence", `{"from":"echo@bot.example.com"}`, "the token may not change this bot")
 	fails("other", "wait_for_message", `{"endpoint":"agent"}`, `the token reads the endpoint "other" alone`)
 	fails("other", "ask", `{"to":"u@example.com","question":"x","endpoint":"agent"}`, `the token reads the endpoint "other" alone`)
 	fails("other", "edit_message", `{"ref":"`+ref+`","body":"x"}`, "may not use echo@bot.example.com")
@@ -293,4 +305,44 @@ func TestGoneAgent(t *testing.T) {
 	harness.Eventually(t, "it waits", func() bool { return x.server.Handler().Waiting().Used == 1 })
 	_ = c.Close()
 	harness.Eventually(t, "it is gone", func() bool { return x.begunRequests() == 0 })
+}
+
+// An agent that corrects its message for every word sends few corrections, of which the last
+// has the whole text: before its next message. A correction of after a retraction does not come.
+func TestToolEdits(t *testing.T) {
+	x := startApp(t, agentConfig())
+	run := func(tool, format string, values ...any) map[string]any {
+		t.Helper()
+		v, err := x.tool("agent", tool, fmt.Sprintf(format, values...))
+		if err != "" {
+			t.Fatal(err)
+		}
+		return v
+	}
+	ref, text := run("send_message", `{"to":"u@example.com","body":"0"}`)["ref"], "0"
+	var states []string
+	for i := range 60 {
+		text += fmt.Sprint(" ", i+1)
+		states = append(states, fmt.Sprint(run("edit_message", `{"ref":%q,"body":%q}`, ref, text)["state"]))
+	}
+	run("send_message", `{"to":"u@example.com","body":"done"}`)
+	other := run("send_message", `{"to":"u@example.com","body":"another"}`)["ref"]
+	for _, body := range []string{"one", "two"} {
+		run("edit_message", `{"ref":%q,"body":%q}`, other, body)
+	}
+	run("retract_message", `{"ref":%q}`, other)
+	run("send_message", `{"to":"u@example.com","body":"end"}`)
+	var bodies []string
+	for last := ""; last != "end"; {
+		s := x.srv.Expect("a message", func(s *stanza.Stanza) bool { return s.Kind == stanza.Message })
+		last, _ = s.Body()
+		bodies = append(bodies, last)
+	}
+	// Corrections that come later than the first do so every two seconds.
+	if n := len(bodies); n > 15 || bodies[0] != "0" || bodies[1] != "0 1" || bodies[n-6] != text || bodies[n-5] != "done" || bodies[n-3] != "one" || !strings.Contains(bodies[n-2], "retracted") {
+		t.Errorf("%q", bodies)
+	}
+	if states[0] != "confirmed" || states[59] != "queued" {
+		t.Errorf("%q", states)
+	}
 }

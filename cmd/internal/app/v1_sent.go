@@ -131,6 +131,14 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 	}
 }
 
+// note stores the state of a message that waits to be sent, or will not be.
+func (m *sentMessages) note(ctx context.Context, sent store.SentMessage) {
+	if err := m.store.Put(ctx, sent); err != nil {
+		m.log.Warn("message state not stored", zap.String("stanza_id", sent.ID), zap.Error(err))
+	}
+	m.announce()
+}
+
 // await waits for the outcome of a stanza that the outbox has stored, or for its bounce,
 // but not longer than a time.
 func (f *sentFlight) await(ctx context.Context, within time.Duration, bounced <-chan struct{}) (gateway.State, error) {

@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/component/commands"
 	"stanzahook/component/outbox"
 	"stanzahook/component/privilege"
 	"stanzahook/component/rooms"
@@ -29,6 +30,7 @@ type status struct {
 	rosters   *roster.Rosters
 	backends  map[string]*roster.Backends // by host
 	rooms     *rooms.Rooms
+	commands  *commands.Commands
 	offers    *services.Services
 	finder    *uploads.Finder
 	store     *store.Store
@@ -41,7 +43,7 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	st := v1.Status{
 		Version: build.Version, Started: s.started.UTC(), Uptime: int64(time.Since(s.started).Seconds()),
 		Links: []v1.LinkStatus{}, Outbox: []v1.OutboxStatus{}, Endpoints: []v1.EndpointStatus{}, Removed: []v1.RemovedStatus{}, Rosters: s.rosterStatus(),
-		Rooms: roomCounts(s.rooms.Counts()), Services: s.serviceStatus(),
+		Rooms: roomCounts(s.rooms.Counts()), Commands: commandCounts(s.commands), Services: s.serviceStatus(),
 	}
 	for _, c := range s.cfg.Components {
 		l := s.links[c.Domain].Status()
@@ -84,9 +86,10 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 	}
 	if r := s.role.status(); r != nil {
 		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC(), Problem: orNull(s.role.unreached())}
-		for _, one := range r.Replicas {
+		for i := range r.Replicas {
+			one := &r.Replicas[i]
 			st.Replicas = append(st.Replicas, v1.ReplicaStatus{
-				Name: one.Replica, State: one.State, Version: one.Version, Config: one.Config, SameConfig: one.Config == r.Holder.Config,
+				Name: one.Replica, State: one.State, Version: one.Version, Config: one.Config, SameConfig: r.SameConfig(one), SameSecrets: r.SameSecrets(one),
 				Advertise: orNull(one.Advertise), HeardMS: one.Heard.Milliseconds(), Since: one.Since.UTC(),
 			})
 		}
@@ -138,6 +141,19 @@ func orNull(text string) *string {
 
 func roomCounts(n map[muc.State]int) v1.RoomCounts {
 	return v1.RoomCounts{Waiting: n[muc.Waiting], Joining: n[muc.Joining], Joined: n[muc.Joined], Refused: n[muc.Refused]}
+}
+
+func commandCounts(all *commands.Commands) v1.CommandCounts {
+	n := v1.CommandCounts{Count: len(all.All())}
+	n.Sessions, _, _, _ = all.Sessions()
+	for i := range all.Counters.Results {
+		asked := all.Counters.Results[i].Load()
+		n.Runs += asked
+		if commands.Result(i).Failed() {
+			n.Failed += asked
+		}
+	}
+	return n
 }
 
 // rosterStatus is the state of the rosters of each host.

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/component/corrections"
 	"stanzahook/component/outbox"
 	"stanzahook/component/rooms"
 	"stanzahook/component/waiting"
@@ -22,12 +23,14 @@ import (
 
 // newSender makes a sender of callers; who uses it for others sets domains and limits.
 func (a *App) newSender() *sender {
-	return &sender{links: a.links, outboxes: a.outboxes, sent: a.sent, recent: a.recent, quiet: a.quiet, rooms: a.rooms, waiting: a.waiting}
+	return &sender{links: a.links, outboxes: a.outboxes, sent: a.sent, notes: a.notes(), rooms: a.rooms, waiting: a.waiting, corrections: a.corrections}
 }
+
+func (a *App) notes() *notes { return &notes{a.quiet, a.recent, a.questions, a.rooms} }
 
 // answers is what the answers of webhooks are sent over.
 func (a *App) answers() delivery.Sender {
-	return a.echoes.Over(a.rooms.Over(noting{a.waiting.Over(a.links), a.quiet, a.recent}))
+	return a.echoes.Over(a.rooms.Over(noting{a.waiting.Over(a.links), a.notes()}))
 }
 
 // makeWaiting makes the messages that wait for their rooms.
@@ -51,6 +54,11 @@ func (a *App) makeWaiting() {
 		},
 	})
 	send.waiting = a.waiting
+}
+
+// makeCorrections makes what paces the corrections of callers.
+func (a *App) makeCorrections() {
+	a.corrections = corrections.New(corrections.Options{Store: a.store.Corrections(), Send: a.newSender().Send, Record: a.sent.note, Log: a.log})
 }
 
 // onWaited notes the outcome of a message of a caller that has waited for its room. What a

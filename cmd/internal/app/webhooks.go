@@ -47,7 +47,7 @@ func newWebhook(cfg *config.Config, c config.Endpoint) *webhook.Endpoint {
 		UserAgent: build.UserAgent(), Secrets: c.SigningKeys, Copy: c.Copy, TLS: c.TLS.Config(),
 		Match: webhook.Match{To: c.Match.ToGlobs, From: c.Match.FromGlobs, Types: c.Match.Type, Body: c.Match.Body,
 			Mention: c.Match.Mention, Own: c.Match.Own, Affiliations: c.Match.Affiliation, Roles: c.Match.Role, RealFrom: c.Match.RealFromGlobs},
-		Rooms: c.Rooms, Typing: webhook.Typing(c.Typing),
+		Rooms: c.Rooms, Typing: webhook.Typing(c.Typing), Acknowledge: webhook.Acknowledge(c.Acknowledge),
 	}
 	if e.Format == webhook.FormatEvent {
 		e.ReplyInRooms = c.ReplyInRooms

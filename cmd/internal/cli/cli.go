@@ -58,7 +58,7 @@ finds mistakes, "stanzahook serve" runs the bridge, "stanzahook status" shows it
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true}, // completion.go
 	}
 	root.SetVersionTemplate("stanzahook {{.Version}}\n") // as the first line of "stanzahook version"
-	root.AddCommand(initCommand(), checkCommand(), serveCommand(b.Serve), devCommand(b.Start), statusCommand(), tailCommand(), listenCommand(), reloadCommand(), consoleCommand(), sendCommand(), rosterCommand(), roomsCommand(), botsCommand(), deliveriesCommand(), endpointsCommand(), hookCommand(), mcpCommand(), tokenCommand(), storeCommand(), completionCommand(), versionCommand(), manCommand())
+	root.AddCommand(initCommand(), checkCommand(), serveCommand(b.Serve), devCommand(b.Start), statusCommand(), tailCommand(), listenCommand(), reloadCommand(), consoleCommand(), sendCommand(), rosterCommand(), roomsCommand(), botsCommand(), commandsCommand(), deliveriesCommand(), endpointsCommand(), hookCommand(), mcpCommand(), tokenCommand(), storeCommand(), completionCommand(), versionCommand(), manCommand())
 	return root
 }
 

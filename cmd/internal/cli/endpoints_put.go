@@ -47,6 +47,11 @@ left out is removed. The order of its events stays.`,
 // readNamed reads the keys of an endpoint or a hook, and takes its name from them. Its errors
 // do not show the file, which has secrets.
 func readNamed(file, what string, stdin io.Reader) (name string, keys json.RawMessage, err error) {
+	return readKeyed(file, what, "name", stdin)
+}
+
+// readKeyed is readNamed for what has its name in another key.
+func readKeyed(file, what, key string, stdin io.Reader) (name string, keys json.RawMessage, err error) {
 	in := stdin
 	if file != "-" {
 		f, err := os.Open(file)
@@ -68,9 +73,9 @@ func readNamed(file, what string, stdin io.Reader) (name string, keys json.RawMe
 		}
 		return "", nil, fmt.Errorf("%s: is not the YAML or JSON of %s %s%s", file, article(what), what, why)
 	}
-	name, _ = e["name"].(string)
+	name, _ = e[key].(string)
 	if name == "" {
-		return "", nil, fmt.Errorf("%s: name: is missing; write the name of the %s", file, what)
+		return "", nil, fmt.Errorf("%s: %s: is missing; write the %[2]s of the %[3]s", file, key, what)
 	}
 	keys, err = json.Marshal(e)
 	if err != nil {

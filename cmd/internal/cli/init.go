@@ -27,7 +27,7 @@ const (
 // initialised is the result of init, as --json prints it.
 type initialised struct {
 	File  string   `json:"file"`
-	Token string   `json:"token"`
+	Token string   `json:"token"` // empty: the file was there, and is as it was
 	Paste []paste  `json:"paste"`
 	Run   []string `json:"run"`  // on the server's machine, afterwards
 	Then  []string `json:"then"` // on this machine
@@ -48,7 +48,8 @@ With --host, the server lets the component read and change the rosters of that
 domain's users, send messages as they, and see when they log in (XEP-0356). The
 section rosters of the configuration is there to be filled in. With --rooms, there are
 lines for rooms, too: an archive, many rooms, and bots that may make them. With
---uploads, there are lines for the service that bots send files by.
+--uploads, there are lines for the service that bots send files by. If there is a
+configuration already, it stays, and these lines alone are printed.
 
 With --nats, everything is stored on NATS servers of yours, three or five of which
 keep each record if there are as many, and not in a directory.
@@ -138,6 +139,11 @@ func (a attachment) write(dir string, force bool) (*initialised, error) {
 		a.Store = config.Default().Store.Dir
 	}
 	file := filepath.Join(dir, configName)
+	if _, err := os.Stat(file); err == nil && !force && (a.HasRooms || a.HasUploads) {
+		made := &initialised{File: file, Run: a.commands(true), Then: then(file)[:1]}
+		made.Paste, err = a.pastes(true)
+		return made, err
+	}
 	text, err := a.render("stanzahook.yaml.tmpl", "stanzahook.yaml.tmpl")
 	if err != nil {
 		return nil, err
@@ -145,8 +151,8 @@ func (a attachment) write(dir string, force bool) (*initialised, error) {
 	if _, err := config.Parse(file, []byte(text), nil); err != nil {
 		return nil, fmt.Errorf("with these names the configuration is not right: %w", err)
 	}
-	made := &initialised{File: file, Token: token.Token, Run: a.commands(), Then: then(file), Note: a.note()}
-	if made.Paste, err = a.pastes(); err != nil {
+	made := &initialised{File: file, Token: token.Token, Run: a.commands(false), Then: then(file), Note: a.note()}
+	if made.Paste, err = a.pastes(false); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o750); err != nil {
@@ -210,7 +216,11 @@ func groupOf(dir string) (int, bool) {
 
 func (m *initialised) print(w io.Writer) error {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Written: %s\nThe token for the API, shown this once:\n\n  %s\n", m.File, m.Token)
+	if m.Token == "" {
+		fmt.Fprintf(&b, "%s is there already, and is left as it is. What the XMPP server needs besides:\n", m.File)
+	} else {
+		fmt.Fprintf(&b, "Written: %s\nThe token for the API, shown this once:\n\n  %s\n", m.File, m.Token)
+	}
 	for _, p := range m.Paste {
 		fmt.Fprintf(&b, "\n==> %s, %s:\n\n%s", p.File, p.Where, p.Text)
 	}

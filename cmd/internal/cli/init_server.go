@@ -110,51 +110,64 @@ type paste struct {
 	Text  string `json:"text"`
 }
 
-// pastes are what the server's configuration needs.
-func (a attachment) pastes() ([]paste, error) {
+// pastes are what the server's configuration needs: all of it, or what it needs for rooms and
+// files alone.
+func (a attachment) pastes(onlyServices bool) ([]paste, error) {
 	var all []paste
-	add := func(file, name, where string) error {
+	var failed error
+	add := func(name, where string) {
+		file, target := "prosody.lua.tmpl", "prosody.cfg.lua"
+		if a.Ejabberd() {
+			file, target = "ejabberd.yml.tmpl", "ejabberd.yml"
+		}
 		text, err := a.render(file, name)
-		if err == nil {
-			target := "prosody.cfg.lua"
-			if a.Ejabberd() {
-				target = "ejabberd.yml"
-			}
-			all = append(all, paste{target, where, text})
-		}
-		return err
+		failed = errors.Join(failed, err)
+		all = append(all, paste{target, where, text})
 	}
+	if !onlyServices {
+		a.component(add)
+	}
+	a.services(add)
+	return all, failed
+}
+
+// component adds what the component needs, and its privileges.
+func (a attachment) component(add func(name, where string)) {
 	if a.Ejabberd() {
-		err := add("ejabberd.yml.tmpl", "ejabberd", "at the end: ejabberd puts sections of the same name together")
-		if err == nil && a.Host != "" {
-			err = add("ejabberd.yml.tmpl", "modules", "those of these modules that are not there yet; Debian's has both")
+		add("ejabberd", "at the end: ejabberd puts sections of the same name together")
+		if a.Host != "" {
+			add("modules", "those of these modules that are not there yet; Debian's has both")
 		}
-		if err == nil && a.HasRooms {
-			err = errors.Join(add("ejabberd.yml.tmpl", "rooms", "at the end, too"),
-				add("ejabberd.yml.tmpl", "mod_muc", "into the options of mod_muc that you have, or as they are"))
-		}
-		if err == nil && a.HasUploads {
-			err = errors.Join(add("ejabberd.yml.tmpl", "uploads", "at the end, too"),
-				add("ejabberd.yml.tmpl", "mod_http_upload", "into the options of mod_http_upload that you have, as Debian's file does; else it also needs put_url, and a listener"))
-		}
-		return all, err
+		return
 	}
-	if err := add("prosody.lua.tmpl", "top", "near the top, before the first VirtualHost"); err != nil {
-		return nil, err
+	if a.Port != "5347" || !a.Loopback() {
+		add("top", "near the top, before the first VirtualHost")
 	}
 	if a.Host != "" {
-		if err := add("prosody.lua.tmpl", "host", "below the line VirtualHost \""+a.Host+"\" that you have (maybe in a file of its own in conf.d); do not write that line a second time: Prosody would drop the modules of the first"); err != nil {
-			return nil, err
-		}
+		add("host", "below the line VirtualHost \""+a.Host+"\" that you have (maybe in a file of its own in conf.d); do not write that line a second time: Prosody would drop the modules of the first")
 	}
-	err := add("prosody.lua.tmpl", "component", "at the end")
-	if err == nil && a.HasRooms {
-		err = add("prosody.lua.tmpl", "rooms", "at the end; if you have a Component … \"muc\" already, add the lines below the first to that one instead")
+	add("component", "at the end")
+}
+
+// services adds what rooms and files need.
+func (a attachment) services(add func(name, where string)) {
+	have := func(module string) string {
+		return "at the end; if you have a Component … \"" + module + "\" already, add the lines below the first to that one instead"
 	}
-	if err == nil && a.HasUploads {
-		err = add("prosody.lua.tmpl", "uploads", "at the end; if you have a Component … \"http_file_share\" already, add the lines below the first to that one instead")
+	switch {
+	case a.HasRooms && a.Ejabberd():
+		add("rooms", "at the end, too")
+		add("mod_muc", "into the options of mod_muc that you have, or as they are")
+	case a.HasRooms:
+		add("rooms", have("muc"))
 	}
-	return all, err
+	switch {
+	case a.HasUploads && a.Ejabberd():
+		add("uploads", "at the end, too")
+		add("mod_http_upload", "into the options of mod_http_upload that you have, as Debian's file does; else it also needs put_url, and a listener")
+	case a.HasUploads:
+		add("uploads", have("http_file_share"))
+	}
 }
 
 // note says what else is left to do. A host grants privileges to components below
@@ -167,11 +180,11 @@ func (a attachment) note() string {
 }
 
 // commands are to be run on the machine of the server.
-func (a attachment) commands() []string {
+func (a attachment) commands(onlyServices bool) []string {
 	if !a.Ejabberd() {
 		return []string{"systemctl restart prosody"}
 	}
-	if a.Host == "" {
+	if a.Host == "" || onlyServices {
 		return []string{"ejabberdctl reload_config"}
 	}
 	return []string{"ejabberdctl reload_config", fmt.Sprintf("ejabberdctl register %s %s %s", ejabberdAccount, a.Host, a.Password)}

@@ -151,6 +151,11 @@ func TestInitOverwritesNothing(t *testing.T) {
 	if code, out, errs = inProgram(t, args...); code != 1 || out != "" || !strings.Contains(errs, "is there already") {
 		t.Errorf("%d %s%s", code, out, errs)
 	}
+	// What else the server needs is shown, without secrets.
+	code, out, errs = inProgram(t, append(args, "--rooms", "--uploads")...)
+	if code != 0 || !strings.Contains(out, "mod_muc:") || !strings.Contains(out, "mod_http_upload:") || strings.Contains(out, "listen:") || strings.Contains(out, "password") || !strings.Contains(out, "is there already") {
+		t.Errorf("%d %s%s", code, out, errs)
+	}
 	if after, err := os.ReadFile(file); err != nil || string(after) != string(before) {
 		t.Errorf("%v\n%s", err, after)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 
 	"github.com/spf13/cobra"
@@ -11,6 +12,7 @@ import (
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/instance"
+	"stanzahook/httpapi"
 	"stanzahook/httpapi/mcp"
 )
 
@@ -32,8 +34,16 @@ addresses, rooms and endpoint.`,
 		if _, err := a.Base(); err != nil {
 			return err
 		}
+		// Killed with the answer to a question: the instance has given it, and nobody gets it again.
+		// Who kills this program is the agent that started it.
 		return failed(mcp.ServeStreams(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), build.Version, func(ctx context.Context, name string, arguments json.RawMessage) (any, error) {
-			return a.Send(ctx, instance.Request{Method: http.MethodPost, Path: "/v1/tools/" + name, Raw: bytes.NewReader(arguments), Length: int64(len(arguments))})
+			answer, err := a.Send(ctx, instance.Request{Method: http.MethodPost, Path: "/v1/tools/" + name, Raw: bytes.NewReader(arguments), Length: int64(len(arguments))})
+			if refusal, ok := errors.AsType[*instance.Error](err); ok {
+				f := httpapi.FaultOf(refusal.Status, int(refusal.RetryAfter.Seconds()), refusal.Body)
+				f.Text = refusal.Text // with advice on tokens
+				return nil, f
+			}
+			return answer, err
 		}))
 	}
 	return cmd

@@ -127,7 +127,7 @@ func send(cmd *cobra.Command, a *api, m outgoingMessage, wait time.Duration) err
 	}
 	answer, err := a.Send(cmd.Context(), instance.Request{Path: "/v1/messages", Query: query, Body: m})
 	if refused, ok := errors.AsType[*instance.Error](err); ok {
-		return notSent(cmd, refused, m.To)
+		return notSent(cmd, refused, m)
 	}
 	if err != nil {
 		return err
@@ -149,7 +149,7 @@ func printSent(w io.Writer, sent *struct{ ID, State string }) error {
 }
 
 // notSent says why a message bounced or was not sent.
-func notSent(cmd *cobra.Command, e *instance.Error, to string) error {
+func notSent(cmd *cobra.Command, e *instance.Error, m outgoingMessage) error {
 	if asJSON(cmd) && e.Condition != "" {
 		if err := printJSON(cmd.OutOrStdout(), e.Body); err != nil {
 			return err
@@ -157,7 +157,7 @@ func notSent(cmd *cobra.Command, e *instance.Error, to string) error {
 	}
 	switch {
 	case e.Condition != "":
-		return fmt.Errorf("the message bounced (%s): %w\n%s", terminal.Harmless(e.Condition), e, adviceOn(e.Condition, to))
+		return fmt.Errorf("the message bounced (%s): %w\n%s", terminal.Harmless(e.Condition), e, adviceOn(e.Condition, m))
 	case e.Status == http.StatusServiceUnavailable, e.Status == http.StatusInsufficientStorage:
 		return fmt.Errorf("%w\n\"stanzahook check --live\" looks for the cause", e)
 	}
@@ -166,16 +166,18 @@ func notSent(cmd *cobra.Command, e *instance.Error, to string) error {
 
 // adviceOn says what the condition of a bounce usually means
 // (RFC 6120 section 8.3.3).
-func adviceOn(condition, to string) string {
+func adviceOn(condition string, m outgoingMessage) string {
+	to := terminal.Harmless(m.To)
+	if m.Type == "groupchat" && (condition == "item-not-found" || condition == "not-acceptable") {
+		return "Only who is in a room may write there: name the bot that is in it (--from; \"stanzahook rooms list\" shows them), or bring one in (\"stanzahook rooms join " + to + "\")"
+	}
 	switch condition {
 	case "service-unavailable", "item-not-found":
-		return "Is there an account " + terminal.Harmless(to) + "? Some servers also say so for one that is offline"
+		return "Is there an account " + to + "? Some servers also say so for one that is offline"
 	case "remote-server-not-found", "remote-server-timeout":
-		return "The XMPP server does not reach the domain of " + terminal.Harmless(to) + "; is it written right?"
+		return "The XMPP server does not reach the domain of " + to + "; is it written right?"
 	case "forbidden", "not-authorized", "not-allowed", "policy-violation":
 		return "The receiver's side does not want messages from this address"
-	case "not-acceptable":
-		return "In a room, only members of it may write: join it first (POST /v1/presence with \"muc\")"
 	case "recipient-unavailable", "resource-constraint":
 		return "Try again later"
 	}

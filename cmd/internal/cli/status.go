@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -22,7 +23,7 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Show how the running instance is: links, endpoints, queues, store",
 		Long: `Show how the running instance is: its links to the XMPP server, endpoints and what
-waits for them, rosters, services of the XMPP server and how many rooms of them
+waits for them, rosters, commands, services of the XMPP server and how many rooms of them
 bots are in, and the store. Any token will do.
 
 The exit code is 1 if no instance answers, or if it is not ready: a component is not
@@ -103,6 +104,9 @@ func printStatus(w io.Writer, st *v1.Status, ready bool) error {
 			}
 		}))
 	}
+	if c := st.Commands; c.Count > 0 {
+		fmt.Fprintf(w, "\ncommands: %d, %d runs not at their end; of %d steps %d failed\n", c.Count, c.Sessions, c.Runs, c.Failed)
+	}
 	if len(st.Services) > 0 {
 		errs = append(errs, printServices(w, st, table))
 	}
@@ -111,8 +115,11 @@ func printStatus(w io.Writer, st *v1.Status, ready bool) error {
 			for i := range st.Replicas {
 				r := &st.Replicas[i]
 				configuration := "as the active one"
-				if !r.SameConfig {
+				switch {
+				case !r.SameConfig:
 					configuration = "another one (" + r.Config + ")"
+				case !r.SameSecrets:
+					configuration = "with other secrets"
 				}
 				row(r.Name, r.State, &r.Since, r.Version, configuration, text(r.Advertise, "none"))
 			}
@@ -144,6 +151,8 @@ func printServices(w io.Writer, st *v1.Status, table func(string, func(func(...a
 			s := &st.Services[i]
 			answers, counts := "not known", ""
 			switch {
+			case s.Condition != nil && (*s.Condition == "remote-server-not-found" || *s.Condition == "remote-server-timeout"):
+				answers = "not there: " + *s.Condition // the XMPP server answers in its place
 			case s.Answers != nil && *s.Answers && s.Condition != nil:
 				answers = "yes: " + *s.Condition
 			case s.Answers != nil:
@@ -152,13 +161,13 @@ func printServices(w io.Writer, st *v1.Status, table func(string, func(func(...a
 			if r := s.Rooms; r != nil {
 				counts = fmt.Sprintf("%d joined, %d joining, %d waiting, %d refused", r.Joined, r.Joining, r.Waiting, r.Refused)
 			}
-			row(s.JID, s.Kind, text(s.Software, "not known"), answers, counts)
+			row(cmp.Or(s.JID, "none found"), s.Kind, text(s.Software, "not known"), answers, counts)
 		}
 	})
 	for i := range st.Services {
 		if s := &st.Services[i]; s.Advice != nil {
 			for line := range strings.SplitSeq(*s.Advice, "\n") {
-				fmt.Fprintf(w, "%s: %s\n", terminal.Harmless(s.JID), terminal.Harmless(line))
+				fmt.Fprintf(w, "%s: %s\n", terminal.Harmless(cmp.Or(s.JID, "no "+s.Kind+" service")), terminal.Harmless(line))
 			}
 		}
 	}

@@ -26,6 +26,7 @@ var tailKinds = []struct{ kind, keys string }{
 	{"outbox", "component count bytes"},
 	{"room", "room from state condition"},
 	{"hook", "hook adapter result messages"},
+	{"command", "command from bot room by step result reason"},
 	{"http", "token method route status ms"},
 }
 
@@ -38,7 +39,7 @@ func tailCommand() *cobra.Command {
 		Short: "Show what happens in the running instance, as it happens",
 		Long: `Show what happens in the running instance, as it happens: each change of a delivery
 (queued, retrying, delivered, dead, dropped) with its attempt, links that go up and down,
-endpoints that fail and recover, refreshes of rosters. One line an event, until Ctrl-C.
+endpoints that fail and recover, refreshes of rosters, runs of commands. One line an event, until Ctrl-C.
 A token of the scope read or admin will do.
 
 When the connection is lost, the command connects again and goes on where it was. It

@@ -1,5 +1,7 @@
 package cli
 
+import "strings"
+
 const (
 	textStatus = `200 {"version":"0.1.0","started":"2026-11-20T18:00:00Z","uptime_s":11530,
 "links":[{"component":"bot.example.com","server":"127.0.0.1:5347","state":"up","since":"2026-11-20T18:00:01Z","reason":null,"privileges":{}},
@@ -76,6 +78,7 @@ var textCases = []textCase{
 
 	{name: "status, ready", run: "status", answers: map[string]string{"GET /readyz": "200 ready", "GET /v1/status": textStatus}},
 	{name: "status, not ready", run: "status", answers: map[string]string{"GET /readyz": "503 news.example.com: the server does not accept the secret", "GET /v1/status": textStatus}},
+	{name: "status, no upload service", run: "status", answers: map[string]string{"GET /readyz": "200 ready", "GET /v1/status": strings.Replace(textStatus, `"services":[`, `"services":[{"jid":"","kind":"upload","component":"bot.example.com","answers":null,"condition":null,"software":null,"features":[],"limits":{},"rooms":null,"advice":"load one"},`, 1)}},
 	{name: "status without a token", run: "status", answers: map[string]string{"GET /readyz": "503 the disk is full", "GET /v1/status": `401 {"detail":"Credentials missing"}`}},
 	{name: "nothing answers", run: "status --api http://127.0.0.1:9"},
 	{name: "http to an HTTPS port", run: "status", answers: map[string]string{}, tls: true, api: "https http"},
@@ -111,6 +114,10 @@ var textCases = []textCase{
 	{name: "a bot with mistakes", run: "bots put echo@bot.example.com --show busy", answers: map[string]string{"PUT /v1/bots/echo@bot.example.com": `400 {"detail":"presence.show: is not known; write away, chat, dnd or xa, or leave it empty","problems":["presence.show: is not known"]}`}},
 	{name: "an avatar that is none", run: "bots put echo@bot.example.com --avatar stanzahook.yaml", config: smallConfig},
 	{name: "the presence of a bot", run: "bots presence echo@bot.example.com --show dnd --status Deploying", answers: map[string]string{"PUT /v1/bots/echo@bot.example.com/presence": "200 " + textBot}},
+	{name: "commands", run: "commands list", answers: map[string]string{"GET /v1/commands": `200 {"items":[{"node":"deploy","name":"Deploy","bots":["echo@bot.example.com"],"allow":null,"endpoint":"ops","chat":"/deploy","source":"config","count":3,"failed":1,"last_time":null,"last_error":null}],"next":null}`}},
+	{name: "no commands", run: "commands list", answers: map[string]string{"GET /v1/commands": `200 {"items":[],"next":null}`}},
+	{name: "runs of a command", run: "commands runs deploy", answers: map[string]string{"GET /v1/commands/deploy/runs": `200 {"items":[{"time":"2026-01-02T03:04:05Z","from":"alice@example.com","bot":"echo@bot.example.com","room":null,"by":"chat","session":"x","step":0,"result":"refused","error":"HTTP 409","milliseconds":7}],"next":null}`}},
+	{name: "a command is deleted", run: "commands delete deploy", answers: map[string]string{"DELETE /v1/commands/deploy": "204 "}},
 	{name: "a bot is deleted", run: "bots delete echo@bot.example.com", answers: map[string]string{"DELETE /v1/bots/echo@bot.example.com": "204 "}},
 	{name: "no rooms", run: "rooms list", answers: map[string]string{"GET /v1/rooms": `200 {"items":[],"next":null}`}},
 	{name: "a room is joined", run: "rooms join ops@rooms.example.com --from echo@bot.example.com --nick Echo --create", answers: map[string]string{"PUT /v1/rooms/ops@rooms.example.com": "200 " + textRoom}},
@@ -167,6 +174,7 @@ var textCases = []textCase{
 	{name: "colours of a terminal", run: "send --to juliet@example.com --body -", stdin: "\x1b[1mfull\n", script: []string{textSent}},
 	{name: "sent, as JSON", run: "send --to juliet@example.com --body x --json", script: []string{textSent}},
 	{name: "a bounce", run: "send --to juliet@example.com --body x", script: []string{textBounce}},
+	{name: "a bounce of a room", run: "send --room ops@rooms.example.com --body x", script: []string{`422 {"status":422,"detail":"ops@rooms.example.com answered with the error not-acceptable","condition":"not-acceptable"}`}},
 	{name: "a bounce, as JSON", run: "send --to juliet@example.com --body x --json", script: []string{textBounce}},
 	{name: "a token without the scope send", run: "send --to juliet@example.com --body x", script: []string{`403 {"detail":"the token lacks the scope \"send\""}`}},
 	{name: "no token to send", run: "send --to juliet@example.com --body x", script: []string{`401 {"detail":"No credentials"}`}},

@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/pkg/form"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/signature"
@@ -44,6 +45,12 @@ func dump(b *strings.Builder, path string, v reflect.Value) {
 	case *outbound.Address:
 		target, err := value.AppendTarget(nil, func(placeholder string) string { return placeholder })
 		fmt.Fprintf(b, "%s: %s%s%s %v\n", path, value.Socket(), value.Base(), target, err)
+	case *form.Form:
+		fmt.Fprintf(b, "%s: %s\n", path, value.XML(nil))
+	case map[string]*form.Form:
+		for _, name := range slices.Sorted(maps.Keys(value)) {
+			dump(b, path+"."+name, reflect.ValueOf(value[name]))
+		}
 	case *x509.CertPool:
 		fmt.Fprintf(b, "%s: certificates\n", path)
 	case [sha256.Size]byte:
@@ -62,6 +69,12 @@ func dump(b *strings.Builder, path string, v reflect.Value) {
 			}
 		case reflect.Map:
 			if all, ok := value.(Variables); ok {
+				for _, name := range slices.Sorted(maps.Keys(all)) {
+					fmt.Fprintf(b, "%s.%s: %q\n", path, name, all[name])
+				}
+				return
+			}
+			if all, ok := value.(formsKeys); ok {
 				for _, name := range slices.Sorted(maps.Keys(all)) {
 					fmt.Fprintf(b, "%s.%s: %q\n", path, name, all[name])
 				}

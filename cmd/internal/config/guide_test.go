@@ -30,7 +30,7 @@ func TestConfigurationGuide(t *testing.T) {
 	for _, section := range []struct {
 		path     string
 		defaults any
-	}{{"", Default()}, {"components[]", defaultComponent()}, {"endpoints[]", defaultEndpoint()}, {"rosters[]", defaultRoster()}, {"rooms[]", defaultRoom()}, {"bots[]", defaultBot()}, {"hooks[]", defaultHook()}} {
+	}{{"", Default()}, {"components[]", defaultComponent()}, {"endpoints[]", defaultEndpoint()}, {"rosters[]", defaultRoster()}, {"rooms[]", defaultRoom()}, {"bots[]", defaultBot()}, {"commands[]", defaultCommand()}, {"hooks[]", defaultHook()}} {
 		walk(reflect.ValueOf(section.defaults), section.path, func(path, name string, value reflect.Value) {
 			if path == "" || value.Kind() != reflect.Struct || isLeaf(value.Type()) { // of sections, only the outermost have a heading
 				keys[join(path, name)] = value

@@ -69,7 +69,7 @@ func (o Origins) of(key string) (source string, line int) {
 // came from.
 func (cfg *Config) Items() []Item {
 	var all []Item
-	cfg.list(reflect.ValueOf(*cfg), "", func(key string, value any) {
+	cfg.list(reflect.ValueOf(*cfg), "", visible, func(key string, value any) {
 		source, line := cfg.Origins.of(key)
 		if cfg.isByAPI(key) {
 			source, line = FromAPI, 0
@@ -79,7 +79,17 @@ func (cfg *Config) Items() []Item {
 	return all
 }
 
-// isByAPI reports whether a key is that of an endpoint or hook that was made by the API.
+// Secrets visits the secrets, and the hashes of tokens, that the file and the environment set, as they are. No
+// part of them may be shown.
+func (cfg *Config) Secrets(visit func(key, text string)) {
+	cfg.list(reflect.ValueOf(*cfg), "", revealed, func(key string, value any) {
+		if text := fmt.Sprint(value); strings.Trim(text, "[ ]") != "" && !cfg.isByAPI(key) {
+			visit(key, text)
+		}
+	})
+}
+
+// isByAPI reports whether a key is that of an endpoint, command or hook that was made by the API.
 func (cfg *Config) isByAPI(key string) bool {
 	list, rest, ok := strings.Cut(key, "[")
 	number, _, _ := strings.Cut(rest, "]")
@@ -89,40 +99,49 @@ func (cfg *Config) isByAPI(key string) bool {
 		return false
 	case list == "endpoints":
 		return cfg.Endpoints[i].ByAPI()
+	case list == "commands":
+		return cfg.Commands[i].ByAPI()
 	}
 	return list == "hooks" && cfg.Hooks[i].ByAPI()
 }
 
-// list visits the keys of a section, and of the sections and lists in it.
-func (cfg *Config) list(section reflect.Value, path string, visit func(key string, value any)) {
+// list visits the keys of a section, and of the sections and lists in it, with what show makes of
+// their values.
+func (cfg *Config) list(section reflect.Value, path string, show func(key string, v reflect.Value) any, visit func(key string, value any)) {
 	for _, f := range fieldsOf(section.Type()) {
 		v, key := section.FieldByIndex(f.Index), join(path, nameOf(f))
 		switch {
 		case isLeaf(f.Type):
-			visit(key, visible(key, v))
+			visit(key, show(key, v))
 		case f.Type.Kind() == reflect.Struct:
-			cfg.list(v, key, visit)
+			cfg.list(v, key, show, visit)
+		case f.Type == typeOfForm:
+			visit(key, v.String())
+		case f.Type == typeOfForms:
+			for _, name := range slices.Sorted(maps.Keys(v.Interface().(formsKeys))) {
+				visit(join(key, name), v.Interface().(formsKeys)[name])
+			}
 		case f.Type == typeOfVariables:
 			for _, name := range slices.Sorted(maps.Keys(v.Interface().(Variables))) {
-				visit(join(key, name), strings.Join(v.Interface().(Variables)[name], ", "))
+				visit(join(key, name), show(key, reflect.ValueOf(strings.Join(v.Interface().(Variables)[name], ", "))))
 			}
 		case f.Type == reflect.TypeFor[map[string]string](): // targets
 			for _, name := range slices.Sorted(maps.Keys(v.Interface().(map[string]string))) {
-				visit(join(key, name), v.Interface().(map[string]string)[name])
+				visit(join(key, name), show(key, reflect.ValueOf(v.Interface().(map[string]string)[name])))
 			}
 		case f.Type.Kind() == reflect.Map: // headers
 			for _, name := range slices.Sorted(maps.Keys(v.Interface().(map[string]secret.String))) {
-				visit(join(key, name), secret.Hidden)
+				visit(join(key, name), show(key, reflect.ValueOf(v.Interface().(map[string]secret.String)[name])))
 			}
 		case isLeaf(f.Type.Elem()):
 			texts := []string{}
 			for i := range v.Len() {
-				texts = append(texts, fmt.Sprint(visible(key, v.Index(i))))
+				texts = append(texts, fmt.Sprint(show(key, v.Index(i))))
 			}
 			visit(key, texts)
 		default:
 			for i := range v.Len() {
-				cfg.list(v.Index(i), at(key, i), visit)
+				cfg.list(v.Index(i), at(key, i), show, visit)
 			}
 		}
 	}
@@ -147,5 +166,17 @@ func visible(key string, v reflect.Value) any {
 		return fmt.Sprint(value)
 	default:
 		return value
+	}
+}
+
+// revealed returns a secret as it is; of what is none, nothing.
+func revealed(_ string, v reflect.Value) any {
+	switch value := v.Interface().(type) {
+	case secret.String:
+		return value.Reveal()
+	case [32]byte:
+		return string(value[:])
+	default:
+		return ""
 	}
 }

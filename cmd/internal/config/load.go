@@ -155,6 +155,8 @@ func overDefaults(from, to reflect.Value) (any, error) {
 		to.Set(reflect.ValueOf(defaultRoom()))
 	case reflect.TypeFor[Bot]():
 		to.Set(reflect.ValueOf(defaultBot()))
+	case reflect.TypeFor[Command]():
+		to.Set(reflect.ValueOf(defaultCommand()))
 	case reflect.TypeFor[Hook]():
 		to.Set(reflect.ValueOf(defaultHook()))
 	}

@@ -16,33 +16,21 @@ import (
 // type [*Mistakes]. What the hook may be depends on the rest of the configuration: after a
 // reload it is read again.
 func (cfg *Config) MakeHook(name string, text []byte) (*Hook, error) {
-	r := newReport("")
-	root, err := parseJSON(text)
+	section, s, err := cfg.madeSection(text, reflect.TypeFor[Hook](), "name", name, "hook")
 	if err != nil {
-		r.addLine(0, "", "the hook %v", err)
-		return nil, &Mistakes{Problems: r.problems}
-	}
-	section, _ := (&keyReader{r: r}).section(root, reflect.TypeFor[Hook](), "")
-	s := scope{r, cfg, cfg.Files, ""}
-	if given, ok := section["name"]; ok && given != name {
-		s.add("name", "%s is not the name in the path, %s; leave it out", quote(fmt.Sprint(given)), quote(name))
+		return nil, err
 	}
 	for _, key := range [...]string{"verify.secret_file", "verify.secret_files"} {
 		if s.isSet(key) {
 			s.add(key, "is a file of this machine, which only the configuration file can name; write secret or secrets")
 		}
 	}
-	section["name"] = name
 	if verify, ok := section["verify"].(map[string]any); ok {
 		delete(verify, "secret_file")
 		delete(verify, "secret_files")
 	}
 	var one Config
-	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: &one, ErrorUnused: true, DecodeHook: overDefaults})
-	if err == nil {
-		err = d.Decode(map[string]any{"hooks": []any{section}})
-	}
-	if err != nil { // each value has its type already
+	if err := decodeMade(&one, "hooks", section); err != nil { // each value has its type already
 		return nil, fmt.Errorf("hook %s: %w", name, err)
 	}
 	h := &one.Hooks[0]
@@ -53,11 +41,38 @@ func (cfg *Config) MakeHook(name string, text []byte) (*Hook, error) {
 			s.add("verify", "has the mask of a secret; write the secret itself")
 		}
 	}
-	if len(r.problems) > 0 {
-		return nil, &Mistakes{Problems: r.problems}
+	if len(s.problems) > 0 {
+		return nil, &Mistakes{Problems: s.problems}
 	}
 	h.Given = givenHook(text)
 	return h, nil
+}
+
+// madeSection reads the keys of what is made by the API: a JSON object with the keys of a
+// section of the file. The name under key is that of the path, and may be left out.
+func (cfg *Config) madeSection(text []byte, t reflect.Type, key, name, what string) (map[string]any, scope, error) {
+	r := newReport("")
+	s := scope{r, cfg, cfg.Files, ""}
+	root, err := parseJSON(text)
+	if err != nil {
+		r.addLine(0, "", "the %s %v", what, err)
+		return nil, s, &Mistakes{Problems: r.problems}
+	}
+	section, _ := (&keyReader{r: r}).section(root, t, "")
+	if given, ok := section[key]; ok && given != name {
+		s.add(key, "%s is not the %s in the path, %s; leave it out", quote(fmt.Sprint(given)), key, quote(name))
+	}
+	section[key] = name
+	return section, s, nil
+}
+
+// decodeMade decodes one element of a list of the configuration over its defaults.
+func decodeMade(into *Config, list string, section map[string]any) error {
+	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: into, ErrorUnused: true, DecodeHook: overDefaults})
+	if err != nil {
+		return err
+	}
+	return d.Decode(map[string]any{list: []any{section}})
 }
 
 // givenHook are the keys of a hook as they were given, with secrets masked.

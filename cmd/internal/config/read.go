@@ -54,6 +54,10 @@ func (k *keyReader) value(n *yaml.Node, t reflect.Type, path string) (any, bool)
 		kind, ok := k.leaf(n, reflect.TypeFor[string](), path)
 		k.r.set[join(path, "kind")], k.r.lines[join(path, "kind")] = true, n.Line
 		return map[string]any{"kind": kind}, ok
+	case t == typeOfForm:
+		return k.form(n, path)
+	case t == typeOfForms:
+		return k.forms(n, path)
 	case t == reflect.TypeFor[map[string]string]():
 		names, ok := k.names(n, path)
 		return names, ok

@@ -82,6 +82,7 @@ func validate(r *report, c *Config, files fileReader) {
 	}
 	c.RoomPolicy.check(s.in("room_policy"))
 	c.checkBots(s)
+	c.checkCommands(s)
 	c.HTTP.check(s.in("http"))
 	c.MCP.check(s.in("mcp"))
 	for i := range c.Hooks { // behind the listener, on which depends whether they need a secret

@@ -44,6 +44,7 @@ func (e *Endpoint) check(s scope, before []Endpoint) {
 	e.checkBatch(s)
 	e.checkStream(s)
 	e.Typing.check(s.in("typing"), e)
+	e.Acknowledge.check(s, e)
 	s.requests(e.Timeout, e.Concurrency, "15s")
 	e.checkSigning(s)
 	s.in("headers").headers(e.Headers, "Webhook-Id", "Webhook-Timestamp", "Webhook-Signature")
@@ -91,7 +92,7 @@ func (e *Endpoint) checkPulled(s scope) {
 	if i := slices.Index(e.Stanzas, StanzaIQ); i >= 0 {
 		s.add(at("stanzas", i), "iq is not for %s: an IQ has one answer, at once; add url, or remove iq", without)
 	}
-	for _, name := range [...]string{"typing", "batch", "timeout", "concurrency", "signing_secrets", "headers", "tls", "retry.schedule"} {
+	for _, name := range [...]string{"typing", "acknowledge", "batch", "timeout", "concurrency", "signing_secrets", "headers", "tls", "retry.schedule"} {
 		if s.isSet(name) {
 			s.add(name, "has no effect for %s; add url, or remove it", without)
 		}

@@ -38,6 +38,24 @@ func (t *Typing) check(s scope, e *Endpoint) {
 	}
 }
 
+// check checks the reactions. Without a URL there are none, which checkPulled says.
+func (a *Acknowledge) check(s scope, e *Endpoint) {
+	within := s.in("acknowledge")
+	for _, r := range [...]struct{ key, emoji string }{{"received", a.Received}, {"done", a.Done}, {"failed", a.Failed}} {
+		if r.emoji == "" {
+			continue
+		}
+		switch err := new(message.Draft).React("this", []string{r.emoji}); {
+		case err != nil:
+			within.add(r.key, "an emoji is expected, such as 👀, ✅ or ❌, of 100 bytes at most")
+		case e.Copy:
+			within.add(r.key, "cannot be used with copy: true (copies never answer); remove it")
+		case !slices.Contains(e.Stanzas, StanzaMessage):
+			within.add(r.key, "has no effect without messages; add message to stanzas, or remove it")
+		}
+	}
+}
+
 // checkEvents checks which messages the endpoint gets, and what becomes of encrypted ones.
 func (e *Endpoint) checkEvents(s scope) {
 	s.someOf("events", e.Events, eventWords(message.Events())...)

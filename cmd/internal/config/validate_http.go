@@ -47,6 +47,13 @@ func (t *Token) check(s scope, before []Token) {
 	t.checkFrom(s)
 	t.checkRooms(s)
 	t.checkEndpoint(s)
+	switch {
+	case !s.isSet("max_bytes") || s.isReported("max_bytes"):
+	case !slices.Contains(t.Scopes, ScopeSend):
+		s.add("max_bytes", "is for tokens with the scope %s; add it to scopes, or remove the key", ScopeSend)
+	case t.MaxBytes < 1 || t.MaxBytes > maxUploadBytes:
+		s.add("max_bytes", "%v is not between 1 and %v", t.MaxBytes, maxUploadBytes)
+	}
 }
 
 // checkEndpoint checks the endpoint whose events a token may pull. It may be one that is made

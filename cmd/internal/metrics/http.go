@@ -22,7 +22,7 @@ type httpMetrics struct {
 	slots, slotsOf, refused       family
 	places, waiting, unplaced     family
 	logins, failing, loginsDenied family
-	strangers, strangersWaiting   family
+	strangers, strangersNow       family
 
 	from *Sources
 }
@@ -47,8 +47,8 @@ func newHTTPMetrics(from *Sources) *httpMetrics {
 	m.places = m.gauge("http_waiting_places", "Places for authenticated requests that wait for events, answers of people or states, and have no slot: all (most), reserved for the scope admin (kept), for one caller (share).", "bound")
 	m.waiting = m.gauge("http_waiting", "Authenticated requests that wait, without a slot, by the token's name, accounts (all together), or anonymous.", "caller")
 	m.unplaced = m.counter("http_waiting_refused_total", "Requests that wait and keep their slot: their caller has its share of the places (share), or all are in use (full).", "reason")
-	m.strangers = m.counter("hook_wrong_secrets_total", "Requests to hooks with a wrong secret or signature: answered at once (at_once), after a wait for their turn (delayed), or with the end of their connection, as too many waited (closed).", "answer")
-	m.strangersWaiting = m.gauge("hook_wrong_secrets_waiting", "Requests to hooks with a wrong secret that wait for their turn; 2000 at most.")
+	m.strangers = m.counter("http_strangers_total", "Refused requests of callers that nobody knows (a wrong secret, signature, token or password, or a path that is none): answered at once (at_once), after a wait for their turn (delayed), 5 seconds late with the end of their connection, as too many waited (tarpit), or with its end at once, as too many were in the tarpit (closed).", "answer")
+	m.strangersNow = m.gauge("http_strangers", "Refused requests of callers that nobody knows: those that wait for their turn (waiting, 2000 at most), and those that are answered late (tarpit, a quarter of all connections at most). While there is a crowd of them: new connections of anybody whose request has not come yet (arriving).", "state")
 	m.logins = m.gauge("http_logins", "Logins of accounts for /msg: in progress or waiting.", "state")
 	m.loginsDenied = m.counter("http_logins_refused_total", "Logins that were not tried: too many in progress (full, 503), or too many failed before (failures, 429; also secrets of components and tokens).", "reason")
 	m.failing = m.gauge("http_login_failures", "Entries in the tables of failed logins of the last minute, by key, and addresses from which accounts logged in within 24 hours (known).", "table")
@@ -61,10 +61,13 @@ func (m *httpMetrics) collectShares(ch chan<- prometheus.Metric) {
 	m.collectSlots(ch, handler.Slots(), &m.slots, &m.slotsOf, &m.refused)
 	m.collectSlots(ch, handler.Waiting(), &m.places, &m.waiting, &m.unplaced)
 	wrong := handler.Strangers()
-	m.strangers.count(ch, wrong.Answered-wrong.Delayed-wrong.Closed, "at_once")
+	m.strangers.count(ch, wrong.Answered-wrong.Delayed-wrong.Late-wrong.Closed, "at_once")
 	m.strangers.count(ch, wrong.Delayed, "delayed")
+	m.strangers.count(ch, wrong.Late, "tarpit")
 	m.strangers.count(ch, wrong.Closed, "closed")
-	m.strangersWaiting.count(ch, int64(wrong.Waiting))
+	m.strangersNow.count(ch, int64(wrong.Waiting), "waiting")
+	m.strangersNow.count(ch, int64(wrong.InTarpit), "tarpit")
+	m.strangersNow.count(ch, int64(wrong.Arriving), "arriving")
 	logins, failures := m.from.Logins.Counts(), m.from.Failures.Counts()
 	m.logins.count(ch, int64(logins.UnderWay), "under_way")
 	m.logins.count(ch, int64(logins.Waiting), "waiting")

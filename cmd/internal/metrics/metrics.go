@@ -17,6 +17,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/bots"
 	"stanzahook/component/bounce"
+	"stanzahook/component/commands"
 	"stanzahook/component/outbox"
 	"stanzahook/component/presence"
 	"stanzahook/component/rooms"
@@ -52,6 +53,7 @@ type Sources struct {
 	Services     *services.Services // with Rooms
 	Uploads      *upload.Uploads
 	Bots         *bots.Bots
+	Commands     *commands.Commands
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
 	Rosters      *roster.Rosters
@@ -86,7 +88,7 @@ func New(from Sources) *Metrics {
 	m := &Metrics{sources: &from, http: newHTTPMetrics(&from), registry: prometheus.NewRegistry()}
 	m.registry.MustRegister( // two of one name are a bug
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newUploadMetrics(&from), newBotMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica, from.Forwarded), newTraceMetrics(&from), m.http)
+		newProgramMetrics(&from), newLinkMetrics(&from), newMessageMetrics(&from), newRoomMetrics(&from), newUploadMetrics(&from), newBotMetrics(&from), newCommandMetrics(&from), newRosterMetrics(&from), newHookMetrics(&from), newTailMetrics(&from), newReplicaMetrics(from.Replica, from.Forwarded), newTraceMetrics(&from), m.http)
 	return m
 }
 

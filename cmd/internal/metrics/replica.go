@@ -19,6 +19,7 @@ type replicaMetrics struct {
 	status                          func() *replica.Status
 	requests                        func() (counts map[string]int64, waiting int64)
 	active, epoch, heard, takeovers family
+	sameConfig, sameSecrets         family
 	forwarded, forwarding           family
 }
 
@@ -27,6 +28,8 @@ func newReplicaMetrics(status func() *replica.Status, requests func() (map[strin
 	m.active = m.gauge("replica_active", "Whether this replica is the active one.")
 	m.epoch = m.gauge("replica_epoch", "By which it is active: each takeover has a higher one; 0: it is a standby.")
 	m.heard = m.gauge("replicas_heard", "Replicas of this installation that this one hears, itself included.")
+	m.sameConfig = m.gauge("replica_same_config", "Whether the configuration of this replica, without secrets, replica and http.listen, is that of the active one. Not there while none is known.")
+	m.sameSecrets = m.gauge("replica_same_secrets", "Whether the secrets of this replica are those of the active one. Not there while none is known.")
 	m.takeovers = m.counter("takeovers_total", "Times that this process became the active replica: first (there was none), silence (the one before died), bye (it has handed over).", "reason")
 	m.forwarded = m.counter("forwarded_total", "HTTP requests that this replica, as a standby, has passed on to the active one: answered, unavailable (503: none was active), lost (502: the active one died with it), cut (it died while it answered), gone (the caller went).", "outcome")
 	m.forwarding = m.gauge("forwarding", "HTTP requests that this replica passes on now, or holds until another one is active.")
@@ -42,7 +45,12 @@ func (m *replicaMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.active.flag(ch, st.Epoch > 0)
 	m.epoch.count(ch, int64(st.Epoch))
 	heard := 0
-	for _, r := range st.Replicas {
+	for i := range st.Replicas {
+		r := &st.Replicas[i]
+		if r.Me && st.Holder.Replica != "" {
+			m.sameConfig.flag(ch, st.SameConfig(r))
+			m.sameSecrets.flag(ch, st.SameSecrets(r))
+		}
 		if r.State != replica.Silent && (!r.Me || st.Hears) {
 			heard++
 		}

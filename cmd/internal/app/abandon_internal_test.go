@@ -1,0 +1,55 @@
+package app
+
+import (
+	"fmt"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"stanzahook/component"
+	"stanzahook/component/componenttest"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
+	"stanzahook/pkg/stanza"
+)
+
+// What an active replica returns at its end is waited for until the server has it, or the connection is lost.
+func TestFlushWhileItLives(t *testing.T) {
+	domain, err := jid.Parse("bot.example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	user, err := jid.Parse("alice@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	const sent = 500
+	for name, lives := range map[string]bool{"slow": true, "lost": false} {
+		t.Run(name, func(t *testing.T) {
+			srv := componenttest.NewServer(t, domain.String(), "secret")
+			l := srv.Connect(component.Options{Addr: srv.Addr(), Domain: domain, Secret: secret.New("secret")})
+			l.Stay()
+			var taken atomic.Int64
+			srv.Answer(func(s *stanza.Stanza) string {
+				time.Sleep(time.Millisecond)
+				if taken.Add(1) == sent/2 && !lives {
+					srv.Drop()
+				}
+				return ""
+			})
+			for i := range sent {
+				s, err := stanza.Build(stanza.Header{Kind: stanza.Message, Type: "error", ID: fmt.Sprint(i), From: domain, To: user}, "", stanza.Limits{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := l.Send(s, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+			flush(t.Context(), l)
+			if left := l.Load().Unconfirmed; (left == 0) != lives {
+				t.Errorf("%d stanzas are not confirmed, and the server had %d", left, taken.Load())
+			}
+		})
+	}
+}

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+
+	"stanzahook/cmd/internal/config"
+	"stanzahook/httpapi/v1"
+	"stanzahook/pkg/gateway"
+)
+
+// commandService implements [v1.Commands].
+type commandService struct{ app *App }
+
+// List implements v1.Commands.
+func (s commandService) List() []v1.Command {
+	cfg := s.app.current.Load().cfg
+	all := make([]v1.Command, 0, len(cfg.Commands))
+	for i := range cfg.Commands {
+		all = append(all, s.describe(&cfg.Commands[i]))
+	}
+	return all
+}
+
+func (s commandService) describe(c *config.Command) v1.Command {
+	t := s.app.commands.Tally(c.Node)
+	one := v1.Command{Node: c.Node, Name: c.Name, Bots: c.Bots, Allow: c.Allow, Endpoint: c.Endpoint, Chat: c.Chat, Source: "config", Count: t.Count, Failed: t.Failed, LastTime: timeOrNil(t.LastTime)}
+	if c.ByAPI() {
+		one.Source, one.Keys = "api", c.Given
+	}
+	if t.LastError != "" {
+		one.LastError = &v1.HookError{Time: t.ErrorTime.UTC(), Error: t.LastError}
+	}
+	return one
+}
+
+// Get implements v1.Commands.
+func (s commandService) Get(node string) (v1.Command, error) {
+	cfg := s.app.current.Load().cfg
+	for i := range cfg.Commands {
+		if cfg.Commands[i].Node == node {
+			return s.describe(&cfg.Commands[i]), nil
+		}
+	}
+	return v1.Command{}, gateway.ErrNotFound
+}
+
+// Put implements v1.Commands.
+func (s commandService) Put(ctx context.Context, node string, keys []byte) (v1.Command, bool, error) {
+	fresh, err := s.app.putCommand(ctx, node, keys)
+	if err != nil {
+		return v1.Command{}, false, err
+	}
+	c, err := s.Get(node)
+	return c, fresh, err
+}
+
+// Delete implements v1.Commands.
+func (s commandService) Delete(ctx context.Context, node string) error {
+	return s.app.deleteCommand(ctx, node)
+}
+
+// Runs implements v1.Commands.
+func (s commandService) Runs(node string) ([]v1.CommandRun, error) {
+	if _, err := s.Get(node); err != nil {
+		return nil, err
+	}
+	all := []v1.CommandRun{}
+	for _, r := range s.app.commands.Runs(node) {
+		one := v1.CommandRun{Time: r.Time.UTC(), From: r.From, Bot: r.Bot, By: by(r.Chat), Session: r.Session, Step: r.Step, Result: r.Result.String(), Error: r.Error, Milliseconds: r.Took.Milliseconds()}
+		if !r.Room.IsZero() {
+			one.Room = &r.Room
+		}
+		all = append(all, one)
+	}
+	return all, nil
+}
+
+// by says how a step came.
+func by(chat bool) string {
+	if chat {
+		return "chat"
+	}
+	return "client"
+}
