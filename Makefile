@@ -62,21 +62,38 @@ run: build ## start the same as demo, and leave it running for you to try; BOT=h
 
 # Tests that walk through large tables with functions that have no goroutines. The race
 # detector can find nothing there, and makes them ten times slower: they run without it.
-TABLES := ^Test(MarkupIsLinear|MarkupIsBounded|TemplateBounds|NoSeparatorFromMapping|ReaderSkipsTooLarge|KeysLeaveLargeStanzas|IndexIsTheLinearMatch)$$
-TABLES_OF := ./pkg/hook ./pkg/jid ./pkg/stanza ./pkg/webhook
+TABLES := ^Test(FloodOf(Occupants|Presence|Messages|History|Items)|MarkupIsLinear|MarkupIsBounded|TemplateBounds|NoSeparatorFromMapping|ReaderSkipsTooLarge|KeysLeaveLargeStanzas|IndexIsTheLinearMatch|ManyElementsAreLinear)$$
+TABLES_OF := ./pkg/hook ./pkg/jid ./pkg/muc ./pkg/restjson ./pkg/stanza ./pkg/webhook
+
+# Tests of the store against NATS servers and full disks, in many processes, which the race
+# detector makes three times slower. They run without it: it watches the same calls in the
+# tests of the embedded store, and all of the store in the programs of the other half.
+STORES := ^Test(OnNATS|ReplicasOnNATS|ProofNeedsMost|SweepEndsWhileNATSIsAway|StopOverALongWay|NATSPermissions|NATSSamples|NATSWithoutQuorum|CopyChild|CopyKilled|CopyRefused|DiskFull|DiskFullUnderLoad|DiskFullRefusedIsGone)$$
+
+# Two halves of the tests, which run side by side: those of servers mostly wait. They
+# need no race detector themselves; the program that they start has it where most happens at
+# a time, and is counted elsewhere. In each half those that take longest begin first, so that
+# none of them is alone at the end.
+OF_SERVERS := $(addprefix ./deploy/,test/faults test/link test/roster test/guides ...)
+OF_PACKAGES := $(addprefix ./,cmd/internal/app pkg/delivery pkg/store ...)
+TEST := go test -tags integration -cover -covermode=atomic -count=1 -timeout 30m -vet=off
+COVERED := -args -test.gocoverdir=$(CURDIR)/bin/cover
 
 .PHONY: test
 test: ## run the tests, with the race detector, on real servers too; not the larger ones of the targets below
 	@sh deploy/lab/install.sh tests
 # What is covered is counted in the tests and in the programs that they start. Some of the
-# fault tests take long, and run in "make faults" alone. Tests of servers mostly wait, and
-# more of them than there are cores run side by side. "make lint" vets them.
+# fault tests take long, and run in "make faults" alone. "make lint" vets them.
 	@rm -rf bin/cover && mkdir -p bin/cover
-	go test -tags integration -cover -covermode=atomic -count=1 -vet=off -run '$(TABLES)' $(TABLES_OF) -args -test.gocoverdir=$(CURDIR)/bin/cover
-	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -race -tags integration -cover -count=1 -timeout 30m -vet=off -p 3 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$|$(TABLES)' $$(go list -tags integration ./... | grep -v '/deploy/test/attack$$') -args -test.gocoverdir=$(CURDIR)/bin/cover
+	$(TEST) -run '$(TABLES)' $(TABLES_OF) $(COVERED)
+	export STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1; \
+	$(TEST) -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|ManyBots|SlowDisk)$$' $$(go list -tags integration $(OF_SERVERS) | grep -v '/deploy/test/attack$$') $(COVERED) & servers=$$!; code=0; \
+	$(TEST) -parallel 4 -run '$(STORES)' ./pkg/store $(COVERED) || code=$$?; \
+	$(TEST) -race -p 2 -parallel 4 -skip '$(TABLES)|$(STORES)' $$(go list -tags integration $(OF_PACKAGES) | grep -v '/deploy/') $(COVERED) || code=$$?; \
+	wait $$servers || code=$$?; exit $$code
 # What an attack does to others is seen only where nothing else does it, too: neither other
-# tests nor the race detector, which all the other tests have.
-	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 go test -tags integration -cover -covermode=atomic -count=1 -timeout 15m -vet=off -parallel 4 ./deploy/test/attack -args -test.gocoverdir=$(CURDIR)/bin/cover
+# tests nor the race detector, which the other programs have.
+	STANZAHOOK_COVER=$(CURDIR)/bin/cover CGO_ENABLED=1 $(TEST) -parallel 4 ./deploy/test/attack $(COVERED)
 
 # The clients that npm has for Slack, ntfy and Gotify; their versions stand in package.json.
 .PHONY: tools-test
@@ -117,14 +134,14 @@ ACCOUNTS ?= bin/faults.json
 faults: ## the fault tests at full size: kills, outages, bad networks, disks, clocks, bots; a table of accounts
 	@sh deploy/lab/install.sh tests
 	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
-	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 90m -v -p 1 -run 'Faults|Outages|Kill|Queue|OnNATS|Interleavings' ./deploy/test/faults ./deploy/test/roster ./pkg/store ./pkg/replica
+	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 90m -v -p 1 -run 'Faults|Outages|Kill|Queue|OnNATS|Interleavings|DiskFull|Moves|Reconnects' ./deploy/test/faults ./deploy/test/roster ./pkg/store ./pkg/replica ./component
 	@.ci/accounts $(ACCOUNTS)
 
 .PHONY: cluster-faults
-cluster-faults: ## of these, what happens to replicas and to their NATS, with the times in which a bot hears nothing
+cluster-faults: ## of these, what happens to replicas and to their NATS, with the times in which a bot hears nothing; FAULT="is killed" TIMES=2 chooses faults of replicas by name
 	@sh deploy/lab/install.sh tests
 	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
-	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 60m -v -run 'FaultsReplicas|FaultsNATS' ./deploy/test/faults
+	STANZAHOOK_FAULTS=full STANZAHOOK_FAULT='$(FAULT)' STANZAHOOK_TIMES='$(TIMES)' STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 60m -v -run 'FaultsReplicas|FaultsNATS' ./deploy/test/faults
 	@.ci/accounts $(ACCOUNTS)
 
 # One server after the other, so that what is measured is not the other's load.
@@ -172,7 +189,7 @@ newer: ## the tests on Prosody and ejabberd of the next Debian, which are unpack
 	@mkdir -p bin
 	@sh deploy/lab/install.sh tests
 	@sh deploy/lab/install.sh newer bin/newer
-	PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),./...)
+	PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 30m -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|ManyBots|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),./...)
 
 .PHONY: bench
 bench: ## measure everything; MODULES=the Prosody modules' source, OTHER=another build's path, to compare with

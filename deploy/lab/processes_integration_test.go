@@ -15,7 +15,7 @@ import (
 // included: those end by themselves a moment after it.
 func noProcesses(t *testing.T, ctx context.Context, dir string) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(ctx, 3*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	tick := time.NewTicker(10 * time.Millisecond)
 	defer tick.Stop()

@@ -1,7 +1,7 @@
 //go:build linux
 
 // Command bench measures how fast stanzahook is on real servers, beside others that do
-// the same: see "make bench". Its arguments are what to measure (path, post, roster,
+// the same: see "make bench". Its arguments are what to measure (path, nats, post, roster,
 // endpoints, rooms, start; all of them by default), or "figures" for the tables of what was measured.
 package main
 
@@ -24,6 +24,7 @@ func main() {
 		harness.WithoutRace(m)
 		onServers(m, "post", postSpeed)
 		onServers(m, "path", pathSpeed)
+		onServers(m, "nats", natsSpeed)
 		onServers(m, "roster", rosterSpeed)
 		if wanted("endpoints") {
 			m.Run("endpoints", func(m *harness.Measurement) { endpointsSpeed(m) })

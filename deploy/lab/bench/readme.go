@@ -63,6 +63,12 @@ func (r *benchRun) table() string {
 	row("the same as mod_component_http, one attempt", "", path("prosody", "stanzahook, component-http, direct"), "")
 	row("the same on ejabberd; `event`, stored and confirmed", "0.50", path("ejabberd", "stanzahook, event, queued"), "")
 	row("the same on ejabberd, with the bot at a Unix socket", "0.50", path("ejabberd", "stanzahook, event, queued, socket"), "")
+	for _, server := range []string{"prosody", "ejabberd"} {
+		nats := r.get("user, bot and back", server, "store: nats", "")
+		row("the whole way on "+server+" with the store on three NATS servers that share the cores, of the embedded store; one at a time, median", "0.60; + 0.1 ms",
+			fmt.Sprintf("%.2f (%.0f/s); %.2f ms", nats.Ratio, nats.Median, nats.Others["one at a time, p50 in ms"]),
+			fmt.Sprintf("embedded %.2f ms", r.get("user, bot and back", server, "store: embedded", "").Others["one at a time, p50 in ms"]))
+	}
 	row("one at a time on Prosody, median; `event`, stored and confirmed", "mod_component_http + 0.1 ms", single("prosody", "stanzahook, event, queued"),
 		modules(both, func(name string) string { return single("prosody", name) }))
 	post := func(what, aim, group, module string) {

@@ -3,18 +3,12 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
-	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -60,17 +54,17 @@ func startSpeed(t testing.TB, n int) {
 		t.Logf("start with %d events in the store, %s: ready after %.0f ms (%.0f to %.0f), then %.0f MiB", n, way.after, harness.Median(ready), slices.Min(ready), slices.Max(ready), harness.Median(memory))
 	}
 	load.KeepFigures(t, fmt.Sprint("start-", n), figures)
-	b := &orderBot{next: make(map[string]int)}
+	b := load.NewOrderBot()
 	l := listenHTTP(t, b)
 	began := time.Now()
 	p, took := startReady(t, dir, peer.Addr(), "http://"+l)
 	harness.Await(t, "all events are delivered", 5*time.Minute, func() bool {
-		return p.Ended() || b.taken.Load()+b.bad.Load() >= int64(n)
+		return p.Ended() || b.Taken.Load()+b.Bad.Load() >= int64(n)
 	})
 	drained, most := time.Since(began), p.Peak()
 	stop(p)
-	if b.taken.Load() != int64(n) || b.bad.Load() != 0 {
-		t.Fatalf("of %d events %d came in order, and %d not; the first of these: %v", n, b.taken.Load(), b.bad.Load(), b.first.Load())
+	if b.Taken.Load() != int64(n) || b.Bad.Load()+b.Again.Load() != 0 {
+		t.Fatalf("of %d events %d came in order, and %d not; the first of these: %v", n, b.Taken.Load(), b.Bad.Load(), b.First.Load())
 	}
 	t.Logf("start with %d events in the store, the endpoint takes them: ready after %d ms, all delivered in order after %.1f s, with at most %.0f MiB", n, took.Milliseconds(), drained.Seconds(), float64(most)/(1<<20))
 }
@@ -138,34 +132,4 @@ func listenHTTP(t testing.TB, h http.Handler) string {
 	t.Cleanup(func() { _ = s.Close() })
 	go func() { _ = s.Serve(l) }() // until it is closed
 	return l.Addr().String()
-}
-
-// orderBot takes the events that fillQueue made, and looks at their order.
-type orderBot struct {
-	taken, bad atomic.Int64
-	first      atomic.Value // bad event
-
-	mu   sync.Mutex
-	next map[string]int // of each user
-}
-
-func (b *orderBot) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if r.Method != http.MethodPost {
-		return
-	}
-	body, err := io.ReadAll(r.Body)
-	user, number, ok := strings.Cut(strings.TrimPrefix(r.Header.Get("Webhook-Id"), "evt_"), "-")
-	n, _ := strconv.Atoi(number) // a bad one is not the next
-	b.mu.Lock()
-	ok = ok && err == nil && n == b.next[user] && bytes.Contains(body, []byte("u"+user+"@localhost/r"))
-	if ok {
-		b.next[user]++
-	}
-	b.mu.Unlock()
-	if ok {
-		b.taken.Add(1)
-	} else if b.bad.Add(1) == 1 {
-		b.first.Store(r.Header.Get("Webhook-Id"))
-	}
-	w.WriteHeader(http.StatusNoContent)
 }

@@ -4,6 +4,7 @@ package harness
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -136,6 +137,15 @@ func (p *Program) Queued(endpoint string) int {
 		p.T.Fatalf("the endpoint %s: %d %s %v", endpoint, r.Status, r.Body, err)
 	}
 	return e.Queued
+}
+
+// AwaitStored waits until n events of an endpoint wait, and the store has confirmed all that
+// it was given: a kill from now on loses none of them.
+func (p *Program) AwaitStored(endpoint string, n int) {
+	p.T.Helper()
+	Eventually(p.T, fmt.Sprintf("%d events of %s are stored", n, endpoint), func() bool {
+		return p.Queued(endpoint) == n && strings.Contains(p.Get("/metrics").Body, "\nstanzahook_store_unwritten 0\n")
+	})
 }
 
 // v1Answer is what the answers of /v1 that these tests look at have in them.

@@ -28,6 +28,7 @@ type Config struct {
 	Store        string // that of store; empty: a directory beside the file
 	Replica      string // that of replica
 	Listen       string // empty: any port of loopback
+	Network      string // a private one that bots are in; empty: they are on loopback
 }
 
 type Component struct {

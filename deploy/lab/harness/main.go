@@ -7,6 +7,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -18,16 +20,26 @@ var Binary string
 
 // coverDir is where the program says which of its code has run; empty: nowhere. What is
 // killed says nothing.
-func coverDir() string { return os.Getenv("STANZAHOOK_COVER") }
+var coverDir = os.Getenv("STANZAHOOK_COVER")
 
 // Main runs the tests of a package, as its TestMain: it builds the program before them,
-// and ends the servers that they share after them.
+// and ends the servers that they share after them. The program has the race detector, or,
+// where what is covered is counted, that: both together make it twice as slow.
 func Main(m *testing.M) { os.Exit(runAll(m)) }
+
+// MainWithRace is Main for the tests in which most happens at a time: the program has the
+// race detector in any case, and is not counted.
+func MainWithRace(m *testing.M) {
+	coverDir = ""
+	os.Exit(runAll(m))
+}
 
 func runAll(m *testing.M) int {
 	var err error
-	// The race detector needs cgo, which is not everywhere.
-	if Binary, err = buildProgram("stanzahook-race", []string{"-race"}); err != nil {
+	if coverDir != "" {
+		Binary, err = buildPlain()
+	} else if Binary, err = buildProgram("stanzahook-race", []string{"-race"}); err != nil {
+		// The race detector needs cgo, which is not everywhere.
 		fmt.Fprintf(os.Stderr, "no build with -race, so without: %v\n", err)
 		Binary, err = buildProgram("stanzahook", nil)
 	}
@@ -45,11 +57,14 @@ func runAll(m *testing.M) int {
 	return m.Run()
 }
 
+// buildPlain builds the program as the product is built.
+func buildPlain() (string, error) { return buildProgram("stanzahook-plain", nil, "CGO_ENABLED=0") }
+
 // WithoutRace runs the rest of a test with a program that was built without the
 // race detector, whose speed and memory are those of the product.
 func WithoutRace(t testing.TB) {
 	t.Helper()
-	plain, err := buildProgram("stanzahook-plain", nil, "CGO_ENABLED=0")
+	plain, err := buildPlain()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,6 +75,23 @@ func WithoutRace(t testing.TB) {
 
 // FullFaults reports whether the tests are to run in their full size.
 func FullFaults() bool { return os.Getenv("STANZAHOOK_FAULTS") == "full" }
+
+// FaultTimes returns how often a fault is to happen: STANZAHOOK_FAULT, a regular expression, chooses faults by
+// name, and STANZAHOOK_TIMES replaces times.
+func FaultTimes(t testing.TB, name string, times int) int {
+	t.Helper()
+	chosen, err := regexp.MatchString(os.Getenv("STANZAHOOK_FAULT"), name)
+	if text := os.Getenv("STANZAHOOK_TIMES"); text != "" && err == nil {
+		times, err = strconv.Atoi(text)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !chosen {
+		return 0
+	}
+	return times
+}
 
 // Version returns the version that the program under test has.
 func Version(t testing.TB) string {
@@ -86,12 +118,12 @@ func buildProgram(name string, flags []string, env ...string) (string, error) {
 	if err := syscall.Flock(int(lock.Fd()), syscall.LOCK_EX); err != nil {
 		return "", err
 	}
-	if coverDir() != "" {
+	if coverDir != "" {
 		name += "-cover"
 		flags = append(flags, "-cover", "-covermode=atomic", "-coverpkg=stanzahook/...")
 	}
 	file := filepath.Join(dir, name)
-	cmd := exec.Command("go", append(append([]string{"build", "-o", file}, flags...), "stanzahook/cmd/stanzahook")...)
+	cmd := exec.Command("go", append(append([]string{"build", "-ldflags=-s -w", "-o", file}, flags...), "stanzahook/cmd/stanzahook")...)
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return "", fmt.Errorf("the program does not build: %w\n%s", err, out)

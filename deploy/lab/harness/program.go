@@ -91,8 +91,8 @@ func CommandUnder(t testing.TB, other []string, args ...string) *Program {
 	line := slices.Concat(other, []string{Binary}, args)
 	p := &Program{T: t, Cmd: exec.Command(line[0], line[1:]...), Log: &Logbook{}, done: make(chan struct{})}
 	p.Cmd.Stdout, p.Cmd.Stderr = p.Log, p.Log
-	if dir := coverDir(); dir != "" {
-		p.Cmd.Env = append(os.Environ(), "GOCOVERDIR="+dir)
+	if coverDir != "" {
+		p.Cmd.Env = append(os.Environ(), "GOCOVERDIR="+coverDir)
 	}
 	p.Cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL} // if the test itself is killed
 	started := make(chan error)
@@ -112,7 +112,7 @@ func CommandUnder(t testing.TB, other []string, args ...string) *Program {
 	}
 	ShowLog(t, "stanzahook "+strings.Join(args, " "), p.Log.String)
 	t.Cleanup(func() {
-		if coverDir() != "" {
+		if coverDir != "" {
 			p.end(time.Second)
 		}
 		p.Kill()

@@ -19,7 +19,7 @@ const (
 )
 
 var (
-	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "large", "auto", "slix", "term", "over", "table", "example", "format", "hand", "kill", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost", "batch", "notify", "alertmanager", "wrong", "line"}
+	testDomains = []string{"event", "direct", "xml", "rest", "secret", "twice", "large", "auto", "slix", "term", "over", "table", "example", "format", "hand", "kill", "v1", "reload", "alert", "from", "net", "net2", "bots", "many", "flood", "slow", "clock", "undeclared", "emptyid", "lost", "batch", "notify", "alertmanager", "wrong", "line", "traces", "asked"}
 	Users       = []string{"alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy", "mallory", "olivia", "peggy", "rupert", "sybil", "trent", "victor", "walter", "wendy", "xavier", "yolanda", "trudy"}
 )
 
@@ -76,28 +76,41 @@ func ShowLog(t testing.TB, name string, text func() string) {
 	})
 }
 
+// edited adds a change of the server's configuration to those that options have.
+func edited(o lab.Options, edit func(config []byte) ([]byte, error)) lab.Options {
+	before := o.Edit
+	o.Edit = func(config []byte) ([]byte, error) {
+		if before != nil {
+			var err error
+			if config, err = before(config); err != nil {
+				return nil, err
+			}
+		}
+		return edit(config)
+	}
+	return o
+}
+
 // WithRooms adds a service for rooms (XEP-0045), rooms.localhost, to a server.
 func WithRooms(o lab.Options) lab.Options {
-	o.Edit = func(config []byte) ([]byte, error) {
+	return edited(o, func(config []byte) ([]byte, error) {
 		if o.Kind == lab.Prosody {
 			return append(config, "\nComponent \"rooms.localhost\" \"muc\"\n"...), nil
 		}
 		return AddYAML(config, map[string]any{"modules": map[string]any{"mod_muc": map[string]any{"host": "rooms.localhost"}}})
-	}
-	return o
+	})
 }
 
 // WithManyRooms is WithRooms for bots in many rooms, as the operator guide advises, and whose
 // rooms can have archives (XEP-0313): that is asked for with ArchivedRoom.
 func WithManyRooms(o lab.Options) lab.Options {
-	o.Edit = func(config []byte) ([]byte, error) {
+	return edited(o, func(config []byte) ([]byte, error) {
 		if o.Kind == lab.Prosody {
 			return append(config, "\nComponent \"rooms.localhost\" \"muc\"\n\tmodules_enabled = { \"muc_mam\" }\n\tmuc_log_by_default = false\n\tmuc_room_cache_size = 2000\n"...), nil
 		}
 		return AddYAML(config, map[string]any{"modules": map[string]any{"mod_mam": map[string]any{},
 			"mod_muc": map[string]any{"host": "rooms.localhost", "max_user_conferences": 2000}}})
-	}
-	return o
+	})
 }
 
 // ArchivedRoom is what the owner of a room submits to let it have an archive.

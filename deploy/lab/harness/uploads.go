@@ -26,7 +26,7 @@ func WithUploads(t testing.TB, o lab.Options, bots ...string) lab.Options {
 		t.Fatal(err)
 	}
 	service := "upload." + cmp.Or(o.Host, lab.DefaultHost)
-	o.Edit = func(config []byte) ([]byte, error) {
+	return edited(o, func(config []byte) ([]byte, error) {
 		if o.Kind == lab.Prosody {
 			global := fmt.Sprintf("http_ports = { %s }\nhttp_interfaces = { \"127.0.0.1\" }\nhttp_default_host = %q\n", port, service)
 			config = bytes.Replace(config, []byte("http_ports = { }\n"), []byte(global), 1)
@@ -51,6 +51,5 @@ func WithUploads(t testing.TB, o lab.Options, bots ...string) lab.Options {
 			more["access_rules"] = map[string]any{"upload": []any{map[string]any{"allow": "local"}, map[string]any{"allow": "bots"}}}
 		}
 		return AddYAML(config, more)
-	}
-	return o
+	})
 }

@@ -22,7 +22,12 @@ const (
 // all conversations in turn.
 func FillQueue(t testing.TB, dir string, n int) {
 	t.Helper()
-	s := OpenStore(t, dir)
+	FillQueueOf(t, OpenStore(t, dir), n)
+}
+
+// FillQueueOf is FillQueue of a store that is open, which it closes.
+func FillQueueOf(t testing.TB, s *store.Store, n int) {
+	t.Helper()
 	defer s.Close()
 	q, err := s.Queues().Open(t.Context(), "echo")
 	if err != nil {

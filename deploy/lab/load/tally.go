@@ -54,9 +54,16 @@ type tally struct {
 	Most     int // events in one request
 }
 
+// NewTally starts one at an address that nobody else uses.
 func NewTally(t testing.TB) *tally {
 	t.Helper()
-	b := &tally{t: t, moved: make(chan struct{}, 1), First: make(map[string][]int), Ids: make(map[string]string), When: make(map[string]time.Time), count: make(map[string]int), Again: make(map[string]int), bounced: make(map[string]bool)}
+	return NewTallyAt(t, "127.0.0.2")
+}
+
+// NewTallyAt starts one at an address of this machine.
+func NewTallyAt(t testing.TB, host string) *tally {
+	t.Helper()
+	b := &tally{t: t, Addr: net.JoinHostPort(host, "0"), moved: make(chan struct{}, 1), First: make(map[string][]int), Ids: make(map[string]string), When: make(map[string]time.Time), count: make(map[string]int), Again: make(map[string]int), bounced: make(map[string]bool)}
 	b.Open()
 	t.Cleanup(b.Close)
 	return b
@@ -64,15 +71,11 @@ func NewTally(t testing.TB) *tally {
 
 func (b *tally) URL() string { return "http://" + b.Addr + "/hook" }
 
-// Open listens, at the same port each time. Its address is one that nobody else
-// uses, so that the port stays free while it is closed.
+// Open listens, at the same port each time, which stays free while it is closed: nobody else uses its
+// address.
 func (b *tally) Open() {
 	b.t.Helper()
-	addr := b.Addr
-	if addr == "" {
-		addr = "127.0.0.2:0"
-	}
-	l, err := net.Listen("tcp", addr)
+	l, err := net.Listen("tcp", b.Addr)
 	if err != nil {
 		b.t.Fatal(err)
 	}
@@ -206,8 +209,19 @@ func (b *tally) Accepted() int {
 	return len(b.Ids)
 }
 
-// Silence returns the longest time since began in which no message came that had not come before.
-func (b *tally) Silence(began time.Time) (longest time.Duration) {
+// Repeated counts how often messages came again.
+func (b *tally) Repeated() (n int) {
+	b.Mu.Lock()
+	defer b.Mu.Unlock()
+	for _, times := range b.Again {
+		n += times
+	}
+	return n
+}
+
+// Silence returns the longest time since began in which no message came that had not come before, and when it
+// began.
+func (b *tally) Silence(began time.Time) (longest time.Duration, since time.Time) {
 	b.Mu.Lock()
 	defer b.Mu.Unlock()
 	all := []time.Time{began, time.Now()}
@@ -218,9 +232,11 @@ func (b *tally) Silence(began time.Time) (longest time.Duration) {
 	}
 	slices.SortFunc(all, time.Time.Compare)
 	for i := range all[1:] {
-		longest = max(longest, all[i+1].Sub(all[i]))
+		if silent := all[i+1].Sub(all[i]); silent > longest {
+			longest, since = silent, all[i]
+		}
 	}
-	return longest
+	return longest, since
 }
 
 // AcceptedOf counts those of one user.

@@ -17,20 +17,22 @@ func (tr *Traffic) Finish() (users, callers Balance) {
 	tr.T.Helper()
 	tr.stop()
 	for _, k := range tr.People {
-		if back := k.say(); back != nil {
-			tr.T.Fatalf("%s is not connected", k.Name)
+		for range k.to { // the last one of each conversation
+			if back := k.say(); back != nil {
+				tr.T.Fatalf("%s is not connected", k.Name)
+			}
 		}
 		harness.Eventually(tr.T, "the last post is taken", func() bool { return k.post() == http.StatusAccepted })
 	}
 	for _, k := range tr.People {
-		AwaitProgress(tr.T, "the last echo of "+k.Name, func() (int, bool) {
+		AwaitProgress(tr.T, "the last echoes of "+k.Name, func() (count int, done bool) {
 			k.Mu.Lock()
 			defer k.Mu.Unlock()
-			n, last := len(k.echoes.ids)+len(k.Errors), len(k.Said)-1
-			if len(k.to) > 1 { // the others need not have come before it
-				return n, n >= len(k.Said)
+			done = true
+			for n := len(k.Said) - len(k.to); n < len(k.Said); n++ {
+				done = done && (k.echoes.has(n) || k.Errors[n] != "")
 			}
-			return n, k.echoes.has(last) || k.Errors[last] != ""
+			return len(k.echoes.ids) + len(k.Errors), done
 		})
 		AwaitProgress(tr.T, "the last post for "+k.Name, func() (int, bool) {
 			k.Mu.Lock()

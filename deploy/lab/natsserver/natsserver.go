@@ -20,6 +20,7 @@ type Options struct {
 	Nodes      int    // 0: one
 	MaxPayload string // as NATS writes it; empty: 8MB
 	MaxStore   string // of each server; empty: 4GB
+	Host       string // that clients connect to; empty: 127.0.0.1
 	// Config is added to the configuration of each server: accounts, TLS.
 	Config string
 	// Whole returns the whole configuration of a server (from 0 on), in the place of all of the
@@ -52,10 +53,7 @@ func Start(t testing.TB, o Options) *Cluster {
 	t.Helper()
 	o.Nodes = max(1, o.Nodes)
 	dir := t.TempDir()
-	c := &Cluster{o: o, t: t, bin: filepath.Join(dir, "nats-server")}
-	if out, err := exec.Command("go", "build", "-o", c.bin, "github.com/nats-io/nats-server/v2").CombinedOutput(); err != nil {
-		t.Fatalf("build nats-server: %v\n%s", err, out)
-	}
+	c := &Cluster{o: o, t: t, bin: build(t)}
 	ports := freePorts(t, 2*o.Nodes)
 	for i := range o.Nodes {
 		n := &Node{Port: ports[i], c: c, config: filepath.Join(dir, fmt.Sprintf("n%d.conf", i+1))}
@@ -81,8 +79,8 @@ func Start(t testing.TB, o Options) *Cluster {
 
 // text is the configuration of a server.
 func (o *Options) text(i int, dir string, ports []int) string {
-	text := fmt.Sprintf("server_name: n%d\nlisten: 127.0.0.1:%d\nmax_payload: %s\njetstream {\n store_dir: %q\n max_file_store: %s\n max_memory_store: 256MB\n}\n",
-		i+1, ports[i], cmp.Or(o.MaxPayload, "8MB"), filepath.Join(dir, fmt.Sprintf("n%d", i+1)), cmp.Or(o.MaxStore, "4GB"))
+	text := fmt.Sprintf("server_name: n%d\nlisten: %s:%d\nmax_payload: %s\njetstream {\n store_dir: %q\n max_file_store: %s\n max_memory_store: 256MB\n}\n",
+		i+1, cmp.Or(o.Host, "127.0.0.1"), ports[i], cmp.Or(o.MaxPayload, "8MB"), filepath.Join(dir, fmt.Sprintf("n%d", i+1)), cmp.Or(o.MaxStore, "4GB"))
 	if o.Nodes > 1 {
 		var routes []string
 		for _, port := range ports[o.Nodes:] {

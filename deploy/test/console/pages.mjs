@@ -8,6 +8,7 @@ import { corpus } from './corpus.mjs';
 import { rooms } from './rooms.mjs';
 import { hooks } from './hooks.mjs';
 import { bots } from './bots.mjs';
+import { commands } from './commands.mjs';
 import { wrongBots } from './wrong.mjs';
 
 const dir = process.env.STANZAHOOK_CONSOLE;
@@ -311,6 +312,26 @@ async function all(s) {
     await page.getByText("it'\\''s a test").first().waitFor();
   });
 
+  await s.step('send: files', async () => {
+    await at(page, 'nav-send').click();
+    const choose = (...names) => at(page, 'send-files').setInputFiles(names.map((name) => ({ name, mimeType: 'text/plain', buffer: Buffer.from('the file ' + name) })));
+    await at(page, 'send-to').fill('alice@localhost');
+    await at(page, 'send-from').fill('echo@bots.localhost');
+    await at(page, 'send-body').fill('');
+    await choose("it's.txt");
+    await at(page, 'send-submit').click();
+    await at(page, 'send-result', '[data-state="confirmed"]').waitFor();
+    await page.getByText(`-F 'message={"to":"alice@localhost","from":"echo@bots.localhost"}' -F 'file=@it'\\''s.txt'`).first().waitFor();
+    await page.getByText("--file 'it'\\''s.txt'").first().waitFor();
+    await at(page, 'send-body').fill('two of them');
+    await choose('one.txt', 'two.txt');
+    await at(page, 'send-submit').click();
+    await at(page, 'send-result', '[data-state="confirmed"]').waitFor();
+    await at(page, 'send-from').fill('echo@elsewhere.example');
+    await at(page, 'send-submit').click();
+    await at(page, 'send-result', '[data-state="error"]').waitFor();
+  });
+
   await s.step('send: presence, and queries', async () => {
     await at(page, 'nav-send').click();
     const choose = (kind) => page.getByLabel('What').selectOption(kind);
@@ -364,6 +385,7 @@ async function all(s) {
   await rooms(s, tools);
   await hooks(s, tools);
   await bots(s, tools);
+  await commands(s, tools);
 
   await s.step('everything is checked', async () => {
     await at(page, 'nav-status').click();

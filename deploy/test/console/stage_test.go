@@ -41,7 +41,7 @@ const hostile = `"><img src=x onerror=alert(1)>`
 
 const config = `
 components:
-  - {domain: bots.localhost, server: "%s", secret: %s}
+  - {domain: bots.localhost, server: "%s", secret: %s, uploads: {allow_networks: [127.0.0.1/32]}}
 endpoints:
   - name: echo
     url: http://%s/hook
@@ -71,7 +71,7 @@ drain: 1s
 
 func newStage(t *testing.T, kind lab.Kind) *stage {
 	s := &stage{t: t, bot: &harness.Bot{Forget: true}, wrong: &wrongbot.Handler{}, app: harness.NewContactsApp(t), address: harness.FreeAddress(t), listen: harness.FreeAddress(t)}
-	s.server = harness.StartServer(t, harness.WithRooms(harness.RosterOptions(kind, []string{"alice", "bob"}, harness.Privileged("bots"))))
+	s.server = harness.StartServer(t, harness.WithUploads(t, harness.WithRooms(harness.RosterOptions(kind, []string{"alice", "bob"}, harness.Privileged("bots"))), "bots.localhost"))
 	s.up()
 	t.Cleanup(s.down)
 	api := ""

@@ -17,6 +17,7 @@ import (
 // A copy of the store that is made while it is written to, which the operator's guide
 // speaks of: it opens, and what was stored before the copy began is in it.
 func TestCopyWhileRunning(t *testing.T) {
+	besideOthers(t)
 	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, "copied"))
 	dir := t.TempDir()
 	config := fmt.Sprintf("components:\n  - {domain: copied.localhost, server: \"%s\", secret: %s}\nendpoints:\n  - {name: waiting}\nhttp: {listen: \"127.0.0.1:0\", tokens: [{name: admin, hash: %q, scopes: [admin]}]}\nstore: {dir: store}\n", s.ComponentAddr(), harness.Secret, harness.HashOf("token-admin"))

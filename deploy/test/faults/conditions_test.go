@@ -6,8 +6,17 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/load"
 )
+
+// besideOthers runs a test beside others, but for its full form: that measures, and has the
+// machine to itself.
+func besideOthers(t *testing.T) {
+	if !harness.FullFaults() {
+		t.Parallel()
+	}
+}
 
 // awaitSaid waits until each user has written so many more messages.
 func awaitSaid(tr *load.Traffic, n int) {

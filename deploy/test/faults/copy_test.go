@@ -16,11 +16,12 @@ import (
 	"stanzahook/deploy/lab/natsserver"
 )
 
-// The store of a program that was killed is copied to NATS, and later back into another
-// directory; each copy is killed some times. The program that is started on the copy delivers
+// The store of a program that was killed is copied to NATS, and that of one that was stopped
+// back into another directory; each copy is killed some times. The program that is started on the copy delivers
 // what waited, each event once and in order. The endpoint is
 // disabled in the copy, as it was.
 func TestFaultsCopy(t *testing.T) {
+	besideOthers(t)
 	n := natsserver.Start(t, natsserver.Options{})
 	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, "copied"))
 	b, dir := harness.NewBot(t), t.TempDir()
@@ -54,7 +55,7 @@ func TestFaultsCopy(t *testing.T) {
 				u.Send("<message to='echo@copied.localhost' type='chat' id='m%d'><body>%04d</body></message>", sent, sent)
 			}
 		}
-		harness.Eventually(t, "all wait", func() bool { return p.Queued("echo") == 2*each })
+		p.AwaitStored("echo", 2*each)
 	}
 	arrive := func(p *harness.Program) {
 		t.Helper()
@@ -113,7 +114,7 @@ func TestFaultsCopy(t *testing.T) {
 	p.AwaitLinks(1)
 	arrive(p)
 	wait(p)
-	p.Kill()
+	p.StopWell() // killed, it could leave some that are delivered
 	dir = t.TempDir()
 	copyStore(n.URL(), filepath.Join(dir, "store"))
 

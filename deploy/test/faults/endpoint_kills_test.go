@@ -21,6 +21,7 @@ import (
 // kill -9 in the middle of a PUT or DELETE of an endpoint: the next process has it as it was
 // before or as it is to be, and what was answered holds. What waited is delivered, in order.
 func TestKillInPut(t *testing.T) {
+	besideOthers(t)
 	srv := componenttest.NewServer(t, "bot.example.com", harness.Secret)
 	b := load.NewTally(t)
 	b.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
@@ -58,7 +59,7 @@ func TestKillInPut(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	harness.Eventually(t, "all is stored", func() bool { return p.Queued("echo") == n })
+	p.AwaitStored("echo", n)
 	for round, next := range []string{"11s", "12s", "none", "13s", "none"} {
 		before, answer := timeout(), make(chan int, 1)
 		go func(p *harness.Program) {
@@ -89,6 +90,7 @@ func TestKillInPut(t *testing.T) {
 // endpoint is there after the one, and gone after the other. What was stored is delivered
 // when the endpoint is there, in order, once it is put back; see accountOfKills.
 func TestKillBetweenPutAndDelete(t *testing.T) {
+	besideOthers(t)
 	rounds, each, window, users := 2, 150, 300, 100
 	if harness.FullFaults() {
 		rounds, each, window = 20, 2_000, 4000

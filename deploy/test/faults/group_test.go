@@ -32,23 +32,29 @@ type group struct {
 	nats   *natsserver.Cluster
 	listen map[string]string
 	relays map[string][]*harness.Relay
+	links  map[string]*harness.Relay // to the XMPP server
+	within map[string][]string       // what the command line of a replica begins with
 	now    map[string]*harness.Program
 	active string
 }
 
 func newGroup(t *testing.T, n *natsserver.Cluster, write func(g *group, name string) string) *group {
-	return &group{t: t, write: write, nats: n, listen: make(map[string]string), relays: make(map[string][]*harness.Relay), now: make(map[string]*harness.Program)}
+	return &group{t: t, write: write, nats: n, listen: make(map[string]string), relays: make(map[string][]*harness.Relay), links: make(map[string]*harness.Relay), now: make(map[string]*harness.Program)}
 }
 
 // startGroup starts two replicas, of which the first one is active.
 func startGroup(t *testing.T, n *natsserver.Cluster, write func(g *group, name string) string) *group {
 	g := newGroup(t, n, write)
+	g.startBoth()
+	return g
+}
+
+func (g *group) startBoth() {
 	g.start("a")
 	g.now["a"].Started().AwaitLinks(1)
 	g.active = "a"
 	g.start("b")
 	g.standsBy("b")
-	return g
 }
 
 // start starts a replica, which is a standby unless there is none.
@@ -59,7 +65,7 @@ func (g *group) start(name string) {
 			g.relays[name] = append(g.relays[name], harness.NewRelay(g.t, fmt.Sprintf("127.0.0.1:%d", node.Port)))
 		}
 	}
-	g.now[name] = harness.Command(g.t, "serve", "--config", g.write(g, name))
+	g.now[name] = harness.CommandUnder(g.t, g.within[name], "serve", "--config", g.write(g, name))
 	g.now[name].Addr = g.listen[name]
 }
 
@@ -89,6 +95,23 @@ func (g *group) cut(name string, yes bool) {
 			r.Cut()
 		}
 	})
+}
+
+// link is where a replica reaches the XMPP server, by a relay of its own.
+func (g *group) link(name string, s *lab.Server) string {
+	if g.links[name] == nil {
+		g.links[name] = harness.NewRelay(g.t, s.ComponentAddr())
+	}
+	return g.links[name].Addr()
+}
+
+// unplug takes a replica off the network, or plugs it in again: nothing is said any more, in either direction.
+func (g *group) unplug(name string, yes bool) {
+	g.cut(name, yes)
+	g.links[name].Silence(yes)
+	if g.links[name].Shut.Store(yes); !yes {
+		g.links[name].Cut()
+	}
 }
 
 // says returns what a replica says of itself; empty: nothing.
@@ -141,4 +164,10 @@ func (g *group) epoch() uint64 {
 		g.t.Fatalf("%+v %v", r, err)
 	}
 	return st.Replica.Epoch
+}
+
+// lives counts how often a process has begun as a standby in the place of a replica: one that has lost its role
+// begins anew.
+func (g *group) lives(name string) int {
+	return g.now[name].Log.Count(func(e harness.LogEntry) bool { return e.Msg == "standing by" })
 }

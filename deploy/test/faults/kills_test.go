@@ -13,9 +13,9 @@ import (
 // Everybody is killed in turn, and the server stopped, while messages flow in both
 // directions: we, the bot, the XMPP server.
 func TestFaultsKills(t *testing.T) {
-	rounds := 1
+	rounds, waiting := 1, 30
 	if harness.FullFaults() {
-		rounds = 4
+		rounds, waiting = 4, 100
 	}
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.ServerOptions(kind, "kills"))
@@ -41,7 +41,7 @@ func TestFaultsKills(t *testing.T) {
 			})
 			tr.During("we and the bot are killed", load.LostUnstored, "", func() {
 				b.Close()
-				awaitSaid(tr, 100)
+				awaitSaid(tr, waiting)
 				tr.Kill()
 				next := harness.LaunchIn(t, dir, c)
 				tr.Runs(next)

@@ -3,9 +3,7 @@
 package faults
 
 import (
-	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -60,7 +58,7 @@ func TestListenBehindACutLine(t *testing.T) {
 		shows("→ delivered")
 
 		began := time.Now()
-		far.cut(true)
+		far.pull(true)
 		for _, text := range []string{"one", "two", "three"} {
 			says(text)
 		}
@@ -76,7 +74,7 @@ func TestListenBehindACutLine(t *testing.T) {
 			t.Error("the listener has got what was written behind the cut")
 		}
 
-		far.cut(false)
+		far.pull(false)
 		harness.Await(t, "it listens again", 3*time.Minute, func() bool { return listeners() == 1 && strings.Count(l.Log.String(), "comes here") == 2 })
 		says("again")
 		shows(`"again" (evt_`)
@@ -86,41 +84,4 @@ func TestListenBehindACutLine(t *testing.T) {
 		says("after")
 		hears("after")
 	})
-}
-
-// farMachine is a network namespace: a machine with one line to this one.
-type farMachine struct {
-	t      *testing.T
-	here   string   // the address of this machine at the line
-	line   string   // its name here
-	within []string // what a command line begins with that runs there
-}
-
-func newFarMachine(t *testing.T, n int) *farMachine {
-	name := fmt.Sprintf("far%d-%d", n, os.Getpid()%10000)
-	net := fmt.Sprintf("10.213.%d.", n)
-	f := &farMachine{t: t, here: net + "1", line: name, within: []string{"ip", "netns", "exec", name}}
-	f.ip("netns", "add", name)
-	t.Cleanup(func() { _ = exec.Command("ip", "netns", "delete", name).Run() }) // with it, both ends of the line
-	f.ip("link", "add", name, "type", "veth", "peer", "name", "line", "netns", name)
-	f.ip("address", "add", net+"1/24", "dev", name)
-	f.ip("link", "set", name, "up")
-	f.ip("-n", name, "address", "add", net+"2/24", "dev", "line")
-	f.ip("-n", name, "link", "set", "line", "up")
-	return f
-}
-
-// cut cuts the line, or mends it. Neither side is told: what is sent gets lost.
-func (f *farMachine) cut(yes bool) {
-	f.t.Helper()
-	how := map[bool]string{true: "down", false: "up"}[yes]
-	f.ip("-n", f.line, "link", "set", "line", how)
-}
-
-// ip configures the network, which takes root.
-func (f *farMachine) ip(args ...string) {
-	f.t.Helper()
-	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
-		f.t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
-	}
 }

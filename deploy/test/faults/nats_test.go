@@ -44,7 +44,7 @@ func TestFaultsNATS(t *testing.T) {
 		for i, node := range nodes {
 			tr.During(fmt.Sprintf("NATS server %d is killed", i+1), "", "", func() {
 				node.Kill()
-				awaitSaid(tr, 50)
+				awaitSaid(tr, 25)
 				node.Start()
 				awaitPosted(tr, 20)
 			})

@@ -17,6 +17,7 @@ import (
 // neither their rate nor much memory; and when it is back it gets all of them,
 // in order, once each.
 func TestQueueDeadEndpoint(t *testing.T) {
+	besideOthers(t)
 	const users, others = 500, 99
 	rounds, waiting, phase := 1, 1_000, 200
 	full := harness.FullFaults()
@@ -88,6 +89,7 @@ func refusedOf(refused map[string]bool, user string) int {
 // One conversation whose messages fail holds up nobody else at its endpoint,
 // however many of its messages wait; and they come in order when it is healed.
 func TestQueueStuckConversation(t *testing.T) {
+	besideOthers(t)
 	rounds, many, phase := 1, 1_000, 500
 	if harness.FullFaults() {
 		rounds, many, phase = 5, 3_000, 10_000

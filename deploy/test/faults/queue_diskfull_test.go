@@ -17,6 +17,7 @@ import (
 // message is answered by the bot or refused with an error of type wait, none
 // both or neither; and when there is room again the service goes on by itself.
 func TestQueueDiskFullAtSpeed(t *testing.T) {
+	besideOthers(t)
 	rounds, each := 1, 400
 	if harness.FullFaults() {
 		rounds, each = 5, 20_000

@@ -40,6 +40,7 @@ func TestQueueKillWithBatches(t *testing.T) { queueKills(t, 20, 25) }
 
 func queueKills(t *testing.T, users, batch int) {
 	t.Helper()
+	besideOthers(t)
 	kills, each, window := 3, 250, 500
 	if harness.FullFaults() {
 		kills, each, window = 100, 2_000, 4000

@@ -20,6 +20,7 @@ import (
 // kill -9 in the middle of a reload that changes, adds or removes endpoints: the next
 // process works by the new file, and what waited is delivered, in order.
 func TestKillInReload(t *testing.T) {
+	besideOthers(t)
 	srv := componenttest.NewServer(t, "bot.example.com", harness.Secret)
 	b, dir := load.NewTally(t), t.TempDir()
 	b.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
@@ -35,7 +36,7 @@ func TestKillInReload(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	harness.Eventually(t, "all is stored", func() bool { return p.Queued("echo") == n })
+	p.AwaitStored("echo", n)
 
 	rounds := [][]load.QueueEndpoint{{changed}, {echo, other}, {other}, {echo}}
 	if harness.FullFaults() {
@@ -75,6 +76,7 @@ func configFile(t *testing.T, srv *componenttest.Server, dir string) func(endpoi
 // A reload while the disk is full adds, changes and removes endpoints: that needs no room.
 // What is in the queues is delivered when there is room.
 func TestReloadOnAFullDisk(t *testing.T) {
+	besideOthers(t)
 	srv := componenttest.NewServer(t, "bot.example.com", harness.Secret)
 	b, added, back, dir := load.NewTally(t), load.NewTally(t), load.NewTally(t), harness.SmallDisk(t, "64m")
 	b.AnswerWith(load.AnswerStatus(http.StatusServiceUnavailable))
@@ -97,7 +99,8 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	}
 	put(crowds[0])
 	put(crowds[1])
-	harness.Eventually(t, "all is stored", func() bool { return p.Queued("echo") == n && p.Queued("removed") == n })
+	p.AwaitStored("echo", n)
+	p.AwaitStored("removed", n)
 	reload := func(endpoints ...load.QueueEndpoint) string {
 		t.Helper()
 		write(endpoints...)

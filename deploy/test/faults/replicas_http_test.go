@@ -16,6 +16,7 @@ import (
 // replicaHTTP has a bot that pulls, and callers.
 const replicaHTTP = `components: [{domain: over.localhost, server: "%s", secret: %s}]
 endpoints: [{name: bot, component: over.localhost}]
+hooks: [{name: alerts, adapter: text, secret_hash: "%s", from: alerts@over.localhost, to: [carol@localhost]}]
 http:
   listen: %s
   rate_limit: {per_second: 1000, burst: 1000} # what was held comes at once
@@ -24,18 +25,19 @@ http:
     - {name: pull, hash: "%s", scopes: [events]}
     - {name: admin, hash: "%s", scopes: [admin]}
 store: {nats: {url: "%s", replicas: 3}}
-replica: {name: %s, advertise: "http://%[3]s"}
+replica: {name: %s, advertise: "http://%[4]s"}
 drain: 5s
 `
 
 // Callers and a reader of events that know nothing of roles, while the active replica is killed, and
 // stopped: each message is sent, under one id; the reader misses nothing that was stored, in order.
+// What a standby takes at a hook comes once.
 // STANZAHOOK_FAULTS=full sends 100 messages a second and kills five times.
 func TestFaultsReplicasHTTP(t *testing.T) {
 	n := natsserver.Start(t, natsserver.Options{Nodes: 3})
 	s := harness.StartServer(t, kickOld(harness.ServerOptions(lab.Prosody, "over")))
 	g := startGroup(t, n, func(g *group, name string) string {
-		return harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(replicaHTTP, s.ComponentAddr(), harness.Secret, g.listen[name], harness.HashOf("token-all"), harness.HashOf("token-pull"), harness.HashOf("token-admin"), g.url(name), name))
+		return harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(replicaHTTP, s.ComponentAddr(), harness.Secret, harness.HashOf("s3cret"), g.listen[name], harness.HashOf("token-all"), harness.HashOf("token-pull"), harness.HashOf("token-admin"), g.url(name), name))
 	})
 
 	kills, pace := 1, 40*time.Millisecond
@@ -52,6 +54,17 @@ func TestFaultsReplicasHTTP(t *testing.T) {
 		mailed, heard := box.count(), said.count()
 		harness.Eventually(t, "messages and events flow", func() bool { return box.count() > mailed+20 && events.has(heard+20) })
 	}
+	carol := harness.Login(t, s, "carol")
+	hook := func(text string) {
+		t.Helper()
+		if r, err := g.now[g.other()].Call("POST", "/hooks/alerts/s3cret", "", "text/plain", text); err != nil || r.Status != 202 {
+			t.Errorf("%s at a standby: %+v %v", text, r, err)
+		}
+		if r := carol.Await(text, func(r lab.Received) bool { return r.Kind == "message" }); r.Body != text {
+			t.Errorf("carol got %q, not %q", r.Body, text)
+		}
+	}
+	hook("disk full")
 	for i := range kills {
 		flows()
 		before := g.active
@@ -75,6 +88,9 @@ func TestFaultsReplicasHTTP(t *testing.T) {
 	}
 	flows()
 	said.over()
+	g.start(before)
+	g.standsBy(before)
+	hook("disk empty") // and "disk full" not again
 
 	mails.stop()
 	harness.Eventually(t, "all mail has come", func() bool { return box.count() >= len(mails.ids) })

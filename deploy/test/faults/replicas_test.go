@@ -23,7 +23,7 @@ type replicaFault struct {
 	full  int    // how often in the full form
 	users string // why a message may be lost
 	stays bool   // there is no takeover
-	kicks bool   // it needs a server that lets a newer connection take the place of one that is silent: Prosody
+	once  bool   // no event comes again
 	do    func(g *group, tr *load.Traffic)
 }
 
@@ -34,60 +34,32 @@ func TestFaultsReplicas(t *testing.T) {
 	t.Run(string(lab.Prosody), func(t *testing.T) { replicasOn(t, lab.Prosody) })
 	if harness.FullFaults() {
 		t.Run(string(lab.Ejabberd), func(t *testing.T) { replicasOn(t, lab.Ejabberd) })
+		for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
+			t.Run("split, "+string(kind), func(t *testing.T) { replicasSplit(t, kind) })
+			t.Run("cable, "+string(kind), func(t *testing.T) { replicasCable(t, kind) })
+		}
+		t.Run("full load", replicasFullLoad)
+		t.Run("size", replicasSize)
 	}
 }
 
 func replicasOn(t *testing.T, kind lab.Kind) {
-	n := natsserver.Start(t, natsserver.Options{Nodes: 3})
-	s := harness.StartServer(t, kickOld(harness.ServerOptions(kind, "replicas")))
-	b := load.NewTally(t)
-	g := startGroup(t, n, func(g *group, name string) string {
-		c := load.TrafficConfig(s, "replicas", b.URL())
-		c.Store = fmt.Sprintf(`{nats: {url: "%s", replicas: 3}}`, g.url(name))
-		c.Listen = g.listen[name]
-		c.Replica = fmt.Sprintf(`{name: %s, advertise: "http://%s"}`, name, c.Listen)
-		return c.Write(t, t.TempDir())
-	})
-	tr := load.StartTraffic(t, s, g.now["a"], b, load.Moderate(), "echo@replicas.localhost")
-	figures := make(map[string]float64)
-	for _, f := range replicaFaults() {
-		times := f.full
-		switch {
-		case f.kicks && kind != lab.Prosody, !f.short && !harness.FullFaults():
-			continue
-		case !harness.FullFaults():
-			times = 1
-		}
-		for i := range times {
-			epoch, began, users := g.epoch(), time.Now(), f.users
-			if users == "" && !f.stays && kind == lab.Ejabberd {
-				users = load.LostOnTheWay // it drops what it is about to write when we say that we go
-			}
-			tr.During(fmt.Sprintf("%s, %d", f.name, i+1), users, "", func() { f.do(g, tr) })
-			silence := b.Silence(began)
-			t.Logf("the bot heard nothing for %v", silence.Round(time.Millisecond))
-			figures[f.name+", longest silence, s"] = max(figures[f.name+", longest silence, s"], silence.Seconds())
-			if now := g.epoch(); now == epoch != f.stays {
-				t.Errorf("%s: the epoch was %d, and is %d", f.name, epoch, now)
-			}
-			g.standsBy(g.other())
-		}
-	}
-	users, callers := tr.Finish()
-	users.Figures = figures
-	users.Close(t)
-	callers.Close(t)
+	replicaStage{kind: kind, nats: natsserver.Start(t, natsserver.Options{Nodes: 3}), pace: load.Moderate()}.have(t, replicaFaults())
+}
+
+func killedActive(times int) replicaFault {
+	return replicaFault{name: "the active replica is killed", short: true, full: times, users: load.LostUnstored, do: func(g *group, tr *load.Traffic) {
+		before := g.active
+		tr.Kill()
+		tr.Runs(g.takes(g.other()))
+		g.start(before)
+	}}
 }
 
 func replicaFaults() []replicaFault {
 	return []replicaFault{
-		{"the active replica is killed", true, 10, load.LostUnstored, false, false, func(g *group, tr *load.Traffic) {
-			before := g.active
-			tr.Kill()
-			tr.Runs(g.takes(g.other()))
-			g.start(before)
-		}},
-		{"the active replica is stopped", true, 10, "", false, false, func(g *group, tr *load.Traffic) {
+		killedActive(10),
+		{name: "the active replica is stopped", short: true, full: 10, once: true, do: func(g *group, tr *load.Traffic) {
 			before := g.active
 			tr.Now().Terminate()
 			tr.Runs(g.takes(g.other()))
@@ -99,20 +71,44 @@ func replicaFaults() []replicaFault {
 			}
 			g.start(before)
 		}},
-		{"the active replica is frozen", true, 5, load.LostUnstored, false, true, func(g *group, tr *load.Traffic) {
+		{name: "the active replica is frozen", short: true, full: 5, users: load.LostUnstored, do: func(g *group, tr *load.Traffic) {
 			before := g.active
 			g.signal(before, syscall.SIGSTOP)
 			next := g.takes(g.other())
 			g.signal(before, syscall.SIGCONT)
 			tr.Runs(next)
 		}},
-		{"the active replica is cut off from NATS", true, 5, load.LostUnstored, false, true, func(g *group, tr *load.Traffic) {
+		{name: "the active replica is cut off from NATS", short: true, full: 5, users: load.LostUnstored, do: func(g *group, tr *load.Traffic) {
 			before := g.active
 			g.cut(before, true)
 			tr.Runs(g.takes(g.other()))
 			g.cut(before, false)
 		}},
-		{"the active replica is killed, with two standbys", false, 5, load.LostUnstored, false, false, func(g *group, tr *load.Traffic) {
+		{name: "the active replica is off the network", full: 5, users: load.LostUnstored, do: func(g *group, tr *load.Traffic) {
+			before := g.active
+			g.unplug(before, true)
+			tr.Runs(g.takes(g.other()))
+			g.unplug(before, false)
+		}},
+		{name: "the active replica does not reach the XMPP server for 5 s", full: 3, stays: true, do: func(g *group, tr *load.Traffic) {
+			g.links[g.active].Silence(true)
+			time.Sleep(5 * time.Second) // so long
+			g.links[g.active].Silence(false)
+			awaitPosted(tr, 20)
+		}},
+		{name: "an upgrade, replica by replica", full: 3, do: func(g *group, tr *load.Traffic) {
+			before, other := g.active, g.other()
+			g.now[other].StopWell()
+			g.start(other)
+			g.standsBy(other)
+			tr.Now().Terminate()
+			tr.Runs(g.takes(other))
+			if code := g.now[before].Wait(); code != 0 {
+				g.t.Errorf("exit code %d", code)
+			}
+			g.start(before)
+		}},
+		{name: "the active replica is killed, with two standbys", full: 5, users: load.LostUnstored, do: func(g *group, tr *load.Traffic) {
 			before, second := g.active, g.other()
 			g.start("c")
 			g.standsBy("c")
@@ -130,35 +126,38 @@ func replicaFaults() []replicaFault {
 			}
 			g.now["c"].StopWell()
 		}},
-		{"a NATS server is killed", false, 3, "", true, false, func(g *group, tr *load.Traffic) {
+		{name: "a NATS server is killed", full: 3, stays: true, do: func(g *group, tr *load.Traffic) {
 			for _, node := range g.nats.Nodes {
 				node.Kill()
-				awaitSaid(tr, 50)
+				time.Sleep(5 * time.Second) // the length of the outage that the row measures
 				node.Start()
 				awaitPosted(tr, 20)
+				natsIsCurrent(g.t, g.nats)
 			}
 		}},
-		{"a NATS server is frozen", false, 3, "", true, false, func(g *group, tr *load.Traffic) {
+		{name: "a NATS server is frozen", full: 3, stays: true, do: func(g *group, tr *load.Traffic) {
 			for _, node := range g.nats.Nodes {
 				node.Freeze()
 				time.Sleep(5 * time.Second) // so long it is frozen
 				node.Thaw()
 				awaitPosted(tr, 20)
+				natsIsCurrent(g.t, g.nats)
 			}
 		}},
-		{"NATS is slower by 100 ms", false, 1, "", true, false, func(g *group, tr *load.Traffic) {
+		{name: "NATS is slower by 100 ms", full: 1, stays: true, do: func(g *group, tr *load.Traffic) {
 			g.each([]string{"a", "b"}, func(r *harness.Relay) { r.Slow(50*time.Millisecond, 0) })
 			time.Sleep(time.Minute) // so long it is slow
 			g.each([]string{"a", "b"}, func(r *harness.Relay) { r.Slow(0, 0) })
 			awaitPosted(tr, 20)
 		}},
-		{"two NATS servers of three are gone", false, 2, "", true, false, func(g *group, tr *load.Traffic) {
+		{name: "two NATS servers of three are gone", full: 2, stays: true, do: func(g *group, tr *load.Traffic) {
 			g.nats.Nodes[0].Kill()
 			g.nats.Nodes[1].Kill()
 			time.Sleep(30 * time.Second) // so long there is no quorum
 			g.nats.Nodes[0].Start()
 			g.nats.Nodes[1].Start()
 			awaitPosted(tr, 20)
+			natsIsCurrent(g.t, g.nats)
 		}},
 	}
 }
@@ -166,6 +165,7 @@ func replicaFaults() []replicaFault {
 // Processes of one name: the second with the name of a replica that runs ends, and says why;
 // with a name of its own it stands by, as long as the first one lives, which goes on undisturbed.
 func TestSecondProcess(t *testing.T) {
+	besideOthers(t)
 	n := natsserver.Start(t, natsserver.Options{})
 	s := harness.StartServer(t, harness.ServerOptions(lab.Prosody, "second"))
 	b := harness.NewBot(t)
@@ -178,13 +178,18 @@ func TestSecondProcess(t *testing.T) {
 	if code := twin.Wait(); code != 1 || !strings.Contains(twin.Log.String(), "replica.name") {
 		t.Errorf("exit code %d\n%s", code, twin.Log)
 	}
-	c.Replica, c.Listen = "{name: two, failover: 1s}", "127.0.0.1:"+harness.FreePort(t)
-	second := harness.Command(t, "serve", "--config", c.Write(t, t.TempDir()))
+	c.Listen = "127.0.0.1:" + harness.FreePort(t)
+	c.Replica = fmt.Sprintf(`{name: two, failover: 1s, advertise: "http://%s"}`, c.Listen)
+	file := c.Write(t, t.TempDir())
+	second := harness.Command(t, "serve", "--config", file)
 	second.Addr = c.Listen
 	harness.Eventually(t, "the second one stands by", func() bool {
 		r, err := second.Call("GET", "/readyz", "", "", "")
 		return err == nil && r.Status == 200 && strings.Contains(r.Body, "active is one")
 	})
+	if out := natsCheck(t, file, "--api", "http://"+second.Addr); !strings.Contains(out, "with the configuration and the secrets of the active one") {
+		t.Errorf("check says of the replicas:\n%s", out)
+	}
 	alice := harness.Login(t, s, "alice")
 	r, err := second.Call("POST", "/rest", "token-all", harness.AsJSON, `{"to":"alice@localhost","type":"chat","body":"x"}`)
 	if err != nil || r.Status != 202 || r.Header.Get("Stanzahook-Replica") != "one" {

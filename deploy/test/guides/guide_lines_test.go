@@ -142,7 +142,7 @@ func TestDevelopersLines(t *testing.T) {
 			}
 		}
 	}
-	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 11 || len(routes) != 11 || len(refs) != 6 {
+	if len(commands) != 6 || len(endpoints) != 2 || len(pulls) != 2 || len(others) != 12 || len(routes) != 11 || len(refs) != 6 {
 		t.Fatalf("%q\n%q\n%q\n%q\n%q\n%q", commands, endpoints, pulls, others, routes, refs)
 	}
 	u := harness.Login(t, s, "juliet")

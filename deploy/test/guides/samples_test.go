@@ -243,34 +243,46 @@ func sampleEjabberd(t *testing.T, dir, port string) *exec.Cmd {
 	return cmd
 }
 
-// Every file that the compose file mounts or builds of is there.
+// Every file that a compose file mounts or builds of is there, and so is each volume and service that it names.
 func TestCompose(t *testing.T) {
-	var compose struct {
-		Services map[string]struct {
-			Build   struct{ Context, Dockerfile string }
-			Volumes []string
-		}
-	}
-	if err := yaml.Unmarshal([]byte(sample(t, "docker/compose.yaml", nil)), &compose); err != nil {
-		t.Fatal(err)
-	}
-	if len(compose.Services) != 3 {
-		t.Errorf("%d services", len(compose.Services))
-	}
-	for name, s := range compose.Services {
-		var files []string
-		if s.Build.Context != "" {
-			files = append(files, filepath.Join(s.Build.Context, s.Build.Dockerfile))
-		}
-		for _, v := range s.Volumes {
-			file, _, _ := strings.Cut(v, ":")
-			if strings.HasPrefix(file, ".") {
-				files = append(files, file)
+	for file, services := range map[string]int{"docker/compose.yaml": 3, "docker/compose-nats.yaml": 8} {
+		var compose struct {
+			Services map[string]struct {
+				Build   struct{ Context, Dockerfile string }
+				Volumes []string
+				Network string   `yaml:"network_mode"`
+				Depends []string `yaml:"depends_on"`
 			}
+			Volumes map[string]any
 		}
-		for _, file := range files {
-			if _, err := os.Stat(filepath.Join("../../../deploy/docker", file)); err != nil {
-				t.Errorf("%s: %v", name, err)
+		if err := yaml.Unmarshal([]byte(sample(t, file, nil)), &compose); err != nil {
+			t.Fatal(err)
+		}
+		if len(compose.Services) != services {
+			t.Errorf("%s: %d services", file, len(compose.Services))
+		}
+		for name, s := range compose.Services {
+			var files []string
+			if s.Build.Context != "" {
+				files = append(files, filepath.Join(s.Build.Context, s.Build.Dockerfile))
+			}
+			for _, v := range s.Volumes {
+				from, _, _ := strings.Cut(v, ":")
+				if strings.HasPrefix(from, ".") {
+					files = append(files, from)
+				} else if _, ok := compose.Volumes[from]; !ok {
+					t.Errorf("%s, %s: no volume %s", file, name, from)
+				}
+			}
+			for _, one := range files {
+				if _, err := os.Stat(filepath.Join("../../../deploy/docker", one)); err != nil {
+					t.Errorf("%s, %s: %v", file, name, err)
+				}
+			}
+			for _, other := range append(s.Depends, strings.TrimPrefix(s.Network, "service:")) {
+				if _, ok := compose.Services[other]; !ok && other != "" {
+					t.Errorf("%s, %s: no service %s", file, name, other)
+				}
 			}
 		}
 	}

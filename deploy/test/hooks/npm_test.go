@@ -59,7 +59,7 @@ func TestNpmClients(t *testing.T) {
 		if _, err := fmt.Fprintln(in, "go on"); err != nil {
 			t.Fatal(err)
 		}
-		says(`{"unknown":"message_not_found","event":"message","message":"Backup\nIt has finished"}`)
+		says(`{"unknown":"message_not_found","event":"message","message":"It has finished"}`)
 		if u, r := comes("slack", "In the thread"); u.Reply != toUser.ID || r.Reply != inRoom.Stanza {
 			t.Errorf("%+v and %+v are no replies to %+v and %+v", u, r, toUser, inRoom)
 		}

@@ -46,6 +46,10 @@ func newSending(t *testing.T, kind lab.Kind, typing string) *sending {
 		if strings.HasPrefix(ev.Data.Body, "slow") {
 			time.Sleep(slowAnswer)
 		}
+		if ev.Data.Body == "refuse" {
+			w.WriteHeader(400)
+			return
+		}
 		if ev.Data.Body == "slow and silent" || ev.Data.Body == "" {
 			w.WriteHeader(204)
 			return

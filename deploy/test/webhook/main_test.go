@@ -8,4 +8,4 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-func TestMain(m *testing.M) { harness.Main(m) }
+func TestMain(m *testing.M) { harness.MainWithRace(m) }

@@ -42,7 +42,7 @@ func TestPulledEventsSurvive(t *testing.T) {
 				u.Send("%s", harness.NumberedMessage("bot@pull.localhost", i))
 			}
 		}
-		awaitQueued(t, p, 2*each)
+		p.AwaitStored("bot", 2*each)
 		b := harness.NewPuller(t)
 		for _, until := range []int{30, 75, 130, 131, 290} {
 			b.Run(p, until)
