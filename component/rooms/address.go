@@ -67,7 +67,7 @@ func (r *Rooms) Say(s *stanza.Stanza, more bool, done func(error)) error {
 	}
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	if x.state != muc.Joined || x.link == nil {
+	if x.last.State != muc.Joined || x.link == nil {
 		return gateway.ErrDown
 	}
 	if err := x.link.SendOnce(s, more, done); err != nil {

@@ -59,14 +59,13 @@ func (s *session) report(e *muc.Event) {
 // Killed before the event is stored: the mark in the store is before it, and the message
 // comes again, as missed.
 func (s *session) deliver(st *stanza.Stanza, known *webhook.Room, e *muc.Event) {
-	status := s.room.Status()
 	var inRoom jid.JID // of others, also of those who had the nick while we were away
 	if e.Own {
-		inRoom, _ = s.key.room.WithResource(status.Nick)
+		inRoom, _ = s.key.room.WithResource(s.room.Standing().Nick)
 	}
 	s.hand(offer{keyed: e.Key != 0, OfRoom: forward.OfRoom{
 		Event: &webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Received: time.Now(), Stanza: st, Room: known},
-		IDs:   message.RoomIDs{StanzaIDs: status.StanzaIDs, Own: inRoom}, Author: author(&e.Occupant),
+		IDs:   message.RoomIDs{StanzaIDs: s.room.StanzaIDs(), Own: inRoom}, Author: author(&e.Occupant),
 	}})
 }
 
@@ -163,26 +162,29 @@ func (s *session) isBot(o *muc.Occupant, kind muc.EventKind, missed bool) bool {
 // (XEP-0372), by a mention (XEP-0513), as a reply to it (XEP-0461), or by one of its buttons
 // (XEP-0439). s.mu is held.
 func (s *session) mentioned(st *stanza.Stanza) bool {
-	nick := s.room.Status().Nick
+	nick := s.room.Standing().Nick
 	if body, ok := st.Body(); ok && muc.Mentions(body, nick) {
 		return true
 	}
-	inRoom, _ := s.key.room.WithResource(nick)
+	inRoom := func() jid.JID {
+		j, _ := s.key.room.WithResource(nick)
+		return j
+	}
 	for _, c := range st.Children() {
 		switch c.Space {
 		case "urn:xmpp:reference:0":
 			e := st.Element(c)
 			uri, _ := e.Attr("uri")
-			if kind, _ := e.Attr("type"); kind == "mention" && s.isMe(uri, inRoom) {
+			if kind, _ := e.Attr("type"); kind == "mention" && s.isMe(uri, inRoom()) {
 				return true
 			}
 		case "urn:xmpp:mentions:0":
-			if c.Local == "mention" && s.isMentioned(st.Element(c), inRoom) {
+			if c.Local == "mention" && s.isMentioned(st.Element(c), inRoom()) {
 				return true
 			}
 		case "urn:xmpp:reply:0":
 			e := st.Element(c)
-			if to, _ := e.Attr("to"); to != "" && jid.FromServer(to) == inRoom {
+			if to, _ := e.Attr("to"); to != "" && jid.FromServer(to) == inRoom() {
 				return true
 			}
 			if id, _ := e.Attr("id"); id != "" && s.all.o.Ours != nil && s.all.o.Ours(s.bareBot(), s.key.room, id) {

@@ -30,7 +30,7 @@ func (s *session) record() (store.RoomRecord, error) {
 	if set.Source != FromConfig {
 		rec.Kept, err = json.Marshal(kept{set.Nick, set.Password.Reveal(), set.History, set.Create, set.Config, set.Rejoin, set.Source})
 	}
-	if s.refusedStored = s.state == muc.Refused; s.refusedStored && err == nil {
+	if s.refusedStored = s.last.State == muc.Refused; s.refusedStored && err == nil {
 		rec.Refused, err = json.Marshal(s.room.Status().Refusal)
 	}
 	return rec, err
@@ -79,7 +79,7 @@ func (s *session) entomb(ctx context.Context, nick string) {
 // refused us. With anew it looks at the mark again. The error is logged.
 func (s *session) saveMark(ctx context.Context, anew bool) error {
 	s.mu.Lock()
-	refusal := s.refusedStored != (s.state == muc.Refused)
+	refusal := s.refusedStored != (s.last.State == muc.Refused)
 	var ready *snapshot
 	done := s.done.Load() // before lost, which is set first
 	if s.lost.Load() {

@@ -53,7 +53,7 @@ func (r *Rooms) Services() []Service {
 			all[p], rooms[p] = v, make(map[jid.JID]bool)
 		}
 		s.mu.Lock()
-		state, why := s.state, s.room.Status().Refusal
+		state, why := s.last.State, s.room.Status().Refusal
 		s.mu.Unlock()
 		if state == muc.Left {
 			continue // we are stopping

@@ -29,10 +29,8 @@ type session struct {
 	mu      sync.Mutex
 	room    *muc.Room
 	link    *component.Link // nil: not connected
-	state   muc.State
-	behind  bool          // it waits for what was missed
-	renames bool          // it has asked for another nick
-	changed chan struct{} // closed at the next change of these
+	last    muc.Standing    // of the room, as it was noted
+	changed chan struct{}   // closed when it is another one, in more than the nick
 	guard   guard
 	look    time.Time // when Run calls advance again; zero: nothing is due
 
@@ -86,7 +84,8 @@ type ours struct {
 }
 
 // noteNicks notes the nicks for the other bots in the room. s.mu is held.
-func (s *session) noteNicks(st *muc.Status) {
+func (s *session) noteNicks() {
+	st := &s.last
 	next := *s.ours.Load()
 	next.there, next.asked = "", ""
 	switch {
@@ -195,7 +194,7 @@ func (s *session) leaveForNow(status string) {
 func (s *session) receive(st *stanza.Stanza) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.state == muc.Joining {
+	if s.last.State == muc.Joining {
 		s.room.SetAnswers(s.all.answers(s.key))
 	}
 	s.apply(s.room.Receive(time.Now(), st))
@@ -217,7 +216,7 @@ func (s *session) advance(now time.Time) time.Time {
 	if !due.IsZero() && (next.IsZero() || due.Before(next)) {
 		next = due
 	}
-	if s.dirty || s.snapshot != nil || s.refusedStored != (s.state == muc.Refused) {
+	if s.dirty || s.snapshot != nil || s.refusedStored != (s.last.State == muc.Refused) {
 		soon := now.Add(markPause)
 		if s.snapshot != nil {
 			soon = now.Add(storedPause)
@@ -249,21 +248,25 @@ func (s *session) apply(out muc.Output) {
 
 // settle notes a change of the state. s.mu is held.
 func (s *session) settle() {
-	st := s.room.Status()
-	if st.Nick != s.nickNow() {
-		s.nick.Store(&st.Nick)
-	}
-	s.noteNicks(&st)
-	if st.State == s.state && st.CatchingUp == s.behind && st.Renaming == s.renames {
+	was, now := s.last, s.room.Standing()
+	if now == was {
 		return
 	}
-	was := s.state
-	s.state, s.behind, s.renames = st.State, st.CatchingUp, st.Renaming
+	s.last = now
+	if now.Nick != was.Nick {
+		nick := now.Nick
+		s.nick.Store(&nick)
+	}
+	s.noteNicks()
+	if now.State == was.State && now.CatchingUp == was.CatchingUp && now.Renaming == was.Renaming {
+		return
+	}
 	close(s.changed)
 	s.changed = make(chan struct{})
-	if was == s.state {
+	if was.State == now.State {
 		return
 	}
+	st := s.room.Status()
 	if s.all.o.OnState != nil {
 		s.all.o.OnState(s.key.room, s.self.Bare(), st.State, st.Refusal.Condition)
 	}

@@ -163,11 +163,11 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 		s.room.Refuse(time.Now(), why)
 		s.refusedStored = true
 	}
-	s.state = s.room.Status().State
+	s.last = s.room.Standing()
 	nick := s.room.Options().Nick
 	s.nick.Store(&nick)
 	last := ""
-	if n := len(m.Nicks); n > 0 && s.state != muc.Refused {
+	if n := len(m.Nicks); n > 0 && s.last.State != muc.Refused {
 		last = m.Nicks[n-1]
 	}
 	s.ours.Store(&ours{had: last})

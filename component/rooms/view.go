@@ -57,8 +57,8 @@ func (r *Rooms) Await(ctx context.Context, room, bot jid.JID) (View, error) {
 func (s *session) await(ctx context.Context) View {
 	for {
 		s.mu.Lock()
-		state, changed := s.state, s.changed
-		if s.renames {
+		state, changed := s.last.State, s.changed
+		if s.last.Renaming {
 			state = muc.Joining
 		}
 		s.mu.Unlock()
@@ -76,7 +76,7 @@ func (s *session) await(ctx context.Context) View {
 func (s *session) stateNow() muc.State {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.state
+	return s.last.State
 }
 
 // Occupant is somebody in a room.
@@ -106,7 +106,7 @@ func (r *Rooms) Counts() map[muc.State]int {
 	n := map[muc.State]int{muc.Waiting: 0, muc.Joining: 0, muc.Joined: 0, muc.Refused: 0}
 	for _, s := range r.all() {
 		s.mu.Lock()
-		n[s.state]++
+		n[s.last.State]++
 		s.mu.Unlock()
 	}
 	return n

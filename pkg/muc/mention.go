@@ -10,10 +10,10 @@ import (
 
 // Mentions reports whether a text has a nick in it, as a word, whatever its case.
 func Mentions(text, nick string) bool {
-	text, nick = fold(text), fold(nick)
-	if nick == "" {
+	if nick == "" || isASCII(nick) && isASCII(text) && !containsFold(text, nick) { // most messages
 		return false
 	}
+	text, nick = fold(text), fold(nick)
 	for from := 0; ; {
 		i := strings.Index(text[from:], nick)
 		if i < 0 {
@@ -31,6 +31,17 @@ func Mentions(text, nick string) bool {
 		_, n := utf8.DecodeRuneInString(text[begin:])
 		from = begin + n
 	}
+}
+
+// containsFold reports whether a text has another one in it, whatever its case. Both are ASCII.
+func containsFold(text, part string) bool {
+	upper, lower := strings.ToUpper(part[:1])[0], strings.ToLower(part[:1])[0]
+	for i := 0; i+len(part) <= len(text); i++ {
+		if c := text[i]; (c == upper || c == lower) && strings.EqualFold(text[i:i+len(part)], part) {
+			return true
+		}
+	}
+	return false
 }
 
 func fold(s string) string {

@@ -296,6 +296,26 @@ func (r *Room) Advance(now time.Time) Output {
 	return r.take()
 }
 
+// Standing is the part of a [Status] that says where the bot is.
+type Standing struct {
+	State      State
+	Nick       string
+	Present    bool // the room says that the bot is in it, with this nick
+	CatchingUp bool // it waits for what was missed
+	Renaming   bool // it has asked for another nick
+}
+
+// Standing returns where the bot is. It costs less than Status, for what asks at each message.
+func (r *Room) Standing() Standing {
+	return Standing{State: r.state, Nick: r.nick, Present: r.present(), CatchingUp: r.catching, Renaming: r.renaming()}
+}
+
+// renaming reports whether another nick is asked for.
+func (r *Room) renaming() bool { return r.state == Joined && r.renameTo != "" }
+
+// StanzaIDs reports whether the stanza-ids of the room can be trusted.
+func (r *Room) StanzaIDs() bool { return r.stanzaIDs }
+
 // Status is a snapshot of a room, for people.
 type Status struct {
 	State       State
@@ -321,7 +341,7 @@ type Status struct {
 // Status returns where the bot stands.
 func (r *Room) Status() Status {
 	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Present: r.present(), Subject: r.subject,
-		Occupants: len(r.byNick) + len(r.uncounted), Cut: len(r.uncounted) > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching, Renaming: r.state == Joined && r.renameTo != ""}
+		Occupants: len(r.byNick) + len(r.uncounted), Cut: len(r.uncounted) > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching, Renaming: r.renaming()}
 	if own := r.byNick[r.nick]; own != nil && r.state == Joined {
 		st.Affiliation, st.Role = own.Affiliation, own.Role
 	}

@@ -89,6 +89,9 @@ func (e *Error) XML() string {
 // Clean replaces characters that XML cannot carry by U+FFFD. It is for error texts
 // that quote other programs; data of callers is refused instead.
 func Clean(s string) string {
+	if CheckText(s) < 0 && strings.IndexByte(s, 0x7f) < 0 {
+		return s
+	}
 	s, _ = document.CleanString(strings.ToValidUTF8(s, "\uFFFD"))
 	return s
 }

@@ -48,37 +48,42 @@ func awaitJoined(t testing.TB, p *harness.Program, n int) {
 // rooms: the CPU of a message of a room beside that of a chat message, which take turns, and
 // the memory of a thousand rooms with ten occupants each.
 func roomsCost(t testing.TB) {
-	const events, window, rooms = 20_000, 100, 100
+	const events, turns, window, rooms = 20_000, 4, 100, 100
 	var chat, groupchat, memory []float64
 	for range load.BenchRounds(t) {
 		empty := measureRooms(t, 1, nil)
 		full := measureRooms(t, manyRooms, nil)
 		memory = append(memory, full-empty)
 		measureRooms(t, rooms, func(p *harness.Program, send func(string), taken func() int) {
-			cost := func(message func(i int) string) float64 {
-				deliver := func(n int) {
-					begin := taken()
-					for sent := 0; sent < n; {
-						for ; sent < n && sent-(taken()-begin) < window; sent++ {
-							send(message(sent))
-						}
-						time.Sleep(100 * time.Microsecond)
+			deliver := func(message func(i int) string, n int) {
+				begin := taken()
+				for sent := 0; sent < n; {
+					for ; sent < n && sent-(taken()-begin) < window; sent++ {
+						send(message(sent))
 					}
-					harness.Await(t, "all events are delivered", time.Minute, func() bool { return taken()-begin >= n })
+					time.Sleep(100 * time.Microsecond)
 				}
-				deliver(events / 4) // to warm up
+				harness.Await(t, "all events are delivered", time.Minute, func() bool { return taken()-begin >= n })
+			}
+			cost := func(message func(i int) string) float64 {
+				deliver(message, events/20) // to warm up
 				before := harness.ProcessCPU(p.Cmd.Process.Pid)
-				deliver(events)
+				deliver(message, events/turns)
 				return (harness.ProcessCPU(p.Cmd.Process.Pid) - before) / events
 			}
-			chat = append(chat, cost(func(i int) string {
-				return fmt.Sprintf("<message type='chat' id='c%d' from='u%d@localhost/r' to='e0@load.localhost'><body>what was said is %[1]d</body></message>", i, i%rooms)
-			}))
 			n := 0
-			groupchat = append(groupchat, cost(func(i int) string {
-				n++
-				return fmt.Sprintf("<message type='groupchat' id='g%d' from='r%d@rooms.localhost/n%d' to='e0@load.localhost/room'><body>what was said is %[1]d</body></message>", n, i%rooms, i%roomOccupants)
-			}))
+			var c, g float64
+			for range turns {
+				c += cost(func(i int) string {
+					n++
+					return fmt.Sprintf("<message type='chat' id='c%d' from='u%d@localhost/r' to='e0@load.localhost'><body>what was said is %[1]d</body></message>", n, i%rooms)
+				})
+				g += cost(func(i int) string {
+					n++
+					return fmt.Sprintf("<message type='groupchat' id='g%d' from='r%d@rooms.localhost/n%d' to='e0@load.localhost/room'><body>what was said is %[1]d</body></message>", n, i%rooms, i%roomOccupants)
+				})
+			}
+			chat, groupchat = append(chat, c), append(groupchat, g)
 		})
 	}
 	more := make([]float64, len(chat))
