@@ -73,6 +73,11 @@ func (qs *Queues) load(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if qs.bounded {
+		if recent, err = qs.resumeAll(ctx, recent, waiting); err != nil {
+			return err
+		}
+	}
 	size := int64(recent.Bytes+waiting.Bytes) / int64(max(1, recent.Records+waiting.Records))
 	add := func(subject string, n uint64, part func(*backlog) map[string]int) {
 		tokens := strings.Split(subject, ".")
@@ -105,7 +110,7 @@ func (qs *Queues) Open(ctx context.Context, endpoint string) (*Queue, error) {
 	if q := qs.open[endpoint]; q != nil {
 		return q, nil
 	}
-	if found := qs.found[endpoint]; found != nil && len(found.recent) > 0 && len(found.older) > 0 {
+	if found := qs.found[endpoint]; !qs.bounded && found != nil && len(found.recent) > 0 && len(found.older) > 0 {
 		if err := qs.resume(ctx, endpoint); err != nil {
 			return nil, fmt.Errorf("open the queue of %s: %w", endpoint, err)
 		}

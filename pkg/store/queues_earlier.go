@@ -85,7 +85,7 @@ func (qs *Queues) countOlder(ctx context.Context, endpoint string) error {
 	return nil
 }
 
-// resume ends a move that the end of the process before has broken off.
+// resume ends a move that the end of the process before has broken off, of an embedded store.
 func (qs *Queues) resume(ctx context.Context, endpoint string) error {
 	q := newQueue(qs, endpoint, nil)
 	list, err := q.settle(ctx, qs.recent.st, q.recentSubject(allConversations))
@@ -93,9 +93,7 @@ func (qs *Queues) resume(ctx context.Context, endpoint string) error {
 		return err
 	}
 	if len(list) > 0 {
-		if !qs.bounded {
-			syscall.Sync() // the copies first; no power cut may take them after their originals
-		}
+		syscall.Sync() // the copies first; no power cut may take them after their originals
 		if err := qs.recent.st.Purge(ctx, q.recentSubject(allConversations), list[len(list)-1].from+1); err != nil {
 			return err
 		}

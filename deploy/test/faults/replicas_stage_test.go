@@ -116,7 +116,18 @@ func (g *group) said(since time.Time) (text string) {
 	return text
 }
 
-// At full load, which is as much as the users get answers for, a takeover is like any other.
+// At full load, which is as much as the users get answers for, a takeover is like any other. It is for some time
+// before each kill: what has moved by then, and was not removed, is what a takeover has to look through.
 func replicasFullLoad(t *testing.T) {
-	replicaStage{kind: lab.Prosody, nats: natsserver.Start(t, natsserver.Options{Nodes: 3}), pace: time.Millisecond}.have(t, []replicaFault{killedActive(3)})
+	f := killedActive(3)
+	kill := f.do
+	f.do = func(g *group, tr *load.Traffic) {
+		heard := tr.Bot.Accepted()
+		load.AwaitProgress(t, "events", func() (int, bool) { n := tr.Bot.Accepted(); return n, n >= heard+fullLoad })
+		kill(g, tr)
+	}
+	replicaStage{kind: lab.Prosody, nats: natsserver.Start(t, natsserver.Options{Nodes: 3}), pace: time.Millisecond}.have(t, []replicaFault{f})
 }
+
+// fullLoad is how many events there are before a kill at full load: of some seconds.
+const fullLoad = 5000

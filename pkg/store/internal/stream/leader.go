@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -145,13 +147,9 @@ func (st *Stream) eachOfLeader(ctx context.Context, e *engine, visit func(r *Rec
 	if err != nil {
 		return err
 	}
-	asks := make([]ask, 0, len(state.Subjects))
-	for subject := range state.Subjects {
-		asks = append(asks, ask{LastFor: subject})
-	}
-	all := make([]Record, 0, len(asks))
-	for some := range slices.Chunk(asks, maxPage) {
-		list, err := e.eachFromLeader(ctx, st.c.Name, some)
+	all := make([]Record, 0, len(state.Subjects))
+	for some := range slices.Chunk(slices.Collect(maps.Keys(state.Subjects)), maxPage) {
+		list, err := st.lastOf(ctx, e, some, state.Last)
 		if err != nil {
 			return err
 		}
@@ -168,4 +166,65 @@ func (st *Stream) eachOfLeader(ctx context.Context, e *engine, visit func(r *Rec
 		}
 	}
 	return nil
+}
+
+// lastOf reads the only record of each of some subjects, maxPage at most, that the leader has named when it was at a
+// place. Any replica that has come to that place as well gives them together: an upsert is a new place, so none of them
+// is an earlier one. What it does not give, the leader is asked for, one by one, which takes ten times as long; a
+// takeover waits for it.
+func (st *Stream) lastOf(ctx context.Context, e *engine, subjects []string, place uint64) ([]Record, error) {
+	list, upTo, err := st.lastTogether(ctx, e, subjects)
+	if err != nil || upTo < place {
+		list = nil
+	}
+	known := make(map[string]bool, len(list))
+	for i := range list {
+		known[list[i].Subject] = true
+	}
+	var asks []ask
+	for _, subject := range subjects {
+		if !known[subject] {
+			asks = append(asks, ask{LastFor: subject})
+		}
+	}
+	rest, err := e.eachFromLeader(ctx, st.c.Name, asks)
+	return append(list, rest...), err
+}
+
+// lastTogether asks any replica for the last record of each of some subjects, once. upTo is the place to which the
+// replica has come.
+func (st *Stream) lastTogether(ctx context.Context, e *engine, subjects []string) (list []Record, upTo uint64, err error) {
+	ctx, cancel := context.WithTimeout(ctx, apiTimeout)
+	defer cancel()
+	a := ask{LastOf: make([]string, len(subjects)), MaxBytes: pageBytes}
+	for i, subject := range subjects {
+		a.LastOf[i] = e.outer(subject)
+	}
+	request, err := json.Marshal(a)
+	if err != nil {
+		return nil, 0, err
+	}
+	sub, err := e.nc.SubscribeSync(e.nc.NewInbox())
+	if err != nil {
+		return nil, 0, err
+	}
+	defer func() { _ = sub.Unsubscribe() }() // the connection is gone, or it is
+	if err := e.nc.PublishRequest("$JS.API.DIRECT.GET."+e.name(st.c.Name), sub.Subject, request); err != nil {
+		return nil, 0, err
+	}
+	for {
+		m, err := sub.NextMsgWithContext(ctx)
+		if err != nil {
+			return nil, 0, err
+		}
+		r, end, err := e.readRecord(m)
+		if err != nil {
+			return nil, 0, err
+		}
+		if end {
+			upTo, err = strconv.ParseUint(m.Header.Get("Nats-UpTo-Sequence"), 10, 64)
+			return list, upTo, err
+		}
+		list = append(list, r)
+	}
 }

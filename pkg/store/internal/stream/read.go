@@ -73,6 +73,8 @@ type ask struct {
 	LastFor  string `json:"last_by_subj,omitempty"` // not of a batch
 	Batch    int    `json:"batch,omitempty"`
 	MaxBytes int    `json:"max_bytes,omitempty"`
+	// LastOf are subjects of which the last records are wanted.
+	LastOf []string `json:"multi_last,omitempty"`
 }
 
 // Page reads records from a place on, n or fewer, and maxPage at most; none if there are
