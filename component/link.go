@@ -167,6 +167,10 @@ func (l *Link) Run(ctx context.Context) {
 // Stay lets the link make no other connection when this one ends: the name is another process's by then.
 func (l *Link) Stay() { l.last.Store(true) }
 
+// Unreturned returns how many errors that were sent after Stay the server has not confirmed, but for those of IQs: their
+// receivers learn of nothing if the connection is lost.
+func (l *Link) Unreturned() int { return l.out.unreturned() }
+
 // jitter spreads d over 75 % to 125 %.
 func jitter(d time.Duration) time.Duration {
 	return time.Duration(float64(d) * (0.75 + rand.Float64()/2))

@@ -30,6 +30,7 @@ type item struct {
 	kind stanza.Kind
 	keep bool        // survives a lost connection; IQs and what SendOnce sends do not
 	more bool        // others follow soon: this one may wait for them
+	last bool        // an error that was sent when there was to be no other connection
 	done func(error) // called once, not on a lock; may be nil
 
 	breaks int // connections that ended while this item alone was unconfirmed
@@ -205,6 +206,18 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 		c.Markers.Add(1)
 	}
 	return buf
+}
+
+// unreturned counts the errors that were sent at the end and are not confirmed.
+func (q *outgoing) unreturned() (n int) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	for _, it := range q.items {
+		if it.last {
+			n++
+		}
+	}
+	return n
 }
 
 func (q *outgoing) signalIdle() {

@@ -42,7 +42,8 @@ func (l *Link) send(s *stanza.Stanza, done func(error), keep, more bool) error {
 	if err := l.Check(s); err != nil {
 		return err
 	}
-	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, done: done}, softBytes)
+	last := s.Type == "error" && l.last.Load()
+	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, last: last, done: done}, softBytes)
 }
 
 // Check reports why a stanza must not be sent over this link, as the server would close

@@ -35,6 +35,7 @@ type Status struct {
 	Holder   About     // the active one, as far as known
 	Hears    bool      // whether it hears itself: only then it can take over, or stay active
 	Replicas []Replica // all, in the order of their names
+	Lost     int64     // events that were lost with earlier roles of this process; for who tells it
 }
 
 // Status returns what is known now.

@@ -3,8 +3,12 @@ package app
 import (
 	"context"
 	"net/netip"
+	"os"
+	"strconv"
 	"sync"
 	"time"
+
+	"go.uber.org/zap"
 
 	"stanzahook/component"
 )
@@ -32,12 +36,13 @@ func (a *App) isLink(local netip.AddrPort) bool {
 // may be: no attempt begins or goes on, and what is neither stored nor delivered goes back to
 // its senders, with an error, over the links that still live. An attempt that has no answer yet counts as not
 // delivered. It returns when the servers have the errors, or ctx ends; nothing is finished then, and
-// only a fresh process may go on. Of an embedded store it does nothing.
+// only a fresh process may go on. lost is how many of these errors the servers do not have, as they had ended the
+// connections. Of an embedded store it does nothing.
 //
 // Killed before it returns: what is left is lost, as if it had still been in the socket.
-func (a *App) Abandon(ctx context.Context) {
+func (a *App) Abandon(ctx context.Context) (lost int) {
 	if a.store.Remote() == nil {
-		return
+		return 0
 	}
 	for _, l := range a.links { // the name is another one's when the connection ends
 		l.Stay()
@@ -62,6 +67,29 @@ func (a *App) Abandon(ctx context.Context) {
 	case <-done:
 	case <-ctx.Done():
 	}
+	for _, l := range a.links {
+		lost += l.Unreturned()
+	}
+	return lost
+}
+
+// lostName is the environment variable by which a process that has lost its role tells the fresh one in its place how
+// many events were lost with it, and with those before.
+const lostName = "_STANZAHOOK_EVENTS_LOST"
+
+// lostBefore returns how many events were lost with the processes before this one in its place.
+func lostBefore() int64 {
+	n, _ := strconv.ParseInt(os.Getenv(lostName), 10, 64) // 0 of one that was started by others
+	return n
+}
+
+// tellLost says how many events are lost with this process.
+func (s *Standby) tellLost(n int) {
+	if n == 0 {
+		return
+	}
+	s.log.Error("events lost", zap.Int("events", n), zap.String("reason", "this replica has lost its role, and the XMPP server had ended its connection before they were stored or returned"), zap.String("hint", "their senders have no error; see What is lost when in the guide"))
+	_ = os.Setenv(lostName, strconv.FormatInt(s.lost+int64(n), 10)) // the log has it
 }
 
 // flush waits until the server has everything that was sent over a link, as long as that lives.

@@ -133,7 +133,7 @@ func (m *measured) scrape() (string, map[string]*dto.MetricFamily) {
 // replicaFamilies are the metrics of a standby, which a process with an embedded store has not.
 func replicaFamilies(t testing.TB) map[string]*dto.MetricFamily {
 	t.Helper()
-	status := replica.Status{Name: "b", Holder: replica.About{Replica: "a"}, Replicas: []replica.Replica{{State: replica.Standby, Me: true, About: replica.About{Secrets: "others"}}, {State: replica.Active}, {State: replica.Silent}}, Hears: true}
+	status := replica.Status{Name: "b", Holder: replica.About{Replica: "a"}, Replicas: []replica.Replica{{State: replica.Standby, Me: true, About: replica.About{Secrets: "others"}}, {State: replica.Active}, {State: replica.Silent}}, Hears: true, Lost: 7}
 	w := httptest.NewRecorder()
 	metrics.Standby(time.Now(), func() *replica.Status { return &status }, forward.New(forward.Options{}).Counts, zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, metrics.Path, nil))
 	p := expfmt.NewTextParser(model.LegacyValidation)
@@ -143,6 +143,9 @@ func replicaFamilies(t testing.TB) map[string]*dto.MetricFamily {
 	}
 	if f := parsed["stanzahook_replicas_heard"]; f == nil || f.GetMetric()[0].GetGauge().GetValue() != 2 {
 		t.Errorf("replicas: %v", f)
+	}
+	if f := parsed["stanzahook_replica_lost_events_total"]; f == nil || f.GetMetric()[0].GetCounter().GetValue() != 7 {
+		t.Errorf("lost events: %v", f)
 	}
 	for name, want := range map[string]float64{"stanzahook_replica_same_config": 1, "stanzahook_replica_same_secrets": 0} {
 		if f := parsed[name]; f == nil || f.GetMetric()[0].GetGauge().GetValue() != want {

@@ -44,6 +44,7 @@ type Standby struct {
 	failover time.Duration
 	hidden   string                         // why other replicas cannot reach this one; empty: they can
 	warned   sync.Once                      // of that
+	lost     int64                          // events of processes before this one
 	member   atomic.Pointer[replica.Member] // nil: NATS was not reached yet
 	joined   chan struct{}                  // closed with member
 	app      atomic.Pointer[App]            // nil: this replica is not active, or is starting
@@ -62,7 +63,7 @@ type Standby struct {
 // only a fresh process may go on, or none (replica.ErrTaken); it may be called at any time until
 // Close. r reloads the configuration.
 func StandBy(cfg *config.Config, log *zap.Logger, r *Reloader, onLost func(error)) (*Standby, error) {
-	s := &Standby{cfg: cfg, log: log, reloader: r, onLost: onLost, failover: cfg.Replica.Failover, hidden: hidden(cfg), started: time.Now(), joined: make(chan struct{}), done: make(chan struct{})}
+	s := &Standby{cfg: cfg, log: log, reloader: r, onLost: onLost, failover: cfg.Replica.Failover, hidden: hidden(cfg), started: time.Now(), lost: lostBefore(), joined: make(chan struct{}), done: make(chan struct{})}
 	s.forward = s.newForward(cfg)
 	s.server = httpapi.NewServer(s.handler(cfg))
 	addr, err := s.server.Start()
@@ -192,7 +193,7 @@ func (s *Standby) Abandon() {
 	if a != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), abandonTime)
 		defer cancel()
-		a.Abandon(ctx)
+		s.tellLost(a.Abandon(ctx))
 	}
 }
 
@@ -336,6 +337,7 @@ func (s *Standby) status() *replica.Status {
 		return nil
 	}
 	st := s.member.Load().Status()
+	st.Lost = s.lost
 	return &st
 }
 

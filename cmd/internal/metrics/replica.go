@@ -19,7 +19,7 @@ type replicaMetrics struct {
 	status                          func() *replica.Status
 	requests                        func() (counts map[string]int64, waiting int64)
 	active, epoch, heard, takeovers family
-	sameConfig, sameSecrets         family
+	sameConfig, sameSecrets, lost   family
 	forwarded, forwarding           family
 }
 
@@ -31,6 +31,7 @@ func newReplicaMetrics(status func() *replica.Status, requests func() (map[strin
 	m.sameConfig = m.gauge("replica_same_config", "Whether the configuration of this replica, without secrets, replica and http.listen, is that of the active one. Not there while none is known.")
 	m.sameSecrets = m.gauge("replica_same_secrets", "Whether the secrets of this replica are those of the active one. Not there while none is known.")
 	m.takeovers = m.counter("takeovers_total", "Times that this process became the active replica: first (there was none), silence (the one before died), bye (it has handed over).", "reason")
+	m.lost = m.counter("replica_lost_events_total", "Events that this replica had read when it lost the role, and that were neither stored nor returned to their senders: the XMPP server had ended the connection by then.")
 	m.forwarded = m.counter("forwarded_total", "HTTP requests that this replica, as a standby, has passed on to the active one: answered, unavailable (503: none was active), lost (502: the active one died with it), cut (it died while it answered), gone (the caller went).", "outcome")
 	m.forwarding = m.gauge("forwarding", "HTTP requests that this replica passes on now, or holds until another one is active.")
 	return m
@@ -59,6 +60,7 @@ func (m *replicaMetrics) Collect(ch chan<- prometheus.Metric) {
 	for _, reason := range replica.Reasons() {
 		m.takeovers.flag(ch, st.Reason == reason, reason)
 	}
+	m.lost.count(ch, st.Lost)
 	counts, waiting := m.requests()
 	for outcome, n := range counts {
 		m.forwarded.count(ch, n, outcome)

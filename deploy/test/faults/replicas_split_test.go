@@ -23,6 +23,18 @@ func replicasSplit(t *testing.T, kind lab.Kind) {
 	}
 }
 
+// tellsLost returns how many lost events a replica tells of in its metrics.
+func (g *group) tellsLost(name string) (n int) {
+	const metric = "\nstanzahook_replica_lost_events_total "
+	harness.Eventually(g.t, "metrics of "+name, func() bool {
+		r, err := g.now[name].Call("GET", "/metrics", "", "", "")
+		_, rest, ok := strings.Cut(r.Body, metric)
+		_, wrong := fmt.Sscan(rest, &n)
+		return err == nil && ok && wrong == nil
+	})
+	return n
+}
+
 func replicasSplitFrom(t *testing.T, kind lab.Kind, alone int) {
 	const nodes = 3
 	var routes [nodes][nodes]*harness.Relay // from one to another
@@ -73,5 +85,9 @@ func replicasSplitFrom(t *testing.T, kind lab.Kind, alone int) {
 		awaitPosted(tr, 50)
 		split(false)
 		apart(false)
+		told := g.tellsLost(before)
+		if g.t.Logf("the one before tells of %d lost events", told); told > 0 != (kind == lab.Prosody) {
+			g.t.Errorf("it tells of %d lost events\n%s", told, g.now[before].Log)
+		}
 	}}})
 }

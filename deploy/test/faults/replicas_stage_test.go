@@ -3,7 +3,9 @@
 package faults
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -94,12 +96,23 @@ func (s replicaStage) have(t *testing.T, faults []replicaFault) {
 	callers.Close(t)
 }
 
-// steps says when the replica that is active now has got the role, and its connection, from a time on; empty: before.
+// steps says when the replicas have given the role, got it, and connected, from a time on.
 func (g *group) steps(since time.Time) (text string) {
-	for _, e := range g.now[g.active].Log.Entries() {
-		if after := e.Time.Sub(since); after > 0 && (e.Msg == "active" || e.Msg == "connected") {
-			text += fmt.Sprintf(", %s after %v", e.Msg, after.Round(time.Millisecond))
+	type step struct {
+		after time.Duration
+		what  string
+	}
+	var all []step
+	for name, p := range g.now {
+		for _, e := range p.Log.Entries() {
+			if after := e.Time.Sub(since); after > -time.Second && slices.Contains([]string{"stopping", "stopped", "role lost", "active", "connected", "started"}, e.Msg) {
+				all = append(all, step{after, name + " " + e.Msg})
+			}
 		}
+	}
+	slices.SortFunc(all, func(a, b step) int { return cmp.Compare(a.after, b.after) })
+	for _, s := range all {
+		text += fmt.Sprintf(", %s after %v", s.what, s.after.Round(time.Millisecond))
 	}
 	return text
 }

@@ -173,19 +173,22 @@ func (st *Stream) eachOfLeader(ctx context.Context, e *engine, visit func(r *Rec
 // is an earlier one. What it does not give, the leader is asked for, one by one, which takes ten times as long; a
 // takeover waits for it.
 func (st *Stream) lastOf(ctx context.Context, e *engine, subjects []string, place uint64) ([]Record, error) {
-	list, upTo, err := st.lastTogether(ctx, e, subjects)
-	if err != nil || upTo < place {
-		list = nil
-	}
-	known := make(map[string]bool, len(list))
-	for i := range list {
-		known[list[i].Subject] = true
-	}
-	var asks []ask
-	for _, subject := range subjects {
-		if !known[subject] {
-			asks = append(asks, ask{LastFor: subject})
+	list, left := make([]Record, 0, len(subjects)), subjects
+	for len(left) > 0 {
+		some, upTo, err := st.lastTogether(ctx, e, left)
+		if err != nil || upTo < place || len(some) == 0 {
+			break
 		}
+		known := make(map[string]bool, len(some))
+		for i := range some {
+			known[some[i].Subject] = true
+		}
+		list = append(list, some...)
+		left = slices.DeleteFunc(slices.Clone(left), func(subject string) bool { return known[subject] }) // an answer has pageBytes, about
+	}
+	asks := make([]ask, len(left))
+	for i, subject := range left {
+		asks[i] = ask{LastFor: subject}
 	}
 	rest, err := e.eachFromLeader(ctx, st.c.Name, asks)
 	return append(list, rest...), err

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"go.uber.org/zap/zaptest"
 )
 
 // A small state is read with few requests: a takeover waits for it. What is not known to be the newest is asked of the
@@ -11,7 +13,11 @@ import (
 func TestEachTogether(t *testing.T) {
 	const records = 2500
 	srv := serveNATS(t, true)
-	s := connectTo(t, srv.ClientURL(), 1, func(reason string) { t.Errorf("lost: %s", reason) })
+	s, err := Connect(t.Context(), Remote{URL: srv.ClientURL(), Name: "lab", Replicas: 1}, Options{MaxBytes: 1 << 30, MaxRecordBytes: 1 << 20, Log: zaptest.NewLogger(t)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.Stop)
 	st := s.Stream(Config{Name: "SMALL", About: "a state", Subjects: "small.*", MaxPerSubject: 1})
 	if err := st.Open(t.Context()); err != nil {
 		t.Fatal(err)
@@ -35,7 +41,7 @@ func TestEachTogether(t *testing.T) {
 		return v.InMsgs
 	}
 	before, n := sent(), 0
-	err := st.Each(t.Context(), false, func(r *Record, at time.Time, _ int) error {
+	err = st.Each(t.Context(), false, func(r *Record, at time.Time, _ int) error {
 		if want := fmt.Sprintf("small.s%d", n); r.Subject != want || string(r.Data) != fmt.Sprintf("%d 1", n) || at.IsZero() {
 			t.Fatalf("%s has %q at %v, want %s", r.Subject, r.Data, at, want)
 		}
