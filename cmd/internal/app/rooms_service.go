@@ -126,7 +126,7 @@ func roomError(err error) error {
 	unknown, isUnknown := errors.AsType[rooms.UnknownVariables](err)
 	switch {
 	case is(rooms.ErrNone):
-		return fmt.Errorf("%w: %w, and sees nothing of it; PUT /v1/rooms/{room} joins it, GET /v1/rooms lists those that it is kept in", gateway.ErrNotFound, err)
+		return fmt.Errorf("%w: %w, and sees nothing of it; join it with PUT /v1/rooms/{room} (stanzahook rooms join); GET /v1/rooms (stanzahook rooms list) has those that it is kept in", gateway.ErrNotFound, err)
 	case is(rooms.ErrConfigured):
 		return fmt.Errorf("%w: %w; change it there", gateway.ErrConflict, err)
 	case is(rooms.ErrFull):
