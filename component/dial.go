@@ -49,9 +49,14 @@ func (l *Link) Trust(cas *x509.CertPool) {
 	}
 	config.RootCAs = cas
 	l.tls.Store(config)
+	l.Retry()
+}
+
+// Retry lets a link without a connection try at once to make one, instead of when its pause is over.
+func (l *Link) Retry() {
 	select {
 	case l.retry <- struct{}{}:
-	default:
+	default: // it is about to
 	}
 }
 

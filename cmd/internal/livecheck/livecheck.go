@@ -122,6 +122,9 @@ func failing(what, subject, found, advice string) v1.Check {
 func (i *Inspection) component(ctx context.Context, c *config.Component) []v1.Check {
 	link := i.Links[c.Domain]
 	st := link.Status()
+	if st.State == component.Down {
+		st = tryNow(ctx, link)
+	}
 	switch st.State {
 	case component.Up:
 	case component.Shared:
@@ -139,6 +142,19 @@ func (i *Inspection) component(ctx context.Context, c *config.Component) []v1.Ch
 		all = append(all, clock(ctx, link, c.Domain, host))
 	}
 	return all
+}
+
+// retryTime is how long a check waits for a link to connect.
+const retryTime = 2 * time.Second
+
+// tryNow lets a link without a connection try again at once, and returns its state then: what stopped it
+// may be mended since its last attempt.
+func tryNow(ctx context.Context, link *component.Link) component.Status {
+	ctx, cancel := context.WithTimeout(ctx, retryTime)
+	defer cancel()
+	link.Retry()
+	_ = link.WaitConnected(ctx) // the state says what came of it
+	return link.Status()
 }
 
 // serverOf is a domain of the server's own: of users, else the one above the

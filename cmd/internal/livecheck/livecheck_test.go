@@ -4,7 +4,27 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"stanzahook/component"
+	"stanzahook/component/componenttest"
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/secret"
 )
+
+// A server that has come up since the last attempt is found, however long the pause is.
+func TestTryNow(t *testing.T) {
+	srv := componenttest.Start(t, "127.0.0.1:0", "bot.example.com", "secret")
+	addr := srv.Addr()
+	srv.Close()
+	link := component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: addr, Secret: secret.New("secret"), Pace: component.Pace{First: time.Hour, Max: time.Hour, MaxSlow: time.Hour}})
+	defer componenttest.Run(t, link)()
+	componenttest.Eventually(t, "it has tried in vain", func() bool { return link.Counters.Reconnects.Load() > 1 }) // the second attempt comes at once
+	srv = componenttest.Start(t, addr, "bot.example.com", "secret")
+	defer srv.Close()
+	if st := tryNow(t.Context(), link); st.State != component.Up {
+		t.Errorf("%+v", st)
+	}
+}
 
 func TestClocks(t *testing.T) {
 	for apart, want := range map[time.Duration]string{
