@@ -205,26 +205,7 @@ func TestFilesOfPeople(t *testing.T) {
 		b := harness.NewBot(t)
 		b.AnswerWith(func(*harness.Hook) (int, string, string) { return http.StatusNoContent, "", "" })
 		p := harness.LaunchConnected(t, harness.OneComponent(s, "files", b))
-		photo := filepath.Join(t.TempDir(), "photo")
-		if err := os.WriteFile(photo, []byte("a photo"), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		host, port, err := net.SplitHostPort(s.ClientAddr())
-		if err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/files.py", "alice@localhost/slix", harness.Password, host, port, "echo@files.localhost", photo)
-		errs := &harness.Logbook{}
-		cmd.Stderr = errs
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-		harness.ShowLog(t, "slixmpp", errs.String)
+		out := person(t, s.ClientAddr())
 		harness.Eventually(t, "the event of the file", func() bool { return len(b.Got()) > 0 })
 		var event struct {
 			Data struct {
@@ -248,7 +229,7 @@ func TestFilesOfPeople(t *testing.T) {
 			Body, URL, Data, From string
 			SFS                   bool
 		}
-		if err := json.NewDecoder(out).Decode(&got); err != nil || got.Data != "an answer" || got.Body != got.URL || !got.SFS || got.From != "echo@files.localhost" {
+		if err := out.Decode(&got); err != nil || got.Data != "an answer" || got.Body != got.URL || !got.SFS || got.From != "echo@files.localhost" {
 			t.Errorf("%+v %v", got, err)
 		}
 	})

@@ -75,7 +75,7 @@ func TestButtons(t *testing.T) {
 			}
 			return sent.Ref
 		}
-		alice, bob := runCommands(t, s, "alice", "echo@event.localhost"), runCommands(t, s, "bob", "echo@event.localhost")
+		alice, bob := runCommands(t, s.ClientAddr(), "alice", "echo@event.localhost"), runCommands(t, s.ClientAddr(), "bob", "echo@event.localhost")
 		const room, roomBot = "open@rooms.localhost", "open@rooms.localhost/Bot"
 		tea := [][]string{{"Green", "Green"}, {"Black", "b"}}
 

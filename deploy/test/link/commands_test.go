@@ -36,11 +36,14 @@ type runner struct {
 	t    *testing.T
 	in   io.Writer
 	outs *json.Decoder
+	// what is said for it; nil: that is not kept
+	said *harness.Transcript
+	name string
 }
 
-func runCommands(t *testing.T, s *lab.Server, user, bot string) *runner {
+func runCommands(t *testing.T, server, user, bot string) *runner {
 	t.Helper()
-	host, port, err := net.SplitHostPort(s.ClientAddr())
+	host, port, err := net.SplitHostPort(server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,12 +63,15 @@ func runCommands(t *testing.T, s *lab.Server, user, bot string) *runner {
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	harness.ShowLog(t, "slixmpp of "+user, errs.String)
-	return &runner{t, in, json.NewDecoder(out)}
+	return &runner{t: t, in: in, outs: json.NewDecoder(out), name: user}
 }
 
 // do makes a request: JSON as the script has it.
 func (r *runner) do(format string, args ...any) (got ran) {
 	r.t.Helper()
+	if r.said != nil {
+		r.said.Step(r.name + " " + fmt.Sprintf(format, args...))
+	}
 	if _, err := fmt.Fprintf(r.in, format+"\n", args...); err != nil {
 		r.t.Fatal(err)
 	}
@@ -107,6 +113,9 @@ rooms:
 // errors, whose sessions they are; in rooms, and as lines of chats.
 func TestCommands(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		said := harness.NewTranscript(t, func(stanza string) bool {
+			return (strings.Contains(stanza, "echo@event.localhost") || strings.Contains(stanza, "open@rooms.localhost")) && !strings.Contains(stanza, "jabber:iq:roster")
+		}, "alice", "bob")
 		events := make(chan map[string]any, 100)
 		end := make(chan struct{})
 		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -118,6 +127,11 @@ func TestCommands(t *testing.T) {
 				t.Errorf("%+v %v", ev, err)
 			}
 			events <- ev.Data
+			data, err := json.Marshal(ev.Data)
+			if err != nil {
+				t.Error(err)
+			}
+			said.Got(string(data))
 			values, _ := ev.Data["values"].(map[string]any)
 			w.Header().Set("Content-Type", "application/json")
 			switch {
@@ -136,7 +150,9 @@ func TestCommands(t *testing.T) {
 		t.Cleanup(func() { close(end) })
 		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event")))
 		dir := t.TempDir()
-		file := harness.OneComponent(s, "event", harness.NewBot(t)).Write(t, dir)
+		c := harness.OneComponent(s, "event", harness.NewBot(t))
+		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
+		file := c.Write(t, dir)
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -153,7 +169,13 @@ func TestCommands(t *testing.T) {
 				return nil
 			}
 		}
-		alice, bob := runCommands(t, s, "alice", "echo@event.localhost"), runCommands(t, s, "bob", "echo@event.localhost")
+		harness.Eventually(t, "the bot is in the room", func() bool {
+			r, err := p.Call("GET", "/v1/rooms/open@rooms.localhost", "token-all", "", "")
+			return err == nil && strings.Contains(r.Body, `"state":"joined"`)
+		})
+		alice := runCommands(t, said.Through("alice", s.ClientAddr()).Addr(), "alice", "echo@event.localhost")
+		bob := runCommands(t, said.Through("bob", s.ClientAddr()).Addr(), "bob", "echo@event.localhost")
+		alice.said, bob.said = said, said
 
 		alice.is("nodes", alice.do(`{"list":true}`).Nodes, []string{"deploy", "slow"})
 		bob.is("nodes", bob.do(`{"list":true}`).Nodes, []string{"slow"})
@@ -170,14 +192,14 @@ func TestCommands(t *testing.T) {
 		alice.is("form", []any{form.Status, form.Form, form.Required, form.Actions, form.Values["dry"]}, []any{"executing", "form", []string{"env"}, []string{"complete"}, true})
 		wrong := alice.do(`{"run":"deploy","session":"%s","action":"complete","values":{"dry":"0"}}`, form.Session)
 		alice.is("missing", []any{wrong.Status, wrong.Notes}, []any{"executing", [][]string{{"error", "Environment: is missing; choose one"}}})
-		for values, note := range map[string]string{
-			`"env":"moon"`:                  `Environment: "moon" is none of staging, prod`,
-			`"env":"prod","dry":"perhaps"`:  `dry: "perhaps" is not yes or no`,
-			`"env":"prod","count":"0"`:      "count: 0 is less than 1",
-			`"env":"prod","count":"1.5"`:    `count: "1.5" is not a whole number`,
-			`"env":"prod","who":["a@","b"]`: `who: "a@" is not an address; write for example juliet@example.com`,
+		for _, x := range []struct{ values, note string }{
+			{`"env":"moon"`, `Environment: "moon" is none of staging, prod`},
+			{`"env":"prod","dry":"perhaps"`, `dry: "perhaps" is not yes or no`},
+			{`"env":"prod","count":"0"`, "count: 0 is less than 1"},
+			{`"env":"prod","count":"1.5"`, `count: "1.5" is not a whole number`},
+			{`"env":"prod","who":["a@","b"]`, `who: "a@" is not an address; write for example juliet@example.com`},
 		} {
-			alice.is(values, alice.do(`{"run":"deploy","session":"%s","action":"complete","values":{%s}}`, form.Session, values).Notes, [][]string{{"error", note}})
+			alice.is(x.values, alice.do(`{"run":"deploy","session":"%s","action":"complete","values":{%s}}`, form.Session, x.values).Notes, [][]string{{"error", x.note}})
 		}
 		if len(events) > 0 {
 			t.Error("the webhook was asked about wrong values")
@@ -212,9 +234,12 @@ func TestCommands(t *testing.T) {
 		alice.is("cancel", alice.do(`{"run":"deploy","session":"%s","action":"cancel"}`, form.Session).Status, "canceled")
 		alice.is("after it", alice.do(`{"run":"deploy","session":"%s","action":"complete","values":{"env":"prod"}}`, form.Session).Detail, []string{"bad-sessionid"})
 		first := alice.do(`{"run":"deploy"}`).Session
+		alice.said = nil
+		said.Step("")
 		for range 33 { // more than one person may have
 			form = alice.do(`{"run":"deploy"}`)
 		}
+		alice.said = said
 		alice.is("one too many", alice.do(`{"run":"deploy","session":"%s"}`, first).Detail, []string{"bad-sessionid"})
 		alice.is("the last one", alice.do(`{"run":"deploy","session":"%s"}`, form.Session).Status, "executing")
 
@@ -228,17 +253,11 @@ func TestCommands(t *testing.T) {
 		}
 
 		// In rooms: the real address, if it is known.
-		for _, room := range []string{"open"} {
-			harness.Eventually(t, "the bot is in the room", func() bool {
-				r, err := p.Call("GET", "/v1/rooms/"+room+"@rooms.localhost", "token-all", "", "")
-				return err == nil && strings.Contains(r.Body, `"state":"joined"`)
-			})
-			alice.do(`{"join":"%s@rooms.localhost","nick":"alice"}`, room)
-			harness.Eventually(t, "the bot sees alice", func() bool {
-				r, err := p.Call("GET", "/v1/rooms/"+room+"@rooms.localhost/occupants", "token-all", "", "")
-				return err == nil && strings.Contains(r.Body, `"nick":"alice"`)
-			})
-		}
+		alice.do(`{"join":"open@rooms.localhost","nick":"alice"}`)
+		harness.Eventually(t, "the bot sees alice", func() bool {
+			r, err := p.Call("GET", "/v1/rooms/open@rooms.localhost/occupants", "token-all", "", "")
+			return err == nil && strings.Contains(r.Body, `"nick":"alice"`)
+		})
 		got := alice.do(`{"say":"/deploy env=prod dry=no","to":"open@rooms.localhost","type":"groupchat"}`)
 		alice.is("in a room", []string{got.From, got.Body}, []string{"open@rooms.localhost/Bot", "alice: Deployed\nhost | state\na | up\nb | down"})
 		if ev := event(); ev["from"] != "alice@localhost" || fmt.Sprint(ev["room"]) != "map[jid:open@rooms.localhost nick:alice]" {
@@ -248,5 +267,6 @@ func TestCommands(t *testing.T) {
 		if r, err := p.Call("GET", "/v1/commands/deploy/runs", "token-admin", "", ""); err != nil || !strings.Contains(r.Body, `"room":"open@rooms.localhost","by":"chat"`) || strings.Contains(r.Body, "staging") {
 			t.Errorf("%v %v", r, err)
 		}
+		said.Compare("commands", kind, *update)
 	})
 }

@@ -5,10 +5,12 @@ package link
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
 	"image"
 	"image/color"
 	"image/png"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -22,6 +24,8 @@ import (
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/profile"
 )
+
+var update = flag.Bool("update", false, "write testdata/*.transcript anew")
 
 // seen is one step of testdata/faces.py.
 type seen struct {
@@ -37,18 +41,23 @@ type seen struct {
 // watcher is somebody who looks at a bot.
 type watcher struct {
 	t     *testing.T
+	turns io.Writer
 	steps *json.Decoder
 }
 
-func watch(t *testing.T, s *lab.Server, user, bot string, room ...string) *watcher {
+func watch(t *testing.T, server, user, bot string, room ...string) *watcher {
 	t.Helper()
-	host, port, err := net.SplitHostPort(s.ClientAddr())
+	host, port, err := net.SplitHostPort(server)
 	if err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", append([]string{"testdata/faces.py", user + "@localhost/faces", harness.Password, host, port, bot}, room...)...)
 	errs := &harness.Logbook{}
 	cmd.Stderr = errs
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -58,13 +67,16 @@ func watch(t *testing.T, s *lab.Server, user, bot string, room ...string) *watch
 	}
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	harness.ShowLog(t, "slixmpp", errs.String)
-	return &watcher{t, json.NewDecoder(out)}
+	return &watcher{t, in, json.NewDecoder(out)}
 }
 
-// next returns the next step, which must be this one.
+// next lets the watcher take its next step, and returns what came of it. The step must be this one.
 func (w *watcher) next(step string) seen {
 	w.t.Helper()
 	var v seen
+	if _, err := io.WriteString(w.turns, "\n"); err != nil {
+		w.t.Fatal(err)
+	}
 	if err := w.steps.Decode(&v); err != nil || v.Step != step {
 		w.t.Fatalf("%+v %v, and not the step %q", v, err, step)
 	}
@@ -132,11 +144,17 @@ func (f *faces) reload(p *harness.Program) {
 
 // People see the name, the vCard and the avatar of a bot in each way that clients know, its
 // presence, and what changes of these, without a new login; on both servers. In a room as well.
+// What is said for it is in testdata.
 func TestFaces(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event")))
+		said := harness.NewTranscript(t, func(stanza string) bool {
+			return (strings.Contains(stanza, "echo@event.localhost") || strings.Contains(stanza, "ops@rooms.localhost/Bot")) && !strings.Contains(stanza, "jabber:iq:roster")
+		}, "alice", "bob")
 		f := &faces{t: t, dir: t.TempDir()}
-		file := harness.OneComponent(s, "event", harness.NewBot(t)).Write(t, f.dir)
+		c := harness.OneComponent(s, "event", harness.NewBot(t))
+		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
+		file := c.Write(t, f.dir)
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -144,38 +162,50 @@ func TestFaces(t *testing.T) {
 		f.text = string(text) + "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"
 		first := f.write(color.RGBA{R: 255, A: 255}, `""`, "Ready")
 		p := harness.LaunchLinked(t, file)
-
-		alice := watch(t, s, "alice", "echo@event.localhost")
-		alice.is(alice.next("look"), first)
-		alice.shows(alice.next("subscribed"), "", "Ready", first)
-
 		harness.Eventually(t, "the bot is in the room", func() bool {
 			r, err := p.Call("GET", "/v1/rooms/ops@rooms.localhost", "token-all", "", "")
 			return err == nil && strings.Contains(r.Body, `"state":"joined"`)
 		})
-		bob := watch(t, s, "bob", "echo@event.localhost", "ops@rooms.localhost/Bot")
+
+		alice := watch(t, said.Through("alice", s.ClientAddr()).Addr(), "alice", "echo@event.localhost")
+		said.Step("alice, who does not know the bot, asks for its vCard (XEP-0054) and its avatar (XEP-0084)")
+		alice.is(alice.next("look"), first)
+		said.Step("she subscribes to it, and asks for its capabilities (XEP-0115); the presence has its nick (XEP-0172) and the hash of its avatar (XEP-0153)")
+		alice.next("asked")
+		alice.shows(alice.next("subscribed"), "", "Ready", first)
+
+		bob := watch(t, said.Through("bob", s.ClientAddr()).Addr(), "bob", "echo@event.localhost", "ops@rooms.localhost/Bot")
+		said.Step("bob, who knows only the room, joins it, and asks for the bot's capabilities")
+		bob.next("joined")
 		bob.shows(bob.next("room"), "", "Ready", first)
+		said.Step("he asks the occupant for its vCard and its avatar")
 		bob.is(bob.next("look"), first)
 
+		said.Step("the bot is busy now, and has another avatar: both hear of it")
 		second := f.write(color.RGBA{B: 255, A: 255}, "dnd", "Busy")
 		f.reload(p)
 		if v := alice.next("event"); v.ID != second {
 			t.Errorf("the event: %+v", v)
 		}
 		alice.shows(alice.next("changed"), "dnd", "Busy", second)
-		alice.is(alice.next("look"), second)
 		bob.shows(bob.next("changed in the room"), "dnd", "Busy", second)
+		said.Step("alice asks for the other avatar")
+		alice.is(alice.next("look"), second)
+		said.Compare("faces", kind, *update)
 	})
 }
 
 // With bots_only others do not exist, and their subscribers of before lose them; a bot that
-// reads no messages says so.
+// reads no messages says so (XEP-0506). What is said for it is in testdata.
 func TestFacesOnly(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.ServerOptions(kind, "event"))
 		b := harness.NewBot(t)
 		dir := t.TempDir()
-		file := harness.OneComponent(s, "event", b).Write(t, dir)
+		said := harness.NewTranscript(t, func(stanza string) bool { return strings.Contains(stanza, "@event.localhost") })
+		c := harness.OneComponent(s, "event", b)
+		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
+		file := c.Write(t, dir)
 		text, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
@@ -192,23 +222,32 @@ func TestFacesOnly(t *testing.T) {
 			})
 		}
 		for _, name := range []string{"echo", "other"} {
+			said.Step("alice subscribes to " + name)
 			alice.Send("<presence type='subscribe' to='%s@event.localhost'/>", name)
 			presence("", name+"@event.localhost/default")
 		}
+		said.Step("bots_only: other has no profile, and its subscribers lose it")
 		harness.WriteConfig(t, dir, config+"bots_only: true\n")
 		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
 			t.Fatal(err)
 		}
 		presence("unavailable", "other@event.localhost/default")
 		presence("unsubscribed", "other@event.localhost")
+		said.Step("a subscription to one that does not exist")
 		alice.Send("<presence type='subscribe' to='third@event.localhost'/>")
 		presence("unsubscribed", "third@event.localhost")
-		for to, want := range map[string]string{"other": "service-unavailable", "news": "not-acceptable"} {
+		said.Step("what the component says of one that reads no messages")
+		alice.Send("<iq type='get' id='info' to='news@event.localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
+		alice.Await("its features", func(r lab.Received) bool { return r.ID == "info" && strings.Contains(r.Inner, "urn:xmpp:noreply:0") })
+		for _, x := range [][2]string{{"other", "service-unavailable"}, {"news", "not-acceptable"}} {
+			to, want := x[0], x[1]
+			said.Step("a message to " + to)
 			alice.Send("<message type='chat' id='to-%s' to='%s@event.localhost'><body>hello</body></message>", to, to)
 			alice.Await("the error of "+to, func(r lab.Received) bool {
 				return r.Kind == "message" && r.ID == "to-"+to && r.Type == "error" && strings.Contains(r.Inner, want)
 			})
 		}
+		said.Step("")
 		alice.Send("<message type='chat' id='to-echo' to='echo@event.localhost'><body>hello echo</body></message>")
 		alice.Await("the answer", func(r lab.Received) bool { return r.Kind == "message" && r.From == "echo@event.localhost" })
 		for _, hook := range b.Got() {

@@ -5,7 +5,7 @@ usage: faces.py JID PASSWORD HOST PORT BOT [ROOM/NICK]
 
 Asks for BOT's vCard, avatar and capabilities in all ways that clients know, subscribes to it,
 and waits for the avatar that comes next. With ROOM/NICK it joins ROOM, and asks the occupant
-NICK. Prints a JSON object for each step, a line each.
+NICK. Takes a step for each line that it reads, and prints a JSON object for each, a line each.
 """
 import asyncio
 import hashlib
@@ -48,20 +48,28 @@ class Client(slixmpp.ClientXMPP):
     def say(self, **what):
         print(json.dumps(what), flush=True)
 
+    async def turn(self):
+        """Waits until it is our turn: a line on the input."""
+        if not await self.turns.readline():
+            raise EOFError
+
     async def look(self, jid):
         """All ways to the avatar, and the name."""
+        await self.turn()
         card = (await self["xep_0054"].get_vcard(jid=jid, cached=False, timeout=PATIENCE))["vcard_temp"]
         photo = card["PHOTO"]["BINVAL"]
+        org = card.xml.findtext("{vcard-temp}ORG/{vcard-temp}ORGNAME")  # slixmpp 1.8.3 does not find it each time
         metadata = await self["xep_0060"].get_items(jid, "urn:xmpp:avatar:metadata", timeout=PATIENCE)
         item = metadata["pubsub"]["items"]["item"]
         one = item.xml.find(".//{urn:xmpp:avatar:metadata}info").attrib  # slixmpp reads it in events alone
         data = await self["xep_0084"].retrieve_avatar(jid, one["id"], timeout=PATIENCE)
         image = data["pubsub"]["items"]["item"]["avatar_data"]["value"]
-        self.say(step="look", name=card["FN"], note=card["DESC"], org=card["ORG"]["ORGNAME"], url=card["URL"],
+        self.say(step="look", name=card["FN"], note=card["DESC"], org=org, url=card["URL"],
                  type=one["type"], bytes=int(one["bytes"]), width=int(one["width"]), item=item["id"], id=one["id"],
                  same=photo == image, sha1=hashlib.sha1(image).hexdigest(), length=len(image))
 
     async def presence(self, step):
+        await self.turn()
         p = await asyncio.wait_for(self.presences.get(), PATIENCE)
         caps = p["caps"]
         # slixmpp asks for the node itself, and checks the hash of what comes.
@@ -76,18 +84,26 @@ class Client(slixmpp.ClientXMPP):
                  identities=sorted([i[0], i[1], i[3]] for i in verified["identities"]) if verified is not None else [])
 
     async def converse(self):
+        self.turns = asyncio.StreamReader()
+        await asyncio.get_event_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(self.turns), sys.stdin)
         self.send_presence()
         await self.get_roster()
         if self.room:
             room, _, _ = self.room.partition("/")
+            await self.turn()
             await self["xep_0045"].join_muc_wait(slixmpp.JID(room), "watcher", timeout=PATIENCE)
+            self.say(step="joined")
             await self.presence("room")
             await self.look(self.room)
             await self.presence("changed in the room")
+            await self.turn()
             return
         await self.look(self.bot)
+        await self.turn()
         self.send_presence_subscription(pto=self.bot, ptype="subscribe")
+        self.say(step="asked")
         await self.presence("subscribed")
+        await self.turn()
         m = await asyncio.wait_for(self.avatars.get(), PATIENCE)
         self.say(step="event", id=m["pubsub_event"]["items"]["item"]["avatar_metadata"]["items"][0]["id"])
         await self.presence("changed")
