@@ -31,9 +31,10 @@ import (
 // Max is how many bots may have a profile.
 const Max = 10_000
 
-// Bot is a bot with a profile.
+// Bot is a bot with a profile, which nobody changes any more: there may be many, and who else
+// needs it has the same one.
 type Bot struct {
-	profile.Profile
+	*profile.Profile
 	File string // that its avatar is in; empty: Options.Image knows it by its id
 	Made bool   // by the API
 	// Commands says that it has commands (XEP-0050), and so the features for them.
@@ -74,17 +75,24 @@ type Bots struct {
 	table   map[jid.JID]*known // guarded by mu
 	// features are those of the bots with commands or without, and of those that read messages
 	// or do not: one list for all.
-	features map[[2]bool][]string
+	features map[[2]bool]*[]string
 	images   *images
 	shares   *shares
 	places   *places
 	only     atomic.Bool
 }
 
+// same reports whether two bots are alike.
+func (b *Bot) same(other *Bot) bool {
+	x, y := *b, *other
+	x.Profile, y.Profile = nil, nil
+	return x == y && *b.Profile == *other.Profile
+}
+
 // known is a bot with what is worked out once.
 type known struct {
 	Bot
-	features     []string
+	features     *[]string // those of many
 	verification string
 }
 
@@ -93,7 +101,7 @@ func New(o Options) *Bots {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	return &Bots{o: o, log: o.Log, images: newImages(), shares: newShares(), places: newPlaces(), table: make(map[jid.JID]*known), features: make(map[[2]bool][]string)}
+	return &Bots{o: o, log: o.Log, images: newImages(), shares: newShares(), places: newPlaces(), table: make(map[jid.JID]*known), features: make(map[[2]bool]*[]string)}
 }
 
 // Change is a bot whose presence is not what it was.
@@ -108,7 +116,7 @@ func (b *Bots) Set(all []Bot) []Change {
 	next := make(map[jid.JID]*known, len(all))
 	before := b.table // nobody else writes
 	for i := range all {
-		if k := before[all[i].JID]; k != nil && k.Bot == all[i] {
+		if k := before[all[i].JID]; k != nil && k.same(&all[i]) {
 			next[k.JID] = k // as it was
 			continue
 		}
@@ -155,10 +163,11 @@ func (b *Bots) know(one *Bot) *known {
 		if k.Commands {
 			others = slices.Concat(others, b.o.ForCommands)
 		}
-		b.features[kind] = k.Features(others)
+		list := k.Features(others)
+		b.features[kind] = &list
 	}
 	k.features = b.features[kind]
-	k.verification = k.Verification(k.features)
+	k.verification = k.Verification(*k.features)
 	return k
 }
 
@@ -175,7 +184,7 @@ func changeOf(j jid.JID, before, now *known) []Change {
 // A bot without a profile is nil.
 func (k *known) differs(now *known, c *Change) bool {
 	if k.avatar() != now.avatar() {
-		p := profile.Profile{JID: c.Bot}
+		p := &profile.Profile{JID: c.Bot}
 		if now != nil {
 			p = now.Profile
 		}

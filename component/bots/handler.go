@@ -52,7 +52,7 @@ func (b *Bots) query(in *component.Incoming, bot *known) bool {
 		if node != "" && node != profile.CapsNode+"#"+bot.verification {
 			return false // package disco says that it is not there
 		}
-		b.answer(in, bot.Info(node, bot.features))
+		b.answer(in, bot.Info(node, *bot.features))
 	case [2]string{profile.NSVCard, "vCard"}:
 		if bot.Avatar == nil {
 			b.answer(in, bot.VCard(nil))

@@ -15,8 +15,9 @@ import (
 // errChanged means that an image is another one than when its bot was set.
 var errChanged = errors.New("the file of the avatar was changed; reload the configuration")
 
-// cacheBytes bounds the cache of images, by their bytes.
-const cacheBytes = 16 << 20
+// cacheBytes bounds the cache of images, by their bytes. The process may need twice as much for
+// it: what is collected as garbage is that later.
+const cacheBytes = 8 << 20
 
 // images is a cache of images by their ids; the ones not asked for longest go first. Bots
 // with the same image share it.

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +53,9 @@ type BotPresence struct {
 // Bots are those with a profile. Errors: gateway.ErrNotFound, gateway.ErrConflict,
 // gateway.ErrFull.
 type Bots interface {
-	List() []Bot // by their addresses
+	// List returns at most so many bots whose addresses come behind one, and whether there are
+	// more.
+	List(after string, most int) (page []Bot, more bool)
 	Get(bot jid.JID) (Bot, error)
 	// Image returns the image of a bot's avatar, and its media type.
 	Image(bot jid.JID) (image []byte, media string, err error)
@@ -142,20 +143,12 @@ func (x bots) list(w http.ResponseWriter, _ *http.Request, values url.Values) er
 	if err != nil {
 		return err
 	}
-	all := x.all.List()
-	if cursor := values.Get("cursor"); cursor != "" { // the last item of the previous page
-		at, found := slices.BinarySearchFunc(all, cursor, func(b Bot, c string) int { return strings.Compare(b.JID.String(), c) })
-		if found {
-			at++
-		}
-		all = all[at:]
-	}
+	page, more := x.all.List(values.Get("cursor"), limit) // the last item of the previous page
 	next := ""
-	if len(all) > limit {
-		all = all[:limit]
-		next = all[limit-1].JID.String()
+	if more {
+		next = page[len(page)-1].JID.String()
 	}
-	return answer(w, http.StatusOK, newPage(all, next))
+	return answer(w, http.StatusOK, newPage(page, next))
 }
 
 func (x bots) show(w http.ResponseWriter, r *http.Request) error {

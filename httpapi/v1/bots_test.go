@@ -20,12 +20,13 @@ func (f *fakeBots) note(format string, args ...any) {
 
 func describe(bot jid.JID) v1.Bot { return v1.Bot{JID: bot, Name: bot.Local(), Source: "api"} }
 
-func (f *fakeBots) List() []v1.Bot {
-	var all []v1.Bot
+func (f *fakeBots) List(after string, most int) (page []v1.Bot, more bool) {
 	for i := range 5 {
-		all = append(all, describe(jid.MustParse(fmt.Sprintf("b%d@bot.example.com", i))))
+		if b := describe(jid.MustParse(fmt.Sprintf("b%d@bot.example.com", i))); b.JID.String() > after {
+			page = append(page, b)
+		}
 	}
-	return all
+	return page[:min(most, len(page))], len(page) > most
 }
 
 func (f *fakeBots) Get(bot jid.JID) (v1.Bot, error) {

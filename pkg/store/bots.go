@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -52,16 +53,34 @@ func (b *Bots) All(ctx context.Context) ([]BotRecord, error) {
 }
 
 // Avatars are the images of avatars by their ids, which are made of letters and digits.
-type Avatars struct{ bucket }
-
-func avatarsConfig(o *Options) bucketConfig {
-	return bucketConfig{Config: stream.Config{Name: "AVATARS", About: "the avatars of bots of the API", Subjects: "avatar.*", MaxBytes: avatarBytes(o), RefuseNew: true}, what: "an avatar"}
+type Avatars struct {
+	bucket
+	most int64 // bytes
 }
 
-// Put stores an image.
+// avatarsConfig has the bound on NATS alone, where it is reserved: in a directory, NATS keeps what
+// it writes of a stream with such a bound in pieces of 8 MiB in memory, and without one of 4 MiB.
+func avatarsConfig(o *Options) bucketConfig {
+	c := stream.Config{Name: "AVATARS", About: "the avatars of bots of the API", Subjects: "avatar.*", RefuseNew: true}
+	if o.NATS != nil {
+		c.MaxBytes = avatarBytes(o)
+	}
+	return bucketConfig{Config: c, what: "an avatar"}
+}
+
+// Put stores an image. It is called by one at a time.
 //
 // Killed before it returns: it is there or not. Errors: gateway.ErrFull.
 func (a *Avatars) Put(ctx context.Context, id string, image []byte) error {
+	if a.MaxBytes == 0 {
+		state, err := a.st.State(ctx)
+		if err == nil && int64(state.Bytes)+int64(len(image)) > a.most {
+			err = gateway.ErrFull
+		}
+		if err != nil {
+			return fmt.Errorf("store %s: %w", a.what, err)
+		}
+	}
 	return a.put(ctx, id, image)
 }
 

@@ -235,7 +235,7 @@ func (s *Store) define() {
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
 	s.rooms = Rooms{s.bucket(roomsConfig())}
-	s.avatars = Avatars{s.bucket(avatarsConfig(&s.o))}
+	s.avatars = Avatars{s.bucket(avatarsConfig(&s.o)), avatarBytes(&s.o)}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.answered = Answered{s.bucket(answeredConfig(&s.o))}
 	s.threads = newThreads(s.bucket(threadsConfig(&s.o)))

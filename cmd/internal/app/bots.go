@@ -52,19 +52,33 @@ func (a *App) setBots(cfg *config.Config) {
 func (a *App) setBot(j jid.JID) {
 	var one *bots.Bot
 	if m := a.madeBots.all[j]; m.counts() {
-		one = &bots.Bot{Profile: *m.profile, Made: true}
+		one = &bots.Bot{Profile: m.profile, Made: true}
 	} else if b := a.fileBot(j); b != nil {
-		one = &bots.Bot{Profile: b.Profile, File: b.Avatar}
+		filed := ofFile(b)
+		one = &filed
 	}
 	if one != nil {
 		if p := a.madeBots.all[j].Presence; p != nil {
-			one.Presence = p.Presence
+			one.Profile = withPresence(one.Profile, p)
 		}
 		one.Commands = a.hasCommands(j)
 	}
 	for _, c := range a.bots.SetOne(j, one) {
 		a.updates.Add(c.Bot, c.Event)
 	}
+}
+
+// ofFile returns a bot of the configuration file, without the rest of that.
+func ofFile(b *config.Bot) bots.Bot {
+	of := b.Profile
+	return bots.Bot{Profile: &of, File: b.Avatar}
+}
+
+// withPresence returns a profile with another presence.
+func withPresence(of *profile.Profile, p *botPresence) *profile.Profile {
+	other := *of
+	other.Presence = p.Presence
+	return &other
 }
 
 // fileBot returns a bot of the configuration file; nil: there is none.
@@ -84,7 +98,7 @@ func (a *App) botProfiles(cfg *config.Config) []bots.Bot {
 	all := make([]bots.Bot, 0, len(cfg.Bots)+len(a.madeBots.all))
 	add := func(b bots.Bot) {
 		if p := a.madeBots.all[b.JID].Presence; p != nil && (p.Until.IsZero() || p.Until.After(now)) {
-			b.Presence, b.Until = p.Presence, p.Until
+			b.Profile, b.Until = withPresence(b.Profile, p), p.Until
 			if !p.Until.IsZero() && (next.IsZero() || p.Until.Before(next)) {
 				next = p.Until
 			}
@@ -95,12 +109,12 @@ func (a *App) botProfiles(cfg *config.Config) []bots.Bot {
 	for i := range cfg.Bots {
 		b := &cfg.Bots[i]
 		if m := a.madeBots.all[b.Profile.JID]; !m.counts() {
-			add(bots.Bot{Profile: b.Profile, File: b.Avatar})
+			add(ofFile(b))
 		}
 	}
 	for _, m := range a.madeBots.all {
 		if m.counts() {
-			add(bots.Bot{Profile: *m.profile, Made: true})
+			add(bots.Bot{Profile: m.profile, Made: true})
 		}
 	}
 	a.setBotsAgain(next)

@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"stanzahook/component/bots"
 	"stanzahook/httpapi/v1"
@@ -13,13 +15,18 @@ import (
 type botService struct{ app *App }
 
 // List implements v1.Bots.
-func (s botService) List() []v1.Bot {
+func (s botService) List(after string, most int) (page []v1.Bot, more bool) {
 	all := s.app.bots.All()
-	list := make([]v1.Bot, len(all))
-	for i, b := range all {
-		list[i] = describeBot(b)
+	at, found := slices.BinarySearchFunc(all, after, func(b *bots.Bot, after string) int { return strings.Compare(b.JID.String(), after) })
+	if found {
+		at++
 	}
-	return list
+	all = all[at:]
+	page = make([]v1.Bot, min(most, len(all)))
+	for i := range page {
+		page[i] = describeBot(all[i])
+	}
+	return page, len(all) > most
 }
 
 func describeBot(b *bots.Bot) v1.Bot {

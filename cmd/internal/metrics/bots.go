@@ -21,7 +21,7 @@ func newBotMetrics(from *Sources) *botMetrics {
 	m.images = m.counter("bot_avatars_sent_total", "Answers with the image of an avatar.")
 	m.read = m.counter("bot_avatars_read_total", "Images of avatars that were read, as they were not in the cache, by result: ok or failed.", "result")
 	m.refused = m.counter("bot_avatars_refused_total", "Questions for the image of an avatar that were refused, by reason: share (their sender has got as many bytes as one may have) or full (too many are being answered).", "reason")
-	m.cached = m.gauge("bot_avatars_cached_bytes", "Bytes of images in the cache; at most 16 MiB.")
+	m.cached = m.gauge("bot_avatars_cached_bytes", "Bytes of images in the cache; at most 8 MiB.")
 	return m
 }
 
