@@ -27,8 +27,18 @@ func TestFilesLines(t *testing.T) {
 	}
 	lines := harness.CodeBlocks(harness.Page(t, "examples/guide/files.md"), "sh")
 	wants := []string{`"width":20,"height":10`, `"files":[{"id":`, `"files":[{"id":`}
-	if len(lines) != len(wants) {
+	if len(lines) != len(wants)+1 {
 		t.Fatalf("%d blocks of lines", len(lines))
+	}
+	// TestFilesPhotoBot runs the bot.
+	shown := harness.CodeBlocks(harness.Page(t, "examples/guide/files.md"), "yaml")[0]
+	config := harness.WriteConfig(t, t.TempDir(), "components: [{domain: bot.example.com, secret: hunter2}]\n"+shown)
+	if code, _, errs := harness.RunProgram(t, nil, "check", "--config", config); code != 0 {
+		t.Errorf("%d %s", code, errs)
+	}
+	if program, listens := lines[len(wants)], `"listen", "127.0.0.1:8080"`; !strings.HasSuffix(strings.TrimSpace(program), "go run ./examples/photo-go") ||
+		!strings.Contains(shown, "http://127.0.0.1:8080/") || !strings.Contains(harness.Page(t, "examples/photo-go/main.go"), listens) {
+		t.Errorf("%s %s", program, shown)
 	}
 	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
 		t.Run(string(kind), func(t *testing.T) {
