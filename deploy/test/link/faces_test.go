@@ -250,6 +250,7 @@ func TestFacesOnly(t *testing.T) {
 		said.Step("")
 		alice.Send("<message type='chat' id='to-echo' to='echo@event.localhost'><body>hello echo</body></message>")
 		alice.Await("the answer", func(r lab.Received) bool { return r.Kind == "message" && r.From == "echo@event.localhost" })
+		said.Compare("faces-only", kind, *update)
 		for _, hook := range b.Got() {
 			if !strings.Contains(hook.Raw, "hello echo") {
 				t.Errorf("the endpoint got %s", hook.Raw)
