@@ -25,9 +25,12 @@ func (l *Link) dial(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if conn, err = socket.New(conn, true); err != nil {
+	s, err := socket.New(conn, true)
+	if err != nil {
 		return nil, err
 	}
+	l.conn.Store(s)
+	conn = s
 	config := l.tls.Load()
 	if config == nil {
 		return conn, nil

@@ -16,6 +16,7 @@ import (
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/loglimit"
 	"stanzahook/pkg/secret"
+	"stanzahook/pkg/socket"
 	"stanzahook/pkg/stanza"
 )
 
@@ -82,6 +83,7 @@ type Link struct {
 	retry   chan struct{}    // the next attempt is to be made at once
 	last    atomic.Bool      // there is to be no other connection
 	local   atomic.Pointer[netip.AddrPort]
+	conn    atomic.Pointer[socket.Conn] // the connection, or the last one
 
 	Counters Counters
 }
@@ -167,9 +169,28 @@ func (l *Link) Run(ctx context.Context) {
 // Stay lets the link make no other connection when this one ends: the name is another process's by then.
 func (l *Link) Stay() { l.last.Store(true) }
 
-// Unreturned returns how many errors that were sent after Stay the server has not confirmed, but for those of IQs: their
-// receivers learn of nothing if the connection is lost.
-func (l *Link) Unreturned() int { return l.out.unreturned() }
+// Unreturned returns how many errors that were sent after Stay the server does not have, but for those of IQs: their
+// receivers learn of nothing. It has what its machine has acknowledged, also where the markers that confirm
+// it come back over the connection of another process, as with ejabberd.
+func (l *Link) Unreturned() int {
+	n, written := l.out.unreturned()
+	if written > 0 && l.acknowledged() {
+		n -= written
+	}
+	return n
+}
+
+// acknowledged reports whether the server's machine has all that is written.
+func (l *Link) acknowledged() bool {
+	conn := l.conn.Load()
+	if conn == nil {
+		return false
+	}
+	var n int
+	var failed error
+	err := conn.Raw().Control(func(fd uintptr) { n, failed = socket.Unacknowledged(fd) })
+	return err == nil && failed == nil && n == 0
+}
 
 // jitter spreads d over 75 % to 125 %.
 func jitter(d time.Duration) time.Duration {

@@ -208,16 +208,19 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	return buf
 }
 
-// unreturned counts the errors that were sent at the end and are not confirmed.
-func (q *outgoing) unreturned() (n int) {
+// unreturned counts the errors that were sent at the end and are not confirmed, and those of them that are in the
+// socket of a connection that lives.
+func (q *outgoing) unreturned() (n, written int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for _, it := range q.items {
+	for i, it := range q.items {
 		if it.last {
-			n++
+			if n++; i < q.written {
+				written++
+			}
 		}
 	}
-	return n
+	return n, written
 }
 
 func (q *outgoing) signalIdle() {

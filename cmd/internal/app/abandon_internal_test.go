@@ -49,6 +49,8 @@ func TestFlushWhileItLives(t *testing.T) {
 			flush(t.Context(), l)
 			if left := l.Load().Unconfirmed; (left == 0) != lives {
 				t.Errorf("%d stanzas are not confirmed, and the server had %d", left, taken.Load())
+			} else if n := l.Unreturned(); n != left {
+				t.Errorf("%d errors are not returned, and %d not confirmed", n, left)
 			}
 		})
 	}
