@@ -52,6 +52,20 @@ func (s *step) ways(people []string) (ways []string) {
 	return ways
 }
 
+// Between keeps the stanzas that have one of the addresses in them, without rosters, what a room
+// itself says to a bot, and what it gives back to the one that has said it: these come when
+// another step has begun, perhaps.
+func Between(bot, room, nick string, addresses ...string) func(stanza string) bool {
+	return func(s string) bool {
+		s = strings.ReplaceAll(s, `"`, "'")
+		if strings.Contains(s, "jabber:iq:roster") || room != "" && (strings.Contains(s, " from='"+room+"'") || strings.Contains(s, " to='"+room+"'") && strings.HasPrefix(s, "<iq ") ||
+			strings.Contains(s, " from='"+room+"/"+nick+"'") && strings.Contains(s, " to='"+bot+"/")) {
+			return false
+		}
+		return slices.ContainsFunc(addresses, func(a string) bool { return strings.Contains(s, a) })
+	}
+}
+
 // NewTranscript begins a transcript of these people and one component. keep chooses the
 // stanzas; nothing is kept before the first step.
 func NewTranscript(t *testing.T, keep func(stanza string) bool, people ...string) *Transcript {

@@ -113,9 +113,7 @@ rooms:
 // errors, whose sessions they are; in rooms, and as lines of chats.
 func TestCommands(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
-		said := harness.NewTranscript(t, func(stanza string) bool {
-			return (strings.Contains(stanza, "echo@event.localhost") || strings.Contains(stanza, "open@rooms.localhost")) && !strings.Contains(stanza, "jabber:iq:roster")
-		}, "alice", "bob")
+		said := harness.NewTranscript(t, harness.Between("echo@event.localhost", "open@rooms.localhost", "Bot", "echo@event.localhost", "open@rooms.localhost"), "alice", "bob")
 		events := make(chan map[string]any, 100)
 		end := make(chan struct{})
 		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -148,9 +148,7 @@ func (f *faces) reload(p *harness.Program) {
 func TestFaces(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event")))
-		said := harness.NewTranscript(t, func(stanza string) bool {
-			return (strings.Contains(stanza, "echo@event.localhost") || strings.Contains(stanza, "ops@rooms.localhost/Bot")) && !strings.Contains(stanza, "jabber:iq:roster")
-		}, "alice", "bob")
+		said := harness.NewTranscript(t, harness.Between("echo@event.localhost", "ops@rooms.localhost", "Bot", "echo@event.localhost", "ops@rooms.localhost/Bot"), "alice", "bob")
 		f := &faces{t: t, dir: t.TempDir()}
 		c := harness.OneComponent(s, "event", harness.NewBot(t))
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
@@ -202,7 +200,7 @@ func TestFacesOnly(t *testing.T) {
 		s := harness.StartServer(t, harness.ServerOptions(kind, "event"))
 		b := harness.NewBot(t)
 		dir := t.TempDir()
-		said := harness.NewTranscript(t, func(stanza string) bool { return strings.Contains(stanza, "@event.localhost") })
+		said := harness.NewTranscript(t, harness.Between("", "", "", "@event.localhost"))
 		c := harness.OneComponent(s, "event", b)
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
 		file := c.Write(t, dir)
