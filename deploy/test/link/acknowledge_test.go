@@ -3,6 +3,7 @@
 package link
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -60,4 +61,47 @@ func TestAcknowledging(t *testing.T) {
 		reacted("👀")
 		reacted("✅")
 	})
+}
+
+// A bot that is away from its room when its webhook has done the work: the reaction for that, and
+// the answer, come when it is back.
+func TestAcknowledgingAway(t *testing.T) {
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := newSending(t, kind, "{}, acknowledge: {received: 👀, done: ✅, failed: ❌}")
+		s.room("lounge", "")
+		s.call("PUT", "/v1/rooms/lounge@rooms.localhost?wait=30s", `{"from":"echo@event.localhost","nick":"echo"}`, 200, `"state":"joined"`)
+		harness.Eventually(t, "the room is known to give messages ids", func() bool {
+			return strings.Contains(s.p.Get("/v1/rooms/lounge@rooms.localhost").Body, `"ids":true`)
+		})
+		await := func(what string) {
+			t.Helper()
+			s.alice.Await(what, func(r lab.Received) bool {
+				return r.Type == "groupchat" && r.From == "lounge@rooms.localhost/echo" && strings.Contains(r.Inner, what)
+			})
+		}
+		s.alice.Send("<message type='groupchat' id='h' to='lounge@rooms.localhost'><body>echo: held</body></message>")
+		await("👀")
+		before := delivered(t, s.p)
+		s.relay.Shut.Store(true)
+		s.relay.Cut()
+		harness.Eventually(t, "the link is down", func() bool { return s.p.Get("/readyz").Status == 503 })
+		close(s.held)
+		harness.Eventually(t, "the work is done", func() bool { return delivered(t, s.p) > before })
+		s.relay.Shut.Store(false)
+		await("answer to echo: held")
+		await("✅")
+	})
+}
+
+// delivered counts the attempts that an endpoint has accepted.
+func delivered(t *testing.T, p *harness.Program) (n float64) {
+	t.Helper()
+	for line := range strings.Lines(p.Get("/metrics").Body) {
+		if name, value, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, "stanzahook_endpoint_attempts_total{") && strings.Contains(name, `outcome="success"`) {
+			if _, err := fmt.Sscan(value, &n); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	return n
 }

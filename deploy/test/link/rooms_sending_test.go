@@ -20,6 +20,8 @@ import (
 type sending struct {
 	*testing.T
 	p     *harness.Program
+	relay *harness.Relay // to the server
+	held  chan struct{}  // closed: what is held is answered
 	alice harness.User
 }
 
@@ -38,11 +40,18 @@ func newSending(t *testing.T, kind lab.Kind, typing string) *sending {
 		}
 		return harness.AddYAML(config, map[string]any{"modules": map[string]any{"mod_mam": map[string]any{}, "mod_muc": map[string]any{"default_room_options": map[string]any{"mam": true}}}})
 	}
-	s := &sending{T: t}
+	s := &sending{T: t, held: make(chan struct{})}
 	server := harness.StartServer(t, o)
+	s.relay = harness.NewRelay(t, server.ComponentAddr())
 	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var ev struct{ Data struct{ Body string } }
 		_ = json.NewDecoder(r.Body).Decode(&ev)
+		if strings.HasSuffix(ev.Data.Body, "held") {
+			select {
+			case <-s.held:
+			case <-r.Context().Done():
+			}
+		}
 		if strings.HasPrefix(ev.Data.Body, "slow") {
 			time.Sleep(slowAnswer)
 		}
@@ -60,7 +69,7 @@ func newSending(t *testing.T, kind lab.Kind, typing string) *sending {
 	t.Cleanup(bot.Close)
 	dir := t.TempDir()
 	file := harness.WriteConfig(t, dir, fmt.Sprintf("components: [{domain: event.localhost, server: %q, secret: %q}]\nendpoints: [{name: bot, url: %q, typing: %s}]\nhttp: {listen: \"127.0.0.1:0\", insecure_no_auth: true}\nstore: {dir: %q}\n",
-		server.ComponentAddr(), harness.Secret, bot.URL, typing, filepath.Join(dir, "store")))
+		s.relay.Addr(), harness.Secret, bot.URL, typing, filepath.Join(dir, "store")))
 	s.p = harness.LaunchLinked(t, file)
 	s.alice = harness.Login(t, server, "alice")
 	return s
