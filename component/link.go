@@ -180,16 +180,28 @@ func (l *Link) Unreturned() int {
 	return n
 }
 
-// acknowledged reports whether the server's machine has all that is written.
+// acknowledgeTime is how long a machine may take to acknowledge what was written last, as a marker.
+const acknowledgeTime = 500 * time.Millisecond
+
+// acknowledged reports whether the server's machine has all that was written.
 func (l *Link) acknowledged() bool {
 	conn := l.conn.Load()
 	if conn == nil {
 		return false
 	}
-	var n int
-	var failed error
-	err := conn.Raw().Control(func(fd uintptr) { n, failed = socket.Unacknowledged(fd) })
-	return err == nil && failed == nil && n == 0
+	for deadline := time.Now().Add(acknowledgeTime); ; time.Sleep(time.Millisecond) {
+		var n int
+		var failed error
+		err := conn.Raw().Control(func(fd uintptr) { n, failed = socket.Unacknowledged(fd) })
+		switch {
+		case err != nil || failed != nil: // closed
+			return false
+		case n == 0:
+			return true
+		case time.Now().After(deadline):
+			return false
+		}
+	}
 }
 
 // jitter spreads d over 75 % to 125 %.
