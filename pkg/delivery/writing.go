@@ -11,6 +11,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"go.uber.org/zap"
 
+	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -27,6 +28,8 @@ const (
 	// are tried again: a correction goes on where it stopped. The oldest are forgotten, and
 	// their next answer is a message of its own, with the same id.
 	maxWritten = 1000
+	// keptWritten bounds what is kept of the first message: not one with a long thread.
+	keptWritten = 2048
 )
 
 // writing shows the sender of an event an answer while it is written (webhook.StreamFinal,
@@ -36,19 +39,24 @@ const (
 // written again, from its first message on, which has the same id.
 type writing struct {
 	a  *attempter
-	e  *webhook.Endpoint
 	ev *webhook.Event
 
 	typing *typing // nil: it is not shown
 
 	mu    sync.Mutex
-	text  string // so far
+	text  []byte // so far
 	timer *time.Timer
-	first *stanza.Stanza // the message that was sent; nil: none yet
-	sent  string         // what the recipient has read last
-	last  time.Time      // when
-	edits int
+	last  time.Time // when something was sent, or could not be
+	sent  string    // what the recipient has read last
 	ended bool
+	written
+}
+
+// written is the message that an answer has become.
+type written struct {
+	e     *webhook.Endpoint
+	first *stanza.Stanza // that was sent, without its text; nil: none yet
+	edits int
 }
 
 // writings are those in progress, and those that broke off.
@@ -56,11 +64,11 @@ type writings struct {
 	count  atomic.Int64 // of both, so that an attempt without them costs nothing
 	mu     sync.Mutex
 	now    map[string]*writing // by event
-	broken *lru.Cache[string, *writing]
+	broken *lru.Cache[string, written]
 }
 
 func newWritings() *writings {
-	broken, err := lru.New[string, *writing](maxWritten)
+	broken, err := lru.New[string, written](maxWritten)
 	if err != nil {
 		panic(err) // of a size that is none
 	}
@@ -78,11 +86,11 @@ func (a *attempter) showWriting(s *setup) {
 }
 
 // onStream begins to show the answer to an event, and returns what gets its text.
-func (a *attempter) onStream(ev *webhook.Event) func(text []byte) {
-	w := &writing{a: a, e: a.Endpoint(), ev: ev}
+func (a *attempter) onStream(ev *webhook.Event) webhook.Progress {
+	w := &writing{a: a, ev: ev, written: written{e: a.Endpoint()}}
 	a.writings.mu.Lock()
 	if before, ok := a.writings.broken.Get(ev.ID); ok {
-		w.first, w.sent, w.last, w.edits = before.first, before.sent, before.last, before.edits
+		w.first, w.edits, w.last = before.first, before.edits, time.Now()
 		a.writings.broken.Remove(ev.ID)
 	}
 	a.writings.now[ev.ID] = w
@@ -112,7 +120,7 @@ func (a *attempter) endWriting(ev *webhook.Event, v *webhook.Verdict) {
 	if w == nil && v.Outcome == webhook.Done { // this answer comes at once, and one before it broke off
 		if before, ok := a.writings.broken.Get(ev.ID); ok {
 			a.writings.broken.Remove(ev.ID)
-			w = &writing{a: a, e: before.e, ev: ev, first: before.first, edits: before.edits}
+			w = &writing{a: a, ev: ev, written: before}
 		}
 	}
 	a.writings.counted()
@@ -122,30 +130,35 @@ func (a *attempter) endWriting(ev *webhook.Event, v *webhook.Verdict) {
 	}
 	w.end(v)
 	w.typing.end(*v)
-	if w.first != nil && v.Outcome == webhook.Again {
+	if w.first != nil && v.Outcome == webhook.Again && len(w.first.XML()) <= keptWritten {
 		a.writings.mu.Lock()
-		a.writings.broken.Add(ev.ID, w)
+		a.writings.broken.Add(ev.ID, w.written)
 		a.writings.counted()
 		a.writings.mu.Unlock()
 	}
 }
 
 // progress shows more of the text when it is time to.
-func (w *writing) progress(text []byte) {
+func (w *writing) progress(text []byte, same int) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	w.text = string(text)
+	w.text = append(w.text[:same], text[same:]...)
 	now := time.Now()
 	switch {
 	case w.ended || w.edits >= maxEdits:
-	case w.first == nil && len(w.text) >= firstText && utf8.RuneCountInString(w.text) >= firstText:
+	case w.first == nil && w.last.IsZero() && isLong(w.text):
 		w.show(now)
 	case w.timer != nil:
-	case w.first == nil:
+	case w.first == nil && w.last.IsZero():
 		w.timer = time.AfterFunc(firstEdit, w.onTime)
 	default:
 		w.timer = time.AfterFunc(max(0, nextEdit-now.Sub(w.last)), w.onTime)
 	}
+}
+
+// isLong reports whether a text has firstText characters.
+func isLong(text []byte) bool {
+	return len(text) >= firstText && utf8.RuneCount(text[:min(len(text), utf8.UTFMax*firstText)]) >= firstText
 }
 
 func (w *writing) onTime() {
@@ -160,14 +173,16 @@ func (w *writing) onTime() {
 // show sends the text so far: as a message, or as a correction of that. A link that is full
 // loses a correction. It has w.mu.
 func (w *writing) show(now time.Time) {
-	if w.text == "" || w.text == w.sent {
+	text := string(w.text)
+	if text == "" || text == w.sent {
 		return
 	}
+	w.last = now
 	if w.timer != nil {
 		w.timer.Stop()
 		w.timer = nil
 	}
-	s, err := w.message(fmt.Sprint(w.ev.ID, "-edit-", ulid.Make()))
+	s, err := w.message(text, fmt.Sprint(w.ev.ID, "-edit-", ulid.Make()))
 	if err == nil {
 		err = w.a.sender.Send(w.ev.Component, s, false, func(error) {})
 	}
@@ -176,19 +191,34 @@ func (w *writing) show(now time.Time) {
 		return
 	}
 	if w.first == nil {
-		w.first = s
+		w.first = withoutText(s)
 	} else {
 		w.edits++
 	}
-	w.sent, w.last = w.text, now
+	w.sent = text
+}
+
+// withoutText returns what corrections of a message need of it.
+func withoutText(s *stanza.Stanza) *stanza.Stanza {
+	inner := ""
+	if id := message.Sent(s, false).OriginID; id != "" {
+		inner = message.Origin(id, "")
+	}
+	if c, ok := s.Child("", "thread"); ok {
+		inner += stanza.TextElement("thread", s.ChildText(c))
+	}
+	if less, err := stanza.Build(s.Header, inner, stanza.Limits{}); err == nil {
+		return less
+	}
+	return s // it was built before
 }
 
 // message returns the text so far as the first message, or as a correction of it.
-func (w *writing) message(id string) (*stanza.Stanza, error) {
+func (w *writing) message(text, id string) (*stanza.Stanza, error) {
 	if w.first == nil {
-		return w.e.Written(w.ev, w.text)
+		return w.e.Written(w.ev, text)
 	}
-	return w.e.Rewritten(w.ev, w.first, w.text, id)
+	return w.e.Rewritten(w.ev, w.first, text, id)
 }
 
 // end makes the reply the last correction of what was sent. It goes out as replies do: it is

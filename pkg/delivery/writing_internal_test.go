@@ -1,7 +1,9 @@
 package delivery
 
 import (
+	"bytes"
 	"fmt"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -92,7 +94,7 @@ func TestWritingEdits(t *testing.T) {
 		progress, text := b.w.attempts.onStream(b.ev), ""
 		for i := range 60 {
 			text += fmt.Sprint(i, " ")
-			progress([]byte(text))
+			progress([]byte(text), 0)
 			time.Sleep(50 * time.Millisecond)
 		}
 		s := b.done(text)
@@ -116,16 +118,16 @@ func TestWritingIsBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newWriting(t, webhook.StreamEdits)
 		progress := b.w.attempts.onStream(b.ev)
-		progress([]byte(strings.Repeat("ä", firstText-1)))
+		progress([]byte(strings.Repeat("ä", firstText-1)), 0)
 		if len(said(b.out)) != 0 {
 			t.Error("a text of less than 200 characters does not wait")
 		}
-		progress([]byte(strings.Repeat("ä", firstText)))
+		progress([]byte(strings.Repeat("ä", firstText)), 0)
 		if len(said(b.out)) != 1 {
 			t.Error("a long text waits")
 		}
 		for i := range 300 {
-			progress([]byte(fmt.Sprint(i)))
+			progress([]byte(fmt.Sprint(i)), 0)
 			time.Sleep(time.Second)
 		}
 		if n := len(said(b.out)); n != 1+maxEdits {
@@ -143,11 +145,11 @@ func TestWritingBreaksOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		for _, again := range []bool{true, false} {
 			b := newWriting(t, webhook.StreamEdits)
-			b.w.attempts.onStream(b.ev)([]byte(strings.Repeat("x", firstText)))
+			b.w.attempts.onStream(b.ev)([]byte(strings.Repeat("x", firstText)), 0)
 			b.w.attempts.endWriting(b.ev, &webhook.Verdict{Outcome: webhook.Again})
 			if again {
 				progress := b.w.attempts.onStream(b.ev)
-				progress([]byte("second"))
+				progress([]byte("second"), 0)
 				time.Sleep(3 * time.Second)
 				if all := said(b.out); len(all) != 2 || all[1] != b.ev.ID+"-1:second" {
 					t.Errorf("%q", all)
@@ -161,4 +163,54 @@ func TestWritingBreaksOff(t *testing.T) {
 			}
 		}
 	})
+}
+
+// An answer costs what it has, in however many parts it comes: also one that cannot be shown.
+func TestWritingOfSmallParts(t *testing.T) {
+	for name, part := range map[string]string{"a text": "x", "nothing to show": " "} {
+		b := newWriting(t, webhook.StreamEdits)
+		progress := b.w.attempts.onStream(b.ev)
+		text := bytes.Repeat([]byte(part), 500_000)
+		same := 0
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		for range 2000 {
+			text = append(text, part...)
+			progress(text, same)
+			same = len(text)
+		}
+		runtime.ReadMemStats(&after)
+		if n := (after.TotalAlloc - before.TotalAlloc) >> 20; n > 100 { // 500 KB each time are 1 GB
+			t.Errorf("%s: %d MiB", name, n)
+		}
+		b.w.attempts.endWriting(b.ev, &webhook.Verdict{Outcome: webhook.Again})
+	}
+}
+
+// What is kept of answers that broke off is small, whatever they and their events have.
+func TestWritingsThatBrokeOffAreSmall(t *testing.T) {
+	b := newWriting(t, webhook.StreamEdits)
+	var before, after runtime.MemStats
+	runtime.GC()
+	runtime.ReadMemStats(&before)
+	for i := range 100 {
+		ev := eventOf(t, "<message type='chat' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body><thread>"+strings.Repeat("t", (i%2)*100_000)+"</thread></message>")
+		ev.ID, ev.Received = fmt.Sprint("evt_", i), time.Now()
+		progress := b.w.attempts.onStream(ev)
+		progress(bytes.Repeat([]byte("x"), firstText), 0)
+		progress(bytes.Repeat([]byte("x"), 1<<20), firstText)
+		b.w.attempts.endWriting(ev, &webhook.Verdict{Outcome: webhook.Again})
+	}
+	b.out.mu.Lock()
+	b.out.sent = nil
+	b.out.mu.Unlock()
+	runtime.GC()
+	runtime.ReadMemStats(&after)
+	if n := int64(after.HeapAlloc) - int64(before.HeapAlloc); n > 10<<20 {
+		t.Errorf("%d MiB", n>>20)
+	}
+	if n := b.w.attempts.writings.count.Load(); n != 50 {
+		t.Errorf("%d are kept", n)
+	}
+	runtime.KeepAlive(b)
 }

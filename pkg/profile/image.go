@@ -21,6 +21,9 @@ const (
 	MaxAvatar   = 100 << 10
 	LargeAvatar = 64 << 10
 	MaxPixels   = 512 // of either side
+	// maxScans bounds those of a JPEG: a progressive one has some ten. One of a few bytes takes as
+	// long as the whole image.
+	maxScans = 100
 )
 
 // Avatar describes an image.
@@ -72,6 +75,9 @@ func (f *format) read(data []byte) (*Avatar, error) {
 	}
 	if c.Width < 1 || c.Height < 1 || c.Width > MaxPixels || c.Height > MaxPixels {
 		return nil, fmt.Errorf("has %d x %d pixels; make it smaller, at most %d x %d", c.Width, c.Height, MaxPixels, MaxPixels)
+	}
+	if n := bytes.Count(data, []byte("\xff\xda")); f.media == "image/jpeg" && n > maxScans { // wherever a decoder may find them
+		return nil, fmt.Errorf("has %d scans, at most %d are taken; save the image again", n, maxScans)
 	}
 	if _, err := f.decode(bytes.NewReader(data)); err != nil {
 		return nil, fmt.Errorf("is no whole %s: %w", f.media, err)

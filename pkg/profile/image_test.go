@@ -106,3 +106,22 @@ func FuzzReadAvatar(f *testing.F) {
 		}
 	})
 }
+
+// A progressive JPEG of 100 KB can have thousands of scans of a few bytes, each of which takes as
+// long as the whole image.
+func TestScansOfJPEG(t *testing.T) {
+	ofOne := func(n int) []byte { // of 512 x 512 pixels of one component
+		b := []byte("\xff\xd8\xff\xc2\x00\x0b\x08\x02\x00\x02\x00\x01\x01\x11\x00\xff\xdb\x00\x43\x00" + strings.Repeat("\x01", 64))
+		for _, codes := range []string{"\x00", "\x10"} {
+			value := map[string]string{"\x00": "\x00", "\x10": "\xe0"}[codes] // an end of many blocks
+			b = append(b, "\xff\xc4\x00\x14"+codes+"\x01"+strings.Repeat("\x00", 15)+value...)
+		}
+		return append(append(b, strings.Repeat("\xff\xda\x00\x08\x01\x01\x00\x01\x3f\x10\x00\x01", n)...), "\xff\xd9"...)
+	}
+	if a, err := profile.ReadAvatar(ofOne(100)); err != nil || a.Width != 512 {
+		t.Errorf("%+v %v", a, err)
+	}
+	if _, err := profile.ReadAvatar(ofOne(8000)); err == nil || !strings.Contains(err.Error(), "has 8000 scans") {
+		t.Error(err)
+	}
+}

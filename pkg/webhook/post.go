@@ -40,7 +40,7 @@ type Client struct {
 	// OnStream, which may be nil, is called when an answer to an event begins that is written
 	// bit by bit. What it returns, which may be nil, gets the text so far, good until it returns.
 	// It is set before the first request.
-	OnStream func(ev *Event) func(text []byte)
+	OnStream func(ev *Event) Progress
 
 	signer *signature.Signer
 	bodies sync.Pool // of *[]byte, for the requests of plain

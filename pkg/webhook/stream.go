@@ -51,10 +51,16 @@ type streamed struct {
 	data    []byte // of the event that is read
 	hasData bool
 	text    []byte
+	same    int // of its bytes, which are as progress had them
 	ended   bool
 	err     error
 	ignored int // objects without a known key
 }
+
+// Progress gets the text of an answer so far, which is good until it returns. The first same bytes
+// are as it had them before: an answer of many small parts would take time by the square of its
+// length, if each of them was one of the whole text.
+type Progress func(text []byte, same int)
 
 var errLongText = errors.New("the text of the streamed answer is longer than 1 MiB")
 
@@ -169,7 +175,7 @@ func (s *streamed) object(data []byte) {
 	case len(v.Error) > 0 && string(v.Error) != "null":
 		s.err = fmt.Errorf("the streamed answer ended with an error: %.200s", v.Error)
 	case v.Body != nil:
-		s.text = append(s.text[:0], *v.Body...)
+		s.text, s.same = append(s.text[:0], *v.Body...), 0
 	case v.Delta != nil:
 		s.delta(v.Delta)
 	case v.Choices != nil:
@@ -202,8 +208,8 @@ func (s *streamed) delta(data []byte) {
 }
 
 // readStream reads a streamed answer of success whose head has been read. extend moves the
-// deadline of the next read; progress, which may be nil, gets the text so far, which is good until it returns.
-func readStream(resp *http.Response, a *Answer, extend func(), progress func(text []byte)) (*Answer, error) {
+// deadline of the next read; progress, which may be nil, is told of the text: see Client.OnStream.
+func readStream(resp *http.Response, a *Answer, extend func(), progress Progress) (*Answer, error) {
 	s := &streamed{lines: a.MediaType == mediaLines}
 	until := time.Now().Add(StreamTime)
 	buffer := make([]byte, 16<<10)
@@ -228,7 +234,8 @@ func readStream(resp *http.Response, a *Answer, extend func(), progress func(tex
 			s.err = fmt.Errorf("the streamed answer took longer than %v", StreamTime)
 		}
 		if len(s.text) != before && progress != nil && s.err == nil {
-			progress(s.text)
+			progress(s.text, s.same)
+			s.same = len(s.text)
 		}
 		if err == io.EOF {
 			break
@@ -270,7 +277,7 @@ func (c *Client) watch(ev *Event) watch {
 }
 
 // begin is called when the head of such an answer was read.
-func (by watch) begin() func(text []byte) {
+func (by watch) begin() Progress {
 	if by.c.OnStream == nil {
 		return nil
 	}

@@ -80,9 +80,9 @@ func TestPostStreamed(t *testing.T) {
 			c.plain = nil
 		}
 		texts := make(chan string, 10)
-		c.OnStream = func(of *Event) func([]byte) {
+		c.OnStream = func(of *Event) Progress {
 			texts <- of.ID
-			return func(text []byte) { texts <- string(text) }
+			return func(text []byte, _ int) { texts <- string(text) }
 		}
 		post := func() <-chan Verdict {
 			v := make(chan Verdict, 1)
