@@ -127,6 +127,10 @@ func (x files) post(w http.ResponseWriter, r *http.Request, values url.Values) e
 		return httpapi.Refused(err)
 	}
 	what.Bot, what.Caller, what.Most = bot.Bare(), who.Name, who.MaxFile
+	what.May = func(bot jid.JID) bool {
+		_, err := who.Sender(bot, x.domains())
+		return err == nil
+	}
 	ctx, release := httpapi.Hold(r.Context(), func(now httpapi.Identity) *httpapi.Fault {
 		if _, err := now.Sender(bot, x.domains()); err != nil {
 			return httpapi.Refused(err)

@@ -8,6 +8,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"stanzahook/pkg/jid"
 )
 
 // Bounds of what is kept of files that were uploaded.
@@ -36,6 +38,8 @@ type Record struct {
 
 type record struct {
 	Record
+	bot   jid.JID
+	may   func(bot jid.JID) bool // see Upload.May
 	sent  atomic.Int64
 	began time.Time
 }
@@ -59,8 +63,8 @@ func ValidID(id string) bool { return idPattern.MatchString(id) }
 
 // begin makes the record of an upload; nil if the caller has one with its id, which has not
 // failed.
-func (r *records) begin(id, caller string, size int64, now time.Time) *record {
-	id = cmp.Or(id, "file_"+rand.Text())
+func (r *records) begin(u *Upload, now time.Time) *record {
+	id, caller := cmp.Or(u.ID, "file_"+rand.Text()), u.Caller
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.expire(caller, now)
@@ -77,7 +81,7 @@ func (r *records) begin(id, caller string, size int64, now time.Time) *record {
 	case len(r.byID) >= maxRecords:
 		r.drop(r.greediest())
 	}
-	x := &record{Record: Record{State: Uploading, File: File{ID: id}, Caller: caller, Size: size}, began: now}
+	x := &record{Record: Record{State: Uploading, File: File{ID: id}, Caller: caller, Size: u.Size}, bot: u.Bot, may: u.May, began: now}
 	r.byID[key{caller, id}] = x
 	r.order[caller] = append(r.order[caller], x)
 	return x
@@ -98,14 +102,34 @@ func (r *records) end(x *record, f File, err error) {
 func (r *records) get(id, caller string, now time.Time) (Record, bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	x := r.byID[key{caller, id}]
 	if caller == "" {
-		for k, one := range r.byID {
-			if k.id == id && (x == nil || one.began.After(x.began)) {
-				x = one
-			}
+		return r.latest(id, now, func(*record) bool { return true })
+	}
+	return r.byID[key{caller, id}].at(now)
+}
+
+// of returns the latest record that a bot may use: callers choose ids, and others may guess them.
+func (r *records) of(id string, bot jid.JID, now time.Time) (Record, bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.latest(id, now, func(x *record) bool {
+		return x.bot == bot || x.bot.Local() == "" && x.bot.Domain() == bot.Domain() && x.may != nil && x.may(bot)
+	})
+}
+
+// latest returns the latest record with an id of those that are meant. r.mu is held.
+func (r *records) latest(id string, now time.Time, meant func(*record) bool) (Record, bool) {
+	var x *record
+	for k, one := range r.byID {
+		if k.id == id && (x == nil || one.began.After(x.began)) && meant(one) {
+			x = one
 		}
 	}
+	return x.at(now)
+}
+
+// at returns a record, which may be nil, unless it is too old.
+func (x *record) at(now time.Time) (Record, bool) {
 	if x == nil || now.Sub(x.began) > keepFor {
 		return Record{}, false
 	}

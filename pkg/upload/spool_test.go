@@ -8,9 +8,12 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
+
+	"stanzahook/pkg/jid"
 )
 
 // The spool has a bound, and one caller has half of it.
@@ -116,6 +119,38 @@ func TestIDOfCaller(t *testing.T) {
 	}
 	if _, ok := r.Get("file_invoice-1", ""); !ok {
 		t.Error("an operator has not")
+	}
+}
+
+// The answers of a bot's webhook take the files of that bot, and those that its own programs have
+// uploaded in the name of the component: who guesses the id of another one gets nothing by it, and
+// who uploads under it puts nothing into another's answers.
+func TestIDOfBot(t *testing.T) {
+	r := newRig(t, nil)
+	component, other := jid.MustParse("bot.example.com"), jid.MustParse("other@bot.example.com")
+	put := func(id, body string, from jid.JID, may ...jid.JID) {
+		t.Helper()
+		u := Upload{Bot: from, Caller: "caller " + body, ID: id, Size: int64(len(body)), Body: strings.NewReader(body), May: func(bot jid.JID) bool { return slices.Contains(may, bot) }}
+		if _, err := r.Put(t.Context(), u); err != nil {
+			t.Fatal(err)
+		}
+	}
+	size := func(id string, of jid.JID) int64 {
+		v, _ := r.Of(id, of)
+		return v.File.Size
+	}
+	put("file_invoice-1", "1", bot, bot)
+	put("file_invoice-1", "22", other, other)
+	put("file_invoice-1", "333", component, component)
+	put("file_invoice-2", "4444", component, bot, other, component)
+	for _, c := range []struct {
+		id   string
+		of   jid.JID
+		size int64
+	}{{"file_invoice-1", bot, 1}, {"file_invoice-1", other, 2}, {"file_invoice-1", component, 3}, {"file_invoice-1", jid.MustParse("third@bot.example.com"), 0}, {"file_invoice-2", bot, 4}, {"file_invoice-2", jid.MustParse("bot@other.example.com"), 0}} {
+		if got := size(c.id, c.of); got != c.size {
+			t.Errorf("%s of %s: %d bytes, want %d", c.id, c.of, got, c.size)
+		}
 	}
 }
 

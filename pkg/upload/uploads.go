@@ -27,14 +27,17 @@ type File struct {
 
 // Upload is a file that a caller sends.
 type Upload struct {
-	Bot       jid.JID // who asks for the slot
-	Caller    string  // whose share counts
-	ID        string  // see [ValidID]; empty: one is made
-	Name      string  // see [Name]
-	Type      string  // empty: what it looks like
-	Size      int64   // -1: not known
-	Most      int64   // that the caller may send; 0: as much as all may
-	Body      io.Reader
+	Bot    jid.JID // who asks for the slot
+	Caller string  // whose share counts
+	ID     string  // see [ValidID]; empty: one is made
+	Name   string  // see [Name]
+	Type   string  // empty: what it looks like
+	Size   int64   // -1: not known
+	Most   int64   // that the caller may send; 0: as much as all may
+	Body   io.Reader
+	// May reports whether the caller may send from a bot: what it uploads in the name of the
+	// component is for those bots. Nil: for none.
+	May       func(bot jid.JID) bool
 	Interrupt func() // ends a read of Body that waits; nil: nothing does
 }
 
@@ -140,6 +143,10 @@ func (u *Uploads) MaxBytes() int64 {
 // that is empty.
 func (u *Uploads) Get(id, caller string) (Record, bool) { return u.records.get(id, caller, u.now()) }
 
+// Of returns what became of the latest upload with an id that a bot may use: one of its own, or one
+// in the name of its component by a caller that may send from the bot.
+func (u *Uploads) Of(id string, bot jid.JID) (Record, bool) { return u.records.of(id, bot, u.now()) }
+
 // Put uploads a file. It reads the body until it returns, and not after. The error is an
 // [*Error], or one of Options.Request.
 func (u *Uploads) Put(ctx context.Context, x Upload) (File, error) {
@@ -172,7 +179,7 @@ func (c *component) enter(caller string) (release func(), err error) {
 
 // upload uploads a file that has a place.
 func (c *component) upload(ctx context.Context, x Upload) (f File, err error) {
-	record := c.all.records.begin(x.ID, x.Caller, x.Size, c.all.now())
+	record := c.all.records.begin(&x, c.all.now())
 	if record == nil {
 		return File{}, &Error{Reason: Taken, Text: "an upload with the id " + x.ID + " exists already"}
 	}

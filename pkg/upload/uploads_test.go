@@ -360,12 +360,12 @@ func TestType(t *testing.T) {
 func TestRecords(t *testing.T) {
 	var r records
 	now := time.Now()
-	first := r.begin("file_12345678", "a", 1, now)
-	if first == nil || r.begin("file_12345678", "a", 1, now) != nil {
+	first := r.begin(&Upload{ID: "file_12345678", Caller: "a", Size: 1}, now)
+	if first == nil || r.begin(&Upload{ID: "file_12345678", Caller: "a", Size: 1}, now) != nil {
 		t.Error("an id was given twice")
 	}
 	for range maxRecords {
-		r.begin("", "a", 1, now)
+		r.begin(&Upload{Caller: "a", Size: 1}, now)
 	}
 	if n := r.count(); n != maxRecords/2 {
 		t.Errorf("%d records of one caller", n)
@@ -374,12 +374,12 @@ func TestRecords(t *testing.T) {
 		t.Error("the oldest is there")
 	}
 	for i := range maxRecords {
-		r.begin("", fmt.Sprint("b", i%3), 1, now)
+		r.begin(&Upload{Caller: fmt.Sprint("b", i%3), Size: 1}, now)
 	}
 	if n := r.count(); n != maxRecords {
 		t.Errorf("%d records", n)
 	}
-	x := r.begin("", "c", 1, now)
+	x := r.begin(&Upload{Caller: "c", Size: 1}, now)
 	r.end(x, File{ID: x.File.ID}, nil)
 	if _, ok := r.get(x.File.ID, "", now.Add(keepFor+1)); ok {
 		t.Error("it has no end")

@@ -19,9 +19,9 @@ func (a *App) filesOf(endpoint string) webhook.Files {
 		case w.URL != "":
 			return w.File(), nil
 		case w.ID != "":
-			v, ok := a.uploads.Get(w.ID, "")
+			v, ok := a.uploads.Of(w.ID, ev.Stanza.To.Bare())
 			if !ok || v.State == upload.Failed {
-				return message.File{}, fmt.Errorf("no file with the id %q was uploaded since the start of the process, or not in the last 24 hours", w.ID)
+				return message.File{}, fmt.Errorf("no file with the id %q was uploaded by this bot since the start of the process, or not in the last 24 hours; upload it with from=%s", w.ID, ev.Stanza.To.Bare())
 			}
 			if v.State == upload.Uploading {
 				return message.File{}, &webhook.NotNow{Err: fmt.Errorf("the file %q is uploaded still", w.ID)}
