@@ -5,7 +5,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/hashicorp/golang-lru/v2/simplelru"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/hook"
@@ -27,12 +26,14 @@ type Threads struct {
 	repeats loglimit.Limiter
 	writes  chan store.Thread
 
-	back chan messageKey // messages that came back
+	back chan cameBack
 
 	mu     sync.Mutex
-	turns  map[string]*turn                                    // threads that are written to now
-	open   *shared[messageKey, map[string]*firstOf]            // messages whose copy has not come, by name of the thread
-	firsts *simplelru.LRU[messageKey, map[string]store.Thread] // threads by their first messages, and by name
+	turns  map[string]*turn                             // threads that are written to now
+	open   *shared[messageKey, map[string]*firstOf]     // messages whose copy has not come, by name of the thread
+	firsts *shared[messageKey, map[string]store.Thread] // threads by their first messages, and by name
+	coming map[messageKey]bool                          // those in back
+	backOf map[string]int                               // how many of them a hook has
 }
 
 // firstOf is a first message that the room has not sent back.
@@ -61,8 +62,11 @@ type turn struct {
 
 // NewThreads returns the threads of a store.
 func NewThreads(s *store.Threads, log *zap.Logger) *Threads {
-	firsts, _ := simplelru.NewLRU[messageKey, map[string]store.Thread](store.MaxThreads, nil) // fails only for size 0
-	t := &Threads{store: s, log: log, writes: make(chan store.Thread, maxWrites), back: make(chan messageKey, maxBack), turns: make(map[string]*turn), open: newShared[messageKey, map[string]*firstOf](maxMessages), firsts: firsts}
+	t := &Threads{
+		store: s, log: log, writes: make(chan store.Thread, maxWrites), back: make(chan cameBack, maxBack), turns: make(map[string]*turn),
+		open: newShared[messageKey, map[string]*firstOf](maxMessages), firsts: newShared[messageKey, map[string]store.Thread](store.MaxThreads),
+		coming: make(map[messageKey]bool), backOf: make(map[string]int),
+	}
 	for _, one := range s.All() {
 		ref, err := message.ParseRef(one.Ref)
 		if err != nil {
@@ -203,9 +207,9 @@ func (t *Threads) drop(ref message.Ref, f *firstOf) {
 			t.open.remove(key)
 		}
 	}
-	if of, ok := t.firsts.Peek(keyOf(ref)); ok {
+	if of, ok := t.firsts.get(keyOf(ref)); ok {
 		if delete(of, name); len(of) == 0 {
-			t.firsts.Remove(keyOf(ref))
+			t.firsts.remove(keyOf(ref))
 		}
 	}
 }
@@ -253,7 +257,7 @@ func (t *Threads) Echoed(ref message.Ref) {
 func (t *Threads) Run(ctx context.Context) {
 	var wg sync.WaitGroup
 	wg.Go(func() { each(ctx, t.writes, t.put) })
-	wg.Go(func() { each(ctx, t.back, t.failed) })
+	wg.Go(func() { each(ctx, t.back, t.goneBack) })
 	wg.Wait()
 }
 

@@ -12,9 +12,16 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// maxBack bounds the messages that came back and wait for their threads. Over it a thread
-// keeps its first message, to which later states refer though nobody has it.
+// maxBack bounds the messages that came back and wait for their threads; those of one hook are at
+// most half of them. Over it a thread keeps its first message, to which later states refer though
+// nobody has it.
 const maxBack = 1000
+
+// cameBack is a message of a hook that came back.
+type cameBack struct {
+	messageKey
+	hook string
+}
 
 // keyOf is the key of a message in the tables.
 func keyOf(ref message.Ref) messageKey { return messageKey{ref.Peer.Bare(), ref.ID} }
@@ -22,11 +29,11 @@ func keyOf(ref message.Ref) messageKey { return messageKey{ref.Peer.Bare(), ref.
 // index notes a thread by its first message. t.mu is held, or nobody else has t.
 func (t *Threads) index(ref message.Ref, one store.Thread) {
 	key := keyOf(ref)
-	of, _ := t.firsts.Get(key)
+	of, _ := t.firsts.get(key)
 	if of == nil {
 		of = make(map[string]store.Thread)
-		t.firsts.Add(key, of)
 	}
+	t.firsts.add(one.Hook, key, of) // as the newest
 	of[one.Hook+"\x00"+one.Key] = one
 }
 
@@ -35,17 +42,44 @@ func (t *Threads) index(ref message.Ref, one store.Thread) {
 //
 // Killed before Run has removed it: later states refer to a message that nobody has.
 func (t *Threads) Bounced(s *stanza.Stanza) {
-	key := messageKey{s.From.Bare(), s.ID}
+	hook, first, taken := t.comesBack(messageKey{s.From.Bare(), s.ID})
+	if first && !taken {
+		t.repeats.Warn(t.log, "thread of hook not removed", zap.String("hook", hook), zap.String("hint", "too many messages of hooks come back; later states refer to one that nobody has"))
+	}
+}
+
+// comesBack hands on the message with a key, if it is the first one of threads.
+func (t *Threads) comesBack(key messageKey) (hook string, first, taken bool) {
 	t.mu.Lock()
-	_, first := t.firsts.Peek(key)
-	t.mu.Unlock()
-	if !first {
-		return
+	defer t.mu.Unlock()
+	of, first := t.firsts.get(key)
+	for _, one := range of {
+		hook = one.Hook
+	}
+	switch {
+	case !first || t.coming[key]: // a recipient may send the error as often as it wants
+		return hook, first, true
+	case t.backOf[hook] >= maxBack/2:
+		return hook, true, false
 	}
 	select {
-	case t.back <- key:
+	case t.back <- cameBack{key, hook}:
+		t.coming[key] = true
+		t.backOf[hook]++
+		return hook, true, true
 	default:
-		t.repeats.Warn(t.log, "thread of hook not removed", zap.String("hint", "too many messages of hooks come back; later states refer to one that nobody has"))
+		return hook, true, false
+	}
+}
+
+// goneBack is failed for a message of Bounced.
+func (t *Threads) goneBack(ctx context.Context, one cameBack) {
+	t.failed(ctx, one.messageKey)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	delete(t.coming, one.messageKey)
+	if t.backOf[one.hook]--; t.backOf[one.hook] == 0 {
+		delete(t.backOf, one.hook)
 	}
 }
 
@@ -62,7 +96,7 @@ func (t *Threads) failed(ctx context.Context, key messageKey) {
 	ctx, cancel := context.WithTimeout(ctx, sendTimeout)
 	defer cancel()
 	t.mu.Lock()
-	of, _ := t.firsts.Peek(key)
+	of, _ := t.firsts.get(key)
 	threads := slices.Collect(maps.Values(of))
 	t.mu.Unlock()
 	for _, one := range threads {
@@ -77,6 +111,6 @@ func (t *Threads) failed(ctx context.Context, key messageKey) {
 	}
 	t.mu.Lock()
 	t.open.remove(key)
-	t.firsts.Remove(key)
+	t.firsts.remove(key)
 	t.mu.Unlock()
 }
