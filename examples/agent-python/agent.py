@@ -2,7 +2,7 @@
 """An agent: a language model answers what people write to the bot, with stanzahook's tools.
 STANZAHOOK_TOKEN: a token with the scopes send and events, and an endpoint. OPENAI_BASE_URL, OPENAI_API_KEY,
 MODEL: any service that speaks OpenAI's API for chats, also one on this machine."""
-import json, os, time, urllib.error, urllib.request
+import json, os, sys, time, urllib.error, urllib.request
 
 API = os.environ.get("STANZAHOOK_API", "http://127.0.0.1:5290") + "/v1/tools"
 MODELS = os.environ.get("OPENAI_BASE_URL", "http://127.0.0.1:11434/v1") + "/chat/completions"
@@ -14,12 +14,16 @@ def ask(url, token, body=None):
     try:
         return json.load(urllib.request.urlopen(urllib.request.Request(url, data, headers), timeout=120))
     except urllib.error.HTTPError as e:
-        return {"error": json.load(e).get("detail")}    # for the model to read
+        told = json.load(e)
+        return {"error": told.get("detail") or told.get("error")}    # for the model to read, or for you
 
 def tool(name, arguments):
     return ask(API + "/" + name, os.environ["STANZAHOOK_TOKEN"], arguments)
 
-tools = [t for t in ask(API, os.environ["STANZAHOOK_TOKEN"]) if t["function"]["name"] in ("send_message", "react", "ask")]
+known = ask(API, os.environ["STANZAHOOK_TOKEN"])
+if "error" in known:
+    sys.exit(known["error"])
+tools = [t for t in known if t["function"]["name"] in ("send_message", "react", "ask")]
 cursor = None
 while True:
     got = tool("wait_for_message", {"wait": 50, "cursor": cursor})
@@ -29,7 +33,10 @@ while True:
     for message in got.get("events", []):
         talk = [{"role": "system", "content": RULES}, {"role": "user", "content": json.dumps(message)}]
         for _ in range(8):    # calls, at most, for one message
-            answer = ask(MODELS, os.environ.get("OPENAI_API_KEY", "none"), {"model": os.environ.get("MODEL", "qwen3"), "messages": talk, "tools": tools})["choices"][0]["message"]
+            answer = ask(MODELS, os.environ.get("OPENAI_API_KEY", "none"), {"model": os.environ.get("MODEL", "qwen3"), "messages": talk, "tools": tools})
+            if "error" in answer:
+                sys.exit(f"the model: {answer['error']}")    # the message comes again
+            answer = answer["choices"][0]["message"]
             talk.append(answer)
             for call in answer.get("tool_calls") or []:
                 result = tool(call["function"]["name"], call["function"]["arguments"])
