@@ -129,18 +129,19 @@ func (g *group) said(since time.Time) (text string) {
 	return text
 }
 
-// At full load, which is as much as the users get answers for, a takeover is like any other. It is for some time
-// before each kill: what has moved by then, and was not removed, is what a takeover has to look through.
+// At full load, which is as much as the users get answers for, a takeover is like any other, and so is a hand-over. It
+// is for some time before each: what has moved by then, and was not removed, is what a takeover has to look through.
 func replicasFullLoad(t *testing.T) {
-	f := killedActive(3)
-	kill := f.do
-	f.do = func(g *group, tr *load.Traffic) {
-		heard := tr.Bot.Accepted()
-		load.AwaitProgress(t, "events", func() (int, bool) { n := tr.Bot.Accepted(); return n, n >= heard+fullLoad })
-		kill(g, tr)
+	faults := []replicaFault{killedActive(3), stoppedActive(3)}
+	for i, f := range faults {
+		faults[i].do = func(g *group, tr *load.Traffic) {
+			heard := tr.Bot.Accepted()
+			load.AwaitProgress(t, "events", func() (int, bool) { n := tr.Bot.Accepted(); return n, n >= heard+fullLoad })
+			f.do(g, tr)
+		}
 	}
-	replicaStage{kind: lab.Prosody, nats: natsserver.Start(t, natsserver.Options{Nodes: 3}), pace: time.Millisecond}.have(t, []replicaFault{f})
+	replicaStage{kind: lab.Prosody, nats: natsserver.Start(t, natsserver.Options{Nodes: 3}), pace: time.Millisecond}.have(t, faults)
 }
 
-// fullLoad is how many events there are before a kill at full load: of some seconds.
+// fullLoad is how many events there are before a fault at full load: of some seconds.
 const fullLoad = 5000

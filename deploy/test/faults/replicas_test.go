@@ -56,21 +56,25 @@ func killedActive(times int) replicaFault {
 	}}
 }
 
+func stoppedActive(times int) replicaFault {
+	return replicaFault{name: "the active replica is stopped", short: true, full: times, once: true, do: func(g *group, tr *load.Traffic) {
+		before := g.active
+		tr.Now().Terminate()
+		tr.Runs(g.takes(g.other()))
+		if code := g.now[before].Wait(); code != 0 {
+			g.t.Errorf("exit code %d", code)
+		}
+		if log := g.now[g.active].Log.String(); !strings.Contains(log, `"because":"bye"`) {
+			g.t.Errorf("it was not handed over:\n%s", log)
+		}
+		g.start(before)
+	}}
+}
+
 func replicaFaults() []replicaFault {
 	return []replicaFault{
 		killedActive(10),
-		{name: "the active replica is stopped", short: true, full: 10, once: true, do: func(g *group, tr *load.Traffic) {
-			before := g.active
-			tr.Now().Terminate()
-			tr.Runs(g.takes(g.other()))
-			if code := g.now[before].Wait(); code != 0 {
-				g.t.Errorf("exit code %d", code)
-			}
-			if log := g.now[g.active].Log.String(); !strings.Contains(log, `"because":"bye"`) {
-				g.t.Errorf("it was not handed over:\n%s", log)
-			}
-			g.start(before)
-		}},
+		stoppedActive(10),
 		{name: "the active replica is frozen", short: true, full: 5, users: load.LostUnstored, do: func(g *group, tr *load.Traffic) {
 			before := g.active
 			g.signal(before, syscall.SIGSTOP)
