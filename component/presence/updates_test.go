@@ -30,11 +30,12 @@ func TestUpdates(t *testing.T) {
 	var gone atomic.Bool
 	echo := jid.MustParse("echo@bot.example.com")
 	subs.Exists = func(bot jid.JID) bool { return !gone.Load() || bot != echo }
-	u := presence.NewUpdates(subs, func() []*component.Link { return []*component.Link{l} }, func(_ context.Context, bots map[jid.JID]bool) {
+	u := presence.NewUpdates(subs, func() []*component.Link { return []*component.Link{l} }, func(_ context.Context, bots map[jid.JID]bool) map[jid.JID]int {
 		for bot := range bots {
 			others = append(others, bot.String())
 		}
 		told <- struct{}{}
+		return nil
 	})
 	ctx, cancel := context.WithCancel(t.Context())
 	var wg sync.WaitGroup

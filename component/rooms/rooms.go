@@ -139,11 +139,13 @@ func (r *Rooms) find(room, bot jid.JID) (*session, error) {
 	return nil, ErrSeveral
 }
 
-// Update sends the presence of bots to their rooms, with what it carries now.
+// Update sends the presence of bots to their rooms, with what it carries now, and returns to how
+// many of each.
 //
 // Killed: the rooms see it at the next join.
-func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) {
+func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) (told map[jid.JID]int) {
 	n := 0
+	told = make(map[jid.JID]int)
 	for _, s := range r.all() {
 		if !bots[s.self.Bare()] || ctx.Err() != nil {
 			continue
@@ -155,7 +157,9 @@ func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) {
 		if n++; n%updatesAtOnce == 0 && link != nil {
 			_ = link.Flush(ctx) // without a connection the rooms are joined anew
 		}
+		told[s.self.Bare()]++
 	}
+	return told
 }
 
 // updatesAtOnce is how many presences go to rooms before others may send again.
