@@ -14,8 +14,13 @@ import (
 const (
 	// unproven begins the kind of a holder that its body is still to prove.
 	unproven = "unproven "
+	// elsewhere is the kind of all callers together whom another process is to judge.
+	elsewhere = unproven + "elsewhere"
 	// keptSlots is the least number of slots reserved for the scope admin.
 	keptSlots = 16
+	// strangersPart: those whom another process judges have at most this part of the slots, in
+	// quarters, so that the known tokens have some.
+	strangersPart = 3
 	// accountsPart: one account may have this part of the accounts' share.
 	accountsPart = 4
 )
@@ -34,8 +39,8 @@ type slots struct {
 }
 
 // holder has a bound: a token, all accounts together, one account, an address without
-// authentication, or those in the name of a caller whom their body is still to prove: all
-// together, of one caller, and of one caller from one network.
+// authentication, all of those whom another process is to judge, or those in the name of a caller
+// whom their body is still to prove: all together, of one caller, and of one caller from one network.
 type holder struct {
 	kind, name string
 	network    netip.Prefix // of an address, or of those to be proved
@@ -73,8 +78,10 @@ func (b *bounds) all() []bound {
 
 func (s *slots) bounds(q *request) bounds {
 	switch who := &q.who; {
-	case who.AllScopes, who.Name == "" && q.elsewhere: // whoever it is, another process knows
+	case who.AllScopes:
 		return bounds{{holder{kind: "address", network: networkOf(q.addr)}, s.share}}
+	case who.Name == "" && q.elsewhere: // whoever it is, another process knows
+		return bounds{{holder{kind: "address", network: networkOf(q.addr)}, s.share}, {holder{kind: elsewhere}, max(1, s.most*strangersPart/4-s.kept)}}
 	case who.Group != "":
 		own := max(1, s.share/accountsPart)
 		all := bounds{{holder{kind: who.Group}, s.share}, {holder{kind: who.Group, name: who.Name}, own}}
@@ -101,6 +108,10 @@ func (s *slots) take(q *request) (bounds, *Fault) {
 	defer s.mu.Unlock()
 	for _, b := range all.all() {
 		if s.held[b.holder] >= b.most {
+			if b.kind == elsewhere { // no one's fault
+				s.refused[refusedFull]++
+				return bounds{}, overloaded()
+			}
 			s.refused[refusedShare]++
 			return bounds{}, &Fault{
 				Status:     http.StatusTooManyRequests,

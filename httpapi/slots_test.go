@@ -158,3 +158,46 @@ func TestSlotsOfAddresses(t *testing.T) {
 	close(leave)
 	wg.Wait()
 }
+
+// Callers whom another process is to judge leave slots for those that have a token, from however
+// many networks they come.
+func TestSlotsOfStrangersElsewhere(t *testing.T) {
+	inside, leave := make(chan struct{}), make(chan struct{})
+	server := httpapi.New(httpapi.Options{
+		Tokens: tokensOf(map[string]string{"known": "send"}), MaxConcurrent: 80, MaxBodyBytes: 1 << 10,
+		Elsewhere: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if r.Method == http.MethodPost {
+				inside <- struct{}{}
+				<-leave
+			}
+		}),
+	})
+	ask := func(method, address, token string) *httptest.ResponseRecorder {
+		r := httptest.NewRequest(method, "/v1/messages", nil)
+		r.RemoteAddr = address
+		if token != "" {
+			r.Header.Set("Authorization", "Bearer "+token)
+		}
+		w := httptest.NewRecorder()
+		server.ServeHTTP(w, r)
+		return w
+	}
+	var wg sync.WaitGroup
+	t.Cleanup(func() {
+		close(leave)
+		wg.Wait()
+	})
+	for i := range 44 { // of 80, of which 16 are for operators
+		wg.Go(func() { ask(http.MethodPost, fmt.Sprintf("192.0.2.%d:1", i*5), fmt.Sprint("wrong", i)) })
+		<-inside
+	}
+	if w := ask(http.MethodGet, "198.51.100.7:1", ""); w.Code != http.StatusServiceUnavailable || w.Header().Get("Retry-After") != "1" {
+		t.Errorf("a stranger more: %d %s", w.Code, w.Body)
+	}
+	if w := ask(http.MethodGet, "192.0.2.1:1", "known"); w.Code != http.StatusOK {
+		t.Errorf("a known token: %d %s", w.Code, w.Body)
+	}
+	if got := server.Slots(); got.Used != 44 || len(got.By) != 1 || got.By[0].Used != 44 {
+		t.Errorf("%+v", got)
+	}
+}
