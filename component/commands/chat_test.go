@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"stanzahook/component/commands"
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -111,5 +112,51 @@ func TestChatInRoom(t *testing.T) {
 	}
 	if len(g.events) > 0 {
 		t.Error("the webhook was asked")
+	}
+}
+
+// Who takes the nick of somebody who has gone neither goes on with their run, nor gets its answer.
+func TestNickOfAnother(t *testing.T) {
+	g := newStage(t, 20*time.Second)
+	alice, bob := jid.MustParse("alice@example.com"), jid.MustParse("bob@example.com")
+	say := func(body string, who jid.JID) bool {
+		g.nick.Store(&who)
+		s := stanza.Must(stanza.Parse("<message type='chat' id='r' from='ops@rooms.example.com/al' to='"+bot+"'><body>"+body+"</body></message>", stanza.Limits{}))
+		return g.all.OfRoom(g.link, &webhook.Event{ID: "evt_1", Stanza: s, Room: &webhook.Room{JID: "ops@rooms.example.com", Nick: "al", OwnNick: "echo", RealJID: who.String()}})
+	}
+	if !say("/deploy key=hunter2", alice) || !strings.HasPrefix(g.heard(t), "env?") {
+		t.Fatal("nothing is asked")
+	}
+	if say("prod", bob) {
+		t.Error("another one goes on")
+	}
+	if !say("prod", alice) {
+		t.Fatal("she does not go on")
+	}
+	if d := g.next(t).Data; d.From != "alice@example.com" || d.Values["key"] != "hunter2" {
+		t.Errorf("%+v", d)
+	}
+	g.nick.Store(&bob)
+	g.answer <- inJSON(`"The secret of Alice."`)
+	for g.all.Counters.Unsaid.Load() == 0 && len(g.Received()) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if !say("/now", alice) {
+		t.Fatal("not taken")
+	}
+	g.answer <- inJSON(`"Now."`)
+	if got := g.heard(t); got != "Now." {
+		t.Errorf("%q", got)
+	}
+
+	// The same by a client.
+	g.nick.Store(&alice)
+	g.Send("<iq type='set' id='taken' from='ops@rooms.example.com/al' to='" + bot + "'><command xmlns='http://jabber.org/protocol/commands' node='now'/></iq>")
+	g.next(t)
+	g.next(t)
+	g.nick.Store(&bob)
+	g.answer <- inJSON(`"The secret of Alice."`)
+	if s := g.ExpectID("taken"); s.Type != "error" || strings.Contains(s.XML(), "secret") {
+		t.Errorf("%s", s.XML())
 	}
 }

@@ -64,6 +64,10 @@ func (c *Commands) Run(ctx context.Context) {
 		select {
 		case x := <-c.say.waiting:
 			c.say.done(x.who)
+			if who, isRoom := c.o.Behind(x.s.To, x.s.From); isRoom && !x.s.To.IsBare() && x.who.IsBare() && who != x.who { // it would be for who has the nick now
+				c.Counters.Unsaid.Add(1)
+				continue
+			}
 			if err := c.o.Sender.Send(x.s.From.Domain(), x.s, false, func(error) {}); err != nil {
 				c.repeats.Warn(c.log, "answer to a command not sent", zap.Error(err))
 			}

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -33,6 +34,7 @@ type stage struct {
 	events chan submitted
 	answer chan func(w http.ResponseWriter) // nil in it: no answer before the end
 	passed chan *stanza.Stanza              // what commands did not take
+	nick   atomic.Pointer[jid.JID]          // who has the nick al in the room ops
 	n      int
 }
 
@@ -77,6 +79,8 @@ func globs(t *testing.T, texts ...string) (all []jid.Glob) {
 func newStage(t *testing.T, timeout time.Duration) *stage {
 	t.Helper()
 	g := &stage{Server: componenttest.NewServer(t, "bot.example.com", "secret"), events: make(chan submitted, 100), answer: make(chan func(http.ResponseWriter), 100), passed: make(chan *stanza.Stanza, 100)}
+	alice := jid.MustParse("alice@example.com")
+	g.nick.Store(&alice)
 	end := make(chan struct{})
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -108,6 +112,8 @@ func newStage(t *testing.T, timeout time.Duration) *stage {
 			switch from.String() {
 			case "open@rooms.example.com/alice":
 				return jid.MustParse("alice@example.com"), true
+			case "ops@rooms.example.com/al":
+				return *g.nick.Load(), true
 			case "open@rooms.example.com/carol":
 				return jid.MustParse("carol@elsewhere.example"), true
 			}

@@ -9,10 +9,11 @@ import (
 	"stanzahook/pkg/form"
 )
 
-// chat is a conversation in which questions are asked.
-type chat struct{ from, bot string }
+// chat is a conversation in which questions are asked. In a room, who takes the nick of somebody
+// who has gone has the same address, and is another person.
+type chat struct{ from, real, bot string }
 
-func chatOf(p Party) chat { return chat{p.From.String(), p.Bot.String()} }
+func chatOf(p Party) chat { return chat{p.From.String(), p.Real.String(), p.Bot.String()} }
 
 // talk is a run whose fields are asked one by one.
 type talk struct {
