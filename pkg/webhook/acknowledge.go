@@ -54,7 +54,8 @@ func Reacts(answer []*stanza.Stanza) bool {
 // of a message of a program, not of another bot of ours, nor of a test.
 func (e *Endpoint) isForPeople(ev *Event) bool {
 	s := ev.Stanza
-	if s.Kind != stanza.Message || e.Copy || ev.Test || RoomOf(s).Happening() {
+	room := RoomOf(s)
+	if s.Kind != stanza.Message || e.Copy || ev.Test || room.Happening() || room != nil && (room.Bot || room.Own) {
 		return false
 	}
 	return s.Type == "groupchat" || !s.From.IsBare() && s.Type != "headline" && s.Type != "error" && !slices.Contains(e.Components, s.From.Domain())
