@@ -150,8 +150,12 @@ func (q *Questions) Add(one Question) {
 	q.all[one.conversation()] = of.PushBack(one)
 	of.bytes += one.size()
 	q.bytes += one.size()
-	q.bound(one.Time)
+	gone := q.bound(one.Time)
 	q.mu.Unlock()
+	for _, before := range gone { // the store is for those of others, too
+		before.Buttons = nil
+		q.report(before)
+	}
 	q.report(one)
 }
 
@@ -162,8 +166,8 @@ func (q *Questions) report(one Question) {
 }
 
 // bound forgets questions until no bound is exceeded: those that are over, and then the oldest
-// of the bot that has most.
-func (q *Questions) bound(now time.Time) {
+// of the bot that has most, which it returns.
+func (q *Questions) bound(now time.Time) (gone []Question) {
 	over := func() bool { return len(q.all) > MaxQuestions || q.bytes > QuestionBytes }
 	if over() {
 		q.expire(now)
@@ -175,9 +179,11 @@ func (q *Questions) bound(now time.Time) {
 				most = of
 			}
 		}
+		gone = append(gone, most.Front().Value.(Question))
 		q.forget(most.Front())
 		q.dropped++
 	}
+	return gone
 }
 
 // expire forgets questions that are over.

@@ -157,6 +157,12 @@ func TestCorrectedChoice(t *testing.T) {
 // One bot that asks many does not cost others their questions.
 func TestQuestionsAreShared(t *testing.T) {
 	a := newAsking(t)
+	stored := make(map[jid.JID]bool) // as somebody stores what changes
+	a.q.Changed = func(one Question) {
+		if stored[one.Peer] = true; len(one.Buttons) == 0 {
+			delete(stored, one.Peer)
+		}
+	}
 	a.say(nurse, "n1", yesNo)
 	one := Question{Own: jid.MustParse("echo@bot.example.com"), Time: a.now, Buttons: []Button{{"a", "a"}}}
 	for i := range MaxQuestions + 100 {
@@ -164,8 +170,8 @@ func TestQuestionsAreShared(t *testing.T) {
 		a.q.Add(one)
 	}
 	a.hears(`<message type='chat' id='%s' to='nurse@bot.example.com' from='alice@example.com/cli'>%s</message>`, says("1"), "yes")
-	if n, bytes, dropped := a.q.Count(a.now); n != MaxQuestions || dropped != 101 || bytes > QuestionBytes {
-		t.Errorf("%d, %d bytes, %d dropped", n, bytes, dropped)
+	if n, bytes, dropped := a.q.Count(a.now); n != MaxQuestions || dropped != 101 || bytes > QuestionBytes || len(stored) != n {
+		t.Errorf("%d, %d bytes, %d dropped, %d stored", n, bytes, dropped, len(stored))
 	}
 	a.hears(`<message type='chat' id='%s' to='echo@bot.example.com' from='u100@example.com/x'>%s</message>`, says("1"), "")
 	a.hears(`<message type='chat' id='%s' to='echo@bot.example.com' from='u101@example.com/x'>%s</message>`, says("1"), "a")
@@ -176,8 +182,8 @@ func TestQuestionsAreShared(t *testing.T) {
 		one.Peer = jid.MustParse(fmt.Sprintf("v%d@example.com", i))
 		a.q.Add(one)
 	}
-	if _, bytes, _ := a.q.Count(a.now); bytes > QuestionBytes || bytes < QuestionBytes/2 {
-		t.Errorf("%d bytes", bytes)
+	if n, bytes, _ := a.q.Count(a.now); bytes > QuestionBytes || bytes < QuestionBytes/2 || len(stored) != n {
+		t.Errorf("%d bytes, %d and %d stored", bytes, n, len(stored))
 	}
 	a.hears(`<message type='chat' id='%s' to='nurse@bot.example.com' from='alice@example.com/cli'>%s</message>`, says("1"), "yes")
 }
