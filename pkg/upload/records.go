@@ -120,8 +120,8 @@ func (r *records) of(id string, bot jid.JID, now time.Time) (Record, bool) {
 // latest returns the latest record with an id of those that are meant. r.mu is held.
 func (r *records) latest(id string, now time.Time, meant func(*record) bool) (Record, bool) {
 	var x *record
-	for k, one := range r.byID {
-		if k.id == id && (x == nil || one.began.After(x.began)) && meant(one) {
+	for caller := range r.order {
+		if one := r.byID[key{caller, id}]; one != nil && (x == nil || one.began.After(x.began)) && meant(one) {
 			x = one
 		}
 	}
