@@ -33,8 +33,15 @@ func Mentions(text, nick string) bool {
 	}
 }
 
+// longPart is from how many bytes on the beginnings of a part may be everywhere in a text: whoever
+// chooses both, a nick and a message of "aaaa…", makes each byte of the text cost the whole part.
+const longPart = 32
+
 // containsFold reports whether a text has another one in it, whatever its case. Both are ASCII.
 func containsFold(text, part string) bool {
+	if len(part) >= longPart {
+		return strings.Contains(strings.ToLower(text), strings.ToLower(part)) // in time by the length of the text
+	}
 	upper, lower := strings.ToUpper(part[:1])[0], strings.ToLower(part[:1])[0]
 	for i := 0; i+len(part) <= len(text); i++ {
 		if c := text[i]; (c == upper || c == lower) && strings.EqualFold(text[i:i+len(part)], part) {

@@ -1,6 +1,7 @@
 package muc_test
 
 import (
+	"strings"
 	"testing"
 
 	"stanzahook/pkg/muc"
@@ -37,6 +38,25 @@ func TestMentions(t *testing.T) {
 		}
 		if got := muc.WithoutMention(tc.text, tc.nick); got != tc.rest {
 			t.Errorf("%q without %q: %q", tc.text, tc.nick, got)
+		}
+	}
+}
+
+// A long nick is found as a short one is, and the time for it is that of the text: this is 50
+// times half a second if each byte of the text costs the whole nick.
+func TestLongNick(t *testing.T) {
+	nick := strings.Repeat("Aa", 500)
+	for text, want := range map[string]bool{
+		strings.ToLower(nick): true, "hey, " + strings.ToUpper(nick) + "!": true, nick + "a": false, nick[1:]: false, "": false, strings.Repeat("a", 250_000): false,
+	} {
+		if muc.Mentions(text, nick) != want {
+			t.Errorf("%.40q (%d bytes): %v", text, len(text), !want)
+		}
+	}
+	text := strings.Repeat("a", 250_000)
+	for range 50 {
+		if muc.Mentions(text, nick+"b") {
+			t.Fatal("it is not there")
 		}
 	}
 }
