@@ -36,7 +36,7 @@ func replicasSize(t *testing.T) {
 		for i := range row.endpoints - 1 {
 			fmt.Fprintf(&endpoints, "  - {name: e%d, url: %q, match: {to: 'e%d@*'}}\n", i, bot.URL, i)
 		}
-		fmt.Fprintf(&endpoints, "  - {name: echo, url: %q, retry: {schedule: %s, max_age: 24h}}\n", bot.URL, load.ManySteps)
+		fmt.Fprintf(&endpoints, "  - {name: echo, url: %q, retry: {schedule: [%s], max_age: 24h}}\n", bot.URL, strings.Join(load.ManySteps, ", "))
 		if row.waiting > 0 {
 			st, err := store.Open(t.Context(), store.Options{NATS: &store.NATS{URL: n.URL(), Name: row.name, Replicas: 3}, MaxBytes: 2 << 30, OutboxBytes: 256 << 20, OutboxCount: 100_000})
 			if err != nil {
