@@ -154,9 +154,10 @@ func (r *Room) setSubject(subject string) bool {
 	return r.topic != was
 }
 
-// onNotice handles a message of the room itself.
+// onNotice handles a message of the room itself. It may have several codes, in any order.
 func (r *Room) onNotice(s *stanza.Stanza) {
 	u := readUser(element(s, nsUser, "x"))
+	changed := 0
 	for _, code := range u.codes {
 		switch code {
 		case 172: // now non-anonymous
@@ -164,10 +165,12 @@ func (r *Room) onNotice(s *stanza.Stanza) {
 		case 173, 174:
 			r.anonymous = true
 		}
-		if code == 104 || code >= 170 && code <= 174 {
-			r.report(Event{Kind: Config, Stanza: s, Code: code})
-			return
+		if changed == 0 && (code == 104 || code >= 170 && code <= 174) {
+			changed = code
 		}
+	}
+	if changed != 0 {
+		r.report(Event{Kind: Config, Stanza: s, Code: changed})
 	}
 }
 

@@ -174,6 +174,9 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 		r.arranged = false
 		r.configure(now)
 	}
+	if !r.known { // it says so to who comes in (XEP-0045 section 7.2.6)
+		r.anonymous = !u.has(100)
+	}
 	r.joined(now)
 	r.at[subjectTimer] = now.Add(subjectWait)
 }

@@ -241,3 +241,23 @@ func TestPresenceCarries(t *testing.T) {
 	is("the end", sent(r.Leave(began, "bye")), "unavailable bye")
 	is("after it", sent(r.Update()), "")
 }
+
+// Whether the room shows addresses is known as soon as the bot is in, and after each change of
+// it, also if that comes with others.
+func TestAnonymous(t *testing.T) {
+	for status, anonymous := range map[string]bool{"<status code='110'/>": true, "<status code='100'/><status code='110'/>": false} {
+		r := newRoom(t, options(), muc.Mark{})
+		r.Connected(began)
+		r.Receive(began, parsed("%s", strings.Replace(ownPresence, "<status code='110'/>", status, 1)))
+		r.Receive(began, parsed("%s", noSubject))
+		if got := r.Status().Anonymous; got != anonymous {
+			t.Errorf("%s: anonymous %t", status, got)
+		}
+		for _, code := range []string{"172", "173"} {
+			out := r.Receive(began, parsed("<message type='groupchat' from='ops@rooms.example.com' to='echo@bot.example.com/room'><x xmlns='http://jabber.org/protocol/muc#user'><status code='104'/><status code='%s'/></x></message>", code))
+			if got := r.Status().Anonymous; got != (code == "173") || len(out.Events) != 1 || out.Events[0].Kind != muc.Config || out.Events[0].Code != 104 {
+				t.Errorf("%s: anonymous %t, %+v", code, got, out.Events)
+			}
+		}
+	}
+}
