@@ -1,0 +1,101 @@
+//go:build integration
+
+package webhook
+
+import (
+	"fmt"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// Somebody who writes encrypted messages is told once a day, over a kill too, that nobody can
+// read them, and that is no event; in a room nobody is told. Who asks for the bot's devices
+// hears that there are none. An encrypted file is an attachment.
+func TestEncryptedOnServers(t *testing.T) {
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "people")))
+		alice := harness.Login(t, s, "alice")
+		alice.Send("<presence to='%s/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>", plain)
+		alice.Send("<iq type='set' id='open' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query></iq>", plain)
+		alice.Await("the room is open", func(r lab.Received) bool { return r.Kind == "iq" && r.ID == "open" && r.Type == "result" })
+		l := newListener(t)
+		dir := t.TempDir()
+		file := harness.WriteConfig(t, dir, fmt.Sprintf(`
+components: [{domain: people.localhost, server: %q, secret: %q}]
+endpoints:
+  - {name: forward, url: %q, encrypted: forward, match: {to: ["forward@*"]}}
+  - {name: drop, url: %[3]q, encrypted: drop, match: {to: ["drop@*"]}}
+  - {name: bot, url: %[3]q}
+rooms: [{jid: %[4]s, from: %[5]s, nick: Echo}]
+http: {listen: "127.0.0.1:0", insecure_no_auth: true}
+store: {dir: %[6]q}
+`, s.ComponentAddr(), harness.Secret, l.url, plain, slixBot, filepath.Join(dir, "store")))
+		st := &peopleStage{T: t, listener: l, p: harness.LaunchLinked(t, file)}
+		l.event("room.joined", "")
+		st.person = newPerson(t, s, "sybil")
+		st.joins(plain)
+
+		told := func(h heard) bool {
+			return strings.Contains(h.Body, "cannot read") || strings.HasSuffix(h.From, "/Echo")
+		}
+		// silence: nothing has come of what was sent so far.
+		silence := func(what string) {
+			t.Helper()
+			st.event("message.chat", st.does("say", doing{"to": slixBot, "body": "alone, after " + what}))
+			st.event("message.groupchat", st.does("say", doing{"to": plain, "type": "groupchat", "body": "to all, after " + what}))
+			st.call(200, "POST", "/v1/messages?wait=20s", `{"from":"echo@people.localhost","to":"sybil@localhost","body":"after `+what+`"}`)
+			st.gets("after "+what, func(h heard) bool {
+				if told(h) {
+					t.Errorf("%s: %+v", what, h)
+				}
+				return h.Body == "after "+what
+			})
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			for _, ev := range l.came {
+				if ev.Type == "message.encrypted" || strings.Contains(ev.raw, "OMEMO") {
+					t.Errorf("%s: %s", what, ev.raw)
+				}
+			}
+		}
+		const drop = "drop@people.localhost"
+		st.does("omemo", doing{"to": drop})
+		st.does("omemo", doing{"to": plain, "type": "groupchat"})
+		silence("what is dropped, and what is for all in a room")
+		st.does("omemo", doing{"to": slixBot})
+		if h := st.gets("that it cannot be read", told); h.From != slixBot || h.Body != "I cannot read encrypted messages (OMEMO). Please turn encryption off for this chat and send it again." {
+			t.Errorf("%+v", h)
+		}
+		for _, how := range []string{"omemo", "ox", "otr"} {
+			st.does(how, doing{"to": slixBot})
+		}
+		silence("more on the same day")
+		st.p.Kill()
+		st.p = harness.LaunchLinked(t, file)
+		l.event("room.joined", "")
+		st.does("omemo", doing{"to": slixBot})
+		silence("the kill")
+		if ev := st.event("message.encrypted", st.does("omemo", doing{"to": "forward@people.localhost"})); ev.Data.Encrypted.Name != "OMEMO" || ev.Data.Body != "" || ev.Data.Fallback == "" {
+			t.Errorf("%s", ev.raw)
+		}
+
+		for to, typ := range map[string]string{slixBot: "chat", plain: "groupchat"} {
+			const url = "aesgcm://files.example.com/cat.jpg#00112233"
+			ev := st.event("message."+typ, st.does("oob", doing{"to": to, "type": typ, "url": url}))
+			if a := ev.Data.Attachments; len(a) != 1 || a[0].URL != url || !strings.Contains(ev.raw, `"encrypted":true`) {
+				t.Errorf("%s", ev.raw)
+			}
+		}
+		for i, node := range []string{"eu.siacs.conversations.axolotl.devicelist", "eu.siacs.conversations.axolotl.bundles:7", "urn:xmpp:omemo:2:devices", "urn:xmpp:omemo:2:bundles"} {
+			alice.Send("<iq type='get' id='d%d' to='%s'><pubsub xmlns='http://jabber.org/protocol/pubsub'><items node='%s'/></pubsub></iq>", i, slixBot, node)
+			r := alice.Await(node, func(r lab.Received) bool { return r.Kind == "iq" && r.ID == fmt.Sprint("d", i) })
+			if r.Type != "error" || r.Error != "item-not-found" {
+				t.Errorf("%s: %+v", node, r)
+			}
+		}
+	})
+}
