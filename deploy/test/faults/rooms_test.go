@@ -59,17 +59,13 @@ type roomFaults struct {
 // archived reports whether a room has an archive: every other one.
 func archived(i int) bool { return i%2 == 0 }
 
-func newRoomFaults(t *testing.T, kind lab.Kind, rooms int) *roomFaults {
-	f := &roomFaults{T: t, server: harness.StartServer(t, harness.WithManyRooms(harness.ServerOptions(kind, "rooms-bot"))), hook: newRoomsWebhook(t),
-		away: make(map[string]bool), most: make(map[string]float64)}
-	f.way = harness.NewRelay(t, f.server.ComponentAddr())
-	owner := harness.Login(t, f.server, "carol")
-	var all []string
-	config := "rooms:\n"
-	for i := range rooms {
+// makeRooms lets somebody make so many rooms that stay, and returns their addresses.
+func makeRooms(t *testing.T, s *lab.Server, kind lab.Kind, n int) (all []string) {
+	t.Helper()
+	owner := harness.Login(t, s, "carol")
+	for i := range n {
 		room := fmt.Sprintf("r%d@rooms.localhost", i)
 		all = append(all, room)
-		config += fmt.Sprintf("  - {jid: %s, from: bot@rooms-bot.localhost, nick: %s}\n", room, roomNick)
 		more := ""
 		if archived(i) {
 			more = harness.ArchivedRoom(kind)
@@ -80,8 +76,25 @@ func newRoomFaults(t *testing.T, kind lab.Kind, rooms int) *roomFaults {
 			t.Fatalf("%+v", r)
 		}
 	}
-	f.gathering = gather(t, f.server, all, "alice", "bob")
 	_ = owner.Close()
+	return all
+}
+
+// keptRoom is a room in the configuration.
+func keptRoom(room string) string {
+	return fmt.Sprintf("  - {jid: %s, from: bot@rooms-bot.localhost, nick: %s}\n", room, roomNick)
+}
+
+func newRoomFaults(t *testing.T, kind lab.Kind, rooms int) *roomFaults {
+	f := &roomFaults{T: t, server: harness.StartServer(t, harness.WithManyRooms(harness.ServerOptions(kind, "rooms-bot"))), hook: newRoomsWebhook(t),
+		away: make(map[string]bool), most: make(map[string]float64)}
+	f.way = harness.NewRelay(t, f.server.ComponentAddr())
+	all := makeRooms(t, f.server, kind, rooms)
+	config := "rooms:\n"
+	for _, room := range all {
+		config += keptRoom(room)
+	}
+	f.gathering = gather(t, f.server, all, "alice", "bob")
 	c := load.TrafficConfig(f.server, "rooms-bot", f.hook.URL)
 	c.Components[0].Server = f.way.Addr()
 	f.file = c.Write(t, t.TempDir())
