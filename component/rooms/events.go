@@ -26,7 +26,7 @@ func (s *session) report(e *muc.Event) {
 		s.dirty = true
 	}
 	if e.Own && e.Sent != "" && s.all.o.Echoed != nil {
-		s.all.o.Echoed(s.self, s.key.room, e.Sent)
+		s.all.o.Echoed(s.self, s.key.room, e.Sent, e.StanzaID)
 	}
 	known := s.known(e)
 	if known.Own {

@@ -30,8 +30,9 @@ type Options struct {
 	// Deliver passes an event to the endpoints: forward.Forward.Deliver.
 	Deliver func(forward.OfRoom)
 	// Echoed, which may be nil, is called when a room has sent back a message: with the address
-	// that Address gave it, and its id. It must not block.
-	Echoed func(self, room jid.JID, id string)
+	// that Address gave it, its id, and the stanza-id that the room has given it; empty: none that
+	// can be trusted. It must not block.
+	Echoed func(self, room jid.JID, id, stanzaID string)
 	// Ours, which may be nil, reports whether a message of a room, by its id or stanza-id, is
 	// one of the bot. It must not block.
 	Ours func(bot, room jid.JID, id string) bool

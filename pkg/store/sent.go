@@ -66,8 +66,9 @@ type SentMessage struct {
 	Caller  string    `json:"caller"` // the token's name
 	Time    time.Time `json:"time"`   // when it was accepted
 	Changed time.Time `json:"changed"`
-	Ref     string    `json:"ref,omitempty"`   // the text of its message.Ref
-	Group   bool      `json:"group,omitempty"` // of type groupchat
+	Ref     string    `json:"ref,omitempty"`     // the text of its message.Ref
+	Group   bool      `json:"group,omitempty"`   // of type groupchat
+	RoomID  string    `json:"room_id,omitempty"` // the stanza-id that the room has given it, if that can be trusted
 
 	Received  time.Time `json:"received,omitzero"`
 	Displayed time.Time `json:"displayed,omitzero"` // never without Received
@@ -123,6 +124,9 @@ func (s *SentMessages) End(ctx context.Context, end SentMessage) error {
 			return "", SentMessage{}, false
 		}
 		known.State, known.Changed, known.Stanza = end.State, end.Changed, end.Stanza
+		if end.RoomID != "" {
+			known.RoomID = end.RoomID
+		}
 		if known.Displayed.IsZero() {
 			known.Displayed = end.Displayed
 		}

@@ -99,6 +99,10 @@ func recall(all []store.SentMessage, into *message.Recent) {
 	for _, m := range all {
 		if ref, err := message.ParseRef(m.Ref); err == nil && ref.Mine {
 			into.Add(ref, ref.Own.String(), "", m.Time)
+			if m.RoomID != "" && ref.Kind == message.Room {
+				ref.StanzaID = m.RoomID
+				into.Echoed(ref, m.Time)
+			}
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -59,6 +60,7 @@ type sentFlight struct {
 	err      error              // from the outbox, when resolved
 	bounce   *stanza.Stanza     // that came back
 	echoed   bool               // the room has sent it back
+	roomID   string             // the stanza-id that it has then
 	proof    *store.SentMessage // that it was received or displayed
 }
 
@@ -124,7 +126,7 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 		m.write(ofBounce(f.bounce))
 	}
 	if note && f.echoed {
-		m.write(ofEcho(f.key))
+		m.write(ofEcho(f.key, f.roomID))
 	}
 	if note && f.proof != nil {
 		m.write(*f.proof)
@@ -223,23 +225,30 @@ func (m *sentMessages) onBounce(s *stanza.Stanza) {
 	}
 }
 
-// onEcho records that a room has sent back a message. It does not wait.
-func (m *sentMessages) onEcho(self, room jid.JID, id string) {
+// maxRoomID bounds the id that a room gives a message. A longer one is in no reference.
+const maxRoomID = 512
+
+// onEcho records that a room has sent back a message, and with which stanza-id. It does not
+// wait.
+func (m *sentMessages) onEcho(self, room jid.JID, id, roomID string) {
+	if len(roomID) > maxRoomID {
+		roomID = ""
+	}
 	key := keyOf(self, room, id)
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, f := range m.sending[key] {
 		if !f.echoed {
-			f.echoed = true
+			f.echoed, f.roomID = true, roomID
 			close(f.back)
 			return
 		}
 	}
-	m.write(ofEcho(key))
+	m.write(ofEcho(key, roomID))
 }
 
-func ofEcho(key sentKey) store.SentMessage {
-	return store.SentMessage{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: store.SentEchoed, Changed: time.Now().UTC()}
+func ofEcho(key sentKey, roomID string) store.SentMessage {
+	return store.SentMessage{ID: key.id, From: key.ours.String(), To: key.theirs.String(), State: store.SentEchoed, Changed: time.Now().UTC(), RoomID: strings.Clone(roomID)}
 }
 
 // write hands an end to the writer; m.mu is held.
