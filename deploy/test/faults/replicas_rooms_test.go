@@ -100,12 +100,13 @@ func TestFaultsReplicasRooms(t *testing.T) {
 		people.awaitSeen(first)
 		hook.await(t, first)
 
+		// The stop comes first: it stores the refusal, which a kill within a second would forget.
 		for _, how := range []struct {
 			name string
 			do   func(p *harness.Program)
 		}{
-			{"the active replica is killed", func(p *harness.Program) { p.Kill() }},
 			{"the active replica is stopped", func(p *harness.Program) { p.StopWell() }},
+			{"the active replica is killed", func(p *harness.Program) { p.Kill() }},
 		} {
 			people.begin()
 			before, next := g.active, g.other()
