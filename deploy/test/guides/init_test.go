@@ -191,6 +191,8 @@ func firstSteps(t *testing.T, kind lab.Kind, s attached) {
 	expect(0, []string{"nothing found"}, api, "deliveries", "list")
 	// A bot makes a room, which has an archive.
 	expect(0, []string{"echo@bot.localhost is joined as Echo"}, api, "rooms", "join", "ops@"+roomsOf(kind), "--from", "echo@bot.localhost", "--nick", "Echo", "--create")
+	expect(0, []string{"ops@" + roomsOf(kind), "joined"}, api, "rooms", "list")
+	expect(0, []string{"Echo", "moderator", "owner", "bot"}, api, "rooms", "members", "ops@"+roomsOf(kind))
 	if os.Getenv("EJABBERD_ROOT") == "" { // 24.12 answers no IQ of a component to rooms: see limitations.md
 		r, err := p.Call("GET", "/v1/rooms/ops@"+roomsOf(kind)+"/history", s.token, "", "")
 		if err != nil || r.Status != 200 {

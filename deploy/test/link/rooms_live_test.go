@@ -164,6 +164,9 @@ func TestRoomsLive(t *testing.T) {
 		if n := x.count("message.groupchat", `"body":"heard`); n != 0 {
 			t.Errorf("%d words of bots are events", n)
 		}
+		// Where two bots are, one has to be named; and a room of the configuration is not left.
+		x.call("GET", "/v1/rooms/live@rooms.localhost", "", 400, "from")
+		x.call("DELETE", "/v1/rooms/live@rooms.localhost?from=echo@event.localhost", "", 409)
 		// A bot can retract its own messages only.
 		hers := x.event("message.groupchat", toEcho, `"body":"one"`)
 		x.call("DELETE", "/v1/messages/"+hers.Ref, "", 403)
@@ -219,6 +222,9 @@ func TestRoomsLive(t *testing.T) {
 		x.event(toEcho, `"body":"no answer: last"`)
 		if n := x.count(toEcho, "heard four"); n != 0 {
 			t.Errorf("%d answers too many", n)
+		}
+		if n := x.count("room.occupant"); n != 0 {
+			t.Errorf("%d events of occupants, which nobody wants", n)
 		}
 	})
 }
