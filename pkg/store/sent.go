@@ -120,13 +120,20 @@ func (s *SentMessages) Put(ctx context.Context, m SentMessage) error {
 // Killed before it returns: the stored state is an older one.
 func (s *SentMessages) End(ctx context.Context, end SentMessage) error {
 	return s.change(ctx, sentKey(end.ID, end.From, end.To, ""), false, func(known *SentMessage) (string, SentMessage, bool) {
-		if known == nil || known.State.rank() >= end.State.rank() || known.Group && end.State == SentBounced && strings.Contains(end.To, "/") {
+		if known == nil || known.Group && end.State == SentBounced && strings.Contains(end.To, "/") {
 			return "", SentMessage{}, false
 		}
-		known.State, known.Changed, known.Stanza = end.State, end.Changed, end.Stanza
-		if end.RoomID != "" {
+		higher, named := end.State.rank() > known.State.rank(), end.RoomID != "" && known.RoomID == ""
+		if !higher && !named {
+			return "", SentMessage{}, false
+		}
+		if named {
 			known.RoomID = end.RoomID
 		}
+		if !higher { // as when its sender has waited for the room, and stored the state first
+			return sentKey(known.ID, known.From, known.To, known.Caller), *known, true
+		}
+		known.State, known.Changed, known.Stanza = end.State, end.Changed, end.Stanza
 		if known.Displayed.IsZero() {
 			known.Displayed = end.Displayed
 		}

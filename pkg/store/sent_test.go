@@ -84,6 +84,33 @@ func TestSentToARoom(t *testing.T) {
 	}
 }
 
+// The id that a room has given a message is kept, also if it comes when the state is known, and
+// does not change the state.
+func TestSentWithTheIDOfTheRoom(t *testing.T) {
+	s := open(t, t.TempDir())
+	defer s.Close()
+	m := store.SentMessage{ID: "1", From: "bot.example.com", To: "ops@rooms.example.com", Caller: "app", Time: time.Now(), Group: true}
+	for _, known := range []store.SentState{store.SentConfirmed, store.SentEchoed, store.SentDisplayed} {
+		m.ID, m.State = string(known), known
+		if err := s.SentMessages().Put(t.Context(), m); err != nil {
+			t.Fatal(err)
+		}
+		end := store.SentMessage{ID: m.ID, From: m.From, To: m.To, State: store.SentEchoed, RoomID: "s1"}
+		for _, end.RoomID = range []string{"s1", ""} {
+			if err := s.SentMessages().End(t.Context(), end); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want := known
+		if known == store.SentConfirmed {
+			want = store.SentEchoed
+		}
+		if got, err := s.SentMessages().Get(t.Context(), m.ID, "app"); err != nil || got.State != want || got.RoomID != "s1" {
+			t.Errorf("%s: %+v %v", known, got, err)
+		}
+	}
+}
+
 // A hundred callers who use the same ids at the same time: each finds its own message as
 // soon as it is put, and an outcome goes to the message with its addresses.
 func TestSentByManyCallers(t *testing.T) {
