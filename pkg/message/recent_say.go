@@ -28,6 +28,9 @@ func (r *Recent) Say(s *stanza.Stanza, ref Ref, now time.Time) {
 	case f.Event == Correction:
 		body := f.Text(s)
 		text := ref.String()
+		if known, ok := r.FindRef(ref, now); ok && known.Author == author && known.Ref != "" {
+			text = known.Ref // what its sender got, perhaps without the id of the room
+		}
 		if text == "" {
 			return
 		}

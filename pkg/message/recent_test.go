@@ -247,6 +247,13 @@ func TestEchoKeepsTheRef(t *testing.T) {
 	if h := r.Hear(again, &f, ids, "id ofEcho", noon); h.Foreign || h.RefOf != ref.String() {
 		t.Errorf("our own correction: %+v", h)
 	}
+	// corrected by the program, which finds it with the id of the room
+	r.Say(parsed(`<message type='groupchat' id='m3' from='echo@bot.example.com/room' to='ops@rooms.example.com'><body>hello</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/></message>`), r.Complete(ref, noon), noon)
+	reaction := parsed(said("Alice' id='a2'><reactions xmlns='urn:xmpp:reactions:0' id='s1'><reaction>x</reaction></reactions>"))
+	f = Read(reaction)
+	if h := r.Hear(reaction, &f, RoomIDs{StanzaIDs: true}, "id ofAlice", noon); h.RefOf != ref.String() {
+		t.Errorf("after a correction it is about %s, not %s", h.RefOf, ref)
+	}
 }
 
 // Await waits for the room's copy of what was sent, with or without an id; not for the rest.
