@@ -81,10 +81,11 @@ func (m messages) composed(r *http.Request, data []byte, what *message.Draft, f 
 	if what.OnlyWrites() {
 		return m.finish(r, data, f)
 	}
-	ref, err := m.about(r, what, f)
+	given, err := m.about(r, what, f)
 	if err != nil {
 		return nil, err
 	}
+	ref := m.whole(r, what, given)
 	sharing.ref = ref
 	if what.Needs() && f.Inner == "" {
 		return nil, wrongf("body: is missing; the message is empty")
@@ -119,7 +120,7 @@ func (m messages) composed(r *http.Request, data []byte, what *message.Draft, f 
 	}
 	d.written, d.private = written, d.private || ref.Kind == message.Chat && ref.Peer.IsFull()
 	if what.Does == message.Correction || what.Does == message.Retraction {
-		d.about = ref
+		d.about = given
 	}
 	return d, nil
 }
@@ -141,7 +142,8 @@ func toOccupant(f *restjson.Fields, ref message.Ref) error {
 	return nil
 }
 
-// about finds the message that a draft is about, and completes the addresses by it.
+// about finds the message that a draft is about, by the reference or id that it gives, and
+// completes the addresses by it.
 func (m messages) about(r *http.Request, what *message.Draft, f *restjson.Fields) (ref message.Ref, err error) {
 	if what.To == "" {
 		return ref, nil
@@ -165,12 +167,21 @@ func (m messages) about(r *http.Request, what *message.Draft, f *restjson.Fields
 	if f.Type == "" {
 		f.Type = ref.Type()
 	}
+	return ref, nil
+}
+
+// whole returns the reference to the message that a draft is about, with the id that a room has
+// given it.
+func (m messages) whole(r *http.Request, what *message.Draft, ref message.Ref) message.Ref {
+	if what.To == "" {
+		return ref
+	}
 	if what.Does == message.Correction { // it goes by the id
-		return m.recent.Complete(ref, m.now()), nil
+		return m.recent.Complete(ref, m.now())
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), echoWait)
 	defer cancel()
-	return m.recent.Await(ctx, ref, m.now), nil
+	return m.recent.Await(ctx, ref, m.now)
 }
 
 // echoWait is how long what is about a message of ours in a room waits until the room has

@@ -14,6 +14,7 @@ func (r *Recent) Echoed(room Ref, now time.Time) {
 	if !ok {
 		return
 	}
+	room = r.Complete(room, now) // a correction has the Ref of the first version, without an id of the room
 	if room.StanzaID != "" {
 		r.add(&Ref{Own: room.Own, Peer: room.Peer, StanzaID: room.StanzaID}, known.Ref, known.Author, known.Body, now)
 	}

@@ -244,8 +244,12 @@ func TestEchoKeepsTheRef(t *testing.T) {
 	}
 	again := parsed(said("Echo' id='m2'><body>hello</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/>"))
 	f = Read(again)
-	if h := r.Hear(again, &f, ids, "id ofEcho", noon); h.Foreign || h.RefOf != ref.String() {
+	h := r.Hear(again, &f, ids, "id ofEcho", noon)
+	if h.Foreign || h.RefOf != ref.String() {
 		t.Errorf("our own correction: %+v", h)
+	}
+	if r.Echoed(h.Ref, noon); r.Complete(ref, noon).StanzaID != "s1" {
+		t.Errorf("after the echo of a correction: %+v", r.Complete(ref, noon))
 	}
 	// corrected by the program, which finds it with the id of the room
 	r.Say(parsed(`<message type='groupchat' id='m3' from='echo@bot.example.com/room' to='ops@rooms.example.com'><body>hello</body><replace xmlns='urn:xmpp:message-correct:0' id='m1'/></message>`), r.Complete(ref, noon), noon)
