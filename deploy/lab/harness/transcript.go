@@ -201,6 +201,8 @@ var differing = []struct {
 }{
 	{"ID", true, regexp.MustCompile(`\bid='([^']*)'`)},
 	{"ID", true, regexp.MustCompile(`"(?:id|ref|thread|stanza_id|origin_id|message_id)":"([^"]*)"`)},
+	{"ID", true, regexp.MustCompile(`"(?:ref_of|reply_to|displayed|receipt|replace|occupant_id)":"([^":]*)"`)}, // no times
+	{"ID", true, regexp.MustCompile(`/v1/messages/([\w-]+)`)},
 	{"SESSION", true, regexp.MustCompile(`\bsessionid='([^']*)'`)},
 	{"SESSION", true, regexp.MustCompile(`"session":"([^"]*)"`)},
 	{"REQUEST", true, regexp.MustCompile(`"request_id":"([^"]*)"`)},

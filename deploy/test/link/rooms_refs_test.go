@@ -63,12 +63,12 @@ func TestRefsInRoomsAfterAKill(t *testing.T) {
 		x.p.Kill()
 		x.launch()
 		harness.Eventually(t, "joined again", func() bool { return x.count("room.joined", toEcho) > joined })
-		x.call("PATCH", "/v1/messages/"+early.Ref, `{"body":"put right"}`, 200)
+		x.call("PATCH", "/v1/messages/"+early.Ref, `{"body":"put right"}`, 200, `"ref":"`+early.Ref+`"`)
 		if r, _ := gets("the correction", "put right"); !strings.Contains(r.Inner, early.ID) || !strings.Contains(r.Inner, "urn:xmpp:message-correct:0") {
 			t.Errorf("%s is corrected by %s", early.ID, r.Inner)
 		}
 		for ref, id := range map[string]string{early.Ref: earlyID, late.Ref: lateID} {
-			x.call("DELETE", "/v1/messages/"+ref, "", 200)
+			x.call("DELETE", "/v1/messages/"+ref, "", 200, `"ref":"`+ref+`"`)
 			if r, _ := gets("the retraction", "urn:xmpp:message-retract:1"); !strings.Contains(r.Inner, id) {
 				t.Errorf("%s is retracted by %s", id, r.Inner)
 			}

@@ -36,7 +36,7 @@ store: {dir: %[6]q}
 `, s.ComponentAddr(), harness.Secret, l.url, plain, slixBot, filepath.Join(dir, "store")))
 		st := &peopleStage{T: t, listener: l, p: harness.LaunchLinked(t, file)}
 		l.event("room.joined", "")
-		st.person = newPerson(t, s, "sybil")
+		st.person = newPerson(t, s.ClientAddr(), "sybil")
 		st.joins(plain)
 
 		told := func(h heard) bool {

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"sync"
 	"testing"
 
@@ -48,9 +50,9 @@ type heard struct {
 
 type doing map[string]any
 
-func newPerson(t *testing.T, s *lab.Server, user string) *person {
+func newPerson(t *testing.T, server, user string) *person {
 	t.Helper()
-	host, port, err := net.SplitHostPort(s.ClientAddr())
+	host, port, err := net.SplitHostPort(server)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -206,7 +208,8 @@ type peopleStage struct {
 	*testing.T
 	*person
 	*listener
-	p *harness.Program
+	p    *harness.Program
+	said *harness.Transcript // nil: none
 }
 
 const (
@@ -217,6 +220,12 @@ const (
 
 func newPeopleStage(t *testing.T, kind lab.Kind) *peopleStage {
 	s := harness.StartServer(t, harness.WithManyRooms(harness.ServerOptions(kind, "people")))
+	between := harness.Between(slixBot, archived, "Echo", slixBot, archived)
+	said := harness.NewTranscript(t, func(stanza string) bool {
+		q := strings.ReplaceAll(stanza, `"`, "'")
+		back := strings.Contains(q, " from='"+archived+"/Sybil'") && strings.Contains(q, " to='sybil@localhost/slix'") // it comes when the room likes to
+		return between(stanza) && !back && !strings.HasPrefix(stanza, "<presence")
+	}, "sybil")
 	alice := harness.Login(t, s, "alice")
 	for i, room := range []string{plain, archived, "invited-invite@rooms.localhost", "invited-mediated@rooms.localhost"} {
 		more := ""
@@ -242,15 +251,15 @@ rooms:
   - {jid: %s, from: %s, nick: Echo}
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}
 store: {dir: %q}
-`, s.ComponentAddr(), harness.Secret, l.url, archived, slixBot, plain, slixBot, filepath.Join(dir, "store")))
+`, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, l.url, archived, slixBot, plain, slixBot, filepath.Join(dir, "store")))
 	if _, err := os.Stat(file); err != nil {
 		t.Fatal(err)
 	}
-	st := &peopleStage{T: t, listener: l, p: harness.LaunchLinked(t, file)}
+	st := &peopleStage{T: t, listener: l, p: harness.LaunchLinked(t, file), said: said}
 	for range 2 {
 		l.event("room.joined", "")
 	}
-	st.person = newPerson(t, s, "sybil")
+	st.person = newPerson(t, said.Through("sybil", s.ClientAddr()).Addr(), "sybil")
 	return st
 }
 
@@ -263,9 +272,57 @@ type sent struct {
 
 func (st *peopleStage) call(status int, method, path, body string) (v sent) {
 	st.T.Helper()
+	st.step("a program: " + method)
+	if st.said != nil {
+		st.said.Sent(strings.TrimSpace(method + " " + path + " " + body))
+	}
 	r, err := st.p.Call(method, path, "", harness.AsJSON, body)
+	if st.said != nil {
+		answer := r.Body
+		if !strings.Contains(path, "wait") { // whoever does not wait sees how far it is by chance
+			answer = regexp.MustCompile(`"state":"(queued|confirmed|echoed)"`).ReplaceAllString(answer, `"state":"on its way"`)
+		}
+		st.said.Got(fmt.Sprint(r.Status, " ", answer))
+	}
 	if err != nil || r.Status != status || json.Unmarshal([]byte(r.Body), &v) != nil && status != http.StatusNoContent {
 		st.Fatalf("%s %s %s: %d %s %v", method, path, body, r.Status, r.Body, err)
 	}
 	return v
+}
+
+// step begins a step of the transcript, if there is one.
+func (st *peopleStage) step(name string) {
+	if st.said != nil {
+		st.said.Step(name)
+	}
+}
+
+// does is that of a person, as a step of the transcript.
+func (st *peopleStage) does(what string, o doing) string {
+	st.T.Helper()
+	st.step("sybil: " + what)
+	return st.person.does(what, o)
+}
+
+// event is that of the listener. The transcript has it without the stanza, which it has already.
+func (st *peopleStage) event(typ, id string) said {
+	st.T.Helper()
+	ev := st.listener.event(typ, id)
+	var v struct {
+		Type string         `json:"type"`
+		Data map[string]any `json:"data"`
+	}
+	if err := json.Unmarshal([]byte(ev.raw), &v); err != nil {
+		st.Fatal(err)
+	}
+	delete(v.Data, "stanza")
+	delete(v.Data, "xml")
+	text, err := json.Marshal(v)
+	if err != nil {
+		st.Fatal(err)
+	}
+	if st.said != nil {
+		st.said.Got("event " + string(text))
+	}
+	return ev
 }
