@@ -77,7 +77,7 @@ func (c *Corrections) send(e *edits, one *correction) {
 		}
 	default:
 		if _, back := errors.AsType[*gateway.Bounced](err); !back {
-			c.o.Log.Error("correction not sent", zap.String("stanza_id", one.stanza.ID), zap.Error(err))
+			c.repeats.Error(c.o.Log, "correction not sent", zap.String("stanza_id", one.stanza.ID), zap.Error(err))
 			c.record(c.ctx, one, store.SentRejected)
 		}
 	}

@@ -112,7 +112,7 @@ func (a addressing) Send(component string, s *stanza.Stanza, more bool, done fun
 	if password, join := webhook.JoinOf(s); join {
 		err := a.rooms.accept(context.Background(), s.To.Bare(), s.From.Bare(), password)
 		if err != nil {
-			a.rooms.log.Warn("invitation not accepted", zap.Stringer("room", s.To), zap.Stringer("bot", s.From), zap.Error(err))
+			a.rooms.repeats.Warn(a.rooms.log, "invitation not accepted", zap.Stringer("room", s.To), zap.Stringer("bot", s.From), zap.Error(err))
 		}
 		done(nil)
 		return nil

@@ -95,6 +95,23 @@ func TestInvitations(t *testing.T) {
 	}
 }
 
+// A webhook that accepts what anybody invites to, while there is no place, does not fill the log.
+func TestAcceptedWithoutPlace(t *testing.T) {
+	p := policy()
+	p.MaxRooms = 1
+	b := start(t, componenttest.NewServer(t, "bot.example.com", "secret"), openStore(t, t.TempDir()), p, setting())
+	over := b.rooms.Over(&sink{})
+	for i := range 50 {
+		join := parse("<presence from='echo@bot.example.com' to='r%d@rooms.example.net'><join xmlns='urn:stanzahook:room:0'/></presence>", i)
+		if err := over.Send("bot.example.com", join, false, func(error) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := b.logs.FilterMessage("invitation not accepted").Len(); n != 1 {
+		t.Errorf("the log has it %d times", n)
+	}
+}
+
 // Those who invite leave places to others: strangers' services take a quarter, all together a half.
 func TestShareOfInvitations(t *testing.T) {
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
