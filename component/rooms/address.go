@@ -127,7 +127,8 @@ func (a addressing) Send(component string, s *stanza.Stanza, more bool, done fun
 }
 
 // mayAnswer takes one of the answers that a room gets in a minute. That a bot types is no
-// answer, and is shown as long as the answer would be.
+// answer, and is shown as long as the answer would be; reactions that acknowledge have a bound of
+// their own, as there are two for each answer.
 func (s *session) mayAnswer(answer *stanza.Stanza) bool {
 	s.all.mu.RLock()
 	most := s.all.policy.MaxAnswers
@@ -136,6 +137,10 @@ func (s *session) mayAnswer(answer *stanza.Stanza) bool {
 	defer s.mu.Unlock()
 	if webhook.IsTyping(answer) {
 		return !s.guard.full(time.Now(), most)
+	}
+	if webhook.IsAcknowledgement(answer) {
+		ok, _ := s.acks.take(time.Now(), 2*most)
+		return ok && !s.guard.full(time.Now(), most)
 	}
 	ok, first := s.guard.take(time.Now(), most)
 	if !first {

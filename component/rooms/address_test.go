@@ -36,6 +36,17 @@ func TestAnswersToRooms(t *testing.T) {
 	out := &sink{}
 	send := b.rooms.Over(out)
 	done := 0
+	// Two reactions that acknowledge go with each answer, and do not take its place.
+	for i := range 7 {
+		ack := parse("<message type='groupchat' id='acknowledgement-%d' from='echo@bot.example.com' to='ops@rooms.example.com'><reactions xmlns='urn:xmpp:reactions:0' id='1'><reaction>x</reaction></reactions></message>", i)
+		if err := send.Send("bot.example.com", ack, false, func(error) {}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if len(out.sent) != 6 {
+		t.Errorf("%d acknowledgements", len(out.sent))
+	}
+	out.sent = nil
 	for i := range 5 {
 		answer := parse("<message type='groupchat' id='m%d' from='echo@bot.example.com' to='ops@rooms.example.com'><body>hi</body></message>", i)
 		if err := send.Send("bot.example.com", answer, false, func(error) { done++ }); err != nil {

@@ -32,6 +32,7 @@ type session struct {
 	last    muc.Standing    // of the room, as it was noted
 	changed chan struct{}   // closed when it is another one, in more than the nick
 	guard   guard
+	acks    guard     // of reactions that acknowledge
 	look    time.Time // when Run calls advance again; zero: nothing is due
 
 	offered       uint64                   // events, so far

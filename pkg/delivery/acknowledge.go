@@ -15,7 +15,7 @@ func (t *target) acknowledge(sender Sender, ev *webhook.Event, emoji string) {
 	if emoji == "" {
 		return
 	}
-	s := t.Endpoint().Acknowledgement(ev, emoji, "acknowledgement-"+ulid.Make().String())
+	s := t.Endpoint().Acknowledgement(ev, emoji, webhook.AcknowledgementID+ulid.Make().String())
 	if s == nil {
 		return
 	}

@@ -240,7 +240,7 @@ func (w *writing) end(v *webhook.Verdict) {
 		}
 		last, err := w.e.Rewritten(w.ev, w.first, text, w.ev.ID+"-end")
 		if err != nil {
-			w.a.log.Error("last part of an answer not sent as a correction", about(w.ev, zap.Error(err))...)
+			w.a.repeats.Error(w.a.log, "last part of an answer not sent as a correction", about(w.ev, zap.Error(err))...)
 			return
 		}
 		v.Replies[i] = last

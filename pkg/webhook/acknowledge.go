@@ -2,6 +2,7 @@ package webhook
 
 import (
 	"slices"
+	"strings"
 
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
@@ -41,6 +42,14 @@ func (e *Endpoint) Acknowledgement(ev *Event, emoji, id string) *stanza.Stanza {
 		return nil
 	}
 	return reaction
+}
+
+// AcknowledgementID begins the ids of acknowledgements.
+const AcknowledgementID = "acknowledgement-"
+
+// IsAcknowledgement reports whether a stanza is an acknowledgement, or a reaction that looks so.
+func IsAcknowledgement(s *stanza.Stanza) bool {
+	return s.Kind == stanza.Message && strings.HasPrefix(s.ID, AcknowledgementID) && message.Read(s).Event == message.Reaction
 }
 
 // Reacts reports whether an answer has a reaction, to whichever message.
