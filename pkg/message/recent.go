@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -18,18 +19,24 @@ import (
 // marked as foreign, and nothing is quoted. References need no memory.
 //
 // Every message is remembered, and few are ever asked for. So Add only appends, see segment.
+//
+// When there is no room, the share with the most loses its oldest: whoever writes a lot makes nobody
+// else forgotten who has less.
 type Recent struct {
+	seed maphash.Seed
+
 	mu       sync.Mutex
-	seed     maphash.Seed
-	segments []*segment    // the oldest first
-	most     int           // segments
-	echoes   chan struct{} // closed at the next Echoed; nil: nobody waits
+	shares   [recentShares][]*segment // see party; the oldest first
+	segments int                      // of all
+	most     int                      // segments
+	echoes   chan struct{}            // closed at the next Echoed; nil: nobody waits
 }
 
 const (
 	// RecentBytes bounds what is remembered.
 	RecentBytes  = 16 << 20
-	segmentBytes = 256 << 10
+	recentShares = 64
+	segmentBytes = 64 << 10
 	recentFor    = 24 * time.Hour
 	// maxRecentBody bounds what is remembered of one body. A quote needs no more.
 	maxRecentBody = 4 << 10
@@ -38,6 +45,26 @@ const (
 // NewRecent returns an empty memory of so many bytes.
 func NewRecent(bytes int) *Recent {
 	return &Recent{seed: maphash.MakeSeed(), most: max(2, bytes/segmentBytes)}
+}
+
+// share returns where the messages of a conversation are. Nobody can choose who is in a share with
+// them: the seed is another one in each process.
+func (r *Recent) share(own, peer jid.JID) *[]*segment {
+	return &r.shares[maphash.String(r.seed, party(own, peer))%recentShares]
+}
+
+// party returns who counts as one for a share: a user or a room of the server that the bot is at, and all
+// of another server. Without a peer it is the bot.
+func party(own, peer jid.JID) string {
+	if peer.IsZero() {
+		return own.Bare().String()
+	}
+	domain := peer.Domain()
+	_, server, _ := strings.Cut(own.Domain(), ".")
+	if host, below := strings.CutSuffix(domain, server); server != "" && below && (host == "" || host[len(host)-1] == '.' && strings.Contains(server, ".")) {
+		return peer.Bare().String()
+	}
+	return domain
 }
 
 // Known is what is remembered of a message.
@@ -80,29 +107,36 @@ func (r *Recent) add(ids *Ref, text, author, body string, now time.Time) {
 	body = body[:min(len(body), maxRecentBody)]
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if g := r.room(8 + 4*binary.MaxVarintLen32 + len(record) + len(text) + len(author) + len(body)); g != nil {
+	if g := r.room(r.share(ids.Own, ids.Peer), 8+4*binary.MaxVarintLen32+len(record)+len(text)+len(author)+len(body)); g != nil {
 		g.add(entry{now, record, text, author, body})
 		g.ids += ids.count()
 	}
 }
 
-// room returns the segment for the next entry of a size; nil if none can take it.
-func (r *Recent) room(size int) *segment {
+// room returns the segment of a share for the next entry of a size; nil if none can take it.
+func (r *Recent) room(share *[]*segment, size int) *segment {
 	if size > segmentBytes {
 		return nil
 	}
-	if n := len(r.segments); n > 0 && len(r.segments[n-1].data)+size <= segmentBytes {
-		return r.segments[n-1]
+	if n := len(*share); n > 0 && len((*share)[n-1].data)+size <= segmentBytes {
+		return (*share)[n-1]
 	}
-	if len(r.segments) < r.most {
-		g := &segment{data: make([]byte, 0, segmentBytes)}
-		r.segments = append(r.segments, g)
-		return g
+	var g *segment
+	if r.segments < r.most {
+		r.segments++
+		g = &segment{data: make([]byte, 0, segmentBytes)}
+	} else {
+		from := share
+		for i := range r.shares {
+			if len(r.shares[i]) > len(*from) {
+				from = &r.shares[i]
+			}
+		}
+		g = (*from)[0]
+		*from = append((*from)[:0], (*from)[1:]...)
+		g.clear()
 	}
-	g := r.segments[0]
-	copy(r.segments, r.segments[1:])
-	r.segments[len(r.segments)-1] = g
-	g.clear()
+	*share = append(*share, g)
 	return g
 }
 
@@ -124,10 +158,11 @@ func (r *Recent) findBy(author string, own, peer jid.JID, id string, inRoom bool
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	segments := *r.share(own, peer)
 	key := r.key(own.String(), peer.String(), kind, id)
-	for i := len(r.segments) - 1; i >= 0; i-- {
-		g := r.segments[i]
-		if g.find(key, r.key, i < len(r.segments)-1, func(at uint32) (end bool) {
+	for i := len(segments) - 1; i >= 0; i-- {
+		g := segments[i]
+		if g.find(key, r.key, i < len(segments)-1, func(at uint32) (end bool) {
 			e := g.entry(at)
 			if now.Sub(e.since) >= recentFor {
 				return true // and so are those before it
@@ -160,9 +195,11 @@ func (r *Recent) FindRef(ref Ref, now time.Time) (Known, bool) {
 func (r *Recent) Len() (ids, bytes int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for _, g := range r.segments {
-		ids += g.ids
-		bytes += g.size()
+	for _, share := range r.shares {
+		for _, g := range share {
+			ids += g.ids
+			bytes += g.size()
+		}
 	}
 	return ids, bytes
 }

@@ -184,7 +184,7 @@ func TestRecentIsBounded(t *testing.T) {
 			t.Fatalf("%d: %q, %d bytes", i, known.Ref, len(known.Body))
 		}
 	}
-	if ids, bytes := r.Len(); found < 100 || found > 190 || ids != 2*found || bytes > 4*segmentBytes {
+	if ids, bytes := r.Len(); found < 25 || found > 48 || ids != 2*found || bytes > 4*segmentBytes {
 		t.Errorf("%d of %d are known, %d ids, %d bytes", found, n, ids, bytes)
 	}
 	r.Add(ref(0), strings.Repeat("x", segmentBytes), "", noon) // does not fit: not remembered
@@ -193,9 +193,68 @@ func TestRecentIsBounded(t *testing.T) {
 	}
 }
 
+// Whoever writes a lot makes nobody forgotten who writes less, but for those in the same share; and
+// has all the memory while nobody else needs it.
+func TestRecentHasShares(t *testing.T) {
+	r := NewRecent(RecentBytes)
+	own := jid.MustParse("echo@bot.example.com")
+	body := strings.Repeat("x", 4000)
+	from := func(peer string, i int) Ref {
+		return Ref{Own: own, Peer: jid.MustParse(peer), ID: fmt.Sprint("id", i)}
+	}
+	spam := func(i int) Ref { return from(fmt.Sprintf("spam%d@sub.evil.example.net", i), i) }
+	known := func(n int, ref func(i int) Ref) (known int) {
+		for i := range n {
+			if _, ok := r.FindRef(ref(i), noon); ok {
+				known++
+			}
+		}
+		return known
+	}
+	const fits, others = RecentBytes / 5000, 160
+	for i := range fits {
+		r.Add(spam(i), "a", body, noon)
+	}
+	if n := known(fits, spam); n != fits {
+		t.Errorf("%d of %d are known while there is nobody else", n, fits)
+	}
+	other := func(i int) Ref {
+		return from([...]string{fmt.Sprintf("u%d@example.com", i), fmt.Sprintf("r%d@rooms.example.com", i)}[i%2], i)
+	}
+	for i := range others {
+		r.Add(other(i), "a", "hi", noon)
+	}
+	for i := range 2 * fits {
+		r.Add(spam(i), "a", body, noon)
+	}
+	if n := known(others, other); n < others*4/5 { // in the same share are two or three
+		t.Errorf("%d of %d are left", n, others)
+	}
+	if _, bytes := r.Len(); bytes > RecentBytes*5/4 {
+		t.Errorf("%d bytes", bytes)
+	}
+}
+
+func TestParty(t *testing.T) {
+	for _, tc := range []struct{ own, peer, want string }{
+		{"echo@bot.example.com", "alice@example.com/phone", "alice@example.com"},
+		{"echo@bot.example.com", "ops@rooms.example.com", "ops@rooms.example.com"},
+		{"echo@bot.example.com", "alice@badexample.com", "badexample.com"},
+		{"echo@bot.example.com", "alice@elsewhere.net/phone", "elsewhere.net"},
+		{"echo@bot.example.com/room", "", "echo@bot.example.com"},
+		{"echo@bot.localhost", "alice@localhost", "alice@localhost"},
+		{"echo@example.com", "alice@evil.com", "evil.com"},
+		{"echo@example", "alice@elsewhere", "elsewhere"},
+	} {
+		if got := party(jid.FromServer(tc.own), jid.FromServer(tc.peer)); got != tc.want {
+			t.Errorf("%s, %s: %s, want %s", tc.own, tc.peer, got, tc.want)
+		}
+	}
+}
+
 // A text costs no allocation, once the memory has its size.
 func TestHearAllocatesNothing(t *testing.T) {
-	r := NewRecent(2 * segmentBytes)
+	r := NewRecent(0)
 	s := parsed(fmt.Sprintf(fromAlice, "a1", `<body>hi</body><origin-id xmlns='urn:xmpp:sid:0' id='o1'/>`))
 	f := Read(s)
 	hear := func() { r.Hear(s, &f, RoomIDs{}, "", noon) }
