@@ -115,7 +115,7 @@ func TestChatInRoom(t *testing.T) {
 	}
 }
 
-// Who takes the nick of somebody who has gone neither goes on with their run, nor gets its answer.
+// A person who takes the nick of another cannot continue the other's run, and does not get its answer.
 func TestNickOfAnother(t *testing.T) {
 	g := newStage(t, 20*time.Second)
 	alice, bob := jid.MustParse("alice@example.com"), jid.MustParse("bob@example.com")

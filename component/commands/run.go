@@ -53,8 +53,8 @@ func (c *Commands) execute(in *component.Incoming) bool {
 	in.Hold()
 	about := origin{link: in.Link(), person: by}
 	c.ask(x, step.Submit, about, func(step command.Step) {
-		if by.isRoom && c.person(in.From, bot).who != by.who { // the answer would be for who has the nick now
-			step = command.Step{Fault: &command.Fault{Err: stanza.Error{Type: stanza.Cancel, Condition: stanza.ItemNotFound, Text: "who has asked is not in the room any more"}}}
+		if by.isRoom && c.person(in.From, bot).who != by.who { // the nick is another person's now, who must not get the answer
+			step = command.Step{Fault: &command.Fault{Err: stanza.Error{Type: stanza.Cancel, Condition: stanza.ItemNotFound, Text: "the person who asked has left the room"}}}
 		}
 		c.reply(in, x, step)
 	})

@@ -64,7 +64,7 @@ func (c *Commands) Run(ctx context.Context) {
 		select {
 		case x := <-c.say.waiting:
 			c.say.done(x.who)
-			if who, isRoom := c.o.Behind(x.s.To, x.s.From); isRoom && !x.s.To.IsBare() && x.who.IsBare() && who != x.who { // it would be for who has the nick now
+			if who, isRoom := c.o.Behind(x.s.To, x.s.From); isRoom && !x.s.To.IsBare() && x.who.IsBare() && who != x.who { // the nick is another person's now, who must not get it
 				c.Counters.Unsaid.Add(1)
 				continue
 			}

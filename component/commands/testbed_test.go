@@ -34,7 +34,7 @@ type stage struct {
 	events chan submitted
 	answer chan func(w http.ResponseWriter) // nil in it: no answer before the end
 	passed chan *stanza.Stanza              // what commands did not take
-	nick   atomic.Pointer[jid.JID]          // who has the nick al in the room ops
+	nick   atomic.Pointer[jid.JID]          // the person with the nick al in the room ops
 	n      int
 }
 

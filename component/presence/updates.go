@@ -33,7 +33,7 @@ type Updates struct {
 }
 
 const (
-	// updatePace is how many are told of one bot's changes in a second, in the long run.
+	// updatePace is how many subscribers and rooms may be told of one bot's changes, a second on average.
 	updatePace = 500
 	// roundEvery is how long a round takes at least: each looks at all subscribers.
 	roundEvery = 250 * time.Millisecond

@@ -9,8 +9,8 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// A bot that many have been told of waits with its next change, the last of which is told then;
-// others do not wait with it.
+// After a change that many were told of, the next changes of the bot wait, and only the last of them is
+// sent. Other bots do not wait.
 func TestUpdatesTakeTurns(t *testing.T) {
 	loud, quiet := jid.MustParse("loud@bot.example.com"), jid.MustParse("quiet@bot.example.com")
 	u := NewUpdates(nil, func() []*component.Link { return nil }, func(_ context.Context, bots map[jid.JID]bool) map[jid.JID]int {

@@ -13,9 +13,9 @@ import (
 
 const picks = "<action-selected xmlns='urn:xmpp:tmp:quick-response' id='%s'/>"
 
-// What somebody answers by a button is a choice, whoever has composed the message: a caller, a
-// webhook, or a program of the modules. It is one in the next process, too, also if this one is
-// killed: what a killed process leaves is what is in the store before the stop.
+// An answer by a button is a choice, whether a caller, a webhook or a program of the modules has
+// composed the message. The next process knows that, too, also after a kill: a killed process
+// leaves what the store has before the stop.
 func TestButtons(t *testing.T) {
 	b := newMessageBot(t)
 	srv := newServer(t)
