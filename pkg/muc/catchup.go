@@ -48,7 +48,7 @@ func (r *Room) onHistory(now time.Time, s *stanza.Stanza) {
 		r.at[subjectTimer] = now.Add(historyEnd)
 		return
 	}
-	if e, ok := r.past(s, r.plausible(*stampOf(s, r.o.Room))); ok && len(r.history) < r.o.MaxMissed && r.bytes < maxBytes {
+	if e, ok := r.past(s, r.plausible(*stampOf(s, r.o.Room))); ok && len(r.history) < r.o.MaxMissed+maxSeen && r.bytes < maxBytes {
 		r.history = append(r.history, e)
 		r.bytes += len(s.XML())
 	}
@@ -59,8 +59,11 @@ func (r *Room) past(s *stanza.Stanza, stamp time.Time) (Event, bool) {
 	nick := s.From.Resource()
 	_, isSubject := subjectOf(s)
 	key := keyOf(s, r.o.Room)
-	if nick == "" || isSubject || r.o.History == NoHistory || !r.missed(key, stamp) {
+	if nick == "" || isSubject || r.o.History == NoHistory || stamp.Before(r.cut) {
 		return Event{}, false
+	}
+	if r.seen(key) {
+		return Event{Kind: Message, Missed: true, Stamp: stamp, key: key, seen: true}, true
 	}
 	if stamp.After(r.heard) { // else the mark would be there, and what is said until then be old
 		stamp = r.heard
@@ -115,7 +118,7 @@ func (r *Room) stamped(s *stanza.Stanza, stamp time.Time) (*stanza.Stanza, error
 // is no event. Somebody else may have had the nick meanwhile; then the occupant-id says so,
 // where the room sets it.
 func (r *Room) ownWords(e *Event) bool {
-	if !e.Own || e.Sent != "" {
+	if !e.Own || e.Sent != "" || e.seen {
 		return false
 	}
 	id, own := attr(element(e.Stanza, nsOccupant, "occupant-id"), "id"), r.author(r.nick)
@@ -296,10 +299,22 @@ func (r *Room) together() []Event {
 		}
 	}
 	slices.SortStableFunc(all, func(a, b Event) int { return int(a.Stamp.Unix() - b.Stamp.Unix()) })
-	if n := len(all) - r.o.MaxMissed; n > 0 {
-		all = all[n:]
-	}
 	return all
+}
+
+// unseen returns, of messages of the past in their order, those that were not seen, as many as
+// may be. Where more was said within a second than the mark remembers, a message of that second
+// was seen if none that the mark remembers stands before it.
+func (r *Room) unseen(past []Event) []Event {
+	kept, behind := past[:0], false
+	for _, e := range past {
+		if e.seen {
+			behind = true
+		} else if behind || !r.forgot(e.Stamp) {
+			kept = append(kept, e)
+		}
+	}
+	return kept[max(0, len(kept)-r.o.MaxMissed):]
 }
 
 // unanswered goes on without an answer of disco or of the archive.
@@ -320,6 +335,7 @@ func (r *Room) release(missed []Event) {
 		}
 	}
 	held := r.held
+	missed = r.unseen(missed)
 	r.catchUp = catchUp{}
 	for _, e := range r.others(missed) {
 		if !live[e.key] {

@@ -63,6 +63,7 @@ type Event struct {
 	Key  uint64    // of a message: the same when it comes again; 0: it has no id
 	key  uint64    // the same for the mark, also without an id
 	when time.Time // of a message, for the mark
+	seen bool      // of a message of the past: the mark has it, so it only says where it stands
 }
 
 // named sets the key of an event whose message has an id. (A client that sets none may say

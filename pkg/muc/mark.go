@@ -83,9 +83,6 @@ func (r *Room) begin(now time.Time) {
 	r.wanted = r.o.History != NoHistory && !r.m.First.IsZero()
 	if r.wanted {
 		r.cut = r.m.Last.Add(-skew)
-		if len(r.m.Seen) == maxSeen && r.cut.Unix() <= r.m.Seen[0].Unix {
-			r.cut = time.Unix(r.m.Seen[0].Unix+1, 0) // of that second some are forgotten
-		}
 		if r.cut.Before(r.m.First) {
 			r.cut = r.m.First
 		}
@@ -105,9 +102,14 @@ func (m *mark) joined(now time.Time) {
 	}
 }
 
-// missed reports whether a message of the past was not seen yet.
-func (r *Room) missed(key uint64, stamp time.Time) bool {
-	return !stamp.Before(r.cut) && !slices.ContainsFunc(r.m.Seen, func(s Seen) bool { return s.Key == key })
+// seen reports whether the mark remembers a message.
+func (m *mark) seen(key uint64) bool {
+	return slices.ContainsFunc(m.m.Seen, func(s Seen) bool { return s.Key == key })
+}
+
+// forgot reports whether the mark may have forgotten a message that was seen then.
+func (m *mark) forgot(stamp time.Time) bool {
+	return len(m.m.Seen) == maxSeen && stamp.Unix() <= m.m.Seen[0].Unix
 }
 
 // saw moves the mark behind a message.

@@ -1,0 +1,82 @@
+package muc_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
+)
+
+// More was said within a second than the mark remembers, and the bot was away in the midst of
+// it: all that it missed comes, nothing comes again, from the room's history and from pages of
+// its archive.
+func TestMissedWithinASecond(t *testing.T) {
+	const heard, said = 170, 310
+	const word = "<message type='groupchat' id='%d' from='ops@rooms.example.com/Alice' to='echo@bot.example.com/room'><body>word %[1]d</body><stanza-id xmlns='urn:xmpp:sid:0' by='ops@rooms.example.com' id='archived%[1]d'/></message>"
+	const delay = "<delay xmlns='urn:xmpp:delay' from='ops@rooms.example.com' stamp='2026-11-28T03:00:00Z'/>"
+	was := joinedRoom(t, options(), muc.Mark{})
+	for i := range heard {
+		was.Receive(began, parsed(word, i))
+	}
+	back := func(archive bool) (*muc.Room, []muc.Event) {
+		r := newRoom(t, options(), was.Mark())
+		now := began.Add(time.Minute)
+		r.Connected(now)
+		r.Receive(now, parsed("%s", ownPresence))
+		if !archive {
+			for i := range said {
+				r.Receive(now, parsed(strings.Replace(word, "</message>", delay+"</message>", 1), i))
+			}
+		}
+		var events []muc.Event
+		out := r.Receive(now, parsed("%s", noSubject))
+		for len(out.Send) > 0 {
+			asked := out.Send[0]
+			out = muc.Output{}
+			deliver := func(format string, args ...any) {
+				o := r.Receive(now, parsed(format, args...))
+				out.Send, events = append(out.Send, o.Send...), append(events, o.Events...)
+			}
+			const answer = "<iq type='result' id='%s' from='ops@rooms.example.com' to='echo@bot.example.com/room'>"
+			query, isPage := asked.Child("urn:xmpp:mam:2", "query")
+			if !isPage {
+				feature := ""
+				if archive {
+					feature = "<feature var='urn:xmpp:mam:2'/>"
+				}
+				deliver(answer+"<query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", asked.ID, feature)
+				continue
+			}
+			end := said
+			before := asked.Element(query).Child("http://jabber.org/protocol/rsm", "set").Child("http://jabber.org/protocol/rsm", "before")
+			fmt.Sscanf(before.Text, "archived%d", &end)
+			begin := max(0, end-100)
+			for i := begin; i < end; i++ {
+				deliver("<message from='ops@rooms.example.com' to='echo@bot.example.com/room'><result xmlns='urn:xmpp:mam:2' queryid='%s' id='archived%d'><forwarded xmlns='urn:xmpp:forward:0'>"+delay+
+					strings.NewReplacer("<message ", "<message xmlns='jabber:client' ", "%[1]d", "%[2]d", "%d", "%[2]d").Replace(word)+"</forwarded></result></message>", asked.ID, i)
+			}
+			deliver(answer+"<fin xmlns='urn:xmpp:mam:2' complete='%t'><set xmlns='http://jabber.org/protocol/rsm'><first>archived%d</first></set></fin></iq>", asked.ID, begin == 0, begin)
+		}
+		return r, events
+	}
+	for _, archive := range []bool{false, true} {
+		r, events := back(archive)
+		var words []string
+		for _, e := range events {
+			if e.Kind == muc.Message {
+				words = append(words, body(e.Stanza))
+			}
+		}
+		if len(words) != said-heard || words[0] != fmt.Sprint("word ", heard) || words[len(words)-1] != fmt.Sprint("word ", said-1) || r.Status().State != muc.Joined {
+			t.Errorf("archive %t: %d of %d: %q", archive, len(words), said-heard, words)
+		}
+	}
+}
+
+func body(s *stanza.Stanza) string {
+	text, _ := s.Body()
+	return text
+}
