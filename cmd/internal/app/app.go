@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/livecheck"
+	"stanzahook/cmd/internal/made"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/component"
 	"stanzahook/component/archive"
@@ -87,12 +88,10 @@ type App struct {
 	reloader     v1.Reload // nil: none
 
 	current        atomic.Pointer[current] // to read outside a change
-	changing       chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeHooks, madeBots, madeCommands, commandTargets, botTimer, workers, backends, accounts
+	changing       chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeBots, commandTargets, botTimer, workers, backends, accounts
 	stopping       context.Context
 	beginStop      context.CancelFunc
-	made           madeItems[config.Endpoint]
-	madeHooks      madeItems[config.Hook]
-	madeCommands   madeItems[config.Command]
+	made           madeByAPI
 	commandTargets map[string]commandTarget // by node
 	madeBots       madeBots
 	avatars        avatarFiles // of them
@@ -110,7 +109,7 @@ type App struct {
 type current struct {
 	cfg     *config.Config
 	workers []*delivery.Worker
-	made    madeItems[config.Endpoint]
+	made    made.Items[config.Endpoint]
 }
 
 type undo struct {

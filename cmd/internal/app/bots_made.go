@@ -3,13 +3,13 @@ package app
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/made"
 	"stanzahook/component/bots"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
@@ -141,11 +141,8 @@ func (a *App) putBot(ctx context.Context, bot jid.JID, keys, image []byte) (fres
 	}
 	defer a.endChange()
 	b, err := a.cfg.MakeBot(bot.String(), keys, image)
-	if mistakes, ok := errors.AsType[*config.Mistakes](err); ok {
-		return false, wrongEndpoint(mistakes)
-	}
 	if err != nil {
-		return false, err
+		return false, made.Refusal(err)
 	}
 	of := b.Profile // without the rest of b
 	m := madeBot{Avatar: of.Avatar, profile: &of}

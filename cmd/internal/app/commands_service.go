@@ -46,7 +46,7 @@ func (s commandService) Get(node string) (v1.Command, error) {
 
 // Put implements v1.Commands.
 func (s commandService) Put(ctx context.Context, node string, keys []byte) (v1.Command, bool, error) {
-	fresh, err := s.app.putCommand(ctx, node, keys)
+	fresh, err := s.app.made.commands.Put(ctx, node, keys)
 	if err != nil {
 		return v1.Command{}, false, err
 	}
@@ -56,7 +56,7 @@ func (s commandService) Put(ctx context.Context, node string, keys []byte) (v1.C
 
 // Delete implements v1.Commands.
 func (s commandService) Delete(ctx context.Context, node string) error {
-	return s.app.deleteCommand(ctx, node)
+	return s.app.made.commands.Delete(ctx, node)
 }
 
 // Runs implements v1.Commands.

@@ -57,8 +57,8 @@
 // # The walk of an endpoint that is put
 //
 //	httpapi/v1/endpoints_put.go       the request: a JSON object
-//	cmd/internal/config/made.go       it is read and checked as one of the file
-//	cmd/internal/app/endpoints_made.go    its place; when nothing else can fail, it is stored
+//	cmd/internal/made/table.go        its place; when nothing else can fail, it is stored
+//	cmd/internal/config/made_endpoint.go    it is read and checked as one of the file
 //	pkg/store/endpoints.go            the record
 //	cmd/internal/app/endpoints_change.go  the change over, as at a reload: workers, queues, routes
 //

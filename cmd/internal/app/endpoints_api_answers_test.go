@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"stanzahook/cmd/internal/made"
 	"stanzahook/httpapi/v1"
 )
 
@@ -16,9 +17,11 @@ import (
 func TestTooManyEndpoints(t *testing.T) {
 	x := startApp(t, noAuth)
 	x.put("one", `{"match":{"to":"one@*"}}`, 201)
-	for i := 1; len(x.made) < maxMade; i++ {
-		x.made, _, _ = x.made.with(fmt.Sprint("n", i), nil, nil)
+	all := x.made.endpoints.Now()
+	for i := 1; len(all) < made.Max; i++ {
+		all, _, _ = all.With(fmt.Sprint("n", i), nil, nil)
 	}
+	x.made.endpoints.Set(all)
 	status, body := x.call("", "PUT", "/v1/endpoints/more", `{}`)
 	if status != 507 || !strings.Contains(body, "there are 1000 endpoints of the API") {
 		t.Errorf("%d %s", status, body)
@@ -28,7 +31,8 @@ func TestTooManyEndpoints(t *testing.T) {
 	if e := x.put("more", `{"match":{"to":"more@*"}}`, 201); e.Name != "more" {
 		t.Errorf("%+v", e)
 	}
-	if last := x.made[len(x.made)-1]; last.Name != "more" || last.Slot != 7 {
+	all = x.made.endpoints.Now()
+	if last := all[len(all)-1]; last.Name != "more" || last.Slot != 7 {
 		t.Errorf("%+v", last)
 	}
 }
@@ -88,7 +92,7 @@ func TestSecretsOfEndpoints(t *testing.T) {
 		text, _ := json.Marshal(e.ContextMap())
 		shown = append(shown, e.Message+" "+string(text))
 	}
-	for _, text := range append(shown, fmt.Sprintf("%v %+v %#v", x.made, x.cfg, x.cfg.Endpoints)) {
+	for _, text := range append(shown, fmt.Sprintf("%v %+v %#v", x.made.endpoints.Now(), x.cfg, x.cfg.Endpoints)) {
 		if strings.Contains(text, "hunter2") && !strings.Contains(text, "URL:") || strings.Contains(text, "aHVudGVyMm") {
 			t.Errorf("a secret is shown: %s", text)
 		}

@@ -17,6 +17,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/made"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/httpapi/v1"
 )
@@ -266,9 +267,9 @@ func TestKilledInAChange(t *testing.T) {
 		return ""
 	}
 	killed := errors.New("killed")
-	change := func(made madeItems[config.Endpoint], commit func(context.Context) error) (dir string) {
+	change := func(all made.Items[config.Endpoint], commit func(context.Context) error) (dir string) {
 		t.Helper()
-		err := x.changeMade(t.Context(), made, func(ctx context.Context) error {
+		err := x.changeEndpoints(t.Context(), x.cfg.WithEndpoints(all.Allowed()), func(ctx context.Context) error {
 			if err := commit(ctx); err != nil {
 				return err
 			}
@@ -280,9 +281,9 @@ func TestKilledInAChange(t *testing.T) {
 		}
 		return dir
 	}
-	made := slices.Clone(x.made)
-	afterDelete := change(slices.Delete(slices.Clone(made), 0, 1), func(ctx context.Context) error {
-		return x.store.MadeEndpoints().Remove(ctx, made[0].Slot)
+	all := x.made.endpoints.Now()
+	afterDelete := change(all.Without(0), func(ctx context.Context) error {
+		return x.store.MadeEndpoints().Remove(ctx, all[0].Slot)
 	})
 	same := func() { // what failed has changed nothing
 		t.Helper()
@@ -296,7 +297,7 @@ func TestKilledInAChange(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	moved, record, _ := made.with("moved", e, keys)
+	moved, record, _ := all.With("moved", e, keys)
 	afterPut := change(moved, func(ctx context.Context) error { return x.store.MadeEndpoints().Put(ctx, &record) })
 	same()
 	if url := x.workers[1].Endpoint().URL; url != "http://127.0.0.1:1/" {

@@ -31,10 +31,11 @@ func (a *App) beginChange(ctx context.Context) error {
 
 func (a *App) endChange() { <-a.changing }
 
-// use makes a configuration the current one. Its endpoints have been switched to.
-func (a *App) use(cfg *config.Config, made madeItems[config.Endpoint]) {
-	a.cfg, a.made = cfg, made
-	a.current.Store(&current{cfg, a.workers, made})
+// use makes a configuration the current one. Its endpoints have been switched to, and
+// the tables have what the API has made of it.
+func (a *App) use(cfg *config.Config) {
+	a.cfg = cfg
+	a.current.Store(&current{cfg, a.workers, a.made.endpoints.Now()})
 }
 
 // endpointChange is a change to the endpoints of another configuration, which cannot

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/made"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
@@ -19,7 +20,7 @@ import (
 type endpoints struct {
 	app     *App
 	cfg     *config.Config
-	made    madeItems[config.Endpoint] // of the API, also those that the configuration does not allow
+	made    made.Items[config.Endpoint] // of the API, also those that the configuration does not allow
 	workers *delivery.Workers
 }
 
@@ -47,7 +48,7 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 		waiting = s.app.removed.Waiting()
 	}
 	for _, m := range s.made {
-		if s.made.unused(m.Name) != "" && s.workers.Named(m.Name) == nil {
+		if s.made.Unused(m.Name) != "" && s.workers.Named(m.Name) == nil {
 			waiting[m.Name] += 0 // it is shown, whether events wait for it or not
 		}
 	}
@@ -81,7 +82,7 @@ func (s *endpoints) found(ctx context.Context, name string) (v1.Endpoint, error)
 	w, err := s.worker(name)
 	switch {
 	case err == nil:
-	case s.made.unused(name) != "":
+	case s.made.Unused(name) != "":
 		return s.describeRemoved(name, s.app.removed.Waiting()[name]), nil
 	default:
 		return v1.Endpoint{}, err
@@ -105,7 +106,7 @@ func (s *endpoints) worker(name string) (*delivery.Worker, error) {
 	if w := s.workers.Named(name); w != nil {
 		return w, nil
 	}
-	if why := s.made.unused(name); why != "" {
+	if why := s.made.Unused(name); why != "" {
 		return nil, fmt.Errorf("%w: %s", gateway.ErrConflict, why)
 	}
 	return nil, gateway.ErrNotFound
@@ -115,7 +116,7 @@ func (s *endpoints) worker(name string) (*delivery.Worker, error) {
 // letters.
 func (s *endpoints) describeRemoved(name string, waiting int) v1.Endpoint {
 	e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "removed", Queued: waiting}, Delivery: config.DeliveryQueued}
-	if why := s.made.unused(name); why != "" && s.workers.Named(name) == nil {
+	if why := s.made.Unused(name); why != "" && s.workers.Named(name) == nil {
 		e.Reason, e.Source = &why, source(true)
 	}
 	return e
@@ -230,7 +231,7 @@ func (s *endpoints) Disable(ctx context.Context, name, reason string) error {
 
 // Put implements v1.Endpoints.
 func (s *endpoints) Put(ctx context.Context, name string, keys []byte) (v1.Endpoint, bool, error) {
-	fresh, err := s.app.putEndpoint(ctx, name, keys)
+	fresh, err := s.app.made.endpoints.Put(ctx, name, keys)
 	if err != nil {
 		return v1.Endpoint{}, false, err
 	}
@@ -240,5 +241,5 @@ func (s *endpoints) Put(ctx context.Context, name string, keys []byte) (v1.Endpo
 
 // Delete implements v1.Endpoints.
 func (s *endpoints) Delete(ctx context.Context, name string) error {
-	return s.app.deleteEndpoint(ctx, name)
+	return s.app.made.endpoints.Delete(ctx, name)
 }

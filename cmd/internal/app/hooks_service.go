@@ -65,7 +65,7 @@ func (s hookService) Get(name string) (v1.Hook, error) {
 
 // Put implements v1.Hooks.
 func (s hookService) Put(ctx context.Context, name string, keys []byte) (v1.Hook, bool, error) {
-	fresh, err := s.app.putHook(ctx, name, keys)
+	fresh, err := s.app.made.hooks.Put(ctx, name, keys)
 	if err != nil {
 		return v1.Hook{}, false, err
 	}
@@ -75,7 +75,7 @@ func (s hookService) Put(ctx context.Context, name string, keys []byte) (v1.Hook
 
 // Delete implements v1.Hooks.
 func (s hookService) Delete(ctx context.Context, name string) error {
-	return s.app.deleteHook(ctx, name)
+	return s.app.made.hooks.Delete(ctx, name)
 }
 
 // Requests implements v1.Hooks.

@@ -2,101 +2,115 @@ package app
 
 import (
 	"context"
-	"slices"
-	"strings"
+	"fmt"
 
-	"stanzahook/pkg/store"
+	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/made"
+	"stanzahook/component/commands"
+	"stanzahook/pkg/gateway"
 )
 
-// madeItem is an endpoint, a hook or a command that the API has made.
-type madeItem[T any] struct {
-	store.MadeEndpoint        // without its keys, which may have secrets
-	size               int    // of the keys, in bytes
-	item               *T     // nil: the configuration does not allow it
-	problems           string // why not
+// madeByAPI is what the API has made.
+type madeByAPI struct {
+	endpoints *made.Table[config.Endpoint]
+	hooks     *made.Table[config.Hook]
+	commands  *made.Table[config.Command]
 }
 
-// madeItems are all of one kind, in their order.
-type madeItems[T any] []madeItem[T]
+// makeTables makes the tables of what the API has made, which are empty.
+func (a *App) makeTables() {
+	a.made.endpoints = made.NewTable(a.endpointKind())
+	a.made.hooks = made.NewTable(made.Kind[config.Hook]{
+		What: "hook", Key: "name", Records: a.store.MadeHooks(), Log: a.log,
+		Make: (*config.Config).MakeHook, With: (*config.Config).WithHooks, InFile: (*config.Config).HookInFile,
+		Begin: a.beginMade, Fits: hooksFit, Change: a.changeHooks,
+	})
+	a.made.commands = made.NewTable(made.Kind[config.Command]{
+		What: "command", Key: "node", Records: a.store.MadeCommands(), Log: a.log,
+		Make: (*config.Config).MakeCommand, With: (*config.Config).WithCommands, InFile: (*config.Config).CommandInFile,
+		Begin: a.beginMade, Fits: commandsFit, Change: a.changeCommands,
+	})
+}
 
-// allowed returns those that the configuration allows.
-func (all madeItems[T]) allowed() []*T {
-	var allowed []*T
-	for _, m := range all {
-		if m.item != nil {
-			allowed = append(allowed, m.item)
-		}
+// beginMade is made.Kind.Begin.
+func (a *App) beginMade(ctx context.Context) (*config.Config, func(), error) {
+	if err := a.beginChange(ctx); err != nil {
+		return nil, nil, err
 	}
-	return allowed
+	return a.cfg, a.endChange, nil
 }
 
-// unused returns why the configuration does not allow an item; empty if it does, or there
-// is none.
-func (all madeItems[T]) unused(name string) string {
-	if i := all.find(name); i >= 0 && all[i].item == nil {
-		return "the configuration does not allow it: " + strings.ReplaceAll(all[i].problems, "\n", "; ")
-	}
-	return ""
-}
-
-func (all madeItems[T]) find(name string) int {
-	return slices.IndexFunc(all, func(m madeItem[T]) bool { return m.Name == name })
-}
-
-// with returns the items with one more behind all others, or with one replaced in its place,
-// and what the store is to have of it.
-func (all madeItems[T]) with(name string, item *T, keys []byte) (next madeItems[T], record store.MadeEndpoint, fresh bool) {
-	next = slices.Clone(all)
-	i := next.find(name)
-	if fresh = i < 0; fresh {
-		taken := make(map[int]bool, len(all))
-		for _, m := range all {
-			taken[m.Slot] = true
-		}
-		m := madeItem[T]{MadeEndpoint: store.MadeEndpoint{Name: name}}
-		for taken[m.Slot] {
-			m.Slot++
-		}
-		if n := len(all); n > 0 {
-			m.Order = all[n-1].Order + 1
-		}
-		next = append(next, m)
-		i = len(next) - 1
-	}
-	next[i].item, next[i].problems, next[i].size = item, "", len(keys)
-	record = next[i].MadeEndpoint
-	record.Keys = keys
-	return next, record, fresh
-}
-
-// without returns the items without the one at a place.
-func (all madeItems[T]) without(i int) madeItems[T] {
-	return slices.Delete(slices.Clone(all), i, i+1)
-}
-
-// bytes returns how much JSON they have together.
-func (all madeItems[T]) bytes() (sum int) {
-	for _, m := range all {
-		sum += m.size
-	}
-	return sum
-}
-
-// readMade reads the items that the store has. Each is made by the configuration with those
-// before it.
-func readMade[T any](ctx context.Context, from *store.MadeEndpoints, make func(before madeItems[T], name string, keys []byte) (*T, error)) (madeItems[T], error) {
-	stored, err := from.All(ctx)
+// loadMade adds what the API has made to the configuration that the process starts with.
+func (a *App) loadMade(ctx context.Context) error {
+	a.makeTables()
+	cfg, use, err := a.readMade(ctx, a.cfg)
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var all madeItems[T]
-	for _, s := range stored {
-		m := madeItem[T]{MadeEndpoint: s, size: len(s.Keys)}
-		m.Keys = nil
-		if m.item, err = make(all, s.Name, s.Keys); err != nil {
-			m.problems = err.Error()
-		}
-		all = append(all, m)
+	a.cfg = cfg
+	use()
+	a.logUnused()
+	return a.readMadeBots(ctx)
+}
+
+// readMade reads the endpoints, hooks and commands of the API, as a configuration allows them,
+// and lays them behind those of its file. Until use is called the tables have those before.
+func (a *App) readMade(ctx context.Context, file *config.Config) (cfg *config.Config, use func(), err error) {
+	endpoints, cfg, err := a.made.endpoints.Read(ctx, file)
+	if err != nil {
+		return nil, nil, err
 	}
-	return all, nil
+	hooks, cfg, err := a.made.hooks.Read(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.made.hooks.LogUnused(hooks, cfg)
+	commands, cfg, err := a.made.commands.Read(ctx, cfg)
+	if err != nil {
+		return nil, nil, err
+	}
+	a.made.commands.LogUnused(commands, cfg)
+	return cfg, func() {
+		a.made.endpoints.Set(endpoints)
+		a.made.hooks.Set(hooks)
+		a.made.commands.Set(commands)
+	}, nil
+}
+
+// hooksFit returns why there is no room for so many hooks, or so large ones.
+func hooksFit(_ *config.Config, _ *config.Hook, next made.Items[config.Hook]) error {
+	if len(next) > made.Max || next.Bytes() > made.MaxBytes {
+		return fmt.Errorf("%w: the hooks of the API may be %d, with %d bytes of JSON together; delete one, or write hooks into the configuration file", gateway.ErrFull, made.Max, made.MaxBytes)
+	}
+	return nil
+}
+
+// changeHooks is made.Kind.Change.
+func (a *App) changeHooks(ctx context.Context, cfg *config.Config, commit func(context.Context) error) error {
+	if err := commit(ctx); err != nil {
+		return err
+	}
+	a.use(cfg)
+	a.server.Handler().Replace(a.surfaces(cfg))
+	return nil
+}
+
+// commandsFit is hooksFit for commands.
+func commandsFit(cfg *config.Config, _ *config.Command, next made.Items[config.Command]) error {
+	if len(cfg.Commands) > commands.Max || len(next) > made.Max || next.Bytes() > made.MaxBytes {
+		return fmt.Errorf("%w: there may be %d commands, those of the API with %d bytes of JSON together; delete one", gateway.ErrFull, commands.Max, made.MaxBytes)
+	}
+	return nil
+}
+
+// changeCommands is made.Kind.Change.
+func (a *App) changeCommands(ctx context.Context, cfg *config.Config, commit func(context.Context) error) error {
+	if err := commit(ctx); err != nil {
+		return err
+	}
+	a.setCommands(cfg)
+	a.use(cfg)
+	a.setBots(cfg) // whose features may be others
+	a.server.Handler().Replace(a.surfaces(cfg))
+	return nil
 }

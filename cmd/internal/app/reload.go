@@ -86,15 +86,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	if fixed := needRestart(a.cfg, file); len(fixed) > 0 {
 		return nil, &v1.Refusal{Problems: fixed}
 	}
-	made, err := a.readMadeEndpoints(ctx, file)
-	if err != nil {
-		return nil, err
-	}
-	madeHooks, cfg, err := a.readMadeHooks(ctx, file.WithEndpoints(made.allowed()))
-	if err != nil {
-		return nil, err
-	}
-	madeCommands, cfg, err := a.readMadeCommands(ctx, cfg)
+	cfg, useMade, err := a.readMade(ctx, file)
 	if err != nil {
 		return nil, err
 	}
@@ -125,8 +117,8 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	a.setBots(cfg)
 	a.warnOfLargeAvatars(cfg)
 	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
-	a.madeHooks, a.madeCommands = madeHooks, madeCommands
-	a.use(cfg, made)
+	useMade()
+	a.use(cfg)
 	a.logUnused()
 	err = a.server.Replace(a.surfaces(cfg))
 	if a.role != nil {

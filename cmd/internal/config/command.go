@@ -107,9 +107,6 @@ func (k *keyReader) appendJSON(b []byte, n *yaml.Node, path string) ([]byte, boo
 	return append(b, text...), true
 }
 
-// ByAPI reports whether the command was made by the API, and is not of the file.
-func (c *Command) ByAPI() bool { return c.Given != nil }
-
 // readForm parses a form, and reports what is wrong with it by the place of that.
 func (s scope) readForm(name, text string) *form.Form {
 	f, wrong := form.Decode([]byte(text))
@@ -155,24 +152,4 @@ func (cfg *Config) MakeCommand(node string, text []byte) (*Command, error) {
 		c.Given["url"] = outbound.PublicURL(url)
 	}
 	return c, nil
-}
-
-// WithCommands returns the configuration with the commands of its file, and behind them others,
-// which were made by the API. Of two with one node, that of the file counts.
-func (cfg *Config) WithCommands(made []*Command) *Config {
-	next := *cfg
-	next.Commands = nil
-	file := make(map[string]bool)
-	for i := range cfg.Commands {
-		if !cfg.Commands[i].ByAPI() {
-			next.Commands = append(next.Commands, cfg.Commands[i])
-			file[cfg.Commands[i].Node] = true
-		}
-	}
-	for _, c := range made {
-		if !file[c.Node] {
-			next.Commands = append(next.Commands, *c)
-		}
-	}
-	return &next
 }

@@ -1,128 +1,122 @@
 package config
 
 import (
-	"encoding/json"
 	"fmt"
 	"reflect"
-	"slices"
-	"strings"
 
 	"github.com/go-viper/mapstructure/v2"
-
-	"stanzahook/pkg/outbound"
-	"stanzahook/pkg/secret"
 )
 
-// Mistakes are what is wrong with an endpoint that is made by the API.
+// Mistakes are what is wrong with what is made by the API, such as an endpoint.
 type Mistakes struct {
 	Problems
 	// Forbidden says that nothing is wrong but the address, which may not be reached.
 	Forbidden bool
 }
 
-// MakeEndpoint reads an endpoint that is made by the API: a JSON object with the keys of an
-// endpoint of the file, which are checked as those are. The name may be left out. Its
-// error is of type [*Mistakes]. What the endpoint may be depends on the rest of the
-// configuration: after a reload it is read again.
-func (cfg *Config) MakeEndpoint(name string, text []byte) (*Endpoint, error) {
+// madeSection reads the keys of what is made by the API: a JSON object with the keys of a
+// section of the file. The name under key is that of the path, and may be left out.
+func (cfg *Config) madeSection(text []byte, t reflect.Type, key, name, what string) (map[string]any, scope, error) {
 	r := newReport("")
+	s := scope{r, cfg, cfg.Files, ""}
 	root, err := parseJSON(text)
 	if err != nil {
-		r.addLine(0, "", "the endpoint %v", err)
-		return nil, &Mistakes{Problems: r.problems}
+		r.addLine(0, "", "the %s %v", what, err)
+		return nil, s, &Mistakes{Problems: r.problems}
 	}
-	section, _ := (&keyReader{r: r}).section(root, reflect.TypeFor[Endpoint](), "")
-	s := scope{r, cfg, cfg.Files, ""}
-	if given, ok := section["name"]; ok && given != name {
-		s.add("name", "%s is not the name in the path, %s; leave it out", quote(fmt.Sprint(given)), quote(name))
+	section, _ := (&keyReader{r: r}).section(root, t, "")
+	if given, ok := section[key]; ok && given != name {
+		s.add(key, "%s is not the %s in the path, %s; leave it out", quote(fmt.Sprint(given)), key, quote(name))
 	}
-	section["name"] = name
-	var one Config
-	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: &one, ErrorUnused: true, DecodeHook: overDefaults})
-	if err == nil {
-		err = d.Decode(map[string]any{"endpoints": []any{section}})
-	}
-	if err != nil { // each value has its type already
-		return nil, fmt.Errorf("endpoint %s: %w", name, err)
-	}
-	one.fillDependent()
-	e := &one.Endpoints[0]
-	e.check(s, nil)
-	s.elsewhere(e.Address)
-	e.checkMasks(s)
-	valid := len(r.problems) == 0
-	e.checkSocket(s)
-	if len(r.problems) > 0 {
-		return nil, &Mistakes{r.problems, valid || len(r.problems) == 1 && cfg.forbids(e.Address)}
-	}
-	e.Given = given(text)
-	return e, nil
+	section[key] = name
+	return section, s, nil
 }
 
-// checkMasks keeps what stands for secrets, wherever they are shown, from becoming secrets.
-func (e *Endpoint) checkMasks(s scope) {
-	const mask = "is the mask of a secret; write the secret itself"
-	if strings.Contains(e.URL, "=***") {
-		s.add("url", "has the mask of a secret in it; write the value itself")
+// decodeMade decodes one element of a list of the configuration over its defaults.
+func decodeMade(into *Config, list string, section map[string]any) error {
+	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: into, ErrorUnused: true, DecodeHook: overDefaults})
+	if err != nil {
+		return err
 	}
-	for i, text := range e.SigningSecrets {
-		if text.Reveal() == secret.Hidden {
-			s.add(at("signing_secrets", i), mask)
-		}
-	}
-	for name, value := range e.Headers {
-		if value.Reveal() == secret.Hidden {
-			s.report.add(s.in("headers").headerKey(name), mask)
-		}
-	}
+	return d.Decode(map[string]any{list: []any{section}})
 }
 
-// checkSocket refuses Unix sockets.
-func (e *Endpoint) checkSocket(s scope) {
-	if e.Address != nil && e.Address.Socket() != "" {
-		s.add("url", "is a socket, which only the configuration file can name: a token of the API would reach every service of this machine")
-	}
-}
-
-// forbids reports whether the outbound guard forbids an address.
-func (cfg *Config) forbids(a *outbound.Address) bool {
-	return a != nil && a.Socket() == "" && outbound.NewGuard(cfg.Outbound.Networks).CheckHost(a.Base().Hostname()) != nil
-}
-
-// given are the keys of an endpoint as they were given, with secrets masked.
-func given(text []byte) map[string]any {
-	keys := make(map[string]any)
-	if err := json.Unmarshal(text, &keys); err != nil {
-		return keys // it was read a moment ago
-	}
-	delete(keys, "name")
-	if url, ok := keys["url"].(string); ok {
-		keys["url"] = outbound.PublicURL(url)
-	}
-	if secrets, ok := keys["signing_secrets"].([]any); ok {
-		keys["signing_secrets"] = slices.Repeat([]any{secret.Hidden}, len(secrets))
-	}
-	if headers, ok := keys["headers"].(map[string]any); ok {
-		for name := range headers {
-			headers[name] = secret.Hidden
-		}
-	}
-	return keys
+// madeElement is an element of a list that the file and the API can have.
+type madeElement[T any] interface {
+	*T
+	ByAPI() bool
+	nameOf() string
 }
 
 // ByAPI reports whether the endpoint was made by the API, and is not of the file.
 func (e *Endpoint) ByAPI() bool { return e.Given != nil }
 
+// ByAPI reports whether the hook was made by the API, and is not of the file.
+func (h *Hook) ByAPI() bool { return h.Given != nil }
+
+// ByAPI reports whether the command was made by the API, and is not of the file.
+func (c *Command) ByAPI() bool { return c.Given != nil }
+
+func (e *Endpoint) nameOf() string { return e.Name }
+func (h *Hook) nameOf() string     { return h.Name }
+func (c *Command) nameOf() string  { return c.Node }
+
+// behindFile returns the elements of a list that are of the file, and behind them others, which
+// were made by the API. Of two with one name, that of the file counts.
+func behindFile[T any, P madeElement[T]](list []T, made []*T) []T {
+	var all []T
+	file := make(map[string]bool)
+	for i := range list {
+		if one := P(&list[i]); !one.ByAPI() {
+			all = append(all, list[i])
+			file[one.nameOf()] = true
+		}
+	}
+	for _, one := range made {
+		if !file[P(one).nameOf()] {
+			all = append(all, *one)
+		}
+	}
+	return all
+}
+
+// inFile reports whether an element of a list has a name, and is of the file.
+func inFile[T any, P madeElement[T]](list []T, name string) bool {
+	for i := range list {
+		if one := P(&list[i]); one.nameOf() == name && !one.ByAPI() {
+			return true
+		}
+	}
+	return false
+}
+
 // WithEndpoints returns the configuration with the endpoints of its file, and behind them
 // others, which were made by the API. Of two with one name, that of the file counts.
 func (cfg *Config) WithEndpoints(made []*Endpoint) *Config {
 	next := *cfg
-	next.Endpoints = slices.DeleteFunc(slices.Clone(cfg.Endpoints), func(e Endpoint) bool { return e.ByAPI() })
-	file := len(next.Endpoints)
-	for _, e := range made {
-		if !slices.ContainsFunc(next.Endpoints[:file], func(f Endpoint) bool { return f.Name == e.Name }) {
-			next.Endpoints = append(next.Endpoints, *e)
-		}
-	}
+	next.Endpoints = behindFile(cfg.Endpoints, made)
 	return &next
 }
+
+// WithHooks is WithEndpoints for hooks.
+func (cfg *Config) WithHooks(made []*Hook) *Config {
+	next := *cfg
+	next.Hooks = behindFile(cfg.Hooks, made)
+	return &next
+}
+
+// WithCommands is WithEndpoints for commands, whose names are their nodes.
+func (cfg *Config) WithCommands(made []*Command) *Config {
+	next := *cfg
+	next.Commands = behindFile(cfg.Commands, made)
+	return &next
+}
+
+// EndpointInFile reports whether the file has an endpoint of a name.
+func (cfg *Config) EndpointInFile(name string) bool { return inFile(cfg.Endpoints, name) }
+
+// HookInFile reports whether the file has a hook of a name.
+func (cfg *Config) HookInFile(name string) bool { return inFile(cfg.Hooks, name) }
+
+// CommandInFile reports whether the file has a command of a node.
+func (cfg *Config) CommandInFile(node string) bool { return inFile(cfg.Commands, node) }

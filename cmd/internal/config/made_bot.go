@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"reflect"
 
-	"github.com/go-viper/mapstructure/v2"
-
 	"stanzahook/pkg/profile"
 )
 
@@ -38,11 +36,7 @@ func (cfg *Config) MakeBot(address string, text, image []byte) (*MadeBot, error)
 	encoded, inKeys := section["avatar"].(string)
 	delete(section, "avatar")
 	var one Config
-	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: &one, ErrorUnused: true, DecodeHook: overDefaults})
-	if err == nil {
-		err = d.Decode(map[string]any{"bots": []any{section}})
-	}
-	if err != nil { // each value has its type already
+	if err := decodeMade(&one, "bots", section); err != nil { // each value has its type already
 		return nil, fmt.Errorf("bot %s: %w", address, err)
 	}
 	b := &one.Bots[0]

@@ -6,8 +6,6 @@ import (
 	"reflect"
 	"slices"
 
-	"github.com/go-viper/mapstructure/v2"
-
 	"stanzahook/pkg/secret"
 )
 
@@ -48,33 +46,6 @@ func (cfg *Config) MakeHook(name string, text []byte) (*Hook, error) {
 	return h, nil
 }
 
-// madeSection reads the keys of what is made by the API: a JSON object with the keys of a
-// section of the file. The name under key is that of the path, and may be left out.
-func (cfg *Config) madeSection(text []byte, t reflect.Type, key, name, what string) (map[string]any, scope, error) {
-	r := newReport("")
-	s := scope{r, cfg, cfg.Files, ""}
-	root, err := parseJSON(text)
-	if err != nil {
-		r.addLine(0, "", "the %s %v", what, err)
-		return nil, s, &Mistakes{Problems: r.problems}
-	}
-	section, _ := (&keyReader{r: r}).section(root, t, "")
-	if given, ok := section[key]; ok && given != name {
-		s.add(key, "%s is not the %s in the path, %s; leave it out", quote(fmt.Sprint(given)), key, quote(name))
-	}
-	section[key] = name
-	return section, s, nil
-}
-
-// decodeMade decodes one element of a list of the configuration over its defaults.
-func decodeMade(into *Config, list string, section map[string]any) error {
-	d, err := mapstructure.NewDecoder(&mapstructure.DecoderConfig{Result: into, ErrorUnused: true, DecodeHook: overDefaults})
-	if err != nil {
-		return err
-	}
-	return d.Decode(map[string]any{list: []any{section}})
-}
-
 // givenHook are the keys of a hook as they were given, with secrets masked.
 func givenHook(text []byte) map[string]any {
 	keys := make(map[string]any)
@@ -91,18 +62,4 @@ func givenHook(text []byte) map[string]any {
 		}
 	}
 	return keys
-}
-
-// WithHooks returns the configuration with the hooks of its file, and behind them others,
-// which were made by the API. Of two with one name, that of the file counts.
-func (cfg *Config) WithHooks(made []*Hook) *Config {
-	next := *cfg
-	next.Hooks = slices.DeleteFunc(slices.Clone(cfg.Hooks), func(h Hook) bool { return h.ByAPI() })
-	file := len(next.Hooks)
-	for _, h := range made {
-		if !slices.ContainsFunc(next.Hooks[:file], func(f Hook) bool { return f.Name == h.Name }) {
-			next.Hooks = append(next.Hooks, *h)
-		}
-	}
-	return &next
 }

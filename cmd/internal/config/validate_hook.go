@@ -224,6 +224,3 @@ func (h *Hook) checkReader(s scope) {
 		}
 	}
 }
-
-// ByAPI reports whether the hook was made by the API, and is not of the file.
-func (h *Hook) ByAPI() bool { return h.Given != nil }
