@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stanzahook/component"
@@ -15,21 +16,42 @@ import (
 // events of avatars (XEP-0084 section 4.3). Of several changes of a bot that wait only the
 // last is sent. Whoever may change a bot may do so as often as they like: the next change waits
 // the longer the more people have been told of the one before, so that the link and the processor
-// are for others as well.
+// are for others as well. Each component has its own turns: a server that is slow, or does not
+// read, keeps none of the others waiting.
 //
 // Killed while changes wait: subscribers get the presence with its content when the component
 // is connected again, and with it the id of the avatar (XEP-0153).
 type Updates struct {
+	Counters UpdateCounters
+
 	subscribers *Subscribers
 	links       func() []*component.Link
 	others      func(ctx context.Context, bots map[jid.JID]bool) map[jid.JID]int
 
 	mu      sync.Mutex
+	of      map[string]*turns // by component
+	recheck bool              // whether all bots exist
+	wake    chan struct{}
+}
+
+// UpdateCounters count since the start of the process.
+type UpdateCounters struct {
+	Told     atomic.Int64 // stanzas to subscribers and rooms
+	Replaced atomic.Int64 // changes in whose place a later one of the same bot was sent
+}
+
+// turns are the changes of the bots of one component.
+type turns struct {
+	all    *Updates
+	domain string
+
+	mu      sync.Mutex
 	pending map[jid.JID]string // an event, or nothing
-	recheck bool               // whether all bots exist
+	recheck bool
 	wake    chan struct{}
 
-	next map[jid.JID]time.Time // when a bot's next change may be told; of Run alone
+	running bool                  // Updates.mu guards it
+	next    map[jid.JID]time.Time // when a bot's next change may be told; of run alone
 }
 
 const (
@@ -42,20 +64,20 @@ const (
 )
 
 // NewUpdates returns Updates without any. links returns those over which presence is sent.
-// others is called with the bots that have changed, too, and returns how many it has told of each.
+// others is called with the bots that have changed, too, those of one component at a time, and
+// returns how many it has told of each.
 func NewUpdates(s *Subscribers, links func() []*component.Link, others func(ctx context.Context, bots map[jid.JID]bool) map[jid.JID]int) *Updates {
-	return &Updates{subscribers: s, links: links, others: others, pending: make(map[jid.JID]string), wake: make(chan struct{}, 1), next: make(map[jid.JID]time.Time)}
+	return &Updates{subscribers: s, links: links, others: others, of: make(map[string]*turns), wake: make(chan struct{}, 1)}
 }
 
 // Add notes that a bot, a bare JID, has changed. event is the XML of an event; empty: there is
 // none. It does not block.
 func (u *Updates) Add(bot jid.JID, event string) {
 	u.mu.Lock()
-	if event != "" || u.pending[bot] == "" {
-		u.pending[bot] = event
-	}
+	t := u.turnsOf(bot.Domain())
 	u.mu.Unlock()
-	u.poke()
+	t.add(bot, event)
+	poke(u.wake)
 }
 
 // Recheck ends the subscriptions to bots that do not exist any more. It does not block.
@@ -63,31 +85,100 @@ func (u *Updates) Recheck() {
 	u.mu.Lock()
 	u.recheck = true
 	u.mu.Unlock()
-	u.poke()
+	poke(u.wake)
 }
 
-func (u *Updates) poke() {
+// Waiting returns how many bots have changes that wait.
+func (u *Updates) Waiting() (n int) {
+	u.mu.Lock()
+	defer u.mu.Unlock()
+	for _, t := range u.of {
+		t.mu.Lock()
+		n += len(t.pending)
+		t.mu.Unlock()
+	}
+	return n
+}
+
+// turnsOf returns those of a component. u.mu is held.
+func (u *Updates) turnsOf(domain string) *turns {
+	t := u.of[domain]
+	if t == nil {
+		t = &turns{all: u, domain: domain, pending: make(map[jid.JID]string), wake: make(chan struct{}, 1), next: make(map[jid.JID]time.Time)}
+		u.of[domain] = t
+	}
+	return t
+}
+
+func poke(wake chan struct{}) {
 	select {
-	case u.wake <- struct{}{}:
+	case wake <- struct{}{}:
 	default:
 	}
 }
 
 // Run tells of changes until ctx is done.
 func (u *Updates) Run(ctx context.Context) {
+	var all sync.WaitGroup
+	defer all.Wait()
+	for {
+		select {
+		case <-u.wake:
+		case <-ctx.Done():
+			return
+		}
+		u.mu.Lock()
+		if u.recheck {
+			u.recheck = false
+			for _, l := range u.links() {
+				u.turnsOf(l.Domain().Domain()).askRecheck()
+			}
+		}
+		for _, t := range u.of {
+			if !t.running {
+				t.running = true
+				all.Go(func() { t.run(ctx) })
+			}
+		}
+		u.mu.Unlock()
+	}
+}
+
+func (t *turns) add(bot jid.JID, event string) {
+	t.mu.Lock()
+	before, waits := t.pending[bot]
+	if waits {
+		t.all.Counters.Replaced.Add(1)
+	}
+	if event != "" || before == "" {
+		t.pending[bot] = event
+	}
+	t.mu.Unlock()
+	poke(t.wake)
+}
+
+func (t *turns) askRecheck() {
+	t.mu.Lock()
+	t.recheck = true
+	t.mu.Unlock()
+	poke(t.wake)
+}
+
+// run tells of the changes of one component until ctx is done.
+func (t *turns) run(ctx context.Context) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
 		select {
-		case <-u.wake:
+		case <-t.wake:
 		case <-timer.C:
 		case <-ctx.Done():
 			return
 		}
 		began := time.Now()
-		changed, recheck, wait := u.due(began)
+		changed, recheck, wait := t.due(began)
 		if len(changed) > 0 || recheck {
-			u.tell(ctx, changed, recheck)
+			t.tell(ctx, changed, recheck)
 			select {
 			case <-time.After(time.Until(began.Add(roundEvery))):
 			case <-ctx.Done():
@@ -101,47 +192,48 @@ func (u *Updates) Run(ctx context.Context) {
 }
 
 // due returns the changes that may be told now, and when the next one may; 0: none waits.
-func (u *Updates) due(now time.Time) (changed map[jid.JID]string, recheck bool, wait time.Duration) {
-	for bot, at := range u.next {
+func (t *turns) due(now time.Time) (changed map[jid.JID]string, recheck bool, wait time.Duration) {
+	for bot, at := range t.next {
 		if !at.After(now) {
-			delete(u.next, bot)
+			delete(t.next, bot)
 		}
 	}
-	u.mu.Lock()
-	defer u.mu.Unlock()
+	t.mu.Lock()
+	defer t.mu.Unlock()
 	changed = make(map[jid.JID]string)
-	for bot, event := range u.pending {
-		if at, waits := u.next[bot]; waits {
+	for bot, event := range t.pending {
+		if at, waits := t.next[bot]; waits {
 			if left := at.Sub(now); wait == 0 || left < wait {
 				wait = left
 			}
 			continue
 		}
 		changed[bot] = event
-		delete(u.pending, bot)
+		delete(t.pending, bot)
 	}
-	recheck, u.recheck = u.recheck, false
+	recheck, t.recheck = t.recheck, false
 	return changed, recheck, wait
 }
 
 // tell tells of changes, and notes when the next ones of the same bots may be told.
-func (u *Updates) tell(ctx context.Context, changed map[jid.JID]string, recheck bool) {
+func (t *turns) tell(ctx context.Context, changed map[jid.JID]string, recheck bool) {
 	told := make(map[jid.JID]int)
-	for _, l := range u.links() {
-		if l.Connected() { // else OnUp announces what there is
-			u.subscribers.update(ctx, l, changed, recheck, told)
+	for _, l := range t.all.links() {
+		if l.Domain().Domain() == t.domain && l.Connected() { // else OnUp announces what there is
+			t.all.subscribers.update(ctx, l, changed, recheck, told)
 		}
 	}
-	all := make(map[jid.JID]bool)
+	bots := make(map[jid.JID]bool)
 	for bot := range changed {
-		all[bot] = true
+		bots[bot] = true
 	}
-	for bot, n := range u.others(ctx, all) {
+	for bot, n := range t.all.others(ctx, bots) {
 		told[bot] += n
 	}
 	now := time.Now()
 	for bot, n := range told {
-		u.next[bot] = now.Add(time.Duration(n) * time.Second / updatePace)
+		t.all.Counters.Told.Add(int64(n))
+		t.next[bot] = now.Add(time.Duration(n) * time.Second / updatePace)
 	}
 }
 
@@ -163,7 +255,7 @@ func (p *Subscribers) update(ctx context.Context, l *component.Link, changed map
 		}
 		all = append(all, p.presence(bot, user, "")...)
 		if n++; n%updatesAtOnce == 0 {
-			_ = l.Flush(ctx) // without a connection the presence is announced anew
+			_, _ = l.RoundTrip(ctx) // what others send meanwhile is not waited for; without a connection the presence is announced anew
 		}
 		told[bot] += len(all)
 		return all

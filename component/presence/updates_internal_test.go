@@ -20,9 +20,10 @@ func TestUpdatesTakeTurns(t *testing.T) {
 		}
 		return told
 	})
+	turns := u.turnsOf("bot.example.com")
 	round := func(now time.Time) (changed map[jid.JID]string, wait time.Duration) {
-		changed, _, wait = u.due(now)
-		u.tell(t.Context(), changed, false)
+		changed, _, wait = turns.due(now)
+		turns.tell(t.Context(), changed, false)
 		return changed, wait
 	}
 	u.Add(loud, "first")

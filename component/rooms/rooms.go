@@ -156,7 +156,7 @@ func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) (told map[jid
 		link := s.link
 		s.mu.Unlock()
 		if n++; n%updatesAtOnce == 0 && link != nil {
-			_ = link.Flush(ctx) // without a connection the rooms are joined anew
+			_, _ = link.RoundTrip(ctx) // what others send meanwhile is not waited for; without a connection the rooms are joined anew
 		}
 		told[s.self.Bare()]++
 	}
