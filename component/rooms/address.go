@@ -119,7 +119,11 @@ func (a addressing) Send(component string, s *stanza.Stanza, more bool, done fun
 	}
 	s, x := a.rooms.address(s)
 	if x != nil && s.Type == "groupchat" && !x.mayAnswer(s) {
-		a.rooms.Counters.Muted.Add(1)
+		if webhook.IsAcknowledgement(s) {
+			a.rooms.Counters.Unacknowledged.Add(1)
+		} else {
+			a.rooms.Counters.Muted.Add(1)
+		}
 		done(nil)
 		return nil
 	}
@@ -139,8 +143,11 @@ func (s *session) mayAnswer(answer *stanza.Stanza) bool {
 		return !s.guard.full(time.Now(), most)
 	}
 	if webhook.IsAcknowledgement(answer) {
+		if s.guard.full(time.Now(), most) {
+			return false
+		}
 		ok, _ := s.acks.take(time.Now(), 2*most)
-		return ok && !s.guard.full(time.Now(), most)
+		return ok
 	}
 	ok, first := s.guard.take(time.Now(), most)
 	if !first {

@@ -43,8 +43,8 @@ func TestAnswersToRooms(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if len(out.sent) != 6 {
-		t.Errorf("%d acknowledgements", len(out.sent))
+	if n := b.rooms.Counters.Unacknowledged.Load(); len(out.sent) != 6 || n != 1 {
+		t.Errorf("%d acknowledgements, and %d dropped", len(out.sent), n)
 	}
 	out.sent = nil
 	for i := range 5 {
@@ -55,6 +55,9 @@ func TestAnswersToRooms(t *testing.T) {
 	}
 	if len(out.sent) != 3 || done != 5 || out.sent[0].From.String() != "echo@bot.example.com/room" {
 		t.Errorf("%d sent, %d done", len(out.sent), done)
+	}
+	if n := b.rooms.Counters.Muted.Load(); n != 2 {
+		t.Errorf("%d answers were dropped", n)
 	}
 	b.expect(`"type":"room.muted"`, `"jid":"ops@rooms.example.com"`)
 	b.none() // once

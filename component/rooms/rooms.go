@@ -53,9 +53,9 @@ type Options struct {
 
 // Counters count since the start of the process.
 type Counters struct {
-	Joins, Refusals, Missed, Own, Muted, Invites atomic.Int64
-	Deferred                                     atomic.Int64 // events that a queue had no room for, each time
-	Dropped                                      atomic.Int64 // events that found no room to wait; most come again as missed
+	Joins, Refusals, Missed, Own, Muted, Unacknowledged, Invites atomic.Int64
+	Deferred                                                     atomic.Int64 // events that a queue had no room for, each time
+	Dropped                                                      atomic.Int64 // events that found no room to wait; most come again as missed
 }
 
 // Rooms are all bots in rooms.

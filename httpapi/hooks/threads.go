@@ -34,6 +34,8 @@ type Threads struct {
 	firsts *shared[messageKey, map[string]store.Thread] // threads by their first messages, and by name
 	coming map[messageKey]bool                          // those in back
 	backOf map[string]int                               // how many of them a hook has
+
+	unplaced Back // without Waiting
 }
 
 // firstOf is a first message that the room has not sent back.

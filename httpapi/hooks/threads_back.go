@@ -17,6 +17,21 @@ import (
 // nobody has it.
 const maxBack = 1000
 
+// Back is the use of these places.
+type Back struct {
+	Waiting       int
+	ByShare, Full int64 // without a place: the hook had its share, all were taken
+}
+
+// Back returns it.
+func (t *Threads) Back() Back {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	b := t.unplaced
+	b.Waiting = len(t.coming)
+	return b
+}
+
 // cameBack is a message of a hook that came back.
 type cameBack struct {
 	messageKey
@@ -60,6 +75,7 @@ func (t *Threads) comesBack(key messageKey) (hook string, first, taken bool) {
 	case !first || t.coming[key]: // a recipient may send the error as often as it wants
 		return hook, first, true
 	case t.backOf[hook] >= maxBack/2:
+		t.unplaced.ByShare++
 		return hook, true, false
 	}
 	select {
@@ -68,6 +84,7 @@ func (t *Threads) comesBack(key messageKey) (hook string, first, taken bool) {
 		t.backOf[hook]++
 		return hook, true, true
 	default:
+		t.unplaced.Full++
 		return hook, true, false
 	}
 }

@@ -54,6 +54,9 @@ func TestSharesOfThreads(t *testing.T) {
 	if n := bounced("other"); n != maxBack/2+2 {
 		t.Errorf("%d come back, want half of the places for the loud hook, and two", n)
 	}
+	if b := threads.Back(); b != (Back{Waiting: maxBack/2 + 2, ByShare: maxBack / 2}) {
+		t.Errorf("%+v", b)
+	}
 	threads.goneBack(t.Context(), <-threads.back)
 	if _, there := threads.firsts.get(messageKey{theirs, "mine"}); there || threads.backOf["quiet"] != 1 || len(threads.coming) != maxBack/2+1 {
 		t.Errorf("%v, %v of the quiet hook, %d", there, threads.backOf["quiet"], len(threads.coming))

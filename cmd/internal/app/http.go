@@ -36,9 +36,9 @@ func (a *App) listen(context.Context) error {
 		}
 	})
 	a.metrics = metrics.New(metrics.Sources{
-		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Commands: a.commands, SelfSends: a.sent.between.counts,
+		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Updates: a.updates, Commands: a.commands, SelfSends: a.sent.between.counts,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
-		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, SaidWaiting: a.waiting.Count, Replica: a.role.status, Forwarded: a.role.forwarded, Traces: a.tracer.Counts, Log: a.log,
+		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, HookBack: a.threads.Back, SaidWaiting: a.waiting.Count, Replica: a.role.status, Forwarded: a.role.forwarded, Traces: a.tracer.Counts, Log: a.log,
 	})
 	if err := a.serve(); err != nil {
 		return err

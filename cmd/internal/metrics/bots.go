@@ -4,24 +4,30 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"stanzahook/component/bots"
+	"stanzahook/component/presence"
 )
 
 // botMetrics are about bots with a profile.
 type botMetrics struct {
 	families
-	from *bots.Bots
+	from    *bots.Bots
+	updates *presence.Updates
 
 	bots, answers, images, read, refused, cached family
+	waiting, told, replaced                      family
 }
 
 func newBotMetrics(from *Sources) *botMetrics {
-	m := &botMetrics{from: from.Bots}
+	m := &botMetrics{from: from.Bots, updates: from.Updates}
 	m.bots = m.gauge("bots", "Bots with a profile, by source: config or api.", "source")
 	m.answers = m.counter("bot_answers_total", "Questions about bots with a profile that were answered (service discovery, vCard, avatar).")
 	m.images = m.counter("bot_avatars_sent_total", "Answers with the image of an avatar.")
 	m.read = m.counter("bot_avatars_read_total", "Images of avatars that were read, as they were not in the cache, by result: ok or failed.", "result")
 	m.refused = m.counter("bot_avatars_refused_total", "Questions for the image of an avatar that were refused, by reason: share (their sender has got as many bytes as one may have) or full (too many are being answered).", "reason")
 	m.cached = m.gauge("bot_avatars_cached_bytes", "Bytes of images in the cache; at most 8 MiB.")
+	m.waiting = m.gauge("bot_updates_waiting", "Bots with a change that nobody was told of yet. A bot may tell 500 subscribers and rooms a second; the next change waits for that.")
+	m.told = m.counter("bot_updates_sent_total", "Stanzas by which subscribers and rooms were told of changes of bots.")
+	m.replaced = m.counter("bot_updates_replaced_total", "Changes of bots that nobody was told of, because a later one of the same bot came while they waited.")
 	return m
 }
 
@@ -46,4 +52,7 @@ func (m *botMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.refused.count(ch, c.Refused.Load(), "share")
 	m.refused.count(ch, c.Crowded.Load(), "full")
 	m.cached.count(ch, m.from.Cached())
+	m.waiting.count(ch, int64(m.updates.Waiting()))
+	m.told.count(ch, m.updates.Counters.Told.Load())
+	m.replaced.count(ch, m.updates.Counters.Replaced.Load())
 }

@@ -12,16 +12,20 @@ type hookMetrics struct {
 	hooks   func() []hooks.Status
 	threads func(hook string) int
 
-	requests, failures, messages, last, known family
+	back func() hooks.Back
+
+	requests, failures, messages, last, known, waiting, unplaced family
 }
 
 func newHookMetrics(from *Sources) *hookMetrics {
-	m := &hookMetrics{hooks: from.Hooks, threads: from.HookThreads}
+	m := &hookMetrics{hooks: from.Hooks, threads: from.HookThreads, back: from.HookBack}
 	m.requests = m.counter("hook_requests_total", "Requests of tools that were authenticated.", "hook")
 	m.failures = m.counter("hook_failures_total", "Requests that were refused or not sent, and messages that came back as an error.", "hook")
 	m.messages = m.counter("hook_messages_total", "Messages that were sent or stored for the XMPP server.", "hook")
 	m.last = m.gauge("hook_last_request_timestamp_seconds", "When the latest request came; 0: none did.", "hook")
 	m.known = m.gauge("hook_threads", "What the messages were about, as far as later states of it refer to them; 10000 of all hooks at most.", "hook")
+	m.waiting = m.gauge("hook_returned_messages", "First messages of threads that came back as an error, while their threads are removed; 1000 at most, half of them of one hook.")
+	m.unplaced = m.counter("hook_returned_messages_unplaced_total", "Those that found no place, so that later states refer to a message that nobody has: their hook has its share (share), or all are taken (full).", "reason")
 	return m
 }
 
@@ -38,4 +42,8 @@ func (m *hookMetrics) Collect(ch chan<- prometheus.Metric) {
 		m.last.set(ch, last, h.Name)
 		m.known.set(ch, float64(m.threads(h.Name)), h.Name)
 	}
+	b := m.back()
+	m.waiting.count(ch, int64(b.Waiting))
+	m.unplaced.count(ch, b.ByShare, "share")
+	m.unplaced.count(ch, b.Full, "full")
 }

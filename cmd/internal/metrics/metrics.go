@@ -53,6 +53,7 @@ type Sources struct {
 	Services     *services.Services // with Rooms
 	Uploads      *upload.Uploads
 	Bots         *bots.Bots
+	Updates      *presence.Updates // with Bots
 	Commands     *commands.Commands
 	SelfSends    func() (pairs int, refused int64)
 	Subscribers  *presence.Subscribers
@@ -68,6 +69,7 @@ type Sources struct {
 	Tokens       func() []string // the names of the tokens, as configured now
 	Hooks        func() []hooks.Status
 	HookThreads  func(hook string) int
+	HookBack     func() hooks.Back
 	SaidWaiting  func() int
 	Replica      func() *replica.Status           // nil: none
 	Forwarded    func() (map[string]int64, int64) // requests by outcome, and those that wait

@@ -14,7 +14,7 @@ type roomMetrics struct {
 	services *services.Services
 	said     func() int
 
-	unsaid, silent, rooms, joins, refusals, missed, own, muted, invites, waiting, bytes, deferred, dropped family
+	unsaid, silent, rooms, joins, refusals, missed, own, muted, unacknowledged, invites, waiting, bytes, deferred, dropped family
 }
 
 func newRoomMetrics(from *Sources) *roomMetrics {
@@ -26,6 +26,7 @@ func newRoomMetrics(from *Sources) *roomMetrics {
 	m.missed = m.counter("room_missed_messages_total", "Messages that were said while a bot was away, and found afterwards.")
 	m.own = m.counter("room_own_messages_total", "Messages of our own bots that rooms have sent back; they are no events.")
 	m.muted = m.counter("room_answers_dropped_total", "Answers of webhooks to rooms over room_policy.max_answers_per_minute.")
+	m.unacknowledged = m.counter("room_acknowledgements_dropped_total", "Reactions of endpoints[].acknowledge to rooms over twice room_policy.max_answers_per_minute, or while its answers are used up.")
 	m.invites = m.counter("room_invitations_total", "Invitations of bots to rooms.")
 	m.unsaid = m.gauge("room_messages_waiting", "Messages to rooms that wait on disk until their bot is in the room; 10000 at most.")
 	m.waiting = m.gauge("room_events_waiting", "Events of rooms that wait in memory, as the queue of their endpoint has no room.")
@@ -59,6 +60,7 @@ func (m *roomMetrics) Collect(ch chan<- prometheus.Metric) {
 	m.missed.count(ch, c.Missed.Load())
 	m.own.count(ch, c.Own.Load())
 	m.muted.count(ch, c.Muted.Load())
+	m.unacknowledged.count(ch, c.Unacknowledged.Load())
 	m.invites.count(ch, c.Invites.Load())
 	events, bytes := m.from.Waiting()
 	m.waiting.count(ch, int64(events))
