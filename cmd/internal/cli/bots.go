@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -38,7 +37,7 @@ type bot struct {
 	}
 }
 
-func botPath(address, more string) string { return "/v1/bots/" + url.PathEscape(address) + more }
+func botPath(address string) string { return "/v1/bots/" + url.PathEscape(address) }
 
 func botsList(a *api) *cobra.Command {
 	return a.command(&cobra.Command{
@@ -47,28 +46,20 @@ func botsList(a *api) *cobra.Command {
 		Long:    "List the bots with a profile, 1000 at most, by their addresses. Bots without one work, too.",
 		Example: "  stanzahook bots list",
 		Args:    cobra.NoArgs,
-	}, as(printBots), func([]string) (instance.Request, error) {
+	}, as(botTable().print), func([]string) (instance.Request, error) {
 		return instance.Request{Path: "/v1/bots", Query: url.Values{"limit": {"1000"}}}, nil
 	})
 }
 
-func printBots(w io.Writer, list *struct {
-	Items []bot
-	Next  *string
-}) error {
-	if len(list.Items) == 0 {
-		_, err := fmt.Fprintln(w, "no bot has a profile; add one under bots in the configuration, or with \"stanzahook bots put\"")
-		return err
-	}
-	err := printTable(w, "BOT\tNAME\tAVATAR\tSHOW\tSTATUS\tUNTIL\tFROM", func(row func(...any)) {
-		for _, b := range list.Items {
+func botTable() table[bot] {
+	return table[bot]{
+		none:  "no bot has a profile; add one under bots in the configuration, or with \"stanzahook bots put\"",
+		heads: "BOT\tNAME\tAVATAR\tSHOW\tSTATUS\tUNTIL\tFROM",
+		rows: func(b *bot, row func(...any)) {
 			row(b.JID, b.Name, b.picture(), b.Presence.Show, b.Presence.Status, b.Presence.Until, b.Source)
-		}
-	})
-	if err == nil && list.Next != nil {
-		_, err = fmt.Fprintln(w, "there are more; GET /v1/bots gives all of them")
+		},
+		more: "there are more; GET /v1/bots gives all of them",
 	}
-	return err
 }
 
 func (b *bot) picture() string {
@@ -121,7 +112,7 @@ in its store; contacts that are online, and rooms, see it at once.`,
 				return instance.Request{}, fmt.Errorf("--avatar: %s: %w", picture, err)
 			}
 		}
-		return instance.Request{Method: http.MethodPut, Path: botPath(args[0], ""), Body: ask}, nil
+		return instance.Request{Method: http.MethodPut, Path: botPath(args[0]), Body: ask}, nil
 	})
 	f := cmd.Flags()
 	f.StringVar(&ask.Name, "name", "", "the name that people see (default: the localpart)")
@@ -173,7 +164,7 @@ func botsPresence(a *api) *cobra.Command {
 			until := time.Now().Add(lasts).UTC()
 			ask.Until = &until
 		}
-		return instance.Request{Method: http.MethodPut, Path: botPath(args[0], "/presence"), Body: ask}, nil
+		return instance.Request{Method: http.MethodPut, Path: botPath(args[0]) + "/presence", Body: ask}, nil
 	})
 	presenceFlags(cmd, &ask.Presence)
 	cmd.Flags().DurationVar(&lasts, "for", 0, "for how long (default: until it is set again)")
@@ -181,16 +172,10 @@ func botsPresence(a *api) *cobra.Command {
 }
 
 func botsDelete(a *api) *cobra.Command {
-	return a.command(&cobra.Command{
+	return a.remove(&cobra.Command{
 		Use:     "delete ADDRESS",
 		Short:   "Take back what was set of a bot",
 		Long:    "Take back what was set of a bot; one of the configuration file is again as that says.",
 		Example: "  stanzahook bots delete echo@bot.example.com",
-		Args:    cobra.ExactArgs(1),
-	}, func(w io.Writer, _ json.RawMessage) error {
-		_, err := fmt.Fprintln(w, "deleted")
-		return err
-	}, func(args []string) (instance.Request, error) {
-		return instance.Request{Method: http.MethodDelete, Path: botPath(args[0], "")}, nil
-	})
+	}, botPath)
 }

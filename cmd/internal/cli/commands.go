@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -31,7 +29,14 @@ type botCommand struct {
 	LastTime                 *time.Time `json:"last_time"`
 }
 
-func commandPath(node, more string) string { return "/v1/commands/" + url.PathEscape(node) + more }
+// commandRun is a run of a command, as far as it is printed.
+type commandRun struct {
+	Time                               time.Time
+	From, Bot, By, Room, Result, Error string
+	Step, Milliseconds                 int
+}
+
+func commandPath(node string) string { return "/v1/commands/" + url.PathEscape(node) }
 
 func commandsList(a *api) *cobra.Command {
 	return a.command(&cobra.Command{
@@ -40,17 +45,13 @@ func commandsList(a *api) *cobra.Command {
 		Long:    "List the commands of bots, with how often each was run since the instance was started.",
 		Example: "  stanzahook commands list",
 		Args:    cobra.NoArgs,
-	}, as(func(w io.Writer, page *struct{ Items []botCommand }) error {
-		if len(page.Items) == 0 {
-			_, err := fmt.Fprintln(w, "no bot has a command; add one under commands in the configuration, or with \"stanzahook commands put\"")
-			return err
-		}
-		return printTable(w, "NODE\tNAME\tCHAT\tFROM\tRUNS\tFAILED\tLAST", func(row func(...any)) {
-			for _, c := range page.Items {
-				row(c.Node, c.Name, c.Chat, c.Source, c.Count, c.Failed, c.LastTime)
-			}
-		})
-	}), func([]string) (instance.Request, error) {
+	}, as(table[botCommand]{
+		none:  "no bot has a command; add one under commands in the configuration, or with \"stanzahook commands put\"",
+		heads: "NODE\tNAME\tCHAT\tFROM\tRUNS\tFAILED\tLAST",
+		rows: func(c *botCommand, row func(...any)) {
+			row(c.Node, c.Name, c.Chat, c.Source, c.Count, c.Failed, c.LastTime)
+		},
+	}.print), func([]string) (instance.Request, error) {
 		return instance.Request{Path: "/v1/commands"}, nil
 	})
 }
@@ -62,65 +63,35 @@ func commandsRuns(a *api) *cobra.Command {
 		Long:    "Show the latest runs of a command since the instance was started, the newest first: who ran\nit, and what came of it. The values are not kept.",
 		Example: "  stanzahook commands runs deploy",
 		Args:    cobra.ExactArgs(1),
-	}, as(func(w io.Writer, page *struct {
-		Items []struct {
-			Time                               time.Time
-			From, Bot, By, Room, Result, Error string
-			Step, Milliseconds                 int
-		}
-	}) error {
-		if len(page.Items) == 0 {
-			_, err := fmt.Fprintln(w, "no run since the start")
-			return err
-		}
-		return printTable(w, "TIME\tFROM\tBOT\tROOM\tBY\tSTEP\tRESULT\tWHY", func(row func(...any)) {
-			for _, r := range page.Items {
-				row(r.Time, r.From, r.Bot, r.Room, r.By, r.Step, r.Result, r.Error)
-			}
-		})
-	}), func(args []string) (instance.Request, error) {
-		return instance.Request{Path: commandPath(args[0], "/runs")}, nil
+	}, as(table[commandRun]{
+		none:  "no run since the start",
+		heads: "TIME\tFROM\tBOT\tROOM\tBY\tSTEP\tRESULT\tWHY",
+		rows: func(r *commandRun, row func(...any)) {
+			row(r.Time, r.From, r.Bot, r.Room, r.By, r.Step, r.Result, r.Error)
+		},
+	}.print), func(args []string) (instance.Request, error) {
+		return instance.Request{Path: commandPath(args[0]) + "/runs"}, nil
 	})
 }
 
 func commandsPut(a *api) *cobra.Command {
-	cmd := &cobra.Command{
+	return a.put(&cobra.Command{
 		Use:   "put FILE",
 		Short: "Make a command, or replace one, of a file",
 		Long: `Make a command of a file, in YAML or JSON, with the keys of an element of commands in the
 configuration; - is stdin. The instance keeps it in its store. A put replaces it whole.`,
 		Example: "  stanzahook commands put deploy.yaml",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			node, keys, err := readKeyed(args[0], "command", "node", cmd.InOrStdin())
-			if err != nil {
-				return failed(err)
-			}
-			answer, err := a.Send(cmd.Context(), instance.Request{Method: http.MethodPut, Path: commandPath(node, ""), Body: keys})
-			if err == nil {
-				err = printAnswer(cmd, answer, as(func(w io.Writer, c *botCommand) error {
-					_, err := fmt.Fprintf(w, "the command %s is kept, as %q\n", c.Node, c.Name)
-					return err
-				}))
-			}
-			return failed(err)
-		},
-	}
-	jsonFlag(cmd, "as JSON, as the API gives it")
-	return cmd
+	}, "command", "node", commandPath, as(func(w io.Writer, c *botCommand) error {
+		_, err := fmt.Fprintf(w, "the command %s is kept, as %q\n", c.Node, c.Name)
+		return err
+	}))
 }
 
 func commandsDelete(a *api) *cobra.Command {
-	return a.command(&cobra.Command{
+	return a.remove(&cobra.Command{
 		Use:     "delete NODE",
 		Short:   "Delete a command that was put",
 		Long:    "Delete a command that was put; one of the configuration file cannot be deleted so.",
 		Example: "  stanzahook commands delete deploy",
-		Args:    cobra.ExactArgs(1),
-	}, func(w io.Writer, _ json.RawMessage) error {
-		_, err := fmt.Fprintln(w, "deleted")
-		return err
-	}, func(args []string) (instance.Request, error) {
-		return instance.Request{Method: http.MethodDelete, Path: commandPath(args[0], "")}, nil
-	})
+	}, commandPath)
 }

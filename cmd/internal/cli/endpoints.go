@@ -35,7 +35,7 @@ and are retried), open (the circuit breaker is open, and probes the endpoint), d
 and removed (from the configuration; its queue waits).`,
 		Example: "  stanzahook endpoints list",
 		Args:    cobra.NoArgs,
-	}, as(printEndpoints), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/endpoints"}, nil })
+	}, as(endpointTable().print), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/endpoints"}, nil })
 }
 
 func endpointsShow(a *api) *cobra.Command {
@@ -144,17 +144,14 @@ func printTest(w io.Writer, t *v1.Tested) error {
 	return f.print(w)
 }
 
-func printEndpoints(w io.Writer, list *struct{ Items []v1.Endpoint }) error {
-	if len(list.Items) == 0 {
-		_, err := fmt.Fprintln(w, "there is no endpoint; add one under endpoints in the configuration, or with \"stanzahook endpoints put\"")
-		return err
-	}
-	return printTable(w, "NAME\tSTATE\tQUEUED\tOLDEST\tDEAD\tFROM\tFORMAT\tDELIVERY\tURL\tREASON", func(row func(...any)) {
-		for i := range list.Items {
-			e := &list.Items[i]
+func endpointTable() table[v1.Endpoint] {
+	return table[v1.Endpoint]{
+		none:  "there is no endpoint; add one under endpoints in the configuration, or with \"stanzahook endpoints put\"",
+		heads: "NAME\tSTATE\tQUEUED\tOLDEST\tDEAD\tFROM\tFORMAT\tDELIVERY\tURL\tREASON",
+		rows: func(e *v1.Endpoint, row func(...any)) {
 			row(e.Name, e.State, e.Queued, e.Oldest, e.DeadLetters, e.Source, e.Format, e.Delivery, shownURL(e), shortened(shown(e.Reason)))
-		}
-	})
+		},
+	}
 }
 
 // shownURL is where an endpoint's events go, for people.

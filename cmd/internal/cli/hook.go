@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"regexp"
 	"strconv"
 	"strings"
@@ -50,23 +49,21 @@ func hookList(a *api) *cobra.Command {
 		Long:    "List the hooks of the running instance, with what became of their requests since it\nstarted.",
 		Example: "  stanzahook hook list",
 		Args:    cobra.NoArgs,
-	}, as(printHooks), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/hooks"}, nil })
+	}, as(hookTable().print), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/hooks"}, nil })
 }
 
-func printHooks(w io.Writer, page *struct{ Items []v1.Hook }) error {
-	if len(page.Items) == 0 {
-		_, err := fmt.Fprintln(w, "there are no hooks")
-		return err
-	}
-	return printTable(w, "NAME\tADAPTER\tFROM\tREQUESTS\tFAILED\tLAST ERROR", func(row func(...any)) {
-		for _, h := range page.Items {
+func hookTable() table[v1.Hook] {
+	return table[v1.Hook]{
+		none:  "there are no hooks",
+		heads: "NAME\tADAPTER\tFROM\tREQUESTS\tFAILED\tLAST ERROR",
+		rows: func(h *v1.Hook, row func(...any)) {
 			last := ""
 			if h.LastError != nil {
 				last = h.LastError.Error
 			}
 			row(h.Name, h.Adapter, h.Source, h.Count, h.Failed, last)
-		}
-	})
+		},
+	}
 }
 
 func hookTest(a *api) *cobra.Command {
@@ -79,7 +76,7 @@ but with --send.`,
 		Example: "  stanzahook hook test alerts --send",
 		Args:    cobra.ExactArgs(1),
 	}, as(printHookTest), func(args []string) (instance.Request, error) {
-		r := instance.Request{Method: http.MethodPost, Path: "/v1/hooks/" + url.PathEscape(args[0]) + "/test"}
+		r := instance.Request{Method: http.MethodPost, Path: hookPath(args[0]) + "/test"}
 		if send {
 			r.Path += "?send=1"
 		}

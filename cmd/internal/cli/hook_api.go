@@ -1,10 +1,8 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"net/http"
 	"net/url"
 	"time"
 
@@ -16,46 +14,26 @@ import (
 func hookPath(name string) string { return "/v1/hooks/" + url.PathEscape(name) }
 
 func hookPut(a *api) *cobra.Command {
-	cmd := &cobra.Command{
+	return a.put(&cobra.Command{
 		Use:   "put FILE",
 		Short: "Make a hook, or replace one, of a file",
 		Long: `Make a hook of a file, in YAML or JSON, with the keys of an element of hooks in the
 configuration; - is stdin. The instance keeps it in its store. A put replaces it whole: a
 secret that is left out is removed. "stanzahook hook new" prints a secret and its hash.`,
 		Example: "  stanzahook hook put alerts.yaml",
-		Args:    cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			name, keys, err := readNamed(args[0], "hook", cmd.InOrStdin())
-			if err != nil {
-				return failed(err)
-			}
-			answer, err := a.Send(cmd.Context(), instance.Request{Method: http.MethodPut, Path: hookPath(name), Body: keys})
-			if err == nil {
-				err = printAnswer(cmd, answer, as(func(w io.Writer, h *struct{ Name, Adapter string }) error {
-					_, err := fmt.Fprintf(w, "the hook %s takes what %s posts\n", h.Name, h.Adapter)
-					return err
-				}))
-			}
-			return failed(err)
-		},
-	}
-	jsonFlag(cmd, "as JSON, as the API gives it")
-	return cmd
+	}, "hook", "name", hookPath, as(func(w io.Writer, h *struct{ Name, Adapter string }) error {
+		_, err := fmt.Fprintf(w, "the hook %s takes what %s posts\n", h.Name, h.Adapter)
+		return err
+	}))
 }
 
 func hookDelete(a *api) *cobra.Command {
-	return a.command(&cobra.Command{
+	return a.remove(&cobra.Command{
 		Use:     "delete NAME",
 		Short:   "Delete a hook that was put",
 		Long:    "Delete a hook that was put; one of the configuration file cannot be deleted so. Its\naddress answers 401 from then on.",
 		Example: "  stanzahook hook delete alerts",
-		Args:    cobra.ExactArgs(1),
-	}, func(w io.Writer, _ json.RawMessage) error {
-		_, err := fmt.Fprintln(w, "deleted")
-		return err
-	}, func(args []string) (instance.Request, error) {
-		return instance.Request{Method: http.MethodDelete, Path: hookPath(args[0])}, nil
-	})
+	}, hookPath)
 }
 
 // hookRequest is a request to a hook, as far as it is printed.
@@ -79,18 +57,16 @@ what became of each message. A request with a wrong secret or signature is not a
 them, as anybody can send those.`,
 		Example: "  stanzahook hook requests alerts",
 		Args:    cobra.ExactArgs(1),
-	}, as(printHookRequests), func(args []string) (instance.Request, error) {
+	}, as(hookRequestTable().print), func(args []string) (instance.Request, error) {
 		return instance.Request{Path: hookPath(args[0]) + "/requests"}, nil
 	})
 }
 
-func printHookRequests(w io.Writer, page *struct{ Items []hookRequest }) error {
-	if len(page.Items) == 0 {
-		_, err := fmt.Fprintln(w, "no request since the start")
-		return err
-	}
-	return printTable(w, "TIME\tRESULT\tTO\tSTATE\tID\tWHY", func(row func(...any)) {
-		for _, r := range page.Items {
+func hookRequestTable() table[hookRequest] {
+	return table[hookRequest]{
+		none:  "no request since the start",
+		heads: "TIME\tRESULT\tTO\tSTATE\tID\tWHY",
+		rows: func(r *hookRequest, row func(...any)) {
 			if len(r.Messages) == 0 {
 				row(r.Time, r.Result, "", "", "", r.Error)
 			}
@@ -104,6 +80,6 @@ func printHookRequests(w io.Writer, page *struct{ Items []hookRequest }) error {
 			if more := r.Count - len(r.Messages); more > 0 && len(r.Messages) > 0 {
 				row(r.Time, r.Result, fmt.Sprintf("and %d more", more), "", "", "")
 			}
-		}
-	})
+		},
+	}
 }

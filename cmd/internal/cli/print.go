@@ -106,6 +106,44 @@ func printTable(w io.Writer, heads string, rows func(row func(cells ...any))) er
 	return t.Flush()
 }
 
+// table is how a list of the API is printed.
+type table[T any] struct {
+	none  string // said if there is nothing in it; empty: the heads are printed alone
+	heads string
+	rows  func(one *T, row func(cells ...any)) // of one element
+	more  string                               // said if there are other pages
+}
+
+// page is a page of a list.
+type page[T any] struct {
+	Items []T
+	Next  *string
+}
+
+func (t table[T]) print(w io.Writer, p *page[T]) error {
+	if len(p.Items) == 0 && t.none != "" {
+		_, err := fmt.Fprintln(w, t.none)
+		return err
+	}
+	err := printTable(w, t.heads, func(row func(...any)) {
+		for i := range p.Items {
+			t.rows(&p.Items[i], row)
+		}
+	})
+	if err == nil && p.Next != nil && t.more != "" {
+		_, err = fmt.Fprintln(w, t.more)
+	}
+	return err
+}
+
+// says is a printer of a line, whatever the answer is.
+func says(line string) printer {
+	return func(w io.Writer, _ json.RawMessage) error {
+		_, err := fmt.Fprintln(w, line)
+		return err
+	}
+}
+
 // facts are lines of a name and a value.
 type facts struct{ strings.Builder }
 

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -40,19 +39,17 @@ func roomsList(a *api) *cobra.Command {
 the connection, or the next attempt) and refused (by the room).`,
 		Example: "  stanzahook rooms list",
 		Args:    cobra.NoArgs,
-	}, as(printRooms), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/rooms"}, nil })
+	}, as(roomTable().print), func([]string) (instance.Request, error) { return instance.Request{Path: "/v1/rooms"}, nil })
 }
 
-func printRooms(w io.Writer, list *struct{ Items []room }) error {
-	if len(list.Items) == 0 {
-		_, err := fmt.Fprintln(w, "no bot is in a room; add one under rooms in the configuration, or with \"stanzahook rooms join\"")
-		return err
-	}
-	return printTable(w, "ROOM\tBOT\tNICK\tSTATE\tROLE\tOCCUPANTS\tFROM\tNEXT\tWHY", func(row func(...any)) {
-		for _, r := range list.Items {
+func roomTable() table[room] {
+	return table[room]{
+		none:  "no bot is in a room; add one under rooms in the configuration, or with \"stanzahook rooms join\"",
+		heads: "ROOM\tBOT\tNICK\tSTATE\tROLE\tOCCUPANTS\tFROM\tNEXT\tWHY",
+		rows: func(r *room, row func(...any)) {
 			row(r.Room, r.From, r.Nick, r.State, r.Role, r.Occupants, r.Source, r.NextAttempt, r.why())
-		}
-	})
+		},
+	}
 }
 
 func (r *room) why() string {
@@ -122,10 +119,7 @@ func roomsLeave(a *api) *cobra.Command {
 		Long:    "Take a bot out of a room. With --destroy the room itself ends, if the bot owns it.",
 		Example: "  stanzahook rooms leave ops@rooms.example.com",
 		Args:    cobra.ExactArgs(1),
-	}, func(w io.Writer, _ json.RawMessage) error {
-		_, err := fmt.Fprintln(w, "left")
-		return err
-	}, func(args []string) (instance.Request, error) {
+	}, says("left"), func(args []string) (instance.Request, error) {
 		r := roomRequest(http.MethodDelete, args[0], "", bot)
 		if reason != "" {
 			r.Query.Set("reason", reason)
@@ -149,28 +143,27 @@ func roomsMembers(a *api) *cobra.Command {
 		Long:    "List who is in a room. An address is empty where the room hides it.",
 		Example: "  stanzahook rooms members ops@rooms.example.com",
 		Args:    cobra.ExactArgs(1),
-	}, as(printMembers), func(args []string) (instance.Request, error) {
+	}, as(occupantTable().print), func(args []string) (instance.Request, error) {
 		return roomRequest("", args[0], "/occupants", bot), nil
 	})
 	botFlag(cmd, &bot)
 	return cmd
 }
 
-func printMembers(w io.Writer, list *struct {
-	Items []struct {
-		Nick              string
-		JID, Show         *string
-		Affiliation, Role string
-		Bot               bool
-	}
-}) error {
-	return printTable(w, "NICK\tADDRESS\tROLE\tAFFILIATION\tSHOW\tBOT", func(row func(...any)) {
-		for _, o := range list.Items {
-			bot := ""
-			if o.Bot {
-				bot = "bot"
-			}
-			row(o.Nick, o.JID, o.Role, o.Affiliation, o.Show, bot)
+// occupant is somebody in a room, as far as it is printed.
+type occupant struct {
+	Nick              string
+	JID, Show         *string
+	Affiliation, Role string
+	Bot               bool
+}
+
+func occupantTable() table[occupant] {
+	return table[occupant]{heads: "NICK\tADDRESS\tROLE\tAFFILIATION\tSHOW\tBOT", rows: func(o *occupant, row func(...any)) {
+		bot := ""
+		if o.Bot {
+			bot = "bot"
 		}
-	})
+		row(o.Nick, o.JID, o.Role, o.Affiliation, o.Show, bot)
+	}}
 }
