@@ -97,7 +97,7 @@ func (s *session) eventID(e *muc.Event) string {
 	sum := sha256.Sum256(binary.BigEndian.AppendUint64(b, e.Key))
 	var id ulid.ULID
 	copy(id[:], sum[:])
-	id[0] &= 0x7f // the time of a ULID has 48 bits, which end in 8889
+	id[0] = id[0]&0x7f | 0x40 // a time to come: nobody takes it for when the event was received
 	return "evt_" + id.String()
 }
 

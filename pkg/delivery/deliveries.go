@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
-	"strings"
 	"time"
 
 	"stanzahook/pkg/gateway"
@@ -226,9 +225,6 @@ func ofDead(d *store.DeadLetter) Delivery {
 	return Delivery{ID: d.ID, Endpoint: d.Endpoint, State: deliverylog.Dead, Type: d.Type, From: d.From, To: d.To, Received: d.Received,
 		Reason: d.Reason, Attempts: d.Attempts, Stanza: d.Stanza}
 }
-
-// byID orders deliveries: those received last first.
-func byID(a, b Delivery) int { return strings.Compare(b.ID, a.ID) }
 
 // DeadLetters returns a page of dead letters and the cursor of the next.
 func (d *Deliveries) DeadLetters(ctx context.Context, f Filter) ([]Delivery, string, error) {

@@ -120,6 +120,9 @@ func (d *desk) record(n int) store.Record {
 	if err := u.SetTime(ulid.Timestamp(at)); err != nil {
 		d.t.Fatal(err)
 	}
+	if n%5 == 3 { // of a room: no time is in it, and no order
+		u[0], u[1], u[2] = u[0]|0x40, byte(n*37), byte(n)
+	}
 	return store.Record{ID: "evt_" + u.String(), Component: "bot.example.com", Conversation: "c", Received: at, Since: at,
 		Stanza: fmt.Sprintf("<message from='u@example.com/x' to='echo@bot.example.com' id='%d'><body>x</body></message>", n)}
 }

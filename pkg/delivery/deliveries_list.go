@@ -38,7 +38,8 @@ func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, er
 		return nil, "", err
 	}
 	if next != "" { // deliveries older than the log's page belong to a later one
-		found = slices.DeleteFunc(found, func(v Delivery) bool { return v.ID < next })
+		end := logged[len(logged)-1].Place()
+		found = slices.DeleteFunc(found, func(v Delivery) bool { return v.Place().Compare(end) < 0 })
 	}
 	for _, v := range found {
 		if !seen[v.ID] {
@@ -46,12 +47,12 @@ func (d *Deliveries) List(ctx context.Context, f Filter) ([]Delivery, string, er
 			all = append(all, v)
 		}
 	}
-	slices.SortFunc(all, byID)
+	slices.SortFunc(all, func(a, b Delivery) int { return deliverylog.LastFirst(&a, &b) })
 	if len(all) > f.Limit {
 		all, more = all[:f.Limit], true
 	}
 	if (more || next != "") && len(all) > 0 {
-		next = all[len(all)-1].ID
+		next = all[len(all)-1].Place().String()
 	}
 	return all, next, nil
 }
@@ -62,9 +63,9 @@ func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, stri
 	if err != nil || len(found) == 0 {
 		return nil, "", err
 	}
-	ids := make(map[string]bool, len(found))
+	ids := make(map[string]time.Time, len(found))
 	for i := range found {
-		ids[found[i].ID] = true
+		ids[found[i].ID] = found[i].Received
 	}
 	logged, _, err := d.store.DeliveryLog().List(ctx, deliverylog.Filter{IDs: ids, Limit: len(ids)})
 	if err != nil {
@@ -85,7 +86,7 @@ func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, stri
 	}
 	next := ""
 	if more {
-		next = found[len(found)-1].ID
+		next = found[len(found)-1].Place().String()
 	}
 	return all, next, nil
 }
@@ -93,6 +94,10 @@ func (d *Deliveries) listQueued(ctx context.Context, f Filter) ([]Delivery, stri
 // queues returns a page of the events in the queues, those received last
 // first, and whether there are more.
 func (d *Deliveries) queues(ctx context.Context, f Filter) (page []Delivery, more bool, err error) {
+	cursor, err := deliverylog.ParsePlace(f.Cursor)
+	if err != nil {
+		return nil, false, err
+	}
 	for _, w := range d.workers {
 		e := w.Endpoint()
 		if !e.Queued || f.Endpoint != "" && f.Endpoint != e.Name {
@@ -102,7 +107,7 @@ func (d *Deliveries) queues(ctx context.Context, f Filter) (page []Delivery, mor
 		if err != nil {
 			return nil, false, err
 		}
-		if page, err = waitingIn(ctx, q, e.Name, &f, page); err != nil {
+		if page, err = waitingIn(ctx, q, e.Name, &f, cursor, page); err != nil {
 			return nil, false, err
 		}
 	}
@@ -116,7 +121,7 @@ func (d *Deliveries) queues(ctx context.Context, f Filter) (page []Delivery, mor
 // needs. Events are in the queue in the order in which they were received: so the
 // first one that is too old for a full page ends the search. A replayed event does not: its
 // place is that of the replay.
-func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, page []Delivery) ([]Delivery, error) {
+func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, cursor deliverylog.Place, page []Delivery) ([]Delivery, error) {
 	for before := uint64(0); ; {
 		list, err := q.List(ctx, before, listPage)
 		if err != nil || len(list) == 0 {
@@ -125,18 +130,20 @@ func waitingIn(ctx context.Context, q *store.Queue, endpoint string, f *Filter, 
 		for i := range list {
 			r := &list[i]
 			before = r.Seq
-			full := len(page) > f.Limit && r.ID < page[f.Limit].ID
-			if replayed := r.Since.After(r.Received.Add(time.Second)); !replayed && (full || r.Received.Before(f.After)) {
+			place := deliverylog.PlaceOf(r.Received, r.ID)
+			full := len(page) > f.Limit && place.Compare(page[f.Limit].Place()) < 0
+			older := full && r.Received.UnixMilli() < page[f.Limit].Received.UnixMilli()
+			if replayed := r.Since.After(r.Received.Add(time.Second)); !replayed && (older || r.Received.Before(f.After)) {
 				return page, nil
 			}
-			if full || f.Cursor != "" && r.ID >= f.Cursor || !f.After.IsZero() && !r.Received.After(f.After) || !f.Before.IsZero() && !r.Received.Before(f.Before) {
+			if full || !cursor.IsZero() && place.Compare(cursor) >= 0 || !f.After.IsZero() && !r.Received.After(f.After) || !f.Before.IsZero() && !r.Received.Before(f.Before) {
 				continue
 			}
 			v := ofQueue(endpoint, r)
 			if f.JID != "" && !isOf(f.JID, v.From) && !isOf(f.JID, v.To) {
 				continue
 			}
-			at, _ := slices.BinarySearchFunc(page, r.ID, func(v Delivery, id string) int { return strings.Compare(id, v.ID) })
+			at, _ := slices.BinarySearchFunc(page, place, func(v Delivery, p deliverylog.Place) int { return p.Compare(v.Place()) })
 			page = slices.Insert(page, at, v)
 			page = page[:min(len(page), f.Limit+1)]
 		}

@@ -52,6 +52,19 @@ func TestListOfAQueue(t *testing.T) {
 			t.Errorf("%s: %+v, %t, %v", id, r, ok, err)
 		}
 	}
+	of := record(1, 1)
+	of.ID = "evt_6Z1ZN2JPKR7QJ4CXY1GBWWW5KQ" // of a room: made in the year 9036, if it were a time
+	stored := make(chan error, 1)
+	if err := q.Append(of, func(_ uint64, err error) { stored <- err }); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-stored; err != nil {
+		t.Fatal(err)
+	}
+	fill(t, q, 2000, 2010)
+	if r, ok, err := q.Find(t.Context(), of.ID); err != nil || !ok || r.ID != of.ID {
+		t.Errorf("of a room: %+v, %t, %v", r, ok, err)
+	}
 	var none []store.Stored
 	if list, err := queue(t, s, "empty").List(t.Context(), 0, 10); err != nil || !slices.Equal(list, none) {
 		t.Errorf("of an empty queue: %v, %v", list, err)

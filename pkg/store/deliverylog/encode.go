@@ -112,8 +112,11 @@ func readEntry(entry []byte, bare bool) (Entry, error) {
 	return e, nil
 }
 
-// entryID returns the id of an entry, where it lies.
-func entryID(entry []byte) []byte {
+// entryPlace returns the id of an entry, where it lies, and when its event was received, in
+// milliseconds.
+func entryPlace(entry []byte) (id []byte, at int64) {
 	f := fields.Reader{Rest: entry}
-	return f.Bytes()
+	id = f.Bytes()
+	f.Byte() // the state
+	return id, f.Time().UnixMilli()
 }

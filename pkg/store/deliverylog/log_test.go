@@ -3,6 +3,7 @@ package deliverylog_test
 import (
 	"cmp"
 	"crypto/rand"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"slices"
@@ -25,6 +26,14 @@ func eventID(at time.Time, n int) string {
 	}
 	u[14], u[15] = byte(n>>8), byte(n)
 	return "evt_" + u.String()
+}
+
+// roomID is the id of something said in a room: no time is in it, and no order.
+func roomID(n int) string {
+	sum := sha256.Sum256([]byte{byte(n >> 8), byte(n)})
+	id := ulid.ULID(sum[:16])
+	id[0] = id[0]&0x7f | 0x40
+	return "evt_" + id.String()
 }
 
 func entry(n int, at time.Time) deliverylog.Entry {
@@ -120,6 +129,9 @@ func TestDeliveriesInPages(t *testing.T) {
 		if i%100 == 50 {
 			e.Endpoint, e.State = "other", deliverylog.Dead
 		}
+		if i%3 == 1 {
+			e.ID = roomID(i)
+		}
 		s.DeliveryLog().Add(&e)
 		want = append(want, e.ID)
 		if i%300 == 0 {
@@ -143,6 +155,18 @@ func TestDeliveriesInPages(t *testing.T) {
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("%d of %d, or in another order", len(got), len(want))
+	}
+	for _, n := range []int{1, 499, 997, 998} {
+		if d, err := s.DeliveryLog().Get(t.Context(), want[999-n]); err != nil || !strings.Contains(d.Stanza, fmt.Sprintf("'%d'", n)) {
+			t.Errorf("%d: %+v, %v", n, d, err)
+		}
+	}
+	some := map[string]time.Time{want[999-10]: start.Add(10 * time.Second), want[999-20]: start.Add(20 * time.Second)}
+	if list, _, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{IDs: some}); err != nil || !slices.Equal(ids(list), []string{want[999-20], want[999-10]}) {
+		t.Errorf("by their ids: %+v, %v", list, err)
+	}
+	if _, _, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{Cursor: "evt_1"}); !errors.Is(err, gateway.ErrCursor) {
+		t.Errorf("a cursor that is none: %v", err)
 	}
 	for _, c := range []struct {
 		name string

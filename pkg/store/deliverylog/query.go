@@ -1,11 +1,11 @@
 package deliverylog
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"hash/maphash"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -34,20 +34,9 @@ type Filter struct {
 	JID      string // canonical; the sender or the addressee: the full JID, or any of a bare one
 	// After and Before are when it was received; of dead letters, when they died.
 	After, Before time.Time
-	IDs           map[string]bool // only these; nil: any. Not for dead letters
-	Cursor        string          // as the page before gave it
-	Limit         int             // 0: DefaultLimit; at most MaxLimit
-}
-
-// oldest returns the smallest of the ids.
-func (f *Filter) oldest() string {
-	oldest := ""
-	for id := range f.IDs {
-		if oldest == "" || id < oldest {
-			oldest = id
-		}
-	}
-	return oldest
+	IDs           map[string]time.Time // only these, with when they were received; nil: any. Not for dead letters
+	Cursor        string               // as the page before gave it
+	Limit         int                  // 0: DefaultLimit; at most MaxLimit
 }
 
 // Size is how many a page has at most.
@@ -66,10 +55,11 @@ func of(wanted, j string) bool {
 	return ok && (rest == "" || rest[0] == '/' && !strings.Contains(wanted, "/"))
 }
 
-// IDTime returns when an id was made; zero if it does not say.
+// IDTime returns when an id was made; zero if it does not say. Those of what is said in rooms
+// do not: their time is to come.
 func IDTime(id string) time.Time {
 	u, err := ulid.ParseStrict(id[strings.LastIndexByte(id, '_')+1:])
-	if err != nil {
+	if err != nil || u.Timestamp().After(time.Now().Add(time.Hour)) {
 		return time.Time{}
 	}
 	return u.Timestamp()
@@ -77,7 +67,7 @@ func IDTime(id string) time.Time {
 
 // Get returns all that the log knows of an event. Errors: gateway.ErrNotFound.
 func (l *Log) Get(ctx context.Context, id string) (Delivery, error) {
-	c := &collector{f: Filter{Limit: 1}, only: id}
+	c := &collector{f: Filter{Limit: 1}, only: id, byID: make(map[string]*Delivery)}
 	if err := l.search(ctx, c); err != nil {
 		return Delivery{}, err
 	}
@@ -90,12 +80,21 @@ func (l *Log) Get(ctx context.Context, id string) (Delivery, error) {
 
 // List returns what the log knows of deliveries, those received last
 // first, without stanzas and answers. next is the Cursor of the following
-// page; empty: there is none.
+// page; empty: there is none. An event that came once more after a kill may be on two pages.
+// Errors: gateway.ErrCursor.
 //
 // It reads the log from its end until the page is complete: in the worst case
 // all of it, with some megabytes of memory whatever its size.
 func (l *Log) List(ctx context.Context, f Filter) (list []Delivery, next string, err error) {
-	c := &collector{f: f, oldest: f.oldest(), seed: maphash.MakeSeed(), rejected: make(map[uint64]struct{})}
+	c := &collector{f: f, byID: make(map[string]*Delivery), seed: maphash.MakeSeed(), rejected: make(map[uint64]struct{})}
+	if c.cursor, err = ParsePlace(f.Cursor); err != nil {
+		return nil, "", err
+	}
+	for _, at := range f.IDs {
+		if c.oldest.IsZero() || at.Before(c.oldest) {
+			c.oldest = at
+		}
+	}
 	if err := l.search(ctx, c); err != nil {
 		return nil, "", err
 	}
@@ -117,7 +116,7 @@ func (l *Log) search(ctx context.Context, c *collector) error {
 		if c.over(r.Time()) {
 			return false
 		}
-		if !c.skips(r.Header.Get(headFirstID), r.Header.Get(headLastID)) {
+		if !c.skips(r.Header) {
 			if err := c.batch(r.Data); err != nil {
 				l.o.Log.Error("delivery log batch unreadable", zap.Uint64("batch", r.Seq), zap.Error(err))
 			}
@@ -130,20 +129,22 @@ func (l *Log) search(ctx context.Context, c *collector) error {
 // first: the first one of an id tells its state.
 type collector struct {
 	f        Filter
-	only     string // id; empty: all that f matches
-	oldest   string // of f.IDs
-	picked   []*Delivery
-	rejected map[uint64]struct{} // ids whose state is not the wanted one
+	cursor   Place                // f.Cursor
+	only     string               // id; empty: all that f matches
+	oldest   time.Time            // of f.IDs
+	picked   []*Delivery          // those received last first
+	byID     map[string]*Delivery // of picked
+	rejected map[uint64]struct{}  // ids whose state is not the wanted one
 	seed     maphash.Seed
 	data     []byte
 	offsets  [][]byte
 }
 
-// full reports whether the page has one more than it needs: then only ids
-// above its last one matter.
+// full reports whether the page has one more than it needs: then only what was received
+// after its last one matters.
 func (c *collector) full() bool { return c.only == "" && len(c.picked) > c.f.Size() }
 
-func (c *collector) last() string { return c.picked[len(c.picked)-1].ID }
+func (c *collector) last() *Delivery { return c.picked[len(c.picked)-1] }
 
 // over reports whether batches stored at a time, or before, have nothing more:
 // nothing is logged of an event before it is received.
@@ -153,20 +154,24 @@ func (c *collector) over(stored time.Time) bool {
 	case c.only != "":
 		return stored.Before(IDTime(c.only))
 	case c.full():
-		return stored.Before(IDTime(c.last()))
+		return stored.Before(c.last().Received)
 	}
-	return stored.Before(c.f.After) || c.oldest != "" && stored.Before(IDTime(c.oldest))
+	return stored.Before(c.f.After) || stored.Before(c.oldest)
 }
 
 // skips reports whether a batch has nothing that is wanted.
-func (c *collector) skips(first, last string) bool {
-	switch {
-	case c.only != "":
-		return c.only < first || c.only > last
-	case c.f.Cursor != "" && first >= c.f.Cursor, last < c.oldest:
-		return true
+func (c *collector) skips(h stream.Header) bool {
+	if c.only != "" {
+		return c.only < h.Get(headFirstID) || c.only > h.Get(headLastID)
 	}
-	return c.full() && last < c.last()
+	first, err := strconv.ParseInt(h.Get(headFirstAt), 10, 64)
+	if err != nil { // a batch of an earlier version does not say
+		return false
+	}
+	last, err := strconv.ParseInt(h.Get(headLastAt), 10, 64)
+	return err == nil && (!c.cursor.IsZero() && first > c.cursor.at ||
+		!c.oldest.IsZero() && last < c.oldest.UnixMilli() ||
+		c.full() && last < c.last().Received.UnixMilli())
 }
 
 func (c *collector) batch(packed []byte) error {
@@ -191,27 +196,17 @@ func (c *collector) batch(packed []byte) error {
 }
 
 func (c *collector) entry(raw []byte) error {
-	id := entryID(raw)
-	switch {
-	case c.only != "":
-		if string(id) != c.only {
-			return nil
-		}
-	case c.f.Cursor != "" && string(id) >= c.f.Cursor, c.full() && string(id) < c.last(), c.f.IDs != nil && !c.f.IDs[string(id)]:
+	id, at := entryPlace(raw)
+	d := c.byID[string(id)]
+	if d == nil && !c.wants(id, at) {
 		return nil
-	}
-	at, found := slices.BinarySearchFunc(c.picked, id, func(d *Delivery, id []byte) int { return bytes.Compare(id, []byte(d.ID)) })
-	if !found && c.only == "" {
-		if _, no := c.rejected[maphash.Bytes(c.seed, id)]; no {
-			return nil
-		}
 	}
 	e, err := readEntry(raw, c.only == "")
 	if err != nil {
 		return err
 	}
-	if found {
-		c.picked[at].before(&e)
+	if d != nil {
+		d.before(&e)
 		return nil
 	}
 	if c.only == "" {
@@ -223,14 +218,33 @@ func (c *collector) entry(raw []byte) error {
 			return nil
 		}
 	}
-	d := &Delivery{ID: e.ID, Endpoint: e.Endpoint, Component: e.Component, Type: e.Type, From: e.From, To: e.To, Received: e.Received, State: e.State, Reason: e.Reason, Next: e.Next}
-	d.before(&e)
 	full := c.full()
-	c.picked = slices.Insert(c.picked, at, d)
+	d = &Delivery{ID: e.ID, Endpoint: e.Endpoint, Component: e.Component, Type: e.Type, From: e.From, To: e.To, Received: e.Received, State: e.State, Reason: e.Reason, Next: e.Next}
+	d.before(&e)
+	where, _ := slices.BinarySearchFunc(c.picked, d, LastFirst)
+	c.picked = slices.Insert(c.picked, where, d)
+	c.byID[d.ID] = d
 	if full {
+		delete(c.byID, c.last().ID)
 		c.picked = c.picked[:len(c.picked)-1]
 	}
 	return nil
+}
+
+// wants reports whether an event that is not on the page yet can belong there, as far as its
+// id and the time when it was received tell.
+func (c *collector) wants(id []byte, at int64) bool {
+	if c.only != "" {
+		return string(id) == c.only
+	}
+	if !c.cursor.IsZero() && compareBytes(at, id, c.cursor) >= 0 || c.full() && compareBytes(at, id, c.last().Place()) < 0 {
+		return false
+	}
+	if _, is := c.f.IDs[string(id)]; c.f.IDs != nil && !is {
+		return false
+	}
+	_, no := c.rejected[maphash.Bytes(c.seed, id)]
+	return !no
 }
 
 // before adds what an earlier entry tells. Attempts are in reverse order until
@@ -247,7 +261,7 @@ func (d *Delivery) before(e *Entry) {
 func (c *collector) result() (list []Delivery, next string) {
 	for i, d := range c.picked {
 		if i == c.f.Size() {
-			next = list[i-1].ID
+			next = list[i-1].Place().String()
 			break
 		}
 		slices.Reverse(d.Attempts)

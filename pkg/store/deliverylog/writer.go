@@ -21,10 +21,13 @@ const (
 	putTimeout   = 10 * time.Second
 )
 
-// Headers of a batch: its smallest and its largest id.
+// Headers of a batch: its smallest and its largest id, and when the first and the last of its
+// events was received, in milliseconds.
 const (
 	headFirstID = "First-Id"
 	headLastID  = "Last-Id"
+	headFirstAt = "First-At"
+	headLastAt  = "Last-At"
 )
 
 // writer gathers entries and writes them, many at a time, as one record of the stream.
@@ -49,9 +52,10 @@ type writer struct {
 
 // batch is entries that are written together.
 type batch struct {
-	data        []byte
-	n           int
-	first, last string // ids
+	data            []byte
+	n               int
+	first, last     string // ids
+	firstAt, lastAt int64  // milliseconds
 }
 
 func newWriter() writer { return writer{writing: make(chan struct{}, 1)} }
@@ -81,10 +85,12 @@ func (l *Log) Add(e *Entry) {
 	}
 	b := l.batch
 	b.data = appendEntry(b.data, e)
+	at := e.Received.UnixMilli()
 	if b.n++; b.n == 1 {
-		b.first, b.last = e.ID, e.ID
+		b.first, b.last, b.firstAt, b.lastAt = e.ID, e.ID, at, at
 	} else {
 		b.first, b.last = min(b.first, e.ID), max(b.last, e.ID)
+		b.firstAt, b.lastAt = min(b.firstAt, at), max(b.lastAt, at)
 	}
 }
 
@@ -195,8 +201,9 @@ func (l *Log) put(b *batch) error {
 	defer cancel()
 	_, err := l.st.Put(ctx, &stream.Message{
 		Subject: subjectPrefix + strconv.Itoa(b.n),
-		Header:  stream.Header{headFirstID: {b.first}, headLastID: {b.last}},
-		Data:    l.packed,
+		Header: stream.Header{headFirstID: {b.first}, headLastID: {b.last},
+			headFirstAt: {strconv.FormatInt(b.firstAt, 10)}, headLastAt: {strconv.FormatInt(b.lastAt, 10)}},
+		Data: l.packed,
 	})
 	if cap(l.packed) > 4*maxBatch {
 		l.packed = nil
