@@ -51,6 +51,7 @@ func TestImports(t *testing.T) {
 		{"stanzahook/cmd/internal/instance", "stanzahook/cmd/internal/c", ""},
 		{"stanzahook/cmd/internal/terminal", "stanzahook/", ""},
 		{"stanzahook/cmd/internal/made", "stanzahook/component", ""},
+		{"stanzahook/", "stanzahook/cmd/internal/profiles", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "stanzahook/cmd/internal/metrics", "stanzahook/cmd/internal/app"},
 		{"stanzahook/cmd/", "testing", ""},
 		{"stanzahook/httpapi", "testing", ""},

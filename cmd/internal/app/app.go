@@ -12,6 +12,7 @@ import (
 	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/cmd/internal/made"
 	"stanzahook/cmd/internal/metrics"
+	"stanzahook/cmd/internal/profiles"
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/bots"
@@ -61,9 +62,10 @@ type App struct {
 	triggers     triggers                    // of refreshes of rosters
 	features     *livecheck.HostFeatures     // of the server's hosts
 	forward      *forward.Forward
-	echoes       *forward.Echoes // of replies to rooms
-	rooms        *rooms.Rooms    // that bots are kept in
-	bots         *bots.Bots      // with a profile
+	echoes       *forward.Echoes    // of replies to rooms
+	rooms        *rooms.Rooms       // that bots are kept in
+	profiles     *profiles.Profiles // of bots
+	bots         *bots.Bots         // that have one
 	commands     *commands.Commands
 	updates      *presence.Updates
 	services     *services.Services
@@ -88,14 +90,11 @@ type App struct {
 	reloader     v1.Reload // nil: none
 
 	current        atomic.Pointer[current] // to read outside a change
-	changing       chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, madeBots, commandTargets, botTimer, workers, backends, accounts
+	changing       chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, profiles, commandTargets, workers, backends, accounts
 	stopping       context.Context
 	beginStop      context.CancelFunc
 	made           madeByAPI
 	commandTargets map[string]commandTarget // by node
-	madeBots       madeBots
-	avatars        avatarFiles // of them
-	botTimer       *time.Timer // for the end of a presence; nil: none has one
 
 	sent        *sentMessages
 	archives    archive.Collector

@@ -59,7 +59,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.forward.Echoed, a.forward.Proved = a.threads.Echoed, a.sent.onRoomProof
 	a.rooms.Set(roomSettings(a.cfg), roomPolicy(a.cfg))
 	a.setCommands(a.cfg)
-	a.bots.Set(a.botProfiles(a.cfg)) // with the features of their commands; nobody is connected yet
+	a.profiles.Show(a.cfg) // with the features of their commands; nobody is connected yet
 	a.use(a.cfg)
 	a.outboxShares = a.store.Outbox().Shares() // a caller has one share over all components
 	for _, c := range a.cfg.Components {

@@ -50,7 +50,7 @@ func (a *App) loadMade(ctx context.Context) error {
 	a.cfg = cfg
 	use()
 	a.logUnused()
-	return a.readMadeBots(ctx)
+	return a.loadProfiles(ctx)
 }
 
 // readMade reads the endpoints, hooks and commands of the API, as a configuration allows them,
@@ -110,7 +110,7 @@ func (a *App) changeCommands(ctx context.Context, cfg *config.Config, commit fun
 	}
 	a.setCommands(cfg)
 	a.use(cfg)
-	a.setBots(cfg) // whose features may be others
+	a.profiles.Change(cfg) // whose features may be others
 	a.server.Handler().Replace(a.surfaces(cfg))
 	return nil
 }

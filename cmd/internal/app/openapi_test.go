@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/metrics"
+	"stanzahook/cmd/internal/profiles"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/openapi"
@@ -49,7 +50,7 @@ func everyMount() []httpapi.Mount {
 			Listeners: (*App)(nil),
 			Hooks:     hookService{},
 			Rooms:     roomService{},
-			Bots:      botService{},
+			Bots:      &profiles.Profiles{},
 			Commands:  commandService{},
 			Uploads:   upload.New(upload.Options{}),
 		}),

@@ -1,4 +1,4 @@
-package app
+package profiles
 
 import (
 	"context"
@@ -11,12 +11,9 @@ import (
 	"stanzahook/pkg/jid"
 )
 
-// botService implements [v1.Bots].
-type botService struct{ app *App }
-
 // List implements v1.Bots.
-func (s botService) List(after string, most int) (page []v1.Bot, more bool) {
-	all := s.app.bots.All()
+func (p *Profiles) List(after string, most int) (page []v1.Bot, more bool) {
+	all := p.bots.All()
 	at, found := slices.BinarySearchFunc(all, after, func(b *bots.Bot, after string) int { return strings.Compare(b.JID.String(), after) })
 	if found {
 		at++
@@ -42,8 +39,8 @@ func describeBot(b *bots.Bot) v1.Bot {
 }
 
 // Get implements v1.Bots.
-func (s botService) Get(bot jid.JID) (v1.Bot, error) {
-	b := s.app.bots.Get(bot)
+func (p *Profiles) Get(bot jid.JID) (v1.Bot, error) {
+	b := p.bots.Get(bot)
 	if b == nil {
 		return v1.Bot{}, gateway.ErrNotFound
 	}
@@ -51,34 +48,29 @@ func (s botService) Get(bot jid.JID) (v1.Bot, error) {
 }
 
 // Image implements v1.Bots.
-func (s botService) Image(bot jid.JID) (image []byte, media string, err error) {
-	b := s.app.bots.Get(bot)
+func (p *Profiles) Image(bot jid.JID) (image []byte, media string, err error) {
+	b := p.bots.Get(bot)
 	if b == nil || b.Avatar == nil {
 		return nil, "", gateway.ErrNotFound
 	}
-	image, err = s.app.bots.Image(b)
+	image, err = p.bots.Image(b)
 	return image, b.Avatar.Type, err
 }
 
 // Put implements v1.Bots.
-func (s botService) Put(ctx context.Context, bot jid.JID, keys, image []byte) (v1.Bot, bool, error) {
-	fresh, err := s.app.putBot(ctx, bot, keys, image)
+func (p *Profiles) Put(ctx context.Context, bot jid.JID, keys, image []byte) (v1.Bot, bool, error) {
+	fresh, err := p.put(ctx, bot, keys, image)
 	if err != nil {
 		return v1.Bot{}, false, err
 	}
-	b, err := s.Get(bot)
+	b, err := p.Get(bot)
 	return b, fresh, err
 }
 
-// Delete implements v1.Bots.
-func (s botService) Delete(ctx context.Context, bot jid.JID) error {
-	return s.app.deleteBot(ctx, bot)
-}
-
 // SetPresence implements v1.Bots.
-func (s botService) SetPresence(ctx context.Context, bot jid.JID, p v1.BotPresence) (v1.Bot, error) {
-	if err := s.app.setBotPresence(ctx, bot, p); err != nil {
+func (p *Profiles) SetPresence(ctx context.Context, bot jid.JID, to v1.BotPresence) (v1.Bot, error) {
+	if err := p.setPresence(ctx, bot, to); err != nil {
 		return v1.Bot{}, err
 	}
-	return s.Get(bot)
+	return p.Get(bot)
 }
