@@ -35,8 +35,8 @@ func (c Chain) Handle(in *Incoming) bool {
 	return false
 }
 
-// holdTimeout is when the link answers an IQ that a handler held and never answered.
-const holdTimeout = 6 * time.Minute
+// HoldTimeout is when the link answers an IQ that a handler held and never answered.
+const HoldTimeout = 6 * time.Minute
 
 // Incoming is a stanza from the server, together with the right to answer it,
 // once. The first of Result, Fail and Answer counts; later ones do nothing.
@@ -94,12 +94,12 @@ func (in *Incoming) Answer(s *stanza.Stanza) {
 // Answered reports whether the answer was given.
 func (in *Incoming) Answered() bool { return in.done.Load() }
 
-// Hold says that the handler will answer later. If it has not after six minutes, the
+// Hold says that the handler will answer later. If it has not after HoldTimeout, the
 // link answers remote-server-timeout.
 func (in *Incoming) Hold() {
 	in.held = true
 	if in.NeedsAnswer() {
-		in.guard = time.AfterFunc(holdTimeout, func() {
+		in.guard = time.AfterFunc(HoldTimeout, func() {
 			in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.RemoteServerTimeout})
 		})
 	}

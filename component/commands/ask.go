@@ -42,7 +42,7 @@ func (c *Commands) ask(x *Command, q *command.Submit, by origin, done func(comma
 			end(result, reason, command.Step{Fault: &command.Fault{Err: *e}})
 		}
 	}
-	ev, err := event(q, by, began)
+	ev, err := event(q, by, began, x.Timeout)
 	var w *delivery.Worker
 	if x.Worker != nil {
 		w = x.Worker()
@@ -95,7 +95,7 @@ func refusal(v *webhook.Verdict) *stanza.Error {
 }
 
 // event is the event of a step. Its stanza has no values: a delivery log keeps it.
-func event(q *command.Submit, by origin, now time.Time) (*webhook.Event, error) {
+func event(q *command.Submit, by origin, now time.Time, timeout time.Duration) (*webhook.Event, error) {
 	b := stanza.AppendAttr([]byte("<command xmlns='"+command.NS+"'"), "node", q.Command.Node)
 	b = append(stanza.AppendAttr(stanza.AppendAttr(b, "sessionid", q.Session), "action", q.Action), "/>"...)
 	s, err := stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "set", ID: rand.Text(), From: q.Party.From, To: q.Party.Bot}, string(b), stanza.Limits{})
@@ -106,7 +106,7 @@ func event(q *command.Submit, by origin, now time.Time) (*webhook.Event, error) 
 	if err != nil {
 		return nil, err
 	}
-	return &webhook.Event{ID: webhook.NewEventID(), Component: by.link.Domain().String(), Received: now, Stanza: s, Type: EventType, Data: data}, nil
+	return &webhook.Event{ID: webhook.NewEventID(), Component: by.link.Domain().String(), Received: now, Until: now.Add(timeout), Who: by.who, Stanza: s, Type: EventType, Data: data}, nil
 }
 
 func data(q *command.Submit, by origin) ([]byte, error) {

@@ -39,13 +39,7 @@ func (c *Commands) onMessage(in *component.Incoming) bool {
 	if by.isRoom {
 		return false // package rooms knows more, see OfRoom
 	}
-	if !c.take(line{s: in.Stanza, text: m.Text(in.Stanza), by: origin{link: in.Link(), person: by, chat: true}, ask: true}) {
-		return false
-	}
-	if r := webhook.Receipt(&webhook.Event{ID: webhook.NewEventID(), Stanza: in.Stanza}); r != nil {
-		c.send(by.who, r)
-	}
-	return true
+	return c.take(line{s: in.Stanza, text: m.Text(in.Stanza), by: origin{link: in.Link(), person: by, chat: true}, ask: true})
 }
 
 // OfRoom takes an event of a room that is a line of a command, and reports whether it was one.
@@ -81,8 +75,16 @@ func (c *Commands) refuseHidden(l line) bool {
 		return false
 	}
 	c.Counters.Denied.Add(1)
+	c.receive(l, l.s.From)
 	c.tell(l.s, l.by.nick, l.s.From, "this room hides who you are, so I cannot run a command for you here. Write to me directly.")
 	return true
+}
+
+// receive sends the receipt that a line asks for (XEP-0184): before the answer, as for all messages.
+func (c *Commands) receive(l line, who jid.JID) {
+	if r := webhook.Receipt(&webhook.Event{ID: webhook.NewEventID(), Stanza: l.s}); r != nil {
+		c.send(who, r)
+	}
 }
 
 // take runs a line, if it is one of a command that its author may run.
@@ -102,6 +104,7 @@ func (c *Commands) take(l line) bool {
 		return false
 	}
 	c.Counters.Lines.Add(1)
+	c.receive(l, l.by.who)
 	if said.Submit == nil {
 		c.tell(l.s, l.by.nick, l.by.who, said.Text)
 		return true

@@ -29,13 +29,13 @@ func TestChat(t *testing.T) {
 	g := newStage(t, 20*time.Second)
 	const alice = "alice@example.com/cli"
 	g.write(alice, "/deploy")
+	first := g.Expect("what comes first", func(s *stanza.Stanza) bool { return s.Kind == stanza.Message })
+	if _, has := first.Child("urn:xmpp:receipts", "received"); !has || first.To.String() != alice {
+		t.Errorf("before the receipt comes %s", first.XML())
+	}
 	if got := g.heard(t); got != "env?\n- staging\n- prod\n(/cancel ends this)" {
 		t.Errorf("%q", got)
 	}
-	g.Expect("the receipt", func(s *stanza.Stanza) bool {
-		_, has := s.Child("urn:xmpp:receipts", "received")
-		return has && s.To.String() == alice
-	})
 	g.answer <- inJSON(`{"result":{"title":"Deployed","fields":{"took":"3 s"}}}`)
 	g.write("alice@example.com/phone", "prod") // another device
 	if got := g.heard(t); got != "Deployed\ntook: 3 s" {

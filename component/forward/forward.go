@@ -143,6 +143,7 @@ func (f *Forward) deliver(in *component.Incoming, w *delivery.Worker, ev *webhoo
 	accepted := false
 	switch {
 	case in.NeedsAnswer():
+		ev.Until = ev.Received.Add(component.HoldTimeout)
 		accepted = w.Request(ev, func(v webhook.Verdict) { answer(in, v) })
 	case w.Endpoint().Queued:
 		accepted = w.Enqueue(ev)

@@ -106,17 +106,23 @@ func (a *attempter) post(ev *webhook.Event, n int) (v verdict, began time.Time, 
 }
 
 // begin takes one of the endpoint's slots for the sender of an event. It reports false if
-// the worker stopped before there was one.
+// the worker stopped before there was one, or nobody waits for the event any more.
 func (a *attempter) begin(ev *webhook.Event) (now *setup, sender jid.JID, ok bool) {
 	if a.stopping.Err() != nil {
 		return nil, sender, false
 	}
 	now = a.current.Load()
-	sender = senderOf(now.e, ev.Stanza.From)
-	if !now.slots.take(sender, a.stopping.Done()) {
+	sender = counted(now.e, ev)
+	over := a.stopping
+	if !ev.Until.IsZero() {
+		var cancel context.CancelFunc
+		over, cancel = context.WithDeadline(over, ev.Until)
+		defer cancel()
+	}
+	if !now.slots.take(sender, over.Done()) {
 		return nil, sender, false
 	}
-	if a.gate != nil && !a.gate(a.stopping.Done()) {
+	if a.gate != nil && !a.gate(over.Done()) || !ev.Until.IsZero() && over.Err() != nil {
 		now.slots.give(sender)
 		return nil, sender, false
 	}
@@ -185,7 +191,7 @@ func (a *attempter) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, 
 	if v.setup != a.current.Load() { // the setup before this one failed; if it was a probe, renew has ended that
 		return
 	}
-	began, opened := a.breaker.failed(now, failing{senderOf(a.Endpoint(), ev.Stanza.From), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, a.Endpoint().MaxAge))
+	began, opened := a.breaker.failed(now, failing{counted(a.Endpoint(), ev), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, a.Endpoint().MaxAge))
 	switch {
 	case v.Disable && a.breaker.isDisabled(): // by an attempt at the same time
 	case v.Disable:

@@ -23,6 +23,14 @@ func senderOf(e *webhook.Endpoint, from jid.JID) jid.JID {
 	return jid.FromServer(domain)
 }
 
+// counted returns the sender that an event counts as.
+func counted(e *webhook.Endpoint, ev *webhook.Event) jid.JID {
+	if !ev.Who.IsZero() {
+		return senderOf(e, ev.Who)
+	}
+	return senderOf(e, ev.Stanza.From)
+}
+
 // mayTake is the rule by which senders share a number of places: a sender holds at most
 // as many as are left free, and one that holds none gets one. So one
 // sender alone has half of them at most, two a third each.

@@ -5,6 +5,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/tracing"
 )
@@ -21,6 +22,12 @@ type Event struct {
 	Room      *Room         // as RoomOf has it; nil: so is that
 	Data      []byte        // of an event with data of its own, in place of those of its stanza: see judgeOwn
 	Span      *tracing.Span // that requests are made in; nil: they are not traced
+	// Who counts as its sender where senders share something; zero: who has sent its stanza.
+	// Everybody in a room writes from the address of that.
+	Who jid.JID
+	// Until is when nobody waits for the answer to a request any more; zero: somebody does. No
+	// attempt begins after it: its sender has been told that nothing came of it.
+	Until time.Time
 }
 
 // NewEventID returns an Event.ID.
