@@ -112,7 +112,7 @@ func (a *attempter) begin(ev *webhook.Event) (now *setup, sender jid.JID, ok boo
 		return nil, sender, false
 	}
 	now = a.current.Load()
-	sender = counted(now.e, ev)
+	sender = SenderOf(now.e, ev)
 	over := a.stopping
 	if !ev.Until.IsZero() {
 		var cancel context.CancelFunc
@@ -191,7 +191,7 @@ func (a *attempter) updateBreaker(ev *webhook.Event, v *verdict, now time.Time, 
 	if v.setup != a.current.Load() { // the setup before this one failed; if it was a probe, renew has ended that
 		return
 	}
-	began, opened := a.breaker.failed(now, failing{counted(a.Endpoint(), ev), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, a.Endpoint().MaxAge))
+	began, opened := a.breaker.failed(now, failing{SenderOf(a.Endpoint(), ev), v.Fault, probe}, Failure{now, v.Status, v.Reason}, min(v.After, a.Endpoint().MaxAge))
 	switch {
 	case v.Disable && a.breaker.isDisabled(): // by an attempt at the same time
 	case v.Disable:

@@ -24,14 +24,14 @@ func (d *direct) deliver(ev *webhook.Event) bool {
 	if looped, ok := d.refuseLoop(ev); looped {
 		return ok
 	}
-	return accepted(ev, d.runner.add(conversationOf(ev), counted(d.Endpoint(), ev), maxDirect, func(more bool) {
+	return accepted(ev, d.runner.add(conversationOf(ev), SenderOf(d.Endpoint(), ev), maxDirect, func(more bool) {
 		d.respond(ev, d.attempt(ev), more, spanEnd(ev))
 	}))
 }
 
 // request is [Worker.Request].
 func (d *direct) request(ev *webhook.Event, answer func(webhook.Verdict)) bool {
-	return accepted(ev, d.runner.add("", counted(d.Endpoint(), ev), maxDirect, func(bool) {
+	return accepted(ev, d.runner.add("", SenderOf(d.Endpoint(), ev), maxDirect, func(bool) {
 		v := d.attempt(ev)
 		answer(v)
 		d.noteVerdict(ev, &v)
@@ -46,7 +46,7 @@ func (d *direct) refuseLoop(ev *webhook.Event) (looped, ok bool) {
 	if !e.Looped(ev) {
 		return false, false
 	}
-	return true, accepted(ev, d.runner.add(conversationOf(ev), counted(e, ev), maxDirect, func(more bool) { d.endLoop(ev, more) }))
+	return true, accepted(ev, d.runner.add(conversationOf(ev), SenderOf(e, ev), maxDirect, func(more bool) { d.endLoop(ev, more) }))
 }
 
 // attempt makes the one attempt of an event; none if the endpoint is known to be down.
@@ -54,7 +54,7 @@ func (d *direct) attempt(ev *webhook.Event) webhook.Verdict {
 	if d.tracing() {
 		d.trace("event accepted", ev, zap.Bool("queued", false))
 	}
-	ok, probe := d.attempts.breaker.allowOne(time.Now(), counted(d.Endpoint(), ev))
+	ok, probe := d.attempts.breaker.allowOne(time.Now(), SenderOf(d.Endpoint(), ev))
 	if !ok {
 		d.Counters.Refused.Add(1)
 		return webhook.Verdict{Outcome: webhook.Refused, Reason: "the endpoint is down or disabled", Err: d.current.Load().client.Unreachable()}

@@ -23,8 +23,8 @@ func senderOf(e *webhook.Endpoint, from jid.JID) jid.JID {
 	return jid.FromServer(domain)
 }
 
-// counted returns the sender that an event counts as.
-func counted(e *webhook.Endpoint, ev *webhook.Event) jid.JID {
+// SenderOf returns the sender that an event counts as, where senders share something.
+func SenderOf(e *webhook.Endpoint, ev *webhook.Event) jid.JID {
 	if !ev.Who.IsZero() {
 		return senderOf(e, ev.Who)
 	}

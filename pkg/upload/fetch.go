@@ -23,7 +23,7 @@ func (u *Uploads) Fetch(ctx context.Context, x Upload, address string) (File, er
 	case c == nil:
 		return File{}, &Error{Reason: NoService, Text: "the domain " + x.Bot.Domain() + " is none of our components"}
 	}
-	release, err := c.enter(x.Caller)
+	release, err := c.enter(&x)
 	if err != nil {
 		return File{}, err
 	}

@@ -46,7 +46,7 @@ func spool(dir string, p *places, caller string, r io.Reader, most int64) (_ *sp
 		return nil, err
 	}
 	var held int64
-	s := &spooled{file: f, done: func() { p.give(caller, held) }}
+	s := &spooled{file: f, done: func() { p.give(holder{caller: caller}, held) }}
 	defer func() {
 		if err != nil {
 			s.close()
@@ -58,7 +58,7 @@ func spool(dir string, p *places, caller string, r io.Reader, most int64) (_ *sp
 	r = io.LimitReader(r, most+1)
 	to := struct{ io.Writer }{f} // its ReadFrom would make errors of r look like those of the disk
 	for {
-		if why := p.take(caller, spoolStep); why != "" {
+		if why := p.take(holder{caller: caller}, spoolStep); why != "" {
 			return nil, &Error{Reason: NoRoom}
 		}
 		held += spoolStep

@@ -29,6 +29,7 @@ type File struct {
 type Upload struct {
 	Bot    jid.JID // who asks for the slot
 	Caller string  // whose share counts
+	Person string  // for whom the caller does it, whose share of the caller's counts; empty: for nobody else
 	ID     string  // see [ValidID]; empty: one is made
 	Name   string  // see [Name]
 	Type   string  // empty: what it looks like
@@ -154,7 +155,7 @@ func (u *Uploads) Put(ctx context.Context, x Upload) (File, error) {
 	if c == nil {
 		return File{}, &Error{Reason: NoService, Text: "the domain " + x.Bot.Domain() + " is none of our components"}
 	}
-	release, err := c.enter(x.Caller)
+	release, err := c.enter(&x)
 	if err != nil {
 		return File{}, err
 	}
@@ -165,8 +166,9 @@ func (u *Uploads) Put(ctx context.Context, x Upload) (File, error) {
 }
 
 // enter takes a place.
-func (c *component) enter(caller string) (release func(), err error) {
-	if why := c.places.take(caller, 1); why != "" {
+func (c *component) enter(x *Upload) (release func(), err error) {
+	h := holder{x.Caller, x.Person}
+	if why := c.places.take(h, 1); why != "" {
 		at := 0
 		if why == Busy {
 			at = 1
@@ -174,7 +176,7 @@ func (c *component) enter(caller string) (release func(), err error) {
 		c.refused[at].Add(1)
 		return nil, &Error{Reason: why}
 	}
-	return func() { c.places.give(caller, 1) }, nil
+	return func() { c.places.give(h, 1) }, nil
 }
 
 // upload uploads a file that has a place.

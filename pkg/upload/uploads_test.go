@@ -267,6 +267,34 @@ func TestPlaces(t *testing.T) {
 	}
 }
 
+// Of the places of a caller, each of the people for whom it uploads has half.
+func TestPlacesOfPeople(t *testing.T) {
+	p := places{most: 8}
+	for i, c := range []struct {
+		holder
+		want Reason
+	}{
+		{holder{"bot", "mallory"}, ""}, {holder{"bot", "mallory"}, ""}, {holder{"bot", "mallory"}, Share},
+		{holder{"bot", "alice"}, ""}, {holder{"bot", "bob"}, ""}, {holder{"bot", "carol"}, Share}, // the caller has half of all
+		{holder{"app", ""}, ""}, {holder{"app", ""}, ""}, {holder{"app", ""}, ""}, {holder{"app", ""}, ""},
+		{holder{"other", "mallory"}, Busy},
+	} {
+		if why := p.take(c.holder, 1); why != c.want {
+			t.Errorf("%d: %+v: %q, want %q", i, c.holder, why, c.want)
+		}
+	}
+	p.give(holder{"bot", "mallory"}, 1)
+	if why := p.take(holder{"bot", "carol"}, 1); why != "" {
+		t.Errorf("after one is free: %q", why)
+	}
+	for _, h := range []holder{{"bot", "mallory"}, {"bot", "alice"}, {"bot", "bob"}, {"bot", "carol"}, {"app", ""}, {"app", ""}, {"app", ""}, {"app", ""}} {
+		p.give(h, 1)
+	}
+	if p.used != 0 || len(p.held) != 0 {
+		t.Errorf("%+v", p.held)
+	}
+}
+
 type zeros struct{}
 
 func (zeros) Read(p []byte) (int, error) { clear(p); return len(p), nil }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 
+	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/upload"
@@ -12,8 +13,9 @@ import (
 )
 
 // filesOf returns the files that the answers of an endpoint name. The endpoint has a share of
-// the uploads, as a caller has.
-func (a *App) filesOf(endpoint string) webhook.Files {
+// the uploads, as a caller has, and of that one for each person whom it answers: some files of
+// an answer may be where somebody wants them to come slowly.
+func (a *App) filesOf(e *webhook.Endpoint) webhook.Files {
 	return func(ev *webhook.Event, w message.FileWish) (message.File, error) {
 		switch {
 		case w.URL != "":
@@ -28,7 +30,7 @@ func (a *App) filesOf(endpoint string) webhook.Files {
 			}
 			return v.File.File, nil
 		}
-		f, err := a.uploads.Fetch(a.stopping, upload.Upload{Bot: ev.Stanza.To.Bare(), Caller: "endpoint " + endpoint, Name: w.Name, Type: w.Type}, w.Fetch)
+		f, err := a.uploads.Fetch(a.stopping, upload.Upload{Bot: ev.Stanza.To.Bare(), Caller: "endpoint " + e.Name, Person: delivery.SenderOf(e, ev).String(), Name: w.Name, Type: w.Type}, w.Fetch)
 		if e, ok := errors.AsType[*upload.Error](err); ok && e.Temporary() || err != nil && (errors.Is(err, gateway.ErrDown) || errors.Is(err, gateway.ErrBusy) || errors.Is(err, context.Canceled)) {
 			err = &webhook.NotNow{Err: err}
 		}

@@ -30,7 +30,7 @@ func (a *App) webhooks(cfg *config.Config) []*webhook.Endpoint {
 	for _, c := range cfg.Endpoints {
 		e := newWebhook(cfg, c)
 		e.Guard, e.Proxy, e.Hosts, e.Components = guard, cfg.Outbound.ProxyURL(), hosts, components
-		e.Files = a.filesOf(c.Name)
+		e.Files = a.filesOf(e)
 		if st := a.role.status(); st != nil {
 			e.Headers.Set(epochHeader, strconv.FormatUint(st.Epoch, 10))
 		}
