@@ -78,21 +78,7 @@ func (a *App) unchanged(cfg *config.Config) map[string]bool {
 	if !reflect.DeepEqual(a.cfg.Outbound, cfg.Outbound) || !slices.Equal(a.cfg.OwnHosts(), cfg.OwnHosts()) {
 		return nil
 	}
-	return sameEndpoints(a.cfg, cfg)
-}
-
-// sameEndpoints says of each endpoint of a configuration whether another has the same.
-func sameEndpoints(old, next *config.Config) map[string]bool {
-	before := make(map[string]*config.Endpoint)
-	for i := range old.Endpoints {
-		before[old.Endpoints[i].Name] = &old.Endpoints[i]
-	}
-	same := make(map[string]bool)
-	for i := range next.Endpoints {
-		e := &next.Endpoints[i]
-		same[e.Name] = before[e.Name] != nil && reflect.DeepEqual(before[e.Name], e)
-	}
-	return same
+	return config.SameEndpoints(a.cfg, cfg)
 }
 
 // assign finds the workers of a change: those that there are, by name, and new ones; and

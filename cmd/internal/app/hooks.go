@@ -2,8 +2,6 @@ package app
 
 import (
 	"context"
-	"reflect"
-	"slices"
 	"time"
 
 	"go.uber.org/zap"
@@ -44,14 +42,6 @@ func (a *App) startThreads() {
 	done := make(chan struct{})
 	go func() { defer close(done); a.threads.Run(ctx) }()
 	a.onStop("threads of hooks", func(context.Context) { cancel(); <-done })
-}
-
-// sameHooks compares hooks by their keys.
-func sameHooks(a, b []config.Hook) bool {
-	return slices.EqualFunc(a, b, func(x, y config.Hook) bool {
-		x.Reader, y.Reader = nil, nil // made of the keys
-		return reflect.DeepEqual(x, y)
-	})
 }
 
 // onBounce finds the hook of a message that came back. It does not wait.

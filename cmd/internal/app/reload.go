@@ -2,11 +2,8 @@ package app
 
 import (
 	"context"
-	"crypto/x509"
 	"errors"
 	"fmt"
-	"reflect"
-	"slices"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -83,14 +80,14 @@ func logRefusal(log *zap.Logger, err error) {
 // apply changes over to another configuration, and returns the sections that changed. The
 // endpoints of the API stay, as far as it allows them.
 func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) {
-	if fixed := needRestart(a.cfg, file); len(fixed) > 0 {
+	if fixed := config.NeedRestart(a.cfg, file); len(fixed) > 0 {
 		return nil, &v1.Refusal{Problems: fixed}
 	}
 	cfg, useMade, err := a.readMade(ctx, file)
 	if err != nil {
 		return nil, err
 	}
-	changed := differences(a.cfg, cfg)
+	changed := config.Differences(a.cfg, cfg)
 	rosterOptions, err := a.rosterOptions(cfg)
 	if err != nil {
 		return nil, err
@@ -102,7 +99,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 
 	// From here on nothing fails that would leave a half of each configuration.
 	for i, c := range cfg.Components {
-		if !sameTrust(a.cfg.Components[i].TLS.CAs, c.TLS.CAs) {
+		if !config.SameTrust(a.cfg.Components[i].TLS.CAs, c.TLS.CAs) {
 			a.links[c.Domain].Trust(c.TLS.CAs)
 		}
 	}
@@ -137,77 +134,4 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 		return changed, fmt.Errorf("http.tls not reloaded, all else is: %w", err)
 	}
 	return changed, nil
-}
-
-// needRestart are the changes between two configurations that take a new
-// process.
-func needRestart(old, next *config.Config) []string {
-	var all []string
-	say := func(same bool, key string) {
-		if !same {
-			all = append(all, key+": changed; restart stanzahook to apply it")
-		}
-	}
-	say(sameComponents(old.Components, next.Components), "components")
-	say(reflect.DeepEqual(old.Store, next.Store), "store")
-	say(old.Replica == next.Replica, "replica")
-	say(old.Outbox == next.Outbox, "outbox")
-	say(old.Deliveries == next.Deliveries, "deliveries")
-	say(old.DeadLetters == next.DeadLetters, "dead_letters")
-	say(old.HTTP.Listen == next.HTTP.Listen, "http.listen")
-	say((old.HTTP.TLS.CertFile == "") == (next.HTTP.TLS.CertFile == ""), "http.tls")
-	say(old.Log.Format == next.Log.Format, "log.format")
-	say(reflect.DeepEqual(old.Traces, next.Traces), "traces")
-	return all
-}
-
-// sameComponents compares components with all they have but the authorities that they
-// trust.
-func sameComponents(a, b []config.Component) bool {
-	return slices.EqualFunc(a, b, func(x, y config.Component) bool {
-		x.TLS.CAs, y.TLS.CAs, x.TLS.CAFile, y.TLS.CAFile = nil, nil, "", ""
-		return reflect.DeepEqual(x, y)
-	})
-}
-
-// sameTrust compares pools of certificates; nil are the system's.
-func sameTrust(a, b *x509.CertPool) bool {
-	return (a == nil) == (b == nil) && (a == nil || a.Equal(b))
-}
-
-// differences names the sections that are other in another configuration, and of
-// lists the elements by name.
-func differences(old, next *config.Config) []string {
-	var all []string
-	say := func(same bool, name string) {
-		if !same {
-			all = append(all, name)
-		}
-	}
-	same := sameEndpoints(old, next)
-	for _, e := range next.Endpoints {
-		say(same[e.Name], "endpoint "+e.Name)
-	}
-	for _, e := range old.Endpoints {
-		_, there := same[e.Name]
-		say(there, "endpoint "+e.Name+" (removed)")
-	}
-	for i, c := range next.Components {
-		say(sameTrust(old.Components[i].TLS.CAs, c.TLS.CAs), "component "+c.Domain+" (ca_file)")
-	}
-	say(reflect.DeepEqual(old.Rosters, next.Rosters), "rosters")
-	say(reflect.DeepEqual(old.Rooms, next.Rooms), "rooms")
-	say(reflect.DeepEqual(old.RoomPolicy, next.RoomPolicy), "room_policy")
-	say(reflect.DeepEqual(old.Bots, next.Bots), "bots")
-	say(old.BotsOnly == next.BotsOnly, "bots_only")
-	say(reflect.DeepEqual(old.Commands, next.Commands), "commands")
-	say(sameHooks(old.Hooks, next.Hooks), "hooks")
-	say(reflect.DeepEqual(old.HTTP.Tokens, next.HTTP.Tokens), "http.tokens")
-	a, b := old.HTTP, next.HTTP
-	a.Tokens, b.Tokens, a.Basic.Accounts.CAs, b.Basic.Accounts.CAs = nil, nil, nil, nil
-	say(reflect.DeepEqual(a, b), "http")
-	say(old.MCP == next.MCP, "mcp")
-	say(reflect.DeepEqual(old.Outbound, next.Outbound), "outbound")
-	say(old.Drain == next.Drain, "drain")
-	return all
 }

@@ -244,7 +244,7 @@ func (s *Standby) describe(cfg *config.Config) {
 // needStandbyRestart are the changes that take a new process, also of a standby.
 func needStandbyRestart(old, next *config.Config) []string {
 	var all []string
-	for _, problem := range needRestart(old, next) {
+	for _, problem := range config.NeedRestart(old, next) {
 		for _, key := range []string{"store:", "replica:", "http.listen:", "http.tls:", "log.format:"} {
 			if strings.HasPrefix(problem, key) {
 				all = append(all, problem)
