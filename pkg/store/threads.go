@@ -33,21 +33,34 @@ type Thread struct {
 // Threads are the first messages of all threads. They are in memory, too, so that reading
 // does not wait.
 //
-// Over MaxThreads the oldest of the hook goes that has the most, so that one hook with many
-// does not cost others theirs.
+// Over MaxThreads the oldest of the hook goes that has the most, and so does the oldest of the
+// hook with the most bytes before the stream is full, which removes the oldest of all: one hook
+// with many, or with large ones, does not cost others theirs.
 type Threads struct {
 	bucket
-	most int
+	most      int
+	mostBytes int
 
 	mu    sync.Mutex
 	all   map[string]*list.Element // of keptThread, by key of the bucket
-	hooks map[string]*list.List    // the oldest first
+	hooks map[string]*hookThreads
+	bytes int // of all, in the store
+}
+
+// hookThreads are those of a hook, the oldest first.
+type hookThreads struct {
+	list.List
+	bytes int
 }
 
 type keptThread struct {
 	Thread
-	at string // key of the bucket
+	at   string // key of the bucket
+	size int
 }
+
+// threadOverhead is about what the store takes of a thread besides its record.
+const threadOverhead = 320
 
 func threadsConfig(o *Options) bucketConfig {
 	return bucketConfig{Config: stream.Config{
@@ -56,7 +69,7 @@ func threadsConfig(o *Options) bucketConfig {
 }
 
 func newThreads(b bucket) Threads {
-	return Threads{bucket: b, most: MaxThreads, all: make(map[string]*list.Element), hooks: make(map[string]*list.List)}
+	return Threads{bucket: b, most: MaxThreads, mostBytes: int(b.MaxBytes - b.MaxBytes/16), all: make(map[string]*list.Element), hooks: make(map[string]*hookThreads)}
 }
 
 func threadKey(hook, key, to string) string { return Conversation(hook+"\x00"+key, to) }
@@ -169,18 +182,37 @@ func (t *Threads) Count(hook string) int {
 func (t *Threads) add(one Thread) {
 	at := threadKey(one.Hook, one.Key, one.To)
 	if e := t.all[at]; e != nil {
-		if e.Value.(keptThread).Time.Equal(one.Time) {
-			e.Value = keptThread{one, at}
+		if before := e.Value.(keptThread); before.Time.Equal(one.Time) {
+			next := keptThread{one, at, sizeOf(one)}
+			e.Value = next
+			t.grow(t.hooks[one.Hook], next.size-before.size)
 			return
 		}
 		t.forget(e)
 	}
 	of := t.hooks[one.Hook]
 	if of == nil {
-		of = list.New()
+		of = &hookThreads{}
 		t.hooks[one.Hook] = of
 	}
-	t.all[at] = of.PushBack(keptThread{one, at})
+	next := keptThread{one, at, sizeOf(one)}
+	t.all[at] = of.PushBack(next)
+	t.grow(of, next.size)
+}
+
+// sizeOf is about how many bytes of the store a thread takes.
+func sizeOf(one Thread) int {
+	data, err := json.Marshal(one)
+	if err != nil { // it has no value that cannot be written
+		return threadOverhead
+	}
+	return len(data) + threadOverhead
+}
+
+// grow notes that the threads of a hook take more, or less. t.mu is held.
+func (t *Threads) grow(of *hookThreads, bytes int) {
+	of.bytes += bytes
+	t.bytes += bytes
 }
 
 // forget takes a thread out of memory; nil is none. t.mu is held.
@@ -191,13 +223,14 @@ func (t *Threads) forget(e *list.Element) {
 	one := e.Value.(keptThread)
 	delete(t.all, one.at)
 	of := t.hooks[one.Hook]
+	t.grow(of, -one.size)
 	if of.Remove(e); of.Len() == 0 {
 		delete(t.hooks, one.Hook)
 	}
 }
 
 // expire forgets threads that the stream has removed because of their age. t.mu is held.
-func (t *Threads) expire(of *list.List) {
+func (t *Threads) expire(of *hookThreads) {
 	for e := of.Front(); e != nil && time.Since(e.Value.(keptThread).Time) > ThreadKeep; e = of.Front() {
 		t.forget(e)
 	}
@@ -205,10 +238,10 @@ func (t *Threads) expire(of *list.List) {
 
 // over forgets the threads that are too many, and returns their keys. t.mu is held.
 func (t *Threads) over() (keys []string) {
-	for len(t.all) > t.most {
-		var most *list.List
+	for many := len(t.all) > t.most; many || t.bytes > t.mostBytes; many = len(t.all) > t.most {
+		var most *hookThreads
 		for _, of := range t.hooks {
-			if most == nil || of.Len() > most.Len() {
+			if most == nil || many && of.Len() > most.Len() || !many && of.bytes > most.bytes {
 				most = of
 			}
 		}

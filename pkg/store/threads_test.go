@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -48,6 +49,34 @@ func TestThreads(t *testing.T) {
 		t.Error("what is known can be changed, and nothing else")
 	}
 	is("r1_known")
+}
+
+// A hook with large threads costs others theirs as little, also over a restart: the stream removes the
+// oldest of all when it is full.
+func TestThreadBytes(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	put := func(hook string, i int, more string) {
+		t.Helper()
+		if err := s.Threads().Put(t.Context(), store.Thread{Hook: hook, Key: fmt.Sprint(i, more), To: "u@example.com", Ref: "r", Time: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("quiet", 1, "")
+	for i := range 3000 {
+		put("loud", i, strings.Repeat("<", 500))
+	}
+	for range 2 {
+		if n := s.Threads().Count("loud"); n == 0 || n > 2000 {
+			t.Errorf("%d threads of the loud hook", n)
+		}
+		if n := s.Threads().Count("quiet"); n != 1 {
+			t.Fatalf("%d threads of the quiet hook", n)
+		}
+		s.Close()
+		s = open(t, dir)
+	}
+	s.Close()
 }
 
 // Over the bound the oldest of the hook with the most goes, in memory and on disk.
