@@ -1,7 +1,9 @@
 package message
 
 import (
+	"cmp"
 	"container/list"
+	"strings"
 	"sync"
 	"time"
 
@@ -13,7 +15,7 @@ import (
 const (
 	QuestionTime  = time.Hour
 	MaxQuestions  = 10_000  // conversations
-	QuestionBytes = 8 << 20 // of buttons
+	QuestionBytes = 8 << 20 // of buttons, as they are stored
 )
 
 // Questions remembers the last buttons that a bot has shown in each conversation, for an hour,
@@ -25,8 +27,12 @@ const (
 // It is memory; whoever makes it stores what Changed reports.
 type Questions struct {
 	// Changed, if not nil, is called with each question that is new, and with one without Buttons
-	// in place of one that is over. It must not block. Set it before the first question.
+	// in place of one that is over, in the order in which this is so. It must not block, nor call
+	// the Questions. Set it before the first question.
 	Changed func(Question)
+	// MaxBytes is less than QuestionBytes where less is stored; 0: it is that. Set it before the
+	// first question.
+	MaxBytes int
 
 	mu    sync.Mutex
 	all   map[conversation]*list.Element // of Question
@@ -55,13 +61,28 @@ func (q *Question) conversation() conversation { return conversation{q.Own, q.Pe
 
 func conversationOf(ref Ref) conversation { return conversation{ref.Own, ref.Peer, ref.Kind == Room} }
 
-// size is the memory that a question takes, about.
+// size is what a question takes in memory, and in the store, about: if it took more there, those of
+// all bots would have to make room for it.
 func (q *Question) size() int {
-	n := 200 + len(q.ID) + len(q.Ref)
+	n := 400 + written(q.Own.String()) + written(q.Peer.String()) + written(q.ID) + written(q.Ref)
 	for _, b := range q.Buttons {
-		n += len(b.Label) + len(b.Value) + 32
+		n += written(b.Label) + written(b.Value) + 32
 	}
 	return n
+}
+
+// written is how many bytes a text has in JSON, at most.
+func written(text string) int {
+	n := len(text)
+	for i := range len(text) {
+		switch c := text[i]; {
+		case c == '"' || c == '\\':
+			n++
+		case c < ' ' || c == '<' || c == '>' || c == '&' || c == 0x7f:
+			n += 5
+		}
+	}
+	return n + 3*(strings.Count(text, "\u2028")+strings.Count(text, "\u2029"))
 }
 
 // asked are the questions of a bot, the oldest first.
@@ -141,6 +162,7 @@ func buttonsOf(s *stanza.Stanza) (all []Button) {
 // Add remembers a question in place of the one before in its conversation.
 func (q *Questions) Add(one Question) {
 	q.mu.Lock()
+	defer q.mu.Unlock()
 	q.forget(q.all[one.conversation()])
 	of := q.bots[one.Own]
 	if of == nil {
@@ -150,15 +172,14 @@ func (q *Questions) Add(one Question) {
 	q.all[one.conversation()] = of.PushBack(one)
 	of.bytes += one.size()
 	q.bytes += one.size()
-	gone := q.bound(one.Time)
-	q.mu.Unlock()
-	for _, before := range gone { // the store is for those of others, too
+	q.report(one)
+	for _, before := range q.bound(one.Time) { // the store is for those of others, too
 		before.Buttons = nil
 		q.report(before)
 	}
-	q.report(one)
 }
 
+// report reports a change. q.mu is held: of two changes of a conversation the last one is stored.
 func (q *Questions) report(one Question) {
 	if q.Changed != nil {
 		q.Changed(one)
@@ -168,7 +189,7 @@ func (q *Questions) report(one Question) {
 // bound forgets questions until no bound is exceeded: those that are over, and then the oldest
 // of the bot that has most, which it returns.
 func (q *Questions) bound(now time.Time) (gone []Question) {
-	over := func() bool { return len(q.all) > MaxQuestions || q.bytes > QuestionBytes }
+	over := func() bool { return len(q.all) > MaxQuestions || q.bytes > cmp.Or(q.MaxBytes, QuestionBytes) }
 	if over() {
 		q.expire(now)
 	}
@@ -214,13 +235,9 @@ func (q *Questions) forget(e *list.Element) {
 // end forgets the question of a conversation, if it has the id.
 func (q *Questions) end(c conversation, id string) {
 	q.mu.Lock()
-	e := q.all[c]
-	is := e != nil && e.Value.(Question).ID == id
-	if is {
+	defer q.mu.Unlock()
+	if e := q.all[c]; e != nil && e.Value.(Question).ID == id {
 		q.forget(e)
-	}
-	q.mu.Unlock()
-	if is {
 		q.report(Question{Own: c.own, Peer: c.peer, Room: c.room})
 	}
 }

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"stanzahook/pkg/jid"
+	"strings"
+	"sync"
 )
 
 const (
@@ -197,5 +199,53 @@ func TestNoQuestionAllocatesNothing(t *testing.T) {
 	h := Heard{Ref: Received(s)}
 	if n := testing.AllocsPerRun(1000, func() { a.q.Hear(s, &f, &h, nil, a.now) }); n != 0 {
 		t.Errorf("%v allocations", n)
+	}
+}
+
+// What is stored last of a conversation is what is known of it, however many ask at a time.
+func TestQuestionsChangeInOrder(t *testing.T) {
+	q := NewQuestions()
+	var mu sync.Mutex
+	stored := make(map[jid.JID]string)
+	q.Changed = func(one Question) {
+		mu.Lock()
+		defer mu.Unlock()
+		if stored[one.Peer] = one.ID; len(one.Buttons) == 0 {
+			delete(stored, one.Peer)
+		}
+	}
+	q.MaxBytes = 5 * 1000 // of some ten: each may push out another
+	now := time.Now()
+	var all sync.WaitGroup
+	for bot := range 8 {
+		all.Go(func() {
+			for i := range 2000 {
+				one := Question{Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse(fmt.Sprintf("u%d@example.com", i%12)), ID: fmt.Sprint(bot, "-", i), Time: now, Buttons: []Button{{"a", "a"}}}
+				q.Add(one)
+			}
+		})
+	}
+	all.Wait()
+	for c, e := range q.all {
+		if got := stored[c.peer]; got != e.Value.(Question).ID {
+			t.Errorf("%s: %q is stored, want %q", c.peer, got, e.Value.(Question).ID)
+		}
+	}
+	if len(stored) != len(q.all) {
+		t.Errorf("%d are stored, and %d known", len(stored), len(q.all))
+	}
+}
+
+// The size of a question is that of its record in the store, or more.
+func TestQuestionSize(t *testing.T) {
+	for _, text := range []string{"yes", "<<<<&>", `"\"\`, "a\tb\nc", "\u2028\u2029\u2028", "ä€𝄞", "\x7f"} {
+		one := Question{Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse("u@example.com"), ID: text, Ref: "r1_x", Time: time.Now()}
+		for range MaxButtons {
+			one.Buttons = append(one.Buttons, Button{text, strings.Repeat(text, 50)})
+		}
+		record, err := json.Marshal(one)
+		if err != nil || one.size() < len(record)+200 {
+			t.Errorf("%q: %d for a record of %d (%v)", text, one.size(), len(record), err)
+		}
 	}
 }

@@ -20,6 +20,9 @@ func questionsConfig(o *Options) bucketConfig {
 	}, what: "a question"}
 }
 
+// Room is how many bytes there is room for: over it the oldest go, whosever they are.
+func (q *Questions) Room() int { return int(q.MaxBytes) }
+
 // Put stores the record of a conversation.
 //
 // Killed before it returns: the record is the old one or the new one.

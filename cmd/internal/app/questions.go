@@ -25,6 +25,8 @@ const (
 // choice.
 func (a *App) makeQuestions(ctx context.Context) {
 	a.questions = message.NewQuestions()
+	room := a.store.Questions().Room()
+	a.questions.MaxBytes = min(message.QuestionBytes, room-room/16)
 	earlier, err := a.store.Questions().All(ctx)
 	if err != nil {
 		a.log.Warn("buttons of the last hour not read", zap.Error(err))
