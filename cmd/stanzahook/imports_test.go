@@ -52,6 +52,8 @@ func TestImports(t *testing.T) {
 		{"stanzahook/cmd/internal/terminal", "stanzahook/", ""},
 		{"stanzahook/cmd/internal/made", "stanzahook/component", ""},
 		{"stanzahook/", "stanzahook/cmd/internal/profiles", "stanzahook/cmd/internal/app"},
+		{"stanzahook/", "stanzahook/cmd/internal/standby", "stanzahook/cmd/"},
+		{"stanzahook/cmd/internal/standby", "stanzahook/component", ""},
 		{"stanzahook/", "stanzahook/cmd/internal/metrics", "stanzahook/cmd/internal/app"},
 		{"stanzahook/cmd/", "testing", ""},
 		{"stanzahook/httpapi", "testing", ""},

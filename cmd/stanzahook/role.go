@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/cmd/internal/app"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/standby"
 )
 
 // role is that of this process among the replicas of a store on NATS.
@@ -15,7 +16,7 @@ type role struct {
 	log     *zap.Logger
 	manager *app.Systemd
 	hangup  <-chan os.Signal
-	standby *app.Standby
+	standby *standby.Replica
 	ended   chan error // why this process must not go on
 }
 
@@ -49,7 +50,7 @@ func (r *role) start(ctx context.Context, cfg *config.Config, reloader *app.Relo
 			if err != nil {
 				return nil, nil // stopped
 			}
-			return r.standby.Start(ctx, onStoreHung)
+			return app.StartActive(ctx, r.standby, r.log, onStoreHung, reloader)
 		}
 	}
 }
@@ -58,7 +59,7 @@ func (r *role) start(ctx context.Context, cfg *config.Config, reloader *app.Relo
 // finished: what is under way may be another replica's by now. What nobody else has goes back to
 // its senders.
 func (r *role) onLost(why error) {
-	if app.IsTaken(why) {
+	if standby.IsTaken(why) {
 		r.ended <- why
 		return
 	}

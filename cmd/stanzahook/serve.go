@@ -14,6 +14,7 @@ import (
 	"stanzahook/cmd/internal/app"
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/standby"
 )
 
 func serve(ctx context.Context, file string) error {
@@ -51,7 +52,7 @@ func serve(ctx context.Context, file string) error {
 	if cfg.Store.NATS.URL == "" {
 		a, err = app.Start(ctx, cfg, log, func() { close(storeHung) }, r)
 	} else {
-		log = log.With(zap.String("replica", app.ReplicaName(cfg)))
+		log = log.With(zap.String("replica", standby.Name(cfg)))
 		role := &role{log: log, manager: manager, hangup: hangup, ended: make(chan error, 1)}
 		a, err = role.start(ctx, cfg, r, func() { close(storeHung) })
 		defer role.end()

@@ -3,27 +3,17 @@ package app
 import (
 	"context"
 	"net/netip"
-	"os"
-	"strconv"
 	"sync"
 	"time"
-
-	"go.uber.org/zap"
 
 	"stanzahook/component"
 )
 
-const (
-	// abandonTime bounds how long the end of an active replica may take: until then it is no standby.
-	abandonTime = 5 * time.Second
-	flushTick   = 100 * time.Millisecond // how often flush checks whether a link still lives
-)
+// flushTick is how often flush checks whether a link still lives.
+const flushTick = 100 * time.Millisecond
 
 // isLink reports whether an address is this end of a connection to an XMPP server.
 func (a *App) isLink(local netip.AddrPort) bool {
-	if a == nil {
-		return false
-	}
 	for _, l := range a.links {
 		if l.Local() == local {
 			return true
@@ -71,25 +61,6 @@ func (a *App) Abandon(ctx context.Context) (lost int) {
 		lost += l.Unreturned()
 	}
 	return lost
-}
-
-// lostName is the environment variable by which a process that has lost its role tells the fresh one in its place how
-// many events were lost with it, and with those before.
-const lostName = "_STANZAHOOK_EVENTS_LOST"
-
-// lostBefore returns how many events were lost with the processes before this one in its place.
-func lostBefore() int64 {
-	n, _ := strconv.ParseInt(os.Getenv(lostName), 10, 64) // 0 of one that was started by others
-	return n
-}
-
-// tellLost says how many events are lost with this process.
-func (s *Standby) tellLost(n int) {
-	if n == 0 {
-		return
-	}
-	s.log.Error("events lost", zap.Int("events", n), zap.String("reason", "this replica has lost its role, and the XMPP server had ended its connection before they were stored or returned"), zap.String("hint", "their senders have no error; see What is lost when in the guide"))
-	_ = os.Setenv(lostName, strconv.FormatInt(s.lost+int64(n), 10)) // the log has it
 }
 
 // flush waits until the server has everything that was sent over a link, as long as that lives.

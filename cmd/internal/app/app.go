@@ -13,6 +13,7 @@ import (
 	"stanzahook/cmd/internal/made"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/profiles"
+	"stanzahook/cmd/internal/standby"
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/bots"
@@ -45,7 +46,7 @@ import (
 type App struct {
 	cfg          *config.Config
 	log          *zap.Logger
-	role         *Standby // among replicas; nil: the store is embedded
+	role         *standby.Replica // among replicas; nil: the store is embedded
 	store        *store.Store
 	tracer       *tracing.Tracer // nil: no spans
 	links        links
@@ -117,7 +118,7 @@ type undo struct {
 }
 
 // Start starts everything in order; if something fails, it stops what has started.
-// The store is an embedded one; with one on NATS, see [StandBy].
+// The store is an embedded one; with one on NATS, see [StartActive].
 // It calls onStoreHung when only a new process can go on. r, which may be nil, reloads
 // the configuration.
 func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader) (*App, error) {
@@ -125,7 +126,7 @@ func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung
 }
 
 // startAs is Start, also with a store on NATS, for which a process needs a role.
-func startAs(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader, role *Standby) (*App, error) {
+func startAs(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader, role *standby.Replica) (*App, error) {
 	a := &App{cfg: cfg, log: log, role: role, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1), listeners: listeners{silence: listenerSilence}}
 	a.stopping, a.beginStop = context.WithCancel(context.Background())
 	if r != nil {
@@ -170,7 +171,7 @@ func (a *App) readiness() func(ctx context.Context) []string {
 				reasons = append(reasons, fmt.Sprintf("component %s: %s", c.Domain, st.Reason))
 			}
 		}
-		if a.role != nil && !a.role.member.Load().May() {
+		if !a.role.May() {
 			reasons = append(reasons, "replica: nothing is heard from NATS, so another replica may have taken over; nothing is delivered until that is known")
 		}
 		ctx, cancel := context.WithTimeout(ctx, 2*time.Second)

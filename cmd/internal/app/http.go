@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 
 	"go.uber.org/zap"
 
@@ -38,7 +37,7 @@ func (a *App) listen(context.Context) error {
 	a.metrics = metrics.New(metrics.Sources{
 		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Updates: a.updates, Commands: a.commands, SelfSends: a.sent.between.counts,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
-		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, HookBack: a.threads.Back, SaidWaiting: a.waiting.Count, Replica: a.role.status, Forwarded: a.role.forwarded, Traces: a.tracer.Counts, Log: a.log,
+		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, HookBack: a.threads.Back, SaidWaiting: a.waiting.Count, Replica: a.role.Status, Forwarded: a.role.Forwarded, Traces: a.tracer.Counts, Log: a.log,
 	})
 	if err := a.serve(); err != nil {
 		return err
@@ -53,15 +52,15 @@ func (a *App) listen(context.Context) error {
 		a.happenings.Close()
 		a.listeners.hangup()
 	})
-	a.role.serve(true)
-	a.onStop("requests of other replicas", func(context.Context) { a.role.serve(false) })
+	a.role.Serve(true)
+	a.onStop("requests of other replicas", func(context.Context) { a.role.Serve(false) })
 	return nil
 }
 
 // serve lets the HTTP server answer: a new one, or that of the standby that this was.
 func (a *App) serve() (err error) {
 	if a.role != nil {
-		a.server, a.Addr = a.role.server, a.role.Addr
+		a.server, a.Addr = a.role.Server(), a.role.Addr
 		return a.server.Replace(a.surfaces(a.cfg))
 	}
 	a.server = httpapi.NewServer(a.surfaces(a.cfg))
@@ -108,16 +107,16 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile,
-		Tokens: tokens(cfg.HTTP.Tokens, a.rooms.IsRoom), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
+		Tokens: parts.Tokens(cfg.HTTP.Tokens, a.rooms.IsRoom), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
-		Open: a.openRoutes(cfg), Observer: a.metrics.Observer(),
-		Failures: &a.failures, OnRequest: a.happenings.onRequest, Forwarded: a.role.caller(), Replica: a.role.name(),
+		Open: openRoutes(cfg, a.metrics.Route(a.workers)), Observer: a.metrics.Observer(),
+		Failures: &a.failures, OnRequest: a.happenings.onRequest, Forwarded: a.role.Caller(), Replica: a.role.Name(),
 	}, mounts...)
 }
 
 // openRoutes are the routes that need no token.
-func (a *App) openRoutes(cfg *config.Config) []httpapi.Route {
-	routes := []httpapi.Route{openapi.Route(build.Version), a.metrics.Route(a.workers)}
+func openRoutes(cfg *config.Config, metrics httpapi.Route) []httpapi.Route {
+	routes := []httpapi.Route{openapi.Route(build.Version), metrics}
 	if cfg.HTTP.HasConsole() {
 		routes = append(routes, console.Routes(console.Options{NoAuth: cfg.HTTP.InsecureNoAuth})...)
 	}
@@ -142,7 +141,7 @@ func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Con
 		i := &livecheck.Inspection{Config: cfg, Links: a.links, Grants: a.grants, Backends: backends, Sources: sources, User: about.User}
 		i.Endpoints, i.Features, i.Rooms = targets, a.features, a.rooms.Services
 		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Place()) }
-		return slices.Concat(livecheck.SameConfig(cfg, about.Config), i.Run(ctx), livecheck.Replicas(a.role.status()))
+		return slices.Concat(livecheck.SameConfig(cfg, about.Config), i.Run(ctx), livecheck.Replicas(a.role.Status()))
 	}
 }
 
@@ -153,19 +152,4 @@ func (a *App) tokenNames() []string {
 		names = append(names, t.Name)
 	}
 	return names
-}
-
-func tokens(configured []config.Token, isRoom func(jid.JID) bool) []httpapi.Token {
-	var all []httpapi.Token
-	for _, c := range configured {
-		t := httpapi.Token{Name: c.Name, Hash: c.Hash, Scopes: c.Scopes, From: c.FromGlobs, Rooms: c.RoomGlobs, Endpoint: c.Endpoint, MaxFile: int64(c.MaxBytes), IsRoom: isRoom}
-		for _, from := range c.From {
-			if j, err := jid.Parse(from); err == nil && !strings.ContainsAny(from, "*?") {
-				t.DefaultFrom = j
-				break
-			}
-		}
-		all = append(all, t)
-	}
-	return all
 }

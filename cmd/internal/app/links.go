@@ -91,7 +91,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 			}
 			a.features.Watch(ctx, link, func() []jid.JID { return a.current.Load().cfg.HostsBehind(c.Domain) })
 		}
-		o.OnState, o.OnReplaced, o.Await = a.happenings.onState, a.role.onReplaced(c.Domain), a.role.gate()
+		o.OnState, o.OnReplaced, o.Await = a.happenings.onState, a.role.OnReplaced(c.Domain), a.role.Gate()
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
@@ -109,7 +109,7 @@ func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
 	if err == nil {
 		w.Share(&a.attempts)
 		w.Watch(a.happenings.watch())
-		w.Gate(a.role.gate())
+		w.Gate(a.role.Gate())
 		w.Trace(a.tracer)
 	}
 	return w, err

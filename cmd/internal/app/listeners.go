@@ -162,7 +162,7 @@ func (l *listener) begin(ctx context.Context, to jid.Glob) (before []*listener, 
 	}
 	l.worker = w
 	w.Watch(a.happenings.watch())
-	w.Gate(a.role.gate())
+	w.Gate(a.role.Gate())
 	if err := w.Open(ctx, a.store); err != nil {
 		w.Stop(ctx)
 		return nil, err

@@ -2,13 +2,13 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/refusal"
 	"stanzahook/httpapi/v1"
 )
 
@@ -49,15 +49,8 @@ func (r *Reloader) reload(ctx context.Context) ([]string, error) {
 // read reads the configuration. Errors: *v1.Refusal.
 func (r *Reloader) read() (*config.Config, error) {
 	cfg, err := r.Load()
-	if problems, ok := errors.AsType[config.Problems](err); ok {
-		no := &v1.Refusal{}
-		for _, p := range problems {
-			no.Problems = append(no.Problems, p.String())
-		}
-		return nil, no
-	}
 	if err != nil {
-		return nil, &v1.Refusal{Problems: []string{err.Error()}}
+		return nil, refusal.OfReload(err)
 	}
 	return cfg, nil
 }
@@ -65,16 +58,8 @@ func (r *Reloader) read() (*config.Config, error) {
 // ReloadAndLog reloads, and logs a failure.
 func (r *Reloader) ReloadAndLog(ctx context.Context) {
 	if _, err := r.reload(ctx); err != nil {
-		logRefusal(r.app.log, err)
+		refusal.Log(r.app.log, err)
 	}
-}
-
-func logRefusal(log *zap.Logger, err error) {
-	if no, ok := errors.AsType[*v1.Refusal](err); ok {
-		log.Error(no.Error(), zap.Strings("problems", no.Problems))
-		return
-	}
-	log.Error("configuration rejected; still running with the previous one", zap.Error(err))
 }
 
 // apply changes over to another configuration, and returns the sections that changed. The
@@ -119,7 +104,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	a.logUnused()
 	err = a.server.Replace(a.surfaces(cfg))
 	if a.role != nil {
-		a.role.describe(file)
+		a.role.Describe(file)
 	}
 	if oldAccounts != nil {
 		oldAccounts.Close() // requests that wait for a session get an error, and may be repeated

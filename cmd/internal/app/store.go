@@ -17,8 +17,8 @@ func (a *App) openStore(ctx context.Context) error {
 	case o.NATS != nil && a.role == nil:
 		return errors.New("store.nats: this process has no role among the replicas")
 	case o.NATS != nil:
-		o.NATS.OnWaiting = func(why error) { a.role.waits(why) }
-		o.NATS.Holds = a.role.holds
+		o.NATS.OnWaiting = func(why error) { a.role.Waits(why) }
+		o.NATS.Holds = a.role.Holds
 	}
 	s, err := store.Open(ctx, o)
 	if err != nil {

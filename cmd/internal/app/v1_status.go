@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/standby"
 	"stanzahook/component/commands"
 	"stanzahook/component/outbox"
 	"stanzahook/component/privilege"
@@ -34,7 +35,7 @@ type status struct {
 	offers    *services.Services
 	finder    *uploads.Finder
 	store     *store.Store
-	role      *Standby
+	role      *standby.Replica
 	started   time.Time
 }
 
@@ -84,8 +85,8 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 			Server: r.Server, Replicas: r.Replicas, Connected: r.Connected, Reconnects: r.Reconnects, Unwritten: r.Unwritten, UnwrittenMS: r.UnwrittenFor.Milliseconds(),
 		}
 	}
-	if r := s.role.status(); r != nil {
-		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC(), Problem: orNull(s.role.unreached())}
+	if r := s.role.Status(); r != nil {
+		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC(), Problem: orNull(s.role.Unreached())}
 		for i := range r.Replicas {
 			one := &r.Replicas[i]
 			st.Replicas = append(st.Replicas, v1.ReplicaStatus{

@@ -2,12 +2,9 @@ package app
 
 import (
 	"context"
-	"crypto/tls"
 	"fmt"
-	"io"
-	"net/http"
 
-	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/component"
 )
 
@@ -25,40 +22,10 @@ func (a *App) CheckAlive(ctx context.Context) error {
 	for _, w := range current.workers {
 		w.Status()
 	}
-	if a.role != nil {
-		if err := a.role.member.Load().Alive(); err != nil {
-			return err
-		}
+	if err := a.role.Alive(); err != nil {
+		return err
 	}
-	return askMyself(ctx, &current.cfg.HTTP, a.Addr)
-}
-
-// ownURL is the URL of our own server, without a path.
-func ownURL(c *config.HTTP, addr string) string {
-	if c.TLS.CertFile != "" {
-		return "https://" + addr
-	}
-	return "http://" + addr
-}
-
-// askMyself asks our own HTTP server, as everybody else does. Any answer will do.
-func askMyself(ctx context.Context, c *config.HTTP, addr string) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, ownURL(c, addr)+c.BasePath+"/healthz", nil)
-	if err != nil {
-		return fmt.Errorf("http: %w", err)
-	}
-	// A new connection shows that others get one. It is for no other host, so
-	// the certificate, which may have expired, does not matter.
-	t := &http.Transport{DisableKeepAlives: true, TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}
-	resp, err := t.RoundTrip(req)
-	if err != nil {
-		return fmt.Errorf("http: our own server does not answer: %w", err)
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return fmt.Errorf("http: our own server does not answer: %w", err)
-	}
-	return nil
+	return livecheck.Self(ctx, &current.cfg.HTTP, a.Addr)
 }
 
 // Summary is the state in one line: the first link that is not up, if any.

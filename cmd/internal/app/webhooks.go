@@ -31,7 +31,7 @@ func (a *App) webhooks(cfg *config.Config) []*webhook.Endpoint {
 		e := newWebhook(cfg, c)
 		e.Guard, e.Proxy, e.Hosts, e.Components = guard, cfg.Outbound.ProxyURL(), hosts, components
 		e.Files = a.filesOf(e)
-		if st := a.role.status(); st != nil {
+		if st := a.role.Status(); st != nil {
 			e.Headers.Set(epochHeader, strconv.FormatUint(st.Epoch, 10))
 		}
 		all = append(all, e)

@@ -4,7 +4,6 @@
 //
 //	items.go      those that there are, in their order
 //	table.go      how they are read, put and deleted
-//	refusal.go    what the API answers to mistakes
 //
 // # Laws
 //

@@ -7,6 +7,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/refusal"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
@@ -119,7 +120,7 @@ func (t *Table[T]) Put(ctx context.Context, name string, keys []byte) (fresh boo
 	}
 	one, err := t.kind.Make(cfg, name, keys)
 	if err != nil {
-		return false, Refusal(err)
+		return false, refusal.OfPut(err)
 	}
 	next, record, fresh := t.now.With(name, one, keys)
 	if err := t.kind.Fits(cfg, one, next); err != nil {

@@ -8,7 +8,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
-	"stanzahook/cmd/internal/made"
+	"stanzahook/cmd/internal/refusal"
 	"stanzahook/component/bots"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
@@ -33,7 +33,7 @@ func (p *Profiles) put(ctx context.Context, bot jid.JID, keys, image []byte) (fr
 	defer end()
 	b, err := cfg.MakeBot(bot.String(), keys, image)
 	if err != nil {
-		return false, made.Refusal(err)
+		return false, refusal.OfPut(err)
 	}
 	of := b.Profile // without the rest of b
 	m := madeBot{Avatar: of.Avatar, profile: &of}

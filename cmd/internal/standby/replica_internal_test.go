@@ -1,8 +1,9 @@
-package app
+package standby
 
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"net/http"
 	"strings"
@@ -12,6 +13,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/httpapi"
 )
 
 // What a standby answers itself, and what it holds for an active replica, in the form of its API.
@@ -30,7 +32,15 @@ replica: {name: b, failover: 30s}
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := StandBy(cfg, zap.NewNop(), &Reloader{Level: zap.NewAtomicLevel(), Load: load}, func(error) {})
+	s, err := Start(cfg, Options{
+		Read: load, OnLost: func(error) {}, Log: zap.NewNop(),
+		Open: func(_ *config.Config, r *Replica) []httpapi.Route {
+			return []httpapi.Route{{Method: http.MethodGet, Path: "/open", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, waiting := r.Forwarded()
+				fmt.Fprint(w, "open ", r.Status() == nil, waiting)
+			})}}
+		},
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -57,8 +67,8 @@ replica: {name: b, failover: 30s}
 		status       int
 		has          string
 	}{
-		{"GET", "/xmpp/healthz", 200, "ok"}, {"GET", "/xmpp/readyz", 503, "store.nats"}, {"GET", "/xmpp/metrics", 200, "stanzahook_build_info"},
-		{"GET", "/xmpp/openapi.json", 200, "openapi"}, {"GET", "/xmpp/console/", 200, "<html"}, {"POST", "/xmpp/v1/reload", 200, `"changed"`}, {"GET", "/v1/status", 404, "/xmpp"},
+		{"GET", "/xmpp/healthz", 200, "ok"}, {"GET", "/xmpp/readyz", 503, "store.nats"}, {"GET", "/xmpp/open", 200, "open true"},
+		{"POST", "/xmpp/v1/reload", 200, `"changed"`}, {"GET", "/v1/status", 404, "/xmpp"},
 	} {
 		if status, body := ask(row.method, row.path); status != row.status || !strings.Contains(body, row.has) {
 			t.Errorf("%s: %d %.300s", row.path, status, body)
@@ -149,13 +159,13 @@ store: {nats: {url: "nats://n1:4222", replicas: 1, user: u, password: three}}
 	}
 }
 
-func TestReplicaName(t *testing.T) {
+func TestName(t *testing.T) {
 	cfg := config.Default()
-	if name := ReplicaName(&cfg); name == "" || len(name) > 32 || strings.ContainsAny(name, ". ") {
+	if name := Name(&cfg); name == "" || len(name) > 32 || strings.ContainsAny(name, ". ") {
 		t.Errorf("the host's name is %q", name)
 	}
 	cfg.Replica.Name = "a"
-	if name := ReplicaName(&cfg); name != "a" {
+	if name := Name(&cfg); name != "a" {
 		t.Error(name)
 	}
 	for listen, want := range map[string]string{"10.0.0.1:5290": "http://10.0.0.1:5290", "127.0.0.1:5290": "", ":5290": "", "0.0.0.0:5290": "", "10.0.0.1:0": "", "[fd00::1]:80": "http://[fd00::1]:80"} {

@@ -1,4 +1,4 @@
-package app
+package standby
 
 import (
 	"context"
@@ -9,11 +9,10 @@ import (
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
-	"stanzahook/cmd/internal/metrics"
+	"stanzahook/cmd/internal/livecheck"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi"
-	"stanzahook/httpapi/console"
 	"stanzahook/httpapi/forward"
-	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/rest"
 	"stanzahook/httpapi/rosteradmin"
@@ -25,32 +24,28 @@ import (
 // to open the store.
 func holdTime(cfg *config.Config) time.Duration { return cfg.Replica.Failover + 2*time.Second }
 
-func (s *Standby) newForward(cfg *config.Config) *forward.Forward {
+func (r *Replica) newForward(cfg *config.Config) *forward.Forward {
 	return forward.New(forward.Options{
-		Name: ReplicaName(cfg), Hold: holdTime(cfg), Active: s.awaitActive, Self: func() string { return ownURL(&cfg.HTTP, s.Addr) },
-		Repeatable: v1.Keyed, Log: s.log,
+		Name: Name(cfg), Hold: holdTime(cfg), Active: r.awaitActive, Self: func() string { return livecheck.OwnURL(&cfg.HTTP, r.Addr) },
+		Repeatable: v1.Keyed, Log: r.log,
 	})
 }
 
 // handler returns what a standby answers with a configuration: what is about this process.
 // Everything else it passes on to the active replica.
-func (s *Standby) handler(cfg *config.Config) *httpapi.Handler {
-	open := []httpapi.Route{openapi.Route(build.Version), {Method: http.MethodGet, Path: metrics.Path, Handler: metrics.Standby(s.started, s.status, s.forward.Counts, s.log)}}
-	if cfg.HTTP.HasConsole() {
-		open = append(open, console.Routes(console.Options{NoAuth: cfg.HTTP.InsecureNoAuth})...)
-	}
+func (r *Replica) handler(cfg *config.Config) *httpapi.Handler {
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts, NoAuth: cfg.HTTP.InsecureNoAuth,
 		CertFile: cfg.HTTP.TLS.CertFile, KeyFile: cfg.HTTP.TLS.KeyFile, MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes),
-		Tokens: tokens(cfg.HTTP.Tokens, nil), Rate: httpapi.RateLimit(cfg.HTTP.RateLimit), Failures: &s.failures,
-		Version: build.Version, Log: s.log, Ready: s.ready, State: s.text,
-		Open: open, Elsewhere: s.forward, Forwarded: s.forward.Caller, Replica: ReplicaName(cfg),
-	}, s.ownMounts()...)
+		Tokens: parts.Tokens(cfg.HTTP.Tokens, nil), Rate: httpapi.RateLimit(cfg.HTTP.RateLimit), Failures: &r.failures,
+		Version: build.Version, Log: r.log, Ready: r.ready, State: r.text,
+		Open: r.o.Open(cfg, r), Elsewhere: r.forward, Forwarded: r.forward.Caller, Replica: Name(cfg),
+	}, r.ownMounts()...)
 }
 
 // ownMounts are the reload, and how each API writes a refusal.
-func (s *Standby) ownMounts() []httpapi.Mount {
-	own := v1.New(v1.Options{Reload: s.reload, Log: s.log})
+func (r *Replica) ownMounts() []httpapi.Mount {
+	own := v1.New(v1.Options{Reload: r.reload, Log: r.log})
 	own.Routes = slices.DeleteFunc(own.Routes, func(r httpapi.Route) bool { return r.Path != v1.ReloadPath })
 	all := []httpapi.Mount{own}
 	for _, m := range []httpapi.Mount{rest.New(rest.Options{}), postmsg.New(postmsg.Options{}), rosteradmin.New(rosteradmin.Options{})} {
@@ -60,12 +55,12 @@ func (s *Standby) ownMounts() []httpapi.Mount {
 }
 
 // awaitActive is forward.Options.Active.
-func (s *Standby) awaitActive(ctx context.Context, last *replica.Serving) (replica.Serving, error) {
-	m := s.member.Load()
+func (r *Replica) awaitActive(ctx context.Context, last *replica.Serving) (replica.Serving, error) {
+	m := r.member.Load()
 	if m == nil {
 		select {
-		case <-s.joined:
-			m = s.member.Load()
+		case <-r.joined:
+			m = r.member.Load()
 		case <-ctx.Done():
 			return replica.Serving{}, ctx.Err()
 		}
@@ -73,43 +68,43 @@ func (s *Standby) awaitActive(ctx context.Context, last *replica.Serving) (repli
 	return m.AwaitServing(ctx, last)
 }
 
-// caller is httpapi.Options.Forwarded.
-func (s *Standby) caller() func(*http.Request) netip.Addr {
-	if s == nil {
+// Caller is httpapi.Options.Forwarded.
+func (r *Replica) Caller() func(*http.Request) netip.Addr {
+	if r == nil {
 		return nil
 	}
-	return s.forward.Caller
+	return r.forward.Caller
 }
 
-// name is that of this replica; empty if the store is embedded.
-func (s *Standby) name() string {
-	if s == nil {
+// Name is that of this replica; empty if the store is embedded.
+func (r *Replica) Name() string {
+	if r == nil {
 		return ""
 	}
-	return s.member.Load().Status().Name
+	return r.member.Load().Status().Name
 }
 
-// forwarded is what has become of requests that were passed on; nil if the store is embedded.
-func (s *Standby) forwarded() (counts map[string]int64, waiting int64) {
-	if s == nil {
+// Forwarded is what has become of requests that were passed on; nil if the store is embedded.
+func (r *Replica) Forwarded() (counts map[string]int64, waiting int64) {
+	if r == nil {
 		return nil, 0
 	}
-	return s.forward.Counts()
+	return r.forward.Counts()
 }
 
-// serve lets requests come from other replicas, or lets them wait for the next active one.
-func (s *Standby) serve(yes bool) {
-	if s != nil {
-		s.member.Load().Serve(yes)
+// Serve lets requests come from other replicas, or lets them wait for the next active one.
+func (r *Replica) Serve(yes bool) {
+	if r != nil {
+		r.member.Load().Serve(yes)
 	}
 }
 
 // ready says why this replica could not take over, or not pass requests on; nothing if it could.
-func (s *Standby) ready(ctx context.Context) []string {
-	s.mu.Lock()
-	why, base, hold := s.why, s.cfg.HTTP.BasePath, holdTime(s.cfg)
-	s.mu.Unlock()
-	m := s.member.Load()
+func (r *Replica) ready(ctx context.Context) []string {
+	r.mu.Lock()
+	why, base, hold := r.why, r.cfg.HTTP.BasePath, holdTime(r.cfg)
+	r.mu.Unlock()
+	m := r.member.Load()
 	switch {
 	case why != nil:
 		return []string{why.Error()}
@@ -125,15 +120,15 @@ func (s *Standby) ready(ctx context.Context) []string {
 		}
 		return nil
 	}
-	if err := s.forward.Reach(ctx, base+"/healthz"); err != nil {
+	if err := r.forward.Reach(ctx, base+"/healthz"); err != nil {
 		return []string{err.Error()}
 	}
 	return nil
 }
 
 // text is what a standby says that could take over.
-func (s *Standby) text() string {
-	switch st := s.member.Load().Status(); {
+func (r *Replica) text() string {
+	switch st := r.member.Load().Status(); {
 	case st.Epoch > 0:
 		return "active, the store is being opened"
 	case st.Holder.Replica == "":

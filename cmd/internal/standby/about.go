@@ -1,4 +1,4 @@
-package app
+package standby
 
 import (
 	"crypto/hmac"
@@ -13,9 +13,9 @@ import (
 	"stanzahook/cmd/internal/config"
 )
 
-// ReplicaName is the name of the replica with a configuration: by default, the first part of the
+// Name is the name of the replica with a configuration: by default, the first part of the
 // host's name.
-func ReplicaName(cfg *config.Config) string {
+func Name(cfg *config.Config) string {
 	if cfg.Replica.Name != "" {
 		return cfg.Replica.Name
 	}
