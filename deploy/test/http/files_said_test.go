@@ -7,10 +7,8 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -166,21 +164,6 @@ func person(t *testing.T, server string) *json.Decoder {
 	if err := os.WriteFile(photo, []byte("a photo"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	host, port, err := net.SplitHostPort(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/files.py", "alice@localhost/slix", harness.Password, host, port, "echo@files.localhost", photo)
-	errs := &harness.Logbook{}
-	cmd.Stderr = errs
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	harness.ShowLog(t, "slixmpp", errs.String)
-	return json.NewDecoder(out)
+	_, out := harness.StartPerson(t, "testdata/files.py", "alice", "slix", server, "echo@files.localhost", photo)
+	return out
 }

@@ -6,11 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"reflect"
 	"strings"
 	"testing"
@@ -43,27 +41,8 @@ type runner struct {
 
 func runCommands(t *testing.T, server, user, bot string) *runner {
 	t.Helper()
-	host, port, err := net.SplitHostPort(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/commands.py", user+"@localhost/commands", harness.Password, host, port, bot)
-	errs := &harness.Logbook{}
-	cmd.Stderr = errs
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	harness.ShowLog(t, "slixmpp of "+user, errs.String)
-	return &runner{t: t, in: in, outs: json.NewDecoder(out), name: user}
+	in, outs := harness.StartPerson(t, "testdata/commands.py", user, "commands", server, bot)
+	return &runner{t: t, in: in, outs: outs, name: user}
 }
 
 // do makes a request: JSON as the script has it.

@@ -11,9 +11,7 @@ import (
 	"image/color"
 	"image/png"
 	"io"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -47,27 +45,8 @@ type watcher struct {
 
 func watch(t *testing.T, server, user, bot string, room ...string) *watcher {
 	t.Helper()
-	host, port, err := net.SplitHostPort(server)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", append([]string{"testdata/faces.py", user + "@localhost/faces", harness.Password, host, port, bot}, room...)...)
-	errs := &harness.Logbook{}
-	cmd.Stderr = errs
-	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
-	harness.ShowLog(t, "slixmpp", errs.String)
-	return &watcher{t, in, json.NewDecoder(out)}
+	in, out := harness.StartPerson(t, "testdata/faces.py", user, "faces", server, append([]string{bot}, room...)...)
+	return &watcher{t, in, out}
 }
 
 // next lets the watcher take its next step, and returns what came of it. The step must be this one.
@@ -190,75 +169,5 @@ func TestFaces(t *testing.T) {
 		said.Step("alice asks for the other avatar")
 		alice.is(alice.next("look"), second)
 		said.Compare("faces", kind, *update)
-	})
-}
-
-// With bots_only others do not exist, and their subscribers of before lose them; a bot that
-// reads no messages says so (XEP-0506). What is said for it is in testdata.
-func TestFacesOnly(t *testing.T) {
-	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
-		s := harness.StartServer(t, harness.ServerOptions(kind, "event"))
-		b := harness.NewBot(t)
-		dir := t.TempDir()
-		said := harness.NewTranscript(t, harness.Between("", "", "", "@event.localhost"))
-		c := harness.OneComponent(s, "event", b)
-		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
-		file := c.Write(t, dir)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		config := string(text) + "bots:\n  - {jid: echo@event.localhost}\n  - {jid: news@event.localhost, noreply: true}\n"
-		harness.WriteConfig(t, dir, config)
-		p := harness.LaunchLinked(t, file)
-		alice := harness.Login(t, s, "alice")
-		alice.Send("<iq type='get' id='roster'><query xmlns='jabber:iq:roster'/></iq>")
-		presence := func(typ, from string) {
-			t.Helper()
-			alice.Await(fmt.Sprintf("presence %q from %s", typ, from), func(r lab.Received) bool {
-				return r.Kind == "presence" && r.Type == typ && r.From == from
-			})
-		}
-		for _, name := range []string{"echo", "other"} {
-			said.Step("alice subscribes to " + name)
-			alice.Send("<presence type='subscribe' to='%s@event.localhost'/>", name)
-			presence("", name+"@event.localhost/default")
-		}
-		said.Step("bots_only: other has no profile, and its subscribers lose it")
-		harness.WriteConfig(t, dir, config+"bots_only: true\n")
-		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
-		presence("unavailable", "other@event.localhost/default")
-		presence("unsubscribed", "other@event.localhost")
-		said.Step("a subscription to one that does not exist")
-		alice.Send("<presence type='subscribe' to='third@event.localhost'/>")
-		presence("unsubscribed", "third@event.localhost")
-		said.Step("what the component says of one that reads no messages")
-		alice.Send("<iq type='get' id='info' to='news@event.localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>")
-		alice.Await("its features", func(r lab.Received) bool { return r.ID == "info" && strings.Contains(r.Inner, "urn:xmpp:noreply:0") })
-		for _, x := range [][2]string{{"other", "service-unavailable"}, {"news", "not-acceptable"}} {
-			to, want := x[0], x[1]
-			said.Step("a message to " + to)
-			alice.Send("<message type='chat' id='to-%s' to='%s@event.localhost'><body>hello</body></message>", to, to)
-			alice.Await("the error of "+to, func(r lab.Received) bool {
-				return r.Kind == "message" && r.ID == "to-"+to && r.Type == "error" && strings.Contains(r.Inner, want)
-			})
-		}
-		said.Step("")
-		alice.Send("<message type='chat' id='to-echo' to='echo@event.localhost'><body>hello echo</body></message>")
-		alice.Await("the answer", func(r lab.Received) bool { return r.Kind == "message" && r.From == "echo@event.localhost" })
-		said.Compare("faces-only", kind, *update)
-		for _, hook := range b.Got() {
-			if !strings.Contains(hook.Raw, "hello echo") {
-				t.Errorf("the endpoint got %s", hook.Raw)
-			}
-		}
-		// The subscription is over at the server as well: the next login asks for echo alone.
-		if err := alice.Close(); err != nil {
-			t.Fatal(err)
-		}
-		alice = harness.Login(t, s, "alice")
-		presence("", "echo@event.localhost/default")
 	})
 }
