@@ -11,7 +11,6 @@ import (
 	"image/jpeg"
 	"image/png"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
@@ -142,59 +141,6 @@ func TestFilesRefused(t *testing.T) {
 			return
 		}
 		t.Error("there is no quota")
-	})
-}
-
-// A kill in the middle of an upload, or of a message whose file is still coming: nothing is
-// sent, nothing of it is left, and the next ones go through.
-func TestFilesKilled(t *testing.T) {
-	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
-		s := harness.StartServer(t, harness.WithUploads(t, harness.ServerOptions(kind, "files"), "files.localhost"))
-		c, dir := harness.OneComponent(s, "files", harness.NewBot(t)), t.TempDir()
-		alice := harness.Login(t, s, "alice")
-		bare, _, _ := strings.Cut(alice.JID(), "/")
-		message := fmt.Sprintf("--b\r\nContent-Disposition: form-data; name=\"message\"\r\nContent-Type: application/json\r\n\r\n{\"to\":%q,\"from\":\"echo@files.localhost\",\"body\":\"never\"}\r\n", bare)
-		message += "--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"c.bin\"\r\n\r\n"
-		for _, x := range []struct{ path, media, text, metric string }{
-			{"/v1/files?name=half.bin", "application/octet-stream", "", "stanzahook_uploads_running"},
-			{"/v1/messages", "multipart/form-data; boundary=b", message, "stanzahook_uploads_spooled_bytes"},
-		} {
-			p := harness.LaunchIn(t, dir, c)
-			p.AwaitLinks(1)
-			conn, err := net.Dial("tcp", p.Addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			// Half of what was announced comes, and no more.
-			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer token-all\r\nContent-Type: %s\r\nContent-Length: %d\r\n\r\n%s%s", x.path, p.Addr, x.media, len(x.text)+harness.UploadLimit, x.text, strings.Repeat("x", harness.UploadLimit/2))
-			harness.Eventually(t, x.path+" is under way", func() bool {
-				for line := range strings.Lines(p.Get("/metrics").Body) {
-					if name, value, _ := strings.Cut(strings.TrimSpace(line), " "); strings.HasPrefix(name, x.metric+"{") && value != "0" {
-						return true
-					}
-				}
-				return false
-			})
-			p.Kill()
-			_ = conn.Close()
-		}
-		p := harness.LaunchIn(t, dir, c)
-		p.AwaitLinks(1)
-		left, err := filepath.Glob(filepath.Join(dir, "store", "upload-*"))
-		if err != nil || len(left) > 0 {
-			t.Errorf("left on disk: %v %v", left, err)
-		}
-		status, v := uploadTo(t, p, "/v1/files?name=whole.txt", "text/plain", "whole")
-		if status != 201 || bytesAt(t, v.URL) != "whole" {
-			t.Fatalf("%d %+v", status, v)
-		}
-		body := fmt.Sprintf(`{"to":%q,"from":"echo@files.localhost","id":"after","files":[{"id":%q}]}`, bare, v.ID)
-		if r, err := p.Call("POST", "/v1/messages?wait=5s", "token-all", harness.AsJSON, body); err != nil || r.Status != 200 {
-			t.Fatalf("%d %s %v", r.Status, r.Body, err)
-		}
-		if first := alice.Await("a message", func(r lab.Received) bool { return r.Kind == "message" && r.Body != "" }); first.Body != v.URL {
-			t.Errorf("first came %+v", first)
-		}
 	})
 }
 

@@ -5,7 +5,8 @@ usage: commands.py JID PASSWORD HOST PORT BOT
 
 Reads requests from its input, a JSON object in each line, and prints what came of each:
 {"list": true}, {"info": NODE}, {"run": NODE, "action": …, "session": …, "values": {…}}, {"say": BODY},
-{"join": ROOM, "nick": …}, {"read": true}, {"choose": ID}. "to" names another address than BOT.
+{"join": ROOM, "nick": …} ("create": it makes the room, as the service makes rooms by itself), {"read": true},
+{"choose": ID}. "to" names another address than BOT.
 """
 import asyncio
 import json
@@ -72,6 +73,10 @@ class Client(slixmpp.ClientXMPP):
             return {}
         if "join" in x:
             await self["xep_0045"].join_muc_wait(x["join"], x["nick"], timeout=PATIENCE)
+            if x.get("create"):
+                iq = self.make_iq_set(ito=x["join"])
+                iq.append(slixmpp.xmlstream.ET.fromstring("<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>"))
+                await iq.send(timeout=PATIENCE)
             return {}
         return await self.command(to, x)
 
