@@ -58,11 +58,16 @@ const loginMark = "lab-login"
 // returns when the server has dealt with that: from then on the user is online for
 // everybody.
 func (s *Server) Login(ctx context.Context, user, resource string) (*Client, error) {
+	return s.LoginBy(ctx, s.ClientAddr(), user, resource)
+}
+
+// LoginBy is Login by way of another address, at which somebody passes everything on.
+func (s *Server) LoginBy(ctx context.Context, addr, user, resource string) (*Client, error) {
 	password, ok := s.options.Users[user]
 	if !ok {
 		return nil, fmt.Errorf("lab: no user %q: name it in Options.Users", user)
 	}
-	stream, err := openStream(ctx, s.ClientAddr(), s.config.Host, user, password)
+	stream, err := openStream(ctx, addr, s.config.Host, user, password)
 	if err != nil {
 		return nil, fmt.Errorf("lab: %s cannot log in: %w", user, err)
 	}

@@ -209,12 +209,14 @@ var differing = []struct {
 	{"ID", true, regexp.MustCompile(`"(?:id|ref|thread|stanza_id|origin_id|message_id)":"([^"]*)"`)},
 	{"ID", true, regexp.MustCompile(`"(?:ref_of|reply_to|displayed|receipt|replace|occupant_id)":"([^":]*)"`)}, // no times
 	{"ID", true, regexp.MustCompile(`/v1/messages/([\w-]+)`)},
+	{"N", false, regexp.MustCompile(`"id":(\d+)`)}, // of JSON-RPC
 	{"SESSION", true, regexp.MustCompile(`\bsessionid='([^']*)'`)},
 	{"SESSION", true, regexp.MustCompile(`"session":"([^"]*)"`)},
+	{"CURSOR", true, regexp.MustCompile(`"(?:cursor|next)":"([^"]+)"`)},
 	{"REQUEST", true, regexp.MustCompile(`"request_id":"([^"]*)"`)},
 	{"PORT", false, regexp.MustCompile(`\b(?:127|10)\.0\.0\.1:(\d+)`)},
 	{"SLOT", true, regexp.MustCompile(`/(?:file_share|upload)/([\w-]{20,}(?:/[\w-]{20,})?)/`)},
-	{"TOKEN", false, regexp.MustCompile(`Bearer ([\w.-]+)`)},
+	{"TOKEN", false, regexp.MustCompile(`Bearer ([\w.-]{20,})`)},
 	{"TIME", false, regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z`)},
 	{"VER", false, regexp.MustCompile(`node='http://slixmpp[^']*' ver='([^']*)'`)},
 	{"IMAGE", false, regexp.MustCompile(`>([A-Za-z0-9+/]{60,}=*)<`)},

@@ -18,9 +18,15 @@ type User struct {
 
 func Login(t testing.TB, s *lab.Server, name string) User {
 	t.Helper()
+	return LoginBy(t, s, s.ClientAddr(), name)
+}
+
+// LoginBy is Login by way of a relay.
+func LoginBy(t testing.TB, s *lab.Server, addr, name string) User {
+	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
-	c, err := s.Login(ctx, name, "test")
+	c, err := s.LoginBy(ctx, addr, name, "test")
 	if err != nil {
 		t.Fatal(err)
 	}

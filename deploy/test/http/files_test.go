@@ -63,8 +63,7 @@ func bytesAt(t *testing.T, url string) string {
 // come, and to people in messages.
 func TestFiles(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
-		s := harness.StartServer(t, harness.WithManyRooms(harness.WithUploads(t, harness.ServerOptions(kind, "files", "tools"), "files.localhost", "tools.localhost")))
-		t.Run("tools", func(t *testing.T) { runTools(t, s) })
+		s := harness.StartServer(t, harness.WithUploads(t, harness.ServerOptions(kind, "files"), "files.localhost"))
 		b := harness.NewBot(t)
 		p := harness.LaunchConnected(t, harness.OneComponent(s, "files", b))
 		alice := harness.Login(t, s, "alice")

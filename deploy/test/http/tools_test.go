@@ -28,26 +28,40 @@ const (
 
 // agents is a program with an agent's endpoint, and a user who talks with it.
 type agents struct {
-	*testing.T
-	p     *harness.Program
-	alice harness.User
-	bare  string // alice's address
+	callers
+	way
+	carol harness.User
+	bare  string // carol's address
 
-	how     string // how tools are called
-	call    func(token, tool, arguments string) (text string, structured any, failed bool)
-	used    map[string]bool
-	clients map[string]*sdk.ClientSession
-	ids     int
-	cursor  *string // of what the agent has heard
+	used   map[string]bool
+	ids    int
+	cursor *string // of what the agent has heard
 }
 
-// runTools runs each tool by the official client of the Model Context Protocol, and by raw
-// JSON-RPC over HTTP.
-func runTools(t *testing.T, s *lab.Server) {
-	token := func(name, scopes, more string) string {
-		return fmt.Sprintf("{name: %s, hash: %q, scopes: [%s]%s}", name, harness.HashOf(name), scopes, more)
-	}
-	file := harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(`
+// Each tool by the official client of the Model Context Protocol, by raw JSON-RPC over HTTP, and by
+// /v1/tools; what tokens may not; two agents at one endpoint. What is said for it is in testdata.
+func TestTools(t *testing.T) {
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.WithManyRooms(harness.WithUploads(t, harness.ServerOptions(kind, "tools"), "tools.localhost")))
+		addresses := []string{agentBot, hiddenRoom}
+		for _, w := range ways {
+			addresses = append(addresses, roomOf(w))
+		}
+		said := harness.NewTranscript(t, func(stanza string) bool {
+			if one := strings.ReplaceAll(stanza, `"`, "'"); strings.Contains(one, " from='"+noRoom) || strings.Contains(one, "to='"+noRoom) && strings.Contains(one, "'unavailable'") {
+				return false // that the agent leaves it is said when they like
+			}
+			for _, w := range ways {
+				if !harness.Between(agentBot, roomOf(w), "Agent", addresses...)(stanza) {
+					return false
+				}
+			}
+			return true
+		}, "carol")
+		token := func(name, scopes, more string) string {
+			return fmt.Sprintf("{name: %s, hash: %q, scopes: [%s]%s}", name, harness.HashOf(name), scopes, more)
+		}
+		p := harness.LaunchLinked(t, harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(`
 components: [{domain: tools.localhost, server: %q, secret: %q}]
 endpoints:
   - {name: agent, match: {to: %q}, events: [message, correction, reaction, retraction]}
@@ -60,102 +74,63 @@ http:
     - %s
 mcp: {enabled: true}
 store: {dir: store}
-`, s.ComponentAddr(), harness.Secret, agentBot, agentBot, token("agent", "send, events, rooms, admin", ", endpoint: agent, from: ["+agentBot+"]"),
-		token("narrow", "send, events", ", endpoint: agent, from: [other@tools.localhost], rooms: [other@rooms.localhost]"), token("reader", "read", "")))
-	a := &agents{T: t, p: harness.LaunchLinked(t, file), alice: harness.Login(t, s, "carol"), clients: make(map[string]*sdk.ClientSession), cursor: new(string)}
-	a.bare, _, _ = strings.Cut(a.alice.JID(), "/")
-	a.createRoom(s.Kind(), hiddenRoom, "<field var='muc#roomconfig_membersonly'><value>1</value></field><field var='muc#roomconfig_publicroom'><value>0</value></field>")
-	for how, call := range map[string]func(token, tool, arguments string) (string, any, bool){"client": a.byClient, "json-rpc": a.byHTTP} {
-		t.Run(how, func(t *testing.T) {
-			b := *a
-			b.T, b.how, b.call, b.used = t, how, call, make(map[string]bool)
-			b.createRoom(s.Kind(), b.room(), harness.ArchivedRoom(s.Kind()))
-			b.messages()
-			b.files()
-			b.answers()
-			b.rooms()
-			b.limits()
+`, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, agentBot, agentBot, token("agent", "send, events, rooms, admin", ", endpoint: agent, from: ["+agentBot+"]"),
+			token("narrow", "send, events", ", endpoint: agent, from: [other@tools.localhost], rooms: [other@rooms.localhost]"), token("reader", "read", ""))))
+		a := &agents{callers: callers{t, p, said, make(map[string]*sdk.ClientSession)}, carol: harness.LoginBy(t, s, said.Through("carol", s.ClientAddr()).Addr(), "carol"), cursor: new(string)}
+		a.bare, _, _ = strings.Cut(a.carol.JID(), "/")
+		a.createRoom(hiddenRoom, "<field var='muc#roomconfig_membersonly'><value>1</value></field><field var='muc#roomconfig_publicroom'><value>0</value></field>")
+		said.Step("the official client connects")
+		a.client("agent")
+		for _, w := range ways {
+			a.way, a.used = w, make(map[string]bool)
+			a.createRoom(a.room(), harness.ArchivedRoom(kind))
+			a.messages()
+			a.files()
+			a.answers()
+			a.rooms()
+			a.together()
+			a.limits()
 			for _, tool := range tools.All() {
-				if !b.used[tool.Name] {
-					t.Errorf("%s was not run", tool.Name)
+				if !a.used[tool.Name] {
+					t.Errorf("%s was not run by %s", tool.Name, w.name)
 				}
 			}
-		})
-	}
+		}
+		a.strangers()
+		said.Compare("tools", kind, *update)
+	})
 }
 
-func (a *agents) room() string { return a.how + "@rooms.localhost" }
+func roomOf(w way) string { return w.name + "@rooms.localhost" }
+
+// step begins a step of the transcript; without a name nothing is written.
+func (a *agents) step(format string, values ...any) {
+	if format != "" {
+		format = a.name + ": " + format
+	}
+	a.said.Step(fmt.Sprintf(format, values...))
+}
+
+// says has carol send a stanza, in a step of its own.
+func (a *agents) says(step, format string, values ...any) {
+	a.Helper()
+	a.step("%s", step)
+	a.carol.Send(format, values...)
+}
+
+func (a *agents) room() string { return roomOf(a.way) }
 
 // createRoom makes a room, whose owner the user is.
-func (a *agents) createRoom(kind lab.Kind, room, fields string) {
+func (a *agents) createRoom(room, fields string) {
 	a.Helper()
+	a.step("")
 	a.ids++
-	id := fmt.Sprint("room-", a.how, a.ids)
-	a.alice.Send("<presence to='%s/carol'><x xmlns='http://jabber.org/protocol/muc'/></presence>", room)
-	a.alice.Send("<iq type='set' id='%s' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>%s</x></query></iq>", id, room, fields)
-	if r := a.alice.Await("the configuration of "+room, func(r lab.Received) bool { return r.Kind == "iq" && r.ID == id }); r.Type != "result" {
-		a.Fatalf("%s: %+v", kind, r)
+	id := fmt.Sprint("room-", a.name, a.ids)
+	a.carol.Send("<presence to='%s/carol'><x xmlns='http://jabber.org/protocol/muc'/></presence>", room)
+	a.carol.Send("<iq type='set' id='%s' to='%s'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field>%s</x></query></iq>", id, room, fields)
+	if r := a.carol.Await("the configuration of "+room, func(r lab.Received) bool { return r.Kind == "iq" && r.ID == id }); r.Type != "result" {
+		a.Fatalf("%+v", r)
 	}
-}
-
-// byClient calls a tool by the official client.
-func (a *agents) byClient(token, tool, arguments string) (string, any, bool) {
-	a.Helper()
-	c := a.clients[token]
-	if c == nil {
-		var err error
-		if c, err = sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(a.Context(), &sdk.StreamableClientTransport{
-			Endpoint: "http://" + a.p.Addr + "/mcp", HTTPClient: &http.Client{Transport: bearer(token)},
-		}, nil); err != nil {
-			a.Fatal(err)
-		}
-		a.clients[token] = c
-		a.Cleanup(func() { _ = c.Close(); delete(a.clients, token) })
-	}
-	r, err := c.CallTool(a.Context(), &sdk.CallToolParams{Name: tool, Arguments: json.RawMessage(arguments)})
-	if err != nil {
-		a.Fatalf("%s %s: %v", tool, arguments, err)
-	}
-	return r.Content[0].(*sdk.TextContent).Text, r.StructuredContent, r.IsError
-}
-
-// bearer adds a token to requests.
-type bearer string
-
-// RoundTrip implements http.RoundTripper.
-func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Header.Set("Authorization", "Bearer "+string(b))
-	return http.DefaultTransport.RoundTrip(r)
-}
-
-// byHTTP calls a tool by JSON-RPC over HTTP.
-func (a *agents) byHTTP(token, tool, arguments string) (string, any, bool) {
-	a.Helper()
-	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":%q,"arguments":%s}}`, tool, arguments)
-	r, err := http.NewRequestWithContext(a.Context(), http.MethodPost, "http://"+a.p.Addr+"/mcp", strings.NewReader(body))
-	if err != nil {
-		a.Fatal(err)
-	}
-	for name, value := range map[string]string{"Content-Type": harness.AsJSON, "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"} {
-		r.Header.Set(name, value)
-	}
-	resp, err := (&http.Client{Transport: bearer(token)}).Do(r)
-	if err != nil {
-		a.Fatal(err)
-	}
-	defer resp.Body.Close()
-	var v struct {
-		Result struct {
-			Content           []struct{ Text string }
-			StructuredContent any
-			IsError           bool
-		}
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&v); err != nil || len(v.Result.Content) != 1 {
-		a.Fatalf("%s %s: %d %+v %v", tool, arguments, resp.StatusCode, v, err)
-	}
-	return v.Result.Content[0].Text, v.Result.StructuredContent, v.Result.IsError
 }
 
 // event is what an agent hears.
@@ -176,46 +151,57 @@ type result struct {
 	Messages                                  []struct{ Nick, Text, Ref string }
 	Rooms                                     []struct{ Room, State, Condition string }
 	Members                                   []struct{ Nick, JID string }
+	Conversations                             []struct{ With string }
 	text                                      string
 }
 
-// run runs a tool of the agent, which must not fail; format has its arguments.
+// run runs a tool of the agent, in a step of its own, which must not fail; format has its arguments.
 func (a *agents) run(tool, format string, values ...any) (v result) {
 	a.Helper()
+	a.step("%s", tool)
+	return a.runs(tool, format, values...)
+}
+
+// runs is run in the step that there is.
+func (a *agents) runs(tool, format string, values ...any) (v result) {
+	a.Helper()
 	a.used[tool] = true
-	text, structured, failed := a.call("agent", tool, fmt.Sprintf(format, values...))
-	if err := json.Unmarshal([]byte(text), &v); err != nil || failed || structured == nil {
-		a.Fatalf("%s "+format+": %s", append(append([]any{tool}, values...), text)...)
+	c := a.call(&a.callers, "agent", tool, fmt.Sprintf(format, values...))
+	if err := json.Unmarshal([]byte(c.text), &v); err != nil || c.failed || c.structured == nil {
+		a.Errorf("%s "+format+": %s", append(append([]any{tool}, values...), c.text)...)
 	}
-	v.text = text
+	v.text = c.text
 	return v
 }
 
 // fails runs a tool that must fail with a status, and say all parts.
 func (a *agents) fails(token, tool, arguments string, status float64, parts ...string) {
 	a.Helper()
-	text, structured, failed := a.call(token, tool, arguments)
-	details, _ := structured.(map[string]any)
-	lacks := func(part string) bool { return !strings.Contains(text, part) }
-	if !failed || details["status"] != status || slices.ContainsFunc(parts, lacks) {
-		a.Errorf("%s %s: %s %v, want %v %q", tool, arguments, text, structured, status, parts)
+	a.step("%s, with the token %s", tool, token)
+	a.failed(a.call(&a.callers, token, tool, arguments), tool+" "+arguments, status, parts...)
+}
+
+func (a *agents) failed(c called, what string, status float64, parts ...string) {
+	a.Helper()
+	details, _ := c.structured.(map[string]any)
+	lacks := func(part string) bool { return !strings.Contains(c.text, part) }
+	if !c.failed || details["status"] != status || slices.ContainsFunc(parts, lacks) {
+		a.Errorf("%s: %+v, want %v %q", what, c, status, parts)
 	}
 }
 
 // begin runs a tool in the background.
 func (a *agents) begin(tool, format string, values ...any) <-chan result {
+	a.step("%s", tool)
 	done := make(chan result, 1)
-	go func() {
-		defer close(done)
-		done <- a.run(tool, format, values...)
-	}()
+	go func() { done <- a.runs(tool, format, values...) }()
 	return done
 }
 
 // shows waits for a stanza with all parts.
 func (a *agents) shows(what string, parts ...string) lab.Received {
 	a.Helper()
-	return a.alice.Await(what, func(r lab.Received) bool {
+	return a.carol.Await(what, func(r lab.Received) bool {
 		for _, part := range parts {
 			if !strings.Contains(r.From+" "+r.Type+" "+r.Inner, part) {
 				return false
@@ -228,7 +214,7 @@ func (a *agents) shows(what string, parts ...string) lab.Received {
 // hears fetches the next message for the agent, and acknowledges the one before.
 func (a *agents) hears() event {
 	a.Helper()
-	v := a.run("wait_for_message", `{"wait":20,"cursor":%q}`, *a.cursor)
+	v := a.runs("wait_for_message", `{"wait":20,"cursor":%q}`, *a.cursor)
 	if len(v.Events) != 1 || !v.Events[0].Untrusted {
 		a.Fatalf("%s", v.text)
 	}
@@ -237,38 +223,41 @@ func (a *agents) hears() event {
 }
 
 func (a *agents) messages() {
-	v := a.run("send_message", `{"to":%q,"body":"hello by %s","wait":10}`, a.bare, a.how)
-	a.shows("the message", "<body>hello by "+a.how)
-	a.run("edit_message", `{"ref":%q,"body":"hullo by %s"}`, v.Ref, a.how)
-	a.shows("the correction", "hullo by "+a.how, "urn:xmpp:message-correct:0", v.ID)
-	a.alice.Send("<message type='chat' id='r-%s' to='%s'><reactions xmlns='urn:xmpp:reactions:0' id='%s'><reaction>👍</reaction></reactions></message>", a.how, agentBot, v.ID)
+	v := a.run("send_message", `{"to":%q,"body":"hello by %s","wait":10}`, a.bare, a.name)
+	a.shows("the message", "<body>hello by "+a.name)
+	a.run("edit_message", `{"ref":%q,"body":"hullo by %s"}`, v.Ref, a.name)
+	a.shows("the correction", "hullo by "+a.name, "urn:xmpp:message-correct:0", v.ID)
+	a.says("carol reacts to it, and the agent waits for messages", "<message type='chat' id='r-%s' to='%s'><reactions xmlns='urn:xmpp:reactions:0' id='%s'><reaction>👍</reaction></reactions></message>", a.name, agentBot, v.ID)
 	if e := a.hears(); e.Event != "reaction" || e.RefOf != v.Ref || fmt.Sprint(e.Emoji) != "[👍]" {
 		a.Errorf("%+v, of %s", e, v.Ref)
 	}
 	a.run("retract_message", `{"ref":%q}`, v.Ref)
 	a.shows("the retraction", "urn:xmpp:message-retract:1", v.ID)
-	a.alice.Send("<message type='chat' id='m-%s' to='%s'><body>who are you?</body></message>", a.how, agentBot)
+	a.says("carol writes, and the agent waits for messages", "<message type='chat' id='m-%s' to='%s'><body>who are you?</body></message>", a.name, agentBot)
 	e := a.hears()
-	if e.Text != "who are you?" || e.From != a.alice.JID() || e.RealFrom != a.bare {
+	if e.Text != "who are you?" || e.From != a.carol.JID() || e.RealFrom != a.bare {
 		a.Errorf("%+v", e)
 	}
 	a.run("react", `{"ref":%q,"emoji":["👀"]}`, e.Ref)
-	a.shows("the reaction", "<reaction>👀</reaction>", "m-"+a.how)
+	a.shows("the reaction", "<reaction>👀</reaction>", "m-"+a.name)
 	a.run("set_typing", `{"to":%q,"on":true}`, a.bare)
 	a.shows("typing", "<composing")
 	a.run("send_message", `{"reply_to":%q,"body":"an agent"}`, e.Ref)
-	a.shows("the reply", "urn:xmpp:reply:0", "m-"+a.how)
-	a.alice.Send("<presence type='subscribe' to='%s'/>", agentBot)
-	a.run("set_presence", `{"show":"dnd","status":"busy with %s"}`, a.how)
-	a.shows("its presence", agentBot, "<show>dnd</show><status>busy with "+a.how)
-	if v := a.run("list_conversations", `{}`); !strings.Contains(v.text, `"with":"`+a.bare+`"`) {
-		a.Error(v.text)
-	}
+	a.shows("the reply", "urn:xmpp:reply:0", "m-"+a.name)
+	a.says("carol subscribes to the agent", "<presence type='subscribe' to='%s'/>", agentBot)
+	a.carol.Await("its presence", func(r lab.Received) bool { return r.Kind == "presence" && r.From == agentBot+"/default" })
+	a.run("set_presence", `{"show":"dnd","status":"busy with %s"}`, a.name)
+	a.shows("its presence", agentBot, "<show>dnd</show><status>busy with "+a.name)
+	a.step("")
+	harness.Eventually(a, "the conversations are listed", func() bool { // of before, in their rooms, too
+		v := a.runs("list_conversations", `{}`)
+		return len(v.Conversations) == 1+slices.IndexFunc(ways, func(w way) bool { return w.name == a.name })
+	})
 }
 
 func (a *agents) files() {
-	v := a.run("send_file", `{"to":%q,"base64":%q,"name":"%s.txt","caption":"look"}`, a.bare, base64.StdEncoding.EncodeToString([]byte("the file")), a.how)
-	if a.shows("the caption", "<body>look</body>"); bytesAt(a.T, v.URL) != "the file" || !strings.HasSuffix(v.URL, a.how+".txt") {
+	v := a.run("send_file", `{"to":%q,"base64":%q,"name":"%s.txt","caption":"look"}`, a.bare, base64.StdEncoding.EncodeToString([]byte("the file")), a.name)
+	if a.shows("the caption", "<body>look</body>"); bytesAt(a.T, v.URL) != "the file" || !strings.HasSuffix(v.URL, a.name+".txt") {
 		a.Errorf("%+v", v)
 	}
 	got := a.shows("the file", "jabber:x:oob", v.URL)
@@ -277,21 +266,21 @@ func (a *agents) files() {
 	if all := f.Attachments(m); len(all) != 1 || all[0].URL != v.URL || *all[0].Size != 8 {
 		a.Errorf("%+v", all)
 	}
-	a.alice.Send("<message type='chat' id='f-%s' to='%s'><body>%s</body><x xmlns='jabber:x:oob'><url>%s</url></x></message>", a.how, agentBot, v.URL, v.URL)
+	a.says("carol sends a file, and the agent waits for messages", "<message type='chat' id='f-%s' to='%s'><body>%s</body><x xmlns='jabber:x:oob'><url>%s</url></x></message>", a.name, agentBot, v.URL, v.URL)
 	if e := a.hears(); len(e.Attachments) != 1 || e.Attachments[0].URL != v.URL {
 		a.Errorf("%+v", e)
 	}
-	if v := a.run("send_file", `{"to":%q,"url":"https://files.example.com/%s.png"}`, a.bare, a.how); v.URL == "" {
+	if v := a.run("send_file", `{"to":%q,"url":"https://files.example.com/%s.png"}`, a.bare, a.name); v.URL == "" {
 		a.Errorf("%+v", v)
 	}
-	a.shows("the link", "jabber:x:oob", "https://files.example.com/"+a.how+".png")
+	a.shows("the link", "jabber:x:oob", "https://files.example.com/"+a.name+".png")
 }
 
 func (a *agents) answers() {
-	asked := a.begin("ask", `{"to":%q,"question":"deploy %s?","options":["yes","no"],"wait":30}`, a.bare, a.how)
-	a.shows("the question", "deploy "+a.how+"?\n1. yes\n2. no")
-	a.alice.Send("<message type='chat' id='a-%s' to='%s'><body>2</body></message>", a.how, agentBot)
-	if v := <-asked; v.Answer != "no" || v.From != a.alice.JID() {
+	asked := a.begin("ask", `{"to":%q,"question":"deploy %s?","options":["yes","no"],"wait":30}`, a.bare, a.name)
+	a.shows("the question", "deploy "+a.name+"?\n1. yes\n2. no")
+	a.says("carol answers", "<message type='chat' id='a-%s' to='%s'><body>2</body></message>", a.name, agentBot)
+	if v := <-asked; v.Answer != "no" || v.From != a.carol.JID() {
 		a.Errorf("%+v", v)
 	}
 	if v := a.run("wait_for_message", `{"wait":1,"cursor":%q}`, *a.cursor); len(v.Events) != 0 {
@@ -313,23 +302,27 @@ func (a *agents) rooms() {
 	}
 	a.run("send_message", `{"to":%q,"body":"hello room","wait":20}`, room)
 	a.shows("what it says", "groupchat", "<body>hello room</body>")
-	a.alice.Send("<message type='groupchat' id='g-%s' to='%s'><body>hello agent</body></message>", a.how, room)
+	a.says("carol writes in the room, and the agent waits for messages", "<message type='groupchat' id='g-%s' to='%s'><body>hello agent</body></message>", a.name, room)
 	e := a.hears()
 	if e.Text != "hello agent" || e.Room != room || e.Nick != "carol" || e.Affiliation != "owner" {
 		a.Errorf("%+v", e)
 	}
+	a.shows("it herself", "groupchat", "<body>hello agent</body>")
 	a.run("react", `{"ref":%q,"emoji":["👋"]}`, e.Ref)
 	a.shows("the reaction", "groupchat", "<reaction>👋</reaction>")
 	asked := a.begin("ask", `{"to":%q,"question":"who is in?","wait":30}`, room)
 	a.shows("the question", "groupchat", "who is in?")
-	a.alice.Send("<message type='groupchat' id='h-%s' to='%s'><body>me</body></message>", a.how, room)
+	a.says("carol answers in the room", "<message type='groupchat' id='h-%s' to='%s'><body>me</body></message>", a.name, room)
 	if v := <-asked; v.Answer != "me" || v.From != room+"/carol" {
 		a.Errorf("%+v", v)
 	}
+	a.shows("it herself", "groupchat", "<body>me</body>")
+	a.step("")
 	harness.Eventually(a, "the archive has it", func() bool {
-		v := a.run("room_history", `{"room":%q,"limit":3}`, room)
+		v := a.runs("room_history", `{"room":%q,"limit":3}`, room)
 		return len(v.Messages) == 3 && v.Messages[0].Text == "me" && v.Messages[0].Nick == "carol" && v.Messages[1].Text == "who is in?"
 	})
+	a.run("room_history", `{"room":%q,"limit":3}`, room)
 	a.hidden()
 	a.run("leave_room", `{"room":%q}`, room)
 	a.shows("that it leaves", room+"/Agent unavailable")
@@ -362,4 +355,33 @@ func (a *agents) limits() {
 	a.fails("narrow", "room_members", fmt.Sprintf(`{"room":%q}`, a.room()), 403, a.room())
 	a.fails("narrow", "set_presence", fmt.Sprintf(`{"from":%q}`, agentBot), 403, "from: the token may not use")
 	a.fails("narrow", "list_conversations", `{}`, 403, `the scope "admin"`)
+}
+
+// together has two agents wait at one endpoint: the newer ends the older, and gets what comes.
+func (a *agents) together() {
+	waiting := func() bool { return metric(a.p, "stanzahook_http_waiting") == 1 }
+	a.step("an agent waits at the endpoint")
+	older, arguments := make(chan called, 1), fmt.Sprintf(`{"wait":50,"cursor":%q}`, *a.cursor)
+	go func() { older <- a.call(&a.callers, "agent", "wait_for_message", arguments) }()
+	harness.Eventually(a, "it waits", waiting)
+	newer := a.begin("wait_for_message", "%s", arguments)
+	a.failed(<-older, "the older", 409, "a newer request reads")
+	a.says("carol writes", "<message type='chat' id='n-%s' to='%s'><body>for the newer</body></message>", a.name, agentBot)
+	v := <-newer
+	if len(v.Events) != 1 || v.Events[0].Text != "for the newer" {
+		a.Error(v.text)
+	}
+	*a.cursor = v.Cursor
+}
+
+// strangers have no token, or a wrong one.
+func (c *callers) strangers() {
+	for _, token := range []string{"", "wrong"} {
+		for _, path := range []string{"/mcp", "/v1/tools/list_rooms"} {
+			c.said.Step(fmt.Sprintf("%s with the token %q", path, token))
+			if status, body := c.post(token, path, `{"jsonrpc":"2.0","id":7,"method":"tools/list"}`, "Accept", "application/json, text/event-stream"); status != http.StatusUnauthorized {
+				c.Errorf("%s: %d %s", path, status, body)
+			}
+		}
+	}
 }

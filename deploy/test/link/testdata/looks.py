@@ -26,7 +26,7 @@ class Client(slixmpp.ClientXMPP):
         super().__init__(jid, password, sasl_mech="PLAIN")
         for plugin in ("xep_0030", "xep_0054", "xep_0060", "xep_0084", "xep_0163", "xep_0172"):
             self.register_plugin(plugin)
-        self.remove_handler("Entity Capabilities")  # which would ask in between; faces.py has them
+        self.del_event_handler("entity_caps", self["xep_0115"]._process_caps)  # it asks for them in between; faces.py does
         self["feature_mechanisms"].unencrypted_plain = True
         self.presences, self.messages = asyncio.Queue(), asyncio.Queue()
         self.finished = asyncio.get_event_loop().create_future()
