@@ -97,14 +97,14 @@ func Start(cfg *config.Config, o Options) (*Replica, error) {
 	r.Addr = addr
 	ctx, stop := context.WithCancel(context.Background())
 	r.stop = stop
-	go r.join(ctx)
+	go r.join(ctx, cfg)
 	return r, nil
 }
 
-// join reaches NATS, and waits until it can.
-func (r *Replica) join(ctx context.Context) {
+// join reaches NATS by the configuration of the start, whose store no reload changes, and waits until it can.
+func (r *Replica) join(ctx context.Context, cfg *config.Config) {
 	defer close(r.done)
-	n := livecheck.NATS(r.cfg)
+	n := livecheck.NATS(cfg)
 	heard := func(data []byte) {
 		if m := r.member.Load(); m != nil {
 			m.Hear(data)
@@ -114,7 +114,7 @@ func (r *Replica) join(ctx context.Context) {
 		}
 	}
 	for {
-		board, err := store.OpenBoard(ctx, *n, int64(r.cfg.Store.MaxBytes), r.log, heard)
+		board, err := store.OpenBoard(ctx, *n, int64(cfg.Store.MaxBytes), r.log, heard)
 		if err == nil {
 			var key []byte
 			if key, err = board.Key(ctx, forward.KeySize); err == nil {
