@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"math/rand/v2"
+	"runtime"
 	"stanzahook/pkg/jid"
 	"strings"
 	"sync"
@@ -208,31 +210,33 @@ func TestQuestionsChangeInOrder(t *testing.T) {
 	var mu sync.Mutex
 	stored := make(map[jid.JID]string)
 	q.Changed = func(one Question) {
+		for range rand.IntN(4) {
+			runtime.Gosched() // others may come between, if they can
+		}
 		mu.Lock()
 		defer mu.Unlock()
 		if stored[one.Peer] = one.ID; len(one.Buttons) == 0 {
 			delete(stored, one.Peer)
 		}
 	}
-	q.MaxBytes = 5 * 1000 // of some ten: each may push out another
+	q.MaxBytes = 1500 // of three: each may push out another
 	now := time.Now()
-	var all sync.WaitGroup
-	for bot := range 8 {
-		all.Go(func() {
-			for i := range 2000 {
-				one := Question{Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse(fmt.Sprintf("u%d@example.com", i%12)), ID: fmt.Sprint(bot, "-", i), Time: now, Buttons: []Button{{"a", "a"}}}
-				q.Add(one)
-			}
-		})
-	}
-	all.Wait()
-	for c, e := range q.all {
-		if got := stored[c.peer]; got != e.Value.(Question).ID {
-			t.Errorf("%s: %q is stored, want %q", c.peer, got, e.Value.(Question).ID)
+	for round := range 500 {
+		var all sync.WaitGroup
+		for i := range 8 {
+			all.Go(func() {
+				q.Add(Question{Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse(fmt.Sprintf("u%d@example.com", i/2)), ID: fmt.Sprint(round, "-", i), Time: now, Buttons: []Button{{"a", "a"}}})
+			})
 		}
-	}
-	if len(stored) != len(q.all) {
-		t.Errorf("%d are stored, and %d known", len(stored), len(q.all))
+		all.Wait()
+		for c, e := range q.all {
+			if got := stored[c.peer]; got != e.Value.(Question).ID {
+				t.Fatalf("%s: %q is stored, want %q", c.peer, got, e.Value.(Question).ID)
+			}
+		}
+		if len(stored) != len(q.all) {
+			t.Fatalf("%d are stored, and %d known", len(stored), len(q.all))
+		}
 	}
 }
 
