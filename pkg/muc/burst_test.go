@@ -76,6 +76,40 @@ func TestMissedWithinASecond(t *testing.T) {
 	}
 }
 
+// What was large, and heard before the bot went, takes no room from what it has missed.
+func TestMissedBehindLargeMessages(t *testing.T) {
+	const word = "<message type='groupchat' id='%d' from='ops@rooms.example.com/Alice' to='echo@bot.example.com/room'><body>word %[1]d%s</body>%s</message>"
+	const heard, missed = 20, 3
+	large := strings.Repeat("x", 250<<10)
+	was := joinedRoom(t, options(), muc.Mark{})
+	for i := range heard {
+		was.Receive(began, parsed(word, i, large, ""))
+	}
+	r := newRoom(t, options(), was.Mark())
+	now := began.Add(time.Minute)
+	r.Connected(now)
+	r.Receive(now, parsed("%s", ownPresence))
+	for i := range heard + missed {
+		stamp, more := began, large
+		if i >= heard {
+			stamp, more = began.Add(10*time.Second), ""
+		}
+		r.Receive(now, parsed(word, i, more, "<delay xmlns='urn:xmpp:delay' from='ops@rooms.example.com' stamp='"+stamp.UTC().Format(time.RFC3339)+"'/>"))
+	}
+	out := r.Receive(now, parsed("%s", noSubject))
+	asked := out.Send[0]
+	out = r.Receive(now, parsed("<iq type='result' id='%s' from='ops@rooms.example.com' to='echo@bot.example.com/room'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>", asked.ID))
+	n := 0
+	for _, e := range out.Events {
+		if e.Kind == muc.Message {
+			n++
+		}
+	}
+	if n != missed {
+		t.Errorf("%d of %d", n, missed)
+	}
+}
+
 func body(s *stanza.Stanza) string {
 	text, _ := s.Body()
 	return text

@@ -50,7 +50,9 @@ func (r *Room) onHistory(now time.Time, s *stanza.Stanza) {
 	}
 	if e, ok := r.past(s, r.plausible(*stampOf(s, r.o.Room))); ok && len(r.history) < r.o.MaxMissed+maxSeen && r.bytes < maxBytes {
 		r.history = append(r.history, e)
-		r.bytes += len(s.XML())
+		if !e.seen { // nothing is kept of those
+			r.bytes += len(s.XML())
+		}
 	}
 }
 
