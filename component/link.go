@@ -166,11 +166,14 @@ func (l *Link) Run(ctx context.Context) {
 	}
 }
 
+// errOther is why a link does not take the name any more.
+var errOther = errors.New("the name is another process's by now")
+
 // Stay lets the link make no other connection when this one ends: the name is another process's by then.
 func (l *Link) Stay() { l.last.Store(true) }
 
-// Unreturned returns how many errors that were sent after Stay the server does not have, but for those of IQs: their
-// receivers learn of nothing. It has what its machine has acknowledged, also where the markers that confirm
+// Unreturned returns how many errors that were sent after Stay the server does not have, also those that there was no
+// room for, but for those of IQs: their receivers learn of nothing. It has what its machine has acknowledged, also where the markers that confirm
 // it come back over the connection of another process, as with ejabberd.
 func (l *Link) Unreturned() int {
 	n, written := l.out.unreturned()
@@ -216,6 +219,9 @@ func (l *Link) connect(ctx context.Context) error {
 		return err
 	}
 	defer conn.Close()
+	if l.last.Load() { // the dial took until after Stay
+		return errOther
+	}
 	local, _ := netip.ParseAddrPort(conn.LocalAddr().String()) // of TCP
 	l.local.Store(&local)
 	stop := context.AfterFunc(ctx, func() { _ = conn.Close() })

@@ -51,6 +51,7 @@ type outgoing struct {
 	// close the stream: they go out one by one.
 	suspects int
 	live     bool // connected
+	unsent   int  // errors that were sent at the end and found no room
 	gather   bool // the write side waits a moment for more
 	breakup  func()
 	wake     chan struct{}
@@ -67,6 +68,9 @@ func (q *outgoing) init(domain jid.JID) {
 func (q *outgoing) add(it *item, limit int) error {
 	q.mu.Lock()
 	if q.bytes+len(it.xml) > limit || limit == softBytes && len(q.items) >= softCount {
+		if it.last {
+			q.unsent++
+		}
 		breakup := q.breakup
 		q.mu.Unlock()
 		if limit == hardBytes && breakup != nil {
@@ -213,6 +217,7 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 func (q *outgoing) unreturned() (n, written int) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	n = q.unsent
 	for i, it := range q.items {
 		if it.last {
 			if n++; i < q.written {

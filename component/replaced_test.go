@@ -1,12 +1,14 @@
 package component_test
 
 import (
+	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
+	"stanzahook/pkg/stanza"
 )
 
 // OnReplaced is called once if another process takes over the connection, and otherwise never.
@@ -21,6 +23,49 @@ func TestReplaced(t *testing.T) {
 	componenttest.Eventually(t, "some attempts", func() bool { return f.Counters.Reconnects.Load() > 3 })
 	if n := replaced.Load(); n != 1 {
 		t.Errorf("replaced %d times", n)
+	}
+}
+
+// A link that is told to stay while it connects takes the name from nobody.
+func TestStaysWhileItConnects(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	may := make(chan *component.Link, 1)
+	f := run(srv, component.Options{Pace: component.Pace{First: time.Millisecond}, Await: func(done <-chan struct{}) bool {
+		select {
+		case l := <-may: // from here on it connects
+			l.Stay()
+			return true
+		case <-done:
+			return false
+		}
+	}})
+	may <- f.Link
+	componenttest.Eventually(t, "the attempt ends", func() bool { return f.Counters.Reconnects.Load() == 1 || srv.Accepted() > 0 })
+	if srv.Accepted() > 0 {
+		t.Error("it has connected")
+	}
+}
+
+// An error that a handler answers with at the end counts, too, when the server does not have it; those of
+// IQs do not.
+func TestUnreturnedAnswers(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	refuse := component.HandlerFunc(func(in *component.Incoming) bool {
+		in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint})
+		return true
+	})
+	f := run(srv, component.Options{Handler: refuse})
+	srv.WaitConnected(1)
+	f.Stay()
+	srv.SwallowMarkers(true)
+	for i := range 3 {
+		srv.Send(fmt.Sprintf("<message from='u@example.com/r' to='%s' id='m%d'><body>x</body></message><iq type='get' from='u@example.com/r' to='%[1]s' id='q%[2]d'><q xmlns='urn:x'/></iq>", domain, i))
+	}
+	srv.ExpectID("q2")
+	srv.Drop()
+	componenttest.Eventually(t, "the connection is lost", func() bool { return !f.Connected() })
+	if n := f.Unreturned(); n != 3 {
+		t.Errorf("%d errors are not returned, want 3", n)
 	}
 }
 

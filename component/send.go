@@ -42,8 +42,12 @@ func (l *Link) send(s *stanza.Stanza, done func(error), keep, more bool) error {
 	if err := l.Check(s); err != nil {
 		return err
 	}
-	last := s.Type == "error" && l.last.Load()
-	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, last: last, done: done}, softBytes)
+	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, last: l.isLast(s), done: done}, softBytes)
+}
+
+// isLast reports whether a stanza is an error that somebody waits for when there is to be no other connection.
+func (l *Link) isLast(s *stanza.Stanza) bool {
+	return s.Type == "error" && s.Kind != stanza.IQ && l.last.Load()
 }
 
 // Check reports why a stanza must not be sent over this link, as the server would close
@@ -102,5 +106,5 @@ func (l *Link) answer(s *stanza.Stanza) {
 	}
 	// gateway.ErrBusy closes the connection, gateway.ErrDown means that it is closed: the
 	// server then answers in our place.
-	_ = l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ}, hardBytes)
+	_ = l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, last: l.isLast(s)}, hardBytes)
 }
