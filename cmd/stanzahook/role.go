@@ -9,12 +9,13 @@ import (
 	"stanzahook/cmd/internal/app"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/standby"
+	"stanzahook/cmd/internal/systemd"
 )
 
 // role is that of this process among the replicas of a store on NATS.
 type role struct {
 	log     *zap.Logger
-	manager *app.Systemd
+	manager *systemd.Manager
 	hangup  <-chan os.Signal
 	standby *standby.Replica
 	ended   chan error // why this process must not go on

@@ -15,6 +15,7 @@ import (
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/standby"
+	"stanzahook/cmd/internal/systemd"
 )
 
 func serve(ctx context.Context, file string) error {
@@ -36,7 +37,7 @@ func serve(ctx context.Context, file string) error {
 		return err
 	}
 	defer restore()
-	manager, err := app.NewSystemd(log)
+	manager, err := systemd.Find(log)
 	if err != nil {
 		return err
 	}

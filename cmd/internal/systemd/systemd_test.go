@@ -1,4 +1,4 @@
-package app
+package systemd
 
 import (
 	"context"
@@ -16,9 +16,9 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-func supervised(t *testing.T) *Systemd {
+func supervised(t *testing.T) *Manager {
 	t.Helper()
-	s, err := NewSystemd(zap.NewNop())
+	s, err := Find(zap.NewNop())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -117,7 +117,7 @@ func TestUnsupervised(t *testing.T) {
 	s.Watch(t.Context(), nil, nil) // returns at once, and asks nothing
 	s.Stopping(time.Second)
 	t.Setenv("WATCHDOG_USEC", "soon")
-	if _, err := NewSystemd(zap.NewNop()); err == nil || !strings.Contains(err.Error(), "WATCHDOG_USEC") {
+	if _, err := Find(zap.NewNop()); err == nil || !strings.Contains(err.Error(), "WATCHDOG_USEC") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,4 +1,13 @@
-package app
+// Package systemd notifies the service manager that started the process: systemd, or another
+// with its notify protocol (sd_notify(3)). Without one it does nothing.
+//
+// # Laws
+//
+//   - The process is ready when it listens and its store is open, whatever the XMPP server does.
+//   - The watchdog is fed while every part of the process responds, and only then: a part that
+//     hangs ends the process.
+//   - What takes long, such as a stop or a restart, is announced with the time that it may take.
+package systemd
 
 import (
 	"context"
@@ -11,30 +20,29 @@ import (
 	"go.uber.org/zap"
 )
 
-// Systemd notifies the service manager that started the process: systemd, or another
-// with its notify protocol (sd_notify(3)). Without one it does nothing.
-type Systemd struct {
+// Manager is the service manager, or none.
+type Manager struct {
 	watchdog  time.Duration // it ends a process that is silent for so long; 0: never
 	listening bool          // known from Started on
 	log       *zap.Logger
 }
 
-// NewSystemd finds the service manager by the environment: NOTIFY_SOCKET and WATCHDOG_USEC.
-func NewSystemd(log *zap.Logger) (*Systemd, error) {
+// Find finds the service manager by the environment: NOTIFY_SOCKET and WATCHDOG_USEC.
+func Find(log *zap.Logger) (*Manager, error) {
 	watchdog, err := daemon.SdWatchdogEnabled(false) // the process after a restart needs it
 	if err != nil {
 		return nil, fmt.Errorf("systemd watchdog: %w", err)
 	}
-	return &Systemd{watchdog: watchdog, log: log}, nil
+	return &Manager{watchdog: watchdog, log: log}, nil
 }
 
 // notify sends a message of one or more assignments, and reports whether somebody
 // listens.
-func (s *Systemd) notify(assignments ...string) bool {
+func (m *Manager) notify(assignments ...string) bool {
 	there, err := daemon.SdNotify(false, strings.Join(assignments, "\n"))
 	if err != nil {
 		// systemd will take the process for hung; the log says why.
-		s.log.Warn("cannot notify systemd", zap.Error(err))
+		m.log.Warn("cannot notify systemd", zap.Error(err))
 		return true
 	}
 	return there
@@ -51,36 +59,36 @@ const (
 
 // Started says that the program listens and its store is open. The components
 // need not be connected: that is the XMPP server's matter.
-func (s *Systemd) Started() {
+func (m *Manager) Started() {
 	lines := []string{daemon.SdNotifyReady}
-	if s.watchdog > 0 {
-		lines = append(lines, watchdogPeriod(s.watchdog)) // Restarting has set another
+	if m.watchdog > 0 {
+		lines = append(lines, watchdogPeriod(m.watchdog)) // Restarting has set another
 	}
-	s.listening = s.notify(lines...)
+	m.listening = m.notify(lines...)
 }
 
 // Reloading says that a reload begins, Reloaded that it has ended.
-func (s *Systemd) Reloading() { s.notify(daemon.SdNotifyReloading) }
-func (s *Systemd) Reloaded()  { s.notify(daemon.SdNotifyReady) }
+func (m *Manager) Reloading() { m.notify(daemon.SdNotifyReloading) }
+func (m *Manager) Reloaded()  { m.notify(daemon.SdNotifyReady) }
 
 // Stopping says that the program ends, and how long that takes at most.
-func (s *Systemd) Stopping(drain time.Duration) {
+func (m *Manager) Stopping(drain time.Duration) {
 	most := drain + stopTime
 	lines := []string{daemon.SdNotifyStopping, statusLine("stopping"), fmt.Sprintf("EXTEND_TIMEOUT_USEC=%d", most.Microseconds())}
-	if s.watchdog > 0 {
-		lines = append(lines, watchdogPeriod(max(most, s.watchdog)))
+	if m.watchdog > 0 {
+		lines = append(lines, watchdogPeriod(max(most, m.watchdog)))
 	}
-	s.notify(lines...)
+	m.notify(lines...)
 }
 
 // Restarting says that a fresh process replaces this one, and has to open the store
 // before it can say anything.
-func (s *Systemd) Restarting() {
+func (m *Manager) Restarting() {
 	lines := []string{statusLine("restarting")}
-	if s.watchdog > 0 {
+	if m.watchdog > 0 {
 		lines = append(lines, watchdogPeriod(restartTime))
 	}
-	s.notify(lines...)
+	m.notify(lines...)
 }
 
 func watchdogPeriod(d time.Duration) string { return fmt.Sprintf("WATCHDOG_USEC=%d", d.Microseconds()) }
@@ -98,20 +106,20 @@ func statusLine(text string) string {
 
 // Watch keeps the status up to date, and feeds the watchdog while alive returns no
 // error. It returns when ctx is done.
-func (s *Systemd) Watch(ctx context.Context, status func() string, alive func(context.Context) error) {
-	if !s.listening {
+func (m *Manager) Watch(ctx context.Context, status func() string, alive func(context.Context) error) {
+	if !m.listening {
 		return
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		s.feedWatchdog(ctx, alive)
+		m.feedWatchdog(ctx, alive)
 	}()
 	tick := time.NewTicker(statusPause)
 	defer tick.Stop()
 	for last := ""; ; {
 		if now := status(); now != last {
-			s.notify(statusLine(now))
+			m.notify(statusLine(now))
 			last = now
 		}
 		select {
@@ -125,23 +133,23 @@ func (s *Systemd) Watch(ctx context.Context, status func() string, alive func(co
 
 // feedWatchdog checks twice in the period of the watchdog that the process is alive, and
 // tells it so. After a failure it checks again soon.
-func (s *Systemd) feedWatchdog(ctx context.Context, alive func(context.Context) error) {
-	if s.watchdog == 0 {
+func (m *Manager) feedWatchdog(ctx context.Context, alive func(context.Context) error) {
+	if m.watchdog == 0 {
 		return
 	}
 	for {
-		check, cancel := context.WithTimeout(ctx, s.watchdog/4)
+		check, cancel := context.WithTimeout(ctx, m.watchdog/4)
 		err := answer(check, alive)
 		cancel()
-		pause := s.watchdog / 2
+		pause := m.watchdog / 2
 		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil:
-			s.log.Error("health check failed", zap.Error(err), zap.String("hint", "if it keeps failing, systemd restarts stanzahook"))
-			pause = s.watchdog / 20
+			m.log.Error("health check failed", zap.Error(err), zap.String("hint", "if it keeps failing, systemd restarts stanzahook"))
+			pause = m.watchdog / 20
 		default:
-			s.notify(daemon.SdNotifyWatchdog)
+			m.notify(daemon.SdNotifyWatchdog)
 		}
 		select {
 		case <-time.After(pause):
