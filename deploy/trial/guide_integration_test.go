@@ -128,12 +128,12 @@ func (tr *trial) startBot() {
 func (tr *trial) attachProsody(s *section) {
 	s.run()
 	pieces := tr.printed(s.run())
-	if len(pieces) != 4 {
+	if len(pieces) != 3 {
 		tr.t.Fatalf("init prints %q", pieces)
 	}
 	const host = "/etc/prosody/conf.d/example.com.cfg.lua"
-	tr.write(host, tr.read(host)+pieces[1])
-	tr.write("/etc/prosody/conf.d/stanzahook.cfg.lua", pieces[2])
+	tr.write(host, tr.read(host)+pieces[0])
+	tr.write("/etc/prosody/conf.d/stanzahook.cfg.lua", pieces[1])
 	tr.startBot()
 	s.run()
 }
