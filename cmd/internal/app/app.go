@@ -13,6 +13,7 @@ import (
 	"stanzahook/cmd/internal/made"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/profiles"
+	"stanzahook/cmd/internal/sending"
 	"stanzahook/cmd/internal/standby"
 	"stanzahook/component"
 	"stanzahook/component/archive"
@@ -97,7 +98,7 @@ type App struct {
 	made           madeByAPI
 	commandTargets map[string]commandTarget // by node
 
-	sent        *sentMessages
+	sent        *sending.Outcomes
 	archives    archive.Collector
 	started     time.Time
 	onStoreHung func() // called when only a new process helps

@@ -20,7 +20,7 @@
 //	httpapi/handler.go                the route, the caller (auth.go), its rate, the body, a slot (slots.go)
 //	httpapi/v1/messages.go            one of the APIs: the request becomes a stanza (messages_read.go)
 //	pkg/gateway/caller.go             may this caller send it?
-//	cmd/internal/app/sender.go        the component's outbox, and the record of sent messages
+//	cmd/internal/sending/sender.go    the component's outbox, and the record of sent messages
 //	component/outbox/outbox.go        at once, or stored until the server is there
 //	component/send.go                 the link; an IQ waits in tracker.go
 //	pkg/gateway/outcome.go            the result in one word
@@ -40,7 +40,7 @@
 //	httpapi/hooks/serve.go            the signature, the rate, the recipients
 //	pkg/hook/hook.go                  the adapter of the tool and a template make texts of the payload
 //	httpapi/hooks/once.go             was this delivery answered before?
-//	cmd/internal/app/sender.go        each text to each recipient, as above
+//	cmd/internal/sending/sender.go    each text to each recipient, as above
 //	httpapi/hooks/answer.go           what the tool wants to hear
 //	cmd/internal/app/hooks.go         a message that comes back counts for its hook
 //

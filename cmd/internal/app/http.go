@@ -35,7 +35,7 @@ func (a *App) listen(context.Context) error {
 		}
 	})
 	a.metrics = metrics.New(metrics.Sources{
-		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Updates: a.updates, Commands: a.commands, SelfSends: a.sent.between.counts,
+		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.Bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Updates: a.updates, Commands: a.commands, SelfSends: a.sent.SelfSends,
 		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, HookBack: a.threads.Back, SaidWaiting: a.waiting.Count, Replica: a.role.Status, Forwarded: a.role.Forwarded, Traces: a.tracer.Counts, Log: a.log,
 	})
@@ -81,7 +81,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		}
 	}
 	send := a.newSender()
-	send.domains, send.limits, send.tracer = domains, limits, a.tracer
+	send.Own, send.Bounds, send.Tracer = domains, limits, a.tracer
 	query := func(ctx context.Context, s *stanza.Stanza) ([]*stanza.Stanza, error) {
 		return a.archives.Query(ctx, s, send.Request)
 	}
@@ -94,7 +94,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	targets := a.endpoints()
 	api := v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
-		Sender: send, Sent: a.sent.store.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.commands, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
+		Sender: send, Sent: a.sent.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.commands, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
 		Rosters: rosters, Rooms: roomService{a.rooms}, Bots: a.profiles, Commands: commandService{a}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	})
 	agents := a.tools(api, targets, domains)

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/sending"
 	"stanzahook/component/privilege"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
@@ -24,7 +25,7 @@ const (
 )
 
 // messages is the surface of /msg.
-func (a *App) messages(cfg *config.Config, send *sender) httpapi.Mount {
+func (a *App) messages(cfg *config.Config, send *sending.Sender) httpapi.Mount {
 	o := postmsg.Options{Sender: send, Failures: &a.failures, Logins: &a.logins, Log: a.log}
 	if c := cfg.HTTP.Basic.Accounts; len(c.Hosts) > 0 {
 		as := &privilege.Messages{Deliver: func(ctx context.Context, s *stanza.Stanza) error {

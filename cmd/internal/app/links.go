@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/parts"
+	"stanzahook/cmd/internal/sending"
 	"stanzahook/component"
 	"stanzahook/component/bounce"
 	"stanzahook/component/forward"
@@ -27,9 +28,9 @@ import (
 // endpoints, which need each other; nothing runs yet.
 func (a *App) makeLinks(ctx context.Context) error {
 	a.links, a.outboxes, a.grants = make(links), make(map[string]*outbox.Outbox), make(map[string]*privilege.Keeper)
-	a.sent = newSentMessages(a.store.SentMessages(), a.log)
-	a.sent.bounced = a.onBounce
-	a.onStop("outcomes of messages", a.sent.start())
+	a.sent = sending.NewOutcomes(a.store.SentMessages(), a.log)
+	a.sent.Bounced = a.onBounce
+	a.onStop("outcomes of messages", a.sent.Start())
 	a.echoes, a.recent, a.quiet = forward.NewEchoes(), message.NewRecent(message.RecentBytes), bounce.NewQuiet()
 	a.makeQuestions(ctx)
 	if err := a.makeRooms(ctx); err != nil {
@@ -40,7 +41,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.makeCorrections()
 	a.makeUploads()
 	if earlier, err := a.store.SentMessages().All(ctx); err == nil {
-		recall(earlier, a.recent)
+		sending.Recall(earlier, a.recent)
 	} else {
 		a.log.Warn("messages of the last day not read", zap.Error(err))
 	}
@@ -56,7 +57,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.makeCommands()
 	a.startThreads()
 	a.forward.Questions = a.questions
-	a.forward.Echoed, a.forward.Proved = a.threads.Echoed, a.sent.onRoomProof
+	a.forward.Echoed, a.forward.Proved = a.threads.Echoed, a.sent.OnRoomProof
 	a.rooms.Set(roomSettings(a.cfg), roomPolicy(a.cfg))
 	a.setCommands(a.cfg)
 	a.profiles.Show(a.cfg) // with the features of their commands; nobody is connected yet
@@ -67,7 +68,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("components: domain: %w", err)
 		}
-		handlers := component.Chain{a.rooms, a.newGrants(c.Domain), &a.sent.bounces, a.quiet, component.HandlerFunc(a.sent.onProof), &a.archives, a.bots, a.bots.Guard(), a.commands}
+		handlers := component.Chain{a.rooms, a.newGrants(c.Domain), &a.sent.Bounces, a.quiet, component.HandlerFunc(a.sent.OnProof), &a.archives, a.bots, a.bots.Guard(), a.commands}
 		if c.Presence == config.PresenceAuto {
 			handlers = append(handlers, &presence.Auto{Subscribers: a.subscribers, Log: a.log})
 		}
@@ -95,7 +96,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
-		box.Ended, box.Shares, box.Changed = a.sent.onEnd, a.outboxShares, a.happenings.changed(c.Domain, box)
+		box.Ended, box.Shares, box.Changed = a.sent.OnEnd, a.outboxShares, a.happenings.changed(c.Domain, box)
 		box.Elsewhere = a.waiting.Divert
 		a.outboxes[c.Domain] = box
 	}

@@ -11,6 +11,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/sending"
 	"stanzahook/component/corrections"
 	"stanzahook/component/outbox"
 	"stanzahook/component/rooms"
@@ -22,21 +23,23 @@ import (
 )
 
 // newSender makes a sender of callers; who uses it for others sets domains and limits.
-func (a *App) newSender() *sender {
-	return &sender{links: a.links, outboxes: a.outboxes, sent: a.sent, notes: a.notes(), rooms: a.rooms, waiting: a.waiting, corrections: a.corrections}
+func (a *App) newSender() *sending.Sender {
+	return &sending.Sender{Links: a.links, Outboxes: a.outboxes, Outcomes: a.sent, Notes: a.notes(), Rooms: a.rooms, Waiting: a.waiting, Corrections: a.corrections}
 }
 
-func (a *App) notes() *notes { return &notes{a.quiet, a.recent, a.questions, a.rooms} }
+func (a *App) notes() *sending.Notes {
+	return &sending.Notes{Quiet: a.quiet, Recent: a.recent, Questions: a.questions, Rooms: a.rooms}
+}
 
 // answers is what the answers of webhooks are sent over.
 func (a *App) answers() delivery.Sender {
-	return a.echoes.Over(a.rooms.Over(noting{a.waiting.Over(a.links), a.notes()}))
+	return a.echoes.Over(a.rooms.Over(sending.Noting{Sender: a.waiting.Over(a.links), Notes: a.notes()}))
 }
 
 // makeWaiting makes the messages that wait for their rooms.
 func (a *App) makeWaiting() {
 	send := a.newSender()
-	send.departs = true
+	send.Departs = true
 	a.waiting = waiting.New(waiting.Options{
 		Rooms: a.rooms, Store: a.store.WaitingMessages(), Send: send.Send, Request: send.Request, Failed: a.onNotSent, Ended: a.onWaited, Wait: confirmTime, MaxAge: a.cfg.Outbox.MaxAge, Log: a.log,
 		Up: func(ctx context.Context, domain string) error {
@@ -53,12 +56,12 @@ func (a *App) makeWaiting() {
 			})
 		},
 	})
-	send.waiting = a.waiting
+	send.Waiting = a.waiting
 }
 
 // makeCorrections makes what paces the corrections of callers.
 func (a *App) makeCorrections() {
-	a.corrections = corrections.New(corrections.Options{Store: a.store.Corrections(), Send: a.newSender().Send, Record: a.sent.note, Log: a.log})
+	a.corrections = corrections.New(corrections.Options{Store: a.store.Corrections(), Send: a.newSender().Send, Record: a.sent.Note, Log: a.log})
 }
 
 // onWaited notes the outcome of a message of a caller that has waited for its room. What a
@@ -74,11 +77,11 @@ func (a *App) onWaited(s *stanza.Stanza, err error) {
 		}); put != nil {
 			a.log.Error("dead letter not stored", zap.String("stanza_id", s.ID), zap.Error(put))
 		}
-		a.sent.onEnd(s, outbox.ErrExpired)
+		a.sent.OnEnd(s, outbox.ErrExpired)
 		return
 	}
 	if !refused && !errors.Is(err, waiting.ErrLeft) {
-		a.sent.onEnd(s, err)
+		a.sent.OnEnd(s, err)
 		return
 	}
 	answer := &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable, Text: err.Error()}
@@ -87,8 +90,8 @@ func (a *App) onWaited(s *stanza.Stanza, err error) {
 	}
 	back, err := s.ErrorReply(answer, stanza.Limits{})
 	if err != nil {
-		a.sent.onEnd(s, err)
+		a.sent.OnEnd(s, err)
 		return
 	}
-	a.sent.bounces.Return(back)
+	a.sent.Bounces.Return(back)
 }

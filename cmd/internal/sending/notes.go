@@ -1,4 +1,4 @@
-package app
+package sending
 
 import (
 	"time"
@@ -10,60 +10,60 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// notes remember what is sent, before somebody can react to it.
-type notes struct {
-	quiet     *bounce.Quiet
-	recent    *message.Recent
-	questions *message.Questions
-	rooms     *rooms.Rooms
+// Notes remember what is sent, before somebody can react to it.
+type Notes struct {
+	Quiet     *bounce.Quiet
+	Recent    *message.Recent
+	Questions *message.Questions
+	Rooms     *rooms.Rooms
 }
 
 // note notes a stanza that is about to be sent. text is the Ref that its sender gets; "" if it
 // gets none.
-func (n *notes) note(s *stanza.Stanza, text string) {
-	if s.Kind != stanza.Message || s.Type == "error" || n.recent == nil {
+func (n *Notes) note(s *stanza.Stanza, text string) {
+	if s.Kind != stanza.Message || s.Type == "error" || n.Recent == nil {
 		return
 	}
 	now := time.Now()
-	n.quiet.Note(s)
+	n.Quiet.Note(s)
 	ref, err := message.ParseRef(text)
 	if err != nil {
 		ref = message.Sent(s, n.privately(s))
 	}
-	n.recent.Say(s, ref, now)
-	n.questions.Say(s, n.retracted(s, ref, now), now)
+	n.Recent.Say(s, ref, now)
+	n.Questions.Say(s, n.retracted(s, ref, now), now)
 }
 
 // privately reports whether a message goes to one occupant of a room that the bot is kept in.
-func (n *notes) privately(s *stanza.Stanza) bool {
+func (n *Notes) privately(s *stanza.Stanza) bool {
 	if s.Type == "groupchat" || !s.To.IsFull() {
 		return false
 	}
-	_, speaks := n.rooms.Speaks(s)
+	_, speaks := n.Rooms.Speaks(s)
 	return speaks
 }
 
 // retracted returns the Ref of the message that another one retracts; of others their own.
-func (n *notes) retracted(s *stanza.Stanza, ref message.Ref, now time.Time) message.Ref {
+func (n *Notes) retracted(s *stanza.Stanza, ref message.Ref, now time.Time) message.Ref {
 	f := message.Read(s)
 	if f.Event != message.Retraction || ref.ID != s.ID {
 		return ref
 	}
-	known, ok := n.recent.Find(ref.Own, ref.Peer, f.Of(s), ref.Kind == message.Room, now)
+	known, ok := n.Recent.Find(ref.Own, ref.Peer, f.Of(s), ref.Kind == message.Room, now)
 	if of, err := message.ParseRef(known.Ref); ok && err == nil {
 		return of
 	}
 	return ref
 }
 
-// noting notes what endpoints answer.
-type noting struct {
+// Noting notes what endpoints answer.
+type Noting struct {
 	delivery.Sender
-	*notes
+	Notes *Notes
 }
 
 // Send implements delivery.Sender.
-func (n noting) Send(component string, s *stanza.Stanza, more bool, done func(error)) error {
-	n.note(s, "")
+func (n Noting) Send(component string, s *stanza.Stanza, more bool, done func(error)) error {
+	n.Notes.note(s, "")
 	return n.Sender.Send(component, s, more, done)
 }

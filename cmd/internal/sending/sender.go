@@ -1,10 +1,11 @@
-package app
+package sending
 
 import (
 	"context"
 	"fmt"
 	"time"
 
+	"stanzahook/component"
 	"stanzahook/component/bounce"
 	"stanzahook/component/corrections"
 	"stanzahook/component/outbox"
@@ -17,48 +18,48 @@ import (
 	"stanzahook/pkg/tracing"
 )
 
-// sender implements [gateway.Sender] over the links, the outboxes and the record of
+// Sender implements [gateway.Sender] over the links, the outboxes and the record of
 // sent messages.
-type sender struct {
-	links    links
-	outboxes map[string]*outbox.Outbox // by domain
-	sent     *sentMessages
-	notes    *notes
-	rooms    *rooms.Rooms
-	waiting  *waiting.Messages // nil: no message waits for its room
-	departs  bool              // what waited for its room has done so
-	// corrections paces those of callers; nil: they go out at once.
-	corrections *corrections.Corrections
-	tracer      *tracing.Tracer // nil: no spans
-	domains     []jid.JID
-	limits      map[string]stanza.Limits // by domain
+type Sender struct {
+	Links    map[string]*component.Link // by domain
+	Outboxes map[string]*outbox.Outbox  // by domain
+	Outcomes *Outcomes
+	Notes    *Notes
+	Rooms    *rooms.Rooms
+	Waiting  *waiting.Messages // nil: no message waits for its room
+	Departs  bool              // what waited for its room has done so
+	// Corrections paces those of callers; nil: they go out at once.
+	Corrections *corrections.Corrections
+	Tracer      *tracing.Tracer          // nil: no spans
+	Own         []jid.JID                // those of the components
+	Bounds      map[string]stanza.Limits // by domain
 }
 
 // Domains implements [gateway.Sender].
-func (d *sender) Domains() []jid.JID { return d.domains }
+func (d *Sender) Domains() []jid.JID { return d.Own }
 
 // Limits implements [gateway.Sender].
-func (d *sender) Limits(from jid.JID) stanza.Limits { return d.limits[from.Domain()] }
+func (d *Sender) Limits(from jid.JID) stanza.Limits { return d.Bounds[from.Domain()] }
 
 // send is Send without its span.
 //
 // Killed before the server's confirmation: the caller has no answer. The stanza was
 // sent or not; if it had been stored, it is sent after the restart.
-func (d *sender) send(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
-	if d.outboxes[s.From.Domain()] == nil {
+func (d *Sender) send(ctx context.Context, s *stanza.Stanza, how gateway.Sending) (gateway.State, error) {
+	if d.Outboxes[s.From.Domain()] == nil {
 		return "", fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
-	if d.corrections != nil {
+	if d.Corrections != nil {
 		if how.Edits != "" {
-			return d.corrections.Send(ctx, s, how)
+			return d.Corrections.Send(ctx, s, how)
 		}
-		d.corrections.Before(ctx, s)
+		d.Corrections.Before(ctx, s)
 	}
-	s = d.rooms.Address(s)
-	d.notes.note(s, how.Ref)
+	s = d.Rooms.Address(s)
+	d.Notes.note(s, how.Ref)
 	var watch *bounce.Watch
 	if how.ReportBounce {
-		watch = d.sent.bounces.Expect(s.From, s.To, s.ID)
+		watch = d.Outcomes.Bounces.Expect(s.From, s.To, s.ID)
 	}
 	if how.Caller == "" {
 		state, err := d.give(ctx, s)
@@ -71,10 +72,10 @@ func (d *sender) send(ctx context.Context, s *stanza.Stanza, how gateway.Sending
 }
 
 // sendRecorded sends a stanza, and records what becomes of a message.
-func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway.Sending, watch *bounce.Watch) (gateway.State, error) {
+func (d *Sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway.Sending, watch *bounce.Watch) (gateway.State, error) {
 	began := time.Now()
-	f := d.sent.begin(s)
-	link := d.links[s.From.Domain()]
+	f := d.Outcomes.begin(s)
+	link := d.Links[s.From.Domain()]
 	connected := link != nil && link.Connected() // if the connection is lost from now on, the next one is waited for
 	state, err := d.give(ctx, s)
 	if err == nil && state == gateway.Queued && connected && how.Wait > 0 {
@@ -95,7 +96,7 @@ func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway
 	if back != nil {
 		err = nil // the server has the stanza, whatever the outbox knows
 	}
-	d.sent.end(ctx, f, m, err == nil && s.Kind == stanza.Message)
+	d.Outcomes.end(ctx, f, m, err == nil && s.Kind == stanza.Message)
 	if back != nil {
 		err = &gateway.Bounced{Stanza: back}
 	}
@@ -103,20 +104,20 @@ func (d *sender) sendRecorded(ctx context.Context, s *stanza.Stanza, how gateway
 }
 
 // give sends a stanza: one to a room when the bot is in it, others through the outbox.
-func (d *sender) give(ctx context.Context, s *stanza.Stanza) (gateway.State, error) {
-	box := d.outboxes[s.From.Domain()].Send
+func (d *Sender) give(ctx context.Context, s *stanza.Stanza) (gateway.State, error) {
+	box := d.Outboxes[s.From.Domain()].Send
 	switch {
-	case d.waiting == nil:
-	case d.departs:
-		if _, speaks := d.rooms.Speaks(s); speaks {
+	case d.Waiting == nil:
+	case d.Departs:
+		if _, speaks := d.Rooms.Speaks(s); speaks {
 			box = func(ctx context.Context, _ string, s *stanza.Stanza) (gateway.State, error) {
-				return d.waiting.Depart(ctx, s)
+				return d.Waiting.Depart(ctx, s)
 			}
 		}
-	case d.waiting.Takes(s):
-		box = d.waiting.Speak
+	case d.Waiting.Takes(s):
+		box = d.Waiting.Speak
 	}
-	return d.sent.between.give(ctx, d.sent.log, func(domain string) bool { return d.outboxes[domain] != nil }, box, s)
+	return d.Outcomes.between.give(ctx, d.Outcomes.log, func(domain string) bool { return d.Outboxes[domain] != nil }, box, s)
 }
 
 // end ends a watch, if there is one, and returns the error that came back.
@@ -128,10 +129,10 @@ func end(w *bounce.Watch) *stanza.Stanza {
 }
 
 // request is Request without its span.
-func (d *sender) request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
-	l, ok := d.links[s.From.Domain()]
+func (d *Sender) request(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza, error) {
+	l, ok := d.Links[s.From.Domain()]
 	if !ok {
 		return nil, fmt.Errorf("no component has the domain %s", s.From.Domain())
 	}
-	return ask(ctx, d.sent.log, l, s)
+	return ask(ctx, d.Outcomes.log, l, s)
 }

@@ -1,4 +1,4 @@
-package app
+package sending
 
 import (
 	"testing"
@@ -14,7 +14,7 @@ import (
 func TestRecall(t *testing.T) {
 	sent := message.Ref{Kind: message.Room, Own: jid.MustParse("echo@bot.example.com"), Peer: jid.MustParse("ops@rooms.example.com"), ID: "m1", Mine: true}
 	into, now := message.NewRecent(message.RecentBytes), time.Now()
-	recall([]store.SentMessage{{ID: "m1", Ref: sent.String(), Time: now, RoomID: "s1"}, {ID: "m2", Ref: "nonsense", RoomID: "s2"}}, into)
+	Recall([]store.SentMessage{{ID: "m1", Ref: sent.String(), Time: now, RoomID: "s1"}, {ID: "m2", Ref: "nonsense", RoomID: "s2"}}, into)
 	if whole := into.Complete(sent, now); whole.StanzaID != "s1" {
 		t.Errorf("%+v", whole)
 	}

@@ -1,4 +1,4 @@
-package app
+package sending
 
 import (
 	"time"
@@ -9,10 +9,10 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// onProof records that a message was received or displayed (XEP-0184, XEP-0333), by a handler
+// OnProof records that a message was received or displayed (XEP-0184, XEP-0333), by a handler
 // of all components that consumes nothing. What comes from another bare address than the
 // message went to counts for no message.
-func (m *sentMessages) onProof(in *component.Incoming) bool {
+func (m *Outcomes) OnProof(in *component.Incoming) bool {
 	f := message.Read(in.Stanza)
 	if f.Event != message.Marker && f.Event != message.Receipt || in.Type == "groupchat" {
 		return false
@@ -27,7 +27,7 @@ func (m *sentMessages) onProof(in *component.Incoming) bool {
 
 // prove records that a message was received or displayed. One that is still being sent, or
 // waited for, is not in the store yet.
-func (m *sentMessages) prove(key sentKey, event message.Event) {
+func (m *Outcomes) prove(key sentKey, event message.Event) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	end := ofProof(key, event)
@@ -54,9 +54,9 @@ func ofProof(key sentKey, event message.Event) store.SentMessage {
 // displayed: everybody in a room says so, and the first one counts.
 const maxProved = 1000
 
-// onRoomProof records that somebody in a room has received or displayed a message. It does not
+// OnRoomProof records that somebody in a room has received or displayed a message. It does not
 // wait. What it refers to was looked up: it is a message of ours, in this room.
-func (m *sentMessages) onRoomProof(of message.Ref, event message.Event) {
+func (m *Outcomes) OnRoomProof(of message.Ref, event message.Event) {
 	from, err := of.Own.WithResource(rooms.Resource)
 	if err != nil || of.ID == "" {
 		return
@@ -74,7 +74,7 @@ type proved struct {
 }
 
 // News returns a channel that is closed when a message has another state.
-func (m *sentMessages) News() <-chan struct{} {
+func (m *Outcomes) News() <-chan struct{} {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.news == nil {
@@ -84,7 +84,7 @@ func (m *sentMessages) News() <-chan struct{} {
 }
 
 // announce wakes those who wait for News.
-func (m *sentMessages) announce() {
+func (m *Outcomes) announce() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.news != nil {
@@ -93,9 +93,9 @@ func (m *sentMessages) announce() {
 	}
 }
 
-// recall remembers the messages that an earlier process has sent within a day, so that what
+// Recall remembers the messages that an earlier process has sent within a day, so that what
 // is about them has the reference that their sender got.
-func recall(all []store.SentMessage, into *message.Recent) {
+func Recall(all []store.SentMessage, into *message.Recent) {
 	for _, m := range all {
 		if ref, err := message.ParseRef(m.Ref); err == nil && ref.Mine {
 			into.Add(ref, ref.Own.String(), "", m.Time)

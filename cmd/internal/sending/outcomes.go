@@ -1,4 +1,4 @@
-package app
+package sending
 
 import (
 	"context"
@@ -19,17 +19,17 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// sentMessages follows the stanzas of HTTP callers to their outcome: the outbox reports
+// Outcomes follows the stanzas of HTTP callers to their outcome: the outbox reports
 // it, or an error comes back. A request that still waits gets the outcome at once;
 // afterwards it goes into the store, for later requests.
-type sentMessages struct {
-	bounces bounce.Watcher // a handler of all components
+type Outcomes struct {
+	Bounces bounce.Watcher // a handler of all components
 	between selfSending    // of our own addresses
 	store   *store.SentMessages
-	bounced func(*stanza.Stanza) // called with each error; must not block; may be nil
+	Bounced func(*stanza.Stanza) // called with each error; must not block; may be nil
 	log     *zap.Logger
 	ends    chan store.SentMessage
-	proved  *lru.Cache[proved, struct{}] // see onRoomProof
+	proved  *lru.Cache[proved, struct{}] // see OnRoomProof
 
 	mu      sync.Mutex
 	sending map[sentKey][]*sentFlight
@@ -55,7 +55,7 @@ type sentFlight struct {
 	settled chan struct{} // closed when the outbox has reported the outcome
 	back    chan struct{} // closed when the room has sent it back
 
-	// guarded by sentMessages.mu
+	// guarded by Outcomes.mu
 	resolved bool
 	err      error              // from the outbox, when resolved
 	bounce   *stanza.Stanza     // that came back
@@ -64,18 +64,18 @@ type sentFlight struct {
 	proof    *store.SentMessage // that it was received or displayed
 }
 
-func newSentMessages(s *store.SentMessages, log *zap.Logger) *sentMessages {
+func NewOutcomes(s *store.SentMessages, log *zap.Logger) *Outcomes {
 	heard, _ := lru.New[proved, struct{}](maxProved) // fails for a bound below 1
-	m := &sentMessages{store: s, log: log, ends: make(chan store.SentMessage, maxEnds), proved: heard, sending: make(map[sentKey][]*sentFlight)}
-	m.bounces.Seen = m.onBounce
+	m := &Outcomes{store: s, log: log, ends: make(chan store.SentMessage, maxEnds), proved: heard, sending: make(map[sentKey][]*sentFlight)}
+	m.Bounces.Seen = m.onBounce
 	return m
 }
 
-// start begins to store outcomes; stop ends it.
+// Start begins to store outcomes; stop ends it.
 //
 // Killed: outcomes that are not stored yet are lost, and a message stays in the state
 // that it had before.
-func (m *sentMessages) start() (stop func(context.Context)) {
+func (m *Outcomes) Start() (stop func(context.Context)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -97,8 +97,17 @@ func (m *sentMessages) start() (stop func(context.Context)) {
 	}
 }
 
+// Get returns a message of a caller, and what has become of it.
+func (m *Outcomes) Get(ctx context.Context, id, caller string) (store.SentMessage, error) {
+	return m.store.Get(ctx, id, caller)
+}
+
+// SelfSends counts the known pairs of our own addresses that callers send between, and the
+// stanzas that were refused because there were too many.
+func (m *Outcomes) SelfSends() (pairs int, refused int64) { return m.between.counts() }
+
 // begin is called before a stanza is sent, end afterwards.
-func (m *sentMessages) begin(s *stanza.Stanza) *sentFlight {
+func (m *Outcomes) begin(s *stanza.Stanza) *sentFlight {
 	f := &sentFlight{key: keyOf(s.From, s.To, s.ID), group: s.Type == "groupchat", settled: make(chan struct{}), back: make(chan struct{})}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -107,7 +116,7 @@ func (m *sentMessages) begin(s *stanza.Stanza) *sentFlight {
 }
 
 // end stores a message and its state, and the outcome that came while it was sent.
-func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMessage, note bool) {
+func (m *Outcomes) end(ctx context.Context, f *sentFlight, sent store.SentMessage, note bool) {
 	if note {
 		if err := m.store.Put(ctx, sent); err != nil {
 			m.log.Warn("message state not stored", zap.String("stanza_id", sent.ID), zap.Error(err))
@@ -133,8 +142,8 @@ func (m *sentMessages) end(ctx context.Context, f *sentFlight, sent store.SentMe
 	}
 }
 
-// note stores the state of a message that waits to be sent, or will not be.
-func (m *sentMessages) note(ctx context.Context, sent store.SentMessage) {
+// Note stores the state of a message that waits to be sent, or will not be.
+func (m *Outcomes) Note(ctx context.Context, sent store.SentMessage) {
 	if err := m.store.Put(ctx, sent); err != nil {
 		m.log.Warn("message state not stored", zap.String("stanza_id", sent.ID), zap.Error(err))
 	}
@@ -187,8 +196,8 @@ func (f *sentFlight) awaitEcho(ctx context.Context, within time.Duration, watch 
 	}
 }
 
-// onEnd records the outcome of a stanza; the outbox calls it. It does not wait.
-func (m *sentMessages) onEnd(s *stanza.Stanza, err error) {
+// OnEnd records the outcome of a stanza; the outbox calls it. It does not wait.
+func (m *Outcomes) OnEnd(s *stanza.Stanza, err error) {
 	key := keyOf(s.From, s.To, s.ID)
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -205,9 +214,9 @@ func (m *sentMessages) onEnd(s *stanza.Stanza, err error) {
 }
 
 // onBounce records an error stanza; the links call it for each. It does not wait.
-func (m *sentMessages) onBounce(s *stanza.Stanza) {
-	if m.bounced != nil {
-		m.bounced(s)
+func (m *Outcomes) onBounce(s *stanza.Stanza) {
+	if m.Bounced != nil {
+		m.Bounced(s)
 	}
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -228,9 +237,9 @@ func (m *sentMessages) onBounce(s *stanza.Stanza) {
 // maxRoomID bounds the id that a room gives a message. A longer one is in no reference.
 const maxRoomID = 512
 
-// onEcho records that a room has sent back a message, and with which stanza-id. It does not
+// OnEcho records that a room has sent back a message, and with which stanza-id. It does not
 // wait.
-func (m *sentMessages) onEcho(self, room jid.JID, id, roomID string) {
+func (m *Outcomes) OnEcho(self, room jid.JID, id, roomID string) {
 	if len(roomID) > maxRoomID {
 		roomID = ""
 	}
@@ -252,7 +261,7 @@ func ofEcho(key sentKey, roomID string) store.SentMessage {
 }
 
 // write hands an end to the writer; m.mu is held.
-func (m *sentMessages) write(end store.SentMessage) {
+func (m *Outcomes) write(end store.SentMessage) {
 	select {
 	case m.ends <- end:
 		if m.lost > 0 {

@@ -1,4 +1,4 @@
-package app
+package sending
 
 import (
 	"context"
@@ -25,7 +25,7 @@ import (
 
 // service is a sender over a real store, link and outbox.
 type service struct {
-	*sender
+	*Sender
 	t    *testing.T
 	link *component.Link
 }
@@ -40,21 +40,24 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	sent := newSentMessages(s.SentMessages(), log)
-	stop := sent.start()
+	sent := NewOutcomes(s.SentMessages(), log)
+	stop := sent.Start()
 	t.Cleanup(func() { stop(context.Background()) })
 	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret"), Log: log,
-		Pace: component.Pace{First: time.Millisecond, Max: 5 * time.Millisecond}, Handler: component.Chain{&sent.bounces}})
+		Pace: component.Pace{First: time.Millisecond, Max: 5 * time.Millisecond}, Handler: component.Chain{&sent.Bounces}})
 	box := outbox.New(l, s, confirm, maxAge, log)
-	box.Ended = sent.onEnd
+	box.Ended = sent.OnEnd
 	end, err := box.Start(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	componenttest.Run(t, l)
 	t.Cleanup(end)
-	return &service{&sender{links{domain: l}, map[string]*outbox.Outbox{domain: box}, sent, &notes{bounce.NewQuiet(), message.NewRecent(0), message.NewQuestions(), &rooms.Rooms{}}, &rooms.Rooms{}, nil, false, nil, nil, []jid.JID{jid.MustParse(domain)},
-		map[string]stanza.Limits{domain: {MaxBytes: 10_000}}}, t, l}
+	return &service{&Sender{
+		Links: map[string]*component.Link{domain: l}, Outboxes: map[string]*outbox.Outbox{domain: box}, Outcomes: sent,
+		Notes: &Notes{bounce.NewQuiet(), message.NewRecent(0), message.NewQuestions(), &rooms.Rooms{}}, Rooms: &rooms.Rooms{},
+		Own: []jid.JID{jid.MustParse(domain)}, Bounds: map[string]stanza.Limits{domain: {MaxBytes: 10_000}},
+	}, t, l}
 }
 
 func (v *service) connected() {
@@ -65,7 +68,7 @@ func (v *service) connected() {
 }
 
 func (v *service) message(id string) *stanza.Stanza {
-	return stanza.Must(stanza.Chat(v.domains[0], jid.MustParse("u@example.com/r"), id, "hi"))
+	return stanza.Must(stanza.Chat(v.Own[0], jid.MustParse("u@example.com/r"), id, "hi"))
 }
 
 // sends sends a message, of which this state is to be told.
@@ -85,7 +88,7 @@ func (v *service) becomes(id, state string) store.SentMessage {
 	var m store.SentMessage
 	var err error
 	if !v.poll(func() bool {
-		m, err = v.sent.store.Get(v.t.Context(), id, "app")
+		m, err = v.Outcomes.Get(v.t.Context(), id, "app")
 		return err == nil && string(m.State) == state
 	}) {
 		v.t.Fatalf("%s is %+v (%v), want %s", id, m, err, state)
@@ -121,9 +124,9 @@ func TestStateOfARoomMessage(t *testing.T) {
 		t.Fatal(state, err)
 	}
 	const occupant = "<message type='error' id='1' from='ops@rooms.example.com/Ghost' to='bot.example.com'><error type='cancel'><gone xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></message>"
-	before := v.sent.bounces.Counters.Others.Load()
+	before := v.Outcomes.Bounces.Counters.Others.Load()
 	srv.Send(occupant)
-	if !v.poll(func() bool { return v.sent.bounces.Counters.Others.Load() > before }) {
+	if !v.poll(func() bool { return v.Outcomes.Bounces.Counters.Others.Load() > before }) {
 		t.Fatal("the error of the occupant did not come")
 	}
 	v.sends("2", 0, "confirmed") // what is written about later messages comes behind it
@@ -131,12 +134,12 @@ func TestStateOfARoomMessage(t *testing.T) {
 	v.becomes("2", "bounced")
 	v.becomes("1", "confirmed")
 
-	f := v.sent.begin(to) // while it is sent
-	v.sent.onBounce(stanza.Must(stanza.Parse(occupant, stanza.Limits{})))
+	f := v.Outcomes.begin(to) // while it is sent
+	v.Outcomes.onBounce(stanza.Must(stanza.Parse(occupant, stanza.Limits{})))
 	if f.bounce != nil {
 		t.Errorf("the error of an occupant is that of the message: %v", f.bounce)
 	}
-	v.sent.onBounce(stanza.Must(stanza.Parse(strings.Replace(occupant, "/Ghost", "", 1), stanza.Limits{})))
+	v.Outcomes.onBounce(stanza.Must(stanza.Parse(strings.Replace(occupant, "/Ghost", "", 1), stanza.Limits{})))
 	if f.bounce == nil {
 		t.Error("the error of the room is not that of the message")
 	}
@@ -154,12 +157,12 @@ func TestMessageStates(t *testing.T) {
 		t.Errorf("%+v", m)
 	}
 	v.becomes("1", "confirmed")
-	if _, err := v.sent.store.Get(t.Context(), "1", "other"); !errors.Is(err, gateway.ErrNotFound) {
+	if _, err := v.Outcomes.Get(t.Context(), "1", "other"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("another caller's: %v", err)
 	}
 	srv.Send(fmt.Sprintf(gone, "unknown"))
 	v.sends("3", 0, "confirmed")
-	if _, err := v.sent.store.Get(t.Context(), "unknown", ""); !errors.Is(err, gateway.ErrNotFound) {
+	if _, err := v.Outcomes.Get(t.Context(), "unknown", ""); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("an id that was not sent: %v", err)
 	}
 	v.sends("2", 0, "confirmed") // the same id again
@@ -214,7 +217,7 @@ func TestLateConfirmation(t *testing.T) {
 	v.sends("impatient", time.Millisecond, "queued")
 	outcome := make(chan bool)
 	go func() { outcome <- v.sends("patient", time.Minute, "confirmed") }()
-	v.poll(func() bool { return v.outboxes["bot.example.com"].Waiting() == 2 })
+	v.poll(func() bool { return v.Outboxes["bot.example.com"].Waiting() == 2 })
 	srv.SwallowMarkers(false)
 	srv.Drop()
 	<-outcome
