@@ -251,8 +251,9 @@ func (a *agents) messages() {
 	a.step("")
 	harness.Eventually(a, "the conversations are listed", func() bool { // of before, in their rooms, too
 		v := a.runs("list_conversations", `{}`)
-		return len(v.Conversations) == 1+slices.IndexFunc(ways, func(w way) bool { return w.name == a.name })
+		return len(v.Conversations) == 1+slices.IndexFunc(ways, func(w way) bool { return w.name == a.name }) && v.Conversations[0].With == a.bare
 	})
+	a.run("list_conversations", `{}`)
 }
 
 func (a *agents) files() {
