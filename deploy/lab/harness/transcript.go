@@ -215,7 +215,7 @@ var differing = []struct {
 	{"CURSOR", true, regexp.MustCompile(`"(?:cursor|next)":"([^"]+)"`)},
 	{"REQUEST", true, regexp.MustCompile(`"request_id":"([^"]*)"`)},
 	{"PORT", false, regexp.MustCompile(`\b(?:127|10)\.0\.0\.1:(\d+)`)},
-	{"SLOT", true, regexp.MustCompile(`/(?:file_share|upload)/([\w-]{20,}(?:/[\w-]{20,})?)/`)},
+	{"SLOT", true, regexp.MustCompile(`/(?:file_share|upload|nowhere)/([\w-]{20,}(?:/[\w-]{20,})?)/`)},
 	{"TOKEN", false, regexp.MustCompile(`Bearer ([\w.-]{20,})`)},
 	{"TIME", false, regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:[\d.]+Z`)},
 	{"VER", false, regexp.MustCompile(`node='http://slixmpp[^']*' ver='([^']*)'`)},

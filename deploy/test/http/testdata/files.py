@@ -41,7 +41,7 @@ class Person(slixmpp.ClientXMPP):
     def heard(self, m):
         url = m["oob"]["url"]
         sfs = m.xml.find("{urn:xmpp:sfs:0}file-sharing")
-        data = urllib.request.urlopen(url).read().decode() if url else ""
+        data = urllib.request.urlopen(url).read().decode(errors="replace") if url else ""
         print(json.dumps({"body": m["body"], "url": url, "data": data, "from": str(m["from"]), "sfs": sfs is not None}), flush=True)
 
 
