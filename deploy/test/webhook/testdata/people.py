@@ -72,6 +72,9 @@ class Person(slixmpp.ClientXMPP):
 
     def do_say(self, o):
         m = self.message(o, o["body"])
+        if o.get("plain"):
+            m.send()
+            return
         m["chat_state"] = "active"
         m["markable"] = True
         if m["type"] == "chat":
