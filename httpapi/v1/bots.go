@@ -129,7 +129,7 @@ func (x bots) seen(r *http.Request) (Bot, error) {
 
 // ofBot names the bot that was not found.
 func ofBot(bot jid.JID, err error) error {
-	return notFound(err, "%s has no profile; PUT /v1/bots/%[1]s makes one, GET /v1/bots lists the bots that have one", bot.String())
+	return notFound(err, "%s has no profile; PUT /v1/bots/%[2]s makes one, GET /v1/bots lists the bots that have one", bot.String())
 }
 
 // Bounds of a page of bots.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -52,7 +53,7 @@ func (m messages) composeOf(r *http.Request, data []byte, what *message.Draft, t
 			return true, err
 		}
 		return what.Take(key, value)
-	})
+	}, "files", "private", "buttons", "reply_to", "quote", "react", "correct", "retract", "displayed", "typing", "track")
 	if err != nil {
 		return nil, err
 	}
@@ -205,7 +206,7 @@ func (m messages) ref(r *http.Request, text string) (message.Ref, error) {
 	}
 	found, err := m.find(r, text)
 	if err != nil {
-		return message.Ref{}, err
+		return message.Ref{}, fmt.Errorf("%w; of the messages of others, write the ref: ref in data of the event", err)
 	}
 	ref, err := message.ParseRef(found.Ref)
 	if err != nil {

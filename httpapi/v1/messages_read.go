@@ -54,9 +54,9 @@ func read(w http.ResponseWriter, r *http.Request, kind stanza.Kind, over gateway
 	return finish(r, data, f, kind, over, nil)
 }
 
-// fields reads a stanza in JSON. take is asked for each key first; nil: the keys are those
-// of the mapping.
-func fields(data []byte, kind stanza.Kind, take restjson.Take) (*restjson.Fields, error) {
+// fields reads a stanza in JSON. take is asked for each key first, and has the keys own; nil:
+// the keys are those of the mapping.
+func fields(data []byte, kind stanza.Kind, take restjson.Take, own ...string) (*restjson.Fields, error) {
 	f, err := restjson.DecodeWith(data, kind, take)
 	if err == nil {
 		if err := belongs(f, kind); err != nil {
@@ -68,9 +68,27 @@ func fields(data []byte, kind stanza.Kind, take restjson.Take) (*restjson.Fields
 		return nil, &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: two.Error()}
 	}
 	if err != nil {
-		return nil, wrongf("%s", err)
+		return nil, wrongf("%s", withOwn(err, own))
 	}
 	return f, nil
+}
+
+// withOwn adds keys of ours to the error of an unknown one. Who writes a message as other
+// services want it means its body.
+func withOwn(err error, own []string) error {
+	const known = "unknown key; known are "
+	unknown, _ := errors.AsType[*restjson.FieldError](err)
+	if unknown == nil || len(own) == 0 {
+		return err
+	}
+	names, is := strings.CutPrefix(unknown.Reason, known)
+	switch {
+	case !is || strings.Contains(unknown.Field, "."):
+		return err
+	case slices.Contains([]string{"text", "message", "content", "msg"}, unknown.Field):
+		return &restjson.FieldError{Field: unknown.Field, Reason: `unknown key; did you mean "body"?`}
+	}
+	return &restjson.FieldError{Field: unknown.Field, Reason: known + strings.Join(own, ", ") + ", and those of a stanza: " + names}
 }
 
 // finish makes a stanza of what was read, if the caller may send it. A message without a

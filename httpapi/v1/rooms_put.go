@@ -130,7 +130,7 @@ func (a *roomAsk) settings(room, bot jid.JID) (RoomSettings, error) {
 			return set, wrongf("nick: %q cannot be a nickname; write for example Echo", set.Nick)
 		}
 	} else if bot.Local() == "" {
-		return set, wrongf("nick: is missing; it has no default for %s, which has no localpart", bot)
+		return set, wrongf("from: is missing; write the bot that is to join, such as echo@%s", bot.Domain())
 	}
 	if stanza.CheckText(a.Password) >= 0 {
 		return set, wrongf("password: has a character that no stanza can carry")

@@ -216,7 +216,7 @@ func TestRoomsRefuse(t *testing.T) {
 		{"roomer", "GET", "/v1/rooms/rooms.example.com", "", 400, `"rooms.example.com" is not the address of a room`},
 		{"roomer", "GET", ops + "?from=echo@bot.example.com/x", "", 400, "from: "},
 		{"roomer", "GET", "/v1/rooms/none@rooms.example.com", "", 404, "no bot is in it"},
-		{"roomer", "PUT", "/v1/rooms/new@rooms.example.com", "", 400, "nick: is missing"},
+		{"roomer", "PUT", "/v1/rooms/new@rooms.example.com", "", 400, "from: is missing"},
 		{"roomer", "PUT", ops + "?from=a@bot.example.com", `{"from":"b@bot.example.com"}`, 400, "they differ"},
 		{"roomer", "PUT", ops, `{"nick":""}`, 400, `nick: "" cannot be a nickname`},
 		{"roomer", "PUT", ops, `{"history":"all"}`, 400, `history: write "missed", "none"`},

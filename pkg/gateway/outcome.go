@@ -54,7 +54,7 @@ func OutcomeOf(s *stanza.Stanza, err error) Outcome {
 		if e.Text != "" {
 			what += ": " + e.Text
 		}
-		return Outcome{Result: CameBack, Status: http.StatusUnprocessableEntity, What: what, StanzaError: e, Bounce: back.Stanza}
+		return Outcome{Result: CameBack, Status: http.StatusUnprocessableEntity, What: what, Hint: meaning(s, e), StanzaError: e, Bounce: back.Stanza}
 	}
 	if often, ok := errors.AsType[*TooOften](err); ok {
 		return Outcome{Result: Throttled, Status: http.StatusTooManyRequests, What: often.Error(), Hint: "nothing was sent", RetryAfter: int((often.After + time.Second - 1) / time.Second)}

@@ -125,6 +125,12 @@ func (d *Draft) react(key string, value json.RawMessage) error {
 	return d.React(*v.To, *v.Emoji)
 }
 
+// isLetter reports whether a character is one of a name, as :+1: and thumbs_up are; no
+// program shows that as a reaction.
+func isLetter(r rune) bool {
+	return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r == ':'
+}
+
 // React makes a Draft a reaction with a whole set of emoji; none takes the earlier ones back.
 func (d *Draft) React(to string, emoji []string) error {
 	d.Does, d.To, d.key = Reaction, to, "react"
@@ -135,6 +141,8 @@ func (d *Draft) React(to string, emoji []string) error {
 		switch {
 		case strings.TrimSpace(e) == "" || len(e) > maxEmojiText || stanza.CheckText(e) >= 0:
 			return fmt.Errorf("emoji[%d]: an emoji is expected, of %d bytes at most", i, maxEmojiText)
+		case strings.ContainsFunc(e, isLetter):
+			return fmt.Errorf("emoji[%d]: %q is no emoji; write the character itself, such as 👍", i, e)
 		case slices.Contains(emoji[:i], e):
 			return fmt.Errorf("emoji[%d]: %s is in the list twice; write the whole set, each once", i, e)
 		case i >= maxEmoji:

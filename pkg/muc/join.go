@@ -210,7 +210,7 @@ func final(e *stanza.Error) bool {
 }
 
 // notThere is why a bot is not in a room that it must not make.
-var notThere = Refusal{Condition: stanza.ItemNotFound, Text: "the room does not exist; set create to true, and the bot makes it"}
+var notThere = Refusal{Condition: stanza.ItemNotFound, Text: "the room does not exist"}
 
 // deniesCreation reports whether an error says that the room is not there, and that we may
 // not make it. XEP-0045 section 10.1.1 has not-allowed for that, so does Prosody; ejabberd

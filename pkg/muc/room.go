@@ -72,6 +72,9 @@ type Refusal struct {
 // Advice says what a refusal means, and what to do (XEP-0045 section 7.2); empty if the
 // condition does not say.
 func (r Refusal) Advice() string {
+	if unreachable(&stanza.Error{Condition: r.Condition, Text: r.Text}) {
+		return "the server knows no such service of rooms; look at the address"
+	}
 	switch r.Condition {
 	case stanza.RegistrationRequired:
 		return "only members may enter; an owner or admin of the room can make the bot a member"
@@ -86,7 +89,7 @@ func (r Refusal) Advice() string {
 	case stanza.NotAllowed:
 		return "the bot may not create rooms at this service"
 	case stanza.ItemNotFound:
-		return "somebody has to create the room first, or has to open it"
+		return "let the bot make it (create: true, or --create), or somebody else has to make it, or to open it, first"
 	case stanza.RemoteServerNotFound, stanza.RemoteServerTimeout:
 		return "the server of the room cannot be reached; look at the address"
 	}

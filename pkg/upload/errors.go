@@ -67,7 +67,11 @@ func (e *Error) what() string {
 	case Empty:
 		return "the file is empty"
 	case TooLarge:
-		return fmt.Sprintf("the file is larger than %d bytes, the most that is taken", e.MaxBytes)
+		text := fmt.Sprintf("the file is larger than %d bytes, the most that is taken", e.MaxBytes)
+		if e.Service.IsZero() { // our own bound, and not that of the service
+			text += "; raise uploads.max_bytes of the component, or max_bytes of the token"
+		}
+		return text
 	case NoRoom:
 		if e.Text != "" {
 			return e.Text

@@ -33,7 +33,7 @@ func TestAnswersInRooms(t *testing.T) {
 		{"as reply", body, replying, all + "|" + reply + "|>done<", muc},
 		{"text as reply", `"done"`, replying, all + "|" + reply, muc},
 		{"own reply", `{"body":"done","reply_to":"this"}`, replying, all + "|" + reply, reply + reply},
-		{"a reaction is none", `{"react":{"to":"this","emoji":["x"]}}`, replying, all + "|reactions", reply},
+		{"a reaction is none", `{"react":{"to":"this","emoji":["✅"]}}`, replying, all + "|reactions", reply},
 		{"private is none", `{"body":"done","private":true}`, replying, alone + "|" + muc, reply},
 	} {
 		in := strings.Replace(inRoom, "</message>", `<stanza-id xmlns='urn:xmpp:sid:0' by='ops@rooms.example.com' id='s1'/></message>`, 1)

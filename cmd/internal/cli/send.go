@@ -157,29 +157,9 @@ func notSent(cmd *cobra.Command, e *instance.Error, m outgoingMessage) error {
 	}
 	switch {
 	case e.Condition != "":
-		return fmt.Errorf("the message bounced (%s): %w\n%s", terminal.Harmless(e.Condition), e, adviceOn(e.Condition, m))
+		return fmt.Errorf("the message bounced (%s): %w", terminal.Harmless(e.Condition), e)
 	case e.Status == http.StatusServiceUnavailable, e.Status == http.StatusInsufficientStorage:
 		return fmt.Errorf("%w\n\"stanzahook check --live\" looks for the cause", e)
 	}
 	return e
-}
-
-// adviceOn says what the condition of a bounce usually means
-// (RFC 6120 section 8.3.3).
-func adviceOn(condition string, m outgoingMessage) string {
-	to := terminal.Harmless(m.To)
-	if m.Type == "groupchat" && (condition == "item-not-found" || condition == "not-acceptable") {
-		return "Only who is in a room may write there: name the bot that is in it (--from; \"stanzahook rooms list\" shows them), or bring one in (\"stanzahook rooms join " + to + "\")"
-	}
-	switch condition {
-	case "service-unavailable", "item-not-found":
-		return "Is there an account " + to + "? Some servers also say so for one that is offline"
-	case "remote-server-not-found", "remote-server-timeout":
-		return "The XMPP server does not reach the domain of " + to + "; is it written right?"
-	case "forbidden", "not-authorized", "not-allowed", "policy-violation":
-		return "The receiver's side does not want messages from this address"
-	case "recipient-unavailable", "resource-constraint":
-		return "Try again later"
-	}
-	return "RFC 6120 section 8.3.3 says what the condition means"
 }

@@ -80,7 +80,7 @@ func (b *Bot) checkAddress(s scope) {
 	default:
 		i := slices.IndexFunc(s.c.Components, func(c Component) bool { return strings.EqualFold(c.Domain, j.Domain()) })
 		if i < 0 {
-			s.add("jid", "%s is in the domain of no component; add one to components, or write another address", quote(b.JID))
+			s.add("jid", "%s is in the domain of no component; write for example echo@%s", quote(b.JID), s.c.Components[0].Domain)
 			return
 		}
 		b.JID, b.Profile.JID = j.String(), j

@@ -98,7 +98,10 @@ func (c *Command) checkChat(s scope, before []Command) {
 	case c.Chat == "/help" || c.Chat == "/cancel":
 		s.add("chat", "%s has a meaning of its own; write another", c.Chat)
 	default:
-		unique(s, "chat", before, func(o *Command) bool { return strings.EqualFold(o.Chat, c.Chat) }, c.Chat, "is the word of commands[%d] already; write another")
+		// By its node: who makes one by the API sees no list.
+		if i := slices.IndexFunc(before, func(o Command) bool { return strings.EqualFold(o.Chat, c.Chat) }); i >= 0 {
+			s.add("chat", "%s is the word of the command %s already; write another", quote(c.Chat), quote(before[i].Node))
+		}
 	}
 }
 
