@@ -73,7 +73,7 @@ func (c *Commands) ask(x *Command, q *command.Submit, by origin, done func(comma
 			return
 		}
 		if !ended.Swap(true) {
-			end(resultOfAnswer(a), "", c.sessions.Answer(time.Now(), q, a))
+			end(resultOfAnswer(a), a.Remark, c.sessions.Answer(time.Now(), q, a))
 		}
 	})
 	if !accepted {

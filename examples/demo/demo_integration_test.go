@@ -101,12 +101,18 @@ func testOwnBot(t *testing.T, o options) {
 		if text, err := os.ReadFile(log); err != nil || !strings.Contains(string(text), `"msg":"started"`) {
 			t.Errorf("the log at %q: %v\n%s", log, err, text)
 		}
-		for _, line := range [][]string{{"status"}, {"send", "--to", "alice@localhost", "--from", "news@bot.localhost", "--file", "demo_integration_test.go"}, {"bots", "put", "echo@bot.localhost", "--name", "Echo"}, {"endpoints", "test", "echo"}, {"deliveries", "list"}} {
+		for _, line := range [][]string{{"status"}, {"send", "--to", "alice@localhost", "--from", "news@bot.localhost", "--file", "demo_integration_test.go"}, {"bots", "put", "echo@bot.localhost", "--name", "Echo"},
+			{"rooms", "join", "lounge@rooms.localhost", "--from", "echo@bot.localhost", "--create"}, {"send", "--room", "lounge@rooms.localhost", "--from", "echo@bot.localhost", "--body", "Hello, room!"}, {"endpoints", "test", "echo"}, {"deliveries", "list"}} {
 			cmd := exec.CommandContext(ctx, o.stanzahook, line...)
 			cmd.Env = append(os.Environ(), "STANZAHOOK_API="+api, "STANZAHOOK_TOKEN="+token)
 			if out, err := cmd.CombinedOutput(); err != nil {
 				t.Errorf("%v: %v\n%s", line, err, out)
 			}
+		}
+		// As the guides say it works: the room has an archive, and its messages have ids.
+		room := exec.CommandContext(ctx, "curl", "-fsS", "-H", "Authorization: Bearer "+token, api+"/v1/rooms/lounge@rooms.localhost/history")
+		if out, err := room.CombinedOutput(); err != nil || !strings.Contains(string(out), "Hello, room!") || !strings.Contains(string(out), `"ref":"r1_`) {
+			t.Errorf("the room: %v\n%s", err, out)
 		}
 		cancel()
 	}

@@ -94,19 +94,23 @@ Everything runs. Press Ctrl-C to stop and remove it all.
   XMPP server    %s (%s; no TLS, password in the clear)
   account        %s, password %s: log in with any XMPP client
   bot            %s
+  rooms          NAME@%s
   contacts       %sUSER: the web application that knows them
   stanzahook     %s
   its settings   %s
   its log        %s
 
-What %s gets is shown below. Try, in another terminal:
+What %s gets is shown below. In the lines of the guides, write %s for juliet@example.com, %s
+for bot.example.com, and %s for rooms.example.com. Try, in another terminal:
 
   export STANZAHOOK_API=%s STANZAHOOK_TOKEN=%s
-  PATH=$PATH:%s
+  export TOKEN=$STANZAHOOK_TOKEN PATH=$PATH:%s     # the lines of the guides have $TOKEN
 
   stanzahook send --to %s --from %s --body 'Hello!'
   stanzahook send --to %s --from %s --file FILE
   stanzahook bots put %s --name Echo             # and an avatar: --avatar FILE
+  stanzahook rooms join %s --from %s --create
+  stanzahook send --room %s --from %s --body 'Hello, room!'
   stanzahook status
   stanzahook endpoints test echo
   stanzahook tail                                # what happens, as it happens
@@ -145,9 +149,11 @@ Or without the program:
 `,
 		s.server.ClientAddr(), s.server.Kind(),
 		friendName+"@"+s.server.Host(), s.friendPassword,
-		s.botLine(), s.contactsURL, s.api.url, filepath.Join(s.dir, configName), filepath.Join(s.dir, bridgeName+".log"), userName,
+		s.botLine(), roomsDomain, s.contactsURL, s.api.url, filepath.Join(s.dir, configName), filepath.Join(s.dir, bridgeName+".log"),
+		userName, s.userJID(), botDomain, roomsDomain,
 		s.api.url, s.api.token, programDir(s.options.stanzahook), s.userJID(), newsJID,
 		s.userJID(), newsJID, botJID,
+		roomJID, botJID, roomJID, botJID,
 		auth, newsJSON(s.userJID(), "The report is ready."), s.api.url,
 		auth, s.userJID(), s.api.url,
 		auth, pingXML(s.client.JID()), s.api.url,

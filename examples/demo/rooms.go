@@ -14,13 +14,14 @@ const (
 	roomJID     = "lounge@" + roomsDomain
 )
 
-// roomsOf is what the server's configuration needs for rooms. ejabberd puts sections of the
+// roomsOf is what the server's configuration needs for rooms, with archives, so that messages
+// there have ids, which replies and reactions need. ejabberd puts sections of the
 // same name together.
 func roomsOf(kind lab.Kind) string {
 	if kind == lab.Ejabberd {
-		return fmt.Sprintf("\nmodules:\n  mod_muc:\n    host: %q\n", roomsDomain)
+		return fmt.Sprintf("\nmodules:\n  mod_mam: {}\n  mod_muc:\n    host: %q\n    default_room_options: {mam: true}\n", roomsDomain)
 	}
-	return fmt.Sprintf("\nComponent %q \"muc\"\n", roomsDomain)
+	return fmt.Sprintf("\nComponent %q \"muc\"\n\tmodules_enabled = { \"muc_mam\" }\n", roomsDomain)
 }
 
 // meet: a program speaks in a room, which the bot joins for that, and the bot answers there.

@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
+	"strconv"
 	"strings"
 
 	"stanzahook/pkg/document"
@@ -18,6 +20,7 @@ type Answer struct {
 	Note   *Note
 	Form   *form.Form // the next step; nil: the run is at its end
 	Result *form.Result
+	Remark string // what who runs the program should know of the answer, though it is no error
 
 	own bool // no configuration has the form
 }
@@ -118,9 +121,28 @@ func readObject(c *Command, text []byte) (*Answer, error) {
 		}
 		return a, err
 	case a.Note == nil:
-		return done(), nil
+		a = done()
+		a.Remark = unknownKeys(text)
 	}
 	return a, nil
+}
+
+// unknownKeys tells of the keys of an answer that says nothing. Values such as {"ok":true} are
+// meant to.
+func unknownKeys(text []byte) string {
+	var keys map[string]json.RawMessage
+	_ = json.Unmarshal(text, &keys) // it was read before
+	var unknown []string
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		known := slices.Contains([]string{"text", "body", "note", "form", "result", "error"}, key)
+		if first := keys[key][0]; !known && (first == '"' || first == '{' || first == '[') {
+			unknown = append(unknown, strconv.Quote(document.Clip(key, 40)))
+		}
+	}
+	if len(unknown) == 0 {
+		return ""
+	}
+	return "answered JSON without a key that says something (" + strings.Join(unknown[:min(len(unknown), 5)], ", ") + "); write text, note, form, result or error"
 }
 
 func has(raw json.RawMessage) bool { return len(raw) > 0 && string(raw) != "null" }

@@ -235,6 +235,11 @@ func TestAnswers(t *testing.T) {
 			t.Errorf("%s: %+v %v", test.body, a, err)
 		}
 	}
+	for body, want := range map[string]string{`{"resutl":{"columns":[]},"ok":true}`: `("resutl"); write text, note`, `{"ok":true,"n":1}`: "", `{"text":"a","more":"b"}`: "", `{"error":"no"}`: ""} {
+		if a, err := command.ReadAnswer(c, "application/json", []byte(body)); err != nil || a.Remark == "" != (want == "") || !strings.Contains(a.Remark, want) {
+			t.Errorf("%s: %+v %v", body, a, err)
+		}
+	}
 	for body, want := range map[string]string{
 		`[1]`: "JSON: an object or a string is expected", `{"a"`: "JSON: ", `{"form":"none"}`: `form: the command has none that is named "none"`, `{"form":{"fields":[]}}`: "form: fields: are missing",
 		`{"result":{}}`: "result: fields: are missing", `{"form":"sure","result":{"fields":{"a":1}}}`: "form and result", `{"note":{"type":"loud","text":"a"}}`: `note.type: "loud"`, `{"note":"x"}`: "note: is a JSON string",
