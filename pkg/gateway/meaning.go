@@ -21,8 +21,9 @@ func meaning(s *stanza.Stanza, e *stanza.Error) string {
 		}
 	case stanza.RemoteServerNotFound, stanza.RemoteServerTimeout:
 		return unreached(to)
-	case stanza.NotAllowed:
-		if strings.HasPrefix(e.Text, "Communication with remote domains") { // Prosody, of a domain that it does not have
+	case stanza.NotAllowed, stanza.Forbidden:
+		// Prosody and ejabberd of a domain that they do not have, if they speak to no other server.
+		if strings.HasPrefix(e.Text, "Communication with remote domains") || e.Text == "Access denied by service policy" {
 			return unreached(to)
 		}
 	}
@@ -38,5 +39,5 @@ func meaning(s *stanza.Stanza, e *stanza.Error) string {
 }
 
 func unreached(to string) string {
-	return fmt.Sprintf("the XMPP server does not reach the domain of %s; is it written right?", to)
+	return fmt.Sprintf("the XMPP server does not reach the domain of %s, or its rules forbid to; is the address written right?", to)
 }

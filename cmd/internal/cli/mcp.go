@@ -5,7 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -34,6 +36,7 @@ addresses, rooms and endpoint.`,
 		if _, err := a.Base(); err != nil {
 			return err
 		}
+		a.tell(cmd)
 		// Killed with the answer to a question: the instance has given it, and nobody gets it again.
 		// Who kills this program is the agent that started it.
 		return failed(mcp.ServeStreams(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), build.Version, func(ctx context.Context, name string, arguments json.RawMessage) (any, error) {
@@ -47,4 +50,17 @@ addresses, rooms and endpoint.`,
 		}))
 	}
 	return cmd
+}
+
+// lookFor bounds how long a client waits while the instance is looked for.
+const lookFor = 2 * time.Second
+
+// tell writes why the instance will answer no tool, for who runs the client: it shows what a
+// server writes here, and not what a tool answers the model. The instance may come later.
+func (a *api) tell(cmd *cobra.Command) {
+	ctx, cancel := context.WithTimeout(cmd.Context(), lookFor)
+	defer cancel()
+	if _, err := a.Send(ctx, instance.Request{Method: http.MethodGet, Path: "/v1/tools"}); err != nil && cmd.Context().Err() == nil {
+		fmt.Fprintln(cmd.ErrOrStderr(), err)
+	}
 }

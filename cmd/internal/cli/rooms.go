@@ -11,6 +11,7 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/instance"
+	"stanzahook/cmd/internal/terminal"
 )
 
 func roomsCommand() *cobra.Command {
@@ -107,6 +108,9 @@ that refuses is not kept.`,
 
 func printJoined(w io.Writer, r *room) error {
 	_, err := fmt.Fprintf(w, "%s is %s as %s: %s\n", r.From, r.State, r.Nick, r.Room)
+	if why := r.why(); err == nil && why != "" {
+		_, err = fmt.Fprintf(w, "%s\nIt is tried again; \"stanzahook status\" says what to do\n", terminal.Harmless(why))
+	}
 	return err
 }
 

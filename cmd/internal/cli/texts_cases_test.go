@@ -121,6 +121,7 @@ var textCases = []textCase{
 	{name: "a bot is deleted", run: "bots delete echo@bot.example.com", answers: map[string]string{"DELETE /v1/bots/echo@bot.example.com": "204 "}},
 	{name: "no rooms", run: "rooms list", answers: map[string]string{"GET /v1/rooms": `200 {"items":[],"next":null}`}},
 	{name: "a room is joined", run: "rooms join ops@rooms.example.com --from echo@bot.example.com --nick Echo --create", answers: map[string]string{"PUT /v1/rooms/ops@rooms.example.com": "200 " + textRoom}},
+	{name: "a room that is not reached", run: "rooms join ops@room.example.com --wait 5s", answers: map[string]string{"PUT /v1/rooms/ops@room.example.com": `202 {"room":"ops@room.example.com","from":"echo@bot.example.com","nick":"Echo","state":"waiting","condition":"not-allowed","text":"Communication with remote domains is not enabled"}`}},
 	{name: "a room that refuses", run: "rooms join vip@rooms.example.com --wait 5s", answers: map[string]string{"PUT /v1/rooms/vip@rooms.example.com": `422 {"detail":"the room refuses the bot: registration-required","condition":"registration-required","kept":false}`}},
 	{name: "a room is left", run: "rooms leave ops@rooms.example.com --destroy --reason over", answers: map[string]string{"DELETE /v1/rooms/ops@rooms.example.com": "204 "}},
 	{name: "members of a room", run: "rooms members ops@rooms.example.com --from echo@bot.example.com", answers: map[string]string{"GET /v1/rooms/ops@rooms.example.com/occupants": `200 {"items":[{"nick":"Juliet","jid":"juliet@example.com/balcony","affiliation":"owner","role":"moderator","show":"away","bot":false},{"nick":"Echo","jid":null,"affiliation":"none","role":"participant","show":null,"bot":true}],"next":null}`}},
@@ -167,6 +168,7 @@ var textCases = []textCase{
 
 	{name: "no token to tail", run: "tail", script: []string{`401 {"detail":"No credentials"}`}},
 	{name: "an unknown kind", run: "tail --kinds x", script: []string{`400 {"detail":"kinds: \"x\" is not one of delivery, link"}`}},
+	{name: "tools without a token", run: "mcp", script: []string{`401 {"detail":"No credentials"}`}},
 	{name: "no such script", run: "dev --script none.dev"},
 
 	{name: "sent", args: []string{"send", "--to", "juliet@example.com", "--body", "-x <ü>"}, script: []string{textSent}},
