@@ -20,6 +20,8 @@ def ask(url, token, body=None):
 def tool(name, arguments):
     return ask(API + "/" + name, os.environ["STANZAHOOK_TOKEN"], arguments)
 
+if not os.environ.get("STANZAHOOK_TOKEN"):
+    sys.exit(__doc__)
 known = ask(API, os.environ["STANZAHOOK_TOKEN"])
 if "error" in known:
     sys.exit(known["error"])

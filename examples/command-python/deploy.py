@@ -4,7 +4,7 @@ Run: STANZAHOOK_TOKEN=… python3 deploy.py BOT WHO [PORT]   (BOT: echo@bot.exam
 The token needs the scope admin: the command is made by the API, and stays there when this ends."""
 import http.server, json, os, sys, urllib.error, urllib.request
 
-if len(sys.argv) < 3:
+if len(sys.argv) < 3 or not os.environ.get("STANZAHOOK_TOKEN"):
     sys.exit(__doc__)
 BOT, WHO, PORT = sys.argv[1], sys.argv[2], int((sys.argv + [8080])[3])
 API = os.environ.get("STANZAHOOK_API", "http://127.0.0.1:5290")

@@ -55,6 +55,9 @@ func main() {
 	from := flag.String("from", "", "hosts that photos come from, with commas between them, such as upload.example.com")
 	flag.Parse()
 	b := &bot{api: *api, token: os.Getenv("STANZAHOOK_TOKEN"), client: http.Client{Timeout: time.Minute}}
+	if b.token == "" {
+		log.Fatal("STANZAHOOK_TOKEN is empty; it needs a token with the scope send")
+	}
 	if *from != "" {
 		b.hosts = strings.Split(*from, ",")
 	}
