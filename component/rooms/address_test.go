@@ -186,3 +186,37 @@ func TestOwnWordsAndFakes(t *testing.T) {
 		t.Error(ev.Stanza.XML())
 	}
 }
+
+// A room of another server says of the users of its own server who they are; of ours it could say what
+// it likes, and have a bot obey.
+func TestRealAddressesOfOtherServers(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	far, other := setting(), setting()
+	far.Room, other.Room = jid.MustParse("ops@rooms.evil.example"), jid.MustParse("ops@rooms.ours.example")
+	b := startOptions(t, srv, openStore(t, t.TempDir()), rooms.Options{Home: func(domain string) bool { return domain == "rooms.ours.example" }}, policy(), setting(), far, other)
+	for range 3 {
+		b.joins("maxstanzas")
+		b.expect("room.joined")
+	}
+	for _, c := range []struct{ room, claims, want string }{
+		{"ops@rooms.example.com", "alice@example.com/x", "alice@example.com"},
+		{"ops@rooms.example.com", "guest@far.example/x", "guest@far.example"},
+		{"ops@rooms.ours.example", "alice@example.com/x", "alice@example.com"},
+		{"ops@rooms.evil.example", "eve@evil.example/x", "eve@evil.example"},
+		{"ops@rooms.evil.example", "alice@example.com/x", ""},
+		{"ops@rooms.evil.example", "guest@far.example/x", ""},
+		{"ops@rooms.evil.example", "guest@vil.example/x", ""},
+	} {
+		from := c.room + "/Nick"
+		srv.Send(fmt.Sprintf("<presence from='%s' to='echo@bot.example.com/room'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='owner' role='moderator' jid='%s'/></x></presence>", from, c.claims))
+		b.expect(`"change":"joined"`)
+		srv.Send(fmt.Sprintf("<message type='groupchat' id='m' from='%s' to='echo@bot.example.com/room'><body>hi</body></message>", from))
+		ev := b.expect(`"text":"hi"`)
+		who, isRoom := b.rooms.Behind(jid.MustParse(from), echo)
+		if ev.Room.RealJID != c.want || who.String() != c.want || !isRoom {
+			t.Errorf("%s claims %s: %q and %q, want %q", c.room, c.claims, ev.Room.RealJID, who, c.want)
+		}
+		srv.Send(fmt.Sprintf("<presence type='unavailable' from='%s' to='echo@bot.example.com/room'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='none'/></x></presence>", from))
+		b.expect(`"change":"left"`)
+	}
+}

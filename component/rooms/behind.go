@@ -1,10 +1,32 @@
 package rooms
 
-import "stanzahook/pkg/jid"
+import (
+	"strings"
+
+	"stanzahook/pkg/jid"
+	"stanzahook/pkg/muc"
+)
+
+// realOf returns the bare address of an occupant, as far as it can be believed; zero if it cannot,
+// or the room hides it. A service of our own server knows who is in its rooms. One of another server
+// can write what it likes: it is believed about the users of its own server, and not about
+// ours, whom we would let do what its owner wants.
+func (s *session) realOf(o *muc.Occupant) jid.JID {
+	service, real := s.key.room.Domain(), o.JID.Bare()
+	if s.all.isHome(s.key) || service == real.Domain() || strings.HasSuffix(service, "."+real.Domain()) {
+		return real
+	}
+	return jid.JID{}
+}
+
+// isHome reports whether a room is at our own server.
+func (r *Rooms) isHome(k key) bool {
+	return atHome(k) || r.o.Home != nil && r.o.Home(k.room.Domain())
+}
 
 // Behind reports whether an address is that of an occupant of a room that one of our bots is
 // kept in, and returns who is behind it, by the presence that this bot got: the bare address,
-// zero if the room hides it, or the bot is not there.
+// zero if the room hides it or cannot know it, or the bot is not there.
 func (r *Rooms) Behind(occupant, bot jid.JID) (who jid.JID, isRoom bool) {
 	if occupant.Resource() == "" || !r.IsRoom(occupant) {
 		return jid.JID{}, false
@@ -15,8 +37,8 @@ func (r *Rooms) Behind(occupant, bot jid.JID) (who jid.JID, isRoom bool) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if o, there := s.room.Occupant(occupant.Resource()); there && !o.JID.IsZero() {
-		return o.JID.Bare(), true
+	if o, there := s.room.Occupant(occupant.Resource()); there {
+		return s.realOf(&o), true
 	}
 	return jid.JID{}, true
 }

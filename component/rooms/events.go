@@ -104,7 +104,7 @@ func (s *session) eventID(e *muc.Event) string {
 // known returns what is known besides the stanza of an event. s.mu is held.
 func (s *session) known(e *muc.Event) *webhook.Room {
 	o := e.Occupant
-	w := &webhook.Room{JID: s.key.room.String(), Nick: o.Nick, OccupantID: o.ID, RealJID: o.JID.Bare().String(), Affiliation: o.Affiliation, Role: o.Role, OwnNick: s.nickNow(),
+	w := &webhook.Room{JID: s.key.room.String(), Nick: o.Nick, OccupantID: o.ID, RealJID: s.realOf(&o).String(), Affiliation: o.Affiliation, Role: o.Role, OwnNick: s.nickNow(),
 		Missed: e.Missed, Own: e.Own, Bot: e.Own}
 	switch e.Kind {
 	case muc.Message:

@@ -29,6 +29,9 @@ type Options struct {
 	Services *services.Services
 	// Deliver passes an event to the endpoints: forward.Forward.Deliver.
 	Deliver func(forward.OfRoom)
+	// Home, which may be nil, reports whether a domain is of our own server, besides those beside the
+	// component. It must not block.
+	Home func(domain string) bool
 	// Echoed, which may be nil, is called when a room has sent back a message: with the address
 	// that Address gave it, its id, and the stanza-id that the room has given it; empty: none that
 	// can be trusted. It must not block.

@@ -109,6 +109,7 @@ type App struct {
 // current is what a reload replaces.
 type current struct {
 	cfg     *config.Config
+	hosts   []string // cfg.OwnHosts
 	workers []*delivery.Worker
 	made    made.Items[config.Endpoint]
 }

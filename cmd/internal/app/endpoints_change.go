@@ -35,7 +35,7 @@ func (a *App) endChange() { <-a.changing }
 // the tables have what the API has made of it.
 func (a *App) use(cfg *config.Config) {
 	a.cfg = cfg
-	a.current.Store(&current{cfg, a.workers, a.made.endpoints.Now()})
+	a.current.Store(&current{cfg, cfg.OwnHosts(), a.workers, a.made.endpoints.Now()})
 }
 
 // endpointChange is a change to the endpoints of another configuration, which cannot

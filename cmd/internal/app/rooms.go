@@ -2,6 +2,8 @@ package app
 
 import (
 	"context"
+	"slices"
+	"strings"
 	"time"
 
 	"stanzahook/cmd/internal/config"
@@ -18,7 +20,7 @@ import (
 func (a *App) makeRooms(ctx context.Context) (err error) {
 	a.services = services.New(a.log)
 	a.rooms, err = rooms.New(ctx, rooms.Options{
-		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.OnEcho, Ours: a.isOurs, Chosen: a.isChoice, OnState: a.happenings.onRoom, Presence: func(bot jid.JID) string { return a.bots.Presence(bot) }, Log: a.log,
+		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.OnEcho, Ours: a.isOurs, Home: a.isHome, Chosen: a.isChoice, OnState: a.happenings.onRoom, Presence: func(bot jid.JID) string { return a.bots.Presence(bot) }, Log: a.log,
 	})
 	return err
 }
@@ -26,6 +28,12 @@ func (a *App) makeRooms(ctx context.Context) (err error) {
 // isOurs reports whether a message of a room is one of the bot, as far as that is remembered.
 func (a *App) isOurs(bot, room jid.JID, id string) bool {
 	return a.recent.Wrote(bot, room, id, time.Now())
+}
+
+// isHome reports whether a domain is of our own server.
+func (a *App) isHome(domain string) bool {
+	now := a.current.Load()
+	return now != nil && slices.ContainsFunc(now.hosts, func(host string) bool { return domain == host || strings.HasSuffix(domain, "."+host) })
 }
 
 // isChoice reports whether a message of a room is an answer by a button of the bot.
