@@ -54,6 +54,8 @@ func TestImports(t *testing.T) {
 		{"stanzahook/cmd/internal/made", "stanzahook/component", ""},
 		{"stanzahook/", "stanzahook/cmd/internal/profiles", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "stanzahook/cmd/internal/standby", "stanzahook/cmd/"},
+		{"stanzahook/", "stanzahook/cmd/internal/listeners", "stanzahook/cmd/internal/app"},
+		{"stanzahook/cmd/internal/listeners", "stanzahook/component", ""},
 		{"stanzahook/", "stanzahook/cmd/internal/sending", "stanzahook/cmd/internal/app"},
 		{"stanzahook/cmd/internal/standby", "stanzahook/component", ""},
 		{"stanzahook/", "stanzahook/cmd/internal/metrics", "stanzahook/cmd/internal/app"},

@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/listeners"
 	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/cmd/internal/made"
 	"stanzahook/cmd/internal/metrics"
@@ -57,7 +58,7 @@ type App struct {
 	workers      []*delivery.Worker
 	attempts     delivery.Goroutines // of direct events, of all workers
 	removed      *delivery.Removed
-	listeners    listeners
+	listeners    *listeners.Listeners
 	grants       map[string]*privilege.Keeper // by domain
 	rosters      *roster.Rosters
 	backends     map[string]*roster.Backends // of rosters, by host
@@ -129,7 +130,7 @@ func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung
 
 // startAs is Start, also with a store on NATS, for which a process needs a role.
 func startAs(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader, role *standby.Replica) (*App, error) {
-	a := &App{cfg: cfg, log: log, role: role, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1), listeners: listeners{silence: listenerSilence}}
+	a := &App{cfg: cfg, log: log, role: role, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1)}
 	a.stopping, a.beginStop = context.WithCancel(context.Background())
 	if r != nil {
 		r.app, a.reloader = a, r.reload

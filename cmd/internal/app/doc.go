@@ -66,8 +66,8 @@
 //
 //	cmd/internal/cli/listen.go        "stanzahook listen", on another machine perhaps
 //	httpapi/v1/listen.go              the stream that it reads, and its answers
-//	cmd/internal/app/listeners.go     the temporary endpoint, in front of all others
-//	cmd/internal/app/tunnel.go        its bot on this side: requests wait here for their answers
+//	cmd/internal/listeners/listeners.go the temporary endpoint, in front of all others
+//	cmd/internal/listeners/tunnel.go  its bot on this side: requests wait here for their answers
 //	pkg/delivery/removed_home.go      at the end, what waits goes to the other endpoints
 //
 // No package of a walk imports one above it: app gives each the next, as an

@@ -162,7 +162,7 @@ func (a *App) removeEndpoints(ctx context.Context, gone []*delivery.Worker) {
 }
 
 func (a *App) remove(ctx context.Context, w *delivery.Worker) {
-	ctx, cancel := context.WithTimeout(ctx, a.cfg.Drain)
+	ctx, cancel := context.WithTimeout(ctx, a.DrainTime())
 	defer cancel()
 	name := w.Endpoint().Name
 	queue, err := w.Remove(ctx)

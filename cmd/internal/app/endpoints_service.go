@@ -62,8 +62,8 @@ func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
 	for i := range all {
 		all[i].DeadLetters = dead[all[i].Name]
 	}
-	for _, l := range s.app.listeners.get() {
-		all = append(all, l.describe())
+	for _, l := range s.app.listeners.All() {
+		all = append(all, l.Describe())
 	}
 	return all, nil
 }

@@ -36,7 +36,7 @@ func (a *App) listen(context.Context) error {
 	})
 	a.metrics = metrics.New(metrics.Sources{
 		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.Bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Updates: a.updates, Commands: a.commands, SelfSends: a.sent.SelfSends,
-		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.get()) },
+		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.All()) },
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, HookBack: a.threads.Back, SaidWaiting: a.waiting.Count, Replica: a.role.Status, Forwarded: a.role.Forwarded, Traces: a.tracer.Counts, Log: a.log,
 	})
 	if err := a.serve(); err != nil {
@@ -50,7 +50,7 @@ func (a *App) listen(context.Context) error {
 	a.onStop("readers of events", func(context.Context) {
 		delivery.NewWorkers(a.workers).Hangup()
 		a.happenings.Close()
-		a.listeners.hangup()
+		a.listeners.Hangup()
 	})
 	a.role.Serve(true)
 	a.onStop("requests of other replicas", func(context.Context) { a.role.Serve(false) })
@@ -93,7 +93,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	deliveries.Watch(a.happenings.watch())
 	targets := a.endpoints()
 	api := v1.New(v1.Options{
-		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
+		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a.listeners, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
 		Sender: send, Sent: a.sent.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.commands, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
 		Rosters: rosters, Rooms: roomService{a.rooms}, Bots: a.profiles, Commands: commandService{a}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	})

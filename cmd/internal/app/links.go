@@ -33,6 +33,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.onStop("outcomes of messages", a.sent.Start())
 	a.echoes, a.recent, a.quiet = forward.NewEchoes(), message.NewRecent(message.RecentBytes), bounce.NewQuiet()
 	a.makeQuestions(ctx)
+	a.listeners = a.newListeners()
 	if err := a.makeRooms(ctx); err != nil {
 		return err
 	}

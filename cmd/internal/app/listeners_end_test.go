@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"path"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"stanzahook/cmd/internal/listeners"
 	"stanzahook/component/componenttest"
 )
 
@@ -121,16 +123,16 @@ func TestListenEndsInOrder(t *testing.T) {
 func TestListenerSilent(t *testing.T) {
 	usual, mine := newBot(t, "usual"), newBot(t, "mine")
 	x := startApp(t, noAuth+fmt.Sprintf(listenedEndpoint, usual.URL))
-	x.listeners.silence = 300 * time.Millisecond
+	x.listeners.Silence = 300 * time.Millisecond
 	began := time.Now()
 	listen(t, x.App, "--to shop@bot.example.com --forward "+mine.URL)
 	resp := silentListener(t, x.App)
-	componenttest.Eventually(t, "one has lost its endpoint", func() bool { return len(x.listeners.get()) == 1 })
+	componenttest.Eventually(t, "one has lost its endpoint", func() bool { return len(x.listeners.All()) == 1 })
 	say(x, "one")
 	x.gets("usual: one")
 	readTo(t, resp, `"reason":"silent"`)
 	componenttest.Eventually(t, "some more of that time", func() bool { return time.Since(began) > time.Second })
-	if got := x.listeners.get(); len(got) != 1 || got[0].ask.To.Local() != "shop" {
+	if got := x.listeners.All(); len(got) != 1 || !strings.Contains(*got[0].Describe().Reason, "listens to shop@") {
 		t.Errorf("%d listen", len(got))
 	}
 }
@@ -186,7 +188,7 @@ func TestListenerTakesOver(t *testing.T) {
 		t.Errorf("exit code %d", code)
 	}
 	one.shows("another listener with this token has taken the address over")
-	if code, out, _ := inProgram(t, "endpoints", "list"); code != 0 || !strings.Contains(out, "the token dev listens to echo@bot.example.com") || strings.Contains(out, x.listeners.get()[0].tunnel.path) {
+	if code, out, _ := inProgram(t, "endpoints", "list"); code != 0 || !strings.Contains(out, "the token dev listens to echo@bot.example.com") || strings.Contains(out, path.Base(x.listeners.All()[0].Worker().Endpoint().URL)) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
 	t.Setenv("STANZAHOOK_TOKEN", "ops")
@@ -198,7 +200,7 @@ func TestListenerTakesOver(t *testing.T) {
 	x.gets("second: three")
 	two.end()
 	<-two.code
-	componenttest.Eventually(t, "one listens", func() bool { return len(x.listeners.get()) == 1 })
+	componenttest.Eventually(t, "one listens", func() bool { return len(x.listeners.All()) == 1 })
 	say(x, "four")
 	x.gets("usual: four")
 }
@@ -207,7 +209,7 @@ func TestListenerTakesOver(t *testing.T) {
 func TestListenersOfAToken(t *testing.T) {
 	x := startApp(t, "http: {listen: \"127.0.0.1:0\", tokens: ["+token("dev", "admin")+", "+token("ops", "admin")+"]}\n")
 	t.Setenv("STANZAHOOK_TOKEN", "dev")
-	for i := range maxOfToken {
+	for i := range listeners.MaxOfToken {
 		listen(t, x.App, fmt.Sprintf("--to echo%d@bot.example.com --print", i))
 	}
 	if code, _, errs := inProgram(t, "listen", "--to", "more@bot.example.com", "--print"); code != 1 || !strings.Contains(errs, "this token listens 8 times already") {

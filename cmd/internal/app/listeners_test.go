@@ -15,6 +15,7 @@ import (
 
 	"stanzahook/cmd/internal/cli"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/listeners"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -65,8 +66,8 @@ func (l *listening) ends(a *App) {
 	if code := <-l.code; code != 0 {
 		l.t.Errorf("exit code %d\n%s", code, l.out.String())
 	}
-	componenttest.Eventually(l.t, "nobody listens", func() bool { return len(a.listeners.get()) == 0 })
-	if took := time.Since(began); took > listenerSilence*2/3 { // after which it would end by itself
+	componenttest.Eventually(l.t, "nobody listens", func() bool { return len(a.listeners.All()) == 0 })
+	if took := time.Since(began); took > listeners.Silence*2/3 { // after which it would end by itself
 		l.t.Errorf("it took %v", took)
 	}
 }
@@ -183,7 +184,7 @@ func TestListenPrints(t *testing.T) {
 	if code, _, errs := inProgram(t, "listen", "--to", "*@bot.example.com", "--print"); code != 1 || !strings.Contains(errs, "one address is listened to") {
 		t.Errorf("exit code %d: %s", code, errs)
 	}
-	for i := range maxListeners - 1 {
+	for i := range listeners.Max - 1 {
 		listen(t, x.App, fmt.Sprintf("--to echo%d@bot.example.com --print", i))
 	}
 	if code, _, errs := inProgram(t, "listen", "--to", "more@bot.example.com", "--print"); code != 1 || !strings.Contains(errs, "16 listen already") {
@@ -207,7 +208,7 @@ func TestListenLosesItsToken(t *testing.T) {
 		t.Errorf("exit code %d\n%s", code, l.out.String())
 	}
 	l.shows("the instance ended the stream: ")
-	componenttest.Eventually(t, "nobody listens", func() bool { return len(x.listeners.get()) == 0 })
+	componenttest.Eventually(t, "nobody listens", func() bool { return len(x.listeners.All()) == 0 })
 	say(x, "one")
 	x.gets("usual: one")
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/listeners"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/profiles"
 	"stanzahook/httpapi"
@@ -47,7 +48,7 @@ func everyMount() []httpapi.Mount {
 			Check:     func(context.Context, v1.CheckFor) []v1.Check { return nil },
 			Tail:      tail.New(nil),
 			Summary:   func(int, string) ([]summary.Row, error) { return nil, nil },
-			Listeners: (*App)(nil),
+			Listeners: (*listeners.Listeners)(nil),
 			Hooks:     hookService{},
 			Rooms:     roomService{},
 			Bots:      &profiles.Profiles{},
