@@ -29,7 +29,7 @@ export function Chart({ items }) {
     const width = () => Math.max(280, box.current.clientWidth);
     plot.current = new uPlot({
       width: width(), height: 200, cursor: { drag: { x: false, y: false } }, scales: { y: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] }, ms: { range: (_, __, most) => [0, Math.max(1, most * 1.1)] } },
-      axes: [axis, { ...axis, size: 50 }, { ...axis, scale: 'ms', side: 1, size: 55, grid: { show: false }, values: (_, all) => all.map((v) => v + ' ms') }],
+      axes: [axis, { ...axis, size: 50 }, { ...axis, scale: 'ms', side: 1, size: 55, grid: { show: false }, values: (_, all) => all.map((v) => (v < 1000 ? v + ' ms' : v / 1000 + ' s')) }],
       series: [{}, line('in', 'c1'), line('out', 'c2'), line('delivered', 'good'), line('failed', 'warn'), line('dead', 'bad'), line('p99 ms', 'c3', { scale: 'ms', dash: [4, 3] })],
     }, data, box.current);
     const resize = new ResizeObserver(() => plot.current.setSize({ width: width(), height: 200 }));
