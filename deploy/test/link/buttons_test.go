@@ -27,10 +27,13 @@ store: {dir: %q}
 
 // Buttons for a client that owes nothing to us, on both servers: in answers of webhooks and by
 // API, in chats, rooms, and with one occupant; chosen by number, label and action, by who was
-// asked and by others, and in the next process.
+// asked and by others, and in the next process. What is said for it in chats is in testdata.
 func TestButtons(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		events := make(chan map[string]any, 100)
+		said := harness.NewTranscript(t, func(stanza string) bool {
+			return strings.Contains(stanza, "echo@event.localhost") && !strings.Contains(stanza, "rooms.localhost")
+		}, "alice", "bob")
 		hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			var ev struct{ Data map[string]any }
 			if err := json.NewDecoder(r.Body).Decode(&ev); err != nil {
@@ -38,17 +41,24 @@ func TestButtons(t *testing.T) {
 			}
 			w.Header().Set("Content-Type", "application/json")
 			if ev.Data["body"] == "ask" {
-				_, _ = io.WriteString(w, `{"body":"Sure?","buttons":[{"label":"Yes, now","value":"yes"},"No"]}`)
+				const answer = `{"body":"Sure?","buttons":[{"label":"Yes, now","value":"yes"},"No"]}`
+				said.Got("a message: ask, and answers " + answer)
+				_, _ = io.WriteString(w, answer)
 				return
 			}
 			if ev.Data["event"] == "message" {
+				choice, err := json.Marshal(map[string]any{"text": ev.Data["text"], "choice": ev.Data["choice"]})
+				if err != nil {
+					t.Error(err)
+				}
+				said.Got("a message: " + string(choice))
 				events <- ev.Data
 			}
 		}))
 		t.Cleanup(hook.Close)
 		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event")))
 		dir := t.TempDir()
-		file := harness.WriteConfig(t, dir, fmt.Sprintf(buttonsConfig, s.ComponentAddr(), harness.Secret, hook.URL, filepath.Join(dir, "store")))
+		file := harness.WriteConfig(t, dir, fmt.Sprintf(buttonsConfig, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, hook.URL, filepath.Join(dir, "store")))
 		p := harness.LaunchLinked(t, file)
 		event := func(who *runner, choice any, more ...string) map[string]any {
 			t.Helper()
@@ -69,21 +79,22 @@ func TestButtons(t *testing.T) {
 		post := func(to, more string) (ref string) {
 			t.Helper()
 			var sent struct{ Ref string }
-			r, err := p.Call("POST", "/v1/messages?wait=10s", "", harness.AsJSON, fmt.Sprintf(`{"from":"echo@event.localhost","to":%q,"body":"Tea?","buttons":["Green",{"label":"Black","value":"b"}]%s}`, to, more))
-			if err != nil || r.Status != 200 || json.Unmarshal([]byte(r.Body), &sent) != nil {
-				t.Fatalf("%v %v", r, err)
+			r := said.CallBy(p, "", "POST", "/v1/messages?wait=10s", harness.AsJSON, fmt.Sprintf(`{"from":"echo@event.localhost","to":%q,"body":"Tea?","buttons":["Green",{"label":"Black","value":"b"}]%s}`, to, more))
+			if r.Status != 200 || json.Unmarshal([]byte(r.Body), &sent) != nil {
+				t.Fatal(r)
 			}
 			return sent.Ref
 		}
-		alice, bob := runCommands(t, s.ClientAddr(), "alice", "echo@event.localhost"), runCommands(t, s.ClientAddr(), "bob", "echo@event.localhost")
+		alice, bob := runCommands(t, said.Through("alice", s.ClientAddr()).Addr(), "alice", "echo@event.localhost"), runCommands(t, said.Through("bob", s.ClientAddr()).Addr(), "bob", "echo@event.localhost")
+		alice.said, bob.said = said, said
 		const room, roomBot = "open@rooms.localhost", "open@rooms.localhost/Bot"
 		tea := [][]string{{"Green", "Green"}, {"Black", "b"}}
 
 		asked := alice.do(`{"say":"ask"}`)
 		alice.is("question", []any{asked.Body, asked.Buttons}, []any{"Sure?\n1) Yes, now\n2) No", [][]string{{"Yes, now", "yes"}, {"No", "No"}}})
-		for _, said := range [][2]string{{"1", "yes"}, {"yes, now", "yes"}, {"no", "No"}, {"yes", "yes"}} {
-			alice.do(`{"say":%q,"quiet":true}`, said[0])
-			event(alice, said[1], "ref_of:r1_", "text:"+said[0])
+		for _, x := range [][2]string{{"1", "yes"}, {"yes, now", "yes"}, {"no", "No"}, {"yes", "yes"}} {
+			alice.do(`{"say":%q,"quiet":true}`, x[0])
+			event(alice, x[1], "ref_of:r1_", "text:"+x[0])
 		}
 		alice.do(`{"choose":"No"}`)
 		event(alice, "No", "action-selected")
@@ -92,13 +103,18 @@ func TestButtons(t *testing.T) {
 		bob.do(`{"say":"1","quiet":true}`)
 		event(bob, nil)
 
+		alice.said, bob.said = nil, nil
+		said.Step("the bot asks by the API")
 		ref := post("alice@localhost", "")
 		asked = alice.do(`{"read":true}`)
 		alice.is("by API", []any{asked.Body, asked.Buttons}, []any{"Tea?\n1) Green\n2) Black", tea})
+		said.Step("")
 		p.Stop()
 		p = harness.LaunchLinked(t, file)
+		said.Step("the next process knows what was asked")
 		alice.do(`{"say":"2","quiet":true}`)
 		event(alice, "b", "ref_of:"+ref)
+		said.Compare("buttons", kind, *update)
 
 		harness.Eventually(t, "the bot is in the room", func() bool {
 			r, err := p.Call("GET", "/v1/rooms/"+room, "", "", "")
