@@ -141,7 +141,7 @@ func (s *Stanza) Append(inner string, lim Limits) (*Stanza, error) {
 // be checked again.
 func (s *Stanza) Without(space string, lim Limits) (*Stanza, error) {
 	if s.rebuilds() {
-		return s.rebuild(s.Header, space, Child{}, nil, 0, lim)
+		return s.rebuild(s.Header, space, Child{}, nil, lim)
 	}
 	var b []byte
 	last := s.inner.from

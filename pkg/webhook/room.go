@@ -58,23 +58,23 @@ type roomFlag struct {
 	value *bool
 }
 
-// attrs returns the attributes of the element.
-func (r *Room) attrs(list []stanza.Attr) []stanza.Attr {
+// appendAttrs appends the attributes of the element.
+func (r *Room) appendAttrs(b []byte) []byte {
 	texts, flags := r.fields()
 	for i := range texts {
 		if v := *texts[i].value; v != "" {
-			list = append(list, stanza.Attr{Local: texts[i].name, Value: stanza.Clean(v)})
+			b = stanza.AppendCleanAttr(b, texts[i].name, v)
 		}
 	}
 	for i := range flags {
 		if *flags[i].value {
-			list = append(list, stanza.Attr{Local: flags[i].name, Value: "1"})
+			b = stanza.AppendCleanAttr(b, flags[i].name, "1")
 		}
 	}
 	if r.Code != 0 {
-		list = append(list, stanza.Attr{Local: "code", Value: strconv.Itoa(r.Code)})
+		b = stanza.AppendCleanAttr(b, "code", strconv.Itoa(r.Code))
 	}
-	return list
+	return b
 }
 
 // WithRoom returns the stanza of an event of a room: to an address, with what is known
@@ -101,8 +101,8 @@ func RoomEvent(from, to jid.JID, r *Room) (*stanza.Stanza, error) {
 
 // within returns a stanza with another header, and with the element at its end.
 func (r *Room) within(s *stanza.Stanza, h stanza.Header, lim stanza.Limits) (*stanza.Stanza, error) {
-	var space [roomTexts + roomFlags + 1]stanza.Attr
-	return s.AppendEmpty(h, nsRoom, "room", r.attrs(space[:0]), lim)
+	var space [512]byte
+	return s.AppendEmpty(h, nsRoom, "room", r.appendAttrs(space[:0]), lim)
 }
 
 // RoomOf returns what is known besides the stanza of an event of a room; nil of others.
