@@ -157,7 +157,7 @@ func (s *session) mayAnswer(answer *stanza.Stanza) bool {
 		zap.String("hint", "do bots answer each other? room_policy.max_answers_per_minute is the limit"))
 	w := &webhook.Room{Type: "room.muted", JID: s.key.room.String(), Nick: s.room.Status().Nick}
 	if st, err := webhook.RoomEvent(s.key.room, s.bareBot(), w); err == nil {
-		s.deliver(st, w, &muc.Event{})
+		s.deliver(time.Now(), st, w, &muc.Event{})
 	}
 	return false
 }

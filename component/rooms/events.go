@@ -21,7 +21,7 @@ import (
 func newID() string { return "room-" + ulid.Make().String() }
 
 // report turns what happened in the room into an event of endpoints. s.mu is held.
-func (s *session) report(e *muc.Event) {
+func (s *session) report(now time.Time, e *muc.Event) {
 	if e.Kind == muc.RoomJoined || e.Kind == muc.Message || e.Kind == muc.Subject {
 		s.dirty = true
 	}
@@ -50,7 +50,7 @@ func (s *session) report(e *muc.Event) {
 		s.all.repeats.Error(s.all.log, "event of a room not made", zap.Stringer("room", s.key.room), zap.Error(err))
 		return
 	}
-	s.deliver(st, known, e)
+	s.deliver(now, st, known, e)
 }
 
 // deliver hands an event to the endpoints. s.mu is held, so events of a room keep their
@@ -58,15 +58,16 @@ func (s *session) report(e *muc.Event) {
 //
 // Killed before the event is stored: the mark in the store is before it, and the message
 // comes again, as missed.
-func (s *session) deliver(st *stanza.Stanza, known *webhook.Room, e *muc.Event) {
+func (s *session) deliver(now time.Time, st *stanza.Stanza, known *webhook.Room, e *muc.Event) {
 	var inRoom jid.JID // of others, also of those who had the nick while we were away
 	if e.Own {
 		inRoom, _ = s.key.room.WithResource(s.room.Standing().Nick)
 	}
-	s.hand(offer{keyed: e.Key != 0, OfRoom: forward.OfRoom{
-		Event: &webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Received: time.Now(), Stanza: st, Room: known},
-		IDs:   message.RoomIDs{StanzaIDs: s.room.StanzaIDs(), Own: inRoom}, Author: author(&e.Occupant),
-	}})
+	o := &offered{event: webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Conversation: s.conversation, Received: now, Stanza: st, Room: known}}
+	o.offer = offer{keyed: e.Key != 0, since: now, OfRoom: forward.OfRoom{
+		Event: &o.event, IDs: message.RoomIDs{StanzaIDs: s.room.StanzaIDs(), Own: inRoom}, Author: author(&e.Occupant),
+	}}
+	s.hand(&o.offer)
 }
 
 // author returns by what an occupant can be recognised: the occupant-id, the real address,
@@ -103,17 +104,17 @@ func (s *session) eventID(e *muc.Event) string {
 
 // known returns what is known besides the stanza of an event. s.mu is held.
 func (s *session) known(e *muc.Event) *webhook.Room {
-	o := e.Occupant
-	w := &webhook.Room{JID: s.key.room.String(), Nick: o.Nick, OccupantID: o.ID, RealJID: s.realOf(&o).String(), Affiliation: o.Affiliation, Role: o.Role, OwnNick: s.nickNow(),
+	o := &e.Occupant
+	w := &webhook.Room{JID: s.key.room.String(), Nick: o.Nick, OccupantID: o.ID, RealJID: s.realOf(o).String(), Affiliation: o.Affiliation, Role: o.Role, OwnNick: s.nickNow(),
 		Missed: e.Missed, Own: e.Own, Bot: e.Own}
 	switch e.Kind {
 	case muc.Message:
-		w.Bot = e.Own || s.isBot(&o, e.Kind, e.Missed)
+		w.Bot = e.Own || s.isBot(o, e.Kind, e.Missed)
 		w.Own = w.Bot
 		w.Mention = !w.Own && s.mentioned(e.Stanza)
 	case muc.Private:
 		w.Type = "message.private"
-		w.Bot = s.isBot(&o, e.Kind, e.Missed)
+		w.Bot = s.isBot(o, e.Kind, e.Missed)
 		w.Own, w.Mention = w.Bot, !w.Bot
 	case muc.RoomJoined:
 		w.Type, w.Text, w.Own = "room.joined", e.Text, false
@@ -121,10 +122,10 @@ func (s *session) known(e *muc.Event) *webhook.Room {
 		w.Type, w.Reason, w.Code, w.Actor, w.Text, w.Alternative, w.Own = "room.left", e.Reason, e.Code, e.Actor, e.Text, e.Alternative, false
 	case muc.OccupantHas:
 		w.Type, w.Change, w.OldNick, w.Code, w.Actor, w.Text = "room.occupant", e.Change, e.OldNick, e.Code, e.Actor, e.Text
-		w.Bot = s.isBot(&o, e.Kind, e.Missed)
+		w.Bot = s.isBot(o, e.Kind, e.Missed)
 	case muc.Subject:
 		w.Type, w.Text = "room.subject", e.Text
-		w.Bot = e.Own || s.isBot(&o, e.Kind, e.Missed)
+		w.Bot = e.Own || s.isBot(o, e.Kind, e.Missed)
 		w.Own = w.Bot
 	case muc.Config:
 		w.Type, w.Code = "room.config", e.Code
@@ -137,6 +138,9 @@ func (s *session) known(e *muc.Event) *webhook.Room {
 // what was missed, that is the nick of its last stay, also if it is not back yet; somebody who
 // comes may be one whose own join is not through.
 func (s *session) isBot(o *muc.Occupant, kind muc.EventKind, missed bool) bool {
+	if !s.shared.Load() {
+		return false
+	}
 	s.all.mu.RLock()
 	list := s.all.byRoom[s.key.room]
 	s.all.mu.RUnlock()

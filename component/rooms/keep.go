@@ -135,6 +135,7 @@ func (r *Rooms) drop(ctx context.Context, s *session, status string) {
 	if len(r.byRoom[s.key.room]) == 0 {
 		delete(r.byRoom, s.key.room)
 	}
+	r.noteShared(s.key.room)
 	r.depart(s.key, nick, !announced)
 	r.mu.Unlock()
 	s.forgetWaiting()
@@ -142,6 +143,14 @@ func (r *Rooms) drop(ctx context.Context, s *session, status string) {
 		s.erase(ctx)
 	} else {
 		s.entomb(ctx, nick)
+	}
+}
+
+// noteShared notes whether several bots of ours are in a room. r.mu is held.
+func (r *Rooms) noteShared(room jid.JID) {
+	list := r.byRoom[room]
+	for _, s := range list {
+		s.shared.Store(len(list) > 1)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 
@@ -155,7 +156,7 @@ func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) (told map[jid
 			continue
 		}
 		s.mu.Lock()
-		s.apply(s.room.Update())
+		s.apply(time.Now(), s.room.Update())
 		link := s.link
 		s.mu.Unlock()
 		if n++; n%updatesAtOnce == 0 && link != nil {

@@ -25,6 +25,9 @@ type session struct {
 	nick atomic.Pointer[string] // own, as last known
 	ours atomic.Pointer[ours]   // see isBot
 
+	shared       atomic.Bool // other bots of ours are in the room
+	conversation string      // webhook.Event.Conversation of its events
+
 	// mu is never taken while Rooms.mu is held; the other way round is right.
 	mu      sync.Mutex
 	room    *muc.Room
@@ -106,6 +109,7 @@ func (s *session) noteNicks() {
 func (s *session) change(set Settings, p Policy) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	old := s.room.Options()
 	next := s.options(set, p)
 	sameRest := same(s.settings(), set) && old.SelfPing == next.SelfPing && old.MaxAge == next.MaxAge && old.MaxMissed == next.MaxMissed
@@ -113,12 +117,12 @@ func (s *session) change(set Settings, p Policy) {
 	if sameRest {
 		s.room.SetPassword(next.Password)
 		if old.Nick != next.Nick {
-			s.apply(s.room.SetNick(time.Now(), next.Nick))
+			s.apply(now, s.room.SetNick(now, next.Nick))
 		}
 		return
 	}
 	was := s.room.Status()
-	s.apply(s.room.Disconnected(time.Now()))
+	s.apply(now, s.room.Disconnected(now))
 	room, err := muc.New(next, s.room.Mark())
 	if err != nil {
 		return // it was checked
@@ -126,10 +130,10 @@ func (s *session) change(set Settings, p Policy) {
 	s.room = room
 	s.room.SetMute(s.all.isMute(s.key))
 	if was.State == muc.Refused {
-		s.room.Refuse(time.Now(), was.Refusal)
+		s.room.Refuse(now, was.Refusal)
 	}
 	if s.link != nil {
-		s.apply(s.room.Connected(time.Now())) // joined again while joined: nobody sees it; one that has refused only notes that there is a connection
+		s.apply(now, s.room.Connected(now)) // joined again while joined: nobody sees it; one that has refused only notes that there is a connection
 	}
 	s.settle()
 }
@@ -138,24 +142,27 @@ func (s *session) change(set Settings, p Policy) {
 func (s *session) connected(link *component.Link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	s.link = link
 	s.askService(link)
 	s.room.SetMute(s.all.isMute(s.key))
-	s.apply(s.room.Connected(time.Now()))
+	s.apply(now, s.room.Connected(now))
 }
 
 // disconnected notes the end of the connection.
 func (s *session) disconnected() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	s.link = nil
-	s.apply(s.room.Disconnected(time.Now()))
+	s.apply(now, s.room.Disconnected(now))
 }
 
 // retry joins a room that has refused us, or, if it is asked for, one that waits.
 func (s *session) retry(waiting bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	switch s.room.Status().State {
 	case muc.Refused:
 	case muc.Waiting:
@@ -165,7 +172,7 @@ func (s *session) retry(waiting bool) {
 	default:
 		return
 	}
-	s.apply(s.room.Retry(time.Now()))
+	s.apply(now, s.room.Retry(now))
 }
 
 // leave leaves the room. It returns the nick there, and whether the room knows: without a
@@ -173,11 +180,12 @@ func (s *session) retry(waiting bool) {
 func (s *session) leave(status string) (nick string, announced bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	st := s.room.Status()
 	if st.State == muc.Joined {
-		s.report(&muc.Event{Kind: muc.RoomLeft, Reason: muc.LeftItself, Occupant: muc.Occupant{Nick: st.Nick}, Own: true, Text: status})
+		s.report(now, &muc.Event{Kind: muc.RoomLeft, Reason: muc.LeftItself, Occupant: muc.Occupant{Nick: st.Nick}, Own: true, Text: status})
 	}
-	s.apply(s.room.Leave(time.Now(), status))
+	s.apply(now, s.room.Leave(now, status))
 	return st.Nick, s.link != nil || st.State == muc.Refused
 }
 
@@ -186,8 +194,9 @@ func (s *session) leave(status string) (nick string, announced bool) {
 func (s *session) leaveForNow(status string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	now := time.Now()
 	if s.room.Status().State != muc.Refused {
-		s.apply(s.room.Leave(time.Now(), status))
+		s.apply(now, s.room.Leave(now, status))
 	}
 }
 
@@ -198,7 +207,8 @@ func (s *session) receive(st *stanza.Stanza) {
 	if s.last.State == muc.Joining {
 		s.room.SetAnswers(s.all.answers(s.key))
 	}
-	s.apply(s.room.Receive(time.Now(), st))
+	now := time.Now()
+	s.apply(now, s.room.Receive(now, st))
 }
 
 // advance does what is due, and returns when to come again.
@@ -206,7 +216,7 @@ func (s *session) advance(now time.Time) time.Time {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if d := s.room.Deadline(); !d.IsZero() && !now.Before(d) {
-		s.apply(s.room.Advance(now))
+		s.apply(now, s.room.Advance(now))
 	}
 	s.offerAgain(now)
 	next := s.room.Deadline()
@@ -233,12 +243,12 @@ func (s *session) advance(now time.Time) time.Time {
 // apply sends and reports what follows from an input. s.mu is held.
 //
 // Killed in the middle: the mark in the store is before the events that are not stored.
-func (s *session) apply(out muc.Output) {
+func (s *session) apply(now time.Time, out muc.Output) {
 	for _, st := range out.Send {
 		s.send(st)
 	}
 	for i := range out.Events {
-		s.report(&out.Events[i])
+		s.report(now, &out.Events[i])
 	}
 	s.settle()
 	due := s.room.Deadline()

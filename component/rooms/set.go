@@ -11,6 +11,7 @@ import (
 
 	"stanzahook/pkg/muc"
 	"stanzahook/pkg/secret"
+	"stanzahook/pkg/store"
 )
 
 // Set takes over the rooms of the configuration and the policy. Rooms of it that have
@@ -142,7 +143,7 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	if err := r.hasPlace(k, set.Source); err != nil {
 		return nil, err
 	}
-	s := &session{all: r, key: k, changed: make(chan struct{}), progress: make(chan struct{}, 1)}
+	s := &session{all: r, key: k, conversation: store.Conversation(k.room.String(), k.self.Bare().String()), changed: make(chan struct{}), progress: make(chan struct{}, 1)}
 	s.set.Store(&set)
 	rec := r.stored[k]
 	delete(r.stored, k)
@@ -178,5 +179,6 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	r.sessions[k] = s
 	delete(r.departed, k)
 	r.byRoom[k.room] = append(r.byRoom[k.room], s)
+	r.noteShared(k.room)
 	return s, nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"stanzahook/component/forward"
 	"stanzahook/pkg/muc"
+	"stanzahook/pkg/webhook"
 )
 
 const (
@@ -88,9 +89,15 @@ func (r *Rooms) Waiting() (events, bytes int) {
 	return r.waits.held, r.waits.bytes
 }
 
+// offered is an offer with its event.
+type offered struct {
+	offer
+	event webhook.Event
+}
+
 // hand gives an event to the endpoints, behind those that wait. s.mu is held.
-func (s *session) hand(o offer) {
-	o.n, o.since = s.offered, time.Now()
+func (s *session) hand(o *offer) {
+	o.n = s.offered
 	s.offered++
 	if s.lost.Load() {
 		s.all.Counters.Dropped.Add(1)
@@ -100,26 +107,26 @@ func (s *session) hand(o offer) {
 		s.issued++
 	}
 	if s.waiting.any() {
-		s.keep(o)
+		s.keep(*o)
 		return
 	}
 	s.offer(o)
 }
 
-func (s *session) offer(o offer) {
+func (s *session) offer(o *offer) {
 	o.OnStored = func(err error) { s.onStored(o, err) }
 	s.all.o.Deliver(o.OfRoom)
 }
 
 // onStored is called when an event is stored or refused. s.mu may be held or not.
-func (s *session) onStored(o offer, err error) {
+func (s *session) onStored(o *offer, err error) {
 	if err != nil {
 		s.all.Counters.Deferred.Add(1)
 		s.all.repeats.Warn(s.all.log, "event of a room waits", zap.Stringer("room", s.key.room), zap.Error(err))
 		o.Again = true
-		s.keep(o)
+		s.keep(*o)
 	} else {
-		s.settled(o)
+		s.settled(o.keyed)
 	}
 	select {
 	case s.progress <- struct{}{}:
@@ -128,8 +135,8 @@ func (s *session) onStored(o offer, err error) {
 }
 
 // settled notes that nothing more will come of an event.
-func (s *session) settled(o offer) {
-	if o.keyed {
+func (s *session) settled(keyed bool) {
+	if keyed {
 		s.done.Add(1)
 	}
 }
@@ -156,7 +163,7 @@ func (s *session) keep(o offer) {
 			s.all.log.Error("events of a room dropped: too many wait", zap.Stringer("room", s.key.room), zap.Stringer("bot", s.self.Bare()),
 				zap.String("hint", "the queue of their endpoint is full; the room is asked for its messages again when there is room"))
 		}
-		s.settled(o) // lost is set first: the mark does not move
+		s.settled(o.keyed) // lost is set first: the mark does not move
 	}
 	s.all.poke()
 }
@@ -186,10 +193,10 @@ func (s *session) offerAgain(now time.Time) {
 		if age := now.Sub(o.since); age > s.room.Options().MaxAge {
 			s.all.Counters.Dropped.Add(1)
 			s.all.log.Error("event of a room dropped: no queue had room for it", zap.Stringer("room", s.key.room), zap.String("event", o.ID), zap.Duration("age", age))
-			s.settled(o)
+			s.settled(o.keyed)
 			continue
 		}
-		s.offer(o)
+		s.offer(&o)
 		w.mu.Lock()
 		refused := len(w.list) > 0 && w.list[0].n <= o.n
 		if refused {
@@ -222,7 +229,7 @@ func (s *session) askAnew(now time.Time) {
 	s.lost.Store(false)
 	if s.link != nil {
 		s.room.SetMute(s.all.isMute(s.key))
-		s.apply(s.room.Connected(now))
+		s.apply(now, s.room.Connected(now))
 	}
 	s.settle()
 }

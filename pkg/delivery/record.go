@@ -19,6 +19,9 @@ type (
 
 // conversationOf returns the key of the conversation, whose events stay in order.
 func conversationOf(ev *webhook.Event) string {
+	if ev.Conversation != "" {
+		return ev.Conversation
+	}
 	return store.Conversation(ev.Stanza.From.Bare().String(), ev.Stanza.To.Bare().String())
 }
 

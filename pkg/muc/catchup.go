@@ -342,14 +342,14 @@ func (r *Room) release(missed []Event) {
 	for _, e := range r.others(missed) {
 		if !live[e.key] {
 			e.Occupant = r.authorInPast(e.Stanza, e.Occupant.Nick)
-			r.pass(e)
+			r.pass(&e)
 		}
 	}
 	for _, e := range held {
 		if e.key != 0 { // what the room can do is known now
 			e.StanzaID = r.stanzaID(e.Stanza)
 		}
-		r.pass(e)
+		r.pass(&e)
 	}
 }
 
@@ -364,18 +364,18 @@ func (r *Room) abort() {
 	r.catchUp = catchUp{}
 	for _, e := range held {
 		if e.key == 0 {
-			r.pass(e)
+			r.pass(&e)
 		}
 	}
 }
 
 // hold emits a live event, or lets it wait for what was missed before it.
-func (r *Room) hold(e Event) {
+func (r *Room) hold(e *Event) {
 	if !r.catching && r.state != Joining {
 		r.pass(e)
 		return
 	}
-	r.held = append(r.held, e)
+	r.held = append(r.held, *e)
 	r.bytes += len(e.Stanza.XML())
 	if len(r.held) >= maxHeld || r.bytes >= maxBytes {
 		r.release(r.together())
@@ -383,7 +383,7 @@ func (r *Room) hold(e Event) {
 }
 
 // pass emits an event and moves the mark.
-func (r *Room) pass(e Event) {
+func (r *Room) pass(e *Event) {
 	if e.key != 0 {
 		r.saw(e.key, e.when)
 	}

@@ -236,7 +236,7 @@ func (r *Room) complete(now time.Time) {
 	r.refusal, r.pause = Refusal{}, 0
 	r.sweep()
 	r.silence(now)
-	r.emit(Event{Kind: RoomJoined, Occupant: r.author(r.nick), Own: true, Text: r.remark})
+	r.emit(&Event{Kind: RoomJoined, Occupant: r.author(r.nick), Own: true, Text: r.remark})
 	r.look(now)
 	if r.nick != r.o.Nick && r.byNick[r.o.Nick] == nil {
 		r.sendPresence(r.o.Nick, "", "") // it has become free meanwhile
@@ -282,7 +282,7 @@ func (r *Room) onOwnLeave(now time.Time, from string, u user, alternative string
 		r.traits = traits{} // the next room of this name is another one
 	}
 	r.abort()
-	r.emit(left)
+	r.emit(&left)
 	why := Refusal{Text: left.Reason}
 	if left.Text != "" {
 		why.Text += ": " + left.Text

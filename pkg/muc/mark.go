@@ -117,10 +117,10 @@ func (m *mark) saw(key uint64, at time.Time) {
 	if at.After(m.m.Last) {
 		m.m.Last = at
 	}
-	if len(m.m.Seen) >= maxSeen {
-		m.m.Seen = append(m.m.Seen[:0], m.m.Seen[1:]...)
-	}
 	m.m.Seen = append(m.m.Seen, Seen{key, at.Unix()})
+	if n := len(m.m.Seen); n > maxSeen {
+		m.m.Seen = m.m.Seen[n-maxSeen:] // where append has no place left, it copies no more than these
+	}
 }
 
 // used notes a nick of ours.

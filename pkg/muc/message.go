@@ -92,9 +92,9 @@ func (r *Room) onPrivate(nick string, s *stanza.Stanza) {
 	}
 	switch r.state {
 	case Waiting:
-		r.pass(e)
+		r.pass(&e)
 	case Joining, Joined:
-		r.hold(e)
+		r.hold(&e)
 	}
 }
 
@@ -141,7 +141,7 @@ func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
 			}
 		}
 	}
-	r.hold(e)
+	r.hold(&e)
 }
 
 // maxSubject is how much of a subject is kept, in bytes.

@@ -228,6 +228,6 @@ func (r *Room) onOther(s *stanza.Stanza, u *user) {
 // report emits an event about others, once we are in.
 func (r *Room) report(e Event) {
 	if r.state == Joined {
-		r.hold(e)
+		r.hold(&e)
 	}
 }

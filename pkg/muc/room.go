@@ -228,7 +228,7 @@ func (r *Room) take() Output {
 	return out
 }
 
-func (r *Room) emit(e Event) { r.out.Events = append(r.out.Events, e) }
+func (r *Room) emit(e *Event) { r.out.Events = append(r.out.Events, *e) }
 
 func (r *Room) become(now time.Time, s State) {
 	if r.state != s {

@@ -18,10 +18,13 @@ type Event struct {
 	Test      bool // made up, to try an endpoint
 	Stanza    *stanza.Stanza
 	Facts     Facts
-	Type      string        // as TypeOf has it; empty: it is found whenever it is needed
-	Room      *Room         // as RoomOf has it; nil: so is that
-	Data      []byte        // of an event with data of its own, in place of those of its stanza: see judgeOwn
-	Span      *tracing.Span // that requests are made in; nil: they are not traced
+	Type      string // as TypeOf has it; empty: it is found whenever it is needed
+	Room      *Room  // as RoomOf has it; nil: so is that
+	// Conversation is the key of the events that a queue keeps in order with this one, by its
+	// two bare addresses; empty: it is made of them whenever it is needed.
+	Conversation string
+	Data         []byte        // of an event with data of its own, in place of those of its stanza: see judgeOwn
+	Span         *tracing.Span // that requests are made in; nil: they are not traced
 	// Who counts as its sender where senders share something; zero: who has sent its stanza.
 	// Everybody in a room writes from the address of that.
 	Who jid.JID
