@@ -78,9 +78,19 @@ func (s *session) entomb(ctx context.Context, nick string) {
 // saveMark stores the mark as it was looked at, if its events are stored; and that the room
 // refused us. With anew it looks at the mark again. The error is logged.
 func (s *session) saveMark(ctx context.Context, anew bool) error {
+	ready, due := s.takeMark(anew)
+	if !due {
+		return nil
+	}
+	return s.storeMark(ctx, ready)
+}
+
+// takeMark returns the mark that saveMark stores, nil if it is that which was stored last, and
+// whether there is anything to store.
+func (s *session) takeMark(anew bool) (ready *snapshot, due bool) {
 	s.mu.Lock()
+	defer s.mu.Unlock()
 	refusal := s.refusedStored != (s.last.State == muc.Refused)
-	var ready *snapshot
 	done := s.done.Load() // before lost, which is set first
 	if s.lost.Load() {
 		s.snapshot, s.dirty = nil, false
@@ -98,7 +108,11 @@ func (s *session) saveMark(ctx context.Context, anew bool) error {
 		s.marked = true
 		s.safe.Store(&ready.mark)
 	}
-	s.mu.Unlock()
+	return ready, ready != nil || refusal
+}
+
+// storeMark stores what takeMark has returned. The error is logged.
+func (s *session) storeMark(ctx context.Context, ready *snapshot) error {
 	if ready != nil {
 		data, err := json.Marshal(ready.mark)
 		if err != nil {
@@ -107,9 +121,6 @@ func (s *session) saveMark(ctx context.Context, anew bool) error {
 		s.saving.Lock()
 		s.mark = data
 		s.saving.Unlock()
-	}
-	if ready == nil && !refusal {
-		return nil
 	}
 	err := s.save(ctx)
 	if err != nil && !errors.Is(err, context.Canceled) {

@@ -14,6 +14,10 @@ const (
 	storedPause = 50 * time.Millisecond
 )
 
+// marksAtOnce is how many marks are written at a time: together they cost the store less than one
+// after the other, and those of many rooms move at once.
+const marksAtOnce = 32
+
 // Run is the clock of the rooms, and writes their marks, until ctx is done. The marks are
 // written beside the clock: a slow store must not delay joins and pings.
 func (r *Rooms) Run(ctx context.Context) {
@@ -58,6 +62,8 @@ func (r *Rooms) Run(ctx context.Context) {
 // when look has something, which is often: advance asks again as long as a mark is not stored.
 func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
 	last := time.Time{}
+	slots := make(chan struct{}, marksAtOnce)
+	var wg sync.WaitGroup
 	for {
 		select {
 		case <-ctx.Done():
@@ -71,12 +77,20 @@ func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
 		}
 		for _, s := range r.all() {
 			if ctx.Err() != nil {
-				return
+				break
 			}
-			if all || s.waitsForMark() {
-				_ = s.saveMark(ctx, all)
+			if !all && !s.waitsForMark() {
+				continue
+			}
+			if ready, due := s.takeMark(all); due {
+				slots <- struct{}{}
+				wg.Go(func() {
+					defer func() { <-slots }()
+					_ = s.storeMark(ctx, ready)
+				})
 			}
 		}
+		wg.Wait() // a mark is not overtaken by the next one of its room
 	}
 }
 
@@ -95,7 +109,7 @@ func (r *Rooms) Stop(ctx context.Context) {
 		}
 	}
 	var wg sync.WaitGroup
-	slots := make(chan struct{}, 16)
+	slots := make(chan struct{}, marksAtOnce)
 	for _, s := range all {
 		slots <- struct{}{}
 		wg.Go(func() {

@@ -5,6 +5,7 @@ import (
 	"container/list"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"stanzahook/pkg/jid"
@@ -36,6 +37,7 @@ type Questions struct {
 
 	mu    sync.Mutex
 	all   map[conversation]*list.Element // of Question
+	count atomic.Int64                   // of all, for those that ask at each message
 	bots  map[jid.JID]*asked
 	bytes int
 
@@ -125,8 +127,14 @@ func (q *Questions) Say(s *stanza.Stanza, ref Ref, now time.Time) {
 	}
 }
 
+// Any reports whether there is a question: if not, Hear says nothing of any message.
+func (q *Questions) Any() bool { return q.count.Load() > 0 }
+
 // last returns the last question of a conversation.
 func (q *Questions) last(c conversation) (Question, bool) {
+	if !q.Any() {
+		return Question{}, false
+	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if e := q.all[c]; e != nil {
@@ -170,6 +178,7 @@ func (q *Questions) Add(one Question) {
 		q.bots[one.Own] = of
 	}
 	q.all[one.conversation()] = of.PushBack(one)
+	q.count.Store(int64(len(q.all)))
 	of.bytes += one.size()
 	q.bytes += one.size()
 	q.report(one)
@@ -227,6 +236,7 @@ func (q *Questions) forget(e *list.Element) {
 	of.bytes -= one.size()
 	q.bytes -= one.size()
 	delete(q.all, one.conversation())
+	q.count.Store(int64(len(q.all)))
 	if of.Len() == 0 {
 		delete(q.bots, one.Own)
 	}

@@ -38,6 +38,9 @@ func (a *App) isHome(domain string) bool {
 
 // isChoice reports whether a message of a room is an answer by a button of the bot.
 func (a *App) isChoice(bot, room jid.JID, nick string, s *stanza.Stanza) bool {
+	if !a.questions.Any() {
+		return false
+	}
 	m := message.Read(s)
 	heard := message.Heard{Ref: message.Ref{Kind: message.Room, Own: bot, Peer: room}}
 	_, is := a.questions.Hear(s, &m, &heard, func(text string) string { return muc.WithoutMention(text, nick) }, time.Now())
