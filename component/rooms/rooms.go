@@ -70,6 +70,7 @@ type Rooms struct {
 	wake     chan struct{}
 	queries  chan struct{} // places of those that ask an archive
 	waits    waits
+	events   sync.Pool // of *[1]muc.Event, which most stanzas make one of: see muc.Room.Reuse
 	Counters Counters
 
 	mu       sync.RWMutex

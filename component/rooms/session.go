@@ -208,7 +208,14 @@ func (s *session) receive(st *stanza.Stanza) {
 		s.room.SetAnswers(s.all.answers(s.key))
 	}
 	now := time.Now()
+	one, _ := s.all.events.Get().(*[1]muc.Event)
+	if one == nil {
+		one = new([1]muc.Event)
+	}
+	s.room.Reuse(one[:])
 	s.apply(now, s.room.Receive(now, st))
+	one[0] = muc.Event{}
+	s.all.events.Put(one)
 }
 
 // advance does what is due, and returns when to come again.
@@ -251,8 +258,9 @@ func (s *session) apply(now time.Time, out muc.Output) {
 		s.report(now, &out.Events[i])
 	}
 	s.settle()
-	due := s.room.Deadline()
-	if len(out.Send) > 0 || len(out.Events) > 0 || !due.IsZero() && (s.look.IsZero() || due.Before(s.look)) {
+	if len(out.Send) > 0 || len(out.Events) > 0 {
+		s.all.poke()
+	} else if due := s.room.Deadline(); !due.IsZero() && (s.look.IsZero() || due.Before(s.look)) {
 		s.all.poke()
 	}
 }

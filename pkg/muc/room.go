@@ -221,6 +221,10 @@ const (
 	maxResource = 1023
 )
 
+// Reuse gives the room memory for the events of its next output, which is used up to its
+// capacity.
+func (r *Room) Reuse(events []Event) { r.out.Events = events[:0] }
+
 // take returns the output so far.
 func (r *Room) take() Output {
 	out := r.out

@@ -91,8 +91,9 @@ func buildText(h Header, local, text string, origin bool, lim Limits) (*Stanza, 
 	if limit := lim.Max(); len(b) > limit {
 		return nil, fmt.Errorf("build %s: the stanza has %d bytes; %d are allowed", name, len(b), limit)
 	}
-	s := &Stanza{Header: h, raw: unsafe.String(unsafe.SliceData(b), len(b)), inner: span{c.outer.from, end}} // nobody writes to b any more
-	s.children = append(s.childSpace[:0], c)
+	s := newStanza(h, few)
+	s.raw, s.inner = unsafe.String(unsafe.SliceData(b), len(b)), span{c.outer.from, end} // nobody writes to b any more
+	s.children = append(s.children, c)
 	if origin {
 		s.children = append(s.children, id)
 	}

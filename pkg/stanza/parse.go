@@ -46,8 +46,8 @@ func Parse(raw string, lim Limits) (*Stanza, error) { return NewParser(lim, nil)
 func (p *Parser) Parse(raw string) (*Stanza, error) {
 	x := &p.x
 	x.reset(raw)
-	s := &Stanza{raw: raw}
-	s.children = s.childSpace[:0]
+	s := newStanza(Header{}, some)
+	s.raw = raw
 	space, local, ok := x.stanza(s)
 	if !ok {
 		return nil, x.err

@@ -67,15 +67,15 @@ func (s *Stanza) rebuild(h Header, drop string, add Child, attrs []byte, lim Lim
 	if err := h.check(); err != nil {
 		return nil, err
 	}
-	size := 160 + len(s.extra) + int(s.inner.to-s.inner.from) // 160: of most headers
+	size := len(s.raw) + max(0, len(h.To.String())-len(s.To.String())) // of most headers
 	if add.Local != "" {
 		size += 32 + len(add.Space) + len(add.Local) + len(attrs)
 	}
 	b := make([]byte, 0, size)
 	b = append(h.appendTag(b, s.extra), '>')
 	begin := int32(len(b))
-	x := &Stanza{Header: h, extra: s.extra}
-	x.children = x.childSpace[:0]
+	x := newStanza(h, len(s.children)+1)
+	x.extra = s.extra
 	last := s.inner.from
 	for _, c := range s.children {
 		if drop != "" && c.Space == drop {

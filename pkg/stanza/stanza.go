@@ -57,12 +57,33 @@ type Header struct {
 // Parse and Build make it.
 type Stanza struct {
 	Header
-	raw        string
-	inner      span // content between start tag and end tag
-	extra      string
-	children   []Child
-	rewrite    bool // the XML must be rewritten before it goes into a stream
-	childSpace [6]Child
+	raw      string
+	inner    span // content between start tag and end tag
+	extra    string
+	children []Child
+	rewrite  bool // the XML must be rewritten before it goes into a stream
+}
+
+// few and some are how many children a stanza is made with room for.
+const few, some = 3, 6
+
+// newStanza returns a stanza without content, with room for children behind it, which saves a
+// look into other memory: for few, or for some.
+func newStanza(h Header, children int) *Stanza {
+	if children <= few {
+		x := &struct {
+			Stanza
+			space [few]Child
+		}{Stanza: Stanza{Header: h}}
+		x.children = x.space[:0]
+		return &x.Stanza
+	}
+	x := &struct {
+		Stanza
+		space [some]Child
+	}{Stanza: Stanza{Header: h}}
+	x.children = x.space[:0]
+	return &x.Stanza
 }
 
 // span is a range of bytes of the XML.
