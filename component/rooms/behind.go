@@ -12,6 +12,9 @@ import (
 // can write what it likes: it is believed about the users of its own server, and not about
 // ours, whom we would let do what its owner wants.
 func (s *session) realOf(o *muc.Occupant) jid.JID {
+	if o.JID.IsZero() { // of most
+		return jid.JID{}
+	}
 	service, real := s.key.room.Domain(), o.JID.Bare()
 	if s.all.isHome(s.key) || service == real.Domain() || strings.HasSuffix(service, "."+real.Domain()) {
 		return real

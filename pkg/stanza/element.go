@@ -111,9 +111,9 @@ func (p *Parser) Element(raw string) (*Element, error) {
 // Element returns a child of the stanza as a tree.
 func (s *Stanza) Element(c Child) *Element {
 	var x scanner
-	var attrs [8]attribute
-	var binds [4]binding
-	var elems [8]string
+	var attrs [4]attribute // they are on the heap; most elements have fewer
+	var binds [2]binding
+	var elems [4]string
 	x.attr, x.bind, x.elems = attrs[:0], binds[:0], elems[:0]
 	var e Element
 	s.tree(&x, c, &e)
