@@ -163,6 +163,56 @@ func TestShareOfInvitations(t *testing.T) {
 	kept(5)
 }
 
+// A caller of the API cannot take all places: as many are left for others as it has, however many
+// come. All of them are there again after a restart.
+func TestShareOfCallers(t *testing.T) {
+	srv := componenttest.NewServer(t, "bot.example.com", "secret")
+	s := openStore(t, t.TempDir())
+	p := policy()
+	p.MaxRooms = 9
+	b := start(t, srv, s, p, setting())
+	n := 0
+	keeps := func(by string, bot jid.JID, want error) {
+		t.Helper()
+		n++
+		set := rooms.Settings{Room: jid.MustParse(fmt.Sprintf("r%d@rooms.example.com", n)), Bot: bot, Nick: "Echo", By: by}
+		if err := b.rooms.Keep(t.Context(), set); err != want {
+			t.Fatalf("room %d of %s: %v, want %v", n, by, err, want)
+		}
+	}
+	for range 4 {
+		keeps("mallory", echo, nil)
+	}
+	keeps("mallory", echo, rooms.ErrShare)
+	keeps("mallory", jid.MustParse("other@bot.example.com"), rooms.ErrShare)
+	keeps("alice", echo, nil)
+	keeps("alice", echo, nil)
+	keeps("alice", echo, rooms.ErrShare)
+	second := jid.MustParse("second@bot.example.com")
+	keeps("", second, nil) // as a hook does
+	keeps("", second, rooms.ErrShare)
+	keeps("", jid.MustParse("third@bot.example.com"), nil)
+	keeps("bob", echo, rooms.ErrFull)
+	if c := &b.rooms.Counters; c.OverShare.Load() != 4 || c.Full.Load() != 1 {
+		t.Errorf("counted: %d over a share, %d full", c.OverShare.Load(), c.Full.Load())
+	}
+	// what is kept can be changed, by whomever
+	if err := b.rooms.Keep(t.Context(), rooms.Settings{Room: jid.MustParse("r1@rooms.example.com"), Bot: echo, Nick: "Bot", By: "bob"}); err != nil {
+		t.Error(err)
+	}
+	b.stop()
+	b = start(t, srv, s, p, setting())
+	if n := len(b.rooms.List()); n != 9 {
+		t.Errorf("%d rooms after the restart", n)
+	}
+	room := jid.MustParse("r1@rooms.example.com")
+	if err := b.rooms.Leave(t.Context(), room, echo, false, ""); err != nil {
+		t.Error(err)
+	}
+	keeps("mallory", echo, rooms.ErrShare) // it has three, and there is one place
+	keeps("bob", echo, nil)
+}
+
 // Two bots in a room do not hear each other, but copies do; nobody can write what only we
 // may say.
 func TestOwnWordsAndFakes(t *testing.T) {

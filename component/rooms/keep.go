@@ -16,6 +16,7 @@ var (
 	ErrConfigured = errors.New("the room is one of the configuration")
 	ErrFull       = errors.New("the component has as many rooms as room_policy.max_rooms allows")
 	ErrInvited    = errors.New("the rooms of invitations take up their share: half of room_policy.max_rooms, and a quarter for those of one service elsewhere")
+	ErrShare      = errors.New("this caller has its share of the rooms: as many as room_policy.max_rooms leaves to all others; leave one, or raise max_rooms")
 	ErrNone       = errors.New("the bot is not kept in this room")
 	ErrSeveral    = errors.New("several bots are in this room: say which one with from")
 )
@@ -26,7 +27,7 @@ var (
 //
 // Killed before it returns: the room is kept or not.
 //
-// Errors: ErrConfigured, ErrFull, and those of settings that make no sense.
+// Errors: ErrConfigured, ErrFull, ErrShare, and those of settings that make no sense.
 func (r *Rooms) Keep(ctx context.Context, set Settings) error {
 	_, err := r.keep(ctx, set)
 	return err
@@ -76,7 +77,8 @@ func (r *Rooms) take(k key, set *Settings) (s *session, isNew bool, err error) {
 		return nil, false, gateway.ErrStopping
 	}
 	if s = r.sessions[k]; s != nil {
-		if set.Source = s.settings().Source; set.Source == FromConfig {
+		is := s.settings()
+		if set.Source, set.By = is.Source, is.By; set.Source == FromConfig {
 			return nil, false, ErrConfigured
 		}
 		return s, false, nil
@@ -84,7 +86,15 @@ func (r *Rooms) take(k key, set *Settings) (s *session, isNew bool, err error) {
 	if set.Source == "" {
 		set.Source = FromAPI
 	}
-	s, err = r.add(k, *set)
+	if err = r.hasShare(k, set); err == nil {
+		s, err = r.add(k, *set)
+	}
+	switch {
+	case errors.Is(err, ErrFull):
+		r.Counters.Full.Add(1)
+	case errors.Is(err, ErrShare), errors.Is(err, ErrInvited):
+		r.Counters.OverShare.Add(1)
+	}
 	return s, true, err
 }
 

@@ -28,7 +28,7 @@ func (s *session) record() (store.RoomRecord, error) {
 	set := s.settings()
 	var err error
 	if set.Source != FromConfig {
-		rec.Kept, err = json.Marshal(kept{set.Nick, set.Password.Reveal(), set.History, set.Create, set.Config, set.Rejoin, set.Source})
+		rec.Kept, err = json.Marshal(kept{set.Nick, set.Password.Reveal(), set.History, set.Create, set.Config, set.Rejoin, set.Source, set.By})
 	}
 	if s.refusedStored = s.last.State == muc.Refused; s.refusedStored && err == nil {
 		rec.Refused, err = json.Marshal(s.room.Status().Refusal)

@@ -60,6 +60,7 @@ type Counters struct {
 	Joins, Refusals, Missed, Own, Muted, Unacknowledged, Invites atomic.Int64
 	Deferred                                                     atomic.Int64 // events that a queue had no room for, each time
 	Dropped                                                      atomic.Int64 // events that found no room to wait; most come again as missed
+	Full, OverShare                                              atomic.Int64 // bots that got no place in a room
 }
 
 // Rooms are all bots in rooms.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"maps"
-	"strings"
 	"time"
 
 	"go.uber.org/zap"
@@ -92,56 +91,18 @@ func (r *Rooms) addStored() {
 			r.log.Error("room unreadable", zap.String("room", rec.Room), zap.Error(err))
 			continue
 		}
-		set := Settings{Room: k.room, Bot: k.self.Bare(), Nick: o.Nick, Password: secret.New(o.Password), History: o.History, Create: o.Create, Config: o.Config, Rejoin: o.Rejoin, Source: o.Source}
+		set := Settings{Room: k.room, Bot: k.self.Bare(), Nick: o.Nick, Password: secret.New(o.Password), History: o.History, Create: o.Create, Config: o.Config, Rejoin: o.Rejoin, Source: o.Source, By: o.By}
 		if _, err := r.add(k, set); err != nil {
 			r.log.Error("room not joined", zap.String("room", rec.Room), zap.String("bot", rec.Bot), zap.Error(err))
 		}
 	}
 }
 
-// hasPlace returns ErrFull if a component has as many rooms as it may have. Anybody can invite,
-// so the rooms of invitations take half of them at most, and those of one service, which may be
-// a stranger's, a quarter, unless it is at home with the component. r.mu is held.
-func (r *Rooms) hasPlace(k key, source string) error {
-	all, invited, there := 0, 0, 0
-	for other, s := range r.sessions {
-		if other.self.Domain() != k.self.Domain() {
-			continue
-		}
-		all++
-		if s.settings().Source != FromInvite {
-			continue
-		}
-		if invited++; other.room.Domain() == k.room.Domain() {
-			there++
-		}
-	}
-	most := r.policy.MaxRooms
-	switch {
-	case all >= most:
-		return ErrFull
-	case source != FromInvite:
-		return nil
-	case invited >= (most+1)/2, there >= (most+3)/4 && !atHome(k):
-		return ErrInvited
-	}
-	return nil
-}
-
-// atHome reports whether a room is at a service of the same server as the component: both are
-// below one domain, or the one is below the other.
-func atHome(k key) bool {
-	room, own := k.room.Domain(), k.self.Domain()
-	_, parent, below := strings.Cut(own, ".")
-	return room == own || strings.HasSuffix(own, "."+room) || strings.HasSuffix(room, "."+own) ||
-		below && strings.Contains(parent, ".") && (room == parent || strings.HasSuffix(room, "."+parent))
-}
-
 // add makes the session of a room; r.mu is held. The link, if it is connected, has to be
 // told by its caller.
 func (r *Rooms) add(k key, set Settings) (*session, error) {
-	if err := r.hasPlace(k, set.Source); err != nil {
-		return nil, err
+	if r.rooms(k, nil) >= r.policy.MaxRooms {
+		return nil, ErrFull
 	}
 	s := &session{all: r, key: k, conversation: store.Conversation(k.room.String(), k.self.Bare().String()), changed: make(chan struct{}), progress: make(chan struct{}, 1)}
 	s.set.Store(&set)

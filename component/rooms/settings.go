@@ -28,6 +28,7 @@ type Settings struct {
 	Config    map[string][]string
 	Rejoin    bool
 	Source    string
+	By        string // the caller who has asked for it; empty: the bot itself
 }
 
 // Policy holds for all rooms.
@@ -57,4 +58,5 @@ type kept struct {
 	Config   map[string][]string `json:"config,omitempty"`
 	Rejoin   bool                `json:"rejoin,omitempty"`
 	Source   string              `json:"source"`
+	By       string              `json:"by,omitempty"`
 }

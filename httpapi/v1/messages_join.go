@@ -86,7 +86,7 @@ func (m messages) join(ctx context.Context, s *stanza.Stanza, wait time.Duration
 	defer cancel()
 	ctx, release := httpapi.Wait(ctx, httpapi.Needs(gateway.ScopeRooms))
 	defer release()
-	now, kept, err := m.rooms.Join(ctx, RoomSettings{Room: s.To.Bare(), Bot: s.From.Bare(), History: muc.Missed})
+	now, kept, err := m.rooms.Join(ctx, RoomSettings{Room: s.To.Bare(), Bot: s.From.Bare(), History: muc.Missed, By: httpapi.IdentityOf(ctx).Name})
 	switch {
 	case err != nil:
 		return refusedByRoom(err)

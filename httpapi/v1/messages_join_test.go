@@ -54,7 +54,7 @@ func TestMessageJoins(t *testing.T) {
 		if status != c.status || !strings.Contains(text, c.has) {
 			t.Errorf("%s: %d %s", c.what, status, text)
 		}
-		if status == 202 && strings.Join(f.asked, ";") != "join ops@rooms.example.com echo@bot.example.com" {
+		if status == 202 && strings.Join(f.asked, ";") != "join ops@rooms.example.com echo@bot.example.com by opsonly" {
 			t.Errorf("%s: %q is done", c.what, f.asked)
 		}
 		switch sent := n.Sent()[before:]; {

@@ -29,6 +29,7 @@ type RoomSettings struct {
 	History   int // muc.Missed, muc.NoHistory, or a number
 	Create    bool
 	Config    map[string][]string
+	By        string // the name of the caller
 }
 
 // Room is a bot in a room.

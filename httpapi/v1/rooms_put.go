@@ -68,6 +68,7 @@ func (x rooms) put(w http.ResponseWriter, r *http.Request, values url.Values) er
 	case known != nil && known.Source == roomOfConfig && ask.onlyNick():
 		err = x.all.SetNick(room, bot, set.Nick)
 	default:
+		set.By = httpapi.IdentityOf(r.Context()).Name
 		err = x.all.Keep(r.Context(), set)
 	}
 	if err != nil {

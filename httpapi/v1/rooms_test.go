@@ -45,14 +45,14 @@ func (f fakeRooms) Get(room, bot jid.JID) (v1.Room, error) {
 func (f fakeRooms) IsIn(room, _ jid.JID) bool { return f.isIn && f.rooms[room.String()].Source != "" }
 
 func (f fakeRooms) Join(_ context.Context, s v1.RoomSettings) (v1.Room, bool, error) {
-	return v1.Room{Status: f.await, Room: s.Room, Bot: s.Bot}, f.await.State != muc.Refused, f.note("join %s %s", s.Room, s.Bot)
+	return v1.Room{Status: f.await, Room: s.Room, Bot: s.Bot}, f.await.State != muc.Refused, f.note("join %s %s by %s", s.Room, s.Bot, s.By)
 }
 
 func (f fakeRooms) Keep(_ context.Context, s v1.RoomSettings) error {
 	if r := f.rooms[s.Room.String()]; r.Source == "config" {
 		return fmt.Errorf("%w: it is one of the configuration", gateway.ErrConflict)
 	}
-	return f.note("keep %s %s %q %q %d %v %v", s.Room, s.Bot, s.Nick, s.Password.Reveal(), s.History, s.Create, s.Config)
+	return f.note("keep %s %s by %s %q %q %d %v %v", s.Room, s.Bot, s.By, s.Nick, s.Password.Reveal(), s.History, s.Create, s.Config)
 }
 
 func (f fakeRooms) SetNick(room, _ jid.JID, nick string) error {
@@ -164,14 +164,14 @@ func TestRoomIsChanged(t *testing.T) {
 		status             int
 		asked              string
 	}{
-		{"PUT", fresh, `{"from":"echo@bot.example.com"}`, inRoom, 202, `keep new@rooms.example.com echo@bot.example.com "" "" -1 false map[]`},
+		{"PUT", fresh, `{"from":"echo@bot.example.com"}`, inRoom, 202, `keep new@rooms.example.com echo@bot.example.com by roomer "" "" -1 false map[]`},
 		{"PUT", fresh + "?wait=5s&from=echo@bot.example.com", `{"nick":"E","password":"p","history":"none","create":true,"config":{"roomname":"x","moderatedroom":true,"n":5,"l":["a","b"]}}`, inRoom, 200,
-			`keep new@rooms.example.com echo@bot.example.com "E" "p" 0 true map[l:[a b] moderatedroom:[1] n:[5] roomname:[x]]`},
-		{"PUT", ops + "?wait=5s", `{"nick":"E","history":7}`, inRoom, 200, `keep ops@rooms.example.com echo@bot.example.com "E" "" 7 false map[]`},
-		{"PUT", fresh + "?wait=5s", `{"nick":"E"}`, waiting, 202, `keep new@rooms.example.com bot.example.com "E" "" -1 false map[]`},
-		{"PUT", fresh + "?wait=5s", `{"nick":"E"}`, refused, 422, `keep new@rooms.example.com bot.example.com "E" "" -1 false map[]; leave new@rooms.example.com bot.example.com false ""`},
-		{"PUT", fresh + "?wait=5s&keep=1", `{"nick":"E"}`, refused, 422, `keep new@rooms.example.com bot.example.com "E" "" -1 false map[]`},
-		{"PUT", ops + "?wait=5s", ``, refused, 422, `keep ops@rooms.example.com echo@bot.example.com "" "" -1 false map[]`},
+			`keep new@rooms.example.com echo@bot.example.com by roomer "E" "p" 0 true map[l:[a b] moderatedroom:[1] n:[5] roomname:[x]]`},
+		{"PUT", ops + "?wait=5s", `{"nick":"E","history":7}`, inRoom, 200, `keep ops@rooms.example.com echo@bot.example.com by roomer "E" "" 7 false map[]`},
+		{"PUT", fresh + "?wait=5s", `{"nick":"E"}`, waiting, 202, `keep new@rooms.example.com bot.example.com by roomer "E" "" -1 false map[]`},
+		{"PUT", fresh + "?wait=5s", `{"nick":"E"}`, refused, 422, `keep new@rooms.example.com bot.example.com by roomer "E" "" -1 false map[]; leave new@rooms.example.com bot.example.com false ""`},
+		{"PUT", fresh + "?wait=5s&keep=1", `{"nick":"E"}`, refused, 422, `keep new@rooms.example.com bot.example.com by roomer "E" "" -1 false map[]`},
+		{"PUT", ops + "?wait=5s", ``, refused, 422, `keep ops@rooms.example.com echo@bot.example.com by roomer "" "" -1 false map[]`},
 		{"PUT", file, `{"nick":"E"}`, inRoom, 202, `nick file@rooms.example.com E`},
 		{"PUT", file, `{"nick":"E","create":true}`, inRoom, 409, ``},
 		{"DELETE", ops + "?destroy=1&reason=over", ``, inRoom, 204, `leave ops@rooms.example.com echo@bot.example.com true "over"`},

@@ -36,12 +36,12 @@ func (r roomService) Get(room, bot jid.JID) (v1.Room, error) {
 
 // Keep implements [v1.Rooms].
 func (r roomService) Keep(ctx context.Context, s v1.RoomSettings) error {
-	return roomError(r.Rooms.Keep(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config}))
+	return roomError(r.Rooms.Keep(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config, By: s.By}))
 }
 
 // Join implements [v1.Rooms].
 func (r roomService) Join(ctx context.Context, s v1.RoomSettings) (v1.Room, bool, error) {
-	err := r.Rooms.Join(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config})
+	err := r.Rooms.Join(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config, By: s.By})
 	if no, ok := errors.AsType[*rooms.NotJoined](err); ok {
 		return v1.Room(no.View), no.Kept, nil
 	}
@@ -129,7 +129,7 @@ func roomError(err error) error {
 		return fmt.Errorf("%w: %w, and sees nothing of it; join it with PUT /v1/rooms/{room} (stanzahook rooms join); GET /v1/rooms (stanzahook rooms list) has those that it is kept in", gateway.ErrNotFound, err)
 	case is(rooms.ErrConfigured):
 		return fmt.Errorf("%w: %w; change it there", gateway.ErrConflict, err)
-	case is(rooms.ErrFull):
+	case is(rooms.ErrFull), is(rooms.ErrShare):
 		return &httpapi.Fault{Status: http.StatusInsufficientStorage, Text: err.Error(), RetryAfter: 60}
 	case is(rooms.ErrSeveral):
 		return &httpapi.Fault{Status: http.StatusBadRequest, Text: "from: " + err.Error()}

@@ -14,7 +14,7 @@ type roomMetrics struct {
 	services *services.Services
 	said     func() int
 
-	unsaid, silent, rooms, joins, refusals, missed, own, muted, unacknowledged, invites, waiting, bytes, deferred, dropped family
+	unsaid, silent, rooms, joins, refusals, missed, own, muted, unacknowledged, invites, waiting, bytes, deferred, dropped, placeless family
 }
 
 func newRoomMetrics(from *Sources) *roomMetrics {
@@ -23,6 +23,7 @@ func newRoomMetrics(from *Sources) *roomMetrics {
 	m.rooms = m.gauge("rooms", "Bots in rooms, by state: waiting, joining, joined or refused.", "state")
 	m.joins = m.counter("room_joins_total", "Joins that succeeded; after each connection all rooms are joined again.")
 	m.refusals = m.counter("room_refusals_total", "Rooms that have refused a bot, or put it out.")
+	m.placeless = m.counter("room_places_refused_total", "Rooms that the API or an invitation would have added, by reason: share (of the caller, or of invitations) or full (room_policy.max_rooms).", "reason")
 	m.missed = m.counter("room_missed_messages_total", "Messages that were said while a bot was away, and found afterwards.")
 	m.own = m.counter("room_own_messages_total", "Messages of our own bots that rooms have sent back; they are no events.")
 	m.muted = m.counter("room_answers_dropped_total", "Answers of webhooks to rooms over room_policy.max_answers_per_minute.")
@@ -57,6 +58,8 @@ func (m *roomMetrics) Collect(ch chan<- prometheus.Metric) {
 	c := &m.from.Counters
 	m.joins.count(ch, c.Joins.Load())
 	m.refusals.count(ch, c.Refusals.Load())
+	m.placeless.count(ch, c.OverShare.Load(), "share")
+	m.placeless.count(ch, c.Full.Load(), "full")
 	m.missed.count(ch, c.Missed.Load())
 	m.own.count(ch, c.Own.Load())
 	m.muted.count(ch, c.Muted.Load())
