@@ -56,6 +56,9 @@ type Options struct {
 	Pace      Pace
 	Limits    stanza.Limits // of stanzas in both directions
 	Handler   Handler       // handles what the server sends; nil: the link answers all
+	// Large, which may be nil, gets a groupchat message over Limits, without its body, and
+	// reports whether it was waited for. It runs where Handler runs.
+	Large func(*Incoming) bool
 	// OnUp, which may be nil, runs on a goroutine of its own after each
 	// handshake; its context ends with the connection.
 	OnUp func(context.Context)

@@ -116,16 +116,6 @@ func (in *Incoming) refuseType() {
 	}
 }
 
-// tooLarge answers a stanza that was skipped.
-func (c *connection) tooLarge(e *stanza.TooLarge) {
-	l := c.l
-	l.Counters.TooLarge.Add(1)
-	l.repeats.Warn(l.log, "large stanza refused", zap.Int("bytes", e.Size), zap.String("hint", "components[].max_stanza_bytes is the limit"))
-	why := &stanza.Error{Type: stanza.Modify, Condition: stanza.NotAcceptable,
-		Text: fmt.Sprintf("the stanza has %d bytes; %d are allowed (components[].max_stanza_bytes)", e.Size, l.o.Limits.Max())}
-	c.refuse(e.Head, why)
-}
-
 // unreadable ends a request whose answer cannot be read: with an error answer of
 // our own, which says so (RFC 6120 section 8.3.1).
 func (l *Link) unreadable(h stanza.Header, why *stanza.Error) {

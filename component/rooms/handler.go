@@ -38,3 +38,20 @@ func (r *Rooms) Handle(in *component.Incoming) bool {
 	s.receive(in.Stanza)
 	return in.Kind != stanza.Message || in.Type != "error" // who has sent it wants to know
 }
+
+// HandleLarge takes a room's copy of what a bot has said there, if that was too large to be read:
+// it comes without its body, and says that all have the message, and which id the room gave it.
+func (r *Rooms) HandleLarge(in *component.Incoming) bool {
+	r.mu.RLock()
+	s := r.sessions[key{in.From.Bare(), in.To}]
+	r.mu.RUnlock()
+	if s == nil || in.From.Resource() == "" || in.From.Resource() != s.nickNow() {
+		return false
+	}
+	clean, err := webhook.WithoutRoom(in.Stanza)
+	if err != nil {
+		return false
+	}
+	s.receive(clean)
+	return true
+}

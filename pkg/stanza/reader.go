@@ -25,6 +25,9 @@ type TooLarge struct {
 	// Head is the start tag, closed with "/>" so that it parses on its own; it
 	// is empty if the tag alone was longer than 4 KiB.
 	Head string
+	// Begin and Tail are how it begins and ends, at most 4 KiB each: servers put an error before
+	// or behind what it is about, and a room its id behind what was said.
+	Begin, Tail string
 	// Size is the number of skipped bytes.
 	Size int
 }
@@ -36,6 +39,7 @@ func (e *TooLarge) Error() string {
 const (
 	firstBuffer = 64 << 10
 	maxHead     = 4 << 10
+	maxTail     = 4 << 10
 	maxSkip     = 64 << 20 // after that the reader stops looking for an element's end
 )
 
@@ -77,6 +81,7 @@ type Reader struct {
 	skipping   bool
 	skipped    int
 	head       []byte
+	first      []byte
 	haveHead   bool
 	readErr    error
 	emptyReads int
@@ -115,7 +120,7 @@ func (r *Reader) Next() ([]byte, error) {
 		if done {
 			if r.skipping || r.pos-r.start > r.lim.MaxBytes {
 				r.captureHead()
-				return nil, &TooLarge{Head: string(r.head), Size: r.skipped + r.pos - r.start}
+				return nil, &TooLarge{Head: string(r.head), Begin: string(r.first), Tail: string(r.buf[max(r.start, r.pos-maxTail):r.pos]), Size: r.skipped + r.pos - r.start}
 			}
 			return r.buf[r.start:r.pos], nil
 		}
@@ -134,11 +139,11 @@ func (r *Reader) Buffered() bool { return r.end > r.pos }
 // begin starts a new element at r.pos.
 func (r *Reader) begin() {
 	r.start = r.pos
-	r.skipping, r.skipped, r.head, r.haveHead = false, 0, nil, false
+	r.skipping, r.skipped, r.head, r.first, r.haveHead = false, 0, nil, nil, false
 }
 
 // bound starts to skip an element that is too large, and drops the bytes of a
-// skipped element.
+// skipped element, but for its end.
 func (r *Reader) bound() error {
 	if !r.skipping && r.pos-r.start > r.lim.MaxBytes {
 		r.captureHead()
@@ -151,6 +156,7 @@ func (r *Reader) bound() error {
 	if r.state == afterLess || r.state == inBang {
 		keep = r.tagStart // the kind of the tag is not known yet
 	}
+	keep = max(r.start, min(keep, r.pos-maxTail))
 	r.skipped += keep - r.start
 	r.start = keep
 	if r.skipped > maxSkip {
@@ -165,6 +171,7 @@ func (r *Reader) captureHead() {
 		return
 	}
 	r.haveHead = true
+	r.first = bytes.Clone(r.buf[r.start:min(r.pos, r.start+maxHead)])
 	var quote byte
 	for i := r.start; i < r.pos && i-r.start < maxHead; i++ {
 		switch c := r.buf[i]; {

@@ -69,6 +69,12 @@ func TestReaderSkipsTooLarge(t *testing.T) {
 	if !errors.As(err, &large) || large.Size != len(`<message from='u@h' id='1'><body></body><![CDATA[]]></message>`)+2*len(pad) {
 		t.Errorf("%v", err)
 	}
+	if len(large.Begin) != maxHead || !strings.HasPrefix(large.Begin, "<message from='u@h' id='1'><body>y") {
+		t.Errorf("it begins with %q", large.Begin)
+	}
+	if len(large.Tail) != maxTail || !strings.HasSuffix(large.Tail, "y]]></message>") {
+		t.Errorf("it ends with %q", large.Tail)
+	}
 }
 
 func TestReaderGivesUp(t *testing.T) {

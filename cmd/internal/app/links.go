@@ -79,6 +79,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 			responder.Handler(),
 			component.HandlerFunc(presence.Swallow))
 		o := parts.LinkOptions(&c, domain, handlers, a.log)
+		o.Large = a.rooms.HandleLarge
 		var link *component.Link
 		o.OnUp = func(ctx context.Context) {
 			for _, host := range a.current.Load().cfg.HostsBehind(c.Domain) {
