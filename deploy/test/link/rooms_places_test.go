@@ -3,6 +3,7 @@
 package link
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -13,6 +14,11 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
+// tokenOf is the token "token-NAME" of a configuration.
+func tokenOf(name string) string {
+	return fmt.Sprintf(`{name: %s, hash: "sha256:%x", scopes: [send, rooms]}`, name, sha256.Sum256([]byte("token-"+name)))
+}
+
 // A caller who joins all rooms that it may leaves places to others; where there are no more, the
 // answer says so, nothing is joined, and a place that gets free can be taken.
 func TestPlacesInRooms(t *testing.T) {
@@ -20,13 +26,13 @@ func TestPlacesInRooms(t *testing.T) {
 		x := newLive(t, roomsServer(t, harness.ServerOptions(kind, "event"), "", nil), "room_policy: {max_rooms: 4}\n")
 		text, err := os.ReadFile(x.file)
 		if err == nil {
-			config := strings.Replace(string(text), `insecure_no_auth: true`, fmt.Sprintf("tokens: [%s, %s]", tokenOf("one", "token-one"), tokenOf("other", "token-other")), 1)
+			config := strings.Replace(string(text), `insecure_no_auth: true`, "tokens: ["+tokenOf("one")+", "+tokenOf("other")+", "+tokenOf("third")+"]", 1)
 			err = os.WriteFile(x.file, []byte(config), 0o600)
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		for i := range 5 {
+		for i := range 6 {
 			x.room(fmt.Sprint("r", i))
 		}
 		x.launch()
@@ -54,16 +60,18 @@ func TestPlacesInRooms(t *testing.T) {
 		call("token-one", "PUT", 0, 200) // it is there
 		call("token-one", "DELETE", 1, 204)
 		call("token-other", "PUT", 3, 200)
-		x.p.Kill()
+		x.p.StopWell()
 		x.launch()
 		harness.Eventually(t, "all are joined again", func() bool {
 			r, err := x.p.Call("GET", "/v1/rooms", "token-one", "", "")
 			var rooms struct{ Items []struct{ State string } }
 			return err == nil && json.Unmarshal([]byte(r.Body), &rooms) == nil && len(rooms.Items) == 3 && strings.Count(r.Body, `"joined"`) == 3
 		})
-		call("token-one", "PUT", 4, 507, "its share of the rooms") // what it has counts after the kill
-		if text := x.p.Get("/metrics").Body; !strings.Contains(text, `stanzahook_room_places_refused_total{reason="share"} 1`) {
-			t.Error("the metrics do not count it")
+		call("token-one", "PUT", 4, 507, "its share of the rooms") // what it has counts after the restart
+		call("token-third", "PUT", 4, 200)
+		call("token-third", "PUT", 5, 507, "max_rooms allows")
+		if text := x.p.Get("/metrics").Body; !strings.Contains(text, `stanzahook_room_places_refused_total{reason="share"} 1`) || !strings.Contains(text, `stanzahook_room_places_refused_total{reason="full"} 1`) {
+			t.Error("the metrics do not count them")
 		}
 	})
 }
