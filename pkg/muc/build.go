@@ -14,6 +14,8 @@ const (
 	nsArchive  = "urn:xmpp:mam:2"
 	nsForward  = "urn:xmpp:forward:0"
 	nsRSM      = "http://jabber.org/protocol/rsm"
+	nsRetract  = "urn:xmpp:message-retract:1"
+	nsFasten   = "urn:xmpp:fasten:0"
 )
 
 // send adds a stanza to the output. Its parts were checked when they came in.

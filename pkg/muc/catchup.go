@@ -61,7 +61,7 @@ func (r *Room) past(s *stanza.Stanza, stamp time.Time) (Event, bool) {
 	nick := s.From.Resource()
 	_, isSubject := subjectOf(s)
 	key := keyOf(s, r.o.Room)
-	if nick == "" || isSubject || r.o.History == NoHistory || stamp.Before(r.cut) {
+	if nick == "" && !moderates(s) || isSubject || r.o.History == NoHistory || stamp.Before(r.cut) {
 		return Event{}, false
 	}
 	if r.seen(key) {

@@ -125,7 +125,7 @@ func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
 	}
 	if nick == "" && !isSubject {
 		r.onNotice(s)
-		if _, has := s.Child("", "body"); !has {
+		if _, has := s.Child("", "body"); !has && !moderates(s) {
 			return
 		}
 	}
@@ -142,6 +142,12 @@ func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
 		}
 	}
 	r.hold(&e)
+}
+
+// moderates reports whether a message of the room itself takes back what somebody has said there
+// (XEP-0425, and before its version 0.3). It has no body.
+func moderates(s *stanza.Stanza) bool {
+	return element(s, nsRetract, "retract") != nil || element(s, nsFasten, "apply-to") != nil
 }
 
 // maxSubject is how much of a subject is kept, in bytes.

@@ -46,6 +46,12 @@ type heard struct {
 	}
 	Reply *struct{ ID, To string }
 	Hints []string
+
+	Presence *struct {
+		From, Type string
+		Codes      []int
+	}
+	IQ *struct{ ID, Type string }
 }
 
 type doing map[string]any

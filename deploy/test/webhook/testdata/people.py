@@ -28,6 +28,17 @@ class Person(slixmpp.ClientXMPP):
         self.add_event_handler("session_start", self.start)
         self.register_handler(slixmpp.xmlstream.handler.Callback("all", slixmpp.xmlstream.matcher.MatchXPath("{jabber:client}message"), self.heard))
 
+        self.register_handler(slixmpp.xmlstream.handler.Callback("presence", slixmpp.xmlstream.matcher.MatchXPath("{jabber:client}presence"), self.saw))
+        self.register_handler(slixmpp.xmlstream.handler.Callback("iq", slixmpp.xmlstream.matcher.MatchXPath("{jabber:client}iq"), self.answered))
+
+    def saw(self, p):
+        codes = sorted(int(s.get("code")) for s in p.xml.iter("{http://jabber.org/protocol/muc#user}status"))
+        out({"presence": {"from": str(p["from"]), "type": p.xml.get("type") or "", "codes": codes}})
+
+    def answered(self, iq):
+        if iq["type"] in ("result", "error"):
+            out({"iq": {"id": iq["id"], "type": iq["type"]}})
+
     async def start(self, _):
         self.send_presence()
         await self.get_roster()
@@ -161,6 +172,9 @@ class Person(slixmpp.ClientXMPP):
         m.append(ET.Element("{urn:xmpp:eme:0}encryption", {"name": name, "namespace": namespace}))
         m.enable("store")
         m.send()
+
+    def do_raw(self, o):
+        self.send_raw(o["xml"].replace("ID", o["id"]))
 
     def do_invite(self, o):
         self["xep_0249"].send_invitation(o["to"], o["room"], reason=o["reason"])
