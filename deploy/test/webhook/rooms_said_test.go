@@ -18,11 +18,11 @@ import (
 const barrier = "barrier"
 
 // isOfRooms chooses what the transcript of rooms has: without what is asked of the service, and
-// without the forms of rooms. What a room says to a bot that has left it comes when it likes to.
+// without the forms of rooms. The leave of a room that is not wanted, and what the room says then, come when they like to.
 func isOfRooms(s string) bool {
 	q := strings.ReplaceAll(s, `"`, "'")
 	switch {
-	case strings.Contains(q, barrier), !strings.Contains(q, "rooms.localhost"), strings.Contains(q, "urn:xmpp:mam:2"), strings.Contains(q, " from='none@rooms.localhost") && !strings.Contains(q, "status code='201'"):
+	case strings.Contains(q, barrier), !strings.Contains(q, "rooms.localhost"), strings.Contains(q, "urn:xmpp:mam:2"), strings.Contains(q, " from='none@rooms.localhost") && !strings.Contains(q, "status code='201'"), strings.Contains(q, " to='none@rooms.localhost") && strings.Contains(q, "unavailable"):
 		return false
 	case strings.HasPrefix(q, "<iq "):
 		return !strings.Contains(q, " type='result'") && (strings.Contains(q, "muc#owner'") || strings.Contains(q, "muc#admin'") || strings.Contains(q, "urn:xmpp:message-moderate"))
@@ -102,7 +102,9 @@ func (st *peopleStage) settle(room string, in bool) {
 		st.listener.event("message.groupchat", id)
 		return
 	}
-	st.listener.event("message.chat", st.person.does("say", doing{"to": slixBot, "body": barrier}))
+	id = st.person.does("say", doing{"to": slixBot, "body": barrier})
+	st.listener.event("message.chat", id)
+	st.gets("the receipt", func(h heard) bool { return h.Receipt == id })
 }
 
 const (
