@@ -320,10 +320,12 @@ func tagEnd(text []byte) int {
 var (
 	tagOf       = regexp.MustCompile(`<([\w:.-]+)((?:\s+[\w:.-]+\s*=\s*(?:'[^']*'|"[^"]*"))*)\s*(/?)>`)
 	attributeOf = regexp.MustCompile(`([\w:.-]+)\s*=\s*(?:'([^']*)'|"([^"]*)")`)
+	statuses    = regexp.MustCompile(`(?:<status code='\d+'/>)+`)
 	emptyTag    = regexp.MustCompile(`<([\w:.-]+)([^<>]*)></([\w:.-]+)>`)
 )
 
-// canonical returns a stanza in one form: servers order attributes as they like, from run to run.
+// canonical returns a stanza in one form: servers order attributes, and the codes of rooms, as they
+// like, from run to run.
 func canonical(stanza string) string {
 	stanza = tagOf.ReplaceAllStringFunc(stanza, func(tag string) string {
 		m := tagOf.FindStringSubmatch(tag)
@@ -339,6 +341,11 @@ func canonical(stanza string) string {
 			return "<" + m[1] + m[2] + "/>"
 		}
 		return tags
+	})
+	stanza = statuses.ReplaceAllStringFunc(stanza, func(codes string) string {
+		all := strings.SplitAfter(codes, "/>")
+		slices.Sort(all)
+		return strings.Join(all, "")
 	})
 	return strings.ReplaceAll(stanza, "\n", "&#10;")
 }
