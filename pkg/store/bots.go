@@ -37,14 +37,11 @@ func (b *Bots) Get(ctx context.Context, bot string) (rec BotRecord, err error) {
 	return rec, err
 }
 
-// Remove removes the record of a bot, and leaves nothing behind.
+// Remove removes the record of a bot.
 //
 // Killed before it returns: the record may still be there.
 func (b *Bots) Remove(ctx context.Context, bot string) error {
-	if err := b.st.Purge(context.WithoutCancel(ctx), b.prefix+Conversation(bot, ""), 0); err != nil {
-		return fmt.Errorf("remove a bot: %w", err)
-	}
-	return nil
+	return b.remove(ctx, Conversation(bot, ""))
 }
 
 // All returns all records.
@@ -92,7 +89,8 @@ func (a *Avatars) Get(ctx context.Context, id string) ([]byte, error) {
 
 // Remove removes an image, and leaves nothing behind.
 //
-// Killed before it returns: it may still be there.
+// Killed before it returns, or in the minutes after it: it may still be there. Who starts removes
+// those that no bot has.
 func (a *Avatars) Remove(ctx context.Context, id string) error {
 	if err := a.st.Purge(context.WithoutCancel(ctx), a.prefix+id, 0); err != nil {
 		return fmt.Errorf("remove an avatar: %w", err)

@@ -107,6 +107,16 @@ func (b *bucket) store(ctx context.Context, m *stream.Message, put func(context.
 	return seq, err
 }
 
+// remove removes the record of a key, which need not be there.
+//
+// Killed before it returns: the record may still be there.
+func (b *bucket) remove(ctx context.Context, key string) error {
+	if err := b.st.Erase(context.WithoutCancel(ctx), b.prefix+key); err != nil {
+		return fmt.Errorf("remove %s: %w", b.what, err)
+	}
+	return nil
+}
+
 // refuses returns why nothing may be stored now, or nil.
 func (b *bucket) refuses() error {
 	if b.always {

@@ -16,8 +16,7 @@ import (
 
 // MadeEndpoint is an endpoint, or a hook, that was made by the API.
 type MadeEndpoint struct {
-	// Slot is where its record is. Records are kept by slot and not by name: a removed
-	// record leaves a small one behind, and there are few slots and no end of names.
+	// Slot is where its record is.
 	Slot  int             `json:"-"`
 	Name  string          `json:"name"`
 	Order uint64          `json:"order"` // they are matched in this order
@@ -42,10 +41,7 @@ func (m *MadeEndpoints) Put(ctx context.Context, e *MadeEndpoint) error {
 //
 // Killed before it returns: the endpoint may still be there.
 func (m *MadeEndpoints) Remove(ctx context.Context, slot int) error {
-	if err := m.st.Erase(context.WithoutCancel(ctx), m.prefix+strconv.Itoa(slot)); err != nil {
-		return fmt.Errorf("remove %s: %w", m.what, err)
-	}
-	return nil
+	return m.remove(ctx, strconv.Itoa(slot))
 }
 
 // All returns the endpoints in their order.

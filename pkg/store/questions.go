@@ -34,10 +34,7 @@ func (q *Questions) Put(ctx context.Context, conversation string, record []byte)
 //
 // Killed before it returns: it may still be there.
 func (q *Questions) Remove(ctx context.Context, conversation string) error {
-	if err := q.st.Purge(context.WithoutCancel(ctx), q.prefix+conversation, 0); err != nil {
-		return fmt.Errorf("remove %s: %w", q.what, err)
-	}
-	return nil
+	return q.remove(ctx, conversation)
 }
 
 // All returns all records, the oldest first.

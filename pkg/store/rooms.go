@@ -1,9 +1,6 @@
 package store
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // RoomRecord is what of a bot in a room holds over restarts.
 type RoomRecord struct {
@@ -29,14 +26,11 @@ func (r *Rooms) Put(ctx context.Context, rec RoomRecord) error {
 	return r.putJSON(ctx, Conversation(rec.Room, rec.Bot), rec)
 }
 
-// Remove removes the record of a room and a bot, and leaves nothing behind.
+// Remove removes the record of a room and a bot.
 //
 // Killed before it returns: the record may still be there.
 func (r *Rooms) Remove(ctx context.Context, room, bot string) error {
-	if err := r.st.Purge(context.WithoutCancel(ctx), r.prefix+Conversation(room, bot), 0); err != nil {
-		return fmt.Errorf("remove a room: %w", err)
-	}
-	return nil
+	return r.remove(ctx, Conversation(room, bot))
 }
 
 // All returns all records.

@@ -2,7 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"stanzahook/pkg/store/internal/stream"
@@ -38,14 +37,11 @@ func (s *States[T]) Get(ctx context.Context, name string) (state T, err error) {
 	return state, err
 }
 
-// Remove forgets the state of a thing, and leaves nothing behind.
+// Remove forgets the state of a thing.
 //
 // Killed before it returns: the state may still be there.
 func (s *States[T]) Remove(ctx context.Context, name string) error {
-	if err := s.st.Purge(context.WithoutCancel(ctx), s.prefix+s.key(name), 0); err != nil {
-		return fmt.Errorf("remove %s: %w", s.what, err)
-	}
-	return nil
+	return s.remove(ctx, s.key(name))
 }
 
 // statesConfig is the stream that all small buckets share on NATS.

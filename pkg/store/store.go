@@ -155,6 +155,7 @@ func (s *Store) run() {
 	s.stop = stop
 	s.wg.Go(func() { s.queues.sweep(run) })
 	s.wg.Go(func() { s.watcher.run(run) })
+	s.wg.Go(func() { s.sweepErased(run) })
 }
 
 // complete sets the defaults.

@@ -1,9 +1,6 @@
 package store
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 // Subscriber is a user who sees the presence of a bot.
 type Subscriber struct {
@@ -30,10 +27,7 @@ func (s *Subscribers) Put(ctx context.Context, sub Subscriber) error {
 //
 // Killed before it returns: the subscriber may still be stored.
 func (s *Subscribers) Remove(ctx context.Context, sub Subscriber) error {
-	if err := s.st.Erase(context.WithoutCancel(ctx), s.prefix+Conversation(sub.User, sub.Bot)); err != nil {
-		return fmt.Errorf("remove a subscriber: %w", err)
-	}
-	return nil
+	return s.remove(ctx, Conversation(sub.User, sub.Bot))
 }
 
 // All returns all subscribers.

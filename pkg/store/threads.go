@@ -116,7 +116,7 @@ func (t *Threads) Put(ctx context.Context, one Thread) error {
 	t.add(one)
 	over := t.over()
 	t.mu.Unlock()
-	for _, at := range over {
+	for _, at := range over { // one that came back after a kill would be over again
 		if err := t.st.Purge(context.WithoutCancel(ctx), t.prefix+at, 0); err != nil {
 			return fmt.Errorf("remove a thread: %w", err)
 		}
@@ -150,10 +150,7 @@ func (t *Threads) Forget(ctx context.Context, one Thread) error {
 	}
 	t.forget(e)
 	t.mu.Unlock()
-	if err := t.st.Purge(ctx, t.prefix+at, 0); err != nil {
-		return fmt.Errorf("remove a thread: %w", err)
-	}
-	return nil
+	return t.remove(ctx, at)
 }
 
 // All returns all threads, in no order.

@@ -340,7 +340,7 @@ func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at 
 	progress, left := time.Now(), state.Records
 	for last := uint64(0); ; {
 		// A batch of no more than there are ends with its last record, and does not wait.
-		seen, after, err := visitBatch(all, int(min(maxPage, left)), bare, visit)
+		seen, after, err := st.visitBatch(all, int(min(maxPage, left)), bare, visit)
 		switch {
 		case err != nil:
 			return err
@@ -364,7 +364,7 @@ func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at 
 
 // visitBatch shows the next n records, or fewer, and returns the place of the last one (0:
 // none came) and how many follow.
-func visitBatch(all jetstream.Consumer, n int, bare bool, visit func(r *Record, at time.Time, size int) error) (last, left uint64, err error) {
+func (st *Stream) visitBatch(all jetstream.Consumer, n int, bare bool, visit func(r *Record, at time.Time, size int) error) (last, left uint64, err error) {
 	batch, err := all.FetchNoWait(n)
 	if err != nil {
 		return 0, 0, err
@@ -380,6 +380,7 @@ func visitBatch(all jetstream.Consumer, n int, bare bool, visit func(r *Record, 
 			size, _ = strconv.Atoi(m.Headers().Get(nats.MsgSize))
 		}
 		if isErased(m.Headers()) {
+			st.erasures.found(m.Subject(), last)
 			continue
 		}
 		r := Record{m.Subject(), meta.Sequence.Stream, m.Data(), Header(m.Headers())}

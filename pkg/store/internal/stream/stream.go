@@ -42,6 +42,8 @@ type Stream struct {
 	s     *Server
 	c     Config
 	bound atomic.Pointer[binding]
+
+	erasures erasures
 }
 
 // binding is a stream in an engine.
@@ -152,17 +154,6 @@ func (st *Stream) Put(ctx context.Context, m *Message) (seq uint64, err error) {
 func (st *Stream) Replace(ctx context.Context, m *Message, last uint64) (seq uint64, err error) {
 	return st.put(ctx, m, jetstream.WithExpectLastSequencePerSubject(last))
 }
-
-// Erase makes a subject of a KeyValue stream empty.
-func (st *Stream) Erase(ctx context.Context, subject string) error {
-	_, err := st.put(ctx, &Message{Subject: subject, Header: Header{jetstream.MsgRollup: {jetstream.MsgRollupSubject}, operationHeader: {"PURGE"}}})
-	return err
-}
-
-const operationHeader = "KV-Operation"
-
-// isErased reports whether a record of a KeyValue stream stands for none.
-func isErased(h nats.Header) bool { return len(h) > 0 && h.Get(operationHeader) != "" }
 
 func (st *Stream) put(ctx context.Context, m *Message, opts ...jetstream.PublishOpt) (uint64, error) {
 	if _, ok := ctx.Deadline(); !ok {

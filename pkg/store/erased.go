@@ -1,0 +1,30 @@
+package store
+
+import (
+	"context"
+	"time"
+
+	"stanzahook/pkg/store/internal/stream"
+)
+
+// erasedEvery is how often what removed records have left is looked at.
+const erasedEvery = 10 * time.Second
+
+// sweepErased removes what removed records of buckets have left, some time after them, until ctx
+// ends.
+func (s *Store) sweepErased(ctx context.Context) {
+	tick := time.NewTicker(erasedEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		for _, st := range s.streams {
+			if !s.disk.mayRemove() || st.Sweep(ctx, time.Now().Add(-stream.EraseKeep)) != nil {
+				break // the next round tries again; what ails the store is seen elsewhere
+			}
+		}
+	}
+}
