@@ -19,7 +19,7 @@ import (
 // speaking is a bench whose bot is kept in the room.
 func speaking(t *testing.T, srv *componenttest.Server) *bench {
 	t.Helper()
-	b := start(t, srv, openStore(t, t.TempDir()), 2, time.Hour)
+	b := start(t, srv, openStore(t, t.TempDir()), 4, time.Hour)
 	b.keep("ops")
 	return b
 }
