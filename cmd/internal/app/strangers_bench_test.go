@@ -22,8 +22,8 @@ import (
 // floodTask is the variable of the environment with which this benchmark runs as attackers.
 const floodTask = "STANZAHOOK_FLOOD"
 
-// flooders post with wrong secrets, from a process of their own that leaves the cores to others
-// (nice): real ones have cores of their own.
+// flooders post with wrong secrets, from a process of their own that runs only where a core has
+// nothing else to do (SCHED_IDLE): real ones have cores of their own.
 type flooders struct {
 	Addr        string
 	Request     string
@@ -103,11 +103,11 @@ func child(b *testing.B, task any) (first string, end func() (last string)) {
 	if err != nil {
 		b.Fatal(err)
 	}
-	nice := "0"
+	policy := "--other"
 	if task != nil {
-		nice = "19"
+		policy = "--idle"
 	}
-	cmd := exec.Command("nice", "-n", nice, os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkWrongSecrets$", "-test.benchtime=1x")
+	cmd := exec.Command("chrt", policy, "0", os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkWrongSecrets$", "-test.benchtime=1x")
 	cmd.Env = append(os.Environ(), floodTask+"="+string(text))
 	in, err := cmd.StdinPipe()
 	if err != nil {
