@@ -60,7 +60,7 @@ func TestPlacesInRooms(t *testing.T) {
 		call("token-one", "PUT", 0, 200) // it is there
 		call("token-one", "DELETE", 1, 204)
 		call("token-other", "PUT", 3, 200)
-		x.p.StopWell()
+		x.p.Kill() // what was left does not come back
 		x.launch()
 		harness.Eventually(t, "all are joined again", func() bool {
 			r, err := x.p.Call("GET", "/v1/rooms", "token-one", "", "")
