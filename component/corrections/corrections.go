@@ -189,7 +189,7 @@ func (c *Corrections) Send(ctx context.Context, s *stanza.Stanza, how gateway.Se
 		WaitingMessage: &store.WaitingMessage{Owner: how.Caller, Ref: how.Ref, Time: began.UTC(), Stanza: s.XML()},
 		stanza:         s, how: how, until: began.Add(how.Wait), attends: how.Wait > 0, result: make(chan result, 1),
 	}
-	if err := c.o.Store.Put(ctx, one.WaitingMessage, k.peer.String(), k.own.String()+" "+k.id); err != nil {
+	if err := c.o.Store.Put(ctx, one.WaitingMessage, k.peer.String(), k.own.String()+" "+s.ID); err != nil {
 		return "", err
 	}
 	c.record(ctx, one, store.SentQueued)

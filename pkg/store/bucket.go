@@ -107,7 +107,8 @@ func (b *bucket) store(ctx context.Context, m *stream.Message, put func(context.
 	return seq, err
 }
 
-// remove removes the record of a key, which need not be there.
+// remove removes the record of a key, which need not be there, so that none of those that were
+// there before comes back. It leaves a small one behind; see [stream.Stream.Erase].
 //
 // Killed before it returns: the record may still be there.
 func (b *bucket) remove(ctx context.Context, key string) error {

@@ -16,7 +16,8 @@ import (
 
 // MadeEndpoint is an endpoint, or a hook, that was made by the API.
 type MadeEndpoint struct {
-	// Slot is where its record is.
+	// Slot is where its record is. Records are kept by slot and not by name: a removed
+	// record leaves a small one behind, and there are few slots and no end of names.
 	Slot  int             `json:"-"`
 	Name  string          `json:"name"`
 	Order uint64          `json:"order"` // they are matched in this order

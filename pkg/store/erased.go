@@ -3,15 +3,13 @@ package store
 import (
 	"context"
 	"time"
-
-	"stanzahook/pkg/store/internal/stream"
 )
 
 // erasedEvery is how often what removed records have left is looked at.
 const erasedEvery = 10 * time.Second
 
-// sweepErased removes what removed records of buckets have left, some time after them, until ctx
-// ends.
+// sweepErased removes what removed records of buckets have left, where that is too much, until
+// ctx ends.
 func (s *Store) sweepErased(ctx context.Context) {
 	tick := time.NewTicker(erasedEvery)
 	defer tick.Stop()
@@ -22,7 +20,7 @@ func (s *Store) sweepErased(ctx context.Context) {
 			return
 		}
 		for _, st := range s.streams {
-			if !s.disk.mayRemove() || st.Sweep(ctx, time.Now().Add(-stream.EraseKeep)) != nil {
+			if !s.disk.mayRemove() || st.Sweep(ctx) != nil {
 				break // the next round tries again; what ails the store is seen elsewhere
 			}
 		}

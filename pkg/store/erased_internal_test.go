@@ -51,7 +51,7 @@ func TestRemovedStaysAway(t *testing.T) {
 				s.Subscribers().Put(ctx, subscriber),
 				s.Threads().Put(ctx, thread),
 				s.Questions().Put(ctx, question, fmt.Append(nil, i)),
-				s.Corrections().Put(ctx, correction, "u@example.com", "m1"))
+				s.Corrections().Put(ctx, correction, "u@example.com", fmt.Sprint("m1", i)))
 			if before != nil {
 				must(s.Corrections().Remove(ctx, before))
 			}

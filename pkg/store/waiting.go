@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,7 +33,6 @@ type WaitingMessage struct {
 	Stanza string    `json:"stanza"`
 
 	size int64
-	key  string // of the bucket
 }
 
 // WaitingMessages are the messages that wait for something, the oldest first. An owner may
@@ -42,7 +40,6 @@ type WaitingMessage struct {
 type WaitingMessages struct {
 	bucket
 	full          string // that so many wait
-	replace       bool   // one may take the place of another
 	bytes, counts *Shares
 
 	mu   sync.Mutex
@@ -67,12 +64,12 @@ func correctionsConfig(o *Options) bucketConfig {
 }
 
 func newCorrections(o *Options, b bucket) WaitingMessages {
-	return WaitingMessages{bucket: b, full: "corrections wait", replace: true, bytes: NewShares(correctionBytes(o)), counts: NewShares(MaxCorrections), most: MaxCorrections}
+	return WaitingMessages{bucket: b, full: "corrections wait", bytes: NewShares(correctionBytes(o)), counts: NewShares(MaxCorrections), most: MaxCorrections}
 }
 
 // Put stores a message that is to wait, and sets its Seq. id is that of the stanza, which
-// is unique among those of the owner; of a correction it is that of the message that it
-// corrects, so the one before goes, which is to be removed all the same.
+// is unique among those of the owner: one that took the place of another would let that come back
+// when it is removed; see bucket.remove.
 //
 // Killed before it returns: it may be stored, and is sent after the restart. Errors:
 // gateway.ErrFull, also over the share of the owner.
@@ -81,11 +78,11 @@ func (w *WaitingMessages) Put(ctx context.Context, m *WaitingMessage, to, id str
 	if err != nil {
 		return fmt.Errorf("store %s: %w", w.what, err)
 	}
-	m.size, m.key = int64(len(data)), Conversation(m.Owner+"\x00"+to, id)
+	m.size = int64(len(data))
 	if err := w.take(m); err != nil {
 		return err
 	}
-	if m.Seq, err = w.store(ctx, &stream.Message{Subject: w.prefix + m.key, Data: data}, w.st.Put); err != nil {
+	if m.Seq, err = w.store(ctx, &stream.Message{Subject: w.prefix + Conversation(m.Owner+"\x00"+to, id), Data: data}, w.st.Put); err != nil {
 		w.give(m)
 	}
 	return err
@@ -121,15 +118,7 @@ func (w *WaitingMessages) give(m *WaitingMessage) {
 // Killed before it returns: it may still be there, and is sent again with the same id.
 func (w *WaitingMessages) Remove(ctx context.Context, m *WaitingMessage) error {
 	w.give(m)
-	ctx = context.WithoutCancel(ctx)
-	err := gateway.ErrFull
-	if w.replace { // else an earlier one could come back
-		err = w.st.EraseAt(ctx, w.prefix+m.key, m.Seq)
-	}
-	if errors.Is(err, gateway.ErrFull) {
-		err = w.st.Delete(ctx, m.Seq)
-	}
-	if err != nil && !errors.Is(err, gateway.ErrNotFound) && !errors.Is(err, gateway.ErrChanged) {
+	if err := w.st.Delete(context.WithoutCancel(ctx), m.Seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 		return fmt.Errorf("remove %s: %w", w.what, err)
 	}
 	return nil
@@ -140,7 +129,7 @@ func (w *WaitingMessages) Remove(ctx context.Context, m *WaitingMessage) error {
 func (w *WaitingMessages) Load(ctx context.Context) ([]*WaitingMessage, error) {
 	var all []*WaitingMessage
 	err := w.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
-		m := &WaitingMessage{Seq: r.Seq, size: int64(len(r.Data)), key: strings.TrimPrefix(r.Subject, w.prefix)}
+		m := &WaitingMessage{Seq: r.Seq, size: int64(len(r.Data))}
 		if err := json.Unmarshal(r.Data, m); err != nil {
 			w.log.Error("record unreadable", zap.String("record", w.what), zap.Error(err))
 			return nil

@@ -1,137 +1,89 @@
 package stream
 
 import (
+	"cmp"
 	"context"
-	"errors"
+	"maps"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/nats-io/nats.go"
-
-	"stanzahook/pkg/gateway"
 )
 
-// EraseKeep is how long a record that stands for none is kept, at least: twice as long as a
-// server of NATS may take to write the index of a stream, which is two minutes and a half.
-const EraseKeep = 5 * time.Minute
-
-const (
-	// maxErased is how many of them are known; the others stay until the next process finds them.
-	maxErased = 50_000
-	// maxSweep is how many are removed at a time, for others.
-	maxSweep = 1000
-)
+// maxErased is how many records of a stream may stand for none.
+const maxErased = 10_000
 
 const operationHeader = "KV-Operation"
 
 // isErased reports whether a record stands for none.
 func isErased(h nats.Header) bool { return len(h) > 0 && h.Get(operationHeader) != "" }
 
-// erasures are the records of a stream that stand for none.
+// erasures are the places of the records of a stream that stand for none, by subject.
 //
-// To remove the record of a subject is not enough. NATS does not write down that a record has
-// replaced another one until it writes the index of the stream: after a kill before that it would
-// find the replaced one, and nothing says that it went. So a record that stands for none takes
-// the place, and is removed when the index was written.
+// To remove the record of a subject is not enough: NATS writes down what was removed, but not that
+// a record has replaced another one. A process that starts after a kill reads all that is in the
+// files, and would find the record before the one that was removed. So a record that stands for
+// none takes the place, and stays.
 type erasures struct {
 	mu  sync.Mutex
-	all map[string]erasure // by subject
+	all map[string]uint64
 }
 
-type erasure struct {
-	place   uint64
-	since   time.Time // when it was stored, or found
-	earlier bool      // an earlier process has stored it
-}
-
-// note notes a record that stands for none.
-func (e *erasures) note(subject string, one erasure) {
+func (e *erasures) note(subject string, place uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if before, known := e.all[subject]; known && before.place >= one.place || !known && len(e.all) >= maxErased {
-		return
-	}
 	if e.all == nil {
-		e.all = make(map[string]erasure)
+		e.all = make(map[string]uint64)
 	}
-	e.all[subject] = one
+	e.all[subject] = max(place, e.all[subject])
 }
 
-// found notes one that was read.
-func (e *erasures) found(subject string, place uint64) {
-	e.note(subject, erasure{place: place, since: time.Now(), earlier: true})
+// over returns the subjects of the oldest, if there are more than may be.
+func (e *erasures) over() (places map[string]uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.all) <= maxErased {
+		return nil
+	}
+	oldest := slices.SortedFunc(maps.Keys(e.all), func(a, b string) int { return cmp.Compare(e.all[a], e.all[b]) })
+	places = make(map[string]uint64)
+	for _, subject := range oldest[:len(oldest)-maxErased*9/10] {
+		places[subject] = e.all[subject]
+	}
+	return places
 }
 
 // forget forgets one that is not there any more.
 func (e *erasures) forget(subject string, place uint64) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.all[subject].place == place {
+	if e.all[subject] == place {
 		delete(e.all, subject)
 	}
 }
 
-// due returns some of those of before a time.
-func (e *erasures) due(before time.Time) map[string]erasure {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	due := make(map[string]erasure)
-	for subject, one := range e.all {
-		if one.since.Before(before) {
-			due[subject] = one
-		}
-		if len(due) == maxSweep {
-			break
-		}
-	}
-	return due
-}
-
-// Erase makes a subject empty, of a stream with one record for each. What it leaves is small, and
-// goes by [Stream.Sweep].
+// Erase makes a subject empty, of a stream with one record for each. It leaves a record of some
+// 100 bytes, until there are too many of them; see [Stream.Sweep].
 //
 // Killed before it returns: the record may still be there. Killed after: it does not come back.
 // Errors: gateway.ErrFull, where the stream refuses new records at a bound.
 func (st *Stream) Erase(ctx context.Context, subject string) error {
-	place, err := st.Put(ctx, erased(subject))
-	return st.left(subject, place, err)
-}
-
-// EraseAt is Erase of the record at a place. Errors: those of Erase; gateway.ErrChanged: there is
-// another one.
-func (st *Stream) EraseAt(ctx context.Context, subject string, last uint64) error {
-	place, err := st.Replace(ctx, erased(subject), last)
-	return st.left(subject, place, err)
-}
-
-func erased(subject string) *Message {
-	return &Message{Subject: subject, Header: Header{operationHeader: {"PURGE"}}}
-}
-
-// left notes what an erasure has left.
-func (st *Stream) left(subject string, place uint64, err error) error {
+	place, err := st.Put(ctx, &Message{Subject: subject, Header: Header{operationHeader: {"PURGE"}}})
 	if err == nil {
-		st.erasures.note(subject, erasure{place: place, since: time.Now()})
+		st.erasures.note(subject, place)
 	}
 	return err
 }
 
-// Sweep removes what erasures left before a time. What earlier processes have left is written anew
-// first: it is not known whether the index was written since.
-//
-// Killed at any point: what is left is found by the next process.
-func (st *Stream) Sweep(ctx context.Context, before time.Time) error {
-	for subject, one := range st.erasures.due(before) {
-		var err error
-		if one.earlier {
-			err = st.EraseAt(ctx, subject, one.place)
-		} else {
-			err = st.Purge(ctx, subject, one.place+1)
-		}
-		if err != nil && !errors.Is(err, gateway.ErrChanged) { // there is a record again
+// Sweep removes the oldest of what Erase left, if there are more than 10,000: whoever has a stream
+// of things made and removed does not fill the disk. What these stand for might come back with a
+// kill.
+func (st *Stream) Sweep(ctx context.Context) error {
+	for subject, place := range st.erasures.over() {
+		if err := st.Purge(ctx, subject, place+1); err != nil {
 			return err
 		}
-		st.erasures.forget(subject, one.place)
+		st.erasures.forget(subject, place)
 	}
 	return nil
 }

@@ -159,7 +159,7 @@ func (st *Stream) eachOfLeader(ctx context.Context, e *engine, visit func(r *Rec
 	for i := range all {
 		r := &all[i]
 		if r.Header.Get(operationHeader) != "" {
-			st.erasures.found(r.Subject, r.Seq)
+			st.erasures.note(r.Subject, r.Seq)
 			continue
 		}
 		if err := visit(r, r.Time(), len(r.Data)); err != nil {

@@ -380,7 +380,7 @@ func (st *Stream) visitBatch(all jetstream.Consumer, n int, bare bool, visit fun
 			size, _ = strconv.Atoi(m.Headers().Get(nats.MsgSize))
 		}
 		if isErased(m.Headers()) {
-			st.erasures.found(m.Subject(), last)
+			st.erasures.note(m.Subject(), last)
 			continue
 		}
 		r := Record{m.Subject(), meta.Sequence.Stream, m.Data(), Header(m.Headers())}
