@@ -21,13 +21,15 @@ func TestMissedWithinASecond(t *testing.T) {
 	for i := range heard {
 		was.Receive(began, parsed(word, i))
 	}
-	back := func(archive bool) (*muc.Room, []muc.Event) {
-		r := newRoom(t, options(), was.Mark())
+	back := func(archive bool, most int) (*muc.Room, []muc.Event) {
+		o := options()
+		o.MaxMissed = most
+		r := newRoom(t, o, was.Mark())
 		now := began.Add(time.Minute)
 		r.Connected(now)
 		r.Receive(now, parsed("%s", ownPresence))
 		if !archive {
-			for i := range said {
+			for i := max(0, said-most); i < said; i++ {
 				r.Receive(now, parsed(strings.Replace(word, "</message>", delay+"</message>", 1), i))
 			}
 		}
@@ -62,16 +64,19 @@ func TestMissedWithinASecond(t *testing.T) {
 		}
 		return r, events
 	}
-	for _, archive := range []bool{false, true} {
-		r, events := back(archive)
+	for _, c := range []struct {
+		archive       bool
+		most, missing int
+	}{{false, 500, said - heard}, {true, 500, said - heard}, {false, 50, 50}, {true, 100, 100}} { // less than was missed, too
+		r, events := back(c.archive, c.most)
 		var words []string
 		for _, e := range events {
 			if e.Kind == muc.Message {
 				words = append(words, body(e.Stanza))
 			}
 		}
-		if len(words) != said-heard || words[0] != fmt.Sprint("word ", heard) || words[len(words)-1] != fmt.Sprint("word ", said-1) || r.Status().State != muc.Joined {
-			t.Errorf("archive %t: %d of %d: %q", archive, len(words), said-heard, words)
+		if len(words) != c.missing || words[0] != fmt.Sprint("word ", said-c.missing) || words[len(words)-1] != fmt.Sprint("word ", said-1) || r.Status().State != muc.Joined {
+			t.Errorf("%+v: %d: %q", c, len(words), words)
 		}
 	}
 }

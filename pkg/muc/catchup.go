@@ -306,13 +306,13 @@ func (r *Room) together() []Event {
 
 // unseen returns, of messages of the past in their order, those that were not seen, as many as
 // may be. Where more was said within a second than the mark remembers, a message of that second
-// was seen if none that the mark remembers stands before it.
+// was seen if it stands before all that the mark remembers. If none of those is among them, there
+// are more new ones than were asked for.
 func (r *Room) unseen(past []Event) []Event {
-	kept, behind := past[:0], false
-	for _, e := range past {
-		if e.seen {
-			behind = true
-		} else if behind || !r.forgot(e.Stamp) {
+	oldest := slices.IndexFunc(past, func(e Event) bool { return e.seen })
+	kept := past[:0]
+	for i, e := range past {
+		if !e.seen && (i > oldest || !r.forgot(e.Stamp)) {
 			kept = append(kept, e)
 		}
 	}
