@@ -14,7 +14,7 @@ const (
 
 // Check is one finding, and what to do about it. It has no credentials.
 type Check struct {
-	What    string  `json:"what"`    // link, privileges, round trip, clock, features, endpoint, roster, source, rooms, api, store, …
+	What    string  `json:"what"`    // link, privileges, round trip, clock, features, endpoint, roster, source, rooms, uploads, api, store, …
 	Subject string  `json:"subject"` // the component, endpoint or host; may be empty
 	Verdict Verdict `json:"verdict"`
 	Found   string  `json:"found"`

@@ -139,7 +139,7 @@ func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Con
 	sources, backends := parts.RosterSources(cfg), a.backends
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
 		i := &livecheck.Inspection{Config: cfg, Links: a.links, Grants: a.grants, Backends: backends, Sources: sources, User: about.User}
-		i.Endpoints, i.Features, i.Rooms = targets, a.features, a.rooms.Services
+		i.Endpoints, i.Features, i.Rooms, i.Uploads = targets, a.features, a.rooms.Services, a.finder.Status
 		i.Store = func(ctx context.Context) v1.Check { return livecheck.Store(ctx, a.store, cfg.Store.Place()) }
 		return slices.Concat(livecheck.SameConfig(cfg, about.Config), i.Run(ctx), livecheck.Replicas(a.role.Status()))
 	}

@@ -17,6 +17,7 @@ import (
 	"stanzahook/component"
 	"stanzahook/component/privilege"
 	"stanzahook/component/rooms"
+	"stanzahook/component/uploads"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
@@ -28,12 +29,13 @@ import (
 type Inspection struct {
 	Config    *config.Config
 	Links     map[string]*component.Link
-	Grants    map[string]*privilege.Keeper  // by domain
-	Backends  map[string]*roster.Backends   // by host
-	Sources   map[string]*roster.HTTPSource // by host
-	Endpoints v1.Endpoints                  // nil: no instance runs here
-	Features  *HostFeatures                 // of hosts; nil: no instance runs here
-	Rooms     func() []rooms.Service        // services of rooms; nil: no instance runs here
+	Grants    map[string]*privilege.Keeper          // by domain
+	Backends  map[string]*roster.Backends           // by host
+	Sources   map[string]*roster.HTTPSource         // by host
+	Endpoints v1.Endpoints                          // nil: no instance runs here
+	Features  *HostFeatures                         // of hosts; nil: no instance runs here
+	Rooms     func() []rooms.Service                // services of rooms; nil: no instance runs here
+	Uploads   func(component string) uploads.Status // its upload service; nil: no instance runs here
 	Store     func(context.Context) v1.Check
 	User      jid.JID // whose roster is read; may be zero
 }
@@ -79,6 +81,11 @@ func (i *Inspection) Run(ctx context.Context) []v1.Check {
 	}
 	for _, s := range i.roomServices() {
 		probes = append(probes, func(ctx context.Context) []v1.Check { return i.rooms(ctx, &s) })
+	}
+	for n := range i.Config.Components {
+		if i.Uploads != nil {
+			probes = append(probes, func(context.Context) []v1.Check { return i.uploads(i.Config.Components[n].Domain) })
+		}
 	}
 	if i.Config.Traces.Address != nil {
 		one(i.traces)
