@@ -35,8 +35,9 @@ type runner struct {
 	in   io.Writer
 	outs *json.Decoder
 	// what is said for it; nil: that is not kept
-	said *harness.Transcript
-	name string
+	said    *harness.Transcript
+	name    string
+	session string // that goes on
 }
 
 func runCommands(t *testing.T, server, user, bot string) *runner {

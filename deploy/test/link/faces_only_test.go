@@ -24,8 +24,10 @@ import (
 
 // looked is what came of a request to testdata/looks.py.
 type looked struct {
-	Name, Photo, Error, Body string
-	Features                 []string
+	Name, Photo, Error, Body     string
+	Show, Status, Type, ID       string
+	Bytes, Length, Width, Height int
+	Features                     []string
 }
 
 // looker is somebody who looks at bots.

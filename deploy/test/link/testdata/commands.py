@@ -6,7 +6,8 @@ usage: commands.py JID PASSWORD HOST PORT BOT
 Reads requests from its input, a JSON object in each line, and prints what came of each:
 {"list": true}, {"info": NODE}, {"run": NODE, "action": …, "session": …, "values": {…}}, {"say": BODY},
 {"join": ROOM, "nick": …} ("create": it makes the room, as the service makes rooms by itself), {"read": true},
-{"choose": ID}. "to" names another address than BOT.
+{"choose": ID}. "to" names another address than BOT. With "quiet" a run, or a line, is not waited for; {"came": true} is
+what came of the run.
 """
 import asyncio
 import json
@@ -16,7 +17,7 @@ import slixmpp
 from slixmpp.exceptions import IqError
 from slixmpp.plugins.xep_0439.stanza import Response
 
-PATIENCE = 25
+PATIENCE = 50  # the service may take 15 s, and the machine may have much to do
 NS = "http://jabber.org/protocol/commands"
 
 
@@ -40,7 +41,8 @@ class Client(slixmpp.ClientXMPP):
     async def run(self, _):
         try:
             self.send_presence()
-            reader = asyncio.StreamReader()
+            # Held here: the loop holds neither it nor who waits for it, and both would be garbage.
+            self.reader = reader = asyncio.StreamReader()
             await asyncio.get_event_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
             while line := await reader.readline():
                 try:
@@ -77,6 +79,11 @@ class Client(slixmpp.ClientXMPP):
                 iq = self.make_iq_set(ito=x["join"])
                 iq.append(slixmpp.xmlstream.ET.fromstring("<query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'/></query>"))
                 await iq.send(timeout=PATIENCE)
+            return {}
+        if "came" in x:
+            return await self.running
+        if x.get("quiet"):
+            self.running = asyncio.ensure_future(self.command(to, x))
             return {}
         return await self.command(to, x)
 

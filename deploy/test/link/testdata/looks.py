@@ -4,8 +4,9 @@
 usage: looks.py JID PASSWORD HOST PORT
 
 Reads requests from its input, a JSON object in each line, and prints what came of each: {"vcard": JID} (XEP-0054),
-{"vcard4": JID} (XEP-0292), {"avatar": JID} (XEP-0084), {"info": JID} (XEP-0030), {"subscribe": JID},
-{"presence": TYPE, "from": JID}, {"news": JID} (the avatar that it tells of), {"say": BODY, "to": JID}, {"reply": JID}.
+{"vcard4": JID} (XEP-0292), {"node": NODE, "of": JID} (the vCard4 in it), {"avatar": JID} (XEP-0084),
+{"info": JID} (XEP-0030), {"subscribe": JID}, {"presence": TYPE, "from": JID},
+{"news": JID} (the avatar that it tells of), {"say": BODY, "to": JID}, {"reply": JID}.
 """
 import asyncio
 import hashlib
@@ -39,7 +40,8 @@ class Client(slixmpp.ClientXMPP):
         try:
             self.send_presence()
             await self.get_roster()
-            reader = asyncio.StreamReader()
+            # Held here: the loop holds neither it nor who waits for it, and both would be garbage.
+            self.reader = reader = asyncio.StreamReader()
             await asyncio.get_event_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
             while line := await reader.readline():
                 try:
@@ -55,17 +57,23 @@ class Client(slixmpp.ClientXMPP):
         if "vcard" in x:
             card = (await self["xep_0054"].get_vcard(jid=x["vcard"], cached=False, timeout=PATIENCE))["vcard_temp"]
             photo = card["PHOTO"]["BINVAL"]
-            return {"name": card["FN"], "note": card["DESC"], "photo": hashlib.sha1(photo).hexdigest() if photo else ""}
+            return {"name": card["FN"], "note": card["DESC"], "photo": hashlib.sha1(photo).hexdigest() if photo else "",
+                    "type": card.xml.findtext("{vcard-temp}PHOTO/{vcard-temp}TYPE") or ""}
         if "vcard4" in x:
             iq = self.make_iq_get(ito=x["vcard4"])
             iq.append(slixmpp.xmlstream.ET.Element("{%s}vcard" % VCARD4))
             iq = await iq.send(timeout=PATIENCE)
             return {"name": iq.xml.findtext(".//{%s}fn/{%s}text" % (VCARD4, VCARD4))}
+        if "node" in x:
+            items = await self["xep_0060"].get_items(x["of"], x["node"], timeout=PATIENCE)
+            return {"name": items.xml.findtext(".//{%s}fn/{%s}text" % (VCARD4, VCARD4)) or ""}
         if "avatar" in x:
             items = await self["xep_0060"].get_items(x["avatar"], METADATA, timeout=PATIENCE)
             one = items.xml.find(".//{%s}info" % METADATA).attrib
             data = await self["xep_0084"].retrieve_avatar(x["avatar"], one["id"], timeout=PATIENCE)
-            return {"photo": hashlib.sha1(data["pubsub"]["items"]["item"]["avatar_data"]["value"]).hexdigest()}
+            image = data["pubsub"]["items"]["item"]["avatar_data"]["value"]
+            return {"photo": hashlib.sha1(image).hexdigest(), "length": len(image), "id": one["id"], "type": one["type"],
+                    "bytes": int(one["bytes"]), "width": int(one["width"]), "height": int(one["height"])}
         if "info" in x:
             info = await self["xep_0030"].get_info(jid=x["info"], cached=False, timeout=PATIENCE)
             return {"name": sorted(i[3] or "" for i in info["disco_info"]["identities"])[0], "features": sorted(info["disco_info"]["features"])}
@@ -85,7 +93,8 @@ class Client(slixmpp.ClientXMPP):
             one = m.xml.find(".//{%s}info" % METADATA)
             return {"photo": "" if one is None else one.get("id")}
         p = await comes(self.presences, lambda s: s["from"].bare == x["from"] and s.xml.get("type", "") == x["presence"])
-        return {"name": p["nick"]["nick"], "photo": p.xml.findtext(".//{vcard-temp:x:update}photo") or ""}
+        return {"name": p["nick"]["nick"], "photo": p.xml.findtext(".//{vcard-temp:x:update}photo") or "",
+                "show": p.xml.findtext("{jabber:client}show") or "", "status": p.xml.findtext("{jabber:client}status") or ""}
 
 
 async def comes(queue, wanted):
