@@ -18,7 +18,7 @@ from slixmpp.exceptions import IqError
 from slixmpp.xmlstream.handler import Callback
 from slixmpp.xmlstream.matcher import MatchXPath
 
-PATIENCE = 25
+PATIENCE = 50
 DATA, METADATA, VCARD4 = "urn:xmpp:avatar:data", "urn:xmpp:avatar:metadata", "urn:ietf:params:xml:ns:vcard-4.0"
 
 
