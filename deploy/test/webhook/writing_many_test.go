@@ -1,0 +1,130 @@
+//go:build integration
+
+package webhook
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"stanzahook/deploy/lab"
+	"stanzahook/deploy/lab/harness"
+)
+
+// A webhook writes its answer in sixty pieces in three seconds. With stream: final a person sees
+// that the bot types, and then one message; with stream: edits a message and few corrections. The
+// last one has all of the text. sybil has slixmpp. What is said for it is in testdata, without the
+// corrections between, which depend on the time.
+func TestPeopleSeeManyDeltas(t *testing.T) {
+	const pieces, pause = 60, 50 * time.Millisecond
+	first := strings.Repeat("a long beginning, ", 12) // shown at once
+	piece := func(i int) string {
+		if i == 0 {
+			return first
+		}
+		return fmt.Sprint(i, " ")
+	}
+	whole := ""
+	for i := range pieces {
+		whole += piece(i)
+	}
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		said := harness.NewTranscript(t, func(stanza string) bool {
+			if !strings.Contains(stanza, "@many.localhost") || strings.Contains(stanza, "jabber:iq:roster") {
+				return false
+			}
+			if !strings.Contains(stanza, "edits@") {
+				return true
+			}
+			between := strings.Contains(stanza, "urn:xmpp:message-correct:0") && !strings.Contains(stanza, strings.TrimSpace(whole))
+			return !between && !strings.Contains(stanza, "<composing") // which may come before a text that is long at once, or after it
+		}, "sybil")
+		seen := make(chan string, 10) // what sybil has seen, so that the bot goes on
+		bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var ev struct{ Data struct{ Body string } }
+			if err := json.NewDecoder(r.Body).Decode(&ev); err != nil {
+				t.Error(err)
+			}
+			if ev.Data.Body != "count" {
+				_, _ = io.WriteString(w, "the end")
+				return
+			}
+			w.Header().Set("Content-Type", "application/x-ndjson")
+			said.Got("count, and writes 60 pieces")
+			for i := range pieces {
+				line := fmt.Sprintf(`{"delta":%q}`+"\n", piece(i))
+				if i == pieces-1 {
+					line += `{"done":true}` + "\n"
+				}
+				_, _ = io.WriteString(w, line)
+				w.(http.Flusher).Flush()
+				if i == 0 {
+					<-seen
+				}
+				time.Sleep(pause) // this is how fast the bot writes
+			}
+		}))
+		t.Cleanup(bot.Close)
+		t.Cleanup(func() { close(seen) })
+		s := harness.StartServer(t, harness.ServerOptions(kind, "many"))
+		harness.LaunchLinked(t, harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(`
+components: [{domain: many.localhost, server: %q, secret: %q}]
+endpoints:
+  - {name: final, match: {to: final@many.localhost}, url: %q}
+  - {name: edits, match: {to: edits@many.localhost}, url: %[3]q, stream: edits}
+http: {listen: "127.0.0.1:0", insecure_no_auth: true}
+store: {dir: store}
+`, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, bot.URL)))
+		sybil := newPerson(t, said.Through("sybil", s.ClientAddr()).Addr(), "sybil")
+		ask := func(to, body string) {
+			t.Helper()
+			said.Step(to + ": " + body)
+			sybil.does("say", doing{"to": to + "@many.localhost", "body": body, "plain": true})
+		}
+		// next is the next message of a bot that has a text.
+		next := func(what, bot string) heard {
+			t.Helper()
+			return sybil.gets(what, func(h heard) bool { return h.From == bot+"@many.localhost" && h.Body != "" })
+		}
+		is := func(text string) bool { return text == whole || text == strings.TrimSpace(whole) }
+
+		ask("final", "count")
+		sybil.gets("that it types", func(h heard) bool { return h.From == "final@many.localhost" && h.ChatState == "composing" })
+		seen <- "typing"
+		if h := next("the message", "final"); !is(h.Body) || h.Replace != "" {
+			t.Errorf("%+v", h)
+		}
+		ask("final", "and now?")
+		if h := next("what comes next", "final"); h.Body != "the end" {
+			t.Errorf("there is more: %+v", h)
+		}
+
+		began := time.Now()
+		ask("edits", "count")
+		shown := next("the first message", "edits")
+		if strings.TrimSpace(shown.Body) != strings.TrimSpace(first) || shown.Replace != "" {
+			t.Errorf("%+v", shown)
+		}
+		seen <- "shown"
+		corrections := 0
+		for last := ""; !is(last); corrections++ {
+			h := next("a correction", "edits")
+			if last = h.Body; h.Replace != shown.ID || !strings.HasPrefix(whole, strings.TrimSpace(last)) {
+				t.Fatalf("%+v corrects another than %+v, or is another text", h, shown)
+			}
+		}
+		if most := 1 + int(time.Since(began)/(2*time.Second)); corrections > most { // one every 2 s, and the end
+			t.Errorf("%d corrections, want %d at most", corrections, most)
+		}
+		ask("edits", "and now?")
+		if h := next("what comes next", "edits"); h.Body != "the end" {
+			t.Errorf("there is more: %+v", h)
+		}
+		said.Compare("writing-many", kind, *update)
+	})
+}
