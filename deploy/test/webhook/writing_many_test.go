@@ -24,8 +24,11 @@ func TestPeopleSeeManyDeltas(t *testing.T) {
 	const pieces, pause = 60, 50 * time.Millisecond
 	first := strings.Repeat("a long beginning, ", 12) // shown at once
 	piece := func(i int) string {
-		if i == 0 {
+		switch i {
+		case 0:
 			return first
+		case pieces - 1: // as the text ends, so that the end is not sent again when all was shown just before it
+			return fmt.Sprint(i)
 		}
 		return fmt.Sprint(i, " ")
 	}
