@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
@@ -116,7 +117,8 @@ func TestKeptRooms(t *testing.T) {
 		}
 		s.alice.Await("what the API sent", func(r lab.Received) bool { return r.Body == "by API" && strings.HasSuffix(r.From, "/Echo") })
 
-		// killed
+		// killed, when the first mark is written: before that the room would be new to the next process
+		time.Sleep(2 * time.Second) // marks are written every second
 		s.p.Kill()
 		s.says("m2", "while dead")
 		s.p = harness.LaunchFile(t, s.file)
