@@ -25,9 +25,9 @@ func newBotMetrics(from *Sources) *botMetrics {
 	m.read = m.counter("bot_avatars_read_total", "Images of avatars that were read, as they were not in the cache, by result: ok or failed.", "result")
 	m.refused = m.counter("bot_avatars_refused_total", "Questions for the image of an avatar that were refused, by reason: share (their sender has got as many bytes as one may have) or full (too many are being answered).", "reason")
 	m.cached = m.gauge("bot_avatars_cached_bytes", "Bytes of images in the cache; at most 8 MiB.")
-	m.waiting = m.gauge("bot_updates_waiting", "Bots with a change that nobody was told of yet. A bot may tell 500 subscribers and rooms a second; the next change waits for that.")
-	m.told = m.counter("bot_updates_sent_total", "Stanzas by which subscribers and rooms were told of changes of bots.")
-	m.replaced = m.counter("bot_updates_replaced_total", "Changes of bots that nobody was told of, because a later one of the same bot came while they waited.")
+	m.waiting = m.gauge("bot_updates_waiting", "Bots with a change that waits to be sent. A bot sends changes to 500 subscribers and rooms a second at most; the next change waits for that.")
+	m.told = m.counter("bot_updates_sent_total", "Stanzas with changes of bots that were sent to subscribers and rooms.")
+	m.replaced = m.counter("bot_updates_replaced_total", "Changes of bots that were not sent, because a later one of the same bot came while they waited.")
 	return m
 }
 

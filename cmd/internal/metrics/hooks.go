@@ -25,7 +25,7 @@ func newHookMetrics(from *Sources) *hookMetrics {
 	m.last = m.gauge("hook_last_request_timestamp_seconds", "When the latest request came; 0: none did.", "hook")
 	m.known = m.gauge("hook_threads", "What the messages were about, as far as later states of it refer to them; 10000 of all hooks at most.", "hook")
 	m.waiting = m.gauge("hook_returned_messages", "First messages of threads that came back as an error, while their threads are removed; 1000 at most, half of them of one hook.")
-	m.unplaced = m.counter("hook_returned_messages_unplaced_total", "Those that found no place, so that later states refer to a message that nobody has: their hook has its share (share), or all are taken (full).", "reason")
+	m.unplaced = m.counter("hook_returned_messages_unplaced_total", "Returned messages of hooks that were not remembered, so that later states refer to a message that nobody has: their hook has used up its share (share), or the table is full (full).", "reason")
 	return m
 }
 
