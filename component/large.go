@@ -12,7 +12,7 @@ import (
 // tooLarge handles a stanza that was skipped. It is answered, if it may be.
 //
 // What a server gives back is larger than what it got: it adds the error or ids, and writes
-// quotation marks with six bytes. So an error counts without what it is about, and who waits for
+// quotation marks with six bytes. So an error counts without what it is about, and a caller that waits for
 // a room's copy of a message gets it without the body.
 func (c *connection) tooLarge(e *stanza.TooLarge) {
 	l := c.l

@@ -1,5 +1,5 @@
 // Package listeners lets somebody listen in place of a bot: a temporary endpoint in front of all
-// others, whose requests go to whoever has asked for them ("stanzahook listen").
+// others, whose requests go to the program that asked for them ("stanzahook listen").
 //
 //	listeners.go  who listens to which address, from the begin to the end
 //	tunnel.go     the bot on this side: requests wait here for their answers

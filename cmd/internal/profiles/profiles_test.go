@@ -87,7 +87,7 @@ func (r *rig) load() {
 	p.Show(r.cfg)
 }
 
-// told returns whose changes were told since the last call.
+// told returns the bots whose changes were sent since the last call.
 func (r *rig) told() string {
 	var all []string
 	for len(r.changes) > 0 {

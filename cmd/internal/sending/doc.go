@@ -9,7 +9,7 @@
 //
 // # Laws
 //
-//   - A caller is told the outcome that is known when its time is over; what comes later goes
+//   - A caller gets the outcome that is known when its wait ends; what comes later goes
 //     into the store, for later requests.
 //   - What comes while a message is sent is the outcome of the request that sends it, and of no
 //     other.
