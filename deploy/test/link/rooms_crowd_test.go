@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -28,12 +29,15 @@ func TestCrowdedRoom(t *testing.T) {
 		for i := range crowd {
 			fmt.Fprintf(&all, "<presence from='crowd@rooms.localhost/n%d' to='echo@event.localhost/room'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>", i)
 		}
+		const crowded = "no answer: it is crowded"
 		var added atomic.Bool
 		x.relay.Edit(func(d harness.Direction, piece []byte) []byte {
-			if d == harness.ToClient && bytes.HasPrefix(piece, []byte("<message")) && !added.Swap(true) {
-				return append([]byte(all.String()), piece...)
+			before, after, ok := bytes.Cut(piece, []byte(crowded))
+			if d == harness.ToServer || !ok || added.Swap(true) {
+				return piece
 			}
-			return piece
+			at := bytes.LastIndex(before, []byte("<message")) // a server may write other stanzas with it
+			return slices.Concat(before[:at], []byte(all.String()), before[at:], []byte(crowded), after)
 		})
 		const path = "/v1/rooms/crowd@rooms.localhost"
 		occupants := func() int {
@@ -45,8 +49,8 @@ func TestCrowdedRoom(t *testing.T) {
 			return len(list.Items)
 		}
 		x.call("GET", path, "", 200, `"occupants":2,"occupants_cut":false`)
-		x.says("crowd", "no answer: it is crowded", "")
-		x.event(toEcho, `"body":"no answer: it is crowded"`, `"nick":"alice"`, `"affiliation":"owner"`)
+		x.says("crowd", crowded, "")
+		x.event(toEcho, `"body":"`+crowded+`"`, `"nick":"alice"`, `"affiliation":"owner"`)
 		x.call("GET", path, "", 200, fmt.Sprintf(`"occupants":%d,"occupants_cut":true`, crowd+2))
 		if n := occupants(); n != most {
 			t.Errorf("%d are known", n)
