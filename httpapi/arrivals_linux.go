@@ -2,21 +2,91 @@ package httpapi
 
 import (
 	"container/list"
+	"errors"
+	"os"
 	"sync/atomic"
 	"syscall"
+	"time"
 )
 
+// arrivalsTick is how long arrivals wait at most: then the crowd may be over, or a request's time.
+const arrivalsTick = 100 * time.Millisecond
+
 // arrivals are new connections of which more has to come. Nothing of them is kept but the socket.
+// Whoever waits for them waits for the listener as well: one goroutine is woken for either.
 type arrivals struct {
-	poll   int                     // epoll(7); -1: none yet
-	all    list.List               // of *visitor, the oldest first
-	byFD   map[int32]*list.Element // of all
-	events [crowdBatch]syscall.EpollEvent
-	count  *atomic.Int64 // for the metrics
+	poll     *os.File // epoll(7), which the runtime polls as any other file
+	raw      syscall.RawConn
+	step     func(poll uintptr) bool // ready; a function of its own would be an allocation for each wait
+	listener int32                   // in poll; -1: it is not
+	all      list.List               // of *visitor, the oldest first
+	byFD     map[int32]*list.Element // of all
+	events   [crowdBatch]syscall.EpollEvent
+	came     int // of events
+	failed   error
+	count    *atomic.Int64 // for the metrics
 }
 
-func newArrivals(count *atomic.Int64) *arrivals {
-	return &arrivals{poll: -1, byFD: make(map[int32]*list.Element), count: count}
+func newArrivals(count *atomic.Int64) (*arrivals, error) {
+	fd, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
+	if err != nil {
+		return nil, err
+	}
+	if err := syscall.SetNonblock(fd, true); err != nil { // so that the runtime polls it
+		_ = syscall.Close(fd)
+		return nil, err
+	}
+	a := &arrivals{poll: os.NewFile(uintptr(fd), "epoll"), listener: -1, byFD: make(map[int32]*list.Element), count: count}
+	a.step = a.ready
+	if a.raw, err = a.poll.SyscallConn(); err == nil {
+		err = a.poll.SetReadDeadline(time.Now().Add(arrivalsTick))
+	}
+	return a, err
+}
+
+// control calls epoll_ctl(2).
+func (a *arrivals) control(op int, fd int32, events uint32) (err error) {
+	if e := a.raw.Control(func(poll uintptr) {
+		err = syscall.EpollCtl(int(poll), op, int(fd), &syscall.EpollEvent{Fd: fd, Events: events})
+	}); e != nil {
+		return e
+	}
+	return err
+}
+
+// watch has wait wait for new connections, too, until unwatch. The kernel keeps those without a first
+// byte for about a second, in the place that it has for handshakes.
+func (a *arrivals) watch(listener syscall.RawConn) (err error) {
+	if a.listener >= 0 {
+		return nil
+	}
+	if e := listener.Control(func(fd uintptr) {
+		if err = a.control(syscall.EPOLL_CTL_ADD, int32(fd), syscall.EPOLLIN); err == nil {
+			a.listener = int32(fd)
+			deferAccept(int(fd), 1)
+		}
+	}); e != nil {
+		return e
+	}
+	return err
+}
+
+func (a *arrivals) unwatch(listener syscall.RawConn) {
+	if a.listener < 0 {
+		return
+	}
+	a.listener = -1
+	_ = listener.Control(func(fd uintptr) { // an error means that it is closed, and so not in poll
+		deferAccept(int(fd), 0)
+		_ = a.control(syscall.EPOLL_CTL_DEL, int32(fd), 0)
+	})
+}
+
+// deferAccept has a connection come when its first bytes have, or after so many seconds without any
+// (tcp(7), TCP_DEFER_ACCEPT): whoever waits is woken once for it, and not twice.
+func deferAccept(fd, seconds int) {
+	// Without it a connection costs more; an error changes nothing else.
+	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, seconds)
 }
 
 // epollET is EPOLLET: an event for each arrival.
@@ -28,14 +98,7 @@ func (a *arrivals) hold(v *visitor) error {
 	if a.byFD[fd] != nil {
 		return nil
 	}
-	if a.poll < 0 {
-		poll, err := syscall.EpollCreate1(syscall.EPOLL_CLOEXEC)
-		if err != nil {
-			return err
-		}
-		a.poll = poll
-	}
-	if err := syscall.EpollCtl(a.poll, syscall.EPOLL_CTL_ADD, int(fd), &syscall.EpollEvent{Fd: fd, Events: syscall.EPOLLIN | syscall.EPOLLRDHUP | epollET}); err != nil {
+	if err := a.control(syscall.EPOLL_CTL_ADD, fd, syscall.EPOLLIN|syscall.EPOLLRDHUP|epollET); err != nil {
 		return err
 	}
 	a.byFD[fd] = a.all.PushBack(v)
@@ -50,7 +113,7 @@ func (a *arrivals) letGo(v *visitor) {
 	if a.byFD[fd] == nil {
 		return
 	}
-	_ = syscall.EpollCtl(a.poll, syscall.EPOLL_CTL_DEL, int(fd), nil) // a duplicate would stay there
+	_ = a.control(syscall.EPOLL_CTL_DEL, fd, 0) // a duplicate would stay there
 	a.forget(fd)
 	v.socket.closed = nil
 }
@@ -61,17 +124,36 @@ func (a *arrivals) forget(fd int32) {
 	a.count.Add(-1)
 }
 
+// wait waits until something comes, at most for a tick, and reports whether new connections did. There is
+// an error after close.
+func (a *arrivals) wait() (newOnes bool, err error) {
+	a.came, a.failed = 0, nil
+	err = a.raw.Read(a.step)
+	if errors.Is(err, os.ErrDeadlineExceeded) {
+		err = a.poll.SetReadDeadline(time.Now().Add(arrivalsTick))
+	}
+	if err == nil {
+		err = a.failed
+	}
+	for _, e := range a.events[:a.came] {
+		newOnes = newOnes || e.Fd == a.listener
+	}
+	return newOnes, err
+}
+
+// ready takes what has come, and reports false if nothing has.
+func (a *arrivals) ready(poll uintptr) bool {
+	n, err := syscall.EpollWait(int(poll), a.events[:], 0)
+	if a.came, a.failed = max(n, 0), nil; err != nil && err != syscall.EINTR {
+		a.failed = os.NewSyscallError("epoll_wait", err)
+	}
+	return err != nil || n > 0
+}
+
 // each calls look for connections of which more has come, and says if that is all.
 func (a *arrivals) each(look func(v *visitor, over bool)) {
-	if a.all.Len() == 0 {
-		return
-	}
-	n, err := syscall.EpollWait(a.poll, a.events[:], 0)
-	if err != nil {
-		return // the next round does it
-	}
-	for _, e := range a.events[:n] {
-		if at := a.byFD[e.Fd]; at != nil { // else it was closed for another one
+	for _, e := range a.events[:a.came] {
+		if at := a.byFD[e.Fd]; at != nil { // else it is the listener, or was closed for another one
 			look(at.Value.(*visitor), e.Events&(syscall.EPOLLRDHUP|syscall.EPOLLHUP|syscall.EPOLLERR) != 0)
 		}
 	}
@@ -85,9 +167,4 @@ func (a *arrivals) oldest() *visitor {
 	return nil
 }
 
-func (a *arrivals) close() {
-	if a.poll >= 0 {
-		_ = syscall.Close(a.poll)
-		a.poll = -1
-	}
-}
+func (a *arrivals) close() { _ = a.poll.Close() }

@@ -110,6 +110,13 @@ func (l *connections) Accept() (net.Conn, error) {
 	}
 }
 
+// Close implements net.Listener.
+func (l *connections) Close() error {
+	err := l.Listener.Close()
+	l.crowd.stop()
+	return err
+}
+
 // quick returns a connection that is read and written at less cost, if it is a socket.
 func quick(raw net.Conn) net.Conn {
 	if c, err := socket.New(raw, false); err == nil {

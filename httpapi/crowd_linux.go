@@ -3,18 +3,14 @@ package httpapi
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"net"
 	"net/http"
+	"runtime"
 	"syscall"
 	"time"
 )
 
 const (
-	// crowdPulse is how often connections are accepted in a crowd: many at once, as waking up for
-	// each costs more than looking at it. Who is somebody, and comes with a new connection, waits for
-	// the next pulse, too.
-	crowdPulse = 200 * time.Microsecond
 	// crowdBatch bounds how many are accepted at once.
 	crowdBatch = 256
 	// headBytes is more than the longest head of a request that net/http reads.
@@ -27,9 +23,10 @@ const (
 // buffers. All others go on to net/http with all their bytes, as they are looked at and not read.
 //
 // It has one goroutine, that of net/http which accepts, so strangers never take more than one
-// core. It never waits for a connection. A request that has not come whole stays in the socket,
-// until more comes or its time is over; and its connection is closed as any that waits without a
-// whole request, if there are too many.
+// core. It never waits for a connection, but for what comes first, on whichever: who is somebody is
+// served when the request is there, and no timer stands between. A request that has not come whole
+// stays in the socket, until more comes or its time is over; and its connection is closed as any
+// that waits without a whole request, if there are too many.
 //
 // It is for listeners without TLS: with it the handshake comes first, which costs more than
 // everything else.
@@ -41,6 +38,7 @@ type crowd struct {
 	handler     func() *Handler
 	arrivals    *arrivals
 	known       []net.Conn // for net/http
+	passed      bool       // one of them, just now
 
 	seen   [headBytes]byte
 	in     bytes.Reader
@@ -54,7 +52,7 @@ type visitor struct {
 	since  time.Time
 }
 
-// newCrowd returns nil for other listeners than those of TCP.
+// newCrowd returns nil for other listeners than those of TCP, and if there are no files left.
 func newCrowd(l *connections, handler func() *Handler) *crowd {
 	tcp, ok := l.Listener.(*net.TCPListener)
 	if !ok {
@@ -64,7 +62,11 @@ func newCrowd(l *connections, handler func() *Handler) *crowd {
 	if err != nil {
 		return nil
 	}
-	return &crowd{connections: l, listener: raw, handler: handler, arrivals: newArrivals(&handler().live.strangers.arriving), buffer: bufio.NewReaderSize(nil, 4<<10)}
+	waiting, err := newArrivals(&handler().live.strangers.arriving)
+	if err != nil {
+		return nil
+	}
+	return &crowd{connections: l, listener: raw, handler: handler, arrivals: waiting, buffer: bufio.NewReaderSize(nil, 4<<10)}
 }
 
 // accept returns a connection for net/http while there is a crowd, and nil when there is none any more.
@@ -76,32 +78,50 @@ func (w *crowd) accept() (net.Conn, error) {
 		if len(w.known) > 0 {
 			c := w.known[0]
 			w.known = append(w.known[:0], w.known[1:]...)
+			w.passed = true
 			return c, nil
+		}
+		if w.passed {
+			w.passed = false
+			runtime.Gosched() // its request is served before the next ones are looked at
 		}
 		if !w.handler().live.strangers.crowd() {
 			v := w.arrivals.oldest()
 			if v == nil {
+				w.arrivals.unwatch(w.listener)
 				return nil, nil
 			}
 			w.pass(v)
 			continue
 		}
-		if err := w.round(); errors.Is(err, net.ErrClosed) {
-			return nil, nil // the listener says so
-		} else if err != nil {
-			return nil, err
+		if err := w.arrivals.watch(w.listener); err != nil {
+			return nil, nil // net/http accepts as in peace
 		}
-		if len(w.known) == 0 {
-			time.Sleep(crowdPulse)
+		newOnes, err := w.arrivals.wait()
+		if err != nil {
+			return nil, nil // the listener is closed, and says so
+		}
+		if err := w.round(newOnes); err != nil {
+			return nil, err
 		}
 	}
 }
 
-// round accepts connections, and looks at them and at those of which more has come.
-func (w *crowd) round() error {
+// round looks at connections of which more has come, and accepts new ones, if there are some.
+func (w *crowd) round(newOnes bool) (failed error) {
 	now := time.Now()
-	var failed error
-	if err := w.listener.Control(func(fd uintptr) {
+	w.arrivals.each(func(v *visitor, over bool) {
+		if !w.look(v) && over {
+			w.end(v) // no more will come
+		}
+	})
+	for v := w.arrivals.oldest(); v != nil && now.Sub(v.since) > w.connections.headerTimeout; v = w.arrivals.oldest() {
+		w.end(v) // as net/http does
+	}
+	if !newOnes {
+		return nil
+	}
+	_ = w.listener.Control(func(fd uintptr) {
 		for range crowdBatch {
 			if len(w.known) > 0 {
 				return // who may be somebody does not wait until the others are looked at
@@ -120,17 +140,7 @@ func (w *crowd) round() error {
 				return
 			}
 		}
-	}); err != nil {
-		return err
-	}
-	w.arrivals.each(func(v *visitor, over bool) {
-		if !w.look(v) && over {
-			w.end(v) // no more will come
-		}
-	})
-	for v := w.arrivals.oldest(); v != nil && now.Sub(v.since) > w.connections.headerTimeout; v = w.arrivals.oldest() {
-		w.end(v) // as net/http does
-	}
+	}) // an error means that it is closed, as the next wait shows
 	return failed
 }
 
@@ -214,6 +224,13 @@ func (w *crowd) recognize(v *visitor, seen []byte) (r *http.Request, why *refusa
 func (w *crowd) end(v *visitor) {
 	v.socket.discard(w.seen[:])
 	_ = v.Close()
+}
+
+// stop ends a wait, for ever.
+func (w *crowd) stop() {
+	if w != nil {
+		w.arrivals.close()
+	}
 }
 
 // close closes all connections that wait, and ends.

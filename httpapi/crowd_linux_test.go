@@ -17,13 +17,13 @@ import (
 
 // besieged is a server at whose door there is a crowd.
 type besieged struct {
-	*testing.T
+	testing.TB
 	*Server
 	addr string
 }
 
 // besiege starts a server with /door/{secret}, /v1/x for the token "right", and /open.
-func besiege(t *testing.T, o Options, change ...func(*Server)) *besieged {
+func besiege(t testing.TB, o Options, change ...func(*Server)) *besieged {
 	o.Listen = "127.0.0.1:0"
 	o.Tokens = []Token{{Name: "t", Hash: sha256.Sum256([]byte("right"))}}
 	o.Open = []Route{{Method: "GET", Path: "/open", Handler: http.HandlerFunc(says)}, {Method: "GET", Path: "/v1/open", Handler: http.HandlerFunc(says)}}
@@ -103,7 +103,7 @@ func (x *besieged) dial(parts ...string) caller {
 	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	for i, part := range parts {
 		if i > 0 {
-			time.Sleep(3 * crowdPulse) // so that it is looked at
+			time.Sleep(time.Millisecond) // so that it is looked at
 		}
 		if _, err := io.WriteString(c, part); err != nil {
 			x.Errorf("part %d: %v", i, err)
