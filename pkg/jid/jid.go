@@ -14,6 +14,13 @@ type JID struct {
 	at, slash uint32
 }
 
+// Clone returns the same address in memory of its own, so that it can be kept when the text that
+// it was read from need not be.
+func (j JID) Clone() JID {
+	j.s = strings.Clone(j.s)
+	return j
+}
+
 // Parse reads and normalises an address. Its error is an [*Error].
 //
 // An ASCII address that is already in normal form causes no allocation: the JID shares

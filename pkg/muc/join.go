@@ -238,7 +238,7 @@ func (r *Room) complete(now time.Time) {
 	r.silence(now)
 	r.emit(&Event{Kind: RoomJoined, Occupant: r.author(r.nick), Own: true, Text: r.remark})
 	r.look(now)
-	if r.nick != r.o.Nick && r.byNick[r.o.Nick] == nil {
+	if r.nick != r.o.Nick && r.find(r.o.Nick) == nil {
 		r.sendPresence(r.o.Nick, "", "") // it has become free meanwhile
 	} else if r.outdated {
 		r.sendPresence(r.nick, "", "")

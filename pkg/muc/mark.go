@@ -146,7 +146,7 @@ func (r *Room) ownInPast(nick string) bool {
 	if nick == r.nick {
 		return true
 	}
-	return r.byNick[nick] == nil && slices.Contains(r.m.Nicks, nick)
+	return r.find(nick) == nil && slices.Contains(r.m.Nicks, nick)
 }
 
 // keyOf returns what is the same of a message when it comes again as history: the room's

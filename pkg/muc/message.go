@@ -87,8 +87,8 @@ func (r *Room) onMessage(now time.Time, s *stanza.Stanza) {
 // is in no history, so one that is held is lost.
 func (r *Room) onPrivate(nick string, s *stanza.Stanza) {
 	e := Event{Kind: Private, Stanza: s, Occupant: Occupant{Nick: nick}}
-	if o := r.byNick[nick]; o != nil && o.generation == r.generation && r.state != Waiting {
-		e.Occupant = r.trusted(*o)
+	if o := r.find(nick); o != nil && o.generation == r.generation && r.state != Waiting {
+		e.Occupant = r.trusted(o.whole())
 	}
 	switch r.state {
 	case Waiting:

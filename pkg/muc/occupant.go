@@ -1,7 +1,6 @@
 package muc
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 
@@ -18,79 +17,94 @@ type Occupant struct {
 	Show        string
 	Status      string
 	Stay        int // another one when somebody comes with a nick that was free
-
-	generation int // the join that showed it
 }
 
 // occupants are those of a room.
 type occupants struct {
-	byNick     map[string]*Occupant
+	byNick     []occupant          // in the order of the nicks
 	uncounted  map[uint64]struct{} // the hashes of the nicks beyond MaxOccupants
-	generation int                 // number of the join
-	stays      int                 // number of the last stay
+	generation uint32              // number of the join
+	stays      uint32              // number of the last stay
 }
 
 // maxUncounted bounds how many occupants are counted beyond those that are known by nick.
 const maxUncounted = 100_000
 
-// put notes an occupant, and returns what it was before, nil if it is new.
-func (r *Room) put(o Occupant) (before *Occupant) {
-	o.generation = r.generation
-	if before = r.byNick[o.Nick]; before == nil && len(r.byNick) >= r.o.MaxOccupants && o.Nick != r.nick {
+// find returns the occupant with a nick, which is valid until the next change; nil if there is
+// none.
+func (r *occupants) find(nick string) *occupant {
+	if i, ok := r.place(nick); ok {
+		return &r.byNick[i]
+	}
+	return nil
+}
+
+// place returns where the occupant with a nick is, or would be.
+func (r *occupants) place(nick string) (i int, found bool) {
+	return slices.BinarySearchFunc(r.byNick, nick, func(o occupant, nick string) int { return strings.Compare(o.nick, nick) })
+}
+
+// drop takes out the occupant with a nick.
+func (r *occupants) drop(nick string) {
+	if i, ok := r.place(nick); ok {
+		r.byNick = slices.Delete(r.byNick, i, i+1)
+	}
+}
+
+// put notes an occupant, and returns what it was before; known says whether there was one.
+func (r *Room) put(o *Occupant) (before Occupant, known bool) {
+	i, known := r.place(o.Nick)
+	if !known && len(r.byNick) >= r.o.MaxOccupants && o.Nick != r.nick {
 		if r.uncounted == nil {
 			r.uncounted = make(map[uint64]struct{})
 		}
 		if len(r.uncounted) < maxUncounted {
 			r.uncounted[hash(o.Nick)] = struct{}{}
 		}
-		return nil
+		return Occupant{}, false
 	}
-	if before == nil && len(r.uncounted) > 0 {
-		delete(r.uncounted, hash(o.Nick))
+	is := occupant{stay: r.stays + 1, generation: r.generation}
+	if known {
+		before, is.stay = r.byNick[i].whole(), r.byNick[i].stay
+		is.fill(o, &r.byNick[i])
+		r.byNick[i] = is
+		return before, true
 	}
-	if r.byNick == nil {
-		r.byNick = make(map[string]*Occupant)
-	}
-	if before == nil {
-		r.stays++
-		o.Stay = r.stays
-	} else {
-		o.Stay = before.Stay
-	}
-	r.byNick[o.Nick] = &o
-	return before
+	delete(r.uncounted, hash(o.Nick))
+	r.stays++
+	is.fill(o, nil)
+	r.byNick = slices.Insert(r.byNick, i, is)
+	return Occupant{}, false
 }
 
 // remove takes an occupant out, and returns it.
 func (r *Room) remove(nick string) Occupant {
-	o := r.byNick[nick]
-	if o == nil {
+	gone := r.author(nick)
+	if gone.Stay == 0 {
 		delete(r.uncounted, hash(nick))
-		return Occupant{Nick: nick}
 	}
-	delete(r.byNick, nick)
-	return r.trusted(*o)
+	r.drop(nick)
+	return gone
 }
 
 // rename moves an occupant to another nick.
 func (r *Room) rename(old, nick string) {
-	if o := r.byNick[old]; o != nil && len(nick) <= maxResource {
-		delete(r.byNick, old)
-		o.Nick = strings.Clone(nick)
-		r.byNick[o.Nick] = o
+	if o := r.find(old); o != nil && len(nick) <= maxResource {
+		moved := *o
+		moved.nick = strings.Clone(nick)
+		r.drop(old)
+		r.drop(nick)
+		i, _ := r.place(nick)
+		r.byNick = slices.Insert(r.byNick, i, moved)
 	} else if _, counted := r.uncounted[hash(old)]; counted {
 		delete(r.uncounted, hash(old))
 		r.uncounted[hash(nick)] = struct{}{}
 	}
 }
 
-// sweep removes those whom the last join did not show.
+// sweep removes those whom the last join did not show, and the memory that nobody needs after it.
 func (r *Room) sweep() {
-	for nick, o := range r.byNick {
-		if o.generation != r.generation {
-			delete(r.byNick, nick)
-		}
-	}
+	r.byNick = slices.Clone(slices.DeleteFunc(r.byNick, func(o occupant) bool { return o.generation != r.generation }))
 }
 
 // reset forgets everybody.
@@ -98,8 +112,8 @@ func (r *Room) reset() { r.byNick, r.uncounted, r.nick = nil, nil, r.o.Nick }
 
 // author returns the occupant of a nick.
 func (r *Room) author(nick string) Occupant {
-	if o := r.byNick[nick]; o != nil {
-		return r.trusted(*o)
+	if o := r.find(nick); o != nil {
+		return r.trusted(o.whole())
 	}
 	return Occupant{Nick: nick}
 }
@@ -115,17 +129,16 @@ func (r *Room) trusted(o Occupant) Occupant {
 // Occupants returns those who are known, by nick.
 func (r *Room) Occupants() []Occupant {
 	all := make([]Occupant, 0, len(r.byNick))
-	for _, o := range r.byNick {
-		all = append(all, r.trusted(*o))
+	for i := range r.byNick {
+		all = append(all, r.trusted(r.byNick[i].whole()))
 	}
-	slices.SortFunc(all, func(a, b Occupant) int { return cmp.Compare(a.Nick, b.Nick) })
 	return all
 }
 
 // Occupant returns the occupant with a nick.
 func (r *Room) Occupant(nick string) (Occupant, bool) {
-	if o := r.byNick[nick]; o != nil {
-		return r.trusted(*o), true
+	if o := r.find(nick); o != nil {
+		return r.trusted(o.whole()), true
 	}
 	return Occupant{}, false
 }

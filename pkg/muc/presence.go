@@ -68,35 +68,30 @@ const (
 	maxWord    = 32
 )
 
-// occupantOf returns who a presence is of. What it keeps has memory of its own: else all of
-// the stanza would stay.
+// occupantOf returns who a presence is of, in the memory of the stanza.
 func occupantOf(s *stanza.Stanza, u *user) Occupant {
-	o := Occupant{Nick: strings.Clone(s.From.Resource()), Affiliation: word(u.item("affiliation")), Role: word(u.item("role"))}
+	o := Occupant{Nick: s.From.Resource(), Affiliation: word(u.item("affiliation")), Role: word(u.item("role"))}
 	if address := u.item("jid"); len(address) <= maxAddress {
-		o.JID = jid.FromServer(strings.Clone(address))
+		o.JID = jid.FromServer(address)
 	}
-	if o.ID = strings.Clone(attr(element(s, nsOccupant, "occupant-id"), "id")); len(o.ID) > maxID {
+	if o.ID = attr(element(s, nsOccupant, "occupant-id"), "id"); len(o.ID) > maxID {
 		o.ID = ""
 	}
 	o.Show, _ = s.Text("show")
 	o.Show = word(o.Show)
 	o.Status, _ = s.Text("status")
-	o.Status = cut(o.Status, maxStatus)
+	if len(o.Status) > maxStatus {
+		o.Status = cut(o.Status, maxStatus)
+	}
 	return o
 }
 
-// word returns one of the words of the protocol, without memory of its own; another one if
-// it is short.
+// word returns a word that is short enough to be one.
 func word(text string) string {
-	for _, known := range [...]string{"owner", "admin", "member", "none", "outcast", "moderator", "participant", "visitor", "away", "chat", "dnd", "xa"} {
-		if text == known {
-			return known
-		}
-	}
 	if len(text) > maxWord {
 		return ""
 	}
-	return strings.Clone(text)
+	return text
 }
 
 // cut returns the beginning of a text, with memory of its own.
@@ -149,15 +144,15 @@ func (r *Room) onPresence(now time.Time, s *stanza.Stanza) {
 // onOwnPresence handles the presence that says that we are in, and with which nick.
 func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 	o := occupantOf(s, u)
-	nick := o.Nick
+	nick := strings.Clone(o.Nick)
 	if r.nick != nick {
-		delete(r.byNick, r.nick)
+		r.drop(r.nick)
 		r.nick = nick
 	}
 	if sameNick(nick, r.renameTo) {
 		r.renameTo = ""
 	}
-	r.put(o)
+	r.put(&o)
 	r.used(nick)
 	if r.state != Joining || r.itself {
 		return
@@ -203,15 +198,14 @@ func (r *Room) onLeave(now time.Time, s *stanza.Stanza, u *user) {
 // onOther handles the presence of another occupant.
 func (r *Room) onOther(s *stanza.Stanza, u *user) {
 	o := occupantOf(s, u)
-	_, known := r.byNick[o.Nick]
-	full := !known && len(r.byNick) >= r.o.MaxOccupants
+	full := r.find(o.Nick) == nil && len(r.byNick) >= r.o.MaxOccupants
 	_, counted := r.uncounted[hash(o.Nick)] // there before, and known by nick from now on
-	before := r.put(o)
+	before, known := r.put(&o)
 	e := Event{Kind: OccupantHas, Stanza: s, Occupant: r.trusted(o)}
 	switch {
 	case full || counted:
 		return
-	case before == nil:
+	case !known:
 		e.Change = ChangeJoined
 	case before.Affiliation != o.Affiliation:
 		e.Change = ChangeAffiliation

@@ -349,8 +349,9 @@ type Status struct {
 func (r *Room) Status() Status {
 	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Present: r.present(), Subject: r.subject,
 		Occupants: len(r.byNick) + len(r.uncounted), Cut: len(r.uncounted) > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching, Renaming: r.renaming()}
-	if own := r.byNick[r.nick]; own != nil && r.state == Joined {
-		st.Affiliation, st.Role = own.Affiliation, own.Role
+	if own := r.find(r.nick); own != nil && r.state == Joined {
+		is := own.whole()
+		st.Affiliation, st.Role = is.Affiliation, is.Role
 	}
 	return st
 }
