@@ -3,6 +3,7 @@ package rooms_test
 import (
 	"context"
 	"fmt"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,6 +44,9 @@ func BenchmarkEventOfRoom(b *testing.B) {
 	p := srv.Expect("the join", isJoin)
 	srv.Send(in(p.To.String(), p.From.String()) + alice + fmt.Sprintf("<message type='groupchat' from='%s' to='%s'><subject/></message>", p.To.Bare(), p.From))
 	ctx, cancel := context.WithTimeout(b.Context(), time.Minute)
+	var wg sync.WaitGroup
+	wg.Go(func() { all.Run(ctx) })
+	defer wg.Wait()
 	defer cancel()
 	if _, err := all.Await(ctx, ops, echo); err != nil {
 		b.Fatal(err)

@@ -78,7 +78,7 @@ func (s *session) joinNow(ctx context.Context, link *component.Link) (took time.
 	defer late.Stop()
 	for asked := false; ; {
 		s.mu.Lock()
-		state, behind, changed := s.last.State, s.last.CatchingUp, s.changed
+		state, behind, changed := s.last.State, s.last.CatchingUp, s.next()
 		s.mu.Unlock()
 		if state == muc.Joining {
 			asked = true

@@ -28,7 +28,7 @@
 // the password), up to where its messages were seen, and whether it has refused us. The
 // mark is written within a second, after the events before it are in the queues of their
 // endpoints. An event that its queue refuses waits in memory, with those behind it, and the
-// mark before it.
+// mark before it. The first mark of a room is written before anybody hears of the join.
 //
 // Killed: messages after the stored mark are delivered again, as missed, with the webhook-id
 // that it had before, if the message has an id.

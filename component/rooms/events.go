@@ -22,9 +22,6 @@ func newID() string { return "room-" + ulid.Make().String() }
 
 // report turns what happened in the room into an event of endpoints. s.mu is held.
 func (s *session) report(now time.Time, e *muc.Event) {
-	if e.Kind == muc.RoomJoined || e.Kind == muc.Message || e.Kind == muc.Subject {
-		s.dirty = true
-	}
 	if e.Own && e.Sent != "" && s.all.o.Echoed != nil {
 		s.all.o.Echoed(s.self, s.key.room, e.Sent, e.StanzaID)
 	}

@@ -135,6 +135,7 @@ func (r *Rooms) drop(ctx context.Context, s *session, status string) {
 		return
 	}
 	delete(r.sessions, s.key)
+	r.list = nil
 	list := r.byRoom[s.key.room]
 	for i := range list {
 		if list[i] == s {

@@ -20,6 +20,35 @@ type snapshot struct {
 
 const storeTimeout = 10 * time.Second
 
+// begin takes the first mark of a room: it is before all that the bot hears there, which waits
+// until it is stored. Of the history, which is among the events of the join, it has the beginning.
+// s.mu is held.
+//
+// Killed before it is stored: nobody knows of the join, and the next process makes it anew. Killed
+// later: the next process asks for all that was said since.
+func (s *session) begin(events []muc.Event) {
+	m := s.room.Mark()
+	for i := range events {
+		if e := &events[i]; e.Missed && e.Stamp.Before(m.First) {
+			m.First = e.Stamp
+		}
+	}
+	m.Last, m.Seen = m.First, nil
+	s.snapshot, s.marked, s.held = &snapshot{mark: m}, true, true
+}
+
+// release lets the events go that have waited for the first mark. s.mu is held.
+func (s *session) release(now time.Time) {
+	s.held, s.failed = false, false
+	s.waiting.mu.Lock()
+	s.waiting.next = now
+	s.waiting.mu.Unlock()
+	s.offerAgain(now)
+	s.noteChange()
+	s.noteProgress()
+	s.all.poke()
+}
+
 // record returns what is stored of the room. s.saving is held.
 func (s *session) record() (store.RoomRecord, error) {
 	s.mu.Lock()
@@ -91,22 +120,18 @@ func (s *session) takeMark(anew bool) (ready *snapshot, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	refusal := s.refusedStored != (s.last.State == muc.Refused)
-	done := s.done.Load() // before lost, which is set first
-	if s.lost.Load() {
+	done := s.done.Load()         // before lost, which is set first
+	if s.lost.Load() && !s.held { // the first one is before what was lost
 		s.snapshot, s.dirty = nil, false
 	}
 	if s.snapshot != nil && done >= s.snapshot.issued {
 		ready, s.snapshot = s.snapshot, nil
 	}
-	if s.snapshot == nil && s.dirty && (anew || !s.marked) {
+	if s.snapshot == nil && s.dirty && anew && !s.held {
 		s.snapshot, s.dirty = &snapshot{s.room.Mark(), s.issued}, false
 		if ready == nil && done >= s.issued {
 			ready, s.snapshot = s.snapshot, nil
 		}
-	}
-	if ready != nil {
-		s.marked = true
-		s.safe.Store(&ready.mark)
 	}
 	return ready, ready != nil || refusal
 }
@@ -118,26 +143,36 @@ func (s *session) storeMark(ctx context.Context, ready *snapshot) error {
 		if err != nil {
 			return err
 		}
-		s.saving.Lock()
+		s.mu.Lock()
 		s.mark = data
-		s.saving.Unlock()
+		s.mu.Unlock()
 	}
 	err := s.save(ctx)
-	if err != nil && !errors.Is(err, context.Canceled) {
-		s.all.repeats.Warn(s.all.log, "mark of a room not stored", zap.Stringer("room", s.key.room), zap.Error(err))
-		s.mu.Lock()
-		s.dirty = true
-		s.mu.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	switch {
+	case err != nil:
+		if !errors.Is(err, context.Canceled) {
+			s.all.repeats.Warn(s.all.log, "mark of a room not stored", zap.Stringer("room", s.key.room), zap.Error(err))
+		}
+		s.noteProgress()
+		if s.held && ready != nil {
+			s.snapshot, s.failed = ready, true
+		} else {
+			s.dirty = true
+		}
+	case s.held && ready != nil:
+		s.release(time.Now())
 	}
 	return err
 }
 
 // waitsForMark reports whether a mark can be stored before the next look at all: the first one
-// of a room, which a kill would take for new, or one whose events are stored by now.
+// of a room, which everybody waits for, or one whose events are stored by now.
 func (s *session) waitsForMark() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.dirty && !s.marked || s.snapshot != nil && s.done.Load() >= s.snapshot.issued
+	return s.snapshot != nil && !s.failed && s.done.Load() >= s.snapshot.issued
 }
 
 // clean reports whether the mark is stored, or cannot be: events that wait come again after
@@ -145,5 +180,5 @@ func (s *session) waitsForMark() bool {
 func (s *session) clean() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.dirty && s.snapshot == nil || s.lost.Load() || s.waiting.any()
+	return !s.held && (!s.dirty && s.snapshot == nil || s.lost.Load() || s.waiting.any())
 }

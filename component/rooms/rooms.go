@@ -77,6 +77,7 @@ type Rooms struct {
 	mu       sync.RWMutex
 	policy   Policy
 	sessions map[key]*session
+	list     []*session // all of sessions; nil: it has to be made anew, see all
 	byRoom   map[jid.JID][]*session
 	links    map[string]*component.Link // that are connected, by domain
 	created  map[[2]string]Creation     // component and service: what came of the last try to make a room, see creation
@@ -172,15 +173,21 @@ func (r *Rooms) Update(ctx context.Context, bots map[jid.JID]bool) (told map[jid
 // updatesAtOnce is how many presences go to rooms before others may send again.
 const updatesAtOnce = 100
 
-// all returns all sessions.
+// all returns all sessions. Nobody may change the result.
 func (r *Rooms) all() []*session {
 	r.mu.RLock()
-	defer r.mu.RUnlock()
-	list := make([]*session, 0, len(r.sessions))
-	for _, s := range r.sessions {
-		list = append(list, s)
+	list := r.list
+	r.mu.RUnlock()
+	if list != nil {
+		return list
 	}
-	return list
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.list = make([]*session, 0, len(r.sessions))
+	for _, s := range r.sessions {
+		r.list = append(r.list, s)
+	}
+	return r.list
 }
 
 // poke lets Run look at the sessions.

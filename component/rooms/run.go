@@ -114,9 +114,11 @@ func (r *Rooms) Stop(ctx context.Context) {
 		slots <- struct{}{}
 		wg.Go(func() {
 			defer func() { <-slots }()
+			progress := make(chan struct{}, 1)
+			s.progress.Store(&progress)
 			for s.saveMark(ctx, true) == nil && !s.clean() {
 				select { // the events before the mark are being stored
-				case <-s.progress:
+				case <-progress:
 				case <-ctx.Done():
 					return
 				}

@@ -33,26 +33,27 @@ type session struct {
 	room    *muc.Room
 	link    *component.Link // nil: not connected
 	last    muc.Standing    // of the room, as it was noted
-	changed chan struct{}   // closed when it is another one, in more than the nick
+	changed chan struct{}   // see next; nil: nobody waits for it
 	guard   guard
 	acks    guard     // of reactions that acknowledge
 	look    time.Time // when Run calls advance again; zero: nothing is due
 
-	offered       uint64                   // events, so far
-	issued        uint64                   // of these, those with a key
-	done          atomic.Uint64            // of these, those that are stored, or dropped
-	waiting       waiting                  // those that were refused
-	lost          atomic.Bool              // events were dropped: the mark stays, and the room is asked for them
-	asked         time.Time                // when it was, last
-	progress      chan struct{}            // an event was stored or refused; one that nobody has read is enough
-	safe          atomic.Pointer[muc.Mark] // the last one whose events are stored
-	dirty         bool                     // the mark moved since the last snapshot
-	marked        bool                     // a mark was stored
-	snapshot      *snapshot                // waits for its events
+	offered       uint64                        // events, so far
+	issued        uint64                        // of these, those with a key
+	done          atomic.Uint64                 // of these, those that are stored, or dropped
+	waiting       waiting                       // those that were refused
+	lost          atomic.Bool                   // events were dropped: the mark stays, and the room is asked for them
+	asked         time.Time                     // when it was, last
+	progress      atomic.Pointer[chan struct{}] // an event was stored or refused; one that nobody has read is enough; nil: nobody waits for it
+	mark          []byte                        // the last one whose events are stored, as the store has it
+	dirty         bool                          // the mark moved since the last snapshot
+	marked        bool                          // there is a first mark, see begin
+	held          bool                          // it is not stored yet, and events wait for it
+	failed        bool                          // it could not be stored at once
+	snapshot      *snapshot                     // waits for its events
 	refusedStored bool
 
 	saving  sync.Mutex // one write to the store at a time
-	mark    []byte     // as it was snapshot last; saving is held
 	removed bool       // saving is held
 }
 
@@ -102,6 +103,22 @@ func (s *session) noteNicks() {
 	}
 	if next != *s.ours.Load() {
 		s.ours.Store(&next)
+	}
+}
+
+// next returns what is closed when the bot stands elsewhere with the room, but for the nick. s.mu is held.
+func (s *session) next() <-chan struct{} {
+	if s.changed == nil {
+		s.changed = make(chan struct{})
+	}
+	return s.changed
+}
+
+// noteChange tells those who wait for next. s.mu is held.
+func (s *session) noteChange() {
+	if s.changed != nil {
+		close(s.changed)
+		s.changed = nil
 	}
 }
 
@@ -186,6 +203,9 @@ func (s *session) leave(status string) (nick string, announced bool) {
 		s.report(now, &muc.Event{Kind: muc.RoomLeft, Reason: muc.LeftItself, Occupant: muc.Occupant{Nick: st.Nick}, Own: true, Text: status})
 	}
 	s.apply(now, s.room.Leave(now, status))
+	if s.held { // nothing is kept of a room that is left
+		s.release(now)
+	}
 	return st.Nick, s.link != nil || st.State == muc.Refused
 }
 
@@ -227,9 +247,11 @@ func (s *session) advance(now time.Time) time.Time {
 	}
 	s.offerAgain(now)
 	next := s.room.Deadline()
-	due := s.waiting.due()
-	if due.IsZero() && s.lost.Load() {
-		due = now.Add(offerPause)
+	var due time.Time
+	if !s.held { // else the first mark wakes those that wait
+		if due = s.waiting.due(); due.IsZero() && s.lost.Load() {
+			due = now.Add(offerPause)
+		}
 	}
 	if !due.IsZero() && (next.IsZero() || due.Before(next)) {
 		next = due
@@ -255,6 +277,16 @@ func (s *session) apply(now time.Time, out muc.Output) {
 		s.send(st)
 	}
 	for i := range out.Events {
+		switch e := &out.Events[i]; e.Kind {
+		case muc.RoomJoined:
+			if s.marked {
+				s.dirty = true
+			} else {
+				s.begin(out.Events[i:])
+			}
+		case muc.Message, muc.Subject:
+			s.dirty = true
+		}
 		s.report(now, &out.Events[i])
 	}
 	s.settle()
@@ -280,8 +312,7 @@ func (s *session) settle() {
 	if now.State == was.State && now.CatchingUp == was.CatchingUp && now.Renaming == was.Renaming {
 		return
 	}
-	close(s.changed)
-	s.changed = make(chan struct{})
+	s.noteChange()
 	if was.State == now.State {
 		return
 	}

@@ -104,7 +104,7 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	if r.rooms(k, nil) >= r.policy.MaxRooms {
 		return nil, ErrFull
 	}
-	s := &session{all: r, key: k, conversation: store.Conversation(k.room.String(), k.self.Bare().String()), changed: make(chan struct{}), progress: make(chan struct{}, 1)}
+	s := &session{all: r, key: k, conversation: store.Conversation(k.room.String(), k.self.Bare().String())}
 	s.set.Store(&set)
 	rec := r.stored[k]
 	delete(r.stored, k)
@@ -133,11 +133,9 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 		last = m.Nicks[n-1]
 	}
 	s.ours.Store(&ours{had: last})
-	s.mark, s.marked = rec.Mark, len(rec.Mark) > 0
-	if s.marked {
-		s.safe.Store(&m)
-	}
+	s.mark, s.marked = rec.Mark, !m.First.IsZero()
 	r.sessions[k] = s
+	r.list = nil
 	delete(r.departed, k)
 	r.byRoom[k.room] = append(r.byRoom[k.room], s)
 	r.noteShared(k.room)

@@ -45,7 +45,7 @@ func (s *session) view() View {
 }
 
 // Await waits until a room is joined, with the nick that was asked for last unless somebody
-// else has it, or has refused, or ctx is done, and returns what is then. Errors: ErrNone, ErrSeveral.
+// else has it, and its first mark is stored; or it has refused, or ctx is done, and returns what is then. Errors: ErrNone, ErrSeveral.
 func (r *Rooms) Await(ctx context.Context, room, bot jid.JID) (View, error) {
 	s, err := r.find(room, bot)
 	if err != nil {
@@ -57,8 +57,8 @@ func (r *Rooms) Await(ctx context.Context, room, bot jid.JID) (View, error) {
 func (s *session) await(ctx context.Context) View {
 	for {
 		s.mu.Lock()
-		state, changed := s.last.State, s.changed
-		if s.last.Renaming {
+		state, changed := s.last.State, s.next()
+		if s.last.Renaming || s.held && state == muc.Joined {
 			state = muc.Joining
 		}
 		s.mu.Unlock()

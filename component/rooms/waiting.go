@@ -1,6 +1,7 @@
 package rooms
 
 import (
+	"encoding/json"
 	"slices"
 	"sync"
 	"time"
@@ -30,10 +31,10 @@ type offer struct {
 func (o *offer) size() int { return len(o.Stanza.XML()) + 256 }
 
 // waiting are the events of a room that the queue of their endpoint has refused, and those
-// behind them.
+// behind them; and those that wait for the first mark.
 //
 // They are in memory only. Killed: the mark in the store is before them, and the messages
-// come again, as missed.
+// come again, as missed. Without a first mark, the room is joined for the first time again.
 type waiting struct {
 	mu    sync.Mutex // not held while an event is delivered
 	list  []offer
@@ -106,7 +107,7 @@ func (s *session) hand(o *offer) {
 	if o.keyed {
 		s.issued++
 	}
-	if s.waiting.any() {
+	if s.held || s.waiting.any() {
 		s.keep(*o)
 		return
 	}
@@ -128,9 +129,16 @@ func (s *session) onStored(o *offer, err error) {
 	} else {
 		s.settled(o.keyed)
 	}
-	select {
-	case s.progress <- struct{}{}:
-	default:
+	s.noteProgress()
+}
+
+// noteProgress tells Stop, if it waits.
+func (s *session) noteProgress() {
+	if p := s.progress.Load(); p != nil {
+		select {
+		case *p <- struct{}{}:
+		default:
+		}
 	}
 }
 
@@ -171,6 +179,9 @@ func (s *session) keep(o offer) {
 // offerAgain offers the events that wait, in their order, until one is refused once more.
 // s.mu is held.
 func (s *session) offerAgain(now time.Time) {
+	if s.held {
+		return
+	}
 	if at := s.waiting.due(); at.IsZero() || now.Before(at) {
 		if at.IsZero() && s.lost.Load() && s.done.Load() == s.issued && now.Sub(s.asked) >= offerLong {
 			s.asked = now
@@ -215,13 +226,13 @@ func (s *session) offerAgain(now time.Time) {
 // in the room do not see it. s.mu is held.
 func (s *session) askAnew(now time.Time) {
 	state := s.room.Status().State
-	mark := s.safe.Load()
-	if state == muc.Refused || state == muc.Left || mark == nil {
+	var mark muc.Mark
+	if state == muc.Refused || state == muc.Left || json.Unmarshal(s.mark, &mark) != nil {
 		s.lost.Store(false)
 		return
 	}
 	s.room.Disconnected(now) // what it still holds is dropped: it comes again
-	room, err := muc.New(s.room.Options(), *mark)
+	room, err := muc.New(s.room.Options(), mark)
 	if err != nil {
 		return // it was checked
 	}

@@ -7,7 +7,6 @@ import (
 	"os"
 	"strings"
 	"testing"
-	"time"
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
@@ -41,8 +40,12 @@ type stage struct {
 }
 
 func newStage(t *testing.T, kind lab.Kind) *stage {
+	return newStageWith(t, kind, func(*harness.Hook) (int, string, string) { return 204, "", "" })
+}
+
+func newStageWith(t *testing.T, kind lab.Kind, answer func(*harness.Hook) (status int, contentType, body string)) *stage {
 	s := &stage{T: t, server: harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event"))), bot: harness.NewBot(t)}
-	s.bot.AnswerWith(func(*harness.Hook) (int, string, string) { return 204, "", "" })
+	s.bot.AnswerWith(answer)
 	s.relay = harness.NewRelay(t, s.server.ComponentAddr())
 	c := harness.OneComponent(s.server, "event", s.bot)
 	c.Components[0].Server = s.relay.Addr()
@@ -117,8 +120,7 @@ func TestKeptRooms(t *testing.T) {
 		}
 		s.alice.Await("what the API sent", func(r lab.Received) bool { return r.Body == "by API" && strings.HasSuffix(r.From, "/Echo") })
 
-		// killed, when the first mark is written: before that the room would be new to the next process
-		time.Sleep(2 * time.Second) // marks are written every second
+		// killed
 		s.p.Kill()
 		s.says("m2", "while dead")
 		s.p = harness.LaunchFile(t, s.file)
