@@ -14,6 +14,7 @@ import (
 	"stanzahook/cmd/internal/app"
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/memory"
 	"stanzahook/cmd/internal/standby"
 	"stanzahook/cmd/internal/systemd"
 )
@@ -42,6 +43,7 @@ func serve(ctx context.Context, file string) error {
 		return err
 	}
 	app.ShareCores()
+	go memory.Run(ctx, log)
 	defer func() { _ = log.Sync() }() // stderr of some kinds cannot be synced
 	storeHung := make(chan struct{})
 	hangup := make(chan os.Signal, 1)

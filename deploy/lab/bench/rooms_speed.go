@@ -46,15 +46,14 @@ func awaitJoined(t testing.TB, p *harness.Program, n int) {
 
 // roomsCost measures what rooms cost us, with an in-process peer in the place of server and
 // rooms: the CPU of a message of a room beside that of a chat message, which take turns, and
-// the memory of a thousand rooms with ten occupants each.
+// the memory of a thousand rooms with ten occupants each, right after the joins and at rest.
 func roomsCost(t testing.TB) {
 	const events, turns, window, rooms = 20_000, 4, 100, 100
-	var chat, groupchat, memory []float64
+	var chat, groupchat, memory, rest []float64
 	for range load.BenchRounds(t) {
-		empty := measureRooms(t, 1, nil)
-		full := measureRooms(t, manyRooms, nil)
-		memory = append(memory, full-empty)
-		measureRooms(t, rooms, func(p *harness.Program, send func(string), taken func() int) {
+		empty, full := residentInRooms(t, 1), residentInRooms(t, manyRooms)
+		memory, rest = append(memory, full.joined-empty.joined), append(rest, full.rest-empty.rest)
+		inRooms(t, rooms, func(p *harness.Program, send func(string), taken func() int) {
 			deliver := func(message func(i int) string, n int) {
 				begin := taken()
 				for sent := 0; sent < n; {
@@ -95,12 +94,25 @@ func roomsCost(t testing.TB) {
 		load.NewFigure("rooms", "", "CPU of a groupchat event", "µs", groupchat, chat),
 		load.NewFigure("rooms", "", "CPU of a groupchat event, more than of a chat event", "µs", more, nil),
 		load.NewFigure("rooms", "", fmt.Sprintf("memory of %d rooms with %d occupants", manyRooms, roomOccupants), "MiB", memory, nil),
+		load.NewFigure("rooms", "", fmt.Sprintf("memory of %d rooms with %d occupants, at rest", manyRooms, roomOccupants), "MiB", rest, nil),
 	})
 }
 
-// measureRooms runs the program with so many rooms, and returns its memory in MiB, unless it
-// is for something else.
-func measureRooms(t testing.TB, rooms int, other func(p *harness.Program, send func(string), taken func() int)) float64 {
+// resident is the memory of a program in MiB: when all rooms are joined, and half a minute later.
+type resident struct{ joined, rest float64 }
+
+func residentInRooms(t testing.TB, rooms int) (r resident) {
+	inRooms(t, rooms, func(p *harness.Program, _ func(string), _ func() int) {
+		began := time.Now()
+		r.joined = float64(p.Resident()) / (1 << 20)
+		time.Sleep(time.Until(began.Add(30 * time.Second)))
+		r.rest = float64(p.ResidentNow()) / (1 << 20)
+	})
+	return r
+}
+
+// inRooms runs the program with so many rooms, and what is to be done with it when all are joined.
+func inRooms(t testing.TB, rooms int, do func(p *harness.Program, send func(string), taken func() int)) {
 	var taken atomic.Int64
 	bot := listenHTTP(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
@@ -115,11 +127,7 @@ func measureRooms(t testing.TB, rooms int, other func(p *harness.Program, send f
 	defer p.Stop()
 	awaitJoined(t, p, rooms)
 	harness.Await(t, "the bot heard of the joins", time.Minute, func() bool { return int(taken.Load()) >= rooms })
-	if other == nil {
-		return float64(p.Resident()) / (1 << 20)
-	}
-	other(p, peer.Send, func() int { return int(taken.Load()) })
-	return 0
+	do(p, peer.Send, func() int { return int(taken.Load()) })
 }
 
 // roomAnswer is what a service for rooms answers to a join, and to the question what a room is.
