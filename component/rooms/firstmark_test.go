@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,6 +52,8 @@ func TestFirstMarkBeforeJoined(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	release = sync.OnceFunc(release)
+	defer release()
 	b.joins("maxstanzas='0'", alice)
 	srv.Send(said("m1", "Alice", "one", "") + said("m2", "Alice", "two", ""))
 	b.awaitJoined(ops)
@@ -115,6 +118,8 @@ func TestLeftBeforeFirstMark(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	release = sync.OnceFunc(release)
+	defer release()
 	b.joins("maxstanzas='0'")
 	b.awaitJoined(ops)
 	b.deferred(1)
@@ -157,6 +162,8 @@ func TestMarksWrittenTogether(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	release = sync.OnceFunc(release)
+	defer release()
 	close(gate)
 	told := make(map[string]bool)
 	for range n - 1 {

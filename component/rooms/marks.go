@@ -119,6 +119,31 @@ func (s *session) saveMark(ctx context.Context, anew bool) error {
 func (s *session) takeMark(anew bool) (ready *snapshot, due bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	return s.take(anew)
+}
+
+// beginMark is takeMark for writeMarks. It takes none while one of the room is being written, which
+// endMark ends; and before the next look at all only one that can be stored by now: the first one of
+// a room, which everybody waits for, or one whose events are stored.
+func (s *session) beginMark(anew bool) (ready *snapshot, due bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.writing || !anew && (s.snapshot == nil || s.failed || s.done.Load() < s.snapshot.issued) {
+		return nil, false
+	}
+	ready, due = s.take(anew)
+	s.writing = due
+	return ready, due
+}
+
+func (s *session) endMark() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.writing = false
+}
+
+// take is takeMark; s.mu is held.
+func (s *session) take(anew bool) (ready *snapshot, due bool) {
 	refusal := s.refusedStored != (s.last.State == muc.Refused)
 	done := s.done.Load()         // before lost, which is set first
 	if s.lost.Load() && !s.held { // the first one is before what was lost
@@ -165,14 +190,6 @@ func (s *session) storeMark(ctx context.Context, ready *snapshot) error {
 		s.release(time.Now())
 	}
 	return err
-}
-
-// waitsForMark reports whether a mark can be stored before the next look at all: the first one
-// of a room, which everybody waits for, or one whose events are stored by now.
-func (s *session) waitsForMark() bool {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.snapshot != nil && !s.failed && s.done.Load() >= s.snapshot.issued
 }
 
 // clean reports whether the mark is stored, or cannot be: events that wait come again after

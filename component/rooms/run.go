@@ -58,12 +58,14 @@ func (r *Rooms) Run(ctx context.Context) {
 }
 
 // writeMarks writes the marks that moved, at every markPause, until ctx is done; one whose
-// events are not stored yet as soon as they are, and the first one of a room at once. It looks
+// events are not stored yet as soon as they are, and the first one of a room at once. Those of
+// several rooms are written at the same time, so that one does not wait for another. It looks
 // when look has something, which is often: advance asks again as long as a mark is not stored.
 func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
 	last := time.Time{}
 	slots := make(chan struct{}, marksAtOnce)
 	var wg sync.WaitGroup
+	defer wg.Wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -76,21 +78,22 @@ func (r *Rooms) writeMarks(ctx context.Context, look <-chan struct{}) {
 			last = now
 		}
 		for _, s := range r.all() {
-			if ctx.Err() != nil {
-				break
+			select {
+			case slots <- struct{}{}:
+			case <-ctx.Done():
+				return
 			}
-			if !all && !s.waitsForMark() {
+			ready, due := s.beginMark(all)
+			if !due {
+				<-slots
 				continue
 			}
-			if ready, due := s.takeMark(all); due {
-				slots <- struct{}{}
-				wg.Go(func() {
-					defer func() { <-slots }()
-					_ = s.storeMark(ctx, ready)
-				})
-			}
+			wg.Go(func() {
+				defer func() { <-slots }()
+				_ = s.storeMark(ctx, ready)
+				s.endMark()
+			})
 		}
-		wg.Wait() // a mark is not overtaken by the next one of its room
 	}
 }
 

@@ -51,6 +51,7 @@ type session struct {
 	held          bool                          // it is not stored yet, and events wait for it
 	failed        bool                          // it could not be stored at once
 	snapshot      *snapshot                     // waits for its events
+	writing       bool                          // a mark is being written
 	refusedStored bool
 
 	saving  sync.Mutex // one write to the store at a time
