@@ -98,10 +98,7 @@ func (s *shares) take(from, bot jid.JID, n int) bool {
 
 // askerOf returns whose share counts, and whether that is a stranger's.
 func askerOf(from, bot jid.JID) (key string, stranger bool) {
-	if atHome(from, bot) {
-		return from.Bare().String(), false
-	}
-	return from.Domain(), true
+	return from.Party(bot), !from.Beside(bot)
 }
 
 // maxPlaces bounds the answers with an image that are being made: some 300 KiB each. Everybody
@@ -143,12 +140,4 @@ func (p *places) add(key string, stranger bool, n int) {
 	if p.held[key] += n; p.held[key] == 0 {
 		delete(p.held, key)
 	}
-}
-
-// atHome reports whether an address is of the bot's server: the component is a subdomain of
-// it, or both are subdomains of one, as the rooms of the server are.
-func atHome(from, bot jid.JID) bool {
-	_, parent, _ := strings.Cut(bot.Domain(), ".")
-	domain := from.Domain()
-	return domain == bot.Domain() || parent != "" && (domain == parent || strings.HasSuffix(domain, "."+parent) && strings.Contains(parent, "."))
 }

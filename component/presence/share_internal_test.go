@@ -38,9 +38,15 @@ func TestShareOfSubscribers(t *testing.T) {
 			t.Errorf("%s is not kept", user)
 		}
 	}
-	for domain := range 3 { // a stranger has as many names as there are
+	for i := range 10 { // as many names as there are below one cost nothing
+		p.set(bot, jid.MustParse(fmt.Sprintf("late@d%d.evil.example", i)), true)
+	}
+	if n := p.domains["evil.example"]; n != maxOfDomain {
+		t.Errorf("%d subscriptions of one stranger", n)
+	}
+	for domain := range 3 {
 		for i := range maxOfDomain {
-			p.set(bot, jid.MustParse(fmt.Sprintf("u%d@d%d.evil.example", i, domain)), true)
+			p.set(bot, jid.MustParse(fmt.Sprintf("u%d@evil%d.example", i, domain)), true)
 		}
 	}
 	if p.foreign != maxForeign {

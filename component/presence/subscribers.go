@@ -3,7 +3,6 @@ package presence
 import (
 	"context"
 	"errors"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,11 +22,10 @@ const (
 	// presence after a restart.
 	maxSubscribers = 200_000
 	// maxOfUser bounds the subscriptions of one user, and maxOfDomain those from one
-	// domain that the bot is not a subdomain of.
+	// stranger's domains.
 	maxOfUser   = 1000
 	maxOfDomain = maxSubscribers / 4
-	// maxForeign bounds the subscriptions from all such domains together, since a
-	// stranger can use any number of domains.
+	// maxForeign bounds the subscriptions of all strangers together.
 	maxForeign = maxSubscribers / 2
 	// maxChanges bounds the changes that wait for the store.
 	maxChanges   = 4096
@@ -63,7 +61,7 @@ type Subscribers struct {
 	all     map[store.Subscriber]struct{}
 	users   map[string]int // number of subscriptions
 	domains map[string]int
-	foreign int // subscriptions from domains that the bot is not a subdomain of
+	foreign int // subscriptions of strangers
 }
 
 type change struct {
@@ -148,18 +146,16 @@ func (p *Subscribers) set(bot, user jid.JID, subscribed bool) {
 // and domain. p.mu is held.
 func (p *Subscribers) room(sub store.Subscriber) bool {
 	return len(p.all) < maxSubscribers && p.users[sub.User] < maxOfUser &&
-		(own(sub) || p.domains[domainOf(sub.User)] < maxOfDomain && p.foreign < maxForeign)
+		(own(sub) || p.domains[domainOf(sub)] < maxOfDomain && p.foreign < maxForeign)
 }
 
-// own reports whether the bot is a subdomain of the user's domain.
-func own(sub store.Subscriber) bool {
-	return strings.HasSuffix(domainOf(sub.Bot), "."+domainOf(sub.User))
-}
+// own reports whether the user is at the server of the bot.
+func own(sub store.Subscriber) bool { return jid.FromServer(sub.User).Beside(jid.FromServer(sub.Bot)) }
 
 // count counts a subscription or its end. p.mu is held.
 func (p *Subscribers) count(sub store.Subscriber, n int) {
 	add(p.users, sub.User, n)
-	add(p.domains, domainOf(sub.User), n)
+	add(p.domains, domainOf(sub), n)
 	if !own(sub) {
 		p.foreign += n
 	}
@@ -171,8 +167,15 @@ func add(table map[string]int, key string, n int) {
 	}
 }
 
-// domainOf returns the domain of a bare address.
-func domainOf(bare string) string { return bare[strings.IndexByte(bare, '@')+1:] }
+// domainOf returns the domain that a subscription counts for: a stranger has any number of them
+// below the one that they have registered.
+func domainOf(sub store.Subscriber) string {
+	user := jid.FromServer(sub.User)
+	if own(sub) {
+		return user.Domain()
+	}
+	return user.Site()
+}
 
 // content returns what a presence carries.
 func (p *Subscribers) content(h stanza.Header) string {

@@ -145,7 +145,7 @@ func TestShareOfInvitations(t *testing.T) {
 		componenttest.Eventually(t, "rooms", func() bool { return len(b.rooms.List()) == n })
 	}
 	for i := range 2 {
-		invite(fmt.Sprintf("r%d@evil.example", i))
+		invite(fmt.Sprintf("r%d@d%d.evil.example", i, i)) // any number of services costs nothing
 		kept(i + 1)
 	}
 	invite("r3@evil.example")

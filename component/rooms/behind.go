@@ -24,7 +24,7 @@ func (s *session) realOf(o *muc.Occupant) jid.JID {
 
 // isHome reports whether a room is at our own server.
 func (r *Rooms) isHome(k key) bool {
-	return atHome(k) || r.o.Home != nil && r.o.Home(k.room.Domain())
+	return k.room.Beside(k.self) || r.o.Home != nil && r.o.Home(k.room.Domain())
 }
 
 // Behind reports whether an address is that of an occupant of a room that one of our bots is

@@ -1,7 +1,5 @@
 package rooms
 
-import "strings"
-
 // rooms returns how many rooms the component of a bot has for which a condition holds; nil: all.
 // r.mu is held.
 func (r *Rooms) rooms(of key, counts func(k key, set *Settings) bool) (n int) {
@@ -20,7 +18,7 @@ func (r *Rooms) rooms(of key, counts func(k key, set *Settings) bool) (n int) {
 // a third if two want all. However many have come before, there is room for who comes next.
 //
 // Anybody can invite, so the rooms of invitations take half of all at most, and those of one
-// service, which may be a stranger's, a quarter, unless it is at home with the component.
+// stranger, whose services may have any number of names, a quarter.
 func (r *Rooms) hasShare(k key, set *Settings) error {
 	most := r.policy.MaxRooms
 	free := most - r.rooms(k, nil)
@@ -33,16 +31,16 @@ func (r *Rooms) hasShare(k key, set *Settings) error {
 		}
 		return nil
 	}
-	invited, there := 0, 0
+	invited, there, site := 0, 0, k.room.Site()
 	r.rooms(k, func(other key, is *Settings) bool {
 		if is.Source == FromInvite {
-			if invited++; other.room.Domain() == k.room.Domain() {
+			if invited++; other.room.Site() == site {
 				there++
 			}
 		}
 		return false
 	})
-	if invited >= (most+1)/2 || there >= (most+3)/4 && !atHome(k) {
+	if invited >= (most+1)/2 || there >= (most+3)/4 && !r.isHome(k) {
 		return ErrInvited
 	}
 	return nil
@@ -55,13 +53,4 @@ func caller(k key, set *Settings) string {
 		return set.By
 	}
 	return k.self.Bare().String()
-}
-
-// atHome reports whether a room is at a service of the same server as the component: both are
-// below one domain, or the one is below the other.
-func atHome(k key) bool {
-	room, own := k.room.Domain(), k.self.Domain()
-	_, parent, below := strings.Cut(own, ".")
-	return room == own || strings.HasSuffix(own, "."+room) || strings.HasSuffix(room, "."+own) ||
-		below && strings.Contains(parent, ".") && (room == parent || strings.HasSuffix(room, "."+parent))
 }

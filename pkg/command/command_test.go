@@ -199,6 +199,18 @@ func TestShares(t *testing.T) {
 	}
 }
 
+// A stranger's server has as many users and names as it likes, and pushes out nobody else.
+func TestShareOfStranger(t *testing.T) {
+	c, s, alice := deploy(t), command.NewSessions(), party("alice@example.com/cli")
+	id := s.Do(now(), c, alice, command.Request{}).Reply.Session
+	for i := range command.MaxSessions + 1 {
+		s.Do(now(), c, party(fmt.Sprintf("u%d@s%d.evil.example/x", i, i)), command.Request{})
+	}
+	if n, _ := s.Count(now()); n != command.MaxSessions || s.Do(now(), c, alice, command.Request{Session: id}).Fault != nil {
+		t.Errorf("alice's is not among the %d", n)
+	}
+}
+
 // A command without a form runs at once, and may ask then. One that never ends is ended.
 func TestNoForm(t *testing.T) {
 	c := deploy(t)

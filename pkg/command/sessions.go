@@ -16,7 +16,7 @@ const (
 	MaxSessions = 1000
 	MaxBytes    = 16 << 20 // of what is filled in, and of forms that answers have
 	// The share of one person. Its oldest sessions go first; where there are too many in all,
-	// the oldest one of who has most of them.
+	// the oldest one of who has most of them: a person, or all of a stranger's server.
 	MaxOfOne      = 32
 	MaxBytesOfOne = 1 << 20
 	maxPages      = 32
@@ -139,13 +139,21 @@ func (s *Sessions) bound(last *session) {
 	}
 }
 
-// largest returns who has most sessions, by number and then by bytes.
+// largest returns who has most sessions, by number and then by bytes; of strangers those of one
+// server count together.
 func (s *Sessions) largest() (who jid.JID) {
-	most := share{}
+	parties := make(map[string]share)
 	for e := s.order.Front(); e != nil; e = e.Next() {
-		p := e.Value.(*session).party.Real
-		if h := *s.of[p]; h.sessions > most.sessions || h.sessions == most.sessions && h.bytes > most.bytes {
-			most, who = h, p
+		x := e.Value.(*session)
+		name := x.party.Real.Party(x.party.Bot)
+		of := parties[name]
+		parties[name] = share{of.sessions + 1, of.bytes + x.bytes}
+	}
+	most := share{}
+	for e := s.order.Front(); e != nil; e = e.Next() { // the oldest of the party is first
+		p := e.Value.(*session).party
+		if h := parties[p.Real.Party(p.Bot)]; h.sessions > most.sessions || h.sessions == most.sessions && h.bytes > most.bytes {
+			most, who = h, p.Real
 		}
 	}
 	return who

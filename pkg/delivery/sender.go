@@ -20,7 +20,7 @@ func senderOf(e *webhook.Endpoint, from jid.JID) jid.JID {
 			return from.Bare()
 		}
 	}
-	return jid.FromServer(domain)
+	return jid.FromServer(from.Site())
 }
 
 // SenderOf returns the sender that an event counts as, where senders share something.

@@ -19,7 +19,8 @@ func TestSender(t *testing.T) {
 		"example.com":                 "example.com",
 		"echo@bot.example.net":        "echo@bot.example.net",
 		"mallory@example.org/a":       "example.org",
-		"mallory@a.example.org":       "a.example.org",
+		"mallory@a.example.org":       "example.org",
+		"mallory@b.a.dyndns.org":      "a.dyndns.org",
 		"mallory@notexample.com/x":    "notexample.com",
 		"mallory@example.net":         "example.net",
 		"mallory@com":                 "com",
@@ -31,7 +32,7 @@ func TestSender(t *testing.T) {
 	if got := senderOf(&webhook.Endpoint{}, jid.MustParse("a@example.org/r")).String(); got != "a@example.org" {
 		t.Errorf("without hosts: %s", got)
 	}
-	j := jid.MustParse("mallory@example.org/a")
+	j := jid.MustParse("alice@example.com/a")
 	if n := testing.AllocsPerRun(100, func() { senderOf(e, j) }); n > 0 {
 		t.Errorf("%v allocations", n)
 	}

@@ -3,7 +3,6 @@ package message
 import (
 	"encoding/binary"
 	"hash/maphash"
-	"strings"
 	"sync"
 	"time"
 
@@ -54,17 +53,12 @@ func (r *Recent) share(own, peer jid.JID) *[]*segment {
 }
 
 // party returns who counts as one for a share: a user or a room of the server that the bot is at, and all
-// of another server. Without a peer it is the bot.
+// of a stranger's servers. Without a peer it is the bot.
 func party(own, peer jid.JID) string {
 	if peer.IsZero() {
 		return own.Bare().String()
 	}
-	domain := peer.Domain()
-	_, server, _ := strings.Cut(own.Domain(), ".")
-	if host, below := strings.CutSuffix(domain, server); server != "" && below && (host == "" || host[len(host)-1] == '.' && strings.Contains(server, ".")) {
-		return peer.Bare().String()
-	}
-	return domain
+	return peer.Party(own)
 }
 
 // Known is what is remembered of a message.

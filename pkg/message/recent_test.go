@@ -202,7 +202,7 @@ func TestRecentHasShares(t *testing.T) {
 	from := func(peer string, i int) Ref {
 		return Ref{Own: own, Peer: jid.MustParse(peer), ID: fmt.Sprint("id", i)}
 	}
-	spam := func(i int) Ref { return from(fmt.Sprintf("spam%d@sub.evil.example.net", i), i) }
+	spam := func(i int) Ref { return from(fmt.Sprintf("spam%d@s%d.evil.example.net", i, i), i) }
 	known := func(n int, ref func(i int) Ref) (known int) {
 		for i := range n {
 			if _, ok := r.FindRef(ref(i), noon); ok {
@@ -245,6 +245,7 @@ func TestParty(t *testing.T) {
 		{"echo@bot.localhost", "alice@localhost", "alice@localhost"},
 		{"echo@example.com", "alice@evil.com", "evil.com"},
 		{"echo@example", "alice@elsewhere", "elsewhere"},
+		{"echo@bot.example.com", "alice@a.evil.net", "evil.net"}, // any number of names costs nothing
 	} {
 		if got := party(jid.FromServer(tc.own), jid.FromServer(tc.peer)); got != tc.want {
 			t.Errorf("%s, %s: %s, want %s", tc.own, tc.peer, got, tc.want)

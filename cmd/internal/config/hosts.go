@@ -4,8 +4,6 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"stanzahook/pkg/jid"
 )
 
@@ -46,7 +44,7 @@ func (cfg *Config) AllHostsBehind(domain string) []jid.JID {
 func (cfg *Config) hostsOf(component string, seen map[string]bool) []jid.JID {
 	var own []jid.JID
 	hosts := cfg.ServerHosts(component)
-	if parent := Parent(component); !isSuffix(parent) {
+	if parent := Parent(component); !jid.IsSuffix(parent) {
 		hosts = append(hosts, parent)
 	}
 	for _, host := range hosts {
@@ -74,16 +72,10 @@ func (cfg *Config) OwnHosts() []string {
 	}
 	for _, c := range cfg.Components {
 		hosts = append(hosts, c.Domain)
-		if parent := Parent(c.Domain); parent != "" && !isSuffix(parent) {
+		if parent := Parent(c.Domain); parent != "" && !jid.IsSuffix(parent) {
 			hosts = append(hosts, parent)
 		}
 	}
 	slices.Sort(hosts)
 	return slices.Compact(hosts)
-}
-
-// isSuffix reports whether a domain is one under which others are registered.
-func isSuffix(domain string) bool {
-	suffix, registered := publicsuffix.PublicSuffix(domain)
-	return suffix == domain && (registered || strings.Contains(domain, "."))
 }
