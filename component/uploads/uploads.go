@@ -11,6 +11,8 @@ package uploads
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -23,6 +25,7 @@ import (
 	"stanzahook/component/disco"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/upload"
 )
 
@@ -47,6 +50,7 @@ type search struct {
 	done    chan struct{}
 	service upload.Service // zero: none was found
 	silent  []string       // hosts that have not answered
+	refused *stanza.Error  // by the configured service, or for it: it says not what it is
 }
 
 // New returns a finder. software tells what a service is made of.
@@ -65,9 +69,12 @@ func (f *Finder) OnUp(ctx context.Context, link *component.Link, hosts []jid.JID
 	f.mu.Unlock()
 	if service, ok := f.configured[domain]; ok {
 		s.service.JID = service
-		if info, err := ask(ctx, link, service); err == nil { // one that does not answer is used all the same
+		info, err := ask(ctx, link, service)
+		if err == nil { // one that does not answer is used all the same
 			s.service.MaxBytes = maxFileSize(info)
 		}
+		s.service.Unseen = err != nil
+		s.refused, _ = errors.AsType[*stanza.Error](err)
 		return
 	}
 	for _, host := range hosts {
@@ -167,6 +174,7 @@ type Status struct {
 	Service   upload.Service // the zero Service: none was found, or the search goes on
 	Searched  bool
 	Silent    []string // hosts that have not answered
+	Refused   string   // what the server says instead of the configured service, which may not exist; empty: nothing
 }
 
 // Status returns what is known of the service of a component.
@@ -182,6 +190,9 @@ func (f *Finder) Status(component string) Status {
 	case <-s.done:
 		st.Service, st.Searched, st.Silent = s.service, true, s.silent
 		st.Service.Software = f.software(component, s.service.JID)
+		if s.refused != nil {
+			st.Refused = fmt.Sprintf("%s, which may not exist: the question what it is was answered with %v", s.service.JID, s.refused)
+		}
 	default:
 	}
 	return st
@@ -189,7 +200,10 @@ func (f *Finder) Status(component string) Status {
 
 // Advice returns what to do; "" if a service is known, or looked for.
 func (s *Status) Advice() string {
-	if !s.Searched || !s.Service.JID.IsZero() {
+	switch {
+	case s.Refused != "":
+		return advice
+	case !s.Searched || !s.Service.JID.IsZero():
 		return ""
 	}
 	return advice

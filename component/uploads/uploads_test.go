@@ -92,9 +92,12 @@ func TestConfigured(t *testing.T) {
 		if max > 0 {
 			answers["files.example.net info"] = fmt.Sprintf(info, fmt.Sprint(max))
 		}
-		s, _, err := find(t, map[string]jid.JID{"bot.example.com": files}, answers)
+		s, f, err := find(t, map[string]jid.JID{"bot.example.com": files}, answers)
 		if err != nil || s.JID != files || s.MaxBytes != max {
 			t.Errorf("%+v %v", s, err)
+		}
+		if st := f.Status("bot.example.com"); strings.HasPrefix(st.Refused, "files.example.net, which may not exist: ") != (max == 0) || (st.Advice() == "") != (max > 0) {
+			t.Errorf("%+v", st)
 		}
 	}
 }

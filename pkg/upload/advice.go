@@ -14,6 +14,10 @@ const (
 // adviseOn adds to a refusal what to write into the configuration of the server: of the one
 // at hand, or of both if it is not known.
 func adviseOn(e *Error, s Service, component string) {
+	if e.Reason == NoService {
+		e.Advice = "look at components[].uploads.service, and whether the XMPP server has this service"
+		return
+	}
 	var lines []string
 	for _, software := range [...]string{prosody, ejabberd} {
 		if s.Software == "" || s.Software == software {

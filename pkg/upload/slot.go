@@ -39,6 +39,15 @@ func slotRequest(bot, service jid.JID, id, name, media string, size int64) (*sta
 	return stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "get", ID: id, From: bot, To: to}, string(append(b, "/>"...)), stanza.Limits{})
 }
 
+// discoRequest returns the question what a service is (XEP-0030 section 3.1).
+func discoRequest(bot, service jid.JID, id string) (*stanza.Stanza, error) {
+	to, err := service.WithResource(resource)
+	if err != nil {
+		return nil, err
+	}
+	return stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "get", ID: id, From: bot, To: to}, "<query xmlns='http://jabber.org/protocol/disco#info'/>", stanza.Limits{})
+}
+
 // readSlot reads the answer to the request for a slot.
 func readSlot(answer *stanza.Stanza) (slot, error) {
 	if e, failed := answer.StanzaError(); failed {

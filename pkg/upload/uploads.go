@@ -53,6 +53,7 @@ type Service struct {
 	JID      jid.JID
 	MaxBytes int64  // of a file; 0: it does not say
 	Software string // Prosody, ejabberd, or empty: not known
+	Unseen   bool   // it has not said what it is; there may be none
 }
 
 // Settings are those of one component. All are needed.
@@ -285,6 +286,9 @@ func (c *component) slot(ctx context.Context, bot jid.JID, f *File) (slot, error
 			e.MaxBytes = smaller(e.MaxBytes, c.MaxBytes)
 		}
 		e.Service = s.JID
+		if e.Reason == Forbidden && s.Unseen && !c.exists(ctx, bot, s) {
+			e.Reason = NoService
+		}
 		adviseOn(e, s, c.domain)
 		return slot{}, e
 	}
@@ -292,6 +296,18 @@ func (c *component) slot(ctx context.Context, bot jid.JID, f *File) (slot, error
 		return slot{}, &Error{Reason: PutFailed, Service: s.JID, Err: err, Text: "the answer of " + s.JID.String() + " cannot be used: " + err.Error()}
 	}
 	return got, nil
+}
+
+// exists reports whether there is a service that says no. Where there is none, and the server
+// reaches no other, that is what it says no with, too: Prosody not-allowed, ejabberd forbidden. But a
+// service says to everybody what it is.
+func (c *component) exists(ctx context.Context, bot jid.JID, s Service) bool {
+	ask, err := discoRequest(bot, s.JID, "slot-"+rand.Text())
+	if err != nil {
+		return true
+	}
+	answer, err := c.o.Request(ctx, ask)
+	return err != nil || answer.Type != "error"
 }
 
 func (c *component) silent(err error, s Service) error {

@@ -103,8 +103,13 @@ func TestRefusals(t *testing.T) {
 		{"<slot xmlns='" + Namespace + "'><put url='http://169.254.169.254/x'/><get url='https://x.example.com/'/></slot>", "", Guarded, 0, "169.254.169.254"},
 	} {
 		r := newRig(t, nil)
-		r.service.Software = c.software
-		r.slot = func(*stanza.Stanza) string { return c.inner }
+		r.service.Software, r.service.Unseen = c.software, true
+		r.slot = func(ask *stanza.Stanza) string {
+			if p, _ := ask.Payload(); p.Space != Namespace {
+				return "<query xmlns='http://jabber.org/protocol/disco#info'/>"
+			}
+			return c.inner
+		}
 		_, err := r.Put(t.Context(), Upload{Bot: bot, Name: "a", Size: 3, Body: strings.NewReader("abc")})
 		e, ok := errors.AsType[*Error](err)
 		if !ok || e.Reason != c.reason || e.MaxBytes != c.max || !strings.Contains(err.Error(), c.says) {
@@ -112,6 +117,25 @@ func TestRefusals(t *testing.T) {
 		}
 		if len(r.files) > 0 {
 			t.Errorf("%s: a file was sent", c.inner)
+		}
+	}
+}
+
+// A service that does not exist is told from one that says no, whatever the server has for both.
+func TestNoSuchService(t *testing.T) {
+	for _, no := range []string{
+		"<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>Access denied by service policy</text></error>",
+		"<error type='cancel'><not-allowed xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>Communication with remote domains is not enabled</text></error>",
+	} {
+		r := newRig(t, nil)
+		r.service.Unseen = true
+		r.slot = func(*stanza.Stanza) string { return no }
+		_, err := r.Put(t.Context(), Upload{Bot: bot, Name: "a", Size: 3, Body: strings.NewReader("abc")})
+		if reasonOf(err) != NoService || !strings.Contains(err.Error(), "components[].uploads.service") || strings.Contains(err.Error(), "http_file_share_access") {
+			t.Error(err)
+		}
+		if len(r.asked) != 2 || r.asked[1].To.String() != "upload.example.com/slot" || r.asked[1].From != bot {
+			t.Errorf("%d questions", len(r.asked))
 		}
 	}
 }

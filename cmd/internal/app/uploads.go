@@ -68,7 +68,10 @@ func uploadStatus(st uploads.Status) *v1.ServiceStatus {
 	known := !st.Service.JID.IsZero()
 	v := serviceStatus(v1.ServiceUpload, services.Offer{Component: st.Component, Service: st.Service.JID}, st.Service.Software, []string{st.Advice()})
 	if known {
-		v.Answers, v.Features = &known, []string{upload.Namespace}
+		v.Answers = &known
+		if st.Refused == "" {
+			v.Features = []string{upload.Namespace}
+		}
 	}
 	if st.Service.MaxBytes > 0 {
 		v.Limits["max_file_bytes"] = int(st.Service.MaxBytes)

@@ -19,6 +19,9 @@ func (i *Inspection) uploads(domain string) []v1.Check {
 		c.Verdict = v1.CheckOK // bots that send no files need none
 		return []v1.Check{c}
 	}
+	if st.Refused != "" {
+		return []v1.Check{warning(what, domain, "files go to "+st.Refused, st.Advice())}
+	}
 	found := fmt.Sprintf("files go to %s (%s)", st.Service.JID, cmp.Or(st.Service.Software, "of an unknown server"))
 	if st.Service.MaxBytes > 0 {
 		found += fmt.Sprintf(", which takes at most %d bytes", st.Service.MaxBytes)
