@@ -2,6 +2,7 @@ package mcp
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/modelcontextprotocol/go-sdk/jsonrpc"
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"go.uber.org/zap"
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/tools"
@@ -21,6 +23,7 @@ type Options struct {
 	Path    string // such as /mcp, without a slash at the end
 	Version string // of the program
 	Tools   *tools.Runner
+	Log     *zap.Logger // of panics; may be nil
 }
 
 // New returns the mount of the streamable HTTP transport. It has no sessions, so that it does
@@ -36,7 +39,7 @@ func New(o Options) httpapi.Mount {
 			x.owes(result)
 		}
 		return result.Value, err
-	})
+	}, cmp.Or(o.Log, zap.NewNop()))
 	serve := sdk.NewStreamableHTTPHandler(func(*http.Request) *sdk.Server { return server }, &sdk.StreamableHTTPOptions{
 		Stateless: true, JSONResponse: true,
 		MaxRequestBodyBytes: -1, // httpapi has bounded it

@@ -102,7 +102,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	}), a.messages(cfg, send), api, agents.Mount(), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
 	if cfg.MCP.Enabled {
-		mounts = append(mounts, mcp.New(mcp.Options{Path: cfg.MCP.Path, Version: build.Version, Tools: agents}))
+		mounts = append(mounts, mcp.New(mcp.Options{Path: cfg.MCP.Path, Version: build.Version, Tools: agents, Log: a.log}))
 	}
 	return httpapi.New(httpapi.Options{
 		Listen: cfg.HTTP.Listen, BasePath: cfg.HTTP.BasePath, TrustedProxies: cfg.HTTP.Proxies, Hosts: cfg.HTTP.Hosts,
