@@ -39,6 +39,8 @@ const (
 	maxMessages = 10_000
 	// again is how long a correction waits that could not be sent now.
 	again = time.Second
+	// answerWait is how long an answer of an endpoint waits for a correction before it.
+	answerWait = 2 * time.Second
 )
 
 // Options configure [Corrections].
@@ -63,6 +65,7 @@ type Corrections struct {
 
 	o                  Options
 	every, slow, again time.Duration
+	answerWait         time.Duration
 	burst              int
 	repeats            loglimit.Limiter
 	ctx                context.Context
@@ -121,7 +124,7 @@ func New(o Options) *Corrections {
 		o.Log = zap.NewNop()
 	}
 	past, _ := simplelru.NewLRU[key, *pace](maxMessages, nil) // fails only for size 0
-	c := &Corrections{o: o, every: Every, slow: Slow, again: again, burst: Burst, past: past, edited: make(map[conversation]map[string]*edits)}
+	c := &Corrections{o: o, every: Every, slow: Slow, again: again, answerWait: answerWait, burst: Burst, past: past, edited: make(map[conversation]map[string]*edits)}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	return c
 }

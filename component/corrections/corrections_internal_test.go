@@ -168,6 +168,34 @@ func TestPace(t *testing.T) {
 	b.corrects(gateway.Queued, "c5")
 }
 
+// What an endpoint answers does not overtake a correction, and does not wait long for one either.
+func TestBeforeAnswer(t *testing.T) {
+	b := newBed(t)
+	defer b.start()()
+	b.c.answerWait = time.Hour
+	b.corrects(gateway.Confirmed, "c1")
+	b.corrects(gateway.Queued, "c2")
+	for _, other := range []*stanza.Stanza{
+		messageOf("typing", "u@example.com", "<composing xmlns='http://jabber.org/protocol/chatstates'/>"),
+		messageOf("answer", "v@example.com", "<body>next</body>"),
+		stanza.Must(stanza.Parse("<message type='error' id='e' from='bot@bot.example.com' to='u@example.com'><body>x</body></message>", stanza.Limits{})),
+	} {
+		b.c.BeforeAnswer(other)
+	}
+	b.wants("c1")
+	answer := messageOf("answer", "u@example.com/phone", "<body>next</body>")
+	b.c.BeforeAnswer(answer)
+	b.wants("c1", "c2")
+	b.corrects(gateway.Queued, "c3")
+	held := make(chan struct{})
+	b.hold(held)
+	b.c.answerWait = time.Millisecond
+	b.c.BeforeAnswer(answer)
+	b.wants("c1", "c2")
+	close(held)
+	b.wants("c1", "c2", "c3")
+}
+
 // What waits goes out by itself, and after so many corrections it waits longer.
 func TestTime(t *testing.T) {
 	b := newBed(t)

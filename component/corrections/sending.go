@@ -158,21 +158,53 @@ func (c *Corrections) drop(ctx context.Context, k key) {
 // Before sends what waits in the conversation of a message with a text, which would be read as
 // newer than that.
 func (c *Corrections) Before(ctx context.Context, s *stanza.Stanza) {
-	if c.count.Load() == 0 || s.Kind != stanza.Message {
+	for _, e := range c.behind(s) {
+		c.flush(ctx, e)
+	}
+}
+
+// BeforeAnswer is Before for what an endpoint answers, whose event waits for it: so it takes no
+// longer than answerWait, as while there is no connection.
+func (c *Corrections) BeforeAnswer(s *stanza.Stanza) {
+	all := c.behind(s)
+	if len(all) == 0 {
 		return
+	}
+	ctx, cancel := context.WithTimeout(c.ctx, c.answerWait)
+	defer cancel()
+	sent := make(chan struct{})
+	c.mu.Lock()
+	if c.stopped {
+		c.mu.Unlock()
+		return
+	}
+	c.running.Go(func() {
+		defer close(sent)
+		for _, e := range all {
+			c.flush(c.ctx, e)
+		}
+	})
+	c.mu.Unlock()
+	select {
+	case <-sent:
+	case <-ctx.Done():
+	}
+}
+
+// behind returns the messages with a correction that a message must not overtake.
+func (c *Corrections) behind(s *stanza.Stanza) (all []*edits) {
+	if c.count.Load() == 0 || s.Kind != stanza.Message || s.Type == "error" {
+		return nil
 	}
 	if f := message.Read(s); !f.HasBody() {
-		return
+		return nil
 	}
 	c.mu.Lock()
-	var all []*edits
+	defer c.mu.Unlock()
 	for _, e := range c.edited[conversation{s.From.Bare(), s.To.Bare()}] {
 		all = append(all, e)
 	}
-	c.mu.Unlock()
-	for _, e := range all {
-		c.flush(ctx, e)
-	}
+	return all
 }
 
 // replaced ends a correction in whose place another one is sent, or a retraction.

@@ -33,7 +33,7 @@ func (a *App) notes() *sending.Notes {
 
 // answers is what the answers of webhooks are sent over.
 func (a *App) answers() delivery.Sender {
-	return a.echoes.Over(a.rooms.Over(sending.Noting{Sender: a.waiting.Over(a.links), Notes: a.notes()}))
+	return a.echoes.Over(a.rooms.Over(sending.Noting{Sender: a.waiting.Over(a.links), Notes: a.notes(), Corrections: a.corrections}))
 }
 
 // makeWaiting makes the messages that wait for their rooms.

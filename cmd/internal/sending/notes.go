@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"stanzahook/component/bounce"
+	"stanzahook/component/corrections"
 	"stanzahook/component/rooms"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/message"
@@ -56,14 +57,16 @@ func (n *Notes) retracted(s *stanza.Stanza, ref message.Ref, now time.Time) mess
 	return ref
 }
 
-// Noting notes what endpoints answer.
+// Noting notes what endpoints answer, and sends what it must not overtake.
 type Noting struct {
 	delivery.Sender
-	Notes *Notes
+	Notes       *Notes
+	Corrections *corrections.Corrections
 }
 
 // Send implements delivery.Sender.
 func (n Noting) Send(component string, s *stanza.Stanza, more bool, done func(error)) error {
+	n.Corrections.BeforeAnswer(s)
 	n.Notes.note(s, "")
 	return n.Sender.Send(component, s, more, done)
 }
