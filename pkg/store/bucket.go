@@ -115,6 +115,12 @@ func (b *bucket) remove(ctx context.Context, key string) error {
 	if err := b.st.Erase(context.WithoutCancel(ctx), b.prefix+key); err != nil {
 		return fmt.Errorf("remove %s: %w", b.what, err)
 	}
+	if b.st.IsOver() {
+		select {
+		case b.disk.erased <- struct{}{}:
+		default:
+		}
+	}
 	return nil
 }
 

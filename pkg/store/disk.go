@@ -25,6 +25,7 @@ type disk struct {
 	events atomic.Int64          // bytes of the queues, about
 	coming func() int64          // bytes that are on their way into the queues; nil: they are not counted
 	full   atomic.Pointer[error] // why nothing may be stored now; nil: it may
+	erased chan struct{}         // wakes Store.sweepErased
 }
 
 // refuses returns why nothing may be stored now, or nil.

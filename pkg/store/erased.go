@@ -5,7 +5,8 @@ import (
 	"time"
 )
 
-// erasedEvery is how often what removed records have left is looked at.
+// erasedEvery is how often what removed records have left is looked at, besides when there is too
+// much of it.
 const erasedEvery = 10 * time.Second
 
 // sweepErased removes what removed records of buckets have left, where that is too much, until
@@ -16,6 +17,7 @@ func (s *Store) sweepErased(ctx context.Context) {
 	for {
 		select {
 		case <-tick.C:
+		case <-s.disk.erased:
 		case <-ctx.Done():
 			return
 		}

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -28,7 +29,9 @@ const (
 // IdempotencyKeys are the requests with a key, and an index of them: the stored requests
 // of each caller in the order of their answers, 24 bytes each. The index bounds the room
 // of one caller and of all: over a bound, answered requests are removed early, the oldest
-// first. Requests without an answer stay, since they would be sent twice.
+// first. Requests without an answer stay, since they would be sent twice; but for those that an
+// earlier process has left, if there is nothing else: after a kill NATS has again what the answers
+// that were removed had replaced, and these would fill the share for a day.
 //
 // The index is made from the stream after a start; a kill loses nothing.
 type IdempotencyKeys struct {
@@ -45,6 +48,7 @@ type callerRequests struct {
 	bytes    int64
 	answered []keptRequest          // the oldest first
 	open     map[string]keptRequest // without an answer, by key
+	left     []leftRequest          // of these, those of earlier processes, the oldest first
 	early    int64                  // that were removed early
 	logged   time.Time              // when that was logged last
 }
@@ -53,6 +57,26 @@ type keptRequest struct {
 	seq  uint64
 	size uint32
 	at   uint32 // seconds since 1970
+}
+
+// leftRequest is a request without an answer that an earlier process has left.
+type leftRequest struct {
+	key string
+	keptRequest
+}
+
+// removable returns what is removed first, and its key if it has no answer.
+func (c *callerRequests) removable() (oldest keptRequest, key string, ok bool) {
+	if len(c.answered) > 0 {
+		return c.answered[0], "", true
+	}
+	for len(c.left) > 0 && c.open[c.left[0].key].seq != c.left[0].seq { // it has its answer, or is over
+		c.left = c.left[1:]
+	}
+	if len(c.left) == 0 {
+		return keptRequest{}, "", false
+	}
+	return c.left[0].keptRequest, c.left[0].key, true
 }
 
 // maxCallerName is the longest name that is written out; longer ones are hashed.
@@ -90,6 +114,12 @@ func (k *IdempotencyKeys) load(ctx context.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("read the requests: %w", err)
+	}
+	for _, c := range k.callers {
+		for key, r := range c.open {
+			c.left = append(c.left, leftRequest{key, r})
+		}
+		slices.SortFunc(c.left, func(a, b leftRequest) int { return cmp.Compare(a.seq, b.seq) })
 	}
 	k.loaded = true
 	return nil
@@ -152,12 +182,12 @@ func (k *IdempotencyKeys) expire(c *callerRequests, now time.Time) {
 	}
 }
 
-// largest is the caller with the most bytes that has answered requests.
+// largest is the caller with the most bytes that has requests to remove.
 func (k *IdempotencyKeys) largest(now time.Time) *callerRequests {
 	var most *callerRequests
 	for _, c := range k.callers {
 		k.expire(c, now)
-		if len(c.answered) > 0 && (most == nil || c.bytes > most.bytes) {
+		if _, _, ok := c.removable(); ok && (most == nil || c.bytes > most.bytes) {
 			most = c
 		}
 	}
@@ -175,7 +205,7 @@ func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32)
 		from := own
 		switch {
 		case own.bytes+int64(size) > k.most/requestShare:
-			if len(own.answered) == 0 {
+			if _, _, ok := own.removable(); !ok {
 				return fmt.Errorf("%w: this caller uses a quarter of the room for Idempotency-Keys, and none of its requests is answered yet", gateway.ErrFull)
 			}
 		case k.bytes+int64(size) > k.most:
@@ -185,11 +215,15 @@ func (k *IdempotencyKeys) makeRoom(ctx context.Context, key string, size uint32)
 		default:
 			return nil
 		}
-		oldest := from.answered[0]
+		oldest, left, _ := from.removable()
 		if err := k.st.Delete(ctx, oldest.seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
 			return fmt.Errorf("remove a request: %w", err)
 		}
-		from.answered = from.answered[1:]
+		if left != "" {
+			delete(from.open, left)
+		} else {
+			from.answered = from.answered[1:]
+		}
 		k.count(from, -int64(oldest.size))
 		from.early++
 		k.logEarly(from, now)

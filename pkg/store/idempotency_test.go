@@ -155,3 +155,36 @@ func TestUnansweredRequestsFillOneShare(t *testing.T) {
 		}
 	}
 }
+
+// What an earlier process has left without answers does not keep a caller out for a day.
+func TestUnansweredRequestsOfEarlierProcess(t *testing.T) {
+	dir := t.TempDir()
+	s := open(t, dir)
+	large := store.IdempotentRequest{ID: strings.Repeat("x", 20_000)}
+	begin := func(n int) (created bool, err error) {
+		_, created, err = s.IdempotencyKeys().Begin(t.Context(), fmt.Sprintf("greedy\x00%d", n), large)
+		return created, err
+	}
+	n := 0
+	for ; n < 1000; n++ {
+		if _, err := begin(n); errors.Is(err, gateway.ErrFull) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.Close()
+	s = open(t, dir)
+	defer func() { s.Close() }()
+	for i := range n { // as many as fit
+		if created, err := begin(n + i); !created || err != nil {
+			t.Fatalf("%d of %d: %v %v", i, n, created, err)
+		}
+	}
+	if created, err := begin(2*n - 1); created || err != nil {
+		t.Errorf("one of this process is forgotten: %v %v", created, err)
+	}
+	if _, err := begin(2 * n); !errors.Is(err, gateway.ErrFull) {
+		t.Errorf("one more than there may be: %v", err)
+	}
+}

@@ -21,7 +21,7 @@ func questionsConfig(o *Options) bucketConfig {
 }
 
 // Room is how many bytes there is room for: over it the oldest go, whosever they are.
-func (q *Questions) Room() int { return int(q.MaxBytes) }
+func (q *Questions) Room() int { return int(q.MaxBytes - q.MaxBytes/stream.ErasedShare) }
 
 // Put stores the record of a conversation.
 //

@@ -229,7 +229,7 @@ func (s *Store) open(ctx context.Context) (err error) {
 
 // define says which streams there are, of which none is opened.
 func (s *Store) define() {
-	s.disk = &disk{dir: s.o.Dir, maxEvents: acceptBytes(&s.o), srv: s.srv, log: s.log}
+	s.disk = &disk{dir: s.o.Dir, maxEvents: acceptBytes(&s.o), srv: s.srv, log: s.log, erased: make(chan struct{}, 1)}
 	s.outbox = Outbox{s.stream(outboxConfig(&s.o)), s.disk, s.log, s.o.OutboxBytes, s.o.OutboxCount}
 	s.dead.st, s.dead.disk, s.dead.log, s.dead.shares = s.stream(deadConfig(&s.o)), s.disk, s.log, newDeadShares(deadBytes(&s.o))
 	s.openStates()

@@ -69,7 +69,7 @@ func threadsConfig(o *Options) bucketConfig {
 }
 
 func newThreads(b bucket) Threads {
-	return Threads{bucket: b, most: MaxThreads, mostBytes: int(b.MaxBytes - b.MaxBytes/16), all: make(map[string]*list.Element), hooks: make(map[string]*hookThreads)}
+	return Threads{bucket: b, most: MaxThreads, mostBytes: int(b.MaxBytes - b.MaxBytes/stream.ErasedShare), all: make(map[string]*list.Element), hooks: make(map[string]*hookThreads)}
 }
 
 func threadKey(hook, key, to string) string { return Conversation(hook+"\x00"+key, to) }

@@ -10,8 +10,15 @@ import (
 	"github.com/nats-io/nats.go"
 )
 
-// maxErased is how many records of a stream may stand for none.
-const maxErased = 10_000
+const (
+	// maxErased is how many records of a stream may stand for none.
+	maxErased = 10_000
+	// ErasedShare is the part of a stream's bytes that these take at most: at a bound, others would
+	// have to go for them, or would be refused.
+	ErasedShare = 16
+	// erasedBytes is about what one takes.
+	erasedBytes = 192
+)
 
 const operationHeader = "KV-Operation"
 
@@ -38,16 +45,22 @@ func (e *erasures) note(subject string, place uint64) {
 	e.all[subject] = max(place, e.all[subject])
 }
 
-// over returns the subjects of the oldest, if there are more than may be.
-func (e *erasures) over() (places map[string]uint64) {
+func (e *erasures) count() int {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if len(e.all) <= maxErased {
+	return len(e.all)
+}
+
+// over returns the subjects of the oldest, if there are more than may be.
+func (e *erasures) over(most int) (places map[string]uint64) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if len(e.all) <= most {
 		return nil
 	}
 	oldest := slices.SortedFunc(maps.Keys(e.all), func(a, b string) int { return cmp.Compare(e.all[a], e.all[b]) })
 	places = make(map[string]uint64)
-	for _, subject := range oldest[:len(oldest)-maxErased*9/10] {
+	for _, subject := range oldest[:len(oldest)-most*9/10] {
 		places[subject] = e.all[subject]
 	}
 	return places
@@ -75,11 +88,22 @@ func (st *Stream) Erase(ctx context.Context, subject string) error {
 	return err
 }
 
-// Sweep removes the oldest of what Erase left, if there are more than 10,000: whoever has a stream
-// of things made and removed does not fill the disk. What these stand for might come back with a
-// kill.
+// mostErased is how many records of the stream may stand for none.
+func (st *Stream) mostErased() int {
+	if bytes, _ := st.Bounds(); bytes > 0 {
+		return int(min(maxErased, bytes/ErasedShare/erasedBytes))
+	}
+	return maxErased
+}
+
+// IsOver reports whether Sweep would remove something.
+func (st *Stream) IsOver() bool { return st.erasures.count() > st.mostErased() }
+
+// Sweep removes the oldest of what Erase left, if there are more than 10,000, or they may take more
+// than ErasedShare of the stream: whoever has a stream of things made and removed fills neither that
+// nor the disk. What these stand for might come back with a kill.
 func (st *Stream) Sweep(ctx context.Context) error {
-	for subject, place := range st.erasures.over() {
+	for subject, place := range st.erasures.over(st.mostErased()) {
 		if err := st.Purge(ctx, subject, place+1); err != nil {
 			return err
 		}

@@ -60,3 +60,31 @@ func TestSweep(t *testing.T) {
 		t.Errorf("%d are known", n)
 	}
 }
+
+// What stands for nothing takes no more than a part of a stream with a bound: of one that refuses at
+// it, something can always be stored, and of another one nothing has to go.
+func TestErasuresLeaveRoom(t *testing.T) {
+	for _, refuses := range []bool{true, false} {
+		st := openStream(t, Config{Name: "X", Subjects: "x.*", MaxPerSubject: 1, MaxBytes: 64 << 10, RefuseNew: refuses})
+		put(t, st, "x.kept")
+		for i := range 1000 {
+			subject := fmt.Sprint("x.", i)
+			put(t, st, subject)
+			if err := st.Erase(t.Context(), subject); err != nil {
+				t.Fatal(err)
+			}
+			if !st.IsOver() {
+				continue
+			}
+			if err := st.Sweep(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := st.Last(t.Context(), "x.kept"); err != nil {
+			t.Error(err)
+		}
+		if state, err := st.State(t.Context()); err != nil || state.Bytes > 64<<10/8 {
+			t.Errorf("%d bytes, %v", state.Bytes, err)
+		}
+	}
+}
