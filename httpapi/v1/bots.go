@@ -28,6 +28,7 @@ type Bot struct {
 	Identity BotIdentity     `json:"identity"`
 	Presence BotPresence     `json:"presence"`
 	NoReply  bool            `json:"noreply"`
+	Remark   string          `json:"remark,omitempty"` // what should be otherwise, though it is no mistake
 }
 
 // BotCard is what its vCard has besides.

@@ -35,6 +35,14 @@ type Avatar struct {
 	Height int    `json:"height"`
 }
 
+// Doubt says why not every client shows an avatar; empty: all do.
+func (a *Avatar) Doubt() string {
+	if a.Bytes <= LargeAvatar {
+		return ""
+	}
+	return fmt.Sprintf("its avatar has %d bytes: some clients do not load more than %d (64 KiB)", a.Bytes, LargeAvatar)
+}
+
 // format is one kind of image.
 type format struct {
 	media, begins string

@@ -198,6 +198,8 @@ func (k *keyReader) leaf(n *yaml.Node, t reflect.Type, path string) (any, bool) 
 		why = "has no value; write one (in quotes if it begins with #) or remove the key"
 	case n.Kind != yaml.ScalarNode:
 		why = "is " + kindOf(n) + " where a single value is needed"
+	case text && tag == "!!int" && isHostPort(path):
+		why = quote(n.Value) + " is not host:port; write for example 127.0.0.1:" + n.Value
 	case text && tag != "!!str" && isShown(t):
 		why = quote(n.Value) + " is " + kindOf(n) + " where text is needed; put it in quotes"
 	case text && tag != "!!str":
@@ -215,6 +217,12 @@ func (k *keyReader) leaf(n *yaml.Node, t reflect.Type, path string) (any, bool) 
 		return nil, false
 	}
 	return value, true
+}
+
+// isHostPort reports whether a key has a host and a port: of a number in quotes there would be a
+// second complaint.
+func isHostPort(path string) bool {
+	return strings.HasSuffix(path, ".listen") || strings.HasSuffix(path, ".server")
 }
 
 func isValue(t reflect.Type, text string) bool {

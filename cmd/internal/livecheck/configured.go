@@ -10,7 +10,6 @@ import (
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/hook"
 	"stanzahook/pkg/outbound"
-	"stanzahook/pkg/profile"
 )
 
 // Configured checks a configuration without mistakes.
@@ -43,12 +42,7 @@ func Configured(path string, cfg *config.Config) []v1.Check {
 		h := &cfg.Hooks[i]
 		all = append(all, fine("hook", h.Name, fmt.Sprintf("%s, to %s; its sample: %s", h.Adapter, recipients(h), sampleOf(h))))
 	}
-	for i := range cfg.Bots {
-		b := &cfg.Bots[i]
-		if v := b.Profile.Avatar; v != nil && v.Bytes > profile.LargeAvatar {
-			all = append(all, warning("bot", b.JID, fmt.Sprintf("its avatar has %d bytes: some clients do not load more than %d (64 KiB)", v.Bytes, profile.LargeAvatar), "make it smaller: convert in.png -resize 256x256 echo.png"))
-		}
-	}
+	all = append(all, doubts(cfg)...)
 	h := &cfg.HTTP
 	switch {
 	case h.InsecureNoAuth:

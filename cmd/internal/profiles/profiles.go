@@ -166,9 +166,13 @@ func (p *Profiles) changeAgain(at time.Time) {
 // WarnOfLargeAvatars logs which avatars of the configuration not every client loads.
 func (p *Profiles) WarnOfLargeAvatars(cfg *config.Config) {
 	for i := range cfg.Bots {
-		if v := cfg.Bots[i].Profile.Avatar; v != nil && v.Bytes > profile.LargeAvatar {
-			p.o.Log.Warn("avatar is large", zap.String("bot", cfg.Bots[i].JID), zap.Int("bytes", v.Bytes), zap.String("hint", "some clients do not load more than 64 KiB"))
-		}
+		p.warnOfLarge(cfg.Bots[i].JID, cfg.Bots[i].Profile.Avatar)
+	}
+}
+
+func (p *Profiles) warnOfLarge(bot string, v *profile.Avatar) {
+	if v != nil && v.Doubt() != "" {
+		p.o.Log.Warn("avatar is large", zap.String("bot", bot), zap.Int("bytes", v.Bytes), zap.String("hint", "some clients do not load more than 64 KiB"))
 	}
 }
 

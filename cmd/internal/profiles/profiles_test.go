@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"image"
 	"image/png"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
@@ -291,5 +292,31 @@ func TestAvatars(t *testing.T) {
 	}
 	if err := r.Delete(t.Context(), jid.MustParse("old@gone.example.com")); err != nil {
 		t.Error(err)
+	}
+}
+
+// Who puts an avatar that some clients do not load gets a remark, and the log has it.
+func TestLargeAvatar(t *testing.T) {
+	r := newRig(t, "")
+	noise := image.NewNRGBA(image.Rect(0, 0, 150, 150)) // nothing makes it smaller
+	for i := range noise.Pix {
+		noise.Pix[i] = byte(rand.Uint32())
+		if i%4 == 3 {
+			noise.Pix[i] = 0xff
+		}
+	}
+	var large bytes.Buffer
+	if err := png.Encode(&large, noise); err != nil || large.Len() <= profile.LargeAvatar {
+		t.Fatalf("%d bytes, %v", large.Len(), err)
+	}
+	for name, c := range map[string]struct {
+		image  []byte
+		remark string
+		logged int
+	}{"small": {picture(t, 4), "", 0}, "large": {large.Bytes(), fmt.Sprintf("its avatar has %d bytes: some clients do not load more than 65536 (64 KiB)", large.Len()), 1}} {
+		v, _, err := r.Put(t.Context(), bot(name), []byte(`{}`), c.image)
+		if n := r.logs.FilterMessage("avatar is large").FilterField(zap.String("bot", bot(name).String())).Len(); err != nil || v.Remark != c.remark || n != c.logged {
+			t.Errorf("%s: %q, %d lines, %v", name, v.Remark, n, err)
+		}
 	}
 }

@@ -49,6 +49,7 @@ func (p *Profiles) put(ctx context.Context, bot jid.JID, keys, image []byte) (fr
 		return false, err
 	}
 	p.o.Log.Info("bot put by the API", zap.Stringer("bot", bot), zap.Bool("new", !known))
+	p.warnOfLarge(bot.String(), m.Avatar)
 	return !known, nil
 }
 

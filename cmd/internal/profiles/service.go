@@ -29,6 +29,9 @@ func (p *Profiles) List(after string, most int) (page []v1.Bot, more bool) {
 func describeBot(b *bots.Bot) v1.Bot {
 	v := v1.Bot{JID: b.JID, Name: b.DisplayName(), Source: "config", Avatar: b.Avatar, VCard: v1.BotCard(b.Card),
 		Identity: v1.BotIdentity{Category: b.Category, Type: b.Type}, Presence: v1.BotPresence{Presence: b.Presence}, NoReply: b.NoReply}
+	if b.Avatar != nil {
+		v.Remark = b.Avatar.Doubt()
+	}
 	if b.Made {
 		v.Source = "api"
 	}
