@@ -69,6 +69,14 @@ type Run struct {
 	Took    time.Duration
 }
 
+// By says how the step came: chat or client.
+func (r *Run) By() string {
+	if r.Chat {
+		return "chat"
+	}
+	return "client"
+}
+
 // maxRuns bounds the runs of a command that are kept. Beyond it, the person with
 // the most runs loses the oldest one: nobody hides what others did.
 const maxRuns = 50

@@ -163,6 +163,9 @@ func (a *App) Stop() {
 // DrainTime is how long the stop may take.
 func (a *App) DrainTime() time.Duration { return a.current.Load().cfg.Drain }
 
+// config returns the configuration as it is now.
+func (a *App) config() *config.Config { return a.current.Load().cfg }
+
 // readiness returns a function that says why the process is not ready; nothing if it is.
 // Reloads keep the components.
 func (a *App) readiness() func(ctx context.Context) []string {

@@ -6,6 +6,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/api"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
@@ -33,6 +34,11 @@ func hooksOf(cfg *config.Config) []*hooks.Hook {
 		})
 	}
 	return all
+}
+
+// hookAPI is what the API asks of hooks.
+func (a *App) hookAPI(send gateway.Sender) *api.Hooks {
+	return &api.Hooks{Config: a.config, Table: a.made.hooks, Statuses: &a.hooks, Waiting: a.waiting, Sender: send}
 }
 
 // startThreads begins to keep the threads of hooks; their last ids are stored at the stop.

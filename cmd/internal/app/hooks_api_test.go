@@ -115,7 +115,7 @@ func TestHookTestGoesOn(t *testing.T) {
 	}
 	for _, to := range []string{"juliet@example.com", "romeo@example.com", "nurse@example.com"} {
 		network := &rejects{to: to}
-		all, err := hookService{x.App, x.current.Load().cfg, network}.Test(t.Context(), "ci", true)
+		all, err := x.hookAPI(network).Test(t.Context(), "ci", true)
 		if err != nil || len(all) != 3 || len(network.Sent()) != 2 {
 			t.Fatalf("%s: %+v %v, sent %d", to, all, err, len(network.Sent()))
 		}
@@ -127,7 +127,7 @@ func TestHookTestGoesOn(t *testing.T) {
 	}
 	network := &rejects{}
 	network.Err = gateway.ErrRejected
-	_, err := hookService{x.App, x.current.Load().cfg, network}.Test(t.Context(), "ci", true)
+	_, err := x.hookAPI(network).Test(t.Context(), "ci", true)
 	if wrong, ok := errors.AsType[*v1.WrongHook](err); !ok || wrong.Status != 503 || wrong.RetryAfter == 0 || !strings.Contains(wrong.Text, "lower max_chars") || len(network.Sent()) != 3 {
 		t.Errorf("none was sent: %v, tried %d", err, len(network.Sent()))
 	}

@@ -7,6 +7,7 @@ import (
 
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/api"
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/livecheck"
@@ -92,15 +93,15 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	deliveries := delivery.NewDeliveries(a.store, a.workers, a.resend)
 	deliveries.Watch(a.happenings.watch())
 	targets := a.endpoints()
-	api := v1.New(v1.Options{
-		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.workers), Endpoints: targets, Listeners: a.listeners, Hooks: hookService{a, cfg, send}, Events: events{targets.workers},
-		Sender: send, Sent: a.sent.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: (&status{cfg, a.links, a.grants, a.outboxes, targets, a.rosters, a.backends, a.rooms, a.commands, a.services, a.finder, a.store, a.role, a.started}).Status, Check: a.liveCheck(cfg, targets), Config: a.shownConfig,
-		Rosters: rosters, Rooms: roomService{a.rooms}, Bots: a.profiles, Commands: commandService{a}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
+	mount := v1.New(v1.Options{
+		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.Workers), Endpoints: targets, Listeners: a.listeners, Hooks: a.hookAPI(send), Events: api.Events{Workers: targets.Workers},
+		Sender: send, Sent: a.sent.Get, News: a.sent.News, Recent: a.recent, Requests: a.store.IdempotencyKeys(), InProgress: &a.inProgress, Status: a.status(cfg, targets).Get, Check: a.liveCheck(cfg, targets), Config: func() v1.Config { return api.Config(a.config()) },
+		Rosters: rosters, Rooms: api.Rooms{Rooms: a.rooms}, Bots: a.profiles, Commands: &api.Commands{Config: a.config, Table: a.made.commands, Served: a.commands}, Uploads: a.uploads, Reload: a.reloader, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
 	})
-	agents := a.tools(api, targets, domains)
+	agents := a.tools(mount, targets, domains)
 	mounts := append(a.hookRoutes(cfg, send), rest.New(rest.Options{
 		Sender: send, Query: query, Secrets: secrets, IQTimeout: cfg.HTTP.IQTimeout, IQMaxTimeout: cfg.HTTP.IQMaxTimeout, Log: a.log,
-	}), a.messages(cfg, send), api, agents.Mount(), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
+	}), a.messages(cfg, send), mount, agents.Mount(), rosteradmin.New(rosteradmin.Options{Rosters: rosters, Log: a.log}))
 	if cfg.MCP.Enabled {
 		mounts = append(mounts, mcp.New(mcp.Options{Path: cfg.MCP.Path, Version: build.Version, Tools: agents, Log: a.log}))
 	}
@@ -112,6 +113,23 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Open: openRoutes(cfg, a.metrics.Route(a.workers)), Observer: a.metrics.Observer(),
 		Failures: &a.failures, OnRequest: a.happenings.onRequest, Forwarded: a.role.Caller(), Replica: a.role.Name(),
 	}, mounts...)
+}
+
+// endpoints returns the endpoints of the current configuration.
+func (a *App) endpoints() *api.Endpoints {
+	now := a.current.Load()
+	return &api.Endpoints{
+		Config: now.cfg, Made: now.made, Workers: delivery.NewWorkers(now.workers), Removed: a.removed, Listeners: a.listeners.Describe,
+		Store: a.store, Forward: a.forward, Table: a.made.endpoints, Now: a.endpoints,
+	}
+}
+
+// status returns the state of the process, as long as it has a configuration.
+func (a *App) status(cfg *config.Config, targets *api.Endpoints) *api.Status {
+	return &api.Status{
+		Config: cfg, Links: a.links, Grants: a.grants, Outboxes: a.outboxes, Endpoints: targets, Rosters: a.rosters, Backends: a.backends, Rooms: a.rooms,
+		Commands: a.commands, Services: a.services, Finder: a.finder, Store: a.store, Role: a.role, Started: a.started,
+	}
 }
 
 // openRoutes are the routes that need no token.
@@ -135,7 +153,7 @@ func (a *App) resend(ctx context.Context, component string, s *stanza.Stanza) er
 
 // liveCheck returns v1.Options.Check of the running instance, as long as it has
 // this configuration.
-func (a *App) liveCheck(cfg *config.Config, targets *endpoints) func(context.Context, v1.CheckFor) []v1.Check {
+func (a *App) liveCheck(cfg *config.Config, targets *api.Endpoints) func(context.Context, v1.CheckFor) []v1.Check {
 	sources, backends := parts.RosterSources(cfg), a.backends
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
 		i := &livecheck.Inspection{Config: cfg, Links: a.links, Grants: a.grants, Backends: backends, Sources: sources, User: about.User}

@@ -15,6 +15,7 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 	"go.uber.org/zap"
 
+	"stanzahook/cmd/internal/api"
 	"stanzahook/cmd/internal/listeners"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/profiles"
@@ -49,10 +50,10 @@ func everyMount() []httpapi.Mount {
 			Tail:      tail.New(nil),
 			Summary:   func(int, string) ([]summary.Row, error) { return nil, nil },
 			Listeners: (*listeners.Listeners)(nil),
-			Hooks:     hookService{},
-			Rooms:     roomService{},
+			Hooks:     &api.Hooks{},
+			Rooms:     api.Rooms{},
 			Bots:      &profiles.Profiles{},
-			Commands:  commandService{},
+			Commands:  &api.Commands{},
 			Uploads:   upload.New(upload.Options{}),
 		}),
 		tools.NewRunner(tools.Options{}).Mount(),

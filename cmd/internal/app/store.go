@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"errors"
-	"time"
 
 	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/component/presence"
@@ -28,16 +27,4 @@ func (a *App) openStore(ctx context.Context) error {
 	a.onStop("store", func(context.Context) { s.Close() })
 	a.subscribers, err = presence.LoadSubscribers(ctx, s.Subscribers(), a.log)
 	return err
-}
-
-// storePatience is how long a status waits for NATS. The state of everything is wanted most
-// while NATS does not answer: what only it knows is left out then.
-const storePatience = 2 * time.Second
-
-// statusTime bounds how long a status waits for a store on NATS.
-func (a *App) statusTime(ctx context.Context) (context.Context, context.CancelFunc) {
-	if a.store.Remote() == nil {
-		return ctx, func() {}
-	}
-	return context.WithTimeout(ctx, storePatience)
 }

@@ -88,7 +88,7 @@ func (h *happenings) onHook(to *hooks.Hook, r *hooks.Request) {
 
 // onRun is commands.Options.OnRun.
 func (h *happenings) onRun(x *commands.Command, r commands.Run) {
-	h.Command(tail.Command{Command: x.Node, Endpoint: x.Asks, From: r.From.String(), Bot: r.Bot.String(), Room: r.Room.String(), By: by(r.Chat), Result: r.Result.String(), Reason: r.Error, Step: r.Step, Took: r.Took})
+	h.Command(tail.Command{Command: x.Node, Endpoint: x.Asks, From: r.From.String(), Bot: r.Bot.String(), Room: r.Room.String(), By: r.By(), Result: r.Result.String(), Reason: r.Error, Step: r.Step, Took: r.Took})
 }
 
 // onRequest is httpapi.Options.OnRequest.

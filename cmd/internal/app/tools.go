@@ -1,6 +1,7 @@
 package app
 
 import (
+	"stanzahook/cmd/internal/api"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/tools"
 	"stanzahook/pkg/delivery"
@@ -8,13 +9,13 @@ import (
 )
 
 // tools returns what agents can do by an API.
-func (a *App) tools(api httpapi.Mount, targets *endpoints, domains []jid.JID) *tools.Runner {
+func (a *App) tools(v1 httpapi.Mount, targets *api.Endpoints, domains []jid.JID) *tools.Runner {
 	return tools.NewRunner(tools.Options{
-		API: api, Events: events{targets.workers}, Log: a.log,
+		API: v1, Events: api.Events{Workers: targets.Workers}, Log: a.log,
 		Domains: func() []jid.JID { return domains },
-		IsIn:    roomService{a.rooms}.IsIn,
+		IsIn:    a.rooms.IsIn,
 		Expect: func(endpoint string, from, to jid.JID) (*delivery.Expectation, error) {
-			p, err := targets.workers.Puller(endpoint)
+			p, err := targets.Workers.Puller(endpoint)
 			if err != nil {
 				return nil, err
 			}

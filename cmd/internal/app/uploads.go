@@ -5,9 +5,7 @@ import (
 	"fmt"
 
 	"stanzahook/cmd/internal/config"
-	"stanzahook/component/services"
 	"stanzahook/component/uploads"
-	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/stanza"
@@ -57,24 +55,4 @@ func uploadClients(cfg *config.Config, c *config.Component) upload.Clients {
 		Put:   outbound.NewClient(guard.And(c.Uploads.Networks, key), options),
 		Fetch: outbound.NewClient(guard.Strict().And(c.Uploads.Networks, key), options),
 	}
-}
-
-// uploadStatus is what is known of the upload service of a component; nil while it is looked
-// for.
-func uploadStatus(st uploads.Status) *v1.ServiceStatus {
-	if !st.Searched {
-		return nil
-	}
-	known := !st.Service.JID.IsZero()
-	v := serviceStatus(v1.ServiceUpload, services.Offer{Component: st.Component, Service: st.Service.JID}, st.Service.Software, []string{st.Advice()})
-	if known {
-		v.Answers = &known
-		if st.Refused == "" {
-			v.Features = []string{upload.Namespace}
-		}
-	}
-	if st.Service.MaxBytes > 0 {
-		v.Limits["max_file_bytes"] = int(st.Service.MaxBytes)
-	}
-	return &v
 }

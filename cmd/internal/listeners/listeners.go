@@ -90,6 +90,15 @@ func (ls *Listeners) All() []*Listener {
 	return slices.Clone(ls.all)
 }
 
+// Describe describes their endpoints for a list.
+func (ls *Listeners) Describe() []v1.Endpoint {
+	var all []v1.Endpoint
+	for _, l := range ls.All() {
+		all = append(all, l.Describe())
+	}
+	return all
+}
+
 // put adds a listener behind the others.
 func (ls *Listeners) put(l *Listener) {
 	ls.mu.Lock()

@@ -1,4 +1,4 @@
-package app
+package api
 
 import (
 	"context"
@@ -9,87 +9,85 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/made"
+	"stanzahook/component/forward"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/outbound"
+	"stanzahook/pkg/store"
 	"stanzahook/pkg/webhook"
 )
 
-// endpoints implements v1.Endpoints, as long as the app has this configuration.
-type endpoints struct {
-	app     *App
-	cfg     *config.Config
-	made    made.Items[config.Endpoint] // of the API, also those that the configuration does not allow
-	workers *delivery.Workers
-}
-
-// endpoints returns the endpoints of the current configuration.
-func (a *App) endpoints() *endpoints {
-	now := a.current.Load()
-	return &endpoints{a, now.cfg, now.made, delivery.NewWorkers(now.workers)}
+// Endpoints implements [v1.Endpoints], as long as the program has a configuration.
+type Endpoints struct {
+	Config    *config.Config
+	Made      made.Items[config.Endpoint] // by the API, also those that the configuration does not allow
+	Workers   *delivery.Workers           // of the configuration's endpoints, in its order
+	Removed   *delivery.Removed           // may be nil
+	Listeners func() []v1.Endpoint        // those of who listens
+	Store     *store.Store
+	Forward   *forward.Forward
+	Table     *made.Table[config.Endpoint]
+	Now       func() *Endpoints // those of the configuration as it is when they are asked for
 }
 
 // List implements v1.Endpoints.
-func (s *endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
-	ctx, cancel := s.app.statusTime(ctx)
+func (s *Endpoints) List(ctx context.Context) ([]v1.Endpoint, error) {
+	ctx, cancel := s.statusTime(ctx)
 	defer cancel()
 	var all []v1.Endpoint
 	var names []string
-	for i, w := range s.workers.All {
-		e, err := s.describe(ctx, w, s.cfg.Endpoints[i].ByAPI())
+	for i, w := range s.Workers.All {
+		e, err := s.describe(ctx, w, s.Config.Endpoints[i].ByAPI())
 		if err != nil {
 			return nil, err
 		}
 		all, names = append(all, e), append(names, e.Name)
 	}
 	waiting := make(map[string]int)
-	if s.app.removed != nil {
-		waiting = s.app.removed.Waiting()
+	if s.Removed != nil {
+		waiting = s.Removed.Waiting()
 	}
-	for _, m := range s.made {
-		if s.made.Unused(m.Name) != "" && s.workers.Named(m.Name) == nil {
+	for _, m := range s.Made {
+		if s.Made.Unused(m.Name) != "" && s.Workers.Named(m.Name) == nil {
 			waiting[m.Name] += 0 // it is shown, whether events wait for it or not
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(waiting)) {
 		all, names = append(all, s.describeRemoved(name, waiting[name])), append(names, name)
 	}
-	dead, err := s.app.store.DeadLetters().Counts(ctx, names) // one by one they would take long
-	if err != nil && s.app.store.Remote() == nil {
+	dead, err := s.Store.DeadLetters().Counts(ctx, names) // one by one they would take long
+	if err != nil && s.Store.Remote() == nil {
 		return nil, err
 	}
 	for i := range all {
 		all[i].DeadLetters = dead[all[i].Name]
 	}
-	for _, l := range s.app.listeners.All() {
-		all = append(all, l.Describe())
-	}
-	return all, nil
+	return append(all, s.Listeners()...), nil
 }
 
 // Get implements v1.Endpoints.
-func (s *endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
+func (s *Endpoints) Get(ctx context.Context, name string) (v1.Endpoint, error) {
 	e, err := s.found(ctx, name)
 	if err == nil {
-		e.DeadLetters, err = s.app.store.DeadLetters().Count(ctx, name)
+		e.DeadLetters, err = s.Store.DeadLetters().Count(ctx, name)
 	}
 	return e, err
 }
 
 // found is Get without the dead letters.
-func (s *endpoints) found(ctx context.Context, name string) (v1.Endpoint, error) {
+func (s *Endpoints) found(ctx context.Context, name string) (v1.Endpoint, error) {
 	w, err := s.worker(name)
 	switch {
 	case err == nil:
-	case s.made.Unused(name) != "":
-		return s.describeRemoved(name, s.app.removed.Waiting()[name]), nil
+	case s.Made.Unused(name) != "":
+		return s.describeRemoved(name, s.Removed.Waiting()[name]), nil
 	default:
 		return v1.Endpoint{}, err
 	}
-	i := slices.Index(s.workers.All, w)
-	e, err := s.describe(ctx, w, s.cfg.Endpoints[i].ByAPI())
-	e.Keys = s.cfg.Endpoints[i].Given
+	i := slices.Index(s.Workers.All, w)
+	e, err := s.describe(ctx, w, s.Config.Endpoints[i].ByAPI())
+	e.Keys = s.Config.Endpoints[i].Given
 	for _, c := range w.States() {
 		change := v1.StateJSON{Time: c.Time.UTC(), State: c.State}
 		if c.Reason != "" {
@@ -102,11 +100,11 @@ func (s *endpoints) found(ctx context.Context, name string) (v1.Endpoint, error)
 
 // worker returns the worker of an endpoint. Errors: gateway.ErrNotFound; gateway.ErrConflict
 // for an endpoint of the API that the configuration does not allow.
-func (s *endpoints) worker(name string) (*delivery.Worker, error) {
-	if w := s.workers.Named(name); w != nil {
+func (s *Endpoints) worker(name string) (*delivery.Worker, error) {
+	if w := s.Workers.Named(name); w != nil {
 		return w, nil
 	}
-	if why := s.made.Unused(name); why != "" {
+	if why := s.Made.Unused(name); why != "" {
 		return nil, fmt.Errorf("%w: %s", gateway.ErrConflict, why)
 	}
 	return nil, gateway.ErrNotFound
@@ -114,9 +112,9 @@ func (s *endpoints) worker(name string) (*delivery.Worker, error) {
 
 // describeRemoved describes an endpoint that is not in the configuration, but for its dead
 // letters.
-func (s *endpoints) describeRemoved(name string, waiting int) v1.Endpoint {
+func (s *Endpoints) describeRemoved(name string, waiting int) v1.Endpoint {
 	e := v1.Endpoint{EndpointStatus: v1.EndpointStatus{Name: name, State: "removed", Queued: waiting}, Delivery: config.DeliveryQueued}
-	if why := s.made.Unused(name); why != "" && s.workers.Named(name) == nil {
+	if why := s.Made.Unused(name); why != "" && s.Workers.Named(name) == nil {
 		e.Reason, e.Source = &why, source(true)
 	}
 	return e
@@ -132,7 +130,7 @@ func source(byAPI bool) *string {
 }
 
 // describe describes an endpoint, but for its dead letters.
-func (s *endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool) (v1.Endpoint, error) {
+func (s *Endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool) (v1.Endpoint, error) {
 	c, st := w.Endpoint(), w.Status()
 	e := v1.Endpoint{
 		EndpointStatus: v1.EndpointStatus{
@@ -160,12 +158,12 @@ func (s *endpoints) describe(ctx context.Context, w *delivery.Worker, byAPI bool
 	}
 	if c.Queued {
 		e.Delivery = config.DeliveryQueued
-		q, err := s.app.store.Queues().Open(ctx, c.Name)
+		q, err := s.Store.Queues().Open(ctx, c.Name)
 		if err != nil {
 			return e, err
 		}
 		bytes, oldest, err := q.Load(ctx)
-		if err != nil && s.app.store.Remote() == nil {
+		if err != nil && s.Store.Remote() == nil {
 			return e, err
 		}
 		if e.Bytes = bytes; st.Queued > 0 {
@@ -184,7 +182,7 @@ func timeOrNil(t time.Time) *time.Time {
 }
 
 // Test implements v1.Endpoints.
-func (s *endpoints) Test(ctx context.Context, name string, like webhook.Like) (v1.TestResult, error) {
+func (s *Endpoints) Test(ctx context.Context, name string, like webhook.Like) (v1.TestResult, error) {
 	w, err := s.worker(name)
 	if err != nil {
 		return v1.TestResult{}, err
@@ -194,7 +192,7 @@ func (s *endpoints) Test(ctx context.Context, name string, like webhook.Like) (v
 	}
 	domain := w.Endpoint().Component
 	if domain == "" {
-		domain = s.cfg.Components[0].Domain
+		domain = s.Config.Components[0].Domain
 	}
 	id := webhook.NewEventID()
 	trial, err := w.Test(ctx, domain, id, like)
@@ -212,7 +210,7 @@ func (s *endpoints) Test(ctx context.Context, name string, like webhook.Like) (v
 }
 
 // Enable implements v1.Endpoints.
-func (s *endpoints) Enable(ctx context.Context, name string) error {
+func (s *Endpoints) Enable(ctx context.Context, name string) error {
 	w, err := s.worker(name)
 	if err != nil {
 		return err
@@ -221,7 +219,7 @@ func (s *endpoints) Enable(ctx context.Context, name string) error {
 }
 
 // Disable implements v1.Endpoints.
-func (s *endpoints) Disable(ctx context.Context, name, reason string) error {
+func (s *Endpoints) Disable(ctx context.Context, name, reason string) error {
 	w, err := s.worker(name)
 	if err != nil {
 		return err
@@ -230,16 +228,28 @@ func (s *endpoints) Disable(ctx context.Context, name, reason string) error {
 }
 
 // Put implements v1.Endpoints.
-func (s *endpoints) Put(ctx context.Context, name string, keys []byte) (v1.Endpoint, bool, error) {
-	fresh, err := s.app.made.endpoints.Put(ctx, name, keys)
+func (s *Endpoints) Put(ctx context.Context, name string, keys []byte) (v1.Endpoint, bool, error) {
+	fresh, err := s.Table.Put(ctx, name, keys)
 	if err != nil {
 		return v1.Endpoint{}, false, err
 	}
-	e, err := s.app.endpoints().Get(ctx, name)
+	e, err := s.Now().Get(ctx, name)
 	return e, fresh, err
 }
 
 // Delete implements v1.Endpoints.
-func (s *endpoints) Delete(ctx context.Context, name string) error {
-	return s.app.made.endpoints.Delete(ctx, name)
+func (s *Endpoints) Delete(ctx context.Context, name string) error {
+	return s.Table.Delete(ctx, name)
+}
+
+// storePatience is how long a status waits for NATS. The state of everything is wanted most
+// while NATS does not answer: what only it knows is left out then.
+const storePatience = 2 * time.Second
+
+// statusTime bounds how long a status waits for a store on NATS.
+func (s *Endpoints) statusTime(ctx context.Context) (context.Context, context.CancelFunc) {
+	if s.Store.Remote() == nil {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, storePatience)
 }

@@ -1,4 +1,4 @@
-package app
+package api
 
 import (
 	"context"
@@ -15,11 +15,11 @@ import (
 	"stanzahook/pkg/muc"
 )
 
-// roomService is v1.Rooms.
-type roomService struct{ *rooms.Rooms }
+// Rooms implements [v1.Rooms].
+type Rooms struct{ *rooms.Rooms }
 
 // List implements [v1.Rooms].
-func (r roomService) List() []v1.Room {
+func (r Rooms) List() []v1.Room {
 	all := r.Rooms.List()
 	list := make([]v1.Room, len(all))
 	for i := range all {
@@ -29,18 +29,18 @@ func (r roomService) List() []v1.Room {
 }
 
 // Get implements [v1.Rooms].
-func (r roomService) Get(room, bot jid.JID) (v1.Room, error) {
+func (r Rooms) Get(room, bot jid.JID) (v1.Room, error) {
 	v, err := r.Rooms.Get(room, bot)
 	return v1.Room(v), roomError(err)
 }
 
 // Keep implements [v1.Rooms].
-func (r roomService) Keep(ctx context.Context, s v1.RoomSettings) error {
+func (r Rooms) Keep(ctx context.Context, s v1.RoomSettings) error {
 	return roomError(r.Rooms.Keep(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config, By: s.By}))
 }
 
 // Join implements [v1.Rooms].
-func (r roomService) Join(ctx context.Context, s v1.RoomSettings) (v1.Room, bool, error) {
+func (r Rooms) Join(ctx context.Context, s v1.RoomSettings) (v1.Room, bool, error) {
 	err := r.Rooms.Join(ctx, rooms.Settings{Room: s.Room, Bot: s.Bot, Nick: s.Nick, Password: s.Password, History: s.History, Create: s.Create, Config: s.Config, By: s.By})
 	if no, ok := errors.AsType[*rooms.NotJoined](err); ok {
 		return v1.Room(no.View), no.Kept, nil
@@ -49,23 +49,23 @@ func (r roomService) Join(ctx context.Context, s v1.RoomSettings) (v1.Room, bool
 }
 
 // SetNick implements [v1.Rooms].
-func (r roomService) SetNick(room, bot jid.JID, nick string) error {
+func (r Rooms) SetNick(room, bot jid.JID, nick string) error {
 	return roomError(r.Rooms.SetNick(room, bot, nick))
 }
 
 // Await implements [v1.Rooms].
-func (r roomService) Await(ctx context.Context, room, bot jid.JID) (v1.Room, error) {
+func (r Rooms) Await(ctx context.Context, room, bot jid.JID) (v1.Room, error) {
 	v, err := r.Rooms.Await(ctx, room, bot)
 	return v1.Room(v), roomError(err)
 }
 
 // Leave implements [v1.Rooms].
-func (r roomService) Leave(ctx context.Context, room, bot jid.JID, destroy bool, reason string) error {
+func (r Rooms) Leave(ctx context.Context, room, bot jid.JID, destroy bool, reason string) error {
 	return roomError(r.Rooms.Leave(ctx, room, bot, destroy, reason))
 }
 
 // Occupants implements [v1.Rooms].
-func (r roomService) Occupants(room, bot jid.JID) ([]v1.Occupant, error) {
+func (r Rooms) Occupants(room, bot jid.JID) ([]v1.Occupant, error) {
 	all, err := r.Rooms.Occupants(room, bot)
 	list := make([]v1.Occupant, len(all))
 	for i := range all {
@@ -75,34 +75,34 @@ func (r roomService) Occupants(room, bot jid.JID) ([]v1.Occupant, error) {
 }
 
 // Configuration implements [v1.Rooms].
-func (r roomService) Configuration(ctx context.Context, room, bot jid.JID) (map[string][]string, error) {
+func (r Rooms) Configuration(ctx context.Context, room, bot jid.JID) (map[string][]string, error) {
 	form, err := r.Rooms.Configuration(ctx, room, bot)
 	return form, roomError(err)
 }
 
 // Configure implements [v1.Rooms].
-func (r roomService) Configure(ctx context.Context, room, bot jid.JID, change map[string][]string) (map[string][]string, error) {
+func (r Rooms) Configure(ctx context.Context, room, bot jid.JID, change map[string][]string) (map[string][]string, error) {
 	form, err := r.Rooms.Configure(ctx, room, bot, change)
 	return form, roomError(err)
 }
 
 // Invite implements [v1.Rooms].
-func (r roomService) Invite(room, bot, user jid.JID, reason, how string) error {
+func (r Rooms) Invite(room, bot, user jid.JID, reason, how string) error {
 	return roomError(r.Rooms.Invite(room, bot, user, reason, how))
 }
 
 // SetAffiliation implements [v1.Rooms].
-func (r roomService) SetAffiliation(ctx context.Context, room, bot, user jid.JID, affiliation, reason string) error {
+func (r Rooms) SetAffiliation(ctx context.Context, room, bot, user jid.JID, affiliation, reason string) error {
 	return roomError(r.Rooms.SetAffiliation(ctx, room, bot, user, affiliation, reason))
 }
 
 // SetRole implements [v1.Rooms].
-func (r roomService) SetRole(ctx context.Context, room, bot jid.JID, nick, role, reason string) error {
+func (r Rooms) SetRole(ctx context.Context, room, bot jid.JID, nick, role, reason string) error {
 	return roomError(r.Rooms.SetRole(ctx, room, bot, nick, role, reason))
 }
 
 // History implements [v1.Rooms].
-func (r roomService) History(ctx context.Context, room, bot jid.JID, p v1.RoomPage) ([]v1.RoomMessage, bool, error) {
+func (r Rooms) History(ctx context.Context, room, bot jid.JID, p v1.RoomPage) ([]v1.RoomMessage, bool, error) {
 	v, err := r.Rooms.Get(room, bot)
 	if err != nil {
 		return nil, false, roomError(err)

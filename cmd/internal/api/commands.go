@@ -1,19 +1,25 @@
-package app
+package api
 
 import (
 	"context"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/made"
+	"stanzahook/component/commands"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
 )
 
-// commandService implements [v1.Commands].
-type commandService struct{ app *App }
+// Commands implements [v1.Commands].
+type Commands struct {
+	Config func() *config.Config // as it is now
+	Table  *made.Table[config.Command]
+	Served *commands.Commands
+}
 
 // List implements v1.Commands.
-func (s commandService) List() []v1.Command {
-	cfg := s.app.current.Load().cfg
+func (s *Commands) List() []v1.Command {
+	cfg := s.Config()
 	all := make([]v1.Command, 0, len(cfg.Commands))
 	for i := range cfg.Commands {
 		all = append(all, s.describe(&cfg.Commands[i]))
@@ -21,8 +27,8 @@ func (s commandService) List() []v1.Command {
 	return all
 }
 
-func (s commandService) describe(c *config.Command) v1.Command {
-	t := s.app.commands.Tally(c.Node)
+func (s *Commands) describe(c *config.Command) v1.Command {
+	t := s.Served.Tally(c.Node)
 	one := v1.Command{Node: c.Node, Name: c.Name, Bots: c.Bots, Allow: c.Allow, Endpoint: c.Endpoint, Chat: c.Chat, Source: "config", Count: t.Count, Failed: t.Failed, LastTime: timeOrNil(t.LastTime)}
 	if c.ByAPI() {
 		one.Source, one.Keys = "api", c.Given
@@ -34,8 +40,8 @@ func (s commandService) describe(c *config.Command) v1.Command {
 }
 
 // Get implements v1.Commands.
-func (s commandService) Get(node string) (v1.Command, error) {
-	cfg := s.app.current.Load().cfg
+func (s *Commands) Get(node string) (v1.Command, error) {
+	cfg := s.Config()
 	for i := range cfg.Commands {
 		if cfg.Commands[i].Node == node {
 			return s.describe(&cfg.Commands[i]), nil
@@ -45,8 +51,8 @@ func (s commandService) Get(node string) (v1.Command, error) {
 }
 
 // Put implements v1.Commands.
-func (s commandService) Put(ctx context.Context, node string, keys []byte) (v1.Command, bool, error) {
-	fresh, err := s.app.made.commands.Put(ctx, node, keys)
+func (s *Commands) Put(ctx context.Context, node string, keys []byte) (v1.Command, bool, error) {
+	fresh, err := s.Table.Put(ctx, node, keys)
 	if err != nil {
 		return v1.Command{}, false, err
 	}
@@ -55,30 +61,22 @@ func (s commandService) Put(ctx context.Context, node string, keys []byte) (v1.C
 }
 
 // Delete implements v1.Commands.
-func (s commandService) Delete(ctx context.Context, node string) error {
-	return s.app.made.commands.Delete(ctx, node)
+func (s *Commands) Delete(ctx context.Context, node string) error {
+	return s.Table.Delete(ctx, node)
 }
 
 // Runs implements v1.Commands.
-func (s commandService) Runs(node string) ([]v1.CommandRun, error) {
+func (s *Commands) Runs(node string) ([]v1.CommandRun, error) {
 	if _, err := s.Get(node); err != nil {
 		return nil, err
 	}
 	all := []v1.CommandRun{}
-	for _, r := range s.app.commands.Runs(node) {
-		one := v1.CommandRun{Time: r.Time.UTC(), From: r.From, Bot: r.Bot, By: by(r.Chat), Session: r.Session, Step: r.Step, Result: r.Result.String(), Error: r.Error, Milliseconds: r.Took.Milliseconds()}
+	for _, r := range s.Served.Runs(node) {
+		one := v1.CommandRun{Time: r.Time.UTC(), From: r.From, Bot: r.Bot, By: r.By(), Session: r.Session, Step: r.Step, Result: r.Result.String(), Error: r.Error, Milliseconds: r.Took.Milliseconds()}
 		if !r.Room.IsZero() {
 			one.Room = &r.Room
 		}
 		all = append(all, one)
 	}
 	return all, nil
-}
-
-// by says how a step came.
-func by(chat bool) string {
-	if chat {
-		return "chat"
-	}
-	return "client"
 }

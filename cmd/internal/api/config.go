@@ -1,10 +1,12 @@
-package app
+package api
 
-import "stanzahook/httpapi/v1"
+import (
+	"stanzahook/cmd/internal/config"
+	"stanzahook/httpapi/v1"
+)
 
-// shownConfig is v1.Options.Config.
-func (a *App) shownConfig() v1.Config {
-	cfg := a.current.Load().cfg
+// Config shows a configuration, for v1.Options.Config.
+func Config(cfg *config.Config) v1.Config {
 	c := v1.Config{File: cfg.Origins.File, Items: []v1.ConfigItem{}}
 	for _, i := range cfg.Items() {
 		item := v1.ConfigItem{Key: i.Key, Value: i.Value, Source: i.Source}

@@ -1,4 +1,4 @@
-package app
+package api
 
 import (
 	"context"
@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/made"
+	"stanzahook/component/waiting"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/gateway"
@@ -16,24 +18,27 @@ import (
 	"stanzahook/pkg/stanza"
 )
 
-// hookService implements [v1.Hooks] for a configuration.
-type hookService struct {
-	app  *App
-	cfg  *config.Config
-	send gateway.Sender
+// Hooks implements [v1.Hooks].
+type Hooks struct {
+	Config   func() *config.Config // as it is now
+	Table    *made.Table[config.Hook]
+	Statuses *hooks.Statuses
+	Waiting  *waiting.Messages // tests to rooms
+	Sender   gateway.Sender    // other tests
 }
 
 // List implements v1.Hooks.
-func (s hookService) List() []v1.Hook {
+func (s *Hooks) List() []v1.Hook {
 	var all []v1.Hook
-	for i := range s.cfg.Hooks {
-		all = append(all, s.describe(&s.cfg.Hooks[i]))
+	cfg := s.Config()
+	for i := range cfg.Hooks {
+		all = append(all, s.describe(&cfg.Hooks[i]))
 	}
 	return all
 }
 
-func (s hookService) describe(h *config.Hook) v1.Hook {
-	st := s.app.hooks.Get(h.Name)
+func (s *Hooks) describe(h *config.Hook) v1.Hook {
+	st := s.Statuses.Get(h.Name)
 	one := v1.Hook{Name: h.Name, Adapter: h.Adapter, Source: "config", Count: st.Requests, Failed: st.Failed, LastTime: timeOrNil(st.LastTime)}
 	if h.ByAPI() {
 		one.Source, one.Keys = "api", h.Given
@@ -44,8 +49,8 @@ func (s hookService) describe(h *config.Hook) v1.Hook {
 	return one
 }
 
-func (s hookService) find(name string) (*config.Hook, error) {
-	cfg := s.app.current.Load().cfg // a put has changed it
+func (s *Hooks) find(name string) (*config.Hook, error) {
+	cfg := s.Config() // a put has changed it
 	for i := range cfg.Hooks {
 		if cfg.Hooks[i].Name == name {
 			return &cfg.Hooks[i], nil
@@ -55,7 +60,7 @@ func (s hookService) find(name string) (*config.Hook, error) {
 }
 
 // Get implements v1.Hooks.
-func (s hookService) Get(name string) (v1.Hook, error) {
+func (s *Hooks) Get(name string) (v1.Hook, error) {
 	h, err := s.find(name)
 	if err != nil {
 		return v1.Hook{}, err
@@ -64,8 +69,8 @@ func (s hookService) Get(name string) (v1.Hook, error) {
 }
 
 // Put implements v1.Hooks.
-func (s hookService) Put(ctx context.Context, name string, keys []byte) (v1.Hook, bool, error) {
-	fresh, err := s.app.made.hooks.Put(ctx, name, keys)
+func (s *Hooks) Put(ctx context.Context, name string, keys []byte) (v1.Hook, bool, error) {
+	fresh, err := s.Table.Put(ctx, name, keys)
 	if err != nil {
 		return v1.Hook{}, false, err
 	}
@@ -74,17 +79,17 @@ func (s hookService) Put(ctx context.Context, name string, keys []byte) (v1.Hook
 }
 
 // Delete implements v1.Hooks.
-func (s hookService) Delete(ctx context.Context, name string) error {
-	return s.app.made.hooks.Delete(ctx, name)
+func (s *Hooks) Delete(ctx context.Context, name string) error {
+	return s.Table.Delete(ctx, name)
 }
 
 // Requests implements v1.Hooks.
-func (s hookService) Requests(name string) ([]v1.HookRequest, error) {
+func (s *Hooks) Requests(name string) ([]v1.HookRequest, error) {
 	if _, err := s.find(name); err != nil {
 		return nil, err
 	}
 	var all []v1.HookRequest
-	for _, r := range s.app.hooks.Requests(name) {
+	for _, r := range s.Statuses.Requests(name) {
 		one := v1.HookRequest{Time: r.Time, ID: r.ID, Result: string(r.Result), Error: r.Error, Count: r.Count}
 		for _, m := range r.Messages {
 			one.Messages = append(one.Messages, v1.HookRequestMessage(m))
@@ -95,7 +100,7 @@ func (s hookService) Requests(name string) ([]v1.HookRequest, error) {
 }
 
 // Test implements v1.Hooks.
-func (s hookService) Test(ctx context.Context, name string, send bool) ([]v1.HookMessage, error) {
+func (s *Hooks) Test(ctx context.Context, name string, send bool) ([]v1.HookMessage, error) {
 	h, err := s.find(name)
 	if err != nil {
 		return nil, err
@@ -140,26 +145,26 @@ func (s hookService) Test(ctx context.Context, name string, send bool) ([]v1.Hoo
 // sendTest sends one message of a test.
 //
 // Killed before it returns: the message was sent or not, and the caller may test again.
-func (s hookService) sendTest(ctx context.Context, h *config.Hook, to jid.JID, body string) (id, state string, err error) {
+func (s *Hooks) sendTest(ctx context.Context, h *config.Hook, to jid.JID, body string) (id, state string, err error) {
 	header := stanza.Header{Kind: stanza.Message, Type: "chat", From: h.Sender, To: to, ID: rand.Text()}
 	certain := slices.Contains(h.Rooms, to)
 	room, known := certain, certain
 	if !certain {
-		room, known = s.app.waiting.IsRoom(ctx, to, h.Sender.Bare())
+		room, known = s.Waiting.IsRoom(ctx, to, h.Sender.Bare())
 	}
 	if room || !known {
 		header.Type, header.From = "groupchat", h.Sender.Bare()
 	}
-	m, err := stanza.Build(header, stanza.TextElement("body", body), s.send.Limits(h.Sender))
+	m, err := stanza.Build(header, stanza.TextElement("body", body), s.Sender.Limits(h.Sender))
 	if err != nil {
 		return "", "", err
 	}
 	how := gateway.Sending{Caller: hooks.Caller(h.Name)}
 	var st gateway.State
 	if room || !known {
-		st, err = s.app.waiting.Send(ctx, h.Name, m, known, how)
+		st, err = s.Waiting.Send(ctx, h.Name, m, known, how)
 	} else {
-		st, err = s.send.Send(ctx, m, how)
+		st, err = s.Sender.Send(ctx, m, how)
 	}
 	if err != nil {
 		o := gateway.OutcomeOf(m, err)

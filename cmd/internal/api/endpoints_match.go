@@ -1,4 +1,4 @@
-package app
+package api
 
 import (
 	"fmt"
@@ -14,14 +14,14 @@ import (
 )
 
 // Match implements v1.Endpoints. It asks the index that incoming stanzas are routed by.
-func (s *endpoints) Match(name string, x *stanza.Stanza) (v1.Matched, error) {
+func (s *Endpoints) Match(name string, x *stanza.Stanza) (v1.Matched, error) {
 	m := v1.Matched{Copies: []string{}}
 	w, err := s.worker(name)
 	if err != nil {
 		return m, err
 	}
 	domain := x.To.Domain()
-	i := slices.IndexFunc(s.cfg.Components, func(c config.Component) bool { return c.Domain == domain })
+	i := slices.IndexFunc(s.Config.Components, func(c config.Component) bool { return c.Domain == domain })
 	switch {
 	case i < 0:
 		m.Why = fmt.Sprintf("to: %s is not the domain of a component, so the server does not send the stanza here", domain)
@@ -29,11 +29,11 @@ func (s *endpoints) Match(name string, x *stanza.Stanza) (v1.Matched, error) {
 	case x.Kind == stanza.IQ && !x.NeedsAnswer():
 		m.Why = "type: the answer of an IQ goes to who asked, and to no endpoint"
 		return m, nil
-	case s.cfg.Components[i].Presence == config.PresenceAuto && presence.Answers(x):
+	case s.Config.Components[i].Presence == config.PresenceAuto && presence.Answers(x):
 		m.Why = fmt.Sprintf("type: presence of type %s is answered by stanzahook itself, with components[%d].presence: auto", x.Type, i)
 		return m, nil
 	}
-	to, copies := s.app.forward.Route(domain, x)
+	to, copies := s.Forward.Route(domain, x)
 	for _, c := range copies {
 		m.Copies = append(m.Copies, c.Name)
 	}

@@ -1,14 +1,14 @@
-package app
+package api
 
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"stanzahook/cmd/internal/build"
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/standby"
+	"stanzahook/component"
 	"stanzahook/component/commands"
 	"stanzahook/component/outbox"
 	"stanzahook/component/privilege"
@@ -21,45 +21,45 @@ import (
 	"stanzahook/pkg/store"
 )
 
-// status is the state of the process, for GET /v1/status.
-type status struct {
-	cfg       *config.Config
-	links     links
-	grants    map[string]*privilege.Keeper
-	outboxes  map[string]*outbox.Outbox
-	endpoints v1.Endpoints
-	rosters   *roster.Rosters
-	backends  map[string]*roster.Backends // by host
-	rooms     *rooms.Rooms
-	commands  *commands.Commands
-	offers    *services.Services
-	finder    *uploads.Finder
-	store     *store.Store
-	role      *standby.Replica
-	started   time.Time
+// Status is the state of the process, for GET /v1/status.
+type Status struct {
+	Config    *config.Config
+	Links     map[string]*component.Link // by domain, as the next two
+	Grants    map[string]*privilege.Keeper
+	Outboxes  map[string]*outbox.Outbox
+	Endpoints v1.Endpoints
+	Rosters   *roster.Rosters
+	Backends  map[string]*roster.Backends // by host
+	Rooms     *rooms.Rooms
+	Commands  *commands.Commands
+	Services  *services.Services
+	Finder    *uploads.Finder
+	Store     *store.Store
+	Role      *standby.Replica // nil: the store is embedded
+	Started   time.Time
 }
 
-// Status is v1.Options.Status.
-func (s *status) Status(ctx context.Context) (v1.Status, error) {
+// Get is v1.Options.Status.
+func (s *Status) Get(ctx context.Context) (v1.Status, error) {
 	st := v1.Status{
-		Version: build.Version, Started: s.started.UTC(), Uptime: int64(time.Since(s.started).Seconds()),
+		Version: build.Version, Started: s.Started.UTC(), Uptime: int64(time.Since(s.Started).Seconds()),
 		Links: []v1.LinkStatus{}, Outbox: []v1.OutboxStatus{}, Endpoints: []v1.EndpointStatus{}, Removed: []v1.RemovedStatus{}, Rosters: s.rosterStatus(),
-		Rooms: roomCounts(s.rooms.Counts()), Commands: commandCounts(s.commands), Services: s.serviceStatus(),
+		Rooms: roomCounts(s.Rooms.Counts()), Commands: commandCounts(s.Commands), Services: s.serviceStatus(),
 	}
-	for _, c := range s.cfg.Components {
-		l := s.links[c.Domain].Status()
+	for _, c := range s.Config.Components {
+		l := s.Links[c.Domain].Status()
 		link := v1.LinkStatus{Component: c.Domain, Server: c.Server, State: string(l.State), Since: l.Since.UTC(), Privileges: map[string]string{}}
 		if l.Reason != "" {
 			link.Reason = &l.Reason
 		}
-		for host, granted := range s.grants[c.Domain].All() {
+		for host, granted := range s.Grants[c.Domain].All() {
 			link.Privileges[host] = fmt.Sprintf("%s (%s)", granted, granted.Namespace)
 		}
 		st.Links = append(st.Links, link)
-		box := s.outboxes[c.Domain]
+		box := s.Outboxes[c.Domain]
 		st.Outbox = append(st.Outbox, v1.OutboxStatus{Component: c.Domain, Waiting: box.Waiting(), Expired: box.Expired.Load()})
 	}
-	all, err := s.endpoints.List(ctx)
+	all, err := s.Endpoints.List(ctx)
 	if err != nil {
 		return st, err
 	}
@@ -70,7 +70,7 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 			st.Endpoints = append(st.Endpoints, e.EndpointStatus)
 		}
 	}
-	u, err := s.store.Usage(ctx)
+	u, err := s.Store.Usage(ctx)
 	if err != nil {
 		return st, err
 	}
@@ -79,14 +79,14 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		reason := u.Refuses.Error()
 		st.Store.Reason = &reason
 	}
-	if r := s.store.Remote(); r != nil {
+	if r := s.Store.Remote(); r != nil {
 		st.Store.Kind = "nats"
 		st.Store.RemoteStore = &v1.RemoteStore{
 			Server: r.Server, Replicas: r.Replicas, Connected: r.Connected, Reconnects: r.Reconnects, Unwritten: r.Unwritten, UnwrittenMS: r.UnwrittenFor.Milliseconds(),
 		}
 	}
-	if r := s.role.Status(); r != nil {
-		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC(), Problem: orNull(s.role.Unreached())}
+	if r := s.Role.Status(); r != nil {
+		st.Replica = &v1.ReplicaRole{Name: r.Name, Epoch: r.Epoch, Since: r.Since.UTC(), Problem: orNull(s.Role.Unreached())}
 		for i := range r.Replicas {
 			one := &r.Replicas[i]
 			st.Replicas = append(st.Replicas, v1.ReplicaStatus{
@@ -96,41 +96,6 @@ func (s *status) Status(ctx context.Context) (v1.Status, error) {
 		}
 	}
 	return st, nil
-}
-
-// serviceStatus is what the services offer that rooms are of, and the hosts behind components.
-func (s *status) serviceStatus() []v1.ServiceStatus {
-	all := []v1.ServiceStatus{}
-	for _, r := range s.rooms.Services() {
-		counts := roomCounts(r.States)
-		st := serviceStatus(v1.ServiceRooms, r.Offer, r.Software, r.Advice())
-		st.Rooms = &counts
-		if r.Limit > 0 {
-			st.Limits["rooms_of_a_bot"] = r.Limit
-		}
-		all = append(all, st)
-	}
-	for _, c := range s.cfg.Components {
-		for _, host := range s.cfg.HostsBehind(c.Domain) {
-			o := s.offers.Get(c.Domain, host)
-			var advice []string
-			if o.Silent() {
-				advice = append(advice, services.Silence)
-			}
-			all = append(all, serviceStatus(v1.ServiceServer, o, s.offers.Software(c.Domain, host), advice))
-		}
-		if st := uploadStatus(s.finder.Status(c.Domain)); st != nil {
-			all = append(all, *st)
-		}
-	}
-	return all
-}
-
-func serviceStatus(kind string, o services.Offer, software string, advice []string) v1.ServiceStatus {
-	return v1.ServiceStatus{
-		JID: o.Service.String(), Kind: kind, Component: o.Component, Answers: o.Answers, Condition: orNull(string(o.Condition)), Software: orNull(software),
-		Features: append([]string{}, o.Features...), Limits: make(map[string]int), Advice: orNull(strings.Join(advice, "\n")),
-	}
 }
 
 func orNull(text string) *string {
@@ -158,14 +123,14 @@ func commandCounts(all *commands.Commands) v1.CommandCounts {
 }
 
 // rosterStatus is the state of the rosters of each host.
-func (s *status) rosterStatus() []v1.RosterStatus {
+func (s *Status) rosterStatus() []v1.RosterStatus {
 	all := []v1.RosterStatus{}
 	hosts := make(map[string]*roster.Syncer)
-	for _, h := range s.rosters.All() {
+	for _, h := range s.Rosters.All() {
 		hosts[h.Domain] = h
 	}
-	for _, c := range s.cfg.Rosters {
-		h, backend := hosts[c.Host], s.backends[c.Host].Chosen()
+	for _, c := range s.Config.Rosters {
+		h, backend := hosts[c.Host], s.Backends[c.Host].Chosen()
 		if h == nil {
 			continue // a reload has just taken it away
 		}
