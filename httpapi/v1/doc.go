@@ -2,7 +2,9 @@
 // operators need. Its OpenAPI document says what each operation takes and answers (see
 // package openapi, and examples/guide/http-api.md, which is made of it). This package
 // has a type for each resource, in a file of its own: messages, queries (IQs), events,
-// rosters and their jobs, deliveries, deadLetters, endpoints, process.
+// rosters and their jobs, deliveries, deadLetters, endpoints, process. What the API can make
+// beside the configuration file (endpoints, hooks, commands) has its list, its PUT and its
+// DELETE in made.go.
 //
 // # Sending
 //

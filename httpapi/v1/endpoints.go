@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
@@ -88,84 +86,50 @@ type Tested struct {
 }
 
 // Endpoints are the endpoints of the configuration, those of the API, and removed ones
-// whose queues wait. Errors: gateway.ErrNotFound, gateway.ErrConflict, gateway.ErrFull.
+// whose queues wait.
 type Endpoints interface {
-	List(ctx context.Context) ([]Endpoint, error)
-	Get(ctx context.Context, name string) (Endpoint, error)
+	Made[Endpoint]
 	Test(ctx context.Context, name string, like webhook.Like) (TestResult, error)
 	Enable(ctx context.Context, name string) error
 	Disable(ctx context.Context, name, reason string) error
-	// Put makes an endpoint of a JSON object, or replaces one, and reports whether it is
-	// new. It fails as a whole, with a [*WrongEndpoint] for mistakes.
-	Put(ctx context.Context, name string, keys []byte) (e Endpoint, fresh bool, err error)
-	Delete(ctx context.Context, name string) error
 	Match(name string, s *stanza.Stanza) (Matched, error)
 }
 
 // endpoints serves /v1/endpoints.
-type endpoints struct{ all Endpoints }
+type endpoints struct {
+	made[Endpoint]
+	all Endpoints
+}
+
+// noEndpoint says that there is no endpoint of a name.
+const noEndpoint = "no endpoint is named %q; GET /v1/endpoints lists them"
+
+func newEndpoints(all Endpoints) endpoints {
+	return endpoints{made[Endpoint]{of: all, word: "endpoint", path: "/v1/endpoints", key: "name", none: noEndpoint, reader: Endpoint.forReader}, all}
+}
 
 func (p endpoints) routes(e errorLog) []httpapi.Route {
-	return []httpapi.Route{
-		e.view(http.MethodGet, "/v1/endpoints", gateway.ScopeAdmin, without(p.list)),
-		e.view(http.MethodGet, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.show)),
-		e.route(http.MethodPut, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(p.put)),
-		e.route(http.MethodDelete, "/v1/endpoints/{name}", gateway.ScopeAdmin, without(empty(p.remove))),
+	return append(p.made.routes(e),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/match", gateway.ScopeAdmin, without(p.match)),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/test", gateway.ScopeAdmin, without(p.test)),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/enable", gateway.ScopeAdmin, without(empty(p.enable))),
 		e.route(http.MethodPost, "/v1/endpoints/{name}/disable", gateway.ScopeAdmin, without(p.disable)),
-	}
-}
-
-func (p endpoints) list(w http.ResponseWriter, r *http.Request) error {
-	all, err := p.all.List(r.Context())
-	if err != nil {
-		return err
-	}
-	if limited(r, gateway.ScopeAdmin) {
-		for i := range all {
-			all[i] = all[i].forReader()
-		}
-	}
-	return answer(w, http.StatusOK, newPage(all, ""))
-}
-
-func (p endpoints) show(w http.ResponseWriter, r *http.Request) error {
-	return p.answer(w, r, nil)
-}
-
-// answer answers with the endpoint of the path, or with the error of what was done
-// with it.
-func (p endpoints) answer(w http.ResponseWriter, r *http.Request, err error) error {
-	name := mux.Vars(r)["name"]
-	if err != nil {
-		return ofEndpoint(name, err)
-	}
-	found, err := p.all.Get(r.Context(), name)
-	if err != nil {
-		return ofEndpoint(name, err)
-	}
-	if limited(r, gateway.ScopeAdmin) {
-		found = found.forReader()
-	}
-	return answer(w, http.StatusOK, found)
+	)
 }
 
 // ofEndpoint names the endpoint that was not found.
 func ofEndpoint(name string, err error) error {
-	return notFound(err, "no endpoint is named %q; GET /v1/endpoints lists them", name)
+	return notFound(err, noEndpoint, name)
 }
 
 func (p endpoints) test(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
 	like, err := likeOf(w, r)
 	if err != nil {
 		return err
 	}
-	t, err := p.all.Test(r.Context(), name, like)
+	t, err := p.all.Test(r.Context(), p.name(r), like)
 	if err != nil {
-		return ofEndpoint(name, err)
+		return p.missing(r, err)
 	}
 	if t.Replies == nil {
 		t.Replies = []string{}
@@ -200,7 +164,7 @@ func likeOf(w http.ResponseWriter, r *http.Request) (like webhook.Like, err erro
 }
 
 func (p endpoints) enable(w http.ResponseWriter, r *http.Request) error {
-	return p.answer(w, r, p.all.Enable(r.Context(), mux.Vars(r)["name"]))
+	return p.answer(w, r, p.all.Enable(r.Context(), p.name(r)))
 }
 
 // maxReason bounds the reason of a disabled endpoint, in bytes.
@@ -217,5 +181,5 @@ func (p endpoints) disable(w http.ResponseWriter, r *http.Request) error {
 	if ask.Reason == "" {
 		ask.Reason = "by an operator"
 	}
-	return p.answer(w, r, p.all.Disable(r.Context(), mux.Vars(r)["name"], ask.Reason))
+	return p.answer(w, r, p.all.Disable(r.Context(), p.name(r), ask.Reason))
 }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"stanzahook/httpapi"
 	"stanzahook/pkg/document"
 	"stanzahook/pkg/restjson"
@@ -32,21 +30,6 @@ func (w *WrongEndpoint) Error() string {
 	return strings.Join(w.Problems, "; ")
 }
 
-func (p endpoints) put(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
-	keys, err := keysOf(w, r, "endpoint")
-	if err != nil {
-		return err
-	}
-	e, fresh, err := p.all.Put(r.Context(), name, keys)
-	return answerPut(w, e, fresh, err)
-}
-
-func (p endpoints) remove(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
-	return answerNone(w, ofEndpoint(name, p.all.Delete(r.Context(), name)))
-}
-
 // Matched says what would become of a stanza.
 type Matched struct {
 	Match   bool     `json:"match"`    // its keys fit the endpoint
@@ -60,10 +43,9 @@ func (p endpoints) match(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	name := mux.Vars(r)["name"]
-	m, err := p.all.Match(name, s)
+	m, err := p.all.Match(p.name(r), s)
 	if err != nil {
-		return ofEndpoint(name, err)
+		return p.missing(r, err)
 	}
 	return answer(w, http.StatusOK, m)
 }

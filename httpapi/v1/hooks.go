@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"stanzahook/httpapi"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
@@ -51,15 +49,9 @@ type WrongHook struct {
 
 func (w *WrongHook) Error() string { return w.Text }
 
-// Hooks are those of the configuration, and of the API. Errors: gateway.ErrNotFound,
-// gateway.ErrConflict, gateway.ErrFull.
+// Hooks are those of the configuration, and of the API.
 type Hooks interface {
-	List() []Hook
-	Get(name string) (Hook, error)
-	// Put makes a hook of a JSON object, or replaces one, and reports whether it is new. It
-	// fails as a whole, with a [*WrongEndpoint] for mistakes.
-	Put(ctx context.Context, name string, keys []byte) (h Hook, fresh bool, err error)
-	Delete(ctx context.Context, name string) error
+	Made[Hook]
 	// Test returns what the sample of the hook's tool becomes, and sends it if asked to.
 	// Errors: [*WrongHook].
 	Test(ctx context.Context, name string, send bool) ([]HookMessage, error)
@@ -70,56 +62,20 @@ type Hooks interface {
 
 // hooks serves /v1/hooks.
 type hooks struct {
+	made[Hook]
 	all  Hooks
 	sent func(ctx context.Context, id, caller string) (store.SentMessage, error) // nil: states are those of then
 }
 
+func newHooks(all Hooks, sent func(ctx context.Context, id, caller string) (store.SentMessage, error)) hooks {
+	return hooks{made[Hook]{of: all, word: "hook", path: "/v1/hooks", key: "name", none: "no hook is named %q; GET /v1/hooks lists them"}, all, sent}
+}
+
 func (p hooks) routes(e errorLog) []httpapi.Route {
-	return []httpapi.Route{
-		e.route(http.MethodGet, "/v1/hooks", gateway.ScopeAdmin, without(p.list)),
-		e.route(http.MethodGet, "/v1/hooks/{name}", gateway.ScopeAdmin, without(p.show)),
-		e.route(http.MethodPut, "/v1/hooks/{name}", gateway.ScopeAdmin, without(p.put)),
-		e.route(http.MethodDelete, "/v1/hooks/{name}", gateway.ScopeAdmin, without(empty(p.remove))),
+	return append(p.made.routes(e),
 		e.route(http.MethodGet, "/v1/hooks/{name}/requests", gateway.ScopeAdmin, without(p.requests)),
 		e.route(http.MethodPost, "/v1/hooks/{name}/test", gateway.ScopeAdmin, with(p.test, "send")),
-	}
-}
-
-func (p hooks) list(w http.ResponseWriter, _ *http.Request) error {
-	all := p.all.List()
-	for i := range all {
-		all[i].Keys = nil
-	}
-	return answer(w, http.StatusOK, newPage(all, ""))
-}
-
-func (p hooks) show(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
-	h, err := p.all.Get(name)
-	if err != nil {
-		return ofHook(name, err)
-	}
-	return answer(w, http.StatusOK, h)
-}
-
-// ofHook names the hook that was not found.
-func ofHook(name string, err error) error {
-	return notFound(err, "no hook is named %q; GET /v1/hooks lists them", name)
-}
-
-func (p hooks) put(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
-	keys, err := keysOf(w, r, "hook")
-	if err != nil {
-		return err
-	}
-	h, fresh, err := p.all.Put(r.Context(), name, keys)
-	return answerPut(w, h, fresh, err)
-}
-
-func (p hooks) remove(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
-	return answerNone(w, ofHook(name, p.all.Delete(r.Context(), name)))
+	)
 }
 
 func (p hooks) test(w http.ResponseWriter, r *http.Request, values url.Values) error {
@@ -127,8 +83,7 @@ func (p hooks) test(w http.ResponseWriter, r *http.Request, values url.Values) e
 	if send != "" && send != "1" && send != "0" {
 		return wrongf("send: %q is not 1 or 0", send)
 	}
-	name := mux.Vars(r)["name"]
-	all, err := p.all.Test(r.Context(), name, send == "1")
+	all, err := p.all.Test(r.Context(), p.name(r), send == "1")
 	if wrong, ok := errors.AsType[*WrongHook](err); ok {
 		f := &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: wrong.Text, RetryAfter: wrong.RetryAfter}
 		if wrong.Status != 0 {
@@ -137,7 +92,7 @@ func (p hooks) test(w http.ResponseWriter, r *http.Request, values url.Values) e
 		return f
 	}
 	if err != nil {
-		return ofHook(name, err)
+		return p.missing(r, err)
 	}
 	return answer(w, http.StatusOK, map[string]any{"messages": all})
 }

@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -45,10 +43,9 @@ type hookRequestMessageJSON struct {
 // requests shows the latest requests of a hook, with what became of their messages until
 // now.
 func (p hooks) requests(w http.ResponseWriter, r *http.Request) error {
-	name := mux.Vars(r)["name"]
-	all, err := p.all.Requests(name)
+	all, err := p.all.Requests(p.name(r))
 	if err != nil {
-		return ofHook(name, err)
+		return p.missing(r, err)
 	}
 	items := make([]hookRequestJSON, len(all))
 	for i, one := range all {

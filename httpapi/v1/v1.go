@@ -79,7 +79,7 @@ func New(o Options) httpapi.Mount {
 	routes := slices.Concat(
 		deliveries{o.Deliveries, clock(o.Now)}.routes(e),
 		deadLetters{o.Deliveries, clock(o.Now)}.routes(e),
-		endpoints{o.Endpoints}.routes(e),
+		newEndpoints(o.Endpoints).routes(e),
 		events{o.Events, o.Heartbeat, e}.routes(e),
 		rosters{o.Rosters}.routes(e),
 		process{o.Reload, o.Status, o.Check}.routes(e),
@@ -92,7 +92,7 @@ func New(o Options) httpapi.Mount {
 		routes = append(routes, o.Summary.routes(e)...)
 	}
 	if o.Hooks != nil {
-		routes = append(routes, hooks{o.Hooks, o.Sent}.routes(e)...)
+		routes = append(routes, newHooks(o.Hooks, o.Sent).routes(e)...)
 	}
 	if o.Listeners != nil {
 		routes = append(routes, listening{o.Listeners}.routes(e)...)
@@ -110,7 +110,7 @@ func New(o Options) httpapi.Mount {
 		routes = append(routes, bots{o.Bots, clock(o.Now)}.routes(e)...)
 	}
 	if o.Commands != nil {
-		routes = append(routes, commands{o.Commands}.routes(e)...)
+		routes = append(routes, newCommands(o.Commands).routes(e)...)
 	}
 	if o.Rooms != nil && o.Sender != nil {
 		routes = append(routes, rooms{o.Rooms, o.Sender.Domains, clock(o.Now)}.routes(e)...)

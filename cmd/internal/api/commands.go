@@ -18,13 +18,15 @@ type Commands struct {
 }
 
 // List implements v1.Commands.
-func (s *Commands) List() []v1.Command {
+func (s *Commands) List(context.Context) ([]v1.Command, error) {
 	cfg := s.Config()
 	all := make([]v1.Command, 0, len(cfg.Commands))
 	for i := range cfg.Commands {
-		all = append(all, s.describe(&cfg.Commands[i]))
+		one := s.describe(&cfg.Commands[i])
+		one.Keys = nil
+		all = append(all, one)
 	}
-	return all
+	return all, nil
 }
 
 func (s *Commands) describe(c *config.Command) v1.Command {
@@ -40,7 +42,7 @@ func (s *Commands) describe(c *config.Command) v1.Command {
 }
 
 // Get implements v1.Commands.
-func (s *Commands) Get(node string) (v1.Command, error) {
+func (s *Commands) Get(_ context.Context, node string) (v1.Command, error) {
 	cfg := s.Config()
 	for i := range cfg.Commands {
 		if cfg.Commands[i].Node == node {
@@ -56,7 +58,7 @@ func (s *Commands) Put(ctx context.Context, node string, keys []byte) (v1.Comman
 	if err != nil {
 		return v1.Command{}, false, err
 	}
-	c, err := s.Get(node)
+	c, err := s.Get(ctx, node)
 	return c, fresh, err
 }
 
@@ -67,7 +69,7 @@ func (s *Commands) Delete(ctx context.Context, node string) error {
 
 // Runs implements v1.Commands.
 func (s *Commands) Runs(node string) ([]v1.CommandRun, error) {
-	if _, err := s.Get(node); err != nil {
+	if _, err := s.Get(context.Background(), node); err != nil {
 		return nil, err
 	}
 	all := []v1.CommandRun{}

@@ -28,13 +28,15 @@ type Hooks struct {
 }
 
 // List implements v1.Hooks.
-func (s *Hooks) List() []v1.Hook {
+func (s *Hooks) List(context.Context) ([]v1.Hook, error) {
 	var all []v1.Hook
 	cfg := s.Config()
 	for i := range cfg.Hooks {
-		all = append(all, s.describe(&cfg.Hooks[i]))
+		one := s.describe(&cfg.Hooks[i])
+		one.Keys = nil
+		all = append(all, one)
 	}
-	return all
+	return all, nil
 }
 
 func (s *Hooks) describe(h *config.Hook) v1.Hook {
@@ -60,7 +62,7 @@ func (s *Hooks) find(name string) (*config.Hook, error) {
 }
 
 // Get implements v1.Hooks.
-func (s *Hooks) Get(name string) (v1.Hook, error) {
+func (s *Hooks) Get(_ context.Context, name string) (v1.Hook, error) {
 	h, err := s.find(name)
 	if err != nil {
 		return v1.Hook{}, err
@@ -74,7 +76,7 @@ func (s *Hooks) Put(ctx context.Context, name string, keys []byte) (v1.Hook, boo
 	if err != nil {
 		return v1.Hook{}, false, err
 	}
-	h, err := s.Get(name)
+	h, err := s.Get(ctx, name)
 	return h, fresh, err
 }
 
