@@ -9,6 +9,7 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/happenings"
 	"stanzahook/cmd/internal/listeners"
 	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/cmd/internal/made"
@@ -80,7 +81,7 @@ type App struct {
 	unreadable   *forward.Unreadable
 	server       *httpapi.Server
 	metrics      *metrics.Metrics
-	happenings   *happenings
+	happenings   *happenings.Happenings
 	day          *summary.Day
 	accounts     *account.Pool // sessions of /msg; nil: none
 	inProgress   v1.InProgress
@@ -130,7 +131,7 @@ func Start(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung
 
 // startAs is Start, also with a store on NATS, for which a process needs a role.
 func startAs(ctx context.Context, cfg *config.Config, log *zap.Logger, onStoreHung func(), r *Reloader, role *standby.Replica) (*App, error) {
-	a := &App{cfg: cfg, log: log, role: role, onStoreHung: onStoreHung, started: time.Now(), happenings: newHappenings(), changing: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, role: role, onStoreHung: onStoreHung, started: time.Now(), happenings: happenings.New(), changing: make(chan struct{}, 1)}
 	a.stopping, a.beginStop = context.WithCancel(context.Background())
 	if r != nil {
 		r.app, a.reloader = a, r.reload

@@ -26,7 +26,7 @@ type commandTarget struct {
 func (a *App) makeCommands() {
 	a.commandTargets = make(map[string]commandTarget)
 	a.commands = commands.New(commands.Options{
-		Behind: a.rooms.Behind, Sender: a.answers(), OnRun: a.happenings.onRun, Log: a.log,
+		Behind: a.rooms.Behind, Sender: a.answers(), OnRun: a.happenings.OnRun, Log: a.log,
 		Own: func(domain string) bool { _, ok := a.links[domain]; return ok },
 	})
 	a.forward.Taken = func(ev *webhook.Event) bool {

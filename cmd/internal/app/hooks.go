@@ -20,7 +20,7 @@ import (
 // hookRoutes are the addresses of the hooks of a configuration. What they count stays over
 // reloads.
 func (a *App) hookRoutes(cfg *config.Config, send gateway.Sender) []httpapi.Mount {
-	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Rooms: a.waiting, Requests: a.store.IdempotencyKeys(), Threads: a.threads, Statuses: &a.hooks, OnRequest: a.happenings.onHook, Log: a.log})
+	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Rooms: a.waiting, Requests: a.store.IdempotencyKeys(), Threads: a.threads, Statuses: &a.hooks, OnRequest: a.happenings.OnHook, Log: a.log})
 }
 
 // hooksOf are the hooks of a configuration, in its order.

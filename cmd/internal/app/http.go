@@ -91,7 +91,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		rosters = a.rosters
 	}
 	deliveries := delivery.NewDeliveries(a.store, a.workers, a.resend)
-	deliveries.Watch(a.happenings.watch())
+	deliveries.Watch(a.happenings.Watch())
 	targets := a.endpoints()
 	mount := v1.New(v1.Options{
 		Deliveries: deliveries, Tail: a.happenings.Tail, Summary: a.summaryOf(targets.Workers), Endpoints: targets, Listeners: a.listeners, Hooks: a.hookAPI(send), Events: api.Events{Workers: targets.Workers},
@@ -111,7 +111,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 		Tokens: parts.Tokens(cfg.HTTP.Tokens, a.rooms.IsRoom), NoAuth: cfg.HTTP.InsecureNoAuth, Rate: httpapi.RateLimit(cfg.HTTP.RateLimit),
 		MaxBodyBytes: int64(cfg.HTTP.MaxBodyBytes), Version: build.Version, Log: a.log, Ready: a.readiness(),
 		Open: openRoutes(cfg, a.metrics.Route(a.workers)), Observer: a.metrics.Observer(),
-		Failures: &a.failures, OnRequest: a.happenings.onRequest, Forwarded: a.role.Caller(), Replica: a.role.Name(),
+		Failures: &a.failures, OnRequest: a.happenings.OnRequest, Forwarded: a.role.Caller(), Replica: a.role.Name(),
 	}, mounts...)
 }
 

@@ -94,11 +94,11 @@ func (a *App) makeLinks(ctx context.Context) error {
 			}
 			a.features.Watch(ctx, link, func() []jid.JID { return a.current.Load().cfg.HostsBehind(c.Domain) })
 		}
-		o.OnState, o.OnReplaced, o.Await = a.happenings.onState, a.role.OnReplaced(c.Domain), a.role.Gate()
+		o.OnState, o.OnReplaced, o.Await = a.happenings.OnState, a.role.OnReplaced(c.Domain), a.role.Gate()
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)
-		box.Ended, box.Shares, box.Changed = a.sent.OnEnd, a.outboxShares, a.happenings.changed(c.Domain, box)
+		box.Ended, box.Shares, box.Changed = a.sent.OnEnd, a.outboxShares, a.happenings.Changed(c.Domain, box)
 		box.Elsewhere = a.waiting.Divert
 		a.outboxes[c.Domain] = box
 	}
@@ -111,7 +111,7 @@ func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
 	w, err := delivery.NewWorker(e, a.answers(), a.log)
 	if err == nil {
 		w.Share(&a.attempts)
-		w.Watch(a.happenings.watch())
+		w.Watch(a.happenings.Watch())
 		w.Gate(a.role.Gate())
 		w.Trace(a.tracer)
 	}

@@ -19,7 +19,7 @@ func (a *App) newListeners() *listeners.Listeners {
 		Worker: func(e *webhook.Endpoint) (*delivery.Worker, error) {
 			w, err := delivery.NewWorker(e, a.answers(), a.log)
 			if err == nil {
-				w.Watch(a.happenings.watch())
+				w.Watch(a.happenings.Watch())
 				w.Gate(a.role.Gate())
 			}
 			return w, err

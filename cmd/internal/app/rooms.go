@@ -20,7 +20,7 @@ import (
 func (a *App) makeRooms(ctx context.Context) (err error) {
 	a.services = services.New(a.log)
 	a.rooms, err = rooms.New(ctx, rooms.Options{
-		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.OnEcho, Ours: a.isOurs, Home: a.isHome, Chosen: a.isChoice, OnState: a.happenings.onRoom, Presence: func(bot jid.JID) string { return a.bots.Presence(bot) }, Log: a.log,
+		Store: a.store.Rooms(), Services: a.services, Archive: &a.archives, Deliver: func(o forward.OfRoom) { a.forward.Deliver(o) }, Echoed: a.sent.OnEcho, Ours: a.isOurs, Home: a.isHome, Chosen: a.isChoice, OnState: a.happenings.OnRoom, Presence: func(bot jid.JID) string { return a.bots.Presence(bot) }, Log: a.log,
 	})
 	return err
 }

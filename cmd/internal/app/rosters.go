@@ -51,7 +51,7 @@ func (a *App) rosterOptions(cfg *config.Config) ([]roster.Options, error) {
 		}
 		all = append(all, roster.Options{
 			Domain: c.Host, Source: parts.RosterSource(cfg, c, guard), Backends: backends, Cache: rosterCache{a.store.Rosters()},
-			Mode: roster.Mode(c.Mode), Keep: c.KeepGlobs, Concurrency: c.Concurrency, Log: a.log.With(zap.String("host", c.Host)), OnEnd: a.happenings.onEnd,
+			Mode: roster.Mode(c.Mode), Keep: c.KeepGlobs, Concurrency: c.Concurrency, Log: a.log.With(zap.String("host", c.Host)), OnEnd: a.happenings.OnEnd,
 		})
 	}
 	return all, nil

@@ -83,7 +83,7 @@ func (a *App) openQueues(ctx context.Context) error {
 			return err
 		}
 	}
-	a.removed = &delivery.Removed{Store: a.store, Sender: a.links, MaxAge: removedAge, Route: a.workerFor, Log: a.log, Watch: a.happenings.watch()}
+	a.removed = &delivery.Removed{Store: a.store, Sender: a.links, MaxAge: removedAge, Route: a.workerFor, Log: a.log, Watch: a.happenings.Watch()}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {

@@ -1,4 +1,7 @@
-package app
+// Package happenings puts what happens in the parts of the program into the tail, which
+// httpapi/v1/tail.go shows: each part calls a function of its own kind, and knows nothing of
+// the tail.
+package happenings
 
 import (
 	"net/http"
@@ -21,16 +24,17 @@ import (
 	"stanzahook/pkg/webhook"
 )
 
-// happenings puts what happens in the program into the tail. Its functions never wait.
-type happenings struct {
+// Happenings puts what happens in the program into the tail. Its functions never wait.
+type Happenings struct {
 	*tail.Tail
 	strangers strangers
 }
 
-func newHappenings() *happenings { return &happenings{Tail: tail.New(webhook.WithoutQuotes)} }
+// New returns happenings that nobody reads.
+func New() *Happenings { return &Happenings{Tail: tail.New(webhook.WithoutQuotes)} }
 
-// watch is for deliveries and endpoints.
-func (h *happenings) watch() delivery.Watch {
+// Watch is for deliveries and endpoints.
+func (h *Happenings) Watch() delivery.Watch {
 	return delivery.Watch{
 		OnChange: func(c delivery.Change) {
 			d := tail.Delivery{Time: c.Time, ID: c.ID, Endpoint: c.Endpoint, State: string(c.State), Type: c.Type, From: c.From, To: c.To, Reason: c.Reason}
@@ -45,13 +49,13 @@ func (h *happenings) watch() delivery.Watch {
 	}
 }
 
-// onState is component.Options.OnState.
-func (h *happenings) onState(st component.Status) {
+// OnState is component.Options.OnState.
+func (h *Happenings) OnState(st component.Status) {
 	h.Link(tail.Link{Component: st.Domain, State: string(st.State), Reason: st.Reason})
 }
 
-// onEnd is roster.Options.OnEnd.
-func (h *happenings) onEnd(o roster.Outcome) {
+// OnEnd is roster.Options.OnEnd.
+func (h *Happenings) OnEnd(o roster.Outcome) {
 	h.Roster(tail.Roster{User: o.Owner.String(), Result: string(o.Result), Detail: o.Detail})
 }
 
@@ -59,8 +63,8 @@ func (h *happenings) onEnd(o roster.Outcome) {
 // no event, what waits then is.
 const outboxPause = 250 * time.Millisecond
 
-// changed returns outbox.Outbox.Changed.
-func (h *happenings) changed(domain string, box *outbox.Outbox) func() {
+// Changed returns outbox.Outbox.Changed.
+func (h *Happenings) Changed(domain string, box *outbox.Outbox) func() {
 	var pending atomic.Bool
 	var told atomic.Int64 // the last count
 	return func() {
@@ -76,23 +80,23 @@ func (h *happenings) changed(domain string, box *outbox.Outbox) func() {
 	}
 }
 
-// onRoom is rooms.Options.OnState.
-func (h *happenings) onRoom(room, bot jid.JID, state muc.State, why stanza.Condition) {
+// OnRoom is rooms.Options.OnState.
+func (h *Happenings) OnRoom(room, bot jid.JID, state muc.State, why stanza.Condition) {
 	h.Room(tail.Room{Room: room.String(), From: bot.String(), State: string(state), Condition: string(why)})
 }
 
-// onHook is hooks.Options.OnRequest.
-func (h *happenings) onHook(to *hooks.Hook, r *hooks.Request) {
+// OnHook is hooks.Options.OnRequest.
+func (h *Happenings) OnHook(to *hooks.Hook, r *hooks.Request) {
 	h.Hook(tail.Hook{Hook: to.Name, Adapter: to.Adapter, Result: string(r.Result), Messages: r.Count})
 }
 
-// onRun is commands.Options.OnRun.
-func (h *happenings) onRun(x *commands.Command, r commands.Run) {
+// OnRun is commands.Options.OnRun.
+func (h *Happenings) OnRun(x *commands.Command, r commands.Run) {
 	h.Command(tail.Command{Command: x.Node, Endpoint: x.Asks, From: r.From.String(), Bot: r.Bot.String(), Room: r.Room.String(), By: r.By(), Result: r.Result.String(), Reason: r.Error, Step: r.Step, Took: r.Took})
 }
 
-// onRequest is httpapi.Options.OnRequest.
-func (h *happenings) onRequest(r httpapi.Request) {
+// OnRequest is httpapi.Options.OnRequest.
+func (h *Happenings) OnRequest(r httpapi.Request) {
 	switch {
 	case r.Caller == "" && !h.strangers.may(time.Now().Unix()):
 		return
