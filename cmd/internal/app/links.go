@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/parts"
+	"stanzahook/cmd/internal/questions"
 	"stanzahook/cmd/internal/sending"
 	"stanzahook/component"
 	"stanzahook/component/bounce"
@@ -32,7 +33,9 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.sent.Bounced = a.onBounce
 	a.onStop("outcomes of messages", a.sent.Start())
 	a.echoes, a.recent, a.quiet = forward.NewEchoes(), message.NewRecent(message.RecentBytes), bounce.NewQuiet()
-	a.makeQuestions(ctx)
+	buttons, stopButtons := questions.Keep(ctx, a.store.Questions(), a.log)
+	a.questions = buttons
+	a.onStop("buttons", func(context.Context) { stopButtons() })
 	a.listeners = a.newListeners()
 	if err := a.makeRooms(ctx); err != nil {
 		return err

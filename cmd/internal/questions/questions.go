@@ -1,4 +1,6 @@
-package app
+// Package questions keeps the buttons that bots have shown over a restart: message.Questions
+// has those of this process, and the store the last ones of each conversation.
+package questions
 
 import (
 	"context"
@@ -18,42 +20,42 @@ const (
 	questionsTime = 10 * time.Second
 )
 
-// makeQuestions reads the buttons that an earlier process has shown, and begins to store those
-// that are shown from now on.
+// Keep reads the buttons that an earlier process has shown, and begins to store those that are
+// shown from now on. stop stores the last ones.
 //
 // Killed before a question is stored: after the start an answer to it has its text, and no
 // choice.
-func (a *App) makeQuestions(ctx context.Context) {
-	a.questions = message.NewQuestions()
-	room := a.store.Questions().Room()
-	a.questions.MaxBytes = min(message.QuestionBytes, room-room/16)
-	earlier, err := a.store.Questions().All(ctx)
+func Keep(ctx context.Context, stored *store.Questions, log *zap.Logger) (all *message.Questions, stop func()) {
+	all = message.NewQuestions()
+	room := stored.Room()
+	all.MaxBytes = min(message.QuestionBytes, room-room/16)
+	earlier, err := stored.All(ctx)
 	if err != nil {
-		a.log.Warn("buttons of the last hour not read", zap.Error(err))
+		log.Warn("buttons of the last hour not read", zap.Error(err))
 	}
 	for _, record := range earlier {
 		var q message.Question
 		if err := json.Unmarshal(record, &q); err != nil {
-			a.log.Error("record unreadable", zap.String("record", "a question"), zap.Error(err))
+			log.Error("record unreadable", zap.String("record", "a question"), zap.Error(err))
 		} else if time.Since(q.Time) < message.QuestionTime {
-			a.questions.Add(q)
+			all.Add(q)
 		}
 	}
 	var wg sync.WaitGroup
 	var repeats loglimit.Limiter
 	changes, end := make(chan message.Question, maxUnstored), make(chan struct{})
-	a.questions.Changed = func(q message.Question) {
+	all.Changed = func(q message.Question) {
 		select {
 		case changes <- q:
 		default: // known to this process all the same
-			repeats.Warn(a.log, "buttons not stored", zap.String("hint", "the store is behind; after a restart their answers have no choice"))
+			repeats.Warn(log, "buttons not stored", zap.String("hint", "the store is behind; after a restart their answers have no choice"))
 		}
 	}
 	put := func(q message.Question) {
 		ctx, cancel := context.WithTimeout(context.Background(), questionsTime)
 		defer cancel()
-		if err := putQuestion(ctx, a.store.Questions(), q); err != nil {
-			repeats.Warn(a.log, "buttons not stored", zap.Error(err))
+		if err := putQuestion(ctx, stored, q); err != nil {
+			repeats.Warn(log, "buttons not stored", zap.Error(err))
 		}
 	}
 	wg.Go(func() {
@@ -69,7 +71,7 @@ func (a *App) makeQuestions(ctx context.Context) {
 			}
 		}
 	})
-	a.onStop("buttons", func(context.Context) { close(end); wg.Wait() })
+	return all, func() { close(end); wg.Wait() }
 }
 
 // putQuestion stores the last question of a conversation, or that there is none.
