@@ -55,6 +55,7 @@ func TestImports(t *testing.T) {
 		{"stanzahook/", "stanzahook/cmd/internal/api", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "stanzahook/cmd/internal/happenings", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "stanzahook/cmd/internal/questions", "stanzahook/cmd/internal/app"},
+		{"stanzahook/", "stanzahook/cmd/internal/rosters", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "stanzahook/cmd/internal/profiles", "stanzahook/cmd/internal/app"},
 		{"stanzahook/", "stanzahook/cmd/internal/standby", "stanzahook/cmd/"},
 		{"stanzahook/", "stanzahook/cmd/internal/listeners", "stanzahook/cmd/internal/app"},

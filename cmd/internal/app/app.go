@@ -15,6 +15,7 @@ import (
 	"stanzahook/cmd/internal/made"
 	"stanzahook/cmd/internal/metrics"
 	"stanzahook/cmd/internal/profiles"
+	"stanzahook/cmd/internal/rosters"
 	"stanzahook/cmd/internal/sending"
 	"stanzahook/cmd/internal/standby"
 	"stanzahook/component"
@@ -38,7 +39,6 @@ import (
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/message"
-	"stanzahook/pkg/roster"
 	"stanzahook/pkg/store"
 	"stanzahook/pkg/summary"
 	"stanzahook/pkg/tracing"
@@ -61,10 +61,8 @@ type App struct {
 	removed      *delivery.Removed
 	listeners    *listeners.Listeners
 	grants       map[string]*privilege.Keeper // by domain
-	rosters      *roster.Rosters
-	backends     map[string]*roster.Backends // of rosters, by host
-	triggers     triggers                    // of refreshes of rosters
-	features     *livecheck.HostFeatures     // of the server's hosts
+	rosters      *rosters.Rosters
+	features     *livecheck.HostFeatures // of the server's hosts
 	forward      *forward.Forward
 	echoes       *forward.Echoes    // of replies to rooms
 	rooms        *rooms.Rooms       // that bots are kept in
@@ -94,7 +92,7 @@ type App struct {
 	reloader     v1.Reload // nil: none
 
 	current        atomic.Pointer[current] // to read outside a change
-	changing       chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, profiles, commandTargets, workers, backends, accounts
+	changing       chan struct{}           // full during a change of the configuration, and the stop; guards cfg, made, profiles, commandTargets, workers, rosters, accounts
 	stopping       context.Context
 	beginStop      context.CancelFunc
 	made           madeByAPI

@@ -37,7 +37,7 @@ func (a *App) listen(context.Context) error {
 	})
 	a.metrics = metrics.New(metrics.Sources{
 		Started: a.started, Links: a.links, Outboxes: a.outboxes, OutboxShares: a.outboxShares, Bounces: &a.sent.Bounces, Messages: metrics.Messages{Forward: a.forward, Unreadable: a.unreadable, Recent: a.recent, Questions: a.questions, Quiet: a.quiet, Corrections: a.corrections}, Rooms: a.rooms, Services: a.services, Uploads: a.uploads, Bots: a.bots, Updates: a.updates, Commands: a.commands, SelfSends: a.sent.SelfSends,
-		Subscribers: a.subscribers, Rosters: a.rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.All()) },
+		Subscribers: a.subscribers, Rosters: a.rosters.Rosters, Removed: a.removed, Store: a.store, Made: func() int { return len(a.current.Load().made) }, Listeners: func() int { return len(a.listeners.All()) },
 		Server: func() *httpapi.Server { return a.server }, Failures: &a.failures, Logins: &a.logins, Tail: a.happenings.Tail, Tokens: a.tokenNames, Hooks: a.hooks.All, HookThreads: a.threads.Count, HookBack: a.threads.Back, SaidWaiting: a.waiting.Count, Replica: a.role.Status, Forwarded: a.role.Forwarded, Traces: a.tracer.Counts, Log: a.log,
 	})
 	if err := a.serve(); err != nil {
@@ -88,7 +88,7 @@ func (a *App) surfaces(cfg *config.Config) *httpapi.Handler {
 	}
 	var rosters v1.Rosters // without configured rosters the interface itself is nil
 	if len(cfg.Rosters) > 0 {
-		rosters = a.rosters
+		rosters = a.rosters.Rosters
 	}
 	deliveries := delivery.NewDeliveries(a.store, a.workers, a.resend)
 	deliveries.Watch(a.happenings.Watch())
@@ -127,7 +127,7 @@ func (a *App) endpoints() *api.Endpoints {
 // status returns the state of the process, as long as it has a configuration.
 func (a *App) status(cfg *config.Config, targets *api.Endpoints) *api.Status {
 	return &api.Status{
-		Config: cfg, Links: a.links, Grants: a.grants, Outboxes: a.outboxes, Endpoints: targets, Rosters: a.rosters, Backends: a.backends, Rooms: a.rooms,
+		Config: cfg, Links: a.links, Grants: a.grants, Outboxes: a.outboxes, Endpoints: targets, Rosters: a.rosters.Rosters, Backends: a.rosters.Backends, Rooms: a.rooms,
 		Commands: a.commands, Services: a.services, Finder: a.finder, Store: a.store, Role: a.role, Started: a.started,
 	}
 }
@@ -154,7 +154,7 @@ func (a *App) resend(ctx context.Context, component string, s *stanza.Stanza) er
 // liveCheck returns v1.Options.Check of the running instance, as long as it has
 // this configuration.
 func (a *App) liveCheck(cfg *config.Config, targets *api.Endpoints) func(context.Context, v1.CheckFor) []v1.Check {
-	sources, backends := parts.RosterSources(cfg), a.backends
+	sources, backends := parts.RosterSources(cfg), a.rosters.Backends
 	return func(ctx context.Context, about v1.CheckFor) []v1.Check {
 		i := &livecheck.Inspection{Config: cfg, Links: a.links, Grants: a.grants, Backends: backends, Sources: sources, User: about.User}
 		i.Endpoints, i.Features, i.Rooms, i.Uploads = targets, a.features, a.rooms.Services, a.finder.Status

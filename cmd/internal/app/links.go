@@ -11,6 +11,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/parts"
 	"stanzahook/cmd/internal/questions"
+	"stanzahook/cmd/internal/rosters"
 	"stanzahook/cmd/internal/sending"
 	"stanzahook/component"
 	"stanzahook/component/bounce"
@@ -122,8 +123,21 @@ func (a *App) newWorker(e *webhook.Endpoint) (*delivery.Worker, error) {
 }
 
 func (a *App) newGrants(domain string) *privilege.Keeper {
-	a.grants[domain] = &privilege.Keeper{Log: a.log, Hosts: a.cfg.ServerHosts(domain), Presence: a.triggers.onLogin}
+	a.grants[domain] = &privilege.Keeper{Log: a.log, Hosts: a.cfg.ServerHosts(domain), Presence: func(from jid.JID, available, repeated bool) { a.rosters.OnLogin(from, available, repeated) }}
 	return a.grants[domain]
+}
+
+// makeRosters makes the rosters, before the links run, which report logins.
+func (a *App) makeRosters(context.Context) (err error) {
+	a.rosters, err = rosters.New(a.cfg, rosters.Options{Store: a.store.Rosters(), Links: a.links, Grants: a.grants, OnEnd: a.happenings.OnEnd, Log: a.log})
+	return err
+}
+
+// keepRosters begins to refresh rosters. That ends before the links.
+func (a *App) keepRosters(context.Context) error {
+	a.rosters.Begin()
+	a.onStop("rosters", a.rosters.End)
+	return nil
 }
 
 // drain lets no attempt begin any more, and waits for those in progress.

@@ -73,7 +73,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 		return nil, err
 	}
 	changed := config.Differences(a.cfg, cfg)
-	rosterOptions, err := a.rosterOptions(cfg)
+	rosterHosts, err := a.rosters.Prepare(cfg)
 	if err != nil {
 		return nil, err
 	}
@@ -89,7 +89,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 		}
 	}
 	a.switchEndpoints(endpoints)
-	oldHosts := a.setRosters(cfg, rosterOptions)
+	oldHosts := a.rosters.Change(cfg, rosterHosts)
 	for domain, grants := range a.grants {
 		grants.SetHosts(cfg.ServerHosts(domain))
 	}

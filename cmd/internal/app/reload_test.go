@@ -52,9 +52,9 @@ func TestReloadLeavesOthersAlone(t *testing.T) {
 	bot.answer(http.StatusInternalServerError)
 	x.send("juliet", "echo", "1")
 	<-bot.asked
-	endpoint, way := x.workers[0].Endpoint(), x.backends["example.com"]
+	endpoint, way := x.workers[0].Endpoint(), x.rosters.Backends["example.com"]
 	x.reloads(config+rosters+"drain: 3s\n", "drain")
-	if x.workers[0].Endpoint() != endpoint || x.backends["example.com"] != way {
+	if x.workers[0].Endpoint() != endpoint || x.rosters.Backends["example.com"] != way {
 		t.Error("it was made anew")
 	}
 	bot.answer(0)

@@ -1,4 +1,4 @@
-package app
+package rosters
 
 import (
 	"context"
