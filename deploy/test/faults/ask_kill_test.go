@@ -10,7 +10,6 @@ import (
 	"net"
 	"slices"
 	"strings"
-	"syscall"
 	"testing"
 
 	"stanzahook/deploy/lab"
@@ -39,18 +38,7 @@ store: {dir: store}
 		// comes by. The agent takes it slowly.
 		asks := func(path, tool, n, answer string) net.Conn {
 			t.Helper()
-			slow := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-				return c.Control(func(fd uintptr) {
-					if err := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 2048); err != nil {
-						t.Error(err)
-					}
-				})
-			}}
-			c, err := slow.DialContext(t.Context(), "tcp", p.Addr)
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Cleanup(func() { _ = c.Close() })
+			c := harness.DialSlowly(t, p.Addr)
 			body := fmt.Sprintf(tool, fmt.Sprintf(`{"to":%q,"question":"question %s","wait":50}`, bare, n))
 			fmt.Fprintf(c, "POST %s HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer agent\r\nContent-Type: application/json\r\nAccept: application/json, text/event-stream\r\nContent-Length: %d\r\n\r\n%s", path, len(body), body)
 			alice.Await("question "+n, func(r lab.Received) bool { return r.Kind == "message" && r.Body == "question "+n })

@@ -6,9 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"strings"
-	"syscall"
 	"testing"
 
 	"stanzahook/deploy/lab"
@@ -31,18 +29,7 @@ store: {dir: store}
 `, s.ComponentAddr(), harness.Secret, bot, harness.HashOf("agent"), bot)))
 		alice := harness.Login(t, s, "victor")
 		bare, _, _ := strings.Cut(alice.JID(), "/")
-		slow := net.Dialer{Control: func(_, _ string, c syscall.RawConn) error {
-			return c.Control(func(fd uintptr) {
-				if err := syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 2048); err != nil {
-					t.Error(err)
-				}
-			})
-		}}
-		c, err := slow.DialContext(t.Context(), "tcp", p.Addr)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer c.Close()
+		c := harness.DialSlowly(t, p.Addr)
 		body := fmt.Sprintf(`{"to":%q,"question":"large?","wait":50}`, bare)
 		fmt.Fprintf(c, "POST /v1/tools/ask HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer agent\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s", len(body), body)
 		alice.Await("the question", func(r lab.Received) bool { return r.Body == "large?" })
