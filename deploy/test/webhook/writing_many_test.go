@@ -3,11 +3,9 @@
 package webhook
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -48,12 +46,8 @@ func TestPeopleSeeManyDeltas(t *testing.T) {
 			return !between && !strings.Contains(stanza, "<composing") // which may come before a text that is long at once, or after it
 		}, "sybil")
 		seen := make(chan string, 10) // what sybil has seen, so that the bot goes on
-		bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			var ev struct{ Data struct{ Body string } }
-			if err := json.NewDecoder(r.Body).Decode(&ev); err != nil {
-				t.Error(err)
-			}
-			if ev.Data.Body != "count" {
+		sybil, ask := newWriter(t, kind, "many", said, func(w http.ResponseWriter, asked string) {
+			if asked != "count" {
 				_, _ = io.WriteString(w, "the end")
 				return
 			}
@@ -64,31 +58,14 @@ func TestPeopleSeeManyDeltas(t *testing.T) {
 				if i == pieces-1 {
 					line += `{"done":true}` + "\n"
 				}
-				_, _ = io.WriteString(w, line)
-				w.(http.Flusher).Flush()
+				writes(w, line)
 				if i == 0 {
 					<-seen
 				}
 				time.Sleep(pause) // this is how fast the bot writes
 			}
-		}))
-		t.Cleanup(bot.Close)
+		}, "")
 		t.Cleanup(func() { close(seen) })
-		s := harness.StartServer(t, harness.ServerOptions(kind, "many"))
-		harness.LaunchLinked(t, harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(`
-components: [{domain: many.localhost, server: %q, secret: %q}]
-endpoints:
-  - {name: final, match: {to: final@many.localhost}, url: %q}
-  - {name: edits, match: {to: edits@many.localhost}, url: %[3]q, stream: edits}
-http: {listen: "127.0.0.1:0", insecure_no_auth: true}
-store: {dir: store}
-`, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, bot.URL)))
-		sybil := newPerson(t, said.Through("sybil", s.ClientAddr()).Addr(), "sybil")
-		ask := func(to, body string) {
-			t.Helper()
-			said.Step(to + ": " + body)
-			sybil.does("say", doing{"to": to + "@many.localhost", "body": body, "plain": true})
-		}
 		// next is the next message of a bot that has a text.
 		next := func(what, bot string) heard {
 			t.Helper()

@@ -30,6 +30,43 @@ var writings = map[string]struct {
 	"fails":  {"", nil},
 }
 
+// newWriter starts a bot that writes its answers bit by bit: its endpoint final sends what is
+// whole, and edits corrects what was sent; more has others. sybil, who has slixmpp, asks them.
+func newWriter(t *testing.T, kind lab.Kind, name string, said *harness.Transcript, answer func(w http.ResponseWriter, asked string), more string) (sybil *person, ask func(to, body string)) {
+	t.Helper()
+	bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var ev struct{ Data struct{ Body string } }
+		if err := json.NewDecoder(r.Body).Decode(&ev); err != nil {
+			t.Error(err)
+		}
+		answer(w, ev.Data.Body)
+	}))
+	t.Cleanup(bot.Close)
+	domain := name + ".localhost"
+	s := harness.StartServer(t, harness.ServerOptions(kind, name))
+	harness.LaunchLinked(t, harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(`
+components: [{domain: %[4]s, server: %[1]q, secret: %[2]q}]
+endpoints:
+  - {name: final, match: {to: final@%[4]s}, url: %[3]q}
+  - {name: edits, match: {to: edits@%[4]s}, url: %[3]q, stream: edits}
+`+more+`
+http: {listen: "127.0.0.1:0", insecure_no_auth: true}
+store: {dir: store}
+`, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, bot.URL, domain)))
+	sybil = newPerson(t, said.Through("sybil", s.ClientAddr()).Addr(), "sybil")
+	return sybil, func(to, body string) {
+		t.Helper()
+		said.Step(to + ": " + body)
+		sybil.does("say", doing{"to": to + "@" + domain, "body": body, "plain": true})
+	}
+}
+
+// writes writes a piece of an answer at once.
+func writes(w http.ResponseWriter, text string) {
+	_, _ = io.WriteString(w, text) // who reads may be gone
+	w.(http.Flusher).Flush()
+}
+
 // A webhook writes its answer bit by bit. With stream: final people see that the bot types, and
 // then one message; with stream: edits a long text is shown, and corrected at the end. Reactions
 // say how far a message is. sybil has slixmpp. What is said for it is in testdata.
@@ -42,45 +79,23 @@ func TestPeopleSeeWriting(t *testing.T) {
 			return strings.Contains(stanza, "@writing.localhost") && !strings.Contains(stanza, "jabber:iq:roster")
 		}, "sybil")
 		seen := make(chan string, 10) // what sybil has seen, so that the bot goes on
-		bot := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			var ev struct{ Data struct{ Body string } }
-			if err := json.NewDecoder(r.Body).Decode(&ev); err != nil {
-				t.Error(err)
-			}
-			x, ok := writings[ev.Data.Body]
+		sybil, ask := newWriter(t, kind, "writing", said, func(w http.ResponseWriter, asked string) {
+			x, ok := writings[asked]
 			if !ok || x.parts == nil {
-				said.Got(ev.Data.Body + ", and answers 400")
+				said.Got(asked + ", and answers 400")
 				http.Error(w, "not that", http.StatusBadRequest)
 				return
 			}
 			w.Header().Set("Content-Type", x.media)
 			for _, p := range x.parts {
-				said.Got(ev.Data.Body + ", and writes " + p.text)
-				_, _ = io.WriteString(w, p.text)
-				w.(http.Flusher).Flush()
+				said.Got(asked + ", and writes " + p.text)
+				writes(w, p.text)
 				if p.then != "" && <-seen != p.then {
-					t.Errorf("%s: sybil has not seen %s", ev.Data.Body, p.then)
+					t.Errorf("%s: sybil has not seen %s", asked, p.then)
 				}
 			}
-		}))
-		t.Cleanup(bot.Close)
+		}, `  - {name: states, match: {to: states@writing.localhost}, url: %[3]q, acknowledge: {received: 👀, done: ✅, failed: ❌}}`)
 		t.Cleanup(func() { close(seen) })
-		s := harness.StartServer(t, harness.ServerOptions(kind, "writing"))
-		harness.LaunchLinked(t, harness.WriteConfig(t, t.TempDir(), fmt.Sprintf(`
-components: [{domain: writing.localhost, server: %q, secret: %q}]
-endpoints:
-  - {name: final, match: {to: final@writing.localhost}, url: %q}
-  - {name: edits, match: {to: edits@writing.localhost}, url: %[3]q, stream: edits}
-  - {name: states, match: {to: states@writing.localhost}, url: %[3]q, acknowledge: {received: 👀, done: ✅, failed: ❌}}
-http: {listen: "127.0.0.1:0", insecure_no_auth: true}
-store: {dir: store}
-`, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, bot.URL)))
-		sybil := newPerson(t, said.Through("sybil", s.ClientAddr()).Addr(), "sybil")
-		ask := func(to, body string) {
-			t.Helper()
-			said.Step(to + ": " + body)
-			sybil.does("say", doing{"to": to + "@writing.localhost", "body": body, "plain": true})
-		}
 		types := func(bot string) {
 			t.Helper()
 			sybil.gets("that it types", func(h heard) bool {
