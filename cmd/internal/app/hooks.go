@@ -8,6 +8,7 @@ import (
 
 	"stanzahook/cmd/internal/api"
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/pkg/gateway"
@@ -20,20 +21,7 @@ import (
 // hookRoutes are the addresses of the hooks of a configuration. What they count stays over
 // reloads.
 func (a *App) hookRoutes(cfg *config.Config, send gateway.Sender) []httpapi.Mount {
-	return hooks.New(hooks.Options{Hooks: hooksOf(cfg), Sender: send, Rooms: a.waiting, Requests: a.store.IdempotencyKeys(), Threads: a.threads, Statuses: &a.hooks, OnRequest: a.happenings.OnHook, Log: a.log})
-}
-
-// hooksOf are the hooks of a configuration, in its order.
-func hooksOf(cfg *config.Config) []*hooks.Hook {
-	var all []*hooks.Hook
-	for i := range cfg.Hooks {
-		c := &cfg.Hooks[i]
-		all = append(all, &hooks.Hook{
-			Name: c.Name, Adapter: c.Adapter, Hashes: c.Hashes, Verify: c.Verifier, Reader: c.Reader, From: c.Sender, To: c.Recipients, Targets: c.TargetJIDs, Rooms: c.Rooms,
-			Get: c.Get, MaxBody: int64(c.MaxBody), Rate: httpapi.RateLimit(c.RateLimit),
-		})
-	}
-	return all
+	return hooks.New(hooks.Options{Hooks: parts.Hooks(cfg), Sender: send, Rooms: a.waiting, Requests: a.store.IdempotencyKeys(), Threads: a.threads, Statuses: &a.hooks, OnRequest: a.happenings.OnHook, Log: a.log})
 }
 
 // hookAPI is what the API asks of hooks.

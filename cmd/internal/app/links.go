@@ -63,7 +63,7 @@ func (a *App) makeLinks(ctx context.Context) error {
 	a.startThreads()
 	a.forward.Questions = a.questions
 	a.forward.Echoed, a.forward.Proved = a.threads.Echoed, a.sent.OnRoomProof
-	a.rooms.Set(roomSettings(a.cfg), roomPolicy(a.cfg))
+	a.rooms.Set(parts.RoomSettings(a.cfg), parts.RoomPolicy(a.cfg))
 	a.setCommands(a.cfg)
 	a.profiles.Show(a.cfg) // with the features of their commands; nobody is connected yet
 	a.use(a.cfg)

@@ -8,6 +8,7 @@ import (
 	"go.uber.org/zap/zapcore"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/cmd/internal/refusal"
 	"stanzahook/httpapi/v1"
 )
@@ -98,7 +99,7 @@ func (a *App) apply(ctx context.Context, file *config.Config) ([]string, error) 
 	a.setCommands(cfg)
 	a.profiles.Change(cfg)
 	a.profiles.WarnOfLargeAvatars(cfg)
-	a.rooms.Set(roomSettings(cfg), roomPolicy(cfg))
+	a.rooms.Set(parts.RoomSettings(cfg), parts.RoomPolicy(cfg))
 	useMade()
 	a.use(cfg)
 	a.logUnused()

@@ -6,7 +6,6 @@ import (
 	"strings"
 	"time"
 
-	"stanzahook/cmd/internal/config"
 	"stanzahook/component/forward"
 	"stanzahook/component/rooms"
 	"stanzahook/component/services"
@@ -49,18 +48,3 @@ func (a *App) isChoice(bot, room jid.JID, nick string, s *stanza.Stanza) bool {
 
 // complete returns a reference with the id that a room has given the message meanwhile.
 func (a *App) complete(ref message.Ref) message.Ref { return a.recent.Complete(ref, time.Now()) }
-
-// roomSettings are the rooms of a configuration.
-func roomSettings(cfg *config.Config) []rooms.Settings {
-	all := make([]rooms.Settings, len(cfg.Rooms))
-	for i, r := range cfg.Rooms {
-		all[i] = rooms.Settings{Room: r.Address, Bot: r.Bot, Nick: r.Nick, Password: r.Password, History: int(r.History), Create: r.Create, Config: r.Config, Rejoin: r.Rejoin}
-	}
-	return all
-}
-
-func roomPolicy(cfg *config.Config) rooms.Policy {
-	p := cfg.RoomPolicy
-	return rooms.Policy{AnyInvite: p.AnyInvite, Invites: p.InviteGlobs, MaxRooms: p.MaxRooms, SelfPing: p.SelfPing, LeaveOnStop: p.LeaveOnStop,
-		CatchUpMax: p.CatchUp.Max, CatchUpAge: p.CatchUp.Age, MaxAnswers: p.MaxAnswers}
-}

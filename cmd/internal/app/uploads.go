@@ -5,9 +5,9 @@ import (
 	"fmt"
 
 	"stanzahook/cmd/internal/config"
+	"stanzahook/cmd/internal/parts"
 	"stanzahook/component/uploads"
 	"stanzahook/pkg/jid"
-	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/upload"
 )
@@ -23,7 +23,7 @@ func (a *App) makeUploads() {
 			configured[c.Domain] = c.Uploads.Address
 		}
 		u := &c.Uploads
-		all[c.Domain] = upload.Settings{MaxBytes: int64(u.MaxBytes), Spool: int64(u.Spool), Timeout: u.Timeout, Concurrency: u.Concurrency, Clients: uploadClients(a.cfg, c)}
+		all[c.Domain] = upload.Settings{MaxBytes: int64(u.MaxBytes), Spool: int64(u.Spool), Timeout: u.Timeout, Concurrency: u.Concurrency, Clients: parts.UploadClients(a.cfg, c)}
 	}
 	a.finder = uploads.New(configured, a.services.Software, a.log)
 	a.uploads = upload.New(upload.Options{Components: all, Service: a.finder.Find, Request: a.askForSlot, Dir: a.cfg.Store.Dir})
@@ -41,18 +41,6 @@ func (a *App) askForSlot(ctx context.Context, s *stanza.Stanza) (*stanza.Stanza,
 // setUploadClients makes files go where a configuration allows it.
 func (a *App) setUploadClients(cfg *config.Config) {
 	for i := range cfg.Components {
-		a.uploads.Use(cfg.Components[i].Domain, uploadClients(cfg, &cfg.Components[i]))
-	}
-}
-
-// uploadClients are the clients of a component's uploads. The server says where files go,
-// callers say where they come from: from this machine only if that is allowed for files.
-func uploadClients(cfg *config.Config, c *config.Component) upload.Clients {
-	const key = "components[].uploads.allow_networks"
-	guard := outbound.NewGuard(cfg.Outbound.Networks)
-	options := outbound.ClientOptions{Proxy: cfg.Outbound.ProxyURL(), IdleConns: c.Uploads.Concurrency}
-	return upload.Clients{
-		Put:   outbound.NewClient(guard.And(c.Uploads.Networks, key), options),
-		Fetch: outbound.NewClient(guard.Strict().And(c.Uploads.Networks, key), options),
+		a.uploads.Use(cfg.Components[i].Domain, parts.UploadClients(cfg, &cfg.Components[i]))
 	}
 }
