@@ -66,6 +66,10 @@ func FactsOf(h message.Heard, event message.Event) (facts webhook.Facts) {
 			facts = facts.With(member.name, string(text))
 		}
 	}
+	if h.Files != nil {
+		text, _ := json.Marshal(h.Files) // of texts and numbers
+		facts = facts.With(webhook.FactAttachments, string(text))
+	}
 	if event == message.Correction || event == message.Retraction {
 		value := "false"
 		if h.Foreign {

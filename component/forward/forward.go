@@ -7,6 +7,7 @@ package forward
 import (
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
@@ -90,7 +91,7 @@ func (f *Forward) Handle(in *component.Incoming) bool {
 			return true
 		case !e.Wants(m.Event):
 			if !e.Copy {
-				f.leave(in, e, m.Event)
+				f.leave(in, e, &m)
 				return true
 			}
 		case !e.Copy:
@@ -122,14 +123,19 @@ func (f *Forward) Route(component string, s *stanza.Stanza) (to *webhook.Endpoin
 }
 
 // leave ends a message that its endpoint does not get as an event: a kind that it does not
-// list, or one that nobody here can read.
+// list, one that nobody here can read, or a file whose address is still to come.
 //
 // Killed here: the message is not delivered, as it would not have been; the sender of an
 // encrypted one is answered at the next.
-func (f *Forward) leave(in *component.Incoming, e *webhook.Endpoint, event message.Event) {
+func (f *Forward) leave(in *component.Incoming, e *webhook.Endpoint, m *described) {
 	f.Unlisted.Add(1)
-	if text := e.SaysUnreadable(); text != "" && event == message.Encrypted && f.unread != nil {
-		f.unread.answer(in.Stanza, text)
+	switch {
+	case m.Event == message.Announced && f.recent != nil && !m.known:
+		m.facts, m.known = f.hear(in.Stanza, &m.Features, time.Now()), true
+	case m.Event == message.Encrypted && f.unread != nil && !m.KeysOnly(in.Stanza):
+		if text := e.SaysUnreadable(); text != "" {
+			f.unread.answer(in.Stanza, text)
+		}
 	}
 }
 

@@ -27,3 +27,17 @@ func (f *Features) Encryption(s *stanza.Stanza) Encryption {
 	}
 	return x
 }
+
+// KeysOnly reports whether an encrypted message has only keys, and nobody has said anything: with
+// such messages programs mend their sessions (XEP-0384 section 4.7 of version 0.3.0).
+func (f *Features) KeysOnly(s *stanza.Stanza) bool {
+	if f.Event != Encrypted || f.hasBody {
+		return false
+	}
+	for _, c := range s.Children() {
+		if c.Local == "encrypted" && (c.Space == nsOMEMO1 || c.Space == nsOMEMO2) {
+			return s.Element(c).Child(c.Space, "payload") == nil
+		}
+	}
+	return false
+}

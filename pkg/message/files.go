@@ -55,8 +55,12 @@ func (f *Features) Attachments(s *stanza.Stanza) []Attachment {
 		}
 	}
 	for _, c := range s.Children() {
-		if c.Space == nsFiles && c.Local == "file-sharing" {
+		switch {
+		case c.Space != nsFiles:
+		case c.Local == "file-sharing":
 			add(ofSharing(s.Element(c)))
+		case c.Local == "sources" && f.Attaches():
+			add(Attachment{Source: "sfs"}.from(s.Element(c)))
 		}
 	}
 	for _, c := range s.Children() {
@@ -93,12 +97,18 @@ func ofSharing(e *stanza.Element) Attachment {
 		a.describe(file)
 	}
 	if sources := e.Child(nsFiles, "sources"); sources != nil {
-		for i := range sources.Children {
-			if c := &sources.Children[i]; c.Local == "url-data" && c.Space == nsURLData && a.URL == "" {
-				a.URL, _ = c.Attr("target")
-			} else if c.Local == "encrypted" && c.Space == "urn:xmpp:esfs:0" && a.URL == "" {
-				a.Encrypted, a.URL = true, target(c)
-			}
+		a = a.from(sources)
+	}
+	return a
+}
+
+// from adds the address of a <sources/>.
+func (a Attachment) from(sources *stanza.Element) Attachment {
+	for i := range sources.Children {
+		if c := &sources.Children[i]; c.Local == "url-data" && c.Space == nsURLData && a.URL == "" {
+			a.URL, _ = c.Attr("target")
+		} else if c.Local == "encrypted" && c.Space == "urn:xmpp:esfs:0" && a.URL == "" {
+			a.Encrypted, a.URL = true, target(c)
 		}
 	}
 	return a

@@ -21,6 +21,10 @@ const (
 	Typing     Event = "typing"
 	Invite     Event = "invite"
 	Encrypted  Event = "encrypted"
+
+	// Announced is a file whose address a later message brings, see [Features.Announces]. It is
+	// none of Events: nobody can do anything with it yet.
+	Announced Event = "announced"
 )
 
 // Events returns all events.
@@ -59,6 +63,7 @@ const (
 	nsOpenPGP    = "urn:xmpp:openpgp:0"
 	nsPGP        = "jabber:x:encrypted"
 	nsOTR        = "urn:xmpp:otr:0"
+	nsAttaching  = "urn:xmpp:message-attaching:1"
 )
 
 // NSRoom is the namespace of what stanzahook itself adds to the messages of rooms: they say
@@ -68,7 +73,8 @@ const NSRoom = "urn:stanzahook:room:0"
 // Features are what [Read] finds in a message.
 type Features struct {
 	Event Event
-	// child is the element of the event, unless it is Said; for Said a reply, if there is one.
+	// child is the element of the event, unless it is Said; for Said a reply, if there is one, or
+	// what it is attached to.
 	child stanza.Child
 	// body is that of the message.
 	body           stanza.Child
@@ -112,6 +118,9 @@ func Read(s *stanza.Stanza) Features {
 	case best == rankTyping && other:
 		f.Event = Said
 	}
+	if f.files && f.Event == Said && !f.hasBody && f.Announces(s) {
+		f.Event = Announced
+	}
 	return f
 }
 
@@ -135,7 +144,8 @@ const (
 	rankTyping
 	rankReceipt
 	rankMarker
-	rankReply // of a message
+	rankAttached // of a message
+	rankReply    // of a message
 	rankInvite
 	rankCorrection
 	rankReaction
@@ -204,6 +214,10 @@ func classify(s *stanza.Stanza, c stanza.Child) (Event, rank) {
 		return Encrypted, rankEncrypted
 	case nsFiles, nsOOB, nsReference:
 		return Said, rankFiles
+	case nsAttaching:
+		if c.Local == "attach-to" {
+			return Said, rankAttached
+		}
 	}
 	return Said, rankOther
 }
@@ -239,8 +253,23 @@ func (f *Features) Of(s *stanza.Stanza) string {
 // Replies reports whether a message is a reply to another one (XEP-0461).
 func (f *Features) Replies() bool { return f.Event == Said && f.child.Local == "reply" }
 
-// ByStanzaID reports whether that id is, in a room, the stanza-id that the room gave.
-func (f *Features) ByStanzaID() bool { return f.Event != Correction && f.Event != Receipt }
+// Attaches reports whether a message brings the address of a file that an earlier one has
+// announced (XEP-0367, as XEP-0447 section 4.3 has it).
+func (f *Features) Attaches() bool { return f.Event == Said && f.child.Local == "attach-to" }
+
+// ByStanzaID reports whether that id is, in a room that gives stanza-ids, the one that it gave. A
+// marker that names the sender has the id of the stanza: so does Conversations for a message
+// whose stanza-id it does not know.
+func (f *Features) ByStanzaID(s *stanza.Stanza) bool {
+	switch f.Event {
+	case Correction, Receipt:
+		return false
+	case Marker:
+		_, names := s.ChildAttr(f.child, "sender")
+		return !names
+	}
+	return true
+}
 
 // Emoji returns the reactions, each once (XEP-0444 section 4.1); none takes them back.
 func (f *Features) Emoji(s *stanza.Stanza) []string {

@@ -2,6 +2,7 @@ package message
 
 import (
 	"encoding/json"
+	"fmt"
 	"slices"
 	"testing"
 
@@ -17,6 +18,14 @@ const (
 	moderate1 = `<retract id='s1' xmlns='urn:xmpp:message-retract:1'><moderated xmlns='urn:xmpp:message-moderate:1' by='r@rooms/mod'/><reason>spam</reason></retract>`
 	reply     = `<body>&gt; hello 😀
 yes</body><reply xmlns='urn:xmpp:reply:0' id='c1' to='echo@bot.example.com'/>`
+)
+
+// What Dino writes of a file before and after the upload.
+const (
+	announced = `<file-sharing xmlns='urn:xmpp:sfs:0' id='f1'><file xmlns='urn:xmpp:file:metadata:0'><name>cat.png</name><media_type>image/png</media_type><media-type>image/png</media-type><size>1234</size>` +
+		`<hash xmlns='urn:xmpp:hashes:2' algo='sha-256'>AAEC</hash><hash xmlns='urn:xmpp:hashes:2' algo='sha-512'>BBBB</hash></file></file-sharing><store xmlns='urn:xmpp:hints'/><active xmlns='http://jabber.org/protocol/chatstates'/>`
+	attached = `<body>https://u.example/9f/x.png</body><x xmlns='jabber:x:oob'><url>https://u.example/9f/x.png</url></x><attach-to xmlns='urn:xmpp:message-attaching:1' id='d1'/>` +
+		`<sources xmlns='urn:xmpp:sfs:0' id='f1'><url-data xmlns='http://jabber.org/protocol/url-data' target='https://u.example/9f/x.png'/></sources>`
 )
 
 // The forms that Conversations, Gajim and Dino write.
@@ -61,6 +70,12 @@ func TestRead(t *testing.T) {
 		{"two languages", `<body xml:lang='de'>ja</body><body>yes</body>`, Said, "", "yes"},
 		{"two languages, and neither is the stanza's", `<body xml:lang='de'>ja</body><body xml:lang='fr'>oui</body>`, Said, "", "ja"},
 		{"a file", `<body>https://u.example/f.png</body><x xmlns='jabber:x:oob'><url>https://u.example/f.png</url></x>`, Said, "", ""},
+		{"a file that is announced", announced, Announced, "", ""},
+		{"the address of one", attached, Said, "", ""},
+		{"a file that is announced, with words", `<body>see</body>` + announced, Said, "", "see"},
+		{"displayed, for the other programs too", `<origin-id xmlns='urn:xmpp:sid:0' id='g1'/><displayed xmlns='urn:xmpp:chat-markers:0' id='zz'/><displayed xmlns='urn:xmpp:mds:displayed:0'><stanza-id xmlns='urn:xmpp:sid:0' id='s1' by='alice@example.com'/></displayed>`, Marker, "zz", ""},
+		{"a reaction with words for those that know none", `<reactions id='c1' xmlns='urn:xmpp:reactions:0'><reaction>👍</reaction></reactions><store xmlns='urn:xmpp:hints'/><body>&gt; hi\n\n👍</body><reply xmlns='urn:xmpp:reply:0' to='a@b' id='c1'/><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reply:0'><body start='0' end='6'/></fallback><fallback xmlns='urn:xmpp:fallback:0' for='urn:xmpp:reactions:0'><body/></fallback>`, Reaction, "c1", ""},
+		{"a file with words before its address", `<body>look https://u.example/f.png</body><x xmlns='jabber:x:oob'><url>https://u.example/f.png</url></x><fallback xmlns='urn:xmpp:fallback:0' for='jabber:x:oob'><body start='5' end='28'/></fallback>`, Said, "", "look "},
 		{"a file with words", `<body>look: https://u.example/f.png</body><x xmlns='jabber:x:oob'><url>https://u.example/f.png</url></x>`, Said, "", "look: https://u.example/f.png"},
 	} {
 		s := parsed(`<message type='chat' id='m1' to='echo@bot.example.com' from='alice@example.com/cli'>` + c.inner + `</message>`)
@@ -114,6 +129,25 @@ func TestEncryption(t *testing.T) {
 	}
 }
 
+// A message that only mends a session says nothing.
+func TestKeysOnly(t *testing.T) {
+	const keys = `<encrypted xmlns='eu.siacs.conversations.axolotl'><header sid='5'><key rid='6'>AA==</key><iv>AA==</iv></header>%s</encrypted>`
+	for inner, want := range map[string]bool{
+		fmt.Sprintf(keys, ``):                        true,
+		fmt.Sprintf(keys, `<payload>AA==</payload>`): false,
+		fmt.Sprintf(keys, ``) + `<body>x</body>`:     false,
+		`<encryption xmlns='urn:xmpp:eme:0' namespace='eu.siacs.conversations.axolotl'/>` + fmt.Sprintf(keys, ``): true,
+		`<encrypted xmlns='urn:xmpp:omemo:2'><header sid='5'/></encrypted>`:                                       true,
+		`<openpgp xmlns='urn:xmpp:openpgp:0'>AA==</openpgp>`:                                                      false, // Gajim writes no body
+		`<body>hi</body>`: false,
+	} {
+		s := parsed(`<message>` + inner + `</message>`)
+		if f := Read(s); f.KeysOnly(s) != want {
+			t.Errorf("%s: %v", inner, !want)
+		}
+	}
+}
+
 func TestAttachments(t *testing.T) {
 	const sfs = `<file-sharing xmlns='urn:xmpp:sfs:0' disposition='inline'><file xmlns='urn:xmpp:file:metadata:0'><media-type>image/png</media-type><name>f.png</name><size>123</size><width>4</width><height>x</height>` +
 		`<hash xmlns='urn:xmpp:hashes:2' algo='sha-256'>AAEC</hash><hash xmlns='urn:xmpp:hashes:2' algo='sha3-256'>BBBB</hash></file><sources><url-data xmlns='http://jabber.org/protocol/url-data' target='https://u.example/f.png'/></sources></file-sharing>`
@@ -123,6 +157,8 @@ func TestAttachments(t *testing.T) {
 		`<body>x</body>`: `[]`,
 		oob:              `[{"url":"https://u.example/f.png","name":"f.png","size":null,"type":null,"width":null,"height":null,"sha256":null,"source":"oob","encrypted":false}]`,
 		oob + sfs:        `[{"url":"https://u.example/f.png","name":"f.png","size":123,"type":"image/png","width":4,"height":null,"sha256":"000102","source":"sfs","encrypted":false}]`,
+		announced:        `[]`,
+		attached:         `[{"url":"https://u.example/9f/x.png","name":"x.png","size":null,"type":null,"width":null,"height":null,"sha256":null,"source":"sfs","encrypted":false}]`,
 		oobPlain + sims: `[{"url":"https://u.example/g%20h.gif","name":"g h.gif","size":9,"type":"image/gif","width":null,"height":null,"sha256":null,"source":"sims","encrypted":false},` +
 			`{"url":"aesgcm://u.example/f.jpg#aabb","name":"f.jpg","size":null,"type":null,"width":null,"height":null,"sha256":null,"source":"oob","encrypted":true}]`,
 		`<reference xmlns='urn:xmpp:reference:0' type='mention' uri='xmpp:a@b'/><x xmlns='jabber:x:oob'/>`: `[]`,

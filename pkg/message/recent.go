@@ -201,9 +201,10 @@ func (r *Recent) Len() (ids, bytes int) {
 // Heard is what an event tells about a message besides what is in it.
 type Heard struct {
 	Ref     Ref
-	RefOf   string // the message that it is about; empty: none
-	Foreign bool   // a correction or retraction that is not, or perhaps not, by the author
-	By      string // who has retracted
+	RefOf   string       // the message that it is about; empty: none
+	Foreign bool         // a correction or retraction that is not, or perhaps not, by the author
+	By      string       // who has retracted
+	Files   []Attachment // that the message brings the addresses of, with what was announced of them; nil: nothing was
 }
 
 // Hear takes note of a message that came to one of our bots. What is known of a room (the
@@ -222,12 +223,18 @@ func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string
 	}
 	switch f.Event {
 	case Said, Correction, Reaction, Retraction, Marker, Receipt:
+	case Announced:
+		r.announce(s, &h, author, now)
+		return h
 	default:
 		return h
 	}
 	known, found := Known{}, false
 	if id := f.Of(s); id != "" {
-		known, found = r.about(&h, f, id, author, now)
+		known, found = r.about(&h, s, f, id, room, author, now)
+	}
+	if f.Attaches() {
+		r.attach(s, f, &h, author, now)
 	}
 	if f.Event == Correction || f.Event == Retraction {
 		h.Foreign = !found || author == "" || known.Author != author
@@ -244,12 +251,13 @@ func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string
 	return h
 }
 
-// about finds the message that another one is about.
-func (r *Recent) about(h *Heard, f *Features, id, author string, now time.Time) (Known, bool) {
+// about finds the message that another one is about. Where a room gives no stanza-ids, or none
+// that can be trusted, people refer to the id of the stanza.
+func (r *Recent) about(h *Heard, s *stanza.Stanza, f *Features, id string, room RoomIDs, author string, now time.Time) (Known, bool) {
 	if f.Event != Correction && f.Event != Retraction {
 		author = "" // anybody's message
 	}
-	inRoom := h.Ref.Kind == Room && f.ByStanzaID()
+	inRoom := h.Ref.Kind == Room && room.StanzaIDs && f.ByStanzaID(s)
 	known, found := r.findBy(author, h.Ref.Own, h.Ref.Peer, id, inRoom, now)
 	if found {
 		h.RefOf = known.Ref

@@ -161,6 +161,55 @@ func TestIDsTakenByOthers(t *testing.T) {
 	}
 }
 
+// In a room without stanza-ids people mark messages by the id of the stanza, and so they do where
+// they name its sender.
+func TestMarkedByID(t *testing.T) {
+	for _, has := range []bool{false, true} {
+		r := NewRecent(RecentBytes)
+		ids := RoomIDs{StanzaIDs: has, Own: jid.MustParse("lounge@rooms.example.com/Echo")}
+		ours := parsed(`<message type='groupchat' id='b1' from='echo@bot.example.com/room' to='lounge@rooms.example.com'><body>hello</body></message>`)
+		ref := Sent(ours, false)
+		r.Say(ours, ref, noon)
+		for attrs, want := range map[string]bool{`id='b1'`: !has, `id='b1' sender='lounge@rooms.example.com/Echo'`: true} {
+			h := heard(r, ids, "id alice", inLounge, "a1", "Alice", "<displayed "+attrs+" xmlns='urn:xmpp:chat-markers:0'/>")
+			if (h.RefOf == ref.String()) != want {
+				t.Errorf("stanza-ids %v, %s: %+v", has, attrs, h)
+			}
+		}
+		h := heard(r, ids, "id alice", inLounge, "a2", "Alice", "<displayed id='s9' xmlns='urn:xmpp:chat-markers:0'/>")
+		if of, err := ParseRef(h.RefOf); err != nil || (of.StanzaID == "s9") != has || (of.ID == "s9") == has {
+			t.Errorf("stanza-ids %v: %+v %v", has, of, err)
+		}
+	}
+}
+
+// The address of a file has what its author has said of the file before, and nobody else.
+func TestAnnouncedFiles(t *testing.T) {
+	r := NewRecent(RecentBytes)
+	heard(r, RoomIDs{}, "", fromAlice, "d1", announced)
+	if h := heard(r, RoomIDs{}, "", strings.Replace(fromAlice, "alice", "mallory", 1), "m1", attached); h.Files != nil {
+		t.Errorf("mallory's: %+v", h)
+	}
+	for id, inner := range map[string]string{"of another file": strings.Replace(attached, "id='f1'", "id='f2'", 1), "of another message": strings.Replace(attached, "'d1'", "'d2'", 1)} {
+		if h := heard(r, RoomIDs{}, "", fromAlice, id, inner); h.Files != nil {
+			t.Errorf("%s: %+v", id, h)
+		}
+	}
+	h := heard(r, RoomIDs{}, "", fromAlice, "d2", attached)
+	if len(h.Files) != 1 || h.Files[0].URL != "https://u.example/9f/x.png" || *h.Files[0].Name != "cat.png" || *h.Files[0].Size != 1234 || *h.Files[0].Type != "image/png" || *h.Files[0].SHA256 != "000102" || h.RefOf != "" {
+		t.Errorf("%+v", h)
+	}
+	ids := RoomIDs{StanzaIDs: true}
+	const sid = `<stanza-id xmlns='urn:xmpp:sid:0' by='lounge@rooms.example.com' id='%s'/>`
+	heard(r, ids, "id alice", inLounge, "d1", "Alice", announced+fmt.Sprintf(sid, "s1"))
+	inRoom := strings.Replace(attached, "'d1'", "'s1'", 1)
+	for author, want := range map[string]int{"id mallory": 0, "": 0, "id alice": 1} {
+		if h := heard(r, ids, author, inLounge, "d2", "Alice", inRoom+fmt.Sprintf(sid, "s2")); len(h.Files) != want {
+			t.Errorf("in a room, of %q: %+v", author, h)
+		}
+	}
+}
+
 func TestRecentIsBounded(t *testing.T) {
 	r := NewRecent(3 * segmentBytes)
 	body := strings.Repeat("x", 5000)

@@ -47,7 +47,7 @@ func (e *Endpoint) Wants(event message.Event) bool {
 	if event == message.None || e.Format != FormatEvent && e.Format != "" {
 		return true
 	}
-	if event == message.Encrypted && e.Encrypted != EncryptedForward {
+	if event == message.Announced || event == message.Encrypted && e.Encrypted != EncryptedForward {
 		return false
 	}
 	if len(e.Events) == 0 {

@@ -14,6 +14,9 @@ type Facts struct {
 	Members string
 }
 
+// FactAttachments is the member that stands in place of the attachments that the stanza has.
+const FactAttachments = "attachments"
+
 // Encode returns the facts as a text without white space; "" for none.
 func (f Facts) Encode() string {
 	if f == (Facts{}) {
@@ -39,4 +42,9 @@ func (f Facts) With(name, value string) Facts {
 	}
 	f.Members += `"` + name + `":` + value
 	return f
+}
+
+// Has reports whether the facts have a member.
+func (f Facts) Has(name string) bool {
+	return f.Members != "" && strings.Contains(f.Members, `"`+name+`":`) // inside a value the quotation mark would be escaped
 }

@@ -38,7 +38,9 @@ func appendData(b []byte, ev *Event) []byte {
 			}
 			b = appendText(append(b, `,"text":`...), text)
 		}
-		b = appendAttachments(b, f.Attachments(s))
+		if !ev.Facts.Has(FactAttachments) {
+			b = appendAttachments(b, f.Attachments(s))
+		}
 	case message.Reaction:
 		b = appendJSON(append(b, `,"emoji":`...), f.Emoji(s))
 	case message.Encrypted:

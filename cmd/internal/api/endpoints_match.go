@@ -64,6 +64,9 @@ func unlisted(e *webhook.Endpoint, event message.Event) string {
 	if event == message.Encrypted && e.Encrypted != webhook.EncryptedForward {
 		return fmt.Sprintf("the message is encrypted, and encrypted is %s: there is no event", e.WithDefaults().Encrypted)
 	}
+	if event == message.Announced {
+		return "the message announces a file: the event is that of the message which brings its address"
+	}
 	return fmt.Sprintf("the stanza is for it, but it does not list %s, so there is no event", event)
 }
 
