@@ -259,6 +259,9 @@ func (r *Recent) about(h *Heard, s *stanza.Stanza, f *Features, id string, room 
 	}
 	inRoom := h.Ref.Kind == Room && room.StanzaIDs && f.ByStanzaID(s)
 	known, found := r.findBy(author, h.Ref.Own, h.Ref.Peer, id, inRoom, now)
+	if !found && inRoom && f.Event == Marker { // a room that could give stanza-ids, but has no archive for which it would
+		known, found = r.findBy(author, h.Ref.Own, h.Ref.Peer, id, false, now)
+	}
 	if found {
 		h.RefOf = known.Ref
 		return known, true

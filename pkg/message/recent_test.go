@@ -161,8 +161,8 @@ func TestIDsTakenByOthers(t *testing.T) {
 	}
 }
 
-// In a room without stanza-ids people mark messages by the id of the stanza, and so they do where
-// they name its sender.
+// In a room without stanza-ids people mark messages by the id of the stanza, also if the room says
+// that it could give some; and so they do where they name its sender.
 func TestMarkedByID(t *testing.T) {
 	for _, has := range []bool{false, true} {
 		r := NewRecent(RecentBytes)
@@ -170,11 +170,14 @@ func TestMarkedByID(t *testing.T) {
 		ours := parsed(`<message type='groupchat' id='b1' from='echo@bot.example.com/room' to='lounge@rooms.example.com'><body>hello</body></message>`)
 		ref := Sent(ours, false)
 		r.Say(ours, ref, noon)
-		for attrs, want := range map[string]bool{`id='b1'`: !has, `id='b1' sender='lounge@rooms.example.com/Echo'`: true} {
+		for _, attrs := range []string{`id='b1'`, `id='b1' sender='lounge@rooms.example.com/Echo'`} {
 			h := heard(r, ids, "id alice", inLounge, "a1", "Alice", "<displayed "+attrs+" xmlns='urn:xmpp:chat-markers:0'/>")
-			if (h.RefOf == ref.String()) != want {
+			if h.RefOf != ref.String() {
 				t.Errorf("stanza-ids %v, %s: %+v", has, attrs, h)
 			}
+		}
+		if h := heard(r, ids, "id alice", inLounge, "a3", "Alice", "<reactions id='b1' xmlns='urn:xmpp:reactions:0'/>"); (h.RefOf == ref.String()) == has {
+			t.Errorf("a reaction by id, stanza-ids %v: %+v", has, h)
 		}
 		h := heard(r, ids, "id alice", inLounge, "a2", "Alice", "<displayed id='s9' xmlns='urn:xmpp:chat-markers:0'/>")
 		if of, err := ParseRef(h.RefOf); err != nil || (of.StanzaID == "s9") != has || (of.ID == "s9") == has {
