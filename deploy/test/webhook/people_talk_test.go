@@ -15,18 +15,43 @@ import (
 
 var update = flag.Bool("update", false, "write testdata/*.transcript anew")
 
+// client is a program of people, and what it does that others do not.
+type client struct {
+	name     string
+	encrypts map[string]string // what it does, and the name of the encryption
+	marks    doing             // of a message in a room without stanza-ids; nil: it does not
+	retracts bool              // in rooms; else only who moderates them does
+}
+
+var clients = []client{
+	{"Conversations", map[string]string{"omemo": "OMEMO", "pgp": "OpenPGP", "otr": "OTR"}, doing{"sender": plain + "/Echo"}, true},
+	{"Gajim", map[string]string{"omemo": "OMEMO", "ox": "OpenPGP"}, doing{}, true},
+	{"Dino", map[string]string{"omemo": "OMEMO", "pgp": "OpenPGP"}, nil, false},
+}
+
 // What Conversations, Gajim and Dino send, alone with the bot and in rooms, is the right
 // event with the reference that the bot has; what the bot does by reference is what they
-// understand. Both in the words of slixmpp. What is said for it, but for rooms without archives,
-// is in testdata.
+// understand. Their stanzas are as their sources have them. What is said is in testdata, but for
+// invitations.
 func TestPeopleOnServers(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		st := newPeopleStage(t, kind)
-		st.alone()
-		st.inArchivedRoom()
+		for _, c := range clients {
+			st.alone(c)
+		}
+		st.others()
+		st.answers()
+		st.joins(archived)
+		for _, c := range clients {
+			st.inArchivedRoom(c)
+		}
+		st.joins(plain)
+		for _, c := range clients {
+			st.inPlainRoom(c)
+		}
+		st.claims()
 		st.said.Compare("people", kind, *update)
 		st.said = nil
-		st.inPlainRoom()
 		st.invites()
 	})
 }
@@ -42,52 +67,85 @@ func (st *peopleStage) refers(ev said, event, ref string) {
 	}
 }
 
-func (st *peopleStage) alone() {
-	to := func(more doing) doing { more["to"] = slixBot; return more }
-	post := st.call(202, "POST", "/v1/messages", `{"from":"echo@people.localhost","to":"sybil@localhost","body":"hello","track":true}`)
-	hello := st.gets("hello", func(h heard) bool { return h.Body == "hello" })
+// taken is an event, and the receipt that the sender gets if its program has asked for one.
+func (st *peopleStage) taken(typ, id string) said {
+	st.T.Helper()
+	ev := st.event(typ, id)
+	if strings.Contains(ev.raw, `"receipt_request":true`) {
+		st.gets("the receipt", func(h heard) bool { return h.Receipt == ev.Data.ID })
+	}
+	return ev
+}
+
+// marked waits until the state of a message is that somebody has displayed it.
+func (st *peopleStage) marked(id string) {
+	st.T.Helper()
+	state := st.call(200, "GET", "/v1/messages/"+id+"?wait_for=displayed&wait=20s", "")
+	if state.State != "displayed" || state.Displayed == "" || state.Received == "" {
+		st.Errorf("%+v", state)
+	}
+}
+
+// alone is a chat with the bot.
+func (st *peopleStage) alone(c client) {
+	acts := func(what, event string, more doing) said {
+		st.T.Helper()
+		more["to"] = slixBot
+		return st.taken(event, st.acts(c.name, what, more))
+	}
+	post := st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"from":"echo@people.localhost","to":"sybil@localhost","body":"hello, %s","track":true}`, c.name))
+	hello := st.gets("hello", func(h heard) bool { return h.Body == "hello, "+c.name })
 	if hello.ID != post.ID || hello.OriginID != post.ID || !hello.WantsReceipt || !hello.Markable || hello.From != slixBot {
 		st.Errorf("%+v", hello)
 	}
 	// what they do with it
-	st.refers(st.event("message.receipt", st.does("received", to(doing{"of": hello.ID}))), "receipt", post.Ref)
-	st.refers(st.event("message.marker", st.does("displayed", to(doing{"of": hello.ID}))), "marker", post.Ref)
-	state := st.call(200, "GET", "/v1/messages/"+post.ID+"?wait_for=displayed&wait=20s", "")
-	if state.State != "displayed" || state.Displayed == "" || state.Received == "" {
-		st.Errorf("%+v", state)
+	st.refers(acts("received", "message.receipt", doing{"of": hello.ID}), "receipt", post.Ref)
+	if c.name == "Dino" {
+		st.refers(acts("received_mark", "message.receipt", doing{"of": hello.ID}), "receipt", post.Ref)
 	}
-	ev := st.event("message.reaction", st.does("react", to(doing{"of": hello.OriginID, "emoji": []string{"👍", "🎉"}})))
+	st.refers(acts("displayed", "message.marker", doing{"of": hello.ID}), "marker", post.Ref)
+	st.marked(post.ID)
+	ev := acts("react", "message.reaction", doing{"of": hello.ID, "emoji": []string{"👍", "🎉"}})
 	st.refers(ev, "reaction", post.Ref)
-	if !slices.Contains(ev.Data.Emoji, "👍") || len(ev.Data.Emoji) != 2 {
+	if !slices.Equal(ev.Data.Emoji, []string{"👍", "🎉"}) {
 		st.Errorf("%v", ev.Data.Emoji)
 	}
-	st.refers(st.event("message.reaction", st.does("react", to(doing{"of": hello.OriginID, "emoji": []string{}}))), "reaction", post.Ref)
-	ev = st.event("message.chat", st.does("reply", to(doing{"of": hello.ID, "author": slixBot, "quote": "hello\nyou", "body": "and you?"})))
+	st.refers(acts("react", "message.reaction", doing{"of": hello.ID, "emoji": []string{}}), "reaction", post.Ref)
+	if c.name == "Conversations" {
+		ev = acts("react_words", "message.reaction", doing{"of": hello.ID, "emoji": []string{"👀"}, "quote": "hello", "author": slixBot})
+		st.refers(ev, "reaction", post.Ref)
+		if ev.Data.Text != "" || !slices.Equal(ev.Data.Emoji, []string{"👀"}) {
+			st.Errorf("%s", ev.raw)
+		}
+	}
+	ev = acts("reply", "message.chat", doing{"of": hello.ID, "author": slixBot, "quote": "hello\nyou", "body": "and you?"})
 	st.refers(ev, "message", post.Ref)
-	if ev.Data.Text != "and you?" || !strings.HasPrefix(ev.Data.Body, "> hello") {
+	if ev.Data.Text != "and you?" || !strings.HasPrefix(ev.Data.Body, "> hello\n> you\n") {
 		st.Errorf("%q of %q", ev.Data.Text, ev.Data.Body)
 	}
-	st.event("message.typing", st.does("typing", to(doing{})))
+	acts("typing", "message.typing", doing{})
 	// what they say themselves
-	first := st.does("say", to(doing{"body": "wrnog", "origin": "origin-1"}))
-	said := st.event("message.chat", first)
-	st.gets("the receipt", func(h heard) bool { return h.Receipt == first })
-	ev = st.event("message.correction", st.does("correct", to(doing{"of": first, "body": "wrong"})))
-	st.refers(ev, "correction", said.Data.Ref)
-	if ev.Data.Text != "wrong" {
-		st.Errorf("%q", ev.Data.Text)
+	said := acts("say", "message.chat", doing{"body": "wrnog"})
+	first := said.Data.ID
+	ids := []string{first}
+	for _, text := range []string{"wrong", "right"} { // always of the first one
+		ev = acts("correct", "message.correction", doing{"of": first, "body": text})
+		st.refers(ev, "correction", said.Data.Ref)
+		if ids = append(ids, ev.Data.ID); ev.Data.Text != text {
+			st.Errorf("%q", ev.Data.Text)
+		}
 	}
-	st.attached(slixBot, "chat", "message.chat")
-	st.encrypted(slixBot, "chat")
+	st.files(c, slixBot, "chat")
+	st.encrypted(c, slixBot, "chat")
 	// what the bot does with it
 	st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"reply_to":%q,"body":"really?","quote":true}`, said.Data.Ref))
 	reply := st.gets("the reply", func(h heard) bool { return h.Reply != nil })
-	if reply.Reply.ID != first || reply.Reply.To != "sybil@localhost/slix" || reply.Said != "really?" || !strings.HasPrefix(reply.Body, "> wrong\n") {
+	if reply.Reply.ID != first || reply.Reply.To != "sybil@localhost/slix" || reply.Said != "really?" || !strings.HasPrefix(reply.Body, "> right\n") {
 		st.Errorf("%+v %+v", reply, reply.Reply)
 	}
 	st.call(200, "PUT", "/v1/messages/"+said.Data.Ref+"/reactions", `{"emoji":["✅"]}`)
 	react := st.gets("the reaction", func(h heard) bool { return h.React != nil })
-	if react.React.To != "origin-1" || !slices.Equal(react.React.Emoji, []string{"✅"}) || !slices.Contains(react.Hints, "store") || react.Body != "" {
+	if react.React.To != first || !slices.Equal(react.React.Emoji, []string{"✅"}) || !slices.Contains(react.Hints, "store") || react.Body != "" || react.Type != "chat" {
 		st.Errorf("%+v %+v", react, react.React)
 	}
 	st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"displayed":%q}`, said.Data.Ref))
@@ -98,142 +156,134 @@ func (st *peopleStage) alone() {
 	if h := st.gets("that it types", func(h heard) bool { return h.ChatState == "composing" }); h.Body != "" || !slices.Contains(h.Hints, "no-store") {
 		st.Errorf("%+v", h)
 	}
-	st.call(200, "PATCH", "/v1/messages/"+post.Ref, `{"body":"hallo"}`)
-	if h := st.gets("the correction", func(h heard) bool { return h.Body == "hallo" }); h.Replace != post.ID {
-		st.Errorf("%+v", h)
+	if r := st.call(403, "DELETE", "/v1/messages/"+said.Data.Ref, ""); r.Ref != "" {
+		st.Errorf("%+v", r)
+	}
+	what := post.Ref
+	if c.name == "Dino" { // an id is as good, on the same day
+		what = post.ID
+	}
+	st.call(200, "PATCH", "/v1/messages/"+what, `{"body":"hallo"}`)
+	corrected := st.gets("the correction", func(h heard) bool { return h.Body == "hallo" })
+	if corrected.Replace != post.ID {
+		st.Errorf("%+v", corrected)
+	}
+	// Conversations refers to the latest version, others to the first one
+	for _, id := range []string{corrected.ID, hello.ID} {
+		st.refers(acts("react", "message.reaction", doing{"of": id, "emoji": []string{"👍"}}), "reaction", post.Ref)
 	}
 	st.call(200, "DELETE", "/v1/messages/"+post.Ref, "")
 	if h := st.gets("the retraction", func(h heard) bool { return h.Retract != "" }); h.Retract != post.ID || h.Body == "" || !slices.Contains(h.Hints, "store") {
 		st.Errorf("%+v", h)
 	}
-	// they take back what they said, in both ways
-	st.does("retract0", to(doing{"of": "origin-1"}))
+	// they take back what they said: Gajim each version, PiratX the last one
+	switch c.name {
+	case "Conversations":
+		ids = ids[len(ids)-1:]
+	case "Dino":
+		ids = ids[:1]
+	}
+	for _, id := range ids {
+		st.refers(acts("retract", "message.retraction", doing{"of": id}), "retraction", said.Data.Ref)
+	}
+}
+
+// others is what other programs write, in the words of slixmpp: a retraction of XEP-0424 before
+// 0.4, a file of XEP-0447 in one message, an origin-id that is not the id.
+func (st *peopleStage) others() {
+	said := st.event("message.chat", st.does("say", doing{"to": slixBot, "body": "as others do", "origin": "origin-1"}))
+	st.gets("the receipt", func(h heard) bool { return h.Receipt == said.Data.ID })
+	st.call(200, "PUT", "/v1/messages/"+said.Data.Ref+"/reactions", `{"emoji":["✅"]}`)
+	if h := st.gets("the reaction", func(h heard) bool { return h.React != nil }); h.React.To != "origin-1" {
+		st.Errorf("%+v %+v", h, h.React)
+	}
+	ev := st.event("message.chat", st.does("sfs", doing{"to": slixBot, "url": "https://files.example.com/cat.png"}))
+	if a := ev.Data.Attachments; len(a) != 1 || a[0].URL != "https://files.example.com/cat.png" || a[0].Source != "sfs" || *a[0].Name != "cat.png" || *a[0].Size != 1234 {
+		st.Errorf("%s", ev.raw)
+	}
+	st.does("retract0", doing{"to": slixBot, "of": "origin-1"})
 	st.refers(st.event("message.retraction", ""), "retraction", said.Data.Ref)
-	st.refers(st.event("message.retraction", st.does("retract1", to(doing{"of": "origin-1"}))), "retraction", said.Data.Ref)
 }
 
-// attached sends files in both ways.
-func (st *peopleStage) attached(to, typ, event string) {
-	st.T.Helper()
-	ev := st.event(event, st.does("oob", doing{"to": to, "type": typ, "url": "https://files.example.com/a.png"}))
-	if a := ev.Data.Attachments; len(a) != 1 || a[0].URL != "https://files.example.com/a.png" || a[0].Source != "oob" {
-		st.Errorf("%s", ev.raw)
+// answers is what a webhook answers, with the ref of the event or of an earlier message.
+func (st *peopleStage) answers() {
+	ask := func(answer string) string {
+		st.T.Helper()
+		return st.event("message.chat", st.does("say", doing{"to": slixBot, "body": "answer " + answer, "plain": true})).Data.ID
 	}
-	ev = st.event(event, st.does("sfs", doing{"to": to, "type": typ, "url": "https://files.example.com/cat.png"}))
-	if a := ev.Data.Attachments; len(a) != 1 || a[0].URL != "https://files.example.com/cat.png" || a[0].Source != "sfs" || a[0].Name == nil || *a[0].Name != "cat.png" || a[0].Size == nil || *a[0].Size != 1234 {
-		st.Errorf("%s", ev.raw)
+	post := st.call(202, "POST", "/v1/messages", `{"from":"echo@people.localhost","to":"sybil@localhost","body":"an earlier one"}`)
+	st.gets("an earlier one", func(h heard) bool { return h.ID == post.ID })
+	st.listener.mu.Lock()
+	st.listener.earlier = post.Ref
+	st.listener.mu.Unlock()
+	id := ask(`{"react":{"to":"this","emoji":["✅"]}}`)
+	if h := st.gets("the reaction", func(h heard) bool { return h.React != nil }); h.React.To != id {
+		st.Errorf("%+v %+v", h, h.React)
+	}
+	id = ask(`{"reply_to":"this","body":"so","quote":true,"track":true}`)
+	if h := st.gets("the reply", func(h heard) bool { return h.Reply != nil }); h.Reply.ID != id || h.Said != "so" || !h.WantsReceipt || !h.Markable {
+		st.Errorf("%+v %+v", h, h.Reply)
+	}
+	id = ask(`{"displayed":"this"}`)
+	if h := st.gets("the marker", func(h heard) bool { return h.Displayed != "" }); h.Displayed != id {
+		st.Errorf("%+v", h)
+	}
+	ask(`{"typing":true}`)
+	st.gets("that it types", func(h heard) bool { return h.ChatState == "composing" })
+	ask(`{"correct":"REF","body":"a better one"}`)
+	if h := st.gets("the correction", func(h heard) bool { return h.Body == "a better one" }); h.Replace != post.ID {
+		st.Errorf("%+v", h)
+	}
+	ask(`{"retract":"REF"}`)
+	if h := st.gets("the retraction", func(h heard) bool { return h.Retract != "" }); h.Retract != post.ID {
+		st.Errorf("%+v", h)
 	}
 }
 
-// encrypted sends what the bot cannot read, in three ways.
-func (st *peopleStage) encrypted(to, typ string) {
+// files sends a file, which is one event with all that is known of it.
+func (st *peopleStage) files(c client, to, typ string) {
 	st.T.Helper()
-	for _, way := range [][2]string{{"omemo", "OMEMO"}, {"ox", "OpenPGP"}, {"otr", "OTR"}} {
-		how, name := way[0], way[1]
-		ev := st.event("message.encrypted", st.does(how, doing{"to": to, "type": typ}))
-		if ev.Data.Encrypted.Name != name || ev.Data.Encrypted.Namespace == "" || ev.Data.Body != "" || ev.Data.Fallback == "" {
-			st.Errorf("%s: %s", how, ev.raw)
+	const url = "https://files.example.com/9f/x.png"
+	o := doing{"to": to, "type": typ, "url": url}
+	name, source := "x.png", "oob"
+	what := "file"
+	if c.name == "Dino" {
+		what = "announce, file" // nobody can wait for the first
+	}
+	st.step("sybil, with " + c.name + ": " + what)
+	if c.name == "Dino" {
+		id := st.writes(c.name, "announce", doing{"to": to, "type": typ})
+		if o["of"] = id; typ == "groupchat" {
+			o["of"] = st.gets("the announcement", func(h heard) bool { return h.ID == id }).StanzaID
+		}
+		name, source = "cat.png", "sfs"
+	}
+	ev := st.taken("message."+typ, st.writes(c.name, "file", o))
+	a := ev.Data.Attachments
+	if len(a) != 1 || a[0].URL != url || a[0].Source != source || a[0].Name == nil || *a[0].Name != name || ev.Data.Text != "" || ev.Data.RefOf != "" {
+		st.Errorf("%s", ev.raw)
+	}
+	if source == "sfs" && (a[0].Size == nil || *a[0].Size != 1234) {
+		st.Errorf("%s", ev.raw)
+	}
+	if c.name == "Conversations" {
+		ev = st.taken("message."+typ, st.acts(c.name, "file_words", doing{"to": to, "type": typ, "url": url}))
+		if len(ev.Data.Attachments) != 1 || ev.Data.Text != "look: " {
+			st.Errorf("%s", ev.raw)
 		}
 	}
 }
 
-func (st *peopleStage) joins(room string) {
+// encrypted sends what the bot cannot read.
+func (st *peopleStage) encrypted(c client, to, typ string) {
 	st.T.Helper()
-	st.does("join", doing{"to": room, "nick": "Sybil"})
-	harness.Eventually(st.T, "Sybil is in "+room, func() bool {
-		r, err := st.p.Call("GET", "/v1/rooms/"+room+"/occupants", "", "", "")
-		return err == nil && strings.Contains(r.Body, `"nick":"Sybil"`)
-	})
-}
-
-func (st *peopleStage) inArchivedRoom() {
-	to := func(more doing) doing { more["to"], more["type"] = archived, "groupchat"; return more }
-	st.joins(archived)
-	post := st.call(200, "POST", "/v1/messages?wait=30s&wait_for=echoed", `{"from":"echo@people.localhost","to":"archived@rooms.localhost","body":"hello room"}`)
-	hello := st.gets("hello room", func(h heard) bool { return h.Body == "hello room" })
-	if hello.StanzaID == "" || hello.ID != post.ID || post.State != "echoed" {
-		st.Fatalf("%+v of %+v", hello, post)
-	}
-	ev := st.event("message.reaction", st.does("react", to(doing{"of": hello.StanzaID, "emoji": []string{"👍"}})))
-	st.refers(ev, "reaction", post.Ref)
-	if ev.Data.Room.Nick != "Sybil" || !slices.Equal(ev.Data.Emoji, []string{"👍"}) {
-		st.Errorf("%s", ev.raw)
-	}
-	ev = st.event("message.groupchat", st.does("reply", to(doing{"of": hello.StanzaID, "author": archived + "/Echo", "quote": "hello room", "body": "hi bot"})))
-	st.refers(ev, "message", post.Ref)
-	if ev.Data.Text != "hi bot" || !strings.Contains(ev.raw, `"mention":true`) {
-		st.Errorf("%s", ev.raw)
-	}
-	st.refers(st.event("message.marker", st.does("displayed", to(doing{"of": hello.StanzaID}))), "marker", post.Ref)
-	state := st.call(200, "GET", "/v1/messages/"+post.ID+"?wait_for=displayed&wait=20s", "")
-	if state.State != "displayed" || state.Displayed == "" || state.Received == "" {
-		st.Errorf("%+v", state)
-	}
-	first := st.does("say", to(doing{"body": "wrnog"}))
-	said := st.event("message.groupchat", first)
-	mine := st.gets("her own words", func(h heard) bool { return h.ID == first })
-	st.refers(st.event("message.correction", st.does("correct", to(doing{"of": first, "body": "wrong"}))), "correction", said.Data.Ref)
-	st.attached(archived, "groupchat", "message.groupchat")
-	st.encrypted(archived, "groupchat")
-	st.event("message.typing", st.does("typing", to(doing{})))
-
-	st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"reply_to":%q,"body":"sure"}`, said.Data.Ref))
-	if h := st.gets("the reply", func(h heard) bool { return h.Reply != nil && h.Body == "sure" }); h.Reply.ID != mine.StanzaID || h.Reply.To != archived+"/Sybil" || h.Type != "groupchat" {
-		st.Errorf("%+v %+v, hers is %s", h, h.Reply, mine.StanzaID)
-	}
-	st.call(200, "PUT", "/v1/messages/"+said.Data.Ref+"/reactions", `{"emoji":["✅","👀"]}`)
-	if h := st.gets("the reaction", func(h heard) bool { return h.React != nil && strings.HasSuffix(h.From, "/Echo") }); h.React.To != mine.StanzaID || len(h.React.Emoji) != 2 {
-		st.Errorf("%+v %+v", h, h.React)
-	}
-	st.call(200, "PATCH", "/v1/messages/"+post.Ref, `{"body":"hallo room"}`)
-	if h := st.gets("the correction", func(h heard) bool { return h.Body == "hallo room" }); h.Replace != post.ID {
-		st.Errorf("%+v", h)
-	}
-	st.call(200, "DELETE", "/v1/messages/"+post.Ref, "")
-	if h := st.gets("the retraction", func(h heard) bool { return h.Retract != "" }); h.Retract != hello.StanzaID {
-		st.Errorf("%+v, the message is %s", h, hello.StanzaID)
-	}
-	st.does("retract0", to(doing{"of": mine.StanzaID}))
-	st.refers(st.event("message.retraction", ""), "retraction", said.Data.Ref)
-	st.refers(st.event("message.retraction", st.does("retract1", to(doing{"of": mine.StanzaID}))), "retraction", said.Data.Ref)
-	// a private message, and its answer
-	id := st.does("say", doing{"to": archived + "/Echo", "body": "psst"})
-	private := st.event("message.private", id)
-	st.gets("the receipt", func(h heard) bool { return h.Receipt == id })
-	post = st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"reply_to":%q,"body":"yes?","track":true}`, private.Data.Ref))
-	if h := st.gets("the private reply", func(h heard) bool { return h.Body == "yes?" }); h.Type != "chat" || h.From != archived+"/Echo" || h.Reply == nil || h.Reply.ID != id || !h.WantsReceipt {
-		st.Errorf("%+v %+v", h, h.Reply)
-	}
-	st.refers(st.event("message.receipt", st.does("received", doing{"to": archived + "/Echo", "of": post.ID})), "receipt", post.Ref)
-	if state := st.call(200, "GET", "/v1/messages/"+post.ID+"?wait_for=received&wait=20s", ""); state.State != "received" || state.Received == "" {
-		st.Errorf("%+v", state)
-	}
-}
-
-// A room without stanza-ids: what would need one is refused, or goes without.
-func (st *peopleStage) inPlainRoom() {
-	st.joins(plain)
-	first := st.does("say", doing{"to": plain, "type": "groupchat", "body": "nothing stays"})
-	said := st.event("message.groupchat", first)
-	if r := st.call(422, "PUT", "/v1/messages/"+said.Data.Ref+"/reactions", `{"emoji":["✅"]}`); r.Condition != "no-stable-id" {
-		st.Errorf("%+v", r)
-	}
-	r := st.call(202, "POST", "/v1/messages", fmt.Sprintf(`{"reply_to":%q,"body":"it does not"}`, said.Data.Ref))
-	if h := st.gets("the answer", func(h heard) bool { return h.Body == "it does not" }); r.Reply == nil || *r.Reply || h.Reply != nil {
-		st.Errorf("%+v, %+v", r, h)
-	}
-	st.refers(st.event("message.correction", st.does("correct", doing{"to": plain, "type": "groupchat", "of": first, "body": "something stays"})), "correction", said.Data.Ref)
-}
-
-// An invitation is one event, however it is sent.
-func (st *peopleStage) invites() {
-	for _, how := range []string{"invite", "mediated"} {
-		room := "invited-" + how + "@rooms.localhost"
-		st.does("join", doing{"to": room, "nick": "Sybil"})
-		st.gets("the subject of "+room, func(h heard) bool { return h.From == room && h.Type == "groupchat" }) // who is not in may not invite
-		st.does(how, doing{"to": slixBot, "room": room, "reason": "come in"})
-		ev := st.event("room.invite", "")
-		if ev.Data.Event != "invite" || ev.Data.Reason != "come in" || ev.Data.Room.JID != room {
+	for _, how := range []string{"omemo", "ox", "pgp", "otr"} {
+		name, can := c.encrypts[how]
+		if !can {
+			continue
+		}
+		ev := st.taken("message.encrypted", st.acts(c.name, how, doing{"to": to, "type": typ}))
+		if ev.Data.Encrypted.Name != name || ev.Data.Encrypted.Namespace == "" || ev.Data.Body != "" || (ev.Data.Fallback == "") != (how == "ox") {
 			st.Errorf("%s: %s", how, ev.raw)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -164,13 +165,14 @@ type said struct {
 	raw string
 }
 
-// listener is a bot that hears everything.
+// listener is a bot that hears everything. To "answer {…}" it answers so, with earlier for REF.
 type listener struct {
 	t   *testing.T
 	url string
 
-	mu   sync.Mutex
-	came []said
+	mu      sync.Mutex
+	came    []said
+	earlier string
 }
 
 func newListener(t *testing.T) *listener {
@@ -182,6 +184,14 @@ func newListener(t *testing.T) *listener {
 			l.mu.Lock()
 			l.came = append(l.came, ev)
 			l.mu.Unlock()
+		}
+		if answer, ok := strings.CutPrefix(ev.Data.Text, "answer "); ok {
+			l.mu.Lock()
+			answer = strings.ReplaceAll(answer, "REF", l.earlier)
+			l.mu.Unlock()
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, answer)
+			return
 		}
 		w.WriteHeader(http.StatusNoContent)
 	}))
@@ -226,11 +236,15 @@ const (
 
 func newPeopleStage(t *testing.T, kind lab.Kind) *peopleStage {
 	s := harness.StartServer(t, harness.WithManyRooms(harness.ServerOptions(kind, "people")))
-	between := harness.Between(slixBot, archived, "Echo", slixBot, archived)
 	said := harness.NewTranscript(t, func(stanza string) bool {
 		q := strings.ReplaceAll(stanza, `"`, "'")
-		back := strings.Contains(q, " from='"+archived+"/Sybil'") && strings.Contains(q, " to='sybil@localhost/slix'") // it comes when the room likes to
-		return between(stanza) && !back && !strings.HasPrefix(stanza, "<presence")
+		for _, room := range []string{archived, plain} {
+			back := strings.Contains(q, " from='"+room+"/Sybil'") && strings.Contains(q, " to='sybil@localhost/slix'") // it comes when the room likes to
+			if back || !harness.Between(slixBot, room, "Echo", slixBot, archived, plain)(stanza) {
+				return false
+			}
+		}
+		return !strings.HasPrefix(stanza, "<presence")
 	}, "sybil")
 	alice := harness.Login(t, s, "alice")
 	for i, room := range []string{plain, archived, "invited-invite@rooms.localhost", "invited-mediated@rooms.localhost"} {
@@ -311,6 +325,25 @@ func (st *peopleStage) does(what string, o doing) string {
 	st.T.Helper()
 	st.step("sybil: " + what)
 	return st.person.does(what, o)
+}
+
+// acts is does as a program of people writes it, see testdata/clients.py. Conversations gives some
+// messages no id: then it is empty, and rooms give them one, or none.
+func (st *peopleStage) acts(as, what string, o doing) string {
+	st.T.Helper()
+	st.step("sybil, with " + as + ": " + what)
+	return st.writes(as, what, o)
+}
+
+// writes is acts in the step that there is already.
+func (st *peopleStage) writes(as, what string, o doing) string {
+	st.T.Helper()
+	o["as"] = as
+	id := st.person.does(what, o)
+	if as == "Conversations" && slices.Contains([]string{"typing", "received", "displayed", "react", "react_words", "omemo_keys"}, what) {
+		return ""
+	}
+	return id
 }
 
 // event is that of the listener. The transcript has it without the stanza, which it has already.

@@ -2,8 +2,8 @@
 
 usage: people.py JID PASSWORD HOST PORT
 
-Reads a JSON object a line from standard input and does what it says, in the forms of
-Conversations, Gajim and Dino; prints "ready", and then a JSON object for each message that
+Reads a JSON object a line from standard input and does what it says, as slixmpp writes it, or
+with "as" as Conversations, Gajim or Dino do (clients.py); prints "ready", and then a JSON object for each message that
 comes, as slixmpp's plugins read it.
 """
 import asyncio
@@ -12,6 +12,9 @@ import sys
 import xml.etree.ElementTree as ET
 
 import slixmpp
+
+sys.dont_write_bytecode = True
+import clients
 
 PLUGINS = ("xep_0030", "xep_0045", "xep_0066", "xep_0085", "xep_0184", "xep_0249", "xep_0308", "xep_0333", "xep_0334",
            "xep_0359", "xep_0380", "xep_0422", "xep_0424", "xep_0428", "xep_0444", "xep_0461")
@@ -194,7 +197,10 @@ async def main(jid, password, host, port):
     await asyncio.get_event_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     while line := await reader.readline():
         o = json.loads(line)
-        getattr(person, "do_" + o["do"])(o)
+        if "as" in o:
+            person.send_raw(clients.stanza(o))
+        else:
+            getattr(person, "do_" + o["do"])(o)
     person.disconnect()
 
 
