@@ -62,9 +62,13 @@ func TestFirstMarkBeforeJoined(t *testing.T) {
 	if m := markOf(t, s, ops); !m.First.IsZero() {
 		t.Fatalf("%+v", m)
 	}
+	var m muc.Mark
+	told := sync.OnceFunc(func() { m = markOf(t, s, ops) })
+	b.mu.Lock()
+	b.full = func(string) bool { told(); return false }
+	b.mu.Unlock()
 	release()
 	b.expect("room.joined")
-	m := markOf(t, s, ops)
 	if m.First.IsZero() || !m.Last.Equal(m.First) || len(m.Seen) != 0 || len(m.Nicks) != 1 {
 		t.Errorf("when the join was told, the mark was %+v", m)
 	}

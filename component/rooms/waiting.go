@@ -193,6 +193,7 @@ func (s *session) offerAgain(now time.Time) {
 	for {
 		w.mu.Lock()
 		if len(w.list) == 0 {
+			w.list = nil // its memory
 			w.mu.Unlock()
 			return
 		}
