@@ -45,7 +45,7 @@ func (r *Room) onHistory(now time.Time, s *stanza.Stanza) {
 	if subject, is := subjectOf(s); is {
 		// It ends the history, if it is not part of it: nothing follows then.
 		r.setSubject(subject)
-		r.at[subjectTimer] = now.Add(historyEnd)
+		r.at.set(subjectTimer, now.Add(historyEnd))
 		return
 	}
 	if e, ok := r.past(s, r.plausible(*stampOf(s, r.o.Room))); ok && len(r.history) < r.o.MaxMissed+maxSeen && r.bytes < maxBytes {

@@ -70,11 +70,14 @@ func TestOccupantsAsInMap(t *testing.T) {
 	}
 }
 
-// A thousand rooms have ten thousand occupants: of one who hides behind a nick, a room holds 40 bytes
+// A thousand rooms have ten thousand occupants, and what is in a room is there a thousand times: of one who hides behind a nick, a room holds 40 bytes
 // and the nick, and nothing of the stanza that showed him.
 func TestOccupantIsSmall(t *testing.T) {
 	if n := unsafe.Sizeof(occupant{}); n > 40 {
 		t.Errorf("an occupant has %d bytes", n)
+	}
+	if n := unsafe.Sizeof(Room{}); n > 896 { // the next size that is allocated is 1024
+		t.Errorf("a room has %d bytes", n)
 	}
 	r, err := New(Options{Room: jid.MustParse("ops@rooms.example.com"), Self: jid.MustParse("echo@bot.example.com/room"), Nick: "Echo"}, Mark{})
 	if err != nil {

@@ -59,7 +59,7 @@
 //
 // # File by file
 //
-// room.go has the state and the timers; join.go joins, leaves, and knows nicks and refusals;
+// room.go has the state, timer.go its timers; join.go joins, leaves, and knows nicks and refusals;
 // presence.go and occupant.go know who is there, compact.go in little memory; message.go sorts messages; echo.go knows
 // the bot's own words; mark.go and catchup.go find what was missed; configure.go makes a new
 // room; build.go writes stanzas; mention.go finds the bot's nick in a text.

@@ -111,7 +111,7 @@ func (r *Room) attempt(now time.Time) {
 	r.uncounted = nil
 	r.begin(now)
 	r.nick = r.tryNick()
-	r.at[joinTimer] = now.Add(joinWait)
+	r.at.set(joinTimer, now.Add(joinWait))
 	inner := ""
 	if r.o.Password != "" {
 		inner = stanza.TextElement("password", r.o.Password)
@@ -127,7 +127,7 @@ func (r *Room) tryNick() string {
 	case 0:
 		return r.o.Nick
 	}
-	return r.o.Nick + "-" + strconv.Itoa(r.try+1)
+	return r.o.Nick + "-" + strconv.Itoa(int(r.try)+1)
 }
 
 const maxTries = 9
@@ -142,7 +142,7 @@ func (r *Room) pauseFor(now time.Time, why Refusal) {
 		return
 	}
 	r.pause = min(max(2*r.pause, firstPause), longPause)
-	r.at[retryTimer] = now.Add(r.jittered(r.pause))
+	r.at.set(retryTimer, now.Add(r.jittered(r.pause)))
 }
 
 // jittered spreads a duration over 75 % to 125 %.
@@ -228,7 +228,7 @@ func unreachable(e *stanza.Error) bool {
 
 // complete ends a join, once everything is there.
 func (r *Room) complete(now time.Time) {
-	if r.state != Joining || !r.itself || !r.at[subjectTimer].IsZero() || !r.arranged {
+	if r.state != Joining || !r.itself || r.at.isSet(subjectTimer) || !r.arranged {
 		return
 	}
 	r.stop(joinTimer)
@@ -297,7 +297,7 @@ func (r *Room) onOwnLeave(now time.Time, from string, u user, alternative string
 	if left.Reason == LeftKicked && r.o.Rejoin && len(r.kicks) < maxRejoins {
 		r.kicks = append(r.kicks, now)
 		r.become(now, Waiting)
-		r.at[retryTimer] = now.Add(kickPause)
+		r.at.set(retryTimer, now.Add(kickPause))
 	}
 }
 
@@ -305,7 +305,7 @@ func (r *Room) onOwnLeave(now time.Time, from string, u user, alternative string
 func (r *Room) ping(now time.Time) {
 	r.stop(pingTimer)
 	if quiet := now.Sub(r.heard); quiet < r.o.SelfPing {
-		r.at[pingTimer] = r.heard.Add(r.o.SelfPing)
+		r.at.set(pingTimer, r.heard.Add(r.o.SelfPing))
 		return
 	}
 	to, err := r.o.Room.WithResource(r.nick)
@@ -337,7 +337,7 @@ func (r *Room) onPong(now time.Time, s *stanza.Stanza) {
 func (r *Room) silence(now time.Time) {
 	r.heard = now
 	r.stop(pongTimer)
-	if r.o.SelfPing > 0 && r.state == Joined && r.at[pingTimer].IsZero() {
-		r.at[pingTimer] = now.Add(r.jittered(r.o.SelfPing))
+	if r.o.SelfPing > 0 && r.state == Joined && !r.at.isSet(pingTimer) {
+		r.at.set(pingTimer, now.Add(r.jittered(r.o.SelfPing)))
 	}
 }

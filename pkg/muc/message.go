@@ -30,7 +30,7 @@ func (r *Room) onAnswer(now time.Time, s *stanza.Stanza) {
 		return
 	}
 	for t := range timers {
-		if r.iqs[t] != s.ID || s.From != r.asked(t) {
+		if r.at.id(t) != s.ID || s.From != r.asked(t) {
 			continue
 		}
 		r.stop(t)
@@ -60,7 +60,7 @@ func (r *Room) onMessage(now time.Time, s *stanza.Stanza) {
 		return
 	}
 	if result := element(s, nsArchive, "result"); result != nil && s.From == r.o.Room && s.Type != "groupchat" {
-		if id := attr(result, "queryid"); id != "" && id == r.iqs[catchTimer] {
+		if id := attr(result, "queryid"); id != "" && id == r.at.id(catchTimer) {
 			r.onResult(result)
 		}
 		return
@@ -111,7 +111,7 @@ func (r *Room) onGroupchat(now time.Time, s *stanza.Stanza) {
 	subject, isSubject := subjectOf(s)
 	if isSubject {
 		changed := r.setSubject(subject)
-		if r.state == Joining && r.itself && !r.at[subjectTimer].IsZero() {
+		if r.state == Joining && r.itself && r.at.isSet(subjectTimer) {
 			r.stop(subjectTimer)
 			r.complete(now)
 			return

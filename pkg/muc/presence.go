@@ -158,7 +158,7 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 		return
 	}
 	r.itself = true
-	r.at[joinTimer] = time.Time{}
+	r.at.clear(joinTimer)
 	if u.has(201) {
 		if !r.o.Create {
 			r.sendPresence(nick, "unavailable", "")
@@ -173,7 +173,7 @@ func (r *Room) onOwnPresence(now time.Time, s *stanza.Stanza, u *user) {
 		r.anonymous = !u.has(100)
 	}
 	r.joined(now)
-	r.at[subjectTimer] = now.Add(subjectWait)
+	r.at.set(subjectTimer, now.Add(subjectWait))
 }
 
 // onLeave handles that another occupant goes, or changes the nick.

@@ -40,17 +40,17 @@ type Options struct {
 	// MaxAge and MaxMissed bound what is asked for of the past. Zero: 24 hours, 500.
 	MaxAge    time.Duration
 	MaxMissed int
-	Create    bool                // make the room if it is not there
 	Config    map[string][]string // of a room that is made, by variable; "muc#roomconfig_" may be left out
+	Create    bool                // make the room if it is not there
 	Rejoin    bool                // join again after a kick: a minute later, three times an hour at most
-	SelfPing  time.Duration       // after so much silence; 0: never
-	// Presence, which may be nil, returns what the bot's available presence carries.
-	Presence func() string
 	// Mute says that the room's service answers no IQs to bare addresses: nothing is asked.
 	Mute bool
 	// Answers says that the service has answered others: an answer that does not come at once
 	// is waited for, instead of doing without an archive.
-	Answers      bool
+	Answers bool
+	// Presence, which may be nil, returns what the bot's available presence carries.
+	Presence     func() string
+	SelfPing     time.Duration  // after so much silence; 0: never
 	MaxOccupants int            // known by nick; 0: 5000
 	Jitter       func() float64 // from 0 to 1; nil: random
 	NewID        func() string  // of stanzas; nil: numbers
@@ -96,20 +96,6 @@ func (r Refusal) Advice() string {
 	return ""
 }
 
-// timer is something that waits for its time.
-type timer int
-
-const (
-	joinTimer    timer = iota // the answer to a join
-	subjectTimer              // the subject, after the own presence
-	retryTimer                // the next attempt
-	pingTimer                 // the next self-ping
-	pongTimer                 // its answer
-	formTimer                 // the answers of a configuration
-	catchTimer                // the answers of disco and of the archive
-	timers
-)
-
 // How long to wait for answers.
 const (
 	joinWait    = 30 * time.Second
@@ -126,27 +112,27 @@ const (
 type Room struct {
 	o    Options
 	out  Output
-	at   [timers]time.Time
-	iqs  [timers]string // the ids of the IQs whose answers the timers wait for
-	last int            // number of the last id
+	at   alarms
+	last int // number of the last id
 
 	state   State
 	since   time.Time
 	refusal Refusal
 	pause   time.Duration
-	online  bool        // there is a connection
 	heard   time.Time   // of the last stanza from the room
 	pinged  jid.JID     // ourselves in the room, as the last self-ping had it
 	kicks   []time.Time // of the last hour, for Rejoin
 
+	online   bool // there is a connection
+	made     bool // by the last join
+	outdated bool // what the presence of the join carried is not what it carries now
+	itself   bool // the own presence has come
+	arranged bool // the configuration of a new room is done, or there is none
+	try      int8 // of nicks, see tryNick
+
 	remark   string // on the configuration of a new room
-	made     bool   // by the last join
 	nick     string // own: true while joined, asked for while joining
-	outdated bool   // what the presence of the join carried is not what it carries now
 	renameTo string // the nick of a change that is not answered; empty: none
-	try      int    // of nicks, see tryNick
-	itself   bool   // the own presence has come
-	arranged bool   // the configuration of a new room is done, or there is none
 	subject  string // its beginning
 	topic    uint64 // the hash of all of it
 
@@ -242,7 +228,7 @@ func (r *Room) become(now time.Time, s State) {
 
 func (r *Room) stop(list ...timer) {
 	for _, t := range list {
-		r.at[t], r.iqs[t] = time.Time{}, ""
+		r.at.clear(t)
 	}
 }
 
@@ -259,25 +245,20 @@ func (r *Room) newID(t timer, until time.Time) string {
 	if r.o.NewID != nil {
 		id = r.o.NewID()
 	}
-	r.at[t], r.iqs[t] = until, id
+	r.at.set(t, until)
+	r.at.ids[t-pongTimer] = id
 	return id
 }
 
 // Deadline returns when Advance has something to do; zero for never.
 func (r *Room) Deadline() time.Time {
-	var first time.Time
-	for _, t := range r.at {
-		if !t.IsZero() && (first.IsZero() || t.Before(first)) {
-			first = t
-		}
-	}
-	return first
+	return r.at.first()
 }
 
 // Advance does what is due.
 func (r *Room) Advance(now time.Time) Output {
 	for t := range timers {
-		if r.at[t].IsZero() || now.Before(r.at[t]) {
+		if !r.at.due(t, now) {
 			continue
 		}
 		if t == pingTimer {
@@ -347,7 +328,7 @@ type Status struct {
 
 // Status returns where the bot stands.
 func (r *Room) Status() Status {
-	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at[retryTimer], Nick: r.nick, Present: r.present(), Subject: r.subject,
+	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at.when(retryTimer), Nick: r.nick, Present: r.present(), Subject: r.subject,
 		Occupants: len(r.byNick) + len(r.uncounted), Cut: len(r.uncounted) > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching, Renaming: r.renaming()}
 	if own := r.find(r.nick); own != nil && r.state == Joined {
 		is := own.whole()
