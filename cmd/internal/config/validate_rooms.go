@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/muc"
@@ -24,6 +25,9 @@ func (r *Room) check(s scope, before []Room) {
 		s.add("jid", "%s %v", quote(r.JID), errNotRoom)
 	} else {
 		r.JID, r.Address = j.String(), j
+		if i := slices.IndexFunc(s.c.Components, func(c Component) bool { return strings.EqualFold(c.Domain, j.Domain()) }); i >= 0 {
+			s.add("jid", "%s is in the domain of components[%d], where bots are and no rooms; write for example ops@rooms.example.com", quote(r.JID), i)
+		}
 	}
 	r.checkBot(s)
 	if r.Nick == "" && !s.isSet("nick") {
@@ -43,8 +47,16 @@ func (r *Room) check(s scope, before []Room) {
 			s.add("config", "%s or its value holds a character XML forbids; remove it", quote(name))
 		}
 	}
+	for name := range r.Config {
+		if _, twice := r.Config[configPrefix+name]; twice {
+			s.add("config", "has %s and %s%s, which are one variable; keep one of them", quote(name), configPrefix, shorten(name, unicode.IsSpace))
+		}
+	}
 	if len(r.Config) > 0 && !r.Create {
 		s.add("config", "has no effect without create: true: only a new room is configured; add that, or remove it")
+	}
+	if n := 1 + countRooms(before, r.Bot.Domain()); !r.Bot.IsZero() && s.c.RoomPolicy.MaxRooms > 0 && n == s.c.RoomPolicy.MaxRooms+1 {
+		s.add("jid", "%s is one room too many: %s has more than the %d of room_policy.max_rooms; raise that", quote(r.JID), r.Bot.Domain(), n-1)
 	}
 	for i := range before {
 		if !r.Address.IsZero() && before[i].Address == r.Address && before[i].Bot == r.Bot {
@@ -52,6 +64,19 @@ func (r *Room) check(s scope, before []Room) {
 		}
 	}
 }
+
+// countRooms returns how many rooms the bots of a component have.
+func countRooms(all []Room, domain string) (n int) {
+	for i := range all {
+		if !all[i].Bot.IsZero() && all[i].Bot.Domain() == domain {
+			n++
+		}
+	}
+	return n
+}
+
+// configPrefix is what may be left out of the variables of a room.
+const configPrefix = "muc#roomconfig_"
 
 // checkBot checks which bot is in the room.
 func (r *Room) checkBot(s scope) {
@@ -111,7 +136,11 @@ func (p *RoomPolicy) check(s scope) {
 	case len(p.Invites) == 0:
 		s.add("invites", "is an empty list; write none, any, or patterns as *@example.com")
 	default:
-		p.InviteGlobs = s.patterns("invites", p.Invites, func(string, string, string) {})
+		p.InviteGlobs = s.patterns("invites", p.Invites, func(element, text, _ string) {
+			if text == "none" || text == "any" {
+				s.add(element, "%s stands alone, and not among patterns; remove it, or the others", text)
+			}
+		})
 	}
 	if p.MaxRooms < 1 || p.MaxRooms > maxRooms {
 		s.add("max_rooms", "%d is not between 1 and %d", p.MaxRooms, maxRooms)
