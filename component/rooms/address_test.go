@@ -266,6 +266,13 @@ func TestRealAddressesOfOtherServers(t *testing.T) {
 		if ev.Room.RealJID != c.want || who.String() != c.want || !isRoom {
 			t.Errorf("%s claims %s: %q and %q, want %q", c.room, c.claims, ev.Room.RealJID, who, c.want)
 		}
+		there, err := b.rooms.Occupants(jid.MustParse(c.room), echo)
+		if err != nil || len(there) != 2 || there[0].JID.String() != "echo@bot.example.com/room" || !there[0].Bot {
+			t.Fatalf("%+v %v", there, err)
+		}
+		if o := there[1]; o.JID.Bare().String() != c.want || (o.Claimed.String() == c.claims) != (c.want == "") || !o.Claimed.IsZero() && c.want != "" {
+			t.Errorf("%s claims %s: in the list %q, claimed %q, want %q", c.room, c.claims, o.JID, o.Claimed, c.want)
+		}
 		srv.Send(fmt.Sprintf("<presence type='unavailable' from='%s' to='echo@bot.example.com/room'><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='none'/></x></presence>", from))
 		b.expect(`"change":"left"`)
 	}

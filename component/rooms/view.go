@@ -81,11 +81,14 @@ func (s *session) stateNow() muc.State {
 
 // Occupant is somebody in a room.
 type Occupant struct {
-	muc.Occupant
-	Bot bool // one of ours
+	muc.Occupant         // JID is zero, too, where the room is not believed
+	Claimed      jid.JID // the address that the room gives and is not believed about; zero: none
+	Bot          bool    // one of ours
 }
 
-// Occupants returns who is in a room. Errors: ErrNone, ErrSeveral.
+// Occupants returns who is in a room, with the real addresses that its events have: a room of
+// another server is believed about the users of its own server alone. Errors: ErrNone,
+// ErrSeveral.
 func (r *Rooms) Occupants(room, bot jid.JID) ([]Occupant, error) {
 	s, err := r.find(room, bot)
 	if err != nil {
@@ -96,7 +99,14 @@ func (r *Rooms) Occupants(room, bot jid.JID) ([]Occupant, error) {
 	s.mu.Unlock()
 	all := make([]Occupant, len(list))
 	for i, o := range list {
-		all[i] = Occupant{o, o.Nick == nick || s.isBot(&o, muc.OccupantHas, false)}
+		own := o.Nick == nick
+		all[i] = Occupant{Occupant: o, Bot: own || s.isBot(&o, muc.OccupantHas, false)}
+		switch {
+		case own:
+			all[i].JID = s.self // whatever the room says
+		case s.realOf(&o).IsZero():
+			all[i].JID, all[i].Claimed = jid.JID{}, o.JID
+		}
 	}
 	return all, nil
 }

@@ -90,6 +90,7 @@ func leaveRoom(c *call, a *roomArguments) (any, error) {
 type member struct {
 	Nick        string  `json:"nick"`
 	JID         *string `json:"jid"`
+	ClaimedJID  *string `json:"claimed_jid"`
 	Affiliation string  `json:"affiliation"`
 	Role        string  `json:"role"`
 	Show        *string `json:"show"`

@@ -41,8 +41,9 @@ type Room struct {
 
 // Occupant is somebody in a room.
 type Occupant struct {
-	muc.Occupant
-	Bot bool // one of ours
+	muc.Occupant         // JID is zero, too, where the room is not believed
+	Claimed      jid.JID // the address that the room gives and is not believed about; zero: none
+	Bot          bool    // one of ours
 }
 
 // Rooms are the rooms that our bots are in. Methods that take a bot take the zero JID for the
@@ -203,7 +204,7 @@ func (x rooms) occupants(w http.ResponseWriter, r *http.Request, values url.Valu
 	}
 	items := make([]occupantJSON, len(list))
 	for i, o := range list {
-		items[i] = occupantJSON{o.Nick, optional(o.ID), optional(o.JID.String()), o.Affiliation, o.Role, optional(o.Show), optional(o.Status), o.Bot}
+		items[i] = occupantJSON{o.Nick, optional(o.ID), optional(o.JID.String()), optional(o.Claimed.String()), o.Affiliation, o.Role, optional(o.Show), optional(o.Status), o.Bot}
 	}
 	return answer(w, http.StatusOK, newPage(items, ""))
 }

@@ -45,7 +45,8 @@ func newRoom(r *http.Request, v *Room) roomJSON {
 type occupantJSON struct {
 	Nick        string  `json:"nick"`
 	OccupantID  *string `json:"occupant_id"`
-	JID         *string `json:"jid"` // null: the room hides it
+	JID         *string `json:"jid"`         // null: the room hides it, or is not believed
+	ClaimedJID  *string `json:"claimed_jid"` // what a room says that is not believed
 	Affiliation string  `json:"affiliation"`
 	Role        string  `json:"role"`
 	Show        *string `json:"show"`

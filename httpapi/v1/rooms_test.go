@@ -135,8 +135,8 @@ func TestRoomsAreShown(t *testing.T) {
 	// Who only sees that something happens does not see what people write.
 	equalJSON(t, ask(h, "reader", "GET", "/v1/rooms/ops@rooms.example.com", ""), ops+`,"subject":null}`)
 	equalJSON(t, ask(h, "sender", "GET", "/v1/rooms/ops@rooms.example.com/occupants", ""), `{"items":[
-{"nick":"Juliet","occupant_id":"o1","jid":"juliet@example.com/balcony","affiliation":"owner","role":"moderator","show":"away","status":"later","bot":false},
-{"nick":"Echo","occupant_id":null,"jid":null,"affiliation":"none","role":"participant","show":null,"status":null,"bot":true}],"next":null}`)
+{"nick":"Juliet","occupant_id":"o1","jid":"juliet@example.com/balcony","claimed_jid":null,"affiliation":"owner","role":"moderator","show":"away","status":"later","bot":false},
+{"nick":"Echo","occupant_id":null,"jid":null,"claimed_jid":null,"affiliation":"none","role":"participant","show":null,"status":null,"bot":true}],"next":null}`)
 	equalJSON(t, ask(h, "sender", "GET", "/v1/rooms/ops@rooms.example.com/config", ""),
 		`{"muc#roomconfig_roomname":"Ops","muc#roomconfig_presencebroadcast":["moderator","visitor"],"muc#roomconfig_roomadmins":[]}`)
 	f.next = "more"

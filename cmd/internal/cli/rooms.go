@@ -142,9 +142,11 @@ func roomsLeave(a *api) *cobra.Command {
 func roomsMembers(a *api) *cobra.Command {
 	var bot string
 	cmd := a.command(&cobra.Command{
-		Use:     "members ROOM",
-		Short:   "List who is in a room",
-		Long:    "List who is in a room. An address is empty where the room hides it.",
+		Use:   "members ROOM",
+		Short: "List who is in a room",
+		Long: `List who is in a room. An address is empty where the room hides it. That which a room
+of another server gives to somebody who is not a user of that server is not believed, and
+shown as claimed.`,
 		Example: "  stanzahook rooms members ops@rooms.example.com",
 		Args:    cobra.ExactArgs(1),
 	}, as(occupantTable().print), func(args []string) (instance.Request, error) {
@@ -158,6 +160,7 @@ func roomsMembers(a *api) *cobra.Command {
 type occupant struct {
 	Nick              string
 	JID, Show         *string
+	ClaimedJID        *string `json:"claimed_jid"`
 	Affiliation, Role string
 	Bot               bool
 }
@@ -168,6 +171,11 @@ func occupantTable() table[occupant] {
 		if o.Bot {
 			bot = "bot"
 		}
-		row(o.Nick, o.JID, o.Role, o.Affiliation, o.Show, bot)
+		address := o.JID
+		if o.ClaimedJID != nil {
+			claimed := *o.ClaimedJID + " (claimed)"
+			address = &claimed
+		}
+		row(o.Nick, address, o.Role, o.Affiliation, o.Show, bot)
 	}}
 }

@@ -72,7 +72,7 @@ function Occupants({ r }) {
   const { values, bind } = useForm({ text: '', reason: '' });
   const all = value?.items || [];
   const text = values.text.trim().toLowerCase();
-  const rows = text ? all.filter((o) => (o.nick + ' ' + (o.jid || '') + ' ' + o.affiliation + ' ' + o.role).toLowerCase().includes(text)) : all;
+  const rows = text ? all.filter((o) => (o.nick + ' ' + (o.jid || o.claimed_jid || '') + ' ' + o.affiliation + ' ' + o.role).toLowerCase().includes(text)) : all;
   const reason = values.reason.trim();
   const setRole = (nick, role, what) => async () => {
     const path = pathOfRole(r, nick), body = { role, ...(reason && { reason }) };
@@ -86,7 +86,7 @@ function Occupants({ r }) {
       ${session.can('rooms') && html`<label>Reason, which the room shows <input data-testid="room-reason" maxlength="500" placeholder="none" ...${bind('reason')} /></label>`}</form>
     <div class="table" tabindex="0"><table class="stack"><thead><tr><th>Nickname</th><th>Address</th><th>Role</th><th>Affiliation</th><th>Says</th>${session.can('rooms') && html`<th>Change</th>`}</tr></thead><tbody aria-live="polite">
       ${rows.slice(0, SHOWN).map((o) => html`<tr key=${o.nick} data-testid="room-occupant" data-nick=${o.nick} data-role=${o.role} data-affiliation=${o.affiliation} data-bot=${String(o.bot)}>
-        <td>${o.nick}${o.bot && html` <span class="state">bot</span>`}</td><td data-label="Address">${o.jid || html`<span class="none">hidden</span>`}</td><td data-label="Role">${o.role}</td><td data-label="Affiliation">${o.affiliation}</td><td>${[o.show, o.status].filter(Boolean).join(': ')}</td>
+        <td>${o.nick}${o.bot && html` <span class="state">bot</span>`}</td><td data-label="Address">${o.jid || (o.claimed_jid ? html`<span class="none" title="The room gives this address, and cannot know it: it is of another server.">claims ${o.claimed_jid}</span>` : html`<span class="none">hidden</span>`)}</td><td data-label="Role">${o.role}</td><td data-label="Affiliation">${o.affiliation}</td><td>${[o.show, o.status].filter(Boolean).join(': ')}</td>
         ${session.can('rooms') && html`<td class="actions">${!o.bot && html`<${Action} testid="room-voice" class="small" aria-label=${(o.role === 'visitor' ? 'Give voice to ' : 'Take voice from ') + o.nick} act=${setRole(o.nick, o.role === 'visitor' ? 'participant' : 'visitor', o.role === 'visitor' ? 'Give voice to' : 'Take voice from')}>${o.role === 'visitor' ? 'Give voice' : 'Take voice'}</${Action}>
           <${Action} testid="room-kick" class="small" tone="bad" aria-label=${'Kick ' + o.nick} act=${setRole(o.nick, 'none', 'Kick')}>Kick</${Action}>`}</td>`}</tr>`)}
     </tbody></table></div>
