@@ -3,9 +3,7 @@
 package webhook
 
 import (
-	"bytes"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -32,13 +30,7 @@ func isOfRooms(s string) bool {
 }
 
 func newRoomsStage(t *testing.T, kind lab.Kind) *peopleStage {
-	o := harness.WithManyRooms(harness.ServerOptions(kind, "people"))
-	with := o.Edit
-	o.Edit = func(config []byte) ([]byte, error) {
-		config, err := with(config)
-		return bytes.Replace(config, []byte(`{ "muc_mam" }`), []byte(`{ "muc_mam", "muc_moderation" }`), 1), err
-	}
-	s := harness.StartServer(t, o)
+	s := harness.StartServer(t, withModeration(harness.WithManyRooms(harness.ServerOptions(kind, "people"))))
 	said := harness.NewTranscript(t, isOfRooms, "sybil")
 	l := newListener(t)
 	dir := t.TempDir()
@@ -53,7 +45,7 @@ store: {dir: %q}
 	return st
 }
 
-// xml lets sybil send a stanza; ID in it is its id, which is returned.
+// xml lets sybil send a stanza; 'ID' in it is its id, which is returned.
 func (st *peopleStage) xml(format string, args ...any) string {
 	st.T.Helper()
 	return st.person.does("raw", doing{"xml": fmt.Sprintf(format, args...)})
@@ -282,12 +274,9 @@ func (st *peopleStage) invited(kind lab.Kind) {
 
 // moderates takes back what others have said (XEP-0425); ejabberd 23.01 cannot.
 func (st *peopleStage) moderates(kind lab.Kind) {
-	ask := "<apply-to xmlns='urn:xmpp:fasten:0' id='%s'><moderate xmlns='urn:xmpp:message-moderate:0'><retract xmlns='urn:xmpp:message-retract:0'/><reason>off topic</reason></moderate></apply-to>"
-	if kind == lab.Ejabberd {
-		if os.Getenv("EJABBERD_ROOT") == "" {
-			return
-		}
-		ask = "<moderate xmlns='urn:xmpp:message-moderate:1' id='%s'><retract xmlns='urn:xmpp:message-retract:1'/><reason>off topic</reason></moderate>"
+	ask, can := moderationOf(kind)
+	if !can {
+		return
 	}
 	post := st.call(200, "POST", "/v1/messages?wait=30s", `{"from":"echo@people.localhost","to":"ops@rooms.localhost","body":"off topic"}`)
 	said := st.gets("what is off topic", func(h heard) bool { return h.Body == "off topic" })

@@ -177,7 +177,7 @@ class Person(slixmpp.ClientXMPP):
         m.send()
 
     def do_raw(self, o):
-        self.send_raw(o["xml"].replace("ID", o["id"]))
+        self.send_raw(o["xml"].replace("'ID'", "'%s'" % o["id"]))  # others' ids may have the letters, too
 
     def do_invite(self, o):
         self["xep_0249"].send_invitation(o["to"], o["room"], reason=o["reason"])
