@@ -382,8 +382,26 @@ func (r *Room) hold(e *Event) {
 	}
 }
 
+// believed returns a message without what its author may have written in the place of the room: a
+// stamp, of one that is live, and an occupant-id, where the room sets none. ejabberd 23.01 and 24.12
+// pass both on.
+func (r *Room) believed(s *stanza.Stanza, missed bool) *stanza.Stanza {
+	for _, space := range [...]string{nsDelay, nsOccupant} {
+		if _, has := s.Child(space, ""); !has || space == nsDelay && missed || space == nsOccupant && r.occupantIDs {
+			continue
+		}
+		if without, err := s.Without(space, stanza.Limits{MaxBytes: len(s.XML()) + 1, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512}); err == nil {
+			s = without
+		}
+	}
+	return s
+}
+
 // pass emits an event and moves the mark.
 func (r *Room) pass(e *Event) {
+	if e.Kind == Message || e.Kind == Private {
+		e.Stanza = r.believed(e.Stanza, e.Missed)
+	}
 	if e.key != 0 {
 		r.saw(e.key, e.when)
 	}
