@@ -328,13 +328,23 @@ type Status struct {
 
 // Status returns where the bot stands.
 func (r *Room) Status() Status {
-	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.at.when(retryTimer), Nick: r.nick, Present: r.present(), Subject: r.subject,
+	st := Status{State: r.state, Since: r.since, Refusal: r.refusal, NextAttempt: r.nextAttempt(), Nick: r.nick, Present: r.present(), Subject: r.subject,
 		Occupants: len(r.byNick) + len(r.uncounted), Cut: len(r.uncounted) > 0, Anonymous: r.anonymous, Archive: r.archive, StanzaIDs: r.stanzaIDs, Remark: r.remark, Made: r.made, CatchingUp: r.catching, Renaming: r.renaming()}
 	if own := r.find(r.nick); own != nil && r.state == Joined {
 		is := own.whole()
 		st.Affiliation, st.Role = is.Affiliation, is.Role
 	}
 	return st
+}
+
+// nextAttempt returns when the room is joined again; zero if it is not. Timers go by the monotonic
+// clock, and this is for people: it goes by the clock as it was when the wait began.
+func (r *Room) nextAttempt() time.Time {
+	at := r.at.when(retryTimer)
+	if at.IsZero() {
+		return at
+	}
+	return r.since.Add(at.Sub(r.since))
 }
 
 // present reports whether the room has said that the bot is in it, and has not said otherwise.
