@@ -151,12 +151,12 @@ func TestFacesKinds(t *testing.T) {
 		shown("large@event.localhost", "image/png", large, 16)
 		shown("fits@event.localhost", "image/png", fits, 16)
 		said.Step("by the API as well")
-		put(large, 200, `"bytes":65537`)
+		put(large, 200, `"remark":"its avatar has 65537 bytes`)
 		heard(large)
 		shown(bot, "image/png", large, 16)
 		said.Compare("faces-kinds", kind, *update)
 
-		if n := p.Log.Count(func(e harness.LogEntry) bool { return e.Level == "warn" && e.Msg == "avatar is large" }); n != 1 {
+		if n := p.Log.Count(func(e harness.LogEntry) bool { return e.Level == "warn" && e.Msg == "avatar is large" }); n != 2 { // of the file, and by the API
 			t.Errorf("%d lines of the log warn", n)
 		}
 		if log := p.Log.String(); !strings.Contains(log, `"bot":"large@event.localhost","bytes":65537,"hint":"some clients do not load more than 64 KiB"`) {
