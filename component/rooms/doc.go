@@ -36,7 +36,7 @@
 // # File by file
 //
 // rooms.go has the table; set.go takes over a configuration; keep.go and join.go add and
-// remove rooms of the API; session.go drives one room; marks.go stores it; waiting.go keeps
+// remove rooms of the API; session.go drives one room; request.go asks it and its archive; marks.go stores it; waiting.go keeps
 // what a queue has no room for; handler.go takes stanzas; events.go
 // makes events; connect.go joins after each connect, as many at a time as pace.go says; run.go has the clock and writes marks;
 // address.go and guard.go see what goes to rooms; departed.go leaves rooms

@@ -42,8 +42,8 @@ func (b *bench) awaitJoined(room jid.JID) {
 	})
 }
 
-// Nobody hears of the first join of a room before its mark is stored: killed after that, the bot
-// is told what was said since. What is said meanwhile comes behind it, in its order.
+// The event room.joined is delivered when the first mark of the room is stored: after a kill, what
+// was said since is delivered as missed. Events of the meantime follow room.joined, in order.
 func TestFirstMarkBeforeJoined(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
@@ -81,8 +81,8 @@ func TestFirstMarkBeforeJoined(t *testing.T) {
 	awaitSeen(t, s, ops.String(), 2)
 }
 
-// The first mark of a room whose history is wanted begins with that: killed behind it, what the
-// bot did not get of the history comes again.
+// The first mark of a room with a wanted history is at the beginning of that history: after a kill,
+// what the bot has not got of it is delivered.
 func TestFirstMarkOfHistory(t *testing.T) {
 	s := openStore(t, t.TempDir())
 	srv := componenttest.NewServer(t, "bot.example.com", "secret")
@@ -186,7 +186,7 @@ func TestMarksWrittenTogether(t *testing.T) {
 	release()
 	b.expect("room.joined")
 	if m := markOf(t, s, slow); m.First.IsZero() {
-		t.Error("the join was told before the mark was stored")
+		t.Error("room.joined was delivered before the mark was stored")
 	}
 	b.expect(`"id":"m1"`)
 	awaitSeen(t, s, slow.String(), 1)

@@ -34,7 +34,7 @@ func (o *offer) size() int { return len(o.Stanza.XML()) + 256 }
 // behind them; and those that wait for the first mark.
 //
 // They are in memory only. Killed: the mark in the store is before them, and the messages
-// come again, as missed. Without a first mark, the room is joined for the first time again.
+// are delivered as missed. Without a first mark, the next process joins the room as a new one.
 type waiting struct {
 	mu    sync.Mutex // not held while an event is delivered
 	list  []offer

@@ -121,7 +121,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// A service that does not exist is told from one that says no, whatever the server has for both.
+// A service that does not exist is another error than one that refuses, whatever the server answers.
 func TestNoSuchService(t *testing.T) {
 	for _, no := range []string{
 		"<error type='auth'><forbidden xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/><text xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'>Access denied by service policy</text></error>",

@@ -105,7 +105,7 @@ func residentInRooms(t testing.TB, rooms int) (r resident) {
 	inRooms(t, rooms, func(p *harness.Program, _ func(string), _ func() int) {
 		began := time.Now()
 		r.joined = float64(p.Resident()) / (1 << 20)
-		time.Sleep(time.Until(began.Add(30 * time.Second)))
+		time.Sleep(time.Until(began.Add(30 * time.Second))) // at rest is what is measured
 		r.rest = float64(p.ResidentNow()) / (1 << 20)
 	})
 	return r

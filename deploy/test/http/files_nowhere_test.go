@@ -12,8 +12,8 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-// A service that the configuration names and that does not exist is told from one that says no,
-// though servers say the same for both.
+// The answer to an upload distinguishes a configured service that does not exist (501) from one that
+// refuses (403), though the servers' errors are the same.
 func TestFilesNowhere(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.WithUploads(t, harness.ServerOptions(kind, "files")))

@@ -12,9 +12,9 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
-// Somebody who writes encrypted messages is told once a day, over a kill too, that nobody can
-// read them, and that is no event; in a room nobody is told, nor of keys without words. Who asks for the bot's devices
-// hears that there are none. An encrypted file is an attachment. What is said for it is in testdata.
+// An encrypted message in a chat is answered once a day, also over a kill, and is no event; one in a
+// room, or one that has keys only, is not answered. Requests for the bot's devices get item-not-found.
+// An encrypted file is an attachment. The transcripts are in testdata.
 func TestEncryptedOnServers(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "people")))

@@ -172,7 +172,7 @@ type listener struct {
 
 	mu      sync.Mutex
 	came    []said
-	seen    map[string]bool      // webhook-ids: what comes again, after a kill, does not count
+	seen    map[string]bool      // webhook-ids: a repeated delivery, as after a kill, does not count
 	answer  func(ev said) string // JSON; nil or empty: none
 	earlier string
 }

@@ -71,9 +71,9 @@ func moderationOf(kind lab.Kind) (form string, can bool) {
 	return "<apply-to xmlns='urn:xmpp:fasten:0' id='%s'><moderate xmlns='urn:xmpp:message-moderate:0'><retract xmlns='urn:xmpp:message-retract:0'/><reason>off topic</reason></moderate></apply-to>", true
 }
 
-// A bot of the configuration goes and comes again: at a stop, a kill, a cut of its connection and a
-// restart of the server. What people in its room see of that, and what was said there meanwhile and
-// comes as missed, also what a moderator has taken back, is in testdata, for each server.
+// A bot of the configuration leaves and rejoins its room: at a stop, a kill, a cut of its connection
+// and a restart of the server. The transcripts in testdata have what people in the room see, and what
+// is delivered as missed, moderated retractions among it, for each server.
 func TestRoomsAwaySaid(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, withModeration(harness.WithManyRooms(harness.ServerOptions(kind, "people"))))
