@@ -52,14 +52,7 @@ func TestBotsByAPI(t *testing.T) {
 	srv := newServer(t)
 	config := noAuth + "bots: [{jid: filed@bot.example.com, name: Of the file}]\n"
 	x := startAt(t, srv, zap.NewNop(), config)
-	call := func(method, path, body string, want int, part string, headers ...string) string {
-		t.Helper()
-		status, answer := x.call("", method, path, body, headers...)
-		if status != want || !strings.Contains(answer, part) {
-			t.Fatalf("%s %s: %d %s, want %d %s", method, path, status, answer, want, part)
-		}
-		return answer
-	}
+	call := x.request
 	shows := func(bot, part string) {
 		t.Helper()
 		if got := x.asked(bot, vcardQuery); !strings.Contains(got, part) {
@@ -214,21 +207,12 @@ func TestBotPresenceByAPI(t *testing.T) {
 	}
 	set := func(body string, status int, part string) {
 		t.Helper()
-		if got, answer := x.call("", "PUT", "/v1/bots/echo@bot.example.com/presence", body); got != status || !strings.Contains(answer, part) {
-			t.Fatalf("%d %s, want %d %s", got, answer, status, part)
-		}
+		x.request("PUT", "/v1/bots/echo@bot.example.com/presence", body, status, part)
 	}
 	presence("<status>Ready</status>")
 	set(`{"show":"away","status":"Lunch"}`, 200, `"presence":{"show":"away","status":"Lunch","until":null}`)
 	presence("<show>away</show><status>Lunch</status>")
-	x.Stop()
-	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
-		t.Fatal(err)
-	}
+	x.restart("")
 	presence("<show>away</show><status>Lunch</status>")
 	until, err := json.Marshal(time.Now().Add(300 * time.Millisecond))
 	if err != nil {
@@ -242,7 +226,5 @@ func TestBotPresenceByAPI(t *testing.T) {
 	set(`{"until":"9999-12-31T23:59:59-01:00"}`, 400, "until: is after the year 9999")
 	set(`{"status":7}`, 400, "status")
 	set(`{"nope":""}`, 400, "nope")
-	if status, answer := x.call("", "PUT", "/v1/bots/none@bot.example.com/presence", `{}`); status != 404 {
-		t.Errorf("%d %s", status, answer)
-	}
+	x.request("PUT", "/v1/bots/none@bot.example.com/presence", `{}`, 404, "")
 }

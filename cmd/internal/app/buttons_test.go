@@ -48,14 +48,7 @@ func TestButtons(t *testing.T) {
 	})
 	next := func(links int) {
 		t.Helper()
-		x.Stop()
-		cfg, err := x.r.Load()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
-			t.Fatal(err)
-		}
+		x.restart("")
 		srv.WaitConnected(links)
 	}
 	next(2)
@@ -77,9 +70,7 @@ func TestButtons(t *testing.T) {
 	b.answer = ""
 	x.srv.Expect("the retraction", func(s *stanza.Stanza) bool { _, ok := s.Child("urn:xmpp:message-retract:1", "retract"); return ok })
 	answer("<body>1</body>", nil, nil)
-	if status, text := x.call("", "POST", "/rest", `{"kind":"message","type":"chat","from":"echo@bot.example.com","to":"u@example.com","body":"Tea?","xml":"<action xmlns='urn:xmpp:tmp:quick-response' id='tea-7' label='Tea'/>"}`); status != 202 {
-		t.Errorf("%d %s", status, text)
-	}
+	x.request("POST", "/rest", `{"kind":"message","type":"chat","from":"echo@bot.example.com","to":"u@example.com","body":"Tea?","xml":"<action xmlns='urn:xmpp:tmp:quick-response' id='tea-7' label='Tea'/>"}`, 202, "")
 	answer(fmt.Sprintf(picks, "tea-7"), "tea-7", "any")
 	answer(fmt.Sprintf(picks, "tea-8"), nil, nil)
 }

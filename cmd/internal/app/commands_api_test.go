@@ -29,14 +29,7 @@ func TestCommandsByAPI(t *testing.T) {
 	srv := newServer(t)
 	config := noAuth + "endpoints: [{name: ops, url: \"" + hook.URL + "\"}]\ncommands: [{node: filed, bots: [echo@bot.example.com], allow: [\"*@example.com\"], endpoint: ops}]\nbots: [{jid: echo@bot.example.com}]\n"
 	x := startAt(t, srv, zap.NewNop(), config)
-	call := func(method, path, body string, want int, part string) string {
-		t.Helper()
-		status, answer := x.call("", method, path, body)
-		if status != want || !strings.Contains(answer, part) {
-			t.Fatalf("%s %s: %d %s, want %d %s", method, path, status, answer, want, part)
-		}
-		return answer
-	}
+	call := x.request
 	n := 0
 	ask := func(kind, to, payload, part string) {
 		t.Helper()
@@ -95,14 +88,7 @@ func TestCommandsByAPI(t *testing.T) {
 		t.Fatal(err)
 	}
 	run("now", "command.submit command:now now")
-	x.Stop()
-	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
-		t.Fatal(err)
-	}
+	x.restart("")
 	srv.WaitConnected(2)
 	run("now", "command.submit command:now now")
 	call("DELETE", "/v1/commands/now", "", 204, "")

@@ -30,9 +30,7 @@ func TestTwoComponents(t *testing.T) {
 	}
 	send := func(from, id string, want int) {
 		t.Helper()
-		if status, body := x.call("", "POST", "/rest", fmt.Sprintf(`{"from":%q,"to":"u@example.com","id":%q,"body":"x"}`, from, id)); status != want {
-			t.Errorf("from %q: %d %s, want %d", from, status, body, want)
-		}
+		x.request("POST", "/rest", fmt.Sprintf(`{"from":%q,"to":"u@example.com","id":%q,"body":"x"}`, from, id), want, "")
 	}
 	echo := func(srv *componenttest.Server, domain, id, want string) {
 		t.Helper()
@@ -44,9 +42,7 @@ func TestTwoComponents(t *testing.T) {
 	}
 	echo(one, "one.example.com", "1", "from /one")
 	echo(two, "two.example.com", "2", "from /rest")
-	if status, body := x.call("", "GET", "/readyz", ""); status != 200 {
-		t.Errorf("readyz %d %s", status, body)
-	}
+	x.request("GET", "/readyz", "", 200, "")
 	send("", "x", 422)
 
 	one.Close()

@@ -36,9 +36,7 @@ func (x *running) put(name, keys string, want int) v1.Endpoint {
 // deletes deletes an endpoint, and checks the status of the answer.
 func (x *running) deletes(name string, want int) {
 	x.t.Helper()
-	if status, body := x.call("", "DELETE", "/v1/endpoints/"+name, ""); status != want {
-		x.t.Errorf("DELETE %s: %d %s, want %d", name, status, body, want)
-	}
+	x.request("DELETE", "/v1/endpoints/"+name, "", want, "")
 }
 
 // finishes waits until nothing of an endpoint's queue is stored.
@@ -67,8 +65,8 @@ func (x *running) names() string {
 	return strings.Join(all, " ")
 }
 
-// restart starts the program again with what its store has; dir is another store.
-func (x *running) restart(dir string) {
+// next starts the program again with what its store has; dir is another store.
+func (x *running) next(dir string) {
 	x.t.Helper()
 	x.Stop()
 	cfg, err := x.r.Load()
@@ -81,6 +79,12 @@ func (x *running) restart(dir string) {
 	if x.App, err = Start(x.t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
 		x.t.Fatal(err)
 	}
+}
+
+// restart is next, and waits for the links.
+func (x *running) restart(dir string) {
+	x.t.Helper()
+	x.next(dir)
 	for _, l := range x.links {
 		if err := l.WaitConnected(x.t.Context()); err != nil {
 			x.t.Fatal(err)
@@ -208,9 +212,7 @@ func TestDeleteWhileEventsWait(t *testing.T) {
 		x.send("juliet", "echo", fmt.Sprint(i))
 	}
 	<-bot.asked
-	if status, body := x.call("", "POST", "/v1/endpoints/echo/disable", ""); status != 200 {
-		t.Fatalf("%d %s", status, body)
-	}
+	x.request("POST", "/v1/endpoints/echo/disable", "", 200, "")
 	x.deletes("echo", 204)
 	waiting := func(want int) {
 		t.Helper()
@@ -363,9 +365,7 @@ func TestEndpointIsNotAllowedAnyMore(t *testing.T) {
 	if e.State != "removed" || e.Queued != 1 || !strings.Contains(*e.Reason, "outbound.allow_networks") || *e.Source != "api" {
 		t.Errorf("%+v", e)
 	}
-	if status, body := x.call("", "POST", "/v1/endpoints/echo/test", ""); status != 409 || !strings.Contains(body, "outbound.allow_networks") {
-		t.Errorf("%d %s", status, body)
-	}
+	x.request("POST", "/v1/endpoints/echo/test", "", 409, "outbound.allow_networks")
 	x.put("echo", hook(bot.URL, ""), 422)
 	x.restart("")
 	if got := x.names(); got != "echo:api:removed" {

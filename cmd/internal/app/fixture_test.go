@@ -132,6 +132,16 @@ func (x *running) call(token, method, path, body string, headers ...string) (int
 	return resp.StatusCode, string(text)
 }
 
+// request is call without a token, for an answer with this status and a part in its body.
+func (x *running) request(method, path, body string, want int, part string, headers ...string) string {
+	x.t.Helper()
+	status, answer := x.call("", method, path, body, headers...)
+	if status != want || !strings.Contains(answer, part) {
+		x.t.Fatalf("%s %s: %d %s, want %d %s", method, path, status, answer, want, part)
+	}
+	return answer
+}
+
 func (x *running) get(path string, v any) {
 	x.t.Helper()
 	if status, body := x.call("", "GET", path, ""); status != http.StatusOK || json.Unmarshal([]byte(body), v) != nil {

@@ -27,14 +27,7 @@ func TestHooksByAPI(t *testing.T) {
 	srv := newServer(t)
 	config := noAuth + "hooks: [" + alertsHook("filed", "text", "") + "]\n"
 	x := startAt(t, srv, zap.NewNop(), config)
-	call := func(method, path, body string, want int, part string) string {
-		t.Helper()
-		status, answer := x.call("", method, path, body)
-		if status != want || !strings.Contains(answer, part) {
-			t.Fatalf("%s %s: %d %s, want %d %s", method, path, status, answer, want, part)
-		}
-		return answer
-	}
+	call := x.request
 	call("PUT", "/v1/hooks/ci", hookKeys(""), 201, `"source":"api","count":0`)
 	call("POST", "/hooks/ci/s3cret", "by the API", 202, "")
 	x.hears("juliet", "by the API")
@@ -80,14 +73,7 @@ func TestHooksByAPI(t *testing.T) {
 	call("POST", "/hooks/ci/s3cret", "after a reload", 202, "")
 	x.hears("juliet", "after a reload!")
 
-	x.Stop()
-	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
-		t.Fatal(err)
-	}
+	x.restart("")
 	call("POST", "/hooks/ci/s3cret", "after a restart", 202, "")
 	x.hears("juliet", "after a restart!")
 	call("DELETE", "/v1/hooks/ci", "", 204, "")
@@ -110,9 +96,7 @@ func (r *rejects) Send(ctx context.Context, s *stanza.Stanza, how gateway.Sendin
 // A test that is sent goes to all, whatever became of the first, and says what became of each.
 func TestHookTestGoesOn(t *testing.T) {
 	x := startApp(t, noAuth)
-	if status, answer := x.call("", "PUT", "/v1/hooks/ci", strings.Replace(hookKeys(""), `["juliet@example.com"]`, `["juliet@example.com","romeo@example.com","nurse@example.com"]`, 1)); status != 201 {
-		t.Fatalf("%d %s", status, answer)
-	}
+	x.request("PUT", "/v1/hooks/ci", strings.Replace(hookKeys(""), `["juliet@example.com"]`, `["juliet@example.com","romeo@example.com","nurse@example.com"]`, 1), 201, "")
 	for _, to := range []string{"juliet@example.com", "romeo@example.com", "nurse@example.com"} {
 		network := &rejects{to: to}
 		all, err := x.hookAPI(network).Test(t.Context(), "ci", true)

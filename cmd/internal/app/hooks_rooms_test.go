@@ -64,9 +64,7 @@ func TestHookIntoRoom(t *testing.T) {
 	x.joins()
 	one := x.said("one")
 	componenttest.Eventually(t, "nothing waits", func() bool { return x.waiting.Count() == 0 })
-	if status, answer := x.call("", "POST", "/hooks/text/text", "two"); status != 202 {
-		t.Errorf("in the room: %d %s", status, answer)
-	}
+	x.request("POST", "/hooks/text/text", "two", 202, "")
 	x.said("two")
 	x.hears("romeo", "two")
 	if v, err := x.rooms.Get(one.To, one.From.Bare()); err != nil || v.Source != "api" {
@@ -91,9 +89,7 @@ func TestHookIntoRoom(t *testing.T) {
 // delivery log.
 func TestHookRoomRefused(t *testing.T) {
 	x := startApp(t, roomHook(`"xmpp:ops@rooms.example.com?join"`, ""))
-	if status, answer := x.call("", "POST", "/hooks/text/text", "one"); status != 202 {
-		t.Fatalf("%d %s", status, answer)
-	}
+	x.request("POST", "/hooks/text/text", "one", 202, "")
 	x.srv.Expect("the join", isJoin)
 	x.srv.Send("<presence type='error' from='ops@rooms.example.com/alerts' to='alerts@bot.example.com/room'><error type='auth'><registration-required xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>")
 	componenttest.Eventually(t, "the hook has failed", func() bool { return x.hooks.Get("text").Failed == 1 })
@@ -119,18 +115,9 @@ func TestHookRoomWithoutConnection(t *testing.T) {
 	srv.Close()
 	componenttest.Eventually(t, "the link is down", func() bool { return !x.links["bot.example.com"].Connected() })
 	for _, text := range []string{"one", "two", "three"} {
-		if status, answer := x.call("", "POST", "/hooks/text/text", text); status != 202 || !strings.Contains(answer, `"state":"queued"`) {
-			t.Fatalf("%d %s", status, answer)
-		}
+		x.request("POST", "/hooks/text/text", text, 202, `"state":"queued"`)
 	}
-	x.Stop()
-	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
-		t.Fatal(err)
-	}
+	x.next("")
 	if n := x.waiting.Count(); n != 3 {
 		t.Errorf("%d wait", n)
 	}

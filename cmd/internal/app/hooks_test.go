@@ -25,9 +25,7 @@ func TestHooks(t *testing.T) {
 	x := startApp(t, noAuth+"hooks: ["+alertsHook("alerts", "alertmanager", "")+"]\n")
 	post := func(path, body string, want int) {
 		t.Helper()
-		if status, answer := x.call("", "POST", path, body); status != want {
-			t.Fatalf("%s: %d %s", path, status, answer)
-		}
+		x.request("POST", path, body, want, "")
 	}
 	post("/hooks/alerts/alerts", string(tools.Sample("alertmanager").Body), 202)
 	text := "🔥 FIRING (critical) ProbeFailure on https://www.example.org\nProbe failure: https://www.example.org\nInstance https://www.example.org has been down for over 5m.\nhttp://prometheus.example.org:9090/graph?g0.expr=probe_success+%3D%3D+0&g0.tab=1"
@@ -72,9 +70,7 @@ func TestHookWithoutConnection(t *testing.T) {
 func TestHookBounces(t *testing.T) {
 	x := startApp(t, noAuth+"hooks: ["+alertsHook("text", "text", "")+"]\n")
 	events := x.follow("", "?kinds=hook")
-	if status, answer := x.call("", "POST", "/hooks/text/text", "to nobody"); status != 202 {
-		t.Fatalf("%d %s", status, answer)
-	}
+	x.request("POST", "/hooks/text/text", "to nobody", 202, "")
 	sent := x.srv.Expect("the message", func(s *stanza.Stanza) bool {
 		body, _ := s.Body()
 		return body == "to nobody"
@@ -98,7 +94,5 @@ func TestHookBounces(t *testing.T) {
 		_, all := x.call("", "GET", "/v1/hooks/text/requests", "")
 		return strings.Contains(all, `"result":"sent","error":null,"count":1,"messages":[{"to":"juliet@example.com","id":"`+sent.ID+`","state":"bounced","error":"item-not-found"}]`)
 	})
-	if status, metrics := x.call("", "GET", "/metrics", ""); status != 200 || !strings.Contains(metrics, `stanzahook_hook_failures_total{hook="text"} 1`) {
-		t.Errorf("%d, without the failure", status)
-	}
+	x.request("GET", "/metrics", "", 200, `stanzahook_hook_failures_total{hook="text"} 1`)
 }

@@ -44,9 +44,7 @@ func TestPostedBeforeTheRejoin(t *testing.T) {
 		waits <- answer{status, body}
 	}()
 	componenttest.Eventually(t, "one waits", func() bool { return x.waiting.Count() == 1 })
-	if status, body := x.call("", "POST", "/v1/messages", strings.Replace(fmt.Sprintf(sayOps, "two"), "{", `{"id":"two",`, 1)); status != 202 || !strings.Contains(body, `"state":"queued"`) {
-		t.Fatal(status, body)
-	}
+	x.request("POST", "/v1/messages", strings.Replace(fmt.Sprintf(sayOps, "two"), "{", `{"id":"two",`, 1), 202, `"state":"queued"`)
 	if _, metrics := x.call("", "GET", "/metrics", ""); !strings.Contains(metrics, "stanzahook_room_messages_waiting 2\n") {
 		t.Error("no metric of what waits")
 	}
