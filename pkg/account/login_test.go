@@ -8,6 +8,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
 	"stanzahook/pkg/jid"
@@ -98,9 +100,7 @@ func TestVerify(t *testing.T) {
 
 func TestUnreachable(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	d := account.Dialer{Server: l.Addr().String(), Mode: account.None, Timeout: 50 * time.Millisecond}
 	if err := d.Verify(ctx(t), juliet, right); !errors.Is(err, account.ErrUnreachable) || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a silent server: %v", err)
@@ -119,15 +119,11 @@ func TestUnreachable(t *testing.T) {
 // Without TLS nothing is sent to an address that is not loopback.
 func TestNoneIsForLoopback(t *testing.T) {
 	l, err := net.Listen("tcp", "0.0.0.0:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	_, port, _ := net.SplitHostPort(l.Addr().String())
 	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, a := range addrs {
 		if n, ok := a.(*net.IPNet); ok && !n.IP.IsLoopback() && n.IP.To4() != nil {
 			d := account.Dialer{Server: net.JoinHostPort(n.IP.String(), port), Mode: account.None}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
 	"stanzahook/pkg/gateway"
@@ -26,9 +28,7 @@ func pool(t *testing.T, srv *accounttest.Server, max int, idle time.Duration) *a
 func TestPoolLogsInOnce(t *testing.T) {
 	both(t, func(t *testing.T, srv *accounttest.Server, _ account.Dialer) {
 		p := pool(t, srv, 10, time.Minute)
-		if err := p.Login(ctx(t), juliet, right, true); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Login(ctx(t), juliet, right, true))
 		var wg sync.WaitGroup
 		for i := range 20 {
 			wg.Go(func() {
@@ -77,9 +77,7 @@ func TestPoolClosesIdleSessions(t *testing.T) {
 	srv := accounttest.NewServer(t, accounttest.Options{Users: users})
 	p := pool(t, srv, 10, 10*time.Millisecond)
 	for i := range 3 {
-		if err := p.Send(ctx(t), juliet, right, message(fmt.Sprint(i))); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Send(ctx(t), juliet, right, message(fmt.Sprint(i))))
 		srv.Await("the session is closed", func() bool { return srv.Goodbyes() == i+1 && p.Open() == 0 })
 	}
 }
@@ -87,13 +85,9 @@ func TestPoolClosesIdleSessions(t *testing.T) {
 func TestPoolIsBounded(t *testing.T) {
 	srv := accounttest.NewServer(t, accounttest.Options{Users: users})
 	p := pool(t, srv, 1, time.Minute)
-	if err := p.Send(ctx(t), juliet, right, message("1")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.Send(ctx(t), juliet, right, message("1")))
 	// Hers is not in use, so it makes room.
-	if err := p.Send(ctx(t), romeo, secret.New("pw"), messageTo("juliet@example.com", "2")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.Send(ctx(t), romeo, secret.New("pw"), messageTo("juliet@example.com", "2")))
 	srv.Await("hers is closed", func() bool { return srv.Goodbyes() == 1 && srv.Open() == 1 })
 	srv.Received()
 	srv.Silence(true)
@@ -111,18 +105,14 @@ func TestPoolIsBounded(t *testing.T) {
 func TestPoolSendsAgain(t *testing.T) {
 	both(t, func(t *testing.T, srv *accounttest.Server, _ account.Dialer) {
 		p := pool(t, srv, 10, time.Minute)
-		if err := p.Login(ctx(t), juliet, right, true); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Login(ctx(t), juliet, right, true))
 		srv.Silence(true)
 		sent := make(chan error)
 		go func() { sent <- p.Send(ctx(t), juliet, right, message("1")) }()
 		srv.Await("the message", func() bool { return len(srv.Received()) == 1 })
 		srv.Silence(false)
 		srv.Drop()
-		if err := <-sent; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-sent)
 		if again := srv.Received(); len(again) != 1 || again[0].ID != "1" || srv.Logins() != 2 {
 			t.Errorf("%d logins, again: %v", srv.Logins(), again)
 		}

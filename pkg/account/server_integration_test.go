@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/account"
@@ -28,9 +30,7 @@ func TestRealServers(t *testing.T) {
 		bounces := make(chan string, 10)
 		d := account.Dialer{Server: s.ClientAddr(), Mode: account.None, Timeout: 10 * time.Second, Bounced: func(s *stanza.Stanza) { bounces <- s.ID }}
 		juliet := jid.MustParse("juliet@localhost")
-		if err := d.Verify(ctx(t), juliet, secret.New(password)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, d.Verify(ctx(t), juliet, secret.New(password)))
 		for who, wrong := range map[string]string{"juliet@localhost": "wrong", "nobody@localhost": password} {
 			if err := d.Verify(ctx(t), jid.MustParse(who), secret.New(wrong)); !errors.Is(err, account.ErrPassword) {
 				t.Errorf("%s: %v", who, err)
@@ -48,9 +48,7 @@ func TestRealServers(t *testing.T) {
 		p := account.NewPool(d, 2, time.Minute)
 		defer p.Close()
 		for i := range 50 {
-			if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("romeo@localhost", fmt.Sprint("m", i))); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, p.Send(ctx(t), juliet, secret.New(password), messageTo("romeo@localhost", fmt.Sprint("m", i))))
 		}
 		for i := range 50 {
 			m := romeo.Await("a message", func(r lab.Received) bool { return r.Kind == "message" })
@@ -70,18 +68,12 @@ func TestRealServers(t *testing.T) {
 		if id := <-bounces; id != "b1" {
 			t.Errorf("the bounce of %s", id)
 		}
-		if err := s.Stop(start); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Restart(start); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Stop(start))
+		require.NoError(t, s.Restart(start))
 		if err := p.Send(ctx(t), juliet, secret.New(password), messageTo("nobody@localhost", "b2")); err != nil {
 			t.Errorf("after a restart: %v", err)
 		}
-		if err := s.Stop(start); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Stop(start))
 		if err := d.Verify(ctx(t), juliet, secret.New(password)); !errors.Is(err, account.ErrUnreachable) {
 			t.Errorf("no server: %v", err)
 		}

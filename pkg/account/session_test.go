@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
 	"stanzahook/pkg/gateway"
@@ -25,9 +27,7 @@ func messageTo(to, id string) *stanza.Stanza {
 func dial(t *testing.T, d account.Dialer) *account.Session {
 	t.Helper()
 	s, err := d.Dial(ctx(t), juliet, right)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -46,9 +46,7 @@ func TestSend(t *testing.T) {
 	both(t, func(t *testing.T, srv *accounttest.Server, d account.Dialer) {
 		s := dial(t, d)
 		for i := range 100 {
-			if err := s.Send(ctx(t), message(fmt.Sprint(i))); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Send(ctx(t), message(fmt.Sprint(i))))
 		}
 		taken := srv.Received()
 		if len(taken) != 100 {
@@ -133,9 +131,7 @@ func TestIncoming(t *testing.T) {
 			"<iq from='example.com' to='juliet@example.com/r' type='get' id='p'><ping xmlns='urn:xmpp:ping'/></iq>" +
 			"<iq from='romeo@example.com/x' to='juliet@example.com/r' type='result' id='stanzahook-99999'/>" +
 			"<presence from='romeo@example.com/x' to='juliet@example.com/r'/>")
-		if err := s.Send(ctx(t), messageTo("bounce@example.com", "b")); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Send(ctx(t), messageTo("bounce@example.com", "b")))
 		if id := <-bounces; id != "b" {
 			t.Errorf("the bounce of %s", id)
 		}

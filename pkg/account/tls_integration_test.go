@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/pkg/account"
 	"stanzahook/pkg/account/accounttest"
@@ -53,9 +55,7 @@ func TestProsodyWithTLS(t *testing.T) {
 	var held []net.Listener // so that the two are not the same
 	for i := range ports {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 		held = append(held, l)
 	}
@@ -63,28 +63,18 @@ func TestProsodyWithTLS(t *testing.T) {
 		_ = l.Close()
 	}
 	file := filepath.Join(dir, "prosody.cfg.lua")
-	if err := os.WriteFile(file, []byte(fmt.Sprintf(prosodyTLS, dir, ports[0], ports[1], cert, key)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(fmt.Sprintf(prosodyTLS, dir, ports[0], ports[1], cert, key)), 0o600))
 	accounts := filepath.Join(dir, "localhost", "accounts")
-	if err := os.MkdirAll(accounts, 0o700); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(accounts, "juliet.dat"), []byte(`return { ["password"] = "pass, =word" };`), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.MkdirAll(accounts, 0o700))
+	require.NoError(t, os.WriteFile(filepath.Join(accounts, "juliet.dat"), []byte(`return { ["password"] = "pass, =word" };`), 0o600))
 	out, err := os.Create(filepath.Join(dir, "log"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer out.Close()
 	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, bin, "-F", "--config", file)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Start())
 	defer func() { cancel(); _ = cmd.Wait() }() // it is killed
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -109,9 +99,7 @@ func TestProsodyWithTLS(t *testing.T) {
 			t.Errorf("%s, wrong password: %v", mode, err)
 		}
 		s, err := d.Dial(ctx, juliet, password)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for n := range 20 {
 			if err := s.Send(ctx, messageTo("nobody@localhost", fmt.Sprint(n))); err != nil {
 				t.Errorf("%s: %v", mode, err)

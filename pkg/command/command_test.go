@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/command"
 	"stanzahook/pkg/form"
 	"stanzahook/pkg/jid"
@@ -14,9 +16,7 @@ import (
 
 func glob(t *testing.T, text string) []jid.Glob {
 	g, err := jid.ParseGlob(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return []jid.Glob{g}
 }
 
@@ -39,9 +39,7 @@ func now() time.Time { return time.Unix(1_700_000_000, 0) }
 func answer(t *testing.T, c *command.Command, text string) *command.Answer {
 	t.Helper()
 	a, err := command.ReadAnswer(c, "application/json", []byte(text))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return a
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
@@ -102,9 +103,7 @@ func newDesk(t *testing.T) *desk {
 	s := openStore(t, t.TempDir())
 	t.Cleanup(s.Close)
 	q, err := s.Queues().Open(t.Context(), "echo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	d := &desk{t: t, now: time.Now(), echo: &idleWorker{e: webhook.Endpoint{Name: "echo", Queued: true}, disk: q}}
 	direct := &idleWorker{e: webhook.Endpoint{Name: "direct"}, disk: q}
 	d.Deliveries = &Deliveries{store: s, workers: []deliveryWorker{d.echo, direct}, resend: func(_ context.Context, component string, s *stanza.Stanza) error {
@@ -117,9 +116,7 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) record(n int) store.Record {
 	at := d.now.Add(time.Duration(n-1000) * time.Second).Truncate(time.Millisecond)
 	var u ulid.ULID
-	if err := u.SetTime(ulid.Timestamp(at)); err != nil {
-		d.t.Fatal(err)
-	}
+	require.NoError(d.t, u.SetTime(ulid.Timestamp(at)))
 	if n%5 == 3 { // of a room: no time is in it, and no order
 		u[0], u[1], u[2] = u[0]|0x40, byte(n*37), byte(n)
 	}
@@ -135,26 +132,20 @@ func (d *desk) logged(n int, state deliverylog.State) store.Record {
 		e.Stanza = r.Stanza
 	}
 	d.store.DeliveryLog().Add(&e)
-	if err := d.store.DeliveryLog().Flush(d.t.Context()); err != nil {
-		d.t.Fatal(err)
-	}
+	require.NoError(d.t, d.store.DeliveryLog().Flush(d.t.Context()))
 	return r
 }
 
 func (d *desk) waits(n int) store.Record {
 	r := d.record(n)
-	if err := (&idleWorker{disk: d.echo.disk}).Replay(d.t.Context(), r); err != nil {
-		d.t.Fatal(err)
-	}
+	require.NoError(d.t, (&idleWorker{disk: d.echo.disk}).Replay(d.t.Context(), r))
 	return r
 }
 
 func (d *desk) died(n int, endpoint string) store.Record {
 	r := d.record(n)
 	dead := store.DeadLetter{Record: r, Endpoint: endpoint, Type: "message.normal", From: "u@example.com/x", To: "echo@bot.example.com", Reason: "too old", Died: time.Now()}
-	if err := d.store.DeadLetters().Put(d.t.Context(), &dead); err != nil {
-		d.t.Fatal(err)
-	}
+	require.NoError(d.t, d.store.DeadLetters().Put(d.t.Context(), &dead))
 	return r
 }
 
@@ -190,9 +181,7 @@ func TestDeliveriesOfLogAndQueueInOneList(t *testing.T) {
 		var got []string
 		for cursor, more := "", true; more; more = cursor != "" {
 			list, next, err := d.List(t.Context(), Filter{Limit: limit, Cursor: cursor})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			for _, v := range list {
 				got = append(got, v.ID)
 			}
@@ -217,9 +206,7 @@ func TestReplay(t *testing.T) {
 	d := newDesk(t)
 	delivered, dead := d.logged(1, deliverylog.Delivered), d.died(2, "echo")
 	for _, r := range []store.Record{delivered, dead} {
-		if err := d.Replay(t.Context(), r.ID); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, d.Replay(t.Context(), r.ID))
 		d.expect(r.ID, "queued", r.Stanza)
 		if err := d.Replay(t.Context(), r.ID); !errors.Is(err, gateway.ErrConflict) {
 			t.Errorf("while it is queued: %v", err)
@@ -255,9 +242,7 @@ func TestReplayOfWhatDiesAtOnce(t *testing.T) {
 	d := newDesk(t)
 	r := d.died(1, "echo")
 	d.echo.over = func() { d.died(1, "echo") }
-	if err := d.Replay(t.Context(), r.ID); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, d.Replay(t.Context(), r.ID))
 	if _, _, err := d.store.DeadLetters().Get(t.Context(), r.ID); err != nil {
 		t.Errorf("the dead letter: %v", err)
 	}
@@ -274,9 +259,7 @@ func TestReplayAllInTheirOrder(t *testing.T) {
 		t.Fatalf("%d, %v", n, err)
 	}
 	list, err := d.echo.disk.Read(t.Context(), "c", 0, 10)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var got []string
 	for _, r := range list {
 		got = append(got, r.ID)
@@ -301,9 +284,7 @@ func TestRequest(t *testing.T) {
 	waiting, dead, gone := d.waits(1), d.died(2, "echo"), d.died(3, "old")
 	for _, r := range []store.Record{waiting, dead} {
 		got, err := d.Request(t.Context(), r.ID)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got.URL != "http://127.0.0.1:8080/hook?key=***" || got.Header.Get("Authorization") != "<secret>" || !strings.Contains(fmt.Sprint(got.Header), r.ID) || !strings.Contains(string(got.Body), r.ID) {
 			t.Errorf("%+v %s", got, got.Body)
 		}
@@ -352,9 +333,7 @@ func TestGroupsAreBounded(t *testing.T) {
 	for n := range maxGroups + 3 {
 		r := d.record(n)
 		dead := store.DeadLetter{Record: r, Endpoint: "echo", Reason: fmt.Sprint("422 ", n), Died: time.Now()}
-		if err := d.store.DeadLetters().Put(t.Context(), &dead); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, d.store.DeadLetters().Put(t.Context(), &dead))
 	}
 	groups, err := d.Groups(t.Context(), Filter{})
 	if err != nil || len(groups) != maxGroups+1 || groups[0].Count != 3 || groups[0].Reason != "" {

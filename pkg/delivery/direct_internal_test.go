@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/jid"
@@ -39,9 +40,7 @@ func blocked(t *testing.T, concurrency int) (w *Worker, posted chan string, rele
 	}
 	t.Cleanup(release)
 	w, err := NewWorker(&webhook.Endpoint{Name: "ops", URL: hook.URL, Timeout: time.Minute, Concurrency: concurrency}, &link{}, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { release(); w.Stop(t.Context()) })
 	return w, posted, release, posts
 }

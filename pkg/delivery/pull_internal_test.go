@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store/deliverylog"
 	"stanzahook/pkg/webhook"
@@ -56,9 +58,7 @@ type seenEvent struct {
 func (b *testbed) read(after string, n int) []seenEvent {
 	b.t.Helper()
 	r, err := b.w.Pull().Read(b.t.Context(), after)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, err)
 	defer r.Close()
 	var all []seenEvent
 	for len(all) < n {
@@ -71,9 +71,7 @@ func (b *testbed) read(after string, n int) []seenEvent {
 				ID   string
 				Data struct{ ID, From, Stanza string }
 			}
-			if err := json.Unmarshal(e.JSON, &v); err != nil {
-				b.t.Fatal(err)
-			}
+			require.NoError(b.t, json.Unmarshal(e.JSON, &v))
 			all = append(all, seenEvent{v.ID, v.Data.ID, v.Data.From, e.Cursor})
 		}
 		if r.Cursor() != all[len(all)-1].cursor {
@@ -87,9 +85,7 @@ func (b *testbed) read(after string, n int) []seenEvent {
 func (b *testbed) none(after string) {
 	b.t.Helper()
 	r, err := b.w.Pull().Read(b.t.Context(), after)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, err)
 	defer r.Close()
 	if list, err := r.Next(b.t.Context(), 10, 0); err != nil || len(list) != 0 {
 		b.t.Fatalf("%d events are there, %v", len(list), err)
@@ -154,9 +150,7 @@ func TestPullOrderAcknowledgementRestart(t *testing.T) {
 func TestPullWaits(t *testing.T) {
 	b := newPulled(t)
 	r, err := b.w.Pull().Read(t.Context(), "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if list, err := r.Next(t.Context(), 10, time.Millisecond); len(list) > 0 || err != nil {
 		t.Errorf("%v %v", list, err)
 	}
@@ -195,17 +189,13 @@ func TestPullOneReader(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := newPulled(t)
 			r, err := b.w.Pull().Read(t.Context(), "")
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			ended := make(chan error)
 			go func() {
 				_, err := r.Next(t.Context(), 10, time.Minute)
 				ended <- err
 			}()
-			if err := c.end(b); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, c.end(b))
 			if err := <-ended; !errors.Is(err, c.want) {
 				t.Errorf("%v", err)
 			}
@@ -229,9 +219,7 @@ func TestPullWrongCursors(t *testing.T) {
 	b.stored()
 	all := b.read("", 2)
 	c, err := parseCursor(all[1].cursor)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	future, other, changed := c, c, c
 	future.place++
 	other.queue++

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 	"stanzahook/pkg/webhook/behaviour"
@@ -25,9 +27,7 @@ func TestBehaviour(t *testing.T) {
 	for format, least := range map[webhook.Format]int{webhook.FormatEvent: 40, webhook.FormatRestJSON: 45, webhook.FormatRestXML: 45, webhook.FormatComponentHTTP: 35} {
 		t.Run(string(format), func(t *testing.T) {
 			table, err := behaviour.Load(os.DirFS(tables), string(format))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if len(table.Cases) < least {
 				t.Errorf("%d cases, want %d", len(table.Cases), least)
 			}
@@ -41,9 +41,7 @@ func TestBehaviour(t *testing.T) {
 				t.Run(c.Title, func(t *testing.T) { checkCase(t, format, c) })
 			}
 			if *update {
-				if err := os.WriteFile(filepath.Join(tables, behaviour.File(string(format))), []byte(table.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, os.WriteFile(filepath.Join(tables, behaviour.File(string(format))), []byte(table.String()), 0o644))
 			}
 		})
 	}
@@ -148,9 +146,7 @@ func fromQueue(t *testing.T, e *webhook.Endpoint, ev *webhook.Event, a behaviour
 	at := *e
 	at.URL, at.Queued = srv.URL, true
 	c, err := webhook.NewClient(&at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close()
 	v := c.Post(t.Context(), ev)
 	var out []*stanza.Stanza
@@ -164,9 +160,7 @@ func fromQueue(t *testing.T, e *webhook.Endpoint, ev *webhook.Event, a behaviour
 		out = append(out, v.Replies...)
 	case ev.Stanza.MayBounce():
 		s, err := ev.Stanza.ErrorReply(v.Err, stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		out = append(out, s)
 	}
 	return behaviour.Back{Stanzas: xmlOf(out)}, v.Note.String()

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -224,9 +225,7 @@ func endpoint(url string) *webhook.Endpoint {
 func openStore(t *testing.T, dir string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir, Sync: store.SyncInterval, MaxBytes: 1 << 30, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s
 }
 
@@ -235,9 +234,7 @@ func (b *testbed) open() {
 	b.s = openStore(b.t, b.dir)
 	b.w = newWorker(b.t, b.e, b.link, b.log)
 	b.w.Watch(b.by)
-	if err := b.w.Open(b.t.Context(), b.s); err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, b.w.Open(b.t.Context(), b.s))
 }
 
 func (b *testbed) close() {
@@ -254,9 +251,7 @@ func (b *testbed) close() {
 // must is for calls that do not fail.
 func (b *testbed) must(err error) {
 	b.t.Helper()
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, err)
 }
 
 // event is the next one of a user.
@@ -352,9 +347,7 @@ func eventOf(t testing.TB, xml string) *webhook.Event {
 func newWorker(t testing.TB, e *webhook.Endpoint, sender Sender, log *zap.Logger) *Worker {
 	t.Helper()
 	w, err := NewWorker(e, sender, log)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
@@ -45,9 +47,8 @@ func newWriting(t *testing.T, how string) *writingBed {
 	e.Stream = how
 	b := &writingBed{t: t, out: &link{}}
 	var err error
-	if b.w, err = NewWorker(e, b.out, nil); err != nil {
-		t.Fatal(err)
-	}
+	b.w, err = NewWorker(e, b.out, nil)
+	require.NoError(t, err)
 	b.ev = eventOf(t, "<message type='chat' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>")
 	b.ev.Received = time.Now()
 	return b
@@ -57,9 +58,7 @@ func newWriting(t *testing.T, how string) *writingBed {
 func (b *writingBed) done(text string) *stanza.Stanza {
 	b.t.Helper()
 	s, err := b.w.Endpoint().Written(b.ev, text)
-	if err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, err)
 	v := webhook.Verdict{Outcome: webhook.Done, Replies: []*stanza.Stanza{s}}
 	b.w.attempts.endWriting(b.ev, &v)
 	return v.Replies[0]

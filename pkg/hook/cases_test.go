@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/hook"
 )
 
@@ -131,9 +133,7 @@ func TestWrongTypes(t *testing.T) {
 			continue
 		}
 		h, err := hook.New(hook.Options{Adapter: adapter})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for i := range r.Body {
 			for _, wrong := range []string{`7`, `null`, `[]`, `{"a":1}`, `"x"`, `true`} {
 				if r.Body[i] != ':' {
@@ -286,9 +286,7 @@ func TestLongThreads(t *testing.T) {
 	long := strings.Repeat("x", 2000)
 	for _, o := range []hook.Options{{Adapter: "slack"}, {Adapter: "mattermost"}, {Adapter: "json", Template: "x", Thread: "{{.root_id}}"}} {
 		h, err := hook.New(o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		keys := make(map[string]bool)
 		for _, id := range []string{long + "1", long + "2", long + "1"} {
 			n, err := h.Read(&hook.Request{Method: "POST", Header: http.Header{}, Body: []byte(`{"text":"x","thread_ts":"` + id + `","root_id":"` + id + `"}`)})

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/hook"
 )
 
@@ -25,9 +27,7 @@ func post(body string, headers ...string) *hook.Request {
 func read(t *testing.T, o hook.Options, r *hook.Request) (hook.Notice, error) {
 	t.Helper()
 	h, err := hook.New(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return h.Read(r)
 }
 
@@ -47,9 +47,7 @@ func body(t *testing.T, o hook.Options, r *hook.Request) string {
 func sample(t *testing.T, name string) string {
 	t.Helper()
 	text, err := os.ReadFile("samples/" + name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(text)
 }
 

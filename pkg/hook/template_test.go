@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/hook"
 )
 
@@ -58,9 +60,7 @@ func TestTemplateFunctions(t *testing.T) {
 // decoded is a payload as templates get it.
 func decoded(t testing.TB, payload string) any {
 	v, err := hook.Decode([]byte(payload))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return v
 }
 
@@ -118,9 +118,7 @@ func TestTemplateBounds(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			parsed, err := hook.ParseTemplate("template", c.text)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			began := time.Now()
 			var payload any = strings.Repeat("[", 60_000) // of which Markdown takes the longest
 			if strings.HasPrefix(c.text, "{{range") {
@@ -160,9 +158,7 @@ func TestCutText(t *testing.T) {
 // One template may run in several goroutines, each with its own request.
 func TestTemplateTogether(t *testing.T) {
 	parsed, err := hook.ParseTemplate("template", `{{range .}}{{header "X"}}{{end}}`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	done := make(chan string)
 	for _, x := range []string{"a", "b", "c", "d"} {
 		go func() {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/hook"
 	"stanzahook/pkg/secret"
 	"stanzahook/pkg/signature"
@@ -42,9 +44,7 @@ func sign(t *testing.T, kind, key, timestamp string, r *hook.Request) {
 		r.Header.Set("X-Slack-Signature", "v0="+hook.SignedHex([]byte(key), []byte("v0:"+at+":"+string(r.Body))))
 	case hook.VerifyStandard:
 		parsed, err := signature.ParseSecret(key)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		r.Header.Set("webhook-id", "msg_1")
 		r.Header.Set("webhook-timestamp", at)
 		r.Header.Set("webhook-signature", "v1,AAAA "+signature.NewSigner([]signature.Secret{parsed}).Sign("msg_1", r.Time, r.Body))
@@ -59,9 +59,7 @@ func TestVerify(t *testing.T) {
 	} {
 		t.Run(c.kind+c.timestamp, func(t *testing.T) {
 			v, err := hook.NewVerifier(c.kind, []secret.String{secret.New(first), secret.New(second)}, c.timestamp)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			for _, key := range []string{first, second} {
 				r := post(`{"a":1}`)
 				sign(t, c.kind, key, c.timestamp, r)
@@ -112,9 +110,7 @@ func TestVerify(t *testing.T) {
 // docs.github.com, "Validating webhook deliveries": the example there.
 func TestVerifyExampleOfGitHub(t *testing.T) {
 	v, err := hook.NewVerifier(hook.VerifyGitHub, []secret.String{secret.New("It's a Secret to Everybody")}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r := post("Hello, World!", "X-Hub-Signature-256: sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
 	if err := v.Verify(r); err != nil {
 		t.Error(err)
@@ -131,9 +127,7 @@ func TestVerifyExamplesOfGitea(t *testing.T) {
 		{"It's a Secret to Everybody", "Hello, World!", "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17"},
 	} {
 		v, err := hook.NewVerifier(hook.VerifyGitea, []secret.String{secret.New("old"), secret.New(c.key)}, "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		wrong := "0" + c.sum[1:]
 		for header, ok := range map[string]bool{
 			"X-Gitea-Signature: " + c.sum: true, "X-Forgejo-Signature: " + c.sum: true, "X-Gitea-Signature: sha256=" + c.sum: false, "X-Gitea-Signature: " + wrong: false,

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"testing"
 	"unsafe"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestZero(t *testing.T) {
@@ -132,9 +134,7 @@ func TestText(t *testing.T) {
 	}
 	in := `{"to":"A@B/<r>","from":"","seen":{"B":1}}`
 	var d doc
-	if err := json.Unmarshal([]byte(in), &d); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(in), &d))
 	want := doc{To: MustParse("a@b/<r>"), Seen: map[JID]int{MustParse("b"): 1}}
 	if d.To != want.To || d.From != want.From || d.Seen[MustParse("b")] != 1 {
 		t.Errorf("%v", d)
@@ -151,9 +151,7 @@ func TestText(t *testing.T) {
 		t.Errorf("%q, %v", kept, err)
 	}
 	text := []byte("a@b")
-	if err := kept.UnmarshalText(text); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, kept.UnmarshalText(text))
 	text[0] = 'x'
 	if kept != MustParse("a@b") {
 		t.Error("shares the memory of the text")

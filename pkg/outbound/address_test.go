@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/outbound"
 )
 
@@ -75,14 +77,10 @@ func TestAddressIsReadBack(t *testing.T) {
 	defer srv.Close()
 	for _, fixed := range []string{"", "é", "|", `"`, "^", "%2f", "é%2F|"} {
 		a, err := endpointAddress(srv.URL + "/u/{to}/" + fixed + "?q={to}&r=" + fixed)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		const value = "a/../../admin?x#y"
 		u, err := a.URL(func(string) string { return value })
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if _, err := get(t, loopback(outbound.ClientOptions{}), u.String()); err != nil || got != value+" "+value {
 			t.Errorf("%q: %q, %v", fixed, got, err)
 		}
@@ -104,9 +102,7 @@ func TestDotSegments(t *testing.T) {
 		"unix:/run/b.sock:/{to}": {"..": true, "a": false},
 	} {
 		a, err := endpointAddress(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for value, want := range refused {
 			_, err := a.URL(func(string) string { return value })
 			_, err2 := a.AppendTarget(nil, func(string) string { return value })

@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"golang.org/x/net/dns/dnsmessage"
 
 	"stanzahook/pkg/outbound"
@@ -59,9 +60,7 @@ func fetch(t *testing.T, c *http.Client, address string) (status int, body []byt
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, address, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	resp, err := c.Do(r)
 	if err != nil {
 		return 0, nil, err
@@ -83,9 +82,7 @@ var loopbackGuard = outbound.NewGuard([]netip.Prefix{netip.MustParsePrefix("127.
 func resolver(t *testing.T, addrs ...[4]byte) *net.Resolver {
 	t.Helper()
 	conn, err := net.ListenPacket("udp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
 	go func() {
 		buffer := make([]byte, 1500)
@@ -124,9 +121,7 @@ func resolver(t *testing.T, addrs ...[4]byte) *net.Resolver {
 func parse(t *testing.T, text string) *url.URL {
 	t.Helper()
 	u, err := url.Parse(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return u
 }
 

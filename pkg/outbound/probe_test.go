@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/socket"
 )
@@ -69,9 +71,7 @@ func TestAnswerNobodyAskedFor(t *testing.T) {
 		for _, later := range []bool{false, true} {
 			t.Run(fmt.Sprintf("secure %v, later %v", secure, later), func(t *testing.T) {
 				l, err := net.Listen("tcp", "127.0.0.1:0")
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				address := "http://" + l.Addr().String()
 				if secure {
 					l = tls.NewListener(l, &tls.Config{Certificates: secured.TLS.Certificates, NextProtos: []string{"http/1.1"}})
@@ -86,13 +86,9 @@ func TestAnswerNobodyAskedFor(t *testing.T) {
 				defer c.CloseIdleConnections()
 				for range 100 {
 					r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, address, strings.NewReader("x"))
-					if err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, err)
 					resp, err := c.Do(r)
-					if err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, err)
 					body, err := io.ReadAll(resp.Body)
 					_ = resp.Body.Close()
 					if string(body) != "me" || err != nil {
@@ -121,22 +117,14 @@ func TestProbe(t *testing.T) {
 				at = filepath.Join(t.TempDir(), "s")
 			}
 			l, err := net.Listen(network, at)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			conn, err := net.Dial(network, l.Addr().String())
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			other, err := l.Accept()
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			_ = conn.SetDeadline(time.Unix(1, 0)) // counts for nothing
 			quick, err := socket.New(conn, false)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			p := outbound.NewProbe(quick)
 			if !p.Silent() {
 				t.Errorf("%s: not silent before anything", network)
@@ -169,27 +157,19 @@ func TestProbe(t *testing.T) {
 func TestSocket(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "app.sock")
 	l, err := net.Listen("unix", path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s := &httptest.Server{Listener: l, Config: &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, "%s %s", r.Host, r.RequestURI)
 	})}}
 	s.Start()
 	defer s.Close()
 	a, err := outbound.ParseAddress("unix:" + path + ":/a?b=c")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	o := outbound.ClientOptions{Socket: a.Socket(), Proxy: parse(t, "http://10.1.2.3:1")}
 	u, err := a.URL(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	resp, err := outbound.NewClient(outbound.NewGuard(nil), o).Get(u.String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer resp.Body.Close()
 	if body, err := io.ReadAll(resp.Body); string(body) != "localhost /a?b=c" || err != nil {
 		t.Errorf("%s, %v", body, err)

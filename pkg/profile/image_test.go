@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/profile"
 )
 
@@ -26,19 +28,11 @@ func pictures(t testing.TB, width, height int) map[string][]byte {
 		img.Pix[i] = uint8(r.IntN(3))
 	}
 	var p, j, g bytes.Buffer
-	if err := png.Encode(&p, img); err != nil {
-		t.Fatal(err)
-	}
-	if err := jpeg.Encode(&j, img, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := gif.EncodeAll(&g, &gif.GIF{Image: []*image.Paletted{img, img}, Delay: []int{1, 1}}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&p, img))
+	require.NoError(t, jpeg.Encode(&j, img, nil))
+	require.NoError(t, gif.EncodeAll(&g, &gif.GIF{Image: []*image.Paletted{img, img}, Delay: []int{1, 1}}))
 	w, err := base64.StdEncoding.DecodeString("UklGRhoAAABXRUJQVlA4TA0AAAAvAAAAEAcQERGIiP4HAA==")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return map[string][]byte{"image/png": p.Bytes(), "image/jpeg": j.Bytes(), "image/gif": g.Bytes(), "image/webp": w}
 }
 

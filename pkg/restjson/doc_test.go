@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/stanza"
 )
 
@@ -72,9 +74,7 @@ func (k *key) note() string {
 func TestKeysInTheGuide(t *testing.T) {
 	const page = "../../examples/guide/keys.md"
 	data, err := os.ReadFile(page)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	head, tables, _ := strings.Cut(string(data), "\n## ")
 	if tables = "\n## " + tables; tables == documented() {
 		return
@@ -82,9 +82,7 @@ func TestKeysInTheGuide(t *testing.T) {
 	if !*update {
 		t.Fatalf("%s differs from the tables; run the test with -update", page)
 	}
-	if err := os.WriteFile(page, []byte(head+documented()), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(page, []byte(head+documented()), 0o644))
 }
 
 // testdata/mapping.txt has each key in both directions.
@@ -92,9 +90,7 @@ func TestExamplesHaveAllKeys(t *testing.T) {
 	out, in := map[string]bool{}, map[string]bool{}
 	for _, e := range examples(t) {
 		members, err := object([]byte(e.json))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, m := range members {
 			id := parse(e.xml).Kind.String() + " " + m.key
 			out[id] = out[id] || e.encodes()

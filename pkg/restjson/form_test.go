@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 )
@@ -34,9 +36,7 @@ func TestDecodeForm(t *testing.T) {
 		`dataform=x`:                                 `dataform: cannot be given in a form; send JSON`,
 	} {
 		values, err := url.ParseQuery(form)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := shown(DecodeForm(values)); got != want {
 			t.Errorf("%s\ngot  %s\nwant %s", form, got, want)
 		}
@@ -91,9 +91,7 @@ func TestQuery(t *testing.T) {
 	} {
 		name, text, _ := strings.Cut(query, "?")
 		args, err := url.ParseQuery(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := shown(Query(name, args, jid.MustParse("c"))); got != want && (!strings.Contains(want, "unknown query") || !strings.HasPrefix(got, want)) {
 			t.Errorf("%s\ngot  %s\nwant %s", query, got, want)
 		}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/stanza"
 )
 
@@ -20,9 +22,7 @@ func canonical(t testing.TB, s *stanza.Stanza) []string {
 	d.Strict = true
 	for {
 		token, err := d.Token()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if start, ok := token.(xml.StartElement); ok {
 			_, kids := readElement(t, d, start, 0)
 			return kids
@@ -37,9 +37,7 @@ func readElement(t testing.TB, d *xml.Decoder, start xml.StartElement, depth int
 	var text strings.Builder
 	for {
 		token, err := d.Token()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		switch token := token.(type) {
 		case xml.StartElement:
 			xml, _ := readElement(t, d, token, depth+1)

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/stanza"
 )
 
@@ -17,9 +19,7 @@ type example struct{ title, xml, arrow, json string }
 
 func examples(t testing.TB) (list []example) {
 	data, err := os.ReadFile("testdata/mapping.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, block := range strings.Split(strings.TrimSpace(string(data)), "\n\n") {
 		lines := strings.SplitN(block, "\n", 4)
 		if strings.HasPrefix(block, "#") {
@@ -68,9 +68,7 @@ func TestMapping(t *testing.T) {
 			}
 			b.WriteString("\n" + strings.Join([]string{e.title, e.xml, e.arrow, e.json}, "\n") + "\n")
 		}
-		if err := os.WriteFile("testdata/mapping.txt", []byte(b.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile("testdata/mapping.txt", []byte(b.String()), 0o644))
 	}
 	for _, e := range list {
 		t.Run(e.title, func(t *testing.T) {
@@ -84,9 +82,7 @@ func TestMapping(t *testing.T) {
 				return
 			}
 			s, err := build(e.json)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if s.XML() != e.xml {
 				t.Errorf("%s\ngot  %s\nwant %s", e.json, s.XML(), e.xml)
 			}

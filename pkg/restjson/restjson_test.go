@@ -4,13 +4,13 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestDecode(t *testing.T) {
 	s, err := build(`{"body":"a<b","to":"U@H","type":"chat","id":"7","subject":"s","lang":"en"}`)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if want := `<message type='chat' id='7' to='u@h' xml:lang='en'><body>a&lt;b</body><subject>s</subject></message>`; s.XML() != want {
 		t.Errorf("got  %s\nwant %s", s.XML(), want)
 	}
@@ -56,9 +56,7 @@ func TestGuess(t *testing.T) {
 		`{"kind":"iq"}`:        "iq get",
 	} {
 		f, err := Decode([]byte(data))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		f.Guess()
 		if got := strings.TrimSpace(f.Kind.String() + " " + f.Type); got != want {
 			t.Errorf("%s: %s, want %s", data, got, want)

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/roster"
 )
@@ -106,13 +108,9 @@ func FuzzDecode(f *testing.F) {
 		}
 		rec := roster.Record{Answer: answer, ETag: `"1"`, Added: slices.Collect(maps.Keys(want))}
 		data, err := rec.Encode()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		back, err := roster.DecodeRecord(data)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		again, err := back.Wanted(john)
 		if err != nil || !again.Equal(want) {
 			t.Errorf("%v\n%s\n%s", err, shown(again), shown(want))

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -63,9 +64,7 @@ func TestByHand(t *testing.T) {
 			r := newRig(t, func(o *roster.Options, _ *roster.Backends) {
 				o.Mode = tc.mode
 				keep, err := jid.ParseGlob("*@bot.example.com")
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				o.Keep = []jid.Glob{keep}
 			})
 			r.app.says("john", `{"marie@example.com": {"name": "Marie"}}`)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
@@ -100,9 +101,7 @@ func (r *rig) refresh(t testing.TB) string {
 func (r *rig) refreshOf(t testing.TB, owner jid.JID, force bool) string {
 	t.Helper()
 	o, err := r.Refresh(t.Context(), owner, force)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return strings.TrimSuffix(string(o.Result)+": "+o.Detail, ": ")
 }
 

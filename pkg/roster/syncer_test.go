@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -168,9 +169,7 @@ func TestJobs(t *testing.T) {
 		owners = append(owners, jid.MustParse(fmt.Sprintf("u%d@example.com", i)))
 	}
 	run, err := rosters.Start(t.Context(), append(owners, owners[3]), roster.JobOptions{Keep: true})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	<-run.Done()
 	j, ok, err := rosters.Job(t.Context(), run.Snapshot().ID)
 	if err != nil || !ok {
@@ -186,9 +185,7 @@ func TestJobs(t *testing.T) {
 	}
 	r.app.says("u7", `{}`)
 	again, err := rosters.Start(t.Context(), owners, roster.JobOptions{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	<-again.Done()
 	if j := again.Snapshot(); j.Updated != 100 || r.Counters.Count(roster.Unchanged) != 100 {
 		t.Errorf("%d of them updated, %d unchanged", j.Updated, r.Counters.Count(roster.Unchanged))
@@ -213,9 +210,7 @@ func TestInterrupted(t *testing.T) {
 			owners = append(owners, jid.MustParse(fmt.Sprintf("u%d@example.com", i)))
 		}
 		run, err := rosters.Start(t.Context(), owners, roster.JobOptions{Keep: true})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		time.Sleep(5500 * time.Millisecond)
 		killed := roster.New(r.cache, zap.NewNop(), r.Syncer) // another process, with what is stored
 		j, ok, err := killed.Job(t.Context(), run.Snapshot().ID)

@@ -8,15 +8,15 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/secret"
 )
 
 func write(t *testing.T, dir, name, content string) string {
 	t.Helper()
 	path := filepath.Join(dir, name)
-	if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, []byte(content), 0o600))
 	return path
 }
 
@@ -33,9 +33,7 @@ func TestFromFile(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := secret.FromFile(write(t, t.TempDir(), "s", test.content))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if got.Reveal() != test.want {
 				t.Errorf("got %d bytes, want %d", len(got.Reveal()), len(test.want))
 			}
@@ -46,9 +44,7 @@ func TestFromFile(t *testing.T) {
 func TestFromFileErrors(t *testing.T) {
 	dir := t.TempDir()
 	locked := write(t, dir, "locked", value)
-	if err := os.Chmod(locked, 0); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Chmod(locked, 0))
 	for name, test := range map[string]struct {
 		path, want string
 		is         error
@@ -86,9 +82,7 @@ func TestFind(t *testing.T) {
 	root := t.TempDir()
 	credentials, base := filepath.Join(root, "credentials"), filepath.Join(root, "etc")
 	for _, dir := range []string{credentials, base} {
-		if err := os.Mkdir(dir, 0o700); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.Mkdir(dir, 0o700))
 	}
 	inBoth := write(t, credentials, "both", "1")
 	write(t, base, "both", "2")
@@ -106,9 +100,7 @@ func TestFind(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := secret.Find(test.path, test.credentials, base)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if got != test.want {
 				t.Errorf("got %s, want %s", got, test.want)
 			}

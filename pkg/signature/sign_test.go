@@ -12,6 +12,7 @@ import (
 	"time"
 
 	official "github.com/standard-webhooks/standard-webhooks/libraries/go"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/pkg/signature"
 )
@@ -28,13 +29,9 @@ type vector struct {
 func vectors(t testing.TB) []vector {
 	t.Helper()
 	data, err := os.ReadFile("testdata/vectors.json")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var all []vector
-	if err := json.Unmarshal(data, &all); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal(data, &all))
 	return all
 }
 
@@ -43,9 +40,7 @@ func secrets(t testing.TB, texts ...string) []signature.Secret {
 	var all []signature.Secret
 	for _, text := range texts {
 		s, err := signature.ParseSecret(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		all = append(all, s)
 	}
 	return all
@@ -89,9 +84,7 @@ func TestOfficialLibrary(t *testing.T) {
 		h.Set(signature.HeaderSignature, signature.NewSigner(secrets(t, texts...)).Sign(id, at, body))
 		for i, text := range texts {
 			theirs, err := official.NewWebhook(text)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if err := theirs.Verify(body, h); err != nil {
 				t.Fatalf("%s with secret %d of %d: %v", id, i+1, len(texts), err)
 			}

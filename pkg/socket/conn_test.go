@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"golang.org/x/net/nettest"
 
 	"stanzahook/pkg/socket"
@@ -24,22 +25,14 @@ func pair(t *testing.T, network string) (*socket.Conn, net.Conn) {
 		addr = filepath.Join(t.TempDir(), "s")
 	}
 	l, err := net.Listen(network, addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	dialled, err := net.Dial(network, l.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	accepted, err := l.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	c, err := socket.New(dialled, network == "tcp")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close(); _ = accepted.Close() })
 	return c, accepted
 }
@@ -138,9 +131,7 @@ func TestCloseWrite(t *testing.T) {
 		if _, err := c.Write([]byte("question")); err != nil {
 			t.Fatal(err)
 		}
-		if err := c.CloseWrite(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, c.CloseWrite())
 		if got, err := io.ReadAll(peer); string(got) != "question" || err != nil {
 			t.Errorf("%q %v", got, err)
 		}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/jid"
 )
 
@@ -159,9 +161,7 @@ func TestStreamPrefixes(t *testing.T) {
 	scope := []Namespace{{"db", "jabber:server:dialback"}, {"stream", NSStream}}
 	raw := `<message id='1'><db:x a='1'/><stream:y/><db:z/></message>`
 	s, err := NewParser(Limits{}, scope).Parse(raw)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	want := `<message xmlns:db='jabber:server:dialback' xmlns:stream='http://etherx.jabber.org/streams' id='1'><db:x a='1'/><stream:y/><db:z/></message>`
 	if s.XML() != want {
 		t.Errorf("XML %s, want %s", s.XML(), want)
@@ -181,9 +181,7 @@ func TestWith(t *testing.T) {
 		{`<message/>`, `<message type='chat' from='bot@c.example' to='u@h'/>`},
 	} {
 		s, err := Must(Parse(tc.raw, Limits{})).With(h, Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if s.XML() != tc.want {
 			t.Errorf("got  %s\nwant %s", s.XML(), tc.want)
 		}
@@ -214,9 +212,7 @@ func TestErrorReply(t *testing.T) {
 	s := Must(Parse(`<iq type='get' id='q1' from='u@h/r' to='bot@c.example'><ping xmlns='urn:xmpp:ping'/></iq>`, Limits{}))
 	e := &Error{Type: Cancel, Condition: ServiceUnavailable, Text: "no <bot> \x00 here"}
 	r, err := s.ErrorReply(e, Limits{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if r.Type != "error" || r.ID != "q1" || r.From != s.To || r.To != s.From || r.Kind != IQ {
 		t.Errorf("header %+v", r.Header)
 	}
@@ -287,9 +283,7 @@ func TestFrameAndParseAllocations(t *testing.T) {
 	p := NewParser(Limits{}, []Namespace{{"stream", NSStream}})
 	n := testing.AllocsPerRun(1000, func() {
 		f, err := r.Next()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if _, err := p.Parse(string(f)); err != nil {
 			t.Fatal(err)
 		}
@@ -315,9 +309,7 @@ func TestKeysLeaveLargeStanzas(t *testing.T) {
 	kept, before := make([]keys, n), heap()
 	for i := range kept {
 		s, err := Parse("<message from='alice@example.com/a' to='bot.example.com' id='1'><body>"+strings.Repeat("x", size)+"</body></message>", Limits{MaxBytes: 2 * size})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		kept[i] = keys{s.From.Bare(), s.To, s.ID}
 	}
 	if more := heap() - before; more > n*size/4 {

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/jid"
 )
 
@@ -30,18 +32,14 @@ func TestAppendEmpty(t *testing.T) {
 			continue
 		}
 		with, err := s.AppendEmpty(h, "urn:room", "room", attrs, Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		sameAsParsed(t, with)
 		want := Must(build(h, s.extra, s.content()+"<room xmlns='urn:room' nick='Ali&apos;c&lt;e&gt;&#xA;&amp;&#x9;&quot;' own-nick='' real='"+Clean("a\x01\x7f\xff")+"'/>", Limits{}))
 		if with.XML() != want.XML() {
 			t.Errorf("%s\nnot %s", with.XML(), want.XML())
 		}
 		without, err := with.Without("urn:room", Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		sameAsParsed(t, without)
 		if _, has := without.Child("urn:room", ""); has || len(without.Children()) < len(s.Children())-2 {
 			t.Errorf("%s of %s", without.XML(), raw)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/deploy/lab/natsserver"
@@ -33,9 +34,7 @@ func join(t *testing.T, c *natsserver.Cluster, name string) *member {
 			to.Hear(data)
 		}
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	m.board = board
 	m.Member = replica.Join(board, replica.Options{About: replica.About{Replica: name}, Failover: 2 * time.Second, OnLost: func(why error) { m.lost.Store(&why) }})
 	heard.Store(m.Member)

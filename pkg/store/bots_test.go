@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
@@ -19,17 +21,13 @@ func TestBots(t *testing.T) {
 	live := func(use func(s *store.Store)) {
 		t.Helper()
 		s, err := store.Open(ctx, store.Options{Dir: dir, MaxBytes: 64 << 20})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer s.Close()
 		use(s)
 	}
 	try := func(err error) {
 		t.Helper()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 	}
 	names := func(s *store.Store) string {
 		t.Helper()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -14,17 +15,13 @@ import (
 func TestStoredWhileBroken(t *testing.T) {
 	ctx := t.Context()
 	s := &Store{o: Options{Dir: t.TempDir()}}
-	if err := s.o.complete(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.o.complete())
 	s.log = zap.NewNop()
 	if err := s.open(ctx); err != nil { // without its watcher, which would restart the server
 		t.Fatal(err)
 	}
 	defer func() { s.srv.Stop() }()
-	if err := s.srv.Restart(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.srv.Restart())
 	if !s.srv.Broken() {
 		t.Fatal("not broken")
 	}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
@@ -38,9 +39,7 @@ func dead(n int, endpoint string) store.DeadLetter {
 
 func putDeadLetter(t *testing.T, s *store.Store, d store.DeadLetter) {
 	t.Helper()
-	if err := s.DeadLetters().Put(t.Context(), &d); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.DeadLetters().Put(t.Context(), &d))
 }
 
 func TestDeadLetters(t *testing.T) {
@@ -77,9 +76,7 @@ func TestDeadLetters(t *testing.T) {
 	pages := 0
 	for cursor, more := "", true; more; more = cursor != "" {
 		list, next, err := s.DeadLetters().List(t.Context(), deliverylog.Filter{Cursor: cursor, Limit: 67})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, d := range list {
 			if seen[d.ID] || d.Stanza != "" || d.Attempts[0].Answer != "" {
 				t.Errorf("%+v", d)
@@ -107,9 +104,7 @@ func TestDeadLetters(t *testing.T) {
 	if _, seq, err = s.DeadLetters().Get(t.Context(), want.ID); err != nil {
 		t.Fatalf("buried again: %v", err)
 	}
-	if err := s.DeadLetters().Remove(t.Context(), seq); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.DeadLetters().Remove(t.Context(), seq))
 	if err := s.DeadLetters().Remove(t.Context(), seq); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("removed twice: %v", err)
 	}
@@ -146,9 +141,7 @@ func TestShareOfDeadLetters(t *testing.T) {
 	}
 	wg.Wait()
 	list, _, err := s.DeadLetters().List(t.Context(), deliverylog.Filter{Limit: 100})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if n := len(list); n != 1+10 || list[n-1].ID != dead(0, "").ID {
 		t.Errorf("%d letters are left, the oldest %s", n, list[n-1].ID)
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -46,9 +47,7 @@ func TestStoreOfEarlierVersion(t *testing.T) {
 
 	out := make(chan *store.OutgoingDelivery, 3)
 	stop, err := s.Outbox().Consume(ctx, "bot.example.com", func(d *store.OutgoingDelivery) { out <- d })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer stop()
 	for _, want := range []store.Outgoing{
 		{ID: "out0", Component: "bot.example.com", Queued: at, Stanza: "<message id='0'/>"},

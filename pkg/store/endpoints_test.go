@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/store"
 )
 
@@ -15,23 +17,15 @@ func TestMadeEndpoints(t *testing.T) {
 	s := open(t, dir)
 	put := func(slot int, name string, order uint64, keys string) {
 		t.Helper()
-		if err := s.MadeEndpoints().Put(ctx, &store.MadeEndpoint{Slot: slot, Name: name, Order: order, Keys: json.RawMessage(keys)}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.MadeEndpoints().Put(ctx, &store.MadeEndpoint{Slot: slot, Name: name, Order: order, Keys: json.RawMessage(keys)}))
 	}
 	put(0, "b", 2, `{"url":"http://b/"}`)
 	put(1, "a", 1, `{}`)
 	put(2, "c", 3, `{}`)
 	put(0, "b", 2, `{"url":"http://b/2"}`)
-	if err := s.MadeEndpoints().Remove(ctx, 2); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Endpoints().Put(ctx, "a", store.EndpointState{Disabled: true, Since: time.Now()}); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Endpoints().Remove(ctx, "a"); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.MadeEndpoints().Remove(ctx, 2))
+	require.NoError(t, s.Endpoints().Put(ctx, "a", store.EndpointState{Disabled: true, Since: time.Now()}))
+	require.NoError(t, s.Endpoints().Remove(ctx, "a"))
 	if err := s.Endpoints().Remove(ctx, "never there"[:5]); err != nil {
 		t.Error(err)
 	}

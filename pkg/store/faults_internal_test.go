@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -35,9 +37,7 @@ func (l *lanes) empty(what string) {
 func (l *lanes) copyOf(q *Queue, r *Stored, answered bool) {
 	l.t.Helper()
 	seq, err := q.qs.appendNow(q.olderSubject(r.Conversation), withOrigin(r.data(), r.Seq))
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	require.NoError(l.t, err)
 	if answered {
 		q.qs.waiting.top.Store(seq)
 	}
@@ -89,21 +89,13 @@ func TestPushedBecomesPulled(t *testing.T) {
 			q := l.queue("a")
 			for range turns {
 				l.put(at, 10)
-				if err := q.moveAll(t.Context()); err != nil {
-					t.Fatal(err)
-				}
-				if err := q.Pull(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, q.moveAll(t.Context()))
+				require.NoError(t, q.Pull(t.Context()))
 				l.put(at, 10)
-				if err := q.moveAll(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, q.moveAll(t.Context()))
 				q.Push()
 			}
-			if err := q.Pull(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, q.Pull(t.Context()))
 			for after, left := uint64(0), 20*turns; left > 0; {
 				list, _, err := q.Page(t.Context(), after, 7)
 				if err != nil || len(list) == 0 {
@@ -130,14 +122,10 @@ func TestPageOfWhatIsAcknowledged(t *testing.T) {
 	at := lane{"a", "x"}
 	l.put(at, 10)
 	q := l.queue("a")
-	if err := q.moveAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.moveAll(t.Context()))
 	l.hold(time.Hour) // the originals stay, and so the copies do
 	l.ack(at, 4)
-	if err := q.Pull(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.Pull(t.Context()))
 	list, _, err := q.Page(t.Context(), 0, 100)
 	if err != nil || len(list) != 6 || list[0].ID != l.wait[at][0].ID {
 		t.Fatalf("%v, %v", places(list), err)
@@ -155,9 +143,7 @@ func TestRemovalBesideAnotherQueue(t *testing.T) {
 	a, b := lane{"a", "x"}, lane{"b", "x"}
 	l.put(b, 5)
 	l.put(a, 1) // waits, and nothing behind it is finished
-	if err := l.queue("b").moveAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, l.queue("b").moveAll(t.Context()))
 	l.ack(b, 5)
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		state, err := l.s.queues.waiting.st.State(t.Context())
@@ -178,12 +164,8 @@ func TestOriginalsAreLost(t *testing.T) {
 	at := lane{"a", "x"}
 	l.put(at, 10)
 	q, st := l.queue("a"), l.s.queues.recent.st
-	if err := st.Remove(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Remove(t.Context()))
+	require.NoError(t, st.Open(t.Context()))
 	for i := range l.wait[at] {
 		r := &l.wait[at][i]
 		l.copyOf(q, r, true)
@@ -204,9 +186,7 @@ func TestOriginalsAreLost(t *testing.T) {
 		l.open()
 		l.hold(time.Hour)
 		l.reread(false)
-		if err := l.queue("a").moveAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, l.queue("a").moveAll(t.Context()))
 		l.put(at, 3)
 	}
 	l.check()
@@ -221,16 +201,10 @@ func TestDropWhileAMoveIsBrokenOff(t *testing.T) {
 		l.copyOf(q, &l.wait[at][i], true)
 	}
 	q.moving.Unlock()
-	if err := q.Drop(t.Context(), at.conversation, l.wait[at][0].Seq); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.Drop(t.Context(), at.conversation, l.wait[at][0].Seq))
 	l.wait[at] = l.wait[at][1:]
-	if err := q.moveAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := q.Recount(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.moveAll(t.Context()))
+	require.NoError(t, q.Recount(t.Context()))
 	if n := q.Backlog()["x"]; n != 9 {
 		t.Errorf("%d events are counted", n)
 	}
@@ -245,15 +219,11 @@ func TestDropWhileAMoveIsBrokenOff(t *testing.T) {
 func TestFullBehindOneEvent(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 64 << 20}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer s.Close()
 	put := func(endpoint string, size int) (uint64, error) {
 		q, err := s.Queues().Open(t.Context(), endpoint)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		done := make(chan error, 1)
 		place := uint64(0)
 		r := Record{ID: "evt", Component: "bot.example.com", Conversation: "x", Received: time.UnixMilli(1), Since: time.UnixMilli(2), Stanza: strings.Repeat("x", size)}
@@ -266,9 +236,7 @@ func TestFullBehindOneEvent(t *testing.T) {
 		t.Fatal(err)
 	}
 	q, err := s.Queues().Open(t.Context(), "busy")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s.disk.events.Store(0)
 	for range 4 * 64 * 4 { // as much as the store holds, four times, if nothing is refused before
 		place, err := put("busy", 256<<10)
@@ -296,9 +264,7 @@ func TestMovedAreForgotten(t *testing.T) {
 	at := lane{"a", "x"}
 	for range 20 {
 		l.put(at, 200)
-		if err := q.moveAll(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.moveAll(t.Context()))
 		l.check()
 		l.ack(at, 190)
 		l.check()
@@ -321,9 +287,7 @@ func TestManyConversationsFinish(t *testing.T) {
 	for i := range n {
 		l.put(lane{"a", fmt.Sprint(i)}, 1)
 	}
-	if err := q.moveAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.moveAll(t.Context()))
 	time.Sleep(50 * time.Millisecond) // the originals may go
 	l.s.queues.touching.Lock()
 	l.s.queues.removeFor = 1 // one conversation at a time

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 )
 
@@ -16,14 +17,10 @@ import (
 func TestPlacesAfterAKill(t *testing.T) {
 	put := func(s *Store) uint64 {
 		q, err := s.Queues().Open(context.Background(), "a")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		done := make(chan uint64)
 		r := Record{ID: "evt", Component: "bot.example.com", Conversation: "x", Received: time.UnixMilli(1), Since: time.UnixMilli(2), Stanza: "<message/>"}
-		if err := q.Append(&r, func(seq uint64, _ error) { done <- seq }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.Append(&r, func(seq uint64, _ error) { done <- seq }))
 		return <-done
 	}
 	if dir := os.Getenv("STANZAHOOK_PLACES"); dir != "" { // the process that is killed
@@ -51,12 +48,8 @@ func TestPlacesAfterAKill(t *testing.T) {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestPlacesAfterAKill$")
 		child.Env = append(os.Environ(), "STANZAHOOK_PLACES="+dir)
 		out, err := child.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		require.NoError(t, child.Start())
 		lines, seq := bufio.NewScanner(out), uint64(0)
 		lines.Scan()
 		_, err = fmt.Sscan(lines.Text(), &seq)
@@ -71,9 +64,7 @@ func TestPlacesAfterAKill(t *testing.T) {
 		last = seq
 	}
 	s, err := Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer s.Close()
 	if seq := put(s); seq <= last {
 		t.Errorf("the place %d after %d", seq, last)

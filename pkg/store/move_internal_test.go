@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // lanes is what a store ought to hold: by endpoint and conversation, the ids of what waits,
@@ -27,9 +29,8 @@ type lane struct{ endpoint, conversation string }
 func (l *lanes) open() {
 	l.t.Helper()
 	var err error
-	if l.s, err = Open(l.t.Context(), Elsewhere(Options{Dir: l.dir, MaxBytes: 1 << 30})); err != nil {
-		l.t.Fatal(err)
-	}
+	l.s, err = Open(l.t.Context(), Elsewhere(Options{Dir: l.dir, MaxBytes: 1 << 30}))
+	require.NoError(l.t, err)
 	l.hold(5 * time.Millisecond)
 }
 
@@ -52,9 +53,7 @@ func (l *lanes) kill() {
 func (l *lanes) queue(endpoint string) *Queue {
 	l.t.Helper()
 	q, err := l.s.Queues().Open(l.t.Context(), endpoint)
-	if err != nil {
-		l.t.Fatal(err)
-	}
+	require.NoError(l.t, err)
 	return q
 }
 
@@ -69,9 +68,7 @@ func (l *lanes) put(at lane, n int) {
 	for range n {
 		r := Record{ID: fmt.Sprintf("evt_%d", l.next), Component: "bot.example.com", Conversation: at.conversation, Received: time.UnixMilli(1), Since: time.UnixMilli(2), Stanza: "<message/>"}
 		l.next++
-		if err := l.queue(at.endpoint).Append(&r, func(seq uint64, err error) { results <- result{r, seq, err} }); err != nil {
-			l.t.Fatal(err)
-		}
+		require.NoError(l.t, l.queue(at.endpoint).Append(&r, func(seq uint64, err error) { results <- result{r, seq, err} }))
 	}
 	for range n {
 		r := <-results
@@ -103,9 +100,7 @@ func (l *lanes) check() {
 		for len(want) > 0 || after == 0 {
 			n := 1 + l.rnd.IntN(40)
 			list, err := l.queue(at.endpoint).Read(l.t.Context(), at.conversation, after, n)
-			if err != nil {
-				l.t.Fatal(err)
-			}
+			require.NoError(l.t, err)
 			if len(list) != min(n, len(want)) || !slices.EqualFunc(list, want[:len(list)], func(a, b Stored) bool { return a == b }) {
 				l.t.Fatalf("%v after %d: %d of %d events, want %d: %v\nwant %v", at, after, len(list), n, len(want), places(list), places(want))
 			}
@@ -131,9 +126,7 @@ func (l *lanes) reread(killed bool) {
 	for at, want := range l.wait {
 		q := l.queue(at.endpoint)
 		list, err := q.Read(l.t.Context(), at.conversation, 0, 1<<20)
-		if err != nil {
-			l.t.Fatal(err)
-		}
+		require.NoError(l.t, err)
 		again := len(list) - len(want)
 		if again < 0 || again > 0 && !killed || !slices.EqualFunc(list[max(0, again):], want, func(a, b Stored) bool { return a.Record == b.Record }) {
 			l.t.Fatalf("%v, killed %v: %v\nwant %v", at, killed, places(list), places(want))
@@ -182,14 +175,10 @@ func TestMoves(t *testing.T) {
 					stuck = at
 				case n < 88 && len(l.wait[at]) > 0:
 					i := l.rnd.IntN(len(l.wait[at]))
-					if err := l.queue(at.endpoint).Drop(t.Context(), at.conversation, l.wait[at][i].Seq); err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, l.queue(at.endpoint).Drop(t.Context(), at.conversation, l.wait[at][i].Seq))
 					l.wait[at] = slices.Delete(l.wait[at], i, i+1)
 				case n < 90:
-					if err := l.queue(at.endpoint).Recount(t.Context()); err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, l.queue(at.endpoint).Recount(t.Context()))
 					b := l.queue(at.endpoint).Backlog()
 					for _, c := range []string{"x", "y", "z"} {
 						if b[c] != len(l.wait[lane{at.endpoint, c}]) {
@@ -267,9 +256,7 @@ func TestMoveIsKilled(t *testing.T) {
 				}
 			}
 			for _, i := range c.gone {
-				if err := l.s.queues.recent.st.Delete(context.Background(), l.wait[at][i].Seq); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, l.s.queues.recent.st.Delete(context.Background(), l.wait[at][i].Seq))
 			}
 			if Elsewhere(Options{Dir: l.dir}).NATS != nil && len(c.copies) > 0 { // copies have no holes there: these were finished
 				var left []Stored

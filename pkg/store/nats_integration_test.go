@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -66,9 +67,7 @@ func TestNATSWithoutQuorum(t *testing.T) {
 	hung := make(chan struct{}, 1)
 	o := store.Options{NATS: &store.NATS{URL: c.URL(), Name: "lab", Replicas: 3}, MaxBytes: 1 << 30, Log: zap.NewNop(), OnHung: func() { hung <- struct{}{} }}
 	s, err := store.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	q := queue(t, s, "echo")
 	var mu sync.Mutex
 	var stored []string
@@ -131,9 +130,8 @@ func TestNATSWithoutQuorum(t *testing.T) {
 	}
 	under.Wait()
 	s.Close()
-	if s, err = store.Open(t.Context(), o); err != nil {
-		t.Fatal(err)
-	}
+	s, err = store.Open(t.Context(), o)
+	require.NoError(t, err)
 	defer s.Close()
 	q = queue(t, s, "echo")
 	found := make(map[string]bool)
@@ -162,9 +160,7 @@ func TestNATSWithoutQuorum(t *testing.T) {
 func TestNATSPermissions(t *testing.T) {
 	t.Parallel()
 	account, err := os.ReadFile("../../deploy/samples/nats/account.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	c := natsserver.Start(t, natsserver.Options{Config: string(account)})
 	n := store.NATS{URL: c.URL(), Name: "stanzahook", Replicas: 1, User: "stanzahook", Password: "change-me"}
 	probe := func(want string, n store.NATS) {
@@ -182,14 +178,10 @@ func TestNATSPermissions(t *testing.T) {
 	o := store.Options{NATS: &n, MaxBytes: 64 << 20, Log: zap.New(core)}
 	for range 2 {
 		s, err := store.Open(t.Context(), o)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		q := queue(t, s, "echo")
 		places := fill(t, q, 0, 20)
-		if err := q.Drop(t.Context(), record(3, 3).Conversation, places[3]); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.Drop(t.Context(), record(3, 3).Conversation, places[3]))
 		for i, place := range places {
 			if i != 3 {
 				q.Ack(record(i, i%7).Conversation, place)
@@ -202,24 +194,14 @@ func TestNATSPermissions(t *testing.T) {
 			}
 			done <- struct{}{}
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Outbox().Put(t.Context(), store.Outgoing{ID: fmt.Sprint(time.Now()), Component: "bot.example.com", Queued: time.Now(), Stanza: "<message/>"}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		require.NoError(t, s.Outbox().Put(t.Context(), store.Outgoing{ID: fmt.Sprint(time.Now()), Component: "bot.example.com", Queued: time.Now(), Stanza: "<message/>"}))
 		<-done
 		probe("an instance is using them", n)
 		stop()
-		if err := s.Endpoints().Put(t.Context(), "echo", store.EndpointState{Disabled: true}); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Endpoints().Remove(t.Context(), "echo"); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.DeadLetters().Put(t.Context(), &store.DeadLetter{Record: *record(1, 1), Endpoint: "echo", Died: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Endpoints().Put(t.Context(), "echo", store.EndpointState{Disabled: true}))
+		require.NoError(t, s.Endpoints().Remove(t.Context(), "echo"))
+		require.NoError(t, s.DeadLetters().Put(t.Context(), &store.DeadLetter{Record: *record(1, 1), Endpoint: "echo", Died: time.Now()}))
 		if counts, err := s.DeadLetters().Counts(t.Context(), []string{"echo"}); err != nil || counts["echo"] != 1 {
 			t.Error(counts, err)
 		}

@@ -12,6 +12,7 @@ import (
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -30,9 +31,7 @@ func onNATS(t *testing.T, events int) (*server.Server, *Store, *Queue, []uint64)
 func startNATS(t *testing.T) *server.Server {
 	t.Helper()
 	srv, err := server.NewServer(&server.Options{Host: "127.0.0.1", Port: -1, NoSigs: true, JetStream: true, StoreDir: t.TempDir(), MaxPayload: 8 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	go srv.Start()
 	if !srv.ReadyForConnections(time.Minute) {
 		t.Fatal("the server does not start")
@@ -47,13 +46,9 @@ func startNATS(t *testing.T) *server.Server {
 func overNATS(t *testing.T, url string, events int) (*Store, *Queue, []uint64) {
 	t.Helper()
 	s, err := Open(t.Context(), Options{NATS: &NATS{URL: url, Name: "lab", Replicas: 1}, MaxBytes: 1 << 28})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	q, err := s.Queues().Open(t.Context(), "echo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	places, results := make([]uint64, events), make(chan error, events)
 	for i := range events {
 		r := &Record{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Conversation: Conversation("a", "b"), Sender: "a", Stanza: "<message/>"}
@@ -61,14 +56,10 @@ func overNATS(t *testing.T, url string, events int) (*Store, *Queue, []uint64) {
 			places[i] = seq
 			results <- err
 		})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 	}
 	for range events {
-		if err := <-results; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-results)
 	}
 	return s, q, places
 }
@@ -80,18 +71,12 @@ func TestMoveEndsWhileWaitingIsFull(t *testing.T) {
 	srv, s, q, _ := onNATS(t, 10)
 	defer s.Close()
 	nc, err := nats.Connect(srv.ClientURL())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer nc.Close()
 	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	st, err := js.Stream(t.Context(), "lab_WAITING")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	config := st.CachedInfo().Config
 	bound := func(n int64) {
 		config.MaxMsgs = n
@@ -130,13 +115,9 @@ func TestMoveEndsWhileWaitingIsFull(t *testing.T) {
 	for err = errUnderWay; errors.Is(err, errUnderWay); time.Sleep(10 * time.Millisecond) {
 		err = q.moveAll(t.Context())
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	list, err := q.Read(t.Context(), Conversation("a", "b"), 0, 100)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for i, r := range list {
 		if r.ID != fmt.Sprintf("evt_%d", i) {
 			t.Errorf("%s is at %d", r.ID, i)
@@ -162,9 +143,7 @@ func TestUnpassedCounts(t *testing.T) {
 func TestSweepEndsWhileNATSIsAway(t *testing.T) {
 	t.Parallel()
 	srv, s, q, places := onNATS(t, 10)
-	if err := q.moveAll(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.moveAll(t.Context()))
 	srv.Shutdown()
 	srv.WaitForShutdown()
 	q.Ack(Conversation("a", "b"), places[9])
@@ -208,9 +187,7 @@ func TestStopOverALongWay(t *testing.T) {
 // slowly passes connections on to an address, each byte after a pause, and returns its own.
 func slowly(t *testing.T, addr string, pause time.Duration) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	type part struct {
 		due  time.Time

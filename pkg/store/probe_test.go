@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/store"
 )
 
@@ -25,18 +27,14 @@ func TestProbe(t *testing.T) {
 	}
 	s.Close()
 	_, _, release, err = store.Probe(dir)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if _, err := store.Open(t.Context(), store.Elsewhere(store.Options{Dir: dir})); !errors.Is(err, store.ErrLocked) {
 		t.Errorf("while it is looked at: %v", err)
 	}
 	release()
 	open(t, dir).Close()
 	file := filepath.Join(t.TempDir(), "file")
-	if err := os.WriteFile(file, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, nil, 0o600))
 	for _, bad := range []string{file, filepath.Join(file, "below")} {
 		if _, _, _, err := store.Probe(bad); err == nil {
 			t.Errorf("%s is fine", bad)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/store"
 )
 
@@ -19,9 +21,7 @@ func TestListOfAQueue(t *testing.T) {
 	var want []string
 	for i, seq := range seqs {
 		if !keep(i) {
-			if err := q.Drop(t.Context(), record(i, i%7).Conversation, seq); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, q.Drop(t.Context(), record(i, i%7).Conversation, seq))
 			continue
 		}
 		want = append(want, fmt.Sprintf("evt_%d", i))
@@ -32,9 +32,7 @@ func TestListOfAQueue(t *testing.T) {
 	var got []string
 	for before := uint64(0); ; {
 		list, err := q.List(t.Context(), before, 40)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if len(list) == 0 {
 			break
 		}
@@ -55,12 +53,8 @@ func TestListOfAQueue(t *testing.T) {
 	of := record(1, 1)
 	of.ID = "evt_6Z1ZN2JPKR7QJ4CXY1GBWWW5KQ" // of a room: made in the year 9036, if it were a time
 	stored := make(chan error, 1)
-	if err := q.Append(of, func(_ uint64, err error) { stored <- err }); err != nil {
-		t.Fatal(err)
-	}
-	if err := <-stored; err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.Append(of, func(_ uint64, err error) { stored <- err }))
+	require.NoError(t, <-stored)
 	fill(t, q, 2000, 2010)
 	if r, ok, err := q.Find(t.Context(), of.ID); err != nil || !ok || r.ID != of.ID {
 		t.Errorf("of a room: %+v, %t, %v", r, ok, err)

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // What was damaged on disk costs itself only, and what is done is removed up to
@@ -11,17 +13,11 @@ import (
 func TestPagesAndAckThrough(t *testing.T) {
 	dir := t.TempDir()
 	s, err := Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { s.Close() }()
 	q, err := s.Queues().Open(t.Context(), "bot")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := q.Pull(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, q.Pull(t.Context()))
 	at, err := q.Places(t.Context())
 	if err != nil || at.Made.IsZero() {
 		t.Fatalf("%+v %v", at, err)
@@ -30,12 +26,8 @@ func TestPagesAndAckThrough(t *testing.T) {
 	put := func(i int) {
 		t.Helper()
 		r := Record{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Conversation: Conversation("u", fmt.Sprint(i%3)), Received: time.Now(), Since: time.Now(), Stanza: "<message/>"}
-		if err := q.Append(&r, func(_ uint64, err error) { done <- err }); err != nil {
-			t.Fatal(err)
-		}
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.Append(&r, func(_ uint64, err error) { done <- err }))
+		require.NoError(t, <-done)
 	}
 	base := q.Top() // places on NATS begin behind a fence
 	for i := range 50 {
@@ -68,9 +60,7 @@ func TestPagesAndAckThrough(t *testing.T) {
 		t.Helper()
 		q.remove(t.Context(), false, time.Now().Add(time.Minute))
 		at, err := q.Places(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return at.First
 	}
 	q.AckThrough(base + 40)
@@ -79,15 +69,11 @@ func TestPagesAndAckThrough(t *testing.T) {
 	}
 	made := at.Made
 	s.Close()
-	if s, err = Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30})); err != nil {
-		t.Fatal(err)
-	}
-	if q, err = s.Queues().Open(t.Context(), "bot"); err != nil {
-		t.Fatal(err)
-	}
-	if err := q.Pull(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	s, err = Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30}))
+	require.NoError(t, err)
+	q, err = s.Queues().Open(t.Context(), "bot")
+	require.NoError(t, err)
+	require.NoError(t, q.Pull(t.Context()))
 	if at, err = q.Places(t.Context()); err != nil || at.First != base+41 || !at.Made.Equal(made) {
 		t.Errorf("%+v %v", at, err)
 	}
@@ -112,18 +98,14 @@ func TestPagesAndAckThrough(t *testing.T) {
 // A reader of an endpoint where little waits does not pay for what waits elsewhere.
 func TestPageOfAFew(t *testing.T) {
 	s, err := Open(t.Context(), Elsewhere(Options{Dir: t.TempDir(), MaxBytes: 1 << 30}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer s.Close()
 	open := func(name string) *Queue {
 		q, err := s.Queues().Open(t.Context(), name)
 		if err == nil {
 			err = q.Pull(t.Context())
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return q
 	}
 	bot, other := open("bot"), open("other")
@@ -132,14 +114,10 @@ func TestPageOfAFew(t *testing.T) {
 		done := make(chan error, n)
 		for i := range n {
 			r := Record{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Conversation: Conversation("u", fmt.Sprint(i%10)), Received: time.Now(), Since: time.Now(), Stanza: "<message/>"}
-			if err := q.Append(&r, func(_ uint64, err error) { done <- err }); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, q.Append(&r, func(_ uint64, err error) { done <- err }))
 		}
 		for range n {
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, <-done)
 		}
 	}
 	// The shortest of many times: the machine may be busy.
@@ -175,9 +153,7 @@ func TestPageOfAFew(t *testing.T) {
 		t.Fatal(list, err)
 	}
 	for _, r := range list[:1] {
-		if err := bot.Drop(t.Context(), r.Conversation, r.Seq); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, bot.Drop(t.Context(), r.Conversation, r.Seq))
 	}
 	if again, _, err := bot.Page(t.Context(), base+4003, 1); err != nil || len(again) != 1 || again[0].Seq != list[1].Seq {
 		t.Errorf("%+v, %v, want %+v", again, err, list[1])

@@ -6,15 +6,14 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
 )
 
 // requests counts what a server was sent.
 func requests(t *testing.T, srv *server.Server) int64 {
 	t.Helper()
 	v, err := srv.Varz(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return v.InMsgs
 }
 
@@ -24,13 +23,9 @@ func takesOver(t *testing.T, srv *server.Server, most int64) (*Store, *Queue) {
 	open := func(name string) (*Store, *Queue, int64) {
 		before := requests(t, srv)
 		s, err := Open(t.Context(), Options{NATS: &NATS{URL: srv.ClientURL(), Name: name, Replicas: 1}, MaxBytes: 1 << 28})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		q, err := s.Queues().Open(t.Context(), "echo")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return s, q, requests(t, srv) - before
 	}
 	empty, _, own := open("empty")
@@ -112,9 +107,7 @@ func TestSettlePlacesThatComeAgain(t *testing.T) {
 	const events, dropped = 100, 50
 	_, s, q, places := onNATS(t, events)
 	defer s.Close()
-	if err := q.Drop(t.Context(), Conversation("a", "b"), places[dropped]); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.Drop(t.Context(), Conversation("a", "b"), places[dropped]))
 	for right := range events {
 		copies, ids := make(map[uint64]copied), make(map[uint64]string)
 		for i, place := range places {
@@ -154,9 +147,7 @@ func TestMovesDoNotHoldEarlierOnes(t *testing.T) {
 	left := func() uint64 {
 		s.queues.remove(t.Context(), false)
 		state, err := s.queues.waiting.st.State(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return state.Records
 	}
 	settle(0)

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/gateway"
 )
 
@@ -17,16 +19,12 @@ func TestRosters(t *testing.T) {
 		t.Fatalf("%q %d %v", data, revision, err)
 	}
 	first, err := s.Rosters().Put(ctx, "john", "example.com", []byte("one"), 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("another"), 0); !errors.Is(err, gateway.ErrChanged) {
 		t.Errorf("a second first: %v", err)
 	}
 	second, err := s.Rosters().Put(ctx, "john", "example.com", []byte("two"), first)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if _, err := s.Rosters().Put(ctx, "john", "example.com", []byte("late"), first); !errors.Is(err, gateway.ErrChanged) {
 		t.Errorf("over an old revision: %v", err)
 	}
@@ -42,9 +40,7 @@ func TestRosters(t *testing.T) {
 	}
 	var users []string
 	for user, err := range s.Rosters().Users(ctx, "example.com") {
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		users = append(users, user)
 	}
 	if slices.Sort(users); !slices.Equal(users, []string{"john", "jérôme.*>"}) {
@@ -62,9 +58,7 @@ func TestJobs(t *testing.T) {
 		t.Errorf("%q %v", data, err)
 	}
 	for _, text := range []string{"half", "whole"} {
-		if err := s.Rosters().PutJob(ctx, "job_1", []byte(text)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Rosters().PutJob(ctx, "job_1", []byte(text)))
 	}
 	if data, err := s.Rosters().Job(ctx, "job_1"); string(data) != "whole" || err != nil {
 		t.Errorf("%q %v", data, err)

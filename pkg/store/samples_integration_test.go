@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -25,15 +26,11 @@ func TestNATSSamples(t *testing.T) {
 	t.Parallel()
 	authority, cert, key := natsserver.Certificates(t, "nats")
 	account, err := os.ReadFile("../../deploy/samples/nats/account.conf")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	c := natsserver.Start(t, natsserver.Options{Nodes: 3, Whole: func(i int, dir string, ports []int) string {
 		name := fmt.Sprintf("n%d", i+1)
 		text, err := os.ReadFile("../../deploy/samples/nats/" + name + ".conf")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		replaced := []string{"0.0.0.0:4222", fmt.Sprintf("127.0.0.1:%d", ports[i]), "0.0.0.0:6222", fmt.Sprintf("127.0.0.1:%d", ports[3+i]),
 			"/var/lib/nats", filepath.Join(dir, "store-"+name), "/etc/nats/", dir + "/"}
 		for n := range 3 {
@@ -45,9 +42,7 @@ func TestNATSSamples(t *testing.T) {
 			}
 		}
 		for file, data := range map[string][]byte{"ca.crt": authority, name + ".crt": cert, name + ".key": key, "account.conf": account} {
-			if err := os.WriteFile(filepath.Join(dir, file), data, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, file), data, 0o600))
 		}
 		return strings.NewReplacer(replaced...).Replace(string(text))
 	}})
@@ -57,9 +52,7 @@ func TestNATSSamples(t *testing.T) {
 	core, log := observer.New(zap.WarnLevel)
 	on, in, back := store.Options{NATS: &n, MaxBytes: 64 << 20, Log: zap.New(core)}, store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20}, store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20}
 	s, err := store.Open(t.Context(), in)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	fill(t, queue(t, s, "echo"), 0, 20)
 	s.Close()
 	copied := func(from, to store.Options, want uint64) {
@@ -73,9 +66,8 @@ func TestNATSSamples(t *testing.T) {
 		})
 	}
 	copied(in, on, 20)
-	if s, err = store.Open(t.Context(), on); err != nil {
-		t.Fatal(err)
-	}
+	s, err = store.Open(t.Context(), on)
+	require.NoError(t, err)
 	q := queue(t, s, "echo")
 	fill(t, q, 20, 30)
 	for _, e := range log.All() { // of permissions, too

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
@@ -20,15 +22,11 @@ func TestSent(t *testing.T) {
 		t.Helper()
 		p := m
 		p.State, p.Time = state, began.Add(later)
-		if err := s.SentMessages().Put(t.Context(), p); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.SentMessages().Put(t.Context(), p))
 	}
 	end := func(state store.SentState, from string) {
 		t.Helper()
-		if err := s.SentMessages().End(t.Context(), store.SentMessage{ID: "1", From: from, To: m.To, State: state, Stanza: "<message/>"}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.SentMessages().End(t.Context(), store.SentMessage{ID: "1", From: from, To: m.To, State: state, Stanza: "<message/>"}))
 	}
 	is := func(want store.SentState, caller string) {
 		t.Helper()
@@ -72,12 +70,8 @@ func TestSentToARoom(t *testing.T) {
 		want  store.SentState
 	}{{true, "ops@rooms.example.com/Ghost", store.SentConfirmed}, {true, "ops@rooms.example.com", store.SentBounced}, {false, "ops@rooms.example.com/Ghost", store.SentBounced}} {
 		id := fmt.Sprint(c.group, c.from)
-		if err := s.SentMessages().Put(t.Context(), store.SentMessage{ID: id, From: "bot.example.com", To: "ops@rooms.example.com", Caller: "app", Time: time.Now(), State: store.SentConfirmed, Group: c.group}); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.SentMessages().End(t.Context(), store.SentMessage{ID: id, From: "bot.example.com", To: c.from, State: store.SentBounced}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.SentMessages().Put(t.Context(), store.SentMessage{ID: id, From: "bot.example.com", To: "ops@rooms.example.com", Caller: "app", Time: time.Now(), State: store.SentConfirmed, Group: c.group}))
+		require.NoError(t, s.SentMessages().End(t.Context(), store.SentMessage{ID: id, From: "bot.example.com", To: c.from, State: store.SentBounced}))
 		if got, err := s.SentMessages().Get(t.Context(), id, "app"); err != nil || got.State != c.want {
 			t.Errorf("%s: %+v %v, want %s", id, got, err, c.want)
 		}
@@ -92,14 +86,10 @@ func TestSentWithTheIDOfTheRoom(t *testing.T) {
 	m := store.SentMessage{ID: "1", From: "bot.example.com", To: "ops@rooms.example.com", Caller: "app", Time: time.Now(), Group: true}
 	for _, known := range []store.SentState{store.SentConfirmed, store.SentEchoed, store.SentDisplayed} {
 		m.ID, m.State = string(known), known
-		if err := s.SentMessages().Put(t.Context(), m); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.SentMessages().Put(t.Context(), m))
 		end := store.SentMessage{ID: m.ID, From: m.From, To: m.To, State: store.SentEchoed, RoomID: "s1"}
 		for _, end.RoomID = range []string{"s1", ""} {
-			if err := s.SentMessages().End(t.Context(), end); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.SentMessages().End(t.Context(), end))
 		}
 		want := known
 		if known == store.SentConfirmed {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
@@ -18,9 +20,7 @@ func TestShareOfASender(t *testing.T) {
 	const size = 100_000
 	most := int(s.Load().MaxEventBytes / 4 / size)
 	hook, pulled := queue(t, s, "hook"), queue(t, s, "pulled")
-	if err := pulled.Pull(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, pulled.Pull(t.Context()))
 	places := make(map[*store.Queue][]uint64)
 	put := func(q *store.Queue, sender string, n int) error {
 		r := record(n, n)
@@ -76,14 +76,10 @@ func TestWaitingEventsLeaveMemory(t *testing.T) {
 	for i := range n {
 		r := record(i, i)
 		r.Sender = strings.Repeat("x", size)[:3] // of all of them the same
-		if err := q.Append(r, func(_ uint64, err error) { stored <- err }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.Append(r, func(_ uint64, err error) { stored <- err }))
 	}
 	for range n {
-		if err := <-stored; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-stored)
 	}
 	if more := heap() - before; more > n*size/4 {
 		t.Errorf("%d events that wait keep %d bytes in memory", n, more)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 	"go.uber.org/zap/zaptest/observer"
@@ -30,9 +31,7 @@ func openWith(t testing.TB, o store.Options) *store.Store {
 		o.Log = zaptest.NewLogger(t, zaptest.Level(zap.WarnLevel))
 	}
 	s, err := store.Open(t.Context(), store.Elsewhere(o))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s
 }
 
@@ -44,9 +43,7 @@ func record(i, conversation int) *store.Record {
 func queue(t testing.TB, s *store.Store, name string) *store.Queue {
 	t.Helper()
 	q, err := s.Queues().Open(t.Context(), name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return q
 }
 
@@ -59,9 +56,7 @@ func fill(t testing.TB, q *store.Queue, from, to int) []uint64 {
 	}
 	results := make(chan result, to-from)
 	for i := from; i < to; i++ {
-		if err := q.Append(record(i, i%7), func(seq uint64, err error) { results <- result{seq, err} }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, q.Append(record(i, i%7), func(seq uint64, err error) { results <- result{seq, err} }))
 	}
 	var seqs []uint64
 	for range to - from {
@@ -78,9 +73,7 @@ func fill(t testing.TB, q *store.Queue, from, to int) []uint64 {
 func read(t *testing.T, q *store.Queue, conversation int) []store.Stored {
 	t.Helper()
 	list, err := q.Read(t.Context(), record(0, conversation).Conversation, 0, 100_000)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return list
 }
 
@@ -158,9 +151,7 @@ func TestDrop(t *testing.T) {
 	defer s.Close()
 	q := queue(t, s, "echo")
 	seqs := fill(t, q, 0, 21)
-	if err := q.Drop(t.Context(), record(7, 0).Conversation, seqs[7]); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, q.Drop(t.Context(), record(7, 0).Conversation, seqs[7]))
 	if list := read(t, q, 0); len(list) != 2 || list[0].ID != "evt_0" || list[1].ID != "evt_14" {
 		t.Errorf("left %v", list)
 	}
@@ -224,17 +215,11 @@ func TestDamageIsReported(t *testing.T) {
 		t.Fatalf("blocks %v %v", blocks, err)
 	}
 	data, err := os.ReadFile(blocks[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	data[len(data)/2] ^= 0x20
-	if err := os.WriteFile(blocks[0], data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(blocks[0], data, 0o600))
 	// the index would hide it: the server trusts it as long as it is there
-	if err := os.Remove(filepath.Join(filepath.Dir(blocks[0]), "index.db")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Remove(filepath.Join(filepath.Dir(blocks[0]), "index.db")))
 	core, logs := observer.New(zap.ErrorLevel)
 	openWith(t, store.Options{Dir: dir, Log: zap.New(core)}).Close()
 	entries := logs.FilterMessageSnippet("records of the store are lost").All()
@@ -266,9 +251,7 @@ func TestOutbox(t *testing.T) {
 		return s.Outbox().Put(t.Context(), store.Outgoing{ID: fmt.Sprint(component, i), Component: component, Queued: time.UnixMilli(5), Stanza: fmt.Sprint(i)})
 	}
 	for i := range 5 {
-		if err := put(i%3, []string{"a.example.com", "b.example.com"}[i/3]); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, put(i%3, []string{"a.example.com", "b.example.com"}[i/3]))
 	}
 	if err := put(9, "b.example.com"); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("over the bound: %v", err)
@@ -283,18 +266,14 @@ func TestOutbox(t *testing.T) {
 	}
 	ch := make(chan *store.OutgoingDelivery, 10)
 	stop, err := s.Outbox().Consume(t.Context(), "a.example.com", func(d *store.OutgoingDelivery) { ch <- d })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer stop()
 	for i := range 3 {
 		d := <-ch
 		if want := (store.Outgoing{ID: fmt.Sprint("a.example.com", i), Component: "a.example.com", Queued: time.UnixMilli(5), Stanza: fmt.Sprint(i)}); d.Outgoing != want {
 			t.Errorf("record %+v, want %+v", d.Outgoing, want)
 		}
-		if err := d.Ack(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, d.Ack())
 	}
 }
 
@@ -303,13 +282,9 @@ func TestSubscribers(t *testing.T) {
 	s := open(t, dir)
 	a, b := store.Subscriber{Bot: "echo@bot.example.com", User: "u@example.com"}, store.Subscriber{Bot: "bot.example.com", User: "v@example.com"}
 	for _, sub := range []store.Subscriber{a, b, a} {
-		if err := s.Subscribers().Put(t.Context(), sub); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Subscribers().Put(t.Context(), sub))
 	}
-	if err := s.Subscribers().Remove(t.Context(), b); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Subscribers().Remove(t.Context(), b))
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/stanza"
@@ -27,29 +28,21 @@ func TestQueuesOfAnEarlierVersion(t *testing.T) {
 	}
 	for again := range 2 { // the second time there is nothing to take over
 		s, err := Open(t.Context(), Elsewhere(Options{Dir: filepath.Join(dir, "store"), OutboxBytes: 64 << 20}))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if names := s.Queues().Unclaimed(); len(names) != 2 {
 			t.Errorf("queues %q", names)
 		}
 		for _, endpoint := range []string{"failing", "pulled"} {
 			q, err := s.Queues().Open(t.Context(), endpoint)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			n := 0
 			for conversation := range q.Backlog() {
 				list, err := q.Read(t.Context(), conversation, 0, 1000)
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				last := -1
 				for _, r := range list {
 					x, err := stanza.Parse(r.Stanza, stanza.Limits{})
-					if err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, err)
 					number := 0
 					if _, err := fmt.Sscanf(x.ID, endpoint+"-%d", &number); err != nil || number <= last {
 						t.Errorf("%s after %d: %v", x.ID, last, err)
@@ -84,22 +77,16 @@ func TestTakeOverIsKilled(t *testing.T) {
 	}
 	dir := t.TempDir()
 	s, err := Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30}))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	st := s.srv.Stream(stream.Config{Name: earlierPrefix + "echo", About: "queue of echo", Subjects: "ev.echo.*"})
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(t.Context()))
 	stored := make(chan error, events)
 	for i := range events {
 		r := Record{ID: fmt.Sprintf("evt_%d", i), Component: "bot.example.com", Received: time.UnixMilli(1), Since: time.UnixMilli(2), Stanza: "<message/>"}
 		s.srv.Append(&stream.Append{Subject: fmt.Sprintf("ev.echo.c%d", i%conversations), Data: r.data(), Result: func(_ *stream.Append, _ uint64, err error) { stored <- err }})
 	}
 	for range events {
-		if err := <-stored; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-stored)
 	}
 	s.Close()
 	broken := 0
@@ -107,12 +94,8 @@ func TestTakeOverIsKilled(t *testing.T) {
 		child := exec.CommandContext(t.Context(), os.Args[0], "-test.run=^TestTakeOverIsKilled$")
 		child.Env = append(os.Environ(), "STANZAHOOK_TAKE_OVER="+dir)
 		out, err := child.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := child.Start(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		require.NoError(t, child.Start())
 		lines := bufio.NewScanner(out)
 		lines.Scan() // it begins
 		ended := make(chan bool)
@@ -128,19 +111,14 @@ func TestTakeOverIsKilled(t *testing.T) {
 		}
 		_ = child.Wait() // it was killed
 	}
-	if s, err = Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30})); err != nil {
-		t.Fatal(err)
-	}
+	s, err = Open(t.Context(), Elsewhere(Options{Dir: dir, MaxBytes: 1 << 30}))
+	require.NoError(t, err)
 	defer s.Close()
 	q, err := s.Queues().Open(t.Context(), "echo")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for c := range conversations {
 		list, err := q.Read(t.Context(), fmt.Sprintf("c%d", c), 0, events)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		var want, got []string
 		for i := c; i < events; i += conversations {
 			want = append(want, fmt.Sprintf("evt_%d", i))

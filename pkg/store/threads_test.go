@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/store"
 )
 
@@ -17,9 +19,7 @@ func TestThreads(t *testing.T) {
 	one := store.Thread{Hook: "alerts", Key: "group", To: "juliet@example.com", Ref: "r1_x", Time: began}
 	old := store.Thread{Hook: "alerts", Key: "old", To: "juliet@example.com", Ref: "r1_y", Time: began.Add(-store.ThreadKeep)}
 	for _, put := range []store.Thread{one, old} {
-		if err := s.Threads().Put(t.Context(), put); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Threads().Put(t.Context(), put))
 	}
 	is := func(want string) {
 		t.Helper()
@@ -30,9 +30,7 @@ func TestThreads(t *testing.T) {
 	}
 	is("r1_x")
 	one.Ref = "r1_z"
-	if err := s.Threads().Put(t.Context(), one); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Threads().Put(t.Context(), one))
 	s.Close()
 	s = open(t, dir)
 	defer s.Close()
@@ -58,9 +56,7 @@ func TestThreadBytes(t *testing.T) {
 	s := open(t, dir)
 	put := func(hook string, i int, more string) {
 		t.Helper()
-		if err := s.Threads().Put(t.Context(), store.Thread{Hook: hook, Key: fmt.Sprint(i, more), To: "u@example.com", Ref: "r", Time: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Threads().Put(t.Context(), store.Thread{Hook: hook, Key: fmt.Sprint(i, more), To: "u@example.com", Ref: "r", Time: time.Now()}))
 	}
 	put("quiet", 1, "")
 	for i := range 3000 {
@@ -86,9 +82,7 @@ func TestThreadShares(t *testing.T) {
 	s.Threads().SetMost(10)
 	put := func(hook string, i int) {
 		t.Helper()
-		if err := s.Threads().Put(t.Context(), store.Thread{Hook: hook, Key: fmt.Sprint(i), To: "u@example.com", Ref: "r", Time: time.Now()}); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Threads().Put(t.Context(), store.Thread{Hook: hook, Key: fmt.Sprint(i), To: "u@example.com", Ref: "r", Time: time.Now()}))
 	}
 	put("few", 0)
 	for i := range 15 {

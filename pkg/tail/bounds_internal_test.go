@@ -3,6 +3,8 @@ package tail
 import (
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Adding a delivery allocates nothing, with and without a reader; what one of them needs
@@ -17,9 +19,7 @@ func TestMemory(t *testing.T) {
 		t.Errorf("%v allocations", n)
 	}
 	r, err := all.Open(Opening{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if n := testing.AllocsPerRun(1000, func() { all.Delivery(d) }); n != 0 {
 		t.Errorf("%v allocations with a reader that does not read", n)
 	}
@@ -51,9 +51,8 @@ func TestMemory(t *testing.T) {
 		all.Delivery(d)
 	}
 	for page := []byte{0}; len(page) > 0; {
-		if page, err = r.Next(t.Context(), 0); err != nil {
-			t.Fatal(err)
-		}
+		page, err = r.Next(t.Context(), 0)
+		require.NoError(t, err)
 	}
 	if n := total(); n > 4<<20 {
 		t.Errorf("the usual events take %d bytes", n)

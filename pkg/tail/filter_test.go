@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/tail"
 )
@@ -48,14 +50,10 @@ func TestFilters(t *testing.T) {
 		{"", "none", "", ""},
 	} {
 		r, err := all.Open(tail.Opening{Filter: filter(t, c.kinds, c.endpoint, c.jid)})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		happen()
 		page, err := r.Next(t.Context(), 0)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		r.Close()
 		var got []string
 		for frame := range strings.SplitSeq(string(page), "\n\n") {
@@ -79,13 +77,9 @@ func TestFilters(t *testing.T) {
 func TestFilterOfRooms(t *testing.T) {
 	all := tail.New(nil)
 	glob, err := jid.ParseGlob("lounge@*")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r, err := all.Open(tail.Opening{Filter: tail.Filter{}.InRooms([]jid.Glob{glob})})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer r.Close()
 	for _, room := range []string{"ops@rooms.example.com", "lounge@rooms.example.com"} {
 		all.Room(tail.Room{Room: room, From: "echo@bot.example.com", State: "joined"})

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/tail"
 )
 
@@ -22,9 +24,7 @@ func change(n int) *tail.Delivery {
 func filter(t testing.TB, kinds, endpoint, jid string) tail.Filter {
 	t.Helper()
 	f, err := tail.ParseFilter(kinds, endpoint, jid)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return f
 }
 
@@ -41,9 +41,7 @@ type reading struct {
 func read(t testing.TB, all *tail.Tail, o tail.Opening) *reading {
 	t.Helper()
 	r, err := all.Open(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(r.Close)
 	return &reading{Reader: r, t: t}
 }
@@ -54,9 +52,7 @@ var frameParts = regexp.MustCompile(`^id: (\d+)\nevent: (\w+)\ndata: (\{[^\n]*\}
 func (r *reading) next(wait time.Duration) bool {
 	r.t.Helper()
 	page, err := r.Next(r.t.Context(), wait)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	for frame := range strings.SplitSeq(strings.TrimSuffix(string(page), "\n\n"), "\n\n") {
 		if frame == "" {
 			return false
@@ -87,9 +83,7 @@ func number(t testing.TB, text string) int {
 		return 0
 	}
 	n, err := strconv.Atoi(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return n
 }
 
@@ -140,9 +134,7 @@ http {"token":null,"method":"GET","route":"none","status":404,"ms":0}
 		want string
 	}{"admin": {admin, want}, "reader": {reader, strings.ReplaceAll(want, "secret", "…")}} {
 		page, err := c.r.Next(t.Context(), time.Minute)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		got := frame.ReplaceAllString(string(page), "$1 {$2\n")
 		got = strings.Replace(got, strings.Repeat("é", 512)+"…", "LONG", 1)
 		if got != c.want {

@@ -20,6 +20,8 @@ import (
 	"testing/iotest"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/message"
 	"stanzahook/pkg/stanza"
@@ -28,9 +30,7 @@ import (
 func picture(t *testing.T) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, 30, 20))); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, 30, 20))))
 	return b.Bytes()
 }
 
@@ -40,9 +40,7 @@ func TestPut(t *testing.T) {
 	for _, size := range []int64{int64(len(data)), -1} {
 		r := newRig(t, nil)
 		f, err := r.Put(t.Context(), Upload{Bot: bot, Caller: "app", Name: `../../etc/p ä"x".png`, Size: size, Body: iotest.OneByteReader(bytes.NewReader(data))})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		sum := sha256.Sum256(data)
 		want := File{f.ID, message.File{URL: "https://files.example.com/1", Name: `p ä"x".png`, Size: int64(len(data)), Type: "image/png", SHA256: hex.EncodeToString(sum[:]), Width: 30, Height: 20}}
 		if f != want || !ValidID(f.ID) {

@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/stanza"
@@ -101,9 +103,7 @@ func TestEventCarriesTheExactStanza(t *testing.T) {
 		"<presence from='ü@example.com'\n to='bot.example.com'/>",
 	} {
 		body, err := EncodeEvent(&Endpoint{Name: `a "name" <&>`}, eventOf(t, xml))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		var got struct {
 			Endpoint string
 			Data     struct{ Kind, Stanza string }
@@ -124,9 +124,7 @@ func TestTestEvent(t *testing.T) {
 	now := time.Date(2026, 11, 20, 18, 0, 0, 0, time.UTC)
 	e := &Endpoint{Name: "echo"}
 	ev, err := TestEvent("bot.example.com", "evt_7", now, Like{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	body, err := EncodeEvent(e, ev)
 	if err != nil || !strings.HasPrefix(string(body), `{"id":"evt_7","type":"test","timestamp":"2026-11-20T18:00:00.000Z","endpoint":"echo","component":"bot.example.com","data":{"kind":"message","type":"chat",`) {
 		t.Errorf("%s %v", body, err)
@@ -141,9 +139,8 @@ func TestTestEvent(t *testing.T) {
 		t.Error("a component that is none")
 	}
 	like := Like{From: jid.MustParse("u@example.com/x"), To: jid.MustParse("echo@bot.example.com"), Type: "groupchat", Body: "a < b"}
-	if ev, err = TestEvent("bot.example.com", "evt_8", now, like); err != nil {
-		t.Fatal(err)
-	}
+	ev, err = TestEvent("bot.example.com", "evt_8", now, like)
+	require.NoError(t, err)
 	if text, _ := ev.Stanza.Body(); text != like.Body || ev.Stanza.From != like.From || ev.Stanza.To != like.To || ev.Stanza.Type != "groupchat" || !ev.Test {
 		t.Errorf("%s", ev.Stanza.XML())
 	}
@@ -183,18 +180,14 @@ func TestURLPlaceholders(t *testing.T) {
 	s := parsed(`<message from='ü &amp;/@example.com/a b?c' to='echo@bot.example.com'><body>{to}</body></message>`)
 	const want = "http://h/message/normal?to=echo%40bot.example.com&from=%C3%BC%20%26%2F%40example.com%2Fa%20b%3Fc"
 	address, err := outbound.ParseAddress("http://h/{kind}/{type}?to={to}&from={from}", Placeholders()...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	ev := &Event{Stanza: s}
 	if got, err := address.URL(ev.value); err != nil || got.String() != want {
 		t.Errorf("%s, want %s", got, want)
 	}
 	for xml, want := range map[string]string{`<message type='..'/>`: "http://h/message/normal", `<presence type='.'/>`: "http://h/presence/unknown", `<iq type='../x'/>`: "http://h/iq/unknown"} {
 		typed, err := outbound.ParseAddress("http://h/{kind}/{type}", Placeholders()...)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		ev := &Event{Stanza: parsed(xml)}
 		if got, err := typed.URL(ev.value); err != nil || got.String() != want {
 			t.Errorf("%s: %s, want %s", xml, got, want)

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/webhook"
 )
 
@@ -22,23 +24,17 @@ func TestOutside(t *testing.T) {
 	}))
 	defer bot.Close()
 	root, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	dir := t.TempDir()
 	for name, from := range map[string]string{"main.go": "testdata/outside/main.go", "go.sum": filepath.Join(root, "go.sum")} {
 		data, err := os.ReadFile(from)
 		if err == nil {
 			err = os.WriteFile(filepath.Join(dir, name), data, 0o644)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 	}
 	mod := "module example.com/sender\n\ngo 1.26\n\nrequire stanzahook v0.0.0\n\nreplace stanzahook => " + root + "\n"
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "go.mod"), []byte(mod), 0o644))
 	run := func(args ...string) string {
 		t.Helper()
 		c := exec.CommandContext(t.Context(), "go", args...)

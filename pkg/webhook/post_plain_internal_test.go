@@ -12,6 +12,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // plainFor returns the fast client of an endpoint.
@@ -27,9 +29,7 @@ func plainFor(t *testing.T, e *Endpoint, target string) *plain {
 func client(t testing.TB, e *Endpoint) *Client {
 	t.Helper()
 	c, err := NewClient(e)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(c.Close)
 	return c
 }
@@ -57,9 +57,7 @@ func listen(t testing.TB, network string) (l net.Listener, target string) {
 		at = filepath.Join(t.TempDir(), "s")
 	}
 	l, err := net.Listen(network, at)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	if network == "unix" {
 		return l, "unix:" + at + ":/hook?a=b"

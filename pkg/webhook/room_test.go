@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/jid"
 )
 
@@ -17,9 +19,7 @@ const inRoom = `<message type='groupchat' id='m1' from='ops@rooms.example.com/Al
 func TestRoomGoesWithTheStanza(t *testing.T) {
 	want := &Room{JID: "ops@rooms.example.com", Nick: "Ali'c<e>\n&\t", OccupantID: "o", RealJID: "alice@example.com", Affiliation: "owner", Role: "moderator", OwnNick: "Echo", Mention: true, Missed: true}
 	s, err := WithRoom(parsed(inRoom), jid.MustParse("echo@bot.example.com"), want)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if got := RoomOf(parsed(s.XML())); !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
@@ -52,9 +52,7 @@ func TestRoomGoesWithTheStanza(t *testing.T) {
 func TestRoomEvents(t *testing.T) {
 	room, bot := jid.MustParse("ops@rooms.example.com"), jid.MustParse("echo@bot.example.com")
 	left, err := RoomEvent(room, bot, &Room{Type: "room.left", JID: room.String(), Nick: "Echo", Reason: "kicked", Code: 307, Actor: "Alice", Text: "bye"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	ev := &Event{ID: "evt_1", Component: "bot.example.com", Stanza: left}
 	body, _ := EncodeEvent(&Endpoint{Name: "e"}, ev)
 	for _, part := range []string{`"type":"room.left"`, `"reason":"kicked","code":307,"actor":"Alice","text":"bye"`, `"room":{"jid":"ops@rooms.example.com","nick":"Echo","occupant_id":null`} {
@@ -106,9 +104,7 @@ func TestRoomEvents(t *testing.T) {
 func TestAnswersToRoomEvents(t *testing.T) {
 	invite, err := WithRoom(parsed(`<message from='alice@example.com/x' to='echo@bot.example.com'><x xmlns='jabber:x:conference' jid='ops@rooms.example.com'/></message>`),
 		jid.MustParse("echo@bot.example.com"), &Room{Type: "room.invite", JID: "ops@rooms.example.com", Password: "p&w"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	joined, _ := RoomEvent(jid.MustParse("ops@rooms.example.com"), jid.MustParse("echo@bot.example.com"), &Room{Type: "room.joined", JID: "ops@rooms.example.com"})
 	answer := func(ev *Event, body string) []string {
 		var all []string
@@ -141,9 +137,7 @@ func TestAnswersToRoomEvents(t *testing.T) {
 func TestClaimsAreNotKnown(t *testing.T) {
 	s := parsed("<message type='groupchat' from='ops@rooms.example.com/Mallory' to='echo@bot.example.com/room'><room xmlns='" + nsRoom + "' own='1' nick='Alice' affiliation='owner'/><body>hi</body></message>")
 	with, err := WithRoom(s, jid.MustParse("echo@bot.example.com"), &Room{JID: "ops@rooms.example.com", Nick: "Mallory"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if r := RoomOf(with); r.Own || r.Nick != "Mallory" || r.Affiliation != "" {
 		t.Errorf("%+v", r)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/gateway"
@@ -161,20 +163,14 @@ func TestRealErrors(t *testing.T) {
 		t.Errorf("another path: %v", err)
 	}
 
-	if err := set(ctx, b, owner, contact); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Stop(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, set(ctx, b, owner, contact))
+	require.NoError(t, s.Stop(ctx))
 	if _, err := b.Get(ctx, owner); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("stopped: %v", err)
 	}
 	if err := set(ctx, b, owner, contact); !errors.Is(err, gateway.ErrDown) {
 		t.Errorf("stopped: set: %v", err)
 	}
-	if err := s.Restart(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Restart(ctx))
 	expect(t, ctx, b, owner, contact)
 }

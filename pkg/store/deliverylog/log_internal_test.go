@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -19,9 +20,7 @@ import (
 // openLog opens a log in a server of its own, which refuses while refused says so.
 func openLog(t testing.TB, refused *atomic.Bool) (*Log, *stream.Server) {
 	srv, err := stream.Start(stream.Options{Dir: t.TempDir(), MaxBytes: 1 << 30, MaxRecordBytes: 2 << 20, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(srv.Stop)
 	l, err := Open(t.Context(), srv, Options{Keep: time.Hour, Count: 100_000, MaxBytes: 128 << 20, Log: zap.NewNop(), Refuses: func() error {
 		if refused.Load() {
@@ -29,9 +28,7 @@ func openLog(t testing.TB, refused *atomic.Bool) (*Log, *stream.Server) {
 		}
 		return nil
 	}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return l, srv
 }
 
@@ -53,19 +50,11 @@ func TestLogOutlivesItsServer(t *testing.T) {
 	if err := l.Flush(ctx); !errors.Is(err, gateway.ErrFull) {
 		t.Errorf("while nothing can be written: %v", err)
 	}
-	if err := srv.Restart(); err != nil {
-		t.Fatal(err)
-	}
-	if err := l.Reopen(ctx); err != nil {
-		t.Fatal(err)
-	}
-	if err := srv.Resume(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, srv.Restart())
+	require.NoError(t, l.Reopen(ctx))
+	require.NoError(t, srv.Resume(ctx))
 	refused.Store(false)
-	if err := l.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, l.Flush(ctx))
 	list, next, err := l.List(ctx, Filter{Limit: MaxLimit})
 	total := len(list)
 	for err == nil && next != "" {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
@@ -51,17 +52,13 @@ func open(t testing.TB, o store.Options) *store.Store {
 	t.Helper()
 	o.MaxBytes = cmp.Or(o.MaxBytes, 64<<20)
 	s, err := store.Open(t.Context(), o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s
 }
 
 func flush(t testing.TB, s *store.Store) {
 	t.Helper()
-	if err := s.DeliveryLog().Flush(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.DeliveryLog().Flush(t.Context()))
 }
 
 func ids(list []deliverylog.Delivery) []string {
@@ -98,9 +95,7 @@ func TestEntriesOfAnEventAreOneDelivery(t *testing.T) {
 	s = open(t, store.Options{Dir: dir})
 	defer s.Close()
 	d, err = s.DeliveryLog().Get(t.Context(), e.ID)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if d.State != deliverylog.Delivered || d.Stanza != e.Stanza || !d.Next.IsZero() || d.Reason != "" || !d.Received.Equal(e.Received) ||
 		d.From != e.From || d.To != e.To || d.Endpoint != "echo" || d.Component != e.Component || d.Type != e.Type {
 		t.Errorf("%+v", d)
@@ -143,9 +138,7 @@ func TestDeliveriesInPages(t *testing.T) {
 	var got []string
 	for cursor, more := "", true; more; more = cursor != "" {
 		list, next, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{Cursor: cursor, Limit: 130})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, d := range list {
 			if d.Stanza != "" || len(d.Attempts) != 1 {
 				t.Fatalf("%+v", d)
@@ -227,9 +220,7 @@ func TestLogOfLargeStanzas(t *testing.T) {
 		flush(t, s)
 	}
 	list, _, err := s.DeliveryLog().List(t.Context(), deliverylog.Filter{})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for i, d := range list {
 		whole, err := s.DeliveryLog().Get(t.Context(), d.ID)
 		if err != nil || !slices.Contains(want, whole.Stanza) {

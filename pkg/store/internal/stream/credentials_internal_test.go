@@ -14,6 +14,7 @@ import (
 
 	"github.com/nats-io/jwt/v2"
 	"github.com/nats-io/nkeys"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/deploy/lab/natsserver"
@@ -53,9 +54,7 @@ func check(t *testing.T, c *natsserver.Cluster, right, wrong Remote) {
 func written(t *testing.T, name string, data []byte) string {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, data, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(path, data, 0o600))
 	return path
 }
 

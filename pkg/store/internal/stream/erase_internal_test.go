@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/gateway"
 )
 
@@ -15,9 +17,7 @@ func TestSweep(t *testing.T) {
 	st := openStream(t, Config{Name: "X", Subjects: "x.*", MaxPerSubject: 1})
 	sweep := func(records uint64) {
 		t.Helper()
-		if err := st.Sweep(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, st.Sweep(t.Context()))
 		if state, err := st.State(t.Context()); err != nil || state.Records != records {
 			t.Errorf("%d records, not %d, %v", state.Records, records, err)
 		}
@@ -27,9 +27,7 @@ func TestSweep(t *testing.T) {
 		if i < 2 {
 			put(t, st, subject)
 		}
-		if err := st.Erase(t.Context(), subject); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, st.Erase(t.Context(), subject))
 	}
 	if _, err := st.Last(t.Context(), "x.1"); !errors.Is(err, gateway.ErrNotFound) {
 		t.Errorf("it is there: %v", err)
@@ -46,9 +44,7 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 2 {
-		if err := st.Erase(t.Context(), fmt.Sprint("x.new", i)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, st.Erase(t.Context(), fmt.Sprint("x.new", i)))
 	}
 	sweep(maxErased*9/10 + 1)
 	for subject, there := range map[string]bool{"x.1": true, "x.0": false, "x.new1": false} {
@@ -70,15 +66,11 @@ func TestErasuresLeaveRoom(t *testing.T) {
 		for i := range 1000 {
 			subject := fmt.Sprint("x.", i)
 			put(t, st, subject)
-			if err := st.Erase(t.Context(), subject); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, st.Erase(t.Context(), subject))
 			if !st.IsOver() {
 				continue
 			}
-			if err := st.Sweep(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, st.Sweep(t.Context()))
 		}
 		if _, err := st.Last(t.Context(), "x.kept"); err != nil {
 			t.Error(err)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/require"
 )
 
 // serveFrozen is a NATS server that answers until a connection is made, and reads nothing
@@ -37,9 +38,7 @@ func serveFrozen(listener net.Listener) {
 func connectFrozen(t *testing.T, address string, options []nats.Option) *nats.Conn {
 	t.Helper()
 	nc, err := nats.Connect("nats://"+address, options...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return nc
 }
 
@@ -52,9 +51,7 @@ func serveNATS(t *testing.T, jetStream bool) *server.Server {
 func serveNATSWith(t *testing.T, o *server.Options) *server.Server {
 	t.Helper()
 	srv, err := server.NewServer(o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	go srv.Start()
 	if !srv.ReadyForConnections(startTimeout) {
 		t.Fatal("the server does not start")

@@ -10,6 +10,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -144,16 +145,12 @@ func TestLostOnce(t *testing.T) {
 // A server that has stopped reading is left after 2 s, though the write to it blocks.
 func TestFrozenServerIsLeft(t *testing.T) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer listener.Close()
 	go serveFrozen(listener)
 	e := &engine{s: &Server{o: Options{Log: zap.NewNop(), MaxRecordBytes: 1 << 10}}, remote: newRemote(Remote{Name: "lab"})}
 	options, err := e.options()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	nc := connectFrozen(t, listener.Addr().String(), options)
 	defer nc.Close()
 	began := time.Now()

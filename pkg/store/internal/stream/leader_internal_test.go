@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 )
 
@@ -14,14 +15,10 @@ func TestEachTogether(t *testing.T) {
 	const records = 2500
 	srv := serveNATS(t, true)
 	s, err := Connect(t.Context(), Remote{URL: srv.ClientURL(), Name: "lab", Replicas: 1}, Options{MaxBytes: 1 << 30, MaxRecordBytes: 1 << 20, Log: zaptest.NewLogger(t)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(s.Stop)
 	st := s.Stream(Config{Name: "SMALL", About: "a state", Subjects: "small.*", MaxPerSubject: 1})
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(t.Context()))
 	results := make(chan error, 2*records)
 	for round := range 2 {
 		for i := range records {
@@ -29,15 +26,11 @@ func TestEachTogether(t *testing.T) {
 		}
 	}
 	for range 2 * records {
-		if err := <-results; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-results)
 	}
 	sent := func() int64 {
 		v, err := srv.Varz(nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return v.InMsgs
 	}
 	before, n := sent(), 0

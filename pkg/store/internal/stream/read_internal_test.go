@@ -6,20 +6,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 )
 
 func openStream(t *testing.T, c Config) *Stream {
 	t.Helper()
 	srv, err := Start(Options{Dir: t.TempDir(), MaxBytes: 1 << 26, MaxRecordBytes: 1 << 10, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(srv.Stop)
 	st := srv.Stream(c)
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(t.Context()))
 	return st
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
+	"github.com/stretchr/testify/require"
 )
 
 var outbox = Config{Name: "OUT", About: "outbox", Subjects: "out.>", RefuseNew: true, ConsumeOnce: true, MaxBytes: 1 << 26}
@@ -16,14 +17,10 @@ var outbox = Config{Name: "OUT", About: "outbox", Subjects: "out.>", RefuseNew: 
 func openOutbox(t *testing.T, s *Server) (*Stream, chan *Delivery) {
 	t.Helper()
 	st := s.Stream(outbox)
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(t.Context()))
 	got := make(chan *Delivery, 1000)
 	stop, err := st.Consume(t.Context(), "bot", "out.bot", 1000, func(d *Delivery) { got <- d })
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(stop)
 	return st, got
 }
@@ -90,21 +87,15 @@ func TestAcknowledgementOfEarlierConsumer(t *testing.T) {
 	st, got := openOutbox(t, s)
 	fillOutbox(t, st, 1)
 	first := <-got
-	if err := js.DeleteConsumer(t.Context(), "lab_OUT", first.fromName); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, js.DeleteConsumer(t.Context(), "lab_OUT", first.fromName))
 	again := <-got // from the next consumer
 	if again.fromName == first.fromName || again.Seq != first.Seq {
 		t.Errorf("%s %d, %s %d", first.fromName, first.Seq, again.fromName, again.Seq)
 	}
-	if err := first.Ack(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, first.Ack())
 	empties(t, st)
 	fillOutbox(t, st, 1)
-	if err := (<-got).Ack(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, (<-got).Ack())
 	empties(t, st)
 }
 
@@ -142,13 +133,9 @@ func TestConsumerEndsWhileNATSIsAway(t *testing.T) {
 	srv := serveNATS(t, true)
 	s, _ := reach(t, srv.ClientURL(), nil)
 	st := s.Stream(outbox)
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(t.Context()))
 	stop, err := st.Consume(t.Context(), "bot", "out.bot", 10, func(*Delivery) {})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s.mu.Lock()
 	c := s.consumers[0]
 	s.mu.Unlock()

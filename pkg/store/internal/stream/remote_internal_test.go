@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest"
 
@@ -66,9 +67,7 @@ func TestRemoteKills(t *testing.T) {
 		}
 	}()
 	for i := range n {
-		if err := <-results; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-results)
 		switch k := i / 1000 % 3; i % 1000 {
 		case 300:
 			c.Nodes[k].Kill()
@@ -80,9 +79,7 @@ func TestRemoteKills(t *testing.T) {
 	want := 0
 	for from := uint64(1); ; {
 		page, err := st.Page(t.Context(), "", from, 500)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if len(page) == 0 {
 			break
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
@@ -26,19 +27,13 @@ var ordered = Config{Name: "EVENTS", About: "events", Subjects: "event.*.*", Fir
 func reach(t *testing.T, url string, onLost func(string)) (*Server, jetstream.JetStream) {
 	t.Helper()
 	s, err := Connect(t.Context(), Remote{URL: url, Name: "lab", Replicas: 1, OnLost: onLost}, Options{MaxBytes: 1 << 30, MaxRecordBytes: 1 << 20, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(s.Stop)
 	nc, err := nats.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(nc.Close)
 	js, err := jetstream.New(nc)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s, js
 }
 
@@ -62,9 +57,7 @@ func TestFenceStopsAppender(t *testing.T) {
 	url := serveNATS(t, true).ClientURL()
 	lost := make(chan string, 10)
 	first, js := reach(t, url, func(reason string) { lost <- reason })
-	if err := first.Stream(ordered).Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, first.Stream(ordered).Open(t.Context()))
 	var stopped atomic.Bool
 	var writer sync.WaitGroup
 	var results atomic.Int64
@@ -85,13 +78,9 @@ func TestFenceStopsAppender(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	st := second.Stream(ordered)
-	if err := st.Open(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(ctx))
 	before, err := st.State(ctx)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if reason := <-lost; !strings.Contains(reason, "another process writes") {
 		t.Error(reason)
 	}
@@ -101,9 +90,7 @@ func TestFenceStopsAppender(t *testing.T) {
 		t.Errorf("place %d, and the fence ended at %d", seq, before.Last)
 	}
 	stream, err := js.Stream(ctx, "lab_EVENTS")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if info, err := stream.Info(ctx); err != nil || info.State.LastSeq != before.Last+1 {
 		t.Errorf("%+v %v", info.State, err)
 	}
@@ -114,13 +101,9 @@ func TestFenceIsOvertaken(t *testing.T) {
 	url := serveNATS(t, true).ClientURL()
 	s, js := reach(t, url, nil)
 	st := s.Stream(ordered)
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(t.Context()))
 	state, err := st.State(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for range 3 { // after the state was read
 		if _, err := js.Publish(t.Context(), "lab.event.echo.c", nil); err != nil {
 			t.Fatal(err)
@@ -130,9 +113,8 @@ func TestFenceIsOvertaken(t *testing.T) {
 	if _, err := st.fenceAfter(t.Context(), e, "lab.event._.fence", state.Last); !isWrongLast(err) {
 		t.Errorf("the fence holds, and three records are before it: %v", err)
 	}
-	if state, err = st.State(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	state, err = st.State(t.Context())
+	require.NoError(t, err)
 	next, err := st.fenceAfter(t.Context(), e, "lab.event._.fence", state.Last)
 	if err != nil || next != state.Last+fenceWidth+1 {
 		t.Errorf("next place %d after %d, %v", next, state.Last, err)
@@ -190,9 +172,7 @@ func TestFenceNeedsRole(t *testing.T) {
 func TestStateWithoutLeader(t *testing.T) {
 	url := serveNATS(t, false).ClientURL()
 	nc, err := nats.Connect(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer nc.Close()
 	answer := func(subject string, text func() string) {
 		if _, err := nc.Subscribe(subject, func(m *nats.Msg) { _ = m.Respond([]byte(text())) }); err != nil {
@@ -208,9 +188,7 @@ func TestStateWithoutLeader(t *testing.T) {
 		}
 		return fmt.Sprintf(`{"type":"io.nats.jetstream.api.v1.stream_info_response","config":{"name":"lab_EVENTS"},"cluster":{"name":"lab","leader":%q},"state":{"last_seq":%d}}`, leader, last)
 	})
-	if err := nc.Flush(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, nc.Flush())
 	s, _ := reach(t, url, nil)
 	state, err := s.Stream(ordered).State(t.Context())
 	if err != nil || state.Last != 7 {

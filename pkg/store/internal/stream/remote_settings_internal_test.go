@@ -7,6 +7,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
 )
 
 // A stream that has its settings is not changed when it is opened, one with others is, and what a newer version has
@@ -21,28 +22,18 @@ func TestSettings(t *testing.T) {
 			url := serveNATS(t, true).ClientURL()
 			s, js := reach(t, url, nil)
 			nc, err := nats.Connect(url)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			defer nc.Close()
 			// The request for a change, not what the server tells of it afterwards, which has no order with its answer.
 			changes, err := nc.SubscribeSync("$JS.API.STREAM.UPDATE.>")
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			mark, err := nc.SubscribeSync("mark")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := nc.Flush(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
+			require.NoError(t, nc.Flush())
 			// What a connection sends comes here in its order.
 			changed := func() int {
 				t.Helper()
-				if err := s.engine.Load().nc.Publish("mark", nil); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, s.engine.Load().nc.Publish("mark", nil))
 				if _, err := mark.NextMsg(10 * time.Second); err != nil {
 					t.Fatal(err)
 				}
@@ -52,20 +43,14 @@ func TestSettings(t *testing.T) {
 						_, err = changes.NextMsg(time.Second)
 					}
 				}
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				return n
 			}
 			open := func(c Config) jetstream.StreamConfig {
 				t.Helper()
-				if err := s.Stream(c).Open(t.Context()); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, s.Stream(c).Open(t.Context()))
 				stream, err := js.Stream(t.Context(), "lab_"+c.Name)
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				return stream.CachedInfo().Config
 			}
 			open(c)

@@ -3,6 +3,7 @@ package stream
 import (
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 )
 
@@ -11,9 +12,7 @@ import (
 func TestPutWithoutAnswer(t *testing.T) {
 	for _, keyValue := range []bool{true, false} {
 		srv, err := Start(Options{Dir: t.TempDir(), MaxBytes: 1 << 20, MaxRecordBytes: 1 << 10, Log: zap.NewNop()})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer srv.Stop()
 		st := srv.Stream(Config{Name: "X", Subjects: "x", KeyValue: keyValue}) // it is never opened: nobody answers
 		if _, err := st.Put(t.Context(), &Message{Subject: "x"}); err == nil {

@@ -8,6 +8,7 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 )
 
@@ -126,14 +127,10 @@ func TestHeldWindow(t *testing.T) {
 // divides what is stored from what is refused.
 func TestAppendsAtTheSameTime(t *testing.T) {
 	s, err := Start(Options{Dir: t.TempDir(), MaxBytes: 1 << 30, MaxRecordBytes: 1 << 20, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer s.Stop()
 	st := s.Stream(Config{Name: "X", Subjects: "x.*"})
-	if err := st.Open(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, st.Open(t.Context()))
 	const each, goroutines = 5000, 8
 	last, swapped := uint64(0), 0 // of the goroutine that hands out results
 	done := make(chan error, each*goroutines)
@@ -151,9 +148,7 @@ func TestAppendsAtTheSameTime(t *testing.T) {
 		}()
 	}
 	for range each * goroutines {
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-done)
 	}
 	s.Wait()
 	if swapped > 0 {
