@@ -6,6 +6,8 @@ import (
 	"path/filepath"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 )
@@ -13,22 +15,16 @@ import (
 // A program of forty lines in a module of its own is a component.
 func TestOutsideOfTheModule(t *testing.T) {
 	root, err := filepath.Abs("..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	dir := t.TempDir()
 	write := func(name string, data []byte) {
 		t.Helper()
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 	}
 	read := func(name string) []byte {
 		t.Helper()
 		data, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return data
 	}
 	write("main.go", read("testdata/echo/main.go"))
@@ -42,9 +38,7 @@ func TestOutsideOfTheModule(t *testing.T) {
 	server := componenttest.NewServer(t, domain, "secret")
 	echo := exec.CommandContext(t.Context(), filepath.Join(dir, "echo"), domain, server.Addr())
 	echo.Env, echo.Stderr = append(os.Environ(), "SECRET=secret"), os.Stderr
-	if err := echo.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, echo.Start())
 	defer func() {
 		_ = echo.Process.Signal(os.Interrupt)
 		if err := echo.Wait(); err != nil {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 
 	"stanzahook/component"
@@ -56,9 +57,7 @@ func TestRealConfirmedSends(t *testing.T) {
 		juliet := harness.Login(t, s, "juliet")
 		l := realLink(t, s)
 		for i := range 200 {
-			if err := componenttest.Confirm(ctx, l, toJuliet(fmt.Sprint(i))); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, componenttest.Confirm(ctx, l, toJuliet(fmt.Sprint(i))))
 		}
 		const n = 3000
 		var wg sync.WaitGroup
@@ -95,14 +94,10 @@ func TestRealLimits(t *testing.T) {
 		if len(big.XML()) < 60_000 || len(big.XML()) > 65_536 {
 			t.Fatalf("the test's stanza has %d bytes", len(big.XML()))
 		}
-		if err := componenttest.Confirm(ctx, l, big); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, componenttest.Confirm(ctx, l, big))
 		odd := stanza.Must(stanza.Parse("<message from='"+realDomain+"' to='juliet@localhost' xmlns='jabber:client' xmlns:a='urn:a'><body xmlns='jabber:client'>\u0085\U0001F600&#x9;</body><a:x a:y='&#10;'/><b xmlns='urn:b' xmlns:c='urn:c'><c:d/></b></message>", stanza.Limits{}))
 		odd = stanza.Must(odd.With(odd.Header, stanza.Limits{}))
-		if err := componenttest.Confirm(ctx, l, odd); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, componenttest.Confirm(ctx, l, odd))
 		if n := l.Counters.Reconnects.Load(); n != 0 {
 			t.Errorf("%d reconnects", n)
 		}
@@ -118,9 +113,7 @@ func TestRealReconnects(t *testing.T) {
 	}
 	onServers(t, func(t *testing.T, _ context.Context, s *lab.Server) {
 		ln, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		var mu sync.Mutex
 		var current net.Conn
 		var wg sync.WaitGroup

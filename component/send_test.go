@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/gateway"
@@ -21,9 +23,7 @@ func TestSendIsConfirmedByTheMarker(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 100 {
-		if err := componenttest.Confirm(ctx, f.Link, message(fmt.Sprint(i), "u@example.com")); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, componenttest.Confirm(ctx, f.Link, message(fmt.Sprint(i), "u@example.com")))
 		// confirmed means: the server has it, before done is called
 		if got := f.srv.Received(); len(got) != i+1 || got[i].ID != fmt.Sprint(i) {
 			t.Fatalf("after confirmation %d the server has %d", i, len(got))
@@ -60,15 +60,11 @@ func TestSendWithMore(t *testing.T) {
 			if n%7 == 6 {
 				send = f.Send
 			}
-			if err := send(message(fmt.Sprint(n), "u@example.com"), func(err error) { done <- err }); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, send(message(fmt.Sprint(n), "u@example.com"), func(err error) { done <- err }))
 			n++
 		}
 		for range n - began { // nothing else is sent until they are there
-			if err := <-done; err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, <-done)
 		}
 	}
 	inOrder(t, f.srv, n)
@@ -79,14 +75,10 @@ func TestOneMarkerForManyStanzas(t *testing.T) {
 	const n = 5000
 	done := make(chan error, n)
 	for i := range n {
-		if err := f.Send(message(fmt.Sprint(i), "u@example.com"), func(err error) { done <- err }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, f.Send(message(fmt.Sprint(i), "u@example.com"), func(err error) { done <- err }))
 	}
 	for range n {
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-done)
 	}
 	inOrder(t, f.srv, n)
 	if m := f.Counters.Markers.Load(); m > n/10 {
@@ -101,9 +93,7 @@ func TestUnconfirmedIsSentAgain(t *testing.T) {
 	f.srv.SwallowMarkers(true)
 	done := make(chan error, 20)
 	send := func(i int) {
-		if err := f.Send(message(fmt.Sprint(i), "u@example.com"), func(err error) { done <- err }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, f.Send(message(fmt.Sprint(i), "u@example.com"), func(err error) { done <- err }))
 	}
 	for i := range 10 {
 		send(i)
@@ -120,9 +110,7 @@ func TestUnconfirmedIsSentAgain(t *testing.T) {
 		send(i)
 	}
 	for range 20 {
-		if err := <-done; err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, <-done)
 	}
 	inOrder(t, f.srv, 20)
 }
@@ -132,12 +120,8 @@ func TestSendOnce(t *testing.T) {
 	f := connect(t, component.Options{})
 	f.srv.SwallowMarkers(true)
 	once, kept := make(chan error, 1), make(chan error, 1)
-	if err := f.SendOnce(message("once", "u@example.com"), false, func(err error) { once <- err }); err != nil {
-		t.Fatal(err)
-	}
-	if err := f.Send(message("kept", "u@example.com"), func(err error) { kept <- err }); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, f.SendOnce(message("once", "u@example.com"), false, func(err error) { once <- err }))
+	require.NoError(t, f.Send(message("kept", "u@example.com"), func(err error) { kept <- err }))
 	f.srv.ExpectID("once")
 	f.srv.ExpectID("kept")
 	f.srv.SwallowMarkers(false)
@@ -209,13 +193,9 @@ func TestFlushAndGoodbye(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	for i := range 50 {
-		if err := f.Send(message(fmt.Sprint(i), "u@example.com"), nil); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, f.Send(message(fmt.Sprint(i), "u@example.com"), nil))
 	}
-	if err := f.Flush(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, f.Flush(ctx))
 	if n := len(srv.Received()); n != 50 {
 		t.Errorf("%d of 50 stanzas at the server after Flush", n)
 	}
@@ -233,9 +213,7 @@ func TestRejectedStanza(t *testing.T) {
 	send := func(s *stanza.Stanza) {
 		ch := make(chan error, 1)
 		done[s.ID] = ch
-		if err := f.Send(s, func(err error) { ch <- err }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, f.Send(s, func(err error) { ch <- err }))
 	}
 	srv.SwallowMarkers(true) // so that it is one of several unconfirmed
 	for i := range 5 {

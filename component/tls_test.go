@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/account/accounttest"
@@ -21,9 +23,7 @@ func secured(t *testing.T, srv *componenttest.Server, name string) (string, *x50
 	t.Helper()
 	cert, cas := accounttest.NewCertificate(t, name)
 	l, err := tls.Listen("tcp", "127.0.0.1:0", &tls.Config{Certificates: []tls.Certificate{cert}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var wg sync.WaitGroup
 	wg.Go(func() {
 		for {
@@ -93,9 +93,7 @@ func TestTLS(t *testing.T) {
 	})
 	t.Run("TLS to plain", func(t *testing.T) {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		defer l.Close()
 		go func() {
 			for {

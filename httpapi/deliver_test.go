@@ -11,6 +11,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 )
 
@@ -24,9 +26,7 @@ func TestDeliver(t *testing.T) {
 	})
 	s := httpapi.NewServer(httpapi.New(httpapi.Options{Listen: "127.0.0.1:0", NoAuth: true}, httpapi.Mount{Prefix: "/v1", Routes: []httpapi.Route{{Method: "GET", Path: "/v1/x", Handler: serve}}}))
 	addr, err := s.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Stop(context.Background()) })
 	ask := func() net.Conn {
 		t.Helper()
@@ -34,9 +34,7 @@ func TestDeliver(t *testing.T) {
 			return c.Control(func(fd uintptr) { _ = syscall.SetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_RCVBUF, 4096) })
 		}}
 		c, err := small.DialContext(t.Context(), "tcp", addr)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		t.Cleanup(func() { _ = c.Close() })
 		fmt.Fprint(c, "GET /v1/x HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
 		return c

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/postmsg"
 	"stanzahook/httpapi/rest"
@@ -89,9 +91,7 @@ func TestWhoMaySendFromWhere(t *testing.T) {
 		var globs []jid.Glob
 		for _, text := range c.globs {
 			g, err := jid.ParseGlob(text)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			globs = append(globs, g)
 		}
 		n := &gatewaytest.Network{}
@@ -155,9 +155,7 @@ func TestWhoMayReplyFromWhere(t *testing.T) {
 			}))
 			s := stanza.Must(stanza.Parse(`<message from='u@example.org/r' to='echo@bot.example.com' type='chat' id='1'><body>hi</body></message>`, stanza.Limits{}))
 			c, err := webhook.NewClient(&webhook.Endpoint{Name: "e", URL: endpoint.URL, Format: format, Timeout: 5 * time.Second, Kinds: []stanza.Kind{stanza.Message}})
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			v := c.Post(t.Context(), &webhook.Event{ID: "evt_1", Component: "bot.example.com", Stanza: s})
 			c.Close()
 			endpoint.Close()

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -39,9 +40,7 @@ func start(t *testing.T, o httpapi.Options, h http.HandlerFunc) *fixture {
 	o.Tokens = append(o.Tokens, httpapi.Token{Name: "ops", Hash: sha256.Sum256([]byte(token)), Scopes: []string{"send"}})
 	s := httpapi.NewServer(httpapi.New(o, mountOf(h)))
 	addr, err := s.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 		defer cancel()
@@ -90,9 +89,7 @@ func ask(h http.Handler, method, path, who string, headers ...string) *httptest.
 func (f *fixture) do(t *testing.T, method, path, body string, headers ...string) (*http.Response, string) {
 	t.Helper()
 	resp, text, err := f.try(method, path, body, headers...)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return resp, text
 }
 
@@ -315,9 +312,7 @@ func TestPanic(t *testing.T) {
 
 func TestBusyPort(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = l.Close() }()
 	_, err = httpapi.NewServer(httpapi.New(httpapi.Options{Listen: l.Addr().String()})).Start()
 	if err == nil || !strings.Contains(err.Error(), "http.listen") || !strings.Contains(err.Error(), l.Addr().String()) {
@@ -329,13 +324,9 @@ func TestBusyPort(t *testing.T) {
 func (f *fixture) raw(t *testing.T, text string) (net.Conn, *bufio.Reader) {
 	t.Helper()
 	c, err := net.Dial("tcp", f.addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, c.SetDeadline(time.Now().Add(10*time.Second)))
 	if _, err := io.WriteString(c, text); err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 )
 
@@ -20,9 +22,7 @@ import (
 func crowd(t *testing.T) int {
 	t.Helper()
 	var limit syscall.Rlimit
-	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit))
 	return int(min(2000, (limit.Cur-100)/3))
 }
 
@@ -41,9 +41,7 @@ func TestSlowClientsStopNobody(t *testing.T) {
 				f := start(t, httpapi.Options{MaxConcurrent: 10, MaxConnections: connections}, take)
 				for range n {
 					conn, err := net.Dial("tcp", f.addr)
-					if err != nil {
-						t.Fatal(err)
-					}
+					require.NoError(t, err)
 					defer func() { _ = conn.Close() }()
 					_, _ = io.WriteString(conn, c.text) // it may be closed already
 				}
@@ -83,9 +81,7 @@ func TestHugeBody(t *testing.T) {
 			f := start(t, httpapi.Options{}, take)
 			body := new(endless)
 			r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+f.addr+"/things", io.NopCloser(io.LimitReader(body, gigabyte)))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			r.ContentLength = c.length
 			r.Header.Set("Authorization", "Bearer "+c.token)
 			var before, after runtime.MemStats

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/socket"
@@ -15,14 +16,10 @@ import (
 func TestVanishedCallers(t *testing.T) {
 	s := NewServer(New(Options{Listen: "127.0.0.1:0", NoAuth: true, Log: zap.NewNop()}))
 	addr, err := s.Start()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.Stop(t.Context()) })
 	c, err := net.Dial("tcp", addr)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	var first *connection
 	for first == nil {

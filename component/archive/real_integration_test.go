@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap/zaptest"
 
 	"stanzahook/component"
@@ -49,17 +50,13 @@ func TestArchiveOfARoom(t *testing.T) {
 		Domain: jid.MustParse("bot.localhost"), Addr: srv.ComponentAddr(), Secret: secret.New("s"), Handler: &c, Log: zaptest.NewLogger(t),
 	})
 	componenttest.Run(t, link)
-	if err := link.WaitConnected(ctx); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, link.WaitConnected(ctx))
 	var got []string
 	for i, page := range []string{"<max>2</max>", "<max>2</max><before/>"} {
 		s := stanza.Must(stanza.Build(stanza.Header{Kind: stanza.IQ, Type: "set", ID: fmt.Sprint(i), From: jid.MustParse("asker@bot.localhost/x"), To: jid.MustParse(room)},
 			"<query xmlns='urn:xmpp:mam:2' queryid='q'><set xmlns='http://jabber.org/protocol/rsm'>"+page+"</set></query>", stanza.Limits{}))
 		all, err := c.Query(ctx, s, link.Request)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, s := range all {
 			_, text, _ := strings.Cut(s.XML(), "<body>")
 			text, _, _ = strings.Cut(text, "</body>")

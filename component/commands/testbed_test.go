@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -68,9 +69,7 @@ func globs(t *testing.T, texts ...string) (all []jid.Glob) {
 	t.Helper()
 	for _, text := range texts {
 		g, err := jid.ParseGlob(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		all = append(all, g)
 	}
 	return all
@@ -103,9 +102,7 @@ func newStage(t *testing.T, timeout time.Duration) *stage {
 	t.Cleanup(func() { close(end) })
 	e := &webhook.Endpoint{Name: "ops", URL: hook.URL, Timeout: 30 * time.Second, Batch: 10}
 	w, err := delivery.NewWorker(e, sender{&g.link}, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { w.Stop(t.Context()) })
 	g.all = commands.New(commands.Options{
 		Behind: func(from, _ jid.JID) (jid.JID, bool) {

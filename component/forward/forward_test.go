@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -50,9 +51,7 @@ func TestForward(t *testing.T) {
 	s := openStore(t)
 	defer s.Close()
 	for _, w := range workers {
-		if err := w.Open(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.Open(t.Context(), s))
 		defer w.Stop(t.Context())
 	}
 	l, stop := srv.Run(component.Options{Handler: forward.New(workers, forward.NewEchoes(), nil, nil, zap.NewNop())})
@@ -100,9 +99,7 @@ func TestOverloaded(t *testing.T) {
 	w := newWorker(t, &webhook.Endpoint{Name: "echo", URL: "http://127.0.0.1:1/", Kinds: []stanza.Kind{stanza.Message}, Queued: true, Timeout: time.Second,
 		Concurrency: 1, Schedule: []time.Duration{time.Hour}, MaxAge: time.Hour}, sender{})
 	s := openStore(t)
-	if err := w.Open(t.Context(), s); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, w.Open(t.Context(), s))
 	s.Close() // it takes nothing any more
 	srv.Connect(component.Options{Handler: forward.New([]*delivery.Worker{w}, forward.NewEchoes(), nil, nil, zap.NewNop())})
 	srv.Send("<message id='full' from='u@example.com/r' to='echo@bot.example.com'><body>hi</body></message>")
@@ -114,17 +111,13 @@ func TestOverloaded(t *testing.T) {
 func openStore(t *testing.T) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s
 }
 
 func newWorker(t *testing.T, e *webhook.Endpoint, sender delivery.Sender) *delivery.Worker {
 	t.Helper()
 	w, err := delivery.NewWorker(e, sender, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return w
 }

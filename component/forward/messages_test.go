@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -59,9 +60,7 @@ func newStage(t *testing.T, s *store.Store, endpoints ...*webhook.Endpoint) *sta
 	for _, e := range endpoints {
 		e.URL, e.Queued = bot.URL, true
 		w := newWorker(t, e.WithDefaults(), sender{&link})
-		if err := w.Open(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.Open(t.Context(), s))
 		t.Cleanup(func() { w.Stop(t.Context()) })
 		workers = append(workers, w)
 	}
@@ -88,9 +87,7 @@ func (g *stage) next(t *testing.T) eventData {
 func globs(t *testing.T, pattern string) []jid.Glob {
 	t.Helper()
 	g, err := jid.ParseGlob(pattern)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return []jid.Glob{g}
 }
 

@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component/componenttest"
@@ -24,9 +25,7 @@ func TestDeliverOfRoom(t *testing.T) {
 	worker := func(e webhook.Endpoint) *delivery.Worker {
 		e.URL, e.Queued, e.Timeout, e.Concurrency, e.Schedule, e.MaxAge = "http://127.0.0.1:1/", true, time.Second, 1, []time.Duration{time.Hour}, time.Hour
 		w := newWorker(t, &e, sender{})
-		if err := w.Open(t.Context(), s); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, w.Open(t.Context(), s))
 		t.Cleanup(func() { w.Stop(t.Context()) })
 		return w
 	}
@@ -39,9 +38,7 @@ func TestDeliverOfRoom(t *testing.T) {
 	deliver := func(to, xml string, room webhook.Room) {
 		t.Helper()
 		st, err := webhook.WithRoom(stanza.Must(stanza.Parse(xml, stanza.Limits{})), jid.MustParse(to), &room)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		before := stored.Load()
 		f.Deliver(forward.OfRoom{Event: &webhook.Event{ID: "evt_" + to + xml, Component: "bot.example.com", Received: time.Now(), Stanza: st}, OnStored: func(error) { stored.Add(1) }})
 		componenttest.Eventually(t, "the end of it", func() bool { return stored.Load() == before+1 })

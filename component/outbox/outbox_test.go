@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -34,15 +35,11 @@ type process struct {
 func start(t *testing.T, addr, dir string, wait, maxAge time.Duration) *process {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20, OutboxBytes: 1 << 20, OutboxCount: 30})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	l := component.New(component.Options{Domain: jid.MustParse(domain), Addr: addr, Secret: secret.New("secret")})
 	o := outbox.New(l, s, wait, maxAge, zap.NewNop())
 	stop, err := o.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	unlink := componenttest.Run(t, l)
 	p := &process{Outbox: o, link: l, store: s}
 	p.end = sync.OnceFunc(func() {
@@ -310,9 +307,7 @@ func TestReplyBetweenStoredStanzas(t *testing.T) {
 	srv.WaitConnected(1)
 	srv.ExpectID("3")
 	time.Sleep(200 * time.Millisecond) // in which all others would come
-	if err := p.link.Send(message(100), nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.link.Send(message(100), nil))
 	srv.ExpectID("100")
 	if got, want := fmt.Sprint(ids(srv.Received())), fmt.Sprint(numbers(0, 3)); got != want {
 		t.Errorf("besides the fourth, before the reply: %s; want %s", got, want)

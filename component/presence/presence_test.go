@@ -6,6 +6,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -20,18 +21,14 @@ import (
 func openStore(t *testing.T, dir string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s
 }
 
 func load(t *testing.T, s *store.Store) *presence.Subscribers {
 	t.Helper()
 	subs, err := presence.LoadSubscribers(t.Context(), s.Subscribers(), zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return subs
 }
 
@@ -54,9 +51,7 @@ func TestSubscribersAreKept(t *testing.T) {
 			Handler: &presence.Auto{Subscribers: subs, Log: zap.NewNop()},
 			OnUp:    func(ctx context.Context) { subs.Announce(ctx, l, "") }})
 		defer componenttest.Run(t, l)()
-		if err := l.WaitConnected(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, l.WaitConnected(t.Context()))
 		talk(l, subs)
 	}
 	is := func(typ, from, to string) func(*stanza.Stanza) bool {

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -167,9 +168,7 @@ func TestUpdatesWhileOthersSend(t *testing.T) {
 		}
 		return ""
 	})
-	if err := l.Send(message(), nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, l.Send(message(), nil))
 	subs.Content = func(jid.JID) string { return "<status>new</status>" }
 	u := presence.NewUpdates(subs, func() []*component.Link { return []*component.Link{l} }, func(context.Context, map[jid.JID]bool) map[jid.JID]int { return nil })
 	ctx, cancel := context.WithCancel(t.Context())

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -86,9 +87,7 @@ func newManyRig(t *testing.T, timeout time.Duration, answers func(*stanza.Stanza
 	srv, l, _ := connected(t)
 	core, logs := observer.New(zapcore.InfoLevel)
 	r, err := privilege.NewRosters(l, stanza.Limits{}, timeout, zap.New(core))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	m := &manyRig{Rosters: r, srv: srv, link: l, logs: logs, iqs: make(chan int, 100)}
 	m.answers(answers)
 	return m

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -40,9 +41,7 @@ func reconnect(t *testing.T, srv *componenttest.Server, l *component.Link) {
 	t.Helper()
 	srv.Drop()
 	srv.WaitConnected(2)
-	if err := l.WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, l.WaitConnected(t.Context()))
 }
 
 func advert(host, namespace, perms string) string {

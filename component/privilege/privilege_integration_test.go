@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -41,9 +42,7 @@ func TestManagedPresence(t *testing.T) {
 		l := component.New(component.Options{Domain: jid.MustParse("bots.localhost"), Addr: s.ComponentAddr(), Secret: secret.New("secret"),
 			Handler: component.Chain{note(&seen), &privilege.Keeper{Log: zap.NewNop()}, note(&passed)}})
 		componenttest.Run(t, l)
-		if err := l.WaitConnected(ctx); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, l.WaitConnected(ctx))
 		wait := func(what string, list *[]string, want string) {
 			t.Helper()
 			for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component/privilege"
@@ -39,9 +40,7 @@ func gone(name string) roster.Edit {
 func TestRosterIQs(t *testing.T) {
 	srv, l, _ := connected(t)
 	r, err := privilege.NewRosters(l, stanza.Limits{}, 10*time.Second, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var asked []string
 	srv.Answer(func(x *stanza.Stanza) string {
 		asked = append(asked, fmt.Sprintf("%s %s to %s: %s", x.From, x.Type, x.To, x.Inner()))
@@ -52,9 +51,7 @@ func TestRosterIQs(t *testing.T) {
 		return fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'>%s</iq>", x.ID, x.To, x.From, payload)
 	})
 	have, err := r.Get(t.Context(), john)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	odd := jid.FromServer("a b@example.com")
 	want := roster.Roster{
 		jid.MustParse("marie@example.com"): {JID: jid.MustParse("marie@example.com"), Name: `M & "m"`, Groups: []string{"A", "B"}, Subscription: roster.To},
@@ -86,9 +83,7 @@ bot.example.com/roster set to john@example.com: <query xmlns='jabber:iq:roster'>
 func TestRosterErrors(t *testing.T) {
 	srv, l, _ := connected(t)
 	r, err := privilege.NewRosters(l, stanza.Limits{}, 10*time.Second, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	item := roster.Item{JID: jid.MustParse("marie@example.com"), Subscription: roster.Both}
 	do := map[string]func() error{
 		"get":    func() error { _, err := r.Get(t.Context(), john); return err },
@@ -121,9 +116,7 @@ func TestRosterErrors(t *testing.T) {
 	}
 	srv.Answer(nil)
 	quick, err := privilege.NewRosters(l, stanza.Limits{}, time.Millisecond, zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if _, err := quick.Get(t.Context(), john); !errors.Is(err, roster.ErrTimeout) {
 		t.Errorf("no answer: %v", err)
 	}

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component/componenttest"
 	"stanzahook/component/rooms"
 	"stanzahook/component/waiting"
@@ -26,9 +28,7 @@ func speaking(t *testing.T, srv *componenttest.Server) *bench {
 
 func (b *bench) keep(room string) {
 	b.t.Helper()
-	if err := b.rooms.Keep(b.t.Context(), rooms.Settings{Room: jid.MustParse(room + "@rooms.example.com"), Bot: jid.MustParse("echo@bot.example.com"), Nick: "echo", History: muc.Missed}); err != nil {
-		b.t.Fatal(err)
-	}
+	require.NoError(b.t, b.rooms.Keep(b.t.Context(), rooms.Settings{Room: jid.MustParse(room + "@rooms.example.com"), Bot: jid.MustParse("echo@bot.example.com"), Nick: "echo", History: muc.Missed}))
 }
 
 func words(id, room, body string) *stanza.Stanza {
@@ -106,9 +106,7 @@ func TestWordsWaitForTheRejoin(t *testing.T) {
 	send := b.messages.Over(refusing{t})
 	answer := func(id string) {
 		t.Helper()
-		if err := send.Send("bot.example.com", words(id, "ops", "x"), false, func(err error) { answered <- err }); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, send.Send("bot.example.com", words(id, "ops", "x"), false, func(err error) { answered <- err }))
 	}
 	answer("a1")
 	b.groupchats("a1")
@@ -169,9 +167,7 @@ func TestRejoinRefused(t *testing.T) {
 	p := b.join()
 	b.speak(gateway.Queued, "m1")
 	done := make(chan error, 1)
-	if err := b.messages.Over(refusing{t}).Send("bot.example.com", words("a1", "ops", "x"), false, func(err error) { done <- err }); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, b.messages.Over(refusing{t}).Send("bot.example.com", words("a1", "ops", "x"), false, func(err error) { done <- err }))
 	srv.Send(fmt.Sprintf("<presence type='error' from='%s' to='%s'><error type='auth'><registration-required xmlns='urn:ietf:params:xml:ns:xmpp-stanzas'/></error></presence>", p.To, p.From))
 	if err := <-done; err != nil {
 		t.Error(err)
@@ -232,8 +228,6 @@ func TestLeftWhileWordsWait(t *testing.T) {
 	b := speaking(t, srv)
 	b.join()
 	b.speak(gateway.Queued, "m1")
-	if err := b.rooms.Leave(t.Context(), jid.MustParse("ops@rooms.example.com"), jid.JID{}, false, ""); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, b.rooms.Leave(t.Context(), jid.MustParse("ops@rooms.example.com"), jid.JID{}, false, ""))
 	b.outcomes("m1: " + waiting.ErrLeft.Error())
 }

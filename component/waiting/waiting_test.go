@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -46,9 +47,7 @@ func policy(most int) rooms.Policy {
 func openStore(t *testing.T, dir string) *store.Store {
 	t.Helper()
 	s, err := store.Open(t.Context(), store.Options{Dir: dir, MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s
 }
 
@@ -59,9 +58,8 @@ func start(t *testing.T, srv *componenttest.Server, s *store.Store, most int, ma
 	b.logs = logs
 	archives := &archive.Collector{}
 	var err error
-	if b.rooms, err = rooms.New(t.Context(), rooms.Options{Store: s.Rooms(), Archive: archives, Deliver: func(forward.OfRoom) {}, Log: zap.New(core)}); err != nil {
-		t.Fatal(err)
-	}
+	b.rooms, err = rooms.New(t.Context(), rooms.Options{Store: s.Rooms(), Archive: archives, Deliver: func(forward.OfRoom) {}, Log: zap.New(core)})
+	require.NoError(t, err)
 	b.rooms.Set(nil, policy(most))
 	var link *component.Link
 	link = component.New(component.Options{Domain: jid.MustParse("bot.example.com"), Addr: srv.Addr(), Secret: secret.New("secret"),
@@ -89,9 +87,7 @@ func start(t *testing.T, srv *componenttest.Server, s *store.Store, most int, ma
 		},
 	})
 	stopMessages, err := b.messages.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	b.stop = sync.OnceFunc(func() { stopMessages(); stopLink(); cancel(); wg.Wait() })
 	t.Cleanup(b.stop)
 	return b

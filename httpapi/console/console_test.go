@@ -17,6 +17,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/console"
 	"stanzahook/pkg/hook"
@@ -41,9 +43,7 @@ func get(h http.Handler, method, path string, headers ...string) *http.Response 
 func text(t *testing.T, r *http.Response) string {
 	t.Helper()
 	b, err := io.ReadAll(r.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(b)
 }
 
@@ -143,13 +143,9 @@ func TestVendored(t *testing.T) {
 	if err == nil {
 		err = json.Unmarshal(data, &list)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	licenses, err := os.ReadFile("files/vendored/licenses.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	known := []string{"licenses.txt"}
 	for _, v := range list {
 		content, err := os.ReadFile(filepath.Join("files/vendored", v.File))
@@ -166,9 +162,7 @@ func TestVendored(t *testing.T) {
 		known = append(known, v.File)
 	}
 	found, err := os.ReadDir("files/vendored")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, f := range found {
 		if !slices.Contains(known, f.Name()) {
 			t.Errorf("%s is not in vendored.json", f.Name())
@@ -191,9 +185,7 @@ func TestOwnFilesMakeNoMarkup(t *testing.T) {
 	}
 	for _, name := range files {
 		content, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if !strings.HasSuffix(name, ".html") {
 			for _, found := range forbidden.FindAllString(string(content), -1) {
 				t.Errorf("%s has %s in it", name, found)
@@ -213,9 +205,7 @@ func TestOwnFilesMakeNoMarkup(t *testing.T) {
 // The form for hooks knows every adapter.
 func TestAdapters(t *testing.T) {
 	content, err := os.ReadFile("files/hook.js")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_, list, _ := strings.Cut(string(content), "const adapters = [")
 	list, _, _ = strings.Cut(list, "]")
 	known := strings.Split(strings.ReplaceAll(list, "'", ""), ", ")

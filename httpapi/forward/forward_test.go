@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 	"stanzahook/pkg/replica"
 )
@@ -59,9 +61,7 @@ func TestAddressOfCaller(t *testing.T) {
 	other.SetKey([]byte("another key"))
 	of.set("a", active.url)
 	r, err := http.NewRequest("GET", active.url+"/v1/x", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	caller := func(value string) string {
 		r.RequestURI = "/v1/x"
 		r.Header.Set(forwarded, value)
@@ -185,9 +185,7 @@ func TestStream(t *testing.T) {
 		r.Header.Set("Authorization", token)
 		go func() { send <- "data: 1\n\n" }()
 		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		lines := bufio.NewScanner(resp.Body)
 		for i := range 3 {
 			if i > 0 {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/pkg/gateway"
@@ -76,16 +78,12 @@ func TestRequests(t *testing.T) {
 func newSigned(t *testing.T, onRequest func(*hooks.Hook, *hooks.Request)) *rig {
 	t.Helper()
 	verifier, err := hook.NewVerifier("github", []secret.String{secret.New("signing")}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	g := newRig(t, nil)
 	var all []*hooks.Hook
 	for _, name := range []string{"text", "github"} {
 		reader, err := hook.New(hook.Options{Adapter: name})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		h := &hooks.Hook{Name: name, Adapter: name, Reader: reader, Hashes: [][32]byte{sha256.Sum256([]byte("s3cret-" + name))}, From: jid.MustParse("alerts@bot.example.com"),
 			To: []jid.JID{jid.MustParse("juliet@example.com"), jid.MustParse("romeo@example.com")}, MaxBody: 1 << 20}
 		if name == "github" {
@@ -101,9 +99,7 @@ func newSigned(t *testing.T, onRequest func(*hooks.Hook, *hooks.Request)) *rig {
 func TestRequestsAreShared(t *testing.T) {
 	g := newRig(t, nil)
 	reader, err := hook.New(hook.Options{Adapter: "text"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var all []*hooks.Hook
 	for i := range 1000 {
 		name := fmt.Sprint("h", i)

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/pkg/jid"
@@ -16,9 +17,7 @@ import (
 // cost other hooks what is known of theirs, nor the places of their messages that come back.
 func TestSharesOfThreads(t *testing.T) {
 	all, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { all.Close() })
 	threads := NewThreads(all.Threads(), zap.NewNop())
 	ours, theirs := jid.MustParse("alerts@bot.example.com"), jid.MustParse("juliet@example.com")
@@ -28,9 +27,7 @@ func TestSharesOfThreads(t *testing.T) {
 	}
 	bounced := func(id string) int {
 		s, err := stanza.Build(stanza.Header{Kind: stanza.Message, Type: "error", From: theirs, To: ours, ID: id}, "", stanza.Limits{})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		threads.Bounced(s)
 		return len(threads.back)
 	}

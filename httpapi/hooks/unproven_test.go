@@ -9,6 +9,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/hooks"
 	"stanzahook/pkg/gateway/gatewaytest"
@@ -28,13 +30,9 @@ type forged struct {
 func newForged(t *testing.T, names ...string) *forged {
 	t.Helper()
 	reader, err := hook.New(hook.Options{Adapter: "text"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	verify, err := hook.NewVerifier(hook.VerifyGitHub, []secret.String{secret.New("right")}, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	all := []*hooks.Hook{{Name: "secret", Hashes: [][32]byte{sha256.Sum256([]byte("s3cret"))}}}
 	for _, name := range names {
 		all = append(all, &hooks.Hook{Name: name, Verify: verify})

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/mcp"
@@ -30,9 +31,7 @@ func busy(t *testing.T, burst int) string {
 // An error that ends by itself says when to try again, for models and for programs.
 func TestRetryAfterOfTool(t *testing.T) {
 	c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.StreamableClientTransport{Endpoint: busy(t, 100)}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close() //nolint:errcheck // nothing is lost
 	r, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "list_rooms"})
 	if err != nil || !r.IsError || r.Content[0].(*sdk.TextContent).Text != "the link is down (try again in 7 s)" {
@@ -58,9 +57,7 @@ func TestRetryAfterOfRequest(t *testing.T) {
 		{`{}`, 429, -32000, "too many requests", 1.0},
 	} {
 		resp, err := http.Post(at, "application/json", strings.NewReader(c.body))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		text, err := io.ReadAll(resp.Body)
 		_ = resp.Body.Close()
 		var v struct {

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/httpapi/mcp"
 )
@@ -35,9 +36,7 @@ func TestServeStreams(t *testing.T) {
 		})
 	}()
 	c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.IOTransport{Reader: fromServer, Writer: toServer}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if v := c.InitializeResult().ServerInfo; v.Name != "stanzahook" || v.Version != "1.2.3" {
 		t.Errorf("%+v", v)
 	}
@@ -69,9 +68,7 @@ func TestStreamsWithoutJSON(t *testing.T) {
 		})
 	}()
 	c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.IOTransport{Reader: fromServer, Writer: toServer}, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer c.Close() //nolint:errcheck // nothing is lost
 	r, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "list_rooms"})
 	if err != nil || !r.IsError || !strings.Contains(r.Content[0].(*sdk.TextContent).Text, "no JSON") {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/openapi/conform"
@@ -30,27 +31,17 @@ const (
 // guide is made of it. "go test ./httpapi/openapi -update" writes both.
 func TestDocumentInTheTree(t *testing.T) {
 	version, err := os.ReadFile(versionFile)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	document, err := openapi.Document(strings.TrimSpace(string(version)))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var indented bytes.Buffer
-	if err := json.Indent(&indented, document, "", " "); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Indent(&indented, document, "", " "))
 	indented.WriteByte('\n')
 	c, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for file, want := range map[string]string{documentFile: indented.String(), pageFile: page(c.Spec)} {
 		if *update {
-			if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
 			continue
 		}
 		if got, err := os.ReadFile(file); err != nil || string(got) != want {

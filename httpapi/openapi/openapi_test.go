@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi"
 	"stanzahook/httpapi/openapi"
 	"stanzahook/httpapi/openapi/conform"
@@ -14,9 +16,7 @@ import (
 
 func TestDocument(t *testing.T) {
 	c, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if !c.Spec.IsOpenAPI31OrLater() || c.Spec.Webhooks["event"] == nil || c.Spec.Webhooks["test"] == nil {
 		t.Error("it is not 3.1, or has no webhooks")
 	}
@@ -51,9 +51,7 @@ func TestRoute(t *testing.T) {
 // A wrong answer is found.
 func TestChecker(t *testing.T) {
 	c, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	const event = `{"id":"evt_1","type":"message.chat","timestamp":"2026-11-20T18:00:00.123Z","endpoint":"bot","component":"bot.example.com","data":{"kind":"message","stanza":"<message/>"}}`
 	const events, asJSON, asProblem = "/v1/endpoints/bot/events", "application/json", httpapi.ProblemType
 	for _, x := range []struct {

@@ -10,6 +10,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // conformance is one file of testdata/conformance: a request, its answer, and the sent
@@ -22,9 +24,7 @@ type conformance struct {
 func readCase(t *testing.T, file string) conformance {
 	t.Helper()
 	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	head, rest, ok1 := strings.Cut(string(text), "--- request\n")
 	request, rest, ok2 := strings.Cut(rest, "\n--- answer\n")
 	answer, sent, ok3 := strings.Cut(rest, "\n--- sent\n")
@@ -55,15 +55,11 @@ func (c conformance) http(t *testing.T) *http.Request {
 			header.Set("Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(value)))
 		case "Hex":
 			raw, err := hex.DecodeString(value)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			body = string(raw)
 		case "Fill":
 			n, err := strconv.Atoi(value)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			body = strings.Repeat("x", n)
 		case "":
 		default:

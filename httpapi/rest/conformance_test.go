@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component"
 	"stanzahook/component/archive"
 	"stanzahook/component/bounce"
@@ -115,9 +117,7 @@ func request(t *testing.T, c *conformance.Case) *http.Request {
 // server in process.
 func TestConformance(t *testing.T) {
 	cases, err := conformance.Read(os.DirFS("testdata/conformance"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if len(cases) < 150 {
 		t.Errorf("%d cases only", len(cases))
 	}
@@ -169,9 +169,7 @@ func (b *bridge) run(t *testing.T, c *conformance.Case) {
 // a request alone can bring about.
 func TestConformanceIsComplete(t *testing.T) {
 	cases, err := conformance.Read(os.DirFS("testdata/conformance"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var seen []string
 	titles := map[string]bool{}
 	for _, c := range cases {

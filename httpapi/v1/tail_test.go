@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/tail"
 	"stanzahook/pkg/webhook"
@@ -23,17 +25,13 @@ func follow(t *testing.T, h http.Handler, token, query string, headers ...string
 	end = func() { cancel(); s.Close() }
 	t.Cleanup(end)
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/tail"+query, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer "+token)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])
 	}
 	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = resp.Body.Close() })
 	lines = bufio.NewScanner(resp.Body)
 	if !lines.Scan() || lines.Text() != ": events follow" || resp.Header.Get("Content-Type") != "text/event-stream" || resp.Header.Get("Cache-Control") != "no-store" {
