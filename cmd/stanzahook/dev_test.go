@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/cmd/internal/cli"
 	"stanzahook/deploy/lab/wrongbot"
 )
@@ -21,9 +23,7 @@ import (
 func dev(t *testing.T, bot, script string, flags ...string) (code int, stdout, stderr string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "a.dev")
-	if err := os.WriteFile(file, []byte(script), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(script), 0o600))
 	return command(t, append([]string{"dev", "--bot", bot, "--listen", "127.0.0.1:0", "--script", file}, flags...)...)
 }
 
@@ -61,9 +61,7 @@ func echo(t *testing.T) string {
 // nowhere is a URL where no bot is.
 func nowhere(t *testing.T) string {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	return "http://" + l.Addr().String() + "/hook"
 }
@@ -248,9 +246,7 @@ func TestDevPipe(t *testing.T) {
 	before := os.Stdin
 	defer func() { os.Stdin = before }()
 	r, w, err := os.Pipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer r.Close()
 	os.Stdin = r
 	fmt.Fprint(w, "/nope\nhi\n")
@@ -298,9 +294,7 @@ func TestDevBotThatSends(t *testing.T) {
 		}()
 	})
 	file := filepath.Join(t.TempDir(), "a.dev")
-	if err := os.WriteFile(file, []byte("hi\n/as carol\n< psst\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte("hi\n/as carol\n< psst\n"), 0o600))
 	code, out, errs := command(t, "dev", "--bot", url, "--listen", listen, "--script", file)
 	for _, want := range []string{"bot in lounge: presence available\n", "bot to carol: iq get <ping xmlns='urn:xmpp:ping'>, which is answered with service-unavailable\n", "bot to carol: psst\n"} {
 		if !strings.Contains(out, want) {

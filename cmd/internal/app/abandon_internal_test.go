@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/jid"
@@ -16,13 +18,9 @@ import (
 // What an active replica returns at its end is waited for until the server has it, or the connection is lost.
 func TestFlushWhileItLives(t *testing.T) {
 	domain, err := jid.Parse("bot.example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	user, err := jid.Parse("alice@example.com")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	const sent = 500
 	for name, lives := range map[string]bool{"slow": true, "lost": false} {
 		t.Run(name, func(t *testing.T) {
@@ -39,12 +37,8 @@ func TestFlushWhileItLives(t *testing.T) {
 			})
 			for i := range sent {
 				s, err := stanza.Build(stanza.Header{Kind: stanza.Message, Type: "error", ID: fmt.Sprint(i), From: domain, To: user}, "", stanza.Limits{})
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := l.Send(s, nil); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
+				require.NoError(t, l.Send(s, nil))
 			}
 			flush(t.Context(), l)
 			if left := l.Load().Unconfirmed; (left == 0) != lives {

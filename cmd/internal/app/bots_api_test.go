@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/httpapi/v1"
@@ -30,9 +31,7 @@ func pictureOf(t testing.TB, c color.Color, width int) []byte {
 		img.Set(i%width, i/width, c)
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&b, img))
 	return b.Bytes()
 }
 
@@ -99,9 +98,7 @@ func TestBotsByAPI(t *testing.T) {
 	avatars(2)
 
 	secret := filepath.Join(t.TempDir(), "secret1") // its path is a text in base64, too
-	if err := os.WriteFile(secret, []byte("hunter2"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(secret, []byte("hunter2"), 0o600))
 	for body, part := range map[string]string{
 		keys(pictureOf(t, color.Black, 513), ""):                 "avatar: has 513 x 8 pixels",
 		keys(append(red, "PK..."...), ""):                        "behind the end of the image",
@@ -136,31 +133,20 @@ func TestBotsByAPI(t *testing.T) {
 	shows("filed@bot.example.com", "<FN>Of the API</FN>")
 
 	// One whose component is not in the configuration any more has no effect, and can be deleted.
-	if err := x.store.Bots().Put(t.Context(), store.BotRecord{Bot: "old@gone.example.com", Data: json.RawMessage(`{"keys":{"name":"Old"}}`)}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, x.store.Bots().Put(t.Context(), store.BotRecord{Bot: "old@gone.example.com", Data: json.RawMessage(`{"keys":{"name":"Old"}}`)}))
 	// An avatar that no bot has is left over from a process that was killed.
-	if err := x.store.Avatars().Put(t.Context(), "0123", []byte("x")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, x.store.Avatars().Put(t.Context(), "0123", []byte("x")))
 	x.Stop()
 	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	// Of the copies one is damaged, one has no bot, and one was not written whole.
 	copies := filepath.Join(cfg.Store.Dir, "avatars")
 	for _, name := range []string{profile.AvatarID(blue), "0123", "new-1"} {
-		if err := os.WriteFile(filepath.Join(copies, name), []byte("hunter2"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(copies, name), []byte("hunter2"), 0o600))
 	}
-	if x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
-		t.Fatal(err)
-	}
-	if err := x.links["bot.example.com"].WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	x.App, err = Start(t.Context(), cfg, zap.NewNop(), nil, x.r)
+	require.NoError(t, err)
+	require.NoError(t, x.links["bot.example.com"].WaitConnected(t.Context()))
 	avatars(2)
 	if left, err := os.ReadDir(copies); err != nil || len(left) != 2 {
 		t.Errorf("%v %v", left, err)
@@ -215,9 +201,7 @@ func TestBotPresenceByAPI(t *testing.T) {
 	x.restart("")
 	presence("<show>away</show><status>Lunch</status>")
 	until, err := json.Marshal(time.Now().Add(300 * time.Millisecond))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	set(fmt.Sprintf(`{"show":"dnd","until":%s}`, until), 200, `"until":"2`)
 	presence("<show>dnd</show>")
 	presence("<status>Ready</status>")

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -70,15 +71,12 @@ func (x *running) next(dir string) {
 	x.t.Helper()
 	x.Stop()
 	cfg, err := x.r.Load()
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	if dir != "" {
 		cfg.Store.Dir = dir
 	}
-	if x.App, err = Start(x.t.Context(), cfg, zap.NewNop(), nil, x.r); err != nil {
-		x.t.Fatal(err)
-	}
+	x.App, err = Start(x.t.Context(), cfg, zap.NewNop(), nil, x.r)
+	require.NoError(x.t, err)
 }
 
 // restart is next, and waits for the links.
@@ -86,9 +84,7 @@ func (x *running) restart(dir string) {
 	x.t.Helper()
 	x.next(dir)
 	for _, l := range x.links {
-		if err := l.WaitConnected(x.t.Context()); err != nil {
-			x.t.Fatal(err)
-		}
+		require.NoError(x.t, l.WaitConnected(x.t.Context()))
 	}
 }
 
@@ -296,9 +292,7 @@ func TestKilledInAChange(t *testing.T) {
 	same()
 	keys := json.RawMessage(hook(bot.URL, ""))
 	e, err := x.cfg.MakeEndpoint("moved", keys)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	moved, record, _ := all.With("moved", e, keys)
 	afterPut := change(moved, func(ctx context.Context) error { return x.store.MadeEndpoints().Put(ctx, &record) })
 	same()

@@ -13,6 +13,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/cli"
@@ -59,26 +60,19 @@ func start(t testing.TB, srv *componenttest.Server, log *zap.Logger, components,
 	x.r = &Reloader{Load: func() (*config.Config, error) { return config.Load(x.file, nil) }, Level: zap.NewAtomicLevel()}
 	x.write(x.head + text)
 	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x.App, err = Start(t.Context(), cfg, log, nil, x.r); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	x.App, err = Start(t.Context(), cfg, log, nil, x.r)
+	require.NoError(t, err)
 	t.Cleanup(func() { x.Stop() }) // the App that is there then
 	for _, l := range x.links {
-		if err := l.WaitConnected(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, l.WaitConnected(t.Context()))
 	}
 	return x
 }
 
 func (x *running) write(config string) {
 	x.t.Helper()
-	if err := os.WriteFile(x.file, []byte(config), 0o600); err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, os.WriteFile(x.file, []byte(config), 0o600))
 }
 
 // reload rewrites the part of the configuration behind its head.
@@ -92,9 +86,7 @@ func (x *running) reload(text string) ([]string, error) {
 func (x *running) reloads(text, changed string) {
 	x.t.Helper()
 	got, err := x.reload(text)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	if strings.Join(got, ", ") != changed {
 		x.t.Errorf("changed %q, want %q", got, changed)
 	}
@@ -105,9 +97,7 @@ func (x *running) reloads(text, changed string) {
 func (x *running) call(token, method, path, body string, headers ...string) (int, string) {
 	x.t.Helper()
 	r, err := http.NewRequestWithContext(x.t.Context(), method, "http://"+x.Addr+path, strings.NewReader(body))
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	if token != "" {
 		r.Header.Set("Authorization", "Bearer "+token)
 	}
@@ -121,14 +111,10 @@ func (x *running) call(token, method, path, body string, headers ...string) (int
 		}
 	}
 	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	return resp.StatusCode, string(text)
 }
 

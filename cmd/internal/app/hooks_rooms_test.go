@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component/componenttest"
@@ -97,9 +98,7 @@ func TestHookRoomRefused(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	componenttest.Eventually(t, "it is in the delivery log", func() bool {
-		if err := x.store.DeliveryLog().Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, x.store.DeliveryLog().Flush(t.Context()))
 		status, list := x.call("", "GET", "/v1/deliveries?endpoint=hook+text", "")
 		return status == 200 && strings.Contains(list, `"state":"dropped"`) && strings.Contains(list, "registration-required")
 	})

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component/componenttest"
@@ -81,9 +82,7 @@ func TestHookBounces(t *testing.T) {
 		t.Errorf("%+v", st)
 	}
 	componenttest.Eventually(t, "the delivery log has it", func() bool { // it is counted first
-		if err := x.store.DeliveryLog().Flush(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, x.store.DeliveryLog().Flush(t.Context()))
 		d, err := x.store.DeliveryLog().Get(t.Context(), sent.ID)
 		return err == nil && d.Endpoint == "hook text" && d.State == deliverylog.Dropped && d.Reason == "item-not-found" && d.To == "juliet@example.com"
 	})

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/cli"
@@ -222,13 +223,9 @@ func TestListenRestart(t *testing.T) {
 	run := func(srv *componenttest.Server, dir string) *running {
 		text := fmt.Sprintf("components: [{domain: bot.example.com, server: %q, secret: %s}]\nstore: {dir: %q}\ndrain: 1s\n", srv.Addr(), testSecret, dir)
 		cfg, err := config.Parse("x.yaml", []byte(text+noAuth+fmt.Sprintf(listenedEndpoint, usual.URL)), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		a, err := Start(t.Context(), cfg, zap.NewNop(), nil, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		srv.WaitConnected(1)
 		return &running{App: a, t: t, srv: srv}
 	}
@@ -241,9 +238,7 @@ func TestListenRestart(t *testing.T) {
 		n, err := x.store.Queues().Waiting(t.Context())
 		return err == nil && n > 0
 	})
-	if err := os.CopyFS(killed, os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.CopyFS(killed, os.DirFS(dir)))
 	if got := usual.got(); len(got) > 0 {
 		t.Errorf("the endpoint got %v", got)
 	}

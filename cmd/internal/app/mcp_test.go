@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/httpapi/tools"
@@ -32,9 +33,7 @@ func (b bearer) RoundTrip(r *http.Request) (*http.Response, error) {
 func connect(t testing.TB, transport sdk.Transport) *sdk.ClientSession {
 	t.Helper()
 	c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), transport, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	return c
 }
@@ -174,16 +173,12 @@ func TestMCP(t *testing.T) {
 	}
 	for _, token := range []string{"", "wrong"} {
 		r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+x.Addr+"/mcp", bytes.NewReader(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if token != "" {
 			r.Header.Set("Authorization", "Bearer "+token)
 		}
 		resp, err := http.DefaultClient.Do(r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		_ = resp.Body.Close()
 		if resp.StatusCode != 401 || !slices.ContainsFunc(resp.Header.Values("WWW-Authenticate"), func(v string) bool { return strings.HasPrefix(v, "Bearer ") }) {
 			t.Errorf("%q: %d %v", token, resp.StatusCode, resp.Header)
@@ -201,9 +196,7 @@ func TestGoneMCPClient(t *testing.T) {
 	x := startApp(t, agentConfig()+withMCP)
 	ctx, cancel := context.WithCancel(t.Context())
 	r, err := http.NewRequestWithContext(ctx, "POST", "http://"+x.Addr+"/mcp", strings.NewReader(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"wait_for_message","arguments":{"wait":50}}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer agent")
 	r.Header.Set("Content-Type", "application/json")
 	r.Header.Set("Accept", "application/json, text/event-stream")

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/stanza"
 )
@@ -116,12 +118,9 @@ func TestMessagesByRef(t *testing.T) {
 	// the next process
 	x.Stop()
 	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if x.App, err = Start(t.Context(), cfg, x.log, nil, x.r); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	x.App, err = Start(t.Context(), cfg, x.log, nil, x.r)
+	require.NoError(t, err)
 	componenttest.Eventually(t, "the link", func() bool { return x.links["bot.example.com"].Connected() })
 	react(2)
 	fix, same := x.say("PATCH", "/v1/messages/"+ref, `{"body":"hallo"}`)

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -102,13 +103,9 @@ func TestAlertsUseWhatIsExported(t *testing.T) {
 	m.exercise()
 	_, all := m.scrape()
 	data, err := os.ReadFile(alertsPath)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var rules alertRules
-	if err := yaml.Unmarshal(data, &rules); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, yaml.Unmarshal(data, &rules))
 	n := 0
 	for _, g := range rules.Groups {
 		for _, r := range g.Rules {
@@ -152,13 +149,9 @@ func TestDashboardUsesWhatIsExported(t *testing.T) {
 	m.exercise()
 	_, all := m.scrape()
 	data, err := os.ReadFile(dashboardPath)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var d dashboard
-	if err := json.Unmarshal(data, &d); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal(data, &d))
 	check := func(where, expr string, labels []string) {
 		expr = strings.ReplaceAll(expr, "$__rate_interval", "5m")
 		_, problems := checkExpression(all, expr, labels)

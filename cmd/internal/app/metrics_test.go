@@ -10,6 +10,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus/testutil/promlint"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/build"
@@ -35,9 +36,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 	}
 	page, err := os.ReadFile("../../../deploy/guide/monitoring.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var documented []string
 	for line := range strings.Lines(string(page)) {
 		if strings.HasPrefix(line, "| `stanzahook_") {
@@ -55,9 +54,7 @@ func TestMetricsAreDocumented(t *testing.T) {
 		}
 	}
 	problems, err := promlint.New(strings.NewReader(text)).Lint()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, p := range problems {
 		t.Errorf("%s: %s", p.Metric, p.Text)
 	}
@@ -126,9 +123,7 @@ func TestMetricsCount(t *testing.T) {
 	if logs := m.logs.FilterMessage("request").FilterField(zap.String("route", metrics.Path)); logs.Len() > 0 {
 		t.Errorf("a scrape is in the log of requests: %v", logs.All())
 	}
-	if err := m.workers[2].Disable(t.Context(), "a test"); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, m.workers[2].Disable(t.Context(), "a test"))
 	m.srv.Refuse("<not-authorized xmlns='urn:ietf:params:xml:ns:xmpp-streams'/>")
 	m.srv.Drop()
 	m.until(map[string]float64{

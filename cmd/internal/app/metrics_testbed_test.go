@@ -15,6 +15,7 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -109,9 +110,7 @@ func (m *measured) exercise() {
 func (m *measured) scrape() (string, map[string]*dto.MetricFamily) {
 	m.t.Helper()
 	resp, err := http.Get("http://" + m.Addr + metrics.Path)
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	require.NoError(m.t, err)
 	defer resp.Body.Close()
 	text, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/plain; version=0.0.4") {
@@ -138,9 +137,7 @@ func replicaFamilies(t testing.TB) map[string]*dto.MetricFamily {
 	metrics.Standby(time.Now(), func() *replica.Status { return &status }, forward.New(forward.Options{}).Counts, zap.NewNop()).ServeHTTP(w, httptest.NewRequest(http.MethodGet, metrics.Path, nil))
 	p := expfmt.NewTextParser(model.LegacyValidation)
 	parsed, err := p.TextToMetricFamilies(w.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if f := parsed["stanzahook_replicas_heard"]; f == nil || f.GetMetric()[0].GetGauge().GetValue() != 2 {
 		t.Errorf("replicas: %v", f)
 	}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/pkg/jid"
@@ -20,9 +21,7 @@ import (
 // in data that neither it names nor the guide does, as a key of mod_rest.
 func TestEventsAreDescribed(t *testing.T) {
 	c, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	event := c.Spec.Components.Schemas["Event"].Value
 	var named []string
 	for _, part := range []string{"Stanza", "MessageEvent", "RoomEvent"} {
@@ -31,13 +30,9 @@ func TestEventsAreDescribed(t *testing.T) {
 		}
 	}
 	list, err := json.Marshal(event.Properties["type"].Value.Examples)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	keys, err := os.ReadFile("../../../examples/guide/keys.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	check := func(want string, s *stanza.Stanza) {
 		t.Helper()
 		body, err := webhook.EncodeEvent(&webhook.Endpoint{Name: "bot"}, &webhook.Event{ID: "evt_1", Component: "bot.example.com", Received: time.Now(), Stanza: s})
@@ -86,9 +81,7 @@ func TestEventsAreDescribed(t *testing.T) {
 	} {
 		r.Type, r.JID, r.Nick = want, known.JID, known.Nick
 		s, err := webhook.RoomEvent(room, bot, &r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		check(want, s)
 	}
 	for want, typ := range map[string]string{"message.groupchat": "groupchat", "message.private": "chat"} {
@@ -97,9 +90,7 @@ func TestEventsAreDescribed(t *testing.T) {
 			r.Type = want
 		}
 		s, err := webhook.WithRoom(stanza.Must(stanza.Parse("<message type='"+typ+"' id='3' from='ops@rooms.example.com/Alice' to='bot@bot.example.com/room'><body>Echo: hi</body><delay xmlns='urn:xmpp:delay' stamp='2026-11-20T18:00:00Z'/></message>", stanza.Limits{})), bot, &r)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		check(want, s)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/httpapi/openapi/conform"
 	"stanzahook/pkg/webhook/behaviour"
@@ -15,14 +16,10 @@ import (
 // behaviour table of the format; and all that the table has is as the document says.
 func TestSamplesOfEvents(t *testing.T) {
 	c, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	event := c.Spec.Components.Schemas["Event"].Value
 	table, err := behaviour.Load(os.DirFS("../../../pkg/webhook/testdata/behaviour"), "event")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	sampled := make(map[string]bool)
 	for _, one := range table.Cases {
 		if one.Request == nil {

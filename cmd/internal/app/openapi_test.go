@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/api"
@@ -63,9 +64,7 @@ func everyMount() []httpapi.Mount {
 // The OpenAPI document has every operation of the server, and no other.
 func TestDocumentIsComplete(t *testing.T) {
 	c, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var described, served []string
 	for path, item := range c.Spec.Paths.Map() {
 		for method := range item.Operations() {
@@ -108,9 +107,7 @@ func (quiet) Send(_ string, _ *stanza.Stanza, _ bool, done func(error)) error {
 // What webhooks get is what the document says.
 func TestWebhooksAreDescribed(t *testing.T) {
 	c, err := conform.New()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	bodies := make(chan []byte, 10)
 	bot := newWeb(t, func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
@@ -127,9 +124,7 @@ func TestWebhooksAreDescribed(t *testing.T) {
 	})
 	newWorker := func(batch int) *delivery.Worker {
 		w, err := delivery.NewWorker(&webhook.Endpoint{Name: "bot", URL: bot.URL, Format: webhook.FormatEvent, Batch: batch, Timeout: 10 * time.Second, Concurrency: 1}, quiet{}, zap.NewNop())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		t.Cleanup(func() { w.Stop(context.Background()) })
 		return w
 	}
@@ -138,9 +133,7 @@ func TestWebhooksAreDescribed(t *testing.T) {
 		t.Helper()
 		var v any
 		body := <-bodies
-		if err := json.Unmarshal(body, &v); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal(body, &v))
 		schema := c.Spec.Webhooks[name].Post.RequestBody.Value.Content.Get("application/json").Schema.Value
 		if err := schema.VisitJSON(v, openapi3.EnableJSONSchema2020()); err != nil {
 			t.Errorf("%s: %s: %v", name, body, err)

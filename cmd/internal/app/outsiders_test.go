@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -62,16 +63,12 @@ http: {listen: "127.0.0.1:0", tls: {cert_file: %[2]q, key_file: %[3]q}}
 	for range times {
 		for _, path := range []string{"/rest", "/v1/status", "/msg/juliet", "/nothing", "/openapi.json"} {
 			r, err := http.NewRequestWithContext(t.Context(), "POST", "https://"+a.Addr+path, strings.NewReader("{}"))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if path != "/rest" {
 				r.SetBasicAuth("juliet@example.com", "wrong")
 			}
 			resp, err := client.Do(r)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			if resp.StatusCode < 400 {
 				t.Errorf("%s: %s", path, resp.Status)
 			}

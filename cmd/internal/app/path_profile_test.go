@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/deploy/lab"
@@ -53,18 +54,12 @@ func pathProfile(t *testing.T, kind lab.Kind) {
 	w := &load.Walker{Name: "stanzahook", Address: "echo@load.localhost", Count: load.PathCount}
 	load.PathRound(t, clients, w, load.PathWindow, w.Count/4) // to warm up
 
-	if err := os.MkdirAll(load.BenchDir(t), 0o755); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.MkdirAll(load.BenchDir(t), 0o755))
 	name := filepath.Join(load.BenchDir(t), "cpu-"+string(kind)+".prof")
 	f, err := os.Create(name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer f.Close()
-	if err := pprof.StartCPUProfile(f); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, pprof.StartCPUProfile(f))
 	for range load.BenchRounds(t) {
 		load.PathRound(t, clients, w, load.PathWindow, w.Count)
 	}
@@ -117,13 +112,9 @@ func costOf(costs []cost, stack string) int {
 func printCosts(t *testing.T, kind lab.Kind, profile string, n int) {
 	t.Helper()
 	self, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	out, err := exec.Command("go", "tool", "pprof", "-traces", self, profile).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	costs := costGroups()
 	spent := make([]time.Duration, len(costs))
 	var total time.Duration

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/stanza"
 )
@@ -34,14 +36,10 @@ type tailed struct {
 func (x *running) follow(token, query string) <-chan tailed {
 	x.t.Helper()
 	r, err := http.NewRequestWithContext(x.t.Context(), http.MethodGet, "http://"+x.Addr+"/v1/tail"+query, nil)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	r.Header.Set("Authorization", "Bearer "+token)
 	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	if resp.StatusCode != http.StatusOK {
 		x.t.Fatalf("the tail: %d", resp.StatusCode)
 	}
@@ -183,9 +181,7 @@ func TestTailEndsWithItsScope(t *testing.T) {
 func (x *running) raw(token string) *net.TCPConn {
 	x.t.Helper()
 	conn, err := net.Dial("tcp", x.Addr)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	x.t.Cleanup(func() { _ = conn.Close() })
 	fmt.Fprintf(conn, "GET /v1/tail HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer %s\r\n\r\n", token)
 	return conn.(*net.TCPConn)
@@ -195,9 +191,7 @@ func (x *running) raw(token string) *net.TCPConn {
 // or knows how many it has lost.
 func TestTailWithASlowReader(t *testing.T) {
 	x := startApp(t, "http: {listen: \"127.0.0.1:0\", tokens: ["+token("ops", "admin")+"]}\nendpoints: [{name: echo, url: \""+newWeb(t, pong).URL+"\"}]\n")
-	if err := x.raw("ops").SetReadBuffer(4096); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, x.raw("ops").SetReadBuffer(4096))
 	harness.Eventually(t, "it reads", func() bool { return x.happenings.Counts().Readers == 1 })
 	events := x.follow("ops", "?kinds=delivery")
 	const n = 2000

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab/harness"
 	v1 "stanzahook/httpapi/v1"
 )
@@ -24,21 +26,13 @@ func TestTracesNotSampled(t *testing.T) {
 	}
 	x.Stop()
 	text, err := os.ReadFile(x.file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	x.write(strings.Replace(string(text), "traces: {", "traces: {sample: 0, ", 1))
 	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	again, err := Start(t.Context(), cfg, x.log, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := again.links["bot.example.com"].WaitConnected(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, again.links["bot.example.com"].WaitConnected(t.Context()))
 	x.send("juliet", "echo", "hello")
 	x.hears("juliet", "hi")
 	again.Stop()

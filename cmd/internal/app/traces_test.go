@@ -8,6 +8,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	trace "go.opentelemetry.io/proto/slim/otlp/trace/v1"
 
 	"stanzahook/deploy/lab/collector"
@@ -253,13 +254,9 @@ deliver message bot message.chat hello stored
   attempt 1 503 (HTTP 503)`)
 	x.bot = answers(200, "hi")
 	cfg, err := x.r.Load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	again, err := Start(t.Context(), cfg, x.log, nil, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer again.Stop()
 	x.hears("juliet", "hi")
 	after := x.AwaitSpans(4)[2:]

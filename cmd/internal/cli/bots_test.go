@@ -11,18 +11,16 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // The picture of "bots put" goes along in base64, and "--for" is a time to come.
 func TestBots(t *testing.T) {
 	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 2, 2))); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 2, 2))))
 	file := filepath.Join(t.TempDir(), "echo.png")
-	if err := os.WriteFile(file, picture.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, picture.Bytes(), 0o600))
 	asked := standIn(t, "200 "+textBot)
 	for _, args := range [][]string{{"put", "echo@bot.example.com", "--avatar", file}, {"presence", "echo@bot.example.com", "--for", "1h"}} {
 		if code, _, errs := inProgram(t, append([]string{"bots"}, args...)...); code != 0 {

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
@@ -27,17 +28,13 @@ const smallConfig = "components:\n  - domain: bot.example.com\n    secret: hunte
 func writeConfig(t *testing.T, text string) string {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	return file
 }
 
 func TestCheckWarnsOfAReadableFile(t *testing.T) {
 	file := writeConfig(t, smallConfig)
-	if err := os.Chmod(file, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Chmod(file, 0o644))
 	if code, out, _ := inProgram(t, "check", "--config", file); code != 0 || !strings.Contains(out, "warn") || !strings.Contains(out, "→ chmod 600") {
 		t.Errorf("%d %s", code, out)
 	}
@@ -74,9 +71,7 @@ func answersServer(srv *componenttest.Server, offset time.Duration) {
 func free(t *testing.T) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
 }
@@ -132,9 +127,7 @@ func TestCheckLiveAlone(t *testing.T) {
 
 	// Somebody has the store open, and does not answer: nothing is connected.
 	s, err := store.Open(t.Context(), store.Options{Dir: filepath.Join(filepath.Dir(file), "store"), MaxBytes: 64 << 20, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	code, out, _ = inProgram(t, "check", "--live", "--config", file)
 	s.Close()
 	if code != 1 || !strings.Contains(out, ", but nothing answers at http://127.0.0.1:") || srv.Accepted() != 1 {

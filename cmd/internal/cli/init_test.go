@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/cmd/internal/config"
@@ -40,16 +41,12 @@ func TestInit(t *testing.T) {
 		dir := filepath.Join(t.TempDir(), "new")
 		made := initJSON(t, append(c.args, "--dir", dir)...)
 		data, err := os.ReadFile(made.File)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if info, err := os.Stat(made.File); err != nil || info.Mode().Perm() != 0o600 {
 			t.Errorf("%v %v", info, err)
 		}
 		cfg, err := config.Load(made.File, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if cfg.HTTP.Tokens[0].Hash != sha256.Sum256([]byte(made.Token)) || strings.Contains(string(data), made.Token) || cfg.Store.Dir != filepath.Join(dir, "store") {
 			t.Errorf("%v: %s", c.args, data)
 		}
@@ -145,9 +142,7 @@ func TestInitOverwritesNothing(t *testing.T) {
 	}
 	file := filepath.Join(dir, configName)
 	before, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if code, out, errs = inProgram(t, args...); code != 1 || out != "" || !strings.Contains(errs, "is there already") {
 		t.Errorf("%d %s%s", code, out, errs)
 	}
@@ -179,14 +174,10 @@ func TestInitForAGroup(t *testing.T) {
 	const group = 4242
 	for mode, want := range map[os.FileMode]os.FileMode{0o750: 0o640, 0o755: 0o600, 0o700: 0o600} {
 		dir := t.TempDir()
-		if err := errors.Join(os.Chown(dir, 0, group), os.Chmod(dir, mode)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, errors.Join(os.Chown(dir, 0, group), os.Chmod(dir, mode)))
 		made := initJSON(t, "--server", "prosody", "--domain", "bot.example.com", "--dir", dir)
 		info, err := os.Stat(made.File)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if gid := info.Sys().(*syscall.Stat_t).Gid; info.Mode().Perm() != want || (gid == group) != (want == 0o640) {
 			t.Errorf("in a directory of mode %o: %v, group %d", mode, info.Mode(), gid)
 		}
@@ -217,9 +208,7 @@ func TestInitOnNATS(t *testing.T) {
 	for urls, replicas := range map[string]int{"nats://127.0.0.1:4222": 1, "nats://n1:4222,nats://n2:4222,nats://n3:4222": 3} {
 		made := initJSON(t, "--server", "prosody", "--domain", "bot.example.com", "--nats", urls, "--dir", t.TempDir())
 		cfg, err := config.Load(made.File, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if n := cfg.Store.NATS; n.URL != urls || n.Replicas != replicas || n.Name != "stanzahook" || cfg.Store.Dir != "" {
 			t.Errorf("%+v", cfg.Store)
 		}

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 	"unsafe"
+
+	"github.com/stretchr/testify/require"
 )
 
 // pseudoTerminal returns the side of a program, and what it has shown there so far (pty(7)).
@@ -26,16 +28,12 @@ func pseudoTerminal(t *testing.T) (program *os.File, shown func() string) {
 		}
 	}
 	screen, err := os.OpenFile("/dev/ptmx", os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var locked, number uint32
 	control(screen, syscall.TIOCSPTLCK, &locked)
 	control(screen, syscall.TIOCGPTN, &number)
 	program, err = os.OpenFile(fmt.Sprint("/dev/pts/", number), os.O_RDWR|syscall.O_NOCTTY, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var mu sync.Mutex
 	var text strings.Builder
 	ended := make(chan struct{})
@@ -68,12 +66,8 @@ func pseudoTerminal(t *testing.T) (program *os.File, shown func() string) {
 func TestSendFileBar(t *testing.T) {
 	const size = 64 << 20
 	name := filepath.Join(t.TempDir(), "a\x1b[2Jb.bin")
-	if err := os.WriteFile(name, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.Truncate(name, size); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(name, nil, 0o600))
+	require.NoError(t, os.Truncate(name, size))
 	moves := regexp.MustCompile(`\b[1-9]\d?%`) // neither at its beginning nor at its end
 	for _, onTerminal := range []bool{true, false} {
 		terminal, shown := pseudoTerminal(t)

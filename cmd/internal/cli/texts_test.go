@@ -14,6 +14,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
@@ -49,9 +50,7 @@ func stdin(t *testing.T, text string) {
 	before := os.Stdin
 	t.Cleanup(func() { os.Stdin = before })
 	f, err := os.Create(filepath.Join(t.TempDir(), "stdin"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = f.Close() })
 	if _, err := f.WriteString(text); err != nil {
 		t.Fatal(err)
@@ -84,9 +83,7 @@ func TestTexts(t *testing.T) {
 	t.Setenv(EnvAPI, "")
 	const file = "testdata/texts.txt"
 	golden, err := filepath.Abs(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	want, err := os.ReadFile(golden)
 	if err != nil && !*updateTexts {
 		t.Fatal(err)
@@ -109,9 +106,7 @@ func TestTexts(t *testing.T) {
 		})
 	}
 	if *updateTexts {
-		if err := os.WriteFile(golden, []byte(all.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(golden, []byte(all.String()), 0o644))
 	} else if !t.Failed() && all.String() != string(want) {
 		t.Errorf("%s has cases that are not made, or in another order", file)
 	}
@@ -151,9 +146,7 @@ func (c *textCase) text(t *testing.T) string {
 		if content == "" {
 			continue
 		}
-		if err := os.WriteFile(name, []byte(content), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(name, []byte(content), 0o600))
 	}
 	stdin(t, c.stdin)
 	if c.args == nil {

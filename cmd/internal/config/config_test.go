@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/form"
 	"stanzahook/pkg/outbound"
 	"stanzahook/pkg/secret"
@@ -23,9 +25,7 @@ import (
 func load(t *testing.T, name string, env ...string) *Config {
 	t.Helper()
 	c, err := Load(filepath.Join("testdata", name), env)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	c.Sum, c.Files, c.Origins = [32]byte{}, fileReader{}, Origins{}
 	return c
 }
@@ -114,15 +114,11 @@ func TestLoad(t *testing.T) {
 		dump(&got, "", reflect.ValueOf(*c))
 		file := "testdata/" + test.name + ".loaded.txt"
 		if *update {
-			if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(file, []byte(got.String()), 0o644))
 			continue
 		}
 		want, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		have, wanted := strings.Split(got.String(), "\n"), strings.Split(string(want), "\n")
 		for i, line := range wanted {
 			if i >= len(have) || have[i] != line {
@@ -188,9 +184,7 @@ func TestElementsAreIndependent(t *testing.T) {
 func TestServerNameIsTheServersHost(t *testing.T) {
 	c, err := Parse("x.yaml", []byte("components:\n  - domain: bot.example.com\n    secret: x\n"+
 		"    server: xmpp.example.com:5347\n    tls: {mode: direct}\n"), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if got := c.Components[0].TLS.ServerName; got != "xmpp.example.com" {
 		t.Errorf("server_name is %q", got)
 	}

@@ -6,13 +6,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestCredentialsDirectoryComesFirst(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "bot.secret"), []byte("from systemd\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "bot.secret"), []byte("from systemd\n"), 0o600))
 	component := load(t, "full.yaml", "CREDENTIALS_DIRECTORY="+dir).Components[0]
 	if got := component.Secret.Reveal(); got != "from systemd" {
 		t.Errorf("the secret is %q", got)
@@ -32,9 +32,7 @@ func TestFindConfig(t *testing.T) {
 		t.Errorf("the error does not say what was tried: %v", err)
 	}
 	for _, path := range []string{second, first} { // the first goes before the second
-		if err := os.WriteFile(path, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(path, nil, 0o600))
 		if got, err := find(""); err != nil || got != path {
 			t.Errorf("got %s, %v; want %s", got, err, path)
 		}
@@ -50,9 +48,7 @@ func TestFindConfig(t *testing.T) {
 
 func TestFindConfigPlaces(t *testing.T) {
 	t.Chdir(t.TempDir())
-	if err := os.WriteFile("stanzahook.yaml", nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile("stanzahook.yaml", nil, 0o600))
 	if got, err := Find(""); err != nil || got != "stanzahook.yaml" {
 		t.Errorf("got %s, %v", got, err)
 	}
@@ -61,9 +57,7 @@ func TestFindConfigPlaces(t *testing.T) {
 func TestFilesThatCannotBeRead(t *testing.T) {
 	dir := t.TempDir()
 	large := filepath.Join(dir, "large.yaml")
-	if err := os.WriteFile(large, make([]byte, 1<<20+1), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(large, make([]byte, 1<<20+1), 0o600))
 	missing := filepath.Join(dir, "missing.yaml")
 	for path, want := range map[string]string{
 		missing: missing + ": the file does not exist",
@@ -80,17 +74,11 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 // An editor that begins files with a byte order mark changes nothing.
 func TestLoadAfterAByteOrderMark(t *testing.T) {
 	text, err := os.ReadFile("testdata/minimal.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
-	if err := os.WriteFile(file, append([]byte("\ufeff"), text...), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, append([]byte("\ufeff"), text...), 0o600))
 	got, err := Load(file, nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if want := load(t, "minimal.yaml"); len(got.Components) != len(want.Components) || got.Components[0].Domain != want.Components[0].Domain {
 		t.Errorf("%+v", got)
 	}

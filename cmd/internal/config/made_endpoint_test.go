@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/pkg/secret"
 )
 
@@ -15,9 +17,7 @@ const madeMinimal = "components: [{domain: bot.example.com, secret: x}]\nhttp: {
 func madeConfig(t testing.TB, more string) *Config {
 	t.Helper()
 	c, err := Parse("x.yaml", []byte(madeMinimal+more), nil)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return c
 }
 
@@ -118,9 +118,7 @@ func TestMadeEndpoint(t *testing.T) {
 	const keys = `{"url":"http://127.0.0.1:1/hook?key=hunter2&to={to}","match":{"to":["b@*","c@*"],"body":true},"timeout":"3s",
  "signing_secrets":["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"],"headers":{"authorization":"Bearer hunter2"},"retry":{"schedule":["1s"]}}`
 	e, err := c.MakeEndpoint("b", []byte(keys))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if h := e.Headers["Authorization"]; h.Reveal() != "Bearer hunter2" || len(e.SigningKeys) != 1 || len(e.Match.ToGlobs) != 2 || e.Delivery != DeliveryQueued || e.Concurrency != 32 || e.Address == nil || !e.ByAPI() {
 		t.Errorf("%+v", e)
 	}

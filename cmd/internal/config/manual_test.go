@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/cpuguy83/go-md2man/v2/md2man"
+	"github.com/stretchr/testify/require"
 )
 
 var update = flag.Bool("update", false, "write the manual page and what testdata has of loaded files")
@@ -17,9 +18,7 @@ var update = flag.Bool("update", false, "write the manual page and what testdata
 func TestManualPage(t *testing.T) {
 	const file = "../../../deploy/debian/stanzahook.yaml.5"
 	guide, err := os.ReadFile("../../../deploy/guide/configuration.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_, text, _ := strings.Cut(string(guide), "\n")
 	text = regexp.MustCompile(`\[([^]]*)\]\([^)]*\)`).ReplaceAllString(text, "$1") // a page has no links
 	want := ".\\\" Made of deploy/guide/configuration.md.\n" + string(md2man.Render([]byte(`% "STANZAHOOK.YAML" "5" "" "stanzahook"
@@ -35,9 +34,7 @@ stanzahook.yaml \- configuration of stanzahook
 **stanzahook(1)**
 `)))
 	if *update {
-		if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, []byte(want), 0o644))
 		return
 	}
 	if got, err := os.ReadFile(file); err != nil || string(got) != want {

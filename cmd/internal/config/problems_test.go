@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Each file of testdata/bad has one mistake, but for many.yaml, and
@@ -15,18 +17,14 @@ import (
 func TestProblems(t *testing.T) {
 	t.Chdir("testdata")
 	text, err := os.ReadFile("problems.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	want := make(map[string][]string)
 	for line := range strings.Lines(string(text)) {
 		file, _, _ := strings.Cut(line, ":")
 		want[file] = append(want[file], strings.TrimSuffix(line, "\n"))
 	}
 	files, err := filepath.Glob("bad/*.yaml")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for file := range want {
 		if !slices.Contains(files, file) {
 			t.Errorf("problems.txt has %s, and there is no such file", file)
@@ -105,9 +103,7 @@ func TestProblemsAreInOrder(t *testing.T) {
 // What is in a file that is named as a secret must not come out either.
 func TestFilesOfSecretsAreNotShown(t *testing.T) {
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "s"), []byte("hunter2\nhunter3\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "s"), []byte("hunter2\nhunter3\n"), 0o600))
 	got := problemsOf(t, "components:\n  - domain: bot.example.com\n    secret_file: s\n    tls: {mode: direct, ca_file: s}\n"+
 		"http:\n  tokens:\n    - {name: a, token_file: s, scopes: [send]}\n", "CREDENTIALS_DIRECTORY="+dir)
 	if n := strings.Count(got, "\n") + 1; n != 3 || strings.Contains(got, "hunter") {
@@ -117,18 +113,12 @@ func TestFilesOfSecretsAreNotShown(t *testing.T) {
 
 func FuzzParseConfig(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	bad, err := filepath.Glob("testdata/bad/*.yaml")
-	if err != nil {
-		f.Fatal(err)
-	}
+	require.NoError(f, err)
 	for _, file := range append(files, bad...) {
 		text, err := os.ReadFile(file)
-		if err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, err)
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {

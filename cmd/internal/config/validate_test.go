@@ -4,6 +4,8 @@ import (
 	"net"
 	"net/url"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestIsOurs(t *testing.T) {
@@ -27,9 +29,7 @@ func TestIsOurs(t *testing.T) {
 	} {
 		h := HTTP{Listen: test.listen}
 		host, port, err := net.SplitHostPort(test.address)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := h.isOurs(host, port); got != test.want {
 			t.Errorf("listening on %s, %s is ours: %v", test.listen, test.address, got)
 		}
@@ -108,9 +108,7 @@ func TestProxyURL(t *testing.T) {
 func TestPortOf(t *testing.T) {
 	for text, want := range map[string]string{"http://a/": "80", "https://a/": "443", "http://a:81/": "81", "http://[::1]:82/": "82"} {
 		u, err := url.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if got := portOf(u); got != want {
 			t.Errorf("%s: %s", text, got)
 		}

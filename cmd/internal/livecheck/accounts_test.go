@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/cmd/internal/config"
 	"stanzahook/httpapi/v1"
 	"stanzahook/pkg/account/accounttest"
@@ -15,9 +17,7 @@ import (
 func saysTo(t *testing.T, text string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		conn, err := l.Accept()
@@ -43,9 +43,7 @@ func (discarded) Write(p []byte) (int, error) { return len(p), nil }
 // do about it.
 func TestCheckLiveTriesAccounts(t *testing.T) {
 	nobody, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	_ = nobody.Close() // nobody listens there any more
 	starttls := accounttest.NewServer(t, accounttest.Options{StartTLS: true})
 	other := accounttest.NewServer(t, accounttest.Options{StartTLS: true, Host: "example.net"})

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -40,9 +41,7 @@ func newAskedHost(t *testing.T) *askedHost {
 		return fmt.Sprintf("<iq type='result' id='%s' from='%s' to='%s'><query xmlns='http://jabber.org/protocol/disco#info'>%s</query></iq>", s.ID, s.To, s.From, inner)
 	})
 	st, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: zap.NewNop()})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { st.Close() })
 	h.HostFeatures = &HostFeatures{store: st.Features(), now: func() time.Time { return h.at }}
 	h.link, _ = srv.Run(component.Options{})

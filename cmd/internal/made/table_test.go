@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -34,9 +35,7 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	core, logs := observer.New(zap.InfoLevel)
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	r := &rig{t: t, store: s, logs: logs, cfg: &config.Config{Hooks: []config.Hook{{Name: "filed"}}}}
 	r.Table = NewTable(Kind[config.Hook]{
@@ -102,9 +101,7 @@ func (r *rig) is(want string) {
 		}
 	}
 	stored, err := r.store.MadeHooks().All(r.t.Context())
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	for _, m := range stored {
 		kept = append(kept, m.Name)
 	}

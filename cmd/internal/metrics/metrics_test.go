@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"go.uber.org/zap/zaptest/observer"
@@ -22,14 +23,12 @@ import (
 func TestStoreThatHangs(t *testing.T) {
 	from := &Sources{Log: zap.NewNop(), Tokens: func() []string { return nil }}
 	var err error
-	if from.Store, err = store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: from.Log}); err != nil {
-		t.Fatal(err)
-	}
+	from.Store, err = store.Open(t.Context(), store.Options{Dir: t.TempDir(), MaxBytes: 64 << 20, Log: from.Log})
+	require.NoError(t, err)
 	t.Cleanup(from.Store.Close)
 	from.OutboxShares = from.Store.Outbox().Shares()
-	if from.Subscribers, err = presence.LoadSubscribers(t.Context(), from.Store.Subscribers(), from.Log); err != nil {
-		t.Fatal(err)
-	}
+	from.Subscribers, err = presence.LoadSubscribers(t.Context(), from.Store.Subscribers(), from.Log)
+	require.NoError(t, err)
 	hangs := make(chan struct{})
 	var asked atomic.Int64
 	s := newStoreMetrics(from, nil)
@@ -43,9 +42,7 @@ func TestStoreThatHangs(t *testing.T) {
 	registry.MustRegister(s)
 	gather := func() map[string]*dto.MetricFamily {
 		list, err := registry.Gather()
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		all := make(map[string]*dto.MetricFamily)
 		for _, f := range list {
 			all[f.GetName()] = f

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
@@ -44,9 +45,8 @@ func newRig(t *testing.T, bots string) *rig {
 	t.Helper()
 	r := &rig{t: t, dir: t.TempDir(), busy: make(chan struct{}, 1), changes: make(chan string, 100)}
 	var err error
-	if r.store, err = store.Open(t.Context(), store.Options{Dir: r.dir, MaxBytes: 64 << 20}); err != nil {
-		t.Fatal(err)
-	}
+	r.store, err = store.Open(t.Context(), store.Options{Dir: r.dir, MaxBytes: 64 << 20})
+	require.NoError(t, err)
 	t.Cleanup(r.store.Close)
 	r.cfg = r.read(bots)
 	r.load()
@@ -56,9 +56,7 @@ func newRig(t *testing.T, bots string) *rig {
 func (r *rig) read(bots string) *config.Config {
 	r.t.Helper()
 	cfg, err := config.Parse("x.yaml", []byte("components: [{domain: bot.example.com, secret: x}]\nhttp: {listen: \"127.0.0.1:5290\", insecure_no_auth: true}\n"+bots), nil)
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	return cfg
 }
 
@@ -81,9 +79,7 @@ func (r *rig) load() {
 		OnChange:    func(bot jid.JID, event string) { r.changes <- bot.Local() },
 		OnOnly:      func() { r.only++ },
 	})
-	if err != nil {
-		r.t.Fatal(err)
-	}
+	require.NoError(r.t, err)
 	r.Profiles = p
 	p.Show(r.cfg)
 }
@@ -126,9 +122,7 @@ func bot(name string) jid.JID { return jid.MustParse(name + "@bot.example.com") 
 func picture(t *testing.T, width int) []byte {
 	t.Helper()
 	var b bytes.Buffer
-	if err := png.Encode(&b, image.NewGray(image.Rect(0, 0, width, 1))); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&b, image.NewGray(image.Rect(0, 0, width, 1))))
 	return b.Bytes()
 }
 
@@ -241,15 +235,11 @@ func TestAvatars(t *testing.T) {
 		}
 		slices.Sort(want)
 		ids, err := r.store.Avatars().IDs(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		slices.Sort(ids)
 		var copies []string
 		files, err := os.ReadDir(filepath.Join(r.dir, "avatars"))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		for _, f := range files {
 			copies = append(copies, f.Name())
 		}
@@ -267,19 +257,11 @@ func TestAvatars(t *testing.T) {
 		t.Fatal(err)
 	}
 	has(red, blue)
-	if err := r.Delete(t.Context(), bot("b")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, r.Delete(t.Context(), bot("b")))
 	has(blue)
-	if err := r.store.Avatars().Put(t.Context(), profile.AvatarID(red), red); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(r.dir, "avatars", "new-1"), []byte("half"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := r.store.Bots().Put(t.Context(), store.BotRecord{Bot: "old@gone.example.com", Data: json.RawMessage(`{"keys":{"name":"Old"}}`)}); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, r.store.Avatars().Put(t.Context(), profile.AvatarID(red), red))
+	require.NoError(t, os.WriteFile(filepath.Join(r.dir, "avatars", "new-1"), []byte("half"), 0o600))
+	require.NoError(t, r.store.Bots().Put(t.Context(), store.BotRecord{Bot: "old@gone.example.com", Data: json.RawMessage(`{"keys":{"name":"Old"}}`)}))
 	r.told()
 	r.load()
 	has(blue)

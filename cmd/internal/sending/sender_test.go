@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/component"
@@ -36,9 +37,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	const domain = "bot.example.com"
 	log := zap.NewNop()
 	s, err := store.Open(t.Context(), store.Options{Dir: t.TempDir(), Sync: store.SyncInterval, MaxBytes: 64 << 20, Log: log})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(s.Close)
 	sent := NewOutcomes(s.SentMessages(), log)
 	stop := sent.Start()
@@ -48,9 +47,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 	box := outbox.New(l, s, confirm, maxAge, log)
 	box.Ended = sent.OnEnd
 	end, err := box.Start(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	componenttest.Run(t, l)
 	t.Cleanup(end)
 	return &service{&Sender{
@@ -62,9 +59,7 @@ func newService(t *testing.T, addr string, confirm, maxAge time.Duration) *servi
 
 func (v *service) connected() {
 	v.t.Helper()
-	if err := v.link.WaitConnected(v.t.Context()); err != nil {
-		v.t.Fatal(err)
-	}
+	require.NoError(v.t, v.link.WaitConnected(v.t.Context()))
 }
 
 func (v *service) message(id string) *stanza.Stanza {

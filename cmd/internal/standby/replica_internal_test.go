@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/cmd/internal/config"
@@ -29,9 +30,7 @@ replica: {name: b, failover: 30s}
 		return config.Parse("x.yaml", []byte(strings.Replace(text, "HASH", hex.EncodeToString(sum[:]), 1)), nil)
 	}
 	cfg, err := load()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s, err := Start(cfg, Options{
 		Read: load, OnLost: func(error) {}, Log: zap.NewNop(),
 		Open: func(_ *config.Config, r *Replica) []httpapi.Route {
@@ -41,14 +40,10 @@ replica: {name: b, failover: 30s}
 			})}}
 		},
 	})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	ask := func(method, path string) (int, string) {
 		r, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.Addr+path, nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		r.Header.Set("Authorization", "Bearer token")
 		resp, err := http.DefaultClient.Do(r)
 		if err != nil {
@@ -101,9 +96,7 @@ func TestConfigHash(t *testing.T) {
 	hash := func(text string) string {
 		t.Helper()
 		cfg, err := config.Parse("x.yaml", []byte(text), nil)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if secrets := secretsHash(cfg, []byte("key")); len(secrets) != 12 || secrets == secretsHash(cfg, []byte("another key")) {
 			t.Errorf("secrets: %q", secrets)
 		}
@@ -135,9 +128,7 @@ func TestSecretsHash(t *testing.T) {
 	hash := func(text string) string {
 		t.Helper()
 		cfg, err := config.Parse("x.yaml", []byte(text), []string{"STANZAHOOK_OUTBOUND_PROXY=http://proxy.example.com"})
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		return secretsHash(cfg, []byte("key"))
 	}
 	text := `

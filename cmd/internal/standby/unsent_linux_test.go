@@ -9,23 +9,20 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // What a kernel has not brought over when a connection is closed comes later, unless it is to be dropped.
 func TestDropUnsent(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	dial := func() (ours net.Conn, theirs net.Conn, sent int) {
 		ours, err := net.Dial("tcp", l.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		if theirs, err = l.Accept(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		theirs, err = l.Accept()
+		require.NoError(t, err)
 		t.Cleanup(func() { _ = theirs.Close() })
 		for err = error(nil); err == nil; { // theirs reads nothing yet
 			_ = ours.SetWriteDeadline(time.Now().Add(100 * time.Millisecond))

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 
 	"stanzahook/deploy/lab/harness"
@@ -19,9 +20,7 @@ import (
 func supervised(t *testing.T) *Manager {
 	t.Helper()
 	s, err := Find(zap.NewNop())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return s
 }
 
