@@ -10,15 +10,15 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // The whole of a release is built twice, in two places: it has to be the same. With
 // another version of the package it is then installed, upgraded, removed and purged.
 func TestPackage(t *testing.T) {
 	top, err := filepath.Abs("../..")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	out := t.TempDir()
 	one := release(t, top, "v1.0.0", filepath.Join(out, "one"))
 	two := release(t, copyOf(t, top), "v1.0.0", filepath.Join(out, "two"))
@@ -61,9 +61,7 @@ func release(t *testing.T, top, version, out string) string {
 	cmd.Env = append(os.Environ(), "ARCHS="+runtime.GOARCH, "SOURCE_DATE_EPOCH=1800000000", "COMPRESSION=1", "GOFLAGS=-buildvcs=false")
 	output(t, cmd)
 	sums, err := os.ReadFile(filepath.Join(out, "SHA256SUMS"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(sums)
 }
 

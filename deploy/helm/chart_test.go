@@ -11,6 +11,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -122,14 +123,10 @@ func TestChart(t *testing.T) {
 		}
 		dir := t.TempDir()
 		for _, secret := range []string{"bot.secret", "nats.password"} {
-			if err := os.WriteFile(filepath.Join(dir, secret), []byte("secret\n"), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, secret), []byte("secret\n"), 0o600))
 		}
 		file := filepath.Join(dir, "stanzahook.yaml")
-		if err := os.WriteFile(file, []byte(strings.ReplaceAll(all["ConfigMap"].Data["stanzahook.yaml"], "/run/stanzahook/", dir+"/")), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(file, []byte(strings.ReplaceAll(all["ConfigMap"].Data["stanzahook.yaml"], "/run/stanzahook/", dir+"/")), 0o600))
 		if _, err := run(t, "../..", "", "go", "run", "./cmd/stanzahook", "check", "--config", file); err != nil {
 			t.Errorf("%s: the configuration is not taken", name)
 		}

@@ -5,6 +5,8 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 func TestOptionsCheck(t *testing.T) {
@@ -69,13 +71,9 @@ func TestQuoting(t *testing.T) {
 
 func TestFreePort(t *testing.T) {
 	first, err := freePort()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	second, err := freePort(first)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for _, p := range []int{first, second} {
 		if p < firstPort || p >= lastPort {
 			t.Errorf("port %d is out of range", p)

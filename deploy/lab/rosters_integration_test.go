@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // A module of Prosody's community, in a directory of its own.
@@ -17,16 +19,12 @@ func TestPluginPath(t *testing.T) {
 	defer cancel()
 	dir := t.TempDir()
 	code := `module:add_feature("urn:example:lab");`
-	if err := os.WriteFile(filepath.Join(dir, "mod_lab_example.lua"), []byte(code), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "mod_lab_example.lua"), []byte(code), 0o600))
 	o := Options{Kind: Prosody, Users: map[string]string{"alice": "a"}, Modules: []string{"lab_example"}, PluginPath: dir}
 	s := start(t, ctx, o)
 	alice := login(t, ctx, s, "alice")
 	defer alice.Close()
-	if err := alice.SendRaw("<iq type='get' id='d' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, alice.SendRaw("<iq type='get' id='d' to='localhost'><query xmlns='http://jabber.org/protocol/disco#info'/></iq>"))
 	r, err := alice.Next(ctx, func(r Received) bool { return r.ID == "d" })
 	if err != nil || !strings.Contains(r.Inner, "urn:example:lab") {
 		t.Errorf("the module is not there: %+v, error %v", r, err)

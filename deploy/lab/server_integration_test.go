@@ -12,6 +12,8 @@ import (
 	"path/filepath"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // forBoth runs a test against Prosody and against ejabberd.
@@ -37,9 +39,7 @@ func start(t *testing.T, ctx context.Context, o Options) *Server {
 	t.Helper()
 	began := time.Now()
 	s, err := Start(ctx, o)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Logf("%s started in %v", o.Kind, time.Since(began).Round(time.Millisecond))
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -55,9 +55,7 @@ func start(t *testing.T, ctx context.Context, o Options) *Server {
 func login(t *testing.T, ctx context.Context, s *Server, user string) *Client {
 	t.Helper()
 	c, err := s.Login(ctx, user, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if want := user + "@" + s.Host() + "/test"; c.JID() != want {
 		t.Errorf("JID %s, want %s", c.JID(), want)
 	}
@@ -72,15 +70,11 @@ func converse(t *testing.T, ctx context.Context, s *Server) {
 	alice, bob := login(t, ctx, s, "alice"), login(t, ctx, s, "bob.b")
 	const n = 200
 	for i := range n {
-		if err := alice.SendRaw(fmt.Sprintf("<message type='chat' id='m%d' to='%s'><body>Grüße &amp; %d</body></message>", i, bob.JID(), i)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, alice.SendRaw(fmt.Sprintf("<message type='chat' id='m%d' to='%s'><body>Grüße &amp; %d</body></message>", i, bob.JID(), i)))
 	}
 	for i := range n {
 		r, err := bob.Next(ctx, isChat)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if r.ID != fmt.Sprintf("m%d", i) || r.Body != fmt.Sprintf("Grüße & %d", i) || r.From != alice.JID() || r.Type != "chat" {
 			t.Fatalf("message %d arrived as %+v", i, r)
 		}
@@ -115,18 +109,14 @@ func TestTalkStopKillRestart(t *testing.T) {
 				t.Errorf("%s: a running server was restarted", name)
 			}
 			began := time.Now()
-			if err := end(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, end())
 			t.Logf("%s took %v", name, time.Since(began).Round(time.Millisecond))
 			if c, err := net.Dial("tcp", s.ClientAddr()); err == nil {
 				c.Close()
 				t.Errorf("%s: the client port still answers", name)
 			}
 			began = time.Now()
-			if err := s.Restart(ctx); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Restart(ctx))
 			t.Logf("restart after %s took %v", name, time.Since(began).Round(time.Millisecond))
 			if s.ClientAddr() != clients {
 				t.Errorf("%s: the client address changed from %s to %s", name, clients, s.ClientAddr())
@@ -145,18 +135,12 @@ func TestDataSurvivesStop(t *testing.T) {
 		defer alice.Close()
 		err := alice.SendRaw("<message type='chat' to='bob.b@localhost'><body>later</body></message>" +
 			"<iq type='get' id='sent' to='localhost'><ping xmlns='urn:xmpp:ping'/></iq>")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		if _, err := alice.Next(ctx, func(r Received) bool { return r.ID == "sent" }); err != nil {
 			t.Fatal(err)
 		}
-		if err := s.Stop(ctx); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.Restart(ctx); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.Stop(ctx))
+		require.NoError(t, s.Restart(ctx))
 		bob := login(t, ctx, s, "bob.b")
 		defer bob.Close()
 		r, err := bob.Next(ctx, isChat)
@@ -196,13 +180,9 @@ func TestOwnDirectory(t *testing.T) {
 		for range 2 {
 			s := start(t, ctx, o)
 			login(t, ctx, s, "alice").Close()
-			if err := s.Stop(ctx); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Stop(ctx))
 			noProcesses(t, ctx, o.Dir)
-			if err := s.Close(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Close())
 			if _, err := os.Stat(o.Dir); err != nil {
 				t.Fatal(err)
 			}

@@ -6,27 +6,22 @@ import (
 	"testing"
 
 	"github.com/CycloneDX/cyclonedx-go"
+	"github.com/stretchr/testify/require"
 )
 
 // The SBOM of this test lists the modules that it is built of.
 func TestSBOM(t *testing.T) {
 	program, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var one, two bytes.Buffer
 	for _, out := range []*bytes.Buffer{&one, &two} {
-		if err := run(out, program, "1.2.3", "1800000000"); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, run(out, program, "1.2.3", "1800000000"))
 	}
 	if one.String() != two.String() {
 		t.Error("two SBOMs of one program differ")
 	}
 	var bom cyclonedx.BOM
-	if err := cyclonedx.NewBOMDecoder(&one, cyclonedx.BOMFileFormatJSON).Decode(&bom); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cyclonedx.NewBOMDecoder(&one, cyclonedx.BOMFileFormatJSON).Decode(&bom))
 	if c := bom.Metadata.Component; c.Version != "1.2.3" || bom.Metadata.Timestamp != "2027-01-15T08:00:00Z" {
 		t.Errorf("%+v %s", c, bom.Metadata.Timestamp)
 	}

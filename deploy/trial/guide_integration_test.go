@@ -13,6 +13,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -53,9 +54,7 @@ func TestOperatorsGuide(t *testing.T) {
 		}
 	}
 	base, err := filepath.Abs("../../bin/trial-debian")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	debs := []string{build(t, "v1.0.0"), build(t, "v1.1.0")}
 	for name, how := range attachments {
 		if only := os.Getenv("SERVER"); only != "" && only != name {
@@ -230,9 +229,7 @@ func (tr *trial) configure(text string) {
 		}
 	}
 	out, err := yaml.Marshal(joined(all, more))
-	if err != nil {
-		tr.t.Fatal(err)
-	}
+	require.NoError(tr.t, err)
 	tr.write(config, string(out))
 }
 

@@ -15,6 +15,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // patience is how long a command may take: installing ejabberd is the longest.
@@ -35,9 +37,7 @@ func boot(t *testing.T, base string) *machine {
 		"--private-network", "--register=no", "--keep-unit", "--boot")
 	cmd.Stdout, cmd.Stderr = &console, &console
 	cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Start())
 	m := &machine{t: t, env: []string{"HOME=/root", "LANG=C.UTF-8", "TERM=dumb", "DEBIAN_FRONTEND=noninteractive", "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"}}
 	t.Cleanup(func() {
 		if m.leader != "" { // when its systemd is gone, so is everything in it
@@ -106,27 +106,21 @@ func (m *machine) sh(script string) string {
 func (m *machine) read(file string) string {
 	m.t.Helper()
 	text, err := os.ReadFile(m.path(file))
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	require.NoError(m.t, err)
 	return string(text)
 }
 
 // write keeps owner and mode of a file that is there.
 func (m *machine) write(file, text string) {
 	m.t.Helper()
-	if err := os.WriteFile(m.path(file), []byte(text), 0o644); err != nil {
-		m.t.Fatal(err)
-	}
+	require.NoError(m.t, os.WriteFile(m.path(file), []byte(text), 0o644))
 }
 
 // copyIn puts a file of ours into root's home.
 func (m *machine) copyIn(file string) {
 	m.t.Helper()
 	data, err := os.ReadFile(file)
-	if err != nil {
-		m.t.Fatal(err)
-	}
+	require.NoError(m.t, err)
 	m.write("/root/"+filepath.Base(file), string(data))
 }
 

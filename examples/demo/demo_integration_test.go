@@ -18,6 +18,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 )
 
@@ -148,12 +150,8 @@ func testEnds(t *testing.T, demo string, o options) {
 				cmd := exec.CommandContext(ctx, demo, "--keep", "--server", string(kind), "--stanzahook", o.stanzahook, "--bot", o.bot, "--contacts", o.contacts)
 				cmd.Stderr = t.Output()
 				stdout, err := cmd.StdoutPipe()
-				if err != nil {
-					t.Fatal(err)
-				}
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
+				require.NoError(t, cmd.Start())
 				running := false
 				for lines := bufio.NewScanner(stdout); lines.Scan(); {
 					if strings.Contains(lines.Text(), "/readyz") { // the last it says by itself
@@ -205,9 +203,7 @@ func nothingLeft(t *testing.T, tmp string) {
 func leftIn(t *testing.T, tmp string) []string {
 	t.Helper()
 	left, err := filepath.Glob(filepath.Join(tmp, "*"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	processes, err := filepath.Glob("/proc/[0-9]*")
 	if err != nil || len(processes) == 0 {
 		t.Fatalf("no /proc to look for processes in (%v)", err)

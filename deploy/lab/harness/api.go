@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/stretchr/testify/require"
 )
 
 // CheckAnswer is what "check --json" prints.
@@ -56,9 +58,7 @@ func (p *Program) request(method, path, body string, headers ...string) (Reply, 
 func (p *Program) Get(path string) Reply {
 	p.T.Helper()
 	r, err := p.Call("GET", path, "", "", "")
-	if err != nil {
-		p.T.Fatal(err)
-	}
+	require.NoError(p.T, err)
 	return r
 }
 
@@ -100,9 +100,7 @@ const (
 func (p *Program) Post(contentType, body string) Reply {
 	p.T.Helper()
 	r, err := p.Call("POST", "/rest", "token-all", contentType, body)
-	if err != nil {
-		p.T.Fatal(err)
-	}
+	require.NoError(p.T, err)
 	return r
 }
 
@@ -183,8 +181,6 @@ func (p *Program) V1Raw(path, body string, headers ...string) Reply {
 		method = http.MethodGet
 	}
 	r, err := p.request(method, path, body, append([]string{"Authorization", "Bearer token-all"}, headers...)...)
-	if err != nil {
-		p.T.Fatal(err)
-	}
+	require.NoError(p.T, err)
 	return r
 }

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"text/template"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 )
 
@@ -61,13 +63,9 @@ func (c Config) Write(t testing.TB, dir string) string {
 	}}
 	const name = "stanzahook.yaml.tmpl"
 	tmpl, err := template.New(name).Funcs(funcs).ParseFS(templates, name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var b strings.Builder
-	if err := tmpl.Execute(&b, c); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, tmpl.Execute(&b, c))
 	return WriteConfig(t, dir, b.String())
 }
 
@@ -75,8 +73,6 @@ func (c Config) Write(t testing.TB, dir string) string {
 func WriteConfig(t testing.TB, dir, text string) string {
 	t.Helper()
 	file := filepath.Join(dir, "stanzahook.yaml")
-	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(text), 0o600))
 	return file
 }

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // SmallDisk mounts a file system of its own. It needs the right to mount.
@@ -28,9 +30,7 @@ func SmallDisk(t testing.TB, size string) string {
 func FillDisk(t testing.TB, dir string) (free func()) {
 	t.Helper()
 	f, err := os.Create(filepath.Join(dir, "filler"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer f.Close()
 	var at int64
 	for size := int64(1 << 30); size >= 4096; size /= 2 {
@@ -39,8 +39,6 @@ func FillDisk(t testing.TB, dir string) (free func()) {
 		}
 	}
 	return func() {
-		if err := os.Remove(f.Name()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.Remove(f.Name()))
 	}
 }

@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // PutFigures puts a table between its marks, which say how it is made.
@@ -13,15 +15,11 @@ func PutFigures(t testing.TB, file, how, table string) {
 	t.Helper()
 	begin, end := "<!-- figures: "+how+" -->\n", "<!-- end of figures -->"
 	text, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	before, rest, found := strings.Cut(string(text), begin)
 	_, after, ended := strings.Cut(rest, end)
 	if !found || !ended {
 		t.Fatalf("%s has no %s", file, begin)
 	}
-	if err := os.WriteFile(file, []byte(before+begin+table+end+after), 0o644); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, []byte(before+begin+table+end+after), 0o644))
 }

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 )
 
@@ -80,9 +81,7 @@ func ReadRostersGuide(t testing.TB) RostersGuide {
 	whole, part := ReadYAML(t, blocks[2]), ReadYAML(t, blocks[3])
 	maps.Copy(whole, part)
 	out, err := yaml.Marshal(whole)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	g.Configs = map[string]string{"prosody": blocks[2], "ejabberd": string(out)}
 	for line := range strings.Lines(text) {
 		if code, ok := strings.CutPrefix(line, "    "); ok && (strings.HasPrefix(code, "curl ") || strings.HasPrefix(code, "stanzahook ") || code[0] == '{') {

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Binary is the program under test: these tests run it as its users do, as a
@@ -65,9 +67,7 @@ func buildPlain() (string, error) { return buildProgram("stanzahook-plain", nil,
 func WithoutRace(t testing.TB) {
 	t.Helper()
 	plain, err := buildPlain()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	was := Binary
 	Binary = plain
 	t.Cleanup(func() { Binary = was })
@@ -84,9 +84,7 @@ func FaultTimes(t testing.TB, name string, times int) int {
 	if text := os.Getenv("STANZAHOOK_TIMES"); text != "" && err == nil {
 		times, err = strconv.Atoi(text)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	if !chosen {
 		return 0
 	}

@@ -8,6 +8,8 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Modules are modules of Prosody's community that do what we do, for a Prosody that has
@@ -22,22 +24,16 @@ type Modules struct {
 func FindModules(t testing.TB, names ...string) *Modules {
 	t.Helper()
 	dir, err := filepath.Abs(os.Getenv("MODULES"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	own := t.TempDir()
 	m := &Modules{Own: own, token: filepath.Join(own, "token"), Port: FreePort(t)}
 	for _, name := range names {
 		if _, err := os.Stat(filepath.Join(dir, name, name+".lua")); err != nil {
 			t.Fatalf("MODULES=%s has to have the Prosody modules: %v", dir, err)
 		}
-		if err := os.Symlink(filepath.Join(dir, name), filepath.Join(own, name)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.Symlink(filepath.Join(dir, name), filepath.Join(own, name)))
 	}
-	if err := os.WriteFile(filepath.Join(own, "mod_issue_token.lua"), []byte(issueToken), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(filepath.Join(own, "mod_issue_token.lua"), []byte(issueToken), 0o600))
 	return m
 }
 

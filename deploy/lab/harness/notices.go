@@ -6,6 +6,8 @@ import (
 	"os"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Notices is the socket of systemd, to which a service says how it is.
@@ -15,9 +17,7 @@ type Notices struct{ net.PacketConn }
 func ListenNotices(t testing.TB, name, watchdog string) Notices {
 	t.Helper()
 	c, err := net.ListenPacket("unixgram", name)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() })
 	t.Setenv("NOTIFY_SOCKET", name)
 	t.Setenv("WATCHDOG_USEC", watchdog)
@@ -28,17 +28,13 @@ func ListenNotices(t testing.TB, name, watchdog string) Notices {
 // Next returns the next message that comes within a time; "" if none does.
 func (n Notices) Next(t testing.TB, within time.Duration) string {
 	t.Helper()
-	if err := n.SetReadDeadline(time.Now().Add(within)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, n.SetReadDeadline(time.Now().Add(within)))
 	b := make([]byte, 4096)
 	size, _, err := n.ReadFrom(b)
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		return ""
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(b[:size])
 }
 

@@ -14,6 +14,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // FreePort is a port on which nothing listens.
@@ -29,9 +31,7 @@ func StartProcess(t testing.TB, cmd *exec.Cmd, port string) {
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		_ = cmd.Wait() // killed
@@ -60,9 +60,7 @@ func Helper(t testing.TB, name string, args ...string) helperProcess {
 	cmd := exec.Command(name, args...)
 	out := &Logbook{}
 	cmd.Stdout, cmd.Stderr = out, out
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Start())
 	t.Cleanup(func() {
 		_ = cmd.Process.Kill()
 		_ = cmd.Wait()
@@ -129,16 +127,12 @@ func (p *Program) Peak() int64 { return p.memory("VmHWM:") }
 func (p *Program) memory(line string) int64 {
 	p.T.Helper()
 	f, err := os.Open(fmt.Sprintf("/proc/%d/status", p.Cmd.Process.Pid))
-	if err != nil {
-		p.T.Fatal(err)
-	}
+	require.NoError(p.T, err)
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		if fields := strings.Fields(lines.Text()); len(fields) == 3 && fields[0] == line {
 			n, err := strconv.ParseInt(fields[1], 10, 64)
-			if err != nil {
-				p.T.Fatal(err)
-			}
+			require.NoError(p.T, err)
 			return n << 10
 		}
 	}
@@ -150,9 +144,7 @@ func (p *Program) memory(line string) int64 {
 func FreeAddress(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer l.Close()
 	return l.Addr().String()
 }

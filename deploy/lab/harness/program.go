@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // Program is a running stanzahook.
@@ -107,9 +109,7 @@ func CommandUnder(t testing.TB, other []string, args ...string) *Program {
 			close(p.done)
 		}
 	}()
-	if err := <-started; err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, <-started)
 	ShowLog(t, "stanzahook "+strings.Join(args, " "), p.Log.String)
 	t.Cleanup(func() {
 		if coverDir != "" {
@@ -153,9 +153,7 @@ func (p *Program) Kill() {
 // Terminate asks it to end.
 func (p *Program) Terminate() {
 	p.T.Helper()
-	if err := p.Cmd.Process.Signal(syscall.SIGTERM); err != nil {
-		p.T.Fatal(err)
-	}
+	require.NoError(p.T, p.Cmd.Process.Signal(syscall.SIGTERM))
 }
 
 // Stop asks it to end and returns its exit code.

@@ -5,6 +5,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // repository is the root of the repository. Tests run in the directories of their
@@ -30,9 +32,7 @@ func repository() (string, error) {
 func Path(t testing.TB, name string) string {
 	t.Helper()
 	root, err := repository()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return filepath.Join(root, name)
 }
 
@@ -40,8 +40,6 @@ func Path(t testing.TB, name string) string {
 func Page(t testing.TB, name string) string {
 	t.Helper()
 	text, err := os.ReadFile(Path(t, name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(text)
 }

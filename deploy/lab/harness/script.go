@@ -8,6 +8,8 @@ import (
 	"net"
 	"os/exec"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 )
 
 // StartPerson starts a script of testdata with which somebody has an XMPP client that owes nothing
@@ -16,23 +18,15 @@ import (
 func StartPerson(t testing.TB, script, user, resource, server string, more ...string) (io.Writer, *json.Decoder) {
 	t.Helper()
 	host, port, err := net.SplitHostPort(server)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", append([]string{script, user + "@localhost/" + resource, Password, host, port}, more...)...)
 	errs := &Logbook{}
 	cmd.Stderr = errs
 	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
 	t.Cleanup(func() { _ = cmd.Process.Kill(); _ = cmd.Wait() })
 	ShowLog(t, "slixmpp of "+user, errs.String)
 	return in, json.NewDecoder(out)

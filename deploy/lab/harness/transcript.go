@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 )
 
@@ -123,9 +125,7 @@ func (x *Transcript) CallBy(p *Program, token, method, path, media, body string)
 	x.t.Helper()
 	x.Sent(strings.Join(strings.Fields(strings.Join([]string{method, path, media, shown(body)}, " ")), " "))
 	r, err := p.Call(method, path, token, media, body)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	x.Got(fmt.Sprint(r.Status, " ", r.Body))
 	return r
 }
@@ -162,15 +162,11 @@ func (x *Transcript) Compare(name string, kind lab.Kind, update bool) {
 		}
 	}
 	if update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
-			x.t.Fatal(err)
-		}
+		require.NoError(x.t, os.WriteFile(file, []byte(got), 0o644))
 		return
 	}
 	want, err := os.ReadFile(file)
-	if err != nil {
-		x.t.Fatal(err)
-	}
+	require.NoError(x.t, err)
 	if got != string(want) {
 		x.t.Errorf("%s is not what was said; if that is right, run the test with -update:\n%s", file, difference(string(want), got))
 	}

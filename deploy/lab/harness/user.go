@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 )
 
@@ -27,18 +29,14 @@ func LoginBy(t testing.TB, s *lab.Server, addr, name string) User {
 	ctx, cancel := context.WithTimeout(t.Context(), Patience)
 	defer cancel()
 	c, err := s.LoginBy(ctx, addr, name, "test")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = c.Close() }) // the server may be gone already
 	return User{c, t}
 }
 
 func (u User) Send(format string, args ...any) {
 	u.T.Helper()
-	if err := u.SendRaw(fmt.Sprintf(format, args...)); err != nil {
-		u.T.Fatal(err)
-	}
+	require.NoError(u.T, u.SendRaw(fmt.Sprintf(format, args...)))
 }
 
 func (u User) Await(what string, match func(lab.Received) bool) lab.Received {

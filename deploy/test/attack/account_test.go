@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab/harness"
 )
 
@@ -40,9 +42,7 @@ func (st *stage) basicRequest(ctx context.Context, account, password string) (*h
 func (st *stage) login(c *http.Client, account, password string) (int, http.Header, string) {
 	st.t.Helper()
 	req, err := st.basicRequest(st.t.Context(), account, password)
-	if err != nil {
-		st.t.Fatal(err)
-	}
+	require.NoError(st.t, err)
 	return st.do(c, req)
 }
 
@@ -99,9 +99,7 @@ func wrongPasswords() attack {
 func c2s(t *testing.T, serve func(net.Conn)) (addr string) {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = l.Close() })
 	go func() {
 		for {
@@ -214,9 +212,7 @@ func guessedSecrets() attack {
 			for n := range 200 {
 				for _, domain := range []string{st.domain, "unknown.localhost"} {
 					req, err := st.request(st.t.Context(), "POST", "/rest", "", `{"to":"bob@localhost","body":"x"}`)
-					if err != nil {
-						st.t.Fatal(err)
-					}
+					require.NoError(st.t, err)
 					req.SetBasicAuth(domain, "guess")
 					status, _, body := st.do(c, req)
 					if status == http.StatusTooManyRequests {
@@ -234,9 +230,7 @@ func guessedSecrets() attack {
 				st.t.Errorf("the answer tells which domains there are: %v", answers)
 			}
 			req, err := st.request(st.t.Context(), "POST", "/rest", "", fmt.Sprintf(`{"to":"bob@localhost","from":"x@%s","type":"headline","body":"x"}`, st.domain))
-			if err != nil {
-				st.t.Fatal(err)
-			}
+			require.NoError(st.t, err)
 			req.SetBasicAuth(st.domain, harness.Secret)
 			if status, _, body := st.do(callerFrom("127.0.0.41"), req); status != http.StatusAccepted {
 				st.t.Errorf("the owner, from another address: %d %s", status, body)

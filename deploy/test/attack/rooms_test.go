@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	refs "stanzahook/pkg/message"
@@ -95,9 +97,7 @@ func newFakedRooms(t *testing.T, kind lab.Kind) *fakedRooms {
 	if err == nil {
 		err = os.WriteFile(r.file, []byte(strings.Replace(string(text), "    format: event\n", "    format: event\n    encrypted: forward\n", 1)+config), 0o600)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r.start()
 	return r
 }
@@ -201,9 +201,7 @@ func (r *fakedRooms) await(room, text, nick, affiliation string, missed bool) {
 			}
 		}
 	}
-	if err := json.Unmarshal([]byte(found[0].Raw), &ev); err != nil {
-		r.Fatal(err)
-	}
+	require.NoError(r, json.Unmarshal([]byte(found[0].Raw), &ev))
 	room0 := ev.Data.Room
 	if room0.Nick != nick || room0.Missed != missed || room0.Bot || room0.Mention {
 		r.Errorf("%s: %s", text, found[0].Raw)

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab/harness"
 )
 
@@ -124,9 +126,7 @@ func waitingPosts() attack {
 	var way *harness.Relay
 	post := func(st *stage, token, text string) int {
 		req, err := st.request(st.t.Context(), "POST", "/rest", token, fmt.Sprintf(`{"to":"bob@localhost","from":"echo@%s","type":"headline","body":%q}`, st.domain, text))
-		if err != nil {
-			st.t.Fatal(err)
-		}
+		require.NoError(st.t, err)
 		status, _, _ := st.do(http.DefaultClient, req)
 		return status
 	}
@@ -173,9 +173,7 @@ func slowBodies() attack {
 					size = 1_500
 				}
 				conn, err := net.Dial("tcp", st.program.Addr)
-				if err != nil {
-					st.t.Fatal(err)
-				}
+				require.NoError(st.t, err)
 				defer conn.Close()
 				pace(ctx, 4*time.Millisecond)
 				go func() {

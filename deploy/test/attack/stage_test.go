@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -123,9 +125,7 @@ func (st *stage) write() {
 		b.WriteString("store: {dir: store}\n")
 	}
 	b.WriteString("drain: 1s\n" + st.more + "\n")
-	if err := os.WriteFile(st.file, []byte(b.String()), 0o600); err != nil {
-		st.t.Fatal(err)
-	}
+	require.NoError(st.t, os.WriteFile(st.file, []byte(b.String()), 0o600))
 }
 
 // start starts the program, and waits for its links.
@@ -231,9 +231,7 @@ func (st *stage) mallory(resource string) *lab.Client {
 	ctx, cancel := context.WithTimeout(st.t.Context(), harness.Patience)
 	defer cancel()
 	c, err := st.server.Login(ctx, "mallory", resource)
-	if err != nil {
-		st.t.Fatal(err)
-	}
+	require.NoError(st.t, err)
 	st.t.Cleanup(func() { _ = c.Close() })
 	return c
 }

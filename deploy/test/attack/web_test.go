@@ -11,6 +11,8 @@ import (
 	"net/http"
 	"strings"
 	"time"
+
+	"github.com/stretchr/testify/require"
 )
 
 // What a browser can be made to send, and what costs memory before anybody is asked for
@@ -44,9 +46,7 @@ func webPages() attack {
 				{"ourselves from ourselves", "GET", "/v1/endpoints", "", map[string]string{"Origin": own, "Sec-Fetch-Site": "same-origin"}, 200},
 			} {
 				req, err := st.request(st.t.Context(), tc.method, tc.path, "", "")
-				if err != nil {
-					st.t.Fatal(err)
-				}
+				require.NoError(st.t, err)
 				if tc.method == "POST" {
 					req.Body = io.NopCloser(strings.NewReader("hello"))
 				}
@@ -98,9 +98,7 @@ func unfinishedHeaders() attack {
 // unfinishedHeader opens a connection, and sends so much of a header.
 func (st *stage) unfinishedHeader(n int) net.Conn {
 	conn, err := net.Dial("tcp", st.program.Addr)
-	if err != nil {
-		st.t.Fatal(err)
-	}
+	require.NoError(st.t, err)
 	_ = conn.SetWriteDeadline(time.Now().Add(2 * time.Second))
 	_, _ = fmt.Fprintf(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\nX: %s", strings.Repeat("x", n)) // it may have had enough
 	return conn

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/wrongbot"
@@ -49,13 +51,9 @@ func TestConsole(t *testing.T) {
 		pages = append(pages, page{kind, "http://" + s.listen, c.URL + "/" + kind})
 	}
 	text, err := json.Marshal(pages)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	wrong, err := json.Marshal(wrongbot.All())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	cmd := exec.CommandContext(ctx, "node", harness.Path(t, "deploy/test/console/pages.mjs"))
 	cmd.Env = append(os.Environ(), "STAGES="+string(text), "WRONG_BOTS="+string(wrong), "README_SCREENSHOT="+os.Getenv("README_SCREENSHOT"))
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr

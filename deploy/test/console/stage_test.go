@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/wrongbot"
@@ -83,9 +85,8 @@ func newStage(t *testing.T, kind lab.Kind) *stage {
 	s.file = harness.WriteConfig(t, t.TempDir(), s.config)
 	s.program = harness.LaunchLinked(t, s.file)
 	var err error
-	if s.user, err = s.server.Login(t.Context(), "alice", hostile); err != nil {
-		t.Fatal(err)
-	}
+	s.user, err = s.server.Login(t.Context(), "alice", hostile)
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = s.user.Close() })
 	return s
 }
@@ -93,9 +94,7 @@ func newStage(t *testing.T, kind lab.Kind) *stage {
 // up starts the bot, and the wrong ones.
 func (s *stage) up() {
 	l, err := net.Listen("tcp", s.address)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	require.NoError(s.t, err)
 	web := http.NewServeMux()
 	web.HandleFunc("/hook", s.bot.Serve)
 	web.Handle("/wrong", s.wrong)

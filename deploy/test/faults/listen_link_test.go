@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -23,14 +25,10 @@ func TestListenBehindACutLine(t *testing.T) {
 		dir := t.TempDir()
 		file := harness.OneComponent(s, "line", harness.NewBot(t)).Write(t, dir)
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		p := harness.LaunchLinked(t, harness.WriteConfig(t, dir, strings.Replace(string(text), "listen: 127.0.0.1:0", "listen: "+far.here+":0", 1)))
 		token := filepath.Join(dir, "token")
-		if err := os.WriteFile(token, []byte("token-admin\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(token, []byte("token-admin\n"), 0o600))
 		u := harness.Login(t, s, "peggy")
 		says := func(text string) {
 			u.Send("<message to='echo@line.localhost' type='chat' id='%s'><body>%[1]s</body></message>", text)

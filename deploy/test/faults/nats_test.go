@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/load"
@@ -90,9 +92,7 @@ func natsStatus(t *testing.T, p *harness.Program) storeOnNATS {
 		t.Fatalf("%+v %v", r, err)
 	}
 	var st struct{ Store storeOnNATS }
-	if err := json.Unmarshal([]byte(r.Body), &st); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, json.Unmarshal([]byte(r.Body), &st))
 	return st.Store
 }
 
@@ -108,12 +108,8 @@ func TestStartBeforeNATS(t *testing.T) {
 		c.Store = fmt.Sprintf(`{nats: {url: "%s", replicas: 1}}`, n.URL())
 		file, addr := c.Write(t, t.TempDir()), "127.0.0.1:"+harness.FreePort(t)
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(file, []byte(strings.Replace(string(text), "listen: 127.0.0.1:0", "listen: "+addr, 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
+		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), "listen: 127.0.0.1:0", "listen: "+addr, 1)), 0o600))
 		p := harness.Command(t, "serve", "--config", file)
 		p.Addr = addr
 		harness.Eventually(t, "it says what it waits for", func() bool {

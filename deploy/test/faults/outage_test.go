@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/load"
@@ -44,9 +46,7 @@ func (o *outage) happens(end func() error, meanwhile func()) {
 	o.t.Helper()
 	release := o.hold()
 	o.way.Shut.Store(true)
-	if err := end(); err != nil {
-		o.t.Fatal(err)
-	}
+	require.NoError(o.t, end())
 	o.n++
 	o.post() // also before it is noticed that there is no server
 	o.tr.Now().AwaitNotReady("kills.localhost")
@@ -54,9 +54,7 @@ func (o *outage) happens(end func() error, meanwhile func()) {
 	harness.Eventually(o.t, "the bot has answered without a server", func() bool { return o.tr.Bot.AcceptedOf(o.held.Name) == o.held.Sent })
 	meanwhile()
 	before := o.tr.Now().Connects()
-	if err := o.s.Restart(o.t.Context()); err != nil {
-		o.t.Fatal(err)
-	}
+	require.NoError(o.t, o.s.Restart(o.t.Context()))
 	o.tr.Login()
 	o.held.Login(o.t, o.s)
 	receiver := harness.Login(o.t, o.s, "frank")

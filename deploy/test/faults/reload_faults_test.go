@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component/componenttest"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/load"
@@ -32,9 +34,7 @@ func TestKillInReload(t *testing.T) {
 	c := load.NewCrowd(srv, b, "user", "echo@bot.example.com", 20)
 	const n = 200
 	for i := range n {
-		if err := c.Put(i % 20); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, c.Put(i%20))
 	}
 	p.AwaitStored("echo", n)
 
@@ -44,9 +44,7 @@ func TestKillInReload(t *testing.T) {
 	}
 	for round, endpoints := range rounds {
 		file := write(endpoints...)
-		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Cmd.Process.Signal(syscall.SIGHUP))
 		time.Sleep(time.Duration(round%5) * time.Millisecond) // until somewhere in the middle
 		p.Kill()
 		p = harness.LaunchLinked(t, file)
@@ -66,9 +64,7 @@ func configFile(t *testing.T, srv *componenttest.Server, dir string) func(endpoi
 	file := filepath.Join(t.TempDir(), "stanzahook.yaml")
 	return func(endpoints ...load.QueueEndpoint) string {
 		t.Helper()
-		if err := os.Rename(load.QueueConfig(t, srv.Addr(), "bot.example.com", harness.Secret, filepath.Join(dir, "store"), endpoints...), file); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.Rename(load.QueueConfig(t, srv.Addr(), "bot.example.com", harness.Secret, filepath.Join(dir, "store"), endpoints...), file))
 		return file
 	}
 }
@@ -92,9 +88,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 	put := func(c *load.Crowd) {
 		t.Helper()
 		for i := range n {
-			if err := c.Put(i % 10); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, c.Put(i%10))
 		}
 	}
 	put(crowds[0])
@@ -114,9 +108,7 @@ func TestReloadOnAFullDisk(t *testing.T) {
 			return times, last
 		}
 		before, _ := count()
-		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Cmd.Process.Signal(syscall.SIGHUP))
 		harness.Eventually(t, "the reload is over", func() bool { now, _ := count(); return now > before })
 		_, said := count()
 		t.Log(said)

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/deploy/lab/load"
@@ -102,9 +104,7 @@ func newRoomFaults(t *testing.T, kind lab.Kind, rooms int) *roomFaults {
 	if err == nil {
 		err = os.WriteFile(f.file, append(text, config...), 0o600)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	f.p = harness.LaunchFile(t, f.file)
 	f.awaitJoined(rooms)
 	first := f.say(2)
@@ -197,12 +197,8 @@ func (f *roomFaults) restart(early bool) {
 		for _, text := range f.say(3) {
 			f.away[text] = true
 		}
-		if err := f.server.Stop(f.Context()); err != nil {
-			f.Fatal(err)
-		}
-		if err := f.server.Restart(f.Context()); err != nil {
-			f.Fatal(err)
-		}
+		require.NoError(f, f.server.Stop(f.Context()))
+		require.NoError(f, f.server.Restart(f.Context()))
 		f.come()
 		said := f.say(3)
 		if early {

@@ -17,6 +17,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab/harness"
 )
 
@@ -64,13 +66,9 @@ func takeClock(t *testing.T, p *harness.Program) *wallClock {
 		t.Fatal(err)
 	}
 	f, err := elf.NewFile(bytes.NewReader(image))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	symbols, err := f.DynamicSymbols()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	at := int64(0)
 	for _, s := range symbols {
 		if s.Name == "__vdso_clock_gettime" && s.Size >= clockOffset+8 {
@@ -97,9 +95,7 @@ func takeClock(t *testing.T, p *harness.Program) *wallClock {
 func (c *wallClock) proc(name string) string { return fmt.Sprintf("/proc/%d/%s", c.pid, name) }
 
 func (c *wallClock) signal(s syscall.Signal) {
-	if err := syscall.Kill(c.pid, s); err != nil {
-		c.t.Fatal(err)
-	}
+	require.NoError(c.t, syscall.Kill(c.pid, s))
 }
 
 func (c *wallClock) write(b []byte, at int64) {
@@ -112,9 +108,7 @@ func (c *wallClock) write(b []byte, at int64) {
 func (c *wallClock) mapped(name string) (from, to int64) {
 	c.t.Helper()
 	f, err := os.Open(c.proc("maps"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	require.NoError(c.t, err)
 	defer f.Close()
 	for lines := bufio.NewScanner(f); lines.Scan(); {
 		if strings.HasSuffix(lines.Text(), name) {
@@ -130,9 +124,7 @@ func (c *wallClock) mapped(name string) (from, to int64) {
 // outside reports whether all threads are stopped and none is in a piece of memory.
 func (c *wallClock) outside(from, to int64) bool {
 	tasks, err := filepath.Glob(c.proc("task/*"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
+	require.NoError(c.t, err)
 	for _, task := range tasks {
 		stat, err := os.ReadFile(filepath.Join(task, "stat"))
 		if err != nil {

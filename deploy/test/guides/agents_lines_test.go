@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab"
@@ -84,9 +85,7 @@ func TestAgentsLines(t *testing.T) {
 			whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
 			whole["endpoints"] = append([]any{map[string]any{"name": "writer", "match": map[string]any{"to": "writer@*"}, "url": writer(t)}}, whole["endpoints"].([]any)...)
 			text, err := yaml.Marshal(whole)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			dir := t.TempDir()
 			d := developer{t: t, p: harness.LaunchLinked(t, harness.WriteConfig(t, dir, string(text))), dir: dir}
 			says := func(what, text string) {
@@ -114,9 +113,7 @@ func TestAgentsLines(t *testing.T) {
 			cmd := exec.Command(harness.Binary, "mcp")
 			cmd.Env = env
 			c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.CommandTransport{Command: cmd}, nil)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			r, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "send_message", Arguments: map[string]any{"to": "juliet@example.com", "body": "by mcp"}})
 			if err != nil || r.IsError {
 				t.Errorf("%+v %v", r, err)
@@ -134,9 +131,7 @@ func TestAgentsLines(t *testing.T) {
 
 			loop := exec.Command("/usr/bin/python3", harness.Path(t, "examples/agent-python/agent.py"))
 			loop.Env = append(env, "OPENAI_BASE_URL="+model(t)+"/v1")
-			if err := loop.Start(); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, loop.Start())
 			t.Cleanup(func() { _ = loop.Process.Kill(); _ = loop.Wait() })
 			says("the agent's answer to what is there", "you said yes")
 			u.Send("<message to='agent@bot.example.com' type='chat' id='m4'><body>hello agent</body></message>")

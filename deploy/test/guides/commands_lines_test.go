@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab"
@@ -122,8 +123,6 @@ func asKeys(t *testing.T, config string) string {
 	}
 	all.Commands[0]["endpoint"] = "echo"
 	keys, err := json.Marshal(all.Commands[0])
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return string(keys)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -44,9 +46,7 @@ func TestExampleBotsInDev(t *testing.T) {
 		t.Fatal("the page has no script greeting.dev")
 	}
 	script := filepath.Join(t.TempDir(), "greeting.dev")
-	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(script, []byte(text), 0o600))
 	for name, port := range bots {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -82,9 +82,7 @@ func TestExampleBots(t *testing.T) {
 func TestExampleBotsListen(t *testing.T) {
 	bots := startExampleBots(t)
 	token := filepath.Join(t.TempDir(), "token")
-	if err := os.WriteFile(token, []byte("token-admin\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(token, []byte("token-admin\n"), 0o600))
 	harness.OnSharedServers(t, func(t *testing.T, s *lab.Server) {
 		u := harness.Login(t, s, "sybil")
 		p := harness.LaunchConnected(t, harness.OneComponent(s, "example", harness.NewBot(t)))
@@ -159,12 +157,8 @@ func TestTenMinutes(t *testing.T) {
 	// What "make build" leaves in a checkout; the usual port may be somebody's.
 	dir, port := t.TempDir(), harness.FreePort(t)
 	for name, to := range map[string]string{"examples": harness.Path(t, "examples"), "bin/stanzahook": harness.Binary} {
-		if err := os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.Symlink(to, filepath.Join(dir, name)); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.MkdirAll(filepath.Dir(filepath.Join(dir, name)), 0o700))
+		require.NoError(t, os.Symlink(to, filepath.Join(dir, name)))
 	}
 	line := func(text string) *exec.Cmd {
 		cmd := exec.CommandContext(t.Context(), "sh", "-c", "exec "+text)

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -49,13 +51,9 @@ func TestCheckLiveTellsLostModules(t *testing.T) {
 		restart := func(now bool) {
 			t.Helper()
 			n := p.Connects()
-			if err := s.Stop(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Stop(t.Context()))
 			mistake.Store(now)
-			if err := s.Restart(t.Context()); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, s.Restart(t.Context()))
 			p.AwaitLinks(n + 1)
 			p.AwaitReady()
 		}

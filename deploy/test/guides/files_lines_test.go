@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -18,13 +20,9 @@ import (
 // The lines of the guide about files are run, in their order.
 func TestFilesLines(t *testing.T) {
 	var cat bytes.Buffer
-	if err := png.Encode(&cat, image.NewGray(image.Rect(0, 0, 20, 10))); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&cat, image.NewGray(image.Rect(0, 0, 20, 10))))
 	file := filepath.Join(t.TempDir(), "cat.png")
-	if err := os.WriteFile(file, cat.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, cat.Bytes(), 0o600))
 	lines := harness.CodeBlocks(harness.Page(t, "examples/guide/files.md"), "sh")
 	wants := []string{`"width":20,"height":10`, `"files":[{"id":`, `"files":[{"id":`}
 	if len(lines) != len(wants)+1 {

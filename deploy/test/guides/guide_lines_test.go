@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -26,9 +28,7 @@ func developersLines(t *testing.T) []string {
 	var guide strings.Builder
 	for _, page := range []string{"webhooks", "sending", "messages", "pull", "rooms"} {
 		data, err := os.ReadFile("../../../examples/guide/" + page + ".md")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		guide.Write(data)
 	}
 	var lines []string
@@ -75,9 +75,7 @@ func (d developer) run(line string) string {
 func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 	t.Helper()
 	dir := t.TempDir()
-	if err := os.Symlink(harness.Binary, filepath.Join(dir, "stanzahook")); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Symlink(harness.Binary, filepath.Join(dir, "stanzahook")))
 	if url != "" {
 		url = ", url: \"" + url + "\""
 	}
@@ -93,15 +91,11 @@ func (d developer) awaitDead() (id string) {
 	d.t.Helper()
 	harness.Eventually(d.t, "a dead letter", func() bool {
 		r, err := d.p.Call("GET", "/v1/dead-letters", guideToken, "", "")
-		if err != nil {
-			d.t.Fatal(err)
-		}
+		require.NoError(d.t, err)
 		var found struct {
 			Items []struct{ ID string }
 		}
-		if err := json.Unmarshal([]byte(r.Body), &found); err != nil {
-			d.t.Fatal(err)
-		}
+		require.NoError(d.t, json.Unmarshal([]byte(r.Body), &found))
 		if len(found.Items) == 1 {
 			id = found.Items[0].ID
 		}

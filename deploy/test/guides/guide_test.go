@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/signature"
 )
@@ -22,9 +24,7 @@ import (
 func guideVerifies(t *testing.T, secret string) map[string]string {
 	t.Helper()
 	data, err := os.ReadFile("../../../examples/guide/webhooks.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	guide, dir := string(data), t.TempDir()
 	find := func(language, part string) string {
 		t.Helper()
@@ -47,13 +47,9 @@ func guideVerifies(t *testing.T, secret string) map[string]string {
 	file := func(name, harness, before, code, handler string) string {
 		t.Helper()
 		server, err := os.ReadFile(filepath.Join("testdata/verify", harness))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		path := filepath.Join(dir, name)
-		if err := os.WriteFile(path, []byte(before+code+"\n"+strings.Replace(string(server), "HANDLER", handler, 1)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(path, []byte(before+code+"\n"+strings.Replace(string(server), "HANDLER", handler, 1)), 0o600))
 		return path
 	}
 	ports := map[string]string{"python": harness.FreePort(t), "node": harness.FreePort(t), "php": harness.FreePort(t), "go": harness.FreePort(t)}
@@ -78,9 +74,7 @@ func TestGuideVerifiesSignatures(t *testing.T) {
 	var secrets []signature.Secret
 	for _, text := range []string{harness.SigningSecret, "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"} {
 		s, err := signature.ParseSecret(text)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		secrets = append(secrets, s)
 	}
 	const body = `{"id":"evt_1","data":{"body":"grüße"}}`
@@ -123,9 +117,7 @@ func TestGuideVerifiesSignatures(t *testing.T) {
 	for language, port := range guideVerifies(t, harness.SigningSecret) {
 		for _, c := range cases {
 			req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://127.0.0.1:"+port+"/", strings.NewReader(c.body))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			req.Header = c.header.Clone()
 			resp, err := http.DefaultClient.Do(req)
 			if err != nil {

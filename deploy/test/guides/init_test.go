@@ -14,6 +14,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -33,9 +35,7 @@ func pasteInto(t *testing.T, config string, made initAnswer) string {
 		switch {
 		case p.File == "ejabberd.yml":
 			text, err := harness.AddYAML([]byte(config), harness.ReadYAML(t, p.Text))
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			config = string(text)
 		case strings.HasPrefix(p.Where, "near the top"):
 			config = strings.Replace(config, "\nVirtualHost ", "\n"+p.Text+"\nVirtualHost ", 1)
@@ -69,9 +69,7 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 		t.Fatalf("%d %s%s %v", code, out, errs, err)
 	}
 	data, err := os.ReadFile(made.File)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	// What an operator fills in, and ports that are free here.
 	api, listen := harness.FreePort(t), "127.0.0.1:"+harness.FreePort(t)
 	config := harness.WithRosters(string(data))
@@ -82,18 +80,15 @@ func attach(t *testing.T, kind lab.Kind, bot, source string) attached {
 		config = strings.ReplaceAll(config, old, replacement)
 	}
 	config = strings.ReplaceAll(config, ":5281/", ":"+api+"/")
-	if err := os.WriteFile(made.File, []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(made.File, []byte(config), 0o600))
 	for i := range made.Paste {
 		made.Paste[i].Text = strings.ReplaceAll(made.Paste[i].Text, "port: 5281", "port: "+api)
 	}
 	o := harness.ServerOptions(kind)
 	files := harness.FreePort(t)
 	if kind == lab.Prosody { // it has one listener for all
-		if o.ComponentPort, err = strconv.Atoi(portOnly(address)); err != nil {
-			t.Fatal(err)
-		}
+		o.ComponentPort, err = strconv.Atoi(portOnly(address))
+		require.NoError(t, err)
 	} else {
 		words := strings.Fields(made.Run[1])
 		o.Users[words[2]] = words[4]
@@ -211,12 +206,8 @@ func firstSteps(t *testing.T, kind lab.Kind, s attached) {
 	// Where the instance cannot be asked, its store tells that it is there.
 	elsewhere := filepath.Join(filepath.Dir(s.file), "other.yaml")
 	data, err := os.ReadFile(s.file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(elsewhere, []byte(strings.Replace(string(data), p.Addr, "127.0.0.1:0", 1)), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, os.WriteFile(elsewhere, []byte(strings.Replace(string(data), p.Addr, "127.0.0.1:0", 1)), 0o600))
 	expect(1, []string{"another stanzahook is using "}, env, "check", "--live", "--config", elsewhere)
 	if n := p.Connects(); n != 1 {
 		t.Errorf("%d connections", n)
@@ -224,8 +215,6 @@ func firstSteps(t *testing.T, kind lab.Kind, s attached) {
 	p.StopWell()
 	alone := []string{"the secret is accepted", granted, "5 messages to ourselves", "1 contact on the server", "no instance is using it", "is free"}
 	expect(0, alone, nil, live...)
-	if err := s.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Stop(t.Context()))
 	expect(1, []string{"nothing listens at"}, nil, live...)
 }

@@ -11,6 +11,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -19,14 +21,10 @@ import (
 // order.
 func TestProfilesLines(t *testing.T) {
 	var picture bytes.Buffer
-	if err := png.Encode(&picture, image.NewGray(image.Rect(0, 0, 20, 20))); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&picture, image.NewGray(image.Rect(0, 0, 20, 20))))
 	dir := t.TempDir()
 	file := filepath.Join(dir, "echo.png")
-	if err := os.WriteFile(file, picture.Bytes(), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(file, picture.Bytes(), 0o600))
 	page := harness.Page(t, "examples/guide/profiles.md")
 	shown := harness.CodeBlocks(page, "yaml")[0]
 	config := harness.WriteConfig(t, dir, "components: [{domain: bot.example.com, secret: hunter2}]\n"+shown)

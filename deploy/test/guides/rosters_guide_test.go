@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab"
@@ -45,9 +46,7 @@ func TestRostersGuide(t *testing.T) {
 		whole := harness.ReadYAML(t, config)
 		whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
 		text, err := yaml.Marshal(whole)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		p := harness.LaunchLinked(t, harness.WriteConfig(t, dir, string(text)))
 
 		harness.Login(t, s, "john")
@@ -88,9 +87,7 @@ func awaitJohn(t *testing.T, p *harness.Program) {
 	}()
 	harness.Eventually(t, "john's login has refreshed his roster", func() bool {
 		r, err := p.Call("GET", "/v1/rosters/john", guideToken, "", "")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		last = r.Body
 		var v struct {
 			Actual map[string]struct {
@@ -111,12 +108,8 @@ func awaitJohn(t *testing.T, p *harness.Program) {
 // says.
 func runGuideLines(t *testing.T, p *harness.Program, dir string, lines []string) {
 	t.Helper()
-	if err := os.Symlink(harness.Binary, filepath.Join(dir, "stanzahook")); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "users.txt"), []byte("john\nalice\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.Symlink(harness.Binary, filepath.Join(dir, "stanzahook")))
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "users.txt"), []byte("john\nalice\n"), 0o600))
 	ran, printed := 0, ""
 	for _, line := range lines {
 		if line[0] == '{' {

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
 
 	"stanzahook/deploy/lab/harness"
@@ -43,9 +44,7 @@ func TestSamples(t *testing.T) {
 			var last string
 			harness.Eventually(t, "the component has its privileges", func() bool {
 				r, err := p.Call("GET", "/v1/status", "token-admin", "", "")
-				if err != nil {
-					t.Fatal(err)
-				}
+				require.NoError(t, err)
 				var st struct {
 					Links []struct{ Privileges map[string]string }
 				}
@@ -96,9 +95,7 @@ func containerOnNATS(t *testing.T, dir, port string) string {
 		for n := range 3 {
 			replaced[fmt.Sprintf("nats://n%d:6222", n+1)] = fmt.Sprintf("nats://127.0.0.1:%d", ports[3+n])
 		}
-		if err := os.WriteFile(filepath.Join(dir, "account.conf"), []byte(sample(t, "samples/nats/account.conf", nil)), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "account.conf"), []byte(sample(t, "samples/nats/account.conf", nil)), 0o600))
 		return sample(t, "docker/nats.conf", replaced)
 	}})
 	return sampleFile(t, dir, sample(t, "docker/stanzahook-nats.yaml", map[string]string{
@@ -116,9 +113,7 @@ const containerSecret = "another secret\n"
 func sampleFile(t *testing.T, dir, text, secret string) string {
 	t.Helper()
 	for name, text := range map[string]string{"stanzahook.yaml": text, "bot.secret": secret, "admin.token": "token-admin\n"} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 	}
 	return filepath.Join(dir, "stanzahook.yaml")
 }
@@ -127,9 +122,7 @@ func sampleFile(t *testing.T, dir, text, secret string) string {
 func sample(t *testing.T, name string, replaced map[string]string) string {
 	t.Helper()
 	data, err := os.ReadFile(filepath.Join("../../../deploy", name))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	text := string(data)
 	for old, with := range replaced {
 		if !strings.Contains(text, old) {
@@ -180,14 +173,10 @@ func sampleContainer(config string) func(t *testing.T, dir, port string) *exec.C
 			"prosody-nats.cfg.lua": sample(t, "docker/prosody-nats.cfg.lua", nil),
 			"secret":               containerSecret,
 		} {
-			if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
 		}
 		start, err := filepath.Abs("../../../deploy/docker/prosody-start.sh")
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		cmd := exec.Command("sh", start)
 		cmd.Env = append(os.Environ(), "COMPONENT_SECRET_FILE="+filepath.Join(dir, "secret"), "CERTS="+filepath.Join(dir, "certs"), "LOGIN=juliet", "DATA="+dir,
 			"PROSODY_CONFIG="+prosodyOn(t, filepath.Join(dir, config), dir, port))
@@ -200,9 +189,7 @@ func sampleContainer(config string) func(t *testing.T, dir, port string) *exec.C
 func prosodyOn(t *testing.T, file, dir, port string) string {
 	t.Helper()
 	file, err := filepath.Abs(file)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	text := fmt.Sprintf(`Include %q
 Host "*"
 	component_ports = { %s }
@@ -214,9 +201,7 @@ Host "*"
 	run_as_root = true
 `, file, port, dir)
 	config := filepath.Join(dir, "prosody.cfg.lua")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	return config
 }
 
@@ -230,9 +215,7 @@ func sampleEjabberd(t *testing.T, dir, port string) *exec.Cmd {
 		"starttls_required: true": "starttls_required: false", // there is no certificate here
 	})
 	config := filepath.Join(dir, "ejabberd.yml")
-	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(config, []byte(text), 0o600))
 	apps, err := filepath.Glob("/usr/lib/*/ejabberd-*/ebin/ejabberd.app")
 	if err != nil || len(apps) == 0 {
 		t.Fatalf("there is no ejabberd (%v); run deploy/lab/install.sh tests", err)
@@ -255,9 +238,7 @@ func TestCompose(t *testing.T) {
 			}
 			Volumes map[string]any
 		}
-		if err := yaml.Unmarshal([]byte(sample(t, file, nil)), &compose); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, yaml.Unmarshal([]byte(sample(t, file, nil)), &compose))
 		if len(compose.Services) != services {
 			t.Errorf("%s: %d services", file, len(compose.Services))
 		}

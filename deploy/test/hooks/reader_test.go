@@ -12,6 +12,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -36,23 +38,15 @@ type reader struct {
 func newReader(t *testing.T, s *lab.Server, user string) *reader {
 	t.Helper()
 	host, port, err := net.SplitHostPort(s.ClientAddr())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	var log strings.Builder
 	cmd := exec.Command("/usr/bin/python3", "testdata/reader.py", user+"@localhost/reader", harness.Password, host, port, room, user)
 	in, err := cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	out, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	cmd.Stderr = &log
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, cmd.Start())
 	r, done := &reader{t: t}, make(chan struct{})
 	go func() {
 		defer close(done)

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -21,9 +23,7 @@ import (
 func putsThrough(t *testing.T, link *harness.Relay, uploaded string) *harness.Relay {
 	t.Helper()
 	u, err := url.Parse(uploaded)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	puts := harness.NewRelay(t, u.Host)
 	old := strings.NewReplacer(`put url='http://`+u.Host, `put url='http://`+puts.Addr(), `put url="http://`+u.Host, `put url="http://`+puts.Addr())
 	link.Edit(func(d harness.Direction, piece []byte) []byte {
@@ -88,9 +88,7 @@ func TestFilesKilled(t *testing.T) {
 		begins := func(path, media, body string, length int, headers string) net.Conn {
 			t.Helper()
 			conn, err := net.Dial("tcp", p.Addr)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			t.Cleanup(func() { _ = conn.Close() })
 			fmt.Fprintf(conn, "POST %s HTTP/1.1\r\nHost: %s\r\nAuthorization: Bearer token-all\r\nContent-Type: %s\r\nContent-Length: %d\r\n%s\r\n%s", path, p.Addr, media, length, headers, body)
 			return conn

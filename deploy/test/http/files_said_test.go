@@ -15,6 +15,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -64,13 +66,9 @@ func TestFilesSaid(t *testing.T) {
 				Attachments json.RawMessage
 			}
 		}
-		if err := json.Unmarshal([]byte(b.Got()[0].Raw), &event); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal([]byte(b.Got()[0].Raw), &event))
 		data, err := json.Marshal(event.Data)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		said.Got("data of the event: " + string(data))
 		said.Step("a file of 11 bytes is uploaded")
 		var file uploaded
@@ -140,16 +138,12 @@ func TestFilesSaidByDefault(t *testing.T) {
 func chunked(t *testing.T, said *harness.Transcript, p *harness.Program, path, text string) {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), "POST", "http://"+p.Addr+path, struct{ io.Reader }{strings.NewReader(text)})
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	r.Header.Set("Authorization", "Bearer token-all")
 	r.Header.Set("Content-Type", "text/plain")
 	said.Sent("POST " + path + " text/plain, chunked: " + text)
 	resp, err := http.DefaultClient.Do(r)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer resp.Body.Close()
 	body, err := io.ReadAll(resp.Body)
 	var v uploaded
@@ -164,9 +158,7 @@ func chunked(t *testing.T, said *harness.Transcript, p *harness.Program, path, t
 func person(t *testing.T, server string) *json.Decoder {
 	t.Helper()
 	photo := filepath.Join(t.TempDir(), "photo")
-	if err := os.WriteFile(photo, []byte("a photo"), 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(photo, []byte("a photo"), 0o600))
 	_, out := harness.StartPerson(t, "testdata/files.py", "alice", "slix", server, "echo@files.localhost", photo)
 	return out
 }

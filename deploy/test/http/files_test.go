@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/message"
@@ -48,9 +50,7 @@ func uploadTo(t *testing.T, p *harness.Program, path, media, body string) (int, 
 func bytesAt(t *testing.T, url string) string {
 	t.Helper()
 	resp, err := http.Get(url)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil || resp.StatusCode != http.StatusOK {
@@ -193,9 +193,7 @@ func TestFilesPhotoBot(t *testing.T) {
 			img.SetGray(x, y, color.Gray{255}) // white on the left
 		}
 	}
-	if err := png.Encode(&photo, img); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&photo, img))
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.WithUploads(t, harness.ServerOptions(kind, "files"), "files.localhost"))
 		c := harness.OneComponent(s, "files", harness.NewBot(t))
@@ -213,9 +211,7 @@ func TestFilesPhotoBot(t *testing.T) {
 			t.Fatalf("%+v", r)
 		}
 		answer, err := jpeg.Decode(strings.NewReader(bytesAt(t, r.Body)))
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		left, _, _, _ := answer.At(1, 4).RGBA()
 		right, _, _, _ := answer.At(14, 4).RGBA()
 		if left > 0x4000 || right < 0xc000 {

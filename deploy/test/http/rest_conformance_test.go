@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/httpapi/rest/conformance"
@@ -20,9 +22,7 @@ import (
 func restCases(t *testing.T) []conformance.Case {
 	t.Helper()
 	cases, err := conformance.Read(os.DirFS("../../../httpapi/rest/testdata/conformance"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	for i := range cases {
 		id := fmt.Sprintf("case-%d", i)
 		cases[i] = cases[i].Translated("u%40example.com", "olivia%40localhost", "u@example.com", "olivia@localhost",
@@ -83,19 +83,13 @@ func received(r lab.Received) string {
 func sendCase(t *testing.T, base string, c *conformance.Case) harness.Reply {
 	t.Helper()
 	req, err := http.NewRequestWithContext(t.Context(), c.Method, base+c.Path, strings.NewReader(c.Body))
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	req.Header = c.Header.Clone()
 	client := http.Client{Timeout: harness.Patience}
 	resp, err := client.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	defer func() { _ = resp.Body.Close() }()
 	body, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return harness.Reply{Status: resp.StatusCode, Header: resp.Header, Body: string(body)}
 }

@@ -13,6 +13,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -63,9 +65,7 @@ func TestSecretsAreKept(t *testing.T) {
 	config := fmt.Sprintf(secretConfig, s.ComponentAddr(), signing, "127.0.0.1:"+harness.FreePort(t), hash)
 	file := filepath.Join(dir, "stanzahook.yaml")
 	for name, text := range map[string]string{file: config, filepath.Join(dir, "component.secret"): "hunter2-file\n", filepath.Join(dir, "api.secret"): "hunter2-api\n", filepath.Join(dir, "token.secret"): "hunter2-filed\n"} {
-		if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(name, []byte(text), 0o600))
 	}
 	keeps := func(what, text string) {
 		t.Helper()
@@ -151,9 +151,7 @@ func TestSecretsAreKept(t *testing.T) {
 		if text == config {
 			t.Fatalf("there is no %s", old)
 		}
-		if err := os.WriteFile(bad, []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(bad, []byte(text), 0o600))
 		for _, line := range []string{"check", "check --json", "serve"} {
 			code, out, errs := harness.RunProgram(t, nil, append(strings.Fields(line), "--config", bad)...)
 			if code != 1 {

@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	sdk "github.com/modelcontextprotocol/go-sdk/mcp"
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/deploy/lab/harness"
 )
@@ -52,9 +53,7 @@ func (c *callers) client(token string) *sdk.ClientSession {
 		s, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(c.Context(), &sdk.StreamableClientTransport{
 			Endpoint: "http://" + c.p.Addr + "/mcp", HTTPClient: &http.Client{Transport: bearer{token, c.said}},
 		}, nil)
-		if err != nil {
-			c.Fatal(err)
-		}
+		require.NoError(c, err)
 		c.clients[token] = s
 		c.Cleanup(func() { _ = s.Close() })
 	}
@@ -108,9 +107,7 @@ func (c *callers) byTools(token, tool, arguments string) called {
 func (c *callers) post(token, path, body string, headers ...string) (int, []byte) {
 	c.Helper()
 	r, err := http.NewRequestWithContext(c.Context(), http.MethodPost, "http://"+c.p.Addr+path, strings.NewReader(body))
-	if err != nil {
-		c.Fatal(err)
-	}
+	require.NoError(c, err)
 	r.Header.Set("Content-Type", harness.AsJSON)
 	for i := 0; i < len(headers); i += 2 {
 		r.Header.Set(headers[i], headers[i+1])

@@ -12,6 +12,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/httpapi/tools"
 )
@@ -35,16 +37,10 @@ func startStdio(t *testing.T, p *harness.Program, said *harness.Transcript, toke
 	errs := &harness.Logbook{}
 	c.cmd.Stderr = errs
 	in, err := c.cmd.StdinPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	out, err := c.cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := c.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
+	require.NoError(t, c.cmd.Start())
 	t.Cleanup(func() { _ = c.cmd.Process.Kill(); _ = c.cmd.Wait() })
 	harness.ShowLog(t, "stanzahook mcp", errs.String)
 	c.in, c.out = in, json.NewDecoder(out)

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component/corrections"
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
@@ -29,9 +31,7 @@ type slix struct {
 func (s *slix) says(text string) {
 	s.Helper()
 	s.n++
-	if err := json.NewEncoder(s.in).Encode(map[string]any{"do": "say", "id": fmt.Sprint("say-", s.n), "to": agentBot, "body": text, "plain": true}); err != nil {
-		s.Fatal(err)
-	}
+	require.NoError(s, json.NewEncoder(s.in).Encode(map[string]any{"do": "say", "id": fmt.Sprint("say-", s.n), "to": agentBot, "body": text, "plain": true}))
 }
 
 // seen is a message as slixmpp reads it.
@@ -85,9 +85,7 @@ store: {dir: store}
 		alice := &slix{T: t}
 		alice.in, alice.out = harness.StartPerson(t, "../webhook/testdata/people.py", "alice", "slix", said.Through("alice", s.ClientAddr()).Addr())
 		for said := any(nil); said != "ready"; { // her own presence may come before
-			if err := alice.out.Decode(&said); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, alice.out.Decode(&said))
 		}
 		x := &stdioAgents{T: t, p: p, said: said, alice: alice}
 		for _, version := range []string{"2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", "2026-07-28", "1999-12-31"} {
@@ -229,9 +227,7 @@ func (x *stdioAgents) lost() {
 	x.Cleanup(cancel)
 	body := fmt.Sprintf(`{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{"name":"wait_for_message","arguments":{"wait":50,"cursor":%q}}}`, x.cursor)
 	r, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+relay.Addr()+"/mcp", strings.NewReader(body))
-	if err != nil {
-		x.Fatal(err)
-	}
+	require.NoError(x, err)
 	for name, value := range map[string]string{"Authorization": "Bearer agent", "Content-Type": harness.AsJSON, "Accept": "application/json, text/event-stream", "MCP-Protocol-Version": "2025-06-18"} {
 		r.Header.Set(name, value)
 	}

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -54,13 +56,9 @@ func TestPrefixesThatAServerLeavesUndeclared(t *testing.T) {
 func declaring(t *testing.T, s *lab.Server, name, declaration string) net.Conn {
 	t.Helper()
 	conn, err := net.Dial("tcp", s.ClientAddr())
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	t.Cleanup(func() { _ = conn.Close() })
-	if err := conn.SetDeadline(time.Now().Add(harness.Patience)); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, conn.SetDeadline(time.Now().Add(harness.Patience)))
 	header := "<?xml version='1.0'?><stream:stream to='" + s.Host() + "' xmlns='jabber:client' xmlns:stream='http://etherx.jabber.org/streams' version='1.0' " + declaration + ">"
 	plain := base64.StdEncoding.EncodeToString([]byte("\x00" + name + "\x00" + harness.Password))
 	for _, step := range [][2]string{

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/profile"
@@ -39,16 +41,12 @@ func TestFacesOfDomain(t *testing.T) {
 		}, "alice")
 		dir := t.TempDir()
 		red := squareOf(t, color.RGBA{R: 255, A: 255}, 16)
-		if err := os.WriteFile(filepath.Join(dir, "events.png"), red, 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Join(dir, "events.png"), red, 0o600))
 		c := harness.OneComponent(s, "event", harness.NewBot(t))
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
 		file := c.Write(t, dir)
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		harness.WriteConfig(t, dir, string(text)+domainConfig)
 		p := harness.LaunchLinked(t, file)
 		alice := look(t, said.Through("alice", s.ClientAddr()).Addr(), "alice")

@@ -18,6 +18,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/profile"
@@ -31,18 +33,14 @@ func jpegOf(t *testing.T, c color.Color, width int) []byte {
 		img.Set(i%width, i/width, c)
 	}
 	var b bytes.Buffer
-	if err := jpeg.Encode(&b, img, nil); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, jpeg.Encode(&b, img, nil))
 	return b.Bytes()
 }
 
 func fromBase64(t *testing.T, text string) []byte {
 	t.Helper()
 	data, err := base64.StdEncoding.DecodeString(text)
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return data
 }
 
@@ -68,17 +66,13 @@ func TestFacesKinds(t *testing.T) {
 		large, fits := ofSize(red, profile.LargeAvatar+1), ofSize(red, profile.LargeAvatar)
 		dir := t.TempDir()
 		for name, data := range map[string][]byte{"large.png": large, "fits.png": fits} {
-			if err := os.WriteFile(filepath.Join(dir, name), data, 0o600); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, os.WriteFile(filepath.Join(dir, name), data, 0o600))
 		}
 		c := harness.OneComponent(s, "event", harness.NewBot(t))
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
 		file := c.Write(t, dir)
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		harness.WriteConfig(t, dir, string(text)+"bots:\n  - {jid: large@event.localhost, avatar: large.png}\n  - {jid: fits@event.localhost, avatar: fits.png}\n")
 		p := harness.LaunchLinked(t, file)
 		alice := look(t, said.Through("alice", s.ClientAddr()).Addr(), "alice")
@@ -184,8 +178,6 @@ func formOf(t *testing.T, keys, name string, image []byte) (media, form string) 
 	if err == nil {
 		err = w.Close()
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	return w.FormDataContentType(), b.String()
 }

@@ -17,6 +17,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/profile"
@@ -71,9 +73,7 @@ func squareOf(t *testing.T, c color.Color, width int) []byte {
 		img.Set(i%width, i/width, c)
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, png.Encode(&b, img))
 	return b.Bytes()
 }
 
@@ -89,9 +89,7 @@ func TestFacesOnly(t *testing.T) {
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
 		file := c.Write(t, dir)
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		config := string(text) + "bots:\n  - {jid: echo@event.localhost, name: Echo}\n  - {jid: news@event.localhost, noreply: true}\n"
 		harness.WriteConfig(t, dir, config)
 		p := harness.LaunchLinked(t, file)
@@ -103,9 +101,7 @@ func TestFacesOnly(t *testing.T) {
 		}
 		said.Step("bots_only: other has no profile, and its subscribers lose it")
 		harness.WriteConfig(t, dir, config+"bots_only: true\n")
-		if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, p.Cmd.Process.Signal(syscall.SIGHUP))
 		alice.do(`{"presence":"unavailable","from":"other@event.localhost"}`)
 		alice.do(`{"presence":"unsubscribed","from":"other@event.localhost"}`)
 		said.Step("a subscription to one that does not exist")

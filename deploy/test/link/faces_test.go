@@ -18,6 +18,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/profile"
@@ -104,21 +106,15 @@ func (f *faces) write(c color.Color, show, status string) string {
 		img.Set(i%16, i/16, c)
 	}
 	var b bytes.Buffer
-	if err := png.Encode(&b, img); err != nil {
-		f.t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(f.dir, "echo.png"), b.Bytes(), 0o600); err != nil {
-		f.t.Fatal(err)
-	}
+	require.NoError(f.t, png.Encode(&b, img))
+	require.NoError(f.t, os.WriteFile(filepath.Join(f.dir, "echo.png"), b.Bytes(), 0o600))
 	harness.WriteConfig(f.t, f.dir, f.text+fmt.Sprintf(bots, show, status))
 	return profile.AvatarID(b.Bytes())
 }
 
 func (f *faces) reload(p *harness.Program) {
 	f.t.Helper()
-	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		f.t.Fatal(err)
-	}
+	require.NoError(f.t, p.Cmd.Process.Signal(syscall.SIGHUP))
 }
 
 // People see the name, the vCard and the avatar of a bot in each way that clients know, its
@@ -133,9 +129,7 @@ func TestFaces(t *testing.T) {
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
 		file := c.Write(t, f.dir)
 		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		f.text = string(text) + "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"
 		first := f.write(color.RGBA{R: 255, A: 255}, `""`, "Ready")
 		p := harness.LaunchLinked(t, file)

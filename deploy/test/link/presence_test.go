@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -36,9 +38,7 @@ func TestPresence(t *testing.T) {
 		presence("subscribed", "echo@auto.localhost")
 		presence("", "echo@auto.localhost/default")
 		// The server asks again at the next login, because of the subscription.
-		if err := peggy.Close(); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, peggy.Close())
 		peggy = harness.Login(t, s, "peggy")
 		presence("", "echo@auto.localhost/default")
 		peggy.Send("<presence type='unsubscribe' to='echo@auto.localhost'/>")
@@ -56,9 +56,7 @@ func TestSlixmpp(t *testing.T) {
 		b := harness.NewBot(t)
 		harness.LaunchConnected(t, harness.OneComponent(s, "slix", b))
 		host, port, err := net.SplitHostPort(s.ClientAddr())
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		var stdout, stderr bytes.Buffer
 		cmd := exec.CommandContext(t.Context(), "/usr/bin/python3", "testdata/client.py", "sybil@localhost/slix", harness.Password, host, port, "echo@slix.localhost")
 		cmd.Stdout, cmd.Stderr = &stdout, &stderr
@@ -75,9 +73,7 @@ func TestSlixmpp(t *testing.T) {
 			Subscribed, Available, Receipt, Unavailable string
 			Message                                     struct{ From, Type, Body, Thread string }
 		}
-		if err := json.Unmarshal(stdout.Bytes(), &got); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal(stdout.Bytes(), &got))
 		if !reflect.DeepEqual(got.Identities, [][]string{{"component", "generic", "Bots"}}) || got.Items != 0 || !got.Ping ||
 			!slices.Contains(got.Features, "urn:xmpp:ping") || got.Version != "stanzahook" || got.Seconds < 0 || got.Seconds > 60 {
 			t.Errorf("disco and friends: %s", stdout.String())

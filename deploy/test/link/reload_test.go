@@ -9,6 +9,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -25,9 +27,7 @@ func TestHangup(t *testing.T) {
 		u.Echo("echo@reload.localhost", "before")
 		hangup := func(said string, times int) {
 			t.Helper()
-			if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, p.Cmd.Process.Signal(syscall.SIGHUP))
 			harness.Eventually(t, said, func() bool {
 				return p.Log.Count(func(e harness.LogEntry) bool { return strings.HasPrefix(e.Msg, said) }) == times
 			})
@@ -39,9 +39,7 @@ func TestHangup(t *testing.T) {
 		if n := len(next.Got()); n != 1 {
 			t.Errorf("the new bot got %d events", n)
 		}
-		if err := os.WriteFile(filepath.Clean(file), []byte("components: []\n"), 0o600); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, os.WriteFile(filepath.Clean(file), []byte("components: []\n"), 0o600))
 		hangup("configuration rejected", 1)
 		u.Echo("echo@reload.localhost", "still")
 		if n := p.Connects(); n != 1 {

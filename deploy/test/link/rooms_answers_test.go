@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -24,9 +26,7 @@ func TestAnsweringInRooms(t *testing.T) {
 		if err == nil {
 			err = os.WriteFile(x.file, []byte(strings.Replace(string(text), "{name: bot,", "{name: bot, reply_in_rooms: reply,", 1)), 0o600)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		x.bot.AnswerWith(func(h *harness.Hook) (int, string, string) {
 			switch h.Body {
 			case "secret?":
@@ -60,9 +60,7 @@ func TestAnsweringInRooms(t *testing.T) {
 		x.alice.Await("the private message", func(r lab.Received) bool { return r.Type == "chat" && r.Body == "psst" })
 
 		var sent struct{ ID, Ref string }
-		if err := json.Unmarshal([]byte(x.call("POST", "/v1/messages?wait=20s", `{"from":"echo@event.localhost","to":"talk@rooms.localhost","body":"who?"}`, 200, `"state":"echoed"`)), &sent); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, json.Unmarshal([]byte(x.call("POST", "/v1/messages?wait=20s", `{"from":"echo@event.localhost","to":"talk@rooms.localhost","body":"who?"}`, 200, `"state":"echoed"`)), &sent))
 		roomID := ""
 		x.alice.Await("what it asks", func(r lab.Received) bool {
 			if r.Body != "who?" {

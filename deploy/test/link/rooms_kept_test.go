@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -54,9 +56,7 @@ func newStageWith(t *testing.T, kind lab.Kind, answer func(*harness.Hook) (statu
 	if err == nil {
 		err = os.WriteFile(s.file, append(text, keptRooms...), 0o600)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	s.login("alice")
 	s.alice.Send("<iq type='set' id='open' to='kept@rooms.localhost'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field><field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query></iq>")
 	s.alice.Await("the room is open", func(r lab.Received) bool { return r.Kind == "iq" && r.ID == "open" && r.Type == "result" })
@@ -137,12 +137,8 @@ func TestKeptRooms(t *testing.T) {
 
 		// the server restarts
 		joined := s.count("room.joined", toEcho, "kept@rooms.localhost")
-		if err := s.server.Stop(t.Context()); err != nil {
-			t.Fatal(err)
-		}
-		if err := s.server.Restart(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.server.Stop(t.Context()))
+		require.NoError(t, s.server.Restart(t.Context()))
 		s.login("boss")
 		s.alice.Await("the bot that has taken its nick back", func(r lab.Received) bool {
 			return r.Kind == "presence" && r.Type == "" && strings.HasSuffix(r.From, "/alice")

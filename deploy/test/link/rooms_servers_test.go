@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/httpapi/v1"
@@ -49,9 +51,7 @@ func launchInRooms(t *testing.T, s *lab.Server, rooms string) inRooms {
 	if err == nil {
 		err = os.WriteFile(x.file, append(text, rooms...), 0o600)
 	}
-	if err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, err)
 	x.Program = harness.LaunchFile(t, x.file)
 	return x
 }
@@ -78,9 +78,7 @@ func (x inRooms) rooms() (st v1.Status, rooms v1.ServiceStatus) {
 	if err == nil {
 		err = json.Unmarshal([]byte(r.Body), &st)
 	}
-	if err != nil {
-		x.T.Fatal(err)
-	}
+	require.NoError(x.T, err)
 	for _, s := range st.Services {
 		if s.Kind == v1.ServiceRooms {
 			rooms = s

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -48,9 +50,7 @@ func TestSaidWhileTheServerRestarts(t *testing.T) {
 		say("in the room")
 		hears(1)
 
-		if err := s.server.Stop(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.server.Stop(t.Context()))
 		for range 8 {
 			say("without a server")
 		}
@@ -59,9 +59,7 @@ func TestSaidWhileTheServerRestarts(t *testing.T) {
 		for range 8 {
 			say("after the kill")
 		}
-		if err := s.server.Restart(t.Context()); err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, s.server.Restart(t.Context()))
 		// what the bot says before alice is there is in the history; Prosody's has also what was
 		// said before the restart
 		s.alice = harness.Login(t, s.server, "alice")

@@ -7,6 +7,8 @@ import (
 	"os"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/httpapi/v1"
@@ -24,16 +26,12 @@ func TestServicesNone(t *testing.T) {
 		if err == nil {
 			err = os.WriteFile(file, append(text, "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"...), 0o600)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		p := harness.LaunchLinked(t, file)
 		got := func(v any) {
 			t.Helper()
 			line, err := json.Marshal(v)
-			if err != nil {
-				t.Fatal(err)
-			}
+			require.NoError(t, err)
 			said.Got(string(line))
 		}
 

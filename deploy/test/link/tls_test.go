@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 	"stanzahook/pkg/account/accounttest"
@@ -25,14 +27,10 @@ func TestLinkOverTLS(t *testing.T) {
 	var text []byte
 	for _, file := range []string{key, cert} {
 		data, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 		text = append(text, data...)
 	}
-	if err := os.WriteFile(both, text, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, os.WriteFile(both, text, 0o600))
 	port := harness.FreePort(t)
 	o := harness.ServerOptions(lab.Ejabberd)
 	o.Edit = func(config []byte) ([]byte, error) {
@@ -64,17 +62,13 @@ func TestLinkOverTLS(t *testing.T) {
 		if err == nil {
 			err = os.WriteFile(trusted, data, 0o600)
 		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		require.NoError(t, err)
 	}
 	copyFile(other)
 	p := harness.LaunchFile(t, configure("{mode: direct, server_name: example.com, ca_file: "+trusted+"}"))
 	p.AwaitNotReady("is not trusted")
 	copyFile(cert)
-	if err := p.Cmd.Process.Signal(syscall.SIGHUP); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, p.Cmd.Process.Signal(syscall.SIGHUP))
 	p.AwaitLinks(1)
 	harness.Login(t, s, "alice").Echo("echo@secure.localhost", "by TLS")
 	p.StopWell()

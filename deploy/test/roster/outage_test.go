@@ -9,6 +9,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -75,13 +77,9 @@ func serverRestart(t *testing.T, s *lab.Server, users []string) {
 
 	answered := refresh()
 	harness.Eventually(t, "the refresh is under way", func() bool { return app.AskedAll() > len(users)/4 })
-	if err := s.Kill(); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Kill())
 	g.Release()
-	if err := s.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Restart(t.Context()))
 	first := await(answered)
 	if first.Status != "ok" || first.Updated == 0 || first.Errors == 0 {
 		t.Errorf("%s: %d updated, %d errors: %s", first.Status, first.Updated, first.Errors, first.Message)

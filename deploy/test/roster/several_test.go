@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -141,12 +143,8 @@ func (w *severalTest) onEjabberd(s *lab.Server) {
 		}
 	}
 	refresh("A", 1)
-	if err := s.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Stop(t.Context()))
+	require.NoError(t, s.Restart(t.Context()))
 	w.p.AwaitLinks(2)
 	refresh("B", 2)
 }

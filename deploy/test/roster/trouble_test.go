@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
 )
@@ -163,9 +165,7 @@ func serverAway(t *testing.T, s *lab.Server) {
 	}
 	known := p.Roster("user1").Actual
 
-	if err := s.Stop(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.Stop(t.Context()))
 	harness.Eventually(t, "the connection is lost", func() bool {
 		r, err := p.Call("POST", "/roster_admin/refresh", harness.RosterToken, harness.AsJSON, harness.JSONNames([]string{"user1", "user2"}))
 		want := `{"status":"error","message":"there is no connection to the XMPP server; nothing was refreshed, try again later","updated":0,"errors":2}`
@@ -180,12 +180,8 @@ func serverAway(t *testing.T, s *lab.Server) {
 
 	c := harness.Privileged("trouble")
 	c.Roster = lab.RosterNone
-	if err := s.SetComponents(c); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Restart(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	require.NoError(t, s.SetComponents(c))
+	require.NoError(t, s.Restart(t.Context()))
 	p.AwaitLinks(2)
 	if r := p.RefreshRoster("user1", false); r.Result != "forbidden" || !strings.Contains(r.Detail, withdrawn) || !strings.Contains(r.Detail, "see the operator's guide") {
 		t.Errorf("the right is withdrawn: %+v", r)
