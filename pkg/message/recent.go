@@ -209,18 +209,17 @@ type Heard struct {
 
 // Hear takes note of a message that came to one of our bots. What is known of a room (the
 // zero RoomIDs without a room) and who has written, by something that others cannot claim:
-// in a room the occupant-id, or the nickname and its session; empty if that is not known.
-// Without a room Hear knows the author.
+// in a room, also privately, the occupant-id, or the nickname and its session; empty if that is
+// not known. Without a room Hear knows the author.
 func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string, now time.Time) Heard {
 	h := Heard{}
 	if s.Type == "groupchat" {
 		if h.Ref = InRoom(s, room); h.Ref.Mine {
 			author = h.Ref.Own.String() // as Say has it
 		}
-	} else {
-		h.Ref = Received(s)
+	} else if h.Ref = Received(s); h.Ref.Peer.IsBare() {
 		author = h.Ref.Peer.String()
-	}
+	} // else an occupant of a room: the nick may be another one's than before
 	switch f.Event {
 	case Said, Correction, Reaction, Retraction, Marker, Receipt:
 	case Announced:

@@ -126,6 +126,21 @@ func TestHearRoom(t *testing.T) {
 	}
 }
 
+// What somebody has said privately in a room is not corrected by the next one with that nick.
+func TestHearPrivately(t *testing.T) {
+	const fromAlice = `<message type='chat' id='%s' to='echo@bot.example.com/room' from='lounge@rooms.example.com/Alice'>%s<x xmlns='http://jabber.org/protocol/muc#user'/></message>`
+	const correction = `<body>ho</body><replace id='a1' xmlns='urn:xmpp:message-correct:0'/>`
+	r := NewRecent(RecentBytes)
+	first := heard(r, RoomIDs{}, "id alice", fromAlice, "a1", "<body>hi</body>")
+	for author, foreign := range map[string]bool{"id alice": false, "id mallory": true, "": true} {
+		for _, inner := range []string{correction, retractOf("a1")} {
+			if h := heard(r, RoomIDs{}, author, fromAlice, "a2", inner); h.Foreign != foreign || h.RefOf != first.Ref.String() {
+				t.Errorf("by %q: %+v", author, h)
+			}
+		}
+	}
+}
+
 // The memory has a bound; the oldest goes, and what is left is found.
 // Anybody may take the id of somebody else's message: authors keep theirs, and we ours.
 func TestIDsTakenByOthers(t *testing.T) {
