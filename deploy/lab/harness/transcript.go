@@ -212,7 +212,8 @@ var differing = []struct {
 	{"ID", true, regexp.MustCompile(`"(?:id|ref|thread|stanza_id|origin_id|message_id)":"([^"]*)"`)},
 	{"ID", true, regexp.MustCompile(`"(?:ref_of|reply_to|displayed|receipt|replace|occupant_id|attach_to)":"([^":]*)"`)}, // no times
 	{"ID", true, regexp.MustCompile(`/v1/messages/([\w-]+)`)},
-	{"N", false, regexp.MustCompile(`"id":(\d+)`)}, // of JSON-RPC
+	{"ID", true, regexp.MustCompile(`\br1_[\w-]+`)}, // a ref, wherever it is
+	{"N", false, regexp.MustCompile(`"id":(\d+)`)},  // of JSON-RPC
 	{"SESSION", true, regexp.MustCompile(`\bsessionid='([^']*)'`)},
 	{"SESSION", true, regexp.MustCompile(`"session":"([^"]*)"`)},
 	{"CURSOR", true, regexp.MustCompile(`"(?:cursor|next)":"([^"]+)"`)},

@@ -246,6 +246,7 @@ type peopleStage struct {
 	p     *harness.Program
 	said  *harness.Transcript // nil: none
 	token string
+	whole bool // what follows is no step of its own
 }
 
 const (
@@ -338,7 +339,7 @@ func (st *peopleStage) call(status int, method, path, body string) (v sent) {
 
 // step begins a step of the transcript, if there is one.
 func (st *peopleStage) step(name string) {
-	if st.said != nil {
+	if st.said != nil && !st.whole {
 		st.said.Step(name)
 	}
 }

@@ -19,6 +19,7 @@ import clients
 PLUGINS = ("xep_0030", "xep_0045", "xep_0066", "xep_0085", "xep_0184", "xep_0249", "xep_0308", "xep_0333", "xep_0334",
            "xep_0359", "xep_0380", "xep_0422", "xep_0424", "xep_0428", "xep_0444", "xep_0461")
 RETRACT = "urn:xmpp:message-retract:1"
+COMMANDS = "http://jabber.org/protocol/commands"
 
 
 class Person(slixmpp.ClientXMPP):
@@ -40,6 +41,7 @@ class Person(slixmpp.ClientXMPP):
 
     def answered(self, iq):
         if iq["type"] in ("result", "error"):
+            self.command = iq.xml.find("{%s}command" % COMMANDS)
             out({"iq": {"id": iq["id"], "type": iq["type"]}})
 
     async def start(self, _):
@@ -175,6 +177,24 @@ class Person(slixmpp.ClientXMPP):
         m.append(ET.Element("{urn:xmpp:eme:0}encryption", {"name": name, "namespace": namespace}))
         m.enable("store")
         m.send()
+
+    def do_command(self, o):  # as Gajim does: the form goes back whole, with its labels and options
+        iq = self.make_iq_set(ito=o["to"])
+        iq["id"] = o["id"]
+        command = ET.SubElement(iq.xml, "{%s}command" % COMMANDS, {"node": o["node"], "action": o["action"]})
+        if o["action"] != "execute":
+            command.set("sessionid", self.command.get("sessionid"))
+        if "values" in o:
+            form = self.command.find("{jabber:x:data}x")
+            form.set("type", "submit")
+            for field in form.iter("{jabber:x:data}field"):
+                values = o["values"].get(field.get("var"))
+                for old in field.findall("{jabber:x:data}value") if values else []:
+                    field.remove(old)
+                for value in values or []:
+                    ET.SubElement(field, "{jabber:x:data}value").text = value
+            command.append(form)
+        self.send_raw(str(iq))
 
     def do_raw(self, o):
         self.send_raw(o["xml"].replace("'ID'", "'%s'" % o["id"]))  # others' ids may have the letters, too
