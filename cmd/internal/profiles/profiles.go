@@ -16,9 +16,18 @@ import (
 	"stanzahook/pkg/store"
 )
 
+// Records are what the API has set, like [store.Bots]. An error other than gateway.ErrFull does
+// not say whether a record was stored.
+type Records interface {
+	Put(context.Context, store.BotRecord) error
+	Get(ctx context.Context, bot string) (store.BotRecord, error)
+	Remove(ctx context.Context, bot string) error
+	All(context.Context) ([]store.BotRecord, error)
+}
+
 // Options configure [Profiles].
 type Options struct {
-	Records *store.Bots
+	Records Records
 	Avatars *store.Avatars
 	Dir     string // for copies of avatars; empty: there are none
 	Log     *zap.Logger

@@ -222,6 +222,29 @@ func TestNotStored(t *testing.T) {
 	r.is("a:A:api:", "")
 }
 
+// unconfirmed stores records, and says that it does not know whether it did.
+type unconfirmed struct{ Records }
+
+func (u unconfirmed) Put(ctx context.Context, rec store.BotRecord) error {
+	return errors.Join(u.Records.Put(ctx, rec), context.DeadlineExceeded)
+}
+
+// A record that may have been stored is that of the next process, with its avatar.
+func TestNotConfirmed(t *testing.T) {
+	r := newRig(t, "")
+	red := picture(t, 2)
+	r.o.Records = unconfirmed{r.o.Records}
+	if _, _, err := r.Put(t.Context(), bot("a"), []byte(`{"name":"A"}`), red); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("put: %v", err)
+	}
+	r.is("", "")
+	r.load()
+	r.is("a:A:api:", "")
+	if image, _, err := r.Image(bot("a")); err != nil || !bytes.Equal(image, red) {
+		t.Errorf("its avatar: %d bytes, %v", len(image), err)
+	}
+}
+
 // Two bots have one avatar, which goes with the last. What a killed process has left goes at the
 // start, and what the configuration does not allow waits.
 func TestAvatars(t *testing.T) {

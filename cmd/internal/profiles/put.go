@@ -3,6 +3,8 @@ package profiles
 import (
 	"context"
 	"encoding/json"
+	"errors"
+
 	"fmt"
 
 	"go.uber.org/zap"
@@ -21,7 +23,8 @@ import (
 const maxBotBytes = 16 << 20
 
 // put sets the profile of a bot, and reports whether it is new to the API. With an error
-// nothing has changed.
+// nothing has changed in this process. If the store has not confirmed the record, the next process
+// may have it; so its avatar stays.
 //
 // Killed before it is stored: nothing has changed, but an avatar may be there that no bot has,
 // which the next process removes. Killed after: the next process has it.
@@ -45,7 +48,9 @@ func (p *Profiles) put(ctx context.Context, bot jid.JID, keys, image []byte) (fr
 		p.avatars.put(v.ID, b.Image)
 	}
 	if err = p.keep(ctx, cfg, bot, m, b.Keys); err != nil {
-		p.dropAvatar(ctx, bot, m.Avatar)
+		if errors.Is(err, gateway.ErrFull) {
+			p.dropAvatar(ctx, bot, m.Avatar)
+		}
 		return false, err
 	}
 	p.o.Log.Info("bot put by the API", zap.Stringer("bot", bot), zap.Bool("new", !known))
