@@ -247,7 +247,7 @@ deb-test: ## install, upgrade and purge the package on a layer over this machine
 trial: ## follow the operator's guide on a fresh Debian with its own server; SERVER=prosody or ejabberd for one
 	@sh deploy/lab/install.sh trial
 	@sh deploy/trial/base.sh $(CURDIR)/bin/trial-debian
-	SERVER=$(if $(filter file,$(origin SERVER)),,$(SERVER)) go test -tags integration,deb -count=1 -timeout 15m -v ./deploy/trial
+	SERVER=$(if $(filter file,$(origin SERVER)),,$(SERVER)) go test -tags integration,deb -count=1 -timeout 45m -v ./deploy/trial
 
 .PHONY: release
 release: ## build what is released into dist: programs, packages, SBOMs, SHA256SUMS
