@@ -16,7 +16,7 @@ type Occupant struct {
 	Role        string  // moderator, participant, visitor
 	Show        string
 	Status      string
-	Stay        int // another one when somebody comes with a nick that was free
+	Stay        int // another one when somebody comes with a nick that was free, or may have been while the bot was away
 }
 
 // occupants are those of a room.
@@ -65,7 +65,12 @@ func (r *Room) put(o *Occupant) (before Occupant, known bool) {
 	}
 	is := occupant{stay: r.stays + 1, generation: r.generation}
 	if known {
-		before, is.stay = r.byNick[i].whole(), r.byNick[i].stay
+		before = r.byNick[i].whole()
+		if r.byNick[i].generation == r.generation {
+			is.stay = r.byNick[i].stay
+		} else { // while we were away, somebody else may have got the nick
+			r.stays++
+		}
 		is.fill(o, &r.byNick[i])
 		r.byNick[i] = is
 		return before, true
