@@ -69,11 +69,16 @@ type Refusal struct {
 	Creation  bool `json:",omitempty"` // the room is not there, and the bot may not make it
 }
 
+const noCreation = "the bot may not create rooms at this service"
+
 // Advice says what a refusal means, and what to do (XEP-0045 section 7.2); empty if the
 // condition does not say.
 func (r Refusal) Advice() string {
 	if unreachable(&stanza.Error{Condition: r.Condition, Text: r.Text}) {
 		return "the server knows no such service of rooms; look at the address"
+	}
+	if r.Creation { // ejabberd says so with the condition of a ban
+		return noCreation
 	}
 	switch r.Condition {
 	case stanza.RegistrationRequired:
@@ -87,7 +92,7 @@ func (r Refusal) Advice() string {
 	case stanza.ServiceUnavailable:
 		return "the room is full, or there is no service for rooms"
 	case stanza.NotAllowed:
-		return "the bot may not create rooms at this service"
+		return noCreation
 	case stanza.ItemNotFound:
 		return "let the bot make it (create: true, or --create), or somebody else has to make it, or to open it, first"
 	case stanza.RemoteServerNotFound, stanza.RemoteServerTimeout:
