@@ -3,6 +3,7 @@ package rooms
 import (
 	"context"
 	"errors"
+	"slices"
 	"strconv"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 )
 
 const (
+	nsDisco   = "http://jabber.org/protocol/disco#info"
 	nsForward = "urn:xmpp:forward:0"
 	nsDelay   = "urn:xmpp:delay"
 	nsRSM     = "http://jabber.org/protocol/rsm"
@@ -49,6 +51,9 @@ func (r *Rooms) History(ctx context.Context, room, bot jid.JID, p Page) (list []
 	if err != nil {
 		return nil, false, err
 	}
+	if p.Before == "" && p.After == "" && (len(all) == 1 || !s.hasArchive()) && s.saysNoArchive(ctx) {
+		return nil, false, ErrNoArchive
+	}
 	for _, m := range all[:len(all)-1] {
 		if one, ok := s.archived(m); ok && p.spans(one.Time) {
 			list = append(list, one)
@@ -66,6 +71,30 @@ func (r *Rooms) History(ctx context.Context, room, bot jid.JID, p Page) (list []
 // its archive when all are too late. Stamps may have no fractions.
 func (p *Page) spans(t time.Time) bool {
 	return (p.Start.IsZero() || !t.Before(p.Start.Truncate(time.Second))) && (p.End.IsZero() || !t.After(p.End))
+}
+
+// hasArchive reports whether the room has said so, when the bot came in.
+func (s *session) hasArchive() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.room.Status().Archive
+}
+
+// saysNoArchive asks the room whether it has an archive. Where that is off, Prosody answers as if
+// nothing was in it, and ejabberd with the history that it has in memory.
+func (s *session) saysNoArchive(ctx context.Context) bool {
+	answer, err := s.ask(ctx, "get", "<query xmlns='"+nsDisco+"'/>")
+	if err != nil {
+		return false
+	}
+	c, ok := answer.Child(nsDisco, "query")
+	if !ok {
+		return false
+	}
+	return !slices.ContainsFunc(answer.Element(c).Children, func(f stanza.Element) bool {
+		name, _ := f.Attr("var")
+		return name == nsArchive
+	})
 }
 
 // query asks the archive; the last stanza is the answer.
@@ -132,7 +161,9 @@ func (s *session) archived(m *stanza.Stanza) (Archived, bool) {
 		if said, err = said.With(h, stanza.Limits{MaxBytes: len(e.XML()) + len(h.To.String()) + 64}); err != nil {
 			return Archived{}, false
 		}
-		return Archived{id, at, said}, true
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return Archived{id, at, s.room.Believed(said)}, true
 	}
 	return Archived{}, false
 }

@@ -107,7 +107,7 @@ func (r *Room) stamped(s *stanza.Stanza, stamp time.Time) (*stanza.Stanza, error
 	if had := stampOf(s, r.o.Room); n == 1 && had != nil && had.Equal(stamp) {
 		return s, nil
 	}
-	limits := stanza.Limits{MaxBytes: len(s.XML()) + 4096, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512}
+	limits := partsOf(s)
 	s, err := s.Without(nsDelay, limits)
 	if err != nil {
 		return nil, err
@@ -240,19 +240,14 @@ func (r *Room) onResult(result *stanza.Element) {
 // asHistory returns a message of the archive as the room's history would have it: to us,
 // with the room's id.
 func (r *Room) asHistory(s *stanza.Stanza, id string) (*stanza.Stanza, error) {
-	limits := stanza.Limits{MaxBytes: len(s.XML()) + 4096}
 	h := s.Header
 	h.To = r.o.Self
 	add := ""
-	if had := idBy(s, r.o.Room); had != id {
-		if had != "" { // somebody else wrote it
-			var err error
-			if s, err = s.Without(nsID, limits); err != nil {
-				return nil, err
-			}
-		}
-		add += string(append(stanza.AppendAttr(stanza.AppendAttr([]byte("<stanza-id xmlns='"+nsID+"'"), "by", r.o.Room.String()), "id", id), "/>"...))
+	if idBy(s, r.o.Room) != id {
+		s = r.withRoomID(s, false) // somebody else wrote what there is
+		add = string(append(stanza.AppendAttr(stanza.AppendAttr([]byte("<stanza-id xmlns='"+nsID+"'"), "by", r.o.Room.String()), "id", id), "/>"...))
 	}
+	limits := partsOf(s)
 	s, err := s.With(h, limits)
 	if err != nil || add == "" {
 		return s, err
@@ -382,25 +377,10 @@ func (r *Room) hold(e *Event) {
 	}
 }
 
-// believed returns a message without what its author may have written in the place of the room: a
-// stamp, of one that is live, and an occupant-id, where the room sets none. ejabberd 23.01 and 24.12
-// pass both on.
-func (r *Room) believed(s *stanza.Stanza, missed bool) *stanza.Stanza {
-	for _, space := range [...]string{nsDelay, nsOccupant} {
-		if _, has := s.Child(space, ""); !has || space == nsDelay && missed || space == nsOccupant && r.occupantIDs {
-			continue
-		}
-		if without, err := s.Without(space, stanza.Limits{MaxBytes: len(s.XML()) + 1, MaxDepth: 128, MaxAttrs: 128, MaxBindings: 512}); err == nil {
-			s = without
-		}
-	}
-	return s
-}
-
 // pass emits an event and moves the mark.
 func (r *Room) pass(e *Event) {
 	if e.Kind == Message || e.Kind == Private {
-		e.Stanza = r.believed(e.Stanza, e.Missed)
+		e.Stanza = r.believed(e.Stanza, e.Kind == Message, e.Missed)
 	}
 	if e.key != 0 {
 		r.saw(e.key, e.when)

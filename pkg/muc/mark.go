@@ -174,11 +174,9 @@ func hash(parts ...string) uint64 {
 // idBy returns the stanza-id by an address (XEP-0359).
 func idBy(s *stanza.Stanza, by jid.JID) string {
 	for _, c := range s.Children() {
-		if c.Space != nsID || c.Local != "stanza-id" {
-			continue
-		}
-		if e := s.Element(c); jid.FromServer(attr(e, "by")) == by {
-			return attr(e, "id")
+		if c.Space == nsID && c.Local == "stanza-id" && isBy(s, c, by) {
+			id, _ := s.ChildAttr(c, "id")
+			return id
 		}
 	}
 	return ""
