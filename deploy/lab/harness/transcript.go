@@ -31,6 +31,7 @@ type Transcript struct {
 	keep   func(stanza string) bool
 	mu     sync.Mutex
 	steps  []step
+	beside int // how many of the last steps go on side by side; 0: one
 }
 
 type step struct {
@@ -98,7 +99,18 @@ func (x *Transcript) Through(who, server string) *Relay {
 func (x *Transcript) Step(name string) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.steps = append(x.steps, step{name: name, lines: make(map[string][]string)})
+	x.steps, x.beside = append(x.steps, step{name: name, lines: make(map[string][]string)}), 0
+}
+
+// Beside begins several steps that go on side by side, until the next one begins: each has the lines
+// with its name in them, and of other lines there is none.
+func (x *Transcript) Beside(names ...string) {
+	for _, name := range names {
+		x.Step(name)
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.beside = len(names)
 }
 
 func (x *Transcript) add(way, line string) {
@@ -107,7 +119,12 @@ func (x *Transcript) add(way, line string) {
 	if len(x.steps) == 0 || x.steps[len(x.steps)-1].name == "" {
 		return
 	}
-	s := &x.steps[len(x.steps)-1]
+	open := x.steps[len(x.steps)-max(x.beside, 1):]
+	i := slices.IndexFunc(open, func(s step) bool { return x.beside == 0 || strings.Contains(line, s.name) })
+	if i < 0 {
+		return
+	}
+	s := &open[i]
 	if s.first == "" && strings.HasPrefix(way, "component ") {
 		s.first = way
 	}
