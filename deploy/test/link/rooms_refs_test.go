@@ -84,3 +84,10 @@ func TestRefsInRoomsAfterAKill(t *testing.T) {
 		x.event(`"type":"message.reaction"`, toEcho, `"ref_of":"`+early.Ref+`"`)
 	})
 }
+
+func group(r *regexp.Regexp, text []byte) string {
+	if m := r.FindSubmatch(text); m != nil {
+		return string(m[1])
+	}
+	return ""
+}

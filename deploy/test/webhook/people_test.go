@@ -328,6 +328,9 @@ func (st *peopleStage) call(status int, method, path, body string) (v sent) {
 		answer = regexp.MustCompile(`"xml":"(?:[^"\\]|\\.)*"`).ReplaceAllString(answer, `"xml":"attributes in any order"`)
 		if strings.HasPrefix(path, "/v1/rooms") { // the bot asks for these, and does not wait for them
 			answer = regexp.MustCompile(`"(anonymous|ids|archive)":(true|false)`).ReplaceAllString(answer, `"$1":"as known"`)
+			if r.Status == http.StatusAccepted {
+				answer = regexp.MustCompile(`"state":"(joining|waiting)"`).ReplaceAllString(answer, `"state":"on its way"`)
+			}
 		}
 		st.said.Got(fmt.Sprint(r.Status, " ", answer))
 	}
