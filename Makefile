@@ -135,6 +135,7 @@ faults: ## the fault tests at full size: kills, outages, bad networks, disks, cl
 	@sh deploy/lab/install.sh tests
 	@mkdir -p $(dir $(ACCOUNTS)) && rm -f $(ACCOUNTS)
 	STANZAHOOK_FAULTS=full STANZAHOOK_ACCOUNTS=$(abspath $(ACCOUNTS)) CGO_ENABLED=1 go test -race -tags integration -count=1 -timeout 90m -v -p 1 -run 'Faults|Outages|Kill|Queue|OnNATS|Interleavings|DiskFull|Moves|Reconnects' ./deploy/test/faults ./deploy/test/roster ./pkg/store ./pkg/replica ./component
+	STANZAHOOK_FAULTS=full CGO_ENABLED=1 go test -tags integration -count=1 -timeout 20m -v -p 1 -run '^TestFullRoom$$' ./deploy/test/link
 	@.ci/accounts $(ACCOUNTS)
 
 .PHONY: cluster-faults

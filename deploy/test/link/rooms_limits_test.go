@@ -21,18 +21,31 @@ func TestManyRooms(t *testing.T) {
 		s := roomsServer(t, harness.ServerOptions(kind, "event"), "", nil)
 		var list strings.Builder
 		list.WriteString("\nrooms:\n")
-		for i := range many {
+		for i := range many - 1 {
 			fmt.Fprintf(&list, "  - {jid: many%d@rooms.localhost, from: echo@event.localhost, create: true}\n", i)
 		}
-		x := launchInRooms(t, s, list.String())
+		x := launchSaid(t, s, list.String(), "last@rooms.localhost")
 		in := map[lab.Kind]int{lab.Prosody: many, lab.Ejabberd: most}[kind]
-		var last v1.RoomCounts
-		t.Cleanup(func() { t.Logf("the rooms at last: %+v", last) })
-		harness.Eventually(t, "what can be joined is joined", func() bool {
-			st, _ := x.rooms()
-			last = st.Rooms
-			return last == v1.RoomCounts{Joined: in, Waiting: many - in}
+		counts := func(all int) {
+			t.Helper()
+			var last v1.RoomCounts
+			t.Cleanup(func() { t.Logf("the rooms at last: %+v", last) })
+			harness.Eventually(t, "what can be joined is joined", func() bool {
+				st, _ := x.rooms()
+				last = st.Rooms
+				return last == v1.RoomCounts{Joined: min(in, all), Waiting: max(0, all-in)}
+			})
+		}
+		counts(many - 1)
+		x.step("a program: PUT of the last room")
+		x.call("PUT", "/v1/rooms/last@rooms.localhost", `{"from":"echo@event.localhost","nick":"Echo","create":true}`, 202)
+		harness.Eventually(t, "an answer of the last room", func() bool {
+			r, err := x.Call("GET", "/v1/rooms/last@rooms.localhost", "token-all", "", "")
+			return err == nil && (strings.Contains(r.Body, `"joined"`) || strings.Contains(r.Body, `"resource-constraint"`))
 		})
+		x.call("GET", "/v1/rooms/last@rooms.localhost", "", 200)
+		x.step("")
+		counts(many)
 		service := x.services()
 		if !*service.Answers || service.JID != "rooms.localhost" || service.Rooms == nil || len(service.Features) == 0 {
 			t.Errorf("%+v", service)
@@ -41,6 +54,8 @@ func TestManyRooms(t *testing.T) {
 			if !strings.Contains(advice(service), `muc_room_cache_size = 2000 in Component "rooms.localhost" "muc"`) || *service.Software != "Prosody" {
 				t.Errorf("%+v", service)
 			}
+			x.advised(service)
+			x.said.Compare("rooms-many", kind, *update)
 			x.check(`ok rooms rooms.localhost Prosody answers IQs; 150 rooms of bots: 150 joined`, "muc_room_cache_size = 2000", "ok rooms rooms.localhost bots can make rooms")
 			return
 		}
@@ -62,8 +77,14 @@ func TestManyRooms(t *testing.T) {
 			}
 			return waiting == many-most
 		})
+		x.advised(service)
+		x.said.Compare("rooms-many", kind, *update)
 		x.check("warn rooms rooms.localhost a bot can be in 100 rooms, and the others wait", "max_user_conferences: 2000")
-		x.shows([]string{"status"}, "rooms.localhost rooms ejabberd yes 100 joined, 0 joining, 50 waiting, 0 refused", "localhost server ejabberd yes", "rooms.localhost: a bot can be in 100 rooms")
+		harness.Eventually(t, "none of those that wait is being tried", func() bool { // each is, now and then
+			_, out, _ := x.runs("status")
+			return strings.Contains(out, "rooms.localhost rooms ejabberd yes 100 joined, 0 joining, 50 waiting, 0 refused")
+		})
+		x.shows([]string{"status"}, "localhost server ejabberd yes", "rooms.localhost: a bot can be in 100 rooms")
 	})
 }
 
@@ -77,17 +98,23 @@ func TestMakingRoomsDenied(t *testing.T) {
 			"access_rules": map[string]any{"muc_create": map[string]any{"allow": "local"}},
 			"modules":      map[string]any{"mod_muc": map[string]any{"access_create": "muc_create"}},
 		})
-		x := launchInRooms(t, s, "\nrooms:\n  - {jid: made@rooms.localhost, from: echo@event.localhost, create: true}\n")
+		x := launchSaid(t, s, "\nrooms:\n  - {jid: made@rooms.localhost, from: echo@event.localhost, create: true}\n", "new@rooms.localhost")
 		condition, line := map[lab.Kind]string{lab.Prosody: "not-allowed", lab.Ejabberd: "forbidden"}[kind], map[lab.Kind]string{lab.Prosody: "restrict_room_creation = false", lab.Ejabberd: "access_create"}[kind]
-		x.call("PUT", "/v1/rooms/new@rooms.localhost?wait=30s", `{"from":"echo@event.localhost","create":true}`, 422, `"condition":"`+condition+`"`, "creation")
+		x.step("a program: PUT, to make the room")
+		x.call("PUT", "/v1/rooms/new@rooms.localhost?wait=30s", `{"from":"echo@event.localhost","create":true}`, 422, `"condition":"`+condition+`"`, "creation", "the bot may not create rooms at this service")
+		x.step("a program: PUT, not to make it")
 		x.call("PUT", "/v1/rooms/new@rooms.localhost?wait=30s", `{"from":"echo@event.localhost"}`, 422, `"condition":"item-not-found"`, "the room does not exist")
+		x.step("")
 		harness.Eventually(t, "the configured room is refused", func() bool {
 			st, _ := x.rooms()
 			return st.Rooms.Refused == 1
 		})
-		if service := x.services(); !strings.Contains(advice(service), line) {
+		service := x.services()
+		if !strings.Contains(advice(service), line) {
 			t.Errorf("%s", advice(service))
 		}
+		x.advised(service)
+		x.said.Compare("rooms-denied", kind, *update)
 		x.check("warn rooms rooms.localhost bots cannot make rooms", line, "rooms have no archive")
 	})
 }

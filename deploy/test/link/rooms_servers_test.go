@@ -4,7 +4,10 @@ package link
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -40,13 +43,33 @@ type inRooms struct {
 	*harness.Program
 	bot  *harness.Bot
 	file string
+	said *harness.Transcript // nil: none
 }
 
 func launchInRooms(t *testing.T, s *lab.Server, rooms string) inRooms {
 	t.Helper()
-	x := inRooms{T: t, bot: harness.NewBot(t)}
+	return inRooms{T: t}.launchThrough(s.ComponentAddr(), s, rooms)
+}
+
+// launchSaid is launchInRooms with a transcript of what is said of one room: of IQs those that ask for
+// its form, and submit it.
+func launchSaid(t *testing.T, s *lab.Server, rooms, room string) inRooms {
+	t.Helper()
+	said := harness.NewTranscript(t, func(stanza string) bool {
+		form := strings.Contains(stanza, "muc#owner") && !strings.Contains(strings.ReplaceAll(stanza, `"`, "'"), " type='result'")
+		return strings.Contains(stanza, room) && (form || !strings.HasPrefix(stanza, "<iq "))
+	})
+	return inRooms{T: t, said: said}.launchThrough(said.Through("component", s.ComponentAddr()).Addr(), s, rooms)
+}
+
+func (x inRooms) launchThrough(addr string, s *lab.Server, rooms string) inRooms {
+	t := x.T
+	t.Helper()
+	x.bot = harness.NewBot(t)
 	x.bot.AnswerWith(func(*harness.Hook) (int, string, string) { return 204, "", "" })
-	x.file = harness.OneComponent(s, "event", x.bot).Write(t, t.TempDir())
+	config := harness.OneComponent(s, "event", x.bot)
+	config.Components[0].Server = addr
+	x.file = config.Write(t, t.TempDir())
 	text, err := os.ReadFile(x.file)
 	if err == nil {
 		err = os.WriteFile(x.file, append(text, rooms...), 0o600)
@@ -60,6 +83,11 @@ func launchInRooms(t *testing.T, s *lab.Server, rooms string) inRooms {
 func (x inRooms) call(method, path, body string, status int, parts ...string) string {
 	x.T.Helper()
 	r, err := x.Call(method, path, "token-all", harness.AsJSON, body)
+	if x.said != nil {
+		x.said.Sent(strings.TrimSpace(method + " " + path + " " + body))
+		answer := asKnown.ReplaceAllString(r.Body, `"$1":"as known"`)
+		x.said.Got(fmt.Sprint(r.Status, " ", onItsWay.ReplaceAllString(answer, `"state":"on its way"`)))
+	}
 	if err != nil || r.Status != status {
 		x.T.Errorf("%s %s: %d %s %v, want %d", method, path, r.Status, r.Body, err, status)
 	}
@@ -69,6 +97,26 @@ func (x inRooms) call(method, path, body string, status int, parts ...string) st
 		}
 	}
 	return r.Body
+}
+
+// asKnown are values that the bot asks the room for, and does not wait for.
+var asKnown = regexp.MustCompile(`"(anonymous|ids|archive)":(true|false)`)
+
+// onItsWay is where a bot stands that has just been sent into a room.
+var onItsWay = regexp.MustCompile(`"state":"(joining|waiting)","since":"[^"]*","condition":null`)
+
+// step begins a step of the transcript; without a name nothing is kept.
+func (x inRooms) step(name string) {
+	if x.said != nil {
+		x.said.Step(name)
+	}
+}
+
+// advised has the advice on a service in the transcript.
+func (x inRooms) advised(s v1.ServiceStatus) {
+	x.step("what the status advises")
+	x.said.Got(advice(s))
+	x.step("")
 }
 
 // rooms returns the status of the service of rooms.
@@ -97,12 +145,18 @@ func (x inRooms) services() (rooms v1.ServiceStatus) {
 	return rooms
 }
 
-// shows runs the program, and compares what it prints, with single blanks.
-func (x inRooms) shows(args []string, parts ...string) {
+// runs runs the program, and returns what it prints, with single blanks, and as it is.
+func (x inRooms) runs(args ...string) (as, plain, errs string) {
 	x.T.Helper()
 	env := []string{"STANZAHOOK_API=http://" + x.Addr, "STANZAHOOK_TOKEN=token-admin"}
-	_, out, errs := harness.RunProgram(x.T, env, args...)
-	plain := strings.Join(strings.Fields(out), " ")
+	_, as, errs = harness.RunProgram(x.T, env, args...)
+	return as, strings.Join(strings.Fields(as), " "), errs
+}
+
+// shows runs the program, and looks for what it prints.
+func (x inRooms) shows(args []string, parts ...string) {
+	x.T.Helper()
+	out, plain, errs := x.runs(args...)
 	for _, part := range parts {
 		if !strings.Contains(plain, part) {
 			x.T.Errorf("%v shows no %q:\n%s%s", args, part, out, errs)
@@ -130,49 +184,58 @@ func TestRoomsWithoutIQs(t *testing.T) {
 	o := harness.ServerOptions(lab.Ejabberd)
 	o.Components = []lab.Component{{Domain: "event.localhost", Secret: harness.Secret, Privileged: true}}
 	s := roomsServer(t, o, "", nil)
-	x := launchInRooms(t, s, "")
-	const path = "/v1/rooms/new@rooms.localhost"
+	const room, path = "new@rooms.localhost", "/v1/rooms/new@rooms.localhost"
+	x := launchSaid(t, s, "", room)
+	x.step("a program: PUT, with a form that the room answers or not")
 	x.call("PUT", path+"?wait=60s", `{"from":"echo@event.localhost","nick":"Echo","create":true,"config":{"persistentroom":true}}`, 200, `"state":"joined"`)
+	x.step("")
 	alice := harness.Login(t, s, "alice")
-	join := func(nick string) {
-		t.Helper()
-		alice.Send("<presence to='new@rooms.localhost/%s'><x xmlns='http://jabber.org/protocol/muc'/></presence>", nick)
-		alice.Await("her own presence in the room", func(r lab.Received) bool {
-			return r.Kind == "presence" && strings.HasSuffix(r.From, "/"+nick) && strings.Contains(r.Inner, "110")
-		})
-	}
-	join("alice")
+	alice.Send("<presence to='new@rooms.localhost/alice'><x xmlns='http://jabber.org/protocol/muc'/></presence>")
+	alice.Await("her own presence in the room", func(r lab.Received) bool {
+		return r.Kind == "presence" && strings.HasSuffix(r.From, "/alice") && strings.Contains(r.Inner, "110")
+	})
+	alice.Send("<message to='new@rooms.localhost' type='groupchat' id='hi'><body>hi</body></message>")
+	x.hears("hi")
+	x.step("a program: POST")
 	x.call("POST", "/v1/messages?wait=30s&wait_for=echoed", `{"from":"echo@event.localhost","to":"new@rooms.localhost","body":"hello"}`, 200, `"echoed"`)
 	alice.Await("what the bot says", func(r lab.Received) bool { return r.Body == "hello" && r.Type == "groupchat" })
 	x.Kill()
+	x.step("it is killed; the next process")
 	x.Program = harness.LaunchFile(t, x.file)
 	harness.Eventually(t, "the room is joined again", func() bool {
 		st, _ := x.rooms()
 		return st.Rooms.Joined == 1
 	})
+	x.step("alice speaks")
 	alice.Send("<message to='new@rooms.localhost' type='groupchat' id='again'><body>are you there?</body></message>")
-	harness.Eventually(t, "the event", func() bool {
-		for _, h := range x.bot.Got() {
-			if strings.Contains(h.Raw, "are you there?") {
-				return true
-			}
-		}
-		return false
-	})
+	x.hears("are you there?")
+	x.step("")
 	service := x.services()
 	if os.Getenv("EJABBERD_ROOT") == "" { // 23.01
 		x.call("GET", path+"/config", "", 200, "muc#roomconfig_roomname")
 		if !*service.Answers || service.Advice != nil {
 			t.Errorf("%+v", service)
 		}
+		x.said.Compare("rooms-privileged", lab.Ejabberd, *update)
 		return
 	}
 	for _, what := range []string{"/config", "/history"} {
+		x.step("a program: GET")
 		x.call("GET", path+what, "", 504, "24.10 or newer with mod_privilege", "without mod_privilege")
 	}
 	if *service.Answers || !strings.Contains(advice(service), "mod_privilege") {
 		t.Errorf("%+v %s", service, advice(service))
 	}
+	x.advised(service)
 	x.check("warn rooms rooms.localhost it answers no IQs", "mod_privilege")
 	x.shows([]string{"status"}, "rooms.localhost rooms not known no 1 joined")
+	x.said.Compare("rooms-privileged", lab.Ejabberd, *update)
+}
+
+// hears waits for the event of a text.
+func (x inRooms) hears(text string) {
+	x.T.Helper()
+	harness.Eventually(x.T, "the event of "+text, func() bool {
+		return slices.ContainsFunc(x.bot.Got(), func(h harness.Hook) bool { return strings.Contains(h.Raw, `"body":"`+text+`"`) })
+	})
 }
