@@ -4,9 +4,12 @@ import (
 	"container/list"
 	"errors"
 	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"time"
+
+	"stanzahook/pkg/socket"
 )
 
 // arrivalsTick is how long arrivals wait at most: then the crowd may be over, or a request's time.
@@ -19,9 +22,11 @@ type arrivals struct {
 	raw      syscall.RawConn
 	step     func(poll uintptr) bool // ready; a function of its own would be an allocation for each wait
 	listener int32                   // in poll; -1: it is not
+	always   int32                   // in poll, and always ready: an event comes whenever it is asked for
+	yielding bool                    // it is to be asked for
 	all      list.List               // of *visitor, the oldest first
 	byFD     map[int32]*list.Element // of all
-	events   [crowdBatch]syscall.EpollEvent
+	events   [256]syscall.EpollEvent
 	came     int // of events
 	failed   error
 	count    *atomic.Int64 // for the metrics
@@ -38,8 +43,20 @@ func newArrivals(count *atomic.Int64) (*arrivals, error) {
 	}
 	a := &arrivals{poll: os.NewFile(uintptr(fd), "epoll"), listener: -1, byFD: make(map[int32]*list.Element), count: count}
 	a.step = a.ready
+	always, err := socket.Event()
+	if err != nil {
+		_ = a.poll.Close()
+		return nil, err
+	}
+	a.always = int32(always)
 	if a.raw, err = a.poll.SyscallConn(); err == nil {
 		err = a.poll.SetReadDeadline(time.Now().Add(arrivalsTick))
+	}
+	if err == nil {
+		err = a.control(syscall.EPOLL_CTL_ADD, a.always, 0)
+	}
+	if err != nil {
+		a.close()
 	}
 	return a, err
 }
@@ -54,8 +71,7 @@ func (a *arrivals) control(op int, fd int32, events uint32) (err error) {
 	return err
 }
 
-// watch has wait wait for new connections, too, until unwatch. The kernel keeps those without a first
-// byte for about a second, in the place that it has for handshakes.
+// watch has wait wait for new connections, too, until unwatch.
 func (a *arrivals) watch(listener syscall.RawConn) (err error) {
 	if a.listener >= 0 {
 		return nil
@@ -63,7 +79,6 @@ func (a *arrivals) watch(listener syscall.RawConn) (err error) {
 	if e := listener.Control(func(fd uintptr) {
 		if err = a.control(syscall.EPOLL_CTL_ADD, int32(fd), syscall.EPOLLIN); err == nil {
 			a.listener = int32(fd)
-			deferAccept(int(fd), 1)
 		}
 	}); e != nil {
 		return e
@@ -77,16 +92,8 @@ func (a *arrivals) unwatch(listener syscall.RawConn) {
 	}
 	a.listener = -1
 	_ = listener.Control(func(fd uintptr) { // an error means that it is closed, and so not in poll
-		deferAccept(int(fd), 0)
 		_ = a.control(syscall.EPOLL_CTL_DEL, int32(fd), 0)
 	})
-}
-
-// deferAccept has a connection come when its first bytes have, or after so many seconds without any
-// (tcp(7), TCP_DEFER_ACCEPT): whoever waits is woken once for it, and not twice.
-func deferAccept(fd, seconds int) {
-	// Without it a connection costs more; an error changes nothing else.
-	_ = syscall.SetsockoptInt(fd, syscall.IPPROTO_TCP, syscall.TCP_DEFER_ACCEPT, seconds)
 }
 
 // epollET is EPOLLET: an event for each arrival.
@@ -125,10 +132,13 @@ func (a *arrivals) forget(fd int32) {
 }
 
 // wait waits until something comes, at most for a tick, and reports whether new connections did. There is
-// an error after close.
-func (a *arrivals) wait() (newOnes bool, err error) {
-	a.came, a.failed = 0, nil
+// an error after close. With yield it does not wait, but lets the runtime see first what has
+// come for others: with one core it looks only when a goroutine waits, or after 10 ms. Whatever has
+// come for them is served first.
+func (a *arrivals) wait(yield bool) (newOnes bool, err error) {
+	a.came, a.failed, a.yielding = 0, nil, yield
 	err = a.raw.Read(a.step)
+	runtime.Gosched()
 	if errors.Is(err, os.ErrDeadlineExceeded) {
 		err = a.poll.SetReadDeadline(time.Now().Add(arrivalsTick))
 	}
@@ -143,6 +153,12 @@ func (a *arrivals) wait() (newOnes bool, err error) {
 
 // ready takes what has come, and reports false if nothing has.
 func (a *arrivals) ready(poll uintptr) bool {
+	if a.yielding {
+		a.yielding = false
+		if syscall.EpollCtl(int(poll), syscall.EPOLL_CTL_MOD, int(a.always), &syscall.EpollEvent{Fd: a.always, Events: syscall.EPOLLIN | syscall.EPOLLONESHOT}) == nil {
+			return false // the runtime polls, and comes again
+		}
+	}
 	n, err := syscall.EpollWait(int(poll), a.events[:], 0)
 	if a.came, a.failed = max(n, 0), nil; err != nil && err != syscall.EINTR {
 		a.failed = os.NewSyscallError("epoll_wait", err)
@@ -167,4 +183,8 @@ func (a *arrivals) oldest() *visitor {
 	return nil
 }
 
-func (a *arrivals) close() { _ = a.poll.Close() }
+func (a *arrivals) close() {
+	if a.poll.Close() == nil {
+		_ = syscall.Close(int(a.always))
+	}
+}

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"io"
 	"net"
+	"os"
+	"runtime"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -31,7 +33,7 @@ func TestArrivalsWait(t *testing.T) {
 	// next waits until something comes.
 	next := func() (newOnes bool, err error) {
 		for {
-			newOnes, err := a.wait()
+			newOnes, err := a.wait(false)
 			if newOnes || err != nil || a.came > 0 {
 				return newOnes, err
 			}
@@ -89,7 +91,7 @@ func TestArrivalsWait(t *testing.T) {
 			go func() { _, _ = io.WriteString(c, "E") }()
 		}
 	}
-	_ = s.discard(seen)
+	s.discard(seen)
 	_ = s.Close()
 	if count.Load() != 0 || a.oldest() != nil {
 		t.Error(count.Load(), a.oldest())
@@ -116,5 +118,88 @@ func TestArrivalsWait(t *testing.T) {
 	}
 	if err := raw.Control(func(uintptr) {}); err == nil {
 		t.Error(syscall.EBADF)
+	}
+}
+
+// Who waits for more of a crowd lets others have their turn, of whom something has come meanwhile: with
+// one core nobody else looks for them.
+func TestArrivalsYield(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	raw, err := l.(*net.TCPListener).SyscallConn()
+	if err != nil {
+		t.Fatal(err)
+	}
+	a, err := newArrivals(new(atomic.Int64))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.close()
+	for range 10 { // a tick may be over
+		if newOnes, err := a.wait(true); newOnes || err != nil {
+			t.Fatalf("nobody is there: %v, %v", newOnes, err)
+		}
+		if a.came > 0 {
+			break
+		}
+	}
+	if a.came != 1 {
+		t.Errorf("nobody is there: %d events", a.came)
+	}
+	if err := a.watch(raw); err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for { // now there is always somebody
+		if newOnes, err := a.wait(false); err != nil {
+			t.Fatal(err)
+		} else if newOnes {
+			break
+		}
+	}
+	in, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer in.Close()
+	defer out.Close()
+	var reads, served atomic.Int64
+	go func() {
+		b := make([]byte, 1)
+		for {
+			reads.Add(1)
+			if _, err := in.Read(b); err != nil {
+				return
+			}
+			served.Add(1)
+		}
+	}()
+	late := 0
+	for i := range int64(100) {
+		for reads.Load() <= i {
+			runtime.Gosched()
+		}
+		if _, err := out.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+		for newOnes := false; !newOnes; { // a tick may be over
+			if newOnes, err = a.wait(true); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if served.Load() <= i {
+			late++ // the scheduler is fair to us as well, now and then
+		}
+	}
+	if late > 20 {
+		t.Errorf("%d of 100 had to wait", late)
 	}
 }

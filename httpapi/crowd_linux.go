@@ -11,8 +11,8 @@ import (
 )
 
 const (
-	// crowdBatch bounds how many are accepted at once.
-	crowdBatch = 256
+	// crowdBatch bounds how many are accepted before others have the core, if there are no more of them.
+	crowdBatch = 8
 	// headBytes is more than the longest head of a request that net/http reads.
 	headBytes = maxHeaderBytes + 4<<10 + 1
 )
@@ -39,6 +39,7 @@ type crowd struct {
 	arrivals    *arrivals
 	known       []net.Conn // for net/http
 	passed      bool       // one of them, just now
+	more        bool       // have come than a batch
 
 	seen   [headBytes]byte
 	in     bytes.Reader
@@ -97,7 +98,7 @@ func (w *crowd) accept() (net.Conn, error) {
 		if err := w.arrivals.watch(w.listener); err != nil {
 			return nil, nil // net/http accepts as in peace
 		}
-		newOnes, err := w.arrivals.wait()
+		newOnes, err := w.arrivals.wait(w.more)
 		if err != nil {
 			return nil, nil // the listener is closed, and says so
 		}
@@ -118,6 +119,7 @@ func (w *crowd) round(newOnes bool) (failed error) {
 	for v := w.arrivals.oldest(); v != nil && now.Sub(v.since) > w.connections.headerTimeout; v = w.arrivals.oldest() {
 		w.end(v) // as net/http does
 	}
+	w.more = false
 	if !newOnes {
 		return nil
 	}
@@ -140,6 +142,7 @@ func (w *crowd) round(newOnes bool) (failed error) {
 				return
 			}
 		}
+		w.more = true
 	}) // an error means that it is closed, as the next wait shows
 	return failed
 }
@@ -198,7 +201,10 @@ func (w *crowd) turnAway(v *visitor, seen []byte) bool {
 		return false
 	}
 	w.arrivals.letGo(v)
-	gone := v.socket.discard(w.seen[:]) // what is not read takes the answer with it when the connection is closed
+	gone := v.socket.gone()
+	if !gone {
+		v.socket.discard(w.seen[:])
+	}
 	w.handler().putAside(v.connection, r, why, gone)
 	return true
 }

@@ -11,15 +11,16 @@ import (
 // Handler serves the mounts of one configuration: it routes and authenticates requests
 // and bounds them. [Server] listens for it.
 type Handler struct {
-	o       Options
-	mounts  []Mount
-	serve   http.Handler
-	open    *mux.Router // the routes without authentication
-	live    *live
-	rate    *limiter
-	repeats loglimit.Limiter
-	server  []string // the header Server; nil: none
-	replica []string // the header Stanzahook-Replica; nil: none
+	o        Options
+	mounts   []Mount
+	serve    http.Handler
+	open     *mux.Router // the routes without authentication
+	openFrom []string    // how their paths begin
+	live     *live
+	rate     *limiter
+	repeats  loglimit.Limiter
+	server   []string // the header Server; nil: none
+	replica  []string // the header Stanzahook-Replica; nil: none
 }
 
 // New returns a handler. Two routes with the same method and path are a mistake of the

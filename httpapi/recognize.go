@@ -6,6 +6,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -64,7 +65,8 @@ func (h *Handler) unknown(r *http.Request) (m *Mount, f *Fault, at *http.Request
 		r = &short
 	}
 	var match mux.RouteMatch
-	if h.open.Match(r, &match) || errors.Is(match.MatchErr, mux.ErrMethodMismatch) {
+	mayBeOpen := slices.ContainsFunc(h.openFrom, func(begin string) bool { return strings.HasPrefix(r.URL.Path, begin) })
+	if mayBeOpen && (h.open.Match(r, &match) || errors.Is(match.MatchErr, mux.ErrMethodMismatch)) {
 		return nil, nil, r
 	}
 	for i := range h.mounts {

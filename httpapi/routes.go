@@ -69,6 +69,8 @@ func (h *Handler) routes() http.Handler {
 	open := func(route Route) {
 		add(route)
 		h.open.Handle(route.Path, route.Handler).Methods(route.Method)
+		begin, _, _ := strings.Cut(route.Path, "{")
+		h.openFrom = append(h.openFrom, begin)
 	}
 	for _, method := range []string{http.MethodGet, http.MethodHead} {
 		open(Route{Method: method, Path: "/healthz", Handler: http.HandlerFunc(h.healthz)})

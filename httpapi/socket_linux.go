@@ -7,6 +7,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"stanzahook/pkg/socket"
 )
 
 // rawSocket is an accepted connection that the runtime does not poll: nothing waits for it, and it
@@ -20,18 +22,11 @@ type rawSocket struct {
 }
 
 func acceptSocket(listener uintptr) (*rawSocket, error) {
-	fd, from, err := syscall.Accept4(int(listener), syscall.SOCK_NONBLOCK|syscall.SOCK_CLOEXEC)
+	fd, from, err := socket.Accept(listener)
 	if err != nil {
 		return nil, err
 	}
-	s := &rawSocket{fd: fd}
-	switch from := from.(type) {
-	case *syscall.SockaddrInet4:
-		s.addr = netip.AddrPortFrom(netip.AddrFrom4(from.Addr), uint16(from.Port))
-	case *syscall.SockaddrInet6:
-		s.addr = netip.AddrPortFrom(netip.AddrFrom16(from.Addr).Unmap(), uint16(from.Port))
-	}
-	return s, nil
+	return &rawSocket{fd: fd, addr: from}, nil
 }
 
 // with calls f with the descriptor, if it is open.
@@ -47,25 +42,33 @@ func (s *rawSocket) with(f func(fd int) error) error {
 // peek returns what has come, as much as there is room for; it stays there.
 func (s *rawSocket) peek(room []byte) (n int, err error) {
 	err = s.with(func(fd int) (err error) {
-		n, _, err = syscall.Recvfrom(fd, room, syscall.MSG_PEEK)
+		n, err = socket.Peek(fd, room)
 		return err
 	})
 	return n, err
 }
 
-// discard reads what has come, up to a bound, and reports whether the other side has closed.
-func (s *rawSocket) discard(room []byte) (gone bool) {
-	err := s.with(func(fd int) error {
+// gone reports whether the other side has closed.
+func (s *rawSocket) gone() bool {
+	gone := true
+	_ = s.with(func(fd int) error { // an error means that we have
+		gone = socket.Ended(fd)
+		return nil
+	})
+	return gone
+}
+
+// discard reads what has come, up to a bound: what is not read takes the answer with it when the
+// connection is closed.
+func (s *rawSocket) discard(room []byte) {
+	_ = s.with(func(fd int) error {
 		for range discardReads {
-			n, _, err := syscall.Recvfrom(fd, room, 0)
-			if err != nil || n == 0 {
-				gone = err == nil || err != syscall.EAGAIN
-				return nil
+			if n, err := socket.Read(uintptr(fd), room); err != nil || n < len(room) {
+				return err
 			}
 		}
 		return nil
 	})
-	return gone || err != nil
 }
 
 const discardReads = 4
@@ -86,7 +89,7 @@ func (s *rawSocket) conn() (c net.Conn, err error) {
 func (s *rawSocket) Close() error {
 	err := s.with(func(fd int) error {
 		s.fd = -1
-		return syscall.Close(fd)
+		return socket.Close(fd)
 	})
 	if s.closed != nil && err != net.ErrClosed {
 		s.closed()

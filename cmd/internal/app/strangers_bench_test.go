@@ -7,12 +7,14 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"os"
 	"os/exec"
 	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"time"
 
@@ -32,12 +34,23 @@ type flooders struct {
 	Hasty       bool // each request has a connection of its own, which is closed without the answer
 }
 
+// flooded is what a process of flooders says at its end.
+type flooded struct {
+	Wrong int64
+	Took  time.Duration
+	CPU   time.Duration // with what the kernel does for them
+}
+
 // run attacks until its input ends.
 func (f flooders) run(b *testing.B) {
 	stop := make(chan struct{})
 	var wrong atomic.Int64
 	var wg sync.WaitGroup
 	every := time.Duration(f.Connections) * time.Second / time.Duration(f.PerSecond)
+	if f.Hasty {
+		wg.Go(func() { f.hurry(b, stop, &wrong) })
+		f.Connections = 0
+	}
 	for i := range f.Connections {
 		wg.Go(func() {
 			p := &rawPoster{text: []byte(f.Request)}
@@ -57,14 +70,7 @@ func (f flooders) run(b *testing.B) {
 					}
 					_ = p.conn.SetDeadline(time.Now().Add(time.Minute))
 				}
-				var err error
-				if f.Hasty {
-					_, _ = p.conn.Write(p.text)
-					err = io.EOF
-				} else {
-					_, err = p.post()
-				}
-				if err != nil { // the server has closed it
+				if _, err := p.post(); err != nil { // the server has closed it
 					_ = p.conn.Close()
 					p.conn = nil
 				}
@@ -74,16 +80,52 @@ func (f flooders) run(b *testing.B) {
 	}
 	time.Sleep(time.Second) // as those do that measure
 	wrong.Store(0)
-	began := time.Now()
+	began, cpu := time.Now(), processTime(b)
 	_, _ = io.Copy(io.Discard, os.Stdin)
+	said, _ := json.Marshal(flooded{wrong.Load(), time.Since(began), time.Duration(processTime(b) - cpu)})
 	close(stop)
-	fmt.Fprintf(os.Stderr, "wrong: %d in %g\n", wrong.Load(), time.Since(began).Seconds())
+	fmt.Fprintf(os.Stderr, "%s\n", said)
 	os.Exit(0)
 }
 
-// serveLeast answers every request at once, with as little work as a server of net/http can:
-// what flooders cost then, they cost by themselves.
-func serveLeast(b *testing.B) {
+// hurry sends requests that do not wait for answers, with as little work as the kernel lets it.
+// What could not be sent in time is not sent.
+func (f flooders) hurry(b *testing.B, stop chan struct{}, wrong *atomic.Int64) {
+	at, err := netip.ParseAddrPort(f.Addr)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	to, text := &syscall.SockaddrInet4{Port: int(at.Port()), Addr: at.Addr().As4()}, []byte(f.Request)
+	pause := syscall.NsecToTimespec(int64(100 * time.Microsecond)) // timers of the runtime take longer
+	began, sent := time.Now(), 0
+	for {
+		select {
+		case <-stop:
+			return
+		default:
+		}
+		due := int(time.Since(began).Seconds() * float64(f.PerSecond))
+		sent = max(sent, due-f.PerSecond/100)
+		for ; sent < due; sent++ {
+			fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			if err := syscall.Connect(fd, to); err == nil { // else the control has ended
+				_, _ = syscall.Write(fd, text)
+				wrong.Add(1)
+			}
+			_ = syscall.Close(fd)
+		}
+		_ = syscall.Nanosleep(&pause, nil)
+	}
+}
+
+// serveLeast answers every request at once, with as little work as a server of net/http can, or
+// closes each connection at once, if they are hasty: what flooders cost then, they cost by themselves.
+func (f flooders) serveLeast(b *testing.B) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		b.Fatal(err)
@@ -93,19 +135,33 @@ func serveLeast(b *testing.B) {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		os.Exit(0)
 	}()
+	if f.Hasty {
+		file, err := l.(*net.TCPListener).File() // which blocks
+		if err != nil {
+			b.Fatal(err)
+		}
+		for {
+			fd, _, err := syscall.Accept(int(file.Fd()))
+			if err != nil {
+				b.Fatal(err)
+			}
+			_ = syscall.Close(fd)
+		}
+	}
 	b.Fatal(http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusUnauthorized) })))
 }
 
-// child runs this benchmark in another process; end ends it and returns the last line that it
+// child runs this benchmark in another process, as flooders, or, without an address, as what they may
+// attack; end ends it and returns the last line that it
 // has said.
-func child(b *testing.B, task any) (first string, end func() (last string)) {
+func child(b *testing.B, task flooders) (first string, end func() (last string)) {
 	text, err := json.Marshal(task)
 	if err != nil {
 		b.Fatal(err)
 	}
-	policy := "--other"
-	if task != nil {
-		policy = "--idle"
+	policy := "--idle"
+	if task.Addr == "" {
+		policy = "--other"
 	}
 	cmd := exec.Command("chrt", policy, "0", os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkWrongSecrets$", "-test.benchtime=1x")
 	cmd.Env = append(os.Environ(), floodTask+"="+string(text))
@@ -121,7 +177,7 @@ func child(b *testing.B, task any) (first string, end func() (last string)) {
 		b.Fatal(err)
 	}
 	lines := bufio.NewScanner(out)
-	if task == nil {
+	if task.Addr == "" {
 		lines.Scan()
 		first = lines.Text()
 	}
@@ -146,15 +202,18 @@ type attack struct {
 // How long messages of another caller take while others post 10,000 times a second with wrong
 // secrets. Each round has three parts of as many messages: nobody attacks (calm), they attack this
 // process, and, as a control, they attack another process that does nothing (elsewhere): what of
-// the figure is the load's own. p99 is that of all rounds, in µs; the ratios are those of p99.
+// the figure is the load's own. Latencies, in µs, and the ratios are the medians of those of the rounds.
+//
+// Beside the attackers' own time on a core (attackers-µs/wrong) there is what this process takes for each
+// of their requests (cpu-µs/wrong). -cpu 1 is how the program runs on two cores.
 func BenchmarkWrongSecrets(b *testing.B) {
 	if task, ok := os.LookupEnv(floodTask); ok {
-		var f *flooders
+		var f flooders
 		if err := json.Unmarshal([]byte(task), &f); err != nil {
 			b.Fatal(err)
 		}
-		if f == nil {
-			serveLeast(b)
+		if f.Addr == "" {
+			f.serveLeast(b)
 		}
 		f.run(b)
 	}
@@ -173,53 +232,69 @@ func BenchmarkWrongSecrets(b *testing.B) {
 		b.Run(a.name, func(b *testing.B) {
 			const messages = 1000
 			x := startApp(b, fmt.Sprintf("http: {listen: \"127.0.0.1:0\", tokens: [%s]}\nhooks: [%s]\n", token("victim", "send"), alertsHook("in", "json", "")))
-			var calm, here, elsewhere latencies
+			var calm, here, elsewhere rounds
 			for b.Loop() {
-				a.measure(b, x, &calm, messages, "")
-				a.measure(b, x, &here, messages, x.Addr)
+				calm = append(calm, a.measure(b, x, messages, ""))
+				here = append(here, a.measure(b, x, messages, x.Addr))
 				harness.Eventually(b, "the crowd has gone", func() bool {
 					n := x.server.Handler().Strangers()
 					return n.Waiting+n.InTarpit+n.Arriving == 0
 				})
-				addr, end := child(b, nil)
-				a.measure(b, x, &elsewhere, messages, addr)
+				addr, end := child(b, flooders{Hasty: a.f.Hasty})
+				elsewhere = append(elsewhere, a.measure(b, x, messages, addr))
 				end()
 			}
-			b.ReportMetric(calm.p50(), "p50-calm-µs")
-			b.ReportMetric(here.p50(), "p50-µs")
-			b.ReportMetric(elsewhere.p50(), "p50-elsewhere-µs")
-			b.ReportMetric(calm.p99(), "p99-calm-µs")
-			b.ReportMetric(here.p99(), "p99-µs")
-			b.ReportMetric(elsewhere.p99(), "p99-elsewhere-µs")
-			b.ReportMetric(here.p99()/calm.p99(), "x-calm")
-			b.ReportMetric(here.p99()/elsewhere.p99(), "x-elsewhere")
-			b.ReportMetric(float64(here.wrong)/here.time.Seconds(), "wrong/s")
-			b.ReportMetric(float64(elsewhere.wrong)/elsewhere.time.Seconds(), "wrong-elsewhere/s")
-			// What this process takes of a core for the attackers, by each of their requests.
-			messageCost := float64(calm.cpu.Microseconds()) / float64(len(calm.took))
-			b.ReportMetric((float64(here.cpu.Microseconds())-messageCost*float64(len(here.took)))/float64(here.wrong), "cpu-µs/wrong")
+			for name, of := range map[string]rounds{"-calm": calm, "": here, "-elsewhere": elsewhere} {
+				b.ReportMetric(of.median(latencies.p50), "p50"+name+"-µs")
+				b.ReportMetric(of.median(latencies.p99), "p99"+name+"-µs")
+			}
+			for name, beside := range map[string]rounds{"x-calm": calm, "x-elsewhere": elsewhere} {
+				i := -1
+				b.ReportMetric(here.median(func(m latencies) float64 { i++; return m.p99() / beside[i].p99() }), name)
+			}
+			b.ReportMetric(here.median(latencies.perSecond), "wrong/s")
+			b.ReportMetric(elsewhere.median(latencies.perSecond), "wrong-elsewhere/s")
+			b.ReportMetric(here.median(func(m latencies) float64 { return m.attackers }), "attackers-µs/wrong")
+			messageCost := calm.median(func(m latencies) float64 { return float64(m.cpu.Microseconds()) / messages })
+			b.ReportMetric(here.median(func(m latencies) float64 {
+				return (float64(m.cpu.Microseconds()) - messageCost*messages) / (m.perSecond() * m.time.Seconds())
+			}), "cpu-µs/wrong")
 		})
 	}
 }
 
-// latencies are those of the messages of one kind of part.
-type latencies struct {
-	took  []time.Duration
-	time  time.Duration // of all parts
-	cpu   time.Duration // of this process
-	wrong int           // requests of the attackers
+// rounds are the latencies of one kind of part, by round.
+type rounds []latencies
+
+// median returns the median of something, which is asked for in the order of the rounds.
+func (r rounds) median(of func(latencies) float64) float64 {
+	var all []float64
+	for _, one := range r {
+		all = append(all, of(one))
+	}
+	slices.Sort(all)
+	return (all[(len(all)-1)/2] + all[len(all)/2]) / 2
 }
 
-func (m *latencies) p50() float64 { return m.part(50) }
-func (m *latencies) p99() float64 { return m.part(99) }
+// latencies are those of the messages of one part.
+type latencies struct {
+	took      []time.Duration // sorted
+	time      time.Duration
+	cpu       time.Duration // of this process
+	wrong     float64       // requests of the attackers, a second
+	attackers float64       // what one of them takes of a core, in µs
+}
 
-func (m *latencies) part(percent int) float64 {
-	slices.Sort(m.took)
+func (m latencies) p50() float64       { return m.part(50) }
+func (m latencies) p99() float64       { return m.part(99) }
+func (m latencies) perSecond() float64 { return m.wrong }
+
+func (m latencies) part(percent int) float64 {
 	return float64(m.took[len(m.took)*percent/100].Microseconds())
 }
 
 // measure sends messages while others attack an address, if there is one.
-func (a attack) measure(b *testing.B, x *running, m *latencies, messages int, addr string) {
+func (a attack) measure(b *testing.B, x *running, messages int, addr string) (m latencies) {
 	end := func() string { return "" }
 	if addr != "" {
 		a.f.Addr, a.f.PerSecond = addr, 10_000
@@ -242,14 +317,15 @@ func (a attack) measure(b *testing.B, x *running, m *latencies, messages int, ad
 		m.took = append(m.took, time.Since(began))
 		time.Sleep(time.Millisecond)
 	}
-	took := time.Since(began)
-	m.time += took
-	m.cpu += time.Duration(processTime(b) - cpu)
-	var wrong, all float64
+	m.time, m.cpu = time.Since(began), time.Duration(processTime(b)-cpu)
+	slices.Sort(m.took)
 	if last := end(); addr != "" {
-		if _, err := fmt.Sscanf(last, "wrong: %g in %g", &wrong, &all); err != nil {
+		var said flooded
+		if err := json.Unmarshal([]byte(last), &said); err != nil {
 			b.Fatalf("the attackers said %q", last)
 		}
-		m.wrong += int(wrong * took.Seconds() / all)
+		m.wrong = float64(said.Wrong) / said.Took.Seconds()
+		m.attackers = float64(said.CPU.Microseconds()) / float64(said.Wrong)
 	}
+	return m
 }
