@@ -89,9 +89,31 @@ func dump(b *strings.Builder, path string, v reflect.Value) {
 	}
 }
 
+// dumped is the dump of a whole configuration.
+func dumped(c *Config) string {
+	var b strings.Builder
+	dump(&b, "", reflect.ValueOf(*c))
+	return b.String()
+}
+
+// changes are the lines that only one of two dumps has: those of the first with a "-".
+func changes(before, after string) string {
+	var b strings.Builder
+	only := func(sign, text, other string) {
+		for line := range strings.Lines(text) {
+			if !strings.Contains("\n"+other, "\n"+line) {
+				b.WriteString(sign + line)
+			}
+		}
+	}
+	only("- ", before, after)
+	only("+ ", after, before)
+	return b.String()
+}
+
 // A file with the keys that are needed alone has the defaults, which are written out
 // and not taken from the constants; one with every key has them all; the environment
-// overrides both.
+// overrides both: what it changes is in a file of its own.
 //
 //	go test ./cmd/internal/config -run TestLoad -update
 func TestLoad(t *testing.T) {
@@ -110,16 +132,18 @@ func TestLoad(t *testing.T) {
 		}},
 	} {
 		c := load(t, test.file, test.env...)
-		var got strings.Builder
-		dump(&got, "", reflect.ValueOf(*c))
+		text := dumped(c)
+		if test.env != nil {
+			text = changes(dumped(load(t, test.file)), text)
+		}
 		file := "testdata/" + test.name + ".loaded.txt"
 		if *update {
-			require.NoError(t, os.WriteFile(file, []byte(got.String()), 0o644))
+			require.NoError(t, os.WriteFile(file, []byte(text), 0o644))
 			continue
 		}
 		want, err := os.ReadFile(file)
 		require.NoError(t, err)
-		have, wanted := strings.Split(got.String(), "\n"), strings.Split(string(want), "\n")
+		have, wanted := strings.Split(text, "\n"), strings.Split(string(want), "\n")
 		for i, line := range wanted {
 			if i >= len(have) || have[i] != line {
 				t.Fatalf("%s, line %d: got %q, want %q", file, i+1, have[min(i, len(have)-1)], line)
