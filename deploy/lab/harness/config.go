@@ -31,6 +31,7 @@ type Config struct {
 	Replica      string // that of replica
 	Listen       string // empty: any port of loopback
 	Network      string // a private one that bots are in; empty: they are on loopback
+	More         string // the YAML of what else there is, such as rooms
 }
 
 type Component struct {

@@ -11,6 +11,14 @@ import (
 	"stanzahook/deploy/lab/harness"
 )
 
+// Close is Finish, and closes both accounts.
+func (tr *Traffic) Close() {
+	tr.T.Helper()
+	users, callers := tr.Finish()
+	users.Close(tr.T)
+	callers.Close(tr.T)
+}
+
 // Finish stops the load, waits until all of it has come to its end, and draws up
 // the accounts of both ways.
 func (tr *Traffic) Finish() (users, callers Balance) {

@@ -58,16 +58,7 @@ func TestFaultsBotNetwork(t *testing.T) {
 					lasts(t, lasting/10)
 				}
 			})
-			tr.During("delay", "", "", func() {
-				way.Slow(50*time.Millisecond, 0)
-				lasts(t, lasting)
-				way.Slow(0, 0)
-			})
-			tr.During("throttled", "", "", func() {
-				way.Slow(0, badNetwork)
-				lasts(t, lasting)
-				way.Slow(0, 0)
-			})
+			duringSlowness(tr, way, lasting)
 			tr.During("silence", "", "", func() {
 				before := failed()
 				way.Silence(true)

@@ -56,8 +56,23 @@ func awaitCount(t *testing.T, total func() int, n int) {
 // second.
 const badNetwork = 6 << 10
 
+// duringSlowness makes the way slow: first each piece is late, then hardly anything passes.
+func duringSlowness(tr *load.Traffic, way *harness.Relay, lasting time.Duration) {
+	for _, s := range []struct {
+		what      string
+		late      time.Duration
+		perSecond int
+	}{{"delay", 50 * time.Millisecond, 0}, {"throttled", 0, badNetwork}} {
+		tr.During(s.what, "", "", func() {
+			way.Slow(s.late, s.perSecond)
+			lasts(tr.T, lasting)
+			way.Slow(0, 0)
+		})
+	}
+}
+
 // lasts is how long a fault lasts that has no event to wait for.
-func lasts(t *testing.T, d time.Duration) {
+func lasts(t testing.TB, d time.Duration) {
 	t.Helper()
 	select {
 	case <-time.After(d):

@@ -62,8 +62,6 @@ func TestFaultsSlowDisk(t *testing.T) {
 				})
 			}
 		}
-		users, callers := tr.Finish()
-		users.Close(t)
-		callers.Close(t)
+		tr.Close()
 	})
 }

@@ -23,10 +23,9 @@ func TestListenBehindACutLine(t *testing.T) {
 		n := map[lab.Kind]int{lab.Prosody: 1, lab.Ejabberd: 2}[s.Kind()]
 		far := newFarMachine(t, n)
 		dir := t.TempDir()
-		file := harness.OneComponent(s, "line", harness.NewBot(t)).Write(t, dir)
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		p := harness.LaunchLinked(t, harness.WriteConfig(t, dir, strings.Replace(string(text), "listen: 127.0.0.1:0", "listen: "+far.here+":0", 1)))
+		c := harness.OneComponent(s, "line", harness.NewBot(t))
+		c.Listen = far.here + ":0"
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		token := filepath.Join(dir, "token")
 		require.NoError(t, os.WriteFile(token, []byte("token-admin\n"), 0o600))
 		u := harness.Login(t, s, "peggy")

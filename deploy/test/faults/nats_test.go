@@ -71,9 +71,7 @@ func TestFaultsNATS(t *testing.T) {
 				return r.Status == 200
 			})
 		})
-		users, callers := tr.Finish()
-		users.Close(t)
-		callers.Close(t)
+		tr.Close()
 	})
 }
 
@@ -106,12 +104,10 @@ func TestStartBeforeNATS(t *testing.T) {
 		b := harness.NewBot(t)
 		c := harness.OneComponent(s, "nats", b)
 		c.Store = fmt.Sprintf(`{nats: {url: "%s", replicas: 1}}`, n.URL())
-		file, addr := c.Write(t, t.TempDir()), "127.0.0.1:"+harness.FreePort(t)
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		require.NoError(t, os.WriteFile(file, []byte(strings.Replace(string(text), "listen: 127.0.0.1:0", "listen: "+addr, 1)), 0o600))
+		c.Listen = "127.0.0.1:" + harness.FreePort(t)
+		file := c.Write(t, t.TempDir())
 		p := harness.Command(t, "serve", "--config", file)
-		p.Addr = addr
+		p.Addr = c.Listen
 		harness.Eventually(t, "it says what it waits for", func() bool {
 			r, err := p.Call("GET", "/readyz", "", "", "")
 			return err == nil && r.Status == 503 && strings.Contains(r.Body, "is NATS running")
@@ -127,7 +123,7 @@ func TestStartBeforeNATS(t *testing.T) {
 		if r, err := p.Call("GET", "/readyz", "", "", ""); err != nil || r.Status != 200 {
 			t.Errorf("%+v %v", r, err)
 		}
-		if out := natsCheck(t, file, "--api", "http://"+addr); !strings.Contains(out, "NATS at nats://127.0.0.1") {
+		if out := natsCheck(t, file, "--api", "http://"+c.Listen); !strings.Contains(out, "NATS at nats://127.0.0.1") {
 			t.Errorf("check of the running instance:\n%s", out)
 		}
 		p.Kill()

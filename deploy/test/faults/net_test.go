@@ -36,16 +36,7 @@ func TestFaultsServerNetwork(t *testing.T) {
 			tr.During("reset", load.LostOnTheWay, "", again(func() { way.Cut() }))
 			tr.During("reset in the middle of what the server says", load.LostOnTheWay, "", again(func() { way.CutHalf(harness.ToClient) }))
 			tr.During("reset in the middle of what we say", load.LostOnTheWay, "", again(func() { way.CutHalf(harness.ToServer) }))
-			tr.During("delay", "", "", func() {
-				way.Slow(50*time.Millisecond, 0)
-				lasts(t, lasting)
-				way.Slow(0, 0)
-			})
-			tr.During("throttled", "", "", func() {
-				way.Slow(0, badNetwork)
-				lasts(t, lasting)
-				way.Slow(0, 0)
-			})
+			duringSlowness(tr, way, lasting)
 			if round%4 != 0 {
 				continue // it takes a while: Prosody waits for the old connection's end
 			}
@@ -57,8 +48,6 @@ func TestFaultsServerNetwork(t *testing.T) {
 				way.Silence(false)
 			}))
 		}
-		users, callers := tr.Finish()
-		users.Close(t)
-		callers.Close(t)
+		tr.Close()
 	})
 }

@@ -5,7 +5,6 @@ package faults
 import (
 	"encoding/json"
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -31,22 +30,13 @@ func TestFaultsReplicasRooms(t *testing.T) {
 		for _, room := range configured {
 			config += keptRoom(room)
 		}
-		dir := t.TempDir()
 		g := startGroup(t, n, func(g *group, name string) string {
 			c := load.TrafficConfig(s, "rooms-bot", hook.URL)
 			c.Components[0].Server, c.Listen = g.link(name, s), g.listen[name]
 			c.Store = fmt.Sprintf(`{nats: {url: "%s", replicas: 1}}`, g.url(name))
 			c.Replica = fmt.Sprintf(`{name: %s, failover: 1s, advertise: "http://%s"}`, name, c.Listen)
-			file := c.Write(t, dir)
-			text, err := os.ReadFile(file)
-			if err == nil {
-				file = fmt.Sprintf("%s/%s.yaml", dir, name)
-				err = os.WriteFile(file, append(text, config...), 0o600)
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-			return file
+			c.More = config
+			return c.Write(t, t.TempDir())
 		})
 		people := gather(t, s, in, "alice", "bob")
 		put := func(room string) (state string) {

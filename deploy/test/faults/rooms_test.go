@@ -4,7 +4,6 @@ package faults
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -99,12 +98,8 @@ func newRoomFaults(t *testing.T, kind lab.Kind, rooms int) *roomFaults {
 	f.gathering = gather(t, f.server, all, "alice", "bob")
 	c := load.TrafficConfig(f.server, "rooms-bot", f.hook.URL)
 	c.Components[0].Server = f.way.Addr()
+	c.More = config
 	f.file = c.Write(t, t.TempDir())
-	text, err := os.ReadFile(f.file)
-	if err == nil {
-		err = os.WriteFile(f.file, append(text, config...), 0o600)
-	}
-	require.NoError(t, err)
 	f.p = harness.LaunchFile(t, f.file)
 	f.awaitJoined(rooms)
 	first := f.say(2)

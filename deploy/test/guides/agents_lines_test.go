@@ -74,68 +74,62 @@ func TestAgentsLines(t *testing.T) {
 	if len(lines) != 5 || len(config) != 1 {
 		t.Fatalf("%d blocks of lines, %d of configuration", len(lines), len(config))
 	}
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			s := harness.StartServer(t, lab.Options{Kind: kind, Host: "example.com", Users: map[string]string{"juliet": harness.Password},
-				Components: []lab.Component{{Domain: "bot.example.com", Secret: harness.Secret}}})
-			u := harness.Login(t, s, "juliet")
-			whole := harness.ReadYAML(t, strings.ReplaceAll(config[0], "sha256:…", harness.HashOf(guideToken)))
-			whole["components"] = []any{map[string]any{"domain": "bot.example.com", "server": s.ComponentAddr(), "secret": harness.Secret}}
-			whole["store"] = map[string]any{"dir": "store"}
-			whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
-			whole["endpoints"] = append([]any{map[string]any{"name": "writer", "match": map[string]any{"to": "writer@*"}, "url": writer(t)}}, whole["endpoints"].([]any)...)
-			text, err := yaml.Marshal(whole)
-			require.NoError(t, err)
-			dir := t.TempDir()
-			d := developer{t: t, p: harness.LaunchLinked(t, harness.WriteConfig(t, dir, string(text))), dir: dir}
-			says := func(what, text string) {
-				t.Helper()
-				u.Await(what, func(r lab.Received) bool { return r.Body == text })
-			}
-			wants := func(out, part string) {
-				t.Helper()
-				if !strings.Contains(out, part) {
-					t.Errorf("%s, want …%s…", out, part)
-				}
-			}
-			wants(d.run(lines[0]), `"name":"send_message"`)
-			wants(d.run(lines[1]), `"state":"confirmed"`)
-			says("the message", "Shall I deploy?")
-			u.Send("<message to='agent@bot.example.com' type='chat' id='m1'><body>yes</body></message>")
-			wants(d.run(lines[2]), `"text":"yes"`)
-			asked := make(chan string, 1)
-			go func() { asked <- d.run(lines[3]) }()
-			says("the question", "Which one?\n1. blue\n2. green")
-			u.Send("<message to='agent@bot.example.com' type='chat' id='m2'><body>2</body></message>")
-			wants(<-asked, `"answer":"green"`)
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, guideOptions(kind))
+		u := harness.Login(t, s, "juliet")
+		whole := harness.ReadYAML(t, strings.ReplaceAll(config[0], "sha256:…", harness.HashOf(guideToken)))
+		whole["components"] = []any{map[string]any{"domain": "bot.example.com", "server": s.ComponentAddr(), "secret": harness.Secret}}
+		whole["store"] = map[string]any{"dir": "store"}
+		whole["http"].(map[string]any)["listen"] = "127.0.0.1:0"
+		whole["endpoints"] = append([]any{map[string]any{"name": "writer", "match": map[string]any{"to": "writer@*"}, "url": writer(t)}}, whole["endpoints"].([]any)...)
+		text, err := yaml.Marshal(whole)
+		require.NoError(t, err)
+		dir := t.TempDir()
+		d := developer{t: t, p: harness.LaunchLinked(t, harness.WriteConfig(t, dir, string(text))), dir: dir}
+		says := func(what, text string) {
+			t.Helper()
+			u.Await(what, func(r lab.Received) bool { return r.Body == text })
+		}
+		d.shows(lines[0], `"name":"send_message"`)
+		d.shows(lines[1], `"state":"confirmed"`)
+		says("the message", "Shall I deploy?")
+		u.Send("<message to='agent@bot.example.com' type='chat' id='m1'><body>yes</body></message>")
+		d.shows(lines[2], `"text":"yes"`)
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			d.shows(lines[3], `"answer":"green"`)
+		}()
+		says("the question", "Which one?\n1. blue\n2. green")
+		u.Send("<message to='agent@bot.example.com' type='chat' id='m2'><body>2</body></message>")
+		<-answered
 
-			env := append(os.Environ(), "STANZAHOOK_TOKEN="+guideToken, "STANZAHOOK_API=http://"+d.p.Addr)
-			cmd := exec.Command(harness.Binary, "mcp")
-			cmd.Env = env
-			c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.CommandTransport{Command: cmd}, nil)
-			require.NoError(t, err)
-			r, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "send_message", Arguments: map[string]any{"to": "juliet@example.com", "body": "by mcp"}})
-			if err != nil || r.IsError {
-				t.Errorf("%+v %v", r, err)
-			}
-			says("the message of mcp", "by mcp")
-			if r, err = c.CallTool(t.Context(), &sdk.CallToolParams{Name: "send_message", Arguments: map[string]any{"to": 7, "body": "x"}}); err != nil || !r.IsError || !strings.Contains(r.Content[0].(*sdk.TextContent).Text, "to: is the number 7") {
-				t.Errorf("%+v %v", r, err)
-			}
-			if err := c.Close(); err != nil {
-				t.Error(err)
-			}
+		env := append(os.Environ(), "STANZAHOOK_TOKEN="+guideToken, "STANZAHOOK_API=http://"+d.p.Addr)
+		cmd := exec.Command(harness.Binary, "mcp")
+		cmd.Env = env
+		c, err := sdk.NewClient(&sdk.Implementation{Name: "test", Version: "1"}, nil).Connect(t.Context(), &sdk.CommandTransport{Command: cmd}, nil)
+		require.NoError(t, err)
+		r, err := c.CallTool(t.Context(), &sdk.CallToolParams{Name: "send_message", Arguments: map[string]any{"to": "juliet@example.com", "body": "by mcp"}})
+		if err != nil || r.IsError {
+			t.Errorf("%+v %v", r, err)
+		}
+		says("the message of mcp", "by mcp")
+		if r, err = c.CallTool(t.Context(), &sdk.CallToolParams{Name: "send_message", Arguments: map[string]any{"to": 7, "body": "x"}}); err != nil || !r.IsError || !strings.Contains(r.Content[0].(*sdk.TextContent).Text, "to: is the number 7") {
+			t.Errorf("%+v %v", r, err)
+		}
+		if err := c.Close(); err != nil {
+			t.Error(err)
+		}
 
-			u.Send("<message to='writer@bot.example.com' type='chat' id='m3'><body>weather?</body></message>")
-			says("the answer in one", "It is sunny.")
+		u.Send("<message to='writer@bot.example.com' type='chat' id='m3'><body>weather?</body></message>")
+		says("the answer in one", "It is sunny.")
 
-			loop := exec.Command("/usr/bin/python3", harness.Path(t, "examples/agent-python/agent.py"))
-			loop.Env = append(env, "OPENAI_BASE_URL="+model(t)+"/v1")
-			require.NoError(t, loop.Start())
-			t.Cleanup(func() { _ = loop.Process.Kill(); _ = loop.Wait() })
-			says("the agent's answer to what is there", "you said yes")
-			u.Send("<message to='agent@bot.example.com' type='chat' id='m4'><body>hello agent</body></message>")
-			says("the agent's answer", "you said hello agent")
-		})
-	}
+		loop := exec.Command("/usr/bin/python3", harness.Path(t, "examples/agent-python/agent.py"))
+		loop.Env = append(env, "OPENAI_BASE_URL="+model(t)+"/v1")
+		require.NoError(t, loop.Start())
+		t.Cleanup(func() { _ = loop.Process.Kill(); _ = loop.Wait() })
+		says("the agent's answer to what is there", "you said yes")
+		u.Send("<message to='agent@bot.example.com' type='chat' id='m4'><body>hello agent</body></message>")
+		says("the agent's answer", "you said hello agent")
+	})
 }

@@ -24,10 +24,7 @@ import (
 func TestCommandsLines(t *testing.T) {
 	page := harness.Page(t, "examples/guide/commands.md")
 	shown := harness.CodeBlocks(page, "yaml")[0]
-	config := harness.WriteConfig(t, t.TempDir(), "components: [{domain: bot.example.com, secret: hunter2}]\n"+shown)
-	if code, _, errs := harness.RunProgram(t, nil, "check", "--config", config); code != 0 {
-		t.Errorf("%d %s", code, errs)
-	}
+	checkShown(t, t.TempDir(), shown)
 	hook := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		_, what, _ := strings.Cut(string(body), `"action"`)
@@ -46,54 +43,49 @@ func TestCommandsLines(t *testing.T) {
 	if !strings.Contains(shown, address) || !strings.Contains(lines[0], address) {
 		t.Fatal("the guide has another address")
 	}
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			s := harness.StartServer(t, lab.Options{Kind: kind, Host: "example.com", Users: map[string]string{"juliet": harness.Password},
-				Components: []lab.Component{{Domain: "bot.example.com", Secret: harness.Secret}}})
-			u := harness.Login(t, s, "juliet")
-			d := serveGuide(t, s, hook.URL) // as the endpoint echo
-			if r, err := d.p.Call("PUT", "/v1/commands/deploy", guideToken, "application/json", asKeys(t, shown)); err != nil || r.Status != 201 {
-				t.Fatalf("%v %v", r, err)
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, guideOptions(kind))
+		u := harness.Login(t, s, "juliet")
+		d := serveGuide(t, s, hook.URL) // as the endpoint echo
+		if r, err := d.p.Call("PUT", "/v1/commands/deploy", guideToken, "application/json", asKeys(t, shown)); err != nil || r.Status != 201 {
+			t.Fatalf("%v %v", r, err)
+		}
+		say := func(line, want string) {
+			t.Helper()
+			u.Send("<message type='chat' to='echo@bot.example.com'><body>%s</body></message>", line)
+			u.Await("the answer to "+line, func(r lab.Received) bool {
+				return r.Kind == "message" && strings.Contains(r.Inner, want)
+			})
+		}
+		say("/deploy env=prod dry=no", "prod")
+		say("/help", "/deploy env=… [dry=…] - Deploy")
+		for i, want := range []string{`"node":"uptime","name":"Uptime"`, `"items":[]`} {
+			line := lines[i]
+			if i > 0 {
+				line = "curl" + line
 			}
-			say := func(line, want string) {
-				t.Helper()
-				u.Send("<message type='chat' to='echo@bot.example.com'><body>%s</body></message>", line)
-				u.Await("the answer to "+line, func(r lab.Received) bool {
-					return r.Kind == "message" && strings.Contains(r.Inner, want)
-				})
+			line = strings.ReplaceAll(strings.ReplaceAll(line, " \\\n", " "), address, hook.URL)
+			d.shows(line, want)
+		}
+		say("/uptime", "execute")
+		d.runDeploy(program)
+		say("/deploy env=staging", "Deployed to staging\nHost | State\nstage1 | up")
+		say("/deploy env=prod", "To production?")
+		say("no", "Nothing was deployed.")
+		step := func(id, attrs, field, value, want string) string {
+			t.Helper()
+			u.Send("<iq type='set' id='%s' to='echo@bot.example.com'><command xmlns='http://jabber.org/protocol/commands' node='deploy' %s><x xmlns='jabber:x:data' type='submit'><field var='%s'><value>%s</value></field></x></command></iq>", id, attrs, field, value)
+			r := u.Await("the step "+id, func(r lab.Received) bool { return r.Kind == "iq" && r.ID == id })
+			if !strings.Contains(r.Inner, want) {
+				t.Errorf("%s: %s", id, r.Inner)
 			}
-			say("/deploy env=prod dry=no", "prod")
-			say("/help", "/deploy env=… [dry=…] - Deploy")
-			for i, want := range []string{`"node":"uptime","name":"Uptime"`, `"items":[]`} {
-				line := lines[i]
-				if i > 0 {
-					line = "curl" + line
-				}
-				line = strings.ReplaceAll(strings.ReplaceAll(line, " \\\n", " "), address, hook.URL)
-				if out := d.run(line); !strings.Contains(out, want) {
-					t.Errorf("%s: %s", line, out)
-				}
-			}
-			say("/uptime", "execute")
-			d.runDeploy(program)
-			say("/deploy env=staging", "Deployed to staging\nHost | State\nstage1 | up")
-			say("/deploy env=prod", "To production?")
-			say("no", "Nothing was deployed.")
-			step := func(id, attrs, field, value, want string) string {
-				t.Helper()
-				u.Send("<iq type='set' id='%s' to='echo@bot.example.com'><command xmlns='http://jabber.org/protocol/commands' node='deploy' %s><x xmlns='jabber:x:data' type='submit'><field var='%s'><value>%s</value></field></x></command></iq>", id, attrs, field, value)
-				r := u.Await("the step "+id, func(r lab.Received) bool { return r.Kind == "iq" && r.ID == id })
-				if !strings.Contains(r.Inner, want) {
-					t.Errorf("%s: %s", id, r.Inner)
-				}
-				_, session, _ := strings.Cut(r.Inner, "sessionid='")
-				session, _, _ = strings.Cut(strings.ReplaceAll(session, `"`, "'"), "'")
-				return session
-			}
-			session := step("s1", "action='execute'", "env", "prod", "To production?")
-			step("s2", "action='complete' sessionid='"+session+"'", "sure", "1", "<value>www2</value>")
-		})
-	}
+			_, session, _ := strings.Cut(r.Inner, "sessionid='")
+			session, _, _ = strings.Cut(strings.ReplaceAll(session, `"`, "'"), "'")
+			return session
+		}
+		session := step("s1", "action='execute'", "env", "prod", "To production?")
+		step("s2", "action='complete' sessionid='"+session+"'", "sure", "1", "<value>www2</value>")
+	})
 }
 
 // runDeploy runs the program of the guide at a port of its own.

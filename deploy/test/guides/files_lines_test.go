@@ -30,33 +30,24 @@ func TestFilesLines(t *testing.T) {
 	}
 	// TestFilesPhotoBot runs the bot.
 	shown := harness.CodeBlocks(harness.Page(t, "examples/guide/files.md"), "yaml")[0]
-	config := harness.WriteConfig(t, t.TempDir(), "components: [{domain: bot.example.com, secret: hunter2}]\n"+shown)
-	if code, _, errs := harness.RunProgram(t, nil, "check", "--config", config); code != 0 {
-		t.Errorf("%d %s", code, errs)
-	}
+	checkShown(t, t.TempDir(), shown)
 	if program, listens := lines[len(wants)], `"listen", "127.0.0.1:8080"`; !strings.HasSuffix(strings.TrimSpace(program), "go run ./examples/photo-go") ||
 		!strings.Contains(shown, "http://127.0.0.1:8080/") || !strings.Contains(harness.Page(t, "examples/photo-go/main.go"), listens) {
 		t.Errorf("%s %s", program, shown)
 	}
-	for _, kind := range []lab.Kind{lab.Prosody, lab.Ejabberd} {
-		t.Run(string(kind), func(t *testing.T) {
-			o := lab.Options{Kind: kind, Host: "example.com", Users: map[string]string{"juliet": harness.Password},
-				Components: []lab.Component{{Domain: "bot.example.com", Secret: harness.Secret}}}
-			s := harness.StartServer(t, harness.WithUploads(t, o, "bot.example.com"))
-			u := harness.Login(t, s, "juliet")
-			d := serveGuide(t, s, "")
-			for i, want := range wants {
-				line := strings.ReplaceAll(strings.ReplaceAll(lines[i], " \\\n", " "), "@cat.png", "@"+file)
-				if out := d.run(line); !strings.Contains(out, want) {
-					t.Errorf("%s: %s", lines[i], out)
-				}
-			}
-			for range 2 {
-				u.Await("the text", func(r lab.Received) bool { return r.Body == "Look!" })
-				u.Await("the picture", func(r lab.Received) bool {
-					return strings.Contains(r.Inner, "disposition='inline'") || strings.Contains(r.Inner, `disposition="inline"`)
-				})
-			}
-		})
-	}
+	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
+		s := harness.StartServer(t, harness.WithUploads(t, guideOptions(kind), "bot.example.com"))
+		u := harness.Login(t, s, "juliet")
+		d := serveGuide(t, s, "")
+		for i, want := range wants {
+			line := strings.ReplaceAll(strings.ReplaceAll(lines[i], " \\\n", " "), "@cat.png", "@"+file)
+			d.shows(line, want)
+		}
+		for range 2 {
+			u.Await("the text", func(r lab.Received) bool { return r.Body == "Look!" })
+			u.Await("the picture", func(r lab.Received) bool {
+				return strings.Contains(r.Inner, "disposition='inline'") || strings.Contains(r.Inner, `disposition="inline"`)
+			})
+		}
+	})
 }

@@ -71,6 +71,21 @@ func (d developer) run(line string) string {
 	return string(out)
 }
 
+// guideOptions are of the server that the guides speak of.
+func guideOptions(kind lab.Kind) lab.Options {
+	return lab.Options{Kind: kind, Host: "example.com", Users: map[string]string{"juliet": harness.Password},
+		Components: []lab.Component{{Domain: "bot.example.com", Secret: harness.Secret}}}
+}
+
+// checkShown checks a configuration that a guide shows without a component; dir has its files.
+func checkShown(t *testing.T, dir, shown string) {
+	t.Helper()
+	config := harness.WriteConfig(t, dir, "components: [{domain: bot.example.com, secret: hunter2}]\n"+shown)
+	if code, _, errs := harness.RunProgram(t, nil, "check", "--config", config); code != 0 {
+		t.Errorf("%d %s", code, errs)
+	}
+}
+
 // serveGuide serves the guide's bot; without url its events are pulled.
 func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 	t.Helper()
@@ -84,6 +99,14 @@ func serveGuide(t *testing.T, s *lab.Server, url string) developer {
 	file := harness.WriteConfig(t, dir, config)
 	p := harness.LaunchLinked(t, file)
 	return developer{t: t, p: p, dir: dir}
+}
+
+// shows runs a line, whose output must have a part.
+func (d developer) shows(line, part string) {
+	d.t.Helper()
+	if out := d.run(line); !strings.Contains(out, part) {
+		d.t.Errorf("%s: %s, want …%s…", line, out, part)
+	}
 }
 
 // awaitDead waits until the endpoint has one dead letter, and returns its id.
@@ -182,9 +205,7 @@ func TestDevelopersLines(t *testing.T) {
 		defer answering.Close()
 		d := serveGuide(t, s, answering.URL)
 		for line, want := range map[string]string{endpoints[0]: "echo", endpoints[1]: "hi there"} {
-			if said := d.run(line); !strings.Contains(said, want) {
-				t.Errorf("%s: there is no %q in\n%s", line, want, said)
-			}
+			d.shows(line, want)
 		}
 		d.p.Stop()
 	})
@@ -207,14 +228,10 @@ func TestDevelopersLines(t *testing.T) {
 		}
 		d.env = []string{"REF=" + page.Events[0].Data.Ref, "MINE=" + sent.Ref}
 		for _, line := range refs {
-			if said := d.run(line); !strings.Contains(said, `"ref":"r1_`) {
-				t.Errorf("%s: %s", line, said)
-			}
+			d.shows(line, `"ref":"r1_`)
 		}
 		quick := strings.NewReplacer("C1", page.Cursor, "wait=30s", "wait=1s")
-		if said := d.run(quick.Replace(pulls[1])); !strings.Contains(said, `"events":[]`) {
-			t.Errorf("what was acknowledged comes again: %s", said)
-		}
+		d.shows(quick.Replace(pulls[1]), `"events":[]`)
 		r, err := d.p.Call("POST", "/v1/endpoints/echo/events/ack", guideToken, harness.AsJSON, `{"cursor":"`+page.Cursor+`"}`)
 		if err != nil || r.Status/100 != 2 {
 			t.Errorf("%d %s %v", r.Status, r.Body, err)

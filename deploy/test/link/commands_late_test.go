@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"strings"
 	"testing"
 	"time"
@@ -107,15 +106,10 @@ func TestCommandsLate(t *testing.T) {
 		said := harness.NewTranscript(t, harness.Between("", "", "", "echo@event.localhost"), "alice", "bob")
 		hook, address := newLateHook(t, said)
 		s := harness.StartServer(t, harness.ServerOptions(kind, "event"))
-		dir := t.TempDir()
 		c := harness.OneComponent(s, "event", harness.NewBot(t))
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
-		file := c.Write(t, dir)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		harness.WriteConfig(t, dir, string(text)+fmt.Sprintf(lateConfig, address))
+		c.More = fmt.Sprintf(lateConfig, address)
+		file := c.Write(t, t.TempDir())
 		p := harness.LaunchLinked(t, file)
 		alice := runCommands(t, said.Through("alice", s.ClientAddr()).Addr(), "alice", "echo@event.localhost")
 		bob := runCommands(t, said.Through("bob", s.ClientAddr()).Addr(), "bob", "echo@event.localhost")

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"reflect"
 	"strings"
 	"testing"
@@ -127,16 +126,10 @@ func TestCommands(t *testing.T) {
 		t.Cleanup(hook.Close)
 		t.Cleanup(func() { close(end) })
 		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event")))
-		dir := t.TempDir()
 		c := harness.OneComponent(s, "event", harness.NewBot(t))
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
-		file := c.Write(t, dir)
-		text, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		harness.WriteConfig(t, dir, string(text)+fmt.Sprintf(commandsConfig, hook.URL))
-		p := harness.LaunchLinked(t, file)
+		c.More = fmt.Sprintf(commandsConfig, hook.URL)
+		p := harness.LaunchLinked(t, c.Write(t, t.TempDir()))
 		event := func() map[string]any {
 			t.Helper()
 			select {

@@ -44,11 +44,8 @@ func TestFacesOfDomain(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, "events.png"), red, 0o600))
 		c := harness.OneComponent(s, "event", harness.NewBot(t))
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
-		file := c.Write(t, dir)
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		harness.WriteConfig(t, dir, string(text)+domainConfig)
-		p := harness.LaunchLinked(t, file)
+		c.More = domainConfig
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		alice := look(t, said.Through("alice", s.ClientAddr()).Addr(), "alice")
 		id := profile.AvatarID(red)
 

@@ -70,10 +70,8 @@ func TestFacesKinds(t *testing.T) {
 		}
 		c := harness.OneComponent(s, "event", harness.NewBot(t))
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
+		c.More = "bots:\n  - {jid: large@event.localhost, avatar: large.png}\n  - {jid: fits@event.localhost, avatar: fits.png}\n"
 		file := c.Write(t, dir)
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		harness.WriteConfig(t, dir, string(text)+"bots:\n  - {jid: large@event.localhost, avatar: large.png}\n  - {jid: fits@event.localhost, avatar: fits.png}\n")
 		p := harness.LaunchLinked(t, file)
 		alice := look(t, said.Through("alice", s.ClientAddr()).Addr(), "alice")
 		// shown checks what alice sees of a bot's avatar when she asks for it.

@@ -11,7 +11,6 @@ import (
 	"image/color"
 	"image/png"
 	"io"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -87,12 +86,8 @@ func TestFacesOnly(t *testing.T) {
 		said := harness.NewTranscript(t, harness.Between("", "", "", "@event.localhost"), "alice")
 		c := harness.OneComponent(s, "event", b)
 		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
-		file := c.Write(t, dir)
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		config := string(text) + "bots:\n  - {jid: echo@event.localhost, name: Echo}\n  - {jid: news@event.localhost, noreply: true}\n"
-		harness.WriteConfig(t, dir, config)
-		p := harness.LaunchLinked(t, file)
+		c.More = "bots:\n  - {jid: echo@event.localhost, name: Echo}\n  - {jid: news@event.localhost, noreply: true}\n"
+		p := harness.LaunchLinked(t, c.Write(t, dir))
 		alice := look(t, said.Through("alice", s.ClientAddr()).Addr(), "alice")
 		for _, name := range []string{"echo", "other"} {
 			said.Step("alice subscribes to " + name)
@@ -100,7 +95,8 @@ func TestFacesOnly(t *testing.T) {
 			alice.do(`{"presence":"","from":"%s@event.localhost"}`, name)
 		}
 		said.Step("bots_only: other has no profile, and its subscribers lose it")
-		harness.WriteConfig(t, dir, config+"bots_only: true\n")
+		c.More += "bots_only: true\n"
+		c.Write(t, dir)
 		require.NoError(t, p.Cmd.Process.Signal(syscall.SIGHUP))
 		alice.do(`{"presence":"unavailable","from":"other@event.localhost"}`)
 		alice.do(`{"presence":"unsubscribed","from":"other@event.localhost"}`)

@@ -85,8 +85,9 @@ func (w *watcher) shows(v seen, show, status, id string) {
 
 // faces is a configuration with a bot that has a profile.
 type faces struct {
-	t         *testing.T
-	dir, text string
+	t      *testing.T
+	dir    string
+	config harness.Config // without the bot
 }
 
 const bots = `
@@ -108,7 +109,9 @@ func (f *faces) write(c color.Color, show, status string) string {
 	var b bytes.Buffer
 	require.NoError(f.t, png.Encode(&b, img))
 	require.NoError(f.t, os.WriteFile(filepath.Join(f.dir, "echo.png"), b.Bytes(), 0o600))
-	harness.WriteConfig(f.t, f.dir, f.text+fmt.Sprintf(bots, show, status))
+	config := f.config
+	config.More += fmt.Sprintf(bots, show, status)
+	config.Write(f.t, f.dir)
 	return profile.AvatarID(b.Bytes())
 }
 
@@ -124,15 +127,11 @@ func TestFaces(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.WithRooms(harness.ServerOptions(kind, "event")))
 		said := harness.NewTranscript(t, harness.Between("echo@event.localhost", "ops@rooms.localhost", "Bot", "echo@event.localhost", "ops@rooms.localhost/Bot"), "alice", "bob")
-		f := &faces{t: t, dir: t.TempDir()}
-		c := harness.OneComponent(s, "event", harness.NewBot(t))
-		c.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
-		file := c.Write(t, f.dir)
-		text, err := os.ReadFile(file)
-		require.NoError(t, err)
-		f.text = string(text) + "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"
+		f := &faces{t: t, dir: t.TempDir(), config: harness.OneComponent(s, "event", harness.NewBot(t))}
+		f.config.Components[0].Server = said.Through("component", s.ComponentAddr()).Addr()
+		f.config.More = "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"
 		first := f.write(color.RGBA{R: 255, A: 255}, `""`, "Ready")
-		p := harness.LaunchLinked(t, file)
+		p := harness.LaunchLinked(t, filepath.Join(f.dir, "stanzahook.yaml"))
 		harness.Eventually(t, "the bot is in the room", func() bool {
 			r, err := p.Call("GET", "/v1/rooms/ops@rooms.localhost", "token-all", "", "")
 			return err == nil && strings.Contains(r.Body, `"state":"joined"`)

@@ -4,7 +4,6 @@ package link
 
 import (
 	"encoding/json"
-	"os"
 	"strings"
 	"testing"
 
@@ -22,11 +21,7 @@ func TestAnsweringInRooms(t *testing.T) {
 		x := newLive(t, roomsServer(t, o, "    modules_enabled = { \"muc_mam\" }\n", map[string]any{
 			"modules": map[string]any{"mod_mam": map[string]any{}, "mod_muc": map[string]any{"default_room_options": map[string]any{"mam": true}}},
 		}), "")
-		text, err := os.ReadFile(x.file)
-		if err == nil {
-			err = os.WriteFile(x.file, []byte(strings.Replace(string(text), "{name: bot,", "{name: bot, reply_in_rooms: reply,", 1)), 0o600)
-		}
-		require.NoError(t, err)
+		x.edit("{name: bot,", "{name: bot, reply_in_rooms: reply,")
 		x.bot.AnswerWith(func(h *harness.Hook) (int, string, string) {
 			switch h.Body {
 			case "secret?":

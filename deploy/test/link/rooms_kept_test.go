@@ -4,7 +4,6 @@ package link
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -51,12 +50,8 @@ func newStageWith(t *testing.T, kind lab.Kind, answer func(*harness.Hook) (statu
 	s.relay = harness.NewRelay(t, s.server.ComponentAddr())
 	c := harness.OneComponent(s.server, "event", s.bot)
 	c.Components[0].Server = s.relay.Addr()
+	c.More = keptRooms
 	s.file = c.Write(t, t.TempDir())
-	text, err := os.ReadFile(s.file)
-	if err == nil {
-		err = os.WriteFile(s.file, append(text, keptRooms...), 0o600)
-	}
-	require.NoError(t, err)
 	s.login("alice")
 	s.alice.Send("<iq type='set' id='open' to='kept@rooms.localhost'><query xmlns='http://jabber.org/protocol/muc#owner'><x xmlns='jabber:x:data' type='submit'><field var='FORM_TYPE'><value>http://jabber.org/protocol/muc#roomconfig</value></field><field var='muc#roomconfig_persistentroom'><value>1</value></field></x></query></iq>")
 	s.alice.Await("the room is open", func(r lab.Received) bool { return r.Kind == "iq" && r.ID == "open" && r.Type == "result" })

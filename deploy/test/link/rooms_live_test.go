@@ -5,9 +5,12 @@ package link
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/stretchr/testify/require"
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
@@ -39,6 +42,14 @@ func newLive(t *testing.T, s *lab.Server, more string) *live {
 		x.relay.Addr(), harness.Secret, x.bot.URL(), filepath.Join(dir, "store"), more))
 	x.alice = harness.Login(t, s, "alice")
 	return x
+}
+
+// edit changes the configuration.
+func (x *live) edit(from, to string) {
+	x.Helper()
+	text, err := os.ReadFile(x.file)
+	require.NoError(x, err)
+	require.NoError(x, os.WriteFile(x.file, []byte(strings.Replace(string(text), from, to, 1)), 0o600))
 }
 
 func (x *live) launch() { x.p = harness.LaunchLinked(x.T, x.file) }

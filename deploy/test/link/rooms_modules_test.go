@@ -4,7 +4,6 @@ package link
 
 import (
 	"fmt"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -33,14 +32,8 @@ func TestRoomsOfModules(t *testing.T) {
 				})
 				c := harness.OneComponent(s, "event", x.bot)
 				c.Endpoints[0].Format = format
+				c.More = fmt.Sprintf("rooms:\n  - {jid: %s, from: echo@event.localhost, nick: Echo, create: true}\n", room)
 				x.file = c.Write(t, t.TempDir())
-				text, err := os.ReadFile(x.file)
-				if err == nil {
-					err = os.WriteFile(x.file, fmt.Appendf(text, "\nrooms:\n  - {jid: %s, from: echo@event.localhost, nick: Echo, create: true}\n", room), 0o600)
-				}
-				if err != nil {
-					t.Fatal(err)
-				}
 				x.Program = harness.LaunchFile(t, x.file)
 				x.call("PUT", "/v1/rooms/"+room+"?wait=30s", `{"nick":"Echo"}`, 200, `"state":"joined"`)
 				alice := harness.Login(t, s, "alice")

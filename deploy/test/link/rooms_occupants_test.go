@@ -4,7 +4,6 @@ package link
 
 import (
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -38,13 +37,7 @@ func (x *live) configures(room, fields string) {
 func TestOccupantsOfRooms(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		x := newLive(t, roomsServer(t, harness.ServerOptions(kind, "event"), "", nil), "")
-		text, err := os.ReadFile(x.file)
-		if err == nil {
-			err = os.WriteFile(x.file, []byte(strings.Replace(string(text), "rooms: [messages, self, subject]", "rooms: [messages, self, occupants]", 1)), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		x.edit("rooms: [messages, self, subject]", "rooms: [messages, self, occupants]")
 		x.roomWith("people", withPassword)
 		x.launch()
 		const path, put = "/v1/rooms/people@rooms.localhost", `{"from":"echo@event.localhost","nick":"Echo"%s}`

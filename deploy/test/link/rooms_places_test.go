@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
-	"os"
 	"strings"
 	"testing"
 
@@ -24,14 +23,7 @@ func tokenOf(name string) string {
 func TestPlacesInRooms(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		x := newLive(t, roomsServer(t, harness.ServerOptions(kind, "event"), "", nil), "room_policy: {max_rooms: 4}\n")
-		text, err := os.ReadFile(x.file)
-		if err == nil {
-			config := strings.Replace(string(text), `insecure_no_auth: true`, "tokens: ["+tokenOf("one")+", "+tokenOf("other")+", "+tokenOf("third")+"]", 1)
-			err = os.WriteFile(x.file, []byte(config), 0o600)
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
+		x.edit("insecure_no_auth: true", "tokens: ["+tokenOf("one")+", "+tokenOf("other")+", "+tokenOf("third")+"]")
 		for i := range 6 {
 			x.room(fmt.Sprint("r", i))
 		}

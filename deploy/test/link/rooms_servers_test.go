@@ -15,7 +15,7 @@ import (
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
-	"stanzahook/httpapi/v1"
+	v1 "stanzahook/httpapi/v1"
 )
 
 // roomsServer starts a server whose service of rooms has lines of its own: of its section in
@@ -68,13 +68,8 @@ func (x inRooms) launchThrough(addr string, s *lab.Server, rooms string) inRooms
 	x.bot = harness.NewBot(t)
 	x.bot.AnswerWith(func(*harness.Hook) (int, string, string) { return 204, "", "" })
 	config := harness.OneComponent(s, "event", x.bot)
-	config.Components[0].Server = addr
+	config.Components[0].Server, config.More = addr, rooms
 	x.file = config.Write(t, t.TempDir())
-	text, err := os.ReadFile(x.file)
-	if err == nil {
-		err = os.WriteFile(x.file, append(text, rooms...), 0o600)
-	}
-	require.NoError(t, err)
 	x.Program = harness.LaunchFile(t, x.file)
 	return x
 }

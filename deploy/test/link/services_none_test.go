@@ -4,14 +4,13 @@ package link
 
 import (
 	"encoding/json"
-	"os"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"stanzahook/deploy/lab"
 	"stanzahook/deploy/lab/harness"
-	"stanzahook/httpapi/v1"
+	v1 "stanzahook/httpapi/v1"
 )
 
 // Where the server has neither rooms nor uploads, the status and "check --live" say so, with the
@@ -21,12 +20,9 @@ func TestServicesNone(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, harness.ServerOptions(kind, "event"))
 		said := harness.NewTranscript(t, func(string) bool { return false }) // the server's words are in the answers
-		file := harness.OneComponent(s, "event", harness.NewBot(t)).Write(t, t.TempDir())
-		text, err := os.ReadFile(file)
-		if err == nil {
-			err = os.WriteFile(file, append(text, "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"...), 0o600)
-		}
-		require.NoError(t, err)
+		c := harness.OneComponent(s, "event", harness.NewBot(t))
+		c.More = "rooms:\n  - {jid: ops@rooms.localhost, from: echo@event.localhost, nick: Bot, create: true}\n"
+		file := c.Write(t, t.TempDir())
 		p := harness.LaunchLinked(t, file)
 		got := func(v any) {
 			t.Helper()
