@@ -22,6 +22,14 @@ func (n *network) post(credentials, address, path string) *httptest.ResponseReco
 	return w
 }
 
+// posts is post for somebody who must get this status.
+func (n *network) posts(what string, status int, credentials, address string) {
+	n.t.Helper()
+	if w := n.post(credentials, address, "/msg/user"); w.Code != status {
+		n.t.Errorf("%s: %d %s, want %d", what, w.Code, w.Body, status)
+	}
+}
+
 const me = "me@example.com mypassword"
 
 // Many messages of an account cost one login.
@@ -31,9 +39,7 @@ func TestOneLoginForManyMessages(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 50 {
 			wg.Go(func() {
-				if w := n.post(me, "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
-					t.Errorf("%d %s", w.Code, w.Body)
-				}
+				n.posts("the right password", http.StatusCreated, me, "192.0.2.1")
 			})
 		}
 		wg.Wait()
@@ -46,13 +52,9 @@ func TestOneLoginForManyMessages(t *testing.T) {
 // After five wrong passwords from one address no more are tried from there.
 func TestFailedLoginsAreLimited(t *testing.T) {
 	n := newNetwork(t, "")
-	if w := n.post(me, "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
-		t.Fatalf("%d %s", w.Code, w.Body)
-	}
+	n.posts("the right password", http.StatusCreated, me, "192.0.2.1")
 	for i := range 5 {
-		if w := n.post(fmt.Sprint("me@example.com wrong", i), "192.0.2.1", "/msg/user"); w.Code != http.StatusUnauthorized {
-			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
-		}
+		n.posts(fmt.Sprint("attempt ", i), http.StatusUnauthorized, fmt.Sprint("me@example.com wrong", i), "192.0.2.1")
 	}
 	tried := n.server.Tried()
 	w := n.post("me@example.com wrong5", "192.0.2.1", "/msg/user")
@@ -63,31 +65,19 @@ func TestFailedLoginsAreLimited(t *testing.T) {
 		t.Error("the server was asked all the same")
 	}
 	// Who is known to be right is not locked out by others.
-	if w := n.post(me, "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
-		t.Errorf("the right password, remembered: %d %s", w.Code, w.Body)
-	}
-	if w := n.post("nobody@example.com x", "192.0.2.1", "/msg/user"); w.Code != http.StatusUnauthorized {
-		t.Errorf("another account from the same address: %d %s", w.Code, w.Body)
-	}
-	if w := n.post("me@example.com wrong6", "2001:db8::1", "/msg/user"); w.Code != http.StatusUnauthorized {
-		t.Errorf("the account from another address: %d %s", w.Code, w.Body)
-	}
+	n.posts("the right password, remembered", http.StatusCreated, me, "192.0.2.1")
+	n.posts("another account from the same address", http.StatusUnauthorized, "nobody@example.com x", "192.0.2.1")
+	n.posts("the account from another address", http.StatusUnauthorized, "me@example.com wrong6", "2001:db8::1")
 }
 
 // Nobody locks an account out for an address from which it logs in.
 func TestNobodyIsLockedOut(t *testing.T) {
 	n := newNetwork(t, "colon")
-	if w := n.post("colon@example.com a:b:c", "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
-		t.Fatalf("%d %s", w.Code, w.Body)
-	}
+	n.posts("the right password", http.StatusCreated, "colon@example.com a:b:c", "192.0.2.1")
 	n.guess("colon@example.com", 60)
 	n.forget() // the password was right more than a minute ago
-	if w := n.post("colon@example.com a:b:c", "192.0.2.200", "/msg/user"); w.Code != http.StatusTooManyRequests {
-		t.Errorf("from elsewhere, after 50 failures: %d %s", w.Code, w.Body)
-	}
-	if w := n.post("colon@example.com a:b:c", "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
-		t.Errorf("from where it logs in: %d %s", w.Code, w.Body)
-	}
+	n.posts("from elsewhere, after 50 failures", http.StatusTooManyRequests, "colon@example.com a:b:c", "192.0.2.200")
+	n.posts("from where it logs in", http.StatusCreated, "colon@example.com a:b:c", "192.0.2.1")
 }
 
 // guess tries wrong passwords from many addresses at once.
@@ -121,9 +111,7 @@ func TestGuessesAtOnce(t *testing.T) {
 func TestServerRestarts(t *testing.T) {
 	n := newNetwork(t, "")
 	for i := range 3 {
-		if w := n.post(me, "192.0.2.1", "/msg/user"); w.Code != http.StatusCreated {
-			t.Fatalf("%d: %d %s", i, w.Code, w.Body)
-		}
+		n.posts(fmt.Sprint("attempt ", i), http.StatusCreated, me, "192.0.2.1")
 		n.server.Drop()
 		n.server.Await("the sessions have ended", func() bool { return n.server.Open() == 0 })
 	}

@@ -25,6 +25,7 @@ import (
 // network is the XMPP side: a server that knows accounts, a component, and a
 // privilege, if there is one.
 type network struct {
+	t       *testing.T
 	server  *accounttest.Server
 	pool    *account.Pool
 	handler http.Handler
@@ -47,7 +48,7 @@ func newNetwork(t *testing.T, setup string) *network {
 	case "no mechanism":
 		o.Mechanisms = []string{"EXTERNAL"}
 	}
-	n := &network{server: accounttest.NewServer(t, o), setup: setup}
+	n := &network{t: t, server: accounttest.NewServer(t, o), setup: setup}
 	if setup == "server away" {
 		n.server.Close()
 	}
