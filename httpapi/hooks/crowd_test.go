@@ -18,7 +18,7 @@ import (
 
 // newCrowd is a server with two hooks: a, which only a signature protects, and b.
 func newCrowd(t *testing.T, most int) *rig {
-	g := &rig{net: &gatewaytest.Network{}, statuses: &hooks.Statuses{}}
+	g := &rig{t: t, net: &gatewaytest.Network{}, statuses: &hooks.Statuses{}}
 	reader, err := hook.New(hook.Options{Adapter: "text"})
 	if err != nil {
 		t.Fatal(err)

@@ -1,6 +1,7 @@
 package hooks_test
 
 import (
+	"fmt"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -51,13 +52,9 @@ func TestRedeliveries(t *testing.T) {
 	} {
 		g := newRig(t, nil)
 		for range 3 {
-			if w := g.call("POST", "/hooks/"+c[0]+"/s3cret-"+c[0], string(hook.Sample(c[0]).Body), "X-GitHub-Event: push", c[1]); w.Code != 202 {
-				t.Errorf("%v: %d %s", c, w.Code, w.Body)
-			}
+			g.answers(fmt.Sprint(c), 202, "POST", "/hooks/"+c[0]+"/s3cret-"+c[0], string(hook.Sample(c[0]).Body), "X-GitHub-Event: push", c[1])
 		}
-		if w := g.call("POST", "/hooks/"+c[0]+"/s3cret-"+c[0], string(hook.Sample(c[0]).Body), "X-GitHub-Event: push", c[1]+"2"); w.Code != 202 {
-			t.Errorf("%v, another: %d %s", c, w.Code, w.Body)
-		}
+		g.answers(fmt.Sprintf("%v, another", c), 202, "POST", "/hooks/"+c[0]+"/s3cret-"+c[0], string(hook.Sample(c[0]).Body), "X-GitHub-Event: push", c[1]+"2")
 		if n := len(g.net.Sent()); n != 2 {
 			t.Errorf("%v: %d messages, want one of each delivery", c, n)
 		}

@@ -50,6 +50,7 @@ func (m *memory) End(_ context.Context, key string, r store.IdempotentRequest) e
 // rig is a server with a hook of each adapter, with the secret "s3cret-NAME".
 type rig struct {
 	http.Handler
+	t        testing.TB
 	net      *gatewaytest.Network
 	requests *memory
 	statuses *hooks.Statuses
@@ -63,7 +64,7 @@ func newRig(t testing.TB, change func(*hooks.Hook)) *rig {
 
 func newRigWith(t testing.TB, change func(*hooks.Hook), threads *hooks.Threads) *rig {
 	t.Helper()
-	g := &rig{net: &gatewaytest.Network{}, requests: &memory{}, statuses: &hooks.Statuses{}, threads: threads}
+	g := &rig{t: t, net: &gatewaytest.Network{}, requests: &memory{}, statuses: &hooks.Statuses{}, threads: threads}
 	var all []*hooks.Hook
 	for _, name := range hook.Adapters() {
 		reader, err := hook.New(hook.Options{Adapter: name})
@@ -91,6 +92,14 @@ func (g *rig) call(method, path, body string, headers ...string) *httptest.Respo
 	w := httptest.NewRecorder()
 	g.ServeHTTP(w, r)
 	return w
+}
+
+// answers is call, for what must have this status.
+func (g *rig) answers(what string, status int, method, path, body string, headers ...string) {
+	g.t.Helper()
+	if w := g.call(method, path, body, headers...); w.Code != status {
+		g.t.Errorf("%s: %d %s, want %d", what, w.Code, w.Body, status)
+	}
 }
 
 // bodies are those of the messages that were sent.

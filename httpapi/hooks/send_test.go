@@ -80,20 +80,14 @@ func TestRefusals(t *testing.T) {
 			t.Errorf("%d: %d %s", i, w.Code, w.Body)
 		}
 	}
-	if w := g.call("POST", "/hooks/json/s3cret-json", "{}"); w.Code != 202 {
-		t.Errorf("another hook: %d", w.Code)
-	}
+	g.answers("another hook", 202, "POST", "/hooks/json/s3cret-json", "{}")
 	g = newRig(t, nil)
 	for err, want := range map[error]int{gateway.ErrBusy: 503, gateway.ErrDown: 503, gateway.ErrUnconfirmed: 503, gateway.ErrFull: 507, gateway.ErrRejected: 503, &gateway.TooOften{}: 503} {
 		g.net.Err = err
-		if w := g.call("POST", "/hooks/text/s3cret-text", "x"); w.Code != want {
-			t.Errorf("%v: %d %s", err, w.Code, w.Body)
-		}
+		g.answers(fmt.Sprint(err), want, "POST", "/hooks/text/s3cret-text", "x")
 	}
 	g.net.Err, g.net.MaxBytes = nil, 600
-	if w := g.call("POST", "/hooks/text/s3cret-text", strings.Repeat("x", 700)); w.Code != 413 {
-		t.Errorf("too long for the server: %d %s", w.Code, w.Body)
-	}
+	g.answers("too long for the server", 413, "POST", "/hooks/text/s3cret-text", strings.Repeat("x", 700))
 }
 
 // A message that comes back counts for its hook.

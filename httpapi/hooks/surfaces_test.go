@@ -115,9 +115,7 @@ func TestUnauthorized(t *testing.T) {
 			t.Errorf("%s: %s\nnot as %s", c[0], got, want)
 		}
 	}
-	if w := g.call("POST", "/api/chat.postMessage", `{"text":"x"}`, "Authorization: Bearer s3cret-mattermost"); w.Code != 401 {
-		t.Errorf("Slack's API with the token of another adapter: %d", w.Code)
-	}
+	g.answers("Slack's API with the token of another adapter", 401, "POST", "/api/chat.postMessage", `{"text":"x"}`, "Authorization: Bearer s3cret-mattermost")
 	if len(g.net.Sent()) != 0 || g.statuses.Get("slack").Requests != 0 {
 		t.Error("something was sent or counted")
 	}
@@ -151,21 +149,13 @@ func TestSignature(t *testing.T) {
 		body := string(hook.Sample("github").Body)
 		for _, key := range []string{"old", "new"} {
 			sum := "X-Hub-Signature-256: sha256=" + hmacHex(key, body)
-			if w := g.call("POST", path, body, "X-GitHub-Event: push", sum); w.Code != 202 {
-				t.Errorf("%s: %d %s", key, w.Code, w.Body)
-			}
-			if w := g.call("POST", path, body+" ", "X-GitHub-Event: push", sum); w.Code != 401 {
-				t.Errorf("%s, another body: %d", key, w.Code)
-			}
+			g.answers(key, 202, "POST", path, body, "X-GitHub-Event: push", sum)
+			g.answers(key+", another body", 401, "POST", path, body+" ", "X-GitHub-Event: push", sum)
 			if both {
-				if w := g.call("POST", "/hooks/github/wrong", body, "X-GitHub-Event: push", sum); w.Code != 401 {
-					t.Errorf("%s, another secret: %d", key, w.Code)
-				}
+				g.answers(key+", another secret", 401, "POST", "/hooks/github/wrong", body, "X-GitHub-Event: push", sum)
 			}
 		}
-		if w := g.call("POST", path, body, "X-GitHub-Event: push"); w.Code != 401 {
-			t.Errorf("without signature: %d", w.Code)
-		}
+		g.answers("without signature", 401, "POST", path, body, "X-GitHub-Event: push")
 		if n := len(g.net.Sent()); n != 2 {
 			t.Errorf("%d messages", n)
 		}

@@ -20,7 +20,7 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/made"
 	"stanzahook/deploy/lab/harness"
-	"stanzahook/httpapi/v1"
+	v1 "stanzahook/httpapi/v1"
 )
 
 // put puts an endpoint, and checks the status of the answer.
@@ -64,6 +64,14 @@ func (x *running) names() string {
 		all = append(all, e.Name+":"+source+":"+e.State)
 	}
 	return strings.Join(all, " ")
+}
+
+// endpointsAre compares the names; when says where in the test it is.
+func (x *running) endpointsAre(when, want string) {
+	x.t.Helper()
+	if got := x.names(); got != want {
+		x.t.Errorf("%s: the endpoints are %q, want %q", when, got, want)
+	}
 }
 
 // next starts the program again with what its store has; dir is another store.
@@ -120,16 +128,12 @@ func TestEndpointByAPI(t *testing.T) {
 	if want := []string{"1", "2", "3", "4", "5", "6"}; !slices.Equal(next.got(), want) {
 		t.Errorf("the new one got %q", next.got())
 	}
-	if got := x.names(); got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
+	x.endpointsAre("before the restart", want)
 	if n := x.srv.Accepted(); n != 1 {
 		t.Errorf("%d connections", n)
 	}
 	x.restart("")
-	if got := x.names(); got != want {
-		t.Errorf("after a restart %s, want %s", got, want)
-	}
+	x.endpointsAre("after a restart", want)
 	x.send("juliet", "echo", "7")
 	x.hears("juliet", "new: 7")
 	x.finishes("echo")
@@ -138,9 +142,7 @@ func TestEndpointByAPI(t *testing.T) {
 	x.send("juliet", "echo", "8")
 	x.hears("juliet", "file: 8") // last takes it
 	x.restart("")
-	if got, want := x.names(), "file:file:ok second:api:ok last:api:ok"; got != want {
-		t.Errorf("after a deletion and a restart %s, want %s", got, want)
-	}
+	x.endpointsAre("after a deletion and a restart", "file:file:ok second:api:ok last:api:ok")
 }
 
 // While an endpoint is replaced again and again, each event is delivered once, and those of
@@ -230,16 +232,12 @@ func TestDeleteWhileEventsWait(t *testing.T) {
 	for i := range 3 {
 		x.hears("juliet", fmt.Sprintf("bot: %d", i))
 	}
-	if got := x.names(); got != "echo:api:ok" {
-		t.Error(got)
-	}
+	x.endpointsAre("of the API alone", "echo:api:ok")
 	x.finishes("echo")
 	x.put("echo", hook(bot.URL, `,"delivery":"direct"`), 409)
 	x.put("echo", `{}`, 409) // pulled
 	x.deletes("echo", 204)
-	if got := x.names(); got != "" {
-		t.Errorf("without events %q is left", got)
-	}
+	x.endpointsAre("without events", "")
 }
 
 // kill -9 between what is stored and what is changed leaves what is stored, and nothing that
@@ -285,9 +283,7 @@ func TestKilledInAChange(t *testing.T) {
 	})
 	same := func() { // what failed has changed nothing
 		t.Helper()
-		if got, want := x.names(), "gone:api:ok moved:api:ok"; got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
+		x.endpointsAre("as they were put", "gone:api:ok moved:api:ok")
 	}
 	same()
 	keys := json.RawMessage(hook(bot.URL, ""))
@@ -300,9 +296,7 @@ func TestKilledInAChange(t *testing.T) {
 		t.Errorf("it is at %s", url)
 	}
 	x.restart(afterDelete)
-	if got, want := x.names(), "moved:api:ok"; got != want {
-		t.Errorf("killed after the removal: %s, want %s", got, want)
-	}
+	x.endpointsAre("killed after the removal", "moved:api:ok")
 	x.restart(afterPut)
 	x.send("juliet", "moved", "1")
 	x.hears("juliet", "bot: 1")
@@ -330,17 +324,13 @@ func TestFileHasTheName(t *testing.T) {
 	}
 	x.put("echo", hook(mine.URL, ""), 409)
 	x.deletes("echo", 409)
-	if got := x.names(); got != "echo:file:ok" {
-		t.Error(got)
-	}
+	x.endpointsAre("of the file", "echo:file:ok")
 	mine.answer(0)
 	x.reloads(noAuth, "endpoint echo")
 	x.send("juliet", "echo", "3")
 	x.hears("juliet", "api: 3")
 	x.reloads(noAuth, "")
-	if got := x.names(); got != "echo:api:ok" {
-		t.Error(got)
-	}
+	x.endpointsAre("of the API again", "echo:api:ok")
 }
 
 // When the configuration does not allow an endpoint any more, it is out of use, with the
@@ -362,16 +352,12 @@ func TestEndpointIsNotAllowedAnyMore(t *testing.T) {
 	x.request("POST", "/v1/endpoints/echo/test", "", 409, "outbound.allow_networks")
 	x.put("echo", hook(bot.URL, ""), 422)
 	x.restart("")
-	if got := x.names(); got != "echo:api:removed" {
-		t.Error(got)
-	}
+	x.endpointsAre("with an event", "echo:api:removed")
 	bot.answer(0)
 	x.reloads(noAuth, "endpoint echo, outbound")
 	x.hears("juliet", "bot: 1")
 	x.finishes("echo")
 	x.reloads(forbidden, "endpoint echo (removed), outbound")
 	x.deletes("echo", 204)
-	if got := x.names(); got != "" {
-		t.Error(got)
-	}
+	x.endpointsAre("without events", "")
 }
