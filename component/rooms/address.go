@@ -54,6 +54,23 @@ func (r *Rooms) Speaks(s *stanza.Stanza) (state muc.State, speaks bool) {
 	return x.stateNow(), true
 }
 
+// Author returns who a private message to an occupant of a room goes to, as for
+// message.Recent.Hear: the nick may be somebody else's when an answer comes. It is empty for other
+// messages, and if nobody known has the nick.
+func (r *Rooms) Author(s *stanza.Stanza) string {
+	if s.To.IsBare() || s.Type == "groupchat" {
+		return ""
+	}
+	x := r.sessionOf(s.To, s.From)
+	if x == nil {
+		return ""
+	}
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	o, _ := x.room.Occupant(s.To.Resource())
+	return x.author(&o)
+}
+
 // Say sends a message that Speaks is true of over the connection on which the bot is in the
 // room, and on no other. done, more and errors are those of component.Link.SendOnce; the error
 // is gateway.ErrDown as long as the bot is not in the room. The room's copy of the message is

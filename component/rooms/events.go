@@ -62,21 +62,21 @@ func (s *session) deliver(now time.Time, st *stanza.Stanza, known *webhook.Room,
 	}
 	o := &offered{event: webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Conversation: s.conversation, Received: now, Stanza: st, Room: known}}
 	o.offer = offer{keyed: e.Key != 0, since: now, OfRoom: forward.OfRoom{
-		Event: &o.event, IDs: message.RoomIDs{StanzaIDs: s.room.StanzaIDs(), Own: inRoom}, Author: author(&e.Occupant),
+		Event: &o.event, IDs: message.RoomIDs{StanzaIDs: s.room.StanzaIDs(), Own: inRoom}, Author: s.author(&e.Occupant),
 	}}
 	s.hand(&o.offer)
 }
 
 // author returns by what an occupant can be recognised: the occupant-id, the real address,
-// or the nick of somebody who is there.
-func author(o *muc.Occupant) string {
+// or the nick of somebody who is there, and this process, for the next one counts stays anew.
+func (s *session) author(o *muc.Occupant) string {
 	switch {
 	case o.ID != "":
 		return "id " + o.ID
 	case !o.JID.IsZero():
 		return "jid " + o.JID.Bare().String()
 	case o.Role != "":
-		return "nick " + strconv.Itoa(o.Stay) + " " + o.Nick
+		return "nick " + s.all.process + " " + strconv.Itoa(o.Stay) + " " + o.Nick
 	}
 	return ""
 }

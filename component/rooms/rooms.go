@@ -3,6 +3,7 @@ package rooms
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -71,6 +72,7 @@ type Rooms struct {
 	wake     chan struct{}
 	queries  chan struct{} // places of those that ask an archive
 	waits    waits
+	process  string    // another one in each process, see session.author
 	events   sync.Pool // of *[1]muc.Event, which most stanzas make one of: see muc.Room.Reuse
 	Counters Counters
 
@@ -98,7 +100,7 @@ func New(ctx context.Context, o Options) (*Rooms, error) {
 	if o.Log == nil {
 		o.Log = zap.NewNop()
 	}
-	r := &Rooms{o: o, log: o.Log, wake: make(chan struct{}, 1), sessions: make(map[key]*session), byRoom: make(map[jid.JID][]*session),
+	r := &Rooms{o: o, log: o.Log, process: rand.Text(), wake: make(chan struct{}, 1), sessions: make(map[key]*session), byRoom: make(map[jid.JID][]*session),
 		links: make(map[string]*component.Link), created: make(map[[2]string]Creation), queries: make(chan struct{}, maxQueries), stored: make(map[key]store.RoomRecord), departed: make(map[key]*departed)}
 	if o.Services != nil {
 		o.Services.OnSilent = r.setMute

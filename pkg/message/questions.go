@@ -48,6 +48,7 @@ type Questions struct {
 type Question struct {
 	Own, Peer jid.JID // bare; of an occupant of a room alone, Peer is full
 	Room      bool    // all in the room Peer may answer
+	Asked     string  `json:",omitempty"` // the author whom an occupant's answer is from, as for [Recent.Hear]; empty: whoever is Peer
 	ID, Ref   string  // of the message
 	Time      time.Time
 	Buttons   []Button
@@ -66,7 +67,7 @@ func conversationOf(ref Ref) conversation { return conversation{ref.Own, ref.Pee
 // size is what a question takes in memory, and in the store, about: if it took more there, those of
 // all bots would have to make room for it.
 func (q *Question) size() int {
-	n := 400 + written(q.Own.String()) + written(q.Peer.String()) + written(q.ID) + written(q.Ref)
+	n := 400 + written(q.Own.String()) + written(q.Peer.String()) + written(q.ID) + written(q.Ref) + written(q.Asked)
 	for _, b := range q.Buttons {
 		n += written(b.Label) + written(b.Value) + 32
 	}
@@ -99,8 +100,8 @@ func NewQuestions() *Questions {
 }
 
 // Say takes note of a message of ours, which has a Ref: of its buttons, and that the question
-// which it corrects without any, or retracts, is over.
-func (q *Questions) Say(s *stanza.Stanza, ref Ref, now time.Time) {
+// which it corrects without any, or retracts, is over. asked is Question.Asked.
+func (q *Questions) Say(s *stanza.Stanza, ref Ref, asked string, now time.Time) {
 	f := Read(s)
 	switch f.Event {
 	case Said:
@@ -114,7 +115,7 @@ func (q *Questions) Say(s *stanza.Stanza, ref Ref, now time.Time) {
 	default:
 		return
 	}
-	one := Question{Own: ref.Own, Peer: ref.Peer, Room: ref.Kind == Room, ID: ref.ID, Ref: ref.String(), Time: now, Buttons: buttonsOf(s)}
+	one := Question{Own: ref.Own, Peer: ref.Peer, Room: ref.Kind == Room, Asked: asked, ID: ref.ID, Ref: ref.String(), Time: now, Buttons: buttonsOf(s)}
 	if f.Event == Correction {
 		if before, ok := q.last(one.conversation()); ok && before.ID == one.ID {
 			one.Ref = before.Ref // its sender knows that
@@ -260,13 +261,13 @@ type Choice struct {
 
 // Hear returns what somebody has chosen by a message that was heard: it says the value, the label
 // or the number of a button, or selects an action (XEP-0439 section 5.4). Of a reply to another
-// message (XEP-0461) it is none. strip, which may be nil, takes from the text what is not meant.
+// message (XEP-0461) it is none, nor of somebody else who has the nick of the one who was asked. strip, which may be nil, takes from the text what is not meant.
 func (q *Questions) Hear(s *stanza.Stanza, f *Features, h *Heard, strip func(string) string, now time.Time) (Choice, bool) {
 	if h.Ref.Mine || h.Foreign || f.Event != Said && f.Event != Correction {
 		return Choice{}, false
 	}
 	one, ok := q.last(conversationOf(h.Ref))
-	if !ok || now.Sub(one.Time) >= QuestionTime || f.Replies() && h.RefOf != one.Ref {
+	if !ok || now.Sub(one.Time) >= QuestionTime || f.Replies() && h.RefOf != one.Ref || one.Asked != "" && one.Asked != h.Author {
 		return Choice{}, false
 	}
 	if !f.HasBody() {

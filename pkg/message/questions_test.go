@@ -31,17 +31,19 @@ type asking struct {
 	r   *Recent
 	now time.Time
 	n   int
+
+	asked, author string // of what the bot says, and of what it hears
 }
 
 func newAsking(t *testing.T) *asking {
-	return &asking{t, NewQuestions(), NewRecent(RecentBytes), noon, 0}
+	return &asking{t: t, q: NewQuestions(), r: NewRecent(RecentBytes), now: noon, author: "id alice"}
 }
 
 func (a *asking) say(format, id, inner string) Ref {
 	s := parsed(fmt.Sprintf(format, id, inner))
 	ref := Sent(s, false)
 	a.r.Say(s, ref, a.now)
-	a.q.Say(s, ref, a.now)
+	a.q.Say(s, ref, a.asked, a.now)
 	return ref
 }
 
@@ -50,7 +52,7 @@ func (a *asking) hears(format, inner, want string) {
 	a.n++
 	s := parsed(fmt.Sprintf(format, fmt.Sprint("h", a.n), inner))
 	f := Read(s)
-	h := a.r.Hear(s, &f, RoomIDs{}, "id alice", a.now)
+	h := a.r.Hear(s, &f, RoomIDs{}, a.author, a.now)
 	got, ok := a.q.Hear(s, &f, &h, nil, a.now)
 	if got.Value != want || ok != (want != "") {
 		a.t.Errorf("%s: %+v %v, want %q", inner, got, ok, want)
@@ -120,6 +122,18 @@ func TestQuestionsInRooms(t *testing.T) {
 	}
 }
 
+// Whoever takes the nick of somebody who was asked is not asked.
+func TestQuestionsHaveOneAuthor(t *testing.T) {
+	a := newAsking(t)
+	a.asked = "id alice"
+	a.say(toNick, "q1", yesNo)
+	for author, want := range map[string]string{"id alice": "yes", "id mallory": "", "": ""} {
+		a.author = author
+		a.hears(fromNick, says("1"), want)
+		a.hears(fromNick, "<action-selected xmlns='urn:xmpp:tmp:quick-response' id='yes'/>", want)
+	}
+}
+
 // A correction has other buttons, or none; a retraction has none. Others' do nothing.
 func TestQuestionsEnd(t *testing.T) {
 	a := newAsking(t)
@@ -135,7 +149,7 @@ func TestQuestionsEnd(t *testing.T) {
 	a.say(toAlice, "q1", yesNo)
 	a.hears(fromAlice, says("1"), "yes")
 	retraction := parsed(fmt.Sprintf(toAlice, "r1", "<retract xmlns='urn:xmpp:message-retract:1' id='q1'/>"))
-	a.q.Say(retraction, ref, a.now)
+	a.q.Say(retraction, ref, "", a.now)
 	a.hears(fromAlice, says("1"), "")
 	if len(changed) != 5 || changed[1].Ref != ref.String() || len(changed[2].Buttons) != 0 || changed[4].Peer.String() != "alice@example.com" || len(changed[4].Buttons) != 0 {
 		t.Errorf("%+v", changed)

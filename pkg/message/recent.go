@@ -201,6 +201,7 @@ func (r *Recent) Len() (ids, bytes int) {
 // Heard is what an event tells about a message besides what is in it.
 type Heard struct {
 	Ref     Ref
+	Author  string       // who has written, as Hear was told; without a room the address
 	RefOf   string       // the message that it is about; empty: none
 	Foreign bool         // a correction or retraction that is not, or perhaps not, by the author
 	By      string       // who has retracted
@@ -220,6 +221,7 @@ func (r *Recent) Hear(s *stanza.Stanza, f *Features, room RoomIDs, author string
 	} else if h.Ref = Received(s); h.Ref.Peer.IsBare() {
 		author = h.Ref.Peer.String()
 	} // else an occupant of a room: the nick may be another one's than before
+	h.Author = author
 	switch f.Event {
 	case Said, Correction, Reaction, Retraction, Marker, Receipt:
 	case Announced:

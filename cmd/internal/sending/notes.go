@@ -32,7 +32,7 @@ func (n *Notes) note(s *stanza.Stanza, text string) {
 		ref = message.Sent(s, n.privately(s))
 	}
 	n.Recent.Say(s, ref, now)
-	n.Questions.Say(s, n.retracted(s, ref, now), now)
+	n.Questions.Say(s, n.retracted(s, ref, now), n.Rooms.Author(s), now)
 }
 
 // privately reports whether a message goes to one occupant of a room that the bot is kept in.

@@ -104,6 +104,15 @@ func (st *messagesStage) mallorysRoom(kind lab.Kind) {
 	st.foreign(acts("corrects what sybil has said", "message.correction", correct), hers.Ref)
 	st.refers(acts("reacts to it", "message.reaction", "<reactions xmlns='urn:xmpp:reactions:0' id='"+hersID+"'><reaction>👎</reaction></reactions>"), "reaction", hers.Ref)
 
+	st.posts(archived+"/Sybil", "Deploy?", `,"buttons":["Yes"]`)
+	chooses := func(chosen bool, id string) {
+		st.T.Helper()
+		if ev := st.event("message.private", id); strings.Contains(ev.raw, `"choice":"Yes"`) != chosen {
+			st.Errorf("want a choice %v: %s", chosen, ev.raw)
+		}
+	}
+	chooses(true, st.does("say", doing{"to": archived + "/Echo", "body": "1", "plain": true}))
+
 	st.step("sybil leaves, and mallory has her nick")
 	st.xml("<presence to='%s/Sybil' type='unavailable'/>", archived)
 	st.sees(archived+"/Sybil", "unavailable")
@@ -116,6 +125,7 @@ func (st *messagesStage) mallorysRoom(kind lab.Kind) {
 	st.foreign(st.event("message.correction", st.evil("corrects what sybil has said, under her nick", toAll(correct))), hers.Ref)
 	st.foreign(st.event("message.correction", st.evil("corrects what sybil has said to the bot alone", private(strings.ReplaceAll(correct, hers.ID, alone.ID)))), alone.Ref)
 	st.foreign(st.event("message.retraction", st.evil("takes that back", private(fmt.Sprintf(retract, alone.ID)))), alone.Ref)
+	chooses(false, st.evil("answers what sybil was asked", private("<body>1</body>")))
 	st.step("mallory has her own nick again, and sybil comes back")
 	st.mallory.does("raw", doing{"xml": "<presence to='" + archived + "/Mallory'/>"})
 	st.isMallory("Mallory")
