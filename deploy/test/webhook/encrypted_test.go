@@ -39,6 +39,7 @@ components: [{domain: people.localhost, server: %q, secret: %q}]
 endpoints:
   - {name: forward, url: %q, encrypted: forward, match: {to: ["forward@*"]}}
   - {name: drop, url: %[3]q, encrypted: drop, match: {to: ["drop@*"]}}
+  - {name: own, url: %[3]q, encrypted_text: "In plain text, please.", match: {to: ["own@*"]}}
   - {name: bot, url: %[3]q}
 rooms: [{jid: %[4]s, from: %[5]s, nick: Echo}]
 http: {listen: "127.0.0.1:0", insecure_no_auth: true}
@@ -83,6 +84,8 @@ store: {dir: %[6]q}
 		if h := st.gets("that it cannot be read", told); h.From != slixBot || h.Body != "I cannot read encrypted messages (OMEMO). Please turn encryption off for this chat and send it again." {
 			t.Errorf("%+v", h)
 		}
+		st.acts("Conversations", "omemo", doing{"to": "own@people.localhost"})
+		st.gets("what another bot says of it", func(h heard) bool { return h.From == "own@people.localhost" && h.Body == "In plain text, please." })
 		st.step("sybil, more on the same day")
 		for _, c := range clients {
 			for _, how := range []string{"omemo", "ox", "pgp", "otr"} {
