@@ -34,6 +34,40 @@ type flooders struct {
 	Hasty       bool // each request has a connection of its own, which is closed without the answer
 }
 
+// rightCaller sends messages as somebody who may, from a process of its own as well: callers do not
+// share the program's core.
+type rightCaller struct {
+	Addr     string
+	Messages int
+	Fresh    bool // each message has a connection of its own
+}
+
+// callerTask is the variable of the environment with which this benchmark runs as a caller.
+const callerTask = "STANZAHOOK_CALLER"
+
+// run sends the messages, and says how long each has taken.
+func (c rightCaller) run(b *testing.B) {
+	var took []time.Duration
+	p := newRawPoster(b, c.Addr, "/v1/messages", `{"to":"u@example.com/r","type":"chat","body":"hello"}`, "Authorization: Bearer victim\r\n")
+	for range c.Messages {
+		began := time.Now()
+		if c.Fresh {
+			_ = p.conn.Close()
+			if err := p.dial(c.Addr); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if status, err := p.post(); err != nil || status != http.StatusAccepted {
+			b.Fatalf("status %d: %v", status, err)
+		}
+		took = append(took, time.Since(began))
+		time.Sleep(time.Millisecond)
+	}
+	said, _ := json.Marshal(took)
+	fmt.Fprintf(os.Stderr, "%s\n", said)
+	os.Exit(0)
+}
+
 // flooded is what a process of flooders says at its end.
 type flooded struct {
 	Wrong int64
@@ -155,16 +189,11 @@ func (f flooders) serveLeast(b *testing.B) {
 // attack; end ends it and returns the last line that it
 // has said.
 func child(b *testing.B, task flooders) (first string, end func() (last string)) {
-	text, err := json.Marshal(task)
-	if err != nil {
-		b.Fatal(err)
-	}
 	policy := "--idle"
 	if task.Addr == "" {
 		policy = "--other"
 	}
-	cmd := exec.Command("chrt", policy, "0", os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkWrongSecrets$", "-test.benchtime=1x")
-	cmd.Env = append(os.Environ(), floodTask+"="+string(text))
+	cmd := itself(b, policy, floodTask, task)
 	in, err := cmd.StdinPipe()
 	if err != nil {
 		b.Fatal(err)
@@ -192,6 +221,17 @@ func child(b *testing.B, task flooders) (first string, end func() (last string))
 	}
 }
 
+// itself is this benchmark as a command with a task.
+func itself(b *testing.B, policy, variable string, task any) *exec.Cmd {
+	text, err := json.Marshal(task)
+	if err != nil {
+		b.Fatal(err)
+	}
+	cmd := exec.Command("chrt", policy, "0", os.Args[0], "-test.run=^$", "-test.bench=^BenchmarkWrongSecrets$", "-test.benchtime=1x")
+	cmd.Env = append(os.Environ(), variable+"="+string(text))
+	return cmd
+}
+
 // attack is a kind of flooders, and another caller who sends messages meanwhile.
 type attack struct {
 	name  string
@@ -207,6 +247,13 @@ type attack struct {
 // Beside the attackers' own time on a core (attackers-µs/wrong) there is what this process takes for each
 // of their requests (cpu-µs/wrong). -cpu 1 is how the program runs on two cores.
 func BenchmarkWrongSecrets(b *testing.B) {
+	if task, ok := os.LookupEnv(callerTask); ok {
+		var c rightCaller
+		if err := json.Unmarshal([]byte(task), &c); err != nil {
+			b.Fatal(err)
+		}
+		c.run(b)
+	}
 	if task, ok := os.LookupEnv(floodTask); ok {
 		var f flooders
 		if err := json.Unmarshal([]byte(task), &f); err != nil {
@@ -301,21 +348,16 @@ func (a attack) measure(b *testing.B, x *running, messages int, addr string) (m 
 		_, end = child(b, a.f)
 		time.Sleep(time.Second) // until as many come as there will
 	}
-	victim := newRawPoster(b, x.Addr, "/v1/messages", `{"to":"u@example.com/r","type":"chat","body":"hello"}`, "Authorization: Bearer victim\r\n")
 	began, cpu := time.Now(), processTime(b)
-	for range messages {
-		began := time.Now()
-		if a.fresh {
-			_ = victim.conn.Close()
-			if err := victim.dial(x.Addr); err != nil {
-				b.Fatal(err)
-			}
-		}
-		if status, err := victim.post(); err != nil || status != http.StatusAccepted {
-			b.Fatalf("status %d: %v", status, err)
-		}
-		m.took = append(m.took, time.Since(began))
-		time.Sleep(time.Millisecond)
+	var out strings.Builder
+	victim := itself(b, "--other", callerTask, rightCaller{x.Addr, messages, a.fresh})
+	victim.Stderr = &out
+	err := victim.Run()
+	if err == nil {
+		err = json.Unmarshal([]byte(out.String()), &m.took)
+	}
+	if err != nil {
+		b.Fatalf("the caller: %v: %s", err, out.String())
 	}
 	m.time, m.cpu = time.Since(began), time.Duration(processTime(b)-cpu)
 	slices.Sort(m.took)
