@@ -41,7 +41,11 @@ func (r *Rooms) depart(k key, nick string, owed bool) {
 		}
 		delete(r.departed, drop)
 	}
-	r.departed[k] = &departed{nick: nick, owed: owed}
+	d := &departed{nick: nick, owed: owed}
+	if !owed { // what the room has sent until it has the leave is still under way
+		d.next = time.Now().Add(tellPause)
+	}
+	r.departed[k] = d
 }
 
 // departStored notes a room of the process before, which nobody keeps. It reports whether the

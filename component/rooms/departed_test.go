@@ -90,6 +90,37 @@ func TestLeftWithoutAConnection(t *testing.T) {
 	}
 }
 
+// What a room has sent before it had the leave does not bring it a second one.
+func TestLeftOnce(t *testing.T) {
+	srv, s := componenttest.NewServer(t, "bot.example.com", "secret"), openStore(t, t.TempDir())
+	b := start(t, srv, s, policy())
+	srv.WaitConnected(1)
+	if err := b.rooms.Keep(t.Context(), setting()); err != nil {
+		t.Fatal(err)
+	}
+	b.joins("maxstanzas")
+	b.expect("room.joined")
+	if err := b.rooms.Leave(t.Context(), ops, echo, false, ""); err != nil {
+		t.Fatal(err)
+	}
+	srv.Expect("the leave", isLeave)
+	srv.Send(said("m1", "Alice", "before it was here", "") + "<message type='chat' id='last' from='alice@example.com' to='echo@bot.example.com'><body>hi</body></message>")
+	componenttest.Eventually(t, "what is behind it", func() bool {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		return len(b.others) > 0
+	})
+	if err := b.rooms.Keep(t.Context(), setting()); err != nil {
+		t.Fatal(err)
+	}
+	srv.Expect("the join", func(s *stanza.Stanza) bool {
+		if isLeave(s) {
+			t.Errorf("the room is left once more: %s", s.XML())
+		}
+		return isJoin(s)
+	})
+}
+
 // Killed before the room was told: it is told after the restart.
 func TestLeftWithoutAConnectionAndKilled(t *testing.T) {
 	srv, s, b, mended := leftWhileDown(t)
