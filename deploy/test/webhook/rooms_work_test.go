@@ -152,6 +152,7 @@ func (st *workStage) owns() {
 	st.call(200, "PUT", pathOf(madeRoom)+"/affiliations/sybil@localhost", `{"affiliation":"admin","reason":"she may"}`)
 	st.settle(madeRoom, true)
 	st.call(200, "PUT", pathOf(madeRoom)+"/roles/Sybil", `{"role":"moderator"}`)
+	st.settle(madeRoom, true)
 	st.refused(422, "PUT", pathOf(madeRoom)+"/roles/nobody", `{"role":"none"}`, "condition")
 	st.call(202, "POST", pathOf(madeRoom)+"/invite", `{"jid":"sybil@localhost","reason":"come","how":"direct"}`)
 	st.gets("the invitation", func(h heard) bool { return h.From == slixBot+"/room" })
