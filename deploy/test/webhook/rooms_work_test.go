@@ -37,9 +37,12 @@ http:
 store: {dir: %q}
 `
 
-// isOfWork is isOfRooms without what comes to the second bot, as the rooms like to.
+// isOfWork is isOfRooms without what comes to the second bot, and what sybil sees of roles in a room that
+// the bot has made, as the rooms like to.
 func isOfWork(s string) bool {
-	return isOfRooms(s) && !strings.Contains(strings.ReplaceAll(s, `"`, "'"), " to='"+second+"/room'")
+	q := strings.ReplaceAll(s, `"`, "'")
+	role := strings.HasPrefix(q, "<presence") && strings.Contains(q, " from='"+madeRoom+"/") && strings.Contains(q, " to='sybil@localhost/slix'") && !strings.Contains(q, "type='unavailable'")
+	return isOfRooms(s) && !strings.Contains(q, " to='"+second+"/room'") && !role
 }
 
 // workStage is a peopleStage with an endpoint for own words.
