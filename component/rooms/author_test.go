@@ -18,8 +18,8 @@ func (b *bench) authorOf(typ, to string) string {
 	return b.rooms.Author(m)
 }
 
-// Who has a nick, and no address that is known, is another one when the nick was free meanwhile,
-// and in the next process. Other messages are for no occupant.
+// An occupant without a known address counts as somebody else if the nick was free meanwhile, and
+// in the next process. Other messages are for no occupant.
 func TestAuthor(t *testing.T) {
 	s, srv := openStore(t, t.TempDir()), componenttest.NewServer(t, "bot.example.com", "secret")
 	bob := "<presence from='ops@rooms.example.com/Bob' to='echo@bot.example.com/room'%s><x xmlns='http://jabber.org/protocol/muc#user'><item affiliation='none' role='participant'/></x></presence>"

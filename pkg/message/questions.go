@@ -261,7 +261,8 @@ type Choice struct {
 
 // Hear returns what somebody has chosen by a message that was heard: it says the value, the label
 // or the number of a button, or selects an action (XEP-0439 section 5.4). Of a reply to another
-// message (XEP-0461) it is none, nor of somebody else who has the nick of the one who was asked. strip, which may be nil, takes from the text what is not meant.
+// message (XEP-0461) it is none, nor of somebody else who has the nick of the one who was asked.
+// strip, which may be nil, takes from the text what is not meant.
 func (q *Questions) Hear(s *stanza.Stanza, f *Features, h *Heard, strip func(string) string, now time.Time) (Choice, bool) {
 	if h.Ref.Mine || h.Foreign || f.Event != Said && f.Event != Correction {
 		return Choice{}, false

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-
 	"fmt"
 
 	"go.uber.org/zap"
