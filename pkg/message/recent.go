@@ -3,6 +3,7 @@ package message
 import (
 	"encoding/binary"
 	"hash/maphash"
+	"strings"
 	"sync"
 	"time"
 
@@ -26,6 +27,7 @@ type Recent struct {
 
 	mu       sync.Mutex
 	shares   [recentShares][]*segment // see party; the oldest first
+	parties  map[[2]string]string     // of strangers, by their domain and the bot's, see party
 	segments int                      // of all
 	most     int                      // segments
 	echoes   chan struct{}            // closed at the next Echoed; nil: nobody waits
@@ -37,28 +39,45 @@ const (
 	recentShares = 64
 	segmentBytes = 64 << 10
 	recentFor    = 24 * time.Hour
+	// maxParties bounds how many domains' parties are remembered: reading the list of suffixes takes
+	// longer than all else.
+	maxParties = 1024
 	// maxRecentBody bounds what is remembered of one body. A quote needs no more.
 	maxRecentBody = 4 << 10
 )
 
 // NewRecent returns an empty memory of so many bytes.
 func NewRecent(bytes int) *Recent {
-	return &Recent{seed: maphash.MakeSeed(), most: max(2, bytes/segmentBytes)}
+	return &Recent{seed: maphash.MakeSeed(), parties: make(map[[2]string]string), most: max(2, bytes/segmentBytes)}
 }
 
 // share returns where the messages of a conversation are. Nobody can choose who is in a share with
-// them: the seed is another one in each process.
+// them: the seed is another one in each process. r.mu is held.
 func (r *Recent) share(own, peer jid.JID) *[]*segment {
-	return &r.shares[maphash.String(r.seed, party(own, peer))%recentShares]
+	return &r.shares[maphash.String(r.seed, r.party(own, peer))%recentShares]
 }
 
 // party returns who counts as one for a share: a user or a room of the server that the bot is at, and all
-// of a stranger's servers. Without a peer it is the bot.
-func party(own, peer jid.JID) string {
+// of a stranger's servers. Without a peer it is the bot. r.mu is held.
+func (r *Recent) party(own, peer jid.JID) string {
 	if peer.IsZero() {
 		return own.Bare().String()
 	}
-	return peer.Party(own)
+	domains := [2]string{peer.Domain(), own.Domain()}
+	site, known := r.parties[domains]
+	if !known {
+		if !peer.Beside(own) {
+			site = peer.Site()
+		}
+		if len(r.parties) >= maxParties {
+			clear(r.parties)
+		}
+		r.parties[[2]string{strings.Clone(domains[0]), strings.Clone(domains[1])}] = strings.Clone(site)
+	}
+	if site == "" {
+		return peer.Bare().String()
+	}
+	return site
 }
 
 // Known is what is remembered of a message.

@@ -303,6 +303,7 @@ func TestRecentHasShares(t *testing.T) {
 }
 
 func TestParty(t *testing.T) {
+	r := NewRecent(0)
 	for _, tc := range []struct{ own, peer, want string }{
 		{"echo@bot.example.com", "alice@example.com/phone", "alice@example.com"},
 		{"echo@bot.example.com", "ops@rooms.example.com", "ops@rooms.example.com"},
@@ -314,9 +315,17 @@ func TestParty(t *testing.T) {
 		{"echo@example", "alice@elsewhere", "elsewhere"},
 		{"echo@bot.example.com", "alice@a.evil.net", "evil.net"}, // any number of names costs nothing
 	} {
-		if got := party(jid.FromServer(tc.own), jid.FromServer(tc.peer)); got != tc.want {
-			t.Errorf("%s, %s: %s, want %s", tc.own, tc.peer, got, tc.want)
+		for range 2 { // the second time it is remembered
+			if got := r.party(jid.FromServer(tc.own), jid.FromServer(tc.peer)); got != tc.want {
+				t.Errorf("%s, %s: %s, want %s", tc.own, tc.peer, got, tc.want)
+			}
 		}
+	}
+	for i := range 3 * maxParties {
+		r.party(jid.FromServer("echo@example.com"), jid.FromServer(fmt.Sprintf("a@evil%d.net", i)))
+	}
+	if n := len(r.parties); n > maxParties {
+		t.Errorf("%d parties are remembered", n)
 	}
 }
 
