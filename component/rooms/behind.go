@@ -16,7 +16,7 @@ func (s *session) realOf(o *muc.Occupant) jid.JID {
 		return jid.JID{}
 	}
 	service, real := s.key.room.Domain(), o.JID.Bare()
-	if s.all.isHome(s.key) || service == real.Domain() || strings.HasSuffix(service, "."+real.Domain()) {
+	if s.beside || s.all.isHome(s.key) || service == real.Domain() || strings.HasSuffix(service, "."+real.Domain()) {
 		return real
 	}
 	return jid.JID{}

@@ -96,7 +96,9 @@ func (s *session) eventID(e *muc.Event) string {
 	var id ulid.ULID
 	copy(id[:], sum[:])
 	id[0] = id[0]&0x7f | 0x40 // a time to come: nobody takes it for when the event was received
-	return "evt_" + id.String()
+	b = append(space[:0], "evt_"...)[:4+ulid.EncodedSize]
+	_ = id.MarshalTextTo(b[4:]) // which has room for it
+	return string(b)
 }
 
 // known returns what is known besides the stanza of an event. s.mu is held.

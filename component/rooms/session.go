@@ -25,6 +25,7 @@ type session struct {
 	ours atomic.Pointer[ours]   // see isBot
 
 	shared       atomic.Bool // other bots of ours are in the room
+	beside       bool        // the room is at the bot's server, as far as the names tell
 	conversation string      // webhook.Event.Conversation of its events
 
 	// mu is never taken while Rooms.mu is held; the other way round is right.

@@ -104,7 +104,7 @@ func (r *Rooms) add(k key, set Settings) (*session, error) {
 	if r.rooms(k, nil) >= r.policy.MaxRooms {
 		return nil, ErrFull
 	}
-	s := &session{all: r, key: k, conversation: store.Conversation(k.room.String(), k.self.Bare().String())}
+	s := &session{all: r, key: k, beside: k.room.Beside(k.self), conversation: store.Conversation(k.room.String(), k.self.Bare().String())}
 	s.set.Store(&set)
 	rec := r.stored[k]
 	delete(r.stored, k)

@@ -42,7 +42,10 @@ func containsFold(text, part string) bool {
 	if len(part) >= longPart {
 		return strings.Contains(strings.ToLower(text), strings.ToLower(part)) // in time by the length of the text
 	}
-	upper, lower := strings.ToUpper(part[:1])[0], strings.ToLower(part[:1])[0]
+	upper, lower := part[0], part[0]
+	if c := part[0] | 0x20; 'a' <= c && c <= 'z' {
+		upper, lower = c&^0x20, c
+	}
 	for i := 0; i+len(part) <= len(text); i++ {
 		if c := text[i]; (c == upper || c == lower) && strings.EqualFold(text[i:i+len(part)], part) {
 			return true

@@ -35,40 +35,37 @@ type Room struct {
 	Code                                                                 int
 }
 
-const roomTexts, roomFlags = 16, 4
-
-// fields are those that are attributes of the element.
-func (r *Room) fields() ([roomTexts]roomText, [roomFlags]roomFlag) {
-	return [roomTexts]roomText{
-			{"type", &r.Type}, {"jid", &r.JID}, {"nick", &r.Nick}, {"occupant", &r.OccupantID}, {"real", &r.RealJID}, {"affiliation", &r.Affiliation}, {"role", &r.Role},
-			{"own-nick", &r.OwnNick}, {"change", &r.Change}, {"old", &r.OldNick}, {"reason", &r.Reason}, {"actor", &r.Actor}, {"text", &r.Text}, {"alternative", &r.Alternative},
-			{"inviter", &r.Inviter}, {"password", &r.Password},
-		}, [roomFlags]roomFlag{
-			{"mention", &r.Mention}, {"missed", &r.Missed}, {"own", &r.Own}, {"bot", &r.Bot},
-		}
-}
-
-type roomText struct {
-	name  string
-	value *string
-}
-
-type roomFlag struct {
-	name  string
-	value *bool
-}
+// roomTexts and roomFlags are the fields that are attributes of the element, by their names.
+var (
+	roomTexts = [...]struct {
+		name string
+		of   func(*Room) *string
+	}{
+		{"type", func(r *Room) *string { return &r.Type }}, {"jid", func(r *Room) *string { return &r.JID }},
+		{"nick", func(r *Room) *string { return &r.Nick }}, {"occupant", func(r *Room) *string { return &r.OccupantID }}, {"real", func(r *Room) *string { return &r.RealJID }},
+		{"affiliation", func(r *Room) *string { return &r.Affiliation }}, {"role", func(r *Room) *string { return &r.Role }}, {"own-nick", func(r *Room) *string { return &r.OwnNick }},
+		{"change", func(r *Room) *string { return &r.Change }}, {"old", func(r *Room) *string { return &r.OldNick }}, {"reason", func(r *Room) *string { return &r.Reason }},
+		{"actor", func(r *Room) *string { return &r.Actor }}, {"text", func(r *Room) *string { return &r.Text }}, {"alternative", func(r *Room) *string { return &r.Alternative }},
+		{"inviter", func(r *Room) *string { return &r.Inviter }}, {"password", func(r *Room) *string { return &r.Password }},
+	}
+	roomFlags = [...]struct {
+		name string
+		of   func(*Room) *bool
+	}{
+		{"mention", func(r *Room) *bool { return &r.Mention }}, {"missed", func(r *Room) *bool { return &r.Missed }}, {"own", func(r *Room) *bool { return &r.Own }}, {"bot", func(r *Room) *bool { return &r.Bot }},
+	}
+)
 
 // appendAttrs appends the attributes of the element.
 func (r *Room) appendAttrs(b []byte) []byte {
-	texts, flags := r.fields()
-	for i := range texts {
-		if v := *texts[i].value; v != "" {
-			b = stanza.AppendCleanAttr(b, texts[i].name, v)
+	for i := range roomTexts {
+		if v := *roomTexts[i].of(r); v != "" {
+			b = stanza.AppendCleanAttr(b, roomTexts[i].name, v)
 		}
 	}
-	for i := range flags {
-		if *flags[i].value {
-			b = stanza.AppendCleanAttr(b, flags[i].name, "1")
+	for i := range roomFlags {
+		if *roomFlags[i].of(r) {
+			b = stanza.AppendCleanAttr(b, roomFlags[i].name, "1")
 		}
 	}
 	if r.Code != 0 {
@@ -112,16 +109,15 @@ func RoomOf(s *stanza.Stanza) *Room {
 		return nil
 	}
 	e, r := s.Element(c), &Room{}
-	texts, flags := r.fields()
 	for _, a := range e.Attrs {
-		for _, f := range texts {
+		for _, f := range roomTexts {
 			if f.name == a.Local {
-				*f.value = a.Value
+				*f.of(r) = a.Value
 			}
 		}
-		for _, f := range flags {
+		for _, f := range roomFlags {
 			if f.name == a.Local {
-				*f.value = true
+				*f.of(r) = true
 			}
 		}
 		if a.Local == "code" {
@@ -202,8 +198,11 @@ func appendRoom(b []byte, r *Room) []byte {
 			b = appendText(b, f.value)
 		}
 	}
-	for _, f := range [...]roomFlag{{"mention", &r.Mention}, {"missed", &r.Missed}, {"bot", &r.Bot}} {
-		b = strconv.AppendBool(append(append(append(b, `,"`...), f.name...), `":`...), *f.value)
+	for _, f := range [...]struct {
+		name  string
+		value bool
+	}{{"mention", r.Mention}, {"missed", r.Missed}, {"bot", r.Bot}} {
+		b = strconv.AppendBool(append(append(append(b, `,"`...), f.name...), `":`...), f.value)
 	}
 	return append(b, '}')
 }
