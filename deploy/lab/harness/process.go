@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/stretchr/testify/require"
+	"golang.org/x/sys/unix"
 )
 
 // FreePort is a port on which nothing listens.
@@ -75,13 +76,14 @@ func (p *Program) CPUTime() time.Duration {
 	return time.Duration(ProcessCPU(p.Cmd.Process.Pid)) * time.Microsecond
 }
 
-// ProcessCPU is the user and system time of a process, in µs.
+// ProcessCPU is the user and system time of a process, in µs, to the nanosecond; 0: it has ended.
 func ProcessCPU(pid int) float64 {
-	// proc(5): utime and stime are the 12th and 13th field after the name.
-	if f := StatFields(fmt.Sprintf("/proc/%d/stat", pid)); len(f) > 12 {
-		return Ticks(f[11:13])
+	// clock_getcpuclockid(3): the clock of a process is its complemented ID, and 2, which is that of the scheduler.
+	var spent unix.Timespec
+	if unix.ClockGettime(^int32(pid)<<3|2, &spent) != nil {
+		return 0
 	}
-	return 0
+	return float64(spent.Nano()) / 1e3
 }
 
 // StatFields are the fields of a stat file behind the name, which may hold
