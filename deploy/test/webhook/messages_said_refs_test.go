@@ -144,6 +144,11 @@ func (st *messagesStage) types() {
 	sees("that it types", slowBot, composing)
 	st.seen <- true
 	sees("the answer", slowBot, func(h heard) bool { return h.Body == "answer to slow" })
+	st.does("say", doing{"to": slowBot, "body": "slow, for more than 20 seconds", "plain": true})
+	sees("that it types", slowBot, composing)
+	sees("that it still types", slowBot, composing)
+	st.seen <- true
+	sees("the answer", slowBot, func(h heard) bool { return h.Body == "answer to slow, for more than 20 seconds" })
 	st.does("say", doing{"to": slowBot, "body": "silence", "plain": true})
 	sees("that it types", slowBot, composing)
 	st.seen <- true

@@ -20,7 +20,7 @@ const (
 const messagesConfig = `
 components: [{domain: people.localhost, server: %q, secret: %q}]
 endpoints:
-  - {name: slow, match: {to: "slow@*"}, url: %q, typing: {after: 2s, rooms: true}}
+  - {name: slow, match: {to: "slow@*"}, url: %q, timeout: 1m, typing: {after: 2s, rooms: true}}
   - {name: bot, url: %[3]q}
 commands:
   - node: deploy

@@ -41,7 +41,9 @@ func TestPeopleOnServers(t *testing.T) {
 		}
 		st.others()
 		st.answers()
+		st.quotes(slixBot, "chat")
 		st.joins(archived)
+		st.quotes(archived, "groupchat")
 		for _, c := range clients {
 			st.inArchivedRoom(c)
 		}

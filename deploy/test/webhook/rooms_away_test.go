@@ -71,15 +71,16 @@ func moderationOf(kind lab.Kind) (form string, can bool) {
 	return "<apply-to xmlns='urn:xmpp:fasten:0' id='%s'><moderate xmlns='urn:xmpp:message-moderate:0'><retract xmlns='urn:xmpp:message-retract:0'/><reason>off topic</reason></moderate></apply-to>", true
 }
 
-// A bot of the configuration leaves and rejoins its room: at a stop, a kill, a cut of its connection
-// and a restart of the server. The transcripts in testdata have what people in the room see, and what
+// A bot of the configuration leaves and rejoins its room: at a stop, a kill, a cut of its connection, also
+// while much is said, and a restart of the server. The transcripts in testdata have what people in the room see, and what
 // is delivered as missed, moderated retractions among it, for each server.
 func TestRoomsAwaySaid(t *testing.T) {
 	harness.OnServers(t, func(t *testing.T, kind lab.Kind) {
 		s := harness.StartServer(t, withModeration(harness.WithManyRooms(harness.ServerOptions(kind, "people"))))
 		past := &atomic.Value{}
 		said := harness.NewTranscript(t, isOfAway(past), "sybil")
-		link := said.Through("component", s.ComponentAddr())
+		forgets := harness.NewRelay(t, s.ComponentAddr())
+		link := said.Through("component", forgets.Addr())
 		st := &peopleStage{T: t, listener: newListener(t), said: said}
 		client := said.Through("sybil", s.ClientAddr()).Addr()
 		st.person = newPerson(t, client, "sybil")
@@ -174,6 +175,9 @@ func TestRoomsAwaySaid(t *testing.T) {
 		missed("while it is cut off")
 		st.isIn(opsRoom)
 		st.settle(opsRoom, true)
+
+		past.Store("")
+		st.interrupted(link, forgets)
 
 		st.step("")
 		link.Shut.Store(true)

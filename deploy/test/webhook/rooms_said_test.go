@@ -24,7 +24,8 @@ func isOfRooms(s string) bool {
 	case strings.Contains(q, barrier), strings.Contains(q, "<invite from='"), !strings.Contains(q, "rooms.localhost"), strings.Contains(q, "urn:xmpp:mam:2"), strings.Contains(q, " from='none@rooms.localhost") && !strings.Contains(q, "status code='201'"), strings.Contains(q, " to='none@rooms.localhost") && strings.Contains(q, "unavailable"):
 		return false
 	case strings.HasPrefix(q, "<iq "):
-		return !strings.Contains(q, " type='result'") && (strings.Contains(q, "muc#owner'") || strings.Contains(q, "muc#admin'") || strings.Contains(q, "urn:xmpp:message-moderate"))
+		through := strings.Contains(q, "='"+opsRoom+"/Sybil'") || strings.Contains(q, "='"+opsRoom+"/Echo'")
+		return through || !strings.Contains(q, " type='result'") && (strings.Contains(q, "muc#owner'") || strings.Contains(q, "muc#admin'") || strings.Contains(q, "urn:xmpp:message-moderate"))
 	}
 	return true
 }
@@ -233,6 +234,11 @@ func (st *peopleStage) hears() {
 		st.Errorf("%s", ev.raw)
 	}
 	st.settle(opsRoom, true)
+	for _, payload := range []string{"<query xmlns='jabber:iq:version'/>", "<vCard xmlns='vcard-temp'/>"} {
+		st.step("sybil asks the bot by way of the room: " + payload)
+		id := st.xml("<iq type='get' id='ID' to='%s/Echo'>%s</iq>", opsRoom, payload)
+		st.gets("an answer", func(h heard) bool { return h.IQ != nil && h.IQ.ID == id })
+	}
 	st.step("sybil writes to the bot alone")
 	id = st.person.does("say", doing{"to": opsRoom + "/Echo", "body": "psst"})
 	st.event("message.private", id)

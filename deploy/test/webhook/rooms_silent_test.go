@@ -42,6 +42,7 @@ type swallower struct {
 	mu     sync.Mutex
 	rest   []byte // of a piece: the beginning of a stanza
 	muteID string // of the first self-ping to the room whose answer is lost
+	words  int    // that have come of many
 }
 
 var (
@@ -86,6 +87,9 @@ func (w *swallower) edit(d harness.Direction, piece []byte) []byte {
 func (w *swallower) swallows(s string) bool {
 	from := func(room string) bool { return strings.Contains(s, " from='"+room) }
 	switch {
+	case strings.Contains(s, "<body>word "):
+		w.words++
+		return w.words > wordsHeard
 	case from(kickedRoom) || from(goneRoom):
 		return strings.Contains(s, " type='unavailable'")
 	case from(renamedRoom):
