@@ -30,6 +30,7 @@ type Transcript struct {
 	people []string
 	keep   func(stanza string) bool
 	mu     sync.Mutex
+	offers map[string]int // how many answers to what they offer have come from whom, that nobody has waited for
 	steps  []step
 	beside int // how many of the last steps go on side by side; 0: one
 }
@@ -72,7 +73,7 @@ func Between(bot, room, nick string, addresses ...string) func(stanza string) bo
 // NewTranscript begins a transcript of these people and one component. keep chooses the
 // stanzas; nothing is kept before the first step.
 func NewTranscript(t *testing.T, keep func(stanza string) bool, people ...string) *Transcript {
-	return &Transcript{t: t, people: people, keep: keep}
+	return &Transcript{t: t, people: people, keep: keep, offers: make(map[string]int)}
 }
 
 // Through returns the address of a relay to a server, through which one party ("component", or
@@ -86,6 +87,7 @@ func (x *Transcript) Through(who, server string) *Relay {
 			way = who + " <"
 		}
 		for _, s := range ways[d].add(piece) {
+			x.note(way, s)
 			if x.keep(s) {
 				x.add(way, canonical(s))
 			}
@@ -93,6 +95,32 @@ func (x *Transcript) Through(who, server string) *Relay {
 		return piece
 	})
 	return r
+}
+
+var offerOf = regexp.MustCompile(`^<iq [^>]*\bfrom=['"]([^'"]*)['"]`)
+
+// note counts what says what somebody offers, to the component.
+func (x *Transcript) note(way, stanza string) {
+	if m := offerOf.FindStringSubmatch(stanza); way == "component <" && m != nil && strings.Contains(stanza, "http://jabber.org/protocol/disco#info") && strings.Contains(stanza, "<identity") {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		x.offers[m[1]]++
+	}
+}
+
+// Knows waits until a room that the component has joined has answered what it offers (XEP-0030), once for
+// each join: which of its ids count is known from then on, to what comes behind the answer.
+func (x *Transcript) Knows(room string) {
+	x.t.Helper()
+	Eventually(x.t, "the answer of "+room, func() bool {
+		x.mu.Lock()
+		defer x.mu.Unlock()
+		if x.offers[room] == 0 {
+			return false
+		}
+		x.offers[room]--
+		return true
+	})
 }
 
 // Step begins a step. Without a name nothing is kept until the next one.

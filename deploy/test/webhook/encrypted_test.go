@@ -47,6 +47,7 @@ store: {dir: %[6]q}
 `, said.Through("component", s.ComponentAddr()).Addr(), harness.Secret, l.url, plain, slixBot, filepath.Join(dir, "store")))
 		st := &peopleStage{T: t, listener: l, p: harness.LaunchLinked(t, file), said: said}
 		l.event("room.joined", "")
+		said.Knows(plain)
 		st.person = newPerson(t, said.Through("sybil", s.ClientAddr()).Addr(), "sybil")
 		st.joins(plain)
 
@@ -99,6 +100,7 @@ store: {dir: %[6]q}
 		st.p.Kill()
 		st.p = harness.LaunchLinked(t, file)
 		l.event("room.joined", "")
+		said.Knows(plain)
 		st.step("sybil, after the kill")
 		st.writes("Dino", "omemo", doing{"to": slixBot})
 		silence("the kill")

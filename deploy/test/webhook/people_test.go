@@ -297,8 +297,9 @@ store: {dir: %q}
 		t.Fatal(err)
 	}
 	st := &peopleStage{T: t, listener: l, p: harness.LaunchLinked(t, file), said: said}
-	for range 2 {
+	for _, room := range []string{archived, plain} {
 		l.event("room.joined", "")
+		said.Knows(room)
 	}
 	st.person = newPerson(t, said.Through("sybil", s.ClientAddr()).Addr(), "sybil")
 	return st

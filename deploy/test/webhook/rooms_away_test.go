@@ -246,13 +246,14 @@ func (st *peopleStage) reads(n int) {
 
 var occupantID = regexp.MustCompile(`"occupant_id":"[^"]*"`)
 
-// isIn waits for the event that the bot is in a room. Its own occupant-id is known or not, as the room
+// isIn waits for the event that the bot is in a room, and until it knows what the room offers. Its own occupant-id is known or not, as the room
 // had answered an earlier question.
 func (st *peopleStage) isIn(room string) {
 	st.T.Helper()
 	ev := st.listener.take("joined "+room, func(ev said) bool { return ev.Type == "room.joined" && ev.Data.Room.JID == room })
 	ev.raw = occupantID.ReplaceAllString(ev.raw, `"occupant_id":null`)
 	st.got("event", ev)
+	st.said.Knows(room)
 }
 
 // noticed waits until the server has noticed that there is no component: what she says to the bot

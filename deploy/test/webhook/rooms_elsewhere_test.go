@@ -90,6 +90,7 @@ func (st *peopleStage) byDefault() {
 	st.step("")
 	st.enters(otherRoom, "Sybil", "<field var='muc#roomconfig_changesubject'><value>1</value></field>")
 	st.call(200, "PUT", pathOf(otherRoom)+"?wait=30s", putBot)
+	st.said.Knows(otherRoom)
 	st.all(otherRoom)
 	in := func(more doing) doing { more["to"], more["type"] = otherRoom, "groupchat"; return more }
 	st.step("sybil speaks")
@@ -124,6 +125,7 @@ func (st *peopleStage) byDefault() {
 	st.settle(otherRoom, false)
 	st.call(204, "DELETE", pathOf(otherRoom), "")
 	st.call(200, "PUT", pathOf(otherRoom)+"?wait=30s", putBot)
+	st.said.Knows(otherRoom)
 	st.all(otherRoom)
 }
 
@@ -149,6 +151,7 @@ func (st *peopleStage) elsewhere() {
 	st.step("")
 	st.enters(clubRoom, "Sybil", "<field var='muc#roomconfig_whois'><value>anyone</value></field>")
 	st.call(200, "PUT", pathOf(clubRoom)+"?wait=30s", putBot)
+	st.said.Knows(clubRoom)
 	st.all(clubRoom)
 	st.step("sybil speaks, and the room says that she is of the bot's own server")
 	st.person.does("say", doing{"to": clubRoom, "type": "groupchat", "body": "Echo: do you know me?"})

@@ -67,6 +67,14 @@ func (st *peopleStage) sees(occupant, typ string) {
 	st.gets(occupant+" "+typ, func(h heard) bool { return h.Presence != nil && h.Presence.From == occupant && h.Presence.Type == typ })
 }
 
+// joined waits for the event that the bot is in a room, as isIn, and until all has come.
+func (st *peopleStage) joined(room string) {
+	st.T.Helper()
+	st.event("room.joined", "")
+	st.said.Knows(room)
+	st.settle(room, true)
+}
+
 // enters lets her make a room, and fill in its form.
 func (st *peopleStage) enters(room, nick, fields string) {
 	st.T.Helper()
@@ -152,8 +160,7 @@ func (st *peopleStage) refusals() {
 	if r := st.call(200, "PUT", pathOf("secret@rooms.localhost")+"?wait=30s", strings.Replace(putBot, "}", `,"password":"letmein"}`, 1)); r.State != "joined" {
 		st.Errorf("%+v", r)
 	}
-	st.event("room.joined", "")
-	st.settle("secret@rooms.localhost", true)
+	st.joined("secret@rooms.localhost")
 }
 
 // nicks: somebody has the bot's nick, and gives it up; then another room is joined.
@@ -161,8 +168,7 @@ func (st *peopleStage) nicks(kind lab.Kind) {
 	st.step("")
 	st.enters(takenRoom, "Echo", "")
 	st.call(200, "PUT", pathOf(takenRoom)+"?wait=30s", putBot)
-	st.event("room.joined", "")
-	st.settle(takenRoom, true)
+	st.joined(takenRoom)
 	st.step("sybil gives up the nick of the bot")
 	st.xml("<presence to='%s/Sybil'/>", takenRoom)
 	st.sees(takenRoom+"/Sybil", "")
@@ -178,8 +184,7 @@ func (st *peopleStage) nicks(kind lab.Kind) {
 	st.enters(opsRoom, "Sybil", fields)
 	st.call(200, "PUT", pathOf(opsRoom)+"?wait=30s", putBot)
 	st.sees(opsRoom+"/Echo", "")
-	st.event("room.joined", "")
-	st.settle(opsRoom, true)
+	st.joined(opsRoom)
 }
 
 func (st *peopleStage) speaks() {
@@ -310,8 +315,7 @@ func (st *peopleStage) putOut() {
 	st.call(200, "GET", pathOf(opsRoom), "")
 	st.call(204, "DELETE", pathOf(opsRoom), "")
 	st.call(200, "PUT", pathOf(opsRoom)+"?wait=30s", putBot)
-	st.event("room.joined", "")
-	st.settle(opsRoom, true)
+	st.joined(opsRoom)
 	st.step("sybil makes the room one for members")
 	st.configures(opsRoom, "<field var='muc#roomconfig_membersonly'><value>1</value></field>")
 	st.event("room.left", "")
