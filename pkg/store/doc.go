@@ -19,7 +19,7 @@
 //
 // [Queue.Append] (queue.go) takes the sender's share (shares.go), encodes the event
 // (record.go) and leaves it to the publisher (publisher.go), which hands it to EVENTS;
-// up to 1,024 events are under way at once (internal/stream/window.go). When the
+// up to 1,024 events are under way at once (internal/stream/inflight.go). When the
 // stream has written the event, Append's callback gets its place. Meanwhile the caller
 // delivers the event from memory; only what did not fit into memory is read from the
 // stream (queue_read.go, queue_pull.go), and after a restart all of it.

@@ -43,7 +43,7 @@ func botsList(a *api) *cobra.Command {
 	return a.command(&cobra.Command{
 		Use:     "list",
 		Short:   "List the bots with a profile",
-		Long:    "List the bots with a profile, 1000 at most, by their addresses. Bots without one work, too.",
+		Long:    "List the bots with a profile, 1000 at most, sorted by address. Bots need no profile to work.",
 		Example: "  stanzahook bots list",
 		Args:    cobra.NoArgs,
 	}, as(botTable().print), func([]string) (instance.Request, error) {
@@ -94,9 +94,9 @@ func botsPut(a *api) *cobra.Command {
 	card := make(map[string]*string)
 	cmd := a.command(&cobra.Command{
 		Use:   "put ADDRESS",
-		Short: "Set the profile of a bot, as a whole",
-		Long: `Set the profile of a bot: what is left out it does not have any more. The instance keeps it
-in its store; contacts that are online, and rooms, see it at once.`,
+		Short: "Replace the profile of a bot",
+		Long: `Replace the profile of a bot: what you leave out is removed. The instance keeps the profile
+in its store; contacts that are online, and rooms, see the change at once.`,
 		Example: "  stanzahook bots put echo@bot.example.com --name Echo --avatar echo.png --note 'Says it again'",
 		Args:    cobra.ExactArgs(1),
 	}, as(printBot), func(args []string) (instance.Request, error) {
@@ -174,8 +174,8 @@ func botsPresence(a *api) *cobra.Command {
 func botsDelete(a *api) *cobra.Command {
 	return a.remove(&cobra.Command{
 		Use:     "delete ADDRESS",
-		Short:   "Take back what was set of a bot",
-		Long:    "Take back what was set of a bot; one of the configuration file is again as that says.",
+		Short:   "Remove what was set for a bot",
+		Long:    "Remove what was set for a bot. A bot of the configuration file has the profile of the file\nagain.",
 		Example: "  stanzahook bots delete echo@bot.example.com",
 	}, botPath)
 }

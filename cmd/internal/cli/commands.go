@@ -77,9 +77,10 @@ func commandsRuns(a *api) *cobra.Command {
 func commandsPut(a *api) *cobra.Command {
 	return a.put(&cobra.Command{
 		Use:   "put FILE",
-		Short: "Make a command, or replace one, of a file",
-		Long: `Make a command of a file, in YAML or JSON, with the keys of an element of commands in the
-configuration; - is stdin. The instance keeps it in its store. A put replaces it whole.`,
+		Short: "Create or replace a command",
+		Long: `Create a command, or replace it as a whole. The file is YAML or JSON, with the keys of an
+element of commands in the configuration; - is stdin. The instance keeps the command in its
+store.`,
 		Example: "  stanzahook commands put deploy.yaml",
 	}, "command", "node", commandPath, as(func(w io.Writer, c *botCommand) error {
 		_, err := fmt.Fprintf(w, "the command %s is kept, as %q\n", c.Node, c.Name)
@@ -91,7 +92,7 @@ func commandsDelete(a *api) *cobra.Command {
 	return a.remove(&cobra.Command{
 		Use:     "delete NODE",
 		Short:   "Delete a command that was put",
-		Long:    "Delete a command that was put; one of the configuration file cannot be deleted so.",
+		Long:    "Delete a command that was put. One of the configuration file is deleted there.",
 		Example: "  stanzahook commands delete deploy",
 	}, commandPath)
 }

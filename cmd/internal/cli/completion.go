@@ -44,8 +44,8 @@ when it starts, from where its own documentation says.`,
 	}
 }
 
-// chooses makes a flag complete to words.
-func chooses(cmd *cobra.Command, flag string, words ...string) {
+// completeFlag makes a flag complete to words.
+func completeFlag(cmd *cobra.Command, flag string, words ...string) {
 	// It fails for an unknown flag only, which the tests would show.
 	_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(words, cobra.ShellCompDirectiveNoFileComp))
 }

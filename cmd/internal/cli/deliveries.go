@@ -36,10 +36,9 @@ func deliveriesList(a *api) *cobra.Command {
 	var limit int
 	cmd := &cobra.Command{
 		Use:   "list",
-		Short: "List deliveries, those received last first",
-		Long: `List deliveries, those received last first, or with --dead the dead letters. With
---follow the list is followed by each change from then on, a line each as "stanzahook
-tail" prints it, until Ctrl-C.`,
+		Short: "List deliveries, newest first",
+		Long: `List deliveries, newest first, or with --dead the dead letters. With --follow, later
+changes are printed too, one line each, as "stanzahook tail" prints them, until Ctrl-C.`,
 		Example: `  stanzahook deliveries list --endpoint echo --state retrying
   stanzahook deliveries list --endpoint echo --follow
   stanzahook deliveries list --dead --since 2h --json`,
@@ -89,7 +88,7 @@ tail" prints it, until Ctrl-C.`,
 	f.BoolVar(&dead, "dead", false, "the dead letters, those that died last first")
 	f.BoolVar(&follow, "follow", false, "go on with what changes")
 	f.IntVar(&limit, "limit", 50, "at most so many, up to 500")
-	chooses(cmd, "state", "queued", "retrying", "delivered", "dead", "dropped")
+	completeFlag(cmd, "state", "queued", "retrying", "delivered", "dead", "dropped")
 	return cmd
 }
 

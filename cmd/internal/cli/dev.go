@@ -53,6 +53,6 @@ skipped. Expectations are about what comes next for the user, or in the room:
 	f.StringVar(&o.Listen, "listen", "", "address of the HTTP API (default: 127.0.0.1:5290, or any port if that is taken)")
 	f.StringVar(&o.Script, "script", "", "file with what to type and what to expect")
 	f.DurationVar(&o.Patience, "patience", 5*time.Second, "how long an expectation waits")
-	chooses(cmd, "format", config.FormatEvent, config.FormatRESTJSON, config.FormatRESTXML, config.FormatComponentHTTP)
+	completeFlag(cmd, "format", config.FormatEvent, config.FormatRESTJSON, config.FormatRESTXML, config.FormatComponentHTTP)
 	return cmd
 }

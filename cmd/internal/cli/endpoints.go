@@ -123,7 +123,7 @@ count. The exit code is 1 if the endpoint failed or refused the event.`,
 	f.StringVar(&like.From, "from", "", "the sender")
 	f.StringVar(&like.To, "to", "", "the recipient, at a component")
 	f.StringVar(&like.Type, "type", "", "the type of the message: chat, normal, groupchat, headline or error")
-	chooses(cmd, "type", "chat", "normal", "groupchat", "headline", "error")
+	completeFlag(cmd, "type", "chat", "normal", "groupchat", "headline", "error")
 	jsonFlag(cmd, "as JSON, as the API gives it")
 	return cmd
 }

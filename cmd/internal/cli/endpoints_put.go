@@ -5,11 +5,11 @@ import "github.com/spf13/cobra"
 func endpointsPut(a *api) *cobra.Command {
 	return a.put(&cobra.Command{
 		Use:   "put FILE",
-		Short: "Make an endpoint, or replace one, of a file",
-		Long: `Make an endpoint of a file, in YAML or JSON, with the keys of an element of endpoints
-in the configuration; - is stdin. The instance keeps it in its store. Such an endpoint
-comes after those of the configuration, and a put replaces it whole: a secret that is
-left out is removed. The order of its events stays.`,
+		Short: "Create or replace an endpoint",
+		Long: `Create an endpoint, or replace it as a whole: a secret that you leave out is removed. The
+file is YAML or JSON, with the keys of an element of endpoints in the configuration; - is
+stdin. The instance keeps the endpoint in its store. It comes after those of the
+configuration. A replacement keeps the order of events.`,
 		Example: `  stanzahook endpoints put shop.yaml
   stanzahook endpoints put - < shop.json`,
 	}, "endpoint", "name", endpointPath, as(printEndpoint))
@@ -19,7 +19,7 @@ func endpointsDelete(a *api) *cobra.Command {
 	return a.remove(&cobra.Command{
 		Use:   "delete NAME",
 		Short: "Delete an endpoint that was put",
-		Long: `Delete an endpoint that was put; one of the configuration file cannot be deleted so.
+		Long: `Delete an endpoint that was put. One of the configuration file is deleted there.
 Its events wait for an endpoint of its name, and become dead letters after a day.`,
 		Example: "  stanzahook endpoints delete shop",
 	}, endpointPath)

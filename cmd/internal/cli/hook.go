@@ -70,9 +70,9 @@ func hookTest(a *api) *cobra.Command {
 	var send bool
 	cmd := a.command(&cobra.Command{
 		Use:   "test NAME [--send]",
-		Short: "Show what a sample of the hook's tool becomes",
-		Long: `Show what a sample of the hook's tool becomes, by the hook's template. Nothing is sent,
-but with --send.`,
+		Short: "Show the message that a hook makes of a sample",
+		Long: `Show the message that a hook, with its template, makes of a sample of what its tool posts.
+Nothing is sent without --send.`,
 		Example: "  stanzahook hook test alerts --send",
 		Args:    cobra.ExactArgs(1),
 	}, as(printHookTest), func(args []string) (instance.Request, error) {
@@ -110,8 +110,8 @@ func hookNewCommand() *cobra.Command {
 	var h newHook
 	cmd := &cobra.Command{
 		Use:   "new --name NAME --adapter TOOL --from JID --to JID,…",
-		Short: "Print the address of a new hook, once, and its lines for the configuration",
-		Long: "Print the address of a new hook, once, and its lines for hooks in the configuration.\n\n" +
+		Short: "Print the address of a new hook, and its lines for the configuration",
+		Long: "Print the address of a new hook, and its lines for hooks in the configuration.\n\n" +
 			"The secret in the address is not stored. If you lose it, make a new one. Adapters are\n" +
 			wrapped(hook.Adapters()) + ".\n" +
 			"The address begins with --url; without it, with http.listen of the configuration.",
@@ -139,7 +139,7 @@ func hookNewCommand() *cobra.Command {
 	f.StringVar(&h.base, "url", "", "how the tool reaches stanzahook, such as https://xmpp.example.com")
 	f.StringVar(&h.file, "config", "", "configuration file, for http.listen")
 	jsonFlag(cmd, "as JSON")
-	chooses(cmd, "adapter", hook.Adapters()...)
+	completeFlag(cmd, "adapter", hook.Adapters()...)
 	return cmd
 }
 

@@ -16,10 +16,10 @@ func hookPath(name string) string { return "/v1/hooks/" + url.PathEscape(name) }
 func hookPut(a *api) *cobra.Command {
 	return a.put(&cobra.Command{
 		Use:   "put FILE",
-		Short: "Make a hook, or replace one, of a file",
-		Long: `Make a hook of a file, in YAML or JSON, with the keys of an element of hooks in the
-configuration; - is stdin. The instance keeps it in its store. A put replaces it whole: a
-secret that is left out is removed. "stanzahook hook new" prints a secret and its hash.`,
+		Short: "Create or replace a hook",
+		Long: `Create a hook, or replace it as a whole: a secret that you leave out is removed. The file
+is YAML or JSON, with the keys of an element of hooks in the configuration; - is stdin. The
+instance keeps the hook in its store. "stanzahook hook new" prints a secret and its hash.`,
 		Example: "  stanzahook hook put alerts.yaml",
 	}, "hook", "name", hookPath, as(func(w io.Writer, h *struct{ Name, Adapter string }) error {
 		_, err := fmt.Fprintf(w, "the hook %s takes what %s posts\n", h.Name, h.Adapter)
@@ -31,7 +31,7 @@ func hookDelete(a *api) *cobra.Command {
 	return a.remove(&cobra.Command{
 		Use:     "delete NAME",
 		Short:   "Delete a hook that was put",
-		Long:    "Delete a hook that was put; one of the configuration file cannot be deleted so. Its\naddress answers 401 from then on.",
+		Long:    "Delete a hook that was put. One of the configuration file is deleted there. The address of\na deleted hook answers 401.",
 		Example: "  stanzahook hook delete alerts",
 	}, hookPath)
 }

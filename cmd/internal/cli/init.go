@@ -86,7 +86,7 @@ Only its owner can read it; in a directory that root keeps for a group, such as
 	f.StringVar(&dir, "dir", ".", "where to write "+configName)
 	f.BoolVar(&force, "force", false, "overwrite a configuration that is there, its secrets and tokens included")
 	jsonFlag(cmd, "as JSON")
-	chooses(cmd, "server", serverProsody, serverEjabberd)
+	completeFlag(cmd, "server", serverProsody, serverEjabberd)
 	return cmd
 }
 

@@ -30,15 +30,15 @@ func listenCommand() *cobra.Command {
 	var print bool
 	cmd := &cobra.Command{
 		Use:   "listen --to JID (--forward URL | --print)",
-		Short: "Give what is written to an address to a bot on this machine, for a while",
-		Long: `Give what is written to an address to a bot on this machine, for a while. The running
-instance makes a temporary endpoint in front of all others; its requests come here, and go
-to the bot with all their headers, signed. The bot's answers count as those of an endpoint:
-they become replies, or errors, and what failed is tried again. Request and answer are
-shown. With --print there is no bot: what comes is shown, and answered with 204.
+		Short: "Send the events of an address to a bot on this machine, until Ctrl-C",
+		Long: `Send the events of an address to a bot on this machine, until Ctrl-C. The running instance
+makes a temporary endpoint in front of all others. Its requests come here, and go to the bot
+with all their headers, signed. The bot's answers count as those of any endpoint: they become
+replies or errors, and failed requests are retried. Requests and answers are shown. With
+--print there is no bot: requests are shown, and answered with 204.
 
-The endpoint is gone when the command ends. What waits then goes to the endpoint that
-would have got it. A token of the scope admin is needed.`,
+The endpoint ends with the command. Events that still wait go to the endpoint that would
+have got them. You need a token of the scope admin.`,
 		Example: `  stanzahook listen --to echo@bot.example.com --forward http://127.0.0.1:3000/hook
   stanzahook listen --to echo@bot.example.com --print --copy`,
 		Args: cobra.NoArgs,

@@ -144,9 +144,9 @@ func roomsMembers(a *api) *cobra.Command {
 	cmd := a.command(&cobra.Command{
 		Use:   "members ROOM",
 		Short: "List who is in a room",
-		Long: `List who is in a room. An address is empty where the room hides it. That which a room
-of another server gives to somebody who is not a user of that server is not believed, and
-shown as claimed.`,
+		Long: `List who is in a room. An address is empty where the room hides it. If a room of
+another server tells the address of somebody who is not a user of that server, the address
+is shown as claimed.`,
 		Example: "  stanzahook rooms members ops@rooms.example.com",
 		Args:    cobra.ExactArgs(1),
 	}, as(occupantTable().print), func(args []string) (instance.Request, error) {

@@ -100,7 +100,7 @@ uploaded.`,
 	f.StringArrayVar(&files, "file", nil, "a file to send; may be given several times")
 	f.DurationVar(&wait, "wait", 5*time.Second, "how long to wait until the server accepts or bounces it; 0: not at all")
 	jsonFlag(cmd, "as JSON, as the API gives it; a bounce too")
-	chooses(cmd, "type", "chat", "normal", "headline", "groupchat")
+	completeFlag(cmd, "type", "chat", "normal", "headline", "groupchat")
 	return cmd
 }
 

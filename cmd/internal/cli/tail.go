@@ -40,7 +40,7 @@ func tailCommand() *cobra.Command {
 		Long: `Show what happens in the running instance, as it happens: each change of a delivery
 (queued, retrying, delivered, dead, dropped) with its attempt, links that go up and down,
 endpoints that fail and recover, refreshes of rosters, runs of commands. One line an event, until Ctrl-C.
-A token of the scope read or admin will do.
+You need a token of the scope read or admin.
 
 When the connection is lost, the command connects again and goes on where it was. It
 says so when events were lost: the instance keeps the last 1,000.
@@ -64,7 +64,7 @@ The exit code is 1 if there is no instance, or if the token may not read.`,
 	cmd.Flags().StringVar(&endpoint, "endpoint", "", "only of this endpoint")
 	cmd.Flags().StringVar(&jid, "jid", "", "only from or to this bare JID")
 	cmd.Flags().StringVar(&kinds, "kinds", "", "only of these kinds, separated by commas (default: all): "+strings.Join(kindsOfTail(), ", "))
-	chooses(cmd, "kinds", kindsOfTail()...)
+	completeFlag(cmd, "kinds", kindsOfTail()...)
 	jsonFlag(cmd, "an object a line, with event, id and data")
 	return cmd
 }

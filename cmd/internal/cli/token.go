@@ -42,8 +42,8 @@ func tokenNewCommand() *cobra.Command {
 	var t newToken
 	cmd := &cobra.Command{
 		Use:   "new --name NAME --scopes SCOPE,… [--from JID,…] [--rooms JID,…]",
-		Short: "Print a new token, once, and its line for the configuration",
-		Long: "Print a new token, once, and its line for http.tokens in the configuration.\n\n" +
+		Short: "Print a new token, and its line for the configuration",
+		Long: "Print a new token, and its line for http.tokens in the configuration.\n\n" +
 			"The token is not stored. If you lose it, create a new one. Scopes are send (messages\n" +
 			"and presence), query (IQs), roster, rooms (join, leave and change rooms), events (pulling),\n" +
 			"read (see what happens, without message texts) and admin. --from are the bare addresses\n" +
@@ -69,7 +69,7 @@ func tokenNewCommand() *cobra.Command {
 	cmd.Flags().StringSliceVar(&t.From, "from", nil, "addresses it may send from (default: all)")
 	cmd.Flags().StringSliceVar(&t.Rooms, "rooms", nil, "rooms it may use (default: all)")
 	jsonFlag(cmd, "as JSON")
-	chooses(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeRooms, config.ScopeEvents, config.ScopeRead, config.ScopeAdmin)
+	completeFlag(cmd, "scopes", config.ScopeSend, config.ScopeQuery, config.ScopeRoster, config.ScopeRooms, config.ScopeEvents, config.ScopeRead, config.ScopeAdmin)
 	return cmd
 }
 

@@ -6,7 +6,7 @@
 //	server.go   start an embedded server, restart it after a failed write, stop
 //	stream.go   one stream: open, put, replace, delete, purge, count
 //	read.go     read: the last record of a subject, pages onwards, a walk backwards
-//	window.go   many puts under way at once, whose results come in order
+//	inflight.go many puts under way at once, whose results come in order
 //	consume.go  hand out records, each until it is acknowledged
 //
 // For an external server, whose answers may be lost and whose leaders change:
