@@ -127,7 +127,7 @@ func (s *state) markerAstray() {
 	}
 	s.mu.Unlock()
 	if isNew {
-		s.log.Error("component name shared: " + reason)
+		s.log.Error("component name shared", zap.String("hint", reason))
 	}
 }
 

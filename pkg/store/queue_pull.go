@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"go.uber.org/zap"
+
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -105,7 +107,7 @@ func (q *Queue) Page(ctx context.Context, after uint64, n int) (list []Stored, l
 			}
 			r, err := readRecord(m.Subject, m.Data)
 			if err != nil {
-				q.qs.log.Error(err.Error() + "; it is removed")
+				q.qs.log.Error("damaged event removed", zap.Error(err))
 				if err := q.Drop(ctx, conversationOf(m.Subject), m.Seq); err != nil {
 					return list, lost, err
 				}

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"go.uber.org/zap"
+
 	"stanzahook/pkg/store/internal/stream"
 )
 
@@ -73,7 +75,7 @@ func (q *Queue) read(ctx context.Context, m *stream.Record) (Stored, bool, error
 	}
 	r, err := readRecord(m.Subject, m.Data)
 	if err != nil {
-		q.qs.log.Error(err.Error() + "; it is removed")
+		q.qs.log.Error("damaged event removed", zap.Error(err))
 		return Stored{}, false, q.Drop(ctx, conversation, place)
 	}
 	return Stored{r, place}, true, nil

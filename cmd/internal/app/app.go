@@ -153,7 +153,7 @@ func (a *App) Stop() {
 	ctx, cancel := context.WithTimeout(context.Background(), a.cfg.Drain)
 	defer cancel()
 	for i := len(a.undo) - 1; i >= 0; i-- {
-		a.log.Debug("stopping " + a.undo[i].name)
+		a.log.Debug("part stopping", zap.String("part", a.undo[i].name))
 		a.undo[i].do(ctx)
 	}
 	a.undo = nil
