@@ -22,8 +22,8 @@ type trouble struct {
 	silent   bool   // the server may not know that the connection is lost
 }
 
-// ErrSilent means that nothing comes over the connection any more.
-var ErrSilent = errors.New("the server has not sent anything back within two keepalives")
+// errSilent means that nothing comes over the connection any more.
+var errSilent = errors.New("the server has not sent anything back within two keepalives")
 
 // explain says why the connection of a domain to an address ended, or could not be made.
 func explain(err error, addr, domain string) trouble {
@@ -59,7 +59,7 @@ func explain(err error, addr, domain string) trouble {
 		return trouble{what: fmt.Sprintf("the server at %s closed the connection; it is stopping or restarting", addr)}
 	case errors.As(err, &other):
 		return trouble{config: true, what: fmt.Sprintf("what answers at %s is no component listener (%s): components[].server must be the server's component port, usually 5347", addr, other.err)}
-	case errors.Is(err, ErrSilent):
+	case errors.Is(err, errSilent):
 		return trouble{silent: true, what: fmt.Sprintf("%s: the connection to %s is dead", err, addr)}
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return trouble{what: fmt.Sprintf("%s does not answer in time: is it the server's component port, and is a firewall between?", addr)}

@@ -46,7 +46,7 @@ func (c *connection) write(stop <-chan struct{}) error {
 					continue
 				}
 			case now.Sub(oldest) >= patience && c.heard.Load() < int64(oldest.Sub(c.began)) && (unheard >= maxUnheard || !l.state.mayHaveOld()):
-				return ErrSilent
+				return errSilent
 			case now.Sub(oldest) >= patience:
 				// Stanzas come, the markers do not: they went to another connection. On a
 				// quiet link no stanzas may come either.

@@ -184,7 +184,7 @@ func (o *Outbox) expire(ctx context.Context, d *store.OutgoingDelivery, s *stanz
 	o.Expired.Add(1)
 	o.log.Warn("outbox stanza expired", zap.String("stanza_id", s.ID), zap.Duration("age", time.Since(d.Queued)), zap.String("hint", "it is a dead letter now; outbox.max_age is the limit"))
 	o.remove(d)
-	o.ended(s, ErrExpired)
+	o.ended(s, gateway.ErrExpired)
 }
 
 // inFlight reports whether the link already has the stanza of a record. The record

@@ -53,7 +53,7 @@ type Outbox struct {
 	Shares *store.Shares
 
 	// Ended, if not nil, is called with the outcome of each stanza for which Send
-	// returns Queued: nil if the server confirmed it, ErrExpired if it expired, any
+	// returns Queued: nil if the server confirmed it, gateway.ErrExpired if it expired, any
 	// other error if it was refused. It must not block. Set it before Start.
 	Ended func(s *stanza.Stanza, err error)
 
@@ -65,9 +65,6 @@ type Outbox struct {
 	// before Start.
 	Changed func()
 }
-
-// ErrExpired means that a stanza waited in the outbox for too long.
-var ErrExpired = errors.New("the XMPP server could not be reached in time")
 
 func (o *Outbox) ended(s *stanza.Stanza, err error) {
 	if o.Ended != nil {

@@ -264,7 +264,7 @@ func TestEnded(t *testing.T) {
 	for _, c := range []struct {
 		maxAge time.Duration
 		want   error
-	}{{time.Hour, nil}, {time.Nanosecond, outbox.ErrExpired}} {
+	}{{time.Hour, nil}, {time.Nanosecond, gateway.ErrExpired}} {
 		p := start(t, addr, t.TempDir(), time.Second, c.maxAge)
 		ends := make(chan error, 10)
 		p.Ended = func(s *stanza.Stanza, err error) {

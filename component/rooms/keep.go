@@ -15,7 +15,7 @@ import (
 var (
 	ErrConfigured = errors.New("the room is one of the configuration")
 	ErrFull       = errors.New("the component has as many rooms as room_policy.max_rooms allows")
-	ErrInvited    = errors.New("the rooms of invitations take up their share: half of room_policy.max_rooms, and a quarter for those of one service elsewhere")
+	errInvited    = errors.New("the rooms of invitations take up their share: half of room_policy.max_rooms, and a quarter for those of one service elsewhere")
 	ErrShare      = errors.New("this caller has its share of the rooms: as many as room_policy.max_rooms leaves to all others; leave one, or raise max_rooms")
 	ErrNone       = errors.New("the bot is not kept in this room")
 	ErrSeveral    = errors.New("several bots are in this room: say which one with from")
@@ -92,7 +92,7 @@ func (r *Rooms) take(k key, set *Settings) (s *session, isNew bool, err error) {
 	switch {
 	case errors.Is(err, ErrFull):
 		r.Counters.Full.Add(1)
-	case errors.Is(err, ErrShare), errors.Is(err, ErrInvited):
+	case errors.Is(err, ErrShare), errors.Is(err, errInvited):
 		r.Counters.OverShare.Add(1)
 	}
 	return s, true, err

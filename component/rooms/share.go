@@ -41,7 +41,7 @@ func (r *Rooms) hasShare(k key, set *Settings) error {
 		return false
 	})
 	if invited >= (most+1)/2 || there >= (most+3)/4 && !r.isHome(k) {
-		return ErrInvited
+		return errInvited
 	}
 	return nil
 }

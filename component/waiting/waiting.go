@@ -52,7 +52,7 @@ type Options struct {
 	// Failed is called with each message of a hook that cannot be sent, and the reason.
 	Failed func(owner string, s *stanza.Stanza, reason string)
 	// Ended is called with the outcome of each message for which Speak returns Queued: nil if
-	// the server has it, *rooms.NotJoined if the room refuses the bot, ErrExpired, ErrLeft, or
+	// the server has it, *rooms.NotJoined if the room refuses the bot, gateway.ErrExpired, ErrLeft, or
 	// another error. It may wait for the store.
 	Ended  func(s *stanza.Stanza, err error)
 	Wait   time.Duration // for the confirmation of a message, until it is stored
@@ -60,11 +60,8 @@ type Options struct {
 	Log    *zap.Logger
 }
 
-// Errors of Ended.
-var (
-	ErrExpired = errors.New("the room could not be joined in time")
-	ErrLeft    = errors.New("the bot is not kept in the room any more")
-)
+// ErrLeft, for Ended, means that the bot does not wait for the room any more.
+var ErrLeft = errors.New("the bot is not kept in the room any more")
 
 // Messages are the messages that wait.
 type Messages struct {
@@ -83,14 +80,14 @@ type Messages struct {
 	recent   *simplelru.LRU[sent, *message]
 }
 
-// expired is ErrExpired with what a message has waited for.
+// expired is gateway.ErrExpired with what a message has waited for.
 type expired struct {
 	age time.Duration
 	why error
 }
 
 func (e *expired) Error() string        { return fmt.Sprintf("waited for %v: %v", e.age, e.why) }
-func (e *expired) Is(target error) bool { return target == ErrExpired }
+func (e *expired) Is(target error) bool { return target == gateway.ErrExpired }
 func (e *expired) Unwrap() error        { return e.why }
 
 // place is a bot and the room that it is to be in; both are bare.

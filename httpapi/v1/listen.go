@@ -36,7 +36,7 @@ type Listen struct {
 type Listener interface {
 	Name() string
 	// Next returns the next request; nil if ctx ended, or the listener is to be asked
-	// whether it is still there. Errors: ErrTakenOver, ErrSilent, gateway.ErrStopping.
+	// whether it is still there. Errors: ErrTakenOver, ErrListenerSilent, gateway.ErrStopping.
 	Next(ctx context.Context) (*ListenRequest, error)
 	// Close ends the endpoint.
 	Close()
@@ -44,8 +44,8 @@ type Listener interface {
 
 // Errors of Listener.Next.
 var (
-	ErrTakenOver = errors.New("another listener with this token has taken the address over")
-	ErrSilent    = errors.New("the listener was silent: it neither answered a request nor said that it is there")
+	ErrTakenOver      = errors.New("another listener with this token has taken the address over")
+	ErrListenerSilent = errors.New("the listener was silent: it neither answered a request nor said that it is there")
 )
 
 // ListenRequest is a request of a temporary endpoint.

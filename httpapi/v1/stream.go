@@ -10,7 +10,6 @@ import (
 	"stanzahook/httpapi"
 	"stanzahook/pkg/delivery"
 	"stanzahook/pkg/gateway"
-	"stanzahook/pkg/tail"
 )
 
 const (
@@ -77,11 +76,11 @@ func reasonOf(err error) string {
 	switch {
 	case errors.Is(err, delivery.ErrReplaced), errors.Is(err, ErrTakenOver):
 		return "replaced"
-	case errors.Is(err, ErrSilent):
+	case errors.Is(err, ErrListenerSilent):
 		return "silent"
 	case errors.Is(err, delivery.ErrDisabled):
 		return "disabled"
-	case errors.Is(err, gateway.ErrStopping), errors.Is(err, tail.ErrStopping):
+	case errors.Is(err, gateway.ErrStopping):
 		return "stopping"
 	}
 	return unknown

@@ -41,7 +41,7 @@ func (x tailing) stream(w http.ResponseWriter, r *http.Request, values url.Value
 	}
 	reader, err := x.all.Open(o)
 	switch {
-	case errors.Is(err, tail.ErrFull), errors.Is(err, tail.ErrShare), errors.Is(err, tail.ErrStopping):
+	case errors.Is(err, tail.ErrFull), errors.Is(err, tail.ErrShare), errors.Is(err, gateway.ErrStopping):
 		return &httpapi.Fault{Status: http.StatusServiceUnavailable, Text: err.Error(), RetryAfter: 5}
 	case err != nil:
 		return wrongf("%s", err)

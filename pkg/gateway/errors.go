@@ -22,6 +22,8 @@ var (
 	// ErrSilent means that a store on NATS did not answer in time: a record may be stored or
 	// not.
 	ErrSilent = errors.New("the store does not answer")
+	// ErrExpired means that the stanza waited for too long, for the server or for a room.
+	ErrExpired = errors.New("the stanza could not be sent in time")
 	// ErrSameID means that the answers of two requests would look the same.
 	ErrSameID = errors.New("a request with this id to the same address is waiting already; use another id")
 	// ErrTooMuch means that an archive sent more than is kept for one query.

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"time"
+
+	"stanzahook/pkg/gateway"
 )
 
 const (
@@ -54,7 +56,7 @@ type Opening struct {
 // Open begins to read. The id of an event that is not in the ring any more, or was of an
 // earlier process, means from the oldest one there is, after a gap.
 //
-// Errors: ErrFull, ErrShare, ErrStopping, and one that begins with Last-Event-ID.
+// Errors: ErrFull, ErrShare, gateway.ErrStopping, and one that begins with Last-Event-ID.
 func (t *Tail) Open(o Opening) (*Reader, error) {
 	last := uint64(never)
 	if o.Last != "" {
@@ -67,7 +69,7 @@ func (t *Tail) Open(o Opening) (*Reader, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.closed {
-		return nil, ErrStopping
+		return nil, gateway.ErrStopping
 	}
 	if err := t.places.take(o.Caller, o.Admin); err != nil {
 		return nil, err
@@ -116,7 +118,7 @@ func (r *Reader) rouse() {
 // within wait, or if ctx ended. They are valid until the next call. An event gap says how
 // many were lost before those that follow.
 //
-// Errors: ErrStopping.
+// Errors: gateway.ErrStopping.
 func (r *Reader) Next(ctx context.Context, wait time.Duration) ([]byte, error) {
 	until := time.Now().Add(wait)
 	for {
@@ -168,7 +170,7 @@ func (r *Reader) look(n uint64) (bool, error) {
 	defer t.mu.Unlock()
 	switch {
 	case t.closed:
-		return false, ErrStopping
+		return false, gateway.ErrStopping
 	case n == never:
 		return false, nil
 	case t.head >= r.next+n || n == 0 && r.gap:

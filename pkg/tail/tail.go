@@ -1,7 +1,6 @@
 package tail
 
 import (
-	"errors"
 	"math"
 	"sync"
 	"time"
@@ -16,9 +15,6 @@ const (
 	// never is an id that no event reaches.
 	never = math.MaxUint64
 )
-
-// ErrStopping means that the process is stopping.
-var ErrStopping = errors.New("stanzahook is stopping")
 
 // Tail keeps the latest events and shows them to readers. Its methods may be called from
 // several goroutines.
@@ -51,7 +47,7 @@ func New(public func(reason string) string) *Tail {
 	return t
 }
 
-// Close ends all readers with ErrStopping, and lets no other begin.
+// Close ends all readers with [gateway.ErrStopping], and lets no other begin.
 func (t *Tail) Close() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

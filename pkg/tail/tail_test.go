@@ -13,6 +13,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/tail"
 )
 
@@ -367,10 +368,10 @@ func TestClose(t *testing.T) {
 	all := tail.New(nil)
 	r := read(t, all, tail.Opening{})
 	time.AfterFunc(5*time.Millisecond, all.Close)
-	if _, err := r.Next(t.Context(), time.Minute); !errors.Is(err, tail.ErrStopping) {
+	if _, err := r.Next(t.Context(), time.Minute); !errors.Is(err, gateway.ErrStopping) {
 		t.Error(err)
 	}
-	if _, err := all.Open(tail.Opening{}); !errors.Is(err, tail.ErrStopping) {
+	if _, err := all.Open(tail.Opening{}); !errors.Is(err, gateway.ErrStopping) {
 		t.Error(err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())

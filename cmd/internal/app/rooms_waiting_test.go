@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"stanzahook/component/componenttest"
-	"stanzahook/component/waiting"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
 )
@@ -93,7 +93,7 @@ func TestOutboxOfBefore(t *testing.T) {
 	componenttest.Eventually(t, "it waits", func() bool { return x.waiting.Count() == 1 })
 	x.joins()
 	x.said("old")
-	x.onWaited(s, waiting.ErrExpired)
+	x.onWaited(s, gateway.ErrExpired)
 	componenttest.Eventually(t, "a dead letter", func() bool {
 		_, list := x.call("", "GET", "/v1/dead-letters", "")
 		return strings.Contains(list, "ops@rooms.example.com")

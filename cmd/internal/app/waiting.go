@@ -13,10 +13,10 @@ import (
 	"stanzahook/cmd/internal/config"
 	"stanzahook/cmd/internal/sending"
 	"stanzahook/component/corrections"
-	"stanzahook/component/outbox"
 	"stanzahook/component/rooms"
 	"stanzahook/component/waiting"
 	"stanzahook/pkg/delivery"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/store"
@@ -70,14 +70,14 @@ func (a *App) makeCorrections() {
 // Killed before it is noted: the message is still stored, and ends again after the restart.
 func (a *App) onWaited(s *stanza.Stanza, err error) {
 	no, refused := errors.AsType[*rooms.NotJoined](err)
-	if errors.Is(err, waiting.ErrExpired) {
+	if errors.Is(err, gateway.ErrExpired) {
 		if put := a.store.DeadLetters().Put(context.Background(), &store.DeadLetter{
 			Record: store.Record{ID: ulid.Make().String(), Component: s.From.Domain(), Received: time.Now(), Since: time.Now(), Stanza: s.XML()},
 			Type:   s.EventType(), From: s.From.String(), To: s.To.String(), Reason: err.Error(), Died: time.Now(),
 		}); put != nil {
 			a.log.Error("dead letter not stored", zap.String("stanza_id", s.ID), zap.Error(put))
 		}
-		a.sent.OnEnd(s, outbox.ErrExpired)
+		a.sent.OnEnd(s, err)
 		return
 	}
 	if !refused && !errors.Is(err, waiting.ErrLeft) {

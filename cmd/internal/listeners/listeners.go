@@ -210,7 +210,7 @@ func (l *Listener) begin(ctx context.Context, to jid.Glob) (before []*Listener, 
 		return nil, err
 	}
 	armed := make(chan struct{}) // the end stops the timer
-	l.silence = time.AfterFunc(ls.Silence, func() { <-armed; l.end(v1.ErrSilent) })
+	l.silence = time.AfterFunc(ls.Silence, func() { <-armed; l.end(v1.ErrListenerSilent) })
 	close(armed)
 	ls.put(l)
 	ls.o.Route()

@@ -71,12 +71,12 @@ func TestTunnel(t *testing.T) {
 	if q, err := tun.next(t.Context(), time.Minute); q == nil || err != nil {
 		t.Fatal(err)
 	}
-	tun.close(v1.ErrSilent)
+	tun.close(v1.ErrListenerSilent)
 	tun.close(gateway.ErrStopping)
 	if got := <-got; !strings.HasPrefix(got, "503 ") {
 		t.Errorf("when nobody listens any more: %s", got)
 	}
-	if _, err := tun.next(t.Context(), time.Minute); err != v1.ErrSilent {
+	if _, err := tun.next(t.Context(), time.Minute); err != v1.ErrListenerSilent {
 		t.Errorf("who listened learns %v", err)
 	}
 }

@@ -12,7 +12,6 @@ import (
 	"go.uber.org/zap"
 
 	"stanzahook/component/bounce"
-	"stanzahook/component/outbox"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/jid"
 	"stanzahook/pkg/stanza"
@@ -276,7 +275,7 @@ func (m *Outcomes) write(end store.SentMessage) {
 func ofOutbox(key sentKey, err error) store.SentMessage {
 	state := store.SentConfirmed
 	switch {
-	case errors.Is(err, outbox.ErrExpired):
+	case errors.Is(err, gateway.ErrExpired):
 		state = store.SentExpired
 	case err != nil:
 		state = store.SentRejected
