@@ -46,11 +46,16 @@ func (h *Handler) authenticate(m *Mount, next http.Handler) http.Handler {
 
 // challenge completes the refusal of credentials.
 func (m *Mount) challenge(header http.Header, r *http.Request, f *Fault) {
-	if f.Status == http.StatusForbidden && m.Challenge {
-		f.Status = http.StatusUnauthorized
-	}
+	m.settle(f)
 	if f.Status == http.StatusUnauthorized {
 		Challenge(header, r)
+	}
+}
+
+// settle gives a refusal the status that it has below the mount.
+func (m *Mount) settle(f *Fault) {
+	if f.Status == http.StatusForbidden && m.Challenge {
+		f.Status = http.StatusUnauthorized
 	}
 }
 

@@ -42,6 +42,7 @@ type crowd struct {
 	more        bool       // have come than a batch
 
 	seen   [headBytes]byte
+	head   *plainHead
 	in     bytes.Reader
 	buffer *bufio.Reader
 }
@@ -67,7 +68,7 @@ func newCrowd(l *connections, handler func() *Handler) *crowd {
 	if err != nil {
 		return nil
 	}
-	return &crowd{connections: l, listener: raw, handler: handler, arrivals: waiting, buffer: bufio.NewReaderSize(nil, 4<<10)}
+	return &crowd{connections: l, listener: raw, handler: handler, arrivals: waiting, head: newPlainHead(), buffer: bufio.NewReaderSize(nil, 4<<10)}
 }
 
 // accept returns a connection for net/http while there is a crowd, and nil when there is none any more.
@@ -156,7 +157,7 @@ func (w *crowd) look(v *visitor) bool {
 		_ = v.Close()
 	case n == len(w.seen): // net/http refuses it
 		w.pass(v)
-	case !wholeHead(seen):
+	case headOf(seen) == nil:
 		if w.arrivals.hold(v) == nil {
 			return false
 		}
@@ -167,17 +168,19 @@ func (w *crowd) look(v *visitor) bool {
 	return true
 }
 
-// wholeHead reports whether a request has come up to the empty line behind its headers. Lines may
+// headOf returns a request up to the empty line behind its headers; nil if that has not come. Lines may
 // end without CR (RFC 9112 section 2.2).
-func wholeHead(seen []byte) bool {
-	for {
-		i := bytes.IndexByte(seen, '\n')
+func headOf(seen []byte) []byte {
+	for at := 0; ; {
+		i := bytes.IndexByte(seen[at:], '\n')
 		if i < 0 {
-			return false
+			return nil
 		}
-		seen = seen[i+1:]
-		if bytes.HasPrefix(seen, []byte("\n")) || bytes.HasPrefix(seen, []byte("\r\n")) {
-			return true
+		at += i + 1
+		for _, end := range [...]string{"\n", "\r\n"} {
+			if bytes.HasPrefix(seen[at:], []byte(end)) {
+				return seen[:at+len(end)]
+			}
 		}
 	}
 }
@@ -216,11 +219,13 @@ func (w *crowd) recognize(v *visitor, seen []byte) (r *http.Request, why *refusa
 			why = nil // net/http meets the same panic, and logs it
 		}
 	}()
-	w.in.Reset(seen)
-	w.buffer.Reset(&w.in)
-	r, err := http.ReadRequest(w.buffer)
-	if err != nil {
-		return nil, nil // net/http says what is wrong
+	if r = w.head.read(string(headOf(seen))); r == nil {
+		var err error
+		w.in.Reset(seen)
+		w.buffer.Reset(&w.in)
+		if r, err = http.ReadRequest(w.buffer); err != nil {
+			return nil, nil // net/http says what is wrong
+		}
 	}
 	r.RemoteAddr = v.socket.addr.String()
 	return r, w.handler().recognize(r)

@@ -3,7 +3,6 @@ package httpapi
 import (
 	"context"
 	"errors"
-	"maps"
 	"net"
 	"net/http"
 	"slices"
@@ -40,12 +39,13 @@ func (h *Handler) recognize(r *http.Request) *refusal {
 	if f == nil {
 		return nil
 	}
-	header := make(http.Header)
 	if m != nil {
-		m.challenge(header, r, f)
+		m.settle(f)
 	}
 	return &refusal{"none", f.Status, func(w http.ResponseWriter, r *http.Request) {
-		maps.Copy(w.Header(), header)
+		if m != nil {
+			m.challenge(w.Header(), r, f)
+		}
 		h.writeFault(w, at.WithContext(r.Context()), f)
 	}}
 }
