@@ -120,5 +120,5 @@ func (h *Handler) late(r *http.Request, why *refusal) (text []byte, id string) {
 	answer := &lateAnswer{header: make(http.Header), status: http.StatusOK}
 	q.id = h.setIDs(answer.header, r)
 	why.write(answer, r.WithContext(context.WithValue(r.Context(), requestKey{}, q)))
-	return answer.text(r), q.id
+	return h.live.tarpit.text(answer, r), q.id
 }

@@ -37,6 +37,8 @@ type tarpit struct {
 	start  time.Time                          // pulses count from here
 	by     map[time.Duration][]lateConnection // by the time of their pulse
 	closed bool
+
+	texts sync.Pool // of *bytes.Buffer: answers are written there first
 }
 
 type lateConnection struct {
@@ -66,7 +68,7 @@ func (t *tarpit) add(w http.ResponseWriter, r *http.Request, write func(http.Res
 	if a, ok := w.(*answer); ok { // for the access log
 		a.status, a.bytes = late.status, int64(late.body.Len())
 	}
-	t.put(lateConnection{conn, late.text(r)})
+	t.put(lateConnection{conn, t.text(late, r)})
 	return true
 }
 
@@ -162,11 +164,16 @@ func (a *lateAnswer) Header() http.Header         { return a.header }
 func (a *lateAnswer) WriteHeader(status int)      { a.status = status }
 func (a *lateAnswer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
-// text returns the answer to a request as it is sent (RFC 9112).
-func (a *lateAnswer) text(r *http.Request) []byte {
+// text returns an answer to a request as it is sent (RFC 9112).
+func (t *tarpit) text(a *lateAnswer, r *http.Request) []byte {
 	a.header.Set("Date", time.Now().UTC().Format(http.TimeFormat))
 	resp := http.Response{StatusCode: a.status, ProtoMajor: 1, ProtoMinor: 1, Header: a.header, Body: io.NopCloser(&a.body), ContentLength: int64(a.body.Len()), Close: true, Request: r}
-	var text bytes.Buffer
-	_ = resp.Write(&text) // memory takes it
+	text, ok := t.texts.Get().(*bytes.Buffer)
+	if !ok {
+		text = new(bytes.Buffer)
+	}
+	defer t.texts.Put(text)
+	text.Reset()
+	_ = resp.Write(text) // memory takes it
 	return bytes.Clone(text.Bytes())
 }
