@@ -29,7 +29,8 @@ type OfRoom struct {
 
 // Deliver passes on an event of a room. It never blocks. A message in a room is not bounced,
 // so nobody learns that a queue has no room for it but OnStored: who gave it keeps the event,
-// and delivers it Again later. Without OnStored it is dropped, and logged.
+// and delivers a copy of it Again later: its endpoint may change it, and has it until it is through.
+// Without OnStored it is dropped, and logged.
 //
 // Killed before OnStored: the event is lost here; a room that is asked for what was said
 // since then brings its message again.
@@ -78,16 +79,15 @@ func (f *Forward) Deliver(o OfRoom) {
 	defer f.mu.RUnlock()
 	for i := f.index.NextIn(0, o.Component, o.Stanza, room); i >= 0; i = f.index.NextIn(i+1, o.Component, o.Stanza, room) {
 		w, e := f.workers[i], f.index.Endpoint(i)
-		ev := *o.Event // an endpoint may change it
 		switch wants := e.WantsRoom(room) && e.Wants(m.Event); {
 		case !e.Copy && !wants:
 			f.Unlisted.Add(1)
 			onStored(nil)
 			return
 		case !e.Copy:
-			f.give(&ev, w, onStored)
+			f.give(o.Event, w, onStored)
 			return
-		case wants && !o.Again && !w.Enqueue(&ev):
+		case wants && !o.Again && !f.copy(*o.Event, w):
 			f.copies.Log(f.log, zapcore.WarnLevel, e.Name, "copy dropped", zap.String("reason", "the queue is full"), zap.String("component", o.Component), zap.String("endpoint", e.Name), zap.String("stanza_id", o.Stanza.ID))
 		}
 	}
@@ -103,6 +103,9 @@ func (f *Forward) prove(h *message.Heard, event message.Event) {
 		f.Proved(of, event)
 	}
 }
+
+// copy hands an event to an endpoint that others come behind.
+func (f *Forward) copy(ev webhook.Event, w *delivery.Worker) bool { return w.Enqueue(&ev) }
 
 // give hands an event of a room to its endpoint.
 func (f *Forward) give(ev *webhook.Event, w *delivery.Worker, onStored func(error)) {

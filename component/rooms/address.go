@@ -172,9 +172,9 @@ func (s *session) mayAnswer(answer *stanza.Stanza) bool {
 	}
 	s.all.log.Error("answers to a room dropped", zap.Stringer("room", s.key.room), zap.Stringer("bot", s.self.Bare()), zap.Int("a_minute", most),
 		zap.String("hint", "do bots answer each other? room_policy.max_answers_per_minute is the limit"))
-	w := &webhook.Room{Type: "room.muted", JID: s.key.room.String(), Nick: s.room.Status().Nick}
-	if st, err := webhook.RoomEvent(s.key.room, s.bareBot(), w); err == nil {
-		s.deliver(time.Now(), st, w, &muc.Event{})
+	o := &offered{room: webhook.Room{Type: "room.muted", JID: s.key.room.String(), Nick: s.room.Status().Nick}}
+	if st, err := webhook.RoomEvent(s.key.room, s.bareBot(), &o.room); err == nil {
+		s.deliver(time.Now(), st, o, &muc.Event{})
 	}
 	return false
 }

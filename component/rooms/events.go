@@ -25,7 +25,9 @@ func (s *session) report(now time.Time, e *muc.Event) {
 	if e.Own && e.Sent != "" && s.all.o.Echoed != nil {
 		s.all.o.Echoed(s.self, s.key.room, e.Sent, e.StanzaID)
 	}
-	known := s.known(e)
+	o := &offered{}
+	known := &o.room
+	s.tell(known, e)
 	if known.Own {
 		s.all.Counters.Own.Add(1)
 	}
@@ -47,7 +49,7 @@ func (s *session) report(now time.Time, e *muc.Event) {
 		s.all.repeats.Error(s.all.log, "event of a room not made", zap.Stringer("room", s.key.room), zap.Error(err))
 		return
 	}
-	s.deliver(now, st, known, e)
+	s.deliver(now, st, o, e)
 }
 
 // deliver hands an event to the endpoints. s.mu is held, so events of a room keep their
@@ -55,13 +57,13 @@ func (s *session) report(now time.Time, e *muc.Event) {
 //
 // Killed before the event is stored: the mark in the store is before it, and the message
 // comes again, as missed.
-func (s *session) deliver(now time.Time, st *stanza.Stanza, known *webhook.Room, e *muc.Event) {
+func (s *session) deliver(now time.Time, st *stanza.Stanza, o *offered, e *muc.Event) {
 	var inRoom jid.JID // of others, also of those who had the nick while we were away
 	if e.Own {
 		inRoom, _ = s.key.room.WithResource(s.room.Standing().Nick)
 	}
-	o := &offered{event: webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Conversation: s.conversation, Received: now, Stanza: st, Room: known}}
-	o.offer = offer{keyed: e.Key != 0, since: now, OfRoom: forward.OfRoom{
+	o.event = webhook.Event{ID: s.eventID(e), Component: s.self.Domain(), Conversation: s.conversation, Received: now, Stanza: st, Room: &o.room}
+	o.offer = offer{stanza: st, keyed: e.Key != 0, since: now, OfRoom: forward.OfRoom{
 		Event: &o.event, IDs: message.RoomIDs{StanzaIDs: s.room.StanzaIDs(), Own: inRoom}, Author: s.author(&e.Occupant),
 	}}
 	s.hand(&o.offer)
@@ -101,10 +103,10 @@ func (s *session) eventID(e *muc.Event) string {
 	return string(b)
 }
 
-// known returns what is known besides the stanza of an event. s.mu is held.
-func (s *session) known(e *muc.Event) *webhook.Room {
+// tell writes what is known besides the stanza of an event. s.mu is held.
+func (s *session) tell(w *webhook.Room, e *muc.Event) {
 	o := &e.Occupant
-	w := &webhook.Room{JID: s.key.room.String(), Nick: o.Nick, OccupantID: o.ID, RealJID: s.realOf(o).String(), Affiliation: o.Affiliation, Role: o.Role, OwnNick: s.nickNow(),
+	*w = webhook.Room{JID: s.key.room.String(), Nick: o.Nick, OccupantID: o.ID, RealJID: s.realOf(o).String(), Affiliation: o.Affiliation, Role: o.Role, OwnNick: s.nickNow(),
 		Missed: e.Missed, Own: e.Own, Bot: e.Own}
 	switch e.Kind {
 	case muc.Message:
@@ -129,7 +131,6 @@ func (s *session) known(e *muc.Event) *webhook.Room {
 	case muc.Config:
 		w.Type, w.Code = "room.config", e.Code
 	}
-	return w
 }
 
 // isBot reports whether what happened is the doing of another bot of ours: of the one with

@@ -10,6 +10,7 @@ import (
 
 	"stanzahook/component/forward"
 	"stanzahook/pkg/muc"
+	"stanzahook/pkg/stanza"
 	"stanzahook/pkg/webhook"
 )
 
@@ -23,12 +24,13 @@ const (
 // offer is an event of a room for the endpoints, in its order.
 type offer struct {
 	forward.OfRoom
-	n     uint64
-	keyed bool // the mark waits for it
-	since time.Time
+	stanza *stanza.Stanza // of its event
+	n      uint64
+	keyed  bool // the mark waits for it
+	since  time.Time
 }
 
-func (o *offer) size() int { return len(o.Stanza.XML()) + 256 }
+func (o *offer) size() int { return len(o.stanza.XML()) + 256 }
 
 // waiting are the events of a room that the queue of their endpoint has refused, and those
 // behind them; and those that wait for the first mark.
@@ -90,10 +92,11 @@ func (r *Rooms) Waiting() (events, bytes int) {
 	return r.waits.held, r.waits.bytes
 }
 
-// offered is an offer with its event.
+// offered is an offer with its event, and what is known of the room.
 type offered struct {
 	offer
 	event webhook.Event
+	room  webhook.Room
 }
 
 // hand gives an event to the endpoints, behind those that wait. s.mu is held.
@@ -124,12 +127,20 @@ func (s *session) onStored(o *offer, err error) {
 	if err != nil {
 		s.all.Counters.Deferred.Add(1)
 		s.all.repeats.Warn(s.all.log, "event of a room waits", zap.Stringer("room", s.key.room), zap.Error(err))
-		o.Again = true
-		s.keep(*o)
+		again := *o
+		again.Again, again.Event = true, anew(o.Event, o.stanza)
+		s.keep(again)
 	} else {
 		s.settled(o.keyed)
 	}
 	s.noteProgress()
+}
+
+// anew returns an event as it was before an endpoint had it.
+func anew(ev *webhook.Event, s *stanza.Stanza) *webhook.Event {
+	again := *ev
+	again.Stanza, again.Span = s, nil
+	return &again
 }
 
 // noteProgress tells Stop, if it waits.

@@ -41,7 +41,15 @@ func (r *occupants) find(nick string) *occupant {
 
 // place returns where the occupant with a nick is, or would be.
 func (r *occupants) place(nick string) (i int, found bool) {
-	return slices.BinarySearchFunc(r.byNick, nick, func(o occupant, nick string) int { return strings.Compare(o.nick, nick) })
+	i, end := 0, len(r.byNick)
+	for i < end {
+		if middle := (i + end) / 2; r.byNick[middle].nick < nick {
+			i = middle + 1
+		} else {
+			end = middle
+		}
+	}
+	return i, i < len(r.byNick) && r.byNick[i].nick == nick
 }
 
 // drop takes out the occupant with a nick.

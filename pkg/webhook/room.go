@@ -190,21 +190,22 @@ func appendRoom(b []byte, r *Room) []byte {
 		b = appendMember(b, "password", r.Password)
 	}
 	b = appendText(append(b, `,"room":{"jid":`...), r.JID)
-	for _, f := range [...]struct{ name, value string }{{"nick", r.Nick}, {"occupant_id", r.OccupantID}, {"real_jid", r.RealJID}, {"affiliation", r.Affiliation}, {"role", r.Role}} {
-		b = append(append(append(b, `,"`...), f.name...), `":`...)
-		if f.value == "" {
-			b = append(b, "null"...)
-		} else {
-			b = appendText(b, f.value)
-		}
-	}
-	for _, f := range [...]struct {
-		name  string
-		value bool
-	}{{"mention", r.Mention}, {"missed", r.Missed}, {"bot", r.Bot}} {
-		b = strconv.AppendBool(append(append(append(b, `,"`...), f.name...), `":`...), f.value)
-	}
+	b = appendOrNull(append(b, `,"nick":`...), r.Nick)
+	b = appendOrNull(append(b, `,"occupant_id":`...), r.OccupantID)
+	b = appendOrNull(append(b, `,"real_jid":`...), r.RealJID)
+	b = appendOrNull(append(b, `,"affiliation":`...), r.Affiliation)
+	b = appendOrNull(append(b, `,"role":`...), r.Role)
+	b = strconv.AppendBool(append(b, `,"mention":`...), r.Mention)
+	b = strconv.AppendBool(append(b, `,"missed":`...), r.Missed)
+	b = strconv.AppendBool(append(b, `,"bot":`...), r.Bot)
 	return append(b, '}')
+}
+
+func appendOrNull(b []byte, value string) []byte {
+	if value == "" {
+		return append(b, "null"...)
+	}
+	return appendText(b, value)
 }
 
 func appendMember(b []byte, name, value string) []byte {
