@@ -97,10 +97,10 @@ func TestSecondConnection(t *testing.T) {
 			onlyComplaint(t, second, `component_conflict_resolve = "kick_old"`)
 		} else {
 			// Both are accepted and get one half each.
-			const shared = "stanzas of this component go astray"
+			const astray, shared = "stanzas of this component go astray", "component name shared"
 			stop := noise(t, harness.Login(t, s, "ivan"), "bot@twice.localhost")
-			first.AwaitNotReady(shared)
-			second.AwaitNotReady(shared)
+			first.AwaitNotReady(astray)
+			second.AwaitNotReady(astray)
 			stop()
 			first.StopWell()
 			if all, matching := complaints(second, shared); matching == 0 || matching != all {
