@@ -103,7 +103,10 @@ func TestSecondConnection(t *testing.T) {
 			second.AwaitNotReady(astray)
 			stop()
 			first.StopWell()
-			if all, matching := complaints(second, shared); matching == 0 || matching != all {
+			all, matching := complaints(second, shared)
+			_, silent := complaints(second, "service does not answer IQs") // its answers go astray, too
+			_, uploads := complaints(second, "upload service not found")   // for the same reason
+			if matching != 1 || all != matching+silent+uploads {
 				t.Errorf("%d complaints, %d of them about the name", all, matching)
 			}
 		}
