@@ -104,7 +104,7 @@ func (f *Forward) prove(h *message.Heard, event message.Event) {
 	}
 }
 
-// copy hands an event to an endpoint that others come behind.
+// copy hands a copy of an event to an endpoint.
 func (f *Forward) copy(ev webhook.Event, w *delivery.Worker) bool { return w.Enqueue(&ev) }
 
 // give hands an event of a room to its endpoint.

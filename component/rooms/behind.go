@@ -16,7 +16,7 @@ func (s *session) realOf(o *muc.Occupant) jid.JID {
 		return jid.JID{}
 	}
 	service, real := s.key.room.Domain(), o.JID.Bare()
-	if s.beside || s.all.isHome(s.key) || service == real.Domain() || strings.HasSuffix(service, "."+real.Domain()) {
+	if s.beside || s.all.serves(service) || service == real.Domain() || strings.HasSuffix(service, "."+real.Domain()) {
 		return real
 	}
 	return jid.JID{}
@@ -24,8 +24,11 @@ func (s *session) realOf(o *muc.Occupant) jid.JID {
 
 // isHome reports whether a room is at our own server.
 func (r *Rooms) isHome(k key) bool {
-	return k.room.Beside(k.self) || r.o.Home != nil && r.o.Home(k.room.Domain())
+	return k.room.Beside(k.self) || r.serves(k.room.Domain())
 }
+
+// serves reports whether our own server has a service, whatever its name.
+func (r *Rooms) serves(domain string) bool { return r.o.Home != nil && r.o.Home(domain) }
 
 // Behind reports whether an address is that of an occupant of a room that one of our bots is
 // kept in, and returns who is behind it, by the presence that this bot got: the bare address,
