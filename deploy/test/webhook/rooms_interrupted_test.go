@@ -58,7 +58,7 @@ func (st *peopleStage) interrupted(link, forgets *harness.Relay) {
 		return w.words == wordsSaid
 	})
 	st.words(wordsHeard)
-	st.step("the connection breaks, and the bot comes again")
+	st.step("the connection breaks, and the bot joins again")
 	forgets.Edit(nil)
 	link.Cut()
 	st.words(wordsSaid)
