@@ -71,11 +71,14 @@ func TestUnstoredAtTheEnd(t *testing.T) {
 	refuse := func(q *queue, l *lane, it *item) { q.onStored(l, it, true, 0, gateway.ErrFull) }
 	fail := func(q *queue, l *lane, it *item) {
 		it.begun = true
-		q.settle(l, it, verdict{Verdict: webhook.Verdict{Outcome: webhook.Again}})
+		q.settle(l, it, verdict{Verdict: webhook.Verdict{Outcome: webhook.Again}, setup: q.current.Load()}) // an attempt with another setup is made again at once
 	}
 	breakOff := func(q *queue, l *lane, it *item) {
 		it.begun = true
 		q.giveBack(l, []*item{it}, 0)
+		q.mu.Lock()
+		l.state = idle // the runner has done its work
+		q.mu.Unlock()
 	}
 	end := func(q *queue, _ *lane, _ *item) { q.close() }
 	for what, c := range map[string]struct {
@@ -99,15 +102,8 @@ func TestUnstoredAtTheEnd(t *testing.T) {
 		q.load(l, it)
 		q.count++
 		q.mu.Unlock()
-		for i, step := range c.steps {
+		for _, step := range c.steps {
 			step(q, l, it)
-			if i == 0 {
-				q.mu.Lock()
-				if l.state == busy { // the runner has done its work
-					l.state = idle
-				}
-				q.mu.Unlock()
-			}
 		}
 		if n := b.link.failed(); n != c.back || len(b.link.all()) != c.back {
 			t.Errorf("%s: %d errors to the sender", what, n)
