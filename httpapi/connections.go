@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"runtime"
 	"sync"
 	"syscall"
 	"time"
@@ -97,6 +98,7 @@ func (l *connections) Accept() (net.Conn, error) {
 		if c, err := l.crowd.accept(); c != nil || err != nil {
 			return c, err
 		}
+		runtime.Gosched() // those that were let in are served first: all else would wait behind a thousand of them
 		raw, err := l.Listener.Accept()
 		if err != nil {
 			if errors.Is(err, net.ErrClosed) {

@@ -2,9 +2,15 @@ package httpapi
 
 import (
 	"errors"
+	"io"
 	"net"
+	"net/http"
+	"runtime"
+	"sync/atomic"
 	"testing"
+	"time"
 
+	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 )
 
@@ -86,5 +92,48 @@ func TestConnectionsHaveShares(t *testing.T) {
 	}
 	if l.open != 1 || len(l.of) != 1 {
 		t.Errorf("%d open, %d addresses", l.open, len(l.of))
+	}
+}
+
+// counted counts the connections that a listener has let in, while it has served fewer requests.
+type counted struct {
+	net.Listener
+	in, served atomic.Int64
+	ahead      int64 // at most
+}
+
+func (l *counted) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	l.ahead = max(l.ahead, l.in.Add(1)-l.served.Load())
+	return c, err
+}
+
+func (l *counted) ServeHTTP(http.ResponseWriter, *http.Request) { l.served.Add(1) }
+
+// Of many callers who come at once each is served when it is let in, so that none of all else the
+// process does has to wait behind them.
+func TestConnectionsAreServedAsTheyCome(t *testing.T) {
+	const callers = 200
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	raw, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	for range callers {
+		c, err := net.Dial("tcp", raw.Addr().String())
+		require.NoError(t, err)
+		defer c.Close()
+		_, err = io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		require.NoError(t, err)
+	}
+	l := &counted{Listener: &connections{Listener: raw, most: 4 * callers, log: zap.NewNop()}}
+	s := &http.Server{Handler: l}
+	served := make(chan error)
+	go func() { served <- s.Serve(l) }()
+	for l.served.Load() < callers {
+		time.Sleep(time.Millisecond)
+	}
+	require.NoError(t, s.Close())
+	<-served
+	if l.ahead > callers/10 {
+		t.Errorf("%d were let in before they were served", l.ahead)
 	}
 }

@@ -21,6 +21,9 @@ type attack struct {
 	set    func(st *stage)                      // prepares the stage; the program does not run yet
 	ready  func(st *stage)                      // right after its start
 	before func(ctx context.Context, st *stage) // the attack begins while the victim is silent
+	// beside takes the machine and the server what the attackers take for themselves, and attacks
+	// somebody else: the victim under attack is compared with that. nil: with calm.
+	beside func(ctx context.Context, st *stage)
 	strike func(ctx context.Context, st *stage) // the attack; it ends by itself, or with ctx
 	holds  func(st *stage)                      // what must hold besides, after the last strike
 }
@@ -87,7 +90,11 @@ func (a attack) run(t *testing.T, s *lab.Server) {
 	v := newVictim(st)
 	var calm, harmed []score
 	for range strikes() {
-		calm = append(calm, v.during(func(context.Context) {}))
+		calm = append(calm, v.during(func(ctx context.Context) {
+			if a.beside != nil && fullAttacks() {
+				a.beside(ctx, st)
+			}
+		}))
 		v.adapt(calm[len(calm)-1])
 		if a.before != nil {
 			ctx, cancel := context.WithTimeout(t.Context(), strikeTime())

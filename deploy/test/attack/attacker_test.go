@@ -12,8 +12,13 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
+	"testing"
 	"time"
+
+	"github.com/stretchr/testify/require"
+	"golang.org/x/time/rate"
 )
 
 // attackerTask is the variable of the environment with what an attacker does, in JSON. The
@@ -29,6 +34,45 @@ type attacker struct {
 	Body        string
 	Connections int
 	For         time.Duration
+}
+
+// neighbourTask is the variable of the environment that makes a process a neighbour.
+const neighbourTask = "STANZAHOOK_NEIGHBOUR"
+
+// startNeighbour starts a process that refuses whoever posts to it, as many a second as we do, and does
+// nothing else, and returns its address. What attackers of the neighbour cost the victim, the machine
+// costs; the rest is ours.
+func startNeighbour(t *testing.T) (addr string) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), os.Args[0])
+	cmd.Env, cmd.Stderr = append(os.Environ(), neighbourTask+"=yes"), os.Stderr
+	out, err := cmd.StdoutPipe()
+	require.NoError(t, err)
+	require.NoError(t, cmd.Start())
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	line, err := bufio.NewReader(out).ReadString('\n')
+	require.NoError(t, err)
+	return strings.TrimSpace(line)
+}
+
+func neighbourMain() int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	fmt.Println(l.Addr())
+	turns := rate.NewLimiter(1000, 100)
+	err = http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if turns.Wait(r.Context()) == nil {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	fmt.Fprintln(os.Stderr, err)
+	return 1
 }
 
 // posted is what became of an attacker's requests.

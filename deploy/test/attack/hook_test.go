@@ -20,9 +20,26 @@ func hookAttacks() []attack {
 	}
 	return []attack{
 		wrongSecrets("wrong secrets", 16, ""),
-		wrongSecrets("crowd of wrong secrets", crowd, ""),
+		besideNeighbour(wrongSecrets("crowd of wrong secrets", crowd, ""), crowd),
 		wrongSecrets("wrong signatures", 16, "X-Hub-Signature-256: sha256="+strings.Repeat("0", 64)+"\r\n"),
 	}
+}
+
+// besideNeighbour is an attack beside which as many attack a neighbour.
+func besideNeighbour(a attack, connections int) attack {
+	neighbour := ""
+	a.beside = func(ctx context.Context, st *stage) {
+		if neighbour == "" {
+			neighbour = startNeighbour(st.t)
+		}
+		x := attacker{Addr: neighbour, Connections: connections, For: attackTime(), Body: strings.Repeat("x", 1000), Paths: []string{"/"}}
+		p, err := x.run(ctx)
+		if err != nil {
+			st.t.Errorf("the attacker of the neighbour: %v", err)
+		}
+		st.t.Logf("%d connections to the neighbour in %v: %+v", connections, x.For, p)
+	}
+	return a
 }
 
 // Requests with wrong secrets, for hooks that there are and others, hold up neither the hook

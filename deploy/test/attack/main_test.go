@@ -13,5 +13,8 @@ func TestMain(m *testing.M) {
 	if task := os.Getenv(attackerTask); task != "" { // a process of TestAttack
 		os.Exit(attackerMain(task))
 	}
+	if os.Getenv(neighbourTask) != "" {
+		os.Exit(neighbourMain())
+	}
 	harness.Main(m)
 }
