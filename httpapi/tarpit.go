@@ -3,6 +3,7 @@ package httpapi
 import (
 	"bytes"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"sync"
@@ -11,8 +12,10 @@ import (
 
 const (
 	// tarpitDelay is how late the tarpit answers: a crowd that asks as often as it is answered asks
-	// seldom.
-	tarpitDelay = 5 * time.Second
+	// seldom. Each waits up to tarpitSpread longer, or those who came at once would come at once
+	// again.
+	tarpitDelay  = 5 * time.Second
+	tarpitSpread = 5 * time.Second
 	// tarpitPulse is when it does: many at once.
 	tarpitPulse = 100 * time.Millisecond
 	// tarpitPart is the part of all connections that is in the tarpit at most; over it strangers
@@ -94,7 +97,7 @@ func (t *tarpit) put(one lateConnection) {
 	}
 	t.total++
 	since := time.Since(t.start)
-	due := (since + tarpitDelay).Truncate(tarpitPulse) + tarpitPulse
+	due := (since + tarpitDelay + rand.N(tarpitSpread)).Truncate(tarpitPulse) + tarpitPulse
 	if t.by[due] == nil {
 		time.AfterFunc(due-since, func() { t.onPulse(due) })
 	}

@@ -129,7 +129,7 @@ func TestTarpit(t *testing.T) {
 				if r == nil || r.StatusCode != c.status || !r.Close || !strings.Contains(body, c.body) || (c.body == "") != (body == "") {
 					t.Fatalf("%+v %q", r, body)
 				}
-				if took < 5*time.Second || took > 5*time.Second+200*time.Millisecond {
+				if took < 5*time.Second || took > 10*time.Second+200*time.Millisecond {
 					t.Errorf("after %v", took)
 				}
 				if r.Header.Get("X-Request-Id") == "" || r.Header.Get("Date") == "" || c.status == 401 && len(r.Header["Www-Authenticate"]) != 2 || strings.Contains(c.header, "mine") && r.Header.Get("X-Request-Id") != "mine" {
@@ -185,6 +185,43 @@ func TestTarpitIsBounded(t *testing.T) {
 		time.Sleep(time.Minute) // what was begun ends
 		if n := x.Handler().Strangers(); n.InTarpit != 0 {
 			t.Errorf("%+v", n)
+		}
+	})
+}
+
+// timed is a connection that notes when it is written to.
+type timed struct {
+	net.Conn
+	at chan<- time.Time
+}
+
+func (c timed) Write(b []byte) (int, error) {
+	c.at <- time.Now()
+	return len(b), nil
+}
+func (timed) SetWriteDeadline(time.Time) error { return nil }
+func (timed) Close() error                     { return nil }
+
+// Those who came together do not come back together: few of them are answered at a time.
+func TestTarpitSpreads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const many = 500
+		p, answers := newTarpit(tarpitPart*many), make(chan time.Time, many)
+		for range many {
+			if !p.reserve() {
+				t.Fatal("no place")
+			}
+			p.put(lateConnection{timed{at: answers}, nil})
+		}
+		time.Sleep(time.Minute)
+		together := make(map[time.Time]int)
+		for range many {
+			together[<-answers]++
+		}
+		for at, n := range together {
+			if n > many/10 {
+				t.Errorf("%d of %d are answered at %v", n, many, at)
+			}
 		}
 	})
 }

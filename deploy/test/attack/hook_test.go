@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"strings"
 	"sync"
+	"time"
 
 	"stanzahook/deploy/lab/harness"
 )
@@ -19,11 +20,15 @@ func hookAttacks() []attack {
 		crowd = 150 // a program with the race detector, beside other tests, has enough to do with the connections
 	}
 	return []attack{
-		wrongSecrets("wrong secrets", 16, ""),
-		besideNeighbour(wrongSecrets("crowd of wrong secrets", crowd, ""), crowd),
-		wrongSecrets("wrong signatures", 16, "X-Hub-Signature-256: sha256="+strings.Repeat("0", 64)+"\r\n"),
+		wrongSecrets("wrong secrets", 16, attackTime(), ""),
+		besideNeighbour(wrongSecrets("crowd of wrong secrets", crowd, crowdTime(), ""), crowd),
+		wrongSecrets("wrong signatures", 16, attackTime(), "X-Hub-Signature-256: sha256="+strings.Repeat("0", 64)+"\r\n"),
 	}
 }
+
+// crowdTime is how long a crowd stays: when all of them connect at once the machine has enough to do
+// for a fifth of a second, whoever they come to.
+func crowdTime() time.Duration { return 3 * attackTime() }
 
 // besideNeighbour is an attack beside which as many attack a neighbour.
 func besideNeighbour(a attack, connections int) attack {
@@ -32,7 +37,7 @@ func besideNeighbour(a attack, connections int) attack {
 		if neighbour == "" {
 			neighbour = startNeighbour(st.t)
 		}
-		x := attacker{Addr: neighbour, Connections: connections, For: attackTime(), Body: strings.Repeat("x", 1000), Paths: []string{"/"}}
+		x := attacker{Addr: neighbour, Connections: connections, For: crowdTime(), Body: strings.Repeat("x", 1000), Paths: []string{"/"}}
 		p, err := x.run(ctx)
 		if err != nil {
 			st.t.Errorf("the attacker of the neighbour: %v", err)
@@ -44,7 +49,7 @@ func besideNeighbour(a attack, connections int) attack {
 
 // Requests with wrong secrets, for hooks that there are and others, hold up neither the hook
 // nor anybody else, and count for no hook. The victim posts to the hook with its secret.
-func wrongSecrets(name string, connections int, header string) attack {
+func wrongSecrets(name string, connections int, lasts time.Duration, header string) attack {
 	var mu sync.Mutex
 	refused, other := 0, 0
 	return attack{
@@ -56,7 +61,7 @@ func wrongSecrets(name string, connections int, header string) attack {
 			}
 		},
 		strike: func(ctx context.Context, st *stage) {
-			a := attacker{Addr: st.program.Addr, Header: header, Connections: connections, For: attackTime(), Body: strings.Repeat("x", 1000),
+			a := attacker{Addr: st.program.Addr, Header: header, Connections: connections, For: lasts, Body: strings.Repeat("x", 1000),
 				Paths: []string{"/hooks/alerts/wrong", "/hooks/alerts", "/hooks/nope/wrong", "/hooks/wrong", "/services/T0/B0/wrong", "/api/chat.postMessage", "/hooks/alerts/message?token=wrong"}}
 			p, err := a.run(ctx)
 			if err != nil {
