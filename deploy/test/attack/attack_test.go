@@ -21,8 +21,8 @@ type attack struct {
 	set    func(st *stage)                      // prepares the stage; the program does not run yet
 	ready  func(st *stage)                      // right after its start
 	before func(ctx context.Context, st *stage) // the attack begins while the victim is silent
-	// beside takes the machine and the server what the attackers take for themselves, and attacks
-	// somebody else: the victim under attack is compared with that. nil: with calm.
+	// beside is the same load on the machine and the server, by attackers of somebody else. The victim
+	// under attack is compared with the victim beside that; nil: with one in peace.
 	beside func(ctx context.Context, st *stage)
 	strike func(ctx context.Context, st *stage) // the attack; it ends by itself, or with ctx
 	holds  func(st *stage)                      // what must hold besides, after the last strike
