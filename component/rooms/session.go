@@ -337,7 +337,13 @@ func (s *session) settle() {
 			zap.String("hint", "it is not joined again by itself: reload the configuration, or PUT the room, to try again"))...)
 	case muc.Waiting:
 		if s.link != nil {
-			s.all.repeats.Warn(s.all.log, "room not joined yet", append(about, zap.String("condition", string(st.Refusal.Condition)), zap.String("reason", st.Refusal.Text), zap.Time("next_attempt", st.NextAttempt))...)
+			if st.Refusal != (muc.Refusal{}) {
+				about = append(about, zap.String("condition", string(st.Refusal.Condition)), zap.String("reason", st.Refusal.Text))
+			}
+			if !st.NextAttempt.IsZero() {
+				about = append(about, zap.Time("next_attempt", st.NextAttempt))
+			}
+			s.all.repeats.Warn(s.all.log, "room not joined yet", about...)
 		}
 	}
 }

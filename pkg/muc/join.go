@@ -56,9 +56,18 @@ func (r *Room) SetNick(now time.Time, nick string) Output {
 		r.nick = nick
 	case r.state == Joined && r.nick != nick:
 		r.renameTo = nick
-		r.sendPresence(nick, "", "")
+		r.takeNick(now)
 	}
 	return r.take()
+}
+
+// takeNick asks for the wanted nick. Prosody 0.12 destroys a room that does not stay when its
+// only occupant changes the nick, and tells nobody: a ping shows whether the room is there.
+func (r *Room) takeNick(now time.Time) {
+	r.sendPresence(r.o.Nick, "", "")
+	if r.alone() && r.known {
+		r.askSelf(now, r.o.Nick)
+	}
 }
 
 // Update sends what the bot's presence carries now.
@@ -169,6 +178,9 @@ func (r *Room) onJoinError(now time.Time, s *stanza.Stanza) {
 	if r.state == Joined && r.renameTo != "" && sameNick(nick, r.renameTo) {
 		r.renameTo = "" // the nick stays as it is
 	}
+	if r.state == Joined && r.at.isSet(pongTimer) && nick == r.pinged.Resource() {
+		r.silence(now) // the room is there
+	}
 	if r.state != Joining || nick != "" && !sameNick(nick, r.nick) {
 		return
 	}
@@ -239,7 +251,7 @@ func (r *Room) complete(now time.Time) {
 	r.emit(&Event{Kind: RoomJoined, Occupant: r.author(r.nick), Own: true, Text: r.remark})
 	r.look(now)
 	if r.nick != r.o.Nick && r.find(r.o.Nick) == nil {
-		r.sendPresence(r.o.Nick, "", "") // it has become free meanwhile
+		r.takeNick(now) // it has become free meanwhile
 	} else if r.outdated {
 		r.sendPresence(r.nick, "", "")
 	}
@@ -308,10 +320,16 @@ func (r *Room) ping(now time.Time) {
 		r.at.set(pingTimer, r.heard.Add(r.o.SelfPing))
 		return
 	}
-	to, err := r.o.Room.WithResource(r.nick)
+	r.askSelf(now, r.nick)
+}
+
+// askSelf asks the room whether we are in it with a nick.
+func (r *Room) askSelf(now time.Time, nick string) {
+	to, err := r.o.Room.WithResource(nick)
 	if err != nil {
 		return
 	}
+	r.stop(pingTimer)
 	r.pinged = to
 	r.send(stanza.Header{Kind: stanza.IQ, Type: "get", ID: r.newID(pongTimer, now.Add(pongWait)), From: r.o.Self, To: to}, "<ping xmlns='urn:xmpp:ping'/>")
 }

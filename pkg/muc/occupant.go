@@ -52,6 +52,9 @@ func (r *occupants) place(nick string) (i int, found bool) {
 	return i, i < len(r.byNick) && r.byNick[i].nick == nick
 }
 
+// alone reports whether nobody else is in the room.
+func (r *occupants) alone() bool { return len(r.byNick)+len(r.uncounted) <= 1 }
+
 // drop takes out the occupant with a nick.
 func (r *occupants) drop(nick string) {
 	if i, ok := r.place(nick); ok {

@@ -191,7 +191,7 @@ func (r *Room) onLeave(now time.Time, s *stanza.Stanza, u *user) {
 		r.report(e)
 	}
 	if r.state == Joined && r.nick != r.o.Nick && nick == r.o.Nick {
-		r.sendPresence(r.o.Nick, "", "")
+		r.takeNick(now)
 	}
 }
 

@@ -74,7 +74,7 @@ func roomRequest(method, room, path, bot string) instance.Request {
 }
 
 func botFlag(cmd *cobra.Command, bot *string) {
-	cmd.Flags().StringVar(bot, "from", "", "the bot; not needed if there is one alone")
+	cmd.Flags().StringVar(bot, "from", "", "the bot; not needed if the room has exactly one")
 }
 
 func roomsJoin(a *api) *cobra.Command {
