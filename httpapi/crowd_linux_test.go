@@ -11,6 +11,7 @@ import (
 	"regexp"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -131,9 +132,11 @@ func (x *besieged) tarpit() {
 		due = append(due, d)
 	}
 	p.mu.Unlock()
-	for _, d := range due {
-		p.onPulse(d)
+	var wg sync.WaitGroup
+	for _, d := range due { // each lingers
+		wg.Go(func() { p.onPulse(d) })
 	}
+	wg.Wait()
 }
 
 func (x *besieged) until(what string, ok func(Strangers) bool) {
