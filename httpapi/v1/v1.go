@@ -76,7 +76,15 @@ func New(o Options) httpapi.Mount {
 		o.Heartbeat = defaultHeartbeat
 	}
 	e := errorLog{o.Log}
-	routes := slices.Concat(
+	var routes []httpapi.Route
+	// The router tries one after the other: where most requests go is first.
+	if o.Sender != nil {
+		keys := idempotent{o.Requests, o.InProgress, o.Log}
+		routes = slices.Concat(
+			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), o.Rooms, o.Uploads, keys, e}.routes(e),
+			queries{o.Sender, keys, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
+	}
+	routes = slices.Concat(routes,
 		deliveries{o.Deliveries, clock(o.Now)}.routes(e),
 		deadLetters{o.Deliveries, clock(o.Now)}.routes(e),
 		newEndpoints(o.Endpoints).routes(e),
@@ -96,12 +104,6 @@ func New(o Options) httpapi.Mount {
 	}
 	if o.Listeners != nil {
 		routes = append(routes, listening{o.Listeners}.routes(e)...)
-	}
-	if o.Sender != nil {
-		keys := idempotent{o.Requests, o.InProgress, o.Log}
-		routes = slices.Concat(routes,
-			messages{o.Sender, o.Sent, o.News, o.Recent, clock(o.Now), o.Rooms, o.Uploads, keys, e}.routes(e),
-			queries{o.Sender, keys, e, o.IQTimeout, o.IQMaxTimeout}.routes(e))
 	}
 	if o.Uploads != nil && o.Sender != nil {
 		routes = append(routes, files{o.Uploads, o.Sender.Domains, e}.routes(e)...)
