@@ -216,6 +216,9 @@ func refusedByRoom(err error) error {
 		if e.Text != "" {
 			text += ": " + e.Text
 		}
+		if e.Condition == stanza.Forbidden || e.Condition == stanza.NotAllowed {
+			text += "; the bot lacks a role or an affiliation for this, and an owner of the room can give it"
+		}
 		return &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: text, Members: map[string]any{"condition": e.Condition, "stanza_error": httpapi.NewStanzaError(e)}}
 	}
 	switch {

@@ -166,7 +166,7 @@ type occupant struct {
 }
 
 func occupantTable() table[occupant] {
-	return table[occupant]{heads: "NICK\tADDRESS\tROLE\tAFFILIATION\tSHOW\tBOT", rows: func(o *occupant, row func(...any)) {
+	return table[occupant]{none: "the bot is not in the room now; \"stanzahook rooms list\" says why", heads: "NICK\tADDRESS\tROLE\tAFFILIATION\tSHOW\tBOT", rows: func(o *occupant, row func(...any)) {
 		bot := ""
 		if o.Bot {
 			bot = "bot"
