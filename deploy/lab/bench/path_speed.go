@@ -46,7 +46,7 @@ func pathSpeed(t testing.TB, kind lab.Kind) {
 	if other := os.Getenv("OTHER"); other != "" {
 		was := harness.Binary
 		harness.Binary = other
-		for _, w := range pathProgram(t, s, "other.localhost", url)[:2] {
+		for _, w := range pathProgram(t, s, "other.localhost", url)[:4] {
 			w.Name = "OTHER, " + w.Name
 			walkers = append(walkers, w)
 		}
