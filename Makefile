@@ -195,7 +195,7 @@ newer: ## the tests on Prosody and ejabberd of the next Debian, which are unpack
 	@mkdir -p bin
 	@sh deploy/lab/install.sh tests
 	@sh deploy/lab/install.sh newer bin/newer
-# As in "make test", attacks are alone; what programs race for does not depend on the server.
+# As in "make test", attacks are alone. Races are looked for there.
 	export PROSODY_ROOT=$(CURDIR)/bin/newer EJABBERD_ROOT=$(CURDIR)/bin/newer CGO_ENABLED=1; code=0; \
 	go test -tags integration -count=1 -timeout 30m -p 2 -parallel 4 -skip '^TestFaults(BotNetwork|Clock|Floods|ManyBots|SlowDisk)$$' $(if $(RUN),-run '$(RUN)') $(or $(PACKAGES),$$(go list -tags integration ./... | grep -v '/deploy/test/attack$$')) || code=$$?; \
 	$(if $(PACKAGES),,go test -tags integration -count=1 -timeout 30m -parallel 4 $(if $(RUN),-run '$(RUN)') ./deploy/test/attack || code=$$?;) exit $$code

@@ -217,7 +217,7 @@ func refusedByRoom(err error) error {
 			text += ": " + e.Text
 		}
 		if e.Condition == stanza.Forbidden || e.Condition == stanza.NotAllowed {
-			text += "; the bot lacks a role or an affiliation for this, and an owner of the room can give it"
+			text += "; the bot may need another role or affiliation for this, which an owner of the room can give it"
 		}
 		return &httpapi.Fault{Status: http.StatusUnprocessableEntity, Text: text, Members: map[string]any{"condition": e.Condition, "stanza_error": httpapi.NewStanzaError(e)}}
 	}

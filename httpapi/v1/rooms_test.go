@@ -245,7 +245,7 @@ func TestRoomsRefuse(t *testing.T) {
 		{gateway.ErrFull, 507, "full"},
 		{gateway.ErrDown, 503, "no connection"},
 		{context.DeadlineExceeded, 504, "has not answered in time"},
-		{&stanza.Error{Type: stanza.Auth, Condition: stanza.Forbidden, Text: "owners only"}, 422, "forbidden: owners only; the bot lacks a role or an affiliation"},
+		{&stanza.Error{Type: stanza.Auth, Condition: stanza.Forbidden, Text: "owners only"}, 422, "forbidden: owners only; the bot may need another role or affiliation"},
 		{&httpapi.Fault{Status: 501, Text: "the room has no archive"}, 501, "no archive"},
 		{errors.New("disk"), 500, "internal error"},
 	} {
