@@ -46,7 +46,7 @@ func pathSpeed(t testing.TB, kind lab.Kind) {
 	if other := os.Getenv("OTHER"); other != "" {
 		was := harness.Binary
 		harness.Binary = other
-		for _, w := range pathProgram(t, s, "other.localhost", url)[:4] {
+		for _, w := range pathProgram(t, s, "other.localhost", url)[:4] { // event and component-http: replies with an origin-id, and without
 			w.Name = "OTHER, " + w.Name
 			walkers = append(walkers, w)
 		}
