@@ -12,6 +12,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -39,7 +40,8 @@ type Server struct {
 	prelude    string
 	answer     func(*stanza.Stanza) string
 	ended      bool
-	transcript strings.Builder
+	transcript []string // the last lines; the oldest is at said
+	said       int      // lines so far
 }
 
 // Listen starts a server at an address, for a component with a domain and a secret.
@@ -119,7 +121,7 @@ func (s *Server) Send(xml string) error {
 	s.mu.Lock()
 	conn := s.conn
 	if !s.forget {
-		fmt.Fprintf(&s.transcript, "server: %.500s\n", xml)
+		s.say("server", xml)
 	}
 	s.mu.Unlock()
 	if conn == nil {
@@ -171,11 +173,27 @@ func (s *Server) Bad() []string {
 	return append([]string(nil), s.bad...)
 }
 
-// Transcript returns what was sent in both directions, for people.
+// transcriptLines is how many stanzas a transcript has. All of them, after a million, would be
+// most of the work of a benchmark that has such a peer.
+const transcriptLines = 1000
+
+// say adds a line to the transcript. s.mu is held.
+func (s *Server) say(who, xml string) {
+	line := fmt.Sprintf("%s: %.500s\n", who, xml)
+	if len(s.transcript) < transcriptLines {
+		s.transcript = append(s.transcript, line)
+	} else {
+		s.transcript[s.said%transcriptLines] = line
+	}
+	s.said++
+}
+
+// Transcript returns what was sent in both directions of late, for people.
 func (s *Server) Transcript() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.transcript.String()
+	oldest := s.said % max(len(s.transcript), 1)
+	return strings.Join(append(slices.Clone(s.transcript[oldest:]), s.transcript[:oldest]...), "")
 }
 
 // wait waits until done, which is called with the lock held, and reports whether it was

@@ -92,7 +92,7 @@ func (s *Server) read(conn net.Conn, r *stanza.Reader) {
 		switch {
 		case err != nil || x.From.Domain() != s.domain || x.To.IsZero():
 			s.bad = append(s.bad, string(raw))
-			fmt.Fprintf(&s.transcript, "component: BAD %.500s\n", raw)
+			s.say("component: BAD", string(raw))
 		case x.From == x.To:
 			swallow := s.swallow
 			s.mu.Unlock()
@@ -125,6 +125,6 @@ func (s *Server) read(conn net.Conn, r *stanza.Reader) {
 func (s *Server) keep(x *stanza.Stanza, raw []byte) {
 	if !s.forget {
 		s.inbox = append(s.inbox, x)
-		fmt.Fprintf(&s.transcript, "component: %.500s\n", raw)
+		s.say("component", string(raw))
 	}
 }
