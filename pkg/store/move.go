@@ -14,8 +14,12 @@ import (
 	"stanzahook/pkg/store/internal/stream"
 )
 
-// movePage is how many events are copied at a time, of the places that all appends share.
-const movePage = 256
+// movePage is how many events are copied at a time, of the places that all appends share, and
+// moveRead how many are read, of an embedded server: each time, it counts what follows.
+const (
+	movePage = 256
+	moveRead = 1000
+)
 
 // maxMoveBytes is about how much moves at a time: so much more room than before it takes.
 const maxMoveBytes = 16 << 20
@@ -113,49 +117,48 @@ func (q *Queue) adopt(m *move, list []copied, upTo uint64) {
 // copy copies events of a stream from a place up to another one, but for those that are
 // over, to the end of WAITING. last is up to where it has come.
 func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, from, upTo uint64, isOver func(place uint64) bool) (list []copied, last uint64, err error) {
+	read := moveRead
+	if q.qs.bounded {
+		read = movePage
+	}
 	for size := 0; len(list) < maxMove && size < maxMoveBytes && from <= upTo; {
-		page, err := st.PageOf(ctx, subject, from, upTo, movePage, func(place uint64) bool { return !isOver(place) })
+		page, err := st.PageOf(ctx, subject, from, upTo, read, func(place uint64) bool { return !isOver(place) })
 		if err != nil {
 			return nil, 0, err
 		}
 		if len(page) == 0 {
 			return list, upTo, nil
 		}
-		var some []copied
-		results := make(chan error, len(page))
-		for i := range page {
-			m := &page[i]
-			if from = m.Seq + 1; m.Seq > upTo {
-				break
+		from = page[len(page)-1].Seq + 1
+		for part := range slices.Chunk(page, movePage) {
+			some, bytes, err := q.copyPart(ctx, part, isOver)
+			if err != nil {
+				return nil, 0, err
 			}
-			if isOver(m.Seq) {
-				continue
-			}
-			some = append(some, copied{from: m.Seq, conversation: conversationOf(m.Subject)})
+			list, size = append(list, some...), size+bytes
 		}
-		appends := make([]stream.Append, 0, len(some))
-		next := 0 // of some; results come in order, from one goroutine
-		for i := range page {
-			m := &page[i]
-			if next == len(some) || m.Seq != some[next].from {
-				continue
-			}
-			c := &some[next]
-			next++
-			size += len(m.Data)
-			appends = append(appends, stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq), Result: func(_ *stream.Append, seq uint64, err error) {
-				if c.to = seq; err == nil {
-					q.qs.waiting.top.Store(seq)
-				}
-				results <- err
-			}})
-		}
-		if err := q.appendAll(ctx, appends, results); err != nil {
-			return nil, 0, err
-		}
-		list = append(list, some...)
 	}
 	return list, min(from-1, upTo), nil
+}
+
+// copyPart copies those of some events that are not over, and returns them and how many bytes they have.
+func (q *Queue) copyPart(ctx context.Context, part []stream.Record, isOver func(place uint64) bool) (some []copied, size int, err error) {
+	part = slices.DeleteFunc(part, func(m stream.Record) bool { return isOver(m.Seq) })
+	some = make([]copied, len(part))
+	appends := make([]stream.Append, len(part))
+	results := make(chan error, len(part)) // they come in order, from one goroutine
+	for i := range part {
+		m, c := &part[i], &some[i]
+		*c = copied{from: m.Seq, conversation: conversationOf(m.Subject)}
+		size += len(m.Data)
+		appends[i] = stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq), Result: func(_ *stream.Append, seq uint64, err error) {
+			if c.to = seq; err == nil {
+				q.qs.waiting.top.Store(seq)
+			}
+			results <- err
+		}}
+	}
+	return some, size, q.appendAll(ctx, appends, results)
 }
 
 // errUnderWay means that copies of a move before have no result yet: NATS does not answer.
