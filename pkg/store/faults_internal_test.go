@@ -3,6 +3,7 @@ package store
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -108,8 +109,8 @@ func TestPushedBecomesPulled(t *testing.T) {
 			l.empty("all is acknowledged")
 			q.mu.Lock()
 			defer q.mu.Unlock()
-			if len(q.charged) > 0 || len(q.conversations) > 0 || q.bytes != 0 {
-				t.Errorf("%d are charged, %v are counted, %d bytes", len(q.charged), q.conversations, q.bytes)
+			if n := len(slices.Collect(q.charged.places())); n > 0 || len(q.conversations) > 0 || q.bytes != 0 {
+				t.Errorf("%d are charged, %v are counted, %d bytes", n, q.conversations, q.bytes)
 			}
 		})
 	}

@@ -28,7 +28,7 @@ type Queue struct {
 	// inRecent: some of its events may be in EVENTS.
 	inRecent bool
 	backlog  map[string]int
-	charged  map[uint64]charge // by place, of what was stored since the start
+	charged  charges // what was stored since the start, and what was read
 	// Of what is charged, of a pulled endpoint: read by Page, and stored since it is pulled.
 	places   [2][]placed
 	unlisted map[uint64]bool // charged, and not in places: stored before that, and not read
@@ -49,7 +49,7 @@ type uncharged struct {
 }
 
 func newQueue(qs *Queues, endpoint string, found *backlog) *Queue {
-	q := &Queue{qs: qs, name: endpoint, charged: make(map[uint64]charge)}
+	q := &Queue{qs: qs, name: endpoint}
 	q.conversations, q.finished, q.over = make(map[string]int), make(map[string]uint64), make(map[uint64]bool)
 	q.onResult = q.appended
 	if qs.bounded {
@@ -161,9 +161,9 @@ func (q *Queue) leave(conversation string) {
 func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 	if err == nil {
 		q.qs.stored(seq, len(a.Data))
-		c := charge{q.qs.Senders.name(a.Owner), a.Size}
+		owner := q.qs.Senders.of(a.Owner)
 		q.mu.Lock()
-		q.charged[seq] = c
+		q.charged.stored.add(charge{seq, a.Size, owner})
 		q.bytes += a.Size
 		if q.pulled {
 			q.places[1] = append(q.places[1], placed{seq, conversationOf(a.Subject)})
@@ -183,12 +183,6 @@ type placed struct {
 	conversation string
 }
 
-// charge is the size of an event, and whose share it uses.
-type charge struct {
-	sender string
-	size   int64
-}
-
 var (
 	errSender       = fmt.Errorf("%w: the waiting events of this sender use up its share, a quarter of the queues", gateway.ErrFull)
 	errConversation = fmt.Errorf("%w: too many events of this conversation wait", gateway.ErrFull)
@@ -196,11 +190,10 @@ var (
 
 // refund takes an event off the queue's bytes and its sender's share. q.mu is held.
 func (q *Queue) refund(place uint64) {
-	c, ok := q.charged[place]
+	c, ok := q.charged.take(place)
 	switch {
 	case ok:
-		delete(q.charged, place)
-		q.qs.Senders.Give(c.sender, c.size)
+		q.qs.Senders.give(c.owner, c.size)
 	case q.uncharged.count > 0:
 		q.uncharged.count--
 		c.size = q.uncharged.size

@@ -31,13 +31,11 @@ func (q *Queue) Pull(ctx context.Context) error {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	q.unlisted, q.places = make(map[uint64]bool), [2][]placed{}
-	for i := range q.moved {
-		if c, ok := q.charged[q.moved[i].from]; ok {
-			delete(q.charged, q.moved[i].from)
-			q.charged[q.moved[i].to] = c
-		}
-	}
-	for place := range q.charged {
+	q.charged.move(func(place uint64) uint64 {
+		seq, _ := q.placeOf(place)
+		return seq
+	})
+	for place := range q.charged.places() {
 		q.unlisted[place] = true
 	}
 	q.pulled, q.moved, q.movedDone = true, nil, 0
@@ -161,7 +159,7 @@ func (q *Queue) few(from uint64) (places []uint64, known bool) {
 			return nil, false
 		}
 		for _, p := range list[i:] {
-			if _, ok := q.charged[p.place]; ok {
+			if q.charged.has(p.place) {
 				places = append(places, p.place)
 			}
 		}
@@ -173,16 +171,16 @@ func (q *Queue) few(from uint64) (places []uint64, known bool) {
 // charge notes an event that was stored by an earlier process, or before the queue was
 // pulled; q.mu is held. Pages may be read in any order.
 func (q *Queue) charge(r *Record, place uint64) {
-	switch _, ok := q.charged[place]; {
+	switch ok := q.charged.has(place); {
 	case ok && q.unlisted[place]:
 		delete(q.unlisted, place)
 	case ok || q.uncharged.count == 0:
 		return
 	default:
 		q.uncharged.count--
-		c := charge{size: int64(len(r.Stanza) + recordBytes)}
+		c := charge{place: place, size: int64(len(r.Stanza) + recordBytes)}
 		q.bytes += c.size - q.uncharged.size
-		q.charged[place] = c
+		q.charged.read.add(c)
 	}
 	i := len(q.places[0])
 	for ; i > 0 && q.places[0][i-1].place > place; i-- {
@@ -201,7 +199,7 @@ func (q *Queue) AckThrough(place uint64) {
 	for i, list := range q.places {
 		n := 0
 		for ; n < len(list) && list[n].place <= place; n++ {
-			if _, ok := q.charged[list[n].place]; ok {
+			if q.charged.has(list[n].place) {
 				q.refund(list[n].place)
 				q.gone(list[n].conversation, list[n].place)
 				q.finished[allConversations] = max(q.finished[allConversations], list[n].place)

@@ -149,7 +149,7 @@ func (qs *Queues) Remove(ctx context.Context, endpoint string) error {
 	defer qs.mu.Unlock()
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	for place := range q.charged {
+	for _, place := range slices.Collect(q.charged.places()) {
 		q.refund(place)
 	}
 	delete(qs.open, endpoint)

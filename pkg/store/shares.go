@@ -20,7 +20,7 @@ type Shares struct {
 	Refused atomic.Int64
 
 	mu   sync.Mutex
-	used map[string]share
+	used map[string]*share
 }
 
 // share is what one owner has taken. The name is a copy: an owner's own may be cut out of
@@ -32,7 +32,7 @@ type share struct {
 
 // NewShares returns the shares of so many bytes: an owner may take a quarter.
 func NewShares(bytes int64) *Shares {
-	return &Shares{most: bytes / 4, used: make(map[string]share)}
+	return &Shares{most: bytes / 4, used: make(map[string]*share)}
 }
 
 // Take charges an owner, and reports false if that exceeds the share. The first charge of
@@ -44,24 +44,22 @@ func (s *Shares) Take(owner string, size int64) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	of := s.used[owner]
-	if of.bytes > 0 && of.bytes+size > s.most {
+	if of == nil {
+		of = &share{name: strings.Clone(owner)}
+		s.used[of.name] = of
+	} else if of.bytes > 0 && of.bytes+size > s.most {
 		s.Refused.Add(1)
 		return false
 	}
-	if of.name == "" {
-		of.name = strings.Clone(owner)
-	}
 	of.bytes += size
-	s.used[of.name] = of
 	return true
 }
 
-// name returns the copy of an owner's name that all records of the owner share; "" if the
-// owner has no charge.
-func (s *Shares) name(owner string) string {
+// of returns what an owner has taken; nil if that is nothing.
+func (s *Shares) of(owner string) *share {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.used[owner].name
+	return s.used[owner]
 }
 
 // Give undoes Take.
@@ -71,10 +69,21 @@ func (s *Shares) Give(owner string, size int64) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	of := s.used[owner]
-	if of.bytes -= size; of.bytes <= 0 {
-		delete(s.used, owner)
+	s.giveLocked(s.used[owner], size)
+}
+
+// give is Give, of a share of these.
+func (s *Shares) give(of *share, size int64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.giveLocked(of, size)
+}
+
+func (s *Shares) giveLocked(of *share, size int64) {
+	if of == nil {
 		return
 	}
-	s.used[of.name] = of
+	if of.bytes -= size; of.bytes <= 0 {
+		delete(s.used, of.name)
+	}
 }
