@@ -1,11 +1,13 @@
-// Package memory returns to the system what a storm has left: a thousand rooms that are joined, ten
-// thousand avatars that are asked for, a refresh of all rosters, what was missed while the server
-// was away. Go's heap is then about twice as large as what is in use, and stays so: nothing
-// collects garbage in a process that makes none, and memory that was used once is returned slowly.
+// Package memory bounds the garbage of a busy process, and returns to the system what a storm has
+// left: a thousand rooms that are joined, ten thousand avatars that are asked for, a refresh of all
+// rosters, what was missed while the server was away. Go's heap is then up to twice as large as what
+// is in use, and stays so: nothing collects garbage in a process that makes none, and memory that
+// was used once is returned slowly.
 package memory
 
 import (
 	"context"
+	"os"
 	"runtime/debug"
 	"runtime/metrics"
 	"time"
@@ -49,21 +51,35 @@ func (w *Watch) Look(allocated uint64) bool {
 	return true
 }
 
-// Run returns memory after storms, until ctx is done.
+// Run returns memory after storms and bounds the garbage, until ctx is done. With the environment
+// variable GOGC, garbage is as that says.
 func Run(ctx context.Context, log *zap.Logger) {
 	t := time.NewTicker(pause)
 	defer t.Stop()
-	samples := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	second := time.NewTicker(time.Second)
+	defer second.Stop()
+	if os.Getenv("GOGC") != "" {
+		second.Stop()
+	}
+	allocated := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	live := []metrics.Sample{{Name: "/gc/heap/live:bytes"}}
+	percent := goPercent
 	for w := (Watch{}); ; {
 		select {
 		case <-ctx.Done():
 			return
+		case <-second.C:
+			metrics.Read(live)
+			if p := Percent(live[0].Value.Uint64()); p != percent {
+				percent = p
+				debug.SetGCPercent(p)
+			}
 		case <-t.C:
-		}
-		if metrics.Read(samples); w.Look(samples[0].Value.Uint64()) {
-			began := time.Now()
-			debug.FreeOSMemory()
-			log.Debug("unused memory returned to the system", zap.Duration("took", time.Since(began)))
+			if metrics.Read(allocated); w.Look(allocated[0].Value.Uint64()) {
+				began := time.Now()
+				debug.FreeOSMemory()
+				log.Debug("unused memory returned to the system", zap.Duration("took", time.Since(began)))
+			}
 		}
 	}
 }
