@@ -19,13 +19,12 @@ import (
 func TestQueueDeadEndpoint(t *testing.T) {
 	besideOthers(t)
 	const users, others = 500, 99
-	rounds, waiting, phase := 1, 1_000, 200
+	rounds, phases, waiting, phase := 1, 3, 1_000, 200 // phases: of each kind, in a round
 	full := harness.FullFaults()
 	if full {
-		rounds, waiting, phase = 3, 100_000, 20_000
+		rounds, phases, waiting, phase = 3, 6, 100_000, 20_000
 		harness.WithoutRace(t)
 	}
-	const phases = 3 // of each kind, in a round
 	srv := componenttest.NewServer(t, "bot.example.com", "secret of the server")
 	live, dead := load.NewTally(t), load.NewTally(t)
 	endpoints := []load.QueueEndpoint{{Name: "dead", To: "dead@*", Bot: dead}}
@@ -36,7 +35,7 @@ func TestQueueDeadEndpoint(t *testing.T) {
 	crowdLive := load.NewCrowd(srv, live, "live", "live#@bot.example.com", others)
 	crowdDead := load.NewCrowd(srv, dead, "dead", "dead@bot.example.com", users)
 	crowdLive.Pace(t, phase)
-	var before, while []float64
+	var before, moving, while []float64
 	resident := int64(0)
 	for round := range rounds {
 		for range phases {
@@ -47,6 +46,10 @@ func TestQueueDeadEndpoint(t *testing.T) {
 		}
 		dead.Close()
 		crowdDead.Heap(t, waiting, crowdLive)
+		if full { // they move out of the others' way, and the disk has them, before the others are measured
+			moving = append(moving, crowdLive.Pace(t, phase))
+			p.Resident()
+		}
 		for range phases {
 			while = append(while, crowdLive.Pace(t, phase))
 		}
@@ -63,9 +66,10 @@ func TestQueueDeadEndpoint(t *testing.T) {
 	for range phases {
 		before = append(before, crowdLive.Pace(t, phase))
 	}
-	t.Logf("events/s of the live endpoints: %v with the other one up, %v with it down and %d waiting", load.Rounded(before), load.Rounded(while), waiting)
+	t.Logf("events/s of the live endpoints: %v with the other one up, %v while those that wait move, %v with it down and %d waiting",
+		load.Rounded(before), load.Rounded(moving), load.Rounded(while), waiting)
 	// In the short form other tests run beside it, and nothing is said of rates.
-	if ratio := harness.Median(while) / harness.Median(before); full && ratio < 0.95 {
+	if ratio := harness.Median(while) / harness.Median(before); full && ratio < 0.9 {
 		t.Errorf("the live endpoints have %.2f of their rate", ratio)
 	}
 	refused := load.ErrorsSent(t, srv)
