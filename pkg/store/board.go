@@ -38,7 +38,7 @@ func OpenBoard(ctx context.Context, n NATS, maxBytes int64, log *zap.Logger, hea
 	if err != nil {
 		return nil, fmt.Errorf("store.nats: %w", err)
 	}
-	b := &Board{srv, srv.Stream(statesConfig())}
+	b := &Board{srv, srv.Stream(statesConfig(&Options{MaxBytes: maxBytes}))}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	if err = b.st.Make(ctx); err == nil {

@@ -55,28 +55,23 @@ type Avatars struct {
 	most int64 // bytes
 }
 
-// avatarsConfig has the bound on NATS alone, where it is reserved: in a directory, NATS keeps what
-// it writes of a stream with such a bound in pieces of 8 MiB in memory, and without one of 4 MiB.
-func avatarsConfig(o *Options) bucketConfig {
-	c := stream.Config{Name: "AVATARS", About: "the avatars of bots of the API", Subjects: "avatar.*", RefuseNew: true}
-	if o.NATS != nil {
-		c.MaxBytes = avatarBytes(o)
-	}
-	return bucketConfig{Config: c, what: "an avatar"}
+// avatarsConfig has no bound: NATS would keep what it writes of the stream in pieces of 8 MiB in
+// memory, and keeps pieces of 4 MiB so.
+func avatarsConfig() bucketConfig {
+	return bucketConfig{Config: stream.Config{Name: "AVATARS", About: "the avatars of bots of the API", Subjects: "avatar.*", RefuseNew: true}, what: "an avatar"}
 }
 
-// Put stores an image. It is called by one at a time.
+// Put stores an image, unless the stream is larger than avatars may make it: so they leave others in
+// it, on NATS, their room. It is called by one at a time.
 //
 // Killed before it returns: it is there or not. Errors: gateway.ErrFull.
 func (a *Avatars) Put(ctx context.Context, id string, image []byte) error {
-	if a.MaxBytes == 0 {
-		state, err := a.st.State(ctx)
-		if err == nil && int64(state.Bytes)+int64(len(image)) > a.most {
-			err = gateway.ErrFull
-		}
-		if err != nil {
-			return fmt.Errorf("store %s: %w", a.what, err)
-		}
+	state, err := a.st.State(ctx)
+	if err == nil && int64(state.Bytes)+int64(len(image)) > a.most {
+		err = gateway.ErrFull
+	}
+	if err != nil {
+		return fmt.Errorf("store %s: %w", a.what, err)
 	}
 	return a.put(ctx, id, image)
 }
@@ -100,7 +95,7 @@ func (a *Avatars) Remove(ctx context.Context, id string) error {
 
 // IDs returns the ids of all images.
 func (a *Avatars) IDs(ctx context.Context) ([]string, error) {
-	state, err := a.st.StateOf(ctx, a.Subjects)
+	state, err := a.st.StateOf(ctx, a.prefix+"*")
 	if err != nil {
 		return nil, fmt.Errorf("list %s: %w", a.About, err)
 	}

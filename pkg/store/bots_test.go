@@ -3,6 +3,7 @@ package store_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -20,7 +21,7 @@ func TestBots(t *testing.T) {
 	long := strings.Repeat("x", 1000) + "@bot.example.com" // longer than a subject may be
 	live := func(use func(s *store.Store)) {
 		t.Helper()
-		s, err := store.Open(ctx, store.Options{Dir: dir, MaxBytes: 64 << 20})
+		s, err := store.Open(ctx, store.Elsewhere(store.Options{Dir: dir, MaxBytes: 64 << 20}))
 		require.NoError(t, err)
 		defer s.Close()
 		use(s)
@@ -75,6 +76,12 @@ func TestBots(t *testing.T) {
 		}
 		if ids, err := s.Avatars().IDs(ctx); err != nil || len(ids) != n {
 			t.Errorf("%d ids, %v", len(ids), err)
+		}
+		for i := range 1000 { // others have their room all the same
+			try(s.Rooms().Put(ctx, store.RoomRecord{Room: fmt.Sprintf("room%d@rooms.example.com", i), Bot: "echo@bot.example.com", Kept: make([]byte, 300)}))
+		}
+		if all, err := s.Rooms().All(ctx); err != nil || len(all) != 1000 {
+			t.Errorf("%d rooms, %v", len(all), err)
 		}
 	})
 }

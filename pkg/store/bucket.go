@@ -23,6 +23,7 @@ type bucket struct {
 	log    *zap.Logger
 	st     *stream.Stream
 	prefix string // of subjects
+	shared bool   // there are other buckets in the stream
 	bucketConfig
 }
 
@@ -38,7 +39,7 @@ type bucketConfig struct {
 // bucket returns a bucket with the keys of its Subjects.
 func (s *Store) bucket(c bucketConfig) bucket {
 	c.MaxPerSubject = 1
-	return bucket{s.disk, s.log, s.stream(c.Config), strings.TrimRight(c.Subjects, "*.>") + ".", c}
+	return bucket{disk: s.disk, log: s.log, st: s.stream(c.Config), prefix: strings.TrimRight(c.Subjects, "*.>") + ".", bucketConfig: c}
 }
 
 // keyValue are the settings of a bucket that began as one of the key-value buckets of
@@ -174,12 +175,11 @@ func (b *bucket) putJSON(ctx context.Context, key string, v any) error {
 
 // each calls do for each record of a bucket.
 func (b *bucket) each(ctx context.Context, do func(*stream.Record) error) error {
-	return b.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
-		if !strings.HasPrefix(r.Subject, b.prefix) {
-			return nil // of another bucket in the same stream
-		}
-		return do(r)
-	})
+	subjects := ""
+	if b.shared {
+		subjects = b.prefix + ">"
+	}
+	return b.st.Each(ctx, subjects, false, func(r *stream.Record, _ time.Time, _ int) error { return do(r) })
 }
 
 // allJSON returns the records of a bucket, in no order. One that is unreadable is logged and

@@ -21,9 +21,17 @@ func smallBytes(o *Options) int64 {
 	return small
 }
 
-// natsBuckets is how many buckets there are that have no bound of their own: rooms,
-// subscribers, and what states.go has.
-const natsBuckets = 3
+// natsBuckets is how many buckets without a bound of their own there is room for: that of
+// subscribers, and what states.go has besides avatars.
+const natsBuckets = 1 + statesBuckets
+
+// statesBuckets is how many of these the stream of states is as large as, besides avatars.
+const statesBuckets = 4
+
+// statesBytes is for what states.go has on NATS, also avatars.
+func statesBytes(o *Options) int64 {
+	return avatarBytes(o) + statesBuckets*stream.BucketBytes(o.MaxBytes)
+}
 
 // streamBytes bounds the stream of new events and that of those that wait; 0: no bound but
 // MaxBytes. Streams of NATS reserve their bounds, so these have a half each of what events

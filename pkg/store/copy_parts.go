@@ -18,7 +18,6 @@ type part struct {
 	about  string // for people
 	st     *stream.Stream
 	prefix string // of its subjects
-	shared bool   // there are others in the stream
 	older  bool   // its records may say where they have moved from
 	once   bool   // no two records have one id
 	ages   bool   // records leave it by themselves
@@ -61,8 +60,7 @@ func (s *Store) parts() []part {
 		{"corrections", "corrections that wait", &s.corrections.bucket},
 		{"requests", "Idempotency-Keys", &s.idempotencyKeys.bucket},
 	} {
-		shared := strings.TrimRight(b.b.Subjects, "*.>")+"." != b.b.prefix
-		list = append(list, part{name: b.name, about: b.about, st: b.b.st, prefix: b.b.prefix, shared: shared, ages: b.b.MaxAge > 0})
+		list = append(list, part{name: b.name, about: b.about, st: b.b.st, prefix: b.b.prefix, ages: b.b.MaxAge > 0})
 	}
 	return list
 }

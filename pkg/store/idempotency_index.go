@@ -107,7 +107,7 @@ func (k *IdempotencyKeys) load(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	k.bytes, k.callers = 0, make(map[string]*callerRequests)
-	err := k.st.Each(ctx, true, func(r *stream.Record, at time.Time, size int) error {
+	err := k.st.Each(ctx, "", true, func(r *stream.Record, at time.Time, size int) error {
 		answered := r.Header.Get(answeredHeader) != ""
 		k.add(strings.TrimPrefix(r.Subject, k.prefix), keptRequest{r.Seq, requestSize(r.Subject, size, answered), uint32(at.Unix())}, answered)
 		return nil

@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nats-io/nats.go"
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
@@ -56,6 +58,33 @@ func failures(out string) string {
 		}
 	}
 	return strings.Join(lines[max(0, len(lines)-200):], "")
+}
+
+// An installation has 15 streams, whatever it stores.
+func TestNATSStreams(t *testing.T) {
+	t.Parallel()
+	c := natsserver.Start(t, natsserver.Options{Nodes: 1})
+	s, err := store.Open(t.Context(), store.Options{NATS: &store.NATS{URL: c.URL(), Name: "lab", Replicas: 1}, MaxBytes: 64 << 20, Log: zap.NewNop()})
+	require.NoError(t, err)
+	defer s.Close()
+	for _, endpoint := range []string{"one", "two", "three"} {
+		queue(t, s, endpoint)
+	}
+	board, err := store.OpenBoard(t.Context(), store.NATS{URL: c.URL(), Name: "lab", Replicas: 1}, 64<<20, zap.NewNop(), func([]byte) {})
+	require.NoError(t, err)
+	defer board.Close()
+	nc, err := nats.Connect(c.URL())
+	require.NoError(t, err)
+	defer nc.Close()
+	js, err := jetstream.New(nc)
+	require.NoError(t, err)
+	var names []string
+	for name := range js.StreamNames(t.Context()).Name() {
+		names = append(names, name)
+	}
+	if len(names) > 15 {
+		t.Errorf("%d streams: %v", len(names), names)
+	}
 }
 
 // More than half of the servers are gone: what comes waits in memory until that is full,

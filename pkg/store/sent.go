@@ -158,7 +158,7 @@ func (s *SentMessages) Get(ctx context.Context, id, caller string) (SentMessage,
 // All returns all messages, in no order.
 func (s *SentMessages) All(ctx context.Context) ([]SentMessage, error) {
 	var all []SentMessage
-	err := s.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+	err := s.st.Each(ctx, "", false, func(r *stream.Record, _ time.Time, _ int) error {
 		var m SentMessage
 		if json.Unmarshal(r.Data, &m) == nil {
 			all = append(all, m)

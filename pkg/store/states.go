@@ -44,33 +44,36 @@ func (s *States[T]) Remove(ctx context.Context, name string) error {
 	return s.remove(ctx, s.key(name))
 }
 
-// statesConfig is the stream that all small buckets share on NATS.
-func statesConfig() stream.Config {
-	c := keyValue("states", "the states of endpoints, hosts and replicas, and what was made by the API")
-	c.MaxPerSubject = 1
+// statesConfig is the stream that all small buckets share on NATS, where each stream costs the
+// servers something, with the avatars. These leave the others their room: see Avatars.Put.
+func statesConfig(o *Options) stream.Config {
+	c := keyValue("states", "the states of endpoints, hosts, rooms and replicas, and what was made by the API")
+	c.MaxPerSubject, c.MaxBytes = 1, statesBytes(o)
 	return c
 }
 
 func (s *Store) openStates() {
-	endpoints := bucketConfig{Config: keyValue("endpoints", "which endpoints are disabled"), what: "the state of an endpoint", always: true}
-	features := bucketConfig{Config: keyValue("features", "what hosts of the server have"), what: "the features of a host", always: true}
-	madeEndpoints, madeHooks := madeConfig("made_endpoints", "endpoint"), madeConfig("made_hooks", "hook")
-	madeBots, madeCommands := madeConfig("made_bots", "bot"), madeConfig("made_commands", "command")
 	part := func(_ string, c bucketConfig) bucket { return s.bucket(c) }
 	if s.o.NATS != nil {
-		// Each stream of NATS costs its servers something: these share one.
-		shared := s.bucket(bucketConfig{Config: statesConfig(), always: true})
-		part = func(name string, c bucketConfig) bucket {
-			b := shared
-			b.prefix += name + "."
-			b.what = c.what
-			return b
-		}
+		part = s.share(s.bucket(bucketConfig{Config: statesConfig(&s.o)}))
 	}
-	s.endpoints = States[EndpointState]{part("endpoints", endpoints), func(name string) string { return name }}
-	s.features = States[HostFeatures]{part("features", features), readable}
-	s.madeEndpoints = MadeEndpoints{part("made_endpoints", madeEndpoints)}
-	s.madeHooks = MadeEndpoints{part("made_hooks", madeHooks)}
-	s.madeCommands = MadeEndpoints{part("made_commands", madeCommands)}
-	s.bots = Bots{part("made_bots", madeBots)}
+	s.endpoints = States[EndpointState]{part("endpoints", bucketConfig{Config: keyValue("endpoints", "which endpoints are disabled"), what: "the state of an endpoint", always: true}), func(name string) string { return name }}
+	s.features = States[HostFeatures]{part("features", bucketConfig{Config: keyValue("features", "what hosts of the server have"), what: "the features of a host", always: true}), readable}
+	s.madeEndpoints = MadeEndpoints{part("made_endpoints", madeConfig("made_endpoints", "endpoint"))}
+	s.madeHooks = MadeEndpoints{part("made_hooks", madeConfig("made_hooks", "hook"))}
+	s.madeCommands = MadeEndpoints{part("made_commands", madeConfig("made_commands", "command"))}
+	s.bots = Bots{part("made_bots", madeConfig("made_bots", "bot"))}
+	s.rooms = Rooms{part("rooms", roomsConfig())}
+	s.avatars = Avatars{part("avatars", avatarsConfig()), avatarBytes(&s.o)}
+}
+
+// share returns what makes buckets that are parts of another one: each has a token of its subjects.
+func (s *Store) share(all bucket) func(name string, c bucketConfig) bucket {
+	return func(name string, c bucketConfig) bucket {
+		b := all
+		b.prefix += name + "."
+		b.shared = true
+		b.what, b.always = c.what, c.always
+		return b
+	}
 }

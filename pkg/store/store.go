@@ -235,14 +235,11 @@ func (s *Store) define() {
 	s.openStates()
 	s.subscribers = Subscribers{s.bucket(subscribersConfig())}
 	s.rosters = Rosters{s.bucket(rostersConfig(&s.o)), s.bucket(jobsConfig(&s.o))}
-	s.rooms = Rooms{s.bucket(roomsConfig())}
-	s.avatars = Avatars{s.bucket(avatarsConfig(&s.o)), avatarBytes(&s.o)}
 	s.sent = SentMessages{s.bucket(sentConfig(&s.o))}
 	s.answered = Answered{s.bucket(answeredConfig(&s.o))}
 	s.threads = newThreads(s.bucket(threadsConfig(&s.o)))
 	s.questions = Questions{s.bucket(questionsConfig(&s.o))}
-	s.waiting = newWaiting(&s.o, s.bucket(waitingConfig(&s.o)))
-	s.corrections = newCorrections(&s.o, s.bucket(correctionsConfig(&s.o)))
+	s.openWaiting()
 	s.idempotencyKeys = IdempotencyKeys{bucket: s.bucket(idempotencyConfig(&s.o)), most: idempotencyBytes(&s.o)}
 	s.queues = newQueues(s)
 }

@@ -78,7 +78,7 @@ func threadKey(hook, key, to string) string { return Conversation(hook+"\x00"+ke
 func (t *Threads) load(ctx context.Context) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	err := t.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
+	err := t.st.Each(ctx, "", false, func(r *stream.Record, _ time.Time, _ int) error {
 		var one Thread
 		if err := json.Unmarshal(r.Data, &one); err != nil {
 			t.log.Error("thread unreadable", zap.Error(err))

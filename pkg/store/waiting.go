@@ -42,29 +42,31 @@ type WaitingMessages struct {
 	full          string // that so many wait
 	bytes, counts *Shares
 
-	mu   sync.Mutex
-	all  int
-	most int
+	mu        sync.Mutex
+	all, most int
+	// in the store, about
+	allBytes, mostBytes int64
 }
 
-func waitingConfig(o *Options) bucketConfig {
-	return bucketConfig{Config: stream.Config{
-		Name: "ROOMWAIT", About: "messages that wait for a room to be joined", Subjects: "roomwait.*", MaxBytes: waitingBytes(o), RefuseNew: true,
-	}, what: "a message to a room"}
+// openWaiting defines both kinds. On NATS, where each stream costs the servers something, they share
+// one: each has its own bounds, which leave the other its room.
+func (s *Store) openWaiting() {
+	one := func(name, about, subject string, bytes int64) bucketConfig {
+		return bucketConfig{Config: stream.Config{Name: name, About: about, Subjects: subject, MaxBytes: bytes, RefuseNew: true}}
+	}
+	rooms, corrections := waitingBytes(&s.o), correctionBytes(&s.o)
+	part := func(_ string, c bucketConfig) bucket { return s.bucket(c) }
+	if s.o.NATS != nil {
+		part = s.share(s.bucket(one("HELD", "messages that wait for their rooms, and corrections that wait", "held.>", rooms+corrections)))
+	}
+	room, correction := one("ROOMWAIT", "messages that wait for a room to be joined", "roomwait.*", rooms), one("CORRECTIONS", "corrections that wait", "correction.*", corrections)
+	room.what, correction.what = "a message to a room", "a correction"
+	s.waiting = newWaiting(part("room", room), "messages wait for their rooms", rooms, MaxWaiting)
+	s.corrections = newWaiting(part("correction", correction), "corrections wait", corrections, MaxCorrections)
 }
 
-func newWaiting(o *Options, b bucket) WaitingMessages {
-	return WaitingMessages{bucket: b, full: "messages wait for their rooms", bytes: NewShares(waitingBytes(o)), counts: NewShares(MaxWaiting), most: MaxWaiting}
-}
-
-func correctionsConfig(o *Options) bucketConfig {
-	return bucketConfig{Config: stream.Config{
-		Name: "CORRECTIONS", About: "corrections that wait", Subjects: "correction.*", MaxBytes: correctionBytes(o), RefuseNew: true,
-	}, what: "a correction"}
-}
-
-func newCorrections(o *Options, b bucket) WaitingMessages {
-	return WaitingMessages{bucket: b, full: "corrections wait", bytes: NewShares(correctionBytes(o)), counts: NewShares(MaxCorrections), most: MaxCorrections}
+func newWaiting(b bucket, full string, bytes int64, count int) WaitingMessages {
+	return WaitingMessages{bucket: b, full: full, bytes: NewShares(bytes), counts: NewShares(int64(count)), most: count, mostBytes: bytes}
 }
 
 // Put stores a message that is to wait, and sets its Seq. id is that of the stanza, which
@@ -78,7 +80,7 @@ func (w *WaitingMessages) Put(ctx context.Context, m *WaitingMessage, to, id str
 	if err != nil {
 		return fmt.Errorf("store %s: %w", w.what, err)
 	}
-	m.size = int64(len(data))
+	m.size = int64(len(data) + recordBytes)
 	if err := w.take(m); err != nil {
 		return err
 	}
@@ -93,13 +95,14 @@ func (w *WaitingMessages) take(m *WaitingMessage) error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	switch {
-	case w.all >= w.most:
+	case w.all >= w.most, w.allBytes+m.size > w.mostBytes:
 		return fmt.Errorf("%w: %d %s", gateway.ErrFull, w.all, w.full)
 	case !w.counts.Take(m.Owner, 1):
 	case !w.bytes.Take(m.Owner, m.size):
 		w.counts.Give(m.Owner, 1)
 	default:
 		w.all++
+		w.allBytes += m.size
 		return nil
 	}
 	return fmt.Errorf("%w: %s, and those of this sender take up its share, a quarter", gateway.ErrFull, w.full)
@@ -109,6 +112,7 @@ func (w *WaitingMessages) give(m *WaitingMessage) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.all--
+	w.allBytes -= m.size
 	w.counts.Give(m.Owner, 1)
 	w.bytes.Give(m.Owner, m.size)
 }
@@ -128,14 +132,15 @@ func (w *WaitingMessages) Remove(ctx context.Context, m *WaitingMessage) error {
 // once, before Put.
 func (w *WaitingMessages) Load(ctx context.Context) ([]*WaitingMessage, error) {
 	var all []*WaitingMessage
-	err := w.st.Each(ctx, false, func(r *stream.Record, _ time.Time, _ int) error {
-		m := &WaitingMessage{Seq: r.Seq, size: int64(len(r.Data))}
+	err := w.each(ctx, func(r *stream.Record) error {
+		m := &WaitingMessage{Seq: r.Seq, size: int64(len(r.Data) + recordBytes)}
 		if err := json.Unmarshal(r.Data, m); err != nil {
 			w.log.Error("record unreadable", zap.String("record", w.what), zap.Error(err))
 			return nil
 		}
 		w.mu.Lock()
 		w.all++
+		w.allBytes += m.size
 		w.counts.Take(m.Owner, 1)
 		w.bytes.Take(m.Owner, m.size)
 		w.mu.Unlock()

@@ -35,7 +35,7 @@ func TestSweep(t *testing.T) {
 	sweep(maxErased)
 	put(t, st, "x.1") // a record again
 	st.erasures = erasures{}
-	if err := st.Each(t.Context(), true, func(r *Record, _ time.Time, _ int) error {
+	if err := st.Each(t.Context(), "", true, func(r *Record, _ time.Time, _ int) error {
 		if r.Subject != "x.1" {
 			t.Errorf("%s stands for something", r.Subject)
 		}

@@ -142,8 +142,8 @@ func (st *Stream) pageOfLeader(ctx context.Context, e *engine, subject string, f
 }
 
 // eachOfLeader is Each of a stream with a record a subject, as the leader has it.
-func (st *Stream) eachOfLeader(ctx context.Context, e *engine, visit func(r *Record, at time.Time, size int) error) error {
-	state, err := st.StateOf(ctx, st.c.Subjects)
+func (st *Stream) eachOfLeader(ctx context.Context, e *engine, subject string, visit func(r *Record, at time.Time, size int) error) error {
+	state, err := st.StateOf(ctx, subject)
 	if err != nil {
 		return err
 	}

@@ -34,7 +34,7 @@ func TestEachTogether(t *testing.T) {
 		return v.InMsgs
 	}
 	before, n := sent(), 0
-	err = st.Each(t.Context(), false, func(r *Record, at time.Time, _ int) error {
+	err = st.Each(t.Context(), "", false, func(r *Record, at time.Time, _ int) error {
 		if want := fmt.Sprintf("small.s%d", n); r.Subject != want || string(r.Data) != fmt.Sprintf("%d 1", n) || at.IsZero() {
 			t.Fatalf("%s has %q at %v, want %s", r.Subject, r.Data, at, want)
 		}

@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -316,28 +317,32 @@ func (st *Stream) between(ctx context.Context, subject string, low, high uint64)
 // eachWait is how long Each waits for the next records.
 const eachWait = 30 * time.Second
 
-// Each shows the records that are there, the oldest first, until visit returns an error.
-// bare leaves out what they hold; size is how much that is. Of an external server, it is
+// Each shows the records of a subject that are there, the oldest first, until visit returns an
+// error. An empty subject means all. bare leaves out what they hold; size is how much that is. Of an external server, it is
 // for streams with a record a subject.
 //
 // Records may go, and others come, meanwhile.
-func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at time.Time, size int) error) error {
+func (st *Stream) Each(ctx context.Context, subject string, bare bool, visit func(r *Record, at time.Time, size int) error) error {
 	if e := st.s.engine.Load(); e.remote != nil {
-		return st.eachOfLeader(ctx, e, visit)
+		return st.eachOfLeader(ctx, e, cmp.Or(subject, st.c.Subjects), visit)
 	}
-	state, err := st.State(ctx)
-	if err != nil || state.Records == 0 {
+	left, err := st.records(ctx, subject)
+	if err != nil || left == 0 {
 		return err
 	}
 	stream, err := st.handle(ctx)
 	if err != nil {
 		return err
 	}
-	all, err := stream.OrderedConsumer(ctx, jetstream.OrderedConsumerConfig{HeadersOnly: bare})
+	c := jetstream.OrderedConsumerConfig{HeadersOnly: bare}
+	if subject != "" {
+		c.FilterSubjects = []string{subject}
+	}
+	all, err := stream.OrderedConsumer(ctx, c)
 	if err != nil {
 		return err
 	}
-	progress, left := time.Now(), state.Records
+	progress := time.Now()
 	for last := uint64(0); ; {
 		// A batch of no more than there are ends with its last record, and does not wait.
 		seen, after, err := st.visitBatch(all, int(min(maxPage, left)), bare, visit)
@@ -351,7 +356,7 @@ func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at 
 			continue
 		}
 		// None came: those that were left have gone, or the server takes its time.
-		switch next, err := st.single(ctx, "", last+1); {
+		switch next, err := st.single(ctx, subject, last+1); {
 		case err != nil:
 			return err
 		case len(next) == 0:
@@ -360,6 +365,19 @@ func (st *Stream) Each(ctx context.Context, bare bool, visit func(r *Record, at 
 			return errors.New("not all records came")
 		}
 	}
+}
+
+// records returns how many records of a subject there are.
+func (st *Stream) records(ctx context.Context, subject string) (n uint64, err error) {
+	if subject == "" {
+		state, err := st.State(ctx)
+		return state.Records, err
+	}
+	state, err := st.StateOf(ctx, subject)
+	for _, of := range state.Subjects {
+		n += of
+	}
+	return n, err
 }
 
 // visitBatch shows the next n records, or fewer, and returns the place of the last one (0:

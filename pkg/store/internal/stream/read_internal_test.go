@@ -105,7 +105,7 @@ func TestEachWhileRecordsGo(t *testing.T) {
 				put(t, st, fmt.Sprint("x.", i))
 			}
 			n := 0
-			err := st.Each(t.Context(), false, func(*Record, time.Time, int) error {
+			err := st.Each(t.Context(), "", false, func(*Record, time.Time, int) error {
 				if n++; n == maxPage {
 					for i := range c.purged { // behind those that are being read
 						if err := st.Purge(t.Context(), fmt.Sprint("x.", maxPage+i), 0); err != nil {
