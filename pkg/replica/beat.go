@@ -11,7 +11,7 @@ const (
 )
 
 // Format is that of records and beats. A replica that finds a higher one stays a standby.
-const Format = 1
+const Format = 2
 
 // About is what a replica says of itself.
 type About struct {

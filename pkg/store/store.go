@@ -212,6 +212,11 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if err := s.openStreams(ctx); err != nil {
 		return err
 	}
+	if s.o.NATS != nil {
+		if err := s.takeOverStreams(ctx); err != nil {
+			return err
+		}
+	}
 	s.deliveries, err = deliverylog.Open(ctx, s.srv, s.logOptions())
 	if err != nil {
 		return err

@@ -48,21 +48,28 @@ type WaitingMessages struct {
 	allBytes, mostBytes int64
 }
 
+func roomWait(o *Options) bucketConfig {
+	return held("ROOMWAIT", "messages that wait for a room to be joined", "roomwait.*", waitingBytes(o), "a message to a room")
+}
+
+func correctionWait(o *Options) bucketConfig {
+	return held("CORRECTIONS", "corrections that wait", "correction.*", correctionBytes(o), "a correction")
+}
+
+func held(name, about, subjects string, bytes int64, what string) bucketConfig {
+	return bucketConfig{Config: stream.Config{Name: name, About: about, Subjects: subjects, MaxBytes: bytes, RefuseNew: true}, what: what}
+}
+
 // openWaiting defines both kinds. On NATS, where each stream costs the servers something, they share
 // one: each has its own bounds, which leave the other its room.
 func (s *Store) openWaiting() {
-	one := func(name, about, subject string, bytes int64) bucketConfig {
-		return bucketConfig{Config: stream.Config{Name: name, About: about, Subjects: subject, MaxBytes: bytes, RefuseNew: true}}
-	}
-	rooms, corrections := waitingBytes(&s.o), correctionBytes(&s.o)
+	rooms, corrections := roomWait(&s.o), correctionWait(&s.o)
 	part := func(_ string, c bucketConfig) bucket { return s.bucket(c) }
 	if s.o.NATS != nil {
-		part = s.share(s.bucket(one("HELD", "messages that wait for their rooms, and corrections that wait", "held.>", rooms+corrections)))
+		part = s.share(s.bucket(held("HELD", "messages that wait for their rooms, and corrections that wait", "held.>", rooms.MaxBytes+corrections.MaxBytes, "")))
 	}
-	room, correction := one("ROOMWAIT", "messages that wait for a room to be joined", "roomwait.*", rooms), one("CORRECTIONS", "corrections that wait", "correction.*", corrections)
-	room.what, correction.what = "a message to a room", "a correction"
-	s.waiting = newWaiting(part("room", room), "messages wait for their rooms", rooms, MaxWaiting)
-	s.corrections = newWaiting(part("correction", correction), "corrections wait", corrections, MaxCorrections)
+	s.waiting = newWaiting(part("room", rooms), "messages wait for their rooms", rooms.MaxBytes, MaxWaiting)
+	s.corrections = newWaiting(part("correction", corrections), "corrections wait", corrections.MaxBytes, MaxCorrections)
 }
 
 func newWaiting(b bucket, full string, bytes int64, count int) WaitingMessages {

@@ -14,7 +14,7 @@ import (
 const (
 	// settingsFormat is that of the settings of streams, which the servers keep with each: a version that
 	// needs others has a higher one. What it has set stays, also when a replica of an older version opens the stream.
-	settingsFormat = 1
+	settingsFormat = 2
 	formatKey      = "stanzahook_format"
 )
 

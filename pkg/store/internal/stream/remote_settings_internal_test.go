@@ -1,6 +1,7 @@
 package stream
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -64,7 +65,7 @@ func TestSettings(t *testing.T) {
 				t.Errorf("%d bytes, want more", now.MaxBytes)
 			}
 			newer := open(larger)
-			newer.Metadata[formatKey], newer.MaxBytes, newer.Subjects = "2", 1<<28, append(newer.Subjects, "lab.newer.>")
+			newer.Metadata[formatKey], newer.MaxBytes, newer.Subjects = strconv.Itoa(settingsFormat+1), 1<<28, append(newer.Subjects, "lab.newer.>")
 			if _, err := js.UpdateStream(t.Context(), newer); err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +78,7 @@ func TestSettings(t *testing.T) {
 			if _, err := js.UpdateStream(t.Context(), earlier); err != nil {
 				t.Fatal(err)
 			}
-			if now := open(larger); now.Metadata[formatKey] != "1" {
+			if now := open(larger); now.Metadata[formatKey] != strconv.Itoa(settingsFormat) {
 				t.Errorf("%v: not as it is set now", now.Metadata)
 			}
 		})
