@@ -199,7 +199,7 @@ func (r *recent) waits() bool {
 // holder returns the event at a place, or the next one there is; all places before it
 // are finished.
 func (r *recent) holder(ctx context.Context, place uint64) (*stream.Record, error) {
-	list, err := r.st.Page(ctx, "", place, 1)
+	list, err := r.st.Page(ctx, r.st.Subjects(), place, 1)
 	if err != nil || len(list) == 0 {
 		return nil, err
 	}
