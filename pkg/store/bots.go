@@ -52,7 +52,7 @@ func (b *Bots) All(ctx context.Context) ([]BotRecord, error) {
 // Avatars are the images of avatars by their ids, which are made of letters and digits.
 type Avatars struct {
 	bucket
-	most int64 // bytes
+	most int64 // bytes of the stream
 }
 
 // avatarsConfig has no bound: NATS would keep what it writes of the stream in pieces of 8 MiB in

@@ -24,6 +24,7 @@ type bucket struct {
 	st     *stream.Stream
 	prefix string // of subjects
 	shared bool   // there are other buckets in the stream
+	spare  *spare // what the bucket leaves to them; nil: nothing
 	bucketConfig
 }
 
@@ -98,7 +99,11 @@ func (b *bucket) replace(ctx context.Context, key string, data []byte, revision 
 }
 
 func (b *bucket) store(ctx context.Context, m *stream.Message, put func(context.Context, *stream.Message) (uint64, error)) (uint64, error) {
-	if err := b.refuses(); err != nil {
+	err := b.refuses()
+	if err == nil {
+		err = b.spare.refuses(ctx)
+	}
+	if err != nil {
 		return 0, fmt.Errorf("store %s: %w", b.what, err)
 	}
 	seq, err := put(context.WithoutCancel(ctx), m)

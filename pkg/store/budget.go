@@ -25,7 +25,8 @@ func smallBytes(o *Options) int64 {
 // subscribers, and what states.go has besides avatars.
 const natsBuckets = 1 + statesBuckets
 
-// statesBuckets is how many of these the stream of states is as large as, besides avatars.
+// statesBuckets is how many of these the stream of states is as large as, besides avatars. Avatars
+// leave half of that to others.
 const statesBuckets = 4
 
 // statesBytes is for what states.go has on NATS, also avatars.

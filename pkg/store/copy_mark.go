@@ -14,7 +14,7 @@ import (
 
 // copyFormat is the format of a copy's mark. A version that does not know it leaves the
 // target alone.
-const copyFormat = 1
+const copyFormat = 2
 
 const markSubject = "copy.mark"
 
@@ -108,7 +108,7 @@ func (c *copier) goOn(was *copyMark) error {
 		return fmt.Errorf("a newer version of stanzahook has begun a copy into it; go on with that version, or remove it")
 	case !was.Made.Equal(c.mark.Made):
 		return fmt.Errorf("it is a copy of another store, of %s, that was not finished; go on with that, or remove it", was.Source)
-	case len(was.Parts) != len(c.mark.Parts):
+	case was.Format < copyFormat, len(was.Parts) != len(c.mark.Parts):
 		return fmt.Errorf("another version of stanzahook has begun the copy; go on with that version, or remove it")
 	}
 	source := c.from.parts()

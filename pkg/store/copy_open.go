@@ -32,6 +32,7 @@ func (s *Store) openAlone(ctx context.Context, make bool) error {
 			return err
 		}
 	}
+	s.alone = true
 	err := s.open(ctx)
 	if err != nil && s.lock != nil {
 		_ = s.lock.Close() // releases the lock

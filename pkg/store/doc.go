@@ -13,6 +13,7 @@
 //	THREADS        first messages of what hooks report on       30 days
 //	ROOMWAIT       messages that wait for a room to be joined   they are sent, or fail
 //	CORRECTIONS    the latest correction of a message           it is sent
+//	AVATARS        avatars of bots of the API                   no bot has them
 //	KV_…           subscribers, disabled endpoints, features    they are replaced or removed
 //
 // # One stanza through the files
@@ -52,7 +53,10 @@
 //
 // # On an external NATS
 //
-// Options.NATS puts the streams there (nats.go); states of endpoints and features share one.
+// Options.NATS puts the streams there (nats.go), 15 of them: rooms, avatars, states of endpoints,
+// features and what was made by the API share one (states.go), and so do messages that wait for rooms
+// and corrections (waiting.go). What had a stream of its own in earlier versions moves at the first
+// start (nats_earlier.go).
 // Every event carries the place that it must have, and is sent until NATS confirms it;
 // purges and deletions do not change the next place. So nothing is refused because NATS is
 // slow or elects a leader; when the publisher is full, what comes is. Copies in WAITING

@@ -19,6 +19,7 @@ import (
 	"go.uber.org/zap/zaptest/observer"
 
 	"stanzahook/deploy/lab/natsserver"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/store"
 )
 
@@ -85,6 +86,34 @@ func TestNATSStreams(t *testing.T) {
 	if len(names) > 15 {
 		t.Errorf("%d streams: %v", len(names), names)
 	}
+}
+
+// Rooms and avatars in any number leave the replicas their record, and endpoints their states.
+func TestNATSStatesLeaveRoom(t *testing.T) {
+	t.Parallel()
+	c := natsserver.Start(t, natsserver.Options{Nodes: 1})
+	n := store.NATS{URL: c.URL(), Name: "lab", Replicas: 1}
+	s, err := store.Open(t.Context(), store.Options{NATS: &n, MaxBytes: 64 << 20, Log: zap.NewNop()})
+	require.NoError(t, err)
+	defer s.Close()
+	for i := 0; err == nil; i++ {
+		err = s.Avatars().Put(t.Context(), fmt.Sprint("a", i), make([]byte, 100<<10))
+	}
+	require.ErrorIs(t, err, gateway.ErrFull)
+	rooms := 0
+	for err = nil; err == nil; rooms++ {
+		err = s.Rooms().Put(t.Context(), store.RoomRecord{Room: fmt.Sprintf("room%d@rooms.example.com", rooms), Bot: "echo@bot.example.com", Kept: make([]byte, 3000)})
+	}
+	require.ErrorIs(t, err, gateway.ErrFull)
+	if rooms < 300 {
+		t.Errorf("%d rooms fit", rooms)
+	}
+	require.NoError(t, s.Endpoints().Put(t.Context(), "echo", store.EndpointState{Disabled: true, Reason: "gone"}))
+	board, err := store.OpenBoard(t.Context(), n, 64<<20, zap.NewNop(), func([]byte) {})
+	require.NoError(t, err)
+	defer board.Close()
+	_, err = board.Replace(t.Context(), []byte(`{"name":"one"}`), 0)
+	require.NoError(t, err)
 }
 
 // More than half of the servers are gone: what comes waits in memory until that is full,

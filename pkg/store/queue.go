@@ -163,6 +163,7 @@ func (q *Queue) appended(a *stream.Append, seq uint64, err error) {
 		q.qs.stored(seq, len(a.Data))
 		owner := q.qs.Senders.of(a.Owner)
 		q.mu.Lock()
+		q.charged.read.take(seq) // read before this was known
 		q.charged.stored.add(charge{seq, a.Size, owner})
 		q.bytes += a.Size
 		if q.pulled {

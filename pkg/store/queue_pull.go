@@ -32,8 +32,10 @@ func (q *Queue) Pull(ctx context.Context) error {
 	defer q.mu.Unlock()
 	q.unlisted, q.places = make(map[uint64]bool), [2][]placed{}
 	q.charged.move(func(place uint64) uint64 {
-		seq, _ := q.placeOf(place)
-		return seq
+		if seq, ok := q.placeOf(place); ok {
+			return seq
+		}
+		return place
 	})
 	for place := range q.charged.places() {
 		q.unlisted[place] = true

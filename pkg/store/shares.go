@@ -83,7 +83,7 @@ func (s *Shares) giveLocked(of *share, size int64) {
 	if of == nil {
 		return
 	}
-	if of.bytes -= size; of.bytes <= 0 {
+	if of.bytes -= size; of.bytes <= 0 && s.used[of.name] == of {
 		delete(s.used, of.name)
 	}
 }

@@ -74,6 +74,7 @@ type Store struct {
 	// admit, which may be nil, decides whether the store may be opened, before anything in it
 	// is touched; nil: unless it is a copy that was not finished.
 	admit func(context.Context) error
+	alone bool         // opened for a copy: nothing in it changes by itself
 	used  atomic.Int64 // bytes; on NATS, when it answered last
 
 	queues          *Queues
@@ -215,6 +216,10 @@ func (s *Store) open(ctx context.Context) (err error) {
 	if s.o.NATS != nil {
 		if err := s.takeOverStreams(ctx); err != nil {
 			return err
+		}
+		// Nobody else reads all of these, and so notes which stand for none.
+		if err := s.endpoints.each(ctx, func(*stream.Record) error { return nil }); err != nil {
+			return fmt.Errorf("read the states of endpoints: %w", err)
 		}
 	}
 	s.deliveries, err = deliverylog.Open(ctx, s.srv, s.logOptions())

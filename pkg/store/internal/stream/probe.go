@@ -22,7 +22,7 @@ type Finding struct {
 const (
 	probeTimeout = 5 * time.Second
 	clockSlack   = time.Second // by which clocks may differ
-	// maxStreams is how many streams and buckets there are, with that of a copy.
+	// maxStreams is how many streams and buckets there are, with those of a copy and of the probe.
 	maxStreams = 17
 )
 
