@@ -119,7 +119,7 @@ func (p *part) message(from *part, r *stream.Record) (stream.Message, bool) {
 	m.Subject = p.prefix + strings.TrimPrefix(r.Subject, from.prefix)
 	if p.older && originOf(m.Data) > 0 {
 		// Its original is gone, and the place may be that of another one in the copy.
-		m.Data = withOrigin(m.Data, 0)
+		m.Data = withOrigin(m.Data, 0, 0)
 	}
 	return m, true
 }

@@ -12,14 +12,14 @@ func TestFactsStay(t *testing.T) {
 	for _, facts := range []string{"", "r1_abc,eyJ9"} {
 		r := Record{ID: "evt_1", Component: "bot.example.com", Conversation: "c", Received: at, Since: at, Stanza: "<message>\n</message>", Facts: facts}
 		data := r.data()
-		for name, data := range map[string][]byte{"stored": data, "moved": withOrigin(data, 7), "moved twice": withOrigin(withOrigin(data, 7), 8)} {
+		for name, data := range map[string][]byte{"stored": data, "moved": withOrigin(data, 7, 6), "moved twice": withOrigin(withOrigin(data, 7, 6), 8, 0)} {
 			got, err := readRecord("event.echo.c", data)
 			if err != nil || got != r || idOf(data) != "evt_1" {
 				t.Errorf("%s: %+v %v", name, got, err)
 			}
 		}
-		if originOf(data) != 0 || originOf(withOrigin(withOrigin(data, 7), 8)) != 8 {
-			t.Errorf("places %d, %d", originOf(data), originOf(withOrigin(data, 7)))
+		if originOf(data) != 0 || originOf(withOrigin(withOrigin(data, 7, 6), 8, 0)) != 8 {
+			t.Errorf("places %d, %d", originOf(data), originOf(withOrigin(data, 7, 6)))
 		}
 		d := DeadLetter{Record: r, Endpoint: "echo"}
 		if got, err := readDeadLetter(d.data(), false); err != nil || got.Facts != facts || got.Stanza != r.Stanza {

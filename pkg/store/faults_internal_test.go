@@ -37,7 +37,7 @@ func (l *lanes) empty(what string) {
 // copyOf copies an event to WAITING, as a move does; answered: the store has said so.
 func (l *lanes) copyOf(q *Queue, r *Stored, answered bool) {
 	l.t.Helper()
-	seq, err := q.qs.appendNow(q.olderSubject(r.Conversation), withOrigin(r.data(), r.Seq))
+	seq, err := q.qs.appendNow(q.olderSubject(r.Conversation), withOrigin(r.data(), r.Seq, r.Seq-1))
 	require.NoError(l.t, err)
 	if answered {
 		q.qs.waiting.top.Store(seq)

@@ -77,7 +77,7 @@ func (q *Queue) mend(ctx context.Context) error {
 	if q.broken == nil {
 		return nil
 	}
-	list, err := q.settle(ctx, q.qs.recent.st, q.recentSubject(allConversations))
+	list, _, err := q.settle(ctx, q.qs.recent.st, q.recentSubject(allConversations))
 	if err != nil {
 		return err
 	}
@@ -131,7 +131,11 @@ func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, fro
 		}
 		from = page[len(page)-1].Seq + 1
 		for part := range slices.Chunk(page, movePage) {
-			some, bytes, err := q.copyPart(ctx, part, isOver)
+			before := uint64(0)
+			if len(list) > 0 {
+				before = list[len(list)-1].from
+			}
+			some, bytes, err := q.copyPart(ctx, part, before, isOver)
 			if err != nil {
 				return nil, 0, err
 			}
@@ -142,7 +146,8 @@ func (q *Queue) copy(ctx context.Context, st *stream.Stream, subject string, fro
 }
 
 // copyPart copies those of some events that are not over, and returns them and how many bytes they have.
-func (q *Queue) copyPart(ctx context.Context, part []stream.Record, isOver func(place uint64) bool) (some []copied, size int, err error) {
+// before is the place of the one that was copied before them.
+func (q *Queue) copyPart(ctx context.Context, part []stream.Record, before uint64, isOver func(place uint64) bool) (some []copied, size int, err error) {
 	part = slices.DeleteFunc(part, func(m stream.Record) bool { return isOver(m.Seq) })
 	some = make([]copied, len(part))
 	appends := make([]stream.Append, len(part))
@@ -151,12 +156,13 @@ func (q *Queue) copyPart(ctx context.Context, part []stream.Record, isOver func(
 		m, c := &part[i], &some[i]
 		*c = copied{from: m.Seq, conversation: conversationOf(m.Subject)}
 		size += len(m.Data)
-		appends[i] = stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq), Result: func(_ *stream.Append, seq uint64, err error) {
+		appends[i] = stream.Append{Subject: q.olderSubject(c.conversation), Data: withOrigin(m.Data, m.Seq, before), Result: func(_ *stream.Append, seq uint64, err error) {
 			if c.to = seq; err == nil {
 				q.qs.waiting.top.Store(seq)
 			}
 			results <- err
 		}}
+		before = m.Seq
 	}
 	return some, size, q.appendAll(ctx, appends, results)
 }
@@ -218,45 +224,58 @@ func (q *Queue) appendAll(ctx context.Context, list []stream.Append, results <-c
 	return err
 }
 
-// settle ends a move of the queue's events out of a stream that was broken off. The copies
-// before the first original that has none are right, and returned; those behind it are
-// removed, so that their originals count (settleInOrder: on NATS). A copy and its original have the same id: a
-// place alone can come again, after a power cut.
+// settle ends a move of the queue's events out of a stream that was broken off. It returns the copies that are
+// right, and the places of originals before the last of them that have none: these were finished when the move
+// passed them, as the next copy tells. Copies behind one that could not be stored are removed, so that their
+// originals count (settleInOrder: on NATS). A copy and its original have the same id: a place alone can come
+// again, after a power cut.
+//
+// To remove them all whenever an original has no copy would do as well, but for Stream.Delete: a copy that comes
+// back after one more kill would be delivered before what its conversation has before it.
 //
 // Killed before it returns: the next start does the same.
-func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) ([]copied, error) {
+func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) (list []copied, over []uint64, err error) {
 	q.mu.Lock()
 	from := q.movedTo + 1
 	q.mu.Unlock()
 	page, err := st.Page(ctx, subject, from, 1)
 	if err != nil || len(page) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	first := page[0].Seq
 	copies, ids, top := make(map[uint64]copied), make(map[uint64]string), q.qs.waiting.top.Load()
+	befores, chained := make(map[uint64]uint64), true
 	err = q.qs.waiting.st.Walk(ctx, q.olderSubject(allConversations), 0, func(r *stream.Record) bool {
-		switch origin := originOf(r.Data); {
+		switch origin, before, known := originsOf(r.Data); {
 		case r.Seq > top: // reported as refused; Queues.discard removes it
 		case origin == 0 || origin >= firstRecent && first < firstRecent || copies[origin].to > 0: // of another move
 		case origin < first:
 			return false
 		default:
 			copies[origin], ids[origin] = copied{from: origin, to: r.Seq, conversation: conversationOf(r.Subject)}, idOf(r.Data)
+			befores[origin] = before
+			chained = chained && known
 		}
 		return true
 	})
 	if err != nil || len(copies) == 0 {
-		return nil, err
+		return nil, nil, err
 	}
 	if q.qs.bounded {
-		return q.settleInOrder(ctx, st, subject, copies, ids)
+		list, err = q.settleInOrder(ctx, st, subject, copies, ids)
+		return list, nil, err
 	}
 	// An original may be removed already, but not one whose copy was not stored. What is behind the last one
 	// with a copy was never moved, and may be very much.
 	alone, last := uint64(math.MaxUint64), slices.Max(slices.Collect(maps.Keys(copies)))
+	for _, before := range befores {
+		if _, ok := copies[before]; !ok && before >= first {
+			alone = min(alone, before)
+		}
+	}
 	for from = first; from <= last; from = page[len(page)-1].Seq + 1 {
 		if page, err = st.Page(ctx, subject, from, movePage); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if len(page) == 0 {
 			break
@@ -265,23 +284,24 @@ func (q *Queue) settle(ctx context.Context, st *stream.Stream, subject string) (
 			m := &page[i]
 			c, ok := copies[m.Seq]
 			switch {
-			case !ok || ids[m.Seq] != idOf(m.Data):
+			case ok && ids[m.Seq] != idOf(m.Data), !ok && !chained:
 				alone = min(alone, m.Seq)
+			case !ok:
+				over = append(over, m.Seq)
 			case m.Seq > alone:
 				if err := remove(ctx, q.qs.waiting.st, c.to); err != nil {
-					return nil, err
+					return nil, nil, err
 				}
 			}
 		}
 	}
-	var list []copied
 	for origin, c := range copies {
 		if origin < alone {
 			list = append(list, c)
 		}
 	}
 	slices.SortFunc(list, func(a, b copied) int { return cmp.Compare(a.from, b.from) })
-	return list, nil
+	return list, slices.DeleteFunc(over, func(place uint64) bool { return len(list) == 0 || place > list[len(list)-1].from }), nil
 }
 
 // settleInOrder is settle on NATS, where no copy is stored before all those before it: an original before the

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"math/rand/v2"
@@ -225,8 +226,9 @@ func TestMoves(t *testing.T) {
 	}
 }
 
-// A move is broken off at each point: after some copies, with a hole among them (settleInOrder), before and
-// after its originals are gone.
+// A move is broken off at each point: after some copies, with a hole among them, before and after its
+// originals are gone. An original without a copy before others was finished, or its copy could not be stored;
+// copies of an earlier version do not tell. On NATS it was finished.
 func TestMoveIsKilled(t *testing.T) {
 	const n = 10
 	at := lane{"a", "x"}
@@ -238,44 +240,59 @@ func TestMoveIsKilled(t *testing.T) {
 		{"no copy", nil, nil},
 		{"some", []int{0, 1, 2}, nil},
 		{"a hole", []int{0, 1, 3, 4}, nil},
+		{"two holes", []int{0, 1, 3, 4, 7, 8}, nil},
 		{"all", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, nil},
 		{"all, and some originals are gone", []int{0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, []int{0, 1, 5}},
 		{"the first not", []int{1, 2, 3}, nil},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			l := &lanes{t: t, rnd: rand.New(rand.NewPCG(1, 2)), dir: t.TempDir(), wait: make(map[lane][]Stored), acked: make(map[string]bool)}
-			l.open()
-			l.hold(time.Hour)
-			l.put(at, n)
-			for i := range n {
-				original := l.wait[at][i]
-				if slices.Contains(c.copies, i) {
-					if _, err := l.s.queues.appendNow(l.queue("a").olderSubject("x"), withOrigin(original.data(), original.Seq)); err != nil {
+		for kind, copyOf := range map[string]func(originals []Stored, i int) []byte{
+			"finished": func(originals []Stored, i int) []byte {
+				before := uint64(0)
+				if k := slices.Index(c.copies, i); k > 0 {
+					before = originals[c.copies[k-1]].Seq
+				}
+				return withOrigin(originals[i].data(), originals[i].Seq, before)
+			},
+			"not stored": func(originals []Stored, i int) []byte {
+				return withOrigin(originals[i].data(), originals[i].Seq, originals[i].Seq-1)
+			},
+			"earlier version": func(originals []Stored, i int) []byte {
+				return bytes.Replace(withOrigin(originals[i].data(), originals[i].Seq, 0), []byte(",0"), nil, 1)
+			},
+		} {
+			t.Run(c.name+"/"+kind, func(t *testing.T) {
+				l := &lanes{t: t, rnd: rand.New(rand.NewPCG(1, 2)), dir: t.TempDir(), wait: make(map[lane][]Stored), acked: make(map[string]bool)}
+				l.open()
+				l.hold(time.Hour)
+				l.put(at, n)
+				for _, i := range c.copies {
+					if _, err := l.s.queues.appendNow(l.queue("a").olderSubject("x"), copyOf(l.wait[at], i)); err != nil {
 						t.Fatal(err)
 					}
 				}
-			}
-			for _, i := range c.gone {
-				require.NoError(t, l.s.queues.recent.st.Delete(context.Background(), l.wait[at][i].Seq))
-			}
-			if Elsewhere(Options{Dir: l.dir}).NATS != nil && len(c.copies) > 0 { // copies have no holes there: these were finished
-				var left []Stored
-				for i, e := range l.wait[at] {
-					if i > slices.Max(c.copies) || slices.Contains(c.copies, i) {
-						left = append(left, e)
-					} else {
-						l.acked[e.ID] = true
-					}
+				for _, i := range c.gone {
+					require.NoError(t, l.s.queues.recent.st.Delete(context.Background(), l.wait[at][i].Seq))
 				}
-				l.wait[at] = left
-			}
-			l.kill()
-			l.open()
-			defer func() { l.s.Close() }()
-			l.reread(false)
-			l.put(at, 3)
-			l.check()
-			l.ack(at, 1<<20)
-		})
+				if (kind == "finished" || Elsewhere(Options{Dir: l.dir}).NATS != nil) && len(c.copies) > 0 {
+					var left []Stored
+					for i, e := range l.wait[at] {
+						if i > slices.Max(c.copies) || slices.Contains(c.copies, i) {
+							left = append(left, e)
+						} else {
+							l.acked[e.ID] = true
+						}
+					}
+					l.wait[at] = left
+				}
+				l.kill()
+				l.open()
+				defer func() { l.s.Close() }()
+				l.reread(false)
+				l.put(at, 3)
+				l.check()
+				l.ack(at, 1<<20)
+				l.empty("all is acknowledged")
+			})
+		}
 	}
 }

@@ -41,7 +41,7 @@ func (qs *Queues) takeOver(ctx context.Context) error {
 func (qs *Queues) takeOverQueue(ctx context.Context, endpoint string) (n int, err error) {
 	q := newQueue(qs, endpoint, nil)
 	st := qs.srv.Stream(stream.Config{Name: earlierPrefix + endpoint, About: "queue of " + endpoint})
-	done, err := q.settle(ctx, st, "")
+	done, _, err := q.settle(ctx, st, "")
 	if err != nil {
 		return 0, err
 	}
@@ -88,7 +88,7 @@ func (qs *Queues) countOlder(ctx context.Context, endpoint string) error {
 // resume ends a move that the end of the process before has broken off, of an embedded store.
 func (qs *Queues) resume(ctx context.Context, endpoint string) error {
 	q := newQueue(qs, endpoint, nil)
-	list, err := q.settle(ctx, qs.recent.st, q.recentSubject(allConversations))
+	list, over, err := q.settle(ctx, qs.recent.st, q.recentSubject(allConversations))
 	if err != nil {
 		return err
 	}
@@ -99,8 +99,11 @@ func (qs *Queues) resume(ctx context.Context, endpoint string) error {
 		}
 		top := qs.recent.last()
 		for _, c := range list {
-			if c.from <= top { // a power cut may have taken the original, and its place comes again
-				qs.recent.mark(c.from)
+			over = append(over, c.from)
+		}
+		for _, place := range over {
+			if place <= top { // a power cut may have taken the original, and its place comes again
+				qs.recent.mark(place)
 			}
 		}
 		state, err := qs.recent.st.StateOf(ctx, q.recentSubject(allConversations))

@@ -62,7 +62,7 @@ func (q *Queue) movedBefore(ctx context.Context) (upTo uint64, err error) {
 	if ok || err != nil {
 		return upTo, err
 	}
-	list, err := q.settle(ctx, q.qs.recent.st, q.recentSubject(allConversations))
+	list, _, err := q.settle(ctx, q.qs.recent.st, q.recentSubject(allConversations))
 	if err != nil || len(list) == 0 {
 		return 0, err
 	}

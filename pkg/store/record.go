@@ -58,16 +58,19 @@ func (r *Record) data() []byte {
 }
 
 // withOrigin returns the data of a record that moves from a place in another stream: that
-// is the fifth field.
-func withOrigin(data []byte, place uint64) []byte {
+// is the fifth field, with the place of the record that the same move has copied before it (0: none).
+func withOrigin(data []byte, place, before uint64) []byte {
 	line, stanza, ok := bytes.Cut(data, []byte{'\n'})
 	if !ok {
 		return data // it is damaged, and stays so
 	}
 	fields := bytes.Fields(line)
-	b := make([]byte, 0, len(data)+22)
+	b := make([]byte, 0, len(data)+43)
 	b = append(append(b, bytes.Join(fields[:min(len(fields), 4)], []byte{' '})...), ' ')
 	b = strconv.AppendUint(b, place, 10)
+	if place > 0 {
+		b = strconv.AppendUint(append(b, ','), before, 10)
+	}
 	if len(fields) > 5 {
 		b = append(append(b, ' '), fields[5]...)
 	}
@@ -76,13 +79,24 @@ func withOrigin(data []byte, place uint64) []byte {
 
 // originOf returns the place of withOrigin, 0 if there is none.
 func originOf(data []byte) uint64 {
+	place, _, _ := originsOf(data)
+	return place
+}
+
+// originsOf returns the places of withOrigin; known is false if an earlier version has not written the
+// second one.
+func originsOf(data []byte) (place, before uint64, known bool) {
 	line, _, _ := bytes.Cut(data, []byte{'\n'})
 	fields := bytes.Fields(line)
 	if len(fields) < 5 {
-		return 0
+		return 0, 0, false
 	}
-	place, _ := strconv.ParseUint(string(fields[4]), 10, 64) // 0 if it is damaged
-	return place
+	first, second, known := bytes.Cut(fields[4], []byte{','})
+	place, _ = strconv.ParseUint(string(first), 10, 64) // 0 if it is damaged
+	if known {
+		before, _ = strconv.ParseUint(string(second), 10, 64)
+	}
+	return place, before, known
 }
 
 // idOf returns the id of a record's data.

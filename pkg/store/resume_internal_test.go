@@ -178,7 +178,7 @@ func TestResumeBesideLostOriginal(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := Record{ID: "evt_lost", Component: "bot.example.com", Conversation: Conversation("a", "b"), Sender: "a", Stanza: "<message/>"}
-	if _, err := s.queues.appendNow(q.olderSubject(r.Conversation), withOrigin(r.data(), places[moved])); err != nil {
+	if _, err := s.queues.appendNow(q.olderSubject(r.Conversation), withOrigin(r.data(), places[moved], 0)); err != nil {
 		t.Fatal(err)
 	}
 	next, q, _ := overNATS(t, srv.ClientURL(), 0)
