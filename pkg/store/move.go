@@ -24,8 +24,8 @@ const (
 // maxMoveBytes is about how much moves at a time: so much more room than before it takes.
 const maxMoveBytes = 16 << 20
 
-// move copies the queue's events in EVENTS that are not finished, up to a place and at
-// most maxMove or about maxMoveBytes, to the end of WAITING, and takes them for moved. It reports whether there
+// move copies the queue's events in EVENTS that are not finished, up to a place and
+// about maxMove or maxMoveBytes, to the end of WAITING, and takes them for moved. It reports whether there
 // are more.
 //
 // Killed before it returns: the next start finds the copies beside their originals, and

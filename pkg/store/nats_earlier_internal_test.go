@@ -37,12 +37,16 @@ func TestStreamsOfAnEarlierVersion(t *testing.T) {
 	require.NoError(t, avatars.Put(ctx, "abc", []byte("image")))
 	require.NoError(t, corrections.Put(ctx, &WaitingMessage{Owner: "hook", Stanza: "a correction", Time: time.UnixMilli(1)}, "a@example.com", "1"))
 	old.Stop()
+	changed := "" // a room whose new record is later than the one of before
 	for _, killed := range []bool{true, false} {
 		s, err := Open(ctx, o)
 		require.NoError(t, err)
 		all, err := s.rooms.All(ctx)
 		require.NoError(t, err)
 		require.Len(t, all, n-1)
+		for _, r := range all {
+			require.Equal(t, r.Room == changed, len(r.Refused) > 0, r.Room)
+		}
 		image, err := s.avatars.Get(ctx, "abc")
 		require.NoError(t, err)
 		require.Equal(t, "image", string(image))
@@ -60,15 +64,18 @@ func TestStreamsOfAnEarlierVersion(t *testing.T) {
 			require.NoError(t, err)
 			require.False(t, there, b.Name)
 		}
-		if killed { // when all had come, and before that was written down
+		if killed { // a part of the rooms is there still, and has come already
 			states := s.endpoints.bucket
 			states.prefix = "$KV.states."
 			require.NoError(t, states.remove(ctx, layoutKey))
 			b := s.bucket(roomsConfig())
 			require.NoError(t, b.st.Open(ctx))
-			for _, r := range all {
+			for _, r := range all[:n/2] {
 				require.NoError(t, (&Rooms{b}).Put(ctx, r))
 			}
+			all[0].Refused = []byte("since")
+			require.NoError(t, s.rooms.Put(ctx, all[0]))
+			changed = all[0].Room
 		}
 		s.Close()
 	}

@@ -6,6 +6,7 @@
 //	server.go   start an embedded server, restart it after a failed write, stop
 //	stream.go   one stream: open, put, replace, delete, purge, count
 //	read.go     read: the last record of a subject, pages onwards, a walk backwards
+//	each.go     read all records of a subject
 //	inflight.go many puts under way at once, whose results come in order
 //	consume.go  hand out records, each until it is acknowledged
 //
