@@ -18,8 +18,10 @@
 //     none, as a leader that is not one any more answers for a while.
 //
 // A replica never becomes a standby again: when the role is lost, only a fresh process goes on, as
-// nobody knows what of the old one is still under way. What it has under way cannot be
-// stored any more: the store puts a fence behind what is stored when it is opened.
+// nobody knows what of the old one is still under way. Its stanzas are not written any more, but for errors and answers
+// to IQs. Its events cannot be stored any more: the store puts a fence behind what is stored when it is opened. Other
+// records it may still put, but reports none as stored (Member.Keeps), and of its outbox the next one reads none that is behind
+// its own mark.
 //
 // A clean end hands over (Member.Release): the record is free then, and the next one begins at once.
 //

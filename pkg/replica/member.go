@@ -57,7 +57,7 @@ type Member struct {
 
 	mu      sync.Mutex
 	s       *state
-	moved   chan struct{} // closed when the gate may have opened
+	moved   chan struct{} // closed when the gate may have opened, or the role was lost
 	active  chan struct{} // closed when it is the active one
 	signed  chan struct{} // closed when the active one has said that it serves; signs counts them
 	signs   uint64
@@ -156,6 +156,7 @@ func (m *Member) act(ctx context.Context) (next time.Duration) {
 			why = fmt.Errorf("not the active replica any more: %s", m.s.lost)
 		}
 		m.s.released = true
+		m.move()
 		m.o.Log.Error("role lost", zap.Error(why))
 		go m.o.OnLost(why)
 	}
@@ -169,9 +170,14 @@ func (m *Member) gate() {
 		until = int64(m.s.told.Add(m.s.failover * 4 / 5).Sub(m.zero))
 	}
 	if m.until.Swap(until) < until {
-		close(m.moved)
-		m.moved = make(chan struct{})
+		m.move()
 	}
+}
+
+// move wakes who waits for the gate, or for the end of the role. m.mu is held.
+func (m *Member) move() {
+	close(m.moved)
+	m.moved = make(chan struct{})
 }
 
 // look reads the record. With a proof, it is that of now also if NATS is split.
@@ -315,6 +321,28 @@ func (m *Member) Await(done <-chan struct{}) bool {
 		select {
 		case <-moved:
 		case <-done:
+			return false
+		}
+	}
+	return true
+}
+
+// Keeps reports whether no other replica has taken over until now. It waits until that is known: false also means that ctx
+// has ended before.
+func (m *Member) Keeps(ctx context.Context) bool {
+	for !m.May() {
+		m.mu.Lock()
+		moved, gone := m.moved, m.s.released || m.s.lost != ""
+		m.mu.Unlock()
+		switch {
+		case m.May():
+			return true
+		case gone:
+			return false
+		}
+		select {
+		case <-moved:
+		case <-ctx.Done():
 			return false
 		}
 	}

@@ -314,6 +314,35 @@ func TestCheck(t *testing.T) {
 	})
 }
 
+// Whether the role was kept is known when the active one hears itself again, which it waits for, or has lost it.
+func TestKeeps(t *testing.T) {
+	for _, both := range []bool{false, true} {
+		run(t, func(t *testing.T, n *network) {
+			n.start("a")
+			n.await(time.Second)
+			if both {
+				n.start("b")
+			}
+			time.Sleep(2 * time.Minute)
+			p, m := n.nodes["a"].now()
+			if !m.Keeps(t.Context()) {
+				t.Error("the role is kept, and it says no")
+			}
+			p.set(func() { p.cut = true })
+			time.Sleep(failover * 9 / 10)
+			short, cancel := context.WithTimeout(t.Context(), failover/20)
+			defer cancel()
+			if m.Keeps(short) {
+				t.Error("nobody knows whether the role is kept, and it says yes")
+			}
+			time.AfterFunc(time.Minute, func() { p.set(func() { p.cut = false }) })
+			if began, keeps := time.Now(), m.Keeps(t.Context()); keeps == both {
+				t.Errorf("with another one that may have taken over: %v, and it says %v after %v", both, keeps, time.Since(began))
+			}
+		})
+	}
+}
+
 // The servers of NATS are split, and an active one is with those who have no leader: it begins nothing
 // while it misses the other, and ends in the end, or as soon as its link is taken. Without a leader, but with the
 // other one heard, it goes on: nobody can take over then.
