@@ -44,13 +44,16 @@ type NATS struct {
 	// Holds, which may be nil, says whether this process still is the one that may open the
 	// store; nil: it is. It is asked before the streams of events are fenced off from others.
 	Holds func(context.Context) error
+	// Keeps, which may be nil, reports whether this process was until now the one that may write, and waits until that is
+	// known, as long as ctx; nil: it was. It is asked before what is stored is reported as stored.
+	Keeps func(context.Context) bool
 }
 
 func (n *NATS) beat() time.Duration { return cmp.Or(n.Beat, time.Second) }
 
 func (n *NATS) remote(onHung func()) stream.Remote {
 	return stream.Remote{
-		URL: n.URL, Name: n.Name, Replicas: n.Replicas, CredsFile: n.CredsFile, NKeyFile: n.NKeyFile, User: n.User, Password: n.Password, TLS: n.TLS, Holds: n.Holds,
+		URL: n.URL, Name: n.Name, Replicas: n.Replicas, CredsFile: n.CredsFile, NKeyFile: n.NKeyFile, User: n.User, Password: n.Password, TLS: n.TLS, Holds: n.Holds, Keeps: n.Keeps,
 		OnLost: func(string) {
 			if onHung != nil {
 				onHung()

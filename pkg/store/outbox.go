@@ -35,7 +35,8 @@ type Outgoing struct {
 // store until Ack.
 type OutgoingDelivery struct {
 	Outgoing
-	d *stream.Delivery
+	Place uint64 // in the outbox
+	d     *stream.Delivery
 }
 
 // Ack removes the record.
@@ -50,7 +51,7 @@ func (d *OutgoingDelivery) Ack() error {
 
 func outboxConfig(o *Options) stream.Config {
 	return stream.Config{
-		Name: outboxName, About: "outbox", Subjects: "out.>", MaxBytes: o.OutboxBytes, MaxRecords: o.OutboxCount, RefuseNew: true, ConsumeOnce: true,
+		Name: outboxName, About: "outbox", Subjects: "out.>", MaxBytes: o.OutboxBytes, MaxRecords: o.OutboxCount, RefuseNew: true, ConsumeOnce: true, TakeBack: true,
 	}
 }
 
@@ -97,6 +98,15 @@ func (o *Outbox) Load(ctx context.Context, component string) (n int, bytes int64
 	return int(count), int64(state.Bytes / max(1, state.Records) * count), nil
 }
 
+// Mark returns a place: a stanza that an earlier process was told is stored is not behind it.
+func (o *Outbox) Mark(ctx context.Context) (uint64, error) {
+	place, err := o.st.Mark(ctx)
+	if err != nil {
+		err = fmt.Errorf("outbox: %w", err)
+	}
+	return place, err
+}
+
 // Consume hands every waiting stanza of a component to handle, in order, those of
 // earlier processes first. At most MaxOutgoing are outstanding; the others wait on disk
 // until some are acknowledged. handle is called from one goroutine and should not wait
@@ -110,7 +120,7 @@ func (o *Outbox) Consume(ctx context.Context, component string, handle func(*Out
 			_ = d.Ack()
 			return
 		}
-		handle(&OutgoingDelivery{Outgoing{d.ID, d.Header.Get(headComponent), time.UnixMilli(ms), string(d.Data)}, d})
+		handle(&OutgoingDelivery{Outgoing{d.ID, d.Header.Get(headComponent), time.UnixMilli(ms), string(d.Data)}, d.Seq, d})
 	})
 }
 

@@ -57,7 +57,7 @@ func correctionWait(o *Options) bucketConfig {
 }
 
 func held(name, about, subjects string, bytes int64, what string) bucketConfig {
-	return bucketConfig{Config: stream.Config{Name: name, About: about, Subjects: subjects, MaxBytes: bytes, RefuseNew: true}, what: what}
+	return bucketConfig{Config: stream.Config{Name: name, About: about, Subjects: subjects, MaxBytes: bytes, RefuseNew: true, TakeBack: true}, what: what}
 }
 
 // openWaiting defines both kinds. On NATS, where each stream costs the servers something, they share

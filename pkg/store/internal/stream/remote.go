@@ -42,6 +42,9 @@ type Remote struct {
 	// Holds, which may be nil, is asked before a fence is put: an error says that another process
 	// is to write into the streams, or that nobody knows.
 	Holds func(context.Context) error
+	// Keeps, which may be nil, is asked when a record was put: false says that another process may have read the stream
+	// before, which then does not know of the record.
+	Keeps func(context.Context) bool
 }
 
 // remote is what an engine has of an external NATS.

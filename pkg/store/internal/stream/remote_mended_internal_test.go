@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"net"
 	"strconv"
 	"strings"
@@ -205,5 +206,48 @@ func TestNetworkErrorsAreSilence(t *testing.T) {
 	}
 	if isSilence(gateway.ErrChanged) {
 		t.Error("changed is no silence")
+	}
+}
+
+// A process that was stopped, and is late, is not told that something is stored which the next one does not know of, and that
+// does not stay. What is told to be stored is before the mark of the next one.
+func TestPutIsLate(t *testing.T) {
+	url := serveNATS(t, true).ClientURL()
+	first, _ := reach(t, url, nil)
+	next, _ := reach(t, url, nil)
+	outbox := Config{Name: "OUT", About: "outbox", Subjects: "out.>", RefuseNew: true, ConsumeOnce: true, MaxBytes: 1 << 20, MaxRecords: 2, TakeBack: true}
+	open := func(s *Server) *Stream {
+		st := s.Stream(outbox)
+		require.NoError(t, st.Open(t.Context()))
+		return st
+	}
+	old := open(first)
+	at, err := old.Put(t.Context(), &Message{Subject: "out.a", ID: "1"})
+	require.NoError(t, err)
+	st := open(next)
+	mark, err := st.Mark(t.Context())
+	if err != nil || mark <= at {
+		t.Errorf("the mark is at place %d, %v, and a record before it at %d", mark, err, at)
+	}
+	records := func() uint64 {
+		t.Helper()
+		state, err := st.State(t.Context())
+		require.NoError(t, err)
+		return state.Records
+	}
+	if n := records(); n != 1 {
+		t.Errorf("%d records with a mark that is not needed any more", n)
+	}
+	first.engine.Load().remote.Keeps = func(context.Context) bool { return false }
+	if _, err := old.Put(t.Context(), &Message{Subject: "out.a", ID: "2"}); !errors.Is(err, gateway.ErrSilent) {
+		t.Errorf("it is told %v", err)
+	}
+	if n := records(); n != 1 {
+		t.Errorf("%d records with a late one", n)
+	}
+	_, err = st.Put(t.Context(), &Message{Subject: "out.a", ID: "3"})
+	require.NoError(t, err)
+	if mark, err := st.Mark(t.Context()); err != nil || mark != math.MaxUint64 {
+		t.Errorf("the mark of a full stream is %d, %v: its records would not count", mark, err)
 	}
 }

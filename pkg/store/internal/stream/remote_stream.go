@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/oklog/ulid/v2"
+	"go.uber.org/zap"
 
 	"stanzahook/pkg/gateway"
 )
@@ -184,6 +186,9 @@ func (st *Stream) putRemote(ctx context.Context, e *engine, m *Message, opts []j
 		return e.js.PublishMsg(ctx, msg, opts...)
 	})
 	switch {
+	case err == nil && e.remote.Keeps != nil && !e.remote.Keeps(ctx):
+		st.takeBack(ctx, ack.Sequence)
+		return 0, errSilent
 	case err == nil:
 		return ack.Sequence, nil
 	case errors.Is(err, context.Canceled):
@@ -199,4 +204,46 @@ func (st *Stream) putRemote(ctx context.Context, e *engine, m *Message, opts []j
 		return 0, errSilent
 	}
 	return 0, failure(err)
+}
+
+// takeBack removes a record that nobody is told is stored, where it would come up late: at the next start, perhaps days
+// later. That is tried once.
+func (st *Stream) takeBack(ctx context.Context, seq uint64) {
+	if !st.c.TakeBack {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), apiTimeout)
+	defer cancel()
+	if err := st.Delete(ctx, seq); err != nil && !errors.Is(err, gateway.ErrNotFound) {
+		st.s.o.Log.Warn("a record that was stored late is not removed", zap.String("stream", st.c.Name), zap.Uint64("place", seq), zap.Error(explain(err)))
+	}
+}
+
+// Mark returns a place: what earlier processes have been told is stored is not behind it. What they put later, as they were
+// stopped meanwhile, is.
+//
+// Killed before it returns: its record may be there; the next one removes it.
+func (st *Stream) Mark(ctx context.Context) (uint64, error) {
+	e := st.s.engine.Load()
+	if e.remote == nil { // there is no other process
+		state, err := st.State(ctx)
+		return state.Last, err
+	}
+	token, _, _ := strings.Cut(st.c.Subjects, ".")
+	m := &Message{Subject: token + "._.mark", ID: ulid.Make().String()} // of one id: it is stored once
+	for {
+		seq, err := st.Put(ctx, m)
+		switch {
+		case err == nil:
+			return seq, st.Purge(ctx, m.Subject, 0)
+		case errors.Is(err, gateway.ErrFull) && !errors.Is(err, ErrBroken):
+			return math.MaxUint64, nil // nobody can put anything, for now
+		case !errors.Is(err, errSilent):
+			return 0, err
+		}
+		pause(ctx, apiPause)
+		if ctx.Err() != nil {
+			return 0, ctx.Err()
+		}
+	}
 }

@@ -35,6 +35,9 @@ type Config struct {
 	// Sequenced: an external server gets all records by Append alone, each with the place
 	// that it must have, and what is read from it decides: only the leader answers.
 	Sequenced bool
+	// TakeBack: an external server does not keep a record that was stored while another process may have read the
+	// stream, of which its sender is told that nobody knows.
+	TakeBack bool
 }
 
 // Stream is a stream of a server, whichever engine that has.
