@@ -65,6 +65,9 @@ type Options struct {
 	// Await, which may be nil, waits until a connection may be made, and reports false if done
 	// comes before: the name may be another process's meanwhile.
 	Await func(done <-chan struct{}) bool
+	// May, which may be nil, reports whether stanzas may be written: while it does not they wait, but for errors and answers
+	// to IQs, which nobody else gives.
+	May func() bool
 	// OnReplaced, which may be nil, is called when the server has ended a connection because
 	// another one has the name now. It must not block.
 	OnReplaced func()
@@ -107,7 +110,7 @@ func New(o Options) *Link {
 	l.tls.Store(o.TLS)
 	l.state.init(&l.o, l.log)
 	l.tracker.init()
-	l.out.init(o.Domain)
+	l.out.init(o.Domain, o.May)
 	return l
 }
 
@@ -172,8 +175,13 @@ func (l *Link) Run(ctx context.Context) {
 // errOther is why a link does not take the name any more.
 var errOther = errors.New("the name is another process's by now")
 
-// Stay lets the link make no other connection when this one ends: the name is another process's by then.
-func (l *Link) Stay() { l.last.Store(true) }
+// Stay lets the link make no other connection when this one ends: the name is another process's by now. Only errors
+// and answers to IQs are written any more: what came here goes back to its senders. All else that is not
+// written yet is dropped, and nobody is told, as if the process were killed.
+func (l *Link) Stay() {
+	l.last.Store(true)
+	l.out.end()
+}
 
 // Unreturned returns how many errors that were sent after Stay the server does not have, also those that there was no
 // room for, but for those of IQs: their receivers learn of nothing. It has what its machine has acknowledged, also where the markers that confirm

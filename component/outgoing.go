@@ -31,6 +31,7 @@ type item struct {
 	keep bool        // survives a lost connection; IQs and what SendOnce sends do not
 	more bool        // others follow soon: this one may wait for them
 	last bool        // an error that was sent when there was to be no other connection
+	owed bool        // an error, or the answer to an IQ: nobody else gives it
 	done func(error) // called once, not on a lock; may be nil
 
 	breaks int // connections that ended while this item alone was unconfirmed
@@ -50,15 +51,19 @@ type outgoing struct {
 	// suspects are the items at the front of which one may have made the server
 	// close the stream: they go out one by one.
 	suspects int
-	live     bool // connected
-	unsent   int  // errors that were sent at the end and found no room
-	gather   bool // the write side waits a moment for more
+	live     bool        // connected
+	may      func() bool // Options.May
+	held     bool        // it does not let items be written
+	ended    bool        // only what is owed is taken
+	unsent   int         // errors that were sent at the end and found no room
+	gather   bool        // the write side waits a moment for more
 	breakup  func()
 	wake     chan struct{}
 	idle     chan struct{} // closed when nothing waits
 }
 
-func (q *outgoing) init(domain jid.JID) {
+func (q *outgoing) init(domain jid.JID, may func() bool) {
+	q.may = may
 	q.wake = make(chan struct{}, 1)
 	q.self, _ = domain.WithResource(markerPrefix + strings.ToLower(rand.Text())) // letters and digits: always valid
 	q.marker = q.self.String()
@@ -78,9 +83,13 @@ func (q *outgoing) add(it *item, limit int) error {
 		}
 		return gateway.ErrBusy
 	}
-	if !q.live && !it.keep {
+	if !it.keep && (!q.live || q.ended && !it.owed) {
 		q.mu.Unlock()
 		return gateway.ErrDown
+	}
+	if q.ended && !it.owed {
+		q.mu.Unlock()
+		return gateway.ErrBusy
 	}
 	q.items = append(q.items, it)
 	q.bytes += len(it.xml)
@@ -103,6 +112,27 @@ func (q *outgoing) poke() {
 func (q *outgoing) connected(breakup func()) {
 	q.mu.Lock()
 	q.live, q.breakup = true, breakup
+	q.mu.Unlock()
+	q.poke()
+}
+
+// end drops what is not written, and takes nothing any more, but for what is owed: the name is another process's by
+// now, and what this one writes late would come out of order. Nobody is told: whoever waits knows as much as if this
+// process were killed.
+func (q *outgoing) end() {
+	q.mu.Lock()
+	q.ended = true
+	kept := q.items[:q.written]
+	for _, it := range q.items[q.written:] {
+		if it.owed {
+			kept = append(kept, it)
+		} else {
+			q.bytes -= len(it.xml)
+		}
+	}
+	clear(q.items[len(kept):])
+	q.items = kept
+	q.signalIdle()
 	q.mu.Unlock()
 	q.poke()
 }
@@ -189,7 +219,7 @@ func (q *outgoing) wait() bool {
 }
 
 // take returns the bytes to write now: the items that are not written yet, and a marker
-// if none is open, or if ping is set.
+// if none is open, or if ping is set. While another process may have the name, items are held that are not owed.
 func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -197,6 +227,9 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 	upTo := len(q.items)
 	if q.suspects > 0 {
 		upTo = 1
+	}
+	if q.held = false; q.written < upTo && !q.ended && q.may != nil && !q.may() {
+		upTo = q.hold(upTo)
 	}
 	for ; q.written < upTo; q.written++ {
 		it := q.items[q.written]
@@ -210,6 +243,29 @@ func (q *outgoing) take(buf []byte, ping bool, c *Counters) []byte {
 		c.Markers.Add(1)
 	}
 	return buf
+}
+
+// hold lets what is owed go before the others, of those up to a number that are not written, and returns up to where
+// that is. q.mu is held.
+func (q *outgoing) hold(upTo int) int {
+	var owed, others []*item
+	for _, it := range q.items[q.written:upTo] {
+		if it.owed {
+			owed = append(owed, it)
+		} else {
+			others = append(others, it)
+		}
+	}
+	q.held = len(others) > 0
+	copy(q.items[q.written:], append(owed, others...))
+	return q.written + len(owed)
+}
+
+// isHeld reports whether the last take has held items.
+func (q *outgoing) isHeld() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.held
 }
 
 // unreturned counts the errors that were sent at the end and are not confirmed, and those of them that are in the

@@ -11,7 +11,7 @@ import (
 // What others will follow waits for them, until one comes that nothing follows.
 func TestOutgoingGathers(t *testing.T) {
 	var q outgoing
-	q.init(jid.MustParse("bot.example.com"))
+	q.init(jid.MustParse("bot.example.com"), nil)
 	q.connected(func() {})
 	woken := func() bool {
 		select {

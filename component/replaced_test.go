@@ -1,13 +1,18 @@
 package component_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
 	"stanzahook/component"
 	"stanzahook/component/componenttest"
+	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
 )
 
@@ -93,4 +98,68 @@ func TestConnectsWhenItMay(t *testing.T) {
 		srv.Send("<stream:error><conflict xmlns='urn:ietf:params:xml:ns:xmpp-streams'/></stream:error>")
 	}
 	componenttest.Eventually(t, "it asks again", func() bool { return len(asked) > 0 })
+}
+
+// While another process may have the name nothing is written but markers; then all of it is, in order.
+func TestWritesWhenItMay(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	var may atomic.Bool
+	f := run(srv, component.Options{May: may.Load, Keepalive: 200 * time.Millisecond})
+	srv.WaitConnected(1)
+	for i := range 3 {
+		require.NoError(t, f.Send(message(fmt.Sprint(i), "u@example.com"), nil))
+	}
+	before := f.Counters.Markers.Load()
+	componenttest.Eventually(t, "some markers", func() bool { return f.Counters.Markers.Load() > before+2 })
+	inOrder(t, srv, 0)
+	if !f.Connected() {
+		t.Error("the connection has ended")
+	}
+	may.Store(true)
+	componenttest.Eventually(t, "all of it", func() bool { return len(srv.Received()) == 3 })
+	inOrder(t, srv, 3)
+}
+
+// What this process owes is written also while the link may not write, before what waits, and after Stay, when nothing
+// else is taken, and what has waited is dropped. Nobody is told that anything of that has arrived.
+func TestWritesWhatIsOwed(t *testing.T) {
+	srv := componenttest.NewServer(t, domain, "secret")
+	answer := component.HandlerFunc(func(in *component.Incoming) bool {
+		if in.Kind == stanza.IQ {
+			in.Result("")
+		} else {
+			in.Fail(&stanza.Error{Type: stanza.Wait, Condition: stanza.ResourceConstraint})
+		}
+		return true
+	})
+	f := run(srv, component.Options{Handler: answer, May: func() bool { return false }})
+	srv.WaitConnected(1)
+	told := make(chan error, 10)
+	send := func(id string) error {
+		return f.Send(message(id, "u@example.com"), func(err error) { told <- err })
+	}
+	owes := func(n string) {
+		t.Helper()
+		srv.Send("<message from='u@example.com/r' to='" + domain + "' id='m" + n + "'><body>x</body></message><iq type='get' from='u@example.com/r' to='" + domain + "' id='q" + n + "'><q xmlns='urn:x'/></iq>")
+		srv.ExpectID("m" + n)
+		srv.ExpectID("q" + n)
+	}
+	require.NoError(t, send("before"))
+	owes("1")
+	f.Stay()
+	if err := send("after"); !errors.Is(err, gateway.ErrBusy) {
+		t.Errorf("a message after Stay: %v", err)
+	}
+	owes("2")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	require.NoError(t, f.Flush(ctx))
+	for _, s := range srv.Received() {
+		if s.Type != "error" && s.Type != "result" {
+			t.Errorf("written: %s", s.XML())
+		}
+	}
+	if len(told) > 0 {
+		t.Errorf("who has sent a message that is not written is told %v", <-told)
+	}
 }

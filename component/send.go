@@ -17,7 +17,7 @@ import (
 // of the link, so it must not wait: with nil when the server has accepted the
 // stanza, with gateway.ErrDown when an IQ's connection is lost. Messages and presence
 // stay queued over reconnects, in order, with the same id.
-// Errors: gateway.ErrBusy over the bound, gateway.ErrDown for an IQ without a connection.
+// Errors: gateway.ErrBusy over the bound, and after Stay; gateway.ErrDown for an IQ without a connection.
 func (l *Link) Send(s *stanza.Stanza, done func(error)) error {
 	return l.send(s, done, s.Kind != stanza.IQ, false)
 }
@@ -42,7 +42,13 @@ func (l *Link) send(s *stanza.Stanza, done func(error), keep, more bool) error {
 	if err := l.Check(s); err != nil {
 		return err
 	}
-	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, last: l.isLast(s), done: done}, softBytes)
+	return l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: keep, more: more, last: l.isLast(s), owed: isOwed(s), done: done}, softBytes)
+}
+
+// isOwed reports whether a stanza is one that somebody waits for whose own came over this link: an error, or the answer to
+// an IQ.
+func isOwed(s *stanza.Stanza) bool {
+	return s.Type == "error" || s.Kind == stanza.IQ && s.Type == "result"
 }
 
 // isLast reports whether a stanza is an error that somebody waits for when there is to be no other connection.
@@ -106,5 +112,5 @@ func (l *Link) answer(s *stanza.Stanza) {
 	}
 	// gateway.ErrBusy closes the connection, gateway.ErrDown means that it is closed: the
 	// server then answers in our place.
-	_ = l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, last: l.isLast(s)}, hardBytes)
+	_ = l.out.add(&item{xml: s.XML(), kind: s.Kind, keep: s.Kind != stanza.IQ, last: l.isLast(s), owed: isOwed(s)}, hardBytes)
 }

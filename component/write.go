@@ -9,6 +9,13 @@ import (
 // the next. A few stanzas that come together cost a server much less than each alone.
 const gatherTime = time.Millisecond
 
+// holdTime is how long held items wait until they are looked at again.
+const holdTime = 20 * time.Millisecond
+
+// missingTime is how long a marker may be away until another one is sent, which confirms the same: it may have gone to
+// a connection of ours that has ended since.
+const missingTime = 500 * time.Millisecond
+
 // maxUnheard is how often markers may go to an old connection, one time after the other,
 // while nothing else comes, until this connection counts as dead too.
 const maxUnheard = 4
@@ -18,7 +25,9 @@ const maxUnheard = 4
 // connection cannot be used any more.
 func (c *connection) write(stop <-chan struct{}) error {
 	l := c.l
-	tick := time.NewTicker(l.o.Keepalive / 4)
+	quarter := l.o.Keepalive / 4
+	missing := min(quarter, missingTime)
+	tick := time.NewTicker(missing)
 	defer tick.Stop()
 	gathered := time.NewTimer(time.Hour)
 	defer gathered.Stop()
@@ -42,7 +51,7 @@ func (c *connection) write(stop <-chan struct{}) error {
 			oldest, newest := l.out.waiting()
 			switch {
 			case oldest.IsZero():
-				if now.Sub(lastWrite) < patience && l.Status().State != Shared {
+				if idle := now.Sub(lastWrite); idle < quarter || idle < patience && l.Status().State != Shared {
 					continue
 				}
 			case now.Sub(oldest) >= patience && c.heard.Load() < int64(oldest.Sub(c.began)) && (unheard >= maxUnheard || !l.state.mayHaveOld()):
@@ -53,12 +62,15 @@ func (c *connection) write(stop <-chan struct{}) error {
 				unheard++
 				l.state.markerAstray()
 				l.out.forget()
-			case now.Sub(newest) < l.o.Keepalive/4:
+			case now.Sub(newest) < missing:
 				continue
 			}
 			ping = true // if one is missing, another shows whether others are too
 		}
 		buf = l.out.take(buf[:0], ping, &l.Counters)
+		if l.out.isHeld() {
+			gathered.Reset(holdTime)
+		}
 		if len(buf) == 0 {
 			continue
 		}

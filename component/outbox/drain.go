@@ -20,6 +20,9 @@ const busyDelay = 200 * time.Millisecond
 // buryDelay is the delay before the next try when a dead letter cannot be stored.
 const buryDelay = 2 * time.Second
 
+// recountTime is how often the store is asked whether something of earlier processes waits, as long as that seems so.
+const recountTime = 5 * time.Second
+
 // Bounds of the stored stanzas that are under way: replies to users wait behind what the
 // link has, and must not wait behind all that was stored while the server was away.
 const (
@@ -30,10 +33,14 @@ const (
 // Start starts sending the stored stanzas, those of earlier processes first. stop
 // ends it; unconfirmed stanzas stay in the store.
 func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
+	if o.began, err = o.store.Outbox().Mark(ctx); err != nil {
+		return nil, err
+	}
 	n, bytes, err := o.store.Outbox().Load(ctx, o.link.Domain().String())
 	if err != nil {
 		return nil, err
 	}
+	o.left = n
 	o.change(n, bytes)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	// The store's goroutine must not wait for a link that is down: the channel has
@@ -46,10 +53,14 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 	}
 	var wg sync.WaitGroup
 	wg.Go(func() {
+		again := time.NewTicker(recountTime)
+		defer again.Stop()
 		for {
 			select {
 			case d := <-read:
 				o.forward(run, d)
+			case <-again.C:
+				o.recount(run)
 			case <-run.Done():
 				return
 			}
@@ -67,7 +78,7 @@ func (o *Outbox) Start(ctx context.Context) (stop func(), err error) {
 //
 // Killed at any point: the record stays in the store until remove.
 func (o *Outbox) forward(ctx context.Context, d *store.OutgoingDelivery) {
-	if o.known(d) || o.inFlight(d) {
+	if !o.arrive(d) || o.inFlight(d) {
 		return
 	}
 	s, err := stanza.Parse(d.Stanza, stanza.Limits{MaxBytes: len(d.Stanza) + 1})
@@ -148,16 +159,53 @@ func (o *Outbox) land(weight int) {
 	}
 }
 
-// known reports whether a record was read before: the store sends records again
-// after it was reopened.
-func (o *Outbox) known(d *store.OutgoingDelivery) bool {
+// arrive counts a record that the store hands out, and reports whether it is to be sent. It is not if it was read before, as
+// the store hands out records again after it was reopened, nor if nobody was told that it is stored: an earlier
+// process was stopped and has put it late, or it was sent and is not removed yet. Such a one would come out of order.
+func (o *Outbox) arrive(d *store.OutgoingDelivery) bool {
 	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.has[d.ID] {
-		return true
+	more := 0
+	switch {
+	case o.has[d.ID]:
+		o.mu.Unlock()
+		return false
+	case o.own[d.ID]: // those of earlier processes are all before it
+		delete(o.own, d.ID)
+		more, o.left = -o.left, 0
+	case d.Place > o.began:
+		o.mu.Unlock()
+		o.log.Debug("outbox stanza discarded", zap.String("reason", "nobody was told that it is stored"), zap.String("record", d.ID))
+		o.acknowledge(d)
+		return false
+	case o.left > 0:
+		o.left--
+	default:
+		more = 1
 	}
 	o.has[d.ID] = true
-	return false
+	o.mu.Unlock()
+	if more != 0 {
+		o.change(more, 0)
+	}
+	return true
+}
+
+// recount notices that nothing of earlier processes is left: one of them may have removed what it had sent after this one
+// has counted.
+func (o *Outbox) recount(ctx context.Context) {
+	o.mu.Lock()
+	left := o.left
+	o.mu.Unlock()
+	if left == 0 {
+		return
+	}
+	if n, err := o.store.Outbox().Count(ctx, o.link.Domain().String()); n > 0 || err != nil {
+		return
+	}
+	o.mu.Lock()
+	left, o.left = o.left, 0
+	o.mu.Unlock()
+	o.change(-left, 0)
 }
 
 // expire turns a stanza that is too old into a dead letter.

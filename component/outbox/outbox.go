@@ -41,7 +41,10 @@ type Outbox struct {
 
 	mu       sync.Mutex
 	sent     map[string]*flight // by record: stored stanzas that the link has too
+	own      map[string]bool    // records that this process puts or has put, and has not read
 	has      map[string]bool    // records that were read and not removed
+	left     int                // records of earlier processes that are not read yet, at most
+	began    uint64             // place behind which an earlier process can have put nothing that counts
 	charged  map[string]charge  // by record: its part of a caller's share
 	underway int                // bytes of stored stanzas that the link has and the server has not confirmed
 	landing  chan struct{}      // underway has become less
@@ -91,7 +94,7 @@ type flight struct {
 // New returns the outbox of a link. wait is how long Send waits for the server's
 // confirmation before it stores the stanza. Stanzas older than maxAge expire.
 func New(link *component.Link, s *store.Store, wait, maxAge time.Duration, log *zap.Logger) *Outbox {
-	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), has: make(map[string]bool), charged: make(map[string]charge), landing: make(chan struct{}, 1)}
+	return &Outbox{link: link, store: s, wait: wait, maxAge: maxAge, log: log.With(zap.String("component", link.Domain().String())), sent: make(map[string]*flight), own: make(map[string]bool), has: make(map[string]bool), charged: make(map[string]charge), landing: make(chan struct{}, 1)}
 }
 
 // Waiting returns how many stanzas are stored and unconfirmed.
@@ -166,18 +169,24 @@ func (o *Outbox) keep(ctx context.Context, caller string, s *stanza.Stanza, f *f
 	err := errShare
 	if o.Shares.Take(caller, c.size) {
 		o.mu.Lock()
-		o.charged[id] = c
+		o.charged[id], o.own[id] = c, true
 		o.mu.Unlock()
 		err = o.put(ctx, id, s)
 	}
 	if err == nil {
 		return gateway.Queued, nil
 	}
-	o.change(-1, -int64(len(s.XML())))
 	o.mu.Lock()
-	delete(o.sent, id)
+	arrived := err != errShare && !o.own[id] // it is stored after all, and is sent
+	if !arrived {
+		delete(o.sent, id)
+		delete(o.own, id)
+	}
 	o.mu.Unlock()
-	o.release(id)
+	if !arrived {
+		o.change(-1, -int64(len(s.XML())))
+		o.release(id)
+	}
 	if f != nil {
 		return "", fmt.Errorf("%w, and it could not be stored: %w", gateway.ErrUnconfirmed, err)
 	}
@@ -234,8 +243,12 @@ func (o *Outbox) remove(d *store.OutgoingDelivery) {
 	delete(o.has, d.ID)
 	o.mu.Unlock()
 	o.release(d.ID)
+	o.acknowledge(d)
+	o.change(-1, -int64(len(d.Stanza)))
+}
+
+func (o *Outbox) acknowledge(d *store.OutgoingDelivery) {
 	if err := d.Ack(); err != nil {
 		o.log.Warn("outbox stanza not removed", zap.String("record", d.ID), zap.Error(err), zap.String("hint", "it is sent again after a restart"))
 	}
-	o.change(-1, -int64(len(d.Stanza)))
 }

@@ -316,3 +316,39 @@ func TestReplyBetweenStoredStanzas(t *testing.T) {
 	srv.Drop()
 	p.empty(t)
 }
+
+// An earlier process that was stopped, and goes on late, may still put something into the outbox, and remove something
+// from it. Of neither has anybody been told, and neither changes when this one sends directly again.
+func TestAnEarlierProcessIsLate(t *testing.T) {
+	addr, back := away(t)
+	dir := t.TempDir()
+	p := start(t, addr, dir, time.Second, time.Hour)
+	for i := range 3 {
+		p.send(t, i, gateway.Queued)
+	}
+	p.end()
+	p = start(t, addr, dir, time.Second, time.Hour)
+	late := func(i int) {
+		t.Helper()
+		require.NoError(t, p.store.Outbox().Put(t.Context(), store.Outgoing{ID: fmt.Sprint("late", i), Component: domain, Queued: time.Now(), Stanza: message(100 + i).XML()}))
+	}
+	late(0)
+	p.send(t, 3, gateway.Queued)
+	late(1)
+	p.send(t, 4, gateway.Queued)
+	srv := back()
+	p.empty(t)
+	late(2)
+	componenttest.Eventually(t, "no record left", func() bool {
+		n, err := p.store.Outbox().Count(t.Context(), domain)
+		return n == 0 && err == nil
+	})
+	if n := p.Waiting(); n != 0 {
+		t.Errorf("%d wait", n)
+	}
+	p.send(t, 5, gateway.Confirmed)
+	srv.Drop()
+	if got, want := fmt.Sprint(ids(srv.Received())), fmt.Sprint(numbers(0, 6)); got != want {
+		t.Errorf("arrived %s, want %s", got, want)
+	}
+}
