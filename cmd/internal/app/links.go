@@ -99,6 +99,9 @@ func (a *App) makeLinks(ctx context.Context) error {
 			a.features.Watch(ctx, link, func() []jid.JID { return a.current.Load().cfg.HostsBehind(c.Domain) })
 		}
 		o.OnState, o.OnReplaced, o.Await = a.happenings.OnState, a.role.OnReplaced(c.Domain), a.role.Gate()
+		if a.role != nil {
+			o.May = a.role.May
+		}
 		link = component.New(o)
 		a.links[c.Domain] = link
 		box := outbox.New(link, a.store, confirmTime, a.cfg.Outbox.MaxAge, a.log)

@@ -6,6 +6,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/stretchr/testify/require"
+
+	"stanzahook/cmd/internal/livecheck"
 	"stanzahook/component/componenttest"
 	"stanzahook/pkg/gateway"
 	"stanzahook/pkg/stanza"
@@ -87,9 +90,13 @@ func TestPostedAndEchoed(t *testing.T) {
 func TestOutboxOfBefore(t *testing.T) {
 	x := startApp(t, noAuth+opsRoom)
 	s := stanza.Must(stanza.Parse("<message type='groupchat' id='old' from='alerts@bot.example.com/room' to='ops@rooms.example.com'><body>old</body></message>", stanza.Limits{}))
-	if err := x.store.Outbox().Put(t.Context(), store.Outgoing{ID: "1", Component: "bot.example.com", Queued: time.Now(), Stanza: s.XML()}); err != nil {
-		t.Fatal(err)
-	}
+	o := livecheck.StoreOptions(x.config())
+	o.Dir = t.TempDir()
+	before, err := store.Open(t.Context(), o)
+	require.NoError(t, err)
+	require.NoError(t, before.Outbox().Put(t.Context(), store.Outgoing{ID: "1", Component: "bot.example.com", Queued: time.Now(), Stanza: s.XML()}))
+	before.Close()
+	x.restart(o.Dir)
 	componenttest.Eventually(t, "it waits", func() bool { return x.waiting.Count() == 1 })
 	x.joins()
 	x.said("old")

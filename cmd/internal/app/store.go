@@ -17,7 +17,7 @@ func (a *App) openStore(ctx context.Context) error {
 		return errors.New("store.nats: this process has no role among the replicas")
 	case o.NATS != nil:
 		o.NATS.OnWaiting = func(why error) { a.role.Waits(why) }
-		o.NATS.Holds = a.role.Holds
+		o.NATS.Holds, o.NATS.Keeps = a.role.Holds, a.role.Keeps
 	}
 	s, err := store.Open(ctx, o)
 	if err != nil {

@@ -343,6 +343,9 @@ func (r *Replica) Gate() func(done <-chan struct{}) bool {
 	return r.member.Load().Await
 }
 
+// Keeps reports whether no other replica has taken over until now, which it waits for, as long as ctx.
+func (r *Replica) Keeps(ctx context.Context) bool { return r.member.Load().Keeps(ctx) }
+
 // Holds returns an error unless the record of the active replica is that by which this one is
 // active, as it is now. A replica that was stopped while it opened the store learns so that
 // another one has it.
