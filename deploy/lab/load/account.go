@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Balance is what became of everything that was sent one way in a fault test.
@@ -136,7 +137,11 @@ type arrivals struct {
 	last            map[int]int // by conversation: the highest that came
 	again, disorder int
 	problems        []string
+	late            []int // what came behind a later one, and that one
 }
+
+// clock is how problems say when.
+const clock = time.TimeOnly + ".000"
 
 func newArrivals(conversations int) arrivals {
 	return arrivals{conversations: conversations, ids: make(map[int]string), last: make(map[int]int)}
@@ -156,7 +161,8 @@ func (a *arrivals) came(n int, id string) {
 		return
 	case other && n < last:
 		a.disorder++
-		a.problems = append(a.problems, fmt.Sprintf("%d came first after %d", n, last))
+		a.problems = append(a.problems, fmt.Sprintf("%d came first after %d, at %s", n, last, time.Now().Format(clock)))
+		a.late = append(a.late, n, last)
 	}
 	a.ids[n] = id
 	a.last[c] = max(last, n)

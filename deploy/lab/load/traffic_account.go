@@ -108,6 +108,9 @@ func (k *Person) account(users, callers *Balance) {
 			callers.Loses(k.lost("post", n, p.at, fromCallers))
 		}
 	}
+	for _, n := range k.arrived.late {
+		k.strange = append(k.strange, fmt.Sprintf("post %d was answered with %d at %s", n, k.Posted[n].status, k.Posted[n].at.Format(clock)))
+	}
 	users.Duplicates += k.echoes.again
 	users.Disorder += k.echoes.disorder
 	callers.Duplicates += k.arrived.again
@@ -122,7 +125,7 @@ func (k *Person) account(users, callers *Balance) {
 func (k *Person) lost(what string, n int, at time.Time, way way) string {
 	reason := k.reason(at, way)
 	if reason == "" {
-		k.T.Errorf("%s: %s %d is lost, sent at %s", k.Name, what, n, at.Format(time.TimeOnly+".000"))
+		k.T.Errorf("%s: %s %d is lost, sent at %s", k.Name, what, n, at.Format(clock))
 	}
 	return reason
 }

@@ -70,6 +70,7 @@ func (s replicaStage) have(t *testing.T, faults []replicaFault) {
 			times = 1
 		}
 		for i := range harness.FaultTimes(t, f.name, times) {
+			awaitPosted(tr, map[bool]int{true: 400, false: 20}[harness.FullFaults()]) // so there is load between two faults
 			epoch, began, again, users := g.epoch(), time.Now(), b.Repeated(), f.users
 			if users == "" && !f.stays && s.kind == lab.Ejabberd {
 				users = load.LostOnTheWay // it drops what it is about to write when we say that we go

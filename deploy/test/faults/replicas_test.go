@@ -81,6 +81,7 @@ func replicaFaults() []replicaFault {
 			next := g.takes(g.other())
 			g.signal(before, syscall.SIGCONT)
 			tr.Runs(next)
+			g.standsBy(before) // until then ejabberd writes into the connection of either
 		}},
 		{name: "the active replica is cut off from NATS", short: true, full: 5, users: load.LostUnstored, do: func(g *group, tr *load.Traffic) {
 			before := g.active
