@@ -359,6 +359,7 @@ func (m *Member) Release(ctx context.Context) {
 	epoch, free := m.s.epoch, record{m.s.about, Format, m.s.instance, true}
 	m.s.released = true
 	m.gate()
+	m.move()
 	m.mu.Unlock()
 	m.stop()
 	<-m.done

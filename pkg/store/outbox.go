@@ -68,7 +68,7 @@ type Outbox struct {
 // Put stores a stanza and returns when it is on disk.
 //
 // Killed before it returns: the stanza is stored, and is sent, or is not; its sender got
-// no answer. Errors: gateway.ErrFull over a bound of the outbox.
+// no answer. Errors: gateway.ErrFull over a bound of the outbox; gateway.ErrSilent on NATS: it is stored or not.
 func (o *Outbox) Put(ctx context.Context, r Outgoing) error {
 	if err := o.disk.refuses(); err != nil {
 		return err
@@ -98,7 +98,8 @@ func (o *Outbox) Load(ctx context.Context, component string) (n int, bytes int64
 	return int(count), int64(state.Bytes / max(1, state.Records) * count), nil
 }
 
-// Mark returns a place: a stanza that an earlier process was told is stored is not behind it.
+// Mark returns a place: a stanza that an earlier process was told is stored is not behind it. With an outbox on NATS that is
+// full, nothing is.
 func (o *Outbox) Mark(ctx context.Context) (uint64, error) {
 	place, err := o.st.Mark(ctx)
 	if err != nil {

@@ -84,7 +84,7 @@ func (st *Stream) Read(ctx context.Context, subject string, from uint64, n int) 
 // Message returns what a record was put as, but for its subject; false if it stands for
 // none.
 func (st *Stream) Message(r *Record) (m Message, ok bool) {
-	if r.Header.Get(operationHeader) != "" {
+	if r.Header.Get(operationHeader) != "" || strings.HasSuffix(r.Subject, markSubject) {
 		return Message{}, false
 	}
 	m = Message{Data: r.Data}

@@ -330,6 +330,9 @@ func (r *remote) appendWait(ctx context.Context, a *Append, done chan error) err
 	go r.append(a) // it waits while the window is full
 	select {
 	case err := <-done:
+		if err == nil && r.Keeps != nil && !r.Keeps(ctx) {
+			return errSilent
+		}
 		return err
 	case <-ctx.Done():
 		return errSilent

@@ -186,16 +186,13 @@ func (st *Stream) putRemote(ctx context.Context, e *engine, m *Message, opts []j
 		return e.js.PublishMsg(ctx, msg, opts...)
 	})
 	switch {
-	case err == nil && e.remote.Keeps != nil && !e.remote.Keeps(ctx):
-		st.takeBack(ctx, ack.Sequence)
-		return 0, errSilent
 	case err == nil:
-		return ack.Sequence, nil
+		return st.told(ctx, e, ack.Sequence)
 	case errors.Is(err, context.Canceled):
 		return 0, err
 	case isWrongLast(err) && tries.Load() > 1: // by the try before, whose answer was lost?
 		if r, err := e.fromLeader(ctx, st.c.Name, ask{LastFor: m.Subject}); err == nil && r.Header.Get(jetstream.MsgIDHeader) == id {
-			return r.Seq, nil
+			return st.told(ctx, e, r.Seq)
 		}
 		return 0, gateway.ErrChanged
 	case isFull(err) && tries.Load() > 1: // an earlier try may be stored
@@ -205,6 +202,18 @@ func (st *Stream) putRemote(ctx context.Context, e *engine, m *Message, opts []j
 	}
 	return 0, failure(err)
 }
+
+// told returns the place of a record that is stored, if its sender may be told so.
+func (st *Stream) told(ctx context.Context, e *engine, seq uint64) (uint64, error) {
+	if !e.keeps(ctx) {
+		st.takeBack(ctx, seq)
+		return 0, errSilent
+	}
+	return seq, nil
+}
+
+// keeps reports whether no other process can have read before what is stored now.
+func (e *engine) keeps(ctx context.Context) bool { return e.remote.Keeps == nil || e.remote.Keeps(ctx) }
 
 // takeBack removes a record that nobody is told is stored, where it would come up late: at the next start, perhaps days
 // later. That is tried once.
@@ -219,8 +228,11 @@ func (st *Stream) takeBack(ctx context.Context, seq uint64) {
 	}
 }
 
+// markSubject is that of marks, behind the first token.
+const markSubject = "._.mark"
+
 // Mark returns a place: what earlier processes have been told is stored is not behind it. What they put later, as they were
-// stopped meanwhile, is.
+// stopped meanwhile, is. Of a stream that is full it is the last place that there can be, so that nothing counts as late.
 //
 // Killed before it returns: its record may be there; the next one removes it.
 func (st *Stream) Mark(ctx context.Context) (uint64, error) {
@@ -230,12 +242,15 @@ func (st *Stream) Mark(ctx context.Context) (uint64, error) {
 		return state.Last, err
 	}
 	token, _, _ := strings.Cut(st.c.Subjects, ".")
-	m := &Message{Subject: token + "._.mark", ID: ulid.Make().String()} // of one id: it is stored once
+	m := &Message{Subject: token + markSubject, ID: ulid.Make().String()} // of one id: it is stored once
 	for {
 		seq, err := st.Put(ctx, m)
 		switch {
 		case err == nil:
-			return seq, st.Purge(ctx, m.Subject, 0)
+			if err := st.Purge(ctx, m.Subject, 0); err != nil {
+				st.s.o.Log.Warn("a mark is not removed", zap.String("stream", st.c.Name), zap.Error(explain(err)))
+			}
+			return seq, nil
 		case errors.Is(err, gateway.ErrFull) && !errors.Is(err, ErrBroken):
 			return math.MaxUint64, nil // nobody can put anything, for now
 		case !errors.Is(err, errSilent):
